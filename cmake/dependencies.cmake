@@ -1,0 +1,38 @@
+# What we link against. Debian packages, except Arrow, which comes out of the pinned pyarrow wheel.
+find_package(Threads REQUIRED)
+find_package(OpenSSL 3 REQUIRED)
+find_package(Boost 1.81 REQUIRED COMPONENTS json)
+find_package(fmt REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(simdjson REQUIRED)
+find_package(yaml-cpp REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(CURL REQUIRED)
+find_package(SQLite3 REQUIRED)
+find_package(GTest REQUIRED)
+find_package(date REQUIRED)
+find_path(ROCKSDB_INCLUDE rocksdb/db.h REQUIRED)
+find_library(ROCKSDB_LIBRARY rocksdb REQUIRED)
+
+set(SLIPWAY_VENV ${CMAKE_SOURCE_DIR}/.deps/venv CACHE PATH "Python environment that ./x prepares")
+file(GLOB arrow_home ${SLIPWAY_VENV}/lib/python3*/site-packages/pyarrow)
+if(NOT arrow_home)
+  message(FATAL_ERROR "pyarrow not found in ${SLIPWAY_VENV}: run ./x deps first")
+endif()
+list(GET arrow_home 0 arrow_home)
+foreach(part arrow arrow_compute parquet)
+  file(GLOB library ${arrow_home}/lib${part}.so.*)
+  list(GET library 0 library)
+  add_library(arrow_wheel_${part} SHARED IMPORTED GLOBAL)
+  get_filename_component(soname ${library} NAME)
+  # Copied beside the binary, so that build/ can be moved as a whole.
+  file(COPY ${library} DESTINATION ${CMAKE_BINARY_DIR}/lib)
+  set_target_properties(arrow_wheel_${part} PROPERTIES
+    IMPORTED_LOCATION ${CMAKE_BINARY_DIR}/lib/${soname}
+    INTERFACE_INCLUDE_DIRECTORIES ${arrow_home}/include
+    INTERFACE_SYSTEM_INCLUDE_DIRECTORIES ${arrow_home}/include)
+endforeach()
+add_library(slipway_arrow INTERFACE)
+target_link_libraries(slipway_arrow INTERFACE arrow_wheel_parquet arrow_wheel_arrow_compute arrow_wheel_arrow)
+set(CMAKE_BUILD_RPATH_USE_ORIGIN ON)
+set(CMAKE_BUILD_RPATH ${CMAKE_BINARY_DIR}/lib)

@@ -1,0 +1,112 @@
+// Requests, responses and the table of routes. Knows nothing of sockets (server.h) and nothing of
+// what is served.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+
+namespace slipway::http {
+
+enum class Method { kGet, kHead, kPost, kPut, kPatch, kDelete, kOptions };
+std::string_view method_name(Method method);
+
+// One request, valid while its handler runs. Views point into the connection's buffer.
+struct Request {
+  Method method = Method::kGet;
+  std::string_view target;  // as sent: path and query
+  std::string_view path;    // as sent, without the query, still percent-encoded
+  std::vector<std::pair<std::string_view, std::string_view>> headers;
+  std::string_view body;            // empty when the route takes a file
+  std::filesystem::path body_file;  // Route::Body::kFile: the handler may move it away
+  std::string_view peer;            // address of the other side
+  std::map<std::string, std::string, std::less<>> path_params;  // decoded
+
+  std::string_view header(std::string_view name) const;  // case-insensitive; empty when absent
+  // A decoded query parameter: the first of that name.
+  std::optional<std::string> query(std::string_view name) const;
+  std::vector<std::string> query_all(std::string_view name) const;
+  const std::string& param(std::string_view name) const;  // CHECKs: the pattern has it
+};
+
+struct FileBody {
+  std::filesystem::path file;
+  std::uint64_t offset = 0;
+  std::uint64_t bytes = 0;
+};
+
+struct Response {
+  int status = 200;
+  std::string content_type = "application/json";
+  std::string body;
+  std::optional<FileBody> file;  // sent instead of `body`
+  std::vector<std::pair<std::string, std::string>> headers;
+
+  static Response json(std::string body, int status = 200) {
+    return {.status = status, .body = std::move(body)};
+  }
+  static Response text(std::string body, int status = 200) {
+    return {.status = status, .content_type = "text/plain; charset=utf-8", .body = std::move(body)};
+  }
+};
+
+using Handler = std::function<Response(const Request&)>;
+
+// Where a handler runs. kInline: on the I/O thread that parsed the request; it must not block and
+// must be quick (scoring, health). kData: the big pool. kControl: a pool of its own, so that
+// rollback works when everything else is stuck.
+enum class Lane { kInline, kData, kControl };
+
+struct Route {
+  Method method = Method::kGet;
+  // "/v1/things/{name}", "/v1/models/{name}:predict", "/files/{path*}" (the rest, slashes
+  // included).
+  std::string pattern;
+  std::string summary;  // one sentence, for the OpenAPI description
+  Handler handler;
+  Lane lane = Lane::kData;
+  enum class Body { kMemory, kFile };
+  Body body = Body::kMemory;
+  std::uint64_t body_bytes_max = 0;  // 0: the server's default
+  std::string tag;                   // protocol: "slipway", "mlflow", "oip"...
+};
+
+// Built once, then read by all threads.
+class Router {
+ public:
+  void add(Route route);
+  void add_all(std::vector<Route> routes);
+  // Answers when no route matches under `prefix` (the longest prefix wins): each protocol has its
+  // own envelope for that. `allowed` holds the methods that the path has, when only the method was
+  // wrong.
+  using Fallback = std::function<Response(const Request&, const std::vector<Method>& allowed)>;
+  void set_fallback(std::string prefix, Fallback fallback);
+
+  // The route, with request.path_params filled; or nothing, and then `allowed` has the path's other
+  // methods.
+  const Route* match(Request& request, std::vector<Method>& allowed) const;
+  Response no_route(const Request& request, const std::vector<Method>& allowed) const;
+
+  const std::vector<Route>& routes() const { return routes_; }
+
+ private:
+  struct Node;
+  std::vector<Route> routes_;
+  std::vector<std::pair<std::string, Fallback>> fallbacks_;
+  std::map<std::string, std::vector<std::size_t>, std::less<>> by_first_segment_;
+};
+
+// The status of our own API for each code; adapters with other conventions have their own table.
+int http_status(base::Code code);
+// {"error":{"code":"not_found","message":"..."}}
+Response error_response(const base::Error& error);
+
+}  // namespace slipway::http

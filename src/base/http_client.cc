@@ -1,0 +1,103 @@
+#include "base/http_client.h"
+
+#include <curl/curl.h>
+
+#include "base/hash.h"
+
+namespace slipway::base {
+
+struct HttpClient::State {
+  Options options;
+  CURL* curl = curl_easy_init();
+  ~State() {
+    if (curl != nullptr) curl_easy_cleanup(curl);
+  }
+};
+
+namespace {
+
+std::size_t append_body(char* data, std::size_t size, std::size_t count, void* out) {
+  static_cast<std::string*>(out)->append(data, size * count);
+  return size * count;
+}
+
+}  // namespace
+
+HttpClient::HttpClient(Options options) : state_(std::make_unique<State>()) {
+  CHECK(state_->curl != nullptr);
+  state_->options = std::move(options);
+}
+HttpClient::~HttpClient() = default;
+HttpClient::HttpClient(HttpClient&&) noexcept = default;
+HttpClient& HttpClient::operator=(HttpClient&&) noexcept = default;
+
+Result<HttpReply> HttpClient::send(std::string_view method, std::string_view path,
+                                   std::string_view body, const Headers& headers) {
+  CURL* curl = state_->curl;
+  const Options& options = state_->options;
+  const std::string url = options.base_url + std::string(path);
+  HttpReply reply;
+  curl_slist* list = curl_slist_append(nullptr, "Expect:");
+  for (const auto& [name, value] : headers)
+    list = curl_slist_append(list, (name + ": " + value).c_str());
+  if (!options.bearer_token.empty())
+    list = curl_slist_append(list, ("Authorization: Bearer " + options.bearer_token).c_str());
+  curl_easy_reset(curl);
+  curl_easy_setopt(curl, CURLOPT_URL, url.c_str());
+  curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, std::string(method).c_str());
+  curl_easy_setopt(curl, CURLOPT_HTTPHEADER, list);
+  curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(curl, CURLOPT_TCP_NODELAY, 1L);
+  curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, options.connect_timeout_ms);
+  curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, options.timeout_ms);
+  curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, append_body);
+  curl_easy_setopt(curl, CURLOPT_WRITEDATA, &reply.body);
+  if (method == "HEAD") curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
+  if (!body.empty() || method == "POST" || method == "PUT" || method == "PATCH") {
+    curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body.empty() ? "" : body.data());
+    curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
+  }
+  const CURLcode code = curl_easy_perform(curl);
+  curl_slist_free_all(list);
+  if (code == CURLE_OPERATION_TIMEDOUT)
+    return error(Code::kDeadlineExceeded, "no answer in time: url={}", url);
+  if (code != CURLE_OK)
+    return error(Code::kUnavailable, "cannot reach the server: url={} why={}", url,
+                 curl_easy_strerror(code));
+  long status = 0;
+  curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+  reply.status = static_cast<int>(status);
+  return reply;
+}
+
+std::string percent_encode(std::string_view text) {
+  std::string out;
+  for (char c : text) {
+    const bool unreserved = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                            (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
+    if (unreserved) {
+      out.push_back(c);
+    } else {
+      fmt::format_to(std::back_inserter(out), "%{:02X}", static_cast<unsigned char>(c));
+    }
+  }
+  return out;
+}
+
+Result<std::string> percent_decode(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%') {
+      out.push_back(text[i]);
+      continue;
+    }
+    if (i + 2 >= text.size())
+      return error(Code::kInvalidArgument, "broken percent escape: position={}", i);
+    out += TRY(from_hex(text.substr(i + 1, 2)));
+    i += 2;
+  }
+  return out;
+}
+
+}  // namespace slipway::base

@@ -1,0 +1,51 @@
+// A blocking HTTP/1.1 client that keeps its connection.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+
+namespace slipway::base {
+
+struct HttpReply {
+  int status = 0;
+  std::string body;
+};
+
+// One thread at a time; make one per thread. Follows no redirects. Uses libcurl: proxies and TLS as
+// its environment says.
+class HttpClient {
+ public:
+  struct Options {
+    std::string base_url;      // "http://127.0.0.1:5000"; put in front of every path
+    std::string bearer_token;  // sent when not empty
+    long connect_timeout_ms = 5'000;
+    long timeout_ms = 600'000;
+  };
+
+  explicit HttpClient(Options options);
+  ~HttpClient();
+  HttpClient(HttpClient&&) noexcept;
+  HttpClient& operator=(HttpClient&&) noexcept;
+
+  using Headers = std::vector<std::pair<std::string, std::string>>;
+
+  // Any HTTP status is a reply. kUnavailable: nobody answered. kDeadlineExceeded: the time ran out.
+  Result<HttpReply> send(std::string_view method, std::string_view path, std::string_view body = {},
+                         const Headers& headers = {{"Content-Type", "application/json"}});
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// RFC 3986: everything but unreserved characters becomes %XX.
+std::string percent_encode(std::string_view text);
+// kInvalidArgument for a broken escape. '+' stays '+'.
+Result<std::string> percent_decode(std::string_view text);
+
+}  // namespace slipway::base

@@ -1,0 +1,78 @@
+// Slipway's own metrics in Prometheus' text format (version 0.0.4).
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/mutex.h"
+
+namespace slipway::base {
+
+// Only grows. Safe to use from several threads.
+class Counter {
+ public:
+  void add(std::uint64_t n = 1) { value_.fetch_add(n, std::memory_order_relaxed); }
+  std::uint64_t value() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::uint64_t> value_{0};
+};
+
+// Counts observations under each upper bound. Safe to use from several threads.
+class Histogram {
+ public:
+  explicit Histogram(std::vector<double> bounds);
+  void observe(double value);
+
+  const std::vector<double>& bounds() const { return bounds_; }
+  std::uint64_t bucket(std::size_t i) const { return buckets_[i].load(std::memory_order_relaxed); }
+  double sum() const { return sum_.load(std::memory_order_relaxed); }
+
+ private:
+  const std::vector<double> bounds_;
+  std::deque<std::atomic<std::uint64_t>> buckets_;  // one more than bounds
+  std::atomic<double> sum_{0};
+};
+
+// Seconds from 100 microseconds to 10 s: request latencies.
+std::vector<double> latency_bounds_seconds();
+
+// Owns every metric of the process; what it hands out lives as long as it does. Safe to use from
+// several threads.
+class Metrics {
+ public:
+  using Labels = std::map<std::string, std::string>;
+
+  // The same name and labels give the same object. Names carry the unit:
+  // slipway_http_request_seconds.
+  Counter& counter(const std::string& name, const std::string& help, const Labels& labels = {});
+  Histogram& histogram(const std::string& name, const std::string& help, const Labels& labels = {},
+                       std::vector<double> bounds = latency_bounds_seconds());
+  // `read` is called when the metrics are scraped.
+  void gauge(const std::string& name, const std::string& help, std::function<double()> read,
+             const Labels& labels = {});
+
+  std::string prometheus_text() const;
+
+ private:
+  struct Family {
+    std::string help;
+    std::string type;
+    std::map<std::string, std::unique_ptr<Counter>> counters;  // by rendered labels
+    std::map<std::string, std::unique_ptr<Histogram>> histograms;
+    std::map<std::string, std::function<double()>> gauges;
+  };
+  Family& family(const std::string& name, const std::string& help, const char* type)
+      REQUIRES(mutex_);
+
+  mutable Mutex mutex_;
+  std::map<std::string, Family> families_ GUARDED_BY(mutex_);
+};
+
+}  // namespace slipway::base

@@ -1,0 +1,193 @@
+// The metadata database: tables, transactions, and the events that every change leaves behind.
+//
+// One seam, so that SQLite (the embedded default) and PostgreSQL can stand behind it with the same
+// tests. SQL is the common subset: `?` placeholders, ON CONFLICT, no dialect functions. Times are
+// INTEGER microseconds.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <initializer_list>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <variant>
+#include <vector>
+
+#include "base/json.h"
+#include "base/result.h"
+#include "base/timestamp.h"
+
+namespace slipway::store {
+
+// A blob parameter; text parameters are std::string_view.
+struct Bytes {
+  std::string_view bytes;
+};
+
+// One bound parameter. Views must live until the call returns.
+class Param {
+ public:
+  Param(std::nullptr_t) {}                           // NOLINT: implicit on purpose, all of these
+  Param(std::int64_t value) : value_(value) {}       // NOLINT
+  Param(int value) : value_(std::int64_t{value}) {}  // NOLINT
+  Param(std::size_t value) : value_(static_cast<std::int64_t>(value)) {}  // NOLINT
+  Param(bool value) : value_(std::int64_t{value}) {}                      // NOLINT
+  Param(double value) : value_(value) {}                                  // NOLINT
+  Param(std::string_view value) : value_(value) {}                        // NOLINT
+  Param(const std::string& value) : value_(std::string_view(value)) {}    // NOLINT
+  Param(const char* value) : value_(std::string_view(value)) {}           // NOLINT
+  Param(Bytes value) : value_(value) {}                                   // NOLINT
+  Param(base::Timestamp value) : value_(value.micros) {}                  // NOLINT
+  template <typename T>
+  Param(const std::optional<T>& value) {  // NOLINT
+    if (value) *this = Param(*value);
+  }
+
+  using Value = std::variant<std::monostate, std::int64_t, double, std::string_view, Bytes>;
+  const Value& value() const { return value_; }
+
+ private:
+  Value value_;
+};
+using Params = std::initializer_list<Param>;
+
+// One row of a result; valid inside the callback. Columns count from 0. A NULL reads as 0, 0.0 or
+// "".
+class Row {
+ public:
+  virtual ~Row() = default;
+  virtual bool is_null(int column) const = 0;
+  virtual std::int64_t int64(int column) const = 0;
+  virtual double real(int column) const = 0;
+  virtual std::string_view text(int column) const = 0;
+  std::string string(int column) const { return std::string(text(column)); }
+  base::Timestamp time(int column) const { return {int64(column)}; }
+  std::optional<std::int64_t> maybe_int64(int column) const;
+  std::optional<std::string> maybe_string(int column) const;
+};
+
+// Reads from one consistent snapshot. One thread at a time.
+class Reader {
+ public:
+  virtual ~Reader() = default;
+
+  // Calls `each` for every row in order.
+  Result<void> query(std::string_view sql, Params params,
+                     const std::function<void(const Row&)>& each) {
+    return query_span(sql, {params.begin(), params.size()}, each);
+  }
+  virtual Result<void> query_span(std::string_view sql, std::span<const Param> params,
+                                  const std::function<void(const Row&)>& each) = 0;
+
+  // The first row through `map`, or nothing when there is none.
+  template <typename Map>
+  auto find(std::string_view sql, Params params, Map&& map)
+      -> Result<std::optional<std::invoke_result_t<Map, const Row&>>> {
+    std::optional<std::invoke_result_t<Map, const Row&>> found;
+    TRY(query(sql, params, [&](const Row& row) {
+      if (!found) found = map(row);
+    }));
+    return found;
+  }
+};
+
+// What happened, as a caller tells it; see docs/formats/events.md.
+struct EventDraft {
+  std::string kind;              // "endpoint.deployed": noun, then what happened to it
+  std::string subject;           // "endpoints/flight-delay"
+  std::string actor = "system";  // user, "pipeline:..." or "system"
+  JsonObject payload;
+  std::optional<base::Timestamp> event_time;  // when it was true; arrival time when left out
+  std::string workspace = "default";
+};
+
+struct Event {
+  std::int64_t sequence = 0;
+  base::Timestamp event_time;
+  base::Timestamp arrival_time;  // stamped by the database's clock
+  std::string workspace, actor, kind, subject, payload;
+};
+
+// A transaction that may write.
+class Tx : public Reader {
+ public:
+  // Number of rows changed. A violated UNIQUE or PRIMARY KEY is kAlreadyExists, another constraint
+  // kFailedPrecondition.
+  Result<std::int64_t> execute(std::string_view sql, Params params = {}) {
+    return execute_span(sql, {params.begin(), params.size()});
+  }
+  virtual Result<std::int64_t> execute_span(std::string_view sql,
+                                            std::span<const Param> params) = 0;
+  virtual std::int64_t last_insert_id() const = 0;
+
+  // Commits or vanishes with the transaction.
+  virtual Result<void> append_event(const EventDraft& draft) = 0;
+};
+
+// One step forward of a room's tables. Numbers count from 1 per room, without gaps; a released one
+// never changes.
+struct Migration {
+  int number = 0;
+  std::string_view sql;  // statements separated by ';'
+};
+struct RoomMigrations {
+  std::string_view room;
+  std::vector<Migration> steps;
+};
+
+// Safe to use from several threads.
+class Db {
+ public:
+  virtual ~Db() = default;
+
+  // Runs `body` in a transaction and returns when its effects are durable. An error from `body`
+  // undoes what it did.
+  //
+  // Writes are grouped: one thread runs many bodies, each in its own savepoint, under a single
+  // commit. So a body must have no side effects outside the transaction, must not call back into
+  // the Db, and must be quick.
+  template <typename Body>
+  auto write(Body&& body) -> std::invoke_result_t<Body, Tx&> {
+    using R = std::invoke_result_t<Body, Tx&>;
+    using T = typename R::value_type;
+    if constexpr (std::is_void_v<T>) {
+      return run_write([&](Tx& tx) -> Result<void> { return body(tx); });
+    } else {
+      std::optional<T> value;
+      Result<void> done = run_write([&](Tx& tx) -> Result<void> {
+        R result = body(tx);
+        if (!result) return std::move(result).error();
+        value = std::move(result).value();
+        return {};
+      });
+      if (!done) return std::move(done).error();
+      return std::move(*value);
+    }
+  }
+
+  // Runs `body` against one snapshot; sees everything committed before the call.
+  template <typename Body>
+  auto read(Body&& body) -> std::invoke_result_t<Body, Reader&> {
+    using R = std::invoke_result_t<Body, Reader&>;
+    std::optional<R> result;
+    Result<void> done = run_read([&](Reader& reader) -> Result<void> {
+      result = body(reader);
+      return {};
+    });
+    if (!done) return std::move(done).error();
+    return std::move(*result);
+  }
+
+  // Brings every room's tables to the newest step, each room in one transaction.
+  // kFailedPrecondition: the file was written by a newer build.
+  virtual Result<void> migrate(const std::vector<RoomMigrations>& rooms) = 0;
+
+ protected:
+  virtual Result<void> run_write(const std::function<Result<void>(Tx&)>& body) = 0;
+  virtual Result<void> run_read(const std::function<Result<void>(Reader&)>& body) = 0;
+};
+
+}  // namespace slipway::store

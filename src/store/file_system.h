@@ -1,0 +1,42 @@
+// The few file operations that durability rests on.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace slipway::store {
+
+Result<std::string> read_file(const std::filesystem::path& file);
+
+// Writes beside `file` under a temporary name, syncs, renames over it, syncs the folder: the file
+// is the old or the new one, never half. kResourceExhausted: the disk is full.
+Result<void> write_file(const std::filesystem::path& file, std::string_view bytes);
+
+// fsync of a folder, so that names made in it survive a crash.
+Result<void> sync_folder(const std::filesystem::path& folder);
+
+Result<void> make_folders(const std::filesystem::path& folder);
+
+// From errno: kNotFound, kPermissionDenied, kResourceExhausted (disk full, quota, too many files),
+// else kInternal.
+Error errno_error(int number, std::string_view what, const std::filesystem::path& path);
+
+// Holds a folder for one process: a lock file that the kernel releases when the process ends,
+// however it ends.
+class FolderLock {
+ public:
+  // kUnavailable when another process holds it; the message has its process id.
+  static Result<FolderLock> acquire(const std::filesystem::path& folder);
+  FolderLock(FolderLock&& other) noexcept;
+  FolderLock& operator=(FolderLock&&) = delete;
+  ~FolderLock();
+
+ private:
+  explicit FolderLock(int fd) : fd_(fd) {}
+  int fd_;
+};
+
+}  // namespace slipway::store

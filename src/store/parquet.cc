@@ -1,0 +1,296 @@
+#include "store/parquet.h"
+
+#include <arrow/api.h>
+#include <arrow/io/api.h>
+#include <parquet/arrow/reader.h>
+#include <parquet/arrow/writer.h>
+#include <parquet/exception.h>
+
+#include "store/file_system.h"
+
+namespace slipway::store {
+namespace {
+
+using types::Column;
+using types::ColumnType;
+
+Error arrow_error(const arrow::Status& status, Code code, const std::filesystem::path& file) {
+  if (status.IsIOError() && status.ToString().find("No space left") != std::string::npos)
+    code = Code::kResourceExhausted;
+  return base::error(code, "parquet: {}: file={}", status.message(), file.string());
+}
+
+Result<ColumnType> column_type(const arrow::Field& field) {
+  switch (field.type()->id()) {
+    case arrow::Type::BOOL:
+      return ColumnType::kBool;
+    case arrow::Type::INT8:
+    case arrow::Type::INT16:
+    case arrow::Type::INT32:
+    case arrow::Type::INT64:
+    case arrow::Type::UINT8:
+    case arrow::Type::UINT16:
+    case arrow::Type::UINT32:
+      return ColumnType::kInt64;
+    case arrow::Type::FLOAT:
+    case arrow::Type::DOUBLE:
+      return ColumnType::kDouble;
+    case arrow::Type::STRING:
+    case arrow::Type::LARGE_STRING:
+    case arrow::Type::BINARY:
+      return ColumnType::kString;
+    case arrow::Type::TIMESTAMP:
+    case arrow::Type::DATE32:
+    case arrow::Type::DATE64:
+      return ColumnType::kTimestamp;
+    case arrow::Type::NA:
+      return ColumnType::kDouble;
+    case arrow::Type::DICTIONARY: {
+      const auto& dictionary = static_cast<const arrow::DictionaryType&>(*field.type());
+      if (dictionary.value_type()->id() == arrow::Type::STRING) return ColumnType::kString;
+      break;
+    }
+    default:
+      break;
+  }
+  return base::error(Code::kInvalidArgument,
+                     "parquet: column type is not supported: column={} type={}", field.name(),
+                     field.type()->ToString());
+}
+
+// A file that is open for reading, with Arrow's exceptions turned into errors.
+class ParquetReader {
+ public:
+  static Result<ParquetReader> open(const std::filesystem::path& file) {
+    std::error_code ec;
+    if (!std::filesystem::is_regular_file(file, ec))
+      return base::error(Code::kNotFound, "no such file: file={}", file.string());
+    try {
+      auto input = arrow::io::MemoryMappedFile::Open(file.string(), arrow::io::FileMode::READ);
+      if (!input.ok()) return arrow_error(input.status(), Code::kCorruption, file);
+      auto reader = parquet::arrow::OpenFile(*input, arrow::default_memory_pool());
+      if (!reader.ok()) return arrow_error(reader.status(), Code::kCorruption, file);
+      ParquetReader opened;
+      opened.reader_ = std::move(*reader);
+      const arrow::Status status = opened.reader_->GetSchema(&opened.schema_);
+      if (!status.ok()) return arrow_error(status, Code::kCorruption, file);
+      return opened;
+    } catch (const std::exception& e) {
+      return base::error(Code::kCorruption, "parquet: {}: file={}", e.what(), file.string());
+    }
+  }
+
+  const arrow::Schema& schema() const { return *schema_; }
+  std::int64_t rows() const { return reader_->parquet_reader()->metadata()->num_rows(); }
+
+  Result<std::shared_ptr<arrow::ChunkedArray>> column(int index,
+                                                      const std::filesystem::path& file) {
+    try {
+      std::shared_ptr<arrow::ChunkedArray> data;
+      const arrow::Status status = reader_->ReadColumn(index, &data);
+      if (!status.ok()) return arrow_error(status, Code::kCorruption, file);
+      return data;
+    } catch (const std::exception& e) {
+      return base::error(Code::kCorruption, "parquet: {}: file={}", e.what(), file.string());
+    }
+  }
+
+ private:
+  std::unique_ptr<parquet::arrow::FileReader> reader_;
+  std::shared_ptr<arrow::Schema> schema_;
+};
+
+std::int64_t micros_per_unit(arrow::TimeUnit::type unit) {
+  switch (unit) {
+    case arrow::TimeUnit::SECOND:
+      return 1'000'000;
+    case arrow::TimeUnit::MILLI:
+      return 1'000;
+    case arrow::TimeUnit::MICRO:
+      return 1;
+    case arrow::TimeUnit::NANO:
+      return 0;
+  }
+  return 1;
+}
+
+template <typename Array, typename Append>
+void each_value(const arrow::Array& chunk, Column& out, Append append) {
+  const auto& array = static_cast<const Array&>(chunk);
+  for (std::int64_t i = 0; i < array.length(); ++i) {
+    if (array.IsNull(i)) {
+      out.append_null();
+    } else {
+      append(array, i);
+    }
+  }
+}
+
+template <typename Array>
+void append_ints(const arrow::Array& chunk, Column& out) {
+  each_value<Array>(chunk, out, [&](const Array& array, std::int64_t i) {
+    out.append_int(static_cast<std::int64_t>(array.Value(i)));
+  });
+}
+
+template <typename Array>
+void append_strings(const arrow::Array& chunk, Column& out) {
+  each_value<Array>(chunk, out, [&](const Array& array, std::int64_t i) {
+    out.append_string(std::string(array.GetView(i)));
+  });
+}
+
+void append_chunk(const arrow::Array& chunk, Column& out) {
+  switch (chunk.type_id()) {
+    case arrow::Type::BOOL:
+      return append_ints<arrow::BooleanArray>(chunk, out);
+    case arrow::Type::INT8:
+      return append_ints<arrow::Int8Array>(chunk, out);
+    case arrow::Type::INT16:
+      return append_ints<arrow::Int16Array>(chunk, out);
+    case arrow::Type::INT32:
+      return append_ints<arrow::Int32Array>(chunk, out);
+    case arrow::Type::INT64:
+      return append_ints<arrow::Int64Array>(chunk, out);
+    case arrow::Type::UINT8:
+      return append_ints<arrow::UInt8Array>(chunk, out);
+    case arrow::Type::UINT16:
+      return append_ints<arrow::UInt16Array>(chunk, out);
+    case arrow::Type::UINT32:
+      return append_ints<arrow::UInt32Array>(chunk, out);
+    case arrow::Type::FLOAT:
+      return each_value<arrow::FloatArray>(chunk, out, [&](const auto& array, std::int64_t i) {
+        out.append_double(array.Value(i));
+      });
+    case arrow::Type::DOUBLE:
+      return each_value<arrow::DoubleArray>(chunk, out, [&](const auto& array, std::int64_t i) {
+        out.append_double(array.Value(i));
+      });
+    case arrow::Type::STRING:
+    case arrow::Type::BINARY:
+      return append_strings<arrow::BinaryArray>(chunk, out);
+    case arrow::Type::LARGE_STRING:
+      return append_strings<arrow::LargeStringArray>(chunk, out);
+    case arrow::Type::DATE32:
+      return each_value<arrow::Date32Array>(chunk, out, [&](const auto& array, std::int64_t i) {
+        out.append_int(array.Value(i) * 86'400'000'000);
+      });
+    case arrow::Type::DATE64:
+      return each_value<arrow::Date64Array>(chunk, out, [&](const auto& array, std::int64_t i) {
+        out.append_int(array.Value(i) * 1'000);
+      });
+    case arrow::Type::TIMESTAMP: {
+      const auto unit = static_cast<const arrow::TimestampType&>(*chunk.type()).unit();
+      const std::int64_t factor = micros_per_unit(unit);
+      return each_value<arrow::TimestampArray>(chunk, out, [&](const auto& array, std::int64_t i) {
+        out.append_int(factor == 0 ? array.Value(i) / 1'000 : array.Value(i) * factor);
+      });
+    }
+    case arrow::Type::DICTIONARY:
+      return each_value<arrow::DictionaryArray>(
+          chunk, out, [&](const arrow::DictionaryArray& array, std::int64_t i) {
+            const auto& values = static_cast<const arrow::StringArray&>(*array.dictionary());
+            out.append_string(std::string(values.GetView(array.GetValueIndex(i))));
+          });
+    default:
+      for (std::int64_t i = 0; i < chunk.length(); ++i) out.append_null();
+  }
+}
+
+template <typename Builder, typename Append>
+std::shared_ptr<arrow::Array> build(Builder builder, const Column& column, Append append) {
+  PARQUET_THROW_NOT_OK(builder.Reserve(static_cast<std::int64_t>(column.size())));
+  for (std::size_t row = 0; row < column.size(); ++row) {
+    PARQUET_THROW_NOT_OK(column.is_valid(row) ? append(builder, row) : builder.AppendNull());
+  }
+  std::shared_ptr<arrow::Array> array;
+  PARQUET_THROW_NOT_OK(builder.Finish(&array));
+  return array;
+}
+
+std::shared_ptr<arrow::Array> to_arrow(const Column& column) {
+  switch (column.type) {
+    case ColumnType::kDouble:
+      return build(arrow::DoubleBuilder(), column, [&](auto& builder, std::size_t row) {
+        return builder.Append(column.doubles[row]);
+      });
+    case ColumnType::kInt64:
+      return build(arrow::Int64Builder(), column, [&](auto& builder, std::size_t row) {
+        return builder.Append(column.ints[row]);
+      });
+    case ColumnType::kBool:
+      return build(arrow::BooleanBuilder(), column, [&](auto& builder, std::size_t row) {
+        return builder.Append(column.ints[row] != 0);
+      });
+    case ColumnType::kString:
+      return build(arrow::StringBuilder(), column, [&](auto& builder, std::size_t row) {
+        return builder.Append(column.strings[row]);
+      });
+    case ColumnType::kTimestamp:
+      return build(
+          arrow::TimestampBuilder(arrow::timestamp(arrow::TimeUnit::MICRO, "UTC"),
+                                  arrow::default_memory_pool()),
+          column, [&](auto& builder, std::size_t row) { return builder.Append(column.ints[row]); });
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+Result<ParquetInfo> parquet_info(const std::filesystem::path& file) {
+  ParquetReader reader = TRY(ParquetReader::open(file));
+  ParquetInfo info;
+  info.rows = reader.rows();
+  for (const auto& field : reader.schema().fields())
+    info.columns.emplace_back(field->name(), TRY(column_type(*field)));
+  return info;
+}
+
+Result<types::Frame> read_parquet(const std::filesystem::path& file,
+                                  const std::vector<std::string>& columns) {
+  ParquetReader reader = TRY(ParquetReader::open(file));
+  std::vector<int> wanted;
+  if (columns.empty()) {
+    for (int i = 0; i < reader.schema().num_fields(); ++i) wanted.push_back(i);
+  }
+  for (const std::string& name : columns) {
+    const int index = reader.schema().GetFieldIndex(name);
+    if (index < 0)
+      return base::error(Code::kNotFound, "no such column: column={} file={}", name, file.string());
+    wanted.push_back(index);
+  }
+  types::Frame frame;
+  for (int index : wanted) {
+    const arrow::Field& field = *reader.schema().field(index);
+    Column column = Column::of_type(field.name(), TRY(column_type(field)));
+    const std::shared_ptr<arrow::ChunkedArray> data = TRY(reader.column(index, file));
+    column.reserve(static_cast<std::size_t>(data->length()));
+    for (const auto& chunk : data->chunks()) append_chunk(*chunk, column);
+    TRY(frame.add(std::move(column)));
+  }
+  return frame;
+}
+
+Result<void> write_parquet(const types::Frame& frame, const std::filesystem::path& file) {
+  try {
+    arrow::FieldVector fields;
+    arrow::ArrayVector arrays;
+    for (const Column& column : frame.columns()) {
+      arrays.push_back(to_arrow(column));
+      fields.push_back(arrow::field(column.name, arrays.back()->type()));
+    }
+    const auto table =
+        arrow::Table::Make(arrow::schema(fields), arrays, static_cast<std::int64_t>(frame.rows()));
+    const auto properties =
+        parquet::WriterProperties::Builder().compression(parquet::Compression::ZSTD)->build();
+    PARQUET_ASSIGN_OR_THROW(const auto sink, arrow::io::BufferOutputStream::Create());
+    PARQUET_THROW_NOT_OK(parquet::arrow::WriteTable(*table, arrow::default_memory_pool(), sink,
+                                                    128 * 1024, properties));
+    PARQUET_ASSIGN_OR_THROW(const auto buffer, sink->Finish());
+    return write_file(file, std::string_view(*buffer));
+  } catch (const std::exception& e) {
+    return base::error(Code::kInternal, "parquet: {}: file={}", e.what(), file.string());
+  }
+}
+
+}  // namespace slipway::store

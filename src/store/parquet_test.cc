@@ -1,0 +1,93 @@
+#include "store/parquet.h"
+
+#include <gtest/gtest.h>
+
+#include "base/hash.h"
+#include "store/file_system.h"
+#include "store/testing/temp_folder.h"
+
+namespace slipway::store {
+namespace {
+
+using types::Column;
+using types::ColumnType;
+
+types::Frame example() {
+  types::Frame frame;
+  for (ColumnType type : {ColumnType::kDouble, ColumnType::kInt64, ColumnType::kBool,
+                          ColumnType::kString, ColumnType::kTimestamp}) {
+    Column column = Column::of_type(std::string(types::type_name(type)), type);
+    for (int row = 0; row < 1000; ++row) {
+      if (row % 7 == 0) {
+        column.append_null();
+      } else if (type == ColumnType::kDouble) {
+        column.append_double(row * 0.1);
+      } else if (type == ColumnType::kString) {
+        column.append_string(std::to_string(row));
+      } else {
+        column.append_int(type == ColumnType::kBool ? row % 2 : row * 1'000'003LL);
+      }
+    }
+    MUST(frame.add(std::move(column)));
+  }
+  return frame;
+}
+
+TEST(Parquet, RoundTripsEveryType) {
+  testing::TempFolder folder;
+  const types::Frame frame = example();
+  ASSERT_TRUE(write_parquet(frame, folder.path() / "f.parquet"));
+  const types::Frame back = read_parquet(folder.path() / "f.parquet").value();
+  ASSERT_EQ(back.columns().size(), frame.columns().size());
+  for (std::size_t i = 0; i < frame.columns().size(); ++i) {
+    const Column& a = frame.columns()[i];
+    const Column& b = back.columns()[i];
+    EXPECT_EQ(a.name, b.name);
+    EXPECT_EQ(a.type, b.type);
+    EXPECT_EQ(a.ints, b.ints);
+    EXPECT_EQ(a.strings, b.strings);
+    EXPECT_EQ(a.null_count(), b.null_count());
+    for (std::size_t row = 0; row < a.doubles.size(); ++row) {
+      if (a.is_valid(row)) {
+        EXPECT_EQ(a.doubles[row], b.doubles[row]);
+      }
+    }
+  }
+}
+
+TEST(Parquet, PicksColumnsInOrderAndNamesMissingOnes) {
+  testing::TempFolder folder;
+  const auto file = folder.path() / "f.parquet";
+  ASSERT_TRUE(write_parquet(example(), file));
+  const types::Frame two = read_parquet(file, {"string", "double"}).value();
+  ASSERT_EQ(two.columns().size(), 2u);
+  EXPECT_EQ(two.columns()[0].name, "string");
+  EXPECT_EQ(read_parquet(file, {"nope"}).error().code, Code::kNotFound);
+  EXPECT_EQ(parquet_info(file).value().rows, 1000);
+}
+
+TEST(Parquet, SameFrameSameBytes) {
+  testing::TempFolder folder;
+  ASSERT_TRUE(write_parquet(example(), folder.path() / "a"));
+  ASSERT_TRUE(write_parquet(example(), folder.path() / "b"));
+  EXPECT_EQ(base::sha256_hex(read_file(folder.path() / "a").value()),
+            base::sha256_hex(read_file(folder.path() / "b").value()));
+}
+
+TEST(Parquet, RefusesWhatIsNoParquet) {
+  testing::TempFolder folder;
+  const auto file = folder.path() / "f.parquet";
+  EXPECT_EQ(read_parquet(file).error().code, Code::kNotFound);
+  ASSERT_TRUE(write_parquet(example(), file));
+  const std::string bytes = read_file(file).value();
+  for (const std::string& broken :
+       {std::string(), std::string("hello"), bytes.substr(0, bytes.size() / 2), bytes.substr(8)}) {
+    ASSERT_TRUE(write_file(file, broken));
+    const auto read = read_parquet(file);
+    ASSERT_FALSE(read);
+    EXPECT_EQ(read.error().code, Code::kCorruption) << read.error().message;
+  }
+}
+
+}  // namespace
+}  // namespace slipway::store

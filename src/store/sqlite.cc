@@ -1,0 +1,389 @@
+#include "store/sqlite.h"
+
+#include <sqlite3.h>
+
+#include <deque>
+
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/mutex.h"
+#include "store/event_chain.h"
+
+namespace slipway::store {
+namespace {
+
+Error sqlite_error(sqlite3* db, int code, std::string_view what) {
+  Code mapped = Code::kInternal;
+  switch (code & 0xff) {
+    case SQLITE_CONSTRAINT: {
+      const int extended = sqlite3_extended_errcode(db);
+      mapped = extended == SQLITE_CONSTRAINT_UNIQUE || extended == SQLITE_CONSTRAINT_PRIMARYKEY
+                   ? Code::kAlreadyExists
+                   : Code::kFailedPrecondition;
+      break;
+    }
+    case SQLITE_FULL:
+    case SQLITE_NOMEM:
+      mapped = Code::kResourceExhausted;
+      break;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+      mapped = Code::kUnavailable;
+      break;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+      mapped = Code::kCorruption;
+      break;
+    case SQLITE_READONLY:
+    case SQLITE_PERM:
+      mapped = Code::kPermissionDenied;
+      break;
+    default:
+      break;
+  }
+  return base::error(mapped, "database: cannot {}: {}", what, sqlite3_errmsg(db));
+}
+
+class StatementRow final : public Row {
+ public:
+  explicit StatementRow(sqlite3_stmt* statement) : statement_(statement) {}
+  bool is_null(int column) const override {
+    return sqlite3_column_type(statement_, column) == SQLITE_NULL;
+  }
+  std::int64_t int64(int column) const override { return sqlite3_column_int64(statement_, column); }
+  double real(int column) const override { return sqlite3_column_double(statement_, column); }
+  std::string_view text(int column) const override {
+    const void* data = sqlite3_column_blob(statement_, column);
+    const int bytes = sqlite3_column_bytes(statement_, column);
+    return data == nullptr
+               ? std::string_view()
+               : std::string_view(static_cast<const char*>(data), static_cast<std::size_t>(bytes));
+  }
+
+ private:
+  sqlite3_stmt* statement_;
+};
+
+// One connection with its prepared statements. One thread at a time.
+class Connection {
+ public:
+  ~Connection() {
+    for (auto& [sql, statement] : statements_) sqlite3_finalize(statement);
+    sqlite3_close(db_);
+  }
+
+  static Result<std::unique_ptr<Connection>> open(const std::filesystem::path& file) {
+    auto connection = std::make_unique<Connection>();
+    const int code =
+        sqlite3_open_v2(file.c_str(), &connection->db_,
+                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
+    if (code != SQLITE_OK) return sqlite_error(connection->db_, code, "open " + file.string());
+    sqlite3_busy_timeout(connection->db_, 10'000);
+    // FULL: every commit is on disk before it is acknowledged, also after a power failure.
+    TRY(connection->run("PRAGMA journal_mode=WAL"));
+    TRY(connection->run("PRAGMA synchronous=FULL"));
+    TRY(connection->run("PRAGMA foreign_keys=ON"));
+    TRY(connection->run("PRAGMA cache_size=-16000"));
+    TRY(connection->run("PRAGMA journal_size_limit=67108864"));
+    return connection;
+  }
+
+  Result<void> run(const std::string& sql) {
+    const int code = sqlite3_exec(db_, sql.c_str(), nullptr, nullptr, nullptr);
+    if (code != SQLITE_OK) return sqlite_error(db_, code, sql.substr(0, 60));
+    return {};
+  }
+
+  Result<void> step_through(std::string_view sql, std::span<const Param> params,
+                            const std::function<void(const Row&)>* each) {
+    sqlite3_stmt* statement = TRY(prepare(sql));
+    bind(statement, params);
+    const StatementRow row(statement);
+    int code;
+    while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
+      if (each != nullptr) (*each)(row);
+    }
+    Result<void> outcome;
+    if (code != SQLITE_DONE) outcome = sqlite_error(db_, code, sql.substr(0, 60));
+    sqlite3_reset(statement);
+    sqlite3_clear_bindings(statement);
+    return outcome;
+  }
+
+  sqlite3* handle() const { return db_; }
+
+ private:
+  Result<sqlite3_stmt*> prepare(std::string_view sql) {
+    if (auto found = statements_.find(sql); found != statements_.end()) {
+      // A nested use of the same text (inside a callback) gets a statement of its own.
+      if (!sqlite3_stmt_busy(found->second)) return found->second;
+    }
+    sqlite3_stmt* statement = nullptr;
+    const int code = sqlite3_prepare_v3(db_, sql.data(), static_cast<int>(sql.size()),
+                                        SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
+    if (code != SQLITE_OK) return sqlite_error(db_, code, sql.substr(0, 60));
+    CHECK(statement != nullptr);
+    if (statements_.size() >= kStatementsMax) {
+      for (auto it = statements_.begin(); it != statements_.end();) {
+        if (sqlite3_stmt_busy(it->second)) {
+          ++it;
+        } else {
+          sqlite3_finalize(it->second);
+          it = statements_.erase(it);
+        }
+      }
+    }
+    statements_.emplace(std::string(sql), statement);
+    return statement;
+  }
+
+  static void bind(sqlite3_stmt* statement, std::span<const Param> params) {
+    CHECK(sqlite3_bind_parameter_count(statement) == static_cast<int>(params.size()));
+    int at = 0;
+    for (const Param& param : params) {
+      ++at;
+      if (const auto* number = std::get_if<std::int64_t>(&param.value())) {
+        sqlite3_bind_int64(statement, at, *number);
+      } else if (const auto* real = std::get_if<double>(&param.value())) {
+        sqlite3_bind_double(statement, at, *real);
+      } else if (const auto* text = std::get_if<std::string_view>(&param.value())) {
+        sqlite3_bind_text64(statement, at, text->empty() ? "" : text->data(), text->size(),
+                            SQLITE_STATIC, SQLITE_UTF8);
+      } else if (const auto* bytes = std::get_if<Bytes>(&param.value())) {
+        sqlite3_bind_blob64(statement, at, bytes->bytes.empty() ? "" : bytes->bytes.data(),
+                            bytes->bytes.size(), SQLITE_STATIC);
+      } else {
+        sqlite3_bind_null(statement, at);
+      }
+    }
+  }
+
+  static constexpr std::size_t kStatementsMax = 256;
+  struct TextHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const {
+      return std::hash<std::string_view>()(text);
+    }
+  };
+  sqlite3* db_ = nullptr;
+  std::unordered_multimap<std::string, sqlite3_stmt*, TextHash, std::equal_to<>> statements_;
+};
+
+class SqliteTx final : public Tx {
+ public:
+  SqliteTx(Connection& connection, const base::Clock& clock, base::Random& random)
+      : connection_(connection), clock_(clock), random_(random) {}
+
+  Result<void> query_span(std::string_view sql, std::span<const Param> params,
+                          const std::function<void(const Row&)>& each) override {
+    return connection_.step_through(sql, params, &each);
+  }
+  Result<std::int64_t> execute_span(std::string_view sql, std::span<const Param> params) override {
+    TRY(connection_.step_through(sql, params, nullptr));
+    return sqlite3_changes64(connection_.handle());
+  }
+  std::int64_t last_insert_id() const override {
+    return sqlite3_last_insert_rowid(connection_.handle());
+  }
+  Result<void> append_event(const EventDraft& draft) override {
+    return insert_event(*this, draft, clock_.now(), random_);
+  }
+
+ private:
+  Connection& connection_;
+  const base::Clock& clock_;
+  base::Random& random_;
+};
+
+class SqliteReader final : public Reader {
+ public:
+  explicit SqliteReader(Connection& connection) : connection_(connection) {}
+  Result<void> query_span(std::string_view sql, std::span<const Param> params,
+                          const std::function<void(const Row&)>& each) override {
+    return connection_.step_through(sql, params, &each);
+  }
+
+ private:
+  Connection& connection_;
+};
+
+class SqliteDb final : public Db {
+ public:
+  SqliteDb(SqliteOptions options, const base::Clock& clock, base::Random& random)
+      : options_(std::move(options)), clock_(clock), random_(random) {}
+
+  Result<void> open() {
+    writer_ = TRY(Connection::open(options_.file));
+    for (std::size_t i = 0; i < options_.readers; ++i)
+      idle_readers_.push_back(TRY(Connection::open(options_.file)));
+    thread_ = std::thread([this] { write_loop(); });
+    return {};
+  }
+
+  ~SqliteDb() override {
+    {
+      base::MutexLock lock(mutex_);
+      stopping_ = true;
+      wake_.notify_all();
+    }
+    if (thread_.joinable()) thread_.join();
+  }
+
+  Result<void> migrate(const std::vector<RoomMigrations>& rooms) override {
+    TRY(run_write([](Tx& tx) -> Result<void> {
+      TRY(
+          tx.execute("CREATE TABLE IF NOT EXISTS migrations(room TEXT NOT NULL, number INTEGER NOT "
+                     "NULL, PRIMARY KEY(room, number))"));
+      return {};
+    }));
+    std::vector<RoomMigrations> all = rooms;
+    all.push_back({"events", event_migrations()});
+    for (const RoomMigrations& room : all) {
+      TRY(run_write([&](Tx& tx) { return migrate_room(tx, room); }));
+    }
+    return {};
+  }
+
+ protected:
+  Result<void> run_write(const std::function<Result<void>(Tx&)>& body) override {
+    Write write{&body, {}, false};
+    base::MutexLock lock(mutex_);
+    if (stopping_) return base::error(Code::kUnavailable, "database is closing");
+    if (queue_.size() >= options_.queue_length_max) {
+      return base::error(Code::kResourceExhausted, "too many waiting writes: queue_length_max={}",
+                         options_.queue_length_max);
+    }
+    queue_.push_back(&write);
+    wake_.notify_one();
+    while (!write.done) finished_.wait(mutex_);
+    return std::move(write.outcome);
+  }
+
+  Result<void> run_read(const std::function<Result<void>(Reader&)>& body) override {
+    std::unique_ptr<Connection> connection = take_reader();
+    SqliteReader reader(*connection);
+    Result<void> outcome = connection->run("BEGIN");
+    if (outcome) {
+      outcome = body(reader);
+      const Result<void> end = connection->run("COMMIT");
+      if (outcome && !end) outcome = end;
+    }
+    base::MutexLock lock(mutex_);
+    idle_readers_.push_back(std::move(connection));
+    reader_free_.notify_one();
+    return outcome;
+  }
+
+ private:
+  struct Write {
+    const std::function<Result<void>(Tx&)>* body;
+    Result<void> outcome;
+    bool done;
+  };
+
+  static Result<void> migrate_room(Tx& tx, const RoomMigrations& room) {
+    std::int64_t at = 0;
+    TRY(tx.query("SELECT COALESCE(MAX(number), 0) FROM migrations WHERE room = ?", {room.room},
+                 [&](const Row& row) { at = row.int64(0); }));
+    if (at > static_cast<std::int64_t>(room.steps.size())) {
+      return base::error(Code::kFailedPrecondition,
+                         "the data folder was written by a newer build: room={} step={} known={}",
+                         room.room, at, room.steps.size());
+    }
+    for (const Migration& step : room.steps) {
+      if (step.number <= at) continue;
+      CHECK(step.number == at + 1);
+      std::string_view rest = step.sql;
+      while (rest.find_first_not_of(" \n\t") != std::string_view::npos) {
+        const std::size_t end = std::min(rest.find(';'), rest.size());
+        const std::string_view statement = rest.substr(0, end);
+        rest.remove_prefix(std::min(end + 1, rest.size()));
+        if (statement.find_first_not_of(" \n\t") == std::string_view::npos) continue;
+        TRY(tx.execute(statement));
+      }
+      TRY(tx.execute("INSERT INTO migrations(room, number) VALUES(?, ?)",
+                     {room.room, step.number}));
+      at = step.number;
+    }
+    return {};
+  }
+
+  std::unique_ptr<Connection> take_reader() {
+    base::MutexLock lock(mutex_);
+    while (idle_readers_.empty()) reader_free_.wait(mutex_);
+    std::unique_ptr<Connection> connection = std::move(idle_readers_.back());
+    idle_readers_.pop_back();
+    return connection;
+  }
+
+  void write_loop() {
+    while (true) {
+      std::vector<Write*> group;
+      {
+        base::MutexLock lock(mutex_);
+        while (queue_.empty() && !stopping_) wake_.wait(mutex_);
+        if (queue_.empty()) return;
+        while (!queue_.empty() && group.size() < options_.group_writes_max) {
+          group.push_back(queue_.front());
+          queue_.pop_front();
+        }
+      }
+      commit_group(group);
+      base::MutexLock lock(mutex_);
+      for (Write* write : group) write->done = true;
+      finished_.notify_all();
+    }
+  }
+
+  void commit_group(const std::vector<Write*>& group) {
+    SqliteTx tx(*writer_, clock_, random_);
+    Result<void> whole = writer_->run("BEGIN IMMEDIATE");
+    for (Write* write : group) {
+      if (!whole) break;
+      whole = writer_->run("SAVEPOINT one");
+      if (!whole) break;
+      try {
+        write->outcome = (*write->body)(tx);
+      } catch (const std::exception& e) {  // the net at the entry of a thread
+        write->outcome = base::error(Code::kInternal, "a write threw: {}", e.what());
+      }
+      whole = writer_->run(write->outcome ? "RELEASE one" : "ROLLBACK TO one; RELEASE one");
+    }
+    if (whole) whole = writer_->run("COMMIT");
+    if (whole) return;
+    if (sqlite3_get_autocommit(writer_->handle()) == 0) {
+      if (const Result<void> undone = writer_->run("ROLLBACK"); !undone) {
+        base::log_error("store", "rollback failed: why={}", undone.error().message);
+      }
+    }
+    for (Write* write : group) {
+      if (write->outcome) write->outcome = whole.error();
+    }
+  }
+
+  const SqliteOptions options_;
+  const base::Clock& clock_;
+  base::Random& random_;
+  std::unique_ptr<Connection> writer_;  // used by thread_ only
+
+  base::Mutex mutex_;
+  base::CondVar wake_;
+  base::CondVar finished_;
+  base::CondVar reader_free_;
+  std::deque<Write*> queue_ GUARDED_BY(mutex_);
+  std::vector<std::unique_ptr<Connection>> idle_readers_ GUARDED_BY(mutex_);
+  bool stopping_ GUARDED_BY(mutex_) = false;
+
+  std::thread thread_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Db>> open_sqlite(SqliteOptions options, const base::Clock& clock,
+                                        base::Random& random) {
+  auto db = std::make_unique<SqliteDb>(std::move(options), clock, random);
+  TRY(db->open());
+  return std::unique_ptr<Db>(std::move(db));
+}
+
+}  // namespace slipway::store
