@@ -1,0 +1,206 @@
+// The server over real sockets: keep-alive, pipelining, limits, bad input, files, draining.
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "api/http/openapi.h"
+#include "api/http/server.h"
+#include "base/http_client.h"
+
+namespace slipway::http {
+namespace {
+
+class ServerTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = std::filesystem::temp_directory_path() / ("slipway-http-" + random_.hex(6));
+    std::filesystem::create_directories(folder_);
+    router_.add(
+        {.method = Method::kGet,
+         .pattern = "/hello/{name}",
+         .handler = [](const Request& r) { return Response::text("hello " + r.param("name")); },
+         .lane = Lane::kInline});
+    router_.add({.method = Method::kPost,
+                 .pattern = "/echo",
+                 .summary = "Sends the body back.",
+                 .handler = [](const Request& r) { return Response::text(std::string(r.body)); },
+                 .body_bytes_max = 1000,
+                 .tag = "slipway"});
+    router_.add({.method = Method::kGet, .pattern = "/query", .handler = [](const Request& r) {
+                   return Response::text(r.query("a b").value_or("none") +
+                                         std::to_string(r.query_all("x").size()));
+                 }});
+    router_.add({.method = Method::kGet,
+                 .pattern = "/throw",
+                 .handler = [](const Request&) -> Response { throw std::runtime_error("boom"); }});
+    router_.add({.method = Method::kGet, .pattern = "/slow", .handler = [this](const Request&) {
+                   while (!go_) std::this_thread::yield();
+                   return Response::text("done");
+                 }});
+    router_.add({.method = Method::kPut,
+                 .pattern = "/files/{path*}",
+                 .handler =
+                     [this](const Request& r) {
+                       std::filesystem::rename(r.body_file, folder_ / "kept");
+                       return Response::text(r.param("path"));
+                     },
+                 .body = Route::Body::kFile});
+    router_.add({.method = Method::kGet, .pattern = "/file", .handler = [this](const Request&) {
+                   Response response = Response::text("");
+                   response.file = FileBody{folder_ / "kept", 2,
+                                            std::filesystem::file_size(folder_ / "kept") - 2};
+                   return response;
+                 }});
+    server_ = std::make_unique<Server>(
+        ServerOptions{.port = 0, .data_threads = 2, .upload_folder = folder_}, router_, metrics_,
+        random_);
+    ASSERT_TRUE(server_->start());
+  }
+  void TearDown() override {
+    go_ = true;
+    server_->stop();
+    std::filesystem::remove_all(folder_);
+  }
+
+  base::HttpClient client() {
+    return base::HttpClient({.base_url = "http://127.0.0.1:" + std::to_string(server_->port())});
+  }
+
+  // Sends raw bytes, returns everything until the server closes.
+  std::string raw(const std::string& bytes) {
+    const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(server_->port());
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    EXPECT_EQ(::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    EXPECT_EQ(::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL),
+              static_cast<ssize_t>(bytes.size()));
+    std::string all;
+    char buffer[4096];
+    for (ssize_t n; (n = ::recv(fd, buffer, sizeof buffer, 0)) > 0;)
+      all.append(buffer, static_cast<std::size_t>(n));
+    ::close(fd);
+    return all;
+  }
+
+  std::atomic<bool> go_{false};
+  std::filesystem::path folder_;
+  base::SystemRandom random_;
+  base::Metrics metrics_;
+  Router router_;
+  std::unique_ptr<Server> server_;
+};
+
+TEST_F(ServerTest, RoutesAndDecodes) {
+  auto http = client();
+  EXPECT_EQ(http.send("GET", "/hello/a%20b")->body, "hello a b");
+  EXPECT_EQ(http.send("GET", "/query?x=1&a+b=c%26d&x=2")->body, "c&d2");
+  EXPECT_EQ(http.send("POST", "/echo", "abc")->body, "abc");
+  EXPECT_EQ(http.send("GET", "/nope")->status, 404);
+  const auto wrong = http.send("DELETE", "/echo").value();
+  EXPECT_EQ(wrong.status, 405);
+  EXPECT_NE(wrong.body.find("does not take this method"), std::string::npos);
+  EXPECT_EQ(http.send("GET", "/hello/%zz")->status, 404);
+  EXPECT_EQ(http.send("HEAD", "/hello/x")->status, 200);
+  EXPECT_EQ(http.send("GET", "/throw")->status, 500);
+}
+
+TEST_F(ServerTest, PipelinedRequestsAreAnsweredInOrder) {
+  const std::string replies =
+      raw("GET /hello/1 HTTP/1.1\r\nHost: x\r\n\r\nPOST /echo HTTP/1.1\r\nHost: "
+          "x\r\nContent-Length: 3\r\n\r\ntwo"
+          "GET /hello/3 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  const auto one = replies.find("hello 1"), two = replies.find("two"),
+             three = replies.find("hello 3");
+  EXPECT_LT(one, two);
+  EXPECT_LT(two, three);
+  EXPECT_NE(three, std::string::npos) << replies;
+}
+
+TEST_F(ServerTest, BadInputGetsAClearAnswerAndAClosedConnection) {
+  EXPECT_TRUE(raw("NONSENSE\r\n\r\n").starts_with("HTTP/1.1 400"));
+  EXPECT_TRUE(raw("BREW /echo HTTP/1.1\r\nHost: x\r\n\r\n").starts_with("HTTP/1.1 400"));
+  EXPECT_TRUE(raw("GET /x HTTP/1.1\r\nA: " + std::string(100'000, 'a') + "\r\n\r\n")
+                  .starts_with("HTTP/1.1 400"));
+  EXPECT_TRUE(
+      raw("POST /echo HTTP/1.1\r\nContent-Length: 1001\r\n\r\n").starts_with("HTTP/1.1 413"));
+  EXPECT_TRUE(raw("POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n7D0\r\n" +
+                  std::string(2000, 'a') + "\r\n0\r\n\r\n")
+                  .starts_with("HTTP/1.1 413"));
+  EXPECT_TRUE(raw("POST /echo HTTP/1.1\r\nContent-Length: 1000\r\nConnection: close\r\n\r\n" +
+                  std::string(1000, 'a'))
+                  .starts_with("HTTP/1.1 200"));
+}
+
+TEST_F(ServerTest, StreamsFilesInAndOut) {
+  auto http = client();
+  std::string big(5'000'000, 'x');
+  big.replace(0, 2, "ab");
+  EXPECT_EQ(http.send("PUT", "/files/a/b%2Fc.bin", big)->body, "a/b/c.bin");
+  EXPECT_EQ(http.send("GET", "/file")->body, big.substr(2));
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_), {}),
+            1);  // no upload file left
+}
+
+TEST_F(ServerTest, StopLetsARunningRequestFinish) {
+  std::thread caller([&] {
+    const auto reply = client().send("GET", "/slow");
+    ASSERT_TRUE(reply) << reply.error().message;
+    EXPECT_EQ(reply->body, "done");
+  });
+  while (metrics_.prometheus_text().find("slipway_http_connections 1") == std::string::npos)
+    std::this_thread::yield();
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  std::thread stopper([&] { server_->stop(); });
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  go_ = true;
+  caller.join();
+  stopper.join();
+  EXPECT_FALSE(client().send("GET", "/hello/x"));
+}
+
+TEST_F(ServerTest, PortInUseIsSaid) {
+  Server second(ServerOptions{.port = server_->port()}, router_, metrics_, random_);
+  const auto started = second.start();
+  ASSERT_FALSE(started);
+  EXPECT_NE(started.error().message.find(std::to_string(server_->port())), std::string::npos);
+}
+
+TEST_F(ServerTest, ManyClientsAtOnce) {
+  std::vector<std::thread> threads;
+  std::atomic<int> good = 0;
+  for (int t = 0; t < 8; ++t) {
+    threads.emplace_back([&] {
+      auto http = client();
+      for (int i = 0; i < 200; ++i) {
+        const auto reply = http.send("POST", "/echo", std::to_string(i));
+        if (reply && reply->body == std::to_string(i)) ++good;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(good, 1600);
+}
+
+TEST(OpenApi, DescribesTaggedRoutes) {
+  Router router;
+  router.add({.method = Method::kPost,
+              .pattern = "/slipway/v1/x/{name}/{path*}",
+              .summary = "Does.",
+              .handler = [](const Request&) { return Response(); },
+              .tag = "slipway"});
+  router.add({.method = Method::kGet,
+              .pattern = "/other",
+              .handler = [](const Request&) { return Response(); },
+              .tag = "mlflow"});
+  const std::string text = openapi(router, "slipway", "1");
+  EXPECT_NE(text.find("/slipway/v1/x/{name}/{path}"), std::string::npos) << text;
+  EXPECT_EQ(text.find("/other"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace slipway::http
