@@ -1,0 +1,83 @@
+// Reading declared settings out of YAML strictly: every mistake is told with line and column, and a key nobody reads is one.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "types/timestamp.h"
+
+namespace slipway::types {
+
+class YamlMap;
+
+// One place in a YAML document. A value; cheap to copy, keeps the document alive. One thread at a time.
+class YamlNode {
+ public:
+  // kInvalidArgument "line 3, column 7: ..." when the text isn't YAML. An empty document is a null node.
+  static Result<YamlNode> parse(std::string_view text);
+
+  // kInvalidArgument with this place in front of the message.
+  template <typename... Args>
+  Error error(fmt::format_string<Args...> format, Args&&... args) const {
+    return base::error(Code::kInvalidArgument, "{}: {}", place(),
+                       fmt::format(format, std::forward<Args>(args)...));
+  }
+  // The same for a message that another parser made.
+  Error error_of(const Error& cause) const { return error("{}", cause.message); }
+
+  bool is_null() const;
+  bool is_list() const;
+  bool is_map() const;
+
+  // kInvalidArgument naming the place when it's something else.
+  Result<std::string> text() const;
+  Result<double> number() const;  // finite
+  Result<std::int64_t> integer() const;
+  Result<bool> boolean() const;
+  Result<Duration> duration() const;
+  Result<Timestamp> time() const;
+  Result<std::vector<YamlNode>> list() const;
+  // In the order written; a key that comes twice is refused.
+  Result<std::vector<std::pair<std::string, YamlNode>>> entries() const;
+  // `what` names the thing in messages: "endpoint flight-delay".
+  Result<YamlMap> map(std::string what) const;
+
+  std::string place() const;  // "line 3, column 7"
+
+ private:
+  friend class YamlMap;
+  struct Impl;
+  explicit YamlNode(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
+  std::shared_ptr<const Impl> impl_;
+};
+
+// A mapping whose members are asked for by name; finish() then refuses what nobody asked for.
+class YamlMap {
+ public:
+  // Nothing when the member is absent or null.
+  std::optional<YamlNode> find(std::string_view key);
+  // kInvalidArgument when it's absent.
+  Result<YamlNode> get(std::string_view key);
+  // kInvalidArgument naming the first unknown key, where it is, and the keys there are.
+  Result<void> finish() const;
+
+  const YamlNode& node() const { return node_; }
+
+ private:
+  friend class YamlNode;
+  YamlMap(YamlNode node, std::string what, std::vector<std::pair<std::string, YamlNode>> entries);
+
+  YamlNode node_;
+  std::string what_;
+  std::vector<std::pair<std::string, YamlNode>> entries_;
+  std::vector<std::string> asked_;
+};
+
+}  // namespace slipway::types
