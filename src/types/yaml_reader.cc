@@ -97,8 +97,9 @@ Result<std::vector<std::pair<std::string, YamlNode>>> YamlNode::entries() const 
     for (const auto& [earlier, value] : entries) {
       if (earlier == name) return key.error("the key comes twice: key={}", name);
     }
-    entries.emplace_back(std::move(name), YamlNode(std::make_shared<const Impl>(
-                                              Impl{member.second, member.first.Mark()})));
+    entries.emplace_back(
+        std::move(name),
+        YamlNode(std::make_shared<const Impl>(Impl{member.second, member.first.Mark()})));
   }
   return entries;
 }

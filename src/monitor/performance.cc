@@ -1,0 +1,87 @@
+#include "monitor/performance.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <vector>
+
+#include "base/check.h"
+
+namespace slipway::monitor {
+namespace {
+
+constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+constexpr std::size_t kCalibrationBins = 15;
+
+}  // namespace
+
+double log_loss(double prediction, double label) {
+  constexpr double kEdge = std::numeric_limits<double>::epsilon();
+  const double p = std::clamp(prediction, kEdge, 1 - kEdge);
+  return -(label * std::log(p) + (1 - label) * std::log(1 - p));
+}
+
+double auc(std::span<const double> predictions, std::span<const double> labels) {
+  CHECK(predictions.size() == labels.size());
+  std::vector<std::size_t> order(predictions.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::sort(order.begin(), order.end(),
+            [&](std::size_t a, std::size_t b) { return predictions[a] < predictions[b]; });
+  // Mann-Whitney: pairs in which the positive has the higher score, ties as half a pair.
+  double positives = 0, negatives = 0, pairs = 0;
+  for (std::size_t from = 0; from < order.size();) {
+    std::size_t to = from;
+    double tied_positives = 0, tied_negatives = 0;
+    for (; to < order.size() && predictions[order[to]] == predictions[order[from]]; ++to) {
+      (labels[order[to]] > 0.5 ? tied_positives : tied_negatives) += 1;
+    }
+    pairs += tied_positives * (negatives + tied_negatives / 2);
+    positives += tied_positives;
+    negatives += tied_negatives;
+    from = to;
+  }
+  return positives > 0 && negatives > 0 ? pairs / (positives * negatives) : kNone;
+}
+
+Performance measure_performance(std::span<const double> predictions,
+                                std::span<const double> labels) {
+  CHECK(predictions.size() == labels.size());
+  if (predictions.empty()) {
+    return {0, kNone, kNone, kNone, kNone, kNone, kNone, kNone, kNone};
+  }
+  struct Bin {
+    double rows = 0, predictions = 0, labels = 0;
+  };
+  std::array<Bin, kCalibrationBins> bins;
+  Performance result{.rows = static_cast<std::int64_t>(predictions.size())};
+  double loss = 0, squares = 0, prediction_sum = 0, label_sum = 0;
+  for (std::size_t i = 0; i < predictions.size(); ++i) {
+    const double p = predictions[i], y = labels[i];
+    loss += log_loss(p, y);
+    squares += (p - y) * (p - y);
+    prediction_sum += p;
+    label_sum += y;
+    const double place = std::ceil(p * static_cast<double>(kCalibrationBins)) - 1;
+    Bin& bin = bins[static_cast<std::size_t>(
+        std::clamp(place, 0.0, static_cast<double>(kCalibrationBins - 1)))];
+    bin.rows += 1;
+    bin.predictions += p;
+    bin.labels += y;
+  }
+  const auto n = static_cast<double>(predictions.size());
+  result.label_mean = label_sum / n;
+  result.prediction_mean = prediction_sum / n;
+  result.log_loss = loss / n;
+  result.brier = squares / n;
+  for (const Bin& bin : bins) result.ece += std::abs(bin.predictions - bin.labels) / n;
+  result.calibration_bias = result.prediction_mean - result.label_mean;
+  result.auc = auc(predictions, labels);
+  const double q = result.label_mean;
+  const double entropy = -(q * std::log(q) + (1 - q) * std::log(1 - q));
+  result.log_loss_ratio = q > 0 && q < 1 ? result.log_loss / entropy : kNone;
+  return result;
+}
+
+}  // namespace slipway::monitor
