@@ -1,0 +1,104 @@
+#include "app/application.h"
+
+#include "api/own/server_routes.h"
+#include "app/rooms.h"
+#include "base/log.h"
+#include "store/sqlite.h"
+
+namespace slipway::app {
+
+Application::Application(Settings settings, store::FolderLock lock)
+    : settings_(std::move(settings)),
+      data_(std::filesystem::absolute(settings_.data)),
+      lock_(std::move(lock)) {}
+
+Application::~Application() { stop(); }
+
+Result<std::unique_ptr<Application>> Application::open(Settings settings) {
+  const std::filesystem::path data = settings.data;
+  TRY(store::make_folders(data));
+  store::FolderLock lock = TRY(store::FolderLock::acquire(data));
+  std::unique_ptr<Application> app(new Application(std::move(settings), std::move(lock)));
+  TRY(app->open_stores());
+  TRY(app->open_rooms());
+  app->add_routes();
+  return app;
+}
+
+Result<void> Application::open_stores() {
+  for (const char* folder : {"artifacts", "uploads"}) TRY(store::make_folders(data_ / folder));
+  // Uploads that a crash left behind were never acknowledged.
+  for (const auto& left : std::filesystem::directory_iterator(data_ / "uploads")) {
+    std::error_code ignored;
+    std::filesystem::remove(left.path(), ignored);
+  }
+  db_ = TRY(store::open_sqlite({.file = data_ / "slipway.db"}, clock_, random_));
+  blobs_ = TRY(store::open_folder_blobs(data_ / "blobs", random_));
+  return {};
+}
+
+Result<void> Application::open_rooms() {
+  rooms_ = std::make_unique<Rooms>(Foundation{.settings = settings_,
+                                              .data = data_,
+                                              .clock = clock_,
+                                              .random = random_,
+                                              .metrics = metrics_,
+                                              .db = *db_,
+                                              .blobs = *blobs_});
+  TRY(db_->migrate(Rooms::migrations()));
+  return rooms_->open();
+}
+
+void Application::add_routes() {
+  router_.add_all(api::own::server_routes(*db_, metrics_, router_, kVersion));
+  rooms_->add_routes(router_);
+}
+
+Result<void> Application::start() {
+  sealer_ = std::make_unique<store::EventSealer>(*db_, clock_);
+  on_stop("event sealer", [this] { sealer_->stop(); });
+  http::ServerOptions options{
+      .host = settings_.host,
+      .port = static_cast<std::uint16_t>(settings_.port),
+      .io_threads = static_cast<std::size_t>(settings_.io_threads),
+      .data_threads = static_cast<std::size_t>(settings_.data_threads),
+      .control_threads = static_cast<std::size_t>(settings_.control_threads),
+      .queue_length_max = static_cast<std::size_t>(settings_.queue_length_max),
+      .connections_max = static_cast<std::size_t>(settings_.connections_max),
+      .body_bytes_max = static_cast<std::uint64_t>(settings_.body_bytes_max),
+      .file_body_bytes_max = static_cast<std::uint64_t>(settings_.artifact_bytes_max),
+      .idle_timeout_seconds = static_cast<int>(settings_.idle_timeout_seconds),
+      .request_timeout_seconds = static_cast<int>(settings_.request_timeout_seconds),
+      .upload_folder = data_ / "uploads"};
+  server_ = std::make_unique<http::Server>(std::move(options), router_, metrics_, random_);
+  TRY(server_->start());
+  // The listener stops first: what it still runs needs everything below it.
+  rooms_->start(url(), [this](std::string what, std::function<void()> stop) {
+    on_stop(std::move(what), std::move(stop));
+  });
+  on_stop("http server", [this] { server_->stop(static_cast<int>(settings_.drain_seconds)); });
+  base::log_info("app", "serving: url={} data={} version={}", url(), data_.string(), kVersion);
+  return {};
+}
+
+void Application::stop() {
+  while (!stops_.empty()) {
+    const auto [what, stop] = std::move(stops_.back());
+    stops_.pop_back();
+    base::log_debug("app", "stopping: what={}", what);
+    stop();
+  }
+}
+
+void Application::on_stop(std::string what, std::function<void()> stop) {
+  stops_.emplace_back(std::move(what), std::move(stop));
+}
+
+std::string Application::url() const {
+  const std::string host =
+      settings_.host.find(':') == std::string::npos ? settings_.host : "[" + settings_.host + "]";
+  return fmt::format("http://{}:{}", host == "0.0.0.0" ? "127.0.0.1" : host,
+                     server_ ? server_->port() : settings_.port);
+}
+
+}  // namespace slipway::app

@@ -1,0 +1,65 @@
+// The whole server: opens what is stored, connects the rooms, serves, and stops in the reverse
+// order of starting.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "api/http/router.h"
+#include "api/http/server.h"
+#include "app/settings.h"
+#include "base/clock.h"
+#include "base/metrics.h"
+#include "base/random.h"
+#include "store/blob_store.h"
+#include "store/db.h"
+#include "store/events.h"
+#include "store/file_system.h"
+
+namespace slipway::app {
+
+inline constexpr std::string_view kVersion = SLIPWAY_VERSION;
+
+// open(), then start(), then stop(), all from one thread.
+class Application {
+ public:
+  // kUnavailable: another server uses the data folder. Nothing listens yet.
+  static Result<std::unique_ptr<Application>> open(Settings settings);
+  ~Application();  // stop()
+
+  Result<void> start();
+  // Idempotent.
+  void stop();
+
+  std::string url() const;
+
+  struct Rooms;  // rooms.h
+
+ private:
+  explicit Application(Settings settings, store::FolderLock lock);
+  Result<void> open_stores();
+  Result<void> open_rooms();
+  void add_routes();
+  // Remembers how to stop what was just started; stop() walks the list backwards.
+  void on_stop(std::string what, std::function<void()> stop);
+
+  const Settings settings_;
+  const std::filesystem::path data_;
+  store::FolderLock lock_;
+  base::SystemClock clock_;
+  base::SystemRandom random_;
+  base::Metrics metrics_;
+  std::unique_ptr<store::Db> db_;
+  std::unique_ptr<store::BlobStore> blobs_;
+  std::unique_ptr<Rooms> rooms_;
+  http::Router router_;
+  std::unique_ptr<store::EventSealer> sealer_;
+  std::unique_ptr<http::Server> server_;
+  std::vector<std::pair<std::string, std::function<void()>>> stops_;
+};
+
+}  // namespace slipway::app

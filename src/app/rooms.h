@@ -1,0 +1,44 @@
+// The rooms of the server and the small objects that connect them. app/ is the only place that
+// knows all of them.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "api/http/router.h"
+#include "app/application.h"
+
+namespace slipway::app {
+
+// What every room stands on; outlives them all.
+struct Foundation {
+  const Settings& settings;
+  const std::filesystem::path& data;
+  const base::Clock& clock;
+  base::Random& random;
+  base::Metrics& metrics;
+  store::Db& db;
+  store::BlobStore& blobs;
+};
+
+struct Application::Rooms {
+  explicit Rooms(const Foundation& foundation);
+  ~Rooms();
+
+  static std::vector<store::RoomMigrations> migrations();
+
+  using OnStop = std::function<void(std::string what, std::function<void()> stop)>;
+
+  Result<void> open();
+  void add_routes(http::Router& router);
+  // Threads of the rooms; `url` is where this server answers.
+  void start(const std::string& url, const OnStop& on_stop);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace slipway::app

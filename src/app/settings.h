@@ -1,0 +1,65 @@
+// The one table of settings. Help, --print-config, --check-config, flags, environment and file all
+// come from it; rooms receive plain structs, never the table.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace slipway::app {
+
+struct Settings {
+  std::string host = "127.0.0.1";
+  std::int64_t port = 5000;
+  std::string data = "./slipway-data";
+  bool no_auth = false;
+  std::string log_level = "info";
+  std::string python_path;
+  std::int64_t io_threads = 2;
+  std::int64_t data_threads = 8;
+  std::int64_t control_threads = 2;
+  std::int64_t queue_length_max = 1024;
+  std::int64_t connections_max = 10'000;
+  std::int64_t body_bytes_max = 64 << 20;
+  std::int64_t artifact_bytes_max = 64ll << 30;
+  std::int64_t idle_timeout_seconds = 120;
+  std::int64_t request_timeout_seconds = 60;
+  std::int64_t drain_seconds = 10;
+  std::int64_t pipeline_workers = 2;
+};
+
+struct SettingInfo {
+  std::string name;   // "port": flag --port, environment SLIPWAY_PORT, key `port:` in the file
+  std::string type;   // "text", "integer", "boolean"
+  std::string range;  // in words; empty: any
+  bool reloadable = false;  // none is yet: all need a restart
+  std::string help;         // one sentence
+  std::function<Result<void>(Settings&, std::string_view)> set;
+  std::function<std::string(const Settings&)> get;
+};
+
+const std::vector<SettingInfo>& setting_table();
+
+// Where a value came from, for --print-config.
+struct LoadedSettings {
+  Settings settings;
+  std::map<std::string, std::string> origins;  // name -> "default", "file", "environment", "flag"
+};
+
+// Flag over environment over file over default. `flags` by setting name; `file` is YAML with the
+// names as keys. Errors name the setting, where it came from, and what is allowed; an unknown key
+// in the file is an error with its line.
+Result<LoadedSettings> load_settings(
+    const std::map<std::string, std::string>& flags,
+    const std::function<std::optional<std::string>(const std::string&)>& environment,
+    const std::string& file);
+
+// YAML that load_settings reads back, each line with its origin.
+std::string print_config(const LoadedSettings& loaded);
+
+}  // namespace slipway::app

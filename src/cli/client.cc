@@ -1,0 +1,82 @@
+#include "cli/client.h"
+
+#include <cstdio>
+
+#include "cli/commands.h"
+
+namespace slipway::cli {
+namespace {
+
+Code code_from_name(std::string_view name, int status) {
+  for (Code code :
+       {Code::kInvalidArgument, Code::kNotFound, Code::kAlreadyExists, Code::kFailedPrecondition,
+        Code::kConflict, Code::kUnauthenticated, Code::kPermissionDenied, Code::kResourceExhausted,
+        Code::kUnavailable, Code::kDeadlineExceeded, Code::kCorruption, Code::kInternal}) {
+    if (base::code_name(code) == name) return code;
+  }
+  return status == 404 ? Code::kNotFound : Code::kInternal;
+}
+
+Error error_from(const base::HttpReply& reply) {
+  const Result<JsonObject> body = base::parse_json_object(reply.body);
+  if (body) {
+    if (const Json* inner = body->if_contains("error"); inner != nullptr && inner->is_object()) {
+      const JsonObject& object = inner->get_object();
+      return {code_from_name(base::get_string(object, "code").value_or(""), reply.status),
+              base::get_string(object, "message").value_or(reply.body)};
+    }
+  }
+  return base::error(code_from_name("", reply.status), "the server answered with status {}: {}",
+                     reply.status, reply.body.substr(0, 200));
+}
+
+}  // namespace
+
+Client::Client(const Context& context)
+    : url_(context.url), http_({.base_url = context.url, .bearer_token = context.token}) {}
+
+Result<Json> Client::get(const std::string& path) { return send("GET", path, ""); }
+Result<Json> Client::post(const std::string& path, const JsonObject& body) {
+  return send("POST", path, base::to_text(body));
+}
+
+Result<Json> Client::send(std::string_view method, const std::string& path,
+                          const std::string& body) {
+  const base::HttpReply reply = TRY(http_.send(method, path, body));
+  if (reply.status >= 300) return error_from(reply);
+  if (reply.body.empty()) return Json(JsonObject());
+  return base::parse_json(reply.body);
+}
+
+int fail(const Error& error, const Context& context) {
+  std::fprintf(stderr, "slipway: %s\n", error.message.c_str());
+  switch (error.code) {
+    case Code::kUnavailable:
+    case Code::kDeadlineExceeded:
+      std::fprintf(stderr,
+                   "slipway: no server at %s? start one with `slipway server`, or name it with "
+                   "--url or SLIPWAY_URL\n",
+                   context.url.c_str());
+      return kUnreachable;
+    case Code::kNotFound:
+      return kNotFound;
+    default:
+      return kFailed;
+  }
+}
+
+std::string path_of(std::string_view format, std::initializer_list<std::string_view> arguments) {
+  std::string out;
+  auto next = arguments.begin();
+  while (!format.empty()) {
+    const std::size_t at = format.find("{}");
+    out += format.substr(0, at);
+    if (at == std::string_view::npos) break;
+    CHECK(next != arguments.end());
+    out += base::percent_encode(*next++);
+    format.remove_prefix(at + 2);
+  }
+  return out;
+}
+
+}  // namespace slipway::cli

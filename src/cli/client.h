@@ -1,0 +1,41 @@
+// Talks to a server: one call, JSON in and out, errors as sentences and exit codes.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/http_client.h"
+#include "base/json.h"
+#include "base/result.h"
+
+namespace slipway::cli {
+
+// How the command was called; filled by the global flags and the environment.
+struct Context {
+  std::string url = "http://127.0.0.1:5000";  // --url, SLIPWAY_URL
+  std::string token;                          // SLIPWAY_TOKEN
+  bool json = false;                          // --json: the reply itself on stdout
+};
+
+class Client {
+ public:
+  explicit Client(const Context& context);
+
+  // The reply's JSON. An error reply becomes an Error with the server's code and message.
+  Result<Json> get(const std::string& path);
+  Result<Json> post(const std::string& path, const JsonObject& body);
+
+ private:
+  Result<Json> send(std::string_view method, const std::string& path, const std::string& body);
+
+  std::string url_;
+  base::HttpClient http_;
+};
+
+// Says the error on stderr, with what to do next where that is known, and gives the exit code.
+int fail(const Error& error, const Context& context);
+
+// "/slipway/v1/models/{}/versions" with percent-encoded arguments.
+std::string path_of(std::string_view format, std::initializer_list<std::string_view> arguments);
+
+}  // namespace slipway::cli

@@ -1,0 +1,33 @@
+#include "cli/commands.h"
+
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+
+#include "cli/client.h"
+#include "cli/events_commands.h"
+#include "cli/server_command.h"
+
+namespace slipway::cli {
+
+int run(int argc, char** argv) {
+  Context context;
+  if (const char* token = std::getenv("SLIPWAY_TOKEN")) context.token = token;
+  int exit_code = kOk;
+
+  CLI::App root("Slipway: from raw data to a model in production, and honest there.", "slipway");
+  root.set_version_flag("--version", SLIPWAY_VERSION);
+  root.add_option("--url", context.url, "The server to talk to")->envname("SLIPWAY_URL");
+  root.add_flag("--json", context.json, "The reply as JSON on stdout");
+  root.fallthrough();  // --url and --json also after the verb
+  root.require_subcommand(1);
+  add_server_command(root, exit_code);
+  add_events_commands(root, context, exit_code);
+  try {
+    root.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return root.exit(e) == 0 ? kOk : kUsage;
+  }
+  return exit_code;
+}
+
+}  // namespace slipway::cli

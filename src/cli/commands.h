@@ -1,0 +1,12 @@
+// The command line: nouns and verbs over the HTTP API, plus `server`, which runs everything in this
+// process.
+#pragma once
+
+namespace slipway::cli {
+
+// Exit codes, stable: scripts rely on them.
+enum Exit { kOk = 0, kFailed = 1, kUsage = 2, kGateSaidNo = 3, kNotFound = 4, kUnreachable = 5 };
+
+int run(int argc, char** argv);
+
+}  // namespace slipway::cli

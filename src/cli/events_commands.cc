@@ -1,0 +1,44 @@
+#include "cli/events_commands.h"
+
+#include <CLI/CLI.hpp>
+
+#include "cli/verb.h"
+
+namespace slipway::cli {
+
+void add_events_commands(CLI::App& root, Context& context, int& exit_code) {
+  CLI::App* events =
+      root.add_subcommand("events", "What happened, and whether its record is intact");
+  events->require_subcommand(1);
+
+  struct Filter {
+    std::string subject, kind;
+    int limit = 50;
+  };
+  auto filter = std::make_shared<Filter>();
+  CLI::App* list = events->add_subcommand("list", "Newest events first");
+  list->add_option("--subject", filter->subject,
+                   "Only this subject; ending in /, everything under it");
+  list->add_option("--kind", filter->kind, "Only this kind, such as model_version.created");
+  list->add_option("--limit", filter->limit, "How many")->check(CLI::Range(1, 1000));
+  list->callback([filter, &context, &exit_code] {
+    const std::string path =
+        fmt::format("/slipway/v1/events?order=newest&limit={}&subject={}&kind={}", filter->limit,
+                    base::percent_encode(filter->subject), base::percent_encode(filter->kind));
+    exit_code = finish_table(
+        context, Client(context).get(path), "events",
+        {{"TIME", "event_time"}, {"KIND", "kind"}, {"SUBJECT", "subject"}, {"ACTOR", "actor"}});
+  });
+
+  CLI::App* verify = events->add_subcommand("verify", "Recompute the hash chain over all events");
+  verify->callback([&context, &exit_code] {
+    exit_code =
+        finish(context, Client(context).get("/slipway/v1/events/verify"), [](const Json& report) {
+          return fmt::format("intact: {} events, {} of them under {} seals, head {}\n",
+                             cell(member_at(report, "events")), cell(member_at(report, "sealed")),
+                             cell(member_at(report, "seals")), cell(member_at(report, "head")));
+        });
+  });
+}
+
+}  // namespace slipway::cli

@@ -1,0 +1,102 @@
+#include "cli/server_command.h"
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdlib>
+
+#include "app/application.h"
+#include "base/log.h"
+#include "cli/commands.h"
+
+namespace slipway::cli {
+namespace {
+
+struct ServerFlags {
+  std::map<std::string, std::string> values;
+  std::string config;
+  bool print_config = false;
+  bool check_config = false;
+};
+
+base::LogLevel parse_level(const std::string& name) {
+  if (name == "debug") return base::LogLevel::kDebug;
+  if (name == "warning") return base::LogLevel::kWarning;
+  if (name == "error") return base::LogLevel::kError;
+  return base::LogLevel::kInfo;
+}
+
+std::optional<std::string> environment(const std::string& name) {
+  const char* value = std::getenv(name.c_str());
+  if (value == nullptr) return std::nullopt;
+  return std::string(value);
+}
+
+int serve(const ServerFlags& flags) {
+  const auto say = [](const Error& error) {
+    std::fprintf(stderr, "slipway server: %s\n", error.message.c_str());
+    return error.code == Code::kInvalidArgument ? kUsage : kFailed;
+  };
+  const Result<app::LoadedSettings> loaded =
+      app::load_settings(flags.values, environment, flags.config);
+  if (!loaded) return say(loaded.error());
+  if (flags.print_config) {
+    std::fputs(app::print_config(*loaded).c_str(), stdout);
+    return kOk;
+  }
+  if (flags.check_config) {
+    std::fputs("settings are good\n", stderr);
+    return kOk;
+  }
+  base::set_log_level(parse_level(loaded->settings.log_level));
+
+  // Blocked before any thread starts, so that every thread inherits it and sigwait below gets them.
+  sigset_t stop_signals;
+  sigemptyset(&stop_signals);
+  sigaddset(&stop_signals, SIGINT);
+  sigaddset(&stop_signals, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &stop_signals, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+
+  Result<std::unique_ptr<app::Application>> opened = app::Application::open(loaded->settings);
+  if (!opened) return say(opened.error());
+  app::Application& application = **opened;
+  if (const Result<void> started = application.start(); !started) return say(started.error());
+  std::fprintf(
+      stderr, "Slipway %s is ready.\n  page    %s/ui/\n  mlflow  export MLFLOW_TRACKING_URI=%s\n",
+      std::string(app::kVersion).c_str(), application.url().c_str(), application.url().c_str());
+  int signal_number = 0;
+  sigwait(&stop_signals, &signal_number);
+  base::log_info("app", "stopping: signal={}", signal_number == SIGINT ? "SIGINT" : "SIGTERM");
+  // A second signal while draining ends the process at once.
+  pthread_sigmask(SIG_UNBLOCK, &stop_signals, nullptr);
+  application.stop();
+  return kOk;
+}
+
+}  // namespace
+
+void add_server_command(CLI::App& root, int& exit_code) {
+  auto flags = std::make_shared<ServerFlags>();
+  CLI::App* server = root.add_subcommand("server", "Run the server: everything in one process");
+  for (const app::SettingInfo& info : app::setting_table()) {
+    const std::string help = info.help + (info.range.empty() ? "" : " (" + info.range + ")") +
+                             " [" + info.get(app::Settings()) + "]";
+    if (info.type == "boolean") {
+      server->add_flag_callback(
+          "--" + info.name, [flags, name = info.name] { flags->values[name] = "true"; }, help);
+    } else {
+      server->add_option_function<std::string>(
+          "--" + info.name,
+          [flags, name = info.name](const std::string& value) { flags->values[name] = value; },
+          help);
+    }
+  }
+  server->add_option("--config", flags->config,
+                     "YAML file of settings; flags and SLIPWAY_* variables win over it");
+  server->add_flag("--print-config", flags->print_config,
+                   "Print every setting with where it came from, and leave");
+  server->add_flag("--check-config", flags->check_config, "Check the settings, and leave");
+  server->callback([flags, &exit_code] { exit_code = serve(*flags); });
+}
+
+}  // namespace slipway::cli

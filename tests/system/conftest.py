@@ -1,0 +1,90 @@
+"""Starts the built server for a test, with an empty data folder and a free port."""
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BINARY = pathlib.Path(os.environ.get("SLIPWAY_BINARY", ROOT / os.environ.get("SLIPWAY_BUILD", "build") / "slipway"))
+
+
+def free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Server:
+    """A running `slipway server`; `url`, `data_dir`, and the means to kill and restart it on the same data."""
+
+    def __init__(self, data_dir: pathlib.Path, *flags: str):
+        self.data_dir = data_dir
+        self.flags = flags
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log = data_dir.parent / f"{data_dir.name}.log"
+        self.process = None
+        self.start()
+
+    def start(self):
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(
+                [BINARY, "server", "--port", str(self.port), "--data", str(self.data_dir), *self.flags], stdout=log, stderr=log)
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                raise RuntimeError(f"the server ended with {self.process.returncode}: {self.log.read_text()[-2000:]}")
+            try:
+                with urllib.request.urlopen(self.url + "/health", timeout=1):
+                    return
+            except OSError:
+                time.sleep(0.02)
+        raise RuntimeError(f"the server did not answer: {self.log.read_text()[-2000:]}")
+
+    def stop(self, sig=signal.SIGTERM) -> int:
+        if self.process.poll() is None:
+            self.process.send_signal(sig)
+        return self.process.wait(timeout=30)
+
+    def kill(self):
+        self.stop(signal.SIGKILL)
+
+    def cli(self, *args: str, check: bool = True) -> subprocess.CompletedProcess:
+        done = subprocess.run([BINARY, "--url", self.url, *args], capture_output=True, text=True)
+        if check and done.returncode != 0:
+            raise AssertionError(f"slipway {' '.join(args)} gave {done.returncode}: {done.stderr}")
+        return done
+
+
+@pytest.fixture
+def server(tmp_path):
+    running = Server(tmp_path / "data")
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def start_server(tmp_path):
+    """start_server(name, *flags) -> Server; all are stopped at the end."""
+    running = []
+
+    def start(name="data", *flags):
+        running.append(Server(tmp_path / name, *flags))
+        return running[-1]
+
+    yield start
+    for one in running:
+        one.stop()
+
+
+@pytest.fixture(scope="module")
+def shared_server(tmp_path_factory):
+    """One server for all tests of a module: they must not depend on each other's data."""
+    running = Server(tmp_path_factory.mktemp("server") / "data")
+    yield running
+    running.stop()
