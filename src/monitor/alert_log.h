@@ -1,0 +1,69 @@
+// Alerts and the actions they asked for, as rows.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "base/result.h"
+#include "monitor/definition.h"
+#include "monitor/windows.h"
+#include "store/db.h"
+
+namespace slipway::monitor {
+
+// One decision about an action. States: starting (decided, not yet handed over), started, done, refused (by a gate), failed,
+// skipped (a guard said no).
+struct ActionRecord {
+  std::int64_t id = 0, alert_id = 0;
+  std::string monitor, endpoint, alert;
+  std::string action, pipeline;
+  std::map<std::string, std::string> params;
+  std::string state, reason, run_id;
+  base::Timestamp decided_at;
+  std::optional<base::Timestamp> finished_at;
+
+  JsonObject to_json() const;
+};
+
+// A rule that fired. It stays one alert for as long as window after window fires, and is resolved by the first that doesn't.
+struct AlertRecord {
+  std::int64_t id = 0;
+  std::string monitor, endpoint, alert, metric;
+  double value = 0, threshold = 0;  // of the window that opened it
+  WindowKind kind = WindowKind::kWeek;
+  Window window;
+  JsonArray causes;
+  base::Timestamp opened_at;
+  std::int64_t windows = 1;         // that fired so far
+  double last_value = 0;
+  base::Timestamp last_window_end;
+  std::optional<base::Timestamp> resolved_at;
+  std::vector<ActionRecord> actions;  // oldest first
+
+  bool is_open() const { return !resolved_at; }
+  // The decision to show when there is room for one: the newest that started something, else the newest.
+  const ActionRecord* main_action() const;
+  JsonObject to_json() const;
+};
+
+struct AlertFilter {
+  std::string monitor, endpoint, alert;  // empty: all
+  bool open_only = false;
+  std::size_t limit = 1000;
+};
+// Newest first, with their actions.
+Result<std::vector<AlertRecord>> list_alerts(store::Reader& reader, const std::string& workspace, const AlertFilter& filter);
+
+// Gives the record the next id.
+Result<std::int64_t> insert_alert(store::Tx& tx, const std::string& workspace, const AlertRecord& alert);
+Result<std::int64_t> insert_action(store::Tx& tx, const std::string& workspace, const ActionRecord& action);
+// Writes state, reason, run_id and finished_at of the action with this id.
+Result<void> update_action(store::Tx& tx, const std::string& workspace, const ActionRecord& action);
+// Actions in one of these states, oldest first.
+Result<std::vector<ActionRecord>> list_actions(store::Reader& reader, const std::string& workspace,
+                                               const std::vector<std::string>& states);
+
+}  // namespace slipway::monitor

@@ -1,0 +1,133 @@
+#include "monitor/alert_policy.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "types/timestamp.h"
+
+namespace slipway::monitor {
+namespace {
+
+constexpr double kMissingRise = 0.05;
+constexpr double kUnseenShare = 0.01;
+constexpr double kDriftedPsi = 0.25;
+constexpr double kNearThreshold = 0.8;
+
+double value_of(const VariantResult& live, const std::string& metric) {
+  const auto found = live.metrics.find(metric);
+  return found == live.metrics.end() ? std::nan("") : found->second;
+}
+
+double missing_rise(const FeatureDrift& drift) {
+  return drift.missing_rate - drift.reference_missing_rate;
+}
+
+}  // namespace
+
+RuleVerdict judge_rule(const AlertRule& rule, const VariantResult& live) {
+  const double value = value_of(live, rule.metric);
+  if (!std::isfinite(value)) return RuleVerdict::kNotJudged;
+  const std::int64_t behind = needs_labels(rule.metric) ? live.labels : live.rows;
+  if (behind < rule.min_rows) return RuleVerdict::kNotJudged;
+  return rule.fires(value) ? RuleVerdict::kFires : RuleVerdict::kFine;
+}
+
+JsonObject Cause::to_json() const {
+  JsonObject object = drift.to_json();
+  object["how"] = kind;
+  return object;
+}
+
+std::vector<Cause> find_causes(const MonitorDefinition& definition, const VariantResult& live) {
+  std::vector<Cause> causes;
+  for (const FeatureDrift& drift : live.drift) {
+    if (missing_rise(drift) >= kMissingRise) {
+      causes.push_back({"missing_rate", drift});
+    } else if (drift.unseen_rate >= kUnseenShare) {
+      causes.push_back({"unseen_category", drift});
+    } else if (drift.psi > definition.cause_psi_over) {
+      causes.push_back({"distribution", drift});
+    }
+  }
+  const auto size = [](const Cause& cause) {
+    return std::isfinite(cause.drift.psi) ? cause.drift.psi : missing_rise(cause.drift);
+  };
+  std::stable_sort(causes.begin(), causes.end(),
+                   [&](const Cause& a, const Cause& b) { return size(a) > size(b); });
+  if (std::ssize(causes) > definition.causes_max) {
+    causes.resize(static_cast<std::size_t>(definition.causes_max));
+  }
+  return causes;
+}
+
+ActionDecision decide_action(const ActionRule& rule, const VariantResult& live,
+                             const ActionFacts& facts) {
+  for (const FeatureDrift& drift : live.drift) {
+    if (missing_rise(drift) <= rule.missing_rate_rise_max) continue;
+    return {false, fmt::format("the data is not clean: {} is missing in {:.0f} % of the rows, "
+                               "against {:.0f} % in the reference",
+                               drift.feature, drift.missing_rate * 100,
+                               drift.reference_missing_rate * 100)};
+  }
+  if (facts.obstacle) return {false, *facts.obstacle};
+  if (facts.last_started && facts.now < *facts.last_started + rule.cool_down) {
+    return {false, fmt::format("cooling down until {}: it last started at {}",
+                               types::to_rfc3339(*facts.last_started + rule.cool_down),
+                               types::to_rfc3339(*facts.last_started))};
+  }
+  if (facts.new_labels < rule.min_labels) {
+    return {false, fmt::format("too few new labels: {} of the {} asked for", facts.new_labels,
+                               rule.min_labels)};
+  }
+  return {true, fmt::format("{} new labels, clean data, nothing in the way", facts.new_labels)};
+}
+
+// Past 0.8 of the way to the threshold, on the side that fires.
+static bool near_threshold(const AlertRule& rule, double value) {
+  if (rule.abs_over) return std::abs(value) > kNearThreshold * *rule.abs_over;
+  if (rule.over) return value > *rule.over - (1 - kNearThreshold) * std::abs(*rule.over);
+  return value < *rule.under + (1 - kNearThreshold) * std::abs(*rule.under);
+}
+
+Health judge_health(const HealthFacts& facts) {
+  if (!facts.open_alerts.empty()) {
+    return {"alert", facts.open_alerts.size() == 1
+                         ? facts.open_alerts.front()
+                         : fmt::format("{} open alerts; {}", facts.open_alerts.size(),
+                                       facts.open_alerts.front())};
+  }
+  if (facts.newest.empty()) return {"unknown", "no window has been judged yet"};
+  for (const auto& [kind, judged] : facts.newest) {
+    const VariantResult& live = judged.live;
+    if (live.errors > 0) {
+      return {"watch", fmt::format("{} of {} requests failed in the {}", live.errors, live.rows,
+                                   judged.text)};
+    }
+    if (live.completeness < 0.5) {
+      return {"watch", fmt::format("only {:.0f} % of the labels came for the {}",
+                                   live.completeness * 100, judged.text)};
+    }
+    if (facts.definition == nullptr) continue;
+    for (const AlertRule& rule : facts.definition->alerts) {
+      if (rule.window != kind || judge_rule(rule, live) == RuleVerdict::kNotJudged) continue;
+      const double value = value_of(live, rule.metric);
+      if (!near_threshold(rule, value)) continue;
+      return {"watch", fmt::format("{} is {:.4g} in the {}, near its threshold of {:.4g}",
+                                   rule.metric, value, judged.text, rule.threshold())};
+    }
+  }
+  const JudgedWindow& widest = facts.newest.rbegin()->second;
+  const auto drifted =
+      std::count_if(widest.live.drift.begin(), widest.live.drift.end(),
+                    [](const FeatureDrift& drift) { return drift.psi > kDriftedPsi; });
+  if (drifted > 0) {
+    return {"healthy",
+            fmt::format("{} of {} inputs moved (psi over {}) in the {}, without consequence so far",
+                        drifted, widest.live.drift.size(), kDriftedPsi, widest.text)};
+  }
+  return {"healthy", fmt::format("nothing stands out in the {}", widest.text)};
+}
+
+}  // namespace slipway::monitor

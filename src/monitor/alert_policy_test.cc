@@ -1,0 +1,141 @@
+#include "monitor/alert_policy.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+namespace slipway::monitor {
+namespace {
+
+VariantResult live_with(const char* metric, double value, std::int64_t labels = 500) {
+  VariantResult live{.variant = "live", .role = "live", .rows = 600, .labels = labels};
+  live.completeness = 0.99;
+  live.metrics[metric] = value;
+  return live;
+}
+
+TEST(AlertPolicy, RulesFireOnTheirSideOnly) {
+  struct Case {
+    const char* name;
+    AlertRule rule;
+    double value;
+    std::int64_t labels;
+    RuleVerdict verdict;
+  };
+  const AlertRule over{.metric = "log_loss_ratio", .over = 1.0};
+  const AlertRule under{.metric = "auc", .under = 0.7};
+  const AlertRule both{.metric = "calibration_bias", .abs_over = 0.03};
+  const Case cases[] = {
+      {"above", over, 1.01, 500, RuleVerdict::kFires},
+      {"at the bound", over, 1.0, 500, RuleVerdict::kFine},
+      {"below", under, 0.69, 500, RuleVerdict::kFires},
+      {"not below", under, 0.7, 500, RuleVerdict::kFine},
+      {"negative", both, -0.031, 500, RuleVerdict::kFires},
+      {"small", both, -0.03, 500, RuleVerdict::kFine},
+      {"not computed", both, std::nan(""), 500, RuleVerdict::kNotJudged},
+      {"too few labels", both, 0.5, 99, RuleVerdict::kNotJudged},
+      {"just enough", both, 0.5, 100, RuleVerdict::kFires},
+  };
+  for (const Case& c : cases) {
+    EXPECT_EQ(judge_rule(c.rule, live_with(c.rule.metric.c_str(), c.value, c.labels)), c.verdict)
+        << c.name;
+  }
+  const AlertRule rows{.metric = "error_rate", .over = 0.1};
+  EXPECT_EQ(judge_rule(rows, live_with("error_rate", 0.2, 0)), RuleVerdict::kFires)
+      << "no labels needed";
+}
+
+TEST(AlertPolicy, ActionsAreGuarded) {
+  const base::Timestamp now{base::Duration::days(100).micros};
+  const ActionRule rule{
+      .name = "retrain", .min_labels = 5000, .cool_down = base::Duration::days(21)};
+  struct Case {
+    const char* name;
+    ActionFacts facts;
+    double missing;
+    bool start;
+    const char* reason;
+  };
+  const Case cases[] = {
+      {"first time", {.now = now, .new_labels = 5000}, 0, true, "5000 new labels"},
+      {"one label short", {.now = now, .new_labels = 4999}, 0, false, "4999 of the 5000"},
+      {"obstacle",
+       {.now = now, .new_labels = 9000, .obstacle = "a run is active"},
+       0,
+       false,
+       "a run is active"},
+      {"cooling",
+       {.now = now, .last_started = now - base::Duration::days(20), .new_labels = 9000},
+       0,
+       false,
+       "cooling down until 1970-04-12"},
+      {"cooled",
+       {.now = now, .last_started = now - base::Duration::days(21), .new_labels = 9000},
+       0,
+       true,
+       "9000 new labels"},
+      {"dirty", {.now = now, .new_labels = 9000}, 0.4, false, "temp is missing in 40 %"},
+      {"a little dirty", {.now = now, .new_labels = 9000}, 0.2, true, "new labels"},
+  };
+  for (const Case& c : cases) {
+    VariantResult live;
+    live.drift.push_back({.feature = "temp", .missing_rate = c.missing});
+    const ActionDecision decision = decide_action(rule, live, c.facts);
+    EXPECT_EQ(decision.start, c.start) << c.name;
+    EXPECT_NE(decision.reason.find(c.reason), std::string::npos)
+        << c.name << ": " << decision.reason;
+  }
+}
+
+TEST(AlertPolicy, CausesAreTheInputsThatMovedLargestFirst) {
+  VariantResult live;
+  live.drift = {
+      {.feature = "still", .psi = 0.05},
+      {.feature = "hour", .psi = 0.2},
+      {.feature = "temp", .psi = 0.9},
+      {.feature = "seats", .psi = 0.01, .missing_rate = 0.3, .reference_missing_rate = 0.1},
+      {.feature = "carrier", .categorical = true, .psi = 0.3, .unseen_rate = 0.02},
+      {.feature = "gone", .psi = std::nan(""), .missing_rate = 1}};
+  MonitorDefinition definition;
+  const auto causes = find_causes(definition, live);
+  ASSERT_EQ(causes.size(), 5u);
+  EXPECT_EQ(causes[0].drift.feature, "gone");
+  EXPECT_EQ(causes[0].kind, "missing_rate");
+  EXPECT_EQ(causes[1].drift.feature, "temp");
+  EXPECT_EQ(causes[1].kind, "distribution");
+  EXPECT_EQ(causes[2].kind, "unseen_category");
+  EXPECT_EQ(causes[3].drift.feature, "hour");
+  EXPECT_EQ(causes[4].kind, "missing_rate");
+  definition.causes_max = 2;
+  EXPECT_EQ(find_causes(definition, live).size(), 2u);
+}
+
+TEST(AlertPolicy, HealthInAWord) {
+  MonitorDefinition definition;
+  definition.alerts = {{.name = "bias",
+                        .metric = "calibration_bias",
+                        .window = WindowKind::kWeek,
+                        .abs_over = 0.03}};
+  const auto judged = [&](VariantResult live, std::vector<std::string> open = {}) {
+    HealthFacts facts{.open_alerts = std::move(open), .definition = &definition};
+    facts.newest[WindowKind::kWeek] = {std::move(live), "week from x"};
+    return judge_health(facts);
+  };
+  EXPECT_EQ(judge_health({}).word, "unknown");
+  EXPECT_EQ(judged(live_with("calibration_bias", 0.01)).word, "healthy");
+  EXPECT_EQ(judged(live_with("calibration_bias", -0.025)).word, "watch");
+  EXPECT_EQ(judged(live_with("calibration_bias", 0.01), {"bias: is 0.04"}).word, "alert");
+  VariantResult failing = live_with("calibration_bias", 0);
+  failing.errors = 3;
+  EXPECT_EQ(judged(failing).word, "watch");
+  VariantResult unlabelled = live_with("calibration_bias", std::nan(""));
+  unlabelled.completeness = 0.4;
+  EXPECT_EQ(judged(unlabelled).word, "watch");
+  VariantResult drifted = live_with("calibration_bias", 0.01);
+  drifted.drift = {{.feature = "temp", .psi = 0.9}};
+  EXPECT_EQ(judged(drifted).word, "healthy");
+  EXPECT_NE(judged(drifted).reason.find("1 of 1 inputs moved"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace slipway::monitor

@@ -1,0 +1,280 @@
+#include "monitor/definition.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "monitor/windows.h"
+#include "types/timestamp.h"
+#include "types/yaml_reader.h"
+
+namespace slipway::monitor {
+namespace {
+
+using types::YamlMap;
+using types::YamlNode;
+
+struct Metric {
+  const char* name;
+  bool needs_labels;
+};
+constexpr Metric kMetrics[] = {
+    {"auc", true},
+    {"log_loss", true},
+    {"brier", true},
+    {"ece", true},
+    {"calibration_bias", true},
+    {"late_rate", true},
+    {"log_loss_ratio", true},
+    {"mean_prediction", false},
+    {"prediction_psi", false},
+    {"feature_psi_max", false},
+    {"missing_rate", false},
+    {"unseen_rate", false},
+    {"error_rate", false},
+    {"requests", false},
+    {"latency_ms_p50", false},
+    {"latency_ms_p99", false},
+};
+
+Result<double> number_between(const YamlNode& node, double low, double high) {
+  const double value = TRY(node.number());
+  if (value < low || value > high)
+    return node.error("must be between {} and {}: {}", low, high, value);
+  return value;
+}
+
+Result<WindowKind> read_window(const YamlNode& node) {
+  auto kind = parse_window(TRY(node.text()));
+  if (!kind) return node.error_of(kind.error());
+  return *kind;
+}
+
+Result<AlertRule> read_alert(const std::string& name, const YamlNode& node) {
+  AlertRule rule{.name = name};
+  YamlMap map = TRY(node.map("alert " + name));
+  const YamlNode metric = TRY(map.get("metric"));
+  rule.metric = TRY(metric.text());
+  const auto& known = metric_names();
+  if (std::find(known.begin(), known.end(), rule.metric) == known.end()) {
+    return metric.error("no such metric: metric={} known={}", rule.metric, fmt::join(known, ", "));
+  }
+  rule.window = TRY(read_window(TRY(map.get("window"))));
+  if (auto over = map.find("over")) rule.over = TRY(over->number());
+  if (auto under = map.find("under")) rule.under = TRY(under->number());
+  if (auto abs_over = map.find("abs_over"))
+    rule.abs_over = TRY(number_between(*abs_over, 0, 1e300));
+  if (rule.over.has_value() + rule.under.has_value() + rule.abs_over.has_value() != 1) {
+    return node.error("alert {} needs exactly one of over, under and abs_over", name);
+  }
+  if (auto rows = map.find("min_rows")) {
+    rule.min_rows = TRY(rows->integer());
+    if (rule.min_rows < 1) return rows->error("min_rows must be at least 1");
+  }
+  if (auto action = map.find("action")) rule.action = TRY(action->text());
+  TRY(map.finish());
+  return rule;
+}
+
+Result<ActionRule> read_action(const std::string& name, const YamlNode& node) {
+  ActionRule rule{.name = name};
+  YamlMap map = TRY(node.map("action " + name));
+  rule.pipeline = TRY(TRY(map.get("pipeline")).text());
+  if (auto params = map.find("params")) {
+    for (const auto& [key, value] : TRY(params->entries())) rule.params[key] = TRY(value.text());
+  }
+  if (auto labels = map.find("min_labels")) {
+    rule.min_labels = TRY(labels->integer());
+    if (rule.min_labels < 0) return labels->error("min_labels must not be negative");
+  }
+  if (auto cool_down = map.find("cool_down")) rule.cool_down = TRY(cool_down->duration());
+  if (auto rise = map.find("missing_rate_rise_max")) {
+    rule.missing_rate_rise_max = TRY(number_between(*rise, 0, 1));
+  }
+  TRY(map.finish());
+  return rule;
+}
+
+Result<MonitorDefinition> read_monitor(const std::string& name, const YamlNode& node) {
+  MonitorDefinition definition{.name = name};
+  YamlMap map = TRY(node.map("monitor " + name));
+  definition.endpoint = TRY(TRY(map.get("endpoint")).text());
+  if (auto windows = map.find("windows")) {
+    definition.windows.clear();
+    for (const YamlNode& item : TRY(windows->list())) {
+      const WindowKind kind = TRY(read_window(item));
+      if (std::find(definition.windows.begin(), definition.windows.end(), kind) !=
+          definition.windows.end()) {
+        return item.error("the window comes twice: window={}", window_name(kind));
+      }
+      definition.windows.push_back(kind);
+    }
+    if (definition.windows.empty()) return windows->error("needs at least one window");
+  }
+  if (auto zone = map.find("time_zone")) definition.time_zone = TRY(zone->text());
+  if (auto start = map.find("week_starts")) definition.week_starts = TRY(start->text());
+  if (auto calendar = Calendar::create(definition.time_zone, definition.week_starts); !calendar) {
+    return node.error_of(calendar.error());
+  }
+  if (auto complete = map.find("complete")) {
+    YamlMap members = TRY(complete->map("complete"));
+    if (auto share = members.find("share")) {
+      definition.complete_share = TRY(number_between(*share, 0, 1));
+    }
+    if (auto after = members.find("after")) definition.complete_after = TRY(after->duration());
+    TRY(members.finish());
+  }
+  if (auto reference = map.find("reference")) {
+    YamlMap members = TRY(reference->map("reference"));
+    definition.reference_from = TRY(TRY(members.get("from")).time());
+    definition.reference_to = TRY(TRY(members.get("to")).time());
+    if (*definition.reference_to <= *definition.reference_from) {
+      return reference->error("the reference must end after it begins");
+    }
+    TRY(members.finish());
+  }
+  if (auto causes = map.find("causes")) {
+    YamlMap members = TRY(causes->map("causes"));
+    if (auto psi = members.find("psi_over")) {
+      definition.cause_psi_over = TRY(number_between(*psi, 0, 1e300));
+    }
+    if (auto most = members.find("max")) {
+      definition.causes_max = TRY(most->integer());
+      if (definition.causes_max < 0) return most->error("max must not be negative");
+    }
+    TRY(members.finish());
+  }
+  if (auto actions = map.find("actions")) {
+    for (const auto& [key, value] : TRY(actions->entries())) {
+      definition.actions.push_back(TRY(read_action(key, value)));
+    }
+  }
+  if (auto alerts = map.find("alerts")) {
+    for (const auto& [key, value] : TRY(alerts->entries())) {
+      AlertRule rule = TRY(read_alert(key, value));
+      const auto& windows = definition.windows;
+      if (std::find(windows.begin(), windows.end(), rule.window) == windows.end()) {
+        return value.error("the monitor has no such window: window={}", window_name(rule.window));
+      }
+      if (!rule.action.empty() && definition.find_action(rule.action) == nullptr) {
+        return value.error("the monitor has no such action: action={}", rule.action);
+      }
+      definition.alerts.push_back(std::move(rule));
+    }
+  }
+  TRY(map.finish());
+  return definition;
+}
+
+}  // namespace
+
+std::string_view window_name(WindowKind kind) {
+  switch (kind) {
+    case WindowKind::kDay:
+      return "day";
+    case WindowKind::kWeek:
+      return "week";
+  }
+  return "";
+}
+
+Result<WindowKind> parse_window(std::string_view name) {
+  for (const WindowKind kind : {WindowKind::kDay, WindowKind::kWeek}) {
+    if (name == window_name(kind)) return kind;
+  }
+  return base::error(Code::kInvalidArgument, "no such window: window={} known=day, week", name);
+}
+
+const std::vector<std::string>& metric_names() {
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> all;
+    for (const Metric& metric : kMetrics) all.emplace_back(metric.name);
+    return all;
+  }();
+  return names;
+}
+
+bool needs_labels(std::string_view metric) {
+  return std::any_of(std::begin(kMetrics), std::end(kMetrics), [&](const Metric& known) {
+    return known.needs_labels && metric == known.name;
+  });
+}
+
+double AlertRule::threshold() const {
+  if (over) return *over;
+  if (under) return *under;
+  return abs_over.value_or(0);
+}
+
+bool AlertRule::fires(double value) const {
+  if (over) return value > *over;
+  if (under) return value < *under;
+  return abs_over && std::abs(value) > *abs_over;
+}
+
+const ActionRule* MonitorDefinition::find_action(std::string_view action) const {
+  for (const ActionRule& rule : actions) {
+    if (rule.name == action) return &rule;
+  }
+  return nullptr;
+}
+
+JsonObject MonitorDefinition::to_json() const {
+  JsonObject object;
+  object["endpoint"] = endpoint;
+  JsonArray kinds;
+  for (const WindowKind kind : windows) kinds.emplace_back(window_name(kind));
+  object["windows"] = std::move(kinds);
+  object["time_zone"] = time_zone;
+  object["week_starts"] = week_starts;
+  object["complete"] = {{"share", complete_share}, {"after", types::to_text(complete_after)}};
+  if (reference_from && reference_to) {
+    object["reference"] = {{"from", types::to_rfc3339(*reference_from)},
+                           {"to", types::to_rfc3339(*reference_to)}};
+  }
+  object["causes"] = {{"psi_over", cause_psi_over}, {"max", causes_max}};
+  JsonObject rules;
+  for (const AlertRule& rule : alerts) {
+    JsonObject member{{"metric", rule.metric}, {"window", window_name(rule.window)}};
+    if (rule.over) member["over"] = *rule.over;
+    if (rule.under) member["under"] = *rule.under;
+    if (rule.abs_over) member["abs_over"] = *rule.abs_over;
+    member["min_rows"] = rule.min_rows;
+    if (!rule.action.empty()) member["action"] = rule.action;
+    rules[rule.name] = std::move(member);
+  }
+  object["alerts"] = std::move(rules);
+  JsonObject started;
+  for (const ActionRule& rule : actions) {
+    JsonObject params;
+    for (const auto& [key, value] : rule.params) params[key] = value;
+    started[rule.name] = {{"pipeline", rule.pipeline},
+                          {"params", std::move(params)},
+                          {"min_labels", rule.min_labels},
+                          {"cool_down", types::to_text(rule.cool_down)},
+                          {"missing_rate_rise_max", rule.missing_rate_rise_max}};
+  }
+  object["actions"] = std::move(started);
+  return object;
+}
+
+Result<std::vector<MonitorDefinition>> parse_monitors(std::string_view slipway_yaml) {
+  const YamlNode root = TRY(YamlNode::parse(slipway_yaml));
+  std::vector<MonitorDefinition> monitors;
+  if (root.is_null()) return monitors;
+  YamlMap map = TRY(root.map("slipway.yaml"));
+  const auto section = map.find("monitors");
+  if (!section) return monitors;
+  for (const auto& [name, node] : TRY(section->entries())) {
+    if (name.empty()) return node.error("a monitor needs a name");
+    monitors.push_back(TRY(read_monitor(name, node)));
+  }
+  return monitors;
+}
+
+Result<MonitorDefinition> parse_monitor(const std::string& name, std::string_view text) {
+  return read_monitor(name, TRY(YamlNode::parse(text)));
+}
+
+}  // namespace slipway::monitor

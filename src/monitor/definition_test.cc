@@ -1,0 +1,140 @@
+#include "monitor/definition.h"
+
+#include <gtest/gtest.h>
+
+#include "monitor/windows.h"
+#include "types/timestamp.h"
+
+namespace slipway::monitor {
+namespace {
+
+constexpr const char* kFlights = R"(project: flights
+monitors:
+  flight-delay-health:
+    endpoint: flight-delay
+    windows: [day, week]
+    complete: {share: 0.99, after: 24h}
+    reference: {from: 2013-03-01T00:00:00Z, to: 2013-06-01T00:00:00Z}
+    alerts:
+      calibration: {metric: calibration_bias, window: week, abs_over: 0.03, action: retrain}
+      log_loss:    {metric: log_loss_ratio, window: week, over: 1.0, action: retrain}
+    actions:
+      retrain: {pipeline: train-flight-delay, min_labels: 5000, cool_down: 21d}
+)";
+
+TEST(Definition, ReadsTheFlights) {
+  const auto monitors = MUST(parse_monitors(kFlights));
+  ASSERT_EQ(monitors.size(), 1u);
+  const MonitorDefinition& monitor = monitors[0];
+  EXPECT_EQ(monitor.name, "flight-delay-health");
+  EXPECT_EQ(monitor.endpoint, "flight-delay");
+  EXPECT_EQ(monitor.windows, (std::vector{WindowKind::kDay, WindowKind::kWeek}));
+  EXPECT_EQ(monitor.complete_share, 0.99);
+  EXPECT_EQ(monitor.complete_after, base::Duration::days(1));
+  ASSERT_EQ(monitor.alerts.size(), 2u);
+  EXPECT_EQ(monitor.alerts[0].abs_over, 0.03);
+  EXPECT_TRUE(monitor.alerts[0].fires(-0.04));
+  EXPECT_FALSE(monitor.alerts[0].fires(0.03));
+  EXPECT_EQ(monitor.find_action("retrain")->cool_down, base::Duration::days(21));
+  EXPECT_EQ(monitor.find_action("retrain")->min_labels, 5000);
+}
+
+TEST(Definition, ItsJsonReadsBackAsItself) {
+  MonitorDefinition monitor = MUST(parse_monitors(kFlights))[0];
+  monitor.time_zone = "America/New_York";
+  monitor.week_starts = "saturday";
+  monitor.actions[0].params = {{"train_days", "90"}};
+  EXPECT_EQ(MUST(parse_monitor(monitor.name, base::to_text(monitor.to_json()))), monitor);
+}
+
+TEST(Definition, OtherPartsAreNotLookedAt) {
+  EXPECT_TRUE(MUST(parse_monitors("endpoints: {a: [nonsense]}\n")).empty());
+  EXPECT_TRUE(MUST(parse_monitors("")).empty());
+}
+
+TEST(Definition, MistakesAreToldWithTheirPlace) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"monitors:\n  m: {windows: [day]}\n",
+       "line 2, column 6: monitor m needs a key: key=endpoint"},
+      {"monitors:\n  m:\n    endpoint: e\n    window: [day]\n",
+       "line 4, column 5: monitor m has no such key: key=window"},
+      {"monitors:\n  m: {endpoint: e, windows: [month]}\n", "line 2, column 30: no such window"},
+      {"monitors:\n  m: {endpoint: e, windows: [day, day]}\n", "comes twice"},
+      {"monitors:\n  m: {endpoint: e, windows: []}\n", "at least one window"},
+      {"monitors:\n  m: {endpoint: e, time_zone: Mars/North}\n", "no such time zone"},
+      {"monitors:\n  m: {endpoint: e, week_starts: Mon}\n", "must be a weekday"},
+      {"monitors:\n  m: {endpoint: e, complete: {share: 1.5}}\n", "must be between 0 and 1"},
+      {"monitors:\n  m: {endpoint: e, reference: {from: 2013-06-01, to: 2013-03-01}}\n",
+       "must end after it begins"},
+      {"monitors:\n  m: {endpoint: e, alerts: {a: {metric: accuracy, window: day, over: 1}}}\n",
+       "no such metric: metric=accuracy"},
+      {"monitors:\n  m: {endpoint: e, alerts: {a: {metric: auc, window: day}}}\n",
+       "exactly one of over, under and abs_over"},
+      {"monitors:\n  m: {endpoint: e, alerts: {a: {metric: auc, window: day, over: 1, under: "
+       "0}}}\n",
+       "exactly one of"},
+      {"monitors:\n  m: {endpoint: e, windows: [day], alerts: {a: {metric: auc, window: week, "
+       "over: 1}}}\n",
+       "the monitor has no such window: window=week"},
+      {"monitors:\n  m: {endpoint: e, alerts: {a: {metric: auc, window: day, over: 1, action: "
+       "go}}}\n",
+       "the monitor has no such action: action=go"},
+      {"monitors:\n  m: {endpoint: e, actions: {a: {min_labels: 5}}}\n",
+       "needs a key: key=pipeline"},
+      {"monitors:\n  m: {endpoint: e, actions: {a: {pipeline: p, cool_down: long}}}\n",
+       "line 2, column 58: not a duration"},
+      {"monitors: [m]\n", "line 1, column 11: expected a mapping"},
+  };
+  for (const auto& [text, message] : cases) {
+    const auto got = parse_monitors(text);
+    ASSERT_FALSE(got) << text;
+    EXPECT_EQ(got.error().code, Code::kInvalidArgument);
+    EXPECT_NE(got.error().message.find(message), std::string::npos) << text << "\n"
+                                                                    << got.error().message;
+  }
+}
+
+Window window_at(const char* zone, const char* week_starts, WindowKind kind, const char* time) {
+  return MUST(Calendar::create(zone, week_starts))
+      .window_of(kind, MUST(types::parse_rfc3339(time)));
+}
+
+TEST(Calendar, DaysAndWeeks) {
+  struct Case {
+    const char *zone, *week_starts;
+    WindowKind kind;
+    const char *time, *start, *end;
+  };
+  using enum WindowKind;
+  const Case cases[] = {
+      {"UTC", "monday", kDay, "2013-06-01T04:00:00Z", "2013-06-01T00:00:00Z",
+       "2013-06-02T00:00:00Z"},
+      {"UTC", "monday", kDay, "2013-06-01T00:00:00Z", "2013-06-01T00:00:00Z",
+       "2013-06-02T00:00:00Z"},
+      {"UTC", "monday", kWeek, "2013-06-01T04:00:00Z", "2013-05-27T00:00:00Z",
+       "2013-06-03T00:00:00Z"},
+      {"UTC", "saturday", kWeek, "2013-06-01T04:00:00Z", "2013-06-01T00:00:00Z",
+       "2013-06-08T00:00:00Z"},
+      {"UTC", "sunday", kWeek, "2013-06-01T04:00:00Z", "2013-05-26T00:00:00Z",
+       "2013-06-02T00:00:00Z"},
+      {"America/New_York", "saturday", kWeek, "2013-06-01T04:00:00Z", "2013-06-01T04:00:00Z",
+       "2013-06-08T04:00:00Z"},
+      {"America/New_York", "monday", kDay, "2013-06-01T03:59:59Z", "2013-05-31T04:00:00Z",
+       "2013-06-01T04:00:00Z"},
+      // The clocks change: 25 hours in autumn, 23 in spring.
+      {"America/New_York", "monday", kDay, "2013-11-03T12:00:00Z", "2013-11-03T04:00:00Z",
+       "2013-11-04T05:00:00Z"},
+      {"America/New_York", "monday", kDay, "2013-03-10T12:00:00Z", "2013-03-10T05:00:00Z",
+       "2013-03-11T04:00:00Z"},
+      {"UTC", "monday", kWeek, "1969-12-31T00:00:00Z", "1969-12-29T00:00:00Z",
+       "1970-01-05T00:00:00Z"},
+  };
+  for (const Case& c : cases) {
+    const Window window = window_at(c.zone, c.week_starts, c.kind, c.time);
+    EXPECT_EQ(types::to_rfc3339(window.start), c.start) << c.zone << " " << c.time;
+    EXPECT_EQ(types::to_rfc3339(window.end), c.end) << c.zone << " " << c.time;
+  }
+}
+
+}  // namespace
+}  // namespace slipway::monitor

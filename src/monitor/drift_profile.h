@@ -1,0 +1,62 @@
+// A reference, summarised once, and how far a window's inputs have moved from it.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "base/result.h"
+#include "types/frame.h"
+
+namespace slipway::monitor {
+
+// How one input of a window compares with the reference. NaN: could not be computed.
+//
+// psi and jensen_shannon use the deciles of the reference as bins, with open ends, or one bin per value when the reference has
+// at most 20 (heavy tails and single outliers don't blind them, unlike bins of equal width). ks, ks_p and wasserstein
+// (divided by the reference's standard deviation) are for numbers only and exact; l_infinity and chi_square_p for categories.
+// Missing values enter none of these; they have a rate of their own.
+struct FeatureDrift {
+  std::string feature;
+  bool categorical = false;
+  double psi = 0, jensen_shannon = 0;
+  double ks = 0, ks_p = 0, wasserstein = 0;
+  double l_infinity = 0, chi_square_p = 0;
+  double missing_rate = 0, reference_missing_rate = 0;
+  double unseen_rate = 0;  // share of rows whose category the reference doesn't have
+
+  JsonObject to_json() const;
+  static Result<FeatureDrift> from_json(const JsonObject& object);
+};
+
+// The reference's features, sorted or counted. Immutable after building, so threads may share it.
+class DriftProfile {
+ public:
+  // Of every column but timestamps.
+  static DriftProfile of(const types::Frame& reference);
+
+  // One entry per feature that both have, in the profile's order. `rows` picks the window's rows.
+  std::vector<FeatureDrift> compare(const types::Frame& window, const std::vector<std::size_t>& rows) const;
+
+  std::size_t rows() const { return rows_; }
+  bool has(std::string_view feature) const;
+
+  struct Feature {
+    std::string name;
+    bool categorical = false;
+    double missing_rate = 0;
+    std::vector<double> sorted;                // numbers
+    std::vector<double> edges, counts;         // bins of the numbers
+    std::map<std::string, double> categories;  // counts of the categories
+  };
+
+ private:
+  std::size_t rows_ = 0;
+  std::vector<Feature> features_;
+};
+
+// Bins for numbers: one per value up to 20 different ones, else deciles. Edges are open at both ends.
+std::vector<double> profile_edges(const std::vector<double>& sorted_reference);
+
+}  // namespace slipway::monitor

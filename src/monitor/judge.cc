@@ -1,0 +1,395 @@
+// The monitor at work: looking at windows that are over, judging those whose labels are there, and
+// acting on the verdict.
+#include <algorithm>
+#include <unordered_set>
+
+#include "base/log.h"
+#include "monitor/monitor.h"
+#include "types/timestamp.h"
+
+namespace slipway::monitor {
+namespace {
+
+constexpr std::size_t kBaselinePredictionsMin = 200;
+
+std::string alert_subject(const std::string& monitor, const std::string& alert) {
+  return fmt::format("monitors/{}/alerts/{}", monitor, alert);
+}
+
+const char* outcome_name(ActionOutcome::State state) {
+  switch (state) {
+    case ActionOutcome::State::kDone:
+      return "done";
+    case ActionOutcome::State::kRefused:
+      return "refused";
+    case ActionOutcome::State::kFailed:
+      return "failed";
+  }
+  return "";
+}
+
+}  // namespace
+
+// Everything a judged window leads to, decided before the transaction that records it.
+struct Monitor::Planned {
+  struct Rule {
+    const AlertRule* rule;
+    RuleVerdict verdict;
+    double value = 0;
+    std::optional<ActionDecision> decision;
+  };
+  std::vector<VariantResult> results;
+  std::map<std::string, PredictionBaseline> new_baselines;
+  std::vector<Cause> causes;
+  std::vector<Rule> rules;
+  std::string note;  // why there is no drift
+};
+
+Result<AdvanceReport> Monitor::advance(base::Timestamp now) {
+  base::MutexLock turn(advance_mutex_);
+  AdvanceReport report;
+  TRY(hand_over(now, report));  // what a crash left undone
+  TRY(follow_up(now));
+  while (true) {
+    TRY(look_for_labels());
+    Cursor* cursor = earliest();
+    if (cursor == nullptr || cursor->due() > now) return report;
+    if (!cursor->waiting) {
+      TRY(look(*cursor));
+    } else {
+      TRY(judge(*cursor, now, report));
+      TRY(hand_over(now, report));
+    }
+  }
+}
+
+// Finds out how many requests a window that is over has, and which of them have a label.
+Result<void> Monitor::look(Cursor& cursor) {
+  const std::string& endpoint = cursor.definition->endpoint;
+  const types::Frame frame =
+      TRY(ports_.requests.requests(endpoint, cursor.window.start, cursor.window.end,
+                                   {"request_id", "variant", "role", "model_version", "latency_us",
+                                    "prediction", "error", "traffic"}));
+  const WindowRows rows = TRY(WindowRows::of(frame));
+  std::vector<std::string> ids = rows.live_request_ids();
+  Cursor::Waiting waiting{.rows = std::ssize(ids)};
+  std::unordered_set<std::string> labelled;
+  for (auto& [id, time] : TRY(labels_.arrivals(endpoint, ids))) {
+    labelled.insert(std::move(id));
+    waiting.arrivals.push_back(time);
+  }
+  for (std::string& id : ids) {
+    if (!labelled.contains(id)) waiting.missing.push_back(std::move(id));
+  }
+  cursor.waiting = std::move(waiting);
+  return {};
+}
+
+Result<void> Monitor::judge(Cursor& cursor, base::Timestamp now, AdvanceReport& report) {
+  const MonitorDefinition& definition = *cursor.definition;
+  Planned planned;
+  const types::Frame frame = TRY(
+      ports_.requests.requests(definition.endpoint, cursor.window.start, cursor.window.end, {}));
+  const WindowRows rows = TRY(WindowRows::of(frame));
+  const Labels labels = TRY(labels_.find(definition.endpoint, rows.live_request_ids(), now));
+  std::shared_ptr<const DriftProfile> reference;
+  if (!rows.by_variant().empty()) reference = TRY(profile(definition, planned.note));
+  const auto known = TRY(baselines(cursor));
+  for (const auto& [variant, picked] : rows.by_variant()) {
+    const auto found = known.find(variant);
+    const PredictionBaseline* baseline = found == known.end() ? nullptr : &found->second;
+    planned.results.push_back(rows.judge(variant, labels, reference.get(), baseline));
+    std::vector<double> predictions = rows.predictions(variant);
+    if (baseline == nullptr && predictions.size() >= kBaselinePredictionsMin) {
+      planned.new_baselines[variant] = PredictionBaseline::of(std::move(predictions));
+    }
+  }
+  const auto live =
+      std::find_if(planned.results.begin(), planned.results.end(),
+                   [](const VariantResult& result) { return result.variant == "live"; });
+  if (live != planned.results.end()) {
+    planned.causes = find_causes(definition, *live);
+    bool already_starting = false;
+    for (const AlertRule& rule : definition.alerts) {
+      if (rule.window != cursor.kind) continue;
+      Planned::Rule verdict{.rule = &rule, .verdict = judge_rule(rule, *live)};
+      if (verdict.verdict == RuleVerdict::kNotJudged) continue;
+      verdict.value = live->metrics.at(rule.metric);
+      if (verdict.verdict == RuleVerdict::kFires) {
+        verdict.decision = TRY(decide(definition, rule, *live, now, already_starting));
+        already_starting = already_starting || (verdict.decision && verdict.decision->start);
+      }
+      planned.rules.push_back(std::move(verdict));
+    }
+  }
+  TRY(record(cursor, now, planned, report));
+  cursor = TRY(cursor_at(cursor.definition, cursor.kind, cursor.window.end));
+  return {};
+}
+
+// Nothing when the rule only tells.
+Result<std::optional<ActionDecision>> Monitor::decide(const MonitorDefinition& definition,
+                                                      const AlertRule& rule,
+                                                      const VariantResult& live,
+                                                      base::Timestamp now, bool already_starting) {
+  const ActionRule* action = definition.find_action(rule.action);
+  if (action == nullptr) return std::optional<ActionDecision>();
+  ActionFacts facts{.now = now};
+  std::vector<ActionRecord> active;
+  TRY(db_.read([&](store::Reader& reader) -> Result<void> {
+    active = TRY(list_actions(reader, workspace_, {"starting", "started"}));
+    return reader.query(
+        "SELECT MAX(decided_at) FROM monitor_actions WHERE workspace = ? AND monitor = ? AND "
+        "action = ? AND state IN ('starting', 'started', 'done', 'refused')",
+        {workspace_, definition.name, action->name}, [&](const store::Row& row) {
+          if (!row.is_null(0)) facts.last_started = row.time(0);
+        });
+  }));
+  facts.new_labels = TRY(labels_.count(definition.endpoint, facts.last_started, now));
+  if (already_starting) facts.obstacle = "another alert of this window starts an action already";
+  for (const ActionRecord& running : active) {
+    if (running.endpoint != definition.endpoint) continue;
+    facts.obstacle = fmt::format("{} still runs for alert {}: run={}", running.action,
+                                 running.alert, running.run_id);
+  }
+  if (!facts.obstacle) {
+    facts.obstacle = TRY(ports_.actions.find_obstacle(definition.endpoint, action->pipeline));
+  }
+  return std::optional(decide_action(*action, live, facts));
+}
+
+// One transaction: the window's results, alerts opened, kept and resolved, decisions about actions,
+// and the cursor.
+Result<void> Monitor::record(Cursor& cursor, base::Timestamp now, const Planned& planned,
+                             AdvanceReport& report) {
+  const MonitorDefinition& definition = *cursor.definition;
+  const std::string kind(window_name(cursor.kind));
+  struct Written {
+    std::vector<std::int64_t> opened, resolved;
+  };
+  const Written written = TRY(db_.write([&](store::Tx& tx) -> Result<Written> {
+    Written ids;
+    for (const VariantResult& result : planned.results) {
+      JsonObject json = result.to_json();
+      if (!planned.note.empty()) json["note"] = planned.note;
+      TRY(tx.execute(
+          "INSERT INTO monitor_windows(workspace, monitor, window_kind, window_start, variant, "
+          "window_end, judged_at, result) VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
+          {workspace_, definition.name, kind, cursor.window.start, result.variant,
+           cursor.window.end, now, base::to_text(json)}));
+      if (result.variant != "live") continue;
+      TRY(tx.append_event({.kind = "monitor.window_judged",
+                           .subject = "monitors/" + definition.name,
+                           .payload = {{"window", kind},
+                                       {"start", types::to_rfc3339(cursor.window.start)},
+                                       {"rows", result.rows},
+                                       {"labels", result.labels},
+                                       {"completeness", result.completeness}},
+                           .event_time = now,
+                           .workspace = workspace_}));
+    }
+    for (const auto& [variant, baseline] : planned.new_baselines) {
+      TRY(tx.execute(
+          "INSERT INTO monitor_baselines(workspace, monitor, window_kind, variant, baseline) "
+          "VALUES(?, ?, ?, ?, ?) ON CONFLICT(workspace, monitor, window_kind, variant) "
+          "DO NOTHING",
+          {workspace_, definition.name, kind, variant, baseline.to_text()}));
+    }
+    for (const Planned::Rule& judged : planned.rules) {
+      const AlertRule& rule = *judged.rule;
+      auto open = TRY(list_alerts(
+          tx, workspace_, {.monitor = definition.name, .alert = rule.name, .open_only = true}));
+      const std::string subject = alert_subject(definition.name, rule.name);
+      if (judged.verdict == RuleVerdict::kFine) {
+        if (open.empty()) continue;
+        TRY(tx.execute("UPDATE monitor_alerts SET resolved_at = ? WHERE workspace = ? AND id = ?",
+                       {now, workspace_, open.front().id}));
+        TRY(tx.append_event({.kind = "alert.resolved",
+                             .subject = subject,
+                             .payload = {{"id", open.front().id}, {"value", judged.value}},
+                             .event_time = now,
+                             .workspace = workspace_}));
+        ids.resolved.push_back(open.front().id);
+        continue;
+      }
+      std::int64_t alert_id = 0;
+      if (open.empty()) {
+        AlertRecord alert{.monitor = definition.name,
+                          .endpoint = definition.endpoint,
+                          .alert = rule.name,
+                          .metric = rule.metric,
+                          .value = judged.value,
+                          .threshold = rule.threshold(),
+                          .kind = cursor.kind,
+                          .window = cursor.window,
+                          .opened_at = now,
+                          .last_value = judged.value,
+                          .last_window_end = cursor.window.end};
+        for (const Cause& cause : planned.causes) alert.causes.push_back(cause.to_json());
+        alert_id = TRY(insert_alert(tx, workspace_, alert));
+        TRY(tx.append_event({.kind = "alert.opened",
+                             .subject = subject,
+                             .payload = {{"id", alert_id},
+                                         {"metric", rule.metric},
+                                         {"value", judged.value},
+                                         {"threshold", rule.threshold()},
+                                         {"window", kind},
+                                         {"start", types::to_rfc3339(cursor.window.start)},
+                                         {"causes", alert.causes}},
+                             .event_time = now,
+                             .workspace = workspace_}));
+        ids.opened.push_back(alert_id);
+      } else {
+        alert_id = open.front().id;
+        TRY(
+            tx.execute("UPDATE monitor_alerts SET windows = windows + 1, last_value = ?, "
+                       "last_window_end = ? WHERE workspace = ? AND id = ?",
+                       {judged.value, cursor.window.end, workspace_, alert_id}));
+      }
+      if (!judged.decision) continue;
+      const ActionRule& action = *definition.find_action(rule.action);
+      ActionRecord asked{.alert_id = alert_id,
+                         .monitor = definition.name,
+                         .endpoint = definition.endpoint,
+                         .alert = rule.name,
+                         .action = action.name,
+                         .pipeline = action.pipeline,
+                         .params = action.params,
+                         .state = judged.decision->start ? "starting" : "skipped",
+                         .reason = judged.decision->reason,
+                         .decided_at = now};
+      TRY(insert_action(tx, workspace_, asked));
+      TRY(tx.append_event(
+          {.kind = judged.decision->start ? "action.decided" : "action.skipped",
+           .subject = subject,
+           .payload = {{"alert_id", alert_id}, {"action", action.name}, {"reason", asked.reason}},
+           .event_time = now,
+           .workspace = workspace_}));
+    }
+    TRY(tx.execute(
+        "UPDATE monitor_cursors SET next_start = ? WHERE workspace = ? AND monitor = ? AND "
+        "window_kind = ?",
+        {cursor.window.end, workspace_, definition.name, kind}));
+    return ids;
+  }));
+  report.windows += planned.results.empty() ? 0 : 1;
+  windows_judged_.add(planned.results.empty() ? 0 : 1);
+  alerts_opened_.add(written.opened.size());
+  for (const Planned::Rule& judged : planned.rules) {
+    if (judged.decision && !judged.decision->start) actions_skipped_.add();
+  }
+  report.opened.insert(report.opened.end(), written.opened.begin(), written.opened.end());
+  report.resolved.insert(report.resolved.end(), written.resolved.begin(), written.resolved.end());
+  return {};
+}
+
+// Starts what was decided. After a crash in between, the same id is handed over once more.
+Result<void> Monitor::hand_over(base::Timestamp now, AdvanceReport& report) {
+  std::vector<ActionRecord> starting = TRY(db_.read(
+      [&](store::Reader& reader) { return list_actions(reader, workspace_, {"starting"}); }));
+  for (ActionRecord& action : starting) {
+    const Result<std::string> run = ports_.actions.start(
+        {.id = fmt::format("{}/{}", action.monitor, action.id),
+         .monitor = action.monitor,
+         .endpoint = action.endpoint,
+         .alert = action.alert,
+         .action = action.action,
+         .pipeline = action.pipeline,
+         .params = action.params,
+         .as_of = action.decided_at,
+         .reason = fmt::format("alert {} of monitor {}", action.alert, action.monitor)});
+    if (run) {
+      action.state = "started";
+      action.run_id = *run;
+      actions_started_.add();
+      report.started.push_back(*run);
+    } else {
+      action.state = "failed";
+      action.reason = "could not be started: " + run.error().message;
+      action.finished_at = now;
+      base::log_warning("monitor", "action=not_started monitor={} action_name={} error=\"{}\"",
+                        action.monitor, action.action, run.error().message);
+    }
+    TRY(db_.write([&](store::Tx& tx) -> Result<void> {
+      TRY(update_action(tx, workspace_, action));
+      return tx.append_event({.kind = "action." + action.state,
+                              .subject = alert_subject(action.monitor, action.alert),
+                              .payload = {{"alert_id", action.alert_id},
+                                          {"action", action.action},
+                                          {"run_id", action.run_id},
+                                          {"reason", action.reason}},
+                              .event_time = now,
+                              .workspace = workspace_});
+    }));
+  }
+  return {};
+}
+
+// Writes down how runs ended that actions started.
+Result<void> Monitor::follow_up(base::Timestamp now) {
+  std::vector<ActionRecord> started = TRY(db_.read(
+      [&](store::Reader& reader) { return list_actions(reader, workspace_, {"started"}); }));
+  for (ActionRecord& action : started) {
+    auto outcome = ports_.actions.find_outcome(action.run_id);
+    if (!outcome && outcome.error().code == Code::kNotFound) {
+      outcome =
+          std::optional(ActionOutcome{.state = ActionOutcome::State::kFailed,
+                                      .reason = "the run is gone: " + outcome.error().message});
+    }
+    const std::optional<ActionOutcome> ended = TRY(std::move(outcome));
+    if (!ended) continue;
+    action.state = outcome_name(ended->state);
+    action.reason = ended->reason;
+    action.finished_at = now;
+    TRY(db_.write([&](store::Tx& tx) -> Result<void> {
+      TRY(update_action(tx, workspace_, action));
+      return tx.append_event({.kind = "action." + action.state,
+                              .subject = alert_subject(action.monitor, action.alert),
+                              .payload = {{"alert_id", action.alert_id},
+                                          {"action", action.action},
+                                          {"run_id", action.run_id},
+                                          {"reason", action.reason}},
+                              .event_time = now,
+                              .workspace = workspace_});
+    }));
+  }
+  return {};
+}
+
+Result<std::shared_ptr<const DriftProfile>> Monitor::profile(const MonitorDefinition& definition,
+                                                             std::string& note) {
+  using Profile = std::shared_ptr<const DriftProfile>;
+  if (!definition.reference_from) return Profile();
+  if (const auto found = profiles_.find(definition.name); found != profiles_.end()) {
+    return found->second;
+  }
+  const auto frame = ports_.reference.reference(definition.endpoint, *definition.reference_from,
+                                                *definition.reference_to);
+  if (!frame || frame->rows() == 0) {
+    note = frame ? "no drift: the reference has no rows"
+                 : "no drift: the reference is unavailable: " + frame.error().message;
+    base::log_warning("monitor", "reference=unavailable monitor={} note=\"{}\"", definition.name,
+                      note);
+    return Profile();
+  }
+  return profiles_[definition.name] =
+             std::make_shared<const DriftProfile>(DriftProfile::of(*frame));
+}
+
+Result<std::map<std::string, PredictionBaseline>> Monitor::baselines(const Cursor& cursor) {
+  std::map<std::string, std::string> texts;
+  TRY(db_.read([&](store::Reader& reader) {
+    return reader.query(
+        "SELECT variant, baseline FROM monitor_baselines WHERE workspace = ? AND monitor = ? AND "
+        "window_kind = ?",
+        {workspace_, cursor.definition->name, window_name(cursor.kind)},
+        [&](const store::Row& row) { texts[row.string(0)] = row.string(1); });
+  }));
+  std::map<std::string, PredictionBaseline> known;
+  for (const auto& [variant, text] : texts) {
+    known[variant] = TRY(PredictionBaseline::from_text(text));
+  }
+  return known;
+}
+
+}  // namespace slipway::monitor

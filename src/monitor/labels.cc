@@ -1,0 +1,145 @@
+#include "monitor/labels.h"
+
+#include <limits>
+
+namespace slipway::monitor {
+namespace {
+
+enum class Added { kNew, kUnchanged, kCorrected };
+
+// One label; says how it relates to what was known.
+Result<Added> add_one(store::Tx& tx, const std::string& workspace, const std::string& endpoint,
+                      const Label& label) {
+  struct Known {
+    std::optional<double> value;
+    std::int64_t arrival;
+  };
+  // The newest known label that arrived no later than this one; else the earliest of all.
+  const auto map = [](const store::Row& row) {
+    return Known{row.is_null(0) ? std::nullopt : std::optional(row.real(0)), row.int64(1)};
+  };
+  std::optional<Known> known = TRY(tx.find(
+      "SELECT value, arrival_time FROM monitor_labels WHERE workspace = ? AND endpoint = ? AND "
+      "request_id = ? ORDER BY arrival_time DESC LIMIT 1",
+      {workspace, endpoint, label.request_id}, map));
+  if (known && known->value == label.value && known->arrival <= label.arrival_time.micros) {
+    return Added::kUnchanged;
+  }
+  const std::int64_t changed = TRY(tx.execute(
+      "INSERT INTO monitor_labels(workspace, endpoint, request_id, arrival_time, value, "
+      "event_time) "
+      "VALUES(?, ?, ?, ?, ?, ?) ON CONFLICT(workspace, endpoint, request_id, arrival_time) DO "
+      "NOTHING",
+      {workspace, endpoint, label.request_id, label.arrival_time, label.value, label.event_time}));
+  if (changed == 0) {
+    // Same id, same arrival: the same label again, or two values that claim one moment.
+    const auto there = TRY(tx.find(
+        "SELECT value, arrival_time FROM monitor_labels WHERE workspace = ? AND endpoint = ? AND "
+        "request_id = ? AND arrival_time = ?",
+        {workspace, endpoint, label.request_id, label.arrival_time}, map));
+    if (there && there->value == label.value) return Added::kUnchanged;
+    return base::error(Code::kConflict,
+                       "two labels with different values arrived at the same moment: id={}",
+                       label.request_id);
+  }
+  return known ? Added::kCorrected : Added::kNew;
+}
+
+}  // namespace
+
+Result<LabelReceipt> LabelStore::add(const std::string& endpoint,
+                                     const std::vector<Label>& labels) {
+  for (const Label& label : labels) {
+    if (label.request_id.empty()) {
+      return base::error(Code::kInvalidArgument, "a label needs the id of its request");
+    }
+    if (label.value && !(*label.value >= 0 && *label.value <= 1)) {
+      return base::error(Code::kInvalidArgument,
+                         "a label's value must be from 0 to 1: id={} value={}", label.request_id,
+                         *label.value);
+    }
+  }
+  return db_.write([&](store::Tx& tx) -> Result<LabelReceipt> {
+    LabelReceipt receipt;
+    for (const Label& label : labels) {
+      switch (TRY(add_one(tx, workspace_, endpoint, label))) {
+        case Added::kNew:
+          ++receipt.added;
+          break;
+        case Added::kUnchanged:
+          ++receipt.unchanged;
+          break;
+        case Added::kCorrected:
+          ++receipt.corrected;
+          break;
+      }
+    }
+    return receipt;
+  });
+}
+
+Result<Labels> LabelStore::find(const std::string& endpoint, const std::vector<std::string>& ids,
+                                base::Timestamp as_of) {
+  return db_.read([&](store::Reader& reader) -> Result<Labels> {
+    Labels labels;
+    for (const std::string& id : ids) {
+      TRY(
+          reader.query("SELECT value FROM monitor_labels WHERE workspace = ? AND endpoint = ? AND "
+                       "request_id = ? "
+                       "AND arrival_time <= ? ORDER BY arrival_time DESC LIMIT 1",
+                       {workspace_, endpoint, id, as_of}, [&](const store::Row& row) {
+                         labels[id] = row.is_null(0) ? std::nullopt : std::optional(row.real(0));
+                       }));
+    }
+    return labels;
+  });
+}
+
+Result<std::vector<std::pair<std::string, base::Timestamp>>> LabelStore::arrivals(
+    const std::string& endpoint, const std::vector<std::string>& ids) {
+  using Arrivals = std::vector<std::pair<std::string, base::Timestamp>>;
+  return db_.read([&](store::Reader& reader) -> Result<Arrivals> {
+    Arrivals arrivals;
+    for (const std::string& id : ids) {
+      TRY(reader.query(
+          "SELECT arrival_time FROM monitor_labels WHERE workspace = ? AND endpoint = ? AND "
+          "request_id = ? ORDER BY arrival_time LIMIT 1",
+          {workspace_, endpoint, id},
+          [&](const store::Row& row) { arrivals.emplace_back(id, row.time(0)); }));
+    }
+    return arrivals;
+  });
+}
+
+Result<std::vector<Label>> LabelStore::history(const std::string& endpoint, const std::string& id) {
+  return db_.read([&](store::Reader& reader) -> Result<std::vector<Label>> {
+    std::vector<Label> labels;
+    TRY(reader.query(
+        "SELECT value, event_time, arrival_time FROM monitor_labels WHERE workspace = ? AND "
+        "endpoint = ? AND request_id = ? ORDER BY arrival_time",
+        {workspace_, endpoint, id}, [&](const store::Row& row) {
+          Label label{.request_id = id, .arrival_time = row.time(2)};
+          if (!row.is_null(0)) label.value = row.real(0);
+          if (!row.is_null(1)) label.event_time = row.time(1);
+          labels.push_back(std::move(label));
+        }));
+    return labels;
+  });
+}
+
+Result<std::int64_t> LabelStore::count(const std::string& endpoint,
+                                       std::optional<base::Timestamp> after,
+                                       base::Timestamp until) {
+  const base::Timestamp from =
+      after.value_or(base::Timestamp{std::numeric_limits<std::int64_t>::min()});
+  return db_.read([&](store::Reader& reader) -> Result<std::int64_t> {
+    std::int64_t count = 0;
+    TRY(reader.query(
+        "SELECT COUNT(*) FROM monitor_labels WHERE workspace = ? AND endpoint = ? AND "
+        "arrival_time > ? AND arrival_time <= ? AND value IS NOT NULL",
+        {workspace_, endpoint, from, until}, [&](const store::Row& row) { count = row.int64(0); }));
+    return count;
+  });
+}
+
+}  // namespace slipway::monitor

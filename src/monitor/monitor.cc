@@ -1,0 +1,235 @@
+#include "monitor/monitor.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "types/timestamp.h"
+
+namespace slipway::monitor {
+
+base::Timestamp Monitor::Cursor::due() const {
+  if (!waiting) return window.end;
+  const base::Timestamp latest = window.end + definition->complete_after;
+  const auto needed = static_cast<std::size_t>(
+      std::ceil(definition->complete_share * static_cast<double>(waiting->rows) - 1e-9));
+  if (needed == 0) return window.end;
+  if (waiting->arrivals.size() < needed) return latest;
+  std::vector<base::Timestamp> arrivals = waiting->arrivals;
+  const auto at = arrivals.begin() + static_cast<std::ptrdiff_t>(needed - 1);
+  std::nth_element(arrivals.begin(), at, arrivals.end());
+  return std::min(latest, std::max(window.end, *at));
+}
+
+Monitor::Monitor(store::Db& db, const base::Clock& clock, Ports ports, base::Metrics& metrics,
+                 std::string workspace)
+    : db_(db),
+      clock_(clock),
+      ports_(ports),
+      workspace_(workspace),
+      labels_(db, workspace),
+      windows_judged_(metrics.counter("slipway_monitor_windows_judged_total",
+                                      "Windows of event time that were judged.")),
+      alerts_opened_(
+          metrics.counter("slipway_monitor_alerts_opened_total", "Alerts that were opened.")),
+      actions_started_(
+          metrics.counter("slipway_monitor_actions_started_total", "Actions that alerts started.")),
+      actions_skipped_(metrics.counter("slipway_monitor_actions_skipped_total",
+                                       "Actions that a guard did not let start.")) {}
+
+Result<std::unique_ptr<Monitor>> Monitor::open(store::Db& db, const base::Clock& clock, Ports ports,
+                                               base::Metrics& metrics, std::string workspace) {
+  std::unique_ptr<Monitor> monitor(new Monitor(db, clock, ports, metrics, std::move(workspace)));
+  TRY(monitor->load());
+  return monitor;
+}
+
+Result<void> Monitor::load() {
+  struct Stored {
+    std::string name, text;
+  };
+  std::vector<Stored> stored;
+  std::vector<std::tuple<std::string, std::string, base::Timestamp>> cursors;
+  TRY(db_.read([&](store::Reader& reader) -> Result<void> {
+    TRY(reader.query(
+        "SELECT name, definition FROM monitor_definitions WHERE workspace = ? ORDER BY name",
+        {workspace_}, [&](const store::Row& row) {
+          stored.push_back({row.string(0), row.string(1)});
+        }));
+    return reader.query(
+        "SELECT monitor, window_kind, next_start FROM monitor_cursors WHERE workspace = ? ORDER BY "
+        "monitor, window_kind",
+        {workspace_}, [&](const store::Row& row) {
+          cursors.emplace_back(row.string(0), row.string(1), row.time(2));
+        });
+  }));
+  base::MutexLock turn(advance_mutex_);
+  base::MutexLock lock(mutex_);
+  for (const Stored& row : stored) {
+    auto parsed = parse_monitor(row.name, row.text);
+    if (!parsed) return std::move(parsed).error().with_context("stored monitor " + row.name);
+    definitions_[row.name] = std::make_shared<const MonitorDefinition>(std::move(*parsed));
+  }
+  for (const auto& [name, kind_name, next_start] : cursors) {
+    const auto found = definitions_.find(name);
+    if (found == definitions_.end()) continue;
+    const WindowKind kind = TRY(parse_window(kind_name));
+    const auto& wanted = found->second->windows;
+    if (std::find(wanted.begin(), wanted.end(), kind) == wanted.end()) continue;
+    cursors_.push_back(TRY(cursor_at(found->second, kind, next_start)));
+  }
+  return {};
+}
+
+Result<Monitor::Cursor> Monitor::cursor_at(std::shared_ptr<const MonitorDefinition> definition,
+                                           WindowKind kind, base::Timestamp start) {
+  const Calendar calendar = TRY(Calendar::create(definition->time_zone, definition->week_starts));
+  Window window = calendar.window_of(kind, start);
+  // After a change of zone or weekday the first window may be shorter: it never overlaps the last.
+  window.start = start;
+  return Cursor{.definition = std::move(definition), .kind = kind, .window = window};
+}
+
+Result<std::vector<DefinitionChange>> Monitor::plan(
+    const std::vector<MonitorDefinition>& definitions) {
+  std::vector<DefinitionChange> changes;
+  base::MutexLock lock(mutex_);
+  for (const MonitorDefinition& definition : definitions) {
+    const auto found = definitions_.find(definition.name);
+    DefinitionChange change{.name = definition.name, .change = "created"};
+    if (found != definitions_.end()) {
+      change.change = *found->second == definition ? "unchanged" : "updated";
+    }
+    changes.push_back(std::move(change));
+  }
+  return changes;
+}
+
+Result<std::vector<DefinitionChange>> Monitor::apply(
+    const std::vector<MonitorDefinition>& definitions, const std::string& actor) {
+  base::MutexLock turn(advance_mutex_);
+  std::vector<DefinitionChange> changes = TRY(plan(definitions));
+  const base::Timestamp now = clock_.now();
+  // Where new kinds of window begin.
+  std::vector<std::tuple<std::string, WindowKind, base::Timestamp>> starts;
+  for (const MonitorDefinition& definition : definitions) {
+    const Calendar calendar = TRY(Calendar::create(definition.time_zone, definition.week_starts));
+    for (const WindowKind kind : definition.windows) {
+      starts.emplace_back(definition.name, kind, calendar.window_of(kind, now).start);
+    }
+  }
+  TRY(db_.write([&](store::Tx& tx) -> Result<void> {
+    for (std::size_t i = 0; i < definitions.size(); ++i) {
+      if (changes[i].change == "unchanged") continue;
+      const MonitorDefinition& definition = definitions[i];
+      const JsonObject json = definition.to_json();
+      TRY(tx.execute(
+          "INSERT INTO monitor_definitions(workspace, name, endpoint, definition, created_at, "
+          "updated_at) VALUES(?, ?, ?, ?, ?, ?) ON CONFLICT(workspace, name) DO UPDATE SET "
+          "endpoint = excluded.endpoint, definition = excluded.definition, "
+          "updated_at = excluded.updated_at",
+          {workspace_, definition.name, definition.endpoint, base::to_text(json), now, now}));
+      TRY(tx.append_event({.kind = "monitor." + changes[i].change,
+                           .subject = "monitors/" + definition.name,
+                           .actor = actor,
+                           .payload = {{"definition", json}},
+                           .event_time = now,
+                           .workspace = workspace_}));
+    }
+    for (const auto& [name, kind, start] : starts) {
+      TRY(
+          tx.execute("INSERT INTO monitor_cursors(workspace, monitor, window_kind, next_start) "
+                     "VALUES(?, ?, ?, ?) ON CONFLICT(workspace, monitor, window_kind) DO NOTHING",
+                     {workspace_, name, window_name(kind), start}));
+    }
+    return {};
+  }));
+  for (std::size_t i = 0; i < definitions.size(); ++i) {
+    if (changes[i].change == "unchanged") continue;
+    const std::string& name = definitions[i].name;
+    auto shared = std::make_shared<const MonitorDefinition>(definitions[i]);
+    profiles_.erase(name);
+    std::vector<Cursor> next;
+    for (const WindowKind kind : shared->windows) {
+      base::Timestamp start;
+      for (const auto& [owner, of_kind, first] : starts) {
+        if (owner == name && of_kind == kind) start = first;
+      }
+      for (const Cursor& cursor : cursors_) {
+        if (cursor.definition->name == name && cursor.kind == kind) start = cursor.window.start;
+      }
+      next.push_back(TRY(cursor_at(shared, kind, start)));
+    }
+    std::erase_if(cursors_, [&](const Cursor& c) { return c.definition->name == name; });
+    std::move(next.begin(), next.end(), std::back_inserter(cursors_));
+    base::MutexLock lock(mutex_);
+    definitions_[name] = std::move(shared);
+  }
+  return changes;
+}
+
+std::vector<MonitorDefinition> Monitor::definitions() {
+  base::MutexLock lock(mutex_);
+  std::vector<MonitorDefinition> all;
+  for (const auto& [name, definition] : definitions_) all.push_back(*definition);
+  return all;
+}
+
+Result<MonitorDefinition> Monitor::definition(const std::string& name) {
+  base::MutexLock lock(mutex_);
+  const auto found = definitions_.find(name);
+  if (found == definitions_.end()) {
+    return base::error(Code::kNotFound, "no such monitor: name={}", name);
+  }
+  return *found->second;
+}
+
+Result<LabelReceipt> Monitor::add_labels(const std::string& endpoint,
+                                         const std::vector<Label>& labels) {
+  const LabelReceipt receipt = TRY(labels_.add(endpoint, labels));
+  base::MutexLock lock(mutex_);
+  newly_labelled_.insert(endpoint);
+  return receipt;
+}
+
+// Windows that wait learn of labels that came since they were last looked at.
+Result<void> Monitor::look_for_labels() {
+  std::set<std::string> endpoints;
+  {
+    base::MutexLock lock(mutex_);
+    endpoints.swap(newly_labelled_);
+  }
+  for (Cursor& cursor : cursors_) {
+    if (!cursor.waiting || !endpoints.contains(cursor.definition->endpoint)) continue;
+    auto arrivals = labels_.arrivals(cursor.definition->endpoint, cursor.waiting->missing);
+    if (!arrivals) {
+      base::MutexLock lock(mutex_);
+      newly_labelled_.insert(endpoints.begin(), endpoints.end());
+      return std::move(arrivals).error();
+    }
+    std::set<std::string> came;
+    for (const auto& [id, time] : *arrivals) {
+      came.insert(id);
+      cursor.waiting->arrivals.push_back(time);
+    }
+    std::erase_if(cursor.waiting->missing,
+                  [&](const std::string& id) { return came.contains(id); });
+  }
+  return {};
+}
+
+Monitor::Cursor* Monitor::earliest() {
+  Cursor* first = nullptr;
+  for (Cursor& cursor : cursors_) {
+    if (first == nullptr || cursor.due() < first->due()) first = &cursor;
+  }
+  return first;
+}
+
+Result<std::optional<base::Timestamp>> Monitor::next_due() {
+  base::MutexLock turn(advance_mutex_);
+  TRY(look_for_labels());
+  const Cursor* first = earliest();
+  return first == nullptr ? std::nullopt : std::optional(first->due());
+}
+
+}  // namespace slipway::monitor

@@ -1,0 +1,154 @@
+// Watches endpoints: judges windows of event time when their labels are complete enough, opens and resolves alerts, and asks
+// for what they call for.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/metrics.h"
+#include "base/mutex.h"
+#include "base/result.h"
+#include "monitor/alert_log.h"
+#include "monitor/alert_policy.h"
+#include "monitor/definition.h"
+#include "monitor/drift_profile.h"
+#include "monitor/labels.h"
+#include "monitor/ports.h"
+#include "monitor/windows.h"
+#include "store/db.h"
+
+namespace slipway::monitor {
+
+struct DefinitionChange {
+  std::string kind = "monitor";
+  std::string name;
+  std::string change;  // created | updated | unchanged
+};
+
+struct WindowFilter {
+  std::optional<WindowKind> kind;
+  std::string variant;                              // empty: all
+  std::optional<base::Timestamp> from, to;          // windows that start in [from, to)
+  std::size_t limit = 10'000;
+};
+
+struct StoredWindow {
+  WindowKind kind = WindowKind::kDay;
+  Window window;
+  VariantResult result;
+  std::optional<base::Timestamp> judged_at;  // unset: over, but its labels are still coming
+
+  JsonObject to_json() const;
+};
+
+// What one call of advance() did.
+struct AdvanceReport {
+  std::int64_t windows = 0;
+  std::vector<std::int64_t> opened;    // alert ids
+  std::vector<std::int64_t> resolved;
+  std::vector<std::string> started;    // run ids
+};
+
+// Safe to use from several threads; advance() and apply() take turns. Everything given to open() must outlive it. Nothing
+// but the clock it is given and the times handed in decides what happens when, so that a replayed year and a lived one come
+// out the same; a reopened Monitor goes on where the closed one stopped.
+class Monitor {
+ public:
+  struct Ports {
+    RequestSource& requests;
+    ReferenceSource& reference;
+    Actions& actions;
+  };
+  // `clock` is the event clock. The tables must be migrated (tables.h).
+  static Result<std::unique_ptr<Monitor>> open(store::Db& db, const base::Clock& clock, Ports ports,
+                                               base::Metrics& metrics, std::string workspace = "default");
+
+  // What apply would change; changes nothing.
+  Result<std::vector<DefinitionChange>> plan(const std::vector<MonitorDefinition>& definitions);
+  // A new monitor starts with the windows that contain now. Monitors that aren't named stay.
+  Result<std::vector<DefinitionChange>> apply(const std::vector<MonitorDefinition>& definitions, const std::string& actor);
+  std::vector<MonitorDefinition> definitions();
+  // kNotFound.
+  Result<MonitorDefinition> definition(const std::string& name);
+
+  // See LabelStore::add.
+  Result<LabelReceipt> add_labels(const std::string& endpoint, const std::vector<Label>& labels);
+  LabelStore& labels() { return labels_; }
+
+  // The earliest time at which there may be something to do; may lie in the past. Nothing: no monitors.
+  Result<std::optional<base::Timestamp>> next_due();
+  // Judges every window that is due by `now`, in the order they came due, with the labels known at `now`; hands over and
+  // follows up actions. An error leaves the window to be judged by the next call.
+  Result<AdvanceReport> advance(base::Timestamp now);
+
+  // Oldest first; kNotFound: no such monitor.
+  Result<std::vector<StoredWindow>> windows(const std::string& monitor, const WindowFilter& filter);
+  // Newest first.
+  Result<std::vector<AlertRecord>> alerts(const AlertFilter& filter);
+  // The worst word of the endpoint's monitors; "unknown" when there is none.
+  Result<Health> health(const std::string& endpoint);
+  // Live requests in each of the newest `days` judged days, oldest first.
+  Result<std::vector<std::int64_t>> requests_per_day(const std::string& endpoint, std::size_t days);
+  // How a live variant did with event times in [since, until), labels as known at `until`.
+  Result<VariantSummary> summarize(const std::string& endpoint, const std::string& variant, base::Timestamp since,
+                                   base::Timestamp until);
+
+ private:
+  // One kind of window of one monitor, and how far it has come.
+  struct Cursor {
+    std::shared_ptr<const MonitorDefinition> definition;
+    WindowKind kind = WindowKind::kDay;
+    Window window;  // the next to judge
+    // Set once the window was over and was looked at.
+    struct Waiting {
+      std::int64_t rows = 0;
+      std::vector<std::string> missing;       // request ids without a label
+      std::vector<base::Timestamp> arrivals;  // of the labels there are
+    };
+    std::optional<Waiting> waiting;
+
+    base::Timestamp due() const;
+  };
+  struct Planned;
+
+  Monitor(store::Db& db, const base::Clock& clock, Ports ports, base::Metrics& metrics, std::string workspace);
+  Result<void> load();
+  Result<Cursor> cursor_at(std::shared_ptr<const MonitorDefinition> definition, WindowKind kind, base::Timestamp start);
+  Result<void> look_for_labels() REQUIRES(advance_mutex_);
+  Cursor* earliest() REQUIRES(advance_mutex_);
+  Result<void> look(Cursor& cursor) REQUIRES(advance_mutex_);
+  Result<void> judge(Cursor& cursor, base::Timestamp now, AdvanceReport& report) REQUIRES(advance_mutex_);
+  Result<void> record(Cursor& cursor, base::Timestamp now, const Planned& planned, AdvanceReport& report) REQUIRES(advance_mutex_);
+  Result<std::optional<ActionDecision>> decide(const MonitorDefinition& definition, const AlertRule& rule,
+                                               const VariantResult& live, base::Timestamp now, bool already_starting);
+  Result<std::shared_ptr<const DriftProfile>> profile(const MonitorDefinition& definition, std::string& note)
+      REQUIRES(advance_mutex_);
+  Result<std::map<std::string, PredictionBaseline>> baselines(const Cursor& cursor);
+  Result<void> hand_over(base::Timestamp now, AdvanceReport& report);
+  Result<void> follow_up(base::Timestamp now);
+
+  store::Db& db_;
+  const base::Clock& clock_;
+  const Ports ports_;
+  const std::string workspace_;
+  LabelStore labels_;
+  base::Counter& windows_judged_;
+  base::Counter& alerts_opened_;
+  base::Counter& actions_started_;
+  base::Counter& actions_skipped_;
+
+  base::Mutex advance_mutex_;  // before mutex_
+  std::vector<Cursor> cursors_ GUARDED_BY(advance_mutex_);
+  std::map<std::string, std::shared_ptr<const DriftProfile>> profiles_ GUARDED_BY(advance_mutex_);
+  base::Mutex mutex_;
+  std::map<std::string, std::shared_ptr<const MonitorDefinition>> definitions_ GUARDED_BY(mutex_);
+  std::set<std::string> newly_labelled_ GUARDED_BY(mutex_);  // endpoints
+};
+
+}  // namespace slipway::monitor

@@ -1,0 +1,366 @@
+// The monitor through its public face: windows, labels that come late, alerts, actions, and going
+// on after a restart.
+#include "monitor/monitor.h"
+
+#include <gtest/gtest.h>
+
+#include "base/random.h"
+#include "monitor/tables.h"
+#include "monitor/testing/fakes.h"
+#include "store/events.h"
+#include "store/sqlite.h"
+#include "store/testing/temp_folder.h"
+#include "types/timestamp.h"
+
+namespace slipway::monitor {
+namespace {
+
+base::Timestamp at(const char* text) { return MUST(types::parse_rfc3339(text)); }
+
+class MonitorTest : public ::testing::Test {
+ protected:
+  MonitorTest() { open(); }
+
+  void open() {
+    monitor_.reset();
+    db_.reset();
+    db_ = MUST(store::open_sqlite({.file = folder_.path() / "slipway.db"}, wall_, random_));
+    MUST(db_->migrate({{"monitor", migrations()}}));
+    monitor_ = MUST(Monitor::open(*db_, clock_, {requests_, reference_, actions_}, metrics_));
+  }
+
+  void apply(const std::string& more = "", const std::string& after = "24h") {
+    const std::string yaml = fmt::format(
+        R"(monitors:
+  m:
+    endpoint: e
+    windows: [day, week]
+    complete: {{share: 0.99, after: {}}}
+    reference: {{from: 2013-03-01, to: 2013-06-01}}
+    alerts:
+      bias: {{metric: calibration_bias, window: day, abs_over: 0.1, min_rows: 10, action: retrain}}
+    actions:
+      retrain: {{pipeline: train, min_labels: 50, cool_down: 3d, params: {{rounds: "12"}}}}
+{})",
+        after, more);
+    MUST(monitor_->apply(MUST(parse_monitors(yaml)), "test"));
+  }
+
+  // `count` requests spread over a day, predicted 0.5; `positive` of their labels are 1, arriving
+  // `delay` later.
+  void traffic(const char* day, int count, int positive, base::Duration delay, double x_shift = 0) {
+    std::vector<Label> labels;
+    for (int i = 0; i < count; ++i) {
+      const base::Timestamp time =
+          at(day) + base::Duration{base::Duration::days(1).micros / count * i};
+      const std::string id = fmt::format("{}-{}", day, i);
+      requests_.log.push_back(
+          {.id = id, .event_time = time, .prediction = 0.5, .x = i % 10 + x_shift});
+      requests_.log.push_back({.id = id,
+                               .event_time = time,
+                               .prediction = 0.4,
+                               .variant = "frozen",
+                               .role = "shadow",
+                               .x = i % 10 + x_shift});
+      labels.push_back(
+          {.request_id = id, .value = i < positive ? 1 : 0, .arrival_time = time + delay});
+    }
+    later_.insert(later_.end(), labels.begin(), labels.end());
+  }
+  // Posts the labels known by `time`, as a replay does, then walks there through everything due.
+  void walk_to(const char* text) {
+    const base::Timestamp time = at(text);
+    std::vector<Label> known;
+    std::erase_if(later_, [&](const Label& label) {
+      if (label.arrival_time > time) return false;
+      known.push_back(label);
+      return true;
+    });
+    MUST(monitor_->add_labels("e", known));
+    while (true) {
+      const auto due = MUST(monitor_->next_due());
+      if (!due || *due > time) break;
+      clock_.set(std::max(clock_.now(), *due));
+      const AdvanceReport report = MUST(monitor_->advance(clock_.now()));
+      judged_ += report.windows;
+      moments_.push_back(types::to_rfc3339(clock_.now()));
+    }
+    clock_.set(time);
+  }
+
+  store::testing::TempFolder folder_;
+  base::ManualClock wall_{{1'700'000'000'000'000}}, clock_{at("2013-06-03T00:00:00Z")};
+  base::SeededRandom random_{7};
+  base::Metrics metrics_;
+  testing::FakeRequests requests_;
+  testing::FakeReference reference_;
+  testing::FakeActions actions_;
+  std::unique_ptr<store::Db> db_;
+  std::unique_ptr<Monitor> monitor_;
+  std::vector<Label> later_;
+  std::vector<std::string> moments_;
+  std::int64_t judged_ = 0;
+};
+
+TEST_F(MonitorTest, JudgesADayOnceEnoughLabelsArrived) {
+  apply();
+  traffic("2013-06-03T00:00:00Z", 200, 100, base::Duration::hours(2));
+  EXPECT_EQ(MUST(monitor_->next_due()), at("2013-06-04T00:00:00Z"));
+  walk_to("2013-06-03T23:00:00Z");
+  EXPECT_EQ(judged_, 0);
+  walk_to("2013-06-04T06:00:00Z");
+  EXPECT_EQ(judged_, 1);
+  // 198 of 200 labels are needed: the 198th request came at 23:38:24 and its label two hours later.
+  EXPECT_EQ(moments_.back(), "2013-06-04T01:38:24Z");
+  const auto windows = MUST(monitor_->windows("m", {.kind = WindowKind::kDay}));
+  ASSERT_EQ(windows.size(), 2u);
+  EXPECT_EQ(windows[0].result.variant, "frozen");
+  const VariantResult& live = windows[1].result;
+  EXPECT_EQ(live.variant, "live");
+  EXPECT_EQ(live.rows, 200);
+  EXPECT_EQ(live.labels, 198);
+  EXPECT_DOUBLE_EQ(live.completeness, 0.99);
+  EXPECT_NEAR(live.metrics.at("late_rate"), 100.0 / 198, 1e-12);
+  EXPECT_TRUE(windows[1].judged_at.has_value());
+}
+
+TEST_F(MonitorTest, JudgesLateWhenLabelsStayAway) {
+  apply();
+  traffic("2013-06-03T00:00:00Z", 200, 100, base::Duration::days(9));
+  walk_to("2013-06-04T12:00:00Z");
+  EXPECT_EQ(judged_, 0);
+  const auto waiting = MUST(monitor_->windows("m", {.kind = WindowKind::kDay}));
+  ASSERT_EQ(waiting.size(), 1u);
+  EXPECT_FALSE(waiting[0].judged_at.has_value());
+  EXPECT_EQ(waiting[0].result.completeness, 0);
+  walk_to("2013-06-05T00:00:00Z");
+  EXPECT_EQ(judged_, 1);
+  EXPECT_EQ(moments_.back(), "2013-06-05T00:00:00Z");
+  EXPECT_EQ(MUST(monitor_->alerts({})).size(), 0u) << "without labels the rule says nothing";
+}
+
+TEST_F(MonitorTest, TheTickSizeChangesNothing) {
+  apply();
+  traffic("2013-06-03T00:00:00Z", 200, 100, base::Duration::hours(5));
+  traffic("2013-06-04T00:00:00Z", 200, 150, base::Duration::hours(1));
+  walk_to("2013-06-06T00:00:00Z");  // one leap
+  const auto leap = MUST(monitor_->windows("m", {}));
+  ASSERT_EQ(judged_, 2);
+
+  store::testing::TempFolder other;
+  base::ManualClock clock{at("2013-06-03T00:00:00Z")};
+  auto db = MUST(store::open_sqlite({.file = other.path() / "slipway.db"}, wall_, random_));
+  MUST(db->migrate({{"monitor", migrations()}}));
+  auto fine = MUST(Monitor::open(*db, clock, {requests_, reference_, actions_}, metrics_));
+  MUST(fine->apply(monitor_->definitions(), "test"));
+  std::vector<Label> labels;
+  for (const auto& request : requests_.log) {
+    if (request.role != "live") continue;
+    for (const Label& label : MUST(monitor_->labels().history("e", request.id)))
+      labels.push_back(label);
+  }
+  for (int minute = 0; minute <= 3 * 24 * 60; minute += 30) {
+    const base::Timestamp time = at("2013-06-03T00:00:00Z") + base::Duration::seconds(minute * 60);
+    std::vector<Label> known;
+    for (const Label& label : labels) {
+      if (label.arrival_time <= time && label.arrival_time > time - base::Duration::seconds(1800))
+        known.push_back(label);
+    }
+    MUST(fine->add_labels("e", known));
+    while (true) {
+      const auto due = MUST(fine->next_due());
+      if (!due || *due > time) break;
+      clock.set(std::max(clock.now(), *due));
+      MUST(fine->advance(clock.now()));
+    }
+    clock.set(time);
+  }
+  const auto steps = MUST(fine->windows("m", {}));
+  ASSERT_EQ(steps.size(), leap.size());
+  for (std::size_t i = 0; i < steps.size(); ++i) EXPECT_EQ(steps[i].to_json(), leap[i].to_json());
+}
+
+TEST_F(MonitorTest, OneAlertWhileItLastsAndItsActionIsGuarded) {
+  std::vector<testing::LoggedRequest> training;
+  for (int i = 0; i < 400; ++i) training.push_back({.id = std::to_string(i), .x = i % 10 * 1.0});
+  reference_.frame = testing::to_frame(training);
+  apply();
+  using base::Duration;
+  traffic("2013-06-03T00:00:00Z", 100, 50, Duration::hours(1));     // fine
+  traffic("2013-06-04T00:00:00Z", 100, 90, Duration::hours(1), 5);  // fires and starts
+  traffic("2013-06-05T00:00:00Z", 100, 90, Duration::hours(1), 5);  // still runs
+  traffic("2013-06-06T00:00:00Z", 100, 90, Duration::hours(1), 5);  // cooling down
+  traffic("2013-06-07T00:00:00Z", 100, 90, Duration::hours(1), 5);  // fires and starts again
+  traffic("2013-06-08T00:00:00Z", 100, 50, Duration::hours(1));     // fine: resolved
+
+  walk_to("2013-06-05T12:00:00Z");
+  auto alerts = MUST(monitor_->alerts({.monitor = "m"}));
+  ASSERT_EQ(alerts.size(), 1u);
+  EXPECT_TRUE(alerts[0].is_open());
+  EXPECT_NEAR(alerts[0].value, 0.5 - 0.9, 0.02);
+  ASSERT_EQ(alerts[0].causes.size(), 1u);
+  EXPECT_EQ(alerts[0].causes[0].at("feature").as_string(), "x");
+  ASSERT_EQ(actions_.started.size(), 1u);
+  EXPECT_EQ(actions_.started[0].pipeline, "train");
+  EXPECT_EQ(actions_.started[0].params.at("rounds"), "12");
+  EXPECT_EQ(actions_.started[0].as_of, alerts[0].opened_at);
+  EXPECT_EQ(MUST(monitor_->health("e")).word, "alert");
+  EXPECT_EQ(MUST(monitor_->health("other")).word, "unknown");
+
+  walk_to("2013-06-06T12:00:00Z");
+  actions_.outcomes["run-1"] = {ActionOutcome::State::kRefused, "the gate said no"};
+  walk_to("2013-06-07T12:00:00Z");
+  walk_to("2013-06-08T12:00:00Z");
+  alerts = MUST(monitor_->alerts({.monitor = "m"}));
+  ASSERT_EQ(alerts.size(), 1u);
+  EXPECT_EQ(alerts[0].windows, 4);
+  ASSERT_EQ(alerts[0].actions.size(), 4u);
+  EXPECT_EQ(alerts[0].actions[0].state, "refused");
+  EXPECT_EQ(alerts[0].actions[0].reason, "the gate said no");
+  EXPECT_EQ(alerts[0].actions[1].state, "skipped");
+  EXPECT_EQ(alerts[0].actions[1].reason, "retrain still runs for alert bias: run=run-1");
+  EXPECT_EQ(alerts[0].actions[2].state, "skipped");
+  EXPECT_NE(alerts[0].actions[2].reason.find("cooling down"), std::string::npos);
+  EXPECT_EQ(alerts[0].actions[3].state, "started");
+  EXPECT_EQ(alerts[0].main_action()->run_id, "run-2");
+  EXPECT_EQ(actions_.started.size(), 2u);
+
+  walk_to("2013-06-09T12:00:00Z");
+  alerts = MUST(monitor_->alerts({.monitor = "m"}));
+  ASSERT_EQ(alerts.size(), 1u);
+  EXPECT_FALSE(alerts[0].is_open());
+  EXPECT_EQ(MUST(monitor_->requests_per_day("e", 3)), (std::vector<std::int64_t>{100, 100, 100}));
+  EXPECT_EQ(MUST(monitor_->windows("m", {.kind = WindowKind::kDay, .variant = "live"})).size(), 6u);
+
+  std::map<std::string, int> kinds;
+  for (const store::Event& event : MUST(store::list_events(*db_, {.limit = 1000})))
+    ++kinds[event.kind];
+  EXPECT_EQ(kinds["alert.opened"], 1);
+  EXPECT_EQ(kinds["alert.resolved"], 1);
+  EXPECT_EQ(kinds["action.started"], 2);
+  EXPECT_EQ(kinds["action.skipped"], 2);
+  EXPECT_EQ(kinds["action.refused"], 1);
+  EXPECT_EQ(kinds["monitor.window_judged"], 6);
+  EXPECT_EQ(kinds["monitor.created"], 1);
+}
+
+TEST_F(MonitorTest, AReopenedMonitorGoesOnExactly) {
+  apply();
+  traffic("2013-06-03T00:00:00Z", 100, 90, base::Duration::hours(30));
+  traffic("2013-06-04T00:00:00Z", 100, 90, base::Duration::hours(1));
+  walk_to("2013-06-04T12:00:00Z");
+  EXPECT_EQ(judged_, 0);
+  open();
+  EXPECT_EQ(monitor_->definitions().size(), 1u);
+  walk_to("2013-06-04T18:00:00Z");
+  EXPECT_EQ(judged_, 0);
+  walk_to("2013-06-05T00:30:00Z");  // a day after the end: judged with what there is
+  EXPECT_EQ(judged_, 1);
+  open();
+  walk_to("2013-06-06T00:00:00Z");
+  EXPECT_EQ(judged_, 2);
+  EXPECT_EQ(MUST(monitor_->windows("m", {.variant = "live"})).size(), 2u);
+}
+
+TEST_F(MonitorTest, AnActionDecidedBeforeACrashIsHandedOverOnce) {
+  apply();
+  traffic("2013-06-03T00:00:00Z", 100, 90, base::Duration::hours(1));
+  walk_to("2013-06-04T12:00:00Z");
+  ASSERT_EQ(actions_.started.size(), 1u);
+  // As if the process had died after the start, before it was written down.
+  MUST(db_->write([](store::Tx& tx) -> Result<void> {
+    TRY(tx.execute("UPDATE monitor_actions SET state = 'starting', run_id = NULL"));
+    return {};
+  }));
+  open();
+  MUST(monitor_->advance(clock_.now()));
+  EXPECT_EQ(actions_.started.size(), 1u) << "the same id starts nothing new";
+  EXPECT_EQ(MUST(monitor_->alerts({}))[0].actions[0].run_id, "run-1");
+}
+
+TEST_F(MonitorTest, WhatCannotBeStartedIsWrittenDown) {
+  apply();
+  actions_.failure = base::error(Code::kNotFound, "no such pipeline: name=train");
+  traffic("2013-06-03T00:00:00Z", 100, 90, base::Duration::hours(1));
+  traffic("2013-06-04T00:00:00Z", 100, 90, base::Duration::hours(1));
+  walk_to("2013-06-04T12:00:00Z");
+  auto action = MUST(monitor_->alerts({}))[0].actions.at(0);
+  EXPECT_EQ(action.state, "failed");
+  EXPECT_EQ(action.reason, "could not be started: no such pipeline: name=train");
+  actions_.failure.reset();
+  walk_to("2013-06-05T12:00:00Z");
+  EXPECT_EQ(actions_.started.size(), 1u) << "a failed start doesn't cool down";
+}
+
+TEST_F(MonitorTest, AnObstacleIsTheReason) {
+  apply();
+  actions_.obstacle = "a release is under way";
+  traffic("2013-06-03T00:00:00Z", 100, 90, base::Duration::hours(1));
+  walk_to("2013-06-04T12:00:00Z");
+  EXPECT_EQ(MUST(monitor_->alerts({}))[0].actions.at(0).reason, "a release is under way");
+}
+
+TEST_F(MonitorTest, AFailingSourceLeavesTheWindowForLater) {
+  apply();
+  traffic("2013-06-03T00:00:00Z", 100, 50, base::Duration::hours(1));
+  MUST(monitor_->add_labels("e", later_));
+  requests_.failure = base::error(Code::kCorruption, "the file is cut short");
+  EXPECT_EQ(monitor_->advance(at("2013-06-04T12:00:00Z")).error().code, Code::kCorruption);
+  requests_.failure.reset();
+  EXPECT_EQ(MUST(monitor_->advance(at("2013-06-04T12:00:00Z"))).windows, 1);
+  reference_.failure = base::error(Code::kNotFound, "no training rows");
+  traffic("2013-06-04T00:00:00Z", 100, 50, base::Duration::hours(1));
+  EXPECT_EQ(MUST(monitor_->advance(at("2013-06-06T12:00:00Z"))).windows, 1)
+      << "without a reference there is no drift, but a verdict";
+}
+
+TEST_F(MonitorTest, DaysWithoutRequestsAreSkipped) {
+  apply();
+  traffic("2013-06-05T00:00:00Z", 100, 50, base::Duration::hours(1));
+  walk_to("2013-06-06T12:00:00Z");
+  const auto windows = MUST(monitor_->windows("m", {.variant = "live"}));
+  ASSERT_EQ(windows.size(), 1u);
+  EXPECT_EQ(types::to_rfc3339(windows[0].window.start), "2013-06-05T00:00:00Z");
+}
+
+TEST_F(MonitorTest, LabelsAreIdempotentAndCorrectable) {
+  const base::Timestamp t = at("2013-06-03T00:00:00Z");
+  const base::Duration hour = base::Duration::hours(1);
+  LabelReceipt receipt =
+      MUST(monitor_->add_labels("e", {{"a", 1.0, {}, t}, {"b", std::nullopt, {}, t}}));
+  EXPECT_EQ(receipt.added, 2);
+  receipt = MUST(monitor_->add_labels("e", {{"a", 1.0, {}, t}, {"a", 1.0, {}, t + hour}}));
+  EXPECT_EQ(receipt.unchanged, 2);
+  receipt = MUST(monitor_->add_labels("e", {{"a", 0.0, {}, t + hour}}));
+  EXPECT_EQ(receipt.corrected, 1);
+  EXPECT_EQ(MUST(monitor_->labels().find("e", {"a"}, t)).at("a"), 1.0);
+  EXPECT_EQ(MUST(monitor_->labels().find("e", {"a"}, t + hour)).at("a"), 0.0);
+  EXPECT_TRUE(MUST(monitor_->labels().find("e", {"a"}, t - hour)).empty());
+  EXPECT_EQ(MUST(monitor_->labels().history("e", "a")).size(), 2u);
+  EXPECT_EQ(MUST(monitor_->labels().count("e", std::nullopt, t + hour)), 2) << "b has no value";
+
+  EXPECT_EQ(monitor_->add_labels("e", {{"c", 1.0, {}, t}, {"a", 1.0, {}, t + hour}}).error().code,
+            Code::kConflict);
+  EXPECT_TRUE(MUST(monitor_->labels().find("e", {"c"}, t)).empty()) << "all or none";
+  EXPECT_EQ(monitor_->add_labels("e", {{"c", 1.5, {}, t}}).error().code, Code::kInvalidArgument);
+  EXPECT_EQ(monitor_->add_labels("e", {{"", 1.0, {}, t}}).error().code, Code::kInvalidArgument);
+  EXPECT_EQ(MUST(monitor_->add_labels("e", {})).added, 0);
+}
+
+TEST_F(MonitorTest, PlanTellsAndApplyDoes) {
+  auto definitions = MUST(parse_monitors("monitors: {m: {endpoint: e}}"));
+  EXPECT_EQ(MUST(monitor_->plan(definitions))[0].change, "created");
+  EXPECT_TRUE(monitor_->definitions().empty());
+  EXPECT_EQ(MUST(monitor_->apply(definitions, "a"))[0].change, "created");
+  EXPECT_EQ(MUST(monitor_->apply(definitions, "a"))[0].change, "unchanged");
+  definitions[0].complete_share = 0.5;
+  EXPECT_EQ(MUST(monitor_->plan(definitions))[0].change, "updated");
+  EXPECT_EQ(MUST(monitor_->apply(definitions, "a"))[0].change, "updated");
+  open();
+  EXPECT_EQ(MUST(monitor_->definition("m")).complete_share, 0.5);
+  EXPECT_EQ(monitor_->definition("other").error().code, Code::kNotFound);
+  EXPECT_EQ(monitor_->windows("other", {}).error().code, Code::kNotFound);
+}
+
+}  // namespace
+}  // namespace slipway::monitor

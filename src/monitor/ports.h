@@ -1,0 +1,70 @@
+// What the monitor needs of others, in its own words; app connects them.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/timestamp.h"
+#include "types/frame.h"
+
+namespace slipway::monitor {
+
+// The log of what was asked and answered. Safe to use from several threads.
+class RequestSource {
+ public:
+  virtual ~RequestSource() = default;
+
+  // Every logged row of `endpoint` with from <= event_time < to, what is still buffered included: one row per request and
+  // variant that scored it. Columns: request_id, variant, role ("live" or "shadow"), error, traffic (strings), model_version,
+  // latency_us (int64), event_time (timestamp), prediction (double); every other column but endpoint, revision and
+  // arrival_time is a feature. Only `columns` when they are given. An unknown endpoint, or one without requests, gives a frame
+  // without rows.
+  virtual Result<types::Frame> requests(const std::string& endpoint, base::Timestamp from, base::Timestamp to,
+                                        const std::vector<std::string>& columns) = 0;
+};
+
+// Rows the models were trained on. Safe to use from several threads.
+class ReferenceSource {
+ public:
+  virtual ~ReferenceSource() = default;
+
+  // The features of `endpoint` for entities with from <= event time < to, one column per feature, named and typed as in the
+  // request log. A column "prediction" is taken as the predictions that prediction drift is measured against.
+  virtual Result<types::Frame> reference(const std::string& endpoint, base::Timestamp from,
+                                         base::Timestamp to) = 0;
+};
+
+struct ActionRequest {
+  // The same id again means the same action again: the receiver must not start a second one.
+  std::string id;
+  std::string monitor, endpoint, alert, action;
+  std::string pipeline;
+  std::map<std::string, std::string> params;
+  base::Timestamp as_of;  // what was known when the alert fired
+  std::string reason;     // one sentence
+};
+
+struct ActionOutcome {
+  enum class State { kDone, kRefused, kFailed };
+  State state = State::kDone;
+  std::string reason;
+};
+
+// Does what an alert asks for. Safe to use from several threads.
+class Actions {
+ public:
+  virtual ~Actions() = default;
+
+  // Why nothing may be started for `endpoint` now (a run is active, a release is under way, the endpoint is held), or nothing.
+  virtual Result<std::optional<std::string>> find_obstacle(const std::string& endpoint,
+                                                           const std::string& pipeline) = 0;
+  // Starts it and returns the run's id without waiting for its end.
+  virtual Result<std::string> start(const ActionRequest& request) = 0;
+  // How the run ended; nothing while it runs. kNotFound: no such run.
+  virtual Result<std::optional<ActionOutcome>> find_outcome(const std::string& run_id) = 0;
+};
+
+}  // namespace slipway::monitor

@@ -1,0 +1,99 @@
+#include "monitor/tables.h"
+
+namespace slipway::monitor {
+namespace {
+
+constexpr std::string_view kFirst = R"sql(
+CREATE TABLE monitor_definitions(
+  workspace TEXT NOT NULL DEFAULT 'default',
+  name TEXT NOT NULL,
+  endpoint TEXT NOT NULL,
+  definition TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  PRIMARY KEY(workspace, name));
+
+-- How far each kind of window has been judged.
+CREATE TABLE monitor_cursors(
+  workspace TEXT NOT NULL DEFAULT 'default',
+  monitor TEXT NOT NULL,
+  window_kind TEXT NOT NULL,
+  next_start INTEGER NOT NULL,
+  PRIMARY KEY(workspace, monitor, window_kind));
+
+CREATE TABLE monitor_windows(
+  workspace TEXT NOT NULL DEFAULT 'default',
+  monitor TEXT NOT NULL,
+  window_kind TEXT NOT NULL,
+  window_start INTEGER NOT NULL,
+  variant TEXT NOT NULL,
+  window_end INTEGER NOT NULL,
+  judged_at INTEGER NOT NULL,
+  result TEXT NOT NULL,
+  PRIMARY KEY(workspace, monitor, window_kind, window_start, variant));
+
+-- What prediction drift is measured from: the first window of each variant.
+CREATE TABLE monitor_baselines(
+  workspace TEXT NOT NULL DEFAULT 'default',
+  monitor TEXT NOT NULL,
+  window_kind TEXT NOT NULL,
+  variant TEXT NOT NULL,
+  baseline TEXT NOT NULL,
+  PRIMARY KEY(workspace, monitor, window_kind, variant));
+
+CREATE TABLE monitor_alerts(
+  workspace TEXT NOT NULL DEFAULT 'default',
+  id INTEGER NOT NULL,
+  monitor TEXT NOT NULL,
+  endpoint TEXT NOT NULL,
+  alert TEXT NOT NULL,
+  metric TEXT NOT NULL,
+  value REAL NOT NULL,
+  threshold REAL NOT NULL,
+  window_kind TEXT NOT NULL,
+  window_start INTEGER NOT NULL,
+  window_end INTEGER NOT NULL,
+  causes TEXT NOT NULL,
+  opened_at INTEGER NOT NULL,
+  windows INTEGER NOT NULL,
+  last_value REAL NOT NULL,
+  last_window_end INTEGER NOT NULL,
+  resolved_at INTEGER,
+  PRIMARY KEY(workspace, id));
+CREATE INDEX monitor_alerts_open ON monitor_alerts(workspace, monitor, alert, resolved_at);
+
+CREATE TABLE monitor_actions(
+  workspace TEXT NOT NULL DEFAULT 'default',
+  id INTEGER NOT NULL,
+  alert_id INTEGER NOT NULL,
+  monitor TEXT NOT NULL,
+  endpoint TEXT NOT NULL,
+  alert TEXT NOT NULL,
+  action TEXT NOT NULL,
+  pipeline TEXT NOT NULL,
+  params TEXT NOT NULL,
+  state TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  run_id TEXT,
+  decided_at INTEGER NOT NULL,
+  finished_at INTEGER,
+  PRIMARY KEY(workspace, id));
+CREATE INDEX monitor_actions_by_alert ON monitor_actions(workspace, alert_id);
+CREATE INDEX monitor_actions_by_state ON monitor_actions(workspace, state);
+
+CREATE TABLE monitor_labels(
+  workspace TEXT NOT NULL DEFAULT 'default',
+  endpoint TEXT NOT NULL,
+  request_id TEXT NOT NULL,
+  arrival_time INTEGER NOT NULL,
+  value REAL,
+  event_time INTEGER,
+  PRIMARY KEY(workspace, endpoint, request_id, arrival_time));
+CREATE INDEX monitor_labels_by_arrival ON monitor_labels(workspace, endpoint, arrival_time)
+)sql";
+
+}  // namespace
+
+std::vector<store::Migration> migrations() { return {{1, kFirst}}; }
+
+}  // namespace slipway::monitor

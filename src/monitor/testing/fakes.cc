@@ -1,0 +1,69 @@
+#include "monitor/testing/fakes.h"
+
+#include <cmath>
+
+namespace slipway::monitor::testing {
+
+types::Frame to_frame(const std::vector<LoggedRequest>& rows) {
+  using enum types::ColumnType;
+  const auto make = [](const char* name, types::ColumnType type) {
+    return types::Column::of_type(name, type);
+  };
+  types::Column id = make("request_id", kString), variant = make("variant", kString),
+                role = make("role", kString), error = make("error", kString),
+                traffic = make("traffic", kString), carrier = make("carrier", kString),
+                version = make("model_version", kInt64), latency = make("latency_us", kInt64),
+                time = make("event_time", kTimestamp), prediction = make("prediction", kDouble),
+                x = make("x", kDouble);
+  for (const LoggedRequest& row : rows) {
+    id.append_string(row.id);
+    variant.append_string(row.variant);
+    role.append_string(row.role);
+    row.error.empty() ? error.append_null() : error.append_string(row.error);
+    traffic.append_string(row.traffic);
+    row.carrier.empty() ? carrier.append_null() : carrier.append_string(row.carrier);
+    version.append_int(row.model_version);
+    latency.append_int(row.latency_us);
+    time.append_int(row.event_time.micros);
+    prediction.append_double(row.prediction);
+    std::isnan(row.x) ? x.append_null() : x.append_double(row.x);
+  }
+  types::Frame frame;
+  for (types::Column* column : {&id, &variant, &role, &error, &traffic, &carrier, &version,
+                                &latency, &time, &prediction, &x}) {
+    MUST(frame.add(std::move(*column)));
+  }
+  return frame;
+}
+
+Result<types::Frame> FakeRequests::requests(const std::string&, base::Timestamp from,
+                                            base::Timestamp to,
+                                            const std::vector<std::string>& columns) {
+  ++reads;
+  if (failure) return *failure;
+  std::vector<LoggedRequest> picked;
+  for (const LoggedRequest& row : log) {
+    if (row.event_time >= from && row.event_time < to) picked.push_back(row);
+  }
+  types::Frame all = to_frame(picked);
+  if (columns.empty()) return all;
+  types::Frame some;
+  for (const std::string& name : columns) TRY(some.add(*TRY(all.column(name))));
+  return some;
+}
+
+Result<std::string> FakeActions::start(const ActionRequest& request) {
+  if (failure) return *failure;
+  for (std::size_t i = 0; i < started.size(); ++i) {
+    if (started[i].id == request.id) return fmt::format("run-{}", i + 1);
+  }
+  started.push_back(request);
+  return fmt::format("run-{}", started.size());
+}
+
+Result<std::optional<ActionOutcome>> FakeActions::find_outcome(const std::string& run_id) {
+  const auto found = outcomes.find(run_id);
+  return found == outcomes.end() ? std::nullopt : std::optional(found->second);
+}
+
+}  // namespace slipway::monitor::testing

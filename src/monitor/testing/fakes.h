@@ -1,0 +1,63 @@
+// Stand-ins for what the monitor asks of others.
+#pragma once
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "monitor/ports.h"
+
+namespace slipway::monitor::testing {
+
+struct LoggedRequest {
+  std::string id;
+  base::Timestamp event_time;
+  double prediction = 0;
+  std::string variant = "live", role = "live";
+  std::int64_t model_version = 1;
+  double x = 0;                // a numeric feature; NaN: missing
+  std::string carrier = "UA";  // a categorical one; "": missing
+  std::int64_t latency_us = 1000;
+  std::string error, traffic;
+};
+
+types::Frame to_frame(const std::vector<LoggedRequest>& rows);
+
+class FakeRequests final : public RequestSource {
+ public:
+  std::vector<LoggedRequest> log;
+  std::optional<Error> failure;
+  int reads = 0;
+
+  Result<types::Frame> requests(const std::string&, base::Timestamp from, base::Timestamp to,
+                                const std::vector<std::string>& columns) override;
+};
+
+class FakeReference final : public ReferenceSource {
+ public:
+  types::Frame frame;
+  std::optional<Error> failure;
+
+  Result<types::Frame> reference(const std::string&, base::Timestamp, base::Timestamp) override {
+    if (failure) return *failure;
+    return frame;
+  }
+};
+
+class FakeActions final : public Actions {
+ public:
+  std::optional<std::string> obstacle;
+  std::optional<Error> failure;
+  std::vector<ActionRequest> started;                  // one per id
+  std::map<std::string, ActionOutcome> outcomes;       // by run id
+
+  Result<std::optional<std::string>> find_obstacle(const std::string&, const std::string&) override {
+    return obstacle;
+  }
+  Result<std::string> start(const ActionRequest& request) override;
+  Result<std::optional<ActionOutcome>> find_outcome(const std::string& run_id) override;
+};
+
+}  // namespace slipway::monitor::testing

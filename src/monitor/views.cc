@@ -1,0 +1,161 @@
+// What the monitor tells about what it found.
+#include <algorithm>
+
+#include "monitor/monitor.h"
+#include "types/timestamp.h"
+
+namespace slipway::monitor {
+namespace {
+
+Result<StoredWindow> read_window(const store::Row& row) {
+  StoredWindow window{.window = {row.time(1), row.time(2)}, .judged_at = row.time(3)};
+  window.kind = TRY(parse_window(row.text(0)));
+  window.result = TRY(VariantResult::from_json(TRY(base::parse_json_object(row.text(4)))));
+  return window;
+}
+
+int badness(std::string_view word) {
+  if (word == "alert") return 3;
+  if (word == "watch") return 2;
+  return word == "healthy" ? 1 : 0;
+}
+
+}  // namespace
+
+JsonObject StoredWindow::to_json() const {
+  JsonObject object = result.to_json();
+  object["window"] = window_name(kind);
+  object["start"] = types::to_rfc3339(window.start);
+  object["end"] = types::to_rfc3339(window.end);
+  object["judged"] = judged_at.has_value();
+  object["judged_at"] = judged_at ? Json(types::to_rfc3339(*judged_at)) : Json(nullptr);
+  return object;
+}
+
+Result<std::vector<StoredWindow>> Monitor::windows(const std::string& monitor,
+                                                   const WindowFilter& filter) {
+  TRY(definition(monitor));
+  const std::string kind(filter.kind ? window_name(*filter.kind) : "");
+  const base::Timestamp from = filter.from.value_or(base::Timestamp{INT64_MIN});
+  const base::Timestamp to = filter.to.value_or(base::Timestamp{INT64_MAX});
+  std::vector<StoredWindow> windows;
+  Result<void> parsed;
+  // The newest `limit`, then turned around.
+  TRY(db_.read([&](store::Reader& reader) {
+    return reader.query(
+        "SELECT window_kind, window_start, window_end, judged_at, result FROM monitor_windows "
+        "WHERE workspace = ? AND monitor = ? AND (? = '' OR window_kind = ?) "
+        "AND (? = '' OR variant = ?) AND window_start >= ? AND window_start < ? "
+        "ORDER BY window_start DESC, window_kind DESC, variant DESC LIMIT ?",
+        {workspace_, monitor, kind, kind, filter.variant, filter.variant, from, to, filter.limit},
+        [&](const store::Row& row) {
+          Result<StoredWindow> window = read_window(row);
+          if (window) {
+            windows.push_back(std::move(*window));
+          } else {
+            parsed = std::move(window).error();
+          }
+        });
+  }));
+  TRY(std::move(parsed));
+  std::reverse(windows.begin(), windows.end());
+  if (!filter.variant.empty() && filter.variant != "live") return windows;
+
+  base::MutexLock turn(advance_mutex_);
+  for (const Cursor& cursor : cursors_) {
+    if (cursor.definition->name != monitor || !cursor.waiting || cursor.waiting->rows == 0)
+      continue;
+    if (filter.kind && *filter.kind != cursor.kind) continue;
+    if (cursor.window.start < from || cursor.window.start >= to) continue;
+    StoredWindow open{.kind = cursor.kind, .window = cursor.window};
+    open.result.variant = "live";
+    open.result.role = "live";
+    open.result.rows = cursor.waiting->rows;
+    open.result.labels = std::ssize(cursor.waiting->arrivals);
+    open.result.completeness =
+        static_cast<double>(open.result.labels) / static_cast<double>(open.result.rows);
+    windows.push_back(std::move(open));
+  }
+  return windows;
+}
+
+Result<std::vector<AlertRecord>> Monitor::alerts(const AlertFilter& filter) {
+  return db_.read([&](store::Reader& reader) { return list_alerts(reader, workspace_, filter); });
+}
+
+Result<Health> Monitor::health(const std::string& endpoint) {
+  std::vector<std::shared_ptr<const MonitorDefinition>> watching;
+  {
+    base::MutexLock lock(mutex_);
+    for (const auto& [name, definition] : definitions_) {
+      if (definition->endpoint == endpoint) watching.push_back(definition);
+    }
+  }
+  Health worst{.reason = "no monitor watches this endpoint"};
+  bool first = true;
+  for (const auto& definition : watching) {
+    HealthFacts facts{.definition = definition.get()};
+    for (const AlertRecord& alert : TRY(alerts({.monitor = definition->name, .open_only = true}))) {
+      facts.open_alerts.push_back(
+          fmt::format("{}: {} is {:.3g} (threshold {:.3g}) in the {} up to {}", alert.alert,
+                      alert.metric, alert.last_value, alert.threshold, window_name(alert.kind),
+                      types::to_rfc3339(alert.last_window_end)));
+    }
+    for (const WindowKind kind : definition->windows) {
+      const std::string kind_name(window_name(kind));
+      std::optional<std::string> text;
+      base::Timestamp start;
+      TRY(db_.read([&](store::Reader& reader) {
+        return reader.query(
+            "SELECT result, window_start FROM monitor_windows WHERE workspace = ? AND monitor = ? "
+            "AND window_kind = ? AND variant = 'live' ORDER BY window_start DESC LIMIT 1",
+            {workspace_, definition->name, kind_name}, [&](const store::Row& row) {
+              text = row.string(0);
+              start = row.time(1);
+            });
+      }));
+      if (!text) continue;
+      JudgedWindow& judged = facts.newest[kind];
+      judged.live = TRY(VariantResult::from_json(TRY(base::parse_json_object(*text))));
+      judged.text = fmt::format("{} from {}", kind_name, types::to_rfc3339(start));
+    }
+    Health health = judge_health(facts);
+    if (first || badness(health.word) > badness(worst.word)) worst = std::move(health);
+    first = false;
+  }
+  return worst;
+}
+
+Result<std::vector<std::int64_t>> Monitor::requests_per_day(const std::string& endpoint,
+                                                            std::size_t days) {
+  std::string monitor;
+  {
+    base::MutexLock lock(mutex_);
+    for (const auto& [name, definition] : definitions_) {
+      const auto& kinds = definition->windows;
+      const bool daily = std::find(kinds.begin(), kinds.end(), WindowKind::kDay) != kinds.end();
+      if (definition->endpoint == endpoint && daily) monitor = name;
+    }
+  }
+  std::vector<std::int64_t> counts;
+  if (monitor.empty()) return counts;
+  for (const StoredWindow& window :
+       TRY(windows(monitor, {.kind = WindowKind::kDay, .variant = "live", .limit = days}))) {
+    if (window.judged_at) counts.push_back(window.result.rows);
+  }
+  return counts;
+}
+
+Result<VariantSummary> Monitor::summarize(const std::string& endpoint, const std::string& variant,
+                                          base::Timestamp since, base::Timestamp until) {
+  const types::Frame frame =
+      TRY(ports_.requests.requests(endpoint, since, until,
+                                   {"request_id", "variant", "role", "model_version", "latency_us",
+                                    "prediction", "error", "traffic"}));
+  const WindowRows rows = TRY(WindowRows::of(frame));
+  std::vector<std::string> ids;
+  for (const std::size_t row : rows.answered_by(variant)) ids.push_back(rows.request_id(row));
+  return rows.summarize(variant, TRY(labels_.find(endpoint, ids, until)));
+}
+
+}  // namespace slipway::monitor

@@ -1,0 +1,89 @@
+// What one window says about one variant, computed from logged rows and labels. Pure functions.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/json.h"
+#include "base/result.h"
+#include "monitor/drift_profile.h"
+#include "types/frame.h"
+
+namespace slipway::monitor {
+
+// Labels by request id. A request whose outcome will never be known (a cancelled flight) is there without a value: it counts
+// for completeness and for nothing else.
+using Labels = std::unordered_map<std::string, std::optional<double>>;
+
+struct VariantResult {
+  std::string variant;              // "live": everything users got; else the name of a shadow, or of one of several live variants
+  std::string role;                 // live | shadow
+  std::int64_t model_version = 0;   // the one that answered most rows
+  std::int64_t rows = 0;            // requests
+  std::int64_t errors = 0;
+  std::int64_t labels = 0;          // rows with a label's value
+  double completeness = 0;          // share of rows whose label is known, or known to never come
+  std::map<std::string, double> metrics;  // NaN: could not be computed
+  std::vector<FeatureDrift> drift;        // of "live" only: all variants see the same inputs
+
+  JsonObject to_json() const;  // metrics and drift as members
+  static Result<VariantResult> from_json(const JsonObject& object);
+};
+
+// Where prediction drift is measured from: bins and how the reference's predictions fall into them.
+struct PredictionBaseline {
+  std::vector<double> edges, counts;
+  static PredictionBaseline of(std::vector<double> predictions);
+
+  std::string to_text() const;
+  static Result<PredictionBaseline> from_text(std::string_view text);
+};
+
+// How a variant did over some time: what a release guard wants to know.
+struct VariantSummary {
+  std::int64_t requests = 0, errors = 0;
+  double latency_ms_p99 = 0;          // NaN without requests
+  std::int64_t labels = 0;
+  double calibration_bias = 0;        // NaN without labels
+  double calibration_bias_error = 0;  // its standard error; NaN below two labels
+};
+// The requests of a window that count: rows with traffic "" and, per variant, the first row of a request id (a retry is no
+// second request). kNotFound or kInvalidArgument when the log lacks a column it must have.
+class WindowRows {
+ public:
+  static Result<WindowRows> of(const types::Frame& frame);
+
+  // Rows of the frame by variant. Role live comes under "live" and, when several live variants answered, under their own
+  // names as well.
+  const std::map<std::string, std::vector<std::size_t>>& by_variant() const { return by_variant_; }
+  std::vector<std::string> live_request_ids() const;
+  const std::string& request_id(std::size_t row) const { return ids_->strings[row]; }
+  const types::Frame& frame() const { return *frame_; }
+
+  // `profile` (nullable) gives drift for "live"; `baselines` the prediction drift of the variants it has.
+  VariantResult judge(const std::string& variant, const Labels& labels, const DriftProfile* profile,
+                      const PredictionBaseline* baseline) const;
+  // Rows with role live answered by the variant of this name.
+  std::vector<std::size_t> answered_by(const std::string& variant) const;
+  // Of the rows answered_by(variant).
+  VariantSummary summarize(const std::string& variant, const Labels& labels) const;
+  // Finite predictions of a variant.
+  std::vector<double> predictions(const std::string& variant) const;
+
+ private:
+  const types::Frame* frame_ = nullptr;  // outlives this
+  const types::Column *ids_ = nullptr, *variants_ = nullptr, *roles_ = nullptr, *versions_ = nullptr,
+                      *latencies_ = nullptr, *predictions_ = nullptr, *errors_ = nullptr;
+  std::map<std::string, std::vector<std::size_t>> by_variant_;
+};
+
+// The value below which `share` of the values lie (nearest rank); NaN without values.
+double quantile(std::vector<double> values, double share);
+
+// True for the columns of the request log that are no feature.
+bool is_log_column(std::string_view name);
+
+}  // namespace slipway::monitor

@@ -1,0 +1,145 @@
+#include "monitor/window_result.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "monitor/testing/fakes.h"
+
+namespace slipway::monitor {
+namespace {
+
+using testing::LoggedRequest;
+using testing::to_frame;
+
+TEST(WindowRows, CountsRequestsOnceAndLeavesLoadTrafficOut) {
+  const types::Frame frame = to_frame({
+      {.id = "a", .prediction = 0.2},
+      {.id = "a", .prediction = 0.3},  // a retry
+      {.id = "b", .prediction = 0.4, .variant = "canary", .model_version = 2},
+      {.id = "a", .prediction = 0.9, .variant = "frozen", .role = "shadow"},
+      {.id = "load-1", .prediction = 0.9, .traffic = "load"},
+      {.id = "c", .prediction = std::nan(""), .error = "deadline"},
+  });
+  const WindowRows rows = MUST(WindowRows::of(frame));
+  EXPECT_EQ(rows.live_request_ids(), (std::vector<std::string>{"a", "b", "c"}));
+  ASSERT_EQ(rows.by_variant().size(), 3u);  // live, canary, frozen
+  const Labels labels = {{"a", 1.0}, {"b", 0.0}};
+  const VariantResult live = rows.judge("live", labels, nullptr, nullptr);
+  EXPECT_EQ(live.rows, 3);
+  EXPECT_EQ(live.errors, 1);
+  EXPECT_EQ(live.labels, 2);
+  EXPECT_DOUBLE_EQ(live.completeness, 2.0 / 3);
+  EXPECT_EQ(live.model_version, 1);
+  EXPECT_DOUBLE_EQ(live.metrics.at("mean_prediction"), 0.3);
+  EXPECT_DOUBLE_EQ(live.metrics.at("calibration_bias"), 0.3 - 0.5);
+  EXPECT_DOUBLE_EQ(live.metrics.at("error_rate"), 1.0 / 3);
+  EXPECT_TRUE(std::isnan(live.metrics.at("prediction_psi")));
+  const VariantResult frozen = rows.judge("frozen", labels, nullptr, nullptr);
+  EXPECT_EQ(frozen.role, "shadow");
+  EXPECT_DOUBLE_EQ(frozen.metrics.at("mean_prediction"), 0.9);
+  EXPECT_EQ(rows.judge("canary", labels, nullptr, nullptr).model_version, 2);
+}
+
+TEST(WindowRows, AnOutcomeThatWillNeverComeCompletesWithoutALabel) {
+  const types::Frame frame =
+      to_frame({{.id = "a", .prediction = 0.2}, {.id = "b", .prediction = 0.4}});
+  const WindowRows rows = MUST(WindowRows::of(frame));
+  const VariantResult live =
+      rows.judge("live", {{"a", std::nullopt}, {"b", 1.0}}, nullptr, nullptr);
+  EXPECT_EQ(live.labels, 1);
+  EXPECT_DOUBLE_EQ(live.completeness, 1);
+}
+
+TEST(WindowRows, AnEmptyLogHasNoVariants) {
+  const WindowRows rows = MUST(WindowRows::of(types::Frame()));
+  EXPECT_TRUE(rows.by_variant().empty());
+  EXPECT_TRUE(rows.live_request_ids().empty());
+}
+
+TEST(WindowRows, ALogWithoutItsColumnsIsRefused) {
+  types::Frame frame = to_frame({{.id = "a"}});
+  std::erase_if(frame.columns(), [](const types::Column& c) { return c.name == "prediction"; });
+  EXPECT_EQ(WindowRows::of(frame).error().code, Code::kNotFound);
+}
+
+TEST(WindowRows, DriftMissingAndUnseen) {
+  std::vector<LoggedRequest> reference, window;
+  for (int i = 0; i < 1000; ++i) {
+    reference.push_back(
+        {.id = std::to_string(i), .x = i % 100 / 100.0, .carrier = i % 2 ? "UA" : "B6"});
+    window.push_back({.id = std::to_string(i),
+                      .prediction = 0.5,
+                      .x = i % 4 == 0 ? std::nan("") : i % 100 / 100.0 + 0.5,
+                      .carrier = i % 10 == 0 ? "ZZ"
+                                 : i % 2     ? "UA"
+                                             : "B6"});
+  }
+  const DriftProfile profile = DriftProfile::of(to_frame(reference));
+  const types::Frame frame = to_frame(window);
+  const VariantResult live = MUST(WindowRows::of(frame)).judge("live", {}, &profile, nullptr);
+  ASSERT_EQ(live.drift.size(), 2u);  // log columns are no features
+  const FeatureDrift& carrier = live.drift[0];
+  EXPECT_EQ(carrier.feature, "carrier");
+  EXPECT_NEAR(carrier.unseen_rate, 0.1, 1e-12);
+  EXPECT_NEAR(carrier.l_infinity, 0.1, 1e-12);
+  EXPECT_LT(carrier.chi_square_p, 1e-6);
+  const FeatureDrift& x = live.drift[1];
+  EXPECT_NEAR(x.missing_rate, 0.25, 1e-12);
+  EXPECT_EQ(x.reference_missing_rate, 0);
+  EXPECT_GT(x.psi, 1);
+  EXPECT_GT(x.ks, 0.45);
+  EXPECT_LT(x.ks_p, 1e-9);
+  EXPECT_NEAR(live.metrics.at("missing_rate"), 0.125, 1e-12);
+  EXPECT_NEAR(live.metrics.at("unseen_rate"), 0.1, 1e-12);
+  EXPECT_EQ(live.metrics.at("feature_psi_max"), x.psi);
+
+  const VariantResult again = MUST(VariantResult::from_json(live.to_json()));
+  EXPECT_EQ(again.to_json(), live.to_json());
+}
+
+TEST(DriftProfile, FewValuesGetABinEach) {
+  EXPECT_EQ(profile_edges({0, 0, 1, 1, 3}).size(), 4u);
+  std::vector<double> many;
+  for (int i = 0; i < 1000; ++i) many.push_back(i);
+  EXPECT_EQ(profile_edges(many).size(), 11u);
+  EXPECT_EQ(profile_edges({}).size(), 2u);
+}
+
+TEST(WindowRows, SummarizesAVariantForAGuard) {
+  const types::Frame frame = to_frame({
+      {.id = "a", .prediction = 0.6, .variant = "canary", .latency_us = 2000},
+      {.id = "b", .prediction = 0.8, .variant = "canary", .latency_us = 9000},
+      {.id = "c", .variant = "canary", .error = "x"},
+      {.id = "d", .prediction = 0.1, .variant = "live"},
+  });
+  const WindowRows rows = MUST(WindowRows::of(frame));
+  const VariantSummary canary = rows.summarize("canary", {{"a", 0.0}, {"b", 1.0}, {"d", 1.0}});
+  EXPECT_EQ(canary.requests, 3);
+  EXPECT_EQ(canary.errors, 1);
+  EXPECT_EQ(canary.latency_ms_p99, 9);
+  EXPECT_EQ(canary.labels, 2);
+  EXPECT_DOUBLE_EQ(canary.calibration_bias, 0.2);
+  EXPECT_NEAR(canary.calibration_bias_error, 0.4, 1e-12);
+  EXPECT_TRUE(std::isnan(rows.summarize("nobody", {}).calibration_bias));
+}
+
+TEST(PredictionBaseline, ItsTextReadsBack) {
+  std::vector<double> predictions;
+  for (int i = 0; i < 500; ++i) predictions.push_back(i / 512.0);
+  const PredictionBaseline baseline = PredictionBaseline::of(predictions);
+  const PredictionBaseline again = MUST(PredictionBaseline::from_text(baseline.to_text()));
+  EXPECT_EQ(again.counts, baseline.counts);
+  EXPECT_EQ(again.edges.size(), baseline.edges.size());
+  EXPECT_FALSE(PredictionBaseline::from_text("{\"inner_edges\":[1],\"counts\":[1]}"));
+}
+
+TEST(Quantile, NearestRank) {
+  EXPECT_TRUE(std::isnan(quantile({}, 0.5)));
+  EXPECT_EQ(quantile({3, 1, 2}, 0.5), 2);
+  EXPECT_EQ(quantile({3, 1, 2}, 0.99), 3);
+  EXPECT_EQ(quantile({3, 1, 2}, 0), 1);
+}
+
+}  // namespace
+}  // namespace slipway::monitor

@@ -1,0 +1,64 @@
+#include "monitor/windows.h"
+
+#include <date/tz.h>
+
+#include <array>
+#include <chrono>
+
+namespace slipway::monitor {
+namespace {
+
+constexpr std::array<const char*, 7> kWeekdays = {"monday", "tuesday",  "wednesday", "thursday",
+                                                  "friday", "saturday", "sunday"};
+
+std::int64_t floor_div(std::int64_t a, std::int64_t b) {
+  return a / b - (a % b != 0 && (a % b < 0) != (b < 0) ? 1 : 0);
+}
+
+date::sys_time<std::chrono::microseconds> to_sys(base::Timestamp time) {
+  return date::sys_time<std::chrono::microseconds>(std::chrono::microseconds(time.micros));
+}
+
+}  // namespace
+
+Result<Calendar> Calendar::create(const std::string& zone, const std::string& week_starts) {
+  int weekday = 0;
+  while (weekday < 7 && week_starts != kWeekdays[static_cast<std::size_t>(weekday)]) ++weekday;
+  if (weekday == 7) {
+    return base::error(Code::kInvalidArgument,
+                       "week_starts must be a weekday like monday: week_starts={}", week_starts);
+  }
+  if (zone == "UTC" || zone.empty()) return Calendar("", weekday);
+  try {
+    date::locate_zone(zone);
+  } catch (const std::exception&) {
+    return base::error(Code::kInvalidArgument, "no such time zone: time_zone={}", zone);
+  }
+  return Calendar(zone, weekday);
+}
+
+base::Timestamp Calendar::midnight(std::int64_t local_day) const {
+  const date::local_days day{date::days(static_cast<int>(local_day))};
+  if (zone_.empty()) return {local_day * base::Duration::days(1).micros};
+  // A midnight that the clocks skip begins at the first instant after it; one that comes twice, the
+  // first time.
+  const auto time = date::locate_zone(zone_)->to_sys(day, date::choose::earliest);
+  return {std::chrono::duration_cast<std::chrono::microseconds>(time.time_since_epoch()).count()};
+}
+
+Window Calendar::window_of(WindowKind kind, base::Timestamp time) const {
+  std::int64_t local = time.micros;
+  if (!zone_.empty()) {
+    local = date::locate_zone(zone_)->to_local(to_sys(time)).time_since_epoch().count();
+  }
+  std::int64_t first = floor_div(local, base::Duration::days(1).micros);
+  std::int64_t days = 1;
+  if (kind == WindowKind::kWeek) {
+    days = 7;
+    // 1970-01-01 was a Thursday: day -3 was a Monday.
+    first = floor_div(first + 3 - first_weekday_, 7) * 7 - 3 + first_weekday_;
+  }
+  return {midnight(first), midnight(first + days)};
+}
+
+}  // namespace slipway::monitor
