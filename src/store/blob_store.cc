@@ -48,11 +48,7 @@ class FolderBlobs final : public BlobStore {
       return base::error(Code::kConflict, "the file changed while it was stored: file={}",
                          file.string());
     }
-    const int fd = ::open(temporary.c_str(), O_RDONLY | O_CLOEXEC);
-    const bool synced = fd >= 0 && ::fsync(fd) == 0;
-    const int number = errno;
-    if (fd >= 0) ::close(fd);
-    if (!synced) return errno_error(number, "sync the blob", temporary);
+    TRY(sync_file(temporary));
     if (::rename(temporary.c_str(), target.c_str()) != 0)
       return errno_error(errno, "rename the blob", target);
     TRY(sync_folder(target.parent_path()));

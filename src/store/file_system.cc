@@ -89,6 +89,13 @@ Result<void> write_file(const std::filesystem::path& file, std::string_view byte
   return sync_folder(file.parent_path());
 }
 
+Result<void> sync_file(const std::filesystem::path& file) {
+  Fd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  if (fd.get() < 0) return errno_error(errno, "open the file", file);
+  if (::fsync(fd.get()) != 0) return errno_error(errno, "sync the file", file);
+  return {};
+}
+
 Result<void> sync_folder(const std::filesystem::path& folder) {
   const std::filesystem::path target = folder.empty() ? std::filesystem::path(".") : folder;
   Fd fd(::open(target.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));

@@ -15,6 +15,9 @@ Result<std::string> read_file(const std::filesystem::path& file);
 // is the old or the new one, never half. kResourceExhausted: the disk is full.
 Result<void> write_file(const std::filesystem::path& file, std::string_view bytes);
 
+// fsync of a file that is complete.
+Result<void> sync_file(const std::filesystem::path& file);
+
 // fsync of a folder, so that names made in it survive a crash.
 Result<void> sync_folder(const std::filesystem::path& folder);
 

@@ -1,0 +1,54 @@
+// Keeps experiments: named groups of runs.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "store/db.h"
+#include "tracking/values.h"
+
+namespace slipway::tracking {
+
+enum class View { kActive, kDeleted, kAll };
+
+// Safe to use from several threads. Everything given to the constructor must outlive it.
+class Experiments {
+ public:
+  Experiments(store::Db& db, const base::Clock& clock) : db_(db), clock_(clock) {}
+
+  // Makes the experiment "Default" with id 0 when there is none; called once at start.
+  Result<void> ensure_default();
+
+  // Gives the new id. kAlreadyExists: the name is taken, also by a deleted experiment.
+  // `artifact_location` empty: below the artifact proxy.
+  Result<std::string> create(const std::string& name, const std::string& artifact_location,
+                             const std::vector<KeyValue>& tags);
+  // kNotFound.
+  Result<Experiment> get(const std::string& id);
+  Result<Experiment> get_by_name(const std::string& name);
+  // kFailedPrecondition: deleted.
+  Result<void> rename(const std::string& id, const std::string& name);
+  // Its runs go with it, and come back with it. Idempotent.
+  Result<void> remove(const std::string& id);
+  Result<void> restore(const std::string& id);
+  Result<void> set_tag(const std::string& id, const KeyValue& tag);
+  Result<void> delete_tag(const std::string& id, const std::string& key);
+
+  // Newest first. `name_like` is a LIKE pattern; empty: all.
+  Result<Page<Experiment>> search(View view, const std::string& filter, std::int64_t max_results,
+                                  const std::string& page_token);
+
+ private:
+  store::Db& db_;
+  const base::Clock& clock_;
+};
+
+// The number of an experiment id. kNotFound when it can't be one, as for any id that doesn't exist.
+Result<std::int64_t> experiment_number(const std::string& id);
+
+// Page tokens: base64 of {"offset": n}, as MLflow's. kInvalidArgument for anything else.
+Result<std::int64_t> parse_page_token(const std::string& token);
+std::string page_token(std::int64_t offset);
+
+}  // namespace slipway::tracking

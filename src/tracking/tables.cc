@@ -1,0 +1,75 @@
+#include "tracking/tables.h"
+
+namespace slipway::tracking {
+
+// Run heads, parameters, tags and latest metrics are narrow rows with indexes for search; the
+// points of a metric are packed into blocks (metric_series.h), so that a long series costs bytes,
+// not rows.
+store::RoomMigrations migrations() {
+  return {"tracking", {{1, R"(
+    CREATE TABLE experiments(
+      id INTEGER PRIMARY KEY AUTOINCREMENT,
+      workspace TEXT NOT NULL DEFAULT 'default',
+      name TEXT NOT NULL,
+      artifact_location TEXT NOT NULL,
+      deleted INTEGER NOT NULL DEFAULT 0,
+      created INTEGER NOT NULL,
+      updated INTEGER NOT NULL,
+      UNIQUE(workspace, name));
+    CREATE TABLE experiment_tags(
+      experiment INTEGER NOT NULL, workspace TEXT NOT NULL DEFAULT 'default', key TEXT NOT NULL, value TEXT NOT NULL,
+      PRIMARY KEY(experiment, key)) WITHOUT ROWID;
+    CREATE TABLE runs(
+      number INTEGER PRIMARY KEY,
+      id TEXT NOT NULL UNIQUE,
+      workspace TEXT NOT NULL DEFAULT 'default',
+      experiment INTEGER NOT NULL,
+      name TEXT NOT NULL,
+      user TEXT NOT NULL,
+      status INTEGER NOT NULL,
+      start_ms INTEGER NOT NULL,
+      end_ms INTEGER,
+      deleted INTEGER NOT NULL DEFAULT 0,
+      artifact_uri TEXT NOT NULL);
+    CREATE INDEX runs_newest ON runs(experiment, deleted, start_ms DESC, id);
+    CREATE TABLE run_params(
+      run INTEGER NOT NULL, workspace TEXT NOT NULL DEFAULT 'default', key TEXT NOT NULL, value TEXT NOT NULL,
+      PRIMARY KEY(run, key)) WITHOUT ROWID;
+    CREATE TABLE run_tags(
+      run INTEGER NOT NULL, workspace TEXT NOT NULL DEFAULT 'default', key TEXT NOT NULL, value TEXT NOT NULL,
+      PRIMARY KEY(run, key)) WITHOUT ROWID;
+    CREATE TABLE run_metrics(
+      run INTEGER NOT NULL, workspace TEXT NOT NULL DEFAULT 'default', key TEXT NOT NULL,
+      value REAL, is_nan INTEGER NOT NULL DEFAULT 0, timestamp_ms INTEGER NOT NULL, step INTEGER NOT NULL,
+      last_block INTEGER NOT NULL DEFAULT 0,
+      PRIMARY KEY(run, key)) WITHOUT ROWID;
+    CREATE TABLE metric_blocks(
+      run INTEGER NOT NULL, workspace TEXT NOT NULL DEFAULT 'default', key TEXT NOT NULL, block INTEGER NOT NULL, points BLOB NOT NULL,
+      PRIMARY KEY(run, key, block)) WITHOUT ROWID;
+    CREATE TABLE run_datasets(
+      run INTEGER NOT NULL, workspace TEXT NOT NULL DEFAULT 'default', name TEXT NOT NULL, digest TEXT NOT NULL,
+      source_type TEXT NOT NULL, source TEXT NOT NULL, schema TEXT NOT NULL, profile TEXT NOT NULL, tags TEXT NOT NULL,
+      PRIMARY KEY(run, name, digest));
+    CREATE TABLE run_models(
+      run INTEGER NOT NULL, workspace TEXT NOT NULL DEFAULT 'default', model_id TEXT NOT NULL, is_output INTEGER NOT NULL,
+      step INTEGER NOT NULL DEFAULT 0,
+      PRIMARY KEY(run, model_id, is_output));
+    CREATE TABLE logged_models(
+      id TEXT PRIMARY KEY,
+      workspace TEXT NOT NULL DEFAULT 'default',
+      experiment INTEGER NOT NULL,
+      name TEXT NOT NULL, model_type TEXT NOT NULL, source_run_id TEXT NOT NULL, artifact_uri TEXT NOT NULL,
+      status TEXT NOT NULL, status_message TEXT NOT NULL DEFAULT '',
+      deleted INTEGER NOT NULL DEFAULT 0,
+      created INTEGER NOT NULL, updated INTEGER NOT NULL);
+    CREATE INDEX logged_models_newest ON logged_models(experiment, deleted, created DESC);
+    CREATE TABLE logged_model_params(
+      model TEXT NOT NULL, workspace TEXT NOT NULL DEFAULT 'default', key TEXT NOT NULL, value TEXT NOT NULL,
+      PRIMARY KEY(model, key)) WITHOUT ROWID;
+    CREATE TABLE logged_model_tags(
+      model TEXT NOT NULL, workspace TEXT NOT NULL DEFAULT 'default', key TEXT NOT NULL, value TEXT NOT NULL,
+      PRIMARY KEY(model, key)) WITHOUT ROWID
+  )"}}};
+}
+
+}  // namespace slipway::tracking
