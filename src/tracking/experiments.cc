@@ -54,24 +54,7 @@ Result<std::string> filter_sql(const std::string& filter, std::vector<std::strin
   std::string sql;
   for (const Clause& clause : TRY(parse_filter(filter))) {
     const auto* text = std::get_if<std::string>(&clause.value);
-    std::string compare;
-    switch (clause.op) {
-      case Operator::kEqual:
-        compare = "= ?";
-        break;
-      case Operator::kNotEqual:
-        compare = "!= ?";
-        break;
-      case Operator::kLike:
-        compare = "GLOB ?";
-        break;
-      case Operator::kILike:
-        compare = "LIKE ?";
-        break;
-      default:
-        return base::error(Code::kInvalidArgument, "Invalid comparator for an experiment: key={}",
-                           clause.key);
-    }
+    const std::string compare = TRY(text_comparison(clause));
     if (text == nullptr)
       return base::error(Code::kInvalidArgument, "Expected a quoted string value for {}",
                          clause.key);

@@ -225,6 +225,16 @@ Result<std::vector<Clause>> parse_filter(std::string_view text) {
   return clauses;
 }
 
+Result<std::string> text_comparison(const Clause& clause) {
+  if (clause.op == Operator::kEqual) return std::string("= ?");
+  if (clause.op == Operator::kNotEqual) return std::string("!= ?");
+  if (clause.op == Operator::kLike) return std::string("GLOB ?");
+  if (clause.op == Operator::kILike) return std::string("LIKE ?");
+  return base::error(
+      Code::kInvalidArgument,
+      "Invalid comparator for the string '{}': one of =, !=, LIKE, ILIKE is expected", clause.key);
+}
+
 std::string like_to_glob(std::string_view pattern) {
   std::string glob;
   for (const char c : pattern) {

@@ -40,6 +40,10 @@ struct Clause {
 // around clauses, a broken text or number, an unknown entity.
 Result<std::vector<Clause>> parse_filter(std::string_view text);
 
+// "= ?", "!= ?", "GLOB ?" (LIKE: case sensitive) or "LIKE ?" (ILIKE). kInvalidArgument for any
+// other operator.
+Result<std::string> text_comparison(const Clause& clause);
+
 // A LIKE pattern (% and _) as the GLOB pattern that matches the same texts, but is case sensitive,
 // as MLflow's LIKE is.
 std::string like_to_glob(std::string_view pattern);

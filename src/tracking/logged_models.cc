@@ -1,5 +1,7 @@
 #include "tracking/logged_models.h"
 
+#include "tracking/filter.h"
+
 namespace slipway::tracking {
 namespace {
 
@@ -45,6 +47,40 @@ Result<void> put_all(store::Tx& tx, std::string_view table, const std::string& i
                    {id, pair.key, pair.value}));
   }
   return {};
+}
+
+// The clauses as SQL over logged_models m; values go to `texts` in the order of their marks.
+Result<std::string> filter_sql(const std::string& filter, std::vector<std::string>& texts) {
+  static constexpr std::pair<std::string_view, std::string_view> kAttributes[] = {
+      {"name", "m.name"},
+      {"model_id", "m.id"},
+      {"model_type", "m.model_type"},
+      {"status", "m.status"},
+      {"source_run_id", "m.source_run_id"}};
+  std::string sql;
+  for (const Clause& clause : TRY(parse_filter(filter))) {
+    const auto* text = std::get_if<std::string>(&clause.value);
+    if (text == nullptr)
+      return base::error(Code::kInvalidArgument, "Expected a quoted string value for '{}'",
+                         clause.key);
+    const std::string compare = TRY(text_comparison(clause));
+    if (clause.entity == Entity::kTag || clause.entity == Entity::kParam) {
+      sql += fmt::format(
+          " AND EXISTS(SELECT 1 FROM {} x WHERE x.model = m.id AND x.key = ? AND x.value {})",
+          clause.entity == Entity::kTag ? "logged_model_tags" : "logged_model_params", compare);
+      texts.push_back(clause.key);
+    } else {
+      const auto* const known = std::find_if(std::begin(kAttributes), std::end(kAttributes),
+                                             [&](const auto& a) { return a.first == clause.key; });
+      if (clause.entity != Entity::kAttribute || known == std::end(kAttributes)) {
+        return base::error(Code::kInvalidArgument, "Invalid attribute key '{}' for logged models",
+                           clause.key);
+      }
+      sql += fmt::format(" AND {} {}", known->second, compare);
+    }
+    texts.push_back(clause.op == Operator::kLike ? like_to_glob(*text) : *text);
+  }
+  return sql;
 }
 
 }  // namespace
@@ -133,20 +169,26 @@ Result<void> LoggedModels::log_params(const std::string& id, const std::vector<K
 }
 
 Result<Page<LoggedModel>> LoggedModels::search(const std::vector<std::string>& experiment_ids,
-                                               std::int64_t max_results, const std::string& token) {
+                                               const std::string& filter, std::int64_t max_results,
+                                               const std::string& token) {
   const std::int64_t offset = TRY(parse_page_token(token));
   std::string experiments;
   for (const std::string& id : experiment_ids) {
     if (const Result<std::int64_t> number = experiment_number(id))
       experiments += (experiments.empty() ? "" : ", ") + std::to_string(*number);
   }
+  std::vector<std::string> texts;
+  const std::string where = TRY(filter_sql(filter, texts));
   return db_.read([&](store::Reader& reader) -> Result<Page<LoggedModel>> {
+    std::vector<store::Param> params(texts.begin(), texts.end());
+    params.emplace_back(max_results + 1);
+    params.emplace_back(offset);
     std::vector<std::string> ids;
-    TRY(reader.query(fmt::format("SELECT id FROM logged_models WHERE deleted = 0 AND experiment IN "
-                                 "({}) ORDER BY created DESC, id LIMIT ? OFFSET ?",
-                                 experiments),
-                     {max_results + 1, offset},
-                     [&](const store::Row& row) { ids.push_back(row.string(0)); }));
+    TRY(reader.query_span(
+        fmt::format("SELECT id FROM logged_models m WHERE deleted = 0 AND experiment IN ({}){} "
+                    "ORDER BY created DESC, id LIMIT ? OFFSET ?",
+                    experiments, where),
+        params, [&](const store::Row& row) { ids.push_back(row.string(0)); }));
     Page<LoggedModel> page;
     if (ids.size() > static_cast<std::size_t>(max_results)) {
       ids.pop_back();

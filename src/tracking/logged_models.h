@@ -28,9 +28,11 @@ class LoggedModels {
   Result<void> set_tags(const std::string& id, const std::vector<KeyValue>& tags);
   Result<void> delete_tag(const std::string& id, const std::string& key);
   Result<void> log_params(const std::string& id, const std::vector<KeyValue>& params);
-  // Newest first.
+  // Newest first. The filter compares name, model_id, model_type, status, source_run_id, tags and
+  // params with texts.
   Result<Page<LoggedModel>> search(const std::vector<std::string>& experiment_ids,
-                                   std::int64_t max_results, const std::string& page_token);
+                                   const std::string& filter, std::int64_t max_results,
+                                   const std::string& page_token);
 
  private:
   store::Db& db_;

@@ -158,7 +158,7 @@ TEST_F(RunsTest, NamesAndTheirTagAreOneThing) {
 TEST_F(RunsTest, KeysAndBatchesHaveLimits) {
   const std::string id = make_run();
   for (const std::string& key : {std::string(251, 'a'), std::string("a\"b"), std::string("../x"),
-                                std::string("a//b"), std::string("/a"), std::string()}) {
+                                 std::string("a//b"), std::string("/a"), std::string()}) {
     EXPECT_FALSE(runs_.log_batch(id, {}, {}, {{key, "v"}})) << key;
   }
   EXPECT_TRUE(runs_.log_batch(id, {}, {}, {{std::string(250, 'a'), "v"}, {"a/b.c:d e", "v"}}));

@@ -1,0 +1,81 @@
+#include "api/mlflow/routes.h"
+
+#include "api/mlflow/errors.h"
+#include "api/mlflow/wire.h"
+
+namespace slipway::api::mlflow {
+namespace {
+
+// What clients of 3.17 ask first: whether large files may be uploaded in parts. They may not: one
+// streamed PUT is enough.
+Result<http::Response> server_info(Services&, const http::Request&) {
+  return reply({{"store_type", "SqlStore"},
+                {"workspaces_enabled", false},
+                {"multipart_upload_enabled", false},
+                {"presigned_urls_enabled", false}});
+}
+
+}  // namespace
+
+void add(std::vector<http::Route>& routes, Services& services, http::Method method,
+         const std::string& path, Handle handle) {
+  for (const char* prefix : {"/api/2.0", "/ajax-api/2.0"}) {
+    routes.push_back(
+        {.method = method,
+         .pattern = prefix + path,
+         .summary = "MLflow",
+         .handler =
+             [&services, handle](const http::Request& request) {
+               const bool has_body =
+                   request.method == http::Method::kPost || request.method == http::Method::kPatch;
+               if (has_body && !request.header("Content-Type").starts_with("application/json")) {
+                 return error_response(base::error(
+                     Code::kInvalidArgument,
+                     "Bad Request. Content-Type must be one of ['application/json'] but got '{}'.",
+                     request.header("Content-Type")));
+               }
+               Result<http::Response> response = handle(services, request);
+               return response ? std::move(*response) : error_response(response.error());
+             },
+         .tag = "mlflow"});
+  }
+}
+
+std::vector<http::Route> routes(Services& services) {
+  std::vector<http::Route> routes;
+  add_experiment_routes(routes, services);
+  add_run_routes(routes, services);
+  add_logged_model_routes(routes, services);
+  add_registry_routes(routes, services);
+  add_artifact_routes(routes, services);
+  for (const char* path : {"/api/3.0/mlflow/server-info", "/ajax-api/3.0/mlflow/server-info"}) {
+    routes.push_back(
+        {.method = http::Method::kGet,
+         .pattern = path,
+         .summary = "MLflow",
+         .handler =
+             [&services](const http::Request& request) { return *server_info(services, request); },
+         .lane = http::Lane::kInline,
+         .tag = "mlflow"});
+  }
+  // The version of MLflow whose behaviour this is.
+  routes.push_back({.method = http::Method::kGet,
+                    .pattern = "/version",
+                    .summary = "MLflow",
+                    .handler = [](const http::Request&) { return http::Response::text("3.17.2"); },
+                    .lane = http::Lane::kInline,
+                    .tag = "mlflow"});
+  return routes;
+}
+
+http::Response no_route(const http::Request&, const std::vector<http::Method>& allowed) {
+  http::Response response;
+  response.status = allowed.empty() ? 404 : 405;
+  response.content_type = "text/html; charset=utf-8";
+  const std::string_view title = allowed.empty() ? "404 Not Found" : "405 Method Not Allowed";
+  response.body =
+      fmt::format("<!doctype html>\n<html lang=en>\n<title>{0}</title>\n<h1>{0}</h1>\n", title);
+  return response;
+}
+
+}  // namespace slipway::api::mlflow

@@ -1,0 +1,41 @@
+// The services that MLflow's routes call. All must outlive the routes.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "api/http/router.h"
+#include "registry/registry.h"
+#include "store/db.h"
+#include "tracking/artifacts.h"
+#include "tracking/experiments.h"
+#include "tracking/logged_models.h"
+#include "tracking/runs.h"
+
+namespace slipway::api::mlflow {
+
+struct Services {
+  store::Db& db;
+  tracking::Experiments& experiments;
+  tracking::Runs& runs;
+  tracking::LoggedModels& logged_models;
+  tracking::Artifacts& artifacts;
+  registry::Registry& registry;
+};
+
+using Handle = std::function<Result<http::Response>(Services&, const http::Request&)>;
+
+// One route of MLflow under both prefixes, /api/2.0 and /ajax-api/2.0, with errors in MLflow's
+// envelope.
+void add(std::vector<http::Route>& routes, Services& services, http::Method method,
+         const std::string& path, Handle handle);
+
+// "Runs", "Experiments" and so on, one source each.
+void add_experiment_routes(std::vector<http::Route>& routes, Services& services);
+void add_run_routes(std::vector<http::Route>& routes, Services& services);
+void add_logged_model_routes(std::vector<http::Route>& routes, Services& services);
+void add_registry_routes(std::vector<http::Route>& routes, Services& services);
+void add_artifact_routes(std::vector<http::Route>& routes, Services& services);
+
+}  // namespace slipway::api::mlflow

@@ -1,0 +1,308 @@
+#include "api/mlflow/wire.h"
+
+#include <charconv>
+#include <cmath>
+
+namespace slipway::api::mlflow {
+namespace {
+
+void put_text(JsonObject& object, std::string_view name, const std::string& value) {
+  if (!value.empty()) object[name] = value;
+}
+
+void put_array(JsonObject& object, std::string_view name, JsonArray array) {
+  if (!array.empty()) object[name] = std::move(array);
+}
+
+template <typename Pair>
+JsonArray pairs_json(const std::vector<Pair>& pairs) {
+  JsonArray array;
+  for (const Pair& pair : pairs) array.push_back({{"key", pair.key}, {"value", pair.value}});
+  return array;
+}
+
+std::string text_of(const Json& value) {
+  if (value.is_string()) return std::string(std::string_view(value.get_string()));
+  return value.is_null() ? std::string() : base::to_text(value);
+}
+
+std::string member_text(const JsonObject& object, std::string_view name) {
+  const Json* member = object.if_contains(name);
+  return member == nullptr ? std::string() : text_of(*member);
+}
+
+std::optional<std::int64_t> parse_integer(std::string_view text) {
+  std::int64_t value = 0;
+  const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (ec != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+Result<std::int64_t> read_integer(const Json& value, std::string_view name) {
+  if (value.is_int64()) return value.get_int64();
+  if (value.is_double())
+    return static_cast<std::int64_t>(std::clamp(value.get_double(), -9.2e18, 9.2e18));
+  if (value.is_string()) {
+    if (const auto parsed = parse_integer(std::string_view(value.get_string()))) return *parsed;
+  }
+  return base::error(Code::kInvalidArgument,
+                     "Invalid value {} for parameter '{}' supplied: expected an integer",
+                     base::to_text(value), name);
+}
+
+}  // namespace
+
+Fields::Fields(const http::Request& request) {
+  if (request.method == http::Method::kGet || request.method == http::Method::kHead) {
+    const std::size_t mark = request.target.find('?');
+    std::string_view rest =
+        mark == std::string_view::npos ? std::string_view() : request.target.substr(mark + 1);
+    while (!rest.empty()) {
+      const std::string_view pair = rest.substr(0, rest.find('&'));
+      rest.remove_prefix(std::min(rest.size(), pair.size() + 1));
+      const std::string name(pair.substr(0, pair.find('=')));
+      if (name.empty() || body_.contains(name)) continue;
+      JsonArray values;
+      for (const std::string& value : request.query_all(name)) values.emplace_back(value);
+      if (values.size() == 1) {
+        body_[name] = values[0];
+      } else {
+        body_[name] = std::move(values);
+      }
+    }
+    return;
+  }
+  if (Result<JsonObject> parsed = base::parse_json_object(request.body)) body_ = std::move(*parsed);
+}
+
+std::string Fields::text(std::string_view name) const { return member_text(body_, name); }
+
+Result<std::string> Fields::required(std::string_view name) const {
+  std::string value = text(name);
+  if (value.empty()) {
+    return base::error(Code::kInvalidArgument,
+                       "Missing value for required parameter '{}'. See the API docs for more "
+                       "information about request parameters.",
+                       name);
+  }
+  return value;
+}
+
+Result<std::string> Fields::run_id() const {
+  std::string value = text("run_id");
+  if (value.empty()) value = text("run_uuid");
+  if (value.empty()) return required("run_id");
+  return value;
+}
+
+Result<std::optional<std::int64_t>> Fields::integer(std::string_view name) const {
+  const Json* member = body_.if_contains(name);
+  if (member == nullptr || member->is_null()) return std::optional<std::int64_t>();
+  return std::optional(TRY(read_integer(*member, name)));
+}
+
+Result<double> Fields::number(std::string_view name) const {
+  const Json* member = body_.if_contains(name);
+  if (member == nullptr) return required(name).error();
+  return read_number(*member, name);
+}
+
+bool Fields::boolean(std::string_view name) const {
+  const Json* member = body_.if_contains(name);
+  return member != nullptr && (member->is_bool() ? member->get_bool() : text_of(*member) == "true");
+}
+
+std::vector<std::string> Fields::texts(std::string_view name) const {
+  std::vector<std::string> values;
+  const Json* member = body_.if_contains(name);
+  if (member == nullptr) return values;
+  if (member->is_array()) {
+    for (const Json& item : member->get_array()) values.push_back(text_of(item));
+  } else if (!member->is_null()) {
+    values.push_back(text_of(*member));
+  }
+  return values;
+}
+
+std::vector<JsonObject> Fields::objects(std::string_view name) const {
+  std::vector<JsonObject> values;
+  const Json* member = body_.if_contains(name);
+  if (member == nullptr || !member->is_array()) return values;
+  for (const Json& item : member->get_array()) {
+    if (item.is_object()) values.push_back(item.get_object());
+  }
+  return values;
+}
+
+Result<double> read_number(const Json& value, std::string_view name) {
+  if (value.is_number()) return value.to_number<double>();
+  if (value.is_string()) {
+    const std::string_view text = value.get_string();
+    if (text == "NaN") return std::nan("");
+    if (text == "Infinity") return INFINITY;
+    if (text == "-Infinity") return -INFINITY;
+    double number = 0;
+    const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (ec == std::errc() && end == text.data() + text.size()) return number;
+  }
+  return base::error(Code::kInvalidArgument,
+                     "Invalid value {} for parameter '{}' supplied: expected a number",
+                     base::to_text(value), name);
+}
+
+std::vector<tracking::KeyValue> read_pairs(const std::vector<JsonObject>& objects) {
+  std::vector<tracking::KeyValue> pairs;
+  for (const JsonObject& object : objects)
+    pairs.push_back({member_text(object, "key"), member_text(object, "value")});
+  return pairs;
+}
+
+Result<tracking::Metric> read_metric(const JsonObject& object) {
+  tracking::Metric metric{.key = member_text(object, "key")};
+  const auto missing = [&](std::string_view name) {
+    return base::error(Code::kInvalidArgument,
+                       "Missing value for required parameter '{}' in a metric: key={}", name,
+                       metric.key);
+  };
+  const Json* value = object.if_contains("value");
+  const Json* timestamp = object.if_contains("timestamp");
+  if (value == nullptr) return missing("value");
+  if (timestamp == nullptr) return missing("timestamp");
+  metric.value = TRY(read_number(*value, "value"));
+  metric.timestamp_ms = TRY(read_integer(*timestamp, "timestamp"));
+  if (const Json* step = object.if_contains("step"); step != nullptr && !step->is_null())
+    metric.step = TRY(read_integer(*step, "step"));
+  return metric;
+}
+
+JsonArray to_json(const std::vector<tracking::KeyValue>& pairs) { return pairs_json(pairs); }
+
+JsonObject to_json(const tracking::Experiment& experiment) {
+  JsonObject object{
+      {"experiment_id", experiment.id},
+      {"name", experiment.name},
+      {"artifact_location", experiment.artifact_location},
+      {"lifecycle_stage", experiment.stage == tracking::Stage::kActive ? "active" : "deleted"},
+      {"last_update_time", experiment.updated.millis()},
+      {"creation_time", experiment.created.millis()}};
+  put_array(object, "tags", pairs_json(experiment.tags));
+  return object;
+}
+
+JsonObject to_json(const tracking::Metric& metric) {
+  return {{"key", metric.key},
+          {"value", std::isnan(metric.value) ? Json("NaN") : Json(metric.value)},
+          {"timestamp", metric.timestamp_ms},
+          {"step", metric.step}};
+}
+
+JsonObject info_json(const tracking::Run& run) {
+  JsonObject info{
+      {"run_id", run.id},
+      {"run_uuid", run.id},
+      {"run_name", run.name},
+      {"experiment_id", run.experiment_id},
+      {"user_id", run.user},
+      {"status", tracking::status_name(run.status)},
+      {"start_time", run.start_ms},
+      {"artifact_uri", run.artifact_uri},
+      {"lifecycle_stage", run.stage == tracking::Stage::kActive ? "active" : "deleted"}};
+  if (run.end_ms) info["end_time"] = *run.end_ms;
+  return info;
+}
+
+JsonObject to_json(const tracking::Run& run) {
+  JsonArray metrics, datasets, model_inputs, model_outputs;
+  for (const tracking::Metric& metric : run.metrics) metrics.push_back(to_json(metric));
+  for (const tracking::DatasetInput& input : run.datasets) {
+    JsonObject dataset{{"name", input.name},
+                       {"digest", input.digest},
+                       {"source_type", input.source_type},
+                       {"source", input.source}};
+    put_text(dataset, "schema", input.schema);
+    put_text(dataset, "profile", input.profile);
+    JsonObject entry{{"dataset", std::move(dataset)}};
+    put_array(entry, "tags", pairs_json(input.tags));
+    datasets.push_back(std::move(entry));
+  }
+  for (const std::string& id : run.model_inputs)
+    model_inputs.push_back(JsonObject{{"model_id", id}});
+  for (const tracking::ModelOutput& output : run.model_outputs)
+    model_outputs.push_back({{"model_id", output.model_id}, {"step", output.step}});
+  JsonObject data, inputs, outputs;
+  put_array(data, "metrics", std::move(metrics));
+  put_array(data, "params", pairs_json(run.params));
+  put_array(data, "tags", pairs_json(run.tags));
+  put_array(inputs, "dataset_inputs", std::move(datasets));
+  put_array(inputs, "model_inputs", std::move(model_inputs));
+  put_array(outputs, "model_outputs", std::move(model_outputs));
+  return {{"info", info_json(run)},
+          {"data", std::move(data)},
+          {"inputs", std::move(inputs)},
+          {"outputs", std::move(outputs)}};
+}
+
+JsonObject to_json(const tracking::LoggedModel& model) {
+  JsonObject info{{"model_id", model.id},
+                  {"experiment_id", model.experiment_id},
+                  {"name", model.name},
+                  {"creation_timestamp_ms", model.created.millis()},
+                  {"last_updated_timestamp_ms", model.updated.millis()},
+                  {"artifact_uri", model.artifact_uri},
+                  {"status", model.status}};
+  put_text(info, "model_type", model.model_type);
+  put_text(info, "source_run_id", model.source_run_id);
+  put_text(info, "status_message", model.status_message);
+  put_array(info, "tags", pairs_json(model.tags));
+  JsonObject data;
+  put_array(data, "params", pairs_json(model.params));
+  return {{"info", std::move(info)}, {"data", std::move(data)}};
+}
+
+JsonObject to_json(const registry::ModelVersion& version) {
+  JsonObject object{{"name", version.model},
+                    {"version", std::to_string(version.version)},
+                    {"creation_timestamp", version.created.millis()},
+                    {"last_updated_timestamp", version.updated.millis()},
+                    {"current_stage", version.stage},
+                    {"description", version.description},
+                    {"source", version.source},
+                    {"run_id", version.run_id},
+                    {"status", "READY"},
+                    {"run_link", version.run_link}};
+  put_text(object, "model_id", version.model_id);
+  put_array(object, "tags", pairs_json(version.tags));
+  JsonArray aliases;
+  for (const std::string& alias : version.aliases) aliases.emplace_back(alias);
+  put_array(object, "aliases", std::move(aliases));
+  return object;
+}
+
+JsonObject to_json(const registry::RegisteredModel& model) {
+  JsonObject object{{"name", model.name},
+                    {"creation_timestamp", model.created.millis()},
+                    {"last_updated_timestamp", model.updated.millis()}};
+  put_text(object, "description", model.description);
+  JsonArray latest, aliases;
+  for (const registry::ModelVersion& version : model.latest_versions)
+    latest.push_back(to_json(version));
+  for (const registry::Alias& alias : model.aliases)
+    aliases.push_back({{"alias", alias.alias}, {"version", std::to_string(alias.version)}});
+  put_array(object, "latest_versions", std::move(latest));
+  put_array(object, "tags", pairs_json(model.tags));
+  put_array(object, "aliases", std::move(aliases));
+  return object;
+}
+
+JsonObject to_json(const tracking::ArtifactFile& file, const std::string& parent) {
+  JsonObject object{{"path", parent.empty() ? file.path : parent + "/" + file.path},
+                    {"is_dir", file.is_folder}};
+  if (!file.is_folder && file.bytes > 0) object["file_size"] = file.bytes;
+  return object;
+}
+
+http::Response reply(const JsonObject& object) {
+  return http::Response::json(base::to_text(object));
+}
+
+}  // namespace slipway::api::mlflow
