@@ -65,7 +65,7 @@ std::vector<Cause> find_causes(const MonitorDefinition& definition, const Varian
 ActionDecision decide_action(const ActionRule& rule, const VariantResult& live,
                              const ActionFacts& facts) {
   for (const FeatureDrift& drift : live.drift) {
-    if (missing_rise(drift) <= rule.missing_rate_rise_max) continue;
+    if (missing_rise(drift) <= rule.max_missing_rise) continue;
     return {false, fmt::format("the data is not clean: {} is missing in {:.0f} % of the rows, "
                                "against {:.0f} % in the reference",
                                drift.feature, drift.missing_rate * 100,

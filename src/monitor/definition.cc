@@ -89,8 +89,8 @@ Result<ActionRule> read_action(const std::string& name, const YamlNode& node) {
     if (rule.min_labels < 0) return labels->error("min_labels must not be negative");
   }
   if (auto cool_down = map.find("cool_down")) rule.cool_down = TRY(cool_down->duration());
-  if (auto rise = map.find("missing_rate_rise_max")) {
-    rule.missing_rate_rise_max = TRY(number_between(*rise, 0, 1));
+  if (auto rise = map.find("max_missing_rise")) {
+    rule.max_missing_rise = TRY(number_between(*rise, 0, 1));
   }
   TRY(map.finish());
   return rule;
@@ -253,7 +253,7 @@ JsonObject MonitorDefinition::to_json() const {
                           {"params", std::move(params)},
                           {"min_labels", rule.min_labels},
                           {"cool_down", types::to_text(rule.cool_down)},
-                          {"missing_rate_rise_max", rule.missing_rate_rise_max}};
+                          {"max_missing_rise", rule.max_missing_rise}};
   }
   object["actions"] = std::move(started);
   return object;

@@ -45,7 +45,7 @@ struct ActionRule {
   std::map<std::string, std::string> params;
   std::int64_t min_labels = 0;            // labels that arrived since this action last started (or ever)
   base::Duration cool_down;               // since this action last started
-  double missing_rate_rise_max = 0.25;    // of any input against the reference: beyond it the data isn't clean
+  double max_missing_rise = 0.25;    // of any input against the reference: beyond it the data isn't clean
   bool operator==(const ActionRule&) const = default;
 };
 

@@ -14,7 +14,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "monitor/kolmogorov.h"
-#include "monitor/performance.h"
+#include "types/performance.h"
 #include "monitor/testdata/golden_inputs.h"
 
 namespace slipway::monitor {
@@ -22,6 +22,9 @@ namespace {
 
 using golden::Numbers;
 using golden::Words;
+using types::auc;
+using types::measure_performance;
+using types::Performance;
 
 const JsonObject& golden_file() {
   static const JsonObject file = [] {

@@ -8,7 +8,7 @@
 #include <unordered_set>
 
 #include "monitor/drift_measures.h"
-#include "monitor/performance.h"
+#include "types/performance.h"
 
 namespace slipway::monitor {
 namespace {
@@ -261,7 +261,7 @@ VariantResult WindowRows::judge(const std::string& variant, const Labels& labels
   const auto n = static_cast<double>(rows.size());
   result.completeness = resolved / n;
 
-  const Performance performance = measure_performance(scores, truths);
+  const types::Performance performance = types::measure_performance(scores, truths);
   auto& metrics = result.metrics;
   metrics["auc"] = performance.auc;
   metrics["log_loss"] = performance.log_loss;

@@ -1,4 +1,4 @@
-#include "monitor/performance.h"
+#include "types/performance.h"
 
 #include <algorithm>
 #include <array>
@@ -9,7 +9,7 @@
 
 #include "base/check.h"
 
-namespace slipway::monitor {
+namespace slipway::types {
 namespace {
 
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
@@ -84,4 +84,4 @@ Performance measure_performance(std::span<const double> predictions,
   return result;
 }
 
-}  // namespace slipway::monitor
+}  // namespace slipway::types

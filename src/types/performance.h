@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <span>
 
-namespace slipway::monitor {
+namespace slipway::types {
 
 // Measures of a binary classifier's probabilities against labels of 0 and 1. What cannot be computed is NaN: everything without
 // rows, auc and log_loss_ratio when only one label occurs.
@@ -29,4 +29,4 @@ double auc(std::span<const double> predictions, std::span<const double> labels);
 // One row's log loss.
 double log_loss(double prediction, double label);
 
-}  // namespace slipway::monitor
+}  // namespace slipway::types

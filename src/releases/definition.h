@@ -1,0 +1,74 @@
+// What the `endpoints:` part of slipway.yaml says.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/json.h"
+#include "base/result.h"
+#include "base/timestamp.h"
+
+namespace slipway::releases {
+
+// What may not happen to a canary. Each bound is optional; a canary that is beyond one for sure is taken away.
+struct Guard {
+  std::optional<double> error_rate;        // beyond it when even the lower 99 % bound of the rate is
+  std::optional<double> latency_ms_p99;
+  std::optional<double> calibration_bias;  // absolute; beyond it by 2.58 standard errors
+  std::int64_t min_requests = 20;          // a step doesn't end, and latency isn't judged, below it
+  std::int64_t min_labels = 30;            // calibration isn't judged below it
+  bool operator==(const Guard&) const = default;
+};
+
+// How a new model version takes over.
+struct ReleasePolicy {
+  base::Duration delay;                          // from the alias' move to the first canary step
+  std::vector<int> steps = {100};                // percent, growing, ending with 100
+  base::Duration hold;                           // how long each step lasts before the next
+  std::optional<base::Duration> check;           // how often the guard looks; a quarter of `hold` when left out
+  Guard guard;
+
+  base::Duration check_interval() const;
+  bool operator==(const ReleasePolicy&) const = default;
+};
+
+struct ShadowDefinition {
+  std::string name;
+  std::string model;  // a model URI
+  bool operator==(const ShadowDefinition&) const = default;
+};
+
+struct ModelAlias {
+  std::string model, alias;
+  bool operator==(const ModelAlias&) const = default;
+};
+// The two parts of "models:/name@alias"; nothing for any other URI.
+std::optional<ModelAlias> parse_alias(std::string_view model_uri);
+
+struct EndpointDefinition {
+  std::string name;
+  std::string model;                     // a model URI; with an alias, the endpoint follows it
+  std::string features;                  // feature service; empty: callers send the features
+  std::string output = "prediction";     // name of the output tensor
+  std::vector<ShadowDefinition> shadow;  // scored beside, never answered
+  ReleasePolicy release;
+  std::string log_policy = "best_effort";  // best_effort | durable
+
+  JsonObject to_json() const;  // in the shape of slipway.yaml, so that parse_endpoint reads it back
+  bool operator==(const EndpointDefinition&) const = default;
+};
+
+JsonObject to_json(const ReleasePolicy& policy);
+
+// Reads the `endpoints:` part of a whole slipway.yaml; other parts are not looked at, and no such part means no endpoints.
+// kInvalidArgument with line and column.
+Result<std::vector<EndpointDefinition>> parse_endpoints(std::string_view slipway_yaml);
+
+// Reads one endpoint's mapping: YAML, or the JSON of to_json().
+Result<EndpointDefinition> parse_endpoint(const std::string& name, std::string_view text);
+// Reads back to_json(ReleasePolicy).
+Result<ReleasePolicy> parse_policy(std::string_view text);
+
+}  // namespace slipway::releases

@@ -1,0 +1,215 @@
+// Releases over time: what is declared, and the steps that take place by themselves.
+#include <algorithm>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "releases/releases.h"
+#include "types/timestamp.h"
+
+namespace slipway::releases {
+
+Result<std::vector<DefinitionChange>> Releases::plan(
+    const std::vector<EndpointDefinition>& definitions) {
+  const auto records =
+      TRY(db_.read([&](store::Reader& reader) { return ledger_.endpoints(reader); }));
+  std::vector<DefinitionChange> changes;
+  for (const EndpointDefinition& definition : definitions) {
+    DefinitionChange change{.name = definition.name, .change = "created"};
+    for (const EndpointRecord& record : records) {
+      if (record.name() != definition.name) continue;
+      change.change = record.definition == definition ? "unchanged" : "updated";
+    }
+    changes.push_back(std::move(change));
+  }
+  return changes;
+}
+
+Result<std::vector<DefinitionChange>> Releases::apply(
+    const std::vector<EndpointDefinition>& definitions, const std::string& actor) {
+  std::vector<DefinitionChange> changes;
+  for (const EndpointDefinition& definition : definitions) {
+    changes.push_back(TRY(apply_one(definition, actor)));
+  }
+  return changes;
+}
+
+Result<DefinitionChange> Releases::apply_one(const EndpointDefinition& definition,
+                                             const std::string& actor) {
+  DefinitionChange change{.name = definition.name, .change = "created"};
+  const base::Timestamp now = event_clock_.now();
+  const auto known = status(definition.name);
+  if (!known && known.error().code != Code::kNotFound) return known.error();
+  if (!known) {
+    const EndpointRecord record{
+        .definition = definition, .salt = random_.hex(8), .created_at = now, .updated_at = now};
+    TRY(db_.write([&](store::Tx& tx) -> Result<void> {
+      TRY(ledger_.insert_endpoint(tx, record));
+      return tx.append_event({.kind = "endpoint.created",
+                              .subject = "endpoints/" + definition.name,
+                              .actor = actor,
+                              .payload = {{"definition", definition.to_json()}},
+                              .event_time = now,
+                              .workspace = workspace_});
+    }));
+  } else if (known->endpoint.definition == definition) {
+    change.change = "unchanged";
+    return change;
+  } else {
+    change.change = "updated";
+    EndpointRecord after = known->endpoint;
+    after.definition = definition;
+    if (known->current) {
+      // Live variants stay as they are; shadows, features and thresholds are those declared now.
+      Revision next = draft(after, RevisionKind::kThreshold, "the declaration changed", actor);
+      for (const Variant& variant : known->current->variants) {
+        if (variant.role == Role::kLive) next.variants.push_back(variant);
+      }
+      for (Variant& shadow : TRY(shadows(definition))) next.variants.push_back(std::move(shadow));
+      TRY(commit(known->endpoint, {std::move(next), std::move(after)}));
+    } else {
+      TRY(save(known->endpoint, std::move(after),
+               {.kind = "endpoint.updated",
+                .subject = "endpoints/" + definition.name,
+                .actor = actor,
+                .payload = {{"definition", definition.to_json()}},
+                .event_time = now,
+                .workspace = workspace_}));
+    }
+    if (known->endpoint.definition.model == definition.model && known->current) return change;
+  }
+  const auto model = ports_.catalog.resolve(definition.model);
+  if (model) {
+    TRY(propose(definition.name, model->uri, "declared as " + definition.model, actor));
+  } else if (model.error().code != Code::kNotFound) {
+    return model.error();
+  }
+  return change;
+}
+
+Result<std::optional<base::Timestamp>> Releases::next_due() {
+  std::optional<base::Timestamp> earliest;
+  for (const EndpointRecord& record :
+       TRY(db_.read([&](store::Reader& reader) { return ledger_.endpoints(reader); }))) {
+    const auto due = releases::next_due(record.state);
+    if (due && (!earliest || *due < *earliest)) earliest = due;
+  }
+  return earliest;
+}
+
+Result<std::vector<RolloutStep>> Releases::advance(base::Timestamp now) {
+  std::vector<RolloutStep> steps;
+  for (const EndpointRecord& listed :
+       TRY(db_.read([&](store::Reader& reader) { return ledger_.endpoints(reader); }))) {
+    EndpointRecord record = listed;
+    while (true) {
+      const auto due = releases::next_due(record.state);
+      if (!due || *due > now) break;
+      auto step = advance_one(record, now);
+      if (!step && step.error().code != Code::kConflict) return std::move(step).error();
+      if (step && *step) steps.push_back(std::move(**step));
+      record = TRY(status(listed.name())).endpoint;
+    }
+  }
+  return steps;
+}
+
+// One decision for one endpoint. Nothing when it was to wait.
+Result<std::optional<RolloutStep>> Releases::advance_one(const EndpointRecord& record,
+                                                         base::Timestamp now) {
+  const ReleasePolicy& policy = record.definition.release;
+  const RolloutState& state = record.state;
+  const Revision current = TRY(revision(record.name(), record.current_revision.value_or(0)));
+  CanaryFacts facts;
+  if (state.canary) {
+    facts = TRY(ports_.facts.facts(record.name(), "canary", state.canary->started_at, now));
+  }
+  const RolloutAction action = decide_rollout(policy, state, facts, now);
+  EndpointRecord after = record;
+  if (action.kind == RolloutActionKind::kWait) {
+    if (after.state.canary) {
+      after.state.canary->next_check = next_check(policy, state.canary->step_since, now);
+    }
+    TRY(save(record, std::move(after), {}));
+    return std::optional<RolloutStep>();
+  }
+
+  const Variant* live = current.find_variant("live");
+  CHECK(live != nullptr);
+  const ResolvedModel stays{live->model, live->version, live->uri};
+  const bool from_proposal =
+      state.proposal && now >= state.proposal->takes_over_at &&
+      (action.kind == RolloutActionKind::kStart || action.kind == RolloutActionKind::kPromote);
+  if (from_proposal && state.proposal->model == stays && !state.canary) {
+    after.state.proposal.reset();  // came to be in charge by another way meanwhile
+    TRY(save(record, std::move(after), {}));
+    return std::optional<RolloutStep>();
+  }
+  Canary canary;
+  if (from_proposal) {
+    canary = {.model = state.proposal->model,
+              .started_at = now,
+              .actor = state.proposal->actor,
+              .reason = state.proposal->reason};
+  } else {
+    canary = *state.canary;
+  }
+  RevisionKind kind = RevisionKind::kCanaryStep;
+  std::vector<Variant> variants;
+  switch (action.kind) {
+    case RolloutActionKind::kWait:
+      break;
+    case RolloutActionKind::kStart:
+    case RolloutActionKind::kGrow:
+      canary.step = action.step;
+      canary.step_since = now;
+      canary.next_check = next_check(policy, now, now);
+      after.state.canary = canary;
+      variants =
+          split_live(stays, canary.model, policy.steps[static_cast<std::size_t>(action.step)]);
+      break;
+    case RolloutActionKind::kPromote:
+      kind = RevisionKind::kPromote;
+      after.state.canary.reset();
+      variants = {whole_live(canary.model)};
+      break;
+    case RolloutActionKind::kDiscard:
+      kind = RevisionKind::kRollback;
+      after.state.canary.reset();
+      variants = {whole_live(stays)};
+      break;
+  }
+  if (from_proposal) after.state.proposal.reset();
+  for (Variant& shadow : TRY(shadows(record.definition))) variants.push_back(std::move(shadow));
+
+  Revision next = draft(record, kind, action.reason, canary.actor);
+  if (kind == RevisionKind::kRollback) next.actor = "guard";
+  if (from_proposal) next.reason = fmt::format("{}; {}", canary.reason, action.reason);
+  next.event_time = now;
+  next.variants = std::move(variants);
+  auto committed = commit(record, {std::move(next), std::move(after)});
+  if (committed) {
+    return std::optional(
+        RolloutStep{record.name(), action.kind, committed->number, committed->reason});
+  }
+  if (committed.error().code == Code::kConflict) return std::move(committed).error();
+
+  // A model that doesn't load is not tried for ever: it's given up, and what answers stays.
+  base::log_warning("releases", "release=given_up endpoint={} model={} error=\"{}\"", record.name(),
+                    canary.model.uri, committed.error().message);
+  after = record;
+  if (from_proposal) {
+    after.state.proposal.reset();
+  } else {
+    after.state.canary->next_check = now + policy.check_interval();
+  }
+  TRY(save(record, std::move(after),
+           {.kind = "endpoint.release_refused",
+            .subject = "endpoints/" + record.name(),
+            .actor = canary.actor,
+            .payload = {{"model", canary.model.uri}, {"reason", committed.error().message}},
+            .event_time = now,
+            .workspace = workspace_}));
+  return std::optional<RolloutStep>();
+}
+
+}  // namespace slipway::releases

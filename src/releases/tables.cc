@@ -1,0 +1,57 @@
+#include "releases/tables.h"
+
+namespace slipway::releases {
+namespace {
+
+constexpr std::string_view kFirst = R"sql(
+CREATE TABLE release_endpoints(
+  workspace TEXT NOT NULL DEFAULT 'default',
+  name TEXT NOT NULL,
+  definition TEXT NOT NULL,
+  salt TEXT NOT NULL,
+  current_revision INTEGER,
+  state TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  PRIMARY KEY(workspace, name));
+
+CREATE TABLE release_revisions(
+  workspace TEXT NOT NULL DEFAULT 'default',
+  endpoint TEXT NOT NULL,
+  number INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  variants TEXT NOT NULL,
+  features TEXT NOT NULL,
+  output TEXT NOT NULL,
+  salt TEXT NOT NULL,
+  log_policy TEXT NOT NULL,
+  policy TEXT NOT NULL,
+  actor TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  event_time INTEGER NOT NULL,
+  arrival_time INTEGER NOT NULL,
+  previous INTEGER,
+  restores INTEGER,
+  PRIMARY KEY(workspace, endpoint, number));
+
+CREATE TABLE release_gates(
+  workspace TEXT NOT NULL DEFAULT 'default',
+  id TEXT NOT NULL,
+  model TEXT NOT NULL,
+  candidate_version INTEGER,
+  champion_version INTEGER,
+  verdict TEXT NOT NULL,
+  report TEXT NOT NULL,
+  actor TEXT NOT NULL,
+  event_time INTEGER NOT NULL,
+  arrival_time INTEGER NOT NULL,
+  promoted_version INTEGER,
+  PRIMARY KEY(workspace, id));
+CREATE INDEX release_gates_by_model ON release_gates(workspace, model, arrival_time)
+)sql";
+
+}  // namespace
+
+std::vector<store::Migration> migrations() { return {{1, kFirst}}; }
+
+}  // namespace slipway::releases
