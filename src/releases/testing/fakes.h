@@ -1,0 +1,73 @@
+// Stand-ins for what the release ledger asks of others.
+#pragma once
+
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "releases/ports.h"
+
+namespace slipway::releases::testing {
+
+class FakeDataPlane final : public DataPlane {
+ public:
+  std::set<std::string> broken;                             // URIs that don't load
+  std::function<void(const Revision&)> while_preparing;     // called once
+  std::map<std::string, Revision> active;                   // by endpoint
+  std::map<std::string, std::int64_t> kept;                 // last good revision by endpoint
+  std::vector<std::string> prepared;                        // URIs, in order
+
+  Result<void> prepare(const Revision& revision) override {
+    if (auto call = std::exchange(while_preparing, nullptr)) call(revision);
+    for (const Variant& variant : revision.variants) {
+      if (broken.contains(variant.uri)) {
+        return base::error(Code::kCorruption, "the model file is cut short: {}", variant.uri);
+      }
+      prepared.push_back(variant.uri);
+    }
+    return {};
+  }
+  void activate(const Revision& revision, const Revision* last_good) override {
+    active[revision.endpoint] = revision;
+    kept[revision.endpoint] = last_good != nullptr ? last_good->number : 0;
+  }
+};
+
+// Knows "models:/NAME/VERSION" for versions up to `newest`, and the aliases it is given.
+class FakeCatalog final : public ModelCatalog {
+ public:
+  std::int64_t newest = 9;
+  std::map<std::string, std::int64_t> aliases;  // "models:/m@champion" -> version
+
+  Result<ResolvedModel> resolve(const std::string& uri) override {
+    const auto alias = aliases.find(uri);
+    const std::size_t slash = uri.rfind('/');
+    const std::string name = uri.substr(8, uri.find_first_of("@/", 8) - 8);
+    std::int64_t version = alias != aliases.end() ? alias->second : 0;
+    if (version == 0 && slash > 8 && uri.find('@') == std::string::npos) {
+      version = std::stoll(uri.substr(slash + 1));
+    }
+    if (version < 1 || version > newest) {
+      return base::error(Code::kNotFound, "no such model version: uri={}", uri);
+    }
+    return ResolvedModel{name, version, fmt::format("models:/{}/{}", name, version)};
+  }
+};
+
+class FakeFacts final : public VariantFacts {
+ public:
+  CanaryFacts next{.requests = 1000};
+  std::vector<std::pair<base::Timestamp, base::Timestamp>> asked;
+
+  Result<CanaryFacts> facts(const std::string&, const std::string&, base::Timestamp since,
+                            base::Timestamp until) override {
+    asked.emplace_back(since, until);
+    return next;
+  }
+};
+
+}  // namespace slipway::releases::testing
