@@ -14,8 +14,8 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "monitor/kolmogorov.h"
-#include "types/performance.h"
 #include "monitor/testdata/golden_inputs.h"
+#include "types/performance.h"
 
 namespace slipway::monitor {
 namespace {

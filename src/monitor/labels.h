@@ -19,6 +19,14 @@ struct Label {
   base::Timestamp arrival_time;
 };
 
+// A label as a caller sends it.
+struct LabelDraft {
+  std::string request_id;
+  std::optional<double> value;
+  std::optional<base::Timestamp> event_time;
+  std::optional<base::Timestamp> arrival_time;  // left out: now
+};
+
 struct LabelReceipt {
   std::int64_t added = 0;
   std::int64_t unchanged = 0;  // were there already

@@ -184,7 +184,17 @@ Result<MonitorDefinition> Monitor::definition(const std::string& name) {
 }
 
 Result<LabelReceipt> Monitor::add_labels(const std::string& endpoint,
-                                         const std::vector<Label>& labels) {
+                                         const std::vector<LabelDraft>& drafts, Arrival arrival) {
+  const base::Timestamp now = clock_.now();
+  std::vector<Label> labels;
+  for (const LabelDraft& draft : drafts) {
+    if (draft.arrival_time && arrival == Arrival::kStamped) {
+      return base::error(Code::kInvalidArgument,
+                         "only a rehearsal says when a label arrived: id={}", draft.request_id);
+    }
+    labels.push_back(
+        {draft.request_id, draft.value, draft.event_time, draft.arrival_time.value_or(now)});
+  }
   const LabelReceipt receipt = TRY(labels_.add(endpoint, labels));
   base::MutexLock lock(mutex_);
   newly_labelled_.insert(endpoint);

@@ -77,8 +77,10 @@ class Monitor {
   // kNotFound.
   Result<MonitorDefinition> definition(const std::string& name);
 
-  // See LabelStore::add.
-  Result<LabelReceipt> add_labels(const std::string& endpoint, const std::vector<Label>& labels);
+  // See LabelStore::add. Whether callers may say when a label arrived (a rehearsal) or the clock does (then one that says so is
+  // kInvalidArgument).
+  enum class Arrival { kStamped, kGiven };
+  Result<LabelReceipt> add_labels(const std::string& endpoint, const std::vector<LabelDraft>& drafts, Arrival arrival);
   LabelStore& labels() { return labels_; }
 
   // The earliest time at which there may be something to do; may lie in the past. Nothing: no monitors.

@@ -25,7 +25,7 @@ class MonitorTest : public ::testing::Test {
     monitor_.reset();
     db_.reset();
     db_ = MUST(store::open_sqlite({.file = folder_.path() / "slipway.db"}, wall_, random_));
-    MUST(db_->migrate({{"monitor", migrations()}}));
+    MUST(db_->migrate({migrations()}));
     monitor_ = MUST(Monitor::open(*db_, clock_, {requests_, reference_, actions_}, metrics_));
   }
 
@@ -67,6 +67,13 @@ class MonitorTest : public ::testing::Test {
     }
     later_.insert(later_.end(), labels.begin(), labels.end());
   }
+  Result<LabelReceipt> post(Monitor& monitor, const std::vector<Label>& labels) {
+    std::vector<LabelDraft> drafts;
+    for (const Label& label : labels) {
+      drafts.push_back({label.request_id, label.value, label.event_time, label.arrival_time});
+    }
+    return monitor.add_labels("e", drafts, Monitor::Arrival::kGiven);
+  }
   // Posts the labels known by `time`, as a replay does, then walks there through everything due.
   void walk_to(const char* text) {
     const base::Timestamp time = at(text);
@@ -76,7 +83,7 @@ class MonitorTest : public ::testing::Test {
       known.push_back(label);
       return true;
     });
-    MUST(monitor_->add_labels("e", known));
+    MUST(post(*monitor_, known));
     while (true) {
       const auto due = MUST(monitor_->next_due());
       if (!due || *due > time) break;
@@ -150,7 +157,7 @@ TEST_F(MonitorTest, TheTickSizeChangesNothing) {
   store::testing::TempFolder other;
   base::ManualClock clock{at("2013-06-03T00:00:00Z")};
   auto db = MUST(store::open_sqlite({.file = other.path() / "slipway.db"}, wall_, random_));
-  MUST(db->migrate({{"monitor", migrations()}}));
+  MUST(db->migrate({migrations()}));
   auto fine = MUST(Monitor::open(*db, clock, {requests_, reference_, actions_}, metrics_));
   MUST(fine->apply(monitor_->definitions(), "test"));
   std::vector<Label> labels;
@@ -166,7 +173,7 @@ TEST_F(MonitorTest, TheTickSizeChangesNothing) {
       if (label.arrival_time <= time && label.arrival_time > time - base::Duration::seconds(1800))
         known.push_back(label);
     }
-    MUST(fine->add_labels("e", known));
+    MUST(post(*fine, known));
     while (true) {
       const auto due = MUST(fine->next_due());
       if (!due || *due > time) break;
@@ -303,7 +310,7 @@ TEST_F(MonitorTest, AnObstacleIsTheReason) {
 TEST_F(MonitorTest, AFailingSourceLeavesTheWindowForLater) {
   apply();
   traffic("2013-06-03T00:00:00Z", 100, 50, base::Duration::hours(1));
-  MUST(monitor_->add_labels("e", later_));
+  MUST(post(*monitor_, later_));
   requests_.failure = base::error(Code::kCorruption, "the file is cut short");
   EXPECT_EQ(monitor_->advance(at("2013-06-04T12:00:00Z")).error().code, Code::kCorruption);
   requests_.failure.reset();
@@ -326,12 +333,11 @@ TEST_F(MonitorTest, DaysWithoutRequestsAreSkipped) {
 TEST_F(MonitorTest, LabelsAreIdempotentAndCorrectable) {
   const base::Timestamp t = at("2013-06-03T00:00:00Z");
   const base::Duration hour = base::Duration::hours(1);
-  LabelReceipt receipt =
-      MUST(monitor_->add_labels("e", {{"a", 1.0, {}, t}, {"b", std::nullopt, {}, t}}));
+  LabelReceipt receipt = MUST(post(*monitor_, {{"a", 1.0, {}, t}, {"b", std::nullopt, {}, t}}));
   EXPECT_EQ(receipt.added, 2);
-  receipt = MUST(monitor_->add_labels("e", {{"a", 1.0, {}, t}, {"a", 1.0, {}, t + hour}}));
+  receipt = MUST(post(*monitor_, {{"a", 1.0, {}, t}, {"a", 1.0, {}, t + hour}}));
   EXPECT_EQ(receipt.unchanged, 2);
-  receipt = MUST(monitor_->add_labels("e", {{"a", 0.0, {}, t + hour}}));
+  receipt = MUST(post(*monitor_, {{"a", 0.0, {}, t + hour}}));
   EXPECT_EQ(receipt.corrected, 1);
   EXPECT_EQ(MUST(monitor_->labels().find("e", {"a"}, t)).at("a"), 1.0);
   EXPECT_EQ(MUST(monitor_->labels().find("e", {"a"}, t + hour)).at("a"), 0.0);
@@ -339,12 +345,24 @@ TEST_F(MonitorTest, LabelsAreIdempotentAndCorrectable) {
   EXPECT_EQ(MUST(monitor_->labels().history("e", "a")).size(), 2u);
   EXPECT_EQ(MUST(monitor_->labels().count("e", std::nullopt, t + hour)), 2) << "b has no value";
 
-  EXPECT_EQ(monitor_->add_labels("e", {{"c", 1.0, {}, t}, {"a", 1.0, {}, t + hour}}).error().code,
+  EXPECT_EQ(post(*monitor_, {{"c", 1.0, {}, t}, {"a", 1.0, {}, t + hour}}).error().code,
             Code::kConflict);
   EXPECT_TRUE(MUST(monitor_->labels().find("e", {"c"}, t)).empty()) << "all or none";
-  EXPECT_EQ(monitor_->add_labels("e", {{"c", 1.5, {}, t}}).error().code, Code::kInvalidArgument);
-  EXPECT_EQ(monitor_->add_labels("e", {{"", 1.0, {}, t}}).error().code, Code::kInvalidArgument);
-  EXPECT_EQ(MUST(monitor_->add_labels("e", {})).added, 0);
+  EXPECT_EQ(post(*monitor_, {{"c", 1.5, {}, t}}).error().code, Code::kInvalidArgument);
+  EXPECT_EQ(post(*monitor_, {{"", 1.0, {}, t}}).error().code, Code::kInvalidArgument);
+  EXPECT_EQ(MUST(post(*monitor_, {})).added, 0);
+}
+
+TEST_F(MonitorTest, OnlyARehearsalSaysWhenALabelArrived) {
+  const LabelDraft plain{.request_id = "a", .value = 1};
+  LabelDraft dated = plain;
+  dated.arrival_time = at("2013-06-01T00:00:00Z");
+  EXPECT_EQ(monitor_->add_labels("e", {dated}, Monitor::Arrival::kStamped).error().code,
+            Code::kInvalidArgument);
+  MUST(monitor_->add_labels("e", {plain}, Monitor::Arrival::kStamped));
+  EXPECT_EQ(MUST(monitor_->labels().history("e", "a"))[0].arrival_time, clock_.now());
+  clock_.advance(base::Duration::hours(1));
+  EXPECT_EQ(MUST(monitor_->add_labels("e", {plain}, Monitor::Arrival::kStamped)).unchanged, 1);
 }
 
 TEST_F(MonitorTest, PlanTellsAndApplyDoes) {

@@ -94,6 +94,6 @@ CREATE INDEX monitor_labels_by_arrival ON monitor_labels(workspace, endpoint, ar
 
 }  // namespace
 
-std::vector<store::Migration> migrations() { return {{1, kFirst}}; }
+store::RoomMigrations migrations() { return {"monitor", {{1, kFirst}}}; }
 
 }  // namespace slipway::monitor

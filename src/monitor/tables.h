@@ -1,12 +1,10 @@
 // The monitor's tables.
 #pragma once
 
-#include <vector>
-
 #include "store/db.h"
 
 namespace slipway::monitor {
 
-std::vector<store::Migration> migrations();
+store::RoomMigrations migrations();
 
 }  // namespace slipway::monitor

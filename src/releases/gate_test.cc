@@ -7,6 +7,7 @@
 #include "base/random.h"
 #include "releases/gates.h"
 #include "releases/tables.h"
+#include "releases/testing/fakes.h"
 #include "store/events.h"
 #include "store/sqlite.h"
 #include "store/testing/temp_folder.h"
@@ -241,7 +242,7 @@ TEST(Gates, VerdictsAreKeptAndUsedOnce) {
   base::ManualClock clock{at("2013-07-01T00:00:00Z")}, wall{{1'700'000'000'000'000}};
   base::SeededRandom random(3);
   auto db = MUST(store::open_sqlite({.file = folder.path() / "slipway.db"}, wall, random));
-  MUST(db->migrate({{"releases", migrations()}}));
+  MUST(db->migrate({migrations()}));
   Gates gates(*db, clock, wall, random);
   const GateRecord passed = MUST(gates.create(holdout(21, 0.4), "pipeline:train"));
   wall.advance(base::Duration::seconds(1));
@@ -259,8 +260,14 @@ TEST(Gates, VerdictsAreKeptAndUsedOnce) {
 
   EXPECT_EQ(gates.admit(refused.id, "m", 3, 2, "a").error().code, Code::kFailedPrecondition);
   EXPECT_EQ(gates.admit("nothing", "m", 3, 2, "a").error().code, Code::kNotFound);
-  EXPECT_TRUE(gates.admit(passed.id, "m", 3, 2, "a"));
-  EXPECT_TRUE(gates.admit(passed.id, "m", 3, 3, "a"));
+  testing::FakeAliases aliases;
+  aliases.targets["m@champion"] = 2;
+  EXPECT_FALSE(promote(gates, aliases, "m", "champion", 3, refused.id, "a"));
+  EXPECT_TRUE(aliases.moves.empty());
+  const Promotion promotion = MUST(promote(gates, aliases, "m", "champion", 3, passed.id, "a"));
+  EXPECT_EQ(promotion.previous, 2);
+  MUST(promote(gates, aliases, "m", "champion", 3, passed.id, "a"));
+  EXPECT_EQ(aliases.moves, std::vector<std::string>{"m@champion -> 3"}) << "moved once";
   EXPECT_FALSE(gates.admit(passed.id, "m", 4, 3, "a"));
   EXPECT_EQ(MUST(gates.get(passed.id)).promoted_version, 3);
   std::vector<std::string> kinds;

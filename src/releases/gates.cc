@@ -181,4 +181,16 @@ Result<void> Gates::admit(const std::string& id, const std::string& model, std::
   });
 }
 
+Result<Promotion> promote(Gates& gates, ModelAliases& aliases, const std::string& model,
+                          const std::string& alias, std::int64_t version,
+                          const std::string& gate_id, const std::string& actor) {
+  Promotion promotion{.model = model, .alias = alias, .version = version, .gate = gate_id};
+  promotion.previous = TRY(aliases.find_target(model, alias));
+  TRY(gates.admit(gate_id, model, version, promotion.previous, actor));
+  if (promotion.previous == version) return promotion;
+  const GateRecord gate = TRY(gates.get(gate_id));
+  TRY(aliases.move(model, alias, version, base::to_text(gate.to_json()), actor));
+  return promotion;
+}
+
 }  // namespace slipway::releases

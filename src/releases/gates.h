@@ -10,6 +10,7 @@
 #include "base/random.h"
 #include "base/result.h"
 #include "releases/gate.h"
+#include "releases/ports.h"
 #include "store/db.h"
 
 namespace slipway::releases {
@@ -54,6 +55,17 @@ class Gates {
   base::Random& random_;
   const std::string workspace_;
 };
+
+struct Promotion {
+  std::string model, alias;
+  std::int64_t version = 0;
+  std::optional<std::int64_t> previous;  // what the alias pointed to
+  std::string gate;
+};
+// Moves an alias by a verdict: the only way a protected one moves. Asking again after a crash or a lost answer is harmless.
+// Errors of Gates::admit and ModelAliases.
+Result<Promotion> promote(Gates& gates, ModelAliases& aliases, const std::string& model, const std::string& alias,
+                          std::int64_t version, const std::string& gate_id, const std::string& actor);
 
 // The rule behind admit(): why not, or nothing. Pure.
 std::optional<std::string> find_objection(const GateRecord& gate, const std::string& model, std::int64_t version,

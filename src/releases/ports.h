@@ -61,4 +61,17 @@ class VariantFacts {
                                     base::Timestamp until) = 0;
 };
 
+// The aliases of registered models. Safe to use from several threads.
+class ModelAliases {
+ public:
+  virtual ~ModelAliases() = default;
+
+  // The version an alias points to; nothing when there is no such alias. kNotFound: no such model.
+  virtual Result<std::optional<std::int64_t>> find_target(const std::string& model, const std::string& alias) = 0;
+  // Points it at `version`, protected or not, and keeps `verdict` (JSON) with the version. Endpoints that follow the alias are
+  // told by whoever implements this. kNotFound: no such version.
+  virtual Result<void> move(const std::string& model, const std::string& alias, std::int64_t version,
+                            const std::string& verdict, const std::string& actor) = 0;
+};
+
 }  // namespace slipway::releases

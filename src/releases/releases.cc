@@ -1,6 +1,7 @@
 #include "releases/releases.h"
 
 #include <algorithm>
+#include <chrono>
 
 #include "base/check.h"
 #include "base/log.h"
@@ -224,9 +225,15 @@ Result<std::vector<ProposalReceipt>> Releases::alias_moved(const std::string& mo
   for (const EndpointRecord& record :
        TRY(db_.read([&](store::Reader& reader) { return ledger_.endpoints(reader); }))) {
     if (parse_alias(record.definition.model) != ModelAlias{model, alias}) continue;
-    receipts.push_back(TRY(
+    auto receipt =
         propose(record.name(), fmt::format("models:/{}/{}", model, version),
-                fmt::format("alias {} of {} moved to version {}", alias, model, version), actor)));
+                fmt::format("alias {} of {} moved to version {}", alias, model, version), actor);
+    if (!receipt) {
+      base::log_warning("releases", "proposal=failed endpoint={} model={} version={} error=\"{}\"",
+                        record.name(), model, version, receipt.error().message);
+      receipt = ProposalReceipt{record.name(), false, receipt.error().message, std::nullopt};
+    }
+    receipts.push_back(std::move(*receipt));
   }
   return receipts;
 }
@@ -283,12 +290,17 @@ Result<ProposalReceipt> Releases::propose_model(const EndpointRecord& record,
   return receipt;
 }
 
-Result<Revision> Releases::rollback(const std::string& endpoint, const std::string& reason,
-                                    const std::string& actor) {
+Result<RolledBack> Releases::rollback(const std::string& endpoint, const std::string& reason,
+                                      const std::string& actor) {
+  const auto start = std::chrono::steady_clock::now();
   for (int attempt = 0;; ++attempt) {
     auto revision = rollback_once(endpoint, reason, actor);
-    if (revision || revision.error().code != Code::kConflict || attempt == kConflictRetries) {
-      return revision;
+    if (revision) {
+      const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+      return RolledBack{std::move(*revision), took.count()};
+    }
+    if (revision.error().code != Code::kConflict || attempt == kConflictRetries) {
+      return std::move(revision).error();
     }
   }
 }
@@ -386,6 +398,13 @@ Result<std::vector<EndpointStatus>> Releases::statuses() {
 Result<EndpointStatus> Releases::status(const std::string& endpoint) {
   return db_.read([&](store::Reader& reader) -> Result<EndpointStatus> {
     return look(reader, TRY(ledger_.endpoint(reader, endpoint)));
+  });
+}
+
+Result<void> Releases::require(const std::string& endpoint) {
+  return db_.read([&](store::Reader& reader) -> Result<void> {
+    TRY(ledger_.endpoint(reader, endpoint));
+    return {};
   });
 }
 

@@ -33,6 +33,11 @@ struct ProposalReceipt {
   std::optional<base::Timestamp> takes_over_at;
 };
 
+struct RolledBack {
+  Revision revision;
+  double seconds = 0;  // from the call until the restored revision answers
+};
+
 struct EndpointStatus {
   EndpointRecord endpoint;
   std::optional<Revision> current;
@@ -87,14 +92,15 @@ class Releases {
                           const std::string& actor);
 
   // The alias of a model moved: endpoints that follow it get a proposal, which takes over after the declared delay through the
-  // declared steps. An endpoint without a revision takes it at once. Held endpoints and rejected versions don't follow.
+  // declared steps. An endpoint without a revision takes it at once. Held endpoints and rejected versions don't follow; one
+  // that cannot take it (the receipt says why) doesn't stop the others.
   Result<std::vector<ProposalReceipt>> alias_moved(const std::string& model, const std::string& alias, std::int64_t version,
                                                    const std::string& actor);
   Result<ProposalReceipt> propose(const std::string& endpoint, const std::string& model_uri, const std::string& reason,
                                   const std::string& actor);
 
   // Back to the last good revision (rollout_policy.h says which) and holds the endpoint. kFailedPrecondition: there is none.
-  Result<Revision> rollback(const std::string& endpoint, const std::string& reason, const std::string& actor);
+  Result<RolledBack> rollback(const std::string& endpoint, const std::string& reason, const std::string& actor);
   // Stops following the alias, and a canary or proposal with it. kFailedPrecondition: is held, or has no revision.
   Result<Revision> hold(const std::string& endpoint, const std::string& reason, const std::string& actor);
   // Follows the alias again, and proposes what it means now. kFailedPrecondition: isn't held.
@@ -102,6 +108,8 @@ class Releases {
 
   Result<std::vector<EndpointStatus>> statuses();
   Result<EndpointStatus> status(const std::string& endpoint);
+  // kNotFound when there is no such endpoint. Cheap.
+  Result<void> require(const std::string& endpoint);
   // Newest first; kNotFound: no such endpoint.
   Result<std::vector<Revision>> revisions(const std::string& endpoint, std::optional<std::int64_t> before = {},
                                           std::size_t limit = 1000);

@@ -25,7 +25,7 @@ class ReleasesTest : public ::testing::Test {
     releases_.reset();
     db_.reset();
     db_ = MUST(store::open_sqlite({.file = folder_.path() / "slipway.db"}, wall_, random_));
-    MUST(db_->migrate({{"releases", migrations()}}));
+    MUST(db_->migrate({migrations()}));
     releases_ = std::make_unique<Releases>(*db_, clock_, wall_, random_,
                                            Releases::Ports{plane_, catalog_, facts_}, metrics_);
   }
@@ -155,7 +155,7 @@ TEST_F(ReleasesTest, ARollbackHoldsUntilFollowed) {
   MUST(releases_->deploy("e", "models:/m/4", "a bad idea", "ann"));
   EXPECT_EQ(live(), "live:v4:10000 ");
   const std::size_t loads = plane_.prepared.size();
-  const Revision back = MUST(releases_->rollback("e", "it's bad", "bob"));
+  const Revision back = MUST(releases_->rollback("e", "it's bad", "bob")).revision;
   EXPECT_EQ(back.restores, 1);
   EXPECT_EQ(back.actor, "bob");
   EXPECT_EQ(live(), "live:v1:10000 ");
@@ -214,6 +214,18 @@ TEST_F(ReleasesTest, AModelThatDoesNotLoadChangesNothing) {
   EXPECT_EQ(MUST(releases_->status("e")).phase(), "steady");
   const auto events = MUST(store::list_events(*db_, {.kind = "endpoint.release_refused"}));
   EXPECT_EQ(events.size(), 1u);
+}
+
+TEST_F(ReleasesTest, AFirstModelThatDoesNotLoadIsToldInTheReceipt) {
+  apply();
+  plane_.broken.insert("models:/m/1");
+  move_alias(1);
+  ASSERT_EQ(receipts_.size(), 1u);
+  EXPECT_FALSE(receipts_[0].accepted);
+  EXPECT_NE(receipts_[0].reason.find("cut short"), std::string::npos);
+  EXPECT_EQ(MUST(releases_->status("e")).phase(), "empty");
+  EXPECT_TRUE(releases_->require("e"));
+  EXPECT_EQ(releases_->require("other").error().code, Code::kNotFound);
 }
 
 TEST_F(ReleasesTest, ANewProposalReplacesACanary) {

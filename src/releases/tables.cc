@@ -52,6 +52,6 @@ CREATE INDEX release_gates_by_model ON release_gates(workspace, model, arrival_t
 
 }  // namespace
 
-std::vector<store::Migration> migrations() { return {{1, kFirst}}; }
+store::RoomMigrations migrations() { return {"releases", {{1, kFirst}}}; }
 
 }  // namespace slipway::releases

@@ -15,11 +15,11 @@ namespace slipway::releases::testing {
 
 class FakeDataPlane final : public DataPlane {
  public:
-  std::set<std::string> broken;                             // URIs that don't load
-  std::function<void(const Revision&)> while_preparing;     // called once
-  std::map<std::string, Revision> active;                   // by endpoint
-  std::map<std::string, std::int64_t> kept;                 // last good revision by endpoint
-  std::vector<std::string> prepared;                        // URIs, in order
+  std::set<std::string> broken;                          // URIs that don't load
+  std::function<void(const Revision&)> while_preparing;  // called once
+  std::map<std::string, Revision> active;                // by endpoint
+  std::map<std::string, std::int64_t> kept;              // last good revision by endpoint
+  std::vector<std::string> prepared;                     // URIs, in order
 
   Result<void> prepare(const Revision& revision) override {
     if (auto call = std::exchange(while_preparing, nullptr)) call(revision);
@@ -67,6 +67,24 @@ class FakeFacts final : public VariantFacts {
                             base::Timestamp until) override {
     asked.emplace_back(since, until);
     return next;
+  }
+};
+
+class FakeAliases final : public ModelAliases {
+ public:
+  std::map<std::string, std::int64_t> targets;  // "m@champion" -> version
+  std::vector<std::string> moves;
+
+  Result<std::optional<std::int64_t>> find_target(const std::string& model,
+                                                  const std::string& alias) override {
+    const auto found = targets.find(model + "@" + alias);
+    return found == targets.end() ? std::nullopt : std::optional(found->second);
+  }
+  Result<void> move(const std::string& model, const std::string& alias, std::int64_t version,
+                    const std::string&, const std::string&) override {
+    targets[model + "@" + alias] = version;
+    moves.push_back(fmt::format("{}@{} -> {}", model, alias, version));
+    return {};
   }
 };
 

@@ -1,0 +1,197 @@
+#include "api/own/endpoint_routes.h"
+
+#include "api/own/loop_wire.h"
+
+namespace slipway::api::own {
+namespace {
+
+using http::Lane;
+using http::Method;
+using http::Request;
+using http::Response;
+using releases::Releases;
+
+constexpr std::uint64_t kLabelsBytesMax = 64ull << 20;
+
+Response revision_reply(const releases::Revision& revision) {
+  return reply({{"revision", revision.number}, {"entry", revision.to_json()}});
+}
+
+Result<Response> list(Releases& releases) {
+  JsonArray endpoints;
+  for (const auto& status : TRY(releases.statuses())) endpoints.push_back(status.to_json());
+  return reply({{"endpoints", std::move(endpoints)}});
+}
+
+Result<Response> revisions(Releases& releases, const Request& request) {
+  std::optional<std::int64_t> before;
+  if (const auto text = request.query("before")) {
+    std::int64_t value = 0;
+    const auto [end, ec] = std::from_chars(text->data(), text->data() + text->size(), value);
+    if (ec != std::errc() || end != text->data() + text->size()) {
+      return base::error(Code::kInvalidArgument, "before must be a revision's number: {}", *text);
+    }
+    before = value;
+  }
+  JsonArray entries;
+  for (const auto& revision : TRY(releases.revisions(request.param("name"), before,
+                                                     TRY(query_limit(request, 100, 1000))))) {
+    entries.push_back(revision.to_json());
+  }
+  return reply({{"revisions", std::move(entries)}});
+}
+
+Result<Response> deploy(Releases& releases, const Request& request) {
+  const JsonObject body = TRY(read_body(request));
+  return revision_reply(TRY(releases.deploy(
+      request.param("name"), TRY(base::get_string(body, "model")),
+      TRY(base::find_string(body, "reason")).value_or(""), TRY(read_actor(request, body)))));
+}
+
+Result<Response> rollback(Releases& releases, const Request& request) {
+  const JsonObject body = TRY(read_body(request));
+  const auto done = TRY(releases.rollback(request.param("name"),
+                                          TRY(base::find_string(body, "reason")).value_or(""),
+                                          TRY(read_actor(request, body))));
+  return reply({{"revision", done.revision.number},
+                {"seconds", done.seconds},
+                {"entry", done.revision.to_json()}});
+}
+
+using Change = Result<releases::Revision> (Releases::*)(const std::string&, const std::string&,
+                                                        const std::string&);
+Result<Response> change(Releases& releases, Change method, const Request& request) {
+  const JsonObject body = TRY(read_body(request));
+  return revision_reply(TRY((releases.*method)(request.param("name"),
+                                               TRY(base::find_string(body, "reason")).value_or(""),
+                                               TRY(read_actor(request, body)))));
+}
+
+// A number, true or false; null says that the outcome will never be known.
+Result<std::optional<double>> read_value(const JsonObject& label) {
+  const Json* value = label.if_contains("value");
+  if (value == nullptr)
+    return base::error(Code::kInvalidArgument, "a label needs a value, or null");
+  if (value->is_null()) return std::optional<double>();
+  if (value->is_bool()) return std::optional(value->get_bool() ? 1.0 : 0.0);
+  if (value->is_number()) return std::optional(value->to_number<double>());
+  return base::error(Code::kInvalidArgument,
+                     "a label's value must be a number, true, false or null");
+}
+
+Result<Response> add_labels(Releases& releases, monitor::Monitor& monitor, bool rehearses,
+                            const Request& request) {
+  const std::string& endpoint = request.param("name");
+  TRY(releases.require(endpoint));
+  const JsonObject body = TRY(read_body(request));
+  const Json* labels = body.if_contains("labels");
+  if (labels == nullptr || !labels->is_array()) {
+    return base::error(Code::kInvalidArgument, "labels must be a list");
+  }
+  std::vector<monitor::LabelDraft> drafts;
+  for (const Json& item : labels->as_array()) {
+    if (!item.is_object()) {
+      return base::error(Code::kInvalidArgument, "a label must be an object: index={}",
+                         drafts.size());
+    }
+    const JsonObject& label = item.as_object();
+    drafts.push_back({.request_id = TRY(base::get_string(label, "id")),
+                      .value = TRY(read_value(label)),
+                      .event_time = TRY(read_time(label, "event_time")),
+                      .arrival_time = TRY(read_time(label, "arrival_time"))});
+  }
+  const auto receipt = TRY(monitor.add_labels(
+      endpoint, drafts,
+      rehearses ? monitor::Monitor::Arrival::kGiven : monitor::Monitor::Arrival::kStamped));
+  return reply({{"added", receipt.added},
+                {"unchanged", receipt.unchanged},
+                {"corrected", receipt.corrected}});
+}
+
+Result<Response> one_request(Releases& releases, monitor::Monitor& monitor, RequestLookup& requests,
+                             const Request& request) {
+  const std::string& endpoint = request.param("name");
+  const std::string& id = request.param("id");
+  TRY(releases.require(endpoint));
+  JsonArray labels;
+  for (const monitor::Label& label : TRY(monitor.labels().history(endpoint, id))) {
+    JsonObject object{{"arrival_time", types::to_rfc3339(label.arrival_time)}};
+    object["value"] = label.value ? Json(*label.value) : Json(nullptr);
+    object["event_time"] =
+        label.event_time ? Json(types::to_rfc3339(*label.event_time)) : Json(nullptr);
+    labels.push_back(std::move(object));
+  }
+  return reply({{"request", TRY(requests.request(endpoint, id))}, {"labels", std::move(labels)}});
+}
+
+}  // namespace
+
+std::vector<http::Route> endpoint_routes(Releases& releases, monitor::Monitor& monitor,
+                                         RequestLookup& requests, std::function<bool()> rehearses) {
+  const std::string base = "/slipway/v1/endpoints";
+  return {
+      {.method = Method::kGet,
+       .pattern = base,
+       .summary = "Every endpoint with its current revision and the state of its release.",
+       .handler = answering([&releases](const Request&) { return list(releases); }),
+       .lane = Lane::kControl,
+       .tag = "slipway"},
+      {.method = Method::kGet,
+       .pattern = base + "/{name}",
+       .summary =
+           "One endpoint: current revision, variants with weights, state of the release, last "
+           "good revision.",
+       .handler = answering([&releases](const Request& request) -> Result<Response> {
+         return reply(TRY(releases.status(request.param("name"))).to_json());
+       }),
+       .lane = Lane::kControl,
+       .tag = "slipway"},
+      {.method = Method::kGet,
+       .pattern = base + "/{name}/revisions",
+       .summary = "The endpoint's ledger, newest first; page by before and limit.",
+       .handler = answering([&releases](const Request& r) { return revisions(releases, r); }),
+       .tag = "slipway"},
+      {.method = Method::kPost,
+       .pattern = base + "/{name}/deploy",
+       .summary = "Puts a model in charge of all requests now.",
+       .handler = answering([&releases](const Request& r) { return deploy(releases, r); }),
+       .tag = "slipway"},
+      {.method = Method::kPost,
+       .pattern = base + "/{name}/rollback",
+       .summary = "Goes back to the last good revision and holds the endpoint.",
+       .handler = answering([&releases](const Request& r) { return rollback(releases, r); }),
+       .lane = Lane::kControl,
+       .tag = "slipway"},
+      {.method = Method::kPost,
+       .pattern = base + "/{name}/hold",
+       .summary = "Stops following the model's alias.",
+       .handler = answering(
+           [&releases](const Request& r) { return change(releases, &Releases::hold, r); }),
+       .lane = Lane::kControl,
+       .tag = "slipway"},
+      {.method = Method::kPost,
+       .pattern = base + "/{name}/follow",
+       .summary = "Follows the model's alias again.",
+       .handler = answering(
+           [&releases](const Request& r) { return change(releases, &Releases::follow, r); }),
+       .tag = "slipway"},
+      {.method = Method::kPost,
+       .pattern = base + "/{name}/labels",
+       .summary = "Adds what turned out to be true, by request id; the same label again changes "
+                  "nothing.",
+       .handler = answering([&releases, &monitor, rehearses](const Request& r) {
+         return add_labels(releases, monitor, rehearses(), r);
+       }),
+       .body_bytes_max = kLabelsBytesMax,
+       .tag = "slipway"},
+      {.method = Method::kGet,
+       .pattern = base + "/{name}/requests/{id}",
+       .summary = "One logged request with its features, predictions and labels.",
+       .handler = answering([&releases, &monitor, &requests](const Request& r) {
+         return one_request(releases, monitor, requests, r);
+       }),
+       .tag = "slipway"},
+  };
+}
+
+}  // namespace slipway::api::own

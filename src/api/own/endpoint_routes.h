@@ -1,0 +1,27 @@
+// Routes for endpoints: how they stand, their ledger, deploy, roll back, hold, follow; labels and single requests.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "api/http/router.h"
+#include "base/json.h"
+#include "monitor/monitor.h"
+#include "releases/releases.h"
+
+namespace slipway::api::own {
+
+// The log of single requests. Safe to use from several threads.
+class RequestLookup {
+ public:
+  virtual ~RequestLookup() = default;
+
+  // What was logged for one request: features, and per variant its prediction, latency and error. kNotFound.
+  virtual Result<JsonObject> request(const std::string& endpoint, const std::string& id) = 0;
+};
+
+// All must outlive the routes. `rehearses` says whether callers may bring their own arrival times.
+std::vector<http::Route> endpoint_routes(releases::Releases& releases, monitor::Monitor& monitor, RequestLookup& requests,
+                                         std::function<bool()> rehearses);
+
+}  // namespace slipway::api::own

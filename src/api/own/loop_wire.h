@@ -1,0 +1,69 @@
+// What the routes of the loop (endpoints, monitors, gates) share: bodies, query parameters, replies.
+#pragma once
+
+#include <charconv>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "api/http/router.h"
+#include "base/json.h"
+#include "base/result.h"
+#include "types/timestamp.h"
+
+namespace slipway::api::own {
+
+// An empty body is an empty object.
+inline Result<JsonObject> read_body(const http::Request& request) {
+  if (request.body.empty()) return JsonObject();
+  return base::parse_json_object(request.body);
+}
+
+// Who asks: "actor" in the body, or the header, or "anonymous" until there are users.
+inline Result<std::string> read_actor(const http::Request& request, const JsonObject& body) {
+  auto actor = TRY(base::find_string(body, "actor"));
+  if (actor && !actor->empty()) return std::move(*actor);
+  const std::string_view header = request.header("Slipway-Actor");
+  return header.empty() ? std::string("anonymous") : std::string(header);
+}
+
+inline Result<std::optional<types::Timestamp>> read_time(const JsonObject& object, std::string_view key) {
+  const auto text = TRY(base::find_string(object, key));
+  if (!text) return std::optional<types::Timestamp>();
+  auto time = types::parse_rfc3339(*text);
+  if (!time) return std::move(time).error().with_context(key);
+  return std::optional(*time);
+}
+
+inline Result<std::optional<types::Timestamp>> query_time(const http::Request& request, std::string_view name) {
+  const auto text = request.query(name);
+  if (!text) return std::optional<types::Timestamp>();
+  auto time = types::parse_rfc3339(*text);
+  if (!time) return std::move(time).error().with_context(name);
+  return std::optional(*time);
+}
+
+inline Result<std::size_t> query_limit(const http::Request& request, std::size_t otherwise, std::size_t most) {
+  const auto text = request.query("limit");
+  if (!text) return otherwise;
+  std::size_t value = 0;
+  const auto [end, ec] = std::from_chars(text->data(), text->data() + text->size(), value);
+  if (ec != std::errc() || end != text->data() + text->size() || value < 1 || value > most) {
+    return base::error(Code::kInvalidArgument, "limit must be a whole number from 1 to {}: {}", most, *text);
+  }
+  return value;
+}
+
+inline http::Response reply(const JsonObject& object) { return http::Response::json(base::to_text(object)); }
+
+// Turns a function that may fail into a handler.
+template <typename Handle>
+http::Handler answering(Handle handle) {
+  return [handle = std::move(handle)](const http::Request& request) {
+    Result<http::Response> response = handle(request);
+    return response ? std::move(*response) : http::error_response(response.error());
+  };
+}
+
+}  // namespace slipway::api::own

@@ -1,0 +1,99 @@
+#include "api/own/monitor_routes.h"
+
+#include "api/own/loop_wire.h"
+
+namespace slipway::api::own {
+namespace {
+
+using http::Method;
+using http::Request;
+using http::Response;
+using monitor::Monitor;
+
+Result<JsonObject> describe(Monitor& monitor, const monitor::MonitorDefinition& definition) {
+  const monitor::Health health = TRY(monitor.health(definition.endpoint));
+  const auto open = TRY(monitor.alerts({.monitor = definition.name, .open_only = true}));
+  return JsonObject{{"name", definition.name},
+                    {"endpoint", definition.endpoint},
+                    {"definition", definition.to_json()},
+                    {"health", health.word},
+                    {"health_reason", health.reason},
+                    {"open_alerts", std::ssize(open)}};
+}
+
+Result<Response> list(Monitor& monitor) {
+  JsonArray monitors;
+  for (const auto& definition : monitor.definitions()) {
+    monitors.push_back(TRY(describe(monitor, definition)));
+  }
+  return reply({{"monitors", std::move(monitors)}});
+}
+
+Result<Response> one(Monitor& monitor, const Request& request) {
+  return reply(TRY(describe(monitor, TRY(monitor.definition(request.param("name"))))));
+}
+
+Result<Response> windows(Monitor& monitor, const Request& request) {
+  monitor::WindowFilter filter;
+  if (const auto kind = request.query("window")) filter.kind = TRY(monitor::parse_window(*kind));
+  filter.variant = request.query("variant").value_or("");
+  filter.from = TRY(query_time(request, "from"));
+  filter.to = TRY(query_time(request, "to"));
+  filter.limit = TRY(query_limit(request, 10'000, 100'000));
+  const bool with_drift = request.query("drift").value_or("1") != "0";
+  JsonArray windows;
+  for (const auto& window : TRY(monitor.windows(request.param("name"), filter))) {
+    JsonObject object = window.to_json();
+    if (!with_drift) object.erase("drift");
+    windows.push_back(std::move(object));
+  }
+  return reply({{"windows", std::move(windows)}});
+}
+
+Result<Response> alerts(Monitor& monitor, const Request& request) {
+  monitor::AlertFilter filter{.monitor = request.query("monitor").value_or(""),
+                              .endpoint = request.query("endpoint").value_or(""),
+                              .alert = request.query("alert").value_or("")};
+  const std::string state = request.query("state").value_or("all");
+  if (state != "all" && state != "open") {
+    return base::error(Code::kInvalidArgument, "state must be open or all: {}", state);
+  }
+  filter.open_only = state == "open";
+  filter.limit = TRY(query_limit(request, 1000, 10'000));
+  JsonArray found;
+  for (const auto& alert : TRY(monitor.alerts(filter))) found.push_back(alert.to_json());
+  return reply({{"alerts", std::move(found)}});
+}
+
+}  // namespace
+
+std::vector<http::Route> monitor_routes(Monitor& monitor) {
+  return {
+      {.method = Method::kGet,
+       .pattern = "/slipway/v1/monitors",
+       .summary = "Every monitor with the health of what it watches.",
+       .handler = answering([&monitor](const Request&) { return list(monitor); }),
+       .tag = "slipway"},
+      {.method = Method::kGet,
+       .pattern = "/slipway/v1/monitors/{name}",
+       .summary = "One monitor: definition, health, open alerts.",
+       .handler = answering([&monitor](const Request& r) { return one(monitor, r); }),
+       .tag = "slipway"},
+      {.method = Method::kGet,
+       .pattern = "/slipway/v1/monitors/{name}/windows",
+       .summary =
+           "Judged days and weeks, oldest first, per variant: filter by window, variant, from, "
+           "to; drift=0 leaves the features out.",
+       .handler = answering([&monitor](const Request& r) { return windows(monitor, r); }),
+       .tag = "slipway"},
+      {.method = Method::kGet,
+       .pattern = "/slipway/v1/alerts",
+       .summary =
+           "Alerts, newest first, with causes and actions: filter by monitor, endpoint, alert, "
+           "state=open.",
+       .handler = answering([&monitor](const Request& r) { return alerts(monitor, r); }),
+       .tag = "slipway"},
+  };
+}
+
+}  // namespace slipway::api::own
