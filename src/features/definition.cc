@@ -1,0 +1,199 @@
+#include "features/definition.h"
+
+#include <algorithm>
+
+#include "types/yaml_reader.h"
+
+namespace slipway::features {
+namespace {
+
+using types::YamlMap;
+using types::YamlNode;
+
+template <typename T>
+const T* find_named(const std::vector<T>& all, std::string_view name) {
+  const auto at =
+      std::find_if(all.begin(), all.end(), [&](const T& item) { return item.name == name; });
+  return at == all.end() ? nullptr : &*at;
+}
+
+Result<std::string> text_or_empty(YamlMap& map, std::string_view key) {
+  const std::optional<YamlNode> node = map.find(key);
+  if (!node) return std::string();
+  return node->text();
+}
+
+Result<std::vector<std::string>> texts(YamlMap& map, std::string_view key) {
+  std::vector<std::string> out;
+  const std::optional<YamlNode> node = map.find(key);
+  if (!node) return out;
+  for (const YamlNode& item : TRY(node->list())) out.push_back(TRY(item.text()));
+  return out;
+}
+
+Result<Source> read_source(const std::string& name, const YamlNode& node) {
+  YamlMap map = TRY(node.map("source " + name));
+  Source source{.name = name};
+  source.dataset = TRY(TRY(map.get("dataset")).text());
+  source.event_time = TRY(text_or_empty(map, "event_time"));
+  source.arrival_time = TRY(text_or_empty(map, "arrival_time"));
+  if (source.event_time.empty() != source.arrival_time.empty()) {
+    return node.error("source {}: event_time and arrival_time come together", name);
+  }
+  TRY(map.finish());
+  return source;
+}
+
+// "mean(arr_delay > 15)" -> the function and what is inside its parentheses.
+Result<Aggregate> read_aggregate(const std::string& name, const YamlNode& node) {
+  static constexpr std::pair<std::string_view, AggregateFunction> kFunctions[] = {
+      {"count", AggregateFunction::kCount},
+      {"sum", AggregateFunction::kSum},
+      {"mean", AggregateFunction::kMean},
+      {"min", AggregateFunction::kMin},
+      {"max", AggregateFunction::kMax}};
+  const std::string text = TRY(node.text());
+  const std::size_t open = text.find('(');
+  if (open == std::string::npos || !text.ends_with(')'))
+    return node.error("aggregate {}: expected function(expression), got {}", name, text);
+  for (const auto& [known, function] : kFunctions) {
+    if (text.substr(0, open) != known) continue;
+    Aggregate aggregate{.name = name,
+                        .function = function,
+                        .expression = text.substr(open + 1, text.size() - open - 2)};
+    if (aggregate.expression.empty() && function != AggregateFunction::kCount)
+      return node.error("aggregate {}: {} needs an expression", name, known);
+    return aggregate;
+  }
+  return node.error("aggregate {}: unknown function {} (count, sum, mean, min, max)", name,
+                    text.substr(0, open));
+}
+
+Result<View> read_view(const std::string& name, const YamlNode& node, const Definitions& before) {
+  YamlMap map = TRY(node.map("view " + name));
+  View view{.name = name};
+  view.source = TRY(text_or_empty(map, "source"));
+  if (!view.source.empty() && before.find_source(view.source) == nullptr)
+    return node.error("view {}: no such source: {}", name, view.source);
+  view.keys = TRY(texts(map, "keys"));
+  if (const auto windows = map.find("windows")) {
+    for (const YamlNode& item : TRY(windows->list())) {
+      const std::string text = TRY(item.text());
+      const types::Duration length = TRY(item.duration());
+      if (length.micros <= 0) return item.error("a window must be longer than nothing");
+      view.windows.push_back({text, length});
+    }
+  }
+  if (const auto aggregates = map.find("aggregates")) {
+    for (const auto& [aggregate, item] : TRY(aggregates->entries()))
+      view.aggregates.push_back(TRY(read_aggregate(aggregate, item)));
+  }
+  if (const auto ttl = map.find("ttl")) view.ttl = TRY(ttl->duration());
+  if (const auto columns = map.find("columns")) {
+    for (const auto& [column, item] : TRY(columns->entries()))
+      view.columns.push_back({column, TRY(item.text())});
+  }
+  TRY(map.finish());
+  if (view.windows.empty() != view.aggregates.empty())
+    return node.error("view {}: windows and aggregates come together", name);
+  if (view.is_windowed() == !view.columns.empty())
+    return node.error("view {}: has either windows with aggregates or columns", name);
+  if (view.is_on_demand() && (view.is_windowed() || !view.keys.empty() || view.ttl)) {
+    return node.error("view {}: without a source it has only columns over the request", name);
+  }
+  if (!view.is_on_demand() && view.keys.empty())
+    return node.error("view {}: keys are missing", name);
+  if (view.is_windowed() && before.find_source(view.source)->event_time.empty()) {
+    return node.error("view {}: windows need a source with event_time and arrival_time", name);
+  }
+  return view;
+}
+
+Result<Service> read_service(const std::string& name, const YamlNode& node,
+                             const Definitions& before) {
+  YamlMap map = TRY(node.map("service " + name));
+  Service service{.name = name};
+  service.event_time = TRY(TRY(map.get("event_time")).text());
+  for (const auto& [column, item] : TRY(TRY(map.get("request")).entries())) {
+    const auto type = types::parse_type(TRY(item.text()));
+    if (!type) return item.error_of(type.error());
+    service.request.push_back({column, *type});
+  }
+  const RequestColumn* time = find_named(service.request, service.event_time);
+  if (time == nullptr || time->type != types::ColumnType::kTimestamp) {
+    return node.error("service {}: event_time must be a request column of type timestamp: {}", name,
+                      service.event_time);
+  }
+  const YamlNode features = TRY(map.get("features"));
+  for (const YamlNode& item : TRY(features.list())) {
+    const std::string text = TRY(item.text());
+    const std::size_t dot = text.find('.');
+    const std::string head = text.substr(0, dot),
+                      tail = dot == std::string::npos ? "" : text.substr(dot + 1);
+    if (head == "request") {
+      if (find_named(service.request, tail) == nullptr)
+        return item.error("service {}: no such request column: {}", name, tail);
+    } else {
+      const View* view = before.find_view(head);
+      if (view == nullptr) return item.error("service {}: no such view: {}", name, head);
+      const std::vector<std::string> names = view->feature_names();
+      if (!tail.empty() &&
+          std::find(names.begin(), names.end(), head + "__" + tail) == names.end()) {
+        return item.error("service {}: view {} has no feature {}", name, head, tail);
+      }
+      for (const std::string& key : view->keys) {
+        if (find_named(service.request, key) == nullptr)
+          return item.error("service {}: view {} needs the request column {}", name, head, key);
+      }
+    }
+    service.features.push_back(text);
+  }
+  TRY(map.finish());
+  return service;
+}
+
+}  // namespace
+
+std::vector<std::string> View::feature_names() const {
+  std::vector<std::string> names;
+  for (const ViewColumn& column : columns) names.push_back(name + "__" + column.name);
+  for (const Aggregate& aggregate : aggregates) {
+    for (const Window& window : windows)
+      names.push_back(name + "__" + aggregate.name + "_" + window.text);
+  }
+  return names;
+}
+
+const Source* Definitions::find_source(std::string_view name) const {
+  return find_named(sources, name);
+}
+const View* Definitions::find_view(std::string_view name) const { return find_named(views, name); }
+const Service* Definitions::find_service(std::string_view name) const {
+  return find_named(services, name);
+}
+
+Result<Definitions> parse_definitions(std::string_view slipway_yaml) {
+  Definitions definitions;
+  const YamlNode root = TRY(YamlNode::parse(slipway_yaml));
+  if (root.is_null()) return definitions;
+  YamlMap document = TRY(root.map("slipway.yaml"));
+  const std::optional<YamlNode> part = document.find("features");
+  if (!part) return definitions;
+  YamlMap map = TRY(part->map("features"));
+  if (const auto sources = map.find("sources")) {
+    for (const auto& [name, node] : TRY(sources->entries()))
+      definitions.sources.push_back(TRY(read_source(name, node)));
+  }
+  if (const auto views = map.find("views")) {
+    for (const auto& [name, node] : TRY(views->entries()))
+      definitions.views.push_back(TRY(read_view(name, node, definitions)));
+  }
+  if (const auto services = map.find("services")) {
+    for (const auto& [name, node] : TRY(services->entries()))
+      definitions.services.push_back(TRY(read_service(name, node, definitions)));
+  }
+  TRY(map.finish());
+  return definitions;
+}
+
+}  // namespace slipway::features

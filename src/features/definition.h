@@ -1,0 +1,83 @@
+// What the `features:` part of slipway.yaml says: sources, views and services. Plain values, before
+// they meet any data.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "features/value.h"
+#include "types/timestamp.h"
+
+namespace slipway::features {
+
+// Rows of a dataset as events. Without times a row is always known and always true.
+struct Source {
+  std::string name, dataset;
+  std::string event_time, arrival_time;  // columns; empty: none
+};
+
+enum class AggregateFunction { kCount, kSum, kMean, kMin, kMax };
+
+struct Aggregate {
+  std::string name;
+  AggregateFunction function = AggregateFunction::kCount;
+  std::string expression;  // empty for count()
+};
+
+struct Window {
+  std::string text;  // "3h": part of the feature's name
+  types::Duration length;
+};
+
+struct ViewColumn {
+  std::string name, expression;
+};
+
+// One of three kinds. Windowed: `windows` and `aggregates` over a source. Latest: `columns` of a
+// source's newest row per key. On demand: `columns` computed from the request alone, without a
+// source.
+struct View {
+  std::string name, source;
+  std::vector<std::string> keys;
+  std::vector<Window> windows;
+  std::vector<Aggregate> aggregates;
+  std::optional<types::Duration> ttl;  // latest rows older than this count as missing
+  std::vector<ViewColumn> columns;
+
+  bool is_windowed() const { return !windows.empty(); }
+  bool is_on_demand() const { return source.empty(); }
+  // "view__column", or "view__aggregate_window"; the order is the order of values.
+  std::vector<std::string> feature_names() const;
+};
+
+struct RequestColumn {
+  std::string name;
+  types::ColumnType type = types::ColumnType::kDouble;
+};
+
+// What one model reads: request columns and features, in order.
+struct Service {
+  std::string name;
+  std::string event_time;  // the request column with the time the prediction is asked for
+  std::vector<RequestColumn> request;
+  std::vector<std::string> features;  // "view", "view.column" or "request.column", as written
+};
+
+struct Definitions {
+  std::vector<Source> sources;
+  std::vector<View> views;
+  std::vector<Service> services;
+
+  const Source* find_source(std::string_view name) const;
+  const View* find_view(std::string_view name) const;
+  const Service* find_service(std::string_view name) const;
+};
+
+// Reads the `features:` part of a whole slipway.yaml; no such part means no definitions.
+// kInvalidArgument with line and column: broken YAML, unknown keys, references to nothing.
+Result<Definitions> parse_definitions(std::string_view slipway_yaml);
+
+}  // namespace slipway::features

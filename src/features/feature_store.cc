@@ -1,0 +1,353 @@
+#include "features/feature_store.h"
+
+#include <algorithm>
+#include <mutex>
+
+#include "base/hash.h"
+
+namespace slipway::features {
+namespace {
+
+// A pushed cell: numbers, texts and RFC 3339 times, by the column's type. A missing member is a
+// missing value.
+Result<Value> cell_from_json(const Json* cell, const NamedColumn& column) {
+  if (cell == nullptr || cell->is_null()) return Value();
+  const auto wrong = [&](std::string_view why) {
+    return base::error(Code::kInvalidArgument, "column {} must be a {}: {}: got={}", column.name,
+                       value_type_name(column.type), why, base::to_text(*cell));
+  };
+  switch (column.type) {
+    case ValueType::kNumber:
+    case ValueType::kBool:
+      if (cell->is_bool()) return Value(cell->get_bool() ? 1.0 : 0.0);
+      if (!cell->is_number()) return wrong("expected a number");
+      return Value(cell->to_number<double>());
+    case ValueType::kText:
+      if (!cell->is_string()) return wrong("expected a text");
+      return Value(std::string(std::string_view(cell->get_string())));
+    case ValueType::kTime: {
+      if (cell->is_int64()) return Value(types::Timestamp{cell->get_int64()});
+      if (!cell->is_string()) return wrong("expected an RFC 3339 time or microseconds");
+      const auto time = types::parse_rfc3339(std::string_view(cell->get_string()));
+      if (!time) return wrong(time.error().message);
+      return Value(*time);
+    }
+  }
+  return Value();
+}
+
+Json cell_to_json(const Value& value) {
+  if (const auto* number = std::get_if<double>(&value)) return *number;
+  if (const auto* text = std::get_if<std::string>(&value)) return Json(*text);
+  if (const auto* time = std::get_if<types::Timestamp>(&value)) return time->micros;
+  return nullptr;
+}
+
+void hash_cell(std::string& bytes, const Value& value) {
+  bytes.push_back(static_cast<char>('0' + value.index()));
+  bytes += base::to_text(cell_to_json(value));
+  bytes.push_back('\x1f');
+}
+
+std::vector<Value> row_of(const std::vector<const types::Column*>& columns, std::size_t row) {
+  std::vector<Value> values;
+  values.reserve(columns.size());
+  for (const types::Column* column : columns) values.push_back(cell_of(*column, row));
+  return values;
+}
+
+Result<std::vector<const types::Column*>> pick(const types::Frame& frame,
+                                               const std::vector<NamedColumn>& names) {
+  std::vector<const types::Column*> columns;
+  for (const NamedColumn& name : names) columns.push_back(TRY(frame.column(name.name)));
+  return columns;
+}
+
+std::size_t column_position(const std::vector<NamedColumn>& columns, std::string_view name) {
+  const auto at = std::find_if(columns.begin(), columns.end(),
+                               [&](const NamedColumn& c) { return c.name == name; });
+  CHECK(at != columns.end());  // bound before
+  return static_cast<std::size_t>(at - columns.begin());
+}
+
+}  // namespace
+
+Result<std::shared_ptr<FeatureStore::State>> FeatureStore::bind(Definitions definitions) const {
+  auto state = std::make_shared<State>();
+  state->definitions = std::move(definitions);
+  for (const Source& source : state->definitions.sources) {
+    state->source_columns.push_back(TRY(tables_.columns(source.dataset)));
+    std::vector<std::size_t> keys;
+    for (const std::string& key : TRY(tables_.key(source.dataset)))
+      keys.push_back(column_position(state->source_columns.back(), key));
+    state->source_keys.push_back(std::move(keys));
+  }
+  for (const View& view : state->definitions.views) {
+    if (view.is_on_demand()) {
+      // Bound to the request of every service that uses it; their columns must agree, so the first
+      // one decides.
+      const auto uses = [&](const Service& service) {
+        return std::any_of(
+            service.features.begin(), service.features.end(),
+            [&](const std::string& f) { return f.substr(0, f.find('.')) == view.name; });
+      };
+      const auto service = std::find_if(state->definitions.services.begin(),
+                                        state->definitions.services.end(), uses);
+      const std::vector<NamedColumn> columns = service == state->definitions.services.end()
+                                                   ? std::vector<NamedColumn>()
+                                                   : request_columns(*service);
+      state->views.push_back(TRY(BoundView::bind(view, nullptr, columns)));
+      state->indexes.push_back(nullptr);
+      continue;
+    }
+    const Source* source = state->definitions.find_source(view.source);
+    const auto at = static_cast<std::size_t>(source - state->definitions.sources.data());
+    state->views.push_back(TRY(BoundView::bind(view, source, state->source_columns[at])));
+    state->indexes.push_back(std::make_unique<ViewIndex>(state->views.back()));
+  }
+  for (const Service& service : state->definitions.services)
+    state->services.push_back(TRY(BoundService::bind(service, state->views)));
+  return state;
+}
+
+Result<void> FeatureStore::set_definitions(Definitions definitions) {
+  std::shared_ptr<State> state = TRY(bind(std::move(definitions)));
+  const auto materialized = TRY(db_.read([](store::Reader& reader) {
+    return reader.find("SELECT materialized FROM feature_state WHERE workspace = 'default'", {},
+                       [](const store::Row& row) { return row.time(0); });
+  }));
+  if (materialized) {
+    TRY(load_datasets(*state, *materialized));
+    prune(*state, *materialized);
+  }
+  TRY(load_pushed(*state));
+  std::unique_lock lock(mutex_);
+  state_ = std::move(state);
+  return {};
+}
+
+std::shared_ptr<const Definitions> FeatureStore::definitions() const {
+  std::shared_lock lock(mutex_);
+  return {state_, &state_->definitions};
+}
+
+std::uint64_t FeatureStore::identity_of(const State& state, std::size_t source,
+                                        std::span<const Value> row) {
+  std::string bytes;
+  if (state.source_keys[source].empty()) {
+    for (const Value& value : row) hash_cell(bytes, value);
+  } else {
+    for (const std::size_t key : state.source_keys[source]) hash_cell(bytes, row[key]);
+  }
+  // The sign bit is left out, so that it fits the database's integers.
+  return base::hash64(bytes) >> 1;
+}
+
+void FeatureStore::insert_row(State& state, std::size_t source, std::span<const Value> row,
+                              std::uint64_t identity) {
+  for (std::size_t v = 0; v < state.views.size(); ++v) {
+    if (state.indexes[v] != nullptr &&
+        state.views[v].view.source == state.definitions.sources[source].name)
+      state.indexes[v]->insert(row, identity);
+  }
+}
+
+Result<std::int64_t> FeatureStore::load_datasets(State& state, types::Timestamp as_of) const {
+  std::int64_t loaded = 0;
+  for (std::size_t s = 0; s < state.definitions.sources.size(); ++s) {
+    const Source& source = state.definitions.sources[s];
+    const types::Frame frame = TRY(tables_.rows(source.dataset));
+    const auto columns = TRY(pick(frame, state.source_columns[s]));
+    const types::Column* arrival =
+        source.arrival_time.empty() ? nullptr : frame.find(source.arrival_time);
+    for (std::size_t row = 0; row < frame.rows(); ++row) {
+      if (arrival != nullptr && (!arrival->is_valid(row) || arrival->ints[row] > as_of.micros))
+        continue;
+      const std::vector<Value> values = row_of(columns, row);
+      insert_row(state, s, values, identity_of(state, s, values));
+      ++loaded;
+    }
+  }
+  return loaded;
+}
+
+void FeatureStore::prune(State& state, types::Timestamp watermark) {
+  for (const auto& index : state.indexes) {
+    if (index != nullptr) index->prune(watermark);
+  }
+}
+
+Result<void> FeatureStore::load_pushed(State& state) const {
+  Result<void> outcome;
+  TRY(db_.read([&](store::Reader& reader) {
+    return reader.query(
+        "SELECT source, identity, row FROM feature_rows ORDER BY number", {},
+        [&](const store::Row& row) {
+          const Source* source = state.definitions.find_source(row.text(0));
+          if (source == nullptr || !outcome) return;
+          const auto s = static_cast<std::size_t>(source - state.definitions.sources.data());
+          const Result<Json> cells = base::parse_json(row.text(2));
+          if (!cells || !cells->is_object()) {
+            outcome = base::error(Code::kCorruption, "a pushed feature row is damaged: source={}",
+                                  source->name);
+            return;
+          }
+          std::vector<Value> values;
+          for (const NamedColumn& column : state.source_columns[s]) {
+            Result<Value> value =
+                cell_from_json(cells->get_object().if_contains(column.name), column);
+            values.push_back(value ? std::move(*value)
+                                   : Value());  // the column's type has changed since
+          }
+          insert_row(state, s, values, static_cast<std::uint64_t>(row.int64(1)));
+        });
+  }));
+  return outcome;
+}
+
+Result<std::int64_t> FeatureStore::materialize(types::Timestamp as_of) {
+  std::shared_ptr<State> fresh = TRY(bind(*definitions()));
+  const std::int64_t loaded = TRY(load_datasets(*fresh, as_of));
+  prune(*fresh, as_of);
+  TRY(load_pushed(*fresh));
+  TRY(db_.write([&](store::Tx& tx) -> Result<void> {
+    TRY(
+        tx.execute("INSERT INTO feature_state(workspace, materialized) VALUES('default', ?) "
+                   "ON CONFLICT(workspace) DO UPDATE SET materialized = excluded.materialized",
+                   {as_of}));
+    return tx.append_event({.kind = "features.materialized",
+                            .subject = "features",
+                            .payload = {{"as_of", types::to_rfc3339(as_of)}, {"rows", loaded}}});
+  }));
+  std::unique_lock lock(mutex_);
+  state_ = std::move(fresh);
+  return loaded;
+}
+
+Result<std::int64_t> FeatureStore::push(const std::string& source_name, const JsonArray& rows) {
+  std::shared_ptr<State> state;
+  {
+    std::shared_lock lock(mutex_);
+    state = state_;
+  }
+  const Source* source = state->definitions.find_source(source_name);
+  if (source == nullptr)
+    return base::error(Code::kNotFound, "no such source: source={}", source_name);
+  const auto s = static_cast<std::size_t>(source - state->definitions.sources.data());
+  const std::vector<NamedColumn>& columns = state->source_columns[s];
+  struct Pushed {
+    std::vector<Value> values;
+    std::uint64_t identity;
+    types::Timestamp event, arrival;
+    std::string text;
+    bool fresh = false;
+  };
+  std::vector<Pushed> pushed;
+  const types::Timestamp now = clock_.now();
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const auto in_row = [&](const Error& error) {
+      return Error(error).with_context(fmt::format("row {}", i));
+    };
+    if (!rows[i].is_object())
+      return in_row(base::error(Code::kInvalidArgument, "expected an object"));
+    const JsonObject& object = rows[i].get_object();
+    for (const auto& member : object) {
+      const std::string_view name = member.key();
+      if (std::none_of(columns.begin(), columns.end(),
+                       [&](const NamedColumn& c) { return c.name == name; })) {
+        return in_row(
+            base::error(Code::kInvalidArgument, "the source has no such column: column={}", name));
+      }
+    }
+    Pushed row;
+    JsonObject stored;
+    for (const NamedColumn& column : columns) {
+      Result<Value> value = cell_from_json(object.if_contains(column.name), column);
+      if (!value) return in_row(value.error());
+      if (is_null(*value) && column.name == source->arrival_time &&
+          column.name != source->event_time)
+        *value = now;
+      if (!is_null(*value)) stored[column.name] = cell_to_json(*value);
+      row.values.push_back(std::move(*value));
+    }
+    if (!source->event_time.empty()) {
+      const Value& event = row.values[column_position(columns, source->event_time)];
+      const Value& arrival = row.values[column_position(columns, source->arrival_time)];
+      if (is_null(event))
+        return in_row(base::error(Code::kInvalidArgument, "the event time is missing: column={}",
+                                  source->event_time));
+      row.event = std::get<types::Timestamp>(event);
+      row.arrival = std::get<types::Timestamp>(arrival);
+    }
+    row.identity = identity_of(*state, s, row.values);
+    row.text = base::to_text(stored);
+    pushed.push_back(std::move(row));
+  }
+  const std::int64_t fresh = TRY(db_.write([&](store::Tx& tx) -> Result<std::int64_t> {
+    std::int64_t count = 0;
+    for (Pushed& row : pushed) {
+      const std::int64_t changed =
+          TRY(tx.execute("INSERT INTO feature_rows(source, event_time, arrival_time, identity, "
+                         "row) VALUES(?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                         {source_name, row.event, row.arrival,
+                          static_cast<std::int64_t>(row.identity), row.text}));
+      row.fresh = changed > 0;
+      count += changed;
+    }
+    return count;
+  }));
+  std::unique_lock lock(mutex_);
+  // If the definitions changed in between, the new state has read these rows from the database
+  // already; adding them again is harmless.
+  if (state_->definitions.find_source(source_name) == nullptr) return fresh;
+  for (const Pushed& row : pushed) {
+    if (row.fresh && state_->source_columns.size() > s)
+      insert_row(*state_, s, row.values, row.identity);
+  }
+  return fresh;
+}
+
+Result<const BoundService*> FeatureStore::find_service(const State& state,
+                                                       const std::string& name) const {
+  for (const BoundService& service : state.services) {
+    if (service.service.name == name) return &service;
+  }
+  return base::error(Code::kNotFound, "no such feature service: service={}", name);
+}
+
+Result<std::vector<FeatureStore::Output>> FeatureStore::outputs(const std::string& service) const {
+  std::shared_lock lock(mutex_);
+  std::vector<Output> outputs;
+  for (const BoundService::Output& output : TRY(find_service(*state_, service))->outputs)
+    outputs.push_back({output.name, output.type});
+  return outputs;
+}
+
+Result<std::vector<Value>> FeatureStore::lookup(
+    const std::string& service, const std::vector<std::pair<std::string, Value>>& request,
+    std::optional<types::Timestamp> as_of) const {
+  std::shared_lock lock(mutex_);
+  const BoundService& bound = *TRY(find_service(*state_, service));
+  std::vector<Value> row(bound.service.request.size());
+  for (std::size_t i = 0; i < row.size(); ++i) {
+    for (const auto& [name, value] : request) {
+      if (name == bound.service.request[i].name) row[i] = value;
+    }
+  }
+  if (!as_of) {
+    const auto* time = std::get_if<types::Timestamp>(&row[bound.event_time]);
+    if (time == nullptr)
+      return base::error(
+          Code::kInvalidArgument,
+          "the request column {} is missing: it says when the features are asked for",
+          bound.service.event_time);
+    as_of = *time;
+  }
+  std::vector<const ViewIndex*> indexes;
+  for (const auto& index : state_->indexes) indexes.push_back(index.get());
+  std::vector<Value> out(bound.outputs.size());
+  bound.read(row, *as_of, state_->views, indexes, out);
+  return out;
+}
+
+}  // namespace slipway::features

@@ -1,0 +1,98 @@
+// Features online and offline from one definition: pushed rows kept durably, read as known at a
+// moment; training sets built from whole datasets by the same evaluator.
+#pragma once
+
+#include <memory>
+#include <shared_mutex>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "features/definition.h"
+#include "features/service.h"
+#include "features/tables.h"
+#include "features/view_index.h"
+#include "store/db.h"
+
+namespace slipway::features {
+
+struct HistoryRequest {
+  std::string service;
+  std::string entities;           // the dataset whose rows are asked for
+  std::string label_name, label;  // an expression over the dataset's columns; empty: no label
+  types::Timestamp
+      as_of;  // what is known: rows with event time before it, labels that had arrived by then
+  std::optional<types::Timestamp> from, until;  // event time of the entity rows
+};
+
+struct HistoryResult {
+  types::Frame frame;  // key columns, the service's event time, the label, then the features
+  std::int64_t unlabeled = 0;  // entity rows left out because their label was not known at as_of
+};
+
+// Safe to use from several threads. Everything given to the constructor must outlive it.
+class FeatureStore {
+ public:
+  FeatureStore(store::Db& db, TableSource& tables, const base::Clock& clock)
+      : db_(db), tables_(tables), clock_(clock) {}
+
+  // Replaces the definitions, binds them to the datasets, and loads again what was materialized and
+  // pushed before. kInvalidArgument: an expression, type or column that doesn't fit; nothing is
+  // changed then.
+  Result<void> set_definitions(Definitions definitions);
+  std::shared_ptr<const Definitions> definitions() const;
+
+  // Loads from the datasets every row that had arrived by `as_of`, as far back as a window or ttl
+  // reaches. Returns the rows loaded.
+  Result<std::int64_t> materialize(types::Timestamp as_of);
+
+  // Adds rows of a source, as JSON objects with its dataset's columns; durable on return; a row
+  // that is there already changes nothing. Without the arrival time column the row arrives now.
+  // Returns how many were new. kInvalidArgument naming row and column.
+  Result<std::int64_t> push(const std::string& source, const JsonArray& rows);
+
+  // What a service gives, in order. kNotFound.
+  struct Output {
+    std::string name;
+    ValueType type;
+  };
+  Result<std::vector<Output>> outputs(const std::string& service) const;
+  // The values for one request row: `request` has the request columns by name; missing ones are
+  // missing values. Without `as_of` the request's own event time counts. No disk is touched.
+  Result<std::vector<Value>> lookup(const std::string& service,
+                                    const std::vector<std::pair<std::string, Value>>& request,
+                                    std::optional<types::Timestamp> as_of) const;
+
+  Result<HistoryResult> history(const HistoryRequest& request) const;
+
+ private:
+  // Definitions bound to data, with the online rows. Replaced as a whole when definitions change.
+  struct State {
+    Definitions definitions;
+    std::vector<BoundView> views;
+    std::vector<BoundService> services;
+    std::vector<std::unique_ptr<ViewIndex>> indexes;       // by view; nothing for on-demand views
+    std::vector<std::vector<NamedColumn>> source_columns;  // by source
+    std::vector<std::vector<std::size_t>>
+        source_keys;  // positions of the dataset's key columns, by source
+  };
+
+  Result<std::shared_ptr<State>> bind(Definitions definitions) const;
+  Result<std::int64_t> load_datasets(State& state, types::Timestamp as_of) const;
+  static void prune(State& state, types::Timestamp watermark);
+  Result<void> load_pushed(State& state) const;
+  static void insert_row(State& state, std::size_t source, std::span<const Value> row,
+                         std::uint64_t identity);
+  static std::uint64_t identity_of(const State& state, std::size_t source,
+                                   std::span<const Value> row);
+  Result<const BoundService*> find_service(const State& state, const std::string& name) const;
+
+  store::Db& db_;
+  TableSource& tables_;
+  const base::Clock& clock_;
+  mutable std::shared_mutex mutex_;  // the indexes are written under it exclusively
+  std::shared_ptr<State> state_ = std::make_shared<State>();
+};
+
+}  // namespace slipway::features

@@ -1,0 +1,129 @@
+#include "features/feature_store.h"
+
+#include <gtest/gtest.h>
+
+#include "features/testing/trips.h"
+#include "store/sqlite.h"
+#include "store/testing/temp_folder.h"
+
+namespace slipway::features {
+namespace {
+
+class FeatureStoreTest : public ::testing::Test {
+ protected:
+  FeatureStoreTest() { MUST(db_->migrate({migrations()})); }
+  std::unique_ptr<FeatureStore> open() {
+    auto store = std::make_unique<FeatureStore>(*db_, tables_, clock_);
+    MUST(store->set_definitions(MUST(parse_definitions(testing::kTripsYaml))));
+    return store;
+  }
+  static Value ask(FeatureStore& store, const std::string& feature, std::int64_t minute) {
+    const auto values = store
+                            .lookup("trips",
+                                    {{"carrier", std::string("A")},
+                                     {"place", std::string("X")},
+                                     {"asked_at", types::Timestamp{minute * 60'000'000}}},
+                                    std::nullopt)
+                            .value();
+    const auto outputs = store.outputs("trips").value();
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      if (outputs[i].name == feature) return values[i];
+    }
+    return {};
+  }
+  static JsonObject landing(int id, std::int64_t minute, std::int64_t known, double delay) {
+    return {{"id", id},
+            {"carrier", "A"},
+            {"landed_at", minute * 60'000'000},
+            {"known_at", known * 60'000'000},
+            {"delay", delay}};
+  }
+
+  store::testing::TempFolder folder_;
+  base::ManualClock clock_{{7'000'000}};
+  base::SeededRandom random_{1};
+  std::unique_ptr<store::Db> db_ =
+      store::open_sqlite({.file = folder_.path() / "f.db"}, clock_, random_).value();
+  testing::MemoryTables tables_ = testing::random_trips(1, 0);
+};
+
+TEST_F(FeatureStoreTest, WindowsAreHalfOpenAndKnowBothClocks) {
+  auto store = open();
+  ASSERT_TRUE(store->push("landings", {landing(1, 100, 100, 10), landing(2, 130, 500, 30)}));
+  EXPECT_EQ(ask(*store, "carrier__landed_1h", 99), Value(0.0));
+  EXPECT_EQ(ask(*store, "carrier__landed_1h", 100), Value(1.0));
+  EXPECT_EQ(ask(*store, "carrier__landed_1h", 159), Value(1.0));  // the second isn't known yet
+  EXPECT_EQ(ask(*store, "carrier__landed_1h", 160), Value(0.0));  // exactly an hour old is out
+  EXPECT_EQ(ask(*store, "carrier__mean_delay_24h", 500), Value(20.0));
+  EXPECT_EQ(ask(*store, "carrier__mean_delay_1h", 50), Value());
+  EXPECT_EQ(ask(*store, "newest__delay", 459), Value(10.0));
+  EXPECT_EQ(ask(*store, "newest__delay", 461), Value());  // past its ttl
+  EXPECT_EQ(ask(*store, "place__size", 100), Value());  // a dataset's rows come when it is materialized
+  EXPECT_EQ(store->materialize(types::Timestamp{0}).value(), 2);
+  EXPECT_EQ(ask(*store, "place__size", 100), Value(88.0));
+  EXPECT_EQ(ask(*store, "carrier__landed_1h", 100), Value(1.0));
+}
+
+TEST_F(FeatureStoreTest, WhatWasPushedIsThereAfterReopening) {
+  ASSERT_TRUE(open()->push("landings", {landing(1, 100, 100, 10)}));
+  auto store = open();
+  EXPECT_EQ(ask(*store, "carrier__landed_1h", 100), Value(1.0));
+  EXPECT_EQ(store->push("landings", {landing(1, 100, 100, 10)}).value(), 0);
+  EXPECT_EQ(ask(*store, "carrier__landed_1h", 100), Value(1.0));
+}
+
+TEST_F(FeatureStoreTest, ArrivalIsStampedWhenItIsNotSaid) {
+  auto store = open();
+  JsonObject row = landing(1, 0, 0, 10);
+  row.erase("known_at");
+  ASSERT_TRUE(store->push("landings", {row}));
+  EXPECT_EQ(ask(*store, "carrier__landed_1h", 0), Value(0.0));
+  EXPECT_EQ(ask(*store, "carrier__landed_1h", 1), Value(1.0));  // the clock says 7 s
+}
+
+TEST_F(FeatureStoreTest, BadRowsAreNamedAndNothingIsTaken) {
+  auto store = open();
+  const auto message = [&](const JsonArray& rows) {
+    const auto pushed = store->push("landings", rows);
+    return pushed ? std::string("accepted") : pushed.error().message;
+  };
+  EXPECT_NE(
+      message({landing(1, 1, 1, 1), {{"carrier", 3}}}).find("row 1: column carrier must be a text"),
+      std::string::npos);
+  EXPECT_NE(message({{{"nope", 3}}}).find("the source has no such column: column=nope"),
+            std::string::npos);
+  EXPECT_NE(message({{{"carrier", "A"}}}).find("the event time is missing: column=landed_at"),
+            std::string::npos);
+  EXPECT_EQ(ask(*store, "carrier__landed_24h", 1), Value(0.0));
+  EXPECT_EQ(store->push("nope", {}).error().code, Code::kNotFound);
+  EXPECT_EQ(store->lookup("nope", {}, std::nullopt).error().code, Code::kNotFound);
+}
+
+TEST(Definitions, MistakesHaveAPlace) {
+  struct Case {
+    const char* yaml;
+    const char* words;
+  };
+  for (const Case& c : std::vector<Case>{
+           {"features:\n  views:\n    v: {source: nope, keys: [a], columns: {x: a}}\n",
+            "line 3, column 8: view v: no such source: nope"},
+           {"features:\n  sources:\n    s: {dataset: d, colour: red}\n", "colour"},
+           {"features:\n  sources: {s: {dataset: d}}\n  views:\n    v: {source: s, keys: [a], "
+            "windows: [1h], aggregates: {m: mean(x)}}\n",
+            "windows need a source with event_time"},
+           {"features:\n  sources: {s: {dataset: d, event_time: t, arrival_time: t}}\n  views:\n   "
+            " v: {source: s, keys: [a], windows: [1h], aggregates: {m: median(x)}}\n",
+            "unknown function median"},
+           {"features:\n  services:\n    s: {event_time: t, request: {t: timestamp}, features: "
+            "[nope]}\n",
+            "no such view: nope"},
+           {"features: [1", "line"}}) {
+    const auto parsed = parse_definitions(c.yaml);
+    ASSERT_FALSE(parsed) << c.yaml;
+    EXPECT_NE(parsed.error().message.find(c.words), std::string::npos) << parsed.error().message;
+  }
+  EXPECT_TRUE(parse_definitions("project: x\n")->views.empty());
+}
+
+}  // namespace
+}  // namespace slipway::features

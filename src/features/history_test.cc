@@ -1,0 +1,145 @@
+// Training sets against a brute force that looks at every row for every question, with both clocks.
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "features/feature_store.h"
+#include "features/testing/trips.h"
+#include "store/sqlite.h"
+#include "store/testing/temp_folder.h"
+
+namespace slipway::features {
+namespace {
+
+constexpr std::int64_t kHour = 3'600'000'000;
+
+class HistoryTest : public ::testing::TestWithParam<int> {
+ protected:
+  HistoryTest() {
+    MUST(db_->migrate({migrations()}));
+    MUST(store_.set_definitions(MUST(parse_definitions(testing::kTripsYaml))));
+  }
+  store::testing::TempFolder folder_;
+  base::ManualClock clock_;
+  base::SeededRandom random_{1};
+  std::unique_ptr<store::Db> db_ =
+      store::open_sqlite({.file = folder_.path() / "f.db"}, clock_, random_).value();
+  testing::MemoryTables tables_ =
+      testing::random_trips(static_cast<std::uint64_t>(GetParam()), 600);
+  FeatureStore store_{*db_, tables_, clock_};
+};
+
+TEST_P(HistoryTest, AgreesWithBruteForce) {
+  const types::Timestamp as_of{4'000 * 60'000'000LL};
+  const HistoryResult result = store_
+                                   .history({.service = "trips",
+                                             .entities = "trips",
+                                             .label_name = "late",
+                                             .label = "delay > 15",
+                                             .as_of = as_of})
+                                   .value();
+  const types::Frame& trips = tables_.tables["trips"].frame;
+  const auto ints = [&](const char* name) { return *trips.find(name); };
+  const types::Column carrier = *trips.find("carrier"), asked = ints("asked_at"),
+                      landed = ints("landed_at"), known = ints("known_at"), delay = ints("delay");
+
+  std::size_t expected_rows = 0;
+  for (std::size_t i = 0; i < trips.rows(); ++i) {
+    const bool labeled = known.is_valid(i) && known.ints[i] <= as_of.micros && delay.is_valid(i);
+    expected_rows += asked.ints[i] < as_of.micros && labeled ? 1 : 0;
+  }
+  ASSERT_EQ(result.frame.rows(), expected_rows);
+  ASSERT_GT(expected_rows, 100u);
+
+  for (std::size_t out = 0; out < result.frame.rows(); ++out) {
+    const auto i = static_cast<std::size_t>(result.frame.find("id")->ints[out]);
+    const std::int64_t t = asked.ints[i];
+    EXPECT_EQ(result.frame.find("late")->doubles[out], delay.doubles[i] > 15 ? 1.0 : 0.0);
+    for (const auto& [window, hours] : {std::pair{"1h", 1}, std::pair{"24h", 24}}) {
+      std::vector<std::size_t> inside;
+      for (std::size_t j = 0; j < trips.rows(); ++j) {
+        if (carrier.strings[j] == carrier.strings[i] && landed.is_valid(j) &&
+            landed.ints[j] > t - hours * kHour && landed.ints[j] <= t && known.ints[j] <= t)
+          inside.push_back(j);
+      }
+      // Sums in the order of event time; ties don't matter here, because equal times are summed in
+      // one order on both sides only up to rounding.
+      double sum = 0, late = 0, worst = -INFINITY;
+      std::size_t count = 0;
+      for (const std::size_t j : inside) {
+        if (!delay.is_valid(j)) continue;
+        sum += delay.doubles[j];
+        late += delay.doubles[j] > 15 ? 1 : 0;
+        worst = std::max(worst, delay.doubles[j]);
+        ++count;
+      }
+      const std::string w = window;
+      EXPECT_EQ(result.frame.find("carrier__landed_" + w)->doubles[out],
+                static_cast<double>(inside.size()));
+      const types::Column& mean = *result.frame.find("carrier__mean_delay_" + w);
+      ASSERT_EQ(mean.is_valid(out), count > 0);
+      if (count > 0) {
+        EXPECT_NEAR(mean.doubles[out], sum / static_cast<double>(count), 1e-9);
+        EXPECT_NEAR(result.frame.find("carrier__late_" + w)->doubles[out],
+                    late / static_cast<double>(count), 1e-12);
+        EXPECT_EQ(result.frame.find("carrier__worst_" + w)->doubles[out], worst);
+      }
+    }
+    std::int64_t newest = std::numeric_limits<std::int64_t>::min();
+    for (std::size_t j = 0; j < trips.rows(); ++j) {
+      if (carrier.strings[j] == carrier.strings[i] && landed.is_valid(j) && landed.ints[j] <= t &&
+          known.ints[j] <= t)
+        newest = std::max(newest, landed.ints[j]);
+    }
+    if (newest < t - 6 * kHour) {
+      EXPECT_FALSE(result.frame.find("newest__delay")->is_valid(out));
+    }
+    EXPECT_EQ(result.frame.find("carrier")->strings[out], carrier.strings[i]);
+  }
+}
+
+// The same questions answered from the online rows, as each was asked: the same bits.
+TEST_P(HistoryTest, OnlineAndOfflineAgreeToTheBit) {
+  const types::Frame& trips = tables_.tables["trips"].frame;
+  JsonArray rows;
+  for (std::size_t j = trips.rows(); j-- > 0;) {  // pushed in another order than they happened
+    if (!trips.find("landed_at")->is_valid(j)) continue;
+    JsonObject row{{"id", trips.find("id")->ints[j]},
+                   {"carrier", trips.find("carrier")->strings[j]},
+                   {"place", trips.find("place")->strings[j]},
+                   {"landed_at", trips.find("landed_at")->ints[j]},
+                   {"known_at", trips.find("known_at")->ints[j]}};
+    if (trips.find("delay")->is_valid(j)) row["delay"] = trips.find("delay")->doubles[j];
+    rows.push_back(std::move(row));
+  }
+  ASSERT_EQ(store_.push("landings", rows).value(), static_cast<std::int64_t>(rows.size()));
+  EXPECT_EQ(store_.push("landings", rows).value(), 0);
+  ASSERT_TRUE(store_.push("places", {{{"place", "X"}, {"size", 88.0}, {"kind", "kX"}},
+                                     {{"place", "Y"}, {"size", 89.0}, {"kind", "kY"}}}));
+
+  const HistoryResult offline = store_
+                                    .history({.service = "trips",
+                                              .entities = "trips",
+                                              .as_of = types::Timestamp{1'000'000 * 60'000'000LL}})
+                                    .value();
+  const auto outputs = store_.outputs("trips").value();
+  for (std::size_t i = 0; i < offline.frame.rows(); ++i) {
+    const auto id = static_cast<std::size_t>(offline.frame.find("id")->ints[i]);
+    const auto values =
+        store_
+            .lookup("trips",
+                    {{"carrier", trips.find("carrier")->strings[id]},
+                     {"place", trips.find("place")->strings[id]},
+                     {"asked_at", types::Timestamp{trips.find("asked_at")->ints[id]}}},
+                    std::nullopt)
+            .value();
+    for (std::size_t o = 0; o < outputs.size(); ++o)
+      EXPECT_EQ(values[o], cell_of(*offline.frame.find(outputs[o].name), i))
+          << outputs[o].name << " row " << i;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, HistoryTest, ::testing::Values(1, 2, 3));
+
+}  // namespace
+}  // namespace slipway::features

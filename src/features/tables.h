@@ -1,0 +1,30 @@
+// The tables of this room, and what it needs of others.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "features/expression.h"
+#include "features/value.h"
+#include "store/db.h"
+#include "types/frame.h"
+
+namespace slipway::features {
+
+store::RoomMigrations migrations();
+
+// The datasets that sources read. Safe to use from several threads.
+class TableSource {
+ public:
+  virtual ~TableSource() = default;
+  // kNotFound: no such dataset, or nothing was ingested yet.
+  virtual Result<std::vector<NamedColumn>> columns(const std::string& dataset) = 0;
+  // The columns that tell rows apart; empty: the whole row does.
+  virtual Result<std::vector<std::string>> key(const std::string& dataset) = 0;
+  // The column that says when a row's outcome could be known. kFailedPrecondition: the dataset has
+  // none.
+  virtual Result<std::string> arrival_time(const std::string& dataset) = 0;
+  virtual Result<types::Frame> rows(const std::string& dataset) = 0;
+};
+
+}  // namespace slipway::features

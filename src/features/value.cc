@@ -1,0 +1,74 @@
+#include "features/value.h"
+
+#include <cmath>
+
+namespace slipway::features {
+
+std::string_view value_type_name(ValueType type) {
+  switch (type) {
+    case ValueType::kNumber:
+      return "number";
+    case ValueType::kBool:
+      return "condition";
+    case ValueType::kText:
+      return "text";
+    case ValueType::kTime:
+      return "timestamp";
+  }
+  return "number";
+}
+
+ValueType value_type(types::ColumnType type) {
+  switch (type) {
+    case types::ColumnType::kDouble:
+    case types::ColumnType::kInt64:
+      return ValueType::kNumber;
+    case types::ColumnType::kBool:
+      return ValueType::kBool;
+    case types::ColumnType::kString:
+      return ValueType::kText;
+    case types::ColumnType::kTimestamp:
+      return ValueType::kTime;
+  }
+  return ValueType::kNumber;
+}
+
+Value cell_of(const types::Column& column, std::size_t row) {
+  if (!column.is_valid(row)) return {};
+  switch (column.type) {
+    case types::ColumnType::kDouble:
+      if (std::isnan(column.doubles[row])) return {};
+      return column.doubles[row];
+    case types::ColumnType::kInt64:
+    case types::ColumnType::kBool:
+      return static_cast<double>(column.ints[row]);
+    case types::ColumnType::kString:
+      return column.strings[row];
+    case types::ColumnType::kTimestamp:
+      return types::Timestamp{column.ints[row]};
+  }
+  return {};
+}
+
+types::ColumnType column_type(ValueType type) {
+  switch (type) {
+    case ValueType::kNumber:
+    case ValueType::kBool:
+      return types::ColumnType::kDouble;
+    case ValueType::kText:
+      return types::ColumnType::kString;
+    case ValueType::kTime:
+      return types::ColumnType::kTimestamp;
+  }
+  return types::ColumnType::kDouble;
+}
+
+void append_value(types::Column& column, const Value& value) {
+  if (const auto* number = std::get_if<double>(&value)) return column.append_double(*number);
+  if (const auto* text = std::get_if<std::string>(&value)) return column.append_string(*text);
+  if (const auto* time = std::get_if<types::Timestamp>(&value))
+    return column.append_int(time->micros);
+  column.append_null();
+}
+
+}  // namespace slipway::features

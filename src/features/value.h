@@ -1,0 +1,27 @@
+// One cell: nothing, a number, a text or a time. Booleans are the numbers 0 and 1.
+#pragma once
+
+#include <string>
+#include <variant>
+
+#include "types/frame.h"
+#include "types/timestamp.h"
+
+namespace slipway::features {
+
+using Value = std::variant<std::monostate, double, std::string, types::Timestamp>;
+
+enum class ValueType { kNumber, kBool, kText, kTime };
+std::string_view value_type_name(ValueType type);
+
+inline bool is_null(const Value& value) { return value.index() == 0; }
+
+// How a column of a frame is seen: whole numbers and doubles as numbers.
+ValueType value_type(types::ColumnType type);
+// The cell of a column; a NaN is a missing number.
+Value cell_of(const types::Column& column, std::size_t row);
+// The column type that holds values of `type`.
+types::ColumnType column_type(ValueType type);
+void append_value(types::Column& column, const Value& value);
+
+}  // namespace slipway::features

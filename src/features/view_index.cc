@@ -1,0 +1,210 @@
+#include "features/view_index.h"
+
+#include <algorithm>
+#include <tuple>
+
+namespace slipway::features {
+namespace {
+
+constexpr std::int64_t kAlways = std::numeric_limits<std::int64_t>::min();
+
+Result<std::size_t> position(const std::vector<NamedColumn>& columns, const std::string& name,
+                             const View& view) {
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    if (columns[i].name == name) return i;
+  }
+  return base::error(Code::kInvalidArgument, "view {}: the source has no column {}", view.name,
+                     name);
+}
+
+// Running state of one aggregate in one window.
+struct Accumulator {
+  double sum = 0, low = 0, high = 0;
+  std::size_t count = 0;
+
+  void add(double x) {
+    sum += x;
+    low = count == 0 ? x : std::min(low, x);
+    high = count == 0 ? x : std::max(high, x);
+    ++count;
+  }
+  // An empty window counts 0 and sums to nothing; the others are missing.
+  Value result(AggregateFunction function) const {
+    if (function == AggregateFunction::kCount) return static_cast<double>(count);
+    if (count == 0) return {};
+    switch (function) {
+      case AggregateFunction::kSum:
+        return sum;
+      case AggregateFunction::kMean:
+        return sum / static_cast<double>(count);
+      case AggregateFunction::kMin:
+        return low;
+      case AggregateFunction::kMax:
+        return high;
+      case AggregateFunction::kCount:
+        break;
+    }
+    return {};
+  }
+};
+
+}  // namespace
+
+Result<BoundView> BoundView::bind(const View& view, const Source* source,
+                                  const std::vector<NamedColumn>& columns) {
+  BoundView bound{.view = view, .names = view.feature_names()};
+  for (const std::string& key : view.keys) bound.keys.push_back(TRY(position(columns, key, view)));
+  if (source != nullptr && !source->event_time.empty()) {
+    for (const std::string& name : {source->event_time, source->arrival_time}) {
+      const std::size_t at = TRY(position(columns, name, view));
+      if (columns[at].type != ValueType::kTime)
+        return base::error(Code::kInvalidArgument, "view {}: {} is no timestamp", view.name, name);
+      (name == source->event_time && !bound.event_time ? bound.event_time : bound.arrival_time) =
+          at;
+    }
+  }
+  const auto parse = [&](const std::string& text, const std::string& name) -> Result<Expression> {
+    Result<Expression> parsed = Expression::parse(text, columns);
+    if (!parsed)
+      return std::move(parsed).error().with_context(fmt::format("view {}, {}", view.name, name));
+    return parsed;
+  };
+  for (const ViewColumn& column : view.columns) {
+    bound.inputs.push_back(TRY(parse(column.expression, column.name)));
+    bound.types.push_back(bound.inputs.back().type());
+  }
+  for (const Aggregate& aggregate : view.aggregates) {
+    Expression input =
+        TRY(parse(aggregate.expression.empty() ? "1" : aggregate.expression, aggregate.name));
+    if (input.type() != ValueType::kNumber && input.type() != ValueType::kBool) {
+      return base::error(Code::kInvalidArgument, "view {}, {}: only numbers can be aggregated",
+                         view.name, aggregate.name);
+    }
+    bound.inputs.push_back(std::move(input));
+    for (std::size_t i = 0; i < view.windows.size(); ++i) bound.types.push_back(ValueType::kNumber);
+  }
+  return bound;
+}
+
+std::optional<std::string> key_of(std::span<const Value> row,
+                                  std::span<const std::size_t> columns) {
+  std::string key;
+  for (const std::size_t column : columns) {
+    const Value& value = row[column];
+    if (const auto* text = std::get_if<std::string>(&value)) {
+      key += *text;
+    } else if (const auto* number = std::get_if<double>(&value)) {
+      fmt::format_to(std::back_inserter(key), "{}", *number);
+    } else if (const auto* time = std::get_if<types::Timestamp>(&value)) {
+      fmt::format_to(std::back_inserter(key), "{}", time->micros);
+    } else {
+      return std::nullopt;
+    }
+    key += '\x1f';
+  }
+  return key;
+}
+
+bool ViewIndex::insert(std::span<const Value> row, std::uint64_t identity) {
+  const std::optional<std::string> key = key_of(row, bound_.keys);
+  if (!key) return false;
+  Entry entry{kAlways, kAlways, identity, {}};
+  if (bound_.event_time) {
+    const auto* event = std::get_if<types::Timestamp>(&row[*bound_.event_time]);
+    const auto* arrival = std::get_if<types::Timestamp>(&row[*bound_.arrival_time]);
+    if (event == nullptr || arrival == nullptr) return false;
+    entry.event = event->micros;
+    entry.arrival = arrival->micros;
+  }
+  std::vector<Entry>& entries = by_key_[*key];
+  const auto order = [](const Entry& a, const Entry& b) {
+    return std::tie(a.event, a.arrival, a.identity) < std::tie(b.event, b.arrival, b.identity);
+  };
+  auto at = entries.end();
+  if (!entries.empty() && !order(entries.back(), entry)) {
+    at = std::lower_bound(entries.begin(), entries.end(), entry, order);
+    if (at != entries.end() && !order(entry, *at)) return true;  // the same row again
+  }
+  entry.values.reserve(bound_.inputs.size());
+  for (const Expression& input : bound_.inputs) entry.values.push_back(input.evaluate(row));
+  entries.insert(at, std::move(entry));
+  ++rows_;
+  return true;
+}
+
+void ViewIndex::read(const std::string& key, types::Timestamp as_of, std::span<Value> out) const {
+  static const std::vector<Entry> nothing;
+  const auto found = by_key_.find(key);
+  const std::vector<Entry>& entries = found == by_key_.end() ? nothing : found->second;
+  if (bound_.view.is_windowed()) {
+    read_windows(entries, as_of, out);
+  } else {
+    read_latest(entries, as_of, out);
+  }
+}
+
+void ViewIndex::read_windows(const std::vector<Entry>& entries, types::Timestamp as_of,
+                             std::span<Value> out) const {
+  const std::vector<Window>& windows = bound_.view.windows;
+  const std::size_t aggregates = bound_.inputs.size();
+  std::int64_t longest = 0;
+  for (const Window& window : windows) longest = std::max(longest, window.length.micros);
+  std::array<Accumulator, 64> fixed;
+  std::vector<Accumulator> many;
+  std::span<Accumulator> state(fixed);
+  if (aggregates * windows.size() > fixed.size()) {
+    many.resize(aggregates * windows.size());
+    state = many;
+  }
+  auto at = std::upper_bound(entries.begin(), entries.end(), as_of.micros - longest,
+                             [](std::int64_t t, const Entry& e) { return t < e.event; });
+  for (; at != entries.end() && at->event <= as_of.micros; ++at) {
+    if (at->arrival > as_of.micros) continue;  // not known yet
+    for (std::size_t a = 0; a < aggregates; ++a) {
+      const auto* x = std::get_if<double>(&at->values[a]);
+      if (x == nullptr) continue;
+      for (std::size_t w = 0; w < windows.size(); ++w) {
+        if (at->event > as_of.micros - windows[w].length.micros)
+          state[a * windows.size() + w].add(*x);
+      }
+    }
+  }
+  for (std::size_t a = 0; a < aggregates; ++a) {
+    for (std::size_t w = 0; w < windows.size(); ++w) {
+      out[a * windows.size() + w] =
+          state[a * windows.size() + w].result(bound_.view.aggregates[a].function);
+    }
+  }
+}
+
+void ViewIndex::read_latest(const std::vector<Entry>& entries, types::Timestamp as_of,
+                            std::span<Value> out) const {
+  auto at = std::upper_bound(entries.begin(), entries.end(), as_of.micros,
+                             [](std::int64_t t, const Entry& e) { return t < e.event; });
+  while (at != entries.begin()) {
+    --at;
+    if (at->arrival > as_of.micros) continue;
+    if (bound_.view.ttl && at->event != kAlways &&
+        as_of.micros - at->event > bound_.view.ttl->micros)
+      break;
+    std::copy(at->values.begin(), at->values.end(), out.begin());
+    return;
+  }
+  std::fill(out.begin(), out.begin() + static_cast<std::ptrdiff_t>(bound_.names.size()), Value());
+}
+
+void ViewIndex::prune(types::Timestamp watermark) {
+  if (!bound_.event_time) return;
+  std::int64_t longest = bound_.view.ttl ? bound_.view.ttl->micros : 0;
+  for (const Window& window : bound_.view.windows)
+    longest = std::max(longest, window.length.micros);
+  if (longest == 0) return;
+  for (auto& [key, entries] : by_key_) {
+    const auto first = std::lower_bound(entries.begin(), entries.end(), watermark.micros - longest,
+                                        [](const Entry& e, std::int64_t t) { return e.event < t; });
+    rows_ -= static_cast<std::size_t>(first - entries.begin());
+    entries.erase(entries.begin(), first);
+  }
+}
+
+}  // namespace slipway::features

@@ -1,0 +1,72 @@
+// The one evaluator of views: rows by key, read as known at a moment. Training builds it from a
+// whole dataset, serving keeps it up to date row by row; both read through the same code, so that
+// they agree to the bit.
+#pragma once
+
+#include <limits>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "features/definition.h"
+#include "features/expression.h"
+#include "features/value.h"
+
+namespace slipway::features {
+
+// A view bound to the columns of its source (or, on demand, of the request).
+struct BoundView {
+  View view;
+  std::vector<std::size_t> keys;   // positions among the source's columns
+  std::vector<Expression> inputs;  // one per aggregate (count() has a constant) or per column
+  std::vector<std::string> names;  // of the features
+  std::vector<ValueType> types;    // of the features
+  std::optional<std::size_t> event_time, arrival_time;  // positions; none: always known
+
+  // kInvalidArgument naming view and column when something isn't there.
+  static Result<BoundView> bind(const View& view, const Source* source,
+                                const std::vector<NamedColumn>& columns);
+};
+
+// Readers and writers must not overlap (the owner locks).
+class ViewIndex {
+ public:
+  explicit ViewIndex(const BoundView& bound) : bound_(bound) {}
+
+  // Adds one row of the source. `identity` tells rows apart that are equal in every other way; the
+  // same row again is ignored. A row without a key or, where the source has times, without one of
+  // them, is left out: false.
+  bool insert(std::span<const Value> row, std::uint64_t identity);
+
+  // The features for `key` as known at `as_of`: event time in (as_of - window, as_of] and arrival
+  // time at most as_of. Writes bound.names.size() values. Sums run in the order of event time,
+  // arrival time, identity, whatever the order of arrival.
+  void read(const std::string& key, types::Timestamp as_of, std::span<Value> out) const;
+
+  // Drops rows that no read at or after `watermark` can see.
+  void prune(types::Timestamp watermark);
+  std::size_t rows() const { return rows_; }
+
+ private:
+  struct Entry {
+    std::int64_t event, arrival;
+    std::uint64_t identity;
+    std::vector<Value> values;
+  };
+
+  void read_windows(const std::vector<Entry>& entries, types::Timestamp as_of,
+                    std::span<Value> out) const;
+  void read_latest(const std::vector<Entry>& entries, types::Timestamp as_of,
+                   std::span<Value> out) const;
+
+  const BoundView bound_;
+  std::unordered_map<std::string, std::vector<Entry>>
+      by_key_;  // entries in the order of event, arrival, identity
+  std::size_t rows_ = 0;
+};
+
+// The key of a row: its key cells as one text. Nothing when one of them is missing.
+std::optional<std::string> key_of(std::span<const Value> row, std::span<const std::size_t> columns);
+
+}  // namespace slipway::features
