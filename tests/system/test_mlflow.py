@@ -115,7 +115,7 @@ def test_xgboost_model_from_training_to_alias(client, experiment, tmp_path):
     with mlflow.start_run(experiment_id=experiment):
         info = mlflow.xgboost.log_model(booster, name="model", signature=infer_signature(frame, expected), registered_model_name=name, model_format="json")
     version = client.get_model_version(name, "1")
-    assert version.status == "READY"
+    assert version.status == "READY" and version.run_id == info.run_id
     client.set_registered_model_alias(name, "champion", "1")
     assert client.get_model_version_by_alias(name, "champion").version in ("1", 1)
     loaded = mlflow.xgboost.load_model(f"models:/{name}@champion")

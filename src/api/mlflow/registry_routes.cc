@@ -170,6 +170,11 @@ Result<Response> create_version(Services& services, const Request& request) {
                                .model_id = fields.text("model_id"),
                                .tags = read_tags(fields)};
   TRY(check_source(draft.source, draft.run_id));
+  // A version made from a logged model belongs to the run that logged it.
+  if (draft.model_id.empty() && draft.source.starts_with("models:/m-")) draft.model_id = draft.source.substr(8);
+  if (draft.run_id.empty() && !draft.model_id.empty()) {
+    draft.run_id = TRY(services.logged_models.get(draft.model_id)).source_run_id;
+  }
   return reply(version_reply(TRY(services.registry.create_version(draft))));
 }
 
