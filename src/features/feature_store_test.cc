@@ -58,7 +58,8 @@ TEST_F(FeatureStoreTest, WindowsAreHalfOpenAndKnowBothClocks) {
   EXPECT_EQ(ask(*store, "carrier__mean_delay_1h", 50), Value());
   EXPECT_EQ(ask(*store, "newest__delay", 459), Value(10.0));
   EXPECT_EQ(ask(*store, "newest__delay", 461), Value());  // past its ttl
-  EXPECT_EQ(ask(*store, "place__size", 100), Value());  // a dataset's rows come when it is materialized
+  EXPECT_EQ(ask(*store, "place__size", 100),
+            Value());  // a dataset's rows come when it is materialized
   EXPECT_EQ(store->materialize(types::Timestamp{0}).value(), 2);
   EXPECT_EQ(ask(*store, "place__size", 100), Value(88.0));
   EXPECT_EQ(ask(*store, "carrier__landed_1h", 100), Value(1.0));

@@ -14,8 +14,8 @@
 
 namespace slipway::monitor {
 
-// One decision about an action. States: starting (decided, not yet handed over), started, done, refused (by a gate), failed,
-// skipped (a guard said no).
+// One decision about an action. States: starting (decided, not yet handed over), started, done,
+// refused (by a gate), failed, skipped (a guard said no).
 struct ActionRecord {
   std::int64_t id = 0, alert_id = 0;
   std::string monitor, endpoint, alert;
@@ -28,7 +28,8 @@ struct ActionRecord {
   JsonObject to_json() const;
 };
 
-// A rule that fired. It stays one alert for as long as window after window fires, and is resolved by the first that doesn't.
+// A rule that fired. It stays one alert for as long as window after window fires, and is resolved
+// by the first that doesn't.
 struct AlertRecord {
   std::int64_t id = 0;
   std::string monitor, endpoint, alert, metric;
@@ -37,14 +38,15 @@ struct AlertRecord {
   Window window;
   JsonArray causes;
   base::Timestamp opened_at;
-  std::int64_t windows = 1;         // that fired so far
+  std::int64_t windows = 1;  // that fired so far
   double last_value = 0;
   base::Timestamp last_window_end;
   std::optional<base::Timestamp> resolved_at;
   std::vector<ActionRecord> actions;  // oldest first
 
   bool is_open() const { return !resolved_at; }
-  // The decision to show when there is room for one: the newest that started something, else the newest.
+  // The decision to show when there is room for one: the newest that started something, else the
+  // newest.
   const ActionRecord* main_action() const;
   JsonObject to_json() const;
 };
@@ -55,11 +57,14 @@ struct AlertFilter {
   std::size_t limit = 1000;
 };
 // Newest first, with their actions.
-Result<std::vector<AlertRecord>> list_alerts(store::Reader& reader, const std::string& workspace, const AlertFilter& filter);
+Result<std::vector<AlertRecord>> list_alerts(store::Reader& reader, const std::string& workspace,
+                                             const AlertFilter& filter);
 
 // Gives the record the next id.
-Result<std::int64_t> insert_alert(store::Tx& tx, const std::string& workspace, const AlertRecord& alert);
-Result<std::int64_t> insert_action(store::Tx& tx, const std::string& workspace, const ActionRecord& action);
+Result<std::int64_t> insert_alert(store::Tx& tx, const std::string& workspace,
+                                  const AlertRecord& alert);
+Result<std::int64_t> insert_action(store::Tx& tx, const std::string& workspace,
+                                   const ActionRecord& action);
 // Writes state, reason, run_id and finished_at of the action with this id.
 Result<void> update_action(store::Tx& tx, const std::string& workspace, const ActionRecord& action);
 // Actions in one of these states, oldest first.

@@ -1,4 +1,5 @@
-// Decisions of the monitor as pure functions: does a rule fire, what drifted with it, may its action start.
+// Decisions of the monitor as pure functions: does a rule fire, what drifted with it, may its
+// action start.
 #pragma once
 
 #include <optional>
@@ -11,7 +12,8 @@
 namespace slipway::monitor {
 
 enum class RuleVerdict { kFires, kFine, kNotJudged };
-// `live` is the window's live variant. kNotJudged: the metric could not be computed or too few rows stand behind it.
+// `live` is the window's live variant. kNotJudged: the metric could not be computed or too few rows
+// stand behind it.
 RuleVerdict judge_rule(const AlertRule& rule, const VariantResult& live);
 
 // An input that moved, in one word how, and by how much. The largest first.
@@ -26,16 +28,19 @@ std::vector<Cause> find_causes(const MonitorDefinition& definition, const Varian
 // What is known when an action is asked for.
 struct ActionFacts {
   base::Timestamp now;
-  std::optional<base::Timestamp> last_started;  // of this action, whatever came of it unless it failed
-  std::int64_t new_labels = 0;                  // since then
-  std::optional<std::string> obstacle;          // Actions::find_obstacle, or an action of ours that still runs
+  std::optional<base::Timestamp>
+      last_started;             // of this action, whatever came of it unless it failed
+  std::int64_t new_labels = 0;  // since then
+  std::optional<std::string>
+      obstacle;  // Actions::find_obstacle, or an action of ours that still runs
 };
 struct ActionDecision {
   bool start = false;
   std::string reason;  // one sentence, whatever was decided
 };
 // Guards in this order: clean data, no obstacle, cool-down, enough labels.
-ActionDecision decide_action(const ActionRule& rule, const VariantResult& live, const ActionFacts& facts);
+ActionDecision decide_action(const ActionRule& rule, const VariantResult& live,
+                             const ActionFacts& facts);
 
 // The endpoint's state in a word.
 struct Health {
@@ -47,12 +52,14 @@ struct JudgedWindow {
   std::string text;  // "week from 2013-06-03T00:00:00Z"
 };
 struct HealthFacts {
-  std::vector<std::string> open_alerts;         // "calibration: calibration_bias is 0.041, over 0.03, in the week from ..."
-  std::map<WindowKind, JudgedWindow> newest;    // of each kind
+  std::vector<std::string>
+      open_alerts;  // "calibration: calibration_bias is 0.041, over 0.03, in the week from ..."
+  std::map<WindowKind, JudgedWindow> newest;  // of each kind
   const MonitorDefinition* definition = nullptr;
 };
-// alert: something is open. watch: nothing is, but requests failed, less than half of the labels came, or a rule's metric is past
-// 0.8 of its threshold. unknown: no window was judged yet. Drifted inputs alone change no word: they explain, consequences alarm.
+// alert: something is open. watch: nothing is, but requests failed, less than half of the labels
+// came, or a rule's metric is past 0.8 of its threshold. unknown: no window was judged yet. Drifted
+// inputs alone change no word: they explain, consequences alarm.
 Health judge_health(const HealthFacts& facts);
 
 }  // namespace slipway::monitor

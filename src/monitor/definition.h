@@ -14,15 +14,16 @@
 namespace slipway::monitor {
 
 enum class WindowKind { kDay, kWeek };
-std::string_view window_name(WindowKind kind);                 // "day", "week"
-Result<WindowKind> parse_window(std::string_view name);        // kInvalidArgument
+std::string_view window_name(WindowKind kind);           // "day", "week"
+Result<WindowKind> parse_window(std::string_view name);  // kInvalidArgument
 
 // Names of what a rule may watch, as they stand in a window's `metrics`.
 const std::vector<std::string>& metric_names();
 // True for those that need labels.
 bool needs_labels(std::string_view metric);
 
-// A condition on one metric of the live variant in one kind of window. Exactly one of the three bounds is set.
+// A condition on one metric of the live variant in one kind of window. Exactly one of the three
+// bounds is set.
 struct AlertRule {
   std::string name;
   std::string metric;
@@ -30,8 +31,9 @@ struct AlertRule {
   std::optional<double> over;      // fires above it
   std::optional<double> under;     // fires below it
   std::optional<double> abs_over;  // fires when the absolute value is above it
-  std::int64_t min_rows = 100;     // fewer rows (labelled ones, where the metric needs labels): not judged
-  std::string action;              // empty: only tells
+  std::int64_t min_rows =
+      100;             // fewer rows (labelled ones, where the metric needs labels): not judged
+  std::string action;  // empty: only tells
 
   double threshold() const;
   bool fires(double value) const;
@@ -43,9 +45,10 @@ struct ActionRule {
   std::string name;
   std::string pipeline;
   std::map<std::string, std::string> params;
-  std::int64_t min_labels = 0;            // labels that arrived since this action last started (or ever)
-  base::Duration cool_down;               // since this action last started
-  double max_missing_rise = 0.25;    // of any input against the reference: beyond it the data isn't clean
+  std::int64_t min_labels = 0;  // labels that arrived since this action last started (or ever)
+  base::Duration cool_down;     // since this action last started
+  double max_missing_rise =
+      0.25;  // of any input against the reference: beyond it the data isn't clean
   bool operator==(const ActionRule&) const = default;
 };
 
@@ -53,13 +56,14 @@ struct MonitorDefinition {
   std::string name;
   std::string endpoint;
   std::vector<WindowKind> windows = {WindowKind::kDay, WindowKind::kWeek};
-  std::string time_zone = "UTC";          // where days and weeks begin
+  std::string time_zone = "UTC";  // where days and weeks begin
   std::string week_starts = "monday";
-  double complete_share = 0.99;           // a window is judged once this share of its requests has a label,
+  double complete_share = 0.99;  // a window is judged once this share of its requests has a label,
   base::Duration complete_after = base::Duration::hours(24);  // or this long after its end
-  std::optional<base::Timestamp> reference_from;              // training rows that drift is measured against; unset: none
+  std::optional<base::Timestamp>
+      reference_from;  // training rows that drift is measured against; unset: none
   std::optional<base::Timestamp> reference_to;
-  double cause_psi_over = 0.1;            // an input is named as a cause from this on
+  double cause_psi_over = 0.1;  // an input is named as a cause from this on
   std::int64_t causes_max = 5;
   std::vector<AlertRule> alerts;
   std::vector<ActionRule> actions;
@@ -69,8 +73,8 @@ struct MonitorDefinition {
   bool operator==(const MonitorDefinition&) const = default;
 };
 
-// Reads the `monitors:` part of a whole slipway.yaml; other parts are not looked at, and no such part means no monitors.
-// kInvalidArgument with line and column.
+// Reads the `monitors:` part of a whole slipway.yaml; other parts are not looked at, and no such
+// part means no monitors. kInvalidArgument with line and column.
 Result<std::vector<MonitorDefinition>> parse_monitors(std::string_view slipway_yaml);
 
 // Reads one monitor's mapping: YAML, or the JSON of to_json().

@@ -66,15 +66,22 @@ KolmogorovSmirnov kolmogorov_smirnov(std::span<const double> reference,
   const auto m = static_cast<double>(reference.size()), n = static_cast<double>(current.size());
   double above = 0, below = 0;
   double above_at = std::min(reference[0], current[0]), below_at = above_at;
-  for (std::size_t i = 0, j = 0; i < reference.size() || j < current.size();) {
-    const double here = j == current.size() || (i < reference.size() && reference[i] <= current[j])
-                            ? reference[i]
-                            : current[j];
-    while (i < reference.size() && reference[i] <= here) ++i;
-    while (j < current.size() && current[j] <= here) ++j;
-    const double difference = static_cast<double>(i) / m - static_cast<double>(j) / n;
-    if (difference > above) above = difference, above_at = here;
-    if (-difference > below) below = -difference, below_at = here;
+  // Between two current values only the reference's function rises: the largest difference lies
+  // just before the next current value, the smallest at a current value. So it's enough to look
+  // there.
+  auto at = reference.begin();
+  for (std::size_t j = 0; j < current.size();) {
+    const double here = current[j];
+    at = std::lower_bound(at, reference.end(), here);
+    const double before =
+        static_cast<double>(at - reference.begin()) / m - static_cast<double>(j) / n;
+    if (before > above) above = before, above_at = *std::prev(at);
+    while (j < current.size() && current[j] == here) ++j;
+    at = std::upper_bound(at, reference.end(), here);
+    const double after =
+        static_cast<double>(at - reference.begin()) / m - static_cast<double>(j) / n;
+    if (after > above) above = after, above_at = here;
+    if (-after > below) below = -after, below_at = here;
   }
   KolmogorovSmirnov result;
   result.statistic = std::min(1.0, std::max(above, below));
@@ -100,28 +107,45 @@ KolmogorovSmirnov kolmogorov_smirnov(std::span<const double> reference,
 
 double wasserstein_distance(std::span<const double> reference, std::span<const double> current) {
   if (reference.empty() || current.empty()) return kNone;
-  const auto m = static_cast<double>(reference.size()), n = static_cast<double>(current.size());
+  const double step = 1 / static_cast<double>(reference.size());
+  const auto n = static_cast<double>(current.size());
   double sum = 0;
   double before = std::min(reference[0], current[0]);
-  for (std::size_t i = 0, j = 0; i < reference.size() || j < current.size();) {
-    const double here = j == current.size() || (i < reference.size() && reference[i] <= current[j])
-                            ? reference[i]
-                            : current[j];
-    sum += std::abs(static_cast<double>(i) / m - static_cast<double>(j) / n) * (here - before);
-    while (i < reference.size() && reference[i] <= here) ++i;
-    while (j < current.size() && current[j] <= here) ++j;
-    before = here;
+  std::size_t i = 0;
+  // One current value after the other; the run of reference values up to it in a loop without
+  // branches.
+  for (std::size_t j = 0; j <= current.size(); ++j) {
+    const double level = static_cast<double>(j) / n;
+    const std::size_t end =
+        j == current.size()
+            ? reference.size()
+            : static_cast<std::size_t>(
+                  std::upper_bound(reference.begin() + static_cast<std::ptrdiff_t>(i),
+                                   reference.end(), current[j]) -
+                  reference.begin());
+    for (; i < end; ++i) {
+      sum += std::abs(static_cast<double>(i) * step - level) * (reference[i] - before);
+      before = reference[i];
+    }
+    if (j == current.size()) break;
+    sum += std::abs(static_cast<double>(i) * step - level) * (current[j] - before);
+    before = current[j];
   }
   return sum;
 }
 
-double normalized_wasserstein(std::span<const double> reference, std::span<const double> current) {
-  if (reference.empty() || current.empty()) return kNone;
-  const auto n = static_cast<double>(reference.size());
-  const double mean = total(reference) / n;
+double population_deviation(std::span<const double> values) {
+  if (values.empty()) return kNone;
+  const auto n = static_cast<double>(values.size());
+  const double mean = total(values) / n;
   double squares = 0;
-  for (const double value : reference) squares += (value - mean) * (value - mean);
-  return wasserstein_distance(reference, current) / std::max(std::sqrt(squares / n), 0.001);
+  for (const double value : values) squares += (value - mean) * (value - mean);
+  return std::sqrt(squares / n);
+}
+
+double normalized_wasserstein(std::span<const double> reference, std::span<const double> current) {
+  return wasserstein_distance(reference, current) /
+         std::max(population_deviation(reference), 0.001);
 }
 
 std::vector<double> decile_edges(std::span<const double> sorted_reference) {

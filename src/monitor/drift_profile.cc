@@ -46,7 +46,8 @@ void compare_numbers(const DriftProfile::Feature& reference, const std::vector<d
   const KolmogorovSmirnov ks = kolmogorov_smirnov(reference.sorted, values);
   drift.ks = ks.statistic;
   drift.ks_p = ks.p_value;
-  drift.wasserstein = normalized_wasserstein(reference.sorted, values);
+  drift.wasserstein =
+      wasserstein_distance(reference.sorted, values) / std::max(reference.deviation, 0.001);
 }
 
 // Returns the number of rows whose category the reference doesn't have.
@@ -143,6 +144,7 @@ DriftProfile DriftProfile::of(const types::Frame& reference) {
       for (const auto& [category, count] : feature.categories) present += count;
     } else {
       feature.sorted = sorted_numbers(column, all);
+      feature.deviation = population_deviation(feature.sorted);
       feature.edges = profile_edges(feature.sorted);
       feature.counts = histogram(feature.sorted, feature.edges);
       present = static_cast<double>(feature.sorted.size());

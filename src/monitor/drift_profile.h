@@ -13,10 +13,11 @@ namespace slipway::monitor {
 
 // How one input of a window compares with the reference. NaN: could not be computed.
 //
-// psi and jensen_shannon use the deciles of the reference as bins, with open ends, or one bin per value when the reference has
-// at most 20 (heavy tails and single outliers don't blind them, unlike bins of equal width). ks, ks_p and wasserstein
-// (divided by the reference's standard deviation) are for numbers only and exact; l_infinity and chi_square_p for categories.
-// Missing values enter none of these; they have a rate of their own.
+// psi and jensen_shannon use the deciles of the reference as bins, with open ends, or one bin per
+// value when the reference has at most 20 (heavy tails and single outliers don't blind them, unlike
+// bins of equal width). ks, ks_p and wasserstein (divided by the reference's standard deviation)
+// are for numbers only and exact; l_infinity and chi_square_p for categories. Missing values enter
+// none of these; they have a rate of their own.
 struct FeatureDrift {
   std::string feature;
   bool categorical = false;
@@ -37,7 +38,8 @@ class DriftProfile {
   static DriftProfile of(const types::Frame& reference);
 
   // One entry per feature that both have, in the profile's order. `rows` picks the window's rows.
-  std::vector<FeatureDrift> compare(const types::Frame& window, const std::vector<std::size_t>& rows) const;
+  std::vector<FeatureDrift> compare(const types::Frame& window,
+                                    const std::vector<std::size_t>& rows) const;
 
   std::size_t rows() const { return rows_; }
   bool has(std::string_view feature) const;
@@ -47,6 +49,7 @@ class DriftProfile {
     bool categorical = false;
     double missing_rate = 0;
     std::vector<double> sorted;                // numbers
+    double deviation = 0;                      // of the numbers
     std::vector<double> edges, counts;         // bins of the numbers
     std::map<std::string, double> categories;  // counts of the categories
   };
@@ -56,7 +59,8 @@ class DriftProfile {
   std::vector<Feature> features_;
 };
 
-// Bins for numbers: one per value up to 20 different ones, else deciles. Edges are open at both ends.
+// Bins for numbers: one per value up to 20 different ones, else deciles. Edges are open at both
+// ends.
 std::vector<double> profile_edges(const std::vector<double>& sorted_reference);
 
 }  // namespace slipway::monitor

@@ -1,4 +1,5 @@
-// The durable store of labels: what turned out to be true for a request, and when we could have known.
+// The durable store of labels: what turned out to be true for a request, and when we could have
+// known.
 #pragma once
 
 #include <optional>
@@ -36,21 +37,25 @@ struct LabelReceipt {
 // Safe to use from several threads. `db` must outlive it.
 class LabelStore {
  public:
-  explicit LabelStore(store::Db& db, std::string workspace) : db_(db), workspace_(std::move(workspace)) {}
+  explicit LabelStore(store::Db& db, std::string workspace)
+      : db_(db), workspace_(std::move(workspace)) {}
 
-  // Durable when it returns; all of them or none. Adding the same label again changes nothing, so a client may repeat a batch
-  // it got no answer for. kInvalidArgument: a value outside 0..1, or an empty id.
+  // Durable when it returns; all of them or none. Adding the same label again changes nothing, so a
+  // client may repeat a batch it got no answer for. kInvalidArgument: a value outside 0..1, or an
+  // empty id.
   Result<LabelReceipt> add(const std::string& endpoint, const std::vector<Label>& labels);
 
   // For each id the newest label with arrival_time <= as_of; ids without one are left out.
-  Result<Labels> find(const std::string& endpoint, const std::vector<std::string>& ids, base::Timestamp as_of);
+  Result<Labels> find(const std::string& endpoint, const std::vector<std::string>& ids,
+                      base::Timestamp as_of);
   // When each id's first label arrived, as far as we know now; ids without one are left out.
-  Result<std::vector<std::pair<std::string, base::Timestamp>>> arrivals(const std::string& endpoint,
-                                                                       const std::vector<std::string>& ids);
+  Result<std::vector<std::pair<std::string, base::Timestamp>>> arrivals(
+      const std::string& endpoint, const std::vector<std::string>& ids);
   // All that is known about one request, oldest first.
   Result<std::vector<Label>> history(const std::string& endpoint, const std::string& id);
   // Labels with a value and after < arrival_time <= until.
-  Result<std::int64_t> count(const std::string& endpoint, std::optional<base::Timestamp> after, base::Timestamp until);
+  Result<std::int64_t> count(const std::string& endpoint, std::optional<base::Timestamp> after,
+                             base::Timestamp until);
 
  private:
   store::Db& db_;

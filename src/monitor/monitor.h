@@ -1,5 +1,5 @@
-// Watches endpoints: judges windows of event time when their labels are complete enough, opens and resolves alerts, and asks
-// for what they call for.
+// Watches endpoints: judges windows of event time when their labels are complete enough, opens and
+// resolves alerts, and asks for what they call for.
 #pragma once
 
 #include <map>
@@ -33,8 +33,8 @@ struct DefinitionChange {
 
 struct WindowFilter {
   std::optional<WindowKind> kind;
-  std::string variant;                              // empty: all
-  std::optional<base::Timestamp> from, to;          // windows that start in [from, to)
+  std::string variant;                      // empty: all
+  std::optional<base::Timestamp> from, to;  // windows that start in [from, to)
   std::size_t limit = 10'000;
 };
 
@@ -50,14 +50,15 @@ struct StoredWindow {
 // What one call of advance() did.
 struct AdvanceReport {
   std::int64_t windows = 0;
-  std::vector<std::int64_t> opened;    // alert ids
+  std::vector<std::int64_t> opened;  // alert ids
   std::vector<std::int64_t> resolved;
-  std::vector<std::string> started;    // run ids
+  std::vector<std::string> started;  // run ids
 };
 
-// Safe to use from several threads; advance() and apply() take turns. Everything given to open() must outlive it. Nothing
-// but the clock it is given and the times handed in decides what happens when, so that a replayed year and a lived one come
-// out the same; a reopened Monitor goes on where the closed one stopped.
+// Safe to use from several threads; advance() and apply() take turns. Everything given to open()
+// must outlive it. Nothing but the clock it is given and the times handed in decides what happens
+// when, so that a replayed year and a lived one come out the same; a reopened Monitor goes on where
+// the closed one stopped.
 class Monitor {
  public:
   struct Ports {
@@ -67,26 +68,31 @@ class Monitor {
   };
   // `clock` is the event clock. The tables must be migrated (tables.h).
   static Result<std::unique_ptr<Monitor>> open(store::Db& db, const base::Clock& clock, Ports ports,
-                                               base::Metrics& metrics, std::string workspace = "default");
+                                               base::Metrics& metrics,
+                                               std::string workspace = "default");
 
   // What apply would change; changes nothing.
   Result<std::vector<DefinitionChange>> plan(const std::vector<MonitorDefinition>& definitions);
   // A new monitor starts with the windows that contain now. Monitors that aren't named stay.
-  Result<std::vector<DefinitionChange>> apply(const std::vector<MonitorDefinition>& definitions, const std::string& actor);
+  Result<std::vector<DefinitionChange>> apply(const std::vector<MonitorDefinition>& definitions,
+                                              const std::string& actor);
   std::vector<MonitorDefinition> definitions();
   // kNotFound.
   Result<MonitorDefinition> definition(const std::string& name);
 
-  // See LabelStore::add. Whether callers may say when a label arrived (a rehearsal) or the clock does (then one that says so is
-  // kInvalidArgument).
+  // See LabelStore::add. Whether callers may say when a label arrived (a rehearsal) or the clock
+  // does (then one that says so is kInvalidArgument).
   enum class Arrival { kStamped, kGiven };
-  Result<LabelReceipt> add_labels(const std::string& endpoint, const std::vector<LabelDraft>& drafts, Arrival arrival);
+  Result<LabelReceipt> add_labels(const std::string& endpoint,
+                                  const std::vector<LabelDraft>& drafts, Arrival arrival);
   LabelStore& labels() { return labels_; }
 
-  // The earliest time at which there may be something to do; may lie in the past. Nothing: no monitors.
+  // The earliest time at which there may be something to do; may lie in the past. Nothing: no
+  // monitors.
   Result<std::optional<base::Timestamp>> next_due();
-  // Judges every window that is due by `now`, in the order they came due, with the labels known at `now`; hands over and
-  // follows up actions. An error leaves the window to be judged by the next call.
+  // Judges every window that is due by `now`, in the order they came due, with the labels known at
+  // `now`; hands over and follows up actions. An error leaves the window to be judged by the next
+  // call.
   Result<AdvanceReport> advance(base::Timestamp now);
 
   // Oldest first; kNotFound: no such monitor.
@@ -98,8 +104,8 @@ class Monitor {
   // Live requests in each of the newest `days` judged days, oldest first.
   Result<std::vector<std::int64_t>> requests_per_day(const std::string& endpoint, std::size_t days);
   // How a live variant did with event times in [since, until), labels as known at `until`.
-  Result<VariantSummary> summarize(const std::string& endpoint, const std::string& variant, base::Timestamp since,
-                                   base::Timestamp until);
+  Result<VariantSummary> summarize(const std::string& endpoint, const std::string& variant,
+                                   base::Timestamp since, base::Timestamp until);
 
  private:
   // One kind of window of one monitor, and how far it has come.
@@ -119,18 +125,23 @@ class Monitor {
   };
   struct Planned;
 
-  Monitor(store::Db& db, const base::Clock& clock, Ports ports, base::Metrics& metrics, std::string workspace);
+  Monitor(store::Db& db, const base::Clock& clock, Ports ports, base::Metrics& metrics,
+          std::string workspace);
   Result<void> load();
-  Result<Cursor> cursor_at(std::shared_ptr<const MonitorDefinition> definition, WindowKind kind, base::Timestamp start);
+  Result<Cursor> cursor_at(std::shared_ptr<const MonitorDefinition> definition, WindowKind kind,
+                           base::Timestamp start);
   Result<void> look_for_labels() REQUIRES(advance_mutex_);
   Cursor* earliest() REQUIRES(advance_mutex_);
   Result<void> look(Cursor& cursor) REQUIRES(advance_mutex_);
-  Result<void> judge(Cursor& cursor, base::Timestamp now, AdvanceReport& report) REQUIRES(advance_mutex_);
-  Result<void> record(Cursor& cursor, base::Timestamp now, const Planned& planned, AdvanceReport& report) REQUIRES(advance_mutex_);
-  Result<std::optional<ActionDecision>> decide(const MonitorDefinition& definition, const AlertRule& rule,
-                                               const VariantResult& live, base::Timestamp now, bool already_starting);
-  Result<std::shared_ptr<const DriftProfile>> profile(const MonitorDefinition& definition, std::string& note)
+  Result<void> judge(Cursor& cursor, base::Timestamp now, AdvanceReport& report)
       REQUIRES(advance_mutex_);
+  Result<void> record(Cursor& cursor, base::Timestamp now, const Planned& planned,
+                      AdvanceReport& report) REQUIRES(advance_mutex_);
+  Result<std::optional<ActionDecision>> decide(const MonitorDefinition& definition,
+                                               const AlertRule& rule, const VariantResult& live,
+                                               base::Timestamp now, bool already_starting);
+  Result<std::shared_ptr<const DriftProfile>> profile(const MonitorDefinition& definition,
+                                                      std::string& note) REQUIRES(advance_mutex_);
   Result<std::map<std::string, PredictionBaseline>> baselines(const Cursor& cursor);
   Result<void> hand_over(base::Timestamp now, AdvanceReport& report);
   Result<void> follow_up(base::Timestamp now);

@@ -17,12 +17,14 @@ class RequestSource {
  public:
   virtual ~RequestSource() = default;
 
-  // Every logged row of `endpoint` with from <= event_time < to, what is still buffered included: one row per request and
-  // variant that scored it. Columns: request_id, variant, role ("live" or "shadow"), error, traffic (strings), model_version,
-  // latency_us (int64), event_time (timestamp), prediction (double); every other column but endpoint, revision and
-  // arrival_time is a feature. Only `columns` when they are given. An unknown endpoint, or one without requests, gives a frame
+  // Every logged row of `endpoint` with from <= event_time < to, what is still buffered included:
+  // one row per request and variant that scored it. Columns: request_id, variant, role ("live" or
+  // "shadow"), error, traffic (strings), model_version, latency_us (int64), event_time (timestamp),
+  // prediction (double); every other column but endpoint, revision and arrival_time is a feature.
+  // Only `columns` when they are given. An unknown endpoint, or one without requests, gives a frame
   // without rows.
-  virtual Result<types::Frame> requests(const std::string& endpoint, base::Timestamp from, base::Timestamp to,
+  virtual Result<types::Frame> requests(const std::string& endpoint, base::Timestamp from,
+                                        base::Timestamp to,
                                         const std::vector<std::string>& columns) = 0;
 };
 
@@ -31,8 +33,9 @@ class ReferenceSource {
  public:
   virtual ~ReferenceSource() = default;
 
-  // The features of `endpoint` for entities with from <= event time < to, one column per feature, named and typed as in the
-  // request log. A column "prediction" is taken as the predictions that prediction drift is measured against.
+  // The features of `endpoint` for entities with from <= event time < to, one column per feature,
+  // named and typed as in the request log. A column "prediction" is taken as the predictions that
+  // prediction drift is measured against.
   virtual Result<types::Frame> reference(const std::string& endpoint, base::Timestamp from,
                                          base::Timestamp to) = 0;
 };
@@ -58,7 +61,8 @@ class Actions {
  public:
   virtual ~Actions() = default;
 
-  // Why nothing may be started for `endpoint` now (a run is active, a release is under way, the endpoint is held), or nothing.
+  // Why nothing may be started for `endpoint` now (a run is active, a release is under way, the
+  // endpoint is held), or nothing.
   virtual Result<std::optional<std::string>> find_obstacle(const std::string& endpoint,
                                                            const std::string& pipeline) = 0;
   // Starts it and returns the run's id without waiting for its end.

@@ -14,18 +14,19 @@
 
 namespace slipway::monitor {
 
-// Labels by request id. A request whose outcome will never be known (a cancelled flight) is there without a value: it counts
-// for completeness and for nothing else.
+// Labels by request id. A request whose outcome will never be known (a cancelled flight) is there
+// without a value: it counts for completeness and for nothing else.
 using Labels = std::unordered_map<std::string, std::optional<double>>;
 
 struct VariantResult {
-  std::string variant;              // "live": everything users got; else the name of a shadow, or of one of several live variants
-  std::string role;                 // live | shadow
-  std::int64_t model_version = 0;   // the one that answered most rows
-  std::int64_t rows = 0;            // requests
+  std::string variant;  // "live": everything users got; else the name of a shadow, or of one of
+                        // several live variants
+  std::string role;     // live | shadow
+  std::int64_t model_version = 0;  // the one that answered most rows
+  std::int64_t rows = 0;           // requests
   std::int64_t errors = 0;
-  std::int64_t labels = 0;          // rows with a label's value
-  double completeness = 0;          // share of rows whose label is known, or known to never come
+  std::int64_t labels = 0;  // rows with a label's value
+  double completeness = 0;  // share of rows whose label is known, or known to never come
   std::map<std::string, double> metrics;  // NaN: could not be computed
   std::vector<FeatureDrift> drift;        // of "live" only: all variants see the same inputs
 
@@ -45,25 +46,27 @@ struct PredictionBaseline {
 // How a variant did over some time: what a release guard wants to know.
 struct VariantSummary {
   std::int64_t requests = 0, errors = 0;
-  double latency_ms_p99 = 0;          // NaN without requests
+  double latency_ms_p99 = 0;  // NaN without requests
   std::int64_t labels = 0;
   double calibration_bias = 0;        // NaN without labels
   double calibration_bias_error = 0;  // its standard error; NaN below two labels
 };
-// The requests of a window that count: rows with traffic "" and, per variant, the first row of a request id (a retry is no
-// second request). kNotFound or kInvalidArgument when the log lacks a column it must have.
+// The requests of a window that count: rows with traffic "" and, per variant, the first row of a
+// request id (a retry is no second request). kNotFound or kInvalidArgument when the log lacks a
+// column it must have.
 class WindowRows {
  public:
   static Result<WindowRows> of(const types::Frame& frame);
 
-  // Rows of the frame by variant. Role live comes under "live" and, when several live variants answered, under their own
-  // names as well.
+  // Rows of the frame by variant. Role live comes under "live" and, when several live variants
+  // answered, under their own names as well.
   const std::map<std::string, std::vector<std::size_t>>& by_variant() const { return by_variant_; }
   std::vector<std::string> live_request_ids() const;
   const std::string& request_id(std::size_t row) const { return ids_->strings[row]; }
   const types::Frame& frame() const { return *frame_; }
 
-  // `profile` (nullable) gives drift for "live"; `baselines` the prediction drift of the variants it has.
+  // `profile` (nullable) gives drift for "live"; `baselines` the prediction drift of the variants
+  // it has.
   VariantResult judge(const std::string& variant, const Labels& labels, const DriftProfile* profile,
                       const PredictionBaseline* baseline) const;
   // Rows with role live answered by the variant of this name.
@@ -75,8 +78,9 @@ class WindowRows {
 
  private:
   const types::Frame* frame_ = nullptr;  // outlives this
-  const types::Column *ids_ = nullptr, *variants_ = nullptr, *roles_ = nullptr, *versions_ = nullptr,
-                      *latencies_ = nullptr, *predictions_ = nullptr, *errors_ = nullptr;
+  const types::Column *ids_ = nullptr, *variants_ = nullptr, *roles_ = nullptr,
+                      *versions_ = nullptr, *latencies_ = nullptr, *predictions_ = nullptr,
+                      *errors_ = nullptr;
   std::map<std::string, std::vector<std::size_t>> by_variant_;
 };
 

@@ -18,14 +18,16 @@ struct Window {
 // A value. Days are those of the zone's clocks, so two a year last 23 and 25 hours.
 class Calendar {
  public:
-  // `zone` is an IANA name; `week_starts` a weekday in lower case. kInvalidArgument: no such zone or day.
+  // `zone` is an IANA name; `week_starts` a weekday in lower case. kInvalidArgument: no such zone
+  // or day.
   static Result<Calendar> create(const std::string& zone, const std::string& week_starts);
 
   // The window that `time` falls into.
   Window window_of(WindowKind kind, base::Timestamp time) const;
 
  private:
-  Calendar(std::string zone, int first_weekday) : zone_(std::move(zone)), first_weekday_(first_weekday) {}
+  Calendar(std::string zone, int first_weekday)
+      : zone_(std::move(zone)), first_weekday_(first_weekday) {}
   base::Timestamp midnight(std::int64_t local_day) const;
 
   std::string zone_;   // empty: UTC

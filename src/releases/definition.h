@@ -12,9 +12,10 @@
 
 namespace slipway::releases {
 
-// What may not happen to a canary. Each bound is optional; a canary that is beyond one for sure is taken away.
+// What may not happen to a canary. Each bound is optional; a canary that is beyond one for sure is
+// taken away.
 struct Guard {
-  std::optional<double> error_rate;        // beyond it when even the lower 99 % bound of the rate is
+  std::optional<double> error_rate;  // beyond it when even the lower 99 % bound of the rate is
   std::optional<double> latency_ms_p99;
   std::optional<double> calibration_bias;  // absolute; beyond it by 2.58 standard errors
   std::int64_t min_requests = 20;          // a step doesn't end, and latency isn't judged, below it
@@ -24,10 +25,11 @@ struct Guard {
 
 // How a new model version takes over.
 struct ReleasePolicy {
-  base::Duration delay;                          // from the alias' move to the first canary step
-  std::vector<int> steps = {100};                // percent, growing, ending with 100
-  base::Duration hold;                           // how long each step lasts before the next
-  std::optional<base::Duration> check;           // how often the guard looks; a quarter of `hold` when left out
+  base::Duration delay;            // from the alias' move to the first canary step
+  std::vector<int> steps = {100};  // percent, growing, ending with 100
+  base::Duration hold;             // how long each step lasts before the next
+  std::optional<base::Duration>
+      check;  // how often the guard looks; a quarter of `hold` when left out
   Guard guard;
 
   base::Duration check_interval() const;
@@ -62,8 +64,8 @@ struct EndpointDefinition {
 
 JsonObject to_json(const ReleasePolicy& policy);
 
-// Reads the `endpoints:` part of a whole slipway.yaml; other parts are not looked at, and no such part means no endpoints.
-// kInvalidArgument with line and column.
+// Reads the `endpoints:` part of a whole slipway.yaml; other parts are not looked at, and no such
+// part means no endpoints. kInvalidArgument with line and column.
 Result<std::vector<EndpointDefinition>> parse_endpoints(std::string_view slipway_yaml);
 
 // Reads one endpoint's mapping: YAML, or the JSON of to_json().

@@ -1,4 +1,5 @@
-// The gate: may this candidate replace the champion? Judged on rows that neither was trained on. A pure function.
+// The gate: may this candidate replace the champion? Judged on rows that neither was trained on. A
+// pure function.
 #pragma once
 
 #include <optional>
@@ -14,13 +15,15 @@
 namespace slipway::releases {
 
 struct GatePolicy {
-  std::int64_t min_rows = 1000;                // labelled rows
-  std::int64_t min_days = 7;                   // different days among them
-  double log_loss_margin = 0.005;              // the candidate may be worse by less than this, in nats; 0 asks for better
+  std::int64_t min_rows = 1000;  // labelled rows
+  std::int64_t min_days = 7;     // different days among them
+  double log_loss_margin =
+      0.005;  // the candidate may be worse by less than this, in nats; 0 asks for better
   double confidence = 0.95;                    // of the interval, two-sided
   std::optional<double> max_calibration_bias;  // absolute, of the candidate
   std::optional<double> max_auc_drop;          // champion minus candidate; only against a champion
-  bool refit = false;                          // what passes is refitted on everything known: a later version may be promoted
+  bool refit =
+      false;  // what passes is refitted on everything known: a later version may be promoted
 
   JsonObject to_json() const;
 };
@@ -34,14 +37,16 @@ struct Contender {
   std::optional<base::Timestamp> train_until;  // what it was trained on was known by then
 };
 
-// The hold-out: label and candidate (doubles; champion too, unless there is none), event_time (timestamp). Optional:
-// arrival_time (timestamp, when the label was known), day (string or int64: what rows are clustered by; otherwise the UTC day
-// of event_time). Rows without a label are counted and left out.
+// The hold-out: label and candidate (doubles; champion too, unless there is none), event_time
+// (timestamp). Optional: arrival_time (timestamp, when the label was known), day (string or int64:
+// what rows are clustered by; otherwise the UTC day of event_time). Rows without a label are
+// counted and left out.
 struct GateInput {
   std::string model;
   Contender candidate;
   std::optional<Contender> champion;    // none: compared with a constant, the base rate
-  std::optional<double> baseline_rate;  // that constant; left out: the hold-out's own label rate, which is harder to beat
+  std::optional<double> baseline_rate;  // that constant; left out: the hold-out's own label rate,
+                                        // which is harder to beat
   types::Frame holdout;
   GatePolicy policy;
 };
@@ -60,7 +65,7 @@ struct GateReport {
   std::string sentence;
   std::vector<GateCheck> checks;
   std::int64_t rows = 0, rows_without_label = 0, days = 0;
-  base::Timestamp from, to;       // event times of the labelled rows
+  base::Timestamp from, to;  // event times of the labelled rows
   types::Performance candidate, champion;
   std::optional<double> baseline_rate;
   // Candidate's log loss minus the champion's, per row, averaged; below 0 the candidate is better.
@@ -69,19 +74,21 @@ struct GateReport {
   JsonObject to_json() const;
 };
 
-// Mean of paired differences with a confidence interval that allows for rows of one day resembling each other.
+// Mean of paired differences with a confidence interval that allows for rows of one day resembling
+// each other.
 struct ClusteredMean {
   double mean = 0, standard_error = 0, low = 0, high = 0;
   std::int64_t clusters = 0;
 };
-// Cluster-robust variance of a mean (Liang and Zeger, Biometrika 73, 1986) with the factor G/(G-1), and t with G-1 degrees of
-// freedom (Cameron and Miller, J. Human Resources 50, 2015): statsmodels' OLS on a constant with cov_type="cluster",
-// use_t=True. With fewer than two clusters the interval is infinite.
-ClusteredMean clustered_mean(const std::vector<double>& values, const std::vector<std::size_t>& cluster_of,
-                             double confidence);
+// Cluster-robust variance of a mean (Liang and Zeger, Biometrika 73, 1986) with the factor G/(G-1),
+// and t with G-1 degrees of freedom (Cameron and Miller, J. Human Resources 50, 2015): statsmodels'
+// OLS on a constant with cov_type="cluster", use_t=True. With fewer than two clusters the interval
+// is infinite.
+ClusteredMean clustered_mean(const std::vector<double>& values,
+                             const std::vector<std::size_t>& cluster_of, double confidence);
 
-// kInvalidArgument: a column is missing or of the wrong type, a label is not 0 or 1, a prediction is missing or not in 0..1.
-// A refusal is a report, not an error.
+// kInvalidArgument: a column is missing or of the wrong type, a label is not 0 or 1, a prediction
+// is missing or not in 0..1. A refusal is a report, not an error.
 Result<GateReport> judge_gate(const GateInput& input);
 
 }  // namespace slipway::releases

@@ -21,7 +21,7 @@ struct GateRecord {
   std::optional<std::int64_t> candidate_version;
   std::optional<std::int64_t> champion_version;  // none: judged against a base rate
   bool pass = false;
-  JsonObject report;                             // GateReport::to_json, with the policy and who was compared
+  JsonObject report;  // GateReport::to_json, with the policy and who was compared
   std::string actor;
   base::Timestamp event_time, arrival_time;
   std::optional<std::int64_t> promoted_version;  // set once the verdict was used
@@ -32,8 +32,8 @@ struct GateRecord {
 // Safe to use from several threads. What is given to the constructor must outlive it.
 class Gates {
  public:
-  Gates(store::Db& db, const base::Clock& event_clock, const base::Clock& wall_clock, base::Random& random,
-        std::string workspace = "default");
+  Gates(store::Db& db, const base::Clock& event_clock, const base::Clock& wall_clock,
+        base::Random& random, std::string workspace = "default");
 
   // Judges and keeps the verdict, passed or refused. Errors are judge_gate's; nothing is kept then.
   Result<GateRecord> create(const GateInput& input, const std::string& actor);
@@ -42,9 +42,10 @@ class Gates {
   // kNotFound.
   Result<GateRecord> get(const std::string& id);
 
-  // May this version take over from `champion` (what the alias points to now, if anything) by this verdict? If so the verdict
-  // is used up: it allows the same version again, and no other. kNotFound: no such gate. kFailedPrecondition: it refused, was
-  // about another model or version, was used, or the champion has changed since.
+  // May this version take over from `champion` (what the alias points to now, if anything) by this
+  // verdict? If so the verdict is used up: it allows the same version again, and no other.
+  // kNotFound: no such gate. kFailedPrecondition: it refused, was about another model or version,
+  // was used, or the champion has changed since.
   Result<void> admit(const std::string& id, const std::string& model, std::int64_t version,
                      std::optional<std::int64_t> champion, const std::string& actor);
 
@@ -62,13 +63,15 @@ struct Promotion {
   std::optional<std::int64_t> previous;  // what the alias pointed to
   std::string gate;
 };
-// Moves an alias by a verdict: the only way a protected one moves. Asking again after a crash or a lost answer is harmless.
-// Errors of Gates::admit and ModelAliases.
-Result<Promotion> promote(Gates& gates, ModelAliases& aliases, const std::string& model, const std::string& alias,
-                          std::int64_t version, const std::string& gate_id, const std::string& actor);
+// Moves an alias by a verdict: the only way a protected one moves. Asking again after a crash or a
+// lost answer is harmless. Errors of Gates::admit and ModelAliases.
+Result<Promotion> promote(Gates& gates, ModelAliases& aliases, const std::string& model,
+                          const std::string& alias, std::int64_t version,
+                          const std::string& gate_id, const std::string& actor);
 
 // The rule behind admit(): why not, or nothing. Pure.
-std::optional<std::string> find_objection(const GateRecord& gate, const std::string& model, std::int64_t version,
+std::optional<std::string> find_objection(const GateRecord& gate, const std::string& model,
+                                          std::int64_t version,
                                           std::optional<std::int64_t> champion);
 
 }  // namespace slipway::releases

@@ -1,4 +1,5 @@
-// Endpoints and their revisions as rows. Functions of a reader or a transaction; they decide nothing.
+// Endpoints and their revisions as rows. Functions of a reader or a transaction; they decide
+// nothing.
 #pragma once
 
 #include <optional>
@@ -34,15 +35,18 @@ class Ledger {
   Result<EndpointRecord> endpoint(store::Reader& reader, const std::string& name) const;
   // Newest first, numbers below `before` only when it is given. Up to `limit`.
   Result<std::vector<Revision>> revisions(store::Reader& reader, const std::string& endpoint,
-                                          std::optional<std::int64_t> before, std::size_t limit) const;
+                                          std::optional<std::int64_t> before,
+                                          std::size_t limit) const;
   // kNotFound.
-  Result<Revision> revision(store::Reader& reader, const std::string& endpoint, std::int64_t number) const;
+  Result<Revision> revision(store::Reader& reader, const std::string& endpoint,
+                            std::int64_t number) const;
 
   // kAlreadyExists.
   Result<void> insert_endpoint(store::Tx& tx, const EndpointRecord& record) const;
-  // Writes definition, current revision, state and updated_at, if the stored current revision and state are still those of
-  // `before`: else kConflict, and somebody else was first.
-  Result<void> update_endpoint(store::Tx& tx, const EndpointRecord& before, const EndpointRecord& after) const;
+  // Writes definition, current revision, state and updated_at, if the stored current revision and
+  // state are still those of `before`: else kConflict, and somebody else was first.
+  Result<void> update_endpoint(store::Tx& tx, const EndpointRecord& before,
+                               const EndpointRecord& after) const;
   Result<void> insert_revision(store::Tx& tx, const Revision& revision) const;
 
  private:

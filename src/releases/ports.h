@@ -16,19 +16,21 @@ class DataPlane {
  public:
   virtual ~DataPlane() = default;
 
-  // Loads and warms every variant of `revision`, whose number isn't given yet, without answering with it. Models that are
-  // loaded already are used as they are, so that going back is quick. May take long. On an error nothing has changed.
+  // Loads and warms every variant of `revision`, whose number isn't given yet, without answering
+  // with it. Models that are loaded already are used as they are, so that going back is quick. May
+  // take long. On an error nothing has changed.
   virtual Result<void> prepare(const Revision& revision) = 0;
 
-  // Answers with `revision`, which was prepared, from now on: a pointer swap under load, no request fails. `last_good`
-  // (nullable) stays loaded too; what neither needs may go once no request uses it.
+  // Answers with `revision`, which was prepared, from now on: a pointer swap under load, no request
+  // fails. `last_good` (nullable) stays loaded too; what neither needs may go once no request uses
+  // it.
   virtual void activate(const Revision& revision, const Revision* last_good) = 0;
 };
 
 struct ResolvedModel {
   std::string model;  // registered name
   std::int64_t version = 0;
-  std::string uri;    // pinned to the version
+  std::string uri;  // pinned to the version
   bool operator==(const ResolvedModel&) const = default;
 };
 
@@ -37,8 +39,8 @@ class ModelCatalog {
  public:
   virtual ~ModelCatalog() = default;
 
-  // The version that a model URI means now: "models:/name/3", "models:/name@champion". kNotFound: no such model, version or
-  // alias. kInvalidArgument: not a URI of a registered model.
+  // The version that a model URI means now: "models:/name/3", "models:/name@champion". kNotFound:
+  // no such model, version or alias. kInvalidArgument: not a URI of a registered model.
   virtual Result<ResolvedModel> resolve(const std::string& uri) = 0;
 };
 
@@ -47,7 +49,8 @@ struct CanaryFacts {
   std::int64_t requests = 0, errors = 0;
   double latency_ms_p99 = std::numeric_limits<double>::quiet_NaN();
   std::int64_t labels = 0;
-  double calibration_bias = std::numeric_limits<double>::quiet_NaN();        // mean prediction minus mean label
+  double calibration_bias =
+      std::numeric_limits<double>::quiet_NaN();  // mean prediction minus mean label
   double calibration_bias_error = std::numeric_limits<double>::quiet_NaN();  // its standard error
 };
 
@@ -56,9 +59,10 @@ class VariantFacts {
  public:
   virtual ~VariantFacts() = default;
 
-  // Of the requests with event times in [since, until) that `variant` of `endpoint` answered; labels as known at `until`.
-  virtual Result<CanaryFacts> facts(const std::string& endpoint, const std::string& variant, base::Timestamp since,
-                                    base::Timestamp until) = 0;
+  // Of the requests with event times in [since, until) that `variant` of `endpoint` answered;
+  // labels as known at `until`.
+  virtual Result<CanaryFacts> facts(const std::string& endpoint, const std::string& variant,
+                                    base::Timestamp since, base::Timestamp until) = 0;
 };
 
 // The aliases of registered models. Safe to use from several threads.
@@ -67,11 +71,14 @@ class ModelAliases {
   virtual ~ModelAliases() = default;
 
   // The version an alias points to; nothing when there is no such alias. kNotFound: no such model.
-  virtual Result<std::optional<std::int64_t>> find_target(const std::string& model, const std::string& alias) = 0;
-  // Points it at `version`, protected or not, and keeps `verdict` (JSON) with the version. Endpoints that follow the alias are
-  // told by whoever implements this. kNotFound: no such version.
-  virtual Result<void> move(const std::string& model, const std::string& alias, std::int64_t version,
-                            const std::string& verdict, const std::string& actor) = 0;
+  virtual Result<std::optional<std::int64_t>> find_target(const std::string& model,
+                                                          const std::string& alias) = 0;
+  // Points it at `version`, protected or not, and keeps `verdict` (JSON) with the version.
+  // Endpoints that follow the alias are told by whoever implements this. kNotFound: no such
+  // version.
+  virtual Result<void> move(const std::string& model, const std::string& alias,
+                            std::int64_t version, const std::string& verdict,
+                            const std::string& actor) = 0;
 };
 
 }  // namespace slipway::releases

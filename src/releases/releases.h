@@ -1,4 +1,5 @@
-// Decides what answers an endpoint's requests, and writes every change down before it takes effect: the release ledger.
+// Decides what answers an endpoint's requests, and writes every change down before it takes effect:
+// the release ledger.
 #pragma once
 
 #include <map>
@@ -29,7 +30,7 @@ struct DefinitionChange {
 struct ProposalReceipt {
   std::string endpoint;
   bool accepted = false;
-  std::string reason;                           // why, or why not
+  std::string reason;  // why, or why not
   std::optional<base::Timestamp> takes_over_at;
 };
 
@@ -55,12 +56,13 @@ struct RolloutStep {
   std::string reason;
 };
 
-// Safe to use from several threads. Nothing is locked while a model loads: a change that finds the endpoint changed by another
-// meanwhile is refused with kConflict (a rollback tries again), so that a rollback never waits for a deploy. Everything given
-// to the constructor must outlive it.
+// Safe to use from several threads. Nothing is locked while a model loads: a change that finds the
+// endpoint changed by another meanwhile is refused with kConflict (a rollback tries again), so that
+// a rollback never waits for a deploy. Everything given to the constructor must outlive it.
 //
-// A change is prepared in the data plane, then written (revision and event in one transaction), then activated. If preparing
-// fails nothing has changed; a crash after writing is made good by reinstall().
+// A change is prepared in the data plane, then written (revision and event in one transaction),
+// then activated. If preparing fails nothing has changed; a crash after writing is made good by
+// reinstall().
 class Releases {
  public:
   struct Ports {
@@ -68,50 +70,62 @@ class Releases {
     ModelCatalog& catalog;
     VariantFacts& facts;
   };
-  // `event_clock` says when things happen in the project, `wall_clock` when the server learned of it; often the same. The
-  // tables must be migrated (tables.h).
-  Releases(store::Db& db, const base::Clock& event_clock, const base::Clock& wall_clock, base::Random& random, Ports ports,
-           base::Metrics& metrics, std::string workspace = "default");
+  // `event_clock` says when things happen in the project, `wall_clock` when the server learned of
+  // it; often the same. The tables must be migrated (tables.h).
+  Releases(store::Db& db, const base::Clock& event_clock, const base::Clock& wall_clock,
+           base::Random& random, Ports ports, base::Metrics& metrics,
+           std::string workspace = "default");
 
   struct Reinstalled {
     std::int64_t endpoints = 0;
     std::vector<std::pair<std::string, Error>> failed;  // endpoint, why it doesn't answer
   };
-  // After a start: puts every endpoint's current revision into the data plane. One that fails doesn't stop the others.
+  // After a start: puts every endpoint's current revision into the data plane. One that fails
+  // doesn't stop the others.
   Result<Reinstalled> reinstall();
 
   // What apply would change; changes nothing.
   Result<std::vector<DefinitionChange>> plan(const std::vector<EndpointDefinition>& definitions);
-  // A new endpoint takes its model into service at once when it exists, else when its alias first moves. A changed one gets a
-  // revision of kind threshold; a changed model is proposed. Endpoints that aren't named stay.
-  Result<std::vector<DefinitionChange>> apply(const std::vector<EndpointDefinition>& definitions, const std::string& actor);
+  // A new endpoint takes its model into service at once when it exists, else when its alias first
+  // moves. A changed one gets a revision of kind threshold; a changed model is proposed. Endpoints
+  // that aren't named stay.
+  Result<std::vector<DefinitionChange>> apply(const std::vector<EndpointDefinition>& definitions,
+                                              const std::string& actor);
 
-  // Puts a model in charge of all requests now. kNotFound: no such endpoint or model; else what the data plane says, and
-  // nothing has changed. Doesn't end a hold.
-  Result<Revision> deploy(const std::string& endpoint, const std::string& model_uri, const std::string& reason,
-                          const std::string& actor);
+  // Puts a model in charge of all requests now. kNotFound: no such endpoint or model; else what the
+  // data plane says, and nothing has changed. Doesn't end a hold.
+  Result<Revision> deploy(const std::string& endpoint, const std::string& model_uri,
+                          const std::string& reason, const std::string& actor);
 
-  // The alias of a model moved: endpoints that follow it get a proposal, which takes over after the declared delay through the
-  // declared steps. An endpoint without a revision takes it at once. Held endpoints and rejected versions don't follow; one
-  // that cannot take it (the receipt says why) doesn't stop the others.
-  Result<std::vector<ProposalReceipt>> alias_moved(const std::string& model, const std::string& alias, std::int64_t version,
+  // The alias of a model moved: endpoints that follow it get a proposal, which takes over after the
+  // declared delay through the declared steps. An endpoint without a revision takes it at once.
+  // Held endpoints and rejected versions don't follow; one that cannot take it (the receipt says
+  // why) doesn't stop the others.
+  Result<std::vector<ProposalReceipt>> alias_moved(const std::string& model,
+                                                   const std::string& alias, std::int64_t version,
                                                    const std::string& actor);
-  Result<ProposalReceipt> propose(const std::string& endpoint, const std::string& model_uri, const std::string& reason,
-                                  const std::string& actor);
+  Result<ProposalReceipt> propose(const std::string& endpoint, const std::string& model_uri,
+                                  const std::string& reason, const std::string& actor);
 
-  // Back to the last good revision (rollout_policy.h says which) and holds the endpoint. kFailedPrecondition: there is none.
-  Result<RolledBack> rollback(const std::string& endpoint, const std::string& reason, const std::string& actor);
-  // Stops following the alias, and a canary or proposal with it. kFailedPrecondition: is held, or has no revision.
-  Result<Revision> hold(const std::string& endpoint, const std::string& reason, const std::string& actor);
+  // Back to the last good revision (rollout_policy.h says which) and holds the endpoint.
+  // kFailedPrecondition: there is none.
+  Result<RolledBack> rollback(const std::string& endpoint, const std::string& reason,
+                              const std::string& actor);
+  // Stops following the alias, and a canary or proposal with it. kFailedPrecondition: is held, or
+  // has no revision.
+  Result<Revision> hold(const std::string& endpoint, const std::string& reason,
+                        const std::string& actor);
   // Follows the alias again, and proposes what it means now. kFailedPrecondition: isn't held.
-  Result<Revision> follow(const std::string& endpoint, const std::string& reason, const std::string& actor);
+  Result<Revision> follow(const std::string& endpoint, const std::string& reason,
+                          const std::string& actor);
 
   Result<std::vector<EndpointStatus>> statuses();
   Result<EndpointStatus> status(const std::string& endpoint);
   // kNotFound when there is no such endpoint. Cheap.
   Result<void> require(const std::string& endpoint);
   // Newest first; kNotFound: no such endpoint.
-  Result<std::vector<Revision>> revisions(const std::string& endpoint, std::optional<std::int64_t> before = {},
+  Result<std::vector<Revision>> revisions(const std::string& endpoint,
+                                          std::optional<std::int64_t> before = {},
                                           std::size_t limit = 1000);
   Result<Revision> revision(const std::string& endpoint, std::int64_t number);
 
@@ -129,17 +143,20 @@ class Releases {
 
   Result<EndpointStatus> look(store::Reader& reader, const EndpointRecord& record);
   Result<std::vector<Variant>> shadows(const EndpointDefinition& definition);
-  Revision draft(const EndpointRecord& record, RevisionKind kind, const std::string& reason, const std::string& actor) const;
+  Revision draft(const EndpointRecord& record, RevisionKind kind, const std::string& reason,
+                 const std::string& actor) const;
   Result<Revision> commit(const EndpointRecord& before, Change change);
   Result<void> save(const EndpointRecord& before, EndpointRecord after, store::EventDraft event);
   void activate(const Revision& revision);
   Result<std::vector<Revision>> history(const std::string& endpoint);
-  Result<DefinitionChange> apply_one(const EndpointDefinition& definition, const std::string& actor);
-  Result<Revision> deploy_model(const EndpointRecord& record, const ResolvedModel& model, const std::string& reason,
-                                const std::string& actor);
-  Result<ProposalReceipt> propose_model(const EndpointRecord& record, const ResolvedModel& model, const std::string& reason,
-                                        const std::string& actor);
-  Result<Revision> rollback_once(const std::string& endpoint, const std::string& reason, const std::string& actor);
+  Result<DefinitionChange> apply_one(const EndpointDefinition& definition,
+                                     const std::string& actor);
+  Result<Revision> deploy_model(const EndpointRecord& record, const ResolvedModel& model,
+                                const std::string& reason, const std::string& actor);
+  Result<ProposalReceipt> propose_model(const EndpointRecord& record, const ResolvedModel& model,
+                                        const std::string& reason, const std::string& actor);
+  Result<Revision> rollback_once(const std::string& endpoint, const std::string& reason,
+                                 const std::string& actor);
   Result<std::optional<RolloutStep>> advance_one(const EndpointRecord& record, base::Timestamp now);
 
   store::Db& db_;
@@ -152,7 +169,8 @@ class Releases {
   base::Counter& revisions_written_;
   base::Counter& changes_refused_;
   base::Mutex activate_mutex_;
-  std::map<std::string, std::int64_t> activated_ GUARDED_BY(activate_mutex_);  // newest revision by endpoint
+  std::map<std::string, std::int64_t> activated_
+      GUARDED_BY(activate_mutex_);  // newest revision by endpoint
 };
 
 }  // namespace slipway::releases

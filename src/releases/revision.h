@@ -1,4 +1,5 @@
-// One line of an endpoint's ledger: what answered its requests, since when, by whom and why. Immutable once written.
+// One line of an endpoint's ledger: what answered its requests, since when, by whom and why.
+// Immutable once written.
 #pragma once
 
 #include <optional>
@@ -13,7 +14,8 @@
 
 namespace slipway::releases {
 
-// Requests are spread over this many slots by a stated hash of the endpoint's salt and the request's key.
+// Requests are spread over this many slots by a stated hash of the endpoint's salt and the
+// request's key.
 constexpr int kSlots = 10'000;
 
 // Slots from <= slot < to.
@@ -25,14 +27,14 @@ struct SlotRange {
 enum class Role { kLive, kShadow };
 std::string_view role_name(Role role);  // "live", "shadow"
 
-// A model version that scores requests. A live one answers those whose slot lies in its ranges; a shadow scores all of them
-// and answers none.
+// A model version that scores requests. A live one answers those whose slot lies in its ranges; a
+// shadow scores all of them and answers none.
 struct Variant {
   std::string name;  // "live", "canary", or a shadow's own
   Role role = Role::kLive;
   std::string model;  // registered name
   std::int64_t version = 0;
-  std::string uri;    // pinned: "models:/flight-delay/3"
+  std::string uri;  // pinned: "models:/flight-delay/3"
   std::vector<SlotRange> slots;
 
   int weight() const;  // slots
@@ -45,19 +47,19 @@ Result<RevisionKind> parse_kind(std::string_view name);
 
 struct Revision {
   std::string endpoint;
-  std::int64_t number = 0;                // counts from 1 per endpoint, without gaps
+  std::int64_t number = 0;  // counts from 1 per endpoint, without gaps
   RevisionKind kind = RevisionKind::kDeploy;
   std::vector<Variant> variants;
-  std::string features;                   // feature service
+  std::string features;  // feature service
   std::string output;
-  std::string salt;                       // of the endpoint; never changes, so that requests keep their slots
+  std::string salt;  // of the endpoint; never changes, so that requests keep their slots
   std::string log_policy;
-  ReleasePolicy policy;                   // as declared at the time
+  ReleasePolicy policy;  // as declared at the time
   std::string actor, reason;
-  base::Timestamp event_time;             // by the event clock
-  base::Timestamp arrival_time;           // by the server's clock
-  std::optional<std::int64_t> previous;   // none: the first
-  std::optional<std::int64_t> restores;   // a rollback: the revision whose variants these are
+  base::Timestamp event_time;            // by the event clock
+  base::Timestamp arrival_time;          // by the server's clock
+  std::optional<std::int64_t> previous;  // none: the first
+  std::optional<std::int64_t> restores;  // a rollback: the revision whose variants these are
 
   // Live variants, the one with most slots first.
   std::vector<const Variant*> live() const;

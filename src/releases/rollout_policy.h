@@ -1,4 +1,5 @@
-// The decisions of a release as pure functions: state and facts in, action out. No clock, no lock, no disk.
+// The decisions of a release as pure functions: state and facts in, action out. No clock, no lock,
+// no disk.
 #pragma once
 
 #include <optional>
@@ -31,9 +32,10 @@ struct Canary {
 
 // Where an endpoint stands between revisions.
 struct RolloutState {
-  std::optional<Proposal> proposal;  // waits for its time; may wait while a canary runs, which it then replaces
+  std::optional<Proposal>
+      proposal;  // waits for its time; may wait while a canary runs, which it then replaces
   std::optional<Canary> canary;
-  bool held = false;                 // doesn't follow its alias until released
+  bool held = false;  // doesn't follow its alias until released
   std::string held_reason;
   bool operator==(const RolloutState&) const = default;
 };
@@ -51,30 +53,36 @@ struct RolloutAction {
   std::string reason;  // one sentence
 };
 
-// The earliest time at which decide_rollout may say something else than kWait; nothing: never by itself.
+// The earliest time at which decide_rollout may say something else than kWait; nothing: never by
+// itself.
 std::optional<base::Timestamp> next_due(const RolloutState& state);
 
 // `facts` are the canary's since it started; they are only looked at when a canary is due.
-RolloutAction decide_rollout(const ReleasePolicy& policy, const RolloutState& state, const CanaryFacts& facts,
-                             base::Timestamp now);
+RolloutAction decide_rollout(const ReleasePolicy& policy, const RolloutState& state,
+                             const CanaryFacts& facts, base::Timestamp now);
 
 // When the guard should look again after `now`: in `check`, but not after the step's end.
-base::Timestamp next_check(const ReleasePolicy& policy, base::Timestamp step_since, base::Timestamp now);
+base::Timestamp next_check(const ReleasePolicy& policy, base::Timestamp step_since,
+                           base::Timestamp now);
 
-// Why the guard says no, or nothing. Only harm counts: a canary is too small to be compared for quality.
+// Why the guard says no, or nothing. Only harm counts: a canary is too small to be compared for
+// quality.
 std::optional<std::string> find_harm(const Guard& guard, const CanaryFacts& facts);
 
-// The live variants of a canary step: the canary has the first percent of the slots, so its ranges only ever grow and a key
-// that met the canary keeps meeting it; the rest stays with the live version. 100 percent: the new version alone.
-std::vector<Variant> split_live(const ResolvedModel& live, const ResolvedModel& canary, int percent);
+// The live variants of a canary step: the canary has the first percent of the slots, so its ranges
+// only ever grow and a key that met the canary keeps meeting it; the rest stays with the live
+// version. 100 percent: the new version alone.
+std::vector<Variant> split_live(const ResolvedModel& live, const ResolvedModel& canary,
+                                int percent);
 Variant whole_live(const ResolvedModel& model);
 
-// The revision a rollback goes back to: walking from the newest, the first earlier one that had a single version in charge,
-// another live set than the newest, and a version that was not rolled away from since. Its number; nothing when there is none.
+// The revision a rollback goes back to: walking from the newest, the first earlier one that had a
+// single version in charge, another live set than the newest, and a version that was not rolled
+// away from since. Its number; nothing when there is none.
 std::optional<std::int64_t> find_last_good(const std::vector<Revision>& newest_first);
 
-// True when `model` was the last time it answered taken away by a rollback or a guard: an alias doesn't bring it back, a
-// deploy does.
+// True when `model` was the last time it answered taken away by a rollback or a guard: an alias
+// doesn't bring it back, a deploy does.
 bool was_rejected(const std::vector<Revision>& newest_first, const ResolvedModel& model);
 
 }  // namespace slipway::releases

@@ -1,4 +1,5 @@
-// Reading declared settings out of YAML strictly: every mistake is told with line and column, and a key nobody reads is one.
+// Reading declared settings out of YAML strictly: every mistake is told with line and column, and a
+// key nobody reads is one.
 #pragma once
 
 #include <fmt/format.h>
@@ -17,10 +18,12 @@ namespace slipway::types {
 
 class YamlMap;
 
-// One place in a YAML document. A value; cheap to copy, keeps the document alive. One thread at a time.
+// One place in a YAML document. A value; cheap to copy, keeps the document alive. One thread at a
+// time.
 class YamlNode {
  public:
-  // kInvalidArgument "line 3, column 7: ..." when the text isn't YAML. An empty document is a null node.
+  // kInvalidArgument "line 3, column 7: ..." when the text isn't YAML. An empty document is a null
+  // node.
   static Result<YamlNode> parse(std::string_view text);
 
   // kInvalidArgument with this place in front of the message.

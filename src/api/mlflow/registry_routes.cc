@@ -171,7 +171,8 @@ Result<Response> create_version(Services& services, const Request& request) {
                                .tags = read_tags(fields)};
   TRY(check_source(draft.source, draft.run_id));
   // A version made from a logged model belongs to the run that logged it.
-  if (draft.model_id.empty() && draft.source.starts_with("models:/m-")) draft.model_id = draft.source.substr(8);
+  if (draft.model_id.empty() && draft.source.starts_with("models:/m-"))
+    draft.model_id = draft.source.substr(8);
   if (draft.run_id.empty() && !draft.model_id.empty()) {
     draft.run_id = TRY(services.logged_models.get(draft.model_id)).source_run_id;
   }

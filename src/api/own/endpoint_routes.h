@@ -1,4 +1,5 @@
-// Routes for endpoints: how they stand, their ledger, deploy, roll back, hold, follow; labels and single requests.
+// Routes for endpoints: how they stand, their ledger, deploy, roll back, hold, follow; labels and
+// single requests.
 #pragma once
 
 #include <functional>
@@ -16,12 +17,13 @@ class RequestLookup {
  public:
   virtual ~RequestLookup() = default;
 
-  // What was logged for one request: features, and per variant its prediction, latency and error. kNotFound.
+  // What was logged for one request: features, and per variant its prediction, latency and error.
+  // kNotFound.
   virtual Result<JsonObject> request(const std::string& endpoint, const std::string& id) = 0;
 };
 
 // All must outlive the routes. `rehearses` says whether callers may bring their own arrival times.
-std::vector<http::Route> endpoint_routes(releases::Releases& releases, monitor::Monitor& monitor, RequestLookup& requests,
-                                         std::function<bool()> rehearses);
+std::vector<http::Route> endpoint_routes(releases::Releases& releases, monitor::Monitor& monitor,
+                                         RequestLookup& requests, std::function<bool()> rehearses);
 
 }  // namespace slipway::api::own

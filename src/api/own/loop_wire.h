@@ -1,4 +1,5 @@
-// What the routes of the loop (endpoints, monitors, gates) share: bodies, query parameters, replies.
+// What the routes of the loop (endpoints, monitors, gates) share: bodies, query parameters,
+// replies.
 #pragma once
 
 #include <charconv>
@@ -28,7 +29,8 @@ inline Result<std::string> read_actor(const http::Request& request, const JsonOb
   return header.empty() ? std::string("anonymous") : std::string(header);
 }
 
-inline Result<std::optional<types::Timestamp>> read_time(const JsonObject& object, std::string_view key) {
+inline Result<std::optional<types::Timestamp>> read_time(const JsonObject& object,
+                                                         std::string_view key) {
   const auto text = TRY(base::find_string(object, key));
   if (!text) return std::optional<types::Timestamp>();
   auto time = types::parse_rfc3339(*text);
@@ -36,7 +38,8 @@ inline Result<std::optional<types::Timestamp>> read_time(const JsonObject& objec
   return std::optional(*time);
 }
 
-inline Result<std::optional<types::Timestamp>> query_time(const http::Request& request, std::string_view name) {
+inline Result<std::optional<types::Timestamp>> query_time(const http::Request& request,
+                                                          std::string_view name) {
   const auto text = request.query(name);
   if (!text) return std::optional<types::Timestamp>();
   auto time = types::parse_rfc3339(*text);
@@ -44,18 +47,22 @@ inline Result<std::optional<types::Timestamp>> query_time(const http::Request& r
   return std::optional(*time);
 }
 
-inline Result<std::size_t> query_limit(const http::Request& request, std::size_t otherwise, std::size_t most) {
+inline Result<std::size_t> query_limit(const http::Request& request, std::size_t otherwise,
+                                       std::size_t most) {
   const auto text = request.query("limit");
   if (!text) return otherwise;
   std::size_t value = 0;
   const auto [end, ec] = std::from_chars(text->data(), text->data() + text->size(), value);
   if (ec != std::errc() || end != text->data() + text->size() || value < 1 || value > most) {
-    return base::error(Code::kInvalidArgument, "limit must be a whole number from 1 to {}: {}", most, *text);
+    return base::error(Code::kInvalidArgument, "limit must be a whole number from 1 to {}: {}",
+                       most, *text);
   }
   return value;
 }
 
-inline http::Response reply(const JsonObject& object) { return http::Response::json(base::to_text(object)); }
+inline http::Response reply(const JsonObject& object) {
+  return http::Response::json(base::to_text(object));
+}
 
 // Turns a function that may fail into a handler.
 template <typename Handle>

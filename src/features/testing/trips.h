@@ -27,58 +27,58 @@ features:
 )yaml";
 
 inline MemoryTables random_trips(std::uint64_t seed, int rows) {
-    base::SeededRandom random(seed);
-    const auto below = [&](std::uint64_t n) {
-      return static_cast<std::int64_t>(random.next_u64() % n);
-    };
-    types::Column id = types::Column::of_type("id", types::ColumnType::kInt64),
-                  carrier = types::Column::of_type("carrier", types::ColumnType::kString),
-                  place = types::Column::of_type("place", types::ColumnType::kString),
-                  asked = types::Column::of_type("asked_at", types::ColumnType::kTimestamp),
-                  landed = types::Column::of_type("landed_at", types::ColumnType::kTimestamp),
-                  known = types::Column::of_type("known_at", types::ColumnType::kTimestamp),
-                  delay = types::Column::of_type("delay", types::ColumnType::kDouble);
-    const std::int64_t minute = 60'000'000;
-    for (int i = 0; i < rows; ++i) {
-      const std::int64_t at = below(5'000) * minute;
-      id.append_int(i);
-      carrier.append_string(std::string(1, static_cast<char>('A' + below(3))));
-      place.append_string(std::string(1, static_cast<char>('X' + below(3))));
-      asked.append_int(at);
-      if (below(10) == 0) {
-        landed.append_null();
-        known.append_null();
-        delay.append_null();
-        continue;
-      }
-      const std::int64_t end = at + (30 + below(300)) * minute;
-      landed.append_int(end);
-      known.append_int(end + (below(4) == 0 ? below(2'000) * minute : 0));  // some are told late
-      if (below(10) == 0) {
-        delay.append_null();
-      } else {
-        delay.append_double(static_cast<double>(below(1'000)) / 7 - 20);
-      }
+  base::SeededRandom random(seed);
+  const auto below = [&](std::uint64_t n) {
+    return static_cast<std::int64_t>(random.next_u64() % n);
+  };
+  types::Column id = types::Column::of_type("id", types::ColumnType::kInt64),
+                carrier = types::Column::of_type("carrier", types::ColumnType::kString),
+                place = types::Column::of_type("place", types::ColumnType::kString),
+                asked = types::Column::of_type("asked_at", types::ColumnType::kTimestamp),
+                landed = types::Column::of_type("landed_at", types::ColumnType::kTimestamp),
+                known = types::Column::of_type("known_at", types::ColumnType::kTimestamp),
+                delay = types::Column::of_type("delay", types::ColumnType::kDouble);
+  const std::int64_t minute = 60'000'000;
+  for (int i = 0; i < rows; ++i) {
+    const std::int64_t at = below(5'000) * minute;
+    id.append_int(i);
+    carrier.append_string(std::string(1, static_cast<char>('A' + below(3))));
+    place.append_string(std::string(1, static_cast<char>('X' + below(3))));
+    asked.append_int(at);
+    if (below(10) == 0) {
+      landed.append_null();
+      known.append_null();
+      delay.append_null();
+      continue;
     }
-    MemoryTables tables;
-    MemoryTables::Table& trips = tables.tables["trips"];
-    for (types::Column* column : {&id, &carrier, &place, &asked, &landed, &known, &delay})
-      MUST(trips.frame.add(std::move(*column)));
-    trips.key = {"id"};
-    trips.arrival = "known_at";
-
-    types::Column name = types::Column::of_type("place", types::ColumnType::kString),
-                  size = types::Column::of_type("size", types::ColumnType::kDouble),
-                  kind = types::Column::of_type("kind", types::ColumnType::kString);
-    for (const char* p : {"X", "Y"}) {
-      name.append_string(p);
-      size.append_double(*p);
-      kind.append_string(std::string("k") + p);
+    const std::int64_t end = at + (30 + below(300)) * minute;
+    landed.append_int(end);
+    known.append_int(end + (below(4) == 0 ? below(2'000) * minute : 0));  // some are told late
+    if (below(10) == 0) {
+      delay.append_null();
+    } else {
+      delay.append_double(static_cast<double>(below(1'000)) / 7 - 20);
     }
-    MemoryTables::Table& places = tables.tables["places"];
-    for (types::Column* column : {&name, &size, &kind}) MUST(places.frame.add(std::move(*column)));
-    places.key = {"place"};
-    return tables;
   }
+  MemoryTables tables;
+  MemoryTables::Table& trips = tables.tables["trips"];
+  for (types::Column* column : {&id, &carrier, &place, &asked, &landed, &known, &delay})
+    MUST(trips.frame.add(std::move(*column)));
+  trips.key = {"id"};
+  trips.arrival = "known_at";
 
-  }  // namespace slipway::features::testing
+  types::Column name = types::Column::of_type("place", types::ColumnType::kString),
+                size = types::Column::of_type("size", types::ColumnType::kDouble),
+                kind = types::Column::of_type("kind", types::ColumnType::kString);
+  for (const char* p : {"X", "Y"}) {
+    name.append_string(p);
+    size.append_double(*p);
+    kind.append_string(std::string("k") + p);
+  }
+  MemoryTables::Table& places = tables.tables["places"];
+  for (types::Column* column : {&name, &size, &kind}) MUST(places.frame.add(std::move(*column)));
+  places.key = {"place"};
+  return tables;
+}
+
+}  // namespace slipway::features::testing

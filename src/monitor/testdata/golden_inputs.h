@@ -1,4 +1,5 @@
-// The inputs of drift_golden.json, rebuilt bit for bit: splitmix64, then IEEE additions, multiplications and divisions only.
+// The inputs of drift_golden.json, rebuilt bit for bit: splitmix64, then IEEE additions,
+// multiplications and divisions only.
 #pragma once
 
 #include <map>

@@ -50,10 +50,11 @@ class FakeActions final : public Actions {
  public:
   std::optional<std::string> obstacle;
   std::optional<Error> failure;
-  std::vector<ActionRequest> started;                  // one per id
-  std::map<std::string, ActionOutcome> outcomes;       // by run id
+  std::vector<ActionRequest> started;             // one per id
+  std::map<std::string, ActionOutcome> outcomes;  // by run id
 
-  Result<std::optional<std::string>> find_obstacle(const std::string&, const std::string&) override {
+  Result<std::optional<std::string>> find_obstacle(const std::string&,
+                                                   const std::string&) override {
     return obstacle;
   }
   Result<std::string> start(const ActionRequest& request) override;
