@@ -1,5 +1,4 @@
-// JSON behind one door: the DOM is Boost.JSON's, these are the helpers everybody needs. Hot request
-// bodies use simdjson where they are parsed.
+// JSON behind one door: the DOM is Boost.JSON's, these are the helpers everybody needs.
 #pragma once
 
 #include <boost/json.hpp>

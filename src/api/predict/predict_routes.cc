@@ -1,0 +1,258 @@
+#include "api/predict/predict_routes.h"
+
+#include <charconv>
+#include <cmath>
+
+#include "api/predict/json_batch.h"
+#include "base/json.h"
+#include "types/timestamp.h"
+
+namespace slipway::api::predict {
+namespace {
+
+using http::Lane;
+using http::Method;
+using http::Request;
+using http::Response;
+using serving::Endpoints;
+using serving::Prediction;
+
+// {"error":"..."}: the protocol's.
+Response v2_error(const Error& error) {
+  return Response::json(base::to_text(JsonObject{{"error", error.message}}),
+                        http::http_status(error.code));
+}
+
+// MLflow's scoring server says it like this.
+Response invocation_error(const Error& error) {
+  const char* code = error.code == Code::kInvalidArgument ? "BAD_REQUEST"
+                     : error.code == Code::kNotFound      ? "RESOURCE_DOES_NOT_EXIST"
+                     : error.code == Code::kUnavailable   ? "TEMPORARILY_UNAVAILABLE"
+                                                          : "INTERNAL_ERROR";
+  return Response::json(base::to_text(JsonObject{{"error_code", code}, {"message", error.message}}),
+                        http::http_status(error.code));
+}
+
+void append_text(std::string& out, std::string_view text) {
+  bool plain = true;
+  for (const char c : text) plain = plain && c >= ' ' && c != '"' && c != '\\';
+  if (plain) {
+    out.push_back('"');
+    out += text;
+    out.push_back('"');
+  } else {
+    out += base::to_text(Json(text));
+  }
+}
+
+void append_number(std::string& out, float value) {
+  if (!std::isfinite(value)) {
+    out += "null";
+    return;
+  }
+  char text[32];
+  const auto end = std::to_chars(text, text + sizeof text, value);
+  out.append(text, end.ptr);
+}
+
+void append_values(std::string& out, std::span<const float> values) {
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (i > 0) out.push_back(',');
+    append_number(out, values[i]);
+  }
+}
+
+FeatureNames feature_names(const Endpoints& endpoints, const std::string& endpoint) {
+  return [&]() -> Result<std::vector<std::string>> {
+    std::vector<std::string> names;
+    for (auto& input : TRY(endpoints.shape(endpoint)).inputs)
+      names.push_back(std::move(input.name));
+    return names;
+  };
+}
+
+JsonReader& reader() {
+  thread_local JsonReader instance;
+  return instance;
+}
+
+Result<std::optional<base::Timestamp>> event_time_of(std::string_view text, const Request& request,
+                                                     bool rehearses) {
+  if (text.empty()) text = request.header("Slipway-Event-Time");
+  if (text.empty()) return std::optional<base::Timestamp>();
+  if (!rehearses) {
+    return base::error(Code::kInvalidArgument,
+                       "event_time may only be given in a project with `clock: rehearsal`");
+  }
+  auto time = types::parse_rfc3339(text);
+  if (!time) return std::move(time).error().with_context("event_time");
+  return std::optional(*time);
+}
+
+Result<Prediction> predict(Endpoints& endpoints, const Request& request, ParsedRequest parsed,
+                           bool rehearses) {
+  if (parsed.id.empty()) parsed.id = request.header("Slipway-Request-Id");
+  if (parsed.id.empty()) parsed.id = request.header("X-Amzn-SageMaker-Inference-Id");
+  std::optional<std::int64_t> version;
+  if (const auto named = request.path_params.find("version"); named != request.path_params.end()) {
+    std::int64_t number = 0;
+    const auto [end, ec] =
+        std::from_chars(named->second.data(), named->second.data() + named->second.size(), number);
+    if (ec != std::errc() || *end != '\0')
+      return base::error(Code::kNotFound, "a model version is a whole number: version={}",
+                         named->second);
+    version = number;
+  }
+  return endpoints.predict(
+      {.endpoint = request.param("name"),
+       .id = parsed.id,
+       .route_key = parsed.route_key,
+       .traffic = parsed.traffic.empty() ? request.header("Slipway-Traffic") : parsed.traffic,
+       .version = version,
+       .event_time = TRY(event_time_of(parsed.event_time, request, rehearses)),
+       .batch = std::move(parsed.batch)});
+}
+
+Result<Response> infer(Endpoints& endpoints, const Request& request, bool rehearses) {
+  const auto features = feature_names(endpoints, request.param("name"));
+  const Prediction prediction =
+      TRY(predict(endpoints, request, TRY(reader().read_v2(request.body, features)), rehearses));
+  const std::size_t rows = prediction.values.size() / prediction.outputs_per_row;
+  std::string out;
+  out.reserve(256 + prediction.values.size() * 12);
+  out += "{\"model_name\":";
+  append_text(out, request.param("name"));
+  out += fmt::format(",\"model_version\":\"{}\",\"id\":", prediction.model_version);
+  append_text(out, prediction.id);
+  out += fmt::format(",\"parameters\":{{\"revision\":{},\"variant\":", prediction.revision);
+  append_text(out, prediction.variant);
+  out += "},\"outputs\":[{\"name\":";
+  append_text(out, prediction.output);
+  if (prediction.outputs_per_row == 1) {
+    out += fmt::format(",\"shape\":[{}],\"datatype\":\"FP32\",\"data\":[", rows);
+  } else {
+    out += fmt::format(",\"shape\":[{},{}],\"datatype\":\"FP32\",\"data\":[", rows,
+                       prediction.outputs_per_row);
+  }
+  append_values(out, prediction.values);
+  out += "]}]}";
+  return Response::json(std::move(out));
+}
+
+Result<Response> invoke(Endpoints& endpoints, const Request& request, bool rehearses) {
+  const auto features = feature_names(endpoints, request.param("name"));
+  const Prediction prediction = TRY(predict(
+      endpoints, request, TRY(reader().read_invocation(request.body, features)), rehearses));
+  std::string out = "{\"predictions\":[";
+  const std::span<const float> values = prediction.values;
+  if (prediction.outputs_per_row == 1) {
+    append_values(out, values);
+  } else {
+    for (std::size_t at = 0; at < values.size(); at += prediction.outputs_per_row) {
+      out += at == 0 ? "[" : ",[";
+      append_values(out, values.subspan(at, prediction.outputs_per_row));
+      out += "]";
+    }
+  }
+  out += "]}";
+  Response response = Response::json(std::move(out));
+  response.headers = {{"Slipway-Request-Id", prediction.id},
+                      {"Slipway-Revision", std::to_string(prediction.revision)},
+                      {"Slipway-Model-Version", std::to_string(prediction.model_version)}};
+  return response;
+}
+
+Result<Response> metadata(Endpoints& endpoints, const Request& request) {
+  const serving::EndpointShape shape = TRY(endpoints.shape(request.param("name")));
+  JsonArray versions, inputs;
+  for (const std::int64_t version : shape.versions)
+    versions.push_back(Json(std::to_string(version)));
+  for (const auto& input : shape.inputs) {
+    inputs.push_back(JsonObject{{"name", input.name},
+                                {"datatype", input.is_text ? "BYTES" : "FP32"},
+                                {"shape", JsonArray{-1}}});
+  }
+  JsonArray width{-1};
+  if (shape.outputs_per_row != 1) width.push_back(shape.outputs_per_row);
+  return Response::json(base::to_text(JsonObject{
+      {"name", shape.endpoint},
+      {"versions", std::move(versions)},
+      {"platform", "slipway_trees"},
+      {"inputs", std::move(inputs)},
+      {"outputs", JsonArray{JsonObject{
+                      {"name", shape.output}, {"datatype", "FP32"}, {"shape", std::move(width)}}}},
+      {"parameters", JsonObject{{"revision", shape.revision}, {"features", shape.features}}}}));
+}
+
+template <typename Handle, typename Envelope>
+http::Handler answering(Handle handle, Envelope envelope) {
+  return [handle = std::move(handle), envelope](const Request& request) {
+    Result<Response> response = handle(request);
+    return response ? std::move(*response) : envelope(response.error());
+  };
+}
+
+}  // namespace
+
+http::Response no_v2_route(const Request& request, const std::vector<Method>& allowed) {
+  return Response::json(
+      base::to_text(
+          JsonObject{{"error", allowed.empty() ? fmt::format("no such route: path={}", request.path)
+                                               : fmt::format("the route has no method {}: path={}",
+                                                             http::method_name(request.method),
+                                                             request.path)}}),
+      allowed.empty() ? 404 : 405);
+}
+
+std::vector<http::Route> predict_routes(Endpoints& endpoints, std::string_view version,
+                                        std::function<bool()> rehearses) {
+  const auto route = [](Method method, std::string pattern, std::string summary,
+                        http::Handler handler, std::string tag) {
+    return http::Route{.method = method,
+                       .pattern = std::move(pattern),
+                       .summary = std::move(summary),
+                       .handler = std::move(handler),
+                       .lane = Lane::kInline,
+                       .tag = std::move(tag)};
+  };
+  const auto ready = answering(
+      [&endpoints](const Request& request) -> Result<Response> {
+        const std::string& name = request.param("name");
+        TRY(endpoints.shape(name));
+        return Response::json(base::to_text(JsonObject{{"name", name}, {"ready", true}}));
+      },
+      v2_error);
+  const auto describe =
+      answering([&endpoints](const Request& r) { return metadata(endpoints, r); }, v2_error);
+  const auto infer_handler = answering(
+      [&endpoints, rehearses](const Request& r) { return infer(endpoints, r, rehearses()); },
+      v2_error);
+  const std::string server = base::to_text(
+      JsonObject{{"name", "slipway"}, {"version", version}, {"extensions", JsonArray()}});
+  std::vector<http::Route> routes = {
+      route(
+          Method::kGet, "/v2", "Server metadata.",
+          [server](const Request&) { return Response::json(server); }, "oip"),
+      route(
+          Method::kGet, "/v2/health/live", "The server runs.",
+          [](const Request&) { return Response::json("{\"live\":true}"); }, "oip"),
+      route(
+          Method::kGet, "/v2/health/ready", "The server takes requests.",
+          [](const Request&) { return Response::json("{\"ready\":true}"); }, "oip"),
+      route(Method::kPost, "/endpoints/{name}/invocations",
+            "Predictions as MLflow's scoring server gives them.",
+            answering([&endpoints,
+                       rehearses](const Request& r) { return invoke(endpoints, r, rehearses()); },
+                      invocation_error),
+            "mlflow")};
+  for (const std::string model : {"/v2/models/{name}", "/v2/models/{name}/versions/{version}"}) {
+    routes.push_back(
+        route(Method::kGet, model, "Inputs and outputs of an endpoint.", describe, "oip"));
+    routes.push_back(route(Method::kGet, model + "/ready", "The endpoint answers.", ready, "oip"));
+    routes.push_back(route(Method::kPost, model + "/infer", "Predictions of an endpoint.",
+                           infer_handler, "oip"));
+  }
+  return routes;
+}
+
+}  // namespace slipway::api::predict

@@ -1,0 +1,151 @@
+// The data plane: endpoints with models in memory, answering requests. Decides nothing about what
+// is in production; it is told (activate) and does it.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/metrics.h"
+#include "base/mutex.h"
+#include "base/random.h"
+#include "base/result.h"
+#include "serving/batch.h"
+#include "serving/model.h"
+#include "serving/ports.h"
+#include "serving/request_log.h"
+
+namespace slipway::serving {
+
+// Requests are spread over this many slots: hash64(salt + "\x1f" + key) modulo it.
+inline constexpr int kSlots = 10'000;
+int slot_of(std::string_view salt, std::string_view key);
+
+struct SlotRange {
+  int from = 0, to = 0;  // from <= slot < to
+};
+
+struct VariantSpec {
+  std::string name;
+  bool is_shadow = false;  // scores every request and answers none
+  std::string uri;         // pinned: "models:/flight-delay/3"
+  std::int64_t model_version = 0;
+  std::vector<SlotRange> slots;
+};
+
+// What an endpoint is to do. A value.
+struct EndpointSpec {
+  std::string endpoint;
+  std::int64_t revision = 0;
+  std::string features;  // feature service; empty: callers send the features
+  std::string output;    // name of the output tensor
+  std::string salt;
+  bool durable_log = false;
+  std::vector<VariantSpec> variants;
+};
+
+struct PredictRequest {
+  std::string_view endpoint;
+  std::string_view id;                        // empty: one is made
+  std::string_view route_key;                 // empty: the id
+  std::string_view traffic;                   // empty: real; anything else is logged and not judged
+  std::optional<std::int64_t> version;        // only this one may answer; empty: the slots decide
+  std::optional<base::Timestamp> event_time;  // empty: now by the event clock
+  Batch batch;
+};
+
+struct Prediction {
+  std::string id, variant, output;
+  std::int64_t revision = 0, model_version = 0;
+  std::size_t outputs_per_row = 1;
+  std::vector<float> values;  // rows * outputs_per_row
+};
+
+struct EndpointShape {
+  std::string endpoint, output, features;
+  std::int64_t revision = 0;
+  std::vector<std::int64_t> versions;  // of live variants
+  struct Input {
+    std::string name;
+    bool is_text = false;
+  };
+  std::vector<Input> inputs;  // the model's features
+  std::size_t outputs_per_row = 1;
+};
+
+// Safe to use from several threads. Requests read one immutable snapshot; a change swaps it, so no
+// request waits and none fails.
+class Endpoints {
+ public:
+  Endpoints(ModelSource& models, FeatureLookup& features, RequestLog& log,
+            const base::Clock& event_clock, const base::Clock& wall_clock, base::Random& random,
+            base::Metrics& metrics)
+      : models_(models),
+        features_(features),
+        log_(log),
+        event_clock_(event_clock),
+        wall_clock_(wall_clock),
+        random_(random),
+        metrics_(metrics) {}
+
+  // Loads every model of `spec` and checks that the feature service (or the caller) can feed it.
+  // kInvalidArgument: a feature that nobody provides. Changes nothing for requests.
+  Result<void> prepare(const EndpointSpec& spec);
+  // Answers with `spec` from now on. It was prepared. Models that neither it nor `keep` (nullable)
+  // uses are let go once no request uses them.
+  void activate(const EndpointSpec& spec, const EndpointSpec* keep);
+
+  // kNotFound: no such endpoint, it has no revision yet, or the version asked for is not among its
+  // variants. kInvalidArgument: missing or mistyped
+  // inputs, named. kUnavailable: a durable log is full.
+  Result<Prediction> predict(const PredictRequest& request);
+
+  Result<EndpointShape> shape(std::string_view endpoint) const;  // kNotFound
+  std::vector<std::string> names() const;
+
+ private:
+  struct Variant {
+    VariantSpec spec;
+    std::shared_ptr<const Model> model;
+    std::vector<int> log_columns;  // by the model's feature: position in the log's schema
+  };
+  // Everything one request needs.
+  struct Serving {
+    EndpointSpec spec;
+    std::vector<Variant> variants;
+    std::shared_ptr<const LogSchema> schema;  // the features of all variants together
+    std::vector<int> lookup_outputs;          // by schema column: position in the service, or -1
+    FeatureLookup::Shape lookup;
+    base::Counter* requests = nullptr;
+    base::Counter* errors = nullptr;
+    base::Histogram* latency = nullptr;
+  };
+  using Table = std::map<std::string, std::shared_ptr<const Serving>, std::less<>>;
+
+  Result<std::shared_ptr<const Model>> load(const std::string& uri);
+  Result<std::shared_ptr<const Serving>> build(const EndpointSpec& spec);
+  std::shared_ptr<const Serving> find(std::string_view endpoint) const;
+  Result<std::vector<FeatureValue>> row_features(const Serving& serving,
+                                                 const PredictRequest& request,
+                                                 std::span<const int> sent, std::size_t row,
+                                                 base::Timestamp as_of) const;
+
+  ModelSource& models_;
+  FeatureLookup& features_;
+  RequestLog& log_;
+  const base::Clock& event_clock_;
+  const base::Clock& wall_clock_;
+  base::Random& random_;
+  base::Metrics& metrics_;
+
+  std::atomic<std::shared_ptr<const Table>> table_{std::make_shared<const Table>()};
+  base::Mutex mutex_;  // changes; never held while a model loads
+  std::map<std::string, std::shared_ptr<const Model>> loaded_ GUARDED_BY(mutex_);   // by uri
+  std::map<std::string, std::vector<std::string>> uris_in_use_ GUARDED_BY(mutex_);  // by endpoint
+};
+
+}  // namespace slipway::serving

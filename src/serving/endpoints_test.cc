@@ -1,0 +1,225 @@
+// Requests against endpoints: routing, features sent and looked up, shadows, swaps under load, and
+// what is refused.
+#include "serving/endpoints.h"
+
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "store/file_system.h"
+#include "store/testing/temp_folder.h"
+
+namespace slipway::serving {
+namespace {
+
+// The golden models' features: a, b and d numbers or codes, c and e categories by name.
+class FakeModels final : public ModelSource {
+ public:
+  Result<std::filesystem::path> locate(const std::string& uri) override {
+    if (uri == "models:/m/404") return base::error(Code::kNotFound, "no such version");
+    return std::filesystem::path(SLIPWAY_TREES_TESTDATA) /
+           (uri == "models:/m/2" ? "poisson.json" : "logistic.ubj");
+  }
+};
+
+class FakeFeatures final : public FeatureLookup {
+ public:
+  Result<Shape> shape(const std::string& service) override {
+    if (service != "svc") return base::error(Code::kNotFound, "no such feature service");
+    return Shape{.request = {"key"}, .outputs = {"a", "b", "c", "d", "e"}, .is_text = texts};
+  }
+  Result<std::vector<FeatureValue>> look_up(const std::string&,
+                                            std::span<const std::string_view> names,
+                                            std::span<const Cell> cells,
+                                            base::Timestamp as_of) override {
+    last_as_of = as_of;
+    EXPECT_EQ(names.size(), cells.size());
+    std::vector<FeatureValue> values(5);
+    values[0] = 0.5;
+    values[2] = std::string("x");
+    return values;
+  }
+  std::vector<bool> texts = {false, false, true, false, true};
+  std::atomic<base::Timestamp> last_as_of;
+};
+
+class EndpointsTest : public ::testing::Test {
+ protected:
+  EndpointSpec spec(std::int64_t revision, std::vector<VariantSpec> variants,
+                    const std::string& service = "") {
+    return {.endpoint = "late",
+            .revision = revision,
+            .features = service,
+            .output = "p",
+            .salt = "salt",
+            .variants = std::move(variants)};
+  }
+  VariantSpec live(std::int64_t version, int from = 0, int to = kSlots) {
+    return {.name = from == 0 ? "live" : "canary",
+            .uri = "models:/m/" + std::to_string(version),
+            .model_version = version,
+            .slots = {{from, to}}};
+  }
+  void deploy(const EndpointSpec& spec) {
+    const auto prepared = endpoints_.prepare(spec);
+    ASSERT_TRUE(prepared) << prepared.error().message;
+    endpoints_.activate(spec, nullptr);
+  }
+  static Batch row(std::vector<std::string_view> names, std::vector<Cell> cells) {
+    return {.rows = 1, .names = std::move(names), .cells = std::move(cells)};
+  }
+  static Batch full() { return row({"a", "b", "c", "d", "e"}, {0.5, 100.0, "x", 1.0, "k75"}); }
+
+  store::testing::TempFolder folder_;
+  base::Metrics metrics_;
+  base::SeededRandom random_{1};
+  base::ManualClock event_clock_{{1'000'000}}, wall_clock_{{2'000'000}};
+  FakeModels models_;
+  FakeFeatures features_;
+  RequestLog log_{{.folder = folder_.path()}, metrics_};
+  Endpoints endpoints_{models_, features_, log_, event_clock_, wall_clock_, random_, metrics_};
+};
+
+TEST_F(EndpointsTest, ScoresWhatIsSentAndLooksUpTheRest) {
+  deploy(spec(1, {live(1)}, "svc"));
+  const auto sent = endpoints_.predict({.endpoint = "late", .batch = full()});
+  ASSERT_TRUE(sent) << sent.error().message;
+  EXPECT_EQ(sent->model_version, 1);
+  const auto looked = endpoints_.predict({.endpoint = "late",
+                                          .id = "r",
+                                          .event_time = base::Timestamp{77},
+                                          .batch = row({"key"}, {"k"})});
+  ASSERT_TRUE(looked) << looked.error().message;
+  EXPECT_EQ(features_.last_as_of.load().micros, 77);
+  const auto mixed = endpoints_.predict(
+      {.endpoint = "late",
+       .id = "m",
+       .batch = row({"key", "a", "b", "d", "e"}, {"k", 0.5, 100.0, 1.0, "k75"})});
+  ASSERT_TRUE(mixed);
+  EXPECT_EQ(mixed->values, sent->values);  // c is looked up as "x"
+  const auto logged = log_.find("late", "r");
+  ASSERT_TRUE(logged) << logged.error().message;
+  EXPECT_EQ(logged->at("features").as_object().at("c"), Json("x"));
+  EXPECT_EQ(logged->at("event_time"), Json("1970-01-01T00:00:00.000077Z"));
+  EXPECT_EQ(logged->at("arrival_time"), Json("1970-01-01T00:00:02Z"));
+}
+
+TEST_F(EndpointsTest, ShadowsScoreAndDoNotAnswer) {
+  VariantSpec shadow{.name = "frozen", .is_shadow = true, .uri = "models:/m/2", .model_version = 2};
+  deploy(spec(1, {live(1), shadow}));
+  const auto answer = endpoints_.predict({.endpoint = "late", .id = "r", .batch = full()});
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->variant, "live");
+  const auto logged = log_.find("late", "r");
+  ASSERT_EQ(logged->at("variants").as_array().size(), 2u);
+  EXPECT_NE(logged->at("variants").as_array()[0].as_object().at("prediction"),
+            logged->at("variants").as_array()[1].as_object().at("prediction"));
+  const auto pinned = endpoints_.predict({.endpoint = "late", .version = 2, .batch = full()});
+  ASSERT_TRUE(pinned);
+  EXPECT_EQ(pinned->variant, "frozen");
+  EXPECT_EQ(endpoints_.predict({.endpoint = "late", .version = 9, .batch = full()}).error().code,
+            Code::kNotFound);
+}
+
+TEST_F(EndpointsTest, SlotsDecideByKeyAndSplitAsDeclared) {
+  deploy(spec(1, {live(1, 0, 9000), live(2, 9000, kSlots)}));
+  int canary = 0;
+  for (int i = 0; i < 2000; ++i) {
+    const std::string key = "k" + std::to_string(i);
+    const auto answer = endpoints_.predict({.endpoint = "late", .route_key = key, .batch = full()});
+    ASSERT_TRUE(answer);
+    EXPECT_EQ(answer->variant == "canary", slot_of("salt", key) >= 9000);
+    canary += answer->variant == "canary";
+  }
+  EXPECT_NEAR(canary, 200, 60);
+}
+
+TEST_F(EndpointsTest, ASwapUnderLoadFailsNoRequest) {
+  deploy(spec(1, {live(1)}));
+  std::atomic<bool> done = false;
+  std::atomic<int> failed = 0, answered = 0;
+  std::vector<std::thread> clients;
+  for (int i = 0; i < 4; ++i) {
+    clients.emplace_back([&] {
+      while (!done) {
+        const auto answer = endpoints_.predict({.endpoint = "late", .batch = full()});
+        if (!answer || answer->model_version != answer->revision) ++failed;
+        ++answered;
+      }
+    });
+  }
+  for (int i = 0; i < 200; ++i) deploy(spec(1 + i % 2, {live(1 + i % 2)}));
+  while (answered < 1000) std::this_thread::yield();
+  done = true;
+  for (std::thread& client : clients) client.join();
+  EXPECT_EQ(failed, 0);
+}
+
+TEST_F(EndpointsTest, RefusesWithTheFieldsName) {
+  EXPECT_EQ(endpoints_.predict({.endpoint = "late", .batch = full()}).error().code,
+            Code::kNotFound);
+  deploy(spec(1, {live(1)}));
+  struct Case {
+    Batch batch;
+    const char* says;
+  };
+  const Case cases[] = {
+      {row({"a", "b", "c", "d"}, {1.0, 1.0, "x", 1.0}), "input e is missing"},
+      {row({"a", "b", "c", "d", "e"}, {"one", 1.0, "x", 1.0, "k1"}), "feature a must be a number"},
+      {row({"a", "b", "c", "d", "e"}, {1.0, 1.0, 3.0, 1.0, "k1"}), "feature c must be a text"},
+      {Batch{}, "no rows"},
+  };
+  for (const Case& c : cases) {
+    const auto answer = endpoints_.predict({.endpoint = "late", .batch = c.batch});
+    ASSERT_FALSE(answer) << c.says;
+    EXPECT_EQ(answer.error().code, Code::kInvalidArgument);
+    EXPECT_NE(answer.error().message.find(c.says), std::string::npos) << answer.error().message;
+  }
+  deploy(spec(2, {live(1)}, "svc"));
+  const auto lacking = endpoints_.predict({.endpoint = "late", .batch = row({"b"}, {1.0})});
+  EXPECT_NE(lacking.error().message.find("input key is missing"), std::string::npos);
+}
+
+TEST_F(EndpointsTest, AnUnservableRevisionIsRefusedBeforeItAnswers) {
+  EXPECT_EQ(endpoints_.prepare(spec(1, {live(404)})).error().code, Code::kNotFound);
+  EXPECT_EQ(endpoints_.prepare(spec(1, {live(1)}, "nobody")).error().code, Code::kNotFound);
+  features_.texts[2] = false;
+  EXPECT_EQ(endpoints_.prepare(spec(1, {live(1)}, "svc")).error().code, Code::kInvalidArgument);
+  EXPECT_TRUE(endpoints_.names().empty());
+}
+
+TEST_F(EndpointsTest, UnseenCategoriesAndMissingValuesAreScored) {
+  deploy(spec(1, {live(1)}));
+  const auto answer = endpoints_.predict(
+      {.endpoint = "late",
+       .batch = row({"a", "b", "c", "d", "e"}, {Cell(), Cell(), "never", 1.0, Cell()})});
+  ASSERT_TRUE(answer) << answer.error().message;
+  EXPECT_GT(answer->values[0], 0);
+}
+
+TEST(Model, LoadsWhatMlflowWroteAndRefusesTheRest) {
+  store::testing::TempFolder folder;
+  const auto write = [&](const char* name, std::string_view text) {
+    ASSERT_TRUE(store::write_file(folder.path() / name, text));
+  };
+  EXPECT_EQ(Model::load(folder.path()).error().code, Code::kNotFound);
+  write("MLmodel", "flavors:\n  sklearn:\n    data: x\n");
+  EXPECT_NE(Model::load(folder.path()).error().message.find("flavors=sklearn"), std::string::npos);
+  write("MLmodel", "flavors:\n  xgboost:\n    data: ../../etc/passwd\n");
+  EXPECT_EQ(Model::load(folder.path()).error().code, Code::kCorruption);
+  write("MLmodel", "flavors:\n  xgboost:\n    data: model.ubj\n");
+  EXPECT_EQ(Model::load(folder.path()).error().code, Code::kNotFound);
+  const std::string good =
+      MUST(store::read_file(std::filesystem::path(SLIPWAY_TREES_TESTDATA) / "logistic.ubj"));
+  write("model.ubj", std::string_view(good).substr(0, good.size() / 2));
+  EXPECT_EQ(Model::load(folder.path()).error().code, Code::kCorruption);
+  write("model.ubj", "PAR1 not a model");
+  EXPECT_EQ(Model::load(folder.path()).error().code, Code::kCorruption);
+  write("model.ubj", good);
+  const auto loaded = Model::load(folder.path());
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  EXPECT_EQ((*loaded)->features().size(), 5u);
+}
+
+}  // namespace
+}  // namespace slipway::serving

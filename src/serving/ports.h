@@ -1,0 +1,44 @@
+// What serving needs of others, in its own words; app connects them.
+#pragma once
+
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "base/timestamp.h"
+#include "serving/batch.h"
+
+namespace slipway::serving {
+
+// Where the files of a pinned model are. Safe to use from several threads.
+class ModelSource {
+ public:
+  virtual ~ModelSource() = default;
+  // A folder with an MLmodel or a model file. kNotFound.
+  virtual Result<std::filesystem::path> locate(const std::string& uri) = 0;
+};
+
+// Features by key. Safe to use from several threads; touches no disk.
+class FeatureLookup {
+ public:
+  virtual ~FeatureLookup() = default;
+
+  struct Shape {
+    std::vector<std::string> request;  // columns a caller sends
+    std::vector<std::string> outputs;  // features that come back
+    std::vector<bool> is_text;         // by output
+  };
+  // kNotFound: no such service.
+  virtual Result<Shape> shape(const std::string& service) = 0;
+  // One row: `names` and `cells` are what was sent; missing ones are missing values. Gives a value
+  // per output, as known at `as_of`. kInvalidArgument naming a cell of the wrong type.
+  virtual Result<std::vector<FeatureValue>> look_up(const std::string& service,
+                                                    std::span<const std::string_view> names,
+                                                    std::span<const Cell> cells,
+                                                    base::Timestamp as_of) = 0;
+};
+
+}  // namespace slipway::serving

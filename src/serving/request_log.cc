@@ -1,0 +1,361 @@
+#include "serving/request_log.h"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "base/log.h"
+#include "store/file_system.h"
+#include "store/parquet.h"
+
+namespace slipway::serving {
+namespace {
+
+using types::Column;
+using types::ColumnType;
+using types::Frame;
+
+struct FixedColumn {
+  const char* name;
+  ColumnType type;
+};
+constexpr FixedColumn kFixed[] = {
+    {"request_id", ColumnType::kString},    {"endpoint", ColumnType::kString},
+    {"revision", ColumnType::kInt64},       {"variant", ColumnType::kString},
+    {"role", ColumnType::kString},          {"model_version", ColumnType::kInt64},
+    {"event_time", ColumnType::kTimestamp}, {"arrival_time", ColumnType::kTimestamp},
+    {"latency_us", ColumnType::kInt64},     {"prediction", ColumnType::kDouble},
+    {"error", ColumnType::kString},         {"traffic", ColumnType::kString},
+};
+constexpr std::size_t kFixedCount = std::size(kFixed);
+
+bool is_fixed(std::string_view name) {
+  return std::any_of(std::begin(kFixed), std::end(kFixed),
+                     [&](const FixedColumn& c) { return name == c.name; });
+}
+
+std::string date_of(base::Timestamp time) { return types::to_rfc3339(time).substr(0, 10); }
+
+Frame empty_frame(const LogSchema& schema) {
+  Frame frame;
+  for (const FixedColumn& column : kFixed) {
+    const Result<void> added = frame.add(Column::of_type(column.name, column.type));
+    CHECK(added.has_value());
+  }
+  for (const LoggedFeature& feature : schema) {
+    // A feature named like a column of the log would hide it; such a name is refused at deploy.
+    const Result<void> added = frame.add(
+        Column::of_type(feature.name, feature.is_text ? ColumnType::kString : ColumnType::kDouble));
+    CHECK(added.has_value());
+  }
+  return frame;
+}
+
+bool fits(const Frame& frame, const LogSchema& schema) {
+  if (frame.columns().size() != kFixedCount + schema.size()) return false;
+  for (std::size_t i = 0; i < schema.size(); ++i) {
+    const Column& column = frame.columns()[kFixedCount + i];
+    if (column.name != schema[i].name || (column.type == ColumnType::kString) != schema[i].is_text)
+      return false;
+  }
+  return true;
+}
+
+void append_text_or_null(Column& column, const std::string& text) {
+  text.empty() ? column.append_null() : column.append_string(text);
+}
+
+void append_row(Frame& frame, const std::string& endpoint, const LogRow& row) {
+  auto column = frame.columns().begin();
+  column++->append_string(row.request_id);
+  column++->append_string(endpoint);
+  column++->append_int(row.revision);
+  column++->append_string(row.variant);
+  column++->append_string(row.role);
+  column++->append_int(row.model_version);
+  column++->append_int(row.event_time.micros);
+  column++->append_int(row.arrival_time.micros);
+  column++->append_int(row.latency_us);
+  std::isnan(row.prediction) ? column++->append_null() : column++->append_double(row.prediction);
+  append_text_or_null(*column++, row.error);
+  column++->append_string(row.traffic);
+  for (std::size_t i = 0; column != frame.columns().end(); ++i, ++column) {
+    const FeatureValue none;
+    const FeatureValue& value =
+        row.features && i < row.features->size() ? (*row.features)[i] : none;
+    if (const auto* number = std::get_if<double>(&value);
+        number && column->type == ColumnType::kDouble && !std::isnan(*number)) {
+      column->append_double(*number);
+    } else if (const auto* text = std::get_if<std::string>(&value);
+               text && column->type == ColumnType::kString) {
+      column->append_string(*text);
+    } else {
+      column->append_null();
+    }
+  }
+}
+
+// Appends `more`; columns that one side lacks are missing there.
+void append_frame(Frame& frame, const Frame& more) {
+  const std::size_t before = frame.rows(), added = more.rows();
+  for (const Column& column : more.columns()) {
+    if (frame.find(column.name) == nullptr) {
+      Column fresh = Column::of_type(column.name, column.type);
+      for (std::size_t i = 0; i < before; ++i) fresh.append_null();
+      frame.columns().push_back(std::move(fresh));
+    }
+  }
+  for (Column& column : frame.columns()) {
+    const Column* other = more.find(column.name);
+    const bool same = other != nullptr && other->type == column.type;
+    for (std::size_t i = 0; i < added; ++i)
+      same ? column.append_from(*other, i) : column.append_null();
+  }
+}
+
+std::vector<std::filesystem::path> parts_of(const std::filesystem::path& folder) {
+  std::vector<std::filesystem::path> parts;
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
+    if (entry.path().extension() == ".parquet") parts.push_back(entry.path());
+  }
+  std::sort(parts.begin(), parts.end());
+  return parts;
+}
+
+}  // namespace
+
+RequestLog::RequestLog(Options options, base::Metrics& metrics)
+    : options_(std::move(options)),
+      rows_logged_(metrics.counter("slipway_request_log_rows_total", "Rows taken by the log.")),
+      rows_dropped_(metrics.counter("slipway_request_log_dropped_total",
+                                    "Rows not logged because the buffer was full.")),
+      write_failures_(metrics.counter("slipway_request_log_write_failures_total",
+                                      "Writes of the log that failed and are tried again.")) {
+  metrics.gauge("slipway_request_log_rows_buffered", "Rows waiting to be written.",
+                [this] { return static_cast<double>(buffered_.load()); });
+}
+
+RequestLog::~RequestLog() { stop(); }
+
+void RequestLog::start() {
+  thread_ = std::thread([this] { run(); });
+}
+
+void RequestLog::stop() {
+  {
+    base::MutexLock lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  if (thread_.joinable()) thread_.join();
+  if (const Result<void> done = flush(); !done)
+    base::log_error("serving", "the request log's end was lost: {}", done.error().message);
+}
+
+void RequestLog::run() {
+  for (;;) {
+    {
+      base::MutexLock lock(mutex_);
+      if (!stopping_) wake_.wait_for_ms(mutex_, options_.flush_ms);
+      if (stopping_) return;
+    }
+    if (buffered_.load() == 0) continue;
+    if (const Result<void> done = flush(); !done) {
+      write_failures_.add();
+      base::log_error("serving", "the request log cannot be written: {}", done.error().message);
+    }
+  }
+}
+
+bool RequestLog::append(const std::string& endpoint, const std::shared_ptr<const LogSchema>& schema,
+                        std::vector<LogRow> rows) {
+  const std::size_t count = rows.size();
+  if (buffered_.fetch_add(count) + count > options_.rows_buffered_max) {
+    buffered_.fetch_sub(count);
+    rows_dropped_.add(count);
+    return false;
+  }
+  const std::size_t slot =
+      std::hash<std::thread::id>()(std::this_thread::get_id()) % buffers_.size();
+  base::MutexLock lock(buffers_[slot].mutex);
+  for (LogRow& row : rows) buffers_[slot].rows.push_back({endpoint, schema, std::move(row)});
+  rows_logged_.add(count);
+  return true;
+}
+
+std::filesystem::path RequestLog::folder_of(const std::string& endpoint) const {
+  return options_.folder / endpoint;
+}
+
+void RequestLog::add_to_tail(const Pending& pending) {
+  const std::string date = date_of(pending.row.event_time);
+  Tail& tail = tails_[{pending.endpoint, date}];
+  if (tail.file.empty() || !fits(tail.frame, *pending.schema) ||
+      tail.frame.rows() >= options_.rows_per_file) {
+    if (tail.dirty) {  // full, or of another shape: it stays beside under its own name
+      if (const Result<void> written = write_tail(tail); !written) {
+        write_failures_.add();
+        rows_dropped_.add(tail.frame.rows());
+        base::log_error("serving", "a file of the request log was lost: {}",
+                        written.error().message);
+      }
+    }
+    const std::filesystem::path folder = folder_of(pending.endpoint) / ("date=" + date);
+    std::size_t number = 0;
+    if (const auto parts = parts_of(folder); !parts.empty()) {
+      number = std::stoul(parts.back().stem().string().substr(5)) + 1;
+    }
+    tail.file = folder / fmt::format("part-{:06}.parquet", number);
+    tail.frame = empty_frame(*pending.schema);
+  }
+  append_row(tail.frame, pending.endpoint, pending.row);
+  tail.dirty = true;
+}
+
+Result<void> RequestLog::write_tail(Tail& tail) {
+  TRY(store::make_folders(tail.file.parent_path()));
+  TRY(store::write_parquet(tail.frame, tail.file));
+  tail.dirty = false;
+  return {};
+}
+
+Result<void> RequestLog::write_tails() {
+  for (auto& [key, tail] : tails_) {
+    if (tail.dirty) TRY(write_tail(tail));
+  }
+  // Days that nobody writes to any more need not stay in memory: the newest few per endpoint do.
+  std::map<std::string, std::size_t> kept;
+  for (auto it = tails_.rbegin(); it != tails_.rend();) {
+    if (++kept[it->first.first] > 3) {
+      it = std::make_reverse_iterator(tails_.erase(std::next(it).base()));
+    } else {
+      ++it;
+    }
+  }
+  return {};
+}
+
+Result<void> RequestLog::flush() {
+  base::MutexLock lock(flush_mutex_);
+  std::size_t taken = 0;
+  for (Buffer& buffer : buffers_) {
+    std::vector<Pending> rows;
+    {
+      base::MutexLock buffer_lock(buffer.mutex);
+      rows.swap(buffer.rows);
+    }
+    for (const Pending& pending : rows) add_to_tail(pending);
+    taken += rows.size();
+  }
+  buffered_.fetch_sub(taken);
+  return write_tails();
+}
+
+Result<Frame> RequestLog::read(const std::string& endpoint, base::Timestamp from,
+                               base::Timestamp to, const std::vector<std::string>& columns) {
+  TRY(flush());
+  std::vector<std::filesystem::path> folders;
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(folder_of(endpoint), ignored)) {
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with("date=")) continue;
+    const std::string date = name.substr(5);
+    if (date >= date_of(from) && date <= date_of(to)) folders.push_back(entry.path());
+  }
+  std::sort(folders.begin(), folders.end());
+  Frame all = empty_frame({});
+  if (!columns.empty()) {
+    std::erase_if(all.columns(), [&](const Column& c) {
+      return std::find(columns.begin(), columns.end(), c.name) == columns.end();
+    });
+  }
+  for (const auto& folder : folders) {
+    for (const auto& part : parts_of(folder)) {
+      std::vector<std::string> wanted;
+      if (!columns.empty()) {
+        for (const auto& [name, type] : TRY(store::parquet_info(part)).columns) {
+          if (name == "event_time" ||
+              std::find(columns.begin(), columns.end(), name) != columns.end())
+            wanted.push_back(name);
+        }
+      }
+      Frame frame = TRY(store::read_parquet(part, wanted));
+      const Column* times = TRY(frame.column("event_time"));
+      std::vector<std::size_t> inside;
+      for (std::size_t i = 0; i < frame.rows(); ++i) {
+        if (times->ints[i] >= from.micros && times->ints[i] < to.micros) inside.push_back(i);
+      }
+      if (inside.size() < frame.rows()) frame = frame.take(inside);
+      if (!columns.empty() &&
+          std::find(columns.begin(), columns.end(), "event_time") == columns.end()) {
+        std::erase_if(frame.columns(), [](const Column& c) { return c.name == "event_time"; });
+      }
+      append_frame(all, frame);
+    }
+  }
+  return all;
+}
+
+Result<JsonObject> RequestLog::find(const std::string& endpoint, const std::string& request_id) {
+  TRY(flush());
+  std::vector<std::filesystem::path> parts;
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(folder_of(endpoint), ignored)) {
+    for (auto& part : parts_of(entry.path())) parts.push_back(std::move(part));
+  }
+  std::sort(parts.rbegin(), parts.rend());  // newest day first: that is what people ask about
+  for (const auto& part : parts) {
+    const Frame ids = TRY(store::read_parquet(part, {"request_id"}));
+    const auto& texts = ids.columns().front().strings;
+    if (std::find(texts.begin(), texts.end(), request_id) == texts.end()) continue;
+    const Frame frame = TRY(store::read_parquet(part));
+    JsonObject found;
+    JsonArray variants;
+    for (std::size_t row = 0; row < texts.size(); ++row) {
+      if (texts[row] != request_id) continue;
+      JsonObject variant, features;
+      for (const Column& column : frame.columns()) {
+        Json value = nullptr;
+        if (!column.is_valid(row)) {
+        } else if (column.type == ColumnType::kTimestamp) {
+          value = Json(types::to_rfc3339({column.ints[row]}));
+        } else if (column.type == ColumnType::kString) {
+          value = Json(column.strings[row]);
+        } else if (column.type == ColumnType::kInt64) {
+          value = column.ints[row];
+        } else {
+          value = base::number_or_null(column.number(row));
+        }
+        static const std::set<std::string, std::less<>> of_request = {
+            "request_id", "endpoint", "event_time", "arrival_time", "traffic", "revision"};
+        if (!is_fixed(column.name)) {
+          features[column.name] = std::move(value);
+        } else if (of_request.contains(column.name)) {
+          found[column.name] = std::move(value);
+        } else {
+          variant[column.name] = std::move(value);
+        }
+      }
+      found["features"] = std::move(features);
+      variants.push_back(std::move(variant));
+    }
+    found["variants"] = std::move(variants);
+    return found;
+  }
+  return base::error(Code::kNotFound, "no such request in the log: endpoint={} request={}",
+                     endpoint, request_id);
+}
+
+std::int64_t RequestLog::bytes_on_disk() const {
+  std::int64_t bytes = 0;
+  std::error_code ignored;
+  for (const auto& entry :
+       std::filesystem::recursive_directory_iterator(options_.folder, ignored)) {
+    if (entry.is_regular_file(ignored))
+      bytes += static_cast<std::int64_t>(entry.file_size(ignored));
+  }
+  return bytes;
+}
+
+}  // namespace slipway::serving

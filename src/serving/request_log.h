@@ -1,0 +1,112 @@
+// The log of what was asked and answered: one row per request and variant that scored it, as
+// Parquet files per endpoint and day of event time. docs/formats/request_log.md.
+#pragma once
+
+#include <array>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/json.h"
+#include "base/metrics.h"
+#include "base/mutex.h"
+#include "base/result.h"
+#include "base/timestamp.h"
+#include "serving/batch.h"
+#include "types/frame.h"
+
+namespace slipway::serving {
+
+struct LoggedFeature {
+  std::string name;
+  bool is_text = false;
+  bool operator==(const LoggedFeature&) const = default;
+};
+
+// The feature columns of an endpoint's rows. Shared by all rows that have the same.
+using LogSchema = std::vector<LoggedFeature>;
+
+struct LogRow {
+  std::string request_id, variant, role, error, traffic;
+  std::int64_t revision = 0, model_version = 0, latency_us = 0;
+  base::Timestamp event_time, arrival_time;
+  double prediction = 0;                                      // NaN: none, see `error`
+  std::shared_ptr<const std::vector<FeatureValue>> features;  // shared by the request's variants
+};
+
+// Safe to use from several threads. Rows are appended to buffers (one of a few, by thread) and
+// written behind, about once a second: a kill may lose what came after the last write (a durable
+// endpoint calls flush() before it answers). A full buffer drops rows and counts them.
+class RequestLog {
+ public:
+  struct Options {
+    std::filesystem::path folder;
+    std::int64_t flush_ms = 1000;
+    std::size_t rows_buffered_max = 200'000;
+    std::size_t rows_per_file = 50'000;
+  };
+  RequestLog(Options options, base::Metrics& metrics);
+  ~RequestLog();  // stop()
+
+  void start();
+  // Writes what is buffered and ends the thread. Idempotent.
+  void stop();
+
+  // False: the buffer is full and nothing was taken.
+  bool append(const std::string& endpoint, const std::shared_ptr<const LogSchema>& schema,
+              std::vector<LogRow> rows);
+
+  // Everything appended before is in a synced file on return. kResourceExhausted: the disk is full;
+  // rows stay buffered.
+  Result<void> flush();
+
+  // Rows with from <= event_time < to, what is buffered included, in no order. `columns`: only
+  // those; a column no row has is left out. No rows: a frame with the fixed columns and none.
+  Result<types::Frame> read(const std::string& endpoint, base::Timestamp from, base::Timestamp to,
+                            const std::vector<std::string>& columns);
+  // Features, and per variant its prediction, latency and error. kNotFound.
+  Result<JsonObject> find(const std::string& endpoint, const std::string& request_id);
+  std::int64_t bytes_on_disk() const;
+
+ private:
+  struct Pending {
+    std::string endpoint;
+    std::shared_ptr<const LogSchema> schema;
+    LogRow row;
+  };
+  struct Buffer {
+    base::Mutex mutex;
+    std::vector<Pending> rows GUARDED_BY(mutex);
+  };
+  // A day's newest file: grows by being rewritten until it is full.
+  struct Tail {
+    std::filesystem::path file;
+    types::Frame frame;
+    bool dirty = false;
+  };
+
+  std::filesystem::path folder_of(const std::string& endpoint) const;
+  static Result<void> write_tail(Tail& tail);
+  Result<void> write_tails() REQUIRES(flush_mutex_);
+  void add_to_tail(const Pending& pending) REQUIRES(flush_mutex_);
+  void run();
+
+  const Options options_;
+  base::Counter& rows_logged_;
+  base::Counter& rows_dropped_;
+  base::Counter& write_failures_;
+  std::array<Buffer, 8> buffers_;
+  std::atomic<std::size_t> buffered_ = 0;
+  base::Mutex flush_mutex_;  // before the buffers' mutexes
+  std::map<std::pair<std::string, std::string>, Tail> tails_
+      GUARDED_BY(flush_mutex_);  // by endpoint and date
+  base::Mutex mutex_;
+  base::CondVar wake_;
+  bool stopping_ GUARDED_BY(mutex_) = false;
+  std::thread thread_;
+};
+
+}  // namespace slipway::serving

@@ -1,0 +1,124 @@
+// The log keeps every row, finds it again, and goes on after a restart.
+#include "serving/request_log.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "store/testing/temp_folder.h"
+
+namespace slipway::serving {
+namespace {
+
+using base::Timestamp;
+constexpr std::int64_t kDay = 86'400'000'000;
+const Timestamp kStart{1'370'044'800'000'000};  // 2013-06-01
+
+LogRow row_at(const std::string& id, Timestamp time, double feature) {
+  return {.request_id = id,
+          .variant = "live",
+          .role = "live",
+          .revision = 1,
+          .model_version = 2,
+          .latency_us = 7,
+          .event_time = time,
+          .arrival_time = time,
+          .prediction = 0.25,
+          .features = std::make_shared<const std::vector<FeatureValue>>(
+              std::vector<FeatureValue>{feature, std::string("EWR")})};
+}
+
+class RequestLogTest : public ::testing::Test {
+ protected:
+  std::unique_ptr<RequestLog> open(std::size_t buffered = 1000, std::size_t per_file = 3) {
+    return std::make_unique<RequestLog>(
+        RequestLog::Options{
+            .folder = folder_.path(), .rows_buffered_max = buffered, .rows_per_file = per_file},
+        metrics_);
+  }
+  std::shared_ptr<const LogSchema> schema_ =
+      std::make_shared<const LogSchema>(LogSchema{{"speed", false}, {"origin", true}});
+  store::testing::TempFolder folder_;
+  base::Metrics metrics_;
+};
+
+TEST_F(RequestLogTest, ReadsByEventTimeAcrossDaysFilesAndRestarts) {
+  auto log = open();
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_TRUE(log->append("flights", schema_,
+                            {row_at("r" + std::to_string(i), {kStart.micros + i * kDay / 4}, i)}));
+  }
+  const auto inside = log->read("flights", {kStart.micros + kDay}, {kStart.micros + 3 * kDay}, {});
+  ASSERT_TRUE(inside) << inside.error().message;
+  ASSERT_EQ(inside->rows(), 8u);
+  EXPECT_EQ(inside->find("speed")->doubles.front(), 4);
+  EXPECT_EQ(inside->find("origin")->strings.front(), "EWR");
+  log.reset();
+  log = open();
+  ASSERT_TRUE(log->append("flights", schema_, {row_at("later", kStart, 99)}));
+  EXPECT_EQ(log->read("flights", {}, {kStart.micros + 10 * kDay}, {"request_id"})->rows(), 21u);
+  EXPECT_EQ(log->read("flights", {}, {kStart.micros + 10 * kDay}, {"request_id"})->columns().size(),
+            1u);
+  EXPECT_EQ(log->read("nobody", {}, {kStart.micros + 10 * kDay}, {})->rows(), 0u);
+}
+
+TEST_F(RequestLogTest, FindsOneRequestWithItsFeatures) {
+  auto log = open();
+  LogRow shadow = row_at("r1", kStart, 5);
+  shadow.variant = shadow.role = "shadow";
+  ASSERT_TRUE(
+      log->append("flights", schema_, {row_at("r1", kStart, 5), shadow, row_at("r2", kStart, 6)}));
+  const auto found = log->find("flights", "r1");
+  ASSERT_TRUE(found) << found.error().message;
+  EXPECT_EQ(found->at("variants").as_array().size(), 2u);
+  EXPECT_EQ(found->at("features").as_object().at("speed"), Json(5.0));
+  EXPECT_EQ(found->at("event_time"), Json("2013-06-01T00:00:00Z"));
+  EXPECT_EQ(log->find("flights", "r3").error().code, Code::kNotFound);
+}
+
+TEST_F(RequestLogTest, RowsOfAnotherShapeStandBesideTheOld) {
+  auto log = open();
+  ASSERT_TRUE(log->append("flights", schema_, {row_at("old", kStart, 5)}));
+  ASSERT_TRUE(log->flush());
+  const auto wider = std::make_shared<const LogSchema>(
+      LogSchema{{"speed", false}, {"origin", true}, {"gust", false}});
+  ASSERT_TRUE(log->append("flights", wider, {row_at("new", kStart, 6)}));
+  const auto both = log->read("flights", kStart, {kStart.micros + kDay}, {});
+  ASSERT_TRUE(both);
+  EXPECT_EQ(both->rows(), 2u);
+  EXPECT_EQ(both->find("gust")->null_count(), 2u);
+}
+
+TEST_F(RequestLogTest, AFullBufferTakesNothingAndSaysSo) {
+  auto log = open(2);
+  EXPECT_TRUE(log->append("flights", schema_, {row_at("a", kStart, 1), row_at("b", kStart, 1)}));
+  EXPECT_FALSE(log->append("flights", schema_, {row_at("c", kStart, 1)}));
+  ASSERT_TRUE(log->flush());
+  EXPECT_TRUE(log->append("flights", schema_, {row_at("d", kStart, 1)}));
+  EXPECT_NE(metrics_.prometheus_text().find("slipway_request_log_dropped_total 1"),
+            std::string::npos);
+}
+
+TEST_F(RequestLogTest, ADamagedFileIsAnErrorWithItsName) {
+  auto log = open();
+  ASSERT_TRUE(log->append("flights", schema_, {row_at("a", kStart, 1)}));
+  ASSERT_TRUE(log->flush());
+  std::ofstream(folder_.path() / "flights/date=2013-06-01/part-000000.parquet") << "PAR1 cut";
+  const auto read = log->read("flights", kStart, {kStart.micros + kDay}, {});
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().code, Code::kCorruption);
+  EXPECT_NE(read.error().message.find("part-000000"), std::string::npos) << read.error().message;
+}
+
+TEST_F(RequestLogTest, WritesBehindByItself) {
+  auto log = std::make_unique<RequestLog>(
+      RequestLog::Options{.folder = folder_.path(), .flush_ms = 1}, metrics_);
+  log->start();
+  ASSERT_TRUE(log->append("flights", schema_, {row_at("a", kStart, 1)}));
+  while (!std::filesystem::exists(folder_.path() / "flights/date=2013-06-01/part-000000.parquet"))
+    std::this_thread::yield();
+  log->stop();
+}
+
+}  // namespace
+}  // namespace slipway::serving
