@@ -1,0 +1,301 @@
+#include "datasets/datasets.h"
+
+#include <set>
+
+#include "base/hash.h"
+#include "datasets/profile.h"
+#include "store/file_system.h"
+#include "store/parquet.h"
+
+namespace slipway::datasets {
+namespace {
+
+using types::Column;
+using types::ColumnType;
+using types::Frame;
+
+constexpr std::string_view kFirst = R"sql(
+CREATE TABLE dataset_definitions(
+  workspace TEXT NOT NULL DEFAULT 'default',
+  name TEXT NOT NULL,
+  definition TEXT NOT NULL,
+  project TEXT NOT NULL,
+  PRIMARY KEY(workspace, name));
+CREATE TABLE dataset_snapshots(
+  workspace TEXT NOT NULL DEFAULT 'default',
+  dataset TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  digest TEXT NOT NULL,
+  row_count INTEGER NOT NULL,
+  quarantined INTEGER NOT NULL,
+  quarantine_digest TEXT NOT NULL,
+  document TEXT NOT NULL,
+  source TEXT NOT NULL,
+  source_digest TEXT NOT NULL,
+  arrival_time INTEGER NOT NULL,
+  PRIMARY KEY(workspace, dataset, version));
+)sql";
+
+constexpr std::string_view kSnapshotColumns =
+    "dataset, version, digest, row_count, quarantined, quarantine_digest, document, source, "
+    "source_digest, arrival_time";
+
+Result<Snapshot> read_snapshot(const store::Row& row) {
+  Snapshot snapshot{.dataset = row.string(0),
+                    .version = row.int64(1),
+                    .digest = row.string(2),
+                    .rows = row.int64(3),
+                    .quarantined = row.int64(4),
+                    .quarantine_digest = row.string(5),
+                    .source = row.string(7),
+                    .source_digest = row.string(8),
+                    .arrival_time = row.time(9)};
+  const JsonObject document = TRY(base::parse_json_object(row.text(6)));
+  snapshot.schema = TRY(Schema::from_json(document.at("schema").as_array()));
+  snapshot.profile = document.at("profile").as_array();
+  snapshot.violations = document.at("violations").as_object();
+  snapshot.notes = document.at("notes").as_array();
+  return snapshot;
+}
+
+Frame put_aside(const Frame& frame, const std::vector<std::size_t>& rows,
+                const Validation& validation) {
+  std::map<std::size_t, std::string> reasons;
+  for (const Violation& violation : validation.violations) {
+    std::string& reason = reasons[violation.row];
+    reason += fmt::format("{}{} {}: {}", reason.empty() ? "" : "; ", violation.column,
+                          violation.rule, violation.value);
+  }
+  Frame aside = frame.take(rows);
+  Column reason = Column::of_type("_reason", ColumnType::kString);
+  Column number = Column::of_type("_row", ColumnType::kInt64);
+  for (const std::size_t row : rows) {
+    reason.append_string(reasons[row]);
+    number.append_int(static_cast<std::int64_t>(row));
+  }
+  aside.columns().push_back(std::move(reason));
+  aside.columns().push_back(std::move(number));
+  return aside;
+}
+
+}  // namespace
+
+store::RoomMigrations migrations() { return {"datasets", {{1, kFirst}}}; }
+
+JsonObject Snapshot::to_json() const {
+  return {{"dataset", dataset},
+          {"version", version},
+          {"digest", digest},
+          {"schema", schema.to_json()},
+          {"rows", rows},
+          {"quarantined", quarantined},
+          {"violations", violations},
+          {"notes", notes},
+          {"profile", profile},
+          {"source", source},
+          {"source_digest", source_digest},
+          {"arrival_time", types::to_rfc3339(arrival_time)}};
+}
+
+Result<std::vector<DefinitionChange>> Datasets::plan(
+    const std::vector<DatasetDefinition>& definitions) {
+  std::map<std::string, DatasetDefinition> known;
+  for (DatasetDefinition& definition : TRY(this->definitions())) {
+    std::string name = definition.name;
+    known[std::move(name)] = std::move(definition);
+  }
+  std::vector<DefinitionChange> changes;
+  for (const DatasetDefinition& definition : definitions) {
+    const auto found = known.find(definition.name);
+    changes.push_back({.name = definition.name,
+                       .change = found == known.end()          ? "created"
+                                 : found->second == definition ? "unchanged"
+                                                               : "updated"});
+  }
+  return changes;
+}
+
+Result<std::vector<DefinitionChange>> Datasets::apply(
+    const std::vector<DatasetDefinition>& definitions, const std::filesystem::path& project,
+    const std::string& actor) {
+  const auto changes = TRY(plan(definitions));
+  TRY(db_.write([&](store::Tx& tx) -> Result<void> {
+    for (std::size_t i = 0; i < definitions.size(); ++i) {
+      const std::string text = base::to_text(definitions[i].to_json());
+      TRY(
+          tx.execute("INSERT INTO dataset_definitions(name, definition, project) VALUES(?, ?, ?) "
+                     "ON CONFLICT(workspace, name) DO UPDATE SET definition = "
+                     "excluded.definition, project = excluded.project",
+                     {definitions[i].name, text, project.string()}));
+      if (changes[i].change == "unchanged") continue;
+      TRY(tx.append_event({.kind = "dataset.declared",
+                           .subject = "datasets/" + definitions[i].name,
+                           .actor = actor,
+                           .payload = definitions[i].to_json()}));
+    }
+    return {};
+  }));
+  return changes;
+}
+
+Result<std::vector<DatasetDefinition>> Datasets::definitions() {
+  Result<std::vector<DatasetDefinition>> found = std::vector<DatasetDefinition>();
+  TRY(db_.read([&](store::Reader& reader) {
+    return reader.query("SELECT name, definition FROM dataset_definitions ORDER BY name", {},
+                        [&](const store::Row& row) {
+                          Result<DatasetDefinition> one = parse_dataset(row.string(0), row.text(1));
+                          if (!found) return;
+                          if (one) {
+                            found->push_back(std::move(*one));
+                          } else {
+                            found = std::move(one).error();
+                          }
+                        });
+  }));
+  return found;
+}
+
+Result<DatasetDefinition> Datasets::definition(const std::string& name) {
+  for (DatasetDefinition& definition : TRY(definitions())) {
+    if (definition.name == name) return std::move(definition);
+  }
+  return base::error(Code::kNotFound, "no such dataset: dataset={}", name);
+}
+
+Result<std::string> Datasets::put(const Frame& frame) {
+  const std::filesystem::path file = scratch_ / "ingest.parquet";  // under ingest_mutex_
+  TRY(store::make_folders(scratch_));
+  TRY(store::write_parquet(frame, file));
+  return TRY(blobs_.put_file(file, store::BlobStore::Source::kConsume)).digest;
+}
+
+Result<IngestReport> Datasets::ingest(const std::string& name, const std::string& path,
+                                      const std::string& actor) {
+  const DatasetDefinition definition = TRY(this->definition(name));
+  const auto project = TRY(db_.read([&](store::Reader& reader) {
+    return reader.find("SELECT project FROM dataset_definitions WHERE name = ?", {name},
+                       [](const store::Row& row) { return row.string(0); });
+  }));
+  const std::filesystem::path file =
+      std::filesystem::path(project.value_or(".")) / (path.empty() ? definition.path : path);
+  base::MutexLock lock(ingest_mutex_);
+  Frame frame = TRY(store::read_parquet(file));
+  std::optional<Snapshot> before;
+  if (auto newest = snapshot(name)) before = std::move(*newest);
+  const Validation validation =
+      TRY(validate(frame, definition, before ? &before->schema : nullptr));
+  std::vector<std::size_t> good, bad;
+  if (definition.on_violation != OnViolation::kFlag && !validation.violations.empty()) {
+    if (definition.on_violation == OnViolation::kReject) {
+      const Violation& first = validation.violations.front();
+      return base::error(Code::kFailedPrecondition,
+                         "{} rows break a rule and the dataset rejects them; the first: row={} "
+                         "column={} rule={} value={}",
+                         validation.violations.size(), first.row, first.column, first.rule,
+                         first.value);
+    }
+    std::set<std::size_t> broken;
+    for (const Violation& violation : validation.violations) broken.insert(violation.row);
+    for (std::size_t row = 0; row < frame.rows(); ++row)
+      (broken.contains(row) ? bad : good).push_back(row);
+  }
+  Snapshot fresh{.dataset = name,
+                 .version = before ? before->version + 1 : 1,
+                 .source = file.string(),
+                 .source_digest = base::sha256_hex(TRY(store::read_file(file))),
+                 .arrival_time = clock_.now()};
+  if (!bad.empty()) {
+    fresh.quarantine_digest = TRY(put(put_aside(frame, bad, validation)));
+    fresh.quarantined = static_cast<std::int64_t>(bad.size());
+    frame = frame.take(good);
+  }
+  fresh.digest = TRY(put(frame));
+  fresh.rows = static_cast<std::int64_t>(frame.rows());
+  if (before && before->digest == fresh.digest &&
+      before->quarantine_digest == fresh.quarantine_digest)
+    return IngestReport{.snapshot = std::move(*before), .is_new = false};
+  fresh.schema = Schema::of(frame);
+  fresh.profile = profile(frame);
+  for (const auto& [rule, count] : validation.counts()) fresh.violations[rule] = count;
+  for (const std::string& note : validation.notes) fresh.notes.push_back(Json(note));
+  const std::string document = base::to_text(JsonObject{{"schema", fresh.schema.to_json()},
+                                                        {"profile", fresh.profile},
+                                                        {"violations", fresh.violations},
+                                                        {"notes", fresh.notes}});
+  // The blobs are durable; only now the row that points to them.
+  TRY(db_.write([&](store::Tx& tx) -> Result<void> {
+    TRY(tx.execute(
+        "INSERT INTO dataset_snapshots(dataset, version, digest, row_count, quarantined, "
+        "quarantine_digest, document, source, source_digest, arrival_time) "
+        "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        {name, fresh.version, fresh.digest, fresh.rows, fresh.quarantined, fresh.quarantine_digest,
+         document, fresh.source, fresh.source_digest, fresh.arrival_time}));
+    return tx.append_event({.kind = "dataset.ingested",
+                            .subject = fmt::format("datasets/{}/{}", name, fresh.version),
+                            .actor = actor,
+                            .payload = {{"digest", fresh.digest},
+                                        {"rows", fresh.rows},
+                                        {"quarantined", fresh.quarantined},
+                                        {"violations", fresh.violations},
+                                        {"source_digest", fresh.source_digest}}});
+  }));
+  base::MutexLock cache_lock(cache_mutex_);
+  cache_[name] = {fresh.digest, std::make_shared<const Frame>(std::move(frame))};
+  return IngestReport{.snapshot = std::move(fresh), .is_new = true};
+}
+
+Result<std::vector<Snapshot>> Datasets::snapshots(const std::string& name) {
+  TRY(definition(name));
+  Result<std::vector<Snapshot>> found = std::vector<Snapshot>();
+  TRY(db_.read([&](store::Reader& reader) {
+    return reader.query(fmt::format("SELECT {} FROM dataset_snapshots WHERE dataset = ? ORDER BY "
+                                    "version DESC",
+                                    kSnapshotColumns),
+                        {name}, [&](const store::Row& row) {
+                          Result<Snapshot> one = read_snapshot(row);
+                          if (!found) return;
+                          if (one) {
+                            found->push_back(std::move(*one));
+                          } else {
+                            found = std::move(one).error();
+                          }
+                        });
+  }));
+  return found;
+}
+
+Result<Snapshot> Datasets::snapshot(const std::string& name, std::optional<std::int64_t> version) {
+  const auto found = TRY(db_.read([&](store::Reader& reader) {
+    return reader.find(
+        fmt::format("SELECT {} FROM dataset_snapshots WHERE dataset = ? AND version = COALESCE(?, "
+                    "(SELECT MAX(version) FROM dataset_snapshots WHERE dataset = ?))",
+                    kSnapshotColumns),
+        {name, version, name}, read_snapshot);
+  }));
+  if (!found) {
+    return base::error(Code::kNotFound, "nothing was ingested{}: dataset={} (slipway data ingest)",
+                       version ? fmt::format(" as version {}", *version) : "", name);
+  }
+  return *found;
+}
+
+Result<std::shared_ptr<const Frame>> Datasets::rows(const Snapshot& snapshot) {
+  {
+    base::MutexLock lock(cache_mutex_);
+    const auto found = cache_.find(snapshot.dataset);
+    if (found != cache_.end() && found->second.first == snapshot.digest)
+      return found->second.second;
+  }
+  auto frame = std::make_shared<const Frame>(
+      TRY(store::read_parquet(TRY(blobs_.local_file(snapshot.digest)))));
+  base::MutexLock lock(cache_mutex_);
+  cache_[snapshot.dataset] = {snapshot.digest, frame};
+  return frame;
+}
+
+Result<Frame> Datasets::quarantine(const Snapshot& snapshot) {
+  if (snapshot.quarantine_digest.empty()) return Frame();
+  return store::read_parquet(TRY(blobs_.local_file(snapshot.quarantine_digest)));
+}
+
+}  // namespace slipway::datasets

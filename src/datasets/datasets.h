@@ -1,0 +1,99 @@
+// Keeps datasets as content-addressed snapshots: what was declared, what came in, what was put
+// aside and why.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/mutex.h"
+#include "base/result.h"
+#include "datasets/definition.h"
+#include "datasets/validation.h"
+#include "store/blob_store.h"
+#include "store/db.h"
+#include "types/frame.h"
+
+namespace slipway::datasets {
+
+store::RoomMigrations migrations();
+
+struct DefinitionChange {
+  std::string kind = "dataset";
+  std::string name;
+  std::string change;  // created | updated | unchanged
+};
+
+// One version of a dataset: immutable.
+struct Snapshot {
+  std::string dataset;
+  std::int64_t version = 0;  // counts from 1 per dataset
+  std::string digest;        // SHA-256 of the rows as Parquet: its content address
+  Schema schema;
+  std::int64_t rows = 0;
+  JsonArray profile;
+  std::int64_t quarantined = 0;   // rows put aside
+  std::string quarantine_digest;  // empty: none
+  JsonObject violations;          // "column rule" -> count
+  JsonArray notes;
+  std::string source;         // the file it came from
+  std::string source_digest;  // of that file's bytes
+  base::Timestamp arrival_time;
+
+  JsonObject to_json() const;
+};
+
+struct IngestReport {
+  Snapshot snapshot;
+  bool is_new = false;  // the same rows and quarantine as the newest version make no new one
+};
+
+// Safe to use from several threads. What is given to the constructor must outlive it.
+class Datasets {
+ public:
+  Datasets(store::Db& db, store::BlobStore& blobs, const base::Clock& clock,
+           std::filesystem::path scratch)
+      : db_(db), blobs_(blobs), clock_(clock), scratch_(std::move(scratch)) {}
+
+  Result<std::vector<DefinitionChange>> plan(const std::vector<DatasetDefinition>& definitions);
+  // Datasets that aren't named stay. `project` is the folder that paths are relative to.
+  Result<std::vector<DefinitionChange>> apply(const std::vector<DatasetDefinition>& definitions,
+                                              const std::filesystem::path& project,
+                                              const std::string& actor);
+  Result<std::vector<DatasetDefinition>> definitions();
+  Result<DatasetDefinition> definition(const std::string& name);  // kNotFound
+
+  // Reads, validates, keeps. An empty `path` means the declared one. kNotFound: no such dataset or
+  // file. kCorruption: not a Parquet file, or cut short. kFailedPrecondition: rows break a rule and
+  // the dataset rejects them; or the schema doesn't follow the last one. Nothing has changed then.
+  Result<IngestReport> ingest(const std::string& name, const std::string& path,
+                              const std::string& actor);
+
+  // Newest first. kNotFound: no such dataset.
+  Result<std::vector<Snapshot>> snapshots(const std::string& name);
+  // The newest, or one version. kNotFound.
+  Result<Snapshot> snapshot(const std::string& name, std::optional<std::int64_t> version = {});
+  // Rows of a version; the newest versions stay in memory.
+  Result<std::shared_ptr<const types::Frame>> rows(const Snapshot& snapshot);
+  // Rows that were put aside, with columns `_reason` ("wind_speed max: 1048.36") and `_row`.
+  Result<types::Frame> quarantine(const Snapshot& snapshot);
+
+ private:
+  Result<std::string> put(const types::Frame& frame);
+
+  store::Db& db_;
+  store::BlobStore& blobs_;
+  const base::Clock& clock_;
+  const std::filesystem::path scratch_;
+  base::Mutex ingest_mutex_;  // one ingest at a time; before cache_mutex_
+  base::Mutex cache_mutex_;
+  std::map<std::string, std::pair<std::string, std::shared_ptr<const types::Frame>>> cache_
+      GUARDED_BY(cache_mutex_);  // by dataset: digest and rows
+};
+
+}  // namespace slipway::datasets

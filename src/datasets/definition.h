@@ -1,0 +1,47 @@
+// What the `datasets:` part of slipway.yaml says.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/json.h"
+#include "base/result.h"
+#include "types/frame.h"
+
+namespace slipway::datasets {
+
+// What must hold for a column's values. Everything left out isn't checked.
+struct ColumnRule {
+  std::string name;
+  std::optional<types::ColumnType> type;
+  std::optional<double> min, max;
+  std::vector<std::string> in;  // allowed texts
+  bool required = false;        // may not be missing
+  bool operator==(const ColumnRule&) const = default;
+};
+
+// What happens to rows that break a rule: they leave the snapshot and are kept beside it with the
+// reason; or nothing is taken in; or they stay and are only counted.
+enum class OnViolation { kQuarantine, kReject, kFlag };
+
+struct DatasetDefinition {
+  std::string name;
+  std::string path;  // a Parquet file, relative to the project
+  std::vector<std::string> key;
+  std::string event_time, arrival_time;  // columns; empty: none
+  std::vector<ColumnRule> columns;
+  OnViolation on_violation = OnViolation::kQuarantine;
+
+  JsonObject to_json() const;  // in the shape of slipway.yaml, so that parse_dataset reads it back
+  bool operator==(const DatasetDefinition&) const = default;
+};
+
+// Reads the `datasets:` part of a whole slipway.yaml; other parts are not looked at.
+// kInvalidArgument with line and column.
+Result<std::vector<DatasetDefinition>> parse_datasets(std::string_view slipway_yaml);
+// Reads back to_json().
+Result<DatasetDefinition> parse_dataset(const std::string& name, std::string_view text);
+
+}  // namespace slipway::datasets

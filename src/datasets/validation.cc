@@ -1,0 +1,174 @@
+#include "datasets/validation.h"
+
+#include <algorithm>
+#include <unordered_set>
+
+namespace slipway::datasets {
+namespace {
+
+using types::Column;
+using types::ColumnType;
+using types::Frame;
+
+bool is_numeric(ColumnType type) {
+  return type == ColumnType::kDouble || type == ColumnType::kInt64 || type == ColumnType::kBool;
+}
+
+void check_values(const Column& column, const ColumnRule& rule, Validation& found) {
+  const auto report = [&](std::size_t row, const char* what) {
+    found.violations.push_back({row, column.name, what, cell_text(column, row)});
+  };
+  const bool numeric = is_numeric(column.type);
+  for (std::size_t row = 0; row < column.size(); ++row) {
+    if (!column.is_valid(row)) {
+      if (rule.required) report(row, "required");
+      continue;
+    }
+    if (numeric) {
+      const double value = column.number(row);
+      if (rule.min && value < *rule.min) report(row, "min");
+      if (rule.max && value > *rule.max) report(row, "max");
+    } else if (!rule.in.empty() && column.type == ColumnType::kString &&
+               std::find(rule.in.begin(), rule.in.end(), column.strings[row]) == rule.in.end()) {
+      report(row, "in");
+    }
+  }
+}
+
+Result<void> check_keys(const Frame& frame, const std::vector<std::string>& key,
+                        Validation& found) {
+  if (key.empty()) return {};
+  std::vector<const Column*> columns;
+  std::string names;
+  for (const std::string& name : key) {
+    columns.push_back(TRY(frame.column(name)));
+    names += (names.empty() ? "" : ", ") + name;
+  }
+  std::unordered_set<std::string> seen;
+  seen.reserve(frame.rows());
+  for (std::size_t row = 0; row < frame.rows(); ++row) {
+    std::string text;
+    bool missing = false;
+    for (const Column* column : columns) {
+      missing = missing || !column->is_valid(row);
+      text += cell_text(*column, row);
+      text.push_back('\x1f');
+    }
+    // The first of several rows with one key stays.
+    if (missing || !seen.insert(text).second) {
+      std::replace(text.begin(), text.end(), '\x1f', ' ');
+      found.violations.push_back({row, names, "key", missing ? "missing" : text});
+    }
+  }
+  return {};
+}
+
+Result<void> compare_schemas(const Schema& now, const Schema& before, Validation& found) {
+  const auto find = [](const Schema& schema, const std::string& name) {
+    return std::find_if(schema.columns.begin(), schema.columns.end(),
+                        [&](const auto& column) { return column.first == name; });
+  };
+  for (const auto& [name, type] : before.columns) {
+    const auto at = find(now, name);
+    if (at == now.columns.end()) {
+      return base::error(Code::kFailedPrecondition,
+                         "a column of the last snapshot is gone: column={}", name);
+    }
+    if (at->second != type) {
+      return base::error(Code::kFailedPrecondition,
+                         "a column has another type than in the last snapshot: column={} was={} "
+                         "is={}",
+                         name, types::type_name(type), types::type_name(at->second));
+    }
+  }
+  for (const auto& [name, type] : now.columns) {
+    if (find(before, name) == before.columns.end())
+      found.notes.push_back(fmt::format("new column {} ({})", name, types::type_name(type)));
+  }
+  return {};
+}
+
+}  // namespace
+
+Schema Schema::of(const Frame& frame) {
+  Schema schema;
+  for (const Column& column : frame.columns())
+    schema.columns.emplace_back(column.name, column.type);
+  return schema;
+}
+
+JsonArray Schema::to_json() const {
+  JsonArray list;
+  for (const auto& [name, type] : columns)
+    list.push_back(JsonObject{{"name", name}, {"type", types::type_name(type)}});
+  return list;
+}
+
+Result<Schema> Schema::from_json(const JsonArray& columns) {
+  Schema schema;
+  for (const Json& item : columns) {
+    if (!item.is_object()) return base::error(Code::kCorruption, "a stored schema is damaged");
+    schema.columns.emplace_back(
+        TRY(base::get_string(item.get_object(), "name")),
+        TRY(types::parse_type(TRY(base::get_string(item.get_object(), "type")))));
+  }
+  return schema;
+}
+
+std::map<std::string, std::int64_t> Validation::counts() const {
+  std::map<std::string, std::int64_t> counts;
+  for (const Violation& violation : violations) ++counts[violation.column + " " + violation.rule];
+  return counts;
+}
+
+Result<Validation> validate(const Frame& frame, const DatasetDefinition& definition,
+                            const Schema* before) {
+  Validation found;
+  if (before != nullptr) TRY(compare_schemas(Schema::of(frame), *before, found));
+  for (const ColumnRule& rule : definition.columns) {
+    const Column* column = frame.find(rule.name);
+    if (column == nullptr) {
+      return base::error(Code::kInvalidArgument, "a declared column is not in the data: column={}",
+                         rule.name);
+    }
+    const bool both_numbers =
+        rule.type == ColumnType::kDouble && column->type == ColumnType::kInt64;
+    if (rule.type && *rule.type != column->type && !both_numbers) {
+      return base::error(Code::kInvalidArgument,
+                         "a column has another type than declared: column={} declared={} is={}",
+                         rule.name, types::type_name(*rule.type), types::type_name(column->type));
+    }
+    check_values(*column, rule, found);
+  }
+  for (const std::string* time : {&definition.event_time, &definition.arrival_time}) {
+    if (time->empty()) continue;
+    const Column* column = TRY(frame.column(*time));
+    if (column->type != ColumnType::kTimestamp) {
+      return base::error(Code::kInvalidArgument, "a time column holds no times: column={} is={}",
+                         *time, types::type_name(column->type));
+    }
+  }
+  TRY(check_keys(frame, definition.key, found));
+  std::stable_sort(found.violations.begin(), found.violations.end(),
+                   [](const Violation& a, const Violation& b) { return a.row < b.row; });
+  return found;
+}
+
+std::string cell_text(const Column& column, std::size_t row) {
+  if (!column.is_valid(row)) return "";
+  switch (column.type) {
+    case ColumnType::kDouble:
+      return fmt::format("{}", column.doubles[row]);
+    case ColumnType::kInt64:
+      return std::to_string(column.ints[row]);
+    case ColumnType::kBool:
+      return column.ints[row] != 0 ? "true" : "false";
+    case ColumnType::kString:
+      return column.strings[row];
+    case ColumnType::kTimestamp:
+      return types::to_rfc3339({column.ints[row]});
+  }
+  return "";
+}
+
+}  // namespace slipway::datasets
