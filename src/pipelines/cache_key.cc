@@ -1,0 +1,131 @@
+#include "pipelines/cache_key.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <fstream>
+#include <vector>
+
+#include "base/hash.h"
+
+namespace slipway::pipelines {
+namespace fs = std::filesystem;
+namespace {
+
+Result<std::string> file_digest(const fs::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  if (!in)
+    return base::error(Code::kNotFound, "a declared file can't be read: file={}", file.string());
+  base::Sha256 hash;
+  std::vector<char> buffer(1 << 16);
+  while (in.read(buffer.data(), static_cast<std::streamsize>(buffer.size())) || in.gcount() > 0) {
+    hash.update({buffer.data(), static_cast<std::size_t>(in.gcount())});
+  }
+  if (in.bad()) return base::error(Code::kInternal, "reading failed: file={}", file.string());
+  return hash.finish_hex();
+}
+
+Result<std::string> folder_digest(const fs::path& folder) {
+  std::vector<fs::path> files;
+  std::error_code ec;
+  auto it = fs::recursive_directory_iterator(folder, ec);
+  for (; !ec && it != fs::recursive_directory_iterator(); it.increment(ec)) {
+    if (it->is_directory() && it->path().filename() == "__pycache__") {
+      it.disable_recursion_pending();
+    } else if (it->is_regular_file()) {
+      files.push_back(it->path());
+    }
+  }
+  if (ec) {
+    return base::error(Code::kInternal, "a declared folder can't be read: folder={} {}",
+                       folder.string(), ec.message());
+  }
+  std::sort(files.begin(), files.end());
+  base::Sha256 hash;
+  for (const fs::path& file : files) {
+    std::string name = fs::relative(file, folder, ec).generic_string();
+    hash.update(fmt::format("{}:{}", name.size(), name)).update(TRY(file_digest(file)));
+  }
+  return hash.finish_hex();
+}
+
+Result<std::string> path_digest(const fs::path& project, const std::string& path) {
+  fs::path full = project / path;
+  std::error_code ec;
+  if (fs::is_directory(full, ec)) return folder_digest(full);
+  return file_digest(full);
+}
+
+}  // namespace
+
+Result<std::map<std::string, std::string>> declared_digests(const StepDefinition& step,
+                                                            const fs::path& project,
+                                                            InputDigests& inputs) {
+  std::map<std::string, std::string> digests;
+  for (const std::string& path : step.code) {
+    digests["code/" + path] = TRY(path_digest(project, path));
+  }
+  for (const std::string& path : step.env) {
+    digests["env/" + path] = TRY(path_digest(project, path));
+  }
+  for (const std::string& input : step.inputs) {
+    std::size_t colon = input.find(':');
+    if (colon == std::string::npos) {
+      digests["input/" + input] = TRY(path_digest(project, input));
+    } else {
+      auto found = TRY(inputs.resolve(input.substr(0, colon), input.substr(colon + 1)));
+      digests["input/" + input] = found.digest;
+    }
+  }
+  return digests;
+}
+
+StepKey make_step_key(const Plan& plan, const PlannedStep& step,
+                      const std::map<std::string, std::string>& declared,
+                      const std::map<std::string, std::string>& outputs_of,
+                      const std::string& salt) {
+  JsonObject parts;
+  std::map<std::string, std::string> sorted = declared;
+  for (const std::string& read : step.reads) sorted["step/" + read] = outputs_of.at(read);
+  for (const auto& [name, digest] : sorted) parts[name] = digest;
+  JsonArray outputs;
+  std::vector<std::string> names = step.definition.outputs;
+  std::sort(names.begin(), names.end());
+  for (const std::string& name : names) outputs.push_back(Json(name));
+  StepKey key;
+  key.document["format"] = 1;
+  key.document["salt"] = salt;
+  // Folders differ from run to run; their content is in `parts`.
+  key.document["command"] =
+      command_of(plan, step, [](const std::string& name) { return "{" + name + "}"; });
+  key.document["outputs"] = std::move(outputs);
+  key.document["parts"] = std::move(parts);
+  key.digest = base::sha256_hex(base::to_text(key.document));
+  return key;
+}
+
+std::string explain_difference(const JsonObject& before, const JsonObject& now) {
+  auto same = [&](const char* member) {
+    const Json* a = before.if_contains(member);
+    const Json* b = now.if_contains(member);
+    return a && b && *a == *b;
+  };
+  if (!same("format") || !same("salt")) return "slipway itself changed";
+  if (!same("command")) return "the command or a parameter in it changed";
+  if (!same("outputs")) return "the declared outputs changed";
+  const Json* a = before.if_contains("parts");
+  const Json* b = now.if_contains("parts");
+  if (!a || !b || !a->is_object() || !b->is_object()) return "what it depends on changed";
+  for (const auto& part : b->get_object()) {
+    const Json* old = a->get_object().if_contains(part.key());
+    if (!old) return fmt::format("{} is new", std::string_view(part.key()));
+    if (*old != part.value()) return fmt::format("{} changed", std::string_view(part.key()));
+  }
+  for (const auto& part : a->get_object()) {
+    if (!b->get_object().contains(part.key())) {
+      return fmt::format("{} is gone", std::string_view(part.key()));
+    }
+  }
+  return {};
+}
+
+}  // namespace slipway::pipelines

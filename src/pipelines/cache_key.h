@@ -1,0 +1,58 @@
+// What a step's result depends on, as one digest: equal keys mean that running again would compute
+// the same bytes.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+
+#include "base/json.h"
+#include "base/result.h"
+#include "pipelines/plan.h"
+
+namespace slipway::pipelines {
+
+// Knows the content of inputs that aren't files of the project: "dataset:flights" and what else the
+// app offers. Safe to use from several threads.
+class InputDigests {
+ public:
+  virtual ~InputDigests() = default;
+
+  struct Input {
+    std::string digest;    // changes whenever the content does
+    std::string revision;  // for people and lineage: the snapshot or version it is now
+  };
+  // kNotFound: no such thing. kInvalidArgument: a kind that can't be an input.
+  virtual Result<Input> resolve(const std::string& kind, const std::string& name) = 0;
+};
+
+// A step's key and everything that went into it. A value.
+//
+// `document` is
+// {"format":1,"salt":...,"command":...,"outputs":[...],"parts":{"code/train.py":"<digest>",
+// "env/requirements.txt":..., "input/dataset:flights":..., "step/training-set":...}}; `digest` is
+// its SHA-256.
+struct StepKey {
+  std::string digest;
+  JsonObject document;
+};
+
+// Digests of what `step` declares, by "code/...", "env/...", "input/...". Folders count as all
+// regular files below them but
+// __pycache__. kNotFound: a declared file is missing.
+Result<std::map<std::string, std::string>> declared_digests(const StepDefinition& step,
+                                                            const std::filesystem::path& project,
+                                                            InputDigests& inputs);
+
+// `outputs_of` has the manifest digest of each step that this one reads. `salt` separates what must
+// never share results: another version of the evaluator. Pure.
+StepKey make_step_key(const Plan& plan, const PlannedStep& step,
+                      const std::map<std::string, std::string>& declared,
+                      const std::map<std::string, std::string>& outputs_of,
+                      const std::string& salt);
+
+// The first difference between two documents as a sentence: "code/train.py changed". Empty: there
+// is none.
+std::string explain_difference(const JsonObject& before, const JsonObject& now);
+
+}  // namespace slipway::pipelines

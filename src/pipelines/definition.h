@@ -1,0 +1,58 @@
+// What the `pipelines:` part of slipway.yaml says; docs/formats/pipelines.md describes it for its
+// authors.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "base/timestamp.h"
+#include "pipelines/command_template.h"
+
+namespace slipway::pipelines {
+
+struct StepDefinition {
+  std::string name;
+  std::string run;                    // as written
+  std::vector<CommandPiece> command;  // `run`, parsed
+  std::vector<std::string>
+      after;  // steps that must have succeeded although nothing of theirs is read
+  std::vector<std::string> code;     // files or folders below the project
+  std::vector<std::string> env;      // files that pin the environment
+  std::vector<std::string> inputs;   // files, or "kind:name" resolved by InputDigests
+  std::vector<std::string> outputs;  // below {out}; empty: whatever is there afterwards
+  std::optional<base::Duration> timeout;
+  std::optional<bool> cache;  // unset: cached when outputs are declared
+
+  // A step without declared outputs is run for its effect, so it runs each time.
+  bool cached() const { return cache.value_or(!outputs.empty()); }
+  bool operator==(const StepDefinition&) const = default;
+};
+
+struct PipelineDefinition {
+  std::string name;
+  std::map<std::string, std::string> params;  // with their default values
+  std::vector<StepDefinition> steps;          // as written, at least one
+
+  const StepDefinition* find_step(std::string_view step) const;
+  bool operator==(const PipelineDefinition&) const = default;
+};
+
+// A definition and the YAML it came from: what is stored.
+struct ParsedPipeline {
+  PipelineDefinition definition;
+  std::string text;  // the pipeline's own mapping, without its name
+};
+
+// Reads the `pipelines:` part of a whole slipway.yaml; other parts are not looked at, and no such
+// part means no pipelines. kInvalidArgument with line and column: broken YAML, unknown or repeated
+// keys, wrong types, references to nothing, circles.
+Result<std::vector<ParsedPipeline>> parse_pipelines(std::string_view slipway_yaml);
+
+// Reads back the stored text of one pipeline.
+Result<PipelineDefinition> parse_pipeline(const std::string& name, std::string_view text);
+
+}  // namespace slipway::pipelines

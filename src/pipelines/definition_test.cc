@@ -1,0 +1,60 @@
+// What may be written under `pipelines:`, and how mistakes are told.
+#include "pipelines/definition.h"
+
+#include <gtest/gtest.h>
+
+#include "pipelines/plan.h"
+
+namespace slipway::pipelines {
+namespace {
+
+TEST(Definition, MistakesCarryLineAndColumn) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"pipelines: []", "line 1"},
+      {"pipelines:\n  p: {steps: []}\n", "at least one step"},
+      {"pipelines:\n  p:\n    steps:\n      - {name: a}\n", "needs a command"},
+      {"pipelines:\n  p:\n    steps:\n      - {name: a, run: 'echo {b}'}\n", "reference={b}"},
+      {"pipelines:\n  p:\n    steps:\n      - {name: a, run: x, ouputs: [y]}\n", "unknown key"},
+      {"pipelines:\n  p:\n    steps:\n      - {name: a, run: x, outputs: [../y]}\n", "below {out}"},
+      {"pipelines:\n  p:\n    steps:\n      - {name: a, run: x, timeout: soon}\n", "timeout"},
+      {"pipelines:\n  p:\n    steps:\n      - {name: a, run: x, after: [b]}\n      - {name: b, "
+       "run: "
+       "'{a}'}\n",
+       "in a circle"},
+      {"pipelines:\n  p: [\n", "line"},
+  };
+  for (const auto& [yaml, says] : cases) {
+    const auto parsed = parse_pipelines(yaml);
+    ASSERT_FALSE(parsed) << yaml;
+    EXPECT_NE(parsed.error().message.find(says), std::string::npos) << parsed.error().message;
+    EXPECT_NE(parsed.error().message.find("line "), std::string::npos) << parsed.error().message;
+  }
+}
+
+TEST(CommandTemplate, QuotesWhatItPutsIn) {
+  const auto show = [](std::string_view text) {
+    return render_command(parse_command(text), [](const std::string&) { return "it's $5"; });
+  };
+  EXPECT_EQ(show("echo {x}"), "echo 'it'\\''s $5'");
+  EXPECT_EQ(show("echo \"{x}\""), "echo \"it's \\$5\"");
+  EXPECT_EQ(show("echo '{x}'"), "echo 'it'\\''s $5'");
+  EXPECT_EQ(show("echo ${x} {{x}} {1}"), "echo ${x} {x} {1}");
+}
+
+TEST(Plan, RunsWhatIsReadFirst) {
+  const auto parsed = parse_pipelines(
+      "pipelines:\n  p:\n    params: {as_of: '{now}', n: 3}\n    steps:\n"
+      "      - {name: late, run: 'cat {early}/x {n}'}\n      - {name: early, run: 'touch "
+      "{out}/x'}\n");
+  ASSERT_TRUE(parsed) << parsed.error().message;
+  const auto plan = make_plan(parsed->front().definition, {{"n", "4"}}, "T");
+  ASSERT_TRUE(plan);
+  EXPECT_EQ(plan->steps[0].definition.name, "early");
+  EXPECT_EQ(plan->params.at("as_of"), "T");
+  EXPECT_EQ(command_of(*plan, plan->steps[1], [](const std::string& s) { return "/" + s; }),
+            "cat /early/x 4");
+  EXPECT_FALSE(make_plan(parsed->front().definition, {{"m", "4"}}, "T"));
+}
+
+}  // namespace
+}  // namespace slipway::pipelines

@@ -1,0 +1,51 @@
+// Runs one command and waits for it. One seam, so that a Kubernetes Job can stand where a process
+// does.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+#include "base/timestamp.h"
+
+namespace slipway::pipelines {
+
+struct Command {
+  std::string text;                                // for /bin/sh -c
+  std::filesystem::path folder;                    // where it runs
+  std::map<std::string, std::string> environment;  // on top of the server's own
+  std::filesystem::path log;                       // stdout and stderr, appended
+  std::optional<base::Duration> timeout;
+};
+
+struct Exit {
+  enum class Kind { kExited, kTimedOut, kStopped };
+  Kind kind = Kind::kExited;
+  int code = 0;  // 128 + signal when a signal ended it
+};
+
+// Safe to use from several threads.
+class Executor {
+ public:
+  virtual ~Executor() = default;
+  // Waits for the end; asks `should_stop` some times a second and then ends everything that the
+  // command started. `started` gets what find and kill need to know after a crash.
+  virtual Result<Exit> run(const Command& command, const std::function<bool()>& should_stop,
+                           const std::function<void(std::int64_t handle)>& started) = 0;
+  // Ends what a crashed server left running, if it still is; `mark` is a NAME=value of its
+  // environment that tells it from a stranger with the same number.
+  virtual void clean_up(std::int64_t handle, const std::string& mark) = 0;
+};
+
+// Processes on this machine, each in a process group of its own, without the server's descriptors.
+class ProcessExecutor final : public Executor {
+ public:
+  Result<Exit> run(const Command& command, const std::function<bool()>& should_stop,
+                   const std::function<void(std::int64_t handle)>& started) override;
+  void clean_up(std::int64_t handle, const std::string& mark) override;
+};
+
+}  // namespace slipway::pipelines

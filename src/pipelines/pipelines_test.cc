@@ -1,0 +1,159 @@
+// Real commands in a temporary folder: order, cache, refusal, timeouts, and going on after a crash.
+#include "pipelines/pipelines.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "pipelines/tables.h"
+#include "store/file_system.h"
+#include "store/sqlite.h"
+#include "store/testing/temp_folder.h"
+
+namespace slipway::pipelines {
+namespace {
+
+class NoInputs final : public InputDigests {
+ public:
+  Result<Input> resolve(const std::string& kind, const std::string& name) override {
+    if (kind != "dataset") return base::error(Code::kInvalidArgument, "no such kind: {}", kind);
+    return Input{.digest = digest, .revision = name};
+  }
+  std::string digest = "d1";
+};
+
+std::unique_ptr<store::Db> open_db(const std::filesystem::path& file, const base::Clock& clock,
+                                   base::Random& random) {
+  return MUST(store::open_sqlite({.file = file}, clock, random));
+}
+
+class PipelinesTest : public ::testing::Test {
+ protected:
+  PipelinesTest() { MUST(db_->migrate({migrations()})); }
+
+  std::unique_ptr<Pipelines> open(std::size_t workers = 0) {
+    auto pipelines =
+        std::make_unique<Pipelines>(*db_, event_clock_, clock_, random_, executor_, inputs_);
+    MUST(pipelines->start(
+        {.folder = folder_.path() / "runs", .url = "http://here", .runs_parallel_max = workers}));
+    return pipelines;
+  }
+  void apply(Pipelines& pipelines, const std::string& steps) {
+    const auto parsed =
+        parse_pipelines("pipelines:\n  p:\n    params: {word: hello}\n    steps:\n" + steps);
+    ASSERT_TRUE(parsed) << parsed.error().message;
+    MUST(pipelines.apply(*parsed, folder_.path(), "ann"));
+  }
+  RunRecord run(Pipelines& pipelines, std::map<std::string, std::string> params = {}) {
+    const RunRecord started = MUST(pipelines.start_run("p", params, {}));
+    pipelines.run_queued();
+    return MUST(pipelines.find_run(started.id));
+  }
+  static std::string states(const RunRecord& run) {
+    std::string text = run.state + ":";
+    for (const StepRecord& step : run.steps) text += " " + step.state;
+    return text;
+  }
+  void write(const char* name, const char* text) { std::ofstream(folder_.path() / name) << text; }
+
+  store::testing::TempFolder folder_;
+  base::SystemClock clock_;
+  base::ManualClock event_clock_{{1'370'044'800'000'000}};
+  base::SeededRandom random_{4};
+  NoInputs inputs_;
+  ProcessExecutor executor_;
+  std::unique_ptr<store::Db> db_ = open_db(folder_.path() / "db", clock_, random_);
+};
+
+constexpr const char* kTwoSteps =
+    "      - {name: make, run: 'cat code.txt > {out}/a; echo {word} $SLIPWAY_URL >> {out}/a', "
+    "code: "
+    "[code.txt], inputs: ['dataset:d'], outputs: [a]}\n"
+    "      - {name: use, run: 'wc -l < {make}/a > {out}/n', outputs: [n]}\n";
+
+TEST_F(PipelinesTest, AnswersFromCacheUntilSomethingChanges) {
+  auto pipelines = open();
+  write("code.txt", "1\n");
+  apply(*pipelines, kTwoSteps);
+  const RunRecord first = run(*pipelines);
+  EXPECT_EQ(states(first), "succeeded: succeeded succeeded");
+  EXPECT_EQ(MUST(store::read_file(first.steps[0].folder + "/a")), "1\nhello http://here\n");
+  EXPECT_EQ(states(run(*pipelines)), "succeeded: cached cached");
+  write("code.txt", "2\n");
+  EXPECT_EQ(states(run(*pipelines)), "succeeded: succeeded succeeded");
+  inputs_.digest = "d2";  // the same output all the same: what reads it need not run
+  EXPECT_EQ(states(run(*pipelines)), "succeeded: succeeded cached");
+  EXPECT_EQ(states(run(*pipelines, {{"word", "bye"}})), "succeeded: succeeded succeeded");
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder_.path() / "runs")) {
+    if (entry.path().filename() == "n") std::ofstream(entry.path()) << "damaged";
+  }
+  EXPECT_EQ(states(run(*pipelines)), "succeeded: cached succeeded");
+}
+
+TEST_F(PipelinesTest, AGateThatSaysNoIsNoFailure) {
+  auto pipelines = open();
+  apply(*pipelines,
+        "      - {name: gate, run: 'exit 3'}\n      - {name: then, run: 'true', after: [gate]}\n");
+  const RunRecord refused = run(*pipelines);
+  EXPECT_EQ(states(refused), "refused: refused skipped");
+  apply(*pipelines, "      - {name: gate, run: 'echo why; exit 4'}\n");
+  const RunRecord failed = run(*pipelines);
+  EXPECT_EQ(states(failed), "failed: failed");
+  EXPECT_EQ(MUST(store::read_file(MUST(pipelines->log(failed.id, "gate")))), "why\n");
+  EXPECT_FALSE(pipelines->log(failed.id, "nothing"));
+}
+
+TEST_F(PipelinesTest, MissingOutputsAndLateStepsFail) {
+  auto pipelines = open();
+  apply(*pipelines, "      - {name: a, run: 'true', outputs: [x]}\n");
+  EXPECT_NE(run(*pipelines).steps[0].reason.find("output=x"), std::string::npos);
+  apply(*pipelines, "      - {name: a, run: 'sleep 100', timeout: 1s}\n");
+  EXPECT_NE(run(*pipelines).reason.find("timeout"), std::string::npos);
+  apply(*pipelines, "      - {name: a, run: 'true', code: [nowhere.py]}\n");
+  EXPECT_NE(run(*pipelines).reason.find("nowhere.py"), std::string::npos);
+}
+
+TEST_F(PipelinesTest, TheSameTriggerIsTheSameRun) {
+  auto pipelines = open();
+  apply(*pipelines, "      - {name: a, run: 'true'}\n");
+  const auto one = MUST(pipelines->start_run("p", {}, {.id = "alert-1"}));
+  EXPECT_EQ(MUST(pipelines->start_run("p", {}, {.id = "alert-1"})).id, one.id);
+  EXPECT_NE(MUST(pipelines->start_run("p", {}, {})).id, one.id);
+  EXPECT_EQ(pipelines->start_run("q", {}, {}).error().code, Code::kNotFound);
+  EXPECT_EQ(MUST(pipelines->active_runs()).size(), 2u);
+}
+
+// Waits until the running step has made `file`.
+void wait_for(const std::filesystem::path& file) {
+  while (!std::filesystem::exists(file)) std::this_thread::yield();
+}
+
+TEST_F(PipelinesTest, GoesOnAfterAStopWithTheStepThatWasInterrupted) {
+  auto pipelines = open(1);
+  apply(*pipelines,
+        "      - {name: first, run: 'echo x >> count; touch {out}/a', outputs: [a]}\n"
+        "      - {name: second, run: 'touch begun; test -f go || sleep 100', after: [first]}\n");
+  const RunRecord started = MUST(pipelines->start_run("p", {}, {}));
+  wait_for(folder_.path() / "begun");
+  pipelines.reset();
+  write("go", "");
+  pipelines = open(0);
+  EXPECT_EQ(MUST(pipelines->find_run(started.id)).state, "running");
+  pipelines->run_queued();
+  EXPECT_EQ(states(MUST(pipelines->find_run(started.id))), "succeeded: succeeded succeeded");
+  EXPECT_EQ(MUST(store::read_file(folder_.path() / "count")), "x\n");
+}
+
+TEST_F(PipelinesTest, CancelEndsTheWholeGroup) {
+  auto pipelines = open(1);
+  apply(*pipelines, "      - {name: a, run: 'sleep 1000 & touch begun; wait'}\n");
+  const RunRecord started = MUST(pipelines->start_run("p", {}, {}));
+  wait_for(folder_.path() / "begun");
+  MUST(pipelines->cancel(started.id));
+  while (!MUST(pipelines->find_run(started.id)).is_over()) std::this_thread::yield();
+  EXPECT_EQ(states(MUST(pipelines->find_run(started.id))), "cancelled: cancelled");
+  EXPECT_EQ(pipelines->cancel(started.id).error().code, Code::kFailedPrecondition);
+}
+
+}  // namespace
+}  // namespace slipway::pipelines

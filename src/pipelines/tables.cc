@@ -1,0 +1,56 @@
+#include "pipelines/tables.h"
+
+namespace slipway::pipelines {
+namespace {
+
+constexpr std::string_view kFirst = R"sql(
+CREATE TABLE pipeline_definitions(
+  workspace TEXT NOT NULL DEFAULT 'default',
+  name TEXT NOT NULL,
+  text TEXT NOT NULL,
+  project TEXT NOT NULL,
+  PRIMARY KEY(workspace, name));
+CREATE TABLE pipeline_runs(
+  workspace TEXT NOT NULL DEFAULT 'default',
+  id TEXT NOT NULL,
+  pipeline TEXT NOT NULL,
+  trigger_id TEXT,
+  state TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  actor TEXT NOT NULL,
+  params TEXT NOT NULL,
+  text TEXT NOT NULL,
+  project TEXT NOT NULL,
+  source TEXT NOT NULL,
+  now INTEGER NOT NULL,
+  created_at INTEGER NOT NULL,
+  finished_at INTEGER,
+  PRIMARY KEY(workspace, id));
+CREATE UNIQUE INDEX pipeline_runs_by_trigger ON pipeline_runs(workspace, trigger_id) WHERE trigger_id IS NOT NULL;
+CREATE INDEX pipeline_runs_by_pipeline ON pipeline_runs(workspace, pipeline, created_at);
+CREATE TABLE pipeline_steps(
+  workspace TEXT NOT NULL DEFAULT 'default',
+  run TEXT NOT NULL,
+  position INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  state TEXT NOT NULL,
+  command TEXT NOT NULL DEFAULT '',
+  cache_key TEXT NOT NULL DEFAULT '',
+  key_document TEXT NOT NULL DEFAULT '',
+  reason TEXT NOT NULL DEFAULT '',
+  exit_code INTEGER,
+  folder TEXT NOT NULL DEFAULT '',
+  manifest TEXT NOT NULL DEFAULT '',
+  manifest_digest TEXT NOT NULL DEFAULT '',
+  process INTEGER NOT NULL DEFAULT 0,
+  started_at INTEGER,
+  finished_at INTEGER,
+  PRIMARY KEY(workspace, run, position));
+CREATE INDEX pipeline_steps_by_key ON pipeline_steps(workspace, cache_key, state);
+)sql";
+
+}  // namespace
+
+store::RoomMigrations migrations() { return {"pipelines", {{1, kFirst}}}; }
+
+}  // namespace slipway::pipelines
