@@ -1,0 +1,116 @@
+#include "api/own/dataset_routes.h"
+
+#include "api/own/loop_wire.h"
+
+namespace slipway::api::own {
+namespace {
+
+using datasets::Datasets;
+using http::Method;
+using http::Request;
+using http::Response;
+
+JsonObject brief(const datasets::Snapshot& snapshot) {
+  JsonObject object = snapshot.to_json();
+  object.erase("profile");
+  return object;
+}
+
+Result<Response> list(Datasets& datasets) {
+  JsonArray found;
+  for (const auto& definition : TRY(datasets.definitions())) {
+    JsonObject object{{"name", definition.name}, {"definition", definition.to_json()}};
+    const auto newest = datasets.snapshot(definition.name);
+    object["latest"] = newest ? Json(brief(*newest)) : Json(nullptr);
+    found.push_back(std::move(object));
+  }
+  return reply({{"datasets", std::move(found)}});
+}
+
+Result<Response> one(Datasets& datasets, const Request& request) {
+  const auto definition = TRY(datasets.definition(request.param("name")));
+  JsonArray versions;
+  JsonObject object{{"name", definition.name}, {"definition", definition.to_json()}};
+  object["latest"] = nullptr;
+  for (const auto& snapshot : TRY(datasets.snapshots(definition.name))) {
+    if (versions.empty()) object["latest"] = snapshot.to_json();
+    versions.push_back(brief(snapshot));
+  }
+  object["versions"] = std::move(versions);
+  return reply(object);
+}
+
+Result<std::optional<std::int64_t>> query_version(const Request& request) {
+  const auto text = request.query("version");
+  if (!text) return std::optional<std::int64_t>();
+  std::int64_t value = 0;
+  const auto [end, ec] = std::from_chars(text->data(), text->data() + text->size(), value);
+  if (ec != std::errc() || end != text->data() + text->size())
+    return base::error(Code::kInvalidArgument, "version must be a whole number: {}", *text);
+  return std::optional(value);
+}
+
+Result<Response> quarantine(Datasets& datasets, const Request& request) {
+  TRY(datasets.definition(request.param("name")));
+  const auto snapshot = TRY(datasets.snapshot(request.param("name"), TRY(query_version(request))));
+  const types::Frame frame = TRY(datasets.quarantine(snapshot));
+  const std::size_t limit = TRY(query_limit(request, 100, 10'000));
+  JsonArray rows;
+  for (std::size_t row = 0; row < std::min(frame.rows(), limit); ++row) {
+    JsonObject object;
+    for (const types::Column& column : frame.columns()) {
+      if (!column.is_valid(row)) {
+        object[column.name] = nullptr;
+      } else if (column.type == types::ColumnType::kString ||
+                 column.type == types::ColumnType::kTimestamp) {
+        object[column.name] = datasets::cell_text(column, row);
+      } else {
+        object[column.name] = base::number_or_null(column.number(row));
+      }
+    }
+    rows.push_back(std::move(object));
+  }
+  return reply({{"dataset", snapshot.dataset},
+                {"version", snapshot.version},
+                {"quarantined", snapshot.quarantined},
+                {"violations", snapshot.violations},
+                {"rows", std::move(rows)}});
+}
+
+}  // namespace
+
+std::vector<http::Route> dataset_routes(
+    Datasets& datasets, std::function<Result<void>(const std::string& name)> ingested) {
+  const std::string base = "/slipway/v1/datasets";
+  return {
+      {.method = Method::kGet,
+       .pattern = base,
+       .summary = "Every dataset with its newest version.",
+       .handler = answering([&datasets](const Request&) { return list(datasets); }),
+       .tag = "slipway"},
+      {.method = Method::kGet,
+       .pattern = base + "/{name}",
+       .summary = "One dataset: what is declared, versions, and the newest one's profile.",
+       .handler = answering([&datasets](const Request& r) { return one(datasets, r); }),
+       .tag = "slipway"},
+      {.method = Method::kPost,
+       .pattern = base + "/{name}/ingest",
+       .summary = "Reads, validates and keeps the dataset's file as a version.",
+       .handler = answering([&datasets, ingested](const Request& request) -> Result<Response> {
+         const JsonObject body = TRY(read_body(request));
+         const auto report = TRY(datasets.ingest(
+             request.param("name"), TRY(base::find_string(body, "path")).value_or(""),
+             TRY(read_actor(request, body))));
+         if (report.is_new) TRY(ingested(request.param("name")));
+         return reply({{"snapshot", report.snapshot.to_json()}, {"new", report.is_new}});
+       }),
+       .tag = "slipway"},
+      {.method = Method::kGet,
+       .pattern = base + "/{name}/quarantine",
+       .summary = "Rows that were put aside, each with its reason.",
+       .handler = answering([&datasets](const Request& r) { return quarantine(datasets, r); }),
+       .tag = "slipway"},
+  };
+}
+
+}  // namespace slipway::api::own

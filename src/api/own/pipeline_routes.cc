@@ -1,0 +1,102 @@
+#include "api/own/pipeline_routes.h"
+
+#include "api/own/loop_wire.h"
+#include "store/file_system.h"
+
+namespace slipway::api::own {
+namespace {
+
+using http::Method;
+using http::Request;
+using http::Response;
+using pipelines::Pipelines;
+
+Result<Response> list(Pipelines& pipelines) {
+  JsonArray found;
+  for (const auto& definition : TRY(pipelines.definitions())) {
+    JsonObject params;
+    for (const auto& [name, value] : definition.params) params[name] = value;
+    JsonArray steps;
+    for (const auto& step : definition.steps)
+      steps.push_back(JsonObject{{"name", step.name}, {"run", step.run}});
+    const auto newest = TRY(pipelines.runs(definition.name, 1));
+    JsonObject object{
+        {"name", definition.name}, {"params", std::move(params)}, {"steps", std::move(steps)}};
+    object["last_run"] = newest.empty() ? Json(nullptr) : Json(newest.front().to_json());
+    found.push_back(std::move(object));
+  }
+  return reply({{"pipelines", std::move(found)}});
+}
+
+Result<Response> start(Pipelines& pipelines, const Request& request) {
+  const JsonObject body = TRY(read_body(request));
+  std::map<std::string, std::string> params;
+  if (const Json* given = body.if_contains("params"); given != nullptr && !given->is_null()) {
+    if (!given->is_object()) return base::error(Code::kInvalidArgument, "params must be an object");
+    for (const auto& [name, value] : given->get_object()) {
+      params[name] = value.is_string() ? std::string(std::string_view(value.get_string()))
+                                       : base::to_text(value);
+    }
+  }
+  return reply(TRY(pipelines.start_run(
+                       request.param("name"), params,
+                       {.id = TRY(base::find_string(body, "trigger_id")).value_or(""),
+                        .actor = TRY(read_actor(request, body)),
+                        .reason = TRY(base::find_string(body, "reason")).value_or("")}))
+                   .to_json());
+}
+
+Result<Response> runs(Pipelines& pipelines, const Request& request) {
+  JsonArray found;
+  for (const auto& run :
+       TRY(pipelines.runs(request.param("name"), TRY(query_limit(request, 50, 1000))))) {
+    found.push_back(run.to_json());
+  }
+  return reply({{"runs", std::move(found)}});
+}
+
+}  // namespace
+
+std::vector<http::Route> pipeline_routes(Pipelines& pipelines) {
+  return {
+      {.method = Method::kGet,
+       .pattern = "/slipway/v1/pipelines",
+       .summary = "Every pipeline with its last run.",
+       .handler = answering([&pipelines](const Request&) { return list(pipelines); }),
+       .tag = "slipway"},
+      {.method = Method::kPost,
+       .pattern = "/slipway/v1/pipelines/{name}/runs",
+       .summary = "Queues a run; the same trigger_id again gives the same run.",
+       .handler = answering([&pipelines](const Request& r) { return start(pipelines, r); }),
+       .tag = "slipway"},
+      {.method = Method::kGet,
+       .pattern = "/slipway/v1/pipelines/{name}/runs",
+       .summary = "The pipeline's runs, newest first.",
+       .handler = answering([&pipelines](const Request& r) { return runs(pipelines, r); }),
+       .tag = "slipway"},
+      {.method = Method::kGet,
+       .pattern = "/slipway/v1/pipeline-runs/{id}",
+       .summary = "One run with its steps.",
+       .handler = answering([&pipelines](const Request& request) -> Result<Response> {
+         return reply(TRY(pipelines.find_run(request.param("id"))).to_json());
+       }),
+       .tag = "slipway"},
+      {.method = Method::kGet,
+       .pattern = "/slipway/v1/pipeline-runs/{id}/steps/{step}/log",
+       .summary = "What a step has written so far.",
+       .handler = answering([&pipelines](const Request& request) -> Result<Response> {
+         return Response::text(TRY(store::read_file(
+             TRY(pipelines.log(request.param("id"), request.param("step"))))));
+       }),
+       .tag = "slipway"},
+      {.method = Method::kPost,
+       .pattern = "/slipway/v1/pipeline-runs/{id}/cancel",
+       .summary = "Ends a run.",
+       .handler = answering([&pipelines](const Request& request) -> Result<Response> {
+         return reply(TRY(pipelines.cancel(request.param("id"))).to_json());
+       }),
+       .tag = "slipway"},
+  };
+}
+
+}  // namespace slipway::api::own
