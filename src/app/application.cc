@@ -73,9 +73,9 @@ Result<void> Application::start() {
   server_ = std::make_unique<http::Server>(std::move(options), router_, metrics_, random_);
   TRY(server_->start());
   // The listener stops first: what it still runs needs everything below it.
-  rooms_->start(url(), [this](std::string what, std::function<void()> stop) {
+  TRY(rooms_->start(url(), [this](std::string what, std::function<void()> stop) {
     on_stop(std::move(what), std::move(stop));
-  });
+  }));
   on_stop("http server", [this] { server_->stop(static_cast<int>(settings_.drain_seconds)); });
   base::log_info("app", "serving: url={} data={} version={}", url(), data_.string(), kVersion);
   return {};

@@ -1,30 +1,100 @@
 #include "app/rooms.h"
 
+#include <unistd.h>
+
 #include "api/mlflow/routes.h"
-#include "registry/registry.h"
-#include "tracking/artifacts.h"
+#include "api/own/dataset_routes.h"
+#include "api/own/endpoint_routes.h"
+#include "api/own/feature_routes.h"
+#include "api/own/gate_routes.h"
+#include "api/own/monitor_routes.h"
+#include "api/own/pipeline_routes.h"
+#include "api/own/project_routes.h"
+#include "api/predict/predict_routes.h"
+#include "app/connections.h"
+#include "app/project.h"
+#include "base/log.h"
+#include "monitor/tables.h"
+#include "pipelines/tables.h"
+#include "releases/gates.h"
+#include "releases/tables.h"
 #include "tracking/experiments.h"
-#include "tracking/logged_models.h"
 #include "tracking/runs.h"
 #include "tracking/tables.h"
 
 namespace slipway::app {
+namespace {
+
+// The folder of this binary, so that steps find `slipway`; before it, where python3 is to be found.
+std::string path_prefix(const Settings& settings) {
+  std::error_code ignored;
+  const std::string own = std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path();
+  return settings.python_path.empty() ? own : settings.python_path + ":" + own;
+}
+
+}  // namespace
 
 struct Application::Rooms::Impl {
   explicit Impl(const Foundation& f)
-      : experiments(f.db, f.clock),
+      : foundation(f),
+        clock(f.clock),
+        experiments(f.db, f.clock),
         runs(f.db, f.clock, f.random),
         logged_models(f.db, f.clock, f.random),
         artifacts(f.data / "artifacts"),
         registry(f.db, f.clock),
-        mlflow{f.db, experiments, runs, logged_models, artifacts, registry} {}
+        mlflow{f.db, experiments, runs, logged_models, artifacts, registry},
+        datasets(f.db, f.blobs, f.clock, f.data / "uploads"),
+        tables(datasets),
+        features(f.db, tables, clock),
+        inputs(datasets),
+        pipelines(f.db, clock, f.clock, f.random, executor, inputs),
+        models(registry, logged_models, artifacts),
+        online(features),
+        log({.folder = f.data / "requests",
+             .rows_buffered_max =
+                 static_cast<std::size_t>(f.settings.request_log_rows_buffered_max)},
+            f.metrics),
+        endpoints(models, online, log, clock, f.clock, f.random, f.metrics),
+        plane(endpoints),
+        releases(f.db, clock, f.clock, f.random, {plane, models, facts}, f.metrics),
+        gates(f.db, clock, f.clock, f.random),
+        follower(releases),
+        logged(log),
+        training(releases, features, datasets),
+        actions(pipelines, releases) {}
 
+  const Foundation foundation;
+  EventClock clock;
   tracking::Experiments experiments;
   tracking::Runs runs;
   tracking::LoggedModels logged_models;
   tracking::Artifacts artifacts;
   registry::Registry registry;
   api::mlflow::Services mlflow;
+
+  datasets::Datasets datasets;
+  DatasetTables tables;
+  features::FeatureStore features;
+  DatasetDigests inputs;
+  pipelines::ProcessExecutor executor;
+  pipelines::Pipelines pipelines;
+
+  RegisteredModels models;
+  OnlineFeatures online;
+  serving::RequestLog log;
+  serving::Endpoints endpoints;
+  ServingPlane plane;
+  MonitoredVariants facts;
+  releases::Releases releases;
+  releases::Gates gates;
+  AliasFollower follower;
+
+  LoggedRequests logged;
+  TrainingRows training;
+  PipelineActions actions;
+  std::unique_ptr<monitor::Monitor> monitor;
+  std::unique_ptr<Project> project;
 };
 
 Application::Rooms::Rooms(const Foundation& foundation)
@@ -32,17 +102,63 @@ Application::Rooms::Rooms(const Foundation& foundation)
 Application::Rooms::~Rooms() = default;
 
 std::vector<store::RoomMigrations> Application::Rooms::migrations() {
-  return {tracking::migrations(), registry::migrations()};
+  return {tracking::migrations(), registry::migrations(),  datasets::migrations(),
+          features::migrations(), pipelines::migrations(), releases::migrations(),
+          monitor::migrations(),  Project::migrations()};
 }
 
-Result<void> Application::Rooms::open() { return impl_->experiments.ensure_default(); }
+Result<void> Application::Rooms::open() {
+  Impl& i = *impl_;
+  TRY(i.experiments.ensure_default());
+  TRY(Project::restore_clock(i.foundation.db, i.clock));
+  i.monitor = TRY(monitor::Monitor::open(i.foundation.db, i.clock,
+                                         {i.logged, i.training, i.actions}, i.foundation.metrics));
+  i.facts.connect(*i.monitor);
+  i.project = std::make_unique<Project>(
+      i.foundation.db, i.clock,
+      Project::Rooms{i.datasets, i.features, i.pipelines, i.registry, i.releases, *i.monitor});
+  TRY(i.project->open());
+  i.registry.set_observer(&i.follower);
+  const auto reinstalled = TRY(i.releases.reinstall());
+  for (const auto& [endpoint, error] : reinstalled.failed) {
+    base::log_error("app", "an endpoint does not answer: endpoint={} {}", endpoint, error.message);
+  }
+  return {};
+}
 
 void Application::Rooms::add_routes(http::Router& router) {
-  router.add_all(api::mlflow::routes(impl_->mlflow));
+  Impl& i = *impl_;
+  const auto rehearses = [&clock = i.clock] { return clock.rehearses(); };
+  router.add_all(api::mlflow::routes(i.mlflow));
   for (const char* prefix : {"/api/", "/ajax-api/", "/get-artifact"})
     router.set_fallback(prefix, api::mlflow::no_route);
+  router.add_all(api::predict::predict_routes(i.endpoints, kVersion, rehearses));
+  router.set_fallback("/v2", api::predict::no_v2_route);
+  router.add_all(api::own::project_routes(*i.project));
+  router.add_all(api::own::dataset_routes(
+      i.datasets, [&project = *i.project](const std::string&) { return project.bind_features(); }));
+  router.add_all(
+      api::own::feature_routes(i.features, i.foundation.random, i.foundation.data / "uploads"));
+  router.add_all(api::own::pipeline_routes(i.pipelines));
+  router.add_all(api::own::endpoint_routes(i.releases, *i.monitor, i.logged, rehearses));
+  router.add_all(api::own::gate_routes(i.gates, i.models));
+  router.add_all(api::own::monitor_routes(*i.monitor));
 }
 
-void Application::Rooms::start(const std::string&, const OnStop&) {}
+Result<void> Application::Rooms::start(const std::string& url, const OnStop& on_stop) {
+  Impl& i = *impl_;
+  i.log.start();
+  on_stop("request log", [&i] { i.log.stop(); });
+  TRY(i.pipelines.start(
+      {.folder = i.foundation.data / "pipelines",
+       .url = url,
+       .path_prefix = path_prefix(i.foundation.settings),
+       .runs_parallel_max = static_cast<std::size_t>(i.foundation.settings.pipeline_workers)}));
+  on_stop("pipelines", [&i] { i.pipelines.stop(); });
+  // The loop stops before the pipelines that it starts.
+  i.project->start();
+  on_stop("loop", [&i] { i.project->stop(); });
+  return {};
+}
 
 }  // namespace slipway::app

@@ -34,7 +34,7 @@ struct Application::Rooms {
   Result<void> open();
   void add_routes(http::Router& router);
   // Threads of the rooms; `url` is where this server answers.
-  void start(const std::string& url, const OnStop& on_stop);
+  Result<void> start(const std::string& url, const OnStop& on_stop);
 
  private:
   struct Impl;

@@ -132,6 +132,9 @@ const std::vector<SettingInfo>& setting_table() {
               "Time that running requests get when the server stops."),
       integer("pipeline-workers", &Settings::pipeline_workers, 1, 64,
               "Pipeline runs at the same time."),
+      integer("request-log-rows-buffered-max", &Settings::request_log_rows_buffered_max, 1,
+              100'000'000,
+              "Rows of the request log that may wait to be written; more are dropped."),
   };
   return table;
 }

@@ -31,6 +31,7 @@ struct Settings {
   std::int64_t request_timeout_seconds = 60;
   std::int64_t drain_seconds = 10;
   std::int64_t pipeline_workers = 2;
+  std::int64_t request_log_rows_buffered_max = 200'000;
 };
 
 struct SettingInfo {

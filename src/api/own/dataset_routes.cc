@@ -98,9 +98,9 @@ std::vector<http::Route> dataset_routes(
        .summary = "Reads, validates and keeps the dataset's file as a version.",
        .handler = answering([&datasets, ingested](const Request& request) -> Result<Response> {
          const JsonObject body = TRY(read_body(request));
-         const auto report = TRY(datasets.ingest(
-             request.param("name"), TRY(base::find_string(body, "path")).value_or(""),
-             TRY(read_actor(request, body))));
+         const auto report = TRY(datasets.ingest(request.param("name"),
+                                                 TRY(base::find_string(body, "path")).value_or(""),
+                                                 TRY(read_actor(request, body))));
          if (report.is_new) TRY(ingested(request.param("name")));
          return reply({{"snapshot", report.snapshot.to_json()}, {"new", report.is_new}});
        }),

@@ -27,16 +27,16 @@ Result<Response> describe(FeatureStore& store) {
   for (const auto& view : definitions->views) {
     JsonArray names;
     for (const std::string& name : view.feature_names()) names.push_back(Json(name));
-    views.push_back(JsonObject{
-        {"name", view.name}, {"source", view.source}, {"features", std::move(names)}});
+    views.push_back(
+        JsonObject{{"name", view.name}, {"source", view.source}, {"features", std::move(names)}});
   }
   for (const auto& service : definitions->services) {
     JsonArray request, outputs;
     for (const auto& column : service.request)
       request.push_back(JsonObject{{"name", column.name}, {"type", types::type_name(column.type)}});
     for (const auto& output : TRY(store.outputs(service.name))) {
-      outputs.push_back(JsonObject{{"name", output.name},
-                                   {"type", features::value_type_name(output.type)}});
+      outputs.push_back(
+          JsonObject{{"name", output.name}, {"type", features::value_type_name(output.type)}});
     }
     services.push_back(JsonObject{{"name", service.name},
                                   {"event_time", service.event_time},
@@ -111,7 +111,8 @@ Result<Value> read_value(const Json& json, const features::RequestColumn& column
 Json to_json(const Value& value) {
   if (const auto* number = std::get_if<double>(&value)) return base::number_or_null(*number);
   if (const auto* text = std::get_if<std::string>(&value)) return Json(*text);
-  if (const auto* time = std::get_if<types::Timestamp>(&value)) return Json(types::to_rfc3339(*time));
+  if (const auto* time = std::get_if<types::Timestamp>(&value))
+    return Json(types::to_rfc3339(*time));
   return nullptr;
 }
 
@@ -132,7 +133,8 @@ Result<Response> online(FeatureStore& store, const Request& request) {
     for (const auto& column : service->request) {
       if (const Json* cell = item.get_object().if_contains(column.name)) {
         auto value = read_value(*cell, column);
-        if (!value) return std::move(value).error().with_context(fmt::format("row {}", rows.size()));
+        if (!value)
+          return std::move(value).error().with_context(fmt::format("row {}", rows.size()));
         row.emplace_back(column.name, std::move(*value));
       }
     }

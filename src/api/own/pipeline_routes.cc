@@ -38,12 +38,12 @@ Result<Response> start(Pipelines& pipelines, const Request& request) {
                                        : base::to_text(value);
     }
   }
-  return reply(TRY(pipelines.start_run(
-                       request.param("name"), params,
-                       {.id = TRY(base::find_string(body, "trigger_id")).value_or(""),
-                        .actor = TRY(read_actor(request, body)),
-                        .reason = TRY(base::find_string(body, "reason")).value_or("")}))
-                   .to_json());
+  return reply(
+      TRY(pipelines.start_run(request.param("name"), params,
+                              {.id = TRY(base::find_string(body, "trigger_id")).value_or(""),
+                               .actor = TRY(read_actor(request, body)),
+                               .reason = TRY(base::find_string(body, "reason")).value_or("")}))
+          .to_json());
 }
 
 Result<Response> runs(Pipelines& pipelines, const Request& request) {
@@ -85,8 +85,8 @@ std::vector<http::Route> pipeline_routes(Pipelines& pipelines) {
        .pattern = "/slipway/v1/pipeline-runs/{id}/steps/{step}/log",
        .summary = "What a step has written so far.",
        .handler = answering([&pipelines](const Request& request) -> Result<Response> {
-         return Response::text(TRY(store::read_file(
-             TRY(pipelines.log(request.param("id"), request.param("step"))))));
+         return Response::text(
+             TRY(store::read_file(TRY(pipelines.log(request.param("id"), request.param("step"))))));
        }),
        .tag = "slipway"},
       {.method = Method::kPost,

@@ -44,9 +44,8 @@ std::vector<http::Route> project_routes(ProjectControl& project) {
       {.method = Method::kGet,
        .pattern = "/slipway/v1/clock",
        .summary = "The event clock, and whether it stands still for a run.",
-       .handler = answering([&project](const Request&) -> Result<Response> {
-         return reply(TRY(project.clock()));
-       }),
+       .handler = answering(
+           [&project](const Request&) -> Result<Response> { return reply(TRY(project.clock())); }),
        .tag = "slipway"},
       {.method = Method::kPost,
        .pattern = "/slipway/v1/clock",

@@ -1,0 +1,338 @@
+#include "app/connections.h"
+
+#include <charconv>
+#include <cmath>
+
+#include "base/log.h"
+#include "types/timestamp.h"
+
+namespace slipway::app {
+
+Result<std::vector<features::NamedColumn>> DatasetTables::columns(const std::string& dataset) {
+  std::vector<features::NamedColumn> columns;
+  for (const auto& [name, type] : TRY(datasets_.snapshot(dataset)).schema.columns)
+    columns.push_back({name, features::value_type(type)});
+  return columns;
+}
+
+Result<std::vector<std::string>> DatasetTables::key(const std::string& dataset) {
+  return TRY(datasets_.definition(dataset)).key;
+}
+
+Result<std::string> DatasetTables::arrival_time(const std::string& dataset) {
+  std::string column = TRY(datasets_.definition(dataset)).arrival_time;
+  if (column.empty()) {
+    return base::error(Code::kFailedPrecondition,
+                       "the dataset declares no arrival_time, so nobody can say when an outcome "
+                       "was known: dataset={}",
+                       dataset);
+  }
+  return column;
+}
+
+Result<types::Frame> DatasetTables::rows(const std::string& dataset) {
+  return *TRY(datasets_.rows(TRY(datasets_.snapshot(dataset))));
+}
+
+Result<pipelines::InputDigests::Input> DatasetDigests::resolve(const std::string& kind,
+                                                               const std::string& name) {
+  if (kind != "dataset") {
+    return base::error(Code::kInvalidArgument,
+                       "an input is a file or dataset:NAME: kind={} name={}", kind, name);
+  }
+  const auto snapshot = TRY(datasets_.snapshot(name));
+  return Input{.digest = snapshot.digest, .revision = std::to_string(snapshot.version)};
+}
+
+Result<serving::FeatureLookup::Shape> OnlineFeatures::shape(const std::string& service) {
+  const auto definitions = features_.definitions();
+  const features::Service* found = definitions->find_service(service);
+  if (found == nullptr)
+    return base::error(Code::kNotFound, "no such feature service: service={}", service);
+  Shape shape;
+  for (const auto& column : found->request) shape.request.push_back(column.name);
+  for (const auto& output : TRY(features_.outputs(service))) {
+    shape.outputs.push_back(output.name);
+    shape.is_text.push_back(output.type == features::ValueType::kText);
+  }
+  return shape;
+}
+
+namespace {
+
+Result<features::Value> to_value(const serving::Cell& cell, const features::RequestColumn& column) {
+  if (const auto* number = std::get_if<double>(&cell)) {
+    if (column.type == types::ColumnType::kString) {
+      return base::error(Code::kInvalidArgument, "input {} must be a text: got={}", column.name,
+                         *number);
+    }
+    if (column.type == types::ColumnType::kTimestamp)
+      return features::Value(types::Timestamp{static_cast<std::int64_t>(*number)});
+    return features::Value(*number);
+  }
+  if (const auto* text = std::get_if<std::string_view>(&cell)) {
+    if (column.type == types::ColumnType::kString) return features::Value(std::string(*text));
+    if (column.type == types::ColumnType::kTimestamp) {
+      auto time = types::parse_rfc3339(*text);
+      if (!time) return std::move(time).error().with_context("input " + column.name);
+      return features::Value(*time);
+    }
+    return base::error(Code::kInvalidArgument, "input {} must be a number: got=\"{}\"", column.name,
+                       *text);
+  }
+  return features::Value();
+}
+
+}  // namespace
+
+Result<std::vector<serving::FeatureValue>> OnlineFeatures::look_up(
+    const std::string& service, std::span<const std::string_view> names,
+    std::span<const serving::Cell> cells, base::Timestamp as_of) {
+  const auto definitions = features_.definitions();
+  const features::Service* found = definitions->find_service(service);
+  if (found == nullptr)
+    return base::error(Code::kNotFound, "no such feature service: service={}", service);
+  std::vector<std::pair<std::string, features::Value>> row;
+  for (const auto& column : found->request) {
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      if (names[i] == column.name) row.emplace_back(column.name, TRY(to_value(cells[i], column)));
+    }
+  }
+  std::vector<serving::FeatureValue> values;
+  for (features::Value& value : TRY(features_.lookup(service, row, as_of))) {
+    if (const auto* number = std::get_if<double>(&value)) {
+      values.emplace_back(*number);
+    } else if (auto* text = std::get_if<std::string>(&value)) {
+      values.emplace_back(std::move(*text));
+    } else if (const auto* time = std::get_if<types::Timestamp>(&value)) {
+      values.emplace_back(static_cast<double>(time->micros));
+    } else {
+      values.emplace_back();
+    }
+  }
+  return values;
+}
+
+namespace {
+
+struct ModelUri {
+  std::string model, alias;
+  std::int64_t version = 0;  // 0: by alias
+};
+
+Result<ModelUri> parse_uri(const std::string& uri) {
+  constexpr std::string_view prefix = "models:/";
+  const auto bad = [&] {
+    return base::error(
+        Code::kInvalidArgument,
+        "not a registered model's URI (models:/name/3 or models:/name@alias): uri={}", uri);
+  };
+  if (!uri.starts_with(prefix)) return bad();
+  const std::string rest = uri.substr(prefix.size());
+  if (const std::size_t at = rest.find('@'); at != std::string::npos)
+    return ModelUri{.model = rest.substr(0, at), .alias = rest.substr(at + 1)};
+  const std::size_t slash = rest.find('/');
+  if (slash == std::string::npos) return bad();
+  ModelUri parsed{.model = rest.substr(0, slash)};
+  const char* end = rest.data() + rest.size();
+  const auto [stop, ec] = std::from_chars(rest.data() + slash + 1, end, parsed.version);
+  if (ec != std::errc() || stop != end || parsed.version < 1) return bad();
+  return parsed;
+}
+
+Result<registry::ModelVersion> find_version(registry::Registry& registry, const std::string& uri) {
+  const ModelUri parsed = TRY(parse_uri(uri));
+  if (parsed.alias.empty()) return registry.get_version(parsed.model, parsed.version);
+  auto found = registry.version_by_alias(parsed.model, parsed.alias);
+  // MLflow calls a missing alias an invalid argument; here it is simply not there yet.
+  if (!found && found.error().code == Code::kInvalidArgument)
+    return base::error(Code::kNotFound, "{}", found.error().message);
+  return found;
+}
+
+}  // namespace
+
+Result<std::filesystem::path> RegisteredModels::locate(const std::string& uri) {
+  std::string source = TRY(find_version(registry_, uri)).source;
+  if (source.starts_with("models:/m-"))
+    source = TRY(logged_models_.get(source.substr(8))).artifact_uri;
+  return artifacts_.local(source);
+}
+
+Result<releases::ResolvedModel> RegisteredModels::resolve(const std::string& uri) {
+  const auto version = TRY(find_version(registry_, uri));
+  return releases::ResolvedModel{
+      .model = version.model,
+      .version = version.version,
+      .uri = fmt::format("models:/{}/{}", version.model, version.version)};
+}
+
+Result<std::optional<std::int64_t>> RegisteredModels::find_target(const std::string& model,
+                                                                  const std::string& alias) {
+  for (const registry::Alias& known : TRY(registry_.get_model(model)).aliases) {
+    if (known.alias == alias) return std::optional(known.version);
+  }
+  return std::optional<std::int64_t>();
+}
+
+Result<void> RegisteredModels::move(const std::string& model, const std::string& alias,
+                                    std::int64_t version, const std::string& verdict,
+                                    const std::string& actor) {
+  TRY(registry_.promote(model, alias, version, verdict,
+                        {.actor = actor, .reason = "the gate passed it"}));
+  return {};
+}
+
+namespace {
+
+serving::EndpointSpec spec_of(const releases::Revision& revision) {
+  serving::EndpointSpec spec{.endpoint = revision.endpoint,
+                             .revision = revision.number,
+                             .features = revision.features,
+                             .output = revision.output,
+                             .salt = revision.salt,
+                             .durable_log = revision.log_policy == "durable"};
+  for (const releases::Variant& variant : revision.variants) {
+    serving::VariantSpec& out = spec.variants.emplace_back(
+        serving::VariantSpec{.name = variant.name,
+                             .is_shadow = variant.role == releases::Role::kShadow,
+                             .uri = variant.uri,
+                             .model_version = variant.version});
+    for (const releases::SlotRange& range : variant.slots)
+      out.slots.push_back({range.from, range.to});
+  }
+  return spec;
+}
+
+}  // namespace
+
+Result<void> ServingPlane::prepare(const releases::Revision& revision) {
+  return endpoints_.prepare(spec_of(revision));
+}
+
+void ServingPlane::activate(const releases::Revision& revision,
+                            const releases::Revision* last_good) {
+  std::optional<serving::EndpointSpec> keep;
+  if (last_good != nullptr) keep = spec_of(*last_good);
+  endpoints_.activate(spec_of(revision), keep ? &*keep : nullptr);
+}
+
+Result<releases::CanaryFacts> MonitoredVariants::facts(const std::string& endpoint,
+                                                       const std::string& variant,
+                                                       base::Timestamp since,
+                                                       base::Timestamp until) {
+  CHECK(monitor_ != nullptr);
+  const auto summary = TRY(monitor_->summarize(endpoint, variant, since, until));
+  return releases::CanaryFacts{.requests = summary.requests,
+                               .errors = summary.errors,
+                               .latency_ms_p99 = summary.latency_ms_p99,
+                               .labels = summary.labels,
+                               .calibration_bias = summary.calibration_bias,
+                               .calibration_bias_error = summary.calibration_bias_error};
+}
+
+Result<types::Frame> LoggedRequests::requests(const std::string& endpoint, base::Timestamp from,
+                                              base::Timestamp to,
+                                              const std::vector<std::string>& columns) {
+  return log_.read(endpoint, from, to, columns);
+}
+
+Result<JsonObject> LoggedRequests::request(const std::string& endpoint, const std::string& id) {
+  return log_.find(endpoint, id);
+}
+
+Result<std::string> TrainingRows::find_entities(const std::string& service) {
+  const auto definitions = features_.definitions();
+  const features::Service* found = definitions->find_service(service);
+  if (found == nullptr)
+    return base::error(Code::kNotFound, "no such feature service: service={}", service);
+  for (const auto& definition : TRY(datasets_.definitions())) {
+    const auto snapshot = datasets_.snapshot(definition.name);
+    if (!snapshot) continue;
+    const auto has = [&](const features::RequestColumn& wanted) {
+      return std::any_of(snapshot->schema.columns.begin(), snapshot->schema.columns.end(),
+                         [&](const auto& column) { return column.first == wanted.name; });
+    };
+    if (std::all_of(found->request.begin(), found->request.end(), has)) return definition.name;
+  }
+  return base::error(Code::kNotFound,
+                     "no dataset has all request columns of the feature service: service={}",
+                     service);
+}
+
+Result<types::Frame> TrainingRows::reference(const std::string& endpoint, base::Timestamp from,
+                                             base::Timestamp to) {
+  const std::string service = TRY(releases_.status(endpoint)).endpoint.definition.features;
+  if (service.empty()) {
+    return base::error(Code::kFailedPrecondition,
+                       "the endpoint has no feature service to take a reference from: endpoint={}",
+                       endpoint);
+  }
+  features::HistoryResult history = TRY(features_.history({.service = service,
+                                                           .entities = TRY(find_entities(service)),
+                                                           .as_of = to,
+                                                           .from = from,
+                                                           .until = to}));
+  types::Frame frame;
+  for (const auto& output : TRY(features_.outputs(service))) {
+    types::Column* column = history.frame.find(output.name);
+    if (column == nullptr) continue;
+    if (column->type == types::ColumnType::kDouble || column->type == types::ColumnType::kString) {
+      TRY(frame.add(std::move(*column)));
+      continue;
+    }
+    types::Column numbers = types::Column::of_type(output.name, types::ColumnType::kDouble);
+    for (std::size_t row = 0; row < column->size(); ++row) {
+      column->is_valid(row) ? numbers.append_double(column->number(row)) : numbers.append_null();
+    }
+    TRY(frame.add(std::move(numbers)));
+  }
+  return frame;
+}
+
+Result<std::optional<std::string>> PipelineActions::find_obstacle(const std::string& endpoint,
+                                                                  const std::string& pipeline) {
+  for (const std::string& id : TRY(pipelines_.active_runs())) {
+    if (TRY(pipelines_.find_run(id)).pipeline == pipeline)
+      return std::optional(fmt::format("run {} of {} is active", id, pipeline));
+  }
+  const auto status = TRY(releases_.status(endpoint));
+  if (status.phase() == "canary" || status.phase() == "proposed")
+    return std::optional(std::string("a release is under way"));
+  return std::optional<std::string>();
+}
+
+Result<std::string> PipelineActions::start(const monitor::ActionRequest& request) {
+  return TRY(pipelines_.start_run(request.pipeline, request.params,
+                                  {.id = request.id,
+                                   .actor = "monitor:" + request.monitor,
+                                   .reason = request.reason}))
+      .id;
+}
+
+Result<std::optional<monitor::ActionOutcome>> PipelineActions::find_outcome(
+    const std::string& run_id) {
+  const auto run = TRY(pipelines_.find_run(run_id));
+  if (!run.is_over()) return std::optional<monitor::ActionOutcome>();
+  using State = monitor::ActionOutcome::State;
+  return std::optional(monitor::ActionOutcome{.state = run.state == "succeeded" ? State::kDone
+                                                       : run.state == "refused" ? State::kRefused
+                                                                                : State::kFailed,
+                                              .reason = run.reason});
+}
+
+void AliasFollower::alias_moved(const registry::AliasMove& move) {
+  if (!move.to) return;
+  const auto receipts = releases_.alias_moved(move.model, move.alias, *move.to, move.actor);
+  if (!receipts) {
+    base::log_error("app", "endpoints did not hear of an alias: model={} alias={} {}", move.model,
+                    move.alias, receipts.error().message);
+    return;
+  }
+  for (const auto& receipt : *receipts) {
+    base::log_info("app", "alias moved: endpoint={} accepted={} reason=\"{}\"", receipt.endpoint,
+                   receipt.accepted, receipt.reason);
+  }
+}
+
+}  // namespace slipway::app

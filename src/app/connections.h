@@ -1,0 +1,154 @@
+// What rooms need of each other: each class implements a port of one room by calling others. No
+// rules live here.
+#pragma once
+
+#include "api/own/endpoint_routes.h"
+#include "datasets/datasets.h"
+#include "features/feature_store.h"
+#include "monitor/monitor.h"
+#include "pipelines/pipelines.h"
+#include "registry/registry.h"
+#include "releases/releases.h"
+#include "serving/endpoints.h"
+#include "tracking/artifacts.h"
+#include "tracking/logged_models.h"
+
+namespace slipway::app {
+
+// features reads datasets.
+class DatasetTables final : public features::TableSource {
+ public:
+  explicit DatasetTables(datasets::Datasets& datasets) : datasets_(datasets) {}
+  Result<std::vector<features::NamedColumn>> columns(const std::string& dataset) override;
+  Result<std::vector<std::string>> key(const std::string& dataset) override;
+  Result<std::string> arrival_time(const std::string& dataset) override;
+  Result<types::Frame> rows(const std::string& dataset) override;
+
+ private:
+  datasets::Datasets& datasets_;
+};
+
+// pipelines asks for the content of inputs: "dataset:flights".
+class DatasetDigests final : public pipelines::InputDigests {
+ public:
+  explicit DatasetDigests(datasets::Datasets& datasets) : datasets_(datasets) {}
+  Result<Input> resolve(const std::string& kind, const std::string& name) override;
+
+ private:
+  datasets::Datasets& datasets_;
+};
+
+// serving looks features up, and finds model files through the registry.
+class OnlineFeatures final : public serving::FeatureLookup {
+ public:
+  explicit OnlineFeatures(features::FeatureStore& features) : features_(features) {}
+  Result<Shape> shape(const std::string& service) override;
+  Result<std::vector<serving::FeatureValue>> look_up(const std::string& service,
+                                                     std::span<const std::string_view> names,
+                                                     std::span<const serving::Cell> cells,
+                                                     base::Timestamp as_of) override;
+
+ private:
+  features::FeatureStore& features_;
+};
+
+class RegisteredModels final : public serving::ModelSource,
+                               public releases::ModelCatalog,
+                               public releases::ModelAliases {
+ public:
+  RegisteredModels(registry::Registry& registry, tracking::LoggedModels& logged_models,
+                   tracking::Artifacts& artifacts)
+      : registry_(registry), logged_models_(logged_models), artifacts_(artifacts) {}
+
+  Result<std::filesystem::path> locate(const std::string& uri) override;
+  Result<releases::ResolvedModel> resolve(const std::string& uri) override;
+  Result<std::optional<std::int64_t>> find_target(const std::string& model,
+                                                  const std::string& alias) override;
+  Result<void> move(const std::string& model, const std::string& alias, std::int64_t version,
+                    const std::string& verdict, const std::string& actor) override;
+
+ private:
+  registry::Registry& registry_;
+  tracking::LoggedModels& logged_models_;
+  tracking::Artifacts& artifacts_;
+};
+
+// releases tells serving what to answer with.
+class ServingPlane final : public releases::DataPlane {
+ public:
+  explicit ServingPlane(serving::Endpoints& endpoints) : endpoints_(endpoints) {}
+  Result<void> prepare(const releases::Revision& revision) override;
+  void activate(const releases::Revision& revision, const releases::Revision* last_good) override;
+
+ private:
+  serving::Endpoints& endpoints_;
+};
+
+// releases asks the monitor how a canary does. The monitor comes later than the ledger.
+class MonitoredVariants final : public releases::VariantFacts {
+ public:
+  void connect(monitor::Monitor& monitor) { monitor_ = &monitor; }
+  Result<releases::CanaryFacts> facts(const std::string& endpoint, const std::string& variant,
+                                      base::Timestamp since, base::Timestamp until) override;
+
+ private:
+  monitor::Monitor* monitor_ = nullptr;
+};
+
+// monitor and the API read the request log.
+class LoggedRequests final : public monitor::RequestSource, public api::own::RequestLookup {
+ public:
+  explicit LoggedRequests(serving::RequestLog& log) : log_(log) {}
+  Result<types::Frame> requests(const std::string& endpoint, base::Timestamp from,
+                                base::Timestamp to,
+                                const std::vector<std::string>& columns) override;
+  Result<JsonObject> request(const std::string& endpoint, const std::string& id) override;
+
+ private:
+  serving::RequestLog& log_;
+};
+
+// monitor measures drift against the features of past rows: the endpoint's feature service over the
+// dataset that has its request columns.
+class TrainingRows final : public monitor::ReferenceSource {
+ public:
+  TrainingRows(releases::Releases& releases, features::FeatureStore& features,
+               datasets::Datasets& datasets)
+      : releases_(releases), features_(features), datasets_(datasets) {}
+  Result<types::Frame> reference(const std::string& endpoint, base::Timestamp from,
+                                 base::Timestamp to) override;
+
+ private:
+  Result<std::string> find_entities(const std::string& service);
+
+  releases::Releases& releases_;
+  features::FeatureStore& features_;
+  datasets::Datasets& datasets_;
+};
+
+// monitor starts pipelines.
+class PipelineActions final : public monitor::Actions {
+ public:
+  PipelineActions(pipelines::Pipelines& pipelines, releases::Releases& releases)
+      : pipelines_(pipelines), releases_(releases) {}
+  Result<std::optional<std::string>> find_obstacle(const std::string& endpoint,
+                                                   const std::string& pipeline) override;
+  Result<std::string> start(const monitor::ActionRequest& request) override;
+  Result<std::optional<monitor::ActionOutcome>> find_outcome(const std::string& run_id) override;
+
+ private:
+  pipelines::Pipelines& pipelines_;
+  releases::Releases& releases_;
+};
+
+// releases hears of aliases that moved in the registry.
+class AliasFollower final : public registry::AliasObserver {
+ public:
+  explicit AliasFollower(releases::Releases& releases) : releases_(releases) {}
+  void alias_moved(const registry::AliasMove& move) override;
+
+ private:
+  releases::Releases& releases_;
+};
+
+}  // namespace slipway::app

@@ -1,0 +1,291 @@
+#include "app/project.h"
+
+#include "base/log.h"
+#include "types/timestamp.h"
+#include "types/yaml_reader.h"
+
+namespace slipway::app {
+namespace {
+
+constexpr std::string_view kFirst = R"sql(
+CREATE TABLE projects(
+  workspace TEXT NOT NULL DEFAULT 'default',
+  yaml TEXT NOT NULL,
+  folder TEXT NOT NULL,
+  rehearses INTEGER NOT NULL,
+  now INTEGER NOT NULL,
+  PRIMARY KEY(workspace));
+)sql";
+
+constexpr std::size_t kSparklineDays = 14;
+
+template <typename Change>
+void add_changes(JsonArray& list, const std::vector<Change>& changes) {
+  for (const auto& change : changes) {
+    list.push_back(
+        JsonObject{{"kind", change.kind}, {"name", change.name}, {"change", change.change}});
+  }
+}
+
+}  // namespace
+
+struct Project::Head {
+  std::string name, owner;
+  bool rehearses = false;
+  base::Timestamp start;
+};
+
+struct Project::Parsed {
+  Head head;
+  std::vector<datasets::DatasetDefinition> datasets;
+  features::Definitions features;
+  std::vector<pipelines::ParsedPipeline> pipelines;
+  std::vector<releases::EndpointDefinition> endpoints;
+  std::vector<monitor::MonitorDefinition> monitors;
+};
+
+store::RoomMigrations Project::migrations() { return {"projects", {{1, kFirst}}}; }
+
+Project::~Project() { stop(); }
+
+Result<Project::Parsed> Project::parse(const Declared& declared) {
+  Parsed parsed;
+  const auto root = TRY(types::YamlNode::parse(declared.yaml));
+  types::YamlMap top = TRY(root.map("slipway.yaml"));
+  parsed.head.name = TRY(TRY(top.get("project")).text());
+  if (const auto owner = top.find("owner")) parsed.head.owner = TRY(owner->text());
+  if (const auto clock = top.find("clock")) {
+    const std::string word = TRY(clock->text());
+    if (word != "wall" && word != "rehearsal")
+      return clock->error("clock must be wall or rehearsal: got={}", word);
+    parsed.head.rehearses = word == "rehearsal";
+  }
+  const auto start = top.find("start");
+  if (start) parsed.head.start = TRY(start->time());
+  if (parsed.head.rehearses && !start)
+    return root.error("a rehearsal needs `start`: the time its event clock begins with");
+  // The rooms read their own part; here only unknown ones are refused.
+  for (const char* part : {"datasets", "features", "pipelines", "endpoints", "monitors"})
+    top.find(part);
+  TRY(top.finish());
+  parsed.datasets = TRY(datasets::parse_datasets(declared.yaml));
+  parsed.features = TRY(features::parse_definitions(declared.yaml));
+  parsed.pipelines = TRY(pipelines::parse_pipelines(declared.yaml));
+  parsed.endpoints = TRY(releases::parse_endpoints(declared.yaml));
+  parsed.monitors = TRY(monitor::parse_monitors(declared.yaml));
+  return parsed;
+}
+
+Result<void> Project::restore_clock(store::Db& db, EventClock& clock) {
+  const auto stored = TRY(db.read([](store::Reader& reader) {
+    return reader.find("SELECT rehearses, now FROM projects", {}, [](const store::Row& row) {
+      return std::pair(row.int64(0) != 0, row.time(1));
+    });
+  }));
+  if (stored && stored->first) clock.rehearse_from(stored->second);
+  return {};
+}
+
+Result<std::string> Project::stored_yaml() {
+  return TRY(db_.read([](store::Reader& reader) {
+           return reader.find("SELECT yaml FROM projects", {},
+                              [](const store::Row& row) { return row.string(0); });
+         }))
+      .value_or("");
+}
+
+Result<void> Project::open() { return bind_features(); }
+
+Result<void> Project::bind_features() {
+  const std::string yaml = TRY(stored_yaml());
+  features::Definitions definitions = TRY(features::parse_definitions(yaml));
+  for (const auto& source : definitions.sources) {
+    if (const auto snapshot = rooms_.datasets.snapshot(source.dataset); !snapshot) {
+      if (snapshot.error().code != Code::kNotFound) return snapshot.error();
+      base::log_info("app", "features wait for data: dataset={}", source.dataset);
+      return {};
+    }
+  }
+  return rooms_.features.set_definitions(std::move(definitions));
+}
+
+Result<JsonObject> Project::plan(const Declared& declared) {
+  const Parsed parsed = TRY(parse(declared));
+  JsonArray changes;
+  add_changes(changes, TRY(rooms_.datasets.plan(parsed.datasets)));
+  add_changes(changes, TRY(rooms_.pipelines.plan(parsed.pipelines)));
+  add_changes(changes, TRY(rooms_.releases.plan(parsed.endpoints)));
+  add_changes(changes, TRY(rooms_.monitor.plan(parsed.monitors)));
+  return JsonObject{{"project", parsed.head.name}, {"changes", std::move(changes)}};
+}
+
+Result<JsonObject> Project::apply(const Declared& declared) {
+  const Parsed parsed = TRY(parse(declared));
+  base::MutexLock lock(advance_mutex_);
+  const std::string before = TRY(stored_yaml());
+  // A rehearsal that has begun goes on where it stands.
+  const bool begins = parsed.head.rehearses && !clock_.rehearses();
+  const base::Timestamp now = begins ? parsed.head.start : clock_.now();
+  TRY(db_.write([&](store::Tx& tx) -> Result<void> {
+    TRY(
+        tx.execute("INSERT INTO projects(yaml, folder, rehearses, now) VALUES(?, ?, ?, ?) ON "
+                   "CONFLICT(workspace) DO UPDATE SET yaml = excluded.yaml, folder = "
+                   "excluded.folder, rehearses = excluded.rehearses, now = excluded.now",
+                   {declared.yaml, declared.folder, parsed.head.rehearses, now}));
+    if (before == declared.yaml) return {};
+    return tx.append_event({.kind = "project.applied",
+                            .subject = "projects/" + parsed.head.name,
+                            .actor = declared.actor,
+                            .payload = {{"yaml", declared.yaml}},
+                            .event_time = now});
+  }));
+  parsed.head.rehearses ? clock_.rehearse_from(now) : clock_.follow_wall();
+  JsonArray changes;
+  add_changes(changes,
+              TRY(rooms_.datasets.apply(parsed.datasets, declared.folder, declared.actor)));
+  TRY(bind_features());
+  add_changes(changes,
+              TRY(rooms_.pipelines.apply(parsed.pipelines, declared.folder, declared.actor)));
+  for (const auto& endpoint : parsed.endpoints) {
+    // Production follows this alias: from now on only the gate's verdict moves it.
+    if (const auto alias = releases::parse_alias(endpoint.model))
+      TRY(rooms_.registry.protect_alias(alias->model, alias->alias));
+  }
+  add_changes(changes, TRY(rooms_.releases.apply(parsed.endpoints, declared.actor)));
+  add_changes(changes, TRY(rooms_.monitor.apply(parsed.monitors, declared.actor)));
+  return JsonObject{{"project", parsed.head.name}, {"changes", std::move(changes)}};
+}
+
+Result<JsonObject> Project::clock() {
+  JsonArray runs;
+  for (const std::string& id : TRY(rooms_.pipelines.active_runs())) runs.push_back(Json(id));
+  return JsonObject{{"clock", clock_.rehearses() ? "rehearsal" : "wall"},
+                    {"now", types::to_rfc3339(clock_.now())},
+                    {"state", runs.empty() || !clock_.rehearses() ? "ready" : "waiting"},
+                    {"runs", std::move(runs)}};
+}
+
+Result<void> Project::keep_clock(base::Timestamp now) {
+  clock_.set(now);
+  return db_.write([&](store::Tx& tx) -> Result<void> {
+    TRY(tx.execute("UPDATE projects SET now = ?", {now}));
+    return {};
+  });
+}
+
+Result<bool> Project::step(base::Timestamp limit) {
+  const auto release = TRY(rooms_.releases.next_due());
+  const auto window = TRY(rooms_.monitor.next_due());
+  const bool release_due = release && *release <= limit;
+  const bool window_due = window && *window <= limit;
+  if (!release_due && !window_due) return false;
+  // Releases first when both are due: what is judged is then what answered.
+  const bool release_first = release_due && (!window_due || *release <= *window);
+  const base::Timestamp due = std::max(release_first ? *release : *window, clock_.now());
+  if (clock_.rehearses()) TRY(keep_clock(due));
+  if (release_first) {
+    for (const auto& done : TRY(rooms_.releases.advance(due))) {
+      base::log_info("app", "release: endpoint={} revision={} reason=\"{}\"", done.endpoint,
+                     done.revision, done.reason);
+    }
+  } else {
+    TRY(rooms_.monitor.advance(due));
+  }
+  return true;
+}
+
+Result<JsonObject> Project::advance_clock(base::Timestamp target) {
+  if (!clock_.rehearses()) {
+    return base::error(Code::kFailedPrecondition,
+                       "only a project with `clock: rehearsal` can move its clock");
+  }
+  base::MutexLock lock(advance_mutex_);
+  if (target < clock_.now()) {
+    return base::error(Code::kFailedPrecondition, "the event clock only goes forward: now={}",
+                       types::to_rfc3339(clock_.now()));
+  }
+  // Each turn does something that is due, or ends the walk; a run that was started stops it.
+  for (;;) {
+    if (!TRY(rooms_.pipelines.active_runs()).empty()) return clock();
+    const auto release = TRY(rooms_.releases.next_due());
+    const auto window = TRY(rooms_.monitor.next_due());
+    if (!TRY(step(target))) break;
+    const auto release_after = TRY(rooms_.releases.next_due());
+    const auto window_after = TRY(rooms_.monitor.next_due());
+    if (release == release_after && window == window_after &&
+        TRY(rooms_.pipelines.active_runs()).empty()) {
+      return base::error(Code::kInternal, "the loop makes no progress: now={}",
+                         types::to_rfc3339(clock_.now()));
+    }
+  }
+  TRY(keep_clock(target));
+  return clock();
+}
+
+Result<JsonObject> Project::overview() {
+  JsonArray models;
+  std::string owner;
+  if (const std::string yaml = TRY(stored_yaml()); !yaml.empty())
+    owner = TRY(parse({.yaml = yaml})).head.owner;
+  for (const auto& status : TRY(rooms_.releases.statuses())) {
+    const std::string& endpoint = status.endpoint.name();
+    const auto health = TRY(rooms_.monitor.health(endpoint));
+    JsonArray traffic;
+    for (const std::int64_t requests :
+         TRY(rooms_.monitor.requests_per_day(endpoint, kSparklineDays))) {
+      traffic.push_back(requests);
+    }
+    JsonObject model{
+        {"name", endpoint},
+        {"endpoint", endpoint},
+        {"owner", owner},
+        {"phase", status.phase()},
+        {"health", health.word},
+        {"health_reason", health.reason},
+        {"traffic_per_day", std::move(traffic)},
+        {"open_alerts",
+         TRY(rooms_.monitor.alerts({.endpoint = endpoint, .open_only = true})).size()}};
+    model["version"] = nullptr;
+    model["last_release"] = nullptr;
+    if (status.current && !status.current->live().empty()) {
+      model["name"] = status.current->live().front()->model;
+      model["version"] = status.current->live().front()->version;
+      model["last_release"] = types::to_rfc3339(status.current->event_time);
+    }
+    models.push_back(std::move(model));
+  }
+  return JsonObject{{"now", types::to_rfc3339(clock_.now())},
+                    {"clock", clock_.rehearses() ? "rehearsal" : "wall"},
+                    {"models", std::move(models)}};
+}
+
+void Project::start() {
+  thread_ = std::thread([this] { run(); });
+}
+
+void Project::stop() {
+  {
+    base::MutexLock lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Project::run() {
+  for (;;) {
+    {
+      base::MutexLock lock(mutex_);
+      if (!stopping_) wake_.wait_for_ms(mutex_, 1000);
+      if (stopping_) return;
+    }
+    if (clock_.rehearses()) continue;
+    base::MutexLock lock(advance_mutex_);
+    // One thing of each kind per second is plenty on the wall clock, and a window whose labels
+    // are still coming stays due without being a reason to spin.
+    if (const auto done = step(clock_.now()); !done)
+      base::log_error("app", "the loop could not go on, and tries again: {}", done.error().message);
+  }
+}
+
+}  // namespace slipway::app

@@ -1,0 +1,74 @@
+// What slipway.yaml declares, applied to all rooms; and the loop that turns the event clock.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <thread>
+
+#include "api/own/project_routes.h"
+#include "app/event_clock.h"
+#include "base/mutex.h"
+#include "datasets/datasets.h"
+#include "features/feature_store.h"
+#include "monitor/monitor.h"
+#include "pipelines/pipelines.h"
+#include "registry/registry.h"
+#include "releases/releases.h"
+#include "store/db.h"
+
+namespace slipway::app {
+
+// Safe to use from several threads. What is given to the constructor must outlive it.
+class Project final : public api::own::ProjectControl {
+ public:
+  struct Rooms {
+    datasets::Datasets& datasets;
+    features::FeatureStore& features;
+    pipelines::Pipelines& pipelines;
+    registry::Registry& registry;
+    releases::Releases& releases;
+    monitor::Monitor& monitor;
+  };
+  Project(store::Db& db, EventClock& clock, Rooms rooms) : db_(db), clock_(clock), rooms_(rooms) {}
+  ~Project() override;  // stop()
+
+  static store::RoomMigrations migrations();
+
+  // After a start: the clock stands where it stood. Before open() of what uses the clock.
+  static Result<void> restore_clock(store::Db& db, EventClock& clock);
+  // Declares to the rooms again what only lives in memory.
+  Result<void> open();
+  // On the wall clock: once a second, what is due is done.
+  void start();
+  void stop();
+
+  Result<JsonObject> plan(const Declared& declared) override;
+  Result<JsonObject> apply(const Declared& declared) override;
+  Result<JsonObject> clock() override;
+  Result<JsonObject> advance_clock(base::Timestamp target) override;
+  Result<JsonObject> overview() override;
+
+  // Features are bound to the data there is: again after every new version.
+  Result<void> bind_features();
+
+ private:
+  struct Head;
+  struct Parsed;
+  static Result<Parsed> parse(const Declared& declared);
+  Result<std::string> stored_yaml();
+  Result<void> keep_clock(base::Timestamp now);
+  // Does the next thing that is due by `limit`; false: there is none.
+  Result<bool> step(base::Timestamp limit);
+  void run();
+
+  store::Db& db_;
+  EventClock& clock_;
+  const Rooms rooms_;
+  base::Mutex advance_mutex_;  // one walker at a time
+  base::Mutex mutex_;
+  base::CondVar wake_;
+  bool stopping_ GUARDED_BY(mutex_) = false;
+  std::thread thread_;
+};
+
+}  // namespace slipway::app
