@@ -34,16 +34,6 @@ Result<types::Frame> DatasetTables::rows(const std::string& dataset) {
   return *TRY(datasets_.rows(TRY(datasets_.snapshot(dataset))));
 }
 
-Result<pipelines::InputDigests::Input> DatasetDigests::resolve(const std::string& kind,
-                                                               const std::string& name) {
-  if (kind != "dataset") {
-    return base::error(Code::kInvalidArgument,
-                       "an input is a file or dataset:NAME: kind={} name={}", kind, name);
-  }
-  const auto snapshot = TRY(datasets_.snapshot(name));
-  return Input{.digest = snapshot.digest, .revision = std::to_string(snapshot.version)};
-}
-
 Result<serving::FeatureLookup::Shape> OnlineFeatures::shape(const std::string& service) {
   const auto definitions = features_.definitions();
   const features::Service* found = definitions->find_service(service);
@@ -151,6 +141,27 @@ Result<registry::ModelVersion> find_version(registry::Registry& registry, const 
 }
 
 }  // namespace
+
+Result<pipelines::InputDigests::Input> StepInputs::resolve(const std::string& kind,
+                                                           const std::string& name) {
+  if (kind == "dataset") {
+    const auto snapshot = TRY(datasets_.snapshot(name));
+    return Input{.digest = snapshot.digest, .revision = std::to_string(snapshot.version)};
+  }
+  if (kind == "model") {
+    const auto version = find_version(registry_, "models:/" + name);
+    // A first training has no champion yet: that is a state of the world like any other.
+    if (!version && version.error().code == Code::kNotFound)
+      return Input{.digest = "none", .revision = "none"};
+    if (!version) return version.error();
+    const std::string text = fmt::format("models:/{}/{}", version->model, version->version);
+    return Input{.digest = text, .revision = std::to_string(version->version)};
+  }
+  return base::error(Code::kInvalidArgument,
+                     "an input is a file, dataset:NAME, model:NAME/VERSION or model:NAME@ALIAS: "
+                     "kind={} name={}",
+                     kind, name);
+}
 
 Result<std::filesystem::path> RegisteredModels::locate(const std::string& uri) {
   std::string source = TRY(find_version(registry_, uri)).source;

@@ -28,14 +28,16 @@ class DatasetTables final : public features::TableSource {
   datasets::Datasets& datasets_;
 };
 
-// pipelines asks for the content of inputs: "dataset:flights".
-class DatasetDigests final : public pipelines::InputDigests {
+// pipelines asks for the content of inputs: "dataset:flights", "model:flight-delay@champion".
+class StepInputs final : public pipelines::InputDigests {
  public:
-  explicit DatasetDigests(datasets::Datasets& datasets) : datasets_(datasets) {}
+  StepInputs(datasets::Datasets& datasets, registry::Registry& registry)
+      : datasets_(datasets), registry_(registry) {}
   Result<Input> resolve(const std::string& kind, const std::string& name) override;
 
  private:
   datasets::Datasets& datasets_;
+  registry::Registry& registry_;
 };
 
 // serving looks features up, and finds model files through the registry.

@@ -47,7 +47,7 @@ struct Application::Rooms::Impl {
         datasets(f.db, f.blobs, f.clock, f.data / "uploads"),
         tables(datasets),
         features(f.db, tables, clock),
-        inputs(datasets),
+        inputs(datasets, registry),
         pipelines(f.db, clock, f.clock, f.random, executor, inputs),
         models(registry, logged_models, artifacts),
         online(features),
@@ -76,7 +76,7 @@ struct Application::Rooms::Impl {
   datasets::Datasets datasets;
   DatasetTables tables;
   features::FeatureStore features;
-  DatasetDigests inputs;
+  StepInputs inputs;
   pipelines::ProcessExecutor executor;
   pipelines::Pipelines pipelines;
 

@@ -40,6 +40,20 @@ Result<Json> Client::post(const std::string& path, const JsonObject& body) {
   return send("POST", path, base::to_text(body));
 }
 
+Result<void> Client::post_text(const std::string& path, const std::string& body) {
+  const base::HttpReply reply = TRY(http_.send("POST", path, body));
+  if (reply.status >= 300) return error_from(reply);
+  return {};
+}
+
+Result<base::HttpReply> Client::fetch(const std::string& path,
+                                      const std::optional<JsonObject>& body) {
+  base::HttpReply reply = body ? TRY(http_.send("POST", path, base::to_text(*body)))
+                               : TRY(http_.send("GET", path));
+  if (reply.status >= 300) return error_from(reply);
+  return reply;
+}
+
 Result<Json> Client::send(std::string_view method, const std::string& path,
                           const std::string& body) {
   const base::HttpReply reply = TRY(http_.send(method, path, body));

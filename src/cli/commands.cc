@@ -4,7 +4,13 @@
 #include <cstdlib>
 
 #include "cli/client.h"
+#include "cli/data_commands.h"
+#include "cli/endpoint_commands.h"
 #include "cli/events_commands.h"
+#include "cli/model_commands.h"
+#include "cli/pipeline_commands.h"
+#include "cli/project_commands.h"
+#include "cli/replay_command.h"
 #include "cli/server_command.h"
 
 namespace slipway::cli {
@@ -21,7 +27,15 @@ int run(int argc, char** argv) {
   root.fallthrough();  // --url and --json also after the verb
   root.require_subcommand(1);
   add_server_command(root, exit_code);
+  add_project_commands(root, context, exit_code);
+  add_data_commands(root, context, exit_code);
+  add_feature_commands(root, context, exit_code);
+  add_pipeline_commands(root, context, exit_code);
+  add_model_commands(root, context, exit_code);
+  add_endpoint_commands(root, context, exit_code);
+  add_monitor_commands(root, context, exit_code);
   add_events_commands(root, context, exit_code);
+  add_replay_command(root, context, exit_code);
   try {
     root.parse(argc, argv);
   } catch (const CLI::ParseError& e) {

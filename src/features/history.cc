@@ -28,7 +28,11 @@ Result<HistoryResult> FeatureStore::history(const HistoryRequest& request) const
   for (const types::Column* key : key_cells)
     out.push_back(types::Column::of_type(key->name, key->type));
   out.push_back(types::Column::of_type(service.service.event_time, types::ColumnType::kTimestamp));
-  if (label) out.push_back(types::Column::of_type(request.label_name, column_type(label->type())));
+  if (label) {
+    out.push_back(types::Column::of_type(request.label_name, column_type(label->type())));
+    out.push_back(
+        types::Column::of_type(request.label_name + "_known_at", types::ColumnType::kTimestamp));
+  }
   const std::size_t features_at = out.size();
   for (const BoundService::Output& output : service.outputs) {
     // A feature that has the name of a key or of the time is in the frame once.
@@ -59,7 +63,10 @@ Result<HistoryResult> FeatureStore::history(const HistoryRequest& request) const
     std::size_t column = 0;
     for (const types::Column* key : key_cells) out[column++].append_from(*key, i);
     out[column++].append_int(time->micros);
-    if (label) append_value(out[column], label_value);
+    if (label) {
+      append_value(out[column++], label_value);
+      out[column].append_int(arrival->ints[i]);
+    }
     for (std::size_t o = 0; o < values.size(); ++o) append_value(out[features_at + o], values[o]);
   }
   for (types::Column& column : out) {

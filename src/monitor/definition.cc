@@ -175,15 +175,17 @@ std::string_view window_name(WindowKind kind) {
       return "day";
     case WindowKind::kWeek:
       return "week";
+    case WindowKind::kMonth:
+      return "month";
   }
   return "";
 }
 
 Result<WindowKind> parse_window(std::string_view name) {
-  for (const WindowKind kind : {WindowKind::kDay, WindowKind::kWeek}) {
+  for (const WindowKind kind : {WindowKind::kDay, WindowKind::kWeek, WindowKind::kMonth}) {
     if (name == window_name(kind)) return kind;
   }
-  return base::error(Code::kInvalidArgument, "no such window: window={} known=day, week", name);
+  return base::error(Code::kInvalidArgument, "no such window: window={} known=day, week, month", name);
 }
 
 const std::vector<std::string>& metric_names() {

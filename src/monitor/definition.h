@@ -13,8 +13,8 @@
 
 namespace slipway::monitor {
 
-enum class WindowKind { kDay, kWeek };
-std::string_view window_name(WindowKind kind);           // "day", "week"
+enum class WindowKind { kDay, kWeek, kMonth };
+std::string_view window_name(WindowKind kind);           // "day", "week", "month"
 Result<WindowKind> parse_window(std::string_view name);  // kInvalidArgument
 
 // Names of what a rule may watch, as they stand in a window's `metrics`.

@@ -53,6 +53,15 @@ Window Calendar::window_of(WindowKind kind, base::Timestamp time) const {
   }
   std::int64_t first = floor_div(local, base::Duration::days(1).micros);
   std::int64_t days = 1;
+  if (kind == WindowKind::kMonth) {
+    const date::year_month_day day{date::local_days{date::days{static_cast<int>(first)}}};
+    const date::year_month month = day.year() / day.month();
+    const auto begin_of = [](date::year_month which) {
+      return date::local_days{which / 1}.time_since_epoch().count();
+    };
+    first = begin_of(month);
+    days = begin_of(month + date::months{1}) - first;
+  }
   if (kind == WindowKind::kWeek) {
     days = 7;
     // 1970-01-01 was a Thursday: day -3 was a Monday.

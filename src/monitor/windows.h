@@ -1,4 +1,4 @@
-// Days and weeks of event time, where the monitor's people live.
+// Days, weeks and months of event time, where the monitor's people live.
 #pragma once
 
 #include <string>

@@ -1,0 +1,171 @@
+#include "cli/data_commands.h"
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+
+#include "cli/commands.h"
+#include "cli/verb.h"
+#include "store/file_system.h"
+
+namespace slipway::cli {
+namespace {
+
+int ingest(Context& context, const std::vector<std::string>& names, const std::string& path) {
+  Client client(context);
+  JsonArray snapshots;
+  for (const std::string& name : names) {
+    if (!context.json) std::fprintf(stderr, "reading %s ...\n", name.c_str());
+    JsonObject body;
+    if (!path.empty()) body["path"] = std::filesystem::absolute(path).string();
+    const auto reply = client.post(path_of("/slipway/v1/datasets/{}/ingest", {name}), body);
+    if (!reply) return fail(reply.error(), context);
+    JsonObject snapshot = member_at(*reply, "snapshot").as_object();
+    snapshot["new"] = member_at(*reply, "new");
+    snapshots.push_back(std::move(snapshot));
+  }
+  return finish_table(context, Json(JsonObject{{"snapshots", std::move(snapshots)}}), "snapshots",
+                      {{"DATASET", "dataset"},
+                       {"VERSION", "version"},
+                       {"ROWS", "rows"},
+                       {"QUARANTINED", "quarantined"},
+                       {"NEW", "new"},
+                       {"DIGEST", "digest"}});
+}
+
+// The columns of the quarantine follow the dataset's, the reason first.
+std::string show_quarantine(const Json& reply) {
+  std::string out = fmt::format("{} rows of {} version {} were put aside\n",
+                                cell(member_at(reply, "quarantined")),
+                                cell(member_at(reply, "dataset")),
+                                cell(member_at(reply, "version")));
+  const JsonArray& rows = member_at(reply, "rows").as_array();
+  std::vector<TableColumn> columns;
+  if (!rows.empty()) {
+    for (const auto& [name, value] : rows.front().as_object()) {
+      columns.push_back({std::string(name), std::string(name)});
+    }
+    std::rotate(columns.begin(), columns.end() - 1, columns.end());
+    out += table(rows, columns);
+  }
+  return out;
+}
+
+}  // namespace
+
+void add_data_commands(CLI::App& root, Context& context, int& exit_code) {
+  CLI::App* data = root.add_subcommand("data", "Datasets: versions by content, and what is wrong with rows");
+  data->require_subcommand(1);
+
+  struct Options {
+    std::vector<std::string> names;
+    std::string path;
+  };
+  auto options = std::make_shared<Options>();
+  CLI::App* add = data->add_subcommand("ingest", "Read, validate and keep a dataset's file as a version");
+  add->add_option("names", options->names, "Datasets as declared")->required();
+  add->add_option("--path", options->path, "Another file than the declared one");
+  add->callback([&context, &exit_code, options] {
+    exit_code = ingest(context, options->names, options->path);
+  });
+
+  CLI::App* list = data->add_subcommand("list", "Every dataset with its newest version");
+  list->callback([&context, &exit_code] {
+    exit_code = finish_table(context, Client(context).get("/slipway/v1/datasets"), "datasets",
+                             {{"DATASET", "name"},
+                              {"VERSION", "latest.version"},
+                              {"ROWS", "latest.rows"},
+                              {"QUARANTINED", "latest.quarantined"},
+                              {"DIGEST", "latest.digest"}});
+  });
+
+  auto name = std::make_shared<std::string>();
+  CLI::App* show = data->add_subcommand("show", "Versions of a dataset");
+  show->add_option("name", *name)->required();
+  show->callback([&context, &exit_code, name] {
+    exit_code = finish_table(context,
+                             Client(context).get(path_of("/slipway/v1/datasets/{}", {*name})),
+                             "versions",
+                             {{"VERSION", "version"},
+                              {"ROWS", "rows"},
+                              {"QUARANTINED", "quarantined"},
+                              {"ARRIVED", "arrival_time"},
+                              {"DIGEST", "digest"}});
+  });
+
+  CLI::App* quarantine = data->add_subcommand("quarantine", "Rows that were put aside, and why");
+  quarantine->add_option("name", *name)->required();
+  quarantine->callback([&context, &exit_code, name] {
+    exit_code =
+        finish(context,
+               Client(context).get(path_of("/slipway/v1/datasets/{}/quarantine", {*name})),
+               show_quarantine);
+  });
+}
+
+namespace {
+
+struct HistoryOptions {
+  std::string service, entities, label, as_of, from, until, out;
+};
+
+int history(Context& context, const HistoryOptions& options) {
+  std::string entities = options.entities;
+  if (constexpr std::string_view prefix = "dataset:"; entities.starts_with(prefix))
+    entities.erase(0, prefix.size());
+  JsonObject body{{"service", options.service}, {"entities", entities}};
+  for (const auto& [key, value] : {std::pair("label", &options.label), {"as_of", &options.as_of},
+                                   {"from", &options.from}, {"until", &options.until}}) {
+    if (!value->empty()) body[key] = *value;
+  }
+  const auto reply = Client(context).fetch("/slipway/v1/features/history", body);
+  if (!reply) return fail(reply.error(), context);
+  if (const auto written = store::write_file(options.out, reply->body); !written)
+    return fail(written.error(), context);
+  if (context.json) {
+    std::printf("%s\n", base::to_text(JsonObject{{"file", options.out}, {"bytes", reply->body.size()}}).c_str());
+  } else {
+    std::fprintf(stderr, "wrote %s: %zu bytes\n", options.out.c_str(), reply->body.size());
+  }
+  return kOk;
+}
+
+}  // namespace
+
+void add_feature_commands(CLI::App& root, Context& context, int& exit_code) {
+  CLI::App* features = root.add_subcommand("features", "Training sets and online features from one definition");
+  features->require_subcommand(1);
+
+  auto options = std::make_shared<HistoryOptions>();
+  CLI::App* sets = features->add_subcommand("history", "A training set by point-in-time join, as Parquet");
+  sets->add_option("service", options->service, "Feature service")->required();
+  sets->add_option("--entities", options->entities, "dataset:NAME whose rows are asked for")->required();
+  sets->add_option("--label", options->label, "Such as \"late = arr_delay > 15\"");
+  sets->add_option("--as-of", options->as_of, "What is known when; also the end of what is asked for")->required();
+  sets->add_option("--from", options->from, "Only rows with an event time from here on");
+  sets->add_option("--until", options->until, "Only rows with an event time before this");
+  sets->add_option("--out", options->out, "File to write")->required();
+  sets->callback([&context, &exit_code, options] { exit_code = history(context, *options); });
+
+  CLI::App* load = features->add_subcommand("materialize", "Load for online reads what was known at a time");
+  load->add_option("--as-of", options->as_of)->required();
+  load->callback([&context, &exit_code, options] {
+    exit_code = finish(
+        context,
+        Client(context).post("/slipway/v1/features/materialize", {{"as_of", options->as_of}}),
+        [](const Json& reply) { return cell(member_at(reply, "rows")) + " rows\n"; });
+  });
+
+  CLI::App* list = features->add_subcommand("list", "Feature services and what they read");
+  list->callback([&context, &exit_code] {
+    exit_code = finish(context, Client(context).get("/slipway/v1/features"), [](const Json& reply) {
+      std::string out;
+      for (const Json& service : member_at(reply, "services").as_array()) {
+        out += cell(member_at(service, "name")) + "\n";
+        out += table(member_at(service, "outputs").as_array(), {{"FEATURE", "name"}, {"TYPE", "type"}});
+      }
+      return out;
+    });
+  });
+}
+
+}  // namespace slipway::cli

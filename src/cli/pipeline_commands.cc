@@ -1,0 +1,158 @@
+#include "cli/pipeline_commands.h"
+
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <thread>
+
+#include "cli/commands.h"
+#include "cli/verb.h"
+
+namespace slipway::cli {
+namespace {
+
+constexpr auto kPollInterval = std::chrono::milliseconds(200);
+constexpr std::size_t kLogTailBytes = 3000;
+
+const std::vector<TableColumn> kStepColumns = {{"STEP", "name"},
+                                               {"STATE", "state"},
+                                               {"SECONDS", "seconds"},
+                                               {"EXIT", "exit_code"},
+                                               {"REASON", "reason"}};
+
+std::string show_run(const Json& run) {
+  std::string out =
+      fmt::format("run {} of {}: {}", cell(member_at(run, "id")), cell(member_at(run, "pipeline")),
+                  cell(member_at(run, "state")));
+  if (const std::string reason = cell(member_at(run, "reason")); !reason.empty() && reason != "-")
+    out += " (" + reason + ")";
+  return out + "\n" + table(member_at(run, "steps").as_array(), kStepColumns);
+}
+
+int exit_of(const std::string& state) {
+  if (state == "succeeded") return kOk;
+  return state == "refused" ? kGateSaidNo : kFailed;
+}
+
+// The end of what the step that stopped the run has written.
+void tell_log(Client& client, const Json& run) {
+  for (const Json& step : member_at(run, "steps").as_array()) {
+    const std::string state = cell(member_at(step, "state"));
+    if (state != "failed" && state != "refused") continue;
+    const auto log = client.fetch(path_of("/slipway/v1/pipeline-runs/{}/steps/{}/log",
+                                          {cell(member_at(run, "id")), cell(member_at(step, "name"))}));
+    if (!log) continue;
+    const std::string& text = log->body;
+    std::fprintf(stderr, "--- %s wrote:\n%s\n", cell(member_at(step, "name")).c_str(),
+                 text.substr(text.size() - std::min(text.size(), kLogTailBytes)).c_str());
+  }
+}
+
+// Says every change of a step's state on stderr until the run has ended.
+Result<Json> follow(Client& client, std::string id) {
+  std::map<std::string, std::string> told;
+  for (;;) {
+    Json run = TRY(client.get(path_of("/slipway/v1/pipeline-runs/{}", {id})));
+    for (const Json& step : member_at(run, "steps").as_array()) {
+      const std::string name = cell(member_at(step, "name"));
+      const std::string state = cell(member_at(step, "state"));
+      if (told[name] == state) continue;
+      told[name] = state;
+      if (state == "pending") continue;
+      const std::string seconds = cell(member_at(step, "seconds"));
+      std::fprintf(stderr, "  %-20s %s%s\n", name.c_str(), state.c_str(),
+                   seconds == "-" ? "" : (" after " + seconds + " s").c_str());
+    }
+    if (!member_at(run, "finished_at").is_null()) return run;
+    std::this_thread::sleep_for(kPollInterval);
+  }
+}
+
+struct RunOptions {
+  std::string pipeline, reason;
+  std::vector<std::string> params;
+  bool detached = false;
+};
+
+int start(Context& context, const RunOptions& options) {
+  JsonObject params;
+  for (const std::string& param : options.params) {
+    const std::size_t equals = param.find('=');
+    if (equals == std::string::npos || equals == 0) {
+      std::fprintf(stderr, "slipway: a parameter is NAME=VALUE: %s\n", param.c_str());
+      return kUsage;
+    }
+    params[param.substr(0, equals)] = param.substr(equals + 1);
+  }
+  Client client(context);
+  Result<Json> run =
+      client.post(path_of("/slipway/v1/pipelines/{}/runs", {options.pipeline}),
+                  {{"params", std::move(params)}, {"reason", options.reason}});
+  if (run && !options.detached) run = follow(client, cell(member_at(*run, "id")));
+  const int shown = finish(context, run, show_run);
+  if (shown != kOk || options.detached) return shown;
+  const int code = exit_of(cell(member_at(*run, "state")));
+  if (code != kOk) tell_log(client, *run);
+  return code;
+}
+
+}  // namespace
+
+void add_pipeline_commands(CLI::App& root, Context& context, int& exit_code) {
+  auto options = std::make_shared<RunOptions>();
+  CLI::App* run = root.add_subcommand("run", "Run a pipeline and wait for it; 3: a gate said no");
+  run->add_option("pipeline", options->pipeline)->required();
+  run->add_option("--param,-p", options->params, "NAME=VALUE, again for more");
+  run->add_option("--reason", options->reason, "Why, for the record");
+  run->add_flag("--detach", options->detached, "Only start it");
+  run->callback([&context, &exit_code, options] { exit_code = start(context, *options); });
+
+  CLI::App* list = root.add_subcommand("pipelines", "Pipelines with their last run");
+  list->callback([&context, &exit_code] {
+    exit_code = finish_table(context, Client(context).get("/slipway/v1/pipelines"), "pipelines",
+                             {{"PIPELINE", "name"},
+                              {"LAST RUN", "last_run.id"},
+                              {"STATE", "last_run.state"},
+                              {"AT", "last_run.now"}});
+  });
+
+  CLI::App* runs = root.add_subcommand("runs", "Runs of a pipeline, or one run with its steps");
+  runs->require_subcommand(1);
+  auto name = std::make_shared<std::string>();
+  CLI::App* all = runs->add_subcommand("list", "Newest first");
+  all->add_option("pipeline", *name)->required();
+  all->callback([&context, &exit_code, name] {
+    exit_code = finish_table(
+        context, Client(context).get(path_of("/slipway/v1/pipelines/{}/runs", {*name})), "runs",
+        {{"RUN", "id"}, {"STATE", "state"}, {"AT", "now"}, {"ACTOR", "actor"}, {"REASON", "reason"}});
+  });
+  CLI::App* show = runs->add_subcommand("show", "One run with its steps");
+  show->add_option("run", *name)->required();
+  show->callback([&context, &exit_code, name] {
+    exit_code = finish(context, Client(context).get(path_of("/slipway/v1/pipeline-runs/{}", {*name})),
+                       show_run);
+  });
+  CLI::App* cancel = runs->add_subcommand("cancel", "End a run");
+  cancel->add_option("run", *name)->required();
+  cancel->callback([&context, &exit_code, name] {
+    exit_code = finish(
+        context, Client(context).post(path_of("/slipway/v1/pipeline-runs/{}/cancel", {*name}), {}),
+        show_run);
+  });
+  auto step = std::make_shared<std::string>();
+  CLI::App* log = runs->add_subcommand("log", "What a step has written");
+  log->add_option("run", *name)->required();
+  log->add_option("step", *step)->required();
+  log->callback([&context, &exit_code, name, step] {
+    const auto reply = Client(context).fetch(
+        path_of("/slipway/v1/pipeline-runs/{}/steps/{}/log", {*name, *step}));
+    if (!reply) {
+      exit_code = fail(reply.error(), context);
+      return;
+    }
+    std::fwrite(reply->body.data(), 1, reply->body.size(), stdout);
+  });
+}
+
+}  // namespace slipway::cli

@@ -1,0 +1,52 @@
+// Recorded traffic played against a running endpoint in event time: what a source learns is pushed
+// when its time comes, requests are sent by several clients at once, labels follow when they
+// arrive, and the event clock of the rehearsal is walked on.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/timestamp.h"
+#include "cli/client.h"
+
+namespace slipway::cli {
+
+// Rows of `file` go to the feature source `source` when the time in `column` has come.
+struct PushedSource {
+  std::string source, file, column;
+};
+
+struct ReplayOptions {
+  std::string endpoint;
+  std::string requests;               // Parquet file, one row a request
+  std::string id, event_time;         // its columns
+  std::vector<std::string> inputs;    // columns sent
+  std::string label, label_time;      // expression; column with the label's arrival. Empty: none
+  std::vector<PushedSource> sources;
+  std::optional<base::Timestamp> from, until;  // event time; default: the clock, the last row
+  base::Duration tick = base::Duration::hours(6);
+  std::size_t connections = 8;
+  // Load instead of a replay: rows from..until again and again for so long, marked as traffic
+  // "load"; nothing is pushed, nothing labelled, the clock stands.
+  std::optional<double> load_seconds;
+};
+
+struct ReplayReport {
+  std::int64_t requests = 0, failed = 0, labels = 0, pushed = 0;
+  double seconds = 0;          // of the whole replay
+  double request_seconds = 0;  // of it, while requests were sent
+  double latency_ms_p50 = 0, latency_ms_p99 = 0;
+  std::string first_failure;
+
+  JsonObject to_json() const;
+};
+
+// One line for people about how far it is; called about twice a second.
+using Tell = std::function<void(const std::string&)>;
+
+// Ends early when the server stops answering; failed requests are counted and go on.
+Result<ReplayReport> replay(const Context& context, const ReplayOptions& options, const Tell& tell);
+
+}  // namespace slipway::cli
