@@ -25,15 +25,29 @@ std::string show_gate(const Json& gate) {
 }
 
 struct GateOptions {
-  std::string model, contenders, holdout, policy, out;
+  std::string model, contenders, holdout, out;
+  std::vector<std::string> policy;
 };
+
+// "log_loss_margin=0.002": the server knows the names.
+Result<JsonObject> read_policy(const std::vector<std::string>& members) {
+  JsonObject policy;
+  for (const std::string& member : members) {
+    const std::size_t equals = member.find('=');
+    auto value = base::parse_json(equals == std::string::npos ? "" : member.substr(equals + 1));
+    if (!value)
+      return base::error(Code::kInvalidArgument, "--policy is NAME=NUMBER or NAME=true: {}", member);
+    policy[member.substr(0, equals)] = std::move(*value);
+  }
+  return policy;
+}
 
 // The file names who is compared ("candidate", "champion"); the hold-out is read by the server.
 Result<Json> judge(Client& client, const GateOptions& options) {
   JsonObject body = TRY(read_object(options.contenders));
   body["holdout"] =
       JsonObject{{"file", std::filesystem::absolute(options.holdout).lexically_normal().string()}};
-  if (!options.policy.empty()) body["policy"] = TRY(base::parse_json_object(options.policy));
+  if (!options.policy.empty()) body["policy"] = TRY(read_policy(options.policy));
   Json gate = TRY(client.post(path_of("/slipway/v1/models/{}/gate", {options.model}), body));
   if (!options.out.empty()) TRY(store::write_file(options.out, base::to_text(gate) + "\n"));
   return gate;
@@ -84,13 +98,14 @@ void add_model_commands(CLI::App& root, Context& context, int& exit_code) {
                    "Parquet file: event_time, label, candidate, champion")
       ->required()
       ->check(CLI::ExistingFile);
-  gate->add_option("--policy", gate_options->policy, "JSON, such as {\"log_loss_margin\":0.002}");
+  gate->add_option("--policy", gate_options->policy, "NAME=VALUE, separated by commas, such as log_loss_margin=0.002")
+      ->delimiter(',');
   gate->add_option("--out", gate_options->out, "Also write the verdict here");
   gate->callback([&context, &exit_code, gate_options] {
     Client client(context);
     const auto verdict = judge(client, *gate_options);
     exit_code = finish(context, verdict, show_gate);
-    if (verdict && member_at(*verdict, "pass") != Json(true)) exit_code = kGateSaidNo;
+    if (verdict && cell(member_at(*verdict, "verdict")) != "pass") exit_code = kGateSaidNo;
   });
 
   auto name = std::make_shared<std::string>();
@@ -101,12 +116,12 @@ void add_model_commands(CLI::App& root, Context& context, int& exit_code) {
                              Client(context).get(path_of("/slipway/v1/models/{}/gates", {*name})),
                              "gates",
                              {{"TIME", "time"},
-                              {"PASS", "pass"},
+                              {"VERDICT", "verdict"},
                               {"CHAMPION", "champion_version"},
                               {"PROMOTED", "promoted_version"},
-                              {"DIFFERENCE", "difference"},
-                              {"LOW", "low"},
-                              {"HIGH", "high"},
+                              {"DIFFERENCE", "log_loss_difference.mean"},
+                              {"LOW", "log_loss_difference.low"},
+                              {"HIGH", "log_loss_difference.high"},
                               {"GATE", "id"}});
   });
 
