@@ -1,0 +1,78 @@
+"""Starts what is measured, and reads what it costs from /proc."""
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+BUILD = ROOT / os.environ.get("SLIPWAY_BUILD", "build")
+TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+
+
+def free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Process:
+    """A running program that listens on `port`; a context manager that ends it."""
+
+    def __init__(self, command: list, port: int, log: pathlib.Path, env: dict | None = None, health: str | None = "/health"):
+        self.port, self.url, self.log = port, f"http://127.0.0.1:{port}", log
+        with open(log, "wb") as out:
+            self.process = subprocess.Popen([str(part) for part in command], stdout=out, stderr=out, env={**os.environ, **(env or {})})
+        self.wait_until_up(health)
+
+    def wait_until_up(self, health: str | None) -> None:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                raise SystemExit(f"{self.process.args[0]} ended with {self.process.returncode}:\n{self.log.read_text()[-2000:]}")
+            try:
+                if health is None:
+                    socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+                else:
+                    urllib.request.urlopen(self.url + health, timeout=1).close()
+                return
+            except OSError:
+                time.sleep(0.05)
+        raise SystemExit(f"{self.process.args[0]} did not answer:\n{self.log.read_text()[-2000:]}")
+
+    def cpu_seconds(self) -> float:
+        """User and system time of all its threads so far."""
+        fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND
+
+    def memory_kib(self) -> dict[str, int]:
+        """/proc/PID/smaps_rollup: Pss, Rss and their parts."""
+        lines = pathlib.Path(f"/proc/{self.process.pid}/smaps_rollup").read_text().splitlines()[1:]
+        return {line.split(":")[0]: int(line.split()[1]) for line in lines}
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+def slipway(folder: pathlib.Path, *flags: str) -> Process:
+    port = free_port()
+    return Process([BUILD / "slipway", "server", "--port", port, "--data", folder / "slipway-data", *flags], port, folder / "slipway.log")
+
+
+def machine() -> dict:
+    """What a number means nothing without."""
+    cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "unknown")
+    commit = subprocess.run(["git", "-C", ROOT, "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
+    return {"cpu": cpu, "cores": os.cpu_count(), "commit": commit, "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "load_1min": round(os.getloadavg()[0], 2)}
