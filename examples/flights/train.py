@@ -10,10 +10,13 @@ import argparse
 import json
 import os
 import pathlib
+import sys
+import time
 
 import mlflow
 import pandas as pd
 import xgboost
+from mlflow.entities import Metric
 from mlflow.models import infer_signature
 from mlflow.tracking import MlflowClient
 from sklearn.metrics import log_loss, roc_auc_score
@@ -25,6 +28,7 @@ NOT_FEATURES = ["flight_id", "sched_dep_at", LABEL, f"{LABEL}_known_at"]
 PARAMS = {"objective": "binary:logistic", "eval_metric": "logloss", "max_depth": 6, "eta": 0.12, "min_child_weight": 20,
           "tree_method": "hist", "max_bin": 64, "nthread": 2, "seed": 1}
 DAY = pd.Timedelta(days=1)
+GATE_SAID_NO = 3  # the exit code that ends a run as refused, not failed
 
 
 def read_rows(file: pathlib.Path) -> pd.DataFrame:
@@ -53,10 +57,9 @@ def fit(train: pd.DataFrame, rounds: int, watched: dict[str, pd.DataFrame], para
     data = matrix(train)
     booster = xgboost.train(params, data, rounds, evals=[(data, "train"), *((m, name) for name, m in matrices.items())],
                             evals_result=history, verbose_eval=False)
-    for name, series in history.items():
-        for step, value in enumerate(series["logloss"]):
-            mlflow.log_metric(f"{name}_logloss", value, step=step, synchronous=False)
-    mlflow.flush_async_logging()
+    now = int(time.time() * 1000)
+    MlflowClient().log_batch(mlflow.active_run().info.run_id, [Metric(f"{name}_logloss", value, now, step) for name, series in history.items()
+                                                               for step, value in enumerate(series["logloss"])])
     return booster
 
 
@@ -83,6 +86,9 @@ def candidate(args) -> dict:
     if champion:  # neither side may have been trained on the hold-out
         start = max(start, pd.Timestamp(champion.tags["train_until"]))
     train, holdout = known_by(rows, start, args.train_days), rows[rows.sched_dep_at >= start]
+    if holdout.empty:
+        print("Nothing has happened since the champion was trained: there is no row to compare on.", file=sys.stderr)
+        sys.exit(GATE_SAID_NO)
     with start_run("candidate", train, args) as run:
         booster = fit(train, args.rounds, {"holdout": holdout}, PARAMS)
         scored = pd.DataFrame({"event_time": holdout.sched_dep_at, "arrival_time": holdout[f"{LABEL}_known_at"], "label": holdout[LABEL].astype(float),
@@ -114,7 +120,8 @@ def refit(args) -> dict:
 def register(booster: xgboost.Booster, train: pd.DataFrame, as_of: pd.Timestamp) -> int:
     example = train.head(500)
     signature = infer_signature(inputs(example).astype(dict.fromkeys(CATEGORIES, "object")), booster.predict(matrix(example)))
-    info = mlflow.xgboost.log_model(booster, name="model", signature=signature, registered_model_name=MODEL, model_format="json")
+    info = mlflow.xgboost.log_model(booster, name="model", signature=signature, registered_model_name=MODEL, model_format="json",
+                                    pip_requirements=str(pathlib.Path(__file__).with_name("requirements.txt")))
     MlflowClient().set_model_version_tag(MODEL, info.registered_model_version, "train_until", as_of.isoformat())
     return int(info.registered_model_version)
 

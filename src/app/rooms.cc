@@ -10,6 +10,7 @@
 #include "api/own/monitor_routes.h"
 #include "api/own/pipeline_routes.h"
 #include "api/own/project_routes.h"
+#include "api/page/page_routes.h"
 #include "api/predict/predict_routes.h"
 #include "app/connections.h"
 #include "app/project.h"
@@ -134,6 +135,7 @@ void Application::Rooms::add_routes(http::Router& router) {
     router.set_fallback(prefix, api::mlflow::no_route);
   router.add_all(api::predict::predict_routes(i.endpoints, kVersion, rehearses));
   router.set_fallback("/v2", api::predict::no_v2_route);
+  router.add_all(api::page::page_routes());
   router.add_all(api::own::project_routes(*i.project));
   router.add_all(api::own::dataset_routes(
       i.datasets, [&project = *i.project](const std::string&) { return project.bind_features(); }));
