@@ -20,6 +20,8 @@ std::string_view code_name(Code code) {
       return "permission_denied";
     case Code::kResourceExhausted:
       return "resource_exhausted";
+    case Code::kStorageFull:
+      return "storage_full";
     case Code::kUnavailable:
       return "unavailable";
     case Code::kDeadlineExceeded:

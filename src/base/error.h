@@ -18,7 +18,8 @@ enum class Code {
   kConflict,            // somebody else changed it first
   kUnauthenticated,     // who are you?
   kPermissionDenied,    // we know who you are, and no
-  kResourceExhausted,   // a named limit was reached (queue, size, disk)
+  kResourceExhausted,   // a named limit was reached (queue, size)
+  kStorageFull,         // no room left on the disk
   kUnavailable,         // not now; trying again may help
   kDeadlineExceeded,    // took longer than allowed
   kCorruption,          // stored bytes are not what was written

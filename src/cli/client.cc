@@ -10,7 +10,7 @@ namespace {
 Code code_from_name(std::string_view name, int status) {
   for (Code code :
        {Code::kInvalidArgument, Code::kNotFound, Code::kAlreadyExists, Code::kFailedPrecondition,
-        Code::kConflict, Code::kUnauthenticated, Code::kPermissionDenied, Code::kResourceExhausted,
+        Code::kConflict, Code::kUnauthenticated, Code::kPermissionDenied, Code::kResourceExhausted, Code::kStorageFull,
         Code::kUnavailable, Code::kDeadlineExceeded, Code::kCorruption, Code::kInternal}) {
     if (base::code_name(code) == name) return code;
   }

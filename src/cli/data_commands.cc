@@ -32,7 +32,7 @@ int ingest(Context& context, const std::vector<std::string>& names, const std::s
                        {"DIGEST", "digest"}});
 }
 
-// The columns of the quarantine follow the dataset's, the reason first.
+// Reason and row number first, then the dataset's own columns.
 std::string show_quarantine(const Json& reply) {
   std::string out = fmt::format("{} rows of {} version {} were put aside\n",
                                 cell(member_at(reply, "quarantined")),
@@ -44,7 +44,8 @@ std::string show_quarantine(const Json& reply) {
     for (const auto& [name, value] : rows.front().as_object()) {
       columns.push_back({std::string(name), std::string(name)});
     }
-    std::rotate(columns.begin(), columns.end() - 1, columns.end());
+    std::stable_partition(columns.begin(), columns.end(),
+                          [](const TableColumn& column) { return column.member[0] == '_'; });
     out += table(rows, columns);
   }
   return out;

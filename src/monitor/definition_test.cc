@@ -58,7 +58,7 @@ TEST(Definition, MistakesAreToldWithTheirPlace) {
        "line 2, column 6: monitor m needs a key: key=endpoint"},
       {"monitors:\n  m:\n    endpoint: e\n    window: [day]\n",
        "line 4, column 5: monitor m has no such key: key=window"},
-      {"monitors:\n  m: {endpoint: e, windows: [month]}\n", "line 2, column 30: no such window"},
+      {"monitors:\n  m: {endpoint: e, windows: [year]}\n", "line 2, column 30: no such window"},
       {"monitors:\n  m: {endpoint: e, windows: [day, day]}\n", "comes twice"},
       {"monitors:\n  m: {endpoint: e, windows: []}\n", "at least one window"},
       {"monitors:\n  m: {endpoint: e, time_zone: Mars/North}\n", "no such time zone"},
@@ -99,7 +99,7 @@ Window window_at(const char* zone, const char* week_starts, WindowKind kind, con
       .window_of(kind, MUST(types::parse_rfc3339(time)));
 }
 
-TEST(Calendar, DaysAndWeeks) {
+TEST(Calendar, DaysWeeksAndMonths) {
   struct Case {
     const char *zone, *week_starts;
     WindowKind kind;
@@ -126,6 +126,10 @@ TEST(Calendar, DaysAndWeeks) {
        "2013-11-04T05:00:00Z"},
       {"America/New_York", "monday", kDay, "2013-03-10T12:00:00Z", "2013-03-10T05:00:00Z",
        "2013-03-11T04:00:00Z"},
+      {"America/New_York", "monday", kMonth, "2013-11-30T12:00:00Z", "2013-11-01T04:00:00Z",
+       "2013-12-01T05:00:00Z"},
+      {"UTC", "monday", kMonth, "2012-12-31T23:59:59Z", "2012-12-01T00:00:00Z",
+       "2013-01-01T00:00:00Z"},
       {"UTC", "monday", kWeek, "1969-12-31T00:00:00Z", "1969-12-29T00:00:00Z",
        "1970-01-05T00:00:00Z"},
   };

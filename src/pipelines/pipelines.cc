@@ -521,6 +521,7 @@ Result<bool> Pipelines::run_step(RunRecord& run, std::size_t position, const Pla
        .folder = project,
        .environment = {{"SLIPWAY_URL", options_.url},
                        {"MLFLOW_TRACKING_URI", options_.url},
+                       {"MLFLOW_REGISTRY_URI", options_.url},  // over one the server inherited
                        {"SLIPWAY_RUN_ID", run.id},
                        {"SLIPWAY_PIPELINE", run.pipeline},
                        {"SLIPWAY_STEP", step.name},

@@ -59,7 +59,7 @@ class RequestLog {
   bool append(const std::string& endpoint, const std::shared_ptr<const LogSchema>& schema,
               std::vector<LogRow> rows);
 
-  // Everything appended before is in a synced file on return. kResourceExhausted: the disk is full;
+  // Everything appended before is in a synced file on return. kStorageFull: the disk is full;
   // rows stay buffered.
   Result<void> flush();
 

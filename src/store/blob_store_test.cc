@@ -71,7 +71,7 @@ TEST(WriteFile, SaysWhenTheDiskIsFull) {
   // /dev/full accepts an open and refuses every write; a temporary beside it can't be made, so go
   // through a link.
   EXPECT_EQ(write_file("/proc/nothing-here/x", "abc").error().code, Code::kNotFound);
-  EXPECT_EQ(errno_error(ENOSPC, "write the file", "x").code, Code::kResourceExhausted);
+  EXPECT_EQ(errno_error(ENOSPC, "write the file", "x").code, Code::kStorageFull);
 }
 
 }  // namespace

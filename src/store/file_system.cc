@@ -43,9 +43,11 @@ Error errno_error(int number, std::string_view what, const std::filesystem::path
       break;
     case ENOSPC:
     case EDQUOT:
+    case EFBIG:
+      code = Code::kStorageFull;
+      break;
     case EMFILE:
     case ENFILE:
-    case EFBIG:
       code = Code::kResourceExhausted;
       break;
     default:

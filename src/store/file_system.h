@@ -12,7 +12,7 @@ namespace slipway::store {
 Result<std::string> read_file(const std::filesystem::path& file);
 
 // Writes beside `file` under a temporary name, syncs, renames over it, syncs the folder: the file
-// is the old or the new one, never half. kResourceExhausted: the disk is full.
+// is the old or the new one, never half. kStorageFull: the disk is full.
 Result<void> write_file(const std::filesystem::path& file, std::string_view bytes);
 
 // fsync of a file that is complete.
@@ -23,7 +23,7 @@ Result<void> sync_folder(const std::filesystem::path& folder);
 
 Result<void> make_folders(const std::filesystem::path& folder);
 
-// From errno: kNotFound, kPermissionDenied, kResourceExhausted (disk full, quota, too many files),
+// From errno: kNotFound, kPermissionDenied, kStorageFull, kResourceExhausted (too many files),
 // else kInternal.
 Error errno_error(int number, std::string_view what, const std::filesystem::path& path);
 

@@ -16,7 +16,7 @@ using types::ColumnType;
 
 Error arrow_error(const arrow::Status& status, Code code, const std::filesystem::path& file) {
   if (status.IsIOError() && status.ToString().find("No space left") != std::string::npos)
-    code = Code::kResourceExhausted;
+    code = Code::kStorageFull;
   return base::error(code, "parquet: {}: file={}", status.message(), file.string());
 }
 

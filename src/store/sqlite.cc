@@ -23,6 +23,8 @@ Error sqlite_error(sqlite3* db, int code, std::string_view what) {
       break;
     }
     case SQLITE_FULL:
+      mapped = Code::kStorageFull;
+      break;
     case SQLITE_NOMEM:
       mapped = Code::kResourceExhausted;
       break;

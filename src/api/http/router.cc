@@ -219,6 +219,8 @@ int http_status(base::Code code) {
       return 403;
     case Code::kResourceExhausted:
       return 429;
+    case Code::kStorageFull:
+      return 507;
     case Code::kUnavailable:
       return 503;
     case Code::kDeadlineExceeded:

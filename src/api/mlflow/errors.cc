@@ -28,6 +28,8 @@ Wire wire_error(Code code) {
       return {"PERMISSION_DENIED", 403};
     case Code::kResourceExhausted:
       return {"REQUEST_LIMIT_EXCEEDED", 429};
+    case Code::kStorageFull:
+      return {"INTERNAL_ERROR", 507};
     case Code::kUnavailable:
       return {"TEMPORARILY_UNAVAILABLE", 503};
     case Code::kDeadlineExceeded:
