@@ -8,6 +8,12 @@ namespace {
 
 constexpr std::int64_t kDayMicros = 86'400'000'000;
 
+constexpr std::int64_t micros_at_new_year(int year) {
+  return std::chrono::sys_days{std::chrono::year{year} / 1 / 1}.time_since_epoch().count() *
+         kDayMicros;
+}
+constexpr std::int64_t kYear0 = micros_at_new_year(0), kYear10000 = micros_at_new_year(10'000);
+
 std::int64_t floor_to(std::int64_t value, std::int64_t unit) {
   const std::int64_t rest = value % unit;
   return value - (rest < 0 ? rest + unit : rest);
@@ -102,7 +108,10 @@ Result<Timestamp> parse_rfc3339(std::string_view text) {
   if (!take_number(text, 2, zone_minute) || !text.empty() || zone_hour > 23 || zone_minute > 59) {
     return refuse("expected a zone like +02:00");
   }
-  return Timestamp{micros - sign * (zone_hour * 60LL + zone_minute) * 60'000'000};
+  micros -= sign * (zone_hour * 60LL + zone_minute) * 60'000'000;
+  // A zone can push the instant out of the four digits that RFC 3339 has for a year.
+  if (micros < kYear0 || micros >= kYear10000) return refuse("the year is not 0000 to 9999 in UTC");
+  return Timestamp{micros};
 }
 
 Result<Duration> parse_duration(std::string_view text) {
