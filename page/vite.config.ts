@@ -1,10 +1,13 @@
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vite";
 
-// The server answers under /ui/; `npm run dev` passes everything else on to a running one.
+// `npm run dev` serves the page with hot reload in front of a running server.
+const server = process.env["SLIPWAY_URL"] ?? "http://127.0.0.1:5000";
+
 export default defineConfig({
   base: "/ui/",
   plugins: [react()],
-  build: { chunkSizeWarningLimit: 800 },
-  server: { proxy: { "/slipway": "http://127.0.0.1:5000", "/api": "http://127.0.0.1:5000" } },
+  // One size of chunk warning is enough: the page is one bundle on purpose, served from the binary.
+  build: { assetsInlineLimit: 0, chunkSizeWarningLimit: 1000, modulePreload: { polyfill: false } },
+  server: { proxy: { "/slipway": server, "/api": server, "/health": server } },
 });

@@ -1,183 +1,340 @@
-// What the server says, typed; and how a screen keeps up with it.
-import { useCallback, useEffect, useState } from "react";
+// The only place that fetches: types of what the server answers, and errors turned into sentences.
 
-export interface ModelSummary {
+// ---- the event clock and the models in production
+
+export interface Clock {
+  clock: "wall" | "rehearsal";
+  now: string;
+  state: "ready" | "waiting";
+  runs: string[];
+}
+
+export type HealthWord = "healthy" | "watch" | "alert" | "unknown";
+export type Phase = "empty" | "proposed" | "canary" | "steady";
+
+export interface ModelOverview {
   name: string;
   endpoint: string;
   owner: string;
-  version: number | null;
-  phase: string;
-  health: "healthy" | "watch" | "alert" | "unknown";
+  phase: Phase;
+  health: HealthWord;
   health_reason: string;
   traffic_per_day: number[];
   open_alerts: number;
+  version: number | null;
   last_release: string | null;
 }
+
 export interface Overview {
   now: string;
-  clock: "rehearsal" | "wall";
-  models: ModelSummary[];
+  clock: "wall" | "rehearsal";
+  models: ModelOverview[];
 }
+
+// ---- endpoints and their ledger
 
 export interface Variant {
   name: string;
   role: "live" | "shadow";
   model: string;
   version: number;
-  weight: number; // of 10,000
+  uri: string;
+  weight: number; // of 10000
 }
+
 export interface Revision {
+  endpoint: string;
   number: number;
   kind: string;
   variants: Variant[];
+  features: string;
+  output: string;
   actor: string;
   reason: string;
   time: string;
+  arrival_time: string;
+  previous: number | null;
   restores: number | null;
 }
-export interface EndpointStatus {
+
+export interface Rollout {
+  phase: Phase;
+  held: boolean;
+  held_reason: string;
+  percent?: number;
+  proposal?: { model: string; version: number; takes_over_at: string; reason: string };
+  canary?: { model: string; version: number; step: number; step_since: string; next_check: string };
+}
+
+export interface Endpoint {
   name: string;
-  definition: { model: string; features: string };
-  rollout: { phase: string; percent?: number };
+  definition: { model: string; features?: string; output?: string; release?: { steps?: number[]; hold?: string } };
+  rollout: Rollout;
   revision: Revision | null;
+  previous: number | null;
   last_good: number | null;
 }
 
-export interface Drift {
+export interface Gate {
+  id: string;
+  verdict: "pass" | "refuse";
+  sentence: string;
+  time: string;
+  candidate_version: number | null;
+  champion_version: number | null;
+  promoted_version: number | null;
+}
+
+export interface Rollback {
+  revision: number;
+  seconds: number;
+  entry: Revision;
+}
+
+// ---- monitoring
+
+export type WindowKind = "day" | "week" | "month";
+
+export interface FeatureDrift {
   feature: string;
   psi: number | null;
-  ks?: number | null;
-  wasserstein?: number | null;
-  jensen_shannon?: number | null;
+  jensen_shannon: number | null;
+  ks: number | null;
+  wasserstein: number | null;
   missing_rate: number | null;
-  unseen_rate?: number | null;
+  unseen_rate: number | null;
 }
-export interface MonitorWindow {
+
+export interface Window {
+  window: WindowKind;
+  variant: string;
+  role: "live" | "shadow";
+  model_version: number;
   start: string;
   end: string;
-  variant: string;
-  model_version: number;
   rows: number;
   labels: number;
   completeness: number | null;
+  judged: boolean;
   metrics: Record<string, number | null>;
-  drift: Drift[];
+  drift: FeatureDrift[];
 }
-export interface MonitorSummary {
+
+export interface AlertRule {
+  metric: string;
+  window: WindowKind;
+  over?: number;
+  under?: number;
+  abs_over?: number;
+  action?: string;
+}
+
+export interface Monitor {
   name: string;
   endpoint: string;
-  health: string;
+  health: HealthWord;
   health_reason: string;
+  open_alerts: number;
+  definition: { windows: WindowKind[]; time_zone: string; alerts: Record<string, AlertRule> };
 }
+
+export interface Action {
+  id: number;
+  kind: string;
+  pipeline: string;
+  state: "starting" | "started" | "done" | "refused" | "failed" | "skipped";
+  reason: string;
+  time: string;
+  run_id: string | null;
+  finished: string | null;
+}
+
 export interface Alert {
   id: number;
   time: string;
+  monitor: string;
+  endpoint: string;
   alert: string;
   metric: string;
   value: number;
   threshold: number;
-  state: "open" | "resolved";
+  window: WindowKind;
   window_start: string;
   window_end: string;
-  causes: { feature: string; psi: number }[];
-  action: { kind: string; state: string; reason: string; run_id: string | null } | null;
+  windows: number;
+  last_value: number;
+  state: "open" | "resolved";
+  resolved: string | null;
+  causes: (FeatureDrift & { how: string })[];
+  action: Action | null;
+  actions: Action[];
 }
 
-export interface PipelineStep {
+// ---- pipelines
+
+export interface Step {
   name: string;
   state: string;
   cached: boolean;
-  seconds: number | null;
-  exit_code: number | null;
-  reason: string;
   command: string;
+  reason: string;
+  exit_code: number | null;
+  seconds: number | null;
+  started_at: string | null;
 }
-export interface PipelineRunRecord {
+
+export interface PipelineRun {
   id: string;
   pipeline: string;
   state: string;
   reason: string;
   actor: string;
-  now: string;
   params: Record<string, string>;
-  steps: PipelineStep[];
+  source: { commit?: string; dirty?: boolean };
+  now: string;
+  created_at: string;
+  finished_at: string | null;
+  steps: Step[];
+}
+
+export interface Pipeline {
+  name: string;
+  params: Record<string, string>;
+  steps: { name: string; run: string }[];
+  last_run: PipelineRun | null;
+}
+
+// ---- experiments and runs, in MLflow's words
+
+export interface Experiment {
+  experiment_id: string;
+  name: string;
+  creation_time: number;
+  last_update_time: number;
 }
 
 export interface KeyValue {
   key: string;
   value: string;
 }
-export interface RunRecord {
-  info: { run_id: string; run_name?: string; experiment_id: string; status: string; start_time: number; end_time?: number };
-  data: { metrics?: { key: string; value: number; step: number }[]; params?: KeyValue[]; tags?: KeyValue[] };
+
+export interface Metric {
+  key: string;
+  value: number | string; // "NaN" and the infinities are texts
+  timestamp: number;
+  step: number;
 }
 
+export interface Run {
+  info: {
+    run_id: string;
+    run_name: string;
+    experiment_id: string;
+    user_id: string;
+    status: string;
+    start_time: number;
+    end_time?: number;
+  };
+  data: { metrics?: Metric[]; params?: KeyValue[]; tags?: KeyValue[] };
+  inputs: { dataset_inputs?: { dataset: { name: string; digest: string } }[] };
+}
+
+// ---- fetching
+
+const kTimeoutMs = 15_000;
+
+// A failed request, in words for people. `gone`: nothing answered at all.
 export class ApiError extends Error {
   constructor(
     message: string,
     readonly status: number,
+    readonly gone = false,
   ) {
     super(message);
   }
 }
 
-async function read<T>(path: string, init?: RequestInit): Promise<T> {
-  let reply: Response;
+function sentenceOf(status: number, body: unknown): string {
+  if (typeof body === "object" && body !== null) {
+    const { error, message } = body as { error?: { message?: unknown }; message?: unknown };
+    if (typeof error?.message === "string") return error.message;
+    if (typeof message === "string") return message; // MLflow's envelope
+  }
+  return `The server answered with status ${status}.`;
+}
+
+async function answer(path: string, init: RequestInit, signal?: AbortSignal): Promise<Response> {
+  const timeout = AbortSignal.timeout(kTimeoutMs);
+  let response: Response;
   try {
-    reply = await fetch(path, init);
-  } catch {
-    throw new ApiError("The server does not answer. Is it running?", 0);
+    response = await fetch(path, { ...init, signal: signal ? AbortSignal.any([signal, timeout]) : timeout });
+  } catch (problem) {
+    if (signal?.aborted) throw problem;
+    throw new ApiError(
+      timeout.aborted
+        ? `The server at ${location.host} took longer than ${kTimeoutMs / 1000} seconds.`
+        : `The server at ${location.host} does not answer.`,
+      0,
+      true,
+    );
   }
-  const text = await reply.text();
-  if (!reply.ok) {
-    let message = text || reply.statusText;
-    try {
-      const body = JSON.parse(text);
-      message = body.error?.message ?? body.message ?? message;
-    } catch {
-      // Not JSON: the text itself says it.
-    }
-    throw new ApiError(message, reply.status);
-  }
-  return (reply.headers.get("Content-Type")?.startsWith("application/json") ? JSON.parse(text) : text) as T;
+  if (response.ok) return response;
+  throw new ApiError(sentenceOf(response.status, await response.json().catch(() => null)), response.status);
 }
 
-export function post<T>(path: string, body: unknown): Promise<T> {
-  return read<T>(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
+  return (await (await answer(path, {}, signal)).json()) as T;
 }
 
-export interface Live<T> {
-  data?: T;
-  error?: ApiError;
-  refresh: () => void;
+async function post<T>(path: string, body: object, signal?: AbortSignal): Promise<T> {
+  const init = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
+  return (await (await answer(path, init, signal)).json()) as T;
 }
 
-const REFRESH_MS = 3000;
+const own = (...parts: string[]) => "/slipway/v1/" + parts.map(encodeURIComponent).join("/");
+const mlflow = "/api/2.0/mlflow/";
 
-// Reads `path` now and again every few seconds; keeps what it has when a later read fails. With a body it posts.
-export function useLive<T>(path: string | null, body?: unknown): Live<T> {
-  const [state, setState] = useState<{ path: string | null; data?: T; error?: ApiError }>({ path: null });
-  const [turn, setTurn] = useState(0);
-  const key = body === undefined ? "" : JSON.stringify(body);
-  useEffect(() => {
-    if (path === null) return;
-    let stopped = false;
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const look = async () => {
-      try {
-        const data = await (key ? post<T>(path, JSON.parse(key)) : read<T>(path));
-        if (!stopped) setState({ path, data });
-      } catch (error) {
-        if (!stopped) setState((before) => ({ path, data: before.path === path ? before.data : undefined, error: error as ApiError }));
-      }
-      if (!stopped) timer = setTimeout(look, REFRESH_MS);
-    };
-    void look();
-    return () => {
-      stopped = true;
-      clearTimeout(timer);
-    };
-  }, [path, key, turn]);
-  const refresh = useCallback(() => setTurn((n) => n + 1), []);
-  return state.path === path ? { data: state.data, error: state.error, refresh } : { refresh };
-}
+export const api = {
+  clock: (s?: AbortSignal) => get<Clock>(own("clock"), s),
+  overview: (s?: AbortSignal) => get<Overview>(own("overview"), s),
+
+  endpoint: (name: string, s?: AbortSignal) => get<Endpoint>(own("endpoints", name), s),
+  revisions: async (name: string, s?: AbortSignal) =>
+    (await get<{ revisions: Revision[] }>(own("endpoints", name, "revisions"), s)).revisions,
+  rollBack: (name: string, reason: string, actor: string) =>
+    post<Rollback>(own("endpoints", name, "rollback"), { reason, actor }),
+  follow: (name: string, reason: string, actor: string) =>
+    post<{ revision: number }>(own("endpoints", name, "follow"), { reason, actor }),
+  gates: async (model: string, s?: AbortSignal) =>
+    (await get<{ gates: Gate[] }>(own("models", model, "gates"), s)).gates,
+
+  monitors: async (s?: AbortSignal) => (await get<{ monitors: Monitor[] }>(own("monitors"), s)).monitors,
+  windows: async (monitor: string, window: WindowKind, s?: AbortSignal) =>
+    (await get<{ windows: Window[] }>(`${own("monitors", monitor, "windows")}?window=${window}`, s)).windows,
+  alerts: async (endpoint: string, s?: AbortSignal) =>
+    (await get<{ alerts: Alert[] }>(`${own("alerts")}?endpoint=${encodeURIComponent(endpoint)}`, s)).alerts,
+
+  pipelines: async (s?: AbortSignal) => (await get<{ pipelines: Pipeline[] }>(own("pipelines"), s)).pipelines,
+  pipelineRuns: async (pipeline: string, s?: AbortSignal) =>
+    (await get<{ runs: PipelineRun[] }>(own("pipelines", pipeline, "runs"), s)).runs,
+  pipelineRun: (id: string, s?: AbortSignal) => get<PipelineRun>(own("pipeline-runs", id), s),
+  stepLog: async (id: string, step: string, s?: AbortSignal) =>
+    (await answer(own("pipeline-runs", id, "steps", step, "log"), {}, s)).text(),
+
+  experiments: async (s?: AbortSignal) =>
+    (await post<{ experiments?: Experiment[] }>(mlflow + "experiments/search", { max_results: 1000 }, s)).experiments ??
+    [],
+  runs: async (experiment: string, filter: string, most: number, s?: AbortSignal) => {
+    const query = { experiment_ids: [experiment], filter, max_results: most, order_by: ["attributes.start_time DESC"] };
+    const page = await post<{ runs?: Run[]; next_page_token?: string }>(mlflow + "runs/search", query, s);
+    return { runs: page.runs ?? [], more: page.next_page_token !== undefined };
+  },
+  run: async (id: string, s?: AbortSignal) =>
+    (await get<{ run: Run }>(`${mlflow}runs/get?run_id=${encodeURIComponent(id)}`, s)).run,
+  // A curve of at most 2500 points, thinned out by the server.
+  curve: async (run: string, key: string, s?: AbortSignal) => {
+    const query = new URLSearchParams({ run_ids: run, metric_key: key, max_results: "2500" });
+    const page = await get<{ metrics?: Metric[] }>(`${mlflow}metrics/get-history-bulk-interval?${query}`, s);
+    return page.metrics ?? [];
+  },
+};

@@ -1,20 +1,31 @@
 import "@mantine/core/styles.css";
 import "uplot/dist/uPlot.min.css";
 import "./page.css";
-
-import { MantineProvider } from "@mantine/core";
+import { Anchor, createTheme, MantineProvider } from "@mantine/core";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
-import { BrowserRouter } from "react-router-dom";
+import { BrowserRouter } from "react-router";
+import { App } from "./app";
 
-import { App } from "./App";
+const theme = createTheme({
+  primaryColor: "cyan",
+  primaryShade: { light: 8, dark: 6 },
+  defaultRadius: "md",
+  fontFamily: "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif",
+  fontFamilyMonospace: "ui-monospace, 'SF Mono', Menlo, Consolas, 'DejaVu Sans Mono', monospace",
+  components: { Anchor: Anchor.extend({ defaultProps: { size: "sm" } }) },
+  headings: { fontWeight: "650" },
+});
 
-createRoot(document.getElementById("root")!).render(
-  <StrictMode>
-    <MantineProvider defaultColorScheme="auto">
-      <BrowserRouter basename="/ui">
-        <App />
-      </BrowserRouter>
-    </MantineProvider>
-  </StrictMode>,
-);
+const root = document.getElementById("root");
+if (root) {
+  createRoot(root).render(
+    <StrictMode>
+      <MantineProvider theme={theme} defaultColorScheme="auto">
+        <BrowserRouter basename="/ui">
+          <App />
+        </BrowserRouter>
+      </MantineProvider>
+    </StrictMode>,
+  );
+}

@@ -19,6 +19,10 @@ def free_port() -> int:
         return s.getsockname()[1]
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "expects_errors: the browser's console is meant to have errors")
+
+
 class Server:
     """A running `slipway server`; `url`, `data_dir`, and the means to kill and restart it on the same data."""
 

@@ -1,0 +1,144 @@
+import { ActionIcon, Anchor, AppShell, Badge, Container, Group, Text, Tooltip, useMantineColorScheme } from "@mantine/core";
+import { useEffect, useRef } from "react";
+import { Link, NavLink, Route, Routes, useLocation } from "react-router";
+import { api } from "./api";
+import { useLive } from "./components/live";
+import { Empty } from "./components/loaded";
+import { Head, Time } from "./components/words";
+import { EndpointPage } from "./endpoint/endpoint";
+import { ExperimentPage } from "./experiments/experiment";
+import { ExperimentsPage } from "./experiments/experiments";
+import { RunPage } from "./experiments/run";
+import { HomePage } from "./home/home";
+import { MonitoringPage } from "./monitoring/monitoring";
+import { PipelineRunPage } from "./pipelines/pipeline_run";
+import { PipelinesPage } from "./pipelines/pipelines";
+
+const kScreens: [string, string][] = [
+  ["/", "Models"],
+  ["/experiments", "Experiments"],
+  ["/pipelines", "Pipelines"],
+];
+
+export function App() {
+  return (
+    <AppShell header={{ height: 52 }} padding="md">
+      <a className="skip" href="#content">
+        Skip to content
+      </a>
+      <AppShell.Header>
+        <Container size="xl" h="100%">
+          <Group h="100%" justify="space-between" wrap="nowrap">
+            <Group gap="lg" wrap="nowrap">
+              <Anchor component={Link} to="/" underline="never" className="brand">
+                <img src="/ui/icon.svg" alt="" width={22} height={22} /> Slipway
+              </Anchor>
+              <nav aria-label="Screens">
+                {kScreens.map(([to, name]) => (
+                  <NavLink key={to} to={to} end={to === "/"} className="nav">
+                    {name}
+                  </NavLink>
+                ))}
+              </nav>
+            </Group>
+            <Group gap="sm" wrap="nowrap">
+              <EventClock />
+              <SchemeButton />
+            </Group>
+          </Group>
+        </Container>
+      </AppShell.Header>
+      <AppShell.Main id="content" tabIndex={-1}>
+        <Container size="xl">
+          <Screens />
+        </Container>
+      </AppShell.Main>
+    </AppShell>
+  );
+}
+
+function Screens() {
+  const { pathname } = useLocation();
+  const first = useRef(true);
+  // A new screen starts at its top, and the keyboard with it.
+  useEffect(() => {
+    if (!first.current) document.getElementById("content")?.focus();
+    first.current = false;
+    window.scrollTo(0, 0);
+  }, [pathname]);
+  return (
+    <Routes>
+      <Route path="/" element={<HomePage />} />
+      <Route path="/experiments" element={<ExperimentsPage />} />
+      <Route path="/experiments/:id" element={<ExperimentPage />} />
+      <Route path="/runs/:id" element={<RunPage />} />
+      <Route path="/endpoints/:name" element={<EndpointPage />} />
+      <Route path="/endpoints/:name/monitoring" element={<MonitoringPage />} />
+      <Route path="/pipelines" element={<PipelinesPage />} />
+      <Route path="/pipelines/:name" element={<PipelinesPage />} />
+      <Route path="/pipeline-runs/:id" element={<PipelineRunPage />} />
+      <Route path="*" element={<Nowhere />} />
+    </Routes>
+  );
+}
+
+function Nowhere() {
+  return (
+    <>
+      <Head title="No such page" trail={[["Models", "/"]]} />
+      <Empty title="There is nothing at this address." />
+    </>
+  );
+}
+
+function EventClock() {
+  const { data, error } = useLive(api.clock, "clock", 2);
+  if (error) {
+    return (
+      <Badge color="red" variant="light">
+        no connection
+      </Badge>
+    );
+  }
+  if (!data) return null;
+  const why =
+    data.clock === "wall"
+      ? "The project runs on the wall clock."
+      : "This project replays recorded traffic: all its times are those of the event clock.";
+  return (
+    <Tooltip label={why}>
+      <Group gap={8} wrap="nowrap" className="clock" tabIndex={0} aria-label="Event clock">
+        {data.clock === "rehearsal" && (
+          <Badge color={data.state === "waiting" ? "blue" : "gray"} variant="light">
+            {data.state === "waiting" ? "waits for a run" : "rehearsal"}
+          </Badge>
+        )}
+        <Text size="sm">
+          <Time at={data.now} /> UTC
+        </Text>
+      </Group>
+    </Tooltip>
+  );
+}
+
+const kSchemes = { auto: "light", light: "dark", dark: "auto" } as const;
+const kSchemeNames = { auto: "Colours follow the system", light: "Light colours", dark: "Dark colours" };
+const kSchemeIcons = {
+  auto: "M12 3a9 9 0 1 0 0 18zM12 3a9 9 0 0 1 0 18",
+  light: "M12 8a4 4 0 1 0 0 8 4 4 0 0 0 0-8M12 2v2M12 20v2M2 12h2M20 12h2M5 5l1.5 1.5M17.5 17.5 19 19M5 19l1.5-1.5M17.5 6.5 19 5",
+  dark: "M20 14.5A8 8 0 0 1 9.5 4 8 8 0 1 0 20 14.5z",
+};
+
+function SchemeButton() {
+  const { colorScheme, setColorScheme } = useMantineColorScheme();
+  const name = kSchemeNames[colorScheme];
+  return (
+    <Tooltip label={name}>
+      <ActionIcon variant="default" size="lg" aria-label={name} onClick={() => setColorScheme(kSchemes[colorScheme])}>
+        <svg width="18" height="18" viewBox="0 0 24 24" fill="none" stroke="currentColor" strokeWidth="2" strokeLinecap="round" aria-hidden>
+          <path d={kSchemeIcons[colorScheme]} fill={colorScheme === "auto" ? "currentColor" : "none"} fillOpacity={0.5} />
+        </svg>
+      </ActionIcon>
+    </Tooltip>
+  );
+}

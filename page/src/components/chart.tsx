@@ -1,0 +1,204 @@
+import { useComputedColorScheme } from "@mantine/core";
+import { useEffect, useRef } from "react";
+import uPlot from "uplot";
+import { number } from "../lib/format";
+import type { Mark, Table } from "../lib/series";
+
+export interface ChartProps {
+  title: string;
+  table: Table;
+  time?: string; // x are seconds, shown in this zone; else x are plain numbers
+  xLabel?: string;
+  marks?: Mark[];
+  lines?: number[]; // thresholds
+  sync?: string; // charts of one group share their cursor and their zoom
+  range?: [number, number]; // of x
+  height?: number;
+}
+
+const kHues = {
+  light: { live: "#0b7285", shadow: "#868e96", other: "#e8590c", text: "#495057", grid: "#e9ecef" },
+  dark: { live: "#3bc9db", shadow: "#909296", other: "#ff922b", text: "#c1c2c5", grid: "#373a40" },
+};
+export const kMarkHues = { alert: "#e03131", action: "#9c36b5", release: "#1971c2" };
+
+// Upright lines for what happened, level ones for thresholds; under the curves.
+function drawMarks(plot: uPlot, marks: Mark[], lines: number[]) {
+  const { ctx, bbox } = plot;
+  ctx.save();
+  ctx.beginPath();
+  ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
+  ctx.clip();
+  ctx.lineWidth = devicePixelRatio;
+  for (const mark of marks) {
+    const x = Math.round(plot.valToPos(mark.x, "x", true));
+    // An alert and the action that it starts share their moment: one has the upper half, one the lower.
+    const top = bbox.top + (mark.kind === "action" ? bbox.height / 2 : 0);
+    const bottom = bbox.top + (mark.kind === "alert" ? bbox.height / 2 : bbox.height);
+    ctx.strokeStyle = kMarkHues[mark.kind];
+    ctx.setLineDash(mark.kind === "release" ? [] : [5 * devicePixelRatio, 3 * devicePixelRatio]);
+    ctx.beginPath();
+    ctx.moveTo(x, top);
+    ctx.lineTo(x, bottom);
+    ctx.stroke();
+  }
+  ctx.strokeStyle = kMarkHues.alert;
+  ctx.setLineDash([2 * devicePixelRatio, 4 * devicePixelRatio]);
+  for (const line of lines) {
+    const y = Math.round(plot.valToPos(line, "y", true));
+    ctx.beginPath();
+    ctx.moveTo(bbox.left, y);
+    ctx.lineTo(bbox.left + bbox.width, y);
+    ctx.stroke();
+  }
+  ctx.restore();
+}
+
+// The text under the pointer: x, each series' value, and what happened near it.
+function followPointer(props: () => ChartProps): uPlot.Plugin {
+  let box: HTMLDivElement;
+  return {
+    hooks: {
+      init: (plot) => {
+        box = document.createElement("div");
+        box.className = "chart-tip";
+        plot.over.appendChild(box);
+      },
+      setCursor: (plot) => {
+        const { idx, left = -1 } = plot.cursor;
+        const shown = props();
+        const index = idx ?? -1;
+        const x = plot.data[0][index];
+        // Synced charts follow without their own text.
+        if (left < 0 || x === undefined || !plot.over.matches(":hover")) {
+          box.style.display = "none";
+          return;
+        }
+        const when = shown.time
+          ? new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeZone: shown.time }).format(x * 1000)
+          : `${shown.xLabel ?? "x"} ${number(x)}`;
+        const texts = [when];
+        for (const series of shown.table.series) {
+          const value = series.values[index];
+          if (value !== null && value !== undefined) texts.push(`${series.label}  ${number(value)}`);
+        }
+        const near = Math.abs(plot.posToVal(4, "x") - plot.posToVal(0, "x"));
+        const pointed = plot.posToVal(left, "x");
+        for (const mark of shown.marks ?? []) if (Math.abs(mark.x - pointed) <= near) texts.push(mark.text);
+        box.textContent = texts.join("\n");
+        box.style.display = "block";
+        box.style.transform = left > plot.over.clientWidth / 2 ? "translateX(calc(-100% - 10px))" : "translateX(10px)";
+        box.style.left = `${left}px`;
+      },
+    },
+  };
+}
+
+function options(props: ChartProps, current: () => ChartProps, dark: boolean, width: number): uPlot.Options {
+  const hues = kHues[dark ? "dark" : "light"];
+  const zone = props.time;
+  const axis = { stroke: hues.text, grid: { stroke: hues.grid, width: 1 }, ticks: { show: false }, font: "11px system-ui" };
+  return {
+    width,
+    height: props.height ?? 150,
+    padding: [8, 8, 0, 0],
+    legend: { show: false },
+    ...(zone ? { tzDate: (at: number) => uPlot.tzDate(new Date(at * 1000), zone) } : {}),
+    cursor: {
+      y: false,
+      points: { size: 6 },
+      drag: { x: true, y: false },
+      ...(props.sync ? { sync: { key: props.sync, scales: ["x", null] } } : {}),
+    },
+    scales: {
+      x: { time: zone !== undefined, ...(props.range ? { range: (_, low, high) => zoomed(low, high, current()) } : {}) },
+      y: { range: (_, low, high) => spread(low, high, current().lines ?? []) },
+    },
+    axes: [
+      { ...axis, size: zone ? 40 : 26, space: 70 },
+      { ...axis, size: 52, values: (_, ticks) => ticks.map(number) },
+    ],
+    series: [
+      {},
+      ...props.table.series.map((series) => ({
+        label: series.label,
+        stroke: hues[series.kind],
+        width: series.kind === "live" ? 2 : 1.5,
+        spanGaps: false,
+        ...(series.kind === "shadow" ? { dash: [4, 3] } : {}),
+        points: { show: props.table.x.length < 40, size: 4, fill: hues[series.kind] },
+      })),
+    ],
+    plugins: [followPointer(current)],
+    hooks: { drawAxes: [(plot) => drawMarks(plot, current().marks ?? [], current().lines ?? [])] },
+  };
+}
+
+// The given range until the reader drags a narrower one.
+function zoomed(low: number, high: number, props: ChartProps): [number, number] {
+  const [from, to] = props.range ?? [low, high];
+  const data = props.table.x;
+  const isAll = low === data[0] && high === data[data.length - 1];
+  return isAll ? [from, to] : [low, high];
+}
+
+// Room for the data and the thresholds, and a little air.
+function spread(low: number | null, high: number | null, lines: number[]): [number, number] {
+  const all = [low, high, ...lines].filter((value): value is number => value !== null && Number.isFinite(value));
+  if (all.length === 0) return [0, 1];
+  const from = Math.min(...all);
+  const to = Math.max(...all);
+  const air = (to - from) * 0.08 || Math.abs(to) * 0.1 || 1;
+  return [from - air, to + air];
+}
+
+// A line chart. Drag to zoom, double click to see all again. The same numbers in words are its label.
+export function Chart(props: ChartProps) {
+  const place = useRef<HTMLDivElement>(null);
+  const plot = useRef<uPlot | null>(null);
+  const newest = useRef(props);
+  newest.current = props;
+  const dark = useComputedColorScheme("light") === "dark";
+  const seen = useRef("");
+  const shape = props.table.series.map((series) => `${series.kind}/${series.label}`).join("|");
+
+  useEffect(() => {
+    const element = place.current;
+    if (!element) return;
+    const made = new uPlot(options(newest.current, () => newest.current, dark, element.clientWidth), [[]], element);
+    plot.current = made;
+    seen.current = "";
+    const resize = new ResizeObserver(() => made.setSize({ width: element.clientWidth, height: made.height }));
+    resize.observe(element);
+    return () => {
+      resize.disconnect();
+      made.destroy();
+      plot.current = null;
+    };
+  }, [dark, shape, props.time, props.sync]);
+
+  useEffect(() => {
+    const { table, marks, lines, range } = newest.current;
+    const now = JSON.stringify([table, marks, lines, range]);
+    if (now === seen.current || !plot.current) return; // nothing new: a zoom stays as it is
+    seen.current = now;
+    plot.current.setData([table.x, ...table.series.map((series) => series.values)] as uPlot.AlignedData);
+  });
+
+  const last = (values: (number | null)[]) => values.findLast((value) => value !== null);
+  const words = props.table.series.map((series) => `${series.label} ${number(last(series.values))}`).join(", ");
+  return (
+    <figure className="chart" aria-label={`${props.title}: ${words || "no values"}`}>
+      <figcaption>
+        <span>{props.title}</span>
+        {props.table.series.map((series) => (
+          <span key={series.label} className={`key key-${series.kind}`}>
+            {props.table.series.length > 1 && `${series.label} `}
+            <b>{number(last(series.values))}</b>
+          </span>
+        ))}
+      </figcaption>
+      <div ref={place} />
+    </figure>
+  );
+}

@@ -1,0 +1,45 @@
+import { Alert, Button, Group, Skeleton, Stack, Text } from "@mantine/core";
+import type { ReactNode } from "react";
+import type { Live } from "./live";
+
+// What has been loaded, or why it isn't there: the waiting and the failing of every screen.
+export function Loaded<T>({ from, children }: { from: Live<T>; children: (data: T) => ReactNode }) {
+  const { data, error, reload } = from;
+  return (
+    <Stack gap="md">
+      {error && (
+        <Alert color="red" variant="light" role="alert" title={error.message}>
+          <Group justify="space-between">
+            <Text size="sm">
+              {data === undefined ? "Trying again every few seconds." : "Below is what was there before."}
+            </Text>
+            <Button size="xs" variant="default" onClick={reload}>
+              Try again
+            </Button>
+          </Group>
+        </Alert>
+      )}
+      {data !== undefined ? children(data) : !error && <Waiting />}
+    </Stack>
+  );
+}
+
+function Waiting() {
+  return (
+    <Stack gap="sm" aria-busy="true" aria-label="Loading" role="status">
+      <Skeleton height={28} width="30%" />
+      <Skeleton height={120} />
+      <Skeleton height={120} />
+    </Stack>
+  );
+}
+
+// Nothing is there yet: says what would change that.
+export function Empty({ title, children }: { title: string; children?: ReactNode }) {
+  return (
+    <Stack className="empty" gap="xs" align="flex-start">
+      <Text fw={600}>{title}</Text>
+      {children}
+    </Stack>
+  );
+}

@@ -1,0 +1,65 @@
+import { Alert, Button, Group, Modal, Stack, Textarea, TextInput } from "@mantine/core";
+import { type FormEvent, type ReactNode, useEffect, useState } from "react";
+
+const kActorKey = "slipway-actor";
+
+interface ConfirmProps {
+  title: string;
+  verb: string;
+  color: string;
+  act: (reason: string, actor: string) => Promise<void>;
+  close: () => void;
+  children: ReactNode;
+}
+
+// Asks before something that production feels: why, and by whom; both go into the ledger. Stays open when it fails.
+export function ConfirmDialog({ title, verb, color, act, close, children }: ConfirmProps) {
+  const [reason, setReason] = useState("");
+  const [actor, setActor] = useState(() => localStorage.getItem(kActorKey) ?? "");
+  const [running, setRunning] = useState(false);
+  const [problem, setProblem] = useState("");
+  const [before] = useState(() => document.activeElement);
+
+  // The keyboard goes back to where it came from.
+  useEffect(() => () => void (before instanceof HTMLElement && setTimeout(() => before.focus())), [before]);
+
+  const submit = async (event: FormEvent) => {
+    event.preventDefault();
+    if (running) return;
+    setRunning(true);
+    setProblem("");
+    localStorage.setItem(kActorKey, actor);
+    try {
+      await act(reason.trim(), actor.trim());
+      close();
+    } catch (error) {
+      setProblem(error instanceof Error ? error.message : String(error));
+      setRunning(false);
+    }
+  };
+
+  return (
+    <Modal opened onClose={close} title={title} centered>
+      <form onSubmit={(event) => void submit(event)}>
+        <Stack gap="sm">
+          {children}
+          <Textarea label="Reason" required data-autofocus autosize minRows={2} value={reason} onChange={(event) => setReason(event.currentTarget.value)} />
+          <TextInput label="Your name" placeholder="anonymous" autoComplete="username" value={actor} onChange={(event) => setActor(event.currentTarget.value)} />
+          {problem && (
+            <Alert color="red" variant="light" role="alert">
+              {problem}
+            </Alert>
+          )}
+          <Group justify="flex-end" gap="xs">
+            <Button variant="default" onClick={close}>
+              Cancel
+            </Button>
+            <Button type="submit" color={color} loading={running} disabled={reason.trim() === ""}>
+              {verb}
+            </Button>
+          </Group>
+        </Stack>
+      </form>
+    </Modal>
+  );
+}

@@ -1,0 +1,194 @@
+import { Alert, Anchor, Button, Card, Code, Group, Stack, Text, Title } from "@mantine/core";
+import { useState } from "react";
+import { Link, useParams } from "react-router";
+import { api, type Endpoint, type Gate, type Revision } from "../api";
+import { useLive } from "../components/live";
+import { Empty, Loaded } from "../components/loaded";
+import { Command, Fact, Head, Time, Word } from "../components/words";
+import { duration } from "../lib/format";
+import { ConfirmDialog } from "./confirm";
+import { Ledger } from "./ledger";
+import { Steps, TrafficSplit } from "./traffic";
+
+interface EndpointFacts {
+  endpoint: Endpoint;
+  revisions: Revision[];
+  gates: Gate[];
+}
+
+async function load(name: string, signal: AbortSignal): Promise<EndpointFacts> {
+  const [endpoint, revisions] = await Promise.all([api.endpoint(name, signal), api.revisions(name, signal)]);
+  const model = endpoint.revision?.variants.find((variant) => variant.role === "live")?.model;
+  return { endpoint, revisions, gates: model ? await api.gates(model, signal) : [] };
+}
+
+export function EndpointPage() {
+  const { name = "" } = useParams();
+  const facts = useLive((signal) => load(name, signal), name, 3);
+  const [asks, setAsks] = useState<"rollback" | "follow" | null>(null);
+  const [done, setDone] = useState("");
+  const data = facts.data;
+  const target = data?.revisions.find((revision) => revision.number === data.endpoint.last_good);
+  const rollout = data?.endpoint.rollout;
+
+  const rollBack = async (reason: string, actor: string) => {
+    const before = performance.now();
+    const answer = await api.rollBack(name, reason, actor);
+    const seen = (performance.now() - before) / 1000;
+    const version = answer.entry.variants.find((variant) => variant.name === "live")?.version;
+    setDone(
+      `Version ${version} is in charge again, as revision ${answer.revision}: the server took ` +
+        `${duration(answer.seconds)}, the button ${duration(seen)}.`,
+    );
+    facts.reload();
+  };
+  const follow = async (reason: string, actor: string) => {
+    const answer = await api.follow(name, reason, actor);
+    setDone(`The endpoint follows its alias again, since revision ${answer.revision}.`);
+    facts.reload();
+  };
+
+  return (
+    <>
+      <Head
+        title={name}
+        trail={[["Models", "/"]]}
+        words={
+          rollout && (
+            <>
+              <Word of={rollout.phase} />
+              {rollout.held && <Word of="held" />}
+            </>
+          )
+        }
+      >
+        <Button component={Link} to={`/endpoints/${encodeURIComponent(name)}/monitoring`} variant="default">
+          Monitoring
+        </Button>
+        {rollout?.held && (
+          <Button variant="default" onClick={() => setAsks("follow")}>
+            Follow again
+          </Button>
+        )}
+        <Button color="red" variant="outline" disabled={!target} onClick={() => setAsks("rollback")}>
+          Roll back
+        </Button>
+      </Head>
+      {done && (
+        <div role="status">
+          <Alert color="teal" variant="light" mb="md" title={done} withCloseButton closeButtonLabel="Close" onClose={() => setDone("")} />
+        </div>
+      )}
+      <Loaded from={facts}>{(found) => <Body {...found} />}</Loaded>
+      {asks === "rollback" && target && (
+        <ConfirmDialog title={`Roll back ${name}?`} verb="Roll back" color="red" act={rollBack} close={() => setAsks(null)}>
+          <Text size="sm">
+            All requests go back to what revision {target.number} served, from <Time at={target.time} />:
+          </Text>
+          <TrafficSplit variants={target.variants} />
+          <Text size="sm" c="dimmed">
+            The endpoint is then held: it follows its alias again only when somebody says so.
+          </Text>
+        </ConfirmDialog>
+      )}
+      {asks === "follow" && (
+        <ConfirmDialog title={`Follow the alias again?`} verb="Follow" color="cyan" act={follow} close={() => setAsks(null)}>
+          <Text size="sm">
+            {name} is held: {rollout?.held_reason || "no reason was given"}. From now on releases of{" "}
+            {data?.endpoint.definition.model} reach it again.
+          </Text>
+        </ConfirmDialog>
+      )}
+    </>
+  );
+}
+
+function Body({ endpoint, revisions, gates }: EndpointFacts) {
+  const { definition, revision, rollout } = endpoint;
+  return (
+    <Stack gap="lg">
+      {rollout.held && (
+        <Alert color="yellow" variant="light" title="Held: this endpoint does not follow its alias.">
+          {rollout.held_reason}
+        </Alert>
+      )}
+      {rollout.proposal && (
+        <Alert color="blue" variant="light" title={`Version ${rollout.proposal.version} is proposed.`}>
+          It takes its first requests at <Time at={rollout.proposal.takes_over_at} />. {rollout.proposal.reason}
+        </Alert>
+      )}
+      {revision === null ? (
+        <Empty title="Nothing answers here yet.">
+          <Text size="sm">
+            It waits for <Code>{definition.model}</Code>; or deploy a version by hand:
+          </Text>
+          <Command>{`slipway endpoints deploy ${endpoint.name} models:/my-model/1`}</Command>
+        </Empty>
+      ) : (
+        <Card withBorder padding="md">
+          <Stack gap="md">
+            <Group gap="xl">
+              <Fact name="Revision">{revision.number}</Fact>
+              <Fact name="Since">
+                <Time at={revision.time} />
+              </Fact>
+              <Fact name="Follows">
+                <Code>{definition.model}</Code>
+              </Fact>
+              <Fact name="Features">{revision.features || "sent with the request"}</Fact>
+              <Fact name="Last good">{endpoint.last_good === null ? "none yet" : `revision ${endpoint.last_good}`}</Fact>
+            </Group>
+            <TrafficSplit variants={revision.variants} />
+            {rollout.canary && (
+              <Steps steps={definition.release?.steps ?? []} at={rollout.canary.step} next={rollout.canary.next_check} />
+            )}
+          </Stack>
+        </Card>
+      )}
+      <section aria-label="Ledger of revisions">
+        <Title order={2} size="h4" mb="xs">
+          Ledger
+        </Title>
+        {revisions.length === 0 ? (
+          <Text size="sm" c="dimmed">
+            No revision yet.
+          </Text>
+        ) : (
+          <Ledger revisions={revisions} gates={gates} current={revision?.number} lastGood={endpoint.last_good} />
+        )}
+      </section>
+      {gates.length > 0 && <Verdicts gates={gates} />}
+      <Text size="sm" c="dimmed">
+        The same by command: <Code>slipway endpoints rollback {endpoint.name}</Code>.{" "}
+        <Anchor component={Link} to="/pipelines" size="sm">
+          Pipelines
+        </Anchor>
+      </Text>
+    </Stack>
+  );
+}
+
+function Verdicts({ gates }: { gates: Gate[] }) {
+  return (
+    <section aria-label="Verdicts of the gate">
+      <Title order={2} size="h4" mb="xs">
+        Verdicts of the gate
+      </Title>
+      <Stack gap="xs">
+        {gates.map((gate) => (
+          <Group key={gate.id} gap="sm" wrap="nowrap" align="flex-start">
+            <Word of={gate.verdict} />
+            <div>
+              <Text size="sm">{gate.sentence}</Text>
+              <Text size="xs" c="dimmed">
+                <Time at={gate.time} />
+                {gate.champion_version !== null && `, against version ${gate.champion_version}`}
+                {gate.promoted_version !== null && `, became version ${gate.promoted_version}`}
+              </Text>
+            </div>
+          </Group>
+        ))}
+      </Stack>
+    </section>
+  );
+}

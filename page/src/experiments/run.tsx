@@ -1,0 +1,108 @@
+import { Code, Group, SimpleGrid, Stack, Table, Text, Title } from "@mantine/core";
+import { useParams } from "react-router";
+import { api, type KeyValue, type Metric, type Run } from "../api";
+import { Chart } from "../components/chart";
+import { useLive } from "../components/live";
+import { Empty, Loaded } from "../components/loaded";
+import { Fact, Head, Time, Word } from "../components/words";
+import { duration, number } from "../lib/format";
+import { curve } from "../lib/series";
+
+const kChartsMax = 24;
+
+interface RunAndCurves {
+  run: Run;
+  curves: Metric[][];
+}
+
+// The run and the history of its metrics, the first `kChartsMax` of them.
+async function load(id: string, signal: AbortSignal): Promise<RunAndCurves> {
+  const run = await api.run(id, signal);
+  const keys = (run.data.metrics ?? []).slice(0, kChartsMax).map((metric) => metric.key);
+  return { run, curves: await Promise.all(keys.map((key) => api.curve(id, key, signal))) };
+}
+
+export function RunPage() {
+  const { id = "" } = useParams();
+  const loaded = useLive((signal) => load(id, signal), id, 4);
+  const info = loaded.data?.run.info;
+  const trail: [string, string][] = [["Experiments", "/experiments"]];
+  if (info) trail.push(["Runs", `/experiments/${encodeURIComponent(info.experiment_id)}`]);
+  return (
+    <>
+      <Head title={info?.run_name || id} trail={trail} words={info && <Word of={info.status} />} />
+      <Loaded from={loaded}>{(data) => <RunBody {...data} />}</Loaded>
+    </>
+  );
+}
+
+function RunBody({ run, curves }: RunAndCurves) {
+  const { info, data, inputs } = run;
+  const metrics = data.metrics ?? [];
+  const drawn = curves.filter((points) => points.length > 1);
+  const tags = (data.tags ?? []).filter((tag) => tag.value.length < 2000);
+  return (
+    <Stack gap="lg">
+      <Group gap="xl">
+        <Fact name="Started">
+          <Time at={info.start_time} />
+        </Fact>
+        <Fact name="Took">{info.end_time ? duration((info.end_time - info.start_time) / 1000) : "–"}</Fact>
+        <Fact name="By">{info.user_id || "–"}</Fact>
+        <Fact name="Data">
+          {(inputs.dataset_inputs ?? []).map(({ dataset }) => `${dataset.name} (${dataset.digest})`).join(", ") || "–"}
+        </Fact>
+        <Fact name="Id">
+          <Code>{info.run_id}</Code>
+        </Fact>
+      </Group>
+      {metrics.length === 0 && <Empty title="No metric has been logged." />}
+      {drawn.length > 0 && (
+        <SimpleGrid cols={{ base: 1, sm: 2, lg: 3 }} spacing="md">
+          {drawn.map((points) => {
+            const { axis, ...table } = curve(points);
+            return <Chart key={points[0]?.key} title={points[0]?.key ?? ""} table={table} xLabel={axis} height={170} />;
+          })}
+        </SimpleGrid>
+      )}
+      {metrics.length > kChartsMax && (
+        <Text size="sm" c="dimmed">
+          The first {kChartsMax} of {metrics.length} metrics are drawn; the table has the last value of each.
+        </Text>
+      )}
+      <SimpleGrid cols={{ base: 1, md: 3 }} spacing="lg">
+        <Pairs title="Metrics" pairs={metrics.map(({ key, value }) => ({ key, value: number(value) }))} />
+        <Pairs title="Parameters" pairs={data.params ?? []} />
+        <Pairs title="Tags" pairs={tags} />
+      </SimpleGrid>
+    </Stack>
+  );
+}
+
+function Pairs({ title, pairs }: { title: string; pairs: KeyValue[] }) {
+  return (
+    <section aria-label={title}>
+      <Title order={2} size="h5" mb={6}>
+        {title}
+      </Title>
+      {pairs.length === 0 ? (
+        <Text size="sm" c="dimmed">
+          none
+        </Text>
+      ) : (
+        <Table aria-label={title} layout="fixed">
+          <Table.Tbody>
+            {pairs.map(({ key, value }) => (
+              <Table.Tr key={key}>
+                <Table.Td className="break" c="dimmed">
+                  {key}
+                </Table.Td>
+                <Table.Td className="break">{value}</Table.Td>
+              </Table.Tr>
+            ))}
+          </Table.Tbody>
+        </Table>
+      )}
+    </section>
+  );
+}

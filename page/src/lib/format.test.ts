@@ -1,0 +1,50 @@
+import { expect, test } from "vitest";
+import { ago, duration, featureParts, number, percent, time } from "./format";
+
+test.each([
+  [null, "–"],
+  [undefined, "–"],
+  ["NaN", "NaN"],
+  [NaN, "NaN"],
+  [-Infinity, "-∞"],
+  [0, "0"],
+  [198861, "198,861"],
+  [0.45321, "0.4532"],
+  [-0.0032804, "-0.00328"],
+  [0.00001234, "1.23e-5"],
+  [12345678.9, "1.23e+7"],
+])("the number %s reads %s", (value, text) => expect(number(value)).toBe(text));
+
+test.each([
+  [null, "–"],
+  [0, "0 %"],
+  [0.0042, "0.42 %"],
+  [0.5, "50 %"],
+  [0.9934, "99.34 %"],
+  [1, "100 %"],
+])("the share %s reads %s", (share, text) => expect(percent(share)).toBe(text));
+
+test.each([
+  [0.0042, "4.2 ms"],
+  [1.46, "1.5 s"],
+  [185, "3 min 5 s"],
+  [7440, "2 h 4 min"],
+  [null, "–"],
+])("%s seconds read %s", (seconds, text) => expect(duration(seconds)).toBe(text));
+
+test("times are UTC, whatever the browser's zone is", () => {
+  expect(time("2013-06-13T10:05:00Z")).toBe("13 Jun 2013, 10:05");
+  expect(time(null)).toBe("–");
+});
+
+test.each([
+  [30_000, "just now"],
+  [5 * 60_000, "5 min ago"],
+  [47 * 3_600_000, "47 h ago"],
+  [72 * 3_600_000, "3 days ago"],
+])("%s ms ago reads %s", (before, text) => expect(ago(0, before)).toBe(text));
+
+test("a feature's name falls into view and column", () => {
+  expect(featureParts("plane__age")).toEqual({ view: "plane", column: "age" });
+  expect(featureParts("distance")).toEqual({ view: "", column: "distance" });
+});

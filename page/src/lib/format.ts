@@ -1,0 +1,67 @@
+// Numbers and times as people read them. Pure functions.
+
+const kNothing = "–";
+
+// Four significant digits; "–" when there is no number.
+export function number(value: number | string | null | undefined): string {
+  if (value === null || value === undefined) return kNothing;
+  if (typeof value === "string") return value;
+  if (!Number.isFinite(value)) return Number.isNaN(value) ? "NaN" : value > 0 ? "∞" : "-∞";
+  if (Number.isInteger(value) && Math.abs(value) < 1e9) return value.toLocaleString("en");
+  const size = Math.abs(value);
+  return size >= 1e6 || (size < 1e-4 && size > 0) ? value.toExponential(2) : String(Number(value.toPrecision(4)));
+}
+
+// 0.9934 is "99.3 %"; shares close to all or nothing keep a digit that says so.
+export function percent(share: number | null | undefined): string {
+  if (share === null || share === undefined || !Number.isFinite(share)) return kNothing;
+  const hundred = share * 100;
+  return `${Number(hundred.toFixed(hundred < 1 || hundred > 99 ? 2 : 1))} %`;
+}
+
+const kMonths = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+const two = (value: number) => String(value).padStart(2, "0");
+
+// "13 Jun 2013, 10:00", in UTC.
+export function time(at: string | number | null | undefined): string {
+  if (at === null || at === undefined) return kNothing;
+  return `${day(at)}, ${clock(at)}`;
+}
+
+export function day(at: string | number): string {
+  const date = new Date(at);
+  return `${date.getUTCDate()} ${kMonths[date.getUTCMonth()]} ${date.getUTCFullYear()}`;
+}
+
+export function clock(at: string | number): string {
+  const date = new Date(at);
+  return `${two(date.getUTCHours())}:${two(date.getUTCMinutes())}`;
+}
+
+// "4 ms", "1.5 s", "3 min 5 s", "2 h 4 min".
+export function duration(seconds: number | null | undefined): string {
+  if (seconds === null || seconds === undefined || !Number.isFinite(seconds)) return kNothing;
+  if (seconds < 1) return `${Number((seconds * 1000).toPrecision(2))} ms`;
+  if (seconds < 60) return `${Number(seconds.toFixed(1))} s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes} min ${Math.floor(seconds % 60)} s`;
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+// "just now", "5 min ago", "3 days ago".
+export function ago(at: number, now: number): string {
+  const minutes = Math.floor((now - at) / 60_000);
+  if (minutes < 1) return "just now";
+  if (minutes < 60) return `${minutes} min ago`;
+  const hours = Math.floor(minutes / 60);
+  if (hours < 48) return `${hours} h ago`;
+  return `${Math.floor(hours / 24)} days ago`;
+}
+
+export const plural = (count: number, noun: string) => `${number(count)} ${noun}${count === 1 ? "" : "s"}`;
+
+// "origin_weather__wind_speed" reads better in two parts.
+export function featureParts(feature: string): { view: string; column: string } {
+  const cut = feature.indexOf("__");
+  return cut < 0 ? { view: "", column: feature } : { view: feature.slice(0, cut), column: feature.slice(cut + 2) };
+}

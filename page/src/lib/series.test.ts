@@ -1,0 +1,96 @@
+import { expect, test } from "vitest";
+import type { Alert, Revision, Window } from "../api";
+import { byVariant, curve, driftHeat, marks } from "./series";
+
+function window(start: string, variant: string, auc: number | null, psi: Record<string, number> = {}): Window {
+  return {
+    window: "day",
+    variant,
+    role: variant === "frozen" ? "shadow" : "live",
+    model_version: 1,
+    start,
+    end: start,
+    rows: 1,
+    labels: 1,
+    completeness: 1,
+    judged: true,
+    metrics: { auc },
+    drift: Object.entries(psi).map(([feature, value]) => ({
+      feature,
+      psi: value,
+      jensen_shannon: null,
+      ks: null,
+      wasserstein: null,
+      missing_rate: null,
+      unseen_rate: null,
+    })),
+  };
+}
+
+test("variants share one axis, the live one first, and what is missing is a gap", () => {
+  const table = byVariant(
+    [
+      window("1970-01-01T00:00:20Z", "frozen", 0.6),
+      window("1970-01-01T00:00:10Z", "live", 0.7),
+      window("1970-01-01T00:00:20Z", "live", 0.8),
+      window("1970-01-01T00:00:20Z", "canary", null),
+    ],
+    (each) => each.metrics["auc"],
+  );
+  expect(table.x).toEqual([10, 20]);
+  expect(table.series).toEqual([
+    { label: "live", kind: "live", values: [0.7, 0.8] },
+    { label: "frozen", kind: "shadow", values: [null, 0.6] },
+  ]);
+  expect(byVariant([], () => 1)).toEqual({ x: [], series: [] });
+});
+
+test("the heat map puts the input that drifted most on top", () => {
+  const heat = driftHeat([
+    window("1970-01-01T00:00:10Z", "live", 1, { calm: 0.01, wild: 0.2 }),
+    window("1970-01-01T00:00:20Z", "live", 1, { wild: 0.4 }),
+    window("1970-01-01T00:00:20Z", "frozen", 1),
+  ]);
+  expect(heat.starts).toHaveLength(2);
+  expect(heat.rows.map((row) => row.feature)).toEqual(["wild", "calm"]);
+  expect(heat.rows[1]?.values).toEqual([0.01, null]);
+});
+
+test("a metric without steps is drawn over time, and what isn't finite is a gap", () => {
+  const point = (step: number, timestamp: number, value: number | string) => ({ key: "m", step, timestamp, value });
+  expect(curve([point(2, 0, 3), point(1, 0, "NaN")])).toMatchObject({
+    axis: "step",
+    x: [1, 2],
+    series: [{ label: "m", values: [null, 3] }],
+  });
+  expect(curve([point(0, 5000, 1), point(0, 7000, 2)])).toMatchObject({ axis: "seconds", x: [0, 2] });
+  expect(curve([]).x).toEqual([]);
+});
+
+test("marks are what happened: no skipped actions, no canary steps, in order", () => {
+  const action = { kind: "retrain", time: "1970-01-01T00:00:30Z" };
+  const alert = {
+    alert: "calibration",
+    time: "1970-01-01T00:00:30Z",
+    actions: [
+      { ...action, state: "skipped" },
+      { ...action, state: "refused" },
+    ],
+  } as unknown as Alert;
+  const revision = (kind: string, time: string) =>
+    ({ kind, time, variants: [{ name: "live", version: 2 }] }) as unknown as Revision;
+  const found = marks(
+    [alert],
+    [
+      revision("rollback", "1970-01-01T00:01:00Z"),
+      revision("canary-step", "1970-01-01T00:00:50Z"),
+      revision("deploy", "1970-01-01T00:00:01Z"),
+    ],
+  );
+  expect(found.map((mark) => mark.text)).toEqual([
+    "released version 2",
+    "alert calibration",
+    "retrain: refused by its gate",
+    "rolled back to version 2",
+  ]);
+});

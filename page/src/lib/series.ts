@@ -1,0 +1,111 @@
+// From the server's windows, points, alerts and revisions to what a chart draws. Pure functions.
+import type { Action, Alert, Metric, Revision, Window } from "../api";
+
+export interface Series {
+  label: string;
+  kind: "live" | "shadow" | "other";
+  values: (number | null)[];
+}
+
+// Several series over one axis: seconds since 1970, or steps.
+export interface Table {
+  x: number[];
+  series: Series[];
+}
+
+// Something that happened, drawn as an upright line.
+export interface Mark {
+  x: number;
+  kind: "alert" | "action" | "release";
+  text: string;
+}
+
+export const seconds = (time: string) => Date.parse(time) / 1000;
+
+// One series per variant, live first, over the windows' starts. Windows that still wait for labels count too: what
+// they have no number for is a gap.
+export function byVariant(windows: Window[], value: (window: Window) => number | null | undefined): Table {
+  const x = [...new Set(windows.map((window) => seconds(window.start)))].sort((a, b) => a - b);
+  const at = new Map(x.map((start, index) => [start, index]));
+  const found = new Map<string, Series>();
+  for (const window of windows) {
+    let series = found.get(window.variant);
+    if (!series) {
+      const kind = window.variant === "live" ? "live" : window.role === "shadow" ? "shadow" : "other";
+      series = { label: window.variant, kind, values: x.map(() => null) };
+      found.set(window.variant, series);
+    }
+    series.values[at.get(seconds(window.start)) ?? 0] = value(window) ?? null;
+  }
+  const order = { live: 0, shadow: 1, other: 2 };
+  const series = [...found.values()]
+    .filter((one) => one.values.some((each) => each !== null))
+    .sort((a, b) => order[a.kind] - order[b.kind] || a.label.localeCompare(b.label));
+  return { x, series };
+}
+
+const kEnds: Record<Action["state"], string> = {
+  starting: "starting",
+  started: "running",
+  done: "done",
+  refused: "refused by its gate",
+  failed: "failed",
+  skipped: "skipped",
+};
+
+// Alerts, the actions they really started, and changes of the version in charge.
+export function marks(alerts: Alert[], revisions: Revision[]): Mark[] {
+  const all: Mark[] = [];
+  for (const alert of alerts) {
+    all.push({ x: seconds(alert.time), kind: "alert", text: `alert ${alert.alert}` });
+    for (const action of alert.actions) {
+      if (action.state === "skipped") continue;
+      all.push({ x: seconds(action.time), kind: "action", text: `${action.kind}: ${kEnds[action.state]}` });
+    }
+  }
+  for (const revision of revisions) {
+    if (revision.kind === "canary-step" || revision.kind === "hold" || revision.kind === "follow") continue;
+    const live = revision.variants.find((variant) => variant.name === "live");
+    const what = revision.kind === "rollback" ? "rolled back to" : "released";
+    all.push({ x: seconds(revision.time), kind: "release", text: `${what} version ${live?.version ?? "?"}` });
+  }
+  return all.sort((a, b) => a.x - b.x);
+}
+
+// Drift of every input over the windows of the live variant, the most drifted first.
+export interface Heat {
+  starts: string[];
+  rows: { feature: string; values: (number | null)[]; most: number }[];
+}
+
+export function driftHeat(windows: Window[]): Heat {
+  const live = windows.filter((window) => window.variant === "live" && window.drift.length > 0);
+  const rows = new Map<string, (number | null)[]>();
+  live.forEach((window, index) => {
+    for (const drift of window.drift) {
+      let values = rows.get(drift.feature);
+      if (!values) rows.set(drift.feature, (values = live.map(() => null)));
+      values[index] = drift.psi;
+    }
+  });
+  return {
+    starts: live.map((window) => window.start),
+    rows: [...rows]
+      .map(([feature, values]) => ({ feature, values, most: Math.max(...values.map((value) => value ?? 0)) }))
+      .sort((a, b) => b.most - a.most || a.feature.localeCompare(b.feature)),
+  };
+}
+
+// A metric's history over steps; over seconds since its first point when every step is the same.
+export function curve(points: Metric[]): Table & { axis: "step" | "seconds" } {
+  const bySteps = new Set(points.map((point) => point.step)).size > 1;
+  const first = Math.min(...points.map((point) => point.timestamp));
+  const at = (point: Metric) => (bySteps ? point.step : (point.timestamp - first) / 1000);
+  const sorted = [...points].sort((a, b) => at(a) - at(b) || a.timestamp - b.timestamp);
+  const finite = (value: number | string) => (typeof value === "number" && Number.isFinite(value) ? value : null);
+  return {
+    axis: bySteps ? "step" : "seconds",
+    x: sorted.map(at),
+    series: [{ label: points[0]?.key ?? "", kind: "live", values: sorted.map((point) => finite(point.value)) }],
+  };
+}

@@ -1,0 +1,174 @@
+import { Anchor, Group, SegmentedControl, SimpleGrid, Stack, Text, Title } from "@mantine/core";
+import { useMemo } from "react";
+import { useParams, useSearchParams } from "react-router";
+import { api, type Alert, type AlertRule, type Monitor, type Revision, type Window, type WindowKind } from "../api";
+import { Chart } from "../components/chart";
+import { useLive } from "../components/live";
+import { Empty, Loaded } from "../components/loaded";
+import { Head, Word } from "../components/words";
+import { plural } from "../lib/format";
+import { byVariant, marks, seconds } from "../lib/series";
+import { AlertsTable } from "./alerts";
+import { Drift } from "./drift";
+
+interface Watched {
+  monitor: Monitor | undefined;
+  windows: Window[];
+  alerts: Alert[];
+  revisions: Revision[];
+}
+
+async function load(endpoint: string, kind: WindowKind, signal: AbortSignal): Promise<Watched> {
+  const [monitors, alerts, revisions] = await Promise.all([
+    api.monitors(signal),
+    api.alerts(endpoint, signal),
+    api.revisions(endpoint, signal),
+  ]);
+  const monitor = monitors.find((each) => each.endpoint === endpoint);
+  return { monitor, alerts, revisions, windows: monitor ? await api.windows(monitor.name, kind, signal) : [] };
+}
+
+const kKinds: WindowKind[] = ["day", "week", "month"];
+const kKindNames = { day: "By day", week: "By week", month: "By month" };
+
+export function MonitoringPage() {
+  const { name = "" } = useParams();
+  const [query, setQuery] = useSearchParams();
+  const kind = kKinds.find((each) => each === query.get("window")) ?? "week";
+  const watched = useLive((signal) => load(name, kind, signal), `${name}/${kind}`, 5);
+  const change = (key: string, value: string) =>
+    setQuery((before) => {
+      const after = new URLSearchParams(before);
+      if (value) after.set(key, value);
+      else after.delete(key);
+      return after;
+    });
+  const monitor = watched.data?.monitor;
+  return (
+    <>
+      <Head
+        title="Monitoring"
+        trail={[
+          ["Models", "/"],
+          [name, `/endpoints/${encodeURIComponent(name)}`],
+        ]}
+        words={
+          monitor && (
+            <>
+              <Word of={monitor.health} />
+              <Text size="sm" c="dimmed">
+                {monitor.health_reason}
+              </Text>
+            </>
+          )
+        }
+      >
+        <SegmentedControl
+          aria-label="Length of a window"
+          value={kind}
+          onChange={(value) => change("window", value)}
+          data={(monitor?.definition.windows ?? kKinds).map((value) => ({ value, label: kKindNames[value] }))}
+        />
+      </Head>
+      <Loaded from={watched}>
+        {(data) =>
+          data.monitor ? (
+            <Body {...data} monitor={data.monitor} kind={kind} feature={query.get("feature") ?? ""} change={change} />
+          ) : (
+            <Empty title="No monitor watches this endpoint.">
+              <Text size="sm">Declare one in slipway.yaml, under monitors, and apply it.</Text>
+            </Empty>
+          )
+        }
+      </Loaded>
+    </>
+  );
+}
+
+const kCharts: [string, (window: Window) => number | null | undefined, string][] = [
+  ["AUC", (window) => window.metrics["auc"], "auc"],
+  ["Log loss", (window) => window.metrics["log_loss"], "log_loss"],
+  ["Log loss, as a share of the base rate's", (window) => window.metrics["log_loss_ratio"], "log_loss_ratio"],
+  ["Calibration bias", (window) => window.metrics["calibration_bias"], "calibration_bias"],
+  ["Label completeness", (window) => window.completeness, "completeness"],
+  ["Prediction drift (PSI)", (window) => window.metrics["prediction_psi"], "prediction_psi"],
+];
+
+// The levels at which a rule on this metric fires.
+function thresholds(rules: AlertRule[], metric: string, kind: WindowKind): number[] {
+  return rules
+    .filter((rule) => rule.metric === metric && rule.window === kind)
+    .flatMap(({ over, under, abs_over }) => [over, under, abs_over, abs_over === undefined ? undefined : -abs_over])
+    .filter((level) => level !== undefined);
+}
+
+interface BodyProps extends Watched {
+  monitor: Monitor;
+  kind: WindowKind;
+  feature: string;
+  change: (key: string, value: string) => void;
+}
+
+function Body({ monitor, windows, alerts, revisions, kind, feature, change }: BodyProps) {
+  const happened = useMemo(() => marks(alerts, revisions), [alerts, revisions]);
+  const { time_zone: zone, alerts: rules } = monitor.definition;
+  if (windows.length === 0) {
+    return (
+      <Empty title={`No ${kind} has ended yet.`}>
+        <Text size="sm">A {kind} is judged when its labels have come, or when they have had their time.</Text>
+      </Empty>
+    );
+  }
+  const range: [number, number] = [
+    Math.min(...windows.map((window) => seconds(window.start))),
+    Math.max(...windows.map((window) => seconds(window.end))),
+  ];
+  const shadows = new Set(windows.filter((window) => window.role === "shadow").map((window) => window.variant));
+  return (
+    <Stack gap="xl">
+      <section aria-label="Performance over time">
+        <Group gap="lg" mb="xs" className="legend">
+          <span className="key key-live">live</span>
+          {[...shadows].map((name) => (
+            <span key={name} className="key key-shadow">
+              {name} (shadow)
+            </span>
+          ))}
+          <span className="key mark-alert">alert</span>
+          <span className="key mark-action">action</span>
+          <span className="key mark-release">release</span>
+          <Text size="xs" c="dimmed">
+            {plural(windows.filter((window) => window.variant === "live").length, kind)}; drag to zoom, double click for all
+          </Text>
+        </Group>
+        <SimpleGrid cols={{ base: 1, md: 2 }} spacing="md" verticalSpacing="sm">
+          {kCharts.map(([title, value, metric]) => (
+            <Chart
+              key={metric}
+              title={title}
+              table={byVariant(windows.filter((window) => window.variant === "live" || window.role === "shadow"), value)}
+              time={zone}
+              marks={happened}
+              lines={thresholds(Object.values(rules), metric, kind)}
+              sync="monitoring"
+              range={range}
+            />
+          ))}
+        </SimpleGrid>
+      </section>
+      <section aria-label="Alerts">
+        <Title order={2} size="h4" mb="xs">
+          Alerts and what they did
+        </Title>
+        <AlertsTable alerts={alerts} />
+      </section>
+      <Drift windows={windows} zone={zone} range={range} marks={happened} feature={feature} choose={(name) => change("feature", name)} />
+      <Text size="xs" c="dimmed">
+        The same as JSON:{" "}
+        <Anchor href={`/slipway/v1/monitors/${encodeURIComponent(monitor.name)}/windows?window=${kind}`} size="xs">
+          windows of {monitor.name}
+        </Anchor>
+      </Text>
+    </Stack>
+  );
+}

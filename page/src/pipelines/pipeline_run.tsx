@@ -1,0 +1,119 @@
+import { Button, Code, Group, Stack, Table, Text } from "@mantine/core";
+import { useParams, useSearchParams } from "react-router";
+import { api, type PipelineRun, type Step } from "../api";
+import { useLive } from "../components/live";
+import { Loaded } from "../components/loaded";
+import { Fact, Head, Time, Word } from "../components/words";
+import { duration } from "../lib/format";
+import { took } from "./pipelines";
+
+const kLogCharactersMax = 100_000;
+
+export function PipelineRunPage() {
+  const { id = "" } = useParams();
+  const run = useLive((signal) => api.pipelineRun(id, signal), id, 2);
+  const trail: [string, string][] = [["Pipelines", "/pipelines"]];
+  if (run.data) trail.push([run.data.pipeline, `/pipelines/${encodeURIComponent(run.data.pipeline)}`]);
+  return (
+    <>
+      <Head title={`Run ${id}`} trail={trail} words={run.data && <Word of={run.data.state} />} />
+      <Loaded from={run}>{(data) => <Body run={data} />}</Loaded>
+    </>
+  );
+}
+
+function Body({ run }: { run: PipelineRun }) {
+  const [query, setQuery] = useSearchParams();
+  const shown = query.get("log");
+  const params = Object.entries(run.params).map(([key, value]) => `${key}=${value}`);
+  return (
+    <Stack gap="md">
+      <Group gap="xl">
+        <Fact name="Event time">
+          <Time at={run.now} />
+        </Fact>
+        <Fact name="Took">{took(run)}</Fact>
+        <Fact name="Why">{run.reason || "–"}</Fact>
+        <Fact name="Who">{run.actor}</Fact>
+        <Fact name="Commit">
+          {run.source.commit ? <Code>{run.source.commit.slice(0, 10)}</Code> : "–"}
+          {run.source.dirty && " with changes"}
+        </Fact>
+      </Group>
+      {params.length > 0 && (
+        <Text size="sm" ff="monospace" c="dimmed">
+          {params.join("  ")}
+        </Text>
+      )}
+      <Table verticalSpacing="xs" aria-label="Steps">
+        <Table.Thead>
+          <Table.Tr>
+            <Table.Th>Step</Table.Th>
+            <Table.Th>State</Table.Th>
+            <Table.Th>Took</Table.Th>
+            <Table.Th>Exit code</Table.Th>
+            <Table.Th>Command</Table.Th>
+            <Table.Th />
+          </Table.Tr>
+        </Table.Thead>
+        <Table.Tbody>
+          {run.steps.map((step) => (
+            <Row key={step.name} step={step} shown={shown === step.name} show={(log) => setQuery(log ? { log } : {})} />
+          ))}
+        </Table.Tbody>
+      </Table>
+      {shown && <Log run={run.id} step={shown} />}
+    </Stack>
+  );
+}
+
+function Row({ step, shown, show }: { step: Step; shown: boolean; show: (step: string) => void }) {
+  return (
+    <Table.Tr>
+      <Table.Td fw={600}>{step.name}</Table.Td>
+      <Table.Td>
+        <Word of={step.state} />
+        {step.reason && (
+          <Text size="xs" c="dimmed">
+            {step.reason}
+          </Text>
+        )}
+      </Table.Td>
+      <Table.Td className="nowrap">{duration(step.seconds)}</Table.Td>
+      <Table.Td>{step.exit_code ?? "–"}</Table.Td>
+      <Table.Td maw={420}>
+        <Text size="xs" ff="monospace" lineClamp={2} title={step.command}>
+          {step.command || "–"}
+        </Text>
+      </Table.Td>
+      <Table.Td>
+        <Button
+          size="compact-xs"
+          variant="default"
+          disabled={!step.started_at}
+          aria-expanded={shown}
+          aria-label={`Log of ${step.name}`}
+          onClick={() => show(shown ? "" : step.name)}
+        >
+          {shown ? "Hide log" : "Log"}
+        </Button>
+      </Table.Td>
+    </Table.Tr>
+  );
+}
+
+function Log({ run, step }: { run: string; step: string }) {
+  const log = useLive((signal) => api.stepLog(run, step, signal), `${run}/${step}`, 2);
+  return (
+    <section aria-label={`Log of ${step}`}>
+      <Loaded from={log}>
+        {(text) => (
+          <pre className="log" tabIndex={0}>
+            {text.length > kLogCharactersMax && "… the beginning is left out\n"}
+            {text.slice(-kLogCharactersMax) || "It has written nothing."}
+          </pre>
+        )}
+      </Loaded>
+    </section>
+  );
+}

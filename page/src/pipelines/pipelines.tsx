@@ -1,0 +1,102 @@
+import { Anchor, Code, Stack, Table, Text, Title } from "@mantine/core";
+import { Link, useParams } from "react-router";
+import { api, type Pipeline, type PipelineRun } from "../api";
+import { useLive } from "../components/live";
+import { Empty, Loaded } from "../components/loaded";
+import { Command, Head, Time, Word } from "../components/words";
+import { duration } from "../lib/format";
+
+interface WithRuns {
+  pipeline: Pipeline;
+  runs: PipelineRun[];
+}
+
+async function load(only: string | undefined, signal: AbortSignal): Promise<WithRuns[]> {
+  const pipelines = (await api.pipelines(signal)).filter((pipeline) => !only || pipeline.name === only);
+  return Promise.all(
+    pipelines.map(async (pipeline) => ({ pipeline, runs: await api.pipelineRuns(pipeline.name, signal) })),
+  );
+}
+
+export function PipelinesPage() {
+  const { name } = useParams();
+  const pipelines = useLive((signal) => load(name, signal), name ?? "", 3);
+  return (
+    <>
+      <Head title={name ?? "Pipelines"} trail={name ? [["Pipelines", "/pipelines"]] : []} />
+      <Loaded from={pipelines}>
+        {(data) =>
+          data.length === 0 ? (
+            <Empty title={name ? "There is no such pipeline." : "No pipeline is declared yet."}>
+              <Text size="sm">
+                Declare steps under <Code>pipelines:</Code> in <Code>slipway.yaml</Code>, then:
+              </Text>
+              <Command>{"slipway apply\nslipway run my-pipeline"}</Command>
+            </Empty>
+          ) : (
+            <Stack gap="xl">
+              {data.map(({ pipeline, runs }) => (
+                <section key={pipeline.name} aria-label={pipeline.name}>
+                  {!name && (
+                    <Title order={2} size="h4">
+                      {pipeline.name}
+                    </Title>
+                  )}
+                  <Text size="sm" c="dimmed" mb="xs">
+                    {pipeline.steps.map((step) => step.name).join(" → ")}
+                  </Text>
+                  <Runs runs={runs} />
+                </section>
+              ))}
+            </Stack>
+          )
+        }
+      </Loaded>
+    </>
+  );
+}
+
+export function took(run: PipelineRun): string {
+  if (!run.finished_at) return "–";
+  return duration((Date.parse(run.finished_at) - Date.parse(run.created_at)) / 1000);
+}
+
+function Runs({ runs }: { runs: PipelineRun[] }) {
+  if (runs.length === 0) return <Empty title="It has not run yet." />;
+  return (
+    <Table.ScrollContainer minWidth={700}>
+      <Table verticalSpacing="xs" highlightOnHover aria-label="Pipeline runs">
+        <Table.Thead>
+          <Table.Tr>
+            <Table.Th>Run</Table.Th>
+            <Table.Th>State</Table.Th>
+            <Table.Th>Event time</Table.Th>
+            <Table.Th>Took</Table.Th>
+            <Table.Th>Why</Table.Th>
+            <Table.Th>Who</Table.Th>
+          </Table.Tr>
+        </Table.Thead>
+        <Table.Tbody>
+          {runs.map((run) => (
+            <Table.Tr key={run.id}>
+              <Table.Td>
+                <Anchor component={Link} to={`/pipeline-runs/${run.id}`} ff="monospace" size="sm">
+                  {run.id}
+                </Anchor>
+              </Table.Td>
+              <Table.Td>
+                <Word of={run.state} />
+              </Table.Td>
+              <Table.Td>
+                <Time at={run.now} />
+              </Table.Td>
+              <Table.Td className="nowrap">{took(run)}</Table.Td>
+              <Table.Td>{run.reason || "–"}</Table.Td>
+              <Table.Td>{run.actor}</Table.Td>
+            </Table.Tr>
+          ))}
+        </Table.Tbody>
+      </Table>
+    </Table.ScrollContainer>
+  );
+}

@@ -1,0 +1,250 @@
+"""The page in Chromium, served by the built binary, over what clients have logged and deployed."""
+import re
+import time
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+import requests
+import xgboost
+from playwright.sync_api import expect, sync_playwright
+
+ENDPOINT = """
+project: page
+owner: harbour
+endpoints:
+  berth:
+    model: models:/berth@champion
+    output: late
+    release: {steps: [10, 100]}
+"""
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def open_page(browser, request):
+    """open_page(url, **context) -> Page; the test fails when the page logged an error or asked another host."""
+    contexts, problems, elsewhere = [], [], []
+
+    def start(url, **options):
+        context = browser.new_context(viewport={"width": 1280, "height": 800}, **options)
+        context.set_default_timeout(15_000)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("console", lambda line: problems.append(line.text) if line.type == "error" else None)
+        page.on("request", lambda asked: None if asked.url.startswith(url.split("/ui")[0]) else elsewhere.append(asked.url))
+        page.goto(url)
+        return page
+
+    yield start
+    for context in contexts:
+        context.close()
+    assert elsewhere == []
+    if not request.node.get_closest_marker("expects_errors"):
+        assert problems == []
+
+
+def post(server, path, body):
+    reply = requests.post(server.url + path, json=body, timeout=30)
+    assert reply.ok, reply.text
+    return reply.json()
+
+
+@pytest.fixture
+def endpoint(server, tmp_path):
+    """An endpoint with two versions deployed by hand, version 2 in charge."""
+    mlflow.set_tracking_uri(server.url)
+    mlflow.set_registry_uri(server.url)
+    rows = pd.DataFrame({"x": np.linspace(0, 1, 50), "y": np.linspace(1, 0, 50)})
+    for depth in (1, 2):
+        model = xgboost.XGBClassifier(n_estimators=3, max_depth=depth).fit(rows, (rows.x > 0.5).astype(int))
+        with mlflow.start_run():
+            mlflow.xgboost.log_model(model, name="model", registered_model_name="berth", input_example=rows.head(2))
+    post(server, "/slipway/v1/apply", {"yaml": ENDPOINT, "dir": str(tmp_path), "actor": "test"})
+    for version in (1, 2):
+        post(server, "/slipway/v1/endpoints/berth/deploy",
+             {"model": f"models:/berth/{version}", "reason": f"try {version}", "actor": "ada"})
+    return server
+
+
+def live_version(server):
+    revision = requests.get(server.url + "/slipway/v1/endpoints/berth", timeout=10).json()["revision"]
+    return next(variant["version"] for variant in revision["variants"] if variant["role"] == "live")
+
+
+def test_home_is_empty_and_says_how_to_begin(server, open_page):
+    page = open_page(server.url + "/")
+    assert page.url == server.url + "/ui/"
+    expect(page.get_by_text("No model is in production yet.")).to_be_visible()
+    expect(page.get_by_text(f"MLFLOW_TRACKING_URI={server.url}")).to_be_visible()
+    page.get_by_role("link", name="Pipelines").click()
+    expect(page.get_by_text("No pipeline is declared yet.")).to_be_visible()
+
+
+def test_files_are_compressed_known_again_and_kept(server):
+    index = requests.get(server.url + "/ui/", timeout=10)
+    assert index.headers["Content-Encoding"] == "gzip"
+    assert index.headers["Cache-Control"] == "no-cache"
+    again = requests.get(server.url + "/ui/runs/any", timeout=10, headers={"If-None-Match": index.headers["ETag"]})
+    assert again.status_code == 304
+    script = re.search(r'src="(/ui/assets/[^"]+\.js)"', index.text).group(1)
+    assert "immutable" in requests.get(server.url + script, timeout=10).headers["Cache-Control"]
+    assert requests.get(server.url + "/ui/assets/none.js", timeout=10).status_code == 404
+
+
+def test_run_with_curves(server, open_page):
+    run = post(server, "/api/2.0/mlflow/runs/create", {"experiment_id": "0", "run_name": "first", "start_time": 1000})
+    run_id = run["run"]["info"]["run_id"]
+    points = [{"key": "loss", "value": 1 / (step + 1), "timestamp": step, "step": step} for step in range(200)]
+    points += [{"key": "broken", "value": "NaN", "timestamp": 0, "step": 0}]
+    post(server, "/api/2.0/mlflow/runs/log-batch",
+         {"run_id": run_id, "metrics": points, "params": [{"key": "depth", "value": "6"}], "tags": [{"key": "team", "value": "red"}]})
+    page = open_page(server.url + "/ui/experiments")
+    page.get_by_role("link", name="Default").click()
+    page.get_by_role("link", name="first").click()
+    assert page.url.endswith(f"/ui/runs/{run_id}")
+    chart = page.get_by_role("figure", name="loss: loss 0.005")
+    expect(chart.locator("canvas")).to_be_visible()
+    # Something is drawn: the canvas has pixels of the curve's colour.
+    assert chart.locator("canvas").evaluate(
+        """canvas => new Promise(done => requestAnimationFrame(() => {
+             const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+             let curve = 0;
+             for (let i = 0; i < data.length; i += 4)
+               if (data[i] < 60 && Math.abs(data[i + 1] - 114) < 40 && Math.abs(data[i + 2] - 133) < 40 && data[i + 3] > 100) ++curve;
+             done(curve);
+           }))""") > 100
+    expect(page.get_by_role("table", name="Parameters")).to_contain_text("depth")
+    expect(page.get_by_role("table", name="Tags")).to_contain_text("red")
+    expect(page.get_by_role("table", name="Metrics")).to_contain_text("NaN")
+    # What is logged while somebody looks appears by itself.
+    post(server, "/api/2.0/mlflow/runs/log-batch", {"run_id": run_id, "metrics": [{"key": "loss", "value": 0.25, "timestamp": 999, "step": 999}]})
+    expect(page.get_by_role("figure", name="loss: loss 0.25")).to_be_visible()
+
+
+def test_filter_is_in_the_address_and_its_mistakes_are_told(server, open_page):
+    for name, auc in (("good", 0.9), ("bad", 0.5)):
+        run = post(server, "/api/2.0/mlflow/runs/create", {"experiment_id": "0", "run_name": name})["run"]["info"]["run_id"]
+        post(server, "/api/2.0/mlflow/runs/log-metric", {"run_id": run, "key": "auc", "value": auc, "timestamp": 1})
+    page = open_page(server.url + "/ui/experiments/0?filter=metrics.auc+>+0.8")
+    expect(page.get_by_role("link", name="good")).to_be_visible()
+    expect(page.get_by_role("link", name="bad")).to_have_count(0)
+    page.get_by_label("Filter runs").fill("metrics.auc > 0.99")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("No run fits this filter.")).to_be_visible()
+
+
+@pytest.mark.expects_errors  # a refused filter is an error in the browser's console
+def test_refused_filter_says_why(server, open_page):
+    page = open_page(server.url + "/ui/experiments/0?filter=nonsense+here")
+    expect(page.get_by_role("alert").first).to_contain_text(re.compile("filter|clause|compar", re.I))
+
+
+def test_roll_back_by_the_button(endpoint, open_page):
+    assert live_version(endpoint) == 2
+    page = open_page(endpoint.url + "/ui/")
+    page.get_by_role("link", name="berth").click()
+    expect(page.get_by_role("img", name="version 2 answers 100 %")).to_be_visible()
+    page.get_by_role("button", name="Roll back").click()
+    dialog = page.get_by_role("dialog", name="Roll back berth?")
+    expect(dialog.get_by_role("img", name="version 1 answers 100 %")).to_be_visible()
+    confirm = dialog.get_by_role("button", name="Roll back")
+    expect(confirm).to_be_disabled()  # not without a reason
+    dialog.get_by_label("Reason").fill("too many late ships")
+    dialog.get_by_label("Your name").fill("grace")
+    confirm.click()
+    expect(page.get_by_role("status")).to_contain_text(re.compile(r"Version 1 is in charge again.* the server took [\d.]+ m?s"))
+    ledger = page.get_by_role("table", name="Ledger")
+    expect(ledger.get_by_role("row").nth(1)).to_contain_text("rollback")
+    expect(ledger.get_by_role("row").nth(1)).to_contain_text("grace")
+    expect(ledger.get_by_role("row").nth(1)).to_contain_text("too many late ships")
+    assert live_version(endpoint) == 1
+    # It is held now, and nothing older is left to go back to.
+    expect(page.get_by_text("Held: this endpoint does not follow its alias.")).to_be_visible()
+    expect(page.get_by_role("button", name="Roll back")).to_be_disabled()
+    page.get_by_role("button", name="Follow again").click()
+    page.get_by_label("Reason").fill("fixed")
+    page.get_by_role("dialog").get_by_role("button", name="Follow").click()
+    expect(page.get_by_text("Held: this endpoint")).to_have_count(0)
+
+
+def test_keyboard_alone_rolls_back(endpoint, open_page):
+    page = open_page(endpoint.url + "/ui/endpoints/berth")
+    expect(page.get_by_role("button", name="Roll back")).to_be_enabled()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
+    page.keyboard.press("Enter")
+    for _ in range(10):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.textContent") == "Roll back":
+            break
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Reason")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.get_by_role("button", name="Roll back")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Reason")).to_be_focused()
+    page.keyboard.type("by hand")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status")).to_contain_text("Version 1 is in charge again")
+    assert live_version(endpoint) == 1
+
+
+def test_endpoint_without_a_monitor_says_so(endpoint, open_page):
+    page = open_page(endpoint.url + "/ui/endpoints/berth")
+    page.get_by_role("link", name="Monitoring").click()
+    expect(page.get_by_text("No monitor watches this endpoint.")).to_be_visible()
+
+
+def background(page):
+    red, green, blue = map(int, re.findall(r"\d+", page.evaluate("getComputedStyle(document.body).backgroundColor"))[:3])
+    return "dark" if red + green + blue < 300 else "light"
+
+
+@pytest.mark.parametrize("system", ["dark", "light"])
+def test_colours_follow_the_system_until_somebody_chooses(server, open_page, system):
+    page = open_page(server.url + "/ui/", color_scheme=system)
+    expect(page.get_by_role("heading", name="Models in production")).to_be_visible()
+    assert background(page) == system
+    page.get_by_role("button", name="Colours follow the system").click()
+    page.get_by_role("button", name="Light colours").click()
+    expect(page.get_by_role("button", name="Dark colours")).to_be_visible()
+    assert background(page) == "dark"
+    page.reload()
+    expect(page.get_by_role("button", name="Dark colours")).to_be_visible()
+    assert background(page) == "dark"
+
+
+@pytest.mark.expects_errors
+def test_server_gone_and_back(endpoint, open_page):
+    page = open_page(endpoint.url + "/ui/")
+    expect(page.get_by_role("link", name="berth")).to_be_visible()
+    endpoint.kill()
+    expect(page.get_by_role("alert")).to_contain_text("does not answer")
+    expect(page.get_by_role("link", name="berth")).to_be_visible()  # what was there stays
+    expect(page.get_by_text("no connection")).to_be_visible()
+    page.get_by_role("link", name="Pipelines").click()
+    expect(page.get_by_role("alert")).to_contain_text("does not answer")
+    endpoint.start()
+    page.get_by_role("button", name="Try again").click()
+    expect(page.get_by_role("alert")).to_have_count(0)
+    expect(page.get_by_text("No pipeline is declared yet.")).to_be_visible()
+
+
+@pytest.mark.expects_errors  # the browser's console calls a 404 an error
+def test_unknown_names_are_told(server, open_page):
+    page = open_page(server.url + "/ui/endpoints/nowhere")
+    expect(page.get_by_role("alert")).to_contain_text("nowhere")
+    page.goto(server.url + "/ui/no/such/place")
+    expect(page.get_by_text("There is nothing at this address.")).to_be_visible()
