@@ -3,6 +3,7 @@ import json
 import signal
 import socket
 import subprocess
+import urllib.error
 import urllib.request
 
 import pytest
@@ -87,3 +88,11 @@ def test_a_request_that_stops_half_way_does_not_hold_the_server(server):
         half.sendall(b"POST /slipway/v1/apply HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
         assert get(server.url + "/health") == "OK"
         assert server.stop() == 0
+
+
+def test_a_page_of_another_site_may_not_change_anything(server):
+    request = urllib.request.Request(server.url + "/slipway/v1/endpoints/x/rollback", data=b"{}", headers={"Sec-Fetch-Site": "cross-site", "Content-Type": "text/plain"})
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request, timeout=10)
+    assert refused.value.code == 403
+    assert "another site" in refused.value.read().decode()

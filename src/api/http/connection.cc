@@ -165,6 +165,14 @@ bool Connection::on_header() {
     respond(shared_.router.no_route(request_, allowed));
     return false;
   }
+  // Browsers say where a request comes from (Fetch Metadata, W3C); programs don't, and need not.
+  const bool changes = *method != Method::kGet && *method != Method::kHead &&
+                       *method != Method::kOptions;
+  if (changes && request_.header("Sec-Fetch-Site") == "cross-site") {
+    refuse(base::error(Code::kPermissionDenied, "a page of another site may not change anything"),
+           false);
+    return false;
+  }
   const bool to_file = route_->body == Route::Body::kFile;
   std::uint64_t limit =
       to_file ? shared_.options.file_body_bytes_max : shared_.options.body_bytes_max;
