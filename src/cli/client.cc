@@ -10,8 +10,9 @@ namespace {
 Code code_from_name(std::string_view name, int status) {
   for (Code code :
        {Code::kInvalidArgument, Code::kNotFound, Code::kAlreadyExists, Code::kFailedPrecondition,
-        Code::kConflict, Code::kUnauthenticated, Code::kPermissionDenied, Code::kResourceExhausted, Code::kStorageFull,
-        Code::kUnavailable, Code::kDeadlineExceeded, Code::kCorruption, Code::kInternal}) {
+        Code::kConflict, Code::kUnauthenticated, Code::kPermissionDenied, Code::kResourceExhausted,
+        Code::kStorageFull, Code::kUnavailable, Code::kDeadlineExceeded, Code::kCorruption,
+        Code::kInternal}) {
     if (base::code_name(code) == name) return code;
   }
   return status == 404 ? Code::kNotFound : Code::kInternal;
@@ -48,8 +49,8 @@ Result<void> Client::post_text(const std::string& path, const std::string& body)
 
 Result<base::HttpReply> Client::fetch(const std::string& path,
                                       const std::optional<JsonObject>& body) {
-  base::HttpReply reply = body ? TRY(http_.send("POST", path, base::to_text(*body)))
-                               : TRY(http_.send("GET", path));
+  base::HttpReply reply =
+      body ? TRY(http_.send("POST", path, base::to_text(*body))) : TRY(http_.send("GET", path));
   if (reply.status >= 300) return error_from(reply);
   return reply;
 }

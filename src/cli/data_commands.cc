@@ -34,10 +34,9 @@ int ingest(Context& context, const std::vector<std::string>& names, const std::s
 
 // Reason and row number first, then the dataset's own columns.
 std::string show_quarantine(const Json& reply) {
-  std::string out = fmt::format("{} rows of {} version {} were put aside\n",
-                                cell(member_at(reply, "quarantined")),
-                                cell(member_at(reply, "dataset")),
-                                cell(member_at(reply, "version")));
+  std::string out = fmt::format(
+      "{} rows of {} version {} were put aside\n", cell(member_at(reply, "quarantined")),
+      cell(member_at(reply, "dataset")), cell(member_at(reply, "version")));
   const JsonArray& rows = member_at(reply, "rows").as_array();
   std::vector<TableColumn> columns;
   if (!rows.empty()) {
@@ -54,7 +53,8 @@ std::string show_quarantine(const Json& reply) {
 }  // namespace
 
 void add_data_commands(CLI::App& root, Context& context, int& exit_code) {
-  CLI::App* data = root.add_subcommand("data", "Datasets: versions by content, and what is wrong with rows");
+  CLI::App* data =
+      root.add_subcommand("data", "Datasets: versions by content, and what is wrong with rows");
   data->require_subcommand(1);
 
   struct Options {
@@ -62,7 +62,8 @@ void add_data_commands(CLI::App& root, Context& context, int& exit_code) {
     std::string path;
   };
   auto options = std::make_shared<Options>();
-  CLI::App* add = data->add_subcommand("ingest", "Read, validate and keep a dataset's file as a version");
+  CLI::App* add =
+      data->add_subcommand("ingest", "Read, validate and keep a dataset's file as a version");
   add->add_option("names", options->names, "Datasets as declared")->required();
   add->add_option("--path", options->path, "Another file than the declared one");
   add->callback([&context, &exit_code, options] {
@@ -83,22 +84,20 @@ void add_data_commands(CLI::App& root, Context& context, int& exit_code) {
   CLI::App* show = data->add_subcommand("show", "Versions of a dataset");
   show->add_option("name", *name)->required();
   show->callback([&context, &exit_code, name] {
-    exit_code = finish_table(context,
-                             Client(context).get(path_of("/slipway/v1/datasets/{}", {*name})),
-                             "versions",
-                             {{"VERSION", "version"},
-                              {"ROWS", "rows"},
-                              {"QUARANTINED", "quarantined"},
-                              {"ARRIVED", "arrival_time"},
-                              {"DIGEST", "digest"}});
+    exit_code = finish_table(
+        context, Client(context).get(path_of("/slipway/v1/datasets/{}", {*name})), "versions",
+        {{"VERSION", "version"},
+         {"ROWS", "rows"},
+         {"QUARANTINED", "quarantined"},
+         {"ARRIVED", "arrival_time"},
+         {"DIGEST", "digest"}});
   });
 
   CLI::App* quarantine = data->add_subcommand("quarantine", "Rows that were put aside, and why");
   quarantine->add_option("name", *name)->required();
   quarantine->callback([&context, &exit_code, name] {
     exit_code =
-        finish(context,
-               Client(context).get(path_of("/slipway/v1/datasets/{}/quarantine", {*name})),
+        finish(context, Client(context).get(path_of("/slipway/v1/datasets/{}/quarantine", {*name})),
                show_quarantine);
   });
 }
@@ -114,8 +113,10 @@ int history(Context& context, const HistoryOptions& options) {
   if (constexpr std::string_view prefix = "dataset:"; entities.starts_with(prefix))
     entities.erase(0, prefix.size());
   JsonObject body{{"service", options.service}, {"entities", entities}};
-  for (const auto& [key, value] : {std::pair("label", &options.label), {"as_of", &options.as_of},
-                                   {"from", &options.from}, {"until", &options.until}}) {
+  for (const auto& [key, value] : {std::pair("label", &options.label),
+                                   {"as_of", &options.as_of},
+                                   {"from", &options.from},
+                                   {"until", &options.until}}) {
     if (!value->empty()) body[key] = *value;
   }
   const auto reply = Client(context).fetch("/slipway/v1/features/history", body);
@@ -123,7 +124,9 @@ int history(Context& context, const HistoryOptions& options) {
   if (const auto written = store::write_file(options.out, reply->body); !written)
     return fail(written.error(), context);
   if (context.json) {
-    std::printf("%s\n", base::to_text(JsonObject{{"file", options.out}, {"bytes", reply->body.size()}}).c_str());
+    std::printf(
+        "%s\n",
+        base::to_text(JsonObject{{"file", options.out}, {"bytes", reply->body.size()}}).c_str());
   } else {
     std::fprintf(stderr, "wrote %s: %zu bytes\n", options.out.c_str(), reply->body.size());
   }
@@ -133,21 +136,27 @@ int history(Context& context, const HistoryOptions& options) {
 }  // namespace
 
 void add_feature_commands(CLI::App& root, Context& context, int& exit_code) {
-  CLI::App* features = root.add_subcommand("features", "Training sets and online features from one definition");
+  CLI::App* features =
+      root.add_subcommand("features", "Training sets and online features from one definition");
   features->require_subcommand(1);
 
   auto options = std::make_shared<HistoryOptions>();
-  CLI::App* sets = features->add_subcommand("history", "A training set by point-in-time join, as Parquet");
+  CLI::App* sets =
+      features->add_subcommand("history", "A training set by point-in-time join, as Parquet");
   sets->add_option("service", options->service, "Feature service")->required();
-  sets->add_option("--entities", options->entities, "dataset:NAME whose rows are asked for")->required();
+  sets->add_option("--entities", options->entities, "dataset:NAME whose rows are asked for")
+      ->required();
   sets->add_option("--label", options->label, "Such as \"late = arr_delay > 15\"");
-  sets->add_option("--as-of", options->as_of, "What is known when; also the end of what is asked for")->required();
+  sets->add_option("--as-of", options->as_of,
+                   "What is known when; also the end of what is asked for")
+      ->required();
   sets->add_option("--from", options->from, "Only rows with an event time from here on");
   sets->add_option("--until", options->until, "Only rows with an event time before this");
   sets->add_option("--out", options->out, "File to write")->required();
   sets->callback([&context, &exit_code, options] { exit_code = history(context, *options); });
 
-  CLI::App* load = features->add_subcommand("materialize", "Load for online reads what was known at a time");
+  CLI::App* load =
+      features->add_subcommand("materialize", "Load for online reads what was known at a time");
   load->add_option("--as-of", options->as_of)->required();
   load->callback([&context, &exit_code, options] {
     exit_code = finish(
@@ -162,7 +171,8 @@ void add_feature_commands(CLI::App& root, Context& context, int& exit_code) {
       std::string out;
       for (const Json& service : member_at(reply, "services").as_array()) {
         out += cell(member_at(service, "name")) + "\n";
-        out += table(member_at(service, "outputs").as_array(), {{"FEATURE", "name"}, {"TYPE", "type"}});
+        out += table(member_at(service, "outputs").as_array(),
+                     {{"FEATURE", "name"}, {"TYPE", "type"}});
       }
       return out;
     });

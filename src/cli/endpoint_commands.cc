@@ -40,7 +40,8 @@ struct ChangeOptions {
 }  // namespace
 
 void add_endpoint_commands(CLI::App& root, Context& context, int& exit_code) {
-  CLI::App* endpoints = root.add_subcommand("endpoints", "What answers in production, and since when");
+  CLI::App* endpoints =
+      root.add_subcommand("endpoints", "What answers in production, and since when");
   endpoints->require_subcommand(1);
 
   CLI::App* list = endpoints->add_subcommand("list", "Every model in production with its health");
@@ -93,11 +94,11 @@ void add_endpoint_commands(CLI::App& root, Context& context, int& exit_code) {
     command->callback([&context, &exit_code, options, name = std::string(verb.name)] {
       JsonObject body{{"reason", options->reason}};
       if (!options->model.empty()) body["model"] = options->model;
-      exit_code = finish(
-          context,
-          Client(context).post(
-              path_of("/slipway/v1/endpoints/{}/", {options->endpoint}) + name, body),
-          show_change);
+      exit_code =
+          finish(context,
+                 Client(context).post(
+                     path_of("/slipway/v1/endpoints/{}/", {options->endpoint}) + name, body),
+                 show_change);
     });
   }
 
@@ -156,19 +157,19 @@ void add_monitor_commands(CLI::App& root, Context& context, int& exit_code) {
   CLI::App* alerts = root.add_subcommand("alerts", "Alerts, newest first, with what they caused");
   alerts->add_flag("--open", options->open_only, "Only those that are open");
   alerts->callback([&context, &exit_code, options] {
-    exit_code = finish_table(
-        context,
-        Client(context).get(options->open_only ? "/slipway/v1/alerts?state=open"
-                                               : "/slipway/v1/alerts"),
-        "alerts",
-        {{"TIME", "time"},
-         {"MONITOR", "monitor"},
-         {"ALERT", "alert"},
-         {"VALUE", "value"},
-         {"THRESHOLD", "threshold"},
-         {"STATE", "state"},
-         {"ACTION", "action.state"},
-         {"RUN", "action.run_id"}});
+    exit_code =
+        finish_table(context,
+                     Client(context).get(options->open_only ? "/slipway/v1/alerts?state=open"
+                                                            : "/slipway/v1/alerts"),
+                     "alerts",
+                     {{"TIME", "time"},
+                      {"MONITOR", "monitor"},
+                      {"ALERT", "alert"},
+                      {"VALUE", "value"},
+                      {"THRESHOLD", "threshold"},
+                      {"STATE", "state"},
+                      {"ACTION", "action.state"},
+                      {"RUN", "action.run_id"}});
   });
 }
 

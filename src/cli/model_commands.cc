@@ -36,7 +36,8 @@ Result<JsonObject> read_policy(const std::vector<std::string>& members) {
     const std::size_t equals = member.find('=');
     auto value = base::parse_json(equals == std::string::npos ? "" : member.substr(equals + 1));
     if (!value)
-      return base::error(Code::kInvalidArgument, "--policy is NAME=NUMBER or NAME=true: {}", member);
+      return base::error(Code::kInvalidArgument, "--policy is NAME=NUMBER or NAME=true: {}",
+                         member);
     policy[member.substr(0, equals)] = std::move(*value);
   }
   return policy;
@@ -89,16 +90,18 @@ void add_model_commands(CLI::App& root, Context& context, int& exit_code) {
   CLI::App* gate = models->add_subcommand(
       "gate", "Judge a candidate on rows that neither side was trained on; 3: it said no");
   gate->add_option("model", gate_options->model)->required();
-  gate->add_option("--contenders", gate_options->contenders,
-                   "JSON file with \"candidate\" and, unless it is the first, \"champion\": version "
-                   "or run_id, and train_until")
+  gate->add_option(
+          "--contenders", gate_options->contenders,
+          "JSON file with \"candidate\" and, unless it is the first, \"champion\": version "
+          "or run_id, and train_until")
       ->required()
       ->check(CLI::ExistingFile);
   gate->add_option("--holdout", gate_options->holdout,
                    "Parquet file: event_time, label, candidate, champion")
       ->required()
       ->check(CLI::ExistingFile);
-  gate->add_option("--policy", gate_options->policy, "NAME=VALUE, separated by commas, such as log_loss_margin=0.002")
+  gate->add_option("--policy", gate_options->policy,
+                   "NAME=VALUE, separated by commas, such as log_loss_margin=0.002")
       ->delimiter(',');
   gate->add_option("--out", gate_options->out, "Also write the verdict here");
   gate->callback([&context, &exit_code, gate_options] {
@@ -112,17 +115,16 @@ void add_model_commands(CLI::App& root, Context& context, int& exit_code) {
   CLI::App* gates = models->add_subcommand("gates", "Verdicts about a model, newest first");
   gates->add_option("model", *name)->required();
   gates->callback([&context, &exit_code, name] {
-    exit_code = finish_table(context,
-                             Client(context).get(path_of("/slipway/v1/models/{}/gates", {*name})),
-                             "gates",
-                             {{"TIME", "time"},
-                              {"VERDICT", "verdict"},
-                              {"CHAMPION", "champion_version"},
-                              {"PROMOTED", "promoted_version"},
-                              {"DIFFERENCE", "log_loss_difference.mean"},
-                              {"LOW", "log_loss_difference.low"},
-                              {"HIGH", "log_loss_difference.high"},
-                              {"GATE", "id"}});
+    exit_code = finish_table(
+        context, Client(context).get(path_of("/slipway/v1/models/{}/gates", {*name})), "gates",
+        {{"TIME", "time"},
+         {"VERDICT", "verdict"},
+         {"CHAMPION", "champion_version"},
+         {"PROMOTED", "promoted_version"},
+         {"DIFFERENCE", "log_loss_difference.mean"},
+         {"LOW", "log_loss_difference.low"},
+         {"HIGH", "log_loss_difference.high"},
+         {"GATE", "id"}});
   });
 
   auto options = std::make_shared<PromoteOptions>();

@@ -22,9 +22,8 @@ const std::vector<TableColumn> kStepColumns = {{"STEP", "name"},
                                                {"REASON", "reason"}};
 
 std::string show_run(const Json& run) {
-  std::string out =
-      fmt::format("run {} of {}: {}", cell(member_at(run, "id")), cell(member_at(run, "pipeline")),
-                  cell(member_at(run, "state")));
+  std::string out = fmt::format("run {} of {}: {}", cell(member_at(run, "id")),
+                                cell(member_at(run, "pipeline")), cell(member_at(run, "state")));
   if (const std::string reason = cell(member_at(run, "reason")); !reason.empty() && reason != "-")
     out += " (" + reason + ")";
   return out + "\n" + table(member_at(run, "steps").as_array(), kStepColumns);
@@ -40,8 +39,9 @@ void tell_log(Client& client, const Json& run) {
   for (const Json& step : member_at(run, "steps").as_array()) {
     const std::string state = cell(member_at(step, "state"));
     if (state != "failed" && state != "refused") continue;
-    const auto log = client.fetch(path_of("/slipway/v1/pipeline-runs/{}/steps/{}/log",
-                                          {cell(member_at(run, "id")), cell(member_at(step, "name"))}));
+    const auto log =
+        client.fetch(path_of("/slipway/v1/pipeline-runs/{}/steps/{}/log",
+                             {cell(member_at(run, "id")), cell(member_at(step, "name"))}));
     if (!log) continue;
     const std::string& text = log->body;
     std::fprintf(stderr, "--- %s wrote:\n%s\n", cell(member_at(step, "name")).c_str(),
@@ -86,9 +86,8 @@ int start(Context& context, const RunOptions& options) {
     params[param.substr(0, equals)] = param.substr(equals + 1);
   }
   Client client(context);
-  Result<Json> run =
-      client.post(path_of("/slipway/v1/pipelines/{}/runs", {options.pipeline}),
-                  {{"params", std::move(params)}, {"reason", options.reason}});
+  Result<Json> run = client.post(path_of("/slipway/v1/pipelines/{}/runs", {options.pipeline}),
+                                 {{"params", std::move(params)}, {"reason", options.reason}});
   if (run && !options.detached) run = follow(client, cell(member_at(*run, "id")));
   const int shown = finish(context, run, show_run);
   if (shown != kOk || options.detached) return shown;
@@ -125,13 +124,17 @@ void add_pipeline_commands(CLI::App& root, Context& context, int& exit_code) {
   all->callback([&context, &exit_code, name] {
     exit_code = finish_table(
         context, Client(context).get(path_of("/slipway/v1/pipelines/{}/runs", {*name})), "runs",
-        {{"RUN", "id"}, {"STATE", "state"}, {"AT", "now"}, {"ACTOR", "actor"}, {"REASON", "reason"}});
+        {{"RUN", "id"},
+         {"STATE", "state"},
+         {"AT", "now"},
+         {"ACTOR", "actor"},
+         {"REASON", "reason"}});
   });
   CLI::App* show = runs->add_subcommand("show", "One run with its steps");
   show->add_option("run", *name)->required();
   show->callback([&context, &exit_code, name] {
-    exit_code = finish(context, Client(context).get(path_of("/slipway/v1/pipeline-runs/{}", {*name})),
-                       show_run);
+    exit_code = finish(
+        context, Client(context).get(path_of("/slipway/v1/pipeline-runs/{}", {*name})), show_run);
   });
   CLI::App* cancel = runs->add_subcommand("cancel", "End a run");
   cancel->add_option("run", *name)->required();
@@ -145,8 +148,8 @@ void add_pipeline_commands(CLI::App& root, Context& context, int& exit_code) {
   log->add_option("run", *name)->required();
   log->add_option("step", *step)->required();
   log->callback([&context, &exit_code, name, step] {
-    const auto reply = Client(context).fetch(
-        path_of("/slipway/v1/pipeline-runs/{}/steps/{}/log", {*name, *step}));
+    const auto reply =
+        Client(context).fetch(path_of("/slipway/v1/pipeline-runs/{}/steps/{}/log", {*name, *step}));
     if (!reply) {
       exit_code = fail(reply.error(), context);
       return;

@@ -14,9 +14,8 @@ int declare(const Context& context, const std::string& verb, const std::string& 
   if (!yaml) return fail(yaml.error(), context);
   const std::string folder = std::filesystem::absolute(file).parent_path().lexically_normal();
   return finish_table(
-      context,
-      Client(context).post("/slipway/v1/" + verb, {{"yaml", *yaml}, {"dir", folder}}), "changes",
-      {{"KIND", "kind"}, {"NAME", "name"}, {"CHANGE", "change"}});
+      context, Client(context).post("/slipway/v1/" + verb, {{"yaml", *yaml}, {"dir", folder}}),
+      "changes", {{"KIND", "kind"}, {"NAME", "name"}, {"CHANGE", "change"}});
 }
 
 std::string show_clock(const Json& reply) {
@@ -48,11 +47,11 @@ void add_project_commands(CLI::App& root, Context& context, int& exit_code) {
   clock->add_option("--advance-to", *target, "Walk to this time through everything that is due");
   clock->callback([&context, &exit_code, target] {
     Client client(context);
-    exit_code = finish(
-        context,
-        target->empty() ? client.get("/slipway/v1/clock")
-                        : client.post("/slipway/v1/clock", {{"advance_to", *target}}),
-        show_clock);
+    exit_code =
+        finish(context,
+               target->empty() ? client.get("/slipway/v1/clock")
+                               : client.post("/slipway/v1/clock", {{"advance_to", *target}}),
+               show_clock);
   });
 }
 

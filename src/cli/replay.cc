@@ -144,8 +144,9 @@ class Senders {
     for (const auto& some : latencies_) all.insert(all.end(), some.begin(), some.end());
     std::sort(all.begin(), all.end());
     const auto at = [&](double share) {
-      return all.empty() ? std::nan("")
-                         : all[static_cast<std::size_t>(share * static_cast<double>(all.size() - 1))];
+      return all.empty()
+                 ? std::nan("")
+                 : all[static_cast<std::size_t>(share * static_cast<double>(all.size() - 1))];
     };
     report.requests = std::ssize(all);
     report.latency_ms_p50 = at(0.50);
@@ -205,8 +206,7 @@ Result<std::int64_t> push(Client& client, Source& source, Timestamp until) {
   const auto rows = source.schedule.take(until);
   for (std::size_t begin = 0; begin < rows.size(); begin += kRowsPerPost) {
     JsonArray batch;
-    for (const std::size_t row :
-         rows.subspan(begin, std::min(kRowsPerPost, rows.size() - begin))) {
+    for (const std::size_t row : rows.subspan(begin, std::min(kRowsPerPost, rows.size() - begin))) {
       JsonObject object;
       for (const types::Column& column : source.frame.columns())
         object[column.name] = cell_json(column, row);
@@ -295,7 +295,8 @@ JsonObject ReplayReport::to_json() const {
           {"labels", labels},
           {"pushed_rows", pushed},
           {"seconds", seconds},
-          {"requests_per_second", request_seconds > 0 ? static_cast<double>(requests) / request_seconds : 0},
+          {"requests_per_second",
+           request_seconds > 0 ? static_cast<double>(requests) / request_seconds : 0},
           {"latency_ms", JsonObject{{"p50", base::number_or_null(latency_ms_p50)},
                                     {"p99", base::number_or_null(latency_ms_p99)}}}};
 }
@@ -311,8 +312,7 @@ Result<ReplayReport> replay(const Context& context, const ReplayOptions& options
   Schedule requests = TRY(Schedule::of(frame, options.event_time));
   Timestamp now = options.from ? *options.from : TRY(clock_now(client));
   const Timestamp from = now;
-  const Timestamp until = options.until.value_or(
-      requests.last().value_or(now) + base::Duration{1});
+  const Timestamp until = options.until.value_or(requests.last().value_or(now) + base::Duration{1});
   requests.skip(now);
   Senders senders(context, options, frame);
   ReplayReport report;
@@ -328,7 +328,8 @@ Result<ReplayReport> replay(const Context& context, const ReplayOptions& options
   std::vector<Source> sources;
   sources.reserve(options.sources.size());  // schedules point into frames
   for (const PushedSource& pushed : options.sources) {
-    Source& source = sources.emplace_back(Source{pushed.source, TRY(store::read_parquet(pushed.file)), {}});
+    Source& source =
+        sources.emplace_back(Source{pushed.source, TRY(store::read_parquet(pushed.file)), {}});
     source.schedule = TRY(Schedule::of(source.frame, pushed.column));
     source.schedule.skip(now + base::Duration{1});
   }
@@ -354,7 +355,8 @@ Result<ReplayReport> replay(const Context& context, const ReplayOptions& options
     if (std::chrono::duration<double>(SteadyClock::now() - told).count() > 0.5) {
       told = SteadyClock::now();
       const double gone = seconds_since(begin);
-      const double share = static_cast<double>(sent) / static_cast<double>(std::max<std::size_t>(total, 1));
+      const double share =
+          static_cast<double>(sent) / static_cast<double>(std::max<std::size_t>(total, 1));
       tell(fmt::format("{}  {} of {} requests ({:.0f} %), {:.0f} s left",
                        types::to_rfc3339(now).substr(0, 10), sent, total, 100 * share,
                        share > 0 ? gone / share - gone : 0.0));

@@ -20,10 +20,10 @@ struct PushedSource {
 
 struct ReplayOptions {
   std::string endpoint;
-  std::string requests;               // Parquet file, one row a request
-  std::string id, event_time;         // its columns
-  std::vector<std::string> inputs;    // columns sent
-  std::string label, label_time;      // expression; column with the label's arrival. Empty: none
+  std::string requests;             // Parquet file, one row a request
+  std::string id, event_time;       // its columns
+  std::vector<std::string> inputs;  // columns sent
+  std::string label, label_time;    // expression; column with the label's arrival. Empty: none
   std::vector<PushedSource> sources;
   std::optional<base::Timestamp> from, until;  // event time; default: the clock, the last row
   base::Duration tick = base::Duration::hours(6);

@@ -27,8 +27,8 @@ struct HistoryRequest {
 };
 
 struct HistoryResult {
-  types::Frame frame;  // key columns, the service's event time, the label and when it
-                       // was known (LABEL_known_at), then the features
+  types::Frame frame;          // key columns, the service's event time, the label and when it
+                               // was known (LABEL_known_at), then the features
   std::int64_t unlabeled = 0;  // entity rows left out because their label was not known at as_of
 };
 

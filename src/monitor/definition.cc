@@ -185,7 +185,8 @@ Result<WindowKind> parse_window(std::string_view name) {
   for (const WindowKind kind : {WindowKind::kDay, WindowKind::kWeek, WindowKind::kMonth}) {
     if (name == window_name(kind)) return kind;
   }
-  return base::error(Code::kInvalidArgument, "no such window: window={} known=day, week, month", name);
+  return base::error(Code::kInvalidArgument, "no such window: window={} known=day, week, month",
+                     name);
 }
 
 const std::vector<std::string>& metric_names() {

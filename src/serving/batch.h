@@ -23,8 +23,9 @@ struct Batch {
   std::vector<std::string_view> names;
   std::vector<Cell> cells;  // column after column: names.size() * rows
 
-  // Position of a column; nothing when there is none.
-  std::optional<std::size_t> find(std::string_view name) const {
+  // Position of a column; nothing when there is none. `likely`: where it usually is.
+  std::optional<std::size_t> find(std::string_view name, std::size_t likely = 0) const {
+    if (likely < names.size() && names[likely] == name) return likely;
     for (std::size_t i = 0; i < names.size(); ++i) {
       if (names[i] == name) return i;
     }

@@ -234,7 +234,7 @@ Result<Prediction> Endpoints::predict(const PredictRequest& request) {
   std::vector<int> sent(schema.size(), -1);
   bool needs_lookup = false;
   for (std::size_t i = 0; i < schema.size(); ++i) {
-    if (const auto column = batch.find(schema[i].name)) {
+    if (const auto column = batch.find(schema[i].name, i)) {
       sent[i] = static_cast<int>(*column);
     } else if (serving->lookup_outputs[i] >= 0) {
       needs_lookup = true;

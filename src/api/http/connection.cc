@@ -166,8 +166,8 @@ bool Connection::on_header() {
     return false;
   }
   // Browsers say where a request comes from (Fetch Metadata, W3C); programs don't, and need not.
-  const bool changes = *method != Method::kGet && *method != Method::kHead &&
-                       *method != Method::kOptions;
+  const bool changes =
+      *method != Method::kGet && *method != Method::kHead && *method != Method::kOptions;
   if (changes && request_.header("Sec-Fetch-Site") == "cross-site") {
     refuse(base::error(Code::kPermissionDenied, "a page of another site may not change anything"),
            false);

@@ -7,7 +7,8 @@
 
 namespace slipway::api::page {
 
-// `/` leads to /ui/; under /ui/ a file, or for any other path index.html: the page finds its own way.
+// `/` leads to /ui/; under /ui/ a file, or for any other path index.html: the page finds its own
+// way.
 std::vector<http::Route> page_routes();
 
 }  // namespace slipway::api::page

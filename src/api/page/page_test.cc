@@ -31,9 +31,9 @@ TEST(Page, PlacesInsideItAreItAndMissingFilesAreMissing) {
 
 TEST(Page, KnownFileIsNotSentAgain) {
   if (assets().empty()) GTEST_SKIP() << "built without the page";
-  const http::Response again = get("/ui/", assets().front().path == "index.html"
-                                               ? assets().front().etag
-                                               : get("/ui/").headers.front().second);
+  const http::Response again =
+      get("/ui/", assets().front().path == "index.html" ? assets().front().etag
+                                                        : get("/ui/").headers.front().second);
   EXPECT_EQ(again.status, 304);
   EXPECT_TRUE(again.body.empty());
 }
