@@ -103,7 +103,7 @@ struct Source {
 class Senders {
  public:
   Senders(const Context& context, const ReplayOptions& options, const types::Frame& frame)
-      : options_(options), frame_(frame) {
+      : options_(options) {
     for (std::size_t i = 0; i < options.connections; ++i) clients_.emplace_back(context);
     latencies_.resize(options.connections);
     failures_.resize(options.connections);
@@ -192,7 +192,6 @@ class Senders {
   }
 
   const ReplayOptions& options_;
-  const types::Frame& frame_;
   std::string path_;
   std::vector<Client> clients_;
   const types::Column *id_ = nullptr, *time_ = nullptr;

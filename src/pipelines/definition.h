@@ -1,4 +1,4 @@
-// What the `pipelines:` part of slipway.yaml says; docs/formats/pipelines.md describes it for its
+// What the `pipelines:` part of slipway.yaml says; docs/formats/slipway_yaml.md describes it for its
 // authors.
 #pragma once
 
