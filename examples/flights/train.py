@@ -8,7 +8,6 @@ come from `slipway features history`: each with its features as known at the sch
 """
 import argparse
 import json
-import os
 import pathlib
 import sys
 import time
@@ -68,7 +67,7 @@ def start_run(kind: str, train: pd.DataFrame, args) -> mlflow.ActiveRun:
     run = mlflow.start_run(run_name=f"{kind} {args.as_of[:10]}")
     mlflow.log_params({**PARAMS, "rounds": args.rounds, "as_of": args.as_of, "train_days": args.train_days, "train_rows": len(train),
                        "train_from": str(train.sched_dep_at.min()), "train_to": str(train.sched_dep_at.max())})
-    mlflow.set_tags({"kind": kind, "slipway.run_id": os.environ.get("SLIPWAY_RUN_ID", ""), "git_commit": os.environ.get("SLIPWAY_GIT_COMMIT", "")})
+    mlflow.set_tag("kind", kind)
     return run
 
 

@@ -7,6 +7,7 @@
 #include "cli/data_commands.h"
 #include "cli/endpoint_commands.h"
 #include "cli/events_commands.h"
+#include "cli/lineage_command.h"
 #include "cli/model_commands.h"
 #include "cli/pipeline_commands.h"
 #include "cli/project_commands.h"
@@ -35,6 +36,7 @@ int run(int argc, char** argv) {
   add_endpoint_commands(root, context, exit_code);
   add_monitor_commands(root, context, exit_code);
   add_events_commands(root, context, exit_code);
+  add_lineage_command(root, context, exit_code);
   add_replay_command(root, context, exit_code);
   try {
     root.parse(argc, argv);

@@ -1,5 +1,5 @@
-// What the `pipelines:` part of slipway.yaml says; docs/formats/slipway_yaml.md describes it for its
-// authors.
+// What the `pipelines:` part of slipway.yaml says; docs/formats/slipway_yaml.md describes it for
+// its authors.
 #pragma once
 
 #include <map>

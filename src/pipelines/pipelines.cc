@@ -519,19 +519,24 @@ Result<bool> Pipelines::run_step(RunRecord& run, std::size_t position, const Pla
   const auto exit = executor_.run(
       {.text = step.command,
        .folder = project,
-       .environment = {{"SLIPWAY_URL", options_.url},
-                       {"MLFLOW_TRACKING_URI", options_.url},
-                       {"MLFLOW_REGISTRY_URI", options_.url},  // over one the server inherited
-                       {"SLIPWAY_RUN_ID", run.id},
-                       {"SLIPWAY_PIPELINE", run.pipeline},
-                       {"SLIPWAY_STEP", step.name},
-                       {"SLIPWAY_OUT", own.string()},
-                       {"SLIPWAY_NOW", types::to_rfc3339(run.now)},
-                       {"SLIPWAY_GIT_COMMIT", std::string(base::find_string(run.source, "commit")
-                                                              .value_or(std::nullopt)
-                                                              .value_or(""))},
-                       {"PATH", options_.path_prefix + (options_.path_prefix.empty() ? "" : ":") +
-                                    (path == nullptr ? "/usr/bin:/bin" : path)}},
+       .environment =
+           {{"SLIPWAY_URL", options_.url},
+            {"MLFLOW_TRACKING_URI", options_.url},
+            {"MLFLOW_REGISTRY_URI", options_.url},  // over one the server inherited
+            // The mlflow client puts these on every run it starts.
+            {"MLFLOW_RUN_CONTEXT", base::to_text(JsonObject{{"slipway.run_id", run.id},
+                                                            {"slipway.pipeline", run.pipeline},
+                                                            {"slipway.step", step.name}})},
+            {"SLIPWAY_RUN_ID", run.id},
+            {"SLIPWAY_PIPELINE", run.pipeline},
+            {"SLIPWAY_STEP", step.name},
+            {"SLIPWAY_OUT", own.string()},
+            {"SLIPWAY_NOW", types::to_rfc3339(run.now)},
+            {"SLIPWAY_GIT_COMMIT",
+             std::string(
+                 base::find_string(run.source, "commit").value_or(std::nullopt).value_or(""))},
+            {"PATH", options_.path_prefix + (options_.path_prefix.empty() ? "" : ":") +
+                         (path == nullptr ? "/usr/bin:/bin" : path)}},
        .log = options_.folder / run.id / (step.name + ".log"),
        .timeout = planned.definition.timeout},
       [&] { return is_stopping() || is_cancelled(run.id); },

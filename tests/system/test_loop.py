@@ -243,6 +243,18 @@ def test_a_damaged_model_is_not_deployed(trained, tmp_path, damage):
     assert cli_json(trained, "endpoints", "show", "sale")["revision"]["variants"][0]["model"] == "sale"
 
 
+def test_a_prediction_leads_back_to_data_and_code(trained):
+    asked = infer(trained, {**row(), "id": "asked-for"})
+    assert asked.status_code == 200
+    found = {link["kind"]: link for link in cli_json(trained, "lineage", "asked-for")["lineage"]}
+    assert found["model version"]["id"] == "models:/sale/1"
+    assert found["pipeline run"]["id"] == trained.first_run["id"]
+    assert found["code"]["id"] == "train.py" and len(found["code"]["text"]) == 64
+    assert found["input"]["id"] in ("dataset:visits", "model:sale@champion")
+    assert "gate" in found and "revision" in found
+    assert trained.cli("lineage", "never-asked", check=False).returncode == 4
+
+
 def test_page_and_health_are_there(trained):
     assert requests.get(f"{trained.url}/ui/", timeout=10).text.startswith("<!doctype html>")
     assert "slipway_" in requests.get(f"{trained.url}/metrics", timeout=10).text
