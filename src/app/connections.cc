@@ -76,8 +76,9 @@ Result<features::Value> to_value(const serving::Cell& cell, const features::Requ
 }  // namespace
 
 Result<std::vector<serving::FeatureValue>> OnlineFeatures::look_up(
-    const std::string& service, std::span<const std::string_view> names,
-    std::span<const serving::Cell> cells, base::Timestamp as_of) {
+    const std::string& service, std::span<const std::string> wanted,
+    std::span<const std::string_view> names, std::span<const serving::Cell> cells,
+    base::Timestamp as_of) {
   const auto definitions = features_.definitions();
   const features::Service* found = definitions->find_service(service);
   if (found == nullptr)
@@ -89,7 +90,7 @@ Result<std::vector<serving::FeatureValue>> OnlineFeatures::look_up(
     }
   }
   std::vector<serving::FeatureValue> values;
-  for (features::Value& value : TRY(features_.lookup(service, row, as_of))) {
+  for (features::Value& value : TRY(features_.lookup(service, row, as_of, wanted))) {
     if (const auto* number = std::get_if<double>(&value)) {
       values.emplace_back(*number);
     } else if (auto* text = std::get_if<std::string>(&value)) {

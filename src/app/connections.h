@@ -46,6 +46,7 @@ class OnlineFeatures final : public serving::FeatureLookup {
   explicit OnlineFeatures(features::FeatureStore& features) : features_(features) {}
   Result<Shape> shape(const std::string& service) override;
   Result<std::vector<serving::FeatureValue>> look_up(const std::string& service,
+                                                     std::span<const std::string> wanted,
                                                      std::span<const std::string_view> names,
                                                      std::span<const serving::Cell> cells,
                                                      base::Timestamp as_of) override;

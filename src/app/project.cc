@@ -96,17 +96,70 @@ Result<std::string> Project::stored_yaml() {
 
 Result<void> Project::open() { return bind_features(); }
 
-Result<void> Project::bind_features() {
-  const std::string yaml = TRY(stored_yaml());
-  features::Definitions definitions = TRY(features::parse_definitions(yaml));
+Result<bool> Project::has_data(const features::Definitions& definitions) {
   for (const auto& source : definitions.sources) {
     if (const auto snapshot = rooms_.datasets.snapshot(source.dataset); !snapshot) {
       if (snapshot.error().code != Code::kNotFound) return snapshot.error();
       base::log_info("app", "features wait for data: dataset={}", source.dataset);
-      return {};
+      return false;
     }
   }
+  return true;
+}
+
+Result<void> Project::bind_features() {
+  features::Definitions definitions = TRY(features::parse_definitions(TRY(stored_yaml())));
+  if (!TRY(has_data(definitions))) return {};
   return rooms_.features.set_definitions(std::move(definitions));
+}
+
+Result<void> Project::check_features(const features::Definitions& definitions) {
+  if (!TRY(has_data(definitions))) return {};
+  const auto services = TRY(rooms_.features.try_definitions(definitions));
+  for (const auto& status : TRY(rooms_.releases.statuses())) {
+    if (!status.current) continue;
+    const std::string& endpoint = status.endpoint.name();
+    for (const auto& feature : rooms_.endpoints.looked_up(endpoint)) {
+      const auto service = services.find(status.current->features);
+      const bool given =
+          service != services.end() &&
+          std::any_of(service->second.begin(), service->second.end(), [&](const auto& output) {
+            return output.name == feature.name &&
+                   (output.type == features::ValueType::kText) == feature.is_text;
+          });
+      if (given) continue;
+      return base::error(Code::kFailedPrecondition,
+                         "nothing was changed: the model that answers at an endpoint reads a "
+                         "feature that would be gone or of another type: endpoint={} feature={} "
+                         "service={} (keep it until a model without it is in charge)",
+                         endpoint, feature.name, status.current->features);
+    }
+  }
+  return {};
+}
+
+// What an earlier declaration has left, so that nobody thinks it is gone.
+Result<JsonArray> Project::left_over(const Parsed& parsed) {
+  JsonArray left;
+  const auto add = [&](const char* kind, const std::string& name, const auto& declared,
+                       const auto& name_of) {
+    const bool still = std::any_of(declared.begin(), declared.end(),
+                                   [&](const auto& item) { return name_of(item) == name; });
+    if (!still)
+      left.push_back(JsonObject{{"kind", kind}, {"name", name}, {"change", "left as it is"}});
+  };
+  const auto own_name = [](const auto& item) -> const std::string& { return item.name; };
+  for (const auto& known : TRY(rooms_.datasets.definitions()))
+    add("dataset", known.name, parsed.datasets, own_name);
+  for (const auto& known : TRY(rooms_.pipelines.definitions())) {
+    add("pipeline", known.name, parsed.pipelines,
+        [](const auto& item) -> const std::string& { return item.definition.name; });
+  }
+  for (const auto& known : TRY(rooms_.releases.statuses()))
+    add("endpoint", known.endpoint.name(), parsed.endpoints, own_name);
+  for (const auto& known : rooms_.monitor.definitions())
+    add("monitor", known.name, parsed.monitors, own_name);
+  return left;
 }
 
 Result<JsonObject> Project::plan(const Declared& declared) {
@@ -116,12 +169,15 @@ Result<JsonObject> Project::plan(const Declared& declared) {
   add_changes(changes, TRY(rooms_.pipelines.plan(parsed.pipelines)));
   add_changes(changes, TRY(rooms_.releases.plan(parsed.endpoints)));
   add_changes(changes, TRY(rooms_.monitor.plan(parsed.monitors)));
+  for (Json& left : TRY(left_over(parsed))) changes.push_back(std::move(left));
+  TRY(check_features(parsed.features));
   return JsonObject{{"project", parsed.head.name}, {"changes", std::move(changes)}};
 }
 
 Result<JsonObject> Project::apply(const Declared& declared) {
   const Parsed parsed = TRY(parse(declared));
   base::MutexLock lock(advance_mutex_);
+  TRY(check_features(parsed.features));
   const std::string before = TRY(stored_yaml());
   // A rehearsal that has begun goes on where it stands.
   const bool begins = parsed.head.rehearses && !clock_.rehearses();
@@ -153,6 +209,7 @@ Result<JsonObject> Project::apply(const Declared& declared) {
   }
   add_changes(changes, TRY(rooms_.releases.apply(parsed.endpoints, declared.actor)));
   add_changes(changes, TRY(rooms_.monitor.apply(parsed.monitors, declared.actor)));
+  for (Json& left : TRY(left_over(parsed))) changes.push_back(std::move(left));
   return JsonObject{{"project", parsed.head.name}, {"changes", std::move(changes)}};
 }
 

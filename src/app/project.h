@@ -14,6 +14,7 @@
 #include "pipelines/pipelines.h"
 #include "registry/registry.h"
 #include "releases/releases.h"
+#include "serving/endpoints.h"
 #include "store/db.h"
 
 namespace slipway::app {
@@ -27,6 +28,7 @@ class Project final : public api::own::ProjectControl {
     pipelines::Pipelines& pipelines;
     registry::Registry& registry;
     releases::Releases& releases;
+    serving::Endpoints& endpoints;
     monitor::Monitor& monitor;
   };
   Project(store::Db& db, EventClock& clock, Rooms rooms) : db_(db), clock_(clock), rooms_(rooms) {}
@@ -55,6 +57,10 @@ class Project final : public api::own::ProjectControl {
   struct Head;
   struct Parsed;
   static Result<Parsed> parse(const Declared& declared);
+  // What would break what answers now is refused before anything changes.
+  Result<void> check_features(const features::Definitions& definitions);
+  Result<bool> has_data(const features::Definitions& definitions);
+  Result<JsonArray> left_over(const Parsed& parsed);
   Result<std::string> stored_yaml();
   Result<void> keep_clock(base::Timestamp now);
   // Does the next thing that is due by `limit`; false: there is none.

@@ -115,9 +115,10 @@ Result<void> Application::Rooms::open() {
   i.monitor = TRY(monitor::Monitor::open(i.foundation.db, i.clock,
                                          {i.logged, i.training, i.actions}, i.foundation.metrics));
   i.facts.connect(*i.monitor);
-  i.project = std::make_unique<Project>(
-      i.foundation.db, i.clock,
-      Project::Rooms{i.datasets, i.features, i.pipelines, i.registry, i.releases, *i.monitor});
+  i.project =
+      std::make_unique<Project>(i.foundation.db, i.clock,
+                                Project::Rooms{i.datasets, i.features, i.pipelines, i.registry,
+                                               i.releases, i.endpoints, *i.monitor});
   TRY(i.project->open());
   i.registry.set_observer(&i.follower);
   const auto reinstalled = TRY(i.releases.reinstall());

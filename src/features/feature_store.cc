@@ -126,6 +126,17 @@ Result<void> FeatureStore::set_definitions(Definitions definitions) {
   return {};
 }
 
+Result<std::map<std::string, std::vector<FeatureStore::Output>>> FeatureStore::try_definitions(
+    Definitions definitions) const {
+  const std::shared_ptr<State> state = TRY(bind(std::move(definitions)));
+  std::map<std::string, std::vector<Output>> services;
+  for (const BoundService& service : state->services) {
+    auto& outputs = services[service.service.name];
+    for (const auto& output : service.outputs) outputs.push_back({output.name, output.type});
+  }
+  return services;
+}
+
 std::shared_ptr<const Definitions> FeatureStore::definitions() const {
   std::shared_lock lock(mutex_);
   return {state_, &state_->definitions};
@@ -325,7 +336,7 @@ Result<std::vector<FeatureStore::Output>> FeatureStore::outputs(const std::strin
 
 Result<std::vector<Value>> FeatureStore::lookup(
     const std::string& service, const std::vector<std::pair<std::string, Value>>& request,
-    std::optional<types::Timestamp> as_of) const {
+    std::optional<types::Timestamp> as_of, std::span<const std::string> wanted) const {
   std::shared_lock lock(mutex_);
   const BoundService& bound = *TRY(find_service(*state_, service));
   std::vector<Value> row(bound.service.request.size());
@@ -347,7 +358,23 @@ Result<std::vector<Value>> FeatureStore::lookup(
   for (const auto& index : state_->indexes) indexes.push_back(index.get());
   std::vector<Value> out(bound.outputs.size());
   bound.read(row, *as_of, state_->views, indexes, out);
-  return out;
+  if (wanted.empty()) return out;
+  std::vector<Value> picked(wanted.size());
+  std::size_t at = 0;  // wanted features usually stand in the service's order
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    std::size_t tried = 0;
+    while (tried < out.size() && bound.outputs[at].name != wanted[i]) {
+      at = (at + 1) % out.size();
+      ++tried;
+    }
+    if (tried == out.size()) {
+      return base::error(Code::kFailedPrecondition,
+                         "the feature service no longer gives a feature: service={} feature={}",
+                         service, wanted[i]);
+    }
+    picked[i] = out[at];
+  }
+  return picked;
 }
 
 }  // namespace slipway::features

@@ -2,8 +2,10 @@
 // moment; training sets built from whole datasets by the same evaluator.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <shared_mutex>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -43,6 +45,12 @@ class FeatureStore {
   // changed then.
   Result<void> set_definitions(Definitions definitions);
   std::shared_ptr<const Definitions> definitions() const;
+  // What services would give; changes nothing. kInvalidArgument as set_definitions.
+  struct Output {
+    std::string name;
+    ValueType type;
+  };
+  Result<std::map<std::string, std::vector<Output>>> try_definitions(Definitions definitions) const;
 
   // Loads from the datasets every row that had arrived by `as_of`, as far back as a window or ttl
   // reaches. Returns the rows loaded.
@@ -54,16 +62,14 @@ class FeatureStore {
   Result<std::int64_t> push(const std::string& source, const JsonArray& rows);
 
   // What a service gives, in order. kNotFound.
-  struct Output {
-    std::string name;
-    ValueType type;
-  };
   Result<std::vector<Output>> outputs(const std::string& service) const;
   // The values for one request row: `request` has the request columns by name; missing ones are
-  // missing values. Without `as_of` the request's own event time counts. No disk is touched.
+  // missing values. Without `as_of` the request's own event time counts. `wanted`: these features
+  // in this order; without it all. No disk is touched. kFailedPrecondition: one is not given.
   Result<std::vector<Value>> lookup(const std::string& service,
                                     const std::vector<std::pair<std::string, Value>>& request,
-                                    std::optional<types::Timestamp> as_of) const;
+                                    std::optional<types::Timestamp> as_of,
+                                    std::span<const std::string> wanted = {}) const;
 
   Result<HistoryResult> history(const HistoryRequest& request) const;
 

@@ -94,22 +94,24 @@ Result<std::shared_ptr<const Endpoints::Serving>> Endpoints::build(const Endpoin
                          feature.name);
     }
   }
-  serving->lookup_outputs.assign(schema->size(), -1);
+  serving->lookup_positions.assign(schema->size(), -1);
   if (!spec.features.empty()) {
-    serving->lookup = TRY(features_.shape(spec.features));
+    FeatureLookup::Shape shape = TRY(features_.shape(spec.features));
+    serving->lookup_request = std::move(shape.request);
     for (std::size_t i = 0; i < schema->size(); ++i) {
-      const auto& outputs = serving->lookup.outputs;
+      const auto& outputs = shape.outputs;
       const auto at = std::find(outputs.begin(), outputs.end(), (*schema)[i].name);
       if (at == outputs.end()) continue;
       const auto position = static_cast<std::size_t>(at - outputs.begin());
-      if (serving->lookup.is_text[position] != (*schema)[i].is_text) {
+      if (shape.is_text[position] != (*schema)[i].is_text) {
         return base::error(
             Code::kInvalidArgument,
             "the model and the feature service disagree about a feature's type: feature={} "
             "service={}",
             (*schema)[i].name, spec.features);
       }
-      serving->lookup_outputs[i] = static_cast<int>(position);
+      serving->lookup_positions[i] = static_cast<int>(serving->wanted.size());
+      serving->wanted.push_back((*schema)[i].name);
     }
   }
   serving->schema = std::move(schema);
@@ -163,6 +165,16 @@ std::shared_ptr<const Endpoints::Serving> Endpoints::find(std::string_view endpo
   return found == table->end() ? nullptr : found->second;
 }
 
+std::vector<LoggedFeature> Endpoints::looked_up(std::string_view endpoint) const {
+  std::vector<LoggedFeature> features;
+  const auto serving = find(endpoint);
+  if (serving == nullptr) return features;
+  for (std::size_t i = 0; i < serving->schema->size(); ++i) {
+    if (serving->lookup_positions[i] >= 0) features.push_back((*serving->schema)[i]);
+  }
+  return features;
+}
+
 std::vector<std::string> Endpoints::names() const {
   std::vector<std::string> names;
   for (const auto& [name, serving] : *table_.load()) names.push_back(name);
@@ -208,10 +220,16 @@ Result<std::vector<FeatureValue>> Endpoints::row_features(const Serving& serving
   std::vector<Cell> cells(batch.names.size());
   for (std::size_t c = 0; c < cells.size(); ++c) cells[c] = batch.cell(c, row);
   std::vector<FeatureValue> found =
-      TRY(features_.look_up(serving.spec.features, batch.names, cells, as_of));
+      TRY(features_.look_up(serving.spec.features, serving.wanted, batch.names, cells, as_of));
   for (std::size_t i = 0; i < schema.size(); ++i) {
-    if (sent[i] < 0)
-      values[i] = std::move(found[static_cast<std::size_t>(serving.lookup_outputs[i])]);
+    if (sent[i] >= 0) continue;
+    values[i] = std::move(found[static_cast<std::size_t>(serving.lookup_positions[i])]);
+    if (std::holds_alternative<std::string>(values[i]) && !schema[i].is_text) {
+      return base::error(Code::kFailedPrecondition,
+                         "the feature service gives a text where the model reads a number: "
+                         "feature={} service={}",
+                         schema[i].name, serving.spec.features);
+    }
   }
   return values;
 }
@@ -236,7 +254,7 @@ Result<Prediction> Endpoints::predict(const PredictRequest& request) {
   for (std::size_t i = 0; i < schema.size(); ++i) {
     if (const auto column = batch.find(schema[i].name, i)) {
       sent[i] = static_cast<int>(*column);
-    } else if (serving->lookup_outputs[i] >= 0) {
+    } else if (serving->lookup_positions[i] >= 0) {
       needs_lookup = true;
     } else {
       return fail(base::error(Code::kInvalidArgument,
@@ -246,7 +264,7 @@ Result<Prediction> Endpoints::predict(const PredictRequest& request) {
     }
   }
   if (needs_lookup) {
-    for (const std::string& name : serving->lookup.request) {
+    for (const std::string& name : serving->lookup_request) {
       if (!batch.find(name)) {
         return fail(base::error(
             Code::kInvalidArgument,

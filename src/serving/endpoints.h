@@ -106,6 +106,8 @@ class Endpoints {
 
   Result<EndpointShape> shape(std::string_view endpoint) const;  // kNotFound
   std::vector<std::string> names() const;
+  // What its models read that their feature service provides; nothing for an unknown endpoint.
+  std::vector<LoggedFeature> looked_up(std::string_view endpoint) const;
 
  private:
   struct Variant {
@@ -118,8 +120,9 @@ class Endpoints {
     EndpointSpec spec;
     std::vector<Variant> variants;
     std::shared_ptr<const LogSchema> schema;  // the features of all variants together
-    std::vector<int> lookup_outputs;          // by schema column: position in the service, or -1
-    FeatureLookup::Shape lookup;
+    std::vector<int> lookup_positions;        // by schema column: position in `wanted`, or -1
+    std::vector<std::string> wanted;          // the features to look up
+    std::vector<std::string> lookup_request;  // columns that a lookup needs
     base::Counter* requests = nullptr;
     base::Counter* errors = nullptr;
     base::Histogram* latency = nullptr;

@@ -28,15 +28,17 @@ class FakeFeatures final : public FeatureLookup {
     if (service != "svc") return base::error(Code::kNotFound, "no such feature service");
     return Shape{.request = {"key"}, .outputs = {"a", "b", "c", "d", "e"}, .is_text = texts};
   }
-  Result<std::vector<FeatureValue>> look_up(const std::string&,
+  Result<std::vector<FeatureValue>> look_up(const std::string&, std::span<const std::string> wanted,
                                             std::span<const std::string_view> names,
                                             std::span<const Cell> cells,
                                             base::Timestamp as_of) override {
     last_as_of = as_of;
     EXPECT_EQ(names.size(), cells.size());
-    std::vector<FeatureValue> values(5);
-    values[0] = 0.5;
-    values[2] = std::string("x");
+    std::vector<FeatureValue> values(wanted.size());
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+      if (wanted[i] == "a") values[i] = 0.5;
+      if (wanted[i] == "c") values[i] = std::string("x");
+    }
     return values;
   }
   std::vector<bool> texts = {false, false, true, false, true};

@@ -34,8 +34,10 @@ class FeatureLookup {
   // kNotFound: no such service.
   virtual Result<Shape> shape(const std::string& service) = 0;
   // One row: `names` and `cells` are what was sent; missing ones are missing values. Gives a value
-  // per output, as known at `as_of`. kInvalidArgument naming a cell of the wrong type.
+  // per feature of `wanted`, as known at `as_of`. kInvalidArgument naming a cell of the wrong type;
+  // kFailedPrecondition: the service no longer gives a feature.
   virtual Result<std::vector<FeatureValue>> look_up(const std::string& service,
+                                                    std::span<const std::string> wanted,
                                                     std::span<const std::string_view> names,
                                                     std::span<const Cell> cells,
                                                     base::Timestamp as_of) = 0;

@@ -28,7 +28,9 @@ Result<YamlNode> YamlNode::parse(std::string_view text) {
 std::string YamlNode::place() const {
   const YAML::Mark own = impl_->node.Mark();
   const YAML::Mark& mark = own.is_null() ? impl_->mark : own;
-  return fmt::format("line {}, column {}", mark.line + 1, mark.column + 1);
+  // An empty document has no mark at all.
+  return fmt::format("line {}, column {}", std::max(mark.line, 0) + 1,
+                     std::max(mark.column, 0) + 1);
 }
 
 bool YamlNode::is_null() const { return !impl_->node.IsDefined() || impl_->node.IsNull(); }

@@ -121,11 +121,39 @@ def test_a_mistake_in_yaml_has_its_place(trained, tmp_path):
     assert "line 5" in done.stderr and "relase" in done.stderr
     file.write_text("project: [\n")
     assert "line" in trained.cli("plan", str(file), check=False).stderr
+    file.write_text("")
+    assert "line 1" in trained.cli("plan", str(file), check=False).stderr
 
 
 def test_applying_again_changes_nothing(trained):
     changes = cli_json(trained, "apply", str(trained.folder / "slipway.yaml"))["changes"]
     assert {c["change"] for c in changes} == {"unchanged"}
+
+
+def test_a_feature_that_a_model_in_charge_reads_cannot_go(trained):
+    file = trained.folder / "slipway.yaml"
+    declared = file.read_text()
+    before = infer(trained, row()).json()["outputs"]
+    try:
+        file.write_text(declared.replace("sale_share: mean(sold)", "share: mean(sold)"))
+        done = trained.cli("apply", str(file), check=False)
+        assert done.returncode == 1 and "shop_recent__sale_share_24h" in done.stderr
+        assert infer(trained, row()).json()["outputs"] == before
+        # Another one in front of it moves its place, not its value.
+        file.write_text(declared.replace("{sale_share: mean(sold)", "{pages: mean(pages), sale_share: mean(sold)"))
+        trained.cli("apply", str(file))
+        assert infer(trained, row()).json()["outputs"] == before
+    finally:
+        file.write_text(declared)
+        trained.cli("apply", str(file))
+
+
+def test_what_is_no_longer_declared_is_said_to_stay(trained, tmp_path):
+    file = trained.folder / "slipway.yaml"
+    declared = file.read_text()
+    (trained.folder / "less.yaml").write_text(declared[: declared.index("monitors:")])
+    left = [c for c in cli_json(trained, "plan", str(trained.folder / "less.yaml"))["changes"] if c["kind"] == "monitor"]
+    assert left == [{"kind": "monitor", "name": "sale-health", "change": "left as it is"}]
 
 
 # ---- pipelines
@@ -222,6 +250,8 @@ def test_bad_requests_name_what_is_wrong(trained, body, status, words):
 def test_unknown_model_is_404_in_the_protocols_envelope(trained):
     reply = requests.post(f"{trained.url}/v2/models/nobody/infer", json=row(), timeout=10)
     assert reply.status_code == 404 and "nobody" in reply.json()["error"]
+    assert requests.get(f"{trained.url}/v2/models/sale/versions/1/ready", timeout=10).status_code == 200
+    assert requests.get(f"{trained.url}/v2/models/sale/versions/77/ready", timeout=10).status_code == 404
 
 
 def test_oversized_body_is_413_and_the_server_goes_on(trained):

@@ -40,19 +40,10 @@ Result<Response> one(Datasets& datasets, const Request& request) {
   return reply(object);
 }
 
-Result<std::optional<std::int64_t>> query_version(const Request& request) {
-  const auto text = request.query("version");
-  if (!text) return std::optional<std::int64_t>();
-  std::int64_t value = 0;
-  const auto [end, ec] = std::from_chars(text->data(), text->data() + text->size(), value);
-  if (ec != std::errc() || end != text->data() + text->size())
-    return base::error(Code::kInvalidArgument, "version must be a whole number: {}", *text);
-  return std::optional(value);
-}
-
 Result<Response> quarantine(Datasets& datasets, const Request& request) {
   TRY(datasets.definition(request.param("name")));
-  const auto snapshot = TRY(datasets.snapshot(request.param("name"), TRY(query_version(request))));
+  const auto snapshot =
+      TRY(datasets.snapshot(request.param("name"), TRY(query_integer(request, "version"))));
   const types::Frame frame = TRY(datasets.quarantine(snapshot));
   const std::size_t limit = TRY(query_limit(request, 100, 10'000));
   JsonArray rows;

@@ -24,15 +24,7 @@ Result<Response> list(Releases& releases) {
 }
 
 Result<Response> revisions(Releases& releases, const Request& request) {
-  std::optional<std::int64_t> before;
-  if (const auto text = request.query("before")) {
-    std::int64_t value = 0;
-    const auto [end, ec] = std::from_chars(text->data(), text->data() + text->size(), value);
-    if (ec != std::errc() || end != text->data() + text->size()) {
-      return base::error(Code::kInvalidArgument, "before must be a revision's number: {}", *text);
-    }
-    before = value;
-  }
+  const auto before = TRY(query_integer(request, "before"));
   JsonArray entries;
   for (const auto& revision : TRY(releases.revisions(request.param("name"), before,
                                                      TRY(query_limit(request, 100, 1000))))) {

@@ -47,17 +47,26 @@ inline Result<std::optional<types::Timestamp>> query_time(const http::Request& r
   return std::optional(*time);
 }
 
+inline Result<std::optional<std::int64_t>> query_integer(const http::Request& request,
+                                                         std::string_view name) {
+  const auto text = request.query(name);
+  if (!text) return std::optional<std::int64_t>();
+  std::int64_t value = 0;
+  const auto [end, ec] = std::from_chars(text->data(), text->data() + text->size(), value);
+  if (ec != std::errc() || end != text->data() + text->size())
+    return base::error(Code::kInvalidArgument, "{} must be a whole number: {}", name, *text);
+  return std::optional(value);
+}
+
 inline Result<std::size_t> query_limit(const http::Request& request, std::size_t otherwise,
                                        std::size_t most) {
-  const auto text = request.query("limit");
-  if (!text) return otherwise;
-  std::size_t value = 0;
-  const auto [end, ec] = std::from_chars(text->data(), text->data() + text->size(), value);
-  if (ec != std::errc() || end != text->data() + text->size() || value < 1 || value > most) {
+  const auto value = TRY(query_integer(request, "limit"));
+  if (!value) return otherwise;
+  if (*value < 1 || static_cast<std::size_t>(*value) > most) {
     return base::error(Code::kInvalidArgument, "limit must be a whole number from 1 to {}: {}",
-                       most, *text);
+                       most, *value);
   }
-  return value;
+  return static_cast<std::size_t>(*value);
 }
 
 inline http::Response reply(const JsonObject& object) {

@@ -218,7 +218,16 @@ std::vector<http::Route> predict_routes(Endpoints& endpoints, std::string_view v
   const auto ready = answering(
       [&endpoints](const Request& request) -> Result<Response> {
         const std::string& name = request.param("name");
-        TRY(endpoints.shape(name));
+        const auto shape = TRY(endpoints.shape(name));
+        if (const auto version = request.path_params.find("version");
+            version != request.path_params.end() &&
+            std::none_of(shape.versions.begin(), shape.versions.end(), [&](std::int64_t known) {
+              return std::to_string(known) == version->second;
+            })) {
+          return base::error(Code::kNotFound,
+                             "the endpoint does not answer with version {}: name={}",
+                             version->second, name);
+        }
         return Response::json(base::to_text(JsonObject{{"name", name}, {"ready", true}}));
       },
       v2_error);
