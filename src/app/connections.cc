@@ -280,11 +280,9 @@ Result<types::Frame> TrainingRows::reference(const std::string& endpoint, base::
                        "the endpoint has no feature service to take a reference from: endpoint={}",
                        endpoint);
   }
-  features::HistoryResult history = TRY(features_.history({.service = service,
-                                                           .entities = TRY(find_entities(service)),
-                                                           .as_of = to,
-                                                           .from = from,
-                                                           .until = to}));
+  const std::string entities = TRY(find_entities(service));
+  features::HistoryResult history = TRY(features_.history(
+      {.service = service, .entities = entities, .as_of = to, .from = from, .until = to}));
   types::Frame frame;
   for (const auto& output : TRY(features_.outputs(service))) {
     types::Column* column = history.frame.find(output.name);

@@ -67,7 +67,8 @@ Result<std::shared_ptr<const Endpoints::Serving>> Endpoints::build(const Endpoin
   serving->spec = spec;
   auto schema = std::make_shared<LogSchema>();
   for (const VariantSpec& variant : spec.variants) {
-    Variant built{.spec = variant, .model = TRY(load(variant.uri))};
+    std::shared_ptr<const Model> model = TRY(load(variant.uri));
+    Variant built{.spec = variant, .model = std::move(model)};
     for (std::size_t f = 0; f < built.model->features().size(); ++f) {
       const std::string& name = built.model->features()[f];
       auto at = std::find_if(schema->begin(), schema->end(),

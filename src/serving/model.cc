@@ -57,7 +57,8 @@ Model::Model(trees::Ensemble ensemble) : ensemble_(std::move(ensemble)) {
 }
 
 Result<std::shared_ptr<const Model>> Model::from_bytes(std::string_view xgboost) {
-  return std::shared_ptr<const Model>(new Model(TRY(trees::Ensemble::from_xgboost(xgboost))));
+  trees::Ensemble ensemble = TRY(trees::Ensemble::from_xgboost(xgboost));
+  return std::shared_ptr<const Model>(new Model(std::move(ensemble)));
 }
 
 Result<std::shared_ptr<const Model>> Model::load(const std::filesystem::path& path) {

@@ -186,7 +186,8 @@ Result<std::vector<std::string>> take_list(Scanner& scan) {
 
 Result<Clause> take_clause(Scanner& scan) {
   Key key = TRY(take_key(scan));
-  Clause clause{.entity = key.entity, .key = std::move(key.name), .op = TRY(take_operator(scan))};
+  const Operator op = TRY(take_operator(scan));
+  Clause clause{.entity = key.entity, .key = std::move(key.name), .op = op};
   switch (clause.op) {
     case Operator::kIsNull:
     case Operator::kIsNotNull:

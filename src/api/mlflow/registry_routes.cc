@@ -162,9 +162,10 @@ Result<void> check_source(const std::string& source, const std::string& run_id) 
 
 Result<Response> create_version(Services& services, const Request& request) {
   const Fields fields(request);
-  registry::ModelVersion draft{.model = TRY(fields.required("name")),
+  std::string model = TRY(fields.required("name")), source = TRY(fields.required("source"));
+  registry::ModelVersion draft{.model = std::move(model),
                                .description = fields.text("description"),
-                               .source = TRY(fields.required("source")),
+                               .source = std::move(source),
                                .run_id = fields.text("run_id"),
                                .run_link = fields.text("run_link"),
                                .model_id = fields.text("model_id"),

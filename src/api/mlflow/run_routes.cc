@@ -23,10 +23,11 @@ std::string member(const JsonObject& object, std::string_view name) {
 
 Result<Response> create(Services& services, const Request& request) {
   const Fields fields(request);
+  const auto start_ms = TRY(fields.integer("start_time"));
   tracking::Runs::Draft draft{.experiment_id = fields.text("experiment_id"),
                               .user = fields.text("user_id"),
                               .name = fields.text("run_name"),
-                              .start_ms = TRY(fields.integer("start_time")),
+                              .start_ms = start_ms,
                               .tags = read_pairs(fields.objects("tags"))};
   if (draft.experiment_id.empty()) draft.experiment_id.push_back('0');  // the default experiment
   return reply({{"run", to_json(TRY(services.runs.create(draft)))}});
@@ -57,13 +58,14 @@ Result<Response> restore(Services& services, const Request& request) {
 Result<Response> search(Services& services, const Request& request) {
   const Fields fields(request);
   const std::string view = fields.text("run_view_type");
+  const std::int64_t max_results = TRY(fields.integer("max_results")).value_or(1000);
   const tracking::RunQuery query{.experiment_ids = fields.texts("experiment_ids"),
                                  .filter = fields.text("filter"),
                                  .view = view == "DELETED_ONLY" ? tracking::View::kDeleted
                                          : view == "ALL"        ? tracking::View::kAll
                                                                 : tracking::View::kActive,
                                  .order_by = fields.texts("order_by"),
-                                 .max_results = TRY(fields.integer("max_results")).value_or(1000),
+                                 .max_results = max_results,
                                  .page_token = fields.text("page_token")};
   const auto page = TRY(tracking::search_runs(services.db, services.runs, query));
   JsonObject body;

@@ -87,10 +87,11 @@ Result<Response> add_labels(Releases& releases, monitor::Monitor& monitor, bool 
                          drafts.size());
     }
     const JsonObject& label = item.as_object();
-    drafts.push_back({.request_id = TRY(base::get_string(label, "id")),
-                      .value = TRY(read_value(label)),
-                      .event_time = TRY(read_time(label, "event_time")),
-                      .arrival_time = TRY(read_time(label, "arrival_time"))});
+    monitor::LabelDraft& draft = drafts.emplace_back();
+    draft.request_id = TRY(base::get_string(label, "id"));
+    draft.value = TRY(read_value(label));
+    draft.event_time = TRY(read_time(label, "event_time"));
+    draft.arrival_time = TRY(read_time(label, "arrival_time"));
   }
   const auto receipt = TRY(monitor.add_labels(
       endpoint, drafts,

@@ -62,10 +62,11 @@ std::pair<std::string, std::string> split_label(const std::string& text) {
 Result<Response> history(FeatureStore& store, base::Random& random,
                          const std::filesystem::path& scratch, const Request& request) {
   const JsonObject body = TRY(read_body(request));
-  features::HistoryRequest wanted{.service = TRY(base::get_string(body, "service")),
-                                  .entities = TRY(base::get_string(body, "entities")),
-                                  .from = TRY(read_time(body, "from")),
-                                  .until = TRY(read_time(body, "until"))};
+  features::HistoryRequest wanted;
+  wanted.service = TRY(base::get_string(body, "service"));
+  wanted.entities = TRY(base::get_string(body, "entities"));
+  wanted.from = TRY(read_time(body, "from"));
+  wanted.until = TRY(read_time(body, "until"));
   if (const auto label = TRY(base::find_string(body, "label")); label && !label->empty())
     std::tie(wanted.label_name, wanted.label) = split_label(*label);
   const auto as_of = TRY(read_time(body, "as_of"));

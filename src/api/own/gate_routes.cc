@@ -23,9 +23,11 @@ Result<const JsonObject*> find_object(const JsonObject& object, std::string_view
 }
 
 Result<releases::Contender> read_contender(const JsonObject& object) {
-  return releases::Contender{.version = TRY(base::find_int(object, "version")),
-                             .run_id = TRY(base::find_string(object, "run_id")).value_or(""),
-                             .train_until = TRY(read_time(object, "train_until"))};
+  releases::Contender contender;
+  contender.version = TRY(base::find_int(object, "version"));
+  contender.run_id = TRY(base::find_string(object, "run_id")).value_or("");
+  contender.train_until = TRY(read_time(object, "train_until"));
+  return contender;
 }
 
 // One column of the hold-out as a JSON list: times as text, days as text or whole numbers, the rest

@@ -38,12 +38,11 @@ Result<Response> start(Pipelines& pipelines, const Request& request) {
                                        : base::to_text(value);
     }
   }
-  return reply(
-      TRY(pipelines.start_run(request.param("name"), params,
-                              {.id = TRY(base::find_string(body, "trigger_id")).value_or(""),
-                               .actor = TRY(read_actor(request, body)),
-                               .reason = TRY(base::find_string(body, "reason")).value_or("")}))
-          .to_json());
+  pipelines::Trigger trigger;
+  trigger.id = TRY(base::find_string(body, "trigger_id")).value_or("");
+  trigger.actor = TRY(read_actor(request, body));
+  trigger.reason = TRY(base::find_string(body, "reason")).value_or("");
+  return reply(TRY(pipelines.start_run(request.param("name"), params, trigger)).to_json());
 }
 
 Result<Response> runs(Pipelines& pipelines, const Request& request) {

@@ -11,9 +11,11 @@ using http::Response;
 
 Result<ProjectControl::Declared> read_declared(const Request& request) {
   const JsonObject body = TRY(read_body(request));
-  return ProjectControl::Declared{.yaml = TRY(base::get_string(body, "yaml")),
-                                  .folder = TRY(base::get_string(body, "dir")),
-                                  .actor = TRY(read_actor(request, body))};
+  ProjectControl::Declared declared;
+  declared.yaml = TRY(base::get_string(body, "yaml"));
+  declared.folder = TRY(base::get_string(body, "dir"));
+  declared.actor = TRY(read_actor(request, body));
+  return declared;
 }
 
 Result<Response> advance(ProjectControl& project, const Request& request) {
