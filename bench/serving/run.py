@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import pathlib
+import signal
 import statistics
 import subprocess
 import sys
@@ -121,6 +122,7 @@ def main() -> None:
     parser.add_argument("--hold", action="store_true", help="deploy, print Slipway's process and command of the load, and wait: for perf")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # unwinds, so that folders go away too
 
     with tempfile.TemporaryDirectory(prefix="slipway-bench-") as name:
         folder = pathlib.Path(name)
