@@ -1,30 +1,56 @@
-// MLflow's search filter and order_by. The first byte chooses: '^' reads an order_by.
+// The search filter and order of every kind of thing. The first byte chooses: '^' reads an order.
 #include "base/check.h"
 #include "fuzz.h"
-#include "tracking/filter.h"
+#include "registry/search_grammars.h"
+#include "tracking/search_grammars.h"
+
+namespace {
+
+using namespace slipway;
+using types::Comparison;
+
+// A parsed clause fits its grammar, so whoever evaluates it needs no further checks.
+void check_clause(const types::SearchClause& clause) {
+  const bool none = types::kNullComparisons.contains(clause.comparison);
+  const bool list = types::kListComparisons.contains(clause.comparison);
+  CHECK(std::holds_alternative<std::monostate>(clause.value) == none);
+  CHECK(std::holds_alternative<std::vector<std::string>>(clause.value) == list);
+  CHECK(!clause.key.empty());
+  const bool absent = types::matches(clause, std::optional<std::string_view>());
+  CHECK(absent == (clause.comparison == Comparison::kIsNull));
+  if (const auto* text = std::get_if<std::string>(&clause.value)) {
+    if (clause.comparison == Comparison::kEqual || clause.comparison == Comparison::kLike)
+      CHECK(types::matches(clause, std::string_view(*text)) || text->find('_') != text->npos);
+    if (clause.comparison == Comparison::kNotEqual)
+      CHECK(!types::matches(clause, std::string_view(*text)));
+  }
+  if (list) {
+    const auto& items = std::get<std::vector<std::string>>(clause.value);
+    CHECK(!items.empty());
+    CHECK(types::matches(clause, std::string_view(items[0])) ==
+          (clause.comparison == Comparison::kIn));
+  }
+}
+
+}  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  using namespace slipway::tracking;
-  const std::string_view text = slipway::fuzz::text_of(data, size);
-  if (text.starts_with('^')) {
-    const auto order = parse_order_by(text.substr(1));
-    if (!order) CHECK(order.error().code == slipway::Code::kInvalidArgument);
-    return 0;
-  }
-  const auto clauses = parse_filter(text);
-  if (!clauses) {
-    CHECK(clauses.error().code == slipway::Code::kInvalidArgument);
-    return 0;
-  }
-  for (const Clause& clause : *clauses) {
-    const bool none = clause.op == Operator::kIsNull || clause.op == Operator::kIsNotNull;
-    const bool list = clause.op == Operator::kIn || clause.op == Operator::kNotIn;
-    CHECK(std::holds_alternative<std::monostate>(clause.value) == none);
-    CHECK(std::holds_alternative<std::vector<std::string>>(clause.value) == list);
-    const auto comparison = text_comparison(clause);
-    CHECK(comparison || comparison.error().code == slipway::Code::kInvalidArgument);
-    if (const auto* pattern = std::get_if<std::string>(&clause.value))
-      CHECK(like_to_glob(*pattern).size() >= pattern->size());
+  const std::string_view text = fuzz::text_of(data, size);
+  for (const types::SearchGrammar* grammar :
+       {&tracking::run_grammar(), &tracking::experiment_grammar(),
+        &tracking::logged_model_grammar(), &registry::model_grammar(),
+        &registry::version_grammar()}) {
+    if (text.starts_with('^')) {
+      const auto order = types::parse_search_order(text.substr(1), *grammar);
+      if (!order) CHECK(order.error().code == Code::kInvalidArgument);
+      continue;
+    }
+    const auto clauses = types::parse_search_filter(text, *grammar);
+    if (!clauses) {
+      CHECK(clauses.error().code == Code::kInvalidArgument);
+      continue;
+    }
+    for (const types::SearchClause& clause : *clauses) check_clause(clause);
   }
   return 0;
 }

@@ -3,8 +3,9 @@
 #include <charconv>
 
 #include "base/hash.h"
-#include "tracking/filter.h"
 #include "tracking/limits.h"
+#include "tracking/search_grammars.h"
+#include "tracking/sqlite_text.h"
 
 namespace slipway::tracking {
 namespace {
@@ -52,25 +53,26 @@ Error name_taken(const std::string& name) {
 // `AND` clauses over name and tags as SQL over experiments e; parameters go to `texts`.
 Result<std::string> filter_sql(const std::string& filter, std::vector<std::string>& texts) {
   std::string sql;
-  for (const Clause& clause : TRY(parse_filter(filter))) {
+  for (const types::SearchClause& clause :
+       TRY(types::parse_search_filter(filter, experiment_grammar()))) {
     const auto* text = std::get_if<std::string>(&clause.value);
     const std::string compare = TRY(text_comparison(clause));
     if (text == nullptr)
       return base::error(Code::kInvalidArgument, "Expected a quoted string value for {}",
                          clause.key);
-    if (clause.entity == Entity::kTag) {
+    if (clause.entity == types::Entity::kTag) {
       sql +=
           " AND EXISTS(SELECT 1 FROM experiment_tags t WHERE t.experiment = e.id AND t.key = ? AND "
           "t.value " +
           compare + ")";
       texts.push_back(clause.key);
-    } else if (clause.entity == Entity::kAttribute && clause.key == "name") {
+    } else if (clause.entity == types::Entity::kAttribute && clause.key == "name") {
       sql += " AND e.name " + compare;
     } else {
       return base::error(Code::kInvalidArgument, "Invalid attribute key '{}' for experiments",
                          clause.key);
     }
-    texts.push_back(clause.op == Operator::kLike ? like_to_glob(*text) : *text);
+    texts.push_back(clause.comparison == types::Comparison::kLike ? like_to_glob(*text) : *text);
   }
   return sql;
 }

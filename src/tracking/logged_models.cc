@@ -1,6 +1,7 @@
 #include "tracking/logged_models.h"
 
-#include "tracking/filter.h"
+#include "tracking/search_grammars.h"
+#include "tracking/sqlite_text.h"
 
 namespace slipway::tracking {
 namespace {
@@ -58,27 +59,29 @@ Result<std::string> filter_sql(const std::string& filter, std::vector<std::strin
       {"status", "m.status"},
       {"source_run_id", "m.source_run_id"}};
   std::string sql;
-  for (const Clause& clause : TRY(parse_filter(filter))) {
+  for (const types::SearchClause& clause :
+       TRY(types::parse_search_filter(filter, logged_model_grammar()))) {
     const auto* text = std::get_if<std::string>(&clause.value);
     if (text == nullptr)
       return base::error(Code::kInvalidArgument, "Expected a quoted string value for '{}'",
                          clause.key);
     const std::string compare = TRY(text_comparison(clause));
-    if (clause.entity == Entity::kTag || clause.entity == Entity::kParam) {
+    if (clause.entity == types::Entity::kTag || clause.entity == types::Entity::kParam) {
       sql += fmt::format(
           " AND EXISTS(SELECT 1 FROM {} x WHERE x.model = m.id AND x.key = ? AND x.value {})",
-          clause.entity == Entity::kTag ? "logged_model_tags" : "logged_model_params", compare);
+          clause.entity == types::Entity::kTag ? "logged_model_tags" : "logged_model_params",
+          compare);
       texts.push_back(clause.key);
     } else {
       const auto* const known = std::find_if(std::begin(kAttributes), std::end(kAttributes),
                                              [&](const auto& a) { return a.first == clause.key; });
-      if (clause.entity != Entity::kAttribute || known == std::end(kAttributes)) {
+      if (clause.entity != types::Entity::kAttribute || known == std::end(kAttributes)) {
         return base::error(Code::kInvalidArgument, "Invalid attribute key '{}' for logged models",
                            clause.key);
       }
       sql += fmt::format(" AND {} {}", known->second, compare);
     }
-    texts.push_back(clause.op == Operator::kLike ? like_to_glob(*text) : *text);
+    texts.push_back(clause.comparison == types::Comparison::kLike ? like_to_glob(*text) : *text);
   }
   return sql;
 }

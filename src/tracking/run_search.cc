@@ -2,11 +2,17 @@
 
 #include <deque>
 
-#include "tracking/filter.h"
 #include "tracking/limits.h"
+#include "tracking/search_grammars.h"
+#include "tracking/sqlite_text.h"
 
 namespace slipway::tracking {
 namespace {
+
+using types::Comparison;
+using types::Entity;
+using types::SearchClause;
+using types::SearchOrder;
 
 // SQL text and the values that go with it, in order. The texts live in a deque, so that views of
 // them stay good.
@@ -19,91 +25,91 @@ struct Sql {
   void bind(double value) { params.emplace_back(value); }
 };
 
-std::string_view comparison(Operator op) {
+std::string_view sql_comparison(Comparison op) {
   switch (op) {
-    case Operator::kEqual:
+    case Comparison::kEqual:
       return "=";
-    case Operator::kNotEqual:
+    case Comparison::kNotEqual:
       return "!=";
-    case Operator::kLess:
+    case Comparison::kLess:
       return "<";
-    case Operator::kLessEqual:
+    case Comparison::kLessEqual:
       return "<=";
-    case Operator::kGreater:
+    case Comparison::kGreater:
       return ">";
-    case Operator::kGreaterEqual:
+    case Comparison::kGreaterEqual:
       return ">=";
-    case Operator::kLike:
+    case Comparison::kLike:
       return "GLOB";
-    case Operator::kILike:
+    case Comparison::kILike:
       return "LIKE";
-    case Operator::kIn:
+    case Comparison::kIn:
       return "IN";
-    case Operator::kNotIn:
+    case Comparison::kNotIn:
       return "NOT IN";
-    case Operator::kIsNull:
+    case Comparison::kIsNull:
       return "IS NULL";
-    case Operator::kIsNotNull:
+    case Comparison::kIsNotNull:
       return "IS NOT NULL";
   }
   return "=";
 }
 
-bool is_numeric_comparison(Operator op) {
+bool is_numeric_comparison(Comparison op) {
   switch (op) {
-    case Operator::kEqual:
-    case Operator::kNotEqual:
-    case Operator::kLess:
-    case Operator::kLessEqual:
-    case Operator::kGreater:
-    case Operator::kGreaterEqual:
+    case Comparison::kEqual:
+    case Comparison::kNotEqual:
+    case Comparison::kLess:
+    case Comparison::kLessEqual:
+    case Comparison::kGreater:
+    case Comparison::kGreaterEqual:
       return true;
-    case Operator::kLike:
-    case Operator::kILike:
-    case Operator::kIn:
-    case Operator::kNotIn:
-    case Operator::kIsNull:
-    case Operator::kIsNotNull:
+    case Comparison::kLike:
+    case Comparison::kILike:
+    case Comparison::kIn:
+    case Comparison::kNotIn:
+    case Comparison::kIsNull:
+    case Comparison::kIsNotNull:
       return false;
   }
   return false;
 }
 
-Error wrong_comparison(const Clause& clause, std::string_view what) {
+Error wrong_comparison(const SearchClause& clause, std::string_view what) {
   return base::error(Code::kInvalidArgument, "Invalid comparator '{}' for {} '{}'",
-                     comparison(clause.op), what, clause.key);
+                     sql_comparison(clause.comparison), what, clause.key);
 }
 
 // `column op value` for a text column: = != LIKE ILIKE IN NOT IN.
-Result<void> compare_text(const Clause& clause, std::string_view column, Sql& sql) {
+Result<void> compare_text(const SearchClause& clause, std::string_view column, Sql& sql) {
   if (const auto* list = std::get_if<std::vector<std::string>>(&clause.value)) {
     std::string marks;
     for (const std::string& item : *list) {
       marks += marks.empty() ? "?" : ", ?";
       sql.bind(item);
     }
-    sql.text += fmt::format("{} {} ({})", column, comparison(clause.op), marks);
+    sql.text += fmt::format("{} {} ({})", column, sql_comparison(clause.comparison), marks);
     return {};
   }
-  if (clause.op != Operator::kEqual && clause.op != Operator::kNotEqual &&
-      clause.op != Operator::kLike && clause.op != Operator::kILike) {
+  if (clause.comparison != Comparison::kEqual && clause.comparison != Comparison::kNotEqual &&
+      clause.comparison != Comparison::kLike && clause.comparison != Comparison::kILike) {
     return wrong_comparison(clause, "the string");
   }
   const auto* text = std::get_if<std::string>(&clause.value);
   if (text == nullptr)
     return base::error(Code::kInvalidArgument, "Expected a quoted string value for '{}'",
                        clause.key);
-  sql.text += fmt::format("{} {} ?", column, comparison(clause.op));
-  sql.bind(clause.op == Operator::kLike ? like_to_glob(*text) : *text);
+  sql.text += fmt::format("{} {} ?", column, sql_comparison(clause.comparison));
+  sql.bind(clause.comparison == Comparison::kLike ? like_to_glob(*text) : *text);
   return {};
 }
 
-Result<void> compare_number(const Clause& clause, std::string_view column, Sql& sql) {
+Result<void> compare_number(const SearchClause& clause, std::string_view column, Sql& sql) {
   const auto* number = std::get_if<double>(&clause.value);
-  if (!is_numeric_comparison(clause.op)) return wrong_comparison(clause, "the number");
+  if (!is_numeric_comparison(clause.comparison)) return wrong_comparison(clause, "the number");
   if (number == nullptr)
     return base::error(Code::kInvalidArgument, "Expected numeric value for '{}'", clause.key);
-  sql.text += fmt::format("{} {} ?", column, comparison(clause.op));
+  sql.text += fmt::format("{} {} ?", column, sql_comparison(clause.comparison));
   sql.bind(*number);
   return {};
 }
@@ -141,12 +147,12 @@ constexpr std::string_view kStatusWord =
     "(CASE r.status WHEN 0 THEN 'RUNNING' WHEN 1 THEN 'SCHEDULED' WHEN 2 THEN 'FINISHED' WHEN 3 "
     "THEN 'FAILED' ELSE 'KILLED' END)";
 
-Result<void> add_attribute(const Clause& clause, Sql& sql) {
+Result<void> add_attribute(const SearchClause& clause, Sql& sql) {
   const AttributeColumn* attribute = find_attribute(clause.key);
   if (attribute == nullptr) return unknown_attribute(clause.key);
   if (attribute->numeric) return compare_number(clause, attribute->column, sql);
   const bool is_id = attribute->column == "r.id";
-  if ((clause.op == Operator::kIn || clause.op == Operator::kNotIn) && !is_id) {
+  if ((clause.comparison == Comparison::kIn || clause.comparison == Comparison::kNotIn) && !is_id) {
     return base::error(
         Code::kInvalidArgument,
         "Only the 'run_id' attribute supports comparison with a list of quoted string values.");
@@ -154,14 +160,15 @@ Result<void> add_attribute(const Clause& clause, Sql& sql) {
   return compare_text(clause, attribute->name == "status" ? kStatusWord : attribute->column, sql);
 }
 
-Result<void> add_key_value(const Clause& clause, std::string_view table, Sql& sql) {
-  if (clause.op == Operator::kIsNull || clause.op == Operator::kIsNotNull) {
-    sql.text += fmt::format("{} (SELECT 1 FROM {} x WHERE x.run = r.number AND x.key = ?)",
-                            clause.op == Operator::kIsNull ? "NOT EXISTS" : "EXISTS", table);
+Result<void> add_key_value(const SearchClause& clause, std::string_view table, Sql& sql) {
+  if (clause.comparison == Comparison::kIsNull || clause.comparison == Comparison::kIsNotNull) {
+    sql.text +=
+        fmt::format("{} (SELECT 1 FROM {} x WHERE x.run = r.number AND x.key = ?)",
+                    clause.comparison == Comparison::kIsNull ? "NOT EXISTS" : "EXISTS", table);
     sql.bind(clause.key);
     return {};
   }
-  if (clause.op == Operator::kIn || clause.op == Operator::kNotIn)
+  if (clause.comparison == Comparison::kIn || clause.comparison == Comparison::kNotIn)
     return wrong_comparison(clause, "the key");
   sql.text +=
       fmt::format("EXISTS (SELECT 1 FROM {} x WHERE x.run = r.number AND x.key = ? AND ", table);
@@ -171,16 +178,16 @@ Result<void> add_key_value(const Clause& clause, std::string_view table, Sql& sq
   return {};
 }
 
-Result<void> add_metric(const Clause& clause, Sql& sql) {
+Result<void> add_metric(const SearchClause& clause, Sql& sql) {
   // NaN is stored as NULL with a mark: it matches only !=.
   sql.text += "EXISTS (SELECT 1 FROM run_metrics x WHERE x.run = r.number AND x.key = ? AND (";
   sql.bind(clause.key);
   TRY(compare_number(clause, "x.value", sql));
-  sql.text += clause.op == Operator::kNotEqual ? " OR x.is_nan = 1))" : "))";
+  sql.text += clause.comparison == Comparison::kNotEqual ? " OR x.is_nan = 1))" : "))";
   return {};
 }
 
-Result<void> add_dataset(const Clause& clause, Sql& sql) {
+Result<void> add_dataset(const SearchClause& clause, Sql& sql) {
   if (clause.key != "name" && clause.key != "digest" && clause.key != "context") {
     return base::error(Code::kInvalidArgument,
                        "Invalid dataset key '{}'. Valid keys are name, digest, context",
@@ -200,7 +207,7 @@ Result<void> add_dataset(const Clause& clause, Sql& sql) {
   return {};
 }
 
-Result<void> add_clause(const Clause& clause, Sql& sql) {
+Result<void> add_clause(const SearchClause& clause, Sql& sql) {
   sql.text += " AND ";
   switch (clause.entity) {
     case Entity::kMetric:
@@ -218,7 +225,7 @@ Result<void> add_clause(const Clause& clause, Sql& sql) {
 }
 
 // `joins` and `order` grow by one key.
-Result<void> add_order(const OrderKey& key, std::size_t index, Sql& joins, std::string& order) {
+Result<void> add_order(const SearchOrder& key, std::size_t index, Sql& joins, std::string& order) {
   const std::string_view direction = key.ascending ? "ASC" : "DESC";
   std::string column;
   switch (key.entity) {
@@ -268,7 +275,7 @@ Result<Page<Run>> search_runs(store::Db& db, Runs& runs, const RunQuery& query) 
   std::string order;
   std::size_t index = 0;
   for (const std::string& text : query.order_by)
-    TRY(add_order(TRY(parse_order_by(text)), index++, joins, order));
+    TRY(add_order(TRY(types::parse_search_order(text, run_grammar())), index++, joins, order));
 
   Sql where;
   std::string experiments;
@@ -280,7 +287,8 @@ Result<Page<Run>> search_runs(store::Db& db, Runs& runs, const RunQuery& query) 
   where.text = fmt::format("r.experiment IN ({})", experiments);
   if (query.view == View::kActive) where.text += " AND r.deleted = 0";
   if (query.view == View::kDeleted) where.text += " AND r.deleted != 0";
-  for (const Clause& clause : TRY(parse_filter(query.filter))) TRY(add_clause(clause, where));
+  for (const SearchClause& clause : TRY(types::parse_search_filter(query.filter, run_grammar())))
+    TRY(add_clause(clause, where));
 
   std::vector<store::Param> params = joins.params;
   params.insert(params.end(), where.params.begin(), where.params.end());

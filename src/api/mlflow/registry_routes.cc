@@ -2,8 +2,8 @@
 
 #include "api/mlflow/services.h"
 #include "api/mlflow/wire.h"
+#include "registry/search_grammars.h"
 #include "tracking/experiments.h"
-#include "tracking/filter.h"
 
 namespace slipway::api::mlflow {
 namespace {
@@ -95,11 +95,12 @@ Result<Response> delete_model_tag(Services& services, const Request& request) {
 Result<Response> search_models(Services& services, const Request& request) {
   const Fields fields(request);
   std::string name_like;
-  for (const tracking::Clause& clause : TRY(tracking::parse_filter(fields.text("filter")))) {
+  for (const types::SearchClause& clause :
+       TRY(types::parse_search_filter(fields.text("filter"), registry::model_grammar()))) {
     const auto* text = std::get_if<std::string>(&clause.value);
-    if (clause.entity == tracking::Entity::kTag && clause.key == "mlflow.prompt.is_prompt")
+    if (clause.entity == types::Entity::kTag && clause.key == "mlflow.prompt.is_prompt")
       continue;  // there are no prompts to hide
-    if (clause.entity != tracking::Entity::kAttribute || clause.key != "name" || text == nullptr) {
+    if (clause.entity != types::Entity::kAttribute || clause.key != "name" || text == nullptr) {
       return base::error(
           Code::kInvalidArgument,
           "Invalid attribute key '{}' for registered models: only name can be searched",
@@ -233,12 +234,14 @@ Result<Response> download_uri(Services& services, const Request& request) {
 Result<Response> search_versions(Services& services, const Request& request) {
   const Fields fields(request);
   registry::Registry::VersionFilter filter;
-  for (const tracking::Clause& clause : TRY(tracking::parse_filter(fields.text("filter")))) {
+  for (const types::SearchClause& clause :
+       TRY(types::parse_search_filter(fields.text("filter"), registry::version_grammar()))) {
     const auto* text = std::get_if<std::string>(&clause.value);
     const auto* list = std::get_if<std::vector<std::string>>(&clause.value);
     if (list != nullptr && list->size() == 1) text = &list->front();
-    if (clause.entity != tracking::Entity::kAttribute || text == nullptr ||
-        (clause.op != tracking::Operator::kEqual && clause.op != tracking::Operator::kIn)) {
+    if (clause.entity != types::Entity::kAttribute || text == nullptr ||
+        (clause.comparison != types::Comparison::kEqual &&
+         clause.comparison != types::Comparison::kIn)) {
       return base::error(Code::kInvalidArgument, "Invalid clause for model versions: key={}",
                          clause.key);
     }
@@ -246,7 +249,7 @@ Result<Response> search_versions(Services& services, const Request& request) {
       filter.model = *text;
     } else if (clause.key == "run_id") {
       filter.run_id = *text;
-    } else if (clause.key == "source_path" || clause.key == "source") {
+    } else if (clause.key == "source_path") {
       filter.source = *text;
     } else {
       return base::error(Code::kInvalidArgument,
