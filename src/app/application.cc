@@ -16,6 +16,8 @@ Application::~Application() { stop(); }
 
 Result<std::unique_ptr<Application>> Application::open(Settings settings) {
   const std::filesystem::path data = settings.data;
+  if (settings.login)
+    return base::error(Code::kFailedPrecondition, "setting login: there are no users yet");
   TRY(store::make_folders(data));
   store::FolderLock lock = TRY(store::FolderLock::acquire(data));
   std::unique_ptr<Application> app(new Application(std::move(settings), std::move(lock)));

@@ -4,6 +4,7 @@
 
 #include <charconv>
 
+#include "app/mlflow_options.h"
 #include "store/file_system.h"
 
 namespace slipway::app {
@@ -48,18 +49,40 @@ SettingInfo text(std::string name, std::string Settings::*field, std::vector<std
       .get = [field](const Settings& settings) { return settings.*field; }};
 }
 
+// The words that MLflow's command line takes for a boolean variable.
+Result<bool> parse_boolean(std::string_view text) {
+  std::string word(text);
+  std::transform(word.begin(), word.end(), word.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  for (const std::string_view yes : {"true", "1", "yes", "on", "t", "y"})
+    if (word == yes) return true;
+  for (const std::string_view no : {"false", "0", "no", "off", "f", "n", ""})
+    if (word == no) return false;
+  return base::error(Code::kInvalidArgument, "expected true or false: got={}", text);
+}
+
 SettingInfo boolean(std::string name, bool Settings::*field, std::string help) {
   return {.name = std::move(name),
           .type = "boolean",
           .range = "true or false",
           .help = std::move(help),
           .set = [field](Settings& settings, std::string_view value) -> Result<void> {
-            if (value != "true" && value != "false")
-              return base::error(Code::kInvalidArgument, "expected true or false: got={}", value);
-            settings.*field = value == "true";
+            settings.*field = TRY(parse_boolean(value));
             return {};
           },
           .get = [field](const Settings& settings) { return settings.*field ? "true" : "false"; }};
+}
+
+SettingInfo also(SettingInfo info, std::vector<std::string> flags,
+                 std::vector<std::string> variables) {
+  info.other_flags = std::move(flags);
+  info.other_variables = std::move(variables);
+  return info;
+}
+
+SettingInfo secret(SettingInfo info) {
+  info.secret = true;
+  return info;
 }
 
 std::string environment_name(const std::string& name) {
@@ -100,9 +123,11 @@ Result<std::map<std::string, std::string>> read_settings_file(const std::string&
 
 const std::vector<SettingInfo>& setting_table() {
   static const std::vector<SettingInfo> table = {
-      text("host", &Settings::host, {},
-           "Address to listen on; anything but loopback needs --no-auth."),
-      integer("port", &Settings::port, 0, 65535, "HTTP port; 0 takes any free one."),
+      also(text("host", &Settings::host, {},
+                "Address to listen on; anything but loopback needs --login or --no-auth."),
+           {"-h"}, {"MLFLOW_HOST"}),
+      also(integer("port", &Settings::port, 0, 65535, "HTTP port; 0 takes any free one."), {"-p"},
+           {"MLFLOW_PORT"}),
       text("data", &Settings::data, {}, "Folder that holds everything the server keeps."),
       boolean("no-auth", &Settings::no_auth,
               "Listen beyond loopback although nobody has to log in."),
@@ -135,6 +160,43 @@ const std::vector<SettingInfo>& setting_table() {
       integer("request-log-rows-buffered-max", &Settings::request_log_rows_buffered_max, 1,
               100'000'000,
               "Rows of the request log that may wait to be written; more are dropped."),
+      boolean("login", &Settings::login,
+              "Everybody must log in; permissions apply. `--app-name basic-auth` means this."),
+      text("default-permission", &Settings::default_permission,
+           {"NO_PERMISSIONS", "READ", "USE", "EDIT", "MANAGE"},
+           "What users may do with experiments and models that nobody gave them a permission on."),
+      also(text("auth-config", &Settings::auth_config, {},
+                "MLflow's basic_auth.ini: first administrator and default permission."),
+           {}, {"MLFLOW_AUTH_CONFIG_PATH"}),
+      text("admin-username", &Settings::admin_username, {},
+           "Name of the first administrator, made when there is none."),
+      secret(also(text("admin-password", &Settings::admin_password, {},
+                       "Password of the first administrator; without one a random one is made and "
+                       "written to `admin-password` in the data folder."),
+                  {}, {"MLFLOW_AUTH_ADMIN_PASSWORD"})),
+      also(text("allowed-hosts", &Settings::allowed_hosts, {},
+                "Host headers to answer, with commas, `*` as a wildcard; empty: localhost and "
+                "private addresses."),
+           {}, {"MLFLOW_SERVER_ALLOWED_HOSTS"}),
+      also(text("cors-allowed-origins", &Settings::cors_allowed_origins, {},
+                "Origins whose pages may call the API, with commas, `*` as a wildcard; empty: "
+                "localhost."),
+           {}, {"MLFLOW_SERVER_CORS_ALLOWED_ORIGINS"}),
+      also(text("x-frame-options", &Settings::x_frame_options, {},
+                "The X-Frame-Options header: SAMEORIGIN, DENY, or NONE to leave it out."),
+           {}, {"MLFLOW_SERVER_X_FRAME_OPTIONS"}),
+      also(boolean("disable-security-middleware", &Settings::disable_security_middleware,
+                   "Checks neither Host nor Origin; for tests."),
+           {}, {"MLFLOW_SERVER_DISABLE_SECURITY_MIDDLEWARE"}),
+      also(text("static-prefix", &Settings::static_prefix, {},
+                "Path that a proxy puts in front of ours; it is taken off."),
+           {}, {"MLFLOW_STATIC_PREFIX"}),
+      also(text("backend-store-uri", &Settings::backend_store_uri, {},
+                "MLflow's way to say --data: a folder, or sqlite:///FILE, kept in FILE.slipway."),
+           {}, {"MLFLOW_BACKEND_STORE_URI"}),
+      also(text("registry-store-uri", &Settings::registry_store_uri, {},
+                "MLflow's separate place for models; here they are kept with the runs."),
+           {}, {"MLFLOW_REGISTRY_STORE_URI"}),
   };
   return table;
 }
@@ -158,25 +220,38 @@ Result<LoadedSettings> load_settings(
     };
     if (const auto found = from_file.find(info.name); found != from_file.end())
       TRY(take(found->second, "file"));
+    for (auto variable = info.other_variables.rbegin(); variable != info.other_variables.rend();
+         ++variable) {
+      if (const auto value = environment(*variable)) TRY(take(*value, "environment"));
+    }
     if (const auto value = environment(environment_name(info.name)))
       TRY(take(*value, "environment"));
     if (const auto found = flags.find(info.name); found != flags.end())
       TRY(take(found->second, "flag"));
   }
-  const std::string& host = loaded.settings.host;
-  if (host != "localhost" && host != "::1" && !host.starts_with("127.") &&
-      !loaded.settings.no_auth) {
+  TRY(apply_mlflow_options(flags, environment, loaded));
+  const Settings& settings = loaded.settings;
+  if (!is_loopback(settings.host) && !settings.login && !settings.no_auth) {
     return base::error(Code::kInvalidArgument,
                        "setting host: listening beyond loopback without login lets anybody in: "
-                       "host={} (add --no-auth if that is meant)",
-                       host);
+                       "host={} (add --login, or --no-auth if that is meant)",
+                       settings.host);
   }
   return loaded;
+}
+
+bool is_loopback(std::string_view host) {
+  return host == "localhost" || host == "::1" || host.starts_with("127.");
 }
 
 std::string print_config(const LoadedSettings& loaded) {
   std::string out;
   for (const SettingInfo& info : setting_table()) {
+    if (info.secret) {
+      out += fmt::format("# {}: {}, not shown; {}\n", info.name, loaded.origins.at(info.name),
+                         info.help);
+      continue;
+    }
     out += fmt::format("{}: {}  # {}; {}\n", info.name,
                        YAML::Dump(YAML::Node(info.get(loaded.settings))),
                        loaded.origins.at(info.name), info.help);

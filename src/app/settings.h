@@ -32,6 +32,24 @@ struct Settings {
   std::int64_t drain_seconds = 10;
   std::int64_t pipeline_workers = 2;
   std::int64_t request_log_rows_buffered_max = 200'000;
+
+  // Login: docs/access.md.
+  bool login = false;
+  std::string default_permission = "READ";
+  std::string auth_config;  // MLflow's basic_auth.ini
+  std::string admin_username = "admin";
+  std::string admin_password;
+
+  // What browsers may do: api/http/origin_policy.h.
+  std::string allowed_hosts;
+  std::string cors_allowed_origins;
+  std::string x_frame_options = "SAMEORIGIN";
+  bool disable_security_middleware = false;
+  std::string static_prefix;
+
+  // MLflow's way of saying where things are kept: app/mlflow_options.h.
+  std::string backend_store_uri;
+  std::string registry_store_uri;
 };
 
 struct SettingInfo {
@@ -42,6 +60,11 @@ struct SettingInfo {
   std::string help;         // one sentence
   std::function<Result<void>(Settings&, std::string_view)> set;
   std::function<std::string(const Settings&)> get;
+  // What `mlflow server` calls it, so that unit files keep working; our own names win.
+  std::vector<std::string> other_flags;      // "-p"
+  std::vector<std::string> other_variables;  // "MLFLOW_PORT"
+  std::string off_flag;                      // of a boolean: "--no-serve-artifacts"
+  bool secret = false;                       // has no flag, and is never printed
 };
 
 const std::vector<SettingInfo>& setting_table();
@@ -50,15 +73,18 @@ const std::vector<SettingInfo>& setting_table();
 struct LoadedSettings {
   Settings settings;
   std::map<std::string, std::string> origins;  // name -> "default", "file", "environment", "flag"
+  std::vector<std::string> notes;              // what the operator should read, a line each
 };
 
-// Flag over environment over file over default. `flags` by setting name; `file` is YAML with the
-// names as keys. Errors name the setting, where it came from, and what is allowed; an unknown key
-// in the file is an error with its line.
+// Flag over environment over file over default. `flags` by setting name, or by the name of one of
+// mlflow_options(); `file` is YAML with the names as keys. Errors name the setting, where it came
+// from, and what is allowed; an unknown key in the file is an error with its line.
 Result<LoadedSettings> load_settings(
     const std::map<std::string, std::string>& flags,
     const std::function<std::optional<std::string>(const std::string&)>& environment,
     const std::string& file);
+
+bool is_loopback(std::string_view host);
 
 // YAML that load_settings reads back, each line with its origin.
 std::string print_config(const LoadedSettings& loaded);

@@ -60,5 +60,89 @@ TEST(Settings, RefusesWithNamePlaceAndRange) {
   EXPECT_EQ(message({{"host", "0.0.0.0"}, {"no-auth", "true"}}, ""), "accepted");
 }
 
+TEST(Settings, MlflowsNamesMeanTheSameAndOursWin) {
+  const auto environment = [](const std::string& name) -> std::optional<std::string> {
+    if (name == "MLFLOW_PORT") return "7";
+    if (name == "MLFLOW_HOST") return "127.0.0.2";
+    if (name == "SLIPWAY_HOST") return "127.0.0.3";
+    if (name == "MLFLOW_SERVER_DISABLE_SECURITY_MIDDLEWARE") return "Yes";
+    if (name == "MLFLOW_WORKERS") return "4";
+    return std::nullopt;
+  };
+  const LoadedSettings loaded = load_settings({}, environment, "").value();
+  EXPECT_EQ(loaded.settings.port, 7);
+  EXPECT_EQ(loaded.settings.host, "127.0.0.3");
+  EXPECT_TRUE(loaded.settings.disable_security_middleware);
+  ASSERT_EQ(loaded.notes.size(), 1U);
+  EXPECT_EQ(loaded.notes[0], "--workers: ignored: one process already uses every core");
+}
+
+TEST(Settings, ASecretIsNeverPrinted) {
+  const auto environment = [](const std::string& name) -> std::optional<std::string> {
+    return name == "MLFLOW_AUTH_ADMIN_PASSWORD" ? std::optional<std::string>("s3cret")
+                                                : std::nullopt;
+  };
+  const LoadedSettings loaded = load_settings({}, environment, "").value();
+  EXPECT_EQ(loaded.settings.admin_password, "s3cret");
+  EXPECT_EQ(print_config(loaded).find("s3cret"), std::string::npos);
+}
+
+TEST(MlflowOptions, AUnitFileStartsOrIsToldWhyNot) {
+  store::testing::TempFolder folder;
+  const std::string at = folder.path();
+  ASSERT_TRUE(store::write_file(at + "/mlflow.db", "SQLite format 3\0 and so on"));
+  ASSERT_TRUE(store::make_folders(at + "/mlruns/0"));
+  ASSERT_TRUE(store::write_file(at + "/mlruns/0/meta.yaml", "name: Default\n"));
+  ASSERT_TRUE(store::write_file(at + "/done.db", "SQLite format 3\0 and so on"));
+  ASSERT_TRUE(store::make_folders(at + "/done.db.slipway"));
+  ASSERT_TRUE(store::write_file(at + "/done.db.slipway/slipway.db", "ours"));
+
+  using Flags = std::map<std::string, std::string>;
+  const struct {
+    const char* name;
+    Flags flags;
+    std::string data;   // where everything is kept
+    std::string error;  // a part of the refusal; empty: starts
+  } cases[] = {
+      {"new database", {{"backend-store-uri", "sqlite:///" + at + "/n.db"}}, at + "/n.db.slipway"},
+      {"new folder", {{"backend-store-uri", at + "/new"}}, at + "/new"},
+      {"file URI", {{"backend-store-uri", "file://" + at + "/new"}}, at + "/new"},
+      {"imported",
+       {{"backend-store-uri", "sqlite:///" + at + "/done.db"}},
+       at + "/done.db.slipway"},
+      {"ours wins", {{"backend-store-uri", at + "/new"}, {"data", "/d"}}, "/d"},
+      {"existing database",
+       {{"backend-store-uri", "sqlite:///" + at + "/mlflow.db"}},
+       "",
+       "slipway import mlflow sqlite:///" + at + "/mlflow.db"},
+      {"existing folder",
+       {{"backend-store-uri", at + "/mlruns"}},
+       "",
+       "slipway import mlflow " + at + "/mlruns"},
+      {"registry of MLflow's",
+       {{"registry-store-uri", "sqlite:///" + at + "/mlflow.db"}},
+       "",
+       "import"},
+      {"in memory", {{"backend-store-uri", "sqlite:///"}}, "", "kept nowhere"},
+      {"other engine", {{"backend-store-uri", "mysql://h/d"}}, "", "expected a folder or sqlite"},
+      {"TLS", {{"gunicorn-opts", "--certfile c.pem"}}, "", "does not speak"},
+      {"timeouts", {{"gunicorn-opts", "--timeout 120"}, {"workers", "8"}}, "./slipway-data"},
+      {"isolation", {{"enable-workspaces", "true"}}, "", "isolation"},
+      {"another app", {{"app-name", "mine"}}, "", "expected basic-auth"},
+      {"login", {{"app-name", "basic-auth"}, {"host", "0.0.0.0"}}, "./slipway-data"},
+  };
+  for (const auto& c : cases) {
+    SCOPED_TRACE(c.name);
+    const auto loaded = load_settings(c.flags, no_environment, "");
+    if (!c.error.empty()) {
+      ASSERT_FALSE(loaded);
+      EXPECT_NE(loaded.error().message.find(c.error), std::string::npos) << loaded.error().message;
+      continue;
+    }
+    ASSERT_TRUE(loaded) << loaded.error().message;
+    EXPECT_EQ(loaded->settings.data, c.data);
+  }
+}
+
 }  // namespace
 }  // namespace slipway::app

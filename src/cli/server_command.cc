@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "app/application.h"
+#include "app/mlflow_options.h"
 #include "base/log.h"
 #include "cli/commands.h"
 
@@ -39,6 +40,8 @@ int serve(const ServerFlags& flags) {
   const Result<app::LoadedSettings> loaded =
       app::load_settings(flags.values, environment, flags.config);
   if (!loaded) return say(loaded.error());
+  for (const std::string& note : loaded->notes)
+    std::fprintf(stderr, "slipway server: %s\n", note.c_str());
   if (flags.print_config) {
     std::fputs(app::print_config(*loaded).c_str(), stdout);
     return kOk;
@@ -78,18 +81,31 @@ int serve(const ServerFlags& flags) {
 void add_server_command(CLI::App& root, int& exit_code) {
   auto flags = std::make_shared<ServerFlags>();
   CLI::App* server = root.add_subcommand("server", "Run the server: everything in one process");
+  // MLflow has -h for the host.
+  server->set_help_flag("--help", "Print this help message and exit");
+  const auto add = [flags, server](const std::string& spelling, const std::string& name,
+                                   bool takes_value, const char* without, const std::string& help) {
+    if (takes_value) {
+      return server->add_option_function<std::string>(
+          spelling, [flags, name](const std::string& value) { flags->values[name] = value; }, help);
+    }
+    return server->add_flag_callback(
+        spelling, [flags, name, without] { flags->values[name] = without; }, help);
+  };
   for (const app::SettingInfo& info : app::setting_table()) {
+    if (info.secret) continue;
     const std::string help = info.help + (info.range.empty() ? "" : " (" + info.range + ")") +
                              " [" + info.get(app::Settings()) + "]";
-    if (info.type == "boolean") {
-      server->add_flag_callback(
-          "--" + info.name, [flags, name = info.name] { flags->values[name] = "true"; }, help);
-    } else {
-      server->add_option_function<std::string>(
-          "--" + info.name,
-          [flags, name = info.name](const std::string& value) { flags->values[name] = value; },
-          help);
-    }
+    std::string spelling = "--" + info.name;
+    for (const std::string& other : info.other_flags) spelling += "," + other;
+    add(spelling, info.name, info.type != "boolean", "true", help);
+    if (!info.off_flag.empty()) add(info.off_flag, info.name, false, "false", "Not " + spelling);
+  }
+  for (const app::MlflowOption& option : app::mlflow_options()) {
+    const std::string spelling =
+        "--" + option.name + (option.short_flag.empty() ? "" : "," + option.short_flag);
+    add(spelling, option.name, option.takes_value, "true", option.here)
+        ->group("Accepted from the unit file of an MLflow server");
   }
   server->add_option("--config", flags->config,
                      "YAML file of settings; flags and SLIPWAY_* variables win over it");
