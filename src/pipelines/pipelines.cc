@@ -298,7 +298,7 @@ Result<std::vector<RunRecord>> Pipelines::runs(const std::string& pipeline, std:
   TRY(db_.read([&](store::Reader& reader) {
     return reader.query(
         "SELECT id FROM pipeline_runs WHERE (? = '' OR pipeline = ?) ORDER BY "
-        "created_at DESC, rowid DESC LIMIT ?",
+        "created_at DESC, id DESC LIMIT ?",
         {pipeline, pipeline, limit}, [&](const store::Row& row) { ids.push_back(row.string(0)); });
   }));
   std::vector<RunRecord> runs;

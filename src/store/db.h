@@ -1,8 +1,10 @@
 // The metadata database: tables, transactions, and the events that every change leaves behind.
 //
-// One seam, so that SQLite (the embedded default) and PostgreSQL can stand behind it with the same
-// tests. SQL is the common subset: `?` placeholders, ON CONFLICT, no dialect functions. Times are
-// INTEGER microseconds.
+// One seam; SQLite (the embedded default) and PostgreSQL stand behind it and pass the same tests.
+// SQL is what both understand: `?` placeholders, ON CONFLICT, RETURNING for a new row's number, no
+// dialect functions, no order but ORDER BY. Times are INTEGER microseconds. Tables are declared
+// with SQLite's types (INTEGER, REAL, TEXT, BLOB, INTEGER PRIMARY KEY for a number that counts up);
+// the PostgreSQL store translates them.
 #pragma once
 
 #include <cstdint>
@@ -74,7 +76,8 @@ class Reader {
  public:
   virtual ~Reader() = default;
 
-  // Calls `each` for every row in order.
+  // Calls `each` for every row in order. Rows arrive while the statement runs, so `each` must not
+  // use the reader again.
   Result<void> query(std::string_view sql, Params params,
                      const std::function<void(const Row&)>& each) {
     return query_span(sql, {params.begin(), params.size()}, each);
@@ -111,7 +114,7 @@ struct Event {
   std::string workspace, actor, kind, subject, payload;
 };
 
-// A transaction that may write.
+// A transaction that may write. After a statement has failed the body must return an error.
 class Tx : public Reader {
  public:
   // Number of rows changed. A violated UNIQUE or PRIMARY KEY is kAlreadyExists, another constraint
@@ -121,7 +124,14 @@ class Tx : public Reader {
   }
   virtual Result<std::int64_t> execute_span(std::string_view sql,
                                             std::span<const Param> params) = 0;
-  virtual std::int64_t last_insert_id() const = 0;
+
+  // Like execute, for a caller that doesn't need the count: the statement may still be under way
+  // when this returns. Its error is then the outcome of a later call, or of the whole write. Saves
+  // a round trip each where the database is another process.
+  Result<void> send(std::string_view sql, Params params = {}) {
+    return send_span(sql, {params.begin(), params.size()});
+  }
+  virtual Result<void> send_span(std::string_view sql, std::span<const Param> params) = 0;
 
   // Commits or vanishes with the transaction.
   virtual Result<void> append_event(const EventDraft& draft) = 0;
@@ -146,9 +156,11 @@ class Db {
   // Runs `body` in a transaction and returns when its effects are durable. An error from `body`
   // undoes what it did.
   //
-  // Writes are grouped: one thread runs many bodies, each in its own savepoint, under a single
-  // commit. So a body must have no side effects outside the transaction, must not call back into
-  // the Db, and must be quick.
+  // Writes happen one after the other, as if nobody else wrote, also where several servers share
+  // the database. They are grouped: one thread runs many bodies under a single commit. A body may
+  // run more than once (the connection broke, a neighbour failed), so it must have no side effects
+  // outside the transaction but values that it sets anew, must not call back into the Db, and must
+  // be quick.
   template <typename Body>
   auto write(Body&& body) -> std::invoke_result_t<Body, Tx&> {
     using R = std::invoke_result_t<Body, Tx&>;
@@ -182,7 +194,7 @@ class Db {
   }
 
   // Brings every room's tables to the newest step, each room in one transaction.
-  // kFailedPrecondition: the file was written by a newer build.
+  // kFailedPrecondition: the database was written by a newer build.
   virtual Result<void> migrate(const std::vector<RoomMigrations>& rooms) = 0;
 
  protected:

@@ -39,8 +39,9 @@ TEST_F(DbTest, WritesReadsAndUndoesOnError) {
   auto db = open();
   ASSERT_TRUE(db->migrate(tables()));
   const auto id = db->write([](Tx& tx) -> Result<std::int64_t> {
-    TRY(tx.execute("INSERT INTO things(name, size) VALUES(?, ?)", {"a", 1.5}));
-    return tx.last_insert_id();
+    return TRY(tx.find("INSERT INTO things(name, size) VALUES(?, ?) RETURNING id", {"a", 1.5},
+                       [](const Row& row) { return row.int64(0); }))
+        .value();
   });
   EXPECT_EQ(id.value(), 1);
   const Result<void> failed = db->write([](Tx& tx) -> Result<void> {

@@ -90,13 +90,11 @@ Result<void> insert_event(Tx& tx, const EventDraft& draft, base::Timestamp arriv
   const std::string payload = base::to_text(draft.payload);
   const std::string salt = random.hex(16);
   const std::string digest = base::Sha256().update(salt).update(payload).finish_hex();
-  TRY(
-      tx.execute("INSERT INTO events(event_time, arrival_time, workspace, actor, kind, subject, "
-                 "payload, salt, digest) "
-                 "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                 {draft.event_time.value_or(arrival_time), arrival_time, draft.workspace,
-                  draft.actor, draft.kind, draft.subject, payload, salt, digest}));
-  return {};
+  return tx.send(
+      "INSERT INTO events(event_time, arrival_time, workspace, actor, kind, subject, payload, "
+      "salt, digest) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      {draft.event_time.value_or(arrival_time), arrival_time, draft.workspace, draft.actor,
+       draft.kind, draft.subject, payload, salt, digest});
 }
 
 Result<std::vector<Event>> list_events(Db& db, const EventFilter& filter) {

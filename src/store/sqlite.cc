@@ -184,8 +184,8 @@ class SqliteTx final : public Tx {
     TRY(connection_.step_through(sql, params, nullptr));
     return sqlite3_changes64(connection_.handle());
   }
-  std::int64_t last_insert_id() const override {
-    return sqlite3_last_insert_rowid(connection_.handle());
+  Result<void> send_span(std::string_view sql, std::span<const Param> params) override {
+    return connection_.step_through(sql, params, nullptr);
   }
   Result<void> append_event(const EventDraft& draft) override {
     return insert_event(*this, draft, clock_.now(), random_);

@@ -121,10 +121,12 @@ Result<std::string> Experiments::create(const std::string& name,
   TRY(check_name(name));
   const base::Timestamp now = clock_.now();
   Result<std::string> created = db_.write([&](store::Tx& tx) -> Result<std::string> {
-    TRY(tx.execute(
-        "INSERT INTO experiments(name, artifact_location, created, updated) VALUES(?, ?, ?, ?)",
-        {name, artifact_location, now, now}));
-    const std::int64_t id = tx.last_insert_id();
+    const std::int64_t id =
+        TRY(tx.find("INSERT INTO experiments(name, artifact_location, created, updated) VALUES(?, "
+                    "?, ?, ?) RETURNING id",
+                    {name, artifact_location, now, now},
+                    [](const store::Row& row) { return row.int64(0); }))
+            .value();
     if (artifact_location.empty()) {
       TRY(tx.execute(
           "UPDATE experiments SET artifact_location = 'mlflow-artifacts:/' || id WHERE id = ?",

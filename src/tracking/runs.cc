@@ -14,7 +14,7 @@ constexpr std::string_view kNameTag = "mlflow.runName";
 constexpr std::string_view kUserTag = "mlflow.user";
 
 constexpr std::string_view kColumns =
-    "number, id, experiment, name, user, status, start_ms, end_ms, deleted, artifact_uri";
+    "number, id, experiment, name, \"user\", status, start_ms, end_ms, deleted, artifact_uri";
 
 struct Head {
   std::int64_t number = 0;
@@ -83,12 +83,14 @@ Result<void> read_details(store::Reader& reader, std::int64_t number, Run& run) 
                    }));
   TRY(reader.query(
       "SELECT name, digest, source_type, source, schema, profile, tags FROM run_datasets WHERE run "
-      "= ? ORDER BY rowid",
+      "= ? ORDER BY position, name, digest",
       {number}, [&](const store::Row& row) {
         run.datasets.push_back({row.string(0), row.string(1), row.string(2), row.string(3),
                                 row.string(4), row.string(5), parse_tags(row.text(6))});
       }));
-  TRY(reader.query("SELECT model_id, is_output, step FROM run_models WHERE run = ? ORDER BY rowid",
+  TRY(
+      reader.query("SELECT model_id, is_output, step FROM run_models WHERE run = ? ORDER BY "
+                   "position, model_id, is_output",
                    {number}, [&](const store::Row& row) {
                      if (row.int64(1) != 0) {
                        run.model_outputs.push_back({row.string(0), row.int64(2)});
@@ -101,13 +103,22 @@ Result<void> read_details(store::Reader& reader, std::int64_t number, Run& run) 
 
 Result<void> put_tag(store::Tx& tx, std::int64_t number, const KeyValue& tag) {
   TRY(
-      tx.execute("INSERT INTO run_tags(run, key, value) VALUES(?, ?, ?) ON CONFLICT(run, key) DO "
-                 "UPDATE SET value = excluded.value",
-                 {number, tag.key, tag.value}));
+      tx.send("INSERT INTO run_tags(run, key, value) VALUES(?, ?, ?) ON CONFLICT(run, key) DO "
+              "UPDATE SET value = excluded.value",
+              {number, tag.key, tag.value}));
   // The name and its tag are one thing.
   if (tag.key == kNameTag)
-    TRY(tx.execute("UPDATE runs SET name = ? WHERE number = ?", {tag.value, number}));
+    TRY(tx.send("UPDATE runs SET name = ? WHERE number = ?", {tag.value, number}));
   return {};
+}
+
+enum class Direction { kInput, kOutput };
+Result<void> put_model(store::Tx& tx, std::int64_t number, const std::string& model_id,
+                       Direction direction, std::int64_t step) {
+  return tx.send(
+      "INSERT INTO run_models(run, model_id, is_output, step, position) VALUES(?, ?, ?, ?, (SELECT "
+      "COUNT(*) FROM run_models WHERE run = ?)) ON CONFLICT DO NOTHING",
+      {number, model_id, direction == Direction::kOutput, step, number});
 }
 
 Result<void> put_param(store::Tx& tx, std::int64_t number, const std::string& run_id,
@@ -122,8 +133,8 @@ Result<void> put_param(store::Tx& tx, std::int64_t number, const std::string& ru
                        param.key, *before, run_id, param.value);
   }
   if (!before)
-    TRY(tx.execute("INSERT INTO run_params(run, key, value) VALUES(?, ?, ?)",
-                   {number, param.key, param.value}));
+    TRY(tx.send("INSERT INTO run_params(run, key, value) VALUES(?, ?, ?)",
+                {number, param.key, param.value}));
   return {};
 }
 
@@ -150,7 +161,7 @@ Result<void> put_points(store::Tx& tx, std::int64_t number, const std::string& k
   }
   const Metric* latest = before ? &before->latest : nullptr;
   const auto write_block = [&] {
-    return tx.execute(
+    return tx.send(
         "INSERT INTO metric_blocks(run, key, block, points) VALUES(?, ?, ?, ?) ON CONFLICT(run, "
         "key, block) DO UPDATE SET points = excluded.points",
         {number, key, block, store::Bytes{bytes}});
@@ -167,13 +178,13 @@ Result<void> put_points(store::Tx& tx, std::int64_t number, const std::string& k
   TRY(write_block());
   const bool nan = std::isnan(latest->value);
   TRY(
-      tx.execute("INSERT INTO run_metrics(run, key, value, is_nan, timestamp_ms, step, last_block) "
-                 "VALUES(?, ?, ?, ?, ?, ?, ?) "
-                 "ON CONFLICT(run, key) DO UPDATE SET value = excluded.value, is_nan = "
-                 "excluded.is_nan, timestamp_ms = excluded.timestamp_ms, "
-                 "step = excluded.step, last_block = excluded.last_block",
-                 {number, key, nan ? store::Param(nullptr) : store::Param(latest->value), nan,
-                  latest->timestamp_ms, latest->step, block}));
+      tx.send("INSERT INTO run_metrics(run, key, value, is_nan, timestamp_ms, step, last_block) "
+              "VALUES(?, ?, ?, ?, ?, ?, ?) "
+              "ON CONFLICT(run, key) DO UPDATE SET value = excluded.value, is_nan = "
+              "excluded.is_nan, timestamp_ms = excluded.timestamp_ms, "
+              "step = excluded.step, last_block = excluded.last_block",
+              {number, key, nan ? store::Param(nullptr) : store::Param(latest->value), nan,
+               latest->timestamp_ms, latest->step, block}));
   return {};
 }
 
@@ -266,12 +277,13 @@ Result<Run> Runs::create(const Draft& draft) {
           "The experiment {} must be in the 'active' state. Current state is deleted.",
           draft.experiment_id);
     }
-    TRY(
-        tx.execute("INSERT INTO runs(id, experiment, name, user, status, start_ms, artifact_uri) "
-                   "VALUES(?, ?, ?, ?, ?, ?, ?)",
-                   {id, experiment, name, user, static_cast<int>(RunStatus::kRunning), start,
-                    fmt::format("{}/{}/artifacts", found->location, id)}));
-    const std::int64_t number = tx.last_insert_id();
+    const std::int64_t number =
+        TRY(tx.find("INSERT INTO runs(id, experiment, name, \"user\", status, start_ms, "
+                    "artifact_uri) VALUES(?, ?, ?, ?, ?, ?, ?) RETURNING number",
+                    {id, experiment, name, user, static_cast<int>(RunStatus::kRunning), start,
+                     fmt::format("{}/{}/artifacts", found->location, id)},
+                    [](const store::Row& row) { return row.int64(0); }))
+            .value();
     for (const KeyValue& tag : tags)
       TRY(put_tag(tx, number, {tag.key, cut_value(tag.value, kTagValueLengthMax)}));
     return tx.append_event({.kind = "run.created",
@@ -376,15 +388,14 @@ Result<void> Runs::log_inputs(const std::string& id, const std::vector<DatasetIn
     const Head head = TRY(find_active(tx, id));
     for (const DatasetInput& d : datasets) {
       TRY(
-          tx.execute("INSERT INTO run_datasets(run, name, digest, source_type, source, schema, "
-                     "profile, tags) VALUES(?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-                     {head.number, d.name, d.digest, d.source_type, d.source, d.schema, d.profile,
-                      tags_text(d.tags)}));
+          tx.send("INSERT INTO run_datasets(run, name, digest, source_type, source, schema, "
+                  "profile, tags, position) VALUES(?, ?, ?, ?, ?, ?, ?, ?, (SELECT COUNT(*) FROM "
+                  "run_datasets WHERE run = ?)) ON CONFLICT DO NOTHING",
+                  {head.number, d.name, d.digest, d.source_type, d.source, d.schema, d.profile,
+                   tags_text(d.tags), head.number}));
     }
     for (const std::string& model : models) {
-      TRY(tx.execute(
-          "INSERT INTO run_models(run, model_id, is_output) VALUES(?, ?, 0) ON CONFLICT DO NOTHING",
-          {head.number, model}));
+      TRY(put_model(tx, head.number, model, Direction::kInput, 0));
     }
     return {};
   });
@@ -394,10 +405,7 @@ Result<void> Runs::log_outputs(const std::string& id, const std::vector<ModelOut
   return db_.write([&](store::Tx& tx) -> Result<void> {
     const Head head = TRY(find_active(tx, id));
     for (const ModelOutput& model : models) {
-      TRY(
-          tx.execute("INSERT INTO run_models(run, model_id, is_output, step) VALUES(?, ?, 1, ?) ON "
-                     "CONFLICT DO NOTHING",
-                     {head.number, model.model_id, model.step}));
+      TRY(put_model(tx, head.number, model.model_id, Direction::kOutput, model.step));
     }
     return {};
   });

@@ -6,7 +6,8 @@ namespace slipway::tracking {
 // points of a metric are packed into blocks (metric_series.h), so that a long series costs bytes,
 // not rows.
 store::RoomMigrations migrations() {
-  return {"tracking", {{1, R"(
+  return {"tracking",
+          {{1, R"(
     CREATE TABLE experiments(
       id INTEGER PRIMARY KEY AUTOINCREMENT,
       workspace TEXT NOT NULL DEFAULT 'default',
@@ -25,7 +26,7 @@ store::RoomMigrations migrations() {
       workspace TEXT NOT NULL DEFAULT 'default',
       experiment INTEGER NOT NULL,
       name TEXT NOT NULL,
-      user TEXT NOT NULL,
+      "user" TEXT NOT NULL,
       status INTEGER NOT NULL,
       start_ms INTEGER NOT NULL,
       end_ms INTEGER,
@@ -69,6 +70,11 @@ store::RoomMigrations migrations() {
     CREATE TABLE logged_model_tags(
       model TEXT NOT NULL, workspace TEXT NOT NULL DEFAULT 'default', key TEXT NOT NULL, value TEXT NOT NULL,
       PRIMARY KEY(model, key)) WITHOUT ROWID
+  )"},
+           // The order in which inputs and outputs were logged.
+           {2, R"(
+    ALTER TABLE run_datasets ADD COLUMN position INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE run_models ADD COLUMN position INTEGER NOT NULL DEFAULT 0
   )"}}};
 }
 
