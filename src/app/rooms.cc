@@ -58,7 +58,7 @@ struct Application::Rooms::Impl {
             f.metrics),
         endpoints(models, online, log, clock, f.clock, f.random, f.metrics),
         plane(endpoints),
-        releases(f.db, clock, f.clock, f.random, {plane, models, facts}, f.metrics),
+        releases(f.db, clock, f.clock, {plane, models, facts}, f.metrics),
         gates(f.db, clock, f.clock, f.random),
         follower(releases),
         logged(log),

@@ -46,11 +46,10 @@ const Variant& in_charge(const Revision& revision) {
 }  // namespace
 
 Releases::Releases(store::Db& db, const base::Clock& event_clock, const base::Clock& wall_clock,
-                   base::Random& random, Ports ports, base::Metrics& metrics, std::string workspace)
+                   Ports ports, base::Metrics& metrics, std::string workspace)
     : db_(db),
       event_clock_(event_clock),
       wall_clock_(wall_clock),
-      random_(random),
       ports_(ports),
       workspace_(workspace),
       ledger_(workspace),

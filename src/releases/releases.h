@@ -12,7 +12,6 @@
 #include "base/json.h"
 #include "base/metrics.h"
 #include "base/mutex.h"
-#include "base/random.h"
 #include "base/result.h"
 #include "releases/ledger.h"
 #include "releases/ports.h"
@@ -73,8 +72,7 @@ class Releases {
   // `event_clock` says when things happen in the project, `wall_clock` when the server learned of
   // it; often the same. The tables must be migrated (tables.h).
   Releases(store::Db& db, const base::Clock& event_clock, const base::Clock& wall_clock,
-           base::Random& random, Ports ports, base::Metrics& metrics,
-           std::string workspace = "default");
+           Ports ports, base::Metrics& metrics, std::string workspace = "default");
 
   struct Reinstalled {
     std::int64_t endpoints = 0;
@@ -162,7 +160,6 @@ class Releases {
   store::Db& db_;
   const base::Clock& event_clock_;
   const base::Clock& wall_clock_;
-  base::Random& random_;
   const Ports ports_;
   const std::string workspace_;
   const Ledger ledger_;

@@ -5,6 +5,7 @@
 
 #include <thread>
 
+#include "base/hash.h"
 #include "releases/tables.h"
 #include "releases/testing/fakes.h"
 #include "store/events.h"
@@ -26,7 +27,7 @@ class ReleasesTest : public ::testing::Test {
     db_.reset();
     db_ = MUST(store::open_sqlite({.file = folder_.path() / "slipway.db"}, wall_, random_));
     MUST(db_->migrate({migrations()}));
-    releases_ = std::make_unique<Releases>(*db_, clock_, wall_, random_,
+    releases_ = std::make_unique<Releases>(*db_, clock_, wall_,
                                            Releases::Ports{plane_, catalog_, facts_}, metrics_);
   }
   void apply(const std::string& more = "") {
@@ -114,6 +115,8 @@ TEST_F(ReleasesTest, TheFirstModelTakesChargeAtOnceTheNextOneByDeclaredSteps) {
   EXPECT_EQ(revisions[2].actor, "pipeline:train");
   EXPECT_EQ(revisions[2].previous, 1);
   EXPECT_EQ(revisions[2].arrival_time, wall_.now());
+  // From workspace and name alone, so that a replay splits its requests as the first time.
+  EXPECT_EQ(revisions[0].salt, base::sha256_hex("default/e").substr(0, 16));
   EXPECT_EQ(revisions[0].salt, revisions[3].salt);
   EXPECT_EQ(MUST(releases_->revisions("e", 3, 1)).at(0).number, 2);
   EXPECT_EQ(releases_->revisions("other").error().code, Code::kNotFound);

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "releases/releases.h"
 #include "types/timestamp.h"
@@ -40,8 +41,13 @@ Result<DefinitionChange> Releases::apply_one(const EndpointDefinition& definitio
   const auto known = status(definition.name);
   if (!known && known.error().code != Code::kNotFound) return known.error();
   if (!known) {
+    // From the name, not from chance: a rehearsal repeats, and a copy of the endpoint splits as
+    // this one does.
     const EndpointRecord record{
-        .definition = definition, .salt = random_.hex(8), .created_at = now, .updated_at = now};
+        .definition = definition,
+        .salt = base::sha256_hex(workspace_ + "/" + definition.name).substr(0, 16),
+        .created_at = now,
+        .updated_at = now};
     TRY(db_.write([&](store::Tx& tx) -> Result<void> {
       TRY(ledger_.insert_endpoint(tx, record));
       return tx.append_event({.kind = "endpoint.created",
