@@ -1,6 +1,7 @@
 #include "base/hash.h"
 
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <xxhash.h>
 
 namespace slipway::base {
@@ -96,6 +97,14 @@ std::string Sha256::finish_hex() { return to_hex(finish()); }
 
 Sha256Digest sha256(std::string_view bytes) { return Sha256().update(bytes).finish(); }
 std::string sha256_hex(std::string_view bytes) { return Sha256().update(bytes).finish_hex(); }
+
+Sha256Digest hmac_sha256(std::string_view key, std::string_view message) {
+  Sha256Digest digest;
+  CHECK(HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
+             reinterpret_cast<const unsigned char*>(message.data()), message.size(),
+             reinterpret_cast<unsigned char*>(digest.data()), nullptr) != nullptr);
+  return digest;
+}
 
 std::string md5_hex(std::string_view bytes) {
   std::array<std::byte, 16> digest;

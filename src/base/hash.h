@@ -43,6 +43,8 @@ class Sha256 {
 Sha256Digest sha256(std::string_view bytes);
 std::string sha256_hex(std::string_view bytes);
 std::string md5_hex(std::string_view bytes);
+// HMAC with SHA-256 (RFC 2104).
+Sha256Digest hmac_sha256(std::string_view key, std::string_view message);
 
 // Fast and stable across machines and versions (xxHash64): routing and lookup tables, never content
 // addresses.

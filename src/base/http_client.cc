@@ -21,7 +21,29 @@ std::size_t append_body(char* data, std::size_t size, std::size_t count, void* o
   return size * count;
 }
 
+std::size_t append_header(char* data, std::size_t size, std::size_t count, void* out) {
+  const std::string_view line(data, size * count);
+  const std::size_t colon = line.find(':');
+  if (colon != std::string_view::npos) {
+    std::string name(line.substr(0, colon));
+    for (char& c : name) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+    const std::size_t first = line.find_first_not_of(" \t\r\n", colon + 1);
+    const std::size_t last = line.find_last_not_of(" \t\r\n");
+    static_cast<HttpReply*>(out)->headers.emplace_back(
+        std::move(name),
+        first == std::string_view::npos ? "" : line.substr(first, last - first + 1));
+  }
+  return line.size();
+}
+
 }  // namespace
+
+std::string_view HttpReply::header(std::string_view name) const {
+  for (const auto& [known, value] : headers) {
+    if (known == name) return value;
+  }
+  return {};
+}
 
 HttpClient::HttpClient(Options options) : state_(std::make_unique<State>()) {
   CHECK(state_->curl != nullptr);
@@ -52,6 +74,8 @@ Result<HttpReply> HttpClient::send(std::string_view method, std::string_view pat
   curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, options.timeout_ms);
   curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, append_body);
   curl_easy_setopt(curl, CURLOPT_WRITEDATA, &reply.body);
+  curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, append_header);
+  curl_easy_setopt(curl, CURLOPT_HEADERDATA, &reply);
   if (method == "HEAD") curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
   if (!body.empty() || method == "POST" || method == "PUT" || method == "PATCH") {
     curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body.empty() ? "" : body.data());

@@ -14,6 +14,10 @@ namespace slipway::base {
 struct HttpReply {
   int status = 0;
   std::string body;
+  std::vector<std::pair<std::string, std::string>> headers;  // names in lower case
+
+  // By its name in lower case; empty when it is not there.
+  std::string_view header(std::string_view name) const;
 };
 
 // One thread at a time; make one per thread. Follows no redirects. Uses libcurl: proxies and TLS as
@@ -34,7 +38,8 @@ class HttpClient {
 
   using Headers = std::vector<std::pair<std::string, std::string>>;
 
-  // Any HTTP status is a reply. kUnavailable: nobody answered. kDeadlineExceeded: the time ran out.
+  // Any HTTP status is a reply; a HEAD has none of the body its headers tell of. kUnavailable:
+  // nobody answered. kDeadlineExceeded: the time ran out.
   Result<HttpReply> send(std::string_view method, std::string_view path, std::string_view body = {},
                          const Headers& headers = {{"Content-Type", "application/json"}});
 
