@@ -9,25 +9,9 @@
 #include <cstring>
 
 namespace slipway::store {
-namespace {
-
-// Closes on every way out.
-class Fd {
- public:
-  explicit Fd(int fd) : fd_(fd) {}
-  ~Fd() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Fd(const Fd&) = delete;
-  Fd& operator=(const Fd&) = delete;
-  int get() const { return fd_; }
-  int release() { return std::exchange(fd_, -1); }
-
- private:
-  int fd_;
-};
-
-}  // namespace
+FileHandle::~FileHandle() {
+  if (fd_ >= 0) ::close(fd_);
+}
 
 Error errno_error(int number, std::string_view what, const std::filesystem::path& path) {
   Code code = Code::kInternal;
@@ -57,7 +41,7 @@ Error errno_error(int number, std::string_view what, const std::filesystem::path
 }
 
 Result<std::string> read_file(const std::filesystem::path& file) {
-  Fd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  FileHandle fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
   if (fd.get() < 0) return errno_error(errno, "open the file", file);
   std::string out;
   char buffer[65536];
@@ -78,7 +62,7 @@ Result<void> write_file(const std::filesystem::path& file, std::string_view byte
     ::unlink(temporary.c_str());
     return errno_error(number, what, file);
   };
-  Fd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+  FileHandle fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
   if (fd.get() < 0) return errno_error(errno, "create the file", file);
   while (!bytes.empty()) {
     const ssize_t n = ::write(fd.get(), bytes.data(), bytes.size());
@@ -92,7 +76,7 @@ Result<void> write_file(const std::filesystem::path& file, std::string_view byte
 }
 
 Result<void> sync_file(const std::filesystem::path& file) {
-  Fd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  FileHandle fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
   if (fd.get() < 0) return errno_error(errno, "open the file", file);
   if (::fsync(fd.get()) != 0) return errno_error(errno, "sync the file", file);
   return {};
@@ -100,7 +84,7 @@ Result<void> sync_file(const std::filesystem::path& file) {
 
 Result<void> sync_folder(const std::filesystem::path& folder) {
   const std::filesystem::path target = folder.empty() ? std::filesystem::path(".") : folder;
-  Fd fd(::open(target.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  FileHandle fd(::open(target.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (fd.get() < 0) return errno_error(errno, "open the folder", target);
   if (::fsync(fd.get()) != 0) return errno_error(errno, "sync the folder", target);
   return {};
@@ -115,7 +99,7 @@ Result<void> make_folders(const std::filesystem::path& folder) {
 
 Result<FolderLock> FolderLock::acquire(const std::filesystem::path& folder) {
   const std::filesystem::path file = folder / "lock";
-  Fd fd(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
+  FileHandle fd(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
   if (fd.get() < 0) return errno_error(errno, "open the lock file", file);
   if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
     char holder[32] = {};
