@@ -9,7 +9,7 @@ import xgboost
 from mlflow.models import infer_signature
 
 NAME = "bench"
-FEATURES, ROWS, TREES, DEPTH, SEED = 20, 50_000, 120, 6, 20130601
+FEATURES, ROWS, TREES, DEPTH, SEED = 30, 50_000, 100, 6, 20130601
 
 
 def train() -> tuple[xgboost.Booster, pd.DataFrame]:

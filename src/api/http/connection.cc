@@ -1,365 +1,420 @@
 #include "api/http/connection.h"
 
-#include <charconv>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
 
+#include <cerrno>
+
+#include "api/http/reply_head.h"
 #include "base/log.h"
 
 namespace slipway::http {
 namespace {
 
-namespace asio = boost::asio;
-namespace beast = boost::beast;
-namespace wire = boost::beast::http;
+constexpr std::size_t kReadBytes = 16 << 10;        // at a time
+constexpr std::size_t kCopiedBodyBytes = 16 << 10;  // up to here one buffer is cheaper than two
+constexpr std::size_t kKeptBytes = 1 << 20;         // a larger body's memory is given back
+constexpr int kRequestsPerTurn = 16;                // of a peer that pipelines
+constexpr auto kLinger = std::chrono::seconds(2);
 
-std::optional<Method> to_method(wire::verb verb) {
-  switch (verb) {
-    case wire::verb::get:
-      return Method::kGet;
-    case wire::verb::head:
-      return Method::kHead;
-    case wire::verb::post:
-      return Method::kPost;
-    case wire::verb::put:
-      return Method::kPut;
-    case wire::verb::patch:
-      return Method::kPatch;
-    case wire::verb::delete_:
-      return Method::kDelete;
-    case wire::verb::options:
-      return Method::kOptions;
-    default:
-      return std::nullopt;
+std::optional<Method> to_method(std::string_view name) {
+  for (const Method method : {Method::kGet, Method::kPost, Method::kPut, Method::kDelete,
+                              Method::kPatch, Method::kHead, Method::kOptions}) {
+    if (method_name(method) == name) return method;
   }
+  return std::nullopt;
 }
 
-std::string_view view(beast::string_view text) { return {text.data(), text.size()}; }
-
-constexpr std::size_t kReadBytes = 16 << 10;
-constexpr std::size_t kFileChunkBytes = 256 << 10;
+// Browsers say where a request comes from (Fetch Metadata, W3C); programs don't, and need not.
+Result<void> check_origin(const Request& request) {
+  const bool changes = request.method != Method::kGet && request.method != Method::kHead &&
+                       request.method != Method::kOptions;
+  if (changes && request.header("Sec-Fetch-Site") == "cross-site") {
+    return base::error(Code::kPermissionDenied, "a page of another site may not change anything");
+  }
+  return {};
+}
 
 }  // namespace
 
-Connection::Connection(Tcp::socket socket, Shared& shared)
-    : socket_(std::move(socket)), shared_(shared) {
-  beast::error_code ec;
-  const auto endpoint = socket_.remote_endpoint(ec);
-  if (!ec) peer_ = endpoint.address().to_string();
-  socket_.set_option(Tcp::no_delay(true), ec);
+Connection::Connection(Descriptor socket, std::string peer, Shared& shared, IoThread& io)
+    : socket_(std::move(socket)), peer_(std::move(peer)), shared_(shared), io_(io) {
   ++shared_.connections;
 }
 
-Connection::~Connection() {
-  if (!idle_) --shared_.running;
-  --shared_.connections;
-}
+Connection::~Connection() { --shared_.connections; }
 
 void Connection::start() {
-  last_activity_ = std::chrono::steady_clock::now();
-  begin_request();
+  last_activity_ = io_.loop.now();
+  const Result<void> watched = io_.loop.watch(socket_.get(), EPOLLIN | EPOLLOUT | EPOLLRDHUP,
+                                              EventLoop::Trigger::kEdge, *this);
+  if (!watched) {
+    base::log_warning("http", "a connection is refused: {}", watched.error().message);
+    close();
+  }
 }
 
 void Connection::close() {
-  beast::error_code ignored;
-  socket_.shutdown(Tcp::socket::shutdown_both, ignored);
-  socket_.close(ignored);
+  if (state_ == State::kClosed) return;
+  set_idle(true);
+  state_ = State::kClosed;
+  socket_.close();
+  upload_.reset();
+  download_.reset();
+  const auto self = shared_from_this();
+  io_.connections.erase(self);
+  io_.loop.at_end_of_turn([self] {});
 }
 
-void Connection::check_timeout(std::chrono::steady_clock::time_point now) {
-  if (in_handler_ || !socket_.is_open()) return;  // a handler takes as long as it takes
-  const auto silent =
-      std::chrono::duration_cast<std::chrono::seconds>(now - last_activity_).count();
-  const int limit =
-      idle_ ? shared_.options.idle_timeout_seconds : shared_.options.request_timeout_seconds;
-  if (silent >= limit || (idle_ && shared_.draining)) close();
+void Connection::set_idle(bool idle) {
+  if (idle == idle_) return;
+  idle_ = idle;
+  const std::size_t running = io_.running.load(std::memory_order_relaxed);
+  io_.running.store(idle ? running - 1 : running + 1, std::memory_order_release);
 }
 
-void Connection::begin_request() {
-  memory_parser_.emplace();
-  memory_parser_->header_limit(static_cast<std::uint32_t>(shared_.options.header_bytes_max));
-  memory_parser_->body_limit(boost::none);  // ours, by route, in on_header
-  memory_parser_->eager(false);
-  file_parser_.reset();
-  header_done_ = false;
-  route_ = nullptr;
-  if (buffer_.size() > 0) {
-    parse();  // pipelined: the next request is here already
-  } else {
-    read_more();
+void Connection::check_timeout() {
+  if (state_ == State::kHandler || state_ == State::kClosed)
+    return;  // it takes as long as it takes
+  const auto silent = io_.loop.now() - last_activity_;
+  const std::chrono::seconds limit(idle_ ? shared_.options.idle_timeout_seconds
+                                         : shared_.options.request_timeout_seconds);
+  if (silent >= (state_ == State::kLinger ? kLinger : limit) || (idle_ && shared_.draining))
+    return close();
+  if (idle_ && input_.empty()) input_.release();  // thousands may be waiting
+}
+
+void Connection::on_ready(std::uint32_t events) {
+  if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) readable_ = true;
+  if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) peer_done_ = true;
+  advance();
+}
+
+void Connection::advance() {
+  for (int answered = 0;;) {
+    switch (state_) {
+      case State::kHead:
+        if (answered == kRequestsPerTurn && !input_.empty()) {
+          return io_.loop.at_end_of_turn([self = shared_from_this()] { self->advance(); });
+        }
+        if (!read_head() && !fill()) return;
+        break;
+      case State::kBody:
+        if (!read_body() && !fill()) return;
+        break;
+      case State::kReply:
+        if (!write_reply()) return;
+        ++answered;
+        break;
+      case State::kLinger:
+        input_.consume(input_.unread().size());
+        if (!fill()) return;
+        break;
+      case State::kHandler:
+      case State::kClosed:
+        return;
+    }
   }
 }
 
-void Connection::read_more() {
-  socket_.async_read_some(buffer_.prepare(kReadBytes),
-                          [self = shared_from_this()](beast::error_code ec, std::size_t n) {
-                            if (ec)
-                              return self->close();  // a half request has nobody left to answer
-                            self->buffer_.commit(n);
-                            self->last_activity_ = std::chrono::steady_clock::now();
-                            self->parse();
-                          });
+bool Connection::fill() {
+  if (!readable_) return false;
+  const std::span<char> room = input_.room(kReadBytes);
+  ssize_t n = 0;
+  do {
+    n = ::recv(socket_.get(), room.data(), room.size(), 0);
+  } while (n < 0 && errno == EINTR);
+  if (n > 0) {
+    input_.commit(static_cast<std::size_t>(n));
+    // Edge-triggered: a short read has emptied the socket, and what comes later is an edge again.
+    // Only the end of the stream has had its edge already.
+    if (static_cast<std::size_t>(n) < room.size() && !peer_done_) readable_ = false;
+    if (state_ != State::kLinger) last_activity_ = io_.loop.now();
+    return true;
+  }
+  if (n < 0 && errno == EAGAIN) {
+    readable_ = false;
+    return false;
+  }
+  close();  // a half request has nobody left to answer
+  return false;
 }
 
-void Connection::parse() {
+bool Connection::read_head() {
+  while (input_.unread().starts_with("\r\n")) input_.consume(2);  // RFC 9112, 2.2
+  const std::string_view received = input_.unread();
+  if (received.empty()) return false;
   if (idle_) {
-    idle_ = false;
-    ++shared_.running;
-    request_start_ = std::chrono::steady_clock::now();
+    set_idle(false);
+    request_start_ = io_.loop.now();
+    framing_ = {};  // the last request's views are gone
   }
-  beast::error_code ec;
-  while (true) {
-    wire::basic_parser<true>& parser =
-        file_parser_ ? static_cast<wire::basic_parser<true>&>(*file_parser_) : *memory_parser_;
-    if (parser.is_done()) return finish_request();
-    const std::size_t used = parser.put(buffer_.data(), ec);
-    buffer_.consume(used);
-    if (ec == wire::error::need_more) return read_more();
-    if (ec == wire::error::body_limit) {
-      return refuse(
-          base::error(Code::kResourceExhausted, "the body is larger than this path takes"), false);
-    }
-    if (ec == wire::error::header_limit) {
-      return refuse(
-          base::error(Code::kInvalidArgument, "the header is too large: header_bytes_max={}",
-                      shared_.options.header_bytes_max),
-          false);
-    }
-    if (ec)
-      return refuse(
-          base::error(Code::kInvalidArgument, "not an HTTP/1.1 request: {}", ec.message()), false);
-    if (!header_done_ && parser.is_header_done()) {
-      header_done_ = true;
-      if (!on_header()) return;
-      continue;
-    }
-    if (used == 0 && !parser.is_done()) return read_more();
+  const Result<std::size_t> end = find_head_end(received, scanned_);
+  if (!end) {
+    refuse(end.error());
+    return true;
   }
-}
-
-bool Connection::on_header() {
-  const auto& message = memory_parser_->get();
-  keep_alive_ = message.keep_alive();
-  request_.headers.clear();
-  request_.path_params.clear();
-  request_.body = {};
-  request_.body_file.clear();
-  request_.peer = peer_;
-  request_.target = view(message.target());
-  request_.path = request_.target.substr(0, request_.target.find('?'));
-  for (const auto& field : message)
-    request_.headers.emplace_back(view(field.name_string()), view(field.value()));
-  const std::optional<Method> method = to_method(message.method());
-  if (!method) {
-    refuse(base::error(Code::kInvalidArgument, "unknown method: method={}",
-                       view(message.method_string())),
-           false);
-    return false;
+  if (*end > shared_.options.header_bytes_max ||
+      (*end == 0 && received.size() > shared_.options.header_bytes_max)) {
+    refuse(base::error(Code::kInvalidArgument, "the header is too large: header_bytes_max={}",
+                       shared_.options.header_bytes_max));
+    return true;
   }
-  request_.method = *method;
-  head_only_ = *method == Method::kHead;
-
-  std::vector<Method> allowed;
-  route_ = shared_.router.match(request_, allowed);
-  if (route_ == nullptr) {
-    if (memory_parser_->content_length_remaining().value_or(0) > 0 || memory_parser_->chunked())
-      keep_alive_ = false;
-    respond(shared_.router.no_route(request_, allowed));
-    return false;
-  }
-  // Browsers say where a request comes from (Fetch Metadata, W3C); programs don't, and need not.
-  const bool changes =
-      *method != Method::kGet && *method != Method::kHead && *method != Method::kOptions;
-  if (changes && request_.header("Sec-Fetch-Site") == "cross-site") {
-    refuse(base::error(Code::kPermissionDenied, "a page of another site may not change anything"),
-           false);
-    return false;
-  }
-  const bool to_file = route_->body == Route::Body::kFile;
-  std::uint64_t limit =
-      to_file ? shared_.options.file_body_bytes_max : shared_.options.body_bytes_max;
-  if (route_->body_bytes_max > 0) limit = route_->body_bytes_max;
-  if (memory_parser_->content_length().value_or(0) > limit) {
-    refuse(
-        base::error(Code::kResourceExhausted,
-                    "the body is larger than this path takes: content_length={} body_bytes_max={}",
-                    *memory_parser_->content_length(), limit),
-        false);
-    return false;
-  }
-  if (request_.header("Expect") == "100-continue") {
-    beast::error_code ignored;
-    asio::write(socket_, asio::buffer(std::string_view("HTTP/1.1 100 Continue\r\n\r\n")), ignored);
-  }
-  if (to_file) {
-    // The fields move into the new parser, so the views taken above stay good.
-    file_parser_.emplace(std::move(*memory_parser_));
-    file_parser_->body_limit(limit);
-    file_parser_->eager(true);
-    request_.body_file = shared_.options.upload_folder / ("upload-" + shared_.random.hex(12));
-    beast::error_code ec;
-    file_parser_->get().body().open(request_.body_file.c_str(), beast::file_mode::write_new, ec);
-    if (ec) {
-      refuse(base::error(Code::kInternal, "cannot make the upload file: {}", ec.message()), false);
-      return false;
-    }
+  if (*end == 0) return false;
+  request_bytes_ = *end;
+  scanned_ = 0;
+  Result<RequestHead> head = parse_head(received.substr(0, *end), request_.headers);
+  if (head) {
+    framing_ = *head;
+    on_head();
   } else {
-    memory_parser_->body_limit(limit);
-    memory_parser_->eager(true);
+    refuse(head.error());
   }
   return true;
 }
 
-void Connection::finish_request() {
-  if (file_parser_) {
-    file_parser_->get().body().close();
-  } else {
-    request_.body = memory_parser_->get().body();
+void Connection::on_head() {
+  keep_alive_ = framing_.keep_alive;
+  body_framing_ = BodyFraming(framing_);
+  unread_body_ = !body_framing_.done();
+  request_.path_params.clear();
+  request_.body = {};
+  request_.body_file.clear();
+  request_.peer = peer_;
+  request_.target = framing_.target;
+  request_.path = request_.target.substr(0, request_.target.find('?'));
+  const std::optional<Method> method = to_method(framing_.method);
+  if (!method) {
+    return refuse(
+        base::error(Code::kInvalidArgument, "unknown method: method={}", framing_.method));
   }
-  if (route_->lane == Lane::kInline) return run_handler();
+  request_.method = *method;
+
+  std::vector<Method> allowed;
+  route_ = shared_.router.match(request_, allowed);
+  if (route_ == nullptr) {
+    if (unread_body_) keep_alive_ = false;
+    return respond(shared_.router.no_route(request_, allowed));
+  }
+  if (const Result<void> admitted = check_origin(request_); !admitted)
+    return refuse(admitted.error());
+  const bool to_file = route_->body == Route::Body::kFile;
+  body_limit_ = route_->body_bytes_max > 0 ? route_->body_bytes_max
+                : to_file                  ? shared_.options.file_body_bytes_max
+                                           : shared_.options.body_bytes_max;
+  if (framing_.content_length.value_or(0) > body_limit_) {
+    return refuse(
+        base::error(Code::kResourceExhausted,
+                    "the body is larger than this path takes: content_length={} body_bytes_max={}",
+                    *framing_.content_length, body_limit_));
+  }
+  if (to_file) {
+    Result<FileUpload> upload =
+        FileUpload::create(shared_.options.upload_folder / ("upload-" + shared_.random.hex(12)));
+    if (!upload) return refuse(upload.error());
+    upload_.emplace(std::move(*upload));
+    request_.body_file = upload_->path();
+  }
+  const std::string_view behind = input_.unread().substr(request_bytes_);
+  if (!to_file && !framing_.chunked && framing_.content_length.value_or(0) <= behind.size()) {
+    // Nearly every request: all of it is here.
+    request_.body = behind.substr(0, framing_.content_length.value_or(0));
+    request_bytes_ += request_.body.size();
+    return on_body_done();
+  }
+  if (framing_.expects_continue && behind.empty()) {
+    static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+    // Small enough for any socket that has nothing else to send; if not, the peer goes on by
+    // itself.
+    [[maybe_unused]] const ssize_t sent =
+        ::send(socket_.get(), kContinue.data(), kContinue.size(), MSG_NOSIGNAL);
+  }
+  // The head stays where it is, so that its views stay good; the body's pieces go through a buffer
+  // of their own.
+  std::swap(head_, input_);
+  input_.append(head_.unread().substr(request_bytes_));
+  request_bytes_ = 0;
+  body_bytes_ = 0;
+  body_.clear();
+  state_ = State::kBody;
+}
+
+bool Connection::read_body() {
+  const std::string_view received = input_.unread();
+  std::string_view rest = received;
+  while (!rest.empty() && !body_framing_.done()) {
+    const Result<std::string_view> piece = body_framing_.next(rest);
+    if (!piece) {
+      refuse(piece.error());
+      return true;
+    }
+    body_bytes_ += piece->size();
+    if (body_bytes_ > body_limit_) {
+      refuse(base::error(Code::kResourceExhausted,
+                         "the body is larger than this path takes: body_bytes_max={}",
+                         body_limit_));
+      return true;
+    }
+    if (!upload_) {
+      body_ += *piece;
+    } else if (const Result<void> written = upload_->write(*piece); !written) {
+      refuse(written.error());
+      return true;
+    }
+  }
+  input_.consume(received.size() - rest.size());
+  if (!body_framing_.done()) return false;
+  if (upload_) {
+    upload_->finish();
+  } else {
+    request_.body = body_;
+  }
+  on_body_done();
+  return true;
+}
+
+void Connection::on_body_done() {
+  unread_body_ = false;
+  state_ = State::kHandler;
+  if (route_->lane == Lane::kInline) return respond(call_handler());
   base::ThreadPool& pool =
       route_->lane == Lane::kControl ? shared_.control_pool : shared_.data_pool;
-  in_handler_ = true;
-  const Result<void> submitted = pool.submit([self = shared_from_this()] { self->run_handler(); });
+  const Result<void> submitted = pool.submit([self = shared_from_this()] {
+    // Until it is back in its I/O thread, the connection is this thread's alone.
+    self->response_ = self->call_handler();
+    self->io_.loop.post([self] {
+      self->last_activity_ = self->io_.loop.now();
+      self->respond(std::move(self->response_));
+      self->advance();
+    });
+  });
   if (!submitted) {
-    in_handler_ = false;
     shared_.refused.add();
-    refuse(submitted.error(), keep_alive_);
+    respond(error_response(submitted.error()));
   }
 }
 
-void Connection::run_handler() {
-  Response response;
+Response Connection::call_handler() {
   try {
-    response = route_->handler(request_);
+    return route_->handler(request_);
   } catch (const std::exception& e) {  // the net at the entry of a request
     base::log_error("http", "handler threw: path={} what={}", request_.path, e.what());
-    response = error_response(base::error(Code::kInternal, "internal error: {}", e.what()));
+    return error_response(base::error(Code::kInternal, "internal error: {}", e.what()));
   }
-  if (file_parser_) {
-    std::error_code ignored;
-    std::filesystem::remove(request_.body_file,
-                            ignored);  // a handler that wanted it has moved it away
-  }
-  if (route_->lane == Lane::kInline) return respond(std::move(response));
-  asio::post(socket_.get_executor(),
-             [self = shared_from_this(), response = std::move(response)]() mutable {
-               self->in_handler_ = false;
-               self->last_activity_ = std::chrono::steady_clock::now();
-               self->respond(std::move(response));
-             });
 }
 
-void Connection::refuse(const base::Error& error, bool keep_alive) {
-  keep_alive_ = keep_alive_ && keep_alive;
-  if (file_parser_) {
-    std::error_code ignored;
-    std::filesystem::remove(request_.body_file, ignored);
-  }
+void Connection::refuse(const base::Error& error) {
+  keep_alive_ = false;
+  unread_body_ = true;  // or more of what is no request
   Response response = error_response(error);
-  if (error.code == Code::kResourceExhausted && !keep_alive) response.status = 413;
+  if (error.code == Code::kResourceExhausted) response.status = 413;
   respond(std::move(response));
 }
 
 void Connection::respond(Response response) {
+  if (state_ == State::kClosed) return;
   response_ = std::move(response);
+  upload_.reset();  // a handler that wanted the file has moved it away
   if (shared_.draining) keep_alive_ = false;
-  std::uint64_t length = response_.body.size();
-  file_left_ = 0;
   if (response_.file) {
-    beast::error_code ec;
-    file_.open(response_.file->file.c_str(), beast::file_mode::scan, ec);
-    if (!ec) file_.seek(response_.file->offset, ec);
-    if (ec) {
-      response_ =
-          error_response(base::error(Code::kNotFound, "the file is gone: {}", ec.message()));
-      length = response_.body.size();
+    Result<FileDownload> download = FileDownload::open(*response_.file);
+    if (download) {
+      download_.emplace(std::move(*download));
     } else {
-      length = file_left_ = response_.file->bytes;
+      response_ = error_response(download.error());
     }
   }
-  head_.clear();
-  auto out = std::back_inserter(head_);
-  const beast::string_view reason =
-      wire::obsolete_reason(static_cast<wire::status>(response_.status));
-  fmt::format_to(out, "HTTP/1.1 {} {}\r\n", response_.status,
-                 std::string_view(reason.data(), reason.size()));
-  if (!response_.content_type.empty())
-    fmt::format_to(out, "Content-Type: {}\r\n", response_.content_type);
-  if (response_.status != 204 && response_.status != 304)
-    fmt::format_to(out, "Content-Length: {}\r\n", length);
-  for (const auto& [name, value] : response_.headers)
-    fmt::format_to(out, "{}: {}\r\n", name, value);
-  head_ += keep_alive_ ? "\r\n" : "Connection: close\r\n\r\n";
-  if (head_only_) {
+  out_.clear();
+  sent_ = 0;
+  append_reply_head(out_, response_,
+                    {.length = response_.file ? response_.file->bytes : response_.body.size(),
+                     .keep_alive = keep_alive_,
+                     .minor_version = framing_.minor_version});
+  if (framing_.method == "HEAD" || response_.status == 204 || response_.status == 304) {
     response_.body.clear();
-    file_left_ = 0;
+    download_.reset();
+  } else if (response_.body.size() <= kCopiedBodyBytes) {
+    out_ += response_.body;
+    response_.body.clear();
   }
-  write_reply();
+  state_ = State::kReply;
 }
 
-void Connection::write_reply() {
-  const std::array<asio::const_buffer, 2> parts{asio::buffer(head_), asio::buffer(response_.body)};
-  // Nearly always the socket takes a whole reply at once: try that before going through the
-  // reactor.
-  beast::error_code ec;
-  if (!socket_.non_blocking()) socket_.non_blocking(true, ec);
-  const std::size_t total = head_.size() + response_.body.size();
-  std::size_t written = socket_.write_some(parts, ec);
-  if (ec == asio::error::would_block) {
-    ec = {};
-    written = 0;
+Connection::Sent Connection::send_rest() {
+  const std::size_t total = out_.size() + response_.body.size();
+  while (sent_ < total) {
+    ssize_t n = 0;
+    if (response_.body.empty()) {
+      n = ::send(socket_.get(), out_.data() + sent_, total - sent_, MSG_NOSIGNAL);
+    } else {
+      const std::size_t of_head = std::min(sent_, out_.size()), of_body = sent_ - of_head;
+      std::array<iovec, 2> parts{
+          iovec{out_.data() + of_head, out_.size() - of_head},
+          iovec{response_.body.data() + of_body, response_.body.size() - of_body}};
+      msghdr message{.msg_iov = parts.data(), .msg_iovlen = parts.size()};
+      n = ::sendmsg(socket_.get(), &message, MSG_NOSIGNAL);
+    }
+    if (n >= 0) {
+      sent_ += static_cast<std::size_t>(n);
+      last_activity_ = io_.loop.now();
+    } else if (errno != EINTR) {
+      return errno == EAGAIN ? Sent::kFull : Sent::kFailed;
+    }
   }
-  if (ec) return close();
-  if (written == total) {
-    if (file_left_ > 0) return write_file_part();
-    return reply_done();
-  }
-  beast::buffers_suffix<std::array<asio::const_buffer, 2>> rest(parts);
-  rest.consume(written);
-  asio::async_write(socket_, rest,
-                    [self = shared_from_this()](beast::error_code failed, std::size_t) {
-                      if (failed) return self->close();
-                      if (self->file_left_ > 0) return self->write_file_part();
-                      self->reply_done();
-                    });
+  return Sent::kAll;
 }
 
-void Connection::write_file_part() {
-  file_chunk_.resize(kFileChunkBytes);
-  beast::error_code ec;
-  const std::size_t n =
-      file_.read(file_chunk_.data(), std::min<std::uint64_t>(file_left_, kFileChunkBytes), ec);
-  if (ec || n == 0)
-    return close();  // the promised length can't be kept: the peer must see a broken reply
-  file_left_ -= n;
-  asio::async_write(socket_, asio::buffer(file_chunk_.data(), n),
-                    [self = shared_from_this()](beast::error_code failed, std::size_t) {
-                      if (failed) return self->close();
-                      self->last_activity_ = std::chrono::steady_clock::now();
-                      if (self->file_left_ > 0) return self->write_file_part();
-                      self->reply_done();
-                    });
+bool Connection::write_reply() {
+  switch (send_rest()) {
+    case Sent::kFull:
+      return false;
+    case Sent::kFailed:
+      close();
+      return false;
+    case Sent::kAll:
+      break;
+  }
+  if (download_) {
+    switch (download_->send(socket_.get())) {
+      case FileDownload::Progress::kSocketFull:
+        last_activity_ = io_.loop.now();
+        return false;
+      case FileDownload::Progress::kTurnOver:
+        last_activity_ = io_.loop.now();
+        io_.loop.at_end_of_turn([self = shared_from_this()] { self->advance(); });
+        return false;
+      case FileDownload::Progress::kFailed:
+        close();  // the peer must see a broken reply
+        return false;
+      case FileDownload::Progress::kDone:
+        download_.reset();
+        break;
+    }
+  }
+  on_reply_done();
+  return true;
 }
 
-void Connection::reply_done() {
+void Connection::on_reply_done() {
   const auto now = std::chrono::steady_clock::now();
   shared_.requests.add();
   shared_.seconds.observe(std::chrono::duration<double>(now - request_start_).count());
   last_activity_ = now;
-  if (response_.file) {
-    beast::error_code ignored;
-    file_.close(ignored);
-    std::vector<char>().swap(file_chunk_);
+  set_idle(true);
+  if (!keep_alive_) {
+    if (!unread_body_) return close();
+    // Closing with unread bytes would reset the connection, and the peer might never see the reply.
+    ::shutdown(socket_.get(), SHUT_WR);
+    state_ = State::kLinger;
+    return;
   }
-  idle_ = true;
-  --shared_.running;
-  if (!keep_alive_) return close();
-  if (buffer_.size() > 0) {
-    // Through the queue, so that a peer that pipelines endlessly doesn't grow the stack or starve
-    // the others.
-    return asio::post(socket_.get_executor(),
-                      [self = shared_from_this()] { self->begin_request(); });
-  }
-  begin_request();
+  input_.consume(request_bytes_);
+  request_bytes_ = 0;
+  head_.release();
+  if (body_.capacity() > kKeptBytes) std::string().swap(body_);
+  if (response_.body.capacity() > kKeptBytes) response_.body = {};
+  state_ = State::kHead;
 }
 
 }  // namespace slipway::http

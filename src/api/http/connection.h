@@ -1,20 +1,21 @@
 // One connection of the server. Inside api/http only.
 #pragma once
 
-#include <boost/asio.hpp>
-#include <boost/beast/core.hpp>
-#include <boost/beast/http.hpp>
+#include <atomic>
 #include <chrono>
-#include <list>
 #include <memory>
+#include <optional>
 #include <string>
+#include <unordered_set>
 
+#include "api/http/event_loop.h"
+#include "api/http/file_transfer.h"
+#include "api/http/read_buffer.h"
+#include "api/http/request_parser.h"
 #include "api/http/server.h"
 #include "base/thread_pool.h"
 
 namespace slipway::http {
-
-using Tcp = boost::asio::ip::tcp;
 
 // What every connection needs from the server.
 struct Shared {
@@ -28,62 +29,95 @@ struct Shared {
   base::Histogram& seconds;
   std::atomic<bool> draining{false};
   std::atomic<std::size_t> connections{0};
-  std::atomic<std::size_t> running{
-      0};  // requests between their first byte and the last byte of the reply
 };
 
 class Connection;
-// The connections of one I/O thread; touched by that thread only.
-using ConnectionList = std::list<std::weak_ptr<Connection>>;
 
-// Lives in its I/O thread; shared_ptr because asio's handlers hold it.
-class Connection : public std::enable_shared_from_this<Connection> {
+// One I/O thread: its loop and the connections that live in it, touched by that thread only.
+struct IoThread {
+  EventLoop loop;
+  std::unordered_set<std::shared_ptr<Connection>> connections;
+  // Requests between their first byte and the last byte of the reply: written by this thread, read
+  // by the one that stops the server.
+  std::atomic<std::size_t> running{0};
+};
+
+// Lives in its I/O thread, which holds it until close(); a pool that runs its handler holds it too.
+// One request at a time, in the order they came; nothing more is read meanwhile, so that a peer who
+// sends faster than we answer waits.
+class Connection final : public EventLoop::Source, public std::enable_shared_from_this<Connection> {
  public:
-  Connection(Tcp::socket socket, Shared& shared);
+  Connection(Descriptor socket, std::string peer, Shared& shared, IoThread& io);
   ~Connection();
 
   void start();
+  void on_ready(std::uint32_t events) override;
   // Closes when it is idle or silent too long, or idle while the server drains. Called once a
   // second on the I/O thread.
-  void check_timeout(std::chrono::steady_clock::time_point now);
+  void check_timeout();
   void close();
 
  private:
-  template <typename Body>
-  using Parser = boost::beast::http::request_parser<Body>;
+  enum class State {
+    kHead,     // reading a head; idle until its first byte
+    kBody,     // reading its body
+    kHandler,  // a handler runs
+    kReply,    // sending
+    kLinger,   // the last reply is sent; what still comes is dropped, so that the peer can read it
+    kClosed
+  };
 
-  void begin_request();
-  void read_more();
-  void parse();           // feeds the buffer to the parser
-  bool on_header();       // picks the route; false: a reply is on its way
-  void finish_request();  // the message is complete: run the handler
-  void run_handler();
+  void set_idle(bool idle);
+  void advance();    // does what can be done without waiting
+  bool read_head();  // the readers: false: bytes are missing
+  bool read_body();
+  void on_head();  // picks the route, or refuses
+  void on_body_done();
+  void run_inline();
+  void run_in_pool();
+  Response call_handler();
   void respond(Response response);
-  void refuse(const base::Error& error, bool keep_alive);
-  void write_reply();
-  void write_file_part();
-  void reply_done();
+  void refuse(const base::Error& error);  // and close: the rest of the request is not read
+  bool write_reply();                     // false: the socket is full
+  void on_reply_done();
 
-  Tcp::socket socket_;
+  // The socket. TLS would go in here.
+  bool fill();  // false: nothing there now, or closed
+  enum class Sent { kAll, kFull, kFailed };
+  Sent send_rest();
+
+  Descriptor socket_;
+  const std::string peer_;
   Shared& shared_;
-  std::string peer_;
-  boost::beast::flat_buffer buffer_;
-  std::optional<Parser<boost::beast::http::string_body>> memory_parser_;
-  std::optional<Parser<boost::beast::http::file_body>> file_parser_;
+  IoThread& io_;
+
+  State state_ = State::kHead;
+  bool idle_ = true;
+  bool readable_ = true;    // may have bytes: unknown until a read says otherwise
+  bool peer_done_ = false;  // it has sent its last byte
+  ReadBuffer input_;
+  std::size_t scanned_ = 0;  // of an incomplete head
+
+  // The request that is read or answered. Its views point into input_, or into head_ when the body
+  // did not come with the head.
+  ReadBuffer head_;
+  std::size_t request_bytes_ = 0;  // at the front of input_, to be consumed after the reply
+  RequestHead framing_;
+  BodyFraming body_framing_;
   Request request_;
   const Route* route_ = nullptr;
-  Response response_;
-  std::string head_;
-  boost::beast::file file_;
-  std::uint64_t file_left_ = 0;
-  std::vector<char> file_chunk_;
-  bool header_done_ = false;
+  std::uint64_t body_limit_ = 0, body_bytes_ = 0;
+  std::string body_;  // when it came in pieces
+  std::optional<FileUpload> upload_;
   bool keep_alive_ = true;
-  bool head_only_ = false;
-  bool idle_ = true;
-  bool in_handler_ = false;
-  std::chrono::steady_clock::time_point request_start_;
-  std::chrono::steady_clock::time_point last_activity_;
+  bool unread_body_ = false;
+
+  Response response_;
+  std::string out_;  // the head of the reply and a small body
+  std::size_t sent_ = 0;
+  std::optional<FileDownload> download_;
+
+  std::chrono::steady_clock::time_point request_start_, last_activity_;
 };
 
 }  // namespace slipway::http

@@ -54,6 +54,9 @@ class ServerTest : public ::testing::Test {
                                             std::filesystem::file_size(folder_ / "kept") - 2};
                    return response;
                  }});
+    router_.add({.method = Method::kGet, .pattern = "/big", .handler = [](const Request&) {
+                   return Response::text(std::string(3'000'000, 'y'));
+                 }});
     server_ = std::make_unique<Server>(
         ServerOptions{.port = 0, .data_threads = 2, .upload_folder = folder_}, router_, metrics_,
         random_);
@@ -69,8 +72,8 @@ class ServerTest : public ::testing::Test {
     return base::HttpClient({.base_url = "http://127.0.0.1:" + std::to_string(server_->port())});
   }
 
-  // Sends raw bytes, returns everything until the server closes.
-  std::string raw(const std::string& bytes) {
+  // Sends raw bytes, in one or two pieces, returns everything until the server closes.
+  std::string raw(const std::string& bytes, const std::string& more = {}) {
     const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
     sockaddr_in address{};
     address.sin_family = AF_INET;
@@ -79,6 +82,11 @@ class ServerTest : public ::testing::Test {
     EXPECT_EQ(::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
     EXPECT_EQ(::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL),
               static_cast<ssize_t>(bytes.size()));
+    if (!more.empty()) {
+      // Long enough for the server to see the first piece alone, nearly always.
+      std::this_thread::sleep_for(std::chrono::microseconds(300));
+      (void)::send(fd, more.data(), more.size(), MSG_NOSIGNAL);
+    }
     std::string all;
     char buffer[4096];
     for (ssize_t n; (n = ::recv(fd, buffer, sizeof buffer, 0)) > 0;)
@@ -119,6 +127,54 @@ TEST_F(ServerTest, PipelinedRequestsAreAnsweredInOrder) {
   EXPECT_LT(one, two);
   EXPECT_LT(two, three);
   EXPECT_NE(three, std::string::npos) << replies;
+}
+
+TEST_F(ServerTest, ItDoesNotMatterWhereTheNetworkCuts) {
+  const std::string requests =
+      "\r\nPOST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\ntwo"
+      "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+      "2\r\nth\r\n3;a=b\r\nree\r\n0\r\nT: 1\r\n\r\n"
+      "PUT /files/a HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nfour"
+      "GET /hello/5 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+  const std::string expected = raw(requests);
+  for (const char* part : {"\r\n\r\ntwo", "\r\n\r\nthree", "\r\n\r\na", "\r\n\r\nhello 5"})
+    EXPECT_NE(expected.find(part), std::string::npos) << expected;
+  for (std::size_t cut = 1; cut < requests.size(); ++cut)
+    ASSERT_EQ(raw(requests.substr(0, cut), requests.substr(cut)), expected) << cut;
+}
+
+TEST_F(ServerTest, ExpectContinueIsAnsweredBeforeTheBody) {
+  const std::string head =
+      "POST /echo HTTP/1.1\r\nHost: x\r\nConnection: close\r\nExpect: 100-Continue\r\n";
+  EXPECT_TRUE(raw(head + "Content-Length: 3\r\n\r\n", "abc")
+                  .starts_with("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n"));
+  EXPECT_TRUE(raw(head + "Content-Length: 3\r\n\r\nabc").starts_with("HTTP/1.1 200 OK\r\n"));
+  EXPECT_TRUE(raw(head + "Content-Length: 1001\r\n\r\n").starts_with("HTTP/1.1 413 "));
+}
+
+TEST_F(ServerTest, OldClientsAreToldWhetherTheConnectionStays) {
+  const std::string replies =
+      raw("GET /hello/1 HTTP/1.0\r\nConnection: keep-alive\r\n\r\nGET /hello/2 HTTP/1.0\r\n\r\n");
+  EXPECT_NE(replies.find("Connection: keep-alive\r\n\r\nhello 1"), std::string::npos) << replies;
+  EXPECT_NE(replies.find("Connection: close\r\n\r\nhello 2"), std::string::npos) << replies;
+}
+
+TEST_F(ServerTest, UpgradesAreNotTaken) {
+  EXPECT_TRUE(raw("GET /hello/x HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, close\r\n"
+                  "Upgrade: websocket\r\n\r\n")
+                  .starts_with("HTTP/1.1 200 "));
+  EXPECT_TRUE(raw("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").starts_with("HTTP/1.1 400 "));
+}
+
+TEST_F(ServerTest, ARefusedBodyDoesNotHideTheReply) {
+  // More than the sockets hold: closing right away would reset the connection under the reply.
+  const std::string reply =
+      raw("POST /echo HTTP/1.1\r\nContent-Length: 1000000\r\n\r\n", std::string(1'000'000, 'a'));
+  EXPECT_TRUE(reply.starts_with("HTTP/1.1 413 ")) << reply;
+}
+
+TEST_F(ServerTest, LargeRepliesArriveWhole) {
+  EXPECT_EQ(client().send("GET", "/big")->body, std::string(3'000'000, 'y'));
 }
 
 TEST_F(ServerTest, BadInputGetsAClearAnswerAndAClosedConnection) {

@@ -17,47 +17,60 @@ std::string_view take_segment(std::string_view& rest) {
   return segment;
 }
 
-// Matches one path segment against "literal", "{name}", "{name}:suffix"; fills `params`. False also
-// for a broken escape.
-bool match_segment(std::string_view pattern, std::string_view segment,
-                   std::map<std::string, std::string, std::less<>>& params) {
+// Encoded values of a pattern's parameters, in order.
+using RawParams = std::array<std::string_view, PathParams::kMax>;
+
+// Matches one path segment against "literal", "{name}", "{name}:suffix".
+bool match_segment(std::string_view pattern, std::string_view segment, RawParams& raw,
+                   std::size_t& count) {
   if (!pattern.starts_with('{')) return pattern == segment;
-  const std::size_t close = pattern.find('}');
-  const std::string_view suffix = pattern.substr(close + 1);
+  const std::string_view suffix = pattern.substr(pattern.find('}') + 1);
   if (!segment.ends_with(suffix) || segment.size() == suffix.size()) return false;
-  Result<std::string> value =
-      base::percent_decode(segment.substr(0, segment.size() - suffix.size()));
-  if (!value) return false;
-  params[std::string(pattern.substr(1, close - 1))] = std::move(*value);
+  raw[count++] = segment.substr(0, segment.size() - suffix.size());
   return true;
 }
 
-bool match_pattern(std::string_view pattern, std::string_view path,
-                   std::map<std::string, std::string, std::less<>>& params) {
-  params.clear();
+bool match_text(std::string_view pattern, std::string_view path, RawParams& raw,
+                std::size_t& count) {
   pattern.remove_prefix(1);
   path.remove_prefix(1);
   while (true) {
     const bool last_pattern = pattern.find('/') == std::string_view::npos;
     const std::string_view expected = take_segment(pattern);
     if (expected.ends_with("*}")) {
-      Result<std::string> rest = base::percent_decode(path);
-      if (!rest) return false;
-      params[std::string(expected.substr(1, expected.size() - 3))] = std::move(*rest);
+      raw[count++] = path;
       return true;
     }
     const bool last_path = path.find('/') == std::string_view::npos;
-    if (!match_segment(expected, take_segment(path), params)) return false;
+    if (!match_segment(expected, take_segment(path), raw, count)) return false;
     if (last_pattern != last_path) {
       // "/files/{path*}" also matches "/files": the rest is empty.
-      if (last_path && pattern.starts_with('{') && pattern.ends_with("*}")) {
-        params[std::string(pattern.substr(1, pattern.size() - 3))] = "";
-        return true;
-      }
-      return false;
+      if (!last_path || !pattern.starts_with('{') || !pattern.ends_with("*}")) return false;
+      raw[count++] = {};
+      return true;
     }
     if (last_pattern) return true;
   }
+}
+
+// False also for a broken escape in a parameter.
+bool match_pattern(std::string_view pattern, std::string_view path, PathParams& params) {
+  RawParams raw;
+  std::size_t count = 0;
+  params.clear();
+  if (!match_text(pattern, path, raw, count)) return false;
+  for (std::size_t i = 0; i < count; ++i) {
+    pattern.remove_prefix(pattern.find('{') + 1);
+    std::string& value = params.add(pattern.substr(0, pattern.find_first_of("*}")));
+    if (raw[i].find('%') == std::string_view::npos) {
+      value = raw[i];
+      continue;
+    }
+    Result<std::string> decoded = base::percent_decode(raw[i]);
+    if (!decoded) return false;
+    value = std::move(*decoded);
+  }
+  return true;
 }
 
 // Routes are looked up by method and the literal text of their first segments, up to the first
@@ -140,14 +153,28 @@ std::vector<std::string> Request::query_all(std::string_view name) const {
 }
 
 const std::string& Request::param(std::string_view name) const {
-  const auto found = path_params.find(name);
+  const auto* found = path_params.find(name);
   CHECK(found != path_params.end());
   return found->second;
+}
+
+const PathParams::Param* PathParams::find(std::string_view name) const {
+  return std::find_if(begin(), end(), [&](const Param& param) { return param.first == name; });
+}
+
+std::string& PathParams::add(std::string_view name) {
+  CHECK(size_ < kMax);
+  Param& param = params_[size_++];
+  param.first = name;
+  param.second.clear();
+  return param.second;
 }
 
 void Router::add(Route route) {
   CHECK(route.pattern.starts_with('/'));
   CHECK(route.handler != nullptr);
+  CHECK(static_cast<std::size_t>(std::count(route.pattern.begin(), route.pattern.end(), '{')) <=
+        PathParams::kMax);
   const std::string_view first = first_segment(route.pattern);
   by_first_segment_[first.starts_with('{') ? std::string() : std::string(first)].push_back(
       routes_.size());

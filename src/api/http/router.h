@@ -2,7 +2,9 @@
 // what is served.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <deque>
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -19,6 +21,24 @@ namespace slipway::http {
 enum class Method { kGet, kHead, kPost, kPut, kPatch, kDelete, kOptions };
 std::string_view method_name(Method method);
 
+// Path parameters by name, decoded: a handful, kept in place, and their memory is used again.
+class PathParams {
+ public:
+  static constexpr std::size_t kMax = 8;                   // in one pattern
+  using Param = std::pair<std::string_view, std::string>;  // the name is the pattern's own text
+
+  const Param* begin() const { return params_.data(); }
+  const Param* end() const { return params_.data() + size_; }
+  const Param* find(std::string_view name) const;  // end() when there is none
+
+  void clear() { size_ = 0; }
+  std::string& add(std::string_view name);  // an empty value, to be filled
+
+ private:
+  std::array<Param, kMax> params_;
+  std::size_t size_ = 0;
+};
+
 // One request, valid while its handler runs. Views point into the connection's buffer.
 struct Request {
   Method method = Method::kGet;
@@ -28,7 +48,7 @@ struct Request {
   std::string_view body;            // empty when the route takes a file
   std::filesystem::path body_file;  // Route::Body::kFile: the handler may move it away
   std::string_view peer;            // address of the other side
-  std::map<std::string, std::string, std::less<>> path_params;  // decoded
+  PathParams path_params;
 
   std::string_view header(std::string_view name) const;  // case-insensitive; empty when absent
   // A decoded query parameter: the first of that name.
@@ -79,7 +99,7 @@ struct Route {
   std::string tag;                   // protocol: "slipway", "mlflow", "oip"...
 };
 
-// Built once, then read by all threads.
+// Built once, then read by all threads. Matching allocates nothing.
 class Router {
  public:
   void add(Route route);
@@ -95,11 +115,10 @@ class Router {
   const Route* match(Request& request, std::vector<Method>& allowed) const;
   Response no_route(const Request& request, const std::vector<Method>& allowed) const;
 
-  const std::vector<Route>& routes() const { return routes_; }
+  const std::deque<Route>& routes() const { return routes_; }
 
  private:
-  struct Node;
-  std::vector<Route> routes_;
+  std::deque<Route> routes_;  // they stay where they are: parameters are named by their patterns
   std::vector<std::pair<std::string, Fallback>> fallbacks_;
   std::map<std::string, std::vector<std::size_t>, std::less<>> by_first_segment_;
 };

@@ -1,6 +1,14 @@
 #include "api/http/server.h"
 
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <cstring>
 
 #include "api/http/connection.h"
 #include "base/log.h"
@@ -8,37 +16,54 @@
 namespace slipway::http {
 namespace {
 
-namespace asio = boost::asio;
-using boost::system::error_code;
+constexpr int kBacklog = 4096;
+constexpr int kAcceptsPerTurn = 64;
 
-// One thread with its own io_context and the connections that live in it.
-struct IoThread {
-  asio::io_context context{1};
-  asio::steady_timer tick{context};
-  ConnectionList connections;
-  std::thread thread;
+struct Address {
+  sockaddr_storage storage{};
+  socklen_t length = 0;
 
-  void watch_timeouts() {
-    tick.expires_after(std::chrono::seconds(1));
-    tick.async_wait([this](error_code ec) {
-      if (ec) return;
-      const auto now = std::chrono::steady_clock::now();
-      for (auto it = connections.begin(); it != connections.end();) {
-        if (auto connection = it->lock()) {
-          connection->check_timeout(now);
-          ++it;
-        } else {
-          it = connections.erase(it);
-        }
-      }
-      watch_timeouts();
-    });
-  }
+  sockaddr* get() { return reinterpret_cast<sockaddr*>(&storage); }
 };
+
+Result<Address> parse_address(const std::string& host, std::uint16_t port) {
+  addrinfo wanted{.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
+                  .ai_family = AF_UNSPEC,
+                  .ai_socktype = SOCK_STREAM};
+  addrinfo* found = nullptr;
+  if (::getaddrinfo(host == "localhost" ? "127.0.0.1" : host.c_str(), std::to_string(port).c_str(),
+                    &wanted, &found) != 0) {
+    return base::error(Code::kInvalidArgument, "not an address to listen on: host={}", host);
+  }
+  Address address;
+  std::memcpy(&address.storage, found->ai_addr, found->ai_addrlen);
+  address.length = found->ai_addrlen;
+  ::freeaddrinfo(found);
+  return address;
+}
+
+std::string text_of(Address& address) {
+  char text[NI_MAXHOST] = "";
+  ::getnameinfo(address.get(), address.length, text, sizeof text, nullptr, 0, NI_NUMERICHOST);
+  return text;
+}
+
+// A listening socket, or errno.
+Descriptor listen_on(Address& address) {
+  Descriptor socket(
+      ::socket(address.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  const int on = 1;
+  if (!socket || ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
+      ::bind(socket.get(), address.get(), address.length) != 0 ||
+      ::listen(socket.get(), kBacklog) != 0 ||
+      ::getsockname(socket.get(), address.get(), &address.length) != 0)
+    return Descriptor();
+  return socket;
+}
 
 }  // namespace
 
-class Server::Impl {
+class Server::Impl final : private EventLoop::Source {
  public:
   Impl(ServerOptions options, const Router& router, base::Metrics& metrics, base::Random& random)
       : options_(std::move(options)),
@@ -60,41 +85,38 @@ class Server::Impl {
   }
 
   Result<void> start() {
-    error_code ec;
-    const asio::ip::address address =
-        asio::ip::make_address(options_.host == "localhost" ? "127.0.0.1" : options_.host, ec);
-    if (ec)
-      return base::error(Code::kInvalidArgument, "not an address to listen on: host={}",
-                         options_.host);
-    for (std::size_t i = 0; i < std::max<std::size_t>(1, options_.io_threads); ++i)
+    Address address = TRY(parse_address(options_.host, options_.port));
+    for (std::size_t i = 0; i < std::max<std::size_t>(1, options_.io_threads); ++i) {
       io_.push_back(std::make_unique<IoThread>());
-    acceptor_.emplace(io_.front()->context);
-    const Tcp::endpoint endpoint(address, options_.port);
-    acceptor_->open(endpoint.protocol(), ec);
-    if (!ec) acceptor_->set_option(Tcp::acceptor::reuse_address(true), ec);
-    if (!ec) acceptor_->bind(endpoint, ec);
-    if (!ec) acceptor_->listen(4096, ec);
-    if (ec) {
+      TRY(io_.back()->loop.open());
+    }
+    listener_ = listen_on(address);
+    if (!listener_) {
       return base::error(
           Code::kUnavailable,
           "cannot listen: {}: host={} port={} (is another server running there? choose --port)",
-          ec.message(), options_.host, options_.port);
+          std::strerror(errno), options_.host, options_.port);
     }
-    port_ = acceptor_->local_endpoint(ec).port();
-    accept();
+    TRY(io_.front()->loop.watch(listener_.get(), EPOLLIN, EventLoop::Trigger::kLevel, *this));
+    port_ = ntohs(address.storage.ss_family == AF_INET6
+                      ? reinterpret_cast<const sockaddr_in6*>(&address.storage)->sin6_port
+                      : reinterpret_cast<const sockaddr_in*>(&address.storage)->sin_port);
     for (auto& io : io_) {
-      io->watch_timeouts();
-      io->thread = std::thread([context = &io->context] {
+      io->loop.set_tick([io = io.get()] {
+        // A copy: a connection that closes takes itself out.
+        for (const auto& connection : std::vector(io->connections.begin(), io->connections.end()))
+          connection->check_timeout();
+      });
+      threads_.emplace_back([io = io.get()] {
         while (true) {
           try {
-            context->run();
-            return;
+            return io->loop.run();
           } catch (const std::exception& e) {  // the net at the entry of a thread
             base::log_error("http", "I/O thread threw: what={}", e.what());
           }
         }
       });
-      pthread_setname_np(io->thread.native_handle(), "http-io");
+      pthread_setname_np(threads_.back().native_handle(), "http-io");
     }
     return {};
   }
@@ -105,59 +127,68 @@ class Server::Impl {
     if (port_ == 0 || stopped_) return;  // never started, or stopped already
     stopped_ = true;
     shared_.draining = true;
-    asio::post(io_.front()->context, [this] {
-      error_code ignored;
-      acceptor_->close(ignored);
-    });
+    io_.front()->loop.post([this] { listener_.close(); });
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(drain_seconds);
-    while (shared_.running > 0 && std::chrono::steady_clock::now() < deadline)
+    while (running() > 0 && std::chrono::steady_clock::now() < deadline)
       std::this_thread::sleep_for(std::chrono::milliseconds(5));
     // Pools before I/O threads: a handler that still runs posts its reply there.
     data_pool_.stop();
     control_pool_.stop();
     for (auto& io : io_) {
-      asio::post(io->context, [thread = io.get()] {
-        for (auto& weak : thread->connections) {
-          if (auto connection = weak.lock()) connection->close();
-        }
-        thread->tick.cancel();
-        thread->context.stop();
+      io->loop.post([io = io.get()] {
+        for (const auto& connection : std::vector(io->connections.begin(), io->connections.end()))
+          connection->close();
       });
+      io->loop.stop();
     }
-    for (auto& io : io_) io->thread.join();
+    for (std::thread& thread : threads_) thread.join();
   }
 
  private:
-  void accept() {
-    IoThread& target = *io_[next_++ % io_.size()];
-    acceptor_->async_accept(target.context, [this, &target](error_code ec, Tcp::socket socket) {
-      if (ec == asio::error::operation_aborted || !acceptor_->is_open()) return;
-      if (ec) {
-        base::log_warning("http", "accept failed: why={}",
-                          ec.message());  // out of descriptors: breathe, then go on
-        std::this_thread::sleep_for(std::chrono::milliseconds(10));
-      } else if (shared_.connections >= options_.connections_max) {
-        shared_.refused.add();
-      } else {
-        asio::post(target.context, [this, &target, socket = std::move(socket)]() mutable {
-          auto connection = std::make_shared<Connection>(std::move(socket), shared_);
-          target.connections.push_back(connection);
-          connection->start();
-        });
+  std::size_t running() const {
+    std::size_t sum = 0;
+    for (const auto& io : io_) sum += io->running.load(std::memory_order_acquire);
+    return sum;
+  }
+
+  // The listener, in the first thread.
+  void on_ready(std::uint32_t) override {
+    for (int i = 0; i < kAcceptsPerTurn && listener_; ++i) {
+      Address peer{.length = sizeof(sockaddr_storage)};
+      Descriptor socket(
+          ::accept4(listener_.get(), peer.get(), &peer.length, SOCK_CLOEXEC | SOCK_NONBLOCK));
+      if (!socket) {
+        if (errno == EAGAIN) return;
+        if (errno == EINTR || errno == ECONNABORTED) continue;
+        base::log_warning("http", "accept failed: why={}", std::strerror(errno));
+        // Out of descriptors: breathe, then go on.
+        return std::this_thread::sleep_for(std::chrono::milliseconds(10));
       }
-      accept();
-    });
+      if (shared_.connections >= options_.connections_max) {
+        shared_.refused.add();
+        continue;
+      }
+      const int on = 1;
+      ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+      IoThread& io = *io_[next_++ % io_.size()];
+      auto connection = std::make_shared<Connection>(std::move(socket), text_of(peer), shared_, io);
+      io.loop.post([connection = std::move(connection), &io] {
+        io.connections.insert(connection);
+        connection->start();
+      });
+    }
   }
 
   const ServerOptions options_;
   std::uint16_t port_ = 0;
   bool stopped_ = false;
   std::size_t next_ = 0;
-  std::vector<std::unique_ptr<IoThread>> io_;
-  std::optional<Tcp::acceptor> acceptor_;
   base::ThreadPool data_pool_;
   base::ThreadPool control_pool_;
   Shared shared_;
+  std::vector<std::unique_ptr<IoThread>> io_;  // connections go before what they share
+  Descriptor listener_;
+  std::vector<std::thread> threads_;
 };
 
 Server::Server(ServerOptions options, const Router& router, base::Metrics& metrics,
