@@ -71,7 +71,12 @@ Result<void> Application::start() {
       .file_body_bytes_max = static_cast<std::uint64_t>(settings_.artifact_bytes_max),
       .idle_timeout_seconds = static_cast<int>(settings_.idle_timeout_seconds),
       .request_timeout_seconds = static_cast<int>(settings_.request_timeout_seconds),
-      .upload_folder = data_ / "uploads"};
+      .upload_folder = data_ / "uploads",
+      .path_prefix = settings_.static_prefix,
+      .origin_policy = {.enabled = !settings_.disable_security_middleware,
+                        .allowed_hosts = settings_.allowed_hosts,
+                        .allowed_origins = settings_.cors_allowed_origins,
+                        .frame_options = settings_.x_frame_options}};
   server_ = std::make_unique<http::Server>(std::move(options), router_, metrics_, random_);
   TRY(server_->start());
   // The listener stops first: what it still runs needs everything below it.

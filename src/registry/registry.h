@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/actor.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "store/db.h"
@@ -61,7 +62,7 @@ class AliasObserver {
 };
 
 struct Change {
-  std::string actor = "anonymous";
+  std::string actor = base::acting_user_or("anonymous");
   std::string reason;
 };
 

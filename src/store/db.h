@@ -18,6 +18,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/actor.h"
 #include "base/json.h"
 #include "base/result.h"
 #include "base/timestamp.h"
@@ -99,9 +100,10 @@ class Reader {
 
 // What happened, as a caller tells it; see docs/formats/events.md.
 struct EventDraft {
-  std::string kind;              // "endpoint.deployed": noun, then what happened to it
-  std::string subject;           // "endpoints/flight-delay"
-  std::string actor = "system";  // user, "pipeline:..." or "system"
+  std::string kind;     // "endpoint.deployed": noun, then what happened to it
+  std::string subject;  // "endpoints/flight-delay"
+  // User, "pipeline:..." or "system".
+  std::string actor = base::acting_user_or("system");
   JsonObject payload;
   std::optional<base::Timestamp> event_time;  // when it was true; arrival time when left out
   std::string workspace = "default";
@@ -160,16 +162,21 @@ class Db {
   // the database. They are grouped: one thread runs many bodies under a single commit. A body may
   // run more than once (the connection broke, a neighbour failed), so it must have no side effects
   // outside the transaction but values that it sets anew, must not call back into the Db, and must
-  // be quick.
+  // be quick. On whatever thread it runs, it acts for the caller\'s user.
   template <typename Body>
   auto write(Body&& body) -> std::invoke_result_t<Body, Tx&> {
     using R = std::invoke_result_t<Body, Tx&>;
     using T = typename R::value_type;
+    const std::string_view user = base::acting_user();
     if constexpr (std::is_void_v<T>) {
-      return run_write([&](Tx& tx) -> Result<void> { return body(tx); });
+      return run_write([&](Tx& tx) -> Result<void> {
+        const base::ActingAs acting(user);
+        return body(tx);
+      });
     } else {
       std::optional<T> value;
       Result<void> done = run_write([&](Tx& tx) -> Result<void> {
+        const base::ActingAs acting(user);
         R result = body(tx);
         if (!result) return std::move(result).error();
         value = std::move(result).value();

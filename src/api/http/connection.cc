@@ -6,6 +6,7 @@
 
 #include <cerrno>
 
+#include "api/http/guard.h"
 #include "api/http/reply_head.h"
 #include "base/log.h"
 
@@ -24,16 +25,6 @@ std::optional<Method> to_method(std::string_view name) {
     if (method_name(method) == name) return method;
   }
   return std::nullopt;
-}
-
-// Browsers say where a request comes from (Fetch Metadata, W3C); programs don't, and need not.
-Result<void> check_origin(const Request& request) {
-  const bool changes = request.method != Method::kGet && request.method != Method::kHead &&
-                       request.method != Method::kOptions;
-  if (changes && request.header("Sec-Fetch-Site") == "cross-site") {
-    return base::error(Code::kPermissionDenied, "a page of another site may not change anything");
-  }
-  return {};
 }
 
 }  // namespace
@@ -149,6 +140,7 @@ bool Connection::read_head() {
     set_idle(false);
     request_start_ = io_.loop.now();
     framing_ = {};  // the last request's views are gone
+    request_.headers.clear();
   }
   const Result<std::size_t> end = find_head_end(received, scanned_);
   if (!end) {
@@ -182,7 +174,11 @@ void Connection::on_head() {
   request_.body = {};
   request_.body_file.clear();
   request_.peer = peer_;
+  request_.user.clear();
   request_.target = framing_.target;
+  const std::string& prefix = shared_.options.path_prefix;
+  if (request_.target.starts_with(prefix) && request_.target.substr(prefix.size()).starts_with('/'))
+    request_.target.remove_prefix(prefix.size());
   request_.path = request_.target.substr(0, request_.target.find('?'));
   const std::optional<Method> method = to_method(framing_.method);
   if (!method) {
@@ -191,14 +187,41 @@ void Connection::on_head() {
   }
   request_.method = *method;
 
+  if (std::optional<Response> reply = shared_.origin_policy.intercept(request_))
+    return respond_unread(std::move(*reply));
   std::vector<Method> allowed;
   route_ = shared_.router.match(request_, allowed);
-  if (route_ == nullptr) {
-    if (unread_body_) keep_alive_ = false;
-    return respond(shared_.router.no_route(request_, allowed));
+  if (route_ == nullptr) return respond_unread(shared_.router.no_route(request_, allowed));
+  Guard* guard = shared_.router.guard();
+  if (guard != nullptr && !route_->is_open && !guard->recognize(request_)) return check_user();
+  expect_body();
+}
+
+void Connection::check_user() {
+  // Before the body is read: a stranger shall not fill the disk.
+  state_ = State::kHandler;
+  const Result<void> submitted = shared_.data_pool.submit([self = shared_from_this()] {
+    // Until it is back in its I/O thread, the connection is this thread's alone.
+    std::optional<Response> refusal =
+        self->shared_.router.guard()->check(*self->route_, self->request_);
+    self->io_.loop.post([self, refusal = std::move(refusal)]() mutable {
+      if (self->state_ == State::kClosed) return;
+      self->last_activity_ = self->io_.loop.now();
+      if (refusal) {
+        self->respond_unread(std::move(*refusal));
+      } else {
+        self->expect_body();
+      }
+      self->advance();
+    });
+  });
+  if (!submitted) {
+    shared_.refused.add();
+    respond_unread(error_response(submitted.error()));
   }
-  if (const Result<void> admitted = check_origin(request_); !admitted)
-    return refuse(admitted.error());
+}
+
+void Connection::expect_body() {
   const bool to_file = route_->body == Route::Body::kFile;
   body_limit_ = route_->body_bytes_max > 0 ? route_->body_bytes_max
                 : to_file                  ? shared_.options.file_body_bytes_max
@@ -297,11 +320,16 @@ void Connection::on_body_done() {
 
 Response Connection::call_handler() {
   try {
-    return route_->handler(request_);
+    return shared_.router.answer(*route_, request_);
   } catch (const std::exception& e) {  // the net at the entry of a request
     base::log_error("http", "handler threw: path={} what={}", request_.path, e.what());
     return error_response(base::error(Code::kInternal, "internal error: {}", e.what()));
   }
+}
+
+void Connection::respond_unread(Response response) {
+  if (unread_body_) keep_alive_ = false;
+  respond(std::move(response));
 }
 
 void Connection::refuse(const base::Error& error) {
@@ -325,6 +353,7 @@ void Connection::respond(Response response) {
       response_ = error_response(download.error());
     }
   }
+  shared_.origin_policy.protect(request_, response_);
   out_.clear();
   sent_ = 0;
   append_reply_head(out_, response_,

@@ -10,6 +10,7 @@
 
 #include "api/http/event_loop.h"
 #include "api/http/file_transfer.h"
+#include "api/http/origin_policy.h"
 #include "api/http/read_buffer.h"
 #include "api/http/request_parser.h"
 #include "api/http/server.h"
@@ -20,6 +21,7 @@ namespace slipway::http {
 // What every connection needs from the server.
 struct Shared {
   const ServerOptions& options;
+  const OriginPolicy& origin_policy;
   const Router& router;
   base::Random& random;
   base::ThreadPool& data_pool;
@@ -71,14 +73,17 @@ class Connection final : public EventLoop::Source, public std::enable_shared_fro
   void advance();    // does what can be done without waiting
   bool read_head();  // the readers: false: bytes are missing
   bool read_body();
-  void on_head();  // picks the route, or refuses
+  void on_head();     // picks the route and finds out who asks, or refuses
+  void check_user();  // what takes longer, on a pool
+  void expect_body();
   void on_body_done();
   void run_inline();
   void run_in_pool();
   Response call_handler();
   void respond(Response response);
-  void refuse(const base::Error& error);  // and close: the rest of the request is not read
-  bool write_reply();                     // false: the socket is full
+  void respond_unread(Response response);  // before the body, if there is one, was read
+  void refuse(const base::Error& error);   // and close: the rest of the request is not read
+  bool write_reply();                      // false: the socket is full
   void on_reply_done();
 
   // The socket. TLS would go in here.

@@ -6,8 +6,10 @@
 
 #include <fstream>
 
+#include "api/http/guard.h"
 #include "api/http/openapi.h"
 #include "api/http/server.h"
+#include "base/actor.h"
 #include "base/http_client.h"
 
 namespace slipway::http {
@@ -217,6 +219,79 @@ TEST_F(ServerTest, StopLetsARunningRequestFinish) {
   caller.join();
   stopper.join();
   EXPECT_FALSE(client().send("GET", "/hello/x"));
+}
+
+// Knows "Bearer quick" at once, "Bearer slow" after thinking, and nobody else.
+class TestGuard final : public Guard {
+ public:
+  bool recognize(Request& request) override {
+    if (request.header("Authorization") != "Bearer quick") return false;
+    request.user = "quick";
+    return true;
+  }
+  std::optional<Response> check(const Route&, Request& request) override {
+    if (request.header("Authorization") != "Bearer slow")
+      return Response::text("who are you?", 401);
+    request.user = "slow";
+    return std::nullopt;
+  }
+};
+
+TEST(GuardedServer, WhoAsksIsKnownBeforeTheBodyIsRead) {
+  base::SystemRandom random;
+  const std::filesystem::path folder =
+      std::filesystem::temp_directory_path() / ("slipway-guard-" + random.hex(6));
+  std::filesystem::create_directories(folder);
+  base::Metrics metrics;
+  TestGuard guard;
+  Router router;
+  router.set_guard(&guard);
+  const auto who = [](const Request& r) {
+    return Response::text(fmt::format("{} {} {}", r.user, base::acting_user(), r.body.size()));
+  };
+  router.add({.method = Method::kGet, .pattern = "/probe", .handler = who, .is_open = true});
+  router.add(
+      {.method = Method::kPost, .pattern = "/inline", .handler = who, .lane = Lane::kInline});
+  router.add({.method = Method::kPost,
+              .pattern = "/quick-only",
+              .handler = who,
+              .permit = [](const Request& r) -> std::optional<Response> {
+                if (r.user == "quick") return std::nullopt;
+                return Response::text("no", 403);
+              }});
+  router.add(
+      {.method = Method::kPut, .pattern = "/file", .handler = who, .body = Route::Body::kFile});
+  Server server(ServerOptions{.port = 0,
+                              .upload_folder = folder,
+                              .path_prefix = "/behind",
+                              .origin_policy = {.enabled = true}},
+                router, metrics, random);
+  ASSERT_TRUE(server.start());
+  base::HttpClient http({.base_url = "http://127.0.0.1:" + std::to_string(server.port())});
+  const auto send = [&](const char* method, const char* path, const char* token,
+                        const std::string& body = "") {
+    const base::HttpReply reply =
+        http.send(method, path, body, {{"Authorization", std::string("Bearer ") + token}}).value();
+    return fmt::format("{} {}", reply.status, reply.body);
+  };
+  EXPECT_EQ(send("GET", "/probe", "nobody"), "200   0");
+  EXPECT_EQ(send("GET", "/behind/probe", "nobody"), "200   0");
+  EXPECT_EQ(send("GET", "/behindprobe", "nobody").substr(0, 3), "404");
+  EXPECT_EQ(send("POST", "/inline", "quick", "abc"), "200 quick quick 3");
+  EXPECT_EQ(send("POST", "/inline", "slow", "abc"), "200 slow slow 3");
+  EXPECT_EQ(send("POST", "/inline", "nobody", "abc"), "401 who are you?");
+  EXPECT_EQ(send("POST", "/quick-only", "quick"), "200 quick quick 0");
+  EXPECT_EQ(send("POST", "/quick-only", "slow"), "403 no");
+  const std::string big(3'000'000, 'x');
+  EXPECT_EQ(send("PUT", "/file", "slow", big), "200 slow slow 0");
+  EXPECT_EQ(send("PUT", "/file", "nobody", big), "401 who are you?");
+  EXPECT_EQ(send("POST", "/inline", "quick", "abc"), "200 quick quick 3");  // goes on after that
+  EXPECT_TRUE(std::filesystem::is_empty(folder));
+  const base::HttpReply foreign =
+      http.send("POST", "/inline", "", {{"Origin", "http://evil.com"}}).value();
+  EXPECT_EQ(foreign.status, 403);
+  server.stop();
+  std::filesystem::remove_all(folder);
 }
 
 TEST_F(ServerTest, PortInUseIsSaid) {

@@ -2,6 +2,7 @@
 
 #include <strings.h>
 
+#include "base/actor.h"
 #include "base/check.h"
 #include "base/http_client.h"
 #include "base/json.h"
@@ -226,6 +227,14 @@ Response Router::no_route(const Request& request, const std::vector<Method>& all
     list += (list.empty() ? "" : ", ") + std::string(method_name(method));
   response.headers.emplace_back("Allow", list);
   return response;
+}
+
+Response Router::answer(const Route& route, const Request& request) const {
+  const base::ActingAs acting(request.user);
+  if (guard_ != nullptr && route.permit) {
+    if (std::optional<Response> refusal = route.permit(request)) return std::move(*refusal);
+  }
+  return route.handler(request);
 }
 
 int http_status(base::Code code) {

@@ -48,6 +48,7 @@ struct Request {
   std::string_view body;            // empty when the route takes a file
   std::filesystem::path body_file;  // Route::Body::kFile: the handler may move it away
   std::string_view peer;            // address of the other side
+  std::string user;                 // who has logged in; empty: nobody had to
   PathParams path_params;
 
   std::string_view header(std::string_view name) const;  // case-insensitive; empty when absent
@@ -97,7 +98,14 @@ struct Route {
   Body body = Body::kMemory;
   std::uint64_t body_bytes_max = 0;  // 0: the server's default
   std::string tag;                   // protocol: "slipway", "mlflow", "oip"...
+
+  // With login on: whether anybody may ask (probes), and what else the user needs. `permit` runs
+  // before the handler, on its lane; a response refuses.
+  bool is_open = false;
+  std::function<std::optional<Response>(const Request&)> permit;
 };
+
+class Guard;  // guard.h
 
 // Built once, then read by all threads. Matching allocates nothing.
 class Router {
@@ -110,16 +118,24 @@ class Router {
   using Fallback = std::function<Response(const Request&, const std::vector<Method>& allowed)>;
   void set_fallback(std::string prefix, Fallback fallback);
 
+  // Who may send requests; it must outlive the router's use. None: everybody may, and no route is
+  // asked for its permit.
+  void set_guard(Guard* guard) { guard_ = guard; }
+  Guard* guard() const { return guard_; }
+
   // The route, with request.path_params filled; or nothing, and then `allowed` has the path's other
   // methods.
   const Route* match(Request& request, std::vector<Method>& allowed) const;
   Response no_route(const Request& request, const std::vector<Method>& allowed) const;
 
   const std::deque<Route>& routes() const { return routes_; }
+  // The handler's reply, or the refusal of the route's permit. Acts for the request's user.
+  Response answer(const Route& route, const Request& request) const;
 
  private:
   std::deque<Route> routes_;  // they stay where they are: parameters are named by their patterns
   std::vector<std::pair<std::string, Fallback>> fallbacks_;
+  Guard* guard_ = nullptr;
   std::map<std::string, std::vector<std::size_t>, std::less<>> by_first_segment_;
 };
 

@@ -69,7 +69,9 @@ class Server::Impl final : private EventLoop::Source {
       : options_(std::move(options)),
         data_pool_({"http-data", options_.data_threads, options_.queue_length_max}),
         control_pool_({"http-control", options_.control_threads, options_.queue_length_max}),
+        origin_policy_(options_.origin_policy),
         shared_{.options = options_,
+                .origin_policy = origin_policy_,
                 .router = router,
                 .random = random,
                 .data_pool = data_pool_,
@@ -185,6 +187,7 @@ class Server::Impl final : private EventLoop::Source {
   std::size_t next_ = 0;
   base::ThreadPool data_pool_;
   base::ThreadPool control_pool_;
+  const OriginPolicy origin_policy_;
   Shared shared_;
   std::vector<std::unique_ptr<IoThread>> io_;  // connections go before what they share
   Descriptor listener_;

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "api/http/origin_policy.h"
 #include "api/http/router.h"
 #include "base/metrics.h"
 #include "base/random.h"
@@ -28,6 +29,8 @@ struct ServerOptions {
   int idle_timeout_seconds = 120;                   // between requests
   int request_timeout_seconds = 60;                 // silence in the middle of a request or a reply
   std::filesystem::path upload_folder;              // where Route::Body::kFile bodies go first
+  std::string path_prefix;  // "/mlflow": taken off the paths that have it; a proxy leaves it on
+  OriginPolicy::Options origin_policy;
 };
 
 // Serves a router. Connections keep alive and may pipeline; requests of one connection are handled

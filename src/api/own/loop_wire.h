@@ -21,8 +21,10 @@ inline Result<JsonObject> read_body(const http::Request& request) {
   return base::parse_json_object(request.body);
 }
 
-// Who asks: "actor" in the body, or the header, or "anonymous" until there are users.
+// Who asks: the user who has logged in; without login what the body or the header say, or
+// "anonymous".
 inline Result<std::string> read_actor(const http::Request& request, const JsonObject& body) {
+  if (!request.user.empty()) return std::string(request.user);
   auto actor = TRY(base::find_string(body, "actor"));
   if (actor && !actor->empty()) return std::move(*actor);
   const std::string_view header = request.header("Slipway-Actor");
