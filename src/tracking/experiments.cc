@@ -1,11 +1,12 @@
 #include "tracking/experiments.h"
 
 #include <charconv>
+#include <filesystem>
+#include <unordered_map>
 
 #include "base/hash.h"
 #include "tracking/limits.h"
 #include "tracking/search_grammars.h"
-#include "tracking/sqlite_text.h"
 
 namespace slipway::tracking {
 namespace {
@@ -34,8 +35,7 @@ Error no_experiment(const std::string& id) {
 
 Result<void> check_name(const std::string& name) {
   if (name.empty())
-    return base::error(Code::kInvalidArgument,
-                       "Invalid experiment name: '{}'. Name must not be empty", name);
+    return base::error(Code::kInvalidArgument, "Invalid experiment name: '{}'", name);
   if (name.size() > kExperimentNameLengthMax) {
     return base::error(Code::kInvalidArgument, "'name' exceeds the maximum length of {} characters",
                        kExperimentNameLengthMax);
@@ -50,31 +50,106 @@ Error name_taken(const std::string& name) {
                      name);
 }
 
-// `AND` clauses over name and tags as SQL over experiments e; parameters go to `texts`.
-Result<std::string> filter_sql(const std::string& filter, std::vector<std::string>& texts) {
-  std::string sql;
-  for (const types::SearchClause& clause :
-       TRY(types::parse_search_filter(filter, experiment_grammar()))) {
-    const auto* text = std::get_if<std::string>(&clause.value);
-    const std::string compare = TRY(text_comparison(clause));
-    if (text == nullptr)
-      return base::error(Code::kInvalidArgument, "Expected a quoted string value for {}",
-                         clause.key);
-    if (clause.entity == types::Entity::kTag) {
-      sql +=
-          " AND EXISTS(SELECT 1 FROM experiment_tags t WHERE t.experiment = e.id AND t.key = ? AND "
-          "t.value " +
-          compare + ")";
-      texts.push_back(clause.key);
-    } else if (clause.entity == types::Entity::kAttribute && clause.key == "name") {
-      sql += " AND e.name " + compare;
-    } else {
-      return base::error(Code::kInvalidArgument, "Invalid attribute key '{}' for experiments",
-                         clause.key);
-    }
-    texts.push_back(clause.comparison == types::Comparison::kLike ? like_to_glob(*text) : *text);
+Error not_active(const std::string& id) {
+  return base::error(Code::kFailedPrecondition,
+                     "The experiment {} must be in the 'active' state. Current state is deleted.",
+                     id);
+}
+
+Result<void> check_tag(const KeyValue& tag) {
+  TRY(check_key("tag", tag.key));
+  if (tag.value.size() > kExperimentTagValueLengthMax) {
+    return base::error(Code::kInvalidArgument,
+                       "'value' exceeds the maximum length of {} characters: key={}",
+                       kExperimentTagValueLengthMax, tag.key);
   }
-  return sql;
+  return {};
+}
+
+Result<void> check_location(const std::string& location) {
+  if (location.starts_with("runs:")) {
+    return base::error(Code::kInvalidArgument,
+                       "Artifact location cannot be a runs:/ URI. Given: '{}'", location);
+  }
+  if (location.find_first_of("#;") != std::string::npos) {
+    return base::error(Code::kInvalidArgument,
+                       "'artifact_location' URL can't include fragments or params.");
+  }
+  if (location.size() > kArtifactLocationLengthMax) {
+    return base::error(Code::kInvalidArgument,
+                       "Invalid artifact path length. The length of the artifact path cannot be "
+                       "greater than {} characters.",
+                       kArtifactLocationLengthMax);
+  }
+  return {};
+}
+
+// A path without a scheme is one on the server.
+std::string resolved_location(const std::string& location) {
+  const std::size_t colon = location.find(':');
+  if (location.empty() || colon < location.find('/')) return location;
+  std::string path = std::filesystem::absolute(location).lexically_normal().string();
+  if (path.size() > 1 && path.ends_with('/')) path.pop_back();
+  return path;
+}
+
+bool passes(const types::SearchClause& clause, const Experiment& experiment) {
+  if (clause.entity == types::Entity::kTag) {
+    const auto tag =
+        std::find_if(experiment.tags.begin(), experiment.tags.end(),
+                     [&](const KeyValue& candidate) { return candidate.key == clause.key; });
+    return types::matches(clause, tag == experiment.tags.end()
+                                      ? std::optional<std::string_view>()
+                                      : std::optional<std::string_view>(tag->value));
+  }
+  if (clause.key == "name")
+    return types::matches(clause, std::optional<std::string_view>(experiment.name));
+  if (clause.key == "experiment_id")
+    return types::matches(clause, std::optional<std::string_view>(experiment.id));
+  const types::Timestamp time =
+      clause.key == "creation_time" ? experiment.created : experiment.updated;
+  return types::matches(clause, std::optional(static_cast<double>(time.millis())));
+}
+
+// Negative, zero or positive, as for std::string::compare.
+int compare(const types::SearchOrder& order, const Experiment& left, const Experiment& right) {
+  const auto numbers = [](std::int64_t a, std::int64_t b) { return a < b ? -1 : a > b ? 1 : 0; };
+  if (order.key == "name") return left.name.compare(right.name);
+  if (order.key == "creation_time") return numbers(left.created.millis(), right.created.millis());
+  if (order.key == "last_update_time")
+    return numbers(left.updated.millis(), right.updated.millis());
+  return numbers(experiment_number(left.id).value(), experiment_number(right.id).value());
+}
+
+std::string_view view_condition(View view) {
+  switch (view) {
+    case View::kActive:
+      return "deleted = 0";
+    case View::kDeleted:
+      return "deleted = 1";
+    case View::kAll:
+      return "deleted >= 0";
+  }
+  return "";
+}
+
+// Everything in view with its tags, newest first.
+Result<std::vector<Experiment>> read_all(store::Reader& reader, View view) {
+  std::vector<Experiment> all;
+  std::unordered_map<std::string, std::size_t> places;
+  TRY(reader.query(fmt::format("SELECT {} FROM experiments WHERE {} ORDER BY created DESC, id DESC",
+                               kColumns, view_condition(view)),
+                   {}, [&](const store::Row& row) {
+                     all.push_back(read_experiment(row));
+                     places[all.back().id] = all.size() - 1;
+                   }));
+  TRY(reader.query("SELECT experiment, key, value FROM experiment_tags ORDER BY experiment, key",
+                   {}, [&](const store::Row& row) {
+                     const auto place = places.find(std::to_string(row.int64(0)));
+                     if (place != places.end())
+                       all[place->second].tags.push_back({row.string(1), row.string(2)});
+                   }));
+  return all;
 }
 
 }  // namespace
@@ -84,6 +159,21 @@ Result<std::int64_t> experiment_number(const std::string& id) {
   const auto [end, ec] = std::from_chars(id.data(), id.data() + id.size(), number);
   if (ec != std::errc() || end != id.data() + id.size() || id.empty()) return no_experiment(id);
   return number;
+}
+
+Result<std::string> active_artifact_location(store::Reader& reader, std::int64_t experiment) {
+  struct Found {
+    std::string location;
+    bool deleted = false;
+  };
+  const std::optional<Found> found =
+      TRY(reader.find("SELECT artifact_location, deleted FROM experiments WHERE id = ?",
+                      {experiment}, [](const store::Row& row) {
+                        return Found{row.string(0), row.int64(1) != 0};
+                      }));
+  if (!found) return no_experiment(std::to_string(experiment));
+  if (found->deleted) return not_active(std::to_string(experiment));
+  return found->location;
 }
 
 Result<std::int64_t> parse_page_token(const std::string& token) {
@@ -119,15 +209,17 @@ Result<std::string> Experiments::create(const std::string& name,
                                         const std::string& artifact_location,
                                         const std::vector<KeyValue>& tags) {
   TRY(check_name(name));
+  TRY(check_location(artifact_location));
+  for (const KeyValue& tag : tags) TRY(check_tag(tag));
+  const std::string location = resolved_location(artifact_location);
   const base::Timestamp now = clock_.now();
   Result<std::string> created = db_.write([&](store::Tx& tx) -> Result<std::string> {
     const std::int64_t id =
         TRY(tx.find("INSERT INTO experiments(name, artifact_location, created, updated) VALUES(?, "
                     "?, ?, ?) RETURNING id",
-                    {name, artifact_location, now, now},
-                    [](const store::Row& row) { return row.int64(0); }))
+                    {name, location, now, now}, [](const store::Row& row) { return row.int64(0); }))
             .value();
-    if (artifact_location.empty()) {
+    if (location.empty()) {
       TRY(tx.execute(
           "UPDATE experiments SET artifact_location = 'mlflow-artifacts:/' || id WHERE id = ?",
           {id}));
@@ -214,18 +306,9 @@ Result<void> Experiments::restore(const std::string& id) {
 }
 
 Result<void> Experiments::set_tag(const std::string& id, const KeyValue& tag) {
-  TRY(check_key("tag", tag.key));
-  if (tag.value.size() > kExperimentTagValueLengthMax) {
-    return base::error(Code::kInvalidArgument,
-                       "Tag value exceeds the maximum length of {} characters: key={}",
-                       kExperimentTagValueLengthMax, tag.key);
-  }
+  TRY(check_tag(tag));
   const Experiment experiment = TRY(get(id));
-  if (experiment.stage == Stage::kDeleted) {
-    return base::error(Code::kFailedPrecondition,
-                       "The experiment {} must be in the 'active' state. Current state is deleted.",
-                       id);
-  }
+  if (experiment.stage == Stage::kDeleted) return not_active(id);
   return db_.write([&](store::Tx& tx) -> Result<void> {
     TRY(
         tx.execute("INSERT INTO experiment_tags(experiment, key, value) VALUES(?, ?, ?) ON "
@@ -246,36 +329,39 @@ Result<void> Experiments::delete_tag(const std::string& id, const std::string& k
   });
 }
 
-Result<Page<Experiment>> Experiments::search(View view, const std::string& filter,
-                                             std::int64_t max_results, const std::string& token) {
-  if (max_results < 1 || max_results > kSearchPageMax) {
+Result<Page<Experiment>> Experiments::search(const Query& query) {
+  if (query.max_results < 1 || query.max_results > kSearchPageMax) {
     return base::error(
         Code::kInvalidArgument,
         "Invalid value {} for parameter 'max_results' supplied. It must be between 1 and {}",
-        max_results, kSearchPageMax);
+        query.max_results, kSearchPageMax);
   }
-  const std::int64_t offset = TRY(parse_page_token(token));
-  std::vector<std::string> texts;
-  std::string where = TRY(filter_sql(filter, texts));
-  if (view == View::kActive) where += " AND e.deleted = 0";
-  if (view == View::kDeleted) where += " AND e.deleted = 1";
-  return db_.read([&](store::Reader& reader) -> Result<Page<Experiment>> {
-    std::vector<store::Param> params(texts.begin(), texts.end());
-    params.emplace_back(max_results + 1);
-    params.emplace_back(offset);
-    Page<Experiment> page;
-    TRY(reader.query_span(
-        fmt::format("SELECT {} FROM experiments e WHERE 1 = 1{} ORDER BY created DESC, id DESC "
-                    "LIMIT ? OFFSET ?",
-                    kColumns, where),
-        params, [&](const store::Row& row) { page.items.push_back(read_experiment(row)); }));
-    if (page.items.size() > static_cast<std::size_t>(max_results)) {
-      page.items.pop_back();
-      page.next = page_token(offset + max_results);
-    }
-    for (Experiment& experiment : page.items) TRY(read_tags(reader, experiment));
-    return page;
+  const std::int64_t offset = TRY(parse_page_token(query.page_token));
+  const std::vector<types::SearchClause> clauses =
+      TRY(types::parse_search_filter(query.filter, experiment_grammar()));
+  std::vector<types::SearchOrder> orders;
+  for (const std::string& text : query.order_by)
+    orders.push_back(TRY(types::parse_search_order(text, experiment_grammar())));
+  std::vector<Experiment> found =
+      TRY(db_.read([&](store::Reader& reader) { return read_all(reader, query.view); }));
+  std::erase_if(found, [&](const Experiment& experiment) {
+    return !std::all_of(clauses.begin(), clauses.end(), [&](const types::SearchClause& clause) {
+      return passes(clause, experiment);
+    });
   });
+  std::stable_sort(found.begin(), found.end(), [&](const Experiment& a, const Experiment& b) {
+    for (const types::SearchOrder& order : orders) {
+      if (const int sign = compare(order, a, b); sign != 0) return (sign < 0) == order.ascending;
+    }
+    return false;
+  });
+  Page<Experiment> page;
+  const std::int64_t count = std::ssize(found);
+  const std::int64_t end = std::min(count, offset + query.max_results);
+  for (std::int64_t i = offset; i < end; ++i)
+    page.items.push_back(std::move(found[static_cast<std::size_t>(i)]));
+  if (end < count) page.next = page_token(end);
+  return page;
 }
 
 }  // namespace slipway::tracking

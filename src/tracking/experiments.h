@@ -21,7 +21,8 @@ class Experiments {
   Result<void> ensure_default();
 
   // Gives the new id. kAlreadyExists: the name is taken, also by a deleted experiment.
-  // `artifact_location` empty: below the artifact proxy.
+  // `artifact_location` empty: below the artifact proxy; a relative path: below the server's
+  // working folder.
   Result<std::string> create(const std::string& name, const std::string& artifact_location,
                              const std::vector<KeyValue>& tags);
   // kNotFound.
@@ -35,9 +36,15 @@ class Experiments {
   Result<void> set_tag(const std::string& id, const KeyValue& tag);
   Result<void> delete_tag(const std::string& id, const std::string& key);
 
-  // Newest first. `name_like` is a LIKE pattern; empty: all.
-  Result<Page<Experiment>> search(View view, const std::string& filter, std::int64_t max_results,
-                                  const std::string& page_token);
+  struct Query {
+    View view = View::kActive;
+    std::string filter;
+    std::vector<std::string> order_by;  // newest first when empty
+    std::int64_t max_results = 0;
+    std::string page_token;
+  };
+  // kInvalidArgument.
+  Result<Page<Experiment>> search(const Query& query);
 
  private:
   store::Db& db_;
@@ -46,6 +53,9 @@ class Experiments {
 
 // The number of an experiment id. kNotFound when it can't be one, as for any id that doesn't exist.
 Result<std::int64_t> experiment_number(const std::string& id);
+
+// Where the experiment keeps its artifacts. kNotFound; kFailedPrecondition: it is deleted.
+Result<std::string> active_artifact_location(store::Reader& reader, std::int64_t experiment);
 
 // Page tokens: base64 of {"offset": n}, as MLflow's. kInvalidArgument for anything else.
 Result<std::int64_t> parse_page_token(const std::string& token);

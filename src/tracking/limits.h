@@ -15,6 +15,7 @@ inline constexpr std::size_t kParamValueLengthMax = 6000;
 inline constexpr std::size_t kTagValueLengthMax = 8000;
 inline constexpr std::size_t kExperimentTagValueLengthMax = 20'000;
 inline constexpr std::size_t kExperimentNameLengthMax = 500;
+inline constexpr std::size_t kArtifactLocationLengthMax = 2048;
 inline constexpr std::size_t kBatchMetricsMax = 1000;
 inline constexpr std::size_t kBatchParamsMax = 100;
 inline constexpr std::size_t kBatchTagsMax = 100;

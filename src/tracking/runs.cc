@@ -3,7 +3,7 @@
 #include <cmath>
 #include <unordered_map>
 
-#include "base/json.h"
+#include "tracking/input_tags.h"
 #include "tracking/limits.h"
 #include "tracking/metric_series.h"
 
@@ -50,22 +50,6 @@ Result<Head> find_active(store::Reader& reader, const std::string& id) {
   return head;
 }
 
-std::string tags_text(const std::vector<KeyValue>& tags) {
-  JsonArray array;
-  for (const KeyValue& tag : tags) array.push_back({{"key", tag.key}, {"value", tag.value}});
-  return base::to_text(Json(std::move(array)));
-}
-
-std::vector<KeyValue> parse_tags(std::string_view text) {
-  std::vector<KeyValue> tags;
-  const Json array = MUST(base::parse_json(text));  // our own writing
-  for (const Json& tag : array.as_array()) {
-    tags.push_back({std::string(std::string_view(tag.at("key").as_string())),
-                    std::string(std::string_view(tag.at("value").as_string()))});
-  }
-  return tags;
-}
-
 Result<void> read_details(store::Reader& reader, std::int64_t number, Run& run) {
   TRY(reader.query(
       "SELECT key, value, is_nan, timestamp_ms, step FROM run_metrics WHERE run = ? ORDER BY key",
@@ -86,7 +70,7 @@ Result<void> read_details(store::Reader& reader, std::int64_t number, Run& run) 
       "= ? ORDER BY position, name, digest",
       {number}, [&](const store::Row& row) {
         run.datasets.push_back({row.string(0), row.string(1), row.string(2), row.string(3),
-                                row.string(4), row.string(5), parse_tags(row.text(6))});
+                                row.string(4), row.string(5), parse_input_tags(row.text(6))});
       }));
   TRY(
       reader.query("SELECT model_id, is_output, step FROM run_models WHERE run = ? ORDER BY "
@@ -188,6 +172,16 @@ Result<void> put_points(store::Tx& tx, std::int64_t number, const std::string& k
   return {};
 }
 
+// The point, once more, with the logged model that it measures.
+Result<void> put_model_metric(store::Tx& tx, const std::string& run_id, const Metric& metric) {
+  const bool is_nan = std::isnan(metric.value);
+  return tx.send(
+      "INSERT INTO logged_model_metrics(model, run, key, timestamp_ms, step, value, is_nan, "
+      "dataset_name, dataset_digest) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+      {metric.model_id, run_id, metric.key, metric.timestamp_ms, metric.step,
+       is_nan ? 0.0 : metric.value, is_nan, metric.dataset_name, metric.dataset_digest});
+}
+
 std::string random_name(base::Random& random) {
   static constexpr std::string_view kAdjectives[] = {
       "able",  "bold",   "brave", "bright", "calm", "clear",  "crisp", "eager", "fair",  "fine",
@@ -260,28 +254,12 @@ Result<Run> Runs::create(const Draft& draft) {
   const std::string id = random_.hex();
   const std::int64_t start = draft.start_ms.value_or(clock_.now().millis());
   TRY(db_.write([&](store::Tx& tx) -> Result<void> {
-    struct Found {
-      std::string location;
-      bool deleted;
-    };
-    const std::optional<Found> found =
-        TRY(tx.find("SELECT artifact_location, deleted FROM experiments WHERE id = ?", {experiment},
-                    [](const store::Row& row) {
-                      return Found{row.string(0), row.int64(1) != 0};
-                    }));
-    if (!found)
-      return base::error(Code::kNotFound, "No Experiment with id={} exists", draft.experiment_id);
-    if (found->deleted) {
-      return base::error(
-          Code::kFailedPrecondition,
-          "The experiment {} must be in the 'active' state. Current state is deleted.",
-          draft.experiment_id);
-    }
+    const std::string location = TRY(active_artifact_location(tx, experiment));
     const std::int64_t number =
         TRY(tx.find("INSERT INTO runs(id, experiment, name, \"user\", status, start_ms, "
                     "artifact_uri) VALUES(?, ?, ?, ?, ?, ?, ?) RETURNING number",
                     {id, experiment, name, user, static_cast<int>(RunStatus::kRunning), start,
-                     fmt::format("{}/{}/artifacts", found->location, id)},
+                     fmt::format("{}/{}/artifacts", location, id)},
                     [](const store::Row& row) { return row.int64(0); }))
             .value();
     for (const KeyValue& tag : tags)
@@ -367,6 +345,9 @@ Result<void> Runs::log_batch(const std::string& id, const std::vector<Metric>& m
     for (const KeyValue& tag : tags)
       TRY(put_tag(tx, head.number, {tag.key, cut_value(tag.value, kTagValueLengthMax)}));
     for (const auto& [key, series] : by_key) TRY(put_points(tx, head.number, key, series));
+    for (const Metric& point : points) {
+      if (!point.model_id.empty()) TRY(put_model_metric(tx, id, point));
+    }
     return {};
   });
 }
@@ -392,7 +373,7 @@ Result<void> Runs::log_inputs(const std::string& id, const std::vector<DatasetIn
                   "profile, tags, position) VALUES(?, ?, ?, ?, ?, ?, ?, ?, (SELECT COUNT(*) FROM "
                   "run_datasets WHERE run = ?)) ON CONFLICT DO NOTHING",
                   {head.number, d.name, d.digest, d.source_type, d.source, d.schema, d.profile,
-                   tags_text(d.tags), head.number}));
+                   input_tags_text(d.tags), head.number}));
     }
     for (const std::string& model : models) {
       TRY(put_model(tx, head.number, model, Direction::kInput, 0));

@@ -75,6 +75,14 @@ store::RoomMigrations migrations() {
            {2, R"(
     ALTER TABLE run_datasets ADD COLUMN position INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE run_models ADD COLUMN position INTEGER NOT NULL DEFAULT 0
+  )"},
+           // Metrics that name the logged model they measure.
+           {3, R"(
+    CREATE TABLE logged_model_metrics(
+      model TEXT NOT NULL, workspace TEXT NOT NULL DEFAULT 'default', run TEXT NOT NULL, key TEXT NOT NULL,
+      timestamp_ms INTEGER NOT NULL, step INTEGER NOT NULL, value REAL NOT NULL, is_nan INTEGER NOT NULL DEFAULT 0,
+      dataset_name TEXT NOT NULL, dataset_digest TEXT NOT NULL,
+      PRIMARY KEY(model, key, timestamp_ms, step, run)) WITHOUT ROWID
   )"}}};
 }
 

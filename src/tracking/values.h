@@ -37,6 +37,9 @@ struct Metric {
   double value = 0;
   std::int64_t timestamp_ms = 0;
   std::int64_t step = 0;
+  // Which logged model it measures and on which dataset. Empty for most; kept with the model, not
+  // with the run.
+  std::string model_id = {}, dataset_name = {}, dataset_digest = {};
 };
 
 struct DatasetInput {
@@ -67,12 +70,19 @@ struct Run {
   std::vector<ModelOutput> model_outputs;
 };
 
+// A metric that names its model, and the run that logged it.
+struct ModelMetric {
+  std::string run_id;
+  Metric metric;
+};
+
 // MLflow 3's model as a thing of its own, before it is registered.
 struct LoggedModel {
   std::string id;  // "m-" and 32 hex digits
   std::string experiment_id, name, model_type, source_run_id, artifact_uri, status, status_message;
   types::Timestamp created, updated;
   std::vector<KeyValue> params, tags;
+  std::vector<ModelMetric> metrics;  // by key, timestamp, step
 };
 
 // One page of a list. `next` is empty on the last one.

@@ -17,28 +17,32 @@ Result<http::Response> server_info(Services&, const http::Request&) {
 
 }  // namespace
 
+void add_one(std::vector<http::Route>& routes, Services& services, http::Method method,
+             const std::string& path, Handle handle) {
+  routes.push_back(
+      {.method = method,
+       .pattern = path,
+       .summary = "MLflow",
+       .handler =
+           [&services, handle = std::move(handle)](const http::Request& request) {
+             const bool has_body =
+                 request.method == http::Method::kPost || request.method == http::Method::kPatch;
+             if (has_body && !request.header("Content-Type").starts_with("application/json")) {
+               return error_response(base::error(
+                   Code::kInvalidArgument,
+                   "Bad Request. Content-Type must be one of ['application/json'] but got '{}'.",
+                   request.header("Content-Type")));
+             }
+             Result<http::Response> response = handle(services, request);
+             return response ? std::move(*response) : error_response(response.error());
+           },
+       .tag = "mlflow"});
+}
+
 void add(std::vector<http::Route>& routes, Services& services, http::Method method,
          const std::string& path, Handle handle) {
-  for (const char* prefix : {"/api/2.0", "/ajax-api/2.0"}) {
-    routes.push_back(
-        {.method = method,
-         .pattern = prefix + path,
-         .summary = "MLflow",
-         .handler =
-             [&services, handle](const http::Request& request) {
-               const bool has_body =
-                   request.method == http::Method::kPost || request.method == http::Method::kPatch;
-               if (has_body && !request.header("Content-Type").starts_with("application/json")) {
-                 return error_response(base::error(
-                     Code::kInvalidArgument,
-                     "Bad Request. Content-Type must be one of ['application/json'] but got '{}'.",
-                     request.header("Content-Type")));
-               }
-               Result<http::Response> response = handle(services, request);
-               return response ? std::move(*response) : error_response(response.error());
-             },
-         .tag = "mlflow"});
-  }
+  for (const char* prefix : {"/api/2.0", "/ajax-api/2.0"})
+    add_one(routes, services, method, prefix + path, handle);
 }
 
 std::vector<http::Route> routes(Services& services) {

@@ -1,7 +1,6 @@
-#include <cmath>
-
 #include "api/mlflow/services.h"
 #include "api/mlflow/wire.h"
+#include "tracking/metric_sampling.h"
 #include "tracking/run_search.h"
 
 namespace slipway::api::mlflow {
@@ -10,10 +9,12 @@ namespace {
 using http::Method;
 using http::Request;
 using http::Response;
+using enum Parameter::Kind;
 
-// The history of one metric in one call: MLflow's own cap on a page.
+// Of get-history-bulk: runs in a request, and points over all of them.
 constexpr std::int64_t kBulkRunsMax = 100;
-constexpr std::int64_t kBulkPointsMax = 2500;
+constexpr std::int64_t kBulkPointsMax = 25'000;
+constexpr std::size_t kBatchBytesMax = 1'000'000;
 
 std::string member(const JsonObject& object, std::string_view name) {
   const Json* found = object.if_contains(name);
@@ -23,6 +24,8 @@ std::string member(const JsonObject& object, std::string_view name) {
 
 Result<Response> create(Services& services, const Request& request) {
   const Fields fields(request);
+  TRY(fields.check({optional("experiment_id"), optional("start_time", kInteger),
+                    optional("run_name"), optional("user_id"), optional("tags", kArray)}));
   const auto start_ms = TRY(fields.integer("start_time"));
   tracking::Runs::Draft draft{.experiment_id = fields.text("experiment_id"),
                               .user = fields.text("user_id"),
@@ -34,11 +37,14 @@ Result<Response> create(Services& services, const Request& request) {
 }
 
 Result<Response> get(Services& services, const Request& request) {
-  return reply({{"run", to_json(TRY(services.runs.get(TRY(Fields(request).run_id()))))}});
+  const Fields fields(request);
+  TRY(fields.check({required("run_id")}));
+  return reply({{"run", to_json(TRY(services.runs.get(TRY(fields.run_id()))))}});
 }
 
 Result<Response> update(Services& services, const Request& request) {
   const Fields fields(request);
+  TRY(fields.check({required("run_id"), optional("end_time", kInteger), optional("run_name")}));
   tracking::Runs::Update update{.status = tracking::parse_status(fields.text("status")),
                                 .end_ms = TRY(fields.integer("end_time"))};
   if (fields.has("run_name")) update.name = fields.text("run_name");
@@ -46,17 +52,24 @@ Result<Response> update(Services& services, const Request& request) {
 }
 
 Result<Response> remove(Services& services, const Request& request) {
-  TRY(services.runs.remove(TRY(Fields(request).run_id())));
+  const Fields fields(request);
+  TRY(fields.check({required("run_id")}));
+  TRY(services.runs.remove(TRY(fields.run_id())));
   return reply({});
 }
 
 Result<Response> restore(Services& services, const Request& request) {
-  TRY(services.runs.restore(TRY(Fields(request).run_id())));
+  const Fields fields(request);
+  TRY(fields.check({required("run_id")}));
+  TRY(services.runs.restore(TRY(fields.run_id())));
   return reply({});
 }
 
 Result<Response> search(Services& services, const Request& request) {
   const Fields fields(request);
+  TRY(fields.check({optional("experiment_ids", kArray), optional("filter"),
+                    optional("max_results", kInteger), optional("order_by", kTexts),
+                    optional("page_token")}));
   const std::string view = fields.text("run_view_type");
   const std::int64_t max_results = TRY(fields.integer("max_results")).value_or(1000);
   const tracking::RunQuery query{.experiment_ids = fields.texts("experiment_ids"),
@@ -78,37 +91,49 @@ Result<Response> search(Services& services, const Request& request) {
 
 Result<Response> log_metric(Services& services, const Request& request) {
   const Fields fields(request);
-  const std::string id = TRY(fields.run_id());
-  TRY(fields.required("key"));
-  TRY(services.runs.log_batch(id, {TRY(read_metric(fields.body()))}, {}, {}));
+  TRY(fields.check({required("run_id"), required("key"), required("value", kNumber),
+                    required("timestamp", kInteger), optional("step", kInteger),
+                    optional("model_id"), optional("dataset_name"), optional("dataset_digest")}));
+  TRY(services.runs.log_batch(TRY(fields.run_id()), {TRY(read_metric(fields.body(), ""))}, {}, {}));
   return reply({});
 }
 
 Result<Response> log_parameter(Services& services, const Request& request) {
   const Fields fields(request);
+  TRY(fields.check({required("run_id"), required("key"), optional("value")}));
   TRY(services.runs.log_batch(TRY(fields.run_id()), {},
-                              {{TRY(fields.required("key")), fields.text("value")}}, {}));
+                              {{fields.text("key"), fields.text("value")}}, {}));
   return reply({});
 }
 
 Result<Response> set_tag(Services& services, const Request& request) {
   const Fields fields(request);
+  TRY(fields.check({required("run_id"), required("key"), optional("value")}));
   TRY(services.runs.log_batch(TRY(fields.run_id()), {}, {},
-                              {{TRY(fields.required("key")), fields.text("value")}}));
+                              {{fields.text("key"), fields.text("value")}}));
   return reply({});
 }
 
 Result<Response> delete_tag(Services& services, const Request& request) {
   const Fields fields(request);
-  TRY(services.runs.delete_tag(TRY(fields.run_id()), TRY(fields.required("key"))));
+  TRY(fields.check({required("run_id"), required("key")}));
+  TRY(services.runs.delete_tag(TRY(fields.run_id()), fields.text("key")));
   return reply({});
 }
 
 Result<Response> log_batch(Services& services, const Request& request) {
+  if (request.body.size() > kBatchBytesMax) {
+    return base::error(Code::kInvalidArgument,
+                       "Batched logging API requests must be at most {} bytes, got a request of "
+                       "size {}.",
+                       kBatchBytesMax, request.body.size());
+  }
   const Fields fields(request);
+  TRY(fields.check({required("run_id"), optional("metrics", kArray), optional("params", kArray),
+                    optional("tags", kArray)}));
   std::vector<tracking::Metric> metrics;
   for (const JsonObject& object : fields.objects("metrics"))
-    metrics.push_back(TRY(read_metric(object)));
+    metrics.push_back(TRY(read_metric(object, fmt::format("metrics[{}].", metrics.size()))));
   TRY(services.runs.log_batch(TRY(fields.run_id()), metrics, read_pairs(fields.objects("params")),
                               read_pairs(fields.objects("tags"))));
   return reply({});
@@ -116,6 +141,7 @@ Result<Response> log_batch(Services& services, const Request& request) {
 
 Result<Response> log_inputs(Services& services, const Request& request) {
   const Fields fields(request);
+  TRY(fields.check({required("run_id"), optional("datasets", kArray), optional("models", kArray)}));
   std::vector<tracking::DatasetInput> datasets;
   for (const JsonObject& input : fields.objects("datasets")) {
     const Json* dataset = input.if_contains("dataset");
@@ -151,6 +177,7 @@ Result<Response> log_inputs(Services& services, const Request& request) {
 
 Result<Response> log_outputs(Services& services, const Request& request) {
   const Fields fields(request);
+  TRY(fields.check({required("run_id"), required("models", kArray)}));
   std::vector<tracking::ModelOutput> models;
   for (const JsonObject& model : fields.objects("models"))
     models.push_back({member(model, "model_id"), base::get_int(model, "step").value_or(0)});
@@ -178,9 +205,18 @@ Result<Response> log_model(Services& services, const Request& request) {
 
 Result<Response> history(Services& services, const Request& request) {
   const Fields fields(request);
-  const auto page = TRY(services.runs.metric_history(
-      TRY(fields.run_id()), TRY(fields.required("metric_key")),
-      TRY(fields.integer("max_results")).value_or(0), fields.text("page_token")));
+  TRY(fields.check({required("run_id"), required("metric_key"), optional("page_token"),
+                    optional("max_results", kInteger)}));
+  const std::optional<std::int64_t> wanted = TRY(fields.integer("max_results"));
+  if (wanted && *wanted <= 0) {
+    return base::error(Code::kInvalidArgument,
+                       "Invalid value {} for parameter 'max_results' supplied. It must be a "
+                       "positive integer.",
+                       *wanted);
+  }
+  const auto page =
+      TRY(services.runs.metric_history(TRY(fields.run_id()), fields.text("metric_key"),
+                                       wanted.value_or(0), fields.text("page_token")));
   JsonObject body;
   JsonArray metrics;
   for (const tracking::Metric& metric : page.items) metrics.push_back(to_json(metric));
@@ -189,60 +225,56 @@ Result<Response> history(Services& services, const Request& request) {
   return reply(body);
 }
 
-// The web page's charts: at most max_results points a run, one from each of as many even buckets,
-// and always the very last.
-std::vector<tracking::Metric> thin_out(const std::vector<tracking::Metric>& points,
-                                       std::size_t wanted) {
-  if (points.size() <= wanted) return points;
-  std::vector<tracking::Metric> kept;
-  const std::size_t base = points.size() / wanted, longer = points.size() % wanted;
-  std::size_t at = 0;
-  for (std::size_t bucket = 0; bucket < wanted; ++bucket) {
-    kept.push_back(points[at]);
-    at += base + (bucket < longer ? 1 : 0);
+JsonObject to_json(const tracking::RunMetric& point) {
+  JsonObject object = mlflow::to_json(point.metric);
+  object["run_id"] = point.run_id;
+  return object;
+}
+
+// The page's charts: whole histories of several runs, in the order of their ids.
+Result<Response> history_bulk(Services& services, const Request& request) {
+  const Fields fields(request);
+  std::vector<std::string> ids = fields.texts("run_id");
+  if (ids.empty()) {
+    return base::error(Code::kInvalidArgument,
+                       "GetMetricHistoryBulk request must specify at least one run_id.");
   }
-  kept.back() = points.back();
-  return kept;
+  if (std::ssize(ids) > kBulkRunsMax) {
+    return base::error(Code::kInvalidArgument,
+                       "GetMetricHistoryBulk request cannot specify more than {} run_ids. Received "
+                       "{} run_ids.",
+                       kBulkRunsMax, ids.size());
+  }
+  if (!fields.has("metric_key")) {
+    return base::error(Code::kInvalidArgument,
+                       "GetMetricHistoryBulk request must specify a metric_key.");
+  }
+  const std::int64_t wanted =
+      std::min(TRY(fields.integer("max_results")).value_or(kBulkPointsMax), kBulkPointsMax);
+  std::sort(ids.begin(), ids.end());
+  JsonArray metrics;
+  for (const std::string& id : ids) {
+    const std::int64_t rest = wanted - std::ssize(metrics);
+    if (rest <= 0) break;
+    const auto page = TRY(services.runs.metric_history(id, fields.text("metric_key"), rest, ""));
+    for (const tracking::Metric& point : page.items)
+      metrics.push_back(to_json(tracking::RunMetric{id, point}));
+  }
+  return reply({{"metrics", std::move(metrics)}});
 }
 
 Result<Response> history_bulk_interval(Services& services, const Request& request) {
   const Fields fields(request);
-  const std::vector<std::string> ids = fields.texts("run_ids");
-  const std::string key = TRY(fields.required("metric_key"));
-  const std::int64_t wanted = TRY(fields.integer("max_results")).value_or(kBulkPointsMax);
-  const std::optional<std::int64_t> start = TRY(fields.integer("start_step")),
-                                    end = TRY(fields.integer("end_step"));
-  if (ids.empty()) return fields.required("run_ids").error();
-  if (std::ssize(ids) > kBulkRunsMax) {
-    return base::error(Code::kInvalidArgument,
-                       "GetMetricHistoryBulkInterval request must specify at most {} run_ids. "
-                       "Received {} run_ids.",
-                       kBulkRunsMax, ids.size());
-  }
-  if (wanted < 1 || wanted > kBulkPointsMax)
-    return base::error(Code::kInvalidArgument, "max_results must be between 1 and {}. Received: {}",
-                       kBulkPointsMax, wanted);
-  if (start.has_value() != end.has_value()) {
-    return base::error(Code::kInvalidArgument,
-                       "If either start step or end step are specified, both must be specified.");
-  }
-  if (start && *start > *end)
-    return base::error(
-        Code::kInvalidArgument,
-        "end_step must be greater than start_step. Found start_step={} and end_step={}.", *start,
-        *end);
+  TRY(fields.check({required("run_ids", kTexts), required("metric_key"),
+                    optional("start_step", kInteger), optional("end_step", kInteger),
+                    optional("max_results", kInteger)}));
+  tracking::SampleQuery query{.run_ids = fields.texts("run_ids"), .key = fields.text("metric_key")};
+  query.points_max = TRY(fields.integer("max_results")).value_or(query.points_max);
+  query.start_step = TRY(fields.integer("start_step"));
+  query.end_step = TRY(fields.integer("end_step"));
   JsonArray metrics;
-  for (const std::string& id : ids) {
-    std::vector<tracking::Metric> points = TRY(services.runs.metric_history(id, key, 0, "")).items;
-    if (start)
-      std::erase_if(points,
-                    [&](const tracking::Metric& m) { return m.step < *start || m.step > *end; });
-    for (const tracking::Metric& point : thin_out(points, static_cast<std::size_t>(wanted))) {
-      JsonObject object = to_json(point);
-      object["run_id"] = id;
-      metrics.push_back(std::move(object));
-    }
-  }
+  for (const tracking::RunMetric& point : TRY(tracking::sample_histories(services.runs, query)))
+    metrics.push_back(to_json(point));
   JsonObject body;
   if (!metrics.empty()) body["metrics"] = std::move(metrics);
   return reply(body);
@@ -266,6 +298,8 @@ void add_run_routes(std::vector<http::Route>& routes, Services& services) {
   add(routes, services, Method::kPost, "/mlflow/runs/outputs", log_outputs);
   add(routes, services, Method::kPost, "/mlflow/runs/log-model", log_model);
   add(routes, services, Method::kGet, "/mlflow/metrics/get-history", history);
+  add_one(routes, services, Method::kGet, "/ajax-api/2.0/mlflow/metrics/get-history-bulk",
+          history_bulk);
   add(routes, services, Method::kGet, "/mlflow/metrics/get-history-bulk-interval",
       history_bulk_interval);
 }

@@ -30,6 +30,9 @@ using Handle = std::function<Result<http::Response>(Services&, const http::Reque
 // envelope.
 void add(std::vector<http::Route>& routes, Services& services, http::Method method,
          const std::string& path, Handle handle);
+// The same at exactly this path.
+void add_one(std::vector<http::Route>& routes, Services& services, http::Method method,
+             const std::string& path, Handle handle);
 
 // "Runs", "Experiments" and so on, one source each.
 void add_experiment_routes(std::vector<http::Route>& routes, Services& services);

@@ -50,10 +50,89 @@ Result<std::int64_t> read_integer(const Json& value, std::string_view name) {
                      base::to_text(value), name);
 }
 
+// A value as MLflow quotes it: JSON, whole doubles with their ".0", long ones cut.
+std::string quoted(const Json& value) {
+  constexpr std::size_t kLengthMax = 200;
+  if (value.is_double()) {
+    std::string text = fmt::format("{}", value.get_double());
+    if (text.find_first_not_of("-0123456789") == std::string::npos) text += ".0";
+    return text;
+  }
+  std::string text = base::to_text(value);
+  if (text.size() > kLengthMax) text = text.substr(0, kLengthMax) + "...";
+  return text;
+}
+
+// The type of a value in the words of MLflow's hint.
+std::string_view python_type(const Json& value) {
+  switch (value.kind()) {
+    case boost::json::kind::null:
+      return "NoneType";
+    case boost::json::kind::bool_:
+      return "bool";
+    case boost::json::kind::int64:
+    case boost::json::kind::uint64:
+      return "int";
+    case boost::json::kind::double_:
+      return "float";
+    case boost::json::kind::string:
+      return "str";
+    case boost::json::kind::array:
+      return "list";
+    case boost::json::kind::object:
+      return "dict";
+  }
+  return "NoneType";
+}
+
+bool fits(const Json& value, Parameter::Kind kind, bool is_query) {
+  switch (kind) {
+    case Parameter::Kind::kText:
+      return value.is_string() || is_query;
+    case Parameter::Kind::kInteger:
+      return read_integer(value, "").has_value();
+    case Parameter::Kind::kNumber:
+      return read_number(value, "").has_value();
+    case Parameter::Kind::kArray:
+      return value.is_array() || is_query;
+    case Parameter::Kind::kTexts:
+      return is_query ||
+             (value.is_array() && std::all_of(value.get_array().begin(), value.get_array().end(),
+                                              [](const Json& item) { return item.is_string(); }));
+  }
+  return false;
+}
+
+Error missing(std::string_view name) {
+  return base::error(Code::kInvalidArgument,
+                     "Missing value for required parameter '{}'. See the API docs for more "
+                     "information about request parameters.",
+                     name);
+}
+
 }  // namespace
+
+Result<void> Fields::check(std::initializer_list<Parameter> parameters) const {
+  for (const Parameter& parameter : parameters) {
+    const Json* value = body_.if_contains(parameter.name);
+    if (parameter.name == "run_id" && (value == nullptr || value->is_null()))
+      value = body_.if_contains("run_uuid");
+    const bool is_empty =
+        value == nullptr || value->is_null() || (value->is_string() && value->get_string().empty());
+    if (is_empty && parameter.presence == Parameter::Presence::kRequired)
+      return missing(parameter.name);
+    if (value == nullptr || value->is_null() || fits(*value, parameter.kind, is_query_)) continue;
+    return base::error(Code::kInvalidArgument,
+                       "Invalid value {} for parameter '{}' supplied:  Hint: Value was of type "
+                       "'{}'. See the API docs for more information about request parameters.",
+                       quoted(*value), parameter.name, python_type(*value));
+  }
+  return {};
+}
 
 Fields::Fields(const http::Request& request) {
   if (request.method == http::Method::kGet || request.method == http::Method::kHead) {
+    is_query_ = true;
     const std::size_t mark = request.target.find('?');
     std::string_view rest =
         mark == std::string_view::npos ? std::string_view() : request.target.substr(mark + 1);
@@ -79,12 +158,7 @@ std::string Fields::text(std::string_view name) const { return member_text(body_
 
 Result<std::string> Fields::required(std::string_view name) const {
   std::string value = text(name);
-  if (value.empty()) {
-    return base::error(Code::kInvalidArgument,
-                       "Missing value for required parameter '{}'. See the API docs for more "
-                       "information about request parameters.",
-                       name);
-  }
+  if (value.empty()) return missing(name);
   return value;
 }
 
@@ -157,21 +231,20 @@ std::vector<tracking::KeyValue> read_pairs(const std::vector<JsonObject>& object
   return pairs;
 }
 
-Result<tracking::Metric> read_metric(const JsonObject& object) {
-  tracking::Metric metric{.key = member_text(object, "key")};
-  const auto missing = [&](std::string_view name) {
-    return base::error(Code::kInvalidArgument,
-                       "Missing value for required parameter '{}' in a metric: key={}", name,
-                       metric.key);
-  };
+Result<tracking::Metric> read_metric(const JsonObject& object, const std::string& path) {
+  tracking::Metric metric{.key = member_text(object, "key"),
+                          .model_id = member_text(object, "model_id"),
+                          .dataset_name = member_text(object, "dataset_name"),
+                          .dataset_digest = member_text(object, "dataset_digest")};
   const Json* value = object.if_contains("value");
   const Json* timestamp = object.if_contains("timestamp");
-  if (value == nullptr) return missing("value");
-  if (timestamp == nullptr) return missing("timestamp");
-  metric.value = TRY(read_number(*value, "value"));
-  metric.timestamp_ms = TRY(read_integer(*timestamp, "timestamp"));
+  if (metric.key.empty()) return missing(path + "key");
+  if (value == nullptr || value->is_null()) return missing(path + "value");
+  if (timestamp == nullptr || timestamp->is_null()) return missing(path + "timestamp");
+  metric.value = TRY(read_number(*value, path + "value"));
+  metric.timestamp_ms = TRY(read_integer(*timestamp, path + "timestamp"));
   if (const Json* step = object.if_contains("step"); step != nullptr && !step->is_null())
-    metric.step = TRY(read_integer(*step, "step"));
+    metric.step = TRY(read_integer(*step, path + "step"));
   return metric;
 }
 
@@ -256,6 +329,16 @@ JsonObject to_json(const tracking::LoggedModel& model) {
   put_array(info, "tags", pairs_json(model.tags));
   JsonObject data;
   put_array(data, "params", pairs_json(model.params));
+  JsonArray metrics;
+  for (const tracking::ModelMetric& point : model.metrics) {
+    JsonObject metric = to_json(point.metric);
+    metric["model_id"] = point.metric.model_id;
+    put_text(metric, "dataset_name", point.metric.dataset_name);
+    put_text(metric, "dataset_digest", point.metric.dataset_digest);
+    metric["run_id"] = point.run_id;
+    metrics.push_back(std::move(metric));
+  }
+  put_array(data, "metrics", std::move(metrics));
   return {{"info", std::move(info)}, {"data", std::move(data)}};
 }
 

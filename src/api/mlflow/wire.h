@@ -13,12 +13,32 @@
 
 namespace slipway::api::mlflow {
 
+// What MLflow checks of a request before it acts on it.
+struct Parameter {
+  enum class Kind { kText, kInteger, kNumber, kArray, kTexts };
+  enum class Presence { kOptional, kRequired };
+  std::string_view name;
+  Kind kind = Kind::kText;
+  Presence presence = Presence::kOptional;
+};
+constexpr Parameter required(std::string_view name, Parameter::Kind kind = Parameter::Kind::kText) {
+  return {name, kind, Parameter::Presence::kRequired};
+}
+constexpr Parameter optional(std::string_view name, Parameter::Kind kind = Parameter::Kind::kText) {
+  return {name, kind, Parameter::Presence::kOptional};
+}
+
 // The fields of a request: the JSON body of a POST, PATCH or DELETE, or the query of a GET. A body
 // that is no JSON counts as empty, as with MLflow, so that the error says which parameter is
 // missing.
 class Fields {
  public:
   explicit Fields(const http::Request& request);
+
+  // kInvalidArgument for the first parameter that is missing ("Missing value for required parameter
+  // 'x'.") or of another type ("Invalid value 31 for parameter 'x' supplied"). run_uuid may stand
+  // for run_id.
+  Result<void> check(std::initializer_list<Parameter> parameters) const;
 
   // Empty when absent.
   std::string text(std::string_view name) const;
@@ -38,11 +58,13 @@ class Fields {
 
  private:
   JsonObject body_;
+  bool is_query_ = false;  // every value is text
 };
 
 Result<double> read_number(const Json& value, std::string_view name);
 std::vector<tracking::KeyValue> read_pairs(const std::vector<JsonObject>& objects);
-Result<tracking::Metric> read_metric(const JsonObject& object);
+// `path` is where the metric stands in the request, for messages: "metrics[0]." or nothing.
+Result<tracking::Metric> read_metric(const JsonObject& object, const std::string& path);
 
 JsonArray to_json(const std::vector<tracking::KeyValue>& pairs);
 JsonObject to_json(const tracking::Experiment& experiment);

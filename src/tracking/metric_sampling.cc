@@ -1,0 +1,72 @@
+#include "tracking/metric_sampling.h"
+
+#include <cmath>
+#include <tuple>
+
+namespace slipway::tracking {
+namespace {
+
+Result<void> check(const SampleQuery& query) {
+  if (std::ssize(query.run_ids) > kSampledRunsMax) {
+    return base::error(Code::kInvalidArgument,
+                       "GetMetricHistoryBulkInterval request must specify at most {} run_ids. "
+                       "Received {} run_ids.",
+                       kSampledRunsMax, query.run_ids.size());
+  }
+  if (query.points_max < 1 || query.points_max > kSampledPointsMax) {
+    return base::error(Code::kInvalidArgument, "max_results must be between 1 and {}.",
+                       kSampledPointsMax);
+  }
+  if (query.start_step.has_value() != query.end_step.has_value()) {
+    return base::error(Code::kInvalidArgument,
+                       "If either start step or end step are specified, both must be specified.");
+  }
+  if (query.start_step && *query.start_step > *query.end_step) {
+    return base::error(
+        Code::kInvalidArgument,
+        "end_step must be greater than start_step. Found start_step={} and end_step={}.",
+        *query.start_step, *query.end_step);
+  }
+  return {};
+}
+
+// NaN after all numbers, so that the order is one.
+std::tuple<std::int64_t, std::int64_t, bool, double> place(const Metric& point) {
+  const bool is_nan = std::isnan(point.value);
+  return {point.step, point.timestamp_ms, is_nan, is_nan ? 0 : point.value};
+}
+
+}  // namespace
+
+std::vector<Metric> thin_out(std::vector<Metric> points, std::size_t points_max) {
+  if (points.size() <= points_max) return points;
+  std::vector<Metric> kept;
+  const std::size_t shortest = points.size() / points_max, longer = points.size() % points_max;
+  std::size_t at = 0;
+  for (std::size_t bucket = 0; bucket < points_max; ++bucket) {
+    kept.push_back(points[at]);
+    at += shortest + (bucket < longer ? 1 : 0);
+  }
+  kept.back() = points.back();
+  return kept;
+}
+
+Result<std::vector<RunMetric>> sample_histories(Runs& runs, const SampleQuery& query) {
+  TRY(check(query));
+  std::vector<RunMetric> sampled;
+  for (const std::string& id : query.run_ids) {
+    std::vector<Metric> points = TRY(runs.metric_history(id, query.key, 0, "")).items;
+    if (query.start_step) {
+      std::erase_if(points, [&](const Metric& point) {
+        return point.step < *query.start_step || point.step > *query.end_step;
+      });
+    }
+    std::sort(points.begin(), points.end(),
+              [](const Metric& a, const Metric& b) { return place(a) < place(b); });
+    for (Metric& point : thin_out(std::move(points), static_cast<std::size_t>(query.points_max)))
+      sampled.push_back({id, std::move(point)});
+  }
+  return sampled;
+}
+
+}  // namespace slipway::tracking

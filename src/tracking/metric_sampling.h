@@ -1,0 +1,35 @@
+// Metric histories of many runs, thinned out to what a chart can show.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tracking/runs.h"
+#include "tracking/values.h"
+
+namespace slipway::tracking {
+
+inline constexpr std::int64_t kSampledRunsMax = 100;
+inline constexpr std::int64_t kSampledPointsMax = 2500;  // of each run
+
+struct RunMetric {
+  std::string run_id;
+  Metric metric;
+};
+
+struct SampleQuery {
+  std::vector<std::string> run_ids;
+  std::string key;
+  std::int64_t points_max = kSampledPointsMax;
+  std::optional<std::int64_t> start_step, end_step;  // both or none; both included
+};
+
+// Run by run, each by step, time and value. kInvalidArgument.
+Result<std::vector<RunMetric>> sample_histories(Runs& runs, const SampleQuery& query);
+
+// At most `points_max` of `points`: the first of each of as many even buckets, the very last in
+// place of the last bucket's.
+std::vector<Metric> thin_out(std::vector<Metric> points, std::size_t points_max);
+
+}  // namespace slipway::tracking
