@@ -40,13 +40,17 @@ Result<void> Application::open_stores() {
 }
 
 Result<void> Application::open_rooms() {
+  std::optional<registry::SourcePattern> source_pattern;
+  if (!settings_.model_source_pattern.empty())
+    source_pattern = TRY(registry::SourcePattern::compile(settings_.model_source_pattern));
   rooms_ = std::make_unique<Rooms>(Foundation{.settings = settings_,
                                               .data = data_,
                                               .clock = clock_,
                                               .random = random_,
                                               .metrics = metrics_,
                                               .db = *db_,
-                                              .blobs = *blobs_});
+                                              .blobs = *blobs_,
+                                              .source_pattern = std::move(source_pattern)});
   TRY(db_->migrate(Rooms::migrations()));
   return rooms_->open();
 }

@@ -165,10 +165,7 @@ Result<pipelines::InputDigests::Input> StepInputs::resolve(const std::string& ki
 }
 
 Result<std::filesystem::path> RegisteredModels::locate(const std::string& uri) {
-  std::string source = TRY(find_version(registry_, uri)).source;
-  if (source.starts_with("models:/m-"))
-    source = TRY(logged_models_.get(source.substr(8))).artifact_uri;
-  return artifacts_.local(source);
+  return artifacts_.local(TRY(find_version(registry_, uri)).place());
 }
 
 Result<releases::ResolvedModel> RegisteredModels::resolve(const std::string& uri) {
@@ -329,6 +326,30 @@ Result<std::optional<monitor::ActionOutcome>> PipelineActions::find_outcome(
                                                        : run.state == "refused" ? State::kRefused
                                                                                 : State::kFailed,
                                               .reason = run.reason});
+}
+
+Result<std::string> RunPlaces::run_place(const std::string& run_id) {
+  return TRY(runs_.get(run_id)).artifact_uri;
+}
+
+Result<registry::ArtifactPlaces::LoggedModel> RunPlaces::logged_model(const std::string& model_id) {
+  const tracking::LoggedModel model = TRY(logged_models_.get(model_id));
+  return LoggedModel{.place = model.artifact_uri, .run_id = model.source_run_id};
+}
+
+// MLflow's tag on a logged model, a JSON list of the versions made of it.
+Result<void> RunPlaces::version_made(const std::string& model_id, const std::string& model,
+                                     std::int64_t version) {
+  constexpr std::string_view kTag = "mlflow.modelVersions";
+  std::string list;
+  for (const tracking::KeyValue& tag : TRY(logged_models_.get(model_id)).tags) {
+    if (tag.key == kTag && tag.value.size() > 2) list = tag.value.substr(1, tag.value.size() - 2);
+  }
+  const std::string entry =
+      fmt::format(R"({{"name": {}, "version": {}}})", base::to_text(Json(model)), version);
+  return logged_models_.set_tags(
+      model_id,
+      {{std::string(kTag), fmt::format("[{}{}{}]", list, list.empty() ? "" : ", ", entry)}});
 }
 
 void AliasFollower::alias_moved(const registry::AliasMove& move) {

@@ -12,6 +12,7 @@
 #include "serving/endpoints.h"
 #include "tracking/artifacts.h"
 #include "tracking/logged_models.h"
+#include "tracking/runs.h"
 
 namespace slipway::app {
 
@@ -59,9 +60,8 @@ class RegisteredModels final : public serving::ModelSource,
                                public releases::ModelCatalog,
                                public releases::ModelAliases {
  public:
-  RegisteredModels(registry::Registry& registry, tracking::LoggedModels& logged_models,
-                   tracking::Artifacts& artifacts)
-      : registry_(registry), logged_models_(logged_models), artifacts_(artifacts) {}
+  RegisteredModels(registry::Registry& registry, tracking::Artifacts& artifacts)
+      : registry_(registry), artifacts_(artifacts) {}
 
   Result<std::filesystem::path> locate(const std::string& uri) override;
   Result<releases::ResolvedModel> resolve(const std::string& uri) override;
@@ -72,7 +72,6 @@ class RegisteredModels final : public serving::ModelSource,
 
  private:
   registry::Registry& registry_;
-  tracking::LoggedModels& logged_models_;
   tracking::Artifacts& artifacts_;
 };
 
@@ -142,6 +141,21 @@ class PipelineActions final : public monitor::Actions {
  private:
   pipelines::Pipelines& pipelines_;
   releases::Releases& releases_;
+};
+
+// registry checks where the files of a version are said to be.
+class RunPlaces final : public registry::ArtifactPlaces {
+ public:
+  RunPlaces(tracking::Runs& runs, tracking::LoggedModels& logged_models)
+      : runs_(runs), logged_models_(logged_models) {}
+  Result<std::string> run_place(const std::string& run_id) override;
+  Result<LoggedModel> logged_model(const std::string& model_id) override;
+  Result<void> version_made(const std::string& model_id, const std::string& model,
+                            std::int64_t version) override;
+
+ private:
+  tracking::Runs& runs_;
+  tracking::LoggedModels& logged_models_;
 };
 
 // releases hears of aliases that moved in the registry.

@@ -43,14 +43,15 @@ struct Application::Rooms::Impl {
         runs(f.db, f.clock, f.random),
         logged_models(f.db, f.clock, f.random),
         artifacts(f.data / "artifacts"),
-        registry(f.db, f.clock),
+        places(runs, logged_models),
+        registry(f.db, f.clock, places, f.source_pattern),
         mlflow{f.db, experiments, runs, logged_models, artifacts, registry},
         datasets(f.db, f.blobs, f.clock, f.data / "uploads"),
         tables(datasets),
         features(f.db, tables, clock),
         inputs(datasets, registry),
         pipelines(f.db, clock, f.clock, f.random, executor, inputs),
-        models(registry, logged_models, artifacts),
+        models(registry, artifacts),
         online(features),
         log({.folder = f.data / "requests",
              .rows_buffered_max =
@@ -71,6 +72,7 @@ struct Application::Rooms::Impl {
   tracking::Runs runs;
   tracking::LoggedModels logged_models;
   tracking::Artifacts artifacts;
+  RunPlaces places;
   registry::Registry registry;
   api::mlflow::Services mlflow;
 

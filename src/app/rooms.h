@@ -9,6 +9,7 @@
 
 #include "api/http/router.h"
 #include "app/application.h"
+#include "registry/sources.h"
 
 namespace slipway::app {
 
@@ -21,6 +22,7 @@ struct Foundation {
   base::Metrics& metrics;
   store::Db& db;
   store::BlobStore& blobs;
+  std::optional<registry::SourcePattern> source_pattern;  // of model versions
 };
 
 struct Application::Rooms {

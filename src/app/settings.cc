@@ -191,6 +191,10 @@ const std::vector<SettingInfo>& setting_table() {
       also(text("static-prefix", &Settings::static_prefix, {},
                 "Path that a proxy puts in front of ours; it is taken off."),
            {}, {"MLFLOW_STATIC_PREFIX"}),
+      also(text("model-source-pattern", &Settings::model_source_pattern, {},
+                "Pattern (ECMAScript) that must be found in the source of a model version; empty: "
+                "any source."),
+           {}, {"MLFLOW_CREATE_MODEL_VERSION_SOURCE_VALIDATION_REGEX"}),
       also(text("backend-store-uri", &Settings::backend_store_uri, {},
                 "MLflow's way to say --data: a folder, or sqlite:///FILE, kept in FILE.slipway."),
            {}, {"MLFLOW_BACKEND_STORE_URI"}),

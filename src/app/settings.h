@@ -47,6 +47,9 @@ struct Settings {
   bool disable_security_middleware = false;
   std::string static_prefix;
 
+  // The registry: registry/sources.h.
+  std::string model_source_pattern;
+
   // MLflow's way of saying where things are kept: app/mlflow_options.h.
   std::string backend_store_uri;
   std::string registry_store_uri;

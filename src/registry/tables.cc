@@ -3,7 +3,8 @@
 namespace slipway::registry {
 
 store::RoomMigrations migrations() {
-  return {"registry", {{1, R"(
+  return {"registry",
+          {{1, R"(
     CREATE TABLE registered_models(
       workspace TEXT NOT NULL DEFAULT 'default', name TEXT PRIMARY KEY, description TEXT NOT NULL DEFAULT '',
       created INTEGER NOT NULL, updated INTEGER NOT NULL, last_version INTEGER NOT NULL DEFAULT 0);
@@ -29,6 +30,20 @@ store::RoomMigrations migrations() {
       number INTEGER PRIMARY KEY AUTOINCREMENT, workspace TEXT NOT NULL DEFAULT 'default', model TEXT NOT NULL, alias TEXT NOT NULL,
       from_version INTEGER, to_version INTEGER, time INTEGER NOT NULL, actor TEXT NOT NULL, reason TEXT NOT NULL);
     CREATE INDEX alias_moves_model ON alias_moves(model, number)
+  )"},
+           {2, R"(
+    ALTER TABLE model_versions ADD COLUMN storage TEXT NOT NULL DEFAULT '';
+    ALTER TABLE protected_aliases ADD COLUMN gated INTEGER NOT NULL DEFAULT 1;
+    CREATE TABLE alias_approvers(
+      workspace TEXT NOT NULL DEFAULT 'default', model TEXT NOT NULL, alias TEXT NOT NULL, approver TEXT NOT NULL,
+      PRIMARY KEY(model, alias, approver),
+      FOREIGN KEY(model, alias) REFERENCES protected_aliases(model, alias) ON UPDATE CASCADE ON DELETE CASCADE);
+    CREATE TABLE alias_approvals(
+      workspace TEXT NOT NULL DEFAULT 'default', model TEXT NOT NULL, alias TEXT NOT NULL, version INTEGER NOT NULL,
+      approver TEXT NOT NULL, reason TEXT NOT NULL, time INTEGER NOT NULL,
+      PRIMARY KEY(model, alias, version, approver),
+      FOREIGN KEY(model, alias) REFERENCES protected_aliases(model, alias) ON UPDATE CASCADE ON DELETE CASCADE);
+    CREATE INDEX model_version_tags_key ON model_version_tags(key, model, version)
   )"}}};
 }
 
