@@ -6,21 +6,36 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/hash.h"
 #include "store/events.h"
+#include "store/postgres.h"
 #include "store/sqlite.h"
+#include "store/testing/postgres_server.h"
 #include "store/testing/temp_folder.h"
 
 namespace slipway::store {
 namespace {
 
-class DbTest : public ::testing::Test {
+enum class Store { kSqlite, kPostgres };
+
+class DbTest : public ::testing::TestWithParam<Store> {
  protected:
+  static void SetUpTestSuite() { server_ = std::make_unique<testing::PostgresServer>(); }
+  static void TearDownTestSuite() { server_.reset(); }
+
   std::unique_ptr<Db> open() {
-    return MUST(open_sqlite({.file = folder_.path() / "slipway.db"}, clock_, random_));
+    if (GetParam() == Store::kSqlite)
+      return MUST(open_sqlite({.file = folder_.path() / "slipway.db"}, clock_, random_));
+    // The name of its folder is unlike any other.
+    std::string schema = "t" + base::sha256_hex(folder_.path().string()).substr(0, 12);
+    return MUST(
+        open_postgres({.url = server_->url(), .schema = std::move(schema)}, clock_, random_));
   }
   static std::vector<RoomMigrations> tables() {
     return {{"things",
-             {{1, "CREATE TABLE things(id INTEGER PRIMARY KEY, name TEXT UNIQUE, size REAL)"}}}};
+             {{1,
+               "CREATE TABLE things(id INTEGER PRIMARY KEY, name TEXT UNIQUE, size REAL, body "
+               "BLOB)"}}}};
   }
   static std::int64_t count(Db& db) {
     return MUST(db.read([](Reader& reader) {
@@ -29,13 +44,17 @@ class DbTest : public ::testing::Test {
            }))
         .value();
   }
+  static Result<void> add(Db& db, std::string_view name) {
+    return db.write([&](Tx& tx) { return tx.send("INSERT INTO things(name) VALUES(?)", {name}); });
+  }
 
+  static inline std::unique_ptr<testing::PostgresServer> server_;
   testing::TempFolder folder_;
   base::ManualClock clock_{{1'000'000}};
   base::SeededRandom random_{1};
 };
 
-TEST_F(DbTest, WritesReadsAndUndoesOnError) {
+TEST_P(DbTest, WritesReadsAndUndoesOnError) {
   auto db = open();
   ASSERT_TRUE(db->migrate(tables()));
   const auto id = db->write([](Tx& tx) -> Result<std::int64_t> {
@@ -57,7 +76,7 @@ TEST_F(DbTest, WritesReadsAndUndoesOnError) {
   EXPECT_EQ(twice.error().code, Code::kAlreadyExists);
 }
 
-TEST_F(DbTest, OneFailingWriteInAGroupLeavesTheOthers) {
+TEST_P(DbTest, OneFailingWriteInAGroupLeavesTheOthers) {
   auto db = open();
   ASSERT_TRUE(db->migrate(tables()));
   std::vector<std::thread> threads;
@@ -79,22 +98,26 @@ TEST_F(DbTest, OneFailingWriteInAGroupLeavesTheOthers) {
   EXPECT_EQ(count(*db), 16 * 40);
 }
 
-TEST_F(DbTest, RefusesAFileOfANewerBuild) {
-  ASSERT_TRUE(open()->migrate({{"things", {{1, "CREATE TABLE a(x)"}, {2, "CREATE TABLE b(x)"}}}}));
+TEST_P(DbTest, RefusesAFileOfANewerBuild) {
+  ASSERT_TRUE(open()->migrate(
+      {{"things", {{1, "CREATE TABLE a(x TEXT)"}, {2, "CREATE TABLE b(x TEXT)"}}}}));
   EXPECT_EQ(open()->migrate(tables()).error().code, Code::kFailedPrecondition);
 }
 
-TEST_F(DbTest, RefusesAFileThatIsNoDatabase) {
-  FILE* file = std::fopen((folder_.path() / "slipway.db").c_str(), "w");
+TEST(SqliteDb, RefusesAFileThatIsNoDatabase) {
+  const testing::TempFolder folder;
+  base::ManualClock clock{{1'000'000}};
+  base::SeededRandom random{1};
+  FILE* file = std::fopen((folder.path() / "slipway.db").c_str(), "w");
   std::fputs(std::string(4096, 'x').c_str(), file);
   std::fclose(file);
-  EXPECT_EQ(open_sqlite({.file = folder_.path() / "slipway.db"}, clock_, random_).error().code,
+  EXPECT_EQ(open_sqlite({.file = folder.path() / "slipway.db"}, clock, random).error().code,
             Code::kCorruption);
 }
 
 // A process is killed while it writes; what it had acknowledged (told us through the pipe) is there
 // afterwards.
-TEST_F(DbTest, WhatWasAcknowledgedSurvivesAKill) {
+TEST_P(DbTest, WhatWasAcknowledgedSurvivesAKill) {
   ASSERT_TRUE(open()->migrate(tables()));
   int pipe_ends[2];
   ASSERT_EQ(::pipe(pipe_ends), 0);
@@ -124,7 +147,7 @@ TEST_F(DbTest, WhatWasAcknowledgedSurvivesAKill) {
   EXPECT_EQ(verify_chain(*db).value().events, count(*db));
 }
 
-TEST_F(DbTest, TheEventChainFindsChangedHistory) {
+TEST_P(DbTest, TheEventChainFindsChangedHistory) {
   auto db = open();
   ASSERT_TRUE(db->migrate({}));
   const auto append = [&](const std::string& subject) {
@@ -156,6 +179,146 @@ TEST_F(DbTest, TheEventChainFindsChangedHistory) {
             "");
   EXPECT_NE(tamper("DELETE FROM events WHERE sequence = 2"), "");
 }
+
+// Its failure is known only later; it must be the outcome of the right write all the same.
+TEST_P(DbTest, AStatementThatNeedsNoReplyFailsItsOwnWrite) {
+  auto db = open();
+  ASSERT_TRUE(db->migrate(tables()));
+  ASSERT_TRUE(add(*db, "taken"));
+  std::vector<std::thread> threads;
+  std::vector<Result<void>> outcomes(64);
+  for (std::size_t t = 0; t < outcomes.size(); ++t) {
+    threads.emplace_back(
+        [&, t] { outcomes[t] = add(*db, t % 4 == 0 ? "taken" : std::to_string(t)); });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (std::size_t t = 0; t < outcomes.size(); ++t) {
+    EXPECT_EQ(outcomes[t].has_value(), t % 4 != 0) << t;
+    if (!outcomes[t]) {
+      EXPECT_EQ(outcomes[t].error().code, Code::kAlreadyExists);
+    }
+  }
+  EXPECT_EQ(count(*db), 1 + 48);
+}
+
+TEST_P(DbTest, ManyStatementsUnderWay) {
+  auto db = open();
+  ASSERT_TRUE(db->migrate(tables()));
+  ASSERT_TRUE(db->write([](Tx& tx) -> Result<void> {
+    for (int i = 0; i < 5'000; ++i)
+      TRY(tx.send("INSERT INTO things(name) VALUES(?)", {std::to_string(i)}));
+    return {};
+  }));
+  EXPECT_EQ(count(*db), 5'000);
+}
+
+TEST_P(DbTest, MoreDifferentStatementsThanAreKept) {
+  auto db = open();
+  ASSERT_TRUE(db->migrate(tables()));
+  ASSERT_TRUE(add(*db, "a"));
+  ASSERT_TRUE(db->read([](Reader& reader) -> Result<void> {
+    for (int i = 0; i < 600; ++i) {
+      std::int64_t got = 0;
+      TRY(reader.query(fmt::format("SELECT {} FROM things WHERE name = ?", i), {"a"},
+                       [&](const Row& row) { got = row.int64(0); }));
+      EXPECT_EQ(got, i);
+    }
+    return {};
+  }));
+}
+
+TEST_P(DbTest, ValuesComeBackAsTheyWent) {
+  auto db = open();
+  ASSERT_TRUE(db->migrate(
+      {{"values",
+        {{1,
+          "CREATE TABLE v(n INTEGER PRIMARY KEY, i INTEGER, r REAL, t TEXT, b BLOB, CHECK(i <> "
+          "7))"}}}}));
+  const std::string bytes = std::string("\0\xff\x80'\\", 5);
+  const auto put = [&](std::initializer_list<Param> params) {
+    return db->write([&](Tx& tx) {
+      return tx.find("INSERT INTO v(i, r, t, b) VALUES(?, ?, ?, ?) RETURNING n", params,
+                     [](const Row& row) { return row.int64(0); });
+    });
+  };
+  EXPECT_EQ(put({INT64_MIN, -1.5e300, "it''s \"?\" \\ \xc3\xa9", Bytes{bytes}}).value(), 1);
+  EXPECT_EQ(put({INT64_MAX, 5e-324, "", Bytes{""}}).value(), 2);
+  EXPECT_EQ(put({nullptr, nullptr, nullptr, nullptr}).value(), 3);
+  EXPECT_EQ(put({"12", 3, "x", Bytes{"y"}}).value(), 4);  // a number as text, a whole one as real
+  EXPECT_EQ(put({7, 1.0, "", Bytes{""}}).error().code, Code::kFailedPrecondition);
+  std::vector<std::string> seen;
+  ASSERT_TRUE(db->read([&](Reader& reader) {
+    return reader.query("SELECT i, r, t, b FROM v ORDER BY n", {}, [&](const Row& row) {
+      if (row.is_null(0)) {
+        EXPECT_TRUE(row.is_null(1) && row.is_null(2) && row.is_null(3));
+        EXPECT_EQ(row.int64(0), 0);
+        EXPECT_EQ(row.real(1), 0);
+      }
+      seen.push_back(fmt::format("{} {} {} {}", row.int64(0), row.real(1), row.text(2),
+                                 base::to_base64(row.text(3))));
+    });
+  }));
+  EXPECT_EQ(seen, (std::vector<std::string>{fmt::format("{} -1.5e+300 it''s \"?\" \\ \xc3\xa9 {}",
+                                                        INT64_MIN, base::to_base64(bytes)),
+                                            fmt::format("{} 5e-324  ", INT64_MAX), "0 0  ",
+                                            "12 3 x eQ=="}));
+}
+
+TEST_P(DbTest, SumsCountsAndTextsOfNumbers) {
+  auto db = open();
+  ASSERT_TRUE(db->migrate(tables()));
+  for (const char* name : {"a", "b", "c"}) ASSERT_TRUE(add(*db, name));
+  ASSERT_TRUE(db->read([&](Reader& reader) {
+    return reader.query(
+        "SELECT SUM(id), COUNT(*), MAX(id), AVG(id), 'x' || MAX(id), 3 IN (1, 3), SUM(-id) * "
+        "100000 FROM things",
+        {}, [&](const Row& row) {
+          EXPECT_EQ(row.int64(0), 6);
+          EXPECT_EQ(row.int64(1), 3);
+          EXPECT_EQ(row.text(2), "3");
+          EXPECT_EQ(row.real(3), 2);
+          EXPECT_EQ(row.text(4), "x3");
+          EXPECT_EQ(row.int64(5), 1);
+          EXPECT_EQ(row.int64(6), -600000);
+        });
+  }));
+}
+
+TEST_P(DbTest, TextsAreOrderedByTheirBytes) {
+  auto db = open();
+  ASSERT_TRUE(db->migrate(tables()));
+  for (const char* name : {"b", "B", "_", "a", "A", "\xc3\xa4", "1", "a b", "ab"})
+    ASSERT_TRUE(add(*db, name));
+  std::string order;
+  ASSERT_TRUE(db->read([&](Reader& reader) {
+    return reader.query("SELECT name FROM things WHERE name > ? ORDER BY name", {"0"},
+                        [&](const Row& row) { order += row.string(0) + ","; });
+  }));
+  EXPECT_EQ(order, "1,A,B,_,a,a b,ab,b,\xc3\xa4,");
+}
+
+TEST_P(DbTest, AReadSeesOneMoment) {
+  auto db = open();
+  ASSERT_TRUE(db->migrate(tables()));
+  ASSERT_TRUE(add(*db, "before"));
+  ASSERT_TRUE(db->read([&](Reader& reader) -> Result<void> {
+    std::int64_t first = 0, second = 0;
+    TRY(reader.query("SELECT COUNT(*) FROM things", {},
+                     [&](const Row& row) { first = row.int64(0); }));
+    TRY(add(*db, "meanwhile"));
+    TRY(reader.query("SELECT COUNT(*) FROM things", {},
+                     [&](const Row& row) { second = row.int64(0); }));
+    EXPECT_EQ(first, 1);
+    EXPECT_EQ(second, 1);
+    return {};
+  }));
+  EXPECT_EQ(count(*db), 2);
+}
+
+INSTANTIATE_TEST_SUITE_P(Stores, DbTest, ::testing::Values(Store::kSqlite, Store::kPostgres),
+                         [](const auto& info) {
+                           return info.param == Store::kSqlite ? "Sqlite" : "Postgres";
+                         });
 
 }  // namespace
 }  // namespace slipway::store

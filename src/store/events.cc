@@ -98,19 +98,25 @@ Result<void> insert_event(Tx& tx, const EventDraft& draft, base::Timestamp arriv
 }
 
 Result<std::vector<Event>> list_events(Db& db, const EventFilter& filter) {
-  const bool prefix = filter.subject.ends_with('/');
-  // The end of the range of texts that begin with the prefix: its last byte, '/', plus one.
-  const std::string from = filter.subject;
-  const std::string to = prefix ? from.substr(0, from.size() - 1) + '0' : from + '\0';
+  std::vector<Param> params{filter.after, filter.kind, filter.kind};
+  std::string subjects, behind;
+  if (filter.subject.ends_with('/')) {
+    subjects = "AND subject >= ? AND subject < ?";
+    // The end of the texts that begin like this: the last byte, '/', plus one.
+    behind = filter.subject.substr(0, filter.subject.size() - 1) + '0';
+    params.insert(params.end(), {filter.subject, behind});
+  } else if (!filter.subject.empty()) {
+    subjects = "AND subject = ?";
+    params.emplace_back(filter.subject);
+  }
+  params.emplace_back(filter.limit);
   return db.read([&](Reader& reader) -> Result<std::vector<Event>> {
     std::vector<Event> events;
-    TRY(reader.query(
-        fmt::format("SELECT {} FROM events WHERE sequence > ? AND (? = '' OR (subject >= ? AND "
-                    "subject < ?)) "
-                    "AND (? = '' OR kind = ?) ORDER BY sequence {} LIMIT ?",
-                    kEventColumns, filter.newest_first ? "DESC" : "ASC"),
-        {filter.after, filter.subject, from, to, filter.kind, filter.kind, filter.limit},
-        [&](const Row& row) { events.push_back(read_event(row)); }));
+    TRY(reader.query_span(
+        fmt::format("SELECT {} FROM events WHERE sequence > ? AND (? = '' OR kind = ?) {} ORDER BY "
+                    "sequence {} LIMIT ?",
+                    kEventColumns, subjects, filter.newest_first ? "DESC" : "ASC"),
+        params, [&](const Row& row) { events.push_back(read_event(row)); }));
     return events;
   });
 }

@@ -2,12 +2,11 @@
 
 #include <sqlite3.h>
 
-#include <deque>
-
-#include "base/hash.h"
 #include "base/log.h"
 #include "base/mutex.h"
 #include "store/event_chain.h"
+#include "store/migrations.h"
+#include "store/write_queue.h"
 
 namespace slipway::store {
 namespace {
@@ -218,47 +217,20 @@ class SqliteDb final : public Db {
     writer_ = TRY(Connection::open(options_.file));
     for (std::size_t i = 0; i < options_.readers; ++i)
       idle_readers_.push_back(TRY(Connection::open(options_.file)));
-    thread_ = std::thread([this] { write_loop(); });
+    writes_ = std::make_unique<WriteQueue>(
+        WriteQueue::Limits{.group_writes_max = options_.group_writes_max,
+                           .queue_length_max = options_.queue_length_max},
+        [this](WriteGroup group) { commit_group(group); });
     return {};
-  }
-
-  ~SqliteDb() override {
-    {
-      base::MutexLock lock(mutex_);
-      stopping_ = true;
-      wake_.notify_all();
-    }
-    if (thread_.joinable()) thread_.join();
   }
 
   Result<void> migrate(const std::vector<RoomMigrations>& rooms) override {
-    TRY(run_write([](Tx& tx) -> Result<void> {
-      TRY(
-          tx.execute("CREATE TABLE IF NOT EXISTS migrations(room TEXT NOT NULL, number INTEGER NOT "
-                     "NULL, PRIMARY KEY(room, number))"));
-      return {};
-    }));
-    std::vector<RoomMigrations> all = rooms;
-    all.push_back({"events", event_migrations()});
-    for (const RoomMigrations& room : all) {
-      TRY(run_write([&](Tx& tx) { return migrate_room(tx, room); }));
-    }
-    return {};
+    return run_migrations(rooms, [this](const auto& body) { return run_write(body); });
   }
 
  protected:
   Result<void> run_write(const std::function<Result<void>(Tx&)>& body) override {
-    Write write{&body, {}, false};
-    base::MutexLock lock(mutex_);
-    if (stopping_) return base::error(Code::kUnavailable, "database is closing");
-    if (queue_.size() >= options_.queue_length_max) {
-      return base::error(Code::kResourceExhausted, "too many waiting writes: queue_length_max={}",
-                         options_.queue_length_max);
-    }
-    queue_.push_back(&write);
-    wake_.notify_one();
-    while (!write.done) finished_.wait(mutex_);
-    return std::move(write.outcome);
+    return writes_->run(body);
   }
 
   Result<void> run_read(const std::function<Result<void>(Reader&)>& body) override {
@@ -277,39 +249,6 @@ class SqliteDb final : public Db {
   }
 
  private:
-  struct Write {
-    const std::function<Result<void>(Tx&)>* body;
-    Result<void> outcome;
-    bool done;
-  };
-
-  static Result<void> migrate_room(Tx& tx, const RoomMigrations& room) {
-    std::int64_t at = 0;
-    TRY(tx.query("SELECT COALESCE(MAX(number), 0) FROM migrations WHERE room = ?", {room.room},
-                 [&](const Row& row) { at = row.int64(0); }));
-    if (at > static_cast<std::int64_t>(room.steps.size())) {
-      return base::error(Code::kFailedPrecondition,
-                         "the data folder was written by a newer build: room={} step={} known={}",
-                         room.room, at, room.steps.size());
-    }
-    for (const Migration& step : room.steps) {
-      if (step.number <= at) continue;
-      CHECK(step.number == at + 1);
-      std::string_view rest = step.sql;
-      while (rest.find_first_not_of(" \n\t") != std::string_view::npos) {
-        const std::size_t end = std::min(rest.find(';'), rest.size());
-        const std::string_view statement = rest.substr(0, end);
-        rest.remove_prefix(std::min(end + 1, rest.size()));
-        if (statement.find_first_not_of(" \n\t") == std::string_view::npos) continue;
-        TRY(tx.execute(statement));
-      }
-      TRY(tx.execute("INSERT INTO migrations(room, number) VALUES(?, ?)",
-                     {room.room, step.number}));
-      at = step.number;
-    }
-    return {};
-  }
-
   std::unique_ptr<Connection> take_reader() {
     base::MutexLock lock(mutex_);
     while (idle_readers_.empty()) reader_free_.wait(mutex_);
@@ -318,37 +257,14 @@ class SqliteDb final : public Db {
     return connection;
   }
 
-  void write_loop() {
-    while (true) {
-      std::vector<Write*> group;
-      {
-        base::MutexLock lock(mutex_);
-        while (queue_.empty() && !stopping_) wake_.wait(mutex_);
-        if (queue_.empty()) return;
-        while (!queue_.empty() && group.size() < options_.group_writes_max) {
-          group.push_back(queue_.front());
-          queue_.pop_front();
-        }
-      }
-      commit_group(group);
-      base::MutexLock lock(mutex_);
-      for (Write* write : group) write->done = true;
-      finished_.notify_all();
-    }
-  }
-
-  void commit_group(const std::vector<Write*>& group) {
+  void commit_group(WriteGroup group) {
     SqliteTx tx(*writer_, clock_, random_);
     Result<void> whole = writer_->run("BEGIN IMMEDIATE");
-    for (Write* write : group) {
+    for (QueuedWrite* write : group) {
       if (!whole) break;
       whole = writer_->run("SAVEPOINT one");
       if (!whole) break;
-      try {
-        write->outcome = (*write->body)(tx);
-      } catch (const std::exception& e) {  // the net at the entry of a thread
-        write->outcome = base::error(Code::kInternal, "a write threw: {}", e.what());
-      }
+      run_body(*write, tx);
       whole = writer_->run(write->outcome ? "RELEASE one" : "ROLLBACK TO one; RELEASE one");
     }
     if (whole) whole = writer_->run("COMMIT");
@@ -358,25 +274,19 @@ class SqliteDb final : public Db {
         base::log_error("store", "rollback failed: why={}", undone.error().message);
       }
     }
-    for (Write* write : group) {
-      if (write->outcome) write->outcome = whole.error();
-    }
+    fail_group(group, whole.error());
   }
 
   const SqliteOptions options_;
   const base::Clock& clock_;
   base::Random& random_;
-  std::unique_ptr<Connection> writer_;  // used by thread_ only
+  std::unique_ptr<Connection> writer_;  // used by the queue's thread only
 
   base::Mutex mutex_;
-  base::CondVar wake_;
-  base::CondVar finished_;
   base::CondVar reader_free_;
-  std::deque<Write*> queue_ GUARDED_BY(mutex_);
   std::vector<std::unique_ptr<Connection>> idle_readers_ GUARDED_BY(mutex_);
-  bool stopping_ GUARDED_BY(mutex_) = false;
 
-  std::thread thread_;
+  std::unique_ptr<WriteQueue> writes_;  // last, so that it ends before what it uses
 };
 
 }  // namespace
