@@ -1,7 +1,9 @@
 #include "api/predict/json_batch.h"
 
 #include <algorithm>
-#include <boost/json.hpp>
+#include <bitset>
+
+#include "api/predict/json_document.h"
 
 namespace slipway::api::predict {
 namespace {
@@ -11,61 +13,53 @@ using serving::Cell;
 
 constexpr std::int64_t kRowsMax = 1 << 24;
 constexpr int kNestingMax = 4;  // of tensor data
-constexpr std::size_t kBufferBytes =
-    65536;  // of parsed values; larger bodies take more from the heap
 
 template <typename... Args>
 Error invalid(fmt::format_string<Args...> format, Args&&... args) {
   return base::error(Code::kInvalidArgument, format, std::forward<Args>(args)...);
 }
 
-const Json* member(const JsonObject& parent, std::string_view key) {
-  const Json* found = parent.if_contains(key);
-  return found == nullptr || found->is_null() ? nullptr : found;
+Result<std::string_view> find_text(JsonValue parent, std::string_view key) {
+  const auto found = parent.find(key);
+  if (!found) return std::string_view();
+  if (!found->is_text()) return invalid("{} must be a text", key);
+  return found->text();
 }
 
-Result<std::string_view> find_text(const JsonObject& parent, std::string_view key) {
-  const Json* found = member(parent, key);
-  if (found == nullptr) return std::string_view();
-  if (!found->is_string()) return invalid("{} must be a text", key);
-  return std::string_view(found->get_string());
-}
-
-Result<const JsonArray*> get_array(const JsonObject& parent, std::string_view key) {
-  const Json* found = member(parent, key);
-  if (found == nullptr) return invalid("{} is missing", key);
+Result<JsonValues> array_of(const std::optional<JsonValue>& found, std::string_view key) {
+  if (!found) return invalid("{} is missing", key);
   if (!found->is_array()) return invalid("{} must be a list", key);
-  return &found->get_array();
+  return found->values();
 }
 
-Result<Cell> read_cell(const Json& value, std::string_view column) {
+Result<JsonValues> get_array(JsonValue parent, std::string_view key) {
+  return array_of(parent.find(key), key);
+}
+
+Result<Cell> read_cell(JsonValue value, std::string_view column) {
   switch (value.kind()) {
-    case boost::json::kind::double_:
-      return Cell(value.get_double());
-    case boost::json::kind::int64:
-      return Cell(static_cast<double>(value.get_int64()));
-    case boost::json::kind::uint64:
-      return Cell(static_cast<double>(value.get_uint64()));
-    case boost::json::kind::bool_:
-      return Cell(value.get_bool() ? 1.0 : 0.0);
-    case boost::json::kind::string:
-      return Cell(std::string_view(value.get_string()));
-    case boost::json::kind::null:
+    case JsonNode::Kind::kNumber:
+    case JsonNode::Kind::kBool:
+      return Cell(value.number());
+    case JsonNode::Kind::kText:
+      return Cell(value.text());
+    case JsonNode::Kind::kNull:
       return Cell();
-    case boost::json::kind::array:
-    case boost::json::kind::object:
+    case JsonNode::Kind::kArray:
+    case JsonNode::Kind::kObject:
       break;
   }
   return invalid("a value must be a number, a text, true, false or null: input={}", column);
 }
 
 // Tensor data may be flat or nested; either way the elements are in row-major order.
-Result<void> flatten(const JsonArray& list, std::string_view name, int depth,
-                     std::vector<Cell>& cells) {
-  for (const Json& value : list) {
-    if (value.is_array()) {
+Result<void> flatten(JsonValues list, std::string_view name, int depth, std::vector<Cell>& cells) {
+  for (const JsonValue value : list) {
+    if (value.kind() == JsonNode::Kind::kNumber) {
+      cells.emplace_back(value.number());
+    } else if (value.is_array()) {
       if (depth >= kNestingMax) return invalid("data is nested too deeply: input={}", name);
-      TRY(flatten(value.get_array(), name, depth + 1, cells));
+      TRY(flatten(value.values(), name, depth + 1, cells));
     } else {
       cells.push_back(TRY(read_cell(value, name)));
     }
@@ -91,22 +85,35 @@ struct Tensor {
   std::size_t rows = 0, width = 1;
 };
 
-Result<Tensor> read_tensor(const JsonObject& input, std::vector<Cell>& cells) {
-  Tensor tensor{.name = TRY(find_text(input, "name"))};
-  if (tensor.name.empty()) return invalid("an input has no name");
-  const TensorKind kind = TRY(kind_of(TRY(find_text(input, "datatype")), tensor.name));
-  std::vector<std::uint64_t> shape;
-  for (const Json& size : *TRY(get_array(input, "shape"))) {
-    if (!size.is_int64() || size.get_int64() < 0 || size.get_int64() > kRowsMax)
-      return invalid("shape must be whole numbers up to {}: input={}", kRowsMax, tensor.name);
-    shape.push_back(static_cast<std::uint64_t>(size.get_int64()));
+Result<Tensor> read_tensor(JsonValue input, std::vector<Cell>& cells) {
+  Tensor tensor;
+  std::optional<JsonValue> shape_given, data;
+  std::string_view datatype;
+  for (const auto& [key, value] : input.members()) {  // one pass: there may be hundreds of inputs
+    if (value.is_null()) continue;
+    if (key == "name" || key == "datatype") {
+      if (!value.is_text()) return invalid("{} must be a text", key);
+      (key == "name" ? tensor.name : datatype) = value.text();
+    } else if (key == "shape") {
+      shape_given = value;
+    } else if (key == "data") {
+      data = value;
+    }
   }
-  if (shape.empty() || shape.size() > 2)
+  if (tensor.name.empty()) return invalid("an input has no name");
+  const TensorKind kind = TRY(kind_of(datatype, tensor.name));
+  const JsonValues shape = TRY(array_of(shape_given, "shape"));
+  std::size_t* const sizes[] = {&tensor.rows, &tensor.width};
+  if (shape.empty() || shape.size() > std::size(sizes))
     return invalid("shape must be [rows] or [rows, columns]: input={}", tensor.name);
-  tensor.rows = shape[0];
-  if (shape.size() == 2) tensor.width = shape[1];
+  std::size_t dimension = 0;
+  for (const JsonValue size : shape) {
+    if (!size.is_whole() || size.number() < 0 || size.number() > kRowsMax)
+      return invalid("shape must be whole numbers up to {}: input={}", kRowsMax, tensor.name);
+    *sizes[dimension++] = static_cast<std::size_t>(size.number());
+  }
   const std::size_t before = cells.size();
-  TRY(flatten(*TRY(get_array(input, "data")), tensor.name, 0, cells));
+  TRY(flatten(TRY(array_of(data, "data")), tensor.name, 0, cells));
   if (cells.size() - before != tensor.rows * tensor.width) {
     return invalid("data has {} values but shape says {}: input={}", cells.size() - before,
                    tensor.rows * tensor.width, tensor.name);
@@ -121,6 +128,22 @@ Result<Tensor> read_tensor(const JsonObject& input, std::vector<Cell>& cells) {
   }
   return tensor;
 }
+
+// Says of nearly every new name at once that it is new (a Bloom filter), so that hundreds of inputs
+// needn't be compared with each other.
+class SeenNames {
+ public:
+  // False: perhaps added before.
+  bool add(std::string_view name) {
+    auto bit = bits_[std::hash<std::string_view>()(name) % bits_.size()];
+    const bool is_new = !bit;
+    bit = true;
+    return is_new;
+  }
+
+ private:
+  std::bitset<4096> bits_;
+};
 
 // Turns row-major cells of `width` columns into a batch.
 Batch from_rows(const std::vector<Cell>& cells, std::size_t width,
@@ -143,36 +166,45 @@ Result<Batch> matrix(const std::vector<Cell>& cells, std::size_t width,
   return from_rows(cells, width, {features.begin(), features.end()});
 }
 
-Result<Batch> from_records(const JsonArray& records, std::string_view what) {
+Result<Batch> from_records(JsonValues records, std::string_view what) {
   std::vector<std::string_view> names;
   std::vector<Cell> cells;
   std::size_t row = 0;
-  for (const Json& item : records) {
-    if (!item.is_object()) return invalid("{}: row {} must be an object of columns", what, row);
-    const JsonObject& record = item.get_object();
+  for (const JsonValue record : records) {
+    if (!record.is_object()) return invalid("{}: row {} must be an object of columns", what, row);
     if (row == 0) {
-      for (const auto& field : record) names.push_back(field.key());
+      for (const auto& [name, value] : record.members()) {
+        if (std::find(names.begin(), names.end(), name) != names.end())
+          return invalid("{}: row {} has a column twice: column={}", what, row, name);
+        names.push_back(name);
+      }
     } else if (record.size() != names.size()) {
       return invalid("{}: row {} has other columns than row 0", what, row);
     }
+    auto next = record.members().begin();  // nearly always in the order of the first row
     for (const std::string_view name : names) {
-      const Json* value = record.if_contains(name);
-      if (value == nullptr) return invalid("{}: row {} lacks column {}", what, row, name);
-      cells.push_back(TRY(read_cell(*value, name)));
+      const JsonMembers members = record.members();
+      if (next == members.end() || (*next).key != name) {
+        next = members.begin();
+        while (next != members.end() && (*next).key != name) ++next;
+        if (next == members.end()) return invalid("{}: row {} lacks column {}", what, row, name);
+      }
+      cells.push_back(TRY(read_cell((*next).value, name)));
+      ++next;
     }
     ++row;
   }
   return from_rows(cells, names.size(), names);
 }
 
-Result<Batch> from_lists(const JsonArray& rows, std::vector<std::string_view> names,
+Result<Batch> from_lists(JsonValues rows, std::vector<std::string_view> names,
                          std::string_view what) {
   std::vector<Cell> cells;
   std::size_t row = 0;
-  for (const Json& item : rows) {
+  for (const JsonValue item : rows) {
     if (!item.is_array()) return invalid("{}: row {} must be a list", what, row);
     const std::size_t before = cells.size();
-    for (const Json& value : item.get_array())
+    for (const JsonValue value : item.values())
       cells.push_back(TRY(read_cell(
           value, cells.size() - before < names.size() ? names[cells.size() - before] : what)));
     if (cells.size() - before != names.size()) {
@@ -186,15 +218,15 @@ Result<Batch> from_lists(const JsonArray& rows, std::vector<std::string_view> na
 }
 
 // {"column": [values] or value, ...}
-Result<Batch> from_columns(const JsonObject& columns, std::string_view what) {
+Result<Batch> from_columns(JsonValue columns, std::string_view what) {
   Batch batch;
-  for (const auto& field : columns) {
-    const std::string_view name = field.key();
+  for (const auto& [name, value] : columns.members()) {
+    if (batch.find(name)) return invalid("{}: a column comes twice: column={}", what, name);
     const std::size_t before = batch.cells.size();
-    if (field.value().is_array()) {
-      TRY(flatten(field.value().get_array(), name, 0, batch.cells));
+    if (value.is_array()) {
+      TRY(flatten(value.values(), name, 0, batch.cells));
     } else {
-      batch.cells.push_back(TRY(read_cell(field.value(), name)));
+      batch.cells.push_back(TRY(read_cell(value, name)));
     }
     const std::size_t rows = batch.cells.size() - before;
     if (!batch.names.empty() && rows != batch.rows) {
@@ -206,14 +238,14 @@ Result<Batch> from_columns(const JsonObject& columns, std::string_view what) {
   return batch;
 }
 
-Result<Batch> from_instances(const Json& given, const std::vector<std::string>& features,
+Result<Batch> from_instances(JsonValue given, const std::vector<std::string>& features,
                              std::string_view what) {
-  if (given.is_object()) return from_columns(given.get_object(), what);
+  if (given.is_object()) return from_columns(given, what);
   if (!given.is_array()) return invalid("{} must be a list or an object", what);
-  const JsonArray& list = given.get_array();
+  const JsonValues list = given.values();
   if (list.empty()) return invalid("{} is empty", what);
-  if (list.at(0).is_object()) return from_records(list, what);
-  if (list.at(0).is_array()) return from_lists(list, {features.begin(), features.end()}, what);
+  if (list.front().is_object()) return from_records(list, what);
+  if (list.front().is_array()) return from_lists(list, {features.begin(), features.end()}, what);
   std::vector<Cell> cells;
   TRY(flatten(list, what, 0, cells));
   return matrix(cells, features.size() == 1 ? 1 : cells.size(), features, what);
@@ -222,23 +254,12 @@ Result<Batch> from_instances(const Json& given, const std::vector<std::string>& 
 }  // namespace
 
 struct JsonReader::Impl {
-  // Parsed values live in `buffer`, so that a usual body costs no allocation.
-  std::array<unsigned char, kBufferBytes> buffer;
-  std::optional<boost::json::monotonic_resource> memory;
-  boost::json::parser parser;
-  Json root;
+  JsonDocument document;
 
-  Result<const JsonObject*> parse(std::string_view body) {
-    root = nullptr;
-    parser.reset();
-    memory.emplace(buffer.data(), buffer.size());
-    parser.reset(&*memory);
-    boost::system::error_code failed;
-    const std::size_t read = parser.write(body.data(), body.size(), failed);
-    if (failed) return invalid("the body is no JSON: {} at byte {}", failed.message(), read);
-    root = parser.release();
-    if (!root.is_object()) return invalid("the body must be a JSON object");
-    return &root.get_object();
+  Result<JsonValue> parse(std::string_view body) {
+    const JsonValue top = TRY(document.parse(body));
+    if (!top.is_object()) return invalid("the body must be a JSON object");
+    return top;
   }
 };
 
@@ -246,21 +267,24 @@ JsonReader::JsonReader() : impl_(std::make_unique<Impl>()) {}
 JsonReader::~JsonReader() = default;
 
 Result<ParsedRequest> JsonReader::read_v2(std::string_view body, const FeatureNames& features) {
-  const JsonObject& top = *TRY(impl_->parse(body));
-  ParsedRequest request{.id = TRY(find_text(top, "id"))};
-  if (const Json* given = member(top, "parameters")) {
-    if (!given->is_object()) return invalid("parameters must be an object");
-    const JsonObject& parameters = given->get_object();
-    request.event_time = TRY(find_text(parameters, "event_time"));
-    request.route_key = TRY(find_text(parameters, "route_key"));
-    request.traffic = TRY(find_text(parameters, "traffic"));
+  const JsonValue top = TRY(impl_->parse(body));
+  ParsedRequest request;
+  request.id = TRY(find_text(top, "id"));
+  if (const auto parameters = top.find("parameters")) {
+    if (!parameters->is_object()) return invalid("parameters must be an object");
+    request.event_time = TRY(find_text(*parameters, "event_time"));
+    request.route_key = TRY(find_text(*parameters, "route_key"));
+    request.traffic = TRY(find_text(*parameters, "traffic"));
   }
   Batch& batch = request.batch;
-  const JsonArray& inputs = *TRY(get_array(top, "inputs"));
+  const JsonValues inputs = TRY(get_array(top, "inputs"));
   if (inputs.empty()) return invalid("inputs is empty");
-  for (const Json& item : inputs) {
+  SeenNames seen;
+  batch.names.reserve(inputs.size());
+  batch.cells.reserve(inputs.size());
+  for (const JsonValue item : inputs) {
     if (!item.is_object()) return invalid("an input must be an object");
-    const Tensor tensor = TRY(read_tensor(item.get_object(), batch.cells));
+    const Tensor tensor = TRY(read_tensor(item, batch.cells));
     if (tensor.width != 1) {
       if (inputs.size() != 1) {
         return invalid("an input with several columns must be the only one: input={}", tensor.name);
@@ -274,7 +298,8 @@ Result<ParsedRequest> JsonReader::read_v2(std::string_view body, const FeatureNa
       return invalid("inputs differ in rows: input={} rows={} others={}", tensor.name, tensor.rows,
                      batch.rows);
     }
-    if (batch.find(tensor.name)) return invalid("an input comes twice: input={}", tensor.name);
+    if (!seen.add(tensor.name) && batch.find(tensor.name))
+      return invalid("an input comes twice: input={}", tensor.name);
     batch.rows = tensor.rows;
     batch.names.push_back(tensor.name);
   }
@@ -283,27 +308,26 @@ Result<ParsedRequest> JsonReader::read_v2(std::string_view body, const FeatureNa
 
 Result<ParsedRequest> JsonReader::read_invocation(std::string_view body,
                                                   const FeatureNames& features) {
-  const JsonObject& top = *TRY(impl_->parse(body));
+  const JsonValue top = TRY(impl_->parse(body));
   ParsedRequest request;
-  if (const Json* params = member(top, "params"); params != nullptr && !params->is_object())
+  if (const auto params = top.find("params"); params && !params->is_object())
     return invalid("params must be an object");
-  if (const Json* split = member(top, "dataframe_split")) {
+  if (const auto split = top.find("dataframe_split")) {
     if (!split->is_object()) return invalid("dataframe_split must be an object");
-    const JsonObject& frame = split->get_object();
     std::vector<std::string_view> names;
-    for (const Json& name : *TRY(get_array(frame, "columns"))) {
-      if (!name.is_string()) return invalid("dataframe_split: columns must be texts");
-      names.push_back(name.get_string());
+    for (const JsonValue name : TRY(get_array(*split, "columns"))) {
+      if (!name.is_text()) return invalid("dataframe_split: columns must be texts");
+      names.push_back(name.text());
     }
     request.batch =
-        TRY(from_lists(*TRY(get_array(frame, "data")), std::move(names), "dataframe_split"));
-  } else if (const Json* records = member(top, "dataframe_records")) {
+        TRY(from_lists(TRY(get_array(*split, "data")), std::move(names), "dataframe_split"));
+  } else if (const auto records = top.find("dataframe_records")) {
     if (!records->is_array()) return invalid("dataframe_records must be a list");
-    request.batch = TRY(from_records(records->get_array(), "dataframe_records"));
-  } else if (const Json* instances = member(top, "instances")) {
+    request.batch = TRY(from_records(records->values(), "dataframe_records"));
+  } else if (const auto instances = top.find("instances")) {
     request.feature_names = TRY(features());
     request.batch = TRY(from_instances(*instances, request.feature_names, "instances"));
-  } else if (const Json* inputs = member(top, "inputs")) {
+  } else if (const auto inputs = top.find("inputs")) {
     request.feature_names = TRY(features());
     request.batch = TRY(from_instances(*inputs, request.feature_names, "inputs"));
   } else {
