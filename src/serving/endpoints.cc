@@ -18,23 +18,43 @@ std::string make_id(base::Random& random) {
   return fmt::format("{}-{:x}", prefix, next.fetch_add(1, std::memory_order_relaxed));
 }
 
-Result<FeatureValue> sent_value(const Cell& cell, const LoggedFeature& feature) {
+Result<void> take_sent(const Cell& cell, const LoggedFeature& feature, FeatureValue& value) {
   if (const auto* number = std::get_if<double>(&cell)) {
     if (feature.is_text) {
       return base::error(Code::kInvalidArgument, "feature {} must be a text: got={}", feature.name,
                          *number);
     }
-    return FeatureValue(*number);
-  }
-  if (const auto* text = std::get_if<std::string_view>(&cell)) {
+    value = *number;
+  } else if (const auto* text = std::get_if<std::string_view>(&cell)) {
     if (!feature.is_text) {
       return base::error(Code::kInvalidArgument, "feature {} must be a number: got=\"{}\"",
                          feature.name, *text);
     }
-    return FeatureValue(std::string(*text));
+    value = std::string(*text);
+  } else {
+    value = std::monostate();
   }
-  return FeatureValue();
+  return {};
 }
+
+// What a request needs on the way and the next one uses again. One per thread.
+struct Scratch {
+  static constexpr std::size_t kFeaturesKept = 100'000;
+
+  std::vector<int> sent;               // by schema column: position in the batch, or -1
+  std::vector<FeatureValue> features;  // row after row
+  std::vector<std::string> row_ids;
+  std::vector<float> input, shadow_out;
+  std::vector<LogRow> logged;
+
+  void reset(std::size_t rows, std::size_t columns) {
+    if (features.size() > kFeaturesKept) *this = {};
+    sent.assign(columns, -1);
+    features.resize(rows * columns);
+    row_ids.resize(rows);
+    logged.clear();
+  }
+};
 
 double micros_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start)
@@ -44,10 +64,11 @@ double micros_since(std::chrono::steady_clock::time_point start) {
 }  // namespace
 
 int slot_of(std::string_view salt, std::string_view key) {
-  std::string text(salt);
+  fmt::basic_memory_buffer<char, 256> text;
+  text.append(salt);
   text.push_back('\x1f');
-  text += key;
-  return static_cast<int>(base::hash64(text) % kSlots);
+  text.append(key);
+  return static_cast<int>(base::hash64({text.data(), text.size()}) % kSlots);
 }
 
 Result<std::shared_ptr<const Model>> Endpoints::load(const std::string& uri) {
@@ -200,24 +221,20 @@ Result<EndpointShape> Endpoints::shape(std::string_view endpoint) const {
   return shape;
 }
 
-// One row's features in the order of the log's schema. What was sent wins over what is looked up.
-Result<std::vector<FeatureValue>> Endpoints::row_features(const Serving& serving,
-                                                          const PredictRequest& request,
-                                                          std::span<const int> sent,
-                                                          std::size_t row,
-                                                          base::Timestamp as_of) const {
+Result<void> Endpoints::row_features(const Serving& serving, const PredictRequest& request,
+                                     std::span<const int> sent, std::size_t row,
+                                     base::Timestamp as_of, std::span<FeatureValue> values) const {
   const Batch& batch = request.batch;
   const LogSchema& schema = *serving.schema;
-  std::vector<FeatureValue> values(schema.size());
   bool needs_lookup = false;
   for (std::size_t i = 0; i < schema.size(); ++i) {
     if (sent[i] >= 0) {
-      values[i] = TRY(sent_value(batch.cell(static_cast<std::size_t>(sent[i]), row), schema[i]));
+      TRY(take_sent(batch.cell(static_cast<std::size_t>(sent[i]), row), schema[i], values[i]));
     } else {
       needs_lookup = true;
     }
   }
-  if (!needs_lookup) return values;
+  if (!needs_lookup) return {};
   std::vector<Cell> cells(batch.names.size());
   for (std::size_t c = 0; c < cells.size(); ++c) cells[c] = batch.cell(c, row);
   std::vector<FeatureValue> found =
@@ -232,7 +249,7 @@ Result<std::vector<FeatureValue>> Endpoints::row_features(const Serving& serving
                          schema[i].name, serving.spec.features);
     }
   }
-  return values;
+  return {};
 }
 
 Result<Prediction> Endpoints::predict(const PredictRequest& request) {
@@ -250,7 +267,9 @@ Result<Prediction> Endpoints::predict(const PredictRequest& request) {
   const Batch& batch = request.batch;
   if (batch.rows == 0) return fail(base::error(Code::kInvalidArgument, "the request has no rows"));
 
-  std::vector<int> sent(schema.size(), -1);
+  thread_local Scratch scratch;
+  scratch.reset(batch.rows, schema.size());
+  std::vector<int>& sent = scratch.sent;
   bool needs_lookup = false;
   for (std::size_t i = 0; i < schema.size(); ++i) {
     if (const auto column = batch.find(schema[i].name, i)) {
@@ -307,17 +326,17 @@ Result<Prediction> Endpoints::predict(const PredictRequest& request) {
 
   const base::Timestamp event_time = request.event_time.value_or(event_clock_.now());
   const base::Timestamp arrival_time = wall_clock_.now();
-  std::vector<LogRow> logged;
-  std::vector<float> input, shadow_out;
+  std::vector<float>& input = scratch.input;
   for (std::size_t row = 0; row < batch.rows; ++row) {
-    Result<std::vector<FeatureValue>> looked =
-        row_features(*serving, request, sent, row, event_time);
-    if (!looked) {
+    const std::span<FeatureValue> features =
+        std::span(scratch.features).subspan(row * schema.size(), schema.size());
+    if (Result<void> filled = row_features(*serving, request, sent, row, event_time, features);
+        !filled) {
       return fail(batch.rows > 1
-                      ? std::move(looked).error().with_context(fmt::format("row {}", row))
-                      : std::move(looked).error());
+                      ? std::move(filled).error().with_context(fmt::format("row {}", row))
+                      : std::move(filled).error());
     }
-    const auto features = std::make_shared<const std::vector<FeatureValue>>(std::move(*looked));
+    if (batch.rows > 1) scratch.row_ids[row] = fmt::format("{}/{}", answer.id, row);
     const double prepared_us = micros_since(start);
     for (const Variant& variant : serving->variants) {
       if (&variant != chosen && !variant.spec.is_shadow) continue;
@@ -325,7 +344,7 @@ Result<Prediction> Endpoints::predict(const PredictRequest& request) {
       const Model& model = *variant.model;
       input.resize(model.features().size());
       for (std::size_t f = 0; f < input.size(); ++f) {
-        const FeatureValue& value = (*features)[static_cast<std::size_t>(variant.log_columns[f])];
+        const FeatureValue& value = features[static_cast<std::size_t>(variant.log_columns[f])];
         if (const auto* number = std::get_if<double>(&value)) {
           input[f] = static_cast<float>(*number);
         } else if (const auto* text = std::get_if<std::string>(&value)) {
@@ -334,17 +353,17 @@ Result<Prediction> Endpoints::predict(const PredictRequest& request) {
           input[f] = std::numeric_limits<float>::quiet_NaN();
         }
       }
-      shadow_out.resize(model.ensemble().output_count());
+      scratch.shadow_out.resize(model.ensemble().output_count());
       const std::span<float> out =
           &variant == chosen ? std::span(answer.values)
                                    .subspan(row * answer.outputs_per_row, answer.outputs_per_row)
-                             : std::span(shadow_out);
+                             : std::span(scratch.shadow_out);
       model.ensemble().predict(input, out);
-      logged.push_back(
-          {.request_id = batch.rows == 1 ? answer.id : fmt::format("{}/{}", answer.id, row),
+      scratch.logged.push_back(
+          {.request_id = batch.rows == 1 ? answer.id : scratch.row_ids[row],
            .variant = variant.spec.name,
            .role = variant.spec.is_shadow ? "shadow" : "live",
-           .traffic = std::string(request.traffic),
+           .traffic = request.traffic,
            .revision = answer.revision,
            .model_version = variant.spec.model_version,
            .latency_us = static_cast<std::int64_t>(prepared_us + micros_since(scoring)),
@@ -354,7 +373,7 @@ Result<Prediction> Endpoints::predict(const PredictRequest& request) {
            .features = features});
     }
   }
-  const bool taken = log_.append(serving->spec.endpoint, serving->schema, std::move(logged));
+  const bool taken = log_.append(serving->spec.endpoint, serving->schema, scratch.logged);
   if (serving->spec.durable_log) {
     if (!taken) {
       return fail(base::error(Code::kUnavailable,

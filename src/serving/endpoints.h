@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -132,10 +133,10 @@ class Endpoints {
   Result<std::shared_ptr<const Model>> load(const std::string& uri);
   Result<std::shared_ptr<const Serving>> build(const EndpointSpec& spec);
   std::shared_ptr<const Serving> find(std::string_view endpoint) const;
-  Result<std::vector<FeatureValue>> row_features(const Serving& serving,
-                                                 const PredictRequest& request,
-                                                 std::span<const int> sent, std::size_t row,
-                                                 base::Timestamp as_of) const;
+  // One row's features in the order of the log's schema. What was sent wins over what is looked up.
+  Result<void> row_features(const Serving& serving, const PredictRequest& request,
+                            std::span<const int> sent, std::size_t row, base::Timestamp as_of,
+                            std::span<FeatureValue> values) const;
 
   ModelSource& models_;
   FeatureLookup& features_;

@@ -1,7 +1,9 @@
 #include "serving/request_log.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
+#include <iterator>
 #include <set>
 
 #include "base/log.h"
@@ -34,7 +36,13 @@ bool is_fixed(std::string_view name) {
                      [&](const FixedColumn& c) { return name == c.name; });
 }
 
+constexpr std::int64_t kDayMicros = 86'400'000'000;
+
 std::string date_of(base::Timestamp time) { return types::to_rfc3339(time).substr(0, 10); }
+
+std::int64_t day_of(base::Timestamp time) {
+  return time.micros / kDayMicros - (time.micros % kDayMicros < 0 ? 1 : 0);
+}
 
 Frame empty_frame(const LogSchema& schema) {
   Frame frame;
@@ -61,28 +69,27 @@ bool fits(const Frame& frame, const LogSchema& schema) {
   return true;
 }
 
-void append_text_or_null(Column& column, const std::string& text) {
-  text.empty() ? column.append_null() : column.append_string(text);
+void append_text_or_null(Column& column, std::string_view text) {
+  text.empty() ? column.append_null() : column.append_string(std::string(text));
 }
 
 void append_row(Frame& frame, const std::string& endpoint, const LogRow& row) {
   auto column = frame.columns().begin();
-  column++->append_string(row.request_id);
+  column++->append_string(std::string(row.request_id));
   column++->append_string(endpoint);
   column++->append_int(row.revision);
-  column++->append_string(row.variant);
-  column++->append_string(row.role);
+  column++->append_string(std::string(row.variant));
+  column++->append_string(std::string(row.role));
   column++->append_int(row.model_version);
   column++->append_int(row.event_time.micros);
   column++->append_int(row.arrival_time.micros);
   column++->append_int(row.latency_us);
   std::isnan(row.prediction) ? column++->append_null() : column++->append_double(row.prediction);
   append_text_or_null(*column++, row.error);
-  column++->append_string(row.traffic);
+  column++->append_string(std::string(row.traffic));
+  const FeatureValue none;
   for (std::size_t i = 0; column != frame.columns().end(); ++i, ++column) {
-    const FeatureValue none;
-    const FeatureValue& value =
-        row.features && i < row.features->size() ? (*row.features)[i] : none;
+    const FeatureValue& value = i < row.features.size() ? row.features[i] : none;
     if (const auto* number = std::get_if<double>(&value);
         number && column->type == ColumnType::kDouble && !std::isnan(*number)) {
       column->append_double(*number);
@@ -92,6 +99,29 @@ void append_row(Frame& frame, const std::string& endpoint, const LogRow& row) {
     } else {
       column->append_null();
     }
+  }
+}
+
+template <typename Values>
+void move_range(Values& to, Values& from, std::size_t begin, std::size_t count) {
+  if (from.empty()) return;
+  const auto first = from.begin() + static_cast<std::ptrdiff_t>(begin);
+  to.insert(to.end(), std::make_move_iterator(first),
+            std::make_move_iterator(first + static_cast<std::ptrdiff_t>(count)));
+}
+
+// Moves `count` rows of `from`, which has the same columns, to the end of `to`.
+void move_rows(Frame& to, Frame& from, std::size_t begin, std::size_t count) {
+  for (std::size_t c = 0; c < to.columns().size(); ++c) {
+    Column &target = to.columns()[c], &source = from.columns()[c];
+    if (!source.valid.empty() || !target.valid.empty()) {
+      if (target.valid.empty()) target.valid.assign(target.size(), 1);
+      if (source.valid.empty()) source.valid.assign(source.size(), 1);
+      move_range(target.valid, source.valid, begin, count);
+    }
+    move_range(target.doubles, source.doubles, begin, count);
+    move_range(target.ints, source.ints, begin, count);
+    move_range(target.strings, source.strings, begin, count);
   }
 }
 
@@ -169,17 +199,28 @@ void RequestLog::run() {
 }
 
 bool RequestLog::append(const std::string& endpoint, const std::shared_ptr<const LogSchema>& schema,
-                        std::vector<LogRow> rows) {
+                        std::span<const LogRow> rows) {
   const std::size_t count = rows.size();
   if (buffered_.fetch_add(count) + count > options_.rows_buffered_max) {
     buffered_.fetch_sub(count);
     rows_dropped_.add(count);
     return false;
   }
-  const std::size_t slot =
-      std::hash<std::thread::id>()(std::this_thread::get_id()) % buffers_.size();
-  base::MutexLock lock(buffers_[slot].mutex);
-  for (LogRow& row : rows) buffers_[slot].rows.push_back({endpoint, schema, std::move(row)});
+  static std::atomic<std::size_t> threads{0};
+  thread_local const std::size_t slot = threads.fetch_add(1);
+  Buffer& buffer = buffers_[slot % buffers_.size()];
+  base::MutexLock lock(buffer.mutex);
+  for (const LogRow& row : rows) {
+    const std::int64_t day = day_of(row.event_time);
+    auto chunk = std::find_if(buffer.chunks.begin(), buffer.chunks.end(), [&](const Chunk& known) {
+      return known.day == day && known.schema == schema && known.endpoint == endpoint;
+    });
+    if (chunk == buffer.chunks.end()) {
+      buffer.chunks.push_back({endpoint, day, schema, empty_frame(*schema)});
+      chunk = std::prev(buffer.chunks.end());
+    }
+    append_row(chunk->frame, endpoint, row);
+  }
   rows_logged_.add(count);
   return true;
 }
@@ -188,29 +229,34 @@ std::filesystem::path RequestLog::folder_of(const std::string& endpoint) const {
   return options_.folder / endpoint;
 }
 
-void RequestLog::add_to_tail(const Pending& pending) {
-  const std::string date = date_of(pending.row.event_time);
-  Tail& tail = tails_[{pending.endpoint, date}];
-  if (tail.file.empty() || !fits(tail.frame, *pending.schema) ||
-      tail.frame.rows() >= options_.rows_per_file) {
-    if (tail.dirty) {  // full, or of another shape: it stays beside under its own name
-      if (const Result<void> written = write_tail(tail); !written) {
-        write_failures_.add();
-        rows_dropped_.add(tail.frame.rows());
-        base::log_error("serving", "a file of the request log was lost: {}",
-                        written.error().message);
-      }
+void RequestLog::start_file(Tail& tail, const Chunk& chunk) {
+  if (tail.dirty) {  // full, or of another shape: it stays beside under its own name
+    if (const Result<void> written = write_tail(tail); !written) {
+      write_failures_.add();
+      rows_dropped_.add(tail.frame.rows());
+      base::log_error("serving", "a file of the request log was lost: {}", written.error().message);
     }
-    const std::filesystem::path folder = folder_of(pending.endpoint) / ("date=" + date);
-    std::size_t number = 0;
-    if (const auto parts = parts_of(folder); !parts.empty()) {
-      number = std::stoul(parts.back().stem().string().substr(5)) + 1;
-    }
-    tail.file = folder / fmt::format("part-{:06}.parquet", number);
-    tail.frame = empty_frame(*pending.schema);
   }
-  append_row(tail.frame, pending.endpoint, pending.row);
-  tail.dirty = true;
+  const std::filesystem::path folder =
+      folder_of(chunk.endpoint) / ("date=" + date_of({chunk.day * kDayMicros}));
+  std::size_t number = 0;
+  if (const auto parts = parts_of(folder); !parts.empty())
+    number = std::stoul(parts.back().stem().string().substr(5)) + 1;
+  tail.file = folder / fmt::format("part-{:06}.parquet", number);
+  tail.frame = empty_frame(*chunk.schema);
+}
+
+void RequestLog::add_to_tail(Chunk chunk) {
+  Tail& tail = tails_[{chunk.endpoint, date_of({chunk.day * kDayMicros})}];
+  for (std::size_t done = 0, rows = chunk.frame.rows(); done < rows;) {
+    if (tail.file.empty() || !fits(tail.frame, *chunk.schema) ||
+        tail.frame.rows() >= options_.rows_per_file)
+      start_file(tail, chunk);
+    const std::size_t count = std::min(rows - done, options_.rows_per_file - tail.frame.rows());
+    move_rows(tail.frame, chunk.frame, done, count);
+    tail.dirty = true;
+    done += count;
+  }
 }
 
 Result<void> RequestLog::write_tail(Tail& tail) {
@@ -240,13 +286,15 @@ Result<void> RequestLog::flush() {
   base::MutexLock lock(flush_mutex_);
   std::size_t taken = 0;
   for (Buffer& buffer : buffers_) {
-    std::vector<Pending> rows;
+    std::vector<Chunk> chunks;
     {
       base::MutexLock buffer_lock(buffer.mutex);
-      rows.swap(buffer.rows);
+      chunks.swap(buffer.chunks);
     }
-    for (const Pending& pending : rows) add_to_tail(pending);
-    taken += rows.size();
+    for (Chunk& chunk : chunks) {
+      taken += chunk.frame.rows();
+      add_to_tail(std::move(chunk));
+    }
   }
   buffered_.fetch_sub(taken);
   return write_tails();

@@ -6,7 +6,9 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -29,17 +31,18 @@ struct LoggedFeature {
 // The feature columns of an endpoint's rows. Shared by all rows that have the same.
 using LogSchema = std::vector<LoggedFeature>;
 
+// Views of the request; what they point to need only outlive append().
 struct LogRow {
-  std::string request_id, variant, role, error, traffic;
+  std::string_view request_id, variant, role, error, traffic;
   std::int64_t revision = 0, model_version = 0, latency_us = 0;
   base::Timestamp event_time, arrival_time;
-  double prediction = 0;                                      // NaN: none, see `error`
-  std::shared_ptr<const std::vector<FeatureValue>> features;  // shared by the request's variants
+  double prediction = 0;                   // NaN: none, see `error`
+  std::span<const FeatureValue> features;  // in the order of the schema; too few: missing
 };
 
-// Safe to use from several threads. Rows are appended to buffers (one of a few, by thread) and
-// written behind, about once a second: a kill may lose what came after the last write (a durable
-// endpoint calls flush() before it answers). A full buffer drops rows and counts them.
+// Safe to use from several threads. Rows are appended to buffers of columns (one of a few, by
+// thread) and written behind, about once a second: a kill may lose what came after the last write
+// (a durable endpoint calls flush() before it answers). A full buffer drops rows and counts them.
 class RequestLog {
  public:
   struct Options {
@@ -57,7 +60,7 @@ class RequestLog {
 
   // False: the buffer is full and nothing was taken.
   bool append(const std::string& endpoint, const std::shared_ptr<const LogSchema>& schema,
-              std::vector<LogRow> rows);
+              std::span<const LogRow> rows);
 
   // Everything appended before is in a synced file on return. kStorageFull: the disk is full;
   // rows stay buffered.
@@ -72,14 +75,16 @@ class RequestLog {
   std::int64_t bytes_on_disk() const;
 
  private:
-  struct Pending {
+  // Rows of one endpoint, day and shape, as the columns that are written.
+  struct Chunk {
     std::string endpoint;
+    std::int64_t day = 0;  // of event time, since 1970
     std::shared_ptr<const LogSchema> schema;
-    LogRow row;
+    types::Frame frame;
   };
-  struct Buffer {
+  struct alignas(64) Buffer {
     base::Mutex mutex;
-    std::vector<Pending> rows GUARDED_BY(mutex);
+    std::vector<Chunk> chunks GUARDED_BY(mutex);
   };
   // A day's newest file: grows by being rewritten until it is full.
   struct Tail {
@@ -91,7 +96,8 @@ class RequestLog {
   std::filesystem::path folder_of(const std::string& endpoint) const;
   static Result<void> write_tail(Tail& tail);
   Result<void> write_tails() REQUIRES(flush_mutex_);
-  void add_to_tail(const Pending& pending) REQUIRES(flush_mutex_);
+  void add_to_tail(Chunk chunk) REQUIRES(flush_mutex_);
+  void start_file(Tail& tail, const Chunk& chunk) REQUIRES(flush_mutex_);
   void run();
 
   const Options options_;

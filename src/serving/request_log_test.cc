@@ -14,7 +14,13 @@ using base::Timestamp;
 constexpr std::int64_t kDay = 86'400'000'000;
 const Timestamp kStart{1'370'044'800'000'000};  // 2013-06-01
 
-LogRow row_at(const std::string& id, Timestamp time, double feature) {
+const std::vector<FeatureValue>& features_of(double feature) {
+  static std::map<double, std::vector<FeatureValue>> all;
+  return all.try_emplace(feature, std::vector<FeatureValue>{feature, std::string("EWR")})
+      .first->second;
+}
+
+LogRow row_at(std::string_view id, Timestamp time, double feature) {
   return {.request_id = id,
           .variant = "live",
           .role = "live",
@@ -24,8 +30,7 @@ LogRow row_at(const std::string& id, Timestamp time, double feature) {
           .event_time = time,
           .arrival_time = time,
           .prediction = 0.25,
-          .features = std::make_shared<const std::vector<FeatureValue>>(
-              std::vector<FeatureValue>{feature, std::string("EWR")})};
+          .features = features_of(feature)};
 }
 
 class RequestLogTest : public ::testing::Test {
@@ -36,6 +41,10 @@ class RequestLogTest : public ::testing::Test {
             .folder = folder_.path(), .rows_buffered_max = buffered, .rows_per_file = per_file},
         metrics_);
   }
+  static bool append(RequestLog& log, const std::shared_ptr<const LogSchema>& schema,
+                     const std::vector<LogRow>& rows) {
+    return log.append("flights", schema, rows);
+  }
   std::shared_ptr<const LogSchema> schema_ =
       std::make_shared<const LogSchema>(LogSchema{{"speed", false}, {"origin", true}});
   store::testing::TempFolder folder_;
@@ -45,8 +54,8 @@ class RequestLogTest : public ::testing::Test {
 TEST_F(RequestLogTest, ReadsByEventTimeAcrossDaysFilesAndRestarts) {
   auto log = open();
   for (int i = 0; i < 20; ++i) {
-    ASSERT_TRUE(log->append("flights", schema_,
-                            {row_at("r" + std::to_string(i), {kStart.micros + i * kDay / 4}, i)}));
+    ASSERT_TRUE(append(*log, schema_,
+                       {row_at("r" + std::to_string(i), {kStart.micros + i * kDay / 4}, i)}));
   }
   const auto inside = log->read("flights", {kStart.micros + kDay}, {kStart.micros + 3 * kDay}, {});
   ASSERT_TRUE(inside) << inside.error().message;
@@ -55,7 +64,7 @@ TEST_F(RequestLogTest, ReadsByEventTimeAcrossDaysFilesAndRestarts) {
   EXPECT_EQ(inside->find("origin")->strings.front(), "EWR");
   log.reset();
   log = open();
-  ASSERT_TRUE(log->append("flights", schema_, {row_at("later", kStart, 99)}));
+  ASSERT_TRUE(append(*log, schema_, {row_at("later", kStart, 99)}));
   EXPECT_EQ(log->read("flights", {}, {kStart.micros + 10 * kDay}, {"request_id"})->rows(), 21u);
   EXPECT_EQ(log->read("flights", {}, {kStart.micros + 10 * kDay}, {"request_id"})->columns().size(),
             1u);
@@ -66,8 +75,7 @@ TEST_F(RequestLogTest, FindsOneRequestWithItsFeatures) {
   auto log = open();
   LogRow shadow = row_at("r1", kStart, 5);
   shadow.variant = shadow.role = "shadow";
-  ASSERT_TRUE(
-      log->append("flights", schema_, {row_at("r1", kStart, 5), shadow, row_at("r2", kStart, 6)}));
+  ASSERT_TRUE(append(*log, schema_, {row_at("r1", kStart, 5), shadow, row_at("r2", kStart, 6)}));
   const auto found = log->find("flights", "r1");
   ASSERT_TRUE(found) << found.error().message;
   EXPECT_EQ(found->at("variants").as_array().size(), 2u);
@@ -78,11 +86,11 @@ TEST_F(RequestLogTest, FindsOneRequestWithItsFeatures) {
 
 TEST_F(RequestLogTest, RowsOfAnotherShapeStandBesideTheOld) {
   auto log = open();
-  ASSERT_TRUE(log->append("flights", schema_, {row_at("old", kStart, 5)}));
+  ASSERT_TRUE(append(*log, schema_, {row_at("old", kStart, 5)}));
   ASSERT_TRUE(log->flush());
   const auto wider = std::make_shared<const LogSchema>(
       LogSchema{{"speed", false}, {"origin", true}, {"gust", false}});
-  ASSERT_TRUE(log->append("flights", wider, {row_at("new", kStart, 6)}));
+  ASSERT_TRUE(append(*log, wider, {row_at("new", kStart, 6)}));
   const auto both = log->read("flights", kStart, {kStart.micros + kDay}, {});
   ASSERT_TRUE(both);
   EXPECT_EQ(both->rows(), 2u);
@@ -91,17 +99,17 @@ TEST_F(RequestLogTest, RowsOfAnotherShapeStandBesideTheOld) {
 
 TEST_F(RequestLogTest, AFullBufferTakesNothingAndSaysSo) {
   auto log = open(2);
-  EXPECT_TRUE(log->append("flights", schema_, {row_at("a", kStart, 1), row_at("b", kStart, 1)}));
-  EXPECT_FALSE(log->append("flights", schema_, {row_at("c", kStart, 1)}));
+  EXPECT_TRUE(append(*log, schema_, {row_at("a", kStart, 1), row_at("b", kStart, 1)}));
+  EXPECT_FALSE(append(*log, schema_, {row_at("c", kStart, 1)}));
   ASSERT_TRUE(log->flush());
-  EXPECT_TRUE(log->append("flights", schema_, {row_at("d", kStart, 1)}));
+  EXPECT_TRUE(append(*log, schema_, {row_at("d", kStart, 1)}));
   EXPECT_NE(metrics_.prometheus_text().find("slipway_request_log_dropped_total 1"),
             std::string::npos);
 }
 
 TEST_F(RequestLogTest, ADamagedFileIsAnErrorWithItsName) {
   auto log = open();
-  ASSERT_TRUE(log->append("flights", schema_, {row_at("a", kStart, 1)}));
+  ASSERT_TRUE(append(*log, schema_, {row_at("a", kStart, 1)}));
   ASSERT_TRUE(log->flush());
   std::ofstream(folder_.path() / "flights/date=2013-06-01/part-000000.parquet") << "PAR1 cut";
   const auto read = log->read("flights", kStart, {kStart.micros + kDay}, {});
@@ -114,7 +122,7 @@ TEST_F(RequestLogTest, WritesBehindByItself) {
   auto log = std::make_unique<RequestLog>(
       RequestLog::Options{.folder = folder_.path(), .flush_ms = 1}, metrics_);
   log->start();
-  ASSERT_TRUE(log->append("flights", schema_, {row_at("a", kStart, 1)}));
+  ASSERT_TRUE(append(*log, schema_, {row_at("a", kStart, 1)}));
   while (!std::filesystem::exists(folder_.path() / "flights/date=2013-06-01/part-000000.parquet"))
     std::this_thread::yield();
   log->stop();
