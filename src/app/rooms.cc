@@ -20,6 +20,8 @@
 #include "releases/gates.h"
 #include "releases/tables.h"
 #include "tracking/experiments.h"
+#include "tracking/metric_upgrade.h"
+#include "tracking/run_index.h"
 #include "tracking/runs.h"
 #include "tracking/tables.h"
 
@@ -40,12 +42,14 @@ struct Application::Rooms::Impl {
       : foundation(f),
         clock(f.clock),
         experiments(f.db, f.clock),
-        runs(f.db, f.clock, f.random),
+        runs(f.db, metric_keys, f.clock, f.random),
+        run_index(f.db, metric_keys, f.metrics,
+                  {.bytes_max = static_cast<std::size_t>(f.settings.run_index_bytes_max)}),
         logged_models(f.db, f.clock, f.random),
         artifacts(f.data / "artifacts"),
         places(runs, logged_models),
         registry(f.db, f.clock, places, f.source_pattern),
-        mlflow{f.db, experiments, runs, logged_models, artifacts, registry},
+        mlflow{f.db, experiments, runs, run_index, logged_models, artifacts, registry},
         datasets(f.db, f.blobs, f.clock, f.data / "uploads"),
         tables(datasets),
         features(f.db, tables, clock),
@@ -69,7 +73,9 @@ struct Application::Rooms::Impl {
   const Foundation foundation;
   EventClock clock;
   tracking::Experiments experiments;
+  tracking::MetricKeys metric_keys;
   tracking::Runs runs;
+  tracking::RunIndex run_index;
   tracking::LoggedModels logged_models;
   tracking::Artifacts artifacts;
   RunPlaces places;
@@ -112,6 +118,7 @@ std::vector<store::RoomMigrations> Application::Rooms::migrations() {
 
 Result<void> Application::Rooms::open() {
   Impl& i = *impl_;
+  TRY(tracking::upgrade_metrics(i.foundation.db));
   TRY(i.experiments.ensure_default());
   TRY(Project::restore_clock(i.foundation.db, i.clock));
   i.monitor = TRY(monitor::Monitor::open(i.foundation.db, i.clock,
@@ -152,6 +159,8 @@ void Application::Rooms::add_routes(http::Router& router) {
 
 Result<void> Application::Rooms::start(const std::string& url, const OnStop& on_stop) {
   Impl& i = *impl_;
+  i.run_index.start();
+  on_stop("run index", [&i] { i.run_index.stop(); });
   i.log.start();
   on_stop("request log", [&i] { i.log.stop(); });
   TRY(i.pipelines.start(

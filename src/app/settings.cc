@@ -147,6 +147,8 @@ const std::vector<SettingInfo>& setting_table() {
               "Open connections; more are closed at once."),
       integer("body-bytes-max", &Settings::body_bytes_max, 1024, 1ll << 32,
               "Largest request body kept in memory."),
+      integer("run-index-bytes-max", &Settings::run_index_bytes_max, 1 << 20, 1ll << 44,
+              "Memory that run search may take; when runs need more, searches get 429."),
       integer("artifact-bytes-max", &Settings::artifact_bytes_max, 1024, 1ll << 44,
               "Largest artifact upload, streamed to disk."),
       integer("idle-timeout-seconds", &Settings::idle_timeout_seconds, 1, 86'400,

@@ -6,6 +6,7 @@
 
 #include "base/hash.h"
 #include "tracking/limits.h"
+#include "tracking/run_changes.h"
 #include "tracking/search_grammars.h"
 
 namespace slipway::tracking {
@@ -284,6 +285,8 @@ Result<void> Experiments::remove(const std::string& id) {
   const Experiment experiment = TRY(get(id));
   const base::Timestamp now = clock_.now();
   return db_.write([&](store::Tx& tx) -> Result<void> {
+    const std::int64_t change = TRY(next_change(tx));
+    TRY(note_change(tx, change, TRY(experiment_number(id)), kChangedExperiment));
     TRY(tx.execute("UPDATE experiments SET deleted = 1, updated = ? WHERE id = ?",
                    {now, experiment.id}));
     // 2: deleted with its experiment, so that restoring brings back only those.
@@ -297,6 +300,8 @@ Result<void> Experiments::restore(const std::string& id) {
   const Experiment experiment = TRY(get(id));
   const base::Timestamp now = clock_.now();
   return db_.write([&](store::Tx& tx) -> Result<void> {
+    const std::int64_t change = TRY(next_change(tx));
+    TRY(note_change(tx, change, TRY(experiment_number(id)), kChangedExperiment));
     TRY(tx.execute("UPDATE experiments SET deleted = 0, updated = ? WHERE id = ?",
                    {now, experiment.id}));
     TRY(tx.execute("UPDATE runs SET deleted = 0 WHERE experiment = ? AND deleted = 2",

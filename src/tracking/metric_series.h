@@ -1,30 +1,49 @@
-// The points of one metric of one run, packed: 24 bytes a point (timestamp in ms, step, value;
-// little-endian), appended in the order of arrival. Pure functions.
+// The metrics of runs in the Db: every point, and the latest of each key.
+//
+// Points arrive in a *tail* of rows, mixed as they come: a small addition grows the newest row, a
+// batch is a row. When the tail has enough points, they are sorted into *series*, blocks of one key
+// each. So a batch costs one row, however many keys it has, and a history reads the blocks of its
+// key. The *latest* points of a run are one row, which trails the tail and is folded forward now
+// and then: whoever reads it adds the rows of the tail that came after. Functions are stateless.
 #pragma once
 
-#include <string>
-#include <string_view>
+#include <cstdint>
+#include <span>
 #include <vector>
 
-#include "base/result.h"
-#include "tracking/values.h"
+#include "store/db.h"
+#include "tracking/metric_points.h"
 
 namespace slipway::tracking {
 
-// Points per block: a block is rewritten while it is filled, so not too large; each costs a row, so
-// not too small.
-inline constexpr std::size_t kBlockPointsMax = 512;
-inline constexpr std::size_t kPointBytes = 24;
+// Rows of the tail are filled up to this, so that they stay on a page of the database.
+inline constexpr std::size_t kTailRowBytes = 900;
+// The latest row is folded forward when so many points came after it, and four per key.
+inline constexpr std::int64_t kFoldPointsMin = 512;
+// The tail is sorted into series at so many points, and 64 per key: a row of one key should be
+// worth it. But at so many at the latest, whatever the number of keys.
+inline constexpr std::int64_t kSealPointsMin = 1024;
+inline constexpr std::int64_t kSealPointsMax = 1 << 17;
 
-void append_point(std::string& block, const Metric& point);
-// kCorruption when the length is no multiple of a point. `key` is given to every point.
-Result<std::vector<Metric>> unpack_points(std::string_view block, const std::string& key);
+// Adds points to a run, in this transaction.
+Result<void> append_points(store::Tx& tx, std::int64_t run, std::span<const Point> points);
 
-// True when `a` is the later one of two points: greatest (step, timestamp, value), NaN counting as
-// 0 in that comparison.
-bool is_later(const Metric& a, const Metric& b);
+// The latest point of each key, by key.
+Result<std::vector<Point>> latest_points(store::Reader& reader, std::int64_t run);
 
-// In the order of a history: by timestamp, step, value; identical points once.
-void sort_history(std::vector<Metric>& points);
+// The same for all runs numbered from `first` to `last`, in order; runs without metrics are left
+// out.
+Result<void> for_latest_points(
+    store::Reader& reader, std::int64_t first, std::int64_t last,
+    const std::function<void(std::int64_t run, const std::vector<Point>& points)>& each);
+
+struct History {
+  std::vector<Point> points;
+  bool more = false;
+};
+// `count` points (0: all) from the `offset`th on, in the order of a history. Reads the blocks that
+// hold them, not the whole series, as far as its blocks follow each other in time.
+Result<History> read_history(store::Reader& reader, std::int64_t run, std::uint32_t key,
+                             std::int64_t offset, std::int64_t count);
 
 }  // namespace slipway::tracking

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "store/db.h"
 #include "tracking/experiments.h"
+#include "tracking/run_index.h"
 #include "tracking/runs.h"
 
 namespace slipway::tracking {
@@ -21,6 +21,6 @@ struct RunQuery {
 
 // kInvalidArgument with what is wrong in filter, order or token. Order with gaps: values, then NaN,
 // then missing, for ascending and descending; ties by newest start, then id.
-Result<Page<Run>> search_runs(store::Db& db, Runs& runs, const RunQuery& query);
+Result<Page<Run>> search_runs(RunIndex& index, Runs& runs, const RunQuery& query);
 
 }  // namespace slipway::tracking

@@ -1,11 +1,14 @@
 #include "tracking/runs.h"
 
+#include <algorithm>
 #include <cmath>
+#include <map>
 #include <unordered_map>
 
 #include "tracking/input_tags.h"
 #include "tracking/limits.h"
 #include "tracking/metric_series.h"
+#include "tracking/run_changes.h"
 
 namespace slipway::tracking {
 namespace {
@@ -50,39 +53,13 @@ Result<Head> find_active(store::Reader& reader, const std::string& id) {
   return head;
 }
 
-Result<void> read_details(store::Reader& reader, std::int64_t number, Run& run) {
-  TRY(reader.query(
-      "SELECT key, value, is_nan, timestamp_ms, step FROM run_metrics WHERE run = ? ORDER BY key",
-      {number}, [&](const store::Row& row) {
-        run.metrics.push_back({row.string(0), row.int64(2) != 0 ? std::nan("") : row.real(1),
-                               row.int64(3), row.int64(4)});
-      }));
-  TRY(reader.query("SELECT key, value FROM run_params WHERE run = ? ORDER BY key", {number},
-                   [&](const store::Row& row) {
-                     run.params.push_back({row.string(0), row.string(1)});
-                   }));
-  TRY(reader.query("SELECT key, value FROM run_tags WHERE run = ? ORDER BY key", {number},
-                   [&](const store::Row& row) {
-                     run.tags.push_back({row.string(0), row.string(1)});
-                   }));
-  TRY(reader.query(
-      "SELECT name, digest, source_type, source, schema, profile, tags FROM run_datasets WHERE run "
-      "= ? ORDER BY position, name, digest",
-      {number}, [&](const store::Row& row) {
-        run.datasets.push_back({row.string(0), row.string(1), row.string(2), row.string(3),
-                                row.string(4), row.string(5), parse_input_tags(row.text(6))});
-      }));
-  TRY(
-      reader.query("SELECT model_id, is_output, step FROM run_models WHERE run = ? ORDER BY "
-                   "position, model_id, is_output",
-                   {number}, [&](const store::Row& row) {
-                     if (row.int64(1) != 0) {
-                       run.model_outputs.push_back({row.string(0), row.int64(2)});
-                     } else {
-                       run.model_inputs.push_back(row.string(0));
-                     }
-                   }));
-  return {};
+// Runs `body` on a run that may be written, in a transaction that says what of it changes.
+template <typename Body>
+Result<void> change_run(store::Tx& tx, const std::string& id, int what, Body&& body) {
+  const std::int64_t change = TRY(next_change(tx));
+  const Head head = TRY(find_active(tx, id));
+  TRY(body(head));
+  return note_change(tx, change, head.number, what);
 }
 
 Result<void> put_tag(store::Tx& tx, std::int64_t number, const KeyValue& tag) {
@@ -122,64 +99,16 @@ Result<void> put_param(store::Tx& tx, std::int64_t number, const std::string& ru
   return {};
 }
 
-// Adds the points of one metric to its newest block and keeps the latest point.
-Result<void> put_points(store::Tx& tx, std::int64_t number, const std::string& key,
-                        const std::vector<const Metric*>& points) {
-  struct Before {
-    Metric latest;
-    std::int64_t block;
-  };
-  const std::optional<Before> before =
-      TRY(tx.find("SELECT value, is_nan, timestamp_ms, step, last_block FROM run_metrics WHERE run "
-                  "= ? AND key = ?",
-                  {number, key}, [&](const store::Row& row) {
-                    return Before{{key, row.int64(1) != 0 ? std::nan("") : row.real(0),
-                                   row.int64(2), row.int64(3)},
-                                  row.int64(4)};
-                  }));
-  std::int64_t block = before ? before->block : 0;
-  std::string bytes;
-  if (before) {
-    TRY(tx.query("SELECT points FROM metric_blocks WHERE run = ? AND key = ? AND block = ?",
-                 {number, key, block}, [&](const store::Row& row) { bytes = row.string(0); }));
-  }
-  const Metric* latest = before ? &before->latest : nullptr;
-  const auto write_block = [&] {
-    return tx.send(
-        "INSERT INTO metric_blocks(run, key, block, points) VALUES(?, ?, ?, ?) ON CONFLICT(run, "
-        "key, block) DO UPDATE SET points = excluded.points",
-        {number, key, block, store::Bytes{bytes}});
-  };
-  for (const Metric* point : points) {
-    if (bytes.size() >= kBlockPointsMax * kPointBytes) {
-      TRY(write_block());
-      bytes.clear();
-      ++block;
-    }
-    append_point(bytes, *point);
-    if (latest == nullptr || is_later(*point, *latest)) latest = point;
-  }
-  TRY(write_block());
-  const bool nan = std::isnan(latest->value);
-  TRY(
-      tx.send("INSERT INTO run_metrics(run, key, value, is_nan, timestamp_ms, step, last_block) "
-              "VALUES(?, ?, ?, ?, ?, ?, ?) "
-              "ON CONFLICT(run, key) DO UPDATE SET value = excluded.value, is_nan = "
-              "excluded.is_nan, timestamp_ms = excluded.timestamp_ms, "
-              "step = excluded.step, last_block = excluded.last_block",
-              {number, key, nan ? store::Param(nullptr) : store::Param(latest->value), nan,
-               latest->timestamp_ms, latest->step, block}));
-  return {};
-}
-
-// The point, once more, with the logged model that it measures.
+// What a metric says about a logged model, kept with that.
 Result<void> put_model_metric(store::Tx& tx, const std::string& run_id, const Metric& metric) {
-  const bool is_nan = std::isnan(metric.value);
-  return tx.send(
-      "INSERT INTO logged_model_metrics(model, run, key, timestamp_ms, step, value, is_nan, "
-      "dataset_name, dataset_digest) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+  const bool nan = std::isnan(metric.value);
+  TRY(tx.execute(
+      "INSERT INTO logged_model_metrics(model, run, key, timestamp_ms, step, value, "
+      "is_nan, dataset_name, dataset_digest) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?) ON "
+      "CONFLICT DO NOTHING",
       {metric.model_id, run_id, metric.key, metric.timestamp_ms, metric.step,
-       is_nan ? 0.0 : metric.value, is_nan, metric.dataset_name, metric.dataset_digest});
+       nan ? 0.0 : storable(metric.value), nan, metric.dataset_name, metric.dataset_digest}));
+  return {};
 }
 
 std::string random_name(base::Random& random) {
@@ -213,7 +142,6 @@ Result<void> check_batch(const std::vector<Metric>& metrics, const std::vector<K
         "A batch logging request can contain at most {} metrics, params, and tags in total",
         kBatchTotalMax);
   }
-  for (const Metric& metric : metrics) TRY(check_key("metric", metric.key));
   for (const KeyValue& tag : tags) TRY(check_key("tag", tag.key));
   std::unordered_map<std::string_view, std::string_view> seen;
   for (const KeyValue& param : params) {
@@ -251,24 +179,34 @@ Result<Run> Runs::create(const Draft& draft) {
   for (const KeyValue& tag : tags) {
     if (user.empty() && tag.key == kUserTag) user = tag.value;
   }
-  const std::string id = random_.hex();
-  const std::int64_t start = draft.start_ms.value_or(clock_.now().millis());
+  for (KeyValue& tag : tags) tag.value = cut_value(std::move(tag.value), kTagValueLengthMax);
+  Run run{.id = random_.hex(),
+          .experiment_id = std::to_string(experiment),
+          .name = std::move(name),
+          .user = std::move(user),
+          .start_ms = draft.start_ms.value_or(clock_.now().millis())};
   TRY(db_.write([&](store::Tx& tx) -> Result<void> {
+    const std::int64_t change = TRY(next_change(tx));
     const std::string location = TRY(active_artifact_location(tx, experiment));
+    run.artifact_uri = fmt::format("{}/{}/artifacts", location, run.id);
     const std::int64_t number =
         TRY(tx.find("INSERT INTO runs(id, experiment, name, \"user\", status, start_ms, "
                     "artifact_uri) VALUES(?, ?, ?, ?, ?, ?, ?) RETURNING number",
-                    {id, experiment, name, user, static_cast<int>(RunStatus::kRunning), start,
-                     fmt::format("{}/{}/artifacts", location, id)},
+                    {run.id, experiment, run.name, run.user, static_cast<int>(run.status),
+                     run.start_ms, run.artifact_uri},
                     [](const store::Row& row) { return row.int64(0); }))
             .value();
-    for (const KeyValue& tag : tags)
-      TRY(put_tag(tx, number, {tag.key, cut_value(tag.value, kTagValueLengthMax)}));
-    return tx.append_event({.kind = "run.created",
-                            .subject = "runs/" + id,
-                            .payload = {{"experiment_id", draft.experiment_id}, {"name", name}}});
+    for (const KeyValue& tag : tags) TRY(put_tag(tx, number, tag));
+    TRY(note_change(tx, change, number, kChangedWhole));
+    return tx.append_event(
+        {.kind = "run.created",
+         .subject = "runs/" + run.id,
+         .payload = {{"experiment_id", draft.experiment_id}, {"name", run.name}}});
   }));
-  return get(id);
+  std::map<std::string, std::string> by_key;  // the last one counts when a key comes twice
+  for (KeyValue& tag : tags) by_key.insert_or_assign(std::move(tag.key), std::move(tag.value));
+  for (auto& [key, value] : by_key) run.tags.push_back({key, std::move(value)});
+  return run;
 }
 
 Result<Run> Runs::get(const std::string& id) {
@@ -279,14 +217,15 @@ Result<Run> Runs::get(const std::string& id) {
   });
 }
 
-Result<std::vector<Run>> Runs::get_many(const std::vector<std::string>& ids) {
+Result<std::vector<Run>> Runs::get_many(const std::vector<std::int64_t>& numbers) {
   return db_.read([&](store::Reader& reader) -> Result<std::vector<Run>> {
     std::vector<Run> runs;
-    for (const std::string& id : ids) {
-      std::optional<Head> head = TRY(
-          reader.find(fmt::format("SELECT {} FROM runs WHERE id = ?", kColumns), {id}, read_head));
+    runs.reserve(numbers.size());
+    for (const std::int64_t number : numbers) {
+      std::optional<Head> head = TRY(reader.find(
+          fmt::format("SELECT {} FROM runs WHERE number = ?", kColumns), {number}, read_head));
       if (!head) continue;
-      TRY(read_details(reader, head->number, head->run));
+      TRY(read_details(reader, number, head->run));
       runs.push_back(std::move(head->run));
     }
     return runs;
@@ -295,99 +234,112 @@ Result<std::vector<Run>> Runs::get_many(const std::vector<std::string>& ids) {
 
 Result<Run> Runs::update(const std::string& id, const Update& update) {
   TRY(db_.write([&](store::Tx& tx) -> Result<void> {
-    const Head head = TRY(find_active(tx, id));
-    const RunStatus status = update.status.value_or(head.run.status);
-    TRY(tx.execute(
-        "UPDATE runs SET status = ?, end_ms = ? WHERE number = ?",
-        {static_cast<int>(status), update.end_ms ? update.end_ms : head.run.end_ms, head.number}));
-    if (update.name && !update.name->empty())
-      TRY(put_tag(tx, head.number, {std::string(kNameTag), *update.name}));
-    if (status == head.run.status) return {};
-    return tx.append_event(
-        {.kind = "run.status_changed",
-         .subject = "runs/" + id,
-         .payload = {{"from", status_name(head.run.status)}, {"to", status_name(status)}}});
+    return change_run(tx, id, kChangedHead | kChangedTags, [&](const Head& head) -> Result<void> {
+      const RunStatus status = update.status.value_or(head.run.status);
+      TRY(tx.execute("UPDATE runs SET status = ?, end_ms = ? WHERE number = ?",
+                     {static_cast<int>(status), update.end_ms ? update.end_ms : head.run.end_ms,
+                      head.number}));
+      if (update.name && !update.name->empty())
+        TRY(put_tag(tx, head.number, {std::string(kNameTag), *update.name}));
+      if (status == head.run.status) return {};
+      return tx.append_event(
+          {.kind = "run.status_changed",
+           .subject = "runs/" + id,
+           .payload = {{"from", status_name(head.run.status)}, {"to", status_name(status)}}});
+    });
   }));
   return get(id);
 }
 
-Result<void> Runs::remove(const std::string& id) {
+Result<void> Runs::set_stage(const std::string& id, Stage stage) {
   return db_.write([&](store::Tx& tx) -> Result<void> {
+    const std::int64_t change = TRY(next_change(tx));
     const Head head = TRY(find_head(tx, id));
-    if (head.run.stage == Stage::kDeleted) return {};
-    TRY(tx.execute("UPDATE runs SET deleted = 1 WHERE number = ?", {head.number}));
-    return tx.append_event({.kind = "run.deleted", .subject = "runs/" + id});
+    if (head.run.stage == stage) return {};
+    const bool deleted = stage == Stage::kDeleted;
+    TRY(tx.execute("UPDATE runs SET deleted = ? WHERE number = ?", {deleted, head.number}));
+    TRY(note_change(tx, change, head.number, kChangedHead));
+    return tx.append_event(
+        {.kind = deleted ? "run.deleted" : "run.restored", .subject = "runs/" + id});
   });
 }
 
-Result<void> Runs::restore(const std::string& id) {
-  return db_.write([&](store::Tx& tx) -> Result<void> {
-    const Head head = TRY(find_head(tx, id));
-    if (head.run.stage == Stage::kActive) return {};
-    TRY(tx.execute("UPDATE runs SET deleted = 0 WHERE number = ?", {head.number}));
-    return tx.append_event({.kind = "run.restored", .subject = "runs/" + id});
-  });
-}
+Result<void> Runs::remove(const std::string& id) { return set_stage(id, Stage::kDeleted); }
+
+Result<void> Runs::restore(const std::string& id) { return set_stage(id, Stage::kActive); }
 
 Result<void> Runs::log_batch(const std::string& id, const std::vector<Metric>& metrics,
                              const std::vector<KeyValue>& params,
                              const std::vector<KeyValue>& tags) {
   TRY(check_batch(metrics, params, tags));
-  std::vector<Metric> points = metrics;
-  for (Metric& point : points) point.value = storable(point.value);
-  std::map<std::string, std::vector<const Metric*>> by_key;
-  for (const Metric& point : points) by_key[point.key].push_back(&point);
-  return db_.write([&](store::Tx& tx) -> Result<void> {
-    const Head head = TRY(find_active(tx, id));
-    for (const KeyValue& param : params)
-      TRY(put_param(tx, head.number, id,
-                    {param.key, cut_value(param.value, kParamValueLengthMax)}));
-    for (const KeyValue& tag : tags)
-      TRY(put_tag(tx, head.number, {tag.key, cut_value(tag.value, kTagValueLengthMax)}));
-    for (const auto& [key, series] : by_key) TRY(put_points(tx, head.number, key, series));
-    for (const Metric& point : points) {
-      if (!point.model_id.empty()) TRY(put_model_metric(tx, id, point));
-    }
-    return {};
-  });
+  const std::vector<std::uint32_t> seen = keys_.seen(metrics);
+  std::vector<Point> points(metrics.size());
+  for (std::size_t i = 0; i < metrics.size(); ++i) {
+    const Metric& metric = metrics[i];
+    if (seen[i] == 0) TRY(check_key("metric", metric.key));
+    points[i] = {seen[i], storable(metric.value), metric.timestamp_ms, metric.step};
+  }
+  std::unordered_map<std::string_view, std::uint32_t> fresh;  // keys that got or had a number
+  const int what = (metrics.empty() ? 0 : kChangedMetrics) | (params.empty() ? 0 : kChangedParams) |
+                   (tags.empty() ? 0 : kChangedTags | kChangedHead);
+  TRY(db_.write([&](store::Tx& tx) -> Result<void> {
+    fresh.clear();
+    return change_run(tx, id, what, [&](const Head& head) -> Result<void> {
+      for (const KeyValue& param : params)
+        TRY(put_param(tx, head.number, id,
+                      {param.key, cut_value(param.value, kParamValueLengthMax)}));
+      for (const KeyValue& tag : tags)
+        TRY(put_tag(tx, head.number, {tag.key, cut_value(tag.value, kTagValueLengthMax)}));
+      for (std::size_t i = 0; i < metrics.size(); ++i) {
+        if (!metrics[i].model_id.empty()) TRY(put_model_metric(tx, id, metrics[i]));
+        if (seen[i] != 0) continue;
+        std::uint32_t& number = fresh[metrics[i].key];
+        if (number == 0) number = TRY(MetricKeys::ensure(tx, metrics[i].key));
+        points[i].key = number;
+      }
+      return append_points(tx, head.number, points);
+    });
+  }));
+  for (const auto& [key, number] : fresh) keys_.remember(key, number);
+  return {};
 }
 
 Result<void> Runs::delete_tag(const std::string& id, const std::string& key) {
   return db_.write([&](store::Tx& tx) -> Result<void> {
-    const Head head = TRY(find_active(tx, id));
-    if (TRY(tx.execute("DELETE FROM run_tags WHERE run = ? AND key = ?", {head.number, key})) ==
-        0) {
-      return base::error(Code::kNotFound, "No tag with name: {} in run with id {}", key, id);
-    }
-    return {};
+    return change_run(tx, id, kChangedTags, [&](const Head& head) -> Result<void> {
+      if (TRY(tx.execute("DELETE FROM run_tags WHERE run = ? AND key = ?", {head.number, key})) ==
+          0) {
+        return base::error(Code::kNotFound, "No tag with name: {} in run with id {}", key, id);
+      }
+      return {};
+    });
   });
 }
 
 Result<void> Runs::log_inputs(const std::string& id, const std::vector<DatasetInput>& datasets,
                               const std::vector<std::string>& models) {
   return db_.write([&](store::Tx& tx) -> Result<void> {
-    const Head head = TRY(find_active(tx, id));
-    for (const DatasetInput& d : datasets) {
-      TRY(
-          tx.send("INSERT INTO run_datasets(run, name, digest, source_type, source, schema, "
-                  "profile, tags, position) VALUES(?, ?, ?, ?, ?, ?, ?, ?, (SELECT COUNT(*) FROM "
-                  "run_datasets WHERE run = ?)) ON CONFLICT DO NOTHING",
-                  {head.number, d.name, d.digest, d.source_type, d.source, d.schema, d.profile,
-                   input_tags_text(d.tags), head.number}));
-    }
-    for (const std::string& model : models) {
-      TRY(put_model(tx, head.number, model, Direction::kInput, 0));
-    }
-    return {};
+    return change_run(tx, id, kChangedInputs, [&](const Head& head) -> Result<void> {
+      for (const DatasetInput& d : datasets) {
+        TRY(
+            tx.send("INSERT INTO run_datasets(run, name, digest, source_type, source, schema, "
+                    "profile, tags, position) VALUES(?, ?, ?, ?, ?, ?, ?, ?, (SELECT COUNT(*) FROM "
+                    "run_datasets WHERE run = ?)) ON CONFLICT DO NOTHING",
+                    {head.number, d.name, d.digest, d.source_type, d.source, d.schema, d.profile,
+                     input_tags_text(d.tags), head.number}));
+      }
+      for (const std::string& model : models)
+        TRY(put_model(tx, head.number, model, Direction::kInput, 0));
+      return {};
+    });
   });
 }
 
 Result<void> Runs::log_outputs(const std::string& id, const std::vector<ModelOutput>& models) {
   return db_.write([&](store::Tx& tx) -> Result<void> {
     const Head head = TRY(find_active(tx, id));
-    for (const ModelOutput& model : models) {
+    for (const ModelOutput& model : models)
       TRY(put_model(tx, head.number, model.model_id, Direction::kOutput, model.step));
-    }
     return {};
   });
 }
@@ -396,32 +348,54 @@ Result<Page<Metric>> Runs::metric_history(const std::string& id, const std::stri
                                           std::int64_t max_results, const std::string& token) {
   const std::int64_t offset = TRY(parse_page_token(token));
   return db_.read([&](store::Reader& reader) -> Result<Page<Metric>> {
-    Result<void> unpacked;
-    std::vector<Metric> points;
-    TRY(
-        reader.query("SELECT points FROM metric_blocks WHERE run = (SELECT number FROM runs WHERE "
-                     "id = ?) AND key = ? ORDER BY block",
-                     {id, key}, [&](const store::Row& row) {
-                       Result<std::vector<Metric>> block = unpack_points(row.text(0), key);
-                       if (!block) {
-                         unpacked = block.error();
-                       } else {
-                         points.insert(points.end(), block->begin(), block->end());
-                       }
-                     }));
-    TRY(std::move(unpacked));
-    sort_history(points);
     Page<Metric> page;
-    const std::size_t from = std::min<std::size_t>(points.size(), static_cast<std::size_t>(offset));
-    std::size_t to = points.size();
-    if (max_results > 0 && points.size() - from > static_cast<std::size_t>(max_results)) {
-      to = from + static_cast<std::size_t>(max_results);
-      page.next = page_token(static_cast<std::int64_t>(to));
-    }
-    page.items.assign(points.begin() + static_cast<std::ptrdiff_t>(from),
-                      points.begin() + static_cast<std::ptrdiff_t>(to));
+    const std::optional<std::int64_t> run =
+        TRY(reader.find("SELECT number FROM runs WHERE id = ?", {id},
+                        [](const store::Row& row) { return row.int64(0); }));
+    const std::uint32_t number = TRY(keys_.find(reader, key));
+    if (!run || number == 0) return page;
+    const History history = TRY(read_history(reader, *run, number, offset, max_results));
+    page.items.reserve(history.points.size());
+    for (const Point& point : history.points)
+      page.items.push_back({key, point.value, point.timestamp_ms, point.step});
+    if (history.more) page.next = page_token(offset + max_results);
     return page;
   });
+}
+
+Result<void> Runs::read_details(store::Reader& reader, std::int64_t number, Run& run) {
+  for (const Point& point : TRY(latest_points(reader, number))) {
+    run.metrics.push_back({std::string(TRY(keys_.text(reader, point.key))), point.value,
+                           point.timestamp_ms, point.step});
+  }
+  std::sort(run.metrics.begin(), run.metrics.end(),
+            [](const Metric& a, const Metric& b) { return a.key < b.key; });
+  TRY(reader.query("SELECT key, value FROM run_params WHERE run = ? ORDER BY key", {number},
+                   [&](const store::Row& row) {
+                     run.params.push_back({row.string(0), row.string(1)});
+                   }));
+  TRY(reader.query("SELECT key, value FROM run_tags WHERE run = ? ORDER BY key", {number},
+                   [&](const store::Row& row) {
+                     run.tags.push_back({row.string(0), row.string(1)});
+                   }));
+  TRY(reader.query(
+      "SELECT name, digest, source_type, source, schema, profile, tags FROM run_datasets WHERE run "
+      "= ? ORDER BY position, name, digest",
+      {number}, [&](const store::Row& row) {
+        run.datasets.push_back({row.string(0), row.string(1), row.string(2), row.string(3),
+                                row.string(4), row.string(5), parse_input_tags(row.text(6))});
+      }));
+  TRY(
+      reader.query("SELECT model_id, is_output, step FROM run_models WHERE run = ? ORDER BY "
+                   "position, model_id, is_output",
+                   {number}, [&](const store::Row& row) {
+                     if (row.int64(1) != 0) {
+                       run.model_outputs.push_back({row.string(0), row.int64(2)});
+                     } else {
+                       run.model_inputs.push_back(row.string(0));
+                     }
+                   }));
+  return {};
 }
 
 }  // namespace slipway::tracking

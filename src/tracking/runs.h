@@ -8,6 +8,7 @@
 #include "base/random.h"
 #include "store/db.h"
 #include "tracking/experiments.h"
+#include "tracking/metric_keys.h"
 #include "tracking/values.h"
 
 namespace slipway::tracking {
@@ -15,8 +16,8 @@ namespace slipway::tracking {
 // Safe to use from several threads. Everything given to the constructor must outlive it.
 class Runs {
  public:
-  Runs(store::Db& db, const base::Clock& clock, base::Random& random)
-      : db_(db), clock_(clock), random_(random) {}
+  Runs(store::Db& db, MetricKeys& keys, const base::Clock& clock, base::Random& random)
+      : db_(db), keys_(keys), clock_(clock), random_(random) {}
 
   struct Draft {
     std::string experiment_id;
@@ -31,8 +32,8 @@ class Runs {
 
   // With latest metrics, parameters, tags, inputs and outputs; deleted runs too. kNotFound.
   Result<Run> get(const std::string& id);
-  // The same for many, in the order of `ids`; ids that don't exist are left out.
-  Result<std::vector<Run>> get_many(const std::vector<std::string>& ids);
+  // The same for many by their numbers in the Db, in this order; what doesn't exist is left out.
+  Result<std::vector<Run>> get_many(const std::vector<std::int64_t>& numbers);
 
   struct Update {
     std::optional<RunStatus> status;
@@ -45,7 +46,7 @@ class Runs {
   Result<void> restore(const std::string& id);
 
   // All or nothing. A parameter is written once: the same value again is fine, another is
-  // kInvalidArgument.
+  // kInvalidArgument. Metrics with a model are also kept with that.
   Result<void> log_batch(const std::string& id, const std::vector<Metric>& metrics,
                          const std::vector<KeyValue>& params, const std::vector<KeyValue>& tags);
   Result<void> delete_tag(const std::string& id, const std::string& key);
@@ -53,12 +54,17 @@ class Runs {
                           const std::vector<std::string>& models);
   Result<void> log_outputs(const std::string& id, const std::vector<ModelOutput>& models);
 
-  // By timestamp, step, value. An unknown key or run has no points. `max_results` 0: all.
+  // By timestamp, step, value. An unknown key or run has no points. `max_results` 0: all. A page
+  // costs its own points, not those of the whole history.
   Result<Page<Metric>> metric_history(const std::string& id, const std::string& key,
                                       std::int64_t max_results, const std::string& token);
 
  private:
+  Result<void> set_stage(const std::string& id, Stage stage);
+  Result<void> read_details(store::Reader& reader, std::int64_t number, Run& run);
+
   store::Db& db_;
+  MetricKeys& keys_;
   const base::Clock& clock_;
   base::Random& random_;
 };

@@ -31,7 +31,7 @@ class RunsTest : public ::testing::Test {
     std::vector<std::string> ids;
     for (const tracking::Run& run :
          MUST(
-             search_runs(*db_, runs_,
+             search_runs(index_, runs_,
                          {.experiment_ids = {"0"}, .filter = filter, .order_by = std::move(order)}))
              .items)
       ids.push_back(run.id);
@@ -45,7 +45,10 @@ class RunsTest : public ::testing::Test {
   std::unique_ptr<store::Db> db_ =
       store::open_sqlite({.file = folder_.path() / "t.db"}, clock_, random_).value();
   Experiments experiments_{*db_, clock_};
-  Runs runs_{*db_, clock_, random_};
+  MetricKeys keys_;
+  Runs runs_{*db_, keys_, clock_, random_};
+  base::Metrics metrics_;
+  RunIndex index_{*db_, keys_, metrics_, {}};
   std::int64_t start_ = 0;
 };
 
@@ -107,7 +110,7 @@ TEST_F(RunsTest, SearchFiltersAndOrdersWithGaps) {
   EXPECT_EQ(search("status = 'RUNNING'").size(), 4u);
   for (const char* bad : {"status > 'x'", "metrics.auc = 'x'", "params.depth > '1'", "color = 'x'",
                           "run_name IN ('a')"}) {
-    EXPECT_FALSE(search_runs(*db_, runs_, {.experiment_ids = {"0"}, .filter = bad})) << bad;
+    EXPECT_FALSE(search_runs(index_, runs_, {.experiment_ids = {"0"}, .filter = bad})) << bad;
   }
 }
 
@@ -117,9 +120,9 @@ TEST_F(RunsTest, PagesCoverEverythingOnce) {
   std::string token;
   int pages = 0;
   do {
-    const auto page =
-        search_runs(*db_, runs_, {.experiment_ids = {"0"}, .max_results = 10, .page_token = token})
-            .value();
+    const auto page = search_runs(index_, runs_,
+                                  {.experiment_ids = {"0"}, .max_results = 10, .page_token = token})
+                          .value();
     for (const tracking::Run& run : page.items) EXPECT_TRUE(seen.insert(run.id).second);
     token = page.next;
     ++pages;

@@ -59,7 +59,8 @@ class SearchTest : public ::testing::Test {
   std::unique_ptr<store::Db> db_ =
       store::open_sqlite({.file = folder_.path() / "t.db"}, clock_, random_).value();
   Experiments experiments_{*db_, clock_};
-  Runs runs_{*db_, clock_, random_};
+  MetricKeys keys_;
+  Runs runs_{*db_, keys_, clock_, random_};
   LoggedModels models_{*db_, clock_, random_};
 };
 

@@ -2,9 +2,8 @@
 
 namespace slipway::tracking {
 
-// Run heads, parameters, tags and latest metrics are narrow rows with indexes for search; the
-// points of a metric are packed into blocks (metric_series.h), so that a long series costs bytes,
-// not rows.
+// Run heads, parameters and tags are narrow rows; the points of metrics are packed
+// (metric_series.h), so that they cost bytes, not rows. Search has its own memory (run_index.h).
 store::RoomMigrations migrations() {
   return {"tracking",
           {{1, R"(
@@ -83,6 +82,29 @@ store::RoomMigrations migrations() {
       timestamp_ms INTEGER NOT NULL, step INTEGER NOT NULL, value REAL NOT NULL, is_nan INTEGER NOT NULL DEFAULT 0,
       dataset_name TEXT NOT NULL, dataset_digest TEXT NOT NULL,
       PRIMARY KEY(model, key, timestamp_ms, step, run)) WITHOUT ROWID
+  )"},
+           // Metrics in tails, series and latest rows (metric_series.h) instead of run_metrics and
+           // metric_blocks, which upgrade_metrics empties; changes of runs (run_changes.h).
+           {4, R"(
+    CREATE TABLE metric_keys(
+      number INTEGER PRIMARY KEY, workspace TEXT NOT NULL DEFAULT 'default', name TEXT NOT NULL UNIQUE);
+    CREATE TABLE metric_tail(
+      run INTEGER NOT NULL, workspace TEXT NOT NULL DEFAULT 'default', number INTEGER NOT NULL,
+      points INTEGER NOT NULL, unfolded INTEGER NOT NULL, data BLOB NOT NULL,
+      PRIMARY KEY(run, number)) WITHOUT ROWID;
+    CREATE TABLE metric_series(
+      run INTEGER NOT NULL, workspace TEXT NOT NULL DEFAULT 'default', key INTEGER NOT NULL, block INTEGER NOT NULL,
+      points INTEGER NOT NULL, first_ms INTEGER NOT NULL, first_step INTEGER NOT NULL, last_ms INTEGER NOT NULL,
+      last_step INTEGER NOT NULL, data BLOB NOT NULL,
+      PRIMARY KEY(run, key, block)) WITHOUT ROWID;
+    CREATE TABLE run_latest(
+      run INTEGER PRIMARY KEY, workspace TEXT NOT NULL DEFAULT 'default', through INTEGER NOT NULL, keys INTEGER NOT NULL,
+      data BLOB NOT NULL);
+    CREATE TABLE run_change_counter(
+      workspace TEXT NOT NULL DEFAULT 'default', last INTEGER NOT NULL);
+    INSERT INTO run_change_counter(last) VALUES(0);
+    CREATE TABLE run_changes(
+      change INTEGER PRIMARY KEY, workspace TEXT NOT NULL DEFAULT 'default', run INTEGER NOT NULL, what INTEGER NOT NULL)
   )"}}};
 }
 

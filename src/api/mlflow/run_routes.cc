@@ -80,7 +80,7 @@ Result<Response> search(Services& services, const Request& request) {
                                  .order_by = fields.texts("order_by"),
                                  .max_results = max_results,
                                  .page_token = fields.text("page_token")};
-  const auto page = TRY(tracking::search_runs(services.db, services.runs, query));
+  const auto page = TRY(tracking::search_runs(services.run_index, services.runs, query));
   JsonObject body;
   JsonArray runs;
   for (const tracking::Run& run : page.items) runs.push_back(to_json(run));

@@ -11,6 +11,7 @@
 #include "tracking/artifacts.h"
 #include "tracking/experiments.h"
 #include "tracking/logged_models.h"
+#include "tracking/run_index.h"
 #include "tracking/runs.h"
 
 namespace slipway::api::mlflow {
@@ -19,6 +20,7 @@ struct Services {
   store::Db& db;
   tracking::Experiments& experiments;
   tracking::Runs& runs;
+  tracking::RunIndex& run_index;
   tracking::LoggedModels& logged_models;
   tracking::Artifacts& artifacts;
   registry::Registry& registry;
