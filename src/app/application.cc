@@ -3,6 +3,7 @@
 #include "api/own/server_routes.h"
 #include "app/rooms.h"
 #include "base/log.h"
+#include "store/postgres.h"
 #include "store/sqlite.h"
 
 namespace slipway::app {
@@ -27,6 +28,17 @@ Result<std::unique_ptr<Application>> Application::open(Settings settings) {
   return app;
 }
 
+Result<std::unique_ptr<store::Db>> Application::open_database() {
+  const auto readers = static_cast<std::size_t>(settings_.database_readers);
+  if (settings_.database.empty())
+    return store::open_sqlite({.file = data_ / "slipway.db", .readers = readers}, clock_, random_);
+  auto db = store::open_postgres(
+      {.url = settings_.database, .schema = settings_.database_schema, .readers = readers}, clock_,
+      random_);
+  if (db) return db;
+  return std::move(db).error().with_context("setting database");
+}
+
 Result<void> Application::open_stores() {
   for (const char* folder : {"artifacts", "uploads"}) TRY(store::make_folders(data_ / folder));
   // Uploads that a crash left behind were never acknowledged.
@@ -34,7 +46,7 @@ Result<void> Application::open_stores() {
     std::error_code ignored;
     std::filesystem::remove(left.path(), ignored);
   }
-  db_ = TRY(store::open_sqlite({.file = data_ / "slipway.db"}, clock_, random_));
+  db_ = TRY(open_database());
   blobs_ = TRY(store::open_folder_blobs(data_ / "blobs", random_));
   return {};
 }

@@ -41,6 +41,7 @@ class Application {
 
  private:
   explicit Application(Settings settings, store::FolderLock lock);
+  Result<std::unique_ptr<store::Db>> open_database();
   Result<void> open_stores();
   Result<void> open_rooms();
   void add_routes();

@@ -3,6 +3,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "store/postgres_url.h"
+
 namespace slipway::app {
 namespace {
 
@@ -68,8 +70,9 @@ Result<std::string> data_folder_of(const std::string& uri) {
   }
   if (uri.find("://") != std::string::npos && !uri.starts_with("file://")) {
     return base::error(Code::kInvalidArgument,
-                       "setting backend-store-uri: expected a folder or sqlite:///FILE: got={}",
-                       uri);
+                       "setting backend-store-uri: expected a folder, sqlite:///FILE or "
+                       "postgresql://...: got={}",
+                       store::without_password(uri));
   }
   const fs::path folder = uri.starts_with("file://") ? uri.substr(7)
                           : uri.starts_with("file:") ? uri.substr(5)
@@ -134,7 +137,16 @@ Result<void> apply_mlflow_options(
     if (option.name == "app-name") settings.login = true;
     if (option.name == "dev") settings.log_level = "debug";
   }
-  if (!settings.backend_store_uri.empty()) {
+  if (settings.backend_store_uri.starts_with("postgres")) {
+    const auto url = store::parse_postgres_url(settings.backend_store_uri);
+    if (!url) return Error(url.error()).with_context("setting backend-store-uri");
+    if (settings.database.empty()) {
+      settings.database = *url;
+      loaded.origins["database"] = "backend-store-uri";
+    }
+    loaded.notes.push_back("--backend-store-uri: tables are kept there, in schema " +
+                           settings.database_schema);
+  } else if (!settings.backend_store_uri.empty()) {
     const std::string folder = TRY(data_folder_of(settings.backend_store_uri));
     if (loaded.origins["data"] == "default") {
       settings.data = folder;
@@ -145,7 +157,8 @@ Result<void> apply_mlflow_options(
   }
   if (!settings.registry_store_uri.empty() &&
       settings.registry_store_uri != settings.backend_store_uri) {
-    TRY(data_folder_of(settings.registry_store_uri));  // refuses an existing store of MLflow
+    if (!settings.registry_store_uri.starts_with("postgres"))
+      TRY(data_folder_of(settings.registry_store_uri));  // refuses an existing store of MLflow
     loaded.notes.push_back("--registry-store-uri: models are kept with the runs");
   }
   return {};

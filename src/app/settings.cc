@@ -6,6 +6,7 @@
 
 #include "app/mlflow_options.h"
 #include "store/file_system.h"
+#include "store/postgres_url.h"
 
 namespace slipway::app {
 namespace {
@@ -80,6 +81,22 @@ SettingInfo also(SettingInfo info, std::vector<std::string> flags,
   return info;
 }
 
+// A URL whose password is not shown.
+SettingInfo url(std::string name, std::string Settings::*field, std::string help) {
+  SettingInfo info = text(std::move(name), field, {}, std::move(help));
+  info.get = [field](const Settings& settings) { return store::without_password(settings.*field); };
+  return info;
+}
+
+SettingInfo database_url(std::string name, std::string Settings::*field, std::string help) {
+  SettingInfo info = url(std::move(name), field, std::move(help));
+  info.set = [field](Settings& settings, std::string_view value) -> Result<void> {
+    settings.*field = value.empty() ? std::string() : TRY(store::parse_postgres_url(value));
+    return {};
+  };
+  return info;
+}
+
 SettingInfo secret(SettingInfo info) {
   info.secret = true;
   return info;
@@ -128,7 +145,16 @@ const std::vector<SettingInfo>& setting_table() {
            {"-h"}, {"MLFLOW_HOST"}),
       also(integer("port", &Settings::port, 0, 65535, "HTTP port; 0 takes any free one."), {"-p"},
            {"MLFLOW_PORT"}),
-      text("data", &Settings::data, {}, "Folder that holds everything the server keeps."),
+      text("data", &Settings::data, {},
+           "Folder that holds everything the server keeps, but for the tables of --database."),
+      database_url("database", &Settings::database,
+                   "PostgreSQL database that holds the tables, as "
+                   "postgresql://USER:PASSWORD@HOST:PORT/DATABASE; SLIPWAY_DATABASE keeps the "
+                   "password off the command line. Empty: SQLite in the data folder."),
+      text("database-schema", &Settings::database_schema, {},
+           "Schema of the tables in --database; made when it is missing."),
+      integer("database-readers", &Settings::database_readers, 1, 256,
+              "Connections to the database for reading; one more writes."),
       boolean("no-auth", &Settings::no_auth,
               "Listen beyond loopback although nobody has to log in."),
       text("log-level", &Settings::log_level, {"debug", "info", "warning", "error"},
@@ -197,11 +223,12 @@ const std::vector<SettingInfo>& setting_table() {
                 "Pattern (ECMAScript) that must be found in the source of a model version; empty: "
                 "any source."),
            {}, {"MLFLOW_CREATE_MODEL_VERSION_SOURCE_VALIDATION_REGEX"}),
-      also(text("backend-store-uri", &Settings::backend_store_uri, {},
-                "MLflow's way to say --data: a folder, or sqlite:///FILE, kept in FILE.slipway."),
+      also(url("backend-store-uri", &Settings::backend_store_uri,
+               "MLflow's way to say --data: a folder, or sqlite:///FILE, kept in FILE.slipway; or "
+               "--database: postgresql://..."),
            {}, {"MLFLOW_BACKEND_STORE_URI"}),
-      also(text("registry-store-uri", &Settings::registry_store_uri, {},
-                "MLflow's separate place for models; here they are kept with the runs."),
+      also(url("registry-store-uri", &Settings::registry_store_uri,
+               "MLflow's separate place for models; here they are kept with the runs."),
            {}, {"MLFLOW_REGISTRY_STORE_URI"}),
   };
   return table;

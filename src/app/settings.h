@@ -17,6 +17,9 @@ struct Settings {
   std::string host = "127.0.0.1";
   std::int64_t port = 5000;
   std::string data = "./slipway-data";
+  std::string database;  // postgresql://..., with its password; empty: SQLite in the data folder
+  std::string database_schema = "slipway";
+  std::int64_t database_readers = 4;
   bool no_auth = false;
   std::string log_level = "info";
   std::string python_path;
@@ -90,7 +93,8 @@ Result<LoadedSettings> load_settings(
 
 bool is_loopback(std::string_view host);
 
-// YAML that load_settings reads back, each line with its origin.
+// YAML that load_settings reads back, each line with its origin. The password in a URL is shown as
+// ***.
 std::string print_config(const LoadedSettings& loaded);
 
 }  // namespace slipway::app

@@ -40,6 +40,23 @@ TEST(Settings, WhatIsPrintedReadsBack) {
   EXPECT_EQ(load_settings({}, no_environment, file).value().settings.port, 77);
 }
 
+TEST(Settings, PasswordsOfDatabasesAreNotShown) {
+  const std::string given = "postgresql+psycopg2://u:secret@h/d";
+  const LoadedSettings loaded = load_settings({{"database", given}}, no_environment, "").value();
+  EXPECT_EQ(loaded.settings.database, "postgresql://u:secret@h/d");
+  EXPECT_NE(print_config(loaded).find("postgresql://u:***@h/d"), std::string::npos);
+  EXPECT_EQ(print_config(loaded).find("secret"), std::string::npos);
+  const LoadedSettings as_mlflow =
+      load_settings({{"backend-store-uri", given}}, no_environment, "").value();
+  EXPECT_EQ(as_mlflow.settings.database, "postgresql://u:secret@h/d");
+  EXPECT_EQ(print_config(as_mlflow).find("secret"), std::string::npos);
+  for (const std::string& note : as_mlflow.notes)
+    EXPECT_EQ(note.find("secret"), std::string::npos) << note;
+  const auto wrong = load_settings({{"database", "mysql://u:secret@h/d"}}, no_environment, "");
+  EXPECT_NE(wrong.error().message.find("expected postgresql://"), std::string::npos);
+  EXPECT_EQ(wrong.error().message.find("secret"), std::string::npos);
+}
+
 TEST(Settings, RefusesWithNamePlaceAndRange) {
   store::testing::TempFolder folder;
   const std::string file = folder.path() / "s.yaml";
@@ -124,7 +141,7 @@ TEST(MlflowOptions, AUnitFileStartsOrIsToldWhyNot) {
        "",
        "import"},
       {"in memory", {{"backend-store-uri", "sqlite:///"}}, "", "kept nowhere"},
-      {"other engine", {{"backend-store-uri", "mysql://h/d"}}, "", "expected a folder or sqlite"},
+      {"other engine", {{"backend-store-uri", "mysql://h/d"}}, "", "expected a folder, sqlite"},
       {"TLS", {{"gunicorn-opts", "--certfile c.pem"}}, "", "does not speak"},
       {"timeouts", {{"gunicorn-opts", "--timeout 120"}, {"workers", "8"}}, "./slipway-data"},
       {"isolation", {{"enable-workspaces", "true"}}, "", "isolation"},

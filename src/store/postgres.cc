@@ -231,6 +231,7 @@ class PostgresDb final : public Db {
     const Param schema[] = {options_.schema};
     TRY(writer_->run("SELECT 1 FROM pg_namespace WHERE nspname = ?", schema, &found));
     if (exists) return {};
+    TRY(refuse_mlflow());
     TRY(begin());
     const Result<void> made =
         writer_->send(fmt::format("CREATE SCHEMA IF NOT EXISTS {}", options_.schema));
@@ -243,6 +244,24 @@ class PostgresDb final : public Db {
           options_.schema, options_.schema));
     }
     return {};
+  }
+
+  // A database that MLflow has used, and nobody has made a schema for us in: starting empty beside
+  // its runs would look as if they were lost.
+  Result<void> refuse_mlflow() {
+    std::string found;
+    const PostgresConnection::EachRow read = [&](const Row& row) { found = row.string(0); };
+    TRY(writer_->run(
+        "SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE "
+        "c.relname = 'alembic_version' AND EXISTS(SELECT 1 FROM pg_class e WHERE e.relnamespace = "
+        "n.oid AND e.relname = 'experiment_tags')",
+        {}, &read));
+    if (found.empty()) return {};
+    return base::error(
+        Code::kFailedPrecondition,
+        "the database holds an MLflow store, which Slipway never alters: schema={0} (CREATE SCHEMA "
+        "{1}; lets the server start beside it, and `slipway import mlflow` brings its runs over)",
+        found, options_.schema);
   }
 
   Result<void> check_durability() {

@@ -1,9 +1,12 @@
 """Starts the built server for a test, with an empty data folder and a free port."""
+import contextlib
 import os
 import pathlib
+import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 import urllib.request
 
@@ -86,9 +89,60 @@ def start_server(tmp_path):
         one.stop()
 
 
+class Postgres:
+    """A PostgreSQL server that nothing else uses; it ends with the tests."""
+
+    def __init__(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="slipway-pg-"))
+        self.port = free_port()
+        self.url = f"postgresql://slipway:not-asked-for@127.0.0.1:{self.port}/postgres"
+        self.schemas = 0
+        self.process = None
+        self.start()
+
+    def start(self):
+        with open(self.folder / "server.log", "ab") as log:
+            self.process = subprocess.Popen([ROOT / "tools" / "postgres_for_tests.sh", self.folder, str(self.port)], stdout=log, stderr=log)
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1):
+                return
+            if self.process.poll() is not None:
+                break
+            time.sleep(0.05)
+        raise RuntimeError(f"PostgreSQL did not start: {(self.folder / 'server.log').read_text()[-2000:]}")
+
+    def stop(self, sig=signal.SIGINT):
+        self.process.send_signal(sig)
+        self.process.wait(timeout=60)
+
+    def fresh(self) -> list[str]:
+        """Flags for a server with tables of its own."""
+        self.schemas += 1
+        return ["--database", self.url, "--database-schema", f"test_{self.schemas}"]
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    running = Postgres()
+    yield running
+    running.stop()
+    shutil.rmtree(running.folder)
+
+
 @pytest.fixture(scope="module")
-def shared_server(tmp_path_factory):
+def store_flags(request):
+    """Where shared_server keeps its tables. A module that runs on every store has `pytestmark = on_every_store`."""
+    store = getattr(request, "param", "sqlite")
+    return request.getfixturevalue("postgres").fresh() if store == "postgresql" else []
+
+
+on_every_store = pytest.mark.parametrize("store_flags", ["sqlite", "postgresql"], indirect=True, scope="module")
+
+
+@pytest.fixture(scope="module")
+def shared_server(tmp_path_factory, store_flags):
     """One server for all tests of a module: they must not depend on each other's data."""
-    running = Server(tmp_path_factory.mktemp("server") / "data")
+    running = Server(tmp_path_factory.mktemp("server") / "data", *store_flags)
     yield running
     running.stop()

@@ -10,10 +10,14 @@ import pandas as pd
 import pytest
 import requests
 import xgboost
+from conftest import on_every_store
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException, RestException
 from mlflow.models import infer_signature
 from mlflow.tracking import MlflowClient
+
+
+pytestmark = on_every_store
 
 
 @pytest.fixture
@@ -219,8 +223,8 @@ def test_bulk_interval_matches_the_original(client, experiment, shared_server):
     assert steps == [100, 113, 126, 139, 152, 165, 177, 200]
 
 
-def test_acknowledged_writes_survive_a_kill(start_server):
-    server = start_server("killed")
+def test_acknowledged_writes_survive_a_kill(start_server, store_flags):
+    server = start_server("killed", *store_flags)
     client = MlflowClient(server.url)
     experiment = client.create_experiment("e")
     run = client.create_run(experiment).info.run_id

@@ -1,0 +1,196 @@
+"""Tables in PostgreSQL: what an operator and two servers meet there. test_mlflow.py runs the clients on it too."""
+import signal
+import subprocess
+import threading
+import time
+
+import pytest
+import requests
+from conftest import BINARY, free_port
+from mlflow.entities import Metric, RunTag
+from mlflow.exceptions import MlflowException
+from mlflow.tracking import MlflowClient
+
+
+@pytest.fixture(autouse=True)
+def fail_at_once(monkeypatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+
+
+def psql(postgres, sql: str) -> str:
+    return subprocess.run(["psql", "-qAtX", postgres.url, "-c", sql], capture_output=True, text=True, check=True).stdout.strip()
+
+
+def refused(tmp_path, *flags: str) -> str:
+    done = subprocess.run([BINARY, "server", "--port", str(free_port()), "--data", str(tmp_path / "refused"), *flags], capture_output=True, text=True, timeout=30)
+    assert done.returncode != 0
+    return done.stderr
+
+
+def log_batches(server, run: str, stop: threading.Event, writers: int) -> tuple[list, list]:
+    """Concurrent log-batch until `stop`; the (writer, batch) that were acknowledged, and the threads."""
+    acknowledged = []
+
+    def write(writer: int):
+        session = requests.Session()
+        for i in range(100_000):
+            if stop.is_set():
+                return
+            points = [{"key": f"m{writer}", "value": i, "timestamp": 1000 + i, "step": i * 10 + p} for p in range(10)]
+            points.append({"key": "shared", "value": i, "timestamp": writer * 100_000 + i, "step": writer * 100_000 + i})
+            try:
+                if session.post(server.url + "/api/2.0/mlflow/runs/log-batch", json={"run_id": run, "metrics": points}, timeout=10).status_code == 200:
+                    acknowledged.append((writer, i))
+            except requests.RequestException:
+                time.sleep(0.01)
+
+    threads = [threading.Thread(target=write, args=(w,)) for w in range(writers)]
+    [t.start() for t in threads]
+    return acknowledged, threads
+
+
+def assert_all_there(client, run: str, acknowledged: list, writers: int):
+    shared = {m.step for m in client.get_metric_history(run, "shared")}
+    for writer in range(writers):
+        steps = [m.step for m in client.get_metric_history(run, f"m{writer}")]
+        assert len(steps) == len(set(steps))
+        mine = {i for w, i in acknowledged if w == writer}
+        assert {i * 10 + p for i in mine for p in range(10)} <= set(steps)
+        assert {writer * 100_000 + i for i in mine} <= shared
+
+
+@pytest.mark.parametrize("victim", ["slipway", "postgresql"])
+def test_a_kill_under_concurrent_batches_loses_nothing(start_server, postgres, victim):
+    writers = 16
+    server = start_server("killed", *postgres.fresh())
+    client = MlflowClient(server.url)
+    run = client.create_run(client.create_experiment("e")).info.run_id
+    stop = threading.Event()
+    acknowledged, threads = log_batches(server, run, stop, writers)
+    time.sleep(1.0)
+    before = len(acknowledged)
+    if victim == "slipway":
+        server.kill()
+        stop.set()
+    else:
+        postgres.stop(signal.SIGQUIT)
+        time.sleep(0.3)
+        down = requests.post(server.url + "/api/2.0/mlflow/runs/log-metric", json={"run_id": run, "key": "x", "value": 1, "timestamp": 1})
+        assert down.status_code == 503 and "PostgreSQL" in down.json()["message"]
+        postgres.start()
+        deadline = time.monotonic() + 20
+        while len(acknowledged) < before + 100 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert len(acknowledged) >= before + 100  # it goes on by itself
+        stop.set()
+    [t.join() for t in threads]
+    assert before > 50
+    if victim == "slipway":
+        server.start()
+    assert_all_there(client, run, acknowledged, writers)
+    assert "intact" in server.cli("events", "verify").stdout
+
+
+def test_two_servers_serve_clients_of_one_database(start_server, postgres):
+    flags = postgres.fresh()
+    servers = [start_server("one", *flags), start_server("two", *flags)]
+    clients = [MlflowClient(s.url, registry_uri=s.url) for s in servers]
+    experiment = clients[0].create_experiment("shared")
+    assert clients[1].get_experiment_by_name("shared").experiment_id == experiment
+    run = clients[1].create_run(experiment).info.run_id
+    failures, made = [], []
+
+    def work(worker: int):
+        mine, other = clients[worker % 2], clients[1 - worker % 2]
+        try:
+            for i in range(20):
+                mine.log_batch(run, metrics=[Metric("m", worker * 1000 + i, 1_000_000 + worker * 1000 + i, i)], tags=[RunTag(f"t{worker}", str(i))])
+                assert other.get_run(run).data.tags[f"t{worker}"] == str(i)  # what one acknowledged, the other knows
+                own = mine.create_run(experiment, tags={"worker": str(worker)}).info.run_id
+                other.log_metric(own, "score", i)
+                other.set_terminated(own)
+                mine.create_model_version("model", f"runs:/{own}/m", own)
+            for i in range(5):
+                try:
+                    mine.create_experiment(f"race-{i}")
+                    made.append(i)
+                except MlflowException as e:
+                    assert e.error_code == "RESOURCE_ALREADY_EXISTS"
+        except Exception as e:  # noqa: BLE001
+            failures.append(e)
+
+    clients[0].create_registered_model("model")
+    threads = [threading.Thread(target=work, args=(w,)) for w in range(4)]
+    [t.start() for t in threads]
+    [t.join() for t in threads]
+    assert failures == []
+    assert sorted(made) == [0, 1, 2, 3, 4]
+    for client in clients:
+        assert len(client.get_metric_history(run, "m")) == 80
+        assert sorted(int(v.version) for v in client.search_model_versions("name='model'")) == list(range(1, 81))
+        found = client.search_runs([experiment], "metrics.score >= 10", order_by=["metrics.score DESC"])
+        assert len(found) == 40 and {r.info.status for r in found} == {"FINISHED"}
+    time.sleep(1.2)  # both have sealed
+    for server in servers:
+        assert "intact" in server.cli("events", "verify").stdout
+    servers[0].kill()
+    assert clients[1].get_run(run).data.metrics["m"] == 3019
+    clients[1].log_metric(run, "after", 1)
+    servers[0].start()
+    assert clients[0].get_run(run).data.metrics["after"] == 1
+
+
+def test_search_agrees_with_sqlite(start_server, postgres):
+    """Names, orders and comparisons that databases see differently."""
+    answers = []
+    for store, flags in (("sqlite", []), ("postgresql", postgres.fresh())):
+        client = MlflowClient(start_server(store, *flags).url)
+        experiment = client.create_experiment("e")
+        client.create_experiment("Other", tags={"team": "Red"})
+        for i, name in enumerate(["b", "B", "_", "a", "ä", "a%b", "a_b", "a\\b", "a*b", "a'b"]):
+            run = client.create_run(experiment, run_name=name, start_time=1000 + i, tags={"name": name})
+            if i % 3:
+                client.log_metric(run.info.run_id, "score", float("nan") if i == 4 else i / 7)
+            client.log_param(run.info.run_id, "p", name)
+        queries = [("", ["params.p"]), ("", ["tags.name DESC"]), ("", ["metrics.score"]), ("", ["metrics.score DESC"]), ("", ["attributes.run_name"]),
+                   ("params.p = 'a''b'", []), ("params.p != 'a'", []), ("metrics.score > 0.2", []), ("metrics.score != 0.2", []),
+                   ("attributes.start_time > 1003", []), ("attributes.status = 'RUNNING'", []),
+                   ("tags.name IS NULL", []), ("params.p IN ('a')", [])]
+        said = []
+        for text, order in queries:
+            try:
+                said.append((text, order, [r.info.run_name for r in client.search_runs([experiment], text, order_by=order)]))
+            except MlflowException as e:
+                said.append((text, order, e.error_code))
+        answers.append(said)
+    assert answers[0] == answers[1]
+
+
+def test_what_is_wrong_is_said_at_the_start(tmp_path, postgres):
+    said = refused(tmp_path, "--database", "postgresql://u:secret@127.0.0.1:1/d")
+    assert "cannot be reached" in said and "127.0.0.1" in said and "secret" not in said
+    assert "expected postgresql://" in refused(tmp_path, "--database", "mysql://u:secret@h/d")
+    assert "schema's name" in refused(tmp_path, "--database", postgres.url, "--database-schema", "a b")
+    psql(postgres, "CREATE ROLE guest LOGIN")
+    guest = postgres.url.replace("slipway:not-asked-for", "guest")
+    said = refused(tmp_path, "--database", guest, "--database-schema", "guests")
+    assert "the schema guests is missing and cannot be made" in said and "GRANT CREATE" in said
+    psql(postgres, "CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
+    assert "UTF-8" in refused(tmp_path, "--database", postgres.url.replace("/postgres", "/latin"))
+
+
+def test_a_database_of_mlflow_is_not_touched(tmp_path, postgres):
+    psql(postgres, "CREATE DATABASE mlflow")
+    url = postgres.url.removesuffix("/postgres") + "/mlflow"
+    mine = type("Database", (), {"url": url})
+    psql(mine, "CREATE TABLE alembic_version(v text); CREATE TABLE experiment_tags(k text)")
+    said = refused(tmp_path, "--backend-store-uri", url)
+    assert "slipway import mlflow" in said and "not-asked-for" not in said
+    assert psql(mine, "SELECT count(*) FROM pg_namespace WHERE nspname = 'slipway'") == "0"
+
+
+def test_the_password_is_kept_to_itself(tmp_path, postgres):
+    file = tmp_path / "s.yaml"
+    file.write_text(f"database: {postgres.url}\n")
+    done = subprocess.run([BINARY, "server", "--config", str(file), "--print-config"], capture_output=True, text=True)
+    assert "slipway:***@" in done.stdout and "not-asked-for" not in done.stdout + done.stderr
