@@ -2,6 +2,7 @@
 
 #include "api/own/server_routes.h"
 #include "app/rooms.h"
+#include "app/storage.h"
 #include "base/log.h"
 #include "store/postgres.h"
 #include "store/sqlite.h"
@@ -40,7 +41,8 @@ Result<std::unique_ptr<store::Db>> Application::open_database() {
 }
 
 Result<void> Application::open_stores() {
-  for (const char* folder : {"artifacts", "uploads"}) TRY(store::make_folders(data_ / folder));
+  for (const char* folder : {"artifact-copies", "uploads"})
+    TRY(store::make_folders(data_ / folder));
   // Uploads that a crash left behind were never acknowledged.
   for (const auto& left : std::filesystem::directory_iterator(data_ / "uploads")) {
     std::error_code ignored;
@@ -48,6 +50,7 @@ Result<void> Application::open_stores() {
   }
   db_ = TRY(open_database());
   blobs_ = TRY(store::open_folder_blobs(data_ / "blobs", random_));
+  artifacts_ = TRY(open_artifacts_destination(settings_, data_, clock_));
   return {};
 }
 
@@ -62,6 +65,7 @@ Result<void> Application::open_rooms() {
                                               .metrics = metrics_,
                                               .db = *db_,
                                               .blobs = *blobs_,
+                                              .artifacts = *artifacts_,
                                               .source_pattern = std::move(source_pattern)});
   TRY(db_->migrate(Rooms::migrations()));
   return rooms_->open();

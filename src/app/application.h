@@ -19,6 +19,7 @@
 #include "store/db.h"
 #include "store/events.h"
 #include "store/file_system.h"
+#include "store/object_store.h"
 
 namespace slipway::app {
 
@@ -56,6 +57,7 @@ class Application {
   base::Metrics metrics_;
   std::unique_ptr<store::Db> db_;
   std::unique_ptr<store::BlobStore> blobs_;
+  std::unique_ptr<store::ObjectStore> artifacts_;
   std::unique_ptr<Rooms> rooms_;
   http::Router router_;
   std::unique_ptr<store::EventSealer> sealer_;

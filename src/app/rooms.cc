@@ -14,6 +14,7 @@
 #include "api/predict/predict_routes.h"
 #include "app/connections.h"
 #include "app/project.h"
+#include "app/storage.h"
 #include "base/log.h"
 #include "monitor/tables.h"
 #include "pipelines/tables.h"
@@ -41,15 +42,24 @@ struct Application::Rooms::Impl {
   explicit Impl(const Foundation& f)
       : foundation(f),
         clock(f.clock),
-        experiments(f.db, f.clock),
+        experiments(f.db, f.clock, experiments_options(f.settings)),
         runs(f.db, metric_keys, f.clock, f.random),
         run_index(f.db, metric_keys, f.metrics,
                   {.bytes_max = static_cast<std::size_t>(f.settings.run_index_bytes_max)}),
         logged_models(f.db, f.clock, f.random),
-        artifacts(f.data / "artifacts"),
+        artifacts(f.artifacts, artifacts_options(f.settings, f.data),
+                  [&clock = f.clock](const std::string& uri) { return open_storage(uri, clock); }),
         places(runs, logged_models),
         registry(f.db, f.clock, places, f.source_pattern),
-        mlflow{f.db, experiments, runs, run_index, logged_models, artifacts, registry},
+        mlflow{.db = f.db,
+               .experiments = experiments,
+               .runs = runs,
+               .run_index = run_index,
+               .logged_models = logged_models,
+               .artifacts = artifacts,
+               .registry = registry,
+               .artifacts_only = f.settings.artifacts_only,
+               .signed_url_seconds = f.settings.signed_url_seconds},
         datasets(f.db, f.blobs, f.clock, f.data / "uploads"),
         tables(datasets),
         features(f.db, tables, clock),

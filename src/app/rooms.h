@@ -22,6 +22,7 @@ struct Foundation {
   base::Metrics& metrics;
   store::Db& db;
   store::BlobStore& blobs;
+  store::ObjectStore& artifacts;
   std::optional<registry::SourcePattern> source_pattern;  // of model versions
 };
 

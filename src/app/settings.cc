@@ -97,6 +97,11 @@ SettingInfo database_url(std::string name, std::string Settings::*field, std::st
   return info;
 }
 
+SettingInfo off(SettingInfo info, std::string flag) {
+  info.off_flag = std::move(flag);
+  return info;
+}
+
 SettingInfo secret(SettingInfo info) {
   info.secret = true;
   return info;
@@ -230,6 +235,27 @@ const std::vector<SettingInfo>& setting_table() {
       also(url("registry-store-uri", &Settings::registry_store_uri,
                "MLflow's separate place for models; here they are kept with the runs."),
            {}, {"MLFLOW_REGISTRY_STORE_URI"}),
+      also(text("artifacts-destination", &Settings::artifacts_destination, {},
+                "Where the artifact proxy keeps files: a folder or s3://BUCKET/PREFIX; empty: the "
+                "folder `artifacts` of the data folder."),
+           {}, {"MLFLOW_ARTIFACTS_DESTINATION"}),
+      also(text("default-artifact-root", &Settings::default_artifact_root, {},
+                "Where new experiments keep their artifacts; with a folder or s3:// clients write "
+                "there themselves; empty: the artifact proxy."),
+           {}, {"MLFLOW_DEFAULT_ARTIFACT_ROOT"}),
+      off(also(boolean("serve-artifacts", &Settings::serve_artifacts,
+                       "Whether the artifact proxy answers."),
+               {}, {"MLFLOW_SERVE_ARTIFACTS"}),
+          "--no-serve-artifacts"),
+      also(boolean("artifacts-only", &Settings::artifacts_only,
+                   "Of MLflow's routes, answers only those of the artifact proxy."),
+           {}, {"MLFLOW_ARTIFACTS_ONLY"}),
+      off(boolean("direct-artifacts", &Settings::direct_artifacts,
+                  "Gives clients signed URLs to move large files to and from S3 themselves."),
+          "--no-direct-artifacts"),
+      also(integer("signed-url-seconds", &Settings::signed_url_seconds, 1, 604'800,
+                   "How long a signed URL for a download is good."),
+           {}, {"MLFLOW_PRESIGNED_DOWNLOAD_URL_TTL_SECONDS"}),
   };
   return table;
 }

@@ -57,6 +57,14 @@ struct Settings {
   // MLflow's way of saying where things are kept: app/mlflow_options.h.
   std::string backend_store_uri;
   std::string registry_store_uri;
+
+  // Artifacts: app/storage.h.
+  std::string artifacts_destination;
+  std::string default_artifact_root;
+  bool serve_artifacts = true;
+  bool artifacts_only = false;
+  bool direct_artifacts = true;
+  std::int64_t signed_url_seconds = 300;
 };
 
 struct SettingInfo {

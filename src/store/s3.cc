@@ -153,13 +153,13 @@ class S3Objects final : public ObjectStore, public DirectTransfer {
           if (!name.starts_with(prefix)) return foreign_key(name);
           name = name.substr(prefix.size());
           if (name.ends_with('/')) name.pop_back();
-          if (!name.empty()) entries.push_back({std::move(name), true, 0});
+          if (is_name(name)) entries.push_back({std::move(name), true, 0});
         } else if (one.name == "Contents") {
           std::string key = one.child_text("Key");
           if (!key.starts_with(prefix)) return foreign_key(key);
-          // What other tools leave to show that a folder is there.
-          if (key.size() == prefix.size() || key.ends_with('/')) continue;
-          entries.push_back({key.substr(prefix.size()), false, number(one.child_text("Size"))});
+          std::string name = key.substr(prefix.size());
+          if (is_name(name))
+            entries.push_back({std::move(name), false, number(one.child_text("Size"))});
         }
       }
       return {};
@@ -314,6 +314,12 @@ class S3Objects final : public ObjectStore, public DirectTransfer {
   }
   static Error foreign_key(const std::string& key) {
     return base::error(Code::kInternal, "the storage listed a key nobody asked for: key={}", key);
+  }
+
+  // Keys may hold what no path of ours does ("a//b", "a/../b"), and other tools leave "a/" to show
+  // that a folder is there. Nobody could ask for those.
+  static bool is_name(std::string_view name) {
+    return !name.empty() && name != "." && name != ".." && !name.ends_with('/');
   }
 
   std::string key_of(const std::string& path) const {

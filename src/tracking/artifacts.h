@@ -1,56 +1,102 @@
-// Files that belong to runs and models, in a plain folder tree below one root.
+// Files that belong to runs and models: which storage a URI means, and what is there. How each
+// storage works is store/object_store.h.
 #pragma once
 
 #include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/mutex.h"
 #include "base/result.h"
+#include "store/object_store.h"
 
 namespace slipway::tracking {
 
 // A relative path that stays below its root: decoded again and again until nothing changes, then
 // refused ("Invalid path") when it has `..`, is absolute, or holds a drive letter, a backslash, '#'
 // or a control character. Pure; fuzzed.
-Result<std::filesystem::path> safe_path(std::string_view path);
+Result<std::string> safe_path(std::string_view path);
 
-struct ArtifactFile {
-  std::string path;  // relative to what was asked for
-  bool is_folder = false;
-  std::int64_t bytes = 0;
+// The path below the artifact root that an "mlflow-artifacts:" URI, or the URL of an artifact
+// proxy, names; nothing for another scheme.
+std::optional<std::string> proxied_path(std::string_view uri);
+
+// The path that a plain path or a "file:" URI names; nothing for another scheme.
+std::optional<std::filesystem::path> local_location(std::string_view uri);
+
+// An artifact location as it is kept: a local path, or a "file:" URI, becomes absolute, beginning
+// at `working_folder`; everything else stays as it is.
+std::string absolute_location(const std::string& location,
+                              const std::filesystem::path& working_folder);
+
+// "s3://bucket/a" and "b" are "s3://bucket/a/b"; a query stays at the end.
+std::string join_location(std::string_view location, std::string_view path);
+
+// By the file's name: "text/plain" for what people read, else the well-known type or
+// application/octet-stream.
+std::string_view mime_type(std::string_view name);
+
+// Where something is. Good as long as the Artifacts it came from.
+struct ArtifactPlace {
+  store::ObjectStore* store = nullptr;
+  std::string path;
+};
+
+struct ArtifactsOptions {
+  // Whether "mlflow-artifacts:" URIs mean the destination (mlflow server --serve-artifacts).
+  bool serves_proxied = true;
+  // Whether clients get signed URLs, where the storage has them.
+  bool lets_clients_transfer = true;
+  // Local locations are read only below one of these: whoever may create an experiment may name any
+  // folder as its place, /etc included.
+  std::vector<std::filesystem::path> local_roots;
+  // Where copies of remote models go, for readers that want files.
+  std::filesystem::path copies;
 };
 
 // Safe to use from several threads.
 class Artifacts {
  public:
-  explicit Artifacts(std::filesystem::path root) : root_(std::move(root)) {}
+  // Opens the whole storage that a URI like "s3://bucket" names.
+  using OpenStore =
+      std::function<Result<std::unique_ptr<store::ObjectStore>>(const std::string& uri)>;
 
-  // Below the root, sorted by path; empty when there is no such folder.
-  Result<std::vector<ArtifactFile>> list(std::string_view path) const;
-  // A file to read. kNotFound.
-  Result<std::filesystem::path> file(std::string_view path) const;
-  // Moves `upload` to `path`; durable on return. Replaces what was there.
-  Result<void> put(std::string_view path, const std::filesystem::path& upload) const;
-  // A file, or a folder with all in it. Nothing there is no error.
-  Result<void> remove(std::string_view path) const;
+  // `destination` is where proxied artifacts are; it must outlive this.
+  Artifacts(store::ObjectStore& destination, ArtifactsOptions options, OpenStore open_store);
+  ~Artifacts();
 
-  // The folder or file behind "mlflow-artifacts:/1/abc/artifacts". kInvalidArgument for another
-  // scheme.
-  Result<std::filesystem::path> local(std::string_view uri) const;
+  // Below the proxy's root.
+  Result<ArtifactPlace> proxied(std::string_view path) const;
+  // `path` below a run's or a model's artifact URI. kInvalidArgument: a bad path, or a scheme that
+  // this server does not read. kPermissionDenied: a local folder that is not below a root.
+  Result<ArtifactPlace> at(const std::string& uri, std::string_view path);
+
+  // What clients may use of a place's signed URLs; nullptr for none.
+  store::DirectTransfer* direct(const ArtifactPlace& place) const;
+  const ArtifactsOptions& options() const { return options_; }
+
+  // The folder or file behind a URI as files of this machine: itself, or a copy made once.
+  Result<std::filesystem::path> local(const std::string& uri);
 
  private:
-  Result<std::filesystem::path> below_root(std::string_view path) const;
+  Result<store::ObjectStore*> remote(const std::string& root);
+  static Result<void> copy_tree(store::ObjectStore& from, const std::string& path,
+                                const std::filesystem::path& to);
 
-  std::filesystem::path root_;
+  store::ObjectStore& destination_;
+  const ArtifactsOptions options_;
+  const OpenStore open_store_;
+  std::vector<std::pair<std::filesystem::path, std::unique_ptr<store::ObjectStore>>> locals_;
+
+  base::Mutex mutex_;
+  // By "s3://bucket"; never taken out, places point to them.
+  std::map<std::string, std::unique_ptr<store::ObjectStore>> remotes_ GUARDED_BY(mutex_);
+  base::Mutex copying_;  // held while a model is copied
 };
-
-// The path below the artifact root that an "mlflow-artifacts:" URI names; nothing for another
-// scheme.
-std::optional<std::string> proxied_path(std::string_view uri);
-
-// By the file's name: "text/plain" for what people read, else application/octet-stream or the
-// well-known type.
-std::string_view mime_type(const std::filesystem::path& file);
 
 }  // namespace slipway::tracking

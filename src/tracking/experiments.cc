@@ -1,10 +1,10 @@
 #include "tracking/experiments.h"
 
 #include <charconv>
-#include <filesystem>
 #include <unordered_map>
 
 #include "base/hash.h"
+#include "tracking/artifacts.h"
 #include "tracking/limits.h"
 #include "tracking/run_changes.h"
 #include "tracking/search_grammars.h"
@@ -83,15 +83,6 @@ Result<void> check_location(const std::string& location) {
                        kArtifactLocationLengthMax);
   }
   return {};
-}
-
-// A path without a scheme is one on the server.
-std::string resolved_location(const std::string& location) {
-  const std::size_t colon = location.find(':');
-  if (location.empty() || colon < location.find('/')) return location;
-  std::string path = std::filesystem::absolute(location).lexically_normal().string();
-  if (path.size() > 1 && path.ends_with('/')) path.pop_back();
-  return path;
 }
 
 bool passes(const types::SearchClause& clause, const Experiment& experiment) {
@@ -199,9 +190,8 @@ Result<void> Experiments::ensure_default() {
   return db_.write([&](store::Tx& tx) -> Result<void> {
     TRY(
         tx.execute("INSERT INTO experiments(id, name, artifact_location, created, updated) "
-                   "VALUES(0, 'Default', 'mlflow-artifacts:/0', ?, ?) "
-                   "ON CONFLICT DO NOTHING",
-                   {now, now}));
+                   "VALUES(0, 'Default', ?, ?, ?) ON CONFLICT DO NOTHING",
+                   {join_location(options_.artifact_root, "0"), now, now}));
     return {};
   });
 }
@@ -212,8 +202,8 @@ Result<std::string> Experiments::create(const std::string& name,
   TRY(check_name(name));
   TRY(check_location(artifact_location));
   for (const KeyValue& tag : tags) TRY(check_tag(tag));
-  const std::string location = resolved_location(artifact_location);
   const base::Timestamp now = clock_.now();
+  const std::string location = absolute_location(artifact_location, options_.working_folder);
   Result<std::string> created = db_.write([&](store::Tx& tx) -> Result<std::string> {
     const std::int64_t id =
         TRY(tx.find("INSERT INTO experiments(name, artifact_location, created, updated) VALUES(?, "
@@ -221,9 +211,8 @@ Result<std::string> Experiments::create(const std::string& name,
                     {name, location, now, now}, [](const store::Row& row) { return row.int64(0); }))
             .value();
     if (location.empty()) {
-      TRY(tx.execute(
-          "UPDATE experiments SET artifact_location = 'mlflow-artifacts:/' || id WHERE id = ?",
-          {id}));
+      TRY(tx.execute("UPDATE experiments SET artifact_location = ? WHERE id = ?",
+                     {join_location(options_.artifact_root, std::to_string(id)), id}));
     }
     for (const KeyValue& tag : tags) {
       TRY(

@@ -1,6 +1,7 @@
 // Keeps experiments: named groups of runs.
 #pragma once
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -12,17 +13,25 @@ namespace slipway::tracking {
 
 enum class View { kActive, kDeleted, kAll };
 
+struct ExperimentsOptions {
+  // Where new experiments keep their artifacts, each in a folder of its own; "mlflow-artifacts:/"
+  // is below the artifact proxy.
+  std::string artifact_root = "mlflow-artifacts:/";
+  // Where relative locations begin.
+  std::filesystem::path working_folder = "/";
+};
+
 // Safe to use from several threads. Everything given to the constructor must outlive it.
 class Experiments {
  public:
-  Experiments(store::Db& db, const base::Clock& clock) : db_(db), clock_(clock) {}
+  Experiments(store::Db& db, const base::Clock& clock, ExperimentsOptions options = {})
+      : db_(db), clock_(clock), options_(std::move(options)) {}
 
   // Makes the experiment "Default" with id 0 when there is none; called once at start.
   Result<void> ensure_default();
 
   // Gives the new id. kAlreadyExists: the name is taken, also by a deleted experiment.
-  // `artifact_location` empty: below the artifact proxy; a relative path: below the server's
-  // working folder.
+  // `artifact_location` empty: below the artifact root; a relative path: below the working folder.
   Result<std::string> create(const std::string& name, const std::string& artifact_location,
                              const std::vector<KeyValue>& tags);
   // kNotFound.
@@ -49,6 +58,7 @@ class Experiments {
  private:
   store::Db& db_;
   const base::Clock& clock_;
+  const ExperimentsOptions options_;
 };
 
 // The number of an experiment id. kNotFound when it can't be one, as for any id that doesn't exist.

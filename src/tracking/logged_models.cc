@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "tracking/artifacts.h"
+
 namespace slipway::tracking {
 namespace {
 
@@ -101,7 +103,7 @@ Result<LoggedModel> LoggedModels::create(const LoggedModel& draft) {
                    "artifact_uri, status, created, updated) "
                    "VALUES(?, ?, ?, ?, ?, ?, 'LOGGED_MODEL_PENDING', ?, ?)",
                    {id, experiment, name, draft.model_type, draft.source_run_id,
-                    fmt::format("{}/models/{}/artifacts", location, id), now, now}));
+                    join_location(location, fmt::format("models/{}/artifacts", id)), now, now}));
     TRY(put_all(tx, "logged_model_params", id, draft.params));
     TRY(put_all(tx, "logged_model_tags", id, draft.tags));
     TRY(tx.append_event({.kind = "logged_model.created",

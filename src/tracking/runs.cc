@@ -5,6 +5,7 @@
 #include <map>
 #include <unordered_map>
 
+#include "tracking/artifacts.h"
 #include "tracking/input_tags.h"
 #include "tracking/limits.h"
 #include "tracking/metric_series.h"
@@ -188,7 +189,7 @@ Result<Run> Runs::create(const Draft& draft) {
   TRY(db_.write([&](store::Tx& tx) -> Result<void> {
     const std::int64_t change = TRY(next_change(tx));
     const std::string location = TRY(active_artifact_location(tx, experiment));
-    run.artifact_uri = fmt::format("{}/{}/artifacts", location, run.id);
+    run.artifact_uri = join_location(location, run.id + "/artifacts");
     const std::int64_t number =
         TRY(tx.find("INSERT INTO runs(id, experiment, name, \"user\", status, start_ms, "
                     "artifact_uri) VALUES(?, ?, ?, ?, ?, ?, ?) RETURNING number",

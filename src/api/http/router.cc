@@ -192,6 +192,8 @@ void Router::set_fallback(std::string prefix, Fallback fallback) {
 
 const Route* Router::match(Request& request, std::vector<Method>& allowed) const {
   if (!request.path.starts_with('/')) return nullptr;
+  // A base URL that ends in a slash makes two: from here on everybody sees one.
+  while (request.path.starts_with("//")) request.path.remove_prefix(1);
   for (const std::string_view key : {first_segment(request.path), std::string_view()}) {
     const auto candidates = by_first_segment_.find(key);
     if (candidates == by_first_segment_.end()) continue;

@@ -123,8 +123,8 @@ class Router {
   void set_guard(Guard* guard) { guard_ = guard; }
   Guard* guard() const { return guard_; }
 
-  // The route, with request.path_params filled; or nothing, and then `allowed` has the path's other
-  // methods.
+  // The route, with request.path_params filled and slashes at the path's front made one; or
+  // nothing, and then `allowed` has the path's other methods.
   const Route* match(Request& request, std::vector<Method>& allowed) const;
   Response no_route(const Request& request, const std::vector<Method>& allowed) const;
 

@@ -102,22 +102,6 @@ Result<Response> search(Services& services, const Request& request) {
   return reply(body);
 }
 
-Result<Response> list_artifacts(Services& services, const Request& request) {
-  const tracking::LoggedModel model = TRY(services.logged_models.get(request.param("id")));
-  const std::string path = Fields(request).text("artifact_directory_path");
-  const std::optional<std::string> root = tracking::proxied_path(model.artifact_uri);
-  if (!root)
-    return base::error(Code::kInvalidArgument, "the server does not hold these artifacts: uri={}",
-                       model.artifact_uri);
-  JsonArray files;
-  for (const tracking::ArtifactFile& file :
-       TRY(services.artifacts.list(path.empty() ? *root : *root + "/" + path)))
-    files.push_back(to_json(file, path));
-  JsonObject body{{"root_uri", model.artifact_uri}};
-  if (!files.empty()) body["files"] = std::move(files);
-  return reply(body);
-}
-
 }  // namespace
 
 void add_logged_model_routes(std::vector<http::Route>& routes, Services& services) {
@@ -129,8 +113,6 @@ void add_logged_model_routes(std::vector<http::Route>& routes, Services& service
   add(routes, services, Method::kPatch, "/mlflow/logged-models/{id}/tags", set_tags);
   add(routes, services, Method::kDelete, "/mlflow/logged-models/{id}/tags/{key}", delete_tag);
   add(routes, services, Method::kPost, "/mlflow/logged-models/{id}/params", log_params);
-  add(routes, services, Method::kGet, "/mlflow/logged-models/{id}/artifacts/directories",
-      list_artifacts);
 }
 
 }  // namespace slipway::api::mlflow

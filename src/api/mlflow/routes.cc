@@ -1,18 +1,25 @@
 #include "api/mlflow/routes.h"
 
+#include "api/mlflow/artifact_wire.h"
 #include "api/mlflow/errors.h"
 #include "api/mlflow/wire.h"
 
 namespace slipway::api::mlflow {
 namespace {
 
-// What clients of 3.17 ask first: whether large files may be uploaded in parts. They may not: one
-// streamed PUT is enough.
-Result<http::Response> server_info(Services&, const http::Request&) {
+// What clients of 3.17 ask first: among others, whether the storage behind the artifact proxy takes
+// large files from them in parts, and gives them out. Else they send one PUT through us.
+Result<http::Response> server_info(Services& services, const http::Request&) {
+  const bool direct = services.artifacts.options().serves_proxied &&
+                      services.artifacts.direct(TRY(services.artifacts.proxied(""))) != nullptr;
   return reply({{"store_type", "SqlStore"},
                 {"workspaces_enabled", false},
-                {"multipart_upload_enabled", false},
-                {"presigned_urls_enabled", false}});
+                {"trace_archival_enabled", false},
+                {"multipart_uploads_enabled", direct},
+                {"multipart_downloads_enabled", direct},
+                {"presigned_upload_run_id_supported", true},
+                {"presigned_upload_model_id_supported", true},
+                {"features_enabled", {{"gateway", false}}}});
 }
 
 }  // namespace
@@ -52,6 +59,12 @@ std::vector<http::Route> routes(Services& services) {
   add_logged_model_routes(routes, services);
   add_registry_routes(routes, services);
   add_artifact_routes(routes, services);
+  if (services.artifacts_only) {
+    for (http::Route& route : routes) {
+      if (route.pattern.find("/mlflow-artifacts/") == std::string::npos)
+        route.handler = artifacts_only(route.pattern);
+    }
+  }
   for (const char* path : {"/api/3.0/mlflow/server-info", "/ajax-api/3.0/mlflow/server-info"}) {
     routes.push_back(
         {.method = http::Method::kGet,

@@ -24,6 +24,9 @@ struct Services {
   tracking::LoggedModels& logged_models;
   tracking::Artifacts& artifacts;
   registry::Registry& registry;
+  // With --artifacts-only every route but the artifact proxy's answers 503.
+  bool artifacts_only = false;
+  std::int64_t signed_url_seconds = 300;  // how long a signed download is good, if not said
 };
 
 using Handle = std::function<Result<http::Response>(Services&, const http::Request&)>;

@@ -377,8 +377,8 @@ JsonObject to_json(const registry::RegisteredModel& model) {
   return object;
 }
 
-JsonObject to_json(const tracking::ArtifactFile& file, const std::string& parent) {
-  JsonObject object{{"path", parent.empty() ? file.path : parent + "/" + file.path},
+JsonObject to_json(const store::ObjectEntry& file, const std::string& parent) {
+  JsonObject object{{"path", parent.empty() ? file.name : parent + "/" + file.name},
                     {"is_dir", file.is_folder}};
   if (!file.is_folder && file.bytes > 0) object["file_size"] = file.bytes;
   return object;

@@ -74,7 +74,7 @@ JsonObject to_json(const tracking::Run& run);
 JsonObject to_json(const tracking::LoggedModel& model);
 JsonObject to_json(const registry::RegisteredModel& model);
 JsonObject to_json(const registry::ModelVersion& version);
-JsonObject to_json(const tracking::ArtifactFile& file, const std::string& parent);
+JsonObject to_json(const store::ObjectEntry& file, const std::string& parent);
 
 // 200 with the object.
 http::Response reply(const JsonObject& object);
