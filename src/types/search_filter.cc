@@ -185,28 +185,36 @@ Result<Key> find_key(const SearchEntity& entity, std::string name, Sortable for_
                      entity.words.front(), name, join(entity.keys, for_order));
 }
 
-// entity.key, entity.`key with spaces`, or a bare attribute.
-Result<Key> take_key(Scanner& scan, const SearchGrammar& grammar, Sortable for_order) {
+// A key as it is written: entity.key, entity.`key with spaces`, or a bare attribute.
+struct WrittenKey {
+  std::optional<std::string> entity;
+  std::string name;
+};
+
+Result<WrittenKey> take_key(Scanner& scan) {
+  WrittenKey key;
   if (std::optional<std::string> quoted = TRY(scan.take_quoted("`\""))) {
-    if (!scan.take(".")) return find_key(attributes(grammar), std::move(*quoted), for_order);
-    const SearchEntity* entity = TRY(find_entity(*quoted, grammar));
+    key.name = std::move(*quoted);
+    if (!scan.take(".")) return key;
+    key.entity = std::exchange(key.name, {});
     std::optional<std::string> inner = TRY(scan.take_quoted("`\""));
-    std::string name = inner ? std::move(*inner) : scan.take_word();
-    if (name.empty()) return scan.wrong("expected a key after the entity");
-    return find_key(*entity, std::move(name), for_order);
+    key.name = inner ? std::move(*inner) : scan.take_word();
+  } else {
+    key.name = scan.take_word();
+    if (key.name.empty()) return scan.wrong("expected a key");
+    const std::size_t dot = key.name.find('.');
+    if (dot == std::string::npos) return key;
+    key.entity = key.name.substr(0, dot);
+    key.name.erase(0, dot + 1);
+    if (key.name.empty()) key.name = TRY(scan.take_quoted("`\"")).value_or("");
   }
-  const std::string word = scan.take_word();
-  if (word.empty()) return scan.wrong("expected a key");
-  const std::size_t dot = word.find('.');
-  if (dot == std::string::npos) return find_key(attributes(grammar), word, for_order);
-  const SearchEntity* entity = TRY(find_entity(word.substr(0, dot), grammar));
-  std::string name = word.substr(dot + 1);
-  if (name.empty()) {
-    std::optional<std::string> quoted = TRY(scan.take_quoted("`\""));
-    if (!quoted || quoted->empty()) return scan.wrong("expected a key after the entity");
-    name = std::move(*quoted);
-  }
-  return find_key(*entity, std::move(name), for_order);
+  if (key.name.empty()) return scan.wrong("expected a key after the entity");
+  return key;
+}
+
+Result<Key> find_key(WrittenKey key, const SearchGrammar& grammar, Sortable for_order) {
+  if (!key.entity) return find_key(attributes(grammar), std::move(key.name), for_order);
+  return find_key(*TRY(find_entity(*key.entity, grammar)), std::move(key.name), for_order);
 }
 
 Result<Comparison> take_comparison(Scanner& scan) {
@@ -316,8 +324,9 @@ Result<double> take_whole_number(Scanner& scan, const Key& key) {
 }
 
 Result<SearchClause> take_clause(Scanner& scan, const SearchGrammar& grammar) {
-  Key key = TRY(take_key(scan, grammar, Sortable::kNo));
+  WrittenKey written = TRY(take_key(scan));
   const Comparison comparison = TRY(take_comparison(scan));
+  const Key key = TRY(find_key(std::move(written), grammar, Sortable::kNo));
   if (!key.rule.comparisons.contains(comparison)) return wrong_comparison(key, comparison);
   SearchClause clause;
   clause.entity = key.entity.entity;
@@ -450,7 +459,7 @@ Result<SearchOrder> parse_search_order(std::string_view text, const SearchGramma
   const Error unreadable = base::error(Code::kInvalidArgument,
                                        "Invalid order_by clause '{}'. Could not be parsed.", text);
   if (scan.at_end()) return unreadable;
-  Key key = TRY(take_key(scan, grammar, Sortable::kYes));
+  Key key = TRY(find_key(TRY(take_key(scan)), grammar, Sortable::kYes));
   if (key.rule.sortable == Sortable::kNo) {
     return base::error(Code::kInvalidArgument, "Invalid order_by entity: {}",
                        key.entity.words.front());
