@@ -2,7 +2,7 @@
 // for both, and hold the same.
 #include <cmath>
 
-#include "api/predict/json_document.h"
+#include "base/json_document.h"
 #include "base/check.h"
 #include "base/json.h"
 #include "fuzz.h"
@@ -10,8 +10,8 @@
 namespace {
 
 using slipway::Json;
-using slipway::api::predict::JsonNode;
-using slipway::api::predict::JsonValue;
+using slipway::base::JsonNode;
+using slipway::base::JsonValue;
 
 void compare(JsonValue ours, const Json& dom) {
   switch (ours.kind()) {
@@ -51,7 +51,7 @@ void compare(JsonValue ours, const Json& dom) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static slipway::api::predict::JsonDocument document;
+  static slipway::base::JsonDocument document;
   const std::string_view text = slipway::fuzz::text_of(data, size);
   const auto ours = document.parse(text);
   const auto theirs = slipway::base::parse_json(text);

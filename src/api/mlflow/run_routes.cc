@@ -1,3 +1,4 @@
+#include "api/mlflow/batch_body.h"
 #include "api/mlflow/services.h"
 #include "api/mlflow/wire.h"
 #include "tracking/metric_sampling.h"
@@ -90,6 +91,10 @@ Result<Response> search(Services& services, const Request& request) {
 }
 
 Result<Response> log_metric(Services& services, const Request& request) {
+  if (const std::optional<BatchBody> usual = read_metric_body(request.body)) {
+    TRY(services.runs.log_batch(usual->run_id, usual->metrics, {}, {}));
+    return reply({});
+  }
   const Fields fields(request);
   TRY(fields.check({required("run_id"), required("key"), required("value", kNumber),
                     required("timestamp", kInteger), optional("step", kInteger),
@@ -127,6 +132,10 @@ Result<Response> log_batch(Services& services, const Request& request) {
                        "Batched logging API requests must be at most {} bytes, got a request of "
                        "size {}.",
                        kBatchBytesMax, request.body.size());
+  }
+  if (const std::optional<BatchBody> usual = read_batch_body(request.body)) {
+    TRY(services.runs.log_batch(usual->run_id, usual->metrics, usual->params, usual->tags));
+    return reply({});
   }
   const Fields fields(request);
   TRY(fields.check({required("run_id"), optional("metrics", kArray), optional("params", kArray),

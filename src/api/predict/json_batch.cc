@@ -3,11 +3,16 @@
 #include <algorithm>
 #include <bitset>
 
-#include "api/predict/json_document.h"
+#include "base/json_document.h"
 
 namespace slipway::api::predict {
 namespace {
 
+using base::JsonDocument;
+using base::JsonMembers;
+using base::JsonNode;
+using base::JsonValue;
+using base::JsonValues;
 using serving::Batch;
 using serving::Cell;
 

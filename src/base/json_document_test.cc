@@ -1,5 +1,5 @@
 // The one-pass reader sees what the DOM of the rest of the server sees.
-#include "api/predict/json_document.h"
+#include "base/json_document.h"
 
 #include <gtest/gtest.h>
 
@@ -8,7 +8,7 @@
 
 #include "base/json.h"
 
-namespace slipway::api::predict {
+namespace slipway::base {
 namespace {
 
 Json to_dom(JsonValue value) {
@@ -152,4 +152,4 @@ TEST(JsonDocument, FindGivesTheLastMemberThatIsThere) {
 }
 
 }  // namespace
-}  // namespace slipway::api::predict
+}  // namespace slipway::base

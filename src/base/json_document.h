@@ -9,7 +9,7 @@
 
 #include "base/result.h"
 
-namespace slipway::api::predict {
+namespace slipway::base {
 
 // A value with all that is in it: nodes stand in the order of the text. Trivial, so that room for
 // many costs nothing.
@@ -134,4 +134,4 @@ class JsonDocument {
   std::size_t unescaped_capacity_ = 0;
 };
 
-}  // namespace slipway::api::predict
+}  // namespace slipway::base

@@ -1,4 +1,4 @@
-#include "api/predict/json_document.h"
+#include "base/json_document.h"
 
 #include <algorithm>
 #include <array>
@@ -7,7 +7,7 @@
 #include <cstring>
 #include <limits>
 
-namespace slipway::api::predict {
+namespace slipway::base {
 namespace {
 
 constexpr std::size_t kNodesKept = 1 << 16;  // more is given back before the next document
@@ -368,4 +368,4 @@ std::optional<JsonValue> JsonValue::find(std::string_view key) const {
   return found;
 }
 
-}  // namespace slipway::api::predict
+}  // namespace slipway::base
