@@ -1,6 +1,8 @@
 #include "app/application.h"
 
+#include "api/access/guard.h"
 #include "api/own/server_routes.h"
+#include "app/login.h"
 #include "app/rooms.h"
 #include "app/storage.h"
 #include "base/log.h"
@@ -18,8 +20,6 @@ Application::~Application() { stop(); }
 
 Result<std::unique_ptr<Application>> Application::open(Settings settings) {
   const std::filesystem::path data = settings.data;
-  if (settings.login)
-    return base::error(Code::kFailedPrecondition, "setting login: there are no users yet");
   TRY(store::make_folders(data));
   store::FolderLock lock = TRY(store::FolderLock::acquire(data));
   std::unique_ptr<Application> app(new Application(std::move(settings), std::move(lock)));
@@ -58,6 +58,12 @@ Result<void> Application::open_rooms() {
   std::optional<registry::SourcePattern> source_pattern;
   if (!settings_.model_source_pattern.empty())
     source_pattern = TRY(registry::SourcePattern::compile(settings_.model_source_pattern));
+  if (settings_.login) {
+    access_ = std::make_unique<access::Access>(*db_, clock_, random_, metrics_,
+                                               access_options(settings_));
+    guard_ = std::make_unique<api::access::LoginGuard>(*access_);
+    router_.set_guard(guard_.get());
+  }
   rooms_ = std::make_unique<Rooms>(Foundation{.settings = settings_,
                                               .data = data_,
                                               .clock = clock_,
@@ -66,8 +72,13 @@ Result<void> Application::open_rooms() {
                                               .db = *db_,
                                               .blobs = *blobs_,
                                               .artifacts = *artifacts_,
-                                              .source_pattern = std::move(source_pattern)});
+                                              .source_pattern = std::move(source_pattern),
+                                              .access = access_.get()});
   TRY(db_->migrate(Rooms::migrations()));
+  if (access_) {
+    TRY(access_->open());
+    TRY(ensure_administrator(*access_, settings_, data_, random_));
+  }
   return rooms_->open();
 }
 

@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "access/access.h"
+#include "api/http/guard.h"
 #include "api/http/router.h"
 #include "api/http/server.h"
 #include "app/settings.h"
@@ -58,6 +60,8 @@ class Application {
   std::unique_ptr<store::Db> db_;
   std::unique_ptr<store::BlobStore> blobs_;
   std::unique_ptr<store::ObjectStore> artifacts_;
+  std::unique_ptr<access::Access> access_;  // with login on
+  std::unique_ptr<http::Guard> guard_;
   std::unique_ptr<Rooms> rooms_;
   http::Router router_;
   std::unique_ptr<store::EventSealer> sealer_;

@@ -143,6 +143,22 @@ Result<registry::ModelVersion> find_version(registry::Registry& registry, const 
 
 }  // namespace
 
+Result<pipelines::Exit> StepExecutor::run(const pipelines::Command& command,
+                                          const std::function<bool()>& should_stop,
+                                          const std::function<void(std::int64_t)>& started) {
+  if (access_ == nullptr) return processes_.run(command, should_stop, started);
+  pipelines::Command with_token = command;
+  const std::string token = access_->lend_token(command.environment.at("SLIPWAY_PIPELINE"));
+  with_token.environment["SLIPWAY_TOKEN"] = token;
+  with_token.environment["MLFLOW_TRACKING_TOKEN"] = token;
+  // What the server inherited would win over the token.
+  with_token.environment["MLFLOW_TRACKING_USERNAME"] = "";
+  with_token.environment["MLFLOW_TRACKING_PASSWORD"] = "";
+  Result<pipelines::Exit> exit = processes_.run(with_token, should_stop, started);
+  access_->take_back_token(token);
+  return exit;
+}
+
 Result<pipelines::InputDigests::Input> StepInputs::resolve(const std::string& kind,
                                                            const std::string& name) {
   if (kind == "dataset") {

@@ -2,6 +2,7 @@
 // rules live here.
 #pragma once
 
+#include "access/access.h"
 #include "api/own/endpoint_routes.h"
 #include "datasets/datasets.h"
 #include "features/feature_store.h"
@@ -39,6 +40,23 @@ class StepInputs final : public pipelines::InputDigests {
  private:
   datasets::Datasets& datasets_;
   registry::Registry& registry_;
+};
+
+// pipelines runs steps as processes; with login on, each gets a token of its own for as long as it
+// runs.
+class StepExecutor final : public pipelines::Executor {
+ public:
+  explicit StepExecutor(access::Access* access) : access_(access) {}
+  Result<pipelines::Exit> run(const pipelines::Command& command,
+                              const std::function<bool()>& should_stop,
+                              const std::function<void(std::int64_t handle)>& started) override;
+  void clean_up(std::int64_t handle, const std::string& mark) override {
+    processes_.clean_up(handle, mark);
+  }
+
+ private:
+  access::Access* access_;
+  pipelines::ProcessExecutor processes_;
 };
 
 // serving looks features up, and finds model files through the registry.

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "store/file_system.h"
 #include "store/postgres_url.h"
 
 namespace slipway::app {
@@ -29,6 +30,12 @@ Result<void> refuse_what_matters(const std::string& name, const std::string& val
                        value);
   }
   return {};
+}
+
+std::string_view trimmed(std::string_view text) {
+  const std::size_t first = text.find_first_not_of(" \t\r");
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t\r") - first + 1);
 }
 
 bool holds_sqlite(const fs::path& file) {
@@ -80,6 +87,49 @@ Result<std::string> data_folder_of(const std::string& uri) {
   if (holds_file_store(folder) && !is_ours(folder))
     return must_be_imported(uri, folder.string() + ".slipway");
   return folder.string();
+}
+
+// The [mlflow] section of a basic_auth.ini. What is said in our own settings wins.
+Result<void> apply_auth_config(LoadedSettings& loaded) {
+  Settings& settings = loaded.settings;
+  const std::string text = TRY(store::read_file(settings.auth_config));
+  std::string section;
+  std::size_t number = 0;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::string_view line =
+        trimmed(std::string_view(text).substr(at, text.find('\n', at) - at));
+    at = std::min(text.size(), text.find('\n', at)) + 1;
+    ++number;
+    if (line.empty() || line.front() == '#' || line.front() == ';') continue;
+    if (line.front() == '[') {
+      section = line;
+      continue;
+    }
+    const std::size_t equals = line.find('=');
+    if (section != "[mlflow]" || equals == std::string_view::npos) continue;
+    const std::string_view key = trimmed(line.substr(0, equals)),
+                           value = trimmed(line.substr(equals + 1));
+    if (key == "authorization_function" && !value.ends_with(":authenticate_request_basic_auth")) {
+      return base::error(Code::kInvalidArgument,
+                         "setting auth-config: authorization_function is Python, which this server "
+                         "does not run: line={} got={}",
+                         number, value);
+    }
+    for (const std::string_view name : {"default_permission", "admin_username", "admin_password"}) {
+      if (key != name) continue;
+      std::string setting(name);
+      std::replace(setting.begin(), setting.end(), '_', '-');
+      if (loaded.origins[setting] != "default") continue;
+      const auto& table = setting_table();
+      const auto info = std::find_if(table.begin(), table.end(),
+                                     [&](const SettingInfo& row) { return row.name == setting; });
+      if (Result<void> set = info->set(settings, value); !set)
+        return std::move(set).error().with_context(
+            fmt::format("setting auth-config: line {}", number));
+      loaded.origins[setting] = "auth-config";
+    }
+  }
+  return {};
 }
 
 }  // namespace
@@ -137,6 +187,7 @@ Result<void> apply_mlflow_options(
     if (option.name == "app-name") settings.login = true;
     if (option.name == "dev") settings.log_level = "debug";
   }
+  if (settings.login && !settings.auth_config.empty()) TRY(apply_auth_config(loaded));
   if (settings.backend_store_uri.starts_with("postgres")) {
     const auto url = store::parse_postgres_url(settings.backend_store_uri);
     if (!url) return Error(url.error()).with_context("setting backend-store-uri");

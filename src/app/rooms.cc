@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include "api/access/access_routes.h"
 #include "api/mlflow/routes.h"
 #include "api/own/dataset_routes.h"
 #include "api/own/endpoint_routes.h"
@@ -13,6 +14,7 @@
 #include "api/page/page_routes.h"
 #include "api/predict/predict_routes.h"
 #include "app/connections.h"
+#include "app/login.h"
 #include "app/project.h"
 #include "app/storage.h"
 #include "base/log.h"
@@ -59,11 +61,13 @@ struct Application::Rooms::Impl {
                .artifacts = artifacts,
                .registry = registry,
                .artifacts_only = f.settings.artifacts_only,
-               .signed_url_seconds = f.settings.signed_url_seconds},
+               .signed_url_seconds = f.settings.signed_url_seconds,
+               .access = f.access},
         datasets(f.db, f.blobs, f.clock, f.data / "uploads"),
         tables(datasets),
         features(f.db, tables, clock),
         inputs(datasets, registry),
+        executor(f.access),
         pipelines(f.db, clock, f.clock, f.random, executor, inputs),
         models(registry, artifacts),
         online(features),
@@ -96,7 +100,7 @@ struct Application::Rooms::Impl {
   DatasetTables tables;
   features::FeatureStore features;
   StepInputs inputs;
-  pipelines::ProcessExecutor executor;
+  StepExecutor executor;
   pipelines::Pipelines pipelines;
 
   RegisteredModels models;
@@ -121,9 +125,9 @@ Application::Rooms::Rooms(const Foundation& foundation)
 Application::Rooms::~Rooms() = default;
 
 std::vector<store::RoomMigrations> Application::Rooms::migrations() {
-  return {tracking::migrations(), registry::migrations(),  datasets::migrations(),
-          features::migrations(), pipelines::migrations(), releases::migrations(),
-          monitor::migrations(),  Project::migrations()};
+  return {access::migrations(),   tracking::migrations(), registry::migrations(),
+          datasets::migrations(), features::migrations(), pipelines::migrations(),
+          releases::migrations(), monitor::migrations(),  Project::migrations()};
 }
 
 Result<void> Application::Rooms::open() {
@@ -165,6 +169,10 @@ void Application::Rooms::add_routes(http::Router& router) {
   router.add_all(api::own::endpoint_routes(i.releases, *i.monitor, i.logged, rehearses));
   router.add_all(api::own::gate_routes(i.gates, i.models));
   router.add_all(api::own::monitor_routes(*i.monitor));
+  if (i.foundation.access != nullptr) {
+    router.add_all(api::access::access_routes(*i.foundation.access, i.foundation.clock));
+    protect_routes(router, i.mlflow);
+  }
 }
 
 Result<void> Application::Rooms::start(const std::string& url, const OnStop& on_stop) {

@@ -24,6 +24,7 @@ struct Foundation {
   store::BlobStore& blobs;
   store::ObjectStore& artifacts;
   std::optional<registry::SourcePattern> source_pattern;  // of model versions
+  access::Access* access = nullptr;                       // null: nobody has to log in
 };
 
 struct Application::Rooms {

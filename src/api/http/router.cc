@@ -231,6 +231,10 @@ Response Router::no_route(const Request& request, const std::vector<Method>& all
   return response;
 }
 
+void Router::each_route(const std::function<void(Route&)>& visit) {
+  for (Route& route : routes_) visit(route);
+}
+
 Response Router::answer(const Route& route, const Request& request) const {
   const base::ActingAs acting(request.user);
   if (guard_ != nullptr && route.permit) {

@@ -129,6 +129,8 @@ class Router {
   Response no_route(const Request& request, const std::vector<Method>& allowed) const;
 
   const std::deque<Route>& routes() const { return routes_; }
+  // While the router is built.
+  void each_route(const std::function<void(Route&)>& visit);
   // The handler's reply, or the refusal of the route's permit. Acts for the request's user.
   Response answer(const Route& route, const Request& request) const;
 

@@ -65,6 +65,7 @@ std::vector<http::Route> routes(Services& services) {
         route.handler = artifacts_only(route.pattern);
     }
   }
+  if (services.access != nullptr) add_auth_routes(routes, services);
   for (const char* path : {"/api/3.0/mlflow/server-info", "/ajax-api/3.0/mlflow/server-info"}) {
     routes.push_back(
         {.method = http::Method::kGet,

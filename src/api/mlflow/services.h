@@ -14,6 +14,10 @@
 #include "tracking/run_index.h"
 #include "tracking/runs.h"
 
+namespace slipway::access {
+class Access;
+}
+
 namespace slipway::api::mlflow {
 
 struct Services {
@@ -26,7 +30,8 @@ struct Services {
   registry::Registry& registry;
   // With --artifacts-only every route but the artifact proxy's answers 503.
   bool artifacts_only = false;
-  std::int64_t signed_url_seconds = 300;  // how long a signed download is good, if not said
+  std::int64_t signed_url_seconds = 300;      // how long a signed download is good, if not said
+  slipway::access::Access* access = nullptr;  // null: nobody has to log in
 };
 
 using Handle = std::function<Result<http::Response>(Services&, const http::Request&)>;
@@ -45,5 +50,7 @@ void add_run_routes(std::vector<http::Route>& routes, Services& services);
 void add_logged_model_routes(std::vector<http::Route>& routes, Services& services);
 void add_registry_routes(std::vector<http::Route>& routes, Services& services);
 void add_artifact_routes(std::vector<http::Route>& routes, Services& services);
+// Only with `services.access`.
+void add_auth_routes(std::vector<http::Route>& routes, Services& services);
 
 }  // namespace slipway::api::mlflow

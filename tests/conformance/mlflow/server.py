@@ -4,6 +4,7 @@ They start it in three ways: a thread that serves the app (`ServerThread`, with 
 `initialize_backend_stores`), a child process that serves the app (uvicorn or flask, the stores named by variables), and
 `mlflow server` with its flags. The first is replaced as a class, the other two where the child process is made.
 """
+import importlib.util
 import os
 import pathlib
 import signal
@@ -67,6 +68,9 @@ def translate(argv: list[str], env: dict[str, str]) -> tuple[list[str], dict[str
         flags = ["--host", option(words, "--host", "127.0.0.1"), "--port", option(words, "--port")]
         if app.startswith("mlflow.server.auth"):
             flags += ["--app-name", "basic-auth"]
+            # The tests log in as the administrator of the file in the wheel.
+            wheel = pathlib.Path(importlib.util.find_spec("mlflow").origin).parent
+            env = {"MLFLOW_AUTH_CONFIG_PATH": str(wheel / "server" / "auth" / "basic_auth.ini"), **env}
         uri = env.get("_MLFLOW_SERVER_FILE_STORE", "")
         root = env.get("_MLFLOW_SERVER_ARTIFACT_ROOT", "")
     else:

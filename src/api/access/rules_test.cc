@@ -1,0 +1,86 @@
+#include "api/access/rules.h"
+
+#include <gtest/gtest.h>
+
+#include "api/access/guard.h"
+#include "base/hash.h"
+#include "store/sqlite.h"
+#include "store/testing/temp_folder.h"
+
+namespace slipway::api::access {
+namespace {
+
+namespace sa = slipway::access;
+
+TEST(Rules, WhoMayAskARoute) {
+  store::testing::TempFolder folder;
+  base::ManualClock clock;
+  base::SystemRandom random;
+  base::Metrics metrics;
+  const auto db = store::open_sqlite({.file = folder.path() / "t.db"}, clock, random).value();
+  MUST(db->migrate({sa::migrations()}));
+  sa::Access access(*db, clock, random, metrics, {});
+  MUST(access.open());
+  MUST(access.create_user("root", "password for root", true));
+  MUST(access.create_user("ada", "password for ada", false));
+  MUST(access.create_user("bob", "password for bob", false));
+  MUST(access.set_grant("ada", sa::kRegisteredModel, "late", sa::Permission::kEdit));
+  MUST(access.set_grant("ada", sa::kWorkspace, "*", sa::Permission::kUse));
+
+  const Rule open{http::Method::kGet, "/x", About::kAnybody};
+  const Rule user{http::Method::kGet, "/x", About::kUser};
+  const Rule read{http::Method::kGet, "/x", About::kProject, sa::Permission::kRead};
+  const Rule use{http::Method::kGet, "/x", About::kProject, sa::Permission::kUse};
+  const Rule edit{http::Method::kGet, "/x", About::kProject, sa::Permission::kEdit};
+  const Rule model{http::Method::kGet, "/x", About::kModel, sa::Permission::kEdit};
+  const Rule admin{http::Method::kGet, "/x", About::kAdministrator};
+  const struct {
+    const char* name;
+    const Rule* rule;
+    const char* user;
+    bool may;
+  } cases[] = {
+      {"anybody", &open, "", true},        {"a user", &user, "bob", true},
+      {"reads", &read, "bob", true},       {"uses", &use, "ada", true},
+      {"may not use", &use, "bob", false}, {"may not edit", &edit, "ada", false},
+      {"edits", &edit, "root", true},      {"edits the model", &model, "ada", true},
+      {"not bob", &model, "bob", false},   {"a service edits", &edit, "pipeline:train", true},
+      {"administers", &admin, "root", true}, {"does not", &admin, "ada", false},
+      {"nor does a service", &admin, "pipeline:train", false},
+      {"without a rule", nullptr, "ada", false},
+      {"without a rule", nullptr, "root", true},
+      {"a deleted user", &read, "gone", false},
+  };
+  for (const auto& c : cases) {
+    http::Route route{.method = http::Method::kGet, .pattern = "/x", .tag = "slipway"};
+    apply_rule(c.rule, access, route);
+    http::Request request{.user = c.user};
+    request.path_params.add("name") = "late";
+    const auto refusal = route.permit ? route.permit(request) : std::nullopt;
+    EXPECT_EQ(!refusal, c.may) << c.name;
+    if (refusal) {
+      EXPECT_EQ(refusal->status, 403) << c.name;
+    }
+    EXPECT_EQ(route.is_open, c.rule == &open) << c.name;
+  }
+}
+
+TEST(Rules, ARouteIsFoundByMethodAndPattern) {
+  const Rule rules[] = {{http::Method::kGet, "/a", About::kUser},
+                        {http::Method::kPost, "/a", About::kAdministrator}};
+  EXPECT_EQ(find_rule(rules, {.method = http::Method::kPost, .pattern = "/a"}), &rules[1]);
+  EXPECT_EQ(find_rule(rules, {.method = http::Method::kPut, .pattern = "/a"}), nullptr);
+  EXPECT_EQ(find_rule(rules, {.method = http::Method::kGet, .pattern = "/b"}), nullptr);
+}
+
+TEST(LoginGuard, ChallengesInTheProtocolsWords) {
+  const http::Response mlflow = unauthenticated({.tag = "mlflow"});
+  EXPECT_EQ(mlflow.status, 401);
+  EXPECT_TRUE(mlflow.body.starts_with("You are not authenticated."));
+  EXPECT_EQ(mlflow.headers.at(0).first, "WWW-Authenticate");
+  EXPECT_NE(unauthenticated({.tag = "slipway"}).body.find("\"unauthenticated\""), std::string::npos);
+  EXPECT_EQ(forbidden({.tag = "mlflow"}).body, "Permission denied");
+}
+
+}  // namespace
+}  // namespace slipway::api::access

@@ -1,0 +1,74 @@
+#include "api/own/rules.h"
+
+namespace slipway::api::own {
+namespace {
+
+using access::About;
+using access::Rule;
+using slipway::access::Permission;
+using enum http::Method;
+
+// Whoever may apply a project decides which commands the server runs.
+constexpr Rule kRules[] = {
+    {kGet, "/health", About::kAnybody},
+    {kGet, "/metrics", About::kUser},
+    {kGet, "/slipway/v1/version", About::kUser},
+    {kGet, "/slipway/v1/openapi.json", About::kUser},
+    {kGet, "/slipway/v1/me", About::kUser},
+    {kGet, "/slipway/v1/tokens", About::kUser},
+    {kPost, "/slipway/v1/tokens", About::kUser},
+    {kDelete, "/slipway/v1/tokens/{id}", About::kUser},
+    // Events name experiments and models that not everybody may read.
+    {kGet, "/slipway/v1/events", About::kAdministrator},
+    {kGet, "/slipway/v1/events/verify", About::kAdministrator},
+
+    {kPost, "/slipway/v1/plan", About::kProject, Permission::kRead},
+    {kPost, "/slipway/v1/apply", About::kProject, Permission::kManage},
+    {kGet, "/slipway/v1/clock", About::kProject, Permission::kRead},
+    {kPost, "/slipway/v1/clock", About::kProject, Permission::kEdit},
+    {kGet, "/slipway/v1/overview", About::kProject, Permission::kRead},
+
+    {kGet, "/slipway/v1/datasets", About::kProject, Permission::kRead},
+    {kGet, "/slipway/v1/datasets/{name}", About::kProject, Permission::kRead},
+    {kGet, "/slipway/v1/datasets/{name}/quarantine", About::kProject, Permission::kRead},
+    {kPost, "/slipway/v1/datasets/{name}/ingest", About::kProject, Permission::kEdit},
+
+    {kGet, "/slipway/v1/features", About::kProject, Permission::kRead},
+    {kPost, "/slipway/v1/features/history", About::kProject, Permission::kRead},
+    {kPost, "/slipway/v1/features/online", About::kProject, Permission::kUse},
+    {kPost, "/slipway/v1/features/materialize", About::kProject, Permission::kEdit},
+    {kPost, "/slipway/v1/features/push", About::kProject, Permission::kUse},
+
+    {kGet, "/slipway/v1/pipelines", About::kProject, Permission::kRead},
+    {kGet, "/slipway/v1/pipelines/{name}/runs", About::kProject, Permission::kRead},
+    {kPost, "/slipway/v1/pipelines/{name}/runs", About::kProject, Permission::kEdit},
+    {kGet, "/slipway/v1/pipeline-runs/{id}", About::kProject, Permission::kRead},
+    {kGet, "/slipway/v1/pipeline-runs/{id}/steps/{step}/log", About::kProject, Permission::kRead},
+    {kPost, "/slipway/v1/pipeline-runs/{id}/cancel", About::kProject, Permission::kEdit},
+
+    {kGet, "/slipway/v1/endpoints", About::kProject, Permission::kRead},
+    {kGet, "/slipway/v1/endpoints/{name}", About::kProject, Permission::kRead},
+    {kGet, "/slipway/v1/endpoints/{name}/revisions", About::kProject, Permission::kRead},
+    {kGet, "/slipway/v1/endpoints/{name}/requests/{id}", About::kProject, Permission::kRead},
+    {kPost, "/slipway/v1/endpoints/{name}/labels", About::kProject, Permission::kUse},
+    {kPost, "/slipway/v1/endpoints/{name}/deploy", About::kProject, Permission::kEdit},
+    {kPost, "/slipway/v1/endpoints/{name}/rollback", About::kProject, Permission::kEdit},
+    {kPost, "/slipway/v1/endpoints/{name}/hold", About::kProject, Permission::kEdit},
+    {kPost, "/slipway/v1/endpoints/{name}/follow", About::kProject, Permission::kEdit},
+
+    {kGet, "/slipway/v1/monitors", About::kProject, Permission::kRead},
+    {kGet, "/slipway/v1/monitors/{name}", About::kProject, Permission::kRead},
+    {kGet, "/slipway/v1/monitors/{name}/windows", About::kProject, Permission::kRead},
+    {kGet, "/slipway/v1/alerts", About::kProject, Permission::kRead},
+
+    {kGet, "/slipway/v1/models/{name}/gates", About::kModel, Permission::kRead},
+    {kGet, "/slipway/v1/gates/{id}", About::kProject, Permission::kRead},
+    {kPost, "/slipway/v1/models/{name}/gate", About::kModel, Permission::kEdit},
+    {kPost, "/slipway/v1/models/{name}/promote", About::kModel, Permission::kEdit},
+};
+
+}  // namespace
+
+std::span<const access::Rule> rules() { return kRules; }
+
+}  // namespace slipway::api::own

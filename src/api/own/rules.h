@@ -1,0 +1,12 @@
+// What our own routes need of the user who asks; one table.
+#pragma once
+
+#include <span>
+
+#include "api/access/rules.h"
+
+namespace slipway::api::own {
+
+std::span<const access::Rule> rules();
+
+}  // namespace slipway::api::own

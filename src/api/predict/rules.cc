@@ -1,0 +1,28 @@
+#include "api/predict/rules.h"
+
+namespace slipway::api::predict {
+namespace {
+
+using access::About;
+using access::Rule;
+using slipway::access::Permission;
+using enum http::Method;
+
+constexpr Rule kRules[] = {
+    {kGet, "/v2/health/live", About::kAnybody},
+    {kGet, "/v2/health/ready", About::kAnybody},
+    {kGet, "/v2", About::kUser},
+    {kGet, "/v2/models/{name}", About::kProject, Permission::kRead},
+    {kGet, "/v2/models/{name}/ready", About::kProject, Permission::kRead},
+    {kPost, "/v2/models/{name}/infer", About::kProject, Permission::kUse},
+    {kGet, "/v2/models/{name}/versions/{version}", About::kProject, Permission::kRead},
+    {kGet, "/v2/models/{name}/versions/{version}/ready", About::kProject, Permission::kRead},
+    {kPost, "/v2/models/{name}/versions/{version}/infer", About::kProject, Permission::kUse},
+    {kPost, "/endpoints/{name}/invocations", About::kProject, Permission::kUse},
+};
+
+}  // namespace
+
+std::span<const access::Rule> rules() { return kRules; }
+
+}  // namespace slipway::api::predict
