@@ -1,5 +1,6 @@
 #include "serving/trees/ensemble.h"
 
+#include <bit>
 #include <charconv>
 #include <cmath>
 
@@ -177,6 +178,7 @@ Result<Ensemble> Ensemble::from_xgboost(std::string_view bytes) {
     TRY(ensemble.add_tree(trees[t].get_object(), scales.empty() ? 1.0f : scales[t]));
     ensemble.tree_outputs_.push_back(static_cast<std::uint32_t>(output));
   }
+  ensemble.make_groups();
   return ensemble;
 }
 
@@ -217,52 +219,55 @@ Result<void> Ensemble::add_tree(const JsonObject& tree, float scale) {
   const JsonArray& indices = *TRY(member_array(tree, "split_indices"));
   const JsonArray& defaults = *TRY(member_array(tree, "default_left"));
   const Json* split_types = tree.if_contains("split_type");
+  const bool has_types =
+      split_types != nullptr && split_types->is_array() && !split_types->get_array().empty();
   const std::size_t count = left.size();
   if (count == 0) return not_a_model("a tree without nodes");
   if (nodes_.size() + count > 500'000'000) return not_a_model("too many nodes");
-  const auto first = static_cast<std::int32_t>(nodes_.size());
-  roots_.push_back(first);
-  for (std::size_t i = 0; i < count; ++i) {
+  const std::vector<std::int32_t> sets = TRY(read_category_sets(tree, count));
+
+  const std::size_t first = nodes_.size();
+  roots_.push_back(static_cast<std::uint32_t>(first));
+  // Level by level: `order` has the file's number of each node that is placed.
+  std::vector<std::size_t> order{0};
+  for (std::size_t placed = 0; placed < order.size(); ++placed) {
+    const std::size_t i = order[placed];
     Node node;
     const std::int64_t l = TRY(integer_at(left, i)), r = TRY(integer_at(right, i));
     node.threshold = static_cast<float>(TRY(number_at(conditions, i)));
     if (l < 0) {
-      node.feature = kLeaf;
       node.threshold *= scale;
+      node.child = static_cast<std::uint32_t>(first + placed);
     } else {
       // Children come after their parent: so there is no way round in circles.
       const auto last = static_cast<std::int64_t>(count);
       if (l <= static_cast<std::int64_t>(i) || r <= static_cast<std::int64_t>(i) || l >= last ||
-          r >= last)
+          r >= last || order.size() + 2 > count)
         return not_a_model("a node's child is out of place");
       const std::int64_t feature = TRY(integer_at(indices, i));
       if (feature < 0 || feature >= static_cast<std::int64_t>(feature_names_.size()))
         return not_a_model("a split on a feature that isn't there");
-      node.feature = static_cast<std::uint32_t>(feature);
+      node.feature = static_cast<std::uint32_t>(feature) | kSplit;
       if (TRY(number_at(defaults, i)) != 0) node.feature |= kDefaultLeft;
-      if (split_types != nullptr && split_types->is_array() && !split_types->get_array().empty() &&
-          TRY(number_at(split_types->get_array(), i)) != 0) {
+      if (has_types && TRY(number_at(split_types->get_array(), i)) != 0) {
+        if (sets[i] < 0) return not_a_model("a categorical split without categories");
         node.feature |= kCategorical;
+        node.threshold = std::bit_cast<float>(sets[i]);
       }
-      node.left = first + static_cast<std::int32_t>(l);
-      node.right = first + static_cast<std::int32_t>(r);
+      node.child = static_cast<std::uint32_t>(first + order.size());
+      order.push_back(static_cast<std::size_t>(r));
+      order.push_back(static_cast<std::size_t>(l));
     }
     nodes_.push_back(node);
-    node_sets_.push_back(-1);
-  }
-  TRY(read_category_sets(tree, static_cast<std::size_t>(first)));
-  for (std::size_t i = static_cast<std::size_t>(first); i < nodes_.size(); ++i) {
-    const bool is_split = (nodes_[i].feature & kLeaf) == 0;
-    if (is_split && (nodes_[i].feature & kCategorical) != 0 && node_sets_[i] < 0) {
-      return not_a_model("a categorical split without categories");
-    }
   }
   return {};
 }
 
-Result<void> Ensemble::read_category_sets(const JsonObject& tree, std::size_t first) {
+Result<std::vector<std::int32_t>> Ensemble::read_category_sets(const JsonObject& tree,
+                                                               std::size_t count) {
+  std::vector<std::int32_t> sets(count, -1);
   const Json* categorical = tree.if_contains("categories_nodes");
-  if (categorical == nullptr || !categorical->is_array()) return {};
+  if (categorical == nullptr || !categorical->is_array()) return sets;
   const JsonArray& set_nodes = categorical->get_array();
   const JsonArray& categories = *TRY(member_array(tree, "categories"));
   const JsonArray& segments = *TRY(member_array(tree, "categories_segments"));
@@ -270,8 +275,8 @@ Result<void> Ensemble::read_category_sets(const JsonObject& tree, std::size_t fi
   for (std::size_t s = 0; s < set_nodes.size(); ++s) {
     const std::int64_t node = TRY(integer_at(set_nodes, s)), from = TRY(integer_at(segments, s)),
                        size = TRY(integer_at(sizes, s));
-    if (node < 0 || node >= static_cast<std::int64_t>(nodes_.size() - first) || from < 0 ||
-        size < 0 || from + size > static_cast<std::int64_t>(categories.size())) {
+    if (node < 0 || node >= static_cast<std::int64_t>(count) || from < 0 || size < 0 ||
+        from + size > static_cast<std::int64_t>(categories.size())) {
       return not_a_model("the categories of a split are damaged");
     }
     std::vector<std::uint64_t> bits;
@@ -282,56 +287,15 @@ Result<void> Ensemble::read_category_sets(const JsonObject& tree, std::size_t fi
       if (bits.size() <= word) bits.resize(word + 1);
       bits[word] |= std::uint64_t{1} << (category % 64);
     }
-    node_sets_[first + static_cast<std::size_t>(node)] =
-        static_cast<std::int32_t>(category_sets_.size());
+    sets[static_cast<std::size_t>(node)] = static_cast<std::int32_t>(category_sets_.size());
     category_sets_.push_back(std::move(bits));
   }
-  return {};
-}
-
-inline bool Ensemble::goes_left(const Node& node, float value) const {
-  if (std::isnan(value)) return (node.feature & kDefaultLeft) != 0;
-  if ((node.feature & kCategorical) == 0) return value < node.threshold;
-  // Categories in the set go right; negative and unknown ones go left.
-  const auto& bits = category_sets_[static_cast<std::size_t>(
-      node_sets_[static_cast<std::size_t>(&node - nodes_.data())])];
-  if (!(value >= 0) || value >= static_cast<float>(bits.size() * 64)) return true;
-  const auto category = static_cast<std::size_t>(value);
-  return (bits[category / 64] >> (category % 64) & 1) == 0;
-}
-
-void Ensemble::predict(std::span<const float> features, std::span<float> out) const {
-  std::copy(base_margins_.begin(), base_margins_.end(), out.begin());
-  for (std::size_t t = 0; t < roots_.size(); ++t) {
-    const Node* node = &nodes_[static_cast<std::size_t>(roots_[t])];
-    while ((node->feature & kLeaf) == 0) {
-      node = &nodes_[static_cast<std::size_t>(
-          goes_left(*node, features[node->feature & kFeatureMask]) ? node->left : node->right)];
-    }
-    out[tree_outputs_[t]] += node->threshold;
-  }
-  switch (link_) {
-    case Link::kIdentity:
-      return;
-    case Link::kLogistic:
-      for (float& value : out.first(outputs_)) value = 1.0f / (1.0f + std::exp(-value));
-      return;
-    case Link::kExponential:
-      for (float& value : out.first(outputs_)) value = std::exp(value);
-      return;
-    case Link::kSoftmax: {
-      float largest = out[0];
-      for (const float value : out.first(outputs_)) largest = std::max(largest, value);
-      double sum = 0;
-      for (float& value : out.first(outputs_)) sum += value = std::exp(value - largest);
-      for (float& value : out.first(outputs_)) value = static_cast<float>(value / sum);
-      return;
-    }
-  }
+  return sets;
 }
 
 std::size_t Ensemble::memory_bytes() const {
-  std::size_t bytes = nodes_.size() * (sizeof(Node) + sizeof(std::int32_t)) + roots_.size() * 8;
+  std::size_t bytes = nodes_.size() * sizeof(Node) + groups_.size() * sizeof(Group) +
+                      roots_.size() * (sizeof(roots_[0]) + sizeof(tree_outputs_[0]));
   for (const auto& set : category_sets_) bytes += set.size() * 8 + sizeof(set);
   for (const Categories& categories : categories_) bytes += categories.size() * 40;
   return bytes;

@@ -40,27 +40,37 @@ class Ensemble {
   void predict(std::span<const float> features, std::span<float> out) const;
 
  private:
-  // A split goes left when value < threshold. The threshold of a leaf is its answer.
+  // A split goes left when value < threshold. Trees stand one after the other, each level by level,
+  // and the children of a node beside each other: the right one first.
   struct Node {
-    float threshold = 0;
+    float threshold = 0;        // of a leaf: its answer; of a categorical split: bits of its set
     std::uint32_t feature = 0;  // with flags in the top bits
-    std::int32_t left = 0, right = 0;
+    std::uint32_t child = 0;    // the right one; of a leaf: itself, so that a walk stays there
   };
-  static constexpr std::uint32_t kLeaf = 1u << 31, kDefaultLeft = 1u << 30, kCategorical = 1u << 29,
-                                 kFeatureMask = kCategorical - 1;
+  static constexpr std::uint32_t kSplit = 1u << 31, kDefaultLeft = 1u << 30,
+                                 kCategorical = 1u << 29, kFeatureMask = kCategorical - 1;
+  // Trees that are walked side by side: the processor waits for all their nodes at once.
+  static constexpr std::size_t kTogether = 8;
+  struct Group {
+    std::uint32_t first_tree = 0, trees = 0;
+    std::uint32_t depth = 0;      // of the deepest
+    bool has_categories = false;  // then they are walked one by one
+  };
 
   Result<void> add_tree(const JsonObject& tree, float scale);
-  Result<void> read_category_sets(const JsonObject& tree, std::size_t first);
+  // By node of `tree`: position in category_sets_, or -1.
+  Result<std::vector<std::int32_t>> read_category_sets(const JsonObject& tree, std::size_t count);
   Result<void> read_categories(const JsonObject& model);
+  void make_groups();
   bool goes_left(const Node& node, float value) const;
+  float leaf_of(std::uint32_t root, const float* features) const;
+  void leaves_of(const Group& group, const float* features, float* leaves) const;
 
   std::vector<Node> nodes_;
-  std::vector<std::int32_t> roots_;
-  std::vector<std::uint32_t> tree_outputs_;  // which output each tree adds to
-  std::vector<std::vector<std::uint64_t>>
-      category_sets_;  // categories that go right, as bits; a categorical node's `threshold` is
-                       // unused
-  std::vector<std::int32_t> node_sets_;  // by node: position in category_sets_, or -1
+  std::vector<std::uint32_t> roots_;
+  std::vector<Group> groups_;
+  std::vector<std::uint32_t> tree_outputs_;                // which output each tree adds to
+  std::vector<std::vector<std::uint64_t>> category_sets_;  // categories that go right, as bits
   std::vector<float> base_margins_;
   std::vector<std::string> feature_names_;
   std::vector<Categories> categories_;
