@@ -1,7 +1,12 @@
 #include "base/json_document.h"
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <charconv>
 #include <cmath>
 #include <cstring>
@@ -24,6 +29,28 @@ constexpr std::array<bool, 256> make_stop_table() {
   return table;
 }
 constexpr std::array<bool, 256> kStop = make_stop_table();
+
+// The first byte that needs a look, or `end`; `ascii` becomes false when a byte before it is not.
+const char* skip_plain(const char* at, const char* end, bool& ascii) {
+#ifdef __SSE2__
+  const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\'),
+                control = _mm_set1_epi8(0x1F);
+  for (; end - at >= 16; at += 16) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+    const __m128i stops =
+        _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, backslash)),
+                     _mm_cmpeq_epi8(_mm_min_epu8(bytes, control), bytes));
+    const auto stop = static_cast<std::uint32_t>(_mm_movemask_epi8(stops));
+    auto high = static_cast<std::uint32_t>(_mm_movemask_epi8(bytes));
+    if (stop != 0) high &= (stop & -stop) - 1;  // those before the first stop
+    ascii = ascii && high == 0;
+    if (stop != 0) return at + std::countr_zero(stop);
+  }
+#endif
+  for (; at < end && !kStop[static_cast<unsigned char>(*at)]; ++at)
+    ascii = ascii && static_cast<unsigned char>(*at) < 0x80;
+  return at;
+}
 
 // RFC 3629: no overlong forms, no surrogates, nothing beyond U+10FFFF.
 bool is_utf8(const unsigned char* at, const unsigned char* end) {
@@ -176,12 +203,11 @@ class JsonDocument::Parser {
 
   bool text() {
     const char* const start = ++at_;
-    unsigned char all = 0;
-    while (at_ < end_ && !kStop[static_cast<unsigned char>(*at_)])
-      all |= static_cast<unsigned char>(*at_++);
+    bool ascii = true;
+    at_ = skip_plain(at_, end_, ascii);
     if (at_ == end_) return fail("a text does not end");
     if (*at_ != '"') return escaped_text(start);
-    if (all >= 0x80 && !valid_utf8(start, at_)) return false;
+    if (!ascii && !valid_utf8(start, at_)) return false;
     push_text(start, at_);
     ++at_;
     return true;

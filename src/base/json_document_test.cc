@@ -142,6 +142,27 @@ TEST(JsonDocument, NumbersAreTheNearestDoubles) {
     EXPECT_FALSE(document.parse(text)) << text;
 }
 
+TEST(JsonDocument, TextsEndWhereTheyEndAtEveryLength) {
+  JsonDocument document;
+  for (std::size_t length = 0; length < 70; ++length) {
+    const std::string plain(length, 'x');
+    for (const std::string& inside : {plain, plain + "\xC3\xA4", "\xC3\xA4" + plain}) {
+      for (const std::string& behind : {std::string(), std::string(", \"an other text\"")}) {
+        const std::string text = "[\"" + inside + "\"" + behind + "]";
+        const auto parsed = document.parse(text);
+        ASSERT_TRUE(parsed) << text;
+        EXPECT_EQ(parsed->values().front().text(), inside);
+        // The same bytes, broken at the end of the text.
+        std::string broken = text;
+        broken[1 + inside.size()] = '\xFF';
+        EXPECT_FALSE(document.parse(broken)) << broken;
+        broken[1 + inside.size()] = '\n';
+        EXPECT_FALSE(document.parse(broken)) << broken;
+      }
+    }
+  }
+}
+
 TEST(JsonDocument, FindGivesTheLastMemberThatIsThere) {
   JsonDocument document;
   const std::string text = R"({"a":1,"b":null,"a":3})";

@@ -249,7 +249,9 @@ void RequestLog::start_file(Tail& tail, const Chunk& chunk) {
 void RequestLog::add_to_tail(Chunk chunk) {
   Tail& tail = tails_[{chunk.endpoint, date_of({chunk.day * kDayMicros})}];
   for (std::size_t done = 0, rows = chunk.frame.rows(); done < rows;) {
-    if (tail.file.empty() || !fits(tail.frame, *chunk.schema) ||
+    // Under load a file is finished by its first write; a quiet day's grows by being rewritten.
+    const bool is_finished = !tail.dirty && tail.frame.rows() > options_.rows_per_file / 4;
+    if (tail.file.empty() || !fits(tail.frame, *chunk.schema) || is_finished ||
         tail.frame.rows() >= options_.rows_per_file)
       start_file(tail, chunk);
     const std::size_t count = std::min(rows - done, options_.rows_per_file - tail.frame.rows());

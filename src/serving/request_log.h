@@ -86,7 +86,7 @@ class RequestLog {
     base::Mutex mutex;
     std::vector<Chunk> chunks GUARDED_BY(mutex);
   };
-  // A day's newest file: grows by being rewritten until it is full.
+  // A day's newest file: grows by being rewritten until it is a good part of a full one.
   struct Tail {
     std::filesystem::path file;
     types::Frame frame;
