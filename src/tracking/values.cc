@@ -2,6 +2,8 @@
 
 namespace slipway::tracking {
 
+std::string_view stage_name(Stage stage) { return stage == Stage::kActive ? "active" : "deleted"; }
+
 std::string_view status_name(RunStatus status) {
   switch (status) {
     case RunStatus::kRunning:

@@ -17,6 +17,7 @@ struct KeyValue {
 };
 
 enum class Stage { kActive, kDeleted };
+std::string_view stage_name(Stage stage);  // "active", "deleted"
 enum class RunStatus { kRunning, kScheduled, kFinished, kFailed, kKilled };
 // "RUNNING" and so on; nothing for an unknown word.
 std::string_view status_name(RunStatus status);

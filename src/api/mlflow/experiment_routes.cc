@@ -10,12 +10,6 @@ using http::Request;
 using http::Response;
 using enum Parameter::Kind;
 
-tracking::View read_view(const std::string& name) {
-  if (name == "DELETED_ONLY") return tracking::View::kDeleted;
-  if (name == "ALL") return tracking::View::kAll;
-  return tracking::View::kActive;
-}
-
 Result<Response> create(Services& services, const Request& request) {
   const Fields fields(request);
   TRY(fields.check({required("name"), optional("artifact_location"), optional("tags", kArray)}));

@@ -71,16 +71,12 @@ Result<Response> search(Services& services, const Request& request) {
   TRY(fields.check({optional("experiment_ids", kArray), optional("filter"),
                     optional("max_results", kInteger), optional("order_by", kTexts),
                     optional("page_token")}));
-  const std::string view = fields.text("run_view_type");
-  const std::int64_t max_results = TRY(fields.integer("max_results")).value_or(1000);
-  const tracking::RunQuery query{.experiment_ids = fields.texts("experiment_ids"),
-                                 .filter = fields.text("filter"),
-                                 .view = view == "DELETED_ONLY" ? tracking::View::kDeleted
-                                         : view == "ALL"        ? tracking::View::kAll
-                                                                : tracking::View::kActive,
-                                 .order_by = fields.texts("order_by"),
-                                 .max_results = max_results,
-                                 .page_token = fields.text("page_token")};
+  tracking::RunQuery query{.experiment_ids = fields.texts("experiment_ids"),
+                           .filter = fields.text("filter"),
+                           .view = read_view(fields.text("run_view_type")),
+                           .order_by = fields.texts("order_by"),
+                           .page_token = fields.text("page_token")};
+  query.max_results = TRY(fields.integer("max_results")).value_or(query.max_results);
   const auto page = TRY(tracking::search_runs(services.run_index, services.runs, query));
   JsonObject body;
   JsonArray runs;

@@ -208,6 +208,12 @@ std::vector<JsonObject> Fields::objects(std::string_view name) const {
   return values;
 }
 
+tracking::View read_view(std::string_view name) {
+  if (name == "DELETED_ONLY") return tracking::View::kDeleted;
+  if (name == "ALL") return tracking::View::kAll;
+  return tracking::View::kActive;
+}
+
 Result<double> read_number(const Json& value, std::string_view name) {
   if (value.is_number()) return value.to_number<double>();
   if (value.is_string()) {
@@ -251,13 +257,12 @@ Result<tracking::Metric> read_metric(const JsonObject& object, const std::string
 JsonArray to_json(const std::vector<tracking::KeyValue>& pairs) { return pairs_json(pairs); }
 
 JsonObject to_json(const tracking::Experiment& experiment) {
-  JsonObject object{
-      {"experiment_id", experiment.id},
-      {"name", experiment.name},
-      {"artifact_location", experiment.artifact_location},
-      {"lifecycle_stage", experiment.stage == tracking::Stage::kActive ? "active" : "deleted"},
-      {"last_update_time", experiment.updated.millis()},
-      {"creation_time", experiment.created.millis()}};
+  JsonObject object{{"experiment_id", experiment.id},
+                    {"name", experiment.name},
+                    {"artifact_location", experiment.artifact_location},
+                    {"lifecycle_stage", tracking::stage_name(experiment.stage)},
+                    {"last_update_time", experiment.updated.millis()},
+                    {"creation_time", experiment.created.millis()}};
   put_array(object, "tags", pairs_json(experiment.tags));
   return object;
 }
@@ -270,16 +275,15 @@ JsonObject to_json(const tracking::Metric& metric) {
 }
 
 JsonObject info_json(const tracking::Run& run) {
-  JsonObject info{
-      {"run_id", run.id},
-      {"run_uuid", run.id},
-      {"run_name", run.name},
-      {"experiment_id", run.experiment_id},
-      {"user_id", run.user},
-      {"status", tracking::status_name(run.status)},
-      {"start_time", run.start_ms},
-      {"artifact_uri", run.artifact_uri},
-      {"lifecycle_stage", run.stage == tracking::Stage::kActive ? "active" : "deleted"}};
+  JsonObject info{{"run_id", run.id},
+                  {"run_uuid", run.id},
+                  {"run_name", run.name},
+                  {"experiment_id", run.experiment_id},
+                  {"user_id", run.user},
+                  {"status", tracking::status_name(run.status)},
+                  {"start_time", run.start_ms},
+                  {"artifact_uri", run.artifact_uri},
+                  {"lifecycle_stage", tracking::stage_name(run.stage)}};
   if (run.end_ms) info["end_time"] = *run.end_ms;
   return info;
 }

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "registry/registry.h"
 #include "tracking/artifacts.h"
+#include "tracking/experiments.h"
 #include "tracking/values.h"
 
 namespace slipway::api::mlflow {
@@ -34,6 +35,7 @@ constexpr Parameter optional(std::string_view name, Parameter::Kind kind = Param
 class Fields {
  public:
   explicit Fields(const http::Request& request);
+  explicit Fields(JsonObject body) : body_(std::move(body)) {}
 
   // kInvalidArgument for the first parameter that is missing ("Missing value for required parameter
   // 'x'.") or of another type ("Invalid value 31 for parameter 'x' supplied"). run_uuid may stand
@@ -61,6 +63,8 @@ class Fields {
   bool is_query_ = false;  // every value is text
 };
 
+// ACTIVE_ONLY, DELETED_ONLY, ALL; anything else counts as the first.
+tracking::View read_view(std::string_view name);
 Result<double> read_number(const Json& value, std::string_view name);
 std::vector<tracking::KeyValue> read_pairs(const std::vector<JsonObject>& objects);
 // `path` is where the metric stands in the request, for messages: "metrics[0]." or nothing.
