@@ -11,6 +11,7 @@
 #include "api/own/monitor_routes.h"
 #include "api/own/pipeline_routes.h"
 #include "api/own/project_routes.h"
+#include "api/page/mlflow_ui.h"
 #include "api/page/page_routes.h"
 #include "api/predict/predict_routes.h"
 #include "app/connections.h"
@@ -118,6 +119,7 @@ struct Application::Rooms::Impl {
   PipelineActions actions;
   std::unique_ptr<monitor::Monitor> monitor;
   std::unique_ptr<Project> project;
+  std::vector<http::Route> root;  // what answers at `/`: our page or MLflow's
 };
 
 Application::Rooms::Rooms(const Foundation& foundation)
@@ -143,6 +145,12 @@ Result<void> Application::Rooms::open() {
                                 Project::Rooms{i.datasets, i.features, i.pipelines, i.registry,
                                                i.releases, i.endpoints, *i.monitor});
   TRY(i.project->open());
+  const std::string& mlflow_ui = i.foundation.settings.mlflow_ui;
+  if (mlflow_ui.empty()) {
+    i.root.push_back(api::page::root_route());
+  } else {
+    i.root = TRY(api::page::mlflow_ui_routes(mlflow_ui));
+  }
   i.registry.set_observer(&i.follower);
   const auto reinstalled = TRY(i.releases.reinstall());
   for (const auto& [endpoint, error] : reinstalled.failed) {
@@ -160,6 +168,7 @@ void Application::Rooms::add_routes(http::Router& router) {
   router.add_all(api::predict::predict_routes(i.endpoints, kVersion, rehearses));
   router.set_fallback("/v2", api::predict::no_v2_route);
   router.add_all(api::page::page_routes());
+  router.add_all(std::move(i.root));
   router.add_all(api::own::project_routes(*i.project));
   router.add_all(api::own::dataset_routes(
       i.datasets, [&project = *i.project](const std::string&) { return project.bind_features(); }));

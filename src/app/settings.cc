@@ -224,6 +224,10 @@ const std::vector<SettingInfo>& setting_table() {
       also(text("static-prefix", &Settings::static_prefix, {},
                 "Path that a proxy puts in front of ours; it is taken off."),
            {}, {"MLFLOW_STATIC_PREFIX"}),
+      text(
+          "mlflow-ui", &Settings::mlflow_ui, {},
+          "Folder with MLflow's own web page (mlflow/server/js/build of its package), to be served "
+          "at `/`; ours stays at /ui/."),
       also(text("model-source-pattern", &Settings::model_source_pattern, {},
                 "Pattern (ECMAScript) that must be found in the source of a model version; empty: "
                 "any source."),

@@ -51,6 +51,8 @@ struct Settings {
   bool disable_security_middleware = false;
   std::string static_prefix;
 
+  std::string mlflow_ui;  // api/page/mlflow_ui.h
+
   // The registry: registry/sources.h.
   std::string model_source_pattern;
 

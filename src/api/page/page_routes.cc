@@ -55,11 +55,6 @@ std::vector<http::Route> page_routes() {
   using http::Method;
   return {
       {.method = Method::kGet,
-       .pattern = "/",
-       .summary = "Leads to the page.",
-       .handler = [](const Request&) { return redirect("/ui/"); },
-       .tag = "page"},
-      {.method = Method::kGet,
        .pattern = "/ui",
        .summary = "Leads to the page.",
        .handler = [](const Request&) { return redirect("/ui/"); },
@@ -70,6 +65,14 @@ std::vector<http::Route> page_routes() {
        .handler = [](const Request& request) { return answer(request, request.param("path")); },
        .tag = "page"},
   };
+}
+
+http::Route root_route() {
+  return {.method = http::Method::kGet,
+          .pattern = "/",
+          .summary = "Leads to the page.",
+          .handler = [](const Request&) { return redirect("/ui/"); },
+          .tag = "page"};
 }
 
 }  // namespace slipway::api::page

@@ -7,8 +7,10 @@
 
 namespace slipway::api::page {
 
-// `/` leads to /ui/; under /ui/ a file, or for any other path index.html: the page finds its own
-// way.
+// Under /ui/ a file, or for any other path index.html: the page finds its own way.
 std::vector<http::Route> page_routes();
+
+// `/` leads to /ui/.
+http::Route root_route();
 
 }  // namespace slipway::api::page
