@@ -164,6 +164,22 @@ Result<Json> metric_history(Services& services, const JsonObject& arguments) {
   return Json(JsonObject{{"metrics", std::move(metrics)}});
 }
 
+Result<Json> list_artifacts(Services& services, const JsonObject& arguments) {
+  const Fields input = TRY(input_of(arguments));
+  std::string id = input.text("runId");
+  if (id.empty()) id = input.text("runUuid");
+  const std::string path = TRY(tracking::safe_path(input.text("path")));
+  const std::string root = TRY(services.runs.get(id)).artifact_uri;
+  const tracking::ArtifactPlace place = TRY(services.artifacts.at(root, path));
+  JsonArray files;
+  for (const store::ObjectEntry& entry : TRY(place.store->list(place.path))) {
+    files.push_back({{"path", path.empty() ? entry.name : path + "/" + entry.name},
+                     {"isDir", entry.is_folder},
+                     {"fileSize", number(entry.is_folder ? 0 : entry.bytes)}});
+  }
+  return Json(JsonObject{{"rootUri", root}, {"files", std::move(files)}});
+}
+
 Result<JsonArray> version_nodes(Services& services, const registry::SearchQuery& query) {
   JsonArray versions;
   for (const registry::ModelVersion& version : TRY(services.registry.search_versions(query)).items)
@@ -199,6 +215,7 @@ graphql::Schema make_schema(Services& services) {
                     {"mlflowGetRun", root(get_run)},
                     {"mlflowSearchRuns", root(search_runs)},
                     {"mlflowGetMetricHistoryBulkInterval", root(metric_history)},
+                    {"mlflowListArtifacts", root(list_artifacts)},
                     {"mlflowSearchModelVersions", root(search_versions)},
                     {"test", echo}};
   schema.mutations = {{"mlflowSearchRuns", root(search_runs)},
