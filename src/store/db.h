@@ -86,6 +86,18 @@ class Reader {
   virtual Result<void> query_span(std::string_view sql, std::span<const Param> params,
                                   const std::function<void(const Row&)>& each) = 0;
 
+  // Like query, for a caller that can wait for the rows until settle(): several questions then cost
+  // one round trip where the database is another process. `each` is called by any later call, so
+  // what it refers to must live until settle(), or until a call has failed.
+  Result<void> ask(std::string_view sql, Params params, std::function<void(const Row&)> each) {
+    return ask_span(sql, {params.begin(), params.size()}, std::move(each));
+  }
+  virtual Result<void> ask_span(std::string_view sql, std::span<const Param> params,
+                                std::function<void(const Row&)> each) {
+    return query_span(sql, params, each);
+  }
+  virtual Result<void> settle() { return {}; }
+
   // The first row through `map`, or nothing when there is none.
   template <typename Map>
   auto find(std::string_view sql, Params params, Map&& map)

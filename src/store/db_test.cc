@@ -212,6 +212,36 @@ TEST_P(DbTest, ManyStatementsUnderWay) {
   EXPECT_EQ(count(*db), 5'000);
 }
 
+TEST_P(DbTest, AnswersComeInTheOrderOfTheQuestions) {
+  auto db = open();
+  ASSERT_TRUE(db->migrate(tables()));
+  std::string heard;
+  const auto hear = [&](const Row& row) { heard += row.string(0) + ","; };
+  ASSERT_TRUE(db->write([&](Tx& tx) -> Result<void> {
+    heard.clear();
+    TRY(tx.ask("INSERT INTO things(name) VALUES('a') RETURNING name", {}, hear));
+    TRY(tx.ask("INSERT INTO things(name) VALUES('b') RETURNING name", {}, hear));
+    TRY(tx.send("INSERT INTO things(name) VALUES('c')"));
+    return tx.query("SELECT name FROM things ORDER BY name DESC", {}, hear);
+  }));
+  EXPECT_EQ(heard, "a,b,c,b,a,");
+  heard.clear();
+  ASSERT_TRUE(db->read([&](Reader& reader) -> Result<void> {
+    for (const char* name : {"c", "nobody", "a"})
+      TRY(reader.ask("SELECT name FROM things WHERE name = ?", {name}, hear));
+    return reader.settle();
+  }));
+  EXPECT_EQ(heard, "c,a,");
+  // One that failed leaves nothing behind for the next.
+  const Result<void> failed = db->write([&](Tx& tx) -> Result<void> {
+    std::int64_t gone = 0;
+    TRY(tx.ask("SELECT COUNT(*) FROM things", {}, [&](const Row& row) { gone = row.int64(0); }));
+    return base::error(Code::kConflict, "no");
+  });
+  EXPECT_EQ(failed.error().message, "no");
+  EXPECT_EQ(count(*db), 3);
+}
+
 TEST_P(DbTest, MoreDifferentStatementsThanAreKept) {
   auto db = open();
   ASSERT_TRUE(db->migrate(tables()));

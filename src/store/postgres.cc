@@ -30,6 +30,12 @@ class PostgresTx final : public Tx {
     TRY(connection_.run(sql, params, &each));
     return {};
   }
+  Result<void> ask_span(std::string_view sql, std::span<const Param> params,
+                        std::function<void(const Row&)> each) override {
+    if (statement_kind(sql) != StatementKind::kQuery) wrote_ = true;
+    return connection_.send(sql, params, std::move(each));
+  }
+  Result<void> settle() override { return connection_.finish(); }
   Result<std::int64_t> execute_span(std::string_view sql, std::span<const Param> params) override {
     wrote_ = true;
     return connection_.run(sql, params);
@@ -76,9 +82,18 @@ class PostgresReader final : public Reader {
     return outcome;
   }
 
+  // The first question is asked as a query, which can begin again.
+  Result<void> ask_span(std::string_view sql, std::span<const Param> params,
+                        std::function<void(const Row&)> each) override {
+    if (!begun_) return query_span(sql, params, each);
+    return connection_.send(sql, params, std::move(each));
+  }
+  Result<void> settle() override { return connection_.finish(); }
+
   // Ends the snapshot, without waiting for the server to say so.
   void end() {
     if (!begun_ || connection_.is_lost()) return;
+    connection_.forget_rows();
     if (connection_.send("COMMIT")) connection_.flush();
   }
 
@@ -322,6 +337,7 @@ class PostgresDb final : public Db {
       }
       tx.take_wrote();
       run_body(*write, tx);
+      writer_->forget_rows();
       const bool broken = writer_->is_lost() || writer_->is_transaction_broken();
       if (write->outcome && !broken) continue;
       if (!write->outcome && !broken && !tx.take_wrote()) continue;  // nothing to undo
@@ -340,6 +356,7 @@ class PostgresDb final : public Db {
   Result<void> run_apart(QueuedWrite& write, PostgresTx& tx) {
     TRY(writer_->send("SAVEPOINT one"));
     run_body(write, tx);
+    writer_->forget_rows();
     if (Result<void> done = writer_->finish(); !done && write.outcome)
       write.outcome = std::move(done).error();
     if (write.outcome) return writer_->send("RELEASE one");

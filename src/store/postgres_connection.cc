@@ -82,7 +82,8 @@ Result<void> PostgresConnection::reconnect() {
   lost_ = true;  // until it is open again
   prepared_.clear();
   failure_.reset();
-  under_way_ = sync_points_ = 0;
+  under_way_.clear();
+  sync_points_ = 0;
   in_callback_ = false;
   return connect();
 }
@@ -121,10 +122,18 @@ Result<void> PostgresConnection::connect() {
   return finish();
 }
 
-Result<void> PostgresConnection::send(std::string_view sql, std::span<const Param> params) {
+Result<void> PostgresConnection::send(std::string_view sql, std::span<const Param> params,
+                                      EachRow each) {
+  Result<void> sent = try_send(sql, params, std::move(each));
+  if (!sent) forget_rows();
+  return sent;
+}
+
+Result<void> PostgresConnection::try_send(std::string_view sql, std::span<const Param> params,
+                                          EachRow each) {
   CHECK(!in_callback_);
   if (lost_) return note_loss();
-  if (under_way_ >= kUnderWayMax) TRY(finish());
+  if (under_way_.size() >= kUnderWayMax) TRY(finish());
   int sent = 0;
   if (statement_kind(sql) == StatementKind::kCommand) {
     CHECK(params.empty());
@@ -137,24 +146,32 @@ Result<void> PostgresConnection::send(std::string_view sql, std::span<const Para
                                encoded_.lengths(), encoded_.formats(), /*resultFormat=*/1);
   }
   if (sent != 1) return note_loss();
-  ++under_way_;
+  under_way_.push_back(std::move(each));
   return {};
 }
 
 Result<std::int64_t> PostgresConnection::run(std::string_view sql, std::span<const Param> params,
                                              const EachRow* each) {
-  TRY(send(sql, params));
-  return collect(sql, each);
+  if (each == nullptr) {
+    TRY(send(sql, params));
+  } else {
+    TRY(send(sql, params, [each](const Row& row) { (*each)(row); }));
+  }
+  return collect(sql);
+}
+
+void PostgresConnection::forget_rows() {
+  for (EachRow& each : under_way_) each = nullptr;
 }
 
 Result<void> PostgresConnection::finish() {
-  if (under_way_ == 0) return {};
-  TRY(collect("go on", nullptr));
+  if (under_way_.empty()) return {};
+  TRY(collect("go on"));
   return {};
 }
 
 void PostgresConnection::flush() {
-  if (lost_ || under_way_ == 0) return;
+  if (lost_ || under_way_.empty()) return;
   if (PQpipelineSync(link_) != 1) {
     lost_ = true;
     return;
@@ -175,31 +192,34 @@ Result<const PostgresConnection::Prepared*> PostgresConnection::prepare(std::str
       PQsendDescribePrepared(link_, prepared.name.c_str()) != 1) {
     return note_loss();
   }
-  under_way_ += 2;
-  TRY(collect(sql, nullptr));
+  under_way_.resize(2);
+  TRY(collect(sql));
   prepared.types = described_;
   return &prepared_.emplace(std::string(sql), std::move(prepared)).first->second;
 }
 
-Result<std::int64_t> PostgresConnection::collect(std::string_view sql, const EachRow* each) {
+Result<std::int64_t> PostgresConnection::collect(std::string_view sql) {
   if (PQpipelineSync(link_) == 1) {
     ++sync_points_;
   } else {
     note_failure(nullptr, sql);
   }
   std::int64_t changed = 0;
-  for (int done = 0; sync_points_ > 0 && !lost_;) {
-    const bool is_last = done == under_way_ - 1;
-    if (is_last && each != nullptr) PQsetSingleRowMode(link_);
+  for (std::size_t done = 0; sync_points_ > 0 && !lost_;) {
+    const bool is_last = done + 1 == under_way_.size();
+    const EachRow* each =
+        done < under_way_.size() && under_way_[done] ? &under_way_[done] : nullptr;
+    if (each != nullptr) PQsetSingleRowMode(link_);
     PGresult* result = PQgetResult(link_);
     if (result == nullptr) {  // behind the results of each statement
-      if (++done > under_way_ || PQstatus(link_) != CONNECTION_OK) note_failure(nullptr, sql);
+      if (++done > under_way_.size() || PQstatus(link_) != CONNECTION_OK)
+        note_failure(nullptr, sql);
       continue;
     }
     switch (PQresultStatus(result)) {
       case PGRES_SINGLE_TUPLE:
       case PGRES_TUPLES_OK:
-        if (is_last && each != nullptr) give_rows(result, *each);
+        if (each != nullptr) give_rows(result, *each);
         changed = rows_changed(result);
         break;
       case PGRES_COMMAND_OK:
@@ -215,11 +235,13 @@ Result<std::int64_t> PostgresConnection::collect(std::string_view sql, const Eac
         break;
       default:
         note_failure(result, is_last ? sql : "go on");
+        forget_rows();
         break;
     }
     PQclear(result);
   }
-  under_way_ = sync_points_ = 0;
+  under_way_.clear();
+  sync_points_ = 0;
   if (!failure_) {
     sqlstate_.clear();
     return changed;

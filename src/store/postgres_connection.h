@@ -32,18 +32,23 @@ class PostgresConnection {
   PostgresConnection(const PostgresConnection&) = delete;
   PostgresConnection& operator=(const PostgresConnection&) = delete;
 
-  // Puts a statement on its way. What becomes of it is part of the outcome of the next call that
-  // waits.
-  Result<void> send(std::string_view sql, std::span<const Param> params = {});
-
-  // Sends a statement and waits until everything sent is done. `each` gets its rows as they arrive
-  // and must not use the connection. The number of rows changed, or the first error.
+  // Gets rows as they arrive; must not use the connection.
   using EachRow = std::function<void(const Row&)>;
+
+  // Puts a statement on its way. What becomes of it is part of the outcome of the next call that
+  // waits, and `each` gets its rows then. It is forgotten when a call fails.
+  Result<void> send(std::string_view sql, std::span<const Param> params = {}, EachRow each = {});
+
+  // Sends a statement and waits until everything sent is done. The number of rows that it changed,
+  // or the first error.
   Result<std::int64_t> run(std::string_view sql, std::span<const Param> params = {},
                            const EachRow* each = nullptr);
 
   // Waits for what was sent. The first error.
   Result<void> finish();
+
+  // Rows of what was sent are wanted no more.
+  void forget_rows();
 
   // Lets what was sent run without waiting; the next call that waits sees its outcome.
   void flush();
@@ -67,14 +72,15 @@ class PostgresConnection {
   explicit PostgresConnection(Options options) : options_(std::move(options)) {}
   Result<void> connect();
   Result<const Prepared*> prepare(std::string_view sql);
-  // Reads the results of everything under way; rows of the last statement go to `each`.
-  Result<std::int64_t> collect(std::string_view sql, const EachRow* each);
+  Result<void> try_send(std::string_view sql, std::span<const Param> params, EachRow each);
+  // Reads the results of everything under way; `sql` was the last.
+  Result<std::int64_t> collect(std::string_view sql);
   void give_rows(const PGresult* result, const EachRow& each);
   void note_failure(const PGresult* result, std::string_view sql);
   Error note_loss();
 
   static constexpr std::size_t kPreparedMax = 256;
-  static constexpr int kUnderWayMax = 1'000;
+  static constexpr std::size_t kUnderWayMax = 1'000;
 
   struct TextHash {
     using is_transparent = void;
@@ -88,9 +94,9 @@ class PostgresConnection {
   std::unordered_map<std::string, Prepared, TextHash, std::equal_to<>> prepared_;
   std::int64_t prepared_ever_ = 0;
   EncodedParams encoded_;
-  std::vector<Oid> described_;  // parameters of the statement that was described last
-  int under_way_ = 0;           // statements whose results were not read
-  int sync_points_ = 0;         // behind some of them
+  std::vector<Oid> described_;      // parameters of the statement that was described last
+  std::vector<EachRow> under_way_;  // statements whose results were not read: who gets their rows
+  int sync_points_ = 0;             // behind some of them
   bool in_callback_ = false;
   bool lost_ = false;
   std::optional<Error> failure_;  // the first since the last call that waited

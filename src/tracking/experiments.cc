@@ -274,10 +274,11 @@ Result<void> Experiments::remove(const std::string& id) {
   const Experiment experiment = TRY(get(id));
   const base::Timestamp now = clock_.now();
   return db_.write([&](store::Tx& tx) -> Result<void> {
-    const std::int64_t change = TRY(next_change(tx));
-    TRY(note_change(tx, change, TRY(experiment_number(id)), kChangedExperiment));
+    std::int64_t change = 0;
+    TRY(next_change(tx, change));
     TRY(tx.execute("UPDATE experiments SET deleted = 1, updated = ? WHERE id = ?",
                    {now, experiment.id}));
+    TRY(note_change(tx, change, TRY(experiment_number(id)), kChangedExperiment));
     // 2: deleted with its experiment, so that restoring brings back only those.
     TRY(tx.execute("UPDATE runs SET deleted = 2 WHERE experiment = ? AND deleted = 0",
                    {experiment.id}));
@@ -289,10 +290,11 @@ Result<void> Experiments::restore(const std::string& id) {
   const Experiment experiment = TRY(get(id));
   const base::Timestamp now = clock_.now();
   return db_.write([&](store::Tx& tx) -> Result<void> {
-    const std::int64_t change = TRY(next_change(tx));
-    TRY(note_change(tx, change, TRY(experiment_number(id)), kChangedExperiment));
+    std::int64_t change = 0;
+    TRY(next_change(tx, change));
     TRY(tx.execute("UPDATE experiments SET deleted = 0, updated = ? WHERE id = ?",
                    {now, experiment.id}));
+    TRY(note_change(tx, change, TRY(experiment_number(id)), kChangedExperiment));
     TRY(tx.execute("UPDATE runs SET deleted = 0 WHERE experiment = ? AND deleted = 2",
                    {experiment.id}));
     return tx.append_event({.kind = "experiment.restored", .subject = "experiments/" + id});

@@ -6,15 +6,6 @@
 namespace slipway::tracking {
 namespace {
 
-// The newest row of a run's tail. `unfolded` counts the points up to it that are not in the latest
-// row; with none it is closed.
-struct TailRow {
-  std::int64_t number = 0;
-  std::int64_t points = 0;  // of the whole tail
-  std::int64_t unfolded = 0;
-  std::string bytes;
-};
-
 // What the latest row says beside its points: it holds the tail up to row `through`.
 struct LatestMark {
   std::int64_t through = 0;
@@ -98,6 +89,10 @@ Result<void> seal(store::Tx& tx, std::int64_t run, std::int64_t number,
   return {};
 }
 
+Tail read_tail_row(const store::Row& row) {
+  return {row.int64(0), row.int64(1), row.int64(2), row.string(3)};
+}
+
 // Where the points of one stretch of a series are: blocks that overlap in time belong together.
 struct Stretch {
   std::int64_t points = 0;  // with points that several blocks hold counted by each
@@ -128,16 +123,25 @@ Result<std::vector<Stretch>> find_stretches(
 
 }  // namespace
 
+Result<void> ask_tail(store::Tx& tx, const std::string& run_id, Tail& tail) {
+  return tx.ask(
+      "SELECT number, points, unfolded, data FROM metric_tail WHERE run = (SELECT number FROM runs "
+      "WHERE id = ?) ORDER BY number DESC LIMIT 1",
+      {run_id}, [&tail](const store::Row& row) { tail = read_tail_row(row); });
+}
+
 Result<void> append_points(store::Tx& tx, std::int64_t run, std::span<const Point> points) {
-  if (points.empty()) return {};
-  const std::optional<TailRow> newest =
+  const std::optional<Tail> newest =
       TRY(tx.find("SELECT number, points, unfolded, data FROM metric_tail WHERE run = ? ORDER BY "
                   "number DESC LIMIT 1",
-                  {run}, [](const store::Row& row) {
-                    return TailRow{row.int64(0), row.int64(1), row.int64(2), row.string(3)};
-                  }));
-  TailRow row = newest.value_or(TailRow());
-  if (!newest) row.number = TRY(read_mark(tx, run)).through;
+                  {run}, read_tail_row));
+  return append_points(tx, run, newest.value_or(Tail()), points);
+}
+
+Result<void> append_points(store::Tx& tx, std::int64_t run, Tail row,
+                           std::span<const Point> points) {
+  if (points.empty()) return {};
+  if (row.number == 0) row.number = TRY(read_mark(tx, run)).through;
   row.points += std::ssize(points);
   const bool open = row.unfolded > 0;
   row.unfolded += std::ssize(points);

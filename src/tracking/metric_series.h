@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "store/db.h"
@@ -25,7 +26,20 @@ inline constexpr std::int64_t kFoldPointsMin = 512;
 inline constexpr std::int64_t kSealPointsMin = 1024;
 inline constexpr std::int64_t kSealPointsMax = 1 << 17;
 
+// The newest row of a run's tail. `unfolded` counts the points up to it that are not in the latest
+// row; with none it is closed.
+struct Tail {
+  std::int64_t number = 0;  // 0: the tail is empty
+  std::int64_t points = 0;  // of the whole tail
+  std::int64_t unfolded = 0;
+  std::string bytes;
+};
+// Asks for it by the run's id; it is in `tail` after the next query.
+Result<void> ask_tail(store::Tx& tx, const std::string& run_id, Tail& tail);
+
 // Adds points to a run, in this transaction.
+Result<void> append_points(store::Tx& tx, std::int64_t run, Tail tail,
+                           std::span<const Point> points);
 Result<void> append_points(store::Tx& tx, std::int64_t run, std::span<const Point> points);
 
 // The latest point of each key, by key.

@@ -51,7 +51,8 @@ Result<std::int64_t> upgrade_some(store::Tx& tx) {
   TRY(tx.query("SELECT DISTINCT run FROM run_metrics ORDER BY run LIMIT ?", {kRunsPerStep},
                [&](const store::Row& row) { runs.push_back(row.int64(0)); }));
   if (runs.empty()) return 0;
-  TRY(next_change(tx));
+  std::int64_t change = 0;  // taken, as by every write of runs
+  TRY(next_change(tx, change));
   for (const std::int64_t run : runs) TRY(upgrade_run(tx, run));
   return std::ssize(runs);
 }

@@ -2,9 +2,9 @@
 
 namespace slipway::tracking {
 
-Result<std::int64_t> next_change(store::Tx& tx) {
-  TRY(tx.send("UPDATE run_change_counter SET last = last + 1"));
-  return last_change(tx);
+Result<void> next_change(store::Tx& tx, std::int64_t& change) {
+  return tx.ask("UPDATE run_change_counter SET last = last + 1 RETURNING last", {},
+                [&change](const store::Row& row) { change = row.int64(0); });
 }
 
 Result<void> note_change(store::Tx& tx, std::int64_t change, std::int64_t run, int what) {

@@ -27,8 +27,9 @@ enum Changed : int {
 // Changes older than this many are forgotten; who is further behind reads everything again.
 inline constexpr std::int64_t kChangesKept = 1 << 18;
 
-// Takes the next number: the first thing a transaction that writes a run does.
-Result<std::int64_t> next_change(store::Tx& tx);
+// Takes the next number: the first thing a transaction that writes a run does. It is in `change`
+// after the next query.
+Result<void> next_change(store::Tx& tx, std::int64_t& change);
 Result<void> note_change(store::Tx& tx, std::int64_t change, std::int64_t run, int what);
 // The last committed number.
 Result<std::int64_t> last_change(store::Reader& reader);

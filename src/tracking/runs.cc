@@ -57,7 +57,8 @@ Result<Head> find_active(store::Reader& reader, const std::string& id) {
 // Runs `body` on a run that may be written, in a transaction that says what of it changes.
 template <typename Body>
 Result<void> change_run(store::Tx& tx, const std::string& id, int what, Body&& body) {
-  const std::int64_t change = TRY(next_change(tx));
+  std::int64_t change = 0;
+  TRY(next_change(tx, change));
   const Head head = TRY(find_active(tx, id));
   TRY(body(head));
   return note_change(tx, change, head.number, what);
@@ -83,20 +84,27 @@ Result<void> put_model(store::Tx& tx, std::int64_t number, const std::string& mo
       {number, model_id, direction == Direction::kOutput, step, number});
 }
 
-Result<void> put_param(store::Tx& tx, std::int64_t number, const std::string& run_id,
-                       const KeyValue& param) {
-  const std::optional<std::string> before =
-      TRY(tx.find("SELECT value FROM run_params WHERE run = ? AND key = ?", {number, param.key},
-                  [](const store::Row& row) { return row.string(0); }));
-  if (before && *before != param.value) {
-    return base::error(Code::kInvalidArgument,
-                       "Changing param values is not allowed. Param with key='{}' was already "
-                       "logged with value='{}' for run ID='{}'. Attempted logging new value '{}'.",
-                       param.key, *before, run_id, param.value);
+Result<void> put_params(store::Tx& tx, std::int64_t number, const std::string& run_id,
+                        const std::vector<KeyValue>& params) {
+  std::vector<std::optional<std::string>> before(params.size());
+  for (std::size_t i = 0; i < params.size(); ++i) {
+    TRY(tx.ask("SELECT value FROM run_params WHERE run = ? AND key = ?", {number, params[i].key},
+               [&before, i](const store::Row& row) { before[i] = row.string(0); }));
   }
-  if (!before)
-    TRY(tx.send("INSERT INTO run_params(run, key, value) VALUES(?, ?, ?)",
-                {number, param.key, param.value}));
+  TRY(tx.settle());
+  for (std::size_t i = 0; i < params.size(); ++i) {
+    const std::string value = cut_value(params[i].value, kParamValueLengthMax);
+    if (!before[i]) {
+      TRY(tx.send("INSERT INTO run_params(run, key, value) VALUES(?, ?, ?)",
+                  {number, params[i].key, value}));
+    } else if (*before[i] != value) {
+      return base::error(
+          Code::kInvalidArgument,
+          "Changing param values is not allowed. Param with key='{}' was already logged with "
+          "value='{}' for run ID='{}'. Attempted logging new value '{}'.",
+          params[i].key, *before[i], run_id, value);
+    }
+  }
   return {};
 }
 
@@ -187,7 +195,8 @@ Result<Run> Runs::create(const Draft& draft) {
           .user = std::move(user),
           .start_ms = draft.start_ms.value_or(clock_.now().millis())};
   TRY(db_.write([&](store::Tx& tx) -> Result<void> {
-    const std::int64_t change = TRY(next_change(tx));
+    std::int64_t change = 0;
+    TRY(next_change(tx, change));
     const std::string location = TRY(active_artifact_location(tx, experiment));
     run.artifact_uri = join_location(location, run.id + "/artifacts");
     const std::int64_t number =
@@ -254,7 +263,8 @@ Result<Run> Runs::update(const std::string& id, const Update& update) {
 
 Result<void> Runs::set_stage(const std::string& id, Stage stage) {
   return db_.write([&](store::Tx& tx) -> Result<void> {
-    const std::int64_t change = TRY(next_change(tx));
+    std::int64_t change = 0;
+    TRY(next_change(tx, change));
     const Head head = TRY(find_head(tx, id));
     if (head.run.stage == stage) return {};
     const bool deleted = stage == Stage::kDeleted;
@@ -285,10 +295,10 @@ Result<void> Runs::log_batch(const std::string& id, const std::vector<Metric>& m
                    (tags.empty() ? 0 : kChangedTags | kChangedHead);
   TRY(db_.write([&](store::Tx& tx) -> Result<void> {
     fresh.clear();
+    Tail tail;
+    if (!metrics.empty()) TRY(ask_tail(tx, id, tail));
     return change_run(tx, id, what, [&](const Head& head) -> Result<void> {
-      for (const KeyValue& param : params)
-        TRY(put_param(tx, head.number, id,
-                      {param.key, cut_value(param.value, kParamValueLengthMax)}));
+      if (!params.empty()) TRY(put_params(tx, head.number, id, params));
       for (const KeyValue& tag : tags)
         TRY(put_tag(tx, head.number, {tag.key, cut_value(tag.value, kTagValueLengthMax)}));
       for (std::size_t i = 0; i < metrics.size(); ++i) {
@@ -298,7 +308,7 @@ Result<void> Runs::log_batch(const std::string& id, const std::vector<Metric>& m
         if (number == 0) number = TRY(MetricKeys::ensure(tx, metrics[i].key));
         points[i].key = number;
       }
-      return append_points(tx, head.number, points);
+      return append_points(tx, head.number, std::move(tail), points);
     });
   }));
   for (const auto& [key, number] : fresh) keys_.remember(key, number);
@@ -365,21 +375,15 @@ Result<Page<Metric>> Runs::metric_history(const std::string& id, const std::stri
 }
 
 Result<void> Runs::read_details(store::Reader& reader, std::int64_t number, Run& run) {
-  for (const Point& point : TRY(latest_points(reader, number))) {
-    run.metrics.push_back({std::string(TRY(keys_.text(reader, point.key))), point.value,
-                           point.timestamp_ms, point.step});
-  }
-  std::sort(run.metrics.begin(), run.metrics.end(),
-            [](const Metric& a, const Metric& b) { return a.key < b.key; });
-  TRY(reader.query("SELECT key, value FROM run_params WHERE run = ? ORDER BY key", {number},
-                   [&](const store::Row& row) {
-                     run.params.push_back({row.string(0), row.string(1)});
-                   }));
-  TRY(reader.query("SELECT key, value FROM run_tags WHERE run = ? ORDER BY key", {number},
-                   [&](const store::Row& row) {
-                     run.tags.push_back({row.string(0), row.string(1)});
-                   }));
-  TRY(reader.query(
+  TRY(reader.ask("SELECT key, value FROM run_params WHERE run = ? ORDER BY key", {number},
+                 [&](const store::Row& row) {
+                   run.params.push_back({row.string(0), row.string(1)});
+                 }));
+  TRY(reader.ask("SELECT key, value FROM run_tags WHERE run = ? ORDER BY key", {number},
+                 [&](const store::Row& row) {
+                   run.tags.push_back({row.string(0), row.string(1)});
+                 }));
+  TRY(reader.ask(
       "SELECT name, digest, source_type, source, schema, profile, tags FROM run_datasets WHERE run "
       "= ? ORDER BY position, name, digest",
       {number}, [&](const store::Row& row) {
@@ -387,16 +391,22 @@ Result<void> Runs::read_details(store::Reader& reader, std::int64_t number, Run&
                                 row.string(4), row.string(5), parse_input_tags(row.text(6))});
       }));
   TRY(
-      reader.query("SELECT model_id, is_output, step FROM run_models WHERE run = ? ORDER BY "
-                   "position, model_id, is_output",
-                   {number}, [&](const store::Row& row) {
-                     if (row.int64(1) != 0) {
-                       run.model_outputs.push_back({row.string(0), row.int64(2)});
-                     } else {
-                       run.model_inputs.push_back(row.string(0));
-                     }
-                   }));
-  return {};
+      reader.ask("SELECT model_id, is_output, step FROM run_models WHERE run = ? ORDER BY "
+                 "position, model_id, is_output",
+                 {number}, [&](const store::Row& row) {
+                   if (row.int64(1) != 0) {
+                     run.model_outputs.push_back({row.string(0), row.int64(2)});
+                   } else {
+                     run.model_inputs.push_back(row.string(0));
+                   }
+                 }));
+  for (const Point& point : TRY(latest_points(reader, number))) {
+    run.metrics.push_back({std::string(TRY(keys_.text(reader, point.key))), point.value,
+                           point.timestamp_ms, point.step});
+  }
+  std::sort(run.metrics.begin(), run.metrics.end(),
+            [](const Metric& a, const Metric& b) { return a.key < b.key; });
+  return reader.settle();
 }
 
 }  // namespace slipway::tracking
