@@ -146,9 +146,12 @@ Result<registry::ModelVersion> find_version(registry::Registry& registry, const 
 Result<pipelines::Exit> StepExecutor::run(const pipelines::Command& command,
                                           const std::function<bool()>& should_stop,
                                           const std::function<void(std::int64_t)>& started) {
-  if (access_ == nullptr) return processes_.run(command, should_stop, started);
+  // Other commands (git) talk to no server.
+  const auto pipeline = command.environment.find("SLIPWAY_PIPELINE");
+  if (access_ == nullptr || pipeline == command.environment.end())
+    return processes_.run(command, should_stop, started);
   pipelines::Command with_token = command;
-  const std::string token = access_->lend_token(command.environment.at("SLIPWAY_PIPELINE"));
+  const std::string token = access_->lend_token(pipeline->second);
   with_token.environment["SLIPWAY_TOKEN"] = token;
   with_token.environment["MLFLOW_TRACKING_TOKEN"] = token;
   // What the server inherited would win over the token.

@@ -15,7 +15,16 @@ Code code_from_name(std::string_view name, int status) {
         Code::kInternal}) {
     if (base::code_name(code) == name) return code;
   }
-  return status == 404 ? Code::kNotFound : Code::kInternal;
+  switch (status) {
+    case 401:
+      return Code::kUnauthenticated;
+    case 403:
+      return Code::kPermissionDenied;
+    case 404:
+      return Code::kNotFound;
+    default:
+      return Code::kInternal;
+  }
 }
 
 Error error_from(const base::HttpReply& reply) {
@@ -26,6 +35,9 @@ Error error_from(const base::HttpReply& reply) {
       return {code_from_name(base::get_string(object, "code").value_or(""), reply.status),
               base::get_string(object, "message").value_or(reply.body)};
     }
+    // MLflow's envelope.
+    if (auto message = base::get_string(*body, "message"); message && body->contains("error_code"))
+      return {code_from_name("", reply.status), std::move(*message)};
   }
   return base::error(code_from_name("", reply.status), "the server answered with status {}: {}",
                      reply.status, reply.body.substr(0, 200));
@@ -39,6 +51,11 @@ Client::Client(const Context& context)
 Result<Json> Client::get(const std::string& path) { return send("GET", path, ""); }
 Result<Json> Client::post(const std::string& path, const JsonObject& body) {
   return send("POST", path, base::to_text(body));
+}
+
+Result<Json> Client::send(std::string_view method, const std::string& path,
+                          const JsonObject& body) {
+  return send(method, path, base::to_text(body));
 }
 
 Result<void> Client::post_text(const std::string& path, const std::string& body) {
@@ -75,6 +92,11 @@ int fail(const Error& error, const Context& context) {
       return kUnreachable;
     case Code::kNotFound:
       return kNotFound;
+    case Code::kUnauthenticated:
+      std::fprintf(stderr,
+                   "slipway: put a token into SLIPWAY_TOKEN (`slipway tokens create`), or name and "
+                   "password into SLIPWAY_URL: http://NAME:PASSWORD@HOST:PORT\n");
+      return kFailed;
     default:
       return kFailed;
   }

@@ -25,6 +25,7 @@ class Client {
   // The reply's JSON. An error reply becomes an Error with the server's code and message.
   Result<Json> get(const std::string& path);
   Result<Json> post(const std::string& path, const JsonObject& body);
+  Result<Json> send(std::string_view method, const std::string& path, const JsonObject& body);
   // A body that is JSON text already; the reply is thrown away.
   Result<void> post_text(const std::string& path, const std::string& body);
   // The reply's bytes as they are; without a body a GET.

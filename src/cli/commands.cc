@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdlib>
 
+#include "cli/access_commands.h"
 #include "cli/client.h"
 #include "cli/data_commands.h"
 #include "cli/endpoint_commands.h"
@@ -35,6 +36,7 @@ int run(int argc, char** argv) {
   add_model_commands(root, context, exit_code);
   add_endpoint_commands(root, context, exit_code);
   add_monitor_commands(root, context, exit_code);
+  add_access_commands(root, context, exit_code);
   add_events_commands(root, context, exit_code);
   add_lineage_command(root, context, exit_code);
   add_replay_command(root, context, exit_code);

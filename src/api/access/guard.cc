@@ -17,19 +17,23 @@ bool LoginGuard::recognize(http::Request& request) {
   return true;
 }
 
-std::optional<http::Response> LoginGuard::check(const http::Route& route, http::Request& request) {
+std::optional<http::Response> LoginGuard::check(const http::Route* route, http::Request& request) {
   const std::string_view authorization = request.header("Authorization");
-  if (authorization.empty()) return unauthenticated(route);
+  const bool is_mlflows = route != nullptr ? route->tag == "mlflow"
+                                           : request.path.starts_with("/api/") ||
+                                                 request.path.starts_with("/ajax-api/");
+  const std::string_view protocol = is_mlflows ? "mlflow" : "slipway";
+  if (authorization.empty()) return unauthenticated(protocol);
   Result<std::string> user = access_.login(authorization);
-  if (!user && user.error().code == Code::kUnauthenticated) return unauthenticated(route);
+  if (!user && user.error().code == Code::kUnauthenticated) return unauthenticated(protocol);
   if (!user) return http::error_response(user.error());
   request.user = std::move(*user);
   return std::nullopt;
 }
 
-http::Response unauthenticated(const http::Route& route) {
+http::Response unauthenticated(std::string_view protocol) {
   http::Response response =
-      route.tag == "mlflow"
+      protocol == "mlflow"
           ? http::Response::text(
                 "You are not authenticated. Please see "
                 "https://www.mlflow.org/docs/latest/auth/index.html#authenticating-to-mlflow "
@@ -43,8 +47,8 @@ http::Response unauthenticated(const http::Route& route) {
   return response;
 }
 
-http::Response forbidden(const http::Route& route) {
-  if (route.tag == "mlflow") return http::Response::text("Permission denied", 403);
+http::Response forbidden(std::string_view protocol) {
+  if (protocol == "mlflow") return http::Response::text("Permission denied", 403);
   return http::error_response(base::error(Code::kPermissionDenied, "Permission denied"));
 }
 

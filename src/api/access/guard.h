@@ -12,15 +12,15 @@ class LoginGuard final : public http::Guard {
   explicit LoginGuard(slipway::access::Access& access) : access_(access) {}
 
   bool recognize(http::Request& request) override;
-  std::optional<http::Response> check(const http::Route& route, http::Request& request) override;
+  std::optional<http::Response> check(const http::Route* route, http::Request& request) override;
 
  private:
   slipway::access::Access& access_;
 };
 
 // "You are not authenticated", with the challenge that makes a browser ask; in the words that
-// clients of the route's protocol look for.
-http::Response unauthenticated(const http::Route& route);
-http::Response forbidden(const http::Route& route);
+// clients of the route's protocol (http::Route::tag) look for.
+http::Response unauthenticated(std::string_view protocol);
+http::Response forbidden(std::string_view protocol);
 
 }  // namespace slipway::api::access

@@ -20,7 +20,7 @@ void apply_rule(const Rule* rule, const sa::Access& access, http::Route& route) 
   const sa::Permission need = rule == nullptr ? sa::Permission::kManage : rule->need;
   route.is_open = about == About::kAnybody;
   if (about == About::kAnybody || about == About::kUser) return;
-  route.permit = [about, need, &access, refusal = forbidden(route)](
+  route.permit = [about, need, &access, refusal = forbidden(route.tag)](
                      const http::Request& request) -> std::optional<http::Response> {
     bool may = false;
     switch (about) {

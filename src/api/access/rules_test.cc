@@ -40,12 +40,18 @@ TEST(Rules, WhoMayAskARoute) {
     const char* user;
     bool may;
   } cases[] = {
-      {"anybody", &open, "", true},        {"a user", &user, "bob", true},
-      {"reads", &read, "bob", true},       {"uses", &use, "ada", true},
-      {"may not use", &use, "bob", false}, {"may not edit", &edit, "ada", false},
-      {"edits", &edit, "root", true},      {"edits the model", &model, "ada", true},
-      {"not bob", &model, "bob", false},   {"a service edits", &edit, "pipeline:train", true},
-      {"administers", &admin, "root", true}, {"does not", &admin, "ada", false},
+      {"anybody", &open, "", true},
+      {"a user", &user, "bob", true},
+      {"reads", &read, "bob", true},
+      {"uses", &use, "ada", true},
+      {"may not use", &use, "bob", false},
+      {"may not edit", &edit, "ada", false},
+      {"edits", &edit, "root", true},
+      {"edits the model", &model, "ada", true},
+      {"not bob", &model, "bob", false},
+      {"a service edits", &edit, "pipeline:train", true},
+      {"administers", &admin, "root", true},
+      {"does not", &admin, "ada", false},
       {"nor does a service", &admin, "pipeline:train", false},
       {"without a rule", nullptr, "ada", false},
       {"without a rule", nullptr, "root", true},
@@ -74,12 +80,12 @@ TEST(Rules, ARouteIsFoundByMethodAndPattern) {
 }
 
 TEST(LoginGuard, ChallengesInTheProtocolsWords) {
-  const http::Response mlflow = unauthenticated({.tag = "mlflow"});
+  const http::Response mlflow = unauthenticated("mlflow");
   EXPECT_EQ(mlflow.status, 401);
   EXPECT_TRUE(mlflow.body.starts_with("You are not authenticated."));
   EXPECT_EQ(mlflow.headers.at(0).first, "WWW-Authenticate");
-  EXPECT_NE(unauthenticated({.tag = "slipway"}).body.find("\"unauthenticated\""), std::string::npos);
-  EXPECT_EQ(forbidden({.tag = "mlflow"}).body, "Permission denied");
+  EXPECT_NE(unauthenticated("slipway").body.find("\"unauthenticated\""), std::string::npos);
+  EXPECT_EQ(forbidden("mlflow").body, "Permission denied");
 }
 
 }  // namespace

@@ -189,11 +189,16 @@ void Connection::on_head() {
 
   if (std::optional<Response> reply = shared_.origin_policy.intercept(request_))
     return respond_unread(std::move(*reply));
-  std::vector<Method> allowed;
-  route_ = shared_.router.match(request_, allowed);
-  if (route_ == nullptr) return respond_unread(shared_.router.no_route(request_, allowed));
+  allowed_.clear();
+  route_ = shared_.router.match(request_, allowed_);
   Guard* guard = shared_.router.guard();
-  if (guard != nullptr && !route_->is_open && !guard->recognize(request_)) return check_user();
+  const bool is_open = guard == nullptr || (route_ != nullptr && route_->is_open);
+  if (!is_open && !guard->recognize(request_)) return check_user();
+  go_on();
+}
+
+void Connection::go_on() {
+  if (route_ == nullptr) return respond_unread(shared_.router.no_route(request_, allowed_));
   expect_body();
 }
 
@@ -203,14 +208,14 @@ void Connection::check_user() {
   const Result<void> submitted = shared_.data_pool.submit([self = shared_from_this()] {
     // Until it is back in its I/O thread, the connection is this thread's alone.
     std::optional<Response> refusal =
-        self->shared_.router.guard()->check(*self->route_, self->request_);
+        self->shared_.router.guard()->check(self->route_, self->request_);
     self->io_.loop.post([self, refusal = std::move(refusal)]() mutable {
       if (self->state_ == State::kClosed) return;
       self->last_activity_ = self->io_.loop.now();
       if (refusal) {
         self->respond_unread(std::move(*refusal));
       } else {
-        self->expect_body();
+        self->go_on();
       }
       self->advance();
     });

@@ -75,6 +75,7 @@ class Connection final : public EventLoop::Source, public std::enable_shared_fro
   bool read_body();
   void on_head();     // picks the route and finds out who asks, or refuses
   void check_user();  // what takes longer, on a pool
+  void go_on();       // to the body, or to the answer that there is no such route
   void expect_body();
   void on_body_done();
   void run_inline();
@@ -111,6 +112,7 @@ class Connection final : public EventLoop::Source, public std::enable_shared_fro
   BodyFraming body_framing_;
   Request request_;
   const Route* route_ = nullptr;
+  std::vector<Method> allowed_;  // the path's other methods, without a route
   std::uint64_t body_limit_ = 0, body_bytes_ = 0;
   std::string body_;  // when it came in pieces
   std::optional<FileUpload> upload_;

@@ -17,7 +17,8 @@ class Guard {
   // can tell.
   virtual bool recognize(Request& request) = 0;
   // May be slow: runs on a pool. Fills request.user, or gives the reply that refuses.
-  virtual std::optional<Response> check(const Route& route, Request& request) = 0;
+  // `route` is null where there is none: strangers don't learn what is there.
+  virtual std::optional<Response> check(const Route* route, Request& request) = 0;
 };
 
 }  // namespace slipway::http

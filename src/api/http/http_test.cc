@@ -237,7 +237,7 @@ class TestGuard final : public Guard {
     request.user = "quick";
     return true;
   }
-  std::optional<Response> check(const Route&, Request& request) override {
+  std::optional<Response> check(const Route*, Request& request) override {
     if (request.header("Authorization") != "Bearer slow")
       return Response::text("who are you?", 401);
     request.user = "slow";
@@ -284,7 +284,9 @@ TEST(GuardedServer, WhoAsksIsKnownBeforeTheBodyIsRead) {
   };
   EXPECT_EQ(send("GET", "/probe", "nobody"), "200   0");
   EXPECT_EQ(send("GET", "/behind/probe", "nobody"), "200   0");
-  EXPECT_EQ(send("GET", "/behindprobe", "nobody").substr(0, 3), "404");
+  EXPECT_EQ(send("GET", "/behindprobe", "nobody"), "401 who are you?");
+  EXPECT_EQ(send("GET", "/behindprobe", "quick").substr(0, 3), "404");
+  EXPECT_EQ(send("DELETE", "/inline", "slow").substr(0, 3), "405");
   EXPECT_EQ(send("POST", "/inline", "quick", "abc"), "200 quick quick 3");
   EXPECT_EQ(send("POST", "/inline", "slow", "abc"), "200 slow slow 3");
   EXPECT_EQ(send("POST", "/inline", "nobody", "abc"), "401 who are you?");

@@ -504,7 +504,7 @@ bool apply_permit(Services& services, http::Route& route) {
   const Row& applied = is_known ? *row : kNoRow;
   route.is_open = applied.about == About::kAnybody;
   if (applied.about != About::kAnybody && applied.about != About::kUser)
-    route.permit = Permit(services, applied, api::access::forbidden(route));
+    route.permit = Permit(services, applied, api::access::forbidden(route.tag));
   if (applied.then != Then::kNothing)
     route.handler = followed_up(services, applied.then, std::move(route.handler));
   route.handler = filtered(services, applied.about, std::move(route.handler));

@@ -68,9 +68,6 @@ def translate(argv: list[str], env: dict[str, str]) -> tuple[list[str], dict[str
         flags = ["--host", option(words, "--host", "127.0.0.1"), "--port", option(words, "--port")]
         if app.startswith("mlflow.server.auth"):
             flags += ["--app-name", "basic-auth"]
-            # The tests log in as the administrator of the file in the wheel.
-            wheel = pathlib.Path(importlib.util.find_spec("mlflow").origin).parent
-            env = {"MLFLOW_AUTH_CONFIG_PATH": str(wheel / "server" / "auth" / "basic_auth.ini"), **env}
         uri = env.get("_MLFLOW_SERVER_FILE_STORE", "")
         root = env.get("_MLFLOW_SERVER_ARTIFACT_ROOT", "")
     else:
@@ -78,6 +75,9 @@ def translate(argv: list[str], env: dict[str, str]) -> tuple[list[str], dict[str
     if uri:
         flags += ["--data", data_dir(uri)]
     env = {**env, "MLFLOW_DEFAULT_ARTIFACT_ROOT": root} if root else env
+    if "--app-name" in flags:  # the tests log in as the administrator of the file in the wheel
+        wheel = pathlib.Path(importlib.util.find_spec("mlflow").origin).parent
+        env = {"MLFLOW_AUTH_CONFIG_PATH": str(wheel / "server" / "auth" / "basic_auth.ini"), **env}
     return [str(BINARY), "server", *flags], env
 
 
