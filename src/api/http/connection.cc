@@ -13,10 +13,12 @@
 namespace slipway::http {
 namespace {
 
+constexpr std::size_t kBodyReadBytes = 64 << 10;
 constexpr std::size_t kReadBytes = 16 << 10;        // at a time
 constexpr std::size_t kCopiedBodyBytes = 16 << 10;  // up to here one buffer is cheaper than two
 constexpr std::size_t kKeptBytes = 1 << 20;         // a larger body's memory is given back
 constexpr int kRequestsPerTurn = 16;                // of a peer that pipelines
+constexpr int kReadsPerTurn = 64;                   // of a body
 constexpr auto kLinger = std::chrono::seconds(2);
 
 std::optional<Method> to_method(std::string_view name) {
@@ -83,16 +85,17 @@ void Connection::on_ready(std::uint32_t events) {
 }
 
 void Connection::advance() {
-  for (int answered = 0;;) {
+  // A peer that sends faster than we read must not keep the others waiting.
+  for (int answered = 0, reads = 0;;) {
+    if ((answered == kRequestsPerTurn && !input_.empty()) || reads == kReadsPerTurn)
+      return advance_later();
     switch (state_) {
       case State::kHead:
-        if (answered == kRequestsPerTurn && !input_.empty()) {
-          return io_.loop.at_end_of_turn([self = shared_from_this()] { self->advance(); });
-        }
         if (!read_head() && !fill()) return;
         break;
       case State::kBody:
         if (!read_body() && !fill()) return;
+        ++reads;
         break;
       case State::kReply:
         if (!write_reply()) return;
@@ -101,6 +104,7 @@ void Connection::advance() {
       case State::kLinger:
         input_.consume(input_.unread().size());
         if (!fill()) return;
+        ++reads;
         break;
       case State::kHandler:
       case State::kClosed:
@@ -109,9 +113,13 @@ void Connection::advance() {
   }
 }
 
+void Connection::advance_later() {
+  io_.loop.at_end_of_turn([self = shared_from_this()] { self->advance(); });
+}
+
 bool Connection::fill() {
   if (!readable_) return false;
-  const std::span<char> room = input_.room(kReadBytes);
+  const std::span<char> room = input_.room(state_ == State::kBody ? kBodyReadBytes : kReadBytes);
   ssize_t n = 0;
   do {
     n = ::recv(socket_.get(), room.data(), room.size(), 0);
@@ -416,7 +424,7 @@ bool Connection::write_reply() {
         return false;
       case FileDownload::Progress::kTurnOver:
         last_activity_ = io_.loop.now();
-        io_.loop.at_end_of_turn([self = shared_from_this()] { self->advance(); });
+        advance_later();
         return false;
       case FileDownload::Progress::kFailed:
         close();  // the peer must see a broken reply

@@ -70,8 +70,9 @@ class Connection final : public EventLoop::Source, public std::enable_shared_fro
   };
 
   void set_idle(bool idle);
-  void advance();    // does what can be done without waiting
-  bool read_head();  // the readers: false: bytes are missing
+  void advance();        // does what can be done without waiting
+  void advance_later();  // when the others have had their turn
+  bool read_head();      // the readers: false: bytes are missing
   bool read_body();
   void on_head();     // picks the route and finds out who asks, or refuses
   void check_user();  // what takes longer, on a pool
