@@ -2,9 +2,11 @@
 // bits travel as text; errors are plain texts beside the data.
 #include <cmath>
 
+#include "access/access.h"
 #include "api/graphql/executor.h"
 #include "api/mlflow/services.h"
 #include "api/mlflow/wire.h"
+#include "base/actor.h"
 #include "tracking/dataset_summaries.h"
 #include "tracking/metric_sampling.h"
 #include "tracking/run_search.h"
@@ -15,6 +17,24 @@ namespace {
 using http::Method;
 using http::Request;
 using http::Response;
+
+// Whether whoever asks may read it. One query asks about many things, so each is checked where it
+// is looked up, and not by the route's permit.
+bool may_read(const Services& services, std::string_view type, const std::string& id) {
+  return services.access == nullptr || services.access->may(std::string(base::acting_user()), type,
+                                                            id, slipway::access::Permission::kRead);
+}
+
+// "01" is experiment 1, and permissions are kept for that.
+bool may_read_experiment(const Services& services, const std::string& id) {
+  const Result<std::int64_t> number = tracking::experiment_number(id);
+  return may_read(services, slipway::access::kExperiment, number ? std::to_string(*number) : id);
+}
+
+Result<void> check_experiment(const Services& services, const std::string& id) {
+  if (may_read_experiment(services, id)) return {};
+  return base::error(Code::kPermissionDenied, "Permission denied");
+}
 
 std::string number(std::int64_t value) { return std::to_string(value); }
 
@@ -111,15 +131,23 @@ Result<Fields> input_of(const JsonObject& arguments) {
 
 Result<Json> get_experiment(Services& services, const JsonObject& arguments) {
   const Fields input = TRY(input_of(arguments));
-  return Json(JsonObject{
-      {"experiment", node(TRY(services.experiments.get(TRY(input.required("experimentId")))))}});
+  const tracking::Experiment experiment =
+      TRY(services.experiments.get(TRY(input.required("experimentId"))));
+  TRY(check_experiment(services, experiment.id));
+  return Json(JsonObject{{"experiment", node(experiment)}});
+}
+
+// The run that `input` names.
+Result<tracking::Run> find_run(Services& services, const Fields& input) {
+  std::string id = input.text("runId");
+  if (id.empty()) id = input.text("runUuid");
+  tracking::Run run = TRY(services.runs.get(id));
+  TRY(check_experiment(services, run.experiment_id));
+  return run;
 }
 
 Result<Json> get_run(Services& services, const JsonObject& arguments) {
-  const Fields input = TRY(input_of(arguments));
-  std::string id = input.text("runId");
-  if (id.empty()) id = input.text("runUuid");
-  return Json(JsonObject{{"run", node(TRY(services.runs.get(id)))}});
+  return Json(JsonObject{{"run", node(TRY(find_run(services, TRY(input_of(arguments)))))}});
 }
 
 Result<Json> search_runs(Services& services, const JsonObject& arguments) {
@@ -130,6 +158,8 @@ Result<Json> search_runs(Services& services, const JsonObject& arguments) {
                            .order_by = input.texts("orderBy"),
                            .page_token = input.text("pageToken")};
   if (const auto wanted = TRY(input.integer("maxResults"))) query.max_results = *wanted;
+  std::erase_if(query.experiment_ids,
+                [&](const std::string& id) { return !may_read_experiment(services, id); });
   const auto page = TRY(tracking::search_runs(services.run_index, services.runs, query));
   JsonArray runs;
   for (const tracking::Run& run : page.items) runs.push_back(node(run));
@@ -138,6 +168,7 @@ Result<Json> search_runs(Services& services, const JsonObject& arguments) {
 
 Result<Json> search_datasets(Services& services, const JsonObject& arguments) {
   const Fields input = TRY(input_of(arguments));
+  for (const std::string& id : input.texts("experimentIds")) TRY(check_experiment(services, id));
   JsonArray summaries;
   for (const tracking::DatasetSummary& summary :
        TRY(tracking::summarize_datasets(services.db, input.texts("experimentIds")))) {
@@ -155,6 +186,10 @@ Result<Json> metric_history(Services& services, const JsonObject& arguments) {
   query.points_max = TRY(input.integer("maxResults")).value_or(query.points_max);
   query.start_step = TRY(input.integer("startStep"));
   query.end_step = TRY(input.integer("endStep"));
+  if (services.access != nullptr) {
+    for (const std::string& id : query.run_ids)
+      TRY(check_experiment(services, TRY(services.runs.get(id)).experiment_id));
+  }
   JsonArray metrics;
   for (const tracking::RunMetric& point : TRY(tracking::sample_histories(services.runs, query))) {
     JsonObject metric = node(point.metric);
@@ -166,10 +201,8 @@ Result<Json> metric_history(Services& services, const JsonObject& arguments) {
 
 Result<Json> list_artifacts(Services& services, const JsonObject& arguments) {
   const Fields input = TRY(input_of(arguments));
-  std::string id = input.text("runId");
-  if (id.empty()) id = input.text("runUuid");
   const std::string path = TRY(tracking::safe_path(input.text("path")));
-  const std::string root = TRY(services.runs.get(id)).artifact_uri;
+  const std::string root = TRY(find_run(services, input)).artifact_uri;
   const tracking::ArtifactPlace place = TRY(services.artifacts.at(root, path));
   JsonArray files;
   for (const store::ObjectEntry& entry : TRY(place.store->list(place.path))) {
@@ -182,8 +215,11 @@ Result<Json> list_artifacts(Services& services, const JsonObject& arguments) {
 
 Result<JsonArray> version_nodes(Services& services, const registry::SearchQuery& query) {
   JsonArray versions;
-  for (const registry::ModelVersion& version : TRY(services.registry.search_versions(query)).items)
-    versions.push_back(node(version));
+  for (const registry::ModelVersion& version :
+       TRY(services.registry.search_versions(query)).items) {
+    if (may_read(services, slipway::access::kRegisteredModel, version.model))
+      versions.push_back(node(version));
+  }
   return versions;
 }
 

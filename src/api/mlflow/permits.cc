@@ -67,6 +67,11 @@ constexpr Permission kRead = Permission::kRead, kEdit = Permission::kEdit,
 constexpr Row kRows[] = {
     {kGet, "/version", About::kAnybody},
     {kGet, "/mlflow/server-info", About::kUser},
+    {kPost, "/graphql", About::kUser},  // what is looked up is checked there
+    {kGet, "/mlflow/gateway-proxy", About::kUser},
+    {kGet, "/mlflow/assistant/config", About::kUser},
+    {kGet, "/mlflow/assistant/providers", About::kUser},
+    {kGet, "/mlflow/ui-telemetry", About::kUser},
 
     {kPost, "/mlflow/experiments/create", About::kUser, kRead, Then::kOwnExperiment},
     {kGet, "/mlflow/experiments/get", About::kExperiment, kRead},

@@ -60,6 +60,7 @@ std::vector<http::Route> routes(Services& services) {
   add_registry_routes(routes, services);
   add_artifact_routes(routes, services);
   add_graphql_routes(routes, services);
+  add_page_routes(routes, services);
   if (services.artifacts_only) {
     for (http::Route& route : routes) {
       if (route.pattern.find("/mlflow-artifacts/") == std::string::npos)

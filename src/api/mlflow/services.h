@@ -51,6 +51,7 @@ void add_logged_model_routes(std::vector<http::Route>& routes, Services& service
 void add_registry_routes(std::vector<http::Route>& routes, Services& services);
 void add_artifact_routes(std::vector<http::Route>& routes, Services& services);
 void add_graphql_routes(std::vector<http::Route>& routes, Services& services);
+void add_page_routes(std::vector<http::Route>& routes, Services& services);
 // Only with `services.access`.
 void add_auth_routes(std::vector<http::Route>& routes, Services& services);
 

@@ -11,6 +11,7 @@ using enum http::Method;
 // before the page begins to fetch.
 constexpr Rule kRules[] = {
     {kGet, "/", About::kUser},
+    {kGet, "/static-files/{path*}", About::kUser},
     {kGet, "/ui", About::kUser},
     {kGet, "/ui/{path*}", About::kUser},
 };
