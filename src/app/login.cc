@@ -31,7 +31,7 @@ Result<void> write_secret(const std::filesystem::path& file, const std::string& 
 
 bool is_mlflows(const std::string& pattern) {
   for (const std::string_view prefix : {"/api/", "/ajax-api/", "/get-artifact", "/model-versions/",
-                                        "/version", "/graphql", "/static-files/", "/v1/traces"}) {
+                                        "/version", "/graphql", "/v1/traces"}) {
     if (pattern.starts_with(prefix)) return true;
   }
   return false;

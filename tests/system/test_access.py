@@ -134,6 +134,28 @@ def test_searches_show_what_may_be_read(guarded):
                 read()
 
 
+def test_graphql_shows_what_may_be_read(guarded):
+    client = MlflowClient(guarded.url)
+    with logged_in(ADA):
+        experiment = client.create_experiment("secret")
+        run = client.create_run(experiment).info.run_id
+        client.create_registered_model("m")
+        client.create_model_version("m", f"runs:/{run}/model", run)
+        for route, body in (("experiments", {"experiment_id": experiment}), ("registered-models", {"name": "m"})):
+            ask(guarded.url + f"/api/2.0/mlflow/{route}/permissions/create", "POST", {**body, "username": "bob", "permission": "NO_PERMISSIONS"}, ADA)
+    queries = {
+        "mlflowGetExperiment": (f'{{mlflowGetExperiment(input: {{experimentId: "{experiment}"}}) {{experiment {{name}}}}}}', "secret"),
+        "mlflowGetRun": (f'{{mlflowGetRun(input: {{runId: "{run}"}}) {{run {{info {{runId}}}}}}}}', run),
+        "mlflowSearchRuns": (f'mutation {{mlflowSearchRuns(input: {{experimentIds: ["{experiment}"]}}) {{runs {{info {{runId}}}}}}}}', run),
+        "mlflowSearchModelVersions": ("{mlflowSearchModelVersions(input: {}) {modelVersions {name}}}", '"m"'),
+    }
+    assert ask(guarded.url + "/graphql", "POST", {"query": "{test(inputString: \"a\") {output}}"})[0] == 401
+    for field, (query, found) in queries.items():
+        for user, sees in ((ADA, True), (BOB, False)):
+            status, text = ask(guarded.url + "/graphql", "POST", {"query": query}, user)
+            assert status == 200 and (found in text) == sees, (field, user, text)
+
+
 def test_artifacts_go_with_their_experiment(guarded, tmp_path):
     client = MlflowClient(guarded.url)
     (tmp_path / "f.txt").write_text("hello")
