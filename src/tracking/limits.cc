@@ -37,6 +37,24 @@ Result<void> check_key(std::string_view kind, std::string_view key) {
   return {};
 }
 
+Result<void> check_dataset(const DatasetInput& dataset) {
+  const struct {
+    std::string_view field;
+    std::size_t length, length_max;
+  } limits[] = {{"name", dataset.name.size(), kDatasetNameLengthMax},
+                {"digest", dataset.digest.size(), kDatasetDigestLengthMax},
+                {"source", dataset.source.size(), kDatasetSourceLengthMax},
+                {"schema", dataset.schema.size(), kDatasetSchemaLengthMax},
+                {"profile", dataset.profile.size(), kDatasetProfileLengthMax}};
+  for (const auto& limit : limits) {
+    if (limit.length > limit.length_max) {
+      return base::error(Code::kInvalidArgument, "'{}' exceeds the maximum length of {} characters",
+                         limit.field, limit.length_max);
+    }
+  }
+  return {};
+}
+
 std::string cut_value(std::string value, std::size_t length_max) {
   if (value.size() <= length_max) return value;
   std::size_t end = length_max;

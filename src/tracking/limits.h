@@ -16,6 +16,11 @@ inline constexpr std::size_t kTagValueLengthMax = 8000;
 inline constexpr std::size_t kExperimentTagValueLengthMax = 20'000;
 inline constexpr std::size_t kExperimentNameLengthMax = 500;
 inline constexpr std::size_t kArtifactLocationLengthMax = 2048;
+inline constexpr std::size_t kDatasetNameLengthMax = 500;
+inline constexpr std::size_t kDatasetDigestLengthMax = 36;
+inline constexpr std::size_t kDatasetSourceLengthMax = 65'535;
+inline constexpr std::size_t kDatasetSchemaLengthMax = 1'048'575;
+inline constexpr std::size_t kDatasetProfileLengthMax = 16'777'215;
 inline constexpr std::size_t kBatchMetricsMax = 1000;
 inline constexpr std::size_t kBatchParamsMax = 100;
 inline constexpr std::size_t kBatchTagsMax = 100;
@@ -24,6 +29,7 @@ inline constexpr std::int64_t kSearchPageMax = 50'000;
 
 // `kind` is "metric", "parameter" or "tag", for the message.
 Result<void> check_key(std::string_view kind, std::string_view key);
+Result<void> check_dataset(const DatasetInput& dataset);
 // Longer values are cut, as MLflow does by default; never in the middle of a UTF-8 character.
 std::string cut_value(std::string value, std::size_t length_max);
 // NaN stays, the infinities become the largest finite doubles.

@@ -329,6 +329,7 @@ Result<void> Runs::delete_tag(const std::string& id, const std::string& key) {
 
 Result<void> Runs::log_inputs(const std::string& id, const std::vector<DatasetInput>& datasets,
                               const std::vector<std::string>& models) {
+  for (const DatasetInput& dataset : datasets) TRY(check_dataset(dataset));
   return db_.write([&](store::Tx& tx) -> Result<void> {
     return change_run(tx, id, kChangedInputs, [&](const Head& head) -> Result<void> {
       for (const DatasetInput& d : datasets) {

@@ -6,6 +6,7 @@
 #include "store/sqlite.h"
 #include "store/testing/temp_folder.h"
 #include "tracking/dataset_summaries.h"
+#include "tracking/limits.h"
 #include "tracking/logged_model_search.h"
 #include "tracking/logged_models.h"
 #include "tracking/metric_sampling.h"
@@ -230,6 +231,13 @@ TEST_F(SearchTest, DatasetsOfAnExperimentAreListedOnce) {
   EXPECT_EQ(found[0], (DatasetSummary{"0", "flights", "d1", "training"}));
   EXPECT_EQ(found[1], (DatasetSummary{"0", "flights", "d2", ""}));
   EXPECT_FALSE(summarize_datasets(*db_, {}));
+  const std::string run = MUST(runs_.create({.experiment_id = "0"})).id;
+  DatasetInput largest{std::string(kDatasetNameLengthMax, 'n'),
+                       std::string(kDatasetDigestLengthMax, 'd')};
+  EXPECT_TRUE(runs_.log_inputs(run, {largest}, {}));
+  largest.digest += 'd';
+  EXPECT_EQ(runs_.log_inputs(run, {largest}, {}).error().message,
+            "'digest' exceeds the maximum length of 36 characters");
   EXPECT_FALSE(summarize_datasets(*db_, Names(kSummarizedExperimentsMax + 1, "0")));
 }
 
