@@ -54,15 +54,9 @@ bool Access::may_all(const std::string& user, std::string_view type, Permission 
   if (decide(held, type, "*", options_.default_permission) < need) return false;
   if (held.is_admin) return true;
   // Something given by name may be less than what holds for all.
-  const auto has_less = [&](const Grants& grants) {
-    for (const Grants::Entry& entry : grants.entries()) {
-      if ((entry.type == type || entry.type == kWorkspace) && entry.permission < need) return true;
-    }
-    return false;
-  };
-  return !has_less(state->grants) &&
+  return !state->grants.has_less(type, need) &&
          std::none_of(held.roles.begin(), held.roles.end(),
-                      [&](const Grants* role) { return has_less(*role); });
+                      [&](const Grants* role) { return role->has_less(type, need); });
 }
 
 Result<Grant> Access::create_grant(const std::string& user, std::string_view type,

@@ -76,11 +76,16 @@ Result<void> check_resource_type(std::string_view type) {
 }
 
 void Grants::set(std::string_view type, std::string_view id, Permission permission) {
+  remove(type, id);
   by_resource_[key_of(type, id)] = permission;
+  ++counts_[std::string(type)][static_cast<std::size_t>(permission)];
 }
 
 void Grants::remove(std::string_view type, std::string_view id) {
-  by_resource_.erase(key_of(type, id));
+  const auto found = by_resource_.find(key_of(type, id));
+  if (found == by_resource_.end()) return;
+  --counts_[std::string(type)][static_cast<std::size_t>(found->second)];
+  by_resource_.erase(found);
 }
 
 std::optional<Permission> Grants::find(std::string_view type, std::string_view id) const {
@@ -99,6 +104,17 @@ std::vector<Grants::Entry> Grants::entries() const {
     return std::tie(a.type, a.id) < std::tie(b.type, b.id);
   });
   return entries;
+}
+
+bool Grants::has_less(std::string_view type, Permission need) const {
+  for (const std::string_view counted : {type, kWorkspace}) {
+    const auto found = counts_.find(counted);
+    if (found == counts_.end()) continue;
+    for (std::size_t level = 0; level < static_cast<std::size_t>(need); ++level) {
+      if (found->second[level] > 0) return true;
+    }
+  }
+  return false;
 }
 
 void Grants::collect(std::string_view type, std::string_view id, std::optional<Permission>& highest,

@@ -1,6 +1,8 @@
 // Permission levels and the one decision they lead to. Pure: no store, no clock, no lock.
 #pragma once
 
+#include <array>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,6 +15,8 @@ namespace slipway::access {
 
 // Each level includes those before it. kDeny is MLflow's absolute no: nothing else rescues it.
 enum class Permission { kDeny, kNone, kRead, kUse, kEdit, kManage };
+
+inline constexpr std::size_t kPermissions = 6;
 
 std::string_view permission_name(Permission permission);  // "NO_PERMISSIONS", "READ"...
 // kInvalidArgument in MLflow's words.
@@ -37,12 +41,16 @@ class Grants {
     Permission permission;
   };
   std::vector<Entry> entries() const;  // sorted by type and id
+  // Whether anything of the type, or the workspace, is less than `need`. Costs the same for many.
+  bool has_less(std::string_view type, Permission need) const;
   // What the resource itself, "*" of its type, or the workspace give, put together.
   void collect(std::string_view type, std::string_view id, std::optional<Permission>& highest,
                bool& denied) const;
 
  private:
   std::unordered_map<std::string, Permission> by_resource_;  // "type id"
+  // How many of each permission a type has.
+  std::map<std::string, std::array<std::size_t, kPermissions>, std::less<>> counts_;
 };
 
 // What one user holds: what was given to them by name, and through roles.

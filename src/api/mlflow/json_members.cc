@@ -1,82 +1,90 @@
 #include "api/mlflow/json_members.h"
 
 #include <algorithm>
+#include <array>
 
 #include "base/json.h"
 
 namespace slipway::api::mlflow {
 namespace {
 
-constexpr std::string_view kSpace = " \t\r\n";
+bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
+
+// What decides how deep a value is nested; bodies are long, so this is a table.
+constexpr std::array<bool, 256> kNesting = [] {
+  std::array<bool, 256> table{};
+  for (const unsigned char c : {'"', '{', '}', '[', ']'}) table[c] = true;
+  return table;
+}();
 
 class Scanner {
  public:
-  explicit Scanner(std::string_view text) : rest_(text) {}
-
-  void skip_space() {
-    rest_.remove_prefix(std::min(rest_.find_first_not_of(kSpace), rest_.size()));
-  }
+  explicit Scanner(std::string_view text) : at_(text.data()), end_(at_ + text.size()) {}
 
   bool take(char c) {
     skip_space();
-    if (!rest_.starts_with(c)) return false;
-    rest_.remove_prefix(1);
+    if (at_ == end_ || *at_ != c) return false;
+    ++at_;
     return true;
   }
 
   // A text with its quotes, not decoded; empty when there is none.
   std::string_view take_text() {
     skip_space();
-    if (!rest_.starts_with('"')) return {};
-    for (std::size_t at = 1; at < rest_.size();) {
-      at = rest_.find_first_of("\"\\", at);
-      if (at == std::string_view::npos) return {};
-      if (rest_[at] == '"') {
-        const std::string_view text = rest_.substr(0, at + 1);
-        rest_.remove_prefix(at + 1);
-        return text;
-      }
-      at += 2;
-    }
-    return {};
+    const char* begin = at_;
+    return skip_text() ? std::string_view(begin, at_) : std::string_view();
   }
 
-  // Any value as written; empty when the text ends inside it.
+  // Any value as written; empty when there is none, or the text ends inside it.
   std::string_view take_value() {
     skip_space();
-    const std::string_view begin = rest_;
-    int depth = 0;
-    do {
-      skip_space();
-      if (rest_.empty()) return {};
-      switch (rest_.front()) {
-        case '"':
-          if (take_text().empty()) return {};
-          break;
-        case '{':
-        case '[':
-          ++depth;
-          rest_.remove_prefix(1);
-          break;
-        case '}':
-        case ']':
-          if (depth-- == 0) return {};
-          rest_.remove_prefix(1);
-          break;
-        case ',':
-        case ':':
-          if (depth == 0) return {};
-          rest_.remove_prefix(1);
-          break;
-        default:
-          rest_.remove_prefix(std::min(rest_.find_first_of("\"{}[],: \t\r\n"), rest_.size()));
-      }
-    } while (depth > 0);
-    return begin.substr(0, begin.size() - rest_.size());
+    const char* begin = at_;
+    if (at_ == end_) return {};
+    if (*at_ == '"') return take_text();
+    if (*at_ == '{' || *at_ == '[')
+      return skip_nested() ? std::string_view(begin, at_) : std::string_view();
+    while (at_ != end_ && !is_space(*at_) && *at_ != ',' && *at_ != ':' &&
+           !kNesting[static_cast<unsigned char>(*at_)])
+      ++at_;
+    return {begin, at_};
   }
 
  private:
-  std::string_view rest_;
+  void skip_space() {
+    while (at_ != end_ && is_space(*at_)) ++at_;
+  }
+
+  bool skip_text() {
+    if (at_ == end_ || *at_ != '"') return false;
+    for (++at_; at_ != end_; ++at_) {
+      if (*at_ == '"') {
+        ++at_;
+        return true;
+      }
+      if (*at_ == '\\' && ++at_ == end_) return false;
+    }
+    return false;
+  }
+
+  bool skip_nested() {
+    int depth = 0;
+    while (at_ != end_) {
+      if (!kNesting[static_cast<unsigned char>(*at_)]) {
+        ++at_;
+      } else if (*at_ == '"') {
+        if (!skip_text()) return false;
+      } else {
+        const bool opens = *at_ == '{' || *at_ == '[';
+        ++at_;
+        depth += opens ? 1 : -1;
+        if (depth == 0) return true;
+      }
+    }
+    return false;
+  }
+
+  const char* at_;
+  const char* const end_;
 };
 
 // A text with its quotes, decoded; as it is when it has no valid escapes.
