@@ -54,6 +54,16 @@ Result<void> Application::open_stores() {
   return {};
 }
 
+// The setting, or what is in the file, or a new one.
+Result<std::string> Application::find_webhook_key() {
+  if (!settings_.webhook_secret_key.empty()) return settings_.webhook_secret_key;
+  const std::filesystem::path file = data_ / "webhook-key";
+  if (std::filesystem::exists(file)) return store::read_file(file);
+  std::string key = random_.hex(32);
+  TRY(store::write_file(file, key, store::Readable::kByOwner));
+  return key;
+}
+
 Result<void> Application::open_rooms() {
   std::optional<registry::SourcePattern> source_pattern;
   if (!settings_.model_source_pattern.empty())
@@ -64,6 +74,7 @@ Result<void> Application::open_rooms() {
     guard_ = std::make_unique<api::access::LoginGuard>(*access_);
     router_.set_guard(guard_.get());
   }
+  std::string webhook_key = TRY(find_webhook_key());
   rooms_ = std::make_unique<Rooms>(Foundation{.settings = settings_,
                                               .data = data_,
                                               .clock = clock_,
@@ -73,7 +84,8 @@ Result<void> Application::open_rooms() {
                                               .blobs = *blobs_,
                                               .artifacts = *artifacts_,
                                               .source_pattern = std::move(source_pattern),
-                                              .access = access_.get()});
+                                              .access = access_.get(),
+                                              .webhook_key = std::move(webhook_key)});
   TRY(db_->migrate(Rooms::migrations()));
   if (access_) {
     TRY(access_->open());

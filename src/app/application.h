@@ -47,6 +47,7 @@ class Application {
   Result<std::unique_ptr<store::Db>> open_database();
   Result<void> open_stores();
   Result<void> open_rooms();
+  Result<std::string> find_webhook_key();
   void add_routes();
   // Remembers how to stop what was just started; stop() walks the list backwards.
   void on_stop(std::string what, std::function<void()> stop);

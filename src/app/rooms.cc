@@ -28,6 +28,7 @@
 #include "tracking/run_index.h"
 #include "tracking/runs.h"
 #include "tracking/tables.h"
+#include "webhooks/deliveries.h"
 
 namespace slipway::app {
 namespace {
@@ -37,6 +38,19 @@ std::string path_prefix(const Settings& settings) {
   std::error_code ignored;
   const std::string own = std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path();
   return settings.python_path.empty() ? own : settings.python_path + ":" + own;
+}
+
+webhooks::UrlPolicy url_policy(const Settings& settings) {
+  webhooks::UrlPolicy policy{.schemes = {}, .private_addresses = settings.webhook_allow_private};
+  std::string_view rest = settings.webhook_schemes;
+  while (!rest.empty()) {
+    std::string_view scheme = rest.substr(0, rest.find(','));
+    rest.remove_prefix(std::min(rest.size(), scheme.size() + 1));
+    while (scheme.starts_with(' ')) scheme.remove_prefix(1);
+    while (scheme.ends_with(' ')) scheme.remove_suffix(1);
+    if (!scheme.empty()) policy.schemes.emplace_back(scheme);
+  }
+  return policy;
 }
 
 }  // namespace
@@ -54,6 +68,15 @@ struct Application::Rooms::Impl {
                   [&clock = f.clock](const std::string& uri) { return open_storage(uri, clock); }),
         places(runs, logged_models),
         registry(f.db, f.clock, places, f.source_pattern),
+        webhook_box(f.webhook_key, f.random),
+        webhook_sender(url_policy(f.settings), f.settings.webhook_timeout_seconds),
+        webhooks(f.db, f.clock, f.random, webhook_box, webhook_sender, url_policy(f.settings)),
+        deliveries(f.db, f.clock, f.random, webhooks,
+                   {.workers = static_cast<std::size_t>(f.settings.webhook_workers),
+                    .retries_max = f.settings.webhook_retries_max,
+                    .deliveries_max = f.settings.webhook_deliveries_max,
+                    .timeout_seconds = f.settings.webhook_timeout_seconds},
+                   f.metrics),
         mlflow{.db = f.db,
                .experiments = experiments,
                .runs = runs,
@@ -61,6 +84,7 @@ struct Application::Rooms::Impl {
                .logged_models = logged_models,
                .artifacts = artifacts,
                .registry = registry,
+               .webhooks = webhooks,
                .artifacts_only = f.settings.artifacts_only,
                .signed_url_seconds = f.settings.signed_url_seconds,
                .access = f.access},
@@ -95,6 +119,10 @@ struct Application::Rooms::Impl {
   tracking::Artifacts artifacts;
   RunPlaces places;
   registry::Registry registry;
+  base::SecretBox webhook_box;
+  webhooks::HttpSender webhook_sender;
+  webhooks::Webhooks webhooks;
+  webhooks::Deliveries deliveries;
   api::mlflow::Services mlflow;
 
   datasets::Datasets datasets;
@@ -129,7 +157,8 @@ Application::Rooms::~Rooms() = default;
 std::vector<store::RoomMigrations> Application::Rooms::migrations() {
   return {access::migrations(),   tracking::migrations(), registry::migrations(),
           datasets::migrations(), features::migrations(), pipelines::migrations(),
-          releases::migrations(), monitor::migrations(),  Project::migrations()};
+          releases::migrations(), monitor::migrations(),  Project::migrations(),
+          webhooks::migrations()};
 }
 
 Result<void> Application::Rooms::open() {
@@ -188,6 +217,8 @@ Result<void> Application::Rooms::start(const std::string& url, const OnStop& on_
   Impl& i = *impl_;
   i.run_index.start();
   on_stop("run index", [&i] { i.run_index.stop(); });
+  i.deliveries.start();
+  on_stop("webhooks", [&i] { i.deliveries.stop(); });
   i.log.start();
   on_stop("request log", [&i] { i.log.stop(); });
   TRY(i.pipelines.start(

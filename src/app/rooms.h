@@ -25,6 +25,7 @@ struct Foundation {
   store::ObjectStore& artifacts;
   std::optional<registry::SourcePattern> source_pattern;  // of model versions
   access::Access* access = nullptr;                       // null: nobody has to log in
+  std::string webhook_key;                                // seals the secrets of webhooks
 };
 
 struct Application::Rooms {

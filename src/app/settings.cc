@@ -232,6 +232,28 @@ const std::vector<SettingInfo>& setting_table() {
                 "Pattern (ECMAScript) that must be found in the source of a model version; empty: "
                 "any source."),
            {}, {"MLFLOW_CREATE_MODEL_VERSION_SOURCE_VALIDATION_REGEX"}),
+      also(text("webhook-schemes", &Settings::webhook_schemes, {},
+                "Schemes that the URL of a webhook may have, with commas."),
+           {}, {"MLFLOW_WEBHOOK_ALLOWED_SCHEMES"}),
+      also(boolean("webhook-allow-private", &Settings::webhook_allow_private,
+                   "Webhooks may lead to loopback and private addresses."),
+           {}, {"MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS"}),
+      secret(also(text("webhook-secret-key", &Settings::webhook_secret_key, {},
+                       "Key that secrets of webhooks are sealed with; without one a random one is "
+                       "made and kept in `webhook-key` in the data folder."),
+                  {}, {"MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY"})),
+      also(integer("webhook-workers", &Settings::webhook_workers, 1, 256,
+                   "Webhook deliveries at the same time."),
+           {}, {"MLFLOW_WEBHOOK_DELIVERY_MAX_WORKERS"}),
+      also(integer("webhook-timeout-seconds", &Settings::webhook_timeout_seconds, 1, 3'600,
+                   "Time that the other side of a webhook has to answer."),
+           {}, {"MLFLOW_WEBHOOK_REQUEST_TIMEOUT"}),
+      also(integer("webhook-retries-max", &Settings::webhook_retries_max, 0, 100,
+                   "Tries of a webhook delivery after the first one."),
+           {}, {"MLFLOW_WEBHOOK_REQUEST_MAX_RETRIES"}),
+      integer("webhook-deliveries-max", &Settings::webhook_deliveries_max, 1, 1'000'000,
+              "Deliveries of one webhook that may wait; what comes after them stays in the event "
+              "log until there is room."),
       also(url("backend-store-uri", &Settings::backend_store_uri,
                "MLflow's way to say --data: a folder, or sqlite:///FILE, kept in FILE.slipway; or "
                "--database: postgresql://..."),

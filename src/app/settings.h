@@ -56,6 +56,15 @@ struct Settings {
   // The registry: registry/sources.h.
   std::string model_source_pattern;
 
+  // Webhooks: webhooks/README.md.
+  std::string webhook_schemes = "https";
+  bool webhook_allow_private = false;
+  std::string webhook_secret_key;
+  std::int64_t webhook_workers = 4;
+  std::int64_t webhook_timeout_seconds = 30;
+  std::int64_t webhook_retries_max = 3;
+  std::int64_t webhook_deliveries_max = 10'000;
+
   // MLflow's way of saying where things are kept: app/mlflow_options.h.
   std::string backend_store_uri;
   std::string registry_store_uri;

@@ -1,13 +1,16 @@
 // What every other layer leans on: results, JSON readers, encodings, the pool, metrics.
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
 
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/http_client.h"
+#include "base/ip_address.h"
 #include "base/json.h"
 #include "base/metrics.h"
 #include "base/random.h"
 #include "base/result.h"
+#include "base/secret_box.h"
 #include "base/thread_pool.h"
 
 namespace slipway::base {
@@ -106,6 +109,50 @@ TEST(Metrics, PrometheusText) {
   EXPECT_NE(text.find("slipway_wait_seconds_bucket{le=\"1\"} 1\n"), std::string::npos) << text;
   EXPECT_NE(text.find("slipway_wait_seconds_count 1\n"), std::string::npos) << text;
   EXPECT_NE(text.find("# TYPE slipway_level gauge\nslipway_level 7\n"), std::string::npos) << text;
+}
+
+TEST(IpAddress, OnlyTheInternetIsPublic) {
+  const auto is_public = [](const char* text) {
+    sockaddr_in v4{.sin_family = AF_INET};
+    sockaddr_in6 v6{.sin6_family = AF_INET6};
+    if (inet_pton(AF_INET, text, &v4.sin_addr) == 1)
+      return is_public_address(reinterpret_cast<const sockaddr*>(&v4));
+    EXPECT_EQ(inet_pton(AF_INET6, text, &v6.sin6_addr), 1) << text;
+    return is_public_address(reinterpret_cast<const sockaddr*>(&v6));
+  };
+  for (const char* text :
+       {"1.1.1.1", "93.184.216.34", "172.15.255.255", "172.32.0.0", "100.128.0.0", "11.0.0.0",
+        "2606:2800:220:1::1", "::ffff:8.8.8.8", "64:ff9b::808:808", "2002:808:808::1"})
+    EXPECT_TRUE(is_public(text)) << text;
+  for (const char* text : {"0.0.0.0",      "10.0.0.1",         "100.64.0.1",
+                           "127.0.0.1",    "127.255.255.255",  "169.254.169.254",
+                           "172.16.0.1",   "172.31.255.255",   "192.0.0.1",
+                           "192.168.1.1",  "198.18.0.1",       "203.0.113.9",
+                           "224.0.0.1",    "255.255.255.255",  "::",
+                           "::1",          "::ffff:127.0.0.1", "64:ff9b::a00:1",
+                           "2002:a00:1::", "fc00::1",          "fd12::1",
+                           "fe80::1",      "ff02::1",          "2001:db8::1",
+                           "100::1"})
+    EXPECT_FALSE(is_public(text)) << text;
+  const sockaddr unix_socket{.sa_family = AF_UNIX, .sa_data = {}};
+  EXPECT_FALSE(is_public_address(&unix_socket));
+}
+
+TEST(SecretBox, OpensWhatItSealed) {
+  SeededRandom random(1);
+  const SecretBox box("key", random), other("other key", random);
+  for (const std::string& text : {std::string(), std::string("geheim"), std::string(5'000, 'x')}) {
+    const std::string sealed = box.seal(text, "a");
+    EXPECT_EQ(box.open(sealed, "a").value(), text);
+    EXPECT_NE(box.seal(text, "a"), sealed);  // a nonce of its own
+    EXPECT_EQ(box.open(sealed, "b").error().code, Code::kCorruption);
+    EXPECT_EQ(other.open(sealed, "a").error().code, Code::kCorruption);
+    std::string changed = sealed;
+    changed[10] = changed[10] == 'A' ? 'B' : 'A';
+    EXPECT_EQ(box.open(changed, "a").error().code, Code::kCorruption);
+  }
+  for (const char* text : {"", "v1:", "v1:!!", "v1:AAAA", "v2:AAAA"})
+    EXPECT_EQ(box.open(text, "a").error().code, Code::kCorruption) << text;
 }
 
 TEST(Random, SeededRepeats) {

@@ -1,8 +1,10 @@
 #include "base/http_client.h"
 
 #include <curl/curl.h>
+#include <sys/socket.h>
 
 #include "base/hash.h"
+#include "base/ip_address.h"
 
 namespace slipway::base {
 
@@ -16,9 +18,31 @@ struct HttpClient::State {
 
 namespace {
 
+struct Body {
+  std::string& text;
+  std::size_t bytes_max;
+  bool cut = false;
+};
+
+// Taking less than there is ends the transfer.
 std::size_t append_body(char* data, std::size_t size, std::size_t count, void* out) {
-  static_cast<std::string*>(out)->append(data, size * count);
-  return size * count;
+  Body& body = *static_cast<Body*>(out);
+  std::size_t bytes = size * count;
+  if (body.bytes_max != 0 && body.text.size() + bytes > body.bytes_max) {
+    bytes = body.bytes_max - body.text.size();
+    body.cut = true;
+  }
+  body.text.append(data, bytes);
+  return body.cut ? 0 : bytes;
+}
+
+// `refused` points to a bool.
+curl_socket_t open_public_socket(void* refused, curlsocktype, curl_sockaddr* address) {
+  if (!is_public_address(&address->addr)) {
+    *static_cast<bool*>(refused) = true;
+    return CURL_SOCKET_BAD;
+  }
+  return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
 std::size_t append_header(char* data, std::size_t size, std::size_t count, void* out) {
@@ -73,7 +97,14 @@ Result<HttpReply> HttpClient::send(std::string_view method, std::string_view pat
   curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, options.connect_timeout_ms);
   curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, options.timeout_ms);
   curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, append_body);
-  curl_easy_setopt(curl, CURLOPT_WRITEDATA, &reply.body);
+  Body taken{.text = reply.body, .bytes_max = options.reply_bytes_max};
+  curl_easy_setopt(curl, CURLOPT_WRITEDATA, &taken);
+  bool refused = false;
+  if (options.peers == Options::Peers::kPublic) {
+    curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, open_public_socket);
+    curl_easy_setopt(curl, CURLOPT_OPENSOCKETDATA, &refused);
+    curl_easy_setopt(curl, CURLOPT_PROXY, "");
+  }
   curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, append_header);
   curl_easy_setopt(curl, CURLOPT_HEADERDATA, &reply);
   if (method == "HEAD") curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
@@ -85,7 +116,9 @@ Result<HttpReply> HttpClient::send(std::string_view method, std::string_view pat
   curl_slist_free_all(list);
   if (code == CURLE_OPERATION_TIMEDOUT)
     return error(Code::kDeadlineExceeded, "no answer in time: url={}", url);
-  if (code != CURLE_OK)
+  if (code != CURLE_OK && refused)
+    return error(Code::kPermissionDenied, "the host is at no public address: url={}", url);
+  if (code != CURLE_OK && !(code == CURLE_WRITE_ERROR && taken.cut))
     return error(Code::kUnavailable, "cannot reach the server: url={} why={}", url,
                  curl_easy_strerror(code));
   long status = 0;

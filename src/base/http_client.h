@@ -29,6 +29,11 @@ class HttpClient {
     std::string bearer_token;  // sent when not empty
     long connect_timeout_ms = 5'000;
     long timeout_ms = 600'000;
+    std::size_t reply_bytes_max = 0;  // the rest of a longer body is left out; 0: no limit
+    // kPublic refuses to connect to what is no public address (ip_address.h), whatever the name
+    // resolved to before, and uses no proxy.
+    enum class Peers { kAny, kPublic };
+    Peers peers = Peers::kAny;
   };
 
   explicit HttpClient(Options options);
@@ -39,7 +44,7 @@ class HttpClient {
   using Headers = std::vector<std::pair<std::string, std::string>>;
 
   // Any HTTP status is a reply; a HEAD has none of the body its headers tell of. kUnavailable:
-  // nobody answered. kDeadlineExceeded: the time ran out.
+  // nobody answered. kDeadlineExceeded: the time ran out. kPermissionDenied: Peers::kPublic.
   Result<HttpReply> send(std::string_view method, std::string_view path, std::string_view body = {},
                          const Headers& headers = {{"Content-Type", "application/json"}});
 

@@ -54,7 +54,8 @@ Result<std::string> read_file(const std::filesystem::path& file) {
   }
 }
 
-Result<void> write_file(const std::filesystem::path& file, std::string_view bytes) {
+Result<void> write_file(const std::filesystem::path& file, std::string_view bytes,
+                        Readable readable) {
   static std::atomic<unsigned> counter{0};
   const std::filesystem::path temporary =
       file.string() + fmt::format(".tmp-{}-{}", ::getpid(), ++counter);
@@ -62,7 +63,8 @@ Result<void> write_file(const std::filesystem::path& file, std::string_view byte
     ::unlink(temporary.c_str());
     return errno_error(number, what, file);
   };
-  FileHandle fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+  const mode_t mode = readable == Readable::kByOwner ? 0600 : 0644;
+  FileHandle fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
   if (fd.get() < 0) return errno_error(errno, "create the file", file);
   while (!bytes.empty()) {
     const ssize_t n = ::write(fd.get(), bytes.data(), bytes.size());

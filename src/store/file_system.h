@@ -28,7 +28,9 @@ Result<std::string> read_file(const std::filesystem::path& file);
 
 // Writes beside `file` under a temporary name, syncs, renames over it, syncs the folder: the file
 // is the old or the new one, never half. kStorageFull: the disk is full.
-Result<void> write_file(const std::filesystem::path& file, std::string_view bytes);
+enum class Readable { kByAll, kByOwner };
+Result<void> write_file(const std::filesystem::path& file, std::string_view bytes,
+                        Readable readable = Readable::kByAll);
 
 // fsync of a file that is complete.
 Result<void> sync_file(const std::filesystem::path& file);

@@ -13,6 +13,7 @@
 #include "tracking/logged_models.h"
 #include "tracking/run_index.h"
 #include "tracking/runs.h"
+#include "webhooks/webhooks.h"
 
 namespace slipway::access {
 class Access;
@@ -28,6 +29,7 @@ struct Services {
   tracking::LoggedModels& logged_models;
   tracking::Artifacts& artifacts;
   registry::Registry& registry;
+  webhooks::Webhooks& webhooks;
   // With --artifacts-only every route but the artifact proxy's answers 503.
   bool artifacts_only = false;
   std::int64_t signed_url_seconds = 300;      // how long a signed download is good, if not said
@@ -49,6 +51,7 @@ void add_experiment_routes(std::vector<http::Route>& routes, Services& services)
 void add_run_routes(std::vector<http::Route>& routes, Services& services);
 void add_logged_model_routes(std::vector<http::Route>& routes, Services& services);
 void add_registry_routes(std::vector<http::Route>& routes, Services& services);
+void add_webhook_routes(std::vector<http::Route>& routes, Services& services);
 void add_artifact_routes(std::vector<http::Route>& routes, Services& services);
 void add_graphql_routes(std::vector<http::Route>& routes, Services& services);
 void add_page_routes(std::vector<http::Route>& routes, Services& services);

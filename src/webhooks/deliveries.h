@@ -1,0 +1,112 @@
+// Tells webhooks what happened: reads the event log, makes deliveries of what somebody subscribed
+// to, and sends them until they arrive or their retries are used up.
+//
+// A change and its event are one transaction; a delivery is a row until it is done. So a crash
+// loses nothing, and repeats at most what was on its way: every delivery has one id, however often
+// it is sent.
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/metrics.h"
+#include "base/mutex.h"
+#include "base/random.h"
+#include "base/thread_pool.h"
+#include "store/db.h"
+#include "webhooks/webhooks.h"
+
+namespace slipway::webhooks {
+
+struct DeliveryOptions {
+  std::size_t workers = 4;               // deliveries at the same time; 0: inside step()
+  std::int64_t retries_max = 3;          // after the first try
+  std::int64_t deliveries_max = 10'000;  // waiting, of one webhook; more stay in the event log
+  std::int64_t timeout_seconds = 30;     // of one try: another server leaves it alone that long
+};
+
+// What to do after a try; a pure function. `tries` counts this one.
+struct Verdict {
+  enum class What { kDelivered, kRetry, kGiveUp };
+  What what = What::kDelivered;
+  base::Duration wait;  // before the next try
+};
+// Delivered: any status below 400. Tried again: 429, 500, 502, 503, 504 and no answer, after 1, 2,
+// 4... up to 60 seconds, or what `Retry-After` says (seconds; at most an hour). Anything else won't
+// get better.
+Verdict judge(const Result<base::HttpReply>& reply, std::int64_t tries, std::int64_t retries_max);
+
+class Deliveries {
+ public:
+  Deliveries(store::Db& db, const base::Clock& clock, base::Random& random, Webhooks& webhooks,
+             DeliveryOptions options, base::Metrics& metrics);
+  ~Deliveries();  // stop()
+
+  // Looks for work about five times a second as long as there is a webhook.
+  void start();
+  void stop();  // waits for what is being sent. Idempotent.
+
+  // One round: takes up new events, then starts to send what is due. False: nothing to do, and no
+  // webhook either.
+  Result<bool> step();
+
+ private:
+  struct Subscriber {
+    std::string id;
+    std::int64_t seen = 0;     // sequence of the last event it has taken, as written down
+    std::int64_t waiting = 0;  // deliveries
+    std::set<std::string, std::less<>> events;
+  };
+  // An event that somebody may have subscribed to.
+  struct News {
+    std::int64_t sequence = 0;
+    std::string event, body;
+  };
+  struct Intake {
+    std::size_t subscribers = 0;
+  };
+  struct Due {
+    std::string id, webhook, body;
+    std::int64_t tries = 0;  // so far
+  };
+
+  void run();
+  static Result<std::vector<Subscriber>> read_subscribers(store::Reader& reader);
+  // Makes deliveries of the next events. A webhook whose queue is full takes nothing: the log keeps
+  // the events for it.
+  Result<Intake> take_events();
+  Result<void> take_for(const Subscriber& subscriber, const std::vector<News>& news,
+                        std::int64_t last);
+  Result<std::vector<Due>> claim(std::size_t limit);
+  void deliver(const Due& due);
+  Result<void> settle(const Due& due, const Result<base::HttpReply>& reply);
+
+  store::Db& db_;
+  const base::Clock& clock_;
+  base::Random& random_;
+  Webhooks& webhooks_;
+  const DeliveryOptions options_;
+  base::Counter& delivered_;
+  base::Counter& retried_;
+  base::Counter& given_up_;
+  base::Histogram& seconds_;
+
+  std::atomic<std::size_t> sending_{0};
+  std::atomic<std::int64_t> waiting_{0};  // rows, as of the last round
+  // By webhook, the last event looked at; of the thread that calls step().
+  std::map<std::string, std::int64_t> examined_;
+
+  base::Mutex mutex_;
+  base::CondVar wake_;
+  bool stopping_ GUARDED_BY(mutex_) = false;
+  std::thread thread_;
+  std::unique_ptr<base::ThreadPool> pool_;
+};
+
+}  // namespace slipway::webhooks

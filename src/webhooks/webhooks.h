@@ -1,0 +1,55 @@
+// Keeps webhooks: who wants to hear of which changes.
+#pragma once
+
+#include <string>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "base/secret_box.h"
+#include "store/db.h"
+#include "webhooks/sender.h"
+#include "webhooks/values.h"
+
+namespace slipway::webhooks {
+
+// Safe to use from several threads. Everything given to the constructor must outlive it. Secrets
+// are kept sealed and never given out.
+class Webhooks {
+ public:
+  Webhooks(store::Db& db, const base::Clock& clock, base::Random& random,
+           const base::SecretBox& box, Sender& sender, UrlPolicy policy)
+      : db_(db),
+        clock_(clock),
+        random_(random),
+        box_(box),
+        sender_(sender),
+        policy_(std::move(policy)) {}
+
+  // kInvalidArgument: name, URL or an event. It hears of what happens from now on.
+  Result<Webhook> create(const WebhookDraft& draft);
+  Result<Webhook> get(const std::string& id);  // kNotFound
+  // Newest first. kInvalidArgument: max_results is not 1 to 1000.
+  Result<Page> list(std::int64_t max_results, std::int64_t offset);
+  // One that is activated hears of what happens from now on.
+  Result<Webhook> update(const std::string& id, const WebhookPatch& patch);
+  Result<void> remove(const std::string& id);  // with what waits for it
+  // Sends an example of `event` (empty: of its first one) now, once. Whatever the other side does
+  // is a result, not an error.
+  Result<TestResult> test(const std::string& id, const std::string& event);
+
+  // The signed POST of one delivery.
+  Result<base::HttpReply> send(const std::string& webhook_id, const std::string& delivery_id,
+                               const std::string& body);
+
+ private:
+  store::Db& db_;
+  const base::Clock& clock_;
+  base::Random& random_;
+  const base::SecretBox& box_;
+  Sender& sender_;
+  const UrlPolicy policy_;
+};
+
+store::RoomMigrations migrations();
+
+}  // namespace slipway::webhooks

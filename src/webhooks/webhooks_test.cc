@@ -1,0 +1,290 @@
+#include "webhooks/webhooks.h"
+
+#include <gtest/gtest.h>
+
+#include "base/hash.h"
+#include "store/events.h"
+#include "store/sqlite.h"
+#include "store/testing/temp_folder.h"
+#include "webhooks/deliveries.h"
+
+namespace slipway::webhooks {
+namespace {
+
+// Answers what it is told to, then 200.
+class FakeSender final : public Sender {
+ public:
+  struct Post {
+    std::string url, body;
+    base::HttpClient::Headers headers;
+    std::string header(std::string_view name) const {
+      for (const auto& [known, value] : headers) {
+        if (known == name) return value;
+      }
+      return "";
+    }
+  };
+  Result<base::HttpReply> post(const std::string& url, const std::string& body,
+                               const base::HttpClient::Headers& headers) override {
+    posts.push_back({url, body, headers});
+    if (next.empty()) return base::HttpReply{.status = 200, .body = "ok"};
+    const auto reply = next.front();
+    next.erase(next.begin());
+    return reply;
+  }
+  std::vector<Post> posts;
+  std::vector<Result<base::HttpReply>> next;
+};
+
+class WebhooksTest : public ::testing::Test {
+ protected:
+  WebhooksTest() {
+    MUST(db_->migrate({migrations()}));
+    restart();
+  }
+  // As after a crash: only the database is left.
+  void restart(std::int64_t deliveries_max = 100) {
+    deliveries_.reset();
+    deliveries_ = std::make_unique<Deliveries>(
+        *db_, clock_, random_, webhooks_,
+        DeliveryOptions{.workers = 0, .deliveries_max = deliveries_max}, metrics_);
+  }
+  Webhook add(std::vector<std::string> events = {"registered_model.created"}) {
+    return MUST(webhooks_.create({.name = "hook",
+                                  .url = "https://93.184.216.34/hook",
+                                  .secret = "geheim",
+                                  .events = std::move(events)}));
+  }
+  void happens(const std::string& kind, const std::string& subject, JsonObject payload = {}) {
+    MUST(db_->write([&](store::Tx& tx) {
+      return tx.append_event({.kind = kind, .subject = subject, .payload = payload});
+    }));
+  }
+  void wait(std::int64_t seconds) { clock_.advance({seconds * 1'000'000}); }
+
+  store::testing::TempFolder folder_;
+  base::ManualClock clock_{{1'700'000'000'000'000}};
+  base::SeededRandom random_{1};
+  std::unique_ptr<store::Db> db_ =
+      store::open_sqlite({.file = folder_.path() / "w.db"}, clock_, random_).value();
+  base::Metrics metrics_;
+  base::SecretBox box_{"key", random_};
+  FakeSender sender_;
+  Webhooks webhooks_{*db_, clock_, random_, box_, sender_, {}};
+  std::unique_ptr<Deliveries> deliveries_;
+};
+
+TEST_F(WebhooksTest, KeepsAndChanges) {
+  const Webhook made = add();
+  EXPECT_EQ(webhooks_.get(made.id)->name, "hook");
+  const Webhook changed =
+      webhooks_.update(made.id, {.name = "other", .events = {{"prompt.created"}}, .active = false})
+          .value();
+  EXPECT_EQ(changed.name, "other");
+  EXPECT_EQ(changed.url, made.url);
+  EXPECT_EQ(changed.events, std::vector<std::string>{"prompt.created"});
+  EXPECT_FALSE(changed.active);
+  wait(1);
+  add();
+  add();
+  EXPECT_EQ(webhooks_.list(2, 0)->next_offset, 2);
+  EXPECT_EQ(webhooks_.list(2, 2)->items.at(0).id, made.id);
+  ASSERT_TRUE(webhooks_.remove(made.id));
+  EXPECT_EQ(webhooks_.get(made.id).error().message, "Webhook with ID " + made.id + " not found.");
+  EXPECT_EQ(webhooks_.update(made.id, {}).error().code, Code::kNotFound);
+  EXPECT_EQ(webhooks_.remove(made.id).error().code, Code::kNotFound);
+  EXPECT_EQ(webhooks_.list(0, 0).error().code, Code::kInvalidArgument);
+}
+
+TEST_F(WebhooksTest, RefusesWhatItMustNotKeep) {
+  const std::string url = "https://93.184.216.34/";
+  for (const WebhookDraft& draft : std::initializer_list<WebhookDraft>{
+           {.name = "", .url = url, .events = {"prompt.created"}},
+           {.name = "-a", .url = url, .events = {"prompt.created"}},
+           {.name = "a b", .url = url, .events = {"prompt.created"}},
+           {.name = std::string(64, 'a'), .url = url, .events = {"prompt.created"}},
+           {.name = "a", .url = "http://x", .events = {"prompt.created"}},
+           {.name = "a", .url = url, .events = {}},
+           {.name = "a", .url = url, .events = {"prompt.eaten"}},
+           {.name = "a",
+           .url = url,
+           .secret = std::string(1025, 's'),
+           .events = {"prompt.created"}}})
+    EXPECT_EQ(webhooks_.create(draft).error().code, Code::kInvalidArgument) << draft.name;
+}
+
+TEST_F(WebhooksTest, TheSecretIsNeitherReadableNorInEvents) {
+  add();
+  std::string kept;
+  MUST(db_->read([&](store::Reader& reader) {
+    return reader.query("SELECT secret FROM webhooks", {},
+                        [&](const store::Row& row) { kept = row.string(0); });
+  }));
+  EXPECT_TRUE(kept.starts_with("v1:"));
+  EXPECT_EQ(kept.find("geheim"), std::string::npos);
+  const auto events = store::list_events(*db_, {}).value();
+  ASSERT_EQ(events.size(), 1u);
+  EXPECT_EQ(events[0].payload.find("geheim"), std::string::npos);
+  EXPECT_EQ(events[0].payload.find("93.184"), std::string::npos);
+}
+
+TEST_F(WebhooksTest, TellsWhatHappenedAfterItWasMade) {
+  happens("model.created", "models/before");
+  const Webhook hook = add();
+  happens("model.created", "models/after", {{"description", "d"}});
+  happens("model_version.created", "models/after/1");  // not subscribed to
+  ASSERT_TRUE(deliveries_->step().value());
+  ASSERT_EQ(sender_.posts.size(), 1u);
+  const FakeSender::Post& post = sender_.posts[0];
+  EXPECT_EQ(post.url, hook.url);
+  EXPECT_NE(post.body.find(R"("name":"after")"), std::string::npos) << post.body;
+  const auto digest =
+      base::hmac_sha256("geheim", post.header("X-MLflow-Delivery-Id") + "." +
+                                      post.header("X-MLflow-Timestamp") + "." + post.body);
+  EXPECT_EQ(post.header("X-MLflow-Signature"),
+            "v1," + base::to_base64({reinterpret_cast<const char*>(digest.data()), digest.size()}));
+  EXPECT_EQ(post.header("X-MLflow-Timestamp"), "1700000000");
+  wait(3600);
+  restart();
+  ASSERT_TRUE(deliveries_->step());
+  EXPECT_EQ(sender_.posts.size(), 1u);  // once, restarts included
+}
+
+TEST_F(WebhooksTest, TriesAgainAfterARestartWithTheSameId) {
+  add();
+  sender_.next = {base::HttpReply{.status = 500}, base::error(Code::kUnavailable, "nobody there")};
+  happens("model.created", "models/m");
+  ASSERT_TRUE(deliveries_->step());
+  ASSERT_TRUE(deliveries_->step());  // too early
+  EXPECT_EQ(sender_.posts.size(), 1u);
+  restart();
+  wait(2);
+  ASSERT_TRUE(deliveries_->step());
+  EXPECT_EQ(sender_.posts.size(), 2u);
+  wait(3);
+  ASSERT_TRUE(deliveries_->step());
+  ASSERT_EQ(sender_.posts.size(), 3u);
+  EXPECT_EQ(sender_.posts[0].header("X-MLflow-Delivery-Id"),
+            sender_.posts[2].header("X-MLflow-Delivery-Id"));
+  EXPECT_EQ(sender_.posts[0].body, sender_.posts[2].body);
+  wait(100);
+  ASSERT_TRUE(deliveries_->step());
+  EXPECT_EQ(sender_.posts.size(), 3u);
+}
+
+TEST_F(WebhooksTest, GivesUpAndSaysSo) {
+  const Webhook hook = add();
+  sender_.next = {base::HttpReply{.status = 404}};
+  happens("model.created", "models/m");
+  ASSERT_TRUE(deliveries_->step());
+  wait(1000);
+  ASSERT_TRUE(deliveries_->step());
+  EXPECT_EQ(sender_.posts.size(), 1u);
+  const auto events =
+      store::list_events(*db_, {.subject = "webhooks/" + hook.id, .newest_first = true}).value();
+  EXPECT_EQ(events.at(0).kind, "webhook.delivery_failed");
+  EXPECT_NE(events.at(0).payload.find(R"("status":404)"), std::string::npos);
+}
+
+TEST_F(WebhooksTest, AFullQueueLeavesTheRestInTheLog) {
+  restart(2);
+  add();
+  for (int i = 0; i < 5; ++i) {
+    sender_.next.emplace_back(base::HttpReply{.status = 503});
+    happens("model.created", fmt::format("models/m{}", i));
+  }
+  ASSERT_TRUE(deliveries_->step());
+  std::int64_t waiting = 0;
+  MUST(db_->read([&](store::Reader& reader) {
+    return reader.query("SELECT COUNT(*) FROM webhook_deliveries", {},
+                        [&](const store::Row& row) { waiting = row.int64(0); });
+  }));
+  EXPECT_EQ(waiting, 2);
+  sender_.next.clear();
+  sender_.posts.clear();
+  for (int i = 0; i < 20; ++i) {
+    wait(5);
+    ASSERT_TRUE(deliveries_->step());
+  }
+  std::set<std::string> bodies;
+  for (const auto& post : sender_.posts) bodies.insert(post.body);
+  EXPECT_EQ(bodies.size(), 5u);
+  EXPECT_EQ(sender_.posts.size(), 5u);
+}
+
+TEST_F(WebhooksTest, ADisabledWebhookHearsNothing) {
+  const Webhook hook = add();
+  sender_.next = {base::HttpReply{.status = 503}};
+  happens("model.created", "models/waiting");
+  ASSERT_TRUE(deliveries_->step());
+  ASSERT_TRUE(webhooks_.update(hook.id, {.active = false}));
+  happens("model.created", "models/meanwhile");
+  wait(100);
+  ASSERT_FALSE(deliveries_->step().value());
+  ASSERT_TRUE(webhooks_.update(hook.id, {.active = true}));
+  happens("model.created", "models/again");
+  ASSERT_TRUE(deliveries_->step().value());
+  ASSERT_EQ(sender_.posts.size(), 2u);
+  EXPECT_NE(sender_.posts[1].body.find("again"), std::string::npos);
+}
+
+TEST_F(WebhooksTest, TwoServersShareTheWork) {
+  add();
+  Deliveries other(*db_, clock_, random_, webhooks_, {.workers = 0}, metrics_);
+  for (int i = 0; i < 4; ++i) {
+    happens("model.created", fmt::format("models/m{}", i));
+    ASSERT_TRUE(deliveries_->step());
+    ASSERT_TRUE(other.step());
+  }
+  for (int i = 0; i < 4; ++i) {
+    ASSERT_TRUE(deliveries_->step());
+    ASSERT_TRUE(other.step());
+  }
+  EXPECT_EQ(sender_.posts.size(), 4u);
+}
+
+TEST_F(WebhooksTest, TestsOnRequest) {
+  const Webhook hook = add({"registered_model.created", "model_version_tag.set"});
+  const auto tested = webhooks_.test(hook.id, "").value();
+  EXPECT_TRUE(tested.success);
+  EXPECT_EQ(tested.status, 200);
+  EXPECT_NE(sender_.posts.at(0).body.find("example_model"), std::string::npos);
+  sender_.next = {base::HttpReply{.status = 401, .body = "no"},
+                  base::error(Code::kPermissionDenied, "the host is at no public address")};
+  const auto refused = webhooks_.test(hook.id, "model_version_tag.set").value();
+  EXPECT_FALSE(refused.success);
+  EXPECT_EQ(refused.body, "no");
+  EXPECT_EQ(webhooks_.test(hook.id, "")->error,
+            "Failed to test webhook: the host is at no public address");
+  EXPECT_EQ(webhooks_.test(hook.id, "prompt.eaten").error().code, Code::kInvalidArgument);
+  EXPECT_EQ(webhooks_.test("nope", "").error().code, Code::kNotFound);
+}
+
+TEST(Judge, EveryOutcome) {
+  using What = Verdict::What;
+  const auto status = [](int code) {
+    return Result<base::HttpReply>(base::HttpReply{.status = code});
+  };
+  for (const int code : {200, 204, 302})
+    EXPECT_EQ(judge(status(code), 1, 3).what, What::kDelivered);
+  for (const int code : {400, 401, 404, 410, 501})
+    EXPECT_EQ(judge(status(code), 1, 3).what, What::kGiveUp);
+  for (const int code : {429, 500, 502, 503, 504})
+    EXPECT_EQ(judge(status(code), 3, 3).what, What::kRetry);
+  EXPECT_EQ(judge(status(500), 4, 3).what, What::kGiveUp);
+  EXPECT_EQ(judge(base::error(Code::kDeadlineExceeded, "late"), 1, 3).what, What::kRetry);
+  EXPECT_EQ(judge(base::error(Code::kPermissionDenied, "inside"), 1, 3).what, What::kGiveUp);
+  EXPECT_EQ(judge(status(500), 1, 99).wait.micros, 1'000'000);
+  EXPECT_EQ(judge(status(500), 3, 99).wait.micros, 4'000'000);
+  EXPECT_EQ(judge(status(500), 50, 99).wait.micros, 60'000'000);
+  Result<base::HttpReply> limited =
+      base::HttpReply{.status = 429, .headers = {{"retry-after", "7"}}};
+  EXPECT_EQ(judge(limited, 1, 3).wait.micros, 7'000'000);
+  limited->headers = {{"retry-after", "99999999"}};
+  EXPECT_EQ(judge(limited, 1, 3).wait.micros, 3'600'000'000);
+  limited->headers = {{"retry-after", "soon"}};
+  EXPECT_EQ(judge(limited, 1, 3).wait.micros, 1'000'000);
+}
+
+}  // namespace
+}  // namespace slipway::webhooks
