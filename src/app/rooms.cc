@@ -8,6 +8,7 @@
 #include "api/own/endpoint_routes.h"
 #include "api/own/feature_routes.h"
 #include "api/own/gate_routes.h"
+#include "api/own/model_routes.h"
 #include "api/own/monitor_routes.h"
 #include "api/own/pipeline_routes.h"
 #include "api/own/project_routes.h"
@@ -206,6 +207,7 @@ void Application::Rooms::add_routes(http::Router& router) {
   router.add_all(api::own::pipeline_routes(i.pipelines));
   router.add_all(api::own::endpoint_routes(i.releases, *i.monitor, i.logged, rehearses));
   router.add_all(api::own::gate_routes(i.gates, i.models));
+  router.add_all(api::own::model_routes(i.registry));
   router.add_all(api::own::monitor_routes(*i.monitor));
   if (i.foundation.access != nullptr) {
     router.add_all(api::access::access_routes(*i.foundation.access, i.foundation.clock));

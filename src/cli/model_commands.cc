@@ -80,11 +80,155 @@ Result<Json> promote(Client& client, const PromoteOptions& options) {
                       {"gate_id", cell(TRY(value_or_member(options.gate, "id")))}});
 }
 
+// An alias and what somebody wants with it.
+struct AliasOptions {
+  std::string model, alias, reason;
+  std::int64_t version = 0;
+  bool remove = false;
+  std::vector<std::string> approvers;
+};
+
+// "alice, bob", "gate", "alice, bob and gate", "-".
+std::string consent_of(const Json& alias) {
+  std::string who;
+  const Json& approvers = member_at(alias, "approvers");
+  if (approvers.is_array()) {
+    for (const Json& approver : approvers.get_array())
+      who += (who.empty() ? "" : ", ") + cell(approver);
+  }
+  const Json& gated = member_at(alias, "gated");
+  if (gated.is_bool() && gated.get_bool()) who += who.empty() ? "gate" : " and gate";
+  return who.empty() ? "-" : who;
+}
+
+// "7 by alice, 8 by bob".
+std::string approved_of(const Json& alias) {
+  std::string what;
+  const Json& approvals = member_at(alias, "approvals");
+  if (approvals.is_array()) {
+    for (const Json& approval : approvals.get_array()) {
+      what +=
+          fmt::format("{}{} by {}", what.empty() ? "" : ", ", cell(member_at(approval, "version")),
+                      cell(member_at(approval, "approver")));
+    }
+  }
+  return what.empty() ? "-" : what;
+}
+
+std::string show_aliases(const Json& reply) {
+  JsonArray rows;
+  for (const Json& alias : member_at(reply, "aliases").as_array()) {
+    rows.push_back({{"alias", member_at(alias, "alias")},
+                    {"version", member_at(alias, "version")},
+                    {"needs", consent_of(alias)},
+                    {"approved", approved_of(alias)}});
+  }
+  return table(
+      rows,
+      {{"ALIAS", "alias"}, {"VERSION", "version"}, {"NEEDS", "needs"}, {"APPROVED", "approved"}});
+}
+
+// `models VERB MODEL ALIAS [--reason TEXT]`, a POST to the alias.
+CLI::App* add_alias_verb(CLI::App& models, const std::string& verb, const std::string& help,
+                         const std::shared_ptr<AliasOptions>& options) {
+  CLI::App* command = models.add_subcommand(verb, help);
+  command->add_option("model", options->model)->required();
+  command->add_option("alias", options->alias)->required();
+  command->add_option("--reason", options->reason, "Why; kept with the change");
+  return command;
+}
+
+int post_alias(const Context& context, const AliasOptions& options, std::string_view verb,
+               JsonObject body) {
+  if (!options.reason.empty()) body["reason"] = options.reason;
+  Client client(context);
+  return finish(context,
+                client.post(path_of("/slipway/v1/models/{}/aliases/{}/{}",
+                                    {options.model, options.alias, verb}),
+                            body),
+                show_aliases);
+}
+
+void add_alias_commands(CLI::App& models, Context& context, int& exit_code) {
+  auto name = std::make_shared<std::string>();
+  CLI::App* aliases =
+      models.add_subcommand("aliases", "Where a model's aliases point, and who may move them");
+  aliases->add_option("model", *name)->required();
+  aliases->callback([&context, &exit_code, name] {
+    exit_code =
+        finish(context, Client(context).get(path_of("/slipway/v1/models/{}/aliases", {*name})),
+               show_aliases);
+  });
+
+  auto history_options = std::make_shared<AliasOptions>();
+  CLI::App* history = models.add_subcommand(
+      "history",
+      "Every move of a model's aliases, newest first; what an endpoint ran is in `endpoints "
+      "revisions`");
+  history->add_option("model", history_options->model)->required();
+  history->add_option("--alias", history_options->alias, "Only this one");
+  history->callback([&context, &exit_code, history_options] {
+    std::string path = path_of("/slipway/v1/models/{}/alias-moves", {history_options->model});
+    if (!history_options->alias.empty()) path += path_of("?alias={}", {history_options->alias});
+    exit_code = finish_table(context, Client(context).get(path), "moves",
+                             {{"TIME", "time"},
+                              {"ALIAS", "alias"},
+                              {"FROM", "from"},
+                              {"TO", "to"},
+                              {"ACTOR", "actor"},
+                              {"REASON", "reason"}});
+  });
+
+  auto move_options = std::make_shared<AliasOptions>();
+  CLI::App* move = add_alias_verb(models, "move", "Point an alias at a version", move_options);
+  CLI::Option* version = move->add_option("--version", move_options->version, "Number");
+  CLI::Option* remove = move->add_flag("--remove", move_options->remove, "At none");
+  version->excludes(remove);
+  move->callback([&context, &exit_code, move_options, version] {
+    if (version->count() == 0 && !move_options->remove)
+      throw CLI::ValidationError("move", "needs --version or --remove");
+    JsonObject body;
+    if (!move_options->remove) body["version"] = move_options->version;
+    exit_code = post_alias(context, *move_options, "move", std::move(body));
+  });
+
+  auto protect_options = std::make_shared<AliasOptions>();
+  CLI::App* protect = add_alias_verb(
+      models, "protect", "From now on an alias needs the consent of an approver, or of a gate",
+      protect_options);
+  protect->add_option("--approver", protect_options->approvers,
+                      "User who may move it or approve a version; may be repeated. None: a gate");
+  protect->callback([&context, &exit_code, protect_options] {
+    JsonArray approvers;
+    for (const std::string& approver : protect_options->approvers) approvers.emplace_back(approver);
+    exit_code =
+        post_alias(context, *protect_options, "protect", {{"approvers", std::move(approvers)}});
+  });
+
+  auto unprotect_options = std::make_shared<AliasOptions>();
+  add_alias_verb(models, "unprotect", "An alias moves freely again", unprotect_options)
+      ->callback([&context, &exit_code, unprotect_options] {
+        exit_code = post_alias(context, *unprotect_options, "unprotect", {});
+      });
+
+  auto approve_options = std::make_shared<AliasOptions>();
+  CLI::App* approve = add_alias_verb(models, "approve",
+                                     "Let the next move of a protected alias to a version through",
+                                     approve_options);
+  approve->add_option("--version", approve_options->version, "Number")->required();
+  approve->callback([&context, &exit_code, approve_options] {
+    exit_code =
+        post_alias(context, *approve_options, "approve", {{"version", approve_options->version}});
+  });
+}
+
 }  // namespace
 
 void add_model_commands(CLI::App& root, Context& context, int& exit_code) {
-  CLI::App* models = root.add_subcommand("models", "May this version go to production?");
+  CLI::App* models = root.add_subcommand(
+      "models", "Which version is in charge, who decided so, and may this one be?");
   models->require_subcommand(1);
+  add_alias_commands(*models, context, exit_code);
 
   auto gate_options = std::make_shared<GateOptions>();
   CLI::App* gate = models->add_subcommand(

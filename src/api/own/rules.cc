@@ -65,6 +65,15 @@ constexpr Rule kRules[] = {
     {kGet, "/slipway/v1/gates/{id}", About::kProject, Permission::kRead},
     {kPost, "/slipway/v1/models/{name}/gate", About::kModel, Permission::kEdit},
     {kPost, "/slipway/v1/models/{name}/promote", About::kModel, Permission::kEdit},
+    {kGet, "/slipway/v1/models/{name}/aliases", About::kModel, Permission::kRead},
+    {kGet, "/slipway/v1/models/{name}/alias-moves", About::kModel, Permission::kRead},
+    {kPost, "/slipway/v1/models/{name}/aliases/{alias}/move", About::kModel, Permission::kEdit},
+    {kPost, "/slipway/v1/models/{name}/aliases/{alias}/protect", About::kModel,
+     Permission::kManage},
+    {kPost, "/slipway/v1/models/{name}/aliases/{alias}/unprotect", About::kModel,
+     Permission::kManage},
+    // Being named as approver is the permission; the registry asks for it.
+    {kPost, "/slipway/v1/models/{name}/aliases/{alias}/approve", About::kModel, Permission::kRead},
 };
 
 }  // namespace
