@@ -56,7 +56,7 @@ Result<void> Application::open_stores() {
 
 // The setting, or what is in the file, or a new one.
 Result<std::string> Application::find_webhook_key() {
-  if (!settings_.webhook_secret_key.empty()) return settings_.webhook_secret_key;
+  if (!settings_.webhook_key.empty()) return settings_.webhook_key;
   const std::filesystem::path file = data_ / "webhook-key";
   if (std::filesystem::exists(file)) return store::read_file(file);
   std::string key = random_.hex(32);

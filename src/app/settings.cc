@@ -238,8 +238,8 @@ const std::vector<SettingInfo>& setting_table() {
       also(boolean("webhook-allow-private", &Settings::webhook_allow_private,
                    "Webhooks may lead to loopback and private addresses."),
            {}, {"MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS"}),
-      secret(also(text("webhook-secret-key", &Settings::webhook_secret_key, {},
-                       "Key that secrets of webhooks are sealed with; without one a random one is "
+      secret(also(text("webhook-key", &Settings::webhook_key, {},
+                       "Seals what webhooks sign with; without it a random one is "
                        "made and kept in `webhook-key` in the data folder."),
                   {}, {"MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY"})),
       also(integer("webhook-workers", &Settings::webhook_workers, 1, 256,

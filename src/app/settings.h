@@ -59,7 +59,7 @@ struct Settings {
   // Webhooks: webhooks/README.md.
   std::string webhook_schemes = "https";
   bool webhook_allow_private = false;
-  std::string webhook_secret_key;
+  std::string webhook_key;
   std::int64_t webhook_workers = 4;
   std::int64_t webhook_timeout_seconds = 30;
   std::int64_t webhook_retries_max = 3;

@@ -113,3 +113,21 @@ def test_webhooks_survive_a_crash(start_server, receiver):
     client.create_registered_model("told-too")
     assert json.loads(receiver.got.get(timeout=10)[1])["data"]["name"] == "told-too"
     assert receiver.got.empty()
+
+
+def test_prompts(server):
+    mlflow.set_tracking_uri(server.url)
+    mlflow.set_registry_uri(server.url)
+    client = mlflow.MlflowClient(server.url, server.url)
+    client.create_registered_model("no-prompt")
+    mlflow.genai.register_prompt("greeting", "Hello {{name}}!", commit_message="first", tags={"tone": "plain"})
+    second = mlflow.genai.register_prompt("greeting", "Good morning, {{name}}.", commit_message="politer")
+    assert second.version == 2
+    mlflow.genai.set_prompt_alias("greeting", alias="production", version=1)
+    assert mlflow.genai.load_prompt("prompts:/greeting@production").format(name="Ann") == "Hello Ann!"
+    assert mlflow.genai.load_prompt("greeting", version=2).template == "Good morning, {{name}}."
+    assert [prompt.name for prompt in mlflow.genai.search_prompts()] == ["greeting"]
+    assert [model.name for model in client.search_registered_models()] == ["no-prompt"]
+    assert [version.name for version in client.search_model_versions()] == []
+    mlflow.genai.delete_prompt_alias("greeting", alias="production")
+    assert mlflow.genai.load_prompt("prompts:/greeting@production", allow_missing=True) is None
