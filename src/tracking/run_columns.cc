@@ -16,8 +16,6 @@ auto find_column(const Map& columns, std::uint32_t key) {
 
 }  // namespace
 
-bool is_missing(double value) { return std::bit_cast<std::uint64_t>(value) == kNoMetricBits; }
-
 template <>
 double MetricColumn::missing() {
   return std::bit_cast<double>(kNoMetricBits);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <limits>
 #include <span>
@@ -23,7 +24,9 @@ inline constexpr std::uint64_t kNoMetricBits = 0x7ff8'5117'3a9c'0de1;
 inline constexpr std::uint32_t kNoText = 0;
 inline constexpr std::int64_t kNoTime = std::numeric_limits<std::int64_t>::min();
 
-bool is_missing(double value);
+inline bool is_missing(double value) {
+  return std::bit_cast<std::uint64_t>(value) == kNoMetricBits;
+}
 inline bool is_missing(std::uint32_t code) { return code == kNoText; }
 
 // The values of one key. A chunk is an array over its rows when more than a quarter of them have a

@@ -1,6 +1,7 @@
 #include "tracking/run_selection.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 #include <cstring>
@@ -57,6 +58,21 @@ void with_comparison(Comparison comparison, double than, Loop&& loop) {
   loop([](double) { return false; });  // the grammar lets none of them through
 }
 
+// Calls `each` with every row that is in, eight rows out at a time.
+template <typename Each>
+void for_set(Mask mask, Each each) {
+  std::uint32_t i = 0;
+  for (; i + 8 <= mask.size(); i += 8) {
+    std::uint64_t eight = 0;
+    std::memcpy(&eight, mask.data() + i, sizeof eight);
+    for (; eight != 0; eight &= eight - 1)
+      each(i + static_cast<std::uint32_t>(std::countr_zero(eight)) / 8);
+  }
+  for (; i < mask.size(); ++i) {
+    if (mask[i] != 0) each(i);
+  }
+}
+
 void clear(Mask mask) { std::fill(mask.begin(), mask.end(), std::uint8_t{0}); }
 
 // Whether a test is worth less than a look whether the row is still in.
@@ -70,12 +86,19 @@ void keep(Mask mask, const typename Column<T>::Chunk* chunk, bool missing_passes
     return;
   }
   const auto verdict = [&](T value) {
-    return static_cast<std::uint8_t>(is_missing(value) ? missing_passes : passes(value));
+    if constexpr (kTest == Test::kDear) {
+      return static_cast<std::uint8_t>(is_missing(value) ? missing_passes : passes(value));
+    } else {  // without branches, so that the loop below works on many values at once
+      const bool missing = is_missing(value);
+      return static_cast<std::uint8_t>((missing & missing_passes) | (!missing & passes(value)));
+    }
   };
   if (chunk->dense) {
     const std::size_t filled = std::min(mask.size(), chunk->values.size());
+    const T* const values = chunk->values.data();
+    std::uint8_t* const rows = mask.data();
     for (std::size_t i = 0; i < filled; ++i) {
-      if (kTest == Test::kCheap || mask[i] != 0) mask[i] &= verdict(chunk->values[i]);
+      if (kTest == Test::kCheap || rows[i] != 0) rows[i] &= verdict(values[i]);
     }
     if (!missing_passes) clear(mask.subspan(filled));
     return;
@@ -192,6 +215,14 @@ class Filter {
     }
   }
 
+  void keep_statuses(std::span<const RunStatus> statuses, Mask mask) {
+    std::array<std::uint8_t, kRunStatuses> verdicts;
+    for (std::size_t i = 0; i < kRunStatuses; ++i)
+      verdicts[i] = types::matches(clause_, status_name(static_cast<RunStatus>(i)));
+    for (std::size_t i = 0; i < mask.size(); ++i)
+      mask[i] &= verdicts[static_cast<std::size_t>(statuses[i])];
+  }
+
   void keep_attribute(const ExperimentRuns::Heads& heads, Mask mask) {
     const std::string& key = clause_.key;
     if (key == "start_time") return keep_times(heads.starts_ms, mask);
@@ -199,15 +230,12 @@ class Filter {
     if (key == "run_name") return keep_codes(heads.names, mask);
     if (key == "user_id") return keep_codes(heads.users, mask);
     if (key == "run_id") return keep_ids(heads.ids, mask);
+    if (key == "status") return keep_statuses(heads.statuses, mask);
+    CHECK(key == "artifact_uri");
     for (std::size_t i = 0; i < mask.size(); ++i) {
       if (mask[i] == 0) continue;
-      if (key == "status") {
-        mask[i] = types::matches(clause_, status_name(heads.statuses[i]));
-      } else {
-        CHECK(key == "artifact_uri");
-        mask[i] = types::matches(clause_, unpack_artifact_uri(texts_.text(heads.artifact_uris[i]),
-                                                              text_of(heads.ids[i])));
-      }
+      mask[i] = types::matches(
+          clause_, unpack_artifact_uri(texts_.text(heads.artifact_uris[i]), text_of(heads.ids[i])));
     }
   }
 
@@ -305,9 +333,7 @@ class Order {
     const auto base = static_cast<std::uint32_t>(chunk * kChunkRows);
     if (starts_with_newest()) {
       const auto& starts = runs.heads(chunk).starts_ms;
-      for (std::uint32_t i = 0; i < mask.size(); ++i) {
-        if (mask[i] != 0) each(base + i, first_of_start(starts[i]));
-      }
+      for_set(mask, [&](std::uint32_t i) { each(base + i, first_of_start(starts[i])); });
       return;
     }
     const SearchOrder& key = keys_[0];
@@ -315,22 +341,20 @@ class Order {
       const MetricColumn* column = runs.metric(numbers_[0]);
       const auto* values = column == nullptr ? nullptr : column->chunk(chunk);
       if (values != nullptr && values->dense) {
-        for (std::uint32_t i = 0; i < mask.size(); ++i) {
-          if (mask[i] == 0) continue;
+        for_set(mask, [&](std::uint32_t i) {
           const double value =
               i < values->values.size() ? values->values[i] : MetricColumn::missing();
           each(base + i, is_missing(value)   ? kFirstMissing
                          : std::isnan(value) ? kFirstNan
                                              : directed(sortable(value), key));
-        }
+        });
         return;
       }
     }
-    for (std::uint32_t i = 0; i < mask.size(); ++i) {
-      if (mask[i] == 0) continue;
+    for_set(mask, [&](std::uint32_t i) {
       std::string storage;
       each(base + i, first_of(place(experiment, base + i, 0, storage), key));
-    }
+    });
   }
 
   bool before(const Candidate& a, const Candidate& b) const {
@@ -460,12 +484,11 @@ class Best {
 };
 
 // Rows that the view shows.
-void show(const ExperimentRuns::Heads& heads, View view, Mask mask) {
+void show(std::span<const Life> lives, View view, Mask mask) {
+  const bool active = view != View::kDeleted, deleted = view != View::kActive;
   for (std::size_t i = 0; i < mask.size(); ++i) {
-    const Life life = heads.lives[i];
-    mask[i] = view == View::kActive    ? life == Life::kActive
-              : view == View::kDeleted ? life == Life::kDeleted
-                                       : life != Life::kGone;
+    mask[i] = static_cast<std::uint8_t>(((lives[i] == Life::kActive) & active) |
+                                        ((lives[i] == Life::kDeleted) & deleted));
   }
 }
 
@@ -523,7 +546,7 @@ SelectedRuns select_runs(std::span<const ExperimentRuns* const> experiments, con
           !best.may_enter(order.first_of_start(heads.newest_start_ms)))
         continue;
       const Mask mask(rows.data(), heads.numbers.size());
-      show(heads, selection.view, mask);
+      show(heads.lives, selection.view, mask);
       for (Filter& filter : filters) filter.apply(runs, chunk, mask);
       order.for_rows(e, chunk, mask, [&](std::uint32_t row, std::uint64_t first) {
         best.add({first, e, row});

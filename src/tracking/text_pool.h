@@ -25,13 +25,19 @@ class TextPool {
   std::size_t bytes() const;
 
  private:
+  // Open addressing. The hash stands beside the code, so that other texts are seldom looked at.
+  struct Slot {
+    std::uint32_t hash = 0;
+    std::uint32_t code = 0;  // 0: free
+  };
+  static std::uint32_t hash_of(std::string_view text);
   // The slot that has the text, or the free one where it belongs.
-  std::size_t slot_of(std::string_view text) const;
+  std::size_t slot_of(std::string_view text, std::uint32_t hash) const;
   std::string_view keep(std::string_view text);
   void grow();
 
   std::deque<std::string_view> texts_;  // by code
-  std::vector<std::uint32_t> slots_;    // open addressing; 0: free
+  std::vector<Slot> slots_;
   std::vector<std::unique_ptr<char[]>> blocks_;
   std::size_t block_left_ = 0;
   char* block_at_ = nullptr;

@@ -18,7 +18,8 @@ struct KeyValue {
 
 enum class Stage { kActive, kDeleted };
 std::string_view stage_name(Stage stage);  // "active", "deleted"
-enum class RunStatus { kRunning, kScheduled, kFinished, kFailed, kKilled };
+enum class RunStatus : std::uint8_t { kRunning, kScheduled, kFinished, kFailed, kKilled };
+inline constexpr std::size_t kRunStatuses = 5;
 // "RUNNING" and so on; nothing for an unknown word.
 std::string_view status_name(RunStatus status);
 std::optional<RunStatus> parse_status(std::string_view name);
