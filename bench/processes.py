@@ -30,15 +30,16 @@ def free_port() -> int:
 class Process:
     """A running program that listens on `port`; a context manager that ends it."""
 
-    def __init__(self, command: list, port: int, log: pathlib.Path, env: dict | None = None, health: str | None = "/health"):
+    def __init__(self, command: list, port: int, log: pathlib.Path, env: dict | None = None, health: str | None = "/health",
+                 seconds: float = 60):
         self.port, self.url, self.log = port, f"http://127.0.0.1:{port}", log
         with open(log, "wb") as out:
             self.process = subprocess.Popen([str(part) for part in command], stdout=out, stderr=out, env={**os.environ, **(env or {})},
                                             preexec_fn=end_with_parent)
-        self.wait_until_up(health)
+        self.wait_until_up(health, seconds)
 
-    def wait_until_up(self, health: str | None) -> None:
-        deadline = time.monotonic() + 60
+    def wait_until_up(self, health: str | None, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
                 raise SystemExit(f"{self.process.args[0]} ended with {self.process.returncode}:\n{self.log.read_text()[-2000:]}")
@@ -49,7 +50,7 @@ class Process:
                     urllib.request.urlopen(self.url + health, timeout=1).close()
                 return
             except OSError:
-                time.sleep(0.05)
+                time.sleep(0.01)
         raise SystemExit(f"{self.process.args[0]} did not answer:\n{self.log.read_text()[-2000:]}")
 
     def cpu_seconds(self) -> float:
