@@ -20,6 +20,12 @@ constexpr std::string_view kContextTag = "mlflow.data.context";
 constexpr std::string_view kHeadColumns =
     "number, id, experiment, name, \"user\", status, start_ms, end_ms, deleted, artifact_uri";
 
+// A word that this build doesn't know reads as the last one.
+RunStatus stored_status(std::int64_t number) {
+  constexpr std::int64_t kLast = kRunStatuses - 1;
+  return static_cast<RunStatus>(number >= 0 && number <= kLast ? number : kLast);
+}
+
 }  // namespace
 
 RunIndex::RunIndex(store::Db& db, MetricKeys& keys, base::Metrics& metrics, Options options)
@@ -241,7 +247,7 @@ void RunIndex::put_head(const store::Row& row) {
                .name = texts_.intern(row.text(3)),
                .user = texts_.intern(row.text(4)),
                .artifact_uri = texts_.intern(pack_artifact_uri(row.text(9), row.text(1))),
-               .status = static_cast<RunStatus>(row.int64(5)),
+               .status = stored_status(row.int64(5)),
                .life = row.int64(8) == 0 ? Life::kActive : Life::kDeleted};
   const std::string_view id = row.text(1).substr(0, head.id.size());
   std::copy(id.begin(), id.end(), head.id.begin());
