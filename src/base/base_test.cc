@@ -38,6 +38,9 @@ TEST(Json, RefusesWhatIsNotJsonAndSaysWhere) {
   }
   EXPECT_FALSE(parse_json(std::string(100, '[') + std::string(100, ']')));
   EXPECT_TRUE(parse_json(" {\"a\": [1, 2.5, \"x\", null]} \n"));
+  EXPECT_TRUE(parse_json("1.5"));
+  for (const char* text : {"", " ", "1.5 x", "[1", "{\"a\"}", "nul"})
+    EXPECT_FALSE(parse_json(text)) << text;
 }
 
 TEST(Json, ReadersNameTheMember) {
@@ -159,6 +162,19 @@ TEST(Random, SeededRepeats) {
   SeededRandom a(1), b(1);
   EXPECT_EQ(a.hex(), b.hex());
   EXPECT_NE(SystemRandom().hex(), SystemRandom().hex());
+}
+
+// A metric came back with another last digit: one double in ten did.
+TEST(Json, DoublesComeBackExactly) {
+  SeededRandom random(1);
+  for (int i = 0; i < 20'000; ++i) {
+    const auto value = std::bit_cast<double>(random.next_u64());
+    if (!std::isfinite(value)) continue;
+    for (const std::string& text : {to_text(Json(value)), fmt::format("{:.17g}", value)}) {
+      const Json read = MUST(parse_json(text));
+      ASSERT_EQ(read.to_number<double>(), value) << text;
+    }
+  }
 }
 
 }  // namespace

@@ -1,9 +1,81 @@
 #include "base/json.h"
 
+#include <boost/json/basic_parser_impl.hpp>
+#include <boost/json/value_stack.hpp>
+#include <charconv>
 #include <cmath>
 
 namespace slipway::base {
 namespace {
+
+// Builds a value out of what the parser finds, and reads doubles itself: the parser's own are off
+// by a unit in the last place for one in ten.
+struct ExactNumbers {
+  static constexpr std::size_t max_object_size = static_cast<std::size_t>(-1);
+  static constexpr std::size_t max_array_size = static_cast<std::size_t>(-1);
+  static constexpr std::size_t max_key_size = static_cast<std::size_t>(-1);
+  static constexpr std::size_t max_string_size = static_cast<std::size_t>(-1);
+  using Text = boost::json::string_view;
+  using ErrorCode = boost::json::error_code;
+
+  bool on_document_begin(ErrorCode&) { return true; }
+  bool on_document_end(ErrorCode&) { return true; }
+  bool on_object_begin(ErrorCode&) { return true; }
+  bool on_object_end(std::size_t n, ErrorCode&) {
+    stack.push_object(n);
+    return true;
+  }
+  bool on_array_begin(ErrorCode&) { return true; }
+  bool on_array_end(std::size_t n, ErrorCode&) {
+    stack.push_array(n);
+    return true;
+  }
+  bool on_key_part(Text part, std::size_t, ErrorCode&) {
+    stack.push_chars(part);
+    return true;
+  }
+  bool on_key(Text part, std::size_t, ErrorCode&) {
+    stack.push_key(part);
+    return true;
+  }
+  bool on_string_part(Text part, std::size_t, ErrorCode&) {
+    stack.push_chars(part);
+    return true;
+  }
+  bool on_string(Text part, std::size_t, ErrorCode&) {
+    stack.push_string(part);
+    return true;
+  }
+  bool on_number_part(Text, ErrorCode&) { return true; }
+  bool on_int64(std::int64_t number, Text, ErrorCode&) {
+    stack.push_int64(number);
+    return true;
+  }
+  bool on_uint64(std::uint64_t number, Text, ErrorCode&) {
+    stack.push_uint64(number);
+    return true;
+  }
+  // The whole text is given in one piece, so `written` is the whole number.
+  bool on_double(double number, Text written, ErrorCode&) {
+    double exact = 0;
+    const auto [end, ec] = std::from_chars(written.data(), written.data() + written.size(), exact);
+    const bool whole = ec == std::errc() && end == written.data() + written.size();
+    stack.push_double(whole ? exact : number);  // beyond the range: infinity or zero
+    return true;
+  }
+  bool on_bool(bool value, ErrorCode&) {
+    stack.push_bool(value);
+    return true;
+  }
+  bool on_null(ErrorCode&) {
+    stack.push_null();
+    return true;
+  }
+  bool on_comment_part(Text, ErrorCode&) { return true; }
+  bool on_comment(Text, ErrorCode&) { return true; }
+
+  boost::json::value_stack stack;
+};
 
 const Json* find_member(const JsonObject& object, std::string_view key) {
   const Json* member = object.if_contains(key);
@@ -31,17 +103,17 @@ Result<T> require(Result<std::optional<T>> found, std::string_view key) {
 Result<Json> parse_json(std::string_view text) {
   boost::json::parse_options options;
   options.max_depth = 64;
-  boost::json::stream_parser parser({}, options);
+  boost::json::basic_parser<ExactNumbers> parser(options);
+  parser.handler().stack.reset();
   boost::json::error_code ec;
-  const std::size_t consumed = parser.write_some(text.data(), text.size(), ec);
+  const std::size_t consumed = parser.write_some(false, text.data(), text.size(), ec);
   if (!ec && consumed < text.size()) {
     if (text.find_first_not_of(" \t\r\n", consumed) != std::string_view::npos)
       ec = boost::json::error::extra_data;
   }
-  if (!ec) parser.finish(ec);
   if (ec)
     return error(Code::kInvalidArgument, "not valid JSON: {} at byte {}", ec.message(), consumed);
-  return parser.release();
+  return parser.handler().stack.release();
 }
 
 Result<JsonObject> parse_json_object(std::string_view text) {
