@@ -8,6 +8,7 @@
 #include "api/own/endpoint_routes.h"
 #include "api/own/feature_routes.h"
 #include "api/own/gate_routes.h"
+#include "api/own/import_routes.h"
 #include "api/own/model_routes.h"
 #include "api/own/monitor_routes.h"
 #include "api/own/pipeline_routes.h"
@@ -22,9 +23,11 @@
 #include "base/log.h"
 #include "monitor/tables.h"
 #include "pipelines/tables.h"
+#include "registry/import.h"
 #include "releases/gates.h"
 #include "releases/tables.h"
 #include "tracking/experiments.h"
+#include "tracking/import.h"
 #include "tracking/metric_upgrade.h"
 #include "tracking/run_index.h"
 #include "tracking/runs.h"
@@ -69,6 +72,8 @@ struct Application::Rooms::Impl {
                   [&clock = f.clock](const std::string& uri) { return open_storage(uri, clock); }),
         places(runs, logged_models),
         registry(f.db, f.clock, places, f.source_pattern),
+        run_import(f.db, metric_keys, f.clock, f.random, runs, logged_models),
+        model_import(f.db, f.clock, registry),
         webhook_box(f.webhook_key, f.random),
         webhook_sender(url_policy(f.settings), f.settings.webhook_timeout_seconds),
         webhooks(f.db, f.clock, f.random, webhook_box, webhook_sender, url_policy(f.settings)),
@@ -120,6 +125,8 @@ struct Application::Rooms::Impl {
   tracking::Artifacts artifacts;
   RunPlaces places;
   registry::Registry registry;
+  tracking::Import run_import;
+  registry::ModelImport model_import;
   base::SecretBox webhook_box;
   webhooks::HttpSender webhook_sender;
   webhooks::Webhooks webhooks;
@@ -156,10 +163,10 @@ Application::Rooms::Rooms(const Foundation& foundation)
 Application::Rooms::~Rooms() = default;
 
 std::vector<store::RoomMigrations> Application::Rooms::migrations() {
-  return {access::migrations(),   tracking::migrations(), registry::migrations(),
-          datasets::migrations(), features::migrations(), pipelines::migrations(),
-          releases::migrations(), monitor::migrations(),  Project::migrations(),
-          webhooks::migrations()};
+  return {access::migrations(),   tracking::migrations(),       registry::migrations(),
+          datasets::migrations(), features::migrations(),       pipelines::migrations(),
+          releases::migrations(), monitor::migrations(),        Project::migrations(),
+          webhooks::migrations(), tracking::import_migrations()};
 }
 
 Result<void> Application::Rooms::open() {
@@ -205,6 +212,7 @@ void Application::Rooms::add_routes(http::Router& router) {
   router.add_all(
       api::own::feature_routes(i.features, i.foundation.random, i.foundation.data / "uploads"));
   router.add_all(api::own::pipeline_routes(i.pipelines));
+  router.add_all(api::own::import_routes(i.run_import, i.model_import));
   router.add_all(api::own::endpoint_routes(i.releases, *i.monitor, i.logged, rehearses));
   router.add_all(api::own::gate_routes(i.gates, i.models));
   router.add_all(api::own::model_routes(i.registry));

@@ -3,6 +3,8 @@
 #include <curl/curl.h>
 #include <sys/socket.h>
 
+#include <fstream>
+
 #include "base/hash.h"
 #include "base/ip_address.h"
 
@@ -18,24 +20,6 @@ struct HttpClient::State {
 
 namespace {
 
-struct Body {
-  std::string& text;
-  std::size_t bytes_max;
-  bool cut = false;
-};
-
-// Taking less than there is ends the transfer.
-std::size_t append_body(char* data, std::size_t size, std::size_t count, void* out) {
-  Body& body = *static_cast<Body*>(out);
-  std::size_t bytes = size * count;
-  if (body.bytes_max != 0 && body.text.size() + bytes > body.bytes_max) {
-    bytes = body.bytes_max - body.text.size();
-    body.cut = true;
-  }
-  body.text.append(data, bytes);
-  return body.cut ? 0 : bytes;
-}
-
 // `refused` points to a bool.
 curl_socket_t open_public_socket(void* refused, curlsocktype, curl_sockaddr* address) {
   if (!is_public_address(&address->addr)) {
@@ -43,6 +27,13 @@ curl_socket_t open_public_socket(void* refused, curlsocktype, curl_sockaddr* add
     return CURL_SOCKET_BAD;
   }
   return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+using EachPiece = std::function<bool(std::string_view)>;
+
+// What curl calls with each piece; a number that isn't `count` ends the transfer.
+std::size_t give_piece(char* data, std::size_t size, std::size_t count, void* each) {
+  return (*static_cast<const EachPiece*>(each))({data, size * count}) ? size * count : 0;
 }
 
 std::size_t append_header(char* data, std::size_t size, std::size_t count, void* out) {
@@ -79,10 +70,46 @@ HttpClient& HttpClient::operator=(HttpClient&&) noexcept = default;
 
 Result<HttpReply> HttpClient::send(std::string_view method, std::string_view path,
                                    std::string_view body, const Headers& headers) {
+  std::string received;
+  HttpReply reply = TRY(
+      perform(method, path, body, headers, state_->options.timeout_ms, [&](std::string_view piece) {
+        received += piece;
+        return true;
+      }));
+  reply.body = std::move(received);
+  return reply;
+}
+
+Result<HttpReply> HttpClient::download(std::string_view path, const std::filesystem::path& file) {
+  std::ofstream out(file, std::ios::binary | std::ios::trunc);
+  const Result<HttpReply> reply =
+      perform("GET", path, {}, {}, state_->options.timeout_ms, [&](std::string_view piece) {
+        return static_cast<bool>(
+            out.write(piece.data(), static_cast<std::streamsize>(piece.size())));
+      });
+  out.close();
+  if (!out)
+    return error(Code::kStorageFull, "cannot write what was downloaded: file={}", file.string());
+  return reply;
+}
+
+Result<HttpReply> HttpClient::stream(std::string_view path, const Headers& headers,
+                                     const EachPiece& each) {
+  return perform("GET", path, {}, headers, 0, each);
+}
+
+Result<HttpReply> HttpClient::perform(std::string_view method, std::string_view path,
+                                      std::string_view body, const Headers& headers,
+                                      long timeout_ms, const EachPiece& each) {
   CURL* curl = state_->curl;
   const Options& options = state_->options;
   const std::string url = options.base_url + std::string(path);
   HttpReply reply;
+  bool ended = false;  // by `each`
+  const EachPiece guarded = [&](std::string_view piece) {
+    ended = !each(piece);
+    return !ended;
+  };
   curl_slist* list = curl_slist_append(nullptr, "Expect:");
   for (const auto& [name, value] : headers)
     list = curl_slist_append(list, (name + ": " + value).c_str());
@@ -95,10 +122,9 @@ Result<HttpReply> HttpClient::send(std::string_view method, std::string_view pat
   curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(curl, CURLOPT_TCP_NODELAY, 1L);
   curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, options.connect_timeout_ms);
-  curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, options.timeout_ms);
-  curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, append_body);
-  Body taken{.text = reply.body, .bytes_max = options.reply_bytes_max};
-  curl_easy_setopt(curl, CURLOPT_WRITEDATA, &taken);
+  curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, timeout_ms);
+  curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, give_piece);
+  curl_easy_setopt(curl, CURLOPT_WRITEDATA, &guarded);
   bool refused = false;
   if (options.peers == Options::Peers::kPublic) {
     curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, open_public_socket);
@@ -118,7 +144,7 @@ Result<HttpReply> HttpClient::send(std::string_view method, std::string_view pat
     return error(Code::kDeadlineExceeded, "no answer in time: url={}", url);
   if (code != CURLE_OK && refused)
     return error(Code::kPermissionDenied, "the host is at no public address: url={}", url);
-  if (code != CURLE_OK && !(code == CURLE_WRITE_ERROR && taken.cut))
+  if (code != CURLE_OK && !(ended && code == CURLE_WRITE_ERROR))
     return error(Code::kUnavailable, "cannot reach the server: url={} why={}", url,
                  curl_easy_strerror(code));
   long status = 0;

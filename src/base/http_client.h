@@ -1,6 +1,8 @@
 // A blocking HTTP/1.1 client that keeps its connection.
 #pragma once
 
+#include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -48,7 +50,20 @@ class HttpClient {
   Result<HttpReply> send(std::string_view method, std::string_view path, std::string_view body = {},
                          const Headers& headers = {{"Content-Type", "application/json"}});
 
+  // GET with the body written to `file`, which is replaced, instead of kept in memory.
+  // kStorageFull: it doesn't fit. The reply's body is empty.
+  Result<HttpReply> download(std::string_view path, const std::filesystem::path& file);
+
+  // GET, every piece of the body given to `each` as it comes, until the end or until `each` gives
+  // false. No time limit beyond the connection's. The reply's body is empty.
+  Result<HttpReply> stream(std::string_view path, const Headers& headers,
+                           const std::function<bool(std::string_view piece)>& each);
+
  private:
+  Result<HttpReply> perform(std::string_view method, std::string_view path, std::string_view body,
+                            const Headers& headers, long timeout_ms,
+                            const std::function<bool(std::string_view piece)>& each);
+
   struct State;
   std::unique_ptr<State> state_;
 };

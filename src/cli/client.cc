@@ -7,6 +7,8 @@
 namespace slipway::cli {
 namespace {
 
+constexpr std::size_t kErrorBytesMax = 2000;
+
 Code code_from_name(std::string_view name, int status) {
   for (Code code :
        {Code::kInvalidArgument, Code::kNotFound, Code::kAlreadyExists, Code::kFailedPrecondition,
@@ -70,6 +72,26 @@ Result<base::HttpReply> Client::fetch(const std::string& path,
       body ? TRY(http_.send("POST", path, base::to_text(*body))) : TRY(http_.send("GET", path));
   if (reply.status >= 300) return error_from(reply);
   return reply;
+}
+
+Result<void> Client::put(const std::string& path, std::string_view bytes) {
+  const base::HttpReply reply =
+      TRY(http_.send("PUT", path, bytes, {{"Content-Type", "application/octet-stream"}}));
+  if (reply.status >= 300) return error_from(reply);
+  return {};
+}
+
+Result<void> Client::stream(const std::string& path, const base::HttpClient::Headers& headers,
+                            const std::function<bool(std::string_view piece)>& each) {
+  // What was streamed may be an error's body.
+  std::string first;
+  base::HttpReply reply = TRY(http_.stream(path, headers, [&](std::string_view piece) {
+    if (first.size() < kErrorBytesMax) first += piece.substr(0, kErrorBytesMax - first.size());
+    return each(piece);
+  }));
+  if (reply.status < 300) return {};
+  reply.body = std::move(first);
+  return error_from(reply);
 }
 
 Result<Json> Client::send(std::string_view method, const std::string& path,

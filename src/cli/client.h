@@ -1,6 +1,7 @@
 // Talks to a server: one call, JSON in and out, errors as sentences and exit codes.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -31,6 +32,11 @@ class Client {
   // The reply's bytes as they are; without a body a GET.
   Result<base::HttpReply> fetch(const std::string& path,
                                 const std::optional<JsonObject>& body = std::nullopt);
+  // Bytes as they are, to a path that takes a file.
+  Result<void> put(const std::string& path, std::string_view bytes);
+  // The reply's body piece by piece, until its end or until `each` gives false.
+  Result<void> stream(const std::string& path, const base::HttpClient::Headers& headers,
+                      const std::function<bool(std::string_view piece)>& each);
 
  private:
   Result<Json> send(std::string_view method, const std::string& path, const std::string& body);

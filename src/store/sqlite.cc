@@ -2,9 +2,12 @@
 
 #include <sqlite3.h>
 
+#include <fstream>
+
 #include "base/log.h"
 #include "base/mutex.h"
 #include "store/event_chain.h"
+#include "store/foreign_db.h"
 #include "store/migrations.h"
 #include "store/write_queue.h"
 
@@ -36,6 +39,11 @@ Error sqlite_error(sqlite3* db, int code, std::string_view what) {
       mapped = Code::kCorruption;
       break;
     case SQLITE_READONLY:
+      if (sqlite3_extended_errcode(db) == SQLITE_READONLY_ROLLBACK)
+        return base::error(Code::kFailedPrecondition,
+                           "the database was left in the middle of a change: start its own server "
+                           "once, so that it repairs it");
+      [[fallthrough]];
     case SQLITE_PERM:
       mapped = Code::kPermissionDenied;
       break;
@@ -89,6 +97,31 @@ class Connection {
     return connection;
   }
 
+  // For reading what somebody else owns: nothing is written beside the file either.
+  static Result<std::unique_ptr<Connection>> open_foreign(const std::filesystem::path& file) {
+    std::error_code ec;
+    if (!std::filesystem::is_regular_file(file, ec))
+      return base::error(Code::kNotFound, "no such database: file={}", file.string());
+    // Reading a WAL takes a shared-memory file. When there is no log, the file alone is all there
+    // is, and `immutable` reads it without one.
+    const bool has_log = std::filesystem::exists(file.string() + "-wal", ec) ||
+                         std::filesystem::exists(file.string() + "-journal", ec);
+    const bool is_wal = TRY(has_wal_format(file));
+    std::string uri = "file:";
+    for (const char c : std::filesystem::absolute(file).string())
+      uri += c == '?' || c == '#' || c == '%'
+                 ? fmt::format("%{:02X}", static_cast<unsigned char>(c))
+                 : std::string(1, c);
+    uri += is_wal && !has_log ? "?mode=ro&immutable=1" : "?mode=ro";
+    auto connection = std::make_unique<Connection>();
+    const int code =
+        sqlite3_open_v2(uri.c_str(), &connection->db_,
+                        SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, nullptr);
+    if (code != SQLITE_OK) return sqlite_error(connection->db_, code, "open " + file.string());
+    sqlite3_busy_timeout(connection->db_, 10'000);
+    return connection;
+  }
+
   Result<void> run(const std::string& sql) {
     const int code = sqlite3_exec(db_, sql.c_str(), nullptr, nullptr, nullptr);
     if (code != SQLITE_OK) return sqlite_error(db_, code, sql.substr(0, 60));
@@ -114,6 +147,16 @@ class Connection {
   sqlite3* handle() const { return db_; }
 
  private:
+  // https://www.sqlite.org/fileformat.html: bytes 18 and 19 are 2 in WAL mode.
+  static Result<bool> has_wal_format(const std::filesystem::path& file) {
+    std::ifstream in(file, std::ios::binary);
+    char header[20] = {};
+    in.read(header, sizeof header);
+    if (in.gcount() > 0 && std::string_view(header, 15) != "SQLite format 3")
+      return base::error(Code::kCorruption, "not an SQLite database: file={}", file.string());
+    return header[18] == 2;
+  }
+
   Result<sqlite3_stmt*> prepare(std::string_view sql) {
     if (auto found = statements_.find(sql); found != statements_.end()) {
       // A nested use of the same text (inside a callback) gets a statement of its own.
@@ -289,7 +332,28 @@ class SqliteDb final : public Db {
   std::unique_ptr<WriteQueue> writes_;  // last, so that it ends before what it uses
 };
 
+class ForeignSqlite final : public ForeignDb {
+ public:
+  explicit ForeignSqlite(std::unique_ptr<Connection> connection)
+      : connection_(std::move(connection)) {}
+  Result<void> read(const std::function<Result<void>(Reader&)>& body) override {
+    TRY(connection_->run("BEGIN"));
+    SqliteReader reader(*connection_);
+    Result<void> outcome = body(reader);
+    const Result<void> end = connection_->run("COMMIT");
+    return outcome ? end : outcome;
+  }
+
+ private:
+  std::unique_ptr<Connection> connection_;
+};
+
 }  // namespace
+
+Result<std::unique_ptr<ForeignDb>> open_foreign_sqlite(const std::filesystem::path& file) {
+  return std::unique_ptr<ForeignDb>(
+      std::make_unique<ForeignSqlite>(TRY(Connection::open_foreign(file))));
+}
 
 Result<std::unique_ptr<Db>> open_sqlite(SqliteOptions options, const base::Clock& clock,
                                         base::Random& random) {

@@ -108,4 +108,25 @@ store::RoomMigrations migrations() {
   )"}}};
 }
 
+store::RoomMigrations import_migrations() {
+  return {"tracking_import", {{1, R"(
+    CREATE TABLE imports(
+      workspace TEXT NOT NULL DEFAULT 'default',
+      id TEXT NOT NULL,
+      source TEXT NOT NULL,
+      started_at INTEGER NOT NULL,
+      finished_at INTEGER,
+      counts TEXT NOT NULL DEFAULT '{}',
+      PRIMARY KEY(workspace, id));
+    CREATE UNIQUE INDEX imports_source ON imports(workspace, source);
+    CREATE TABLE imported_experiments(
+      workspace TEXT NOT NULL DEFAULT 'default', import TEXT NOT NULL, source_id TEXT NOT NULL, experiment INTEGER NOT NULL,
+      PRIMARY KEY(workspace, import, source_id));
+    CREATE TABLE imported(
+      workspace TEXT NOT NULL DEFAULT 'default', kind TEXT NOT NULL, id TEXT NOT NULL, import TEXT NOT NULL,
+      digest TEXT NOT NULL, imported_at INTEGER NOT NULL,
+      PRIMARY KEY(workspace, kind, id))
+  )"}}};
+}
+
 }  // namespace slipway::tracking

@@ -6,5 +6,7 @@
 namespace slipway::tracking {
 
 store::RoomMigrations migrations();
+// What was imported, from where and when (import.h).
+store::RoomMigrations import_migrations();
 
 }  // namespace slipway::tracking

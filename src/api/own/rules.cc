@@ -28,6 +28,16 @@ constexpr Rule kRules[] = {
     {kPost, "/slipway/v1/clock", About::kProject, Permission::kEdit},
     {kGet, "/slipway/v1/overview", About::kProject, Permission::kRead},
 
+    // An import writes into every experiment and model.
+    {kGet, "/slipway/v1/imports", About::kAdministrator},
+    {kPost, "/slipway/v1/imports", About::kAdministrator},
+    {kPost, "/slipway/v1/imports/{id}/experiments", About::kAdministrator},
+    {kPost, "/slipway/v1/imports/{id}/runs", About::kAdministrator},
+    {kPost, "/slipway/v1/imports/{id}/logged-models", About::kAdministrator},
+    {kPost, "/slipway/v1/imports/{id}/models", About::kAdministrator},
+    {kPost, "/slipway/v1/imports/{id}/finish", About::kAdministrator},
+    {kPost, "/slipway/v1/runs/contents", About::kAdministrator},
+
     {kGet, "/slipway/v1/datasets", About::kProject, Permission::kRead},
     {kGet, "/slipway/v1/datasets/{name}", About::kProject, Permission::kRead},
     {kGet, "/slipway/v1/datasets/{name}/quarantine", About::kProject, Permission::kRead},

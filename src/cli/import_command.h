@@ -1,0 +1,14 @@
+// `slipway import mlflow`: what another server has kept, with its ids and times.
+#pragma once
+
+#include "cli/client.h"
+
+namespace CLI {
+class App;
+}
+
+namespace slipway::cli {
+
+void add_import_commands(CLI::App& root, Context& context, int& exit_code);
+
+}  // namespace slipway::cli
