@@ -73,8 +73,10 @@ Result<HttpReply> HttpClient::send(std::string_view method, std::string_view pat
   std::string received;
   HttpReply reply = TRY(
       perform(method, path, body, headers, state_->options.timeout_ms, [&](std::string_view piece) {
-        received += piece;
-        return true;
+        const std::size_t most = state_->options.reply_bytes_max;
+        const std::size_t room = most == 0 ? piece.size() : most - received.size();
+        received += piece.substr(0, room);
+        return piece.size() <= room;
       }));
   reply.body = std::move(received);
   return reply;

@@ -6,12 +6,11 @@
 #include <unistd.h>
 
 #include "base/hash.h"
+#include "cli/stored_artifacts.h"
 #include "store/file_system.h"
 
 namespace slipway::cli {
 namespace {
-
-constexpr std::string_view kArtifacts = "/api/2.0/mlflow-artifacts/artifacts";
 
 // A file's bytes without copying them into memory.
 class MappedFile {
@@ -46,26 +45,7 @@ class MappedFile {
   std::size_t bytes_;
 };
 
-std::string encoded(const std::string& path) {
-  std::string out;
-  for (std::string_view rest = path; !rest.empty();) {
-    const std::string_view part = rest.substr(0, rest.find('/'));
-    out += "/" + base::percent_encode(part);
-    rest.remove_prefix(std::min(rest.size(), part.size() + 1));
-  }
-  return out;
-}
-
 }  // namespace
-
-Result<std::string> ArtifactCopy::stored_digest(const std::string& path) {
-  base::Sha256 hash;
-  TRY(client_.stream(std::string(kArtifacts) + encoded(path), {}, [&](std::string_view piece) {
-    hash.update(piece);
-    return true;
-  }));
-  return hash.finish_hex();
-}
 
 Result<CopiedArtifacts> ArtifactCopy::copy(api::mlflow_source::ArtifactFolder& from,
                                            const std::string& root) {
@@ -77,12 +57,12 @@ Result<CopiedArtifacts> ArtifactCopy::copy(api::mlflow_source::ArtifactFolder& f
     const std::string path = root + "/" + file.path;
     ++copied.files;
     copied.bytes += static_cast<std::int64_t>(bytes.view().size());
-    const Result<std::string> before = stored_digest(path);
+    const Result<std::string> before = stored_digest(client_, path);
     if (before && *before == digest) continue;
     if (!before && before.error().code != Code::kNotFound) return before.error();
-    TRY(client_.put(std::string(kArtifacts) + encoded(path), bytes.view()));
+    TRY(client_.put(artifact_route(path), bytes.view()));
     ++copied.copied;
-    if (TRY(stored_digest(path)) != digest) copied.different.push_back(path);
+    if (TRY(stored_digest(client_, path)) != digest) copied.different.push_back(path);
   }
   return copied;
 }

@@ -29,8 +29,6 @@ class ArtifactCopy {
   Result<CopiedArtifacts> copy(api::mlflow_source::ArtifactFolder& from, const std::string& root);
 
  private:
-  Result<std::string> stored_digest(const std::string& path);
-
   Client& client_;
   const std::filesystem::path scratch_;
 };

@@ -14,6 +14,7 @@
 #include "cli/pipeline_commands.h"
 #include "cli/project_commands.h"
 #include "cli/replay_command.h"
+#include "cli/run_commands.h"
 #include "cli/server_command.h"
 
 namespace slipway::cli {
@@ -34,6 +35,7 @@ int run(int argc, char** argv) {
   add_data_commands(root, context, exit_code);
   add_feature_commands(root, context, exit_code);
   add_pipeline_commands(root, context, exit_code);
+  add_run_commands(root, context, exit_code);
   add_model_commands(root, context, exit_code);
   add_endpoint_commands(root, context, exit_code);
   add_monitor_commands(root, context, exit_code);

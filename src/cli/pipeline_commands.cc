@@ -107,19 +107,19 @@ void add_pipeline_commands(CLI::App& root, Context& context, int& exit_code) {
   run->add_flag("--detach", options->detached, "Only start it");
   run->callback([&context, &exit_code, options] { exit_code = start(context, *options); });
 
-  CLI::App* list = root.add_subcommand("pipelines", "Pipelines with their last run");
-  list->callback([&context, &exit_code] {
+  CLI::App* pipelines =
+      root.add_subcommand("pipelines", "Pipelines with their last run; their runs and steps");
+  pipelines->require_subcommand(0, 1);
+  pipelines->callback([&context, &exit_code, pipelines] {
+    if (!pipelines->get_subcommands().empty()) return;
     exit_code = finish_table(context, Client(context).get("/slipway/v1/pipelines"), "pipelines",
                              {{"PIPELINE", "name"},
                               {"LAST RUN", "last_run.id"},
                               {"STATE", "last_run.state"},
                               {"AT", "last_run.now"}});
   });
-
-  CLI::App* runs = root.add_subcommand("runs", "Runs of a pipeline, or one run with its steps");
-  runs->require_subcommand(1);
   auto name = std::make_shared<std::string>();
-  CLI::App* all = runs->add_subcommand("list", "Newest first");
+  CLI::App* all = pipelines->add_subcommand("runs", "Runs of a pipeline, newest first");
   all->add_option("pipeline", *name)->required();
   all->callback([&context, &exit_code, name] {
     exit_code = finish_table(
@@ -130,13 +130,13 @@ void add_pipeline_commands(CLI::App& root, Context& context, int& exit_code) {
          {"ACTOR", "actor"},
          {"REASON", "reason"}});
   });
-  CLI::App* show = runs->add_subcommand("show", "One run with its steps");
+  CLI::App* show = pipelines->add_subcommand("show", "One run with its steps");
   show->add_option("run", *name)->required();
   show->callback([&context, &exit_code, name] {
     exit_code = finish(
         context, Client(context).get(path_of("/slipway/v1/pipeline-runs/{}", {*name})), show_run);
   });
-  CLI::App* cancel = runs->add_subcommand("cancel", "End a run");
+  CLI::App* cancel = pipelines->add_subcommand("cancel", "End a run");
   cancel->add_option("run", *name)->required();
   cancel->callback([&context, &exit_code, name] {
     exit_code = finish(
@@ -144,7 +144,7 @@ void add_pipeline_commands(CLI::App& root, Context& context, int& exit_code) {
         show_run);
   });
   auto step = std::make_shared<std::string>();
-  CLI::App* log = runs->add_subcommand("log", "What a step has written");
+  CLI::App* log = pipelines->add_subcommand("log", "What a step has written");
   log->add_option("run", *name)->required();
   log->add_option("step", *step)->required();
   log->callback([&context, &exit_code, name, step] {

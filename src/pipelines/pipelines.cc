@@ -73,9 +73,9 @@ bool matches(const JsonObject& manifest, const fs::path& folder) {
 }  // namespace
 
 JsonObject StepRecord::to_json() const {
-  JsonObject object{{"name", name},        {"state", state},         {"cached", state == "cached"},
-                    {"command", command},  {"cache_key", cache_key}, {"reason", reason},
-                    {"key", key_document}, {"outputs", manifest}};
+  JsonObject object{{"name", name},     {"state", state},      {"cached", state == "cached"},
+                    {"folder", folder}, {"command", command},  {"cache_key", cache_key},
+                    {"reason", reason}, {"key", key_document}, {"outputs", manifest}};
   object["exit_code"] = exit_code ? Json(*exit_code) : Json(nullptr);
   object["started_at"] = time_or_null(started);
   object["finished_at"] = time_or_null(finished);
@@ -590,7 +590,8 @@ JsonObject Pipelines::find_source(const fs::path& project, const std::string& ru
       [] { return false; }, [](std::int64_t) {});
   const auto text = store::read_file(file);
   if (!exit || !text || text->size() < 41 || (*text)[40] != '\n') return {};
-  return {{"commit", text->substr(0, 40)}, {"dirty", text->size() > 41}};
+  return {
+      {"commit", text->substr(0, 40)}, {"dirty", text->size() > 41}, {"folder", project.string()}};
 }
 
 }  // namespace slipway::pipelines
