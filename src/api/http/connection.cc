@@ -52,6 +52,7 @@ void Connection::close() {
   if (state_ == State::kClosed) return;
   set_idle(true);
   state_ = State::kClosed;
+  io_.loop.unwatch(socket_.get());
   socket_.close();
   upload_.reset();
   download_.reset();

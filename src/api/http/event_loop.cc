@@ -44,6 +44,8 @@ Result<void> EventLoop::watch(int fd, std::uint32_t events, Trigger trigger, Sou
   return {};
 }
 
+void EventLoop::unwatch(int fd) { ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr); }
+
 void EventLoop::run() {
   std::array<epoll_event, 256> events;
   while (true) {

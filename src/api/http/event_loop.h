@@ -52,6 +52,9 @@ class EventLoop {
   Result<void> open();  // kUnavailable: out of descriptors
   // Closing the descriptor takes it out again.
   Result<void> watch(int fd, std::uint32_t events, Trigger trigger, Source& source);
+  // Before `fd` is closed: a process that is being started may hold it a moment longer, and then
+  // closing alone does not end its events.
+  void unwatch(int fd);
   void set_tick(std::function<void()> tick) { tick_ = std::move(tick); }  // about once a second
   // Runs when the sockets that are ready now have had their turn.
   void at_end_of_turn(std::function<void()> work) { later_.push_back(std::move(work)); }
