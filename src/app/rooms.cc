@@ -57,6 +57,23 @@ webhooks::UrlPolicy url_policy(const Settings& settings) {
   return policy;
 }
 
+// A server that has just been killed may still hold the lead for a moment.
+Result<bool> ask_to_lead(store::Db& db) {
+  for (int tries = 0; tries < 20; ++tries) {
+    if (TRY(db.lead())) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+  base::log_warning("app",
+                    "another server on this database leads: this one serves tracking and registry, "
+                    "the other one everything else");
+  return false;
+}
+
+http::Response led_by_another(const http::Request&, const std::vector<http::Method>&) {
+  return http::error_response(
+      base::error(Code::kUnavailable, "another server on this database does this: ask that one"));
+}
+
 }  // namespace
 
 struct Application::Rooms::Impl {
@@ -116,6 +133,7 @@ struct Application::Rooms::Impl {
         actions(pipelines, releases) {}
 
   const Foundation foundation;
+  bool leads = true;  // whether what only one server of a database may run is run here
   EventClock clock;
   tracking::Experiments experiments;
   tracking::MetricKeys metric_keys;
@@ -171,6 +189,7 @@ std::vector<store::RoomMigrations> Application::Rooms::migrations() {
 
 Result<void> Application::Rooms::open() {
   Impl& i = *impl_;
+  i.leads = TRY(ask_to_lead(i.foundation.db));
   TRY(tracking::upgrade_metrics(i.foundation.db));
   TRY(i.experiments.ensure_default());
   TRY(Project::restore_clock(i.foundation.db, i.clock));
@@ -188,6 +207,7 @@ Result<void> Application::Rooms::open() {
   } else {
     i.root = TRY(api::page::mlflow_ui_routes(mlflow_ui));
   }
+  if (!i.leads) return {};
   i.registry.set_observer(&i.follower);
   const auto reinstalled = TRY(i.releases.reinstall());
   for (const auto& [endpoint, error] : reinstalled.failed) {
@@ -196,16 +216,11 @@ Result<void> Application::Rooms::open() {
   return {};
 }
 
-void Application::Rooms::add_routes(http::Router& router) {
+void Application::Rooms::add_leading_routes(http::Router& router) {
   Impl& i = *impl_;
   const auto rehearses = [&clock = i.clock] { return clock.rehearses(); };
-  router.add_all(api::mlflow::routes(i.mlflow));
-  for (const char* prefix : {"/api/", "/ajax-api/", "/get-artifact"})
-    router.set_fallback(prefix, api::mlflow::no_route);
   router.add_all(api::predict::predict_routes(i.endpoints, kVersion, rehearses));
   router.set_fallback("/v2", api::predict::no_v2_route);
-  router.add_all(api::page::page_routes());
-  router.add_all(std::move(i.root));
   router.add_all(api::own::project_routes(*i.project));
   router.add_all(api::own::dataset_routes(
       i.datasets, [&project = *i.project](const std::string&) { return project.bind_features(); }));
@@ -217,6 +232,21 @@ void Application::Rooms::add_routes(http::Router& router) {
   router.add_all(api::own::gate_routes(i.gates, i.models));
   router.add_all(api::own::model_routes(i.registry));
   router.add_all(api::own::monitor_routes(*i.monitor));
+}
+
+void Application::Rooms::add_routes(http::Router& router) {
+  Impl& i = *impl_;
+  router.add_all(api::mlflow::routes(i.mlflow));
+  for (const char* prefix : {"/api/", "/ajax-api/", "/get-artifact"})
+    router.set_fallback(prefix, api::mlflow::no_route);
+  router.add_all(api::page::page_routes());
+  router.add_all(std::move(i.root));
+  if (i.leads) {
+    add_leading_routes(router);
+  } else {
+    for (const char* prefix : {"/slipway/v1/", "/v2", "/endpoints/"})
+      router.set_fallback(prefix, led_by_another);
+  }
   if (i.foundation.access != nullptr) {
     router.add_all(api::access::access_routes(*i.foundation.access, i.foundation.clock));
     protect_routes(router, i.mlflow);
@@ -227,6 +257,7 @@ Result<void> Application::Rooms::start(const std::string& url, const OnStop& on_
   Impl& i = *impl_;
   i.run_index.start();
   on_stop("run index", [&i] { i.run_index.stop(); });
+  if (!i.leads) return {};
   i.deliveries.start();
   on_stop("webhooks", [&i] { i.deliveries.stop(); });
   i.log.start();

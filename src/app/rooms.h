@@ -42,6 +42,9 @@ struct Application::Rooms {
   Result<void> start(const std::string& url, const OnStop& on_stop);
 
  private:
+  // What changes outside of tracking and registry, and predictions.
+  void add_leading_routes(http::Router& router);
+
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };

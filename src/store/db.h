@@ -212,6 +212,10 @@ class Db {
     return std::move(*result);
   }
 
+  // Whether this Db is the one, of those that share the database, for work that only one may do.
+  // The first to ask is, until it is destroyed; asking again may change a no, never a yes.
+  virtual Result<bool> lead() { return true; }
+
   // Brings every room's tables to the newest step, each room in one transaction.
   // kFailedPrecondition: the database was written by a newer build.
   virtual Result<void> migrate(const std::vector<RoomMigrations>& rooms) = 0;

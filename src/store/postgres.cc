@@ -1,5 +1,7 @@
 #include "store/postgres.h"
 
+#include <atomic>
+
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/mutex.h"
@@ -186,6 +188,9 @@ PostgresConnection::Options writer_options(const PostgresOptions& options) {
                       fmt::format("SET lock_timeout TO '{}'", kLockTimeout),
                       fmt::format("SET idle_in_transaction_session_timeout TO '{}'",
                                   kIdleTransactionTimeout),
+                      // A server whose machine vanished does not lead for hours.
+                      "SET tcp_keepalives_idle TO 10", "SET tcp_keepalives_interval TO 5",
+                      "SET tcp_keepalives_count TO 3",
                       // What is acknowledged must be on disk, whatever the server's default says.
                       "SELECT set_config('synchronous_commit', 'on', false) WHERE "
                       "current_setting('synchronous_commit') = 'off'"}};
@@ -209,6 +214,17 @@ class PostgresDb final : public Db {
                            .queue_length_max = options_.queue_length_max},
         [this](WriteGroup group) { commit_group(group); });
     return {};
+  }
+
+  // The lock belongs to the writer's session, so it is free as soon as the server has ended.
+  Result<bool> lead() override {
+    bool leads = false;
+    TRY(run_write([&](Tx&) -> Result<void> {
+      leads = TRY(try_to_lead());
+      return {};
+    }));
+    leads_ = leads;
+    return leads;
   }
 
   Result<void> migrate(const std::vector<RoomMigrations>& rooms) override {
@@ -291,6 +307,25 @@ class PostgresDb final : public Db {
     return {};
   }
 
+  Result<bool> try_to_lead() {
+    bool leads = false;
+    const PostgresConnection::EachRow read = [&](const Row& row) { leads = row.int64(0) != 0; };
+    const Param lock[] = {lock_number_ + 1};
+    TRY(writer_->run("SELECT pg_try_advisory_lock(?)", lock, &read));
+    return leads;
+  }
+
+  Result<void> reconnect() {
+    TRY(writer_->reconnect());
+    if (!leads_) return {};
+    if (!TRY(try_to_lead())) {
+      base::log_error("store",
+                      "another server leads since the connection to PostgreSQL broke: restart this "
+                      "one");
+    }
+    return {};
+  }
+
   // Opens a transaction that nobody else writes beside; returns its number.
   Result<std::string> begin() {
     TRY(writer_->send("BEGIN"));
@@ -325,7 +360,7 @@ class PostgresDb final : public Db {
 
   // An error: the group can't be written now. `last` is why it has to be tried again.
   Result<End> try_group(WriteGroup group, Savepoints savepoints, Error& last) {
-    if (writer_->is_lost()) TRY(writer_->reconnect());
+    if (writer_->is_lost()) TRY(reconnect());
     const Result<std::string> number = begin();
     if (!number) return give_up(number.error(), last);
     PostgresTx tx(*writer_, clock_, random_);
@@ -389,7 +424,7 @@ class PostgresDb final : public Db {
   Result<End> find_out(const std::string& number, const Error& error, Error& last) {
     const Error unknown =
         base::error(error.code, "{}: it is not known whether the write happened", error.message);
-    if (!writer_->reconnect()) return unknown;
+    if (!reconnect()) return unknown;
     // The lock is free when the old transaction has ended.
     if (!begin()) return unknown;
     std::string status;
@@ -409,6 +444,7 @@ class PostgresDb final : public Db {
   const base::Clock& clock_;
   base::Random& random_;
   ReaderPool readers_;
+  std::atomic<bool> leads_ = false;
   std::unique_ptr<PostgresConnection> writer_;  // used by the queue's thread only
   std::unique_ptr<WriteQueue> writes_;          // last, so that it ends before what it uses
 };

@@ -3,7 +3,7 @@
 // Whoever writes holds one advisory lock of the database until the commit is durable. So writes of
 // all servers happen one after the other, as in SQLite: bodies never see each other's half-done
 // work, nothing has to be tried again because of a neighbour, and events commit in the order of
-// their numbers, which the sealer relies on. docs/decisions/0003-postgresql.md says what that
+// their numbers, which the sealer relies on. docs/decisions/0010-postgresql.md says what that
 // costs.
 #pragma once
 

@@ -116,6 +116,24 @@ TEST_F(PostgresTest, RefusesWhatItCannotStore) {
   EXPECT_TRUE(add(*db, "good"));
 }
 
+TEST_F(PostgresTest, OneServerLeads) {
+  auto first = open(), second = open();
+  EXPECT_TRUE(first->lead().value());
+  EXPECT_TRUE(first->lead().value());
+  EXPECT_FALSE(second->lead().value());
+  server_->stop(SIGINT);
+  server_->start();
+  ASSERT_TRUE(add(*first, "a"));  // connects again, and leads again
+  EXPECT_FALSE(second->lead().value());
+  first.reset();
+  bool leads = false;  // PostgreSQL takes a moment to notice
+  for (int i = 0; i < 100 && !leads; ++i) {
+    leads = second->lead().value();
+    if (!leads) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  EXPECT_TRUE(leads);
+}
+
 // Two servers: increments are never lost, the same thing is made once, and every event is sealed,
 // in order, whichever server seals.
 TEST_F(PostgresTest, TwoServersShareOneDatabase) {

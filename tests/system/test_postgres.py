@@ -130,6 +130,10 @@ def test_two_servers_serve_clients_of_one_database(start_server, postgres):
         assert sorted(int(v.version) for v in client.search_model_versions("name='model'")) == list(range(1, 81))
         found = client.search_runs([experiment], "metrics.score >= 10", order_by=["metrics.score DESC"])
         assert len(found) == 40 and {r.info.status for r in found} == {"FINISHED"}
+    # The loop belongs to the first.
+    assert requests.get(servers[0].url + "/slipway/v1/endpoints").status_code == 200
+    elsewhere = requests.get(servers[1].url + "/slipway/v1/endpoints")
+    assert elsewhere.status_code == 503 and "another server" in elsewhere.text
     time.sleep(1.2)  # both have sealed
     for server in servers:
         assert "intact" in server.cli("events", "verify").stdout
@@ -153,8 +157,9 @@ def test_search_agrees_with_sqlite(start_server, postgres):
                 client.log_metric(run.info.run_id, "score", float("nan") if i == 4 else i / 7)
             client.log_param(run.info.run_id, "p", name)
         queries = [("", ["params.p"]), ("", ["tags.name DESC"]), ("", ["metrics.score"]), ("", ["metrics.score DESC"]), ("", ["attributes.run_name"]),
+                   ("tags.name LIKE 'a%'", []), ("tags.name ILIKE 'B'", []), ("tags.name LIKE 'a_b'", []), ("tags.name LIKE 'a\\b'", []),
                    ("params.p = 'a''b'", []), ("params.p != 'a'", []), ("metrics.score > 0.2", []), ("metrics.score != 0.2", []),
-                   ("attributes.start_time > 1003", []), ("attributes.status = 'RUNNING'", []),
+                   ("attributes.run_name LIKE '%B'", []), ("attributes.start_time > 1003", []), ("attributes.status = 'RUNNING'", []),
                    ("tags.name IS NULL", []), ("params.p IN ('a')", [])]
         said = []
         for text, order in queries:
@@ -162,6 +167,9 @@ def test_search_agrees_with_sqlite(start_server, postgres):
                 said.append((text, order, [r.info.run_name for r in client.search_runs([experiment], text, order_by=order)]))
             except MlflowException as e:
                 said.append((text, order, e.error_code))
+        said.append([e.name for e in client.search_experiments(filter_string="name LIKE 'O%'")])
+        said.append([e.name for e in client.search_experiments(filter_string="name LIKE 'o%'")])
+        said.append([e.name for e in client.search_experiments(filter_string="tags.team ILIKE 'r%'")])
         answers.append(said)
     assert answers[0] == answers[1]
 
