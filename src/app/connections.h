@@ -13,6 +13,7 @@
 #include "serving/endpoints.h"
 #include "tracking/artifacts.h"
 #include "tracking/logged_models.h"
+#include "tracking/reclaim.h"
 #include "tracking/runs.h"
 
 namespace slipway::app {
@@ -159,6 +160,21 @@ class PipelineActions final : public monitor::Actions {
  private:
   pipelines::Pipelines& pipelines_;
   releases::Releases& releases_;
+};
+
+// tracking asks the registry what was made from what, before it takes something away for good.
+class RegisteredOrigins final : public tracking::RegisteredUses {
+ public:
+  explicit RegisteredOrigins(registry::Registry& registry) : registry_(registry) {}
+  Result<std::optional<std::string>> use_of_run(const std::string& run_id) override {
+    return registry_.find_made_from(run_id, "");
+  }
+  Result<std::optional<std::string>> use_of_model(const std::string& model_id) override {
+    return registry_.find_made_from("", model_id);
+  }
+
+ private:
+  registry::Registry& registry_;
 };
 
 // registry checks where the files of a version are said to be.

@@ -13,6 +13,7 @@
 #include "api/own/monitor_routes.h"
 #include "api/own/pipeline_routes.h"
 #include "api/own/project_routes.h"
+#include "api/own/reclaim_routes.h"
 #include "api/page/mlflow_ui.h"
 #include "api/page/page_routes.h"
 #include "api/predict/predict_routes.h"
@@ -100,6 +101,10 @@ struct Application::Rooms::Impl {
                     .deliveries_max = f.settings.webhook_deliveries_max,
                     .timeout_seconds = f.settings.webhook_timeout_seconds},
                    f.metrics),
+        origins(registry),
+        reclaimer(f.db, artifacts, origins, f.clock, f.metrics,
+                  {.retention = base::Duration::days(f.settings.deleted_retention_days),
+                   .interval = base::Duration::seconds(f.settings.reclaim_interval_seconds)}),
         mlflow{.db = f.db,
                .experiments = experiments,
                .runs = runs,
@@ -149,6 +154,8 @@ struct Application::Rooms::Impl {
   webhooks::HttpSender webhook_sender;
   webhooks::Webhooks webhooks;
   webhooks::Deliveries deliveries;
+  RegisteredOrigins origins;
+  tracking::Reclaimer reclaimer;
   api::mlflow::Services mlflow;
 
   datasets::Datasets datasets;
@@ -221,6 +228,7 @@ void Application::Rooms::add_leading_routes(http::Router& router) {
   const auto rehearses = [&clock = i.clock] { return clock.rehearses(); };
   router.add_all(api::predict::predict_routes(i.endpoints, kVersion, rehearses));
   router.set_fallback("/v2", api::predict::no_v2_route);
+  router.add_all(api::own::reclaim_routes(i.reclaimer));
   router.add_all(api::own::project_routes(*i.project));
   router.add_all(api::own::dataset_routes(
       i.datasets, [&project = *i.project](const std::string&) { return project.bind_features(); }));
@@ -260,6 +268,8 @@ Result<void> Application::Rooms::start(const std::string& url, const OnStop& on_
   if (!i.leads) return {};
   i.deliveries.start();
   on_stop("webhooks", [&i] { i.deliveries.stop(); });
+  i.reclaimer.start();
+  on_stop("reclaimer", [&i] { i.reclaimer.stop(); });
   i.log.start();
   on_stop("request log", [&i] { i.log.stop(); });
   TRY(i.pipelines.start(

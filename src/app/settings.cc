@@ -282,6 +282,11 @@ const std::vector<SettingInfo>& setting_table() {
       also(integer("signed-url-seconds", &Settings::signed_url_seconds, 1, 604'800,
                    "How long a signed URL for a download is good."),
            {}, {"MLFLOW_PRESIGNED_DOWNLOAD_URL_TTL_SECONDS"}),
+      integer("deleted-retention-days", &Settings::deleted_retention_days, 0, 36'500,
+              "Deleted runs, logged models and experiments can be restored for so long, then they "
+              "are taken away for good; 0: only `slipway gc` does that."),
+      integer("reclaim-interval-seconds", &Settings::reclaim_interval_seconds, 1, 604'800,
+              "Time between two looks for deleted things whose retention is over."),
   };
   return table;
 }

@@ -76,6 +76,8 @@ struct Settings {
   bool artifacts_only = false;
   bool direct_artifacts = true;
   std::int64_t signed_url_seconds = 300;
+  std::int64_t deleted_retention_days = 30;
+  std::int64_t reclaim_interval_seconds = 3600;
 };
 
 struct SettingInfo {

@@ -8,6 +8,7 @@
 #include "cli/data_commands.h"
 #include "cli/endpoint_commands.h"
 #include "cli/events_commands.h"
+#include "cli/gc_command.h"
 #include "cli/import_command.h"
 #include "cli/lineage_command.h"
 #include "cli/model_commands.h"
@@ -41,6 +42,7 @@ int run(int argc, char** argv) {
   add_monitor_commands(root, context, exit_code);
   add_access_commands(root, context, exit_code);
   add_events_commands(root, context, exit_code);
+  add_gc_command(root, context, exit_code);
   add_lineage_command(root, context, exit_code);
   add_import_commands(root, context, exit_code);
   add_replay_command(root, context, exit_code);

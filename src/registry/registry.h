@@ -80,6 +80,10 @@ class Registry {
   Result<std::vector<ModelVersion>> latest_versions(const std::string& model,
                                                     const std::vector<std::string>& stages);
   Result<Page<ModelVersion>> search_versions(const SearchQuery& query);
+  // A version that was made from this run or logged model ("" for either), as "models:/churn/3";
+  // nothing when there is none.
+  Result<std::optional<std::string>> find_made_from(const std::string& run_id,
+                                                    const std::string& model_id);
 
   // kPermissionDenied: the alias is protected, and this change has neither what it needs (see
   // Protection). kInvalidArgument: no alias name.

@@ -181,6 +181,20 @@ Result<Page<RegisteredModel>> Registry::search_models(const SearchQuery& query) 
   });
 }
 
+Result<std::optional<std::string>> Registry::find_made_from(const std::string& run_id,
+                                                            const std::string& model_id) {
+  const bool by_run = !run_id.empty();
+  return db_.read([&](store::Reader& reader) {
+    return reader.find(
+        fmt::format("SELECT model, version FROM model_versions WHERE {} = ? ORDER BY version DESC "
+                    "LIMIT 1",
+                    by_run ? "run_id" : "model_id"),
+        {by_run ? run_id : model_id}, [](const store::Row& row) {
+          return fmt::format("models:/{}/{}", row.text(0), row.int64(1));
+        });
+  });
+}
+
 Result<Page<ModelVersion>> Registry::search_versions(const SearchQuery& query) {
   Search search = TRY(parse(query, version_grammar()));
   if (search.order.empty())

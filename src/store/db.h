@@ -220,6 +220,14 @@ class Db {
   // kFailedPrecondition: the database was written by a newer build.
   virtual Result<void> migrate(const std::vector<RoomMigrations>& rooms) = 0;
 
+  struct Space {
+    std::int64_t given_back_bytes = 0;  // to the file system, by this call
+    std::int64_t free_bytes = 0;        // that new rows will take first
+  };
+  // Gives pages that deletes have freed back, at most so many bytes, a little at a time between
+  // other writes. Zeros where the database does that by itself.
+  virtual Result<Space> give_back_space(std::int64_t /*bytes_max*/) { return Space(); }
+
  protected:
   virtual Result<void> run_write(const std::function<Result<void>(Tx&)>& body) = 0;
   virtual Result<void> run_read(const std::function<Result<void>(Reader&)>& body) = 0;

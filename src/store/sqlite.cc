@@ -88,6 +88,8 @@ class Connection {
                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
     if (code != SQLITE_OK) return sqlite_error(connection->db_, code, "open " + file.string());
     sqlite3_busy_timeout(connection->db_, 10'000);
+    // Of a new file: what deletes free can go back to the file system (give_back_space).
+    TRY(connection->run("PRAGMA auto_vacuum=INCREMENTAL"));
     // FULL: every commit is on disk before it is acknowledged, also after a power failure.
     TRY(connection->run("PRAGMA journal_mode=WAL"));
     TRY(connection->run("PRAGMA synchronous=FULL"));
@@ -269,6 +271,31 @@ class SqliteDb final : public Db {
 
   Result<void> migrate(const std::vector<RoomMigrations>& rooms) override {
     return run_migrations(rooms, [this](const auto& body) { return run_write(body); });
+  }
+
+  Result<Space> give_back_space(std::int64_t bytes_max) override {
+    constexpr std::int64_t kPagesAtOnce = 500;
+    std::int64_t page_bytes = 0, free_pages = 0, mode = 0;
+    const auto look = [&](Reader& reader) -> Result<void> {
+      TRY(reader.query("PRAGMA page_size", {}, [&](const Row& row) { page_bytes = row.int64(0); }));
+      TRY(reader.query("PRAGMA auto_vacuum", {}, [&](const Row& row) { mode = row.int64(0); }));
+      return reader.query("PRAGMA freelist_count", {},
+                          [&](const Row& row) { free_pages = row.int64(0); });
+    };
+    TRY(run_read(look));
+    Space space;
+    const bool can = mode == 2;  // a file that an older build made keeps its pages
+    while (can && free_pages > 0 && space.given_back_bytes < bytes_max) {
+      const std::int64_t before = free_pages;
+      TRY(run_write([&](Tx& tx) -> Result<void> {
+        TRY(tx.execute(fmt::format("PRAGMA incremental_vacuum({})", kPagesAtOnce)));
+        return look(tx);
+      }));
+      if (free_pages >= before) break;
+      space.given_back_bytes += (before - free_pages) * page_bytes;
+    }
+    space.free_bytes = free_pages * page_bytes;
+    return space;
   }
 
  protected:

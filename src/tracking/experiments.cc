@@ -280,8 +280,9 @@ Result<void> Experiments::remove(const std::string& id) {
                    {now, experiment.id}));
     TRY(note_change(tx, change, TRY(experiment_number(id)), kChangedExperiment));
     // 2: deleted with its experiment, so that restoring brings back only those.
-    TRY(tx.execute("UPDATE runs SET deleted = 2 WHERE experiment = ? AND deleted = 0",
-                   {experiment.id}));
+    TRY(tx.execute(
+        "UPDATE runs SET deleted = 2, deleted_ms = ? WHERE experiment = ? AND deleted = 0",
+        {now.millis(), experiment.id}));
     return tx.append_event({.kind = "experiment.deleted", .subject = "experiments/" + id});
   });
 }
@@ -295,8 +296,9 @@ Result<void> Experiments::restore(const std::string& id) {
     TRY(tx.execute("UPDATE experiments SET deleted = 0, updated = ? WHERE id = ?",
                    {now, experiment.id}));
     TRY(note_change(tx, change, TRY(experiment_number(id)), kChangedExperiment));
-    TRY(tx.execute("UPDATE runs SET deleted = 0 WHERE experiment = ? AND deleted = 2",
-                   {experiment.id}));
+    TRY(tx.execute(
+        "UPDATE runs SET deleted = 0, deleted_ms = 0 WHERE experiment = ? AND deleted = 2",
+        {experiment.id}));
     return tx.append_event({.kind = "experiment.restored", .subject = "experiments/" + id});
   });
 }

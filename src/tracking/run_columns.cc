@@ -156,6 +156,10 @@ void ExperimentRuns::set_gone(std::uint32_t row) {
   heads_[row / kChunkRows].lives[row % kChunkRows] = Life::kGone;
 }
 
+bool ExperimentRuns::is_gone(std::uint32_t row) const {
+  return heads_[row / kChunkRows].lives[row % kChunkRows] == Life::kGone;
+}
+
 void ExperimentRuns::set_metric(std::uint32_t row, std::uint32_t key, double value) {
   // -0 and 0 are one value, and so are all NaNs.
   metrics_[key].set(row,

@@ -101,6 +101,7 @@ class ExperimentRuns {
   std::uint32_t add(const RunHead& head);
   void set_head(std::uint32_t row, const RunHead& head);
   void set_gone(std::uint32_t row);
+  bool is_gone(std::uint32_t row) const;
 
   void set_metric(std::uint32_t row, std::uint32_t key, double value);
   // Keys and values are codes.

@@ -197,6 +197,10 @@ Result<void> RunIndex::read_runs(store::Reader& reader, std::int64_t first, std:
       experiments_[place.experiment]->set_gone(place.row);  // unless it is read again now
     }
     TRY(read_heads(reader, "number >= ? AND number <= ?", {range.begin(), range.size()}));
+    // The number of a run that is gone for good may come back with another one.
+    if (const Place place = place_of(first); first == last && place.experiment != kNowhere &&
+                                             experiments_[place.experiment]->is_gone(place.row))
+      places_[static_cast<std::size_t>(first)] = {};
   }
   if ((what & kChangedParams) != 0) {
     TRY(reader.query("SELECT run, key, value FROM run_params WHERE run >= ? AND run <= ?", range,

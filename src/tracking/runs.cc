@@ -9,6 +9,7 @@
 #include "tracking/input_tags.h"
 #include "tracking/limits.h"
 #include "tracking/metric_series.h"
+#include "tracking/reclaim.h"
 #include "tracking/run_changes.h"
 
 namespace slipway::tracking {
@@ -43,6 +44,16 @@ Result<Head> find_head(store::Reader& reader, const std::string& id) {
       TRY(reader.find(fmt::format("SELECT {} FROM runs WHERE id = ?", kColumns), {id}, read_head));
   if (!head) return base::error(Code::kNotFound, "Run with id={} not found", id);
   return std::move(*head);
+}
+
+// What to say of a run that was taken away for good; nothing for one that never was.
+Result<std::optional<Error>> gone_for_good(store::Reader& reader, const std::string& id) {
+  const auto time = TRY(reclaimed_at(reader, ReclaimedKind::kRun, id));
+  if (!time) return std::optional<Error>();
+  return std::optional(base::error(Code::kNotFound,
+                                   "Run with id={} not found: it was deleted for good: "
+                                   "reclaimed_at={}",
+                                   id, types::to_rfc3339(*time)));
 }
 
 Result<Head> find_active(store::Reader& reader, const std::string& id) {
@@ -265,10 +276,17 @@ Result<void> Runs::set_stage(const std::string& id, Stage stage) {
   return db_.write([&](store::Tx& tx) -> Result<void> {
     std::int64_t change = 0;
     TRY(next_change(tx, change));
-    const Head head = TRY(find_head(tx, id));
-    if (head.run.stage == stage) return {};
     const bool deleted = stage == Stage::kDeleted;
-    TRY(tx.execute("UPDATE runs SET deleted = ? WHERE number = ?", {deleted, head.number}));
+    Result<Head> found = find_head(tx, id);
+    if (!found) return TRY(gone_for_good(tx, id)).value_or(std::move(found).error());
+    const Head head = std::move(*found);
+    if (head.run.stage == stage) return {};
+    // 4: it is being taken away for good (reclaim.h).
+    if (TRY(tx.execute(
+            "UPDATE runs SET deleted = ?, deleted_ms = ? WHERE number = ? AND deleted <> 4",
+            {deleted, deleted ? clock_.now().millis() : 0, head.number})) == 0)
+      return base::error(Code::kFailedPrecondition,
+                         "The run {} cannot be restored: it is being deleted for good.", id);
     TRY(note_change(tx, change, head.number, kChangedHead));
     return tx.append_event(
         {.kind = deleted ? "run.deleted" : "run.restored", .subject = "runs/" + id});

@@ -105,6 +105,16 @@ store::RoomMigrations migrations() {
     INSERT INTO run_change_counter(last) VALUES(0);
     CREATE TABLE run_changes(
       change INTEGER PRIMARY KEY, workspace TEXT NOT NULL DEFAULT 'default', run INTEGER NOT NULL, what INTEGER NOT NULL)
+  )"},
+           // Deleted things and what became of them (reclaim.h). `deleted` of a run: 1, or 2 when
+           // it went with its experiment, or 4 while it is taken away for good. deleted_ms 0: an
+           // older build didn't say.
+           {5, R"(
+    ALTER TABLE runs ADD COLUMN deleted_ms INTEGER NOT NULL DEFAULT 0;
+    CREATE INDEX runs_deleted ON runs(id) WHERE deleted <> 0;
+    CREATE TABLE reclaimed(
+      kind TEXT NOT NULL, workspace TEXT NOT NULL DEFAULT 'default', id TEXT NOT NULL, time INTEGER NOT NULL,
+      files INTEGER NOT NULL, bytes INTEGER NOT NULL, PRIMARY KEY(kind, id))
   )"}}};
 }
 

@@ -21,6 +21,8 @@ constexpr Rule kRules[] = {
     // Events name experiments and models that not everybody may read.
     {kGet, "/slipway/v1/events", About::kAdministrator},
     {kGet, "/slipway/v1/events/verify", About::kAdministrator},
+    // So does what gc lists, and what it takes is gone.
+    {kPost, "/slipway/v1/gc", About::kAdministrator},
 
     {kPost, "/slipway/v1/plan", About::kProject, Permission::kRead},
     {kPost, "/slipway/v1/apply", About::kProject, Permission::kManage},
