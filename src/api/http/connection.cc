@@ -16,6 +16,7 @@ namespace {
 constexpr std::size_t kBodyReadBytes = 64 << 10;
 constexpr std::size_t kReadBytes = 16 << 10;        // at a time
 constexpr std::size_t kCopiedBodyBytes = 16 << 10;  // up to here one buffer is cheaper than two
+constexpr std::size_t kPieceBytes = 1 << 20;        // of a reply that comes from elsewhere
 constexpr std::size_t kKeptBytes = 1 << 20;         // a larger body's memory is given back
 constexpr int kRequestsPerTurn = 16;                // of a peer that pipelines
 constexpr int kReadsPerTurn = 64;                   // of a body
@@ -371,11 +372,14 @@ void Connection::respond(Response response) {
   out_.clear();
   sent_ = 0;
   append_reply_head(out_, response_,
-                    {.length = response_.file ? response_.file->bytes : response_.body.size(),
+                    {.length = response_.file     ? response_.file->bytes
+                               : response_.stream ? response_.stream->bytes
+                                                  : response_.body.size(),
                      .keep_alive = keep_alive_,
                      .minor_version = framing_.minor_version});
   if (framing_.method == "HEAD" || response_.status == 204 || response_.status == 304) {
     response_.body.clear();
+    response_.stream.reset();
     download_.reset();
   } else if (response_.body.size() <= kCopiedBodyBytes) {
     out_ += response_.body;
@@ -435,8 +439,39 @@ bool Connection::write_reply() {
         break;
     }
   }
+  if (response_.stream && response_.stream->bytes > 0) {
+    fetch_piece();
+    return false;
+  }
   on_reply_done();
   return true;
+}
+
+void Connection::fetch_piece() {
+  state_ = State::kHandler;
+  const Result<void> submitted = shared_.data_pool.submit([self = shared_from_this()] {
+    // Until it is back in its I/O thread, the connection is this thread's alone.
+    StreamBody& stream = *self->response_.stream;
+    self->out_.resize(std::min<std::uint64_t>(stream.bytes, kPieceBytes));
+    const Result<std::size_t> n = stream.source->read(self->out_);
+    if (!n)
+      base::log_warning("http", "a reply broke off: path={} why={}", self->request_.path,
+                        n.error().message);
+    self->out_.resize(n.value_or(0));
+    stream.bytes -= self->out_.size();
+    self->io_.loop.post([self] {
+      if (self->state_ == State::kClosed) return;
+      self->last_activity_ = self->io_.loop.now();
+      if (self->out_.empty()) return self->close();  // the peer must see a broken reply
+      self->sent_ = 0;
+      self->state_ = State::kReply;
+      self->advance();
+    });
+  });
+  if (!submitted) {
+    shared_.refused.add();
+    close();
+  }
 }
 
 void Connection::on_reply_done() {
@@ -457,6 +492,8 @@ void Connection::on_reply_done() {
   head_.release();
   if (body_.capacity() > kKeptBytes) std::string().swap(body_);
   if (response_.body.capacity() > kKeptBytes) response_.body = {};
+  if (out_.capacity() > kKeptBytes) std::string().swap(out_);
+  response_.stream.reset();
   state_ = State::kHead;
 }
 

@@ -86,6 +86,7 @@ class Connection final : public EventLoop::Source, public std::enable_shared_fro
   void respond_unread(Response response);  // before the body, if there is one, was read
   void refuse(const base::Error& error);   // and close: the rest of the request is not read
   bool write_reply();                      // false: the socket is full
+  void fetch_piece();                      // of a reply that comes from elsewhere
   void on_reply_done();
 
   // The socket. TLS would go in here.

@@ -59,6 +59,27 @@ class ServerTest : public ::testing::Test {
     router_.add({.method = Method::kGet, .pattern = "/big", .handler = [](const Request&) {
                    return Response::text(std::string(3'000'000, 'y'));
                  }});
+    // 2,500,000 bytes in pieces; the source breaks off at the one that is asked for.
+    router_.add({.method = Method::kGet, .pattern = "/stream", .handler = [](const Request& r) {
+                   class Letters final : public BodySource {
+                    public:
+                     explicit Letters(int broken) : broken_(broken) {}
+                     Result<std::size_t> read(std::span<char> out) override {
+                       if (++pieces_ == broken_) return base::error(Code::kUnavailable, "gone");
+                       std::fill(out.begin(), out.end(), static_cast<char>('a' + pieces_));
+                       return out.size();
+                     }
+
+                    private:
+                     const int broken_;
+                     int pieces_ = 0;
+                   };
+                   Response response = Response::text("");
+                   response.stream = StreamBody{
+                       std::make_shared<Letters>(std::stoi(r.query("broken").value_or("0"))),
+                       2'500'000};
+                   return response;
+                 }});
     server_ = std::make_unique<Server>(
         ServerOptions{.port = 0, .data_threads = 2, .upload_folder = folder_}, router_, metrics_,
         random_);
@@ -125,6 +146,20 @@ TEST_F(ServerTest, RoutesAndDecodes) {
   EXPECT_EQ(http.send("GET", "/hello/%zz")->status, 404);
   EXPECT_EQ(http.send("HEAD", "/hello/x")->status, 200);
   EXPECT_EQ(http.send("GET", "/throw")->status, 500);
+}
+
+TEST_F(ServerTest, RepliesFromElsewhereArriveWholeOrBroken) {
+  auto http = client();
+  for (int i = 0; i < 2; ++i) {  // the connection is kept
+    const auto reply = http.send("GET", "/stream").value();
+    EXPECT_EQ(reply.body.size(), 2'500'000u);
+    EXPECT_EQ(reply.body.front(), 'b');
+    EXPECT_GT(reply.body.back(), 'b');
+  }
+  EXPECT_EQ(http.send("HEAD", "/stream")->header("content-length"), "2500000");
+  EXPECT_EQ(http.send("GET", "/hello/x")->body, "hello x");
+  EXPECT_EQ(http.send("GET", "/stream?broken=2").error().code, Code::kUnavailable);
+  EXPECT_EQ(client().send("GET", "/stream?broken=1").error().code, Code::kUnavailable);
 }
 
 TEST_F(ServerTest, PipelinedRequestsAreAnsweredInOrder) {

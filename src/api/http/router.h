@@ -8,7 +8,9 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -64,11 +66,26 @@ struct FileBody {
   std::uint64_t bytes = 0;
 };
 
+// Bytes of a reply that come from elsewhere while it is sent.
+class BodySource {
+ public:
+  virtual ~BodySource() = default;
+  // Fills the front of `out` with at least one byte. May block: it is called on the data pool, by
+  // one thread at a time. An error breaks the connection off, so that the peer sees a broken reply.
+  virtual Result<std::size_t> read(std::span<char> out) = 0;
+};
+
+struct StreamBody {
+  std::shared_ptr<BodySource> source;
+  std::uint64_t bytes = 0;  // the source has so many
+};
+
 struct Response {
   int status = 200;
   std::string content_type = "application/json";
   std::string body;
-  std::optional<FileBody> file;  // sent instead of `body`
+  std::optional<FileBody> file;      // sent instead of `body`
+  std::optional<StreamBody> stream;  // likewise
   std::vector<std::pair<std::string, std::string>> headers;
 
   static Response json(std::string body, int status = 200) {

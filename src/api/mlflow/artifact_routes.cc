@@ -18,6 +18,17 @@ constexpr std::int64_t kPageUploadBytesMax = 10 << 20;  // of the page's upload-
 constexpr std::int64_t kPartsMax = 10'000;              // of one upload, by S3's rules
 constexpr std::int64_t kUploadSeconds = 900, kPartSeconds = 3600, kSignedSecondsMax = 604'800;
 
+// An artifact that passes through us on its way from its storage to a client.
+class RemoteArtifact final : public http::BodySource {
+ public:
+  explicit RemoteArtifact(std::unique_ptr<store::ObjectReader> reader)
+      : reader_(std::move(reader)) {}
+  Result<std::size_t> read(std::span<char> out) override { return reader_->read(out); }
+
+ private:
+  const std::unique_ptr<store::ObjectReader> reader_;
+};
+
 // A file as a download, or the part of it that a Range header asks for.
 Result<Response> send_artifact(const ArtifactPlace& place, const Request& request) {
   const auto size = static_cast<std::uint64_t>(TRY(place.store->size(place.path)));
@@ -43,12 +54,10 @@ Result<Response> send_artifact(const ArtifactPlace& place, const Request& reques
     response.file = http::FileBody{*file, range.offset, range.bytes};
     return response;
   }
-  const auto reader = TRY(place.store->read(place.path, static_cast<std::int64_t>(range.offset),
-                                            static_cast<std::int64_t>(range.bytes)));
-  response.body.resize(range.bytes);
-  for (std::size_t at = 0; at < response.body.size();) {
-    at += TRY(reader->read(std::span(response.body).subspan(at)));
-  }
+  auto reader = TRY(place.store->read(place.path, static_cast<std::int64_t>(range.offset),
+                                      static_cast<std::int64_t>(range.bytes)));
+  response.stream =
+      http::StreamBody{std::make_shared<RemoteArtifact>(std::move(reader)), range.bytes};
   return response;
 }
 
