@@ -274,11 +274,11 @@ class Parser {
     return arguments;
   }
 
-  Result<std::pair<std::string, Value>> member(int depth) {
-    std::pair<std::string, Value> member;
-    member.first = TRY(name());
+  Result<Argument> member(int depth) {
+    Argument member;
+    member.name = TRY(name());
     TRY(expect(":"));
-    member.second = TRY(value(depth + 1));
+    member.value = TRY(value(depth + 1));
     return member;
   }
 

@@ -13,7 +13,10 @@
 
 namespace slipway::api::graphql {
 
-// An argument as it is written: `$name`, a list or an object that may hold such, or a literal. The
+struct Argument;
+using Arguments = std::vector<Argument>;
+
+// A value as it is written: `$name`, a list or an object that may hold such, or a literal. The
 // names of enums are text.
 struct Value {
   enum class Kind { kVariable, kLiteral, kList, kObject };
@@ -21,9 +24,12 @@ struct Value {
   std::string variable;
   Json literal;
   std::vector<Value> items;
-  std::vector<std::pair<std::string, Value>> members;
+  Arguments members;
 };
-using Arguments = std::vector<std::pair<std::string, Value>>;
+struct Argument {
+  std::string name;
+  Value value;
+};
 
 struct Directive {
   std::string name;

@@ -50,7 +50,6 @@ class EventLoop {
   EventLoop& operator=(const EventLoop&) = delete;
 
   Result<void> open();  // kUnavailable: out of descriptors
-  // Closing the descriptor takes it out again.
   Result<void> watch(int fd, std::uint32_t events, Trigger trigger, Source& source);
   // Before `fd` is closed: a process that is being started may hold it a moment longer, and then
   // closing alone does not end its events.

@@ -130,6 +130,31 @@ Result<void> Fields::check(std::initializer_list<Parameter> parameters) const {
   return {};
 }
 
+std::string quote_special_numbers(std::string_view json) {
+  std::string out;
+  bool in_text = false;
+  for (std::size_t at = 0; at < json.size();) {
+    std::size_t length = 1;
+    if (in_text) {
+      if (json[at] == '\\') length = std::min<std::size_t>(2, json.size() - at);
+      in_text = json[at] != '"';
+    } else if (json[at] == '"') {
+      in_text = true;
+    } else {
+      for (const std::string_view word : {"NaN", "Infinity", "-Infinity"}) {
+        if (!json.substr(at).starts_with(word)) continue;
+        out.append("\"").append(word).append("\"");
+        at += word.size();
+        length = 0;
+        break;
+      }
+    }
+    out.append(json.substr(at, length));
+    at += length;
+  }
+  return out;
+}
+
 Fields::Fields(const http::Request& request) {
   if (request.method == http::Method::kGet || request.method == http::Method::kHead) {
     is_query_ = true;
@@ -151,7 +176,9 @@ Fields::Fields(const http::Request& request) {
     }
     return;
   }
-  if (Result<JsonObject> parsed = base::parse_json_object(request.body)) body_ = std::move(*parsed);
+  Result<JsonObject> parsed = base::parse_json_object(request.body);
+  if (!parsed) parsed = base::parse_json_object(quote_special_numbers(request.body));
+  if (parsed) body_ = std::move(*parsed);
 }
 
 std::string Fields::text(std::string_view name) const { return member_text(body_, name); }

@@ -29,6 +29,10 @@ constexpr Parameter optional(std::string_view name, Parameter::Kind kind = Param
   return {name, kind, Parameter::Presence::kOptional};
 }
 
+// Puts quotes around NaN, Infinity and -Infinity outside of texts: Python's json writes them bare,
+// and MLflow's server reads them; as texts is how they travel otherwise.
+std::string quote_special_numbers(std::string_view json);
+
 // The fields of a request: the JSON body of a POST, PATCH or DELETE, or the query of a GET. A body
 // that is no JSON counts as empty, as with MLflow, so that the error says which parameter is
 // missing.

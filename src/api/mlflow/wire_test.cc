@@ -22,6 +22,10 @@ TEST(FieldsTest, SaysWhatIsWrong) {
   } cases[] = {
       {"{" + good + "}", ""},
       {R"({"run_uuid":"r","key":"k","value":"NaN","timestamp":"2"})", ""},
+      {R"({"run_id":"r","key":"k","value":NaN,"timestamp":2})", ""},
+      {R"({"run_id":"r","key":"NaN \" NaN","value":-Infinity,"timestamp":2})", ""},
+      {R"({"run_id":"r","key":"k","value":nan,"timestamp":2})",
+       "Missing value for required parameter 'run_id'."},
       {"{" + good + R"(,"step":null,"tags":null})", ""},
       {"{" + good + R"(,"step":1.5})", ""},
       {"no json", "Missing value for required parameter 'run_id'."},
@@ -43,6 +47,12 @@ TEST(FieldsTest, SaysWhatIsWrong) {
     if (checked) continue;
     EXPECT_TRUE(checked.error().message.starts_with(c.message)) << checked.error().message;
   }
+}
+
+TEST(FieldsTest, BareNumbersOfPythonAreQuotedOutsideOfTexts) {
+  EXPECT_EQ(quote_special_numbers(R"({"NaN\"NaN":[NaN,-Infinity,Infinity],"a\\":NaN})"),
+            R"({"NaN\"NaN":["NaN","-Infinity","Infinity"],"a\\":"NaN"})");
+  EXPECT_EQ(quote_special_numbers("\"a\\"), "\"a\\");
 }
 
 TEST(FieldsTest, QueriesAreText) {
