@@ -17,6 +17,7 @@ constexpr std::size_t kBodyReadBytes = 64 << 10;
 constexpr std::size_t kReadBytes = 16 << 10;        // at a time
 constexpr std::size_t kCopiedBodyBytes = 16 << 10;  // up to here one buffer is cheaper than two
 constexpr std::size_t kPieceBytes = 1 << 20;        // of a reply that comes from elsewhere
+constexpr std::size_t kLivePieceBytes = 16 << 10;   // of one that is written meanwhile
 constexpr std::size_t kKeptBytes = 1 << 20;         // a larger body's memory is given back
 constexpr int kRequestsPerTurn = 16;                // of a peer that pipelines
 constexpr int kReadsPerTurn = 64;                   // of a body
@@ -57,6 +58,8 @@ void Connection::close() {
   socket_.close();
   upload_.reset();
   download_.reset();
+  if (live_) response_.stream->source->close();
+  live_ = false;
   const auto self = shared_from_this();
   io_.connections.erase(self);
   io_.loop.at_end_of_turn([self] {});
@@ -72,6 +75,11 @@ void Connection::set_idle(bool idle) {
 void Connection::check_timeout() {
   if (state_ == State::kHandler || state_ == State::kClosed)
     return;  // it takes as long as it takes
+  if (live_ && shared_.draining) {
+    response_.stream->source->close();
+    return advance();
+  }
+  if (live_ && sent_ == out_.size()) return;  // nothing to say is not the peer's silence
   const auto silent = io_.loop.now() - last_activity_;
   const std::chrono::seconds limit(idle_ ? shared_.options.idle_timeout_seconds
                                          : shared_.options.request_timeout_seconds);
@@ -360,6 +368,8 @@ void Connection::respond(Response response) {
   response_ = std::move(response);
   upload_.reset();  // a handler that wanted the file has moved it away
   if (shared_.draining) keep_alive_ = false;
+  const bool has_length = !response_.stream || response_.stream->bytes;
+  if (!has_length && framing_.minor_version == 0) keep_alive_ = false;
   if (response_.file) {
     Result<FileDownload> download = FileDownload::open(*response_.file);
     if (download) {
@@ -373,14 +383,24 @@ void Connection::respond(Response response) {
   sent_ = 0;
   append_reply_head(out_, response_,
                     {.length = response_.file     ? response_.file->bytes
-                               : response_.stream ? response_.stream->bytes
+                               : response_.stream ? response_.stream->bytes.value_or(0)
                                                   : response_.body.size(),
+                     .body = has_length                    ? ReplyFraming::Body::kLength
+                             : framing_.minor_version == 0 ? ReplyFraming::Body::kUntilClose
+                                                           : ReplyFraming::Body::kChunked,
                      .keep_alive = keep_alive_,
                      .minor_version = framing_.minor_version});
   if (framing_.method == "HEAD" || response_.status == 204 || response_.status == 304) {
     response_.body.clear();
     response_.stream.reset();
     download_.reset();
+  } else if (response_.stream) {
+    live_ = response_.stream->source->wake_with([weak = weak_from_this(), &loop = io_.loop] {
+      loop.post([weak] {
+        if (const auto self = weak.lock()) self->advance();
+      });
+    });
+    read_whole_ = !live_ && response_.stream->bytes == 0;
   } else if (response_.body.size() <= kCopiedBodyBytes) {
     out_ += response_.body;
     response_.body.clear();
@@ -413,37 +433,70 @@ Connection::Sent Connection::send_rest() {
 }
 
 bool Connection::write_reply() {
-  switch (send_rest()) {
-    case Sent::kFull:
-      return false;
-    case Sent::kFailed:
-      close();
-      return false;
-    case Sent::kAll:
-      break;
-  }
-  if (download_) {
-    switch (download_->send(socket_.get())) {
-      case FileDownload::Progress::kSocketFull:
-        last_activity_ = io_.loop.now();
+  do {
+    switch (send_rest()) {
+      case Sent::kFull:
         return false;
-      case FileDownload::Progress::kTurnOver:
-        last_activity_ = io_.loop.now();
-        advance_later();
+      case Sent::kFailed:
+        close();
         return false;
-      case FileDownload::Progress::kFailed:
-        close();  // the peer must see a broken reply
-        return false;
-      case FileDownload::Progress::kDone:
-        download_.reset();
+      case Sent::kAll:
         break;
     }
-  }
-  if (response_.stream && response_.stream->bytes > 0) {
+    if (download_) {
+      switch (download_->send(socket_.get())) {
+        case FileDownload::Progress::kSocketFull:
+          last_activity_ = io_.loop.now();
+          return false;
+        case FileDownload::Progress::kTurnOver:
+          last_activity_ = io_.loop.now();
+          advance_later();
+          return false;
+        case FileDownload::Progress::kFailed:
+          close();  // the peer must see a broken reply
+          return false;
+        case FileDownload::Progress::kDone:
+          download_.reset();
+          break;
+      }
+    }
+    if (read_whole_) {
+      on_reply_done();
+      return true;
+    }
+  } while (next_piece());
+  return false;
+}
+
+bool Connection::next_piece() {
+  if (!live_) {
     fetch_piece();
     return false;
   }
-  on_reply_done();
+  if (peer_done_) {  // half closed is gone: no other sign comes until something is sent
+    close();
+    return false;
+  }
+  std::array<char, kLivePieceBytes> piece;
+  BodySource& source = *response_.stream->source;
+  const Result<std::size_t> n = source.read(piece);
+  if (!n) {
+    base::log_warning("http", "a reply broke off: path={} why={}", request_.path,
+                      n.error().message);
+    close();
+    return false;
+  }
+  read_whole_ = source.is_ended();
+  if (*n == 0 && !read_whole_) return false;
+  const std::string_view bytes(piece.data(), *n);
+  out_.clear();
+  sent_ = 0;
+  if (framing_.minor_version == 0) {
+    out_ = bytes;
+  } else {
+    if (!bytes.empty()) out_ = fmt::format("{:x}\r\n{}\r\n", bytes.size(), bytes);
+    if (read_whole_) out_ += "0\r\n\r\n";
+  }
   return true;
 }
 
@@ -452,13 +505,14 @@ void Connection::fetch_piece() {
   const Result<void> submitted = shared_.data_pool.submit([self = shared_from_this()] {
     // Until it is back in its I/O thread, the connection is this thread's alone.
     StreamBody& stream = *self->response_.stream;
-    self->out_.resize(std::min<std::uint64_t>(stream.bytes, kPieceBytes));
+    self->out_.resize(std::min<std::uint64_t>(*stream.bytes, kPieceBytes));
     const Result<std::size_t> n = stream.source->read(self->out_);
     if (!n)
       base::log_warning("http", "a reply broke off: path={} why={}", self->request_.path,
                         n.error().message);
     self->out_.resize(n.value_or(0));
-    stream.bytes -= self->out_.size();
+    *stream.bytes -= self->out_.size();
+    self->read_whole_ = *stream.bytes == 0;
     self->io_.loop.post([self] {
       if (self->state_ == State::kClosed) return;
       self->last_activity_ = self->io_.loop.now();
@@ -480,6 +534,8 @@ void Connection::on_reply_done() {
   shared_.seconds.observe(std::chrono::duration<double>(now - request_start_).count());
   last_activity_ = now;
   set_idle(true);
+  if (live_) response_.stream->source->close();
+  live_ = false;
   if (!keep_alive_) {
     if (!unread_body_) return close();
     // Closing with unread bytes would reset the connection, and the peer might never see the reply.

@@ -86,7 +86,8 @@ class Connection final : public EventLoop::Source, public std::enable_shared_fro
   void respond_unread(Response response);  // before the body, if there is one, was read
   void refuse(const base::Error& error);   // and close: the rest of the request is not read
   bool write_reply();                      // false: the socket is full
-  void fetch_piece();                      // of a reply that comes from elsewhere
+  bool next_piece();                       // of a reply that comes from elsewhere; false: later
+  void fetch_piece();
   void on_reply_done();
 
   // The socket. TLS would go in here.
@@ -125,6 +126,8 @@ class Connection final : public EventLoop::Source, public std::enable_shared_fro
   std::string out_;  // the head of the reply and a small body
   std::size_t sent_ = 0;
   std::optional<FileDownload> download_;
+  bool live_ = false;       // the reply's stream wakes us
+  bool read_whole_ = true;  // nothing more comes from the stream
 
   std::chrono::steady_clock::time_point request_start_, last_activity_;
 };

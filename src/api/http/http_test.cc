@@ -5,9 +5,12 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <future>
+#include <thread>
 
 #include "api/http/guard.h"
 #include "api/http/openapi.h"
+#include "api/http/reply_stream.h"
 #include "api/http/server.h"
 #include "base/actor.h"
 #include "base/http_client.h"
@@ -80,6 +83,15 @@ class ServerTest : public ::testing::Test {
                        2'500'000};
                    return response;
                  }});
+    // What the test writes, as it writes it.
+    router_.add({.method = Method::kGet, .pattern = "/live", .handler = [this](const Request&) {
+                   auto stream = std::make_shared<ReplyStream>(64 << 10);
+                   stream->write("first");
+                   live_.set_value(stream);
+                   Response response = Response::text("");
+                   response.stream = StreamBody{std::move(stream), std::nullopt};
+                   return response;
+                 }});
     server_ = std::make_unique<Server>(
         ServerOptions{.port = 0, .data_threads = 2, .upload_folder = folder_}, router_, metrics_,
         random_);
@@ -95,10 +107,8 @@ class ServerTest : public ::testing::Test {
     return base::HttpClient({.base_url = "http://127.0.0.1:" + std::to_string(server_->port())});
   }
 
-  // Sends raw bytes, in one or two pieces, returns everything until the server closes.
-  enum class Between { kMoment, kReply };  // what happens before the second piece is sent
-  std::string raw(const std::string& bytes, const std::string& more = {},
-                  Between between = Between::kMoment) {
+  // A connection that has sent raw bytes.
+  int dial(const std::string& bytes) {
     const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
     sockaddr_in address{};
     address.sin_family = AF_INET;
@@ -107,6 +117,14 @@ class ServerTest : public ::testing::Test {
     EXPECT_EQ(::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
     EXPECT_EQ(::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL),
               static_cast<ssize_t>(bytes.size()));
+    return fd;
+  }
+
+  // Sends raw bytes, in one or two pieces, returns everything until the server closes.
+  enum class Between { kMoment, kReply };  // what happens before the second piece is sent
+  std::string raw(const std::string& bytes, const std::string& more = {},
+                  Between between = Between::kMoment) {
+    const int fd = dial(bytes);
     std::string all;
     char buffer[4096];
     if (!more.empty()) {
@@ -127,6 +145,7 @@ class ServerTest : public ::testing::Test {
   }
 
   std::atomic<bool> go_{false};
+  std::promise<std::weak_ptr<ReplyStream>> live_;
   std::filesystem::path folder_;
   base::SystemRandom random_;
   base::Metrics metrics_;
@@ -160,6 +179,66 @@ TEST_F(ServerTest, RepliesFromElsewhereArriveWholeOrBroken) {
   EXPECT_EQ(http.send("GET", "/hello/x")->body, "hello x");
   EXPECT_EQ(http.send("GET", "/stream?broken=2").error().code, Code::kUnavailable);
   EXPECT_EQ(client().send("GET", "/stream?broken=1").error().code, Code::kUnavailable);
+}
+
+TEST_F(ServerTest, WhatIsWrittenMeanwhileArrivesInChunks) {
+  std::thread writer([this] {
+    const auto stream = live_.get_future().get().lock();
+    ASSERT_NE(stream, nullptr);
+    while (!stream->is_drained()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    EXPECT_TRUE(stream->write("second"));
+    while (!stream->is_drained()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    EXPECT_TRUE(stream->write(std::string(100'000, 'z')));  // more than may wait behind others
+    stream->end();
+    EXPECT_FALSE(stream->write("after the end"));
+  });
+  auto http = client();
+  const auto reply = http.send("GET", "/live").value();
+  writer.join();
+  EXPECT_EQ(reply.header("transfer-encoding"), "chunked");
+  EXPECT_EQ(reply.body, "firstsecond" + std::string(100'000, 'z'));
+  EXPECT_EQ(http.send("GET", "/hello/x")->body, "hello x");  // the connection is kept
+}
+
+TEST_F(ServerTest, AReplyWithoutReaderOrWriterIsOver) {
+  EXPECT_EQ(client().send("HEAD", "/live")->header("content-length"), "");
+  EXPECT_TRUE(live_.get_future().get().expired());
+
+  // A client that reads nothing: what waits for it is bounded.
+  live_ = {};
+  const int slow = dial("GET /live HTTP/1.1\r\nHost: x\r\n\r\n");
+  const std::weak_ptr<ReplyStream> written = live_.get_future().get();
+  std::size_t taken = 0;
+  for (int refused = 0; refused < 200;) {
+    const auto stream = written.lock();
+    ASSERT_NE(stream, nullptr);
+    if (stream->write(std::string(16'000, 'z'))) {
+      taken += 16'000;
+      refused = 0;
+      ASSERT_LT(taken, 64u << 20);
+    } else {
+      ++refused;
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  }
+  ::close(slow);  // and a client that is gone is no reader
+  for (int i = 0; i < 500 && !written.expired(); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  EXPECT_TRUE(written.expired());
+}
+
+TEST_F(ServerTest, DrainingEndsAReplyThatGoesOn) {
+  std::thread stopper([this] {
+    const auto stream = live_.get_future().get();
+    server_->stop(5);
+    EXPECT_TRUE(stream.expired());
+  });
+  const auto started = std::chrono::steady_clock::now();
+  const auto reply = client().send("GET", "/live");
+  stopper.join();
+  ASSERT_TRUE(reply) << reply.error().message;
+  EXPECT_EQ(reply->body, "first");  // whole: its last chunk has come
+  EXPECT_LT(std::chrono::steady_clock::now() - started, std::chrono::seconds(4));
 }
 
 TEST_F(ServerTest, PipelinedRequestsAreAnsweredInOrder) {

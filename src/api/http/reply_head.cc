@@ -70,7 +70,10 @@ void append_reply_head(std::string& out, const Response& response, const ReplyFr
     out += "\r\nContent-Type: ";
     out += response.content_type;
   }
-  if (response.status != 204 && response.status != 304) {
+  if (framing.body == ReplyFraming::Body::kChunked) {
+    out += "\r\nTransfer-Encoding: chunked";
+  } else if (framing.body == ReplyFraming::Body::kLength && response.status != 204 &&
+             response.status != 304) {
     out += "\r\nContent-Length: ";
     append_number(out, framing.length);
   }

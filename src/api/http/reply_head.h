@@ -10,6 +10,8 @@ namespace slipway::http {
 
 struct ReplyFraming {
   std::uint64_t length = 0;  // of the body
+  enum class Body { kLength, kChunked, kUntilClose };
+  Body body = Body::kLength;
   bool keep_alive = true;
   int minor_version = 1;  // of the request: a client of HTTP/1.0 must be told that it may stay
 };

@@ -66,18 +66,31 @@ struct FileBody {
   std::uint64_t bytes = 0;
 };
 
-// Bytes of a reply that come from elsewhere while it is sent.
+// Bytes of a reply that come from elsewhere while it is sent. One thread at a time reads, when it
+// has sent what it got.
 class BodySource {
  public:
   virtual ~BodySource() = default;
-  // Fills the front of `out` with at least one byte. May block: it is called on the data pool, by
-  // one thread at a time. An error breaks the connection off, so that the peer sees a broken reply.
+  // Fills the front of `out` with at least one byte. May block: it is called on the data pool. An
+  // error breaks the connection off, so that the peer sees a broken reply.
   virtual Result<std::size_t> read(std::span<char> out) = 0;
+
+  // A source whose bytes somebody else writes (reply_stream.h) keeps no thread waiting for them: it
+  // takes `wake`, and calls it, from any thread and until close(), when there is something to read
+  // or the end was reached. Its read() must not block, is called on the I/O thread, and may give
+  // nothing. False: the source is read on the pool.
+  virtual bool wake_with(std::function<void()> /*wake*/) { return false; }
+  virtual bool is_ended() const {
+    return false;
+  }                        // nothing is left; asked where `bytes` is unknown
+  virtual void close() {}  // nobody wants more
 };
 
 struct StreamBody {
   std::shared_ptr<BodySource> source;
-  std::uint64_t bytes = 0;  // the source has so many
+  // The source has so many. Unknown, only of one that wakes: sent in chunks until it has ended, or,
+  // to a client of HTTP/1.0, until the connection closes.
+  std::optional<std::uint64_t> bytes;
 };
 
 struct Response {
