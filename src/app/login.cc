@@ -8,6 +8,7 @@
 #include "api/predict/rules.h"
 #include "base/log.h"
 #include "store/file_system.h"
+#include "tracking/ownership.h"
 
 namespace slipway::app {
 namespace {
@@ -83,7 +84,12 @@ void protect_routes(http::Router& router, api::mlflow::Services& mlflow) {
       for (const auto rules : {api::own::rules(), api::predict::rules(), api::page::rules()}) {
         if (rule == nullptr) rule = api::access::find_rule(rules, route);
       }
-      api::access::apply_rule(rule, *mlflow.access, route);
+      api::access::apply_rule(
+          rule, *mlflow.access,
+          [&db = mlflow.db](const std::string& run) {
+            return tracking::experiment_of_run(db, run);
+          },
+          route);
       is_known = rule != nullptr;
     }
     if (!is_known) {

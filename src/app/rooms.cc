@@ -14,6 +14,7 @@
 #include "api/own/pipeline_routes.h"
 #include "api/own/project_routes.h"
 #include "api/own/reclaim_routes.h"
+#include "api/own/stream_routes.h"
 #include "api/page/mlflow_ui.h"
 #include "api/page/page_routes.h"
 #include "api/predict/predict_routes.h"
@@ -29,7 +30,9 @@
 #include "releases/tables.h"
 #include "tracking/experiments.h"
 #include "tracking/import.h"
+#include "tracking/metric_feed.h"
 #include "tracking/metric_upgrade.h"
+#include "tracking/run_changes.h"
 #include "tracking/run_index.h"
 #include "tracking/runs.h"
 #include "tracking/tables.h"
@@ -75,6 +78,18 @@ http::Response led_by_another(const http::Request&, const std::vector<http::Meth
       base::error(Code::kUnavailable, "another server on this database does this: ask that one"));
 }
 
+tracking::MetricFeed::Options feed_options(const Foundation& f) {
+  tracking::MetricFeed::Options options;
+  options.watchers_max = static_cast<std::size_t>(f.settings.stream_clients_max);
+  options.first_number = static_cast<std::uint64_t>(f.clock.now().micros);
+  if (!f.settings.database.empty()) {
+    options.last_change = [&db = f.db] {
+      return db.read([](store::Reader& reader) { return tracking::last_change(reader); });
+    };
+  }
+  return options;
+}
+
 }  // namespace
 
 struct Application::Rooms::Impl {
@@ -90,6 +105,7 @@ struct Application::Rooms::Impl {
                   [&clock = f.clock](const std::string& uri) { return open_storage(uri, clock); }),
         places(runs, logged_models),
         registry(f.db, f.clock, places, f.source_pattern),
+        metric_feed(runs, feed_options(f)),
         run_import(f.db, metric_keys, f.clock, f.random, runs, logged_models),
         model_import(f.db, f.clock, registry),
         webhook_box(f.webhook_key, f.random),
@@ -148,6 +164,7 @@ struct Application::Rooms::Impl {
   tracking::Artifacts artifacts;
   RunPlaces places;
   registry::Registry registry;
+  tracking::MetricFeed metric_feed;
   tracking::Import run_import;
   registry::ModelImport model_import;
   base::SecretBox webhook_box;
@@ -214,6 +231,7 @@ Result<void> Application::Rooms::open() {
   } else {
     i.root = TRY(api::page::mlflow_ui_routes(mlflow_ui));
   }
+  i.runs.set_observer(&i.metric_feed);
   if (!i.leads) return {};
   i.registry.set_observer(&i.follower);
   const auto reinstalled = TRY(i.releases.reinstall());
@@ -247,6 +265,9 @@ void Application::Rooms::add_routes(http::Router& router) {
   router.add_all(api::mlflow::routes(i.mlflow));
   for (const char* prefix : {"/api/", "/ajax-api/", "/get-artifact"})
     router.set_fallback(prefix, api::mlflow::no_route);
+  router.add_all(api::own::stream_routes(i.metric_feed,
+                                         {.waiting_bytes_max = static_cast<std::size_t>(
+                                              i.foundation.settings.stream_waiting_bytes_max)}));
   router.add_all(api::page::page_routes());
   router.add_all(std::move(i.root));
   if (i.leads) {
@@ -265,6 +286,8 @@ Result<void> Application::Rooms::start(const std::string& url, const OnStop& on_
   Impl& i = *impl_;
   i.run_index.start();
   on_stop("run index", [&i] { i.run_index.stop(); });
+  i.metric_feed.start();
+  on_stop("metric feed", [&i] { i.metric_feed.stop(); });
   if (!i.leads) return {};
   i.deliveries.start();
   on_stop("webhooks", [&i] { i.deliveries.stop(); });

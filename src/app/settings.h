@@ -31,6 +31,8 @@ struct Settings {
   std::int64_t body_bytes_max = 64 << 20;
   std::int64_t artifact_bytes_max = 64ll << 30;
   std::int64_t run_index_bytes_max = 4ll << 30;
+  std::int64_t stream_clients_max = 1000;
+  std::int64_t stream_waiting_bytes_max = 256 << 10;
   std::int64_t idle_timeout_seconds = 120;
   std::int64_t request_timeout_seconds = 60;
   std::int64_t drain_seconds = 10;

@@ -5,6 +5,7 @@
 #include "cli/commands.h"
 #include "cli/run_compare.h"
 #include "cli/run_reproduce.h"
+#include "cli/run_watch.h"
 #include "cli/verb.h"
 #include "types/timestamp.h"
 
@@ -151,7 +152,7 @@ void add_reproduce(CLI::App& runs, Context& context, int& exit_code) {
 }  // namespace
 
 void add_run_commands(CLI::App& root, Context& context, int& exit_code) {
-  CLI::App* runs = root.add_subcommand("runs", "Tracked runs: find, compare, reproduce");
+  CLI::App* runs = root.add_subcommand("runs", "Tracked runs: find, watch, compare, reproduce");
   runs->require_subcommand(1);
 
   auto options = std::make_shared<ListOptions>();
@@ -178,6 +179,10 @@ void add_run_commands(CLI::App& root, Context& context, int& exit_code) {
     const auto run = RunRecord::load(client, *id);
     exit_code = finish(context, run ? Result<Json>(run->json()) : run.error(), show_run);
   });
+
+  CLI::App* watch = runs->add_subcommand("watch", "Metrics as they come, until the run ends");
+  watch->add_option("run", *id)->required();
+  watch->callback([&context, &exit_code, id] { exit_code = watch_run(context, *id); });
 
   struct CompareOptions {
     std::vector<std::string> runs;

@@ -269,6 +269,7 @@ Result<Run> Runs::update(const std::string& id, const Update& update) {
            .payload = {{"from", status_name(head.run.status)}, {"to", status_name(status)}}});
     });
   }));
+  if (observer_ != nullptr && update.status) observer_->status_committed(id, *update.status);
   return get(id);
 }
 
@@ -330,6 +331,7 @@ Result<void> Runs::log_batch(const std::string& id, const std::vector<Metric>& m
     });
   }));
   for (const auto& [key, number] : fresh) keys_.remember(key, number);
+  if (observer_ != nullptr) observer_->points_committed(id, metrics);
   return {};
 }
 

@@ -9,6 +9,7 @@
 #include "store/db.h"
 #include "tracking/experiments.h"
 #include "tracking/metric_keys.h"
+#include "tracking/run_observer.h"
 #include "tracking/values.h"
 
 namespace slipway::tracking {
@@ -18,6 +19,9 @@ class Runs {
  public:
   Runs(store::Db& db, MetricKeys& keys, const base::Clock& clock, base::Random& random)
       : db_(db), keys_(keys), clock_(clock), random_(random) {}
+
+  // At most one observer, set before the first request; it must outlive the runs' use.
+  void set_observer(RunObserver* observer) { observer_ = observer; }
 
   struct Draft {
     std::string experiment_id;
@@ -67,6 +71,7 @@ class Runs {
   MetricKeys& keys_;
   const base::Clock& clock_;
   base::Random& random_;
+  RunObserver* observer_ = nullptr;
 };
 
 }  // namespace slipway::tracking

@@ -102,6 +102,19 @@ def test_a_reader_who_writes_is_refused(guarded):
     assert ask(guarded.url + "/api/2.0/mlflow/experiments/set-experiment-tag", "POST", {"experiment_id": f"0{experiment}", "key": "k", "value": "v"}, BOB)[0] == 403
 
 
+def test_a_run_is_watched_by_who_may_read_its_experiment(guarded):
+    experiment = json.loads(ask(guarded.url + "/api/2.0/mlflow/experiments/create", "POST", {"name": "e"}, ADA)[1])["experiment_id"]
+    run = json.loads(ask(guarded.url + "/api/2.0/mlflow/runs/create", "POST", {"experiment_id": experiment}, ADA)[1])["run"]["info"]["run_id"]
+    assert ask(guarded.url + "/api/2.0/mlflow/runs/update", "POST", {"run_id": run, "status": "FINISHED"}, ADA)[0] == 200  # so that streams end
+    stream = guarded.url + f"/slipway/v1/runs/{run}/metrics/stream"
+    assert ask(stream)[0] == 401
+    assert [ask(stream, user=user)[0] for user in (ADA, BOB, ADMIN)] == [200, 200, 200]
+    refuse = {"experiment_id": experiment, "username": "bob", "permission": "NO_PERMISSIONS"}
+    assert ask(guarded.url + "/api/2.0/mlflow/experiments/permissions/create", "POST", refuse, ADA)[0] == 200
+    assert [ask(stream, user=user)[0] for user in (ADA, BOB, ADMIN)] == [200, 403, 200]
+    assert ask(guarded.url + f"/slipway/v1/runs/{'f' * 32}/metrics/stream", user=BOB)[0] == 404
+
+
 def test_searches_show_what_may_be_read(guarded):
     client = MlflowClient(guarded.url)
     with logged_in(ADA):

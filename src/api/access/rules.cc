@@ -15,12 +15,13 @@ const Rule* find_rule(std::span<const Rule> rules, const http::Route& route) {
   return found == rules.end() ? nullptr : &*found;
 }
 
-void apply_rule(const Rule* rule, const sa::Access& access, http::Route& route) {
+void apply_rule(const Rule* rule, const sa::Access& access,
+                const ExperimentOfRun& experiment_of_run, http::Route& route) {
   const About about = rule == nullptr ? About::kAdministrator : rule->about;
   const sa::Permission need = rule == nullptr ? sa::Permission::kManage : rule->need;
   route.is_open = about == About::kAnybody;
   if (about == About::kAnybody || about == About::kUser) return;
-  route.permit = [about, need, &access, refusal = forbidden(route.tag)](
+  route.permit = [about, need, &access, experiment_of_run, refusal = forbidden(route.tag)](
                      const http::Request& request) -> std::optional<http::Response> {
     bool may = false;
     switch (about) {
@@ -34,6 +35,12 @@ void apply_rule(const Rule* rule, const sa::Access& access, http::Route& route) 
       case About::kModel:
         may = access.may(request.user, sa::kRegisteredModel, request.param("name"), need);
         break;
+      case About::kRun: {
+        const auto experiment = experiment_of_run(std::string(request.param("id")));
+        may = experiment &&
+              (!*experiment || access.may(request.user, sa::kExperiment, **experiment, need));
+        break;
+      }
       case About::kAdministrator:
         may = access.is_admin(request.user);
         break;

@@ -2,7 +2,10 @@
 // their own (api/mlflow/permits.h), because what they are about stands in bodies.
 #pragma once
 
+#include <functional>
+#include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "access/access.h"
@@ -15,6 +18,7 @@ enum class About {
   kUser,           // whoever has logged in
   kProject,        // needs a permission on the whole workspace: endpoints, pipelines, data
   kModel,          // on the registered model {name}
+  kRun,            // on the experiment of the run {id}
   kAdministrator,  // nobody else
 };
 
@@ -28,7 +32,12 @@ struct Rule {
 // The row for a route; null: there is none.
 const Rule* find_rule(std::span<const Rule> rules, const http::Route& route);
 
-// Makes `route` need what `rule` says. Without a rule it is for administrators only.
-void apply_rule(const Rule* rule, const slipway::access::Access& access, http::Route& route);
+// Nothing when there is no such run.
+using ExperimentOfRun = std::function<Result<std::optional<std::string>>(const std::string& run)>;
+
+// Makes `route` need what `rule` says. Without a rule it is for administrators only. A run that
+// doesn't exist is for the handler to say; one that can't be looked up is refused.
+void apply_rule(const Rule* rule, const slipway::access::Access& access,
+                const ExperimentOfRun& experiment_of_run, http::Route& route);
 
 }  // namespace slipway::api::access

@@ -25,6 +25,8 @@ TEST(Rules, WhoMayAskARoute) {
   MUST(access.create_user("ada", "password for ada", false));
   MUST(access.create_user("bob", "password for bob", false));
   MUST(access.set_grant("ada", sa::kRegisteredModel, "late", sa::Permission::kEdit));
+  MUST(access.set_grant("ada", sa::kExperiment, "7", sa::Permission::kEdit));
+  MUST(access.set_grant("bob", sa::kExperiment, "7", sa::Permission::kNone));
   MUST(access.set_grant("ada", sa::kWorkspace, "*", sa::Permission::kUse));
 
   const Rule open{http::Method::kGet, "/x", About::kAnybody};
@@ -33,12 +35,19 @@ TEST(Rules, WhoMayAskARoute) {
   const Rule use{http::Method::kGet, "/x", About::kProject, sa::Permission::kUse};
   const Rule edit{http::Method::kGet, "/x", About::kProject, sa::Permission::kEdit};
   const Rule model{http::Method::kGet, "/x", About::kModel, sa::Permission::kEdit};
+  const Rule run{http::Method::kGet, "/x", About::kRun, sa::Permission::kEdit};
+  const Rule run_read{http::Method::kGet, "/x", About::kRun, sa::Permission::kRead};
+  const auto experiment_of_run = [](const std::string& id) -> Result<std::optional<std::string>> {
+    if (id == "broken") return base::error(Code::kUnavailable, "no database");
+    return id == "r1" ? std::optional<std::string>("7") : std::nullopt;
+  };
   const Rule admin{http::Method::kGet, "/x", About::kAdministrator};
   const struct {
     const char* name;
     const Rule* rule;
     const char* user;
     bool may;
+    const char* run = "r1";
   } cases[] = {
       {"anybody", &open, "", true},
       {"a user", &user, "bob", true},
@@ -49,6 +58,11 @@ TEST(Rules, WhoMayAskARoute) {
       {"edits", &edit, "root", true},
       {"edits the model", &model, "ada", true},
       {"not bob", &model, "bob", false},
+      {"edits the run", &run, "ada", true},
+      {"not bob's run", &run, "bob", false},
+      {"nor may bob read it", &run_read, "bob", false},
+      {"no run is for the handler", &run_read, "bob", true, "nothing"},
+      {"a failed lookup refuses", &run_read, "ada", false, "broken"},
       {"a service edits", &edit, "pipeline:train", true},
       {"administers", &admin, "root", true},
       {"does not", &admin, "ada", false},
@@ -59,9 +73,10 @@ TEST(Rules, WhoMayAskARoute) {
   };
   for (const auto& c : cases) {
     http::Route route{.method = http::Method::kGet, .pattern = "/x", .tag = "slipway"};
-    apply_rule(c.rule, access, route);
+    apply_rule(c.rule, access, experiment_of_run, route);
     http::Request request{.user = c.user};
     request.path_params.add("name") = "late";
+    request.path_params.add("id") = c.run;
     const auto refusal = route.permit ? route.permit(request) : std::nullopt;
     EXPECT_EQ(!refusal, c.may) << c.name;
     if (refusal) {

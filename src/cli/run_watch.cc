@@ -1,0 +1,135 @@
+#include "cli/run_watch.h"
+
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+#include <map>
+#include <thread>
+
+#include "cli/commands.h"
+#include "cli/table.h"
+
+namespace slipway::cli {
+namespace {
+
+constexpr auto kPause = std::chrono::seconds(1);
+constexpr int kAttemptsMax = 10;  // without anything new in between
+
+struct StreamEvent {
+  std::string name, id, data;
+};
+
+// Takes pieces of a stream of server-sent events, gives whole events. The WHATWG standard's form,
+// as far as our server writes it: fields and an empty line, lines ended by \n.
+class EventReader {
+ public:
+  template <typename Each>
+  void read(std::string_view piece, Each&& each) {
+    text_ += piece;
+    for (std::size_t end = 0; (end = text_.find('\n')) != std::string::npos;) {
+      const std::string line = text_.substr(0, end);
+      text_.erase(0, end + 1);
+      if (!line.empty()) {
+        add(line);
+      } else if (!event_.data.empty()) {
+        each(std::exchange(event_, {}));
+      }
+    }
+  }
+
+ private:
+  void add(const std::string& line) {
+    const auto value = [&](std::string_view field) -> std::optional<std::string> {
+      if (!line.starts_with(field)) return std::nullopt;
+      return line.substr(line[field.size()] == ' ' ? field.size() + 1 : field.size());
+    };
+    if (auto name = value("event:")) event_.name = std::move(*name);
+    if (auto id = value("id:")) event_.id = std::move(*id);
+    if (auto data = value("data:")) event_.data += *data;
+  }
+
+  std::string text_;
+  StreamEvent event_;
+};
+
+class Watch {
+ public:
+  explicit Watch(const Context& context) : json_(context.json), terminal_(::isatty(1) == 1) {}
+
+  void show(const StreamEvent& event) {
+    last_id_ = event.id;
+    const auto data = base::parse_json(event.data);
+    if (!data) return;
+    if (json_) {
+      std::printf("%s\n",
+                  base::to_text(JsonObject{{"event", event.name}, {"data", *data}}).c_str());
+    }
+    if (const Json& status = member_at(*data, "status"); status.is_string()) status_ = cell(status);
+    for (const char* list : {"metrics", "points"}) {
+      const Json& points = member_at(*data, list);
+      if (!points.is_array()) continue;
+      for (const Json& point : points.get_array()) add(point);
+    }
+    if (terminal_ && !json_) draw();
+    if (event.name == "status") ended_ = status_ != "RUNNING" && status_ != "SCHEDULED";
+    std::fflush(stdout);
+  }
+
+  const std::string& last_id() const { return last_id_; }
+  const std::string& status() const { return status_; }
+  bool ended() const { return ended_; }
+
+ private:
+  void add(const Json& point) {
+    const std::string key = cell(member_at(point, "key"));
+    latest_[key] = point;
+    if (json_ || terminal_) return;
+    std::printf("%s step=%s %s\n", key.c_str(), cell(member_at(point, "step")).c_str(),
+                cell(member_at(point, "value")).c_str());
+  }
+
+  void draw() {
+    JsonArray rows;
+    for (const auto& [key, point] : latest_) rows.push_back(point);
+    const std::string text =
+        table(rows, {{"METRIC", "key"}, {"STEP", "step"}, {"VALUE", "value"}}) + "status " +
+        status_ + "\n";
+    if (lines_ > 0) std::printf("\033[%zuA\033[J", lines_);
+    std::fputs(text.c_str(), stdout);
+    lines_ = static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
+  }
+
+  const bool json_, terminal_;
+  std::map<std::string, Json> latest_;
+  std::string last_id_, status_;
+  std::size_t lines_ = 0;
+  bool ended_ = false;
+};
+
+}  // namespace
+
+int watch_run(const Context& context, const std::string& run) {
+  Client client(context);
+  Watch watch(context);
+  for (int attempts = 0; attempts < kAttemptsMax; ++attempts) {
+    EventReader reader;
+    base::HttpClient::Headers headers = {{"Accept", "text/event-stream"}};
+    if (!watch.last_id().empty()) headers.emplace_back("Last-Event-ID", watch.last_id());
+    const Result<void> streamed = client.stream(
+        path_of("/slipway/v1/runs/{}/metrics/stream", {run}), headers, [&](std::string_view piece) {
+          reader.read(piece, [&](const StreamEvent& event) {
+            watch.show(event);
+            attempts = 0;
+          });
+          return true;
+        });
+    if (watch.ended()) return watch.status() == "FINISHED" ? kOk : kFailed;
+    // Before anything was seen an error is an error; later the server may be back soon.
+    if (!streamed && watch.last_id().empty()) return fail(streamed.error(), context);
+    std::this_thread::sleep_for(kPause);
+  }
+  return fail(base::error(Code::kUnavailable, "the server is gone: run={}", run), context);
+}
+
+}  // namespace slipway::cli
