@@ -10,6 +10,7 @@ import tempfile
 import time
 import urllib.request
 
+import mlflow
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -24,6 +25,17 @@ def free_port() -> int:
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "expects_errors: the browser's console is meant to have errors")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def client_forgets_its_servers():
+    """MLflow's client keeps addresses for the whole process; those of a module's servers end with the module."""
+    yield
+    mlflow.end_run()
+    mlflow.set_tracking_uri(None)
+    mlflow.set_registry_uri(None)
+    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID"):
+        os.environ.pop(name, None)
 
 
 class Server:
