@@ -182,6 +182,18 @@ Result<void> MlflowImport::add_run(Experiment& experiment, tracking::ImportedRun
   return {};
 }
 
+Result<void> MlflowImport::copy_folders(Experiment& experiment, const Pending& pending) {
+  for (const auto& [folder, root] : pending.folders) {
+    const CopiedArtifacts copied = TRY(copy_.copy(*folder, root));
+    experiment.artifacts.files += copied.files;
+    experiment.artifacts.bytes += copied.bytes;
+    experiment.artifacts.copied += copied.copied;
+    for (const std::string& path : copied.different)
+      differs(&experiment, "artifact", path, "other bytes");
+  }
+  return {};
+}
+
 Result<void> MlflowImport::flush(Experiment& experiment, Pending& pending) {
   if (pending.runs.empty()) return {};
   const Json reply = TRY(post("runs", {{"runs", std::move(pending.runs)}}));
@@ -192,14 +204,7 @@ Result<void> MlflowImport::flush(Experiment& experiment, Pending& pending) {
     ++experiment.changes[word];
     if (word == "created" || word == "replaced") ++changed_;
   }
-  for (const auto& [folder, root] : pending.folders) {
-    const CopiedArtifacts copied = TRY(copy_.copy(*folder, root));
-    experiment.artifacts.files += copied.files;
-    experiment.artifacts.bytes += copied.bytes;
-    experiment.artifacts.copied += copied.copied;
-    for (const std::string& path : copied.different)
-      differs(&experiment, "artifact", path, "other bytes");
-  }
+  TRY(copy_folders(experiment, pending));
   TRY(compare(experiment, pending));
   runs_ += static_cast<std::int64_t>(pending.expected.size());
   for (const auto& [id, content] : pending.expected) points_ += content.points;
@@ -251,14 +256,7 @@ Result<void> MlflowImport::import_logged_models(Experiment& experiment) {
       ++experiment.counts_here.logged_models;
     }
     if (change == "created" || change == "replaced") ++changed_;
-    for (const auto& [folder, root] : pending.folders) {
-      const CopiedArtifacts copied = TRY(copy_.copy(*folder, root));
-      experiment.artifacts.files += copied.files;
-      experiment.artifacts.bytes += copied.bytes;
-      experiment.artifacts.copied += copied.copied;
-      for (const std::string& path : copied.different)
-        differs(&experiment, "artifact", path, "other bytes");
-    }
+    TRY(copy_folders(experiment, pending));
   }
   return {};
 }

@@ -55,6 +55,8 @@ class MlflowImport {
 
   Result<void> import_experiment(const tracking::Experiment& experiment);
   Result<void> add_run(Experiment& experiment, tracking::ImportedRun run, Pending& pending);
+  // Copies the files that belong to what was written; what differs afterwards is noted.
+  Result<void> copy_folders(Experiment& experiment, const Pending& pending);
   Result<void> flush(Experiment& experiment, Pending& pending);
   Result<void> compare(Experiment& experiment, const Pending& pending);
   Result<void> import_logged_models(Experiment& experiment);

@@ -147,6 +147,10 @@ class Tx : public Reader {
   }
   virtual Result<void> send_span(std::string_view sql, std::span<const Param> params) = 0;
 
+  // After rows of `table` were written with numbers of the caller's own in `column`, its counting
+  // primary key: numbers that the database gives out itself are greater than all of them.
+  virtual Result<void> count_on_from(std::string_view table, std::string_view column) = 0;
+
   // Commits or vanishes with the transaction.
   virtual Result<void> append_event(const EventDraft& draft) = 0;
 };

@@ -314,6 +314,36 @@ TEST_P(DbTest, SumsCountsAndTextsOfNumbers) {
   }));
 }
 
+// An imported experiment took the number that PostgreSQL gave out next, and the next one could not
+// be made.
+TEST_P(DbTest, NumbersCountOnFromThoseThatWereGiven) {
+  auto db = open();
+  ASSERT_TRUE(db->migrate({{"numbered",
+                            {{1,
+                              "CREATE TABLE numbered(id INTEGER PRIMARY KEY AUTOINCREMENT, name "
+                              "TEXT NOT NULL)"}}}}));
+  const auto next = [&] {
+    return MUST(db->write([](Tx& tx) {
+             return tx.find("INSERT INTO numbered(name) VALUES('x') RETURNING id", {},
+                            [](const Row& row) { return row.int64(0); });
+           }))
+        .value();
+  };
+  EXPECT_EQ(next(), 1);
+  MUST(db->write([](Tx& tx) -> Result<void> {
+    TRY(tx.send("INSERT INTO numbered(id, name) VALUES(7, 'given')"));
+    TRY(tx.send("INSERT INTO numbered(id, name) VALUES(2, 'given')"));
+    return tx.count_on_from("numbered", "id");
+  }));
+  EXPECT_EQ(next(), 8);
+  // Nor does a number come back whose row is gone.
+  MUST(db->write([](Tx& tx) -> Result<void> {
+    TRY(tx.send("DELETE FROM numbered WHERE id > 1"));
+    return tx.count_on_from("numbered", "id");
+  }));
+  EXPECT_EQ(next(), 9);
+}
+
 TEST_P(DbTest, TextsAreOrderedByTheirBytes) {
   auto db = open();
   ASSERT_TRUE(db->migrate(tables()));

@@ -46,6 +46,13 @@ class PostgresTx final : public Tx {
     wrote_ = true;
     return connection_.send(sql, params);
   }
+  Result<void> count_on_from(std::string_view table, std::string_view column) override {
+    // Never back: a number that is gone does not return.
+    return query(fmt::format("SELECT setval('{0}_{1}_seq', GREATEST((SELECT MAX({1}) FROM {0}), "
+                             "(SELECT last_value FROM {0}_{1}_seq)))",
+                             table, column),
+                 {}, [](const Row&) {});
+  }
   Result<void> append_event(const EventDraft& draft) override {
     return insert_event(*this, draft, clock_.now(), random_);
   }

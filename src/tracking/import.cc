@@ -239,6 +239,7 @@ Result<Experiment> Import::put_experiment(const std::string& import, const Exper
                   "updated) VALUES(?, ?, ?, ?, ?, ?)",
                   {*here, experiment.name, location, experiment.stage == Stage::kDeleted,
                    experiment.created, experiment.updated}));
+      TRY(tx.count_on_from("experiments", "id"));
       TRY(tx.append_event({.kind = "experiment.imported",
                            .subject = fmt::format("experiments/{}", *here),
                            .payload = {{"name", experiment.name}, {"import", import}},

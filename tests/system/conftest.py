@@ -12,6 +12,7 @@ import urllib.request
 
 import mlflow
 import pytest
+from mlflow.tracking import fluent
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = pathlib.Path(os.environ.get("SLIPWAY_BINARY", ROOT / os.environ.get("SLIPWAY_BUILD", "build") / "slipway"))
@@ -29,11 +30,12 @@ def pytest_configure(config):
 
 @pytest.fixture(scope="module", autouse=True)
 def client_forgets_its_servers():
-    """MLflow's client keeps addresses for the whole process; those of a module's servers end with the module."""
+    """MLflow's client keeps addresses and its experiment for the whole process; those of a module's servers end with the module."""
     yield
     mlflow.end_run()
     mlflow.set_tracking_uri(None)
     mlflow.set_registry_uri(None)
+    fluent._active_experiment_id = None  # there is no public way back from set_experiment
     for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID"):
         os.environ.pop(name, None)
 
