@@ -6,9 +6,8 @@
 #include <cmath>
 #include <functional>
 
-#include "store/sqlite.h"
-#include "store/testing/temp_folder.h"
 #include "tracking/tables.h"
+#include "tracking/testing/tracking_fixture.h"
 
 namespace slipway::tracking {
 namespace {
@@ -37,11 +36,10 @@ ImportedRun sample(const std::string& id, std::size_t points) {
   return imported;
 }
 
-class ImportTest : public ::testing::Test {
+class ImportTest : public testing::TrackingFixture {
  protected:
   ImportTest() {
-    MUST(db_->migrate({migrations(), import_migrations()}));
-    MUST(experiments_.ensure_default());
+    MUST(db_->migrate({import_migrations()}));
     opened_ = MUST(import_.open("file:///mlruns", "ann"));
     MUST(import_.put_experiment(opened_.id, {.id = "7", .name = "churn"}));
   }
@@ -50,15 +48,6 @@ class ImportTest : public ::testing::Test {
   }
   RunContent content(const std::string& id) { return MUST(import_.contents({id})).at(id); }
 
-  store::testing::TempFolder folder_;
-  base::ManualClock clock_{{1'000'000}};
-  base::SeededRandom random_{1};
-  std::unique_ptr<store::Db> db_ =
-      store::open_sqlite({.file = folder_.path() / "t.db"}, clock_, random_).value();
-  MetricKeys keys_;
-  Experiments experiments_{*db_, clock_};
-  Runs runs_{*db_, keys_, clock_, random_};
-  LoggedModels models_{*db_, clock_, random_};
   Import import_{*db_, keys_, clock_, random_, runs_, models_};
   Import::Opened opened_;
 };

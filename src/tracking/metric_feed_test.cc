@@ -3,9 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "store/sqlite.h"
-#include "store/testing/temp_folder.h"
-#include "tracking/tables.h"
+#include "tracking/testing/tracking_fixture.h"
 
 namespace slipway::tracking {
 namespace {
@@ -27,11 +25,9 @@ class Sink final : public FeedSink {
   int alive = 0;
 };
 
-class MetricFeedTest : public ::testing::Test {
+class MetricFeedTest : public testing::TrackingFixture {
  protected:
   MetricFeedTest() {
-    MUST(db_->migrate({migrations()}));
-    MUST(experiments_.ensure_default());
     runs_.set_observer(&feed_);
     run_ = MUST(runs_.create({.experiment_id = "0"})).id;
   }
@@ -45,14 +41,6 @@ class MetricFeedTest : public ::testing::Test {
     return sink;
   }
 
-  store::testing::TempFolder folder_;
-  base::ManualClock clock_{{1'000'000}};
-  base::SeededRandom random_{1};
-  std::unique_ptr<store::Db> db_ =
-      store::open_sqlite({.file = folder_.path() / "t.db"}, clock_, random_).value();
-  MetricKeys keys_;
-  Experiments experiments_{*db_, clock_};
-  Runs runs_{*db_, keys_, clock_, random_};
   MetricFeed feed_{runs_, {.watchers_max = 3, .points_kept_max = 20, .first_number = 100}};
   std::string run_;
 };

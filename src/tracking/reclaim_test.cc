@@ -4,12 +4,10 @@
 
 #include "store/events.h"
 #include "store/file_system.h"
-#include "store/sqlite.h"
-#include "store/testing/temp_folder.h"
 #include "tracking/logged_models.h"
 #include "tracking/run_search.h"
 #include "tracking/runs.h"
-#include "tracking/tables.h"
+#include "tracking/testing/tracking_fixture.h"
 
 namespace slipway::tracking {
 namespace {
@@ -25,12 +23,9 @@ class FakeUses final : public RegisteredUses {
   std::string used;
 };
 
-class ReclaimTest : public ::testing::Test {
+class ReclaimTest : public testing::TrackingFixture {
  protected:
-  ReclaimTest() {
-    MUST(db_->migrate({migrations()}));
-    MUST(experiments_.ensure_default());
-  }
+  ReclaimTest() { clock_.advance({1'000'000'000'000}); }
   // With something in every table, and two artifacts of 5 bytes each.
   std::string make_run(const std::string& experiment = "0") {
     const tracking::Run run = MUST(runs_.create({.experiment_id = experiment, .name = "r"}));
@@ -79,20 +74,11 @@ class ReclaimTest : public ::testing::Test {
     return ids;
   }
 
-  store::testing::TempFolder folder_;
-  base::ManualClock clock_{{1'000'000'000'000}};
-  base::SeededRandom random_{1};
-  std::unique_ptr<store::Db> db_ =
-      store::open_sqlite({.file = folder_.path() / "t.db"}, clock_, random_).value();
   std::unique_ptr<store::ObjectStore> root_ = store::open_folder_objects(folder_.path() / "root");
   Artifacts artifacts_{
       *root_, {}, [](const std::string& uri) -> Result<std::unique_ptr<store::ObjectStore>> {
         return base::error(Code::kInvalidArgument, "no storage: uri={}", uri);
       }};
-  Experiments experiments_{*db_, clock_};
-  MetricKeys keys_;
-  Runs runs_{*db_, keys_, clock_, random_};
-  LoggedModels models_{*db_, clock_, random_};
   base::Metrics metrics_;
   RunIndex index_{*db_, keys_, metrics_, {}};
   FakeUses uses_;

@@ -8,9 +8,9 @@
 #include <random>
 
 #include "store/sqlite.h"
-#include "store/testing/temp_folder.h"
 #include "tracking/metric_series.h"
 #include "tracking/tables.h"
+#include "tracking/testing/tracking_fixture.h"
 
 namespace slipway::tracking {
 namespace {
@@ -61,15 +61,11 @@ const Metric* find_metric(const Run& run, const std::string& key) {
   return nullptr;
 }
 
-class RunSearchTest : public ::testing::Test {
+class RunSearchTest : public testing::TrackingFixture {
  protected:
   using Run = tracking::Run;  // not ::testing::Test's function
 
-  RunSearchTest() {
-    MUST(db_->migrate({migrations()}));
-    MUST(experiments_.ensure_default());
-    MUST(experiments_.create("other", "", {}));
-  }
+  RunSearchTest() { MUST(experiments_.create("other", "", {})); }
 
   std::int64_t below(std::int64_t n) {
     return static_cast<std::int64_t>(generator_() % static_cast<std::uint64_t>(n));
@@ -350,14 +346,6 @@ class RunSearchTest : public ::testing::Test {
   const Texts kKeys = {"loss", "auc", "lr", "team"};
 
   std::mt19937_64 generator_{11};
-  store::testing::TempFolder folder_;
-  base::ManualClock clock_{{1'000'000}};
-  base::SeededRandom random_{1};
-  std::unique_ptr<store::Db> db_ =
-      store::open_sqlite({.file = folder_.path() / "t.db"}, clock_, random_).value();
-  Experiments experiments_{*db_, clock_};
-  MetricKeys keys_;
-  Runs runs_{*db_, keys_, clock_, random_};
   base::Metrics metrics_;
   RunIndex index_{*db_, keys_, metrics_, {}};
   Texts ids_;

@@ -6,21 +6,15 @@
 
 #include <cmath>
 
-#include "store/sqlite.h"
-#include "store/testing/temp_folder.h"
 #include "tracking/limits.h"
 #include "tracking/run_search.h"
-#include "tracking/tables.h"
+#include "tracking/testing/tracking_fixture.h"
 
 namespace slipway::tracking {
 namespace {
 
-class RunsTest : public ::testing::Test {
+class RunsTest : public testing::TrackingFixture {
  protected:
-  RunsTest() {
-    MUST(db_->migrate({migrations()}));
-    MUST(experiments_.ensure_default());
-  }
   std::string make_run(std::vector<Metric> metrics = {}, std::vector<KeyValue> params = {},
                        std::vector<KeyValue> tags = {}) {
     const std::string id = MUST(runs_.create({.experiment_id = "0", .start_ms = ++start_})).id;
@@ -39,14 +33,6 @@ class RunsTest : public ::testing::Test {
   }
   using Ids = std::vector<std::string>;
 
-  store::testing::TempFolder folder_;
-  base::ManualClock clock_{{1'000'000}};
-  base::SeededRandom random_{1};
-  std::unique_ptr<store::Db> db_ =
-      store::open_sqlite({.file = folder_.path() / "t.db"}, clock_, random_).value();
-  Experiments experiments_{*db_, clock_};
-  MetricKeys keys_;
-  Runs runs_{*db_, keys_, clock_, random_};
   base::Metrics metrics_;
   RunIndex index_{*db_, keys_, metrics_, {}};
   std::int64_t start_ = 0;

@@ -3,26 +3,20 @@
 
 #include <cmath>
 
-#include "store/sqlite.h"
-#include "store/testing/temp_folder.h"
 #include "tracking/dataset_summaries.h"
 #include "tracking/limits.h"
 #include "tracking/logged_model_search.h"
 #include "tracking/logged_models.h"
 #include "tracking/metric_sampling.h"
-#include "tracking/tables.h"
+#include "tracking/testing/tracking_fixture.h"
 
 namespace slipway::tracking {
 namespace {
 
 using Names = std::vector<std::string>;
 
-class SearchTest : public ::testing::Test {
+class SearchTest : public testing::TrackingFixture {
  protected:
-  SearchTest() {
-    MUST(db_->migrate({migrations()}));
-    MUST(experiments_.ensure_default());
-  }
   std::string make_experiment(const std::string& name, std::vector<KeyValue> tags = {}) {
     clock_.advance({1'000'000});
     return MUST(experiments_.create(name, "", tags));
@@ -53,16 +47,6 @@ class SearchTest : public ::testing::Test {
       names.push_back(model.name);
     return names;
   }
-
-  store::testing::TempFolder folder_;
-  base::ManualClock clock_{{1'000'000}};
-  base::SeededRandom random_{1};
-  std::unique_ptr<store::Db> db_ =
-      store::open_sqlite({.file = folder_.path() / "t.db"}, clock_, random_).value();
-  Experiments experiments_{*db_, clock_};
-  MetricKeys keys_;
-  Runs runs_{*db_, keys_, clock_, random_};
-  LoggedModels models_{*db_, clock_, random_};
 };
 
 TEST_F(SearchTest, ExperimentsAreFoundAndOrdered) {
