@@ -8,6 +8,7 @@
 #include "tracking/limits.h"
 #include "tracking/run_changes.h"
 #include "tracking/search_grammars.h"
+#include "types/key_rules.h"
 
 namespace slipway::tracking {
 namespace {
@@ -37,7 +38,7 @@ Error no_experiment(const std::string& id) {
 Result<void> check_name(const std::string& name) {
   if (name.empty())
     return base::error(Code::kInvalidArgument, "Invalid experiment name: '{}'", name);
-  if (name.size() > kExperimentNameLengthMax) {
+  if (types::count_characters(name) > kExperimentNameLengthMax) {
     return base::error(Code::kInvalidArgument, "'name' exceeds the maximum length of {} characters",
                        kExperimentNameLengthMax);
   }
@@ -59,7 +60,7 @@ Error not_active(const std::string& id) {
 
 Result<void> check_tag(const KeyValue& tag) {
   TRY(check_key("tag", tag.key));
-  if (tag.value.size() > kExperimentTagValueLengthMax) {
+  if (types::count_characters(tag.value) > kExperimentTagValueLengthMax) {
     return base::error(Code::kInvalidArgument,
                        "'value' exceeds the maximum length of {} characters: key={}",
                        kExperimentTagValueLengthMax, tag.key);
@@ -76,7 +77,7 @@ Result<void> check_location(const std::string& location) {
     return base::error(Code::kInvalidArgument,
                        "'artifact_location' URL can't include fragments or params.");
   }
-  if (location.size() > kArtifactLocationLengthMax) {
+  if (types::count_characters(location) > kArtifactLocationLengthMax) {
     return base::error(Code::kInvalidArgument,
                        "Invalid artifact path length. The length of the artifact path cannot be "
                        "greater than {} characters.",

@@ -10,6 +10,7 @@
 
 namespace slipway::tracking {
 
+// Lengths are in characters, not in bytes.
 inline constexpr std::size_t kKeyLengthMax = 250;
 inline constexpr std::size_t kParamValueLengthMax = 6000;
 inline constexpr std::size_t kTagValueLengthMax = 8000;
@@ -30,7 +31,7 @@ inline constexpr std::int64_t kSearchPageMax = 50'000;
 // `kind` is "metric", "parameter" or "tag", for the message.
 Result<void> check_key(std::string_view kind, std::string_view key);
 Result<void> check_dataset(const DatasetInput& dataset);
-// Longer values are cut, as MLflow does by default; never in the middle of a UTF-8 character.
+// Longer values are cut behind so many characters, as MLflow does by default.
 std::string cut_value(std::string value, std::size_t length_max);
 // NaN stays, the infinities become the largest finite doubles.
 double storable(double value);

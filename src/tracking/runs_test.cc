@@ -155,7 +155,31 @@ TEST_F(RunsTest, KeysAndBatchesHaveLimits) {
   EXPECT_TRUE(runs_.log_batch(id, std::vector<Metric>(1000, {"m", 1, 1, 1}), {}, {}));
   ASSERT_TRUE(runs_.log_batch(id, {}, {{"p", std::string(7000, 'x')}}, {}));
   EXPECT_EQ(runs_.get(id)->params[0].value.size(), kParamValueLengthMax);
-  EXPECT_EQ(cut_value("aé", 2), "a");
+  EXPECT_EQ(cut_value("aéb", 2), "aé");
+}
+
+// A text of a script that takes three bytes a character was cut to a third of what MLflow keeps,
+// and its keys were refused as too long.
+TEST(Limits, LengthsAreCountedInCharacters) {
+  const std::string character = "\u6f22";
+  std::string text;
+  for (int i = 0; i < 250; ++i) text += character;
+  EXPECT_TRUE(check_key("tag", text));
+  EXPECT_FALSE(check_key("tag", text + "x"));
+  EXPECT_EQ(cut_value(text, 250), text);
+  EXPECT_EQ(cut_value(text + "x", 250), text);
+  EXPECT_EQ(cut_value("a" + text, 2), "a" + character);
+  DatasetInput dataset{.name = "n", .digest = text.substr(0, 36 * character.size())};
+  EXPECT_TRUE(check_dataset(dataset));
+  dataset.digest += character;
+  EXPECT_FALSE(check_dataset(dataset));
+}
+
+TEST(Limits, AKeyIsThePathItLooksLike) {
+  for (const char* bad : {"", "a//b", "/a", "a/", ".", "..", "../a", "a/../b", "./a", "a#b"})
+    EXPECT_FALSE(check_key("metric", bad)) << bad;
+  for (const char* good : {"a", "a/b", "a.b", "a b", "a:b", "b..a", "-_-"})
+    EXPECT_TRUE(check_key("metric", good)) << good;
 }
 
 }  // namespace
