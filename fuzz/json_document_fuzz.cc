@@ -2,9 +2,9 @@
 // for both, and hold the same.
 #include <cmath>
 
-#include "base/json_document.h"
 #include "base/check.h"
 #include "base/json.h"
+#include "base/json_document.h"
 #include "fuzz.h"
 
 namespace {
