@@ -48,6 +48,13 @@ int run(int argc, char** argv) {
   add_replay_command(root, context, exit_code);
   try {
     root.parse(argc, argv);
+  } catch (const CLI::RequiredError& e) {
+    // A verb that nobody knows is left over, and then the known ones are missed.
+    const std::vector<std::string> unknown = root.remaining(true);
+    if (unknown.empty()) return root.exit(e) == 0 ? kOk : kUsage;
+    std::fprintf(stderr, "slipway: no such command: %s\nRun with --help for more information.\n",
+                 unknown.front().c_str());
+    return kUsage;
   } catch (const CLI::ParseError& e) {
     return root.exit(e) == 0 ? kOk : kUsage;
   }

@@ -63,7 +63,7 @@ std::string show(const Json& reply, bool dry_run) {
                          {"BYTES", "bytes"},
                          {"KEPT", "kept"},
                          {"ARTIFACTS LEFT", "artifacts_left"}});
-  out += fmt::format("{}: {} things with {} files, {} bytes; {} kept\n",
+  out += fmt::format("{}: {} in all, with {} files, {} bytes; {} kept\n",
                      dry_run ? "would be deleted for good" : "deleted for good",
                      cell(member_at(reply, "gone")), cell(member_at(reply, "files")),
                      cell(member_at(reply, "bytes")), cell(member_at(reply, "kept")));

@@ -79,7 +79,9 @@ def test_metrics_and_openapi(server):
 def test_exit_codes_of_the_command_line(server):
     assert server.cli("events", "list").returncode == 0
     assert run("--url", "http://127.0.0.1:1", "events", "list").returncode == 5
-    assert run("no-such-verb").returncode == 2
+    for words in (["no-such-verb"], ["runs", "no-such-verb"]):
+        unknown = run(*words)
+        assert unknown.returncode == 2 and "no such command: no-such-verb" in unknown.stderr
     assert run("events").returncode == 2
 
 

@@ -104,7 +104,7 @@ function Runs({ runs }: { runs: Run[] }) {
           {runs.map(({ info, data }) => (
             <Table.Tr key={info.run_id}>
               <Table.Td>
-                <Anchor component={Link} to={`/runs/${info.run_id}`}>
+                <Anchor component={Link} to={`/runs/${info.run_id}`} className="run-name" title={info.run_name}>
                   {info.run_name || info.run_id}
                 </Anchor>
               </Table.Td>
