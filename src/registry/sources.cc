@@ -1,16 +1,17 @@
 #include "registry/sources.h"
 
 #include <algorithm>
+#include <boost/regex.hpp>
 #include <charconv>
 #include <filesystem>
-#include <regex>
+#include <stdexcept>
 
 #include "base/http_client.h"
 
 namespace slipway::registry {
 namespace {
 
-// Longer ones are refused before a pattern is tried on them: the matcher recurses.
+// Longer ones are refused before a pattern is tried on them.
 constexpr std::size_t kPatternSourceBytesMax = 2048;
 
 struct Uri {
@@ -87,13 +88,13 @@ Error not_plain(const std::string& source) {
 }  // namespace
 
 struct SourcePattern::Compiled {
-  std::regex regex;
+  boost::regex regex;
 };
 
 Result<SourcePattern> SourcePattern::compile(const std::string& pattern) {
   try {
-    return SourcePattern(std::make_shared<const Compiled>(Compiled{std::regex(pattern)}));
-  } catch (const std::regex_error& wrong) {
+    return SourcePattern(std::make_shared<const Compiled>(Compiled{boost::regex(pattern)}));
+  } catch (const boost::regex_error& wrong) {
     return base::error(Code::kInvalidArgument, "the pattern for sources cannot be read: {}: {}",
                        wrong.what(), pattern);
   }
@@ -102,8 +103,8 @@ Result<SourcePattern> SourcePattern::compile(const std::string& pattern) {
 bool SourcePattern::allows(const std::string& source) const {
   if (source.size() > kPatternSourceBytesMax) return false;
   try {
-    return std::regex_search(source, compiled_->regex);
-  } catch (const std::regex_error&) {  // too complex to decide
+    return boost::regex_search(source, compiled_->regex);
+  } catch (const std::runtime_error&) {  // too complex to decide
     return false;
   }
 }

@@ -82,6 +82,11 @@ TEST(Sources, ThePattern) {
   EXPECT_TRUE(pattern.allows("mlflow-artifacts:/models"));
   EXPECT_FALSE(pattern.allows("s3://bucket/model"));
   EXPECT_FALSE(pattern.allows("mlflow-artifacts:/" + std::string(5'000, 'a')));
+  std::string almost(60, 'a');
+  almost.push_back('b');
+  // Of Python's syntax, and no pattern holds the server up.
+  EXPECT_FALSE(SourcePattern::compile("(?<=s3://)private").value().allows("s3://public"));
+  EXPECT_FALSE(SourcePattern::compile("^(a+)+$").value().allows(almost));
   EXPECT_EQ(SourcePattern::compile("(").error().code, Code::kInvalidArgument);
 }
 
