@@ -25,3 +25,25 @@ endfunction()
 function(slipway_room)
   slipway_library(${ARGN})
 endfunction()
+
+# slipway_proto(NAME otlp PROTOS otlp.proto): static library `slipway_NAME_proto` of what protoc makes of the files of the current
+# folder, included as "<folder below src>/otlp.pb.h".
+function(slipway_proto)
+  cmake_parse_arguments(arg "" "NAME" "PROTOS" ${ARGN})
+  set(generated ${CMAKE_BINARY_DIR}/proto)
+  file(MAKE_DIRECTORY ${generated})
+  file(RELATIVE_PATH folder ${CMAKE_SOURCE_DIR}/src ${CMAKE_CURRENT_SOURCE_DIR})
+  set(sources)
+  foreach(proto ${arg_PROTOS})
+    string(REGEX REPLACE "\\.proto$" "" stem ${generated}/${folder}/${proto})
+    add_custom_command(OUTPUT ${stem}.pb.cc ${stem}.pb.h
+      COMMAND protobuf::protoc -I${CMAKE_SOURCE_DIR}/src --cpp_out=${generated} ${CMAKE_CURRENT_SOURCE_DIR}/${proto}
+      DEPENDS ${proto} VERBATIM)
+    list(APPEND sources ${stem}.pb.cc)
+  endforeach()
+  set(target slipway_${arg_NAME}_proto)
+  add_library(${target} STATIC ${sources})
+  target_compile_options(${target} PRIVATE -w)
+  target_include_directories(${target} SYSTEM PUBLIC ${generated})
+  target_link_libraries(${target} PUBLIC protobuf::libprotobuf)
+endfunction()
