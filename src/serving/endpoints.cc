@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <deque>
 #include <limits>
 #include <set>
 
 #include "base/hash.h"
+#include "serving/model_loader.h"
 
 namespace slipway::serving {
 namespace {
@@ -18,50 +20,106 @@ std::string make_id(base::Random& random) {
   return fmt::format("{}-{:x}", prefix, next.fetch_add(1, std::memory_order_relaxed));
 }
 
-Result<void> take_sent(const Cell& cell, const LoggedFeature& feature, FeatureValue& value) {
-  if (const auto* number = std::get_if<double>(&cell)) {
-    if (feature.is_text) {
-      return base::error(Code::kInvalidArgument, "feature {} must be a text: got={}", feature.name,
-                         *number);
-    }
-    value = *number;
-  } else if (const auto* text = std::get_if<std::string_view>(&cell)) {
-    if (!feature.is_text) {
-      return base::error(Code::kInvalidArgument, "feature {} must be a number: got=\"{}\"",
-                         feature.name, *text);
-    }
-    value = std::string(*text);
-  } else {
-    value = std::monostate();
-  }
-  return {};
+// What is logged as the prediction: the first output, when it is one number a row; else NaN.
+double single_value(const std::vector<Output>& outputs, std::size_t row) {
+  if (outputs.empty() || !outputs.front().row_shape.empty()) return std::nan("");
+  return std::visit(
+      [&](const auto& values) {
+        if constexpr (std::is_arithmetic_v<std::decay_t<decltype(values.front())>>) {
+          return static_cast<double>(values[row]);
+        } else {
+          return std::nan("");
+        }
+      },
+      outputs.front().values);
 }
-
-// What a request needs on the way and the next one uses again. One per thread.
-struct Scratch {
-  static constexpr std::size_t kFeaturesKept = 100'000;
-
-  std::vector<int> sent;               // by schema column: position in the batch, or -1
-  std::vector<FeatureValue> features;  // row after row
-  std::vector<std::string> row_ids;
-  std::vector<float> input, shadow_out;
-  std::vector<LogRow> logged;
-
-  void reset(std::size_t rows, std::size_t columns) {
-    if (features.size() > kFeaturesKept) *this = {};
-    sent.assign(columns, -1);
-    features.resize(rows * columns);
-    row_ids.resize(rows);
-    logged.clear();
-  }
-};
 
 double micros_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start)
       .count();
 }
 
+std::size_t position_of(const std::vector<InputSpec>& inputs, std::string_view name) {
+  const auto at = std::find_if(inputs.begin(), inputs.end(),
+                               [&](const InputSpec& known) { return known.name == name; });
+  return static_cast<std::size_t>(at - inputs.begin());
+}
+
+// Adds what a variant reads to what its endpoint does.
+Result<void> add_input(std::vector<InputSpec>& inputs, const InputSpec& input,
+                       std::string_view model) {
+  const std::size_t at = position_of(inputs, input.name);
+  if (at == inputs.size()) {
+    inputs.push_back(input);
+    return {};
+  }
+  InputSpec& known = inputs[at];
+  if (known.is_text() != input.is_text() || known.row_shape != input.row_shape ||
+      (!input.is_column() && known.type != input.type)) {
+    return base::error(Code::kInvalidArgument,
+                       "two variants read one input as different types, such as a number and a "
+                       "text: feature={} model={}",
+                       input.name, model);
+  }
+  known.required = known.required || input.required;
+  return {};
+}
+
+std::string shape_text(std::span<const std::int64_t> shape) {
+  return fmt::format("[{}]", fmt::join(shape, ","));
+}
+
+// Whether rows of a sent tensor are what the model reads.
+Result<void> check_tensor(const Tensor& sent, const InputSpec& wanted) {
+  std::vector<std::int64_t> expected = wanted.row_shape;
+  expected.insert(expected.begin(), -1);
+  bool fits = sent.shape.size() == expected.size();
+  for (std::size_t d = 1; fits && d < expected.size(); ++d)
+    fits = expected[d] < 0 || expected[d] == sent.shape[d];
+  if (!fits || sent.type != wanted.type) {
+    return base::error(Code::kInvalidArgument,
+                       "input {} must be {} of shape {}: got {} of shape {}", wanted.name,
+                       datatype_name(wanted.type), shape_text(expected), datatype_name(sent.type),
+                       shape_text(sent.shape));
+  }
+  return {};
+}
+
 }  // namespace
+
+// What a request needs on the way and the next one uses again. One per thread.
+struct Endpoints::Scratch {
+  static constexpr std::size_t kValuesKept = 100'000;
+
+  std::vector<int> sent;        // by column: position in the batch, or -1
+  std::vector<double> numbers;  // column after column, for those that are numbers
+  std::vector<std::string_view> texts;
+  std::deque<std::string> kept;  // texts that views point to: looked up features, errors
+  std::vector<InputView> views, model_inputs;
+  std::vector<std::string> row_ids;
+  std::vector<Output> shadow_outputs;
+  std::vector<LogRow> logged;
+
+  void reset(std::size_t rows, const std::vector<InputSpec>& inputs, std::size_t columns) {
+    if (numbers.size() + texts.size() > kValuesKept) *this = {};
+    sent.assign(columns, -1);
+    numbers.resize(rows * columns);
+    const auto is_text = [](const InputSpec& input) {
+      return input.is_column() && input.is_text();
+    };
+    if (std::any_of(inputs.begin(), inputs.end(), is_text)) texts.resize(rows * columns);
+    views.assign(inputs.size(), {});
+    for (std::size_t i = 0; i < columns; ++i) {
+      if (inputs[i].is_text()) {
+        views[i].texts = texts.data() + i * rows;
+      } else {
+        views[i].numbers = numbers.data() + i * rows;
+      }
+    }
+    kept.clear();
+    logged.clear();
+  }
+};
 
 int slot_of(std::string_view salt, std::string_view key) {
   fmt::basic_memory_buffer<char, 256> text;
@@ -77,7 +135,7 @@ Result<std::shared_ptr<const Model>> Endpoints::load(const std::string& uri) {
     if (const auto found = loaded_.find(uri); found != loaded_.end()) return found->second;
   }
   const auto path = TRY(models_.locate(uri));
-  Result<std::shared_ptr<const Model>> model = Model::load(path);
+  Result<std::shared_ptr<const Model>> model = load_model(path);
   if (!model) return std::move(model).error().with_context("model " + uri);
   base::MutexLock lock(mutex_);
   return loaded_.emplace(uri, *model).first->second;
@@ -89,22 +147,22 @@ Result<std::shared_ptr<const Endpoints::Serving>> Endpoints::build(const Endpoin
   auto schema = std::make_shared<LogSchema>();
   for (const VariantSpec& variant : spec.variants) {
     std::shared_ptr<const Model> model = TRY(load(variant.uri));
-    Variant built{.spec = variant, .model = std::move(model)};
-    for (std::size_t f = 0; f < built.model->features().size(); ++f) {
-      const std::string& name = built.model->features()[f];
-      auto at = std::find_if(schema->begin(), schema->end(),
-                             [&](const LoggedFeature& known) { return known.name == name; });
-      if (at == schema->end()) {
-        at = schema->insert(schema->end(), {name, built.model->is_category(f)});
-      } else if (at->is_text != built.model->is_category(f)) {
-        return base::error(Code::kInvalidArgument,
-                           "a feature is a number in one variant and a category in another: "
-                           "feature={} model={}",
-                           name, variant.uri);
+    serving->variants.push_back({.spec = variant, .model = std::move(model)});
+  }
+  // Columns first: they are looked up and logged.
+  for (const bool columns : {true, false}) {
+    for (const Variant& variant : serving->variants) {
+      for (const InputSpec& input : variant.model->shape().inputs) {
+        if (input.is_column() == columns) TRY(add_input(serving->inputs, input, variant.spec.uri));
       }
-      built.log_columns.push_back(static_cast<int>(at - schema->begin()));
     }
-    serving->variants.push_back(std::move(built));
+  }
+  for (Variant& variant : serving->variants) {
+    for (const InputSpec& input : variant.model->shape().inputs)
+      variant.inputs.push_back(static_cast<int>(position_of(serving->inputs, input.name)));
+  }
+  for (const InputSpec& input : serving->inputs) {
+    if (input.is_column()) schema->push_back({input.name, input.is_text()});
   }
   static const std::set<std::string, std::less<>> reserved = {
       "request_id", "endpoint",   "revision",     "variant",    "role",  "model_version",
@@ -149,12 +207,22 @@ Result<std::shared_ptr<const Endpoints::Serving>> Endpoints::build(const Endpoin
 
 Result<void> Endpoints::prepare(const EndpointSpec& spec) {
   const auto serving = TRY(build(spec));
-  // Warm: the first real request should not be the one that faults the pages in.
+  // Warm: the first real request should not be the one that faults the pages in. A model need not
+  // take a row of missing values, so what it says is not asked.
+  const double missing = std::numeric_limits<double>::quiet_NaN();
+  const std::string_view missing_text;
+  std::vector<Output> outputs;
   for (const Variant& variant : serving->variants) {
-    const std::vector<float> row(variant.model->features().size(),
-                                 std::numeric_limits<float>::quiet_NaN());
-    std::vector<float> out(variant.model->ensemble().output_count());
-    variant.model->ensemble().predict(row, out);
+    const auto& inputs = variant.model->shape().inputs;
+    if (!std::all_of(inputs.begin(), inputs.end(),
+                     [](const InputSpec& i) { return i.is_column(); }))
+      continue;
+    std::vector<InputView> row;
+    for (const InputSpec& input : inputs) {
+      row.push_back(input.is_text() ? InputView{.texts = &missing_text}
+                                    : InputView{.numbers = &missing});
+    }
+    (void)variant.model->predict(1, row, outputs);
   }
   return {};
 }
@@ -208,48 +276,138 @@ Result<EndpointShape> Endpoints::shape(std::string_view endpoint) const {
   if (serving == nullptr)
     return base::error(Code::kNotFound, "no such endpoint answers: endpoint={}", endpoint);
   EndpointShape shape{.endpoint = serving->spec.endpoint,
-                      .output = serving->spec.output,
                       .features = serving->spec.features,
-                      .revision = serving->spec.revision};
+                      .revision = serving->spec.revision,
+                      .inputs = serving->inputs};
   for (const Variant& variant : serving->variants) {
     if (variant.spec.is_shadow) continue;
     shape.versions.push_back(variant.spec.model_version);
-    shape.outputs_per_row = variant.model->ensemble().output_count();
+    if (!shape.outputs.empty()) continue;
+    shape.outputs = variant.model->shape().outputs;
+    shape.platform = variant.model->platform();
+    if (shape.outputs.size() == 1 && !serving->spec.output.empty())
+      shape.outputs.front().name = serving->spec.output;
   }
-  for (const LoggedFeature& feature : *serving->schema)
-    shape.inputs.push_back({feature.name, feature.is_text});
   return shape;
 }
 
-Result<void> Endpoints::row_features(const Serving& serving, const PredictRequest& request,
-                                     std::span<const int> sent, std::size_t row,
-                                     base::Timestamp as_of, std::span<FeatureValue> values) const {
-  const Batch& batch = request.batch;
-  const LogSchema& schema = *serving.schema;
-  bool needs_lookup = false;
-  for (std::size_t i = 0; i < schema.size(); ++i) {
-    if (sent[i] >= 0) {
-      TRY(take_sent(batch.cell(static_cast<std::size_t>(sent[i]), row), schema[i], values[i]));
+Result<void> Endpoints::gather_column(const Serving& serving, const Batch& batch,
+                                      std::size_t column, std::size_t input,
+                                      Scratch& scratch) const {
+  const InputSpec& spec = serving.inputs[input];
+  const Cell* cells = batch.cells.data() + column * batch.rows;
+  const auto at_row = [&](std::size_t row, Error error) {
+    return batch.rows > 1 ? std::move(error).with_context(fmt::format("row {}", row)) : error;
+  };
+  for (std::size_t row = 0; row < batch.rows; ++row) {
+    const auto* number = std::get_if<double>(&cells[row]);
+    const auto* text = std::get_if<std::string_view>(&cells[row]);
+    if (spec.is_text()) {
+      if (number != nullptr) {
+        return at_row(row, base::error(Code::kInvalidArgument, "feature {} must be a text: got={}",
+                                       spec.name, *number));
+      }
+      scratch.texts[input * batch.rows + row] = text == nullptr ? std::string_view() : *text;
     } else {
-      needs_lookup = true;
-    }
-  }
-  if (!needs_lookup) return {};
-  std::vector<Cell> cells(batch.names.size());
-  for (std::size_t c = 0; c < cells.size(); ++c) cells[c] = batch.cell(c, row);
-  std::vector<FeatureValue> found =
-      TRY(features_.look_up(serving.spec.features, serving.wanted, batch.names, cells, as_of));
-  for (std::size_t i = 0; i < schema.size(); ++i) {
-    if (sent[i] >= 0) continue;
-    values[i] = std::move(found[static_cast<std::size_t>(serving.lookup_positions[i])]);
-    if (std::holds_alternative<std::string>(values[i]) && !schema[i].is_text) {
-      return base::error(Code::kFailedPrecondition,
-                         "the feature service gives a text where the model reads a number: "
-                         "feature={} service={}",
-                         schema[i].name, serving.spec.features);
+      if (text != nullptr) {
+        return at_row(row,
+                      base::error(Code::kInvalidArgument, "feature {} must be a number: got=\"{}\"",
+                                  spec.name, *text));
+      }
+      scratch.numbers[input * batch.rows + row] =
+          number == nullptr ? std::numeric_limits<double>::quiet_NaN() : *number;
     }
   }
   return {};
+}
+
+Result<void> Endpoints::look_up(const Serving& serving, const PredictRequest& request,
+                                base::Timestamp as_of, Scratch& scratch) const {
+  const Batch& batch = request.batch;
+  std::vector<Cell> cells(batch.names.size());
+  for (std::size_t row = 0; row < batch.rows; ++row) {
+    for (std::size_t c = 0; c < cells.size(); ++c) cells[c] = batch.cell(c, row);
+    std::vector<FeatureValue> found =
+        TRY(features_.look_up(serving.spec.features, serving.wanted, batch.names, cells, as_of));
+    for (std::size_t i = 0; i < scratch.sent.size(); ++i) {
+      if (scratch.sent[i] >= 0 || serving.lookup_positions[i] < 0) continue;
+      FeatureValue& value = found[static_cast<std::size_t>(serving.lookup_positions[i])];
+      const bool is_text = serving.inputs[i].is_text();
+      const std::size_t at = i * batch.rows + row;
+      if (auto* text = std::get_if<std::string>(&value)) {
+        if (!is_text) {
+          return base::error(
+              Code::kFailedPrecondition,
+              "the feature service gives a text where the model reads a number: feature={} "
+              "service={}",
+              serving.inputs[i].name, serving.spec.features);
+        }
+        scratch.texts[at] = scratch.kept.emplace_back(std::move(*text));
+      } else if (is_text) {
+        scratch.texts[at] = {};
+      } else {
+        const auto* number = std::get_if<double>(&value);
+        scratch.numbers[at] =
+            number == nullptr ? std::numeric_limits<double>::quiet_NaN() : *number;
+      }
+    }
+  }
+  return {};
+}
+
+Result<void> Endpoints::gather(const Serving& serving, const PredictRequest& request,
+                               base::Timestamp as_of, Scratch& scratch) const {
+  const Batch& batch = request.batch;
+  const std::size_t columns = serving.schema->size();
+  bool needs_lookup = false;
+  for (std::size_t i = 0; i < columns; ++i) {
+    if (const auto column = batch.find(serving.inputs[i].name, i)) {
+      scratch.sent[i] = static_cast<int>(*column);
+    } else if (serving.lookup_positions[i] >= 0) {
+      needs_lookup = true;
+    } else if (serving.inputs[i].required) {
+      return base::error(Code::kInvalidArgument,
+                         "input {} is missing: it is a feature of the model and no feature service "
+                         "provides it",
+                         serving.inputs[i].name);
+    }
+  }
+  if (needs_lookup) {
+    for (const std::string& name : serving.lookup_request) {
+      if (!batch.find(name)) {
+        return base::error(
+            Code::kInvalidArgument,
+            "input {} is missing: the feature service {} asks for it (null says it is unknown)",
+            name, serving.spec.features);
+      }
+    }
+  }
+  for (std::size_t i = 0; i < columns; ++i) {
+    if (scratch.sent[i] >= 0) {
+      TRY(gather_column(serving, batch, static_cast<std::size_t>(scratch.sent[i]), i, scratch));
+    } else if (serving.lookup_positions[i] < 0) {  // optional and not sent
+      for (std::size_t row = 0; row < batch.rows; ++row) {
+        if (serving.inputs[i].is_text()) {
+          scratch.texts[i * batch.rows + row] = {};
+        } else {
+          scratch.numbers[i * batch.rows + row] = std::numeric_limits<double>::quiet_NaN();
+        }
+      }
+    }
+  }
+  for (std::size_t i = columns; i < serving.inputs.size(); ++i) {
+    const InputSpec& wanted = serving.inputs[i];
+    const auto tensor = std::find_if(batch.tensors.begin(), batch.tensors.end(),
+                                     [&](const Tensor& sent) { return sent.name == wanted.name; });
+    if (tensor != batch.tensors.end()) {
+      TRY(check_tensor(*tensor, wanted));
+      scratch.views[i].tensor = &*tensor;
+    } else if (wanted.required) {
+      return base::error(Code::kInvalidArgument, "input {} is missing: it is a tensor of the model",
+                         wanted.name);
+    }
+  }
+  return needs_lookup ? look_up(serving, request, as_of, scratch) : Result<void>();
 }
 
 Result<Prediction> Endpoints::predict(const PredictRequest& request) {
@@ -263,40 +421,11 @@ Result<Prediction> Endpoints::predict(const PredictRequest& request) {
     serving->errors->add();
     return error;
   };
-  const LogSchema& schema = *serving->schema;
   const Batch& batch = request.batch;
   if (batch.rows == 0) return fail(base::error(Code::kInvalidArgument, "the request has no rows"));
-
-  thread_local Scratch scratch;
-  scratch.reset(batch.rows, schema.size());
-  std::vector<int>& sent = scratch.sent;
-  bool needs_lookup = false;
-  for (std::size_t i = 0; i < schema.size(); ++i) {
-    if (const auto column = batch.find(schema[i].name, i)) {
-      sent[i] = static_cast<int>(*column);
-    } else if (serving->lookup_positions[i] >= 0) {
-      needs_lookup = true;
-    } else {
-      return fail(base::error(Code::kInvalidArgument,
-                              "input {} is missing: it is a feature of the model and no feature "
-                              "service provides it",
-                              schema[i].name));
-    }
-  }
-  if (needs_lookup) {
-    for (const std::string& name : serving->lookup_request) {
-      if (!batch.find(name)) {
-        return fail(base::error(
-            Code::kInvalidArgument,
-            "input {} is missing: the feature service {} asks for it (null says it is unknown)",
-            name, serving->spec.features));
-      }
-    }
-  }
-
   Prediction answer{.id = request.id.empty() ? make_id(random_) : std::string(request.id),
-                    .output = serving->spec.output,
-                    .revision = serving->spec.revision};
+                    .revision = serving->spec.revision,
+                    .rows = batch.rows};
   const std::string_view key = request.route_key.empty() ? answer.id : request.route_key;
   const int slot = slot_of(serving->spec.salt, key);
   const Variant* chosen = nullptr;
@@ -321,59 +450,52 @@ Result<Prediction> Endpoints::predict(const PredictRequest& request) {
   }
   answer.variant = chosen->spec.name;
   answer.model_version = chosen->spec.model_version;
-  answer.outputs_per_row = chosen->model->ensemble().output_count();
-  answer.values.resize(batch.rows * answer.outputs_per_row);
 
   const base::Timestamp event_time = request.event_time.value_or(event_clock_.now());
   const base::Timestamp arrival_time = wall_clock_.now();
-  std::vector<float>& input = scratch.input;
-  for (std::size_t row = 0; row < batch.rows; ++row) {
-    const std::span<FeatureValue> features =
-        std::span(scratch.features).subspan(row * schema.size(), schema.size());
-    if (Result<void> filled = row_features(*serving, request, sent, row, event_time, features);
-        !filled) {
-      return fail(batch.rows > 1
-                      ? std::move(filled).error().with_context(fmt::format("row {}", row))
-                      : std::move(filled).error());
-    }
-    if (batch.rows > 1) scratch.row_ids[row] = fmt::format("{}/{}", answer.id, row);
-    const double prepared_us = micros_since(start);
-    for (const Variant& variant : serving->variants) {
-      if (&variant != chosen && !variant.spec.is_shadow) continue;
-      const auto scoring = std::chrono::steady_clock::now();
-      const Model& model = *variant.model;
-      input.resize(model.features().size());
-      for (std::size_t f = 0; f < input.size(); ++f) {
-        const FeatureValue& value = features[static_cast<std::size_t>(variant.log_columns[f])];
-        if (const auto* number = std::get_if<double>(&value)) {
-          input[f] = static_cast<float>(*number);
-        } else if (const auto* text = std::get_if<std::string>(&value)) {
-          input[f] = *model.encode(f, *text);  // the schema says that it is a category
-        } else {
-          input[f] = std::numeric_limits<float>::quiet_NaN();
-        }
-      }
-      scratch.shadow_out.resize(model.ensemble().output_count());
-      const std::span<float> out =
-          &variant == chosen ? std::span(answer.values)
-                                   .subspan(row * answer.outputs_per_row, answer.outputs_per_row)
-                             : std::span(scratch.shadow_out);
-      model.ensemble().predict(input, out);
-      scratch.logged.push_back(
-          {.request_id = batch.rows == 1 ? answer.id : scratch.row_ids[row],
-           .variant = variant.spec.name,
-           .role = variant.spec.is_shadow ? "shadow" : "live",
-           .traffic = request.traffic,
-           .revision = answer.revision,
-           .model_version = variant.spec.model_version,
-           .latency_us = static_cast<std::int64_t>(prepared_us + micros_since(scoring)),
-           .event_time = event_time,
-           .arrival_time = arrival_time,
-           .prediction = out.size() == 1 ? out[0] : std::nan(""),
-           .features = features});
+  thread_local Scratch scratch;
+  scratch.reset(batch.rows, serving->inputs, serving->schema->size());
+  if (Result<void> gathered = gather(*serving, request, event_time, scratch); !gathered)
+    return fail(std::move(gathered).error());
+  if (batch.rows > 1) {
+    scratch.row_ids.resize(batch.rows);
+    for (std::size_t row = 0; row < batch.rows; ++row)
+      scratch.row_ids[row] = fmt::format("{}/{}", answer.id, row);
+  }
+  const double prepared_us = micros_since(start);
+  std::optional<Error> failure;
+  const std::span<const InputView> logged_features =
+      std::span(scratch.views).first(serving->schema->size());
+  for (const Variant& variant : serving->variants) {
+    if (&variant != chosen && !variant.spec.is_shadow) continue;
+    const auto scoring = std::chrono::steady_clock::now();
+    scratch.model_inputs.clear();
+    for (const int input : variant.inputs)
+      scratch.model_inputs.push_back(scratch.views[static_cast<std::size_t>(input)]);
+    std::vector<Output>& outputs = &variant == chosen ? answer.outputs : scratch.shadow_outputs;
+    const Result<void> scored = variant.model->predict(batch.rows, scratch.model_inputs, outputs);
+    if (!scored && &variant == chosen) failure = scored.error();
+    const std::string_view error =
+        scored ? std::string_view() : scratch.kept.emplace_back(scored.error().message);
+    const double latency_us = prepared_us + micros_since(scoring) / static_cast<double>(batch.rows);
+    for (std::size_t row = 0; row < batch.rows; ++row) {
+      scratch.logged.push_back({.request_id = batch.rows == 1 ? answer.id : scratch.row_ids[row],
+                                .variant = variant.spec.name,
+                                .role = variant.spec.is_shadow ? "shadow" : "live",
+                                .error = error,
+                                .traffic = request.traffic,
+                                .revision = answer.revision,
+                                .model_version = variant.spec.model_version,
+                                .latency_us = static_cast<std::int64_t>(latency_us),
+                                .event_time = event_time,
+                                .arrival_time = arrival_time,
+                                .prediction = scored ? single_value(outputs, row) : std::nan(""),
+                                .features = logged_features,
+                                .row = row});
     }
   }
   const bool taken = log_.append(serving->spec.endpoint, serving->schema, scratch.logged);
+  if (failure) return fail(std::move(*failure));
   if (serving->spec.durable_log) {
     if (!taken) {
       return fail(base::error(Code::kUnavailable,
@@ -383,6 +505,8 @@ Result<Prediction> Endpoints::predict(const PredictRequest& request) {
     }
     if (Result<void> flushed = log_.flush(); !flushed) return fail(std::move(flushed).error());
   }
+  if (answer.outputs.size() == 1 && !serving->spec.output.empty())
+    answer.outputs.front().name = serving->spec.output;
   serving->latency->observe(micros_since(start) * 1e-6);
   return answer;
 }

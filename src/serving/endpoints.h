@@ -43,7 +43,7 @@ struct EndpointSpec {
   std::string endpoint;
   std::int64_t revision = 0;
   std::string features;  // feature service; empty: callers send the features
-  std::string output;    // name of the output tensor
+  std::string output;    // what a single output is called; empty: as the model calls it
   std::string salt;
   bool durable_log = false;
   std::vector<VariantSpec> variants;
@@ -60,22 +60,18 @@ struct PredictRequest {
 };
 
 struct Prediction {
-  std::string id, variant, output;
+  std::string id, variant;
   std::int64_t revision = 0, model_version = 0;
-  std::size_t outputs_per_row = 1;
-  std::vector<float> values;  // rows * outputs_per_row
+  std::size_t rows = 0;
+  std::vector<Output> outputs;
 };
 
 struct EndpointShape {
-  std::string endpoint, output, features;
+  std::string endpoint, features, platform;
   std::int64_t revision = 0;
   std::vector<std::int64_t> versions;  // of live variants
-  struct Input {
-    std::string name;
-    bool is_text = false;
-  };
-  std::vector<Input> inputs;  // the model's features
-  std::size_t outputs_per_row = 1;
+  std::vector<InputSpec> inputs;       // of all variants together
+  std::vector<OutputSpec> outputs;     // of the live variant
 };
 
 // Safe to use from several threads. Requests read one immutable snapshot; a change swaps it, so no
@@ -114,14 +110,15 @@ class Endpoints {
   struct Variant {
     VariantSpec spec;
     std::shared_ptr<const Model> model;
-    std::vector<int> log_columns;  // by the model's feature: position in the log's schema
+    std::vector<int> inputs;  // by the model's input: position in `inputs` of the Serving
   };
   // Everything one request needs.
   struct Serving {
     EndpointSpec spec;
     std::vector<Variant> variants;
-    std::shared_ptr<const LogSchema> schema;  // the features of all variants together
-    std::vector<int> lookup_positions;        // by schema column: position in `wanted`, or -1
+    std::vector<InputSpec> inputs;            // of all variants together, the columns first
+    std::shared_ptr<const LogSchema> schema;  // the columns among them
+    std::vector<int> lookup_positions;        // by column: position in `wanted`, or -1
     std::vector<std::string> wanted;          // the features to look up
     std::vector<std::string> lookup_request;  // columns that a lookup needs
     base::Counter* requests = nullptr;
@@ -133,10 +130,15 @@ class Endpoints {
   Result<std::shared_ptr<const Model>> load(const std::string& uri);
   Result<std::shared_ptr<const Serving>> build(const EndpointSpec& spec);
   std::shared_ptr<const Serving> find(std::string_view endpoint) const;
-  // One row's features in the order of the log's schema. What was sent wins over what is looked up.
-  Result<void> row_features(const Serving& serving, const PredictRequest& request,
-                            std::span<const int> sent, std::size_t row, base::Timestamp as_of,
-                            std::span<FeatureValue> values) const;
+  struct Scratch;
+  // Fills the scratch's views, one an input of `serving`. What was sent wins over what is looked
+  // up.
+  Result<void> gather(const Serving& serving, const PredictRequest& request, base::Timestamp as_of,
+                      Scratch& scratch) const;
+  Result<void> gather_column(const Serving& serving, const Batch& batch, std::size_t column,
+                             std::size_t input, Scratch& scratch) const;
+  Result<void> look_up(const Serving& serving, const PredictRequest& request, base::Timestamp as_of,
+                       Scratch& scratch) const;
 
   ModelSource& models_;
   FeatureLookup& features_;

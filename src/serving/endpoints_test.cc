@@ -6,6 +6,7 @@
 
 #include <thread>
 
+#include "serving/model_loader.h"
 #include "store/file_system.h"
 #include "store/testing/temp_folder.h"
 
@@ -70,6 +71,9 @@ class EndpointsTest : public ::testing::Test {
   static Batch row(std::vector<std::string_view> names, std::vector<Cell> cells) {
     return {.rows = 1, .names = std::move(names), .cells = std::move(cells)};
   }
+  static std::vector<float> values_of(const Prediction& prediction) {
+    return std::get<std::vector<float>>(prediction.outputs.at(0).values);
+  }
   static Batch full() { return row({"a", "b", "c", "d", "e"}, {0.5, 100.0, "x", 1.0, "k75"}); }
 
   store::testing::TempFolder folder_;
@@ -98,7 +102,7 @@ TEST_F(EndpointsTest, ScoresWhatIsSentAndLooksUpTheRest) {
        .id = "m",
        .batch = row({"key", "a", "b", "d", "e"}, {"k", 0.5, 100.0, 1.0, "k75"})});
   ASSERT_TRUE(mixed);
-  EXPECT_EQ(mixed->values, sent->values);  // c is looked up as "x"
+  EXPECT_EQ(values_of(*mixed), values_of(*sent));  // c is looked up as "x"
   const auto logged = log_.find("late", "r");
   ASSERT_TRUE(logged) << logged.error().message;
   EXPECT_EQ(logged->at("features").as_object().at("c"), Json("x"));
@@ -196,7 +200,7 @@ TEST_F(EndpointsTest, UnseenCategoriesAndMissingValuesAreScored) {
       {.endpoint = "late",
        .batch = row({"a", "b", "c", "d", "e"}, {Cell(), Cell(), "never", 1.0, Cell()})});
   ASSERT_TRUE(answer) << answer.error().message;
-  EXPECT_GT(answer->values[0], 0);
+  EXPECT_GT(values_of(*answer)[0], 0);
 }
 
 TEST(Model, LoadsWhatMlflowWroteAndRefusesTheRest) {
@@ -204,23 +208,23 @@ TEST(Model, LoadsWhatMlflowWroteAndRefusesTheRest) {
   const auto write = [&](const char* name, std::string_view text) {
     ASSERT_TRUE(store::write_file(folder.path() / name, text));
   };
-  EXPECT_EQ(Model::load(folder.path()).error().code, Code::kNotFound);
+  EXPECT_EQ(load_model(folder.path()).error().code, Code::kNotFound);
   write("MLmodel", "flavors:\n  sklearn:\n    data: x\n");
-  EXPECT_NE(Model::load(folder.path()).error().message.find("flavors=sklearn"), std::string::npos);
+  EXPECT_NE(load_model(folder.path()).error().message.find("flavors=sklearn"), std::string::npos);
   write("MLmodel", "flavors:\n  xgboost:\n    data: ../../etc/passwd\n");
-  EXPECT_EQ(Model::load(folder.path()).error().code, Code::kCorruption);
+  EXPECT_EQ(load_model(folder.path()).error().code, Code::kCorruption);
   write("MLmodel", "flavors:\n  xgboost:\n    data: model.ubj\n");
-  EXPECT_EQ(Model::load(folder.path()).error().code, Code::kNotFound);
+  EXPECT_EQ(load_model(folder.path()).error().code, Code::kNotFound);
   const std::string good =
       MUST(store::read_file(std::filesystem::path(SLIPWAY_TREES_TESTDATA) / "logistic.ubj"));
   write("model.ubj", std::string_view(good).substr(0, good.size() / 2));
-  EXPECT_EQ(Model::load(folder.path()).error().code, Code::kCorruption);
+  EXPECT_EQ(load_model(folder.path()).error().code, Code::kCorruption);
   write("model.ubj", "PAR1 not a model");
-  EXPECT_EQ(Model::load(folder.path()).error().code, Code::kCorruption);
+  EXPECT_EQ(load_model(folder.path()).error().code, Code::kCorruption);
   write("model.ubj", good);
-  const auto loaded = Model::load(folder.path());
+  const auto loaded = load_model(folder.path());
   ASSERT_TRUE(loaded) << loaded.error().message;
-  EXPECT_EQ((*loaded)->features().size(), 5u);
+  EXPECT_EQ((*loaded)->shape().inputs.size(), 5u);
 }
 
 }  // namespace

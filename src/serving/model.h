@@ -1,38 +1,42 @@
-// A model version in memory, ready to score.
+// A model version in memory, ready to score: one interface for every runtime.
 #pragma once
 
-#include <filesystem>
-#include <memory>
-#include <string>
+#include <cstddef>
+#include <span>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
-#include "serving/trees/ensemble.h"
+#include "serving/tensor.h"
 
 namespace slipway::serving {
 
-// Immutable; safe to use from several threads. Shared by everything that scores with it.
+// What a model reads and gives. Fixed once it is loaded.
+struct ModelShape {
+  std::vector<InputSpec> inputs;
+  std::vector<OutputSpec> outputs;  // at least one
+};
+
+// Safe to use from several threads; what is loaded does not change. Shared by everything that
+// scores with it, and unloaded when the last one lets go. Runtimes derive from it:
+// trees/tree_model.h.
 class Model {
  public:
-  // `path` is a folder that MLflow's client wrote (its MLmodel names the flavor and the file), or a
-  // model file itself: XGBoost's JSON or UBJSON. kNotFound: nothing there. kCorruption: a truncated
-  // or foreign file. kInvalidArgument: a flavor or objective this engine can't run, named.
-  static Result<std::shared_ptr<const Model>> load(const std::filesystem::path& path);
-  static Result<std::shared_ptr<const Model>> from_bytes(std::string_view xgboost);
+  virtual ~Model() = default;
 
-  const trees::Ensemble& ensemble() const { return ensemble_; }
-  const std::vector<std::string>& features() const { return ensemble_.feature_names(); }
+  virtual const ModelShape& shape() const = 0;
+  // What runs it, as metadata names it: "slipway_trees".
+  virtual std::string_view platform() const = 0;
 
-  // The number the model sees for a text in feature `position`: its category's code, NaN for a
-  // category that training never saw. kInvalidArgument: the feature is a number.
-  Result<float> encode(std::size_t position, std::string_view text) const;
-  bool is_category(std::size_t position) const { return !codes_[position].empty(); }
+  // Scores `rows` rows; `inputs` has a view per input of the shape, valid during the call. Replaces
+  // `outputs`, keeping what memory it can; they come in the order of the shape's.
+  // kInvalidArgument: a value that the model can't take, named. kUnavailable: try again later.
+  virtual Result<void> predict(std::size_t rows, std::span<const InputView> inputs,
+                               std::vector<Output>& outputs) const = 0;
 
- private:
-  explicit Model(trees::Ensemble ensemble);
-
-  trees::Ensemble ensemble_;
-  std::vector<std::vector<std::pair<std::string, float>>> codes_;  // by feature, sorted by name
+  virtual std::size_t memory_bytes() const = 0;
+  // True: a call may wait for another process, so it never runs on a thread that serves sockets.
+  virtual bool may_block() const { return false; }
 };
 
 }  // namespace slipway::serving

@@ -87,15 +87,14 @@ void append_row(Frame& frame, const std::string& endpoint, const LogRow& row) {
   std::isnan(row.prediction) ? column++->append_null() : column++->append_double(row.prediction);
   append_text_or_null(*column++, row.error);
   column++->append_string(std::string(row.traffic));
-  const FeatureValue none;
   for (std::size_t i = 0; column != frame.columns().end(); ++i, ++column) {
-    const FeatureValue& value = i < row.features.size() ? row.features[i] : none;
-    if (const auto* number = std::get_if<double>(&value);
-        number && column->type == ColumnType::kDouble && !std::isnan(*number)) {
-      column->append_double(*number);
-    } else if (const auto* text = std::get_if<std::string>(&value);
-               text && column->type == ColumnType::kString) {
-      column->append_string(*text);
+    const InputView value = i < row.features.size() ? row.features[i] : InputView();
+    if (column->type == ColumnType::kDouble && value.numbers != nullptr &&
+        !std::isnan(value.numbers[row.row])) {
+      column->append_double(value.numbers[row.row]);
+    } else if (column->type == ColumnType::kString && value.texts != nullptr &&
+               value.texts[row.row].data() != nullptr) {
+      column->append_string(std::string(value.texts[row.row]));
     } else {
       column->append_null();
     }

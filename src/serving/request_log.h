@@ -17,7 +17,7 @@
 #include "base/mutex.h"
 #include "base/result.h"
 #include "base/timestamp.h"
-#include "serving/batch.h"
+#include "serving/tensor.h"
 #include "types/frame.h"
 
 namespace slipway::serving {
@@ -36,8 +36,10 @@ struct LogRow {
   std::string_view request_id, variant, role, error, traffic;
   std::int64_t revision = 0, model_version = 0, latency_us = 0;
   base::Timestamp event_time, arrival_time;
-  double prediction = 0;                   // NaN: none, see `error`
-  std::span<const FeatureValue> features;  // in the order of the schema; too few: missing
+  double prediction = 0;  // NaN: none, or several values; see `error`
+  // In the order of the schema, columns all; too few: missing. This row's values are at `row`.
+  std::span<const InputView> features;
+  std::size_t row = 0;
 };
 
 // Safe to use from several threads. Rows are appended to buffers of columns (one of a few, by

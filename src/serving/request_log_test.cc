@@ -14,10 +14,13 @@ using base::Timestamp;
 constexpr std::int64_t kDay = 86'400'000'000;
 const Timestamp kStart{1'370'044'800'000'000};  // 2013-06-01
 
-const std::vector<FeatureValue>& features_of(double feature) {
-  static std::map<double, std::vector<FeatureValue>> all;
-  return all.try_emplace(feature, std::vector<FeatureValue>{feature, std::string("EWR")})
-      .first->second;
+// The views of one row: a speed and where it was.
+const std::vector<InputView>& features_of(double speed) {
+  static const std::string_view origin = "EWR";
+  static std::map<double, std::vector<InputView>> all;
+  const auto [entry, is_new] = all.try_emplace(speed);
+  if (is_new) entry->second = {{.numbers = &entry->first}, {.texts = &origin}};
+  return entry->second;
 }
 
 LogRow row_at(std::string_view id, Timestamp time, double feature) {

@@ -1,8 +1,8 @@
 #include "api/predict/predict_routes.h"
 
 #include <charconv>
-#include <cmath>
 
+#include "api/predict/answer.h"
 #include "api/predict/json_batch.h"
 #include "base/json.h"
 #include "types/timestamp.h"
@@ -33,40 +33,12 @@ Response invocation_error(const Error& error) {
                         http::http_status(error.code));
 }
 
-void append_text(std::string& out, std::string_view text) {
-  bool plain = true;
-  for (const char c : text) plain = plain && c >= ' ' && c != '"' && c != '\\';
-  if (plain) {
-    out.push_back('"');
-    out += text;
-    out.push_back('"');
-  } else {
-    out += base::to_text(Json(text));
-  }
-}
-
-void append_number(std::string& out, float value) {
-  if (!std::isfinite(value)) {
-    out += "null";
-    return;
-  }
-  char text[32];
-  const auto end = std::to_chars(text, text + sizeof text, value);
-  out.append(text, end.ptr);
-}
-
-void append_values(std::string& out, std::span<const float> values) {
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    if (i > 0) out.push_back(',');
-    append_number(out, values[i]);
-  }
-}
-
 FeatureNames feature_names(const Endpoints& endpoints, const std::string& endpoint) {
   return [&]() -> Result<std::vector<std::string>> {
     std::vector<std::string> names;
-    for (auto& input : TRY(endpoints.shape(endpoint)).inputs)
-      names.push_back(std::move(input.name));
+    for (auto& input : TRY(endpoints.shape(endpoint)).inputs) {
+      if (input.is_column()) names.push_back(std::move(input.name));
+    }
     return names;
   };
 }
@@ -117,70 +89,45 @@ Result<Response> infer(Endpoints& endpoints, const Request& request, bool rehear
   const auto features = feature_names(endpoints, request.param("name"));
   const Prediction prediction =
       TRY(predict(endpoints, request, TRY(reader().read_v2(request.body, features)), rehearses));
-  const std::size_t rows = prediction.values.size() / prediction.outputs_per_row;
-  std::string out;
-  out.reserve(256 + prediction.values.size() * 12);
-  out += "{\"model_name\":";
-  append_text(out, request.param("name"));
-  out += fmt::format(",\"model_version\":\"{}\",\"id\":", prediction.model_version);
-  append_text(out, prediction.id);
-  out += fmt::format(",\"parameters\":{{\"revision\":{},\"variant\":", prediction.revision);
-  append_text(out, prediction.variant);
-  out += "},\"outputs\":[{\"name\":";
-  append_text(out, prediction.output);
-  if (prediction.outputs_per_row == 1) {
-    out += fmt::format(",\"shape\":[{}],\"datatype\":\"FP32\",\"data\":[", rows);
-  } else {
-    out += fmt::format(",\"shape\":[{},{}],\"datatype\":\"FP32\",\"data\":[", rows,
-                       prediction.outputs_per_row);
-  }
-  append_values(out, prediction.values);
-  out += "]}]}";
-  return Response::json(std::move(out));
+  return Response::json(v2_answer(request.param("name"), prediction));
 }
 
 Result<Response> invoke(Endpoints& endpoints, const Request& request, bool rehearses) {
   const auto features = feature_names(endpoints, request.param("name"));
   const Prediction prediction = TRY(predict(
       endpoints, request, TRY(reader().read_invocation(request.body, features)), rehearses));
-  std::string out = "{\"predictions\":[";
-  const std::span<const float> values = prediction.values;
-  if (prediction.outputs_per_row == 1) {
-    append_values(out, values);
-  } else {
-    for (std::size_t at = 0; at < values.size(); at += prediction.outputs_per_row) {
-      out += at == 0 ? "[" : ",[";
-      append_values(out, values.subspan(at, prediction.outputs_per_row));
-      out += "]";
-    }
-  }
-  out += "]}";
-  Response response = Response::json(std::move(out));
+  Response response = Response::json(invocation_answer(prediction));
   response.headers = {{"Slipway-Request-Id", prediction.id},
                       {"Slipway-Revision", std::to_string(prediction.revision)},
                       {"Slipway-Model-Version", std::to_string(prediction.model_version)}};
   return response;
 }
 
+// Inputs or outputs as the protocol's metadata lists them.
+template <typename Spec>
+JsonArray describe(const std::vector<Spec>& specs) {
+  JsonArray described;
+  for (const Spec& spec : specs) {
+    JsonArray shape{-1};
+    for (const std::int64_t size : spec.row_shape) shape.push_back(size);
+    described.push_back(JsonObject{{"name", spec.name},
+                                   {"datatype", serving::datatype_name(spec.type)},
+                                   {"shape", std::move(shape)}});
+  }
+  return described;
+}
+
 Result<Response> metadata(Endpoints& endpoints, const Request& request) {
   const serving::EndpointShape shape = TRY(endpoints.shape(request.param("name")));
-  JsonArray versions, inputs;
+  JsonArray versions;
   for (const std::int64_t version : shape.versions)
     versions.push_back(Json(std::to_string(version)));
-  for (const auto& input : shape.inputs) {
-    inputs.push_back(JsonObject{{"name", input.name},
-                                {"datatype", input.is_text ? "BYTES" : "FP32"},
-                                {"shape", JsonArray{-1}}});
-  }
-  JsonArray width{-1};
-  if (shape.outputs_per_row != 1) width.push_back(shape.outputs_per_row);
   return Response::json(base::to_text(JsonObject{
       {"name", shape.endpoint},
       {"versions", std::move(versions)},
-      {"platform", "slipway_trees"},
-      {"inputs", std::move(inputs)},
-      {"outputs", JsonArray{JsonObject{
-                      {"name", shape.output}, {"datatype", "FP32"}, {"shape", std::move(width)}}}},
+      {"platform", shape.platform},
+      {"inputs", describe(shape.inputs)},
+      {"outputs", describe(shape.outputs)},
       {"parameters", JsonObject{{"revision", shape.revision}, {"features", shape.features}}}}));
 }
 

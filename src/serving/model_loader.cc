@@ -1,9 +1,6 @@
-#include "serving/model.h"
+#include "serving/model_loader.h"
 
-#include <algorithm>
-#include <cmath>
-#include <limits>
-
+#include "serving/trees/tree_model.h"
 #include "store/file_system.h"
 #include "types/yaml_reader.h"
 
@@ -46,43 +43,15 @@ Result<std::filesystem::path> model_file(const std::filesystem::path& folder) {
 
 }  // namespace
 
-Model::Model(trees::Ensemble ensemble) : ensemble_(std::move(ensemble)) {
-  for (const trees::Categories& names : ensemble_.categories()) {
-    auto& codes = codes_.emplace_back();
-    for (std::size_t code = 0; code < names.size(); ++code)
-      codes.emplace_back(names[code], static_cast<float>(code));
-    std::sort(codes.begin(), codes.end());
-  }
-  codes_.resize(ensemble_.feature_count());
-}
-
-Result<std::shared_ptr<const Model>> Model::from_bytes(std::string_view xgboost) {
-  trees::Ensemble ensemble = TRY(trees::Ensemble::from_xgboost(xgboost));
-  return std::shared_ptr<const Model>(new Model(std::move(ensemble)));
-}
-
-Result<std::shared_ptr<const Model>> Model::load(const std::filesystem::path& path) {
+Result<std::shared_ptr<const Model>> load_model(const std::filesystem::path& path) {
   std::error_code ignored;
   std::filesystem::path file = path;
   if (std::filesystem::is_directory(path, ignored)) file = TRY(model_file(path));
   const std::string bytes = TRY(store::read_file(file));
-  Result<std::shared_ptr<const Model>> model = from_bytes(bytes);
-  if (!model)
-    return std::move(model).error().with_context("model file " + file.filename().string());
-  return model;
-}
-
-Result<float> Model::encode(std::size_t position, std::string_view text) const {
-  const auto& codes = codes_[position];
-  if (codes.empty()) {
-    return base::error(Code::kInvalidArgument, "feature {} must be a number: got=\"{}\"",
-                       features()[position], text);
-  }
-  const auto found =
-      std::lower_bound(codes.begin(), codes.end(), text,
-                       [](const auto& code, std::string_view name) { return code.first < name; });
-  if (found == codes.end() || found->first != text) return std::numeric_limits<float>::quiet_NaN();
-  return found->second;
+  Result<trees::Ensemble> ensemble = trees::Ensemble::from_xgboost(bytes);
+  if (!ensemble)
+    return std::move(ensemble).error().with_context("model file " + file.filename().string());
+  return std::shared_ptr<const Model>(std::make_shared<trees::TreeModel>(std::move(*ensemble)));
 }
 
 }  // namespace slipway::serving

@@ -1,0 +1,18 @@
+// Finds out what a model is and loads it with the runtime that runs it.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+
+#include "base/result.h"
+#include "serving/model.h"
+
+namespace slipway::serving {
+
+// `path` is a folder that MLflow's client wrote (its MLmodel names the flavors and the files), or a
+// model file itself: XGBoost's JSON or UBJSON. kNotFound: nothing there. kCorruption: a truncated
+// or foreign file. kInvalidArgument: a flavor or objective that no runtime here can run, named.
+// Safe to use from several threads.
+Result<std::shared_ptr<const Model>> load_model(const std::filesystem::path& path);
+
+}  // namespace slipway::serving

@@ -1,0 +1,33 @@
+// Tree ensembles as models: names of categories become their codes, the rest are numbers.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "serving/model.h"
+#include "serving/trees/ensemble.h"
+
+namespace slipway::serving::trees {
+
+class TreeModel final : public Model {
+ public:
+  explicit TreeModel(Ensemble ensemble);
+
+  const ModelShape& shape() const override { return shape_; }
+  std::string_view platform() const override { return "slipway_trees"; }
+  Result<void> predict(std::size_t rows, std::span<const InputView> inputs,
+                       std::vector<Output>& outputs) const override;
+  std::size_t memory_bytes() const override { return ensemble_.memory_bytes(); }
+
+ private:
+  // The number the trees see for a name; NaN for one that training never saw.
+  float code_of(std::size_t feature, std::string_view name) const;
+
+  Ensemble ensemble_;
+  ModelShape shape_;
+  std::vector<std::vector<std::pair<std::string, float>>> codes_;  // by feature, sorted by name
+};
+
+}  // namespace slipway::serving::trees
