@@ -485,10 +485,11 @@ class Best {
 
 // Rows that the view shows.
 void show(std::span<const Life> lives, View view, Mask mask) {
-  const bool active = view != View::kDeleted, deleted = view != View::kActive;
+  const std::uint8_t active = view != View::kDeleted, deleted = view != View::kActive;
   for (std::size_t i = 0; i < mask.size(); ++i) {
-    mask[i] = static_cast<std::uint8_t>(((lives[i] == Life::kActive) & active) |
-                                        ((lives[i] == Life::kDeleted) & deleted));
+    const std::uint8_t is_active = lives[i] == Life::kActive,
+                       is_deleted = lives[i] == Life::kDeleted;
+    mask[i] = (is_active & active) | (is_deleted & deleted);
   }
 }
 
