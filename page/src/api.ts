@@ -239,9 +239,28 @@ export interface Run {
   inputs: { dataset_inputs?: { dataset: { name: string; digest: string } }[] };
 }
 
+// A run with the histories of its first metrics by name, each of at most 2500 points.
+export interface RunAndCurves {
+  run: Run;
+  curves: Metric[][];
+}
+
+export const isFinal = (status: string) => status === "FINISHED" || status === "FAILED" || status === "KILLED";
+
+// What a server pushes about a run that goes on.
+export interface RunWatcher {
+  open: () => void;
+  latest: (metrics: Metric[]) => void; // where watching begins, and begins again after something was missed
+  points: (points: Metric[]) => void;
+  over: () => void; // the run has ended; nothing follows
+  lost: () => void; // the browser comes back by itself: open again
+  refused: () => void; // it does not
+}
+
 // ---- fetching
 
 const kTimeoutMs = 15_000;
+export const kCurvesMax = 24;
 
 // A failed request, in words for people. `gone`: nothing answered at all.
 export class ApiError extends Error {
@@ -329,12 +348,27 @@ export const api = {
     const page = await post<{ runs?: Run[]; next_page_token?: string }>(mlflow + "runs/search", query, s);
     return { runs: page.runs ?? [], more: page.next_page_token !== undefined };
   },
-  run: async (id: string, s?: AbortSignal) =>
-    (await get<{ run: Run }>(`${mlflow}runs/get?run_id=${encodeURIComponent(id)}`, s)).run,
-  // A curve of at most 2500 points, thinned out by the server.
-  curve: async (run: string, key: string, s?: AbortSignal) => {
-    const query = new URLSearchParams({ run_ids: run, metric_key: key, max_results: "2500" });
-    const page = await get<{ metrics?: Metric[] }>(`${mlflow}metrics/get-history-bulk-interval?${query}`, s);
-    return page.metrics ?? [];
+  runAndCurves: async (id: string, s?: AbortSignal): Promise<RunAndCurves> => {
+    const [{ run }, { curves }] = await Promise.all([
+      get<{ run: Run }>(`${mlflow}runs/get?run_id=${encodeURIComponent(id)}`, s),
+      get<{ curves: Metric[][] }>(`${own("runs", id, "metrics", "curves")}?limit=${kCurvesMax}`, s),
+    ]);
+    return { run, curves };
+  },
+  // Returns what ends it.
+  watchRun: (id: string, watcher: RunWatcher): (() => void) => {
+    const source = new EventSource(own("runs", id, "metrics", "stream"));
+    const on = (kind: string, take: (data: { metrics: Metric[]; points: Metric[]; status: string }) => void) =>
+      source.addEventListener(kind, (event) => take(JSON.parse((event as MessageEvent<string>).data)));
+    source.onopen = watcher.open;
+    source.onerror = () => (source.readyState === EventSource.CLOSED ? watcher.refused() : watcher.lost());
+    on("latest", (data) => watcher.latest(data.metrics));
+    on("points", (data) => watcher.points(data.points));
+    on("status", (data) => {
+      if (!isFinal(data.status)) return;
+      source.close();
+      watcher.over();
+    });
+    return () => source.close();
   },
 };

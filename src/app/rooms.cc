@@ -265,7 +265,7 @@ void Application::Rooms::add_routes(http::Router& router) {
   router.add_all(api::mlflow::routes(i.mlflow));
   for (const char* prefix : {"/api/", "/ajax-api/", "/get-artifact"})
     router.set_fallback(prefix, api::mlflow::no_route);
-  router.add_all(api::own::stream_routes(i.metric_feed,
+  router.add_all(api::own::stream_routes(i.runs, i.metric_feed,
                                          {.waiting_bytes_max = static_cast<std::size_t>(
                                               i.foundation.settings.stream_waiting_bytes_max)}));
   router.add_all(api::page::page_routes());

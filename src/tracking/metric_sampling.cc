@@ -36,6 +36,11 @@ std::tuple<std::int64_t, std::int64_t, bool, double> place(const Metric& point) 
   return {point.step, point.timestamp_ms, is_nan, is_nan ? 0 : point.value};
 }
 
+void sort_by_step(std::vector<Metric>& points) {
+  std::sort(points.begin(), points.end(),
+            [](const Metric& a, const Metric& b) { return place(a) < place(b); });
+}
+
 }  // namespace
 
 std::vector<Metric> thin_out(std::vector<Metric> points, std::size_t points_max) {
@@ -61,12 +66,27 @@ Result<std::vector<RunMetric>> sample_histories(Runs& runs, const SampleQuery& q
         return point.step < *query.start_step || point.step > *query.end_step;
       });
     }
-    std::sort(points.begin(), points.end(),
-              [](const Metric& a, const Metric& b) { return place(a) < place(b); });
+    sort_by_step(points);
     for (Metric& point : thin_out(std::move(points), static_cast<std::size_t>(query.points_max)))
       sampled.push_back({id, std::move(point)});
   }
   return sampled;
+}
+
+Result<std::vector<std::vector<Metric>>> sample_curves(Runs& runs, const std::string& run_id,
+                                                       std::size_t curves_max,
+                                                       std::size_t points_max) {
+  std::vector<std::string> keys;
+  for (const Metric& latest : TRY(runs.get(run_id)).metrics) keys.push_back(latest.key);
+  std::sort(keys.begin(), keys.end());
+  if (keys.size() > curves_max) keys.resize(curves_max);
+  std::vector<std::vector<Metric>> curves;
+  for (const std::string& key : keys) {
+    std::vector<Metric> points = TRY(runs.metric_history(run_id, key, 0, "")).items;
+    sort_by_step(points);
+    curves.push_back(thin_out(std::move(points), points_max));
+  }
+  return curves;
 }
 
 }  // namespace slipway::tracking

@@ -28,6 +28,12 @@ struct SampleQuery {
 // Run by run, each by step, time and value. kInvalidArgument.
 Result<std::vector<RunMetric>> sample_histories(Runs& runs, const SampleQuery& query);
 
+// The curves of a run: of its first `curves_max` metrics by name, each thinned out to `points_max`
+// points by step, time and value. kNotFound: no such run.
+Result<std::vector<std::vector<Metric>>> sample_curves(Runs& runs, const std::string& run_id,
+                                                       std::size_t curves_max,
+                                                       std::size_t points_max = kSampledPointsMax);
+
 // At most `points_max` of `points`: the first of each of as many even buckets, the very last in
 // place of the last bucket's.
 std::vector<Metric> thin_out(std::vector<Metric> points, std::size_t points_max);

@@ -204,6 +204,23 @@ TEST_F(SearchTest, HistoriesAreThinnedOutEvenly) {
   EXPECT_TRUE(refused({.run_ids = Names(kSampledRunsMax + 1, run)}));
 }
 
+TEST_F(SearchTest, CurvesOfARunAreItsFirstMetricsByName) {
+  const std::string run = MUST(runs_.create({.experiment_id = "0"})).id;
+  std::vector<Metric> points;
+  for (std::int64_t step = 9; step >= 0; --step) points.push_back({"loss", 1.0, 1, step});
+  points.push_back({"auc", 0.7, 1, 0});
+  points.push_back({"zeal", 0.1, 1, 0});
+  MUST(runs_.log_batch(run, points, {}, {}));
+  const auto curves = MUST(sample_curves(runs_, run, 2, 5));
+  ASSERT_EQ(curves.size(), 2u);
+  ASSERT_EQ(curves[0].size(), 1u);
+  EXPECT_EQ(curves[0][0].key, "auc");
+  ASSERT_EQ(curves[1].size(), 5u);
+  EXPECT_EQ(curves[1].front().step, 0);
+  EXPECT_EQ(curves[1].back().step, 9);
+  EXPECT_EQ(sample_curves(runs_, std::string(32, 'f'), 2).error().code, Code::kNotFound);
+}
+
 TEST_F(SearchTest, DatasetsOfAnExperimentAreListedOnce) {
   const DatasetInput input{
       "flights", "d1", "local", "{}", "", "", {{"mlflow.data.context", "training"}}};

@@ -131,6 +131,66 @@ def test_run_with_curves(server, open_page):
     expect(page.get_by_role("figure", name="loss: loss 0.25")).to_be_visible()
 
 
+def log_loss(server, run_id, step, value):
+    post(server, "/api/2.0/mlflow/runs/log-batch",
+         {"run_id": run_id, "metrics": [{"key": "loss", "value": value, "timestamp": step, "step": step}]})
+
+
+def start_run(server, name):
+    run = post(server, "/api/2.0/mlflow/runs/create", {"experiment_id": "0", "run_name": name})["run"]["info"]["run_id"]
+    for step, value in enumerate((1, 0.75)):
+        log_loss(server, run, step, value)
+    return run
+
+
+def test_points_are_pushed_to_who_looks_at_a_run(server, open_page):
+    run = start_run(server, "live")
+    page = open_page(server.url + "/ui/")
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    with page.expect_response("**/metrics/stream"):
+        page.goto(f"{server.url}/ui/runs/{run}")
+    loss = page.get_by_role("figure", name="loss: loss 0.75")
+    expect(loss).to_be_visible()
+    del asked[:asked.index(page.url)]
+    assert sum(run in url for url in asked) == 4, asked  # the page itself, the run, its curves, the stream
+    assert len(set(asked)) <= 8, asked  # and four files and the clock, which all screens have
+    del asked[:]
+    page.evaluate("window.isStillHere = true")
+    for step, value in ((2, 0.5), (3, 0.25)):
+        log_loss(server, run, step, value)
+        expect(page.get_by_role("figure", name=f"loss: loss {value}")).to_be_visible(timeout=3_000)
+    post(server, "/api/2.0/mlflow/runs/log-metric", {"run_id": run, "key": "auc", "value": 0.875, "timestamp": 1, "step": 1})
+    expect(page.get_by_role("table", name="Metrics")).to_contain_text("0.875", timeout=3_000)
+    assert [url for url in asked if run in url] == []  # nothing was asked for: all of it was pushed
+    post(server, "/api/2.0/mlflow/runs/update", {"run_id": run, "status": "FINISHED", "end_time": 2})
+    expect(page.get_by_text("finished", exact=True)).to_be_visible(timeout=3_000)
+    assert page.evaluate("window.isStillHere")
+    assert not any("stream" in url for url in asked)  # it is over, and nobody comes back for more
+
+
+@pytest.mark.expects_errors  # what is refused and who does not answer are errors in the browser's console
+def test_without_a_stream_the_page_asks_and_a_lost_one_comes_back(server, open_page):
+    run = start_run(server, "lost")
+    page = open_page(server.url + "/ui/")
+    page.route("**/metrics/stream", lambda route: route.fulfill(status=429))
+    page.goto(f"{server.url}/ui/runs/{run}")
+    expect(page.get_by_role("figure", name="loss: loss 0.75")).to_be_visible()
+    log_loss(server, run, 2, 0.5)
+    expect(page.get_by_role("figure", name="loss: loss 0.5")).to_be_visible()
+    page.unroute("**/metrics/stream")
+    with page.expect_response("**/metrics/stream"):
+        page.reload()
+    server.kill()
+    server.start()
+    log_loss(server, run, 3, 0.25)  # while nobody watched
+    with page.expect_response("**/metrics/stream"):
+        pass
+    expect(page.get_by_role("figure", name="loss: loss 0.25")).to_be_visible()
+    log_loss(server, run, 4, 0.125)
+    expect(page.get_by_role("figure", name="loss: loss 0.125")).to_be_visible(timeout=3_000)
+
+
 def test_filter_is_in_the_address_and_its_mistakes_are_told(server, open_page):
     for name, auc in (("good", 0.9), ("bad", 0.5)):
         run = post(server, "/api/2.0/mlflow/runs/create", {"experiment_id": "0", "run_name": name})["run"]["info"]["run_id"]

@@ -6,45 +6,45 @@ export interface Live<T> {
   reload: () => void;
 }
 
-// Fetches now and again every `seconds` after the last answer, not while the tab is hidden. Another `key` starts
-// over without the old data.
+// Fetches now and again `seconds` after the last answer, not while the tab is hidden. Another `key` starts over
+// without the old data.
 export function useLive<T>(fetcher: (signal: AbortSignal) => Promise<T>, key: string, seconds: number): Live<T> {
-  const [state, setState] = useState<{ key: string; data?: T; error?: Error }>({ key });
+  const [state, setState] = useState<{ key: string; turn: number; data?: T; error?: Error }>({ key, turn: -1 });
   const [turn, setTurn] = useState(0);
   const newest = useRef(fetcher);
   newest.current = fetcher;
+  const reload = useCallback(() => setTurn((before) => before + 1), []);
 
   useEffect(() => {
     const stop = new AbortController();
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const turnAround = async () => {
-      if (!document.hidden) {
-        try {
-          const data = await newest.current(stop.signal);
-          if (!stop.signal.aborted) setState({ key, data });
-        } catch (problem) {
-          if (stop.signal.aborted) return;
-          const error = problem instanceof Error ? problem : new Error(String(problem));
-          setState((before) => (before.key === key ? { ...before, error } : { key, error }));
-        }
+    const fetchOnce = async () => {
+      try {
+        const data = await newest.current(stop.signal);
+        if (!stop.signal.aborted) setState({ key, turn, data });
+      } catch (problem) {
+        if (stop.signal.aborted) return;
+        const error = problem instanceof Error ? problem : new Error(String(problem));
+        setState((before) => (before.key === key ? { ...before, turn, error } : { key, turn, error }));
       }
-      if (!stop.signal.aborted) timer = setTimeout(() => void turnAround(), seconds * 1000);
     };
-    const onVisible = () => {
-      if (document.hidden) return;
-      clearTimeout(timer);
-      void turnAround();
-    };
-    void turnAround();
-    document.addEventListener("visibilitychange", onVisible);
-    return () => {
-      stop.abort();
-      clearTimeout(timer);
-      document.removeEventListener("visibilitychange", onVisible);
-    };
-  }, [key, seconds, turn]);
+    void fetchOnce();
+    return () => stop.abort();
+  }, [key, turn]);
 
-  const reload = useCallback(() => setTurn((before) => before + 1), []);
+  const isAnswered = state.key === key && state.turn === turn;
+  useEffect(() => {
+    if (!isAnswered) return;
+    const again = () => {
+      if (!document.hidden) reload();
+    };
+    const timer = setTimeout(again, seconds * 1000);
+    document.addEventListener("visibilitychange", again);
+    return () => {
+      clearTimeout(timer);
+      document.removeEventListener("visibilitychange", again);
+    };
+  }, [isAnswered, turn, seconds, reload]);
+
   const current = state.key === key ? state : undefined;
   return { data: current?.data, error: current?.error, reload };
 }

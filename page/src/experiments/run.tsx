@@ -1,30 +1,20 @@
 import { Code, Group, SimpleGrid, Stack, Table, Text, Title } from "@mantine/core";
 import { useParams } from "react-router";
-import { api, type KeyValue, type Metric, type Run } from "../api";
+import { kCurvesMax, type KeyValue, type RunAndCurves } from "../api";
 import { Chart } from "../components/chart";
-import { useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
 import { Fact, Head, Time, Word } from "../components/words";
 import { duration, number } from "../lib/format";
 import { curve } from "../lib/series";
-
-const kChartsMax = 24;
-
-interface RunAndCurves {
-  run: Run;
-  curves: Metric[][];
-}
-
-// The run and the history of its metrics, the first `kChartsMax` of them.
-async function load(id: string, signal: AbortSignal): Promise<RunAndCurves> {
-  const run = await api.run(id, signal);
-  const keys = (run.data.metrics ?? []).slice(0, kChartsMax).map((metric) => metric.key);
-  return { run, curves: await Promise.all(keys.map((key) => api.curve(id, key, signal))) };
-}
+import { useWatchedRun } from "./watched_run";
 
 export function RunPage() {
   const { id = "" } = useParams();
-  const loaded = useLive((signal) => load(id, signal), id, 4);
+  return <OneRun key={id} id={id} />;
+}
+
+function OneRun({ id }: { id: string }) {
+  const loaded = useWatchedRun(id);
   const info = loaded.data?.run.info;
   const trail: [string, string][] = [["Experiments", "/experiments"]];
   if (info) trail.push(["Runs", `/experiments/${encodeURIComponent(info.experiment_id)}`]);
@@ -65,9 +55,9 @@ function RunBody({ run, curves }: RunAndCurves) {
           })}
         </SimpleGrid>
       )}
-      {metrics.length > kChartsMax && (
+      {metrics.length > kCurvesMax && (
         <Text size="sm" c="dimmed">
-          The first {kChartsMax} of {metrics.length} metrics are drawn; the table has the last value of each.
+          The first {kCurvesMax} of {metrics.length} metrics are drawn; the table has the last value of each.
         </Text>
       )}
       <SimpleGrid cols={{ base: 1, md: 3 }} spacing="lg">

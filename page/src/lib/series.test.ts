@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import type { Alert, Revision, Window } from "../api";
-import { byVariant, curve, driftHeat, marks } from "./series";
+import type { Alert, Metric, Revision, RunAndCurves, Window } from "../api";
+import { byVariant, curve, driftHeat, latest, marks, withPoints } from "./series";
 
 function window(start: string, variant: string, auc: number | null, psi: Record<string, number> = {}): Window {
   return {
@@ -93,4 +93,27 @@ test("marks are what happened: no skipped actions, no canary steps, in order", (
     "retrain: refused by its gate",
     "rolled back to version 2",
   ]);
+});
+
+const point = (key: string, step: number, value: number | string, timestamp = 1): Metric => ({ key, step, value, timestamp });
+
+test("the latest point has the greatest step, then time, then value; NaN counts as 0", () => {
+  const found = latest([point("a", 2, 1), point("a", 1, 9, 5), point("b", 1, "NaN"), point("b", 1, -1), point("b", 1, 0.5)]);
+  expect(found.get("a")).toEqual(point("a", 2, 1));
+  expect(found.get("b")).toEqual(point("b", 1, 0.5));
+});
+
+test("points that arrive go on with their curves, once each, and start new ones", () => {
+  const info = { run_id: "r", run_name: "r", experiment_id: "0", user_id: "", status: "RUNNING", start_time: 0 };
+  const loaded: RunAndCurves = {
+    run: { info, data: { metrics: [point("loss", 1, 0.5)] }, inputs: {} },
+    curves: [[point("loss", 0, 1), point("loss", 1, 0.5)]],
+  };
+  const now = withPoints(loaded, [point("loss", 1, 0.5), point("loss", 2, 0.25), point("auc", 0, 0.7)]);
+  expect(now.run.data.metrics).toEqual([point("auc", 0, 0.7), point("loss", 2, 0.25)]);
+  expect(now.curves.map((curve) => curve.map(({ key, step }) => `${key} ${step}`))).toEqual([
+    ["loss 0", "loss 1", "loss 2"],
+    ["auc 0"],
+  ]);
+  expect(loaded.curves[0]).toHaveLength(2); // what was loaded stays as it is
 });

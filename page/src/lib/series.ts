@@ -1,5 +1,5 @@
 // From the server's windows, points, alerts and revisions to what a chart draws. Pure functions.
-import type { Action, Alert, Metric, Revision, Window } from "../api";
+import { kCurvesMax, type Action, type Alert, type Metric, type Revision, type RunAndCurves, type Window } from "../api";
 
 export interface Series {
   label: string;
@@ -108,4 +108,36 @@ export function curve(points: Metric[]): Table & { axis: "step" | "seconds" } {
     x: sorted.map(at),
     series: [{ label: points[0]?.key ?? "", kind: "live", values: sorted.map((point) => finite(point.value)) }],
   };
+}
+
+// Of each key the point that MLflow calls the latest: by step, then time, then value, where NaN counts as 0.
+export function latest(points: Metric[]): Map<string, Metric> {
+  const size = (point: Metric) => (typeof point.value === "number" ? point.value : 0);
+  const found = new Map<string, Metric>();
+  for (const point of points) {
+    const last = found.get(point.key);
+    const later = last && (point.step - last.step || point.timestamp - last.timestamp || size(point) - size(last));
+    if (later === undefined || later > 0) found.set(point.key, point);
+  }
+  return found;
+}
+
+// The run with points that came after it was loaded. Some may be in there already.
+export function withPoints({ run, curves }: RunAndCurves, points: Metric[]): RunAndCurves {
+  if (points.length === 0) return { run, curves };
+  const metrics = [...latest([...(run.data.metrics ?? []), ...points]).values()];
+  metrics.sort((a, b) => (a.key < b.key ? -1 : 1));
+  const byKey = new Map(curves.map((curve) => [curve[0]?.key ?? "", [...curve]]));
+  const words = (point: Metric) => `${point.step} ${point.timestamp} ${point.value}`;
+  const drawn = new Map([...byKey].map(([key, curve]) => [key, new Set(curve.map(words))]));
+  for (const point of points) {
+    if (!byKey.has(point.key) && byKey.size === kCurvesMax) continue;
+    const curve = byKey.get(point.key) ?? [];
+    const seen = drawn.get(point.key) ?? new Set();
+    byKey.set(point.key, curve);
+    drawn.set(point.key, seen);
+    if (!seen.has(words(point))) curve.push(point);
+    seen.add(words(point));
+  }
+  return { run: { ...run, data: { ...run.data, metrics } }, curves: [...byKey.values()] };
 }

@@ -40,6 +40,7 @@ constexpr Rule kRules[] = {
     {kPost, "/slipway/v1/imports/{id}/finish", About::kAdministrator},
     {kPost, "/slipway/v1/runs/contents", About::kAdministrator},
 
+    {kGet, "/slipway/v1/runs/{id}/metrics/curves", About::kRun, Permission::kRead},
     {kGet, "/slipway/v1/runs/{id}/metrics/stream", About::kRun, Permission::kRead},
 
     {kGet, "/slipway/v1/datasets", About::kProject, Permission::kRead},

@@ -5,6 +5,7 @@
 
 #include "api/http/reply_stream.h"
 #include "api/own/loop_wire.h"
+#include "tracking/metric_sampling.h"
 
 namespace slipway::api::own {
 namespace {
@@ -15,6 +16,7 @@ using tracking::FeedEvent;
 
 // With a beginning: how long a browser waits before it comes back, in milliseconds.
 constexpr std::string_view kRetry = "retry: 2000\n";
+constexpr std::size_t kCurvesMax = 100;
 
 JsonArray points_json(const std::vector<tracking::Metric>& points) {
   JsonArray array;
@@ -85,6 +87,14 @@ std::optional<std::uint64_t> last_event_id(const Request& request) {
   return number;
 }
 
+Result<Response> curves(tracking::Runs& runs, const Request& request) {
+  const std::size_t most = TRY(query_limit(request, kCurvesMax, kCurvesMax));
+  JsonArray array;
+  for (const auto& points : TRY(tracking::sample_curves(runs, request.param("id"), most)))
+    array.push_back(points_json(points));
+  return reply({{"curves", std::move(array)}});
+}
+
 Result<Response> stream(tracking::MetricFeed& feed, const StreamOptions& options,
                         const Request& request) {
   auto stream = std::make_shared<http::ReplyStream>(options.waiting_bytes_max);
@@ -99,8 +109,15 @@ Result<Response> stream(tracking::MetricFeed& feed, const StreamOptions& options
 
 }  // namespace
 
-std::vector<http::Route> stream_routes(tracking::MetricFeed& feed, StreamOptions options) {
+std::vector<http::Route> stream_routes(tracking::Runs& runs, tracking::MetricFeed& feed,
+                                       StreamOptions options) {
   return {{.method = http::Method::kGet,
+           .pattern = "/slipway/v1/runs/{id}/metrics/curves",
+           .summary = "The histories of a run's first metrics by name, at most limit of them, each "
+                      "thinned out to what a chart can show.",
+           .handler = answering([&runs](const Request& request) { return curves(runs, request); }),
+           .tag = "slipway"},
+          {.method = http::Method::kGet,
            .pattern = "/slipway/v1/runs/{id}/metrics/stream",
            .summary = "Server-sent events: the latest values, then every new point as it is "
                       "committed, until the run ends. Last-Event-ID goes on where it stopped.",

@@ -1,10 +1,11 @@
-// Live metrics of a run as server-sent events.
+// The metrics of a run for who looks at it: whole curves, then every point as a server-sent event.
 #pragma once
 
 #include <vector>
 
 #include "api/http/router.h"
 #include "tracking/metric_feed.h"
+#include "tracking/runs.h"
 
 namespace slipway::api::own {
 
@@ -14,7 +15,8 @@ struct StreamOptions {
   std::size_t waiting_bytes_max = 256 << 10;
 };
 
-// `feed` must outlive the routes.
-std::vector<http::Route> stream_routes(tracking::MetricFeed& feed, StreamOptions options);
+// `runs` and `feed` must outlive the routes.
+std::vector<http::Route> stream_routes(tracking::Runs& runs, tracking::MetricFeed& feed,
+                                       StreamOptions options);
 
 }  // namespace slipway::api::own

@@ -1,0 +1,82 @@
+import { useEffect, useRef, useState } from "react";
+import { api, isFinal, type Metric, type RunAndCurves } from "../api";
+import { type Live, useLive } from "../components/live";
+import { latest, withPoints } from "../lib/series";
+
+const kAskingSeconds = 4; // while nothing is pushed
+const kPushedSeconds = 30; // for what isn't pushed: name, parameters, tags
+const kRetrySeconds = 20; // after the server has refused to push
+const kDrawEveryMs = 200;
+const kPointsMax = 20_000; // since the last load; when more have come the curves are loaded anew, thinned out
+
+// A run with its curves. While the run goes on the server pushes its points and its end; where that fails it is
+// asked. A tab in the background holds no connection: a browser has few for each server.
+export function useWatchedRun(id: string): Live<RunAndCurves> {
+  const [isPushed, setPushed] = useState(false);
+  const [, draw] = useState(0);
+  const arrived = useRef<Metric[]>([]); // what `loaded` may lack
+  const load = async (signal: AbortSignal) => {
+    const before = arrived.current.length;
+    const answer = await api.runAndCurves(id, signal);
+    arrived.current = arrived.current.slice(before);
+    return answer;
+  };
+  const known = useRef<Metric[]>([]);
+  const [isOver, setOver] = useState(false);
+  const loaded = useLive(load, id, isPushed || isOver ? kPushedSeconds : kAskingSeconds);
+  const { data, reload } = loaded;
+  known.current = data?.run.data.metrics ?? [];
+  useEffect(() => setOver(data !== undefined && isFinal(data.run.info.status)), [data]);
+  const goesOn = data !== undefined && !isFinal(data.run.info.status);
+
+  useEffect(() => {
+    if (!goesOn) return;
+    let drawing: ReturnType<typeof setTimeout> | undefined;
+    let retry: ReturnType<typeof setTimeout> | undefined;
+    let stop: (() => void) | undefined;
+    const close = () => {
+      clearTimeout(retry);
+      stop?.();
+      stop = undefined;
+      setPushed(false);
+    };
+    const open = () => {
+      close();
+      stop = api.watchRun(id, {
+        open: () => setPushed(true),
+        latest: (metrics) => {
+          const seen = latest([...known.current, ...arrived.current]);
+          const isSeen = (metric: Metric) => {
+            const last = seen.get(metric.key);
+            return last?.step === metric.step && last.timestamp === metric.timestamp && last.value === metric.value;
+          };
+          if (!metrics.every(isSeen)) reload();
+        },
+        points: (points) => {
+          arrived.current.push(...points);
+          if (arrived.current.length > kPointsMax) reload();
+          drawing ??= setTimeout(() => {
+            drawing = undefined;
+            draw((turn) => turn + 1);
+          }, kDrawEveryMs);
+        },
+        over: reload,
+        lost: () => setPushed(false),
+        refused: () => {
+          close();
+          retry = setTimeout(open, kRetrySeconds * 1000);
+        },
+      });
+    };
+    const follow = () => (document.hidden ? close() : open());
+    follow();
+    document.addEventListener("visibilitychange", follow);
+    return () => {
+      document.removeEventListener("visibilitychange", follow);
+      clearTimeout(drawing);
+      close();
+    };
+  }, [id, goesOn, reload]);
+
+  return { ...loaded, data: data && withPoints(data, arrived.current) };
+}
