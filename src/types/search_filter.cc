@@ -374,9 +374,9 @@ bool like(std::string_view text, std::string_view pattern, bool any_case) {
       ++p;
       ++t;
     } else if (after_percent != std::string_view::npos) {
+      // By bytes: a % that ends inside a character has only given its rest to a _.
       p = after_percent;
-      retry += character_bytes(text.substr(retry));
-      t = retry;
+      t = ++retry;
     } else {
       return false;
     }

@@ -151,6 +151,7 @@ TEST(SearchMatches, Text) {
            {"status LIKE '%b_d'", "abcbxxd", false},
            {"status LIKE '_'", "\xc3\xa9", true},  // one character of two bytes
            {"status LIKE '%'", "", true},
+           {"status LIKE 'a%\xa8'", "a%\xa8", true},  // no character at all
            {"status LIKE ''", "", true},
            {"status LIKE ''", "a", false},
            {"status LIKE 'a*[?'", "a*[?", true},
