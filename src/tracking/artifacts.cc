@@ -38,7 +38,7 @@ Result<std::string> safe_path(std::string_view path) {
     if (c == '\\' || c == '#' || static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
       return invalid_path();
   }
-  if (decoded.starts_with('/') || (decoded.size() >= 2 && decoded[1] == ':')) return invalid_path();
+  if (decoded.starts_with('/')) return invalid_path();
   std::string safe;
   std::string_view rest = decoded;
   while (!rest.empty()) {
@@ -50,6 +50,7 @@ Result<std::string> safe_path(std::string_view path) {
     if (!safe.empty()) safe += '/';
     safe += part;
   }
+  if (safe.size() >= 2 && safe[1] == ':') return invalid_path();  // a drive, also behind "./"
   return safe;
 }
 

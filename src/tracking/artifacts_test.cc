@@ -25,6 +25,7 @@ TEST(SafePath, StaysBelowTheRoot) {
                                          {"/etc/passwd", nullptr},
                                          {"%2fetc", nullptr},
                                          {"C:/x", nullptr},
+                                         {"./C:/x", nullptr},
                                          {"a\\b", nullptr},
                                          {"a%5cb", nullptr},
                                          {"a#b", nullptr},
