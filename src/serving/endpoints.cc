@@ -222,7 +222,7 @@ Result<void> Endpoints::prepare(const EndpointSpec& spec) {
       row.push_back(input.is_text() ? InputView{.texts = &missing_text}
                                     : InputView{.numbers = &missing});
     }
-    (void)variant.model->predict(1, row, outputs);
+    (void)variant.model->predict({.rows = 1, .inputs = row, .params = {}}, outputs);
   }
   return {};
 }
@@ -473,7 +473,11 @@ Result<Prediction> Endpoints::predict(const PredictRequest& request) {
     for (const int input : variant.inputs)
       scratch.model_inputs.push_back(scratch.views[static_cast<std::size_t>(input)]);
     std::vector<Output>& outputs = &variant == chosen ? answer.outputs : scratch.shadow_outputs;
-    const Result<void> scored = variant.model->predict(batch.rows, scratch.model_inputs, outputs);
+    const Result<void> scored = variant.model->predict({.rows = batch.rows,
+                                                        .inputs = scratch.model_inputs,
+                                                        .params = request.params,
+                                                        .deadline = request.deadline},
+                                                       outputs);
     if (!scored && &variant == chosen) failure = scored.error();
     const std::string_view error =
         scored ? std::string_view() : scratch.kept.emplace_back(scored.error().message);

@@ -2,6 +2,7 @@
 // is in production; it is told (activate) and does it.
 #pragma once
 
+#include <chrono>
 #include <map>
 #include <memory>
 #include <optional>
@@ -56,6 +57,9 @@ struct PredictRequest {
   std::string_view traffic;                   // empty: real; anything else is logged and not judged
   std::optional<std::int64_t> version;        // only this one may answer; empty: the slots decide
   std::optional<base::Timestamp> event_time;  // empty: now by the event clock
+  std::string_view params;                    // of the model: a JSON object; empty: none
+  // By then it is answered or refused.
+  std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
   Batch batch;
 };
 

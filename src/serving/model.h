@@ -1,6 +1,7 @@
 // A model version in memory, ready to score: one interface for every runtime.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <span>
 #include <string_view>
@@ -17,6 +18,15 @@ struct ModelShape {
   std::vector<OutputSpec> outputs;  // at least one
 };
 
+// What a model is asked. Valid during the call.
+struct ModelCall {
+  std::size_t rows = 0;
+  std::span<const InputView> inputs;  // a view per input of the shape
+  std::string_view params;            // a JSON object; empty: none. Runtimes without any ignore it
+  // Nobody waits for the answer longer than this.
+  std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
+};
+
 // Safe to use from several threads; what is loaded does not change. Shared by everything that
 // scores with it, and unloaded when the last one lets go. Runtimes derive from it:
 // trees/tree_model.h.
@@ -28,11 +38,10 @@ class Model {
   // What runs it, as metadata names it: "slipway_trees".
   virtual std::string_view platform() const = 0;
 
-  // Scores `rows` rows; `inputs` has a view per input of the shape, valid during the call. Replaces
-  // `outputs`, keeping what memory it can; they come in the order of the shape's.
+  // Replaces `outputs`, keeping what memory it can; they come in the order of the shape's.
   // kInvalidArgument: a value that the model can't take, named. kUnavailable: try again later.
-  virtual Result<void> predict(std::size_t rows, std::span<const InputView> inputs,
-                               std::vector<Output>& outputs) const = 0;
+  // kDeadlineExceeded.
+  virtual Result<void> predict(const ModelCall& call, std::vector<Output>& outputs) const = 0;
 
   virtual std::size_t memory_bytes() const = 0;
   // True: a call may wait for another process, so it never runs on a thread that serves sockets.

@@ -34,8 +34,9 @@ float TreeModel::code_of(std::size_t feature, std::string_view name) const {
   return found == codes.end() || found->first != name ? kMissing : found->second;
 }
 
-Result<void> TreeModel::predict(std::size_t rows, std::span<const InputView> inputs,
-                                std::vector<Output>& outputs) const {
+Result<void> TreeModel::predict(const ModelCall& call, std::vector<Output>& outputs) const {
+  const std::size_t rows = call.rows;
+  const std::span<const InputView> inputs = call.inputs;
   const std::size_t features = inputs.size(), width = ensemble_.output_count();
   outputs.resize(1);
   Output& output = outputs.front();

@@ -17,8 +17,7 @@ class TreeModel final : public Model {
 
   const ModelShape& shape() const override { return shape_; }
   std::string_view platform() const override { return "slipway_trees"; }
-  Result<void> predict(std::size_t rows, std::span<const InputView> inputs,
-                       std::vector<Output>& outputs) const override;
+  Result<void> predict(const ModelCall& call, std::vector<Output>& outputs) const override;
   std::size_t memory_bytes() const override { return ensemble_.memory_bytes(); }
 
  private:
