@@ -394,4 +394,74 @@ std::optional<JsonValue> JsonValue::find(std::string_view key) const {
   return found;
 }
 
+namespace {
+
+void append_text(std::string& out, std::string_view text) {
+  out.push_back('"');
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      out.push_back('\\');
+      out.push_back(c);
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      constexpr std::string_view kHex = "0123456789abcdef";
+      const auto byte = static_cast<unsigned char>(c);
+      out += "\\u00";
+      out.push_back(kHex[byte >> 4]);
+      out.push_back(kHex[byte & 15]);
+    } else {
+      out.push_back(c);
+    }
+  }
+  out.push_back('"');
+}
+
+void append_number(std::string& out, const JsonValue& value) {
+  char text[32];
+  const double number = value.number();
+  constexpr double kExactBelow = 1ll << 53;
+  const auto end = value.is_whole() && std::abs(number) < kExactBelow
+                       ? std::to_chars(text, text + sizeof text, static_cast<std::int64_t>(number))
+                       : std::to_chars(text, text + sizeof text, number);
+  out.append(text, end.ptr);
+}
+
+}  // namespace
+
+void append_json(std::string& out, JsonValue value) {
+  switch (value.kind()) {
+    case JsonNode::Kind::kNull:
+      out += "null";
+      return;
+    case JsonNode::Kind::kBool:
+      out += value.number() != 0 ? "true" : "false";
+      return;
+    case JsonNode::Kind::kNumber:
+      return append_number(out, value);
+    case JsonNode::Kind::kText:
+      return append_text(out, value.text());
+    case JsonNode::Kind::kArray: {
+      char before = '[';
+      for (const JsonValue item : value.values()) {
+        out.push_back(std::exchange(before, ','));
+        append_json(out, item);
+      }
+      if (before == '[') out.push_back('[');
+      out.push_back(']');
+      return;
+    }
+    case JsonNode::Kind::kObject: {
+      char before = '{';
+      for (const auto& [key, member] : value.members()) {
+        out.push_back(std::exchange(before, ','));
+        append_text(out, key);
+        out.push_back(':');
+        append_json(out, member);
+      }
+      if (before == '{') out.push_back('{');
+      out.push_back('}');
+      return;
+    }
+  }
+}
+
 }  // namespace slipway::base

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "base/result.h"
@@ -114,6 +115,9 @@ class JsonMembers {
 
 inline JsonValues JsonValue::values() const { return JsonValues(node_); }
 inline JsonMembers JsonValue::members() const { return JsonMembers(node_); }
+
+// The value as text again: texts escaped anew, whole numbers without a fraction.
+void append_json(std::string& out, JsonValue value);
 
 // Keeps its memory from document to document, up to a limit. One thread at a time.
 class JsonDocument {

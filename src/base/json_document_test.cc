@@ -172,5 +172,17 @@ TEST(JsonDocument, FindGivesTheLastMemberThatIsThere) {
   EXPECT_FALSE(value.find("c"));
 }
 
+TEST(JsonDocument, AppendsAsTextAgain) {
+  JsonDocument document;
+  const std::string text =
+      R"( {"a": [1, -2.5, 1e300, 1.0, true, null, "q\"\\\n\u00e4"], "e": {}, "f": [], "g": {"h": false}} )";
+  std::string out;
+  append_json(out, document.parse(text).value());
+  EXPECT_EQ(out,
+            "{\"a\":[1,-2.5,1e+300,1,true,null,\"q\\\"\\\\\\u000a\xC3\xA4\"],\"e\":{},\"f\":[],"
+            "\"g\":{\"h\":"
+            "false}}");
+}
+
 }  // namespace
 }  // namespace slipway::base

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bitset>
 
+#include "base/json.h"
 #include "base/json_document.h"
 
 namespace slipway::api::predict {
@@ -18,6 +19,7 @@ using serving::Cell;
 
 constexpr std::int64_t kRowsMax = 1 << 24;
 constexpr int kNestingMax = 4;  // of tensor data
+constexpr double kTimeoutUsMax = 1e12;
 
 template <typename... Args>
 Error invalid(fmt::format_string<Args...> format, Args&&... args) {
@@ -256,6 +258,21 @@ Result<Batch> from_instances(JsonValue given, const std::vector<std::string>& fe
   return matrix(cells, features.size() == 1 ? 1 : cells.size(), features, what);
 }
 
+// What the protocol and we have no use for is the model's.
+std::string model_params(JsonValue parameters) {
+  static constexpr std::string_view kTaken[] = {"event_time", "route_key", "traffic", "timeout"};
+  std::string params;
+  for (const auto& [key, value] : parameters.members()) {
+    if (std::find(std::begin(kTaken), std::end(kTaken), key) != std::end(kTaken)) continue;
+    params += params.empty() ? "{" : ",";
+    params += base::to_text(Json(key));
+    params.push_back(':');
+    base::append_json(params, value);
+  }
+  if (!params.empty()) params.push_back('}');
+  return params;
+}
+
 }  // namespace
 
 struct JsonReader::Impl {
@@ -280,6 +297,12 @@ Result<ParsedRequest> JsonReader::read_v2(std::string_view body, const FeatureNa
     request.event_time = TRY(find_text(*parameters, "event_time"));
     request.route_key = TRY(find_text(*parameters, "route_key"));
     request.traffic = TRY(find_text(*parameters, "traffic"));
+    if (const auto timeout = parameters->find("timeout")) {
+      if (!timeout->is_whole() || timeout->number() < 0 || timeout->number() > kTimeoutUsMax)
+        return invalid("timeout is a whole number of microseconds");
+      request.timeout_us = static_cast<std::int64_t>(timeout->number());
+    }
+    request.params = model_params(*parameters);
   }
   Batch& batch = request.batch;
   const JsonValues inputs = TRY(get_array(top, "inputs"));
@@ -315,8 +338,10 @@ Result<ParsedRequest> JsonReader::read_invocation(std::string_view body,
                                                   const FeatureNames& features) {
   const JsonValue top = TRY(impl_->parse(body));
   ParsedRequest request;
-  if (const auto params = top.find("params"); params && !params->is_object())
-    return invalid("params must be an object");
+  if (const auto params = top.find("params")) {
+    if (!params->is_object()) return invalid("params must be an object");
+    base::append_json(request.params, *params);
+  }
   if (const auto split = top.find("dataframe_split")) {
     if (!split->is_object()) return invalid("dataframe_split must be an object");
     std::vector<std::string_view> names;

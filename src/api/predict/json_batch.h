@@ -2,6 +2,7 @@
 // scoring server. Texts are not copied.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -16,6 +17,8 @@ namespace slipway::api::predict {
 
 struct ParsedRequest {
   std::string_view id, event_time, route_key, traffic;  // empty: not given
+  std::string params;                                   // of the model: a JSON object; empty: none
+  std::optional<std::int64_t> timeout_us;               // Triton's `timeout`
   serving::Batch batch;
   std::vector<std::string> feature_names;  // what `batch` names, where the body named nothing
 };

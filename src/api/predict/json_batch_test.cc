@@ -131,5 +131,24 @@ TEST(JsonReader, MlflowScoring) {
   }
 }
 
+TEST(JsonReader, ParamsOfTheModel) {
+  JsonReader reader;
+  const auto v2 = reader.read_v2(
+      R"({"inputs":[{"name":"x","shape":[1],"datatype":"FP64","data":[1]}],
+          "parameters":{"route_key":"k","timeout":2500,"top_k":3,"name":"a\"b"}})",
+      two_features);
+  ASSERT_TRUE(v2) << v2.error().message;
+  EXPECT_EQ(v2->params, R"({"top_k":3,"name":"a\"b"})");
+  EXPECT_EQ(v2->timeout_us, 2500);
+  const auto invocation = reader.read_invocation(
+      R"({"dataframe_records":[{"a":1}],"params":{"scale":[0.5,true]}})", two_features);
+  ASSERT_TRUE(invocation) << invocation.error().message;
+  EXPECT_EQ(invocation->params, R"({"scale":[0.5,true]})");
+  EXPECT_FALSE(reader.read_v2(
+      R"({"inputs":[{"name":"x","shape":[1],"datatype":"FP64","data":[1]}],
+          "parameters":{"timeout":"soon"}})",
+      two_features));
+}
+
 }  // namespace
 }  // namespace slipway::api::predict

@@ -1,6 +1,7 @@
 #include "api/predict/predict_routes.h"
 
 #include <charconv>
+#include <chrono>
 
 #include "api/predict/answer.h"
 #include "api/predict/json_batch.h"
@@ -61,6 +62,25 @@ Result<std::optional<base::Timestamp>> event_time_of(std::string_view text, cons
   return std::optional(*time);
 }
 
+// How long the client waits: our header, or Triton's parameter.
+Result<std::chrono::steady_clock::time_point> deadline_of(const Request& request,
+                                                          std::optional<std::int64_t> timeout_us) {
+  using Clock = std::chrono::steady_clock;
+  constexpr std::int64_t kTimeoutMsMax = 1'000'000'000;
+  if (const std::string_view text = request.header("Slipway-Timeout-Ms"); !text.empty()) {
+    std::int64_t ms = 0;
+    const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), ms);
+    if (ec != std::errc() || end != text.data() + text.size() || ms < 1 || ms > kTimeoutMsMax) {
+      return base::error(Code::kInvalidArgument,
+                         "Slipway-Timeout-Ms is a whole number of milliseconds: got={}", text);
+    }
+    return Clock::now() + std::chrono::milliseconds(ms);
+  }
+  // Triton takes 0 for no limit.
+  if (timeout_us.value_or(0) == 0) return Clock::time_point::max();
+  return Clock::now() + std::chrono::microseconds(*timeout_us);
+}
+
 Result<Prediction> predict(Endpoints& endpoints, const Request& request, ParsedRequest parsed,
                            bool rehearses) {
   if (parsed.id.empty()) parsed.id = request.header("Slipway-Request-Id");
@@ -75,6 +95,7 @@ Result<Prediction> predict(Endpoints& endpoints, const Request& request, ParsedR
                          named->second);
     version = number;
   }
+  const auto deadline = TRY(deadline_of(request, parsed.timeout_us));
   return endpoints.predict(
       {.endpoint = request.param("name"),
        .id = parsed.id,
@@ -82,6 +103,8 @@ Result<Prediction> predict(Endpoints& endpoints, const Request& request, ParsedR
        .traffic = parsed.traffic.empty() ? request.header("Slipway-Traffic") : parsed.traffic,
        .version = version,
        .event_time = TRY(event_time_of(parsed.event_time, request, rehearses)),
+       .params = parsed.params,
+       .deadline = deadline,
        .batch = std::move(parsed.batch)});
 }
 
