@@ -247,16 +247,47 @@ void ServingPlane::activate(const releases::Revision& revision,
 
 Result<releases::CanaryFacts> MonitoredVariants::facts(const std::string& endpoint,
                                                        const std::string& variant,
-                                                       base::Timestamp since,
-                                                       base::Timestamp until) {
+                                                       base::Timestamp since, base::Timestamp until,
+                                                       double slow_over_ms) {
   CHECK(monitor_ != nullptr);
-  const auto summary = TRY(monitor_->summarize(endpoint, variant, since, until));
+  const auto summary = TRY(monitor_->summarize(endpoint, variant, since, until, slow_over_ms));
   return releases::CanaryFacts{.requests = summary.requests,
                                .errors = summary.errors,
                                .latency_ms_p99 = summary.latency_ms_p99,
+                               .slow = summary.slow,
                                .labels = summary.labels,
                                .calibration_bias = summary.calibration_bias,
                                .calibration_bias_error = summary.calibration_bias_error};
+}
+
+Result<releases::ExperimentFacts> MonitoredVariants::compare(
+    const std::string& endpoint, const std::string& live, const std::string& challenger,
+    const std::string& metric, double alpha, base::Timestamp since, base::Timestamp until) {
+  CHECK(monitor_ != nullptr);
+  const auto measure = TRY(monitor::parse_measure(metric));
+  const auto compared =
+      TRY(monitor_->compare(endpoint, live, challenger, measure, alpha, since, until));
+  return releases::ExperimentFacts{.live_rows = compared.a.rows,
+                                   .challenger_rows = compared.b.rows,
+                                   .live_value = compared.a.value,
+                                   .challenger_value = compared.b.value,
+                                   .low = compared.interval.low,
+                                   .high = compared.interval.high};
+}
+
+Result<std::optional<bool>> MonitoredVariants::higher_is_better(const std::string& metric) {
+  switch (TRY(monitor::parse_measure(metric))) {
+    case monitor::Measure::kLabel:
+    case monitor::Measure::kPrediction:
+      return std::optional<bool>();
+    case monitor::Measure::kLogLoss:
+    case monitor::Measure::kBrier:
+    case monitor::Measure::kAbsoluteError:
+    case monitor::Measure::kErrorRate:
+    case monitor::Measure::kLatencyMs:
+      break;
+  }
+  return std::optional(false);
 }
 
 Result<types::Frame> LoggedRequests::requests(const std::string& endpoint, base::Timestamp from,

@@ -110,7 +110,13 @@ class MonitoredVariants final : public releases::VariantFacts {
  public:
   void connect(monitor::Monitor& monitor) { monitor_ = &monitor; }
   Result<releases::CanaryFacts> facts(const std::string& endpoint, const std::string& variant,
-                                      base::Timestamp since, base::Timestamp until) override;
+                                      base::Timestamp since, base::Timestamp until,
+                                      double slow_over_ms) override;
+  Result<releases::ExperimentFacts> compare(const std::string& endpoint, const std::string& live,
+                                            const std::string& challenger,
+                                            const std::string& metric, double alpha,
+                                            base::Timestamp since, base::Timestamp until) override;
+  Result<std::optional<bool>> higher_is_better(const std::string& metric) override;
 
  private:
   monitor::Monitor* monitor_ = nullptr;

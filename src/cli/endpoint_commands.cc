@@ -33,6 +33,95 @@ std::string show_change(const Json& reply) {
   return out;
 }
 
+std::string show_comparison(const Json& reply) {
+  const std::vector<TableColumn> columns = {{"VARIANT", "variant"},   {"VERSION", "model_version"},
+                                            {"REQUESTS", "requests"}, {"ERRORS", "errors"},
+                                            {"COMPARED", "rows"},     {"VALUE", "value"}};
+  std::string out =
+      fmt::format("{}, {}\n", cell(member_at(reply, "measure")),
+                  member_at(reply, "paired") == Json(true) ? "on the same requests"
+                                                           : "each on its own requests") +
+      table({member_at(reply, "a"), member_at(reply, "b")}, columns) +
+      fmt::format("difference {} (95 % at every look: {} to {})\n",
+                  cell(member_at(reply, "difference")), cell(member_at(reply, "low")),
+                  cell(member_at(reply, "high")));
+  const Json& answers = member_at(reply, "answers");
+  if (answers.is_null()) return out;
+  out += fmt::format(
+      "answers: {} pairs, mean distance {}, p99 {}, most {}, correlation {}; {} on other sides of "
+      "0.5\n",
+      cell(member_at(answers, "pairs")), cell(member_at(answers, "mean_absolute")),
+      cell(member_at(answers, "p99_absolute")), cell(member_at(answers, "max_absolute")),
+      cell(member_at(answers, "correlation")), cell(member_at(answers, "other_side")));
+  return out + table(member_at(answers, "furthest").as_array(),
+                     {{"FURTHEST APART", "request_id"}, {"A", "a"}, {"B", "b"}});
+}
+
+std::string show_experiment(const Json& reply) {
+  return fmt::format("{} % to {}, decided by {} ({} is better), until {}\n{}\n",
+                     cell(member_at(reply, "percent")), cell(member_at(reply, "uri")),
+                     cell(member_at(reply, "metric")), cell(member_at(reply, "better")),
+                     cell(member_at(reply, "ends_at")), cell(member_at(reply, "verdict.words")));
+}
+
+struct ExperimentOptions {
+  std::string endpoint, model, metric, better, reason, check = "1h", duration = "14d";
+  int percent = 50;
+  double confidence = 0.95;
+  std::int64_t min_rows = 100;
+  bool promote_winner = false;
+};
+
+void add_experiment_commands(CLI::App& endpoints, Context& context, int& exit_code) {
+  CLI::App* experiment = endpoints.add_subcommand(
+      "experiment", "A challenger beside the version in charge, decided by a metric");
+  experiment->require_subcommand(1);
+  auto options = std::make_shared<ExperimentOptions>();
+  const auto path = [options] {
+    return path_of("/slipway/v1/endpoints/{}/experiment", {options->endpoint});
+  };
+
+  CLI::App* start = experiment->add_subcommand("start", "Give a challenger part of the requests");
+  start->add_option("endpoint", options->endpoint)->required();
+  start->add_option("model", options->model, "models:/name/version or models:/name@alias")
+      ->required();
+  start
+      ->add_option("--metric", options->metric,
+                   "log_loss, brier, absolute_error, label, prediction, error_rate or latency_ms")
+      ->required();
+  start->add_option("--better", options->better, "higher or lower; known for losses and errors");
+  start->add_option("--percent", options->percent, "Of the requests")->capture_default_str();
+  start->add_option("--confidence", options->confidence, "Of the verdict, over all looks together")
+      ->capture_default_str();
+  start->add_option("--min-rows", options->min_rows, "Per variant, before there is a verdict")
+      ->capture_default_str();
+  start->add_option("--check", options->check, "How often it is looked at")->capture_default_str();
+  start->add_option("--duration", options->duration, "When it ends without a verdict")
+      ->capture_default_str();
+  start->add_flag("--promote-winner", options->promote_winner,
+                  "A challenger that is better takes charge by itself");
+  start->add_option("--reason", options->reason, "Why, for the ledger");
+  start->callback([&context, &exit_code, options, path] {
+    JsonObject body{{"model", options->model},       {"metric", options->metric},
+                    {"percent", options->percent},   {"confidence", options->confidence},
+                    {"min_rows", options->min_rows}, {"check", options->check},
+                    {"duration", options->duration}, {"promote_winner", options->promote_winner},
+                    {"reason", options->reason}};
+    if (!options->better.empty()) body["better"] = options->better;
+    exit_code = finish(context, Client(context).post(path(), body), show_change);
+  });
+  CLI::App* show = experiment->add_subcommand("show", "How it stands, and a verdict in words");
+  show->add_option("endpoint", options->endpoint)->required();
+  show->callback([&context, &exit_code, path] {
+    exit_code = finish(context, Client(context).get(path()), show_experiment);
+  });
+  CLI::App* stop = experiment->add_subcommand("stop", "End it without a verdict");
+  stop->add_option("endpoint", options->endpoint)->required();
+  stop->callback([&context, &exit_code, path] {
+    exit_code = finish(context, Client(context).send("DELETE", path(), JsonObject()), show_change);
+  });
+}
+
 struct ChangeOptions {
   std::string endpoint, model, reason;
 };
@@ -101,6 +190,28 @@ void add_endpoint_commands(CLI::App& root, Context& context, int& exit_code) {
                  show_change);
     });
   }
+
+  add_experiment_commands(*endpoints, context, exit_code);
+
+  struct CompareOptions {
+    std::string a = "live", b, metric = "log_loss", from, to;
+  };
+  auto compared = std::make_shared<CompareOptions>();
+  CLI::App* compare = endpoints->add_subcommand(
+      "compare", "Two variants side by side: how answers differ, and which does better");
+  compare->add_option("endpoint", options->endpoint)->required();
+  compare->add_option("variant", compared->b, "A shadow's name, canary or challenger")->required();
+  compare->add_option("--with", compared->a, "The other variant")->capture_default_str();
+  compare->add_option("--metric", compared->metric)->capture_default_str();
+  compare->add_option("--from", compared->from, "Event time; by default since the last revision");
+  compare->add_option("--to", compared->to, "Event time; by default now");
+  compare->callback([&context, &exit_code, options, compared] {
+    std::string path = path_of("/slipway/v1/endpoints/{}/comparison?a={}&b={}&metric={}",
+                               {options->endpoint, compared->a, compared->b, compared->metric});
+    if (!compared->from.empty()) path += path_of("&from={}", {compared->from});
+    if (!compared->to.empty()) path += path_of("&to={}", {compared->to});
+    exit_code = finish(context, Client(context).get(path), show_comparison);
+  });
 
   auto id = std::make_shared<std::string>();
   CLI::App* request = endpoints->add_subcommand("request", "One logged request with its labels");

@@ -16,6 +16,7 @@
 #include "base/result.h"
 #include "monitor/alert_log.h"
 #include "monitor/alert_policy.h"
+#include "monitor/comparison.h"
 #include "monitor/definition.h"
 #include "monitor/drift_profile.h"
 #include "monitor/labels.h"
@@ -104,8 +105,14 @@ class Monitor {
   // Live requests in each of the newest `days` judged days, oldest first.
   Result<std::vector<std::int64_t>> requests_per_day(const std::string& endpoint, std::size_t days);
   // How a live variant did with event times in [since, until), labels as known at `until`.
+  // Requests over `slow_over_ms` are counted as slow.
   Result<VariantSummary> summarize(const std::string& endpoint, const std::string& variant,
-                                   base::Timestamp since, base::Timestamp until);
+                                   base::Timestamp since, base::Timestamp until,
+                                   double slow_over_ms);
+  // Two variants side by side over the same time: comparison.h. kInvalidArgument: a variant twice.
+  Result<Comparison> compare(const std::string& endpoint, const std::string& a,
+                             const std::string& b, Measure measure, double alpha,
+                             base::Timestamp since, base::Timestamp until);
 
  private:
   // One kind of window of one monitor, and how far it has come.

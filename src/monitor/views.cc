@@ -146,16 +146,32 @@ Result<std::vector<std::int64_t>> Monitor::requests_per_day(const std::string& e
   return counts;
 }
 
+namespace {
+
+const std::vector<std::string> kScoreColumns = {"request_id",    "variant",    "role",
+                                                "model_version", "latency_us", "prediction",
+                                                "error",         "traffic"};
+
+}  // namespace
+
 Result<VariantSummary> Monitor::summarize(const std::string& endpoint, const std::string& variant,
-                                          base::Timestamp since, base::Timestamp until) {
-  const types::Frame frame =
-      TRY(ports_.requests.requests(endpoint, since, until,
-                                   {"request_id", "variant", "role", "model_version", "latency_us",
-                                    "prediction", "error", "traffic"}));
+                                          base::Timestamp since, base::Timestamp until,
+                                          double slow_over_ms) {
+  const types::Frame frame = TRY(ports_.requests.requests(endpoint, since, until, kScoreColumns));
   const WindowRows rows = TRY(WindowRows::of(frame));
   std::vector<std::string> ids;
   for (const std::size_t row : rows.answered_by(variant)) ids.push_back(rows.request_id(row));
-  return rows.summarize(variant, TRY(labels_.find(endpoint, ids, until)));
+  return rows.summarize(variant, TRY(labels_.find(endpoint, ids, until)), slow_over_ms);
+}
+
+Result<Comparison> Monitor::compare(const std::string& endpoint, const std::string& a,
+                                    const std::string& b, Measure measure, double alpha,
+                                    base::Timestamp since, base::Timestamp until) {
+  const types::Frame frame = TRY(ports_.requests.requests(endpoint, since, until, kScoreColumns));
+  const WindowRows rows = TRY(WindowRows::of(frame));
+  Labels labels;
+  if (needs_labels(measure)) labels = TRY(labels_.find(endpoint, rows.live_request_ids(), until));
+  return monitor::compare(rows, a, b, labels, measure, alpha);
 }
 
 }  // namespace slipway::monitor

@@ -177,23 +177,33 @@ std::vector<std::size_t> WindowRows::answered_by(const std::string& variant) con
   return rows;
 }
 
-VariantSummary WindowRows::summarize(const std::string& variant, const Labels& labels) const {
+WindowRows::Scored WindowRows::scored(std::size_t row) const {
+  Scored scored{.prediction = predictions_->number(row),
+                .latency_ms = kNone,
+                .model_version = versions_->is_valid(row) ? versions_->ints[row] : 0,
+                .failed = is_error(*errors_, row)};
+  if (latencies_->is_valid(row))
+    scored.latency_ms = static_cast<double>(latencies_->ints[row]) / 1000;
+  return scored;
+}
+
+VariantSummary WindowRows::summarize(const std::string& variant, const Labels& labels,
+                                     double slow_over_ms) const {
   VariantSummary summary{
       .latency_ms_p99 = kNone, .calibration_bias = kNone, .calibration_bias_error = kNone};
   std::vector<double> latencies, differences;
   for (const std::size_t row : answered_by(variant)) {
     ++summary.requests;
-    if (latencies_->is_valid(row)) {
-      latencies.push_back(static_cast<double>(latencies_->ints[row]) / 1000);
-    }
-    if (is_error(*errors_, row)) {
+    const Scored request = scored(row);
+    if (std::isfinite(request.latency_ms)) latencies.push_back(request.latency_ms);
+    if (request.latency_ms > slow_over_ms) ++summary.slow;
+    if (request.failed) {
       ++summary.errors;
       continue;
     }
     const auto label = labels.find(ids_->strings[row]);
-    const double prediction = predictions_->number(row);
-    if (label == labels.end() || !label->second || !std::isfinite(prediction)) continue;
-    differences.push_back(prediction - *label->second);
+    if (label == labels.end() || !label->second || !std::isfinite(request.prediction)) continue;
+    differences.push_back(request.prediction - *label->second);
   }
   summary.latency_ms_p99 = quantile(std::move(latencies), 0.99);
   summary.labels = static_cast<std::int64_t>(differences.size());

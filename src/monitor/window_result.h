@@ -47,6 +47,7 @@ struct PredictionBaseline {
 struct VariantSummary {
   std::int64_t requests = 0, errors = 0;
   double latency_ms_p99 = 0;  // NaN without requests
+  std::int64_t slow = 0;      // requests that took longer than was asked about
   std::int64_t labels = 0;
   double calibration_bias = 0;        // NaN without labels
   double calibration_bias_error = 0;  // its standard error; NaN below two labels
@@ -71,8 +72,17 @@ class WindowRows {
                       const PredictionBaseline* baseline) const;
   // Rows with role live answered by the variant of this name.
   std::vector<std::size_t> answered_by(const std::string& variant) const;
-  // Of the rows answered_by(variant).
-  VariantSummary summarize(const std::string& variant, const Labels& labels) const;
+  // Of the rows answered_by(variant); `slow_over_ms` says which requests are slow.
+  VariantSummary summarize(const std::string& variant, const Labels& labels,
+                           double slow_over_ms) const;
+  // What a variant made of a request.
+  struct Scored {
+    double prediction = 0;  // NaN: none
+    double latency_ms = 0;  // NaN: not known
+    std::int64_t model_version = 0;
+    bool failed = false;
+  };
+  Scored scored(std::size_t row) const;
   // Finite predictions of a variant.
   std::vector<double> predictions(const std::string& variant) const;
 

@@ -114,14 +114,15 @@ TEST(WindowRows, SummarizesAVariantForAGuard) {
       {.id = "d", .prediction = 0.1, .variant = "live"},
   });
   const WindowRows rows = MUST(WindowRows::of(frame));
-  const VariantSummary canary = rows.summarize("canary", {{"a", 0.0}, {"b", 1.0}, {"d", 1.0}});
+  const VariantSummary canary = rows.summarize("canary", {{"a", 0.0}, {"b", 1.0}, {"d", 1.0}}, 5);
   EXPECT_EQ(canary.requests, 3);
   EXPECT_EQ(canary.errors, 1);
   EXPECT_EQ(canary.latency_ms_p99, 9);
+  EXPECT_EQ(canary.slow, 1);
   EXPECT_EQ(canary.labels, 2);
   EXPECT_DOUBLE_EQ(canary.calibration_bias, 0.2);
   EXPECT_NEAR(canary.calibration_bias_error, 0.4, 1e-12);
-  EXPECT_TRUE(std::isnan(rows.summarize("nobody", {}).calibration_bias));
+  EXPECT_TRUE(std::isnan(rows.summarize("nobody", {}, 5).calibration_bias));
 }
 
 TEST(PredictionBaseline, ItsTextReadsBack) {

@@ -1,6 +1,7 @@
 // What the `endpoints:` part of slipway.yaml says.
 #pragma once
 
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,11 +16,15 @@ namespace slipway::releases {
 // What may not happen to a canary. Each bound is optional; a canary that is beyond one for sure is
 // taken away.
 struct Guard {
-  std::optional<double> error_rate;  // beyond it when even the lower 99 % bound of the rate is
+  std::optional<double> error_rate;
   std::optional<double> latency_ms_p99;
-  std::optional<double> calibration_bias;  // absolute; beyond it by 2.58 standard errors
+  std::optional<double> calibration_bias;  // absolute
   std::int64_t min_requests = 20;          // a step doesn't end, and latency isn't judged, below it
   std::int64_t min_labels = 30;            // calibration isn't judged below it
+
+  double slow_over_ms() const {
+    return latency_ms_p99.value_or(std::numeric_limits<double>::infinity());
+  }
   bool operator==(const Guard&) const = default;
 };
 

@@ -71,6 +71,24 @@ Result<base::Timestamp> read_time(const JsonObject& object, std::string_view key
   return types::parse_rfc3339(TRY(base::get_string(object, key)));
 }
 
+Result<Experiment> read_experiment(const JsonObject& object) {
+  Experiment experiment;
+  experiment.model = TRY(read_model(object));
+  experiment.percent = static_cast<int>(TRY(base::get_int(object, "percent")));
+  experiment.metric = TRY(base::get_string(object, "metric"));
+  experiment.higher_is_better = TRY(base::get_string(object, "better")) == "higher";
+  experiment.alpha = TRY(base::get_double(object, "alpha"));
+  experiment.min_rows = TRY(base::get_int(object, "min_rows"));
+  experiment.check = {TRY(base::get_int(object, "check_us"))};
+  experiment.promote_winner = TRY(base::find_bool(object, "promote_winner")).value_or(false);
+  experiment.started_at = TRY(read_time(object, "started_at"));
+  experiment.ends_at = TRY(read_time(object, "ends_at"));
+  experiment.next_check = TRY(read_time(object, "next_check"));
+  experiment.actor = TRY(base::get_string(object, "actor"));
+  experiment.reason = TRY(base::get_string(object, "reason"));
+  return experiment;
+}
+
 }  // namespace
 
 JsonObject to_json(const RolloutState& state) {
@@ -91,6 +109,22 @@ JsonObject to_json(const RolloutState& state) {
     canary["actor"] = state.canary->actor;
     canary["reason"] = state.canary->reason;
     object["canary"] = std::move(canary);
+  }
+  if (state.experiment) {
+    JsonObject experiment = to_json(state.experiment->model);
+    experiment["percent"] = state.experiment->percent;
+    experiment["metric"] = state.experiment->metric;
+    experiment["better"] = state.experiment->higher_is_better ? "higher" : "lower";
+    experiment["alpha"] = state.experiment->alpha;
+    experiment["min_rows"] = state.experiment->min_rows;
+    experiment["check_us"] = state.experiment->check.micros;
+    experiment["promote_winner"] = state.experiment->promote_winner;
+    experiment["started_at"] = types::to_rfc3339(state.experiment->started_at);
+    experiment["ends_at"] = types::to_rfc3339(state.experiment->ends_at);
+    experiment["next_check"] = types::to_rfc3339(state.experiment->next_check);
+    experiment["actor"] = state.experiment->actor;
+    experiment["reason"] = state.experiment->reason;
+    object["experiment"] = std::move(experiment);
   }
   return object;
 }
@@ -115,6 +149,8 @@ Result<RolloutState> parse_state(std::string_view text) {
                           TRY(base::get_string(canary, "actor")),
                           TRY(base::get_string(canary, "reason"))};
   }
+  if (const Json* member = object.if_contains("experiment"); member && member->is_object())
+    state.experiment = TRY(read_experiment(member->as_object()));
   return state;
 }
 

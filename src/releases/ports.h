@@ -48,10 +48,21 @@ class ModelCatalog {
 struct CanaryFacts {
   std::int64_t requests = 0, errors = 0;
   double latency_ms_p99 = std::numeric_limits<double>::quiet_NaN();
+  std::int64_t slow = 0;  // requests beyond the guard's latency
   std::int64_t labels = 0;
   double calibration_bias =
       std::numeric_limits<double>::quiet_NaN();  // mean prediction minus mean label
   double calibration_bias_error = std::numeric_limits<double>::quiet_NaN();  // its standard error
+};
+
+// Two live variants by the declared metric of an experiment.
+struct ExperimentFacts {
+  std::int64_t live_rows = 0, challenger_rows = 0;  // that the metric is known for
+  double live_value = std::numeric_limits<double>::quiet_NaN();
+  double challenger_value = std::numeric_limits<double>::quiet_NaN();
+  // Of the difference challenger minus live; holds at every look. NaN: too few rows.
+  double low = std::numeric_limits<double>::quiet_NaN();
+  double high = std::numeric_limits<double>::quiet_NaN();
 };
 
 // Safe to use from several threads.
@@ -60,9 +71,18 @@ class VariantFacts {
   virtual ~VariantFacts() = default;
 
   // Of the requests with event times in [since, until) that `variant` of `endpoint` answered;
-  // labels as known at `until`.
+  // labels as known at `until`. Those that took longer than `slow_over_ms` are slow.
   virtual Result<CanaryFacts> facts(const std::string& endpoint, const std::string& variant,
-                                    base::Timestamp since, base::Timestamp until) = 0;
+                                    base::Timestamp since, base::Timestamp until,
+                                    double slow_over_ms) = 0;
+  // How `challenger` did against `live` over the same time.
+  virtual Result<ExperimentFacts> compare(const std::string& endpoint, const std::string& live,
+                                          const std::string& challenger, const std::string& metric,
+                                          double alpha, base::Timestamp since,
+                                          base::Timestamp until) = 0;
+  // Whether more of a metric is better; nothing when that depends on what it counts.
+  // kInvalidArgument listing the metrics there are.
+  virtual Result<std::optional<bool>> higher_is_better(const std::string& metric) = 0;
 };
 
 // The aliases of registered models. Safe to use from several threads.

@@ -28,6 +28,10 @@ const char* event_kind(RevisionKind kind) {
       return "endpoint.followed";
     case RevisionKind::kThreshold:
       return "endpoint.changed";
+    case RevisionKind::kExperiment:
+      return "endpoint.experiment_started";
+    case RevisionKind::kConclude:
+      return "endpoint.experiment_concluded";
   }
   return "";
 }
@@ -62,6 +66,7 @@ Releases::Releases(store::Db& db, const base::Clock& event_clock, const base::Cl
 std::string EndpointStatus::phase() const {
   if (!current) return "empty";
   if (endpoint.state.canary) return "canary";
+  if (endpoint.state.experiment) return "experiment";
   return endpoint.state.proposal ? "proposed" : "steady";
 }
 
@@ -212,6 +217,7 @@ Result<Revision> Releases::deploy_model(const EndpointRecord& record, const Reso
     change.revision.variants.push_back(std::move(shadow));
   }
   change.after.state.canary.reset();
+  change.after.state.experiment.reset();
   change.after.state.proposal.reset();
   return commit(record, std::move(change));
 }
@@ -263,6 +269,8 @@ Result<ProposalReceipt> Releases::propose_model(const EndpointRecord& record,
   } else if (was_rejected(revisions, model)) {
     receipt.reason = fmt::format("version {} was taken away before; only a deploy brings it back",
                                  model.version);
+  } else if (record.state.experiment && record.state.experiment->model == model) {
+    receipt.reason = fmt::format("version {} is the challenger of an experiment", model.version);
   } else if (record.state.canary && record.state.canary->model == model) {
     receipt.reason = fmt::format("version {} is being released already", model.version);
   } else if (model_of(in_charge(revisions.front())) == model && !record.state.canary &&
@@ -319,6 +327,7 @@ Result<Revision> Releases::rollback_once(const std::string& endpoint, const std:
   change.revision.restores = target.number;
   RolloutState& state = change.after.state;
   state.canary.reset();
+  state.experiment.reset();
   state.proposal.reset();
   state.held = true;
   state.held_reason = fmt::format("rolled back: {}", reason);
@@ -338,8 +347,9 @@ Result<Revision> Releases::hold(const std::string& endpoint, const std::string& 
   change.revision.variants = now.current->variants;
   change.revision.features = now.current->features;
   change.revision.output = now.current->output;
-  if (now.endpoint.state.canary) {
-    // Nothing would ever end a canary that is held: its requests go back to the version beside it.
+  if (now.endpoint.state.canary || now.endpoint.state.experiment) {
+    // Nothing would ever end what is held: the newcomer's requests go back to the version beside
+    // it.
     std::erase_if(change.revision.variants,
                   [](const Variant& variant) { return variant.role == Role::kLive; });
     change.revision.variants.insert(change.revision.variants.begin(),
@@ -347,6 +357,7 @@ Result<Revision> Releases::hold(const std::string& endpoint, const std::string& 
   }
   RolloutState& state = change.after.state;
   state.canary.reset();
+  state.experiment.reset();
   state.proposal.reset();
   state.held = true;
   state.held_reason = reason;

@@ -43,7 +43,28 @@ struct EndpointStatus {
   std::optional<Revision> current;
   std::optional<std::int64_t> last_good;  // where a rollback would go
 
-  std::string phase() const;  // empty | steady | proposed | canary
+  std::string phase() const;  // empty | steady | proposed | canary | experiment
+  JsonObject to_json() const;
+};
+
+// What somebody wants to find out by an experiment. What it is decided by is declared at its start
+// and stands in the ledger.
+struct ExperimentDraft {
+  std::string model;  // a model URI
+  int percent = 50;   // of the requests, 1 to 99
+  std::string metric;
+  std::optional<bool> higher_is_better;  // nothing: as the metric says
+  double confidence = 0.95;
+  std::int64_t min_rows = 100;
+  base::Duration check = base::Duration::hours(1);
+  base::Duration duration = base::Duration::days(14);
+  bool promote_winner = false;
+};
+
+struct ExperimentReport {
+  Experiment experiment;
+  ExperimentFacts facts;
+  Verdict verdict;
   JsonObject to_json() const;
 };
 
@@ -117,6 +138,19 @@ class Releases {
   Result<Revision> follow(const std::string& endpoint, const std::string& reason,
                           const std::string& actor);
 
+  // Gives a challenger part of the requests until the declared metric decides, the guard says no,
+  // or its time is over; alias moves wait meanwhile, a deploy or rollback ends it.
+  // kInvalidArgument: a number out of range, a metric that doesn't exist or doesn't say what is
+  // better. kFailedPrecondition: no revision yet, or a canary or experiment is under way.
+  Result<Revision> start_experiment(const std::string& endpoint, const ExperimentDraft& draft,
+                                    const std::string& reason, const std::string& actor);
+  // Ends it without a verdict: the live version answers everything. kFailedPrecondition: there is
+  // none.
+  Result<Revision> stop_experiment(const std::string& endpoint, const std::string& reason,
+                                   const std::string& actor);
+  // How it stands now. kFailedPrecondition: there is none.
+  Result<ExperimentReport> experiment(const std::string& endpoint);
+
   Result<std::vector<EndpointStatus>> statuses();
   Result<EndpointStatus> status(const std::string& endpoint);
   // kNotFound when there is no such endpoint. Cheap.
@@ -156,6 +190,11 @@ class Releases {
   Result<Revision> rollback_once(const std::string& endpoint, const std::string& reason,
                                  const std::string& actor);
   Result<std::optional<RolloutStep>> advance_one(const EndpointRecord& record, base::Timestamp now);
+  Result<std::optional<RolloutStep>> advance_experiment(const EndpointRecord& record,
+                                                        base::Timestamp now);
+  Result<Revision> end_experiment(const EndpointRecord& record, RevisionKind kind,
+                                  const std::string& reason, const std::string& actor,
+                                  base::Timestamp now);
 
   store::Db& db_;
   const base::Clock& event_clock_;

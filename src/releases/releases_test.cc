@@ -152,6 +152,107 @@ TEST_F(ReleasesTest, TheGuardTakesACanaryAwayAndTheAliasDoesNotBringItBack) {
   EXPECT_TRUE(receipts_[0].accepted);
 }
 
+constexpr ExperimentFacts kBetter{.live_rows = 500,
+                                  .challenger_rows = 500,
+                                  .live_value = 0.5,
+                                  .challenger_value = 0.4,
+                                  .low = -0.15,
+                                  .high = -0.05};
+
+TEST_F(ReleasesTest, AnExperimentRunsUntilItsMetricDecides) {
+  apply();
+  const ExperimentDraft draft{.model = "models:/m/4", .percent = 30, .metric = "log_loss"};
+  EXPECT_EQ(releases_->start_experiment("e", draft, "", "ann").error().code,
+            Code::kFailedPrecondition)
+      << "nothing to challenge";
+  move_alias(1);
+  MUST(releases_->start_experiment("e", draft, "is 4 better?", "ann"));
+  EXPECT_EQ(live(), "live:v1:7000 challenger:v4:3000 ");
+  EXPECT_EQ(MUST(releases_->status("e")).phase(), "experiment");
+  EXPECT_EQ(MUST(releases_->experiment("e")).verdict.kind, Verdict::Kind::kOpen);
+  EXPECT_EQ(releases_->start_experiment("e", draft, "", "ann").error().code,
+            Code::kFailedPrecondition);
+
+  move_alias(2);  // waits for the end
+  EXPECT_TRUE(receipts_[0].accepted);
+  EXPECT_TRUE(walk_to("2013-06-02T12:30:00Z").empty());
+  EXPECT_EQ(live(), "live:v1:7000 challenger:v4:3000 ");
+  facts_.experiment = kBetter;
+  EXPECT_EQ(walk_to("2013-06-02T13:30:00Z"),
+            (std::vector<std::string>{"2013-06-02T13:00:00Z revision 3",
+                                      "2013-06-02T13:00:00Z revision 4"}));
+  const Revision ended = MUST(releases_->revision("e", 3));
+  EXPECT_EQ(kind_name(ended.kind), "conclude") << "a winner takes charge only when that was asked";
+  EXPECT_NE(ended.reason.find("version 4 is better"), std::string::npos);
+  EXPECT_EQ(live(), "live:v1:9000 canary:v2:1000 ") << "the alias' move came after it";
+}
+
+TEST_F(ReleasesTest, AnExperimentsWinnerTakesChargeAndItsLoserGoes) {
+  apply();
+  move_alias(1);
+  ExperimentDraft draft{.model = "models:/m/4", .metric = "log_loss", .promote_winner = true};
+  facts_.experiment = kBetter;
+  MUST(releases_->start_experiment("e", draft, "", "ann"));
+  walk_to("2013-06-01T02:00:00Z");
+  EXPECT_EQ(live(), "live:v4:10000 ");
+  EXPECT_EQ(MUST(releases_->status("e")).last_good, 1);
+
+  draft.model = "models:/m/5";
+  std::swap(facts_.experiment.live_value, facts_.experiment.challenger_value);
+  facts_.experiment.low = 0.05;
+  facts_.experiment.high = 0.15;
+  MUST(releases_->start_experiment("e", draft, "", "ann"));
+  walk_to("2013-06-01T04:00:00Z");
+  EXPECT_EQ(live(), "live:v4:10000 ");
+  move_alias(5);
+  EXPECT_FALSE(receipts_[0].accepted) << "it was taken away";
+}
+
+TEST_F(ReleasesTest, AnExperimentEndsByHarmByTimeByHandOrByAnotherChange) {
+  apply();
+  move_alias(1);
+  const ExperimentDraft draft{.model = "models:/m/4", .metric = "label", .higher_is_better = true};
+  MUST(releases_->start_experiment("e", draft, "", "ann"));
+  facts_.next = {.requests = 90, .errors = 40};
+  walk_to("2013-06-01T01:00:00Z");
+  EXPECT_EQ(live(), "live:v1:10000 ");
+  EXPECT_NE(MUST(releases_->revisions("e"))[0].reason.find("requests failed"), std::string::npos);
+
+  facts_.next = {.requests = 90};
+  MUST(releases_->start_experiment("e", draft, "", "ann"));
+  walk_to("2013-06-16T00:00:00Z");
+  EXPECT_EQ(live(), "live:v1:10000 ");
+  EXPECT_NE(MUST(releases_->revisions("e"))[0].reason.find("time is over"), std::string::npos);
+
+  MUST(releases_->start_experiment("e", draft, "", "ann"));
+  MUST(releases_->stop_experiment("e", "enough", "bob"));
+  EXPECT_EQ(live(), "live:v1:10000 ");
+  EXPECT_EQ(releases_->stop_experiment("e", "", "bob").error().code, Code::kFailedPrecondition);
+  EXPECT_EQ(releases_->experiment("e").error().code, Code::kFailedPrecondition);
+
+  MUST(releases_->start_experiment("e", draft, "", "ann"));
+  MUST(releases_->rollback("e", "smells", "bob"));
+  EXPECT_EQ(live(), "live:v1:10000 ");
+  EXPECT_FALSE(MUST(releases_->next_due()));
+}
+
+TEST_F(ReleasesTest, AnExperimentThatMakesNoSenseIsRefused) {
+  apply();
+  move_alias(1);
+  const auto code = [&](ExperimentDraft draft) {
+    const auto started = releases_->start_experiment("e", draft, "", "ann");
+    return started ? Code::kInternal : started.error().code;
+  };
+  const auto kBad = Code::kInvalidArgument;
+  EXPECT_EQ(code({.model = "models:/m/4", .percent = 0, .metric = "log_loss"}), kBad);
+  EXPECT_EQ(code({.model = "models:/m/4", .percent = 100, .metric = "log_loss"}), kBad);
+  EXPECT_EQ(code({.model = "models:/m/4", .metric = "fame"}), kBad);
+  EXPECT_EQ(code({.model = "models:/m/4", .metric = "label"}), kBad) << "better is not said";
+  EXPECT_EQ(code({.model = "models:/m/4", .metric = "log_loss", .confidence = 1}), kBad);
+  EXPECT_EQ(code({.model = "models:/m/1", .metric = "log_loss"}), kBad) << "is in charge";
+  EXPECT_EQ(code({.model = "models:/m/99", .metric = "log_loss"}), Code::kNotFound);
+}
+
 TEST_F(ReleasesTest, ARollbackHoldsUntilFollowed) {
   apply();
   move_alias(1);

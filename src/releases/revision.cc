@@ -15,7 +15,8 @@ constexpr KindName kKinds[] = {
     {RevisionKind::kDeploy, "deploy"},       {RevisionKind::kCanaryStep, "canary-step"},
     {RevisionKind::kPromote, "promote"},     {RevisionKind::kRollback, "rollback"},
     {RevisionKind::kHold, "hold"},           {RevisionKind::kFollow, "follow"},
-    {RevisionKind::kThreshold, "threshold"},
+    {RevisionKind::kThreshold, "threshold"}, {RevisionKind::kExperiment, "experiment"},
+    {RevisionKind::kConclude, "conclude"},
 };
 
 }  // namespace

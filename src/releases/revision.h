@@ -30,7 +30,7 @@ std::string_view role_name(Role role);  // "live", "shadow"
 // A model version that scores requests. A live one answers those whose slot lies in its ranges; a
 // shadow scores all of them and answers none.
 struct Variant {
-  std::string name;  // "live", "canary", or a shadow's own
+  std::string name;  // "live", "canary", "challenger", or a shadow's own
   Role role = Role::kLive;
   std::string model;  // registered name
   std::int64_t version = 0;
@@ -41,7 +41,17 @@ struct Variant {
   bool operator==(const Variant&) const = default;
 };
 
-enum class RevisionKind { kDeploy, kCanaryStep, kPromote, kRollback, kHold, kFollow, kThreshold };
+enum class RevisionKind {
+  kDeploy,
+  kCanaryStep,
+  kPromote,
+  kRollback,
+  kHold,
+  kFollow,
+  kThreshold,
+  kExperiment,
+  kConclude
+};
 std::string_view kind_name(RevisionKind kind);  // "deploy", "canary-step", ...
 Result<RevisionKind> parse_kind(std::string_view name);
 

@@ -122,12 +122,14 @@ Result<std::vector<RolloutStep>> Releases::advance(base::Timestamp now) {
 // One decision for one endpoint. Nothing when it was to wait.
 Result<std::optional<RolloutStep>> Releases::advance_one(const EndpointRecord& record,
                                                          base::Timestamp now) {
+  if (record.state.experiment) return advance_experiment(record, now);
   const ReleasePolicy& policy = record.definition.release;
   const RolloutState& state = record.state;
   const Revision current = TRY(revision(record.name(), record.current_revision.value_or(0)));
   CanaryFacts facts;
   if (state.canary) {
-    facts = TRY(ports_.facts.facts(record.name(), "canary", state.canary->started_at, now));
+    facts = TRY(ports_.facts.facts(record.name(), "canary", state.canary->started_at, now,
+                                   policy.guard.slow_over_ms()));
   }
   const RolloutAction action = decide_rollout(policy, state, facts, now);
   EndpointRecord after = record;
@@ -163,6 +165,7 @@ Result<std::optional<RolloutStep>> Releases::advance_one(const EndpointRecord& r
   std::vector<Variant> variants;
   switch (action.kind) {
     case RolloutActionKind::kWait:
+    case RolloutActionKind::kConclude:  // of experiments only
       break;
     case RolloutActionKind::kStart:
     case RolloutActionKind::kGrow:

@@ -3,24 +3,24 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <boost/math/special_functions/beta.hpp>
 #include <cmath>
 #include <set>
 #include <utility>
 
 #include "base/check.h"
+#include "types/sequential.h"
+#include "types/timestamp.h"
 
 namespace slipway::releases {
 namespace {
 
-constexpr double kCertainty = 0.99;
-constexpr double kStandardErrors = 2.58;  // 99 %, two sides
+constexpr double kAlpha = 0.01;          // per bound of a guard, over all looks
+constexpr double kSlowShare = 0.01;      // that a p99 allows
+constexpr double kLabelsExpected = 200;  // where the calibration's interval is tightest
 
-// Lower bound of a rate by Clopper and Pearson (1934).
-double rate_at_least(std::int64_t hits, std::int64_t total) {
-  if (hits == 0) return 0;
-  return boost::math::ibeta_inv(static_cast<double>(hits), static_cast<double>(total - hits + 1),
-                                1 - kCertainty);
+bool surely_above(std::int64_t hits, std::int64_t total, double bound) {
+  if (bound <= 0) return hits > 0;
+  return bound < 1 && types::log_evidence_above(hits, total, bound) > -std::log(kAlpha);
 }
 
 using Versions = std::set<std::pair<std::string, std::int64_t>>;
@@ -51,6 +51,7 @@ Versions rolled_away(const std::vector<Revision>& revisions, const Revision& rol
 }  // namespace
 
 std::optional<base::Timestamp> next_due(const RolloutState& state) {
+  if (state.experiment) return state.experiment->next_check;
   std::optional<base::Timestamp> due;
   if (state.canary) due = state.canary->next_check;
   if (state.proposal && (!due || state.proposal->takes_over_at < *due)) {
@@ -60,24 +61,24 @@ std::optional<base::Timestamp> next_due(const RolloutState& state) {
 }
 
 std::optional<std::string> find_harm(const Guard& guard, const CanaryFacts& facts) {
-  if (guard.error_rate && facts.requests > 0 &&
-      rate_at_least(facts.errors, facts.requests) > *guard.error_rate) {
+  if (guard.error_rate && surely_above(facts.errors, facts.requests, *guard.error_rate)) {
     return fmt::format("{} of {} requests failed, more than the {:.3g} allowed", facts.errors,
                        facts.requests, *guard.error_rate);
   }
   if (guard.latency_ms_p99 && facts.requests >= guard.min_requests &&
-      facts.latency_ms_p99 > *guard.latency_ms_p99) {
-    return fmt::format("p99 latency is {:.3g} ms, more than the {:.3g} ms allowed",
-                       facts.latency_ms_p99, *guard.latency_ms_p99);
+      surely_above(facts.slow, facts.requests, kSlowShare)) {
+    return fmt::format("{} of {} requests took longer than {:.3g} ms (p99 is {:.3g} ms)",
+                       facts.slow, facts.requests, *guard.latency_ms_p99, facts.latency_ms_p99);
   }
-  if (guard.calibration_bias && facts.labels >= guard.min_labels &&
-      std::abs(facts.calibration_bias) - kStandardErrors * facts.calibration_bias_error >
-          *guard.calibration_bias) {
-    return fmt::format(
-        "calibration bias is {:.3g} on {} labels (standard error {:.2g}), beyond the {:.3g} "
-        "allowed",
-        facts.calibration_bias, facts.labels, facts.calibration_bias_error,
-        *guard.calibration_bias);
+  if (guard.calibration_bias && facts.labels >= guard.min_labels) {
+    const auto [low, high] =
+        types::anytime_interval(facts.calibration_bias, facts.calibration_bias_error, facts.labels,
+                                kAlpha, kLabelsExpected);
+    if (low > *guard.calibration_bias || high < -*guard.calibration_bias) {
+      return fmt::format(
+          "calibration bias is {:.3g} on {} labels ({:.3g} to {:.3g}), beyond the {:.3g} allowed",
+          facts.calibration_bias, facts.labels, low, high, *guard.calibration_bias);
+    }
   }
   return std::nullopt;
 }
@@ -128,15 +129,71 @@ Variant whole_live(const ResolvedModel& model) {
           .slots = {{0, kSlots}}};
 }
 
-std::vector<Variant> split_live(const ResolvedModel& live, const ResolvedModel& canary,
-                                int percent) {
+Verdict find_verdict(const Experiment& experiment, const ExperimentFacts& facts) {
+  const double sign = experiment.higher_is_better ? 1 : -1;
+  const double gain = sign * (facts.challenger_value - facts.live_value);
+  const double least = sign > 0 ? facts.low : -facts.high;
+  const double most = sign > 0 ? facts.high : -facts.low;
+  const std::int64_t rows = facts.live_rows + facts.challenger_rows;
+  if (!std::isfinite(least) || facts.live_rows < experiment.min_rows ||
+      facts.challenger_rows < experiment.min_rows) {
+    return {Verdict::Kind::kOpen,
+            fmt::format("too early to tell: {} is known for {} requests of the live version and {} "
+                        "of the challenger, {} of each are asked for",
+                        experiment.metric, facts.live_rows, facts.challenger_rows,
+                        experiment.min_rows)};
+  }
+  const std::string numbers = fmt::format(
+      "{} is {:.4g} against {:.4g}, a gain of {:.3g} ({:.3g} to {:.3g} with {:.3g} % confidence at "
+      "every look) on {} requests",
+      experiment.metric, facts.challenger_value, facts.live_value, gain, least, most,
+      100 * (1 - experiment.alpha), rows);
+  if (least > 0)
+    return {Verdict::Kind::kChallenger,
+            fmt::format("version {} is better: {}", experiment.model.version, numbers)};
+  if (most < 0)
+    return {Verdict::Kind::kLive,
+            fmt::format("version {} is worse: {}", experiment.model.version, numbers)};
+  // The interval shrinks with the root of the requests.
+  const double half = (most - least) / 2;
+  const double needed = static_cast<double>(rows) * (half / gain) * (half / gain);
+  return {
+      Verdict::Kind::kOpen,
+      fmt::format(
+          "no difference shown so far: {}; {}", numbers,
+          std::isfinite(needed) && needed < 1e9
+              ? fmt::format("if it stays like this, about {:.0f} requests would show it", needed)
+              : std::string("nothing points to one"))};
+}
+
+RolloutAction decide_experiment(const ReleasePolicy& policy, const Experiment& experiment,
+                                const CanaryFacts& facts, const ExperimentFacts& comparison,
+                                base::Timestamp now) {
+  using enum RolloutActionKind;
+  if (const auto harm = find_harm(policy.guard, facts)) return {kDiscard, 0, *harm};
+  Verdict verdict = find_verdict(experiment, comparison);
+  switch (verdict.kind) {
+    case Verdict::Kind::kChallenger:
+      if (experiment.promote_winner) return {kPromote, 0, std::move(verdict.words)};
+      return {kConclude, 0, std::move(verdict.words)};
+    case Verdict::Kind::kLive:
+      return {kDiscard, 0, std::move(verdict.words)};
+    case Verdict::Kind::kOpen:
+      break;
+  }
+  if (now < experiment.ends_at) return {kWait, 0, std::move(verdict.words)};
+  return {kConclude, 0, "the experiment's time is over; " + verdict.words};
+}
+
+std::vector<Variant> split_live(const ResolvedModel& live, const ResolvedModel& newcomer,
+                                int percent, const std::string& name) {
   CHECK(percent > 0 && percent <= 100);
-  if (percent == 100) return {whole_live(canary)};
+  if (percent == 100) return {whole_live(newcomer)};
   const int edge = percent * (kSlots / 100);
   Variant stays = whole_live(live);
   stays.slots = {{edge, kSlots}};
-  Variant comes = whole_live(canary);
-  comes.name = "canary";
+  Variant comes = whole_live(newcomer);
+  comes.name = name;
   comes.slots = {{0, edge}};
   return {std::move(stays), std::move(comes)};
 }
@@ -144,11 +201,13 @@ std::vector<Variant> split_live(const ResolvedModel& live, const ResolvedModel& 
 std::optional<std::int64_t> find_last_good(const std::vector<Revision>& newest_first) {
   if (newest_first.empty()) return std::nullopt;
   const Versions now = live_versions(newest_first.front());
-  // With a canary running, the version beside it is what to go back to, so only the canary's is out
-  // of the question.
+  // With a canary or challenger running, the version beside it is what to go back to, so only the
+  // newcomer's is out of the question.
   Versions bad;
-  const Variant* canary = newest_first.front().find_variant("canary");
-  if (canary != nullptr) bad.emplace(canary->model, canary->version);
+  for (const char* name : {"canary", "challenger"}) {
+    const Variant* beside = newest_first.front().find_variant(name);
+    if (beside != nullptr) bad.emplace(beside->model, beside->version);
+  }
   for (const Revision& revision : newest_first) {
     const Versions live = live_versions(revision);
     if (revision.is_settled() && live != now && !bad.contains(*live.begin())) {

@@ -30,22 +30,39 @@ struct Canary {
   bool operator==(const Canary&) const = default;
 };
 
+// A challenger beside the version in charge, until a metric that was declared beforehand decides.
+struct Experiment {
+  ResolvedModel model;  // the challenger's
+  int percent = 50;     // of the slots
+  std::string metric;   // what the monitor can compare variants by: "log_loss", "label", ...
+  bool higher_is_better = false;
+  double alpha = 0.05;          // chance of a wrong verdict, over all looks together
+  std::int64_t min_rows = 100;  // per variant, before there is a verdict
+  base::Duration check;         // how often it is looked at
+  bool promote_winner = false;  // a better challenger takes charge by itself
+  base::Timestamp started_at, ends_at, next_check;
+  std::string actor, reason;
+  bool operator==(const Experiment&) const = default;
+};
+
 // Where an endpoint stands between revisions.
 struct RolloutState {
   std::optional<Proposal>
       proposal;  // waits for its time; may wait while a canary runs, which it then replaces
   std::optional<Canary> canary;
-  bool held = false;  // doesn't follow its alias until released
+  std::optional<Experiment> experiment;  // proposals wait for its end; never beside a canary
+  bool held = false;                     // doesn't follow its alias until released
   std::string held_reason;
   bool operator==(const RolloutState&) const = default;
 };
 
 enum class RolloutActionKind {
-  kWait,     // nothing to do until next_due
-  kStart,    // the proposal's time has come: the first step
-  kGrow,     // the next step
-  kPromote,  // to all requests
-  kDiscard,  // the guard says no: back to the live version alone
+  kWait,      // nothing to do until next_due
+  kStart,     // the proposal's time has come: the first step
+  kGrow,      // the next step
+  kPromote,   // to all requests
+  kDiscard,   // the guard says no: back to the live version alone
+  kConclude,  // an experiment is over and the live version stays
 };
 struct RolloutAction {
   RolloutActionKind kind = RolloutActionKind::kWait;
@@ -57,7 +74,21 @@ struct RolloutAction {
 // itself.
 std::optional<base::Timestamp> next_due(const RolloutState& state);
 
-// `facts` are the canary's since it started; they are only looked at when a canary is due.
+// How an experiment stands.
+struct Verdict {
+  enum class Kind { kOpen, kChallenger, kLive };  // who is better; open: neither is shown
+  Kind kind = Kind::kOpen;
+  std::string words;  // a sentence for people
+};
+Verdict find_verdict(const Experiment& experiment, const ExperimentFacts& facts);
+
+// What to do about an experiment that is due. `facts` are the challenger's for the guard.
+RolloutAction decide_experiment(const ReleasePolicy& policy, const Experiment& experiment,
+                                const CanaryFacts& facts, const ExperimentFacts& comparison,
+                                base::Timestamp now);
+
+// Without an experiment. `facts` are the canary's since it started; they are only looked at when a
+// canary is due.
 RolloutAction decide_rollout(const ReleasePolicy& policy, const RolloutState& state,
                              const CanaryFacts& facts, base::Timestamp now);
 
@@ -66,14 +97,15 @@ base::Timestamp next_check(const ReleasePolicy& policy, base::Timestamp step_sin
                            base::Timestamp now);
 
 // Why the guard says no, or nothing. Only harm counts: a canary is too small to be compared for
-// quality.
+// quality. For each declared bound, a canary that keeps it is taken away with a chance of at most
+// 1 %, however often the guard looks (types/sequential.h).
 std::optional<std::string> find_harm(const Guard& guard, const CanaryFacts& facts);
 
 // The live variants of a canary step: the canary has the first percent of the slots, so its ranges
 // only ever grow and a key that met the canary keeps meeting it; the rest stays with the live
 // version. 100 percent: the new version alone.
-std::vector<Variant> split_live(const ResolvedModel& live, const ResolvedModel& canary,
-                                int percent);
+std::vector<Variant> split_live(const ResolvedModel& live, const ResolvedModel& newcomer,
+                                int percent, const std::string& name = "canary");
 Variant whole_live(const ResolvedModel& model);
 
 // The revision a rollback goes back to: walking from the newest, the first earlier one that had a

@@ -40,7 +40,7 @@ TEST(RolloutPolicy, WhatHappensNext) {
   };
   const CanaryFacts fine{.requests = 100, .latency_ms_p99 = 2};
   const CanaryFacts failing{.requests = 100, .errors = 8};
-  const CanaryFacts slow{.requests = 100, .latency_ms_p99 = 51};
+  const CanaryFacts slow{.requests = 100, .latency_ms_p99 = 51, .slow = 10};
   const CanaryFacts biased{
       .requests = 100, .labels = 90, .calibration_bias = -0.25, .calibration_bias_error = 0.04};
   RolloutState both = canary(0, 0, 24);
@@ -101,8 +101,9 @@ TEST(RolloutPolicy, OnlySureHarmCounts) {
       {"a few of many", {.requests = 1000, .errors = 12}, false},
       {"many of many", {.requests = 1000, .errors = 25}, true},
       {"all of few", {.requests = 2, .errors = 2}, true},
-      {"slow, but few", {.requests = 19, .latency_ms_p99 = 500}, false},
-      {"slow", {.requests = 20, .latency_ms_p99 = 50.1}, true},
+      {"slow, but few", {.requests = 19, .latency_ms_p99 = 500, .slow = 19}, false},
+      {"slow", {.requests = 20, .latency_ms_p99 = 90, .slow = 4}, true},
+      {"one slow request", {.requests = 20, .latency_ms_p99 = 90, .slow = 1}, false},
       {"latency unknown", {.requests = 20}, false},
       {"biased within noise",
        {.requests = 90, .labels = 90, .calibration_bias = 0.15, .calibration_bias_error = 0.04},
@@ -117,6 +118,44 @@ TEST(RolloutPolicy, OnlySureHarmCounts) {
   for (const Case& c : cases) {
     EXPECT_EQ(find_harm(guard, c.facts).has_value(), c.harm) << c.name;
     EXPECT_FALSE(find_harm({}, c.facts)) << c.name << ": nothing declared, nothing guarded";
+  }
+}
+
+TEST(RolloutPolicy, WhatAnExperimentSays) {
+  using Kind = Verdict::Kind;
+  struct Case {
+    const char* name;
+    bool higher_is_better;
+    ExperimentFacts facts;
+    Kind kind;
+    const char* words;
+  };
+  const auto facts = [](std::int64_t rows, double live, double challenger, double half) {
+    return ExperimentFacts{.live_rows = rows,
+                           .challenger_rows = rows,
+                           .live_value = live,
+                           .challenger_value = challenger,
+                           .low = challenger - live - half,
+                           .high = challenger - live + half};
+  };
+  const Case cases[] = {
+      {"nothing yet", false, {}, Kind::kOpen, "too early"},
+      {"few rows", false, facts(99, 0.5, 0.4, 0.01), Kind::kOpen, "99 of the challenger"},
+      {"lower loss", false, facts(500, 0.5, 0.4, 0.05), Kind::kChallenger,
+       "version 2 is better: log_loss is 0.4 against 0.5, a gain of 0.1 (0.05 to 0.15"},
+      {"higher loss", false, facts(500, 0.4, 0.5, 0.05), Kind::kLive, "version 2 is worse"},
+      {"more of it", true, facts(500, 0.4, 0.5, 0.05), Kind::kChallenger, "better"},
+      {"not shown", false, facts(500, 0.5, 0.49, 0.02), Kind::kOpen,
+       "about 4000 requests would show it"},
+      {"no sign", false, facts(500, 0.5, 0.5, 0.02), Kind::kOpen, "nothing points to one"},
+  };
+  for (const Case& c : cases) {
+    const Experiment experiment{.model = {"m", 2, "models:/m/2"},
+                                .metric = "log_loss",
+                                .higher_is_better = c.higher_is_better};
+    const Verdict verdict = find_verdict(experiment, c.facts);
+    EXPECT_EQ(verdict.kind, c.kind) << c.name;
+    EXPECT_NE(verdict.words.find(c.words), std::string::npos) << c.name << ": " << verdict.words;
   }
 }
 

@@ -117,6 +117,55 @@ Result<Response> one_request(Releases& releases, monitor::Monitor& monitor, Requ
   return reply({{"request", TRY(requests.request(endpoint, id))}, {"labels", std::move(labels)}});
 }
 
+Result<base::Duration> duration_or(const JsonObject& body, std::string_view key,
+                                   base::Duration otherwise) {
+  const auto text = TRY(base::find_string(body, key));
+  if (!text) return otherwise;
+  auto duration = types::parse_duration(*text);
+  if (!duration) return std::move(duration).error().with_context(key);
+  return *duration;
+}
+
+Result<Response> start_experiment(Releases& releases, const Request& request) {
+  const JsonObject body = TRY(read_body(request));
+  releases::ExperimentDraft draft;
+  draft.model = TRY(base::get_string(body, "model"));
+  draft.metric = TRY(base::get_string(body, "metric"));
+  draft.percent = static_cast<int>(TRY(base::find_int(body, "percent")).value_or(draft.percent));
+  if (const auto better = TRY(base::find_string(body, "better"))) {
+    if (*better != "higher" && *better != "lower") {
+      return base::error(Code::kInvalidArgument, "better must be higher or lower: got={}", *better);
+    }
+    draft.higher_is_better = *better == "higher";
+  }
+  draft.confidence = TRY(base::find_double(body, "confidence")).value_or(draft.confidence);
+  draft.min_rows = TRY(base::find_int(body, "min_rows")).value_or(draft.min_rows);
+  draft.check = TRY(duration_or(body, "check", draft.check));
+  draft.duration = TRY(duration_or(body, "duration", draft.duration));
+  draft.promote_winner = TRY(base::find_bool(body, "promote_winner")).value_or(false);
+  return revision_reply(TRY(releases.start_experiment(
+      request.param("name"), draft, TRY(base::find_string(body, "reason")).value_or(""),
+      TRY(read_actor(request, body)))));
+}
+
+// Two variants side by side: a shadow request by request, live ones by their means.
+Result<Response> comparison(Releases& releases, monitor::Monitor& monitor, const Request& request) {
+  constexpr double kAlpha = 0.05;
+  const std::string& endpoint = request.param("name");
+  const auto status = TRY(releases.status(endpoint));
+  const auto measure = TRY(monitor::parse_measure(request.query("metric").value_or("log_loss")));
+  const auto b = request.query("b");
+  if (!b) return base::error(Code::kInvalidArgument, "b is missing: the variant to compare with a");
+  const auto until = TRY(query_time(request, "to"));
+  base::Timestamp since;  // the revision that answers now has these variants
+  if (status.current) since = status.current->event_time;
+  if (const auto from = TRY(query_time(request, "from"))) since = *from;
+  return reply(TRY(monitor.compare(endpoint, std::string(request.query("a").value_or("live")),
+                                   std::string(*b), measure, kAlpha, since,
+                                   until.value_or(base::Timestamp{INT64_MAX})))
+                   .to_json());
+}
+
 }  // namespace
 
 std::vector<http::Route> endpoint_routes(Releases& releases, monitor::Monitor& monitor,
@@ -167,6 +216,34 @@ std::vector<http::Route> endpoint_routes(Releases& releases, monitor::Monitor& m
        .summary = "Follows the model's alias again.",
        .handler = answering(
            [&releases](const Request& r) { return change(releases, &Releases::follow, r); }),
+       .tag = "slipway"},
+      {.method = Method::kPost,
+       .pattern = base + "/{name}/experiment",
+       .summary = "Gives a challenger part of the requests until the declared metric decides.",
+       .handler =
+           answering([&releases](const Request& r) { return start_experiment(releases, r); }),
+       .tag = "slipway"},
+      {.method = Method::kGet,
+       .pattern = base + "/{name}/experiment",
+       .summary = "How the experiment stands, and a verdict in words.",
+       .handler = answering([&releases](const Request& request) -> Result<Response> {
+         return reply(TRY(releases.experiment(request.param("name"))).to_json());
+       }),
+       .tag = "slipway"},
+      {.method = Method::kDelete,
+       .pattern = base + "/{name}/experiment",
+       .summary = "Ends the experiment without a verdict.",
+       .handler = answering([&releases](const Request& r) {
+         return change(releases, &Releases::stop_experiment, r);
+       }),
+       .lane = Lane::kControl,
+       .tag = "slipway"},
+      {.method = Method::kGet,
+       .pattern = base + "/{name}/comparison",
+       .summary = "Two variants side by side: how their answers differ, and which does better by "
+                  "a metric.",
+       .handler = answering(
+           [&releases, &monitor](const Request& r) { return comparison(releases, monitor, r); }),
        .tag = "slipway"},
       {.method = Method::kPost,
        .pattern = base + "/{name}/labels",

@@ -63,10 +63,22 @@ class FakeFacts final : public VariantFacts {
   CanaryFacts next{.requests = 1000};
   std::vector<std::pair<base::Timestamp, base::Timestamp>> asked;
 
+  ExperimentFacts experiment;
+
   Result<CanaryFacts> facts(const std::string&, const std::string&, base::Timestamp since,
-                            base::Timestamp until) override {
+                            base::Timestamp until, double) override {
     asked.emplace_back(since, until);
     return next;
+  }
+  Result<ExperimentFacts> compare(const std::string&, const std::string&, const std::string&,
+                                  const std::string&, double, base::Timestamp,
+                                  base::Timestamp) override {
+    return experiment;
+  }
+  Result<std::optional<bool>> higher_is_better(const std::string& metric) override {
+    if (metric == "label") return std::optional<bool>();
+    if (metric == "log_loss") return std::optional(false);
+    return base::error(Code::kInvalidArgument, "no such metric: {}", metric);
   }
 };
 

@@ -1,0 +1,28 @@
+// Tests and intervals that hold however often one looks: a release that is watched every minute
+// must not be called harmful, or better, by luck of the many looks. Pure functions.
+#pragma once
+
+#include <cstdint>
+
+namespace slipway::types {
+
+// Evidence against "the rate is at most `bound`", with 0 < bound < 1, after `hits` of `total`: the
+// logarithm of an e-process (a mixture of likelihood ratios over rates above the bound, half of it
+// uniform, half near the bound: Robbins 1970; Ramdas et al. 2023). If the rate is at most the
+// bound, it ever exceeds log(1/alpha) with a chance of at most alpha.
+double log_evidence_above(std::int64_t hits, std::int64_t total, double bound);
+
+struct Interval {
+  double low = 0, high = 0;  // NaN below two values
+  bool contains(double value) const { return low <= value && value <= high; }
+};
+
+// Of a mean, from its estimate after `count` independent values and its standard error. All
+// intervals one may ever compute from the growing data cover the mean together, with a chance of
+// 1 - alpha in the limit (asymptotic confidence sequence: Waudby-Smith, Arbour, Sinha, Kennedy and
+// Ramdas 2024). It is tightest around `tightest_at` values, and about 1.5 to 2 times as wide as an
+// interval for a single look.
+Interval anytime_interval(double mean, double standard_error, std::int64_t count, double alpha,
+                          double tightest_at);
+
+}  // namespace slipway::types

@@ -1,0 +1,92 @@
+"""A challenger beside the version in charge: split traffic, labels, a verdict in words, and the shadow's difference report."""
+import json
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+import requests
+import xgboost
+import mlflow
+
+YAML = """
+project: shop
+endpoints:
+  sale:
+    model: models:/sale/1
+    output: sold
+    shadow: {honest: models:/sale/2}
+    release: {steps: [100], hold: 1h, guard: {error_rate: 0.2}}
+"""
+
+
+@pytest.fixture
+def shop(server, tmp_path):
+    """An endpoint whose first model answers the wrong way round, and a second one that doesn't."""
+    mlflow.set_tracking_uri(server.url)
+    random = np.random.default_rng(1)
+    rows = pd.DataFrame({"pages": random.integers(0, 30, 2000).astype(float)})
+    sold = (random.random(2000) < 1 / (1 + np.exp(-(rows.pages - 15) / 4))).astype(float)
+    for label in (1 - sold, sold):
+        booster = xgboost.train({"objective": "binary:logistic", "max_depth": 3}, xgboost.DMatrix(rows, label), 20)
+        with mlflow.start_run():
+            mlflow.xgboost.log_model(booster, name="model", registered_model_name="sale", pip_requirements=["xgboost-cpu"])
+    project = tmp_path / "slipway.yaml"
+    project.write_text(YAML)
+    server.cli("apply", str(project))
+    server.rows = list(zip(rows.pages, sold))
+    return server
+
+
+def serve(server, first: int, last: int):
+    """Requests `first` to `last`, then their labels. Gives how many each version answered."""
+    session, answered = requests.Session(), {}
+    for i in range(first, last):
+        reply = session.post(f"{server.url}/v2/models/sale/infer", json={"id": f"r{i}", "inputs": [
+            {"name": "pages", "datatype": "FP64", "shape": [1], "data": [server.rows[i][0]]}]}).json()
+        answered[reply["model_version"]] = answered.get(reply["model_version"], 0) + 1
+    labels = [{"id": f"r{i}", "value": server.rows[i][1]} for i in range(first, last)]
+    session.post(f"{server.url}/slipway/v1/endpoints/sale/labels", json={"labels": labels}).raise_for_status()
+    return answered
+
+
+def test_a_challenger_that_is_better_takes_charge(shop):
+    started = json.loads(shop.cli("endpoints", "experiment", "start", "sale", "models:/sale/2", "--metric", "log_loss", "--percent", "40",
+                                  "--min-rows", "50", "--check", "1s", "--promote-winner", "--reason", "is 2 honest?", "--json").stdout)
+    assert [(v["name"], v["weight"]) for v in started["entry"]["variants"] if v["role"] == "live"] == [("live", 6000), ("challenger", 4000)]
+    early = json.loads(shop.cli("endpoints", "experiment", "show", "sale", "--json").stdout)
+    assert early["verdict"]["better"] == "open" and "too early" in early["verdict"]["words"]
+
+    answered = serve(shop, 0, 600)
+    assert 180 < answered["2"] < 300 and answered["1"] + answered["2"] == 600
+    deadline = time.time() + 30
+    while time.time() < deadline and serve(shop, 600, 601) != {"2": 1}:
+        time.sleep(0.3)
+    ledger = json.loads(shop.cli("endpoints", "revisions", "sale", "--json").stdout)["revisions"]
+    assert [entry["kind"] for entry in ledger] == ["promote", "experiment", "deploy"]
+    assert "version 2 is better: log_loss is" in ledger[0]["reason"] and ledger[0]["actor"] == "experiment"
+    assert serve(shop, 601, 640) == {"2": 39}
+    gone = shop.cli("endpoints", "experiment", "show", "sale", check=False)
+    assert gone.returncode == 1 and "no experiment is under way" in gone.stderr
+
+
+def test_a_shadow_is_compared_request_by_request(shop):
+    serve(shop, 0, 200)
+    report = json.loads(shop.cli("endpoints", "compare", "sale", "honest", "--json").stdout)
+    assert report["paired"] and report["a"]["rows"] == report["b"]["rows"] == 200
+    assert report["high"] < 0, "the shadow's log loss is lower for sure"
+    assert report["answers"]["correlation"] < -0.9 and report["answers"]["other_side"] > 150
+    people = shop.cli("endpoints", "compare", "sale", "honest").stdout
+    assert "on the same requests" in people and "FURTHEST APART" in people
+    assert "log_loss" in shop.cli("endpoints", "compare", "sale", "honest", "--metric", "fame", check=False).stderr
+
+
+def test_what_makes_no_experiment_is_told(shop):
+    def refused(*flags):
+        done = shop.cli("endpoints", "experiment", "start", "sale", *flags, check=False)
+        assert done.returncode != 0
+        return done.stderr
+
+    assert "higher or a lower label" in refused("models:/sale/2", "--metric", "label")
+    assert "in charge already" in refused("models:/sale/1", "--metric", "log_loss")
+    assert "between 1 and 99" in refused("models:/sale/2", "--metric", "log_loss", "--percent", "100")
