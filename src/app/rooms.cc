@@ -144,7 +144,8 @@ struct Application::Rooms::Impl {
              .rows_buffered_max =
                  static_cast<std::size_t>(f.settings.request_log_rows_buffered_max)},
             f.metrics),
-        endpoints(models, online, log, clock, f.clock, f.random, f.metrics),
+        endpoints(models, online, log, clock, f.clock, f.random, f.metrics,
+                  {.inline_budget_us = static_cast<double>(f.settings.inline_budget_us)}),
         plane(endpoints),
         releases(f.db, clock, f.clock, {plane, models, facts}, f.metrics),
         gates(f.db, clock, f.clock, f.random),

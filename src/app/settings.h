@@ -26,6 +26,10 @@ struct Settings {
   std::int64_t io_threads = 2;
   std::int64_t data_threads = 8;
   std::int64_t control_threads = 2;
+  std::int64_t scoring_threads = 64;
+  std::int64_t scoring_threads_per_endpoint = 32;
+  std::int64_t scoring_queue_length_max = 256;
+  std::int64_t inline_budget_us = 200;
   std::int64_t queue_length_max = 1024;
   std::int64_t connections_max = 10'000;
   std::int64_t body_bytes_max = 64 << 20;

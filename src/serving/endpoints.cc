@@ -13,6 +13,10 @@
 namespace slipway::serving {
 namespace {
 
+// A value in a body takes so many bytes, with what stands around it: less only in very short
+// numbers.
+constexpr std::size_t kValueBytesMin = 4;
+
 // An atomic id source: unique in this process; the random part makes it unique beyond.
 std::string make_id(base::Random& random) {
   static const std::string prefix = random.hex(6);
@@ -63,6 +67,58 @@ Result<void> add_input(std::vector<InputSpec>& inputs, const InputSpec& input,
   }
   known.required = known.required || input.required;
   return {};
+}
+
+std::size_t values_per_row(const InputSpec& input) {
+  std::size_t count = 1;
+  for (const std::int64_t size : input.row_shape)
+    count *= static_cast<std::size_t>(std::max<std::int64_t>(1, size));  // -1: any
+  return count;
+}
+
+// The first real request should not be the one that faults the pages in. Gives what a row costs: of
+// a few rows of missing values and zeros, the fastest of some tries. A model need not take those;
+// then it is infinite.
+double warm_up(const Model& model) {
+  constexpr std::size_t kRows = 16;
+  constexpr int kTries = 5;
+  const std::vector<double> missing(kRows, std::numeric_limits<double>::quiet_NaN());
+  const std::vector<std::string_view> missing_texts(kRows);
+  std::vector<std::byte> zeros;
+  std::vector<std::string_view> texts;
+  std::deque<Tensor> tensors;
+  for (const InputSpec& input : model.shape().inputs) {
+    if (input.is_column()) continue;
+    Tensor& tensor = tensors.emplace_back(Tensor{.name = input.name, .type = input.type});
+    tensor.shape.push_back(kRows);
+    for (const std::int64_t size : input.row_shape)
+      tensor.shape.push_back(std::max<std::int64_t>(1, size));
+    const std::size_t count = kRows * values_per_row(input);
+    zeros.resize(std::max(zeros.size(), count * datatype_bytes(input.type)));
+    if (input.is_text()) texts.resize(std::max(texts.size(), count), "");
+  }
+  std::vector<InputView> inputs;
+  auto tensor = tensors.begin();
+  for (const InputSpec& input : model.shape().inputs) {
+    if (!input.is_column()) {
+      const std::size_t count = kRows * values_per_row(input);
+      tensor->bytes = std::span(zeros).first(count * datatype_bytes(input.type));
+      if (input.is_text()) tensor->texts = std::span(texts).first(count);
+      inputs.push_back({.tensor = &*tensor++});
+    } else if (input.is_text()) {
+      inputs.push_back({.texts = missing_texts.data()});
+    } else {
+      inputs.push_back({.numbers = missing.data()});
+    }
+  }
+  std::vector<Output> outputs;
+  double fastest_us = std::numeric_limits<double>::infinity();
+  for (int i = 0; i < kTries; ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    if (!model.predict({.rows = kRows, .inputs = inputs, .params = {}}, outputs)) break;
+    if (i > 0) fastest_us = std::min(fastest_us, micros_since(start));
+  }
+  return fastest_us / kRows;
 }
 
 std::string shape_text(std::span<const std::int64_t> shape) {
@@ -129,7 +185,7 @@ int slot_of(std::string_view salt, std::string_view key) {
   return static_cast<int>(base::hash64({text.data(), text.size()}) % kSlots);
 }
 
-Result<std::shared_ptr<const Model>> Endpoints::load(const std::string& uri) {
+Result<Endpoints::LoadedModel> Endpoints::load(const std::string& uri) {
   {
     base::MutexLock lock(mutex_);
     if (const auto found = loaded_.find(uri); found != loaded_.end()) return found->second;
@@ -137,8 +193,9 @@ Result<std::shared_ptr<const Model>> Endpoints::load(const std::string& uri) {
   const auto path = TRY(models_.locate(uri));
   Result<std::shared_ptr<const Model>> model = load_model(path);
   if (!model) return std::move(model).error().with_context("model " + uri);
+  const LoadedModel loaded{.model = *model, .row_cost_us = warm_up(**model)};
   base::MutexLock lock(mutex_);
-  return loaded_.emplace(uri, *model).first->second;
+  return loaded_.emplace(uri, loaded).first->second;
 }
 
 Result<std::shared_ptr<const Endpoints::Serving>> Endpoints::build(const EndpointSpec& spec) {
@@ -146,9 +203,12 @@ Result<std::shared_ptr<const Endpoints::Serving>> Endpoints::build(const Endpoin
   serving->spec = spec;
   auto schema = std::make_shared<LogSchema>();
   for (const VariantSpec& variant : spec.variants) {
-    std::shared_ptr<const Model> model = TRY(load(variant.uri));
-    serving->variants.push_back({.spec = variant, .model = std::move(model)});
+    LoadedModel loaded = TRY(load(variant.uri));
+    serving->may_block = serving->may_block || loaded.model->may_block();
+    serving->row_cost_us += loaded.row_cost_us;
+    serving->variants.push_back({.spec = variant, .model = std::move(loaded.model)});
   }
+  serving->may_block = serving->may_block || spec.durable_log;  // it waits for the disk
   // Columns first: they are looked up and logged.
   for (const bool columns : {true, false}) {
     for (const Variant& variant : serving->variants) {
@@ -163,6 +223,7 @@ Result<std::shared_ptr<const Endpoints::Serving>> Endpoints::build(const Endpoin
   }
   for (const InputSpec& input : serving->inputs) {
     if (input.is_column()) schema->push_back({input.name, input.is_text()});
+    serving->row_bytes_min += kValueBytesMin * values_per_row(input);
   }
   static const std::set<std::string, std::less<>> reserved = {
       "request_id", "endpoint",   "revision",     "variant",    "role",  "model_version",
@@ -206,25 +267,17 @@ Result<std::shared_ptr<const Endpoints::Serving>> Endpoints::build(const Endpoin
 }
 
 Result<void> Endpoints::prepare(const EndpointSpec& spec) {
-  const auto serving = TRY(build(spec));
-  // Warm: the first real request should not be the one that faults the pages in. A model need not
-  // take a row of missing values, so what it says is not asked.
-  const double missing = std::numeric_limits<double>::quiet_NaN();
-  const std::string_view missing_text;
-  std::vector<Output> outputs;
-  for (const Variant& variant : serving->variants) {
-    const auto& inputs = variant.model->shape().inputs;
-    if (!std::all_of(inputs.begin(), inputs.end(),
-                     [](const InputSpec& i) { return i.is_column(); }))
-      continue;
-    std::vector<InputView> row;
-    for (const InputSpec& input : inputs) {
-      row.push_back(input.is_text() ? InputView{.texts = &missing_text}
-                                    : InputView{.numbers = &missing});
-    }
-    (void)variant.model->predict({.rows = 1, .inputs = row, .params = {}}, outputs);
-  }
+  TRY(build(spec));
   return {};
+}
+
+bool Endpoints::is_quick(std::string_view endpoint, std::size_t body_bytes) const {
+  const auto serving = find(endpoint);
+  if (serving == nullptr) return true;  // what is wrong is said quickly
+  if (serving->may_block) return false;
+  const std::size_t rows = body_bytes / std::max<std::size_t>(1, serving->row_bytes_min);
+  return static_cast<double>(std::max<std::size_t>(1, rows)) * serving->row_cost_us <=
+         options_.inline_budget_us;
 }
 
 void Endpoints::activate(const EndpointSpec& spec, const EndpointSpec* keep) {
@@ -245,7 +298,7 @@ void Endpoints::activate(const EndpointSpec& spec, const EndpointSpec* keep) {
   std::erase_if(loaded_, [&](const auto& entry) {
     // A model that is loaded and not used was perhaps just prepared by another change; those are
     // few, and the next activation lets them go.
-    return !used.contains(entry.first) && entry.second.use_count() == 1;
+    return !used.contains(entry.first) && entry.second.model.use_count() == 1;
   });
 }
 

@@ -82,16 +82,21 @@ struct EndpointShape {
 // request waits and none fails.
 class Endpoints {
  public:
+  struct Options {
+    double inline_budget_us = 200;  // is_quick(): of scoring
+  };
+
   Endpoints(ModelSource& models, FeatureLookup& features, RequestLog& log,
             const base::Clock& event_clock, const base::Clock& wall_clock, base::Random& random,
-            base::Metrics& metrics)
+            base::Metrics& metrics, Options options)
       : models_(models),
         features_(features),
         log_(log),
         event_clock_(event_clock),
         wall_clock_(wall_clock),
         random_(random),
-        metrics_(metrics) {}
+        metrics_(metrics),
+        options_(options) {}
 
   // Loads every model of `spec` and checks that the feature service (or the caller) can feed it.
   // kInvalidArgument: a feature that nobody provides. Changes nothing for requests.
@@ -105,12 +110,21 @@ class Endpoints {
   // inputs, named. kUnavailable: a durable log is full.
   Result<Prediction> predict(const PredictRequest& request);
 
+  // Whether a thread that serves sockets may answer a request with a body of so many bytes: nothing
+  // it needs blocks, and scoring as many rows as the body can hold stays in the budget by what a
+  // row cost when the models were loaded.
+  bool is_quick(std::string_view endpoint, std::size_t body_bytes) const;
+
   Result<EndpointShape> shape(std::string_view endpoint) const;  // kNotFound
   std::vector<std::string> names() const;
   // What its models read that their feature service provides; nothing for an unknown endpoint.
   std::vector<LoggedFeature> looked_up(std::string_view endpoint) const;
 
  private:
+  struct LoadedModel {
+    std::shared_ptr<const Model> model;
+    double row_cost_us = 0;  // infinite: not known
+  };
   struct Variant {
     VariantSpec spec;
     std::shared_ptr<const Model> model;
@@ -125,13 +139,16 @@ class Endpoints {
     std::vector<int> lookup_positions;        // by column: position in `wanted`, or -1
     std::vector<std::string> wanted;          // the features to look up
     std::vector<std::string> lookup_request;  // columns that a lookup needs
+    bool may_block = false;
+    double row_cost_us = 0;         // of all variants together, at most
+    std::size_t row_bytes_min = 0;  // of a request's body
     base::Counter* requests = nullptr;
     base::Counter* errors = nullptr;
     base::Histogram* latency = nullptr;
   };
   using Table = std::map<std::string, std::shared_ptr<const Serving>, std::less<>>;
 
-  Result<std::shared_ptr<const Model>> load(const std::string& uri);
+  Result<LoadedModel> load(const std::string& uri);
   Result<std::shared_ptr<const Serving>> build(const EndpointSpec& spec);
   std::shared_ptr<const Serving> find(std::string_view endpoint) const;
   struct Scratch;
@@ -151,10 +168,11 @@ class Endpoints {
   const base::Clock& wall_clock_;
   base::Random& random_;
   base::Metrics& metrics_;
+  const Options options_;
 
   std::atomic<std::shared_ptr<const Table>> table_{std::make_shared<const Table>()};
   base::Mutex mutex_;  // changes; never held while a model loads
-  std::map<std::string, std::shared_ptr<const Model>> loaded_ GUARDED_BY(mutex_);   // by uri
+  std::map<std::string, LoadedModel> loaded_ GUARDED_BY(mutex_);                    // by uri
   std::map<std::string, std::vector<std::string>> uris_in_use_ GUARDED_BY(mutex_);  // by endpoint
 };
 

@@ -83,8 +83,19 @@ class EndpointsTest : public ::testing::Test {
   FakeModels models_;
   FakeFeatures features_;
   RequestLog log_{{.folder = folder_.path()}, metrics_};
-  Endpoints endpoints_{models_, features_, log_, event_clock_, wall_clock_, random_, metrics_};
+  Endpoints endpoints_{models_, features_, log_, event_clock_, wall_clock_, random_, metrics_, {}};
 };
+
+TEST_F(EndpointsTest, LongRequestsLeaveTheIoThread) {
+  EXPECT_TRUE(endpoints_.is_quick("nobody", 1 << 20));
+  deploy(spec(1, {live(1)}));
+  EXPECT_TRUE(endpoints_.is_quick("late", 300));
+  EXPECT_FALSE(endpoints_.is_quick("late", 100 << 20));
+  EndpointSpec durable = spec(2, {live(1)});
+  durable.durable_log = true;
+  deploy(durable);
+  EXPECT_FALSE(endpoints_.is_quick("late", 300));
+}
 
 TEST_F(EndpointsTest, ScoresWhatIsSentAndLooksUpTheRest) {
   deploy(spec(1, {live(1)}, "svc"));

@@ -323,10 +323,9 @@ bool Connection::read_body() {
 void Connection::on_body_done() {
   unread_body_ = false;
   state_ = State::kHandler;
-  if (route_->lane == Lane::kInline) return respond(call_handler());
-  base::ThreadPool& pool =
-      route_->lane == Lane::kControl ? shared_.control_pool : shared_.data_pool;
-  const Result<void> submitted = pool.submit([self = shared_from_this()] {
+  const Lane lane = route_->choose_lane ? route_->choose_lane(request_) : route_->lane;
+  if (lane == Lane::kInline) return respond(call_handler());
+  const Result<void> submitted = submit(lane, [self = shared_from_this()] {
     // Until it is back in its I/O thread, the connection is this thread's alone.
     self->response_ = self->call_handler();
     self->io_.loop.post([self] {
@@ -337,8 +336,21 @@ void Connection::on_body_done() {
   });
   if (!submitted) {
     shared_.refused.add();
-    respond(error_response(submitted.error()));
+    respond(route_->refuse ? route_->refuse(submitted.error()) : error_response(submitted.error()));
   }
+}
+
+Result<void> Connection::submit(Lane lane, std::function<void()> work) {
+  switch (lane) {
+    case Lane::kScoring:
+      return shared_.scoring_pool.submit(request_.param(route_->queue), std::move(work));
+    case Lane::kControl:
+      return shared_.control_pool.submit(std::move(work));
+    case Lane::kData:
+    case Lane::kInline:
+      return shared_.data_pool.submit(std::move(work));
+  }
+  return base::error(Code::kInternal, "no such lane");
 }
 
 Response Connection::call_handler() {

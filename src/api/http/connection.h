@@ -14,6 +14,7 @@
 #include "api/http/read_buffer.h"
 #include "api/http/request_parser.h"
 #include "api/http/server.h"
+#include "base/fair_pool.h"
 #include "base/thread_pool.h"
 
 namespace slipway::http {
@@ -26,6 +27,7 @@ struct Shared {
   base::Random& random;
   base::ThreadPool& data_pool;
   base::ThreadPool& control_pool;
+  base::FairPool& scoring_pool;
   base::Counter& requests;
   base::Counter& refused;
   base::Histogram& seconds;
@@ -79,8 +81,7 @@ class Connection final : public EventLoop::Source, public std::enable_shared_fro
   void go_on();       // to the body, or to the answer that there is no such route
   void expect_body();
   void on_body_done();
-  void run_inline();
-  void run_in_pool();
+  Result<void> submit(Lane lane, std::function<void()> work);
   Response call_handler();
   void respond(Response response);
   void respond_unread(Response response);  // before the body, if there is one, was read

@@ -45,6 +45,21 @@ class ServerTest : public ::testing::Test {
                    while (!go_) std::this_thread::yield();
                    return Response::text("done");
                  }});
+    router_.add(
+        {.method = Method::kPost,
+         .pattern = "/models/{model}",
+         .handler =
+             [this](const Request& r) {
+               while (r.body == "wait" && !go_) std::this_thread::yield();
+               return Response::text("scored");
+             },
+         .choose_lane =
+             [](const Request& r) { return r.body == "quick" ? Lane::kInline : Lane::kScoring; },
+         .queue = "model",
+         .refuse =
+             [](const base::Error& error) {
+               return Response::text("full: " + error.message, 429);
+             }});
     router_.add({.method = Method::kPut,
                  .pattern = "/files/{path*}",
                  .handler =
@@ -92,9 +107,13 @@ class ServerTest : public ::testing::Test {
                    response.stream = StreamBody{std::move(stream), std::nullopt};
                    return response;
                  }});
-    server_ = std::make_unique<Server>(
-        ServerOptions{.port = 0, .data_threads = 2, .upload_folder = folder_}, router_, metrics_,
-        random_);
+    server_ = std::make_unique<Server>(ServerOptions{.port = 0,
+                                                     .data_threads = 2,
+                                                     .scoring_threads = 2,
+                                                     .scoring_threads_per_queue = 1,
+                                                     .scoring_queue_length_max = 1,
+                                                     .upload_folder = folder_},
+                                       router_, metrics_, random_);
     ASSERT_TRUE(server_->start());
   }
   void TearDown() override {
@@ -324,6 +343,33 @@ TEST_F(ServerTest, StreamsFilesInAndOut) {
   EXPECT_EQ(http.send("GET", "/file")->body, big.substr(2));
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_), {}),
             1);  // no upload file left
+}
+
+TEST_F(ServerTest, AModelThatWaitsStopsNobodyElse) {
+  const auto ask = [this](const char* model, const char* body) {
+    return client().send("POST", std::string("/models/") + model, body);
+  };
+  // One runs and one waits; there is no room for a third.
+  std::vector<std::future<Result<base::HttpReply>>> waiting;
+  for (int i = 0; i < 3; ++i) waiting.push_back(std::async(std::launch::async, ask, "m", "wait"));
+  std::size_t refused = 3;
+  while (refused == 3) {
+    for (std::size_t i = 0; i < 3; ++i) {
+      if (waiting[i].wait_for(std::chrono::milliseconds(5)) == std::future_status::ready)
+        refused = i;
+    }
+  }
+  const auto full = waiting[refused].get();
+  ASSERT_TRUE(full) << full.error().message;
+  EXPECT_EQ(full->status, 429);
+  EXPECT_NE(full->body.find("full: queue is full"), std::string::npos) << full->body;
+  EXPECT_EQ(ask("other", "x")->body, "scored");  // on the pool
+  EXPECT_EQ(ask("m", "quick")->body, "scored");  // inline
+  go_ = true;
+  for (std::size_t i = 0; i < 3; ++i) {
+    if (i == refused) continue;
+    EXPECT_EQ(waiting[i].get()->body, "scored");
+  }
 }
 
 TEST_F(ServerTest, StopLetsARunningRequestFinish) {

@@ -113,8 +113,9 @@ using Handler = std::function<Response(const Request&)>;
 
 // Where a handler runs. kInline: on the I/O thread that parsed the request; it must not block and
 // must be quick (scoring, health). kData: the big pool. kControl: a pool of its own, so that
-// rollback works when everything else is stuck.
-enum class Lane { kInline, kData, kControl };
+// rollback works when everything else is stuck. kScoring: models that wait or take their time, in
+// queues (Route::queue) that can't take each other's threads.
+enum class Lane { kInline, kData, kControl, kScoring };
 
 struct Route {
   Method method = Method::kGet;
@@ -124,6 +125,11 @@ struct Route {
   std::string summary;  // one sentence, for the OpenAPI description
   Handler handler;
   Lane lane = Lane::kData;
+  // Instead of `lane`, for each request, when its body is here: on the I/O thread.
+  std::function<Lane(const Request&)> choose_lane;
+  std::string queue;  // Lane::kScoring: the path parameter that names it
+  // Says in the route's protocol that a lane was full; none: error_response.
+  std::function<Response(const base::Error&)> refuse;
   enum class Body { kMemory, kFile };
   Body body = Body::kMemory;
   std::uint64_t body_bytes_max = 0;  // 0: the server's default

@@ -69,6 +69,10 @@ class Server::Impl final : private EventLoop::Source {
       : options_(std::move(options)),
         data_pool_({"http-data", options_.data_threads, options_.queue_length_max}),
         control_pool_({"http-control", options_.control_threads, options_.queue_length_max}),
+        scoring_pool_({.name = "http-scoring",
+                       .threads_max = options_.scoring_threads,
+                       .threads_per_queue_max = options_.scoring_threads_per_queue,
+                       .queue_length_max = options_.scoring_queue_length_max}),
         origin_policy_(options_.origin_policy),
         shared_{.options = options_,
                 .origin_policy = origin_policy_,
@@ -76,6 +80,7 @@ class Server::Impl final : private EventLoop::Source {
                 .random = random,
                 .data_pool = data_pool_,
                 .control_pool = control_pool_,
+                .scoring_pool = scoring_pool_,
                 .requests = metrics.counter("slipway_http_requests_total", "Requests answered."),
                 .refused = metrics.counter("slipway_http_refused_total",
                                            "Requests refused because a queue was full."),
@@ -136,6 +141,7 @@ class Server::Impl final : private EventLoop::Source {
     // Pools before I/O threads: a handler that still runs posts its reply there.
     data_pool_.stop();
     control_pool_.stop();
+    scoring_pool_.stop();
     for (auto& io : io_) {
       io->loop.post([io = io.get()] {
         for (const auto& connection : std::vector(io->connections.begin(), io->connections.end()))
@@ -187,6 +193,7 @@ class Server::Impl final : private EventLoop::Source {
   std::size_t next_ = 0;
   base::ThreadPool data_pool_;
   base::ThreadPool control_pool_;
+  base::FairPool scoring_pool_;
   const OriginPolicy origin_policy_;
   Shared shared_;
   std::vector<std::unique_ptr<IoThread>> io_;  // connections go before what they share

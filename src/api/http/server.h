@@ -19,10 +19,13 @@ struct ServerOptions {
   std::string host = "127.0.0.1";
   std::uint16_t port = 5000;  // 0: any free one
   std::size_t io_threads = 2;
-  std::size_t data_threads = 8;          // Lane::kData
-  std::size_t control_threads = 2;       // Lane::kControl
-  std::size_t queue_length_max = 1024;   // waiting requests per pool; more get 429
-  std::size_t connections_max = 10'000;  // more are closed at once
+  std::size_t data_threads = 8;      // Lane::kData
+  std::size_t control_threads = 2;   // Lane::kControl
+  std::size_t scoring_threads = 64;  // Lane::kScoring, at most
+  std::size_t scoring_threads_per_queue = 32;
+  std::size_t queue_length_max = 1024;         // waiting requests per pool; more get 429
+  std::size_t scoring_queue_length_max = 256;  // of each queue
+  std::size_t connections_max = 10'000;        // more are closed at once
   std::uint64_t header_bytes_max = 64 << 10;
   std::uint64_t body_bytes_max = 64 << 20;          // in memory; a route can set its own
   std::uint64_t file_body_bytes_max = 64ull << 30;  // streamed to a file

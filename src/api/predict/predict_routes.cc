@@ -18,20 +18,25 @@ using http::Response;
 using serving::Endpoints;
 using serving::Prediction;
 
-// {"error":"..."}: the protocol's.
-Response v2_error(const Error& error) {
-  return Response::json(base::to_text(JsonObject{{"error", error.message}}),
-                        http::http_status(error.code));
+// Those who may try again are told when.
+Response failed(JsonObject body, const Error& error) {
+  Response response = Response::json(base::to_text(body), http::http_status(error.code));
+  if (error.code == Code::kResourceExhausted || error.code == Code::kUnavailable)
+    response.headers.emplace_back("Retry-After", "1");
+  return response;
 }
+
+// {"error":"..."}: the protocol's.
+Response v2_error(const Error& error) { return failed({{"error", error.message}}, error); }
 
 // MLflow's scoring server says it like this.
 Response invocation_error(const Error& error) {
-  const char* code = error.code == Code::kInvalidArgument ? "BAD_REQUEST"
-                     : error.code == Code::kNotFound      ? "RESOURCE_DOES_NOT_EXIST"
-                     : error.code == Code::kUnavailable   ? "TEMPORARILY_UNAVAILABLE"
-                                                          : "INTERNAL_ERROR";
-  return Response::json(base::to_text(JsonObject{{"error_code", code}, {"message", error.message}}),
-                        http::http_status(error.code));
+  const char* code = error.code == Code::kInvalidArgument     ? "BAD_REQUEST"
+                     : error.code == Code::kNotFound          ? "RESOURCE_DOES_NOT_EXIST"
+                     : error.code == Code::kUnavailable       ? "TEMPORARILY_UNAVAILABLE"
+                     : error.code == Code::kResourceExhausted ? "REQUEST_LIMIT_EXCEEDED"
+                                                              : "INTERNAL_ERROR";
+  return failed({{"error_code", code}, {"message", error.message}}, error);
 }
 
 FeatureNames feature_names(const Endpoints& endpoints, const std::string& endpoint) {
@@ -174,6 +179,23 @@ http::Response no_v2_route(const Request& request, const std::vector<Method>& al
       allowed.empty() ? 404 : 405);
 }
 
+namespace {
+
+// Requests run where they arrive when that is quick; else in their endpoint's queue.
+void score_in(std::vector<http::Route>& routes, const Endpoints& endpoints) {
+  for (http::Route& route : routes) {
+    if (route.method != Method::kPost) continue;
+    route.choose_lane = [&endpoints](const Request& request) {
+      return endpoints.is_quick(request.param("name"), request.body.size()) ? Lane::kInline
+                                                                            : Lane::kScoring;
+    };
+    route.queue = "name";
+    route.refuse = route.tag == "mlflow" ? invocation_error : v2_error;
+  }
+}
+
+}  // namespace
+
 std::vector<http::Route> predict_routes(Endpoints& endpoints, std::string_view version,
                                         std::function<bool()> rehearses) {
   const auto route = [](Method method, std::string pattern, std::string summary,
@@ -231,6 +253,7 @@ std::vector<http::Route> predict_routes(Endpoints& endpoints, std::string_view v
     routes.push_back(route(Method::kPost, model + "/infer", "Predictions of an endpoint.",
                            infer_handler, "oip"));
   }
+  score_in(routes, endpoints);
   return routes;
 }
 
