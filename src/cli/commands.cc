@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "cli/access_commands.h"
+#include "cli/batch_commands.h"
 #include "cli/client.h"
 #include "cli/data_commands.h"
 #include "cli/endpoint_commands.h"
@@ -39,6 +40,7 @@ int run(int argc, char** argv) {
   add_run_commands(root, context, exit_code);
   add_model_commands(root, context, exit_code);
   add_endpoint_commands(root, context, exit_code);
+  add_batch_commands(root, context, exit_code);
   add_monitor_commands(root, context, exit_code);
   add_access_commands(root, context, exit_code);
   add_events_commands(root, context, exit_code);

@@ -81,6 +81,7 @@ class ParquetReader {
   }
 
   const arrow::Schema& schema() const { return *schema_; }
+  parquet::arrow::FileReader& file() { return *reader_; }
   std::int64_t rows() const { return reader_->parquet_reader()->metadata()->num_rows(); }
 
   Result<std::shared_ptr<arrow::ChunkedArray>> column(int index,
@@ -247,26 +248,54 @@ Result<ParquetInfo> parquet_info(const std::filesystem::path& file) {
   ParquetReader reader = TRY(ParquetReader::open(file));
   ParquetInfo info;
   info.rows = reader.rows();
+  const auto metadata = reader.file().parquet_reader()->metadata();
+  for (int group = 0; group < metadata->num_row_groups(); ++group)
+    info.row_groups.push_back(metadata->RowGroup(group)->num_rows());
   for (const auto& field : reader.schema().fields())
     info.columns.emplace_back(field->name(), TRY(column_type(*field)));
   return info;
 }
 
-Result<types::Frame> read_parquet(const std::filesystem::path& file,
-                                  const std::vector<std::string>& columns) {
-  ParquetReader reader = TRY(ParquetReader::open(file));
+namespace {
+
+// Positions of `columns`; of all when there are none.
+Result<std::vector<int>> positions_of(const arrow::Schema& schema,
+                                      const std::vector<std::string>& columns,
+                                      const std::filesystem::path& file) {
   std::vector<int> wanted;
   if (columns.empty()) {
-    for (int i = 0; i < reader.schema().num_fields(); ++i) wanted.push_back(i);
+    for (int i = 0; i < schema.num_fields(); ++i) wanted.push_back(i);
   }
   for (const std::string& name : columns) {
-    const int index = reader.schema().GetFieldIndex(name);
+    const int index = schema.GetFieldIndex(name);
     if (index < 0)
       return base::error(Code::kNotFound, "no such column: column={} file={}", name, file.string());
     wanted.push_back(index);
   }
+  return wanted;
+}
+
+std::shared_ptr<parquet::WriterProperties> compressed() {
+  return parquet::WriterProperties::Builder().compression(parquet::Compression::ZSTD)->build();
+}
+
+std::shared_ptr<arrow::Table> to_table(const types::Frame& frame) {
+  arrow::FieldVector fields;
+  arrow::ArrayVector arrays;
+  for (const Column& column : frame.columns()) {
+    arrays.push_back(to_arrow(column));
+    fields.push_back(arrow::field(column.name, arrays.back()->type()));
+  }
+  return arrow::Table::Make(arrow::schema(fields), arrays, static_cast<std::int64_t>(frame.rows()));
+}
+
+}  // namespace
+
+Result<types::Frame> read_parquet(const std::filesystem::path& file,
+                                  const std::vector<std::string>& columns) {
+  ParquetReader reader = TRY(ParquetReader::open(file));
   types::Frame frame;
-  for (int index : wanted) {
+  for (int index : TRY(positions_of(reader.schema(), columns, file))) {
     const arrow::Field& field = *reader.schema().field(index);
     Column column = Column::of_type(field.name(), TRY(column_type(field)));
     const std::shared_ptr<arrow::ChunkedArray> data = TRY(reader.column(index, file));
@@ -279,24 +308,126 @@ Result<types::Frame> read_parquet(const std::filesystem::path& file,
 
 Result<void> write_parquet(const types::Frame& frame, const std::filesystem::path& file) {
   try {
-    arrow::FieldVector fields;
-    arrow::ArrayVector arrays;
-    for (const Column& column : frame.columns()) {
-      arrays.push_back(to_arrow(column));
-      fields.push_back(arrow::field(column.name, arrays.back()->type()));
-    }
-    const auto table =
-        arrow::Table::Make(arrow::schema(fields), arrays, static_cast<std::int64_t>(frame.rows()));
-    const auto properties =
-        parquet::WriterProperties::Builder().compression(parquet::Compression::ZSTD)->build();
+    const auto table = to_table(frame);
     PARQUET_ASSIGN_OR_THROW(const auto sink, arrow::io::BufferOutputStream::Create());
     PARQUET_THROW_NOT_OK(parquet::arrow::WriteTable(*table, arrow::default_memory_pool(), sink,
-                                                    128 * 1024, properties));
+                                                    128 * 1024, compressed()));
     PARQUET_ASSIGN_OR_THROW(const auto buffer, sink->Finish());
     return write_file(file, std::string_view(*buffer));
   } catch (const std::exception& e) {
     return base::error(Code::kInternal, "parquet: {}: file={}", e.what(), file.string());
   }
+}
+
+struct ParquetPieces::Impl {
+  ParquetReader reader;  // outlives `batches`
+  std::filesystem::path file;
+  std::unique_ptr<arrow::RecordBatchReader> batches;
+};
+
+ParquetPieces::ParquetPieces(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+ParquetPieces::ParquetPieces(ParquetPieces&&) noexcept = default;
+ParquetPieces::~ParquetPieces() = default;
+
+Result<ParquetPieces> ParquetPieces::open(const std::filesystem::path& file,
+                                          const std::vector<std::string>& columns,
+                                          const std::vector<int>& row_groups,
+                                          std::int64_t rows_per_piece) {
+  ParquetReader reader = TRY(ParquetReader::open(file));
+  const std::vector<int> wanted = TRY(positions_of(reader.schema(), columns, file));
+  for (const int index : wanted) TRY(column_type(*reader.schema().field(index)));
+  auto impl = std::make_unique<Impl>(Impl{std::move(reader), file, nullptr});
+  try {
+    impl->reader.file().set_batch_size(rows_per_piece);
+    auto batches = impl->reader.file().GetRecordBatchReader(row_groups, wanted);
+    if (!batches.ok()) return arrow_error(batches.status(), Code::kCorruption, file);
+    impl->batches = std::move(*batches);
+  } catch (const std::exception& e) {
+    return base::error(Code::kCorruption, "parquet: {}: file={}", e.what(), file.string());
+  }
+  return ParquetPieces(std::move(impl));
+}
+
+Result<std::optional<types::Frame>> ParquetPieces::next() {
+  try {
+    std::shared_ptr<arrow::RecordBatch> batch;
+    const arrow::Status status = impl_->batches->ReadNext(&batch);
+    if (!status.ok()) return arrow_error(status, Code::kCorruption, impl_->file);
+    if (batch == nullptr) return std::optional<types::Frame>();
+    types::Frame frame;
+    for (int i = 0; i < batch->num_columns(); ++i) {
+      const arrow::Field& field = *batch->schema()->field(i);
+      Column column = Column::of_type(field.name(), TRY(column_type(field)));
+      column.reserve(static_cast<std::size_t>(batch->num_rows()));
+      append_chunk(*batch->column(i), column);
+      TRY(frame.add(std::move(column)));
+    }
+    return std::optional(std::move(frame));
+  } catch (const std::exception& e) {
+    return base::error(Code::kCorruption, "parquet: {}: file={}", e.what(), impl_->file.string());
+  }
+}
+
+struct ParquetWriter::Impl {
+  std::filesystem::path file, unfinished;
+  std::shared_ptr<arrow::io::FileOutputStream> sink;
+  std::unique_ptr<parquet::arrow::FileWriter> writer;
+};
+
+ParquetWriter::ParquetWriter(std::filesystem::path file) : impl_(std::make_unique<Impl>()) {
+  impl_->unfinished = file;
+  impl_->unfinished += ".unfinished";
+  impl_->file = std::move(file);
+}
+
+ParquetWriter::~ParquetWriter() {
+  if (impl_->sink == nullptr) return;
+  std::error_code ignored;
+  std::filesystem::remove(impl_->unfinished, ignored);
+}
+
+Result<void> ParquetWriter::append(const types::Frame& frame) {
+  try {
+    const auto table = to_table(frame);
+    if (impl_->writer == nullptr) {
+      auto sink = arrow::io::FileOutputStream::Open(impl_->unfinished.string());
+      if (!sink.ok()) return arrow_error(sink.status(), Code::kInternal, impl_->file);
+      impl_->sink = std::move(*sink);
+      auto writer = parquet::arrow::FileWriter::Open(*table->schema(), arrow::default_memory_pool(),
+                                                     impl_->sink, compressed());
+      if (!writer.ok()) return arrow_error(writer.status(), Code::kInternal, impl_->file);
+      impl_->writer = std::move(*writer);
+    }
+    if (!impl_->writer->schema()->Equals(*table->schema(), /*check_metadata=*/false)) {
+      return base::error(Code::kInvalidArgument, "parquet: other columns than before: file={}",
+                         impl_->file.string());
+    }
+    const arrow::Status status = impl_->writer->WriteTable(*table, table->num_rows());
+    return status.ok() ? Result<void>() : arrow_error(status, Code::kInternal, impl_->file);
+  } catch (const std::exception& e) {
+    return base::error(Code::kInternal, "parquet: {}: file={}", e.what(), impl_->file.string());
+  }
+}
+
+Result<void> ParquetWriter::finish() {
+  if (impl_->writer == nullptr) {
+    return base::error(Code::kFailedPrecondition, "parquet: nothing to write: file={}",
+                       impl_->file.string());
+  }
+  try {
+    if (const arrow::Status status = impl_->writer->Close(); !status.ok())
+      return arrow_error(status, Code::kInternal, impl_->file);
+    if (const arrow::Status status = impl_->sink->Close(); !status.ok())
+      return arrow_error(status, Code::kInternal, impl_->file);
+  } catch (const std::exception& e) {
+    return base::error(Code::kInternal, "parquet: {}: file={}", e.what(), impl_->file.string());
+  }
+  TRY(sync_file(impl_->unfinished));
+  std::error_code failed;
+  std::filesystem::rename(impl_->unfinished, impl_->file, failed);
+  if (failed) return errno_error(failed.value(), "rename", impl_->file);
+  impl_->sink = nullptr;
+  return sync_folder(impl_->file.parent_path());
 }
 
 }  // namespace slipway::store

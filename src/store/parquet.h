@@ -2,6 +2,8 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,6 +14,7 @@ namespace slipway::store {
 
 struct ParquetInfo {
   std::int64_t rows = 0;
+  std::vector<std::int64_t> row_groups;  // rows of each
   std::vector<std::pair<std::string, types::ColumnType>> columns;
 };
 
@@ -27,5 +30,46 @@ Result<types::Frame> read_parquet(const std::filesystem::path& file,
 // zstd-compressed; written beside, synced, then renamed over `file`. The same frame gives the same
 // bytes.
 Result<void> write_parquet(const types::Frame& frame, const std::filesystem::path& file);
+
+// Rows of some row groups, a piece at a time, so that a file may be larger than the memory. One
+// thread at a time.
+class ParquetPieces {
+ public:
+  // Errors as read_parquet.
+  static Result<ParquetPieces> open(const std::filesystem::path& file,
+                                    const std::vector<std::string>& columns,
+                                    const std::vector<int>& row_groups,
+                                    std::int64_t rows_per_piece);
+  ParquetPieces(ParquetPieces&&) noexcept;
+  ParquetPieces& operator=(ParquetPieces&&) = delete;
+  ~ParquetPieces();
+
+  // Nothing at the end.
+  Result<std::optional<types::Frame>> next();
+
+ private:
+  struct Impl;
+  explicit ParquetPieces(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+// Writes a file a frame at a time, all of the same columns; each frame is a row group. Until
+// finish() nothing is at `file`; then all of it is, synced. Destroyed before, it leaves nothing.
+// One thread at a time.
+class ParquetWriter {
+ public:
+  explicit ParquetWriter(std::filesystem::path file);
+  ~ParquetWriter();
+  ParquetWriter(const ParquetWriter&) = delete;
+
+  // kStorageFull: the disk is full. kInvalidArgument: other columns than before.
+  Result<void> append(const types::Frame& frame);
+  // kFailedPrecondition: nothing was appended.
+  Result<void> finish();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
 
 }  // namespace slipway::store

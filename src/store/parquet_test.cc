@@ -89,5 +89,41 @@ TEST(Parquet, RefusesWhatIsNoParquet) {
   }
 }
 
+TEST(Parquet, APieceAtATimeIsTheWholeFile) {
+  testing::TempFolder folder;
+  const types::Frame frame = example();
+  const auto file = folder.path() / "pieces.parquet";
+  ParquetWriter writer(file);
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(writer.append(frame));
+  EXPECT_FALSE(std::filesystem::exists(file));
+  EXPECT_EQ(writer.append(types::Frame()).error().code, Code::kInvalidArgument);
+  ASSERT_TRUE(writer.finish());
+  EXPECT_EQ(MUST(parquet_info(file)).row_groups, (std::vector<std::int64_t>{1000, 1000, 1000}));
+  ParquetPieces pieces = MUST(ParquetPieces::open(file, {"string", "double"}, {1, 2}, 300));
+  std::size_t rows = 0;
+  while (auto piece = MUST(pieces.next())) {
+    EXPECT_LE(piece->rows(), 300u);
+    for (std::size_t row = 0; row < piece->rows(); ++row) {
+      const std::size_t original = (rows + row) % 1000;
+      EXPECT_EQ(piece->columns()[0].strings[row], frame.find("string")->strings[original]);
+      EXPECT_EQ(piece->columns()[1].is_valid(row), frame.find("double")->is_valid(original));
+    }
+    rows += piece->rows();
+  }
+  EXPECT_EQ(rows, 2000u);
+  EXPECT_EQ(ParquetPieces::open(file, {"nobody"}, {0}, 300).error().code, Code::kNotFound);
+}
+
+TEST(Parquet, AWriterThatDoesNotFinishLeavesNothing) {
+  testing::TempFolder folder;
+  const auto file = folder.path() / "never.parquet";
+  {
+    ParquetWriter writer(file);
+    ASSERT_TRUE(writer.append(example()));
+  }
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
+  EXPECT_EQ(ParquetWriter(file).finish().error().code, Code::kFailedPrecondition);
+}
+
 }  // namespace
 }  // namespace slipway::store

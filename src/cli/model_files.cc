@@ -1,0 +1,110 @@
+#include "cli/model_files.h"
+
+#include <cerrno>
+#include <cstdlib>
+#include <fstream>
+
+#include "cli/stored_artifacts.h"
+#include "cli/table.h"
+#include "store/file_system.h"
+
+namespace slipway::cli {
+namespace {
+
+constexpr std::string_view kModels = "models:/", kProxy = "mlflow-artifacts:", kFile = "file://";
+
+// The version an alias points to, or the one that is named.
+Result<std::string> version_of(Client& client, std::string_view name, std::string_view alias) {
+  const Json reply = TRY(client.get(
+      path_of("/api/2.0/mlflow/registered-models/alias?name={}&alias={}", {name, alias})));
+  return cell(member_at(reply, "model_version.version"));
+}
+
+// "mlflow-artifacts://host/1/models/m-1/artifacts" is below the proxy's root at "1/models/...".
+std::string path_below_proxy(std::string_view address) {
+  address.remove_prefix(kProxy.size());
+  if (address.starts_with("//")) {
+    address.remove_prefix(2);
+    address.remove_prefix(std::min(address.size(), address.find('/')));
+  }
+  while (address.starts_with('/')) address.remove_prefix(1);
+  return std::string(address);
+}
+
+Result<void> download(Client& client, const std::string& root, const std::filesystem::path& to) {
+  const auto files = TRY(stored_artifacts(client, root));
+  if (files.empty())
+    return base::error(Code::kNotFound, "the server has no files of the model: path={}", root);
+  for (const StoredArtifact& file : files) {
+    const std::filesystem::path target = to / file.path;
+    TRY(store::make_folders(target.parent_path()));
+    std::ofstream out(target, std::ios::binary);
+    TRY(client.stream(artifact_route(root + "/" + file.path), {}, [&](std::string_view piece) {
+      out.write(piece.data(), static_cast<std::streamsize>(piece.size()));
+      return out.good();
+    }));
+    out.close();
+    if (!out) return store::errno_error(errno, "write", target);
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<ModelFiles> ModelFiles::fetch(Client& client, const std::string& uri) {
+  if (!uri.starts_with(kModels)) {
+    if (uri.find(":/") != std::string::npos) {
+      return base::error(Code::kInvalidArgument,
+                         "a model is models:/NAME/VERSION, models:/NAME@ALIAS or a path: got={}",
+                         uri);
+    }
+    std::error_code ignored;
+    if (!std::filesystem::exists(uri, ignored))
+      return base::error(Code::kNotFound, "no such model file or folder: path={}", uri);
+    return ModelFiles(uri, uri);
+  }
+  const std::string rest = uri.substr(kModels.size());
+  const std::size_t at = rest.find('@'), slash = rest.find('/');
+  std::string name = rest.substr(0, std::min(at, slash)), version;
+  if (at != std::string::npos) {
+    version = TRY(version_of(client, name, rest.substr(at + 1)));
+  } else if (slash != std::string::npos) {
+    version = rest.substr(slash + 1);
+  } else {
+    return base::error(Code::kInvalidArgument, "the URI names no version or alias: uri={}", uri);
+  }
+  const Json reply = TRY(client.get(path_of(
+      "/api/2.0/mlflow/model-versions/get-download-uri?name={}&version={}", {name, version})));
+  const std::string address = cell(member_at(reply, "artifact_uri"));
+  const std::string pinned = fmt::format("models:/{}/{}", name, version);
+  if (address.starts_with(kProxy)) {
+    std::string pattern =
+        (std::filesystem::temp_directory_path() / "slipway-model-XXXXXX").string();
+    if (mkdtemp(pattern.data()) == nullptr) return store::errno_error(errno, "mkdtemp", pattern);
+    ModelFiles files(pattern, pinned);
+    files.scratch_ = pattern;
+    TRY(download(client, path_below_proxy(address), files.path_));
+    return files;
+  }
+  const std::string local = address.starts_with(kFile) ? address.substr(kFile.size()) : address;
+  std::error_code ignored;
+  if (!local.starts_with('/') || !std::filesystem::exists(local, ignored)) {
+    return base::error(
+        Code::kInvalidArgument,
+        "the model's files are kept where this machine can't read them: model={} at={}", pinned,
+        address);
+  }
+  return ModelFiles(local, pinned);
+}
+
+ModelFiles::ModelFiles(ModelFiles&& other) noexcept
+    : path_(std::move(other.path_)),
+      uri_(std::move(other.uri_)),
+      scratch_(std::exchange(other.scratch_, {})) {}
+
+ModelFiles::~ModelFiles() {
+  std::error_code ignored;
+  if (!scratch_.empty()) std::filesystem::remove_all(scratch_, ignored);
+}
+
+}  // namespace slipway::cli

@@ -1,0 +1,36 @@
+// Brings a model's files to this machine, so that a command can run it without a server's help.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "cli/client.h"
+
+namespace slipway::cli {
+
+// Files of a model, taken away with the object when they were copied here.
+class ModelFiles {
+ public:
+  // `uri` is models:/NAME/VERSION or models:/NAME@ALIAS, asked of the server (which keeps the files
+  // behind its artifact proxy, or on a disk that is reachable here), or a path of this machine.
+  // kNotFound; kInvalidArgument: a URI of another kind, or files kept somewhere else.
+  static Result<ModelFiles> fetch(Client& client, const std::string& uri);
+
+  ModelFiles(ModelFiles&& other) noexcept;
+  ModelFiles& operator=(ModelFiles&&) = delete;
+  ~ModelFiles();
+
+  const std::filesystem::path& path() const { return path_; }
+  // Pinned: models:/NAME/VERSION; of a path the path itself.
+  const std::string& uri() const { return uri_; }
+
+ private:
+  ModelFiles(std::filesystem::path path, std::string uri)
+      : path_(std::move(path)), uri_(std::move(uri)) {}
+
+  std::filesystem::path path_;
+  std::string uri_;
+  std::filesystem::path scratch_;  // empty: nothing was copied
+};
+
+}  // namespace slipway::cli

@@ -1,0 +1,413 @@
+#include "serving/batch_scoring.h"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <thread>
+
+#include "base/hash.h"
+#include "base/mutex.h"
+#include "store/file_system.h"
+#include "store/parquet.h"
+#include "types/frame.h"
+
+namespace slipway::serving {
+namespace {
+
+using types::Column;
+using types::ColumnType;
+using types::Frame;
+
+constexpr std::string_view kRowColumn = "row", kModelColumn = "model";
+
+// What one column looked like.
+struct ColumnSummary {
+  std::int64_t rows = 0, missing = 0;
+  double sum = 0, low = std::numeric_limits<double>::infinity(),
+         high = -std::numeric_limits<double>::infinity();
+
+  void add(double value) {
+    ++rows;
+    if (std::isnan(value)) {
+      ++missing;
+      return;
+    }
+    sum += value;
+    low = std::min(low, value);
+    high = std::max(high, value);
+  }
+  void add_text(bool is_missing) {
+    ++rows;
+    missing += is_missing ? 1 : 0;
+  }
+  void merge(const ColumnSummary& other) {
+    rows += other.rows;
+    missing += other.missing;
+    sum += other.sum;
+    low = std::min(low, other.low);
+    high = std::max(high, other.high);
+  }
+  JsonObject to_json() const {
+    JsonObject object{{"rows", rows}, {"missing", missing}};
+    if (low > high) return object;
+    object["sum"] = base::number_or_null(sum);
+    object["mean"] = base::number_or_null(sum / static_cast<double>(rows - missing));
+    object["min"] = base::number_or_null(low);
+    object["max"] = base::number_or_null(high);
+    return object;
+  }
+  static Result<ColumnSummary> from_json(const JsonObject& object) {
+    ColumnSummary summary;
+    summary.rows = TRY(base::get_int(object, "rows"));
+    summary.missing = TRY(base::get_int(object, "missing"));
+    summary.sum = TRY(base::find_double(object, "sum")).value_or(0);
+    summary.low = TRY(base::find_double(object, "min")).value_or(summary.low);
+    summary.high = TRY(base::find_double(object, "max")).value_or(summary.high);
+    return summary;
+  }
+};
+using Summaries = std::map<std::string, ColumnSummary>;  // "input x", "output y"
+
+JsonObject summaries_json(const Summaries& summaries) {
+  JsonObject object;
+  for (const auto& [name, summary] : summaries) object[name] = summary.to_json();
+  return object;
+}
+
+// Some row groups of one input file: what one thread scores into one file.
+struct Part {
+  std::filesystem::path input, output, summary;
+  std::vector<int> row_groups;
+  std::int64_t first_row = 0, rows = 0;
+};
+
+struct Job {
+  std::vector<Part> parts;
+  std::int64_t rows = 0;
+  std::vector<std::string> columns;  // of the input that are read: the model's, then kept ones
+  std::string identity;              // of what is asked for: the same job may go on where it was
+};
+
+Result<void> check_columns(const Model& model, const BatchScoringOptions& options,
+                           const std::filesystem::path& file, const store::ParquetInfo& info) {
+  const auto type_of = [&](const std::string& name) -> const ColumnType* {
+    for (const auto& [known, type] : info.columns) {
+      if (known == name) return &type;
+    }
+    return nullptr;
+  };
+  for (const InputSpec& input : model.shape().inputs) {
+    const ColumnType* type = type_of(input.name);
+    if (type == nullptr) {
+      if (!input.required) continue;
+      return base::error(Code::kInvalidArgument,
+                         "a column of the model is missing: column={} file={}", input.name,
+                         file.string());
+    }
+    const bool is_text = *type == ColumnType::kString;
+    if (*type == ColumnType::kTimestamp || is_text != input.is_text()) {
+      return base::error(Code::kInvalidArgument,
+                         "column {} must be {} for the model, it is {}: file={}", input.name,
+                         input.is_text() ? "a text" : "a number", types::type_name(*type),
+                         file.string());
+    }
+  }
+  for (const std::string& name : options.keep) {
+    if (type_of(name) == nullptr) {
+      return base::error(Code::kInvalidArgument, "a column to keep is missing: column={} file={}",
+                         name, file.string());
+    }
+  }
+  return {};
+}
+
+Result<void> check_model(const Model& model) {
+  for (const InputSpec& input : model.shape().inputs) {
+    if (!input.is_column()) {
+      return base::error(Code::kInvalidArgument, "a Parquet column can't be a tensor: input={}",
+                         input.name);
+    }
+  }
+  return {};
+}
+
+Result<Job> plan(const Model& model, const BatchScoringOptions& options) {
+  TRY(check_model(model));
+  if (options.inputs.empty())
+    return base::error(Code::kInvalidArgument, "there are no input files");
+  Job job;
+  for (const InputSpec& input : model.shape().inputs) job.columns.push_back(input.name);
+  for (const std::string& name : options.keep) {
+    if (name == kRowColumn || name == kModelColumn) {
+      return base::error(Code::kInvalidArgument, "the output has a column of its own named {}",
+                         name);
+    }
+    if (std::find(job.columns.begin(), job.columns.end(), name) == job.columns.end())
+      job.columns.push_back(name);
+  }
+  base::Sha256 identity;
+  identity.update(options.model_uri + "\n" + fmt::format("{}", fmt::join(job.columns, "\n")) +
+                  fmt::format("\n{}\n", options.rows_per_part));
+  for (std::size_t f = 0; f < options.inputs.size(); ++f) {
+    const std::filesystem::path& file = options.inputs[f];
+    const store::ParquetInfo info = TRY(store::parquet_info(file));
+    TRY(check_columns(model, options, file, info));
+    std::error_code ignored;
+    identity.update(
+        fmt::format("{}\n{}\n{}\n", file.string(), std::filesystem::file_size(file, ignored),
+                    std::filesystem::last_write_time(file, ignored).time_since_epoch().count()));
+    Part part;
+    std::int64_t row = 0;
+    std::size_t number = 0;
+    const auto close = [&] {
+      if (part.rows == 0) return;
+      const std::string name = fmt::format("part-{:05}-{:04}", f, number++);
+      part.input = file;
+      part.output = options.output / (name + ".parquet");
+      part.summary = options.output / "_slipway" / (name + ".json");
+      job.parts.push_back(std::move(part));
+      part = {.first_row = row};
+    };
+    for (std::size_t group = 0; group < info.row_groups.size(); ++group) {
+      part.row_groups.push_back(static_cast<int>(group));
+      part.rows += info.row_groups[group];
+      row += info.row_groups[group];
+      if (part.rows >= options.rows_per_part) close();
+    }
+    close();
+    job.rows += row;
+  }
+  job.identity = identity.finish_hex();
+  return job;
+}
+
+// The folder is this job's, or becomes it.
+Result<void> take_output(const BatchScoringOptions& options, const Job& job) {
+  const std::filesystem::path notes = options.output / "_slipway";
+  const auto known = store::read_file(notes / "job");
+  if (known && *known == job.identity) return {};
+  std::error_code failed;
+  const bool is_used = std::filesystem::exists(options.output, failed) &&
+                       !std::filesystem::is_empty(options.output, failed);
+  if (is_used && !options.overwrite) {
+    return base::error(Code::kFailedPrecondition,
+                       "the output folder holds something else than this job (another model, other "
+                       "files or columns): choose another folder or overwrite it: folder={}",
+                       options.output.string());
+  }
+  if (is_used) {  // only what such a job writes
+    for (const auto& entry : std::filesystem::directory_iterator(options.output, failed)) {
+      const std::string name = entry.path().filename().string();
+      if (name.starts_with("part-") || name.starts_with("_slipway"))
+        std::filesystem::remove_all(entry.path(), failed);
+    }
+  }
+  TRY(store::make_folders(notes));
+  return store::write_file(notes / "job", job.identity);
+}
+
+// A column of a frame as a model reads it; what has to be converted is kept in the scratch.
+struct Scratch {
+  std::vector<std::vector<double>> numbers;
+  std::vector<std::vector<std::string_view>> texts;
+  std::vector<InputView> views;
+};
+
+InputView view_of(const Column* column, const InputSpec& spec, std::size_t rows,
+                  std::vector<double>& numbers, std::vector<std::string_view>& texts) {
+  if (spec.is_text()) {
+    texts.assign(rows, {});
+    for (std::size_t row = 0; column != nullptr && row < rows; ++row) {
+      if (column->is_valid(row)) texts[row] = column->strings[row];
+    }
+    return {.texts = texts.data()};
+  }
+  if (column != nullptr && column->type == ColumnType::kDouble)
+    return {.numbers = column->doubles.data()};
+  numbers.assign(rows, std::numeric_limits<double>::quiet_NaN());
+  for (std::size_t row = 0; column != nullptr && row < rows; ++row) {
+    if (column->is_valid(row)) numbers[row] = static_cast<double>(column->ints[row]);
+  }
+  return {.numbers = numbers.data()};
+}
+
+// The columns of an output: one, or one for each of its values a row.
+Result<std::vector<Column>> columns_of(const Output& output, std::size_t rows) {
+  std::size_t width = 1;
+  for (const std::int64_t size : output.row_shape) width *= static_cast<std::size_t>(size);
+  std::vector<Column> columns;
+  for (std::size_t i = 0; i < width; ++i) {
+    const std::string name =
+        output.row_shape.empty() ? output.name : fmt::format("{}_{}", output.name, i);
+    columns.push_back(std::visit(
+        [&](const auto& values) {
+          using Value = std::decay_t<decltype(values.front())>;
+          constexpr bool kText = std::is_same_v<Value, std::string>;
+          Column column =
+              Column::of_type(name, kText                             ? ColumnType::kString
+                                    : std::is_floating_point_v<Value> ? ColumnType::kDouble
+                                    : output.type == DataType::kBool  ? ColumnType::kBool
+                                                                      : ColumnType::kInt64);
+          column.reserve(rows);
+          for (std::size_t row = 0; row < rows; ++row) {
+            const Value& value = values[row * width + i];
+            if constexpr (kText) {
+              column.append_string(value);
+            } else if constexpr (std::is_floating_point_v<Value>) {
+              column.append_double(value);
+            } else {
+              column.append_int(value);
+            }
+          }
+          return column;
+        },
+        output.values));
+  }
+  return columns;
+}
+
+void summarize(const Column& column, const std::string& name, Summaries& summaries) {
+  ColumnSummary& summary = summaries[name];
+  for (std::size_t row = 0; row < column.size(); ++row) {
+    if (column.type == ColumnType::kString) {
+      summary.add_text(!column.is_valid(row));
+    } else {
+      summary.add(column.number(row));
+    }
+  }
+}
+
+// One piece of a part through the model.
+Result<Frame> score_piece(const Model& model, const BatchScoringOptions& options, Frame frame,
+                          std::int64_t first_row, Scratch& scratch, std::vector<Output>& outputs,
+                          Summaries& summaries) {
+  const auto& inputs = model.shape().inputs;
+  const std::size_t rows = frame.rows();
+  scratch.numbers.resize(inputs.size());
+  scratch.texts.resize(inputs.size());
+  scratch.views.clear();
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const Column* column = frame.find(inputs[i].name);
+    if (column != nullptr) summarize(*column, "input " + inputs[i].name, summaries);
+    scratch.views.push_back(view_of(column, inputs[i], rows, scratch.numbers[i], scratch.texts[i]));
+  }
+  TRY(model.predict({.rows = rows, .inputs = scratch.views}, outputs));
+  Frame scored;
+  for (const std::string& name : options.keep) TRY(scored.add(*TRY(frame.column(name))));
+  Column row_column = Column::of_type(std::string(kRowColumn), ColumnType::kInt64);
+  Column model_column = Column::of_type(std::string(kModelColumn), ColumnType::kString);
+  for (std::size_t row = 0; row < rows; ++row) {
+    row_column.append_int(first_row + static_cast<std::int64_t>(row));
+    model_column.append_string(options.model_uri);
+  }
+  TRY(scored.add(std::move(row_column)));
+  for (const Output& output : outputs) {
+    for (Column& column : TRY(columns_of(output, rows))) {
+      summarize(column, "output " + column.name, summaries);
+      if (auto added = scored.add(std::move(column)); !added)
+        return std::move(added).error().with_context("an output and a column that is kept");
+    }
+  }
+  TRY(scored.add(std::move(model_column)));
+  return scored;
+}
+
+}  // namespace
+
+JsonObject BatchScoringReport::to_json() const {
+  return {{"rows", rows},
+          {"rows_resumed", rows_resumed},
+          {"parts", parts},
+          {"seconds", seconds},
+          {"summary", summary}};
+}
+
+Result<BatchScoringReport> score_files(
+    const Model& model, const BatchScoringOptions& options,
+    const std::function<void(const BatchScoringProgress&)>& progress) {
+  const auto start = std::chrono::steady_clock::now();
+  const Job job = TRY(plan(model, options));
+  TRY(take_output(options, job));
+
+  BatchScoringReport report{.rows = job.rows, .parts = job.parts.size()};
+  base::Mutex mutex;
+  BatchScoringProgress done{.rows_total = job.rows, .parts_total = job.parts.size()};
+  Summaries summaries;
+  std::optional<Error> failure;
+  std::atomic<bool> stop = false;
+  std::atomic<std::size_t> next = 0;
+
+  const auto score_part = [&](const Part& part) -> Result<void> {
+    Summaries of_part;
+    if (std::filesystem::exists(part.output)) {
+      const JsonObject known = TRY(base::parse_json_object(TRY(store::read_file(part.summary))));
+      for (const auto& [name, summary] : known) {
+        if (summary.is_object())
+          of_part[std::string(name)] = TRY(ColumnSummary::from_json(summary.as_object()));
+      }
+      base::MutexLock lock(mutex);
+      report.rows_resumed += part.rows;
+      done.rows += part.rows;
+    } else {
+      std::vector<std::string> columns;
+      const store::ParquetInfo info = TRY(store::parquet_info(part.input));
+      for (const std::string& name : job.columns) {  // an optional input may be missing
+        if (std::any_of(info.columns.begin(), info.columns.end(),
+                        [&](const auto& column) { return column.first == name; }))
+          columns.push_back(name);
+      }
+      auto pieces = TRY(
+          store::ParquetPieces::open(part.input, columns, part.row_groups, options.rows_per_call));
+      store::ParquetWriter writer(part.output);
+      Scratch scratch;
+      std::vector<Output> outputs;
+      for (std::int64_t row = part.first_row; !stop;) {
+        auto piece = TRY(pieces.next());
+        if (!piece) break;
+        const auto rows = static_cast<std::int64_t>(piece->rows());
+        if (rows == 0) continue;
+        const Frame scored =
+            TRY(score_piece(model, options, std::move(*piece), row, scratch, outputs, of_part));
+        TRY(writer.append(scored));
+        row += rows;
+        base::MutexLock lock(mutex);
+        done.rows += rows;
+        progress(done);
+      }
+      if (stop) return {};
+      TRY(store::write_file(part.summary, base::to_text(summaries_json(of_part))));
+      TRY(writer.finish());
+    }
+    base::MutexLock lock(mutex);
+    for (const auto& [name, summary] : of_part) summaries[name].merge(summary);
+    ++done.parts;
+    progress(done);
+    return {};
+  };
+  const auto work = [&] {
+    for (std::size_t at = next++; at < job.parts.size() && !stop; at = next++) {
+      Result<void> scored = score_part(job.parts[at]);
+      if (scored) continue;
+      base::MutexLock lock(mutex);
+      if (!failure) {
+        failure = std::move(scored).error().with_context("file " + job.parts[at].input.string());
+      }
+      stop = true;
+    }
+  };
+  std::vector<std::thread> threads;
+  for (std::size_t i = 1; i < std::min(options.threads, job.parts.size()); ++i)
+    threads.emplace_back(work);
+  work();
+  for (std::thread& thread : threads) thread.join();
+  if (failure) return std::move(*failure);
+  report.summary = summaries_json(summaries);
+  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  TRY(store::write_file(options.output / "_slipway.json", base::to_text(report.to_json()) + "\n"));
+  return report;
+}
+
+}  // namespace slipway::serving

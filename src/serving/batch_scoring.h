@@ -1,0 +1,55 @@
+// Scores Parquet files with a model: many rows, all cores, bounded memory, resumable.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "base/result.h"
+#include "serving/model.h"
+
+namespace slipway::serving {
+
+struct BatchScoringOptions {
+  std::vector<std::filesystem::path> inputs;  // Parquet files; columns named as the model's inputs
+  std::filesystem::path output;               // a folder; made when it isn't there
+  std::vector<std::string> keep;              // columns of the input that go with the answers
+  std::string model_uri;                      // pinned; stands in every row
+  std::size_t threads = 1;
+  std::int64_t rows_per_call = 16'384;     // that a thread has in memory
+  std::int64_t rows_per_part = 1'000'000;  // about; whole row groups of the input
+  bool overwrite = false;                  // forget what another job left in `output`
+};
+
+struct BatchScoringProgress {
+  std::int64_t rows = 0, rows_total = 0;  // rows: those of finished parts of earlier tries too
+  std::size_t parts = 0, parts_total = 0;
+};
+
+// What came out, for people and for who compares it with the training's. Also in the output as
+// `_slipway.json`.
+struct BatchScoringReport {
+  std::int64_t rows = 0;
+  std::int64_t rows_resumed = 0;  // of parts that an earlier try had finished
+  std::size_t parts = 0;
+  double seconds = 0;
+  JsonObject summary;  // per input and output column: missing share, mean, min, max
+
+  JsonObject to_json() const;
+};
+
+// Writes part files `part-FFFFF-PPPP.parquet` (input file, part of it) with the columns kept, `row`
+// (the row's position in its input file), every output of the model and `model`. A part appears
+// when it is whole; a job that was cut off goes on with the parts that are missing. `progress` is
+// called from the scoring threads, one at a time.
+//
+// kInvalidArgument: a file lacks a column of the model, or has it as another type; a model with
+// tensor inputs or several values an output. kFailedPrecondition: `output` has parts of another
+// job.
+Result<BatchScoringReport> score_files(
+    const Model& model, const BatchScoringOptions& options,
+    const std::function<void(const BatchScoringProgress&)>& progress);
+
+}  // namespace slipway::serving

@@ -1,0 +1,166 @@
+// Files through a model: answers, parts, what goes on after a cut, what is refused.
+#include "serving/batch_scoring.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "store/file_system.h"
+#include "store/parquet.h"
+#include "store/testing/temp_folder.h"
+#include "types/frame.h"
+
+namespace slipway::serving {
+namespace {
+
+using types::Column;
+using types::ColumnType;
+
+// Twice the number, missing where it is; and the length of the text.
+class Doubling final : public Model {
+ public:
+  const ModelShape& shape() const override { return shape_; }
+  std::string_view platform() const override { return "test"; }
+  Result<void> predict(const ModelCall& call, std::vector<Output>& outputs) const override {
+    ++calls;
+    if (fail_at != 0 && calls >= fail_at) return base::error(Code::kUnavailable, "killed");
+    std::vector<double> doubled;
+    std::vector<std::int64_t> lengths;
+    for (std::size_t row = 0; row < call.rows; ++row) {
+      doubled.push_back(2 * call.inputs[0].numbers[row]);
+      lengths.push_back(static_cast<std::int64_t>(call.inputs[1].texts[row].size()));
+    }
+    outputs = {{.name = "doubled", .type = DataType::kFp64, .values = std::move(doubled)},
+               {.name = "length", .type = DataType::kInt64, .values = std::move(lengths)}};
+    return {};
+  }
+  std::size_t memory_bytes() const override { return 0; }
+
+  mutable std::atomic<int> calls = 0;
+  int fail_at = 0;
+
+ private:
+  ModelShape shape_{.inputs = {{.name = "n"}, {.name = "t", .type = DataType::kBytes}},
+                    .outputs = {{.name = "doubled"}, {.name = "length"}}};
+};
+
+class BatchScoringTest : public ::testing::Test {
+ protected:
+  BatchScoringTest() {
+    for (int file = 0; file < 2; ++file) {
+      store::ParquetWriter writer(folder_.path() / fmt::format("in-{}.parquet", file));
+      for (int group = 0; group < 4; ++group) MUST(writer.append(rows(file, group)));
+      MUST(writer.finish());
+      options_.inputs.push_back(folder_.path() / fmt::format("in-{}.parquet", file));
+    }
+    options_.output = folder_.path() / "out";
+    options_.keep = {"id"};
+    options_.model_uri = "models:/m/3";
+    options_.threads = 3;
+    options_.rows_per_call = 40;
+    options_.rows_per_part = 200;
+  }
+  static types::Frame rows(int file, int group) {
+    Column id = Column::of_type("id", ColumnType::kString);
+    Column n = Column::of_type("n", ColumnType::kInt64);
+    Column t = Column::of_type("t", ColumnType::kString);
+    for (int i = 0; i < 100; ++i) {
+      id.append_string(fmt::format("{}/{}", file, group * 100 + i));
+      i % 10 == 0 ? n.append_null() : n.append_int(group * 100 + i);
+      t.append_string(std::string(static_cast<std::size_t>(i % 3), 'x'));
+    }
+    types::Frame frame;
+    MUST(frame.add(std::move(n)));
+    MUST(frame.add(std::move(t)));
+    MUST(frame.add(std::move(id)));
+    return frame;
+  }
+  Result<BatchScoringReport> score() {
+    return score_files(model_, options_, [&](const BatchScoringProgress& at) { last_ = at; });
+  }
+
+  store::testing::TempFolder folder_;
+  Doubling model_;
+  BatchScoringOptions options_;
+  BatchScoringProgress last_;
+};
+
+TEST_F(BatchScoringTest, EveryRowIsAnsweredOnceBesideItsId) {
+  const auto report = score();
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_EQ(report->rows, 800);
+  EXPECT_EQ(report->parts, 4u);
+  EXPECT_EQ(last_.rows, 800);
+  std::size_t rows = 0;
+  for (int file = 0; file < 2; ++file) {
+    for (int part = 0; part < 2; ++part) {
+      const types::Frame frame = MUST(store::read_parquet(
+          options_.output / fmt::format("part-{:05}-{:04}.parquet", file, part)));
+      EXPECT_EQ(frame.columns().size(), 5u);  // id, row, doubled, length, model
+      for (std::size_t row = 0; row < frame.rows(); ++row, ++rows) {
+        const std::int64_t at = frame.find("row")->ints[row];
+        EXPECT_EQ(at, part * 200 + static_cast<std::int64_t>(row));
+        EXPECT_EQ(frame.find("id")->strings[row], fmt::format("{}/{}", file, at));
+        EXPECT_EQ(frame.find("model")->strings[row], "models:/m/3");
+        EXPECT_EQ(frame.find("length")->ints[row], at % 100 % 3);
+        const double doubled = frame.find("doubled")->doubles[row];
+        if (at % 10 == 0) {
+          EXPECT_TRUE(std::isnan(doubled));
+        } else {
+          EXPECT_EQ(doubled, 2 * static_cast<double>(at));
+        }
+      }
+    }
+  }
+  EXPECT_EQ(rows, 800u);
+  const JsonObject& input = report->summary.at("input n").as_object();
+  EXPECT_EQ(input.at("missing"), Json(80));
+  EXPECT_EQ(report->summary.at("output doubled").as_object().at("max"), Json(798.0));
+}
+
+TEST_F(BatchScoringTest, ACutJobGoesOnWithThePartsThatAreMissing) {
+  options_.threads = 1;
+  model_.fail_at = 12;  // in the third part
+  const auto cut = score();
+  ASSERT_FALSE(cut);
+  EXPECT_NE(cut.error().message.find("in-1.parquet"), std::string::npos);
+  EXPECT_FALSE(std::filesystem::exists(options_.output / "_slipway.json"));
+  model_.fail_at = 0;
+  const auto report = score();
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_EQ(report->rows_resumed, 400);
+  EXPECT_EQ(last_.rows, 800);
+  EXPECT_EQ(report->summary.at("input n").as_object().at("rows"), Json(800));
+  EXPECT_EQ(MUST(score()).rows_resumed, 800) << "nothing left to do";
+}
+
+TEST_F(BatchScoringTest, AnotherJobsFolderIsNotMixedWithThisOne) {
+  ASSERT_TRUE(score());
+  options_.model_uri = "models:/m/4";
+  EXPECT_EQ(score().error().code, Code::kFailedPrecondition);
+  options_.overwrite = true;
+  EXPECT_EQ(MUST(score()).rows_resumed, 0);
+}
+
+TEST_F(BatchScoringTest, WhatCannotBeScoredIsToldBeforeAnythingIsWritten) {
+  options_.keep = {"nobody"};
+  EXPECT_NE(score().error().message.find("column=nobody"), std::string::npos);
+  options_.keep = {"row"};
+  EXPECT_EQ(score().error().code, Code::kInvalidArgument);
+  options_.keep = {};
+  types::Frame other;
+  Column n = Column::of_type("n", ColumnType::kString);
+  n.append_string("x");
+  MUST(other.add(std::move(n)));
+  MUST(store::write_parquet(other, options_.inputs[1]));
+  EXPECT_NE(score().error().message.find("column n must be a number for the model, it is string"),
+            std::string::npos);
+  options_.inputs = {folder_.path() / "nowhere.parquet"};
+  EXPECT_EQ(score().error().code, Code::kNotFound);
+  options_.inputs = {};
+  EXPECT_EQ(score().error().code, Code::kInvalidArgument);
+  EXPECT_FALSE(std::filesystem::exists(options_.output));
+}
+
+}  // namespace
+}  // namespace slipway::serving

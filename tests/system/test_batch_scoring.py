@@ -1,0 +1,79 @@
+"""`slipway batch score`: a registered model over Parquet files, killed in the middle, against xgboost itself."""
+import json
+import os
+import signal
+import subprocess
+import time
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import xgboost
+from conftest import BINARY
+
+FEATURES = [f"f{i}" for i in range(8)]
+
+
+@pytest.fixture
+def job(server, tmp_path):
+    """A registered model, and two files of which one has a missing value in every column."""
+    mlflow.set_tracking_uri(server.url)
+    random = np.random.default_rng(2)
+    rows = pd.DataFrame(random.normal(size=(2000, len(FEATURES))), columns=FEATURES)
+    booster = xgboost.train({"objective": "binary:logistic", "max_depth": 5}, xgboost.DMatrix(rows, (rows.sum(axis=1) > 0).astype(float)), 60)
+    with mlflow.start_run():
+        mlflow.xgboost.log_model(booster, name="model", registered_model_name="risk", pip_requirements=["xgboost-cpu"])
+    mlflow.tracking.MlflowClient().set_registered_model_alias("risk", "champion", "1")
+    data = tmp_path / "days"
+    data.mkdir()
+    frames = []
+    for i, count in enumerate((60_000, 250_000)):
+        frame = pd.DataFrame(random.normal(size=(count, len(FEATURES))).astype("float32"), columns=FEATURES)
+        frame.loc[7] = np.nan
+        frame["customer"] = [f"{i}-{row}" for row in range(count)]
+        frame["noise"] = "x"
+        pq.write_table(pa.Table.from_pandas(frame), data / f"day-{i}.parquet", row_group_size=10_000)
+        frames.append(frame)
+    server.booster, server.frames, server.data, server.out = booster, frames, data, tmp_path / "scored"
+    return server
+
+
+def command(server, *flags):
+    return [BINARY, "--url", server.url, "--json", "batch", "score", "models:/risk@champion", "--in", str(server.data), "--out", str(server.out),
+            "--keep", "customer", "--rows-per-part", "50000", *flags]
+
+
+def test_files_are_scored_across_a_kill_as_xgboost_scores_them(job):
+    victim = subprocess.Popen(command(job, "--threads", "1"), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    deadline = time.time() + 60
+    while time.time() < deadline and len(list(job.out.glob("part-*.parquet"))) < 2:
+        time.sleep(0.005)
+    os.kill(victim.pid, signal.SIGKILL)
+    victim.wait()
+    finished = {part: part.stat().st_mtime_ns for part in job.out.glob("part-*.parquet")}
+    assert finished and not (job.out / "_slipway.json").exists()
+
+    report = json.loads(subprocess.run(command(job), check=True, capture_output=True, text=True).stdout)
+    assert report["rows"] == 310_000 and report["model"] == "models:/risk/1"
+    assert 0 < report["rows_resumed"] < 310_000
+    assert all(part.stat().st_mtime_ns == at for part, at in finished.items()), "what was whole is not made again"
+    assert not list(job.out.glob("*.unfinished")), "the cut part's rest is gone"
+    for i, frame in enumerate(job.frames):
+        scored = pd.concat(pd.read_parquet(part) for part in sorted(job.out.glob(f"part-{i:05}-*.parquet"))).reset_index(drop=True)
+        assert (scored["customer"] == frame["customer"]).all() and (scored["row"] == np.arange(len(frame))).all()
+        assert (scored["model"] == "models:/risk/1").all()
+        expected = job.booster.predict(xgboost.DMatrix(frame[FEATURES]))
+        assert np.abs(scored["predict"] - expected).max() < 1e-6
+    assert report["summary"]["input f3"]["missing"] == 2
+
+
+def test_a_file_without_a_column_of_the_model_is_refused_by_name(job):
+    pd.DataFrame({"f0": [1.0], "customer": ["a"]}).to_parquet(job.data / "day-9.parquet")
+    done = subprocess.run(command(job), capture_output=True, text=True)
+    assert done.returncode != 0 and "column=f1" in done.stderr and "day-9.parquet" in done.stderr
+    assert not job.out.exists()
+    other = subprocess.run([BINARY, "--url", job.url, "batch", "score", "models:/nobody/1", "--in", str(job.data), "--out", str(job.out)], capture_output=True, text=True)
+    assert other.returncode == 4, other.stderr
