@@ -94,6 +94,11 @@ class Search {
       case Entity::kTag:
         return keep_found(TRY(models_with_text("logged_model_tags", clause)));
       case Entity::kDataset:
+      case Entity::kMetadata:
+      case Entity::kSpan:
+      case Entity::kFeedback:
+      case Entity::kExpectation:
+      case Entity::kIssue:
         break;
     }
     return base::error(Code::kInternal, "logged models have no such entity");

@@ -49,6 +49,7 @@ void with_comparison(Comparison comparison, double than, Loop&& loop) {
       return loop([than](double value) { return value >= than; });
     case Comparison::kLike:
     case Comparison::kILike:
+    case Comparison::kRLike:
     case Comparison::kIn:
     case Comparison::kNotIn:
     case Comparison::kIsNull:
@@ -131,6 +132,11 @@ class Filter {
           ids_.insert(list->begin(), list->end());
         break;
       case Entity::kDataset:
+      case Entity::kMetadata:
+      case Entity::kSpan:
+      case Entity::kFeedback:
+      case Entity::kExpectation:
+      case Entity::kIssue:
         break;
     }
     if (const auto* number = std::get_if<double>(&clause.value)) number_ = *number;
@@ -149,6 +155,12 @@ class Filter {
         return keep_attribute(runs.heads(chunk), mask);
       case Entity::kDataset:
         return keep_dataset(runs.datasets().chunk(chunk), mask);
+      case Entity::kMetadata:
+      case Entity::kSpan:
+      case Entity::kFeedback:
+      case Entity::kExpectation:
+      case Entity::kIssue:
+        break;  // runs have none
     }
   }
 
@@ -176,6 +188,7 @@ class Filter {
         return keep<std::uint32_t>(mask, chunk, false, [](std::uint32_t) { return true; });
       case Comparison::kLike:
       case Comparison::kILike:
+      case Comparison::kRLike:
       case Comparison::kIn:
       case Comparison::kNotIn:
       case Comparison::kLess:
@@ -417,7 +430,12 @@ class Order {
         return attribute_place(runs.heads(row / kChunkRows), row % kChunkRows, keys_[key].key,
                                storage);
       case Entity::kDataset:
-        break;  // the grammar doesn't sort by datasets
+      case Entity::kMetadata:
+      case Entity::kSpan:
+      case Entity::kFeedback:
+      case Entity::kExpectation:
+      case Entity::kIssue:
+        break;  // the grammar doesn't sort by these
     }
     return {.gap = Place::kMissing};
   }

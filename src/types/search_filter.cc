@@ -171,6 +171,9 @@ Result<const SearchEntity*> find_entity(std::string_view word, const SearchGramm
 
 Result<Key> find_key(const SearchEntity& entity, std::string name, Sortable for_order) {
   if (entity.keys.empty()) return Key{entity, entity.any, std::move(name)};
+  if (!entity.any_prefix.empty() && name.starts_with(entity.any_prefix) &&
+      name.size() > entity.any_prefix.size())
+    return Key{entity, entity.any, std::move(name)};
   for (const SearchKey& key : entity.keys) {
     const bool allowed =
         for_order == Sortable::kYes ? key.sortable == Sortable::kYes : !key.comparisons.empty();
@@ -206,7 +209,8 @@ Result<WrittenKey> take_key(Scanner& scan) {
     if (dot == std::string::npos) return key;
     key.entity = key.name.substr(0, dot);
     key.name.erase(0, dot + 1);
-    if (key.name.empty()) key.name = TRY(scan.take_quoted("`\"")).value_or("");
+    if (key.name.empty() || key.name.ends_with('.'))
+      key.name += TRY(scan.take_quoted("`\"")).value_or("");
   }
   if (key.name.empty()) return scan.wrong("expected a key after the entity");
   return key;
@@ -227,6 +231,7 @@ Result<Comparison> take_comparison(Scanner& scan) {
   if (scan.take("<")) return Comparison::kLess;
   if (scan.take_keyword("like")) return Comparison::kLike;
   if (scan.take_keyword("ilike")) return Comparison::kILike;
+  if (scan.take_keyword("rlike")) return Comparison::kRLike;
   if (scan.take_keyword("in")) return Comparison::kIn;
   if (scan.take_keyword("not")) {
     if (scan.take_keyword("in")) return Comparison::kNotIn;
@@ -323,6 +328,11 @@ Result<double> take_whole_number(Scanner& scan, const Key& key) {
   return *number;
 }
 
+bool is_order(Comparison comparison) {
+  return comparison == Comparison::kLess || comparison == Comparison::kLessEqual ||
+         comparison == Comparison::kGreater || comparison == Comparison::kGreaterEqual;
+}
+
 Result<SearchClause> take_clause(Scanner& scan, const SearchGrammar& grammar) {
   WrittenKey written = TRY(take_key(scan));
   const Comparison comparison = TRY(take_comparison(scan));
@@ -337,9 +347,20 @@ Result<SearchClause> take_clause(Scanner& scan, const SearchGrammar& grammar) {
     clause.value = TRY(take_list(scan));
     return clause;
   }
+  if (comparison == Comparison::kRLike) {
+    clause.value = TRY(TextPattern::compile(TRY(take_text(scan, key))));
+    return clause;
+  }
   switch (key.rule.kind) {
     case ValueKind::kText:
       clause.value = TRY(take_text(scan, key));
+      break;
+    case ValueKind::kAsCompared:
+      if (is_order(comparison)) {
+        clause.value = TRY(take_number(scan, key));
+      } else {
+        clause.value = TRY(take_text(scan, key));
+      }
       break;
     case ValueKind::kNumber:
       clause.value = TRY(take_number(scan, key));
@@ -402,6 +423,7 @@ bool compare(Comparison comparison, const T& left, const T& right) {
       return left >= right;
     case Comparison::kLike:
     case Comparison::kILike:
+    case Comparison::kRLike:
     case Comparison::kIn:
     case Comparison::kNotIn:
     case Comparison::kIsNull:
@@ -431,6 +453,8 @@ std::string_view comparison_text(Comparison comparison) {
       return "LIKE";
     case Comparison::kILike:
       return "ILIKE";
+    case Comparison::kRLike:
+      return "RLIKE";
     case Comparison::kIn:
       return "IN";
     case Comparison::kNotIn:
@@ -483,6 +507,7 @@ bool matches(const SearchClause& clause, std::optional<std::string_view> value) 
     const bool found = std::find(list->begin(), list->end(), *value) != list->end();
     return found == (clause.comparison == Comparison::kIn);
   }
+  if (const auto* pattern = std::get_if<TextPattern>(&clause.value)) return pattern->finds(*value);
   const auto* text = std::get_if<std::string>(&clause.value);
   if (text == nullptr) return false;
   if (clause.comparison == Comparison::kLike) return like(*value, *text, false);

@@ -20,10 +20,22 @@
 #include <vector>
 
 #include "base/result.h"
+#include "types/text_pattern.h"
 
 namespace slipway::types {
 
-enum class Entity { kMetric, kParam, kTag, kAttribute, kDataset };
+enum class Entity {
+  kMetric,
+  kParam,
+  kTag,
+  kAttribute,
+  kDataset,
+  kMetadata,
+  kSpan,
+  kFeedback,
+  kExpectation,
+  kIssue
+};
 enum class Comparison {
   kEqual,
   kNotEqual,
@@ -33,6 +45,7 @@ enum class Comparison {
   kGreaterEqual,
   kLike,   // % any text, _ one character; no escape character
   kILike,  // the same, letters of ASCII in either case
+  kRLike,  // a regular expression that is found in it
   kIn,
   kNotIn,
   kIsNull,
@@ -65,13 +78,15 @@ inline constexpr Comparisons kNumberComparisons{Comparison::kEqual,   Comparison
                                                 Comparison::kGreater, Comparison::kGreaterEqual};
 inline constexpr Comparisons kTextComparisons{Comparison::kEqual, Comparison::kNotEqual,
                                               Comparison::kLike, Comparison::kILike};
+inline constexpr Comparisons kPatternComparisons{Comparison::kRLike};
 inline constexpr Comparisons kListComparisons{Comparison::kIn, Comparison::kNotIn};
 inline constexpr Comparisons kNullComparisons{Comparison::kIsNull, Comparison::kIsNotNull};
 
 enum class ValueKind {
   kText,
   kNumber,
-  kWholeNumber  // also written as text: version_number = '7'
+  kWholeNumber,  // also written as text: version_number = '7'
+  kAsCompared    // a number after < <= > >=, else a text
 };
 enum class Sortable { kNo, kYes };
 
@@ -85,12 +100,13 @@ struct SearchKey {
 };
 
 // An entity with a fixed list of `keys`, or, when that is empty, with free keys that all behave as
-// `any`.
+// `any`; or with both, and then free keys begin with `any_prefix`.
 struct SearchEntity {
   Entity entity = Entity::kAttribute;
   std::span<const std::string_view> words;  // "metrics", "metric"; the first stands in messages
   std::span<const SearchKey> keys;
   SearchKey any;
+  std::string_view any_prefix = "";
 };
 
 // What a kind of thing can be searched by. A bare key is an attribute, so kAttribute must be there.
@@ -102,8 +118,9 @@ struct SearchClause {
   Entity entity = Entity::kAttribute;
   std::string key;
   Comparison comparison = Comparison::kEqual;
-  // A number or a text as the key's kind says, the texts of an IN list, nothing for IS NULL.
-  std::variant<std::monostate, double, std::string, std::vector<std::string>> value;
+  // A number or a text as the key's kind says, the texts of an IN list, the expression of RLIKE,
+  // nothing for IS NULL.
+  std::variant<std::monostate, double, std::string, std::vector<std::string>, TextPattern> value;
 };
 
 // An empty text is no clause; a trailing AND is accepted. Keys with spaces stand in backticks or

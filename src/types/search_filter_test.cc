@@ -183,5 +183,19 @@ TEST(SearchMatches, RequiredText) {
   EXPECT_FALSE(required_text(clauses, "status"));
 }
 
+TEST(TextPattern, FindsAndRefuses) {
+  EXPECT_TRUE(MUST(TextPattern::compile("^a.*z$")).finds("abcz"));
+  EXPECT_FALSE(MUST(TextPattern::compile("^a.*z$")).finds("abczy"));
+  EXPECT_TRUE(MUST(TextPattern::compile("b")).finds("abc")) << "anywhere";
+  const std::string too_long(1001, 'a');
+  for (const std::string_view wrong :
+       {std::string_view("("), std::string_view("[z-a]"), std::string_view(too_long)})
+    EXPECT_EQ(TextPattern::compile(wrong).error().code, Code::kInvalidArgument) << wrong;
+  // Takes exponentially long where nobody stops it.
+  std::string text(40, 'a');
+  text.push_back('b');
+  EXPECT_FALSE(MUST(TextPattern::compile("(a+)+$")).finds(text));
+}
+
 }  // namespace
 }  // namespace slipway::types
