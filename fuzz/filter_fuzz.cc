@@ -2,6 +2,7 @@
 #include "base/check.h"
 #include "fuzz.h"
 #include "registry/search_grammars.h"
+#include "traces/search_grammar.h"
 #include "tracking/search_grammars.h"
 
 namespace {
@@ -24,6 +25,8 @@ void check_clause(const types::SearchClause& clause) {
     if (clause.comparison == Comparison::kNotEqual)
       CHECK(!types::matches(clause, std::string_view(*text)));
   }
+  CHECK(std::holds_alternative<types::TextPattern>(clause.value) ==
+        (clause.comparison == Comparison::kRLike));
   if (list) {
     const auto& items = std::get<std::vector<std::string>>(clause.value);
     CHECK(!items.empty());
@@ -38,8 +41,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view text = fuzz::text_of(data, size);
   for (const types::SearchGrammar* grammar :
        {&tracking::run_grammar(), &tracking::experiment_grammar(),
-        &tracking::logged_model_grammar(), &registry::model_grammar(),
-        &registry::version_grammar()}) {
+        &tracking::logged_model_grammar(), &registry::model_grammar(), &registry::version_grammar(),
+        &traces::trace_grammar()}) {
     if (text.starts_with('^')) {
       const auto order = types::parse_search_order(text.substr(1), *grammar);
       if (!order) CHECK(order.error().code == Code::kInvalidArgument);

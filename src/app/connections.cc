@@ -4,6 +4,8 @@
 #include <cmath>
 
 #include "base/log.h"
+#include "tracking/experiments.h"
+#include "tracking/ownership.h"
 #include "types/timestamp.h"
 
 namespace slipway::app {
@@ -414,6 +416,19 @@ void AliasFollower::alias_moved(const registry::AliasMove& move) {
     base::log_info("app", "alias moved: endpoint={} accepted={} reason=\"{}\"", receipt.endpoint,
                    receipt.accepted, receipt.reason);
   }
+}
+
+Result<std::int64_t> TraceExperiments::number(const std::string& id) {
+  return tracking::experiment_number(id);
+}
+
+Result<std::string> TraceExperiments::trace_folder(store::Reader& reader, std::int64_t experiment) {
+  return tracking::join_location(TRY(tracking::active_artifact_location(reader, experiment)),
+                                 "traces");
+}
+
+Result<void> TraceExperiments::check_run(store::Reader& reader, const std::string& run) {
+  return tracking::check_run_exists(reader, run);
 }
 
 }  // namespace slipway::app

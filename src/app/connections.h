@@ -11,6 +11,8 @@
 #include "registry/registry.h"
 #include "releases/releases.h"
 #include "serving/endpoints.h"
+#include "traces/ports.h"
+#include "traces/traces.h"
 #include "tracking/artifacts.h"
 #include "tracking/logged_models.h"
 #include "tracking/reclaim.h"
@@ -181,6 +183,25 @@ class RegisteredOrigins final : public tracking::RegisteredUses {
 
  private:
   registry::Registry& registry_;
+};
+
+// traces belong to experiments.
+class TraceExperiments final : public traces::ExperimentRecords {
+ public:
+  Result<std::int64_t> number(const std::string& id) override;
+  Result<std::string> trace_folder(store::Reader& reader, std::int64_t experiment) override;
+  Result<void> check_run(store::Reader& reader, const std::string& run) override;
+};
+
+// What an experiment has in it beside runs and models goes with it.
+class ExperimentTraces final : public tracking::ExperimentContents {
+ public:
+  Result<bool> remove_some(store::Tx& tx, std::int64_t experiment) override {
+    return traces::remove_some_of_experiment(tx, experiment, kAtOnce);
+  }
+
+ private:
+  static constexpr std::size_t kAtOnce = 500;
 };
 
 // registry checks where the files of a version are said to be.

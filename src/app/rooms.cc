@@ -4,6 +4,7 @@
 
 #include "api/access/access_routes.h"
 #include "api/mlflow/routes.h"
+#include "api/otlp/otlp_routes.h"
 #include "api/own/dataset_routes.h"
 #include "api/own/endpoint_routes.h"
 #include "api/own/feature_routes.h"
@@ -28,6 +29,10 @@
 #include "registry/import.h"
 #include "releases/gates.h"
 #include "releases/tables.h"
+#include "traces/assessments.h"
+#include "traces/tables.h"
+#include "traces/trace_search.h"
+#include "traces/traces.h"
 #include "tracking/experiments.h"
 #include "tracking/import.h"
 #include "tracking/metric_feed.h"
@@ -118,7 +123,10 @@ struct Application::Rooms::Impl {
                     .timeout_seconds = f.settings.webhook_timeout_seconds},
                    f.metrics),
         origins(registry),
-        reclaimer(f.db, artifacts, origins, f.clock, f.metrics,
+        traces(f.db, trace_experiments, f.clock, f.random),
+        trace_search(f.db, trace_experiments),
+        assessments(f.db, f.clock, f.random),
+        reclaimer(f.db, artifacts, origins, experiment_traces, f.clock, f.metrics,
                   {.retention = base::Duration::days(f.settings.deleted_retention_days),
                    .interval = base::Duration::seconds(f.settings.reclaim_interval_seconds)}),
         mlflow{.db = f.db,
@@ -129,6 +137,9 @@ struct Application::Rooms::Impl {
                .artifacts = artifacts,
                .registry = registry,
                .webhooks = webhooks,
+               .traces = traces,
+               .trace_search = trace_search,
+               .assessments = assessments,
                .artifacts_only = f.settings.artifacts_only,
                .signed_url_seconds = f.settings.signed_url_seconds,
                .access = f.access},
@@ -173,6 +184,11 @@ struct Application::Rooms::Impl {
   webhooks::Webhooks webhooks;
   webhooks::Deliveries deliveries;
   RegisteredOrigins origins;
+  TraceExperiments trace_experiments;
+  ExperimentTraces experiment_traces;
+  traces::Traces traces;
+  traces::TraceSearch trace_search;
+  traces::Assessments assessments;
   tracking::Reclaimer reclaimer;
   api::mlflow::Services mlflow;
 
@@ -206,10 +222,10 @@ Application::Rooms::Rooms(const Foundation& foundation)
 Application::Rooms::~Rooms() = default;
 
 std::vector<store::RoomMigrations> Application::Rooms::migrations() {
-  return {access::migrations(),   tracking::migrations(),       registry::migrations(),
-          datasets::migrations(), features::migrations(),       pipelines::migrations(),
-          releases::migrations(), monitor::migrations(),        Project::migrations(),
-          webhooks::migrations(), tracking::import_migrations()};
+  return {access::migrations(),   tracking::migrations(),        registry::migrations(),
+          datasets::migrations(), features::migrations(),        pipelines::migrations(),
+          releases::migrations(), monitor::migrations(),         Project::migrations(),
+          webhooks::migrations(), tracking::import_migrations(), traces::migrations()};
 }
 
 Result<void> Application::Rooms::open() {
@@ -264,6 +280,8 @@ void Application::Rooms::add_leading_routes(http::Router& router) {
 void Application::Rooms::add_routes(http::Router& router) {
   Impl& i = *impl_;
   router.add_all(api::mlflow::routes(i.mlflow));
+  router.add_all(api::otlp::otlp_routes(
+      i.traces, static_cast<std::size_t>(i.foundation.settings.body_bytes_max)));
   for (const char* prefix : {"/api/", "/ajax-api/", "/get-artifact"})
     router.set_fallback(prefix, api::mlflow::no_route);
   router.add_all(api::own::stream_routes(i.runs, i.metric_feed,

@@ -22,4 +22,11 @@ Result<std::optional<std::string>> experiment_of_logged_model(store::Db& db,
   return find_experiment(db, "SELECT experiment FROM logged_models WHERE id = ?", model);
 }
 
+Result<void> check_run_exists(store::Reader& reader, const std::string& run) {
+  const std::optional<int> found = TRY(
+      reader.find("SELECT 1 FROM runs WHERE id = ?", {run}, [](const store::Row&) { return 1; }));
+  if (!found) return base::error(Code::kNotFound, "Run with id={} not found", run);
+  return {};
+}
+
 }  // namespace slipway::tracking

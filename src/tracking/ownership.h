@@ -13,4 +13,7 @@ Result<std::optional<std::string>> experiment_of_run(store::Db& db, const std::s
 Result<std::optional<std::string>> experiment_of_logged_model(store::Db& db,
                                                               const std::string& model);
 
+// kNotFound.
+Result<void> check_run_exists(store::Reader& reader, const std::string& run);
+
 }  // namespace slipway::tracking

@@ -126,10 +126,12 @@ struct Reclaimer::Scope {
 };
 
 Reclaimer::Reclaimer(store::Db& db, Artifacts& artifacts, RegisteredUses& uses,
-                     const base::Clock& clock, base::Metrics& metrics, Options options)
+                     ExperimentContents& contents, const base::Clock& clock, base::Metrics& metrics,
+                     Options options)
     : db_(db),
       artifacts_(artifacts),
       uses_(uses),
+      contents_(contents),
       clock_(clock),
       options_(options),
       things_(metrics.counter("slipway_reclaimed_things_total",
@@ -312,7 +314,11 @@ Result<ReclaimedThing> Reclaimer::take_away(ReclaimedKind kind, const Candidate&
     return thing;
   }
   Result<void> done;
-  if (kind != ReclaimedKind::kExperiment) done = take_artifacts(candidate, dry_run, thing);
+  if (kind != ReclaimedKind::kExperiment) {
+    done = take_artifacts(candidate, dry_run, thing);
+  } else if (!dry_run) {
+    done = take_contents(candidate.number);
+  }
   if (done && !dry_run) done = delete_rows(candidate, thing);
   if (!done) {
     failures_.add();
@@ -366,6 +372,20 @@ Result<bool> Reclaimer::mark(ReclaimedKind kind, const std::string& id) {
     }
     return false;
   });
+}
+
+// Once it is empty of runs and models, and unless it is restored in between.
+Result<void> Reclaimer::take_contents(std::int64_t experiment) {
+  for (bool is_empty = false; !is_empty;) {
+    is_empty = TRY(db_.write([&](store::Tx& tx) -> Result<bool> {
+      const std::optional<bool> is_deleted =
+          TRY(tx.find("SELECT 1 FROM experiments WHERE id = ? AND deleted = 1", {experiment},
+                      [](const store::Row&) { return true; }));
+      if (!is_deleted) return true;
+      return contents_.remove_some(tx, experiment);
+    }));
+  }
+  return {};
 }
 
 Result<void> Reclaimer::delete_rows(const Candidate& candidate, const ReclaimedThing& thing) {

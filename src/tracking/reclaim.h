@@ -24,6 +24,14 @@ class RegisteredUses {
   virtual Result<std::optional<std::string>> use_of_model(const std::string& model_id) = 0;
 };
 
+// What other rooms keep in an experiment.
+class ExperimentContents {
+ public:
+  virtual ~ExperimentContents() = default;
+  // Takes a part of it away for good; false: some is left. The experiment is deleted.
+  virtual Result<bool> remove_some(store::Tx& tx, std::int64_t experiment) = 0;
+};
+
 enum class ReclaimedKind { kRun, kLoggedModel, kExperiment };
 std::string_view kind_name(ReclaimedKind kind);  // "run", "logged_model", "experiment"
 
@@ -66,8 +74,8 @@ class Reclaimer {
     base::Duration retention = base::Duration::days(30);  // of deleted things; 0: forever
     base::Duration interval = base::Duration::hours(1);   // between looks for what is due
   };
-  Reclaimer(store::Db& db, Artifacts& artifacts, RegisteredUses& uses, const base::Clock& clock,
-            base::Metrics& metrics, Options options);
+  Reclaimer(store::Db& db, Artifacts& artifacts, RegisteredUses& uses, ExperimentContents& contents,
+            const base::Clock& clock, base::Metrics& metrics, Options options);
   ~Reclaimer();  // stop()
 
   // Two calls at the same time take turns. Writers are never held up: every thing has small
@@ -92,12 +100,14 @@ class Reclaimer {
   Result<ReclaimedThing> take_away(ReclaimedKind kind, const Candidate& candidate, bool dry_run);
   Result<void> take_artifacts(const Candidate& candidate, bool dry_run, ReclaimedThing& thing);
   Result<bool> mark(ReclaimedKind kind, const std::string& id);
+  Result<void> take_contents(std::int64_t experiment);
   Result<void> delete_rows(const Candidate& candidate, const ReclaimedThing& thing);
   void run();
 
   store::Db& db_;
   Artifacts& artifacts_;
   RegisteredUses& uses_;
+  ExperimentContents& contents_;
   const base::Clock& clock_;
   const Options options_;
   base::Counter& things_;

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+
 #include "store/events.h"
 #include "store/file_system.h"
 #include "tracking/logged_models.h"
@@ -21,6 +23,15 @@ class FakeUses final : public RegisteredUses {
     return use_of_run(model_id);
   }
   std::string used;
+};
+
+// Other rooms have two parts in every experiment, and give up one at a time.
+class Contents final : public ExperimentContents {
+ public:
+  Result<bool> remove_some(store::Tx&, std::int64_t experiment) override {
+    return ++removed[experiment] == 2;
+  }
+  std::map<std::int64_t, int> removed;
 };
 
 class ReclaimTest : public testing::TrackingFixture {
@@ -82,7 +93,8 @@ class ReclaimTest : public testing::TrackingFixture {
   base::Metrics metrics_;
   RunIndex index_{*db_, keys_, metrics_, {}};
   FakeUses uses_;
-  Reclaimer reclaimer_{*db_, artifacts_, uses_, clock_, metrics_, {}};
+  Contents contents_;
+  Reclaimer reclaimer_{*db_, artifacts_, uses_, contents_, clock_, metrics_, {}};
 };
 
 TEST_F(ReclaimTest, ADeletedRunGoesWithAllThatBelongsToIt) {
@@ -181,6 +193,7 @@ TEST_F(ReclaimTest, AnExperimentGoesWithItsRunsAndModels) {
   ASSERT_EQ(report.things.size(), 3u);
   for (const ReclaimedThing& thing : report.things) EXPECT_EQ(thing.kept, "") << thing.id;
   EXPECT_EQ(experiments_.get(experiment).error().code, Code::kNotFound);
+  EXPECT_EQ(contents_.removed, (std::map<std::int64_t, int>{{std::stoll(experiment), 2}}));
   EXPECT_EQ(count("experiment_tags"), 0);
   EXPECT_EQ(count("logged_models"), 0);
   EXPECT_EQ(count("runs"), 1);

@@ -4,6 +4,7 @@
 #include "api/mlflow/artifact_wire.h"
 #include "api/mlflow/errors.h"
 #include "api/mlflow/services.h"
+#include "api/mlflow/trace_wire.h"
 #include "api/mlflow/wire.h"
 
 namespace slipway::api::mlflow {
@@ -254,6 +255,33 @@ Result<Response> get_run_artifact(Services& services, const Request& request) {
   return send_artifact(TRY(services.artifacts.at(run.artifact_uri, path)), request);
 }
 
+// The spans of a trace as a file, or one of its attachments. A client that keeps spans among the
+// artifacts itself finds them there.
+Result<Response> get_trace_artifact(Services& services, const Request& request) {
+  const std::string id = request.query("request_id").value_or("");
+  if (id.empty())
+    return base::error(Code::kInvalidArgument,
+                       "Request must include the \"request_id\" query parameter.");
+  if (const std::string path = request.query("path").value_or(""); !path.empty()) {
+    const std::string attachment = "attachments/" + TRY(tracking::safe_path(path));
+    return send_artifact(
+        TRY(services.artifacts.at(TRY(services.traces.artifact_location(id)), attachment)),
+        request);
+  }
+  constexpr std::string_view kFile = "traces.json";
+  const traces::Trace trace = TRY(services.traces.get(id));
+  if (trace.info.tags.find(traces::kSpansLocationTag) == nullptr) {
+    return send_artifact(
+        TRY(services.artifacts.at(TRY(services.traces.artifact_location(id)), kFile)), request);
+  }
+  Response response;
+  response.content_type = "application/octet-stream";
+  response.headers = {{"Content-Disposition", content_disposition(kFile)},
+                      {"X-Content-Type-Options", "nosniff"}};
+  response.body = trace_data_json(trace);
+  return response;
+}
+
 Result<Response> get_model_artifact(Services& services, const Request& request) {
   const std::string asked = Fields(request).text("artifact_file_path");
   if (asked.empty())
@@ -347,6 +375,8 @@ void add_artifact_routes(std::vector<http::Route>& routes, Services& services) {
     routes.push_back(route(services, method, pattern, handle));
   };
   own(Method::kGet, "/get-artifact", get_run_artifact);
+  own(Method::kGet, "/api/2.0/mlflow/get-trace-artifact", get_trace_artifact);
+  own(Method::kGet, "/ajax-api/2.0/mlflow/get-trace-artifact", get_trace_artifact);
   own(Method::kGet, "/model-versions/get-artifact", get_version_artifact);
   own(Method::kGet, "/ajax-api/2.0/mlflow/logged-models/{id}/artifacts/files", get_model_artifact);
   own(Method::kPost, "/ajax-api/2.0/mlflow/upload-artifact", upload_from_page);

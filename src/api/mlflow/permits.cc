@@ -36,6 +36,10 @@ enum class About {
   kLoggedModel,         // the experiment of the logged model in the path
   kModel,               // name
   kNewVersion,          // name, and to read where the version comes from
+  kTrace,               // the experiment of every trace that is named, and of run_id
+  kTraceStart,          // where the trace goes, and where it is already
+  kTraceSearch,         // every one of locations and experiment_ids
+  kExperimentHeader,    // x-mlflow-experiment-id, and the experiment of x-mlflow-run-id
   kArtifactPath,        // the experiment whose folder the path begins with
   kSelf,                // the user named by username
   kUserView,            // the same, or whoever manages a workspace that they have a role in
@@ -129,6 +133,29 @@ constexpr Row kRows[] = {
     {kPost, "/mlflow/logged-models/{id}/params", About::kLoggedModel, kEdit},
     {kGet, "/mlflow/logged-models/{id}/artifacts/directories", About::kLoggedModel, kRead},
     {kGet, "/mlflow/logged-models/{id}/artifacts/files", About::kLoggedModel, kRead},
+
+    {kPost, "/v1/traces", About::kExperimentHeader, kEdit},
+    {kPost, "/mlflow/traces", About::kTraceStart, kEdit},
+    {kGet, "/mlflow/traces", About::kTraceSearch, kRead},
+    {kPost, "/mlflow/traces/search", About::kTraceSearch, kRead},
+    {kPost, "/mlflow/traces/calculate-filter-correlation", About::kTraceSearch, kRead},
+    {kPost, "/mlflow/traces/metrics", About::kTraceSearch, kRead},
+    {kGet, "/mlflow/traces/{id}", About::kTrace, kRead},
+    {kGet, "/mlflow/traces/{id}/info", About::kTrace, kRead},
+    {kGet, "/mlflow/traces/get", About::kTrace, kRead},
+    {kGet, "/mlflow/traces/batchGet", About::kTrace, kRead},
+    {kPost, "/mlflow/traces/batchGetInfos", About::kTrace, kRead},
+    {kGet, "/mlflow/get-trace-artifact", About::kTrace, kRead},
+    {kPatch, "/mlflow/traces/{id}", About::kTrace, kEdit},
+    {kPatch, "/mlflow/traces/{id}/tags", About::kTrace, kEdit},
+    {kDelete, "/mlflow/traces/{id}/tags", About::kTrace, kEdit},
+    {kPost, "/mlflow/traces/link-to-run", About::kTrace, kEdit},
+    {kPost, "/mlflow/traces/link-prompts", About::kTrace, kEdit},
+    {kPost, "/mlflow/traces/delete-traces", About::kExperiment, kManage},
+    {kPost, "/mlflow/traces/{id}/assessments", About::kTrace, kEdit},
+    {kGet, "/mlflow/traces/{id}/assessments/{assessment_id}", About::kTrace, kRead},
+    {kPatch, "/mlflow/traces/{id}/assessments/{assessment_id}", About::kTrace, kEdit},
+    {kDelete, "/mlflow/traces/{id}/assessments/{assessment_id}", About::kTrace, kEdit},
 
     {kPost, "/mlflow/registered-models/create", About::kUser, kRead, Then::kOwnModel},
     {kGet, "/mlflow/registered-models/get", About::kModel, kRead},
@@ -289,6 +316,32 @@ class Permit {
       }
       case About::kLoggedModel:
         return may_logged_model(user, request.path_params.begin()->second, row_.need);
+      case About::kTrace: {
+        std::vector<std::string> traces = values_of(request, {"trace_id", "request_id"});
+        for (std::string& trace : items_of(request, "trace_ids"))
+          traces.push_back(std::move(trace));
+        if (const auto* in_path = request.path_params.find("id");
+            in_path != request.path_params.end())
+          traces.push_back(in_path->second);
+        if (!TRY(all_traces(user, traces))) return false;
+        return all_runs(user, values_of(request, {"run_id"}));
+      }
+      case About::kTraceStart:
+        return may_start_trace(user, request);
+      case About::kTraceSearch: {
+        std::vector<std::string> ids = items_of(request, "experiment_ids");
+        for (const JsonObject& location : Fields(request).objects("locations")) {
+          const Fields experiment(object_in(location, "mlflow_experiment"));
+          if (experiment.has("experiment_id")) ids.push_back(experiment.text("experiment_id"));
+        }
+        return all_experiments(user, ids);
+      }
+      case About::kExperimentHeader: {
+        if (const std::string_view run = request.header("x-mlflow-run-id");
+            !run.empty() && !TRY(all_runs(user, {std::string(run)})))
+          return false;
+        return may_experiment(user, std::string(request.header("x-mlflow-experiment-id")));
+      }
       case About::kModel:
         return all_models(user, values_of(request, {"name"}));
       case About::kNewVersion:
@@ -345,6 +398,32 @@ class Permit {
       if (experiment && !may_experiment(user, *experiment)) return false;
     }
     return true;
+  }
+
+  // A trace that doesn't exist is for the handler to say.
+  Result<bool> all_traces(const std::string& user, const std::vector<std::string>& traces) const {
+    for (const std::string& trace : traces) {
+      const auto experiment = TRY(traces::experiment_of_trace(services_.db, trace));
+      if (experiment && !may_experiment(user, *experiment)) return false;
+    }
+    return true;
+  }
+
+  static JsonObject object_in(const JsonObject& object, std::string_view name) {
+    const Json* member = object.if_contains(name);
+    return member != nullptr && member->is_object() ? member->get_object() : JsonObject();
+  }
+
+  // Version 2 says the experiment at the top, version 3 with the trace, which may be there already.
+  Result<bool> may_start_trace(const std::string& user, const Request& request) const {
+    const JsonObject body = Fields(request).body();
+    const JsonObject info = object_in(object_in(body, "trace"), "trace_info");
+    const Fields location(object_in(object_in(info, "trace_location"), "mlflow_experiment"));
+    for (const std::string& id :
+         {Fields(body).text("experiment_id"), location.text("experiment_id")}) {
+      if (!id.empty() && !may_experiment(user, id)) return false;
+    }
+    return all_traces(user, {Fields(info).text("trace_id")});
   }
 
   Result<bool> may_logged_model(const std::string& user, const std::string& id,

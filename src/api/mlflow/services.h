@@ -8,6 +8,9 @@
 #include "api/http/router.h"
 #include "registry/registry.h"
 #include "store/db.h"
+#include "traces/assessments.h"
+#include "traces/trace_search.h"
+#include "traces/traces.h"
 #include "tracking/artifacts.h"
 #include "tracking/experiments.h"
 #include "tracking/logged_models.h"
@@ -30,6 +33,9 @@ struct Services {
   tracking::Artifacts& artifacts;
   registry::Registry& registry;
   webhooks::Webhooks& webhooks;
+  traces::Traces& traces;
+  traces::TraceSearch& trace_search;
+  traces::Assessments& assessments;
   // With --artifacts-only every route but the artifact proxy's answers 503.
   bool artifacts_only = false;
   std::int64_t signed_url_seconds = 300;      // how long a signed download is good, if not said
@@ -51,6 +57,7 @@ void add_experiment_routes(std::vector<http::Route>& routes, Services& services)
 void add_run_routes(std::vector<http::Route>& routes, Services& services);
 void add_logged_model_routes(std::vector<http::Route>& routes, Services& services);
 void add_registry_routes(std::vector<http::Route>& routes, Services& services);
+void add_trace_routes(std::vector<http::Route>& routes, Services& services);
 void add_webhook_routes(std::vector<http::Route>& routes, Services& services);
 void add_artifact_routes(std::vector<http::Route>& routes, Services& services);
 void add_graphql_routes(std::vector<http::Route>& routes, Services& services);

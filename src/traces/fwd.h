@@ -1,0 +1,13 @@
+#pragma once
+
+namespace slipway::traces {
+
+class Assessments;
+class ExperimentRecords;
+class Traces;
+struct Assessment;
+struct Span;
+struct Trace;
+struct TraceInfo;
+
+}  // namespace slipway::traces

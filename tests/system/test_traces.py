@@ -1,0 +1,197 @@
+"""Traces with MLflow's own tracing client and with OpenTelemetry's exporter, both unmodified."""
+import gzip
+import json
+import time
+
+import mlflow
+import pytest
+import requests
+from mlflow.entities import AssessmentSource, Feedback, SpanType
+from mlflow.exceptions import MlflowException
+from opentelemetry.exporter.otlp.proto.http import Compression
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def tracked(request, start_server):
+    """A server with MLflow's client pointed at it and an experiment made."""
+    flags = request.getfixturevalue("postgres").fresh() if request.param == "postgres" else []
+    server = start_server("data", *flags)
+    mlflow.set_tracking_uri(server.url)
+    server.experiment = mlflow.set_experiment("assistant").experiment_id
+    yield server
+    mlflow.flush_trace_async_logging()
+
+
+def ids(traces) -> set[str]:
+    return {trace.info.trace_id for trace in traces}
+
+
+def find(server, text=None, **more):
+    return mlflow.search_traces(locations=[server.experiment], filter_string=text, return_type="list", **more)
+
+
+@mlflow.trace(span_type=SpanType.TOOL)
+def look_up(word: str) -> dict:
+    return {"word": word, "found": [1, 2.5, None, True]}
+
+
+@mlflow.trace(span_type=SpanType.CHAIN)
+def answer(question: str) -> str:
+    mlflow.update_current_trace(tags={"topic": question.split()[0]}, metadata={"mlflow.trace.session": "s-1"})
+    if question == "crash":
+        raise ValueError("nothing to say")
+    with mlflow.start_span("model", span_type=SpanType.LLM) as span:
+        span.set_attribute("mlflow.chat.tokenUsage", {"input_tokens": 7, "output_tokens": 3, "total_tokens": 10})
+        span.set_attribute("model", "gpt-4")
+        look_up(question)
+    return f"about {question}"
+
+
+def traced(question: str) -> str:
+    try:
+        answer(question)
+    except ValueError:
+        pass
+    mlflow.flush_trace_async_logging()
+    return mlflow.get_last_active_trace_id()
+
+
+def test_a_trace_comes_back_as_it_was(tracked):
+    trace = mlflow.get_trace(traced("rain in Spain"))
+    assert trace.info.state == "OK" and trace.info.experiment_id == tracked.experiment
+    assert trace.info.token_usage == {"input_tokens": 7, "output_tokens": 3, "total_tokens": 10}
+    assert trace.info.request_preview == '{"question": "rain in Spain"}'
+    by_name = {span.name: span for span in trace.data.spans}
+    assert set(by_name) == {"answer", "model", "look_up"}
+    assert by_name["look_up"].parent_id == by_name["model"].span_id
+    assert by_name["look_up"].outputs == {"word": "rain in Spain", "found": [1, 2.5, None, True]}
+    assert by_name["model"].get_attribute("model") == "gpt-4"
+
+    failed = mlflow.get_trace(traced("crash"))
+    assert failed.info.state == "ERROR"
+    (span,) = failed.data.spans
+    assert span.status.description == "ValueError: nothing to say"
+    assert span.events[0].name == "exception"
+
+
+def test_search_finds_by_tag_time_span_and_text(tracked):
+    rain, snow, crash = traced("rain today"), traced("snow today"), traced("crash")
+    assert ids(find(tracked)) == {rain, snow, crash}
+    assert ids(find(tracked, "tags.topic = 'snow'")) == {snow}
+    assert ids(find(tracked, "trace.status = 'ERROR'")) == {crash}
+    assert ids(find(tracked, "span.type = 'TOOL' AND span.name LIKE 'look%'")) == {rain, snow}
+    assert ids(find(tracked, "span.attributes.model RLIKE '^gpt'")) == {rain, snow}
+    assert ids(find(tracked, "trace.text LIKE '%nothing to say%'")) == {crash}
+    assert ids(find(tracked, "metadata.`mlflow.trace.session` = 's-1'")) == {rain, snow, crash}
+    assert [t.info.trace_id for t in find(tracked, order_by=["timestamp ASC"])] == [rain, snow, crash]
+    assert [t.info.trace_id for t in find(tracked, max_results=2)] == [crash, snow]
+    with pytest.raises(MlflowException, match="Invalid"):
+        find(tracked, "color.of = 'x'")
+
+    pages, token = [], None
+    client = mlflow.MlflowClient()
+    while True:
+        page = client.search_traces(locations=[tracked.experiment], max_results=1, page_token=token)
+        pages += ids(page)
+        if (token := page.token) is None:
+            break
+    assert sorted(pages) == sorted([rain, snow, crash])
+
+
+def test_feedback_and_expectations(tracked):
+    good, bad = traced("rain"), traced("snow")
+    human = AssessmentSource(source_type="HUMAN", source_id="ana")
+    said = mlflow.log_feedback(trace_id=good, name="correct", value=True, rationale="as it is", source=human)
+    mlflow.log_feedback(trace_id=bad, name="correct", value=False, source=human)
+    mlflow.log_feedback(trace_id=bad, name="score", value=0.25)
+    mlflow.log_feedback(trace_id=bad, name="judge", error=RuntimeError("no answer"))
+    mlflow.log_expectation(trace_id=good, name="facts", value={"wet": ["yes", 1]}, source=human)
+    assert ids(find(tracked, "feedback.correct = 'true'")) == {good}
+    assert ids(find(tracked, "feedback.score < 0.5")) == {bad}
+    assert ids(find(tracked, "expectation.facts IS NOT NULL")) == {good}
+
+    by_name = {a.name: a for a in mlflow.get_trace(good).info.assessments}
+    assert by_name["correct"].value is True and by_name["correct"].rationale == "as it is"
+    assert by_name["facts"].value == {"wet": ["yes", 1]} and by_name["facts"].source.source_id == "ana"
+    error = next(a for a in mlflow.get_trace(bad).info.assessments if a.name == "judge").error
+    assert error.error_message == "no answer"
+
+    mlflow.update_assessment(trace_id=good, assessment_id=said.assessment_id, assessment=Feedback(name="correct", value=False))
+    assert mlflow.get_assessment(good, said.assessment_id).value is False
+    new = mlflow.override_feedback(trace_id=good, assessment_id=said.assessment_id, value=True)
+    assert not mlflow.get_assessment(good, said.assessment_id).valid
+    mlflow.delete_assessment(trace_id=good, assessment_id=new.assessment_id)
+    assert mlflow.get_assessment(good, said.assessment_id).valid
+
+
+def test_tags_links_and_deletion(tracked):
+    one, two = traced("rain"), traced("snow")
+    client = mlflow.MlflowClient()
+    mlflow.set_trace_tag(one, "team", "weather")
+    assert ids(find(tracked, "tags.team = 'weather'")) == {one}
+    mlflow.delete_trace_tag(one, "team")
+    with pytest.raises(MlflowException, match="No trace tag with key 'team'"):
+        mlflow.delete_trace_tag(one, "team")
+
+    with mlflow.start_run() as run:
+        inside = traced("hail")
+    client.link_traces_to_run([one], run.info.run_id)
+    assert ids(find(tracked, f"attribute.run_id = '{run.info.run_id}'")) == {inside, one}
+
+    assert client.delete_traces(tracked.experiment, trace_ids=[one]) == 1
+    assert mlflow.get_trace(one) is None
+    assert ids(find(tracked)) == {two, inside}
+    assert client.delete_traces(tracked.experiment, max_timestamp_millis=int(time.time() * 1000) + 1000) == 2
+    assert find(tracked) == []
+
+
+@pytest.mark.parametrize("compression", [Compression.NoCompression, Compression.Gzip, Compression.Deflate])
+def test_opentelemetrys_exporter(server, compression):
+    exporter = OTLPSpanExporter(server.url + "/v1/traces", headers={"x-mlflow-experiment-id": "0"}, compression=compression)
+    provider = TracerProvider(resource=Resource.create({"service.name": "shop"}))
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    with provider.get_tracer("t").start_as_current_span("chat") as span:
+        span.set_attributes({"gen_ai.operation.name": "chat", "gen_ai.usage.input_tokens": 5, "gen_ai.usage.output_tokens": 2})
+    provider.shutdown()
+    mlflow.set_tracking_uri(server.url)
+    (trace,) = mlflow.search_traces(locations=["0"], return_type="list")
+    assert trace.info.tags["service.name"] == "shop"
+    assert trace.info.token_usage["total_tokens"] == 7
+    assert trace.data.spans[0].span_type == "CHAT_MODEL"
+
+
+def test_what_is_wrong_with_a_request_is_said_in_otlps_envelope(server):
+    span = {"traceId": "0af7651916cd43dd8448eb211c80319c", "spanId": "b7ad6b7169203331", "name": "x", "startTimeUnixNano": "1", "endTimeUnixNano": "2"}
+
+    def post(spans, experiment="0", body=None, **headers):
+        text = json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]}).encode() if body is None else body
+        headers = {"Content-Type": "application/json", "x-mlflow-experiment-id": experiment, **headers}
+        return requests.post(server.url + "/v1/traces", data=text, headers={k: v for k, v in headers.items() if v is not None}, timeout=10)
+
+    assert post([span]).json() == {}
+    partly = post([{**span, "spanId": "01"}, span])
+    assert partly.status_code == 200 and partly.json()["partialSuccess"]["rejectedSpans"] == "1"
+    assert post([{**span, "spanId": "01"}]).status_code == 422
+    unknown = post([span], experiment="77")
+    assert unknown.status_code == 404 and unknown.json()["code"] == 5 and "77" in unknown.json()["message"]
+    assert "x-mlflow-experiment-id" in post([span], experiment=None).json()["message"]
+    assert post([], body=b"{").status_code == 400
+    assert post([], body=b"no gzip", **{"Content-Encoding": "gzip"}).status_code == 400
+    bomb = gzip.compress(b" " * (80 << 20))
+    assert post([], body=bomb, **{"Content-Encoding": "gzip"}).status_code == 413
+    protobuf = requests.post(server.url + "/v1/traces", data=b"\xff\xff", timeout=10,
+                             headers={"Content-Type": "application/x-protobuf", "x-mlflow-experiment-id": "0"})
+    assert protobuf.status_code == 400 and protobuf.headers["Content-Type"] == "application/x-protobuf"
+
+
+def test_traces_survive_a_kill(server):
+    mlflow.set_tracking_uri(server.url)
+    mlflow.set_experiment("assistant")
+    kept = traced("rain")
+    server.kill()
+    server.start()
+    assert len(mlflow.get_trace(kept).data.spans) == 3
