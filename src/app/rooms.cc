@@ -30,6 +30,7 @@
 #include "releases/gates.h"
 #include "releases/tables.h"
 #include "traces/assessments.h"
+#include "traces/issues.h"
 #include "traces/tables.h"
 #include "traces/trace_search.h"
 #include "traces/traces.h"
@@ -126,6 +127,7 @@ struct Application::Rooms::Impl {
         traces(f.db, trace_experiments, f.clock, f.random),
         trace_search(f.db, trace_experiments),
         assessments(f.db, f.clock, f.random),
+        issues(f.db, trace_experiments, f.clock, f.random),
         reclaimer(f.db, artifacts, origins, experiment_traces, f.clock, f.metrics,
                   {.retention = base::Duration::days(f.settings.deleted_retention_days),
                    .interval = base::Duration::seconds(f.settings.reclaim_interval_seconds)}),
@@ -140,6 +142,7 @@ struct Application::Rooms::Impl {
                .traces = traces,
                .trace_search = trace_search,
                .assessments = assessments,
+               .issues = issues,
                .artifacts_only = f.settings.artifacts_only,
                .signed_url_seconds = f.settings.signed_url_seconds,
                .access = f.access},
@@ -189,6 +192,7 @@ struct Application::Rooms::Impl {
   traces::Traces traces;
   traces::TraceSearch trace_search;
   traces::Assessments assessments;
+  traces::Issues issues;
   tracking::Reclaimer reclaimer;
   api::mlflow::Services mlflow;
 

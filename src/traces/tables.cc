@@ -6,7 +6,8 @@ namespace slipway::traces {
 // has columns. Its spans are blobs beside it, one for each time that some arrived. A link names a
 // trace by its id: it may be made before the trace arrives.
 store::RoomMigrations migrations() {
-  return {"traces", {{1, R"(
+  return {"traces",
+          {{1, R"(
     CREATE TABLE traces(
       number INTEGER PRIMARY KEY,
       id TEXT NOT NULL UNIQUE,
@@ -53,6 +54,16 @@ store::RoomMigrations migrations() {
       kind INTEGER NOT NULL, workspace TEXT NOT NULL DEFAULT 'default', target TEXT NOT NULL, trace TEXT NOT NULL,
       PRIMARY KEY(kind, target, trace)) WITHOUT ROWID;
     CREATE INDEX trace_links_of ON trace_links(trace)
+  )"},
+           {2, R"(
+    CREATE TABLE trace_issues(
+      id TEXT PRIMARY KEY,
+      workspace TEXT NOT NULL DEFAULT 'default',
+      experiment INTEGER NOT NULL,
+      name TEXT NOT NULL, description TEXT NOT NULL, status TEXT NOT NULL, severity TEXT NOT NULL,
+      source_run TEXT NOT NULL, created_by TEXT NOT NULL, root_causes TEXT NOT NULL, categories TEXT NOT NULL,
+      created INTEGER NOT NULL, updated INTEGER NOT NULL);
+    CREATE INDEX trace_issues_newest ON trace_issues(experiment, created DESC, id)
   )"}}};
 }
 

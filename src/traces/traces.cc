@@ -454,6 +454,7 @@ Result<bool> remove_some_of_experiment(store::Tx& tx, std::int64_t experiment,
   const bool is_all = some.size() <= traces_max;
   if (!is_all) some.pop_back();
   for (const std::int64_t number : some) TRY(delete_trace(tx, number));
+  if (is_all) TRY(tx.execute("DELETE FROM trace_issues WHERE experiment = ?", {experiment}));
   return is_all;
 }
 

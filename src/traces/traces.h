@@ -101,8 +101,8 @@ class Traces {
 // Whether all spans are there that the client said the trace has.
 bool is_complete(const Trace& trace);
 
-// Takes away at most so many traces of an experiment that is taken away itself; false: some are
-// left.
+// Takes away at most so many traces of an experiment that is taken away itself, and with the last
+// of them its issues; false: some are left.
 Result<bool> remove_some_of_experiment(store::Tx& tx, std::int64_t experiment,
                                        std::size_t traces_max);
 

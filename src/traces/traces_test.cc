@@ -8,6 +8,7 @@
 #include "store/sqlite.h"
 #include "store/testing/temp_folder.h"
 #include "traces/assessments.h"
+#include "traces/issues.h"
 #include "traces/packing.h"
 #include "traces/span_summary.h"
 #include "traces/tables.h"
@@ -335,6 +336,39 @@ TEST_F(TracesTest, AnOverridingAssessmentReplacesAnotherAsLongAsItIsThere) {
   EXPECT_EQ(assessments_.create(correction).error().code, Code::kNotFound);
   EXPECT_EQ(assessments_.create({.trace_id = "tr-none", .name = "x"}).error().code,
             Code::kNotFound);
+}
+
+TEST_F(TracesTest, IssuesAreFoundByStatusAndKnowTheirTraces) {
+  Issues issues(*db_, experiments_, clock_, random_);
+  const Issue slow = MUST(issues.create(
+      {.experiment_id = "1", .name = "slow", .description = "d", .root_causes = {"a", "b"}}));
+  clock_.advance(base::Duration::seconds(1));
+  const Issue wrong =
+      MUST(issues.create({.experiment_id = "1", .name = "wrong", .description = "d"}));
+  EXPECT_EQ(issues.create({.experiment_id = "2", .name = "x"}).error().code,
+            Code::kFailedPrecondition);
+  EXPECT_EQ(issues.create({.experiment_id = "1", .status = "x"}).error().code,
+            Code::kInvalidArgument);
+  EXPECT_EQ(issues.get("iss-none").error().code, Code::kNotFound);
+  EXPECT_EQ(MUST(issues.update(slow.id, {.status = "resolved", .severity = "high"})).status,
+            "resolved");
+  EXPECT_EQ(MUST(issues.get(slow.id)).root_causes, (std::vector<std::string>{"a", "b"}));
+
+  log({span('a', '1')});
+  MUST(assessments_.create(
+      {.trace_id = id_of('a'), .kind = AssessmentKind::kIssue, .name = slow.id, .value = "\"\""}));
+  EXPECT_EQ(find(fmt::format("issue.id = '{}'", slow.id)), "a");
+  const IssuePage all = MUST(issues.search({.experiment_id = "1", .counts_traces = true}));
+  ASSERT_EQ(all.items.size(), 2U);
+  EXPECT_EQ(all.items[0].id, wrong.id) << "newest first";
+  EXPECT_EQ(all.items[0].traces, 0);
+  EXPECT_EQ(all.items[1].traces, 1);
+  EXPECT_EQ(MUST(issues.search({.experiment_id = "1", .filter = "status != 'resolved'"}))
+                .items.front()
+                .id,
+            wrong.id);
+  EXPECT_TRUE(MUST(issues.search({.max_results = 1})).has_more);
+  EXPECT_FALSE(MUST(issues.search({.max_results = 1, .offset = 1})).has_more);
 }
 
 TEST_F(TracesTest, AnExperimentGoesInPortions) {

@@ -39,6 +39,8 @@ enum class About {
   kTrace,               // the experiment of every trace that is named, and of run_id
   kTraceStart,          // where the trace goes, and where it is already
   kTraceSearch,         // every one of locations and experiment_ids
+  kIssue,               // the experiment of the issue in the path
+  kExperimentOrAdmin,   // experiment_id; without one, of all experiments: administrators
   kExperimentHeader,    // x-mlflow-experiment-id, and the experiment of x-mlflow-run-id
   kArtifactPath,        // the experiment whose folder the path begins with
   kSelf,                // the user named by username
@@ -152,6 +154,10 @@ constexpr Row kRows[] = {
     {kPost, "/mlflow/traces/link-to-run", About::kTrace, kEdit},
     {kPost, "/mlflow/traces/link-prompts", About::kTrace, kEdit},
     {kPost, "/mlflow/traces/delete-traces", About::kExperiment, kManage},
+    {kPost, "/mlflow/issues", About::kExperiment, kEdit},
+    {kPost, "/mlflow/issues/search", About::kExperimentOrAdmin, kRead},
+    {kGet, "/mlflow/issues/{issue_id}", About::kIssue, kRead},
+    {kPatch, "/mlflow/issues/{issue_id}", About::kIssue, kEdit},
     {kPost, "/mlflow/traces/{id}/assessments", About::kTrace, kEdit},
     {kGet, "/mlflow/traces/{id}/assessments/{assessment_id}", About::kTrace, kRead},
     {kPatch, "/mlflow/traces/{id}/assessments/{assessment_id}", About::kTrace, kEdit},
@@ -335,6 +341,15 @@ class Permit {
           if (experiment.has("experiment_id")) ids.push_back(experiment.text("experiment_id"));
         }
         return all_experiments(user, ids);
+      }
+      case About::kIssue: {
+        const auto experiment =
+            TRY(traces::experiment_of_issue(services_.db, request.path_params.begin()->second));
+        return !experiment || may_experiment(user, *experiment);
+      }
+      case About::kExperimentOrAdmin: {
+        const std::vector<std::string> ids = values_of(request, {"experiment_id"});
+        return !ids.empty() && all_experiments(user, ids);
       }
       case About::kExperimentHeader: {
         if (const std::string_view run = request.header("x-mlflow-run-id");

@@ -59,6 +59,7 @@ std::vector<http::Route> routes(Services& services) {
   add_logged_model_routes(routes, services);
   add_registry_routes(routes, services);
   add_trace_routes(routes, services);
+  add_issue_routes(routes, services);
   add_webhook_routes(routes, services);
   add_artifact_routes(routes, services);
   add_graphql_routes(routes, services);

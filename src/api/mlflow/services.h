@@ -9,6 +9,7 @@
 #include "registry/registry.h"
 #include "store/db.h"
 #include "traces/assessments.h"
+#include "traces/issues.h"
 #include "traces/trace_search.h"
 #include "traces/traces.h"
 #include "tracking/artifacts.h"
@@ -36,6 +37,7 @@ struct Services {
   traces::Traces& traces;
   traces::TraceSearch& trace_search;
   traces::Assessments& assessments;
+  traces::Issues& issues;
   // With --artifacts-only every route but the artifact proxy's answers 503.
   bool artifacts_only = false;
   std::int64_t signed_url_seconds = 300;      // how long a signed download is good, if not said
@@ -57,6 +59,7 @@ void add_experiment_routes(std::vector<http::Route>& routes, Services& services)
 void add_run_routes(std::vector<http::Route>& routes, Services& services);
 void add_logged_model_routes(std::vector<http::Route>& routes, Services& services);
 void add_registry_routes(std::vector<http::Route>& routes, Services& services);
+void add_issue_routes(std::vector<http::Route>& routes, Services& services);
 void add_trace_routes(std::vector<http::Route>& routes, Services& services);
 void add_webhook_routes(std::vector<http::Route>& routes, Services& services);
 void add_artifact_routes(std::vector<http::Route>& routes, Services& services);
