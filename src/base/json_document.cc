@@ -53,7 +53,7 @@ const char* skip_plain(const char* at, const char* end, bool& ascii) {
 }
 
 // RFC 3629: no overlong forms, no surrogates, nothing beyond U+10FFFF.
-bool is_utf8(const unsigned char* at, const unsigned char* end) {
+bool is_utf8_bytes(const unsigned char* at, const unsigned char* end) {
   const auto follows = [&](int bytes) {
     if (end - at <= bytes) return false;
     for (int i = 1; i <= bytes; ++i) {
@@ -97,6 +97,8 @@ void append_utf8(char*& out, std::uint32_t point) {
     *out++ = static_cast<char>(0x80 | (point & 0x3F));
   }
 }
+
+constexpr std::uint64_t kExactMax = std::uint64_t{1} << 53;  // every whole number up to it
 
 // 10^n is exact in a double up to n = 22.
 constexpr double kPowers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
@@ -214,8 +216,8 @@ class JsonDocument::Parser {
   }
 
   bool valid_utf8(const char* from, const char* to) {
-    return is_utf8(reinterpret_cast<const unsigned char*>(from),
-                   reinterpret_cast<const unsigned char*>(to)) ||
+    return is_utf8_bytes(reinterpret_cast<const unsigned char*>(from),
+                         reinterpret_cast<const unsigned char*>(to)) ||
            fail("a text is not UTF-8");
   }
 
@@ -327,7 +329,7 @@ class JsonDocument::Parser {
       if (!read_exponent(exponent)) return false;
     }
     double result = 0;
-    if (count <= 19 && digits <= (std::uint64_t{1} << 53) && exponent >= -22 && exponent <= 22) {
+    if (count <= 19 && digits <= kExactMax && exponent >= -22 && exponent <= 22) {
       // Both are exact doubles, so that the one operation rounds correctly (Clinger, 1990).
       result = static_cast<double>(digits);
       result = exponent < 0 ? result / kPowers[-exponent] : result * kPowers[exponent];
@@ -338,7 +340,19 @@ class JsonDocument::Parser {
     }
     nodes_[count_++] = {
         .kind = JsonNode::Kind::kNumber, .is_whole = whole, .nodes = 1, .number = result};
+    if (whole && (count > 19 || digits > kExactMax)) [[unlikely]]
+      large(negative ? start + 1 : start);
     return true;
+  }
+
+  // What the number just read is exactly. It has 16 digits at least, so that there is a node for
+  // it.
+  void large(const char* digits) {
+    nodes_[count_ - 1].is_large = true;
+    std::uint64_t magnitude = 0;
+    if (std::from_chars(digits, at_, magnitude).ec != std::errc()) return;
+    nodes_[count_ - 1].nodes = 2;
+    nodes_[count_++] = {.kind = JsonNode::Kind::kNumber, .nodes = 1, .magnitude = magnitude};
   }
 
   bool read_exponent(std::int64_t& exponent) {
@@ -362,6 +376,11 @@ class JsonDocument::Parser {
   char* out_ = nullptr;  // into unescaped_
   const char* what_ = "";
 };
+
+bool is_utf8(std::string_view text) {
+  const auto* const bytes = reinterpret_cast<const unsigned char*>(text.data());
+  return is_utf8_bytes(bytes, bytes + text.size());
+}
 
 Result<JsonValue> JsonDocument::parse(std::string_view text) {
   if (text.size() > kTextBytesMax)

@@ -18,18 +18,22 @@ struct JsonNode {
   enum class Kind : std::uint8_t { kNull, kBool, kNumber, kText, kArray, kObject };
 
   Kind kind;
-  bool is_whole;         // kNumber: written without fraction and exponent
+  bool is_whole;  // kNumber: written without fraction and exponent
+  bool is_large;  // kNumber: whole and beyond 2^53; if 64 bits hold it, it is in a node behind
   std::uint32_t length;  // kText: bytes; kArray: values; kObject: members
   std::uint32_t nodes;   // this one and all within
   union {
-    double number;     // kNumber, and kBool as 0 and 1
-    const char* text;  // kText
+    double number;            // kNumber, and kBool as 0 and 1
+    std::uint64_t magnitude;  // of the large number in the node before
+    const char* text;         // kText
   };
 };
 static_assert(sizeof(JsonNode) <= 24);
 
 class JsonValues;
 class JsonMembers;
+
+bool is_utf8(std::string_view text);  // RFC 3629
 
 // Points at a node; cheap to copy. Valid while its document is and parses nothing else.
 class JsonValue {
@@ -43,6 +47,10 @@ class JsonValue {
   bool is_object() const { return kind() == Kind::kObject; }
   bool is_text() const { return kind() == Kind::kText; }
   bool is_whole() const { return node_->is_whole; }
+  // A whole number beyond 2^53, where number() is rounded.
+  bool is_large() const { return node_->is_large; }
+  // A whole number's value without its sign, exactly; nothing beyond 64 bits.
+  std::optional<std::uint64_t> magnitude() const;
   double number() const { return node_->number; }  // kNumber, kBool
   std::string_view text() const { return {node_->text, node_->length}; }
   std::size_t size() const { return node_->length; }  // of an array or object
@@ -113,6 +121,11 @@ class JsonMembers {
   const JsonNode* object_;
 };
 
+inline std::optional<std::uint64_t> JsonValue::magnitude() const {
+  if (!is_large()) return static_cast<std::uint64_t>(number() < 0 ? -number() : number());
+  if (node_->nodes == 1) return std::nullopt;
+  return node_[1].magnitude;
+}
 inline JsonValues JsonValue::values() const { return JsonValues(node_); }
 inline JsonMembers JsonValue::members() const { return JsonMembers(node_); }
 

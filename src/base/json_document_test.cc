@@ -124,6 +124,30 @@ TEST(JsonDocument, RefusesWhatTheDomRefuses) {
   }
 }
 
+TEST(JsonDocument, WholeNumbersBeyondADoubleStayExact) {
+  struct Case {
+    const char* text;
+    bool is_large;
+    std::optional<std::uint64_t> magnitude;
+  };
+  const Case cases[] = {{"9007199254740992", false, 9007199254740992u},
+                        {"9007199254740993", true, 9007199254740993u},
+                        {"-9007199254740993", true, 9007199254740993u},
+                        {"-7", false, 7u},
+                        {"9223372036854775807", true, 9223372036854775807u},
+                        {"18446744073709551615", true, 18446744073709551615u},
+                        {"18446744073709551616", true, std::nullopt}};
+  JsonDocument document;
+  for (const Case& c : cases) {
+    const std::string list = fmt::format("[{},{{\"a\":{}}},1]", c.text, c.text);
+    const auto parsed = document.parse(list);
+    ASSERT_TRUE(parsed) << c.text;
+    EXPECT_EQ(parsed->values().front().is_large(), c.is_large) << c.text;
+    EXPECT_EQ(parsed->values().front().magnitude(), c.magnitude) << c.text;
+    EXPECT_EQ(to_dom(*parsed).as_array().back(), Json(1)) << c.text;
+  }
+}
+
 TEST(JsonDocument, NumbersAreTheNearestDoubles) {
   JsonDocument document;
   for (const char* text :
