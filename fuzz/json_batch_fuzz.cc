@@ -1,12 +1,18 @@
-// Bodies of prediction requests, in both protocols. One reader for all inputs, as in the server:
-// what one body leaves behind must not show in the next.
+// Bodies of prediction requests, in both protocols: a plain one, one with tensors in binary behind
+// the JSON (which ends at the first byte 0), and a raw one. One reader for all inputs, as in the
+// server: what one body leaves behind must not show in the next.
+#include "api/predict/answer.h"
 #include "api/predict/json_batch.h"
 #include "base/check.h"
 #include "fuzz.h"
 
 namespace {
 
+using slipway::api::predict::Inputs;
+using slipway::api::predict::ModelInputs;
 using slipway::api::predict::ParsedRequest;
+using slipway::serving::DataType;
+using slipway::serving::InputSpec;
 
 std::size_t touch(std::string_view text) {
   std::size_t sum = text.size();
@@ -32,17 +38,45 @@ void check(const slipway::Result<ParsedRequest>& request) {
         sum = sum + touch(*text);
     }
   }
+  for (const auto& tensor : batch.tensors) {
+    CHECK(static_cast<std::size_t>(tensor.shape.front()) == batch.rows);
+    std::size_t count = 1;
+    for (const std::int64_t size : tensor.shape) count *= static_cast<std::size_t>(size);
+    sum = sum + touch(tensor.name);
+    if (tensor.type == DataType::kBytes) {
+      CHECK(tensor.texts.size() == count);
+      for (const std::string_view text : tensor.texts) sum = sum + touch(text);
+    } else {
+      CHECK(tensor.bytes.size() == count * slipway::serving::datatype_bytes(tensor.type));
+      for (const std::byte byte : tensor.bytes) sum = sum + static_cast<std::size_t>(byte);
+    }
+  }
+  for (const auto& output : request->outputs) sum = sum + touch(output.name);
+}
+
+ModelInputs model_of(std::vector<InputSpec> inputs) {
+  auto shared = std::make_shared<const std::vector<InputSpec>>(std::move(inputs));
+  return [shared]() -> slipway::Result<Inputs> { return shared; };
 }
 
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static slipway::api::predict::JsonReader reader;
+  static const ModelInputs columns =
+      model_of({{.name = "distance"}, {.name = "a feature with a name beyond the short string"}});
+  static const ModelInputs tensors =
+      model_of({{.name = "distance", .type = DataType::kInt64, .row_shape = {-1, 2}},
+                {.name = "x", .type = DataType::kBytes, .row_shape = {-1}}});
+  static const ModelInputs single =
+      model_of({{.name = "image", .type = DataType::kFp16, .row_shape = {-1, 2}}});
   const std::string_view body = slipway::fuzz::text_of(data, size);
-  const auto features = []() -> slipway::Result<std::vector<std::string>> {
-    return std::vector<std::string>{"distance", "a feature with a name beyond the short string"};
-  };
-  check(reader.read_v2(body, features));
-  check(reader.read_invocation(body, features));
+  const std::size_t json_bytes = std::min(body.find('\0'), body.size());
+  for (const ModelInputs* model : {&columns, &tensors}) {
+    check(reader.read_v2(body, std::nullopt, *model));
+    check(reader.read_v2(body, json_bytes, *model));
+    check(reader.read_invocation(body, *model));
+  }
+  check(reader.read_raw(body, single));
   return 0;
 }

@@ -18,6 +18,7 @@
 #include "api/own/stream_routes.h"
 #include "api/page/mlflow_ui.h"
 #include "api/page/page_routes.h"
+#include "api/predict/oip_routes.h"
 #include "api/predict/predict_routes.h"
 #include "app/connections.h"
 #include "app/login.h"
@@ -265,7 +266,11 @@ Result<void> Application::Rooms::open() {
 void Application::Rooms::add_leading_routes(http::Router& router) {
   Impl& i = *impl_;
   const auto rehearses = [&clock = i.clock] { return clock.rehearses(); };
-  router.add_all(api::predict::predict_routes(i.endpoints, kVersion, rehearses));
+  router.add_all(api::predict::predict_routes(
+      {.endpoints = i.endpoints,
+       .version = std::string(kVersion),
+       .rehearses = rehearses,
+       .body_bytes_max = static_cast<std::uint64_t>(i.foundation.settings.body_bytes_max)}));
   router.set_fallback("/v2", api::predict::no_v2_route);
   router.add_all(api::own::reclaim_routes(i.reclaimer));
   router.add_all(api::own::project_routes(*i.project));

@@ -43,6 +43,8 @@ double micros_since(std::chrono::steady_clock::time_point start) {
       .count();
 }
 
+std::uint64_t to_ns(double micros) { return static_cast<std::uint64_t>(micros * 1e3); }
+
 std::size_t position_of(const std::vector<InputSpec>& inputs, std::string_view name) {
   const auto at = std::find_if(inputs.begin(), inputs.end(),
                                [&](const InputSpec& known) { return known.name == name; });
@@ -125,6 +127,25 @@ std::string shape_text(std::span<const std::int64_t> shape) {
   return fmt::format("[{}]", fmt::join(shape, ","));
 }
 
+// What a column of whole numbers can hold; doubles are exact up to 2^53.
+struct WholeRange {
+  double low, high;
+  bool has(double value) const {
+    return value >= low && value <= high && std::trunc(value) == value;
+  }
+};
+
+// Null: numbers of that type may have fractions.
+const WholeRange* whole_range(DataType type) {
+  static constexpr double kExact = 9007199254740992.0;
+  static constexpr WholeRange kRanges[] = {
+      {0, 1},           {0, 255},    {0, 65535},      {0, 4294967295.0},
+      {0, kExact},      {-128, 127}, {-32768, 32767}, {-2147483648.0, 2147483647.0},
+      {-kExact, kExact}};  // as DataType has them
+  const auto at = static_cast<std::size_t>(type);
+  return at < std::size(kRanges) ? &kRanges[at] : nullptr;
+}
+
 // Whether rows of a sent tensor are what the model reads.
 Result<void> check_tensor(const Tensor& sent, const InputSpec& wanted) {
   std::vector<std::int64_t> expected = wanted.row_shape;
@@ -198,6 +219,14 @@ Result<Endpoints::LoadedModel> Endpoints::load(const std::string& uri) {
   return loaded_.emplace(uri, loaded).first->second;
 }
 
+std::shared_ptr<Endpoints::Tally> Endpoints::tally_of(const std::string& endpoint,
+                                                      std::int64_t version) {
+  base::MutexLock lock(mutex_);
+  std::shared_ptr<Tally>& tally = tallies_[{endpoint, version}];
+  if (tally == nullptr) tally = std::make_shared<Tally>();
+  return tally;
+}
+
 Result<std::shared_ptr<const Endpoints::Serving>> Endpoints::build(const EndpointSpec& spec) {
   auto serving = std::make_shared<Serving>();
   serving->spec = spec;
@@ -206,7 +235,10 @@ Result<std::shared_ptr<const Endpoints::Serving>> Endpoints::build(const Endpoin
     LoadedModel loaded = TRY(load(variant.uri));
     serving->may_block = serving->may_block || loaded.model->may_block();
     serving->row_cost_us += loaded.row_cost_us;
-    serving->variants.push_back({.spec = variant, .model = std::move(loaded.model)});
+    serving->variants.push_back({.spec = variant,
+                                 .model = std::move(loaded.model),
+                                 .inputs = {},
+                                 .tally = tally_of(spec.endpoint, variant.model_version)});
   }
   serving->may_block = serving->may_block || spec.durable_log;  // it waits for the disk
   // Columns first: they are looked up and logged.
@@ -344,11 +376,41 @@ Result<EndpointShape> Endpoints::shape(std::string_view endpoint) const {
   return shape;
 }
 
+Result<Endpoints::Inputs> Endpoints::inputs(std::string_view endpoint) const {
+  auto serving = find(endpoint);
+  if (serving == nullptr)
+    return base::error(Code::kNotFound, "no such endpoint answers: endpoint={}", endpoint);
+  const auto* inputs = &serving->inputs;
+  return Inputs(std::move(serving), inputs);
+}
+
+std::vector<VersionStatistics> Endpoints::statistics() const {
+  std::vector<VersionStatistics> all;
+  for (const auto& [name, serving] : *table_.load()) {
+    for (const Variant& variant : serving->variants) {
+      if (variant.spec.is_shadow) continue;
+      const Tally& tally = *variant.tally;
+      all.push_back({.endpoint = name,
+                     .version = variant.spec.model_version,
+                     .requests = tally.requests,
+                     .rows = tally.rows,
+                     .failures = tally.failures,
+                     .gather_ns = tally.gather_ns,
+                     .score_ns = tally.score_ns,
+                     .total_ns = tally.total_ns,
+                     .failure_ns = tally.failure_ns,
+                     .last_request = {tally.last_request_us}});
+    }
+  }
+  return all;
+}
+
 Result<void> Endpoints::gather_column(const Serving& serving, const Batch& batch,
                                       std::size_t column, std::size_t input,
                                       Scratch& scratch) const {
   const InputSpec& spec = serving.inputs[input];
   const Cell* cells = batch.cells.data() + column * batch.rows;
+  const WholeRange* range = whole_range(spec.type);
   const auto at_row = [&](std::size_t row, Error error) {
     return batch.rows > 1 ? std::move(error).with_context(fmt::format("row {}", row)) : error;
   };
@@ -362,6 +424,14 @@ Result<void> Endpoints::gather_column(const Serving& serving, const Batch& batch
       }
       scratch.texts[input * batch.rows + row] = text == nullptr ? std::string_view() : *text;
     } else {
+      if (range != nullptr && number != nullptr && !range->has(*number)) {
+        return at_row(
+            row,
+            base::error(Code::kInvalidArgument,
+                        "feature {} must be {}, which holds whole numbers from {} to {}: "
+                        "got={}",
+                        spec.name, datatype_name(spec.type), range->low, range->high, *number));
+      }
       if (text != nullptr) {
         return at_row(row,
                       base::error(Code::kInvalidArgument, "feature {} must be a number: got=\"{}\"",
@@ -413,9 +483,11 @@ Result<void> Endpoints::gather(const Serving& serving, const PredictRequest& req
   const Batch& batch = request.batch;
   const std::size_t columns = serving.schema->size();
   bool needs_lookup = false;
+  std::size_t used = 0;
   for (std::size_t i = 0; i < columns; ++i) {
     if (const auto column = batch.find(serving.inputs[i].name, i)) {
       scratch.sent[i] = static_cast<int>(*column);
+      ++used;
     } else if (serving.lookup_positions[i] >= 0) {
       needs_lookup = true;
     } else if (serving.inputs[i].required) {
@@ -455,12 +527,45 @@ Result<void> Endpoints::gather(const Serving& serving, const PredictRequest& req
     if (tensor != batch.tensors.end()) {
       TRY(check_tensor(*tensor, wanted));
       scratch.views[i].tensor = &*tensor;
+      ++used;
     } else if (wanted.required) {
-      return base::error(Code::kInvalidArgument, "input {} is missing: it is a tensor of the model",
-                         wanted.name);
+      std::vector<std::int64_t> expected = wanted.row_shape;
+      expected.insert(expected.begin(), -1);
+      return base::error(Code::kInvalidArgument, "input {} {}: the model reads {} of shape {}",
+                         wanted.name,
+                         batch.find(wanted.name) ? "has one value a row" : "is missing",
+                         datatype_name(wanted.type), shape_text(expected));
     }
   }
+  if (request.unknown_inputs == UnknownInputs::kRefused &&
+      used < batch.names.size() + batch.tensors.size())
+    TRY(refuse_unknown(serving, batch));
   return needs_lookup ? look_up(serving, request, as_of, scratch) : Result<void>();
+}
+
+Result<void> Endpoints::refuse_unknown(const Serving& serving, const Batch& batch) {
+  const auto& asked = serving.lookup_request;
+  const auto check = [&](std::string_view name, bool is_column) -> Result<void> {
+    const std::size_t at = position_of(serving.inputs, name);
+    if (at < serving.inputs.size() && serving.inputs[at].is_column() == is_column) return {};
+    if (is_column && std::find(asked.begin(), asked.end(), name) != asked.end()) return {};
+    std::vector<std::string_view> known(asked.begin(), asked.end());
+    for (const InputSpec& input : serving.inputs) {
+      if (std::find(known.begin(), known.end(), input.name) == known.end())
+        known.push_back(input.name);
+    }
+    if (at < serving.inputs.size()) {
+      std::vector<std::int64_t> expected = serving.inputs[at].row_shape;
+      expected.insert(expected.begin(), -1);
+      return base::error(Code::kInvalidArgument, "input {} must be {} of shape {}", name,
+                         datatype_name(serving.inputs[at].type), shape_text(expected));
+    }
+    return base::error(Code::kInvalidArgument, "unexpected input {}: this endpoint reads {}", name,
+                       fmt::join(known, ", "));
+  };
+  for (const std::string_view name : batch.names) TRY(check(name, true));
+  for (const Tensor& tensor : batch.tensors) TRY(check(tensor.name, false));
+  return {};
 }
 
 Result<Prediction> Endpoints::predict(const PredictRequest& request) {
@@ -503,19 +608,26 @@ Result<Prediction> Endpoints::predict(const PredictRequest& request) {
   }
   answer.variant = chosen->spec.name;
   answer.model_version = chosen->spec.model_version;
+  Tally& tally = *chosen->tally;
+  const auto fail_version = [&](Error error) {
+    tally.failures.fetch_add(1, std::memory_order_relaxed);
+    tally.failure_ns.fetch_add(to_ns(micros_since(start)), std::memory_order_relaxed);
+    return fail(std::move(error));
+  };
 
   const base::Timestamp event_time = request.event_time.value_or(event_clock_.now());
   const base::Timestamp arrival_time = wall_clock_.now();
   thread_local Scratch scratch;
   scratch.reset(batch.rows, serving->inputs, serving->schema->size());
   if (Result<void> gathered = gather(*serving, request, event_time, scratch); !gathered)
-    return fail(std::move(gathered).error());
+    return fail_version(std::move(gathered).error());
   if (batch.rows > 1) {
     scratch.row_ids.resize(batch.rows);
     for (std::size_t row = 0; row < batch.rows; ++row)
       scratch.row_ids[row] = fmt::format("{}/{}", answer.id, row);
   }
   const double prepared_us = micros_since(start);
+  double scored_us = 0;
   std::optional<Error> failure;
   const std::span<const InputView> logged_features =
       std::span(scratch.views).first(serving->schema->size());
@@ -534,7 +646,9 @@ Result<Prediction> Endpoints::predict(const PredictRequest& request) {
     if (!scored && &variant == chosen) failure = scored.error();
     const std::string_view error =
         scored ? std::string_view() : scratch.kept.emplace_back(scored.error().message);
-    const double latency_us = prepared_us + micros_since(scoring) / static_cast<double>(batch.rows);
+    const double scoring_us = micros_since(scoring);
+    if (&variant == chosen) scored_us = scoring_us;
+    const double latency_us = prepared_us + scoring_us / static_cast<double>(batch.rows);
     for (std::size_t row = 0; row < batch.rows; ++row) {
       scratch.logged.push_back({.request_id = batch.rows == 1 ? answer.id : scratch.row_ids[row],
                                 .variant = variant.spec.name,
@@ -552,19 +666,28 @@ Result<Prediction> Endpoints::predict(const PredictRequest& request) {
     }
   }
   const bool taken = log_.append(serving->spec.endpoint, serving->schema, scratch.logged);
-  if (failure) return fail(std::move(*failure));
+  if (failure) return fail_version(std::move(*failure));
   if (serving->spec.durable_log) {
     if (!taken) {
-      return fail(base::error(Code::kUnavailable,
-                              "the request log is full and this endpoint answers nothing unlogged: "
-                              "endpoint={}",
-                              request.endpoint));
+      return fail_version(
+          base::error(Code::kUnavailable,
+                      "the request log is full and this endpoint answers nothing unlogged: "
+                      "endpoint={}",
+                      request.endpoint));
     }
-    if (Result<void> flushed = log_.flush(); !flushed) return fail(std::move(flushed).error());
+    if (Result<void> flushed = log_.flush(); !flushed)
+      return fail_version(std::move(flushed).error());
   }
   if (answer.outputs.size() == 1 && !serving->spec.output.empty())
     answer.outputs.front().name = serving->spec.output;
-  serving->latency->observe(micros_since(start) * 1e-6);
+  const double total_us = micros_since(start);
+  serving->latency->observe(total_us * 1e-6);
+  tally.requests.fetch_add(1, std::memory_order_relaxed);
+  tally.rows.fetch_add(batch.rows, std::memory_order_relaxed);
+  tally.gather_ns.fetch_add(to_ns(prepared_us), std::memory_order_relaxed);
+  tally.score_ns.fetch_add(to_ns(scored_us), std::memory_order_relaxed);
+  tally.total_ns.fetch_add(to_ns(total_us), std::memory_order_relaxed);
+  tally.last_request_us.store(arrival_time.micros, std::memory_order_relaxed);
   return answer;
 }
 

@@ -50,6 +50,9 @@ struct EndpointSpec {
   std::vector<VariantSpec> variants;
 };
 
+// What becomes of inputs that neither the models nor their feature service read.
+enum class UnknownInputs { kIgnored, kRefused };
+
 struct PredictRequest {
   std::string_view endpoint;
   std::string_view id;                        // empty: one is made
@@ -60,6 +63,7 @@ struct PredictRequest {
   std::string_view params;                    // of the model: a JSON object; empty: none
   // By then it is answered or refused.
   std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
+  UnknownInputs unknown_inputs = UnknownInputs::kIgnored;
   Batch batch;
 };
 
@@ -76,6 +80,16 @@ struct EndpointShape {
   std::vector<std::int64_t> versions;  // of live variants
   std::vector<InputSpec> inputs;       // of all variants together
   std::vector<OutputSpec> outputs;     // of the live variant
+};
+
+// What one version has answered at an endpoint since the server started, however often the endpoint
+// has changed meanwhile. Nanoseconds are totals.
+struct VersionStatistics {
+  std::string endpoint;
+  std::int64_t version = 0;
+  std::uint64_t requests = 0, rows = 0, failures = 0;
+  std::uint64_t gather_ns = 0, score_ns = 0, total_ns = 0, failure_ns = 0;
+  base::Timestamp last_request;  // 1970: none yet
 };
 
 // Safe to use from several threads. Requests read one immutable snapshot; a change swaps it, so no
@@ -106,8 +120,8 @@ class Endpoints {
   void activate(const EndpointSpec& spec, const EndpointSpec* keep);
 
   // kNotFound: no such endpoint, it has no revision yet, or the version asked for is not among its
-  // variants. kInvalidArgument: missing or mistyped
-  // inputs, named. kUnavailable: a durable log is full.
+  // variants. kInvalidArgument: missing, mistyped or (when they are refused) unknown inputs, named.
+  // kUnavailable: a durable log is full.
   Result<Prediction> predict(const PredictRequest& request);
 
   // Whether a thread that serves sockets may answer a request with a body of so many bytes: nothing
@@ -116,6 +130,11 @@ class Endpoints {
   bool is_quick(std::string_view endpoint, std::size_t body_bytes) const;
 
   Result<EndpointShape> shape(std::string_view endpoint) const;  // kNotFound
+  // What its models read, the columns first; stays good when the endpoint changes. kNotFound.
+  using Inputs = std::shared_ptr<const std::vector<InputSpec>>;
+  Result<Inputs> inputs(std::string_view endpoint) const;
+  // Of the versions that answer now; by endpoint and version.
+  std::vector<VersionStatistics> statistics() const;
   std::vector<std::string> names() const;
   // What its models read that their feature service provides; nothing for an unknown endpoint.
   std::vector<LoggedFeature> looked_up(std::string_view endpoint) const;
@@ -125,10 +144,17 @@ class Endpoints {
     std::shared_ptr<const Model> model;
     double row_cost_us = 0;  // infinite: not known
   };
+  // On a line of its own: every request writes to it.
+  struct alignas(64) Tally {
+    std::atomic<std::uint64_t> requests{0}, rows{0}, gather_ns{0}, score_ns{0}, total_ns{0};
+    std::atomic<std::int64_t> last_request_us{0};
+    std::atomic<std::uint64_t> failures{0}, failure_ns{0};
+  };
   struct Variant {
     VariantSpec spec;
     std::shared_ptr<const Model> model;
     std::vector<int> inputs;  // by the model's input: position in `inputs` of the Serving
+    std::shared_ptr<Tally> tally;
   };
   // Everything one request needs.
   struct Serving {
@@ -149,6 +175,7 @@ class Endpoints {
   using Table = std::map<std::string, std::shared_ptr<const Serving>, std::less<>>;
 
   Result<LoadedModel> load(const std::string& uri);
+  std::shared_ptr<Tally> tally_of(const std::string& endpoint, std::int64_t version);
   Result<std::shared_ptr<const Serving>> build(const EndpointSpec& spec);
   std::shared_ptr<const Serving> find(std::string_view endpoint) const;
   struct Scratch;
@@ -156,6 +183,7 @@ class Endpoints {
   // up.
   Result<void> gather(const Serving& serving, const PredictRequest& request, base::Timestamp as_of,
                       Scratch& scratch) const;
+  static Result<void> refuse_unknown(const Serving& serving, const Batch& batch);
   Result<void> gather_column(const Serving& serving, const Batch& batch, std::size_t column,
                              std::size_t input, Scratch& scratch) const;
   Result<void> look_up(const Serving& serving, const PredictRequest& request, base::Timestamp as_of,
@@ -174,6 +202,8 @@ class Endpoints {
   base::Mutex mutex_;  // changes; never held while a model loads
   std::map<std::string, LoadedModel> loaded_ GUARDED_BY(mutex_);                    // by uri
   std::map<std::string, std::vector<std::string>> uris_in_use_ GUARDED_BY(mutex_);  // by endpoint
+  std::map<std::pair<std::string, std::int64_t>, std::shared_ptr<Tally>> tallies_
+      GUARDED_BY(mutex_);  // by endpoint and version; kept when a version no longer answers
 };
 
 }  // namespace slipway::serving

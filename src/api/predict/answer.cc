@@ -5,6 +5,7 @@
 
 #include <charconv>
 #include <cmath>
+#include <cstring>
 
 #include "base/json.h"
 
@@ -42,10 +43,52 @@ void append_value(std::string& out, const Output& output, std::size_t at) {
       output.values);
 }
 
-std::size_t values_per_row(const Output& output) {
-  std::size_t count = 1;
-  for (const std::int64_t size : output.row_shape) count *= static_cast<std::size_t>(size);
-  return count;
+template <typename Element, typename Value>
+void append_element(std::string& out, Value value) {
+  const auto element = static_cast<Element>(value);
+  out.append(reinterpret_cast<const char*>(&element), sizeof element);
+}
+
+template <typename Value>
+void append_number_as(std::string& out, serving::DataType type, Value value) {
+  using serving::DataType;
+  switch (type) {
+    case DataType::kBool:
+      return append_element<std::uint8_t>(out, value != 0);
+    case DataType::kUint8:
+      return append_element<std::uint8_t>(out, value);
+    case DataType::kUint16:
+      return append_element<std::uint16_t>(out, value);
+    case DataType::kUint32:
+      return append_element<std::uint32_t>(out, value);
+    case DataType::kUint64:
+      return append_element<std::uint64_t>(out, value);
+    case DataType::kInt8:
+      return append_element<std::int8_t>(out, value);
+    case DataType::kInt16:
+      return append_element<std::int16_t>(out, value);
+    case DataType::kInt32:
+      return append_element<std::int32_t>(out, value);
+    case DataType::kInt64:
+      return append_element<std::int64_t>(out, value);
+    case DataType::kFp16:
+      return append_element<std::uint16_t>(out, to_half(static_cast<float>(value)));
+    case DataType::kFp32:
+      return append_element<float>(out, value);
+    case DataType::kFp64:
+      return append_element<double>(out, value);
+    case DataType::kBytes:
+      return;
+  }
+}
+
+// Whether the values lie in memory as the protocol has them.
+template <typename Value>
+bool is_same(serving::DataType type) {
+  using serving::DataType;
+  return (type == DataType::kFp32 && std::is_same_v<Value, float>) ||
+         (type == DataType::kFp64 && std::is_same_v<Value, double>) ||
+         (type == DataType::kInt64 && std::is_same_v<Value, std::int64_t>);
 }
 
 // The values of one row from `at`, nested as its shape says.
@@ -64,6 +107,54 @@ void append_row(std::string& out, const Output& output, std::size_t dimension, s
 
 }  // namespace
 
+std::size_t values_per_row(const Output& output) {
+  std::size_t count = 1;
+  for (const std::int64_t size : output.row_shape) count *= static_cast<std::size_t>(size);
+  return count;
+}
+
+void append_binary(std::string& out, const Output& output) {
+  std::visit(
+      [&](const auto& values) {
+        using Value = std::decay_t<decltype(values.front())>;
+        if constexpr (std::is_arithmetic_v<Value>) {
+          if (is_same<Value>(output.type)) {
+            out.append(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(Value));
+            return;
+          }
+          for (const Value value : values) append_number_as(out, output.type, value);
+        } else {
+          for (const std::string& text : values) {
+            append_element<std::uint32_t>(out, text.size());
+            out += text;
+          }
+        }
+      },
+      output.values);
+}
+
+Result<std::vector<ChosenOutput>> choose_outputs(const serving::Prediction& prediction,
+                                                 std::span<const WantedOutput> wanted,
+                                                 bool are_binary) {
+  std::vector<ChosenOutput> chosen;
+  if (wanted.empty()) {
+    for (const Output& output : prediction.outputs) chosen.push_back({&output, are_binary});
+    return chosen;
+  }
+  for (const WantedOutput& want : wanted) {
+    const auto found = std::find_if(prediction.outputs.begin(), prediction.outputs.end(),
+                                    [&](const Output& output) { return output.name == want.name; });
+    if (found == prediction.outputs.end()) {
+      std::vector<std::string_view> names;
+      for (const Output& output : prediction.outputs) names.push_back(output.name);
+      return base::error(Code::kInvalidArgument, "unexpected output {}: this endpoint gives {}",
+                         want.name, fmt::join(names, ", "));
+    }
+    chosen.push_back({&*found, want.is_binary});
+  }
+  return chosen;
+}
+
 void append_text(std::string& out, std::string_view text) {
   bool plain = true;
   for (const char c : text) plain = plain && c >= ' ' && c != '"' && c != '\\';
@@ -76,11 +167,13 @@ void append_text(std::string& out, std::string_view text) {
   }
 }
 
-std::string v2_answer(std::string_view model, const serving::Prediction& prediction) {
+Result<V2Answer> v2_answer(std::string_view model, const serving::Prediction& prediction,
+                           std::span<const WantedOutput> wanted, bool are_binary) {
+  const std::vector<ChosenOutput> chosen = TRY(choose_outputs(prediction, wanted, are_binary));
   std::string out;
   std::size_t values = 0;
-  for (const Output& output : prediction.outputs)
-    values += prediction.rows * values_per_row(output);
+  for (const ChosenOutput& choice : chosen)
+    values += prediction.rows * values_per_row(*choice.output);
   out.reserve(256 + values * 12);
   out += "{\"model_name\":";
   append_text(out, model);
@@ -89,24 +182,35 @@ std::string v2_answer(std::string_view model, const serving::Prediction& predict
   out += fmt::format(",\"parameters\":{{\"revision\":{},\"variant\":", prediction.revision);
   append_text(out, prediction.variant);
   out += "},\"outputs\":[";
-  for (const Output& output : prediction.outputs) {
-    if (&output != &prediction.outputs.front()) out.push_back(',');
+  std::string binary;
+  bool any_binary = false;
+  for (const auto& [output, is_binary] : chosen) {
+    if (out.back() != '[') out.push_back(',');
     out += "{\"name\":";
-    append_text(out, output.name);
+    append_text(out, output->name);
     out += fmt::format(",\"shape\":[{}", prediction.rows);
-    for (const std::int64_t size : output.row_shape) out += fmt::format(",{}", size);
+    for (const std::int64_t size : output->row_shape) out += fmt::format(",{}", size);
     out += "],\"datatype\":\"";
-    out += serving::datatype_name(output.type);
+    out += serving::datatype_name(output->type);
+    if (is_binary) {
+      any_binary = true;
+      const std::size_t before = binary.size();
+      append_binary(binary, *output);
+      out += fmt::format("\",\"parameters\":{{\"binary_data_size\":{}}}}}", binary.size() - before);
+      continue;
+    }
     out += "\",\"data\":[";
-    const std::size_t count = prediction.rows * values_per_row(output);
+    const std::size_t count = prediction.rows * values_per_row(*output);
     for (std::size_t i = 0; i < count; ++i) {
       if (i > 0) out.push_back(',');
-      append_value(out, output, i);
+      append_value(out, *output, i);
     }
     out += "]}";
   }
   out += "]}";
-  return out;
+  const std::size_t json_bytes = out.size();
+  out += binary;
+  return V2Answer{.body = std::move(out), .json_bytes = any_binary ? json_bytes : 0};
 }
 
 std::string invocation_answer(const serving::Prediction& prediction) {

@@ -1,7 +1,10 @@
 #include "api/predict/json_batch.h"
 
 #include <algorithm>
-#include <bitset>
+#include <array>
+#include <cmath>
+#include <cstring>
+#include <deque>
 
 #include "base/json.h"
 #include "base/json_document.h"
@@ -16,9 +19,10 @@ using base::JsonValue;
 using base::JsonValues;
 using serving::Batch;
 using serving::Cell;
+using serving::DataType;
+using serving::InputSpec;
+using serving::Tensor;
 
-constexpr std::int64_t kRowsMax = 1 << 24;
-constexpr int kNestingMax = 4;  // of tensor data
 constexpr double kTimeoutUsMax = 1e12;
 
 template <typename... Args>
@@ -46,6 +50,11 @@ Result<JsonValues> get_array(JsonValue parent, std::string_view key) {
 Result<Cell> read_cell(JsonValue value, std::string_view column) {
   switch (value.kind()) {
     case JsonNode::Kind::kNumber:
+      if (value.is_large()) {
+        return invalid("a whole number is beyond 2^53, and a column would round it: input={}",
+                       column);
+      }
+      return Cell(value.number());
     case JsonNode::Kind::kBool:
       return Cell(value.number());
     case JsonNode::Kind::kText:
@@ -59,118 +68,314 @@ Result<Cell> read_cell(JsonValue value, std::string_view column) {
   return invalid("a value must be a number, a text, true, false or null: input={}", column);
 }
 
-// Tensor data may be flat or nested; either way the elements are in row-major order.
-Result<void> flatten(JsonValues list, std::string_view name, int depth, std::vector<Cell>& cells) {
+// Calls `use` with each element; data may be flat or nested, either way it is in row-major order.
+template <typename Use>
+Result<void> each_element(JsonValues list, std::string_view name, std::size_t depth, Use& use) {
   for (const JsonValue value : list) {
-    if (value.kind() == JsonNode::Kind::kNumber) {
-      cells.emplace_back(value.number());
-    } else if (value.is_array()) {
-      if (depth >= kNestingMax) return invalid("data is nested too deeply: input={}", name);
-      TRY(flatten(value.values(), name, depth + 1, cells));
+    if (!value.is_array()) {
+      TRY(use(value));
+    } else if (depth + 1 >= kDimensionsMax) {
+      return invalid("data is nested too deeply: input={}", name);
     } else {
-      cells.push_back(TRY(read_cell(value, name)));
+      TRY(each_element(value.values(), name, depth + 1, use));
     }
   }
   return {};
 }
 
-enum class TensorKind { kNumber, kBool, kBytes };
-
-Result<TensorKind> kind_of(std::string_view datatype, std::string_view name) {
-  static constexpr std::string_view numbers[] = {"FP64",   "FP32",   "FP16", "INT64",
-                                                 "INT32",  "INT16",  "INT8", "UINT64",
-                                                 "UINT32", "UINT16", "UINT8"};
-  if (datatype == "BYTES") return TensorKind::kBytes;
-  if (datatype == "BOOL") return TensorKind::kBool;
-  if (std::find(std::begin(numbers), std::end(numbers), datatype) != std::end(numbers))
-    return TensorKind::kNumber;
-  return invalid("datatype is none of the protocol's: input={} datatype={}", name, datatype);
+Result<void> flatten(JsonValues list, std::string_view name, std::vector<Cell>& cells) {
+  auto use = [&](JsonValue value) -> Result<void> {
+    cells.push_back(TRY(read_cell(value, name)));
+    return {};
+  };
+  return each_element(list, name, 0, use);
 }
 
-struct Tensor {
-  std::string_view name;
-  std::size_t rows = 0, width = 1;
+bool is_integer(DataType type) { return type < DataType::kFp16 && type != DataType::kBool; }
+
+// The elements of a tensor that becomes columns.
+Result<void> read_cells(JsonValues data, std::string_view name, DataType type,
+                        std::vector<Cell>& cells) {
+  const std::size_t before = cells.size();
+  const auto refuse = [&](const char* what) {
+    return invalid("element {} of input {} is {}", cells.size() - before, name, what);
+  };
+  auto use = [&](JsonValue value) -> Result<void> {
+    switch (value.kind()) {
+      case JsonNode::Kind::kNumber:
+        if (type == DataType::kBytes) return refuse("no text, but its datatype is BYTES");
+        if (value.is_large() && is_integer(type))
+          return refuse("beyond 2^53, and a column would round it");
+        cells.emplace_back(value.number());
+        return {};
+      case JsonNode::Kind::kBool:
+        if (type == DataType::kBytes) return refuse("no text, but its datatype is BYTES");
+        cells.emplace_back(value.number());
+        return {};
+      case JsonNode::Kind::kText:
+        if (type != DataType::kBytes) return refuse("a text, but its datatype is a number's");
+        cells.emplace_back(value.text());
+        return {};
+      case JsonNode::Kind::kNull:
+        cells.emplace_back();
+        return {};
+      case JsonNode::Kind::kArray:
+      case JsonNode::Kind::kObject:
+        break;
+    }
+    return refuse("no number, text, true, false or null");
+  };
+  return each_element(data, name, 0, use);
+}
+
+// Appends the element in the protocol's binary form; false: the type can't hold it.
+template <typename Element>
+bool append_element(JsonValue value, std::vector<std::byte>& bytes) {
+  Element element{};
+  if constexpr (std::is_integral_v<Element>) {
+    if (!value.is_whole()) {
+      if (std::trunc(value.number()) != value.number() || std::abs(value.number()) > 0x1p53)
+        return false;
+    }
+    const auto magnitude = value.magnitude();
+    if (!magnitude) return false;
+    if (value.number() < 0) {
+      if (std::is_unsigned_v<Element> || *magnitude > std::uint64_t{1} << (8 * sizeof(Element) - 1))
+        return false;
+      element = static_cast<Element>(std::uint64_t{0} - *magnitude);
+    } else {
+      if (std::cmp_greater(*magnitude, std::numeric_limits<Element>::max())) return false;
+      element = static_cast<Element>(*magnitude);
+    }
+  } else {
+    element = static_cast<Element>(value.number());
+    if (!std::isfinite(element)) return false;
+  }
+  const auto* const from = reinterpret_cast<const std::byte*>(&element);
+  bytes.insert(bytes.end(), from, from + sizeof element);
+  return true;
+}
+
+bool append_element(JsonValue value, DataType type, std::vector<std::byte>& bytes) {
+  const bool is_bool = value.kind() == JsonNode::Kind::kBool;
+  if (!is_bool && value.kind() != JsonNode::Kind::kNumber) return false;
+  switch (type) {
+    case DataType::kBool:
+      if (value.number() != 0 && value.number() != 1) return false;
+      bytes.push_back(static_cast<std::byte>(value.number() != 0));
+      return true;
+    case DataType::kUint8:
+      return append_element<std::uint8_t>(value, bytes);
+    case DataType::kUint16:
+      return append_element<std::uint16_t>(value, bytes);
+    case DataType::kUint32:
+      return append_element<std::uint32_t>(value, bytes);
+    case DataType::kUint64:
+      return append_element<std::uint64_t>(value, bytes);
+    case DataType::kInt8:
+      return append_element<std::int8_t>(value, bytes);
+    case DataType::kInt16:
+      return append_element<std::int16_t>(value, bytes);
+    case DataType::kInt32:
+      return append_element<std::int32_t>(value, bytes);
+    case DataType::kInt64:
+      return append_element<std::int64_t>(value, bytes);
+    case DataType::kFp16: {
+      const std::uint16_t half = to_half(static_cast<float>(value.number()));
+      bytes.push_back(static_cast<std::byte>(half & 0xFF));
+      bytes.push_back(static_cast<std::byte>(half >> 8));
+      return true;
+    }
+    case DataType::kFp32:
+      return append_element<float>(value, bytes);
+    case DataType::kFp64:
+      return append_element<double>(value, bytes);
+    case DataType::kBytes:
+      break;
+  }
+  return false;
+}
+
+// What a request's tensors point to.
+struct Kept {
+  std::deque<std::vector<std::byte>> bytes;
+  std::deque<std::vector<std::string_view>> texts;
+
+  void clear() {
+    bytes.clear();
+    texts.clear();
+  }
 };
 
-Result<Tensor> read_tensor(JsonValue input, std::vector<Cell>& cells) {
-  Tensor tensor;
-  std::optional<JsonValue> shape_given, data;
+// The elements of a tensor that stays whole.
+Result<void> read_whole(JsonValues data, Tensor& tensor, Kept& kept) {
+  if (tensor.type == DataType::kBytes) {
+    auto& texts = kept.texts.emplace_back();
+    auto use = [&](JsonValue value) -> Result<void> {
+      if (!value.is_text())
+        return invalid("element {} of input {} is no text, but its datatype is BYTES", texts.size(),
+                       tensor.name);
+      texts.push_back(value.text());
+      return {};
+    };
+    TRY(each_element(data, tensor.name, 0, use));
+    tensor.texts = texts;
+    return {};
+  }
+  auto& bytes = kept.bytes.emplace_back();
+  auto use = [&](JsonValue value) -> Result<void> {
+    if (append_element(value, tensor.type, bytes)) return {};
+    return invalid("element {} of input {} is no {}",
+                   bytes.size() / serving::datatype_bytes(tensor.type), tensor.name,
+                   serving::datatype_name(tensor.type));
+  };
+  TRY(each_element(data, tensor.name, 0, use));
+  tensor.bytes = bytes;
+  return {};
+}
+
+// One of a request's inputs, as it stands in the JSON.
+struct SentInput {
+  std::string_view name;
+  DataType type = DataType::kFp32;
+  std::array<std::int64_t, kDimensionsMax> sizes{};
+  std::size_t dimensions = 0;
+  std::size_t count = 0;  // of elements
+  std::optional<JsonValue> data;
+  std::optional<std::size_t> binary_bytes;
+
+  std::span<const std::int64_t> shape() const { return {sizes.data(), dimensions}; }
+  Tensor tensor() const {
+    return {.name = name, .type = type, .shape = {shape().begin(), shape().end()}};
+  }
+};
+
+Result<bool> flag_of(JsonValue parameters, std::string_view key) {
+  const auto found = parameters.find(key);
+  if (!found) return false;
+  if (found->kind() != JsonNode::Kind::kBool) return invalid("{} must be true or false", key);
+  return found->number() != 0;
+}
+
+Result<void> read_parameters(JsonValue parameters, SentInput& input) {
+  if (!parameters.is_object()) return invalid("parameters must be an object: input={}", input.name);
+  if (const auto bytes = parameters.find("binary_data_size")) {
+    if (!bytes->is_whole() || bytes->number() < 0 || bytes->is_large())
+      return invalid("binary_data_size must be a whole number: input={}", input.name);
+    input.binary_bytes = static_cast<std::size_t>(bytes->number());
+  }
+  if (parameters.find("shared_memory_region"))
+    return invalid("shared memory is not offered here: input={}", input.name);
+  return {};
+}
+
+Result<SentInput> read_input(JsonValue item) {
+  if (!item.is_object()) return invalid("an input must be an object");
+  SentInput input;
+  std::optional<JsonValue> shape_given, parameters;
   std::string_view datatype;
-  for (const auto& [key, value] : input.members()) {  // one pass: there may be hundreds of inputs
+  for (const auto& [key, value] : item.members()) {  // one pass: there may be hundreds of inputs
     if (value.is_null()) continue;
     if (key == "name" || key == "datatype") {
       if (!value.is_text()) return invalid("{} must be a text", key);
-      (key == "name" ? tensor.name : datatype) = value.text();
+      (key == "name" ? input.name : datatype) = value.text();
     } else if (key == "shape") {
       shape_given = value;
     } else if (key == "data") {
-      data = value;
+      input.data = value;
+    } else if (key == "parameters") {
+      parameters = value;
     }
   }
-  if (tensor.name.empty()) return invalid("an input has no name");
-  const TensorKind kind = TRY(kind_of(datatype, tensor.name));
-  const JsonValues shape = TRY(array_of(shape_given, "shape"));
-  std::size_t* const sizes[] = {&tensor.rows, &tensor.width};
-  if (shape.empty() || shape.size() > std::size(sizes))
-    return invalid("shape must be [rows] or [rows, columns]: input={}", tensor.name);
-  std::size_t dimension = 0;
-  for (const JsonValue size : shape) {
+  if (input.name.empty()) return invalid("an input has no name");
+  if (!serving::parse_datatype(datatype, input.type)) {
+    return invalid("datatype is none of the protocol's: input={} datatype={}", input.name,
+                   datatype);
+  }
+  for (const JsonValue size : TRY(array_of(shape_given, "shape"))) {
     if (!size.is_whole() || size.number() < 0 || size.number() > kRowsMax)
-      return invalid("shape must be whole numbers up to {}: input={}", kRowsMax, tensor.name);
-    *sizes[dimension++] = static_cast<std::size_t>(size.number());
+      return invalid("shape must be whole numbers up to {}: input={}", kRowsMax, input.name);
+    if (input.dimensions == kDimensionsMax)
+      return invalid("shape has more than {} dimensions: input={}", kDimensionsMax, input.name);
+    input.sizes[input.dimensions++] = static_cast<std::int64_t>(size.number());
   }
-  const std::size_t before = cells.size();
-  TRY(flatten(TRY(array_of(data, "data")), tensor.name, 0, cells));
-  if (cells.size() - before != tensor.rows * tensor.width) {
-    return invalid("data has {} values but shape says {}: input={}", cells.size() - before,
-                   tensor.rows * tensor.width, tensor.name);
-  }
-  for (std::size_t i = before; i < cells.size(); ++i) {
-    const bool is_text = std::holds_alternative<std::string_view>(cells[i]);
-    if (std::holds_alternative<std::monostate>(cells[i]) || is_text == (kind == TensorKind::kBytes))
-      continue;
-    return invalid(
-        "element {} of input {} is {}", i - before, tensor.name,
-        is_text ? "a text, but its datatype is a number's" : "no text, but its datatype is BYTES");
-  }
-  return tensor;
+  input.count = TRY(element_count(input.name, input.shape()));
+  if (parameters) TRY(read_parameters(*parameters, input));
+  return input;
 }
 
-// Says of nearly every new name at once that it is new (a Bloom filter), so that hundreds of inputs
-// needn't be compared with each other.
-class SeenNames {
- public:
-  // False: perhaps added before.
-  bool add(std::string_view name) {
-    auto bit = bits_[std::hash<std::string_view>()(name) % bits_.size()];
-    const bool is_new = !bit;
-    bit = true;
-    return is_new;
+Result<void> add_binary(const SentInput& input, std::string_view& behind, TensorBatch& tensors,
+                        Kept& kept) {
+  if (input.data) {
+    return invalid("an input has both data and binary_data_size: input={}", input.name);
   }
-
- private:
-  std::bitset<4096> bits_;
-};
-
-// Turns row-major cells of `width` columns into a batch.
-Batch from_rows(const std::vector<Cell>& cells, std::size_t width,
-                std::vector<std::string_view> names) {
-  Batch batch{.rows = width == 0 ? 0 : cells.size() / width, .names = std::move(names)};
-  batch.cells.resize(cells.size());
-  for (std::size_t row = 0; row < batch.rows; ++row) {
-    for (std::size_t c = 0; c < width; ++c)
-      batch.cells[c * batch.rows + row] = cells[row * width + c];
+  if (behind.size() < *input.binary_bytes) {
+    return invalid("the body ends inside the binary data of an input: input={} bytes={} of {}",
+                   input.name, behind.size(), *input.binary_bytes);
   }
-  return batch;
+  const std::string_view bytes = behind.substr(0, *input.binary_bytes);
+  behind.remove_prefix(bytes.size());
+  Tensor tensor = input.tensor();
+  if (tensor.type == DataType::kBytes) {
+    auto& texts = kept.texts.emplace_back();
+    TRY(split_texts(input.name, bytes, input.count, texts));
+    tensor.texts = texts;
+  } else {
+    tensor.bytes = std::as_bytes(std::span(bytes));
+  }
+  return tensors.add(tensor);
+}
+
+Result<void> add_json(const SentInput& input, TensorBatch& tensors, Kept& kept) {
+  const JsonValues data = TRY(array_of(input.data, "data"));
+  std::size_t given = 0;
+  if (TRY(tensors.next(input.name, input.shape())) == TensorBatch::Place::kCells) {
+    const std::size_t before = tensors.cells().size();
+    TRY(read_cells(data, input.name, input.type, tensors.cells()));
+    given = tensors.cells().size() - before;
+  } else {
+    Tensor tensor = input.tensor();
+    TRY(read_whole(data, tensor, kept));
+    given = tensor.type == DataType::kBytes
+                ? tensor.texts.size()
+                : tensor.bytes.size() / serving::datatype_bytes(tensor.type);
+    tensors.add_whole(std::move(tensor));
+  }
+  if (given != input.count) {
+    return invalid("data has {} values but shape says {}: input={}", given, input.count,
+                   input.name);
+  }
+  return {};
+}
+
+Result<void> read_outputs(JsonValues outputs, ParsedRequest& request) {
+  for (const JsonValue item : outputs) {
+    if (!item.is_object()) return invalid("an output must be an object");
+    WantedOutput wanted{.name = TRY(find_text(item, "name")),
+                        .is_binary = request.are_outputs_binary};
+    if (wanted.name.empty()) return invalid("an output has no name");
+    if (const auto parameters = item.find("parameters")) {
+      if (!parameters->is_object())
+        return invalid("parameters must be an object: output={}", wanted.name);
+      if (parameters->find("binary_data"))
+        wanted.is_binary = TRY(flag_of(*parameters, "binary_data"));
+      if (parameters->find("classification"))
+        return invalid("classification is not offered here: output={}", wanted.name);
+      if (parameters->find("shared_memory_region"))
+        return invalid("shared memory is not offered here: output={}", wanted.name);
+    }
+    request.outputs.push_back(wanted);
+  }
+  return {};
 }
 
 Result<Batch> matrix(const std::vector<Cell>& cells, std::size_t width,
-                     const std::vector<std::string>& features, std::string_view what) {
+                     std::vector<std::string_view> features, std::string_view what) {
   if (width != features.size() || width == 0) {
     return invalid("{} has {} columns without names, but the model has {} features", what, width,
                    features.size());
   }
-  return from_rows(cells, width, {features.begin(), features.end()});
+  return from_rows(cells, width, std::move(features));
 }
 
 Result<Batch> from_records(JsonValues records, std::string_view what) {
@@ -231,7 +436,7 @@ Result<Batch> from_columns(JsonValue columns, std::string_view what) {
     if (batch.find(name)) return invalid("{}: a column comes twice: column={}", what, name);
     const std::size_t before = batch.cells.size();
     if (value.is_array()) {
-      TRY(flatten(value.values(), name, 0, batch.cells));
+      TRY(flatten(value.values(), name, batch.cells));
     } else {
       batch.cells.push_back(TRY(read_cell(value, name)));
     }
@@ -245,22 +450,25 @@ Result<Batch> from_columns(JsonValue columns, std::string_view what) {
   return batch;
 }
 
-Result<Batch> from_instances(JsonValue given, const std::vector<std::string>& features,
+Result<Batch> from_instances(JsonValue given, const std::vector<InputSpec>& inputs,
                              std::string_view what) {
   if (given.is_object()) return from_columns(given, what);
   if (!given.is_array()) return invalid("{} must be a list or an object", what);
   const JsonValues list = given.values();
   if (list.empty()) return invalid("{} is empty", what);
   if (list.front().is_object()) return from_records(list, what);
-  if (list.front().is_array()) return from_lists(list, {features.begin(), features.end()}, what);
+  std::vector<std::string_view> names = column_names(inputs);
+  if (list.front().is_array()) return from_lists(list, std::move(names), what);
   std::vector<Cell> cells;
-  TRY(flatten(list, what, 0, cells));
-  return matrix(cells, features.size() == 1 ? 1 : cells.size(), features, what);
+  TRY(flatten(list, what, cells));
+  return matrix(cells, names.size() == 1 ? 1 : cells.size(), std::move(names), what);
 }
 
 // What the protocol and we have no use for is the model's.
 std::string model_params(JsonValue parameters) {
-  static constexpr std::string_view kTaken[] = {"event_time", "route_key", "traffic", "timeout"};
+  static constexpr std::string_view kTaken[] = {
+      "event_time", "route_key",   "traffic",        "timeout",      "binary_data_output",
+      "priority",   "sequence_id", "sequence_start", "sequence_end", "headers"};
   std::string params;
   for (const auto& [key, value] : parameters.members()) {
     if (std::find(std::begin(kTaken), std::end(kTaken), key) != std::end(kTaken)) continue;
@@ -273,10 +481,26 @@ std::string model_params(JsonValue parameters) {
   return params;
 }
 
+Result<void> read_request_parameters(JsonValue parameters, ParsedRequest& request) {
+  if (!parameters.is_object()) return invalid("parameters must be an object");
+  request.event_time = TRY(find_text(parameters, "event_time"));
+  request.route_key = TRY(find_text(parameters, "route_key"));
+  request.traffic = TRY(find_text(parameters, "traffic"));
+  request.are_outputs_binary = TRY(flag_of(parameters, "binary_data_output"));
+  if (const auto timeout = parameters.find("timeout")) {
+    if (!timeout->is_whole() || timeout->number() < 0 || timeout->number() > kTimeoutUsMax)
+      return invalid("timeout is a whole number of microseconds");
+    request.timeout_us = static_cast<std::int64_t>(timeout->number());
+  }
+  request.params = model_params(parameters);
+  return {};
+}
+
 }  // namespace
 
 struct JsonReader::Impl {
   JsonDocument document;
+  Kept kept;
 
   Result<JsonValue> parse(std::string_view body) {
     const JsonValue top = TRY(document.parse(body));
@@ -288,54 +512,90 @@ struct JsonReader::Impl {
 JsonReader::JsonReader() : impl_(std::make_unique<Impl>()) {}
 JsonReader::~JsonReader() = default;
 
-Result<ParsedRequest> JsonReader::read_v2(std::string_view body, const FeatureNames& features) {
-  const JsonValue top = TRY(impl_->parse(body));
+Result<ParsedRequest> JsonReader::read_v2(std::string_view body,
+                                          std::optional<std::size_t> json_bytes,
+                                          const ModelInputs& model) {
+  if (json_bytes && *json_bytes > body.size()) {
+    return invalid("the JSON is said to be longer than the body: json={} body={}", *json_bytes,
+                   body.size());
+  }
+  std::string_view behind = body.substr(json_bytes.value_or(body.size()));
+  const JsonValue top = TRY(impl_->parse(body.substr(0, body.size() - behind.size())));
+  impl_->kept.clear();
   ParsedRequest request;
-  request.id = TRY(find_text(top, "id"));
-  if (const auto parameters = top.find("parameters")) {
-    if (!parameters->is_object()) return invalid("parameters must be an object");
-    request.event_time = TRY(find_text(*parameters, "event_time"));
-    request.route_key = TRY(find_text(*parameters, "route_key"));
-    request.traffic = TRY(find_text(*parameters, "traffic"));
-    if (const auto timeout = parameters->find("timeout")) {
-      if (!timeout->is_whole() || timeout->number() < 0 || timeout->number() > kTimeoutUsMax)
-        return invalid("timeout is a whole number of microseconds");
-      request.timeout_us = static_cast<std::int64_t>(timeout->number());
+  std::optional<JsonValue> inputs_given, outputs;
+  for (const auto& [key, value] : top.members()) {
+    if (value.is_null()) continue;
+    if (key == "inputs") {
+      inputs_given = value;
+    } else if (key == "id") {
+      if (!value.is_text()) return invalid("id must be a text");
+      request.id = value.text();
+    } else if (key == "outputs") {
+      outputs = value;
+    } else if (key == "parameters") {
+      TRY(read_request_parameters(value, request));
     }
-    request.params = model_params(*parameters);
   }
-  Batch& batch = request.batch;
-  const JsonValues inputs = TRY(get_array(top, "inputs"));
+  const JsonValues inputs = TRY(array_of(inputs_given, "inputs"));
   if (inputs.empty()) return invalid("inputs is empty");
-  SeenNames seen;
-  batch.names.reserve(inputs.size());
-  batch.cells.reserve(inputs.size());
+  if (outputs) TRY(read_outputs(TRY(array_of(outputs, "outputs")), request));
+  TensorBatch tensors(inputs.size(), model);
   for (const JsonValue item : inputs) {
-    if (!item.is_object()) return invalid("an input must be an object");
-    const Tensor tensor = TRY(read_tensor(item, batch.cells));
-    if (tensor.width != 1) {
-      if (inputs.size() != 1) {
-        return invalid("an input with several columns must be the only one: input={}", tensor.name);
-      }
-      request.feature_names = TRY(features());
-      batch = TRY(matrix(batch.cells, tensor.width, request.feature_names,
-                         "input " + std::string(tensor.name)));
-      return request;
+    const SentInput input = TRY(read_input(item));
+    if (input.binary_bytes) {
+      TRY(add_binary(input, behind, tensors, impl_->kept));
+    } else {
+      TRY(add_json(input, tensors, impl_->kept));
     }
-    if (!batch.names.empty() && tensor.rows != batch.rows) {
-      return invalid("inputs differ in rows: input={} rows={} others={}", tensor.name, tensor.rows,
-                     batch.rows);
-    }
-    if (!seen.add(tensor.name) && batch.find(tensor.name))
-      return invalid("an input comes twice: input={}", tensor.name);
-    batch.rows = tensor.rows;
-    batch.names.push_back(tensor.name);
   }
+  if (!behind.empty())
+    return invalid("there are {} bytes behind the binary data of the last input", behind.size());
+  request.batch = TRY(tensors.finish(request.inputs));
   return request;
 }
 
-Result<ParsedRequest> JsonReader::read_invocation(std::string_view body,
-                                                  const FeatureNames& features) {
+Result<ParsedRequest> JsonReader::read_raw(std::string_view body, const ModelInputs& model) {
+  impl_->kept.clear();
+  ParsedRequest request;
+  request.are_outputs_binary = true;
+  const Inputs inputs = TRY(model());
+  if (inputs->size() != 1)
+    return invalid("a raw body is the only input of a model, and this one reads {}",
+                   inputs->size());
+  const InputSpec& spec = inputs->front();
+  SentInput input;
+  input.name = spec.name;
+  input.type = spec.type;
+  input.sizes[0] = 1;
+  input.dimensions = 1;
+  // One size may be any: it follows from the bytes.
+  std::size_t known = 1;
+  std::optional<std::size_t> open;
+  for (const std::int64_t size : spec.row_shape) {
+    if (input.dimensions == kDimensionsMax || (size < 0 && open))
+      return invalid("the model's input has more than one size that may be any: input={}",
+                     spec.name);
+    if (size < 0) open = input.dimensions;
+    known *= size < 0 ? 1 : static_cast<std::size_t>(size);
+    input.sizes[input.dimensions++] = size < 0 ? 1 : size;
+  }
+  Tensor tensor = input.tensor();
+  if (spec.is_text()) {
+    tensor.texts = impl_->kept.texts.emplace_back(1, body);
+  } else {
+    tensor.bytes = std::as_bytes(std::span(body));
+    const std::size_t row = std::max<std::size_t>(1, known * serving::datatype_bytes(spec.type));
+    if (open) tensor.shape[*open] = static_cast<std::int64_t>(body.size() / row);
+  }
+  TensorBatch tensors(1, model);
+  TRY(tensors.add(tensor));
+  request.batch = TRY(tensors.finish(request.inputs));
+  if (request.inputs == nullptr) request.inputs = inputs;
+  return request;
+}
+
+Result<ParsedRequest> JsonReader::read_invocation(std::string_view body, const ModelInputs& model) {
   const JsonValue top = TRY(impl_->parse(body));
   ParsedRequest request;
   if (const auto params = top.find("params")) {
@@ -355,11 +615,11 @@ Result<ParsedRequest> JsonReader::read_invocation(std::string_view body,
     if (!records->is_array()) return invalid("dataframe_records must be a list");
     request.batch = TRY(from_records(records->values(), "dataframe_records"));
   } else if (const auto instances = top.find("instances")) {
-    request.feature_names = TRY(features());
-    request.batch = TRY(from_instances(*instances, request.feature_names, "instances"));
+    request.inputs = TRY(model());
+    request.batch = TRY(from_instances(*instances, *request.inputs, "instances"));
   } else if (const auto inputs = top.find("inputs")) {
-    request.feature_names = TRY(features());
-    request.batch = TRY(from_instances(*inputs, request.feature_names, "inputs"));
+    request.inputs = TRY(model());
+    request.batch = TRY(from_instances(*inputs, *request.inputs, "inputs"));
   } else {
     return invalid(
         "expected one of dataframe_split, dataframe_records, instances or inputs in the body");

@@ -1,30 +1,33 @@
-// Bodies of prediction requests as batches: JSON of the Open Inference Protocol v2 and of MLflow's
-// scoring server. Texts are not copied.
+// Bodies of prediction requests as batches: JSON of the Open Inference Protocol v2, with tensors in
+// binary behind it, and of MLflow's scoring server. Texts are not copied.
 #pragma once
 
-#include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "api/predict/tensor_batch.h"
 #include "base/result.h"
 #include "serving/batch.h"
 
 namespace slipway::api::predict {
+
+struct WantedOutput {
+  std::string_view name;
+  bool is_binary = false;
+};
 
 struct ParsedRequest {
   std::string_view id, event_time, route_key, traffic;  // empty: not given
   std::string params;                                   // of the model: a JSON object; empty: none
   std::optional<std::int64_t> timeout_us;               // Triton's `timeout`
   serving::Batch batch;
-  std::vector<std::string> feature_names;  // what `batch` names, where the body named nothing
+  Inputs inputs;                      // what `batch` names, where the body named nothing
+  std::vector<WantedOutput> outputs;  // empty: all
+  bool are_outputs_binary = false;    // where `outputs` doesn't say
 };
-
-// The model's features in order; asked for only when a matrix comes without names.
-using FeatureNames = std::function<Result<std::vector<std::string>>()>;
 
 // Reuses its buffers from request to request. One thread at a time; what parse gives is valid until
 // the next call. Errors are kInvalidArgument, naming
@@ -35,9 +38,13 @@ class JsonReader {
   ~JsonReader();
 
   // https://github.com/kserve/open-inference-protocol: inference request, "inputs" of tensors.
-  Result<ParsedRequest> read_v2(std::string_view body, const FeatureNames& features);
+  // `json_bytes`: where the JSON ends and tensors in binary begin; nothing: all is JSON.
+  Result<ParsedRequest> read_v2(std::string_view body, std::optional<std::size_t> json_bytes,
+                                const ModelInputs& model);
+  // The binary extension without any JSON: the whole body is the one row of the only input.
+  Result<ParsedRequest> read_raw(std::string_view body, const ModelInputs& model);
   // dataframe_split, dataframe_records, instances or inputs, as MLflow's /invocations takes them.
-  Result<ParsedRequest> read_invocation(std::string_view body, const FeatureNames& features);
+  Result<ParsedRequest> read_invocation(std::string_view body, const ModelInputs& model);
 
  private:
   struct Impl;

@@ -3,10 +3,20 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
+#include <limits>
+
 namespace slipway::api::predict {
 namespace {
 
-Result<std::vector<std::string>> two_features() { return std::vector<std::string>{"a", "b"}; }
+using serving::InputSpec;
+
+ModelInputs model_of(std::vector<InputSpec> inputs) {
+  auto shared = std::make_shared<const std::vector<InputSpec>>(std::move(inputs));
+  return [shared]() -> Result<Inputs> { return shared; };
+}
+
+const ModelInputs two_features = model_of({{.name = "a"}, {.name = "b"}});
 
 std::string shown(const serving::Batch& batch) {
   std::string out;
@@ -68,7 +78,7 @@ TEST(JsonReader, OpenInferenceProtocol) {
                      {"name":"y","shape":[2],"datatype":"FP32","data":[1,2]}]})",
        "differ in rows", true},
       {"too deep",
-       R"({"inputs":[{"name":"x","shape":[1],"datatype":"FP32","data":[[[[[[1]]]]]]}]})",
+       R"({"inputs":[{"name":"x","shape":[1],"datatype":"FP32","data":[[[[[[[[[[1]]]]]]]]]]}]})",
        "nested too deeply", true},
       {"wrong width", R"({"inputs":[{"name":"i","shape":[1,3],"datatype":"FP32","data":[1,2,3]}]})",
        "3 columns without names, but the model has 2", true},
@@ -79,7 +89,7 @@ TEST(JsonReader, OpenInferenceProtocol) {
   JsonReader reader;
   for (const Case& c : cases) {
     SCOPED_TRACE(c.name);
-    const auto parsed = reader.read_v2(c.body, two_features);
+    const auto parsed = reader.read_v2(c.body, std::nullopt, two_features);
     ASSERT_EQ(parsed.has_value(), !c.fails) << (parsed ? "" : parsed.error().message);
     if (c.fails) {
       EXPECT_EQ(parsed.error().code, Code::kInvalidArgument);
@@ -92,7 +102,7 @@ TEST(JsonReader, OpenInferenceProtocol) {
   const auto parsed = reader.read_v2(
       R"({"id":"r1","parameters":{"event_time":"2013-06-01T00:00:00Z","route_key":"k","traffic":"load"},
           "inputs":[{"name":"x","shape":[1],"datatype":"BOOL","data":[true]}]})",
-      two_features);
+      std::nullopt, two_features);
   ASSERT_TRUE(parsed);
   EXPECT_EQ(parsed->id, "r1");
   EXPECT_EQ(parsed->event_time, "2013-06-01T00:00:00Z");
@@ -131,12 +141,99 @@ TEST(JsonReader, MlflowScoring) {
   }
 }
 
+TEST(JsonReader, IntegersOfAColumnAreNotRounded) {
+  JsonReader reader;
+  const auto v2 = [&](const char* datatype, const char* value) {
+    const std::string body =
+        fmt::format(R"({{"inputs":[{{"name":"x","shape":[1],"datatype":"{}","data":[{}]}}]}})",
+                    datatype, value);
+    return reader.read_v2(body, std::nullopt, two_features);
+  };
+  EXPECT_TRUE(v2("INT64", "9007199254740992"));
+  EXPECT_TRUE(v2("FP64", "9007199254740993"));
+  EXPECT_NE(v2("INT64", "-9007199254740993").error().message.find("element 0 of input x"),
+            std::string::npos);
+  EXPECT_FALSE(reader.read_invocation(R"({"inputs":{"x":[9007199254740993]}})", two_features));
+}
+
+TEST(JsonReader, TensorsStayWholeAndExact) {
+  const ModelInputs model =
+      model_of({{.name = "i", .type = serving::DataType::kInt64, .row_shape = {-1}},
+                {.name = "b", .type = serving::DataType::kBool, .row_shape = {1}},
+                {.name = "t", .type = serving::DataType::kBytes, .row_shape = {2}}});
+  JsonReader reader;
+  const auto parsed = reader.read_v2(
+      R"({"inputs":[
+          {"name":"i","shape":[1,3],"datatype":"INT64","data":[[9007199254740993,-9223372036854775808,2.0]]},
+          {"name":"b","shape":[1,1],"datatype":"BOOL","data":[true]},
+          {"name":"t","shape":[1,2],"datatype":"BYTES","data":["u","v"]}]})",
+      std::nullopt, model);
+  ASSERT_TRUE(parsed) << parsed.error().message;
+  ASSERT_EQ(parsed->batch.tensors.size(), 3u);
+  const serving::Tensor& integers = parsed->batch.tensors[0];
+  std::int64_t values[3];
+  ASSERT_EQ(integers.bytes.size(), sizeof values);
+  std::memcpy(values, integers.bytes.data(), sizeof values);
+  EXPECT_EQ(values[0], 9007199254740993);
+  EXPECT_EQ(values[1], std::numeric_limits<std::int64_t>::min());
+  EXPECT_EQ(values[2], 2);
+  EXPECT_EQ(parsed->batch.tensors[1].bytes[0], std::byte{1});
+  EXPECT_EQ(parsed->batch.tensors[2].texts[1], "v");
+  for (const char* data : {"1.5", "9223372036854775808", "null", "\"1\"", "[[[[[[[[1]]]]]]]]"}) {
+    const std::string body = fmt::format(
+        R"({{"inputs":[{{"name":"i","shape":[1,1],"datatype":"INT64","data":[{}]}}]}})", data);
+    EXPECT_FALSE(reader.read_v2(body, std::nullopt, model)) << data;
+  }
+}
+
+TEST(JsonReader, BinaryTensorsStandBehindTheJson) {
+  const std::string json =
+      R"({"inputs":[{"name":"x","shape":[2],"datatype":"INT16","parameters":{"binary_data_size":4}},)"
+      R"({"name":"t","shape":[2],"datatype":"BYTES","parameters":{"binary_data_size":9}},)"
+      R"({"name":"y","shape":[2],"datatype":"FP64","data":[1,2]}],)"
+      R"("outputs":[{"name":"p","parameters":{"binary_data":true}},{"name":"q"}]})";
+  const std::string binary("\1\0\xFF\xFF\1\0\0\0u\0\0\0\0", 13);
+  JsonReader reader;
+  const auto read = [&](const std::string& body, std::size_t json_bytes) {
+    return reader.read_v2(body, json_bytes, two_features);
+  };
+  const std::string body = json + binary;
+  const auto parsed = read(body, json.size());
+  ASSERT_TRUE(parsed) << parsed.error().message;
+  EXPECT_EQ(shown(parsed->batch), "x=1 t='u' y=1 | x=-1 t='' y=2 | ");
+  ASSERT_EQ(parsed->outputs.size(), 2u);
+  EXPECT_TRUE(parsed->outputs[0].is_binary);
+  EXPECT_FALSE(parsed->outputs[1].is_binary);
+  const std::string more = body + "!", less = body.substr(0, body.size() - 1);
+  EXPECT_NE(read(more, json.size()).error().message.find("1 bytes behind"), std::string::npos);
+  EXPECT_NE(read(less, json.size()).error().message.find("ends inside"), std::string::npos);
+  EXPECT_FALSE(read(body, body.size() + 1));
+  EXPECT_FALSE(read(body, json.size() - 1));
+}
+
+TEST(JsonReader, ARawBodyIsTheOnlyInput) {
+  const ModelInputs image =
+      model_of({{.name = "image", .type = serving::DataType::kFp32, .row_shape = {-1, 2}}});
+  JsonReader reader;
+  const std::string body(16, '\0');
+  const auto parsed = reader.read_raw(body, image);
+  ASSERT_TRUE(parsed) << parsed.error().message;
+  EXPECT_EQ(parsed->batch.tensors.at(0).shape, (std::vector<std::int64_t>{1, 2, 2}));
+  EXPECT_TRUE(parsed->are_outputs_binary);
+  EXPECT_FALSE(reader.read_raw(std::string_view(body).substr(1), image));
+  EXPECT_FALSE(reader.read_raw(body, two_features));
+  const auto text =
+      reader.read_raw("hello", model_of({{.name = "t", .type = serving::DataType::kBytes}}));
+  ASSERT_TRUE(text) << text.error().message;
+  EXPECT_EQ(shown(text->batch), "t='hello' | ");
+}
+
 TEST(JsonReader, ParamsOfTheModel) {
   JsonReader reader;
   const auto v2 = reader.read_v2(
       R"({"inputs":[{"name":"x","shape":[1],"datatype":"FP64","data":[1]}],
           "parameters":{"route_key":"k","timeout":2500,"top_k":3,"name":"a\"b"}})",
-      two_features);
+      std::nullopt, two_features);
   ASSERT_TRUE(v2) << v2.error().message;
   EXPECT_EQ(v2->params, R"({"top_k":3,"name":"a\"b"})");
   EXPECT_EQ(v2->timeout_us, 2500);
@@ -147,7 +244,7 @@ TEST(JsonReader, ParamsOfTheModel) {
   EXPECT_FALSE(reader.read_v2(
       R"({"inputs":[{"name":"x","shape":[1],"datatype":"FP64","data":[1]}],
           "parameters":{"timeout":"soon"}})",
-      two_features));
+      std::nullopt, two_features));
 }
 
 }  // namespace

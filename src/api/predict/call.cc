@@ -1,0 +1,111 @@
+#include "api/predict/call.h"
+
+#include <charconv>
+#include <chrono>
+
+#include "types/timestamp.h"
+
+namespace slipway::api::predict {
+namespace {
+
+Result<std::optional<base::Timestamp>> event_time_of(std::string_view text,
+                                                     const http::Request& request,
+                                                     const Served& served) {
+  if (text.empty()) text = request.header("Slipway-Event-Time");
+  if (text.empty()) return std::optional<base::Timestamp>();
+  return std::optional(TRY(parse_event_time(text, served.rehearses())));
+}
+
+// How long the client waits: our header, or Triton's parameter.
+Result<std::chrono::steady_clock::time_point> deadline_of(const http::Request& request,
+                                                          std::optional<std::int64_t> timeout_us) {
+  using Clock = std::chrono::steady_clock;
+  constexpr std::int64_t kTimeoutMsMax = 1'000'000'000;
+  if (const std::string_view text = request.header("Slipway-Timeout-Ms"); !text.empty()) {
+    std::int64_t ms = 0;
+    const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), ms);
+    if (ec != std::errc() || end != text.data() + text.size() || ms < 1 || ms > kTimeoutMsMax) {
+      return base::error(Code::kInvalidArgument,
+                         "Slipway-Timeout-Ms is a whole number of milliseconds: got={}", text);
+    }
+    return Clock::now() + std::chrono::milliseconds(ms);
+  }
+  // Triton takes 0 for no limit.
+  if (timeout_us.value_or(0) == 0) return Clock::time_point::max();
+  return Clock::now() + std::chrono::microseconds(*timeout_us);
+}
+
+}  // namespace
+
+JsonReader& reader() {
+  thread_local JsonReader instance;
+  return instance;
+}
+
+ModelInputs model_inputs(const serving::Endpoints& endpoints, const std::string& endpoint) {
+  return [&endpoints, &endpoint] { return endpoints.inputs(endpoint); };
+}
+
+Result<std::int64_t> parse_version(std::string_view text) {
+  std::int64_t number = 0;
+  const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (ec != std::errc() || end != text.data() + text.size())
+    return base::error(Code::kNotFound, "a model version is a whole number: version={}", text);
+  return number;
+}
+
+Result<base::Timestamp> parse_event_time(std::string_view text, bool rehearses) {
+  if (!rehearses) {
+    return base::error(Code::kInvalidArgument,
+                       "event_time may only be given in a project with `clock: rehearsal`");
+  }
+  auto time = types::parse_rfc3339(text);
+  if (!time) return std::move(time).error().with_context("event_time");
+  return *time;
+}
+
+Result<serving::Prediction> predict(const Served& served, const http::Request& request,
+                                    std::string_view endpoint, ParsedRequest parsed,
+                                    serving::UnknownInputs unknown) {
+  if (parsed.id.empty()) parsed.id = request.header("Slipway-Request-Id");
+  if (parsed.id.empty()) parsed.id = request.header("X-Amzn-SageMaker-Inference-Id");
+  std::optional<std::int64_t> version;
+  if (const auto named = request.path_params.find("version"); named != request.path_params.end())
+    version = TRY(parse_version(named->second));
+  const auto event_time = TRY(event_time_of(parsed.event_time, request, served));
+  const auto deadline = TRY(deadline_of(request, parsed.timeout_us));
+  return served.endpoints.predict(
+      {.endpoint = endpoint,
+       .id = parsed.id,
+       .route_key = parsed.route_key,
+       .traffic = parsed.traffic.empty() ? request.header("Slipway-Traffic") : parsed.traffic,
+       .version = version,
+       .event_time = event_time,
+       .params = parsed.params,
+       .deadline = deadline,
+       .unknown_inputs = unknown,
+       .batch = std::move(parsed.batch)});
+}
+
+http::Response failed(JsonObject body, const Error& error) {
+  http::Response response =
+      http::Response::json(base::to_text(body), http::http_status(error.code));
+  if (error.code == Code::kResourceExhausted || error.code == Code::kUnavailable)
+    response.headers.emplace_back("Retry-After", "1");
+  return response;
+}
+
+void score_in_queue(http::Route& route, const Served& served,
+                    std::function<http::Response(const Error&)> refuse) {
+  route.choose_lane = [&endpoints = served.endpoints,
+                       most = served.body_bytes_max](const http::Request& request) {
+    const bool is_plain = request.header("Content-Encoding").empty();
+    return endpoints.is_quick(request.param("name"), is_plain ? request.body.size() : most)
+               ? http::Lane::kInline
+               : http::Lane::kScoring;
+  };
+  route.queue = "name";
+  route.refuse = std::move(refuse);
+}
+
+}  // namespace slipway::api::predict

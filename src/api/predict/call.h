@@ -1,0 +1,58 @@
+// What the adapters of all prediction protocols over HTTP have in common: from a parsed body to the
+// endpoint's answer.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "api/http/router.h"
+#include "api/predict/json_batch.h"
+#include "base/json.h"
+#include "serving/endpoints.h"
+
+namespace slipway::api::predict {
+
+struct Served {
+  serving::Endpoints& endpoints;     // outlives the routes
+  std::string version;               // of this server
+  std::function<bool()> rehearses;   // whether callers may bring their own event time
+  std::uint64_t body_bytes_max = 0;  // of a compressed body, once it is plain
+};
+
+// One a thread.
+JsonReader& reader();
+
+// What `endpoint` reads; both must outlive it.
+ModelInputs model_inputs(const serving::Endpoints& endpoints, const std::string& endpoint);
+
+// kNotFound: versions are whole numbers.
+Result<std::int64_t> parse_version(std::string_view text);
+
+// kInvalidArgument: the project does not rehearse, or it is no RFC 3339 time.
+Result<base::Timestamp> parse_event_time(std::string_view text, bool rehearses);
+
+// Headers and the route's {version} count where the body doesn't say.
+Result<serving::Prediction> predict(const Served& served, const http::Request& request,
+                                    std::string_view endpoint, ParsedRequest parsed,
+                                    serving::UnknownInputs unknown);
+
+// A reply with an error's status; those who may try again are told when.
+http::Response failed(JsonObject body, const Error& error);
+
+// The route runs where its requests arrive when that is quick, else in the queue of the endpoint
+// that the path parameter names; `refuse` says in the protocol that the queue is full.
+void score_in_queue(http::Route& route, const Served& served,
+                    std::function<http::Response(const Error&)> refuse);
+
+// A handler out of one that may fail and the protocol's envelope.
+template <typename Handle, typename Envelope>
+http::Handler answering(Handle handle, Envelope envelope) {
+  return [handle = std::move(handle), envelope](const http::Request& request) {
+    Result<http::Response> response = handle(request);
+    return response ? std::move(*response) : envelope(response.error());
+  };
+}
+
+}  // namespace slipway::api::predict

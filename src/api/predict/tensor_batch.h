@@ -1,0 +1,79 @@
+// The tensors of one request as a batch: as columns where the model reads one value a row, spread
+// over the columns of a columnar model, or whole.
+#pragma once
+
+#include <bitset>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "serving/batch.h"
+#include "serving/endpoints.h"
+
+namespace slipway::api::predict {
+
+using Inputs = serving::Endpoints::Inputs;
+// What the model reads; asked for only when a tensor has several dimensions, or a matrix comes
+// without names.
+using ModelInputs = std::function<Result<Inputs>()>;
+
+inline constexpr std::int64_t kRowsMax = 1 << 24;
+inline constexpr std::size_t kDimensionsMax = 8;
+
+// A whole tensor's elements, as many as its shape says, or an error that names it.
+Result<std::size_t> element_count(std::string_view name, std::span<const std::int64_t> shape);
+
+// Turns row-major cells of `width` columns into a batch.
+serving::Batch from_rows(const std::vector<serving::Cell>& cells, std::size_t width,
+                         std::vector<std::string_view> names);
+// The names of the columns among `inputs`; they point into it.
+std::vector<std::string_view> column_names(const std::vector<serving::InputSpec>& inputs);
+
+// Collects the tensors of one request; one thread at a time. What add() is given must outlive the
+// batch.
+class TensorBatch {
+ public:
+  // `tensors`: how many will come. `model` must outlive it.
+  TensorBatch(std::size_t tensors, const ModelInputs& model);
+
+  // Where the elements of the next tensor go. kCells: the caller appends them to cells(),
+  // row-major. kWhole: the caller gives them to add_whole().
+  enum class Place { kCells, kWhole };
+  Result<Place> next(std::string_view name, std::span<const std::int64_t> shape);
+
+  std::vector<serving::Cell>& cells() { return batch_.cells; }
+  void add_whole(serving::Tensor tensor) { batch_.tensors.push_back(std::move(tensor)); }
+  // A tensor whose elements are in memory as the protocol's binary form has them; `texts` instead
+  // when they are BYTES.
+  Result<void> add(const serving::Tensor& tensor);
+
+  // All tensors have been added. `inputs` keeps alive what the batch names.
+  Result<serving::Batch> finish(Inputs& inputs);
+
+ private:
+  Result<Place> place_of(std::string_view name, std::span<const std::int64_t> shape);
+
+  const std::size_t tensors_;
+  const ModelInputs& model_;
+  serving::Batch batch_;
+  bool has_rows_ = false;
+  std::size_t matrix_width_ = 0;  // of the only tensor, when it is spread
+  Inputs inputs_;
+  // Says of nearly every new name at once that it is new (a Bloom filter), so that hundreds of
+  // inputs needn't be compared with each other.
+  std::bitset<4096> seen_;
+};
+
+// The elements of a binary tensor of BYTES: each a length of four bytes, little-endian, and so many
+// bytes. kInvalidArgument naming the tensor.
+Result<void> split_texts(std::string_view name, std::string_view bytes, std::size_t count,
+                         std::vector<std::string_view>& texts);
+
+float from_half(std::uint16_t half);
+std::uint16_t to_half(float value);  // to the nearest, ties to even
+
+}  // namespace slipway::api::predict

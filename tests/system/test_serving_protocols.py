@@ -1,0 +1,117 @@
+"""Every protocol that models are called with, by unmodified clients.
+
+The clients live in an environment of their own (serving_clients/requirements.txt), so each file there is a pytest run of its own that is
+told where the server is and what the model answers.
+"""
+import json
+import os
+import pathlib
+import subprocess
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+import requests
+import xgboost
+from conftest import ROOT, Server
+from mlflow.models import infer_signature
+
+CLIENTS = pathlib.Path(__file__).parent / "serving_clients"
+PYTHON = ROOT / ".deps" / "serving-clients" / "bin" / "python3"
+YAML = """
+project: shop
+endpoints:
+  sale: {model: models:/sale@champion, output: sold}
+  kinds: {model: models:/kinds@champion, output: predict}
+"""
+
+
+def shop_rows(count: int = 200) -> pd.DataFrame:
+    random = np.random.default_rng(3)
+    shop = pd.Categorical(random.choice(["north", "south"], count), categories=["north", "south"])
+    return pd.DataFrame({"pages": random.integers(1, 30, count).astype(float), "hour": random.integers(0, 24, count).astype(float), "shop": shop})
+
+
+def train(rows: pd.DataFrame, label: np.ndarray, **params) -> xgboost.Booster:
+    return xgboost.train({"max_depth": 3, "seed": 1, **params}, xgboost.DMatrix(rows, label, enable_categorical=True), 8)
+
+
+def register(name: str, booster: xgboost.Booster, rows: pd.DataFrame):
+    with mlflow.start_run():
+        mlflow.xgboost.log_model(booster, name="model", registered_model_name=name, model_format="json", pip_requirements=["xgboost-cpu"],
+                                 signature=infer_signature(rows, booster.predict(xgboost.DMatrix(rows, enable_categorical=True))))
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    """Two endpoints: `sale` with a column of texts and one probability, `kinds` with three numbers and three probabilities a row."""
+    folder = tmp_path_factory.mktemp("shop")
+    server = Server(folder / "data")
+    mlflow.set_tracking_uri(server.url)
+    mlflow.set_registry_uri(server.url)
+    rows = shop_rows()
+    sale = train(rows, (rows.pages.to_numpy() > 12).astype(float), objective="binary:logistic")
+    register("sale", sale, rows)
+    numbers = pd.DataFrame(np.random.default_rng(4).normal(size=(200, 3)), columns=["a", "b", "c"])
+    kinds = train(numbers, np.arange(200) % 3, objective="multi:softprob", num_class=3)
+    register("kinds", kinds, numbers)
+    (folder / "slipway.yaml").write_text(YAML)
+    server.cli("apply", str(folder / "slipway.yaml"))
+    server.cli("endpoints", "deploy", "sale", "models:/sale/1")
+    server.cli("endpoints", "deploy", "kinds", "models:/kinds/1")
+    some = rows.head(3)
+    server.expected = {
+        "sale": {"pages": some.pages.tolist(), "hour": some.hour.tolist(), "shop": some.shop.astype(str).tolist(),
+                 "sold": sale.predict(xgboost.DMatrix(some, enable_categorical=True)).tolist()},
+        "kinds": {"rows": numbers.head(2).astype("float32").to_numpy().tolist(),
+                  "predict": kinds.predict(xgboost.DMatrix(numbers.head(2).astype("float32"))).tolist()}}
+    yield server
+    server.stop()
+
+
+@pytest.mark.parametrize("client", sorted(p.stem for p in CLIENTS.glob("check_*.py")))
+def test_unmodified_client(served, client):
+    facts = {"url": served.url, "expected": served.expected}
+    done = subprocess.run([PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", CLIENTS, CLIENTS / f"{client}.py"],
+                          env={**os.environ, "SERVED": json.dumps(facts)}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+
+
+def sale_inputs(expected) -> list[dict]:
+    return [{"name": n, "shape": [3], "datatype": "BYTES" if n == "shop" else "FP64", "data": expected["sale"][n]} for n in ("pages", "hour", "shop")]
+
+
+@pytest.mark.parametrize("change, status, words", [
+    (lambda b: b["inputs"].append({"name": "weather", "shape": [3], "datatype": "FP64", "data": [1, 2, 3]}), 400, "unexpected input weather: this endpoint reads"),
+    (lambda b: b["inputs"].pop(), 400, "shop"),
+    (lambda b: b["inputs"][0].update(datatype="BYTES", data=["a", "b", "c"]), 400, "feature pages must be a number: got=\"a\""),
+    (lambda b: b["inputs"][0].update(shape=[3, 2], data=[1] * 6), 400, "expected shape [3] or [3,1], got [3,2]"),
+    (lambda b: b["inputs"][0].update(datatype="INT64", data=[9007199254740993, 1, 2]), 400, "beyond 2^53"),
+    (lambda b: b.update(outputs=[{"name": "bought"}]), 400, "unexpected output bought: this endpoint gives sold"),
+    (lambda b: b["inputs"][0].update(parameters={"shared_memory_region": "r"}), 400, "shared memory"),
+])
+def test_v2_says_what_came_and_what_was_expected(served, change, status, words):
+    body = {"inputs": sale_inputs(served.expected)}
+    change(body)
+    reply = requests.post(f"{served.url}/v2/models/sale/infer", json=body, timeout=10)
+    assert reply.status_code == status, reply.text
+    assert words in reply.json()["error"]
+
+
+@pytest.mark.parametrize("header, body, words", [
+    ("7", b"{}", "longer than the body"), ("x", b"{}", "whole number"), ("2", b"{}1234", "inputs is missing"), ("0", b"1234", "only input"),
+])
+def test_v2_refuses_broken_binary_bodies(served, header, body, words):
+    reply = requests.post(f"{served.url}/v2/models/sale/infer", data=body, headers={"Inference-Header-Content-Length": header}, timeout=10)
+    assert reply.status_code == 400 and words in reply.json()["error"], reply.text
+
+
+def test_v2_repository_and_statistics(served):
+    listed = requests.post(f"{served.url}/v2/repository/index", timeout=10).json()
+    assert {"name": "kinds", "version": "1", "state": "READY", "reason": ""} in listed
+    assert requests.post(f"{served.url}/v2/repository/models/kinds/load", timeout=10).status_code == 200
+    assert requests.post(f"{served.url}/v2/repository/models/nobody/load", timeout=10).status_code == 404
+    refused = requests.post(f"{served.url}/v2/repository/models/kinds/unload", timeout=10)
+    assert refused.status_code == 501 and "release" in refused.json()["error"]
+    assert requests.get(f"{served.url}/v2/models/nobody/stats", timeout=10).status_code == 404
