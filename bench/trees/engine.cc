@@ -1,57 +1,82 @@
 // Times our tree engine on rows from a file.
 //
-// trees_engine MODEL ROWS OUT: ROWS are float32, row after row; OUT gets the answers, float32.
-// Prints one JSON object: microseconds per row, one row at a time, the best of several passes.
-#include <chrono>
+// trees_engine FORMAT MODEL ROWS OUT [portable|avx2|avx512]: FORMAT is xgboost, lightgbm or onnx;
+// ROWS are float32, row after row; OUT gets the answers, float64. Prints one JSON object:
+// microseconds of processor time per row, by the rows of a call: the median of several passes.
+#include <algorithm>
 #include <cstdio>
+#include <cstring>
+#include <ctime>
 #include <fstream>
-#include <limits>
+#include <string>
 
-#include "serving/trees/ensemble.h"
+#include "serving/trees/onnx.h"
 #include "store/file_system.h"
 
 namespace {
 
+using slipway::Result;
 using slipway::serving::trees::Ensemble;
+using slipway::serving::trees::InstructionSet;
+using slipway::serving::trees::Rows;
 
-constexpr int kPasses = 15;
+constexpr int kPasses = 7;
+constexpr double kPassUsMax = 300'000;
 
-template <typename Work>
-double best_us(std::size_t rows, Work work) {
-  double best = std::numeric_limits<double>::infinity();
-  for (int pass = 0; pass < kPasses; ++pass) {
-    const auto start = std::chrono::steady_clock::now();
-    work();
-    const std::chrono::duration<double, std::micro> took = std::chrono::steady_clock::now() - start;
-    best = std::min(best, took.count() / static_cast<double>(rows));
-  }
-  return best;
+Result<Ensemble> load(std::string_view format, std::string_view bytes) {
+  if (format == "xgboost") return Ensemble::from_xgboost(bytes);
+  if (format == "lightgbm") return Ensemble::from_lightgbm(bytes);
+  if (format == "onnx")
+    return std::move(*TRY(slipway::serving::trees::read_onnx_trees(bytes)).ensemble);
+  return slipway::base::error(slipway::Code::kInvalidArgument, "no such format: {}", format);
+}
+
+double now_us() {
+  timespec time;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) * 1e6 + static_cast<double>(time.tv_nsec) / 1e3;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 4) {
-    std::fprintf(stderr, "usage: trees_engine MODEL ROWS OUT\n");
+  if (argc < 5) {
+    std::fprintf(stderr, "usage: trees_engine FORMAT MODEL ROWS OUT [portable|avx2|avx512]\n");
     return 2;
   }
-  const Ensemble model = MUST(Ensemble::from_xgboost(MUST(slipway::store::read_file(argv[1]))));
-  const std::string bytes = MUST(slipway::store::read_file(argv[2]));
-  std::vector<float> rows(bytes.size() / sizeof(float));
-  std::memcpy(rows.data(), bytes.data(), bytes.size());
-  const std::size_t width = model.feature_count(), count = rows.size() / width;
-  std::vector<float> out(count * model.output_count());
-
-  const double single_us = best_us(count, [&] {
-    for (std::size_t r = 0; r < count; ++r) {
-      model.predict(std::span(rows).subspan(r * width, width),
-                    std::span(out).subspan(r * model.output_count(), model.output_count()));
+  Ensemble model = MUST(load(argv[1], MUST(slipway::store::read_file(argv[2]))));
+  const std::string set = argc > 5 ? argv[5] : "";
+  if (set == "portable") model.restrict_to(InstructionSet::kPortable);
+  if (set == "avx2") model.restrict_to(InstructionSet::kAvx2);
+  const std::string bytes = MUST(slipway::store::read_file(argv[3]));
+  std::vector<float> values(bytes.size() / sizeof(float));
+  std::memcpy(values.data(), bytes.data(), bytes.size());
+  const std::size_t width = model.feature_count(), rows = values.size() / width,
+                    outputs = model.output_count();
+  std::vector<double> out(rows * outputs);
+  std::printf("{\"rows\":%zu,\"trees\":%zu,\"us\":{", rows, model.tree_count());
+  for (const std::size_t batch : {std::size_t{1}, std::size_t{32}, std::size_t{1024}, rows}) {
+    std::vector<double> passes;
+    for (int pass = 0; pass < kPasses; ++pass) {
+      const double start = now_us();
+      std::size_t done = 0;
+      double took = 0;
+      while (done < rows && took < kPassUsMax) {
+        const std::size_t count = std::min(batch, rows - done);
+        model.predict(
+            Rows<float>{.count = count, .values = values.data() + done * width, .row_step = width},
+            std::span(out).subspan(done * outputs, count * outputs));
+        done += count;
+        if (done % 1024 < count) took = now_us() - start;
+      }
+      passes.push_back((now_us() - start) / static_cast<double>(done));
     }
-  });
-  std::printf("{\"rows\":%zu,\"trees\":%zu,\"single_us\":%.4f}\n", count, model.tree_count(),
-              single_us);
-  std::ofstream(argv[3], std::ios::binary)
+    std::nth_element(passes.begin(), passes.begin() + kPasses / 2, passes.end());
+    std::printf("%s\"%zu\":%.4f", batch == 1 ? "" : ",", batch, passes[kPasses / 2]);
+  }
+  std::printf("}}\n");
+  std::ofstream(argv[4], std::ios::binary)
       .write(reinterpret_cast<const char*>(out.data()),
-             static_cast<std::streamsize>(out.size() * sizeof(float)));
+             static_cast<std::streamsize>(out.size() * sizeof(double)));
   return 0;
 }

@@ -1,78 +1,150 @@
 #!/usr/bin/env python3
-"""Microseconds per row of the tree engine beside XGBoost's own, one thread each, in turn, with the same answers to the bit.
+"""Microseconds per row of the tree engine beside XGBoost, LightGBM, ONNX Runtime, tl2cgen and lleaves: one thread each, in one run.
 
-Rows differ, and 2 % of the values are missing: an engine that is asked the same row again and again learns its branches by heart.
+C calls into the libraries, processor time, by the rows of a call; of ONNX Runtime, whose wheel has no header, calls from Python, whose own cost of about
+10 us is part of its first column. Rows differ, and 2 % of the values are missing: an engine that is asked the same row again and again learns its
+branches by heart. What compiles a model (tl2cgen, lleaves) is asked for the small ones only: the large ones take it many minutes.
 """
 import argparse
 import json
 import os
 import pathlib
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+import lightgbm  # noqa: E402
 import numpy as np  # noqa: E402
 import xgboost  # noqa: E402
 
 import processes  # noqa: E402
 
-SHAPES = [(100, 6, 30), (500, 8, 100)]  # trees, depth, features
-ROWS, SEED = 4000, 20130601
+# name, library, trees, depth or leaves, features
+SHAPES = [("xgb_small", "xgboost", 100, 6, 30), ("xgb_big", "xgboost", 500, 8, 100), ("lgb_small", "lightgbm", 100, 31, 30), ("lgb_big", "lightgbm", 1000, 127, 100)]
+ROWS, SEED = 20_000, 20130601
 
 
-def train(trees: int, depth: int, features: int) -> tuple[xgboost.Booster, np.ndarray]:
+def train(name: str, library: str, trees: int, size: int, features: int, folder: pathlib.Path) -> tuple[pathlib.Path, np.ndarray, np.ndarray]:
+    """The model's file, rows, and the library's own answers."""
     rng = np.random.default_rng(SEED)
-    rows = rng.normal(size=(20_000, features)).astype(np.float32)
+    rows = rng.normal(size=(ROWS, features)).astype(np.float32)
     signal = rows @ rng.normal(size=features) + 2 * rows[:, 0] * rows[:, 1] + rng.normal(size=len(rows))
     rows[rng.random(rows.shape) < 0.02] = np.nan
-    params = {"objective": "binary:logistic", "max_depth": depth, "eta": 0.1, "nthread": os.cpu_count(), "seed": SEED}
-    booster = xgboost.train(params, xgboost.DMatrix(rows, signal > 0), trees)
-    booster.set_param({"nthread": 1})
-    return booster, np.ascontiguousarray(rows[:ROWS])
+    threads = os.cpu_count()
+    if library == "xgboost":
+        booster = xgboost.train({"objective": "binary:logistic", "max_depth": size, "eta": 0.1, "nthread": threads, "seed": SEED}, xgboost.DMatrix(rows, signal > 0), trees)
+        file = folder / f"{name}.ubj"
+        booster.save_model(file)
+        return file, rows, booster.inplace_predict(rows)
+    params = {"objective": "binary", "num_leaves": size, "learning_rate": 0.05, "num_threads": threads, "verbose": -1, "seed": SEED}
+    booster = lightgbm.train(params, lightgbm.Dataset(rows, signal > 0), trees)
+    file = folder / f"{name}.txt"
+    booster.save_model(file)
+    return file, rows, booster.predict(rows)
 
 
-def xgboost_us(booster: xgboost.Booster, rows: np.ndarray) -> dict[str, float]:
-    start = time.perf_counter()
-    booster.inplace_predict(rows)
-    batch = time.perf_counter() - start
-    start = time.perf_counter()
-    for row in rows[:200]:
-        booster.inplace_predict(row[None])
-    return {"xgboost_single_us": (time.perf_counter() - start) / 200 * 1e6, "xgboost_batch_us": batch / len(rows) * 1e6}
+def timed(command: list) -> dict:
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    if done.returncode != 0:
+        raise RuntimeError(done.stderr.strip()[-300:])
+    return json.loads(done.stdout)
 
 
-def measure(trees: int, depth: int, features: int, rounds: int, folder: pathlib.Path) -> dict:
-    booster, rows = train(trees, depth, features)
-    model, data, answers = (folder / f"{trees}.{end}" for end in ("ubj", "rows", "out"))
-    booster.save_model(model)
+def onnx_runtime(library: str, file: pathlib.Path, rows: np.ndarray) -> dict:
+    import onnxruntime
+    from onnxmltools import convert
+    from onnxmltools.convert.common.data_types import FloatTensorType
+    initial = [("X", FloatTensorType([None, rows.shape[1]]))]
+    if library == "xgboost":
+        model = convert.convert_xgboost(xgboost.Booster(model_file=file), initial_types=initial, target_opset=15)
+    else:
+        model = convert.convert_lightgbm(lightgbm.Booster(model_file=file), initial_types=initial, target_opset=15, zipmap=False)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options)
+    name, times = session.get_inputs()[0].name, {}
+    for batch in (1, 32, 1024, len(rows)):
+        passes = []
+        for _ in range(5):
+            start, done = time.thread_time(), 0
+            while done < len(rows) and time.thread_time() - start < 0.3:
+                session.run(None, {name: rows[done:done + batch]})
+                done += batch
+            passes.append((time.thread_time() - start) / min(done, len(rows)) * 1e6)
+        times[str(batch)] = sorted(passes)[2]
+    return times
+
+
+def compiled(peer: str, library: str, file: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
+    """The shared library that tl2cgen or lleaves makes of a model."""
+    out = folder / f"{file.stem}-{peer}.so"
+    if peer == "lleaves":
+        import lleaves
+        lleaves.Model(model_file=str(file)).compile(cache=folder / f"{file.stem}.o", raw_score=False)
+        subprocess.run(["gcc", "-shared", "-o", out, folder / f"{file.stem}.o", "-lm"], check=True)
+        return out
+    import tl2cgen
+    import treelite
+    load = treelite.frontend.load_xgboost_model if library == "xgboost" else treelite.frontend.load_lightgbm_model
+    tl2cgen.generate_c_code(load(str(file)), dirpath=str(folder / f"{file.stem}-c"), params={"parallel_comp": 4})
+    sources = sorted((folder / f"{file.stem}-c").glob("*.c"))
+    subprocess.run(["gcc", "-O3", "-march=native", "-shared", "-fPIC", "-o", out, *sources, "-lm"], check=True)
+    return out
+
+
+def measure(shape: tuple, folder: pathlib.Path) -> list[dict]:
+    name, library, _, _, features = shape
+    file, rows, want = train(*shape, folder)
+    data, answers = folder / f"{name}.rows", folder / f"{name}.out"
     rows.tofile(data)
-    samples = []
-    for _ in range(rounds):
-        done = subprocess.run([processes.BUILD / "bench/trees_engine", model, data, answers], check=True, capture_output=True, text=True)
-        samples.append({"slipway_single_us": json.loads(done.stdout)["single_us"], **xgboost_us(booster, rows)})
-    differing = int((np.fromfile(answers, dtype=np.float32) != booster.inplace_predict(rows)).sum())
-    median = {name: statistics.median(sample[name] for sample in samples) for name in samples[0]}
-    return {"trees": trees, "depth": depth, "features": features, **{name: round(value, 2) for name, value in median.items()},
-            "single_xgboost_by_slipway": round(median["xgboost_single_us"] / median["slipway_single_us"], 1),
-            "xgboost_batch_by_slipway_single": round(median["xgboost_batch_us"] / median["slipway_single_us"], 2), "answers_that_differ": differing}
+    site = pathlib.Path(xgboost.__file__).parents[1]
+    number = "float" if library == "xgboost" else "double"
+    peers = {"slipway": lambda: timed([processes.BUILD / "bench/trees_engine", library, file, data, answers])["us"],
+             "slipway (AVX2)": lambda: timed([processes.BUILD / "bench/trees_engine", library, file, data, folder / "avx2", "avx2"])["us"]}
+    peer = processes.BUILD / "bench/trees_peers"
+    if library == "xgboost":
+        peers["xgboost"] = lambda: timed([peer, "xgboost", site / "xgboost/lib/libxgboost.so", file, data, features])
+    else:
+        peers["lightgbm"] = lambda: timed([peer, "lightgbm", site / "lightgbm/lib/lib_lightgbm.so", file, data, features])
+        peers["lightgbm (single-row call)"] = lambda: timed([peer, "lightgbm_fast", site / "lightgbm/lib/lib_lightgbm.so", file, data, features])
+    peers["onnxruntime (from Python)"] = lambda: onnx_runtime(library, file, rows)
+    if name.endswith("small"):
+        peers["tl2cgen, gcc -O3"] = lambda: timed([peer, f"tl2cgen_{number}", compiled("tl2cgen", library, file, folder), "-", data, features])
+        if library == "lightgbm":
+            peers["lleaves"] = lambda: timed([peer, "lleaves", compiled("lleaves", library, file, folder), "-", data, features])
+    table = []
+    for engine, run in peers.items():
+        try:
+            us = list(run().values())
+        except Exception as error:  # a peer that does not run here is told, and the others go on
+            table.append({"model": name, "engine": engine, "error": str(error)[-200:]})
+            continue
+        table.append({"model": name, "engine": engine, **{f"us_{rows}": round(value, 3) for rows, value in zip((1, 32, 1024, ROWS), us)}})
+    differing = float(np.abs(np.fromfile(answers) - want).max())
+    table[0]["furthest_answer"] = differing
+    return table
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--model", choices=[shape[0] for shape in SHAPES], help="only this one")
     args = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="slipway-bench-") as name:
-        table = [measure(*shape, args.rounds, pathlib.Path(name)) for shape in SHAPES]
-    result = {"bench": "trees", **processes.machine(), "rounds": args.rounds, "table": table}
+    table = []
+    with tempfile.TemporaryDirectory(prefix="slipway-bench-") as folder:
+        for shape in SHAPES:
+            if args.model in (None, shape[0]):
+                table += measure(shape, pathlib.Path(folder))
+    result = {"bench": "trees", **processes.machine(), "table": table}
     if args.json:
         print(json.dumps(result, indent=1))
         return
+    print(f"{'us per row, one thread':40}" + "".join(f"{f'b={rows}':>10}" for rows in (1, 32, 1024, ROWS)))
     for row in table:
-        print("  ".join(f"{key}={value}" for key, value in row.items()))
+        shown = row.get("error") or "".join(f"{row[f'us_{rows}']:10.2f}" for rows in (1, 32, 1024, ROWS))
+        print(f"{row['model']:10} {row['engine']:29}{shown}" + (f"   furthest from the library's answer: {row['furthest_answer']:g}" if "furthest_answer" in row else ""))
     print("\n" + "  ".join(f"{k}={v}" for k, v in result.items() if k != "table"))
 
 
