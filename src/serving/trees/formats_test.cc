@@ -24,7 +24,8 @@ std::vector<std::vector<double>> table(const std::string& name) {
   while (std::getline(lines, line)) {
     std::stringstream cells(line);
     auto& row = rows.emplace_back();
-    for (std::string cell; std::getline(cells, cell, ',');) row.push_back(std::strtod(cell.c_str(), nullptr));
+    for (std::string cell; std::getline(cells, cell, ',');)
+      row.push_back(std::strtod(cell.c_str(), nullptr));
   }
   return rows;
 }

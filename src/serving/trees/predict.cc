@@ -134,9 +134,9 @@ void split_score(Link link, bool above_half, Sum sum, Sum* scores) {
     scores[1] = 0;
     return;
   }
-  scores[0] = above_half ? 1 - sum : -sum;
+  scores[0] = above_half && link != Link::kLogistic ? 1 - sum : -sum;
   scores[1] = sum;
-  if (link == Link::kLogistic && !above_half) apply(link, Sum{1}, scores, 2);
+  if (link == Link::kLogistic) apply(link, Sum{1}, scores, 2);
 }
 
 }  // namespace

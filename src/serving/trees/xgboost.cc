@@ -87,7 +87,7 @@ Result<Objective> objective_of(std::string_view name) {
   static constexpr Objective kObjectives[] = {
       {"binary:logistic", Link::kLogistic, Start::kLogit},
       {"reg:logistic", Link::kLogistic, Start::kLogit},
-      {"binary:logitraw", Link::kIdentity, Start::kLogit},
+      {"binary:logitraw", Link::kIdentity, Start::kItself},
       {"binary:hinge", Link::kHinge, Start::kItself},
       {"multi:softprob", Link::kSoftmax, Start::kItself},
       {"multi:softmax", Link::kLargest, Start::kItself},
