@@ -13,13 +13,7 @@ void quantize(const Number* thresholds, std::uint32_t count, const Number* value
   std::array<std::uint32_t, kBlockRows> ranks;
   std::array<bool, kBlockRows> missing;
   for (std::size_t r = 0; r < kBlockRows; ++r) {
-    std::uint32_t rank = 0;
-    for (std::uint32_t left = count; left > 1;) {
-      const std::uint32_t half = left / 2;
-      rank += values[r] >= thresholds[rank + half - 1] ? half : 0;
-      left -= half;
-    }
-    ranks[r] = rank + static_cast<std::uint32_t>(values[r] >= thresholds[rank]);
+    ranks[r] = rank_of(thresholds, count, values[r]);
     missing[r] = values[r] != values[r];
   }
   for (std::uint32_t c = 0; c < column_count; ++c, bins += kBlockRows) {

@@ -8,6 +8,19 @@
 
 namespace slipway::serving::trees {
 
+// How many of `count` thresholds, ascending, the value reaches; at least one threshold. Without a
+// branch, which nobody could foresee.
+template <typename Number>
+inline std::uint32_t rank_of(const Number* thresholds, std::uint32_t count, Number value) {
+  std::uint32_t rank = 0;
+  for (std::uint32_t left = count; left > 0;) {
+    const std::uint32_t half = left > 1 ? left / 2 : 1;
+    rank += half & -static_cast<std::uint32_t>(value >= thresholds[rank + half - 1]);
+    left -= half;
+  }
+  return rank;
+}
+
 enum class InstructionSet { kPortable, kAvx2, kAvx512 };
 
 // Stateless. `bins` is a block: 64 bytes per column, aligned to 64.

@@ -48,17 +48,6 @@ Compared seen_as(Missing missing, Compared value) {
   return value;
 }
 
-template <typename Compared>
-std::uint32_t rank_of(const Compared* thresholds, std::uint32_t count, Compared value) {
-  std::uint32_t rank = 0;
-  for (std::uint32_t left = count; left > 1;) {
-    const std::uint32_t half = left / 2;
-    rank += value >= thresholds[rank + half - 1] ? half : 0;
-    left -= half;
-  }
-  return rank + static_cast<std::uint32_t>(value >= thresholds[rank]);
-}
-
 // ONNX's definition, in its precision.
 float probit(float value) {
   const float x = 2 * value - 1, sign = x < 0 ? -1.0f : 1.0f;

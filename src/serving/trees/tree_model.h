@@ -22,11 +22,11 @@ class TreeModel final : public Model {
 
  private:
   // The number the trees see for a name; NaN for one that training never saw.
-  float code_of(std::size_t feature, std::string_view name) const;
+  double code_of(std::size_t feature, std::string_view name) const;
 
   Ensemble ensemble_;
   ModelShape shape_;
-  std::vector<std::vector<std::pair<std::string, float>>> codes_;  // by feature, sorted by name
+  std::vector<std::vector<std::pair<std::string, double>>> codes_;  // by feature, sorted by name
 };
 
 }  // namespace slipway::serving::trees
