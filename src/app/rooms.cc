@@ -30,6 +30,7 @@
 #include "registry/import.h"
 #include "releases/gates.h"
 #include "releases/tables.h"
+#include "serving/python/runtime.h"
 #include "traces/assessments.h"
 #include "traces/issues.h"
 #include "traces/tables.h"
@@ -83,6 +84,25 @@ Result<bool> ask_to_lead(store::Db& db) {
 http::Response led_by_another(const http::Request&, const std::vector<http::Method>&) {
   return http::error_response(
       base::error(Code::kUnavailable, "another server on this database does this: ask that one"));
+}
+
+serving::python::Runtime::Options python_options(const Settings& settings,
+                                                 const std::filesystem::path& data) {
+  const std::filesystem::path folder = data / "python-models";
+  return {
+      .folder = folder,
+      .environments = {.folder = folder / "environments",
+                       .interpreter = settings.python_models == "env" ? "" : settings.python_models,
+                       .python_path = settings.python_path,
+                       .environments_max =
+                           static_cast<std::size_t>(settings.python_environments_max),
+                       .install_limit =
+                           std::chrono::seconds(settings.python_install_timeout_seconds)},
+      .workers = static_cast<std::size_t>(settings.python_workers),
+      .spares = static_cast<std::size_t>(settings.python_spares),
+      .memory_bytes_max = static_cast<std::uint64_t>(settings.python_memory_bytes_max),
+      .call_limit = std::chrono::milliseconds(settings.python_call_timeout_ms),
+      .load_limit = std::chrono::seconds(settings.python_load_timeout_seconds)};
 }
 
 tracking::MetricFeed::Options feed_options(const Foundation& f) {
@@ -159,7 +179,9 @@ struct Application::Rooms::Impl {
              .rows_buffered_max =
                  static_cast<std::size_t>(f.settings.request_log_rows_buffered_max)},
             f.metrics),
+        python(python_options(f.settings, f.data)),
         endpoints(models, online, log, clock, f.clock, f.random, f.metrics,
+                  f.settings.python_models == "off" ? nullptr : &python,
                   {.inline_budget_us = static_cast<double>(f.settings.inline_budget_us)}),
         plane(endpoints),
         releases(f.db, clock, f.clock, {plane, models, facts}, f.metrics),
@@ -207,6 +229,7 @@ struct Application::Rooms::Impl {
   RegisteredModels models;
   OnlineFeatures online;
   serving::RequestLog log;
+  serving::python::Runtime python;
   serving::Endpoints endpoints;
   ServingPlane plane;
   MonitoredVariants facts;
@@ -219,6 +242,9 @@ struct Application::Rooms::Impl {
   PipelineActions actions;
   std::unique_ptr<monitor::Monitor> monitor;
   std::unique_ptr<Project> project;
+  std::vector<std::string> late_endpoints;  // whose models are loaded while the server answers
+  std::thread late;
+  std::atomic<bool> stopping{false};
   std::vector<http::Route> root;  // what answers at `/`: our page or MLflow's
 };
 
@@ -258,6 +284,11 @@ Result<void> Application::Rooms::open() {
   i.registry.set_observer(&i.follower);
   const auto reinstalled = TRY(i.releases.reinstall());
   for (const auto& [endpoint, error] : reinstalled.failed) {
+    if (error.code == Code::kUnavailable) {
+      i.late_endpoints.push_back(endpoint);
+      i.endpoints.expect(endpoint);
+      continue;
+    }
     base::log_error("app", "an endpoint does not answer: endpoint={} {}", endpoint, error.message);
   }
   return {};
@@ -321,6 +352,20 @@ Result<void> Application::Rooms::start(const std::string& url, const OnStop& on_
   on_stop("webhooks", [&i] { i.deliveries.stop(); });
   i.reclaimer.start();
   on_stop("reclaimer", [&i] { i.reclaimer.stop(); });
+  i.python.start();
+  i.late = std::thread([&i] {
+    for (const std::string& endpoint : i.late_endpoints) {
+      if (i.stopping) return;
+      if (const Result<void> done = i.releases.reinstall(endpoint); !done)
+        base::log_error("app", "an endpoint does not answer: endpoint={} {}", endpoint,
+                        done.error().message);
+    }
+  });
+  on_stop("late endpoints", [&i] {
+    i.stopping = true;
+    i.python.stop();
+    i.late.join();
+  });
   i.log.start();
   on_stop("request log", [&i] { i.log.stop(); });
   TRY(i.pipelines.start(

@@ -181,6 +181,25 @@ const std::vector<SettingInfo>& setting_table() {
       integer("inline-budget-us", &Settings::inline_budget_us, 0, 1'000'000,
               "A request whose rows may take longer than this to score leaves the I/O thread, by "
               "what a row cost when the model was loaded."),
+      text("python-models", &Settings::python_models, {},
+           "Where models run that need Python: `env` makes an environment for each list of "
+           "requirements, once; the path of an interpreter is used for all; `off` refuses them."),
+      integer("python-workers", &Settings::python_workers, 1, 256,
+              "Processes of a Python model that answer at the same time."),
+      integer("python-spares", &Settings::python_spares, 0, 256,
+              "Processes of a Python model that are loaded beside them and take over when one "
+              "ends."),
+      integer("python-memory-bytes-max", &Settings::python_memory_bytes_max, 0, 1ll << 44,
+              "Memory that a process of a Python model may ask for; 0: no limit."),
+      integer("python-call-timeout-ms", &Settings::python_call_timeout_ms, 1, 86'400'000,
+              "A Python model that takes longer to answer is ended and started again."),
+      integer("python-load-timeout-seconds", &Settings::python_load_timeout_seconds, 1, 86'400,
+              "Time that a Python model has to load."),
+      integer("python-install-timeout-seconds", &Settings::python_install_timeout_seconds, 1,
+              86'400, "Time that pip has to install what a Python model needs."),
+      integer("python-environments-max", &Settings::python_environments_max, 1, 10'000,
+              "Python environments that are kept; beyond, those that no loaded model uses go, the "
+              "one not used for longest first."),
       integer("queue-length-max", &Settings::queue_length_max, 1, 1'000'000,
               "Requests that may wait for a thread; more get 429."),
       integer("connections-max", &Settings::connections_max, 1, 1'000'000,

@@ -30,6 +30,17 @@ struct Settings {
   std::int64_t scoring_threads_per_endpoint = 32;
   std::int64_t scoring_queue_length_max = 256;
   std::int64_t inline_budget_us = 200;
+
+  // Models that run in Python: serving/python.
+  std::string python_models = "env";
+  std::int64_t python_workers = 1;
+  std::int64_t python_spares = 1;
+  std::int64_t python_memory_bytes_max = 4ll << 30;
+  std::int64_t python_call_timeout_ms = 30'000;
+  std::int64_t python_load_timeout_seconds = 300;
+  std::int64_t python_install_timeout_seconds = 1800;
+  std::int64_t python_environments_max = 16;
+
   std::int64_t queue_length_max = 1024;
   std::int64_t connections_max = 10'000;
   std::int64_t body_bytes_max = 64 << 20;

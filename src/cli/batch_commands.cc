@@ -56,7 +56,7 @@ Result<Json> score(const Context& context, const ScoreOptions& options) {
   job.inputs = TRY(find_inputs(options.inputs));
   const ModelFiles files = TRY(ModelFiles::fetch(client, options.model));
   job.model_uri = files.uri();
-  const auto model = TRY(serving::load_model(files.path()));
+  const auto model = TRY(serving::load_model(files.path(), nullptr));
   std::optional<Progress> shown;
   const auto report = TRY(serving::score_files(*model, job, [&](const auto& at) {
     if (!shown) shown.emplace("rows", at.rows_total);

@@ -190,17 +190,22 @@ Result<Releases::Reinstalled> Releases::reinstall() {
   for (const EndpointRecord& record :
        TRY(db_.read([&](store::Reader& reader) { return ledger_.endpoints(reader); }))) {
     if (!record.current_revision) continue;
-    const Revision revision = TRY(this->revision(record.name(), *record.current_revision));
-    if (auto prepared = ports_.data_plane.prepare(revision); !prepared) {
-      base::log_error("releases", "endpoint=down name={} revision={} error=\"{}\"", record.name(),
-                      revision.number, prepared.error().message);
-      done.failed.emplace_back(record.name(), std::move(prepared).error());
+    if (Result<void> installed = reinstall(record.name()); !installed) {
+      done.failed.emplace_back(record.name(), std::move(installed).error());
       continue;
     }
-    activate(revision);
     ++done.endpoints;
   }
   return done;
+}
+
+Result<void> Releases::reinstall(const std::string& endpoint) {
+  const EndpointRecord record = TRY(status(endpoint)).endpoint;
+  if (!record.current_revision) return {};
+  const Revision revision = TRY(this->revision(endpoint, *record.current_revision));
+  TRY(ports_.data_plane.prepare(revision));
+  activate(revision);
+  return {};
 }
 
 Result<Revision> Releases::deploy(const std::string& endpoint, const std::string& model_uri,

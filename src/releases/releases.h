@@ -102,6 +102,8 @@ class Releases {
   // After a start: puts every endpoint's current revision into the data plane. One that fails
   // doesn't stop the others.
   Result<Reinstalled> reinstall();
+  // The same for one, whose failure may have passed. Does nothing for one without a revision.
+  Result<void> reinstall(const std::string& endpoint);
 
   // What apply would change; changes nothing.
   Result<std::vector<DefinitionChange>> plan(const std::vector<EndpointDefinition>& definitions);

@@ -212,7 +212,7 @@ Result<Endpoints::LoadedModel> Endpoints::load(const std::string& uri) {
     if (const auto found = loaded_.find(uri); found != loaded_.end()) return found->second;
   }
   const auto path = TRY(models_.locate(uri));
-  Result<std::shared_ptr<const Model>> model = load_model(path);
+  Result<std::shared_ptr<const Model>> model = load_model(path, python_);
   if (!model) return std::move(model).error().with_context("model " + uri);
   const LoadedModel loaded{.model = *model, .row_cost_us = warm_up(**model)};
   base::MutexLock lock(mutex_);
@@ -340,6 +340,20 @@ std::shared_ptr<const Endpoints::Serving> Endpoints::find(std::string_view endpo
   return found == table->end() ? nullptr : found->second;
 }
 
+void Endpoints::expect(const std::string& endpoint) {
+  base::MutexLock lock(mutex_);
+  auto table = std::make_shared<Table>(*table_.load());
+  table->emplace(endpoint, nullptr);
+  table_.store(std::move(table));
+}
+
+Error Endpoints::no_answer(std::string_view endpoint) const {
+  if (table_.load()->contains(endpoint))
+    return base::error(Code::kUnavailable, "the endpoint's model is being loaded: endpoint={}",
+                       endpoint);
+  return base::error(Code::kNotFound, "no such endpoint answers: endpoint={}", endpoint);
+}
+
 std::vector<LoggedFeature> Endpoints::looked_up(std::string_view endpoint) const {
   std::vector<LoggedFeature> features;
   const auto serving = find(endpoint);
@@ -352,14 +366,15 @@ std::vector<LoggedFeature> Endpoints::looked_up(std::string_view endpoint) const
 
 std::vector<std::string> Endpoints::names() const {
   std::vector<std::string> names;
-  for (const auto& [name, serving] : *table_.load()) names.push_back(name);
+  for (const auto& [name, serving] : *table_.load()) {
+    if (serving != nullptr) names.push_back(name);
+  }
   return names;
 }
 
 Result<EndpointShape> Endpoints::shape(std::string_view endpoint) const {
   const auto serving = find(endpoint);
-  if (serving == nullptr)
-    return base::error(Code::kNotFound, "no such endpoint answers: endpoint={}", endpoint);
+  if (serving == nullptr) return no_answer(endpoint);
   EndpointShape shape{.endpoint = serving->spec.endpoint,
                       .features = serving->spec.features,
                       .revision = serving->spec.revision,
@@ -571,9 +586,7 @@ Result<void> Endpoints::refuse_unknown(const Serving& serving, const Batch& batc
 Result<Prediction> Endpoints::predict(const PredictRequest& request) {
   const auto start = std::chrono::steady_clock::now();
   const auto serving = find(request.endpoint);
-  if (serving == nullptr) {
-    return base::error(Code::kNotFound, "no such endpoint answers: endpoint={}", request.endpoint);
-  }
+  if (serving == nullptr) return no_answer(request.endpoint);
   serving->requests->add();
   const auto fail = [&](Error error) {
     serving->errors->add();

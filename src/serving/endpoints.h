@@ -18,6 +18,7 @@
 #include "base/result.h"
 #include "serving/batch.h"
 #include "serving/model.h"
+#include "serving/model_loader.h"
 #include "serving/ports.h"
 #include "serving/request_log.h"
 
@@ -102,7 +103,7 @@ class Endpoints {
 
   Endpoints(ModelSource& models, FeatureLookup& features, RequestLog& log,
             const base::Clock& event_clock, const base::Clock& wall_clock, base::Random& random,
-            base::Metrics& metrics, Options options)
+            base::Metrics& metrics, python::Runtime* python, Options options)
       : models_(models),
         features_(features),
         log_(log),
@@ -110,6 +111,7 @@ class Endpoints {
         wall_clock_(wall_clock),
         random_(random),
         metrics_(metrics),
+        python_(python),
         options_(options) {}
 
   // Loads every model of `spec` and checks that the feature service (or the caller) can feed it.
@@ -118,6 +120,9 @@ class Endpoints {
   // Answers with `spec` from now on. It was prepared. Models that neither it nor `keep` (nullable)
   // uses are let go once no request uses them.
   void activate(const EndpointSpec& spec, const EndpointSpec* keep);
+
+  // Until its first activation, requests for this endpoint are told to come again.
+  void expect(const std::string& endpoint);
 
   // kNotFound: no such endpoint, it has no revision yet, or the version asked for is not among its
   // variants. kInvalidArgument: missing, mistyped or (when they are refused) unknown inputs, named.
@@ -172,12 +177,14 @@ class Endpoints {
     base::Counter* errors = nullptr;
     base::Histogram* latency = nullptr;
   };
+  // Null: expected.
   using Table = std::map<std::string, std::shared_ptr<const Serving>, std::less<>>;
 
   Result<LoadedModel> load(const std::string& uri);
   std::shared_ptr<Tally> tally_of(const std::string& endpoint, std::int64_t version);
   Result<std::shared_ptr<const Serving>> build(const EndpointSpec& spec);
   std::shared_ptr<const Serving> find(std::string_view endpoint) const;
+  Error no_answer(std::string_view endpoint) const;  // when there is nothing to find
   struct Scratch;
   // Fills the scratch's views, one an input of `serving`. What was sent wins over what is looked
   // up.
@@ -196,6 +203,7 @@ class Endpoints {
   const base::Clock& wall_clock_;
   base::Random& random_;
   base::Metrics& metrics_;
+  python::Runtime* const python_;  // nullable: models that need Python are refused
   const Options options_;
 
   std::atomic<std::shared_ptr<const Table>> table_{std::make_shared<const Table>()};

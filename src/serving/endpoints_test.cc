@@ -83,7 +83,8 @@ class EndpointsTest : public ::testing::Test {
   FakeModels models_;
   FakeFeatures features_;
   RequestLog log_{{.folder = folder_.path()}, metrics_};
-  Endpoints endpoints_{models_, features_, log_, event_clock_, wall_clock_, random_, metrics_, {}};
+  Endpoints endpoints_{models_,  features_, log_, event_clock_, wall_clock_, random_,
+                       metrics_, nullptr,   {}};
 };
 
 TEST_F(EndpointsTest, LongRequestsLeaveTheIoThread) {
@@ -219,21 +220,22 @@ TEST(Model, LoadsWhatMlflowWroteAndRefusesTheRest) {
   const auto write = [&](const char* name, std::string_view text) {
     ASSERT_TRUE(store::write_file(folder.path() / name, text));
   };
-  EXPECT_EQ(load_model(folder.path()).error().code, Code::kNotFound);
+  EXPECT_EQ(load_model(folder.path(), nullptr).error().code, Code::kNotFound);
   write("MLmodel", "flavors:\n  sklearn:\n    data: x\n");
-  EXPECT_NE(load_model(folder.path()).error().message.find("flavors=sklearn"), std::string::npos);
+  EXPECT_NE(load_model(folder.path(), nullptr).error().message.find("flavors=sklearn"),
+            std::string::npos);
   write("MLmodel", "flavors:\n  xgboost:\n    data: ../../etc/passwd\n");
-  EXPECT_EQ(load_model(folder.path()).error().code, Code::kCorruption);
+  EXPECT_EQ(load_model(folder.path(), nullptr).error().code, Code::kCorruption);
   write("MLmodel", "flavors:\n  xgboost:\n    data: model.ubj\n");
-  EXPECT_EQ(load_model(folder.path()).error().code, Code::kNotFound);
+  EXPECT_EQ(load_model(folder.path(), nullptr).error().code, Code::kNotFound);
   const std::string good =
       MUST(store::read_file(std::filesystem::path(SLIPWAY_TREES_TESTDATA) / "logistic.ubj"));
   write("model.ubj", std::string_view(good).substr(0, good.size() / 2));
-  EXPECT_EQ(load_model(folder.path()).error().code, Code::kCorruption);
+  EXPECT_EQ(load_model(folder.path(), nullptr).error().code, Code::kCorruption);
   write("model.ubj", "PAR1 not a model");
-  EXPECT_EQ(load_model(folder.path()).error().code, Code::kCorruption);
+  EXPECT_EQ(load_model(folder.path(), nullptr).error().code, Code::kCorruption);
   write("model.ubj", good);
-  const auto loaded = load_model(folder.path());
+  const auto loaded = load_model(folder.path(), nullptr);
   ASSERT_TRUE(loaded) << loaded.error().message;
   EXPECT_EQ((*loaded)->shape().inputs.size(), 5u);
 }
