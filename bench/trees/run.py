@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 
+os.environ["OMP_WAIT_POLICY"] = "passive"  # training beside others: threads that spin keep each other from working
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 import lightgbm  # noqa: E402
 import numpy as np  # noqa: E402

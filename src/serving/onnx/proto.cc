@@ -100,6 +100,7 @@ class Reader {
     }
     const std::string_view packed = TRY(bytes(field));
     if (packed.size() % sizeof(Number) != 0) return wrong(field);
+    if (packed.empty()) return {};
     const std::size_t before = to.size();
     to.resize(before + packed.size() / sizeof(Number));
     std::memcpy(to.data() + before, packed.data(), packed.size());

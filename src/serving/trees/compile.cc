@@ -113,13 +113,16 @@ class Compiler {
   }
 
   Result<void> make_columns() {
+    // Splits on many features may share one long set.
+    std::size_t members = 0;
+    for (AxisPlan& plan : axes_) {
+      std::sort(plan.sets.begin(), plan.sets.end());
+      plan.sets.erase(std::unique(plan.sets.begin(), plan.sets.end()), plan.sets.end());
+      for (const auto& [set, missing_yes] : plan.sets) members += forest_.sets[set].size();
+    }
+    if (members > kMemberBytesMax / sizeof(double)) return too_many_categories();
     for (AxisPlan& plan : axes_) {
       if (plan.axis.is_members) {
-        std::sort(plan.sets.begin(), plan.sets.end());
-        plan.sets.erase(std::unique(plan.sets.begin(), plan.sets.end()), plan.sets.end());
-        std::size_t members = 0;
-        for (const auto& [set, missing_yes] : plan.sets) members += forest_.sets[set].size();
-        if (members > kNodesMax) return too_many_categories();
         for (const auto& [set, missing_yes] : plan.sets)
           plan.numbers.insert(plan.numbers.end(), forest_.sets[set].begin(),
                               forest_.sets[set].end());

@@ -88,6 +88,17 @@ TEST(Ensemble, ChangedBytesNeverCrash) {
   }
 }
 
+TEST(Ensemble, AShortFileDoesNotClaimMuchMemory) {
+  // {"a": [ of 2^28 nulls, which take no bytes of their own: once six gigabytes.
+  const auto loaded =
+      Ensemble::from_xgboost(std::string_view("{i\x01"
+                                              "a[$Z#l\x10\x00\x00\x00}",
+                                              14));
+  ASSERT_FALSE(loaded);
+  EXPECT_NE(loaded.error().message.find("longer than the bytes"), std::string::npos)
+      << loaded.error().message;
+}
+
 TEST(Ensemble, UnknownThingsAreNamed) {
   std::string model = testdata("stump.json");
   const auto replace = [&](std::string text, const std::string& from, const std::string& to) {

@@ -225,6 +225,25 @@ TEST(Compile, WhatIsNoTreeIsRefused) {
   EXPECT_TRUE(refused([](Forest& f) { f.base.clear(); }));
 }
 
+TEST(Compile, OneLongSetForManyFeaturesIsRefused) {
+  // A chain of splits, each on a feature of its own, and all on the same set.
+  constexpr std::uint32_t kSplits = 4000;
+  Forest forest;
+  forest.base = {0.0};
+  forest.feature_names.resize(kSplits);
+  std::vector<double>& set = forest.sets.emplace_back(10'000);
+  for (std::size_t i = 0; i < set.size(); ++i) set[i] = static_cast<double>(i);
+  Tree& tree = forest.trees.emplace_back();
+  for (std::uint32_t i = 0; i < kSplits; ++i) {
+    tree.nodes.push_back(
+        {.kind = Node::Kind::kMember, .feature = i, .yes = i + 1, .no = kSplits + 1 + i});
+  }
+  tree.nodes.resize(2 * kSplits + 1);
+  const auto ensemble = Ensemble::compile(std::move(forest));
+  ASSERT_FALSE(ensemble);
+  EXPECT_NE(ensemble.error().message.find("too many categories"), std::string::npos);
+}
+
 TEST(Compile, NoTreesAnswerTheBase) {
   Forest forest;
   forest.feature_names = {"x"};

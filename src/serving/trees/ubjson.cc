@@ -1,5 +1,6 @@
 #include "serving/trees/ubjson.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 
@@ -104,10 +105,10 @@ class Reader {
     std::size_t count = 0;
     TRY(read_container_head(type, counted, count));
     if (counted) {
-      if (count > bytes_.size() - at_ && type != 'Z' && type != 'T' && type != 'F')
-        return broken("an array is longer than the bytes");
-      if (count > kElementsMax) return broken("an array is too long");
-      array.reserve(count);
+      // Not even of nulls, which take no bytes: some would be gigabytes.
+      if (count > bytes_.size() - at_) return broken("an array is longer than the bytes");
+      array.reserve(
+          std::min<std::size_t>(count, 4096));  // arrays in arrays may claim the same bytes
       for (std::size_t i = 0; i < count; ++i)
         array.push_back(TRY(read_value(type != 0 ? type : TRY(take_mark()), depth + 1)));
       return Json(std::move(array));
@@ -151,7 +152,6 @@ class Reader {
     return {};
   }
 
-  static constexpr std::size_t kElementsMax = 1u << 28;
   std::string_view bytes_;
   std::size_t at_ = 0;
 };
