@@ -96,13 +96,14 @@ def rows(n, seed=1):
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
+def server(request, tmp_path_factory):
     """Every model here; those that can be loaded answer."""
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
     folder = tmp_path_factory.mktemp("models")
     running = Server(
         tmp_path_factory.mktemp("server") / "data", "--python-models", sys.executable, "--python-call-timeout-ms", "3000",
         "--python-memory-bytes-max", str(2 << 30))
+    request.addfinalizer(running.stop)
     mlflow.set_tracking_uri(running.url)
     mlflow.set_experiment("python")
     train = rows(300)
@@ -123,8 +124,7 @@ def server(tmp_path_factory):
         log_python(folder, "unsigned", None)
     (folder / "slipway.yaml").write_text(YAML)
     running.cli("apply", str(folder / "slipway.yaml"))  # what has a champion answers from now on
-    yield running
-    running.stop()
+    return running
 
 
 def invoke(server, name, body, timeout=30, **headers):

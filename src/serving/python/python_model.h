@@ -15,7 +15,7 @@
 namespace slipway::serving::python {
 
 struct PythonModelOptions {
-  std::string name;  // in messages: the model's URI
+  std::string name;  // in the log: where its files are
   WorkerCommand command;
   std::shared_ptr<const void> environment;                   // kept as long as the model
   std::function<bool()> should_stop = [] { return false; };  // load() gives up then

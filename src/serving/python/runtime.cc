@@ -54,7 +54,7 @@ Result<std::shared_ptr<const Model>> Runtime::load(const std::filesystem::path& 
   const std::filesystem::path program = options_.folder / "worker.py";
   TRY(store::make_folders(options_.folder));
   TRY(store::write_file(program, kWorkerProgram));
-  PythonModelOptions options{.name = folder.filename().string(),
+  PythonModelOptions options{.name = folder.string(),
                              .workers = options_.workers,
                              .spares = options_.spares,
                              .call_limit = options_.call_limit,
