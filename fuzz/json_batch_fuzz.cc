@@ -76,6 +76,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     check(reader.read_v2(body, std::nullopt, *model));
     check(reader.read_v2(body, json_bytes, *model));
     check(reader.read_invocation(body, *model));
+    check(reader.read_instances(body, *model));
+    check(reader.read_score(body, *model));
   }
   check(reader.read_raw(body, single));
   return 0;

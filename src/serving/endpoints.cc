@@ -601,14 +601,21 @@ Result<Prediction> Endpoints::predict(const PredictRequest& request) {
   const int slot = slot_of(serving->spec.salt, key);
   const Variant* chosen = nullptr;
   for (const Variant& variant : serving->variants) {
-    if (request.version) {
-      if (chosen == nullptr && variant.spec.model_version == *request.version) chosen = &variant;
+    if (request.version || !request.variant.empty()) {
+      const bool fits = (!request.version || variant.spec.model_version == *request.version) &&
+                        (request.variant.empty() || variant.spec.name == request.variant);
+      if (chosen == nullptr && fits) chosen = &variant;
       continue;
     }
     if (variant.spec.is_shadow) continue;
     for (const SlotRange& range : variant.spec.slots) {
       if (slot >= range.from && slot < range.to) chosen = &variant;
     }
+  }
+  if (chosen == nullptr && !request.variant.empty()) {
+    return fail(base::error(Code::kNotFound,
+                            "the endpoint has no variant of this name: endpoint={} variant={}",
+                            request.endpoint, request.variant));
   }
   if (chosen == nullptr && request.version) {
     return fail(base::error(Code::kNotFound,

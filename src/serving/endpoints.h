@@ -60,6 +60,7 @@ struct PredictRequest {
   std::string_view route_key;                 // empty: the id
   std::string_view traffic;                   // empty: real; anything else is logged and not judged
   std::optional<std::int64_t> version;        // only this one may answer; empty: the slots decide
+  std::string_view variant;                   // the same, by name; empty: the slots decide
   std::optional<base::Timestamp> event_time;  // empty: now by the event clock
   std::string_view params;                    // of the model: a JSON object; empty: none
   // By then it is answered or refused.
@@ -124,9 +125,9 @@ class Endpoints {
   // Until its first activation, requests for this endpoint are told to come again.
   void expect(const std::string& endpoint);
 
-  // kNotFound: no such endpoint, it has no revision yet, or the version asked for is not among its
-  // variants. kInvalidArgument: missing, mistyped or (when they are refused) unknown inputs, named.
-  // kUnavailable: a durable log is full.
+  // kNotFound: no such endpoint, it has no revision yet, or the version or variant asked for is not
+  // among its own. kInvalidArgument: missing, mistyped or (when they are refused) unknown inputs,
+  // named. kUnavailable: a durable log is full.
   Result<Prediction> predict(const PredictRequest& request);
 
   // Whether a thread that serves sockets may answer a request with a body of so many bytes: nothing

@@ -15,10 +15,13 @@ namespace {
 using serving::Output;
 
 template <typename Number>
-void append_number(std::string& out, Number value) {
+void append_number(std::string& out, Number value, [[maybe_unused]] NonFinite non_finite) {
   if constexpr (std::is_floating_point_v<Number>) {
     if (!std::isfinite(value)) {
-      out += "null";
+      out += non_finite == NonFinite::kNull ? "null"
+             : std::isnan(value)            ? "NaN"
+             : value > 0                    ? "Infinity"
+                                            : "-Infinity";
       return;
     }
   }
@@ -27,14 +30,14 @@ void append_number(std::string& out, Number value) {
   out.append(text, end.ptr);
 }
 
-void append_value(std::string& out, const Output& output, std::size_t at) {
+void append_value(std::string& out, const Output& output, std::size_t at, NonFinite non_finite) {
   std::visit(
       [&](const auto& values) {
         if constexpr (std::is_arithmetic_v<std::decay_t<decltype(values.front())>>) {
           if (output.type == serving::DataType::kBool) {
             out += values[at] != 0 ? "true" : "false";
           } else {
-            append_number(out, values[at]);
+            append_number(out, values[at], non_finite);
           }
         } else {
           append_text(out, values[at]);
@@ -92,15 +95,16 @@ bool is_same(serving::DataType type) {
 }
 
 // The values of one row from `at`, nested as its shape says.
-void append_row(std::string& out, const Output& output, std::size_t dimension, std::size_t& at) {
+void append_row(std::string& out, const Output& output, std::size_t dimension, std::size_t& at,
+                NonFinite non_finite) {
   if (dimension == output.row_shape.size()) {
-    append_value(out, output, at++);
+    append_value(out, output, at++, non_finite);
     return;
   }
   out.push_back('[');
   for (std::int64_t i = 0; i < output.row_shape[dimension]; ++i) {
     if (i > 0) out.push_back(',');
-    append_row(out, output, dimension + 1, at);
+    append_row(out, output, dimension + 1, at, non_finite);
   }
   out.push_back(']');
 }
@@ -203,7 +207,7 @@ Result<V2Answer> v2_answer(std::string_view model, const serving::Prediction& pr
     const std::size_t count = prediction.rows * values_per_row(*output);
     for (std::size_t i = 0; i < count; ++i) {
       if (i > 0) out.push_back(',');
-      append_value(out, *output, i);
+      append_value(out, *output, i, NonFinite::kNull);
     }
     out += "]}";
   }
@@ -213,8 +217,8 @@ Result<V2Answer> v2_answer(std::string_view model, const serving::Prediction& pr
   return V2Answer{.body = std::move(out), .json_bytes = any_binary ? json_bytes : 0};
 }
 
-std::string invocation_answer(const serving::Prediction& prediction) {
-  std::string out = "{\"predictions\":[";
+std::string rows_answer(const serving::Prediction& prediction, NonFinite non_finite) {
+  std::string out = "[";
   const bool named = prediction.outputs.size() > 1;
   std::vector<std::size_t> at(prediction.outputs.size());
   for (std::size_t row = 0; row < prediction.rows; ++row) {
@@ -226,11 +230,11 @@ std::string invocation_answer(const serving::Prediction& prediction) {
         append_text(out, prediction.outputs[i].name);
         out.push_back(':');
       }
-      append_row(out, prediction.outputs[i], 0, at[i]);
+      append_row(out, prediction.outputs[i], 0, at[i], non_finite);
     }
     if (named) out.push_back('}');
   }
-  out += "]}";
+  out += "]";
   return out;
 }
 

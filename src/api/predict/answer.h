@@ -36,7 +36,11 @@ std::size_t values_per_row(const serving::Output& output);
 // All values in the protocol's binary form, as wide as the output's datatype.
 void append_binary(std::string& out, const serving::Output& output);
 
-// {"predictions":[...]}: values or lists of them; with several outputs, objects of them.
-std::string invocation_answer(const serving::Prediction& prediction);
+// What becomes of numbers that JSON has no word for: Python's json writes and reads NaN, Infinity
+// and -Infinity all the same.
+enum class NonFinite { kNull, kBare };
+
+// [...]: a value or a list of values a row; with several outputs, an object of them.
+std::string rows_answer(const serving::Prediction& prediction, NonFinite non_finite);
 
 }  // namespace slipway::api::predict

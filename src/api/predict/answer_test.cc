@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "base/json.h"
 
@@ -81,6 +82,18 @@ TEST(V2Answer, BinaryIsAsWideAsTheDatatype) {
   append_binary(out,
                 {.name = "x", .type = DataType::kBytes, .values = std::vector<std::string>{"ab"}});
   EXPECT_EQ(out, std::string_view("\2\0\0\0ab", 6));
+}
+
+TEST(RowsAnswer, ListsRowsAndSaysWhatJsonHasNoWordFor) {
+  EXPECT_EQ(rows_answer(two_outputs(), NonFinite::kNull),
+            R"([{"label":9007199254740993,"p":[0.25,0.75]},{"label":-1,"p":[1,0]}])");
+  Prediction odd{.rows = 3};
+  const double infinity = std::numeric_limits<double>::infinity();
+  odd.outputs.push_back({.name = "x",
+                         .type = DataType::kFp64,
+                         .values = std::vector<double>{std::nan(""), infinity, -infinity}});
+  EXPECT_EQ(rows_answer(odd, NonFinite::kBare), "[NaN,Infinity,-Infinity]");
+  EXPECT_EQ(rows_answer(odd, NonFinite::kNull), "[null,null,null]");
 }
 
 }  // namespace

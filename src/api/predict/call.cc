@@ -66,7 +66,7 @@ Result<base::Timestamp> parse_event_time(std::string_view text, bool rehearses) 
 
 Result<serving::Prediction> predict(const Served& served, const http::Request& request,
                                     std::string_view endpoint, ParsedRequest parsed,
-                                    serving::UnknownInputs unknown) {
+                                    serving::UnknownInputs unknown, std::string_view variant) {
   if (parsed.id.empty()) parsed.id = request.header("Slipway-Request-Id");
   if (parsed.id.empty()) parsed.id = request.header("X-Amzn-SageMaker-Inference-Id");
   std::optional<std::int64_t> version;
@@ -80,6 +80,7 @@ Result<serving::Prediction> predict(const Served& served, const http::Request& r
        .route_key = parsed.route_key,
        .traffic = parsed.traffic.empty() ? request.header("Slipway-Traffic") : parsed.traffic,
        .version = version,
+       .variant = variant,
        .event_time = event_time,
        .params = parsed.params,
        .deadline = deadline,

@@ -33,10 +33,11 @@ Result<std::int64_t> parse_version(std::string_view text);
 // kInvalidArgument: the project does not rehearse, or it is no RFC 3339 time.
 Result<base::Timestamp> parse_event_time(std::string_view text, bool rehearses);
 
-// Headers and the route's {version} count where the body doesn't say.
+// Headers and the route's {version} count where the body doesn't say. `variant`: only that one may
+// answer; empty: the slots decide.
 Result<serving::Prediction> predict(const Served& served, const http::Request& request,
                                     std::string_view endpoint, ParsedRequest parsed,
-                                    serving::UnknownInputs unknown);
+                                    serving::UnknownInputs unknown, std::string_view variant = {});
 
 // A reply with an error's status; those who may try again are told when.
 http::Response failed(JsonObject body, const Error& error);

@@ -6,6 +6,8 @@
 #include <cstring>
 #include <deque>
 
+#include "api/predict/json_elements.h"
+#include "api/predict/rows_batch.h"
 #include "base/json.h"
 #include "base/json_document.h"
 
@@ -43,54 +45,6 @@ Result<JsonValues> array_of(const std::optional<JsonValue>& found, std::string_v
   return found->values();
 }
 
-Result<JsonValues> get_array(JsonValue parent, std::string_view key) {
-  return array_of(parent.find(key), key);
-}
-
-Result<Cell> read_cell(JsonValue value, std::string_view column) {
-  switch (value.kind()) {
-    case JsonNode::Kind::kNumber:
-      if (value.is_large()) {
-        return invalid("a whole number is beyond 2^53, and a column would round it: input={}",
-                       column);
-      }
-      return Cell(value.number());
-    case JsonNode::Kind::kBool:
-      return Cell(value.number());
-    case JsonNode::Kind::kText:
-      return Cell(value.text());
-    case JsonNode::Kind::kNull:
-      return Cell();
-    case JsonNode::Kind::kArray:
-    case JsonNode::Kind::kObject:
-      break;
-  }
-  return invalid("a value must be a number, a text, true, false or null: input={}", column);
-}
-
-// Calls `use` with each element; data may be flat or nested, either way it is in row-major order.
-template <typename Use>
-Result<void> each_element(JsonValues list, std::string_view name, std::size_t depth, Use& use) {
-  for (const JsonValue value : list) {
-    if (!value.is_array()) {
-      TRY(use(value));
-    } else if (depth + 1 >= kDimensionsMax) {
-      return invalid("data is nested too deeply: input={}", name);
-    } else {
-      TRY(each_element(value.values(), name, depth + 1, use));
-    }
-  }
-  return {};
-}
-
-Result<void> flatten(JsonValues list, std::string_view name, std::vector<Cell>& cells) {
-  auto use = [&](JsonValue value) -> Result<void> {
-    cells.push_back(TRY(read_cell(value, name)));
-    return {};
-  };
-  return each_element(list, name, 0, use);
-}
-
 bool is_integer(DataType type) { return type < DataType::kFp16 && type != DataType::kBool; }
 
 // The elements of a tensor that becomes columns.
@@ -126,112 +80,6 @@ Result<void> read_cells(JsonValues data, std::string_view name, DataType type,
     return refuse("no number, text, true, false or null");
   };
   return each_element(data, name, 0, use);
-}
-
-// Appends the element in the protocol's binary form; false: the type can't hold it.
-template <typename Element>
-bool append_element(JsonValue value, std::vector<std::byte>& bytes) {
-  Element element{};
-  if constexpr (std::is_integral_v<Element>) {
-    if (!value.is_whole()) {
-      if (std::trunc(value.number()) != value.number() || std::abs(value.number()) > 0x1p53)
-        return false;
-    }
-    const auto magnitude = value.magnitude();
-    if (!magnitude) return false;
-    if (value.number() < 0) {
-      if (std::is_unsigned_v<Element> || *magnitude > std::uint64_t{1} << (8 * sizeof(Element) - 1))
-        return false;
-      element = static_cast<Element>(std::uint64_t{0} - *magnitude);
-    } else {
-      if (std::cmp_greater(*magnitude, std::numeric_limits<Element>::max())) return false;
-      element = static_cast<Element>(*magnitude);
-    }
-  } else {
-    element = static_cast<Element>(value.number());
-    if (!std::isfinite(element)) return false;
-  }
-  const auto* const from = reinterpret_cast<const std::byte*>(&element);
-  bytes.insert(bytes.end(), from, from + sizeof element);
-  return true;
-}
-
-bool append_element(JsonValue value, DataType type, std::vector<std::byte>& bytes) {
-  const bool is_bool = value.kind() == JsonNode::Kind::kBool;
-  if (!is_bool && value.kind() != JsonNode::Kind::kNumber) return false;
-  switch (type) {
-    case DataType::kBool:
-      if (value.number() != 0 && value.number() != 1) return false;
-      bytes.push_back(static_cast<std::byte>(value.number() != 0));
-      return true;
-    case DataType::kUint8:
-      return append_element<std::uint8_t>(value, bytes);
-    case DataType::kUint16:
-      return append_element<std::uint16_t>(value, bytes);
-    case DataType::kUint32:
-      return append_element<std::uint32_t>(value, bytes);
-    case DataType::kUint64:
-      return append_element<std::uint64_t>(value, bytes);
-    case DataType::kInt8:
-      return append_element<std::int8_t>(value, bytes);
-    case DataType::kInt16:
-      return append_element<std::int16_t>(value, bytes);
-    case DataType::kInt32:
-      return append_element<std::int32_t>(value, bytes);
-    case DataType::kInt64:
-      return append_element<std::int64_t>(value, bytes);
-    case DataType::kFp16: {
-      const std::uint16_t half = to_half(static_cast<float>(value.number()));
-      bytes.push_back(static_cast<std::byte>(half & 0xFF));
-      bytes.push_back(static_cast<std::byte>(half >> 8));
-      return true;
-    }
-    case DataType::kFp32:
-      return append_element<float>(value, bytes);
-    case DataType::kFp64:
-      return append_element<double>(value, bytes);
-    case DataType::kBytes:
-      break;
-  }
-  return false;
-}
-
-// What a request's tensors point to.
-struct Kept {
-  std::deque<std::vector<std::byte>> bytes;
-  std::deque<std::vector<std::string_view>> texts;
-
-  void clear() {
-    bytes.clear();
-    texts.clear();
-  }
-};
-
-// The elements of a tensor that stays whole.
-Result<void> read_whole(JsonValues data, Tensor& tensor, Kept& kept) {
-  if (tensor.type == DataType::kBytes) {
-    auto& texts = kept.texts.emplace_back();
-    auto use = [&](JsonValue value) -> Result<void> {
-      if (!value.is_text())
-        return invalid("element {} of input {} is no text, but its datatype is BYTES", texts.size(),
-                       tensor.name);
-      texts.push_back(value.text());
-      return {};
-    };
-    TRY(each_element(data, tensor.name, 0, use));
-    tensor.texts = texts;
-    return {};
-  }
-  auto& bytes = kept.bytes.emplace_back();
-  auto use = [&](JsonValue value) -> Result<void> {
-    if (append_element(value, tensor.type, bytes)) return {};
-    return invalid("element {} of input {} is no {}",
-                   bytes.size() / serving::datatype_bytes(tensor.type), tensor.name,
-                   serving::datatype_name(tensor.type));
-  };
-  TRY(each_element(data, tensor.name, 0, use));
-  tensor.bytes = bytes;
-  return {};
 }
 
 // One of a request's inputs, as it stands in the JSON.
@@ -369,101 +217,6 @@ Result<void> read_outputs(JsonValues outputs, ParsedRequest& request) {
   return {};
 }
 
-Result<Batch> matrix(const std::vector<Cell>& cells, std::size_t width,
-                     std::vector<std::string_view> features, std::string_view what) {
-  if (width != features.size() || width == 0) {
-    return invalid("{} has {} columns without names, but the model has {} features", what, width,
-                   features.size());
-  }
-  return from_rows(cells, width, std::move(features));
-}
-
-Result<Batch> from_records(JsonValues records, std::string_view what) {
-  std::vector<std::string_view> names;
-  std::vector<Cell> cells;
-  std::size_t row = 0;
-  for (const JsonValue record : records) {
-    if (!record.is_object()) return invalid("{}: row {} must be an object of columns", what, row);
-    if (row == 0) {
-      for (const auto& [name, value] : record.members()) {
-        if (std::find(names.begin(), names.end(), name) != names.end())
-          return invalid("{}: row {} has a column twice: column={}", what, row, name);
-        names.push_back(name);
-      }
-    } else if (record.size() != names.size()) {
-      return invalid("{}: row {} has other columns than row 0", what, row);
-    }
-    auto next = record.members().begin();  // nearly always in the order of the first row
-    for (const std::string_view name : names) {
-      const JsonMembers members = record.members();
-      if (next == members.end() || (*next).key != name) {
-        next = members.begin();
-        while (next != members.end() && (*next).key != name) ++next;
-        if (next == members.end()) return invalid("{}: row {} lacks column {}", what, row, name);
-      }
-      cells.push_back(TRY(read_cell((*next).value, name)));
-      ++next;
-    }
-    ++row;
-  }
-  return from_rows(cells, names.size(), names);
-}
-
-Result<Batch> from_lists(JsonValues rows, std::vector<std::string_view> names,
-                         std::string_view what) {
-  std::vector<Cell> cells;
-  std::size_t row = 0;
-  for (const JsonValue item : rows) {
-    if (!item.is_array()) return invalid("{}: row {} must be a list", what, row);
-    const std::size_t before = cells.size();
-    for (const JsonValue value : item.values())
-      cells.push_back(TRY(read_cell(
-          value, cells.size() - before < names.size() ? names[cells.size() - before] : what)));
-    if (cells.size() - before != names.size()) {
-      return invalid("{}: row {} has {} values for {} columns", what, row, cells.size() - before,
-                     names.size());
-    }
-    ++row;
-  }
-  const std::size_t width = names.size();
-  return from_rows(cells, width, std::move(names));
-}
-
-// {"column": [values] or value, ...}
-Result<Batch> from_columns(JsonValue columns, std::string_view what) {
-  Batch batch;
-  for (const auto& [name, value] : columns.members()) {
-    if (batch.find(name)) return invalid("{}: a column comes twice: column={}", what, name);
-    const std::size_t before = batch.cells.size();
-    if (value.is_array()) {
-      TRY(flatten(value.values(), name, batch.cells));
-    } else {
-      batch.cells.push_back(TRY(read_cell(value, name)));
-    }
-    const std::size_t rows = batch.cells.size() - before;
-    if (!batch.names.empty() && rows != batch.rows) {
-      return invalid("{}: column {} has {} rows, others have {}", what, name, rows, batch.rows);
-    }
-    batch.rows = rows;
-    batch.names.push_back(name);
-  }
-  return batch;
-}
-
-Result<Batch> from_instances(JsonValue given, const std::vector<InputSpec>& inputs,
-                             std::string_view what) {
-  if (given.is_object()) return from_columns(given, what);
-  if (!given.is_array()) return invalid("{} must be a list or an object", what);
-  const JsonValues list = given.values();
-  if (list.empty()) return invalid("{} is empty", what);
-  if (list.front().is_object()) return from_records(list, what);
-  std::vector<std::string_view> names = column_names(inputs);
-  if (list.front().is_array()) return from_lists(list, std::move(names), what);
-  std::vector<Cell> cells;
-  TRY(flatten(list, what, cells));
-  return matrix(cells, names.size() == 1 ? 1 : cells.size(), std::move(names), what);
-}
-
 // What the protocol and we have no use for is the model's.
 std::string model_params(JsonValue parameters) {
   static constexpr std::string_view kTaken[] = {
@@ -496,6 +249,14 @@ Result<void> read_request_parameters(JsonValue parameters, ParsedRequest& reques
   return {};
 }
 
+Result<void> read_params(JsonValue top, std::string_view key, ParsedRequest& request) {
+  const auto params = top.find(key);
+  if (!params) return {};
+  if (!params->is_object()) return invalid("{} must be an object", key);
+  base::append_json(request.params, *params);
+  return {};
+}
+
 }  // namespace
 
 struct JsonReader::Impl {
@@ -503,6 +264,7 @@ struct JsonReader::Impl {
   Kept kept;
 
   Result<JsonValue> parse(std::string_view body) {
+    kept.clear();
     const JsonValue top = TRY(document.parse(body));
     if (!top.is_object()) return invalid("the body must be a JSON object");
     return top;
@@ -521,7 +283,6 @@ Result<ParsedRequest> JsonReader::read_v2(std::string_view body,
   }
   std::string_view behind = body.substr(json_bytes.value_or(body.size()));
   const JsonValue top = TRY(impl_->parse(body.substr(0, body.size() - behind.size())));
-  impl_->kept.clear();
   ParsedRequest request;
   std::optional<JsonValue> inputs_given, outputs;
   for (const auto& [key, value] : top.members()) {
@@ -597,33 +358,61 @@ Result<ParsedRequest> JsonReader::read_raw(std::string_view body, const ModelInp
 
 Result<ParsedRequest> JsonReader::read_invocation(std::string_view body, const ModelInputs& model) {
   const JsonValue top = TRY(impl_->parse(body));
+  Kept& kept = impl_->kept;
   ParsedRequest request;
-  if (const auto params = top.find("params")) {
-    if (!params->is_object()) return invalid("params must be an object");
-    base::append_json(request.params, *params);
-  }
-  if (const auto split = top.find("dataframe_split")) {
-    if (!split->is_object()) return invalid("dataframe_split must be an object");
-    std::vector<std::string_view> names;
-    for (const JsonValue name : TRY(get_array(*split, "columns"))) {
-      if (!name.is_text()) return invalid("dataframe_split: columns must be texts");
-      names.push_back(name.text());
+  TRY(read_params(top, "params", request));
+  std::optional<JsonValue> given;
+  std::string_view what;
+  for (const auto& [key, value] : top.members()) {
+    if (key != "dataframe_split" && key != "dataframe_records" && key != "instances" &&
+        key != "inputs")
+      continue;
+    if (given) {
+      return invalid(
+          "expected exactly one of dataframe_split, dataframe_records, instances or inputs in the "
+          "body: got={}, {}",
+          what, key);
     }
-    request.batch =
-        TRY(from_lists(TRY(get_array(*split, "data")), std::move(names), "dataframe_split"));
-  } else if (const auto records = top.find("dataframe_records")) {
-    if (!records->is_array()) return invalid("dataframe_records must be a list");
-    request.batch = TRY(from_records(records->values(), "dataframe_records"));
-  } else if (const auto instances = top.find("instances")) {
-    request.inputs = TRY(model());
-    request.batch = TRY(from_instances(*instances, *request.inputs, "instances"));
-  } else if (const auto inputs = top.find("inputs")) {
-    request.inputs = TRY(model());
-    request.batch = TRY(from_instances(*inputs, *request.inputs, "inputs"));
-  } else {
+    given = value;
+    what = key;
+  }
+  if (!given) {
     return invalid(
         "expected one of dataframe_split, dataframe_records, instances or inputs in the body");
   }
+  request.inputs = TRY(model());
+  if (what == "dataframe_split") {
+    request.batch = TRY(from_split(*given, what, kept));
+  } else if (what == "dataframe_records") {
+    if (!given->is_array()) return invalid("dataframe_records must be a list");
+    request.batch = TRY(from_records(given->values(), *request.inputs, what, kept));
+  } else {
+    request.batch = TRY(from_instances(*given, *request.inputs, what, kept));
+  }
+  return request;
+}
+
+Result<ParsedRequest> JsonReader::read_instances(std::string_view body, const ModelInputs& model) {
+  const JsonValue top = TRY(impl_->parse(body));
+  ParsedRequest request;
+  TRY(read_params(top, "parameters", request));
+  const auto instances = top.find("instances");
+  if (!instances || !instances->is_array()) return invalid("instances must be a list");
+  request.inputs = TRY(model());
+  request.batch = TRY(from_instances(*instances, *request.inputs, "instances", impl_->kept));
+  return request;
+}
+
+Result<ParsedRequest> JsonReader::read_score(std::string_view body, const ModelInputs& model) {
+  const JsonValue top = TRY(impl_->parse(body));
+  ParsedRequest request;
+  TRY(read_params(top, "params", request));
+  const auto data = top.find("input_data");
+  if (!data) return invalid("input_data is missing");
+  request.inputs = TRY(model());
+  const bool is_split = data->is_object() && data->find("columns") && data->find("data");
+  request.batch = is_split ? TRY(from_split(*data, "input_data", impl_->kept))
+                           : TRY(from_instances(*data, *request.inputs, "input_data", impl_->kept));
   return request;
 }
 

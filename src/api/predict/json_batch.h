@@ -43,8 +43,13 @@ class JsonReader {
                                 const ModelInputs& model);
   // The binary extension without any JSON: the whole body is the one row of the only input.
   Result<ParsedRequest> read_raw(std::string_view body, const ModelInputs& model);
-  // dataframe_split, dataframe_records, instances or inputs, as MLflow's /invocations takes them.
+  // One of dataframe_split, dataframe_records, instances and inputs, and params: as MLflow's
+  // /invocations takes them.
   Result<ParsedRequest> read_invocation(std::string_view body, const ModelInputs& model);
+  // instances and parameters, as the v1 protocol and Vertex AI take them.
+  Result<ParsedRequest> read_instances(std::string_view body, const ModelInputs& model);
+  // input_data (columns and data, or as instances) and params: Azure ML's way with MLflow's models.
+  Result<ParsedRequest> read_score(std::string_view body, const ModelInputs& model);
 
  private:
   struct Impl;

@@ -117,6 +117,10 @@ TEST(JsonReader, MlflowScoring) {
       {"records", R"({"dataframe_records":[{"x":1,"y":2},{"y":4,"x":3}]})", "x=1 y=2 | x=3 y=4 | "},
       {"inputs by column", R"({"inputs":{"x":[1,2],"y":["u","v"]}})", "x=1 y='u' | x=2 y='v' | "},
       {"instances as rows", R"({"instances":[[1,2],[3,4]]})", "a=1 b=2 | a=3 b=4 | "},
+      {"instances flat", R"({"instances":[1,2]})", "a=1 b=2 | "},
+      {"bytes", R"({"instances":[{"x":{"b64":"bm9ydGg="}}]})", "x='north' | "},
+      {"broken bytes", R"({"instances":[{"x":{"b64":"!"}}]})", "b64 is not base64", true},
+      {"two of them", R"({"inputs":{"x":1},"instances":[]})", "exactly one", true},
       {"instances as records", R"({"instances":[{"x":true}]})", "x=1 | "},
       {"nothing known", R"({"rows":[]})", "expected one of dataframe_split", true},
       {"ragged split", R"({"dataframe_split":{"columns":["x"],"data":[[1,2]]}})",
@@ -226,6 +230,55 @@ TEST(JsonReader, ARawBodyIsTheOnlyInput) {
       reader.read_raw("hello", model_of({{.name = "t", .type = serving::DataType::kBytes}}));
   ASSERT_TRUE(text) << text.error().message;
   EXPECT_EQ(shown(text->batch), "t='hello' | ");
+}
+
+TEST(JsonReader, RowsOfTensors) {
+  const ModelInputs model =
+      model_of({{.name = "x", .type = serving::DataType::kFp32, .row_shape = {2}}});
+  JsonReader reader;
+  for (const char* body :
+       {R"({"instances":[[1,2],[3,4]]})", R"({"instances":[{"x":[1,2]},{"x":[3,4]}]})"}) {
+    const auto parsed = reader.read_instances(body, model);
+    ASSERT_TRUE(parsed) << body << parsed.error().message;
+    EXPECT_EQ(parsed->batch.rows, 2u);
+    ASSERT_EQ(parsed->batch.tensors.size(), 1u);
+    const serving::Tensor& tensor = parsed->batch.tensors[0];
+    EXPECT_EQ(tensor.shape, (std::vector<std::int64_t>{2, 2}));
+    float values[4];
+    ASSERT_EQ(tensor.bytes.size(), sizeof values);
+    std::memcpy(values, tensor.bytes.data(), sizeof values);
+    EXPECT_EQ(values[2], 3);
+  }
+  const auto columns = reader.read_invocation(R"({"inputs":{"x":[[1,2]],"k":["a"]}})", model);
+  ASSERT_TRUE(columns) << columns.error().message;
+  EXPECT_EQ(columns->batch.tensors.size(), 1u);
+  EXPECT_EQ(columns->batch.names.size(), 1u);
+  struct Case {
+    const char* body;
+    const char* says;
+  };
+  for (const auto& [body, says] : {Case{R"({"instances":[[1,2],[3]]})", "rows differ in shape"},
+                                   Case{R"({"instances":[[[1,2],[3]]]})", "ragged"},
+                                   Case{R"({"instances":[["a",1]]})", "no FP32"},
+                                   Case{R"({"instances":{}})", "must be a list"}}) {
+    const auto parsed = reader.read_instances(body, model);
+    ASSERT_FALSE(parsed) << body;
+    EXPECT_NE(parsed.error().message.find(says), std::string::npos) << parsed.error().message;
+  }
+}
+
+TEST(JsonReader, AzuresInputData) {
+  JsonReader reader;
+  const auto split = reader.read_score(
+      R"({"input_data":{"columns":["x"],"index":[0],"data":[[7]]},"params":{"k":1}})",
+      two_features);
+  ASSERT_TRUE(split) << split.error().message;
+  EXPECT_EQ(shown(split->batch), "x=7 | ");
+  EXPECT_EQ(split->params, R"({"k":1})");
+  const auto rows = reader.read_score(R"({"input_data":[[1,2]]})", two_features);
+  ASSERT_TRUE(rows) << rows.error().message;
+  EXPECT_EQ(shown(rows->batch), "a=1 b=2 | ");
+  EXPECT_FALSE(reader.read_score("{}", two_features));
 }
 
 TEST(JsonReader, ParamsOfTheModel) {

@@ -166,10 +166,7 @@ Result<Response> load(const Served& served, const Request& request) {
     const JsonObject body = TRY(base::parse_json_object(request.body));
     const Json* parameters = body.if_contains("parameters");
     if (parameters != nullptr && parameters->is_object() && !parameters->as_object().empty()) {
-      return base::error(Code::kInvalidArgument,
-                         "an endpoint is not loaded with other settings or files: deploy a version "
-                         "to it: parameters={}",
-                         base::to_text(*parameters));
+      return base::error(Code::kInvalidArgument, "{}", kNoLoadParameters);
     }
   }
   return Response::json("{}");

@@ -17,6 +17,8 @@ std::vector<http::Route> oip_routes(const Served& served);
 http::Response no_v2_route(const http::Request& request, const std::vector<http::Method>& allowed);
 
 // In words that fit REST and gRPC: the answer to unloading an endpoint that is there.
+inline constexpr std::string_view kNoLoadParameters =
+    "an endpoint is not loaded with other settings or files: deploy a version to it";
 inline constexpr std::string_view kNoUnload =
     "endpoints are not unloaded here: a release decides what answers, `slipway endpoints` shows it";
 

@@ -25,6 +25,16 @@ constexpr Rule kRules[] = {
     {kGet, "/v2/models/{name}/versions/{version}/ready", About::kProject, Permission::kRead},
     {kGet, "/v2/models/{name}/versions/{version}/stats", About::kProject, Permission::kRead},
     {kPost, "/v2/models/{name}/versions/{version}/infer", About::kProject, Permission::kUse},
+    {kGet, "/v1/models", About::kProject, Permission::kRead},
+    {kGet, "/v1/models/{name}", About::kProject, Permission::kRead},
+    {kPost, "/v1/models/{name}:predict", About::kProject, Permission::kUse},
+    {kGet, "/v1/projects/{project}/locations/{location}/endpoints/{name}", About::kProject,
+     Permission::kRead},
+    {kPost, "/v1/projects/{project}/locations/{location}/endpoints/{name}:predict", About::kProject,
+     Permission::kUse},
+    {kPost, "/v1/projects/{project}/locations/{location}/endpoints/{name}:rawPredict",
+     About::kProject, Permission::kUse},
+    {kPost, "/score", About::kProject, Permission::kUse},
     {kPost, "/endpoints/{name}/invocations", About::kProject, Permission::kUse},
 };
 
