@@ -78,7 +78,7 @@ class Process:
 
 def slipway(folder: pathlib.Path, *flags: str) -> Process:
     port = free_port()
-    return Process([BUILD / "slipway", "server", "--port", port, "--data", folder / "slipway-data", *flags], port, folder / "slipway.log")
+    return Process([BUILD / "slipway", "server", "--port", port, "--grpc-port", 0, "--data", folder / "slipway-data", *flags], port, folder / "slipway.log")
 
 
 def machine() -> dict:

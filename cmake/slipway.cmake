@@ -26,10 +26,10 @@ function(slipway_room)
   slipway_library(${ARGN})
 endfunction()
 
-# slipway_proto(NAME otlp PROTOS otlp.proto): static library `slipway_NAME_proto` of what protoc makes of the files of the current
-# folder, included as "<folder below src>/otlp.pb.h".
+# slipway_proto(NAME otlp PROTOS otlp.proto [GRPC]): static library `slipway_NAME_proto` of what protoc makes of the files of the
+# current folder, included as "<folder below src>/otlp.pb.h"; with GRPC the services too, as "otlp.grpc.pb.h".
 function(slipway_proto)
-  cmake_parse_arguments(arg "" "NAME" "PROTOS" ${ARGN})
+  cmake_parse_arguments(arg "GRPC" "NAME" "PROTOS" ${ARGN})
   set(generated ${CMAKE_BINARY_DIR}/proto)
   file(MAKE_DIRECTORY ${generated})
   file(RELATIVE_PATH folder ${CMAKE_SOURCE_DIR}/src ${CMAKE_CURRENT_SOURCE_DIR})
@@ -40,10 +40,20 @@ function(slipway_proto)
       COMMAND protobuf::protoc -I${CMAKE_SOURCE_DIR}/src --cpp_out=${generated} ${CMAKE_CURRENT_SOURCE_DIR}/${proto}
       DEPENDS ${proto} VERBATIM)
     list(APPEND sources ${stem}.pb.cc)
+    if(arg_GRPC)
+      add_custom_command(OUTPUT ${stem}.grpc.pb.cc ${stem}.grpc.pb.h
+        COMMAND protobuf::protoc -I${CMAKE_SOURCE_DIR}/src --grpc_out=${generated}
+          --plugin=protoc-gen-grpc=${GRPC_CPP_PLUGIN} ${CMAKE_CURRENT_SOURCE_DIR}/${proto}
+        DEPENDS ${proto} VERBATIM)
+      list(APPEND sources ${stem}.grpc.pb.cc)
+    endif()
   endforeach()
   set(target slipway_${arg_NAME}_proto)
   add_library(${target} STATIC ${sources})
   target_compile_options(${target} PRIVATE -w)
   target_include_directories(${target} SYSTEM PUBLIC ${generated})
   target_link_libraries(${target} PUBLIC protobuf::libprotobuf)
+  if(arg_GRPC)
+    target_link_libraries(${target} PUBLIC PkgConfig::GRPC)
+  endif()
 endfunction()

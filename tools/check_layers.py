@@ -24,6 +24,7 @@ CONFINED = {
     "spdlog/": ["src/base/"],
     "curl/": ["src/base/"],
     "google/protobuf": ["src/api/"],
+    "grpcpp/": ["src/api/grpc/"],
 }
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+["<]([^">]+)[">]', re.M)

@@ -129,8 +129,26 @@ Result<void> Application::start() {
   TRY(rooms_->start(url(), [this](std::string what, std::function<void()> stop) {
     on_stop(std::move(what), std::move(stop));
   }));
+  TRY(start_grpc());
   on_stop("http server", [this] { server_->stop(static_cast<int>(settings_.drain_seconds)); });
   base::log_info("app", "serving: url={} data={} version={}", url(), data_.string(), kVersion);
+  return {};
+}
+
+Result<void> Application::start_grpc() {
+  std::optional<api::predict::Served> served = rooms_->served();
+  if (settings_.grpc_port == 0 || !served) return {};
+  const api::grpc::InferenceServerOptions options{
+      .host = settings_.host,
+      .port = static_cast<std::uint16_t>(settings_.grpc_port),
+      .message_bytes_max = static_cast<std::uint64_t>(settings_.body_bytes_max),
+      .threads_max = static_cast<std::size_t>(settings_.scoring_threads),
+      .threads_per_queue_max = static_cast<std::size_t>(settings_.scoring_threads_per_endpoint),
+      .queue_length_max = static_cast<std::size_t>(settings_.scoring_queue_length_max)};
+  grpc_server_ =
+      std::make_unique<api::grpc::InferenceServer>(options, std::move(*served), access_.get());
+  TRY(grpc_server_->start());
+  on_stop("grpc server", [this] { grpc_server_->stop(static_cast<int>(settings_.drain_seconds)); });
   return {};
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "access/access.h"
+#include "api/grpc/inference_server.h"
 #include "api/http/guard.h"
 #include "api/http/router.h"
 #include "api/http/server.h"
@@ -49,6 +50,7 @@ class Application {
   Result<void> open_rooms();
   Result<std::string> find_webhook_key();
   void add_routes();
+  Result<void> start_grpc();
   // Remembers how to stop what was just started; stop() walks the list backwards.
   void on_stop(std::string what, std::function<void()> stop);
 
@@ -67,6 +69,7 @@ class Application {
   http::Router router_;
   std::unique_ptr<store::EventSealer> sealer_;
   std::unique_ptr<http::Server> server_;
+  std::unique_ptr<api::grpc::InferenceServer> grpc_server_;  // unless it is off
   std::vector<std::pair<std::string, std::function<void()>>> stops_;
 };
 

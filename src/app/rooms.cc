@@ -294,14 +294,20 @@ Result<void> Application::Rooms::open() {
   return {};
 }
 
+std::optional<api::predict::Served> Application::Rooms::served() const {
+  Impl& i = *impl_;
+  if (!i.leads) return std::nullopt;
+  return api::predict::Served{
+      .endpoints = i.endpoints,
+      .version = std::string(kVersion),
+      .rehearses = [&clock = i.clock] { return clock.rehearses(); },
+      .body_bytes_max = static_cast<std::uint64_t>(i.foundation.settings.body_bytes_max)};
+}
+
 void Application::Rooms::add_leading_routes(http::Router& router) {
   Impl& i = *impl_;
   const auto rehearses = [&clock = i.clock] { return clock.rehearses(); };
-  router.add_all(api::predict::predict_routes(
-      {.endpoints = i.endpoints,
-       .version = std::string(kVersion),
-       .rehearses = rehearses,
-       .body_bytes_max = static_cast<std::uint64_t>(i.foundation.settings.body_bytes_max)}));
+  router.add_all(api::predict::predict_routes(*served()));
   router.set_fallback("/v2", api::predict::no_v2_route);
   router.add_all(api::own::reclaim_routes(i.reclaimer));
   router.add_all(api::own::project_routes(*i.project));
@@ -332,7 +338,7 @@ void Application::Rooms::add_routes(http::Router& router) {
   if (i.leads) {
     add_leading_routes(router);
   } else {
-    for (const char* prefix : {"/slipway/v1/", "/v2", "/endpoints/"})
+    for (const char* prefix : {"/slipway/v1/", "/v1/", "/v2", "/endpoints/", "/score"})
       router.set_fallback(prefix, led_by_another);
   }
   if (i.foundation.access != nullptr) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "api/http/router.h"
+#include "api/predict/call.h"
 #include "app/application.h"
 #include "registry/sources.h"
 
@@ -38,6 +39,8 @@ struct Application::Rooms {
 
   Result<void> open();
   void add_routes(http::Router& router);
+  // What answers with predictions; nothing when another server of the database does.
+  std::optional<api::predict::Served> served() const;
   // Threads of the rooms; `url` is where this server answers.
   Result<void> start(const std::string& url, const OnStop& on_stop);
 

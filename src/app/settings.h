@@ -16,6 +16,7 @@ namespace slipway::app {
 struct Settings {
   std::string host = "127.0.0.1";
   std::int64_t port = 5000;
+  std::int64_t grpc_port = 5001;
   std::string data = "./slipway-data";
   std::string database;  // postgresql://..., with its password; empty: SQLite in the data folder
   std::string database_schema = "slipway";

@@ -45,7 +45,7 @@ class Server:
 
     def __init__(self, data_dir: pathlib.Path, *flags: str):
         self.data_dir = data_dir
-        self.flags = flags
+        self.flags = flags if "--grpc-port" in flags else ("--grpc-port", "0", *flags)
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = data_dir.parent / f"{data_dir.name}.log"

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 import requests
 import xgboost
-from conftest import ROOT, Server
+from conftest import BINARY, ROOT, Server, free_port
 from mlflow.models import infer_signature
 
 CLIENTS = pathlib.Path(__file__).parent / "serving_clients"
@@ -47,7 +47,9 @@ def register(name: str, booster: xgboost.Booster, rows: pd.DataFrame):
 def served(tmp_path_factory):
     """Two endpoints: `sale` with a column of texts and one probability, `kinds` with three numbers and three probabilities a row."""
     folder = tmp_path_factory.mktemp("shop")
-    server = Server(folder / "data")
+    grpc_port = free_port()
+    server = Server(folder / "data", "--grpc-port", str(grpc_port), "--allowed-hosts", "*")
+    server.grpc_url = f"127.0.0.1:{grpc_port}"
     mlflow.set_tracking_uri(server.url)
     mlflow.set_registry_uri(server.url)
     rows = shop_rows()
@@ -70,12 +72,30 @@ def served(tmp_path_factory):
     server.stop()
 
 
-@pytest.mark.parametrize("client", sorted(p.stem for p in CLIENTS.glob("check_*.py")))
-def test_unmodified_client(served, client):
-    facts = {"url": served.url, "expected": served.expected}
-    done = subprocess.run([PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", CLIENTS, CLIENTS / f"{client}.py"],
+def run_clients(file: str, facts: dict):
+    done = subprocess.run([PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", CLIENTS, CLIENTS / f"{file}.py"],
                           env={**os.environ, "SERVED": json.dumps(facts)}, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+
+
+@pytest.mark.parametrize("client", sorted(p.stem for p in CLIENTS.glob("check_*.py")))
+def test_unmodified_client(served, client):
+    run_clients(client, {"url": served.url, "grpc_url": served.grpc_url, "expected": served.expected})
+
+
+def test_login_holds_for_grpc_too(start_server):
+    grpc_port = free_port()
+    server = start_server("login", "--login", "--grpc-port", str(grpc_port))
+    admin = ("admin", (server.data_dir / "admin-password").read_text().strip())
+    made = requests.post(f"{server.url}/api/2.0/mlflow/users/create", json={"username": "ada", "password": "password-of-ada"}, auth=admin, timeout=10)
+    assert made.status_code == 200, made.text
+    run_clients("login_grpc", {"grpc_url": f"127.0.0.1:{grpc_port}", "admin": admin, "reader": ("ada", "password-of-ada")})
+
+
+def test_a_taken_grpc_port_is_said(served, tmp_path):
+    words = [BINARY, "server", "--port", str(free_port()), "--grpc-port", served.grpc_url.split(":")[1], "--data", str(tmp_path / "other")]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=30)
+    assert done.returncode == 1 and "gRPC cannot listen" in done.stderr and "grpc-port" in done.stderr
 
 
 def sale_inputs(expected) -> list[dict]:
@@ -115,3 +135,60 @@ def test_v2_repository_and_statistics(served):
     refused = requests.post(f"{served.url}/v2/repository/models/kinds/unload", timeout=10)
     assert refused.status_code == 501 and "release" in refused.json()["error"]
     assert requests.get(f"{served.url}/v2/models/nobody/stats", timeout=10).status_code == 404
+
+
+def invoke(served, endpoint, body, content_type="application/json", **headers):
+    return requests.post(f"{served.url}/endpoints/{endpoint}/invocations", data=body, headers={"Content-Type": content_type, **headers}, timeout=10)
+
+
+def test_mlflow_scoring_takes_csv_as_pandas_writes_it(served):
+    expected = served.expected["sale"]
+    frame = pd.DataFrame({name: expected[name] for name in ("shop", "hour", "pages")})
+    for text in (frame.to_csv(), frame.to_csv(index=False)):  # the index is a column that nobody asked for
+        reply = invoke(served, "sale", text, "text/csv; charset=utf-8")
+        assert reply.status_code == 200, reply.text
+        assert reply.json()["predictions"] == pytest.approx(expected["sold"], abs=1e-6)
+
+
+@pytest.mark.parametrize("content_type, body, status, words", [
+    ("text/plain", "{}", 415, "This predictor only supports the following content types"),
+    ("application/json; charset=latin-1", "{}", 415, "The scoring server only supports UTF-8"),
+    ("application/json; version=2", "{}", 415, "Unrecognized content type parameters: version"),
+    ("application/json", "{", 400, "JSON"),
+    ("application/json", '{"inputs": [[1, 2, 3]], "instances": [[1, 2, 3]]}', 400, "exactly one of"),
+    ("application/json", '{"instances": [[1, 2, 3]], "params": []}', 400, "params must be an object"),
+    ("text/csv", "a,b,c\n1,2,many\n", 400, "row 0 column c must be a number"),
+    ("text/csv", "a,b\n1,2\n", 400, "input c is missing"),
+])
+def test_mlflow_scoring_refuses_in_its_own_words(served, content_type, body, status, words):
+    reply = invoke(served, "kinds", body, content_type)
+    assert reply.status_code == status and words in reply.text
+    if status == 400:
+        assert reply.json()["error_code"] == "BAD_REQUEST" and words in reply.json()["message"]
+
+
+def test_mlflow_scoring_ignores_columns_that_nobody_reads(served):
+    body = json.dumps({"dataframe_records": [{"a": 1, "b": 2, "c": 3, "weather": "rain"}]})
+    assert invoke(served, "kinds", body).status_code == 200
+
+
+def test_azure_scoring(served):
+    """The endpoint is the one that the host is named after; the header names the deployment."""
+    host = {"Host": "kinds.westeurope.inference.localhost"}
+    rows = served.expected["kinds"]
+    body = {"input_data": {"columns": ["a", "b", "c"], "index": [0, 1], "data": rows["rows"]}}
+    reply = requests.post(f"{served.url}/score", json=body, headers=host, timeout=10)
+    assert reply.status_code == 200, reply.text
+    assert reply.json() == [pytest.approx(row, abs=1e-6) for row in rows["predict"]]
+    deployment = reply.headers["azureml-model-deployment"]
+    assert requests.post(f"{served.url}/score", json=body, headers={**host, "azureml-model-deployment": deployment}, timeout=10).status_code == 200
+    assert requests.post(f"{served.url}/score", json=body, headers={**host, "azureml-model-deployment": "green"}, timeout=10).status_code == 404
+    assert "endpoints=kinds, sale" in requests.post(f"{served.url}/score", json=body, timeout=10).json()["error"]["message"]
+
+
+def test_v1_lists_and_says_what_is_wrong(served):
+    assert requests.get(f"{served.url}/v1/models", timeout=10).json() == {"models": ["kinds", "sale"]}
+    reply = requests.post(f"{served.url}/v1/models/sale:predict", json={"instances": [{"pages": 1, "hour": 2, "shop": {"b64": "bm9ydGg="}}]}, timeout=10)
+    assert reply.status_code == 200, reply.text
+    reply = requests.post(f"{served.url}/v1/models/sale:predict", json={"instances": [{"pages": "one", "hour": 2, "shop": "north"}]}, timeout=10)
+    assert reply.status_code == 400 and "feature pages must be a number" in reply.json()["error"]

@@ -48,3 +48,29 @@ def test_v2_errors(url, kinds):
 
     with pytest.raises(httpx.HTTPStatusError, match="no such endpoint"):
         run(url, "v2", use)
+
+
+def test_v1(url, kinds, sale):
+    named = [{"pages": p, "hour": h, "shop": s} for p, h, s in zip(sale["pages"], sale["hour"], sale["shop"])]
+
+    async def use(client):
+        return [await client.infer(url, {"instances": kinds["rows"]}, model_name="kinds"), await client.infer(url, {"instances": named}, model_name="sale"),
+                await client.is_model_ready(url, "sale")]
+
+    rows, probabilities, ready = run(url, "v1", use)
+    assert rows["predictions"] == [pytest.approx(row, abs=1e-6) for row in kinds["predict"]]
+    assert probabilities["predictions"] == pytest.approx(sale["sold"], abs=1e-6)
+    assert ready is True
+
+
+def test_v1_errors(url, kinds):
+    async def unknown(client):
+        await client.infer(url, {"instances": kinds["rows"]}, model_name="nobody")
+
+    async def broken(client):
+        await client.infer(url, {"inputs": kinds["rows"]}, model_name="kinds")
+
+    with pytest.raises(httpx.HTTPStatusError, match="no such endpoint"):
+        run(url, "v1", unknown)
+    with pytest.raises(httpx.HTTPStatusError, match="instances must be a list"):
+        run(url, "v1", broken)

@@ -16,6 +16,11 @@ def url(served) -> str:
 
 
 @pytest.fixture(scope="session")
+def grpc_url(served) -> str:
+    return served["grpc_url"]
+
+
+@pytest.fixture(scope="session")
 def sale(served) -> dict:
     return served["expected"]["sale"]
 
