@@ -17,6 +17,7 @@
 #include "cli/project_commands.h"
 #include "cli/replay_command.h"
 #include "cli/run_commands.h"
+#include "cli/serve_command.h"
 #include "cli/server_command.h"
 
 namespace slipway::cli {
@@ -33,6 +34,7 @@ int run(int argc, char** argv) {
   root.fallthrough();  // --url and --json also after the verb
   root.require_subcommand(1);
   add_server_command(root, exit_code);
+  add_serve_command(root, context, exit_code);
   add_project_commands(root, context, exit_code);
   add_data_commands(root, context, exit_code);
   add_feature_commands(root, context, exit_code);

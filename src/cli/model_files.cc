@@ -11,7 +11,8 @@
 namespace slipway::cli {
 namespace {
 
-constexpr std::string_view kModels = "models:/", kProxy = "mlflow-artifacts:", kFile = "file://";
+constexpr std::string_view kModels = "models:/", kRuns = "runs:/",
+                           kProxy = "mlflow-artifacts:", kFile = "file://";
 
 // The version an alias points to, or the one that is named.
 Result<std::string> version_of(Client& client, std::string_view name, std::string_view alias) {
@@ -49,13 +50,49 @@ Result<void> download(Client& client, const std::string& root, const std::filesy
   return {};
 }
 
+// Where a logged model's files are.
+Result<std::string> address_of(Client& client, const std::string& model_id) {
+  const Json reply = TRY(client.get(path_of("/api/2.0/mlflow/logged-models/{}", {model_id})));
+  return cell(member_at(reply, "model.info.artifact_uri"));
+}
+
+// The logged model of a run that is called so; empty: the run has none, its artifacts may.
+Result<std::string> logged_model_of(Client& client, const Json& run, const std::string& name) {
+  const Json outputs = member_at(run, "run.outputs.model_outputs");
+  if (!outputs.is_array()) return std::string();
+  for (const Json& output : outputs.as_array()) {
+    const std::string id = cell(member_at(output, "model_id"));
+    const Json model = TRY(client.get(path_of("/api/2.0/mlflow/logged-models/{}", {id})));
+    if (cell(member_at(model, "model.info.name")) == name) return id;
+  }
+  return std::string();
+}
+
 }  // namespace
 
 Result<ModelFiles> ModelFiles::fetch(Client& client, const std::string& uri) {
+  if (uri.starts_with(kRuns)) {
+    const std::string rest = uri.substr(kRuns.size());
+    const std::size_t slash = rest.find('/');
+    if (slash == std::string::npos)
+      return base::error(Code::kInvalidArgument, "a run's model is runs:/ID/PATH: got={}", uri);
+    const std::string path = rest.substr(slash + 1);
+    const Json run =
+        TRY(client.get(path_of("/api/2.0/mlflow/runs/get?run_id={}", {rest.substr(0, slash)})));
+    const std::string logged = TRY(logged_model_of(client, run, path));
+    if (!logged.empty()) {
+      return fetch_from(client, TRY(address_of(client, logged)), fmt::format("models:/{}", logged));
+    }
+    return fetch_from(client, cell(member_at(run, "run.info.artifact_uri")) + "/" + path, uri);
+  }
+  if (uri.starts_with("models:/m-") && uri.find('/', kModels.size()) == std::string::npos &&
+      uri.find('@') == std::string::npos)
+    return fetch_from(client, TRY(address_of(client, uri.substr(kModels.size()))), uri);
   if (!uri.starts_with(kModels)) {
     if (uri.find(":/") != std::string::npos) {
       return base::error(Code::kInvalidArgument,
-                         "a model is models:/NAME/VERSION, models:/NAME@ALIAS or a path: got={}",
+                         "a model is models:/NAME/VERSION, models:/NAME@ALIAS, models:/m-ID, "
+                         "runs:/ID/PATH or a path: got={}",
                          uri);
     }
     std::error_code ignored;
@@ -76,7 +113,11 @@ Result<ModelFiles> ModelFiles::fetch(Client& client, const std::string& uri) {
   const Json reply = TRY(client.get(path_of(
       "/api/2.0/mlflow/model-versions/get-download-uri?name={}&version={}", {name, version})));
   const std::string address = cell(member_at(reply, "artifact_uri"));
-  const std::string pinned = fmt::format("models:/{}/{}", name, version);
+  return fetch_from(client, address, fmt::format("models:/{}/{}", name, version));
+}
+
+Result<ModelFiles> ModelFiles::fetch_from(Client& client, const std::string& address,
+                                          const std::string& pinned) {
   if (address.starts_with(kProxy)) {
     std::string pattern =
         (std::filesystem::temp_directory_path() / "slipway-model-XXXXXX").string();

@@ -11,8 +11,9 @@ namespace slipway::cli {
 // Files of a model, taken away with the object when they were copied here.
 class ModelFiles {
  public:
-  // `uri` is models:/NAME/VERSION or models:/NAME@ALIAS, asked of the server (which keeps the files
-  // behind its artifact proxy, or on a disk that is reachable here), or a path of this machine.
+  // `uri` is models:/NAME/VERSION, models:/NAME@ALIAS, models:/m-ID or runs:/ID/PATH, asked of the
+  // server (which keeps the files behind its artifact proxy, or on a disk that is reachable here),
+  // or a path of this machine.
   // kNotFound; kInvalidArgument: a URI of another kind, or files kept somewhere else.
   static Result<ModelFiles> fetch(Client& client, const std::string& uri);
 
@@ -21,12 +22,15 @@ class ModelFiles {
   ~ModelFiles();
 
   const std::filesystem::path& path() const { return path_; }
-  // Pinned: models:/NAME/VERSION; of a path the path itself.
+  // Pinned: models:/NAME/VERSION or models:/m-ID; of a path the path itself.
   const std::string& uri() const { return uri_; }
 
  private:
   ModelFiles(std::filesystem::path path, std::string uri)
       : path_(std::move(path)), uri_(std::move(uri)) {}
+  // What the server keeps at `address`.
+  static Result<ModelFiles> fetch_from(Client& client, const std::string& address,
+                                       const std::string& pinned);
 
   std::filesystem::path path_;
   std::string uri_;

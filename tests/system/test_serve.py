@@ -1,0 +1,94 @@
+"""`slipway serve`: one model and nothing else, as the clouds' containers run it."""
+import contextlib
+import os
+import signal
+import subprocess
+import time
+
+import mlflow
+import numpy as np
+import pytest
+import requests
+import xgboost
+from conftest import BINARY, free_port
+
+ROWS = [[0.5, -1.0], [2.0, 3.0]]
+
+
+def tiny_model() -> xgboost.Booster:
+    rows = np.random.default_rng(5).normal(size=(100, 2))
+    return xgboost.train({"objective": "binary:logistic", "max_depth": 2}, xgboost.DMatrix(rows, (rows[:, 0] > 0).astype(float), feature_names=["a", "b"]), 5)
+
+
+@pytest.fixture(scope="module")
+def booster():
+    return tiny_model()
+
+
+@pytest.fixture(scope="module")
+def expected(booster):
+    return pytest.approx(booster.predict(xgboost.DMatrix(np.array(ROWS), feature_names=["a", "b"])).tolist(), abs=1e-6)
+
+
+@contextlib.contextmanager
+def serving(*words, port=None, health="/ping", **environment):
+    port = port or free_port()
+    process = subprocess.Popen([BINARY, "serve", *map(str, words), *([] if "AIP_HTTP_PORT" in environment else ["--port", str(port)])],
+                               env={**os.environ, **environment}, stderr=subprocess.PIPE, text=True)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                if requests.get(url + health, timeout=1).status_code == 200:
+                    break
+            except requests.ConnectionError:
+                assert process.poll() is None, process.stderr.read()
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+        yield url
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=20) == 0
+
+
+def test_a_file_over_every_protocol(booster, expected, tmp_path):
+    booster.save_model(tmp_path / "model.ubj")
+    with serving(tmp_path / "model.ubj", "--name", "tiny") as url:
+        assert requests.get(url + "/health").text == "\n" and requests.get(url + "/version").status_code == 200
+        assert requests.post(url + "/invocations", json={"instances": ROWS}).json()["predictions"] == expected
+        csv = requests.post(url + "/invocations", data="b,a\n-1,0.5\n3,2\n", headers={"Content-Type": "text/csv"})
+        assert csv.json()["predictions"] == expected
+        assert requests.post(url + "/invocations", data="x", headers={"Content-Type": "text/plain"}).status_code == 415
+        assert requests.post(url + "/v1/models/tiny:predict", json={"instances": ROWS}).json()["predictions"] == expected
+        body = {"inputs": [{"name": "input-0", "shape": [2, 2], "datatype": "FP32", "data": ROWS}]}
+        assert requests.post(url + "/v2/models/tiny/infer", json=body).json()["outputs"][0]["data"] == expected
+
+
+def test_vertex_ais_contract(booster, expected, tmp_path):
+    booster.save_model(tmp_path / "model.ubj")
+    port = free_port()
+    with serving(port=port, health="/healthy", AIP_HTTP_PORT=str(port), AIP_HEALTH_ROUTE="/healthy", AIP_PREDICT_ROUTE="/predict",
+                 AIP_STORAGE_URI=str(tmp_path / "model.ubj")) as url:
+        assert requests.post(url + "/predict", json={"instances": [{"a": a, "b": b} for a, b in ROWS], "parameters": {}}).json()["predictions"] == expected
+
+
+def test_models_of_a_server(server, booster, expected):
+    mlflow.set_tracking_uri(server.url)
+    mlflow.set_registry_uri(server.url)
+    with mlflow.start_run():
+        info = mlflow.xgboost.log_model(booster, name="model", registered_model_name="tiny", model_format="ubj", pip_requirements=["xgboost-cpu"])
+    mlflow.MlflowClient().set_registered_model_alias("tiny", "champion", 1)
+    for uri in ("models:/tiny/1", "models:/tiny@champion", f"models:/{info.model_id}", f"runs:/{info.run_id}/model"):
+        with serving(uri, "--url", server.url) as url:
+            assert requests.post(url + "/invocations", json={"inputs": {"a": [r[0] for r in ROWS], "b": [r[1] for r in ROWS]}}).json()["predictions"] == expected
+    with serving("models:/tiny/1", "--url", server.url) as url:
+        assert requests.get(url + "/v2/models/tiny").json()["versions"] == ["1"]
+
+
+@pytest.mark.parametrize("words, says", [
+    (["/nothing/here"], "nothing"), (["gs://bucket/model"], "a model is models:/NAME/VERSION"), (["models:/nobody"], "no version or alias"),
+])
+def test_what_cannot_be_served_is_said(words, says):
+    done = subprocess.run([BINARY, "serve", *words, "--port", str(free_port())], capture_output=True, text=True, timeout=20)
+    assert done.returncode != 0 and says in done.stderr, done.stderr
