@@ -1,6 +1,8 @@
 #include "api/grpc/inference_server.h"
 
+#include <google/protobuf/arena.h>
 #include <grpcpp/grpcpp.h>
+#include <grpcpp/support/message_allocator.h>
 
 #include <chrono>
 #include <functional>
@@ -55,6 +57,29 @@ Status to_status(const Error& error) {
 Status to_status(const Result<void>& result) {
   return result ? Status::OK : to_status(result.error());
 }
+
+// Keeps the messages of a call in one piece of memory: they have many parts.
+class MessagesOfACall final
+    : public ::grpc::MessageAllocator<inference::ModelInferRequest, inference::ModelInferResponse> {
+ public:
+  using Holder = ::grpc::MessageHolder<inference::ModelInferRequest, inference::ModelInferResponse>;
+
+  Holder* AllocateMessages() override { return new Messages; }
+
+ private:
+  class Messages final : public Holder {
+   public:
+    Messages() : arena_(first_, sizeof first_) {
+      set_request(google::protobuf::Arena::CreateMessage<inference::ModelInferRequest>(&arena_));
+      set_response(google::protobuf::Arena::CreateMessage<inference::ModelInferResponse>(&arena_));
+    }
+    void Release() override { delete this; }
+
+   private:
+    alignas(8) char first_[16 << 10];  // enough for a usual row
+    google::protobuf::Arena arena_;
+  };
+};
 
 // What a call needs of its user, on the whole workspace.
 enum class Need { kNothing, kUser, kRead, kUse, kEdit };
@@ -127,6 +152,7 @@ class InferenceServer::Impl final : public inference::GRPCInferenceService::Call
     const auto bytes_max = std::min<std::uint64_t>(options_.message_bytes_max, INT_MAX);
     builder.SetMaxReceiveMessageSize(static_cast<int>(bytes_max));
     builder.SetMaxSendMessageSize(-1);
+    SetMessageAllocatorFor_ModelInfer(&messages_);
     builder.RegisterService(this);
     server_ = builder.BuildAndStart();
     if (server_ == nullptr || port_ == 0) {
@@ -409,6 +435,7 @@ class InferenceServer::Impl final : public inference::GRPCInferenceService::Call
   const InferenceServerOptions options_;
   const predict::Served served_;
   sa::Access* const access_;
+  MessagesOfACall messages_;
   base::FairPool pool_;
   int port_ = 0;
   std::unique_ptr<::grpc::Server> server_;

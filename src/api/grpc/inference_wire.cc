@@ -10,9 +10,9 @@ namespace slipway::api::grpc {
 namespace {
 
 using predict::ParsedRequest;
+using predict::SentTensor;
 using predict::WantedOutput;
 using serving::DataType;
-using serving::Tensor;
 
 template <typename... Args>
 Error invalid(fmt::format_string<Args...> format, Args&&... args) {
@@ -95,6 +95,7 @@ Result<void> read_parameters(const inference::ModelInferRequest& request, Parsed
 Result<void> refuse_shared_memory(
     const google::protobuf::Map<std::string, inference::InferParameter>& parameters,
     std::string_view name) {
+  if (parameters.empty()) return {};
   if (parameters.contains("shared_memory_region"))
     return invalid("shared memory is not offered here: tensor={}", name);
   if (parameters.contains("classification"))
@@ -121,7 +122,7 @@ void set(inference::StatisticDuration* duration, std::uint64_t count, std::uint6
 }  // namespace
 
 Result<void> InferenceReader::fill(const inference::ModelInferRequest& request, int at,
-                                   Tensor& tensor) {
+                                   SentTensor& tensor) {
   const auto& input = request.inputs(at);
   const std::size_t count = TRY(predict::element_count(tensor.name, tensor.shape));
   if (request.raw_input_contents_size() > 0) {
@@ -205,18 +206,25 @@ Result<ParsedRequest> InferenceReader::read(const inference::ModelInferRequest& 
     TRY(refuse_shared_memory(output.parameters(), output.name()));
     parsed.outputs.push_back({.name = output.name(), .is_binary = true});
   }
+  DataType type = DataType::kFp32;
   predict::TensorBatch tensors(static_cast<std::size_t>(request.inputs_size()), model);
   for (int i = 0; i < request.inputs_size(); ++i) {
     const auto& input = request.inputs(i);
-    Tensor tensor{.name = input.name(), .shape = {input.shape().begin(), input.shape().end()}};
+    SentTensor tensor{
+        .name = input.name(),
+        .type = type,
+        .shape = {input.shape().data(), static_cast<std::size_t>(input.shape_size())}};
     if (tensor.name.empty()) return invalid("an input has no name");
-    if (!serving::parse_datatype(input.datatype(), tensor.type)) {
+    // Nearly always the type of the input before.
+    if (input.datatype() != serving::datatype_name(tensor.type) &&
+        !serving::parse_datatype(input.datatype(), tensor.type)) {
       return invalid("datatype is none of the protocol's: input={} datatype={}", tensor.name,
                      input.datatype());
     }
     TRY(refuse_shared_memory(input.parameters(), tensor.name));
     TRY(fill(request, i, tensor));
     TRY(tensors.add(tensor));
+    type = tensor.type;
   }
   parsed.batch = TRY(tensors.finish(parsed.inputs));
   return parsed;

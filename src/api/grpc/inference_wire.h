@@ -23,7 +23,8 @@ class InferenceReader {
                                       const predict::ModelInputs& model);
 
  private:
-  Result<void> fill(const inference::ModelInferRequest& request, int at, serving::Tensor& tensor);
+  Result<void> fill(const inference::ModelInferRequest& request, int at,
+                    predict::SentTensor& tensor);
 
   std::deque<std::vector<std::byte>> bytes_;
   std::deque<std::vector<std::string_view>> texts_;

@@ -93,9 +93,7 @@ struct SentInput {
   std::optional<std::size_t> binary_bytes;
 
   std::span<const std::int64_t> shape() const { return {sizes.data(), dimensions}; }
-  Tensor tensor() const {
-    return {.name = name, .type = type, .shape = {shape().begin(), shape().end()}};
-  }
+  SentTensor tensor() const { return {.name = name, .type = type, .shape = shape()}; }
 };
 
 Result<bool> flag_of(JsonValue parameters, std::string_view key) {
@@ -163,7 +161,7 @@ Result<void> add_binary(const SentInput& input, std::string_view& behind, Tensor
   }
   const std::string_view bytes = behind.substr(0, *input.binary_bytes);
   behind.remove_prefix(bytes.size());
-  Tensor tensor = input.tensor();
+  SentTensor tensor = input.tensor();
   if (tensor.type == DataType::kBytes) {
     auto& texts = kept.texts.emplace_back();
     TRY(split_texts(input.name, bytes, input.count, texts));
@@ -182,7 +180,7 @@ Result<void> add_json(const SentInput& input, TensorBatch& tensors, Kept& kept) 
     TRY(read_cells(data, input.name, input.type, tensors.cells()));
     given = tensors.cells().size() - before;
   } else {
-    Tensor tensor = input.tensor();
+    Tensor tensor = input.tensor().whole();
     TRY(read_whole(data, tensor, kept));
     given = tensor.type == DataType::kBytes
                 ? tensor.texts.size()
@@ -341,13 +339,13 @@ Result<ParsedRequest> JsonReader::read_raw(std::string_view body, const ModelInp
     known *= size < 0 ? 1 : static_cast<std::size_t>(size);
     input.sizes[input.dimensions++] = size < 0 ? 1 : size;
   }
-  Tensor tensor = input.tensor();
+  const std::size_t row = std::max<std::size_t>(1, known * serving::datatype_bytes(spec.type));
+  if (open) input.sizes[*open] = static_cast<std::int64_t>(body.size() / row);
+  SentTensor tensor = input.tensor();
   if (spec.is_text()) {
     tensor.texts = impl_->kept.texts.emplace_back(1, body);
   } else {
     tensor.bytes = std::as_bytes(std::span(body));
-    const std::size_t row = std::max<std::size_t>(1, known * serving::datatype_bytes(spec.type));
-    if (open) tensor.shape[*open] = static_cast<std::int64_t>(body.size() / row);
   }
   TensorBatch tensors(1, model);
   TRY(tensors.add(tensor));

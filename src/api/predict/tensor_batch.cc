@@ -39,7 +39,7 @@ std::size_t column_count(const std::vector<InputSpec>& inputs) {
 
 // Calls `use` with each element of a tensor of numbers.
 template <typename Element, typename Use>
-Result<void> each(const Tensor& tensor, Use use) {
+Result<void> each(const SentTensor& tensor, Use use) {
   const std::size_t count = tensor.bytes.size() / sizeof(Element);
   for (std::size_t i = 0; i < count; ++i) {
     Element element;
@@ -50,7 +50,7 @@ Result<void> each(const Tensor& tensor, Use use) {
 }
 
 template <typename Element>
-Result<void> append_numbers(const Tensor& tensor, std::vector<Cell>& cells) {
+Result<void> append_numbers(const SentTensor& tensor, std::vector<Cell>& cells) {
   return each<Element>(tensor, [&](std::size_t at, Element element) -> Result<void> {
     if constexpr (sizeof(Element) == 8 && std::is_integral_v<Element>) {
       if (std::cmp_greater(element, kExactMax) || std::cmp_less(element, -kExactMax)) {
@@ -63,7 +63,7 @@ Result<void> append_numbers(const Tensor& tensor, std::vector<Cell>& cells) {
   });
 }
 
-Result<void> append_cells(const Tensor& tensor, std::vector<Cell>& cells) {
+Result<void> append_cells(const SentTensor& tensor, std::vector<Cell>& cells) {
   switch (tensor.type) {
     case DataType::kBool:
       return each<std::uint8_t>(tensor, [&](std::size_t at, std::uint8_t value) -> Result<void> {
@@ -199,7 +199,7 @@ Result<TensorBatch::Place> TensorBatch::place_of(std::string_view name,
   return Place::kCells;
 }
 
-Result<void> TensorBatch::add(const Tensor& tensor) {
+Result<void> TensorBatch::add(const SentTensor& tensor) {
   const std::size_t count = TRY(element_count(tensor.name, tensor.shape));
   const bool is_text = tensor.type == DataType::kBytes;
   const std::size_t width = serving::datatype_bytes(tensor.type);
@@ -212,7 +212,7 @@ Result<void> TensorBatch::add(const Tensor& tensor) {
   }
   if (TRY(next(tensor.name, tensor.shape)) == Place::kCells)
     return append_cells(tensor, batch_.cells);
-  batch_.tensors.push_back(tensor);
+  batch_.tensors.push_back(tensor.whole());
   return {};
 }
 

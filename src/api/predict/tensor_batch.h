@@ -33,6 +33,24 @@ serving::Batch from_rows(const std::vector<serving::Cell>& cells, std::size_t wi
 // The names of the columns among `inputs`; they point into it.
 std::vector<std::string_view> column_names(const std::vector<serving::InputSpec>& inputs);
 
+// A tensor as it was sent; its elements are in memory as the protocol's binary form has them, and
+// in `texts` when they are BYTES.
+struct SentTensor {
+  std::string_view name;
+  serving::DataType type = serving::DataType::kFp32;
+  std::span<const std::int64_t> shape;
+  std::span<const std::byte> bytes;
+  std::span<const std::string_view> texts;
+
+  serving::Tensor whole() const {
+    return {.name = name,
+            .type = type,
+            .shape = {shape.begin(), shape.end()},
+            .bytes = bytes,
+            .texts = texts};
+  }
+};
+
 // Collects the tensors of one request; one thread at a time. What add() is given must outlive the
 // batch.
 class TensorBatch {
@@ -47,9 +65,7 @@ class TensorBatch {
 
   std::vector<serving::Cell>& cells() { return batch_.cells; }
   void add_whole(serving::Tensor tensor) { batch_.tensors.push_back(std::move(tensor)); }
-  // A tensor whose elements are in memory as the protocol's binary form has them; `texts` instead
-  // when they are BYTES.
-  Result<void> add(const serving::Tensor& tensor);
+  Result<void> add(const SentTensor& tensor);
 
   // All tensors have been added. `inputs` keeps alive what the batch names.
   Result<serving::Batch> finish(Inputs& inputs);

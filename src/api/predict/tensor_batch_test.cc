@@ -11,7 +11,6 @@ namespace {
 
 using serving::DataType;
 using serving::InputSpec;
-using serving::Tensor;
 
 ModelInputs model_of(std::vector<InputSpec> inputs) {
   auto shared = std::make_shared<const std::vector<InputSpec>>(std::move(inputs));
@@ -19,11 +18,12 @@ ModelInputs model_of(std::vector<InputSpec> inputs) {
 }
 
 template <typename Element>
-Tensor tensor(std::string_view name, DataType type, std::vector<std::int64_t> shape,
-              const std::vector<Element>& values) {
+SentTensor tensor(std::string_view name, DataType type, std::initializer_list<std::int64_t> shape,
+                  const std::vector<Element>& values) {
+  static std::deque<std::vector<std::int64_t>> shapes;
   return {.name = name,
           .type = type,
-          .shape = std::move(shape),
+          .shape = shapes.emplace_back(shape),
           .bytes = std::as_bytes(std::span(values))};
 }
 
@@ -79,13 +79,14 @@ TEST(TensorBatch, AMatrixSpreadsAndATensorStaysWhole) {
 TEST(TensorBatch, SaysWhatIsWrong) {
   struct Case {
     const char* name;
-    Tensor tensor;
+    SentTensor tensor;
     const char* says;
   };
   static const std::vector<float> four = {1, 2, 3, 4};
   static const std::vector<std::int64_t> beyond = {(std::int64_t{1} << 53) + 1};
   static const std::vector<std::uint64_t> huge = {std::uint64_t{1} << 63};
   static const std::vector<std::uint8_t> two = {2};
+  static const std::int64_t one[] = {1};
   static const std::string_view broken[] = {"\xFF"};
   const Case cases[] = {
       {"too few bytes", tensor("a", DataType::kFp64, {4}, four), "16 bytes"},
@@ -96,7 +97,7 @@ TEST(TensorBatch, SaysWhatIsWrong) {
       {"rounded", tensor("a", DataType::kInt64, {1}, beyond), "9007199254740993"},
       {"rounded too", tensor("a", DataType::kUint64, {1}, huge), "beyond 2^53"},
       {"no bool", tensor("a", DataType::kBool, {1}, two), "0 or 1"},
-      {"no text", {.name = "a", .type = DataType::kBytes, .shape = {1}, .texts = broken}, "UTF-8"},
+      {"no text", {.name = "a", .type = DataType::kBytes, .shape = one, .texts = broken}, "UTF-8"},
       {"overflowing", tensor("a", DataType::kFp32, {1 << 24, 1 << 24, 1 << 16}, four),
        "too many elements"},
   };
