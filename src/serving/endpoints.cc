@@ -366,7 +366,8 @@ std::vector<LoggedFeature> Endpoints::looked_up(std::string_view endpoint) const
 
 std::vector<std::string> Endpoints::names() const {
   std::vector<std::string> names;
-  for (const auto& [name, serving] : *table_.load()) {
+  const auto table = table_.load();
+  for (const auto& [name, serving] : *table) {
     if (serving != nullptr) names.push_back(name);
   }
   return names;
@@ -393,15 +394,16 @@ Result<EndpointShape> Endpoints::shape(std::string_view endpoint) const {
 
 Result<Endpoints::Inputs> Endpoints::inputs(std::string_view endpoint) const {
   auto serving = find(endpoint);
-  if (serving == nullptr)
-    return base::error(Code::kNotFound, "no such endpoint answers: endpoint={}", endpoint);
+  if (serving == nullptr) return no_answer(endpoint);
   const auto* inputs = &serving->inputs;
   return Inputs(std::move(serving), inputs);
 }
 
 std::vector<VersionStatistics> Endpoints::statistics() const {
   std::vector<VersionStatistics> all;
-  for (const auto& [name, serving] : *table_.load()) {
+  const auto table = table_.load();
+  for (const auto& [name, serving] : *table) {
+    if (serving == nullptr) continue;  // expected
     for (const Variant& variant : serving->variants) {
       if (variant.spec.is_shadow) continue;
       const Tally& tally = *variant.tally;
