@@ -63,7 +63,7 @@ def onnx_runtime(library: str, file: pathlib.Path, rows: np.ndarray) -> dict:
     else:
         model = convert.convert_lightgbm(lightgbm.Booster(model_file=file), initial_types=initial, target_opset=15, zipmap=False)
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
+    options.intra_op_num_threads, options.log_severity_level = 1, 3
     session = onnxruntime.InferenceSession(model.SerializeToString(), options)
     name, times = session.get_inputs()[0].name, {}
     for batch in (1, 32, 1024, len(rows)):
