@@ -82,11 +82,13 @@ Result<void> read_cells(JsonValues data, std::string_view name, DataType type,
   return each_element(data, name, 0, use);
 }
 
-// One of a request's inputs, as it stands in the JSON.
+// One of a request's inputs, as it stands in the JSON. One is used for all inputs of a request, of
+// which there may be hundreds.
 struct SentInput {
-  std::string_view name;
-  DataType type = DataType::kFp32;
-  std::array<std::int64_t, kDimensionsMax> sizes{};
+  std::string_view name, datatype;
+  DataType type =
+      DataType::kFp32;  // of `datatype`, which is nearly always that of the input before
+  std::array<std::int64_t, kDimensionsMax> sizes;
   std::size_t dimensions = 0;
   std::size_t count = 0;  // of elements
   std::optional<JsonValue> data;
@@ -115,12 +117,14 @@ Result<void> read_parameters(JsonValue parameters, SentInput& input) {
   return {};
 }
 
-Result<SentInput> read_input(JsonValue item) {
+Result<void> read_input(JsonValue item, SentInput& input) {
   if (!item.is_object()) return invalid("an input must be an object");
-  SentInput input;
+  input.name = {};
+  input.data.reset();
+  input.binary_bytes.reset();
   std::optional<JsonValue> shape_given, parameters;
   std::string_view datatype;
-  for (const auto& [key, value] : item.members()) {  // one pass: there may be hundreds of inputs
+  for (const auto& [key, value] : item.members()) {  // one pass
     if (value.is_null()) continue;
     if (key == "name" || key == "datatype") {
       if (!value.is_text()) return invalid("{} must be a text", key);
@@ -134,10 +138,14 @@ Result<SentInput> read_input(JsonValue item) {
     }
   }
   if (input.name.empty()) return invalid("an input has no name");
-  if (!serving::parse_datatype(datatype, input.type)) {
-    return invalid("datatype is none of the protocol's: input={} datatype={}", input.name,
-                   datatype);
+  if (datatype != input.datatype || datatype.empty()) {
+    if (!serving::parse_datatype(datatype, input.type)) {
+      return invalid("datatype is none of the protocol's: input={} datatype={}", input.name,
+                     datatype);
+    }
+    input.datatype = datatype;
   }
+  input.dimensions = 0;
   for (const JsonValue size : TRY(array_of(shape_given, "shape"))) {
     if (!size.is_whole() || size.number() < 0 || size.number() > kRowsMax)
       return invalid("shape must be whole numbers up to {}: input={}", kRowsMax, input.name);
@@ -147,7 +155,7 @@ Result<SentInput> read_input(JsonValue item) {
   }
   input.count = TRY(element_count(input.name, input.shape()));
   if (parameters) TRY(read_parameters(*parameters, input));
-  return input;
+  return {};
 }
 
 Result<void> add_binary(const SentInput& input, std::string_view& behind, TensorBatch& tensors,
@@ -300,8 +308,9 @@ Result<ParsedRequest> JsonReader::read_v2(std::string_view body,
   if (inputs.empty()) return invalid("inputs is empty");
   if (outputs) TRY(read_outputs(TRY(array_of(outputs, "outputs")), request));
   TensorBatch tensors(inputs.size(), model);
+  SentInput input;
   for (const JsonValue item : inputs) {
-    const SentInput input = TRY(read_input(item));
+    TRY(read_input(item, input));
     if (input.binary_bytes) {
       TRY(add_binary(input, behind, tensors, impl_->kept));
     } else {
@@ -323,7 +332,7 @@ Result<ParsedRequest> JsonReader::read_raw(std::string_view body, const ModelInp
     return invalid("a raw body is the only input of a model, and this one reads {}",
                    inputs->size());
   const InputSpec& spec = inputs->front();
-  SentInput input;
+  SentInput input{};
   input.name = spec.name;
   input.type = spec.type;
   input.sizes[0] = 1;
