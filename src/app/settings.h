@@ -25,7 +25,8 @@ struct Settings {
   std::string log_level = "info";
   std::string python_path;
   std::int64_t io_threads = 2;
-  std::int64_t data_threads = 8;
+  std::int64_t data_threads =
+      64;  // those that wait for the database cost little, and fill its groups
   std::int64_t control_threads = 2;
   std::int64_t scoring_threads = 64;
   std::int64_t scoring_threads_per_endpoint = 32;

@@ -23,7 +23,7 @@ TEST(Settings, FlagOverEnvironmentOverFileOverDefault) {
   EXPECT_EQ(loaded.settings.port, 3);
   EXPECT_EQ(loaded.settings.io_threads, 4);
   EXPECT_EQ(loaded.settings.data, "/a");
-  EXPECT_EQ(loaded.settings.data_threads, 8);
+  EXPECT_EQ(loaded.settings.data_threads, 64);
   EXPECT_EQ(loaded.origins.at("port"), "flag");
   EXPECT_EQ(loaded.origins.at("io-threads"), "environment");
   EXPECT_EQ(loaded.origins.at("data"), "file");

@@ -155,6 +155,22 @@ class Tx : public Reader {
   virtual Result<void> append_event(const EventDraft& draft) = 0;
 };
 
+// What one caller brings to a write that is done for many at once; a kind derives from it.
+struct JointItem {
+  Result<void> outcome;  // of this item alone, when the write itself has succeeded
+};
+
+// A kind of write that is done for many callers at once: where each alone would read and write a
+// few rows, one body does it for all of them with a few statements.
+class JointWrite {
+ public:
+  virtual ~JointWrite() = default;
+  // As the body of Db::write, and it may run more than once just so, with fresh outcomes. It acts
+  // for nobody. `items` is not empty. What is wrong with one item goes into its outcome, and
+  // nothing of that item is written; an error undoes the work of all and is everybody's outcome.
+  virtual Result<void> run(Tx& tx, std::span<JointItem* const> items) = 0;
+};
+
 // One step forward of a room's tables. Numbers count from 1 per room, without gaps; a released one
 // never changes.
 struct Migration {
@@ -175,10 +191,10 @@ class Db {
   // undoes what it did.
   //
   // Writes happen one after the other, as if nobody else wrote, also where several servers share
-  // the database. They are grouped: one thread runs many bodies under a single commit. A body may
+  // the database. They are grouped: many bodies run under a single commit. A body may
   // run more than once (the connection broke, a neighbour failed), so it must have no side effects
   // outside the transaction but values that it sets anew, must not call back into the Db, and must
-  // be quick. On whatever thread it runs, it acts for the caller\'s user.
+  // be quick. On whatever thread it runs, it acts for the caller's user.
   template <typename Body>
   auto write(Body&& body) -> std::invoke_result_t<Body, Tx&> {
     using R = std::invoke_result_t<Body, Tx&>;
@@ -201,6 +217,13 @@ class Db {
       if (!done) return std::move(done).error();
       return std::move(*value);
     }
+  }
+
+  // Has `joint` do `item`, together with others of its kind that wait at the same time. Returns
+  // when it is durable.
+  Result<void> write_jointly(JointWrite& joint, JointItem& item) {
+    TRY(run_joint_write(joint, item));
+    return std::move(item.outcome);
   }
 
   // Runs `body` against one snapshot; sees everything committed before the call.
@@ -234,6 +257,7 @@ class Db {
 
  protected:
   virtual Result<void> run_write(const std::function<Result<void>(Tx&)>& body) = 0;
+  virtual Result<void> run_joint_write(JointWrite& joint, JointItem& item) = 0;
   virtual Result<void> run_read(const std::function<Result<void>(Reader&)>& body) = 0;
 };
 

@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "store/events.h"
 #include "store/postgres.h"
+#include "store/row_batch.h"
 #include "store/sqlite.h"
 #include "store/testing/postgres_server.h"
 #include "store/testing/temp_folder.h"
@@ -96,6 +97,52 @@ TEST_P(DbTest, OneFailingWriteInAGroupLeavesTheOthers) {
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(good, 16 * 40);
   EXPECT_EQ(count(*db), 16 * 40);
+}
+
+// Adds things by name, many with one statement.
+class Adding final : public JointWrite {
+ public:
+  struct Item : JointItem {
+    std::string name;
+  };
+  Result<void> run(Tx& tx, std::span<JointItem* const> items) override {
+    RowBatch rows("INSERT INTO things(name)");
+    for (JointItem* item : items) {
+      const auto* thing = static_cast<Item*>(item);
+      if (thing->name.starts_with("no")) {
+        item->outcome = base::error(Code::kInvalidArgument, "not this one");
+      } else {
+        rows.add({thing->name});
+      }
+    }
+    return rows.send(tx);
+  }
+};
+
+TEST_P(DbTest, WhatIsWrittenTogetherIsAnsweredOneByOne) {
+  auto db = open();
+  ASSERT_TRUE(db->migrate(tables()));
+  Adding adding;
+  std::atomic<int> good = 0, refused = 0;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 16; ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < 50; ++i) {
+        Adding::Item item{{}, fmt::format("{}{}-{}", i % 10 == 0 ? "no" : "yes", t, i)};
+        const Result<void> done = db->write_jointly(adding, item);
+        if (done) ++good;
+        if (!done && done.error().message == "not this one") ++refused;
+        EXPECT_TRUE(add(*db, fmt::format("alone {}-{}", t, i)));
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(good, 16 * 45);
+  EXPECT_EQ(refused, 16 * 5);
+  EXPECT_EQ(count(*db), 16 * 45 + 16 * 50);
+  Adding::Item twice{{}, "yes1-1"};
+  EXPECT_EQ(db->write_jointly(adding, twice).error().code, Code::kAlreadyExists);
+  EXPECT_TRUE(add(*db, "after"));
 }
 
 TEST_P(DbTest, RefusesAFileOfANewerBuild) {

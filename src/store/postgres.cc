@@ -195,6 +195,10 @@ PostgresConnection::Options writer_options(const PostgresOptions& options) {
                       fmt::format("SET lock_timeout TO '{}'", kLockTimeout),
                       fmt::format("SET idle_in_transaction_session_timeout TO '{}'",
                                   kIdleTransactionTimeout),
+                      // Writes look single rows up by their keys. A plan is kept for long, and one
+                      // made while a table was small must not read all of it.
+                      "SET enable_seqscan TO off", "SET enable_hashjoin TO off",
+                      "SET enable_mergejoin TO off", "SET jit TO off",
                       // A server whose machine vanished does not lead for hours.
                       "SET tcp_keepalives_idle TO 10", "SET tcp_keepalives_interval TO 5",
                       "SET tcp_keepalives_count TO 3",
@@ -241,6 +245,9 @@ class PostgresDb final : public Db {
  protected:
   Result<void> run_write(const std::function<Result<void>(Tx&)>& body) override {
     return writes_->run(body);
+  }
+  Result<void> run_joint_write(JointWrite& joint, JointItem& item) override {
+    return writes_->run(joint, item);
   }
 
   Result<void> run_read(const std::function<Result<void>(Reader&)>& body) override {
@@ -326,23 +333,24 @@ class PostgresDb final : public Db {
     TRY(writer_->reconnect());
     if (!leads_) return {};
     if (!TRY(try_to_lead())) {
-      base::log_error("store",
-                      "another server leads since the connection to PostgreSQL broke: restart this "
-                      "one");
+      base::log_warning("store", "another server leads since the connection to PostgreSQL broke");
     }
     return {};
   }
 
-  // Opens a transaction that nobody else writes beside; returns its number.
-  Result<std::string> begin() {
+  // Opens a transaction that nobody else writes beside. Its number is in `number` after the next
+  // call that waits, unless that has failed.
+  Result<void> send_begin(std::string& number) {
     TRY(writer_->send("BEGIN"));
-    std::string number;
-    const PostgresConnection::EachRow read = [&](const Row& row) { number = row.string(0); };
     const Param lock[] = {lock_number_};
-    TRY(writer_->run(
+    return writer_->send(
         "SELECT CAST(pg_current_xact_id() AS TEXT) FROM pg_advisory_xact_lock(?) AS locked", lock,
-        &read));
-    return number;
+        [&number](const Row& row) { number = row.string(0); });
+  }
+  Result<void> begin() {
+    std::string number;
+    TRY(send_begin(number));
+    return writer_->finish();
   }
 
   void commit_group(WriteGroup group) {
@@ -368,29 +376,37 @@ class PostgresDb final : public Db {
   // An error: the group can't be written now. `last` is why it has to be tried again.
   Result<End> try_group(WriteGroup group, Savepoints savepoints, Error& last) {
     if (writer_->is_lost()) TRY(reconnect());
-    const Result<std::string> number = begin();
-    if (!number) return give_up(number.error(), last);
+    std::string number;
+    if (const Result<void> sent = send_begin(number); !sent) return give_up(sent.error(), last);
     PostgresTx tx(*writer_, clock_, random_);
     for (QueuedWrite* write : group) {
       if (savepoints == Savepoints::kEach) {
+        // The turn to write comes to all of them or to none.
+        if (const Result<void> begun = writer_->finish(); number.empty())
+          return give_up(begun.error(), last);
         if (const Result<void> done = run_apart(*write, tx); !done)
           return give_up(done.error(), last);
         continue;
       }
       tx.take_wrote();
-      run_body(*write, tx);
+      run_body(*write, tx);  // its first question takes the BEGIN with it
+      if (number.empty()) {
+        Result<void> begun = writer_->finish();
+        if (!begun && write->outcome) write->outcome = std::move(begun);
+      }
       writer_->forget_rows();
       const bool broken = writer_->is_lost() || writer_->is_transaction_broken();
       if (write->outcome && !broken) continue;
       if (!write->outcome && !broken && !tx.take_wrote()) continue;  // nothing to undo
       if (write->outcome) write->outcome = base::error(Code::kInternal, "a failure was ignored");
+      if (broken && number.empty()) return give_up(write->outcome.error(), last);  // never begun
       return undo(group, write->outcome.error(), last);
     }
     const Result<void> sent = writer_->send("COMMIT");
     const Result<void> done = sent ? writer_->finish() : sent;
     if (done) return End::kDone;
     if (!writer_->is_lost()) return undo(group, done.error(), last);
-    return find_out(*number, done.error(), last);
+    return find_out(number, done.error(), last);
   }
 
   // Runs a body so that it alone is undone when it fails. An error: the whole transaction is of no
@@ -452,7 +468,7 @@ class PostgresDb final : public Db {
   base::Random& random_;
   ReaderPool readers_;
   std::atomic<bool> leads_ = false;
-  std::unique_ptr<PostgresConnection> writer_;  // used by the queue's thread only
+  std::unique_ptr<PostgresConnection> writer_;  // used by the queue only
   std::unique_ptr<WriteQueue> writes_;          // last, so that it ends before what it uses
 };
 

@@ -95,6 +95,8 @@ class Connection {
     TRY(connection->run("PRAGMA synchronous=FULL"));
     TRY(connection->run("PRAGMA foreign_keys=ON"));
     TRY(connection->run("PRAGMA cache_size=-16000"));
+    // A page that many commits change goes into the file once; 16 MB of log.
+    TRY(connection->run("PRAGMA wal_autocheckpoint=4000"));
     TRY(connection->run("PRAGMA journal_size_limit=67108864"));
     return connection;
   }
@@ -305,6 +307,9 @@ class SqliteDb final : public Db {
   Result<void> run_write(const std::function<Result<void>(Tx&)>& body) override {
     return writes_->run(body);
   }
+  Result<void> run_joint_write(JointWrite& joint, JointItem& item) override {
+    return writes_->run(joint, item);
+  }
 
   Result<void> run_read(const std::function<Result<void>(Reader&)>& body) override {
     std::unique_ptr<Connection> connection = take_reader();
@@ -353,7 +358,7 @@ class SqliteDb final : public Db {
   const SqliteOptions options_;
   const base::Clock& clock_;
   base::Random& random_;
-  std::unique_ptr<Connection> writer_;  // used by the queue's thread only
+  std::unique_ptr<Connection> writer_;  // used by the queue only
 
   base::Mutex mutex_;
   base::CondVar reader_free_;

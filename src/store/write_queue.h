@@ -1,10 +1,11 @@
-// Group commit: callers wait while one thread hands their writes, many at a time, to a store.
+// Group commit: callers wait while their writes, many at a time, are handed to a store.
 #pragma once
 
 #include <deque>
 #include <functional>
 #include <span>
 #include <thread>
+#include <vector>
 
 #include "base/mutex.h"
 #include "store/db.h"
@@ -13,7 +14,9 @@ namespace slipway::store {
 
 // A write under way. It lives on its caller's stack.
 struct QueuedWrite {
-  const std::function<Result<void>(Tx&)>* body;
+  const std::function<Result<void>(Tx&)>* body = nullptr;
+  JointWrite* joint = nullptr;  // instead of a body, with
+  JointItem* item = nullptr;
   Result<void> outcome;
   bool done = false;
   base::CondVar finished;
@@ -31,18 +34,22 @@ void fail_group(WriteGroup group, const Error& error);
 class WriteQueue {
  public:
   struct Limits {
-    std::size_t group_writes_max;  // bodies under one commit
+    std::size_t group_writes_max;  // writes under one commit
     std::size_t queue_length_max;  // waiting writes; more are refused with kResourceExhausted
   };
-  // `commit` runs on the queue's own thread, sets every outcome and returns when those that say
-  // success are durable.
+  // `commit` runs on one thread at a time: the queue's own, or that of a caller who finds nobody
+  // before him, which saves him two switches of threads. Every write it gets has a body. It sets
+  // every outcome and returns when those that say success are durable.
   WriteQueue(Limits limits, std::function<void(WriteGroup)> commit);
   ~WriteQueue();  // after everything that waits
 
-  // Returns when the write is done.
+  // Return when the write is done.
   Result<void> run(const std::function<Result<void>(Tx&)>& body);
+  Result<void> run(JointWrite& joint, JointItem& item);
 
  private:
+  Result<void> run(QueuedWrite& write);
+  void commit(WriteGroup taken);
   void loop();
 
   const Limits limits_;
@@ -51,6 +58,7 @@ class WriteQueue {
   base::Mutex mutex_;
   base::CondVar wake_;
   std::deque<QueuedWrite*> waiting_ GUARDED_BY(mutex_);
+  bool committing_ GUARDED_BY(mutex_) = false;
   bool stopping_ GUARDED_BY(mutex_) = false;
 
   std::thread thread_;

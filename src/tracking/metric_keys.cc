@@ -1,5 +1,7 @@
 #include "tracking/metric_keys.h"
 
+#include "store/row_batch.h"
+
 namespace slipway::tracking {
 
 std::uint32_t MetricKeys::seen(std::string_view key) const {
@@ -49,17 +51,36 @@ Result<std::string_view> MetricKeys::text(store::Reader& reader, std::uint32_t n
 }
 
 Result<std::uint32_t> MetricKeys::ensure(store::Tx& tx, std::string_view key) {
-  const std::optional<std::int64_t> found =
-      TRY(tx.find("SELECT number FROM metric_keys WHERE name = ?", {key},
-                  [](const store::Row& row) { return row.int64(0); }));
-  if (found) return static_cast<std::uint32_t>(*found);
-  std::int64_t number = 1;
-  TRY(tx.query("SELECT COALESCE(MAX(number), 0) + 1 FROM metric_keys", {},
-               [&](const store::Row& row) { number = row.int64(0); }));
-  if (number > UINT32_MAX)
-    return base::error(Code::kResourceExhausted, "there are too many different metric keys");
-  TRY(tx.send("INSERT INTO metric_keys(number, name) VALUES(?, ?)", {number, key}));
-  return static_cast<std::uint32_t>(number);
+  return TRY(ensure(tx, std::span(&key, 1))).front();
+}
+
+Result<std::vector<std::uint32_t>> MetricKeys::ensure(store::Tx& tx,
+                                                      std::span<const std::string_view> keys) {
+  std::vector<std::uint32_t> numbers(keys.size());
+  std::unordered_map<std::string, std::uint32_t> known;
+  TRY(store::ask_in(tx, "SELECT name, number FROM metric_keys WHERE name IN ", keys,
+                    [&known](const store::Row& row) {
+                      known.emplace(row.string(0), static_cast<std::uint32_t>(row.int64(1)));
+                    }));
+  TRY(tx.settle());
+  std::optional<std::int64_t> last;
+  store::RowBatch rows("INSERT INTO metric_keys(number, name)");
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    if (const auto found = known.find(std::string(keys[i])); found != known.end()) {
+      numbers[i] = found->second;
+      continue;
+    }
+    if (!last) {
+      TRY(tx.query("SELECT COALESCE(MAX(number), 0) FROM metric_keys", {},
+                   [&](const store::Row& row) { last = row.int64(0); }));
+    }
+    if (++*last > UINT32_MAX)
+      return base::error(Code::kResourceExhausted, "there are too many different metric keys");
+    numbers[i] = static_cast<std::uint32_t>(*last);
+    rows.add({*last, keys[i]});
+  }
+  TRY(rows.send(tx));
+  return numbers;
 }
 
 void MetricKeys::remember(std::string_view key, std::uint32_t number) {

@@ -32,6 +32,9 @@ class MetricKeys {
   // remembered before it is committed: say `remember` then. The transaction must have called
   // next_change (run_changes.h) before: that keeps two servers from giving one number twice.
   static Result<std::uint32_t> ensure(store::Tx& tx, std::string_view key);
+  // The same for many, none of them twice.
+  static Result<std::vector<std::uint32_t>> ensure(store::Tx& tx,
+                                                   std::span<const std::string_view> keys);
   void remember(std::string_view key, std::uint32_t number);
 
  private:

@@ -1,24 +1,13 @@
 #include "tracking/metric_series.h"
 
 #include <algorithm>
+#include <deque>
 #include <optional>
+
+#include "store/row_batch.h"
 
 namespace slipway::tracking {
 namespace {
-
-// What the latest row says beside its points: it holds the tail up to row `through`.
-struct LatestMark {
-  std::int64_t through = 0;
-  std::int64_t keys = 0;
-};
-
-Result<LatestMark> read_mark(store::Reader& reader, std::int64_t run) {
-  const std::optional<LatestMark> mark = TRY(reader.find(
-      "SELECT through, keys FROM run_latest WHERE run = ?", {run}, [](const store::Row& row) {
-        return LatestMark{row.int64(0), row.int64(1)};
-      }));
-  return mark.value_or(LatestMark());
-}
 
 // Packed rows into points; remembers the first that is broken.
 class Rows {
@@ -71,26 +60,23 @@ Result<void> seal(store::Tx& tx, std::int64_t run, std::int64_t number,
   std::vector<Point> all = TRY(read_tail(tx, run, 0));
   all.insert(all.end(), points.begin(), points.end());
   sort_history(all);
-  std::string bytes;
+  std::deque<std::string> packed;  // nothing in it moves
+  store::RowBatch rows(
+      "INSERT INTO metric_series(run, key, block, points, first_ms, first_step, last_ms, "
+      "last_step, data)");
   for (auto from = all.begin(); from != all.end();) {
     const auto to =
         std::find_if(from, all.end(), [&](const Point& p) { return p.key != from->key; });
     const Point &first = *from, &last = *(to - 1);
-    bytes.clear();
+    std::string& bytes = packed.emplace_back();
     pack_points({from, to}, bytes);
-    TRY(tx.send(
-        "INSERT INTO metric_series(run, key, block, points, first_ms, first_step, "
-        "last_ms, last_step, data) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        {run, std::int64_t{first.key}, number, static_cast<std::int64_t>(to - from),
-         first.timestamp_ms, first.step, last.timestamp_ms, last.step, store::Bytes{bytes}}));
+    rows.add({run, std::int64_t{first.key}, number, static_cast<std::int64_t>(to - from),
+              first.timestamp_ms, first.step, last.timestamp_ms, last.step, store::Bytes{bytes}});
     from = to;
   }
+  TRY(rows.send(tx));
   TRY(tx.send("DELETE FROM metric_tail WHERE run = ?", {run}));
   return {};
-}
-
-Tail read_tail_row(const store::Row& row) {
-  return {row.int64(0), row.int64(1), row.int64(2), row.string(3)};
 }
 
 // Where the points of one stretch of a series are: blocks that overlap in time belong together.
@@ -123,55 +109,85 @@ Result<std::vector<Stretch>> find_stretches(
 
 }  // namespace
 
-Result<void> ask_tail(store::Tx& tx, const std::string& run_id, Tail& tail) {
-  return tx.ask(
-      "SELECT number, points, unfolded, data FROM metric_tail WHERE run = (SELECT number FROM runs "
-      "WHERE id = ?) ORDER BY number DESC LIMIT 1",
-      {run_id}, [&tail](const store::Row& row) { tail = read_tail_row(row); });
+Result<void> ask_tails(store::Tx& tx, std::span<const std::string_view> run_ids,
+                       const std::function<void(Tail)>& each) {
+  static const std::string kSelect = fmt::format(
+      "SELECT r.number, r.id, r.deleted, t.number, t.points, t.unfolded, CASE WHEN LENGTH(t.data) "
+      "< {} THEN t.data END, l.through, l.keys FROM runs r LEFT JOIN metric_tail t ON t.run = "
+      "r.number AND t.number = (SELECT MAX(m.number) FROM metric_tail m WHERE m.run = r.number) "
+      "LEFT JOIN run_latest l ON l.run = r.number WHERE r.id IN ",
+      kTailRowBytes);
+  return store::ask_in(tx, kSelect, run_ids, [each](const store::Row& row) {
+    each({.run = row.int64(0),
+          .run_id = row.string(1),
+          .run_deleted = row.int64(2) != 0,
+          .number = row.int64(3),
+          .points = row.int64(4),
+          .unfolded = row.int64(5),
+          .bytes = row.string(6),
+          .through = row.int64(7),
+          .keys = row.int64(8)});
+  });
+}
+
+Result<void> TailRows::send(store::Tx& tx) {
+  store::RowBatch rows("INSERT INTO metric_tail(run, number, points, unfolded, data)",
+                       " ON CONFLICT(run, number) DO UPDATE SET points = excluded.points, "
+                       "unfolded = excluded.unfolded, data = excluded.data");
+  for (const Tail& row : rows_)
+    rows.add({row.run, row.number, row.points, row.unfolded, store::Bytes{row.bytes}});
+  TRY(rows.send(tx));
+  rows_.clear();
+  return {};
 }
 
 Result<void> append_points(store::Tx& tx, std::int64_t run, std::span<const Point> points) {
-  const std::optional<Tail> newest =
-      TRY(tx.find("SELECT number, points, unfolded, data FROM metric_tail WHERE run = ? ORDER BY "
-                  "number DESC LIMIT 1",
-                  {run}, read_tail_row));
-  return append_points(tx, run, newest.value_or(Tail()), points);
+  Tail tail{.run = run};
+  TRY(
+      tx.ask("SELECT number, points, unfolded, data FROM metric_tail WHERE run = ? ORDER BY number "
+             "DESC LIMIT 1",
+             {run}, [&tail](const store::Row& row) {
+               tail.number = row.int64(0);
+               tail.points = row.int64(1);
+               tail.unfolded = row.int64(2);
+               tail.bytes = row.string(3);
+             }));
+  TRY(tx.ask("SELECT through, keys FROM run_latest WHERE run = ?", {run},
+             [&tail](const store::Row& row) {
+               tail.through = row.int64(0);
+               tail.keys = row.int64(1);
+             }));
+  TRY(tx.settle());
+  TailRows rows;
+  TRY(append_points(tx, std::move(tail), points, rows));
+  return rows.send(tx);
 }
 
-Result<void> append_points(store::Tx& tx, std::int64_t run, Tail row,
-                           std::span<const Point> points) {
+Result<void> append_points(store::Tx& tx, Tail row, std::span<const Point> points, TailRows& rows) {
   if (points.empty()) return {};
-  if (row.number == 0) row.number = TRY(read_mark(tx, run)).through;
+  if (row.number == 0) row.number = row.through;
   row.points += std::ssize(points);
-  const bool open = row.unfolded > 0;
+  const bool open = row.unfolded > 0 && !row.bytes.empty();
   row.unfolded += std::ssize(points);
   std::string frame;
   pack_points(points, frame);
-  const bool grows = open && row.bytes.size() + frame.size() <= kTailRowBytes;
-
+  if (open && row.bytes.size() + frame.size() <= kTailRowBytes) {
+    row.bytes += frame;
+  } else {
+    ++row.number;
+    row.bytes = std::move(frame);
+  }
   if (row.unfolded >= kFoldPointsMin) {
-    const std::int64_t keys = TRY(read_mark(tx, run)).keys;
-    const std::int64_t number = grows ? row.number : row.number + 1;
-    const bool seals = row.points >= kSealPointsMax ||
-                       (row.points >= kSealPointsMin && row.points >= 64 * keys && keys > 0);
-    if (seals || row.unfolded >= 4 * keys) {
-      TRY(fold(tx, run, number, points));
+    const bool seals =
+        row.points >= kSealPointsMax ||
+        (row.points >= kSealPointsMin && row.points >= 64 * row.keys && row.keys > 0);
+    if (seals || row.unfolded >= 4 * row.keys) {
+      TRY(fold(tx, row.run, row.number, points));
       row.unfolded = 0;
     }
-    if (seals) return seal(tx, run, number, points);
+    if (seals) return seal(tx, row.run, row.number, points);
   }
-  if (grows) {
-    row.bytes += frame;
-    TRY(
-        tx.send("UPDATE metric_tail SET points = ?, unfolded = ?, data = ? WHERE run = ? AND "
-                "number = ?",
-                {row.points, row.unfolded, store::Bytes{row.bytes}, run, row.number}));
-  } else {
-    TRY(
-        tx.send("INSERT INTO metric_tail(run, number, points, unfolded, data) VALUES(?, ?, ?, "
-                "?, ?)",
-                {run, row.number + 1, row.points, row.unfolded, store::Bytes{frame}}));
-  }
+  rows.add(std::move(row));
   return {};
 }
 

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -26,20 +27,37 @@ inline constexpr std::int64_t kFoldPointsMin = 512;
 inline constexpr std::int64_t kSealPointsMin = 1024;
 inline constexpr std::int64_t kSealPointsMax = 1 << 17;
 
-// The newest row of a run's tail. `unfolded` counts the points up to it that are not in the latest
-// row; with none it is closed.
+// What appending to a run has to know of it.
 struct Tail {
+  std::int64_t run = 0;
+  std::string run_id;
+  bool run_deleted = false;
+  // The newest row. `unfolded` counts the points up to it that are not in the latest row; with none
+  // it is closed.
   std::int64_t number = 0;  // 0: the tail is empty
   std::int64_t points = 0;  // of the whole tail
   std::int64_t unfolded = 0;
-  std::string bytes;
+  std::string bytes;  // empty when it is full
+  // The latest row: it holds the tail up to row `through`.
+  std::int64_t through = 0, keys = 0;
 };
-// Asks for it by the run's id; it is in `tail` after the next query.
-Result<void> ask_tail(store::Tx& tx, const std::string& run_id, Tail& tail);
+// Asks for those of many runs by id. `each` gets them by the next settle(); one that doesn't exist
+// is left out, one may come twice.
+Result<void> ask_tails(store::Tx& tx, std::span<const std::string_view> run_ids,
+                       const std::function<void(Tail)>& each);
 
-// Adds points to a run, in this transaction.
-Result<void> append_points(store::Tx& tx, std::int64_t run, Tail tail,
-                           std::span<const Point> points);
+// Rows of tails, of several runs, to be written together.
+class TailRows {
+ public:
+  void add(Tail row) { rows_.push_back(std::move(row)); }
+  Result<void> send(store::Tx& tx);
+
+ private:
+  std::vector<Tail> rows_;
+};
+
+// Adds points to a run, in this transaction; what is left to write is in `rows`.
+Result<void> append_points(store::Tx& tx, Tail tail, std::span<const Point> points, TailRows& rows);
 Result<void> append_points(store::Tx& tx, std::int64_t run, std::span<const Point> points);
 
 // The latest point of each key, by key.

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include "store/db.h"
 
@@ -31,6 +32,10 @@ inline constexpr std::int64_t kChangesKept = 1 << 18;
 // after the next query.
 Result<void> next_change(store::Tx& tx, std::int64_t& change);
 Result<void> note_change(store::Tx& tx, std::int64_t change, std::int64_t run, int what);
+// The same for as many numbers: `last` is the last of them; and for many runs, one number each.
+Result<void> next_changes(store::Tx& tx, std::size_t count, std::int64_t& last);
+Result<void> note_changes(store::Tx& tx, std::int64_t first, std::span<const std::int64_t> runs,
+                          int what);
 // The last committed number.
 Result<std::int64_t> last_change(store::Reader& reader);
 

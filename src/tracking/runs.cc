@@ -42,7 +42,7 @@ Head read_head(const store::Row& row) {
 Result<Head> find_head(store::Reader& reader, const std::string& id) {
   std::optional<Head> head =
       TRY(reader.find(fmt::format("SELECT {} FROM runs WHERE id = ?", kColumns), {id}, read_head));
-  if (!head) return base::error(Code::kNotFound, "Run with id={} not found", id);
+  if (!head) return no_such_run(id);
   return std::move(*head);
 }
 
@@ -58,10 +58,7 @@ Result<std::optional<Error>> gone_for_good(store::Reader& reader, const std::str
 
 Result<Head> find_active(store::Reader& reader, const std::string& id) {
   Head head = TRY(find_head(reader, id));
-  if (head.run.stage == Stage::kDeleted) {
-    return base::error(Code::kFailedPrecondition,
-                       "The run {} must be in the 'active' state. Current state is deleted.", id);
-  }
+  if (head.run.stage == Stage::kDeleted) return run_is_deleted(id);
   return head;
 }
 
@@ -122,13 +119,12 @@ Result<void> put_params(store::Tx& tx, std::int64_t number, const std::string& r
 // What a metric says about a logged model, kept with that.
 Result<void> put_model_metric(store::Tx& tx, const std::string& run_id, const Metric& metric) {
   const bool nan = std::isnan(metric.value);
-  TRY(tx.execute(
+  return tx.send(
       "INSERT INTO logged_model_metrics(model, run, key, timestamp_ms, step, value, "
       "is_nan, dataset_name, dataset_digest) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?) ON "
       "CONFLICT DO NOTHING",
       {metric.model_id, run_id, metric.key, metric.timestamp_ms, metric.step,
-       nan ? 0.0 : storable(metric.value), nan, metric.dataset_name, metric.dataset_digest}));
-  return {};
+       nan ? 0.0 : storable(metric.value), nan, metric.dataset_name, metric.dataset_digest});
 }
 
 std::string random_name(base::Random& random) {
@@ -179,7 +175,6 @@ Result<void> check_batch(const std::vector<Metric>& metrics, const std::vector<K
 Result<Run> Runs::create(const Draft& draft) {
   const std::int64_t experiment = TRY(experiment_number(draft.experiment_id));
   std::string name = draft.name;
-  bool tagged = false;
   std::vector<KeyValue> tags = draft.tags;
   for (const KeyValue& tag : tags) {
     TRY(check_key("tag", tag.key));
@@ -190,43 +185,26 @@ Result<Run> Runs::create(const Draft& draft) {
                          "with different values (run_name='{}', mlflow.runName='{}').",
                          name, tag.value);
     }
-    name = tag.value;
-    tagged = true;
+    if (!tag.value.empty()) name = tag.value;
   }
   if (name.empty()) name = random_name(random_);
-  if (!tagged) tags.push_back({std::string(kNameTag), name});
+  tags.push_back({std::string(kNameTag), name});
   std::string user = draft.user;
   for (const KeyValue& tag : tags) {
     if (user.empty() && tag.key == kUserTag) user = tag.value;
   }
-  for (KeyValue& tag : tags) tag.value = cut_value(std::move(tag.value), kTagValueLengthMax);
+  std::map<std::string, std::string> by_key;  // the last one counts when a key comes twice
+  for (KeyValue& tag : tags) {
+    by_key.insert_or_assign(std::move(tag.key),
+                            cut_value(std::move(tag.value), kTagValueLengthMax));
+  }
   Run run{.id = random_.hex(),
           .experiment_id = std::to_string(experiment),
-          .name = std::move(name),
+          .name = by_key.at(std::string(kNameTag)),
           .user = std::move(user),
           .start_ms = draft.start_ms.value_or(clock_.now().millis())};
-  TRY(db_.write([&](store::Tx& tx) -> Result<void> {
-    std::int64_t change = 0;
-    TRY(next_change(tx, change));
-    const std::string location = TRY(active_artifact_location(tx, experiment));
-    run.artifact_uri = join_location(location, run.id + "/artifacts");
-    const std::int64_t number =
-        TRY(tx.find("INSERT INTO runs(id, experiment, name, \"user\", status, start_ms, "
-                    "artifact_uri) VALUES(?, ?, ?, ?, ?, ?, ?) RETURNING number",
-                    {run.id, experiment, run.name, run.user, static_cast<int>(run.status),
-                     run.start_ms, run.artifact_uri},
-                    [](const store::Row& row) { return row.int64(0); }))
-            .value();
-    for (const KeyValue& tag : tags) TRY(put_tag(tx, number, tag));
-    TRY(note_change(tx, change, number, kChangedWhole));
-    return tx.append_event(
-        {.kind = "run.created",
-         .subject = "runs/" + run.id,
-         .payload = {{"experiment_id", draft.experiment_id}, {"name", run.name}}});
-  }));
-  std::map<std::string, std::string> by_key;  // the last one counts when a key comes twice
-  for (KeyValue& tag : tags) by_key.insert_or_assign(std::move(tag.key), std::move(tag.value));
-  for (auto& [key, value] : by_key) run.tags.push_back({key, std::move(value)});
+  for (const auto& [key, value] : by_key) run.tags.push_back({key, value});
+  TRY(creator_.create(run, experiment));
   return run;
 }
 
@@ -302,36 +280,48 @@ Result<void> Runs::log_batch(const std::string& id, const std::vector<Metric>& m
                              const std::vector<KeyValue>& params,
                              const std::vector<KeyValue>& tags) {
   TRY(check_batch(metrics, params, tags));
-  const std::vector<std::uint32_t> seen = keys_.seen(metrics);
-  std::vector<Point> points(metrics.size());
-  for (std::size_t i = 0; i < metrics.size(); ++i) {
-    const Metric& metric = metrics[i];
-    if (seen[i] == 0) TRY(check_key("metric", metric.key));
-    points[i] = {seen[i], storable(metric.value), metric.timestamp_ms, metric.step};
+  const bool only_points = !metrics.empty() && params.empty() && tags.empty() &&
+                           std::all_of(metrics.begin(), metrics.end(),
+                                       [](const Metric& m) { return m.model_id.empty(); });
+  if (only_points) {
+    TRY(points_.append(id, metrics));
+  } else {
+    TRY(log_mixed(id, metrics, params, tags));
   }
-  std::unordered_map<std::string_view, std::uint32_t> fresh;  // keys that got or had a number
+  if (observer_ != nullptr) observer_->points_committed(id, metrics);
+  return {};
+}
+
+Result<void> Runs::log_mixed(const std::string& id, const std::vector<Metric>& metrics,
+                             const std::vector<KeyValue>& params,
+                             const std::vector<KeyValue>& tags) {
+  std::vector<Point> points = TRY(to_points(keys_, metrics));
+  std::vector<std::string_view> fresh;  // keys that were not seen before
+  for (std::size_t i = 0; i < metrics.size(); ++i) {
+    if (points[i].key == 0) fresh.push_back(metrics[i].key);
+  }
+  std::sort(fresh.begin(), fresh.end());
+  fresh.erase(std::unique(fresh.begin(), fresh.end()), fresh.end());
+  std::vector<std::uint32_t> numbers;
   const int what = (metrics.empty() ? 0 : kChangedMetrics) | (params.empty() ? 0 : kChangedParams) |
                    (tags.empty() ? 0 : kChangedTags | kChangedHead);
   TRY(db_.write([&](store::Tx& tx) -> Result<void> {
-    fresh.clear();
-    Tail tail;
-    if (!metrics.empty()) TRY(ask_tail(tx, id, tail));
     return change_run(tx, id, what, [&](const Head& head) -> Result<void> {
       if (!params.empty()) TRY(put_params(tx, head.number, id, params));
       for (const KeyValue& tag : tags)
         TRY(put_tag(tx, head.number, {tag.key, cut_value(tag.value, kTagValueLengthMax)}));
+      if (!fresh.empty()) numbers = TRY(MetricKeys::ensure(tx, fresh));
+      std::vector<Point> numbered = points;
       for (std::size_t i = 0; i < metrics.size(); ++i) {
         if (!metrics[i].model_id.empty()) TRY(put_model_metric(tx, id, metrics[i]));
-        if (seen[i] != 0) continue;
-        std::uint32_t& number = fresh[metrics[i].key];
-        if (number == 0) number = TRY(MetricKeys::ensure(tx, metrics[i].key));
-        points[i].key = number;
+        if (numbered[i].key != 0) continue;
+        const auto at = std::lower_bound(fresh.begin(), fresh.end(), metrics[i].key);
+        numbered[i].key = numbers[static_cast<std::size_t>(at - fresh.begin())];
       }
-      return append_points(tx, head.number, std::move(tail), points);
+      return append_points(tx, head.number, numbered);
     });
   }));
-  for (const auto& [key, number] : fresh) keys_.remember(key, number);
-  if (observer_ != nullptr) observer_->points_committed(id, metrics);
+  for (std::size_t i = 0; i < fresh.size(); ++i) keys_.remember(fresh[i], numbers[i]);
   return {};
 }
 

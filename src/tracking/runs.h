@@ -9,6 +9,8 @@
 #include "store/db.h"
 #include "tracking/experiments.h"
 #include "tracking/metric_keys.h"
+#include "tracking/point_writer.h"
+#include "tracking/run_creator.h"
 #include "tracking/run_observer.h"
 #include "tracking/values.h"
 
@@ -18,7 +20,7 @@ namespace slipway::tracking {
 class Runs {
  public:
   Runs(store::Db& db, MetricKeys& keys, const base::Clock& clock, base::Random& random)
-      : db_(db), keys_(keys), clock_(clock), random_(random) {}
+      : db_(db), keys_(keys), points_(db, keys), creator_(db), clock_(clock), random_(random) {}
 
   // At most one observer, set before the first request; it must outlive the runs' use.
   void set_observer(RunObserver* observer) { observer_ = observer; }
@@ -64,11 +66,16 @@ class Runs {
                                       std::int64_t max_results, const std::string& token);
 
  private:
+  // In one transaction, whatever it is.
+  Result<void> log_mixed(const std::string& id, const std::vector<Metric>& metrics,
+                         const std::vector<KeyValue>& params, const std::vector<KeyValue>& tags);
   Result<void> set_stage(const std::string& id, Stage stage);
   Result<void> read_details(store::Reader& reader, std::int64_t number, Run& run);
 
   store::Db& db_;
   MetricKeys& keys_;
+  PointWriter points_;
+  RunCreator creator_;
   const base::Clock& clock_;
   base::Random& random_;
   RunObserver* observer_ = nullptr;

@@ -4,7 +4,10 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cmath>
+#include <set>
+#include <thread>
 
 #include "tracking/limits.h"
 #include "tracking/run_search.h"
@@ -54,6 +57,51 @@ TEST_F(RunsTest, LatestMetricIsGreatestStepTimestampValue) {
   EXPECT_EQ(runs_.get(id)->metrics[0].value, 3);
   ASSERT_TRUE(runs_.log_batch(id, {{"m", -INFINITY, 11, 5}}, {}, {}));
   EXPECT_EQ(runs_.get(id)->metrics[0].value, -std::numeric_limits<double>::max());
+}
+
+TEST_F(RunsTest, PointsLoggedAtTheSameTimeAllArrive) {
+  const std::string deleted = make_run();
+  MUST(runs_.remove(deleted));
+  const std::vector<std::string> ids = {make_run(), make_run(), make_run()};
+  constexpr int kWriters = 12, kBatches = 40;
+  std::atomic<int> refused = 0;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kWriters; ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < kBatches; ++i) {
+        // Keys that nobody has seen, and one that all share.
+        const std::string key = fmt::format("key-{}-{}", t, i);
+        MUST(runs_.log_batch(ids[t % 3], {{key, 1.0 * i, 5, i}, {"all", 1.0 * t, 5, i}}, {}, {}));
+        const auto nowhere = runs_.log_batch("nowhere", {{key, 1}}, {}, {});
+        const auto gone = runs_.log_batch(deleted, {{key, 1}}, {}, {});
+        if (nowhere.error().code == Code::kNotFound &&
+            gone.error().code == Code::kFailedPrecondition)
+          ++refused;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(refused, kWriters * kBatches);
+  for (const std::string& id : ids) {
+    EXPECT_EQ(runs_.get(id)->metrics.size(), kWriters / 3 * kBatches + 1u);
+    EXPECT_EQ(runs_.metric_history(id, "all", 0, "")->items.size(), kWriters / 3 * kBatches + 0u);
+  }
+  EXPECT_EQ(search("metrics.\"key-2-7\" = 7"), Ids{ids[2]});
+}
+
+TEST_F(RunsTest, ManyKeysAtOnceGetNumbersOfTheirOwn) {
+  const std::string id = make_run();
+  for (int batch = 0; batch < 12; ++batch) {
+    std::vector<Metric> metrics;
+    for (int i = 0; i < 1000; ++i)
+      metrics.push_back({fmt::format("layer/{}", batch * 997 + i), 1.0 * batch, 1, batch});
+    MUST(runs_.log_batch(id, metrics, {}, {}));
+  }
+  const tracking::Run run = MUST(runs_.get(id));
+  EXPECT_EQ(run.metrics.size(), 11 * 997 + 1000u);
+  std::set<std::string> keys;
+  for (const Metric& metric : run.metrics) keys.insert(metric.key);
+  EXPECT_EQ(keys.size(), run.metrics.size());
 }
 
 TEST_F(RunsTest, HistoryIsOrderedDeduplicatedAndPaged) {

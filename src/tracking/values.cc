@@ -28,4 +28,13 @@ std::optional<RunStatus> parse_status(std::string_view name) {
   return std::nullopt;
 }
 
+Error no_such_run(std::string_view id) {
+  return base::error(Code::kNotFound, "Run with id={} not found", id);
+}
+
+Error run_is_deleted(std::string_view id) {
+  return base::error(Code::kFailedPrecondition,
+                     "The run {} must be in the 'active' state. Current state is deleted.", id);
+}
+
 }  // namespace slipway::tracking

@@ -72,6 +72,10 @@ struct Run {
   std::vector<ModelOutput> model_outputs;
 };
 
+// What is said of a run that isn't there, or may not be written.
+Error no_such_run(std::string_view id);
+Error run_is_deleted(std::string_view id);
+
 // A metric that names its model, and the run that logged it.
 struct ModelMetric {
   std::string run_id;
