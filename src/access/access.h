@@ -78,6 +78,9 @@ class Access {
          Options options);
   // Reads what is stored; call it before anything else.
   Result<void> open();
+  // Reads it again when events say that somebody has changed it, which another server on the
+  // database may have been. For one thread, now and then.
+  Result<void> follow();
 
   // --- Who is it? `authorization` is the header: "Basic ..." or "Bearer ...".
 
@@ -183,6 +186,14 @@ class Access {
     bool is_service = false;
   };
 
+  struct Stored {
+    std::int64_t position = 0;  // of the events: the last that it includes
+    std::unordered_map<std::string, UserState> users;
+    std::map<std::int64_t, RoleState> roles;
+    std::unordered_map<Digest, TokenState, DigestHash> tokens;
+  };
+  static Result<Stored> read_stored(store::Reader& reader);
+
   Digest digest_of(std::string_view text) const;
   class VerifyTurn;
   Result<std::string> verify(const std::string& user, std::string_view password,
@@ -204,6 +215,7 @@ class Access {
   // Held from a change's transaction until memory has followed, so that both take changes in one
   // order.
   base::Mutex change_mutex_;
+  std::int64_t position_ GUARDED_BY(change_mutex_) = 0;  // of the events: looked at up to here
 
   mutable base::Mutex mutex_;
   std::unordered_map<std::string, UserState> users_ GUARDED_BY(mutex_);

@@ -256,6 +256,37 @@ TEST_F(AccessTest, EverythingIsKept) {
   EXPECT_EQ(access_->permission("ada", kExperiment, "3"), Permission::kNone);
 }
 
+TEST_F(AccessTest, WhatAnotherServerChangedIsFollowed) {
+  MUST(access_->create_user("ada", kPassword, false));
+  MUST(access_->create_user("bob", kPassword, false));
+  const std::string service = access_->lend_token("train");
+  const auto other = make();
+  ASSERT_TRUE(access_->login(basic("ada", kPassword)));
+  ASSERT_TRUE(access_->login(basic("bob", kPassword)));
+  MUST(other->set_password("ada", "a password of hers"));
+  MUST(other->create_user("eve", kPassword, false));
+  MUST(other->create_grant("bob", kExperiment, "1", Permission::kManage));
+  const std::string token = other->create_token("bob", "t", std::nullopt).value().text;
+  EXPECT_TRUE(access_->recognize(basic("ada", kPassword)));  // it hasn't looked yet
+
+  ASSERT_TRUE(access_->follow());
+  EXPECT_FALSE(access_->recognize(basic("ada", kPassword)));
+  EXPECT_FALSE(access_->login(basic("ada", kPassword)));
+  EXPECT_TRUE(access_->login(basic("ada", "a password of hers")));
+  EXPECT_EQ(access_->recognize(basic("bob", kPassword)), "bob");  // remembered: nothing changed
+  EXPECT_TRUE(access_->login(basic("eve", kPassword)));
+  EXPECT_EQ(access_->permission("bob", kExperiment, "1"), Permission::kManage);
+  EXPECT_EQ(access_->recognize("Bearer " + token), "bob");
+  EXPECT_TRUE(access_->recognize("Bearer " + service));  // lent by this server, known to no other
+
+  MUST(other->revoke_token(other->list_tokens("bob").at(0).id));
+  MUST(other->delete_user("ada"));
+  MUST(other->create_user("ada", kPassword, false));  // another one of that name
+  ASSERT_TRUE(access_->follow());
+  EXPECT_FALSE(access_->recognize("Bearer " + token));
+  EXPECT_FALSE(access_->recognize(basic("ada", "a password of hers")));
+}
+
 TEST_F(AccessTest, WhoeverMayAllNeedsNotBeAskedAboutOne) {
   MUST(access_->create_user("root", kPassword, true));
   MUST(access_->create_user("ada", kPassword, false));

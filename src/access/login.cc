@@ -135,8 +135,12 @@ Result<std::string> Access::verify(const std::string& user, std::string_view pas
   const UserState* state = find_user(user);
   // The password may have changed meanwhile: then what was verified is an old one.
   if (!good || state == nullptr || state->password_hash != hash) {
-    if (refused_.size() >= kLoginsRememberedMax) refused_.clear();
-    refused_[digest] = clock_.now();
+    // Remembered as wrong only if it was compared with what counts now, and not for longer because
+    // somebody goes on trying: what was unknown may be known in a moment.
+    if (!refused_lately && (state == nullptr || state->password_hash == hash)) {
+      if (refused_.size() >= kLoginsRememberedMax) refused_.clear();
+      refused_[digest] = clock_.now();
+    }
     failed_logins_.add();
     return not_you();
   }
@@ -223,52 +227,100 @@ void Access::take_back_token(const std::string& text) {
   tokens_.erase(base::sha256(text));
 }
 
+Result<Access::Stored> Access::read_stored(store::Reader& reader) {
+  Stored stored;
+  TRY(reader.query("SELECT COALESCE(MAX(sequence), 0) FROM events", {},
+                   [&](const store::Row& row) { stored.position = row.int64(0); }));
+  std::map<std::int64_t, std::string> names;
+  TRY(reader.query(
+      "SELECT id, username, password_hash, is_admin FROM users", {}, [&](const store::Row& row) {
+        names[row.int64(0)] = row.string(1);
+        stored.users[row.string(1)] = {.user = {row.int64(0), row.string(1), row.int64(3) != 0},
+                                       .password_hash = row.string(2)};
+      }));
+  TRY(reader.query("SELECT user_id, resource_type, resource, permission FROM user_permissions", {},
+                   [&](const store::Row& row) {
+                     stored.users[names[row.int64(0)]].grants.set(
+                         row.text(1), row.text(2),
+                         parse_permission(row.text(3)).value_or(Permission::kDeny));
+                   }));
+  TRY(reader.query("SELECT id, name, workspace, description FROM roles", {},
+                   [&](const store::Row& row) {
+                     stored.roles[row.int64(0)].role = {.id = row.int64(0),
+                                                        .name = row.string(1),
+                                                        .workspace = row.string(2),
+                                                        .description = row.maybe_string(3)};
+                   }));
+  TRY(
+      reader.query("SELECT id, role_id, resource_type, resource_pattern, permission FROM "
+                   "role_permissions ORDER BY id",
+                   {}, [&](const store::Row& row) {
+                     stored.roles[row.int64(1)].role.permissions.push_back(
+                         {row.int64(0), row.int64(1), row.string(2), row.string(3),
+                          parse_permission(row.text(4)).value_or(Permission::kDeny)});
+                   }));
+  for (auto& [id, state] : stored.roles) rebuild(state);
+  TRY(reader.query("SELECT id, user_id, role_id FROM user_roles", {}, [&](const store::Row& row) {
+    stored.users[names[row.int64(1)]].roles[row.int64(2)] = row.int64(0);
+  }));
+  TRY(reader.query("SELECT id, user_id, name, digest, created, expires FROM access_tokens", {},
+                   [&](const store::Row& row) {
+                     const Result<std::string> bytes = base::from_hex(row.text(3));
+                     Digest digest;
+                     if (!bytes || bytes->size() != digest.size()) return;
+                     std::memcpy(digest.data(), bytes->data(), digest.size());
+                     stored.tokens[digest] = {{row.string(0), names[row.int64(1)], row.string(2),
+                                               row.time(4), read_expiry(row, 5)}};
+                   }));
+  return stored;
+}
+
 Result<void> Access::open() {
   const base::MutexLock change(change_mutex_);
+  Stored stored = TRY(db_.read(read_stored));
+  position_ = stored.position;
   const base::MutexLock lock(mutex_);
-  std::map<std::int64_t, std::string> names;
-  return db_.read([&](store::Reader& reader) -> Result<void> {
+  users_ = std::move(stored.users);
+  roles_ = std::move(stored.roles);
+  tokens_ = std::move(stored.tokens);
+  return {};
+}
+
+Result<void> Access::follow() {
+  const base::MutexLock change(change_mutex_);
+  std::optional<Stored> stored;
+  std::int64_t position = position_;
+  TRY(db_.read([&](store::Reader& reader) -> Result<void> {
+    std::int64_t changes = 0;
+    TRY(reader.query("SELECT COALESCE(MAX(sequence), 0) FROM events", {},
+                     [&](const store::Row& row) { position = row.int64(0); }));
+    if (position <= position_) return {};
+    // The kinds are user.*, role.*, permission.* and token.*; '/' comes behind '.'.
     TRY(reader.query(
-        "SELECT id, username, password_hash, is_admin FROM users", {}, [&](const store::Row& row) {
-          names[row.int64(0)] = row.string(1);
-          users_[row.string(1)] = {.user = {row.int64(0), row.string(1), row.int64(3) != 0},
-                                   .password_hash = row.string(2)};
-        }));
-    TRY(reader.query("SELECT user_id, resource_type, resource, permission FROM user_permissions",
-                     {}, [&](const store::Row& row) {
-                       users_[names[row.int64(0)]].grants.set(
-                           row.text(1), row.text(2),
-                           parse_permission(row.text(3)).value_or(Permission::kDeny));
-                     }));
-    TRY(reader.query("SELECT id, name, workspace, description FROM roles", {},
-                     [&](const store::Row& row) {
-                       roles_[row.int64(0)].role = {.id = row.int64(0),
-                                                    .name = row.string(1),
-                                                    .workspace = row.string(2),
-                                                    .description = row.maybe_string(3)};
-                     }));
-    TRY(
-        reader.query("SELECT id, role_id, resource_type, resource_pattern, permission FROM "
-                     "role_permissions ORDER BY id",
-                     {}, [&](const store::Row& row) {
-                       roles_[row.int64(1)].role.permissions.push_back(
-                           {row.int64(0), row.int64(1), row.string(2), row.string(3),
-                            parse_permission(row.text(4)).value_or(Permission::kDeny)});
-                     }));
-    for (auto& [id, state] : roles_) rebuild(state);
-    TRY(reader.query("SELECT id, user_id, role_id FROM user_roles", {}, [&](const store::Row& row) {
-      users_[names[row.int64(1)]].roles[row.int64(2)] = row.int64(0);
-    }));
-    return reader.query("SELECT id, user_id, name, digest, created, expires FROM access_tokens", {},
-                        [&](const store::Row& row) {
-                          const Result<std::string> bytes = base::from_hex(row.text(3));
-                          Digest digest;
-                          if (!bytes || bytes->size() != digest.size()) return;
-                          std::memcpy(digest.data(), bytes->data(), digest.size());
-                          tokens_[digest] = {{row.string(0), names[row.int64(1)], row.string(2),
-                                              row.time(4), read_expiry(row, 5)}};
-                        });
-  });
+        "SELECT COUNT(*) FROM events WHERE sequence > ? AND ((kind >= 'user.' AND kind < 'user/') "
+        "OR (kind >= 'role.' AND kind < 'role/') OR (kind >= 'permission.' AND kind < "
+        "'permission/') OR (kind >= 'token.' AND kind < 'token/'))",
+        {position_}, [&](const store::Row& row) { changes = row.int64(0); }));
+    if (changes > 0) stored = TRY(read_stored(reader));
+    return {};
+  }));
+  position_ = position;
+  if (!stored) return {};
+  const base::MutexLock lock(mutex_);
+  for (const auto& [name, before] : users_) {
+    const auto now = stored->users.find(name);
+    if (now == stored->users.end() || now->second.user.id != before.user.id ||
+        now->second.password_hash != before.password_hash)
+      forget_logins(name);
+  }
+  refused_.clear();
+  for (auto& [digest, token] : tokens_) {
+    if (token.is_service) stored->tokens[digest] = token;  // of this server, in no database
+  }
+  users_ = std::move(stored->users);
+  roles_ = std::move(stored->roles);
+  tokens_ = std::move(stored->tokens);
+  return {};
 }
 
 }  // namespace slipway::access

@@ -11,18 +11,22 @@
 
 namespace slipway::app {
 
-Application::Application(Settings settings, store::FolderLock lock)
+Application::Application(Settings settings, store::FolderLock lock,
+                         std::function<void()> on_lead_change)
     : settings_(std::move(settings)),
       data_(std::filesystem::absolute(settings_.data)),
-      lock_(std::move(lock)) {}
+      lock_(std::move(lock)),
+      on_lead_change_(std::move(on_lead_change)) {}
 
 Application::~Application() { stop(); }
 
-Result<std::unique_ptr<Application>> Application::open(Settings settings) {
+Result<std::unique_ptr<Application>> Application::open(Settings settings,
+                                                       std::function<void()> on_lead_change) {
   const std::filesystem::path data = settings.data;
   TRY(store::make_folders(data));
   store::FolderLock lock = TRY(store::FolderLock::acquire(data));
-  std::unique_ptr<Application> app(new Application(std::move(settings), std::move(lock)));
+  std::unique_ptr<Application> app(
+      new Application(std::move(settings), std::move(lock), std::move(on_lead_change)));
   TRY(app->open_stores());
   TRY(app->open_rooms());
   app->add_routes();
@@ -85,7 +89,8 @@ Result<void> Application::open_rooms() {
                                               .artifacts = *artifacts_,
                                               .source_pattern = std::move(source_pattern),
                                               .access = access_.get(),
-                                              .webhook_key = std::move(webhook_key)});
+                                              .webhook_key = std::move(webhook_key),
+                                              .on_lead_change = on_lead_change_});
   TRY(db_->migrate(Rooms::migrations()));
   if (access_) {
     TRY(access_->open());
@@ -99,7 +104,9 @@ void Application::add_routes() {
   rooms_->add_routes(router_);
 }
 
-Result<void> Application::start() {
+int Application::share_listener() const { return server_ ? server_->share_listener() : -1; }
+
+Result<void> Application::start(int listener) {
   sealer_ = std::make_unique<store::EventSealer>(*db_, clock_);
   on_stop("event sealer", [this] { sealer_->stop(); });
   http::ServerOptions options{
@@ -118,6 +125,7 @@ Result<void> Application::start() {
       .idle_timeout_seconds = static_cast<int>(settings_.idle_timeout_seconds),
       .request_timeout_seconds = static_cast<int>(settings_.request_timeout_seconds),
       .upload_folder = data_ / "uploads",
+      .listener = listener,
       .path_prefix = settings_.static_prefix,
       .origin_policy = {.enabled = !settings_.disable_security_middleware,
                         .allowed_hosts = settings_.allowed_hosts,

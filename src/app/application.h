@@ -32,10 +32,18 @@ inline constexpr std::string_view kVersion = SLIPWAY_VERSION;
 class Application {
  public:
   // kUnavailable: another server uses the data folder. Nothing listens yet.
-  static Result<std::unique_ptr<Application>> open(Settings settings);
+  //
+  // `on_lead_change` is called, once and from another thread, when this server should lead the
+  // others on its database from now on, or may not any more: it is then to be stopped and opened
+  // again, because what only the leader runs was made, or left out, when it was opened.
+  static Result<std::unique_ptr<Application>> open(Settings settings,
+                                                   std::function<void()> on_lead_change);
   ~Application();  // stop()
 
-  Result<void> start();
+  // `listener`: what share_listener() of the one before gave, or -1.
+  Result<void> start(int listener = -1);
+  // The listening socket once more: who connects until the next one starts waits.
+  int share_listener() const;
   // Idempotent.
   void stop();
 
@@ -44,7 +52,7 @@ class Application {
   struct Rooms;  // rooms.h
 
  private:
-  explicit Application(Settings settings, store::FolderLock lock);
+  Application(Settings settings, store::FolderLock lock, std::function<void()> on_lead_change);
   Result<std::unique_ptr<store::Db>> open_database();
   Result<void> open_stores();
   Result<void> open_rooms();
@@ -57,6 +65,7 @@ class Application {
   const Settings settings_;
   const std::filesystem::path data_;
   store::FolderLock lock_;
+  const std::function<void()> on_lead_change_;
   base::SystemClock clock_;
   base::SystemRandom random_;
   base::Metrics metrics_;

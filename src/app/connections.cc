@@ -404,20 +404,6 @@ Result<void> RunPlaces::version_made(const std::string& model_id, const std::str
       {{std::string(kTag), fmt::format("[{}{}{}]", list, list.empty() ? "" : ", ", entry)}});
 }
 
-void AliasFollower::alias_moved(const registry::AliasMove& move) {
-  if (!move.to) return;
-  const auto receipts = releases_.alias_moved(move.model, move.alias, *move.to, move.actor);
-  if (!receipts) {
-    base::log_error("app", "endpoints did not hear of an alias: model={} alias={} {}", move.model,
-                    move.alias, receipts.error().message);
-    return;
-  }
-  for (const auto& receipt : *receipts) {
-    base::log_info("app", "alias moved: endpoint={} accepted={} reason=\"{}\"", receipt.endpoint,
-                   receipt.accepted, receipt.reason);
-  }
-}
-
 Result<std::int64_t> TraceExperiments::number(const std::string& id) {
   return tracking::experiment_number(id);
 }

@@ -219,14 +219,4 @@ class RunPlaces final : public registry::ArtifactPlaces {
   tracking::LoggedModels& logged_models_;
 };
 
-// releases hears of aliases that moved in the registry.
-class AliasFollower final : public registry::AliasObserver {
- public:
-  explicit AliasFollower(releases::Releases& releases) : releases_(releases) {}
-  void alias_moved(const registry::AliasMove& move) override;
-
- private:
-  releases::Releases& releases_;
-};
-
 }  // namespace slipway::app

@@ -20,8 +20,10 @@
 #include "api/page/page_routes.h"
 #include "api/predict/oip_routes.h"
 #include "api/predict/predict_routes.h"
+#include "app/alias_follower.h"
 #include "app/connections.h"
 #include "app/login.h"
+#include "app/other_servers.h"
 #include "app/project.h"
 #include "app/storage.h"
 #include "base/log.h"
@@ -186,13 +188,14 @@ struct Application::Rooms::Impl {
         plane(endpoints),
         releases(f.db, clock, f.clock, {plane, models, facts}, f.metrics),
         gates(f.db, clock, f.clock, f.random),
-        follower(releases),
+        follower(f.db, releases),
         logged(log),
         training(releases, features, datasets),
         actions(pipelines, releases) {}
 
   const Foundation foundation;
-  bool leads = true;  // whether what only one server of a database may run is run here
+  bool leads = true;          // whether what only one server of a database may run is run here
+  bool lead_changed = false;  // and was told; of the thread of `others`
   EventClock clock;
   tracking::Experiments experiments;
   tracking::MetricKeys metric_keys;
@@ -236,6 +239,7 @@ struct Application::Rooms::Impl {
   releases::Releases releases;
   releases::Gates gates;
   AliasFollower follower;
+  OtherServers others;
 
   LoggedRequests logged;
   TrainingRows training;
@@ -253,10 +257,11 @@ Application::Rooms::Rooms(const Foundation& foundation)
 Application::Rooms::~Rooms() = default;
 
 std::vector<store::RoomMigrations> Application::Rooms::migrations() {
-  return {access::migrations(),   tracking::migrations(),        registry::migrations(),
-          datasets::migrations(), features::migrations(),        pipelines::migrations(),
-          releases::migrations(), monitor::migrations(),         Project::migrations(),
-          webhooks::migrations(), tracking::import_migrations(), traces::migrations()};
+  return {access::migrations(),       tracking::migrations(),        registry::migrations(),
+          datasets::migrations(),     features::migrations(),        pipelines::migrations(),
+          releases::migrations(),     monitor::migrations(),         Project::migrations(),
+          webhooks::migrations(),     tracking::import_migrations(), traces::migrations(),
+          AliasFollower::migrations()};
 }
 
 Result<void> Application::Rooms::open() {
@@ -272,7 +277,12 @@ Result<void> Application::Rooms::open() {
       std::make_unique<Project>(i.foundation.db, i.clock,
                                 Project::Rooms{i.datasets, i.features, i.pipelines, i.registry,
                                                i.releases, i.endpoints, *i.monitor});
-  TRY(i.project->open());
+  if (i.leads) {
+    // Tracking goes on whatever is the matter with the data: a server that has just taken the lead
+    // may not have it.
+    if (const Result<void> bound = i.project->open(); !bound)
+      base::log_error("app", "features do not answer: {}", bound.error().message);
+  }
   const std::string& mlflow_ui = i.foundation.settings.mlflow_ui;
   if (mlflow_ui.empty()) {
     i.root.push_back(api::page::root_route());
@@ -291,7 +301,32 @@ Result<void> Application::Rooms::open() {
     }
     base::log_error("app", "an endpoint does not answer: endpoint={} {}", endpoint, error.message);
   }
+  return i.follower.catch_up();
+}
+
+// Whether this server leads may change when another one ends, or the connection to the database
+// breaks.
+Result<void> Application::Rooms::look_who_leads() {
+  Impl& i = *impl_;
+  if (i.lead_changed || TRY(i.foundation.db.lead()) == i.leads) return {};
+  i.lead_changed = true;
+  base::log_warning("app", "{}: starting again inside",
+                    i.leads ? "another server leads since the connection to the database broke"
+                            : "the server that led has ended, and this one takes over");
+  i.foundation.on_lead_change();
   return {};
+}
+
+void Application::Rooms::watch_other_servers() {
+  Impl& i = *impl_;
+  std::vector<OtherServers::Look> looks;
+  looks.push_back({"who leads", [this] { return look_who_leads(); }});
+  if (i.leads) looks.push_back({"moved aliases", [&i] { return i.follower.catch_up(); }});
+  if (i.foundation.access != nullptr) {
+    looks.push_back(
+        {"users and permissions", [&access = *i.foundation.access] { return access.follow(); }});
+  }
+  i.others.start(std::move(looks));
 }
 
 std::optional<api::predict::Served> Application::Rooms::served() const {
@@ -353,6 +388,10 @@ Result<void> Application::Rooms::start(const std::string& url, const OnStop& on_
   on_stop("run index", [&i] { i.run_index.stop(); });
   i.metric_feed.start();
   on_stop("metric feed", [&i] { i.metric_feed.stop(); });
+  if (!i.foundation.settings.database.empty()) {
+    watch_other_servers();
+    on_stop("other servers", [&i] { i.others.stop(); });
+  }
   if (!i.leads) return {};
   i.deliveries.start();
   on_stop("webhooks", [&i] { i.deliveries.stop(); });

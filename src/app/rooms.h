@@ -27,6 +27,7 @@ struct Foundation {
   std::optional<registry::SourcePattern> source_pattern;  // of model versions
   access::Access* access = nullptr;                       // null: nobody has to log in
   std::string webhook_key;                                // seals the secrets of webhooks
+  std::function<void()> on_lead_change;                   // see Application::open
 };
 
 struct Application::Rooms {
@@ -47,6 +48,9 @@ struct Application::Rooms {
  private:
   // What changes outside of tracking and registry, and predictions.
   void add_leading_routes(http::Router& router);
+
+  void watch_other_servers();
+  Result<void> look_who_leads();
 
   struct Impl;
   std::unique_ptr<Impl> impl_;

@@ -1,5 +1,7 @@
 #include "cli/server_command.h"
 
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <cstdlib>
@@ -11,6 +13,9 @@
 
 namespace slipway::cli {
 namespace {
+
+// From the server to itself: see Application::open.
+constexpr int kStartAgain = SIGUSR1;
 
 struct ServerFlags {
   std::map<std::string, std::string> values;
@@ -53,27 +58,43 @@ int serve(const ServerFlags& flags) {
   base::set_log_level(parse_level(loaded->settings.log_level));
 
   // Blocked before any thread starts, so that every thread inherits it and sigwait below gets them.
-  sigset_t stop_signals;
-  sigemptyset(&stop_signals);
-  sigaddset(&stop_signals, SIGINT);
-  sigaddset(&stop_signals, SIGTERM);
-  pthread_sigmask(SIG_BLOCK, &stop_signals, nullptr);
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int number : {SIGINT, SIGTERM, kStartAgain}) sigaddset(&signals, number);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
 
-  Result<std::unique_ptr<app::Application>> opened = app::Application::open(loaded->settings);
+  const auto open = [&] {
+    return app::Application::open(loaded->settings, [] { ::kill(::getpid(), kStartAgain); });
+  };
+  Result<std::unique_ptr<app::Application>> opened = open();
   if (!opened) return say(opened.error());
-  app::Application& application = **opened;
-  if (const Result<void> started = application.start(); !started) return say(started.error());
+  if (const Result<void> started = (*opened)->start(); !started) return say(started.error());
   std::fprintf(
       stderr, "Slipway %s is ready.\n  page    %s/ui/\n  mlflow  export MLFLOW_TRACKING_URI=%s\n",
-      std::string(app::kVersion).c_str(), application.url().c_str(), application.url().c_str());
-  int signal_number = 0;
-  sigwait(&stop_signals, &signal_number);
-  base::log_info("app", "stopping: signal={}", signal_number == SIGINT ? "SIGINT" : "SIGTERM");
-  // A second signal while draining ends the process at once.
-  pthread_sigmask(SIG_UNBLOCK, &stop_signals, nullptr);
-  application.stop();
-  return kOk;
+      std::string(app::kVersion).c_str(), (*opened)->url().c_str(), (*opened)->url().c_str());
+  while (true) {
+    int signal_number = 0;
+    sigwait(&signals, &signal_number);
+    if (signal_number != kStartAgain) {
+      base::log_info("app", "stopping: signal={}", signal_number == SIGINT ? "SIGINT" : "SIGTERM");
+      // A second signal while draining ends the process at once.
+      pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+      (*opened)->stop();
+      return kOk;
+    }
+    const int listener = (*opened)->share_listener();
+    opened->reset();
+    opened = open();
+    while (!opened) {  // the database may be away for a while
+      base::log_error("app", "cannot start again, and tries on: {}", opened.error().message);
+      const timespec pause{.tv_sec = 1, .tv_nsec = 0};
+      if (sigtimedwait(&signals, nullptr, &pause) > 0) return kOk;
+      opened = open();
+    }
+    if (const Result<void> started = (*opened)->start(listener); !started)
+      return say(started.error());
+  }
 }
 
 }  // namespace

@@ -1,15 +1,20 @@
 """Tables in PostgreSQL: what an operator and two servers meet there. test_mlflow.py runs the clients on it too."""
+import pathlib
 import signal
 import subprocess
+import sys
 import threading
 import time
 
 import pytest
 import requests
+import small_project
 from conftest import BINARY, free_port
 from mlflow.entities import Metric, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
+from test_access import ADA, ADMIN, ask
+from test_loop import cli_json
 
 
 @pytest.fixture(autouse=True)
@@ -19,6 +24,22 @@ def fail_at_once(monkeypatch):
 
 def psql(postgres, sql: str) -> str:
     return subprocess.run(["psql", "-qAtX", postgres.url, "-c", sql], capture_output=True, text=True, check=True).stdout.strip()
+
+
+def eventually(holds, seconds: float = 15):
+    """Waits until `holds()` is true; what it says then."""
+    deadline = time.monotonic() + seconds
+    while not (said := holds()):
+        assert time.monotonic() < deadline, "it never came true"
+        time.sleep(0.05)
+    return said
+
+
+def leads(server) -> bool:
+    try:
+        return requests.get(server.url + "/slipway/v1/endpoints", timeout=5).status_code == 200
+    except requests.ConnectionError:  # it is starting again
+        return False
 
 
 def refused(tmp_path, *flags: str) -> str:
@@ -138,10 +159,85 @@ def test_two_servers_serve_clients_of_one_database(start_server, postgres):
     for server in servers:
         assert "intact" in server.cli("events", "verify").stdout
     servers[0].kill()
+    eventually(lambda: leads(servers[1]))  # nobody has touched it
     assert clients[1].get_run(run).data.metrics["m"] == 3019
     clients[1].log_metric(run, "after", 1)
     servers[0].start()
     assert clients[0].get_run(run).data.metrics["after"] == 1
+    assert leads(servers[1]) and not leads(servers[0])
+
+
+def test_a_leader_that_lost_its_lead_follows(start_server, postgres):
+    """It stands still, its connection is cut, another takes over; when it goes on it must not lead beside that one."""
+    flags = postgres.fresh()
+    first, second = start_server("one", *flags), start_server("two", *flags)
+    assert leads(first) and not leads(second)
+    locks = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    first.process.send_signal(signal.SIGSTOP)
+    try:
+        assert psql(postgres, f"SELECT count(pg_terminate_backend(pid)) FROM ({locks}) AS holders") == "1"
+        eventually(lambda: leads(second))
+    finally:
+        first.process.send_signal(signal.SIGCONT)
+    eventually(lambda: not leads(first) and "another server" in requests.get(first.url + "/slipway/v1/endpoints").text)
+    assert leads(second)
+    client = MlflowClient(first.url)
+    run = client.create_run("0").info.run_id
+    assert MlflowClient(second.url).get_run(run).info.run_id == run
+
+
+def test_an_alias_moved_on_any_server_is_followed(start_server, postgres, tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+    flags = [*postgres.fresh(), "--python-path", str(pathlib.Path(sys.executable).parent), "--artifacts-destination", str(tmp_path / "artifacts")]
+    first = start_server("one", *flags)
+    first.cli("apply", str(small_project.write(tmp_path / "shop")))
+    first.cli("data", "ingest", "visits")
+    first.cli("features", "materialize", "--as-of", small_project.START.isoformat())
+    first.cli("run", "train")
+    second = start_server("two", *flags)
+    assert leads(first) and not leads(second)
+    # Another endpoint of the same model follows an alias that anybody may move.
+    project = tmp_path / "shop" / "slipway.yaml"
+    project.write_text(project.read_text().replace("endpoints:\n", "endpoints:\n  trial:\n    model: models:/sale@trial\n    features: sale\n    output: sold\n"
+                         "    release: {delay: 1h, steps: [100], hold: 6h}\n", 1))
+    first.cli("apply", str(project))
+    first.cli("models", "unprotect", "sale", "trial")
+    client = MlflowClient(second.url, registry_uri=second.url)
+    client.set_registered_model_alias("sale", "trial", "1")
+    kinds = lambda server: [e["kind"] for e in cli_json(server, "events", "list", "--subject", "endpoints/trial")["events"]]  # noqa: E731
+    eventually(lambda: "endpoint.deployed" in kinds(first))
+    # Moved while nobody leads: whoever leads next hears of it.
+    first.kill()
+    client.delete_registered_model_alias("sale", "trial")
+    client.set_registered_model_alias("sale", "trial", "1")
+    eventually(lambda: leads(second))
+    eventually(lambda: "endpoint.proposal_ignored" in kinds(second))  # for that version is in charge already
+
+
+def test_users_and_permissions_of_one_server_count_on_all(start_server, postgres, monkeypatch):
+    monkeypatch.setenv("SLIPWAY_ADMIN_PASSWORD", ADMIN[1])
+    flags = [*postgres.fresh(), "--login", "--default-permission", "NO_PERMISSIONS"]
+    one, two = start_server("one", *flags), start_server("two", *flags)
+    api = "/api/2.0/mlflow/"
+
+    def get(server, user):
+        return ask(server.url + api + "experiments/get?experiment_id=0", user=user)[0]
+
+    def admin(server, path, body, method="POST"):
+        status, text = ask(server.url + api + path, method, body, ADMIN)
+        assert status == 200, text
+
+    admin(one, "users/create", {"username": ADA[0], "password": ADA[1]})
+    eventually(lambda: get(two, ADA) == 403)  # known there, without a permission
+    admin(one, "experiments/permissions/create", {"experiment_id": "0", "username": ADA[0], "permission": "READ"})
+    eventually(lambda: get(two, ADA) == 200)
+    new = (ADA[0], "another password of ada")
+    admin(two, "users/update-password", {"username": new[0], "password": new[1]}, "PATCH")
+    eventually(lambda: get(one, ADA) == 401 and get(one, new) == 200)
+    admin(two, "experiments/permissions/delete", {"experiment_id": "0", "username": ADA[0]}, "DELETE")
+    eventually(lambda: get(one, new) == 403)
+    admin(one, "users/delete", {"username": ADA[0]}, "DELETE")
+    eventually(lambda: get(two, new) == 401)
 
 
 def test_search_agrees_with_sqlite(start_server, postgres):

@@ -94,8 +94,10 @@ def test_an_alias_with_approvers_waits_for_them(server):
     assert client.get_model_version_by_alias("guarded", "champion").version == "1"
 
 
-def test_webhooks_survive_a_crash(start_server, receiver):
-    server = start_server("data", "--webhook-allow-private=true", "--webhook-schemes=http", "--webhook-timeout-seconds=2")
+@pytest.mark.parametrize("store", ["sqlite", "postgresql"])
+def test_webhooks_survive_a_crash(start_server, receiver, request, store):
+    flags = request.getfixturevalue("postgres").fresh() if store == "postgresql" else []
+    server = start_server("data", "--webhook-allow-private=true", "--webhook-schemes=http", "--webhook-timeout-seconds=2", *flags)
     client = mlflow.MlflowClient(server.url, server.url)
     event = mlflow.entities.webhook.WebhookEvent.from_str("registered_model.created")
     client.create_webhook("hook", receiver.url, [event], secret="geheim")

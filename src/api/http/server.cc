@@ -1,6 +1,7 @@
 #include "api/http/server.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
@@ -93,11 +94,16 @@ class Server::Impl final : private EventLoop::Source {
 
   Result<void> start() {
     Address address = TRY(parse_address(options_.host, options_.port));
+    listener_ = Descriptor(options_.listener);
     for (std::size_t i = 0; i < std::max<std::size_t>(1, options_.io_threads); ++i) {
       io_.push_back(std::make_unique<IoThread>());
       TRY(io_.back()->loop.open());
     }
-    listener_ = listen_on(address);
+    if (listener_) {
+      (void)::getsockname(listener_.get(), address.get(), &address.length);
+    } else {
+      listener_ = listen_on(address);
+    }
     if (!listener_) {
       return base::error(
           Code::kUnavailable,
@@ -130,11 +136,19 @@ class Server::Impl final : private EventLoop::Source {
 
   std::uint16_t port() const { return port_; }
 
+  int share_listener() const {
+    return listener_ ? ::fcntl(listener_.get(), F_DUPFD_CLOEXEC, 0) : -1;
+  }
+
   void stop(int drain_seconds) {
     if (port_ == 0 || stopped_) return;  // never started, or stopped already
     stopped_ = true;
     shared_.draining = true;
-    io_.front()->loop.post([this] { listener_.close(); });
+    io_.front()->loop.post([this] {
+      if (!listener_) return;
+      io_.front()->loop.unwatch(listener_.get());  // it may be shared: closing would not do that
+      listener_.close();
+    });
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(drain_seconds);
     while (running() > 0 && std::chrono::steady_clock::now() < deadline)
       std::this_thread::sleep_for(std::chrono::milliseconds(5));
@@ -207,6 +221,8 @@ Server::Server(ServerOptions options, const Router& router, base::Metrics& metri
 Server::~Server() { stop(); }
 Result<void> Server::start() { return impl_->start(); }
 std::uint16_t Server::port() const { return impl_->port(); }
+
+int Server::share_listener() const { return impl_->share_listener(); }
 void Server::stop(int drain_seconds) { impl_->stop(drain_seconds); }
 
 }  // namespace slipway::http

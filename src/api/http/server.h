@@ -19,7 +19,7 @@ struct ServerOptions {
   std::string host = "127.0.0.1";
   std::uint16_t port = 5000;  // 0: any free one
   std::size_t io_threads = 2;
-  std::size_t data_threads = 8;      // Lane::kData
+  std::size_t data_threads = 64;     // Lane::kData
   std::size_t control_threads = 2;   // Lane::kControl
   std::size_t scoring_threads = 64;  // Lane::kScoring, at most
   std::size_t scoring_threads_per_queue = 32;
@@ -32,6 +32,7 @@ struct ServerOptions {
   int idle_timeout_seconds = 120;                   // between requests
   int request_timeout_seconds = 60;                 // silence in the middle of a request or a reply
   std::filesystem::path upload_folder;              // where Route::Body::kFile bodies go first
+  int listener = -1;  // a socket that listens already, to be used instead of host and port; taken
   std::string path_prefix;  // "/mlflow": taken off the paths that have it; a proxy leaves it on
   OriginPolicy::Options origin_policy;
 };
@@ -50,6 +51,10 @@ class Server {
   // Listens and returns; kUnavailable when the port is in use, naming it.
   Result<void> start();
   std::uint16_t port() const;  // the real one, after start()
+
+  // Its socket once more, for a server that goes on in its place: who connects in between waits.
+  // -1: not listening.
+  int share_listener() const;
 
   // Takes no new connections, lets requests that are running finish (at most `drain_seconds`),
   // closes. Idempotent.
