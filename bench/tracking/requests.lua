@@ -1,7 +1,8 @@
 -- The calls that training makes again and again, each with its own points; the figures come out as one line of JSON. Bodies are built
 -- before the load begins: a request puts a run's id in front of one of them.
 --
--- BENCH_KIND: log_metric, log_batch_few (10 keys x 100 steps), log_batch_many (1,000 keys), create_run. BENCH_RUNS: ids of runs, with commas.
+-- BENCH_KIND: log_metric, log_batch_few (10 keys x 100 steps), log_batch_many (1,000 keys), log_batch_12k (12,000 keys, a thousand of them
+-- a batch), create_run. BENCH_RUNS: ids of runs, with commas.
 local kind = assert(os.getenv("BENCH_KIND"), "BENCH_KIND names no kind")
 local path = ({log_metric = "/api/2.0/mlflow/runs/log-metric", create_run = "/api/2.0/mlflow/runs/create"})[kind] or "/api/2.0/mlflow/runs/log-batch"
 local START_MS, BATCHES = 1700000000000, 64
@@ -15,14 +16,15 @@ local function point(key, value, step)
   return string.format('{"key": "%s", "value": %.17g, "timestamp": %d, "step": %d}', key, value, START_MS + step * 50, step)
 end
 
-if kind == "log_batch_few" or kind == "log_batch_many" then
+if kind:find("^log_batch") then
   for batch = 1, BATCHES do
     local points = {}
     for i = 0, 999 do
       if kind == "log_batch_few" then
         points[#points + 1] = point("train/metric_" .. i % 10, math.random(), batch * 100 + math.floor(i / 10))
       else
-        points[#points + 1] = point("train/layer_" .. i, math.random(), batch)
+        local first = kind == "log_batch_12k" and batch % 12 * 1000 or 0
+        points[#points + 1] = point("train/layer_" .. first + i, math.random(), batch)
       end
     end
     bodies[batch] = '"metrics": [' .. table.concat(points, ", ") .. "]}"

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What training and looking at runs costs, beside `mlflow server` on SQLite.
+"""What training and looking at runs costs, beside `mlflow server` on SQLite, and for writes on PostgreSQL too.
 
 Rates are MLflow's better one of its two set-ups: the default four workers, and one; latencies are those of one worker, because its default
 adds 40 ms to every request of a connection that stays open. Clients keep their connections and send bodies that are built beforehand
@@ -25,7 +25,7 @@ import processes  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
 WRITES = [("log_metric", 1, 1), ("log_metric", 16, 1), ("log_batch_few", 1, 1000), ("log_batch_few", 4, 1000), ("log_batch_many", 1, 1000),
-          ("log_batch_many", 4, 1000), ("create_run", 1, 1), ("create_run", 8, 1)]  # kind, connections, points or runs a request
+          ("log_batch_many", 4, 1000), ("log_batch_12k", 4, 1000), ("create_run", 1, 1), ("create_run", 8, 1)]  # kind, connections, points or runs a request
 SEARCHES = {
     "newest 100": {},
     "metric > x and param = y, by metric": {"filter": "metrics.metric_0 > 0.5 AND params.depth = '3'", "order_by": ["metrics.metric_0 DESC"]},
@@ -60,8 +60,8 @@ class Client:
 def start_mlflow(args, folder: pathlib.Path, workers: int, database: str) -> processes.Process:
     port = processes.free_port()
     command = [args.mlflow, "server", "--host", "127.0.0.1", "--port", port, "--workers", workers,
-               "--backend-store-uri", f"sqlite:///{folder}/{database}", "--artifacts-destination", folder / "mlflow-artifacts"]
-    return processes.Process(command, port, folder / f"mlflow-{workers}-{database}.log", seconds=300,
+               "--backend-store-uri", database, "--artifacts-destination", folder / "mlflow-artifacts"]
+    return processes.Process(command, port, folder / f"mlflow-{workers}-{database.rpartition('/')[2]}.log", seconds=300,
                              env={"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"})
 
 
@@ -92,15 +92,45 @@ def bare_syncs(folder: pathlib.Path, seconds: float) -> float:
     return count / (time.perf_counter() - start)
 
 
-def measure_writes(args, folder: pathlib.Path) -> dict:
+class Sqlite:
+    """A file for each server."""
+
+    def __init__(self, folder: pathlib.Path):
+        self.folder, self.slipway_flags = folder, []
+
+    def fresh(self, name: str) -> str:
+        return f"sqlite:///{self.folder}/{name}.db"
+
+
+class Postgres:
+    """One PostgreSQL with a database for each server, durable as shipped."""
+
+    def __init__(self, folder: pathlib.Path, stack: contextlib.ExitStack):
+        self.folder, port = folder / "postgresql", processes.free_port()
+        self.folder.mkdir()
+        folder.chmod(0o755)  # the cluster is another user's, when this one is root
+        stack.enter_context(processes.Process([processes.ROOT / "tools" / "postgres_for_tests.sh", self.folder, port], port,
+                                              folder / "postgresql.log", health=None))
+        self.server = f"postgresql://slipway@127.0.0.1:{port}"
+        time.sleep(1)  # the port is open a moment before it answers
+        self.slipway_flags = ["--database", self.fresh("slipway")]
+
+    def fresh(self, name: str) -> str:
+        subprocess.run(["psql", "-qX", self.server + "/postgres", "-c", f"CREATE DATABASE {name}"], check=True)
+        return f"{self.server}/{name}"
+
+
+def measure_writes(args, folder: pathlib.Path, store_kind: str) -> dict:
     """Everybody is asked in turn, round after round."""
     samples = {}
     with contextlib.ExitStack() as stack:
-        servers = {"slipway": stack.enter_context(processes.slipway(folder))}
+        store = Postgres(folder, stack) if store_kind == "postgresql" else Sqlite(folder)
+        servers = {"slipway": stack.enter_context(processes.slipway(folder, *store.slipway_flags))}
         if not args.alone:
             for workers in (4, 1):
-                subprocess.run([args.mlflow, "db", "upgrade", f"sqlite:///{folder}/writes{workers}.db"], check=True, capture_output=True)
-                servers[f"mlflow {workers}"] = stack.enter_context(start_mlflow(args, folder, workers, f"writes{workers}.db"))
+                database = store.fresh(f"mlflow{workers}")
+                subprocess.run([args.mlflow, "db", "upgrade", database], check=True, capture_output=True)
+                servers[f"mlflow {workers}"] = stack.enter_context(start_mlflow(args, folder, workers, database))
         for number in range(args.rounds):
             for kind, connections, _ in WRITES:
                 for name, server in servers.items():
@@ -110,7 +140,7 @@ def measure_writes(args, folder: pathlib.Path) -> dict:
                     samples.setdefault((name, kind, connections), []).append(load(server, kind, connections, seconds, runs))
                 if (kind, connections) == ("log_metric", 1):
                     samples.setdefault(("bare", kind, connections), []).append({"rate": bare_syncs(folder, args.seconds), "p50_ms": 0, "p99_ms": 0})
-            print(f"writes: round {number + 1} of {args.rounds}", file=sys.stderr)
+            print(f"writes on {store_kind}: round {number + 1} of {args.rounds}", file=sys.stderr)
     return samples
 
 
@@ -157,10 +187,10 @@ def measure_searches(args, folder: pathlib.Path) -> list[dict]:
         Client(ours).search({})
         if not args.alone:
             subprocess.run([args.mlflow, "db", "upgrade", f"sqlite:///{folder}/search.db"], check=True, capture_output=True)
-            with start_mlflow(args, folder, 1, "search.db"):
+            with start_mlflow(args, folder, 1, f"sqlite:///{folder}/search.db"):
                 pass  # makes the default experiment
             fill.fill_mlflow(folder / "search.db", args.runs, 5)
-            theirs = stack.enter_context(start_mlflow(args, folder, 1, "search.db"))
+            theirs = stack.enter_context(start_mlflow(args, folder, 1, f"sqlite:///{folder}/search.db"))
         for name, query in SEARCHES.items():
             row = {"search": name, "runs": args.runs}
             if theirs:
@@ -217,7 +247,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="of the writes")
     parser.add_argument("--seconds", type=int, default=3, help="of each load on Slipway")
     parser.add_argument("--seconds-mlflow", type=int, default=6, help="of each load on MLflow")
-    parser.add_argument("--parts", default="writes,searches,million")
+    parser.add_argument("--parts", default="writes,postgresql,searches,million", help="writes (on SQLite), postgresql (the same on it), ...")
     parser.add_argument("--alone", action="store_true", help="without MLflow: for a look at what a change did")
     parser.add_argument("--skip-slow-repeats", action="store_true", help="ask MLflow once where one search takes minutes")
     parser.add_argument("--mlflow", default="mlflow", help="its command")
@@ -230,7 +260,9 @@ def main() -> None:
         with tempfile.TemporaryDirectory(prefix="slipway-bench-", dir=os.environ.get("BENCH_FOLDER")) as name:
             folder = pathlib.Path(name)
             if part == "writes":
-                result["writes"] = writes_table(measure_writes(args, folder))
+                result["writes"] = writes_table(measure_writes(args, folder, "sqlite"))
+            elif part == "postgresql":
+                result["postgresql"] = writes_table(measure_writes(args, folder, "postgresql"))
             elif part == "searches":
                 result["searches"] = measure_searches(args, folder)
             elif part == "million" and args.million > 0:
@@ -238,8 +270,9 @@ def main() -> None:
     if args.json:
         print(json.dumps(result, indent=1))
         return
-    for part in ("writes", "searches", "million"):
+    for part, title in (("writes", "Writes on SQLite"), ("postgresql", "Writes on PostgreSQL"), ("searches", "Searches"), ("million", "Searches, alone")):
         if part in result:
+            print(title)
             print_table(result[part])
     print("  ".join(f"{k}={v}" for k, v in {**result, **result.get("million_facts", {})}.items() if not isinstance(v, (list, dict))))
 
