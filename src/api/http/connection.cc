@@ -158,6 +158,7 @@ bool Connection::read_head() {
     set_idle(false);
     request_start_ = io_.loop.now();
     framing_ = {};  // the last request's views are gone
+    route_ = nullptr;
     request_.headers.clear();
   }
   const Result<std::size_t> end = find_head_end(received, scanned_);
@@ -240,7 +241,7 @@ void Connection::check_user() {
   });
   if (!submitted) {
     shared_.refused.add();
-    respond_unread(error_response(submitted.error()));
+    respond_unread(refusal(submitted.error()));
   }
 }
 
@@ -336,7 +337,7 @@ void Connection::on_body_done() {
   });
   if (!submitted) {
     shared_.refused.add();
-    respond(route_->refuse ? route_->refuse(submitted.error()) : error_response(submitted.error()));
+    respond(refusal(submitted.error()));
   }
 }
 
@@ -370,9 +371,13 @@ void Connection::respond_unread(Response response) {
 void Connection::refuse(const base::Error& error) {
   keep_alive_ = false;
   unread_body_ = true;  // or more of what is no request
-  Response response = error_response(error);
+  Response response = refusal(error);
   if (error.code == Code::kResourceExhausted) response.status = 413;
   respond(std::move(response));
+}
+
+Response Connection::refusal(const base::Error& error) const {
+  return route_ != nullptr && route_->refuse ? route_->refuse(error) : error_response(error);
 }
 
 void Connection::respond(Response response) {

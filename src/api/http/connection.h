@@ -86,8 +86,9 @@ class Connection final : public EventLoop::Source, public std::enable_shared_fro
   void respond(Response response);
   void respond_unread(Response response);  // before the body, if there is one, was read
   void refuse(const base::Error& error);   // and close: the rest of the request is not read
-  bool write_reply();                      // false: the socket is full
-  bool next_piece();                       // of a reply that comes from elsewhere; false: later
+  Response refusal(const base::Error& error) const;  // in the words of the route, if there is one
+  bool write_reply();                                // false: the socket is full
+  bool next_piece();  // of a reply that comes from elsewhere; false: later
   void fetch_piece();
   void on_reply_done();
 

@@ -34,6 +34,11 @@ class ServerTest : public ::testing::Test {
                  .handler = [](const Request& r) { return Response::text(std::string(r.body)); },
                  .body_bytes_max = 1000,
                  .tag = "slipway"});
+    router_.add({.method = Method::kPost,
+                 .pattern = "/foreign",
+                 .handler = [](const Request&) { return Response::text(""); },
+                 .refuse = [](const base::Error&) { return Response::text("so sorry", 418); },
+                 .body_bytes_max = 10});
     router_.add({.method = Method::kGet, .pattern = "/query", .handler = [](const Request& r) {
                    return Response::text(r.query("a b").value_or("none") +
                                          std::to_string(r.query_all("x").size()));
@@ -314,6 +319,15 @@ TEST_F(ServerTest, ARefusedBodyDoesNotHideTheReply) {
   const std::string reply =
       raw("POST /echo HTTP/1.1\r\nContent-Length: 1000000\r\n\r\n", std::string(1'000'000, 'a'));
   EXPECT_TRUE(reply.starts_with("HTTP/1.1 413 ")) << reply;
+}
+
+TEST_F(ServerTest, ARouteRefusesInItsOwnWords) {
+  EXPECT_EQ(client().send("POST", "/foreign", std::string(11, 'a'))->body, "so sorry");
+  // The next request of a connection has no route when its head is bad.
+  const std::string replies =
+      raw("POST /foreign HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\nNONSENSE\r\n\r\n");
+  EXPECT_NE(replies.find("HTTP/1.1 400 "), std::string::npos) << replies;
+  EXPECT_EQ(replies.find("so sorry"), std::string::npos) << replies;
 }
 
 TEST_F(ServerTest, LargeRepliesArriveWhole) {

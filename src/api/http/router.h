@@ -128,7 +128,8 @@ struct Route {
   // Instead of `lane`, for each request, when its body is here: on the I/O thread.
   std::function<Lane(const Request&)> choose_lane;
   std::string queue;  // Lane::kScoring: the path parameter that names it
-  // Says in the route's protocol that a lane was full; none: error_response.
+  // Says in the route's protocol that a request did not get as far as the handler: too large a
+  // body, no room for it, a full lane; none: error_response.
   std::function<Response(const base::Error&)> refuse;
   enum class Body { kMemory, kFile };
   Body body = Body::kMemory;
