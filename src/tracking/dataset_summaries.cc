@@ -36,17 +36,17 @@ std::string context_of(std::string_view tags) {
 Result<std::vector<DatasetSummary>> summarize_datasets(
     store::Db& db, const std::vector<std::string>& experiment_ids) {
   TRY(check(experiment_ids));
+  const std::vector<std::int64_t> numbers = TRY(experiment_numbers(experiment_ids));
   return db.read([&](store::Reader& reader) -> Result<std::vector<DatasetSummary>> {
     std::set<DatasetSummary> summaries;
-    for (const std::string& id : experiment_ids) {
-      const Result<std::int64_t> number = experiment_number(id);
-      if (!number) continue;  // as for an experiment that doesn't exist: it has no runs
+    for (const std::int64_t number : numbers) {
       TRY(reader.query(
           "SELECT DISTINCT d.name, d.digest, d.tags FROM run_datasets d JOIN runs r ON r.number = "
           "d.run WHERE r.experiment = ? ORDER BY d.name, d.digest, d.tags",
-          {*number}, [&](const store::Row& row) {
+          {number}, [&](const store::Row& row) {
             if (summaries.size() < kDatasetSummariesMax)
-              summaries.insert({id, row.string(0), row.string(1), context_of(row.text(2))});
+              summaries.insert(
+                  {std::to_string(number), row.string(0), row.string(1), context_of(row.text(2))});
           }));
     }
     return std::vector<DatasetSummary>(summaries.begin(), summaries.end());

@@ -150,8 +150,25 @@ Result<std::vector<Experiment>> read_all(store::Reader& reader, View view) {
 Result<std::int64_t> experiment_number(const std::string& id) {
   std::int64_t number = 0;
   const auto [end, ec] = std::from_chars(id.data(), id.data() + id.size(), number);
-  if (ec != std::errc() || end != id.data() + id.size() || id.empty()) return no_experiment(id);
+  if (ec == std::errc::invalid_argument || end != id.data() + id.size()) {
+    return base::error(Code::kInvalidArgument,
+                       "Invalid experiment ID '{}'. Experiment ID must be a valid integer.", id);
+  }
+  if (ec != std::errc()) return no_experiment(id);
   return number;
+}
+
+Result<std::vector<std::int64_t>> experiment_numbers(const std::vector<std::string>& ids) {
+  std::vector<std::int64_t> numbers;
+  for (const std::string& id : ids) {
+    const Result<std::int64_t> number = experiment_number(id);
+    if (number) {
+      numbers.push_back(*number);
+    } else if (number.error().code != Code::kNotFound) {
+      return number.error();
+    }
+  }
+  return numbers;
 }
 
 Result<std::string> active_artifact_location(store::Reader& reader, std::int64_t experiment) {

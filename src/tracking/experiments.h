@@ -61,8 +61,11 @@ class Experiments {
   const ExperimentsOptions options_;
 };
 
-// The number of an experiment id. kNotFound when it can't be one, as for any id that doesn't exist.
+// The number of an experiment id. kInvalidArgument: it is no number. kNotFound: it is larger than
+// any.
 Result<std::int64_t> experiment_number(const std::string& id);
+// Of several; one that is larger than any is left out, as nothing belongs to it.
+Result<std::vector<std::int64_t>> experiment_numbers(const std::vector<std::string>& ids);
 
 // Where the experiment keeps its artifacts. kNotFound; kFailedPrecondition: it is deleted.
 Result<std::string> active_artifact_location(store::Reader& reader, std::int64_t experiment);

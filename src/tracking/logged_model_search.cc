@@ -222,10 +222,8 @@ Result<Page<LoggedModel>> search_logged_models(store::Db& db, const LoggedModelQ
     return c.entity == Entity::kMetric;
   });
   std::string experiments;
-  for (const std::string& id : query.experiment_ids) {
-    if (const Result<std::int64_t> number = experiment_number(id))
-      experiments += (experiments.empty() ? "" : ", ") + std::to_string(*number);
-  }
+  for (const std::int64_t number : TRY(experiment_numbers(query.experiment_ids)))
+    experiments += (experiments.empty() ? "" : ", ") + std::to_string(number);
   if (experiments.empty()) return Page<LoggedModel>();
   return db.read([&](store::Reader& reader) -> Result<Page<LoggedModel>> {
     Search search(reader, experiments);

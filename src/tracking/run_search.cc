@@ -19,10 +19,7 @@ Result<Page<Run>> search_runs(RunIndex& index, Runs& runs, const RunQuery& query
   selection.clauses = TRY(types::parse_search_filter(query.filter, run_grammar()));
   for (const std::string& text : query.order_by)
     selection.order.push_back(TRY(types::parse_search_order(text, run_grammar())));
-  for (const std::string& id : query.experiment_ids) {
-    const Result<std::int64_t> number = experiment_number(id);
-    if (number) selection.experiments.push_back(*number);  // what is no number has no runs
-  }
+  selection.experiments = TRY(experiment_numbers(query.experiment_ids));
   const SelectedRuns selected = TRY(index.select(selection));
   Page<Run> page;
   if (selected.more) page.next = page_token(offset + query.max_results);

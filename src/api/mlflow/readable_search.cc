@@ -121,8 +121,9 @@ http::Handler search_readable_experiments(Access& access, http::Handler search) 
     JsonArray readable;
     for (const std::string& id : asked.texts("experiment_ids")) {
       const Result<std::int64_t> number = tracking::experiment_number(id);
-      if (number && access.may(request.user, slipway::access::kExperiment, std::to_string(*number),
-                               Permission::kRead))
+      // What is no number is for the search to refuse.
+      if (!number || access.may(request.user, slipway::access::kExperiment, std::to_string(*number),
+                                Permission::kRead))
         readable.emplace_back(id);
     }
     JsonObject fields = asked.body();
