@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "tracking/artifacts.h"
+#include "tracking/random_name.h"
 
 namespace slipway::tracking {
 namespace {
@@ -94,7 +95,7 @@ Result<LoggedModel> LoggedModels::create(const LoggedModel& draft) {
   TRY(check_name(draft.name));
   const std::int64_t experiment = TRY(experiment_number(draft.experiment_id));
   const std::string id = "m-" + random_.hex();
-  const std::string name = draft.name.empty() ? id : draft.name;
+  const std::string name = draft.name.empty() ? random_name(random_) : draft.name;
   const base::Timestamp now = clock_.now();
   return db_.write([&](store::Tx& tx) -> Result<LoggedModel> {
     const std::string location = TRY(active_artifact_location(tx, experiment));

@@ -103,9 +103,12 @@ Result<void> RunIndex::catch_up() {
   if (position_.load() >= last) return {};
   base::MutexLock lock(catch_up_mutex_);
   if (too_large_) {
-    return base::error(Code::kResourceExhausted,
-                       "run search needs more memory than it may take: run-index-bytes-max={}",
-                       options_.bytes_max);
+    return base::error(
+        Code::kResourceExhausted,
+        "the search of runs needs more memory than it may take: raise run-index-bytes-max "
+        "and restart, or delete runs and reclaim them with `slipway gc`: "
+        "run-index-bytes-max={}",
+        options_.bytes_max);
   }
   if (position_.load() < 0) return load();
   if (position_.load() >= last) return {};  // somebody else did it meanwhile
@@ -183,9 +186,12 @@ Result<void> RunIndex::check_size() {
   clear();
   position_ = -1;
   too_large_ = true;
-  return base::error(Code::kResourceExhausted,
-                     "run search needs more memory than it may take: run-index-bytes-max={}",
-                     options_.bytes_max);
+  return base::error(
+      Code::kResourceExhausted,
+      "the search of runs needs more memory than it may take: raise run-index-bytes-max "
+      "and restart, or delete runs and reclaim them with `slipway gc`: "
+      "run-index-bytes-max={}",
+      options_.bytes_max);
 }
 
 Result<void> RunIndex::read_runs(store::Reader& reader, std::int64_t first, std::int64_t last,

@@ -9,6 +9,7 @@
 #include "tracking/input_tags.h"
 #include "tracking/limits.h"
 #include "tracking/metric_series.h"
+#include "tracking/random_name.h"
 #include "tracking/reclaim.h"
 #include "tracking/run_changes.h"
 
@@ -125,18 +126,6 @@ Result<void> put_model_metric(store::Tx& tx, const std::string& run_id, const Me
       "CONFLICT DO NOTHING",
       {metric.model_id, run_id, metric.key, metric.timestamp_ms, metric.step,
        nan ? 0.0 : storable(metric.value), nan, metric.dataset_name, metric.dataset_digest});
-}
-
-std::string random_name(base::Random& random) {
-  static constexpr std::string_view kAdjectives[] = {
-      "able",  "bold",   "brave", "bright", "calm", "clear",  "crisp", "eager", "fair",  "fine",
-      "fleet", "gentle", "grand", "hardy",  "keen", "lively", "merry", "noble", "quick", "steady"};
-  static constexpr std::string_view kNouns[] = {
-      "anchor", "bay",  "bow",  "brig",  "buoy",   "clipper", "cove",     "crane", "ferry", "gull",
-      "harbor", "keel", "mast", "pilot", "rudder", "sail",    "schooner", "tide",  "wake",  "yawl"};
-  const std::uint64_t n = random.next_u64();
-  return fmt::format("{}-{}-{}", kAdjectives[n % std::size(kAdjectives)],
-                     kNouns[(n >> 16) % std::size(kNouns)], (n >> 32) % 1000);
 }
 
 Result<void> check_batch(const std::vector<Metric>& metrics, const std::vector<KeyValue>& params,

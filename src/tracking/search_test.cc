@@ -204,6 +204,28 @@ TEST_F(SearchTest, HistoriesAreThinnedOutEvenly) {
   EXPECT_TRUE(refused({.run_ids = Names(kSampledRunsMax + 1, run)}));
 }
 
+TEST_F(SearchTest, AnIdThatIsNoNumberIsRefusedAndOneWithoutAnExperimentHasNothing) {
+  for (const char* bad : {"abc", "", "1x", "1.5", " 1"}) {
+    EXPECT_EQ(experiments_.get(bad).error().code, Code::kInvalidArgument) << bad;
+    EXPECT_EQ(runs_.create({.experiment_id = bad}).error().code, Code::kInvalidArgument) << bad;
+    EXPECT_EQ(search_logged_models(*db_, {.experiment_ids = {bad}}).error().code,
+              Code::kInvalidArgument)
+        << bad;
+    EXPECT_EQ(summarize_datasets(*db_, {bad}).error().code, Code::kInvalidArgument) << bad;
+  }
+  for (const char* none : {"12345", "-1", "99999999999999999999"}) {
+    EXPECT_EQ(experiments_.get(none).error().code, Code::kNotFound) << none;
+    EXPECT_TRUE(MUST(search_logged_models(*db_, {.experiment_ids = {none}})).items.empty()) << none;
+    EXPECT_TRUE(MUST(summarize_datasets(*db_, {none})).empty()) << none;
+  }
+}
+
+TEST_F(SearchTest, AModelWithoutANameGetsOneThatCanBeRead) {
+  const LoggedModel model = MUST(models_.create({.experiment_id = "0"}));
+  EXPECT_NE(model.name, model.id);
+  EXPECT_EQ(std::count(model.name.begin(), model.name.end(), '-'), 2) << model.name;
+}
+
 TEST_F(SearchTest, CurvesOfARunAreItsFirstMetricsByName) {
   const std::string run = MUST(runs_.create({.experiment_id = "0"})).id;
   std::vector<Metric> points;
