@@ -33,6 +33,17 @@ Result<void> check_name_free(store::Reader& reader, const std::string& name, boo
                      prompt ? "Prompt" : "Registered Model", name);
 }
 
+Result<void> check_unprotected(store::Reader& reader, const std::string& model) {
+  const auto alias =
+      TRY(reader.find("SELECT alias FROM protected_aliases WHERE model = ? ORDER BY alias LIMIT 1",
+                      {model}, [](const store::Row& row) { return row.string(0); }));
+  if (!alias) return {};
+  return base::error(Code::kPermissionDenied,
+                     "The model has a protected alias, which keeps its name: unprotect it first: "
+                     "model={} alias={} (see `slipway models unprotect`)",
+                     model, *alias);
+}
+
 }  // namespace
 
 Result<RegisteredModel> Registry::create_model(const std::string& name,
@@ -85,10 +96,12 @@ Result<RegisteredModel> Registry::rename_model(const std::string& name, const st
   const base::Timestamp now = clock_.now();
   return db_.write([&](store::Tx& tx) -> Result<RegisteredModel> {
     TRY(touch_model(tx, name, now));
-    if (name != new_name) TRY(check_name_free(tx, new_name, TRY(find_prompt(tx, name))));
+    if (name != new_name) {
+      TRY(check_unprotected(tx, name));
+      TRY(check_name_free(tx, new_name, TRY(find_prompt(tx, name))));
+    }
     TRY(tx.execute("UPDATE registered_models SET name = ? WHERE name = ?", {new_name, name}));
     TRY(tx.execute("UPDATE model_versions SET updated = ? WHERE model = ?", {now, new_name}));
-    TRY(tx.execute("UPDATE protected_aliases SET model = ? WHERE model = ?", {new_name, name}));
     TRY(tx.execute("UPDATE alias_moves SET model = ? WHERE model = ?", {new_name, name}));
     TRY(tx.append_event({.kind = "model.renamed",
                          .subject = model_subject(new_name),

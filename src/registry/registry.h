@@ -45,6 +45,8 @@ class Registry {
   Result<RegisteredModel> get_model(const std::string& name);
   Result<RegisteredModel> update_model(const std::string& name, const std::string& description,
                                        const Change& change = {});
+  // kPermissionDenied: an alias of it is protected. The protection would go with the model, and
+  // leave its old name, which others follow, to anybody.
   Result<RegisteredModel> rename_model(const std::string& name, const std::string& new_name,
                                        const Change& change = {});
   // kPermissionDenied: a protected alias points to one of its versions.

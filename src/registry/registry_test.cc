@@ -257,5 +257,16 @@ TEST_F(RegistryTest, StagesAndRenames) {
   EXPECT_EQ(registry_.alias_history("n")->size(), 1u);
 }
 
+// A new model of the old name would have had the alias without its protection.
+TEST_F(RegistryTest, AProtectedModelKeepsItsName) {
+  add_version();
+  ASSERT_TRUE(registry_.protect_alias("m", "champion", {}));
+  EXPECT_EQ(registry_.rename_model("m", "n").error().code, Code::kPermissionDenied);
+  EXPECT_TRUE(registry_.rename_model("m", "m"));
+  EXPECT_EQ(registry_.set_alias("m", "champion", 1, {}).error().code, Code::kPermissionDenied);
+  ASSERT_TRUE(registry_.unprotect_alias("m", "champion", {}));
+  EXPECT_TRUE(registry_.rename_model("m", "n"));
+}
+
 }  // namespace
 }  // namespace slipway::registry

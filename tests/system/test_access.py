@@ -203,6 +203,40 @@ def test_permissions_go_with_their_model(guarded):
         client.update_registered_model("two", "no longer hers")
 
 
+def test_one_moves_an_alias_after_another_has_approved(guarded):
+    client = MlflowClient(guarded.url)
+    alias = guarded.url + "/slipway/v1/models/shared/aliases/champion"
+    with logged_in(ADA):
+        client.create_registered_model("shared")
+        for _ in range(3):
+            client.create_model_version("shared", "s3://bucket/model")
+        client.set_registered_model_alias("shared", "champion", "1")
+    assert ask(alias + "/protect", "POST", {"approvers": ["bob"]}, BOB)[0] == 403  # it is not his
+    assert ask(alias + "/protect", "POST", {"approvers": ["bob"]}, ADA)[0] == 200
+    with logged_in(ADA), pytest.raises(MlflowException, match="bob may move it or approve a version for it"):
+        client.set_registered_model_alias("shared", "champion", "2")
+    # Calling herself bob does not make her bob, and being the administrator makes nobody an approver.
+    assert ask(alias + "/move", "POST", {"version": 2, "actor": "bob"}, ADA, {"Slipway-Actor": "bob"})[0] == 403
+    for user in (ADA, ADMIN):
+        assert ask(alias + "/approve", "POST", {"version": 2, "reason": "mine"}, user)[0] == 403, user
+        assert ask(alias + "/move", "POST", {"version": 2}, user)[0] == 403, user
+        assert ask(alias + "/unprotect", "POST", {}, user)[0] == 403, user
+    status, text = ask(alias + "/approve", "POST", {"version": 2, "reason": "looked at it"}, BOB)
+    assert status == 200, text
+    assert ask(alias + "/move", "POST", {"version": 2}, BOB)[0] == 403  # he may read the model only
+    with logged_in(ADA):
+        with pytest.raises(MlflowException, match="approve a version for it"):
+            client.set_registered_model_alias("shared", "champion", "3")  # he approved another
+        client.set_registered_model_alias("shared", "champion", "2")
+        assert client.get_model_version_by_alias("shared", "champion").version == "2"
+        with pytest.raises(MlflowException, match="unprotect it first"):
+            client.rename_registered_model("shared", "elsewhere")
+        with pytest.raises(MlflowException, match="approve a version for it"):
+            client.delete_registered_model_alias("shared", "champion")
+    moves = json.loads(ask(guarded.url + "/slipway/v1/models/shared/alias-moves", user=BOB)[1])["moves"]
+    assert [(move["to"], move["actor"]) for move in moves] == [(2, "ada"), (1, "ada")]
+
+
 def test_passwords_and_tokens(guarded):
     client = MlflowClient(guarded.url)
     change = guarded.url + "/api/2.0/mlflow/users/update-password"
