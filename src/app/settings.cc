@@ -216,6 +216,9 @@ const std::vector<SettingInfo>& setting_table() {
               "What may wait for a stream's client that reads slowly; then it gets latest values."),
       integer("artifact-bytes-max", &Settings::artifact_bytes_max, 1024, 1ll << 44,
               "Largest artifact upload, streamed to disk."),
+      integer("artifact-list-max", &Settings::artifact_list_max, 100, 10'000'000,
+              "Entries of an artifact folder in one listing; artifacts/list goes on page by page, "
+              "the proxy's refuses a larger folder."),
       integer("idle-timeout-seconds", &Settings::idle_timeout_seconds, 1, 86'400,
               "Closes a connection that sends no request for this long."),
       integer("request-timeout-seconds", &Settings::request_timeout_seconds, 1, 86'400,

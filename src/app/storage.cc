@@ -54,6 +54,7 @@ tracking::ArtifactsOptions artifacts_options(const Settings& settings,
   options.serves_proxied = settings.serve_artifacts;
   options.lets_clients_transfer = settings.direct_artifacts;
   options.copies = data / "artifact-copies";
+  options.entries_max = settings.artifact_list_max;
   for (const std::string& root :
        {destination_of(settings, data), experiments_options(settings).artifact_root}) {
     if (auto folder = local_folder(root)) options.local_roots.push_back(std::move(*folder));

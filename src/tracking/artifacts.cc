@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "base/http_client.h"
 #include "store/file_system.h"
+#include "tracking/experiments.h"
 
 namespace slipway::tracking {
 namespace {
@@ -200,6 +201,19 @@ Result<ArtifactPlace> Artifacts::at(const std::string& uri, std::string_view pat
   place.path = TRY(safe_path(root));
   if (!below.empty()) place.path += (place.path.empty() ? "" : "/") + below;
   return place;
+}
+
+Result<Page<store::ObjectEntry>> Artifacts::list(const ArtifactPlace& folder,
+                                                 const std::string& page_token) const {
+  const std::int64_t offset = TRY(parse_page_token(page_token));
+  std::vector<store::ObjectEntry> entries = TRY(folder.store->list(folder.path));
+  const std::int64_t begin = std::min(offset, std::ssize(entries));
+  const std::int64_t end = std::min(begin + options_.entries_max, std::ssize(entries));
+  Page<store::ObjectEntry> page;
+  if (end < std::ssize(entries)) page.next = tracking::page_token(end);
+  page.items.assign(std::move_iterator(entries.begin() + begin),
+                    std::move_iterator(entries.begin() + end));
+  return page;
 }
 
 store::DirectTransfer* Artifacts::direct(const ArtifactPlace& place) const {

@@ -14,6 +14,7 @@
 #include "base/mutex.h"
 #include "base/result.h"
 #include "store/object_store.h"
+#include "tracking/values.h"
 
 namespace slipway::tracking {
 
@@ -57,6 +58,7 @@ struct ArtifactsOptions {
   std::vector<std::filesystem::path> local_roots;
   // Where copies of remote models go, for readers that want files.
   std::filesystem::path copies;
+  std::int64_t entries_max = 100'000;  // of a folder in one listing
 };
 
 // Safe to use from several threads.
@@ -75,6 +77,11 @@ class Artifacts {
   // `path` below a run's or a model's artifact URI. kInvalidArgument: a bad path, or a scheme that
   // this server does not read. kPermissionDenied: a local folder that is not below a root.
   Result<ArtifactPlace> at(const std::string& uri, std::string_view path);
+
+  // What is directly in a folder, by name; empty when there is no such folder. A folder of more
+  // than `entries_max` comes in pages. kInvalidArgument: a bad token.
+  Result<Page<store::ObjectEntry>> list(const ArtifactPlace& folder,
+                                        const std::string& page_token) const;
 
   // What clients may use of a place's signed URLs; nullptr for none.
   store::DirectTransfer* direct(const ArtifactPlace& place) const;

@@ -269,3 +269,65 @@ def test_a_destination_on_another_file_system(start_server, tmp_path):
         assert [p.name for p in (destination / "a").iterdir()] == ["b.bin"]
     finally:
         subprocess.run(["rm", "-rf", str(destination)], check=True)
+
+
+def test_a_large_folder_is_listed_as_mlflow_does_it_or_page_by_page(start_server, use):
+    server = start_server("data")
+    client = use(server)
+    run = client.create_run("0").info.run_id
+    folder = server.data_dir / "artifacts" / "0" / run / "artifacts" / "many"
+    folder.mkdir(parents=True)
+    for n in range(10_000):
+        (folder / f"f{n:05}").touch()
+    assert [f.path for f in client.list_artifacts(run, "many")] == [f"many/f{n:05}" for n in range(10_000)]
+    ask = lambda **more: requests.get(f"{server.url}/api/2.0/mlflow/artifacts/list", params={"run_id": run, "path": "many", **more}, timeout=20)
+    whole = ask().json()
+    assert len(whole["files"]) == 10_000 and "next_page_token" not in whole
+    server.stop()
+    server = start_server("data", "--artifact-list-max", "4000")
+    paths, token = [], ""
+    while True:
+        page = ask(page_token=token).json()
+        assert len(page["files"]) <= 4000
+        paths += [f["path"] for f in page["files"]]
+        token = page.get("next_page_token")
+        if token is None:
+            break
+    assert paths == [f"many/f{n:05}" for n in range(10_000)]
+    assert ask(page_token="nonsense").status_code == 400
+    # The proxy's listing has no pages: half of it must not look like all of it.
+    use(server)
+    with pytest.raises(mlflow.exceptions.MlflowException, match="raise artifact-list-max"):
+        MlflowClient(server.url).list_artifacts(run, "many")
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    folder = tmp_path / "small"
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=32m", "tmpfs", str(folder)], capture_output=True).returncode:
+        pytest.skip("mounting a small file system needs root")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@pytest.mark.parametrize("full", ["the data folder", "the destination"])
+def test_a_full_disk_leaves_no_half_upload(small_disk, start_server, use, tmp_path, full):
+    flags = ("--artifacts-destination", str(small_disk / "files")) if full == "the destination" else ()
+    server = start_server("data" if flags else "small/data", *flags)
+    client = use(server)
+    run = client.create_run("0").info.run_id
+    make_file(tmp_path / "large.bin", 48 << 20)
+    make_file(tmp_path / "fits.bin", 4 << 20)
+    with pytest.raises(mlflow.exceptions.MlflowException, match="507"):
+        client.log_artifact(run, str(tmp_path / "large.bin"))
+    with open(tmp_path / "large.bin", "rb") as body:
+        reply = requests.put(f"{server.url}{PROXY}/0/{run}/artifacts/large.bin", data=body, timeout=30)
+    assert reply.status_code == 507 and reply.json()["error_code"] == "INTERNAL_ERROR"
+    assert "No space left" in reply.json()["message"]
+    assert client.list_artifacts(run) == []
+    for root in (small_disk, server.data_dir):
+        assert [f for word in ("large*", "upload-*", ".slipway-unfinished*") for f in root.rglob(word)] == []
+    client.log_artifact(run, str(tmp_path / "fits.bin"))
+    assert [f.path for f in client.list_artifacts(run)] == ["fits.bin"]
+    assert client.get_run(run).info.run_id == run

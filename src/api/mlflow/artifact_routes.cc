@@ -62,11 +62,16 @@ Result<Response> send_artifact(const ArtifactPlace& place, const Request& reques
   return response;
 }
 
-Result<JsonArray> list_place(const ArtifactPlace& place, const std::string& parent) {
+// A page of a folder.
+Result<JsonObject> list_place(const Services& services, const ArtifactPlace& place,
+                              const std::string& parent, const std::string& page_token) {
+  const auto page = TRY(services.artifacts.list(place, page_token));
   JsonArray files;
-  for (const store::ObjectEntry& entry : TRY(place.store->list(place.path)))
-    files.push_back(to_json(entry, parent));
-  return files;
+  for (const store::ObjectEntry& entry : page.items) files.push_back(to_json(entry, parent));
+  JsonObject body;
+  if (!files.empty()) body["files"] = std::move(files);
+  if (!page.next.empty()) body["next_page_token"] = page.next;
+  return body;
 }
 
 // The proxy.
@@ -90,10 +95,16 @@ Result<Response> remove(Services& services, const Request& request) {
 }
 
 Result<Response> list_proxy(Services& services, const Request& request) {
-  JsonArray files =
-      TRY(list_place(TRY(services.artifacts.proxied(Fields(request).text("path"))), ""));
-  JsonObject body;
-  if (!files.empty()) body["files"] = std::move(files);
+  const ArtifactPlace place = TRY(services.artifacts.proxied(Fields(request).text("path")));
+  const JsonObject body = TRY(list_place(services, place, "", ""));
+  // Its protocol has no pages, and half a folder must not look like a whole one.
+  if (body.contains("next_page_token")) {
+    return base::error(Code::kFailedPrecondition,
+                       "The folder has more entries than one listing takes: list it page by page "
+                       "with artifacts/list, or raise artifact-list-max: path={} "
+                       "artifact-list-max={}",
+                       place.path, services.artifacts.options().entries_max);
+  }
   return reply(body);
 }
 
@@ -225,11 +236,12 @@ Result<Response> presigned_download_url(Services& services, const Request& reque
 
 // Artifacts of runs, models and versions, wherever they are.
 
-Result<Response> list_below(Services& services, const std::string& uri, const std::string& asked) {
+Result<Response> list_below(Services& services, const std::string& uri, const std::string& asked,
+                            const std::string& page_token) {
   const std::string path = TRY(tracking::safe_path(asked));
-  JsonArray files = TRY(list_place(TRY(services.artifacts.at(uri, path)), path));
-  JsonObject body{{"root_uri", uri}};
-  if (!files.empty()) body["files"] = std::move(files);
+  JsonObject body =
+      TRY(list_place(services, TRY(services.artifacts.at(uri, path)), path, page_token));
+  body["root_uri"] = uri;
   return reply(body);
 }
 
@@ -238,14 +250,15 @@ Result<Response> list_run(Services& services, const Request& request) {
   // The path first: a bad one is the error to hear about.
   TRY(tracking::safe_path(fields.text("path")));
   const tracking::Run run = TRY(services.runs.get(TRY(fields.run_id())));
-  return list_below(services, run.artifact_uri, fields.text("path"));
+  return list_below(services, run.artifact_uri, fields.text("path"), fields.text("page_token"));
 }
 
 Result<Response> list_model(Services& services, const Request& request) {
-  const std::string path = Fields(request).text("artifact_directory_path");
+  const Fields fields(request);
+  const std::string path = fields.text("artifact_directory_path");
   TRY(tracking::safe_path(path));
   const tracking::LoggedModel model = TRY(services.logged_models.get(request.param("id")));
-  return list_below(services, model.artifact_uri, path);
+  return list_below(services, model.artifact_uri, path, fields.text("page_token"));
 }
 
 Result<Response> get_run_artifact(Services& services, const Request& request) {
