@@ -28,8 +28,10 @@ JsonObject request_of(const Flags& flags) {
   return body;
 }
 
-// Portion after portion, as one reply with sums.
-Result<Json> reclaim(Client& client, JsonObject body) {
+// Portion after portion, as one reply with sums; then what no dataset has, unless only some things
+// are asked for.
+Result<Json> reclaim(Client& client, const Flags& flags) {
+  JsonObject body = request_of(flags);
   JsonArray things;
   std::int64_t gone = 0, kept = 0, files = 0, bytes = 0;
   while (true) {
@@ -47,6 +49,8 @@ Result<Json> reclaim(Client& client, JsonObject body) {
       all["kept"] = kept;
       all["files"] = files;
       all["bytes"] = bytes;
+      if (flags.runs.empty() && flags.models.empty() && flags.experiments.empty())
+        all["datasets"] = TRY(client.post("/slipway/v1/gc/datasets", {{"dry_run", flags.dry_run}}));
       return Json(std::move(all));
     }
     body["after"] = reply.as_object().at("next");
@@ -67,6 +71,9 @@ std::string show(const Json& reply, bool dry_run) {
                      dry_run ? "would be deleted for good" : "deleted for good",
                      cell(member_at(reply, "gone")), cell(member_at(reply, "files")),
                      cell(member_at(reply, "bytes")), cell(member_at(reply, "kept")));
+  if (const Json& datasets = member_at(reply, "datasets"); datasets.is_object())
+    out += fmt::format("datasets: {} blobs of no version, {} bytes\n",
+                       cell(member_at(datasets, "blobs")), cell(member_at(datasets, "bytes")));
   if (!dry_run)
     out += fmt::format("database: {} bytes given back, {} free for new rows\n",
                        cell(member_at(reply, "database_bytes_given_back")),
@@ -78,8 +85,10 @@ std::string show(const Json& reply, bool dry_run) {
 
 void add_gc_command(CLI::App& root, Context& context, int& exit_code) {
   auto flags = std::make_shared<Flags>();
-  CLI::App* gc = root.add_subcommand(
-      "gc", "Take deleted runs, logged models and experiments away for good, artifacts included");
+  CLI::App* gc = root.add_subcommand("gc",
+                                     "Take deleted runs, logged models and experiments away for "
+                                     "good, artifacts included, and rows "
+                                     "of datasets that are no version");
   gc->add_option("--older-than", flags->older_than,
                  "Only what was deleted so long ago: 30d, 8h, 2d8h5m20s");
   gc->add_option("--run-ids", flags->runs, "Only these runs, with commas")->delimiter(',');
@@ -91,7 +100,7 @@ void add_gc_command(CLI::App& root, Context& context, int& exit_code) {
   gc->add_flag("--dry-run", flags->dry_run, "Say what would happen, and change nothing");
   gc->callback([flags, &context, &exit_code] {
     Client client(context);
-    exit_code = finish(context, reclaim(client, request_of(*flags)),
+    exit_code = finish(context, reclaim(client, *flags),
                        [&](const Json& reply) { return show(reply, flags->dry_run); });
   });
 }

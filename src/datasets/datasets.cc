@@ -244,6 +244,26 @@ Result<IngestReport> Datasets::ingest(const std::string& name, const std::string
   return IngestReport{.snapshot = std::move(fresh), .is_new = true};
 }
 
+Result<Datasets::Reclaimed> Datasets::reclaim(Reclaim how) {
+  base::MutexLock lock(ingest_mutex_);  // a blob that waits for its version is no orphan
+  std::set<std::string> used;
+  TRY(db_.read([&](store::Reader& reader) {
+    return reader.query("SELECT digest, quarantine_digest FROM dataset_snapshots", {},
+                        [&](const store::Row& row) {
+                          used.insert(row.string(0));
+                          used.insert(row.string(1));
+                        });
+  }));
+  Reclaimed reclaimed;
+  for (const store::BlobInfo& blob : TRY(blobs_.list())) {
+    if (used.contains(blob.digest)) continue;
+    if (how == Reclaim::kRemove) TRY(blobs_.remove(blob.digest));
+    ++reclaimed.blobs;
+    reclaimed.bytes += blob.bytes;
+  }
+  return reclaimed;
+}
+
 Result<std::vector<Snapshot>> Datasets::snapshots(const std::string& name) {
   TRY(definition(name));
   Result<std::vector<Snapshot>> found = std::vector<Snapshot>();

@@ -80,6 +80,14 @@ class Datasets {
   Result<Snapshot> snapshot(const std::string& name, std::optional<std::int64_t> version = {});
   // Rows of a version; the newest versions stay in memory.
   Result<std::shared_ptr<const types::Frame>> rows(const Snapshot& snapshot);
+  // Removes blobs that no version has: an ingest that ended before its version was written has left
+  // them. Nobody else may keep blobs in the store.
+  struct Reclaimed {
+    std::int64_t blobs = 0;
+    std::int64_t bytes = 0;
+  };
+  enum class Reclaim { kRemove, kOnlyCount };
+  Result<Reclaimed> reclaim(Reclaim how);
   // Rows that were put aside, with columns `_reason` ("wind_speed max: 1048.36") and `_row`.
   Result<types::Frame> quarantine(const Snapshot& snapshot);
 

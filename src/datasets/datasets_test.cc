@@ -109,6 +109,22 @@ TEST_F(DatasetsTest, SameContentIsTheSameVersionAndOtherContentANewOne) {
   EXPECT_EQ(datasets_.snapshot("weather", 7).error().code, Code::kNotFound);
 }
 
+TEST_F(DatasetsTest, BlobsOfNoVersionAreReclaimedAndNoOthers) {
+  write(weather({3, 1048.36}, {"EWR"}));  // rows, and rows put aside
+  const auto report = datasets_.ingest("weather", "", "ann");
+  ASSERT_TRUE(report);
+  const auto orphan = MUST(blobs_->put("what an ingest left that was killed before its version"));
+  const auto counted = MUST(datasets_.reclaim(Datasets::Reclaim::kOnlyCount));
+  EXPECT_EQ(counted.blobs, 1);
+  EXPECT_EQ(counted.bytes, orphan.bytes);
+  EXPECT_TRUE(MUST(blobs_->contains(orphan.digest)));
+  EXPECT_EQ(MUST(datasets_.reclaim(Datasets::Reclaim::kRemove)).bytes, orphan.bytes);
+  EXPECT_FALSE(MUST(blobs_->contains(orphan.digest)));
+  EXPECT_EQ(MUST(datasets_.reclaim(Datasets::Reclaim::kRemove)).blobs, 0);
+  EXPECT_EQ(datasets_.quarantine(report->snapshot)->rows(), 1u);
+  EXPECT_TRUE(MUST(blobs_->contains(report->snapshot.digest)));
+}
+
 TEST_F(DatasetsTest, DuplicateKeysAndMissingOnesAreAside) {
   Frame frame = weather({1, 2, 3}, {"EWR"});
   frame.find("id")->ints = {1, 1, 2};

@@ -76,6 +76,21 @@ class FolderBlobs final : public BlobStore {
     return path_of(digest);
   }
 
+  Result<std::vector<BlobInfo>> list() override {
+    std::vector<BlobInfo> blobs;
+    std::error_code ec;
+    for (std::filesystem::recursive_directory_iterator it(root_, ec), end; !ec && it != end;
+         it.increment(ec)) {
+      std::string name = it->path().filename().string();
+      std::error_code gone;  // between being listed and being looked at
+      if (!check_name(name) || !it->is_regular_file(gone)) continue;
+      const std::uintmax_t bytes = it->file_size(gone);
+      if (!gone) blobs.push_back({std::move(name), static_cast<std::int64_t>(bytes)});
+    }
+    if (ec) return errno_error(ec.value(), "list the blobs", root_);
+    return blobs;
+  }
+
   Result<std::int64_t> remove(const std::string& digest) override {
     TRY(check_name(digest));
     std::error_code ec;

@@ -35,6 +35,8 @@ class BlobStore {
   virtual Result<bool> contains(const std::string& digest) = 0;
   // A local file with the content, for readers that want a path; read-only, and not checked again.
   virtual Result<std::filesystem::path> local_file(const std::string& digest) = 0;
+  // All of them, in no order.
+  virtual Result<std::vector<BlobInfo>> list() = 0;
   // kNotFound when it is not there. Returns the bytes freed.
   virtual Result<std::int64_t> remove(const std::string& digest) = 0;
 };

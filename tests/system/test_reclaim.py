@@ -1,4 +1,5 @@
 """Deleted things free their space: `slipway gc`, the background reclaimer, crashes in between."""
+import hashlib
 import json
 import subprocess
 import threading
@@ -50,6 +51,19 @@ def test_gc_takes_away_what_was_deleted_and_says_so(start_server, use):  # noqa:
     assert len(events) == 1
     assert "slipway_reclaimed_bytes_total 2000" in requests.get(server.url + "/metrics").text
     server.cli("events", "verify")
+
+
+def test_rows_of_no_dataset_version_go(start_server, use):  # noqa: F811
+    server = start_server("data")
+    orphan = b"what an ingest left that was killed before its version"
+    digest = hashlib.sha256(orphan).hexdigest()
+    blob = server.data_dir / "blobs" / digest[:2] / digest
+    blob.parent.mkdir(parents=True)
+    blob.write_bytes(orphan)
+    assert gc(server, "--dry-run")["datasets"] == {"blobs": 1, "bytes": len(orphan)}
+    assert blob.exists()
+    assert gc(server)["datasets"] == {"blobs": 1, "bytes": len(orphan)}
+    assert not blob.exists()
 
 
 def test_what_a_registered_version_was_made_from_stays(start_server, use):  # noqa: F811

@@ -101,6 +101,18 @@ std::vector<http::Route> dataset_routes(
        .summary = "Rows that were put aside, each with its reason.",
        .handler = answering([&datasets](const Request& r) { return quarantine(datasets, r); }),
        .tag = "slipway"},
+      {.method = Method::kPost,
+       .pattern = "/slipway/v1/gc/datasets",
+       .summary = "Removes the rows of ingests that ended before they were a version.",
+       .handler = answering([&datasets](const Request& request) -> Result<Response> {
+         const JsonObject body = TRY(read_body(request));
+         const auto* dry = body.if_contains("dry_run");
+         const bool counts = dry != nullptr && dry->is_bool() && dry->get_bool();
+         const auto reclaimed = TRY(
+             datasets.reclaim(counts ? Datasets::Reclaim::kOnlyCount : Datasets::Reclaim::kRemove));
+         return reply({{"blobs", reclaimed.blobs}, {"bytes", reclaimed.bytes}});
+       }),
+       .tag = "slipway"},
   };
 }
 

@@ -23,6 +23,7 @@ constexpr Rule kRules[] = {
     {kGet, "/slipway/v1/events/verify", About::kAdministrator},
     // So does what gc lists, and what it takes is gone.
     {kPost, "/slipway/v1/gc", About::kAdministrator},
+    {kPost, "/slipway/v1/gc/datasets", About::kAdministrator},
 
     {kPost, "/slipway/v1/plan", About::kProject, Permission::kRead},
     {kPost, "/slipway/v1/apply", About::kProject, Permission::kManage},
