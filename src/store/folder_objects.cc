@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,6 +15,7 @@ namespace {
 
 // A file that is being copied in, until it is whole; never listed.
 constexpr std::string_view kUnfinished = ".slipway-unfinished-";
+constexpr std::size_t kCopyBytes = 16 << 20;  // at a time
 
 class FileReader final : public ObjectReader {
  public:
@@ -143,14 +145,26 @@ class FolderObjects final : public ObjectStore {
     static std::atomic<unsigned> counter{0};
     const std::filesystem::path unfinished =
         target.parent_path() / fmt::format("{}{}-{}", kUnfinished, ::getpid(), ++counter);
-    std::error_code ec;
-    std::filesystem::copy_file(file, unfinished, ec);
-    Result<void> done = ec ? Result<void>(errno_error(ec.value(), "copy the upload", target))
-                           : sync_file(unfinished);
+    Result<void> done = copy(file, unfinished);
+    if (done) done = sync_file(unfinished);
     if (done && ::rename(unfinished.c_str(), target.c_str()) != 0)
       done = errno_error(errno, "move the upload into place", target);
+    std::error_code ec;
     if (!done) std::filesystem::remove(unfinished, ec);
     return done;
+  }
+
+  // std::filesystem::copy_file() calls a full disk an input/output error.
+  static Result<void> copy(const std::filesystem::path& from, const std::filesystem::path& to) {
+    const FileHandle source(::open(from.c_str(), O_RDONLY | O_CLOEXEC));
+    if (source.get() < 0) return errno_error(errno, "open the upload", from);
+    const FileHandle target(::open(to.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+    if (target.get() < 0) return errno_error(errno, "make the file", to);
+    while (true) {
+      const ssize_t n = ::sendfile(target.get(), source.get(), nullptr, kCopyBytes);
+      if (n == 0) return {};
+      if (n < 0 && errno != EINTR) return errno_error(errno, "copy the upload", to);
+    }
   }
 
   Result<std::filesystem::path> inside(const std::string& path) const {

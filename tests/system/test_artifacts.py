@@ -297,7 +297,7 @@ def test_a_large_folder_is_listed_as_mlflow_does_it_or_page_by_page(start_server
     assert ask(page_token="nonsense").status_code == 400
     # The proxy's listing has no pages: half of it must not look like all of it.
     use(server)
-    with pytest.raises(mlflow.exceptions.MlflowException, match="raise artifact-list-max"):
+    with pytest.raises(requests.exceptions.HTTPError, match="raise artifact-list-max"):
         MlflowClient(server.url).list_artifacts(run, "many")
 
 
@@ -319,7 +319,7 @@ def test_a_full_disk_leaves_no_half_upload(small_disk, start_server, use, tmp_pa
     run = client.create_run("0").info.run_id
     make_file(tmp_path / "large.bin", 48 << 20)
     make_file(tmp_path / "fits.bin", 4 << 20)
-    with pytest.raises(mlflow.exceptions.MlflowException, match="507"):
+    with pytest.raises(requests.exceptions.HTTPError, match="507"):
         client.log_artifact(run, str(tmp_path / "large.bin"))
     with open(tmp_path / "large.bin", "rb") as body:
         reply = requests.put(f"{server.url}{PROXY}/0/{run}/artifacts/large.bin", data=body, timeout=30)
