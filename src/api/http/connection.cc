@@ -17,6 +17,7 @@ constexpr std::size_t kBodyReadBytes = 64 << 10;
 constexpr std::size_t kReadBytes = 16 << 10;        // at a time
 constexpr std::size_t kCopiedBodyBytes = 16 << 10;  // up to here one buffer is cheaper than two
 constexpr std::size_t kPieceBytes = 1 << 20;        // of a reply that comes from elsewhere
+constexpr std::size_t kSinkPieceBytes = 1 << 20;    // of a body that goes elsewhere
 constexpr std::size_t kLivePieceBytes = 16 << 10;   // of one that is written meanwhile
 constexpr std::size_t kKeptBytes = 1 << 20;         // a larger body's memory is given back
 constexpr int kRequestsPerTurn = 16;                // of a peer that pipelines
@@ -53,10 +54,12 @@ void Connection::start() {
 void Connection::close() {
   if (state_ == State::kClosed) return;
   set_idle(true);
+  const bool in_pool = state_ == State::kHandler;
   state_ = State::kClosed;
   io_.loop.unwatch(socket_.get());
   socket_.close();
   upload_.reset();
+  if (!in_pool) drop_sink();
   download_.reset();
   if (live_) response_.stream->source->close();
   live_ = false;
@@ -256,7 +259,12 @@ void Connection::expect_body() {
                     "the body is larger than this path takes: content_length={} body_bytes_max={}",
                     *framing_.content_length, body_limit_));
   }
-  if (to_file) {
+  if (to_file && route_->open_sink) {
+    Result<std::shared_ptr<BodySink>> sink = route_->open_sink(request_);
+    if (!sink) return refuse(sink.error());
+    request_.body_sink = std::move(*sink);
+  }
+  if (to_file && request_.body_sink == nullptr) {
     Result<FileUpload> upload =
         FileUpload::create(shared_.options.upload_folder / ("upload-" + shared_.random.hex(12)));
     if (!upload) return refuse(upload.error());
@@ -311,14 +319,49 @@ bool Connection::read_body() {
     }
   }
   input_.consume(received.size() - rest.size());
-  if (!body_framing_.done()) return false;
+  const bool done = body_framing_.done();
+  if (request_.body_sink && !body_.empty() && (done || body_.size() >= kSinkPieceBytes)) {
+    write_to_sink();
+    return true;
+  }
+  if (!done) return false;
   if (upload_) {
     upload_->finish();
-  } else {
+  } else if (!request_.body_sink) {
     request_.body = body_;
   }
   on_body_done();
   return true;
+}
+
+void Connection::write_to_sink() {
+  state_ = State::kHandler;
+  const Result<void> submitted = shared_.data_pool.submit([self = shared_from_this()] {
+    // Until it is back in its I/O thread, the connection is this thread's alone.
+    Result<void> written = self->request_.body_sink->write(self->body_);
+    self->body_.clear();
+    self->io_.loop.post([self, written = std::move(written)] {
+      if (self->state_ == State::kClosed) return;
+      self->last_activity_ = self->io_.loop.now();
+      if (written) {
+        self->state_ = State::kBody;
+      } else {
+        self->respond_unread(self->refusal(written.error()));
+      }
+      self->advance();
+    });
+  });
+  if (!submitted) {
+    shared_.refused.add();
+    respond_unread(refusal(submitted.error()));
+  }
+}
+
+// A sink that is not done with undoes what it did, and that may take its time; here, if the pool is
+// full.
+void Connection::drop_sink() {
+  if (request_.body_sink == nullptr) return;
+  (void)shared_.data_pool.submit([sink = std::move(request_.body_sink)] {});
 }
 
 void Connection::on_body_done() {
@@ -384,6 +427,7 @@ void Connection::respond(Response response) {
   if (state_ == State::kClosed) return;
   response_ = std::move(response);
   upload_.reset();  // a handler that wanted the file has moved it away
+  drop_sink();
   if (shared_.draining) keep_alive_ = false;
   const bool has_length = !response_.stream || response_.stream->bytes;
   if (!has_length && framing_.minor_version == 0) keep_alive_ = false;

@@ -76,6 +76,8 @@ class Connection final : public EventLoop::Source, public std::enable_shared_fro
   void advance_later();  // when the others have had their turn
   bool read_head();      // the readers: false: bytes are missing
   bool read_body();
+  void write_to_sink();  // what has gathered, on the data pool; then reading goes on
+  void drop_sink();
   void on_head();     // picks the route and finds out who asks, or refuses
   void check_user();  // what takes longer, on a pool
   void go_on();       // to the body, or to the answer that there is no such route
@@ -119,7 +121,7 @@ class Connection final : public EventLoop::Source, public std::enable_shared_fro
   const Route* route_ = nullptr;
   std::vector<Method> allowed_;  // the path's other methods, without a route
   std::uint64_t body_limit_ = 0, body_bytes_ = 0;
-  std::string body_;  // when it came in pieces
+  std::string body_;  // when it came in pieces; with a sink those that it has not had
   std::optional<FileUpload> upload_;
   bool keep_alive_ = true;
   bool unread_body_ = false;

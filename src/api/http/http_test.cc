@@ -18,6 +18,33 @@
 namespace slipway::http {
 namespace {
 
+// What sinks have had.
+struct Gathered {
+  std::atomic<int> open{0};
+  std::atomic<std::size_t> largest{0};
+};
+
+// Slow, and full after some pieces if it is to be.
+class Gatherer final : public BodySink {
+ public:
+  Gatherer(Gathered& all, int full) : all_(all), full_(full) { ++all_.open; }
+  ~Gatherer() override { --all_.open; }
+  Result<void> write(std::string_view piece) override {
+    if (++pieces_ == full_) return base::error(Code::kStorageFull, "no room");
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    EXPECT_EQ(piece.find_first_not_of('z'), std::string_view::npos);
+    bytes += piece.size();
+    all_.largest = std::max(all_.largest.load(), piece.size());
+    return {};
+  }
+  std::size_t bytes = 0;
+
+ private:
+  Gathered& all_;
+  const int full_;
+  int pieces_ = 0;
+};
+
 class ServerTest : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -82,6 +109,20 @@ class ServerTest : public ::testing::Test {
     router_.add({.method = Method::kGet, .pattern = "/big", .handler = [](const Request&) {
                    return Response::text(std::string(3'000'000, 'y'));
                  }});
+    router_.add(
+        {.method = Method::kPut,
+         .pattern = "/sink",
+         .handler =
+             [](const Request& r) {
+               return Response::text(std::to_string(static_cast<Gatherer&>(*r.body_sink).bytes));
+             },
+         .body = Route::Body::kFile,
+         .open_sink = [this](const Request& r) -> Result<std::shared_ptr<BodySink>> {
+           if (r.query("refused")) return base::error(Code::kInvalidArgument, "not there");
+           std::shared_ptr<BodySink> sink =
+               std::make_shared<Gatherer>(gathered_, std::stoi(r.query("full").value_or("0")));
+           return sink;
+         }});
     // 2,500,000 bytes in pieces; the source breaks off at the one that is asked for.
     router_.add({.method = Method::kGet, .pattern = "/stream", .handler = [](const Request& r) {
                    class Letters final : public BodySource {
@@ -169,6 +210,7 @@ class ServerTest : public ::testing::Test {
   }
 
   std::atomic<bool> go_{false};
+  Gathered gathered_;
   std::promise<std::weak_ptr<ReplyStream>> live_;
   std::filesystem::path folder_;
   base::SystemRandom random_;
@@ -319,6 +361,32 @@ TEST_F(ServerTest, ARefusedBodyDoesNotHideTheReply) {
   const std::string reply =
       raw("POST /echo HTTP/1.1\r\nContent-Length: 1000000\r\n\r\n", std::string(1'000'000, 'a'));
   EXPECT_TRUE(reply.starts_with("HTTP/1.1 413 ")) << reply;
+}
+
+TEST_F(ServerTest, ABodyGoesToItsSinkWhileItArrives) {
+  const auto all_closed = [&] {
+    for (int i = 0; i < 2000 && gathered_.open != 0; ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    return gathered_.open == 0;
+  };
+  auto http = client();
+  for (const std::size_t bytes : {std::size_t{0}, std::size_t{1}, std::size_t{20'000'000}})
+    EXPECT_EQ(http.send("PUT", "/sink", std::string(bytes, 'z'))->body, std::to_string(bytes));
+  EXPECT_LT(gathered_.largest, 2u << 20);  // never all of it at once
+  EXPECT_TRUE(raw("PUT /sink HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+                  "Transfer-Encoding: chunked\r\n\r\n",
+                  "3\r\nzzz\r\n2\r\nzz\r\n0\r\n\r\n")
+                  .ends_with("\r\n\r\n5"));
+  EXPECT_TRUE(all_closed());
+  const std::string head =
+      "PUT /sink?full=2 HTTP/1.1\r\nHost: x\r\nContent-Length: 20000000\r\n\r\n";
+  EXPECT_TRUE(raw(head, std::string(20'000'000, 'z')).starts_with("HTTP/1.1 507 "));
+  EXPECT_EQ(http.send("PUT", "/sink?refused=1", "z")->status, 400);
+  const int gone = dial("PUT /sink HTTP/1.1\r\nHost: x\r\nContent-Length: 20000000\r\n\r\nzz");
+  while (gathered_.open == 0) std::this_thread::yield();
+  ::close(gone);
+  EXPECT_TRUE(all_closed());
+  EXPECT_TRUE(std::filesystem::is_empty(folder_));  // no file on the way
 }
 
 TEST_F(ServerTest, ARouteRefusesInItsOwnWords) {

@@ -41,6 +41,15 @@ class PathParams {
   std::size_t size_ = 0;
 };
 
+// Where the body of a request goes while it arrives.
+class BodySink {
+ public:
+  virtual ~BodySink() = default;  // may block: destroyed on the data pool
+  // The next bytes. May block: it is called on the data pool, one call after the other, and nothing
+  // more is read from the peer meanwhile.
+  virtual Result<void> write(std::string_view bytes) = 0;
+};
+
 // One request, valid while its handler runs. Views point into the connection's buffer.
 struct Request {
   Method method = Method::kGet;
@@ -49,8 +58,10 @@ struct Request {
   std::vector<std::pair<std::string_view, std::string_view>> headers;
   std::string_view body;            // empty when the route takes a file
   std::filesystem::path body_file;  // Route::Body::kFile: the handler may move it away
-  std::string_view peer;            // address of the other side
-  std::string user;                 // who has logged in; empty: nobody had to
+  // Instead of the file, where Route::open_sink gave one: it has had the whole body.
+  std::shared_ptr<BodySink> body_sink;
+  std::string_view peer;  // address of the other side
+  std::string user;       // who has logged in; empty: nobody had to
   PathParams path_params;
 
   std::string_view header(std::string_view name) const;  // case-insensitive; empty when absent
@@ -133,6 +144,9 @@ struct Route {
   std::function<Response(const base::Error&)> refuse;
   enum class Body { kMemory, kFile };
   Body body = Body::kMemory;
+  // Of a route that takes a file: what takes the body in its place; nullptr: nothing does. Called
+  // on the I/O thread when the head is there, so it must not block. An error refuses.
+  std::function<Result<std::shared_ptr<BodySink>>(const Request&)> open_sink;
   std::uint64_t body_bytes_max = 0;  // 0: the server's default
   std::string tag;                   // protocol: "slipway", "mlflow", "oip"...
 
