@@ -11,6 +11,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -36,6 +37,18 @@ class ObjectReader {
   virtual ~ObjectReader() = default;
   // Fills the front of `out`; 0 at the end. kUnavailable: the storage stopped answering.
   virtual Result<std::size_t> read(std::span<char> out) = 0;
+};
+
+// An object that is being written, front to back. One thread at a time; the store must outlive it.
+// Nothing is to be seen of it before finish() has returned; destroyed without that it frees what it
+// took, which may block.
+class ObjectWriter {
+ public:
+  virtual ~ObjectWriter() = default;
+  // May block while the storage is slower than the bytes come. After an error only destroying it is
+  // left.
+  virtual Result<void> write(std::string_view bytes) = 0;
+  virtual Result<void> finish() = 0;  // whole and durable on return, replacing what was there
 };
 
 // A request that somebody else may send to the storage, without credentials of his own.
@@ -90,6 +103,13 @@ class ObjectStore {
   // the file away. kInvalidArgument: a folder has that name.
   virtual Result<void> put_file(const std::string& path, const std::filesystem::path& file,
                                 const std::string& content_type) = 0;
+  // For bytes that are yet to come, `bytes` of them if that is known. Asks the storage nothing yet.
+  // Nothing when the storage wants a file.
+  virtual std::unique_ptr<ObjectWriter> write(const std::string& /*path*/,
+                                              const std::string& /*content_type*/,
+                                              std::optional<std::int64_t> /*bytes*/) {
+    return nullptr;
+  }
   // A file, or a folder with all in it. Nothing there is no error.
   virtual Result<Removed> remove(const std::string& path) = 0;
 

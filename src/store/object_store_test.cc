@@ -128,6 +128,31 @@ TEST_P(ObjectStoreTest, LargeFilesArriveWhole) {
   EXPECT_EQ(get("large.bin", (8 << 20) - 3, 7), content.substr((8 << 20) - 3, 7));
 }
 
+TEST_P(ObjectStoreTest, WhatArrivesInPiecesIsThereWhenItIsFinished) {
+  if (GetParam() == Kind::kFolder) {
+    EXPECT_EQ(store_->write("w/a", "", std::nullopt), nullptr);  // it wants a file
+    return;
+  }
+  const std::string piece(700'001, 'p');
+  for (const int pieces : {0, 1, 15, 30}) {  // nothing, one request, two parts and an end, five
+    const auto writer = store_->write("w/a", "text/plain", std::nullopt);
+    for (int i = 0; i < pieces; ++i) ASSERT_TRUE(writer->write(piece));
+    ASSERT_TRUE(writer->finish());
+    EXPECT_EQ(store_->size("w/a").value(), pieces * std::ssize(piece));
+    ASSERT_TRUE(store_->remove("w"));
+  }
+  {
+    const auto given_up = store_->write("w/b", "text/plain", std::nullopt);
+    for (int i = 0; i < 20; ++i) ASSERT_TRUE(given_up->write(piece));
+  }
+  EXPECT_EQ(names(""), std::vector<std::string>());
+  // A part as large as the whole is no reason for two.
+  const auto exact = store_->write("w/c", "text/plain", 5 << 20);
+  ASSERT_TRUE(exact->write(std::string(5 << 20, 'e')));
+  ASSERT_TRUE(exact->finish());
+  EXPECT_EQ(store_->size("w/c").value(), 5 << 20);
+}
+
 TEST_P(ObjectStoreTest, ClientsTransferDirectly) {
   DirectTransfer* direct = store_->direct();
   if (direct == nullptr) {

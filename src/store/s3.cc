@@ -1,13 +1,14 @@
 #include "store/s3.h"
 
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
+#include <cerrno>
 #include <charconv>
 #include <cstring>
+#include <deque>
 #include <future>
 #include <thread>
 
@@ -22,35 +23,9 @@ namespace slipway::store {
 namespace {
 
 constexpr std::int64_t kReadAheadBytes = 8 << 20;
+constexpr std::size_t kFilePieceBytes = 1 << 20;
 constexpr std::int64_t kPartsMax = 10'000;      // of one upload, by S3's rules
 constexpr std::size_t kKeysPerDeletion = 1000;  // likewise
-
-// The bytes of a file, without copying them into memory of ours.
-class MappedFile {
- public:
-  static Result<MappedFile> open(const std::filesystem::path& path) {
-    FileHandle file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    struct stat status {};
-    if (file.get() < 0 || ::fstat(file.get(), &status) != 0)
-      return errno_error(errno, "open the file", path);
-    const auto bytes = static_cast<std::size_t>(status.st_size);
-    if (bytes == 0) return MappedFile({});
-    void* data = ::mmap(nullptr, bytes, PROT_READ, MAP_PRIVATE, file.get(), 0);
-    if (data == MAP_FAILED) return errno_error(errno, "map the file", path);
-    ::madvise(data, bytes, MADV_SEQUENTIAL);
-    return MappedFile({static_cast<const char*>(data), bytes});
-  }
-  MappedFile(MappedFile&& other) noexcept : bytes_(std::exchange(other.bytes_, {})) {}
-  MappedFile& operator=(MappedFile&&) = delete;
-  ~MappedFile() {
-    if (!bytes_.empty()) ::munmap(const_cast<char*>(bytes_.data()), bytes_.size());
-  }
-  std::string_view bytes() const { return bytes_; }
-
- private:
-  explicit MappedFile(std::string_view bytes) : bytes_(bytes) {}
-  std::string_view bytes_;
-};
 
 std::int64_t number(std::string_view text) {
   std::int64_t value = 0;
@@ -129,6 +104,34 @@ class S3Reader final : public ObjectReader {
   std::size_t used_ = 0;
 };
 
+// Sends a part when it is full, and goes on filling the next one meanwhile. What fits into one part
+// is sent whole.
+class S3Writer final : public ObjectWriter {
+ public:
+  S3Writer(S3Objects& store, std::string path, std::string content_type, std::size_t part_bytes,
+           std::size_t parts_parallel)
+      : store_(store),
+        path_(std::move(path)),
+        content_type_(std::move(content_type)),
+        part_bytes_(part_bytes),
+        parts_parallel_(parts_parallel) {}
+  ~S3Writer() override;
+  Result<void> write(std::string_view bytes) override;
+  Result<void> finish() override;
+
+ private:
+  Result<void> send_part();
+  Result<void> await_part();
+
+  S3Objects& store_;
+  const std::string path_, content_type_;
+  const std::size_t part_bytes_, parts_parallel_;
+  std::string part_;
+  std::string upload_;  // begun when the first part is full
+  std::vector<UploadedPart> sent_;
+  std::deque<std::future<Result<std::string>>> sending_;
+};
+
 class S3Objects final : public ObjectStore, public DirectTransfer {
  public:
   S3Objects(S3Options options, const base::Clock& clock)
@@ -199,25 +202,48 @@ class S3Objects final : public ObjectStore, public DirectTransfer {
 
   Result<void> put_file(const std::string& path, const std::filesystem::path& file,
                         const std::string& content_type) override {
+    const FileHandle handle(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+    struct stat status {};
+    if (handle.get() < 0 || ::fstat(handle.get(), &status) != 0)
+      return errno_error(errno, "open the file", file);
+    const auto writer = write(path, content_type, status.st_size);
+    std::string piece(kFilePieceBytes, '\0');
+    while (true) {
+      const ssize_t n = ::read(handle.get(), piece.data(), piece.size());
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) return errno_error(errno, "read the file", file);
+      if (n == 0) return writer->finish();
+      TRY(writer->write({piece.data(), static_cast<std::size_t>(n)}));
+    }
+  }
+
+  std::unique_ptr<ObjectWriter> write(const std::string& path, const std::string& content_type,
+                                      std::optional<std::int64_t> bytes) override {
+    const std::int64_t least = (bytes.value_or(0) + kPartsMax - 1) / kPartsMax;
+    return std::make_unique<S3Writer>(
+        *this, path, content_type, static_cast<std::size_t>(std::max(options_.part_bytes, least)),
+        static_cast<std::size_t>(options_.parts_parallel));
+  }
+
+  // In one request.
+  Result<void> put(const std::string& path, std::string_view bytes,
+                   const std::string& content_type) {
     if (path.empty()) return base::error(Code::kInvalidArgument, "Invalid path");
-    const MappedFile mapped = TRY(MappedFile::open(file));
-    if (static_cast<std::int64_t>(mapped.bytes().size()) < 2 * options_.part_bytes) {
-      AwsRequest put = request("PUT", path);
-      put.headers.emplace_back("content-type", content_type);
-      const base::HttpReply reply = TRY(send(put, mapped.bytes()));
-      if (reply.status != 200) return s3_error(reply, "store the artifact", path);
-      return {};
-    }
-    const std::string upload = TRY(begin_parts(path, content_type));
-    Result<std::vector<UploadedPart>> parts = send_parts(path, upload, mapped.bytes());
-    const Result<void> done =
-        parts ? finish_parts(path, upload, *parts) : Result<void>(std::move(parts).error());
-    if (!done) {
-      if (const Result<void> aborted = abort_parts(path, upload); !aborted)
-        base::log_warning("store", "parts of a failed upload stay in the bucket: path={} why={}",
-                          path, aborted.error().message);
-    }
-    return done;
+    AwsRequest put = request("PUT", path);
+    put.headers.emplace_back("content-type", content_type);
+    const base::HttpReply reply = TRY(send(put, bytes));
+    if (reply.status != 200) return s3_error(reply, "store the artifact", path);
+    return {};
+  }
+
+  // Its tag.
+  Result<std::string> send_part(const std::string& path, const std::string& upload, int part,
+                                std::string_view bytes) {
+    AwsRequest put = part_request(path, upload, part);
+    put.headers.emplace_back("content-type", "application/octet-stream");
+    const base::HttpReply reply = TRY(send(put, bytes));
+    if (reply.status != 200) return s3_error(reply, "store a part of the artifact", path);
+    return std::string(reply.header("etag"));
   }
 
   Result<Removed> remove(const std::string& path) override {
@@ -418,48 +444,6 @@ class S3Objects final : public ObjectStore, public DirectTransfer {
     return {};
   }
 
-  Result<std::vector<UploadedPart>> send_parts(const std::string& path, const std::string& upload,
-                                               std::string_view bytes) {
-    const auto size = static_cast<std::int64_t>(bytes.size());
-    const std::int64_t part_bytes =
-        std::max(options_.part_bytes, (size + kPartsMax - 1) / kPartsMax);
-    std::vector<UploadedPart> parts(static_cast<std::size_t>((size + part_bytes - 1) / part_bytes));
-    std::atomic<std::size_t> next{0};
-    base::Mutex mutex;
-    Result<void> outcome;
-    const auto work = [&] {
-      for (std::size_t i = next++; i < parts.size(); i = next++) {
-        parts[i].number = static_cast<int>(i) + 1;
-        const auto offset = i * static_cast<std::size_t>(part_bytes);
-        Result<std::string> tag =
-            send_part(path, upload, parts[i].number,
-                      bytes.substr(offset, static_cast<std::size_t>(part_bytes)));
-        if (tag) {
-          parts[i].tag = std::move(*tag);
-          continue;
-        }
-        next = parts.size();  // the others stop after their part
-        base::MutexLock lock(mutex);
-        if (outcome) outcome = std::move(tag).error();
-      }
-    };
-    std::vector<std::thread> helpers;
-    for (int i = 1; i < options_.parts_parallel; ++i) helpers.emplace_back(work);
-    work();
-    for (std::thread& helper : helpers) helper.join();
-    if (!outcome) return std::move(outcome).error();
-    return parts;
-  }
-
-  Result<std::string> send_part(const std::string& path, const std::string& upload, int part,
-                                std::string_view bytes) {
-    AwsRequest put = part_request(path, upload, part);
-    put.headers.emplace_back("content-type", "application/octet-stream");
-    const base::HttpReply reply = TRY(send(put, bytes));
-    if (reply.status != 200) return s3_error(reply, "store a part of the artifact", path);
-    return std::string(reply.header("etag"));
-  }
-
   base::HttpClient take_client() {
     {
       base::MutexLock lock(mutex_);
@@ -503,6 +487,60 @@ Result<std::size_t> S3Reader::read(std::span<char> out) {
   std::memcpy(out.data(), piece_.data() + used_, n);
   used_ += n;
   return n;
+}
+
+S3Writer::~S3Writer() {
+  for (const auto& part : sending_) part.wait();
+  if (upload_.empty()) return;
+  if (const Result<void> aborted = store_.abort_parts(path_, upload_); !aborted)
+    base::log_warning("store", "parts of a failed upload stay in the bucket: path={} why={}", path_,
+                      aborted.error().message);
+}
+
+Result<void> S3Writer::write(std::string_view bytes) {
+  if (path_.empty()) return base::error(Code::kInvalidArgument, "Invalid path");
+  while (!bytes.empty()) {
+    if (part_.size() == part_bytes_) TRY(send_part());  // there is more, so it is not the last
+    const std::size_t n = std::min(bytes.size(), part_bytes_ - part_.size());
+    part_ += bytes.substr(0, n);
+    bytes.remove_prefix(n);
+  }
+  return {};
+}
+
+Result<void> S3Writer::send_part() {
+  const std::size_t number = sent_.size() + sending_.size() + 1;
+  if (number > static_cast<std::size_t>(kPartsMax))
+    return base::error(Code::kInvalidArgument,
+                       "larger than the storage takes when the size is not said before: path={} "
+                       "parts_max={}",
+                       path_, kPartsMax);
+  if (upload_.empty()) upload_ = TRY(store_.begin_parts(path_, content_type_));
+  if (sending_.size() == parts_parallel_) TRY(await_part());
+  sending_.push_back(std::async(std::launch::async,
+                                [this, part = static_cast<int>(number), bytes = std::move(part_)] {
+                                  return store_.send_part(path_, upload_, part, bytes);
+                                }));
+  part_.clear();
+  return {};
+}
+
+// The oldest; the others go on.
+Result<void> S3Writer::await_part() {
+  std::future<Result<std::string>> oldest = std::move(sending_.front());
+  sending_.pop_front();
+  std::string tag = TRY(oldest.get());
+  sent_.push_back({static_cast<int>(sent_.size()) + 1, std::move(tag)});
+  return {};
+}
+
+Result<void> S3Writer::finish() {
+  if (upload_.empty()) return store_.put(path_, part_, content_type_);
+  TRY(send_part());
+  while (!sending_.empty()) TRY(await_part());
+  TRY(store_.finish_parts(path_, upload_, sent_));
+  upload_.clear();
+  return {};
 }
 
 // The [profile] of an ini file like ~/.aws/credentials.

@@ -20,8 +20,8 @@ struct S3Options {
   std::string endpoint;     // "http://127.0.0.1:9000"; empty: Amazon's, by region
   bool path_style = false;  // http://host/bucket/key instead of http://bucket.host/key
   AwsIdentity identity;
-  // Files of at least two parts are sent in parts, some at the same time. The storage takes 10,000
-  // parts a file, so very large files have larger ones.
+  // Larger files are sent in parts, some at the same time, each of which is in memory until the
+  // storage has it. The storage takes 10,000 parts a file, so very large files have larger ones.
   std::int64_t part_bytes = 16 << 20;
   int parts_parallel = 4;
   int tries = 5;             // of a request that got no answer, or "try again"

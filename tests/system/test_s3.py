@@ -41,7 +41,7 @@ def test_both_stores_pass_one_suite(s3):
     environment = {**os.environ, **s3.variables, "SLIPWAY_TEST_S3": f"s3://{s3.bucket}/unit"}
     done = subprocess.run([unit, "--gtest_filter=*ObjectStoreTest*/S3"], env=environment, capture_output=True, text=True)
     assert done.returncode == 0 and "SKIPPED" not in done.stdout, done.stdout[-3000:]
-    assert done.stdout.count("[       OK ]") == 7
+    assert done.stdout.count("[       OK ]") == 8
 
 
 def test_models_and_trees_through_the_proxy(server, s3, use, tmp_path):  # noqa: F811
@@ -170,3 +170,62 @@ def test_a_storage_that_comes_back_is_used_again(s3, start_server, monkeypatch):
     assert reply.status_code == 503 and "storage does not answer" in reply.json()["message"]
     s3.start()
     assert requests.get(server.url + PROXY + "/a").content == b"1"
+
+
+def in_progress(s3):
+    """Bytes of uploads that are not finished, as the storage keeps them."""
+    root = s3.objects / s3.bucket
+    return sum(f.stat().st_size for f in root.rglob("*") if f.is_file() and ".sgwtmp" in f.parts)
+
+
+def test_an_upload_is_on_its_way_to_the_bucket_while_it_arrives(s3_environment, start_server):
+    s3 = s3_environment
+    server = start_server("data", "--artifacts-destination", f"s3://{s3.bucket}/streamed", "--no-direct-artifacts")
+    wait_for = lambda is_so: any(is_so() or time.sleep(0.05) for _ in range(400))
+    piece, pieces = b"slipway!" * (1 << 17), 300  # of 1 MiB
+
+    def body(name, stop_at=pieces):
+        for n in range(stop_at):
+            if n == 200:  # most of it is there before the client has said the last word
+                assert wait_for(lambda: in_progress(s3) >= 64 << 20), in_progress(s3)
+                assert list((server.data_dir / "uploads").iterdir()) == []
+                assert s3.files(f"streamed/{name}") == {}
+            yield piece
+        if stop_at < pieces:
+            raise ConnectionError("the client is gone")
+
+    reply = requests.put(f"{server.url}{PROXY}/large.bin", data=body("large.bin"), timeout=120)  # chunked: its size is not known
+    assert reply.status_code == 200, reply.text
+    assert s3.files("streamed/") == {"streamed/large.bin": 300 << 20}
+    got = requests.get(f"{server.url}{PROXY}/large.bin", headers={"Range": f"bytes={(150 << 20) - 4}-{(150 << 20) + 3}"}, timeout=30)
+    assert got.content == b"way!slip"
+    memory = dict(line.split(":", 1) for line in pathlib.Path(f"/proc/{server.process.pid}/status").read_text().splitlines())
+    assert int(memory["VmHWM"].split()[0]) < 260 << 10, memory["VmHWM"]  # parts on their way, not the file
+    # Who leaves in the middle leaves nothing behind.
+    with pytest.raises(requests.exceptions.ConnectionError):
+        requests.put(f"{server.url}{PROXY}/broken.bin", data=body("broken.bin", stop_at=201), timeout=120)
+    assert wait_for(lambda: in_progress(s3) == 0), in_progress(s3)
+    assert set(s3.files("streamed/")) == {"streamed/large.bin"}
+
+
+def test_a_storage_that_stops_in_the_middle_of_an_upload_is_told(start_server, tmp_path, monkeypatch):
+    s3 = S3Server(tmp_path / "other", free_port())
+    for name, value in s3.variables.items():
+        monkeypatch.setenv(name, value)
+    server = start_server("data", "--artifacts-destination", f"s3://{s3.bucket}/x", "--no-direct-artifacts")
+
+    def body():
+        for n in range(120):
+            if n == 60:
+                s3.stop()
+            yield b"x" * (1 << 20)
+
+    try:
+        reply = requests.put(f"{server.url}{PROXY}/f", data=body(), timeout=120)
+        assert reply.status_code == 503 and reply.json()["error_code"] == "TEMPORARILY_UNAVAILABLE"
+    except requests.exceptions.ConnectionError:
+        pass  # it was refused before the client had sent all, and the client looked too late
+    assert requests.get(server.url + "/health", timeout=10).status_code == 200
+    s3.start()
+    assert requests.put(f"{server.url}{PROXY}/f", data=b"x" * (40 << 20), timeout=120).status_code == 200
+    s3.stop()

@@ -1,5 +1,7 @@
 #include <unistd.h>
 
+#include <charconv>
+
 #include "api/http/byte_range.h"
 #include "api/mlflow/artifact_wire.h"
 #include "api/mlflow/errors.h"
@@ -76,11 +78,46 @@ Result<JsonObject> list_place(const Services& services, const ArtifactPlace& pla
 
 // The proxy.
 
+// What the client says that its body has; nothing when it does not say.
+std::optional<std::int64_t> content_length(const Request& request) {
+  const std::string_view text = request.header("Content-Length");
+  std::int64_t bytes = 0;
+  const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), bytes);
+  if (text.empty() || ec != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return bytes;
+}
+
 Result<Response> download(Services& services, const Request& request) {
   return send_artifact(TRY(services.artifacts.proxied(request.param("path"))), request);
 }
 
+// An artifact that passes through us on its way from a client to its storage.
+class ArtifactUpload final : public http::BodySink {
+ public:
+  explicit ArtifactUpload(std::unique_ptr<store::ObjectWriter> writer)
+      : writer_(std::move(writer)) {}
+  Result<void> write(std::string_view bytes) override { return writer_->write(bytes); }
+  Result<void> finish() { return writer_->finish(); }
+
+ private:
+  const std::unique_ptr<store::ObjectWriter> writer_;
+};
+
+// Nothing when the storage wants a file.
+Result<std::shared_ptr<http::BodySink>> open_upload(Services& services, const Request& request) {
+  const ArtifactPlace place = TRY(services.artifacts.proxied(request.param("path")));
+  auto writer = place.store->write(place.path, std::string(tracking::mime_type(place.path)),
+                                   content_length(request));
+  std::shared_ptr<http::BodySink> sink;
+  if (writer != nullptr) sink = std::make_shared<ArtifactUpload>(std::move(writer));
+  return sink;
+}
+
 Result<Response> upload(Services& services, const Request& request) {
+  if (request.body_sink != nullptr) {
+    TRY(static_cast<ArtifactUpload&>(*request.body_sink).finish());
+    return reply({});
+  }
   const ArtifactPlace place = TRY(services.artifacts.proxied(request.param("path")));
   TRY(place.store->put_file(place.path, request.body_file,
                             std::string(tracking::mime_type(place.path))));
@@ -378,6 +415,11 @@ void add_artifact_routes(std::vector<http::Route>& routes, Services& services) {
     proxy(Method::kGet, one, download);
     proxy(Method::kPut, one, upload);
     routes.back().body = http::Route::Body::kFile;
+    if (services.artifacts.options().serves_proxied) {
+      routes.back().open_sink = [&services](const Request& request) {
+        return open_upload(services, request);
+      };
+    }
     proxy(Method::kDelete, one, remove);
     proxy(Method::kPost, prefix + "/mpu/create/{path*}", create_upload);
     proxy(Method::kPost, prefix + "/mpu/complete/{path*}", complete_upload);
