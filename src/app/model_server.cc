@@ -9,6 +9,7 @@
 #include "base/metrics.h"
 #include "base/random.h"
 #include "serving/endpoints.h"
+#include "serving/python/runtime.h"
 
 namespace slipway::app {
 namespace {
@@ -43,7 +44,11 @@ struct ModelServer::Impl {
       : options(std::move(given)),
         models(options.model),
         log({.folder = {}, .rows_buffered_max = 0}, metrics),
-        endpoints(models, features, log, clock, clock, random, metrics, nullptr, {}) {}
+        python({.folder = options.scratch, .environments = {.interpreter = options.interpreter}}),
+        endpoints(models, features, log, clock, clock, random, metrics,
+                  options.interpreter.empty() ? nullptr : &python, {}) {
+    python.start();
+  }
 
   api::predict::Served served() {
     return {.endpoints = endpoints,
@@ -59,6 +64,7 @@ struct ModelServer::Impl {
   OneModel models;
   NoFeatures features;
   serving::RequestLog log;  // takes nothing
+  serving::python::Runtime python;
   serving::Endpoints endpoints;
   http::Router router;
   std::unique_ptr<http::Server> http;

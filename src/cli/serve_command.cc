@@ -1,5 +1,7 @@
 #include "cli/serve_command.h"
 
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <charconv>
 #include <csignal>
@@ -78,6 +80,8 @@ Result<void> run(const Context& context, ServeFlags flags) {
   sigaddset(&stop_signals, SIGTERM);
   pthread_sigmask(SIG_BLOCK, &stop_signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
+  flags.options.scratch =
+      std::filesystem::temp_directory_path() / fmt::format("slipway-serve-{}", ::getpid());
   const auto server = TRY(app::ModelServer::open(flags.options));
   TRY(server->start());
   std::fprintf(stderr, "serving %s\n  v2      %s/v2/models/%s\n  mlflow  %s/invocations\n",
@@ -87,6 +91,8 @@ Result<void> run(const Context& context, ServeFlags flags) {
   sigwait(&stop_signals, &signal_number);
   pthread_sigmask(SIG_UNBLOCK, &stop_signals, nullptr);
   server->stop();
+  std::error_code ignored;
+  std::filesystem::remove_all(flags.options.scratch, ignored);
   return {};
 }
 
@@ -109,6 +115,10 @@ void add_serve_command(CLI::App& root, Context& context, int& exit_code) {
       ->envname("AIP_HTTP_PORT")
       ->check(CLI::Range(0, 65535))
       ->capture_default_str();
+  serve
+      ->add_option("--python-models", flags->options.interpreter,
+                   "The Python that runs models which need it, with what they need installed")
+      ->envname("SLIPWAY_PYTHON_MODELS");
   serve->add_option("--grpc-port", flags->options.grpc_port, "gRPC port; 0: no gRPC")
       ->check(CLI::Range(0, 65535))
       ->capture_default_str();
