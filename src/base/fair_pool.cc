@@ -13,7 +13,9 @@ Result<void> FairPool::submit(std::string_view queue, std::function<void()> work
   if (stopping_) return error(Code::kUnavailable, "shutting down: pool={}", options_.name);
   auto found = queues_.find(queue);
   if (found == queues_.end()) found = queues_.emplace(queue, Queue{}).first;
-  if (found->second.waiting.size() >= options_.queue_length_max) {
+  // What has come and may start at once, but hasn't yet, takes no place in the queue.
+  if (found->second.running + found->second.waiting.size() >=
+      options_.threads_per_queue_max + options_.queue_length_max) {
     return error(Code::kResourceExhausted, "queue is full: pool={} queue={} queue_length_max={}",
                  options_.name, queue, options_.queue_length_max);
   }

@@ -22,7 +22,7 @@ class FairPool {
     std::string name = "pool";  // thread names and messages
     std::size_t threads_max = 64;
     std::size_t threads_per_queue_max = 32;
-    std::size_t queue_length_max = 1024;  // of each queue
+    std::size_t queue_length_max = 1024;  // of each queue, beside what may run
   };
 
   explicit FairPool(Options options) : options_(std::move(options)) {}
