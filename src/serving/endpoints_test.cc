@@ -238,6 +238,17 @@ TEST(Model, LoadsWhatMlflowWroteAndRefusesTheRest) {
   const auto loaded = load_model(folder.path(), nullptr);
   ASSERT_TRUE(loaded) << loaded.error().message;
   EXPECT_EQ((*loaded)->shape().inputs.size(), 5u);
+
+  write("MLmodel", "flavors:\n  lightgbm:\n    data: model.lgb\n");
+  write("model.lgb", MUST(store::read_file(std::filesystem::path(SLIPWAY_TREES_TESTDATA) /
+                                           "lightgbm_regression.txt")));
+  const auto lightgbm = load_model(folder.path(), nullptr);
+  ASSERT_TRUE(lightgbm) << lightgbm.error().message;
+  EXPECT_EQ((*lightgbm)->platform(), "slipway_trees");
+  write("MLmodel",
+        "flavors:\n  lightgbm:\n    data: model.pkl\n  python_function:\n    data: model.pkl\n");
+  EXPECT_NE(load_model(folder.path(), nullptr).error().message.find("signature"), std::string::npos)
+      << "a pickled one is Python's";
 }
 
 }  // namespace

@@ -24,13 +24,24 @@ Result<std::optional<types::YamlNode>> member(const types::YamlNode& node, std::
 // What MLmodel says that matters here.
 struct Description {
   std::vector<std::string> flavors;
-  std::string xgboost_file;  // empty: not that flavor
+  std::string trees_file;  // of a flavor whose file our tree engine reads; empty: none
   bool has_signature = false;
 
   bool has(std::string_view flavor) const {
     return std::find(flavors.begin(), flavors.end(), flavor) != flavors.end();
   }
 };
+
+// The file of a flavor, inside the model's folder.
+Result<std::string> data_of(const types::YamlNode& flavor, std::string otherwise) {
+  const auto data = TRY(member(flavor, "data"));
+  const std::string file = data ? TRY(data->text()) : std::move(otherwise);
+  if (file.find("..") != std::string::npos || file.starts_with('/')) {
+    return base::error(Code::kCorruption, "the model's description leaves its folder: data={}",
+                       file);
+  }
+  return file;
+}
 
 Result<Description> read_description(const std::filesystem::path& folder) {
   const std::string text = TRY(store::read_file(folder / "MLmodel"));
@@ -43,13 +54,11 @@ Result<Description> read_description(const std::filesystem::path& folder) {
   Description description;
   for (const auto& [name, value] : TRY(flavors->entries())) description.flavors.push_back(name);
   if (const auto xgboost = TRY(member(*flavors, "xgboost"))) {
-    const auto data = TRY(member(*xgboost, "data"));
-    const std::string file = data ? TRY(data->text()) : "model.ubj";
-    if (file.find("..") != std::string::npos || file.starts_with('/')) {
-      return base::error(Code::kCorruption, "the model's description leaves its folder: data={}",
-                         file);
-    }
-    description.xgboost_file = file;
+    description.trees_file = TRY(data_of(*xgboost, "model.ubj"));
+  } else if (const auto lightgbm = TRY(member(*flavors, "lightgbm"))) {
+    // Its scikit-learn classes are pickled: those are Python's.
+    const std::string file = TRY(data_of(*lightgbm, "model.lgb"));
+    if (file.ends_with(".lgb")) description.trees_file = file;
   }
   if (const auto signature = TRY(member(root, "signature"))) {
     const auto inputs = TRY(member(*signature, "inputs"));
@@ -58,9 +67,12 @@ Result<Description> read_description(const std::filesystem::path& folder) {
   return description;
 }
 
-Result<std::shared_ptr<const Model>> load_xgboost(const std::filesystem::path& file) {
+Result<std::shared_ptr<const Model>> load_trees(const std::filesystem::path& file) {
+  constexpr std::string_view kLightGbm = "tree\n";  // how its text begins
   const std::string bytes = TRY(store::read_file(file));
-  Result<trees::Ensemble> ensemble = trees::Ensemble::from_xgboost(bytes);
+  Result<trees::Ensemble> ensemble = bytes.starts_with(kLightGbm)
+                                         ? trees::Ensemble::from_lightgbm(bytes)
+                                         : trees::Ensemble::from_xgboost(bytes);
   if (!ensemble)
     return std::move(ensemble).error().with_context("model file " + file.filename().string());
   return std::shared_ptr<const Model>(std::make_shared<trees::TreeModel>(std::move(*ensemble)));
@@ -79,16 +91,16 @@ Result<std::shared_ptr<const Model>> load_in_python(const std::filesystem::path&
 Result<std::shared_ptr<const Model>> load_model(const std::filesystem::path& path,
                                                 python::Runtime* python) {
   std::error_code ignored;
-  if (!std::filesystem::is_directory(path, ignored)) return load_xgboost(path);
+  if (!std::filesystem::is_directory(path, ignored)) return load_trees(path);
   if (!std::filesystem::exists(path / "MLmodel", ignored) &&
       std::filesystem::exists(path / "model.py", ignored))
     return load_in_python(path, python);
   const Description description = TRY(read_description(path));
-  if (!description.xgboost_file.empty()) return load_xgboost(path / description.xgboost_file);
+  if (!description.trees_file.empty()) return load_trees(path / description.trees_file);
   if (!description.has("python_function")) {
     return base::error(Code::kInvalidArgument,
                        "no runtime here can run a model with these flavors: flavors={} "
-                       "known=xgboost, python_function",
+                       "known=xgboost, lightgbm, python_function",
                        fmt::join(description.flavors, ", "));
   }
   if (!description.has_signature) {

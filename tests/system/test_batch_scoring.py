@@ -5,6 +5,7 @@ import signal
 import subprocess
 import time
 
+import lightgbm
 import mlflow
 import numpy as np
 import pandas as pd
@@ -77,3 +78,20 @@ def test_a_file_without_a_column_of_the_model_is_refused_by_name(job):
     assert not job.out.exists()
     other = subprocess.run([BINARY, "--url", job.url, "batch", "score", "models:/nobody/1", "--in", str(job.data), "--out", str(job.out)], capture_output=True, text=True)
     assert other.returncode == 4, other.stderr
+
+
+def test_a_booster_of_lightgbm_is_run_without_python(job):
+    """Its numbers and categories answer as LightGBM itself answers."""
+    random = np.random.default_rng(3)
+    rows = pd.DataFrame(random.normal(size=(1500, 3)), columns=["a", "b", "c"])
+    rows["shop"] = pd.Categorical(random.choice(["north", "south", "west"], 1500))
+    label = rows.a + (rows["shop"] == "south") * 2 + random.normal(size=1500) / 5
+    booster = lightgbm.train({"objective": "regression", "verbose": -1}, lightgbm.Dataset(rows, label), 40)
+    with mlflow.start_run():
+        mlflow.lightgbm.log_model(booster, name="model", registered_model_name="sales", pip_requirements=["lightgbm"])
+    rows.loc[3, "a"] = np.nan
+    rows.astype({"shop": str}).to_parquet(job.data.parent / "sales.parquet")
+    subprocess.run([BINARY, "--url", job.url, "batch", "score", "models:/sales/1", "--in", str(job.data.parent / "sales.parquet"), "--out", str(job.out)],
+                   check=True, capture_output=True)
+    scored = pd.read_parquet(job.out / "part-00000-0000.parquet")
+    assert np.abs(scored["predict"] - booster.predict(rows)).max() < 1e-9
