@@ -68,11 +68,7 @@ class PythonModelTest : public ::testing::Test {
                         .folder = folder_.path(),
                         .environment = {"PATH=/usr/bin:/bin", "OMP_NUM_THREADS=1"}};
   }
-  void load() {
-    auto model = PythonModel::load(options_);
-    ASSERT_TRUE(model) << model.error().message;
-    model_ = *model;
-  }
+  void load() { model_ = MUST(PythonModel::load(options_)); }
 
   struct Asked {
     std::vector<double> a, n;
