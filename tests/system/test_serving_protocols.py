@@ -1,6 +1,6 @@
 """Every protocol that models are called with, by unmodified clients.
 
-The clients live in an environment of their own (serving_clients/requirements.txt), so each file there is a pytest run of its own that is
+The clients live in an environment of their own (../serving_clients/requirements.txt), so each file there is a pytest run of its own that is
 told where the server is and what the model answers.
 """
 import json
@@ -17,7 +17,7 @@ import xgboost
 from conftest import BINARY, ROOT, Server, free_port
 from mlflow.models import infer_signature
 
-CLIENTS = pathlib.Path(__file__).parent / "serving_clients"
+CLIENTS = pathlib.Path(__file__).parents[1] / "serving_clients"
 PYTHON = ROOT / ".deps" / "serving-clients" / "bin" / "python3"
 YAML = """
 project: shop
