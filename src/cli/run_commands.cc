@@ -1,6 +1,7 @@
 #include "cli/run_commands.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 
 #include "cli/commands.h"
 #include "cli/run_compare.h"
@@ -29,7 +30,10 @@ Result<JsonArray> experiment_ids(Client& client, const std::vector<std::string>&
       ids.push_back(member_at(*found, "experiment.experiment_id"));
       continue;
     }
-    if (found.error().code != Code::kNotFound) return found.error();
+    const bool may_be_id = !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
+      return c >= '0' && c <= '9';
+    });
+    if (found.error().code != Code::kNotFound || !may_be_id) return found.error();
     const Json by_id =
         TRY(client.get(path_of("/api/2.0/mlflow/experiments/get?experiment_id={}", {name})));
     ids.push_back(member_at(by_id, "experiment.experiment_id"));

@@ -1,5 +1,6 @@
 #include "cli/server_command.h"
 
+#include <malloc.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -38,6 +39,9 @@ std::optional<std::string> environment(const std::string& name) {
 }
 
 int serve(const ServerFlags& flags) {
+  // Large buffers go back to the system when they are freed. By itself glibc would learn to keep
+  // them, in an arena for each of many threads.
+  mallopt(M_MMAP_THRESHOLD, 4 << 20);
   const auto say = [](const Error& error) {
     std::fprintf(stderr, "slipway server: %s\n", error.message.c_str());
     return error.code == Code::kInvalidArgument ? kUsage : kFailed;
