@@ -109,4 +109,16 @@ void score_in_queue(http::Route& route, const Served& served,
   route.refuse = std::move(refuse);
 }
 
+http::Route route_of(const Served& served, http::Method method, std::string pattern,
+                     std::string summary, Handle handle, Envelope envelope, std::string tag) {
+  return {.method = method,
+          .pattern = std::move(pattern),
+          .summary = std::move(summary),
+          .handler = answering(
+              [served, handle](const http::Request& request) { return handle(served, request); },
+              envelope),
+          .lane = http::Lane::kInline,
+          .tag = std::move(tag)};
+}
+
 }  // namespace slipway::api::predict

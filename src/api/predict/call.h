@@ -48,12 +48,18 @@ void score_in_queue(http::Route& route, const Served& served,
                     std::function<http::Response(const Error&)> refuse);
 
 // A handler out of one that may fail and the protocol's envelope.
-template <typename Handle, typename Envelope>
-http::Handler answering(Handle handle, Envelope envelope) {
+template <typename Call, typename Refuse>
+http::Handler answering(Call handle, Refuse envelope) {
   return [handle = std::move(handle), envelope](const http::Request& request) {
     Result<http::Response> response = handle(request);
     return response ? std::move(*response) : envelope(response.error());
   };
 }
+
+// An inline route of a protocol whose errors `envelope` makes.
+using Handle = Result<http::Response> (*)(const Served&, const http::Request&);
+using Envelope = http::Response (*)(const Error&);
+http::Route route_of(const Served& served, http::Method method, std::string pattern,
+                     std::string summary, Handle handle, Envelope envelope, std::string tag);
 
 }  // namespace slipway::api::predict

@@ -152,20 +152,11 @@ Result<Response> azure_score(const Served& served, const Request& request) {
 }  // namespace
 
 std::vector<http::Route> cloud_routes(const Served& served) {
-  using Handle = Result<Response> (*)(const Served&, const Request&);
-  using Envelope = Response (*)(const Error&);
   std::vector<http::Route> routes;
   const auto add = [&](Method method, std::string pattern, std::string summary, Handle handle,
                        Envelope envelope, std::string tag) {
-    routes.push_back(
-        {.method = method,
-         .pattern = std::move(pattern),
-         .summary = std::move(summary),
-         .handler =
-             answering([served, handle](const Request& request) { return handle(served, request); },
-                       envelope),
-         .lane = http::Lane::kInline,
-         .tag = std::move(tag)});
+    routes.push_back(route_of(served, method, std::move(pattern), std::move(summary), handle,
+                              envelope, std::move(tag)));
   };
   const std::string endpoint = "/v1/projects/{project}/locations/{location}/endpoints/{name}";
   add(Method::kPost, endpoint + ":predict", "Predictions as Vertex AI gives them.", vertex_predict,

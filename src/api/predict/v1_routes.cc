@@ -57,18 +57,10 @@ http::Route instances_route(const Served& served, std::string pattern, std::stri
 }
 
 std::vector<http::Route> v1_routes(const Served& served) {
-  using Handle = Result<Response> (*)(const Served&, const Request&);
   std::vector<http::Route> routes;
   const auto add = [&](Method method, std::string pattern, std::string summary, Handle handle) {
     routes.push_back(
-        {.method = method,
-         .pattern = std::move(pattern),
-         .summary = std::move(summary),
-         .handler =
-             answering([served, handle](const Request& request) { return handle(served, request); },
-                       v1_error),
-         .lane = http::Lane::kInline,
-         .tag = "v1"});
+        route_of(served, method, std::move(pattern), std::move(summary), handle, v1_error, "v1"));
   };
   add(Method::kPost, "/v1/models/{name}:predict", "Predictions for instances.", predict_v1);
   score_in_queue(routes.back(), served, v1_error);
