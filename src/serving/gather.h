@@ -1,0 +1,58 @@
+// From what a request brings to what the models read.
+#pragma once
+
+#include <deque>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "base/timestamp.h"
+#include "serving/ports.h"
+#include "serving/request.h"
+#include "serving/request_log.h"
+#include "serving/snapshot.h"
+
+namespace slipway::serving {
+
+// What a request needs on the way and the next one uses again. One per thread.
+struct Scratch {
+  static constexpr std::size_t kValuesKept = 100'000;
+
+  std::vector<int> sent;        // by column: position in the batch, or -1
+  std::vector<double> numbers;  // column after column, for those that are numbers
+  std::vector<std::string_view> texts;
+  std::deque<std::string> kept;  // texts that views point to: looked up features, errors
+  std::vector<InputView> views, model_inputs;
+  std::vector<std::string> row_ids;
+  std::vector<Output> shadow_outputs;
+  std::vector<LogRow> logged;
+
+  void reset(std::size_t rows, const std::vector<InputSpec>& inputs, std::size_t columns) {
+    if (numbers.size() + texts.size() > kValuesKept) *this = {};
+    sent.assign(columns, -1);
+    numbers.resize(rows * columns);
+    const auto is_text = [](const InputSpec& input) {
+      return input.is_column() && input.is_text();
+    };
+    if (std::any_of(inputs.begin(), inputs.end(), is_text)) texts.resize(rows * columns);
+    views.assign(inputs.size(), {});
+    for (std::size_t i = 0; i < columns; ++i) {
+      if (inputs[i].is_text()) {
+        views[i].texts = texts.data() + i * rows;
+      } else {
+        views[i].numbers = numbers.data() + i * rows;
+      }
+    }
+    kept.clear();
+    logged.clear();
+  }
+};
+
+// Fills the scratch's views, one an input of `serving`. What was sent wins over what is looked up,
+// as known at `as_of`. kInvalidArgument: missing, mistyped or (when they are refused) unknown
+// inputs, named; else what the lookup says.
+Result<void> gather(const Serving& serving, const PredictRequest& request, base::Timestamp as_of,
+                    FeatureLookup& features, Scratch& scratch);
+
+}  // namespace slipway::serving

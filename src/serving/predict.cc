@@ -1,0 +1,178 @@
+// How an endpoint answers a request.
+#include <chrono>
+#include <cmath>
+
+#include "base/hash.h"
+#include "serving/endpoints.h"
+#include "serving/gather.h"
+
+namespace slipway::serving {
+namespace {
+
+// An atomic id source: unique in this process; the random part makes it unique beyond.
+std::string make_id(base::Random& random) {
+  static const std::string prefix = random.hex(6);
+  static std::atomic<std::uint64_t> next{0};
+  return fmt::format("{}-{:x}", prefix, next.fetch_add(1, std::memory_order_relaxed));
+}
+
+// What is logged as the prediction: the first output, when it is one number a row; else NaN.
+double single_value(const std::vector<Output>& outputs, std::size_t row) {
+  if (outputs.empty() || !outputs.front().row_shape.empty()) return std::nan("");
+  return std::visit(
+      [&](const auto& values) {
+        if constexpr (std::is_arithmetic_v<std::decay_t<decltype(values.front())>>) {
+          return static_cast<double>(values[row]);
+        } else {
+          return std::nan("");
+        }
+      },
+      outputs.front().values);
+}
+
+double micros_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start)
+      .count();
+}
+
+std::uint64_t to_ns(double micros) { return static_cast<std::uint64_t>(micros * 1e3); }
+
+}  // namespace
+
+int slot_of(std::string_view salt, std::string_view key) {
+  fmt::basic_memory_buffer<char, 256> text;
+  text.append(salt);
+  text.push_back('\x1f');
+  text.append(key);
+  return static_cast<int>(base::hash64({text.data(), text.size()}) % kSlots);
+}
+
+Result<Prediction> Endpoints::predict(const PredictRequest& request) {
+  const auto start = std::chrono::steady_clock::now();
+  const auto serving = find(request.endpoint);
+  if (serving == nullptr) return no_answer(request.endpoint);
+  serving->requests->add();
+  const auto fail = [&](Error error) {
+    serving->errors->add();
+    return error;
+  };
+  const Batch& batch = request.batch;
+  if (batch.rows == 0) return fail(base::error(Code::kInvalidArgument, "the request has no rows"));
+  Prediction answer{.id = request.id.empty() ? make_id(random_) : std::string(request.id),
+                    .revision = serving->spec.revision,
+                    .rows = batch.rows};
+  const std::string_view key = request.route_key.empty() ? answer.id : request.route_key;
+  const int slot = slot_of(serving->spec.salt, key);
+  const Variant* chosen = nullptr;
+  for (const Variant& variant : serving->variants) {
+    if (request.version || !request.variant.empty()) {
+      const bool fits = (!request.version || variant.spec.model_version == *request.version) &&
+                        (request.variant.empty() || variant.spec.name == request.variant);
+      if (chosen == nullptr && fits) chosen = &variant;
+      continue;
+    }
+    if (variant.spec.is_shadow) continue;
+    for (const SlotRange& range : variant.spec.slots) {
+      if (slot >= range.from && slot < range.to) chosen = &variant;
+    }
+  }
+  if (chosen == nullptr && !request.variant.empty()) {
+    return fail(base::error(Code::kNotFound,
+                            "the endpoint has no variant of this name: endpoint={} variant={}",
+                            request.endpoint, request.variant));
+  }
+  if (chosen == nullptr && request.version) {
+    return fail(base::error(Code::kNotFound,
+                            "the endpoint has no variant with this version: endpoint={} version={}",
+                            request.endpoint, *request.version));
+  }
+  if (chosen == nullptr) {
+    return fail(base::error(Code::kInternal, "no variant answers slot {}: endpoint={}", slot,
+                            request.endpoint));
+  }
+  answer.variant = chosen->spec.name;
+  answer.model_version = chosen->spec.model_version;
+  VersionTally& tally = *chosen->tally;
+  const auto fail_version = [&](Error error) {
+    tally.failures.fetch_add(1, std::memory_order_relaxed);
+    tally.failure_ns.fetch_add(to_ns(micros_since(start)), std::memory_order_relaxed);
+    return fail(std::move(error));
+  };
+
+  const base::Timestamp event_time = request.event_time.value_or(event_clock_.now());
+  const base::Timestamp arrival_time = wall_clock_.now();
+  thread_local Scratch scratch;
+  scratch.reset(batch.rows, serving->inputs, serving->schema->size());
+  if (Result<void> gathered = gather(*serving, request, event_time, features_, scratch); !gathered)
+    return fail_version(std::move(gathered).error());
+  if (batch.rows > 1) {
+    scratch.row_ids.resize(batch.rows);
+    for (std::size_t row = 0; row < batch.rows; ++row)
+      scratch.row_ids[row] = fmt::format("{}/{}", answer.id, row);
+  }
+  const double prepared_us = micros_since(start);
+  double scored_us = 0;
+  std::optional<Error> failure;
+  const std::span<const InputView> logged_features =
+      std::span(scratch.views).first(serving->schema->size());
+  for (const Variant& variant : serving->variants) {
+    if (&variant != chosen && !variant.spec.is_shadow) continue;
+    const auto scoring = std::chrono::steady_clock::now();
+    scratch.model_inputs.clear();
+    for (const int input : variant.inputs)
+      scratch.model_inputs.push_back(scratch.views[static_cast<std::size_t>(input)]);
+    std::vector<Output>& outputs = &variant == chosen ? answer.outputs : scratch.shadow_outputs;
+    const Result<void> scored = variant.model->predict({.rows = batch.rows,
+                                                        .inputs = scratch.model_inputs,
+                                                        .params = request.params,
+                                                        .deadline = request.deadline},
+                                                       outputs);
+    if (!scored && &variant == chosen) failure = scored.error();
+    const std::string_view error =
+        scored ? std::string_view() : scratch.kept.emplace_back(scored.error().message);
+    const double scoring_us = micros_since(scoring);
+    if (&variant == chosen) scored_us = scoring_us;
+    const double latency_us = prepared_us + scoring_us / static_cast<double>(batch.rows);
+    for (std::size_t row = 0; row < batch.rows; ++row) {
+      scratch.logged.push_back({.request_id = batch.rows == 1 ? answer.id : scratch.row_ids[row],
+                                .variant = variant.spec.name,
+                                .role = variant.spec.is_shadow ? "shadow" : "live",
+                                .error = error,
+                                .traffic = request.traffic,
+                                .revision = answer.revision,
+                                .model_version = variant.spec.model_version,
+                                .latency_us = static_cast<std::int64_t>(latency_us),
+                                .event_time = event_time,
+                                .arrival_time = arrival_time,
+                                .prediction = scored ? single_value(outputs, row) : std::nan(""),
+                                .features = logged_features,
+                                .row = row});
+    }
+  }
+  const bool taken = log_.append(serving->spec.endpoint, serving->schema, scratch.logged);
+  if (failure) return fail_version(std::move(*failure));
+  if (serving->spec.durable_log) {
+    if (!taken) {
+      return fail_version(
+          base::error(Code::kUnavailable,
+                      "the request log is full and this endpoint answers nothing unlogged: "
+                      "endpoint={}",
+                      request.endpoint));
+    }
+    if (Result<void> flushed = log_.flush(); !flushed)
+      return fail_version(std::move(flushed).error());
+  }
+  if (answer.outputs.size() == 1 && !serving->spec.output.empty())
+    answer.outputs.front().name = serving->spec.output;
+  const double total_us = micros_since(start);
+  serving->latency->observe(total_us * 1e-6);
+  tally.requests.fetch_add(1, std::memory_order_relaxed);
+  tally.rows.fetch_add(batch.rows, std::memory_order_relaxed);
+  tally.gather_ns.fetch_add(to_ns(prepared_us), std::memory_order_relaxed);
+  tally.score_ns.fetch_add(to_ns(scored_us), std::memory_order_relaxed);
+  tally.total_ns.fetch_add(to_ns(total_us), std::memory_order_relaxed);
+  tally.last_request_us.store(arrival_time.micros, std::memory_order_relaxed);
+  return answer;
+}
+
+}  // namespace slipway::serving

@@ -1,0 +1,43 @@
+// What an endpoint is asked, and what it answers.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/timestamp.h"
+#include "serving/batch.h"
+#include "serving/tensor.h"
+
+namespace slipway::serving {
+
+// What becomes of inputs that neither the models nor their feature service read.
+enum class UnknownInputs { kIgnored, kRefused };
+
+struct PredictRequest {
+  std::string_view endpoint;
+  std::string_view id;                        // empty: one is made
+  std::string_view route_key;                 // empty: the id
+  std::string_view traffic;                   // empty: real; anything else is logged and not judged
+  std::optional<std::int64_t> version;        // only this one may answer; empty: the slots decide
+  std::string_view variant;                   // the same, by name; empty: the slots decide
+  std::optional<base::Timestamp> event_time;  // empty: now by the event clock
+  std::string_view params;                    // of the model: a JSON object; empty: none
+  // By then it is answered or refused.
+  std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
+  UnknownInputs unknown_inputs = UnknownInputs::kIgnored;
+  Batch batch;
+};
+
+struct Prediction {
+  std::string id, variant;
+  std::int64_t revision = 0, model_version = 0;
+  std::size_t rows = 0;
+  std::vector<Output> outputs;
+};
+
+}  // namespace slipway::serving

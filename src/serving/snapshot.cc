@@ -1,0 +1,120 @@
+#include "serving/snapshot.h"
+
+#include <algorithm>
+#include <set>
+
+#include "base/check.h"
+#include "serving/warm_up.h"
+
+namespace slipway::serving {
+namespace {
+
+// A value in a body takes so many bytes, with what stands around it: less only in very short
+// numbers.
+constexpr std::size_t kValueBytesMin = 4;
+
+// Adds what a variant reads to what its endpoint does.
+Result<void> add_input(std::vector<InputSpec>& inputs, const InputSpec& input,
+                       std::string_view model) {
+  const std::size_t at = position_of(inputs, input.name);
+  if (at == inputs.size()) {
+    inputs.push_back(input);
+    return {};
+  }
+  InputSpec& known = inputs[at];
+  if (known.is_text() != input.is_text() || known.row_shape != input.row_shape ||
+      (!input.is_column() && known.type != input.type)) {
+    return base::error(Code::kInvalidArgument,
+                       "two variants read one input as different types, such as a number and a "
+                       "text: feature={} model={}",
+                       input.name, model);
+  }
+  known.required = known.required || input.required;
+  return {};
+}
+
+}  // namespace
+
+std::size_t position_of(const std::vector<InputSpec>& inputs, std::string_view name) {
+  const auto at = std::find_if(inputs.begin(), inputs.end(),
+                               [&](const InputSpec& known) { return known.name == name; });
+  return static_cast<std::size_t>(at - inputs.begin());
+}
+
+Result<std::shared_ptr<const Serving>> make_serving(const EndpointSpec& spec,
+                                                    const std::vector<LoadedModel>& models,
+                                                    FeatureLookup& features,
+                                                    VersionTallies& tallies,
+                                                    base::Metrics& metrics) {
+  CHECK(models.size() == spec.variants.size());
+  auto serving = std::make_shared<Serving>();
+  serving->spec = spec;
+  auto schema = std::make_shared<LogSchema>();
+  for (std::size_t i = 0; i < spec.variants.size(); ++i) {
+    const VariantSpec& variant = spec.variants[i];
+    serving->may_block = serving->may_block || models[i].model->may_block();
+    serving->row_cost_us += models[i].row_cost_us;
+    serving->variants.push_back({.spec = variant,
+                                 .model = models[i].model,
+                                 .inputs = {},
+                                 .tally = tallies.of(spec.endpoint, variant.model_version)});
+  }
+  serving->may_block = serving->may_block || spec.durable_log;  // it waits for the disk
+  // Columns first: they are looked up and logged.
+  for (const bool columns : {true, false}) {
+    for (const Variant& variant : serving->variants) {
+      for (const InputSpec& input : variant.model->shape().inputs) {
+        if (input.is_column() == columns) TRY(add_input(serving->inputs, input, variant.spec.uri));
+      }
+    }
+  }
+  for (Variant& variant : serving->variants) {
+    for (const InputSpec& input : variant.model->shape().inputs)
+      variant.inputs.push_back(static_cast<int>(position_of(serving->inputs, input.name)));
+  }
+  for (const InputSpec& input : serving->inputs) {
+    if (input.is_column()) schema->push_back({input.name, input.is_text()});
+    serving->row_bytes_min += kValueBytesMin * values_per_row(input);
+  }
+  static const std::set<std::string, std::less<>> reserved = {
+      "request_id", "endpoint",   "revision",     "variant",    "role",  "model_version",
+      "event_time", "latency_us", "arrival_time", "prediction", "error", "traffic"};
+  for (const LoggedFeature& feature : *schema) {
+    if (reserved.contains(feature.name)) {
+      return base::error(Code::kInvalidArgument,
+                         "a feature may not be named like a column of the request log: feature={}",
+                         feature.name);
+    }
+  }
+  serving->lookup_positions.assign(schema->size(), -1);
+  if (!spec.features.empty()) {
+    FeatureLookup::Shape shape = TRY(features.shape(spec.features));
+    serving->lookup_request = std::move(shape.request);
+    for (std::size_t i = 0; i < schema->size(); ++i) {
+      const auto& outputs = shape.outputs;
+      const auto at = std::find(outputs.begin(), outputs.end(), (*schema)[i].name);
+      if (at == outputs.end()) continue;
+      const auto position = static_cast<std::size_t>(at - outputs.begin());
+      if (shape.is_text[position] != (*schema)[i].is_text) {
+        return base::error(
+            Code::kInvalidArgument,
+            "the model and the feature service disagree about a feature's type: feature={} "
+            "service={}",
+            (*schema)[i].name, spec.features);
+      }
+      serving->lookup_positions[i] = static_cast<int>(serving->wanted.size());
+      serving->wanted.push_back((*schema)[i].name);
+    }
+  }
+  serving->schema = std::move(schema);
+  const base::Metrics::Labels labels{{"endpoint", spec.endpoint}};
+  serving->requests =
+      &metrics.counter("slipway_endpoint_requests_total", "Requests by endpoint.", labels);
+  serving->errors = &metrics.counter("slipway_endpoint_errors_total",
+                                     "Requests that were answered with an error.", labels);
+  serving->latency =
+      &metrics.histogram("slipway_endpoint_seconds", "Time to look up features and score.", labels);
+  return std::shared_ptr<const Serving>(std::move(serving));
+}
+
+}  // namespace slipway::serving

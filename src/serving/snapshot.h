@@ -1,0 +1,58 @@
+// All that one request to an endpoint needs, as one immutable value.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/metrics.h"
+#include "base/result.h"
+#include "serving/endpoint_spec.h"
+#include "serving/model.h"
+#include "serving/ports.h"
+#include "serving/request_log.h"
+#include "serving/version_statistics.h"
+
+namespace slipway::serving {
+
+struct LoadedModel {
+  std::shared_ptr<const Model> model;
+  double row_cost_us = 0;  // infinite: not known
+};
+
+struct Variant {
+  VariantSpec spec;
+  std::shared_ptr<const Model> model;
+  std::vector<int> inputs;  // by the model's input: position in `inputs` of the Serving
+  std::shared_ptr<VersionTally> tally;
+};
+
+struct Serving {
+  EndpointSpec spec;
+  std::vector<Variant> variants;
+  std::vector<InputSpec> inputs;            // of all variants together, the columns first
+  std::shared_ptr<const LogSchema> schema;  // the columns among them
+  std::vector<int> lookup_positions;        // by column: position in `wanted`, or -1
+  std::vector<std::string> wanted;          // the features to look up
+  std::vector<std::string> lookup_request;  // columns that a lookup needs
+  bool may_block = false;
+  double row_cost_us = 0;         // of all variants together, at most
+  std::size_t row_bytes_min = 0;  // of a request's body
+  base::Counter* requests = nullptr;
+  base::Counter* errors = nullptr;
+  base::Histogram* latency = nullptr;
+};
+
+// Position of the input of that name; inputs.size() when there is none.
+std::size_t position_of(const std::vector<InputSpec>& inputs, std::string_view name);
+
+// Puts together what `spec` and its models, one a variant, need. kInvalidArgument: variants or the
+// feature service that don't go together, named; kNotFound: no such service.
+Result<std::shared_ptr<const Serving>> make_serving(const EndpointSpec& spec,
+                                                    const std::vector<LoadedModel>& models,
+                                                    FeatureLookup& features,
+                                                    VersionTallies& tallies,
+                                                    base::Metrics& metrics);
+
+}  // namespace slipway::serving

@@ -1,0 +1,62 @@
+#include "serving/warm_up.h"
+
+#include <algorithm>
+#include <chrono>
+#include <deque>
+#include <limits>
+
+namespace slipway::serving {
+
+std::size_t values_per_row(const InputSpec& input) {
+  std::size_t count = 1;
+  for (const std::int64_t size : input.row_shape)
+    count *= static_cast<std::size_t>(std::max<std::int64_t>(1, size));  // -1: any
+  return count;
+}
+
+double warm_up(const Model& model) {
+  constexpr std::size_t kRows = 16;
+  constexpr int kTries = 5;
+  const std::vector<double> missing(kRows, std::numeric_limits<double>::quiet_NaN());
+  const std::vector<std::string_view> missing_texts(kRows);
+  std::vector<std::byte> zeros;
+  std::vector<std::string_view> texts;
+  std::deque<Tensor> tensors;
+  for (const InputSpec& input : model.shape().inputs) {
+    if (input.is_column()) continue;
+    Tensor& tensor = tensors.emplace_back(Tensor{.name = input.name, .type = input.type});
+    tensor.shape.push_back(kRows);
+    for (const std::int64_t size : input.row_shape)
+      tensor.shape.push_back(std::max<std::int64_t>(1, size));
+    const std::size_t count = kRows * values_per_row(input);
+    zeros.resize(std::max(zeros.size(), count * datatype_bytes(input.type)));
+    if (input.is_text()) texts.resize(std::max(texts.size(), count), "");
+  }
+  std::vector<InputView> inputs;
+  auto tensor = tensors.begin();
+  for (const InputSpec& input : model.shape().inputs) {
+    if (!input.is_column()) {
+      const std::size_t count = kRows * values_per_row(input);
+      tensor->bytes = std::span(zeros).first(count * datatype_bytes(input.type));
+      if (input.is_text()) tensor->texts = std::span(texts).first(count);
+      inputs.push_back({.tensor = &*tensor++});
+    } else if (input.is_text()) {
+      inputs.push_back({.texts = missing_texts.data()});
+    } else {
+      inputs.push_back({.numbers = missing.data()});
+    }
+  }
+  std::vector<Output> outputs;
+  double fastest_us = std::numeric_limits<double>::infinity();
+  for (int i = 0; i < kTries; ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    if (!model.predict({.rows = kRows, .inputs = inputs, .params = {}}, outputs)) break;
+    if (i > 0)
+      fastest_us = std::min(fastest_us, std::chrono::duration<double, std::micro>(
+                                            std::chrono::steady_clock::now() - start)
+                                            .count());
+  }
+  return fastest_us / kRows;
+}
+
+}  // namespace slipway::serving

@@ -1,0 +1,15 @@
+// The first calls of a model that was just loaded.
+#pragma once
+
+#include "serving/model.h"
+
+namespace slipway::serving {
+
+std::size_t values_per_row(const InputSpec& input);  // a size that may be any counts as 1
+
+// The first real request should not be the one that faults the pages in. Gives what a row costs: of
+// a few rows of missing values and zeros, the fastest of some tries. A model need not take those;
+// then it is infinite.
+double warm_up(const Model& model);
+
+}  // namespace slipway::serving
