@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/log.h"
+#include "traces/search_grammar.h"
 #include "tracking/experiments.h"
 #include "tracking/ownership.h"
 #include "types/timestamp.h"
@@ -415,6 +416,24 @@ Result<std::string> TraceExperiments::trace_folder(store::Reader& reader, std::i
 
 Result<void> TraceExperiments::check_run(store::Reader& reader, const std::string& run) {
   return tracking::check_run_exists(reader, run);
+}
+
+Result<std::int64_t> EvaluationExperiments::number(const std::string& id) {
+  return tracking::experiment_number(id);
+}
+
+Result<void> EvaluationExperiments::check_exists(store::Reader& reader, std::int64_t experiment) {
+  return tracking::check_experiment_exists(reader, experiment);
+}
+
+Result<void> EvaluationExperiments::check_active(store::Reader& reader, std::int64_t experiment) {
+  TRY(tracking::active_artifact_location(reader, experiment));
+  return {};
+}
+
+Result<void> ScorerFilters::check(const std::string& text) {
+  TRY(types::parse_search_filter(text, traces::trace_grammar()));
+  return {};
 }
 
 }  // namespace slipway::app

@@ -5,6 +5,8 @@
 #include "access/access.h"
 #include "api/own/endpoint_routes.h"
 #include "datasets/datasets.h"
+#include "evaluations/ports.h"
+#include "evaluations/scorers.h"
 #include "features/feature_store.h"
 #include "monitor/monitor.h"
 #include "pipelines/pipelines.h"
@@ -193,10 +195,23 @@ class TraceExperiments final : public traces::ExperimentRecords {
   Result<void> check_run(store::Reader& reader, const std::string& run) override;
 };
 
+// evaluations belong to experiments, and scorers say which traces they are for.
+class EvaluationExperiments final : public evaluations::ExperimentRecords {
+ public:
+  Result<std::int64_t> number(const std::string& id) override;
+  Result<void> check_exists(store::Reader& reader, std::int64_t experiment) override;
+  Result<void> check_active(store::Reader& reader, std::int64_t experiment) override;
+};
+class ScorerFilters final : public evaluations::TraceFilters {
+ public:
+  Result<void> check(const std::string& text) override;
+};
+
 // What an experiment has in it beside runs and models goes with it.
-class ExperimentTraces final : public tracking::ExperimentContents {
+class ExperimentRest final : public tracking::ExperimentContents {
  public:
   Result<bool> remove_some(store::Tx& tx, std::int64_t experiment) override {
+    TRY(evaluations::remove_of_experiment(tx, experiment));
     return traces::remove_some_of_experiment(tx, experiment, kAtOnce);
   }
 

@@ -27,6 +27,7 @@
 #include "app/project.h"
 #include "app/storage.h"
 #include "base/log.h"
+#include "evaluations/tables.h"
 #include "monitor/tables.h"
 #include "pipelines/tables.h"
 #include "registry/import.h"
@@ -151,7 +152,9 @@ struct Application::Rooms::Impl {
         trace_search(f.db, trace_experiments),
         assessments(f.db, f.clock, f.random),
         issues(f.db, trace_experiments, f.clock, f.random),
-        reclaimer(f.db, artifacts, origins, experiment_traces, f.clock, f.metrics,
+        evaluation_datasets(f.db, evaluation_experiments, f.clock, f.random),
+        scorers(f.db, evaluation_experiments, scorer_filters, f.clock, f.random),
+        reclaimer(f.db, artifacts, origins, experiment_rest, f.clock, f.metrics,
                   {.retention = base::Duration::days(f.settings.deleted_retention_days),
                    .interval = base::Duration::seconds(f.settings.reclaim_interval_seconds)}),
         mlflow{.db = f.db,
@@ -166,6 +169,8 @@ struct Application::Rooms::Impl {
                .trace_search = trace_search,
                .assessments = assessments,
                .issues = issues,
+               .evaluation_datasets = evaluation_datasets,
+               .scorers = scorers,
                .artifacts_only = f.settings.artifacts_only,
                .signed_url_seconds = f.settings.signed_url_seconds,
                .access = f.access},
@@ -214,11 +219,15 @@ struct Application::Rooms::Impl {
   webhooks::Deliveries deliveries;
   RegisteredOrigins origins;
   TraceExperiments trace_experiments;
-  ExperimentTraces experiment_traces;
+  EvaluationExperiments evaluation_experiments;
+  ScorerFilters scorer_filters;
+  ExperimentRest experiment_rest;
   traces::Traces traces;
   traces::TraceSearch trace_search;
   traces::Assessments assessments;
   traces::Issues issues;
+  evaluations::EvaluationDatasets evaluation_datasets;
+  evaluations::Scorers scorers;
   tracking::Reclaimer reclaimer;
   api::mlflow::Services mlflow;
 
@@ -257,11 +266,11 @@ Application::Rooms::Rooms(const Foundation& foundation)
 Application::Rooms::~Rooms() = default;
 
 std::vector<store::RoomMigrations> Application::Rooms::migrations() {
-  return {access::migrations(),       tracking::migrations(),        registry::migrations(),
-          datasets::migrations(),     features::migrations(),        pipelines::migrations(),
-          releases::migrations(),     monitor::migrations(),         Project::migrations(),
-          webhooks::migrations(),     tracking::import_migrations(), traces::migrations(),
-          AliasFollower::migrations()};
+  return {access::migrations(),      tracking::migrations(),        registry::migrations(),
+          datasets::migrations(),    features::migrations(),        pipelines::migrations(),
+          releases::migrations(),    monitor::migrations(),         Project::migrations(),
+          webhooks::migrations(),    tracking::import_migrations(), traces::migrations(),
+          evaluations::migrations(), AliasFollower::migrations()};
 }
 
 Result<void> Application::Rooms::open() {

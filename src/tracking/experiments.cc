@@ -186,6 +186,14 @@ Result<std::string> active_artifact_location(store::Reader& reader, std::int64_t
   return found->location;
 }
 
+Result<void> check_experiment_exists(store::Reader& reader, std::int64_t experiment) {
+  const std::optional<bool> found =
+      TRY(reader.find("SELECT 1 FROM experiments WHERE id = ?", {experiment},
+                      [](const store::Row&) { return true; }));
+  if (!found) return no_experiment(std::to_string(experiment));
+  return {};
+}
+
 Result<std::int64_t> parse_page_token(const std::string& token) {
   if (token.empty()) return 0;
   const Result<std::string> text = base::from_base64(token);

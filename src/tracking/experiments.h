@@ -70,6 +70,9 @@ Result<std::vector<std::int64_t>> experiment_numbers(const std::vector<std::stri
 // Where the experiment keeps its artifacts. kNotFound; kFailedPrecondition: it is deleted.
 Result<std::string> active_artifact_location(store::Reader& reader, std::int64_t experiment);
 
+// kNotFound. One that is deleted still exists.
+Result<void> check_experiment_exists(store::Reader& reader, std::int64_t experiment);
+
 // Page tokens: base64 of {"offset": n}, as MLflow's. kInvalidArgument for anything else.
 Result<std::int64_t> parse_page_token(const std::string& token);
 std::string page_token(std::int64_t offset);

@@ -9,6 +9,8 @@
 #include "api/mlflow/json_members.h"
 #include "api/mlflow/readable_search.h"
 #include "api/mlflow/wire.h"
+#include "evaluations/evaluation_datasets.h"
+#include "evaluations/scorers.h"
 #include "tracking/ownership.h"
 
 namespace slipway::api::mlflow {
@@ -40,9 +42,13 @@ enum class About {
   kTraceStart,          // where the trace goes, and where it is already
   kTraceSearch,         // every one of locations and experiment_ids
   kIssue,               // the experiment of the issue in the path
+  kNewDataset,          // every one of experiment_ids, and there must be one
+  kDataset,             // every experiment that the dataset in the path belongs to
+  kDatasetTo,           // the same, and those that are added
   kExperimentOrAdmin,   // experiment_id; without one, of all experiments: administrators
   kExperimentHeader,    // x-mlflow-experiment-id, and the experiment of x-mlflow-run-id
   kArtifactPath,        // the experiment whose folder the path begins with
+  kOnlineScoring,       // the experiments of scorer_ids
   kSelf,                // the user named by username
   kUserView,            // the same, or whoever manages a workspace that they have a role in
   kResource,            // resource_type and resource_id
@@ -51,6 +57,7 @@ enum class About {
   kSearchExperiments,   // the reply is filtered
   kSearchModels,        //
   kSearchVersions,      //
+  kSearchScorers,       //
   kSearchByExperiment,  // the request's experiment_ids are filtered
 };
 
@@ -158,6 +165,26 @@ constexpr Row kRows[] = {
     {kPost, "/mlflow/issues/search", About::kExperimentOrAdmin, kRead},
     {kGet, "/mlflow/issues/{issue_id}", About::kIssue, kRead},
     {kPatch, "/mlflow/issues/{issue_id}", About::kIssue, kEdit},
+    {kPost, "/mlflow/datasets/create", About::kNewDataset, kEdit},
+    {kPost, "/mlflow/datasets/search", About::kNewDataset, kRead},
+    {kGet, "/mlflow/datasets/search", About::kNewDataset, kRead},
+    {kGet, "/mlflow/datasets/{dataset_id}", About::kDataset, kRead},
+    {kDelete, "/mlflow/datasets/{dataset_id}", About::kDataset, kManage},
+    {kPatch, "/mlflow/datasets/{dataset_id}/tags", About::kDataset, kEdit},
+    {kDelete, "/mlflow/datasets/{dataset_id}/tags/{key}", About::kDataset, kEdit},
+    {kGet, "/mlflow/datasets/{dataset_id}/experiment-ids", About::kDataset, kRead},
+    {kPost, "/mlflow/datasets/{dataset_id}/add-experiments", About::kDatasetTo, kEdit},
+    {kPost, "/mlflow/datasets/{dataset_id}/remove-experiments", About::kDataset, kEdit},
+    {kPost, "/mlflow/datasets/{dataset_id}/records", About::kDataset, kEdit},
+    {kGet, "/mlflow/datasets/{dataset_id}/records", About::kDataset, kRead},
+    {kDelete, "/mlflow/datasets/{dataset_id}/records", About::kDataset, kEdit},
+    {kPost, "/mlflow/scorers/register", About::kExperiment, kEdit},
+    {kGet, "/mlflow/scorers/list", About::kSearchScorers},
+    {kGet, "/mlflow/scorers/versions", About::kExperiment, kRead},
+    {kGet, "/mlflow/scorers/get", About::kExperiment, kRead},
+    {kDelete, "/mlflow/scorers/delete", About::kExperiment, kManage},
+    {kPut, "/mlflow/scorers/online-config", About::kExperiment, kEdit},
+    {kGet, "/mlflow/scorers/online-configs", About::kOnlineScoring, kRead},
     {kPost, "/mlflow/traces/{id}/assessments", About::kTrace, kEdit},
     {kGet, "/mlflow/traces/{id}/assessments/{assessment_id}", About::kTrace, kRead},
     {kPatch, "/mlflow/traces/{id}/assessments/{assessment_id}", About::kTrace, kEdit},
@@ -296,6 +323,8 @@ class Permit {
       case About::kSearchVersions:
       case About::kSearchByExperiment:
         return true;
+      case About::kSearchScorers:  // of one experiment; else the reply is filtered
+        return all_experiments(user, values_of(request, {"experiment_id"}));
       case About::kAdministrator:
         return false;
       case About::kExperiment: {
@@ -346,6 +375,22 @@ class Permit {
         const auto experiment =
             TRY(traces::experiment_of_issue(services_.db, request.path_params.begin()->second));
         return !experiment || may_experiment(user, *experiment);
+      }
+      case About::kNewDataset: {
+        const std::vector<std::string> ids = items_of(request, "experiment_ids");
+        return !ids.empty() && all_experiments(user, ids);
+      }
+      case About::kDataset:
+        return may_dataset(user, request);
+      case About::kDatasetTo: {
+        const std::vector<std::string> ids = items_of(request, "experiment_ids");
+        return !ids.empty() && all_experiments(user, ids) && TRY(may_dataset(user, request));
+      }
+      case About::kOnlineScoring: {
+        for (const auto& online : TRY(services_.scorers.online(items_of(request, "scorer_ids")))) {
+          if (!may_experiment(user, online.experiment_id)) return false;
+        }
+        return true;
       }
       case About::kExperimentOrAdmin: {
         const std::vector<std::string> ids = values_of(request, {"experiment_id"});
@@ -422,6 +467,13 @@ class Permit {
       if (experiment && !may_experiment(user, *experiment)) return false;
     }
     return true;
+  }
+
+  // One that belongs to no experiment, or is not there, is for administrators.
+  Result<bool> may_dataset(const std::string& user, const Request& request) const {
+    const std::vector<std::string> ids =
+        TRY(evaluations::experiments_of_dataset(services_.db, request.path_params.begin()->second));
+    return !ids.empty() && all_experiments(user, ids);
   }
 
   static JsonObject object_in(const JsonObject& object, std::string_view name) {
@@ -584,6 +636,8 @@ http::Handler filtered(Services& services, About about, http::Handler handler) {
     case About::kSearchVersions:
       return readable_search(access, kRegisteredModel, {"model_versions", "name"},
                              std::move(handler));
+    case About::kSearchScorers:
+      return readable_search(access, kExperiment, {"scorers", "experiment_id"}, std::move(handler));
     case About::kSearchByExperiment:
       return search_readable_experiments(access, std::move(handler));
     default:  // all others ask before the handler runs

@@ -77,7 +77,10 @@ Result<Response> search_readable(Access& access, std::string_view type, const Se
   while (true) {
     for (std::size_t i = 0; i < page.items.size(); ++i) {
       const JsonObject& item = page.items[i].as_object();
-      const std::string id = TRY(base::get_string(item, shape.id));
+      const Json* number = item.if_contains(shape.id);
+      const std::string id = number != nullptr && number->is_int64()
+                                 ? std::to_string(number->get_int64())
+                                 : TRY(base::get_string(item, shape.id));
       if (!access.may(request.user, type, id, Permission::kRead)) continue;
       if (kept.size() == wanted) {
         next = tracking::page_token(offset + static_cast<std::int64_t>(i));

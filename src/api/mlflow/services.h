@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "api/http/router.h"
+#include "evaluations/evaluation_datasets.h"
+#include "evaluations/scorers.h"
 #include "registry/registry.h"
 #include "store/db.h"
 #include "traces/assessments.h"
@@ -38,6 +40,8 @@ struct Services {
   traces::TraceSearch& trace_search;
   traces::Assessments& assessments;
   traces::Issues& issues;
+  evaluations::EvaluationDatasets& evaluation_datasets;
+  evaluations::Scorers& scorers;
   // With --artifacts-only every route but the artifact proxy's answers 503.
   bool artifacts_only = false;
   std::int64_t signed_url_seconds = 300;      // how long a signed download is good, if not said
@@ -59,6 +63,7 @@ void add_experiment_routes(std::vector<http::Route>& routes, Services& services)
 void add_run_routes(std::vector<http::Route>& routes, Services& services);
 void add_logged_model_routes(std::vector<http::Route>& routes, Services& services);
 void add_registry_routes(std::vector<http::Route>& routes, Services& services);
+void add_evaluation_routes(std::vector<http::Route>& routes, Services& services);
 void add_issue_routes(std::vector<http::Route>& routes, Services& services);
 void add_trace_routes(std::vector<http::Route>& routes, Services& services);
 void add_webhook_routes(std::vector<http::Route>& routes, Services& services);

@@ -13,6 +13,8 @@ import tempfile
 import time
 import urllib.request
 
+import mlflow
+
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 BINARY = pathlib.Path(os.environ.get("SLIPWAY_BINARY", ROOT / os.environ.get("SLIPWAY_BUILD", "build") / "slipway"))
 READY_SECONDS = 20
@@ -120,10 +122,19 @@ class ServerThread:
                 raise RuntimeError(f"the server ended with {self.process.returncode}")
             try:
                 with urllib.request.urlopen(self.url + "/health", timeout=1):
+                    self.lead_module_functions_here()
                     return self.url
             except OSError:
                 time.sleep(0.01)
         raise RuntimeError(f"the server did not answer in {READY_SECONDS} s")
+
+    def lead_module_functions_here(self):
+        """`mlflow.x()` opens the database that the server's thread would have open, too: the same things are in both.
+
+        Slipway's are in Slipway, so these calls have to come to it. MLflow's own fixture takes the address back.
+        """
+        if mlflow.get_tracking_uri() == Stores.backend_uri:
+            mlflow.set_tracking_uri(self.url)
 
     def __exit__(self, *_):
         if self.process.poll() is None:

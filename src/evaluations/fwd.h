@@ -1,0 +1,12 @@
+#pragma once
+
+namespace slipway::evaluations {
+
+class EvaluationDatasets;
+class ExperimentRecords;
+class Scorers;
+struct DatasetRecord;
+struct EvaluationDataset;
+struct ScorerVersion;
+
+}  // namespace slipway::evaluations

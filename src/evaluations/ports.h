@@ -1,0 +1,28 @@
+// What evaluations need of other rooms; app connects them.
+#pragma once
+
+#include <string>
+
+#include "store/db.h"
+
+namespace slipway::evaluations {
+
+class ExperimentRecords {
+ public:
+  virtual ~ExperimentRecords() = default;
+  // The number of an experiment id. kInvalidArgument, kNotFound: it can't be one.
+  virtual Result<std::int64_t> number(const std::string& id) = 0;
+  // kNotFound. One that is deleted still exists.
+  virtual Result<void> check_exists(store::Reader& reader, std::int64_t experiment) = 0;
+  // kNotFound; kFailedPrecondition: it is deleted.
+  virtual Result<void> check_active(store::Reader& reader, std::int64_t experiment) = 0;
+};
+
+class TraceFilters {
+ public:
+  virtual ~TraceFilters() = default;
+  // kInvalidArgument: `text` is no filter of traces.
+  virtual Result<void> check(const std::string& text) = 0;
+};
+
+}  // namespace slipway::evaluations
