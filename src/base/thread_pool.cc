@@ -25,7 +25,10 @@ Result<void> ThreadPool::submit(std::function<void()> work) {
                      options_.name, options_.queue_length_max);
       }
       queue_.push_back(std::move(work));
-      ready_.notify_one();
+      if (!idle_.empty()) {
+        idle_.back()->notify_one();
+        idle_.pop_back();
+      }
       return {};
     }
   }
@@ -37,7 +40,8 @@ void ThreadPool::stop() {
   {
     MutexLock lock(mutex_);
     stopping_ = true;
-    ready_.notify_all();
+    for (CondVar* thread : idle_) thread->notify_one();
+    idle_.clear();
   }
   for (std::thread& thread : threads_) {
     if (thread.joinable()) thread.join();
@@ -45,11 +49,16 @@ void ThreadPool::stop() {
 }
 
 void ThreadPool::run() {
+  CondVar woken;
   while (true) {
     std::function<void()> work;
     {
       MutexLock lock(mutex_);
-      while (queue_.empty() && !stopping_) ready_.wait(mutex_);
+      while (queue_.empty() && !stopping_) {
+        idle_.push_back(&woken);
+        woken.wait(mutex_);
+        std::erase(idle_, &woken);  // if nobody has woken it: that happens
+      }
       if (queue_.empty()) return;
       work = std::move(queue_.front());
       queue_.pop_front();

@@ -27,7 +27,8 @@ class ThreadPool {
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
 
-  // kResourceExhausted at once when the queue is full; kUnavailable after stop().
+  // kResourceExhausted at once when the queue is full; kUnavailable after stop(). Of the idle
+  // threads the one that worked last is woken: its memory is still in the caches.
   Result<void> submit(std::function<void()> work);
 
   // Takes no more work, finishes what is queued, joins. Idempotent.
@@ -38,8 +39,8 @@ class ThreadPool {
 
   const Options options_;
   Mutex mutex_;
-  CondVar ready_;
   std::deque<std::function<void()>> queue_ GUARDED_BY(mutex_);
+  std::vector<CondVar*> idle_ GUARDED_BY(mutex_);  // a thread's own each; whoever wakes it takes it
   bool stopping_ GUARDED_BY(mutex_) = false;
   std::vector<std::thread> threads_;
 };

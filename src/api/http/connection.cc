@@ -371,10 +371,14 @@ void Connection::on_body_done() {
   if (lane == Lane::kInline) return respond(call_handler());
   const Result<void> submitted = submit(lane, [self = shared_from_this()] {
     // Until it is back in its I/O thread, the connection is this thread's alone.
-    self->response_ = self->call_handler();
+    self->prepare(self->call_handler());
+    // Alone, the peer need not wait for the I/O thread's turn; of many, replies go out together.
+    // Whatever comes of it, the I/O thread sends the rest.
+    if (self->io_.running.load(std::memory_order_relaxed) == 1) (void)self->send_rest();
     self->io_.loop.post([self] {
+      if (self->state_ == State::kClosed) return;
       self->last_activity_ = self->io_.loop.now();
-      self->respond(std::move(self->response_));
+      self->state_ = State::kReply;
       self->advance();
     });
   });
@@ -425,6 +429,11 @@ Response Connection::refusal(const base::Error& error) const {
 
 void Connection::respond(Response response) {
   if (state_ == State::kClosed) return;
+  prepare(std::move(response));
+  state_ = State::kReply;
+}
+
+void Connection::prepare(Response response) {
   response_ = std::move(response);
   upload_.reset();  // a handler that wanted the file has moved it away
   drop_sink();
@@ -466,7 +475,6 @@ void Connection::respond(Response response) {
     out_ += response_.body;
     response_.body.clear();
   }
-  state_ = State::kReply;
 }
 
 Connection::Sent Connection::send_rest() {
@@ -485,7 +493,6 @@ Connection::Sent Connection::send_rest() {
     }
     if (n >= 0) {
       sent_ += static_cast<std::size_t>(n);
-      last_activity_ = io_.loop.now();
     } else if (errno != EINTR) {
       return errno == EAGAIN ? Sent::kFull : Sent::kFailed;
     }
@@ -495,7 +502,10 @@ Connection::Sent Connection::send_rest() {
 
 bool Connection::write_reply() {
   do {
-    switch (send_rest()) {
+    const std::size_t sent_before = sent_;
+    const Sent sent = send_rest();
+    if (sent_ > sent_before) last_activity_ = io_.loop.now();
+    switch (sent) {
       case Sent::kFull:
         return false;
       case Sent::kFailed:

@@ -86,6 +86,7 @@ class Connection final : public EventLoop::Source, public std::enable_shared_fro
   Result<void> submit(Lane lane, std::function<void()> work);
   Response call_handler();
   void respond(Response response);
+  void prepare(Response response);         // what respond() does but for the state
   void respond_unread(Response response);  // before the body, if there is one, was read
   void refuse(const base::Error& error);   // and close: the rest of the request is not read
   Response refusal(const base::Error& error) const;  // in the words of the route, if there is one
