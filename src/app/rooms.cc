@@ -37,6 +37,7 @@
 #include "traces/assessments.h"
 #include "traces/issues.h"
 #include "traces/tables.h"
+#include "traces/trace_metrics.h"
 #include "traces/trace_search.h"
 #include "traces/traces.h"
 #include "tracking/experiments.h"
@@ -150,6 +151,7 @@ struct Application::Rooms::Impl {
         origins(registry),
         traces(f.db, trace_experiments, f.clock, f.random),
         trace_search(f.db, trace_experiments),
+        trace_metrics(f.db, trace_experiments),
         assessments(f.db, f.clock, f.random),
         issues(f.db, trace_experiments, f.clock, f.random),
         evaluation_datasets(f.db, evaluation_experiments, f.clock, f.random),
@@ -167,6 +169,7 @@ struct Application::Rooms::Impl {
                .webhooks = webhooks,
                .traces = traces,
                .trace_search = trace_search,
+               .trace_metrics = trace_metrics,
                .assessments = assessments,
                .issues = issues,
                .evaluation_datasets = evaluation_datasets,
@@ -224,6 +227,7 @@ struct Application::Rooms::Impl {
   ExperimentRest experiment_rest;
   traces::Traces traces;
   traces::TraceSearch trace_search;
+  traces::TraceMetrics trace_metrics;
   traces::Assessments assessments;
   traces::Issues issues;
   evaluations::EvaluationDatasets evaluation_datasets;

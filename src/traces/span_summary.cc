@@ -194,6 +194,14 @@ std::optional<std::string> cost(std::span<const Span> spans) {
   return totals_json(*totals, kCostKeys, false);
 }
 
+std::optional<double> attribute_number(const Span& span, std::string_view attribute,
+                                       std::string_view member) {
+  const std::optional<JsonObject> object = object_attribute(span, attribute);
+  if (!object) return std::nullopt;
+  const std::optional<double> number = base::find_double(*object, member).value_or(std::nullopt);
+  return number && std::isfinite(*number) ? number : std::nullopt;
+}
+
 std::string preview(std::string_view json, std::string_view role) {
   std::string text;
   if (const Result<Json> parsed = base::parse_json(json)) {

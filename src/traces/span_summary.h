@@ -28,6 +28,10 @@ SpanSummary summarize(std::span<const Span> spans);
 std::optional<std::string> token_usage(std::span<const Span> spans);
 std::optional<std::string> cost(std::span<const Span> spans);
 
+// A member of an attribute that is an object, or the text of one: total_cost of mlflow.llm.cost.
+std::optional<double> attribute_number(const Span& span, std::string_view attribute,
+                                       std::string_view member);
+
 // What a person is shown of a request or response, at most so many characters of it: the last
 // message of `role` when it is a conversation, else the JSON itself.
 inline constexpr std::size_t kPreviewCharactersMax = 1000;

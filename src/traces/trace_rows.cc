@@ -107,15 +107,7 @@ Result<void> delete_trace(store::Tx& tx, std::int64_t number) {
   return tx.send("DELETE FROM traces WHERE number = ?", {number});
 }
 
-Result<std::vector<Span>> read_spans(store::Reader& reader, const StoredTrace& trace) {
-  std::vector<Span> arrived;
-  const std::string trace_id = span_trace_id(trace.info.id);
-  Result<void> readable;
-  TRY(reader.query("SELECT data FROM trace_spans WHERE trace = ? ORDER BY batch", {trace.number},
-                   [&](const store::Row& row) {
-                     if (readable) readable = unpack_spans(row.text(0), trace_id, arrived);
-                   }));
-  TRY(std::move(readable));
+std::vector<Span> latest_of_each(std::vector<Span> arrived) {
   std::vector<Span> spans;
   std::unordered_map<std::string, std::size_t> places;
   for (Span& span : arrived) {
@@ -131,6 +123,18 @@ Result<std::vector<Span>> read_spans(store::Reader& reader, const StoredTrace& t
     return a.start_ns < b.start_ns;
   });
   return spans;
+}
+
+Result<std::vector<Span>> read_spans(store::Reader& reader, const StoredTrace& trace) {
+  std::vector<Span> arrived;
+  const std::string trace_id = span_trace_id(trace.info.id);
+  Result<void> readable;
+  TRY(reader.query("SELECT data FROM trace_spans WHERE trace = ? ORDER BY batch", {trace.number},
+                   [&](const store::Row& row) {
+                     if (readable) readable = unpack_spans(row.text(0), trace_id, arrived);
+                   }));
+  TRY(std::move(readable));
+  return latest_of_each(std::move(arrived));
 }
 
 Result<void> append_spans(store::Tx& tx, std::int64_t number, const std::string& packed,

@@ -34,6 +34,8 @@ Result<void> update_trace(store::Tx& tx, const StoredTrace& trace);
 // With all that belongs to it.
 Result<void> delete_trace(store::Tx& tx, std::int64_t number);
 
+// A span that came twice as it came last; the root first, then by start.
+std::vector<Span> latest_of_each(std::vector<Span> arrived);
 // Everything that has arrived, a span that came twice as it came last; the root first, then by
 // start.
 Result<std::vector<Span>> read_spans(store::Reader& reader, const StoredTrace& trace);

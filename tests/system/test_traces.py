@@ -7,6 +7,7 @@ import mlflow
 import pytest
 import requests
 from mlflow.entities import AssessmentSource, Feedback, SpanType
+from mlflow.entities.trace_metrics import AggregationType, MetricAggregation, MetricViewType
 from mlflow.exceptions import MlflowException
 from opentelemetry.exporter.otlp.proto.http import Compression
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -195,3 +196,36 @@ def test_traces_survive_a_kill(server):
     server.kill()
     server.start()
     assert len(mlflow.get_trace(kept).data.spans) == 3
+
+
+def test_numbers_over_many_traces(tracked):
+    store = mlflow.MlflowClient()._tracing_client.store
+    for question in ("why", "who", "crash"):
+        traced(question)
+    mlflow.log_feedback(trace_id=traced("when"), name="good", value=True)
+
+    def ask(view, metric, *aggregations, **more):
+        wanted = [a if isinstance(a, MetricAggregation) else MetricAggregation(a) for a in aggregations]
+        points = store.query_trace_metrics([tracked.experiment], view, metric, wanted, **more)
+        return [(p.dimensions, p.values) for p in points]
+
+    traces, spans, assessments = MetricViewType.TRACES, MetricViewType.SPANS, MetricViewType.ASSESSMENTS
+    count = AggregationType.COUNT
+    assert ask(traces, "trace_count", count) == [({}, {"COUNT": 4})]
+    assert ask(traces, "trace_count", count, dimensions=["trace_name", "trace_status"]) == [
+        ({"trace_name": "answer", "trace_status": "ERROR"}, {"COUNT": 1}), ({"trace_name": "answer", "trace_status": "OK"}, {"COUNT": 3})]
+    assert ask(traces, "session_count", count) == [({}, {"COUNT": 1})]
+    assert ask(traces, "total_tokens", AggregationType.SUM, AggregationType.AVG) == [({}, {"SUM": 30, "AVG": 10})]
+    durations = sorted(t.info.execution_duration for t in find(tracked))
+    ((_, latency),) = ask(traces, "latency", AggregationType.MAX, MetricAggregation(AggregationType.PERCENTILE, 50.0))
+    assert latency == {"MAX": durations[-1], "P50.0": (durations[1] + durations[2]) / 2}
+    now = int(time.time() * 1000)
+    buckets = ask(traces, "trace_count", count, time_interval_seconds=86400, start_time_ms=now - 3600_000, end_time_ms=now)
+    assert sum(values["COUNT"] for _, values in buckets) == 4 and buckets[0][0]["time_bucket"].endswith("T00:00:00+00:00")
+    assert ask(traces, "trace_count", count, filters=["trace.status = 'ERROR'", "trace.tag.topic = 'crash'"]) == [({}, {"COUNT": 1})]
+    assert ask(spans, "span_count", count, dimensions=["span_type"]) == [
+        ({"span_type": "CHAIN"}, {"COUNT": 4}), ({"span_type": "LLM"}, {"COUNT": 3}), ({"span_type": "TOOL"}, {"COUNT": 3})]
+    assert ask(spans, "span_count", count, filters=["span.name = 'look_up'"]) == [({}, {"COUNT": 3})]
+    assert ask(assessments, "assessment_value", AggregationType.AVG, dimensions=["assessment_name"]) == [({"assessment_name": "good"}, {"AVG": 1})]
+    with pytest.raises(MlflowException, match="metric_name must be one of"):
+        ask(traces, "speed", count)

@@ -12,6 +12,7 @@
 #include "store/db.h"
 #include "traces/assessments.h"
 #include "traces/issues.h"
+#include "traces/trace_metrics.h"
 #include "traces/trace_search.h"
 #include "traces/traces.h"
 #include "tracking/artifacts.h"
@@ -38,6 +39,7 @@ struct Services {
   webhooks::Webhooks& webhooks;
   traces::Traces& traces;
   traces::TraceSearch& trace_search;
+  traces::TraceMetrics& trace_metrics;
   traces::Assessments& assessments;
   traces::Issues& issues;
   evaluations::EvaluationDatasets& evaluation_datasets;

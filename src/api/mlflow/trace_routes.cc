@@ -2,6 +2,7 @@
 #include "api/mlflow/services.h"
 #include "api/mlflow/trace_wire.h"
 #include "api/mlflow/wire.h"
+#include "traces/trace_metrics.h"
 #include "traces/trace_search.h"
 #include "traces/traces.h"
 
@@ -174,6 +175,76 @@ Result<Response> correlation(Services& services, const Request& request) {
                 {"total_count", found.total}});
 }
 
+Result<std::vector<traces::Aggregation>> read_aggregations(const Fields& fields) {
+  std::vector<traces::Aggregation> aggregations;
+  for (const JsonObject& object : fields.objects("aggregations")) {
+    const Fields given(object);
+    const auto kind = traces::parse_aggregation(given.text("aggregation_type"));
+    if (!kind) {
+      return base::error(Code::kInvalidArgument,
+                         "Invalid value '{}' for parameter 'aggregation_type' supplied",
+                         given.text("aggregation_type"));
+    }
+    traces::Aggregation aggregation{.kind = *kind};
+    const bool has_percentile = given.has("percentile_value");
+    if (has_percentile != (*kind == traces::AggregationKind::kPercentile)) {
+      return base::error(Code::kInvalidArgument,
+                         "A percentile_value belongs to aggregation_type PERCENTILE, and only "
+                         "there: {}",
+                         given.text("aggregation_type"));
+    }
+    if (has_percentile) aggregation.percentile = TRY(given.number("percentile_value"));
+    if (!(aggregation.percentile >= 0 && aggregation.percentile <= 100)) {
+      return base::error(Code::kInvalidArgument,
+                         "Percentile value must be between 0 and 100, got {}",
+                         aggregation.percentile);
+    }
+    aggregations.push_back(aggregation);
+  }
+  if (aggregations.empty()) return missing("aggregations");
+  return aggregations;
+}
+
+Result<Response> metrics(Services& services, const Request& request) {
+  const Fields fields(request);
+  TRY(fields.check({required("experiment_ids", kTexts), required("view_type"),
+                    required("metric_name"), required("aggregations", kArray),
+                    optional("dimensions", kTexts), optional("filters", kTexts),
+                    optional("time_interval_seconds", kInteger),
+                    optional("start_time_ms", kInteger), optional("end_time_ms", kInteger),
+                    optional("max_results", kInteger), optional("page_token")}));
+  const auto view = traces::parse_metric_view(fields.text("view_type"));
+  if (!view) {
+    return base::error(Code::kInvalidArgument,
+                       "view_type must be one of ['TRACES', 'SPANS', 'ASSESSMENTS'], got '{}'",
+                       fields.text("view_type"));
+  }
+  traces::MetricQuery query;
+  query.view = *view;
+  query.experiments = fields.texts("experiment_ids");
+  query.metric = fields.text("metric_name");
+  query.aggregations = TRY(read_aggregations(fields));
+  query.dimensions = fields.texts("dimensions");
+  query.filters = fields.texts("filters");
+  query.interval_seconds = TRY(fields.integer("time_interval_seconds"));
+  if (query.interval_seconds == 0) query.interval_seconds.reset();
+  query.start_ms = TRY(fields.integer("start_time_ms"));
+  query.end_ms = TRY(fields.integer("end_time_ms"));
+  query.max_results = TRY(fields.integer("max_results")).value_or(query.max_results);
+  JsonArray points;
+  for (const traces::MetricDataPoint& point : TRY(services.trace_metrics.query(query))) {
+    JsonObject dimensions, values;
+    for (const auto& [name, value] : point.dimensions) dimensions[name] = value;
+    for (const auto& [name, value] : point.values) values[name] = value;
+    points.push_back(JsonObject{{"metric_name", query.metric},
+                                {"dimensions", std::move(dimensions)},
+                                {"values", std::move(values)}});
+  }
+  JsonObject body;
+  if (!points.empty()) body["data_points"] = std::move(points);
+  return reply(body);
+}
+
 // Changing.
 
 Result<Response> remove(Services& services, const Request& request) {
@@ -299,6 +370,7 @@ void add_trace_routes(std::vector<http::Route>& routes, Services& services) {
   newer(Method::kPost, "/traces/batchGetInfos", batch_get_infos);
   newer(Method::kPost, "/traces/search", search);
   newer(Method::kPost, "/traces/calculate-filter-correlation", correlation);
+  newer(Method::kPost, "/traces/metrics", metrics);
   both(Method::kPost, "/traces/delete-traces", remove);
   both(Method::kPatch, "/traces/{id}/tags", set_tag);
   both(Method::kDelete, "/traces/{id}/tags", delete_tag);
