@@ -414,6 +414,37 @@ Result<std::string> TraceExperiments::trace_folder(store::Reader& reader, std::i
                                  "traces");
 }
 
+Result<std::optional<std::string>> TraceExperiments::find_trace_folder(store::Reader& reader,
+                                                                       std::int64_t experiment) {
+  std::optional<std::string> location = TRY(tracking::find_artifact_location(reader, experiment));
+  if (!location) return location;
+  return std::optional(tracking::join_location(*location, "traces"));
+}
+
+// What is not ours, or would be all of a storage, stays.
+Result<store::Removed> TraceArtifacts::remove(const std::string& location, const std::string& id) {
+  const auto place = artifacts_.at(tracking::own_folder(location, id), "");
+  if (!place || place->path.empty()) return store::Removed();
+  return place->store->remove(place->path);
+}
+
+Result<store::Removed> TraceArtifacts::measure(const std::string& location, const std::string& id) {
+  const auto place = artifacts_.at(tracking::own_folder(location, id), "");
+  if (!place || place->path.empty()) return store::Removed();
+  return tracking::measure(*place->store, place->path);
+}
+
+Result<tracking::ExperimentContents::Part> ExperimentRest::remove_some(
+    std::int64_t experiment, const std::function<Result<bool>(store::Tx&)>& may_go) {
+  const traces::TraceRemover::Part part =
+      TRY(traces_.remove_some_of_experiment(experiment, [&](store::Tx& tx) -> Result<bool> {
+        if (!TRY(may_go(tx))) return false;
+        TRY(evaluations::remove_of_experiment(tx, experiment));
+        return true;
+      }));
+  return Part{.freed = part.freed, .is_last = part.is_last};
+}
+
 Result<void> TraceExperiments::check_run(store::Reader& reader, const std::string& run) {
   return tracking::check_run_exists(reader, run);
 }

@@ -14,6 +14,7 @@
 #include "releases/releases.h"
 #include "serving/endpoints.h"
 #include "traces/ports.h"
+#include "traces/trace_removal.h"
 #include "traces/traces.h"
 #include "tracking/artifacts.h"
 #include "tracking/logged_models.h"
@@ -192,7 +193,20 @@ class TraceExperiments final : public traces::ExperimentRecords {
  public:
   Result<std::int64_t> number(const std::string& id) override;
   Result<std::string> trace_folder(store::Reader& reader, std::int64_t experiment) override;
+  Result<std::optional<std::string>> find_trace_folder(store::Reader& reader,
+                                                       std::int64_t experiment) override;
   Result<void> check_run(store::Reader& reader, const std::string& run) override;
+};
+
+// traces keep attachments among the artifacts.
+class TraceArtifacts final : public traces::TraceFiles {
+ public:
+  explicit TraceArtifacts(tracking::Artifacts& artifacts) : artifacts_(artifacts) {}
+  Result<store::Removed> remove(const std::string& location, const std::string& id) override;
+  Result<store::Removed> measure(const std::string& location, const std::string& id) override;
+
+ private:
+  tracking::Artifacts& artifacts_;
 };
 
 // evaluations belong to experiments, and scorers say which traces they are for.
@@ -210,13 +224,15 @@ class ScorerFilters final : public evaluations::TraceFilters {
 // What an experiment has in it beside runs and models goes with it.
 class ExperimentRest final : public tracking::ExperimentContents {
  public:
-  Result<bool> remove_some(store::Tx& tx, std::int64_t experiment) override {
-    TRY(evaluations::remove_of_experiment(tx, experiment));
-    return traces::remove_some_of_experiment(tx, experiment, kAtOnce);
+  explicit ExperimentRest(traces::TraceRemover& traces) : traces_(traces) {}
+  Result<Part> remove_some(std::int64_t experiment,
+                           const std::function<Result<bool>(store::Tx&)>& may_go) override;
+  Result<store::Removed> measure(std::int64_t experiment) override {
+    return traces_.measure_experiment(experiment);
   }
 
  private:
-  static constexpr std::size_t kAtOnce = 500;
+  traces::TraceRemover& traces_;
 };
 
 // registry checks where the files of a version are said to be.

@@ -150,6 +150,9 @@ struct Application::Rooms::Impl {
                    f.metrics),
         origins(registry),
         traces(f.db, trace_experiments, f.clock, f.random),
+        trace_artifacts(artifacts),
+        trace_remover(f.db, trace_experiments, trace_artifacts),
+        experiment_rest(trace_remover),
         trace_search(f.db, trace_experiments),
         trace_metrics(f.db, trace_experiments),
         assessments(f.db, f.clock, f.random),
@@ -168,6 +171,7 @@ struct Application::Rooms::Impl {
                .registry = registry,
                .webhooks = webhooks,
                .traces = traces,
+               .trace_remover = trace_remover,
                .trace_search = trace_search,
                .trace_metrics = trace_metrics,
                .assessments = assessments,
@@ -224,8 +228,10 @@ struct Application::Rooms::Impl {
   TraceExperiments trace_experiments;
   EvaluationExperiments evaluation_experiments;
   ScorerFilters scorer_filters;
-  ExperimentRest experiment_rest;
   traces::Traces traces;
+  TraceArtifacts trace_artifacts;
+  traces::TraceRemover trace_remover;
+  ExperimentRest experiment_rest;
   traces::TraceSearch trace_search;
   traces::TraceMetrics trace_metrics;
   traces::Assessments assessments;

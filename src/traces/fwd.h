@@ -4,6 +4,8 @@ namespace slipway::traces {
 
 class Assessments;
 class ExperimentRecords;
+class TraceFiles;
+class TraceRemover;
 class Traces;
 struct Assessment;
 struct Span;

@@ -1,9 +1,11 @@
 // What traces need of other rooms; app connects them.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "store/db.h"
+#include "store/object_store.h"
 
 namespace slipway::traces {
 
@@ -14,8 +16,21 @@ class ExperimentRecords {
   virtual Result<std::int64_t> number(const std::string& id) = 0;
   // Where the artifacts of its traces lie. kNotFound; kFailedPrecondition: it is deleted.
   virtual Result<std::string> trace_folder(store::Reader& reader, std::int64_t experiment) = 0;
+  // The same of one that may be deleted. Nothing: there is no such experiment.
+  virtual Result<std::optional<std::string>> find_trace_folder(store::Reader& reader,
+                                                               std::int64_t experiment) = 0;
   // kNotFound.
   virtual Result<void> check_run(store::Reader& reader, const std::string& run) = 0;
+};
+
+// The files of a trace: attachments of its spans, or the spans themselves.
+class TraceFiles {
+ public:
+  virtual ~TraceFiles() = default;
+  // What the trace `id` has at `location`, and what was freed. A location that this server has no
+  // hand on frees nothing.
+  virtual Result<store::Removed> remove(const std::string& location, const std::string& id) = 0;
+  virtual Result<store::Removed> measure(const std::string& location, const std::string& id) = 0;
 };
 
 }  // namespace slipway::traces

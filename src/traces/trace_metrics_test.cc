@@ -19,6 +19,10 @@ class FakeExperiments final : public ExperimentRecords {
   Result<std::string> trace_folder(store::Reader&, std::int64_t) override {
     return std::string("mlflow-artifacts:/traces");
   }
+  Result<std::optional<std::string>> find_trace_folder(store::Reader&,
+                                                       std::int64_t experiment) override {
+    return std::optional(fmt::format("mlflow-artifacts:/{}/traces", experiment));
+  }
   Result<void> check_run(store::Reader&, const std::string&) override { return {}; }
 };
 

@@ -55,6 +55,10 @@ Result<StoredTrace> read_stored(const store::Row& row) {
   return trace;
 }
 
+std::string artifacts_of(const std::string& folder, const std::string& id) {
+  return fmt::format("{}/{}/artifacts", folder, id);
+}
+
 Error no_trace(const std::string& id) {
   return base::error(Code::kNotFound, "Trace with ID '{}' not found.", id);
 }

@@ -26,6 +26,8 @@ Result<StoredTrace> read_stored(const store::Row& row);
 Result<std::optional<StoredTrace>> find_trace(store::Reader& reader, const std::string& id);
 // kNotFound.
 Result<StoredTrace> get_trace(store::Reader& reader, const std::string& id);
+// Where the files of a trace lie, below the folder of its experiment's traces.
+std::string artifacts_of(const std::string& folder, const std::string& id);
 Error no_trace(const std::string& id);
 
 // Gives the new row's number. kAlreadyExists.

@@ -53,10 +53,6 @@ Result<void> check_name(const Labels& tags) {
                      kTraceNameLengthMax);
 }
 
-std::string artifacts_of(const std::string& folder, const std::string& id) {
-  return fmt::format("{}/{}/artifacts", folder, id);
-}
-
 // An id is part of a path.
 Result<void> check_id(const std::string& id) {
   constexpr std::size_t kLengthMax = 250;
@@ -408,34 +404,6 @@ Result<void> Traces::link_prompts(const std::string& id,
   });
 }
 
-Result<std::int64_t> Traces::remove(const TraceRemoval& removal) {
-  const std::int64_t experiment = TRY(experiments_.number(removal.experiment_id));
-  return db_.write([&](store::Tx& tx) -> Result<std::int64_t> {
-    std::vector<std::int64_t> chosen;
-    const std::int64_t until =
-        removal.started_until_ms.value_or(std::numeric_limits<std::int64_t>::max());
-    const auto add = [&](const store::Row& row) { chosen.push_back(row.int64(0)); };
-    if (removal.ids.empty()) {
-      TRY(
-          tx.query("SELECT number FROM traces WHERE experiment = ? AND start_ms <= ? ORDER BY "
-                   "start_ms, id LIMIT ?",
-                   {experiment, until,
-                    removal.traces_max.value_or(std::numeric_limits<std::int64_t>::max())},
-                   add));
-    } else {
-      for (const std::string& id : removal.ids)
-        TRY(tx.query("SELECT number FROM traces WHERE id = ? AND experiment = ? AND start_ms <= ?",
-                     {id, experiment, until}, add));
-      std::sort(chosen.begin(), chosen.end());
-      chosen.erase(std::unique(chosen.begin(), chosen.end()), chosen.end());
-      if (removal.traces_max && chosen.size() > static_cast<std::size_t>(*removal.traces_max))
-        chosen.resize(static_cast<std::size_t>(*removal.traces_max));
-    }
-    for (const std::int64_t number : chosen) TRY(delete_trace(tx, number));
-    return static_cast<std::int64_t>(chosen.size());
-  });
-}
-
 bool is_complete(const Trace& trace) {
   const std::string* stats = trace.info.metadata.find(kSizeStatsMetadata);
   if (stats == nullptr) return true;
@@ -443,19 +411,6 @@ bool is_complete(const Trace& trace) {
   if (!object) return true;
   const auto expected = base::find_int(*object, "num_spans").value_or(std::nullopt);
   return static_cast<std::int64_t>(trace.spans.size()) >= expected.value_or(0);
-}
-
-Result<bool> remove_some_of_experiment(store::Tx& tx, std::int64_t experiment,
-                                       std::size_t traces_max) {
-  std::vector<std::int64_t> some;
-  TRY(tx.query("SELECT number FROM traces WHERE experiment = ? LIMIT ?",
-               {experiment, traces_max + 1},
-               [&](const store::Row& row) { some.push_back(row.int64(0)); }));
-  const bool is_all = some.size() <= traces_max;
-  if (!is_all) some.pop_back();
-  for (const std::int64_t number : some) TRY(delete_trace(tx, number));
-  if (is_all) TRY(tx.execute("DELETE FROM trace_issues WHERE experiment = ?", {experiment}));
-  return is_all;
 }
 
 Result<std::optional<std::string>> experiment_of_trace(store::Db& db, const std::string& id) {

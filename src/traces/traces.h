@@ -32,13 +32,6 @@ struct TraceEnd {
   Labels tags, metadata;  // added to what is there
 };
 
-struct TraceRemoval {
-  std::string experiment_id;
-  std::optional<std::int64_t> started_until_ms;
-  std::optional<std::int64_t> traces_max;  // the oldest ones
-  std::vector<std::string> ids;            // only these; empty: any
-};
-
 struct PromptReference {
   std::string name, version;
 };
@@ -88,9 +81,6 @@ class Traces {
   Result<void> link_to_run(const std::vector<std::string>& ids, const std::string& run);
   Result<void> link_prompts(const std::string& id, const std::vector<PromptReference>& prompts);
 
-  // Gives how many went.
-  Result<std::int64_t> remove(const TraceRemoval& removal);
-
  private:
   store::Db& db_;
   ExperimentRecords& experiments_;
@@ -100,11 +90,6 @@ class Traces {
 
 // Whether all spans are there that the client said the trace has.
 bool is_complete(const Trace& trace);
-
-// Takes away at most so many traces of an experiment that is taken away itself, and with the last
-// of them its issues; false: some are left.
-Result<bool> remove_some_of_experiment(store::Tx& tx, std::int64_t experiment,
-                                       std::size_t traces_max);
 
 // Which experiment a trace belongs to: what permissions are asked about. Nothing: no such trace.
 Result<std::optional<std::string>> experiment_of_trace(store::Db& db, const std::string& id);

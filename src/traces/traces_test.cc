@@ -12,6 +12,7 @@
 #include "traces/packing.h"
 #include "traces/span_summary.h"
 #include "traces/tables.h"
+#include "traces/trace_removal.h"
 #include "traces/trace_search.h"
 
 namespace slipway::traces {
@@ -29,10 +30,28 @@ class FakeExperiments final : public ExperimentRecords {
     if (experiment > 2) return base::error(Code::kNotFound, "no such experiment");
     return fmt::format("mlflow-artifacts:/{}/traces", experiment);
   }
+  Result<std::optional<std::string>> find_trace_folder(store::Reader&,
+                                                       std::int64_t experiment) override {
+    return std::optional(fmt::format("mlflow-artifacts:/{}/traces", experiment));
+  }
   Result<void> check_run(store::Reader&, const std::string& run) override {
     if (run == "r") return {};
     return base::error(Code::kNotFound, "no such run");
   }
+};
+
+// Every trace that is asked about has two files.
+class FakeFiles final : public TraceFiles {
+ public:
+  Result<store::Removed> remove(const std::string& location, const std::string& id) override {
+    EXPECT_EQ(location, fmt::format("mlflow-artifacts:/1/traces/{}/artifacts", id));
+    removed.push_back(id);
+    return measure(location, id);
+  }
+  Result<store::Removed> measure(const std::string&, const std::string&) override {
+    return store::Removed{.files = 2, .bytes = 10};
+  }
+  std::vector<std::string> removed;
 };
 
 std::string bytes(char c, std::size_t count) { return std::string(count, c); }
@@ -81,7 +100,9 @@ class TracesTest : public ::testing::Test {
   std::unique_ptr<store::Db> db_ =
       store::open_sqlite({.file = folder_.path() / "t.db"}, clock_, random_).value();
   FakeExperiments experiments_;
+  FakeFiles files_;
   Traces traces_{*db_, experiments_, clock_, random_};
+  TraceRemover remover_{*db_, experiments_, files_, 2};
   TraceSearch search_{*db_, experiments_};
   Assessments assessments_{*db_, clock_, random_};
 };
@@ -180,11 +201,11 @@ TEST_F(TracesTest, RemovesTheOldestOrTheNamed) {
   for (const char c : {'a', 'b', 'c'}) log({span(c, '1', '\0', 1000 + c, 2000)});
   log({span('d', '1')}, "0");
   MUST(traces_.link_to_run({id_of('a')}, "r"));
-  EXPECT_EQ(MUST(traces_.remove({.experiment_id = "1", .started_until_ms = 9999, .traces_max = 1})),
-            1);
+  EXPECT_EQ(
+      MUST(remover_.remove({.experiment_id = "1", .started_until_ms = 9999, .traces_max = 1})), 1);
   EXPECT_EQ(find(""), "cb");
   EXPECT_EQ(find("run_id = 'r'"), "");
-  EXPECT_EQ(MUST(traces_.remove({.experiment_id = "1", .ids = {id_of('b'), id_of('d')}})), 1)
+  EXPECT_EQ(MUST(remover_.remove({.experiment_id = "1", .ids = {id_of('b'), id_of('d')}})), 1)
       << "not one of another experiment";
   EXPECT_EQ(find(""), "c");
 }
@@ -373,13 +394,28 @@ TEST_F(TracesTest, IssuesAreFoundByStatusAndKnowTheirTraces) {
 
 TEST_F(TracesTest, AnExperimentGoesInPortions) {
   for (const char c : {'a', 'b', 'c'}) log({span(c, '1')});
-  const auto some = [&] {
-    return MUST(db_->write(
-        [](store::Tx& tx) -> Result<bool> { return remove_some_of_experiment(tx, 1, 2); }));
+  const auto some = [&](bool may_go) {
+    return MUST(remover_.remove_some_of_experiment(
+        1, [may_go](store::Tx&) -> Result<bool> { return may_go; }));
   };
-  EXPECT_FALSE(some());
-  EXPECT_TRUE(some());
+  EXPECT_TRUE(some(false).is_last) << "it was restored";
+  EXPECT_EQ(find(""), "abc");
+  EXPECT_FALSE(some(true).is_last);
+  EXPECT_TRUE(some(true).is_last);
   EXPECT_EQ(find(""), "");
+}
+
+TEST_F(TracesTest, FilesOfATraceGoWithIt) {
+  for (const char c : {'a', 'b', 'c'}) log({span(c, '1')});
+  EXPECT_EQ(MUST(remover_.measure_experiment(1)).bytes, 30);
+  EXPECT_EQ(MUST(remover_.remove({.experiment_id = "1", .started_until_ms = 9999})), 3);
+  EXPECT_EQ(files_.removed, (std::vector<std::string>{id_of('a'), id_of('b'), id_of('c')}));
+  EXPECT_EQ(MUST(db_->read([](store::Reader& reader) {
+              return reader.find("SELECT COUNT(*) FROM events WHERE kind = 'traces.deleted'", {},
+                                 [](const store::Row& row) { return row.int64(0); });
+            })),
+            2)
+      << "two at a time";
 }
 
 TEST(Packing, WhatIsPackedComesBackAndDamageIsNoticed) {

@@ -186,11 +186,15 @@ Result<std::string> active_artifact_location(store::Reader& reader, std::int64_t
   return found->location;
 }
 
+Result<std::optional<std::string>> find_artifact_location(store::Reader& reader,
+                                                          std::int64_t experiment) {
+  return reader.find("SELECT artifact_location FROM experiments WHERE id = ?", {experiment},
+                     [](const store::Row& row) { return row.string(0); });
+}
+
 Result<void> check_experiment_exists(store::Reader& reader, std::int64_t experiment) {
-  const std::optional<bool> found =
-      TRY(reader.find("SELECT 1 FROM experiments WHERE id = ?", {experiment},
-                      [](const store::Row&) { return true; }));
-  if (!found) return no_experiment(std::to_string(experiment));
+  if (!TRY(find_artifact_location(reader, experiment)))
+    return no_experiment(std::to_string(experiment));
   return {};
 }
 

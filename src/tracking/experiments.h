@@ -70,6 +70,10 @@ Result<std::vector<std::int64_t>> experiment_numbers(const std::vector<std::stri
 // Where the experiment keeps its artifacts. kNotFound; kFailedPrecondition: it is deleted.
 Result<std::string> active_artifact_location(store::Reader& reader, std::int64_t experiment);
 
+// The same of one that may be deleted. Nothing: there is no such experiment.
+Result<std::optional<std::string>> find_artifact_location(store::Reader& reader,
+                                                          std::int64_t experiment);
+
 // kNotFound. One that is deleted still exists.
 Result<void> check_experiment_exists(store::Reader& reader, std::int64_t experiment);
 

@@ -29,7 +29,8 @@ std::string subject_of(ReclaimedKind kind, const std::string& id) {
   return id;
 }
 
-// The folder that is this thing's own: ".../<id>/artifacts" lies in ".../<id>".
+}  // namespace
+
 std::string own_folder(const std::string& uri, const std::string& id) {
   const std::string end = "/" + id + "/artifacts";
   return uri.ends_with(end) ? uri.substr(0, uri.size() - std::string_view("/artifacts").size())
@@ -51,6 +52,8 @@ Result<store::Removed> measure(store::ObjectStore& store, const std::string& pat
   }
   return all;
 }
+
+namespace {
 
 Error not_deleted(std::string_view what, const std::string& id) {
   return base::error(Code::kInvalidArgument,
@@ -316,8 +319,8 @@ Result<ReclaimedThing> Reclaimer::take_away(ReclaimedKind kind, const Candidate&
   Result<void> done;
   if (kind != ReclaimedKind::kExperiment) {
     done = take_artifacts(candidate, dry_run, thing);
-  } else if (!dry_run) {
-    done = take_contents(candidate.number);
+  } else {
+    done = take_contents(candidate.number, dry_run, thing);
   }
   if (done && !dry_run) done = delete_rows(candidate, thing);
   if (!done) {
@@ -375,15 +378,22 @@ Result<bool> Reclaimer::mark(ReclaimedKind kind, const std::string& id) {
 }
 
 // Once it is empty of runs and models, and unless it is restored in between.
-Result<void> Reclaimer::take_contents(std::int64_t experiment) {
+Result<void> Reclaimer::take_contents(std::int64_t experiment, bool dry_run,
+                                      ReclaimedThing& thing) {
+  if (dry_run) {
+    thing.freed = TRY(contents_.measure(experiment));
+    return {};
+  }
+  const auto is_deleted = [experiment](store::Tx& tx) -> Result<bool> {
+    return TRY(tx.find("SELECT 1 FROM experiments WHERE id = ? AND deleted = 1", {experiment},
+                       [](const store::Row&) { return true; }))
+        .has_value();
+  };
   for (bool is_empty = false; !is_empty;) {
-    is_empty = TRY(db_.write([&](store::Tx& tx) -> Result<bool> {
-      const std::optional<bool> is_deleted =
-          TRY(tx.find("SELECT 1 FROM experiments WHERE id = ? AND deleted = 1", {experiment},
-                      [](const store::Row&) { return true; }));
-      if (!is_deleted) return true;
-      return contents_.remove_some(tx, experiment);
-    }));
+    const ExperimentContents::Part part = TRY(contents_.remove_some(experiment, is_deleted));
+    thing.freed.files += part.freed.files;
+    thing.freed.bytes += part.freed.bytes;
+    is_empty = part.is_last;
   }
   return {};
 }

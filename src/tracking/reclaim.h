@@ -2,6 +2,7 @@
 // made good by doing it again. Deletions are tombstones until then, and can be undone.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <thread>
@@ -28,8 +29,16 @@ class RegisteredUses {
 class ExperimentContents {
  public:
   virtual ~ExperimentContents() = default;
-  // Takes a part of it away for good; false: some is left. The experiment is deleted.
-  virtual Result<bool> remove_some(store::Tx& tx, std::int64_t experiment) = 0;
+  struct Part {
+    store::Removed freed;
+    bool is_last = false;
+  };
+  // Takes a part of it away for good, files first. `may_go` is asked in the transaction that takes
+  // rows away; a no makes it the last part.
+  virtual Result<Part> remove_some(std::int64_t experiment,
+                                   const std::function<Result<bool>(store::Tx&)>& may_go) = 0;
+  // What that would free.
+  virtual Result<store::Removed> measure(std::int64_t experiment) = 0;
 };
 
 enum class ReclaimedKind { kRun, kLoggedModel, kExperiment };
@@ -59,6 +68,11 @@ struct ReclaimReport {
   store::Db::Space space;  // of the database file; only of the last call
   std::string next;        // there is more to do; empty: all was seen
 };
+
+// The folder that is a thing's own: ".../<id>/artifacts" lies in ".../<id>".
+std::string own_folder(const std::string& uri, const std::string& id);
+// What a folder and all in it take.
+Result<store::Removed> measure(store::ObjectStore& store, const std::string& path);
 
 // When it was taken away for good; nothing for what never was.
 Result<std::optional<base::Timestamp>> reclaimed_at(store::Reader& reader, ReclaimedKind kind,
@@ -100,7 +114,7 @@ class Reclaimer {
   Result<ReclaimedThing> take_away(ReclaimedKind kind, const Candidate& candidate, bool dry_run);
   Result<void> take_artifacts(const Candidate& candidate, bool dry_run, ReclaimedThing& thing);
   Result<bool> mark(ReclaimedKind kind, const std::string& id);
-  Result<void> take_contents(std::int64_t experiment);
+  Result<void> take_contents(std::int64_t experiment, bool dry_run, ReclaimedThing& thing);
   Result<void> delete_rows(const Candidate& candidate, const ReclaimedThing& thing);
   void run();
 

@@ -28,8 +28,12 @@ class FakeUses final : public RegisteredUses {
 // Other rooms have two parts in every experiment, and give up one at a time.
 class Contents final : public ExperimentContents {
  public:
-  Result<bool> remove_some(store::Tx&, std::int64_t experiment) override {
-    return ++removed[experiment] == 2;
+  Result<Part> remove_some(std::int64_t experiment,
+                           const std::function<Result<bool>(store::Tx&)>&) override {
+    return Part{.freed = {.files = 1, .bytes = 10}, .is_last = ++removed[experiment] == 2};
+  }
+  Result<store::Removed> measure(std::int64_t) override {
+    return store::Removed{.files = 2, .bytes = 20};
   }
   std::map<std::int64_t, int> removed;
 };

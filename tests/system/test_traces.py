@@ -1,4 +1,5 @@
 """Traces with MLflow's own tracing client and with OpenTelemetry's exporter, both unmodified."""
+import base64
 import gzip
 import json
 import time
@@ -9,11 +10,13 @@ import requests
 from mlflow.entities import AssessmentSource, Feedback, SpanType
 from mlflow.entities.trace_metrics import AggregationType, MetricAggregation, MetricViewType
 from mlflow.exceptions import MlflowException
+from mlflow.tracing.attachments import Attachment
 from opentelemetry.exporter.otlp.proto.http import Compression
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from test_access import ADA, BOB, guarded, logged_in  # noqa: F401
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -50,6 +53,10 @@ def answer(question: str) -> str:
         span.set_attribute("model", "gpt-4")
         look_up(question)
     return f"about {question}"
+
+
+def basic(user) -> str:
+    return "Basic " + base64.b64encode(":".join(user).encode()).decode()
 
 
 def traced(question: str) -> str:
@@ -229,3 +236,95 @@ def test_numbers_over_many_traces(tracked):
     assert ask(assessments, "assessment_value", AggregationType.AVG, dimensions=["assessment_name"]) == [({"assessment_name": "good"}, {"AVG": 1})]
     with pytest.raises(MlflowException, match="metric_name must be one of"):
         ask(traces, "speed", count)
+
+
+def gc(server, *flags):
+    return json.loads(server.cli("gc", "--json", *flags).stdout)
+
+
+def test_files_of_a_trace_go_with_it_and_with_its_experiment(tracked):
+    client = mlflow.MlflowClient()
+    picture = b"\x89PNG" + bytes(1000)
+
+    def with_picture(name: str) -> str:
+        with mlflow.start_span(name) as span:
+            span.set_inputs({"image": Attachment(content_type="image/png", content_bytes=picture)})
+        mlflow.flush_trace_async_logging()
+        return span.trace_id
+
+    def files():
+        return {p.read_bytes() for p in (tracked.data_dir / "artifacts").rglob("*") if p.is_file()}
+
+    gone, stays = with_picture("gone"), with_picture("stays")
+    reference = client.get_trace(stays).data.spans[0].inputs["image"]
+    attachment = reference.removeprefix("mlflow-attachment://").split("?")[0]
+    url = f"{tracked.url}/ajax-api/3.0/mlflow/get-trace-artifact"
+    got = requests.get(url, params={"request_id": stays, "path": attachment}, timeout=10)
+    assert got.status_code == 200 and got.content == picture
+    folder = tracked.data_dir / "artifacts" / tracked.experiment / "traces"
+    # The client may have put the spans of one there, too.
+    sizes = {t: [p.stat().st_size for p in (folder / t).rglob("*") if p.is_file()] for t in (gone, stays)}
+    assert all(len(picture) in one for one in sizes.values())
+    assert client.delete_traces(tracked.experiment, trace_ids=[gone]) == 1
+    assert {p.name for p in folder.iterdir()} == {stays}
+    events = json.loads(tracked.cli("events", "list", "--json", "--kind", "traces.deleted").stdout)["events"]
+    assert [(e["subject"], e["payload"]["files"], e["payload"]["bytes"]) for e in events] == [
+        (f"experiments/{tracked.experiment}", len(sizes[gone]), sum(sizes[gone]))]
+
+    mlflow.delete_experiment(tracked.experiment)
+    planned = gc(tracked, "--experiment-ids", tracked.experiment, "--dry-run")
+    assert (planned["files"], planned["bytes"]) == (len(sizes[stays]), sum(sizes[stays])) and picture in files()
+    done = gc(tracked, "--experiment-ids", tracked.experiment)
+    assert (done["gone"], done["files"], done["bytes"]) == (1, len(sizes[stays]), sum(sizes[stays])) and picture not in files()
+    with pytest.raises(MlflowException):
+        client.get_trace(stays, display=False)
+
+
+def refused(what):
+    with pytest.raises(MlflowException, match="Permission denied"):
+        what()
+
+
+def test_traces_follow_the_permissions_of_their_experiment(guarded):  # noqa: F811
+    mlflow.set_tracking_uri(guarded.url)
+    client = mlflow.MlflowClient()
+    with logged_in(ADA):
+        hers = mlflow.set_experiment("hers").experiment_id
+        run = client.create_run(hers).info.run_id
+        trace_id = traced("why")
+        feedback = mlflow.log_feedback(trace_id=trace_id, name="good", value=True).assessment_id
+    with logged_in(BOB):
+        his = client.create_experiment("his")
+        # The default for others is to read.
+        assert client.get_trace(trace_id).info.tags["topic"] == "why"
+        assert ids(client.search_traces(locations=[hers])) == {trace_id}
+        assert mlflow.get_assessment(trace_id, feedback).value is True
+        for write in (lambda: client.set_trace_tag(trace_id, "k", "v"), lambda: client.delete_trace_tag(trace_id, "topic"),
+                      lambda: mlflow.log_feedback(trace_id=trace_id, name="bad", value=True),
+                      lambda: mlflow.update_assessment(trace_id, feedback, Feedback(name="good", value=False)),
+                      lambda: mlflow.delete_assessment(trace_id, feedback), lambda: client.link_traces_to_run([trace_id], run),
+                      lambda: client.delete_traces(hers, trace_ids=[trace_id])):
+            refused(write)
+        export = OTLPSpanExporter(guarded.url + "/v1/traces", headers={"x-mlflow-experiment-id": hers, "Authorization": basic(BOB)})
+        provider = TracerProvider()
+        provider.add_span_processor(SimpleSpanProcessor(export))
+        provider.get_tracer("t").start_span("sneaked in").end()
+    deny = {"username": "bob", "experiment_id": hers, "permission": "NO_PERMISSIONS"}
+    assert requests.post(guarded.url + "/api/2.0/mlflow/experiments/permissions/create", json=deny, auth=ADA, timeout=10).status_code == 200
+    with logged_in(BOB):
+        count = ([his, hers], MetricViewType.TRACES, "trace_count", [MetricAggregation(AggregationType.COUNT)])
+        for read in (lambda: client.search_traces(locations=[hers]), lambda: client.search_traces(locations=[his, hers]),
+                     lambda: mlflow.get_assessment(trace_id, feedback), lambda: client._tracing_client.store.query_trace_metrics(*count)):
+            refused(read)
+        for path, params in (("traces/get", {"trace_id": trace_id}), (f"traces/{trace_id}", {}), ("traces/batchGet", {"trace_ids": trace_id})):
+            assert requests.get(f"{guarded.url}/api/3.0/mlflow/{path}", params=params, auth=BOB, timeout=10).status_code == 403, path
+        artifact = requests.get(guarded.url + "/ajax-api/2.0/mlflow/get-trace-artifact", params={"request_id": trace_id}, auth=BOB, timeout=10)
+        assert artifact.status_code == 403
+        moved = requests.post(guarded.url + "/api/3.0/mlflow/traces", auth=BOB, timeout=10, json={"trace": {"trace_info": {
+            "trace_id": trace_id, "trace_location": {"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {"experiment_id": his}},
+            "request_time": "2024-01-01T00:00:00Z", "state": "OK"}}})
+        assert moved.status_code == 403, "a trace is not taken over by writing it again"
+        assert client.search_traces(locations=[his]) == []
+    with logged_in(ADA):
+        assert ids(client.search_traces(locations=[hers])) == {trace_id}
+        assert client.delete_traces(hers, trace_ids=[trace_id]) == 1

@@ -432,6 +432,7 @@ void add_artifact_routes(std::vector<http::Route>& routes, Services& services) {
   own(Method::kGet, "/get-artifact", get_run_artifact);
   own(Method::kGet, "/api/2.0/mlflow/get-trace-artifact", get_trace_artifact);
   own(Method::kGet, "/ajax-api/2.0/mlflow/get-trace-artifact", get_trace_artifact);
+  own(Method::kGet, "/ajax-api/3.0/mlflow/get-trace-artifact", get_trace_artifact);
   own(Method::kGet, "/model-versions/get-artifact", get_version_artifact);
   own(Method::kGet, "/ajax-api/2.0/mlflow/logged-models/{id}/artifacts/files", get_model_artifact);
   own(Method::kPost, "/ajax-api/2.0/mlflow/upload-artifact", upload_from_page);

@@ -30,6 +30,8 @@ void add_page_routes(std::vector<http::Route>& routes, Services& services) {
           answer({{"disable_ui_telemetry", true},
                   {"disable_ui_events", JsonArray()},
                   {"ui_rollout_percentage", 0}}));
+  add_one(routes, services, Method::kPost, "/ajax-api/3.0/mlflow/ui-telemetry",
+          answer({{"status", "disabled"}}));
 }
 
 }  // namespace slipway::api::mlflow

@@ -85,6 +85,7 @@ constexpr Row kRows[] = {
     {kGet, "/mlflow/assistant/config", About::kUser},
     {kGet, "/mlflow/assistant/providers", About::kUser},
     {kGet, "/mlflow/ui-telemetry", About::kUser},
+    {kPost, "/mlflow/ui-telemetry", About::kUser},
 
     {kPost, "/mlflow/experiments/create", About::kUser, kRead, Then::kOwnExperiment},
     {kGet, "/mlflow/experiments/get", About::kExperiment, kRead},

@@ -13,6 +13,7 @@
 #include "traces/assessments.h"
 #include "traces/issues.h"
 #include "traces/trace_metrics.h"
+#include "traces/trace_removal.h"
 #include "traces/trace_search.h"
 #include "traces/traces.h"
 #include "tracking/artifacts.h"
@@ -38,6 +39,7 @@ struct Services {
   registry::Registry& registry;
   webhooks::Webhooks& webhooks;
   traces::Traces& traces;
+  traces::TraceRemover& trace_remover;
   traces::TraceSearch& trace_search;
   traces::TraceMetrics& trace_metrics;
   traces::Assessments& assessments;

@@ -264,7 +264,7 @@ Result<Response> remove(Services& services, const Request& request) {
     return base::error(Code::kInvalidArgument,
                        "`max_traces` must be a positive integer, and not beside `request_ids`: {}",
                        *removal.traces_max);
-  return reply({{"traces_deleted", TRY(services.traces.remove(removal))}});
+  return reply({{"traces_deleted", TRY(services.trace_remover.remove(removal))}});
 }
 
 // Tags by which the server knows where spans are.
