@@ -49,7 +49,7 @@ def put(port: int, target: str, file: pathlib.Path) -> float:
     buffer = memoryview(bytearray(PIECE))
     with socket.create_connection(("127.0.0.1", port)) as sock, open(file, "rb", buffering=0) as f:
         start = time.perf_counter()
-        sock.sendall(f"PUT {target} HTTP/1.1\r\nHost: x\r\nContent-Length: {file.stat().st_size}\r\nConnection: close\r\n\r\n".encode())
+        sock.sendall(f"PUT {target} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Length: {file.stat().st_size}\r\nConnection: close\r\n\r\n".encode())
         while n := f.readinto(buffer):
             sock.sendall(buffer[:n])
         reply_head(sock)
@@ -60,7 +60,7 @@ def get(port: int, target: str, size: int) -> float:
     buffer = memoryview(bytearray(PIECE))
     with socket.create_connection(("127.0.0.1", port)) as sock:
         start = time.perf_counter()
-        sock.sendall(f"GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        sock.sendall(f"GET {target} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n".encode())
         received = len(reply_head(sock)[1])
         while n := sock.recv_into(buffer):
             received += n
@@ -85,17 +85,19 @@ def fdatasync(folder: pathlib.Path, file: pathlib.Path) -> float:
 
 def with_client(url: str, file: pathlib.Path, folder: pathlib.Path) -> tuple[float, float]:
     """The unmodified client: log_artifact and download_artifacts."""
+    got = folder / "got"  # not beside the file itself, which has the same name
+    got.mkdir(exist_ok=True)
     script = f"""
 import time, mlflow
 mlflow.set_tracking_uri({url!r})
 client = mlflow.MlflowClient()
 run = client.create_run("0").info.run_id
 a = time.perf_counter(); client.log_artifact(run, {str(file)!r})
-b = time.perf_counter(); client.download_artifacts(run, {file.name!r}, {str(folder)!r})
+b = time.perf_counter(); client.download_artifacts(run, {file.name!r}, {str(got)!r})
 print(b - a, time.perf_counter() - b)
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    (folder / file.name).unlink()
+    (got / file.name).unlink()
     return tuple(float(word) for word in done.stdout.split()[-2:])
 
 
