@@ -45,3 +45,9 @@ def save(booster: xgboost.Booster, folder: pathlib.Path) -> pathlib.Path:
     path = folder / "model.json"
     booster.save_model(path)
     return path
+
+
+def save_for_mlflow(booster: xgboost.Booster, rows: pd.DataFrame, folder: pathlib.Path) -> pathlib.Path:
+    path = folder / "mlflow-model"
+    mlflow.xgboost.save_model(booster, path, model_format="json", signature=infer_signature(rows, booster.predict(xgboost.DMatrix(rows))))
+    return path

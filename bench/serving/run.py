@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Requests per second and latency of one row through Slipway, through FastAPI, and through a bare epoll loop.
+"""Requests per second and latency of one row through Slipway, through a bare epoll loop, and through the servers of peers.py.
 
-All three run all the time and are asked in turn, round after round, so that whatever else the machine does falls on all of them.
+All run all the time and are asked in turn, round after round, so that whatever else the machine does falls on all of them.
 The load is closed (wrk, keep-alive): latency is what a caller sees who waits for each answer.
 """
 import argparse
@@ -19,6 +19,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 import requests  # noqa: E402
 
 import model  # noqa: E402
+import peers  # noqa: E402
 import processes  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -46,18 +47,29 @@ def deploy(server: processes.Process, booster, rows, folder: pathlib.Path) -> No
     post(server.url + "/slipway/v1/endpoints/bench/deploy", {"model": f"models:/bench/{version}", "reason": "bench"})
 
 
-def check_same_answers(slipway: processes.Process, peer: processes.Process, rows) -> None:
+def numbers(answer) -> list[float]:
+    """All numbers of an answer, however it is wrapped."""
+    if isinstance(answer, (int, float)):
+        return [float(answer)]
+    if isinstance(answer, dict):
+        return numbers(answer["outputs"][0]["data"] if "outputs" in answer else answer["predictions"])
+    return [number for part in answer for number in numbers(part)]
+
+
+def check_same_answers(slipway: peers.Asked, others: dict[str, peers.Asked]) -> None:
     """Comparing speed means nothing when the answers differ."""
-    for _, row in rows.head(50).iterrows():
-        body = model.request_body(row)
-        ours, theirs = (post(server.url + PATH, body)["outputs"][0]["data"][0] for server in (slipway, peer))
-        if abs(ours - theirs) > 1e-6:
-            raise SystemExit(f"the answers differ: slipway={ours} fastapi={theirs}")
+    ours = numbers(post(slipway.process.url + slipway.path, slipway.body))
+    for name, asked in others.items():
+        theirs = numbers(post(asked.process.url + asked.path, asked.body))
+        if len(theirs) != len(ours) or any(abs(a - b) > 1e-6 for a, b in zip(ours, theirs)):
+            raise SystemExit(f"the answers differ: slipway={ours} {name}={theirs}")
 
 
-def load(server: processes.Process, connections: int, seconds: float, body: pathlib.Path) -> dict:
+def load(asked: peers.Asked, connections: int, seconds: float, body: pathlib.Path) -> dict:
+    server = asked.process
+    body.write_text(json.dumps(asked.body))
     before = server.cpu_seconds()
-    done = subprocess.run(["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "-s", HERE / "infer.lua", server.url + PATH],
+    done = subprocess.run(["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "-s", HERE / "infer.lua", server.url + asked.path],
                           capture_output=True, text=True, env={**os.environ, "BENCH_BODY": str(body)})
     line = next((line for line in done.stdout.splitlines() if line.startswith("RESULT ")), None)
     if line is None:
@@ -75,7 +87,7 @@ def rows_dropped(server: processes.Process) -> float:
     return sum(float(line.split()[-1]) for line in text.splitlines() if "request_log" in line and "drop" in line and not line.startswith("#"))
 
 
-def measure(servers: dict[str, processes.Process], args, body: pathlib.Path) -> dict:
+def measure(servers: dict[str, peers.Asked], args, body: pathlib.Path) -> dict:
     samples = {(name, c): [] for name in servers for c in args.connections}
     for server in servers.values():
         load(server, max(args.connections), 1, body)  # warm: pages, caches, the allocator
@@ -98,10 +110,10 @@ def summary(samples: dict, args) -> list[dict]:
 
 
 def ratios(table: list[dict]) -> list[dict]:
+    """Slipway's requests per second as so many times those of each other."""
     of = {(row["server"], row["connections"]): row for row in table}
-    return [{"connections": c, "rps_slipway_by_fastapi": round(of["slipway", c]["rps"] / of["fastapi", c]["rps"], 2),
-             "p99_fastapi_by_slipway": round(of["fastapi", c]["p99_us"] / max(1, of["slipway", c]["p99_us"]), 2),
-             "rps_bare_by_slipway": round(of["bare epoll", c]["rps"] / of["slipway", c]["rps"], 2),
+    names = list(dict.fromkeys(row["server"] for row in table if row["server"] != "slipway"))
+    return [{"connections": c, **{f"by {name}": round(of["slipway", c]["rps"] / of[name, c]["rps"], 2) for name in names},
              "cpu_us_slipway_minus_bare": round(of["slipway", c]["cpu_us"] - of["bare epoll", c]["cpu_us"], 1)}
             for c in sorted({row["connections"] for row in table})]
 
@@ -119,6 +131,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=3, help="of each load")
     parser.add_argument("--connections", type=lambda text: [int(c) for c in text.split(",")], default=[1, 16, 64])
     parser.add_argument("--io-threads", type=int, default=2, help="of Slipway and of the bare loop")
+    parser.add_argument("--peers", type=lambda text: text.split(","), default=["fastapi"],
+                        help=f"of {','.join(peers.ALL)}; each but fastapi gets an environment of its own, some GB in all")
+    parser.add_argument("--columns", action="store_true", help="every feature is a tensor of its own, for Slipway and the bare loop alone")
     parser.add_argument("--hold", action="store_true", help="deploy, print Slipway's process and command of the load, and wait: for perf")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
@@ -128,24 +143,34 @@ def main() -> None:
         folder = pathlib.Path(name)
         booster, rows = model.train()
         body = folder / "body.json"
-        body.write_text(json.dumps(model.request_body(rows.iloc[0])))
-        peer_port, bare_port = processes.free_port(), processes.free_port()
-        with (processes.slipway(folder, "--io-threads", str(args.io_threads)) as slipway,
-              processes.Process([sys.executable, "-m", "uvicorn", "--app-dir", HERE, "--port", peer_port, "--workers", 1, "--loop", "uvloop",
-                                 "--http", "httptools", "--no-access-log", "--log-level", "warning", "peer:app"], peer_port, folder / "peer.log",
-                                env={"BENCH_MODEL": str(model.save(booster, folder)), "OMP_NUM_THREADS": "1"}) as peer,
-              processes.Process([processes.BUILD / "bench/bare_epoll", bare_port, args.io_threads], bare_port, folder / "bare.log", health=None) as bare):
+        first = [round(float(value), 6) for value in rows.iloc[0]]
+        with contextlib.ExitStack() as stack:
+            slipway = stack.enter_context(processes.slipway(folder, "--io-threads", str(args.io_threads)))
+            bare_port = processes.free_port()
+            bare = stack.enter_context(processes.Process([processes.BUILD / "bench/bare_epoll", bare_port, args.io_threads], bare_port, folder / "bare.log",
+                                                         health=None))
             deploy(slipway, booster, rows, folder)
-            check_same_answers(slipway, peer, rows)
+            tensor = {"inputs": [{"name": "input", "shape": [1, len(first)], "datatype": "FP32", "data": first}]}
+            ask = model.request_body(rows.iloc[0]) if args.columns else tensor
+            servers = {"slipway": peers.Asked(slipway, PATH, ask)}
             if args.hold:
+                body.write_text(json.dumps(ask))
                 print(f"pid {slipway.process.pid}\nBENCH_BODY={body} wrk -t1 -c64 -d10s -s {HERE / 'infer.lua'} {slipway.url}{PATH}", flush=True)
                 sys.stdin.read()
                 return
-            samples = measure({"slipway": slipway, "fastapi": peer, "bare epoll": bare}, args, body)
+            saved, mlflow_model = model.save(booster, folder), model.save_for_mlflow(booster, rows, folder)
+            others = {}
+            for name in [] if args.columns else args.peers:
+                others[name] = peers.start(name, folder, saved, mlflow_model, first, list(rows.columns))
+                stack.enter_context(others[name].process)
+                print(f"started: {name}", file=sys.stderr)
+            check_same_answers(servers["slipway"], others)
+            servers |= {"bare epoll": peers.Asked(bare, PATH, ask), **others}
+            samples = measure(servers, args, body)
             table = summary(samples, args)
-            result = {"bench": "serving", **processes.machine(), "rounds": args.rounds, "seconds": args.seconds, "body_bytes": body.stat().st_size,
-                      "trees": booster.num_boosted_rounds(), "features": booster.num_features(), "log_rows_dropped": rows_dropped(slipway),
-                      "table": table, "ratios": ratios(table)}
+            result = {"bench": "serving", **processes.machine(), "rounds": args.rounds, "seconds": args.seconds,
+                      "body_bytes": len(json.dumps(ask)), "trees": booster.num_boosted_rounds(), "features": booster.num_features(),
+                      "log_rows_dropped": rows_dropped(slipway), "table": table, "ratios": ratios(table)}
     if args.json:
         print(json.dumps(result, indent=1))
         return

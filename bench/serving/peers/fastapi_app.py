@@ -1,4 +1,4 @@
-"""What one writes without Slipway: the same model behind FastAPI, answering the same protocol.
+"""What one writes without a server made for models: the booster behind FastAPI, answering the same protocol.
 
 Kept as quick as such code gets: the booster is called directly on a NumPy row, with one thread (a row is too little work to share),
 and nothing is logged, validated by schema or monitored.  BENCH_MODEL names the model file.
@@ -19,8 +19,12 @@ app = FastAPI()
 @app.post("/v2/models/bench/infer")
 async def infer(request: Request) -> JSONResponse:
     body = await request.json()
-    columns = {tensor["name"]: tensor["data"] for tensor in body["inputs"]}
-    rows = np.array([columns[name] for name in names], dtype=np.float32).T
+    tensors = body["inputs"]
+    if len(tensors) == 1:
+        rows = np.array(tensors[0]["data"], dtype=np.float32).reshape(tensors[0]["shape"])
+    else:
+        columns = {tensor["name"]: tensor["data"] for tensor in tensors}
+        rows = np.array([columns[name] for name in names], dtype=np.float32).T
     scores = booster.inplace_predict(rows, validate_features=False)
     return JSONResponse({"model_name": "bench", "model_version": "1", "id": body.get("id"), "outputs": [
         {"name": "score", "shape": [len(scores)], "datatype": "FP32", "data": scores.tolist()}]})
