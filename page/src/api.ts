@@ -63,7 +63,7 @@ export interface Rollout {
   held_reason: string;
   percent?: number;
   proposal?: { model: string; version: number; takes_over_at: string; reason: string };
-  canary?: { model: string; version: number; step: number; step_since: string; next_check: string };
+  canary?: { model: string; version: number; step: number; step_since: string; next_check: string; waits_for?: string };
 }
 
 export interface Endpoint {

@@ -40,12 +40,26 @@ Result<std::int64_t> count_or(YamlMap& map, std::string_view key, std::int64_t o
   return value;
 }
 
+Result<QualityBound> read_quality(const YamlNode& node) {
+  YamlMap map = TRY(node.map("quality"));
+  const YamlNode metric = TRY(map.get("metric"));
+  QualityBound bound{.metric = TRY(metric.text())};
+  if (bound.metric != "log_loss" && bound.metric != "brier" && bound.metric != "absolute_error") {
+    return metric.error("no such loss: metric={} known=log_loss, brier, absolute_error",
+                        bound.metric);
+  }
+  bound.worse_by = TRY(find_bound(map, "worse_by", 1e9)).value_or(0);
+  TRY(map.finish());
+  return bound;
+}
+
 Result<Guard> read_guard(const YamlNode& node) {
   Guard guard;
   YamlMap map = TRY(node.map("guard"));
   guard.error_rate = TRY(find_bound(map, "error_rate", 1));
   guard.latency_ms_p99 = TRY(find_bound(map, "latency_ms_p99", 1e9));
   guard.calibration_bias = TRY(find_bound(map, "calibration_bias", 1));
+  if (const auto quality = map.find("quality")) guard.quality = TRY(read_quality(*quality));
   guard.min_requests = TRY(count_or(map, "min_requests", guard.min_requests));
   guard.min_labels = TRY(count_or(map, "min_labels", guard.min_labels));
   TRY(map.finish());
@@ -94,8 +108,8 @@ Result<EndpointDefinition> read_endpoint(const std::string& name, const YamlNode
   if (auto shadow = map.find("shadow")) {
     for (const auto& [key, value] : TRY(shadow->entries())) {
       TRY(check_name(value, key, "a shadow"));
-      if (key == "live" || key == "canary") {
-        return value.error("a shadow cannot be called live or canary: {}", key);
+      for (const std::string_view taken : {"live", "canary", "canary-shadow", "challenger"}) {
+        if (key == taken) return value.error("a shadow cannot be called so: {}", key);
       }
       definition.shadow.push_back({key, TRY(value.text())});
     }
@@ -140,6 +154,9 @@ JsonObject to_json(const ReleasePolicy& policy) {
   if (policy.guard.error_rate) guard["error_rate"] = *policy.guard.error_rate;
   if (policy.guard.latency_ms_p99) guard["latency_ms_p99"] = *policy.guard.latency_ms_p99;
   if (policy.guard.calibration_bias) guard["calibration_bias"] = *policy.guard.calibration_bias;
+  if (const auto& quality = policy.guard.quality) {
+    guard["quality"] = JsonObject{{"metric", quality->metric}, {"worse_by", quality->worse_by}};
+  }
   guard["min_requests"] = policy.guard.min_requests;
   guard["min_labels"] = policy.guard.min_labels;
   JsonObject object{{"delay", types::to_text(policy.delay)},

@@ -13,14 +13,24 @@
 
 namespace slipway::releases {
 
+// By how much a canary may be worse than the version in charge, on the requests that version
+// answers: the canary's model scores them too, as a shadow.
+struct QualityBound {
+  std::string metric;   // a loss of a prediction against its label: log_loss, brier, absolute_error
+  double worse_by = 0;  // of its mean
+  bool operator==(const QualityBound&) const = default;
+};
+
 // What may not happen to a canary. Each bound is optional; a canary that is beyond one for sure is
 // taken away.
 struct Guard {
   std::optional<double> error_rate;
   std::optional<double> latency_ms_p99;
   std::optional<double> calibration_bias;  // absolute
-  std::int64_t min_requests = 20;          // a step doesn't end, and latency isn't judged, below it
-  std::int64_t min_labels = 30;            // calibration isn't judged below it
+  std::optional<QualityBound> quality;
+  std::int64_t min_requests = 20;  // a step doesn't end, and latency isn't judged, below it
+  std::int64_t min_labels =
+      30;  // calibration isn't judged, and with `quality` no step ends, below it
 
   double slow_over_ms() const {
     return latency_ms_p99.value_or(std::numeric_limits<double>::infinity());

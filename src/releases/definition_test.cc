@@ -11,7 +11,7 @@ constexpr const char* kFlights = R"(endpoints:
     features: flight_delay
     output: late
     shadow: {frozen: "models:/flight-delay/1"}
-    release: {delay: 6h, steps: [10, 50, 100], hold: 24h, guard: {error_rate: 0.01, latency_ms_p99: 50, calibration_bias: 0.10}}
+    release: {delay: 6h, steps: [10, 50, 100], hold: 24h, guard: {error_rate: 0.01, latency_ms_p99: 50, calibration_bias: 0.10, quality: {metric: brier, worse_by: 0.02}}}
     log: {policy: best_effort}
 )";
 
@@ -29,6 +29,7 @@ TEST(EndpointDefinition, ReadsTheFlights) {
   EXPECT_EQ(e.release.steps, (std::vector{10, 50, 100}));
   EXPECT_EQ(e.release.check_interval(), base::Duration::hours(6));
   EXPECT_EQ(e.release.guard.calibration_bias, 0.1);
+  EXPECT_EQ(e.release.guard.quality, (QualityBound{"brier", 0.02}));
   EXPECT_EQ(MUST(parse_endpoint(e.name, base::to_text(e.to_json()))), e);
 }
 
@@ -62,7 +63,10 @@ TEST(EndpointDefinition, MistakesAreToldWithTheirPlace) {
       {"{model: m, release: {check: 0s}}", "check must be longer than nothing"},
       {"{model: m, release: {guard: {error_rate: 2}}}", "error_rate must be between 0 and 1"},
       {"{model: m, release: {guard: {errors: 2}}}", "guard has no such key: key=errors"},
-      {"{model: m, shadow: {live: models:/m/1}}", "cannot be called live or canary"},
+      {"{model: m, release: {guard: {quality: {metric: auc}}}}", "no such loss: metric=auc known="},
+      {"{model: m, release: {guard: {quality: {worse_by: 1}}}}", "quality needs a key: key=metric"},
+      {"{model: m, shadow: {live: models:/m/1}}", "a shadow cannot be called so: live"},
+      {"{model: m, shadow: {canary-shadow: models:/m/1}}", "cannot be called so: canary-shadow"},
       {"{model: m, shadow: {\"a/b\": models:/m/1}}", "the name of a shadow"},
       {"{model: m, log: {policy: never}}", "no such log policy"},
       {"[m]", "endpoint e must be a mapping"},

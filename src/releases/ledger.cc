@@ -108,6 +108,7 @@ JsonObject to_json(const RolloutState& state) {
     canary["next_check"] = types::to_rfc3339(state.canary->next_check);
     canary["actor"] = state.canary->actor;
     canary["reason"] = state.canary->reason;
+    if (!state.canary->waits_for.empty()) canary["waits_for"] = state.canary->waits_for;
     object["canary"] = std::move(canary);
   }
   if (state.experiment) {
@@ -147,7 +148,8 @@ Result<RolloutState> parse_state(std::string_view text) {
                           TRY(read_time(canary, "step_since")),
                           TRY(read_time(canary, "next_check")),
                           TRY(base::get_string(canary, "actor")),
-                          TRY(base::get_string(canary, "reason"))};
+                          TRY(base::get_string(canary, "reason")),
+                          TRY(base::find_string(canary, "waits_for")).value_or("")};
   }
   if (const Json* member = object.if_contains("experiment"); member && member->is_object())
     state.experiment = TRY(read_experiment(member->as_object()));

@@ -44,6 +44,16 @@ class ModelCatalog {
   virtual Result<ResolvedModel> resolve(const std::string& uri) = 0;
 };
 
+// Two variants by one metric: an experiment's, or a guard's.
+struct ExperimentFacts {
+  std::int64_t live_rows = 0, challenger_rows = 0;  // that the metric is known for
+  double live_value = std::numeric_limits<double>::quiet_NaN();
+  double challenger_value = std::numeric_limits<double>::quiet_NaN();
+  // Of the difference challenger minus live; holds at every look. NaN: too few rows.
+  double low = std::numeric_limits<double>::quiet_NaN();
+  double high = std::numeric_limits<double>::quiet_NaN();
+};
+
 // How a live variant did over some event time.
 struct CanaryFacts {
   std::int64_t requests = 0, errors = 0;
@@ -53,16 +63,9 @@ struct CanaryFacts {
   double calibration_bias =
       std::numeric_limits<double>::quiet_NaN();  // mean prediction minus mean label
   double calibration_bias_error = std::numeric_limits<double>::quiet_NaN();  // its standard error
-};
-
-// Two live variants by the declared metric of an experiment.
-struct ExperimentFacts {
-  std::int64_t live_rows = 0, challenger_rows = 0;  // that the metric is known for
-  double live_value = std::numeric_limits<double>::quiet_NaN();
-  double challenger_value = std::numeric_limits<double>::quiet_NaN();
-  // Of the difference challenger minus live; holds at every look. NaN: too few rows.
-  double low = std::numeric_limits<double>::quiet_NaN();
-  double high = std::numeric_limits<double>::quiet_NaN();
+  // The canary's shadow against the version in charge, on the same requests; by the guard's
+  // quality.
+  std::optional<ExperimentFacts> quality;
 };
 
 // Safe to use from several threads.

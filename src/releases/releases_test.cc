@@ -447,5 +447,47 @@ TEST_F(ReleasesTest, ADeclaredModelThatExistsTakesChargeWhenApplied) {
   EXPECT_EQ(MUST(releases_->statuses()).size(), 1u);
 }
 
+TEST_F(ReleasesTest, ACanaryIsComparedOnTheRequestsOfTheVersionInCharge) {
+  const auto declare = [this](const char* more) {
+    MUST(releases_->apply(
+        MUST(parse_endpoints(fmt::format(
+            "endpoints: {{e: {{model: models:/m@champion, {}release: {{steps: [10, 100], hold: 1h, "
+            "guard: {{quality: {{metric: log_loss}}}}}}}}}}",
+            more))),
+        "test"));
+  };
+  const auto shadow = [this] { return plane_.active.at("e").find_variant("canary-shadow"); };
+  declare("");
+  move_alias(1);
+  EXPECT_EQ(shadow(), nullptr);
+  clock_.set(at("2013-07-01T00:00:00Z"));
+  move_alias(2);
+  walk_to("2013-07-01T00:00:00Z");
+  EXPECT_EQ(live(), "live:v1:9000 canary:v2:1000 ");
+  ASSERT_NE(shadow(), nullptr);
+  EXPECT_EQ(shadow()->role, Role::kShadow);
+  EXPECT_EQ(shadow()->version, 2);
+  declare("output: other, ");
+  EXPECT_NE(shadow(), nullptr) << "a declaration changes, the comparison goes on";
+
+  // Nobody knows labels yet: it is held, and says why.
+  walk_to("2013-07-01T05:00:00Z");
+  EXPECT_EQ(live(), "live:v1:9000 canary:v2:1000 ");
+  open();
+  EXPECT_EQ(MUST(releases_->status("e")).endpoint.state.canary->waits_for,
+            "log_loss is known for only 0 requests of the 30 asked for");
+
+  facts_.experiment = {.live_rows = 50,
+                       .challenger_rows = 50,
+                       .live_value = 0.4,
+                       .challenger_value = 0.6,
+                       .low = 0.1,
+                       .high = 0.3};
+  walk_to("2013-07-01T06:00:00Z");
+  EXPECT_EQ(live(), "live:v1:10000 ");
+  EXPECT_EQ(shadow(), nullptr);
+  EXPECT_EQ(MUST(releases_->status("e")).current->actor, "guard");
+}
+
 }  // namespace
 }  // namespace slipway::releases

@@ -30,7 +30,7 @@ std::string_view role_name(Role role);  // "live", "shadow"
 // A model version that scores requests. A live one answers those whose slot lies in its ranges; a
 // shadow scores all of them and answers none.
 struct Variant {
-  std::string name;  // "live", "canary", "challenger", or a shadow's own
+  std::string name;  // "live", "canary", "challenger"; "canary-shadow" or a shadow's own
   Role role = Role::kLive;
   std::string model;  // registered name
   std::int64_t version = 0;

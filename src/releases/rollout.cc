@@ -68,7 +68,8 @@ Result<DefinitionChange> Releases::apply_one(const EndpointDefinition& definitio
       // Live variants stay as they are; shadows, features and thresholds are those declared now.
       Revision next = draft(after, RevisionKind::kThreshold, "the declaration changed", actor);
       for (const Variant& variant : known->current->variants) {
-        if (variant.role == Role::kLive) next.variants.push_back(variant);
+        if (variant.role == Role::kLive || variant.name == "canary-shadow")
+          next.variants.push_back(variant);
       }
       for (Variant& shadow : TRY(shadows(definition))) next.variants.push_back(std::move(shadow));
       TRY(commit(known->endpoint, {std::move(next), std::move(after)}));
@@ -130,12 +131,18 @@ Result<std::optional<RolloutStep>> Releases::advance_one(const EndpointRecord& r
   if (state.canary) {
     facts = TRY(ports_.facts.facts(record.name(), "canary", state.canary->started_at, now,
                                    policy.guard.slow_over_ms()));
+    if (policy.guard.quality) {
+      facts.quality = TRY(ports_.facts.compare(record.name(), "live", "canary-shadow",
+                                               policy.guard.quality->metric, kGuardAlpha,
+                                               state.canary->started_at, now));
+    }
   }
   const RolloutAction action = decide_rollout(policy, state, facts, now);
   EndpointRecord after = record;
   if (action.kind == RolloutActionKind::kWait) {
     if (after.state.canary) {
       after.state.canary->next_check = next_check(policy, state.canary->step_since, now);
+      after.state.canary->waits_for = action.reason;
     }
     TRY(save(record, std::move(after), {}));
     return std::optional<RolloutStep>();
@@ -172,9 +179,9 @@ Result<std::optional<RolloutStep>> Releases::advance_one(const EndpointRecord& r
       canary.step = action.step;
       canary.step_since = now;
       canary.next_check = next_check(policy, now, now);
+      canary.waits_for.clear();
       after.state.canary = canary;
-      variants =
-          split_live(stays, canary.model, policy.steps[static_cast<std::size_t>(action.step)]);
+      variants = canary_variants(policy, stays, canary);
       break;
     case RolloutActionKind::kPromote:
       kind = RevisionKind::kPromote;

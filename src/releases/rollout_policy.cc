@@ -14,13 +14,12 @@
 namespace slipway::releases {
 namespace {
 
-constexpr double kAlpha = 0.01;          // per bound of a guard, over all looks
 constexpr double kSlowShare = 0.01;      // that a p99 allows
 constexpr double kLabelsExpected = 200;  // where the calibration's interval is tightest
 
 bool surely_above(std::int64_t hits, std::int64_t total, double bound) {
   if (bound <= 0) return hits > 0;
-  return bound < 1 && types::log_evidence_above(hits, total, bound) > -std::log(kAlpha);
+  return bound < 1 && types::log_evidence_above(hits, total, bound) > -std::log(kGuardAlpha);
 }
 
 using Versions = std::set<std::pair<std::string, std::int64_t>>;
@@ -73,12 +72,21 @@ std::optional<std::string> find_harm(const Guard& guard, const CanaryFacts& fact
   if (guard.calibration_bias && facts.labels >= guard.min_labels) {
     const auto [low, high] =
         types::anytime_interval(facts.calibration_bias, facts.calibration_bias_error, facts.labels,
-                                kAlpha, kLabelsExpected);
+                                kGuardAlpha, kLabelsExpected);
     if (low > *guard.calibration_bias || high < -*guard.calibration_bias) {
       return fmt::format(
           "calibration bias is {:.3g} on {} labels ({:.3g} to {:.3g}), beyond the {:.3g} allowed",
           facts.calibration_bias, facts.labels, low, high, *guard.calibration_bias);
     }
+  }
+  // Without enough rows the interval is of nothing, and no comparison with it holds.
+  if (guard.quality && facts.quality && facts.quality->low > guard.quality->worse_by) {
+    const ExperimentFacts& seen = *facts.quality;
+    return fmt::format(
+        "{} is {:.4g} against {:.4g} of the version in charge on the same {} requests, worse by "
+        "{:.3g} to {:.3g}; {:.3g} is allowed",
+        guard.quality->metric, seen.challenger_value, seen.live_value, seen.live_rows, seen.low,
+        seen.high, guard.quality->worse_by);
   }
   return std::nullopt;
 }
@@ -109,6 +117,14 @@ RolloutAction decide_rollout(const ReleasePolicy& policy, const RolloutState& st
     return {kWait, 0,
             fmt::format("the canary has had only {} requests of the {} asked for", facts.requests,
                         policy.guard.min_requests)};
+  }
+  if (policy.guard.quality) {
+    const std::int64_t compared = facts.quality ? facts.quality->live_rows : 0;
+    if (compared < policy.guard.min_labels) {
+      return {kWait, 0,
+              fmt::format("{} is known for only {} requests of the {} asked for",
+                          policy.guard.quality->metric, compared, policy.guard.min_labels)};
+    }
   }
   // A policy that was cut shorter meanwhile has no more steps.
   const int next = state.canary->step + 1;
@@ -196,6 +212,20 @@ std::vector<Variant> split_live(const ResolvedModel& live, const ResolvedModel& 
   comes.name = name;
   comes.slots = {{0, edge}};
   return {std::move(stays), std::move(comes)};
+}
+
+std::vector<Variant> canary_variants(const ReleasePolicy& policy, const ResolvedModel& live,
+                                     const Canary& canary) {
+  const auto step = static_cast<std::size_t>(canary.step);
+  std::vector<Variant> variants = split_live(live, canary.model, policy.steps.at(step));
+  if (policy.guard.quality && variants.size() > 1) {
+    variants.push_back({.name = "canary-shadow",
+                        .role = Role::kShadow,
+                        .model = canary.model.model,
+                        .version = canary.model.version,
+                        .uri = canary.model.uri});
+  }
+  return variants;
 }
 
 std::optional<std::int64_t> find_last_good(const std::vector<Revision>& newest_first) {

@@ -27,6 +27,7 @@ struct Canary {
   base::Timestamp step_since;
   base::Timestamp next_check;
   std::string actor, reason;
+  std::string waits_for;  // said by the last look, in a sentence
   bool operator==(const Canary&) const = default;
 };
 
@@ -96,9 +97,12 @@ RolloutAction decide_rollout(const ReleasePolicy& policy, const RolloutState& st
 base::Timestamp next_check(const ReleasePolicy& policy, base::Timestamp step_since,
                            base::Timestamp now);
 
-// Why the guard says no, or nothing. Only harm counts: a canary is too small to be compared for
-// quality. For each declared bound, a canary that keeps it is taken away with a chance of at most
-// 1 %, however often the guard looks (types/sequential.h).
+// The chance that a bound of a guard takes away a canary that keeps it.
+inline constexpr double kGuardAlpha = 0.01;
+
+// Why the guard says no, or nothing. Only harm counts. For each declared bound, a canary that keeps
+// it is taken away with a chance of at most 1 %, however often the guard looks
+// (types/sequential.h).
 std::optional<std::string> find_harm(const Guard& guard, const CanaryFacts& facts);
 
 // The live variants of a canary step: the canary has the first percent of the slots, so its ranges
@@ -106,6 +110,10 @@ std::optional<std::string> find_harm(const Guard& guard, const CanaryFacts& fact
 // version. 100 percent: the new version alone.
 std::vector<Variant> split_live(const ResolvedModel& live, const ResolvedModel& newcomer,
                                 int percent, const std::string& name = "canary");
+// split_live, and beside it the shadow that the guard's quality asks for: what the canary answers
+// itself is a small part, and other requests than the version in charge answers.
+std::vector<Variant> canary_variants(const ReleasePolicy& policy, const ResolvedModel& live,
+                                     const Canary& canary);
 Variant whole_live(const ResolvedModel& model);
 
 // The revision a rollback goes back to: walking from the newest, the first earlier one that had a

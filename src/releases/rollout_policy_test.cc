@@ -71,6 +71,39 @@ TEST(RolloutPolicy, WhatHappensNext) {
       EXPECT_FALSE(action.reason.empty()) << c.name;
     }
   }
+  // With a bound on quality: nothing grows before it can be judged.
+  ReleasePolicy careful = policy();
+  careful.guard.quality = QualityBound{"log_loss", 0.01};
+  const auto compared = [](std::int64_t rows, double low, double high) {
+    CanaryFacts facts{.requests = 100};
+    facts.quality = ExperimentFacts{.live_rows = rows,
+                                    .challenger_rows = rows,
+                                    .live_value = 0.4,
+                                    .challenger_value = 0.4 + (low + high) / 2,
+                                    .low = low,
+                                    .high = high};
+    return facts;
+  };
+  const double none = std::numeric_limits<double>::quiet_NaN();
+  const Case quality_cases[] = {
+      {"no labels", canary(0, 0, 24), compared(0, none, none), 24, kWait, 0},
+      {"not asked for", canary(0, 0, 24), fine, 24, kWait, 0},
+      {"too few labels", canary(0, 0, 24), compared(29, -0.1, 0.1), 24, kWait, 0},
+      {"enough labels", canary(0, 0, 24), compared(30, -0.1, 0.1), 24, kGrow, 1},
+      {"worse, but within the bound", canary(0, 0, 24), compared(90, 0.005, 0.1), 24, kGrow, 1},
+      {"surely worse", canary(0, 0, 6), compared(90, 0.02, 0.1), 6, kDiscard, 0},
+      {"surely better", canary(1, 24, 48), compared(90, -0.3, -0.1), 48, kPromote, 2},
+  };
+  for (const Case& c : quality_cases) {
+    const RolloutAction action = decide_rollout(careful, c.state, c.facts, after_hours(c.hours));
+    EXPECT_EQ(action.kind, c.kind) << c.name << ": " << action.reason;
+  }
+  EXPECT_EQ(decide_rollout(careful, canary(0, 0, 24), compared(29, -1, 1), after_hours(24)).reason,
+            "log_loss is known for only 29 requests of the 30 asked for");
+  EXPECT_EQ(*find_harm(careful.guard, compared(90, 0.02, 0.1)),
+            "log_loss is 0.46 against 0.4 of the version in charge on the same 90 requests, worse "
+            "by 0.02 to 0.1; 0.01 is allowed");
+
   ReleasePolicy at_once = policy();
   at_once.steps = {100};
   EXPECT_EQ(decide_rollout(at_once, proposed(), {}, after_hours(6)).kind, kPromote);

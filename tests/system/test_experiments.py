@@ -70,6 +70,36 @@ def test_a_challenger_that_is_better_takes_charge(shop):
     assert gone.returncode == 1 and "no experiment is under way" in gone.stderr
 
 
+def test_a_canary_that_is_worse_on_the_same_requests_is_taken_away(shop, tmp_path):
+    project = tmp_path / "slipway.yaml"
+    release = "{steps: [20, 100], hold: 1s, guard: {quality: {metric: log_loss, worse_by: 0.01}, min_requests: 1, min_labels: 40}}"
+
+    def declare(version, release):
+        project.write_text(f"project: shop\nendpoints:\n  sale: {{model: models:/sale/{version}, output: sold, release: {release}}}\n")
+        shop.cli("apply", str(project))
+
+    def status():
+        return json.loads(shop.cli("endpoints", "show", "sale", "--json").stdout)
+
+    def until(what, holds):
+        deadline = time.time() + 30
+        while not holds(now := status()):
+            assert time.time() < deadline, (what, now["rollout"])
+            time.sleep(0.3)
+        return now
+
+    declare(2, "{steps: [100]}")
+    until("the honest one is in charge", lambda now: [v["version"] for v in now["revision"]["variants"]] == [2])
+    declare(1, release)
+    held = until("it waits for labels", lambda now: "waits_for" in now["rollout"].get("canary", {}))
+    assert {v["name"]: v["version"] for v in held["revision"]["variants"]} == {"live": 2, "canary": 1, "canary-shadow": 1}
+    serve(shop, 0, 150)
+    gone = until("it is taken away", lambda now: now["rollout"]["phase"] == "steady")
+    assert gone["revision"]["actor"] == "guard" and gone["revision"]["kind"] == "rollback"
+    assert gone["revision"]["reason"].startswith("log_loss is ") and "of the version in charge on the same" in gone["revision"]["reason"]
+    assert serve(shop, 150, 170) == {"2": 20}
+
+
 def test_a_shadow_is_compared_request_by_request(shop):
     serve(shop, 0, 200)
     report = json.loads(shop.cli("endpoints", "compare", "sale", "honest", "--json").stdout)

@@ -140,7 +140,12 @@ function Body({ endpoint, revisions, gates }: EndpointFacts) {
             </Group>
             <TrafficSplit variants={revision.variants} />
             {rollout.canary && (
-              <Steps steps={definition.release?.steps ?? []} at={rollout.canary.step} next={rollout.canary.next_check} />
+              <Steps
+                steps={definition.release?.steps ?? []}
+                at={rollout.canary.step}
+                next={rollout.canary.next_check}
+                waitsFor={rollout.canary.waits_for}
+              />
             )}
           </Stack>
         </Card>

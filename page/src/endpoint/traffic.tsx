@@ -38,7 +38,7 @@ export function TrafficSplit({ variants }: { variants: Variant[] }) {
 }
 
 // The canary's way from a few requests to all of them.
-export function Steps({ steps, at, next }: { steps: number[]; at: number; next: string }) {
+export function Steps({ steps, at, next, waitsFor }: { steps: number[]; at: number; next: string; waitsFor: string | undefined }) {
   return (
     <Group gap="xs" aria-label="Canary steps" role="group">
       {steps.map((step, index) => (
@@ -48,6 +48,7 @@ export function Steps({ steps, at, next }: { steps: number[]; at: number; next: 
       ))}
       <Text size="sm" c="dimmed">
         next check at <Time at={next} />
+        {waitsFor && `; ${waitsFor}`}
       </Text>
     </Group>
   );
