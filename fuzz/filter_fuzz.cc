@@ -1,5 +1,6 @@
 // The search filter and order of every kind of thing. The first byte chooses: '^' reads an order.
 #include "base/check.h"
+#include "evaluations/dataset_search.h"
 #include "fuzz.h"
 #include "registry/search_grammars.h"
 #include "traces/search_grammar.h"
@@ -42,7 +43,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   for (const types::SearchGrammar* grammar :
        {&tracking::run_grammar(), &tracking::experiment_grammar(),
         &tracking::logged_model_grammar(), &registry::model_grammar(), &registry::version_grammar(),
-        &traces::trace_grammar()}) {
+        &traces::trace_grammar(), &evaluations::dataset_grammar()}) {
     if (text.starts_with('^')) {
       const auto order = types::parse_search_order(text.substr(1), *grammar);
       if (!order) CHECK(order.error().code == Code::kInvalidArgument);
