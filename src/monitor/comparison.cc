@@ -73,7 +73,7 @@ std::optional<double> label_of(const Labels& labels, const std::string& id) {
 using RowsById = std::unordered_map<std::string_view, std::size_t>;
 
 void describe_answers(const WindowRows& rows, const std::vector<std::size_t>& of_a,
-                      const RowsById& of_b, Comparison::Answers& answers) {
+                      const RowsById& of_b, ComparedAnswers& answers) {
   std::vector<double> distances;
   Moments a_moments, b_moments;
   double together = 0;
@@ -96,7 +96,7 @@ void describe_answers(const WindowRows& rows, const std::vector<std::size_t>& of
       continue;
     if (furthest.size() == kFurthest) furthest.pop_back();
     furthest.insert(std::upper_bound(furthest.begin(), furthest.end(), distance,
-                                     [](double value, const Comparison::Answers::Pair& pair) {
+                                     [](double value, const ComparedAnswers::Pair& pair) {
                                        return value > std::abs(pair.a - pair.b);
                                      }),
                     {rows.request_id(row), a.prediction, b.prediction});
@@ -225,7 +225,7 @@ JsonObject Comparison::to_json() const {
                     {"high", base::number_or_null(interval.high)}};
   if (!answers) return object;
   JsonArray furthest;
-  for (const Answers::Pair& pair : answers->furthest)
+  for (const ComparedAnswers::Pair& pair : answers->furthest)
     furthest.push_back({{"request_id", pair.request_id}, {"a", pair.a}, {"b", pair.b}});
   object["answers"] = JsonObject{{"pairs", answers->pairs},
                                  {"mean_absolute", answers->mean_absolute},

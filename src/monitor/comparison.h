@@ -37,6 +37,19 @@ struct ComparisonSide {
   double value = 0;       // its mean; NaN without rows
 };
 
+// How the answers of two variants to the same requests differ.
+struct ComparedAnswers {
+  std::int64_t pairs = 0;
+  double mean_absolute = 0, p99_absolute = 0, max_absolute = 0;
+  double correlation = 0;
+  std::int64_t other_side = 0;  // pairs on different sides of 0.5
+  struct Pair {
+    std::string request_id;
+    double a = 0, b = 0;
+  };
+  std::vector<Pair> furthest;  // up to ten
+};
+
 struct Comparison {
   Measure measure = Measure::kLogLoss;
   // Paired: both variants scored the same requests (one of them is a shadow), and only those count.
@@ -45,19 +58,7 @@ struct Comparison {
   double difference = 0;     // b's mean minus a's
   types::Interval interval;  // of the difference, valid at every look (types/sequential.h)
 
-  // How the answers differ; of paired variants only.
-  struct Answers {
-    std::int64_t pairs = 0;
-    double mean_absolute = 0, p99_absolute = 0, max_absolute = 0;
-    double correlation = 0;
-    std::int64_t other_side = 0;  // pairs on different sides of 0.5
-    struct Pair {
-      std::string request_id;
-      double a = 0, b = 0;
-    };
-    std::vector<Pair> furthest;  // up to ten
-  };
-  std::optional<Answers> answers;
+  std::optional<ComparedAnswers> answers;  // of paired variants only
 
   JsonObject to_json() const;
 };
