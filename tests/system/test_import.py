@@ -177,6 +177,35 @@ def test_a_database_is_read_and_never_touched(server, tmp_path):
     assert run_import(server, f"sqlite:///{file}")["changed"] == 0
 
 
+def inputs_of(server) -> list[tuple]:
+    """What each of the runs of "churn" was given, by name."""
+    runs = sorted(MlflowClient(server.url).search_runs(["1"], run_view_type=ViewType.ALL), key=lambda run: run.info.run_name)
+    return [(run.info.run_name, [(d.dataset.name, d.dataset.digest, d.dataset.source, [(t.key, t.value) for t in d.tags]) for d in run.inputs.dataset_inputs],
+             len(run.inputs.model_inputs), [m.step for m in run.outputs.model_outputs] if run.outputs else []) for run in runs]
+
+
+TRAINED_ON = [(f"run-{i}", [("flights", f"abc{i % 2}", '{"uri":"x.csv"}', [("mlflow.data.context", "training")])], int(i == 1), [3] if i == 0 else [])
+              for i in range(5)]
+
+
+def test_a_postgres_database_is_read_and_never_touched(server, postgres, tmp_path):
+    postgres.fresh()
+    sql = mlflow_source.for_postgres(str(tmp_path / "artifacts"))
+    subprocess.run(["psql", "-qX", "-v", "ON_ERROR_STOP=1", postgres.url], input=sql, text=True, check=True, stdout=subprocess.DEVNULL)
+    count = "SELECT n_tup_ins + n_tup_upd + n_tup_del FROM pg_stat_database_conflicts RIGHT JOIN pg_stat_user_tables ON true ORDER BY 1"
+    before = subprocess.run(["psql", "-qAtX", postgres.url, "-c", count], capture_output=True, text=True, check=True).stdout
+    report = run_import(server, postgres.url)
+    assert_whole(report, runs=6)
+    assert inputs_of(server) == TRAINED_ON
+    file = mlflow_source.restore(tmp_path / "mlflow.db", str(tmp_path / "artifacts"))
+    with sqlite3.connect(file) as db:
+        points = db.execute("SELECT COUNT(*) FROM metrics").fetchone()[0]
+    facts = store_facts(server.url)
+    assert sum(len(points) for e in facts["experiments"].values() for run in e["runs"].values() for points in run["metrics"].values()) == points
+    assert run_import(server, postgres.url)["changed"] == 0
+    assert subprocess.run(["psql", "-qAtX", postgres.url, "-c", count], capture_output=True, text=True, check=True).stdout == before
+
+
 def test_a_database_in_use_is_read_too(server, tmp_path):
     file = mlflow_source.restore(tmp_path / "mlflow.db", str(tmp_path / "artifacts"))
     with sqlite3.connect(file) as db:
@@ -196,6 +225,9 @@ def test_a_server_is_read_over_its_api(start_server, mlruns, tmp_path):
     report = run_import(second, first.url)
     assert_whole(report, runs=6)
     assert_same(second.url, first.url)
+    churn = MlflowClient(second.url).get_experiment_by_name("churn").experiment_id
+    runs = MlflowClient(second.url).search_runs([churn], run_view_type=ViewType.ALL)
+    assert sum(len(run.inputs.dataset_inputs) for run in runs) == 5 and sum(len(run.inputs.model_inputs) for run in runs) == 1
     assert sum(e["artifacts"] for e in report["experiments"]) == 10
     assert run_import(second, first.url)["changed"] == 0
 

@@ -72,6 +72,16 @@ def restore(file: pathlib.Path, artifacts: str) -> pathlib.Path:
     return file
 
 
+def for_postgres(artifacts: str) -> str:
+    """The same as statements for PostgreSQL, which has real booleans."""
+    sql = pathlib.Path(__file__).with_name("mlflow_3_17_2.sql").read_text().replace("/ARTIFACTS", artifacts)
+    sql = sql.replace("BOOLEAN DEFAULT '0' NOT NULL", "SMALLINT DEFAULT 0 NOT NULL").replace("BOOLEAN NOT NULL", "SMALLINT NOT NULL")
+    sql = sql.replace("CHECK (is_nan IN (0, 1))", "CHECK (true)")
+    for table in ("metrics", "latest_metrics"):
+        sql += f"ALTER TABLE {table} ALTER COLUMN is_nan DROP DEFAULT, ALTER COLUMN is_nan TYPE BOOLEAN USING is_nan <> 0;\n"
+    return sql
+
+
 def dump(file: str) -> None:
     with sqlite3.connect(file) as db:
         for table in TABLES:
