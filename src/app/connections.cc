@@ -223,6 +223,19 @@ serving::EndpointSpec spec_of(const releases::Revision& revision) {
                              .output = revision.output,
                              .salt = revision.salt,
                              .durable_log = revision.log_policy == "durable"};
+  const releases::Batching& batching = revision.running.batching;
+  spec.batching.max_rows = batching.max_rows;
+  spec.batching.max_wait =
+      std::chrono::microseconds(static_cast<std::int64_t>(1000 * batching.max_wait_ms.value_or(0)));
+  spec.batching.max_queue_rows = batching.max_queue_rows.value_or(spec.batching.max_queue_rows);
+  spec.batching.priority_levels = batching.priority_levels.value_or(spec.batching.priority_levels);
+  spec.batching.default_priority_level =
+      batching.default_priority_level.value_or(spec.batching.default_priority_level);
+  const releases::PythonRun& python = revision.running.python;
+  spec.python.workers = python.workers;
+  spec.python.memory_bytes_max = python.memory_bytes_max;
+  if (python.call_timeout_ms)
+    spec.python.call_limit = std::chrono::milliseconds(*python.call_timeout_ms);
   for (const releases::Variant& variant : revision.variants) {
     serving::VariantSpec& out = spec.variants.emplace_back(
         serving::VariantSpec{.name = variant.name,

@@ -177,7 +177,7 @@ const std::vector<SettingInfo>& setting_table() {
       integer("scoring-threads", &Settings::scoring_threads, 1, 1024,
               "Threads for models that wait or take their time; started when they are needed."),
       integer("scoring-threads-per-endpoint", &Settings::scoring_threads_per_endpoint, 1, 1024,
-              "Of these, what one endpoint may take."),
+              "Of these, what one endpoint may take; as many requests can be one call of its model."),
       integer("scoring-queue-length-max", &Settings::scoring_queue_length_max, 1, 1'000'000,
               "Requests of one endpoint that may wait for such a thread; more get 429."),
       integer("inline-budget-us", &Settings::inline_budget_us, 0, 1'000'000,

@@ -28,8 +28,8 @@ struct Settings {
   std::int64_t data_threads =
       64;  // those that wait for the database cost little, and fill its groups
   std::int64_t control_threads = 2;
-  std::int64_t scoring_threads = 64;
-  std::int64_t scoring_threads_per_endpoint = 32;
+  std::int64_t scoring_threads = 128;
+  std::int64_t scoring_threads_per_endpoint = 64;
   std::int64_t scoring_queue_length_max = 256;
   std::int64_t inline_budget_us = 200;
 

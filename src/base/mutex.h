@@ -1,6 +1,7 @@
 // std::mutex with the annotations that clang's thread-safety analysis checks (-Wthread-safety).
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 
@@ -50,6 +51,17 @@ class CondVar {
   bool wait_for_ms(Mutex& mutex, long ms) REQUIRES(mutex) {
     std::unique_lock<std::mutex> lock(mutex.mutex_, std::adopt_lock);
     bool in_time = cv_.wait_for(lock, std::chrono::milliseconds(ms)) == std::cv_status::no_timeout;
+    lock.release();
+    return in_time;
+  }
+  // False when the time had come. Never comes: time_point::max().
+  bool wait_until(Mutex& mutex, std::chrono::steady_clock::time_point time) REQUIRES(mutex) {
+    if (time == std::chrono::steady_clock::time_point::max()) {
+      wait(mutex);
+      return true;
+    }
+    std::unique_lock<std::mutex> lock(mutex.mutex_, std::adopt_lock);
+    bool in_time = cv_.wait_until(lock, time) == std::cv_status::no_timeout;
     lock.release();
     return in_time;
   }

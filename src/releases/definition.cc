@@ -115,6 +115,7 @@ Result<EndpointDefinition> read_endpoint(const std::string& name, const YamlNode
     }
   }
   if (auto release = map.find("release")) definition.release = TRY(read_policy(*release));
+  definition.running = TRY(read_running(map));
   if (auto log = map.find("log")) {
     YamlMap members = TRY(log->map("log"));
     if (auto policy = members.find("policy")) {
@@ -176,6 +177,7 @@ JsonObject EndpointDefinition::to_json() const {
   object["shadow"] = std::move(shadows);
   object["release"] = releases::to_json(release);
   object["log"] = {{"policy", log_policy}};
+  running.append_to(object);
   return object;
 }
 

@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/result.h"
 #include "base/timestamp.h"
+#include "releases/running.h"
 
 namespace slipway::releases {
 
@@ -71,6 +72,7 @@ struct EndpointDefinition {
   std::string output = "prediction";     // name of the output tensor
   std::vector<ShadowDefinition> shadow;  // scored beside, never answered
   ReleasePolicy release;
+  Running running;
   std::string log_policy = "best_effort";  // best_effort | durable
 
   JsonObject to_json() const;  // in the shape of slipway.yaml, so that parse_endpoint reads it back

@@ -42,6 +42,27 @@ TEST(EndpointDefinition, TheShortestOneTakesOverAtOnce) {
   EXPECT_TRUE(MUST(parse_endpoints("monitors: [nonsense]")).empty());
 }
 
+TEST(EndpointDefinition, ReadsHowModelsAreRun) {
+  const auto endpoints = MUST(parse_endpoints(R"(endpoints:
+  e:
+    model: models:/m/1
+    batching: {max_rows: 64, max_wait_ms: 2.5, max_queue_rows: 500, priority_levels: 3, default_priority_level: 2}
+    python: {workers: 4, memory_bytes_max: 1000000, call_timeout_ms: 500}
+)"));
+  const Running& running = endpoints[0].running;
+  EXPECT_EQ(running.batching.max_rows, 64);
+  EXPECT_EQ(running.batching.max_wait_ms, 2.5);
+  EXPECT_EQ(running.batching.max_queue_rows, 500);
+  EXPECT_EQ(running.batching.default_priority_level, 2);
+  EXPECT_EQ(running.python.workers, 4);
+  EXPECT_EQ(running.python.call_timeout_ms, 500);
+  EXPECT_EQ(MUST(parse_endpoint("e", base::to_text(endpoints[0].to_json()))), endpoints[0]);
+  JsonObject object;
+  running.append_to(object);
+  EXPECT_EQ(MUST(parse_running(base::to_text(object))), running);
+  EXPECT_EQ(MUST(parse_running("{}")), Running());
+}
+
 TEST(EndpointDefinition, AliasesInUris) {
   EXPECT_EQ(parse_alias("models:/a@b@c"), (ModelAlias{"a@b", "c"}));
   for (const char* uri : {"models:/a/1", "models:/@b", "models:/a@", "runs:/x@y", ""}) {
@@ -59,6 +80,12 @@ TEST(EndpointDefinition, MistakesAreToldWithTheirPlace) {
       {"{model: m, release: {steps: []}}", "the last step must be 100"},
       {"{model: m, release: {steps: [0, 100]}}", "step=0 after=0"},
       {"{model: m, release: {steps: [101]}}", "step=101"},
+      {"{model: m, batching: {max_rows: 0}}", "max_rows must be from 1 to"},
+      {"{model: m, batching: {max_wait_ms: -1}}", "max_wait_ms must be from 0 to"},
+      {"{model: m, batching: {rows: 1}}", "batching has no such key: key=rows"},
+      {"{model: m, batching: {priority_levels: 2, default_priority_level: 3}}", "come together"},
+      {"{model: m, batching: {priority_levels: 2}}", "come together"},
+      {"{model: m, python: {workers: 0}}", "workers must be from 1 to"},
       {"{model: m, release: {delay: soon}}", "line 2, column 34: not a duration"},
       {"{model: m, release: {check: 0s}}", "check must be longer than nothing"},
       {"{model: m, release: {guard: {error_rate: 2}}}", "error_rate must be between 0 and 1"},

@@ -9,7 +9,7 @@ constexpr std::string_view kEndpointColumns =
     "name, definition, salt, current_revision, state, created_at, updated_at";
 constexpr std::string_view kRevisionColumns =
     "endpoint, number, kind, variants, features, output, salt, log_policy, policy, actor, reason, "
-    "event_time, arrival_time, previous, restores";
+    "event_time, arrival_time, previous, restores, running";
 
 // Reads rows through `parse`, which can fail; the first failure is returned.
 template <typename Parse>
@@ -55,6 +55,7 @@ Result<Revision> read_revision(const store::Row& row) {
   revision.kind = TRY(parse_kind(row.text(2)));
   revision.variants = TRY(parse_variants(row.text(3)));
   revision.policy = TRY(parse_policy(row.text(8)));
+  revision.running = TRY(parse_running(row.text(15)));
   return revision;
 }
 
@@ -224,16 +225,19 @@ Result<void> Ledger::update_endpoint(store::Tx& tx, const EndpointRecord& before
 }
 
 Result<void> Ledger::insert_revision(store::Tx& tx, const Revision& revision) const {
+  JsonObject running;
+  revision.running.append_to(running);
   TRY(tx.execute(
       "INSERT INTO release_revisions(workspace, endpoint, number, kind, variants, features, "
       "output, "
-      "salt, log_policy, policy, actor, reason, event_time, arrival_time, previous, restores) "
-      "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      "salt, log_policy, policy, actor, reason, event_time, arrival_time, previous, restores, "
+      "running) "
+      "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
       {workspace_, revision.endpoint, revision.number, kind_name(revision.kind),
        base::to_text(Json(to_json(revision.variants))), revision.features, revision.output,
        revision.salt, revision.log_policy, base::to_text(to_json(revision.policy)), revision.actor,
        revision.reason, revision.event_time, revision.arrival_time, revision.previous,
-       revision.restores}));
+       revision.restores, base::to_text(running)}));
   return {};
 }
 

@@ -97,6 +97,7 @@ Revision Releases::draft(const EndpointRecord& record, RevisionKind kind, const 
           .output = record.definition.output,
           .salt = record.salt,
           .log_policy = record.definition.log_policy,
+          .running = record.definition.running,
           .policy = record.definition.release,
           .actor = actor,
           .reason = reason,

@@ -120,6 +120,7 @@ JsonObject Revision::to_json() const {
                     {"reason", reason},
                     {"time", types::to_rfc3339(event_time)},
                     {"arrival_time", types::to_rfc3339(arrival_time)}};
+  running.append_to(object);
   object["previous"] = previous ? Json(*previous) : Json(nullptr);
   object["restores"] = restores ? Json(*restores) : Json(nullptr);
   return object;

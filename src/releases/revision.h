@@ -64,6 +64,7 @@ struct Revision {
   std::string output;
   std::string salt;  // of the endpoint; never changes, so that requests keep their slots
   std::string log_policy;
+  Running running;
   ReleasePolicy policy;  // as declared at the time
   std::string actor, reason;
   base::Timestamp event_time;            // by the event clock

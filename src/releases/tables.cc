@@ -50,8 +50,13 @@ CREATE TABLE release_gates(
 CREATE INDEX release_gates_by_model ON release_gates(workspace, model, arrival_time)
 )sql";
 
+// How models are run.
+constexpr std::string_view kSecond = R"sql(
+ALTER TABLE release_revisions ADD COLUMN running TEXT NOT NULL DEFAULT '{}'
+)sql";
+
 }  // namespace
 
-store::RoomMigrations migrations() { return {"releases", {{1, kFirst}}}; }
+store::RoomMigrations migrations() { return {"releases", {{1, kFirst}, {2, kSecond}}}; }
 
 }  // namespace slipway::releases

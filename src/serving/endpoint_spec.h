@@ -1,7 +1,9 @@
 // What an endpoint is to do, as whoever decides it says.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,6 +26,27 @@ struct VariantSpec {
   std::vector<SlotRange> slots;
 };
 
+// How requests that a model can't take at once are put together (batcher.h).
+struct BatchingSpec {
+  // Rows of several requests in one call; one request may have more. Nothing: as many as the
+  // model, as measured, takes quickly.
+  std::optional<std::int64_t> max_rows;
+  // A request waits so long for others, if the model takes longer than that.
+  std::chrono::microseconds max_wait{0};
+  std::int64_t max_queue_rows = 10'000;  // that may wait
+  // Priorities from 1, the highest; 0 and those beyond are the default.
+  std::int64_t priority_levels = 10;
+  std::int64_t default_priority_level = 5;
+};
+
+// How a model is run that needs Python; nothing: as the server is set up.
+struct PythonSpec {
+  std::optional<std::int64_t> workers;  // processes that answer at the same time
+  std::optional<std::int64_t> memory_bytes_max;
+  std::optional<std::chrono::milliseconds> call_limit;
+  bool operator==(const PythonSpec&) const = default;
+};
+
 // A value.
 struct EndpointSpec {
   std::string endpoint;
@@ -32,6 +55,8 @@ struct EndpointSpec {
   std::string output;    // what a single output is called; empty: as the model calls it
   std::string salt;
   bool durable_log = false;
+  BatchingSpec batching;
+  PythonSpec python;
   std::vector<VariantSpec> variants;
 };
 

@@ -9,22 +9,36 @@
 
 namespace slipway::serving {
 
-Result<LoadedModel> Endpoints::load(const std::string& uri) {
+namespace {
+
+// One model may be run in several ways.
+std::string key_of(const std::string& uri, const PythonSpec& python) {
+  if (python == PythonSpec()) return uri;
+  return fmt::format("{} workers={} memory_bytes_max={} call_timeout_ms={}", uri,
+                     python.workers.value_or(-1), python.memory_bytes_max.value_or(-1),
+                     python.call_limit ? python.call_limit->count() : -1);
+}
+
+}  // namespace
+
+Result<LoadedModel> Endpoints::load(const std::string& uri, const PythonSpec& python) {
+  const std::string key = key_of(uri, python);
   {
     base::MutexLock lock(mutex_);
-    if (const auto found = loaded_.find(uri); found != loaded_.end()) return found->second;
+    if (const auto found = loaded_.find(key); found != loaded_.end()) return found->second;
   }
   const auto path = TRY(models_.locate(uri));
-  Result<std::shared_ptr<const Model>> model = load_model(path, python_);
+  Result<std::shared_ptr<const Model>> model = load_model(path, python_, python);
   if (!model) return std::move(model).error().with_context("model " + uri);
   const LoadedModel loaded{.model = *model, .row_cost_us = warm_up(**model)};
   base::MutexLock lock(mutex_);
-  return loaded_.emplace(uri, loaded).first->second;
+  return loaded_.emplace(key, loaded).first->second;
 }
 
 Result<std::shared_ptr<const Serving>> Endpoints::build(const EndpointSpec& spec) {
   std::vector<LoadedModel> models;
-  for (const VariantSpec& variant : spec.variants) models.push_back(TRY(load(variant.uri)));
+  for (const VariantSpec& variant : spec.variants)
+    models.push_back(TRY(load(variant.uri, spec.python)));
   return make_serving(spec, models, features_, tallies_, metrics_);
 }
 
@@ -51,9 +65,10 @@ void Endpoints::activate(const EndpointSpec& spec, const EndpointSpec* keep) {
   table_.store(std::move(table));
   std::vector<std::string>& uris = uris_in_use_[spec.endpoint];
   uris.clear();
-  for (const VariantSpec& variant : spec.variants) uris.push_back(variant.uri);
+  for (const VariantSpec& variant : spec.variants) uris.push_back(key_of(variant.uri, spec.python));
   if (keep != nullptr) {
-    for (const VariantSpec& variant : keep->variants) uris.push_back(variant.uri);
+    for (const VariantSpec& variant : keep->variants)
+      uris.push_back(key_of(variant.uri, keep->python));
   }
   std::set<std::string> used;
   for (const auto& [endpoint, in_use] : uris_in_use_) used.insert(in_use.begin(), in_use.end());

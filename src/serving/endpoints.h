@@ -13,6 +13,7 @@
 #include "base/mutex.h"
 #include "base/random.h"
 #include "base/result.h"
+#include "serving/batcher.h"
 #include "serving/endpoint_spec.h"
 #include "serving/model_loader.h"
 #include "serving/ports.h"
@@ -64,7 +65,9 @@ class Endpoints {
 
   // kNotFound: no such endpoint, it has no revision yet, or the version or variant asked for is not
   // among its own. kInvalidArgument: missing, mistyped or (when they are refused) unknown inputs,
-  // named. kUnavailable: a durable log is full.
+  // named. kUnavailable: a durable log is full. kResourceExhausted: too much waits for the model.
+  // kDeadlineExceeded: the request's time was over before it was answered; if that was before the
+  // model had it, it is not scored.
   Result<Prediction> predict(const PredictRequest& request);
 
   // Whether a thread that serves sockets may answer a request with a body of so many bytes: nothing
@@ -86,9 +89,12 @@ class Endpoints {
   // Null: expected.
   using Table = std::map<std::string, std::shared_ptr<const Serving>, std::less<>>;
 
-  Result<LoadedModel> load(const std::string& uri);
+  Result<LoadedModel> load(const std::string& uri, const PythonSpec& python);
   Result<std::shared_ptr<const Serving>> build(const EndpointSpec& spec);
   std::shared_ptr<const Serving> find(std::string_view endpoint) const;
+  Result<Batcher::Receipt> score(const Variant& variant, const Batcher::Request& request,
+                                 std::chrono::steady_clock::time_point start,
+                                 std::vector<Output>& outputs) const;
   Error no_answer(std::string_view endpoint) const;  // when there is nothing to find
 
   ModelSource& models_;
@@ -104,7 +110,7 @@ class Endpoints {
   VersionTallies tallies_;
   std::atomic<std::shared_ptr<const Table>> table_{std::make_shared<const Table>()};
   base::Mutex mutex_;  // changes; never held while a model loads
-  std::map<std::string, LoadedModel> loaded_ GUARDED_BY(mutex_);                    // by uri
+  std::map<std::string, LoadedModel> loaded_ GUARDED_BY(mutex_);                    // by key
   std::map<std::string, std::vector<std::string>> uris_in_use_ GUARDED_BY(mutex_);  // by endpoint
 };
 

@@ -1,10 +1,12 @@
 // A model version in memory, ready to score: one interface for every runtime.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <span>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "base/result.h"
@@ -46,6 +48,10 @@ class Model {
   virtual std::size_t memory_bytes() const = 0;
   // True: a call may wait for another process, so it never runs on a thread that serves sockets.
   virtual bool may_block() const { return false; }
+  // More calls at the same time than this take turns anyway.
+  virtual std::size_t calls_at_once() const {
+    return std::max(1u, std::thread::hardware_concurrency());
+  }
 };
 
 }  // namespace slipway::serving

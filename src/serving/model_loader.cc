@@ -79,8 +79,9 @@ Result<std::shared_ptr<const Model>> load_trees(const std::filesystem::path& fil
 }
 
 Result<std::shared_ptr<const Model>> load_in_python(const std::filesystem::path& folder,
-                                                    python::Runtime* python) {
-  if (python != nullptr) return python->load(folder);
+                                                    python::Runtime* python,
+                                                    const PythonSpec& options) {
+  if (python != nullptr) return python->load(folder, options);
   return base::error(Code::kFailedPrecondition,
                      "the model needs Python: an endpoint runs it, of a server whose python-models "
                      "is not off");
@@ -89,12 +90,13 @@ Result<std::shared_ptr<const Model>> load_in_python(const std::filesystem::path&
 }  // namespace
 
 Result<std::shared_ptr<const Model>> load_model(const std::filesystem::path& path,
-                                                python::Runtime* python) {
+                                                python::Runtime* python,
+                                                const PythonSpec& options) {
   std::error_code ignored;
   if (!std::filesystem::is_directory(path, ignored)) return load_trees(path);
   if (!std::filesystem::exists(path / "MLmodel", ignored) &&
       std::filesystem::exists(path / "model.py", ignored))
-    return load_in_python(path, python);
+    return load_in_python(path, python, options);
   const Description description = TRY(read_description(path));
   if (!description.trees_file.empty()) return load_trees(path / description.trees_file);
   if (!description.has("python_function")) {
@@ -108,7 +110,7 @@ Result<std::shared_ptr<const Model>> load_model(const std::filesystem::path& pat
                        "the model has no signature, so what it reads is not known: log it with "
                        "signature=infer_signature(inputs, outputs) or input_example=");
   }
-  return load_in_python(path, python);
+  return load_in_python(path, python, options);
 }
 
 }  // namespace slipway::serving

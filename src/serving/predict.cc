@@ -47,6 +47,21 @@ int slot_of(std::string_view salt, std::string_view key) {
   return static_cast<int>(base::hash64({text.data(), text.size()}) % kSlots);
 }
 
+// What is quick is done here and now, by whatever thread it is; the rest may wait in line.
+Result<Batcher::Receipt> Endpoints::score(const Variant& variant, const Batcher::Request& request,
+                                          std::chrono::steady_clock::time_point start,
+                                          std::vector<Output>& outputs) const {
+  if (start >= request.call.deadline)
+    return base::error(Code::kDeadlineExceeded, "the request's time was over before it was scored");
+  const bool is_quick =
+      !variant.model->may_block() &&
+      static_cast<double>(request.call.rows) * variant.row_cost_us <= options_.inline_budget_us;
+  if (!is_quick) return variant.batcher->score(request, outputs);
+  TRY(variant.model->predict(request.call, outputs));
+  return Batcher::Receipt{.scored = std::chrono::steady_clock::now() - start,
+                          .rows = request.call.rows};
+}
+
 Result<Prediction> Endpoints::predict(const PredictRequest& request) {
   const auto start = std::chrono::steady_clock::now();
   const auto serving = find(request.endpoint);
@@ -94,8 +109,7 @@ Result<Prediction> Endpoints::predict(const PredictRequest& request) {
   answer.model_version = chosen->spec.model_version;
   VersionTally& tally = *chosen->tally;
   const auto fail_version = [&](Error error) {
-    tally.failures.fetch_add(1, std::memory_order_relaxed);
-    tally.failure_ns.fetch_add(to_ns(micros_since(start)), std::memory_order_relaxed);
+    tally.add_failure(to_ns(micros_since(start)));
     return fail(std::move(error));
   };
 
@@ -111,7 +125,7 @@ Result<Prediction> Endpoints::predict(const PredictRequest& request) {
       scratch.row_ids[row] = fmt::format("{}/{}", answer.id, row);
   }
   const double prepared_us = micros_since(start);
-  double scored_us = 0;
+  Batcher::Receipt receipt;
   std::optional<Error> failure;
   const std::span<const InputView> logged_features =
       std::span(scratch.views).first(serving->schema->size());
@@ -122,16 +136,19 @@ Result<Prediction> Endpoints::predict(const PredictRequest& request) {
     for (const int input : variant.inputs)
       scratch.model_inputs.push_back(scratch.views[static_cast<std::size_t>(input)]);
     std::vector<Output>& outputs = &variant == chosen ? answer.outputs : scratch.shadow_outputs;
-    const Result<void> scored = variant.model->predict({.rows = batch.rows,
-                                                        .inputs = scratch.model_inputs,
-                                                        .params = request.params,
-                                                        .deadline = request.deadline},
-                                                       outputs);
+    const Batcher::Request asked{.call = {.rows = batch.rows,
+                                          .inputs = scratch.model_inputs,
+                                          .params = request.params,
+                                          .deadline = request.deadline},
+                                 .priority = request.priority};
+    const Result<Batcher::Receipt> scored = score(variant, asked, scoring, outputs);
     if (!scored && &variant == chosen) failure = scored.error();
     const std::string_view error =
         scored ? std::string_view() : scratch.kept.emplace_back(scored.error().message);
-    const double scoring_us = micros_since(scoring);
-    if (&variant == chosen) scored_us = scoring_us;
+    const double scoring_us =
+        scored ? std::chrono::duration<double, std::micro>(scored->waited + scored->scored).count()
+               : micros_since(scoring);
+    if (scored && &variant == chosen) receipt = *scored;
     const double latency_us = prepared_us + scoring_us / static_cast<double>(batch.rows);
     for (std::size_t row = 0; row < batch.rows; ++row) {
       scratch.logged.push_back({.request_id = batch.rows == 1 ? answer.id : scratch.row_ids[row],
@@ -166,12 +183,14 @@ Result<Prediction> Endpoints::predict(const PredictRequest& request) {
     answer.outputs.front().name = serving->spec.output;
   const double total_us = micros_since(start);
   serving->latency->observe(total_us * 1e-6);
-  tally.requests.fetch_add(1, std::memory_order_relaxed);
-  tally.rows.fetch_add(batch.rows, std::memory_order_relaxed);
-  tally.gather_ns.fetch_add(to_ns(prepared_us), std::memory_order_relaxed);
-  tally.score_ns.fetch_add(to_ns(scored_us), std::memory_order_relaxed);
-  tally.total_ns.fetch_add(to_ns(total_us), std::memory_order_relaxed);
-  tally.last_request_us.store(arrival_time.micros, std::memory_order_relaxed);
+  tally.add(batch.rows,
+            {.gather_ns = to_ns(prepared_us),
+             .queue_ns = static_cast<std::uint64_t>(receipt.waited.count()),
+             .score_ns = static_cast<std::uint64_t>(receipt.scored.count()),
+             .total_ns = to_ns(total_us),
+             .call_rows = receipt.rows,
+             .made_call = receipt.is_callers},
+            arrival_time);
   return answer;
 }
 

@@ -29,6 +29,7 @@ struct PredictRequest {
   std::string_view params;                    // of the model: a JSON object; empty: none
   // By then it is answered or refused.
   std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
+  std::int64_t priority = 0;  // 1 goes before 2 where requests wait; 0: the endpoint's default
   UnknownInputs unknown_inputs = UnknownInputs::kIgnored;
   Batch batch;
 };

@@ -57,7 +57,10 @@ Result<std::shared_ptr<const Serving>> make_serving(const EndpointSpec& spec,
     serving->variants.push_back({.spec = variant,
                                  .model = models[i].model,
                                  .inputs = {},
-                                 .tally = tallies.of(spec.endpoint, variant.model_version)});
+                                 .tally = tallies.of(spec.endpoint, variant.model_version),
+                                 .row_cost_us = models[i].row_cost_us,
+                                 .batcher = std::make_shared<Batcher>(
+                                     *models[i].model, spec.batching, models[i].row_cost_us)});
   }
   serving->may_block = serving->may_block || spec.durable_log;  // it waits for the disk
   // Columns first: they are looked up and logged.

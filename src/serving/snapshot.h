@@ -8,6 +8,7 @@
 
 #include "base/metrics.h"
 #include "base/result.h"
+#include "serving/batcher.h"
 #include "serving/endpoint_spec.h"
 #include "serving/model.h"
 #include "serving/ports.h"
@@ -26,6 +27,8 @@ struct Variant {
   std::shared_ptr<const Model> model;
   std::vector<int> inputs;  // by the model's input: position in `inputs` of the Serving
   std::shared_ptr<VersionTally> tally;
+  double row_cost_us = 0;
+  std::shared_ptr<Batcher> batcher;  // of calls that are not quick
 };
 
 struct Serving {

@@ -1,17 +1,27 @@
 // What the versions that an endpoint has answered with have done so far.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/mutex.h"
 #include "base/timestamp.h"
 
 namespace slipway::serving {
+
+// Calls of a model with so many rows.
+struct BatchStatistics {
+  std::size_t rows = 0;
+  std::uint64_t calls = 0, gather_ns = 0, score_ns = 0, rest_ns = 0;
+};
 
 // What one version has answered at an endpoint since the server started, however often the endpoint
 // has changed meanwhile. Nanoseconds are totals.
@@ -19,18 +29,53 @@ struct VersionStatistics {
   std::string endpoint;
   std::int64_t version = 0;
   std::uint64_t requests = 0, rows = 0, failures = 0;
-  std::uint64_t gather_ns = 0, score_ns = 0, total_ns = 0, failure_ns = 0;
-  base::Timestamp last_request;  // 1970: none yet
+  std::uint64_t queue_ns = 0, gather_ns = 0, score_ns = 0, total_ns = 0, failure_ns = 0;
+  std::uint64_t calls = 0;               // of the model; fewer than requests where they were joined
+  std::vector<BatchStatistics> batches;  // by rows
+  base::Timestamp last_request;          // 1970: none yet
+
+  // What of the total was spent on neither.
+  std::uint64_t rest_ns() const {
+    return total_ns - std::min(total_ns, queue_ns + gather_ns + score_ns);
+  }
 };
 
-// The counts of one version, which every request adds to, so it is on a line of its own. Safe to
-// use from several threads.
-struct alignas(64) VersionTally {
-  std::atomic<std::uint64_t> requests{0}, rows{0}, gather_ns{0}, score_ns{0}, total_ns{0};
-  std::atomic<std::int64_t> last_request_us{0};
-  std::atomic<std::uint64_t> failures{0}, failure_ns{0};
+// How one request went.
+struct RequestTimes {
+  std::uint64_t gather_ns = 0, queue_ns = 0, score_ns = 0, total_ns = 0;
+  std::size_t call_rows = 0;  // of the call that scored it, and perhaps others
+  bool made_call = true;      // it counts the call
+};
 
+// The counts of one version, which every request adds to, so they are on lines of their own. Safe
+// to use from several threads.
+class VersionTally {
+ public:
+  void add(std::size_t rows, const RequestTimes& times, base::Timestamp now);
+  void add_failure(std::uint64_t ns) {
+    counts_.failures.fetch_add(1, std::memory_order_relaxed);
+    counts_.failure_ns.fetch_add(ns, std::memory_order_relaxed);
+  }
+  base::Timestamp last_request() const { return {counts_.last_request_us}; }
   VersionStatistics read(const std::string& endpoint, std::int64_t version) const;
+
+ private:
+  static constexpr std::size_t kExactRows = 64;  // calls with more count under a power of two
+  static constexpr std::size_t kSizes = kExactRows + 26;
+  static std::size_t size_class(std::size_t rows);
+  static std::size_t rows_of(std::size_t size_class);
+
+  struct alignas(64) Counts {
+    std::atomic<std::uint64_t> requests{0}, rows{0}, queue_ns{0}, gather_ns{0}, score_ns{0},
+        total_ns{0};
+    std::atomic<std::int64_t> last_request_us{0};
+    std::atomic<std::uint64_t> failures{0}, failure_ns{0};
+  };
+  struct alignas(32) Size {
+    std::atomic<std::uint64_t> calls{0}, gather_ns{0}, score_ns{0}, rest_ns{0};
+  };
+  Counts counts_;
+  std::array<Size, kSizes> sizes_;
 };
 
 // The tallies of all versions; they are kept when a version no longer answers. Safe to use from

@@ -26,7 +26,7 @@ endpoints:
   pipeline: {model: "models:/pipeline@champion"}
   scaled: {model: "models:/scaled@champion"}
   several: {model: "models:/several@champion"}
-  moody: {model: "models:/moody@champion"}
+  moody: {model: "models:/moody@champion", batching: {max_rows: 1}}
   broken: {model: "models:/broken@champion"}
   unsigned: {model: "models:/unsigned@champion"}
 """

@@ -370,6 +370,7 @@ class InferenceServer::Impl final : public inference::GRPCInferenceService::Call
                                        .event_time = event_time,
                                        .params = parsed.params,
                                        .deadline = deadline_of(context, parsed.timeout_us),
+                                       .priority = parsed.priority,
                                        .unknown_inputs = serving::UnknownInputs::kRefused,
                                        .batch = std::move(parsed.batch)}));
     return write_answer(request, prediction, parsed.outputs, response);

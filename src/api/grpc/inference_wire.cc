@@ -44,6 +44,16 @@ Result<std::string_view> text_of(const inference::InferParameter& value, std::st
   return std::string_view(value.string_param());
 }
 
+Result<std::int64_t> priority_of(const inference::InferParameter& value) {
+  if (value.parameter_choice_case() == inference::InferParameter::kUint64Param &&
+      std::in_range<std::int64_t>(value.uint64_param()))
+    return static_cast<std::int64_t>(value.uint64_param());
+  if (value.parameter_choice_case() == inference::InferParameter::kInt64Param &&
+      value.int64_param() >= 0)
+    return value.int64_param();
+  return invalid("priority is a whole number, 0 for the default");
+}
+
 Json to_json(const inference::InferParameter& value) {
   switch (value.parameter_choice_case()) {
     case inference::InferParameter::kBoolParam:
@@ -64,13 +74,9 @@ Json to_json(const inference::InferParameter& value) {
 
 // What the protocol and we have no use for is the model's.
 Result<void> read_parameters(const inference::ModelInferRequest& request, ParsedRequest& parsed) {
-  static constexpr std::string_view kIgnored[] = {"binary_data_output",
-                                                  "priority",
-                                                  "sequence_id",
-                                                  "sequence_start",
-                                                  "sequence_end",
-                                                  "headers",
-                                                  "triton_enable_empty_final_response"};
+  static constexpr std::string_view kIgnored[] = {
+      "binary_data_output", "sequence_id", "sequence_start",
+      "sequence_end",       "headers",     "triton_enable_empty_final_response"};
   JsonObject params;
   for (const auto& [name, value] : request.parameters()) {
     if (name == "event_time") {
@@ -84,6 +90,8 @@ Result<void> read_parameters(const inference::ModelInferRequest& request, Parsed
           value.int64_param() < 0)
         return invalid("timeout is a whole number of microseconds");
       parsed.timeout_us = value.int64_param();
+    } else if (name == "priority") {
+      parsed.priority = TRY(priority_of(value));
     } else if (std::find(std::begin(kIgnored), std::end(kIgnored), name) == std::end(kIgnored)) {
       params[name] = to_json(value);
     }
@@ -266,15 +274,21 @@ void write_statistics(const serving::VersionStatistics& of, inference::ModelStat
   out.set_version(std::to_string(of.version));
   out.set_last_inference(static_cast<std::uint64_t>(of.last_request.millis()));
   out.set_inference_count(of.rows);
-  out.set_execution_count(of.requests);
+  out.set_execution_count(of.calls);
   auto& stats = *out.mutable_inference_stats();
   set(stats.mutable_success(), of.requests, of.total_ns);
   set(stats.mutable_fail(), of.failures, of.failure_ns);
-  set(stats.mutable_queue(), of.requests, 0);
+  set(stats.mutable_queue(), of.requests, of.queue_ns);
   set(stats.mutable_compute_input(), of.requests, of.gather_ns);
   set(stats.mutable_compute_infer(), of.requests, of.score_ns);
-  set(stats.mutable_compute_output(), of.requests,
-      of.total_ns - std::min(of.total_ns, of.gather_ns + of.score_ns));
+  set(stats.mutable_compute_output(), of.requests, of.rest_ns());
+  for (const serving::BatchStatistics& batch : of.batches) {
+    auto& one = *out.add_batch_stats();
+    one.set_batch_size(batch.rows);
+    set(one.mutable_compute_input(), batch.calls, batch.gather_ns);
+    set(one.mutable_compute_infer(), batch.calls, batch.score_ns);
+    set(one.mutable_compute_output(), batch.calls, batch.rest_ns);
+  }
 }
 
 }  // namespace slipway::api::grpc

@@ -193,6 +193,7 @@ void Connection::on_head() {
   body_framing_ = BodyFraming(framing_);
   unread_body_ = !body_framing_.done();
   request_.path_params.clear();
+  request_.queued_at = {};
   request_.body = {};
   request_.body_file.clear();
   request_.peer = peer_;
@@ -391,6 +392,7 @@ void Connection::on_body_done() {
 Result<void> Connection::submit(Lane lane, std::function<void()> work) {
   switch (lane) {
     case Lane::kScoring:
+      request_.queued_at = std::chrono::steady_clock::now();
       return shared_.scoring_pool.submit(request_.param(route_->queue), std::move(work));
     case Lane::kControl:
       return shared_.control_pool.submit(std::move(work));

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <filesystem>
@@ -63,6 +64,8 @@ struct Request {
   std::string_view peer;  // address of the other side
   std::string user;       // who has logged in; empty: nobody had to
   PathParams path_params;
+  // When it began to wait for a thread of its queue; unset: it didn't.
+  std::chrono::steady_clock::time_point queued_at;
 
   std::string_view header(std::string_view name) const;  // case-insensitive; empty when absent
   // A decoded query parameter: the first of that name.

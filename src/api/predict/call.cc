@@ -16,11 +16,12 @@ Result<std::optional<base::Timestamp>> event_time_of(std::string_view text,
   return std::optional(TRY(parse_event_time(text, served.rehearses())));
 }
 
-// How long the client waits: our header, or Triton's parameter.
+// How long the client waits, since its request is here: our header, or Triton's parameter.
 Result<std::chrono::steady_clock::time_point> deadline_of(const http::Request& request,
                                                           std::optional<std::int64_t> timeout_us) {
   using Clock = std::chrono::steady_clock;
   constexpr std::int64_t kTimeoutMsMax = 1'000'000'000;
+  std::chrono::microseconds limit(timeout_us.value_or(0));
   if (const std::string_view text = request.header("Slipway-Timeout-Ms"); !text.empty()) {
     std::int64_t ms = 0;
     const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), ms);
@@ -28,11 +29,10 @@ Result<std::chrono::steady_clock::time_point> deadline_of(const http::Request& r
       return base::error(Code::kInvalidArgument,
                          "Slipway-Timeout-Ms is a whole number of milliseconds: got={}", text);
     }
-    return Clock::now() + std::chrono::milliseconds(ms);
+    limit = std::chrono::milliseconds(ms);
   }
-  // Triton takes 0 for no limit.
-  if (timeout_us.value_or(0) == 0) return Clock::time_point::max();
-  return Clock::now() + std::chrono::microseconds(*timeout_us);
+  if (limit.count() == 0) return Clock::time_point::max();  // Triton takes 0 for no limit
+  return (request.queued_at == Clock::time_point() ? Clock::now() : request.queued_at) + limit;
 }
 
 }  // namespace
@@ -84,6 +84,7 @@ Result<serving::Prediction> predict(const Served& served, const http::Request& r
        .event_time = event_time,
        .params = parsed.params,
        .deadline = deadline,
+       .priority = parsed.priority,
        .unknown_inputs = unknown,
        .batch = std::move(parsed.batch)});
 }

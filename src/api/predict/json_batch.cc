@@ -26,6 +26,7 @@ using serving::InputSpec;
 using serving::Tensor;
 
 constexpr double kTimeoutUsMax = 1e12;
+constexpr double kPriorityMax = 1e9;  // as 0: beyond every level
 
 template <typename... Args>
 Error invalid(fmt::format_string<Args...> format, Args&&... args) {
@@ -250,6 +251,11 @@ Result<void> read_request_parameters(JsonValue parameters, ParsedRequest& reques
     if (!timeout->is_whole() || timeout->number() < 0 || timeout->number() > kTimeoutUsMax)
       return invalid("timeout is a whole number of microseconds");
     request.timeout_us = static_cast<std::int64_t>(timeout->number());
+  }
+  if (const auto priority = parameters.find("priority")) {
+    if (!priority->is_whole() || priority->number() < 0 || priority->number() > kPriorityMax)
+      return invalid("priority is a whole number, 0 for the default");
+    request.priority = static_cast<std::int64_t>(priority->number());
   }
   request.params = model_params(parameters);
   return {};

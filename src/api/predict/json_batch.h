@@ -23,6 +23,7 @@ struct ParsedRequest {
   std::string_view id, event_time, route_key, traffic;  // empty: not given
   std::string params;                                   // of the model: a JSON object; empty: none
   std::optional<std::int64_t> timeout_us;               // Triton's `timeout`
+  std::int64_t priority = 0;                            // Triton's `priority`
   serving::Batch batch;
   Inputs inputs;                      // what `batch` names, where the body named nothing
   std::vector<WantedOutput> outputs;  // empty: all

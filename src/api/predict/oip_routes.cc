@@ -106,23 +106,28 @@ JsonObject duration(std::uint64_t count, std::uint64_t ns) {
   return {{"count", count}, {"ns", ns}};
 }
 
-// Requests here wait in no queue and are not gathered into batches: each is one execution.
 JsonObject describe(const VersionStatistics& of) {
-  const std::uint64_t rest = of.total_ns - std::min(of.total_ns, of.gather_ns + of.score_ns);
+  JsonArray batches;
+  for (const serving::BatchStatistics& batch : of.batches) {
+    batches.push_back(JsonObject{{"batch_size", batch.rows},
+                                 {"compute_input", duration(batch.calls, batch.gather_ns)},
+                                 {"compute_infer", duration(batch.calls, batch.score_ns)},
+                                 {"compute_output", duration(batch.calls, batch.rest_ns)}});
+  }
   return {{"name", of.endpoint},
           {"version", std::to_string(of.version)},
           {"last_inference", of.last_request.millis()},
           {"inference_count", of.rows},
-          {"execution_count", of.requests},
+          {"execution_count", of.calls},
           {"inference_stats", JsonObject{{"success", duration(of.requests, of.total_ns)},
                                          {"fail", duration(of.failures, of.failure_ns)},
-                                         {"queue", duration(of.requests, 0)},
+                                         {"queue", duration(of.requests, of.queue_ns)},
                                          {"compute_input", duration(of.requests, of.gather_ns)},
                                          {"compute_infer", duration(of.requests, of.score_ns)},
-                                         {"compute_output", duration(of.requests, rest)},
+                                         {"compute_output", duration(of.requests, of.rest_ns())},
                                          {"cache_hit", duration(0, 0)},
                                          {"cache_miss", duration(0, 0)}}},
-          {"batch_stats", JsonArray()}};
+          {"batch_stats", std::move(batches)}};
 }
 
 Result<Response> statistics(const Served& served, const Request& request) {

@@ -60,6 +60,7 @@ Response runtime_error(const Error& error) {
   }
   Response response = Response::json(base::to_text(body), status);
   response.headers.emplace_back("x-amzn-errortype", name);
+  if (status == 503) response.headers.emplace_back("Retry-After", "1");
   return response;
 }
 

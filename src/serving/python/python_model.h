@@ -47,6 +47,7 @@ class PythonModel final : public Model {
   Result<void> predict(const ModelCall& call, std::vector<Output>& outputs) const override;
   std::size_t memory_bytes() const override;  // what the processes have in memory
   bool may_block() const override { return true; }
+  std::size_t calls_at_once() const override { return options_.workers; }
 
  private:
   using Clock = std::chrono::steady_clock;

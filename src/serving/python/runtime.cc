@@ -47,7 +47,8 @@ Runtime::Runtime(Options options)
         return environments;
       }()) {}
 
-Result<std::shared_ptr<const Model>> Runtime::load(const std::filesystem::path& folder) {
+Result<std::shared_ptr<const Model>> Runtime::load(const std::filesystem::path& folder,
+                                                   const PythonSpec& own) {
   if (!started_)
     return base::error(Code::kUnavailable, "models in Python are loaded when the server is up");
   auto interpreter = TRY(environments_.interpreter_for(folder));
@@ -55,15 +56,17 @@ Result<std::shared_ptr<const Model>> Runtime::load(const std::filesystem::path& 
   TRY(store::make_folders(options_.folder));
   TRY(store::write_file(program, kWorkerProgram));
   PythonModelOptions options{.name = folder.string(),
-                             .workers = options_.workers,
+                             .workers = static_cast<std::size_t>(
+                                 own.workers.value_or(static_cast<std::int64_t>(options_.workers))),
                              .spares = options_.spares,
-                             .call_limit = options_.call_limit,
+                             .call_limit = own.call_limit.value_or(options_.call_limit),
                              .load_limit = options_.load_limit};
   options.command.python = *interpreter;
   options.command.program = program;
   options.command.folder = folder;
-  options.command.environment = worker_environment(options_.workers);
-  options.command.memory_bytes_max = options_.memory_bytes_max;
+  options.command.environment = worker_environment(options.workers);
+  options.command.memory_bytes_max = static_cast<std::uint64_t>(
+      own.memory_bytes_max.value_or(static_cast<std::int64_t>(options_.memory_bytes_max)));
   options.environment = std::move(interpreter);
   options.should_stop = [this] { return stopping_.load(); };
   return PythonModel::load(std::move(options));

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "serving/endpoint_spec.h"
 #include "serving/python/environments.h"
 #include "serving/python/python_model.h"
 
@@ -33,7 +34,9 @@ class Runtime {
 
   // `folder` has an MLmodel with the python_function flavor, or model.py with a class Model.
   // Errors as of Environments::interpreter_for() and PythonModel::load().
-  Result<std::shared_ptr<const Model>> load(const std::filesystem::path& folder);
+  // `options` go before those of the runtime.
+  Result<std::shared_ptr<const Model>> load(const std::filesystem::path& folder,
+                                            const PythonSpec& options = {});
 
  private:
   const Options options_;
