@@ -1,32 +1,104 @@
 #include "cli/batch_commands.h"
 
+#include <fnmatch.h>
 #include <glob.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstdlib>
+#include <fstream>
 #include <thread>
 
+#include "app/storage.h"
 #include "cli/model_files.h"
 #include "cli/progress.h"
 #include "cli/verb.h"
 #include "serving/batch_scoring.h"
 #include "serving/model_loader.h"
+#include "serving/python/runtime.h"
+#include "store/file_system.h"
 
 namespace slipway::cli {
 namespace {
 
+constexpr auto kCallLimit = std::chrono::hours(1);  // nobody waits for a single call
+
 struct ScoreOptions {
-  std::string model, output;
+  std::string model, output, interpreter;
   std::vector<std::string> inputs, keep;
   std::size_t threads = std::max(1u, std::thread::hardware_concurrency());
   std::int64_t rows_per_part = 1'000'000;
   bool overwrite = false;
 };
 
-// A file, a folder (its .parquet files), or a pattern.
-Result<std::vector<std::filesystem::path>> find_inputs(const std::vector<std::string>& given) {
-  std::vector<std::filesystem::path> files;
+constexpr std::string_view kS3 = "s3://";
+
+// A folder of this machine for as long as the command runs.
+class Scratch {
+ public:
+  static Result<std::unique_ptr<Scratch>> make() {
+    std::string pattern =
+        (std::filesystem::temp_directory_path() / "slipway-batch-XXXXXX").string();
+    if (mkdtemp(pattern.data()) == nullptr) return store::errno_error(errno, "mkdtemp", pattern);
+    return std::unique_ptr<Scratch>(new Scratch(pattern));
+  }
+  ~Scratch() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  explicit Scratch(std::filesystem::path path) : path_(std::move(path)) {}
+  const std::filesystem::path path_;
+};
+
+Result<void> copy(store::ObjectStore& from, const store::ObjectEntry& entry,
+                  const std::filesystem::path& to) {
+  const auto reader = TRY(from.read(entry.name, 0, entry.bytes));
+  std::ofstream out(to, std::ios::binary);
+  std::vector<char> buffer(1 << 20);
+  while (const std::size_t n = TRY(reader->read(buffer)))
+    out.write(buffer.data(), static_cast<std::streamsize>(n));
+  out.close();
+  if (!out) return store::errno_error(errno, "write", to);
+  return {};
+}
+
+// Copies of the objects that "s3://bucket/folder/*.parquet", "s3://bucket/folder" or
+// "s3://bucket/folder/one.parquet" means, in the order of their names.
+Result<void> find_objects(const std::string& uri, const std::filesystem::path& scratch,
+                          const base::Clock& clock, std::vector<serving::BatchInput>& found) {
+  const std::size_t slash = uri.rfind('/');
+  const bool names_files = uri.ends_with(".parquet") && slash > kS3.size();
+  const std::string folder = names_files ? uri.substr(0, slash) : uri;
+  const std::string pattern = names_files ? uri.substr(slash + 1) : "*.parquet";
+  const auto store = TRY(app::open_storage(folder, clock));
+  const std::size_t before = found.size();
+  for (const store::ObjectEntry& entry : TRY(store->list(""))) {
+    if (entry.is_folder || ::fnmatch(pattern.c_str(), entry.name.c_str(), 0) != 0) continue;
+    const std::filesystem::path file = scratch / fmt::format("{:05}.parquet", found.size());
+    TRY(copy(*store, entry, file));
+    found.push_back({file, folder + "/" + entry.name});
+  }
+  if (found.size() == before)
+    return base::error(Code::kNotFound, "no Parquet file there: in={}", uri);
+  return {};
+}
+
+// A file, a folder (its .parquet files), or a pattern; of this machine or of S3, whose objects are
+// copied to `scratch`.
+Result<std::vector<serving::BatchInput>> find_inputs(const std::vector<std::string>& given,
+                                                     const std::filesystem::path& scratch,
+                                                     const base::Clock& clock) {
+  std::vector<serving::BatchInput> files;
   for (const std::string& input : given) {
+    if (input.starts_with(kS3)) {
+      TRY(find_objects(input, scratch, clock, files));
+      continue;
+    }
     std::error_code ignored;
     if (std::filesystem::is_directory(input, ignored)) {
       std::vector<std::filesystem::path> inside;
@@ -34,10 +106,10 @@ Result<std::vector<std::filesystem::path>> find_inputs(const std::vector<std::st
         if (entry.path().extension() == ".parquet") inside.push_back(entry.path());
       }
       std::sort(inside.begin(), inside.end());
-      files.insert(files.end(), inside.begin(), inside.end());
+      for (std::filesystem::path& file : inside) files.push_back({std::move(file)});
       if (!inside.empty()) continue;
     } else if (glob_t found{}; glob(input.c_str(), 0, nullptr, &found) == 0) {
-      files.insert(files.end(), found.gl_pathv, found.gl_pathv + found.gl_pathc);
+      for (std::size_t i = 0; i < found.gl_pathc; ++i) files.push_back({found.gl_pathv[i]});
       globfree(&found);
       continue;
     }
@@ -48,20 +120,35 @@ Result<std::vector<std::filesystem::path>> find_inputs(const std::vector<std::st
 
 Result<Json> score(const Context& context, const ScoreOptions& options) {
   Client client(context);
-  serving::BatchScoringOptions job{.output = options.output,
-                                   .keep = options.keep,
+  const base::SystemClock clock;
+  const bool is_remote = options.output.starts_with(kS3);
+  const auto scratch = TRY(Scratch::make());
+  const auto output = TRY(app::open_storage(options.output, clock));
+  serving::BatchScoringOptions job{.keep = options.keep,
                                    .threads = options.threads,
                                    .rows_per_part = options.rows_per_part,
                                    .overwrite = options.overwrite};
-  job.inputs = TRY(find_inputs(options.inputs));
+  // On the disk where the parts will be, so that they are moved and not copied.
+  job.scratch = is_remote ? scratch->path() / "parts"
+                          : std::filesystem::path(options.output) / "_slipway" / "unfinished";
+  job.inputs = TRY(find_inputs(options.inputs, scratch->path(), clock));
   const ModelFiles files = TRY(ModelFiles::fetch(client, options.model));
   job.model_uri = files.uri();
-  const auto model = TRY(serving::load_model(files.path(), nullptr));
+  serving::python::Runtime python({.folder = scratch->path(),
+                                   .environments = {.interpreter = options.interpreter},
+                                   .workers = options.threads,
+                                   .spares = 0,
+                                   .call_limit = kCallLimit});
+  python.start();
+  const auto model =
+      TRY(serving::load_model(files.path(), options.interpreter.empty() ? nullptr : &python));
   std::optional<Progress> shown;
-  const auto report = TRY(serving::score_files(*model, job, [&](const auto& at) {
+  const auto report = TRY(serving::score_files(*model, job, *output, [&](const auto& at) {
     if (!shown) shown.emplace("rows", at.rows_total);
     shown->at(at.rows, fmt::format("{} of {} parts", at.parts, at.parts_total));
   }));
+  std::error_code ignored;
+  std::filesystem::remove_all(job.scratch, ignored);
   JsonObject reply = report.to_json();
   reply["model"] = job.model_uri;
   reply["out"] = options.output;
@@ -98,10 +185,19 @@ void add_batch_commands(CLI::App& root, Context& context, int& exit_code) {
       "score", "Score Parquet files; a job that was cut off goes on where it was");
   command->add_option("model", options->model, "models:/name/version, models:/name@alias or a path")
       ->required();
-  command->add_option("--in", options->inputs, "Files, folders or patterns")->required();
-  command->add_option("--out", options->output, "A folder for the parts")->required();
+  command
+      ->add_option("--in", options->inputs,
+                   "Files, folders or patterns; s3://bucket/folder/*.parquet is copied here first")
+      ->required();
+  command->add_option("--out", options->output, "A folder for the parts, or s3://bucket/folder")
+      ->required();
   command->add_option("--keep", options->keep, "Columns that go with the answers, such as ids")
       ->delimiter(',');
+  command
+      ->add_option("--python-models", options->interpreter,
+                   "The Python that runs models which need it, with what they need installed; a "
+                   "process a thread")
+      ->envname("SLIPWAY_PYTHON_MODELS");
   command->add_option("--threads", options->threads)->capture_default_str();
   command->add_option("--rows-per-part", options->rows_per_part)
       ->check(CLI::PositiveNumber)

@@ -79,7 +79,8 @@ JsonObject summaries_json(const Summaries& summaries) {
 
 // Some row groups of one input file: what one thread scores into one file.
 struct Part {
-  std::filesystem::path input, output, summary;
+  BatchInput input;
+  std::string output, summary;  // paths in the store
   std::vector<int> row_groups;
   std::int64_t first_row = 0, rows = 0;
 };
@@ -152,22 +153,26 @@ Result<Job> plan(const Model& model, const BatchScoringOptions& options) {
   identity.update(options.model_uri + "\n" + fmt::format("{}", fmt::join(job.columns, "\n")) +
                   fmt::format("\n{}\n", options.rows_per_part));
   for (std::size_t f = 0; f < options.inputs.size(); ++f) {
-    const std::filesystem::path& file = options.inputs[f];
+    const std::filesystem::path& file = options.inputs[f].file;
     const store::ParquetInfo info = TRY(store::parquet_info(file));
     TRY(check_columns(model, options, file, info));
     std::error_code ignored;
-    identity.update(
-        fmt::format("{}\n{}\n{}\n", file.string(), std::filesystem::file_size(file, ignored),
-                    std::filesystem::last_write_time(file, ignored).time_since_epoch().count()));
+    const std::string& copy_of = options.inputs[f].name;
+    identity.update(fmt::format("{}\n{}\n", copy_of.empty() ? file.string() : copy_of,
+                                std::filesystem::file_size(file, ignored)));
+    if (copy_of.empty()) {
+      identity.update(fmt::format(
+          "{}\n", std::filesystem::last_write_time(file, ignored).time_since_epoch().count()));
+    }
     Part part;
     std::int64_t row = 0;
     std::size_t number = 0;
     const auto close = [&] {
       if (part.rows == 0) return;
       const std::string name = fmt::format("part-{:05}-{:04}", f, number++);
-      part.input = file;
-      part.output = options.output / (name + ".parquet");
-      part.summary = options.output / "_slipway" / (name + ".json");
+      part.input = options.inputs[f];
+      part.output = name + ".parquet";
+      part.summary = "_slipway/" + name + ".json";
       job.parts.push_back(std::move(part));
       part = {.first_row = row};
     };
@@ -184,29 +189,51 @@ Result<Job> plan(const Model& model, const BatchScoringOptions& options) {
   return job;
 }
 
+std::string called(const BatchInput& input) {
+  return input.name.empty() ? input.file.string() : input.name;
+}
+
+Result<bool> is_there(store::ObjectStore& output, const std::string& path) {
+  const Result<std::int64_t> size = output.size(path);
+  if (!size && size.error().code != Code::kNotFound) return size.error();
+  return size.has_value();
+}
+
+Result<std::string> read(store::ObjectStore& output, const std::string& path) {
+  const std::int64_t bytes = TRY(output.size(path));
+  const auto reader = TRY(output.read(path, 0, bytes));
+  std::string text(static_cast<std::size_t>(bytes), '\0');
+  std::size_t at = 0;
+  while (const std::size_t n = TRY(reader->read(std::span(text).subspan(at)))) at += n;
+  text.resize(at);
+  return text;
+}
+
+Result<void> write(store::ObjectStore& output, const std::string& path,
+                   const std::filesystem::path& scratch, std::string_view text) {
+  std::string name = path;
+  std::replace(name.begin(), name.end(), '/', '.');
+  TRY(store::make_folders(scratch));
+  TRY(store::write_file(scratch / name, text));
+  return output.put_file(path, scratch / name, "application/json");
+}
+
 // The folder is this job's, or becomes it.
-Result<void> take_output(const BatchScoringOptions& options, const Job& job) {
-  const std::filesystem::path notes = options.output / "_slipway";
-  const auto known = store::read_file(notes / "job");
-  if (known && *known == job.identity) return {};
-  std::error_code failed;
-  const bool is_used = std::filesystem::exists(options.output, failed) &&
-                       !std::filesystem::is_empty(options.output, failed);
-  if (is_used && !options.overwrite) {
+Result<void> take_output(const BatchScoringOptions& options, const Job& job,
+                         store::ObjectStore& output) {
+  if (TRY(is_there(output, "_slipway/job")) && TRY(read(output, "_slipway/job")) == job.identity)
+    return store::make_folders(options.scratch);
+  const std::vector<store::ObjectEntry> used = TRY(output.list(""));
+  if (!used.empty() && !options.overwrite) {
     return base::error(Code::kFailedPrecondition,
                        "the output folder holds something else than this job (another model, other "
-                       "files or columns): choose another folder or overwrite it: folder={}",
-                       options.output.string());
+                       "files or columns): choose another folder or overwrite it");
   }
-  if (is_used) {  // only what such a job writes
-    for (const auto& entry : std::filesystem::directory_iterator(options.output, failed)) {
-      const std::string name = entry.path().filename().string();
-      if (name.starts_with("part-") || name.starts_with("_slipway"))
-        std::filesystem::remove_all(entry.path(), failed);
-    }
+  for (const store::ObjectEntry& entry : used) {  // only what such a job writes
+    if (entry.name.starts_with("part-") || entry.name.starts_with("_slipway"))
+      TRY(output.remove(entry.name));
   }
-  TRY(store::make_folders(notes));
-  return store::write_file(notes / "job", job.identity);
+  return write(output, "_slipway/job", options.scratch, job.identity);
 }
 
 // A column of a frame as a model reads it; what has to be converted is kept in the scratch.
@@ -326,11 +353,11 @@ JsonObject BatchScoringReport::to_json() const {
 }
 
 Result<BatchScoringReport> score_files(
-    const Model& model, const BatchScoringOptions& options,
+    const Model& model, const BatchScoringOptions& options, store::ObjectStore& output,
     const std::function<void(const BatchScoringProgress&)>& progress) {
   const auto start = std::chrono::steady_clock::now();
   const Job job = TRY(plan(model, options));
-  TRY(take_output(options, job));
+  TRY(take_output(options, job, output));
 
   BatchScoringReport report{.rows = job.rows, .parts = job.parts.size()};
   base::Mutex mutex;
@@ -342,8 +369,8 @@ Result<BatchScoringReport> score_files(
 
   const auto score_part = [&](const Part& part) -> Result<void> {
     Summaries of_part;
-    if (std::filesystem::exists(part.output)) {
-      const JsonObject known = TRY(base::parse_json_object(TRY(store::read_file(part.summary))));
+    if (TRY(is_there(output, part.output))) {
+      const JsonObject known = TRY(base::parse_json_object(TRY(read(output, part.summary))));
       for (const auto& [name, summary] : known) {
         if (summary.is_object())
           of_part[std::string(name)] = TRY(ColumnSummary::from_json(summary.as_object()));
@@ -353,15 +380,16 @@ Result<BatchScoringReport> score_files(
       done.rows += part.rows;
     } else {
       std::vector<std::string> columns;
-      const store::ParquetInfo info = TRY(store::parquet_info(part.input));
+      const store::ParquetInfo info = TRY(store::parquet_info(part.input.file));
       for (const std::string& name : job.columns) {  // an optional input may be missing
         if (std::any_of(info.columns.begin(), info.columns.end(),
                         [&](const auto& column) { return column.first == name; }))
           columns.push_back(name);
       }
-      auto pieces = TRY(
-          store::ParquetPieces::open(part.input, columns, part.row_groups, options.rows_per_call));
-      store::ParquetWriter writer(part.output);
+      auto pieces = TRY(store::ParquetPieces::open(part.input.file, columns, part.row_groups,
+                                                   options.rows_per_call));
+      const std::filesystem::path unfinished = options.scratch / part.output;
+      store::ParquetWriter writer(unfinished);
       Scratch scratch;
       std::vector<Output> outputs;
       for (std::int64_t row = part.first_row; !stop;) {
@@ -378,8 +406,9 @@ Result<BatchScoringReport> score_files(
         progress(done);
       }
       if (stop) return {};
-      TRY(store::write_file(part.summary, base::to_text(summaries_json(of_part))));
+      TRY(write(output, part.summary, options.scratch, base::to_text(summaries_json(of_part))));
       TRY(writer.finish());
+      TRY(output.put_file(part.output, unfinished, "application/vnd.apache.parquet"));
     }
     base::MutexLock lock(mutex);
     for (const auto& [name, summary] : of_part) summaries[name].merge(summary);
@@ -393,7 +422,7 @@ Result<BatchScoringReport> score_files(
       if (scored) continue;
       base::MutexLock lock(mutex);
       if (!failure) {
-        failure = std::move(scored).error().with_context("file " + job.parts[at].input.string());
+        failure = std::move(scored).error().with_context("file " + called(job.parts[at].input));
       }
       stop = true;
     }
@@ -406,7 +435,7 @@ Result<BatchScoringReport> score_files(
   if (failure) return std::move(*failure);
   report.summary = summaries_json(summaries);
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  TRY(store::write_file(options.output / "_slipway.json", base::to_text(report.to_json()) + "\n"));
+  TRY(write(output, "_slipway.json", options.scratch, base::to_text(report.to_json()) + "\n"));
   return report;
 }
 

@@ -9,14 +9,21 @@
 #include "base/json.h"
 #include "base/result.h"
 #include "serving/model.h"
+#include "store/object_store.h"
 
 namespace slipway::serving {
 
+// A Parquet file with columns named as the model's inputs.
+struct BatchInput {
+  std::filesystem::path file;
+  std::string name;  // of what it is a copy of, such as an s3:// URI; empty: it is no copy
+};
+
 struct BatchScoringOptions {
-  std::vector<std::filesystem::path> inputs;  // Parquet files; columns named as the model's inputs
-  std::filesystem::path output;               // a folder; made when it isn't there
-  std::vector<std::string> keep;              // columns of the input that go with the answers
-  std::string model_uri;                      // pinned; stands in every row
+  std::vector<BatchInput> inputs;
+  std::filesystem::path scratch;  // a folder for parts that are not whole yet
+  std::vector<std::string> keep;  // columns of the input that go with the answers
+  std::string model_uri;          // pinned; stands in every row
   std::size_t threads = 1;
   std::int64_t rows_per_call = 16'384;     // that a thread has in memory
   std::int64_t rows_per_part = 1'000'000;  // about; whole row groups of the input
@@ -40,16 +47,16 @@ struct BatchScoringReport {
   JsonObject to_json() const;
 };
 
-// Writes part files `part-FFFFF-PPPP.parquet` (input file, part of it) with the columns kept, `row`
-// (the row's position in its input file), every output of the model and `model`. A part appears
-// when it is whole; a job that was cut off goes on with the parts that are missing. `progress` is
-// called from the scoring threads, one at a time.
+// Writes into `output` part files `part-FFFFF-PPPP.parquet` (input file, part of it) with the
+// columns kept, `row` (the row's position in its input file), every output of the model and
+// `model`. A part appears when it is whole; a job that was cut off goes on with the parts that are
+// missing. `progress` is called from the scoring threads, one at a time.
 //
 // kInvalidArgument: a file lacks a column of the model, or has it as another type; a model with
 // tensor inputs or several values an output. kFailedPrecondition: `output` has parts of another
 // job.
 Result<BatchScoringReport> score_files(
-    const Model& model, const BatchScoringOptions& options,
+    const Model& model, const BatchScoringOptions& options, store::ObjectStore& output,
     const std::function<void(const BatchScoringProgress&)>& progress);
 
 }  // namespace slipway::serving

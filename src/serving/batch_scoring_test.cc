@@ -51,9 +51,9 @@ class BatchScoringTest : public ::testing::Test {
       store::ParquetWriter writer(folder_.path() / fmt::format("in-{}.parquet", file));
       for (int group = 0; group < 4; ++group) MUST(writer.append(rows(file, group)));
       MUST(writer.finish());
-      options_.inputs.push_back(folder_.path() / fmt::format("in-{}.parquet", file));
+      options_.inputs.push_back({folder_.path() / fmt::format("in-{}.parquet", file)});
     }
-    options_.output = folder_.path() / "out";
+    options_.scratch = out_ / "_slipway" / "unfinished";
     options_.keep = {"id"};
     options_.model_uri = "models:/m/3";
     options_.threads = 3;
@@ -76,10 +76,13 @@ class BatchScoringTest : public ::testing::Test {
     return frame;
   }
   Result<BatchScoringReport> score() {
-    return score_files(model_, options_, [&](const BatchScoringProgress& at) { last_ = at; });
+    return score_files(model_, options_, *output_,
+                       [&](const BatchScoringProgress& at) { last_ = at; });
   }
 
   store::testing::TempFolder folder_;
+  const std::filesystem::path out_ = folder_.path() / "out";
+  const std::unique_ptr<store::ObjectStore> output_ = store::open_folder_objects(out_);
   Doubling model_;
   BatchScoringOptions options_;
   BatchScoringProgress last_;
@@ -94,8 +97,8 @@ TEST_F(BatchScoringTest, EveryRowIsAnsweredOnceBesideItsId) {
   std::size_t rows = 0;
   for (int file = 0; file < 2; ++file) {
     for (int part = 0; part < 2; ++part) {
-      const types::Frame frame = MUST(store::read_parquet(
-          options_.output / fmt::format("part-{:05}-{:04}.parquet", file, part)));
+      const types::Frame frame =
+          MUST(store::read_parquet(out_ / fmt::format("part-{:05}-{:04}.parquet", file, part)));
       EXPECT_EQ(frame.columns().size(), 5u);  // id, row, doubled, length, model
       for (std::size_t row = 0; row < frame.rows(); ++row, ++rows) {
         const std::int64_t at = frame.find("row")->ints[row];
@@ -124,7 +127,7 @@ TEST_F(BatchScoringTest, ACutJobGoesOnWithThePartsThatAreMissing) {
   const auto cut = score();
   ASSERT_FALSE(cut);
   EXPECT_NE(cut.error().message.find("in-1.parquet"), std::string::npos);
-  EXPECT_FALSE(std::filesystem::exists(options_.output / "_slipway.json"));
+  EXPECT_FALSE(std::filesystem::exists(out_ / "_slipway.json"));
   model_.fail_at = 0;
   const auto report = score();
   ASSERT_TRUE(report) << report.error().message;
@@ -152,14 +155,14 @@ TEST_F(BatchScoringTest, WhatCannotBeScoredIsToldBeforeAnythingIsWritten) {
   Column n = Column::of_type("n", ColumnType::kString);
   n.append_string("x");
   MUST(other.add(std::move(n)));
-  MUST(store::write_parquet(other, options_.inputs[1]));
+  MUST(store::write_parquet(other, options_.inputs[1].file));
   EXPECT_NE(score().error().message.find("column n must be a number for the model, it is string"),
             std::string::npos);
-  options_.inputs = {folder_.path() / "nowhere.parquet"};
+  options_.inputs = {{folder_.path() / "nowhere.parquet"}};
   EXPECT_EQ(score().error().code, Code::kNotFound);
   options_.inputs = {};
   EXPECT_EQ(score().error().code, Code::kInvalidArgument);
-  EXPECT_FALSE(std::filesystem::exists(options_.output));
+  EXPECT_FALSE(std::filesystem::exists(out_));
 }
 
 }  // namespace

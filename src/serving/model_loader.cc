@@ -82,9 +82,10 @@ Result<std::shared_ptr<const Model>> load_in_python(const std::filesystem::path&
                                                     python::Runtime* python,
                                                     const PythonSpec& options) {
   if (python != nullptr) return python->load(folder, options);
-  return base::error(Code::kFailedPrecondition,
-                     "the model needs Python: an endpoint runs it, of a server whose python-models "
-                     "is not off");
+  return base::error(
+      Code::kFailedPrecondition,
+      "the model needs Python: name one with --python-models, or ask an endpoint of a server whose "
+      "python-models is not off");
 }
 
 }  // namespace

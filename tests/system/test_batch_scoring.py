@@ -1,8 +1,11 @@
 """`slipway batch score`: a registered model over Parquet files, killed in the middle, against xgboost itself."""
 import json
 import os
+import shutil
 import signal
 import subprocess
+import sys
+import textwrap
 import time
 
 import lightgbm
@@ -13,7 +16,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import xgboost
-from conftest import BINARY
+from conftest import BINARY, free_port
+from mlflow.models import ModelSignature
+from mlflow.types import ColSpec, DataType, Schema
+from s3_server import S3Server
 
 FEATURES = [f"f{i}" for i in range(8)]
 
@@ -95,3 +101,61 @@ def test_a_booster_of_lightgbm_is_run_without_python(job):
                    check=True, capture_output=True)
     scored = pd.read_parquet(job.out / "part-00000-0000.parquet")
     assert np.abs(scored["predict"] - booster.predict(rows)).max() < 1e-9
+
+
+def test_a_python_model_scores_files(job, tmp_path):
+    code = tmp_path / "model.py"
+    code.write_text(textwrap.dedent('''
+        import mlflow
+        from mlflow.pyfunc import PythonModel
+
+        class Sum(PythonModel):
+            def predict(self, context, model_input, params=None):
+                return model_input["f0"] + model_input["f1"] * 2
+
+        mlflow.models.set_model(Sum())
+    '''))
+    with mlflow.start_run():
+        mlflow.pyfunc.log_model(name="sum", python_model=str(code), registered_model_name="sum", pip_requirements=["mlflow-skinny"],
+                                signature=ModelSignature(Schema([ColSpec(DataType.double, n) for n in ("f0", "f1")]), Schema([ColSpec(DataType.double, "y")])))
+    words = [BINARY, "--url", job.url, "batch", "score", "models:/sum/1", "--in", str(job.data / "day-0.parquet"), "--out", str(job.out), "--threads", "2",
+             "--rows-per-part", "20000"]
+    refused = subprocess.run(words, capture_output=True, text=True)
+    assert refused.returncode != 0 and "--python-models" in refused.stderr
+    done = subprocess.run([*words, "--python-models", sys.executable], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    scored = pd.concat(pd.read_parquet(part) for part in sorted(job.out.glob("part-*.parquet"))).reset_index(drop=True)
+    expected = job.frames[0]["f0"].astype(float) + job.frames[0]["f1"].astype(float) * 2
+    assert np.allclose(scored["y"], expected, equal_nan=True)
+
+
+def test_from_and_to_a_bucket_across_a_kill(job, tmp_path):
+    s3 = S3Server(tmp_path / "s3", free_port())
+    try:
+        (s3.objects / s3.bucket / "days").mkdir()
+        for file in job.data.glob("*.parquet"):
+            shutil.copy(file, s3.objects / s3.bucket / "days" / file.name)
+        (s3.objects / s3.bucket / "days" / "notes.txt").write_text("not a Parquet file")
+        words = [BINARY, "--url", job.url, "--json", "batch", "score", "models:/risk@champion", "--in", f"s3://{s3.bucket}/days/*.parquet",
+                 "--out", f"s3://{s3.bucket}/scored/june", "--keep", "customer", "--rows-per-part", "50000"]
+        environment = {**os.environ, **s3.variables}
+        victim = subprocess.Popen([*words, "--threads", "1"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
+        deadline = time.time() + 60
+        while time.time() < deadline and sum("part-" in key and key.endswith(".parquet") for key in s3.files("scored/june/")) < 2:
+            time.sleep(0.005)
+        os.kill(victim.pid, signal.SIGKILL)
+        victim.wait()
+        assert "scored/june/_slipway.json" not in s3.files()
+        done = subprocess.run(words, capture_output=True, text=True, env=environment)
+        assert done.returncode == 0, done.stderr
+        report = json.loads(done.stdout)
+        assert report["rows"] == 310_000 and 0 < report["rows_resumed"] < 310_000
+        out = s3.objects / s3.bucket / "scored" / "june"
+        scored = pd.concat(pd.read_parquet(part) for part in sorted(out.glob("part-00001-*.parquet"))).reset_index(drop=True)
+        assert (scored["customer"] == job.frames[1]["customer"]).all()
+        assert np.abs(scored["predict"] - job.booster.predict(xgboost.DMatrix(job.frames[1][FEATURES]))).max() < 1e-6
+        assert json.loads((out / "_slipway.json").read_text())["summary"]["input f3"]["rows"] == 310_000
+        other = subprocess.run([*words[:-1], "70000"], capture_output=True, text=True, env=environment)
+        assert other.returncode != 0 and "something else than this job" in other.stderr
+    finally:
+        s3.stop()
