@@ -250,6 +250,12 @@ serving::EndpointSpec spec_of(const releases::Revision& revision) {
 
 }  // namespace
 
+void ServingPlane::expect(const std::vector<releases::Revision>& revisions) {
+  std::vector<serving::EndpointSpec> specs;
+  for (const releases::Revision& revision : revisions) specs.push_back(spec_of(revision));
+  endpoints_.expect(specs);
+}
+
 Result<void> ServingPlane::prepare(const releases::Revision& revision) {
   return endpoints_.prepare(spec_of(revision));
 }

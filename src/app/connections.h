@@ -103,6 +103,7 @@ class RegisteredModels final : public serving::ModelSource,
 class ServingPlane final : public releases::DataPlane {
  public:
   explicit ServingPlane(serving::Endpoints& endpoints) : endpoints_(endpoints) {}
+  void expect(const std::vector<releases::Revision>& revisions) override;
   Result<void> prepare(const releases::Revision& revision) override;
   void activate(const releases::Revision& revision, const releases::Revision* last_good) override;
 

@@ -109,6 +109,22 @@ serving::python::Runtime::Options python_options(const Settings& settings,
       .load_limit = std::chrono::seconds(settings.python_load_timeout_seconds)};
 }
 
+void record(store::Db& db, const base::Clock& clock, const serving::Eviction& eviction) {
+  const Result<void> written = db.write([&](store::Tx& tx) {
+    return tx.append_event(
+        {.kind = "model.evicted",
+         .subject = eviction.endpoint.empty() ? "endpoints" : "endpoints/" + eviction.endpoint,
+         .actor = "slipway",
+         .payload = {{"model", eviction.model},
+                     {"bytes", eviction.bytes},
+                     {"reason", eviction.reason}},
+         .event_time = clock.now()});
+  });
+  if (!written)
+    base::log_warning("app", "an event was not written: kind=model.evicted why={}",
+                      written.error().message);
+}
+
 tracking::MetricFeed::Options feed_options(const Foundation& f) {
   tracking::MetricFeed::Options options;
   options.watchers_max = static_cast<std::size_t>(f.settings.stream_clients_max);
@@ -196,7 +212,12 @@ struct Application::Rooms::Impl {
         python(python_options(f.settings, f.data)),
         endpoints(models, online, log, clock, f.clock, f.random, f.metrics,
                   f.settings.python_models == "off" ? nullptr : &python,
-                  {.inline_budget_us = static_cast<double>(f.settings.inline_budget_us)}),
+                  {.inline_budget_us = static_cast<double>(f.settings.inline_budget_us),
+                   .models_bytes_max = static_cast<std::uint64_t>(f.settings.models_bytes_max),
+                   .on_eviction =
+                       [&db = f.db, &clock = clock](const serving::Eviction& eviction) {
+                         record(db, clock, eviction);
+                       }}),
         plane(endpoints),
         releases(f.db, clock, f.clock, {plane, models, facts}, f.metrics),
         gates(f.db, clock, f.clock, f.random),
@@ -265,8 +286,7 @@ struct Application::Rooms::Impl {
   PipelineActions actions;
   std::unique_ptr<monitor::Monitor> monitor;
   std::unique_ptr<Project> project;
-  std::vector<std::string> late_endpoints;  // whose models are loaded while the server answers
-  std::thread late;
+  std::thread late;  // loads models while the server answers
   std::atomic<bool> stopping{false};
   std::vector<http::Route> root;  // what answers at `/`: our page or MLflow's
 };
@@ -311,15 +331,7 @@ Result<void> Application::Rooms::open() {
   i.runs.set_observer(&i.metric_feed);
   if (!i.leads) return {};
   i.registry.set_observer(&i.follower);
-  const auto reinstalled = TRY(i.releases.reinstall());
-  for (const auto& [endpoint, error] : reinstalled.failed) {
-    if (error.code == Code::kUnavailable) {
-      i.late_endpoints.push_back(endpoint);
-      i.endpoints.expect(endpoint);
-      continue;
-    }
-    base::log_error("app", "an endpoint does not answer: endpoint={} {}", endpoint, error.message);
-  }
+  TRY(i.releases.reinstall());
   return i.follower.catch_up();
 }
 
@@ -371,7 +383,8 @@ void Application::Rooms::add_leading_routes(http::Router& router) {
       api::own::feature_routes(i.features, i.foundation.random, i.foundation.data / "uploads"));
   router.add_all(api::own::pipeline_routes(i.pipelines));
   router.add_all(api::own::import_routes(i.run_import, i.model_import));
-  router.add_all(api::own::endpoint_routes(i.releases, *i.monitor, i.logged, rehearses));
+  router.add_all(
+      api::own::endpoint_routes(i.releases, *i.monitor, i.logged, i.endpoints, rehearses));
   router.add_all(api::own::gate_routes(i.gates, i.models));
   router.add_all(api::own::model_routes(i.registry));
   router.add_all(api::own::monitor_routes(*i.monitor));
@@ -418,11 +431,11 @@ Result<void> Application::Rooms::start(const std::string& url, const OnStop& on_
   on_stop("reclaimer", [&i] { i.reclaimer.stop(); });
   i.python.start();
   i.late = std::thread([&i] {
-    for (const std::string& endpoint : i.late_endpoints) {
-      if (i.stopping) return;
-      if (const Result<void> done = i.releases.reinstall(endpoint); !done)
-        base::log_error("app", "an endpoint does not answer: endpoint={} {}", endpoint,
-                        done.error().message);
+    const auto bytes_max = static_cast<std::size_t>(i.foundation.settings.models_bytes_max);
+    for (const std::string& endpoint : i.endpoints.names()) {
+      if (i.stopping || (bytes_max > 0 && i.endpoints.memory_bytes() >= bytes_max)) return;
+      if (const Result<void> done = i.endpoints.wake(endpoint); !done && !i.stopping)
+        base::log_error("app", "an endpoint does not answer: {}", done.error().message);
     }
   });
   on_stop("late endpoints", [&i] {

@@ -176,13 +176,18 @@ const std::vector<SettingInfo>& setting_table() {
               "Threads kept for health, releases and rollback."),
       integer("scoring-threads", &Settings::scoring_threads, 1, 1024,
               "Threads for models that wait or take their time; started when they are needed."),
-      integer("scoring-threads-per-endpoint", &Settings::scoring_threads_per_endpoint, 1, 1024,
-              "Of these, what one endpoint may take; as many requests can be one call of its model."),
+      integer(
+          "scoring-threads-per-endpoint", &Settings::scoring_threads_per_endpoint, 1, 1024,
+          "Of these, what one endpoint may take; as many requests can be one call of its model."),
       integer("scoring-queue-length-max", &Settings::scoring_queue_length_max, 1, 1'000'000,
               "Requests of one endpoint that may wait for such a thread; more get 429."),
       integer("inline-budget-us", &Settings::inline_budget_us, 0, 1'000'000,
               "A request whose rows may take longer than this to score leaves the I/O thread, by "
               "what a row cost when the model was loaded."),
+      integer(
+          "models-bytes-max", &Settings::models_bytes_max, 0, 1ll << 44,
+          "Memory that loaded models may take; beyond, those go that were not used for longest, "
+          "and come back when they are asked. 0: no limit."),
       text("python-models", &Settings::python_models, {},
            "Where models run that need Python: `env` makes an environment for each list of "
            "requirements, once; the path of an interpreter is used for all; `off` refuses them."),

@@ -76,6 +76,12 @@ Histogram& Metrics::histogram(const std::string& name, const std::string& help,
   return *slot;
 }
 
+void Metrics::counter_of(const std::string& name, const std::string& help,
+                         std::function<std::uint64_t()> read, const Labels& labels) {
+  MutexLock lock(mutex_);
+  family(name, help, "counter").counters_of[render(labels)] = std::move(read);
+}
+
 void Metrics::gauge(const std::string& name, const std::string& help, std::function<double()> read,
                     const Labels& labels) {
   MutexLock lock(mutex_);
@@ -91,6 +97,8 @@ std::string Metrics::prometheus_text() const {
     for (const auto& [labels, counter] : family.counters) {
       fmt::format_to(line, "{}{} {}\n", name, braces(labels), counter->value());
     }
+    for (const auto& [labels, read] : family.counters_of)
+      fmt::format_to(line, "{}{} {}\n", name, braces(labels), read());
     for (const auto& [labels, read] : family.gauges)
       fmt::format_to(line, "{}{} {}\n", name, braces(labels), read());
     for (const auto& [labels, histogram] : family.histograms) {

@@ -54,6 +54,9 @@ class Metrics {
   Counter& counter(const std::string& name, const std::string& help, const Labels& labels = {});
   Histogram& histogram(const std::string& name, const std::string& help, const Labels& labels = {},
                        std::vector<double> bounds = latency_bounds_seconds());
+  // A counter that somebody else keeps: `read` is called when the metrics are scraped.
+  void counter_of(const std::string& name, const std::string& help,
+                  std::function<std::uint64_t()> read, const Labels& labels = {});
   // `read` is called when the metrics are scraped.
   void gauge(const std::string& name, const std::string& help, std::function<double()> read,
              const Labels& labels = {});
@@ -66,6 +69,7 @@ class Metrics {
     std::string type;
     std::map<std::string, std::unique_ptr<Counter>> counters;  // by rendered labels
     std::map<std::string, std::unique_ptr<Histogram>> histograms;
+    std::map<std::string, std::function<std::uint64_t()>> counters_of;
     std::map<std::string, std::function<double()>> gauges;
   };
   Family& family(const std::string& name, const std::string& help, const char* type)

@@ -224,6 +224,16 @@ Result<void> Ledger::update_endpoint(store::Tx& tx, const EndpointRecord& before
                      "the endpoint was changed by somebody else meanwhile: name={}", before.name());
 }
 
+Result<std::vector<Revision>> Ledger::current_revisions(store::Reader& reader) const {
+  return read_rows(
+      reader,
+      fmt::format("SELECT {} FROM release_revisions r WHERE workspace = ? AND number = "
+                  "(SELECT current_revision FROM release_endpoints e WHERE "
+                  "e.workspace = r.workspace AND e.name = r.endpoint)",
+                  kRevisionColumns),
+      {workspace_}, read_revision);
+}
+
 Result<void> Ledger::insert_revision(store::Tx& tx, const Revision& revision) const {
   JsonObject running;
   revision.running.append_to(running);

@@ -37,6 +37,8 @@ class Ledger {
   Result<std::vector<Revision>> revisions(store::Reader& reader, const std::string& endpoint,
                                           std::optional<std::int64_t> before,
                                           std::size_t limit) const;
+  // Of every endpoint that has one.
+  Result<std::vector<Revision>> current_revisions(store::Reader& reader) const;
   // kNotFound.
   Result<Revision> revision(store::Reader& reader, const std::string& endpoint,
                             std::int64_t number) const;

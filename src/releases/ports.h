@@ -4,6 +4,7 @@
 #include <limits>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "base/timestamp.h"
@@ -15,6 +16,9 @@ namespace slipway::releases {
 class DataPlane {
  public:
   virtual ~DataPlane() = default;
+
+  // Answers with these until others are activated; loads nothing yet. What needs models loads them.
+  virtual void expect(const std::vector<Revision>& revisions) = 0;
 
   // Loads and warms every variant of `revision`, whose number isn't given yet, without answering
   // with it. Models that are loaded already are used as they are, so that going back is quick. May

@@ -186,27 +186,13 @@ Result<std::vector<Revision>> Releases::history(const std::string& endpoint) {
   });
 }
 
-Result<Releases::Reinstalled> Releases::reinstall() {
-  Reinstalled done;
-  for (const EndpointRecord& record :
-       TRY(db_.read([&](store::Reader& reader) { return ledger_.endpoints(reader); }))) {
-    if (!record.current_revision) continue;
-    if (Result<void> installed = reinstall(record.name()); !installed) {
-      done.failed.emplace_back(record.name(), std::move(installed).error());
-      continue;
-    }
-    ++done.endpoints;
-  }
-  return done;
-}
-
-Result<void> Releases::reinstall(const std::string& endpoint) {
-  const EndpointRecord record = TRY(status(endpoint)).endpoint;
-  if (!record.current_revision) return {};
-  const Revision revision = TRY(this->revision(endpoint, *record.current_revision));
-  TRY(ports_.data_plane.prepare(revision));
-  activate(revision);
-  return {};
+Result<std::size_t> Releases::reinstall() {
+  const std::vector<Revision> current =
+      TRY(db_.read([&](store::Reader& reader) { return ledger_.current_revisions(reader); }));
+  base::MutexLock lock(activate_mutex_);
+  for (const Revision& revision : current) activated_[revision.endpoint] = revision.number;
+  ports_.data_plane.expect(current);
+  return current.size();
 }
 
 Result<Revision> Releases::deploy(const std::string& endpoint, const std::string& model_uri,

@@ -95,15 +95,8 @@ class Releases {
   Releases(store::Db& db, const base::Clock& event_clock, const base::Clock& wall_clock,
            Ports ports, base::Metrics& metrics, std::string workspace = "default");
 
-  struct Reinstalled {
-    std::int64_t endpoints = 0;
-    std::vector<std::pair<std::string, Error>> failed;  // endpoint, why it doesn't answer
-  };
-  // After a start: puts every endpoint's current revision into the data plane. One that fails
-  // doesn't stop the others.
-  Result<Reinstalled> reinstall();
-  // The same for one, whose failure may have passed. Does nothing for one without a revision.
-  Result<void> reinstall(const std::string& endpoint);
+  // After a start: tells the data plane every endpoint's current revision. Gives how many.
+  Result<std::size_t> reinstall();
 
   // What apply would change; changes nothing.
   Result<std::vector<DefinitionChange>> plan(const std::vector<EndpointDefinition>& definitions);

@@ -366,22 +366,22 @@ TEST_F(ReleasesTest, AReopenedLedgerGoesOnExactly) {
   plane_.active.clear();
   open();
   EXPECT_EQ(base::to_text(MUST(releases_->status("e")).to_json()), before);
-  EXPECT_EQ(MUST(releases_->reinstall()).endpoints, 1);
+  EXPECT_EQ(MUST(releases_->reinstall()), 1u);
   EXPECT_EQ(live(), "live:v1:9000 canary:v2:1000 ");
   EXPECT_EQ(walk_to("2013-06-09T00:00:00Z"),
             (std::vector<std::string>{"2013-06-02T06:00:00Z revision 3",
                                       "2013-06-03T06:00:00Z revision 4"}));
 }
 
-TEST_F(ReleasesTest, AnEndpointThatCannotBeReinstalledDoesNotStopTheOthers) {
-  apply("  other: {model: models:/m/2}\n");
+TEST_F(ReleasesTest, AStartLoadsNothing) {
+  apply("  other: {model: models:/m/2}\n  empty: {model: models:/nobody/99}\n");
   move_alias(1);
-  plane_.broken.insert("models:/m/1");
+  plane_.prepared.clear();
+  plane_.active.clear();
   open();
-  const auto done = MUST(releases_->reinstall());
-  EXPECT_EQ(done.endpoints, 1);
-  ASSERT_EQ(done.failed.size(), 1u);
-  EXPECT_EQ(done.failed[0].first, "e");
+  EXPECT_EQ(MUST(releases_->reinstall()), 2u);
+  EXPECT_TRUE(plane_.prepared.empty());
+  EXPECT_EQ(plane_.active.at("other").variants.at(0).uri, "models:/m/2");
 }
 
 TEST_F(ReleasesTest, ARollbackWinsAgainstADeployThatLoads) {

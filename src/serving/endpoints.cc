@@ -3,13 +3,14 @@
 #include <algorithm>
 #include <set>
 
-#include "base/check.h"
+#include "base/log.h"
 #include "serving/model_loader.h"
 #include "serving/warm_up.h"
 
 namespace slipway::serving {
-
 namespace {
+
+constexpr auto kRetryPause = std::chrono::seconds(5);  // after a load that failed
 
 // One model may be run in several ways.
 std::string key_of(const std::string& uri, const PythonSpec& python) {
@@ -19,20 +20,45 @@ std::string key_of(const std::string& uri, const PythonSpec& python) {
                      python.call_limit ? python.call_limit->count() : -1);
 }
 
+std::vector<std::string> keys_of(const EndpointSpec& spec) {
+  std::vector<std::string> keys;
+  for (const VariantSpec& variant : spec.variants) keys.push_back(key_of(variant.uri, spec.python));
+  return keys;
+}
+
 }  // namespace
+
+Endpoints::Endpoints(ModelSource& models, FeatureLookup& features, RequestLog& log,
+                     const base::Clock& event_clock, const base::Clock& wall_clock,
+                     base::Random& random, base::Metrics& metrics, python::Runtime* python,
+                     Options options)
+    : models_(models),
+      features_(features),
+      log_(log),
+      event_clock_(event_clock),
+      wall_clock_(wall_clock),
+      random_(random),
+      metrics_(metrics),
+      python_(python),
+      options_(std::move(options)),
+      evicted_(metrics.counter("slipway_models_evicted_total",
+                               "Models taken out of memory to stay within models-bytes-max.")) {
+  metrics_.gauge("slipway_models_bytes", "Memory of all models that are loaded.",
+                 [this] { return static_cast<double>(memory_bytes()); });
+}
 
 Result<LoadedModel> Endpoints::load(const std::string& uri, const PythonSpec& python) {
   const std::string key = key_of(uri, python);
   {
     base::MutexLock lock(mutex_);
-    if (const auto found = loaded_.find(key); found != loaded_.end()) return found->second;
+    if (const auto found = loaded_.find(key); found != loaded_.end()) return found->second.loaded;
   }
   const auto path = TRY(models_.locate(uri));
   Result<std::shared_ptr<const Model>> model = load_model(path, python_, python);
   if (!model) return std::move(model).error().with_context("model " + uri);
   const LoadedModel loaded{.model = *model, .row_cost_us = warm_up(**model)};
   base::MutexLock lock(mutex_);
-  return loaded_.emplace(key, loaded).first->second;
+  return loaded_.emplace(key, Resident{loaded, wall_clock_.now().micros}).first->second.loaded;
 }
 
 Result<std::shared_ptr<const Serving>> Endpoints::build(const EndpointSpec& spec) {
@@ -50,33 +76,237 @@ Result<void> Endpoints::prepare(const EndpointSpec& spec) {
 bool Endpoints::is_quick(std::string_view endpoint, std::size_t body_bytes) const {
   const auto serving = find(endpoint);
   if (serving == nullptr) return true;  // what is wrong is said quickly
-  if (serving->may_block) return false;
+  if (serving->may_block || !serving->is_awake) return false;
   const std::size_t rows = body_bytes / std::max<std::size_t>(1, serving->row_bytes_min);
   return static_cast<double>(std::max<std::size_t>(1, rows)) * serving->row_cost_us <=
          options_.inline_budget_us;
 }
 
+void Endpoints::swap(std::shared_ptr<const Serving> serving) {
+  auto table = std::make_shared<Table>(*table_.load());
+  (*table)[serving->spec.endpoint] = std::move(serving);
+  table_.store(std::move(table));
+}
+
 void Endpoints::activate(const EndpointSpec& spec, const EndpointSpec* keep) {
-  Result<std::shared_ptr<const Serving>> serving = build(spec);
-  CHECK(serving.has_value());  // prepared: its models are loaded
+  // It was prepared, so its models are loaded, unless they had to leave meanwhile.
+  Result<std::shared_ptr<const Serving>> built = build(spec);
+  if (!built) {
+    base::log_error("serving", "an endpoint's models are not in memory: endpoint={} why={}",
+                    spec.endpoint, built.error().message);
+  }
+  std::shared_ptr<const Serving> serving = built ? *built : make_asleep(spec, tallies_);
+  {
+    base::MutexLock lock(mutex_);
+    swap(std::move(serving));
+    std::vector<std::string>& keys = keys_in_use_[spec.endpoint];
+    const std::int64_t now_us = wall_clock_.now().micros;
+    for (const std::string& key : keys) {
+      if (const auto found = loaded_.find(key); found != loaded_.end())
+        found->second.used_us = now_us;
+    }
+    keys = keys_of(spec);
+    if (keep != nullptr) {
+      for (std::string& key : keys_of(*keep)) keys.push_back(std::move(key));
+    }
+    std::set<std::string_view> used;
+    for (const auto& [endpoint, in_use] : keys_in_use_) used.insert(in_use.begin(), in_use.end());
+    std::erase_if(loaded_, [&](const auto& entry) {
+      // A model that is loaded and not used was perhaps just prepared by another change; those are
+      // few, and the next activation lets them go.
+      return !used.contains(entry.first) && entry.second.loaded.model.use_count() == 1;
+    });
+  }
+  keep_in_budget(spec.endpoint);
+}
+
+void Endpoints::expect(const std::vector<EndpointSpec>& specs) {
+  std::vector<std::shared_ptr<const Serving>> asleep;
+  for (const EndpointSpec& spec : specs) asleep.push_back(make_asleep(spec, tallies_));
   base::MutexLock lock(mutex_);
   auto table = std::make_shared<Table>(*table_.load());
-  (*table)[spec.endpoint] = *serving;
-  table_.store(std::move(table));
-  std::vector<std::string>& uris = uris_in_use_[spec.endpoint];
-  uris.clear();
-  for (const VariantSpec& variant : spec.variants) uris.push_back(key_of(variant.uri, spec.python));
-  if (keep != nullptr) {
-    for (const VariantSpec& variant : keep->variants)
-      uris.push_back(key_of(variant.uri, keep->python));
+  for (std::shared_ptr<const Serving>& serving : asleep) {
+    const std::string name = serving->spec.endpoint;
+    keys_in_use_[name] = keys_of(serving->spec);
+    (*table)[name] = std::move(serving);
   }
-  std::set<std::string> used;
-  for (const auto& [endpoint, in_use] : uris_in_use_) used.insert(in_use.begin(), in_use.end());
-  std::erase_if(loaded_, [&](const auto& entry) {
-    // A model that is loaded and not used was perhaps just prepared by another change; those are
-    // few, and the next activation lets them go.
-    return !used.contains(entry.first) && entry.second.model.use_count() == 1;
-  });
+  table_.store(std::move(table));
+}
+
+// The net is here too: others wait for whoever wakes an endpoint.
+Result<std::shared_ptr<const Serving>> Endpoints::load_endpoint(
+    const std::shared_ptr<const Serving>& asleep) {
+  try {
+    std::shared_ptr<const Serving> built = TRY(build(asleep->spec));
+    base::MutexLock lock(mutex_);
+    if (find(asleep->spec.endpoint) == asleep) swap(built);
+    return built;
+  } catch (const std::exception& e) {
+    return base::error(Code::kInternal, "loading threw: what={}", e.what());
+  }
+}
+
+Result<std::shared_ptr<const Serving>> Endpoints::awake(std::string_view endpoint,
+                                                        Deadline deadline) {
+  std::shared_ptr<const Serving> asleep;
+  {
+    base::MutexLock lock(wake_mutex_);
+    for (;;) {
+      asleep = find(endpoint);
+      if (asleep == nullptr)
+        return base::error(Code::kNotFound, "no such endpoint answers: endpoint={}", endpoint);
+      if (asleep->is_awake) return asleep;
+      const auto now = std::chrono::steady_clock::now();
+      if (const auto failed = failures_.find(endpoint);
+          failed != failures_.end() && now < failed->second.until)
+        return failed->second.error;
+      if (!waking_.contains(endpoint)) break;
+      if (now >= deadline) {
+        return base::error(Code::kDeadlineExceeded,
+                           "the endpoint's model is still being loaded: endpoint={}", endpoint);
+      }
+      woken_.wait_until(wake_mutex_, deadline);
+    }
+    waking_.emplace(endpoint);
+  }
+  Result<std::shared_ptr<const Serving>> loaded = load_endpoint(asleep);
+  {
+    base::MutexLock lock(wake_mutex_);
+    waking_.erase(waking_.find(endpoint));
+    if (const auto failed = failures_.find(endpoint); failed != failures_.end())
+      failures_.erase(failed);
+    if (!loaded) {
+      // What passes by itself, such as a server that is not up yet, is tried by the next request.
+      const bool is_soon = loaded.error().code == Code::kUnavailable;
+      loaded = base::error(Code::kUnavailable, "the endpoint's model is {}: endpoint={} why={}",
+                           is_soon ? "being loaded" : "not loaded, which is tried again later",
+                           endpoint, loaded.error().message);
+      if (!is_soon) {
+        base::log_error("serving", "{}", loaded.error().message);
+        failures_.emplace(endpoint,
+                          Failure{loaded.error(), std::chrono::steady_clock::now() + kRetryPause});
+      }
+    }
+    woken_.notify_all();
+  }
+  if (loaded) keep_in_budget(endpoint);
+  return loaded;
+}
+
+bool Endpoints::is_awake(std::string_view endpoint) const {
+  const auto serving = find(endpoint);
+  return serving != nullptr && serving->is_awake;
+}
+
+std::size_t Endpoints::memory_bytes() const {
+  base::MutexLock lock(mutex_);
+  std::size_t bytes = 0;
+  for (const auto& [key, resident] : loaded_) bytes += resident.loaded.model->memory_bytes();
+  return bytes;
+}
+
+void Endpoints::keep_in_budget(std::string_view spared) {
+  if (options_.models_bytes_max == 0) return;
+  std::vector<Eviction> evictions;
+  {
+    base::MutexLock lock(mutex_);
+    MemoryUse use;
+    for (const auto& [key, resident] : loaded_)
+      use.models.push_back({key, resident.loaded.model->memory_bytes(), resident.used_us});
+    const auto table = table_.load();
+    for (const auto& [name, serving] : *table) {
+      if (!serving->is_awake) continue;
+      MemoryUse::Endpoint& one = use.endpoints.emplace_back();
+      one.name = name;
+      one.models = keys_of(serving->spec);
+      for (const std::string& key : one.models) {
+        if (const auto found = loaded_.find(key); found != loaded_.end())
+          one.asked_us = std::max(one.asked_us, found->second.used_us);
+      }
+      for (const Variant& variant : serving->variants)
+        one.asked_us = std::max(one.asked_us, variant.tally->last_request().micros);
+    }
+    const Evictions plan =
+        plan_evictions(use, static_cast<std::size_t>(options_.models_bytes_max), spared);
+    evictions = evict(
+        plan, fmt::format("models took more than models-bytes-max={}", options_.models_bytes_max));
+    if (plan.bytes > options_.models_bytes_max) {
+      base::log_warning("serving",
+                        "the models of an endpoint need more than models-bytes-max alone: "
+                        "endpoint={} bytes={} models-bytes-max={}",
+                        spared, plan.bytes, options_.models_bytes_max);
+    }
+  }
+  tell(evictions);
+}
+
+std::vector<Eviction> Endpoints::evict(const Evictions& plan, const std::string& reason) {
+  std::vector<Eviction> evictions;
+  std::map<std::string, std::string> endpoint_of;  // by key
+  for (const std::string& name : plan.endpoints) {
+    const std::shared_ptr<const Serving> serving = find(name);
+    for (const std::string& key : keys_of(serving->spec)) endpoint_of[key] = name;
+    swap(put_to_sleep(*serving));
+  }
+  for (const std::string& key : plan.models) {
+    const auto found = loaded_.find(key);
+    if (found == loaded_.end()) continue;
+    evictions.push_back({.endpoint = endpoint_of[key],
+                         .model = key,
+                         .bytes = found->second.loaded.model->memory_bytes(),
+                         .reason = reason});
+    loaded_.erase(found);
+  }
+  return evictions;
+}
+
+void Endpoints::tell(const std::vector<Eviction>& evictions) {
+  for (const Eviction& eviction : evictions) {
+    evicted_.add();
+    base::log_info("serving",
+                   "a model left memory: model={} endpoint={} bytes={} reason=\"{}\"; the next "
+                   "request for it brings it back",
+                   eviction.model, eviction.endpoint, eviction.bytes, eviction.reason);
+    options_.on_eviction(eviction);
+  }
+}
+
+Result<void> Endpoints::sleep(std::string_view endpoint, const std::string& reason) {
+  std::vector<Eviction> evictions;
+  {
+    base::MutexLock lock(mutex_);
+    const auto serving = find(endpoint);
+    if (serving == nullptr)
+      return base::error(Code::kNotFound, "no such endpoint answers: endpoint={}", endpoint);
+    if (!serving->is_awake) return {};
+    Evictions plan{.endpoints = {serving->spec.endpoint}};
+    std::set<std::string> others;
+    const auto table = table_.load();
+    for (const auto& [name, other] : *table) {
+      if (!other->is_awake || name == endpoint) continue;
+      for (const std::string& key : keys_of(other->spec)) others.insert(key);
+    }
+    for (const std::string& key : keys_of(serving->spec)) {
+      if (!others.contains(key)) plan.models.push_back(key);
+    }
+    evictions = evict(plan, reason);
+  }
+  tell(evictions);
+  return {};
+}
+
+std::vector<VariantMemory> Endpoints::memory(std::string_view endpoint) const {
+  std::vector<VariantMemory> variants;
+  const auto serving = find(endpoint);
+  if (serving == nullptr) return variants;
+  for (const Variant& variant : serving->variants) {
+    variants.push_back(
+        {.name = variant.spec.name,
+         .in_memory = serving->is_awake,
+         .bytes = variant.model == nullptr ? 0 : variant.model->memory_bytes(),
+         .statistics = variant.tally->read(serving->spec.endpoint, variant.spec.model_version)});
+  }
+  return variants;
 }
 
 std::shared_ptr<const Serving> Endpoints::find(std::string_view endpoint) const {
@@ -85,26 +315,13 @@ std::shared_ptr<const Serving> Endpoints::find(std::string_view endpoint) const 
   return found == table->end() ? nullptr : found->second;
 }
 
-void Endpoints::expect(const std::string& endpoint) {
-  base::MutexLock lock(mutex_);
-  auto table = std::make_shared<Table>(*table_.load());
-  table->emplace(endpoint, nullptr);
-  table_.store(std::move(table));
-}
-
-Error Endpoints::no_answer(std::string_view endpoint) const {
-  if (table_.load()->contains(endpoint))
-    return base::error(Code::kUnavailable, "the endpoint's model is being loaded: endpoint={}",
-                       endpoint);
-  return base::error(Code::kNotFound, "no such endpoint answers: endpoint={}", endpoint);
-}
-
-std::vector<LoggedFeature> Endpoints::looked_up(std::string_view endpoint) const {
+std::vector<LoggedFeature> Endpoints::looked_up(std::string_view endpoint) {
   std::vector<LoggedFeature> features;
-  const auto serving = find(endpoint);
-  if (serving == nullptr) return features;
-  for (std::size_t i = 0; i < serving->schema->size(); ++i) {
-    if (serving->lookup_positions[i] >= 0) features.push_back((*serving->schema)[i]);
+  const auto found = awake(endpoint, Deadline::max());
+  if (!found) return features;
+  const Serving& serving = **found;
+  for (std::size_t i = 0; i < serving.schema->size(); ++i) {
+    if (serving.lookup_positions[i] >= 0) features.push_back((*serving.schema)[i]);
   }
   return features;
 }
@@ -112,34 +329,28 @@ std::vector<LoggedFeature> Endpoints::looked_up(std::string_view endpoint) const
 std::vector<std::string> Endpoints::names() const {
   std::vector<std::string> names;
   const auto table = table_.load();
-  for (const auto& [name, serving] : *table) {
-    if (serving != nullptr) names.push_back(name);
-  }
+  for (const auto& [name, serving] : *table) names.push_back(name);
   return names;
 }
 
 Result<EndpointShape> Endpoints::shape(std::string_view endpoint) const {
   const auto serving = find(endpoint);
-  if (serving == nullptr) return no_answer(endpoint);
+  if (serving == nullptr)
+    return base::error(Code::kNotFound, "no such endpoint answers: endpoint={}", endpoint);
   EndpointShape shape{.endpoint = serving->spec.endpoint,
                       .features = serving->spec.features,
+                      .platform = serving->platform,
                       .revision = serving->spec.revision,
-                      .inputs = serving->inputs};
+                      .inputs = serving->inputs,
+                      .outputs = serving->outputs};
   for (const Variant& variant : serving->variants) {
-    if (variant.spec.is_shadow) continue;
-    shape.versions.push_back(variant.spec.model_version);
-    if (!shape.outputs.empty()) continue;
-    shape.outputs = variant.model->shape().outputs;
-    shape.platform = variant.model->platform();
-    if (shape.outputs.size() == 1 && !serving->spec.output.empty())
-      shape.outputs.front().name = serving->spec.output;
+    if (!variant.spec.is_shadow) shape.versions.push_back(variant.spec.model_version);
   }
   return shape;
 }
 
-Result<Endpoints::Inputs> Endpoints::inputs(std::string_view endpoint) const {
-  auto serving = find(endpoint);
-  if (serving == nullptr) return no_answer(endpoint);
+Result<Endpoints::Inputs> Endpoints::inputs(std::string_view endpoint) {
+  auto serving = TRY(awake(endpoint, Deadline::max()));
   const auto* inputs = &serving->inputs;
   return Inputs(std::move(serving), inputs);
 }
@@ -148,7 +359,6 @@ std::vector<VersionStatistics> Endpoints::statistics() const {
   std::vector<VersionStatistics> all;
   const auto table = table_.load();
   for (const auto& [name, serving] : *table) {
-    if (serving == nullptr) continue;  // expected
     for (const Variant& variant : serving->variants) {
       if (variant.spec.is_shadow) continue;
       all.push_back(variant.tally->read(name, variant.spec.model_version));

@@ -2,8 +2,11 @@
 // is in production; it is told (activate) and does it.
 #pragma once
 
+#include <chrono>
+#include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +18,7 @@
 #include "base/result.h"
 #include "serving/batcher.h"
 #include "serving/endpoint_spec.h"
+#include "serving/memory_budget.h"
 #include "serving/model_loader.h"
 #include "serving/ports.h"
 #include "serving/request.h"
@@ -32,26 +36,40 @@ struct EndpointShape {
   std::vector<OutputSpec> outputs;     // of the live variant
 };
 
+// Models that left memory, or didn't fit.
+struct Eviction {
+  std::string endpoint;  // that answers with it; empty: none, it was kept for a rollback
+  std::string model;
+  std::size_t bytes = 0;
+  std::string reason;
+};
+
+// One variant of an endpoint as it stands.
+struct VariantMemory {
+  std::string name;
+  bool in_memory = false;
+  std::size_t bytes = 0;
+  VersionStatistics statistics;
+};
+
 // Safe to use from several threads. Requests read one immutable snapshot; a change swaps it, so no
 // request waits and none fails.
+//
+// The models of an endpoint are in memory once it is activated, or asked for the first time after
+// expect(). When all together take more than they may, some leave memory (memory_budget.h says
+// which); the next request for their endpoint waits until they are back.
 class Endpoints {
  public:
   struct Options {
-    double inline_budget_us = 200;  // is_quick(): of scoring
+    double inline_budget_us = 200;       // is_quick(): of scoring
+    std::uint64_t models_bytes_max = 0;  // of all models together; 0: no limit
+    // Called after it happened, by the thread that needed the memory; may block.
+    std::function<void(const Eviction&)> on_eviction = [](const Eviction&) {};
   };
 
   Endpoints(ModelSource& models, FeatureLookup& features, RequestLog& log,
             const base::Clock& event_clock, const base::Clock& wall_clock, base::Random& random,
-            base::Metrics& metrics, python::Runtime* python, Options options)
-      : models_(models),
-        features_(features),
-        log_(log),
-        event_clock_(event_clock),
-        wall_clock_(wall_clock),
-        random_(random),
-        metrics_(metrics),
-        python_(python),
-        options_(options) {}
+            base::Metrics& metrics, python::Runtime* python, Options options);
 
   // Loads every model of `spec` and checks that the feature service (or the caller) can feed it.
   // kInvalidArgument: a feature that nobody provides. Changes nothing for requests.
@@ -60,8 +78,17 @@ class Endpoints {
   // uses are let go once no request uses them.
   void activate(const EndpointSpec& spec, const EndpointSpec* keep);
 
-  // Until its first activation, requests for this endpoint are told to come again.
-  void expect(const std::string& endpoint);
+  // Answers with these until they are activated, and loads nothing yet: after a start, when there
+  // may be many.
+  void expect(const std::vector<EndpointSpec>& specs);
+  // Loads the endpoint's models if they are not in memory. kUnavailable: they can't be loaded now;
+  // it is tried again, but not at once. kNotFound. kDeadlineExceeded: another thread loads them.
+  Result<void> wake(std::string_view endpoint) {
+    TRY(awake(endpoint, std::chrono::steady_clock::time_point::max()));
+    return {};
+  }
+  // Takes the endpoint's models out of memory until somebody asks for them. kNotFound.
+  Result<void> sleep(std::string_view endpoint, const std::string& reason);
 
   // kNotFound: no such endpoint, it has no revision yet, or the version or variant asked for is not
   // among its own. kInvalidArgument: missing, mistyped or (when they are refused) unknown inputs,
@@ -75,18 +102,26 @@ class Endpoints {
   // row cost when the models were loaded.
   bool is_quick(std::string_view endpoint, std::size_t body_bytes) const;
 
-  Result<EndpointShape> shape(std::string_view endpoint) const;  // kNotFound
-  // What its models read, the columns first; stays good when the endpoint changes. kNotFound.
+  // Whether its models are in memory.
+  bool is_awake(std::string_view endpoint) const;
+
+  // kNotFound. Without inputs and outputs when its models were never in memory.
+  Result<EndpointShape> shape(std::string_view endpoint) const;
+  // What its models read, the columns first; stays good when the endpoint changes. Errors as of
+  // wake().
   using Inputs = std::shared_ptr<const std::vector<InputSpec>>;
-  Result<Inputs> inputs(std::string_view endpoint) const;
+  Result<Inputs> inputs(std::string_view endpoint);
+  std::vector<VariantMemory> memory(std::string_view endpoint) const;  // empty: no such endpoint
+  std::size_t memory_bytes() const;                                    // of all models in memory
   // Of the versions that answer now; by endpoint and version.
   std::vector<VersionStatistics> statistics() const;
   std::vector<std::string> names() const;
-  // What its models read that their feature service provides; nothing for an unknown endpoint.
-  std::vector<LoggedFeature> looked_up(std::string_view endpoint) const;
+  // What its models read that their feature service provides; nothing for an unknown endpoint, or
+  // one whose models can't be loaded.
+  std::vector<LoggedFeature> looked_up(std::string_view endpoint);
 
  private:
-  // Null: expected.
+  using Deadline = std::chrono::steady_clock::time_point;
   using Table = std::map<std::string, std::shared_ptr<const Serving>, std::less<>>;
 
   Result<LoadedModel> load(const std::string& uri, const PythonSpec& python);
@@ -95,7 +130,14 @@ class Endpoints {
   Result<Batcher::Receipt> score(const Variant& variant, const Batcher::Request& request,
                                  std::chrono::steady_clock::time_point start,
                                  std::vector<Output>& outputs) const;
-  Error no_answer(std::string_view endpoint) const;  // when there is nothing to find
+  // What find() gives, with its models in memory.
+  Result<std::shared_ptr<const Serving>> awake(std::string_view endpoint, Deadline deadline);
+  Result<std::shared_ptr<const Serving>> load_endpoint(
+      const std::shared_ptr<const Serving>& asleep);
+  void swap(std::shared_ptr<const Serving> serving) REQUIRES(mutex_);
+  void keep_in_budget(std::string_view spared) EXCLUDES(mutex_);
+  std::vector<Eviction> evict(const Evictions& plan, const std::string& reason) REQUIRES(mutex_);
+  void tell(const std::vector<Eviction>& evictions);
 
   ModelSource& models_;
   FeatureLookup& features_;
@@ -107,11 +149,25 @@ class Endpoints {
   python::Runtime* const python_;  // nullable: models that need Python are refused
   const Options options_;
 
-  VersionTallies tallies_;
+  base::Counter& evicted_;
+  VersionTallies tallies_{metrics_};
   std::atomic<std::shared_ptr<const Table>> table_{std::make_shared<const Table>()};
-  base::Mutex mutex_;  // changes; never held while a model loads
-  std::map<std::string, LoadedModel> loaded_ GUARDED_BY(mutex_);                    // by key
-  std::map<std::string, std::vector<std::string>> uris_in_use_ GUARDED_BY(mutex_);  // by endpoint
+  mutable base::Mutex mutex_;  // changes; never held while a model loads
+  struct Resident {
+    LoadedModel loaded;
+    std::int64_t used_us = 0;  // loaded then, or no longer used since
+  };
+  std::map<std::string, Resident> loaded_ GUARDED_BY(mutex_);                       // by key
+  std::map<std::string, std::vector<std::string>> keys_in_use_ GUARDED_BY(mutex_);  // by endpoint
+  // Of endpoints that are being woken, or could not be.
+  struct Failure {
+    Error error;
+    std::chrono::steady_clock::time_point until;
+  };
+  base::Mutex wake_mutex_;
+  base::CondVar woken_;
+  std::set<std::string, std::less<>> waking_ GUARDED_BY(wake_mutex_);
+  std::map<std::string, Failure, std::less<>> failures_ GUARDED_BY(wake_mutex_);
 };
 
 }  // namespace slipway::serving

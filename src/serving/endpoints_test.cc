@@ -17,10 +17,15 @@ namespace {
 class FakeModels final : public ModelSource {
  public:
   Result<std::filesystem::path> locate(const std::string& uri) override {
-    if (uri == "models:/m/404") return base::error(Code::kNotFound, "no such version");
+    if (uri == "models:/m/404") {
+      ++missed;
+      return base::error(Code::kNotFound, "no such version");
+    }
+    ++located;
     return std::filesystem::path(SLIPWAY_TREES_TESTDATA) /
            (uri == "models:/m/2" ? "poisson.json" : "logistic.ubj");
   }
+  std::atomic<int> located = 0, missed = 0;
 };
 
 class FakeFeatures final : public FeatureLookup {
@@ -204,6 +209,112 @@ TEST_F(EndpointsTest, AnUnservableRevisionIsRefusedBeforeItAnswers) {
   features_.texts[2] = false;
   EXPECT_EQ(endpoints_.prepare(spec(1, {live(1)}, "svc")).error().code, Code::kInvalidArgument);
   EXPECT_TRUE(endpoints_.names().empty());
+}
+
+TEST_F(EndpointsTest, WhatIsExpectedIsLoadedByTheFirstRequest) {
+  endpoints_.expect({spec(3, {live(1)})});
+  EXPECT_EQ(models_.located, 0);
+  EXPECT_EQ(endpoints_.names(), std::vector<std::string>{"late"});
+  EXPECT_FALSE(endpoints_.is_awake("late"));
+  EXPECT_FALSE(endpoints_.is_quick("late", 10)) << "it has to load";
+  EXPECT_EQ(MUST(endpoints_.shape("late")).versions, std::vector<std::int64_t>{1});
+  std::vector<std::thread> clients;
+  std::atomic<int> answered = 0;
+  for (int i = 0; i < 8; ++i) {
+    clients.emplace_back(
+        [&] { answered += endpoints_.predict({.endpoint = "late", .batch = full()}).has_value(); });
+  }
+  for (std::thread& client : clients) client.join();
+  EXPECT_EQ(answered, 8);
+  EXPECT_EQ(models_.located, 1) << "loaded once for all";
+  EXPECT_TRUE(endpoints_.is_quick("late", 10));
+}
+
+TEST_F(EndpointsTest, AModelThatCannotBeLoadedDisturbsNobody) {
+  EndpointSpec broken = spec(1, {live(404)});
+  broken.endpoint = "broken";
+  endpoints_.expect({spec(1, {live(1)}), broken});
+  ASSERT_TRUE(endpoints_.wake("late"));
+  std::atomic<bool> done = false;
+  std::atomic<int> failed = 0, answered = 0;
+  std::vector<std::thread> clients;
+  for (int i = 0; i < 3; ++i) {
+    clients.emplace_back([&] {
+      while (!done) {
+        if (!endpoints_.predict({.endpoint = "late", .batch = full()})) ++failed;
+        ++answered;
+      }
+    });
+  }
+  for (int i = 0; i < 50; ++i) {
+    const auto answer = endpoints_.predict({.endpoint = "broken", .batch = full()});
+    ASSERT_FALSE(answer);
+    EXPECT_EQ(answer.error().code, Code::kUnavailable);
+    EXPECT_NE(answer.error().message.find("no such version"), std::string::npos);
+    EXPECT_FALSE(endpoints_.prepare(broken));
+    ASSERT_TRUE(endpoints_.sleep("late", "test"));  // in and out under load, too
+  }
+  while (answered < 200) std::this_thread::yield();
+  done = true;
+  for (std::thread& client : clients) client.join();
+  EXPECT_EQ(failed, 0);
+  EXPECT_LE(models_.missed, 51) << "a request asks for a broken model once in a while only";
+}
+
+TEST_F(EndpointsTest, TheLeastRecentlyUsedLeaveAndComeBack) {
+  std::vector<Eviction> evictions;
+  std::size_t one = 0;
+  {
+    deploy(spec(1, {live(1)}));
+    one = endpoints_.memory_bytes();
+    ASSERT_GT(one, 0u);
+  }
+  Endpoints small(models_, features_, log_, event_clock_, wall_clock_, random_, metrics_, nullptr,
+                  {.models_bytes_max = one + 2 * one, .on_eviction = [&](const Eviction& eviction) {
+                     evictions.push_back(eviction);
+                   }});
+  const auto named = [&](const std::string& name, std::int64_t version) {
+    EndpointSpec made = spec(1, {live(version)});
+    made.endpoint = name;
+    return made;
+  };
+  const auto put = [&](const EndpointSpec& made, const EndpointSpec* keep) {
+    wall_clock_.advance(base::Duration::seconds(1));
+    ASSERT_TRUE(small.prepare(made));
+    small.activate(made, keep);
+  };
+  const auto ask = [&](const std::string& name) {
+    wall_clock_.advance(base::Duration::seconds(1));
+    const auto answer = small.predict({.endpoint = name, .batch = full()});
+    return answer ? "answered" : answer.error().message;
+  };
+  put(named("a", 11), nullptr);
+  const EndpointSpec before = named("a", 11);
+  put(named("a", 12), &before);  // 11 is kept for a rollback
+  put(named("b", 13), nullptr);
+  EXPECT_TRUE(evictions.empty());
+  put(named("c", 14), nullptr);
+  ASSERT_EQ(evictions.size(), 1u);
+  EXPECT_EQ(evictions[0].model, "models:/m/11") << "what answers nothing goes first";
+  EXPECT_EQ(evictions[0].endpoint, "");
+  EXPECT_EQ(evictions[0].bytes, one);
+  EXPECT_EQ(ask("a"), "answered");
+  put(named("d", 15), nullptr);
+  ASSERT_EQ(evictions.size(), 2u);
+  EXPECT_EQ(evictions[1].endpoint, "b");
+  EXPECT_FALSE(small.is_awake("b"));
+  EXPECT_EQ(MUST(small.shape("b")).inputs.size(), 5u) << "what it reads is still known";
+  EXPECT_EQ(small.memory("b").at(0).bytes, 0u);
+  EXPECT_EQ(ask("b"), "answered");
+  EXPECT_EQ(evictions.size(), 3u);
+  EXPECT_EQ(evictions[2].endpoint, "c");
+  put(before, nullptr);  // the rollback loads what had left
+  EXPECT_EQ(ask("a"), "answered");
+  const std::string text = metrics_.prometheus_text();
+  EXPECT_NE(text.find("slipway_model_requests_total{endpoint=\"a\",version=\"12\"} 1"),
+            std::string::npos);
+  EXPECT_NE(text.find("slipway_model_bytes{endpoint=\"c\",version=\"14\"} 0"), std::string::npos);
+  EXPECT_NE(text.find("slipway_models_evicted_total"), std::string::npos);
 }
 
 TEST_F(EndpointsTest, UnseenCategoriesAndMissingValuesAreScored) {

@@ -64,8 +64,9 @@ Result<Batcher::Receipt> Endpoints::score(const Variant& variant, const Batcher:
 
 Result<Prediction> Endpoints::predict(const PredictRequest& request) {
   const auto start = std::chrono::steady_clock::now();
-  const auto serving = find(request.endpoint);
-  if (serving == nullptr) return no_answer(request.endpoint);
+  auto serving = find(request.endpoint);
+  if (serving == nullptr || !serving->is_awake)
+    serving = TRY(awake(request.endpoint, request.deadline));
   serving->requests->add();
   const auto fail = [&](Error error) {
     serving->errors->add();
@@ -183,6 +184,7 @@ Result<Prediction> Endpoints::predict(const PredictRequest& request) {
     answer.outputs.front().name = serving->spec.output;
   const double total_us = micros_since(start);
   serving->latency->observe(total_us * 1e-6);
+  tally.seconds().observe(total_us * 1e-6);
   tally.add(batch.rows,
             {.gather_ns = to_ns(prepared_us),
              .queue_ns = static_cast<std::uint64_t>(receipt.waited.count()),

@@ -41,6 +41,28 @@ std::size_t position_of(const std::vector<InputSpec>& inputs, std::string_view n
   return static_cast<std::size_t>(at - inputs.begin());
 }
 
+std::shared_ptr<const Serving> put_to_sleep(const Serving& serving) {
+  auto asleep = std::make_shared<Serving>(serving);
+  asleep->is_awake = false;
+  for (Variant& variant : asleep->variants) {
+    variant.model.reset();
+    variant.batcher.reset();
+  }
+  return asleep;
+}
+
+std::shared_ptr<const Serving> make_asleep(const EndpointSpec& spec, VersionTallies& tallies) {
+  auto asleep = std::make_shared<Serving>();
+  asleep->spec = spec;
+  asleep->is_awake = false;
+  asleep->schema = std::make_shared<LogSchema>();
+  for (const VariantSpec& variant : spec.variants) {
+    asleep->variants.push_back(
+        {.spec = variant, .tally = tallies.of(spec.endpoint, variant.model_version)});
+  }
+  return asleep;
+}
+
 Result<std::shared_ptr<const Serving>> make_serving(const EndpointSpec& spec,
                                                     const std::vector<LoadedModel>& models,
                                                     FeatureLookup& features,
@@ -62,6 +84,14 @@ Result<std::shared_ptr<const Serving>> make_serving(const EndpointSpec& spec,
                                  .batcher = std::make_shared<Batcher>(
                                      *models[i].model, spec.batching, models[i].row_cost_us)});
   }
+  for (const Variant& variant : serving->variants) {
+    if (variant.spec.is_shadow) continue;
+    serving->outputs = variant.model->shape().outputs;
+    serving->platform = variant.model->platform();
+    break;
+  }
+  if (serving->outputs.size() == 1 && !spec.output.empty())
+    serving->outputs.front().name = spec.output;
   serving->may_block = serving->may_block || spec.durable_log;  // it waits for the disk
   // Columns first: they are looked up and logged.
   for (const bool columns : {true, false}) {
@@ -110,6 +140,7 @@ Result<std::shared_ptr<const Serving>> make_serving(const EndpointSpec& spec,
     }
   }
   serving->schema = std::move(schema);
+  for (const Variant& variant : serving->variants) variant.tally->set_model(variant.model);
   const base::Metrics::Labels labels{{"endpoint", spec.endpoint}};
   serving->requests =
       &metrics.counter("slipway_endpoint_requests_total", "Requests by endpoint.", labels);

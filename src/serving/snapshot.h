@@ -24,17 +24,20 @@ struct LoadedModel {
 
 struct Variant {
   VariantSpec spec;
-  std::shared_ptr<const Model> model;
-  std::vector<int> inputs;  // by the model's input: position in `inputs` of the Serving
+  std::shared_ptr<const Model> model;  // null: not in memory
+  std::vector<int> inputs;             // by the model's input: position in `inputs` of the Serving
   std::shared_ptr<VersionTally> tally;
   double row_cost_us = 0;
-  std::shared_ptr<Batcher> batcher;  // of calls that are not quick
+  std::shared_ptr<Batcher> batcher;  // of calls that are not quick; null without a model
 };
 
 struct Serving {
   EndpointSpec spec;
+  bool is_awake = true;  // false: its models are not in memory, and nothing can be asked
   std::vector<Variant> variants;
   std::vector<InputSpec> inputs;            // of all variants together, the columns first
+  std::vector<OutputSpec> outputs;          // of the live variant
+  std::string platform;                     // likewise
   std::shared_ptr<const LogSchema> schema;  // the columns among them
   std::vector<int> lookup_positions;        // by column: position in `wanted`, or -1
   std::vector<std::string> wanted;          // the features to look up
@@ -49,6 +52,11 @@ struct Serving {
 
 // Position of the input of that name; inputs.size() when there is none.
 std::size_t position_of(const std::vector<InputSpec>& inputs, std::string_view name);
+
+// The same without its models.
+std::shared_ptr<const Serving> put_to_sleep(const Serving& serving);
+// Of an endpoint whose models were not loaded yet, so that nobody knows what they read.
+std::shared_ptr<const Serving> make_asleep(const EndpointSpec& spec, VersionTallies& tallies);
 
 // Puts together what `spec` and its models, one a variant, need. kInvalidArgument: variants or the
 // feature service that don't go together, named; kNotFound: no such service.

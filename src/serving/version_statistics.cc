@@ -33,6 +33,20 @@ void VersionTally::add(std::size_t rows, const RequestTimes& times, base::Timest
       kRelaxed);
 }
 
+void VersionTally::set_model(std::weak_ptr<const Model> model) {
+  base::MutexLock lock(mutex_);
+  model_ = std::move(model);
+}
+
+std::size_t VersionTally::memory_bytes() const {
+  std::shared_ptr<const Model> model;
+  {
+    base::MutexLock lock(mutex_);
+    model = model_.lock();
+  }
+  return model == nullptr ? 0 : model->memory_bytes();
+}
+
 VersionStatistics VersionTally::read(const std::string& endpoint, std::int64_t version) const {
   VersionStatistics read{.endpoint = endpoint, .version = version};
   read.requests = counts_.requests;
@@ -62,7 +76,28 @@ std::shared_ptr<VersionTally> VersionTallies::of(const std::string& endpoint,
                                                  std::int64_t version) {
   base::MutexLock lock(mutex_);
   std::shared_ptr<VersionTally>& tally = tallies_[{endpoint, version}];
-  if (tally == nullptr) tally = std::make_shared<VersionTally>();
+  if (tally == nullptr) tally = make(endpoint, version);
+  return tally;
+}
+
+std::shared_ptr<VersionTally> VersionTallies::make(const std::string& endpoint,
+                                                   std::int64_t version) {
+  const base::Metrics::Labels labels{{"endpoint", endpoint}, {"version", std::to_string(version)}};
+  auto tally = std::make_shared<VersionTally>(metrics_.histogram(
+      "slipway_model_seconds", "Time to answer, by endpoint and model version.", labels));
+  metrics_.gauge(
+      "slipway_model_bytes", "Memory that a model version takes; 0: it is not in memory.",
+      [tally] { return static_cast<double>(tally->memory_bytes()); }, labels);
+  using Count = std::uint64_t (VersionTally::*)() const;
+  const auto count = [&](const char* name, const char* help, Count read) {
+    metrics_.counter_of(
+        name, help, [tally, read] { return ((*tally).*read)(); }, labels);
+  };
+  count("slipway_model_requests_total", "Requests that a model version answered.",
+        &VersionTally::requests);
+  count("slipway_model_rows_total", "Rows of them.", &VersionTally::rows);
+  count("slipway_model_errors_total", "Requests that a model version failed.",
+        &VersionTally::failures);
   return tally;
 }
 

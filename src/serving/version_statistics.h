@@ -12,8 +12,10 @@
 #include <utility>
 #include <vector>
 
+#include "base/metrics.h"
 #include "base/mutex.h"
 #include "base/timestamp.h"
+#include "serving/model.h"
 
 namespace slipway::serving {
 
@@ -51,12 +53,21 @@ struct RequestTimes {
 // to use from several threads.
 class VersionTally {
  public:
+  explicit VersionTally(base::Histogram& seconds) : seconds_(seconds) {}
+
   void add(std::size_t rows, const RequestTimes& times, base::Timestamp now);
   void add_failure(std::uint64_t ns) {
     counts_.failures.fetch_add(1, std::memory_order_relaxed);
     counts_.failure_ns.fetch_add(ns, std::memory_order_relaxed);
   }
+  base::Histogram& seconds() { return seconds_; }  // of a request, by Prometheus
+  // What it answers with now, for its size.
+  void set_model(std::weak_ptr<const Model> model);
+  std::size_t memory_bytes() const;  // 0: it is not in memory
   base::Timestamp last_request() const { return {counts_.last_request_us}; }
+  std::uint64_t requests() const { return counts_.requests; }
+  std::uint64_t rows() const { return counts_.rows; }
+  std::uint64_t failures() const { return counts_.failures; }
   VersionStatistics read(const std::string& endpoint, std::int64_t version) const;
 
  private:
@@ -76,15 +87,23 @@ class VersionTally {
   };
   Counts counts_;
   std::array<Size, kSizes> sizes_;
+  base::Histogram& seconds_;
+  mutable base::Mutex mutex_;
+  std::weak_ptr<const Model> model_ GUARDED_BY(mutex_);
 };
 
-// The tallies of all versions; they are kept when a version no longer answers. Safe to use from
-// several threads.
+// The tallies of all versions, which are metrics too; they are kept when a version no longer
+// answers. Safe to use from several threads.
 class VersionTallies {
  public:
+  explicit VersionTallies(base::Metrics& metrics) : metrics_(metrics) {}
+
   std::shared_ptr<VersionTally> of(const std::string& endpoint, std::int64_t version);
 
  private:
+  std::shared_ptr<VersionTally> make(const std::string& endpoint, std::int64_t version);
+
+  base::Metrics& metrics_;
   base::Mutex mutex_;
   std::map<std::pair<std::string, std::int64_t>, std::shared_ptr<VersionTally>> tallies_
       GUARDED_BY(mutex_);

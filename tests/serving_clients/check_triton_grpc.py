@@ -83,8 +83,8 @@ def test_health_and_metadata(client, grpc_url):
 def test_repository_and_statistics(client, kinds):
     assert ("sale", "1", "READY") in {(m.name, m.version, m.state) for m in client.get_model_repository_index().models}
     client.load_model("sale")
-    with pytest.raises(InferenceServerException, match="release"):
-        client.unload_model("sale")
+    client.unload_model("sale")  # out of memory; the next request loads it
+    assert client.is_model_ready("sale")
     before = client.get_inference_statistics("kinds").model_stats[0].inference_count
     client.infer("kinds", matrix(kinds))
     after = client.get_inference_statistics("kinds", "1").model_stats[0]

@@ -132,8 +132,10 @@ def test_v2_repository_and_statistics(served):
     assert {"name": "kinds", "version": "1", "state": "READY", "reason": ""} in listed
     assert requests.post(f"{served.url}/v2/repository/models/kinds/load", timeout=10).status_code == 200
     assert requests.post(f"{served.url}/v2/repository/models/nobody/load", timeout=10).status_code == 404
-    refused = requests.post(f"{served.url}/v2/repository/models/kinds/unload", timeout=10)
-    assert refused.status_code == 501 and "release" in refused.json()["error"]
+    assert requests.post(f"{served.url}/v2/repository/models/kinds/unload", timeout=10).status_code == 200
+    assert requests.post(f"{served.url}/v2/repository/models/nobody/unload", timeout=10).status_code == 404
+    listed = requests.post(f"{served.url}/v2/repository/index", timeout=10).json()
+    assert [m["reason"] for m in listed if m["name"] == "kinds"] == ["not in memory: the next request loads it"]
     assert requests.get(f"{served.url}/v2/models/nobody/stats", timeout=10).status_code == 404
 
 

@@ -92,6 +92,7 @@ std::string_view authorization_of(const ::grpc::ServerContextBase& context) {
 }
 
 std::chrono::steady_clock::time_point deadline_of(const ::grpc::ServerContextBase& context,
+                                                  std::chrono::steady_clock::time_point since,
                                                   std::optional<std::int64_t> timeout_us) {
   using Steady = std::chrono::steady_clock;
   Steady::time_point deadline = Steady::time_point::max();
@@ -99,7 +100,7 @@ std::chrono::steady_clock::time_point deadline_of(const ::grpc::ServerContextBas
   if (given != std::chrono::system_clock::time_point::max())
     deadline = Steady::now() + (given - std::chrono::system_clock::now());
   if (timeout_us.value_or(0) != 0)
-    deadline = std::min(deadline, Steady::now() + std::chrono::microseconds(*timeout_us));
+    deadline = std::min(deadline, since + std::chrono::microseconds(*timeout_us));
   return deadline;
 }
 
@@ -120,6 +121,12 @@ Status caught(const std::function<Status()>& work) {
     return Status(StatusCode::INTERNAL, fmt::format("internal error: {}", e.what()));
   }
 }
+
+// What a call needs models of: nothing but their names, when it is empty.
+struct Target {
+  std::string_view endpoint;
+  std::size_t bytes = 0;  // of values to score
+};
 
 // One thread's.
 InferenceReader& reader() {
@@ -218,23 +225,26 @@ class InferenceServer::Impl final : public inference::GRPCInferenceService::Call
   ServerUnaryReactor* ModelMetadata(CallbackServerContext* context,
                                     const inference::ModelMetadataRequest* request,
                                     inference::ModelMetadataResponse* response) override {
-    return answer(context, Need::kRead, [this, request, response] {
-      const auto shape = shape_of(request->name(), request->version());
-      if (!shape) return to_status(shape.error());
-      write_metadata(*shape, *response);
-      return Status::OK;
-    });
+    return answer(context, Need::kRead,
+                  [this, request, response]() -> Status {
+                    if (const auto awake = served_.endpoints.wake(request->name()); !awake)
+                      return to_status(awake.error());
+                    const auto shape = shape_of(request->name(), request->version());
+                    if (!shape) return to_status(shape.error());
+                    write_metadata(*shape, *response);
+                    return Status::OK;
+                  },
+                  {request->name()});
   }
 
   ServerUnaryReactor* ModelInfer(CallbackServerContext* context,
                                  const inference::ModelInferRequest* request,
                                  inference::ModelInferResponse* response) override {
-    return answer(
-        context, Need::kUse,
-        [this, context, request, response] {
-          return to_status(infer(*context, *request, *response));
-        },
-        request);
+    return answer(context, Need::kUse,
+                  [this, context, request, response, since = std::chrono::steady_clock::now()] {
+                    return to_status(infer(*context, *request, since, *response));
+                  },
+                  {request->model_name(), bytes_of(*request)});
   }
 
   ::grpc::ServerBidiReactor<inference::ModelInferRequest, inference::ModelStreamInferResponse>*
@@ -272,6 +282,7 @@ class InferenceServer::Impl final : public inference::GRPCInferenceService::Call
           model.set_name(name);
           model.set_version(std::to_string(version));
           model.set_state("READY");
+          if (!served_.endpoints.is_awake(name)) model.set_reason(std::string(predict::kAsleep));
         }
       }
       return Status::OK;
@@ -281,22 +292,24 @@ class InferenceServer::Impl final : public inference::GRPCInferenceService::Call
   ServerUnaryReactor* RepositoryModelLoad(CallbackServerContext* context,
                                           const inference::RepositoryModelLoadRequest* request,
                                           inference::RepositoryModelLoadResponse*) override {
-    return answer(context, Need::kEdit, [this, request] {
-      const auto inputs = served_.endpoints.inputs(request->model_name());
-      if (!inputs) return to_status(inputs.error());
-      if (!request->parameters().empty())
-        return Status(StatusCode::INVALID_ARGUMENT, std::string(predict::kNoLoadParameters));
-      return Status::OK;
-    });
+    return answer(context, Need::kEdit,
+                  [this, request] {
+                    if (const auto known = served_.endpoints.shape(request->model_name()); !known)
+                      return to_status(known.error());
+                    if (!request->parameters().empty())
+                      return Status(StatusCode::INVALID_ARGUMENT,
+                                    std::string(predict::kNoLoadParameters));
+                    return to_status(served_.endpoints.wake(request->model_name()));
+                  },
+                  {request->model_name()});
   }
 
   ServerUnaryReactor* RepositoryModelUnload(CallbackServerContext* context,
                                             const inference::RepositoryModelUnloadRequest* request,
                                             inference::RepositoryModelUnloadResponse*) override {
     return answer(context, Need::kEdit, [this, request] {
-      const auto inputs = served_.endpoints.inputs(request->model_name());
-      if (!inputs) return to_status(inputs.error());
-      return Status(StatusCode::UNIMPLEMENTED, std::string(predict::kNoUnload));
+      return to_status(
+          served_.endpoints.sleep(request->model_name(), std::string(predict::kUnloaded)));
     });
   }
 
@@ -310,20 +323,23 @@ class InferenceServer::Impl final : public inference::GRPCInferenceService::Call
     }
     void OnReadDone(bool ok) override {
       if (!ok) return Finish(Status::OK);  // the client has no more
-      const auto failed = impl_.run(context_, Need::kUse, &request_, [this](const Status& refused) {
-        response_.Clear();
-        if (!refused.ok()) return Finish(refused);
-        auto& answer = *response_.mutable_infer_response();
-        const Status done =
-            caught([&] { return to_status(impl_.infer(context_, request_, answer)); });
-        if (!done.ok()) {
-          answer.Clear();
-          answer.set_id(request_.id());
-          answer.set_model_name(request_.model_name());
-          response_.set_error_message(done.error_message());
-        }
-        StartWrite(&response_);
-      });
+      const Target target{request_.model_name(), bytes_of(request_)};
+      const auto since = std::chrono::steady_clock::now();
+      const auto failed =
+          impl_.run(context_, Need::kUse, target, [this, since](const Status& refused) {
+            response_.Clear();
+            if (!refused.ok()) return Finish(refused);
+            auto& answer = *response_.mutable_infer_response();
+            const Status done =
+                caught([&] { return to_status(impl_.infer(context_, request_, since, answer)); });
+            if (!done.ok()) {
+              answer.Clear();
+              answer.set_id(request_.id());
+              answer.set_model_name(request_.model_name());
+              response_.set_error_message(done.error_message());
+            }
+            StartWrite(&response_);
+          });
       if (!failed) Finish(to_status(failed));
     }
     void OnWriteDone(bool ok) override {
@@ -352,6 +368,7 @@ class InferenceServer::Impl final : public inference::GRPCInferenceService::Call
 
   Result<void> infer(const ::grpc::ServerContextBase& context,
                      const inference::ModelInferRequest& request,
+                     std::chrono::steady_clock::time_point since,
                      inference::ModelInferResponse& response) {
     const auto model = predict::model_inputs(served_.endpoints, request.model_name());
     predict::ParsedRequest parsed = TRY(reader().read(request, model));
@@ -369,7 +386,7 @@ class InferenceServer::Impl final : public inference::GRPCInferenceService::Call
                                        .version = version,
                                        .event_time = event_time,
                                        .params = parsed.params,
-                                       .deadline = deadline_of(context, parsed.timeout_us),
+                                       .deadline = deadline_of(context, since, parsed.timeout_us),
                                        .priority = parsed.priority,
                                        .unknown_inputs = serving::UnknownInputs::kRefused,
                                        .batch = std::move(parsed.batch)}));
@@ -388,12 +405,11 @@ class InferenceServer::Impl final : public inference::GRPCInferenceService::Call
 
   // Calls `work` with OK, or with why the user may not: here when nothing can block, else on the
   // pool. kResourceExhausted: the pool's queue is full, and `work` is not called.
-  Result<void> run(const ::grpc::ServerContextBase& context, Need need,
-                   const inference::ModelInferRequest* request,
+  Result<void> run(const ::grpc::ServerContextBase& context, Need need, const Target& target,
                    std::function<void(const Status&)> work) {
     const bool is_quick =
-        request == nullptr || served_.endpoints.is_quick(request->model_name(), bytes_of(*request));
-    const std::string_view queue = is_quick ? std::string_view() : request->model_name();
+        target.endpoint.empty() || served_.endpoints.is_quick(target.endpoint, target.bytes);
+    const std::string_view queue = is_quick ? std::string_view() : target.endpoint;
     if (access_ == nullptr || need == Need::kNothing) {
       if (is_quick) {
         work(Status::OK);
@@ -422,11 +438,10 @@ class InferenceServer::Impl final : public inference::GRPCInferenceService::Call
   }
 
   ServerUnaryReactor* answer(CallbackServerContext* context, Need need,
-                             std::function<Status()> work,
-                             const inference::ModelInferRequest* request = nullptr) {
+                             std::function<Status()> work, const Target& target = {}) {
     ServerUnaryReactor* const reactor = context->DefaultReactor();
     const auto failed =
-        run(*context, need, request, [reactor, work = std::move(work)](const Status& refused) {
+        run(*context, need, target, [reactor, work = std::move(work)](const Status& refused) {
           reactor->Finish(refused.ok() ? caught(work) : refused);
         });
     if (!failed) reactor->Finish(to_status(failed));

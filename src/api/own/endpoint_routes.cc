@@ -17,9 +17,33 @@ Response revision_reply(const releases::Revision& revision) {
   return reply({{"revision", revision.number}, {"entry", revision.to_json()}});
 }
 
-Result<Response> list(Releases& releases) {
+// A status with what the endpoint's models take and did since the server started.
+JsonObject with_models(const releases::EndpointStatus& status,
+                       const serving::Endpoints& endpoints) {
+  JsonObject object = status.to_json();
+  JsonArray models;
+  std::size_t bytes = 0;
+  for (const serving::VariantMemory& variant : endpoints.memory(status.endpoint.name())) {
+    const serving::VersionStatistics& of = variant.statistics;
+    bytes += variant.bytes;
+    models.push_back({{"variant", variant.name},
+                      {"version", of.version},
+                      {"in_memory", variant.in_memory},
+                      {"memory_bytes", variant.bytes},
+                      {"requests", of.requests},
+                      {"rows", of.rows},
+                      {"errors", of.failures},
+                      {"calls", of.calls}});
+  }
+  object["memory_bytes"] = bytes;
+  object["models"] = std::move(models);
+  return object;
+}
+
+Result<Response> list(Releases& releases, const serving::Endpoints& serving) {
   JsonArray endpoints;
-  for (const auto& status : TRY(releases.statuses())) endpoints.push_back(status.to_json());
+  for (const auto& status : TRY(releases.statuses()))
+    endpoints.push_back(with_models(status, serving));
   return reply({{"endpoints", std::move(endpoints)}});
 }
 
@@ -169,13 +193,15 @@ Result<Response> comparison(Releases& releases, monitor::Monitor& monitor, const
 }  // namespace
 
 std::vector<http::Route> endpoint_routes(Releases& releases, monitor::Monitor& monitor,
-                                         RequestLookup& requests, std::function<bool()> rehearses) {
+                                         RequestLookup& requests, serving::Endpoints& endpoints,
+                                         std::function<bool()> rehearses) {
   const std::string base = "/slipway/v1/endpoints";
   return {
       {.method = Method::kGet,
        .pattern = base,
        .summary = "Every endpoint with its current revision and the state of its release.",
-       .handler = answering([&releases](const Request&) { return list(releases); }),
+       .handler =
+           answering([&releases, &endpoints](const Request&) { return list(releases, endpoints); }),
        .lane = Lane::kControl,
        .tag = "slipway"},
       {.method = Method::kGet,
@@ -183,8 +209,8 @@ std::vector<http::Route> endpoint_routes(Releases& releases, monitor::Monitor& m
        .summary =
            "One endpoint: current revision, variants with weights, state of the release, last "
            "good revision.",
-       .handler = answering([&releases](const Request& request) -> Result<Response> {
-         return reply(TRY(releases.status(request.param("name"))).to_json());
+       .handler = answering([&releases, &endpoints](const Request& request) -> Result<Response> {
+         return reply(with_models(TRY(releases.status(request.param("name"))), endpoints));
        }),
        .lane = Lane::kControl,
        .tag = "slipway"},

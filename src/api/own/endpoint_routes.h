@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "monitor/monitor.h"
 #include "releases/releases.h"
+#include "serving/endpoints.h"
 
 namespace slipway::api::own {
 
@@ -24,6 +25,7 @@ class RequestLookup {
 
 // All must outlive the routes. `rehearses` says whether callers may bring their own arrival times.
 std::vector<http::Route> endpoint_routes(releases::Releases& releases, monitor::Monitor& monitor,
-                                         RequestLookup& requests, std::function<bool()> rehearses);
+                                         RequestLookup& requests, serving::Endpoints& endpoints,
+                                         std::function<bool()> rehearses);
 
 }  // namespace slipway::api::own

@@ -42,7 +42,7 @@ JsonReader& reader() {
   return instance;
 }
 
-ModelInputs model_inputs(const serving::Endpoints& endpoints, const std::string& endpoint) {
+ModelInputs model_inputs(serving::Endpoints& endpoints, const std::string& endpoint) {
   return [&endpoints, &endpoint] { return endpoints.inputs(endpoint); };
 }
 

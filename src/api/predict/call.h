@@ -25,7 +25,7 @@ struct Served {
 JsonReader& reader();
 
 // What `endpoint` reads; both must outlive it.
-ModelInputs model_inputs(const serving::Endpoints& endpoints, const std::string& endpoint);
+ModelInputs model_inputs(serving::Endpoints& endpoints, const std::string& endpoint);
 
 // kNotFound: versions are whole numbers.
 Result<std::int64_t> parse_version(std::string_view text);

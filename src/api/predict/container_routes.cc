@@ -21,7 +21,7 @@ std::vector<http::Route> container_routes(const Served& served, const std::strin
   };
   // As MLflow's scoring server has it: a line end, and 404 while there is no model.
   const http::Handler ping = [served, endpoint](const http::Request&) {
-    return Response::json("\n", served.endpoints.inputs(endpoint) ? 200 : 404);
+    return Response::json("\n", served.endpoints.shape(endpoint) ? 200 : 404);
   };
   get("/ping", "The model is loaded.", ping);
   get("/health", "The same.", ping);

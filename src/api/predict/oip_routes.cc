@@ -84,6 +84,7 @@ Result<EndpointShape> shape_of(const Served& served, const Request& request) {
 }
 
 Result<Response> metadata(const Served& served, const Request& request) {
+  TRY(served.endpoints.wake(request.param("name")));
   const EndpointShape shape = TRY(shape_of(served, request));
   JsonArray versions;
   for (const std::int64_t version : shape.versions)
@@ -147,7 +148,7 @@ Result<Response> statistics(const Served& served, const Request& request) {
   return Response::json(base::to_text(JsonObject{{"model_stats", std::move(all)}}));
 }
 
-// What answers; everything that is listed is ready.
+// What answers; everything that is listed is ready, in memory or not.
 Result<Response> index(const Served& served, const Request& request) {
   if (!request.body.empty()) TRY(base::parse_json_object(request.body));
   JsonArray listed;
@@ -158,15 +159,15 @@ Result<Response> index(const Served& served, const Request& request) {
       listed.push_back(JsonObject{{"name", name},
                                   {"version", std::to_string(version)},
                                   {"state", "READY"},
-                                  {"reason", ""}});
+                                  {"reason", served.endpoints.is_awake(name) ? "" : kAsleep}});
     }
   }
   return Response::json(base::to_text(Json(std::move(listed))));
 }
 
-// An endpoint that answers is loaded already; how it is loaded, its release says.
+// Into memory, if it isn't there; how it is loaded, its release says.
 Result<Response> load(const Served& served, const Request& request) {
-  TRY(served.endpoints.inputs(request.param("name")));
+  TRY(served.endpoints.shape(request.param("name")));
   if (!request.body.empty()) {
     const JsonObject body = TRY(base::parse_json_object(request.body));
     const Json* parameters = body.if_contains("parameters");
@@ -174,12 +175,14 @@ Result<Response> load(const Served& served, const Request& request) {
       return base::error(Code::kInvalidArgument, "{}", kNoLoadParameters);
     }
   }
+  TRY(served.endpoints.wake(request.param("name")));
   return Response::json("{}");
 }
 
+// Out of memory, until somebody asks for it again: what answers, a release decides.
 Result<Response> unload(const Served& served, const Request& request) {
-  TRY(served.endpoints.inputs(request.param("name")));
-  return Response::json(base::to_text(JsonObject{{"error", kNoUnload}}), 501);
+  TRY(served.endpoints.sleep(request.param("name"), std::string(kUnloaded)));
+  return Response::json("{}");
 }
 
 }  // namespace
@@ -225,13 +228,17 @@ std::vector<http::Route> oip_routes(const Served& served) {
     add(Method::kPost, model + "/infer", "Predictions of an endpoint.", with(infer));
     score_in_queue(routes.back(), served, v2_error);
     add(Method::kGet, model, "Inputs and outputs of an endpoint.", with(metadata));
+    score_in_queue(routes.back(), served, v2_error);
     add(Method::kGet, model + "/ready", "The endpoint answers.", with(ready));
     add(Method::kGet, model + "/stats", "Counts and times of an endpoint.", with(statistics));
   }
   add(Method::kPost, "/v2/repository/index", "The endpoints that answer.", with(index));
-  add(Method::kPost, "/v2/repository/models/{name}/load", "The endpoint is loaded.", with(load));
-  add(Method::kPost, "/v2/repository/models/{name}/unload", "Refused: releases decide.",
+  add(Method::kPost, "/v2/repository/models/{name}/load", "The endpoint's models come into memory.",
+      with(load));
+  score_in_queue(routes.back(), served, v2_error);
+  add(Method::kPost, "/v2/repository/models/{name}/unload", "The endpoint's models leave memory.",
       with(unload));
+  routes.back().lane = http::Lane::kData;
   return routes;
 }
 

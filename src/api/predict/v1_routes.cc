@@ -21,7 +21,7 @@ Result<Response> list(const Served& served, const Request&) {
 
 Result<Response> ready(const Served& served, const Request& request) {
   const std::string& name = request.param("name");
-  TRY(served.endpoints.inputs(name));
+  TRY(served.endpoints.shape(name));
   return Response::json(base::to_text(JsonObject{{"name", name}, {"ready", true}}));
 }
 

@@ -21,6 +21,9 @@ class FakeDataPlane final : public DataPlane {
   std::map<std::string, std::int64_t> kept;              // last good revision by endpoint
   std::vector<std::string> prepared;                     // URIs, in order
 
+  void expect(const std::vector<Revision>& revisions) override {
+    for (const Revision& revision : revisions) active[revision.endpoint] = revision;
+  }
   Result<void> prepare(const Revision& revision) override {
     if (auto call = std::exchange(while_preparing, nullptr)) call(revision);
     for (const Variant& variant : revision.variants) {
