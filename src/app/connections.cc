@@ -186,16 +186,86 @@ Result<pipelines::InputDigests::Input> StepInputs::resolve(const std::string& ki
                      kind, name);
 }
 
+namespace {
+
+constexpr std::string_view kModels = "models:/", kRuns = "runs:/", kS3 = "s3://";
+
+// "models:/m-0123...": a logged model.
+std::optional<std::string> logged_model_id(std::string_view uri) {
+  if (!uri.starts_with("models:/m-") || uri.find_first_of("@/", kModels.size()) != uri.npos)
+    return std::nullopt;
+  return std::string(uri.substr(kModels.size()));
+}
+
+bool is_registered(std::string_view uri) {
+  return uri.starts_with(kModels) && !logged_model_id(uri);
+}
+
+}  // namespace
+
+Result<std::string> RegisteredModels::place_of(const std::string& uri) {
+  if (const auto id = logged_model_id(uri)) return TRY(logged_models_.get(*id)).artifact_uri;
+  if (!uri.starts_with(kRuns)) return uri;
+  const std::string rest = uri.substr(kRuns.size());
+  const std::size_t slash = rest.find('/');
+  if (slash == std::string::npos || slash + 1 == rest.size())
+    return base::error(Code::kInvalidArgument, "a run's model is runs:/ID/PATH: got={}", uri);
+  const std::string path = rest.substr(slash + 1);
+  const tracking::Run run = TRY(runs_.get(rest.substr(0, slash)));
+  // As MLflow 3 has it: a logged model of that name, else files among the run's artifacts.
+  for (const tracking::ModelOutput& output : run.model_outputs) {
+    const auto model = logged_models_.get(output.model_id);
+    if (model && model->name == path) return model->artifact_uri;
+  }
+  return tracking::join_location(run.artifact_uri, path);
+}
+
+Result<std::filesystem::path> RegisteredModels::below_root(const std::string& path) const {
+  if (models_root_.empty()) {
+    return base::error(Code::kInvalidArgument,
+                       "a model is models:/NAME/VERSION, models:/NAME@ALIAS, models:/m-ID, "
+                       "runs:/ID/PATH, s3://BUCKET/FOLDER or, below the setting models-root, a "
+                       "path: got={}",
+                       path);
+  }
+  std::error_code missing;
+  const std::filesystem::path root = std::filesystem::canonical(models_root_, missing);
+  const std::filesystem::path file = std::filesystem::canonical(root / path, missing);
+  if (missing) return base::error(Code::kNotFound, "no such model file or folder: path={}", path);
+  const std::filesystem::path below = file.lexically_relative(root);
+  if (below.empty() || *below.begin() == "..") {
+    return base::error(Code::kPermissionDenied,
+                       "the model is not below models-root: path={} models-root={}", path,
+                       models_root_.string());
+  }
+  return file;
+}
+
 Result<std::filesystem::path> RegisteredModels::locate(const std::string& uri) {
-  return artifacts_.local(TRY(find_version(registry_, uri)).place());
+  if (is_registered(uri)) return artifacts_.local(TRY(find_version(registry_, uri)).place());
+  if (const auto path = tracking::local_location(uri)) return below_root(path->string());
+  return artifacts_.local(TRY(place_of(uri)));
 }
 
 Result<releases::ResolvedModel> RegisteredModels::resolve(const std::string& uri) {
-  const auto version = TRY(find_version(registry_, uri));
-  return releases::ResolvedModel{
-      .model = version.model,
-      .version = version.version,
-      .uri = fmt::format("models:/{}/{}", version.model, version.version)};
+  if (is_registered(uri)) {
+    const auto version = TRY(find_version(registry_, uri));
+    return releases::ResolvedModel{
+        .model = version.model,
+        .version = version.version,
+        .uri = fmt::format("models:/{}/{}", version.model, version.version)};
+  }
+  if (const auto path = tracking::local_location(uri)) {
+    TRY(below_root(path->string()));
+  } else if (uri.starts_with(kRuns) || uri.starts_with(kModels)) {
+    TRY(place_of(uri));
+  } else if (!uri.starts_with(kS3)) {
+    return base::error(Code::kInvalidArgument,
+                       "a model is models:/NAME/VERSION, models:/NAME@ALIAS, models:/m-ID, "
+                       "runs:/ID/PATH, s3://BUCKET/FOLDER or a path below models-root: got={}",
+                       uri);
+  }
+  return releases::ResolvedModel{.model = uri, .version = 1, .uri = uri};
 }
 
 Result<std::optional<std::int64_t>> RegisteredModels::find_target(const std::string& model,

@@ -84,9 +84,18 @@ class RegisteredModels final : public serving::ModelSource,
                                public releases::ModelCatalog,
                                public releases::ModelAliases {
  public:
-  RegisteredModels(registry::Registry& registry, tracking::Artifacts& artifacts)
-      : registry_(registry), artifacts_(artifacts) {}
+  // `models_root`: where models are that are named by a path; empty: nowhere.
+  RegisteredModels(registry::Registry& registry, tracking::Runs& runs,
+                   tracking::LoggedModels& logged_models, tracking::Artifacts& artifacts,
+                   std::filesystem::path models_root)
+      : registry_(registry),
+        runs_(runs),
+        logged_models_(logged_models),
+        artifacts_(artifacts),
+        models_root_(std::move(models_root)) {}
 
+  // models:/NAME/VERSION, models:/NAME@ALIAS and models:/m-ID; runs:/ID/PATH; s3://BUCKET/FOLDER; a
+  // path below the root. What is in no registry is version 1 of itself.
   Result<std::filesystem::path> locate(const std::string& uri) override;
   Result<releases::ResolvedModel> resolve(const std::string& uri) override;
   Result<std::optional<std::int64_t>> find_target(const std::string& model,
@@ -95,8 +104,15 @@ class RegisteredModels final : public serving::ModelSource,
                     const std::string& verdict, const std::string& actor) override;
 
  private:
+  // Where the files of what is in no registry are kept.
+  Result<std::string> place_of(const std::string& uri);
+  Result<std::filesystem::path> below_root(const std::string& path) const;
+
   registry::Registry& registry_;
+  tracking::Runs& runs_;
+  tracking::LoggedModels& logged_models_;
   tracking::Artifacts& artifacts_;
+  const std::filesystem::path models_root_;
 };
 
 // releases tells serving what to answer with.

@@ -203,7 +203,7 @@ struct Application::Rooms::Impl {
         inputs(datasets, registry),
         executor(f.access),
         pipelines(f.db, clock, f.clock, f.random, executor, inputs),
-        models(registry, artifacts),
+        models(registry, runs, logged_models, artifacts, f.settings.models_root),
         online(features),
         log({.folder = f.data / "requests",
              .rows_buffered_max =

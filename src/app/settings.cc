@@ -188,6 +188,8 @@ const std::vector<SettingInfo>& setting_table() {
           "models-bytes-max", &Settings::models_bytes_max, 0, 1ll << 44,
           "Memory that loaded models may take; beyond, those go that were not used for longest, "
           "and come back when they are asked. 0: no limit."),
+      text("models-root", &Settings::models_root, {},
+           "Folder below which endpoints may name models by their paths; empty: by none."),
       text("python-models", &Settings::python_models, {},
            "Where models run that need Python: `env` makes an environment for each list of "
            "requirements, once; the path of an interpreter is used for all; `off` refuses them."),

@@ -33,6 +33,7 @@ struct Settings {
   std::int64_t scoring_queue_length_max = 256;
   std::int64_t inline_budget_us = 200;
   std::int64_t models_bytes_max = 0;
+  std::string models_root;
 
   // Models that run in Python: serving/python.
   std::string python_models = "env";

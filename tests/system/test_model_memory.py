@@ -1,0 +1,163 @@
+"""Models in memory: how much they take, which leave when it is too much, that they come back; and where endpoints find models."""
+import concurrent.futures
+import json
+import pathlib
+import re
+import shutil
+import subprocess
+import threading
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+import requests
+import xgboost
+from conftest import BINARY
+from mlflow.models import infer_signature
+
+
+def train(seed=1):
+    rows = pd.DataFrame(np.random.default_rng(seed).normal(size=(300, 3)), columns=["a", "b", "c"])
+    return xgboost.train({"objective": "binary:logistic", "max_depth": 3, "seed": seed}, xgboost.DMatrix(rows, (rows.a > 0).astype(float)), 10), rows
+
+
+def ask(server, name):
+    body = {"inputs": [{"name": n, "shape": [1], "datatype": "FP64", "data": [0.5]} for n in ("a", "b", "c")]}
+    return requests.post(f"{server.url}/v2/models/{name}/infer", json=body, timeout=20)
+
+
+def metric(server, name, **labels):
+    text = requests.get(f"{server.url}/metrics", timeout=10).text
+    inside = ",".join(f'{k}="{v}"' for k, v in sorted(labels.items()))
+    found = re.search(rf"^{name}{re.escape('{' + inside + '}') if labels else ''} (\S+)$", text, re.MULTILINE)
+    return float(found.group(1)) if found else None
+
+
+def endpoints_yaml(models: dict) -> str:
+    return "project: memory\nendpoints:\n" + "".join(f"  {name}: {{model: {json.dumps(uri)}}}\n" for name, uri in models.items())
+
+
+@pytest.fixture
+def root(tmp_path):
+    folder = tmp_path / "models"
+    folder.mkdir()
+    train()[0].save_model(folder / "one.ubj")
+    for name in ("two", "three", "four"):
+        shutil.copy(folder / "one.ubj", folder / f"{name}.ubj")
+    return folder
+
+
+def apply(server, root, models):
+    (root / "slipway.yaml").write_text(endpoints_yaml(models))
+    server.cli("apply", str(root / "slipway.yaml"))
+
+
+def test_the_least_recently_used_leave_and_come_back(start_server, root):
+    server = start_server("probe", "--models-root", str(root))
+    apply(server, root, {"one": "one.ubj"})
+    assert ask(server, "one").status_code == 200
+    one = metric(server, "slipway_model_bytes", endpoint="one", version="1")
+    assert one > 0 and metric(server, "slipway_models_bytes") == one
+    shown = requests.get(f"{server.url}/slipway/v1/endpoints/one", timeout=10).json()
+    assert shown["memory_bytes"] == one and shown["models"][0]["in_memory"] and shown["models"][0]["requests"] == 1
+    server.stop()
+
+    server = start_server("small", "--models-root", str(root), "--models-bytes-max", str(int(2.5 * one)))
+    apply(server, root, {n: f"{n}.ubj" for n in ("one", "two", "three")})
+    for name in ("one", "two", "three", "one"):
+        assert ask(server, name).status_code == 200, "whoever left comes back"
+        assert metric(server, "slipway_models_bytes") <= 2.5 * one
+    assert metric(server, "slipway_models_evicted_total") >= 2
+    listed = {m["name"]: m for m in requests.post(f"{server.url}/v2/repository/index", timeout=10).json()}
+    assert {m["state"] for m in listed.values()} == {"READY"}
+    assert listed["one"]["reason"] == "" and sum("not in memory" in m["reason"] for m in listed.values()) == 1
+    events = requests.get(f"{server.url}/slipway/v1/events?kind=model.evicted", timeout=10).json()["events"]
+    assert events and "models-bytes-max" in json.dumps(events[0]["payload"])
+    assert metric(server, "slipway_model_requests_total", endpoint="one", version="1") == 2
+    assert metric(server, "slipway_model_rows_total", endpoint="one", version="1") == 2
+    assert metric(server, "slipway_model_seconds_count", endpoint="one", version="1") == 2
+
+
+def test_v2_unload_frees_memory_and_load_takes_it(start_server, root):
+    server = start_server("unload", "--models-root", str(root))
+    apply(server, root, {"one": "one.ubj"})
+    assert ask(server, "one").status_code == 200
+    assert requests.post(f"{server.url}/v2/repository/models/one/unload", timeout=10).status_code == 200
+    assert metric(server, "slipway_models_bytes") == 0
+    (listed,) = requests.post(f"{server.url}/v2/repository/index", timeout=10).json()
+    assert "not in memory" in listed["reason"]
+    assert requests.get(f"{server.url}/v2/models/one", timeout=10).json()["inputs"], "metadata loads it"
+    assert requests.post(f"{server.url}/v2/repository/models/one/unload", timeout=10).status_code == 200
+    assert requests.post(f"{server.url}/v2/repository/models/one/load", timeout=10).status_code == 200
+    assert metric(server, "slipway_models_bytes") > 0
+    assert requests.post(f"{server.url}/v2/repository/models/nobody/unload", timeout=10).status_code == 404
+
+
+def test_models_by_every_address(start_server, root, tmp_path):
+    server = start_server("addresses", "--models-root", str(root))
+    mlflow.set_tracking_uri(server.url)
+    booster, rows = train()
+    with mlflow.start_run() as run:
+        info = mlflow.xgboost.log_model(booster, name="model", registered_model_name="risk", pip_requirements=["xgboost-cpu"],
+                                        signature=infer_signature(rows, booster.predict(xgboost.DMatrix(rows))))
+    mlflow.MlflowClient().set_registered_model_alias("risk", "best", "1")
+    expected = booster.predict(xgboost.DMatrix(pd.DataFrame({"a": [0.5], "b": [0.5], "c": [0.5]}))).tolist()
+    addresses = {"alias": "models:/risk@best", "version": "models:/risk/1", "run": f"runs:/{run.info.run_id}/model", "logged": f"models:/{info.model_id}",
+                 "path": "one.ubj", "absolute": str(root / "two.ubj")}
+    apply(server, root, addresses)
+    for name in addresses:
+        reply = ask(server, name)
+        assert reply.status_code == 200 and reply.json()["outputs"][0]["data"] == pytest.approx(expected), (name, reply.text)
+    outside = tmp_path / "outside.ubj"
+    shutil.copy(root / "one.ubj", outside)
+    (root / "link.ubj").symlink_to(outside)
+    for address, words in {str(outside): "models-root", "../outside.ubj": "models-root", "link.ubj": "models-root", "ftp://x/y": "a model is"}.items():
+        (root / "slipway.yaml").write_text(endpoints_yaml({"bad": address}))
+        refused = subprocess.run([BINARY, "--url", server.url, "apply", str(root / "slipway.yaml")], capture_output=True, text=True)
+        assert refused.returncode != 0 and words in refused.stderr, (address, refused.stderr)
+
+
+def test_a_broken_model_disturbs_nobody(start_server, root):
+    server = start_server("broken", "--models-root", str(root))
+    (root / "cut.ubj").write_bytes((root / "one.ubj").read_bytes()[:500])
+    apply(server, root, {"one": "one.ubj", "two": "two.ubj"})
+    failures, done = [], threading.Event()
+
+    def load():
+        session = requests.Session()
+        body = {"inputs": [{"name": n, "shape": [1], "datatype": "FP64", "data": [0.5]} for n in ("a", "b", "c")]}
+        while not done.is_set():
+            reply = session.post(f"{server.url}/v2/models/one/infer", json=body, timeout=20)
+            if reply.status_code != 200:
+                failures.append(reply.text)
+
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        clients = [pool.submit(load) for _ in range(3)]
+        for _ in range(20):
+            refused = requests.post(f"{server.url}/slipway/v1/endpoints/two/deploy", json={"model": "cut.ubj", "reason": "test", "actor": "me"}, timeout=20)
+            assert refused.status_code >= 400 and "the change was refused" in refused.text, refused.text
+            assert ask(server, "two").status_code == 200
+            assert requests.post(f"{server.url}/v2/repository/models/two/unload", timeout=10).status_code == 200
+        done.set()
+        for client in clients:
+            client.result()
+    assert failures == []
+
+
+def test_a_file_that_breaks_while_nobody_looks(start_server, root):
+    server = start_server("later", "--models-root", str(root))
+    apply(server, root, {"one": "one.ubj", "two": "two.ubj"})
+    good = (root / "two.ubj").read_bytes()
+    (root / "two.ubj").write_bytes(good[:500])
+    requests.post(f"{server.url}/v2/repository/models/two/unload", timeout=10)
+    broken = ask(server, "two")
+    assert broken.status_code == 503 and broken.headers["Retry-After"] and "not loaded" in broken.json()["error"]
+    assert ask(server, "one").status_code == 200
+    (root / "two.ubj").write_bytes(good)
+    for _ in range(100):
+        if ask(server, "two").status_code == 200:
+            break
+        threading.Event().wait(0.1)
+    else:
+        pytest.fail("it did not come back")
