@@ -375,7 +375,7 @@ void Application::Rooms::add_leading_routes(http::Router& router) {
   const auto rehearses = [&clock = i.clock] { return clock.rehearses(); };
   router.add_all(api::predict::predict_routes(*served()));
   router.set_fallback("/v2", api::predict::no_v2_route);
-  router.add_all(api::own::reclaim_routes(i.reclaimer));
+  router.add_all(api::own::reclaim_routes(i.reclaimer, i.python));
   router.add_all(api::own::project_routes(*i.project));
   router.add_all(api::own::dataset_routes(
       i.datasets, [&project = *i.project](const std::string&) { return project.bind_features(); }));

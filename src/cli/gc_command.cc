@@ -28,8 +28,8 @@ JsonObject request_of(const Flags& flags) {
   return body;
 }
 
-// Portion after portion, as one reply with sums; then what no dataset has, unless only some things
-// are asked for.
+// Portion after portion, as one reply with sums; then what no dataset has and no model uses, unless
+// only some things are asked for.
 Result<Json> reclaim(Client& client, const Flags& flags) {
   JsonObject body = request_of(flags);
   JsonArray things;
@@ -49,8 +49,13 @@ Result<Json> reclaim(Client& client, const Flags& flags) {
       all["kept"] = kept;
       all["files"] = files;
       all["bytes"] = bytes;
-      if (flags.runs.empty() && flags.models.empty() && flags.experiments.empty())
+      if (flags.runs.empty() && flags.models.empty() && flags.experiments.empty()) {
         all["datasets"] = TRY(client.post("/slipway/v1/gc/datasets", {{"dry_run", flags.dry_run}}));
+        JsonObject environments{{"dry_run", flags.dry_run}};
+        if (!flags.older_than.empty()) environments["older_than"] = flags.older_than;
+        all["python_environments"] =
+            TRY(client.post("/slipway/v1/gc/python-environments", environments));
+      }
       return Json(std::move(all));
     }
     body["after"] = reply.as_object().at("next");
@@ -74,6 +79,9 @@ std::string show(const Json& reply, bool dry_run) {
   if (const Json& datasets = member_at(reply, "datasets"); datasets.is_object())
     out += fmt::format("datasets: {} blobs of no version, {} bytes\n",
                        cell(member_at(datasets, "blobs")), cell(member_at(datasets, "bytes")));
+  if (const Json& python = member_at(reply, "python_environments"); python.is_object())
+    out += fmt::format("Python: {} environments that no model uses, {} bytes\n",
+                       cell(member_at(python, "environments")), cell(member_at(python, "bytes")));
   if (!dry_run)
     out += fmt::format("database: {} bytes given back, {} free for new rows\n",
                        cell(member_at(reply, "database_bytes_given_back")),
@@ -85,10 +93,12 @@ std::string show(const Json& reply, bool dry_run) {
 
 void add_gc_command(CLI::App& root, Context& context, int& exit_code) {
   auto flags = std::make_shared<Flags>();
-  CLI::App* gc = root.add_subcommand("gc",
-                                     "Take deleted runs, logged models and experiments away for "
-                                     "good, artifacts included, and rows "
-                                     "of datasets that are no version");
+  CLI::App* gc =
+      root.add_subcommand("gc",
+                          "Take deleted runs, logged models and experiments away for "
+                          "good, artifacts included, and rows "
+                          "of datasets that are no version, and Python environments that no loaded "
+                          "model uses");
   gc->add_option("--older-than", flags->older_than,
                  "Only what was deleted so long ago: 30d, 8h, 2d8h5m20s");
   gc->add_option("--run-ids", flags->runs, "Only these runs, with commas")->delimiter(',');

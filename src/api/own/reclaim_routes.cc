@@ -51,15 +51,33 @@ JsonObject to_json(const tracking::ReclaimReport& report) {
   return body;
 }
 
+JsonObject remove_environments(serving::python::Runtime& python,
+                               const tracking::ReclaimRequest& request) {
+  using DryRun = serving::python::Environments::DryRun;
+  const base::Duration age = request.older_than.value_or(base::Duration());
+  const auto removed = python.remove_unused(std::chrono::seconds(age.micros / 1'000'000),
+                                            request.dry_run ? DryRun::kYes : DryRun::kNo);
+  return {{"environments", removed.environments}, {"bytes", removed.bytes}};
+}
+
 }  // namespace
 
-std::vector<http::Route> reclaim_routes(tracking::Reclaimer& reclaimer) {
+std::vector<http::Route> reclaim_routes(tracking::Reclaimer& reclaimer,
+                                        serving::python::Runtime& python) {
   return {{.method = http::Method::kPost,
            .pattern = "/slipway/v1/gc",
            .summary = "Takes deleted runs, logged models and experiments away for good, some at a "
                       "time: call again with `after` until there is no `next`.",
            .handler = answering([&reclaimer](const http::Request& r) -> Result<http::Response> {
              return reply(to_json(TRY(reclaimer.reclaim(TRY(read_request(r))))));
+           }),
+           .tag = "slipway"},
+          {.method = http::Method::kPost,
+           .pattern = "/slipway/v1/gc/python-environments",
+           .summary = "Takes Python environments away that no loaded model uses, nor used for "
+                      "`older_than`.",
+           .handler = answering([&python](const http::Request& r) -> Result<http::Response> {
+             return reply(remove_environments(python, TRY(read_request(r))));
            }),
            .tag = "slipway"}};
 }

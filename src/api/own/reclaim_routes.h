@@ -1,14 +1,17 @@
-// Taking deleted things away for good: POST /slipway/v1/gc.
+// Taking deleted things away for good: POST /slipway/v1/gc; and Python
+// environments that no model uses.
 #pragma once
 
 #include <vector>
 
 #include "api/http/router.h"
+#include "serving/python/runtime.h"
 #include "tracking/reclaim.h"
 
 namespace slipway::api::own {
 
-// `reclaimer` must outlive the routes.
-std::vector<http::Route> reclaim_routes(tracking::Reclaimer& reclaimer);
+// Both must outlive the routes.
+std::vector<http::Route> reclaim_routes(tracking::Reclaimer& reclaimer,
+                                        serving::python::Runtime& python);
 
 }  // namespace slipway::api::own

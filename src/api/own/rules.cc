@@ -24,6 +24,7 @@ constexpr Rule kRules[] = {
     // So does what gc lists, and what it takes is gone.
     {kPost, "/slipway/v1/gc", About::kAdministrator},
     {kPost, "/slipway/v1/gc/datasets", About::kAdministrator},
+    {kPost, "/slipway/v1/gc/python-environments", About::kAdministrator},
 
     {kPost, "/slipway/v1/plan", About::kProject, Permission::kRead},
     {kPost, "/slipway/v1/apply", About::kProject, Permission::kManage},

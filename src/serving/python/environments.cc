@@ -90,6 +90,13 @@ std::string minor_version(const std::string& version) {
   return version.substr(0, version.find('.', first + 1));
 }
 
+void take_away(const Path& folder) {
+  std::error_code ignored;
+  base::log_info("serving", "a Python environment is taken away: folder={}", folder.string());
+  std::filesystem::remove(folder / "ready", ignored);  // first: half of one is none
+  std::filesystem::remove_all(folder, ignored);
+}
+
 }  // namespace
 
 Result<Requirements> read_requirements(const Path& model) {
@@ -142,25 +149,24 @@ Result<Environments::Interpreter> Environments::interpreter_for(const Path& mode
   for (const std::string& each : requirements.build_dependencies) content += each + "\n";
   content += "\n" + requirements.packages;
   const std::string name = base::sha256_hex(content).substr(0, kNameBytes);
+  const Path folder = options_.folder / name;
   Environment* environment = nullptr;
+  Interpreter interpreter;  // held from here on, so that nobody takes the folder away
   {
     base::MutexLock lock(mutex_);
     auto& entry = environments_[name];
     if (entry == nullptr) entry = std::make_unique<Environment>();
     environment = entry.get();
-  }
-  const Path folder = options_.folder / name;
-  const base::MutexLock making(environment->making);
-  if (!is_there(folder / "ready")) TRY(make(folder, requirements));
-  TRY(store::write_file(folder / "ready", ""));  // when it was used last
-  Interpreter interpreter;
-  {
-    base::MutexLock lock(mutex_);
     interpreter = environment->in_use.lock();
     if (interpreter == nullptr) interpreter = std::make_shared<const Path>(folder / "bin/python3");
     environment->in_use = interpreter;
   }
-  drop_old(name);
+  {
+    const base::MutexLock making(environment->making);
+    if (!is_there(folder / "ready")) TRY(make(folder, requirements));
+    TRY(store::write_file(folder / "ready", ""));  // when it was used last
+  }
+  drop_old();
   return interpreter;
 }
 
@@ -204,14 +210,9 @@ Result<void> Environments::make(const Path& folder, const Requirements& requirem
   return {};
 }
 
-void Environments::drop_old(const std::string& but) {
-  struct Known {
-    std::filesystem::file_time_type used;
-    Path folder;
-  };
+std::vector<Environments::Known> Environments::unused(std::size_t& all) const {
   std::vector<Known> unused;
-  std::size_t all = 0;
-  base::MutexLock lock(mutex_);
+  all = 0;
   std::error_code ignored;
   for (const auto& entry : std::filesystem::directory_iterator(options_.folder, ignored)) {
     const auto used = std::filesystem::last_write_time(entry.path() / "ready", ignored);
@@ -219,17 +220,38 @@ void Environments::drop_old(const std::string& but) {
     ++all;
     const auto known = environments_.find(entry.path().filename().string());
     const bool in_use = known != environments_.end() && !known->second->in_use.expired();
-    if (!in_use && entry.path().filename() != but) unused.push_back({used, entry.path()});
+    if (!in_use) unused.push_back({used, entry.path()});
   }
   std::sort(unused.begin(), unused.end(),
             [](const Known& a, const Known& b) { return a.used < b.used; });
-  for (const Known& old : unused) {
+  return unused;
+}
+
+void Environments::drop_old() {
+  base::MutexLock lock(mutex_);
+  std::size_t all = 0;
+  for (const Known& old : unused(all)) {
     if (all <= options_.environments_max) return;
     --all;
-    base::log_info("serving", "a Python environment is taken away: folder={}", old.folder.string());
-    std::filesystem::remove(old.folder / "ready", ignored);  // first: half of one is none
-    std::filesystem::remove_all(old.folder, ignored);
+    take_away(old.folder);
   }
+}
+
+Environments::Removed Environments::remove_unused(std::chrono::seconds age, DryRun dry_run) {
+  base::MutexLock lock(mutex_);
+  Removed removed;
+  std::size_t all = 0;
+  for (const Known& old : unused(all)) {
+    if (std::filesystem::file_time_type::clock::now() - old.used < age) continue;
+    ++removed.environments;
+    std::error_code ignored;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(old.folder, ignored)) {
+      if (!entry.is_symlink(ignored) && entry.is_regular_file(ignored))
+        removed.bytes += entry.file_size(ignored);
+    }
+    if (dry_run == DryRun::kNo) take_away(old.folder);
+  }
+  return removed;
 }
 
 }  // namespace slipway::serving::python

@@ -38,13 +38,28 @@ class Environments {
   explicit Environments(Options options) : options_(std::move(options)) {}
 
   // In use as long as somebody holds it: never taken away.
+  // What remove_unused() took away, or would.
+  struct Removed {
+    std::size_t environments = 0;
+    std::uintmax_t bytes = 0;
+  };
+  enum class DryRun { kNo, kYes };
+
   using Interpreter = std::shared_ptr<const std::filesystem::path>;
   // Makes the environment if it isn't there; who asks for the same meanwhile waits.
   // kFailedPrecondition: no such Python here. kInvalidArgument: pip could not install it, with
   // what it said last. kDeadlineExceeded.
   Result<Interpreter> interpreter_for(const std::filesystem::path& model);
 
+  // Takes those away that no loaded model uses, nor used for `age`; they are made again for the
+  // next model that needs them.
+  Removed remove_unused(std::chrono::seconds age, DryRun dry_run) EXCLUDES(mutex_);
+
  private:
+  struct Known {
+    std::filesystem::file_time_type used;
+    std::filesystem::path folder;
+  };
   struct Environment {
     base::Mutex making;  // held while it is made
     std::weak_ptr<const std::filesystem::path> in_use;
@@ -52,7 +67,9 @@ class Environments {
 
   Result<std::filesystem::path> find_python(const std::string& version) const;
   Result<void> make(const std::filesystem::path& folder, const Requirements& requirements) const;
-  void drop_old(const std::string& but) EXCLUDES(mutex_);
+  void drop_old() EXCLUDES(mutex_);
+  // The whole ones by when they were used last, and how many there are with those in use.
+  std::vector<Known> unused(std::size_t& all) const REQUIRES(mutex_);
 
   const Options options_;
   base::Mutex mutex_;

@@ -54,6 +54,24 @@ TEST_F(EnvironmentsTest, OneForAListAndTheUnusedGo) {
   EXPECT_FALSE(fs::exists(interpreter));
 }
 
+TEST_F(EnvironmentsTest, TheUnusedAreTakenAwayWhenAsked) {
+  Environments environments(options());
+  auto one = environments.interpreter_for(model("one", "# nothing\n"));
+  ASSERT_TRUE(one) << one.error().message;
+  const fs::path interpreter = **one;
+  using DryRun = Environments::DryRun;
+  const std::chrono::seconds now(0);
+  EXPECT_EQ(environments.remove_unused(now, DryRun::kNo).environments, 0u) << "in use";
+  one = base::error(Code::kNotFound, "let go");
+  EXPECT_EQ(environments.remove_unused(std::chrono::hours(1), DryRun::kNo).environments, 0u);
+  const auto would = environments.remove_unused(now, DryRun::kYes);
+  EXPECT_EQ(would.environments, 1u);
+  EXPECT_GT(would.bytes, 0u);
+  EXPECT_TRUE(fs::exists(interpreter));
+  EXPECT_EQ(environments.remove_unused(now, DryRun::kNo).bytes, would.bytes);
+  EXPECT_FALSE(fs::exists(interpreter));
+}
+
 TEST_F(EnvironmentsTest, WhatCannotBeMadeIsRefusedWithTheReason) {
   Environments environments(options());
   const auto none = environments.interpreter_for(folder_.path());

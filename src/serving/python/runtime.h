@@ -38,6 +38,11 @@ class Runtime {
   Result<std::shared_ptr<const Model>> load(const std::filesystem::path& folder,
                                             const PythonSpec& options = {});
 
+  // As of Environments::remove_unused().
+  Environments::Removed remove_unused(std::chrono::seconds age, Environments::DryRun dry_run) {
+    return environments_.remove_unused(age, dry_run);
+  }
+
  private:
   const Options options_;
   Environments environments_;
