@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -96,6 +97,11 @@ class Endpoints {
   // kDeadlineExceeded: the request's time was over before it was answered; if that was before the
   // model had it, it is not scored.
   Result<Prediction> predict(const PredictRequest& request);
+
+  // By name, the variant that answers requests with each of these route keys. Errors as of
+  // wake().
+  Result<std::vector<std::string>> variants_of(std::string_view endpoint,
+                                               std::span<const std::string_view> keys);
 
   // Whether a thread that serves sockets may answer a request with a body of so many bytes: nothing
   // it needs blocks, and scoring as many rows as the body can hold stays in the budget by what a

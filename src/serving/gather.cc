@@ -92,8 +92,9 @@ Result<void> look_up(const Serving& serving, const PredictRequest& request, base
   std::vector<Cell> cells(batch.names.size());
   for (std::size_t row = 0; row < batch.rows; ++row) {
     for (std::size_t c = 0; c < cells.size(); ++c) cells[c] = batch.cell(c, row);
+    const base::Timestamp time = request.origins.empty() ? as_of : request.origins[row].event_time;
     std::vector<FeatureValue> found =
-        TRY(features.look_up(serving.spec.features, serving.wanted, batch.names, cells, as_of));
+        TRY(features.look_up(serving.spec.features, serving.wanted, batch.names, cells, time));
     for (std::size_t i = 0; i < scratch.sent.size(); ++i) {
       if (scratch.sent[i] >= 0 || serving.lookup_positions[i] < 0) continue;
       FeatureValue& value = found[static_cast<std::size_t>(serving.lookup_positions[i])];

@@ -50,8 +50,8 @@ struct Scratch {
 };
 
 // Fills the scratch's views, one an input of `serving`. What was sent wins over what is looked up,
-// as known at `as_of`. kInvalidArgument: missing, mistyped or (when they are refused) unknown
-// inputs, named; else what the lookup says.
+// as known at `as_of`, or at the row's own time. kInvalidArgument: missing, mistyped or (when they
+// are refused) unknown inputs, named; else what the lookup says.
 Result<void> gather(const Serving& serving, const PredictRequest& request, base::Timestamp as_of,
                     FeatureLookup& features, Scratch& scratch);
 

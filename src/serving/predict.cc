@@ -62,6 +62,23 @@ Result<Batcher::Receipt> Endpoints::score(const Variant& variant, const Batcher:
                           .rows = request.call.rows};
 }
 
+Result<std::vector<std::string>> Endpoints::variants_of(std::string_view endpoint,
+                                                        std::span<const std::string_view> keys) {
+  const auto serving = TRY(awake(endpoint, Deadline::max()));
+  std::vector<std::string> names;
+  for (const std::string_view key : keys) {
+    const int slot = slot_of(serving->spec.salt, key);
+    std::string& name = names.emplace_back();
+    for (const Variant& variant : serving->variants) {
+      if (variant.spec.is_shadow) continue;
+      for (const SlotRange& range : variant.spec.slots) {
+        if (slot >= range.from && slot < range.to) name = variant.spec.name;
+      }
+    }
+  }
+  return names;
+}
+
 Result<Prediction> Endpoints::predict(const PredictRequest& request) {
   const auto start = std::chrono::steady_clock::now();
   auto serving = find(request.endpoint);
@@ -120,7 +137,8 @@ Result<Prediction> Endpoints::predict(const PredictRequest& request) {
   scratch.reset(batch.rows, serving->inputs, serving->schema->size());
   if (Result<void> gathered = gather(*serving, request, event_time, features_, scratch); !gathered)
     return fail_version(std::move(gathered).error());
-  if (batch.rows > 1) {
+  const std::span<const RowOrigin> origins = request.origins;
+  if (batch.rows > 1 && origins.empty()) {
     scratch.row_ids.resize(batch.rows);
     for (std::size_t row = 0; row < batch.rows; ++row)
       scratch.row_ids[row] = fmt::format("{}/{}", answer.id, row);
@@ -152,21 +170,25 @@ Result<Prediction> Endpoints::predict(const PredictRequest& request) {
     if (scored && &variant == chosen) receipt = *scored;
     const double latency_us = prepared_us + scoring_us / static_cast<double>(batch.rows);
     for (std::size_t row = 0; row < batch.rows; ++row) {
-      scratch.logged.push_back({.request_id = batch.rows == 1 ? answer.id : scratch.row_ids[row],
-                                .variant = variant.spec.name,
-                                .role = variant.spec.is_shadow ? "shadow" : "live",
-                                .error = error,
-                                .traffic = request.traffic,
-                                .revision = answer.revision,
-                                .model_version = variant.spec.model_version,
-                                .latency_us = static_cast<std::int64_t>(latency_us),
-                                .event_time = event_time,
-                                .arrival_time = arrival_time,
-                                .prediction = scored ? single_value(outputs, row) : std::nan(""),
-                                .features = logged_features,
-                                .row = row});
+      scratch.logged.push_back(
+          {.request_id = !origins.empty()  ? origins[row].id
+                         : batch.rows == 1 ? std::string_view(answer.id)
+                                           : scratch.row_ids[row],
+           .variant = variant.spec.name,
+           .role = variant.spec.is_shadow ? "shadow" : "live",
+           .error = error,
+           .traffic = request.traffic,
+           .revision = answer.revision,
+           .model_version = variant.spec.model_version,
+           .latency_us = static_cast<std::int64_t>(latency_us),
+           .event_time = origins.empty() ? event_time : origins[row].event_time,
+           .arrival_time = arrival_time,
+           .prediction = scored ? single_value(outputs, row) : std::nan(""),
+           .features = logged_features,
+           .row = row});
     }
   }
+  if (failure && !origins.empty()) return fail_version(std::move(*failure));
   const bool taken = log_.append(serving->spec.endpoint, serving->schema, scratch.logged);
   if (failure) return fail_version(std::move(*failure));
   if (serving->spec.durable_log) {

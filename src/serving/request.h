@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +18,12 @@ namespace slipway::serving {
 
 // What becomes of inputs that neither the models nor their feature service read.
 enum class UnknownInputs { kIgnored, kRefused };
+
+// What a row brings of its own where it is no part of a request: a message of a stream.
+struct RowOrigin {
+  std::string_view id;
+  base::Timestamp event_time;
+};
 
 struct PredictRequest {
   std::string_view endpoint;
@@ -32,6 +39,9 @@ struct PredictRequest {
   std::int64_t priority = 0;  // 1 goes before 2 where requests wait; 0: the endpoint's default
   UnknownInputs unknown_inputs = UnknownInputs::kIgnored;
   Batch batch;
+  // One a row, or none: rows are then of this request. With them, rows that were not answered
+  // because the model failed are asked again later, and are not logged.
+  std::span<const RowOrigin> origins;
 };
 
 struct Prediction {

@@ -238,4 +238,18 @@ std::string rows_answer(const serving::Prediction& prediction, NonFinite non_fin
   return out;
 }
 
+std::string row_answer(const serving::Prediction& prediction, std::size_t row,
+                       NonFinite non_finite) {
+  std::string out = "{";
+  for (const Output& output : prediction.outputs) {
+    if (out.size() > 1) out.push_back(',');
+    append_text(out, output.name);
+    out.push_back(':');
+    std::size_t at = row * values_per_row(output);
+    append_row(out, output, 0, at, non_finite);
+  }
+  out.push_back('}');
+  return out;
+}
+
 }  // namespace slipway::api::predict

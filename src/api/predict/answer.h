@@ -43,4 +43,8 @@ enum class NonFinite { kNull, kBare };
 // [...]: a value or a list of values a row; with several outputs, an object of them.
 std::string rows_answer(const serving::Prediction& prediction, NonFinite non_finite);
 
+// {"OUTPUT":value,...}: all outputs of one row.
+std::string row_answer(const serving::Prediction& prediction, std::size_t row,
+                       NonFinite non_finite);
+
 }  // namespace slipway::api::predict

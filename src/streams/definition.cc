@@ -1,0 +1,125 @@
+#include "streams/definition.h"
+
+#include <algorithm>
+#include <set>
+
+#include "store/message_log.h"
+#include "types/yaml_reader.h"
+
+namespace slipway::streams {
+namespace {
+
+using types::YamlMap;
+using types::YamlNode;
+
+constexpr std::int64_t kRowsMax = 100'000, kWaitMsMax = 60'000;
+
+bool is_name(std::string_view name) {
+  return !name.empty() && std::all_of(name.begin(), name.end(), [](unsigned char c) {
+    return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.';
+  });
+}
+
+Result<std::string> read_topic(const YamlNode& node) {
+  std::string url = TRY(node.text());
+  if (const auto address = store::parse_topic_address(url); !address)
+    return node.error_of(address.error());
+  return url;
+}
+
+Result<std::int64_t> read_between(const YamlNode& node, std::string_view what, std::int64_t low,
+                                  std::int64_t high) {
+  const std::int64_t value = TRY(node.integer());
+  if (value < low || value > high)
+    return node.error("{} must be from {} to {}: got={}", what, low, high, value);
+  return value;
+}
+
+Result<StreamDefinition> read_stream(const std::string& name, const YamlNode& node) {
+  StreamDefinition stream{.name = name};
+  if (!is_name(name))
+    return node.error("a stream's name is letters, digits, '-', '_' and '.': {}", name);
+  YamlMap map = TRY(node.map("stream " + name));
+  stream.endpoint = TRY(TRY(map.get("endpoint")).text());
+  stream.from = TRY(read_topic(TRY(map.get("from"))));
+  const YamlNode to = TRY(map.get("to"));
+  stream.to = TRY(read_topic(to));
+  if (stream.to == stream.from)
+    return to.error("a stream can't write to the topic it reads: {}", stream.to);
+  if (const auto dead = map.find("dead_letters")) {
+    stream.dead_letters = TRY(read_topic(*dead));
+    if (stream.dead_letters == stream.from || stream.dead_letters == stream.to)
+      return dead->error("dead letters need a topic of their own: {}", stream.dead_letters);
+  }
+  stream.group = "slipway-" + name;
+  if (const auto group = map.find("group")) {
+    stream.group = TRY(group->text());
+    if (stream.group.empty()) return group->error("a group needs a name");
+  }
+  if (const auto format = map.find("format")) {
+    stream.format = TRY(format->text());
+    if (stream.format != "json")
+      return format->error("no such format: format={} known=json", stream.format);
+  }
+  if (const auto start = map.find("start")) {
+    stream.start = TRY(start->text());
+    if (stream.start != "earliest" && stream.start != "latest")
+      return start->error("start must be earliest or latest: got={}", stream.start);
+  }
+  if (const auto batching = map.find("batching")) {
+    YamlMap members = TRY(batching->map("batching"));
+    if (const auto rows = members.find("max_rows"))
+      stream.rows_max = TRY(read_between(*rows, "max_rows", 1, kRowsMax));
+    if (const auto wait = members.find("max_wait_ms"))
+      stream.wait_ms_max = TRY(read_between(*wait, "max_wait_ms", 0, kWaitMsMax));
+    TRY(members.finish());
+  }
+  TRY(map.finish());
+  return stream;
+}
+
+}  // namespace
+
+JsonObject StreamDefinition::to_json() const {
+  JsonObject object{{"endpoint", endpoint}, {"from", from},     {"to", to},
+                    {"group", group},       {"format", format}, {"start", start}};
+  if (!dead_letters.empty()) object["dead_letters"] = dead_letters;
+  object["batching"] = {{"max_rows", rows_max}, {"max_wait_ms", wait_ms_max}};
+  return object;
+}
+
+Result<std::vector<StreamDefinition>> parse_streams(std::string_view slipway_yaml) {
+  const YamlNode root = TRY(YamlNode::parse(slipway_yaml));
+  std::vector<StreamDefinition> streams;
+  if (root.is_null()) return streams;
+  YamlMap map = TRY(root.map("slipway.yaml"));
+  const auto section = map.find("streams");
+  if (!section) return streams;
+  std::set<std::string> endpoints;
+  if (const auto declared = map.find("endpoints")) {
+    for (const auto& [name, node] : TRY(declared->entries())) endpoints.insert(name);
+  }
+  for (const auto& [name, node] : TRY(section->entries())) {
+    StreamDefinition stream = TRY(read_stream(name, node));
+    if (!endpoints.contains(stream.endpoint)) {
+      return node.error("stream {}: no such endpoint is declared: endpoint={}", name,
+                        stream.endpoint);
+    }
+    for (const StreamDefinition& other : streams) {
+      if (other.group == stream.group && other.from == stream.from) {
+        return node.error(
+            "streams that read the same topic need groups of their own, or each gets a part: {} "
+            "and {} group={}",
+            other.name, name, stream.group);
+      }
+    }
+    streams.push_back(std::move(stream));
+  }
+  return streams;
+}
+
+Result<StreamDefinition> parse_stream(const std::string& name, std::string_view text) {
+  return read_stream(name, TRY(YamlNode::parse(text)));
+}
+
+}  // namespace slipway::streams

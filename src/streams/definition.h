@@ -1,0 +1,37 @@
+// What the `streams:` part of slipway.yaml says.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/json.h"
+#include "base/result.h"
+
+namespace slipway::streams {
+
+struct StreamDefinition {
+  std::string name;
+  std::string endpoint;
+  std::string from, to;            // topics: store::parse_topic_address()
+  std::string dead_letters;        // a topic; empty: what can't be scored is counted and logged
+  std::string group;               // of readers; "slipway-NAME" when left out
+  std::string format = "json";     // the only one
+  std::string start = "earliest";  // earliest | latest: where a group begins that is new
+  std::int64_t rows_max = 500;     // of one batch
+  std::int64_t wait_ms_max = 20;   // for more, once there is one
+
+  JsonObject to_json() const;  // in the shape of slipway.yaml, so that parse_stream reads it back
+  bool operator==(const StreamDefinition&) const = default;
+};
+
+// Reads the `streams:` part of a whole slipway.yaml, and the names in its `endpoints:`; no such
+// part means no streams. kInvalidArgument with line and column: also an endpoint that isn't
+// declared, and a topic that a stream both reads and writes.
+Result<std::vector<StreamDefinition>> parse_streams(std::string_view slipway_yaml);
+
+// Reads one stream's mapping: the JSON of to_json().
+Result<StreamDefinition> parse_stream(const std::string& name, std::string_view text);
+
+}  // namespace slipway::streams

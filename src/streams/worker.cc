@@ -1,0 +1,432 @@
+#include "streams/worker.h"
+
+#include <algorithm>
+#include <map>
+
+#include "base/log.h"
+
+namespace slipway::streams {
+namespace {
+
+using std::chrono::milliseconds;
+using store::Message;
+using store::ReceivedMessage;
+
+constexpr milliseconds kPollWait{200};
+// A batch that fails so often is scored message by message, to find out whether one of them does
+// it.
+constexpr int kTriesTogether = 3;
+constexpr int kTriesAlone = 8;
+// When so many in a row fail and none was answered, it is not the messages.
+constexpr std::size_t kFailuresTelling = 3;
+
+// Kafka Connect's headers for what could not be processed.
+constexpr std::string_view kErrors = "__connect.errors.";
+
+std::string place_of(const std::string& topic, const ReceivedMessage& message) {
+  return fmt::format("{}-{}-{}", topic, message.partition, message.offset);
+}
+
+std::string prediction_id(const std::string& topic, const ReceivedMessage& message) {
+  for (const auto& [name, value] : message.message.headers) {
+    if (name == kRequestIdHeader && !value.empty()) return value;
+  }
+  return place_of(topic, message);
+}
+
+store::TopicAddress address_of(const std::string& url) {
+  return MUST(store::parse_topic_address(url));  // the definition was checked
+}
+
+}  // namespace
+
+std::string_view state_name(State state) {
+  switch (state) {
+    case State::kConnecting:
+      return "connecting";
+    case State::kRunning:
+      return "running";
+    case State::kWaiting:
+      return "waiting";
+    case State::kPaused:
+      return "paused";
+  }
+  return "?";
+}
+
+std::int64_t StreamStatus::lag() const {
+  std::int64_t sum = 0;
+  for (const auto& partition : partitions) sum += partition.lag();
+  return sum;
+}
+
+struct Worker::Shared {
+  base::Mutex mutex;
+  State state GUARDED_BY(mutex) = State::kConnecting;
+  std::string reason GUARDED_BY(mutex);
+  std::map<std::int32_t, store::PartitionPosition> partitions GUARDED_BY(mutex);
+  std::map<std::int32_t, bool> has_gauge GUARDED_BY(mutex);
+  double rate GUARDED_BY(mutex) = 0;
+
+  double lag(std::int32_t partition) {
+    base::MutexLock lock(mutex);
+    const auto found = partitions.find(partition);
+    return found == partitions.end() ? 0 : static_cast<double>(found->second.lag());
+  }
+};
+
+Worker::Worker(StreamDefinition definition, Logs& logs, Scorer& scorer, base::Metrics& metrics,
+               Options options)
+    : definition_(std::move(definition)),
+      from_(address_of(definition_.from)),
+      to_(address_of(definition_.to)),
+      logs_(logs),
+      scorer_(scorer),
+      metrics_(metrics),
+      options_(options),
+      received_(metrics.counter("slipway_stream_messages_total", "Messages read by streams.",
+                                {{"stream", definition_.name}})),
+      answered_(metrics.counter("slipway_stream_answers_total", "Answers written by streams.",
+                                {{"stream", definition_.name}})),
+      dead_letters_(metrics.counter("slipway_stream_dead_letters_total",
+                                    "Messages that could not be scored.",
+                                    {{"stream", definition_.name}})),
+      dropped_(metrics.counter("slipway_stream_dropped_total",
+                               "Messages that could not be scored and went to no dead letters.",
+                               {{"stream", definition_.name}})),
+      retries_(metrics.counter("slipway_stream_retries_total",
+                               "Tries of streams to score, write or commit that failed.",
+                               {{"stream", definition_.name}})),
+      shared_(std::make_shared<Shared>()) {
+  metrics.gauge("slipway_stream_running",
+                "1: the stream reads; 0: it waits for something or is paused.",
+                [shared = shared_] {
+                  base::MutexLock lock(shared->mutex);
+                  return shared->state == State::kRunning ? 1.0 : 0.0;
+                },
+                {{"stream", definition_.name}});
+}
+
+Worker::~Worker() { stop(); }
+
+void Worker::start() {
+  thread_ = std::thread([this] { run(); });
+}
+
+void Worker::stop() {
+  {
+    base::MutexLock lock(mutex_);
+    stopping_ = true;
+    if (writer_) writer_->cancel();
+    if (dead_writer_) dead_writer_->cancel();
+  }
+  wake_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Worker::set_paused(bool paused) {
+  {
+    base::MutexLock lock(mutex_);
+    paused_ = paused;
+  }
+  wake_.notify_all();
+}
+
+bool Worker::stopping() const {
+  base::MutexLock lock(mutex_);
+  return stopping_;
+}
+
+bool Worker::paused() const {
+  base::MutexLock lock(mutex_);
+  return paused_;
+}
+
+bool Worker::sleep(milliseconds time) {
+  const auto until = std::chrono::steady_clock::now() + time;
+  base::MutexLock lock(mutex_);
+  while (!stopping_) {
+    const auto left =
+        std::chrono::duration_cast<milliseconds>(until - std::chrono::steady_clock::now()).count();
+    if (left <= 0) return true;
+    wake_.wait_for_ms(mutex_, left);
+  }
+  return false;
+}
+
+StreamStatus Worker::status() const {
+  StreamStatus status{.received = received_.value(),
+                      .answered = answered_.value(),
+                      .dead_letters = dead_letters_.value(),
+                      .dropped = dropped_.value(),
+                      .retries = retries_.value()};
+  base::MutexLock lock(shared_->mutex);
+  status.state = shared_->state;
+  status.reason = shared_->reason;
+  for (const auto& [number, partition] : shared_->partitions)
+    status.partitions.push_back(partition);
+  status.rate = shared_->rate;
+  return status;
+}
+
+void Worker::tell(State state, std::string reason) {
+  base::MutexLock lock(shared_->mutex);
+  if (state == State::kWaiting && reason != shared_->reason)
+    base::log_warning("streams", "waits: stream={} {}", definition_.name, reason);
+  if (state == State::kRunning && shared_->state == State::kWaiting)
+    base::log_info("streams", "goes on: stream={}", definition_.name);
+  shared_->state = state;
+  shared_->reason = std::move(reason);
+}
+
+void Worker::look_at_lag() {
+  const auto now = std::chrono::steady_clock::now();
+  const auto since = now - looked_at_;
+  if (since < options_.lag_every) return;
+  const double seconds = std::chrono::duration<double>(since).count();
+  const std::uint64_t answers = answered_.value();
+  const auto rate = static_cast<double>(answers - answers_then_) / seconds;
+  looked_at_ = now;
+  answers_then_ = answers;
+  const auto positions = reader_->positions();
+  std::vector<std::int32_t> news;
+  {
+    base::MutexLock lock(shared_->mutex);
+    shared_->rate = rate;
+    if (!positions) return;  // what was known stays
+    shared_->partitions.clear();
+    for (const auto& position : *positions) {
+      shared_->partitions[position.partition] = position;
+      if (!std::exchange(shared_->has_gauge[position.partition], true))
+        news.push_back(position.partition);
+    }
+  }
+  for (const std::int32_t partition : news) {
+    metrics_.gauge("slipway_stream_lag_messages",
+                   "Messages of a topic's partition that a stream has not answered yet.",
+                   [shared = shared_, partition] { return shared->lag(partition); },
+                   {{"stream", definition_.name},
+                    {"topic", from_.topic},
+                    {"partition", std::to_string(partition)}});
+  }
+}
+
+void Worker::run() {
+  for (;;) {
+    const Result<void> worked = work();
+    reader_.reset();
+    {
+      base::MutexLock lock(mutex_);
+      writer_.reset();
+      dead_writer_.reset();
+    }
+    if (worked || stopping()) return;
+    retries_.add();
+    tell(State::kWaiting, worked.error().message);
+    if (!sleep(options_.retry_last)) return;
+  }
+}
+
+Result<void> Worker::work() {
+  tell(State::kConnecting);
+  reader_ = TRY(logs_.log(from_).open_reader(
+      from_.topic, definition_.group,
+      definition_.start == "latest" ? store::StartAt::kLatest : store::StartAt::kEarliest));
+  {
+    auto writer = TRY(logs_.log(to_).open_writer(to_.topic));
+    base::MutexLock lock(mutex_);
+    if (stopping_) return {};
+    writer_ = std::move(writer);
+  }
+  looked_at_ = {};
+  answers_then_ = answered_.value();
+  while (!stopping()) {
+    look_at_lag();
+    if (paused()) {
+      tell(State::kPaused);
+      TRY(reader_->hold());
+      static_cast<void>(sleep(kPollWait));
+      continue;
+    }
+    const auto messages =
+        reader_->poll({.messages_max = static_cast<std::size_t>(definition_.rows_max),
+                       .wait = kPollWait,
+                       .fill = milliseconds(definition_.wait_ms_max)});
+    if (!messages) {
+      retries_.add();
+      tell(State::kWaiting, messages.error().message);
+      static_cast<void>(sleep(options_.retry_first));
+      continue;
+    }
+    tell(State::kRunning);
+    if (messages->empty()) continue;
+    received_.add(messages->size());
+    failures_ = 0;
+    if (!TRY(handle(*messages))) continue;
+    // Unless it is done again, the next commit covers it; else the same answers are written again.
+    if (const Result<void> committed = reader_->commit(); !committed) {
+      retries_.add();
+      base::log_warning("streams", "offsets were not committed: stream={} {}", definition_.name,
+                        committed.error().message);
+    }
+  }
+  return {};
+}
+
+Result<bool> Worker::wait_after(const Error& error, int tries) {
+  retries_.add();
+  tell(State::kWaiting, error.message);
+  const auto time =
+      std::min(options_.retry_last, options_.retry_first * (1 << std::min(tries, 12)));
+  if (!sleep(time)) return false;
+  look_at_lag();
+  return reader_->hold();
+}
+
+Result<std::vector<Result<Answer>>> Worker::score(const std::vector<Question>& questions) {
+  auto together = scorer_.score(definition_.endpoint, questions);
+  if (together || ++failures_ < kTriesTogether || questions.size() == 1) return together;
+  // Perhaps one message brings the model down, and all others with it: that one is a dead letter.
+  std::vector<Result<Answer>> results;
+  std::size_t answered = 0;
+  for (const Question& question : questions) {
+    for (int tries = 1;; ++tries) {
+      auto alone = scorer_.score(definition_.endpoint, std::span(&question, 1));
+      if (alone) {
+        results.push_back(std::move(alone->front()));
+        ++answered;
+        break;
+      }
+      if (answered == 0 && results.size() >= kFailuresTelling) return alone.error();
+      if (tries == kTriesAlone) {
+        results.push_back(alone.error());
+        break;
+      }
+      if (!TRY(wait_after(alone.error(), tries - 1)))
+        return base::error(Code::kUnavailable, "the stream stops or has lost its partitions");
+    }
+  }
+  if (answered == 0) return together;
+  return results;
+}
+
+Result<store::MessageWriter*> Worker::dead_writer() {
+  {
+    base::MutexLock lock(mutex_);
+    if (dead_writer_) return dead_writer_.get();
+  }
+  const store::TopicAddress address = address_of(definition_.dead_letters);
+  auto writer = TRY(logs_.log(address).open_writer(address.topic));
+  base::MutexLock lock(mutex_);
+  dead_writer_ = std::move(writer);
+  return dead_writer_.get();
+}
+
+Result<bool> Worker::write(store::MessageWriter& writer, const std::vector<Message>& messages) {
+  std::vector<std::span<const Message>> parts = {messages};
+  for (int tries = 0; !parts.empty();) {
+    const std::span<const Message> part = parts.back();
+    const Result<void> written = writer.write(part);
+    if (written) {
+      parts.pop_back();
+      tries = 0;
+    } else if (written.error().code != Code::kInvalidArgument) {
+      if (!TRY(wait_after(written.error(), tries++))) return false;
+    } else if (part.size() > 1) {  // which of them is it?
+      parts.pop_back();
+      for (std::size_t i = part.size(); i > 0; --i) parts.push_back(part.subspan(i - 1, 1));
+    } else {
+      parts.pop_back();
+      dropped_.add();
+      base::log_warning("streams", "a message can't be written: stream={} {}", definition_.name,
+                        written.error().message);
+    }
+  }
+  return true;
+}
+
+Result<bool> Worker::handle(const std::vector<ReceivedMessage>& messages) {
+  std::vector<std::string> ids;
+  std::vector<Question> questions;
+  ids.reserve(messages.size());
+  for (const ReceivedMessage& each : messages) {
+    const std::string& id = ids.emplace_back(prediction_id(from_.topic, each));
+    questions.push_back(
+        {.value = each.message.value ? std::string_view(*each.message.value) : std::string_view(),
+         .id = id,
+         .route_key = each.message.key && !each.message.key->empty()
+                          ? std::string_view(*each.message.key)
+                          : std::string_view(id),
+         .event_time = each.message.time});
+  }
+  std::vector<Result<Answer>> results;
+  for (int tries = 0;; ++tries) {
+    auto scored = score(questions);
+    if (scored) {
+      results = std::move(*scored);
+      break;
+    }
+    if (!TRY(wait_after(scored.error(), tries))) return false;
+  }
+  CHECK(results.size() == messages.size());
+  std::vector<Message> answers, dead;
+  std::size_t dropped = 0;  // one line a batch is enough
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    const ReceivedMessage& question = messages[i];
+    if (results[i]) {
+      Message& answer = answers.emplace_back();
+      answer.key = question.message.key ? question.message.key
+                                        : std::optional(place_of(from_.topic, question));
+      answer.value = std::move(results[i]->value);
+      answer.time = question.message.time;
+      for (const auto& header : question.message.headers) {
+        if (!header.first.starts_with("slipway-")) answer.headers.push_back(header);
+      }
+      answer.headers.emplace_back(kPredictionIdHeader, ids[i]);
+      answer.headers.emplace_back(kEndpointHeader, definition_.endpoint);
+      answer.headers.emplace_back(kModelVersionHeader, std::to_string(results[i]->model_version));
+      answer.headers.emplace_back(kRevisionHeader, std::to_string(results[i]->revision));
+      answer.headers.emplace_back(kVariantHeader, results[i]->variant);
+      continue;
+    }
+    const Error& error = results[i].error();
+    if (definition_.dead_letters.empty()) {
+      if (dropped++ == 0) {
+        base::log_warning("streams", "a message can't be scored: stream={} place={} {}",
+                          definition_.name, place_of(from_.topic, question), error.message);
+      }
+      continue;
+    }
+    Message& letter = dead.emplace_back(question.message);
+    const auto add = [&](std::string_view name, std::string value) {
+      letter.headers.emplace_back(std::string(kErrors) += name, std::move(value));
+    };
+    add("topic", from_.topic);
+    add("partition", std::to_string(question.partition));
+    add("offset", std::to_string(question.offset));
+    add("connector.name", definition_.name);
+    add("task.id", "0");
+    add("stage", "TASK_PUT");
+    add("class.name", "slipway.endpoints." + definition_.endpoint);
+    add("exception.class.name", std::string(base::code_name(error.code)));
+    add("exception.message", error.message);
+  }
+  dropped_.add(dropped);
+  if (!dead.empty()) {
+    store::MessageWriter* const writer = TRY(dead_writer());
+    if (!TRY(write(*writer, dead))) return false;
+    dead_letters_.add(dead.size());
+  }
+  if (!answers.empty()) {
+    store::MessageWriter* writer = nullptr;
+    {
+      base::MutexLock lock(mutex_);
+      writer = writer_.get();
+    }
+    if (!TRY(write(*writer, answers))) return false;
+    answered_.add(answers.size());
+  }
+  return true;
+}
+
+}  // namespace slipway::streams
