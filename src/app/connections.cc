@@ -556,4 +556,13 @@ Result<void> ScorerFilters::check(const std::string& text) {
   return {};
 }
 
+store::MessageLog& TopicLogs::log(const store::TopicAddress& address) {
+  if (address.brokers.empty()) return local_;
+  base::MutexLock lock(mutex_);
+  auto& cluster = clusters_[address.brokers];
+  if (!cluster)
+    cluster = store::open_kafka({.brokers = address.brokers, .properties = properties_});
+  return *cluster;
+}
+
 }  // namespace slipway::app

@@ -13,6 +13,9 @@
 #include "registry/registry.h"
 #include "releases/releases.h"
 #include "serving/endpoints.h"
+#include "store/kafka.h"
+#include "store/local_log.h"
+#include "streams/ports.h"
 #include "traces/ports.h"
 #include "traces/trace_removal.h"
 #include "traces/traces.h"
@@ -188,6 +191,21 @@ class PipelineActions final : public monitor::Actions {
  private:
   pipelines::Pipelines& pipelines_;
   releases::Releases& releases_;
+};
+
+// streams read and write topics: of the embedded log, or of a Kafka cluster by its brokers.
+class TopicLogs final : public streams::Logs {
+ public:
+  explicit TopicLogs(store::LocalLog& local) : local_(local) {}
+  // Of every cluster; before the first log.
+  void set_properties(store::KafkaProperties properties) { properties_ = std::move(properties); }
+  store::MessageLog& log(const store::TopicAddress& address) override;
+
+ private:
+  store::LocalLog& local_;
+  store::KafkaProperties properties_;
+  base::Mutex mutex_;
+  std::map<std::string, std::unique_ptr<store::MessageLog>> clusters_ GUARDED_BY(mutex_);
 };
 
 // tracking asks the registry what was made from what, before it takes something away for good.

@@ -42,6 +42,7 @@ struct Project::Parsed {
   std::vector<pipelines::ParsedPipeline> pipelines;
   std::vector<releases::EndpointDefinition> endpoints;
   std::vector<monitor::MonitorDefinition> monitors;
+  std::vector<streams::StreamDefinition> streams;
 };
 
 store::RoomMigrations Project::migrations() { return {"projects", {{1, kFirst}}}; }
@@ -65,7 +66,7 @@ Result<Project::Parsed> Project::parse(const Declared& declared) {
   if (parsed.head.rehearses && !start)
     return root.error("a rehearsal needs `start`: the time its event clock begins with");
   // The rooms read their own part; here only unknown ones are refused.
-  for (const char* part : {"datasets", "features", "pipelines", "endpoints", "monitors"})
+  for (const char* part : {"datasets", "features", "pipelines", "endpoints", "monitors", "streams"})
     top.find(part);
   TRY(top.finish());
   parsed.datasets = TRY(datasets::parse_datasets(declared.yaml));
@@ -73,6 +74,7 @@ Result<Project::Parsed> Project::parse(const Declared& declared) {
   parsed.pipelines = TRY(pipelines::parse_pipelines(declared.yaml));
   parsed.endpoints = TRY(releases::parse_endpoints(declared.yaml));
   parsed.monitors = TRY(monitor::parse_monitors(declared.yaml));
+  parsed.streams = TRY(streams::parse_streams(declared.yaml));
   return parsed;
 }
 
@@ -169,6 +171,7 @@ Result<JsonObject> Project::plan(const Declared& declared) {
   add_changes(changes, TRY(rooms_.pipelines.plan(parsed.pipelines)));
   add_changes(changes, TRY(rooms_.releases.plan(parsed.endpoints)));
   add_changes(changes, TRY(rooms_.monitor.plan(parsed.monitors)));
+  add_changes(changes, TRY(rooms_.streams.plan(parsed.streams)));
   for (Json& left : TRY(left_over(parsed))) changes.push_back(std::move(left));
   TRY(check_features(parsed.features));
   return JsonObject{{"project", parsed.head.name}, {"changes", std::move(changes)}};
@@ -209,6 +212,7 @@ Result<JsonObject> Project::apply(const Declared& declared) {
   }
   add_changes(changes, TRY(rooms_.releases.apply(parsed.endpoints, declared.actor)));
   add_changes(changes, TRY(rooms_.monitor.apply(parsed.monitors, declared.actor)));
+  add_changes(changes, TRY(rooms_.streams.apply(parsed.streams, declared.actor)));
   for (Json& left : TRY(left_over(parsed))) changes.push_back(std::move(left));
   return JsonObject{{"project", parsed.head.name}, {"changes", std::move(changes)}};
 }

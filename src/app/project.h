@@ -16,6 +16,7 @@
 #include "releases/releases.h"
 #include "serving/endpoints.h"
 #include "store/db.h"
+#include "streams/streams.h"
 
 namespace slipway::app {
 
@@ -30,6 +31,7 @@ class Project final : public api::own::ProjectControl {
     releases::Releases& releases;
     serving::Endpoints& endpoints;
     monitor::Monitor& monitor;
+    streams::Streams& streams;
   };
   Project(store::Db& db, EventClock& clock, Rooms rooms) : db_(db), clock_(clock), rooms_(rooms) {}
   ~Project() override;  // stop()

@@ -16,10 +16,12 @@
 #include "api/own/project_routes.h"
 #include "api/own/reclaim_routes.h"
 #include "api/own/stream_routes.h"
+#include "api/own/streaming_routes.h"
 #include "api/page/mlflow_ui.h"
 #include "api/page/page_routes.h"
 #include "api/predict/oip_routes.h"
 #include "api/predict/predict_routes.h"
+#include "api/predict/stream_scorer.h"
 #include "app/alias_follower.h"
 #include "app/connections.h"
 #include "app/login.h"
@@ -34,6 +36,8 @@
 #include "releases/gates.h"
 #include "releases/tables.h"
 #include "serving/python/runtime.h"
+#include "store/file_system.h"
+#include "streams/streams.h"
 #include "traces/assessments.h"
 #include "traces/issues.h"
 #include "traces/tables.h"
@@ -224,7 +228,11 @@ struct Application::Rooms::Impl {
         follower(f.db, releases),
         logged(log),
         training(releases, features, datasets),
-        actions(pipelines, releases) {}
+        actions(pipelines, releases),
+        topics(f.db, f.clock, {.messages_max = f.settings.topic_messages_max}),
+        topic_logs(topics),
+        stream_scorer(endpoints),
+        streams(f.db, f.clock, topic_logs, stream_scorer, f.metrics) {}
 
   const Foundation foundation;
   bool leads = true;          // whether what only one server of a database may run is run here
@@ -284,6 +292,10 @@ struct Application::Rooms::Impl {
   LoggedRequests logged;
   TrainingRows training;
   PipelineActions actions;
+  store::LocalLog topics;
+  TopicLogs topic_logs;
+  api::predict::StreamScorer stream_scorer;
+  streams::Streams streams;
   std::unique_ptr<monitor::Monitor> monitor;
   std::unique_ptr<Project> project;
   std::thread late;  // loads models while the server answers
@@ -296,16 +308,24 @@ Application::Rooms::Rooms(const Foundation& foundation)
 Application::Rooms::~Rooms() = default;
 
 std::vector<store::RoomMigrations> Application::Rooms::migrations() {
-  return {access::migrations(),      tracking::migrations(),        registry::migrations(),
-          datasets::migrations(),    features::migrations(),        pipelines::migrations(),
-          releases::migrations(),    monitor::migrations(),         Project::migrations(),
-          webhooks::migrations(),    tracking::import_migrations(), traces::migrations(),
-          evaluations::migrations(), AliasFollower::migrations()};
+  return {
+      access::migrations(),          tracking::migrations(),        registry::migrations(),
+      datasets::migrations(),        features::migrations(),        pipelines::migrations(),
+      releases::migrations(),        monitor::migrations(),         Project::migrations(),
+      webhooks::migrations(),        tracking::import_migrations(), traces::migrations(),
+      evaluations::migrations(),     AliasFollower::migrations(),   store::LocalLog::migrations(),
+      streams::Streams::migrations()};
 }
 
 Result<void> Application::Rooms::open() {
   Impl& i = *impl_;
   i.leads = TRY(ask_to_lead(i.foundation.db));
+  if (const std::string& file = i.foundation.settings.kafka_properties; !file.empty()) {
+    auto properties = store::parse_kafka_properties(TRY(store::read_file(file)));
+    if (!properties)
+      return std::move(properties).error().with_context("setting kafka-properties: " + file);
+    i.topic_logs.set_properties(std::move(*properties));
+  }
   TRY(tracking::upgrade_metrics(i.foundation.db));
   TRY(i.experiments.ensure_default());
   TRY(Project::restore_clock(i.foundation.db, i.clock));
@@ -315,7 +335,7 @@ Result<void> Application::Rooms::open() {
   i.project =
       std::make_unique<Project>(i.foundation.db, i.clock,
                                 Project::Rooms{i.datasets, i.features, i.pipelines, i.registry,
-                                               i.releases, i.endpoints, *i.monitor});
+                                               i.releases, i.endpoints, *i.monitor, i.streams});
   if (i.leads) {
     // Tracking goes on whatever is the matter with the data: a server that has just taken the lead
     // may not have it.
@@ -388,6 +408,7 @@ void Application::Rooms::add_leading_routes(http::Router& router) {
   router.add_all(api::own::gate_routes(i.gates, i.models));
   router.add_all(api::own::model_routes(i.registry));
   router.add_all(api::own::monitor_routes(*i.monitor));
+  router.add_all(api::own::streaming_routes(i.streams, i.topics));
 }
 
 void Application::Rooms::add_routes(http::Router& router) {
@@ -445,6 +466,8 @@ Result<void> Application::Rooms::start(const std::string& url, const OnStop& on_
   });
   i.log.start();
   on_stop("request log", [&i] { i.log.stop(); });
+  TRY(i.streams.start());
+  on_stop("streams", [&i] { i.streams.stop(); });  // before the request log that they write to
   TRY(i.pipelines.start(
       {.folder = i.foundation.data / "pipelines",
        .url = url,

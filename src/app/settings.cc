@@ -237,6 +237,11 @@ const std::vector<SettingInfo>& setting_table() {
       integer("request-log-rows-buffered-max", &Settings::request_log_rows_buffered_max, 1,
               100'000'000,
               "Rows of the request log that may wait to be written; more are dropped."),
+      text("kafka-properties", &Settings::kafka_properties, {},
+           "File with properties of Kafka's clients, `name=value` a line, for streams: "
+           "security.protocol, sasl.username and so on."),
+      integer("topic-messages-max", &Settings::topic_messages_max, 1, 1'000'000'000,
+              "Messages that a topic of the embedded log keeps; beyond, the oldest go."),
       boolean("login", &Settings::login,
               "Everybody must log in; permissions apply. `--app-name basic-auth` means this."),
       text("default-permission", &Settings::default_permission,

@@ -58,6 +58,8 @@ struct Settings {
   std::int64_t drain_seconds = 10;
   std::int64_t pipeline_workers = 2;
   std::int64_t request_log_rows_buffered_max = 200'000;
+  std::string kafka_properties;
+  std::int64_t topic_messages_max = 1'000'000;
 
   // Login: docs/access.md.
   bool login = false;

@@ -19,6 +19,7 @@
 #include "cli/run_commands.h"
 #include "cli/serve_command.h"
 #include "cli/server_command.h"
+#include "cli/stream_commands.h"
 
 namespace slipway::cli {
 
@@ -43,6 +44,7 @@ int run(int argc, char** argv) {
   add_model_commands(root, context, exit_code);
   add_endpoint_commands(root, context, exit_code);
   add_batch_commands(root, context, exit_code);
+  add_stream_commands(root, context, exit_code);
   add_monitor_commands(root, context, exit_code);
   add_access_commands(root, context, exit_code);
   add_events_commands(root, context, exit_code);

@@ -69,10 +69,10 @@ Result<std::vector<std::string>> Endpoints::variants_of(std::string_view endpoin
   for (const std::string_view key : keys) {
     const int slot = slot_of(serving->spec.salt, key);
     std::string& name = names.emplace_back();
-    for (const Variant& variant : serving->variants) {
-      if (variant.spec.is_shadow) continue;
-      for (const SlotRange& range : variant.spec.slots) {
-        if (slot >= range.from && slot < range.to) name = variant.spec.name;
+    for (const VariantSpec& variant : serving->spec.variants) {
+      if (variant.is_shadow) continue;
+      for (const SlotRange& range : variant.slots) {
+        if (slot >= range.from && slot < range.to) name = variant.name;
       }
     }
   }

@@ -77,6 +77,14 @@ constexpr Rule kRules[] = {
     {kPost, "/slipway/v1/endpoints/{name}/hold", About::kProject, Permission::kEdit},
     {kPost, "/slipway/v1/endpoints/{name}/follow", About::kProject, Permission::kEdit},
 
+    {kGet, "/slipway/v1/streams", About::kProject, Permission::kRead},
+    {kGet, "/slipway/v1/streams/{name}", About::kProject, Permission::kRead},
+    {kPost, "/slipway/v1/streams/{name}/pause", About::kProject, Permission::kEdit},
+    {kPost, "/slipway/v1/streams/{name}/resume", About::kProject, Permission::kEdit},
+    {kGet, "/slipway/v1/topics", About::kProject, Permission::kRead},
+    {kGet, "/slipway/v1/topics/{name}/messages", About::kProject, Permission::kRead},
+    {kPost, "/slipway/v1/topics/{name}/messages", About::kProject, Permission::kUse},
+
     {kGet, "/slipway/v1/monitors", About::kProject, Permission::kRead},
     {kGet, "/slipway/v1/monitors/{name}", About::kProject, Permission::kRead},
     {kGet, "/slipway/v1/monitors/{name}/windows", About::kProject, Permission::kRead},
