@@ -5,6 +5,7 @@
 #include "api/access/access_routes.h"
 #include "api/mlflow/routes.h"
 #include "api/otlp/otlp_routes.h"
+#include "api/own/advice_routes.h"
 #include "api/own/dataset_routes.h"
 #include "api/own/endpoint_routes.h"
 #include "api/own/feature_routes.h"
@@ -405,6 +406,14 @@ void Application::Rooms::add_leading_routes(http::Router& router) {
   router.add_all(api::own::import_routes(i.run_import, i.model_import));
   router.add_all(
       api::own::endpoint_routes(i.releases, *i.monitor, i.logged, i.endpoints, rehearses));
+  if (i.foundation.settings.price_core_hour > 0) {
+    i.foundation.metrics.gauge("slipway_price_per_core_hour", "The setting price-core-hour.",
+                               [price = i.foundation.settings.price_core_hour] { return price; },
+                               {{"currency", i.foundation.settings.price_currency}});
+  }
+  router.add_all(api::own::advice_routes(i.endpoints, i.log, i.clock,
+                                         {.core_hour = i.foundation.settings.price_core_hour,
+                                          .currency = i.foundation.settings.price_currency}));
   router.add_all(api::own::gate_routes(i.gates, i.models));
   router.add_all(api::own::model_routes(i.registry));
   router.add_all(api::own::monitor_routes(*i.monitor));

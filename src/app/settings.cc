@@ -31,6 +31,27 @@ SettingInfo integer(std::string name, std::int64_t Settings::*field, std::int64_
       .get = [field](const Settings& settings) { return std::to_string(settings.*field); }};
 }
 
+SettingInfo number(std::string name, double Settings::*field, double low, double high,
+                   std::string help) {
+  return {
+      .name = std::move(name),
+      .type = "number",
+      .range = fmt::format("{:g} to {:g}", low, high),
+      .help = std::move(help),
+      .set = [field, low, high](Settings& settings, std::string_view text) -> Result<void> {
+        double value = 0;
+        const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), value);
+        if (ec != std::errc() || end != text.data() + text.size() ||
+            !(value >= low && value <= high)) {
+          return base::error(Code::kInvalidArgument, "expected a number from {:g} to {:g}: got={}",
+                             low, high, text);
+        }
+        settings.*field = value;
+        return {};
+      },
+      .get = [field](const Settings& settings) { return fmt::format("{:g}", settings.*field); }};
+}
+
 SettingInfo text(std::string name, std::string Settings::*field, std::vector<std::string> allowed,
                  std::string help) {
   std::string range;
@@ -237,6 +258,9 @@ const std::vector<SettingInfo>& setting_table() {
       integer("request-log-rows-buffered-max", &Settings::request_log_rows_buffered_max, 1,
               100'000'000,
               "Rows of the request log that may wait to be written; more are dropped."),
+      number("price-core-hour", &Settings::price_core_hour, 0, 1e9,
+             "What a core costs an hour, for the cost of predictions; 0: not known."),
+      text("price-currency", &Settings::price_currency, {}, "Currency of the price."),
       text("kafka-properties", &Settings::kafka_properties, {},
            "File with properties of Kafka's clients, `name=value` a line, for streams: "
            "security.protocol, sasl.username and so on."),

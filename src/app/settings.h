@@ -58,6 +58,8 @@ struct Settings {
   std::int64_t drain_seconds = 10;
   std::int64_t pipeline_workers = 2;
   std::int64_t request_log_rows_buffered_max = 200'000;
+  double price_core_hour = 0;
+  std::string price_currency = "USD";
   std::string kafka_properties;
   std::int64_t topic_messages_max = 1'000'000;
 

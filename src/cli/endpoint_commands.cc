@@ -23,7 +23,50 @@ std::string show_endpoint(const Json& status) {
   const Json& revision = member_at(status, "revision");
   return fmt::format("{}: {}\n", cell(member_at(status, "name")),
                      cell(member_at(status, "rollout.phase"))) +
-         (revision.is_null() ? "no revision yet\n" : show_revision(revision));
+         (revision.is_null() ? "no revision yet\n" : show_revision(revision)) +
+         (member_at(status, "cost").is_array()
+              ? "\n" + table(member_at(status, "cost").as_array(),
+                             {{"VERSION", "version"},
+                              {"PREDICTIONS", "predictions"},
+                              {"CPU SECONDS PER 1000", "cpu_seconds_per_1000"},
+                              {"COST PER 1000", "cost_per_1000"},
+                              {"CURRENCY", "currency"}})
+              : "");
+}
+
+// The costs come by a route of their own.
+Result<Json> endpoint_with_costs(Client& client, const std::string& endpoint) {
+  Json status = TRY(client.get(path_of("/slipway/v1/endpoints/{}", {endpoint})));
+  if (const auto cost = client.get(path_of("/slipway/v1/endpoints/{}/cost", {endpoint}));
+      cost && status.is_object())
+    status.as_object()["cost"] = member_at(*cost, "versions");
+  return status;
+}
+
+std::string show_advice(const Json& reply) {
+  std::string out = cell(member_at(reply, "words")) + "\n\n";
+  out += fmt::format(
+      "traffic: {} requests looked at, {} a second on average, {} at the peak ({} s), {} to carry, "
+      "{} "
+      "rows each, variation of the gaps {}\n",
+      cell(member_at(reply, "traffic.requests")), cell(member_at(reply, "traffic.rate_mean")),
+      cell(member_at(reply, "traffic.rate_peak")), cell(member_at(reply, "traffic.peak_seconds")),
+      cell(member_at(reply, "traffic.rate")), cell(member_at(reply, "traffic.rows_per_request")),
+      cell(member_at(reply, "traffic.gap_variation")));
+  out += fmt::format(
+      "cost: a call of n rows takes {} + n * {} us, variation {}; a core {} {} an hour\n\n",
+      cell(member_at(reply, "cost.fixed_us")), cell(member_at(reply, "cost.row_us")),
+      cell(member_at(reply, "cost.variation")), cell(member_at(reply, "cost.core_hour")),
+      cell(member_at(reply, "cost.currency")));
+  return out + table(member_at(reply, "options").as_array(), {{"MODE", "mode"},
+                                                              {"MAX ROWS", "max_rows"},
+                                                              {"MAX WAIT MS", "max_wait_ms"},
+                                                              {"REPLICAS", "replicas"},
+                                                              {"LOAD", "load"},
+                                                              {"LATENCY MS", "latency_ms"},
+                                                              {"CORES BUSY", "cores_busy"},
+                                                              {"COST PER 1000", "cost_per_1000"},
+                                                              {"MEETS IT", "meets_target"}});
 }
 
 std::string show_change(const Json& reply) {
@@ -149,9 +192,29 @@ void add_endpoint_commands(CLI::App& root, Context& context, int& exit_code) {
   CLI::App* show = endpoints->add_subcommand("show", "One endpoint: revision, variants, release");
   show->add_option("endpoint", options->endpoint)->required();
   show->callback([&context, &exit_code, options] {
-    exit_code = finish(
-        context, Client(context).get(path_of("/slipway/v1/endpoints/{}", {options->endpoint})),
-        show_endpoint);
+    Client client(context);
+    exit_code = finish(context, endpoint_with_costs(client, options->endpoint), show_endpoint);
+  });
+  struct AdviceOptions {
+    std::string endpoint;
+    double latency_ms = 100, rate = 0, percentile = 0.99;
+  };
+  auto wanted = std::make_shared<AdviceOptions>();
+  CLI::App* advise = endpoints->add_subcommand(
+      "advise", "How it is best served: by its traffic, what its model costs and a latency");
+  advise->add_option("endpoint", wanted->endpoint)->required();
+  advise->add_option("--latency-ms", wanted->latency_ms, "That an answer may take")
+      ->capture_default_str();
+  advise->add_option("--percentile", wanted->percentile, "Of the requests that must be in time")
+      ->capture_default_str();
+  advise->add_option("--rate", wanted->rate,
+                     "Requests a second to carry; without it the last day's peak");
+  advise->callback([&context, &exit_code, wanted] {
+    std::string path = path_of("/slipway/v1/endpoints/{}/advice?latency_ms={}&percentile={}",
+                               {wanted->endpoint, fmt::format("{}", wanted->latency_ms),
+                                fmt::format("{}", wanted->percentile)});
+    if (wanted->rate != 0) path += fmt::format("&rate={}", wanted->rate);
+    exit_code = finish(context, Client(context).get(path), show_advice);
   });
   CLI::App* revisions = endpoints->add_subcommand("revisions", "The ledger, newest first");
   revisions->add_option("endpoint", options->endpoint)->required();

@@ -1,6 +1,7 @@
 #include "serving/endpoints.h"
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 
 #include "base/log.h"
@@ -365,6 +366,39 @@ std::vector<VersionStatistics> Endpoints::statistics() const {
     }
   }
   return all;
+}
+
+Result<std::vector<MeasuredCall>> Endpoints::measure_calls(std::string_view endpoint) {
+  const auto serving = TRY(awake(endpoint, Deadline::max()));
+  const Variant* live = nullptr;
+  for (const Variant& variant : serving->variants) {
+    if (!variant.spec.is_shadow && live == nullptr) live = &variant;
+  }
+  if (live == nullptr)
+    return base::error(Code::kFailedPrecondition, "no version is live: endpoint={}", endpoint);
+  const VersionStatistics seen = live->tally->read(std::string(endpoint), live->spec.model_version);
+  const double beside_us = seen.requests == 0
+                               ? 0
+                               : static_cast<double>(seen.gather_ns + seen.rest_ns()) * 1e-3 /
+                                     static_cast<double>(seen.requests);
+  std::vector<MeasuredCall> calls;
+  for (const std::size_t rows : {1, 8, 64}) {
+    const double us = fastest_call_us(*live->model, rows);
+    if (std::isfinite(us)) calls.push_back({static_cast<double>(rows), beside_us + us});
+  }
+  if (calls.empty() && seen.calls > 0) {
+    const double of_calls = static_cast<double>(seen.calls);
+    calls.push_back({static_cast<double>(seen.rows) / of_calls,
+                     beside_us + static_cast<double>(seen.score_ns) * 1e-3 / of_calls});
+  }
+  if (calls.empty()) {
+    return base::error(
+        Code::kFailedPrecondition,
+        "the model takes no rows of missing values, and nothing was asked of it yet: "
+        "endpoint={}",
+        endpoint);
+  }
+  return calls;
 }
 
 }  // namespace slipway::serving

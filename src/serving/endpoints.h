@@ -17,6 +17,7 @@
 #include "base/mutex.h"
 #include "base/random.h"
 #include "base/result.h"
+#include "serving/advice.h"
 #include "serving/batcher.h"
 #include "serving/endpoint_spec.h"
 #include "serving/memory_budget.h"
@@ -121,6 +122,10 @@ class Endpoints {
   std::size_t memory_bytes() const;                                    // of all models in memory
   // Of the versions that answer now; by endpoint and version.
   std::vector<VersionStatistics> statistics() const;
+  // What a call of the model in charge takes with 1, 8 and 64 rows of missing values and zeros, and
+  // what a request took beside scoring, if any came. kFailedPrecondition: the model takes no such
+  // rows, and no request came. Errors as of wake(). Scores, so not on a thread that serves sockets.
+  Result<std::vector<MeasuredCall>> measure_calls(std::string_view endpoint);
   std::vector<std::string> names() const;
   // What its models read that their feature service provides; nothing for an unknown endpoint, or
   // one whose models can't be loaded.

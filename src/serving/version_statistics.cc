@@ -88,6 +88,10 @@ std::shared_ptr<VersionTally> VersionTallies::make(const std::string& endpoint,
   metrics_.gauge(
       "slipway_model_bytes", "Memory that a model version takes; 0: it is not in memory.",
       [tally] { return static_cast<double>(tally->memory_bytes()); }, labels);
+  metrics_.gauge(
+      "slipway_model_cpu_seconds_per_1000_predictions",
+      "CPU seconds of a thousand rows, as measured since the server started.",
+      [tally] { return tally->read("", 0).cpu_seconds_per_1000(); }, labels);
   using Count = std::uint64_t (VersionTally::*)() const;
   const auto count = [&](const char* name, const char* help, Count read) {
     metrics_.counter_of(

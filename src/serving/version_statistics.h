@@ -40,6 +40,12 @@ struct VersionStatistics {
   std::uint64_t rest_ns() const {
     return total_ns - std::min(total_ns, queue_ns + gather_ns + score_ns);
   }
+  // By what requests took outside of queues; of a Python model the time its process took. 0: none
+  // yet.
+  double cpu_seconds_per_1000() const {
+    if (rows == 0) return 0;
+    return static_cast<double>(gather_ns + score_ns + rest_ns()) * 1e-6 / static_cast<double>(rows);
+  }
 };
 
 // How one request went.

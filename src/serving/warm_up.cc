@@ -14,21 +14,20 @@ std::size_t values_per_row(const InputSpec& input) {
   return count;
 }
 
-double warm_up(const Model& model) {
-  constexpr std::size_t kRows = 16;
+double fastest_call_us(const Model& model, std::size_t rows) {
   constexpr int kTries = 5;
-  const std::vector<double> missing(kRows, std::numeric_limits<double>::quiet_NaN());
-  const std::vector<std::string_view> missing_texts(kRows);
+  const std::vector<double> missing(rows, std::numeric_limits<double>::quiet_NaN());
+  const std::vector<std::string_view> missing_texts(rows);
   std::vector<std::byte> zeros;
   std::vector<std::string_view> texts;
   std::deque<Tensor> tensors;
   for (const InputSpec& input : model.shape().inputs) {
     if (input.is_column()) continue;
     Tensor& tensor = tensors.emplace_back(Tensor{.name = input.name, .type = input.type});
-    tensor.shape.push_back(kRows);
+    tensor.shape.push_back(static_cast<std::int64_t>(rows));
     for (const std::int64_t size : input.row_shape)
       tensor.shape.push_back(std::max<std::int64_t>(1, size));
-    const std::size_t count = kRows * values_per_row(input);
+    const std::size_t count = rows * values_per_row(input);
     zeros.resize(std::max(zeros.size(), count * datatype_bytes(input.type)));
     if (input.is_text()) texts.resize(std::max(texts.size(), count), "");
   }
@@ -36,7 +35,7 @@ double warm_up(const Model& model) {
   auto tensor = tensors.begin();
   for (const InputSpec& input : model.shape().inputs) {
     if (!input.is_column()) {
-      const std::size_t count = kRows * values_per_row(input);
+      const std::size_t count = rows * values_per_row(input);
       tensor->bytes = std::span(zeros).first(count * datatype_bytes(input.type));
       if (input.is_text()) tensor->texts = std::span(texts).first(count);
       inputs.push_back({.tensor = &*tensor++});
@@ -50,13 +49,18 @@ double warm_up(const Model& model) {
   double fastest_us = std::numeric_limits<double>::infinity();
   for (int i = 0; i < kTries; ++i) {
     const auto start = std::chrono::steady_clock::now();
-    if (!model.predict({.rows = kRows, .inputs = inputs, .params = {}}, outputs)) break;
+    if (!model.predict({.rows = rows, .inputs = inputs, .params = {}}, outputs)) break;
     if (i > 0)
       fastest_us = std::min(fastest_us, std::chrono::duration<double, std::micro>(
                                             std::chrono::steady_clock::now() - start)
                                             .count());
   }
-  return fastest_us / kRows;
+  return fastest_us;
+}
+
+double warm_up(const Model& model) {
+  constexpr std::size_t kRows = 16;
+  return fastest_call_us(model, kRows) / kRows;
 }
 
 }  // namespace slipway::serving

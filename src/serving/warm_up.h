@@ -12,4 +12,8 @@ std::size_t values_per_row(const InputSpec& input);  // a size that may be any c
 // then it is infinite.
 double warm_up(const Model& model);
 
+// What a call with so many of them takes, in microseconds: the fastest of some tries. Infinite: as
+// above.
+double fastest_call_us(const Model& model, std::size_t rows);
+
 }  // namespace slipway::serving

@@ -1,0 +1,131 @@
+#include "api/own/advice_routes.h"
+
+#include <cmath>
+
+#include "api/own/loop_wire.h"
+#include "serving/advice.h"
+#include "serving/traffic.h"
+
+namespace slipway::api::own {
+namespace {
+
+using http::Method;
+using http::Request;
+using http::Response;
+using serving::ServingOption;
+
+constexpr std::int64_t kDayUs = 86'400'000'000;
+
+Result<std::optional<double>> query_number(const Request& request, std::string_view name) {
+  const auto text = request.query(name);
+  if (!text) return std::optional<double>();
+  double value = 0;
+  const auto [end, ec] = std::from_chars(text->data(), text->data() + text->size(), value);
+  if (ec != std::errc() || end != text->data() + text->size() || !std::isfinite(value))
+    return base::error(Code::kInvalidArgument, "{} must be a number: {}", name, *text);
+  return std::optional(value);
+}
+
+Json to_json(const ServingOption& option, const Price& price) {
+  JsonObject object{{"mode", option.mode},
+                    {"max_rows", option.max_rows},
+                    {"max_wait_ms", option.max_wait_ms},
+                    {"replicas", option.replicas},
+                    {"requests_per_call", option.requests_per_call},
+                    {"load", option.load},
+                    {"cores_busy", option.cores_busy},
+                    {"meets_target", option.meets_target}};
+  object["latency_ms"] = base::number_or_null(option.latency_ms);
+  object["cost_per_1000"] = price.core_hour > 0 ? Json(option.cost_per_1000) : Json(nullptr);
+  return object;
+}
+
+Result<Response> advice(serving::Endpoints& endpoints, serving::RequestLog& log,
+                        const base::Clock& clock, const Price& price, const Request& request) {
+  const std::string& endpoint = request.param("name");
+  serving::AdviceTarget target{.price_core_hour = price.core_hour};
+  target.latency_ms = TRY(query_number(request, "latency_ms")).value_or(target.latency_ms);
+  target.percentile = TRY(query_number(request, "percentile")).value_or(target.percentile);
+  const auto rate = TRY(query_number(request, "rate"));
+  const auto calls = TRY(endpoints.measure_calls(endpoint));
+  const base::Timestamp now = clock.now();
+  auto measured = serving::measure_traffic(log, endpoint, {now.micros - kDayUs}, {now.micros + 1});
+  if (!measured && !(rate && measured.error().code == Code::kFailedPrecondition))
+    return measured.error();
+  serving::CallCost cost = serving::fit_cost(calls);
+  serving::Traffic traffic;
+  JsonObject seen;
+  if (measured) {
+    traffic = measured->traffic;
+    cost.variation = std::clamp(measured->latency_variation, 0.05, 4.0);
+    seen = {{"requests", measured->requests},
+            {"rate_mean", measured->rate_mean},
+            {"rate_peak", measured->traffic.rate},
+            {"peak_seconds", measured->window_seconds}};
+  }
+  if (rate) traffic.rate = *rate;
+  seen["rate"] = traffic.rate;
+  seen["rows_per_request"] = traffic.rows_per_request;
+  seen["gap_variation"] = traffic.gap_variation;
+  const serving::Advice found = TRY(serving::advise(traffic, cost, target));
+  JsonArray options, sizes;
+  for (const ServingOption& option : found.options) options.push_back(to_json(option, price));
+  for (const auto& call : calls)
+    sizes.push_back(JsonObject{{"rows", call.rows}, {"microseconds", call.us}});
+  return reply({{"endpoint", endpoint},
+                {"words", found.words},
+                {"target", {{"latency_ms", target.latency_ms}, {"percentile", target.percentile}}},
+                {"traffic", std::move(seen)},
+                {"cost",
+                 {{"fixed_us", cost.fixed_us},
+                  {"row_us", cost.row_us},
+                  {"variation", cost.variation},
+                  {"measured", std::move(sizes)},
+                  {"core_hour", price.core_hour > 0 ? Json(price.core_hour) : Json(nullptr)},
+                  {"currency", price.currency}}},
+                {"options", std::move(options)}});
+}
+
+}  // namespace
+
+JsonArray costs_of(const serving::Endpoints& endpoints, const std::string& endpoint,
+                   const Price& price) {
+  JsonArray costs;
+  for (const serving::VersionStatistics& version : endpoints.statistics()) {
+    if (version.endpoint != endpoint) continue;
+    JsonObject cost{{"version", version.version}, {"predictions", version.rows}};
+    const double seconds = version.cpu_seconds_per_1000();
+    cost["cpu_seconds_per_1000"] = version.rows == 0 ? Json(nullptr) : Json(seconds);
+    cost["cost_per_1000"] = version.rows == 0 || price.core_hour <= 0
+                                ? Json(nullptr)
+                                : Json(seconds / 3600 * price.core_hour);
+    cost["currency"] = price.core_hour > 0 ? Json(price.currency) : Json(nullptr);
+    costs.push_back(std::move(cost));
+  }
+  return costs;
+}
+
+std::vector<http::Route> advice_routes(serving::Endpoints& endpoints, serving::RequestLog& log,
+                                       const base::Clock& event_clock, Price price) {
+  return {
+      {.method = Method::kGet,
+       .pattern = "/slipway/v1/endpoints/{name}/cost",
+       .summary = "CPU seconds and cost of a thousand predictions, by version, as measured.",
+       .handler = answering([&endpoints, price](const Request& request) -> Result<Response> {
+         const std::string& name = request.param("name");
+         TRY(endpoints.shape(name));
+         return reply({{"endpoint", name}, {"versions", costs_of(endpoints, name, price)}});
+       }),
+       .tag = "slipway"},
+      {.method = Method::kGet,
+       .pattern = "/slipway/v1/endpoints/{name}/advice",
+       .summary = "How the endpoint is best served, by its traffic of the last day and what its "
+                  "model costs: latency_ms, percentile and rate say what is wanted.",
+       .handler = answering([&endpoints, &log, &event_clock, price](const Request& request) {
+         return advice(endpoints, log, event_clock, price, request);
+       }),
+       .tag = "slipway"},
+  };
+}
+
+}  // namespace slipway::api::own

@@ -1,0 +1,27 @@
+// What endpoints cost, and how they are best served.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "api/http/router.h"
+#include "base/clock.h"
+#include "serving/endpoints.h"
+#include "serving/request_log.h"
+
+namespace slipway::api::own {
+
+struct Price {
+  double core_hour = 0;  // 0: not known
+  std::string currency;
+};
+
+// By version of the endpoint: CPU seconds of a thousand predictions and, with a price, their cost.
+JsonArray costs_of(const serving::Endpoints& endpoints, const std::string& endpoint,
+                   const Price& price);
+
+// All must outlive the routes. `event_clock`: the traffic of the last day by it is looked at.
+std::vector<http::Route> advice_routes(serving::Endpoints& endpoints, serving::RequestLog& log,
+                                       const base::Clock& event_clock, Price price);
+
+}  // namespace slipway::api::own

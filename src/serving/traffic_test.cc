@@ -1,0 +1,53 @@
+// What arrivals say of an endpoint's traffic.
+#include "serving/traffic.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "serving/version_statistics.h"
+
+namespace slipway::serving {
+namespace {
+
+TEST(Traffic, EvenArrivalsDoNotVaryAndRandomOnesDoByOne) {
+  std::vector<std::int64_t> even, random;
+  std::mt19937_64 numbers(3);
+  std::exponential_distribution<double> gap(1e-4);  // one in 10 ms
+  double now = 0;
+  for (int i = 0; i < 20'000; ++i) {
+    even.push_back(i * 10'000);
+    random.push_back(static_cast<std::int64_t>(now += gap(numbers)));
+  }
+  EXPECT_NEAR(traffic_of(even).traffic.rate, 100, 1);
+  EXPECT_NEAR(traffic_of(even).traffic.gap_variation, 0, 1e-9);
+  EXPECT_NEAR(traffic_of(random).traffic.gap_variation, 1, 0.1);
+}
+
+TEST(Traffic, ThePeakIsWhatCounts) {
+  std::vector<std::int64_t> arrivals;
+  for (std::int64_t second = 0; second < 3600; ++second) {
+    const int many = second >= 1800 && second < 2100 ? 50 : 1;
+    for (int i = 0; i < many; ++i) arrivals.push_back(second * 1'000'000 + i * 20'000);
+  }
+  const MeasuredTraffic measured = traffic_of(arrivals);
+  EXPECT_NEAR(measured.traffic.rate, 50, 1);
+  EXPECT_NEAR(measured.rate_mean, 5.1, 0.2);
+  EXPECT_EQ(measured.window_seconds, 300);
+  EXPECT_EQ(traffic_of({5}).traffic.rate, 0);
+}
+
+TEST(Traffic, CostIsWhatRowsTook) {
+  VersionStatistics statistics;
+  EXPECT_EQ(statistics.cpu_seconds_per_1000(), 0);
+  // Half a second of work and a second in a queue for 2000 rows.
+  statistics.rows = 2000;
+  statistics.queue_ns = 1'000'000'000;
+  statistics.gather_ns = 100'000'000;
+  statistics.score_ns = 300'000'000;
+  statistics.total_ns = 1'500'000'000;
+  EXPECT_NEAR(statistics.cpu_seconds_per_1000(), 0.25, 1e-9);
+}
+
+}  // namespace
+}  // namespace slipway::serving
