@@ -6,6 +6,7 @@
 #include "api/own/endpoint_routes.h"
 #include "datasets/datasets.h"
 #include "evaluations/ports.h"
+#include "evaluations/review_queues.h"
 #include "evaluations/scorers.h"
 #include "features/feature_store.h"
 #include "monitor/monitor.h"
@@ -244,12 +245,22 @@ class TraceArtifacts final : public traces::TraceFiles {
   tracking::Artifacts& artifacts_;
 };
 
-// evaluations belong to experiments, and scorers say which traces they are for.
+// evaluations belong to experiments, and are about traces.
 class EvaluationExperiments final : public evaluations::ExperimentRecords {
  public:
   Result<std::int64_t> number(const std::string& id) override;
   Result<void> check_exists(store::Reader& reader, std::int64_t experiment) override;
   Result<void> check_active(store::Reader& reader, std::int64_t experiment) override;
+};
+class ReviewedTraces final : public evaluations::TraceRecords, public traces::TraceFollowers {
+ public:
+  Result<std::optional<std::string>> experiment_of(store::Reader& reader,
+                                                   const std::string& trace) override {
+    return traces::experiment_of_trace(reader, trace);
+  }
+  Result<void> removed(store::Tx& tx, const std::string& id) override {
+    return evaluations::remove_trace_from_queues(tx, id);
+  }
 };
 class ScorerFilters final : public evaluations::TraceFilters {
  public:

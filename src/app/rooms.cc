@@ -172,7 +172,7 @@ struct Application::Rooms::Impl {
         origins(registry),
         traces(f.db, trace_experiments, f.clock, f.random),
         trace_artifacts(artifacts),
-        trace_remover(f.db, trace_experiments, trace_artifacts),
+        trace_remover(f.db, trace_experiments, trace_artifacts, reviewed_traces),
         experiment_rest(trace_remover),
         trace_search(f.db, trace_experiments),
         trace_metrics(f.db, trace_experiments),
@@ -180,6 +180,8 @@ struct Application::Rooms::Impl {
         issues(f.db, trace_experiments, f.clock, f.random),
         evaluation_datasets(f.db, evaluation_experiments, f.clock, f.random),
         scorers(f.db, evaluation_experiments, scorer_filters, f.clock, f.random),
+        label_schemas(f.db, evaluation_experiments, f.clock, f.random),
+        review_queues(f.db, evaluation_experiments, reviewed_traces, f.clock, f.random),
         reclaimer(f.db, artifacts, origins, experiment_rest, f.clock, f.metrics,
                   {.retention = base::Duration::days(f.settings.deleted_retention_days),
                    .interval = base::Duration::seconds(f.settings.reclaim_interval_seconds)}),
@@ -199,6 +201,8 @@ struct Application::Rooms::Impl {
                .issues = issues,
                .evaluation_datasets = evaluation_datasets,
                .scorers = scorers,
+               .label_schemas = label_schemas,
+               .review_queues = review_queues,
                .artifacts_only = f.settings.artifacts_only,
                .signed_url_seconds = f.settings.signed_url_seconds,
                .access = f.access},
@@ -260,6 +264,7 @@ struct Application::Rooms::Impl {
   ScorerFilters scorer_filters;
   traces::Traces traces;
   TraceArtifacts trace_artifacts;
+  ReviewedTraces reviewed_traces;
   traces::TraceRemover trace_remover;
   ExperimentRest experiment_rest;
   traces::TraceSearch trace_search;
@@ -268,6 +273,8 @@ struct Application::Rooms::Impl {
   traces::Issues issues;
   evaluations::EvaluationDatasets evaluation_datasets;
   evaluations::Scorers scorers;
+  evaluations::LabelSchemas label_schemas;
+  evaluations::ReviewQueues review_queues;
   tracking::Reclaimer reclaimer;
   api::mlflow::Services mlflow;
 

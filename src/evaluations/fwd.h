@@ -4,6 +4,8 @@ namespace slipway::evaluations {
 
 class EvaluationDatasets;
 class ExperimentRecords;
+class LabelSchemas;
+class ReviewQueues;
 class Scorers;
 struct DatasetRecord;
 struct EvaluationDataset;

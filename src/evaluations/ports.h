@@ -1,6 +1,7 @@
 // What evaluations need of other rooms; app connects them.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "store/db.h"
@@ -16,6 +17,14 @@ class ExperimentRecords {
   virtual Result<void> check_exists(store::Reader& reader, std::int64_t experiment) = 0;
   // kNotFound; kFailedPrecondition: it is deleted.
   virtual Result<void> check_active(store::Reader& reader, std::int64_t experiment) = 0;
+};
+
+class TraceRecords {
+ public:
+  virtual ~TraceRecords() = default;
+  // Nothing: no such trace.
+  virtual Result<std::optional<std::string>> experiment_of(store::Reader& reader,
+                                                           const std::string& trace) = 0;
 };
 
 class TraceFilters {

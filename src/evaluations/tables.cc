@@ -6,7 +6,8 @@ namespace slipway::evaluations {
 // given out again. A scorer's row has how it is meant to run by itself; sample_rate NULL: nobody
 // has said.
 store::RoomMigrations migrations() {
-  return {"evaluations", {{1, R"(
+  return {"evaluations",
+          {{1, R"(
     CREATE TABLE evaluation_datasets(
       id TEXT PRIMARY KEY,
       workspace TEXT NOT NULL DEFAULT 'default',
@@ -54,6 +55,39 @@ store::RoomMigrations migrations() {
       scorer TEXT NOT NULL, workspace TEXT NOT NULL DEFAULT 'default', version INTEGER NOT NULL, content TEXT NOT NULL,
       created INTEGER NOT NULL,
       PRIMARY KEY(scorer, version)) WITHOUT ROWID
+  )"},
+           {2, R"(
+    CREATE TABLE label_schemas(
+      id TEXT PRIMARY KEY,
+      workspace TEXT NOT NULL DEFAULT 'default',
+      experiment INTEGER NOT NULL,
+      name TEXT NOT NULL,
+      kind INTEGER NOT NULL, input_kind INTEGER NOT NULL, words TEXT NOT NULL, is_multiple INTEGER NOT NULL,
+      least REAL, greatest REAL, length_max INTEGER,
+      instruction TEXT,
+      has_comment INTEGER NOT NULL, is_default INTEGER NOT NULL,
+      created INTEGER NOT NULL, updated INTEGER NOT NULL);
+    CREATE UNIQUE INDEX label_schemas_named ON label_schemas(experiment, name);
+    CREATE TABLE review_queues(
+      id TEXT PRIMARY KEY,
+      workspace TEXT NOT NULL DEFAULT 'default',
+      experiment INTEGER NOT NULL,
+      name TEXT NOT NULL, name_key TEXT NOT NULL,
+      kind INTEGER NOT NULL,
+      owner TEXT NOT NULL,
+      created INTEGER NOT NULL, updated INTEGER NOT NULL);
+    CREATE UNIQUE INDEX review_queues_named ON review_queues(experiment, name_key);
+    CREATE TABLE review_queue_users(
+      queue TEXT NOT NULL, workspace TEXT NOT NULL DEFAULT 'default', name TEXT NOT NULL, PRIMARY KEY(queue, name)) WITHOUT ROWID;
+    CREATE INDEX review_queues_of ON review_queue_users(name);
+    CREATE TABLE review_queue_schemas(
+      queue TEXT NOT NULL, workspace TEXT NOT NULL DEFAULT 'default', label_schema TEXT NOT NULL,
+      PRIMARY KEY(queue, label_schema)) WITHOUT ROWID;
+    CREATE TABLE review_items(
+      queue TEXT NOT NULL, workspace TEXT NOT NULL DEFAULT 'default', trace TEXT NOT NULL, status INTEGER NOT NULL,
+      completed_by TEXT NOT NULL DEFAULT '', completed INTEGER, created INTEGER NOT NULL, updated INTEGER NOT NULL,
+      PRIMARY KEY(queue, trace)) WITHOUT ROWID;
+    CREATE INDEX review_items_of ON review_items(trace)
   )"}}};
 }
 

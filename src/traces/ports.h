@@ -33,4 +33,12 @@ class TraceFiles {
   virtual Result<store::Removed> measure(const std::string& location, const std::string& id) = 0;
 };
 
+// What else is kept about traces, by their ids.
+class TraceFollowers {
+ public:
+  virtual ~TraceFollowers() = default;
+  // The trace goes with this transaction.
+  virtual Result<void> removed(store::Tx& tx, const std::string& id) = 0;
+};
+
 }  // namespace slipway::traces

@@ -48,6 +48,14 @@ Result<store::Removed> TraceRemover::remove_files(const std::vector<Chosen>& cho
   return all;
 }
 
+Result<void> TraceRemover::remove_rows(store::Tx& tx, const std::vector<Chosen>& chosen) {
+  for (const Chosen& trace : chosen) {
+    TRY(followers_.removed(tx, trace.id));
+    TRY(delete_trace(tx, trace.number));
+  }
+  return {};
+}
+
 Result<std::int64_t> TraceRemover::remove(const TraceRemoval& removal) {
   const std::int64_t experiment = TRY(experiments_.number(removal.experiment_id));
   constexpr std::int64_t kAny = std::numeric_limits<std::int64_t>::max();
@@ -85,7 +93,7 @@ Result<std::int64_t> TraceRemover::remove(const TraceRemoval& removal) {
     }));
     add(TRY(remove_files(chosen)), freed);
     TRY(db_.write([&](store::Tx& tx) -> Result<void> {
-      for (const Chosen& trace : chosen) TRY(delete_trace(tx, trace.number));
+      TRY(remove_rows(tx, chosen));
       if (chosen.empty()) return {};
       JsonObject payload{{"traces", chosen.size()}, {"files", freed.files}, {"bytes", freed.bytes}};
       return tx.append_event({.kind = "traces.deleted",
@@ -108,7 +116,7 @@ Result<TraceRemover::Part> TraceRemover::remove_some_of_experiment(
   part.freed = TRY(remove_files(chosen));
   part.is_last = TRY(db_.write([&](store::Tx& tx) -> Result<bool> {
     if (!TRY(may_go(tx))) return true;
-    for (const Chosen& trace : chosen) TRY(delete_trace(tx, trace.number));
+    TRY(remove_rows(tx, chosen));
     if (chosen.size() == at_once_) return false;
     TRY(tx.execute("DELETE FROM trace_issues WHERE experiment = ?", {experiment}));
     return true;

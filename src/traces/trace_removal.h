@@ -27,8 +27,12 @@ class TraceRemover {
  public:
   // `at_once`: so many traces go in one transaction.
   TraceRemover(store::Db& db, ExperimentRecords& experiments, TraceFiles& files,
-               std::size_t at_once = 500)
-      : db_(db), experiments_(experiments), files_(files), at_once_(at_once) {}
+               TraceFollowers& followers, std::size_t at_once = 500)
+      : db_(db),
+        experiments_(experiments),
+        files_(files),
+        followers_(followers),
+        at_once_(at_once) {}
 
   // Gives how many traces went. kNotFound: the experiment.
   Result<std::int64_t> remove(const TraceRemoval& removal);
@@ -55,11 +59,13 @@ class TraceRemover {
   Result<std::vector<Chosen>> choose(std::int64_t experiment, std::int64_t after);
   Result<void> find_files(store::Reader& reader, std::int64_t experiment,
                           std::vector<Chosen>& chosen);
+  Result<void> remove_rows(store::Tx& tx, const std::vector<Chosen>& chosen);
   Result<store::Removed> remove_files(const std::vector<Chosen>& chosen);
 
   store::Db& db_;
   ExperimentRecords& experiments_;
   TraceFiles& files_;
+  TraceFollowers& followers_;
   const std::size_t at_once_;
 };
 

@@ -413,11 +413,14 @@ bool is_complete(const Trace& trace) {
   return static_cast<std::int64_t>(trace.spans.size()) >= expected.value_or(0);
 }
 
+Result<std::optional<std::string>> experiment_of_trace(store::Reader& reader,
+                                                       const std::string& id) {
+  return reader.find("SELECT experiment FROM traces WHERE id = ?", {id},
+                     [](const store::Row& row) { return std::to_string(row.int64(0)); });
+}
+
 Result<std::optional<std::string>> experiment_of_trace(store::Db& db, const std::string& id) {
-  return db.read([&](store::Reader& reader) {
-    return reader.find("SELECT experiment FROM traces WHERE id = ?", {id},
-                       [](const store::Row& row) { return std::to_string(row.int64(0)); });
-  });
+  return db.read([&](store::Reader& reader) { return experiment_of_trace(reader, id); });
 }
 
 }  // namespace slipway::traces

@@ -93,5 +93,7 @@ bool is_complete(const Trace& trace);
 
 // Which experiment a trace belongs to: what permissions are asked about. Nothing: no such trace.
 Result<std::optional<std::string>> experiment_of_trace(store::Db& db, const std::string& id);
+Result<std::optional<std::string>> experiment_of_trace(store::Reader& reader,
+                                                       const std::string& id);
 
 }  // namespace slipway::traces

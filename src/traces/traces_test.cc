@@ -54,6 +54,15 @@ class FakeFiles final : public TraceFiles {
   std::vector<std::string> removed;
 };
 
+class FakeFollowers final : public TraceFollowers {
+ public:
+  Result<void> removed(store::Tx&, const std::string& id) override {
+    ids.push_back(id);
+    return {};
+  }
+  std::vector<std::string> ids;
+};
+
 std::string bytes(char c, std::size_t count) { return std::string(count, c); }
 
 Span span(char trace, char id, char parent = '\0', std::int64_t start_ms = 1000,
@@ -102,7 +111,8 @@ class TracesTest : public ::testing::Test {
   FakeExperiments experiments_;
   FakeFiles files_;
   Traces traces_{*db_, experiments_, clock_, random_};
-  TraceRemover remover_{*db_, experiments_, files_, 2};
+  FakeFollowers followers_;
+  TraceRemover remover_{*db_, experiments_, files_, followers_, 2};
   TraceSearch search_{*db_, experiments_};
   Assessments assessments_{*db_, clock_, random_};
 };
@@ -410,6 +420,7 @@ TEST_F(TracesTest, FilesOfATraceGoWithIt) {
   EXPECT_EQ(MUST(remover_.measure_experiment(1)).bytes, 30);
   EXPECT_EQ(MUST(remover_.remove({.experiment_id = "1", .started_until_ms = 9999})), 3);
   EXPECT_EQ(files_.removed, (std::vector<std::string>{id_of('a'), id_of('b'), id_of('c')}));
+  EXPECT_EQ(followers_.ids, files_.removed);
   EXPECT_EQ(MUST(db_->read([](store::Reader& reader) {
               return reader.find("SELECT COUNT(*) FROM events WHERE kind = 'traces.deleted'", {},
                                  [](const store::Row& row) { return row.int64(0); });

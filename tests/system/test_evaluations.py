@@ -155,3 +155,86 @@ def test_datasets_and_scorers_follow_the_permissions_of_their_experiments(guarde
         store.register_scorer(own, "mine", "{}")
         listed = requests.get(guarded.url + "/api/3.0/mlflow/scorers/list", auth=BOB, timeout=10).json()["scorers"]
         assert [s["scorer_name"] for s in listed] == ["mine"]
+
+
+def test_people_judge_traces_from_a_queue(served):
+    from mlflow.genai.label_schemas.label_schemas import InputCategorical, InputPassFail
+
+    store = MlflowClient(served.url)._tracking_client.store
+    experiment = mlflow.set_experiment("judged").experiment_id
+    with mlflow.start_span("answer") as span:
+        pass
+    mlflow.flush_trace_async_logging()
+    (question,) = store.list_label_schemas(experiment)
+    assert question.is_default and question.name == "Feedback"
+    made = store.create_label_schema(experiment, name="correct", type="feedback", input=InputPassFail("yes", "no"), instruction="look twice")
+    assert made.input == InputPassFail("yes", "no") and made.instruction == "look twice"
+    kinds = store.create_label_schema(experiment, name="kind", type="expectation", input=InputCategorical(["a", "b"], multi_select=True), enable_comment=True)
+    assert store.update_label_schema(kinds.schema_id, name="kinds").input == InputCategorical(["a", "b"], multi_select=True)
+    assert store.get_label_schema_by_name(experiment, "kinds").enable_comment
+    assert {s.name for s in store.list_label_schemas(experiment)} == {"Feedback", "correct", "kinds"}
+    with pytest.raises(MlflowException, match="already exists"):
+        store.create_label_schema(experiment, name="correct", type="feedback", input=InputPassFail("a", "b"))
+    with pytest.raises(MlflowException, match="must be distinct"):
+        store.create_label_schema(experiment, name="other", type="feedback", input=InputPassFail("a", "a"))
+
+    queue = store.create_review_queue(experiment, name="Hard ones", queue_type="custom", users=["Ann"], schema_ids=[made.schema_id])
+    assert queue.users == ["ann"] and queue.schema_ids == [made.schema_id]
+    (item,) = store.add_items_to_review_queue(queue.queue_id, item_ids=[span.trace_id])
+    assert str(item.status) == "pending"
+    with pytest.raises(MlflowException, match="questions are locked"):
+        store.update_review_queue(queue.queue_id, schema_ids=[])
+    with pytest.raises(MlflowException, match="do not exist in experiment"):
+        store.add_items_to_review_queue(queue.queue_id, item_ids=["tr-unknown"])
+    done = store.set_review_queue_item_status(queue.queue_id, item_id=span.trace_id, status="complete", completed_by="Ann")
+    assert done.completed_by == "ann" and done.completed_time_ms > 0
+    assert [i.item_id for i in store.list_review_queue_items(queue.queue_id, status="complete")] == [span.trace_id]
+    assert store.list_review_queue_items(queue.queue_id, status="pending") == []
+    assert [q.name for q in store.list_review_queues(experiment, user="ann")] == ["Hard ones"]
+    assert store.get_or_create_user_queue(experiment, user="Bob").queue_id == store.get_or_create_user_queue(experiment, user="bob").queue_id
+    MlflowClient(served.url).delete_traces(experiment, trace_ids=[span.trace_id])
+    assert store.list_review_queue_items(queue.queue_id) == [], "a trace that is gone waits for nobody"
+    store.delete_review_queue(queue.queue_id)
+    with pytest.raises(MlflowException, match="not found"):
+        store.get_review_queue(queue.queue_id)
+
+
+def test_a_queue_is_seen_by_its_reviewers_and_changed_by_its_owner(guarded):  # noqa: F811
+    url = guarded.url + "/api/3.0/mlflow/"
+    with logged_in(ADA):
+        mlflow.set_tracking_uri(guarded.url)
+        experiment = mlflow.set_experiment("hers").experiment_id
+        with mlflow.start_span("answer") as span:
+            pass
+        mlflow.flush_trace_async_logging()
+
+    def status(user, method, path, **body):
+        sent = {"params": body} if method == "GET" else {"json": body}
+        return requests.request(method, url + path, auth=user, timeout=10, **sent).status_code
+
+    def grant(permission):
+        found = requests.post(guarded.url + "/api/2.0/mlflow/experiments/permissions/create", auth=ADA, timeout=10,
+                              json={"username": "bob", "experiment_id": experiment, "permission": permission})
+        assert found.status_code == 200, found.text
+
+    made = requests.post(url + "review-queues/create", auth=ADA, timeout=10, json={
+        "experiment_id": experiment, "name": "q", "queue_type": "CUSTOM", "created_by": "somebody"}).json()["review_queue"]
+    assert made["created_by"] == "ada", "who has logged in, whatever the client says"
+    queue = made["queue_id"]
+    assert status(ADA, "POST", "review-queues/items/add", queue_id=queue, item_ids=[span.trace_id]) == 200
+    assert status(BOB, "GET", "review-queues/get", queue_id=queue) == 403, "he may read the experiment, but is not asked"
+    assert requests.get(url + "review-queues/list", params={"experiment_id": experiment}, auth=BOB, timeout=10).json()["review_queues"] == []
+    assert status(ADA, "POST", "review-queues/update", queue_id=queue, update_users=True, users=["bob"]) == 200
+    assert status(BOB, "GET", "review-queues/get", queue_id=queue) == 200
+    assert len(requests.get(url + "review-queues/list", params={"experiment_id": experiment}, auth=BOB, timeout=10).json()["review_queues"]) == 1
+    complete = {"queue_id": queue, "item_id": span.trace_id, "status": "COMPLETE", "completed_by": "ada"}
+    assert status(BOB, "POST", "review-queues/items/set-status", **complete) == 403, "reading is not enough to review"
+    grant("EDIT")
+    item = requests.post(url + "review-queues/items/set-status", json=complete, auth=BOB, timeout=10).json()["item"]
+    assert item["completed_by"] == "bob"
+    assert status(ADA, "POST", "review-queues/items/set-status", **complete) == 403, "who manages is not a reviewer for that"
+    for path in ("review-queues/update", "review-queues/delete"):
+        assert status(BOB, "POST", path, queue_id=queue, name="mine") == 403, path
+    assert status(BOB, "POST", "review-queues/items/remove", queue_id=queue, item_ids=[span.trace_id]) == 403
+    assert status(BOB, "POST", "label-schemas/create", experiment_id=experiment, name="x", type="FEEDBACK", input={"text": {}}) == 403
+    assert status(ADA, "POST", "label-schemas/create", experiment_id=experiment, name="x", type="FEEDBACK", input={"text": {}}) == 200

@@ -10,6 +10,7 @@
 #include "api/mlflow/readable_search.h"
 #include "api/mlflow/wire.h"
 #include "evaluations/evaluation_datasets.h"
+#include "evaluations/review_queues.h"
 #include "evaluations/scorers.h"
 #include "tracking/ownership.h"
 
@@ -45,6 +46,13 @@ enum class About {
   kNewDataset,          // every one of experiment_ids, and there must be one
   kDataset,             // every experiment that the dataset in the path belongs to
   kDatasetTo,           // the same, and those that are added
+  kLabelSchema,         // the experiment of schema_id
+  kQueue,               // the experiment of queue_id, or of the queue of that name
+  kQueueView,           // the same, and to be one of its users or its owner, or to manage
+  kQueueOwn,            // the same, and to be its owner, or to manage
+  kQueuePrune,          // the same of a custom queue; to manage, of a user's
+  kQueueReview,         // the same, and to be one of its users
+  kQueueList,           // experiment_id; who may only read sees the queues that they are in
   kExperimentOrAdmin,   // experiment_id; without one, of all experiments: administrators
   kExperimentHeader,    // x-mlflow-experiment-id, and the experiment of x-mlflow-run-id
   kArtifactPath,        // the experiment whose folder the path begins with
@@ -179,6 +187,23 @@ constexpr Row kRows[] = {
     {kPost, "/mlflow/datasets/{dataset_id}/records", About::kDataset, kEdit},
     {kGet, "/mlflow/datasets/{dataset_id}/records", About::kDataset, kRead},
     {kDelete, "/mlflow/datasets/{dataset_id}/records", About::kDataset, kEdit},
+    {kPost, "/mlflow/label-schemas/create", About::kExperiment, kManage},
+    {kGet, "/mlflow/label-schemas/get", About::kLabelSchema, kRead},
+    {kGet, "/mlflow/label-schemas/get-by-name", About::kExperiment, kRead},
+    {kGet, "/mlflow/label-schemas/list", About::kExperiment, kRead},
+    {kPatch, "/mlflow/label-schemas/update", About::kLabelSchema, kManage},
+    {kDelete, "/mlflow/label-schemas/delete", About::kLabelSchema, kManage},
+    {kPost, "/mlflow/review-queues/create", About::kExperiment, kEdit},
+    {kPost, "/mlflow/review-queues/get-or-create-user", About::kExperiment, kEdit},
+    {kGet, "/mlflow/review-queues/get", About::kQueueView, kRead},
+    {kGet, "/mlflow/review-queues/get-by-name", About::kQueueView, kRead},
+    {kGet, "/mlflow/review-queues/list", About::kQueueList, kRead},
+    {kPost, "/mlflow/review-queues/update", About::kQueueOwn, kEdit},
+    {kPost, "/mlflow/review-queues/delete", About::kQueuePrune, kEdit},
+    {kPost, "/mlflow/review-queues/items/add", About::kQueue, kEdit},
+    {kPost, "/mlflow/review-queues/items/remove", About::kQueuePrune, kEdit},
+    {kGet, "/mlflow/review-queues/items/list", About::kQueueView, kRead},
+    {kPost, "/mlflow/review-queues/items/set-status", About::kQueueReview, kEdit},
     {kPost, "/mlflow/scorers/register", About::kExperiment, kEdit},
     {kGet, "/mlflow/scorers/list", About::kSearchScorers},
     {kGet, "/mlflow/scorers/versions", About::kExperiment, kRead},
@@ -383,6 +408,20 @@ class Permit {
       }
       case About::kDataset:
         return may_dataset(user, request);
+      case About::kLabelSchema:
+        for (const std::string& id : values_of(request, {"schema_id"})) {
+          const auto schema = TRY(services_.label_schemas.get(id));
+          if (!may_experiment(user, schema.experiment_id)) return false;
+        }
+        return true;
+      case About::kQueue:
+      case About::kQueueView:
+      case About::kQueueOwn:
+      case About::kQueuePrune:
+      case About::kQueueReview:
+        return may_queues(user, request);
+      case About::kQueueList:
+        return all_experiments(user, values_of(request, {"experiment_id"}));
       case About::kDatasetTo: {
         const std::vector<std::string> ids = items_of(request, "experiment_ids");
         return !ids.empty() && all_experiments(user, ids) && TRY(may_dataset(user, request));
@@ -475,6 +514,47 @@ class Permit {
     const std::vector<std::string> ids =
         TRY(evaluations::experiments_of_dataset(services_.db, request.path_params.begin()->second));
     return !ids.empty() && all_experiments(user, ids);
+  }
+
+  Result<bool> may_queues(const std::string& user, const Request& request) const {
+    std::vector<evaluations::ReviewQueue> queues;
+    for (const std::string& id : values_of(request, {"queue_id"}))
+      queues.push_back(TRY(services_.review_queues.get(id)));
+    for (const std::string& experiment : values_of(request, {"experiment_id"})) {
+      if (!may_experiment(user, experiment)) return false;
+      for (const std::string& name : values_of(request, {"name"}))
+        queues.push_back(TRY(services_.review_queues.get_by_name(experiment, name)));
+    }
+    // Only who manages the experiment gives a queue to somebody else.
+    const bool gives_away = !values_of(request, {"new_owner", "newOwner"}).empty();
+    for (const evaluations::ReviewQueue& queue : queues) {
+      if (!may_queue(user, queue, gives_away)) return false;
+    }
+    return true;
+  }
+
+  bool may_queue(const std::string& user, const evaluations::ReviewQueue& queue,
+                 bool gives_away) const {
+    if (!may_experiment(user, queue.experiment_id)) return false;
+    const std::string name = evaluations::folded_user(user);
+    const bool is_user =
+        std::find(queue.users.begin(), queue.users.end(), name) != queue.users.end();
+    if (row_.about == About::kQueueReview) return is_user;
+    const auto may = [&](Permission need) {
+      return access_.may(user, kExperiment, queue.experiment_id, need);
+    };
+    if (row_.about == About::kQueue || may(Permission::kManage)) return true;
+    const bool owns = evaluations::folded_user(queue.owner) == name && may(Permission::kEdit);
+    switch (row_.about) {
+      case About::kQueueView:
+        return is_user || owns;
+      case About::kQueueOwn:
+        return owns && !gives_away;
+      case About::kQueuePrune:
+        return owns && queue.kind == evaluations::QueueKind::kCustom;
+      default:  // asked above
+        return false;
+    }
   }
 
   static JsonObject object_in(const JsonObject& object, std::string_view name) {
@@ -639,6 +719,8 @@ http::Handler filtered(Services& services, About about, http::Handler handler) {
                              std::move(handler));
     case About::kSearchScorers:
       return readable_search(access, kExperiment, {"scorers", "experiment_id"}, std::move(handler));
+    case About::kQueueList:
+      return own_queues(access, std::move(handler));
     case About::kSearchByExperiment:
       return search_readable_experiments(access, std::move(handler));
     default:  // all others ask before the handler runs

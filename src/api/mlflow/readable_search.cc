@@ -3,6 +3,7 @@
 #include "api/mlflow/errors.h"
 #include "api/mlflow/wire.h"
 #include "base/http_client.h"
+#include "evaluations/review_queues.h"
 #include "tracking/experiments.h"
 
 namespace slipway::api::mlflow {
@@ -132,6 +133,23 @@ http::Handler search_readable_experiments(Access& access, http::Handler search) 
     JsonObject fields = asked.body();
     fields["experiment_ids"] = std::move(readable);
     return search(Again(request, fields).request());
+  };
+}
+
+http::Handler own_queues(Access& access, http::Handler list) {
+  return [&access, list = std::move(list)](const Request& request) -> Response {
+    const Fields asked(request);
+    const Result<std::int64_t> number = tracking::experiment_number(asked.text("experiment_id"));
+    if (!number || access.is_admin(request.user) ||
+        access.may(request.user, slipway::access::kExperiment, std::to_string(*number),
+                   Permission::kEdit))
+      return list(request);
+    const std::string user = evaluations::folded_user(request.user);
+    JsonObject fields = asked.body();
+    if (asked.has("user") && evaluations::folded_user(asked.text("user")) != user)
+      return reply({{"review_queues", JsonArray()}, {"next_page_token", ""}});
+    fields["user"] = user;
+    return list(Again(request, fields).request());
   };
 }
 

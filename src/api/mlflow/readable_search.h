@@ -21,4 +21,8 @@ http::Handler readable_search(slipway::access::Access& access, std::string_view 
 // Runs `search` with those of the request's experiment_ids that the user may read.
 http::Handler search_readable_experiments(slipway::access::Access& access, http::Handler search);
 
+// Runs `list`, which gives review queues of experiment_id; who may not edit there sees those that
+// they are assigned to.
+http::Handler own_queues(slipway::access::Access& access, http::Handler list);
+
 }  // namespace slipway::api::mlflow

@@ -61,6 +61,7 @@ std::vector<http::Route> routes(Services& services) {
   add_trace_routes(routes, services);
   add_issue_routes(routes, services);
   add_evaluation_routes(routes, services);
+  add_review_routes(routes, services);
   add_webhook_routes(routes, services);
   add_artifact_routes(routes, services);
   add_graphql_routes(routes, services);

@@ -7,6 +7,8 @@
 
 #include "api/http/router.h"
 #include "evaluations/evaluation_datasets.h"
+#include "evaluations/label_schemas.h"
+#include "evaluations/review_queues.h"
 #include "evaluations/scorers.h"
 #include "registry/registry.h"
 #include "store/db.h"
@@ -46,6 +48,8 @@ struct Services {
   traces::Issues& issues;
   evaluations::EvaluationDatasets& evaluation_datasets;
   evaluations::Scorers& scorers;
+  evaluations::LabelSchemas& label_schemas;
+  evaluations::ReviewQueues& review_queues;
   // With --artifacts-only every route but the artifact proxy's answers 503.
   bool artifacts_only = false;
   std::int64_t signed_url_seconds = 300;      // how long a signed download is good, if not said
@@ -67,6 +71,7 @@ void add_experiment_routes(std::vector<http::Route>& routes, Services& services)
 void add_run_routes(std::vector<http::Route>& routes, Services& services);
 void add_logged_model_routes(std::vector<http::Route>& routes, Services& services);
 void add_registry_routes(std::vector<http::Route>& routes, Services& services);
+void add_review_routes(std::vector<http::Route>& routes, Services& services);
 void add_evaluation_routes(std::vector<http::Route>& routes, Services& services);
 void add_issue_routes(std::vector<http::Route>& routes, Services& services);
 void add_trace_routes(std::vector<http::Route>& routes, Services& services);
