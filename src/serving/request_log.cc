@@ -17,23 +17,9 @@ using types::Column;
 using types::ColumnType;
 using types::Frame;
 
-struct FixedColumn {
-  const char* name;
-  ColumnType type;
-};
-constexpr FixedColumn kFixed[] = {
-    {"request_id", ColumnType::kString},    {"endpoint", ColumnType::kString},
-    {"revision", ColumnType::kInt64},       {"variant", ColumnType::kString},
-    {"role", ColumnType::kString},          {"model_version", ColumnType::kInt64},
-    {"event_time", ColumnType::kTimestamp}, {"arrival_time", ColumnType::kTimestamp},
-    {"latency_us", ColumnType::kInt64},     {"prediction", ColumnType::kDouble},
-    {"error", ColumnType::kString},         {"traffic", ColumnType::kString},
-};
-constexpr std::size_t kFixedCount = std::size(kFixed);
-
 bool is_fixed(std::string_view name) {
-  return std::any_of(std::begin(kFixed), std::end(kFixed),
-                     [&](const FixedColumn& c) { return name == c.name; });
+  return std::ranges::any_of(fixed_log_columns(),
+                             [&](const FixedLogColumn& c) { return name == c.name; });
 }
 
 constexpr std::int64_t kDayMicros = 86'400'000'000;
@@ -44,84 +30,15 @@ std::int64_t day_of(base::Timestamp time) {
   return time.micros / kDayMicros - (time.micros % kDayMicros < 0 ? 1 : 0);
 }
 
-Frame empty_frame(const LogSchema& schema) {
-  Frame frame;
-  for (const FixedColumn& column : kFixed) {
-    const Result<void> added = frame.add(Column::of_type(column.name, column.type));
-    CHECK(added.has_value());
-  }
-  for (const LoggedFeature& feature : schema) {
-    // A feature named like a column of the log would hide it; such a name is refused at deploy.
-    const Result<void> added = frame.add(
-        Column::of_type(feature.name, feature.is_text ? ColumnType::kString : ColumnType::kDouble));
-    CHECK(added.has_value());
-  }
-  return frame;
-}
-
 bool fits(const Frame& frame, const LogSchema& schema) {
-  if (frame.columns().size() != kFixedCount + schema.size()) return false;
+  const std::size_t fixed = fixed_log_columns().size();
+  if (frame.columns().size() != fixed + schema.size()) return false;
   for (std::size_t i = 0; i < schema.size(); ++i) {
-    const Column& column = frame.columns()[kFixedCount + i];
+    const Column& column = frame.columns()[fixed + i];
     if (column.name != schema[i].name || (column.type == ColumnType::kString) != schema[i].is_text)
       return false;
   }
   return true;
-}
-
-void append_text_or_null(Column& column, std::string_view text) {
-  text.empty() ? column.append_null() : column.append_string(std::string(text));
-}
-
-void append_row(Frame& frame, const std::string& endpoint, const LogRow& row) {
-  auto column = frame.columns().begin();
-  column++->append_string(std::string(row.request_id));
-  column++->append_string(endpoint);
-  column++->append_int(row.revision);
-  column++->append_string(std::string(row.variant));
-  column++->append_string(std::string(row.role));
-  column++->append_int(row.model_version);
-  column++->append_int(row.event_time.micros);
-  column++->append_int(row.arrival_time.micros);
-  column++->append_int(row.latency_us);
-  std::isnan(row.prediction) ? column++->append_null() : column++->append_double(row.prediction);
-  append_text_or_null(*column++, row.error);
-  column++->append_string(std::string(row.traffic));
-  for (std::size_t i = 0; column != frame.columns().end(); ++i, ++column) {
-    const InputView value = i < row.features.size() ? row.features[i] : InputView();
-    if (column->type == ColumnType::kDouble && value.numbers != nullptr &&
-        !std::isnan(value.numbers[row.row])) {
-      column->append_double(value.numbers[row.row]);
-    } else if (column->type == ColumnType::kString && value.texts != nullptr &&
-               value.texts[row.row].data() != nullptr) {
-      column->append_string(std::string(value.texts[row.row]));
-    } else {
-      column->append_null();
-    }
-  }
-}
-
-template <typename Values>
-void move_range(Values& to, Values& from, std::size_t begin, std::size_t count) {
-  if (from.empty()) return;
-  const auto first = from.begin() + static_cast<std::ptrdiff_t>(begin);
-  to.insert(to.end(), std::make_move_iterator(first),
-            std::make_move_iterator(first + static_cast<std::ptrdiff_t>(count)));
-}
-
-// Moves `count` rows of `from`, which has the same columns, to the end of `to`.
-void move_rows(Frame& to, Frame& from, std::size_t begin, std::size_t count) {
-  for (std::size_t c = 0; c < to.columns().size(); ++c) {
-    Column &target = to.columns()[c], &source = from.columns()[c];
-    if (!source.valid.empty() || !target.valid.empty()) {
-      if (target.valid.empty()) target.valid.assign(target.size(), 1);
-      if (source.valid.empty()) source.valid.assign(source.size(), 1);
-      move_range(target.valid, source.valid, begin, count);
-    }
-    move_range(target.doubles, source.doubles, begin, count);
-    move_range(target.ints, source.ints, begin, count);
-    move_range(target.strings, source.strings, begin, count);
-  }
 }
 
 // Appends `more`; columns that one side lacks are missing there.
@@ -212,13 +129,13 @@ bool RequestLog::append(const std::string& endpoint, const std::shared_ptr<const
   for (const LogRow& row : rows) {
     const std::int64_t day = day_of(row.event_time);
     auto chunk = std::find_if(buffer.chunks.begin(), buffer.chunks.end(), [&](const Chunk& known) {
-      return known.day == day && known.schema == schema && known.endpoint == endpoint;
+      return known.day == day && known.rows.schema() == schema && known.endpoint == endpoint;
     });
     if (chunk == buffer.chunks.end()) {
-      buffer.chunks.push_back({endpoint, day, schema, empty_frame(*schema)});
+      buffer.chunks.push_back({endpoint, day, LogRows(blocks_, schema)});
       chunk = std::prev(buffer.chunks.end());
     }
-    append_row(chunk->frame, endpoint, row);
+    chunk->rows.append(row);
   }
   rows_logged_.add(count);
   return true;
@@ -242,21 +159,28 @@ void RequestLog::start_file(Tail& tail, const Chunk& chunk) {
   if (const auto parts = parts_of(folder); !parts.empty())
     number = std::stoul(parts.back().stem().string().substr(5)) + 1;
   tail.file = folder / fmt::format("part-{:06}.parquet", number);
-  tail.frame = empty_frame(*chunk.schema);
+  if (fits(tail.frame, *chunk.rows.schema())) {
+    for (Column& column : tail.frame.columns()) column.clear();
+  } else {
+    tail.frame = LogRows::empty_frame(*chunk.rows.schema());
+  }
 }
 
 void RequestLog::add_to_tail(Chunk chunk) {
   Tail& tail = tails_[{chunk.endpoint, date_of({chunk.day * kDayMicros})}];
-  for (std::size_t done = 0, rows = chunk.frame.rows(); done < rows;) {
+  while (chunk.rows.size() > 0) {
     // Under load a file is finished by its first write; a quiet day's grows by being rewritten.
     const bool is_finished = !tail.dirty && tail.frame.rows() > options_.rows_per_file / 4;
-    if (tail.file.empty() || !fits(tail.frame, *chunk.schema) || is_finished ||
+    if (tail.file.empty() || !fits(tail.frame, *chunk.rows.schema()) || is_finished ||
         tail.frame.rows() >= options_.rows_per_file)
       start_file(tail, chunk);
-    const std::size_t count = std::min(rows - done, options_.rows_per_file - tail.frame.rows());
-    move_rows(tail.frame, chunk.frame, done, count);
+    const std::size_t count =
+        std::min(chunk.rows.size(), options_.rows_per_file - tail.frame.rows());
+    if (count > tail.frame.rows()) {  // otherwise they grow by themselves
+      for (Column& column : tail.frame.columns()) column.reserve(tail.frame.rows() + count);
+    }
+    chunk.rows.unpack(count, chunk.endpoint, tail.frame);
     tail.dirty = true;
-    done += count;
   }
 }
 
@@ -293,7 +217,7 @@ Result<void> RequestLog::flush() {
       chunks.swap(buffer.chunks);
     }
     for (Chunk& chunk : chunks) {
-      taken += chunk.frame.rows();
+      taken += chunk.rows.size();
       add_to_tail(std::move(chunk));
     }
   }
@@ -313,7 +237,7 @@ Result<Frame> RequestLog::read(const std::string& endpoint, base::Timestamp from
     if (date >= date_of(from) && date <= date_of(to)) folders.push_back(entry.path());
   }
   std::sort(folders.begin(), folders.end());
-  Frame all = empty_frame({});
+  Frame all = LogRows::empty_frame({});
   if (!columns.empty()) {
     std::erase_if(all.columns(), [&](const Column& c) {
       return std::find(columns.begin(), columns.end(), c.name) == columns.end();

@@ -17,34 +17,15 @@
 #include "base/mutex.h"
 #include "base/result.h"
 #include "base/timestamp.h"
-#include "serving/tensor.h"
+#include "serving/log_rows.h"
 #include "types/frame.h"
 
 namespace slipway::serving {
 
-struct LoggedFeature {
-  std::string name;
-  bool is_text = false;
-  bool operator==(const LoggedFeature&) const = default;
-};
-
-// The feature columns of an endpoint's rows. Shared by all rows that have the same.
-using LogSchema = std::vector<LoggedFeature>;
-
-// Views of the request; what they point to need only outlive append().
-struct LogRow {
-  std::string_view request_id, variant, role, error, traffic;
-  std::int64_t revision = 0, model_version = 0, latency_us = 0;
-  base::Timestamp event_time, arrival_time;
-  double prediction = 0;  // NaN: none, or several values; see `error`
-  // In the order of the schema, columns all; too few: missing. This row's values are at `row`.
-  std::span<const InputView> features;
-  std::size_t row = 0;
-};
-
-// Safe to use from several threads. Rows are appended to buffers of columns (one of a few, by
-// thread) and written behind, about once a second: a kill may lose what came after the last write
-// (a durable endpoint calls flush() before it answers). A full buffer drops rows and counts them.
+// Safe to use from several threads. Rows are packed into one of a few buffers, by thread, and
+// written behind, about once a second: a kill may lose what
+// came after the last write (a durable endpoint calls flush() before it answers). A full buffer
+// drops rows and counts them.
 class RequestLog {
  public:
   struct Options {
@@ -77,12 +58,11 @@ class RequestLog {
   std::int64_t bytes_on_disk() const;
 
  private:
-  // Rows of one endpoint, day and shape, as the columns that are written.
+  // Rows of one endpoint, day and shape.
   struct Chunk {
     std::string endpoint;
     std::int64_t day = 0;  // of event time, since 1970
-    std::shared_ptr<const LogSchema> schema;
-    types::Frame frame;
+    LogRows rows;
   };
   struct alignas(64) Buffer {
     base::Mutex mutex;
@@ -106,6 +86,7 @@ class RequestLog {
   base::Counter& rows_logged_;
   base::Counter& rows_dropped_;
   base::Counter& write_failures_;
+  LogBlocks blocks_;
   std::array<Buffer, 8> buffers_;
   std::atomic<std::size_t> buffered_ = 0;
   base::Mutex flush_mutex_;  // before the buffers' mutexes

@@ -6,6 +6,10 @@
 #include <parquet/arrow/writer.h>
 #include <parquet/exception.h>
 
+#include <algorithm>
+#include <bit>
+#include <set>
+
 #include "store/file_system.h"
 
 namespace slipway::store {
@@ -275,8 +279,47 @@ Result<std::vector<int>> positions_of(const arrow::Schema& schema,
   return wanted;
 }
 
-std::shared_ptr<parquet::WriterProperties> compressed() {
-  return parquet::WriterProperties::Builder().compression(parquet::Compression::ZSTD)->build();
+constexpr std::size_t kSampledValues = 256;
+
+template <typename Key>
+bool repeats(std::size_t size, const Key& key) {
+  const std::size_t step = std::max<std::size_t>(1, size / kSampledValues);
+  std::set<std::decay_t<decltype(key(0))>> distinct;
+  std::size_t sampled = 0;
+  for (std::size_t i = 0; i < size; i += step, ++sampled) distinct.insert(key(i));
+  return 2 * distinct.size() <= sampled;
+}
+
+// Whether a dictionary pays: where most values differ, it is built for nothing.
+bool repeats(const Column& column) {
+  switch (column.type) {
+    case ColumnType::kDouble:
+      return repeats(column.size(), [&](std::size_t i) {
+        return std::bit_cast<std::uint64_t>(column.doubles[i]);  // NaN has no order
+      });
+    case ColumnType::kString:
+      return repeats(column.size(),
+                     [&](std::size_t i) { return std::string_view(column.strings[i]); });
+    case ColumnType::kInt64:
+    case ColumnType::kBool:
+    case ColumnType::kTimestamp:
+      return repeats(column.size(), [&](std::size_t i) { return column.ints[i]; });
+  }
+  return true;
+}
+
+std::shared_ptr<parquet::WriterProperties> properties_for(const types::Frame& frame) {
+  parquet::WriterProperties::Builder builder;
+  builder.compression(parquet::Compression::ZSTD);
+  for (const Column& column : frame.columns()) {
+    if (repeats(column)) continue;
+    builder.disable_dictionary(column.name);
+    if (column.type == ColumnType::kDouble)
+      builder.encoding(column.name, parquet::Encoding::BYTE_STREAM_SPLIT);
+    if (column.type == ColumnType::kInt64 || column.type == ColumnType::kTimestamp)
+      builder.encoding(column.name, parquet::Encoding::DELTA_BINARY_PACKED);
+  }
+  return builder.build();
 }
 
 std::shared_ptr<arrow::Table> to_table(const types::Frame& frame) {
@@ -311,7 +354,7 @@ Result<void> write_parquet(const types::Frame& frame, const std::filesystem::pat
     const auto table = to_table(frame);
     PARQUET_ASSIGN_OR_THROW(const auto sink, arrow::io::BufferOutputStream::Create());
     PARQUET_THROW_NOT_OK(parquet::arrow::WriteTable(*table, arrow::default_memory_pool(), sink,
-                                                    128 * 1024, compressed()));
+                                                    128 * 1024, properties_for(frame)));
     PARQUET_ASSIGN_OR_THROW(const auto buffer, sink->Finish());
     return write_file(file, std::string_view(*buffer));
   } catch (const std::exception& e) {
@@ -394,7 +437,7 @@ Result<void> ParquetWriter::append(const types::Frame& frame) {
       if (!sink.ok()) return arrow_error(sink.status(), Code::kInternal, impl_->file);
       impl_->sink = std::move(*sink);
       auto writer = parquet::arrow::FileWriter::Open(*table->schema(), arrow::default_memory_pool(),
-                                                     impl_->sink, compressed());
+                                                     impl_->sink, properties_for(frame));
       if (!writer.ok()) return arrow_error(writer.status(), Code::kInternal, impl_->file);
       impl_->writer = std::move(*writer);
     }

@@ -78,6 +78,13 @@ void Column::reserve(std::size_t rows) {
   }
 }
 
+void Column::clear() {
+  doubles.clear();
+  ints.clear();
+  strings.clear();
+  valid.clear();
+}
+
 void Column::append_double(double value) {
   CHECK(type == ColumnType::kDouble);
   doubles.push_back(value);

@@ -41,6 +41,7 @@ struct Column {
   double number(std::size_t row) const;
 
   void reserve(std::size_t rows);
+  void clear();  // of values; their memory stays
   void append_double(double value);
   void append_int(std::int64_t value);
   void append_string(std::string value);
