@@ -3,8 +3,8 @@
 #include "base/check.h"
 #include "base/json.h"
 #include "fuzz.h"
-#include "serving/python/signature.h"
 #include "serving/python/wire.h"
+#include "serving/signature.h"
 
 namespace {
 
@@ -36,7 +36,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const Json* found = description->if_contains(key);
     return found != nullptr && found->is_array() ? found->as_array() : JsonArray();
   };
-  const auto shape = python::read_signature(list("inputs"), list("outputs"));
+  const auto shape = read_signature(list("inputs"), list("outputs"));
   if (!shape) {
     CHECK(shape.error().code == Code::kInvalidArgument);
     return 0;

@@ -9,6 +9,7 @@
 #include "base/metrics.h"
 #include "base/random.h"
 #include "serving/endpoints.h"
+#include "serving/onnx/runtime.h"
 #include "serving/python/runtime.h"
 
 namespace slipway::app {
@@ -45,8 +46,9 @@ struct ModelServer::Impl {
         models(options.model),
         log({.folder = {}, .rows_buffered_max = 0}, metrics),
         python({.folder = options.scratch, .environments = {.interpreter = options.interpreter}}),
+        onnx({.library = options.onnxruntime_library}),
         endpoints(models, features, log, clock, clock, random, metrics,
-                  options.interpreter.empty() ? nullptr : &python, {}) {
+                  {.python = options.interpreter.empty() ? nullptr : &python, .onnx = &onnx}, {}) {
     python.start();
   }
 
@@ -65,6 +67,7 @@ struct ModelServer::Impl {
   NoFeatures features;
   serving::RequestLog log;  // takes nothing
   serving::python::Runtime python;
+  serving::onnx::Runtime onnx;
   serving::Endpoints endpoints;
   http::Router router;
   std::unique_ptr<http::Server> http;

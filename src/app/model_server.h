@@ -19,9 +19,10 @@ struct ModelServerOptions {
   std::int64_t port = 8080;    // 0: any free one
   std::int64_t grpc_port = 0;  // 0: no gRPC
   std::string health_route = "/ping";
-  std::string predict_route;      // Vertex AI's: instances in, predictions out; empty: none
-  std::string interpreter;        // runs models that need Python; empty: those are refused
-  std::filesystem::path scratch;  // a folder for its workers' program
+  std::string predict_route;        // Vertex AI's: instances in, predictions out; empty: none
+  std::string interpreter;          // runs models that need Python; empty: those are refused
+  std::string onnxruntime_library;  // libonnxruntime.so or its folder; empty: where it usually is
+  std::filesystem::path scratch;    // a folder for its workers' program
   std::int64_t io_threads = 2;
   std::int64_t body_bytes_max = 64 << 20;
 };

@@ -36,6 +36,7 @@
 #include "registry/import.h"
 #include "releases/gates.h"
 #include "releases/tables.h"
+#include "serving/onnx/runtime.h"
 #include "serving/python/runtime.h"
 #include "store/file_system.h"
 #include "streams/streams.h"
@@ -219,8 +220,10 @@ struct Application::Rooms::Impl {
                  static_cast<std::size_t>(f.settings.request_log_rows_buffered_max)},
             f.metrics),
         python(python_options(f.settings, f.data)),
+        onnx({.library = f.settings.onnxruntime_library,
+              .threads = static_cast<std::size_t>(f.settings.onnxruntime_threads)}),
         endpoints(models, online, log, clock, f.clock, f.random, f.metrics,
-                  f.settings.python_models == "off" ? nullptr : &python,
+                  {.python = f.settings.python_models == "off" ? nullptr : &python, .onnx = &onnx},
                   {.inline_budget_us = static_cast<double>(f.settings.inline_budget_us),
                    .models_bytes_max = static_cast<std::uint64_t>(f.settings.models_bytes_max),
                    .on_eviction =
@@ -289,6 +292,7 @@ struct Application::Rooms::Impl {
   OnlineFeatures online;
   serving::RequestLog log;
   serving::python::Runtime python;
+  serving::onnx::Runtime onnx;
   serving::Endpoints endpoints;
   ServingPlane plane;
   MonitoredVariants facts;

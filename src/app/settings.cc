@@ -211,6 +211,11 @@ const std::vector<SettingInfo>& setting_table() {
           "and come back when they are asked. 0: no limit."),
       text("models-root", &Settings::models_root, {},
            "Folder below which endpoints may name models by their paths; empty: by none."),
+      text("onnxruntime-library", &Settings::onnxruntime_library, {},
+           "libonnxruntime.so or its folder, for ONNX models with operators that are not evaluated "
+           "here; empty: what ORT_DYLIB_PATH says, else where libraries are."),
+      integer("onnxruntime-threads", &Settings::onnxruntime_threads, 1, 1024,
+              "Threads of ONNX Runtime for one call of a model that it evaluates."),
       text("python-models", &Settings::python_models, {},
            "Where models run that need Python: `env` makes an environment for each list of "
            "requirements, once; the path of an interpreter is used for all; `off` refuses them."),

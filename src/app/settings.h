@@ -35,6 +35,9 @@ struct Settings {
   std::int64_t models_bytes_max = 0;
   std::string models_root;
 
+  // Models that run in ONNX Runtime: serving/onnx.
+  std::string onnxruntime_library;
+  std::int64_t onnxruntime_threads = 1;
   // Models that run in Python: serving/python.
   std::string python_models = "env";
   std::int64_t python_workers = 1;

@@ -17,6 +17,7 @@
 #include "cli/verb.h"
 #include "serving/batch_scoring.h"
 #include "serving/model_loader.h"
+#include "serving/onnx/runtime.h"
 #include "serving/python/runtime.h"
 #include "store/file_system.h"
 
@@ -26,7 +27,7 @@ namespace {
 constexpr auto kCallLimit = std::chrono::hours(1);  // nobody waits for a single call
 
 struct ScoreOptions {
-  std::string model, output, interpreter;
+  std::string model, output, interpreter, onnxruntime_library;
   std::vector<std::string> inputs, keep;
   std::size_t threads = std::max(1u, std::thread::hardware_concurrency());
   std::int64_t rows_per_part = 1'000'000;
@@ -140,8 +141,9 @@ Result<Json> score(const Context& context, const ScoreOptions& options) {
                                    .spares = 0,
                                    .call_limit = kCallLimit});
   python.start();
-  const auto model =
-      TRY(serving::load_model(files.path(), options.interpreter.empty() ? nullptr : &python));
+  serving::onnx::Runtime onnx({.library = options.onnxruntime_library});
+  const auto model = TRY(serving::load_model(
+      files.path(), {.python = options.interpreter.empty() ? nullptr : &python, .onnx = &onnx}));
   std::optional<Progress> shown;
   const auto report = TRY(serving::score_files(*model, job, *output, [&](const auto& at) {
     if (!shown) shown.emplace("rows", at.rows_total);
@@ -202,6 +204,11 @@ void add_batch_commands(CLI::App& root, Context& context, int& exit_code) {
   command->add_option("--rows-per-part", options->rows_per_part)
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
+  command
+      ->add_option("--onnxruntime-library", options->onnxruntime_library,
+                   "libonnxruntime.so or its folder, for ONNX models that need it; without, where "
+                   "libraries are")
+      ->envname("SLIPWAY_ONNXRUNTIME_LIBRARY");
   command->add_flag("--overwrite", options->overwrite, "Forget what another job left in --out");
   command->callback([&context, &exit_code, options] {
     exit_code = finish(context, score(context, *options), show);

@@ -119,6 +119,11 @@ void add_serve_command(CLI::App& root, Context& context, int& exit_code) {
       ->add_option("--python-models", flags->options.interpreter,
                    "The Python that runs models which need it, with what they need installed")
       ->envname("SLIPWAY_PYTHON_MODELS");
+  serve
+      ->add_option("--onnxruntime-library", flags->options.onnxruntime_library,
+                   "libonnxruntime.so or its folder, for ONNX models that need it; without, where "
+                   "libraries are")
+      ->envname("SLIPWAY_ONNXRUNTIME_LIBRARY");
   serve->add_option("--grpc-port", flags->options.grpc_port, "gRPC port; 0: no gRPC")
       ->check(CLI::Range(0, 65535))
       ->capture_default_str();

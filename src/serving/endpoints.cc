@@ -31,7 +31,7 @@ std::vector<std::string> keys_of(const EndpointSpec& spec) {
 
 Endpoints::Endpoints(ModelSource& models, FeatureLookup& features, RequestLog& log,
                      const base::Clock& event_clock, const base::Clock& wall_clock,
-                     base::Random& random, base::Metrics& metrics, python::Runtime* python,
+                     base::Random& random, base::Metrics& metrics, const Runtimes& runtimes,
                      Options options)
     : models_(models),
       features_(features),
@@ -40,7 +40,7 @@ Endpoints::Endpoints(ModelSource& models, FeatureLookup& features, RequestLog& l
       wall_clock_(wall_clock),
       random_(random),
       metrics_(metrics),
-      python_(python),
+      runtimes_(runtimes),
       options_(std::move(options)),
       evicted_(metrics.counter("slipway_models_evicted_total",
                                "Models taken out of memory to stay within models-bytes-max.")) {
@@ -55,7 +55,7 @@ Result<LoadedModel> Endpoints::load(const std::string& uri, const PythonSpec& py
     if (const auto found = loaded_.find(key); found != loaded_.end()) return found->second.loaded;
   }
   const auto path = TRY(models_.locate(uri));
-  Result<std::shared_ptr<const Model>> model = load_model(path, python_, python);
+  Result<std::shared_ptr<const Model>> model = load_model(path, runtimes_, python);
   if (!model) return std::move(model).error().with_context("model " + uri);
   const LoadedModel loaded{.model = *model, .row_cost_us = warm_up(**model)};
   base::MutexLock lock(mutex_);

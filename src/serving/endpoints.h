@@ -71,7 +71,7 @@ class Endpoints {
 
   Endpoints(ModelSource& models, FeatureLookup& features, RequestLog& log,
             const base::Clock& event_clock, const base::Clock& wall_clock, base::Random& random,
-            base::Metrics& metrics, python::Runtime* python, Options options);
+            base::Metrics& metrics, const Runtimes& runtimes, Options options);
 
   // Loads every model of `spec` and checks that the feature service (or the caller) can feed it.
   // kInvalidArgument: a feature that nobody provides. Changes nothing for requests.
@@ -157,7 +157,7 @@ class Endpoints {
   const base::Clock& wall_clock_;
   base::Random& random_;
   base::Metrics& metrics_;
-  python::Runtime* const python_;  // nullable: models that need Python are refused
+  const Runtimes runtimes_;
   const Options options_;
 
   base::Counter& evicted_;

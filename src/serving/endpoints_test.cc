@@ -89,7 +89,7 @@ class EndpointsTest : public ::testing::Test {
   FakeFeatures features_;
   RequestLog log_{{.folder = folder_.path()}, metrics_};
   Endpoints endpoints_{models_,  features_, log_, event_clock_, wall_clock_, random_,
-                       metrics_, nullptr,   {}};
+                       metrics_, {},        {}};
 };
 
 TEST_F(EndpointsTest, LongRequestsLeaveTheIoThread) {
@@ -269,7 +269,7 @@ TEST_F(EndpointsTest, TheLeastRecentlyUsedLeaveAndComeBack) {
     one = endpoints_.memory_bytes();
     ASSERT_GT(one, 0u);
   }
-  Endpoints small(models_, features_, log_, event_clock_, wall_clock_, random_, metrics_, nullptr,
+  Endpoints small(models_, features_, log_, event_clock_, wall_clock_, random_, metrics_, {},
                   {.models_bytes_max = one + 2 * one, .on_eviction = [&](const Eviction& eviction) {
                      evictions.push_back(eviction);
                    }});
@@ -331,34 +331,34 @@ TEST(Model, LoadsWhatMlflowWroteAndRefusesTheRest) {
   const auto write = [&](const char* name, std::string_view text) {
     ASSERT_TRUE(store::write_file(folder.path() / name, text));
   };
-  EXPECT_EQ(load_model(folder.path(), nullptr).error().code, Code::kNotFound);
+  EXPECT_EQ(load_model(folder.path(), {}).error().code, Code::kNotFound);
   write("MLmodel", "flavors:\n  sklearn:\n    data: x\n");
-  EXPECT_NE(load_model(folder.path(), nullptr).error().message.find("flavors=sklearn"),
+  EXPECT_NE(load_model(folder.path(), {}).error().message.find("flavors=sklearn"),
             std::string::npos);
   write("MLmodel", "flavors:\n  xgboost:\n    data: ../../etc/passwd\n");
-  EXPECT_EQ(load_model(folder.path(), nullptr).error().code, Code::kCorruption);
+  EXPECT_EQ(load_model(folder.path(), {}).error().code, Code::kCorruption);
   write("MLmodel", "flavors:\n  xgboost:\n    data: model.ubj\n");
-  EXPECT_EQ(load_model(folder.path(), nullptr).error().code, Code::kNotFound);
+  EXPECT_EQ(load_model(folder.path(), {}).error().code, Code::kNotFound);
   const std::string good =
       MUST(store::read_file(std::filesystem::path(SLIPWAY_TREES_TESTDATA) / "logistic.ubj"));
   write("model.ubj", std::string_view(good).substr(0, good.size() / 2));
-  EXPECT_EQ(load_model(folder.path(), nullptr).error().code, Code::kCorruption);
+  EXPECT_EQ(load_model(folder.path(), {}).error().code, Code::kCorruption);
   write("model.ubj", "PAR1 not a model");
-  EXPECT_EQ(load_model(folder.path(), nullptr).error().code, Code::kCorruption);
+  EXPECT_EQ(load_model(folder.path(), {}).error().code, Code::kCorruption);
   write("model.ubj", good);
-  const auto loaded = load_model(folder.path(), nullptr);
+  const auto loaded = load_model(folder.path(), {});
   ASSERT_TRUE(loaded) << loaded.error().message;
   EXPECT_EQ((*loaded)->shape().inputs.size(), 5u);
 
   write("MLmodel", "flavors:\n  lightgbm:\n    data: model.lgb\n");
   write("model.lgb", MUST(store::read_file(std::filesystem::path(SLIPWAY_TREES_TESTDATA) /
                                            "lightgbm_regression.txt")));
-  const auto lightgbm = load_model(folder.path(), nullptr);
+  const auto lightgbm = load_model(folder.path(), {});
   ASSERT_TRUE(lightgbm) << lightgbm.error().message;
   EXPECT_EQ((*lightgbm)->platform(), "slipway_trees");
   write("MLmodel",
         "flavors:\n  lightgbm:\n    data: model.pkl\n  python_function:\n    data: model.pkl\n");
-  EXPECT_NE(load_model(folder.path(), nullptr).error().message.find("signature"), std::string::npos)
+  EXPECT_NE(load_model(folder.path(), {}).error().message.find("signature"), std::string::npos)
       << "a pickled one is Python's";
 }
 

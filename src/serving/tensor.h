@@ -51,6 +51,7 @@ struct InputSpec {
   DataType type = DataType::kFp64;
   std::vector<std::int64_t> row_shape;
   bool required = true;
+  std::string sample = {};  // a text that the model takes, where it does not take any
 
   bool is_column() const { return row_shape.empty(); }
   bool is_text() const { return type == DataType::kBytes; }

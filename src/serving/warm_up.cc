@@ -16,8 +16,8 @@ std::size_t values_per_row(const InputSpec& input) {
 
 double fastest_call_us(const Model& model, std::size_t rows) {
   constexpr int kTries = 5;
-  const std::vector<double> missing(rows, std::numeric_limits<double>::quiet_NaN());
-  const std::vector<std::string_view> missing_texts(rows);
+  const std::vector<double> missing(rows, std::numeric_limits<double>::quiet_NaN()), nothing(rows);
+  std::deque<std::vector<std::string_view>> column_texts;
   std::vector<std::byte> zeros;
   std::vector<std::string_view> texts;
   std::deque<Tensor> tensors;
@@ -40,9 +40,13 @@ double fastest_call_us(const Model& model, std::size_t rows) {
       if (input.is_text()) tensor->texts = std::span(texts).first(count);
       inputs.push_back({.tensor = &*tensor++});
     } else if (input.is_text()) {
-      inputs.push_back({.texts = missing_texts.data()});
+      const std::string_view sample = input.sample;
+      inputs.push_back(
+          {.texts = column_texts.emplace_back(rows, sample.empty() ? std::string_view() : sample)
+                        .data()});
     } else {
-      inputs.push_back({.numbers = missing.data()});
+      const bool may_miss = input.type == DataType::kFp32 || input.type == DataType::kFp64;
+      inputs.push_back({.numbers = may_miss ? missing.data() : nothing.data()});
     }
   }
   std::vector<Output> outputs;
@@ -59,8 +63,12 @@ double fastest_call_us(const Model& model, std::size_t rows) {
 }
 
 double warm_up(const Model& model) {
-  constexpr std::size_t kRows = 16;
-  return fastest_call_us(model, kRows) / kRows;
+  constexpr std::size_t kRowsMax = 16, kValuesMax = 1 << 20;
+  std::size_t widest = 1;
+  for (const InputSpec& input : model.shape().inputs)
+    widest = std::max(widest, values_per_row(input));
+  const std::size_t rows = std::clamp<std::size_t>(kValuesMax / widest, 1, kRowsMax);
+  return fastest_call_us(model, rows) / static_cast<double>(rows);
 }
 
 }  // namespace slipway::serving

@@ -61,8 +61,8 @@ class StreamScorerTest : public ::testing::Test {
   Models models_;
   NoFeatures features_;
   serving::RequestLog log_{{.folder = folder_.path()}, metrics_};
-  serving::Endpoints endpoints_{models_, features_, log_,    clock_, clock_,
-                                random_, metrics_,  nullptr, {}};
+  serving::Endpoints endpoints_{models_, features_, log_, clock_, clock_,
+                                random_, metrics_,  {},   {}};
   StreamScorer scorer_{endpoints_};
 };
 

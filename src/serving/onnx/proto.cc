@@ -144,6 +144,16 @@ class Reader {
 
 Result<Graph> read_graph(Reader reader, int depth);
 
+Result<std::pair<std::string, std::string>> read_pair(Reader reader) {
+  std::pair<std::string, std::string> pair;
+  while (!reader.at_end()) {
+    const Field field = TRY(reader.next());
+    if (field.number == 1) pair.first = TRY(reader.text(field));
+    if (field.number == 2) pair.second = TRY(reader.text(field));
+  }
+  return pair;
+}
+
 Result<Tensor> read_tensor(Reader reader) {
   Tensor tensor;
   while (!reader.at_end()) {
@@ -179,6 +189,11 @@ Result<Tensor> read_tensor(Reader reader) {
       case 11:
         TRY(reader.append_varints(field, tensor.uint64s));
         break;
+      case 13: {
+        auto [key, value] = TRY(read_pair(TRY(reader.message(field, "StringStringEntryProto"))));
+        tensor.external.insert_or_assign(std::move(key), std::move(value));
+        break;
+      }
       case 14:
         tensor.is_external = TRY(reader.integer(field)) == 1;
         break;
@@ -342,7 +357,6 @@ Result<Graph> read_graph(Reader reader, int depth) {
   return graph;
 }
 
-// Both kinds of pairs that a model has: opset ids and metadata.
 Result<void> read_opset(Reader reader, Model& model) {
   std::string domain;
   std::int64_t version = 0;
@@ -352,17 +366,6 @@ Result<void> read_opset(Reader reader, Model& model) {
     if (field.number == 2) version = TRY(reader.integer(field));
   }
   model.opsets[domain] = version;
-  return {};
-}
-
-Result<void> read_metadata(Reader reader, Model& model) {
-  std::string key, value;
-  while (!reader.at_end()) {
-    const Field field = TRY(reader.next());
-    if (field.number == 1) key = TRY(reader.text(field));
-    if (field.number == 2) value = TRY(reader.text(field));
-  }
-  model.metadata[key] = value;
   return {};
 }
 
@@ -507,9 +510,11 @@ Result<Model> parse_model(std::string_view bytes) {
       case 8:
         TRY(read_opset(TRY(reader.message(field, "OperatorSetIdProto")), model));
         break;
-      case 14:
-        TRY(read_metadata(TRY(reader.message(field, "StringStringEntryProto")), model));
+      case 14: {
+        auto [key, value] = TRY(read_pair(TRY(reader.message(field, "StringStringEntryProto"))));
+        model.metadata.insert_or_assign(std::move(key), std::move(value));
         break;
+      }
       case 25:
         model.has_functions = true;
         break;

@@ -43,7 +43,8 @@ struct Tensor {
   std::vector<std::int64_t> int64s;
   std::vector<std::uint64_t> uint64s;
   std::vector<std::string> strings;
-  bool is_external = false;  // the values are in another file
+  bool is_external = false;  // the values are in another file, as `external` says
+  std::map<std::string, std::string> external;
 
   // Elements, by the dims. kCorruption: negative, or more than 2^40.
   Result<std::size_t> count() const;

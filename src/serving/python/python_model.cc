@@ -10,8 +10,8 @@
 
 #include "base/json.h"
 #include "base/log.h"
-#include "serving/python/signature.h"
 #include "serving/python/wire.h"
+#include "serving/signature.h"
 
 namespace slipway::serving::python {
 namespace {

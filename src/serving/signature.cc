@@ -1,8 +1,8 @@
-#include "serving/python/signature.h"
+#include "serving/signature.h"
 
 #include <algorithm>
 
-namespace slipway::serving::python {
+namespace slipway::serving {
 namespace {
 
 struct KnownType {
@@ -99,4 +99,4 @@ Result<ModelShape> read_signature(const JsonArray& inputs, const JsonArray& outp
   return shape;
 }
 
-}  // namespace slipway::serving::python
+}  // namespace slipway::serving

@@ -1,9 +1,9 @@
 // MLflow's signatures as shapes: every type, names that are missing, and what makes no sense.
-#include "serving/python/signature.h"
+#include "serving/signature.h"
 
 #include <gtest/gtest.h>
 
-namespace slipway::serving::python {
+namespace slipway::serving {
 namespace {
 
 Result<ModelShape> read(std::string_view inputs, std::string_view outputs = "[]") {
@@ -75,4 +75,4 @@ TEST(Signature, Shapes) {
 }
 
 }  // namespace
-}  // namespace slipway::serving::python
+}  // namespace slipway::serving

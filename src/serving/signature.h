@@ -7,7 +7,7 @@
 #include "base/result.h"
 #include "serving/model.h"
 
-namespace slipway::serving::python {
+namespace slipway::serving {
 
 // `inputs` and `outputs` are lists of column specs or tensor specs, as MLmodel has them; no outputs
 // mean one number a row, called "predict". Inputs without names are called "0", "1"... when they
@@ -15,4 +15,4 @@ namespace slipway::serving::python {
 // kInvalidArgument: a type that can't be served, named; a list that makes no sense.
 Result<ModelShape> read_signature(const JsonArray& inputs, const JsonArray& outputs);
 
-}  // namespace slipway::serving::python
+}  // namespace slipway::serving

@@ -1,0 +1,154 @@
+#include "serving/onnx/operators.h"
+
+#include <algorithm>
+
+namespace slipway::serving::onnx {
+namespace {
+
+constexpr std::size_t kMeetingMax = 1 << 20;  // columns
+
+}  // namespace
+
+Result<void> Call::expect_inputs(std::size_t least) const {
+  for (std::size_t i = 0; i < least; ++i) {
+    if (!has(i)) return broken(fmt::format("input {} is missing", i));
+  }
+  return {};
+}
+
+Result<void> Call::expect_calculated() const {
+  TRY(expect_inputs(1));
+  if (input(0).is_constant) return unsupported("of a constant");
+  return {};
+}
+
+std::int64_t Call::integer(std::string_view name, std::int64_t otherwise) const {
+  const Attribute* found = node.find(name);
+  return found == nullptr ? otherwise : found->integer;
+}
+
+double Call::number(std::string_view name, double otherwise) const {
+  const Attribute* found = node.find(name);
+  return found == nullptr ? otherwise : found->number;
+}
+
+std::string_view Call::text(std::string_view name, std::string_view otherwise) const {
+  const Attribute* found = node.find(name);
+  return found == nullptr ? otherwise : std::string_view(found->text);
+}
+
+std::vector<std::int64_t> Call::integers(std::string_view name) const {
+  const Attribute* found = node.find(name);
+  return found == nullptr ? std::vector<std::int64_t>() : found->integers;
+}
+
+std::vector<float> Call::numbers(std::string_view name) const {
+  const Attribute* found = node.find(name);
+  return found == nullptr ? std::vector<float>() : found->numbers;
+}
+
+std::vector<std::string> Call::texts(std::string_view name) const {
+  const Attribute* found = node.find(name);
+  return found == nullptr ? std::vector<std::string>() : found->texts;
+}
+
+Result<std::optional<std::vector<std::int64_t>>> Call::integers(std::string_view name,
+                                                                std::size_t at) const {
+  using Integers = std::optional<std::vector<std::int64_t>>;
+  if (has(at)) {
+    const Value& value = input(at);
+    if (!value.is_constant ||
+        (value.type != ElementType::kInt64 && value.type != ElementType::kInt32))
+      return unsupported(fmt::format("{} depends on the rows", name));
+    return Integers(compiler.constants<std::int64_t>(value));
+  }
+  if (node.find(name) == nullptr) return Integers();
+  return Integers(integers(name));
+}
+
+Result<std::size_t> Call::axis(std::int64_t axis, std::size_t rank) const {
+  const auto size = static_cast<std::int64_t>(rank);
+  if (axis < -size || axis >= size)
+    return broken(fmt::format("no such axis: axis={} rank={}", axis, rank));
+  return static_cast<std::size_t>(axis < 0 ? axis + size : axis);
+}
+
+Error Call::unsupported(std::string_view what) const {
+  return base::error(Code::kInvalidArgument, "ONNX: {} {} is not known here like this: {}",
+                     node.op_type, node.name, what);
+}
+
+Error Call::broken(std::string_view what) const {
+  return base::error(Code::kCorruption, "ONNX: {} {}: {}", node.op_type, node.name, what);
+}
+
+const Operator* find_operator(std::string_view domain, std::string_view name) {
+  for (const auto operators :
+       {arranging_operators(), arithmetic_operators(), learned_operators(), vector_machines()}) {
+    for (const Operator& known : operators) {
+      if (known.name == name && known.domain == domain) return &known;
+    }
+  }
+  return nullptr;
+}
+
+Result<Meeting> meet(const Call& call, std::span<const Value* const> operands) {
+  std::size_t rank = 0;
+  for (const Value* operand : operands) rank = std::max(rank, operand->dims.size());
+  Meeting meeting;
+  meeting.dims.assign(rank, 1);
+  const auto dim_of = [&](const Value& value, std::size_t d) {
+    const std::size_t missing = rank - value.dims.size();
+    return d < missing ? 1 : value.dims[d - missing];
+  };
+  std::size_t count = 1;
+  for (std::size_t d = 0; d < rank; ++d) {
+    for (const Value* operand : operands) {
+      const std::int64_t dim = dim_of(*operand, d);
+      if (dim == 1 || dim == meeting.dims[d]) continue;
+      if (meeting.dims[d] != 1) return call.unsupported("shapes that do not meet row by row");
+      meeting.dims[d] = dim;
+    }
+    if (std::count(meeting.dims.begin(), meeting.dims.end(), kRows) > 1)
+      return call.unsupported("each row meets every other");
+    const std::size_t extent =
+        meeting.dims[d] == kRows ? 1 : static_cast<std::size_t>(meeting.dims[d]);
+    count *= extent;
+    if (count > kMeetingMax) return call.unsupported("too many values a row");
+  }
+  for (const Value* operand : operands) {
+    std::vector<std::uint32_t>& columns = meeting.columns.emplace_back(count);
+    // Counts through the shape of all, and moves along in the operand where it has the dimension.
+    std::vector<std::size_t> step(rank), index(rank);
+    std::size_t stride = 1;
+    for (std::size_t d = rank; d-- > 0;) {
+      const std::int64_t dim = dim_of(*operand, d);
+      step[d] = dim == 1 || dim == kRows ? 0 : stride;
+      if (dim != kRows) stride *= static_cast<std::size_t>(dim);
+    }
+    std::size_t at = 0;
+    for (std::size_t c = 0; c < count; ++c) {
+      columns[c] = static_cast<std::uint32_t>(at);
+      for (std::size_t d = rank; d-- > 0;) {
+        const std::size_t extent =
+            meeting.dims[d] == kRows ? 1 : static_cast<std::size_t>(meeting.dims[d]);
+        at += step[d];
+        if (++index[d] < extent) break;
+        at -= step[d] * extent;
+        index[d] = 0;
+      }
+    }
+  }
+  return meeting;
+}
+
+Result<Matrix> matrix_of(const Call& call, const Value& value, ElementType type) {
+  if (value.dims.size() != 2 || value.dims[0] != kRows)
+    return call.unsupported("its input is not a row of features each");
+  if (value.type == ElementType::kString) return call.unsupported("its input is text");
+  Matrix matrix{.value = TRY(converted(call, value, type)),
+                .features = static_cast<std::size_t>(value.dims[1])};
+  return matrix;
+}
+
+}  // namespace slipway::serving::onnx
