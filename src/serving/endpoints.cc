@@ -318,9 +318,14 @@ std::shared_ptr<const Serving> Endpoints::find(std::string_view endpoint) const 
 
 std::vector<LoggedFeature> Endpoints::looked_up(std::string_view endpoint) {
   std::vector<LoggedFeature> features;
-  const auto found = awake(endpoint, Deadline::max());
-  if (!found) return features;
-  const Serving& serving = **found;
+  std::shared_ptr<const Serving> found = find(endpoint);
+  if (found == nullptr || found->spec.features.empty()) return features;
+  if (found->inputs.empty()) {  // its models were never in memory
+    Result<std::shared_ptr<const Serving>> loaded = awake(endpoint, Deadline::max());
+    if (!loaded) return features;
+    found = std::move(*loaded);
+  }
+  const Serving& serving = *found;
   for (std::size_t i = 0; i < serving.schema->size(); ++i) {
     if (serving.lookup_positions[i] >= 0) features.push_back((*serving.schema)[i]);
   }
