@@ -1,7 +1,6 @@
 """Models in memory: how much they take, which leave when it is too much, that they come back; and where endpoints find models."""
 import concurrent.futures
 import json
-import pathlib
 import re
 import shutil
 import subprocess
@@ -13,8 +12,9 @@ import pandas as pd
 import pytest
 import requests
 import xgboost
-from conftest import BINARY
+from conftest import BINARY, free_port
 from mlflow.models import infer_signature
+from s3_server import S3Server
 
 
 def train(seed=1):
@@ -116,6 +116,38 @@ def test_models_by_every_address(start_server, root, tmp_path):
         (root / "slipway.yaml").write_text(endpoints_yaml({"bad": address}))
         refused = subprocess.run([BINARY, "--url", server.url, "apply", str(root / "slipway.yaml")], capture_output=True, text=True)
         assert refused.returncode != 0 and words in refused.stderr, (address, refused.stderr)
+
+
+def test_a_model_in_a_bucket(start_server, root, tmp_path, monkeypatch):
+    s3 = S3Server(tmp_path / "s3", free_port())
+    try:
+        for name, value in s3.variables.items():
+            monkeypatch.setenv(name, value)
+        folder = s3.objects / s3.bucket / "shared" / "one"
+        folder.mkdir(parents=True)
+        shutil.copy(root / "one.ubj", folder / "model.ubj")
+        (folder / "MLmodel").write_text("flavors:\n  xgboost:\n    data: model.ubj\n")
+        server = start_server("bucket")
+        apply(server, root, {"one": f"s3://{s3.bucket}/shared/one"})
+        assert ask(server, "one").status_code == 200
+        shown = requests.get(f"{server.url}/slipway/v1/endpoints/one", timeout=10).json()
+        assert shown["revision"]["variants"][0]["uri"] == f"s3://{s3.bucket}/shared/one"
+    finally:
+        s3.stop()
+
+
+def test_gc_names_python_environments(start_server):
+    server = start_server("gc")
+    unused = server.data_dir / "python-models" / "environments" / "0123"
+    unused.mkdir(parents=True)
+    (unused / "ready").write_text("")
+    (unused / "package").write_text("x" * 100)
+    assert "1 environments that no model uses, 100 bytes" in server.cli("gc", "--dry-run").stdout
+    assert unused.exists()
+    server.cli("gc", "--older-than", "1h")
+    assert unused.exists()
+    server.cli("gc")
+    assert not unused.exists()
 
 
 def test_a_broken_model_disturbs_nobody(start_server, root):
