@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 #include "base/hash.h"
 
@@ -41,6 +42,21 @@ void add_sorted(const Json& value, std::string& text) {
 Error wrong(std::size_t at, std::string_view member, std::string_view what) {
   return base::error(Code::kInvalidArgument, "Invalid value for records[{}].{}: {}", at, member,
                      what);
+}
+
+// A number beyond what a double holds could not be read again.
+bool is_kept_whole(const Json& value) {
+  if (value.is_double()) return std::isfinite(value.get_double());
+  if (value.is_array()) {
+    const JsonArray& items = value.get_array();
+    return std::all_of(items.begin(), items.end(), is_kept_whole);
+  }
+  if (value.is_object()) {
+    const JsonObject& members = value.get_object();
+    return std::all_of(members.begin(), members.end(),
+                       [](const auto& member) { return is_kept_whole(member.value()); });
+  }
+  return true;
 }
 
 // Null counts as absent.
@@ -128,6 +144,9 @@ Result<std::vector<RecordDraft>> read_drafts(const Json& list) {
                          i);
     }
     const JsonObject& object = item.get_object();
+    for (const auto& [name, value] : object) {
+      if (!is_kept_whole(value)) return wrong(i, name, "has a number that is too large");
+    }
     RecordDraft& draft = drafts.emplace_back();
     draft.inputs = TRY(find_object(object, "inputs", i)).value_or(JsonObject());
     if (const Json* outputs = object.if_contains("outputs"); outputs != nullptr) {

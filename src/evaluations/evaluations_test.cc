@@ -121,14 +121,15 @@ TEST_F(EvaluationsTest, WrongRecordsAreNamed) {
   struct Case {
     std::string_view json, says;
   };
-  for (const auto& [json, says] :
-       std::vector<Case>{{R"({})", "must be a JSON list"},
-                         {R"([{}, 3])", "records[1]: must be an object"},
-                         {R"([{"inputs": "x"}])", "records[0].inputs: must be an object"},
-                         {R"([{"tags": []}])", "records[0].tags: must be an object"},
-                         {R"([{"source": {"source_type": "MOON"}}])", "source type: MOON"},
-                         {R"([{"source": {"source_type": "CODE", "x": 1}}])",
-                          "records[0].source: has a member"}}) {
+  for (const auto& [json, says] : std::vector<Case>{
+           {R"({})", "must be a JSON list"},
+           {R"([{}, 3])", "records[1]: must be an object"},
+           {R"([{"inputs": "x"}])", "records[0].inputs: must be an object"},
+           {R"([{"tags": []}])", "records[0].tags: must be an object"},
+           {R"([{"inputs": {"a": [{"b": -1e400}]}}])", "records[0].inputs: has a number that is"},
+           {R"([{"source": {"source_type": "MOON"}}])", "source type: MOON"},
+           {R"([{"source": {"source_type": "CODE", "x": 1}}])",
+            "records[0].source: has a member"}}) {
     const auto drafts = read_drafts(MUST(base::parse_json(json)));
     ASSERT_FALSE(drafts) << json;
     EXPECT_NE(drafts.error().message.find(says), std::string::npos) << drafts.error().message;
