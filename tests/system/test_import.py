@@ -189,12 +189,14 @@ TRAINED_ON = [(f"run-{i}", [("flights", f"abc{i % 2}", '{"uri":"x.csv"}', [("mlf
 
 
 def test_a_postgres_database_is_read_and_never_touched(server, postgres, tmp_path):
-    postgres.fresh()
+    # A database of its own: a store of MLflow's in the one that others share would stop their servers.
+    source = postgres.url.rpartition("/")[0] + "/to_import"
+    subprocess.run(["psql", "-qX", postgres.url, "-c", "CREATE DATABASE to_import"], check=True)
     sql = mlflow_source.for_postgres(str(tmp_path / "artifacts"))
-    subprocess.run(["psql", "-qX", "-v", "ON_ERROR_STOP=1", postgres.url], input=sql, text=True, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(["psql", "-qX", "-v", "ON_ERROR_STOP=1", source], input=sql, text=True, check=True, stdout=subprocess.DEVNULL)
     count = "SELECT n_tup_ins + n_tup_upd + n_tup_del FROM pg_stat_database_conflicts RIGHT JOIN pg_stat_user_tables ON true ORDER BY 1"
-    before = subprocess.run(["psql", "-qAtX", postgres.url, "-c", count], capture_output=True, text=True, check=True).stdout
-    report = run_import(server, postgres.url)
+    before = subprocess.run(["psql", "-qAtX", source, "-c", count], capture_output=True, text=True, check=True).stdout
+    report = run_import(server, source)
     assert_whole(report, runs=6)
     assert inputs_of(server) == TRAINED_ON
     file = mlflow_source.restore(tmp_path / "mlflow.db", str(tmp_path / "artifacts"))
@@ -202,8 +204,8 @@ def test_a_postgres_database_is_read_and_never_touched(server, postgres, tmp_pat
         points = db.execute("SELECT COUNT(*) FROM metrics").fetchone()[0]
     facts = store_facts(server.url)
     assert sum(len(points) for e in facts["experiments"].values() for run in e["runs"].values() for points in run["metrics"].values()) == points
-    assert run_import(server, postgres.url)["changed"] == 0
-    assert subprocess.run(["psql", "-qAtX", postgres.url, "-c", count], capture_output=True, text=True, check=True).stdout == before
+    assert run_import(server, source)["changed"] == 0
+    assert subprocess.run(["psql", "-qAtX", source, "-c", count], capture_output=True, text=True, check=True).stdout == before
 
 
 def test_a_database_in_use_is_read_too(server, tmp_path):
