@@ -155,7 +155,13 @@ Result<void> Application::start_grpc() {
       .queue_length_max = static_cast<std::size_t>(settings_.scoring_queue_length_max)};
   grpc_server_ =
       std::make_unique<api::grpc::InferenceServer>(options, std::move(*served), access_.get());
-  TRY(grpc_server_->start());
+  if (const Result<void> started = grpc_server_->start(); !started) {
+    if (settings_.grpc_port != Settings().grpc_port) return started.error();
+    // Nobody has asked for this port: the unit file of another server must not fail for its sake.
+    base::log_warning("app", "gRPC is off: {}", started.error().message);
+    grpc_server_.reset();
+    return {};
+  }
   on_stop("grpc server", [this] { grpc_server_->stop(static_cast<int>(settings_.drain_seconds)); });
   return {};
 }

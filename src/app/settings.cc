@@ -171,8 +171,10 @@ const std::vector<SettingInfo>& setting_table() {
            {"-h"}, {"MLFLOW_HOST"}),
       also(integer("port", &Settings::port, 0, 65535, "HTTP port; 0 takes any free one."), {"-p"},
            {"MLFLOW_PORT"}),
-      integer("grpc-port", &Settings::grpc_port, 0, 65535,
-              "Port of the Open Inference Protocol over gRPC; 0 turns gRPC off."),
+      integer(
+          "grpc-port", &Settings::grpc_port, 0, 65535,
+          "Port of the Open Inference Protocol over gRPC; 0 turns gRPC off, and so does another "
+          "program on 5001 when none is named."),
       text("data", &Settings::data, {},
            "Folder that holds everything the server keeps, but for the tables of --database."),
       database_url("database", &Settings::database,

@@ -2,6 +2,7 @@
 import contextlib
 import json
 import os
+import socket
 import subprocess
 import time
 import urllib.error
@@ -370,6 +371,10 @@ def test_the_line_of_a_unit_file(tmp_path, monkeypatch):
     line = (f"server --backend-store-uri sqlite:///{tmp_path}/mlflow.db --artifacts-destination {tmp_path}/artifacts --serve-artifacts "
             f"--host 0.0.0.0 -p {port} --workers 4 --app-name basic-auth --expose-prometheus {tmp_path}/metrics --allowed-hosts mlflow.example.com").split()
     line += ["--gunicorn-opts", "--timeout 120 --keep-alive 5"]
+    taken = socket.socket()  # the default gRPC port, which the line doesn't name
+    with contextlib.suppress(OSError):
+        taken.bind(("0.0.0.0", 5001))
+        taken.listen()
     with open(tmp_path / "log", "wb") as log:
         process = subprocess.Popen([BINARY, *line], stdout=log, stderr=log, cwd=tmp_path)
     url = f"http://127.0.0.1:{port}"
@@ -389,9 +394,11 @@ def test_the_line_of_a_unit_file(tmp_path, monkeypatch):
                  for host in ("mlflow.example.com", f"127.0.0.1:{port}", "evil.example.com")}
         assert hosts == {"mlflow.example.com": 200, f"127.0.0.1:{port}": 200, "evil.example.com": 403}
         log = (tmp_path / "log").read_text()
-        for said in ("--workers: ignored", "--gunicorn-opts: ignored", "--expose-prometheus: ", "--app-name: everybody must log in", "mlflow.db.slipway"):
+        for said in ("--workers: ignored", "--gunicorn-opts: ignored", "--expose-prometheus: ", "--app-name: everybody must log in", "mlflow.db.slipway",
+                     "gRPC is off: "):
             assert said in log, said
     finally:
+        taken.close()
         process.terminate()
         process.wait(timeout=30)
 
