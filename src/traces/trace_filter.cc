@@ -13,18 +13,6 @@ using types::Comparison;
 using types::Entity;
 using types::SearchClause;
 
-std::string_view status_name(SpanStatus status) {
-  switch (status) {
-    case SpanStatus::kUnset:
-      return "UNSET";
-    case SpanStatus::kOk:
-      return "OK";
-    case SpanStatus::kError:
-      return "ERROR";
-  }
-  return "UNSET";
-}
-
 std::optional<std::string_view> label(const Labels& labels, std::string_view key) {
   const std::string* value = labels.find(key);
   return value == nullptr ? std::optional<std::string_view>() : std::string_view(*value);

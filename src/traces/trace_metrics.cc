@@ -268,18 +268,6 @@ void add_trace(const TraceInfo& info, const MetricQuery& query, const Grouping& 
   }
 }
 
-std::string_view status_name(SpanStatus status) {
-  switch (status) {
-    case SpanStatus::kUnset:
-      return "UNSET";
-    case SpanStatus::kOk:
-      return "OK";
-    case SpanStatus::kError:
-      return "ERROR";
-  }
-  return "UNSET";
-}
-
 std::optional<std::string> span_text(const Span& span, std::string_view attribute) {
   const std::string* json = span.find(attribute);
   if (json == nullptr || !json->starts_with('"')) return std::nullopt;

@@ -47,6 +47,18 @@ std::string span_type(const Span& span) {
   return json == nullptr ? "UNKNOWN" : text_of_json(*json);
 }
 
+std::string_view status_name(SpanStatus status) {
+  switch (status) {
+    case SpanStatus::kUnset:
+      return "UNSET";
+    case SpanStatus::kOk:
+      return "OK";
+    case SpanStatus::kError:
+      return "ERROR";
+  }
+  return "UNSET";
+}
+
 std::string_view state_name(TraceState state) {
   switch (state) {
     case TraceState::kUnspecified:

@@ -18,6 +18,7 @@ struct Attribute {
 };
 
 enum class SpanStatus : std::uint8_t { kUnset, kOk, kError };
+std::string_view status_name(SpanStatus status);  // "UNSET", "OK", "ERROR"
 
 struct SpanEvent {
   std::string name;
