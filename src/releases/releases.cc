@@ -316,6 +316,7 @@ Result<Revision> Releases::rollback_once(const std::string& endpoint, const std:
   change.revision.variants = target.variants;
   change.revision.features = target.features;
   change.revision.output = target.output;
+  change.revision.running = target.running;
   change.revision.restores = target.number;
   RolloutState& state = change.after.state;
   state.canary.reset();
@@ -339,6 +340,7 @@ Result<Revision> Releases::hold(const std::string& endpoint, const std::string& 
   change.revision.variants = now.current->variants;
   change.revision.features = now.current->features;
   change.revision.output = now.current->output;
+  change.revision.running = now.current->running;
   if (now.endpoint.state.canary || now.endpoint.state.experiment) {
     // Nothing would ever end what is held: the newcomer's requests go back to the version beside
     // it.
@@ -367,6 +369,7 @@ Result<Revision> Releases::follow(const std::string& endpoint, const std::string
   change.revision.variants = now.current->variants;
   change.revision.features = now.current->features;
   change.revision.output = now.current->output;
+  change.revision.running = now.current->running;
   change.after.state.held = false;
   change.after.state.held_reason.clear();
   Revision followed = TRY(commit(now.endpoint, std::move(change)));

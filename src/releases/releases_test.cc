@@ -280,6 +280,26 @@ TEST_F(ReleasesTest, ARollbackHoldsUntilFollowed) {
   EXPECT_EQ(releases_->rollback("other", "x", "bob").error().code, Code::kNotFound);
 }
 
+// It was loaded that way and stays loaded, so that going back is a pointer swap.
+TEST_F(ReleasesTest, ARollbackRunsTheModelAsItRan) {
+  const auto declare = [this](int workers) {
+    MUST(releases_->apply(
+        MUST(parse_endpoints(fmt::format(
+            "endpoints: {{e: {{model: models:/m@champion, python: {{workers: {}}}}}}}", workers))),
+        "test"));
+  };
+  const auto workers = [this] { return plane_.active.at("e").running.python.workers; };
+  declare(1);
+  move_alias(1);
+  MUST(releases_->deploy("e", "models:/m/4", "needs more", "ann"));
+  declare(8);
+  EXPECT_EQ(workers(), 8);
+  MUST(releases_->rollback("e", "it's bad", "bob"));
+  EXPECT_EQ(workers(), 1);
+  MUST(releases_->follow("e", "fixed", "bob"));
+  EXPECT_EQ(workers(), 1) << "what answers stays as it is";
+}
+
 TEST_F(ReleasesTest, ARollbackInACanaryGoesBackToTheVersionBeside) {
   apply();
   move_alias(1);
