@@ -79,9 +79,8 @@ Result<Revision> Releases::start_experiment(const std::string& endpoint,
                   actor),
       now.endpoint};
   change.revision.variants = split_live(live, challenger, wanted.percent, "challenger");
-  for (Variant& shadow : TRY(shadows(now.endpoint.definition)))
-    change.revision.variants.push_back(std::move(shadow));
   change.after.state.experiment = std::move(experiment);
+  TRY(add_shadows(change.after, change.revision.variants));
   return commit(now.endpoint, std::move(change));
 }
 
@@ -94,9 +93,8 @@ Result<Revision> Releases::end_experiment(const EndpointRecord& record, Revision
   change.revision.event_time = now;
   change.revision.variants = {whole_live(
       kind == RevisionKind::kPromote ? record.state.experiment->model : in_charge(current))};
-  for (Variant& shadow : TRY(shadows(record.definition)))
-    change.revision.variants.push_back(std::move(shadow));
   change.after.state.experiment.reset();
+  TRY(add_shadows(change.after, change.revision.variants));
   return commit(record, std::move(change));
 }
 

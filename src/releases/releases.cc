@@ -107,8 +107,12 @@ Revision Releases::draft(const EndpointRecord& record, RevisionKind kind, const 
 }
 
 // Shadows whose model doesn't exist yet are left out until the next revision.
-Result<std::vector<Variant>> Releases::shadows(const EndpointDefinition& definition) {
-  std::vector<Variant> variants;
+Result<void> Releases::add_shadows(const EndpointRecord& record, std::vector<Variant>& variants) {
+  const EndpointDefinition& definition = record.definition;
+  if (record.state.canary) {
+    auto shadow = canary_shadow(definition.release, *record.state.canary, variants);
+    if (shadow) variants.push_back(std::move(*shadow));
+  }
   for (const ShadowDefinition& shadow : definition.shadow) {
     const auto model = ports_.catalog.resolve(shadow.model);
     if (!model && model.error().code == Code::kNotFound) {
@@ -123,7 +127,7 @@ Result<std::vector<Variant>> Releases::shadows(const EndpointDefinition& definit
                         .version = model->version,
                         .uri = model->uri});
   }
-  return variants;
+  return {};
 }
 
 Result<Revision> Releases::commit(const EndpointRecord& before, Change change) {
@@ -205,12 +209,10 @@ Result<Revision> Releases::deploy_model(const EndpointRecord& record, const Reso
                                         const std::string& reason, const std::string& actor) {
   Change change{draft(record, RevisionKind::kDeploy, reason, actor), record};
   change.revision.variants = {whole_live(model)};
-  for (Variant& shadow : TRY(shadows(record.definition))) {
-    change.revision.variants.push_back(std::move(shadow));
-  }
   change.after.state.canary.reset();
   change.after.state.experiment.reset();
   change.after.state.proposal.reset();
+  TRY(add_shadows(change.after, change.revision.variants));
   return commit(record, std::move(change));
 }
 
@@ -344,8 +346,9 @@ Result<Revision> Releases::hold(const std::string& endpoint, const std::string& 
   if (now.endpoint.state.canary || now.endpoint.state.experiment) {
     // Nothing would ever end what is held: the newcomer's requests go back to the version beside
     // it.
-    std::erase_if(change.revision.variants,
-                  [](const Variant& variant) { return variant.role == Role::kLive; });
+    std::erase_if(change.revision.variants, [](const Variant& variant) {
+      return variant.role == Role::kLive || variant.name == kCanaryShadow;
+    });
     change.revision.variants.insert(change.revision.variants.begin(),
                                     whole_live(model_of(in_charge(*now.current))));
   }

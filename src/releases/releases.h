@@ -169,7 +169,8 @@ class Releases {
   };
 
   Result<EndpointStatus> look(store::Reader& reader, const EndpointRecord& record);
-  Result<std::vector<Variant>> shadows(const EndpointDefinition& definition);
+  // To the variants that answer: those that score beside them as the record stands.
+  Result<void> add_shadows(const EndpointRecord& record, std::vector<Variant>& variants);
   Revision draft(const EndpointRecord& record, RevisionKind kind, const std::string& reason,
                  const std::string& actor) const;
   Result<Revision> commit(const EndpointRecord& before, Change change);

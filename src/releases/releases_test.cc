@@ -489,6 +489,8 @@ TEST_F(ReleasesTest, ACanaryIsComparedOnTheRequestsOfTheVersionInCharge) {
   EXPECT_EQ(shadow()->version, 2);
   declare("output: other, ");
   EXPECT_NE(shadow(), nullptr) << "a declaration changes, the comparison goes on";
+  EXPECT_EQ(shadow()->slots, plane_.active.at("e").find_variant("live")->slots)
+      << "the canary's own requests are its own already";
 
   // Nobody knows labels yet: it is held, and says why.
   walk_to("2013-07-01T05:00:00Z");
@@ -496,6 +498,12 @@ TEST_F(ReleasesTest, ACanaryIsComparedOnTheRequestsOfTheVersionInCharge) {
   open();
   EXPECT_EQ(MUST(releases_->status("e")).endpoint.state.canary->waits_for,
             "log_loss is known for only 0 requests of the 30 asked for");
+  EXPECT_EQ(facts_.compared.metric, "log_loss");
+  EXPECT_EQ(facts_.compared.live, "live");
+  EXPECT_EQ(facts_.compared.challenger, "canary-shadow");
+  EXPECT_EQ(facts_.compared.alpha, kGuardAlpha);
+  EXPECT_EQ(facts_.compared.since, at("2013-07-01T00:00:00Z")) << "the start of the canary";
+  EXPECT_EQ(facts_.compared.until, at("2013-07-01T05:00:00Z"));
 
   facts_.experiment = {.live_rows = 50,
                        .challenger_rows = 50,
@@ -507,6 +515,42 @@ TEST_F(ReleasesTest, ACanaryIsComparedOnTheRequestsOfTheVersionInCharge) {
   EXPECT_EQ(live(), "live:v1:10000 ");
   EXPECT_EQ(shadow(), nullptr);
   EXPECT_EQ(MUST(releases_->status("e")).current->actor, "guard");
+}
+
+TEST_F(ReleasesTest, ACanarysShadowIsThereAsLongAsItsCanaryAndTheQualityAskedFor) {
+  const auto declare = [this](const std::string& steps, const std::string& guard) {
+    MUST(
+        releases_->apply(MUST(parse_endpoints(fmt::format(
+                             "endpoints: {{e: {{model: models:/m@champion, shadow: {{frozen: "
+                             "models:/m/1}}, release: {{steps: [{}], hold: 1h, guard: {{{}}}}}}}}}",
+                             steps, guard))),
+                         "test"));
+  };
+  const auto names = [this] {
+    std::string names;
+    for (const Variant& variant : plane_.active.at("e").variants) names += variant.name + " ";
+    return names;
+  };
+  const std::string quality = "quality: {metric: brier}";
+  declare("10, 50, 100", "error_rate: 0.1");
+  move_alias(1);
+  move_alias(2);
+  walk_to("2013-06-01T00:00:00Z");
+  EXPECT_EQ(names(), "live canary frozen ");
+  declare("10, 50, 100", quality);
+  EXPECT_EQ(names(), "live canary canary-shadow frozen ");
+  declare("10, 50, 100", "error_rate: 0.1");
+  EXPECT_EQ(names(), "live canary frozen ");
+
+  walk_to("2013-06-01T01:00:00Z");
+  EXPECT_EQ(live(), "live:v1:5000 canary:v2:5000 ");
+  declare("20, 100", quality);  // cut shorter: a canary's slots only grow
+  EXPECT_EQ(live(), "live:v1:5000 canary:v2:5000 ");
+  EXPECT_EQ(names(), "live canary canary-shadow frozen ");
+  MUST(releases_->hold("e", "frozen for the weekend", "bob"));
+  EXPECT_EQ(names(), "live frozen ");
+  MUST(releases_->follow("e", "on", "bob"));
+  EXPECT_EQ(names(), "live frozen ");
 }
 
 }  // namespace

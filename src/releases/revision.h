@@ -28,7 +28,7 @@ enum class Role { kLive, kShadow };
 std::string_view role_name(Role role);  // "live", "shadow"
 
 // A model version that scores requests. A live one answers those whose slot lies in its ranges; a
-// shadow scores all of them and answers none.
+// shadow answers none: it scores all of them, or those of its ranges.
 struct Variant {
   std::string name;  // "live", "canary", "challenger"; "canary-shadow" or a shadow's own
   Role role = Role::kLive;

@@ -68,10 +68,9 @@ Result<DefinitionChange> Releases::apply_one(const EndpointDefinition& definitio
       // Live variants stay as they are; shadows, features and thresholds are those declared now.
       Revision next = draft(after, RevisionKind::kThreshold, "the declaration changed", actor);
       for (const Variant& variant : known->current->variants) {
-        if (variant.role == Role::kLive || variant.name == "canary-shadow")
-          next.variants.push_back(variant);
+        if (variant.role == Role::kLive) next.variants.push_back(variant);
       }
-      for (Variant& shadow : TRY(shadows(definition))) next.variants.push_back(std::move(shadow));
+      TRY(add_shadows(after, next.variants));
       TRY(commit(known->endpoint, {std::move(next), std::move(after)}));
     } else {
       TRY(save(known->endpoint, std::move(after),
@@ -132,7 +131,7 @@ Result<std::optional<RolloutStep>> Releases::advance_one(const EndpointRecord& r
     facts = TRY(ports_.facts.facts(record.name(), "canary", state.canary->started_at, now,
                                    policy.guard.slow_over_ms()));
     if (policy.guard.quality) {
-      facts.quality = TRY(ports_.facts.compare(record.name(), "live", "canary-shadow",
+      facts.quality = TRY(ports_.facts.compare(record.name(), "live", std::string(kCanaryShadow),
                                                policy.guard.quality->metric, kGuardAlpha,
                                                state.canary->started_at, now));
     }
@@ -181,7 +180,8 @@ Result<std::optional<RolloutStep>> Releases::advance_one(const EndpointRecord& r
       canary.next_check = next_check(policy, now, now);
       canary.waits_for.clear();
       after.state.canary = canary;
-      variants = canary_variants(policy, stays, canary);
+      variants =
+          split_live(stays, canary.model, policy.steps.at(static_cast<std::size_t>(canary.step)));
       break;
     case RolloutActionKind::kPromote:
       kind = RevisionKind::kPromote;
@@ -195,7 +195,7 @@ Result<std::optional<RolloutStep>> Releases::advance_one(const EndpointRecord& r
       break;
   }
   if (from_proposal) after.state.proposal.reset();
-  for (Variant& shadow : TRY(shadows(record.definition))) variants.push_back(std::move(shadow));
+  TRY(add_shadows(after, variants));
 
   Revision next = draft(record, kind, action.reason, canary.actor);
   if (kind == RevisionKind::kRollback) next.actor = "guard";

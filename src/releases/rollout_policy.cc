@@ -214,18 +214,18 @@ std::vector<Variant> split_live(const ResolvedModel& live, const ResolvedModel& 
   return {std::move(stays), std::move(comes)};
 }
 
-std::vector<Variant> canary_variants(const ReleasePolicy& policy, const ResolvedModel& live,
-                                     const Canary& canary) {
-  const auto step = static_cast<std::size_t>(canary.step);
-  std::vector<Variant> variants = split_live(live, canary.model, policy.steps.at(step));
-  if (policy.guard.quality && variants.size() > 1) {
-    variants.push_back({.name = "canary-shadow",
-                        .role = Role::kShadow,
-                        .model = canary.model.model,
-                        .version = canary.model.version,
-                        .uri = canary.model.uri});
+std::optional<Variant> canary_shadow(const ReleasePolicy& policy, const Canary& canary,
+                                     const std::vector<Variant>& live) {
+  if (!policy.guard.quality) return std::nullopt;
+  Variant shadow{.name = std::string(kCanaryShadow),
+                 .role = Role::kShadow,
+                 .model = canary.model.model,
+                 .version = canary.model.version,
+                 .uri = canary.model.uri};
+  for (const Variant& variant : live) {
+    if (variant.name == "live") shadow.slots = variant.slots;
   }
-  return variants;
+  return shadow;
 }
 
 std::optional<std::int64_t> find_last_good(const std::vector<Revision>& newest_first) {

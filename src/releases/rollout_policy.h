@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/timestamp.h"
@@ -110,10 +111,12 @@ std::optional<std::string> find_harm(const Guard& guard, const CanaryFacts& fact
 // version. 100 percent: the new version alone.
 std::vector<Variant> split_live(const ResolvedModel& live, const ResolvedModel& newcomer,
                                 int percent, const std::string& name = "canary");
-// split_live, and beside it the shadow that the guard's quality asks for: what the canary answers
-// itself is a small part, and other requests than the version in charge answers.
-std::vector<Variant> canary_variants(const ReleasePolicy& policy, const ResolvedModel& live,
-                                     const Canary& canary);
+// By which quality compares a canary: what it answers itself is a small part, and other requests
+// than the version in charge answers, so it scores those beside. Nothing when the guard has no
+// quality. `live` are the variants that answer.
+inline constexpr std::string_view kCanaryShadow = "canary-shadow";
+std::optional<Variant> canary_shadow(const ReleasePolicy& policy, const Canary& canary,
+                                     const std::vector<Variant>& live);
 Variant whole_live(const ResolvedModel& model);
 
 // The revision a rollback goes back to: walking from the newest, the first earlier one that had a

@@ -67,15 +67,23 @@ class FakeFacts final : public VariantFacts {
   std::vector<std::pair<base::Timestamp, base::Timestamp>> asked;
 
   ExperimentFacts experiment;
+  struct Question {
+    std::string endpoint, live, challenger, metric;
+    double alpha = 0;
+    base::Timestamp since, until;
+  };
+  Question compared;  // the last that compare() was asked
 
   Result<CanaryFacts> facts(const std::string&, const std::string&, base::Timestamp since,
                             base::Timestamp until, double) override {
     asked.emplace_back(since, until);
     return next;
   }
-  Result<ExperimentFacts> compare(const std::string&, const std::string&, const std::string&,
-                                  const std::string&, double, base::Timestamp,
-                                  base::Timestamp) override {
+  Result<ExperimentFacts> compare(const std::string& endpoint, const std::string& live,
+                                  const std::string& challenger, const std::string& metric,
+                                  double alpha, base::Timestamp since,
+                                  base::Timestamp until) override {
+    compared = {endpoint, live, challenger, metric, alpha, since, until};
     return experiment;
   }
   Result<std::optional<bool>> higher_is_better(const std::string& metric) override {
