@@ -1,6 +1,6 @@
 import { ActionIcon, Anchor, AppShell, Badge, Container, Group, Text, Tooltip, useMantineColorScheme } from "@mantine/core";
 import { useEffect, useRef } from "react";
-import { Link, NavLink, Route, Routes, useLocation } from "react-router";
+import { Link, Navigate, NavLink, Route, Routes, useLocation } from "react-router";
 import { api } from "./api";
 import { useLive } from "./components/live";
 import { Empty } from "./components/loaded";
@@ -10,6 +10,7 @@ import { ExperimentPage } from "./experiments/experiment";
 import { ExperimentsPage } from "./experiments/experiments";
 import { RunPage } from "./experiments/run";
 import { HomePage } from "./home/home";
+import { fromMlflow } from "./lib/links";
 import { MonitoringPage } from "./monitoring/monitoring";
 import { PipelineRunPage } from "./pipelines/pipeline_run";
 import { PipelinesPage } from "./pipelines/pipelines";
@@ -58,7 +59,8 @@ export function App() {
 }
 
 function Screens() {
-  const { pathname } = useLocation();
+  const { pathname, hash } = useLocation();
+  const link = pathname === "/" ? fromMlflow(hash) : undefined;
   const first = useRef(true);
   // A new screen starts at its top, and the keyboard with it.
   useEffect(() => {
@@ -68,7 +70,7 @@ function Screens() {
   }, [pathname]);
   return (
     <Routes>
-      <Route path="/" element={<HomePage />} />
+      <Route path="/" element={link ? <Navigate to={link} replace /> : <HomePage />} />
       <Route path="/experiments" element={<ExperimentsPage />} />
       <Route path="/experiments/:id" element={<ExperimentPage />} />
       <Route path="/runs/:id" element={<RunPage />} />

@@ -41,7 +41,7 @@ def open_page(browser, request):
         page = context.new_page()
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.on("console", lambda line: problems.append(line.text) if line.type == "error" else None)
-        page.on("request", lambda asked: None if asked.url.startswith(url.split("/ui")[0]) else elsewhere.append(asked.url))
+        page.on("request", lambda asked: None if asked.url.startswith(re.match("http://[^/]+", url)[0]) else elsewhere.append(asked.url))
         page.goto(url)
         return page
 
@@ -141,6 +141,16 @@ def start_run(server, name):
     for step, value in enumerate((1, 0.75)):
         log_loss(server, run, step, value)
     return run
+
+
+def test_the_link_that_the_client_prints_leads_to_the_run(server, open_page):
+    mlflow.set_tracking_uri(server.url)
+    with mlflow.start_run(run_name="linked") as run:
+        pass
+    link = f"{server.url}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}"  # as "View run ... at:" has it
+    page = open_page(link)
+    expect(page.get_by_role("heading", name="linked")).to_be_visible()
+    assert page.url == f"{server.url}/ui/runs/{run.info.run_id}"
 
 
 def test_points_are_pushed_to_who_looks_at_a_run(server, open_page):
