@@ -241,6 +241,14 @@ TEST(GraphModel, RefusesDamage) {
       of_three(
           nodes(Operation("LinearRegressor", {"x"}, {"y"}, kMl).set("coefficients", Floats(4)))),
       of_three(nodes(Operation("Identity", {"x"}, {"y"}), Operation("Neg", {"x"}, {"y"}))),
+      // Three classes by their numbers, two by their names: the names count.
+      of_three(nodes(Operation("SVMClassifier", {"x"}, {"y"}, kMl)
+                         .set("classlabels_ints", Integers{0, 1, 2})
+                         .set("classlabels_strings", Texts{"a", "b"})
+                         .set("vectors_per_class", Integers{1, 1, 1})
+                         .set("support_vectors", Floats(9, 1))
+                         .set("coefficients", Floats(6, 1))
+                         .set("rho", Floats(3)))),
   };
   for (const GraphParts& graph : damaged) {
     SCOPED_TRACE(&graph - damaged);

@@ -174,8 +174,9 @@ struct Pairs {
 Result<Pairs> read_pairs(const Call& call, std::size_t features) {
   Pairs pairs;
   const std::vector<std::int64_t> counts = call.integers("vectors_per_class");
-  pairs.classes =
-      std::max(call.texts("classlabels_strings").size(), call.integers("classlabels_ints").size());
+  // As labels_of() has it: texts where there are any.
+  const std::size_t texts = call.texts("classlabels_strings").size();
+  pairs.classes = texts != 0 ? texts : call.integers("classlabels_ints").size();
   pairs.first.push_back(0);
   for (const std::int64_t count : counts) {
     if (count < 0 || count > (1 << 24)) return call.broken("vectors_per_class");
