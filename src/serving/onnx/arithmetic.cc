@@ -691,6 +691,7 @@ Result<Values> gemm(const Call& call) {
   TRY(call.expect_inputs(2));
   if (call.integer("transA", 0) != 0) return call.unsupported("with transA");
   const Value& matrix = call.input(1);
+  if (matrix.dims.size() != 2) return call.broken("its second factor is no matrix");
   const bool transposed = call.integer("transB", 0) != 0;
   std::vector<double> bias;
   if (call.has(2) && !call.input(2).is_constant && call.number("beta", 1) == 1) {
@@ -700,7 +701,7 @@ Result<Values> gemm(const Call& call) {
   }
   if (call.has(2)) {
     const Value& added = call.input(2);
-    if (!added.is_constant || added.type != call.input(0).type || matrix.dims.size() != 2)
+    if (!added.is_constant || added.type != call.input(0).type)
       return call.unsupported("what it adds is not a constant");
     const auto outputs = static_cast<std::size_t>(matrix.dims[transposed ? 0 : 1]);
     if (added.columns.size() != 1 &&

@@ -366,7 +366,8 @@ Result<Values> split(const Call& call) {
 // Values of a constant list, which one each row says.
 Result<Value> looked_up(const Call& call, const Value& list, std::size_t size, const Value& indices,
                         std::vector<std::int64_t> dims) {
-  const std::size_t inner = size == 0 ? 0 : list.columns.size() / size;
+  if (size == 0) return call.broken("an index is out of range: its list is empty");
+  const std::size_t inner = list.columns.size() / size;
   Value out{.type = list.type, .dims = std::move(dims), .columns = {}};
   const Value at = TRY(call.compiler.in_registers(indices));
   const std::size_t width = at.columns.size() * inner;

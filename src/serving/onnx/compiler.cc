@@ -39,6 +39,24 @@ Result<std::vector<const Node*>> needed_nodes(const Graph& graph,
   return nodes;
 }
 
+// That the columns of what a node makes are those of its shape: what reads them counts on it.
+Result<void> check_shape(const Node& node, const Value& value) {
+  const std::vector<std::int64_t>& dims = value.dims;
+  if (dims.size() > kRankMax)
+    return base::error(Code::kInvalidArgument,
+                       "ONNX: {} {}: more than {} dimensions are not known here", node.op_type,
+                       node.name, kRankMax);
+  if (dims.size() > 1 && std::find(dims.begin(), dims.end(), 0) != dims.end())
+    return base::error(Code::kInvalidArgument,
+                       "ONNX: {} {}: values without any columns are not known here", node.op_type,
+                       node.name);
+  if (value.columns.size() != column_count(dims))
+    return base::error(Code::kInvalidArgument,
+                       "ONNX: {} {}: {} columns for a shape of {} are not known here", node.op_type,
+                       node.name, value.columns.size(), column_count(dims));
+  return {};
+}
+
 }  // namespace
 
 std::string_view element_name(ElementType type) {
@@ -89,6 +107,10 @@ Result<Value> Compiler::constant(const Tensor& tensor) {
   const std::size_t count = TRY(tensor.count());
   if (count == 0 && tensor.dims.size() > 1)
     return base::error(Code::kInvalidArgument, "ONNX: a tensor without values: tensor={}",
+                       tensor.name);
+  if (tensor.dims.size() > kRankMax)
+    return base::error(Code::kInvalidArgument,
+                       "ONNX: more than {} dimensions are not known here: tensor={}", kRankMax,
                        tensor.name);
   if (count > kColumnsMax)
     return base::error(Code::kResourceExhausted, "ONNX: a tensor of more than {} values: tensor={}",
@@ -180,11 +202,7 @@ Result<void> Compiler::compile(const Model& model, const std::vector<std::string
       if (i >= made.size())
         return base::error(Code::kInvalidArgument, "ONNX: {} {} has no output {} here",
                            node->op_type, node->name, i);
-      const std::vector<std::int64_t>& dims = made[i].dims;
-      if (dims.size() > 1 && std::find(dims.begin(), dims.end(), 0) != dims.end())
-        return base::error(Code::kInvalidArgument,
-                           "ONNX: {} {}: values without any columns are not known here",
-                           node->op_type, node->name);
+      TRY(check_shape(*node, made[i]));
       columns += made[i].columns.size();
       if (columns > kColumnsMax)
         return base::error(Code::kResourceExhausted,

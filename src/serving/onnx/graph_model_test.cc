@@ -195,6 +195,18 @@ TEST(GraphModel, OneRowAnswersAsAmongMany) {
   }
 }
 
+// "x" becomes "y" with so many dimensions more.
+std::vector<Operation> deeper(int dimensions) {
+  std::vector<Operation> made;
+  std::string name = "x";
+  for (int d = 0; d < dimensions; ++d) {
+    const std::string next = d + 1 == dimensions ? "y" : "x" + std::to_string(d);
+    made.push_back(Operation("Unsqueeze", {name}, {next}).set("axes", Integers{1}));
+    name = next;
+  }
+  return made;
+}
+
 TEST(GraphModel, SaysWhatIsNotKnownHere) {
   struct Case {
     const char* says;
@@ -218,6 +230,7 @@ TEST(GraphModel, SaysWhatIsNotKnownHere) {
       {"of different types",
        of_three(nodes(Operation("Cast", {"x"}, {"d"}).set("to", std::int64_t{11}),
                       Operation("Add", {"x", "d"}, {"y"})))},
+      {"more than 64 dimensions", of_three(deeper(65))},
   };
   for (const Case& one : cases) {
     SCOPED_TRACE(one.says);
@@ -241,6 +254,19 @@ TEST(GraphModel, RefusesDamage) {
       of_three(
           nodes(Operation("LinearRegressor", {"x"}, {"y"}, kMl).set("coefficients", Floats(4)))),
       of_three(nodes(Operation("Identity", {"x"}, {"y"}), Operation("Neg", {"x"}, {"y"}))),
+      // Nothing can be looked up in a list that is empty.
+      of_three(nodes(Operation("ArgMax", {"x"}, {"i"}).set("axis", std::int64_t{1}),
+                     Operation("Gather", {"l", "i"}, {"v"}), Operation("Add", {"v", "c"}, {"y"})),
+               {tensor("l", {0}, Floats{}), tensor("c", {}, Floats{1})}),
+      of_three(nodes(Operation("ArgMax", {"x"}, {"i"})
+                         .set("axis", std::int64_t{1})
+                         .set("keepdims", std::int64_t{0}),
+                     Operation("ArrayFeatureExtractor", {"l", "i"}, {"y"}, kMl)),
+               {tensor("l", {0}, Floats{})}),
+      // A list where Gemm takes a matrix.
+      of_three(nodes(Operation("ReduceSum", {"x", "a"}, {"s"}),
+                     Operation("Gemm", {"s", "m"}, {"y"}).set("transB", std::int64_t{1})),
+               {tensor("a", {1}, Integers{1}), tensor("m", {3}, Floats(3))}),
       // Three classes by their numbers, two by their names: the names count.
       of_three(nodes(Operation("SVMClassifier", {"x"}, {"y"}, kMl)
                          .set("classlabels_ints", Integers{0, 1, 2})

@@ -31,6 +31,8 @@ std::size_t width_of(const std::vector<std::int64_t>& row_dims) {
 Result<GraphInput> read_input(const ValueInfo& info) {
   if (info.kind != ValueInfo::Kind::kTensor) return misfit(info.name, "is no tensor");
   if (!info.has_shape || info.dims.empty()) return misfit(info.name, "has no dimension for rows");
+  if (info.dims.size() > kRankMax)
+    return misfit(info.name, fmt::format("has more than {} dimensions", kRankMax));
   GraphInput input{.name = info.name, .type = info.element, .row_dims = {}, .from = {}};
   if (info.dims[0] >= 0 && info.dims[0] != 1) {
     return misfit(info.name, fmt::format("takes exactly {} rows: export it with a first dimension "

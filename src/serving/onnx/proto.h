@@ -31,6 +31,9 @@ enum class ElementType : std::int32_t {
   kUint64 = 13,
 };
 
+// Of values that are served; a file may have tensors with more.
+inline constexpr std::size_t kRankMax = 64;
+
 // Values are in `raw` (little-endian, row-major) or in the list of their type, as ONNX has it.
 struct Tensor {
   std::string name;

@@ -6,8 +6,6 @@
 namespace slipway::serving::onnx {
 namespace {
 
-constexpr std::size_t kRankMax = 64;
-
 // Calls `act` with an example of the numbers that a tensor of `type` holds; false: texts, or no
 // numbers of C++.
 template <typename Act>
