@@ -669,12 +669,13 @@ Result<Values> rows_times(const Call& call, const Value& rows, const Value& matr
               static_cast<T>(scale) * call.compiler.constant_at<T>(matrix, at);
         }
       }
+      const auto shared = call.compiler.share(std::move(weights));
       for (std::size_t t = 0; t < times; ++t) {
         const auto part = [](const std::vector<Register>& all, std::size_t at, std::size_t size) {
           return std::vector<Register>(all.begin() + static_cast<std::ptrdiff_t>(at * size),
                                        all.begin() + static_cast<std::ptrdiff_t>((at + 1) * size));
         };
-        add_linear<T>(call.compiler, part(rows.columns, t, features), weights, added,
+        add_linear<T>(call.compiler, part(rows.columns, t, features), shared, added,
                       part(out.columns, t, outputs));
       }
     }

@@ -21,11 +21,13 @@ Around around(const Value& value, std::size_t axis) {
 }
 
 // Along `axis` only the positions of `indices`, in their order.
-Value picked(const Value& value, std::size_t axis, std::span<const std::int64_t> indices) {
+Result<Value> picked(const Call& call, const Value& value, std::size_t axis,
+                     std::span<const std::int64_t> indices) {
   Value out{
       .type = value.type, .dims = value.dims, .columns = {}, .is_constant = value.is_constant};
   out.dims[axis] = static_cast<std::int64_t>(indices.size());
   const Around sizes = around(value, axis);
+  if (column_count(out.dims) > kColumnsMax) return call.unsupported("too many values a row");
   for (std::size_t o = 0; o < sizes.outer; ++o) {
     for (const std::int64_t index : indices) {
       const std::size_t from = (o * sizes.here + static_cast<std::size_t>(index)) * sizes.inner;
@@ -333,7 +335,7 @@ Result<Values> slice(const Call& call) {
       indices.push_back(at);
       if (step > size || step < -size) break;
     }
-    out = picked(out, axis, indices);
+    out = TRY(picked(call, out, axis, indices));
   }
   return one(std::move(out));
 }
@@ -358,7 +360,7 @@ Result<Values> split(const Call& call) {
     if (count < 0 || count > size - from) return call.broken("the sizes of its parts");
     std::vector<std::int64_t> indices;
     for (std::int64_t i = 0; i < count; ++i) indices.push_back(from++);
-    parts.push_back(picked(value, axis, indices));
+    parts.push_back(TRY(picked(call, value, axis, indices)));
   }
   return parts;
 }
@@ -425,7 +427,7 @@ Result<Values> gather(const Call& call) {
               value.dims.end());
   if (wanted.is_constant) {
     const std::vector<std::int64_t> indices = TRY(indices_in(call, wanted, value.dims[axis]));
-    Value out = picked(value, axis, indices);
+    Value out = TRY(picked(call, value, axis, indices));
     out.dims = std::move(dims);
     return one(std::move(out));
   }
@@ -444,7 +446,7 @@ Result<Values> array_feature_extractor(const Call& call) {
   if (value.dims[last] == kRows) return call.unsupported("it goes along the rows");
   if (wanted.is_constant) {
     const std::vector<std::int64_t> indices = TRY(indices_in(call, wanted, value.dims[last]));
-    Value out = picked(value, last, indices);
+    Value out = TRY(picked(call, value, last, indices));
     if (last == 0) out.dims.insert(out.dims.begin(), 1);
     return one(std::move(out));
   }

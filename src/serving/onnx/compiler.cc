@@ -8,9 +8,11 @@
 namespace slipway::serving::onnx {
 namespace {
 
-// What a damaged or hostile file may make us hold: columns of one model, and values that are
+// What a damaged or hostile file may make us hold: registers of one model, and values that are
 // worked out while it is loaded.
-constexpr std::size_t kRegistersMax = 1 << 20, kColumnsMax = 1 << 24, kFoldedMax = 1 << 20;
+constexpr std::size_t kRegistersMax = 1 << 20, kFoldedMax = 1 << 20;
+// Bytes of its program: so many, and so many for each byte of the file.
+constexpr std::size_t kProgramBytesMax = 256 << 20, kProgramBytesPerByte = 8;
 constexpr std::size_t kNodesMax = 100'000;
 
 // Only columns of these types are calculated with.
@@ -197,6 +199,10 @@ Result<void> Compiler::compile(const Model& model, const std::vector<std::string
     const auto opset = model.opsets.find(domain);
     std::vector<Value> made =
         TRY(translate(*node, opset == model.opsets.end() ? 1 : opset->second, inputs));
+    if (program_.bytes > kProgramBytesMax + kProgramBytesPerByte * model.bytes)
+      return base::error(Code::kResourceExhausted,
+                         "ONNX: the model's program needs more than {} bytes: file_bytes={}",
+                         program_.bytes, model.bytes);
     for (std::size_t i = 0; i < node->outputs.size(); ++i) {
       if (node->outputs[i].empty() || !read.contains(node->outputs[i])) continue;
       if (i >= made.size())

@@ -4,6 +4,7 @@
 #include <deque>
 #include <limits>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -20,6 +21,9 @@ namespace slipway::serving::onnx {
 inline constexpr std::int64_t kRows = -1;
 // What the rows are in a tensor that holds a shape.
 inline constexpr std::int64_t kRowCount = std::numeric_limits<std::int64_t>::min();
+
+// Of one model, over all its values.
+inline constexpr std::size_t kColumnsMax = 1 << 24;
 
 // What a name of the graph stands for. Each position of its other dimensions (row-major) is a
 // column: a register, or the position of a constant. So whatever only arranges values
@@ -55,6 +59,12 @@ class Compiler {
   void add(Step step, std::size_t bytes = 0) {
     program_.steps.emplace_back(std::move(step));
     program_.bytes += bytes + sizeof(Step);
+  }
+  // What several steps read; it counts once.
+  template <typename T>
+  std::shared_ptr<const std::vector<T>> share(std::vector<T> values) {
+    program_.bytes += values.size() * sizeof(T);
+    return std::make_shared<const std::vector<T>>(std::move(values));
   }
   // Stays as long as the program.
   std::string_view keep(std::string text);

@@ -305,6 +305,27 @@ TEST(GraphModel, ALittleFileCanNotAskForAllMemory) {
       {tensor("s", {3}, Integers{1 << 19, 1 << 19, 3})})));
   EXPECT_FALSE(load(of_three(nodes(Operation("Expand", {"x", "s"}, {"y"})),
                              {tensor("s", {3}, Integers{1 << 20, 1, 3})})));
+  // A list of 2^20, asked for 2^18 times as a whole.
+  EXPECT_FALSE(load(of_three(
+      nodes(Operation("ConstantOfShape", {"s"}, {"l"}), Operation("ConstantOfShape", {"t"}, {"f"}),
+            Operation("Cast", {"f"}, {"i"}).set("to", std::int64_t{7}),
+            Operation("Gather", {"l", "i"}, {"g"}), Operation("Gather", {"g", "j"}, {"h"}),
+            Operation("Add", {"x", "h"}, {"y"})),
+      {tensor("s", {2}, Integers{1, 1 << 20}), tensor("t", {1}, Integers{1 << 18}),
+       tensor("j", {2}, Integers{0, 0})})));
+  // The same list in many steps.
+  std::vector<Operation> looking =
+      nodes(Operation("ConstantOfShape", {"s"}, {"l"}),
+            Operation("ArgMax", {"x"}, {"i"}).set("axis", std::int64_t{1}));
+  std::vector<std::string> found;
+  for (int i = 0; i < 1000; ++i) {
+    found.push_back("g" + std::to_string(i));
+    looking.push_back(Operation("Gather", {"l", "i"}, {found.back()}));
+  }
+  looking.push_back(Operation("Sum", found, {"y"}));
+  const auto model = load(of_three(std::move(looking), {tensor("s", {1}, Integers{1 << 20})}));
+  ASSERT_FALSE(model);
+  EXPECT_EQ(model.error().code, Code::kResourceExhausted) << model.error().message;
 }
 
 // ---- interfaces

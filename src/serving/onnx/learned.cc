@@ -425,8 +425,8 @@ Result<Values> linear_regressor(const Call& call) {
     return call.unsupported("post_transform of a single target");
   Value out{.type = ElementType::kFloat, .dims = {kRows, targets}, .columns = {}};
   out.columns = TRY(call.compiler.registers(out.type, all.bias.size()));
-  add_linear<float>(call.compiler, matrix.value.columns, std::move(all.weights),
-                    std::move(all.bias), out.columns);
+  add_linear<float>(call.compiler, matrix.value.columns,
+                    call.compiler.share(std::move(all.weights)), std::move(all.bias), out.columns);
   TRY(add_transform(call, out.columns));
   return one(std::move(out));
 }
@@ -456,8 +456,8 @@ Result<Values> linear_classifier(const Call& call) {
   const std::vector<Register> summed =
       is_pair ? std::vector<Register>{scores.columns[1]} : scores.columns;
   const std::vector<Register> chosen = TRY(call.compiler.registers(ElementType::kInt64, 1));
-  add_linear<float>(call.compiler, matrix.value.columns, std::move(all.weights),
-                    std::move(all.bias), summed);
+  add_linear<float>(call.compiler, matrix.value.columns,
+                    call.compiler.share(std::move(all.weights)), std::move(all.bias), summed);
   call.compiler.add([summed, chosen = chosen[0]](Frame& frame) {
     std::int64_t* at = frame.column<std::int64_t>(chosen);
     for (std::size_t r = 0; r < frame.rows(); ++r) {

@@ -78,9 +78,10 @@ SLIPWAY_CLONES void stretch(const double* const* x, std::size_t count, const dou
 }  // namespace
 
 template <typename T>
-void add_linear(Compiler& compiler, std::vector<Register> in, std::vector<T> weights,
-                std::vector<T> bias, std::vector<Register> out) {
-  const std::size_t bytes = weights.size() * sizeof(T);
+void add_linear(Compiler& compiler, std::vector<Register> in,
+                std::shared_ptr<const std::vector<T>> weights, std::vector<T> bias,
+                std::vector<Register> out) {
+  const std::size_t bytes = bias.size() * sizeof(T) + (in.size() + out.size()) * sizeof(Register);
   compiler.add(
       [in = std::move(in), weights = std::move(weights), bias = std::move(bias),
        out = std::move(out)](Frame& frame) {
@@ -88,7 +89,7 @@ void add_linear(Compiler& compiler, std::vector<Register> in, std::vector<T> wei
         if (rows == 1) {
           T *x = frame.room<T>(features + out.size()), *sums = x + features;
           for (std::size_t k = 0; k < features; ++k) x[k] = *frame.column<T>(in[k]);
-          dots(x, features, weights.data(), sums, out.size());
+          dots(x, features, weights->data(), sums, out.size());
           for (std::size_t m = 0; m < out.size(); ++m) *frame.column<T>(out[m]) = sums[m] + bias[m];
           return;
         }
@@ -104,15 +105,18 @@ void add_linear(Compiler& compiler, std::vector<Register> in, std::vector<T> wei
             T* sums[kTogether];
             const std::size_t outputs = std::min(kTogether, out.size() - m);
             for (std::size_t o = 0; o < outputs; ++o) sums[o] = frame.column<T>(out[m + o]);
-            stretch(x, count, weights.data() + m * features + first, features, sums, outputs, rows);
+            stretch(x, count, weights->data() + m * features + first, features, sums, outputs,
+                    rows);
           }
         }
       },
       bytes);
 }
-template void add_linear<float>(Compiler&, std::vector<Register>, std::vector<float>,
-                                std::vector<float>, std::vector<Register>);
-template void add_linear<double>(Compiler&, std::vector<Register>, std::vector<double>,
-                                 std::vector<double>, std::vector<Register>);
+template void add_linear<float>(Compiler&, std::vector<Register>,
+                                std::shared_ptr<const std::vector<float>>, std::vector<float>,
+                                std::vector<Register>);
+template void add_linear<double>(Compiler&, std::vector<Register>,
+                                 std::shared_ptr<const std::vector<double>>, std::vector<double>,
+                                 std::vector<Register>);
 
 }  // namespace slipway::serving::onnx

@@ -99,6 +99,7 @@ Result<void> read_external_data(Model& model, const fs::path& folder) {
       return base::error(Code::kCorruption, "ONNX: a file of tensors can't be read: {}",
                          path.string());
     tensor.is_external = false;
+    model.bytes += length;
   }
   return {};
 }

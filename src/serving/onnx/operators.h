@@ -83,8 +83,9 @@ Result<Matrix> matrix_of(const Call& call, const Value& value, ElementType type)
 
 // out[m] = bias[m] + sum over k of in[k] * weights[m * in.size() + k].
 template <typename T>
-void add_linear(Compiler& compiler, std::vector<Register> in, std::vector<T> weights,
-                std::vector<T> bias, std::vector<Register> out);
+void add_linear(Compiler& compiler, std::vector<Register> in,
+                std::shared_ptr<const std::vector<T>> weights, std::vector<T> bias,
+                std::vector<Register> out);
 
 // The label of each row's class, by the register that holds its position; texts where there are
 // any.

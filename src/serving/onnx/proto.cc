@@ -493,6 +493,7 @@ const Attribute* Node::find(std::string_view attribute) const {
 Result<Model> parse_model(std::string_view bytes) {
   Reader reader("ModelProto", bytes, bytes.data());
   Model model;
+  model.bytes = bytes.size();
   bool has_graph = false;
   while (!reader.at_end()) {
     const Field field = TRY(reader.next());

@@ -97,6 +97,7 @@ struct Graph {
 };
 
 struct Model {
+  std::size_t bytes = 0;  // of the file
   std::int64_t ir_version = 0;
   std::string producer;
   std::map<std::string, std::int64_t> opsets;  // by domain
