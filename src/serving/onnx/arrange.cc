@@ -369,6 +369,7 @@ Result<Values> split(const Call& call) {
 Result<Value> looked_up(const Call& call, const Value& list, std::size_t size, const Value& indices,
                         std::vector<std::int64_t> dims) {
   if (size == 0) return call.broken("an index is out of range: its list is empty");
+  TRY(call.compiler.expect_values(list));
   const std::size_t inner = list.columns.size() / size;
   Value out{.type = list.type, .dims = std::move(dims), .columns = {}};
   const Value at = TRY(call.compiler.in_registers(indices));

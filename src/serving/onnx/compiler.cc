@@ -158,8 +158,20 @@ Result<Value> Compiler::constant(const Tensor& tensor) {
                      element_name(tensor.type), tensor.name);
 }
 
+Result<void> Compiler::expect_values(const Value& value) const {
+  if (with_type(value.type, []<typename T>(T) { return bank_of<T>(); }) != bank_of<std::int64_t>())
+    return {};
+  for (std::size_t c = 0; value.is_constant && c < value.columns.size(); ++c) {
+    if (constant_at<std::int64_t>(value, c) == kRowCount)
+      return base::error(Code::kInvalidArgument,
+                         "ONNX: calculating with the number of rows is not known here");
+  }
+  return {};
+}
+
 Result<Value> Compiler::in_registers(const Value& value) {
   if (!value.is_constant) return value;
+  TRY(expect_values(value));
   Value out = value;
   out.is_constant = false;
   out.columns = TRY(registers(value.type, value.columns.size()));
@@ -234,6 +246,9 @@ Result<std::vector<Value>> Compiler::translate(const Node& node, std::int64_t op
       return base::error(Code::kInvalidArgument,
                          "ONNX: the operator {} is not known here for values of {}", node.op_type,
                          element_name(input->type));
+    if (input == nullptr || found->arranges) continue;
+    if (auto expected = expect_values(*input); !expected)
+      return std::move(expected).error().with_context(node.op_type + " " + node.name);
   }
   const bool is_known_now =
       !inputs.empty() && std::all_of(inputs.begin(), inputs.end(), [](const Value* input) {
@@ -248,15 +263,6 @@ Result<std::vector<Value>> Compiler::fold(const Node& node, std::int64_t opset,
   for (const Value* input : inputs) {
     if (input == nullptr) continue;
     folded_ += input->columns.size();
-    if (with_type(input->type, []<typename T>(T) { return bank_of<T>(); }) !=
-        bank_of<std::int64_t>())
-      continue;
-    for (std::size_t c = 0; c < input->columns.size(); ++c) {
-      if (constant_at<std::int64_t>(*input, c) == kRowCount)
-        return base::error(Code::kInvalidArgument,
-                           "ONNX: {} {}: calculating with the number of rows is not known here",
-                           node.op_type, node.name);
-    }
   }
   const auto too_much = [&]() -> Result<void> {
     if (folded_ <= kFoldedMax) return {};

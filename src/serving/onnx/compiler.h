@@ -99,6 +99,9 @@ class Compiler {
       values.push_back(constant_at<T>(value, c));
     return values;
   }
+  // kInvalidArgument: the number of rows (Shape) is among the values, where they are calculated
+  // with.
+  Result<void> expect_values(const Value& value) const;
   // The same values in registers.
   Result<Value> in_registers(const Value& value);
 

@@ -230,6 +230,22 @@ TEST(GraphModel, SaysWhatIsNotKnownHere) {
       {"of different types",
        of_three(nodes(Operation("Cast", {"x"}, {"d"}).set("to", std::int64_t{11}),
                       Operation("Add", {"x", "d"}, {"y"})))},
+      // The number of rows is no number yet: it has a place, and nothing to calculate with.
+      {"with the number of rows",
+       of_three(nodes(Operation("Cast", {"x"}, {"w"}).set("to", std::int64_t{7}),
+                      Operation("Shape", {"x"}, {"s"}), Operation("Gather", {"s", "i"}, {"n"}),
+                      Operation("Mul", {"w", "n"}, {"m"}),
+                      Operation("Cast", {"m"}, {"y"}).set("to", std::int64_t{1})),
+                {tensor("i", {}, Integers{0})})},
+      {"with the number of rows",
+       of_three(nodes(Operation("ArgMax", {"x"}, {"p"}).set("axis", std::int64_t{1}),
+                      Operation("Shape", {"x"}, {"s"}), Operation("Gather", {"s", "p"}, {"n"}),
+                      Operation("Cast", {"n"}, {"y"}).set("to", std::int64_t{1})))},
+      {"with the number of rows",
+       of_three(nodes(Operation("Shape", {"x"}, {"s"}), Operation("Gather", {"s", "i"}, {"n"}),
+                      Operation("Expand", {"n", "s"}, {"e"}),
+                      Operation("Cast", {"e"}, {"y"}).set("to", std::int64_t{1})),
+                {tensor("i", {1}, Integers{0})})},
       {"more than 64 dimensions", of_three(deeper(65))},
   };
   for (const Case& one : cases) {
