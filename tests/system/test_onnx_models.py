@@ -266,6 +266,21 @@ def test_a_network_in_onnx_runtime(tmp_path):
         np.testing.assert_allclose(np.array(got["data"]).reshape(right.shape), right, rtol=1e-5, atol=1e-6)
 
 
+def test_rows_with_answers_of_several_shapes_are_refused(tmp_path):
+    """The graph takes one row at a time, and gives the values of it that are positive."""
+    graph = helper.make_graph(
+        [helper.make_node("Greater", ["x", "zero"], ["are"]), helper.make_node("Reshape", ["are", "flat"], ["which"]),
+         helper.make_node("Compress", ["x", "which"], ["y"], axis=1)], "positive",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 4])], [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, "n"])],
+        [numpy_helper.from_array(np.float32(0), "zero"), numpy_helper.from_array(np.array([-1]), "flat")])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), tmp_path / "model.onnx")
+    with serving(tmp_path / "model.onnx", "--onnxruntime-library", LIBRARY) as url:
+        assert infer(url, [{"name": "x", "shape": [2, 4], "datatype": "FP32", "data": [1, -2, 3, -4, -1, 2, -3, 4]}])["y"]["data"] == [1, 3, 2, 4]
+        body = {"inputs": [{"name": "x", "shape": [2, 4], "datatype": "FP32", "data": [1, -2, -3, -4, 1, 2, 3, 4]}]}
+        refused = requests.post(url + "/v2/models/model/infer", json=body)
+        assert refused.status_code == 400 and "output y has another shape in row 1" in refused.text, refused.text
+
+
 YAML = """
 project: onnx
 clock: wall

@@ -69,6 +69,24 @@ std::int64_t scores_in(const Graph& graph, std::string_view output) {
   return -1;
 }
 
+// Keeps the shape of the first row's answer; those of others must be the same.
+Result<void> keep_row_shape(Output& output, std::size_t row, std::vector<std::int64_t> shape) {
+  if (row == 0) output.row_shape = std::move(shape);
+  if (row == 0 || output.row_shape == shape) return {};
+  return base::error(Code::kInvalidArgument,
+                     "output {} has another shape in row {}: [{}], and [{}] before", output.name,
+                     row, fmt::join(shape, ","), fmt::join(output.row_shape, ","));
+}
+
+// Who writes an answer counts on it.
+Result<void> check_sizes(const Output& output, std::size_t rows) {
+  std::size_t count = rows;
+  for (const std::int64_t dim : output.row_shape) count *= static_cast<std::size_t>(dim);
+  const std::size_t given = std::visit([](const auto& all) { return all.size(); }, output.values);
+  if (given == count) return {};
+  return base::error(Code::kInternal, "output {} has {} of {} values", output.name, given, count);
+}
+
 Result<OutputSpec> read_output(const Graph& graph, const ValueInfo& info) {
   OutputSpec spec{.name = info.name};
   if (info.kind == ValueInfo::Kind::kSequence) {
@@ -244,7 +262,8 @@ Result<std::vector<std::string>> RuntimeModel::texts_of(OrtValue* value, std::si
 }
 
 // A map of scores for each row: a list of them, in the order of their keys.
-Result<void> RuntimeModel::take_maps(OrtValue* value, std::size_t rows, Output& output) const {
+Result<void> RuntimeModel::take_maps(OrtValue* value, std::size_t first, std::size_t rows,
+                                     Output& output) const {
   std::size_t count = 0;
   TRY(library_->check(library_->GetValueCount(value, &count), Code::kInternal));
   if (count != rows)
@@ -264,17 +283,18 @@ Result<void> RuntimeModel::take_maps(OrtValue* value, std::size_t rows, Output& 
       return base::error(Code::kInternal, "output {} has values that can't be served", output.name);
     void* data = nullptr;
     TRY(library_->check(library_->GetTensorMutableData(numbers, &data), Code::kInternal));
-    const auto* first = static_cast<const float*>(data);
-    scores.insert(scores.end(), first, first + dims[0]);
-    output.row_shape = {dims[0]};
+    TRY(keep_row_shape(output, first + r, dims));
+    const auto* numbers_begin = static_cast<const float*>(data);
+    scores.insert(scores.end(), numbers_begin, numbers_begin + dims[0]);
   }
   return {};
 }
 
-Result<void> RuntimeModel::take(OrtValue* value, std::size_t rows, Output& output) const {
+Result<void> RuntimeModel::take(OrtValue* value, std::size_t first, std::size_t rows,
+                                Output& output) const {
   ValueKind kind = ValueKind::kUnknown;
   TRY(library_->check(library_->GetValueType(value, &kind), Code::kInternal));
-  if (kind == ValueKind::kSequence) return take_maps(value, rows, output);
+  if (kind == ValueKind::kSequence) return take_maps(value, first, rows, output);
   if (kind != ValueKind::kTensor)
     return base::error(Code::kInternal, "output {} has values that can't be served", output.name);
   ElementType type = ElementType::kUndefined;
@@ -288,8 +308,9 @@ Result<void> RuntimeModel::take(OrtValue* value, std::size_t rows, Output& outpu
                        "output {} is not one of each row: the model answers [{}] for {} rows",
                        output.name, fmt::join(dims, ","), rows);
   }
-  output.row_shape.clear();
-  if (count != rows) output.row_shape.assign(dims.begin() + 1, dims.end());
+  std::vector<std::int64_t> row_shape;
+  if (count != rows) row_shape.assign(dims.begin() + 1, dims.end());
+  TRY(keep_row_shape(output, first, std::move(row_shape)));
   if (type == ElementType::kString) {
     std::vector<std::string> texts = TRY(texts_of(value, count));
     auto& values = values_of<std::string>(output);
@@ -328,7 +349,7 @@ Result<void> RuntimeModel::run(const ModelCall& call, std::size_t first, std::si
   held.reserve(answers.size());
   for (OrtValue* answer : answers) held.emplace_back(*library_, answer);
   if (!ran) return std::move(ran).error().with_context("the model can't answer");
-  for (std::size_t o = 0; o < outputs.size(); ++o) TRY(take(answers[o], rows, outputs[o]));
+  for (std::size_t o = 0; o < outputs.size(); ++o) TRY(take(answers[o], first, rows, outputs[o]));
   return {};
 }
 
@@ -337,11 +358,13 @@ Result<void> RuntimeModel::predict(const ModelCall& call, std::vector<Output>& o
   for (std::size_t o = 0; o < outputs.size(); ++o) {
     outputs[o].name = shape_.outputs[o].name;
     outputs[o].type = shape_.outputs[o].type;
+    outputs[o].row_shape.clear();
     std::visit([](auto& values) { values.clear(); }, outputs[o].values);
   }
   const std::size_t together = one_row_ ? 1 : call.rows;
   for (std::size_t first = 0; first < call.rows; first += together)
     TRY(run(call, first, together, outputs));
+  for (const Output& output : outputs) TRY(check_sizes(output, call.rows));
   return {};
 }
 

@@ -37,8 +37,9 @@ class RuntimeModel final : public serving::Model {
                    std::vector<Output>& outputs) const;
   Result<Held> make_input(const ModelCall& call, const GraphInput& input, std::size_t first,
                           std::size_t rows, std::vector<std::byte>& room) const;
-  Result<void> take(OrtValue* value, std::size_t rows, Output& output) const;
-  Result<void> take_maps(OrtValue* value, std::size_t rows, Output& output) const;
+  Result<void> take(OrtValue* value, std::size_t first, std::size_t rows, Output& output) const;
+  Result<void> take_maps(OrtValue* value, std::size_t first, std::size_t rows,
+                         Output& output) const;
   Result<std::vector<std::int64_t>> dims_of(OrtValue* value, ElementType& type) const;
   Result<std::vector<std::string>> texts_of(OrtValue* value, std::size_t count) const;
 
