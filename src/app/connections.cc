@@ -523,14 +523,12 @@ Result<store::Removed> TraceArtifacts::measure(const std::string& location, cons
   return tracking::measure(*place->store, place->path);
 }
 
-Result<tracking::ExperimentContents::Part> ExperimentRest::remove_some(
-    std::int64_t experiment, const std::function<Result<bool>(store::Tx&)>& may_go) {
-  const traces::TraceRemover::Part part =
-      TRY(traces_.remove_some_of_experiment(experiment, [&](store::Tx& tx) -> Result<bool> {
-        if (!TRY(may_go(tx))) return false;
-        TRY(evaluations::remove_of_experiment(tx, experiment));
-        return true;
-      }));
+Result<tracking::ExperimentContents::Part> ExperimentRest::remove_some(std::int64_t experiment) {
+  const traces::TraceRemover::Part part = TRY(traces_.remove_some_of_experiment(experiment));
+  if (part.is_last) {
+    TRY(db_.write(
+        [&](store::Tx& tx) { return evaluations::remove_of_experiment(tx, experiment); }));
+  }
   return Part{.freed = part.freed, .is_last = part.is_last};
 }
 

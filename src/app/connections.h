@@ -270,14 +270,14 @@ class ScorerFilters final : public evaluations::TraceFilters {
 // What an experiment has in it beside runs and models goes with it.
 class ExperimentRest final : public tracking::ExperimentContents {
  public:
-  explicit ExperimentRest(traces::TraceRemover& traces) : traces_(traces) {}
-  Result<Part> remove_some(std::int64_t experiment,
-                           const std::function<Result<bool>(store::Tx&)>& may_go) override;
+  ExperimentRest(store::Db& db, traces::TraceRemover& traces) : db_(db), traces_(traces) {}
+  Result<Part> remove_some(std::int64_t experiment) override;
   Result<store::Removed> measure(std::int64_t experiment) override {
     return traces_.measure_experiment(experiment);
   }
 
  private:
+  store::Db& db_;
   traces::TraceRemover& traces_;
 };
 

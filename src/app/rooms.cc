@@ -174,7 +174,7 @@ struct Application::Rooms::Impl {
         traces(f.db, trace_experiments, f.clock, f.random),
         trace_artifacts(artifacts),
         trace_remover(f.db, trace_experiments, trace_artifacts, reviewed_traces),
-        experiment_rest(trace_remover),
+        experiment_rest(f.db, trace_remover),
         trace_search(f.db, trace_experiments),
         trace_metrics(f.db, trace_experiments),
         assessments(f.db, f.clock, f.random),

@@ -109,17 +109,15 @@ Result<std::int64_t> TraceRemover::remove(const TraceRemoval& removal) {
   return removed;
 }
 
-Result<TraceRemover::Part> TraceRemover::remove_some_of_experiment(
-    std::int64_t experiment, const std::function<Result<bool>(store::Tx&)>& may_go) {
+Result<TraceRemover::Part> TraceRemover::remove_some_of_experiment(std::int64_t experiment) {
   const std::vector<Chosen> chosen = TRY(choose(experiment, 0));
   Part part;
   part.freed = TRY(remove_files(chosen));
-  part.is_last = TRY(db_.write([&](store::Tx& tx) -> Result<bool> {
-    if (!TRY(may_go(tx))) return true;
+  part.is_last = chosen.size() < at_once_;
+  TRY(db_.write([&](store::Tx& tx) -> Result<void> {
     TRY(remove_rows(tx, chosen));
-    if (chosen.size() == at_once_) return false;
-    TRY(tx.execute("DELETE FROM trace_issues WHERE experiment = ?", {experiment}));
-    return true;
+    if (!part.is_last) return {};
+    return tx.send("DELETE FROM trace_issues WHERE experiment = ?", {experiment});
   }));
   return part;
 }

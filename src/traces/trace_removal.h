@@ -1,7 +1,6 @@
 // Takes traces away for good, with the files that belong to them.
 #pragma once
 
-#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -42,10 +41,8 @@ class TraceRemover {
     store::Removed freed;
     bool is_last = false;
   };
-  // `may_go` is asked in the transaction that takes rows away: after a no nothing more goes, and
-  // that was the last part. Issues go with the last traces.
-  Result<Part> remove_some_of_experiment(std::int64_t experiment,
-                                         const std::function<Result<bool>(store::Tx&)>& may_go);
+  // Issues go with the last traces.
+  Result<Part> remove_some_of_experiment(std::int64_t experiment);
   // What taking all traces of the experiment away would free.
   Result<store::Removed> measure_experiment(std::int64_t experiment);
 

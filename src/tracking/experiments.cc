@@ -119,7 +119,7 @@ std::string_view view_condition(View view) {
     case View::kActive:
       return "deleted = 0";
     case View::kDeleted:
-      return "deleted = 1";
+      return "deleted <> 0";
     case View::kAll:
       return "deleted >= 0";
   }
@@ -306,7 +306,7 @@ Result<void> Experiments::remove(const std::string& id) {
   return db_.write([&](store::Tx& tx) -> Result<void> {
     std::int64_t change = 0;
     TRY(next_change(tx, change));
-    TRY(tx.execute("UPDATE experiments SET deleted = 1, updated = ? WHERE id = ?",
+    TRY(tx.execute("UPDATE experiments SET deleted = 1, updated = ? WHERE id = ? AND deleted <> 4",
                    {now, experiment.id}));
     TRY(note_change(tx, change, TRY(experiment_number(id)), kChangedExperiment));
     // 2: deleted with its experiment, so that restoring brings back only those.
@@ -323,8 +323,12 @@ Result<void> Experiments::restore(const std::string& id) {
   return db_.write([&](store::Tx& tx) -> Result<void> {
     std::int64_t change = 0;
     TRY(next_change(tx, change));
-    TRY(tx.execute("UPDATE experiments SET deleted = 0, updated = ? WHERE id = ?",
-                   {now, experiment.id}));
+    // 4: it is being taken away for good (reclaim.h).
+    if (TRY(tx.execute("UPDATE experiments SET deleted = 0, updated = ? WHERE id = ? AND deleted "
+                       "<> 4",
+                       {now, experiment.id})) == 0)
+      return base::error(Code::kFailedPrecondition,
+                         "The experiment {} cannot be restored: it is being deleted for good.", id);
     TRY(note_change(tx, change, TRY(experiment_number(id)), kChangedExperiment));
     TRY(tx.execute(
         "UPDATE runs SET deleted = 0, deleted_ms = 0 WHERE experiment = ? AND deleted = 2",

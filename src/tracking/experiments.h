@@ -41,6 +41,7 @@ class Experiments {
   Result<void> rename(const std::string& id, const std::string& name);
   // Its runs go with it, and come back with it. Idempotent.
   Result<void> remove(const std::string& id);
+  // kFailedPrecondition: it is being taken away for good (reclaim.h).
   Result<void> restore(const std::string& id);
   Result<void> set_tag(const std::string& id, const KeyValue& tag);
   Result<void> delete_tag(const std::string& id, const std::string& key);

@@ -240,18 +240,19 @@ Result<std::vector<Reclaimer::Candidate>> Reclaimer::candidates(ReclaimedKind ki
         case ReclaimedKind::kRun:
           return reader.query(
               "SELECT id, artifact_uri, number FROM runs WHERE deleted <> 0 AND id > ? AND "
-              "(deleted_ms <= ? OR experiment IN (SELECT id FROM experiments WHERE deleted = 1 AND "
+              "(deleted_ms <= ? OR experiment IN (SELECT id FROM experiments WHERE deleted <> 0 "
+              "AND "
               "updated <= ?)) ORDER BY id LIMIT ?",
               {after, scope.cutoff.millis(), scope.cutoff, kPageSize}, add);
         case ReclaimedKind::kLoggedModel:
           return reader.query(
               "SELECT id, artifact_uri, 0 FROM logged_models WHERE id > ? AND ((deleted <> 0 AND "
-              "updated <= ?) OR experiment IN (SELECT id FROM experiments WHERE deleted = 1 AND "
+              "updated <= ?) OR experiment IN (SELECT id FROM experiments WHERE deleted <> 0 AND "
               "updated <= ?)) ORDER BY id LIMIT ?",
               {after, scope.cutoff, scope.cutoff, kPageSize}, add);
         case ReclaimedKind::kExperiment:
           return reader.query(
-              "SELECT id, artifact_location, id FROM experiments WHERE deleted = 1 AND id > ? AND "
+              "SELECT id, artifact_location, id FROM experiments WHERE deleted <> 0 AND id > ? AND "
               "updated <= ? ORDER BY id LIMIT ?",
               {after_number, scope.cutoff, kPageSize}, add);
       }
@@ -362,35 +363,29 @@ Result<bool> Reclaimer::mark(ReclaimedKind kind, const std::string& id) {
                0;
       case ReclaimedKind::kLoggedModel:
         return TRY(tx.execute("UPDATE logged_models SET deleted = 4 WHERE id = ? AND (deleted <> 0 "
-                              "OR experiment IN (SELECT id FROM experiments WHERE deleted = 1))",
+                              "OR experiment IN (SELECT id FROM experiments WHERE deleted <> 0))",
                               {id})) > 0;
       case ReclaimedKind::kExperiment: {
         const std::int64_t number = TRY(experiment_number(id));
-        return TRY(tx.find("SELECT 1 FROM experiments WHERE id = ? AND deleted = 1 AND NOT "
-                           "EXISTS(SELECT 1 FROM runs WHERE experiment = ?) AND NOT EXISTS(SELECT "
-                           "1 FROM logged_models WHERE experiment = ?)",
-                           {number, number, number}, [](const store::Row&) { return true; }))
-            .has_value();
+        return TRY(tx.execute("UPDATE experiments SET deleted = 4 WHERE id = ? AND deleted <> 0 "
+                              "AND NOT EXISTS(SELECT 1 FROM runs WHERE experiment = ?) AND NOT "
+                              "EXISTS(SELECT 1 FROM logged_models WHERE experiment = ?)",
+                              {number, number, number})) > 0;
       }
     }
     return false;
   });
 }
 
-// Once it is empty of runs and models, and unless it is restored in between.
+// Once it is empty of runs and models, and marked.
 Result<void> Reclaimer::take_contents(std::int64_t experiment, bool dry_run,
                                       ReclaimedThing& thing) {
   if (dry_run) {
     thing.freed = TRY(contents_.measure(experiment));
     return {};
   }
-  const auto is_deleted = [experiment](store::Tx& tx) -> Result<bool> {
-    return TRY(tx.find("SELECT 1 FROM experiments WHERE id = ? AND deleted = 1", {experiment},
-                       [](const store::Row&) { return true; }))
-        .has_value();
-  };
   for (bool is_empty = false; !is_empty;) {
-    const ExperimentContents::Part part = TRY(contents_.remove_some(experiment, is_deleted));
+    const ExperimentContents::Part part = TRY(contents_.remove_some(experiment));
     thing.freed.files += part.freed.files;
     thing.freed.bytes += part.freed.bytes;
     is_empty = part.is_last;
@@ -420,12 +415,12 @@ Result<void> Reclaimer::delete_rows(const Candidate& candidate, const ReclaimedT
         TRY(tx.execute("DELETE FROM logged_models WHERE id = ?", {candidate.id}));
         break;
       case ReclaimedKind::kExperiment:
-        // Restored, or written to, since it was looked at: then it stays.
-        if (TRY(tx.execute("DELETE FROM experiments WHERE id = ? AND deleted = 1 AND NOT "
-                           "EXISTS(SELECT 1 FROM runs WHERE experiment = ?) AND NOT EXISTS(SELECT "
-                           "1 FROM logged_models WHERE experiment = ?)",
+        // An import may still have put something into it since it was marked: then it stays.
+        if (TRY(tx.execute("DELETE FROM experiments WHERE id = ? AND NOT EXISTS(SELECT 1 FROM runs "
+                           "WHERE experiment = ?) AND NOT EXISTS(SELECT 1 FROM logged_models WHERE "
+                           "experiment = ?)",
                            {candidate.number, candidate.number, candidate.number})) == 0)
-          return base::error(Code::kConflict, "the experiment was restored in the meantime");
+          return base::error(Code::kConflict, "something was imported into the experiment");
         TRY(tx.execute("DELETE FROM experiment_tags WHERE experiment = ?", {candidate.number}));
         break;
     }

@@ -2,7 +2,6 @@
 // made good by doing it again. Deletions are tombstones until then, and can be undone.
 #pragma once
 
-#include <functional>
 #include <optional>
 #include <string>
 #include <thread>
@@ -33,10 +32,8 @@ class ExperimentContents {
     store::Removed freed;
     bool is_last = false;
   };
-  // Takes a part of it away for good, files first. `may_go` is asked in the transaction that takes
-  // rows away; a no makes it the last part.
-  virtual Result<Part> remove_some(std::int64_t experiment,
-                                   const std::function<Result<bool>(store::Tx&)>& may_go) = 0;
+  // Takes a part of it away for good, files first. The experiment can't be restored any more.
+  virtual Result<Part> remove_some(std::int64_t experiment) = 0;
   // What that would free.
   virtual Result<store::Removed> measure(std::int64_t experiment) = 0;
 };

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <map>
 
 #include "store/events.h"
@@ -28,14 +29,15 @@ class FakeUses final : public RegisteredUses {
 // Other rooms have two parts in every experiment, and give up one at a time.
 class Contents final : public ExperimentContents {
  public:
-  Result<Part> remove_some(std::int64_t experiment,
-                           const std::function<Result<bool>(store::Tx&)>&) override {
+  Result<Part> remove_some(std::int64_t experiment) override {
+    meanwhile();
     return Part{.freed = {.files = 1, .bytes = 10}, .is_last = ++removed[experiment] == 2};
   }
   Result<store::Removed> measure(std::int64_t) override {
     return store::Removed{.files = 2, .bytes = 20};
   }
   std::map<std::int64_t, int> removed;
+  std::function<void()> meanwhile = [] {};
 };
 
 class ReclaimTest : public testing::TrackingFixture {
@@ -202,6 +204,35 @@ TEST_F(ReclaimTest, AnExperimentGoesWithItsRunsAndModels) {
   EXPECT_EQ(count("logged_models"), 0);
   EXPECT_EQ(count("runs"), 1);
   EXPECT_TRUE(experiments_.create("e", "", {}));  // its name is free again
+}
+
+// Restoring worked until the last row had gone, and found its traces without their files.
+TEST_F(ReclaimTest, AnExperimentIsNotRestoredWhileItIsTakenAway) {
+  const std::string experiment = MUST(experiments_.create("e", "", {}));
+  MUST(experiments_.remove(experiment));
+  contents_.meanwhile = [&] {
+    EXPECT_EQ(experiments_.restore(experiment).error().code, Code::kFailedPrecondition);
+    MUST(experiments_.remove(experiment));  // does not make it one that can be restored
+    EXPECT_EQ(MUST(experiments_.get(experiment)).stage, Stage::kDeleted);
+    EXPECT_EQ(MUST(experiments_.search({.view = View::kDeleted, .max_results = 10})).items.size(),
+              1u);
+  };
+  const ReclaimReport report = MUST(reclaimer_.reclaim({}));
+  ASSERT_EQ(report.things.size(), 1u);
+  EXPECT_EQ(report.things[0].kept, "");
+  EXPECT_EQ(experiments_.get(experiment).error().code, Code::kNotFound);
+}
+
+// A crash after what was in it had begun to go.
+TEST_F(ReclaimTest, AnExperimentHalfTakenAwayGoesTheNextTime) {
+  const std::string experiment = MUST(experiments_.create("e", "", {}));
+  MUST(experiments_.remove(experiment));
+  MUST(db_->write([&](store::Tx& tx) -> Result<void> {
+    TRY(tx.execute("UPDATE experiments SET deleted = 4 WHERE id = ?", {experiment}));
+    return {};
+  }));
+  EXPECT_EQ(MUST(reclaimer_.reclaim({})).things.size(), 1u);
+  EXPECT_EQ(experiments_.get(experiment).error().code, Code::kNotFound);
 }
 
 TEST_F(ReclaimTest, WhatIsNotDeletedIsRefusedAndNothingHappens) {

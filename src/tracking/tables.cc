@@ -106,9 +106,9 @@ store::RoomMigrations migrations() {
     CREATE TABLE run_changes(
       change INTEGER PRIMARY KEY, workspace TEXT NOT NULL DEFAULT 'default', run INTEGER NOT NULL, what INTEGER NOT NULL)
   )"},
-           // Deleted things and what became of them (reclaim.h). `deleted` of a run: 1, or 2 when
-           // it went with its experiment, or 4 while it is taken away for good. deleted_ms 0: an
-           // older build didn't say.
+           // Deleted things and what became of them (reclaim.h). `deleted` is 1, or 4 while the
+           // thing is taken away for good; of a run also 2: it went with its experiment.
+           // deleted_ms 0: an older build didn't say.
            {5, R"(
     ALTER TABLE runs ADD COLUMN deleted_ms INTEGER NOT NULL DEFAULT 0;
     CREATE INDEX runs_deleted ON runs(id) WHERE deleted <> 0;
