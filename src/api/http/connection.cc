@@ -216,33 +216,35 @@ void Connection::on_head() {
   route_ = shared_.router.match(request_, allowed_);
   Guard* guard = shared_.router.guard();
   const bool is_open = guard == nullptr || (route_ != nullptr && route_->is_open);
-  if (!is_open && !guard->recognize(request_)) return check_user();
-  go_on();
+  if (is_open || guard->recognize(request_)) return on_user();
+  ask([this, guard] { return guard->check(route_, request_); }, &Connection::on_user);
 }
 
-void Connection::go_on() {
+void Connection::on_user() {
   if (route_ == nullptr) return respond_unread(shared_.router.no_route(request_, allowed_));
-  expect_body();
+  if (route_->body != Route::Body::kFile || !route_->permit || shared_.router.guard() == nullptr)
+    return expect_body();
+  ask([this] { return shared_.router.refuse(*route_, request_); }, &Connection::expect_body);
 }
 
-void Connection::check_user() {
-  // Before the body is read: a stranger shall not fill the disk.
+void Connection::ask(std::function<std::optional<Response>()> question,
+                     void (Connection::*go_on)()) {
   state_ = State::kHandler;
-  const Result<void> submitted = shared_.data_pool.submit([self = shared_from_this()] {
-    // Until it is back in its I/O thread, the connection is this thread's alone.
-    std::optional<Response> refusal =
-        self->shared_.router.guard()->check(self->route_, self->request_);
-    self->io_.loop.post([self, refusal = std::move(refusal)]() mutable {
-      if (self->state_ == State::kClosed) return;
-      self->last_activity_ = self->io_.loop.now();
-      if (refusal) {
-        self->respond_unread(std::move(*refusal));
-      } else {
-        self->go_on();
-      }
-      self->advance();
-    });
-  });
+  const Result<void> submitted =
+      shared_.data_pool.submit([self = shared_from_this(), question = std::move(question), go_on] {
+        // Until it is back in its I/O thread, the connection is this thread's alone.
+        std::optional<Response> refusal = self->catching(question);
+        self->io_.loop.post([self, refusal = std::move(refusal), go_on]() mutable {
+          if (self->state_ == State::kClosed) return;
+          self->last_activity_ = self->io_.loop.now();
+          if (refusal) {
+            self->respond_unread(std::move(*refusal));
+          } else {
+            (self.get()->*go_on)();
+          }
+          self->advance();
+        });
+      });
   if (!submitted) {
     shared_.refused.add();
     respond_unread(refusal(submitted.error()));
@@ -404,8 +406,13 @@ Result<void> Connection::submit(Lane lane, std::function<void()> work) {
 }
 
 Response Connection::call_handler() {
+  return *catching([this] { return std::optional(shared_.router.answer(*route_, request_)); });
+}
+
+std::optional<Response> Connection::catching(
+    const std::function<std::optional<Response>()>& work) const {
   try {
-    return shared_.router.answer(*route_, request_);
+    return work();
   } catch (const std::exception& e) {  // the net at the entry of a request
     base::log_error("http", "handler threw: path={} what={}", request_.path, e.what());
     return error_response(base::error(Code::kInternal, "internal error: {}", e.what()));

@@ -78,13 +78,17 @@ class Connection final : public EventLoop::Source, public std::enable_shared_fro
   bool read_body();
   void write_to_sink();  // what has gathered, on the data pool; then reading goes on
   void drop_sink();
-  void on_head();     // picks the route and finds out who asks, or refuses
-  void check_user();  // what takes longer, on a pool
-  void go_on();       // to the body, or to the answer that there is no such route
+  void on_head();  // picks the route and finds out who asks, or refuses
+  void on_user();  // whether they may send a file, or that there is no such route
+  // What takes longer, on the data pool, and before the body is read: who may not send it shall not
+  // fill the disk. `question` gives a refusal, or it goes on.
+  void ask(std::function<std::optional<Response>()> question, void (Connection::*go_on)());
   void expect_body();
   void on_body_done();
   Result<void> submit(Lane lane, std::function<void()> work);
   Response call_handler();
+  // The net for what `work` throws.
+  std::optional<Response> catching(const std::function<std::optional<Response>()>& work) const;
   void respond(Response response);
   void prepare(Response response);         // what respond() does but for the state
   void respond_unread(Response response);  // before the body, if there is one, was read

@@ -511,6 +511,21 @@ TEST(GuardedServer, WhoAsksIsKnownBeforeTheBodyIsRead) {
               }});
   router.add(
       {.method = Method::kPut, .pattern = "/file", .handler = who, .body = Route::Body::kFile});
+  // It was asked when all of the body had been taken.
+  std::atomic<int> opened = 0, asked = 0;
+  router.add({.method = Method::kPut,
+              .pattern = "/mine/{path*}",
+              .handler = who,
+              .body = Route::Body::kFile,
+              .open_sink = [&](const Request&) -> Result<std::shared_ptr<BodySink>> {
+                ++opened;
+                return std::shared_ptr<BodySink>();
+              },
+              .permit = [&](const Request& r) -> std::optional<Response> {
+                ++asked;
+                if (r.param("path") == base::acting_user()) return std::nullopt;
+                return Response::text("not yours", 403);
+              }});
   Server server(ServerOptions{.port = 0,
                               .upload_folder = folder,
                               .path_prefix = "/behind",
@@ -537,6 +552,14 @@ TEST(GuardedServer, WhoAsksIsKnownBeforeTheBodyIsRead) {
   const std::string big(3'000'000, 'x');
   EXPECT_EQ(send("PUT", "/file", "slow", big), "200 slow slow 0");
   EXPECT_EQ(send("PUT", "/file", "nobody", big), "401 who are you?");
+  for (const char* user : {"quick", "slow"})
+    EXPECT_EQ(send("PUT", "/mine/other", user, big), "403 not yours");
+  EXPECT_EQ(send("PUT", "/mine/other", "nobody", big), "401 who are you?");
+  EXPECT_EQ(opened, 0);
+  EXPECT_EQ(send("PUT", "/mine/quick", "quick", big), "200 quick quick 0");
+  EXPECT_EQ(send("PUT", "/mine/slow", "slow", big), "200 slow slow 0");
+  EXPECT_EQ(opened, 2);
+  EXPECT_EQ(asked, 4) << "once each";
   EXPECT_EQ(send("POST", "/inline", "quick", "abc"), "200 quick quick 3");  // goes on after that
   EXPECT_TRUE(std::filesystem::is_empty(folder));
   const base::HttpReply foreign =

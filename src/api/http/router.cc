@@ -235,11 +235,17 @@ void Router::each_route(const std::function<void(Route&)>& visit) {
   for (Route& route : routes_) visit(route);
 }
 
-Response Router::answer(const Route& route, const Request& request) const {
+std::optional<Response> Router::refuse(const Route& route, const Request& request) const {
+  if (guard_ == nullptr || !route.permit) return std::nullopt;
   const base::ActingAs acting(request.user);
-  if (guard_ != nullptr && route.permit) {
-    if (std::optional<Response> refusal = route.permit(request)) return std::move(*refusal);
+  return route.permit(request);
+}
+
+Response Router::answer(const Route& route, const Request& request) const {
+  if (route.body == Route::Body::kMemory) {
+    if (std::optional<Response> refusal = refuse(route, request)) return std::move(*refusal);
   }
+  const base::ActingAs acting(request.user);
   return route.handler(request);
 }
 

@@ -154,7 +154,8 @@ struct Route {
   std::string tag;                   // protocol: "slipway", "mlflow", "oip"...
 
   // With login on: whether anybody may ask (probes), and what else the user needs. `permit` runs
-  // before the handler, on its lane; a response refuses.
+  // before the handler, on its lane; of a route that takes a file on the data pool, before the body
+  // is read, and sees none. A response refuses.
   bool is_open = false;
   std::function<std::optional<Response>(const Request&)> permit;
 };
@@ -185,7 +186,10 @@ class Router {
   const std::deque<Route>& routes() const { return routes_; }
   // While the router is built.
   void each_route(const std::function<void(Route&)>& visit);
-  // The handler's reply, or the refusal of the route's permit. Acts for the request's user.
+  // The refusal of the route's permit. Acts for the request's user.
+  std::optional<Response> refuse(const Route& route, const Request& request) const;
+  // The handler's reply, or the refusal of a permit that was not asked before the body was read.
+  // Acts for the request's user.
   Response answer(const Route& route, const Request& request) const;
 
  private:
