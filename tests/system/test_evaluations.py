@@ -6,7 +6,7 @@ import pytest
 import requests
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
-from test_access import ADA, BOB, guarded, logged_in  # noqa: F401
+from test_access import ADA, ADMIN, BOB, guarded, logged_in  # noqa: F401
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -197,6 +197,25 @@ def test_people_judge_traces_from_a_queue(served):
     store.delete_review_queue(queue.queue_id)
     with pytest.raises(MlflowException, match="not found"):
         store.get_review_queue(queue.queue_id)
+
+
+def test_nobody_takes_the_name_of_a_users_own_queue(guarded):  # noqa: F811
+    url = guarded.url + "/api/3.0/mlflow/review-queues/"
+    with logged_in(ADA):
+        mlflow.set_tracking_uri(guarded.url)
+        experiment = mlflow.set_experiment("hers").experiment_id
+
+    def ask(who, verb, **body):
+        return requests.post(url + verb, auth=who, timeout=10, json=body)
+
+    def create(who, name):
+        return ask(who, "create", experiment_id=experiment, name=name, queue_type="CUSTOM")
+
+    made = create(ADA, "free").json()["review_queue"]["queue_id"]
+    for user in (ADA, ADMIN):
+        for refused in (create(user, " Bob "), ask(user, "update", queue_id=made, name="BOB")):
+            assert refused.status_code == 400 and "'bob' is a registered user" in refused.json()["message"], refused.text
+    assert ask(ADA, "get-or-create-user", experiment_id=experiment, user="bob").json()["review_queue"]["queue_type"] == "USER"
 
 
 def test_a_queue_is_seen_by_its_reviewers_and_changed_by_its_owner(guarded):  # noqa: F811

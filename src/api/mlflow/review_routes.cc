@@ -1,6 +1,7 @@
 // Label schemas and review queues: how people judge traces on MLflow's page.
 #include <array>
 
+#include "access/access.h"
 #include "api/mlflow/services.h"
 #include "api/mlflow/wire.h"
 #include "evaluations/label_schemas.h"
@@ -218,6 +219,22 @@ JsonObject to_json(const ReviewItem& item) {
 
 Response queue_reply(const ReviewQueue& queue) { return reply({{"review_queue", to_json(queue)}}); }
 
+// A custom queue named like a user would stand where that user's own queue is made.
+Result<void> check_not_a_user(Services& services, const std::string& name,
+                              std::string_view not_so) {
+  if (services.access == nullptr) return {};
+  const std::string wanted = evaluations::folded_user(name);
+  for (const access::User& user : services.access->list_users()) {
+    if (evaluations::folded_user(user.name) == wanted) {
+      return base::error(Code::kInvalidArgument,
+                         "'{}' is a registered user. A custom review queue cannot {}; assign that "
+                         "user to a queue instead.",
+                         user.name, not_so);
+    }
+  }
+  return {};
+}
+
 Result<Response> create_queue(Services& services, const Request& request) {
   const Fields fields(request);
   TRY(fields.check({required("experiment_id"), required("name"), optional("users", kTexts),
@@ -226,6 +243,8 @@ Result<Response> create_queue(Services& services, const Request& request) {
   queue.experiment_id = fields.text("experiment_id");
   queue.name = fields.text("name");
   queue.kind = TRY(read_word<QueueKind>(fields, "queue_type", kQueueKinds));
+  if (queue.kind == QueueKind::kCustom)
+    TRY(check_not_a_user(services, queue.name, "use a username as its name"));
   queue.users = fields.texts("users");
   queue.schema_ids = fields.texts("schema_ids");
   queue.owner = request.user;
@@ -277,7 +296,10 @@ Result<Response> update_queue(Services& services, const Request& request) {
   evaluations::ReviewQueuePatch patch;
   if (fields.boolean("update_users")) patch.users = fields.texts("users");
   if (fields.boolean("update_schema_ids")) patch.schema_ids = fields.texts("schema_ids");
-  if (fields.has("name")) patch.name = fields.text("name");
+  if (fields.has("name")) {
+    patch.name = fields.text("name");
+    TRY(check_not_a_user(services, *patch.name, "be renamed to a username"));
+  }
   if (fields.has("new_owner")) patch.owner = fields.text("new_owner");
   return queue_reply(TRY(services.review_queues.update(fields.text("queue_id"), patch)));
 }
