@@ -255,5 +255,18 @@ def test_a_queue_is_seen_by_its_reviewers_and_changed_by_its_owner(guarded):  # 
     for path in ("review-queues/update", "review-queues/delete"):
         assert status(BOB, "POST", path, queue_id=queue, name="mine") == 403, path
     assert status(BOB, "POST", "review-queues/items/remove", queue_id=queue, item_ids=[span.trace_id]) == 403
+
+    # An editor who made a queue may change it, and not give it away.
+    his = requests.post(url + "review-queues/create", auth=BOB, timeout=10,
+                        json={"experiment_id": experiment, "name": "his", "queue_type": "CUSTOM"}).json()["review_queue"]["queue_id"]
+    assert status(BOB, "POST", "review-queues/items/add", queue_id=his, item_ids=[span.trace_id]) == 200
+    assert status(BOB, "POST", "review-queues/update", queue_id=his, name="still his") == 200
+    assert status(BOB, "POST", "review-queues/update", queue_id=his, new_owner="ada") == 403
+    assert status(BOB, "POST", "review-queues/items/remove", queue_id=his, item_ids=[span.trace_id]) == 200
+    assert status(BOB, "POST", "review-queues/delete", queue_id=his) == 200
+    own = requests.post(url + "review-queues/get-or-create-user", auth=BOB, timeout=10,
+                        json={"experiment_id": experiment, "user": "bob"}).json()["review_queue"]["queue_id"]
+    assert status(BOB, "GET", "review-queues/get", queue_id=own) == 200
+    assert status(BOB, "POST", "review-queues/delete", queue_id=own) == 403, "only who manages the experiment"
     assert status(BOB, "POST", "label-schemas/create", experiment_id=experiment, name="x", type="FEEDBACK", input={"text": {}}) == 403
     assert status(ADA, "POST", "label-schemas/create", experiment_id=experiment, name="x", type="FEEDBACK", input={"text": {}}) == 200
