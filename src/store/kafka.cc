@@ -244,6 +244,7 @@ class Reader final : public MessageReader {
     self.lost_ = true;
     if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
       rd_kafka_assign(client, partitions);
+      self.paused_ = false;  // these are not
       return;
     }
     // A partition that comes back would still be paused.

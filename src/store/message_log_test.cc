@@ -171,6 +171,25 @@ TEST_P(MessageLogTest, WhoHoldsGoesOnWhereItStood) {
   EXPECT_EQ(holding->positions().value()[0].lag(), 0);
 }
 
+TEST_P(MessageLogTest, WhoHoldsFromTheStartGathersNothing) {
+  write(Values(100, "x"));
+  const auto holding = reader("g");
+  for (int tries = 0; tries < 500; ++tries) {
+    ASSERT_TRUE(holding->hold());
+    if (holding->positions().value_or({}).size() == 1) break;
+    std::this_thread::sleep_for(milliseconds(20));
+  }
+  for (int i = 0; i < 100; ++i) {  // a message could come with each
+    ASSERT_TRUE(holding->hold());
+    std::this_thread::sleep_for(milliseconds(10));
+  }
+  if (GetParam() == Kind::kMockKafka) {
+    EXPECT_LE(holding->poll({.messages_max = 100, .wait = milliseconds(0)}).value().size(), 2u);
+  }
+  const auto again = reader("other");
+  EXPECT_EQ(read(*again, 100).size(), 100u);
+}
+
 TEST_P(MessageLogTest, WaitsForNoMoreThanItIsTold) {
   const auto waiting = reader("g");
   const auto start = std::chrono::steady_clock::now();
@@ -265,6 +284,26 @@ TEST(Kafka, AWriteThatABrokerRefusesIsTriedAgain) {
     for (const auto& each : reader->poll({}).value_or({})) values.push_back(*each.message.value);
   }
   EXPECT_EQ(values, (std::vector<std::string>{"a", "b"}));
+}
+
+TEST(Kafka, WhatABrokerRefusesToCommitComesAgain) {
+  testing::KafkaCluster cluster;
+  cluster.create_topic("t", 1);
+  const auto log = open_kafka({.brokers = cluster.brokers(), .properties = kShortSessions});
+  ASSERT_TRUE(log->open_writer("t").value()->write(std::vector<Message>{{.value = "a"}}));
+  const auto reader = log->open_reader("t", "g", StartAt::kEarliest).value();
+  const auto comes = [&] {
+    for (int tries = 0; tries < 150; ++tries) {
+      if (!reader->poll({}).value_or({}).empty()) return true;
+    }
+    return false;
+  };
+  ASSERT_TRUE(comes());
+  cluster.fail_commits(1);
+  EXPECT_EQ(reader->commit().error().code, Code::kUnavailable);
+  ASSERT_TRUE(comes());
+  ASSERT_TRUE(reader->commit());
+  EXPECT_EQ(reader->positions().value().at(0).lag(), 0);
 }
 
 TEST(Kafka, NobodyThereIsAnErrorInTime) {
