@@ -161,8 +161,11 @@ class Reader final : public MessageReader {
     pause(false);
     in_hand_.clear();
     auto until = Clock::now() + limits.wait;
+    std::size_t bytes = 0;
     while (in_hand_.size() < limits.messages_max) {
       if (!ahead_.empty()) {
+        bytes += bytes_of(ahead_.front().message);
+        if (!in_hand_.empty() && bytes > limits.bytes_max) break;
         take(std::move(ahead_.front()));
         ahead_.pop_front();
       } else {

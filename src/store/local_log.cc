@@ -107,14 +107,16 @@ Result<std::int64_t> LocalLog::append(const std::string& topic, std::span<const 
 }
 
 Result<std::vector<ReceivedMessage>> LocalLog::read(const std::string& topic, std::int64_t offset,
-                                                    std::size_t limit) {
+                                                    std::size_t limit, std::size_t bytes_max) {
   return db_.read([&](store::Reader& reader) -> Result<std::vector<ReceivedMessage>> {
     std::vector<ReceivedMessage> found;
     Result<void> intact;
+    std::size_t bytes = 0;
     TRY(reader.query(
         "SELECT number, message_key, value, headers, message_time FROM topic_messages WHERE "
         "workspace = 'default' AND topic = ? AND number >= ? ORDER BY number LIMIT ?",
         {topic, offset, limit}, [&](const Row& row) {
+          if (bytes > bytes_max) return;
           ReceivedMessage& received = found.emplace_back();
           received.offset = row.int64(0);
           received.message.key = row.maybe_string(1);
@@ -126,6 +128,7 @@ Result<std::vector<ReceivedMessage>> LocalLog::read(const std::string& topic, st
             intact = std::move(headers).error();
           }
           received.message.time = row.time(4);
+          bytes += bytes_of(received.message);
         }));
     TRY(std::move(intact));
     return found;
@@ -192,6 +195,7 @@ class LocalLog::Reader final : public MessageReader {
     using Clock = std::chrono::steady_clock;
     auto until = Clock::now() + limits.wait;
     std::vector<ReceivedMessage> found;
+    std::size_t bytes = 0;
     for (;;) {
       std::uint64_t seen = 0;
       {
@@ -199,8 +203,11 @@ class LocalLog::Reader final : public MessageReader {
         seen = log_.appends_;
       }
       const bool first = found.empty();
-      for (ReceivedMessage& each :
-           TRY(log_.read(topic_, next_, limits.messages_max - found.size()))) {
+      for (ReceivedMessage& each : TRY(log_.read(topic_, next_, limits.messages_max - found.size(),
+                                                 limits.bytes_max - bytes))) {
+        const std::size_t more = bytes_of(each.message);
+        if (!found.empty() && more > limits.bytes_max - bytes) return found;
+        bytes = std::min(limits.bytes_max, bytes + more);
         next_ = each.offset + 1;
         found.push_back(std::move(each));
       }

@@ -34,9 +34,11 @@ class LocalLog final : public MessageLog {
 
   // Gives the offset of the first of them.
   Result<std::int64_t> append(const std::string& topic, std::span<const Message> messages);
-  // From `offset` on, or from the oldest there is; nothing of a topic that nobody wrote to.
+  // From `offset` on, or from the oldest there is; nothing of a topic that nobody wrote to. No more
+  // come after `bytes_max`.
   Result<std::vector<ReceivedMessage>> read(const std::string& topic, std::int64_t offset,
-                                            std::size_t limit);
+                                            std::size_t limit,
+                                            std::size_t bytes_max = kBatchBytesMax);
   struct Topic {
     std::string name;
     std::int64_t first = 0, end = 0;  // offsets: of the oldest, and of what comes next

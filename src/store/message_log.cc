@@ -16,6 +16,13 @@ bool is_topic_name(std::string_view name) {
 
 }  // namespace
 
+std::size_t bytes_of(const Message& message) {
+  std::size_t bytes =
+      (message.key ? message.key->size() : 0) + (message.value ? message.value->size() : 0);
+  for (const auto& [name, value] : message.headers) bytes += name.size() + value.size();
+  return bytes;
+}
+
 Result<TopicAddress> parse_topic_address(std::string_view url) {
   constexpr std::string_view kKafka = "kafka://", kLocal = "log:/";
   TopicAddress address;

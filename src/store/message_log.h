@@ -27,6 +27,8 @@ struct Message {
   base::Timestamp time;              // written: zero is now. To the millisecond
   std::vector<std::pair<std::string, std::string>> headers;
 };
+// Of its key, its value and its headers.
+std::size_t bytes_of(const Message& message);
 
 struct ReceivedMessage {
   std::int32_t partition = 0;
@@ -41,8 +43,12 @@ struct PartitionPosition {
   std::int64_t lag() const { return end > next ? end - next : 0; }
 };
 
+constexpr std::size_t kBatchBytesMax = 16 << 20;  // in memory at once, about
+
 struct PollLimits {
   std::size_t messages_max = 500;
+  // Of all messages together; the first one is given however many it has.
+  std::size_t bytes_max = kBatchBytesMax;
   std::chrono::milliseconds wait{200};  // for the first one
   std::chrono::milliseconds fill{0};    // for more, after the first
 };

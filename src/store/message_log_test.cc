@@ -190,6 +190,20 @@ TEST_P(MessageLogTest, WhoHoldsFromTheStartGathersNothing) {
   EXPECT_EQ(read(*again, 100).size(), 100u);
 }
 
+TEST_P(MessageLogTest, ABatchHasALimitInBytes) {
+  write({std::string(3000, 'a'), std::string(600, 'b'), std::string(600, 'c'), "d"});
+  const auto careful = reader("g");
+  std::vector<std::size_t> sizes;
+  std::size_t sum = 0;
+  for (int tries = 0; tries < 150 && sum < 4; ++tries) {
+    const auto came = careful->poll({.bytes_max = 1000, .fill = milliseconds(200)}).value_or({});
+    if (came.empty()) continue;
+    sizes.push_back(came.size());
+    sum += came.size();
+  }
+  EXPECT_EQ(sizes, (std::vector<std::size_t>{1, 1, 2})) << "the first one is always given";
+}
+
 TEST_P(MessageLogTest, WaitsForNoMoreThanItIsTold) {
   const auto waiting = reader("g");
   const auto start = std::chrono::steady_clock::now();
