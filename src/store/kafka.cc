@@ -129,7 +129,7 @@ class Reader final : public MessageReader {
   static Result<std::unique_ptr<MessageReader>> open(const KafkaOptions& options,
                                                      const std::string& topic,
                                                      const std::string& group, StartAt start) {
-    std::unique_ptr<Reader> reader(new Reader(topic));
+    std::unique_ptr<Reader> reader(new Reader(topic, start));
     Configuration configuration = TRY(configure(
         options,
         {{"group.id", group},
@@ -199,14 +199,7 @@ class Reader final : public MessageReader {
     for (const auto& [partition, next] : given_)
       rd_kafka_topic_partition_list_add(list.get(), topic_.c_str(), partition)->offset = next;
     if (list->cnt == 0) return {};
-    if (const auto code = rd_kafka_commit(client_.get(), list.get(), 0);
-        code != RD_KAFKA_RESP_ERR_NO_ERROR)
-      return kafka_error(code, "commit");
-    for (int i = 0; i < list->cnt; ++i) {
-      if (list->elems[i].err != RD_KAFKA_RESP_ERR_NO_ERROR)
-        return kafka_error(list->elems[i].err, "commit");
-      committed_[list->elems[i].partition] = list->elems[i].offset;
-    }
+    TRY(commit(*list));
     given_.clear();
     return {};
   }
@@ -233,7 +226,7 @@ class Reader final : public MessageReader {
   }
 
  private:
-  explicit Reader(std::string topic) : topic_(std::move(topic)) {}
+  Reader(std::string topic, StartAt start) : topic_(std::move(topic)), start_(start) {}
 
   // On the thread that polls, inside rd_kafka_consumer_poll().
   static void rebalance(rd_kafka_t* client, rd_kafka_resp_err_t code,
@@ -245,9 +238,14 @@ class Reader final : public MessageReader {
     self.given_.clear();
     self.committed_.clear();
     self.lost_ = true;
+    self.to_begin_.reset();
     if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
-      rd_kafka_assign(client, partitions);
-      self.paused_ = false;  // these are not
+      if (self.start_ == StartAt::kEarliest) {
+        self.assign(*partitions);
+      } else {
+        self.to_begin_.reset(rd_kafka_topic_partition_list_copy(partitions));
+        self.assign(*new_partitions(0));
+      }
       return;
     }
     // A partition that comes back would still be paused.
@@ -256,10 +254,57 @@ class Reader final : public MessageReader {
     rd_kafka_assign(client, nullptr);
   }
 
+  void assign(const rd_kafka_topic_partition_list_t& partitions) {
+    rd_kafka_assign(client_.get(), &partitions);
+    paused_ = false;
+  }
+
+  // A group that begins at the end has its place stored before it reads, so that what comes while
+  // nobody reads is its own.
+  Result<void> begin() {
+    if (const auto code = rd_kafka_committed(client_.get(), to_begin_.get(), kAskMs);
+        code != RD_KAFKA_RESP_ERR_NO_ERROR)
+      return kafka_error(code, "committed offsets");
+    std::map<std::int32_t, std::int64_t> places;
+    const Partitions news = new_partitions(0);
+    for (int i = 0; i < to_begin_->cnt; ++i) {
+      rd_kafka_topic_partition_t& each = to_begin_->elems[i];
+      if (each.err != RD_KAFKA_RESP_ERR_NO_ERROR) return kafka_error(each.err, "committed offsets");
+      if (each.offset < 0) {
+        std::int64_t low = 0;
+        if (const auto code = rd_kafka_query_watermark_offsets(
+                client_.get(), topic_.c_str(), each.partition, &low, &each.offset, kAskMs);
+            code != RD_KAFKA_RESP_ERR_NO_ERROR)
+          return kafka_error(code, "offsets");
+        rd_kafka_topic_partition_list_add(news.get(), topic_.c_str(), each.partition)->offset =
+            each.offset;
+      }
+      places[each.partition] = each.offset;
+    }
+    if (news->cnt > 0) TRY(commit(*news));
+    assign(*to_begin_);
+    committed_ = std::move(places);
+    to_begin_.reset();
+    return {};
+  }
+
+  Result<void> commit(rd_kafka_topic_partition_list_t& list) {
+    if (const auto code = rd_kafka_commit(client_.get(), &list, 0);
+        code != RD_KAFKA_RESP_ERR_NO_ERROR)
+      return kafka_error(code, "commit");
+    for (int i = 0; i < list.cnt; ++i) {
+      if (list.elems[i].err != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return kafka_error(list.elems[i].err, "commit");
+      committed_[list.elems[i].partition] = list.elems[i].offset;
+    }
+    return {};
+  }
+
   // One message more in `ahead_`: true. False: none came in time.
   Result<bool> receive(int wait_ms) {
     const std::unique_ptr<rd_kafka_message_t, decltype(&rd_kafka_message_destroy)> received(
         rd_kafka_consumer_poll(client_.get(), wait_ms), &rd_kafka_message_destroy);
+    if (to_begin_ != nullptr) TRY(begin());
     if (received == nullptr) return false;
     if (received->err != RD_KAFKA_RESP_ERR_NO_ERROR)
       return kafka_error(received->err, fmt::format("topic {}", topic_));
@@ -303,9 +348,11 @@ class Reader final : public MessageReader {
   }
 
   const std::string topic_;
+  const StartAt start_;
   Client client_;
-  bool paused_ = false;
+  bool paused_ = false;                         // what is assigned
   bool lost_ = false;                           // since the end of the last poll()
+  Partitions to_begin_;                         // ours, once begin() has succeeded; null: none
   std::vector<ReceivedMessage> in_hand_;        // what the running poll() has so far
   std::deque<ReceivedMessage> ahead_;           // received, and not given yet
   std::map<std::int32_t, std::int64_t> given_;  // by partition, what to commit

@@ -186,6 +186,7 @@ class LocalLog::Reader final : public MessageReader {
     } else {
       const Topic topic = TRY(log_.topic(topic_));
       next_ = start == StartAt::kEarliest ? topic.first : topic.end;
+      TRY(store());  // what comes while nobody reads is the group's
     }
     committed_ = next_;
     return {};
@@ -227,13 +228,7 @@ class LocalLog::Reader final : public MessageReader {
 
   Result<void> commit() override {
     if (committed_ == next_) return {};
-    TRY(log_.db_.write([&](Tx& tx) -> Result<void> {
-      return tx.send(
-          "INSERT INTO topic_groups(topic, reader_group, next_number) VALUES(?, ?, ?) "
-          "ON CONFLICT(workspace, topic, reader_group) DO UPDATE SET next_number = "
-          "excluded.next_number",
-          {topic_, group_, next_});
-    }));
+    TRY(store());
     committed_ = next_;
     return {};
   }
@@ -245,6 +240,16 @@ class LocalLog::Reader final : public MessageReader {
   }
 
  private:
+  Result<void> store() {
+    return log_.db_.write([&](Tx& tx) {
+      return tx.send(
+          "INSERT INTO topic_groups(topic, reader_group, next_number) VALUES(?, ?, ?) "
+          "ON CONFLICT(workspace, topic, reader_group) DO UPDATE SET next_number = "
+          "excluded.next_number",
+          {topic_, group_, next_});
+    });
+  }
+
   LocalLog& log_;
   const std::string topic_, group_;
   std::int64_t next_ = 0, committed_ = 0;

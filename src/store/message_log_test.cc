@@ -145,6 +145,23 @@ TEST_P(MessageLogTest, AGroupMayBeginAtTheEnd) {
   EXPECT_EQ(values(read(*late, 1)), (Values{"behind"}));
 }
 
+// What came while nobody read is the group's, though it has never committed anything.
+TEST_P(MessageLogTest, AGroupThatBeganAtTheEndLosesNothingToAKill) {
+  write({"before"});
+  {
+    const auto first = reader("g", StartAt::kLatest);
+    std::vector<PartitionPosition> positions;
+    for (int tries = 0; tries < 150 && positions.empty(); ++tries) {
+      ASSERT_TRUE(first->poll({.wait = milliseconds(50)}).value_or({}).empty());
+      positions = first->positions().value_or({});
+    }
+    ASSERT_EQ(positions.size(), 1u);
+    EXPECT_EQ(positions[0].lag(), 0) << "what was there before is not the group's";
+  }
+  write({"meanwhile"});
+  EXPECT_EQ(values(read(*reader("g", StartAt::kLatest), 1)), (Values{"meanwhile"}));
+}
+
 TEST_P(MessageLogTest, TellsHowFarAGroupIsBehind) {
   write({"a", "b", "c"});
   const auto lagging = reader("g");
