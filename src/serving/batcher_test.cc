@@ -11,6 +11,8 @@
 #include <string>
 #include <thread>
 
+#include "serving/version_statistics.h"
+
 namespace slipway::serving {
 namespace {
 
@@ -183,6 +185,37 @@ TEST(Batcher, WhatCameWhileTheModelWasBusyIsOneCall) {
   EXPECT_EQ(second.result()->rows, 5u);
   EXPECT_NE(second.result()->is_callers, third.result()->is_callers) << "one call, counted once";
   EXPECT_GT(second.result()->waited.count(), 0);
+}
+
+TEST(Batcher, WhatRequestsShareCostsOnce) {
+  GatedModel model;
+  Batcher batcher(model, {}, kCheapUs);
+  Client first(batcher, 1);
+  model.wait_for_calls(1);
+  std::deque<Client> sharing;
+  for (int i = 0; i < 4; ++i) sharing.emplace_back(batcher, 10 * (i + 1));
+  wait_for_rows(batcher, 4);
+  model.open();
+  first.join();
+  base::Metrics metrics;
+  VersionTally tally(metrics.histogram("seconds", "Of a test."));
+  std::chrono::nanoseconds call{0};
+  for (Client& client : sharing) {
+    const Batcher::Receipt& receipt = client.result().value();
+    call = receipt.scored;
+    const auto scored = static_cast<std::uint64_t>(receipt.scored.count());
+    tally.add(1,
+              {.score_ns = scored,
+               .total_ns = scored,
+               .call_rows = receipt.rows,
+               .made_call = receipt.is_callers},
+              {});
+  }
+  const VersionStatistics seen = tally.read("e", 1);
+  const auto call_ns = static_cast<std::uint64_t>(call.count());
+  EXPECT_EQ(seen.score_ns, 4 * call_ns) << "each request waited for it";
+  EXPECT_EQ(seen.calls_ns(), call_ns);
+  EXPECT_NEAR(seen.cpu_seconds_per_1000(), static_cast<double>(call_ns) * 1e-6 / 4, 1e-12);
 }
 
 TEST(Batcher, OnlyWhatGoesTogetherIsPutTogether) {

@@ -394,7 +394,7 @@ Result<std::vector<MeasuredCall>> Endpoints::measure_calls(std::string_view endp
   if (calls.empty() && seen.calls > 0) {
     const double of_calls = static_cast<double>(seen.calls);
     calls.push_back({static_cast<double>(seen.rows) / of_calls,
-                     beside_us + static_cast<double>(seen.score_ns) * 1e-3 / of_calls});
+                     beside_us + static_cast<double>(seen.calls_ns()) * 1e-3 / of_calls});
   }
   if (calls.empty()) {
     return base::error(

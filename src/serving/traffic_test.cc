@@ -45,6 +45,7 @@ TEST(Traffic, CostIsWhatRowsTook) {
   statistics.queue_ns = 1'000'000'000;
   statistics.gather_ns = 100'000'000;
   statistics.score_ns = 300'000'000;
+  statistics.batches = {{.rows = 2000, .calls = 1, .score_ns = 300'000'000}};
   statistics.total_ns = 1'500'000'000;
   EXPECT_NEAR(statistics.cpu_seconds_per_1000(), 0.25, 1e-9);
 }

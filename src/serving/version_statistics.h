@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
@@ -40,11 +41,18 @@ struct VersionStatistics {
   std::uint64_t rest_ns() const {
     return total_ns - std::min(total_ns, queue_ns + gather_ns + score_ns);
   }
+  // What calls of the model took: `score_ns` has a call once for each request that shared it.
+  std::uint64_t calls_ns() const {
+    return std::accumulate(
+        batches.begin(), batches.end(), std::uint64_t{0},
+        [](std::uint64_t sum, const BatchStatistics& each) { return sum + each.score_ns; });
+  }
   // By what requests took outside of queues; of a Python model the time its process took. 0: none
   // yet.
   double cpu_seconds_per_1000() const {
     if (rows == 0) return 0;
-    return static_cast<double>(gather_ns + score_ns + rest_ns()) * 1e-6 / static_cast<double>(rows);
+    return static_cast<double>(gather_ns + calls_ns() + rest_ns()) * 1e-6 /
+           static_cast<double>(rows);
   }
 };
 
