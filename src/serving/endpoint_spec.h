@@ -1,6 +1,7 @@
 // What an endpoint is to do, as whoever decides it says.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -20,10 +21,16 @@ struct SlotRange {
 
 struct VariantSpec {
   std::string name;
-  bool is_shadow = false;  // scores every request and answers none
+  bool is_shadow = false;  // answers none, and scores those of its slots, or all without any
   std::string uri;         // pinned: "models:/flight-delay/3"
   std::int64_t model_version = 0;
   std::vector<SlotRange> slots;
+
+  bool has_slot(int slot) const {
+    return std::any_of(slots.begin(), slots.end(), [&](const SlotRange& range) {
+      return slot >= range.from && slot < range.to;
+    });
+  }
 };
 
 // How requests that a model can't take at once are put together (batcher.h).

@@ -144,6 +144,24 @@ TEST_F(EndpointsTest, ShadowsScoreAndDoNotAnswer) {
             Code::kNotFound);
 }
 
+// As a canary's shadow has: what the canary answers itself is not scored by its model again.
+TEST_F(EndpointsTest, AShadowWithSlotsScoresTheirRequestsOnly) {
+  VariantSpec shadow{.name = "beside",
+                     .is_shadow = true,
+                     .uri = "models:/m/2",
+                     .model_version = 2,
+                     .slots = {{0, 5000}}};
+  deploy(spec(1, {live(1, 0, 5000), live(2, 5000, kSlots), shadow}));
+  for (int i = 0; i < 20; ++i) {
+    const std::string key = "k" + std::to_string(i);
+    const auto answer =
+        endpoints_.predict({.endpoint = "late", .id = key, .route_key = key, .batch = full()});
+    ASSERT_TRUE(answer);
+    const auto logged = log_.find("late", key);
+    EXPECT_EQ(logged->at("variants").as_array().size(), answer->variant == "live" ? 2u : 1u);
+  }
+}
+
 TEST_F(EndpointsTest, SlotsDecideByKeyAndSplitAsDeclared) {
   deploy(spec(1, {live(1, 0, 9000), live(2, 9000, kSlots)}));
   int canary = 0;

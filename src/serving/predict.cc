@@ -70,10 +70,7 @@ Result<std::vector<std::string>> Endpoints::variants_of(std::string_view endpoin
     const int slot = slot_of(serving->spec.salt, key);
     std::string& name = names.emplace_back();
     for (const VariantSpec& variant : serving->spec.variants) {
-      if (variant.is_shadow) continue;
-      for (const SlotRange& range : variant.slots) {
-        if (slot >= range.from && slot < range.to) name = variant.name;
-      }
+      if (!variant.is_shadow && variant.has_slot(slot)) name = variant.name;
     }
   }
   return names;
@@ -104,10 +101,7 @@ Result<Prediction> Endpoints::predict(const PredictRequest& request) {
       if (chosen == nullptr && fits) chosen = &variant;
       continue;
     }
-    if (variant.spec.is_shadow) continue;
-    for (const SlotRange& range : variant.spec.slots) {
-      if (slot >= range.from && slot < range.to) chosen = &variant;
-    }
+    if (!variant.spec.is_shadow && variant.spec.has_slot(slot)) chosen = &variant;
   }
   if (chosen == nullptr && !request.variant.empty()) {
     return fail(base::error(Code::kNotFound,
@@ -149,7 +143,9 @@ Result<Prediction> Endpoints::predict(const PredictRequest& request) {
   const std::span<const InputView> logged_features =
       std::span(scratch.views).first(serving->schema->size());
   for (const Variant& variant : serving->variants) {
-    if (&variant != chosen && !variant.spec.is_shadow) continue;
+    const bool shadows =
+        variant.spec.is_shadow && (variant.spec.slots.empty() || variant.spec.has_slot(slot));
+    if (&variant != chosen && !shadows) continue;
     const auto scoring = std::chrono::steady_clock::now();
     scratch.model_inputs.clear();
     for (const int input : variant.inputs)
