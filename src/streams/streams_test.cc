@@ -26,7 +26,9 @@ class FakeScorer final : public Scorer {
  public:
   Result<std::vector<Result<Answer>>> score(const std::string&,
                                             std::span<const Question> questions) override {
-    if (!ready) return base::error(Code::kUnavailable, "the endpoint's model is being loaded");
+    const int call = ++calls;
+    if (!ready || (call <= down_to && call != up_at))
+      return base::error(Code::kUnavailable, "the endpoint's model is being loaded");
     base::MutexLock lock(mutex_);
     batches.push_back(questions.size());
     std::vector<Result<Answer>> answers;
@@ -50,6 +52,7 @@ class FakeScorer final : public Scorer {
   }
 
   std::atomic<bool> ready{true};
+  std::atomic<int> calls{0}, down_to{0}, up_at{0};  // it is down in these calls but one
 
  private:
   base::Mutex mutex_;
@@ -278,6 +281,30 @@ TEST_F(StreamsTest, AMessageThatBringsTheModelDownIsOneDeadLetter) {
   declare();
   ASSERT_TRUE(soon([&] { return read("out").size() == 2 && read("dead").size() == 1; }));
   EXPECT_EQ(values("dead"), std::vector<std::string>{"poison"});
+}
+
+// Together three times in vain; the first message alone is answered, and then the model goes away
+// for longer than a message is tried.
+TEST_F(StreamsTest, AnOutageWhileMessagesAreScoredAloneMakesNoDeadLetters) {
+  declare();
+  std::size_t sent = 0;
+  for (const int last : {10, 13, 18, 25, 40}) {
+    scorer_.calls = 0;
+    scorer_.up_at = 4;
+    scorer_.down_to = last;
+    send({"1", "2", "3"});
+    sent += 3;
+    ASSERT_TRUE(soon([&] { return read("out").size() + read("dead").size() == sent; }));
+    EXPECT_TRUE(read("dead").empty()) << "last=" << last;
+  }
+}
+
+TEST_F(StreamsTest, AMessageBeforeAnOutagesEndIsNoDeadLetter) {
+  scorer_.down_to = 12;  // all of the first one's tries
+  send({"1", "2", "3"});
+  declare();
+  ASSERT_TRUE(soon([&] { return read("out").size() == 3; }));
+  EXPECT_TRUE(read("dead").empty());
 }
 
 TEST_F(StreamsTest, AnswersThatDidNotArriveAreWrittenUntilTheyDo) {

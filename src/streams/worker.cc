@@ -17,6 +17,8 @@ constexpr milliseconds kPollWait{200};
 // it.
 constexpr int kTriesTogether = 3;
 constexpr int kTriesAlone = 8;
+// And so often right after another message was answered, so that an outage is not taken for it.
+constexpr int kTriesAfterAnother = 2;
 // When so many in a row fail and none was answered, it is not the messages.
 constexpr std::size_t kFailuresTelling = 3;
 
@@ -286,28 +288,54 @@ Result<bool> Worker::wait_after(const Error& error, int tries) {
 Result<std::vector<Result<Answer>>> Worker::score(const std::vector<Question>& questions) {
   auto together = scorer_.score(definition_.endpoint, questions);
   if (together || ++failures_ < kTriesTogether || questions.size() == 1) return together;
-  // Perhaps one message brings the model down, and all others with it: that one is a dead letter.
-  std::vector<Result<Answer>> results;
-  std::size_t answered = 0;
+  auto each = score_each(questions);
+  if (each && each->empty()) return together;
+  return each;
+}
+
+// Perhaps one message brings the model down, and all others with it: that one is a dead letter.
+// Empty: no question was answered, so it is not the messages.
+Result<std::vector<Result<Answer>>> Worker::score_each(const std::vector<Question>& questions) {
+  std::vector<std::optional<Result<Answer>>> found;
+  const Question* known = nullptr;  // that was answered
   for (const Question& question : questions) {
-    for (int tries = 1;; ++tries) {
-      auto alone = scorer_.score(definition_.endpoint, std::span(&question, 1));
-      if (alone) {
-        results.push_back(std::move(alone->front()));
-        ++answered;
-        break;
-      }
-      if (answered == 0 && results.size() >= kFailuresTelling) return alone.error();
-      if (tries == kTriesAlone) {
-        results.push_back(alone.error());
-        break;
-      }
-      if (!TRY(wait_after(alone.error(), tries - 1)))
-        return base::error(Code::kUnavailable, "the stream stops or has lost its partitions");
+    auto alone = TRY(score_alone(question));
+    if (alone) {
+      known = &question;
+    } else if (known != nullptr) {
+      alone = TRY(score_after(*known, question));
+    } else if (found.size() + 1 >= kFailuresTelling) {
+      break;
     }
+    found.push_back(std::move(alone));
   }
-  if (answered == 0) return together;
+  std::vector<Result<Answer>> results;
+  if (known == nullptr) return results;
+  for (std::size_t i = 0; i < questions.size(); ++i) {
+    if (!found[i]) found[i] = TRY(score_after(*known, questions[i]));
+    results.push_back(std::move(*found[i]));
+  }
   return results;
+}
+
+Result<Result<Answer>> Worker::score_after(const Question& known, const Question& question) {
+  for (int tries = 1;; ++tries) {
+    if (!TRY(score_alone(known)))
+      return base::error(Code::kUnavailable, "the model doesn't answer what it has answered");
+    auto alone = scorer_.score(definition_.endpoint, std::span(&question, 1));
+    if (alone) return Result<Result<Answer>>(std::move(alone->front()));
+    if (tries == kTriesAfterAnother) return Result<Result<Answer>>(Result<Answer>(alone.error()));
+  }
+}
+
+Result<std::optional<Result<Answer>>> Worker::score_alone(const Question& question) {
+  for (int tries = 1;; ++tries) {
+    auto alone = scorer_.score(definition_.endpoint, std::span(&question, 1));
+    if (alone) return std::optional(std::move(alone->front()));
+    if (tries == kTriesAlone) return std::optional<Result<Answer>>();
+    if (!TRY(wait_after(alone.error(), tries - 1)))
+      return base::error(Code::kUnavailable, "the stream stops or has lost its partitions");
+  }
 }
 
 Result<store::MessageWriter*> Worker::dead_writer() {

@@ -79,6 +79,12 @@ class Worker {
   // Everything about one batch but the commit. False: it is somebody else's now, or the end.
   Result<bool> handle(const std::vector<store::ReceivedMessage>& messages);
   Result<std::vector<Result<Answer>>> score(const std::vector<Question>& questions);
+  Result<std::vector<Result<Answer>>> score_each(const std::vector<Question>& questions);
+  // Of a message that failed alone, `known` being one that was answered: an error when the model
+  // fails that one too.
+  Result<Result<Answer>> score_after(const Question& known, const Question& question);
+  // Tries as long as a model may take to come back. Nothing: it never answered.
+  Result<std::optional<Result<Answer>>> score_alone(const Question& question);
   // Whether a failure is not the end: waits a while, longer from try to try.
   Result<bool> wait_after(const Error& error, int tries);
   // Tries until all are there, but for what the topic never takes: that is dropped and counted.
