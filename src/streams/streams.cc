@@ -95,6 +95,8 @@ void Streams::stop() {
     base::MutexLock lock(mutex_);
     workers.swap(workers_);
   }
+  for (const auto& [name, worker] : workers)
+    worker->ask_to_stop();  // all, before one is waited for
   for (const auto& [name, worker] : workers) worker->stop();
 }
 

@@ -339,6 +339,34 @@ TEST_F(StreamsTest, WhatWasNotCommittedIsAnsweredAgainUnderTheSameKeyAndId) {
   ASSERT_TRUE(soon([&] { return status().lag() == 0; }));
 }
 
+TEST_F(StreamsTest, ACommitThatFailedIsMadeUpForWithoutFurtherMessages) {
+  flaky_.commits = false;
+  send({"1"});
+  declare();
+  ASSERT_TRUE(soon([&] { return status().retries > 0; }));
+  flaky_.commits = true;
+  ASSERT_TRUE(soon([&] { return status().lag() == 0; }));
+  EXPECT_EQ(read("out").size(), 1u);
+}
+
+TEST_F(StreamsTest, WhatHasStoppedDoesNotRunAndIsNotBehind) {
+  scorer_.ready = false;
+  send({"1"});
+  declare();
+  ASSERT_TRUE(soon([&] { return status().lag() == 1; }));
+  scorer_.ready = true;
+  ASSERT_TRUE(soon([&] { return status().state == State::kRunning; }));
+  flaky_.commits = false;
+  send({"2"});
+  ASSERT_TRUE(soon([&] { return status().lag() == 1 && read("out").size() == 2; }));
+  streams_->stop();
+  const std::string text = metrics_.prometheus_text();
+  EXPECT_NE(text.find("slipway_stream_running{stream=\"s\"} 0"), std::string::npos) << text;
+  EXPECT_NE(text.find("slipway_stream_lag_messages{partition=\"0\",stream=\"s\",topic=\"in\"} 0"),
+            std::string::npos)
+      << text;
+}
+
 TEST_F(StreamsTest, WhatIsAnotherMembersByNowIsNotAnswered) {
   scorer_.ready = false;
   send({"1"});

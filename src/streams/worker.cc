@@ -52,6 +52,8 @@ std::string_view state_name(State state) {
       return "waiting";
     case State::kPaused:
       return "paused";
+    case State::kStopped:
+      return "stopped";
   }
   return "?";
 }
@@ -115,7 +117,7 @@ void Worker::start() {
   thread_ = std::thread([this] { run(); });
 }
 
-void Worker::stop() {
+void Worker::ask_to_stop() {
   {
     base::MutexLock lock(mutex_);
     stopping_ = true;
@@ -123,6 +125,10 @@ void Worker::stop() {
     if (dead_writer_) dead_writer_->cancel();
   }
   wake_.notify_all();
+}
+
+void Worker::stop() {
+  ask_to_stop();
   if (thread_.joinable()) thread_.join();
 }
 
@@ -214,6 +220,15 @@ void Worker::look_at_lag() {
 }
 
 void Worker::run() {
+  run_until_stopped();
+  base::MutexLock lock(shared_->mutex);
+  shared_->state = State::kStopped;
+  shared_->reason.clear();
+  shared_->partitions.clear();
+  shared_->rate = 0;
+}
+
+void Worker::run_until_stopped() {
   for (;;) {
     const Result<void> worked = work();
     reader_.reset();
@@ -242,6 +257,7 @@ Result<void> Worker::work() {
   }
   looked_at_ = {};
   answers_then_ = answered_.value();
+  bool is_committed = true;
   while (!stopping()) {
     look_at_lag();
     if (paused()) {
@@ -261,12 +277,17 @@ Result<void> Worker::work() {
       continue;
     }
     tell(State::kRunning);
-    if (messages->empty()) continue;
-    received_.add(messages->size());
-    failures_ = 0;
-    if (!TRY(handle(*messages))) continue;
-    // Unless it is done again, the next commit covers it; else the same answers are written again.
-    if (const Result<void> committed = reader_->commit(); !committed) {
+    if (messages->empty() && is_committed) continue;
+    if (!messages->empty()) {
+      received_.add(messages->size());
+      failures_ = 0;
+      is_committed = true;  // or somebody else's
+      if (!TRY(handle(*messages))) continue;
+    }
+    // What fails is tried again with the next messages, or without any.
+    const Result<void> committed = reader_->commit();
+    is_committed = committed.has_value();
+    if (!is_committed) {
       retries_.add();
       base::log_warning("streams", "offsets were not committed: stream={} {}", definition_.name,
                         committed.error().message);
@@ -346,6 +367,7 @@ Result<store::MessageWriter*> Worker::dead_writer() {
   const store::TopicAddress address = address_of(definition_.dead_letters);
   auto writer = TRY(logs_.log(address).open_writer(address.topic));
   base::MutexLock lock(mutex_);
+  if (stopping_) return base::error(Code::kUnavailable, "the stream stops");
   dead_writer_ = std::move(writer);
   return dead_writer_.get();
 }

@@ -27,7 +27,8 @@ enum class State {
   kConnecting,
   kRunning,
   kWaiting,  // for what `reason` says; nothing is dropped meanwhile
-  kPaused
+  kPaused,
+  kStopped
 };
 std::string_view state_name(State state);  // "running"
 
@@ -63,7 +64,8 @@ class Worker {
   ~Worker();  // stop()
 
   void start();
-  // Waits for the step at hand; what is not committed then comes again. Idempotent.
+  void ask_to_stop();
+  // Asks, and waits for the step at hand; what is not committed then comes again. Idempotent.
   void stop();
   void set_paused(bool paused);
 
@@ -74,6 +76,7 @@ class Worker {
   struct Shared;  // what gauges read; lives as long as the metrics
 
   void run();
+  void run_until_stopped();
   // Until it is to stop. An error: the connection has to be made anew.
   Result<void> work();
   // Everything about one batch but the commit. False: it is somebody else's now, or the end.
