@@ -69,9 +69,30 @@ Result<std::shared_ptr<const Serving>> Endpoints::build(const EndpointSpec& spec
   return make_serving(spec, models, features_, tallies_, metrics_);
 }
 
+Result<std::shared_ptr<const Serving>> Endpoints::build_from_memory(const EndpointSpec& spec) {
+  std::vector<LoadedModel> models;
+  {
+    base::MutexLock lock(mutex_);
+    for (const std::string& key : keys_of(spec)) {
+      const auto found = loaded_.find(key);
+      if (found == loaded_.end())
+        return base::error(Code::kFailedPrecondition, "a model is not in memory: model={}", key);
+      models.push_back(found->second.loaded);
+    }
+  }
+  return make_serving(spec, models, features_, tallies_, metrics_);
+}
+
 Result<void> Endpoints::prepare(const EndpointSpec& spec) {
-  TRY(build(spec));
-  return {};
+  {
+    base::MutexLock lock(mutex_);
+    prepared_[spec.endpoint] = keys_of(spec);
+  }
+  const auto built = build(spec);
+  if (built) return {};
+  base::MutexLock lock(mutex_);
+  prepared_.erase(spec.endpoint);
+  return built.error();
 }
 
 bool Endpoints::is_quick(std::string_view endpoint, std::size_t body_bytes) const {
@@ -90,15 +111,16 @@ void Endpoints::swap(std::shared_ptr<const Serving> serving) {
 }
 
 void Endpoints::activate(const EndpointSpec& spec, const EndpointSpec* keep) {
-  // It was prepared, so its models are loaded, unless they had to leave meanwhile.
-  Result<std::shared_ptr<const Serving>> built = build(spec);
+  const Result<std::shared_ptr<const Serving>> built = build_from_memory(spec);
   if (!built) {
-    base::log_error("serving", "an endpoint's models are not in memory: endpoint={} why={}",
-                    spec.endpoint, built.error().message);
+    base::log_warning("serving", "the next request loads the endpoint's models: endpoint={} why={}",
+                      spec.endpoint, built.error().message);
   }
   std::shared_ptr<const Serving> serving = built ? *built : make_asleep(spec, tallies_);
+  std::vector<LoadedModel> dropped;
   {
     base::MutexLock lock(mutex_);
+    prepared_.erase(spec.endpoint);
     swap(std::move(serving));
     std::vector<std::string>& keys = keys_in_use_[spec.endpoint];
     const std::int64_t now_us = wall_clock_.now().micros;
@@ -111,11 +133,13 @@ void Endpoints::activate(const EndpointSpec& spec, const EndpointSpec* keep) {
       for (std::string& key : keys_of(*keep)) keys.push_back(std::move(key));
     }
     std::set<std::string_view> used;
-    for (const auto& [endpoint, in_use] : keys_in_use_) used.insert(in_use.begin(), in_use.end());
-    std::erase_if(loaded_, [&](const auto& entry) {
-      // A model that is loaded and not used was perhaps just prepared by another change; those are
-      // few, and the next activation lets them go.
-      return !used.contains(entry.first) && entry.second.loaded.model.use_count() == 1;
+    for (const auto* by_endpoint : {&keys_in_use_, &prepared_}) {
+      for (const auto& [endpoint, in_use] : *by_endpoint) used.insert(in_use.begin(), in_use.end());
+    }
+    std::erase_if(loaded_, [&](auto& entry) {
+      if (used.contains(entry.first)) return false;
+      dropped.push_back(std::move(entry.second.loaded));
+      return true;
     });
   }
   keep_in_budget(spec.endpoint);
@@ -212,6 +236,7 @@ void Endpoints::keep_in_budget(std::string_view spared) {
   {
     base::MutexLock lock(mutex_);
     MemoryUse use;
+    for (const auto& [endpoint, keys] : prepared_) use.kept.insert(keys.begin(), keys.end());
     for (const auto& [key, resident] : loaded_)
       use.models.push_back({key, resident.loaded.model->memory_bytes(), resident.used_us});
     const auto table = table_.load();
@@ -287,6 +312,7 @@ Result<void> Endpoints::sleep(std::string_view endpoint, const std::string& reas
       if (!other->is_awake || name == endpoint) continue;
       for (const std::string& key : keys_of(other->spec)) others.insert(key);
     }
+    for (const auto& [name, keys] : prepared_) others.insert(keys.begin(), keys.end());
     for (const std::string& key : keys_of(serving->spec)) {
       if (!others.contains(key)) plan.models.push_back(key);
     }

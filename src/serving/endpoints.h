@@ -74,10 +74,12 @@ class Endpoints {
             base::Metrics& metrics, const Runtimes& runtimes, Options options);
 
   // Loads every model of `spec` and checks that the feature service (or the caller) can feed it.
-  // kInvalidArgument: a feature that nobody provides. Changes nothing for requests.
+  // kInvalidArgument: a feature that nobody provides. Changes nothing for requests. The models stay
+  // in memory until the endpoint is activated or prepared again.
   Result<void> prepare(const EndpointSpec& spec);
-  // Answers with `spec` from now on. It was prepared. Models that neither it nor `keep` (nullable)
-  // uses are let go once no request uses them.
+  // Answers with `spec` from now on, which was prepared; loads nothing, so if its models are not in
+  // memory, the next request for them does. Models that neither it nor `keep` (nullable) uses are
+  // let go once no request uses them.
   void activate(const EndpointSpec& spec, const EndpointSpec* keep);
 
   // Answers with these until they are activated, and loads nothing yet: after a start, when there
@@ -137,6 +139,8 @@ class Endpoints {
 
   Result<LoadedModel> load(const std::string& uri, const PythonSpec& python);
   Result<std::shared_ptr<const Serving>> build(const EndpointSpec& spec);
+  // Without loading anything. kFailedPrecondition: its models are not in memory.
+  Result<std::shared_ptr<const Serving>> build_from_memory(const EndpointSpec& spec);
   std::shared_ptr<const Serving> find(std::string_view endpoint) const;
   Result<Batcher::Receipt> score(const Variant& variant, const Batcher::Request& request,
                                  std::chrono::steady_clock::time_point start,
@@ -170,6 +174,7 @@ class Endpoints {
   };
   std::map<std::string, Resident> loaded_ GUARDED_BY(mutex_);                       // by key
   std::map<std::string, std::vector<std::string>> keys_in_use_ GUARDED_BY(mutex_);  // by endpoint
+  std::map<std::string, std::vector<std::string>> prepared_ GUARDED_BY(mutex_);     // likewise
   // Of endpoints that are being woken, or could not be.
   struct Failure {
     Error error;

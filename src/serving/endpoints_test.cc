@@ -279,6 +279,35 @@ TEST_F(EndpointsTest, AModelThatCannotBeLoadedDisturbsNobody) {
   EXPECT_LE(models_.missed, 51) << "a request asks for a broken model once in a while only";
 }
 
+TEST_F(EndpointsTest, WhatIsPreparedStaysUntilItAnswers) {
+  const auto named = [&](const std::string& name, std::int64_t version) {
+    EndpointSpec made = spec(1, {live(version)});
+    made.endpoint = name;
+    return made;
+  };
+  deploy(named("a", 11));
+  ASSERT_TRUE(endpoints_.prepare(named("a", 12)));
+  deploy(named("b", 13));  // while the other change is being written
+  const int located = models_.located;
+  endpoints_.activate(named("a", 12), nullptr);
+  EXPECT_TRUE(endpoints_.is_awake("a"));
+  EXPECT_EQ(models_.located, located) << "an activation loads nothing";
+  deploy(named("b", 14));
+  EXPECT_EQ(endpoints_.predict({.endpoint = "a", .batch = full()}).value().model_version, 12);
+  // A change that was prepared and given up is forgotten with the next one.
+  ASSERT_TRUE(endpoints_.prepare(named("a", 15)));
+  const std::size_t with = endpoints_.memory_bytes();
+  deploy(named("a", 12));
+  EXPECT_LT(endpoints_.memory_bytes(), with);
+}
+
+TEST_F(EndpointsTest, AnActivationLoadsNothing) {
+  endpoints_.activate(spec(1, {live(1)}), nullptr);
+  EXPECT_EQ(models_.located, 0);
+  EXPECT_FALSE(endpoints_.is_awake("late"));
+  EXPECT_TRUE(endpoints_.predict({.endpoint = "late", .batch = full()}));
+}
+
 TEST_F(EndpointsTest, TheLeastRecentlyUsedLeaveAndComeBack) {
   std::vector<Eviction> evictions;
   std::size_t one = 0;

@@ -20,7 +20,7 @@ Evictions plan_evictions(const MemoryUse& use, std::size_t bytes_max, std::strin
   }
   const auto drop = [&](const std::string& key) {
     const auto found = bytes.find(key);
-    if (found == bytes.end()) return;
+    if (found == bytes.end() || use.kept.contains(key)) return;
     plan.bytes -= found->second;
     plan.models.push_back(key);
     bytes.erase(found);

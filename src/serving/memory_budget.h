@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,6 +23,7 @@ struct MemoryUse {
   };
   std::vector<Model> models;        // in memory
   std::vector<Endpoint> endpoints;  // that answer with some of them
+  std::set<std::string> kept;       // keys of models that are about to answer
 };
 
 struct Evictions {
@@ -32,7 +34,8 @@ struct Evictions {
 
 // First go models that no endpoint answers with, such as the last good ones that are kept for a
 // rollback, the one not used for longest first; only then those of endpoints, the one not asked for
-// longest first, and never those of `spared`, which was just asked.
+// longest first, and never those of `spared`, which was just asked. Those that are
+// about to answer stay.
 Evictions plan_evictions(const MemoryUse& use, std::size_t bytes_max, std::string_view spared);
 
 }  // namespace slipway::serving

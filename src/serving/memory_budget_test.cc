@@ -40,5 +40,14 @@ TEST(MemoryBudget, UnusedModelsGoFirstThenThoseOfQuietEndpoints) {
   }
 }
 
+TEST(MemoryBudget, WhatIsAboutToAnswerStays) {
+  const MemoryUse use{.models = {{"a/1", 100, 10}, {"a/2", 100, 20}, {"b/1", 100, 30}},
+                      .endpoints = {{"b", {"b/1"}, 30}},
+                      .kept = {"a/2"}};
+  const Evictions plan = plan_evictions(use, 0, "");
+  EXPECT_EQ(plan.models, (std::vector<std::string>{"a/1", "b/1"}));
+  EXPECT_EQ(plan.bytes, 100u);
+}
+
 }  // namespace
 }  // namespace slipway::serving
