@@ -27,12 +27,13 @@ constexpr FixedLogColumn kFixed[] = {
     {"error", ColumnType::kString},         {"traffic", ColumnType::kString},
 };
 
-// A packed row is a head, its features in the schema's order (a double, or a length and a text),
-// and the head's texts. Nothing is aligned.
+// A packed row is a head, the features that are numbers, those that are texts (each its length and
+// bytes), and the head's texts. Nothing is aligned.
 struct Head {
   std::int64_t revision, model_version, latency_us, event_us, arrival_us;
   double prediction;
   std::array<std::uint32_t, 5> lengths;  // request_id, variant, role, error, traffic
+  std::uint32_t bytes;                   // of the whole row
 };
 
 template <typename T>
@@ -57,6 +58,72 @@ T get(const char*& from) {
 std::string get_text(const char*& from, std::size_t length) {
   from += length;
   return {from - length, length};
+}
+
+// Rows that are unpacked together, column by column, while they are in the nearest cache.
+constexpr std::size_t kTogether = 64;
+
+// Adds `rows` numbers; a NaN is a missing one.
+template <typename NumberOf>
+void append_numbers(Column& column, std::size_t rows, const NumberOf& number_of) {
+  const std::size_t before = column.doubles.size();
+  column.doubles.resize(before + rows);
+  bool is_missing = false;
+  for (std::size_t i = 0; i < rows; ++i) {
+    const double number = number_of(i);
+    column.doubles[before + i] = number;
+    is_missing |= std::isnan(number);
+  }
+  if (!is_missing && column.valid.empty()) return;
+  if (column.valid.empty()) column.valid.assign(before, 1);
+  for (std::size_t i = 0; i < rows; ++i)
+    column.valid.push_back(!std::isnan(column.doubles[before + i]));
+}
+
+// Adds what `heads` and what follows them, from `at` on, hold.
+void add_rows(const LogSchema& schema, std::span<const Head> heads, std::span<const char*> at,
+              const std::string& endpoint, Frame& frame) {
+  const std::size_t rows = heads.size();
+  const auto features = frame.columns().begin() + std::ssize(kFixed);
+  for (std::size_t i = 0; i < schema.size(); ++i) {
+    if (!schema[i].is_text)
+      append_numbers(features[static_cast<std::ptrdiff_t>(i)], rows,
+                     [&](std::size_t row) { return get<double>(at[row]); });
+  }
+  for (std::size_t i = 0; i < schema.size(); ++i) {
+    if (!schema[i].is_text) continue;
+    Column& column = features[static_cast<std::ptrdiff_t>(i)];
+    for (std::size_t row = 0; row < rows; ++row) {
+      const auto length = get<std::uint32_t>(at[row]);
+      length == kMissing ? column.append_null() : column.append_string(get_text(at[row], length));
+    }
+  }
+  auto column = frame.columns().begin();
+  const auto add_texts = [&](std::size_t which, bool empty_is_missing = false) {
+    for (std::size_t row = 0; row < rows; ++row) {
+      const std::size_t length = heads[row].lengths[which];
+      length == 0 && empty_is_missing ? column->append_null()
+                                      : column->append_string(get_text(at[row], length));
+    }
+    ++column;
+  };
+  const auto add_ints = [&](std::int64_t Head::*member) {
+    for (const Head& head : heads) column->append_int(head.*member);
+    ++column;
+  };
+  add_texts(0);
+  for (std::size_t row = 0; row < rows; ++row) column->append_string(endpoint);
+  ++column;
+  add_ints(&Head::revision);
+  add_texts(1);
+  add_texts(2);
+  add_ints(&Head::model_version);
+  add_ints(&Head::event_us);
+  add_ints(&Head::arrival_us);
+  add_ints(&Head::latency_us);
+  append_numbers(*column++, rows, [&](std::size_t row) { return heads[row].prediction; });
+  add_texts(3, true);
+  add_texts(4);
 }
 
 std::string_view text_of(const InputView& value, std::size_t row) {
@@ -115,65 +182,51 @@ void LogRows::append(const LogRow& row) {
             .event_us = row.event_time.micros,
             .arrival_us = row.arrival_time.micros,
             .prediction = row.prediction,
-            .lengths = {}};
+            .lengths = {},
+            .bytes = 0};
   for (std::size_t i = 0; i < texts.size(); ++i)
     head.lengths[i] = static_cast<std::uint32_t>(texts[i].size());
-  put(to, head);
+  to += sizeof head;
+  const auto feature = [&](std::size_t i) {
+    return i < row.features.size() ? row.features[i] : InputView();
+  };
   for (std::size_t i = 0; i < schema_->size(); ++i) {
-    const InputView value = i < row.features.size() ? row.features[i] : InputView();
-    if ((*schema_)[i].is_text) {
-      const std::string_view text = text_of(value, row.row);
-      put(to, text.data() == nullptr ? kMissing : static_cast<std::uint32_t>(text.size()));
-      put_text(to, text);
-    } else {
-      put(to, value.numbers == nullptr ? std::numeric_limits<double>::quiet_NaN()
-                                       : value.numbers[row.row]);
-    }
+    if ((*schema_)[i].is_text) continue;
+    const double* numbers = feature(i).numbers;
+    put(to, numbers == nullptr ? std::numeric_limits<double>::quiet_NaN() : numbers[row.row]);
+  }
+  for (std::size_t i = 0; i < schema_->size(); ++i) {
+    if (!(*schema_)[i].is_text) continue;
+    const std::string_view text = text_of(feature(i), row.row);
+    put(to, text.data() == nullptr ? kMissing : static_cast<std::uint32_t>(text.size()));
+    put_text(to, text);
   }
   for (const std::string_view text : texts) put_text(to, text);
-  block.used += static_cast<std::size_t>(to - begin);
+  head.bytes = static_cast<std::uint32_t>(to - begin);
+  std::memcpy(begin, &head, sizeof head);
+  block.used += head.bytes;
   ++rows_;
 }
 
 void LogRows::unpack(std::size_t count, const std::string& endpoint, Frame& frame) {
   CHECK(count <= rows_);
   rows_ -= count;
-  for (; count > 0; --count) {
+  while (count > 0) {
     if (at_ == packed_[block_].used) {
       ++block_;
       at_ = 0;
     }
-    const char* const begin = packed_[block_].bytes.get() + at_;
-    const char* from = begin;
-    const auto head = get<Head>(from);
-    auto column = frame.columns().begin() + std::ssize(kFixed);
-    for (const LoggedFeature& feature : *schema_) {
-      if (feature.is_text) {
-        const auto length = get<std::uint32_t>(from);
-        length == kMissing ? column->append_null() : column->append_string(get_text(from, length));
-      } else {
-        const auto value = get<double>(from);
-        std::isnan(value) ? column->append_null() : column->append_double(value);
-      }
-      ++column;
+    const LogBlocks::Block& block = packed_[block_];
+    std::array<Head, kTogether> heads;
+    std::array<const char*, kTogether> at;  // what of each row comes next
+    std::size_t rows = 0;
+    for (; rows < std::min(count, kTogether) && at_ < block.used; ++rows) {
+      at[rows] = block.bytes.get() + at_;
+      heads[rows] = get<Head>(at[rows]);
+      at_ += heads[rows].bytes;
     }
-    column = frame.columns().begin();
-    column++->append_string(get_text(from, head.lengths[0]));
-    column++->append_string(endpoint);
-    column++->append_int(head.revision);
-    column++->append_string(get_text(from, head.lengths[1]));
-    column++->append_string(get_text(from, head.lengths[2]));
-    column++->append_int(head.model_version);
-    column++->append_int(head.event_us);
-    column++->append_int(head.arrival_us);
-    column++->append_int(head.latency_us);
-    std::isnan(head.prediction) ? column->append_null() : column->append_double(head.prediction);
-    ++column;
-    head.lengths[3] == 0 ? column->append_null()
-                         : column->append_string(get_text(from, head.lengths[3]));
-    ++column;
-    column->append_string(get_text(from, head.lengths[4]));
-    at_ += static_cast<std::size_t>(from - begin);
+    count -= rows;
+    add_rows(*schema_, std::span(heads).first(rows), at, endpoint, frame);
   }
 }
 

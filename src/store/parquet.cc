@@ -2,6 +2,7 @@
 
 #include <arrow/api.h>
 #include <arrow/io/api.h>
+#include <arrow/util/bitmap_builders.h>
 #include <parquet/arrow/reader.h>
 #include <parquet/arrow/writer.h>
 #include <parquet/exception.h>
@@ -202,46 +203,41 @@ void append_chunk(const arrow::Array& chunk, Column& out) {
   }
 }
 
-template <typename Builder, typename Append>
-std::shared_ptr<arrow::Array> build(Builder builder, const Column& column, Append append) {
-  PARQUET_THROW_NOT_OK(builder.Reserve(static_cast<std::int64_t>(column.size())));
-  for (std::size_t row = 0; row < column.size(); ++row) {
-    PARQUET_THROW_NOT_OK(column.is_valid(row) ? append(builder, row) : builder.AppendNull());
-  }
-  std::shared_ptr<arrow::Array> array;
-  PARQUET_THROW_NOT_OK(builder.Finish(&array));
-  return array;
+// Which values are there, as a bitmap; nothing when all are.
+std::shared_ptr<arrow::Buffer> validity(const Column& column) {
+  if (std::ranges::find(column.valid, 0) == column.valid.end()) return nullptr;
+  PARQUET_ASSIGN_OR_THROW(auto bits, arrow::internal::BytesToBits(column.valid));
+  return bits;
 }
 
-// All values at once: numbers lie in a column as they lie in an array.
-template <typename Builder, typename Value>
-std::shared_ptr<arrow::Array> build_numbers(Builder builder, const Column& column,
-                                            const std::vector<Value>& values) {
-  PARQUET_THROW_NOT_OK(builder.AppendValues(values.data(), static_cast<std::int64_t>(values.size()),
-                                            column.valid.empty() ? nullptr : column.valid.data()));
-  std::shared_ptr<arrow::Array> array;
-  PARQUET_THROW_NOT_OK(builder.Finish(&array));
-  return array;
-}
-
+// Numbers and times are not copied: `column` must outlive the array.
 std::shared_ptr<arrow::Array> to_arrow(const Column& column) {
+  const auto rows = static_cast<std::int64_t>(column.size());
+  const auto array = [&](std::shared_ptr<arrow::DataType> type,
+                         std::shared_ptr<arrow::Buffer> values) {
+    return arrow::MakeArray(
+        arrow::ArrayData::Make(std::move(type), rows, {validity(column), std::move(values)}));
+  };
   switch (column.type) {
     case ColumnType::kDouble:
-      return build_numbers(arrow::DoubleBuilder(), column, column.doubles);
+      return array(arrow::float64(), arrow::Buffer::Wrap(column.doubles));
     case ColumnType::kInt64:
-      return build_numbers(arrow::Int64Builder(), column, column.ints);
-    case ColumnType::kBool:
-      return build(arrow::BooleanBuilder(), column, [&](auto& builder, std::size_t row) {
-        return builder.Append(column.ints[row] != 0);
-      });
-    case ColumnType::kString:
-      return build(arrow::StringBuilder(), column, [&](auto& builder, std::size_t row) {
-        return builder.Append(column.strings[row]);
-      });
+      return array(arrow::int64(), arrow::Buffer::Wrap(column.ints));
     case ColumnType::kTimestamp:
-      return build_numbers(arrow::TimestampBuilder(arrow::timestamp(arrow::TimeUnit::MICRO, "UTC"),
-                                                   arrow::default_memory_pool()),
-                           column, column.ints);
+      return array(arrow::timestamp(arrow::TimeUnit::MICRO, "UTC"),
+                   arrow::Buffer::Wrap(column.ints));
+    case ColumnType::kBool: {
+      const std::vector<std::uint8_t> bytes(column.ints.begin(), column.ints.end());
+      PARQUET_ASSIGN_OR_THROW(auto bits, arrow::internal::BytesToBits(bytes));
+      return array(arrow::boolean(), std::move(bits));
+    }
+    case ColumnType::kString: {
+      arrow::StringBuilder builder;
+      PARQUET_THROW_NOT_OK(builder.AppendValues(
+          column.strings, column.valid.empty() ? nullptr : column.valid.data()));
+      PARQUET_ASSIGN_OR_THROW(auto built, builder.Finish());
+      return built;
+    }
   }
   return nullptr;
 }

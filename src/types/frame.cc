@@ -85,24 +85,6 @@ void Column::clear() {
   valid.clear();
 }
 
-void Column::append_double(double value) {
-  CHECK(type == ColumnType::kDouble);
-  doubles.push_back(value);
-  if (!valid.empty()) valid.push_back(1);
-}
-
-void Column::append_int(std::int64_t value) {
-  CHECK(type != ColumnType::kDouble && type != ColumnType::kString);
-  ints.push_back(value);
-  if (!valid.empty()) valid.push_back(1);
-}
-
-void Column::append_string(std::string value) {
-  CHECK(type == ColumnType::kString);
-  strings.push_back(std::move(value));
-  if (!valid.empty()) valid.push_back(1);
-}
-
 void Column::append_null() {
   if (valid.empty()) valid.assign(size(), 1);
   switch (type) {

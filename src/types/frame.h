@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/check.h"
 #include "base/result.h"
 #include "types/timestamp.h"
 
@@ -42,9 +43,21 @@ struct Column {
 
   void reserve(std::size_t rows);
   void clear();  // of values; their memory stays
-  void append_double(double value);
-  void append_int(std::int64_t value);
-  void append_string(std::string value);
+  void append_double(double value) {
+    CHECK(type == ColumnType::kDouble);
+    doubles.push_back(value);
+    if (!valid.empty()) valid.push_back(1);
+  }
+  void append_int(std::int64_t value) {
+    CHECK(type != ColumnType::kDouble && type != ColumnType::kString);
+    ints.push_back(value);
+    if (!valid.empty()) valid.push_back(1);
+  }
+  void append_string(std::string value) {
+    CHECK(type == ColumnType::kString);
+    strings.push_back(std::move(value));
+    if (!valid.empty()) valid.push_back(1);
+  }
   void append_null();
   // Appends row `row` of `other`, which must have the same type.
   void append_from(const Column& other, std::size_t row);
