@@ -395,7 +395,7 @@ Result<void> Connection::submit(Lane lane, std::function<void()> work) {
   switch (lane) {
     case Lane::kScoring:
       request_.queued_at = std::chrono::steady_clock::now();
-      return shared_.scoring_pool.submit(request_.param(route_->queue), std::move(work));
+      return shared_.scoring_pool.submit(route_->queue(request_), std::move(work));
     case Lane::kControl:
       return shared_.control_pool.submit(std::move(work));
     case Lane::kData:
@@ -433,7 +433,8 @@ void Connection::refuse(const base::Error& error) {
 }
 
 Response Connection::refusal(const base::Error& error) const {
-  return route_ != nullptr && route_->refuse ? route_->refuse(error) : error_response(error);
+  return route_ != nullptr && route_->refuse ? route_->refuse(request_, error)
+                                             : error_response(error);
 }
 
 void Connection::respond(Response response) {

@@ -64,7 +64,10 @@ class ServerTest : public ::testing::Test {
     router_.add({.method = Method::kPost,
                  .pattern = "/foreign",
                  .handler = [](const Request&) { return Response::text(""); },
-                 .refuse = [](const base::Error&) { return Response::text("so sorry", 418); },
+                 .refuse =
+                     [](const Request& r, const base::Error&) {
+                       return Response::text("so sorry: " + std::string(r.path), 418);
+                     },
                  .body_bytes_max = 10});
     router_.add({.method = Method::kGet, .pattern = "/query", .handler = [](const Request& r) {
                    return Response::text(r.query("a b").value_or("none") +
@@ -87,9 +90,9 @@ class ServerTest : public ::testing::Test {
              },
          .choose_lane =
              [](const Request& r) { return r.body == "quick" ? Lane::kInline : Lane::kScoring; },
-         .queue = "model",
+         .queue = [](const Request& r) { return r.param("model"); },
          .refuse =
-             [](const base::Error& error) {
+             [](const Request&, const base::Error& error) {
                return Response::text("full: " + error.message, 429);
              }});
     router_.add({.method = Method::kPut,
@@ -390,7 +393,7 @@ TEST_F(ServerTest, ABodyGoesToItsSinkWhileItArrives) {
 }
 
 TEST_F(ServerTest, ARouteRefusesInItsOwnWords) {
-  EXPECT_EQ(client().send("POST", "/foreign", std::string(11, 'a'))->body, "so sorry");
+  EXPECT_EQ(client().send("POST", "/foreign", std::string(11, 'a'))->body, "so sorry: /foreign");
   // The next request of a connection has no route when its head is bad.
   const std::string replies =
       raw("POST /foreign HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\nNONSENSE\r\n\r\n");

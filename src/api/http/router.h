@@ -141,10 +141,11 @@ struct Route {
   Lane lane = Lane::kData;
   // Instead of `lane`, for each request, when its body is here: on the I/O thread.
   std::function<Lane(const Request&)> choose_lane;
-  std::string queue;  // Lane::kScoring: the path parameter that names it
+  // Lane::kScoring: the name of the queue that a request waits in.
+  std::function<std::string(const Request&)> queue;
   // Says in the route's protocol that a request did not get as far as the handler: too large a
   // body, no room for it, a full lane; none: error_response.
-  std::function<Response(const base::Error&)> refuse;
+  std::function<Response(const Request&, const base::Error&)> refuse;
   enum class Body { kMemory, kFile };
   Body body = Body::kMemory;
   // Of a route that takes a file: what takes the body in its place; nullptr: nothing does. Called

@@ -73,7 +73,9 @@ std::vector<http::Route> routes(Services& services) {
     }
   }
   if (services.access != nullptr) add_auth_routes(routes, services);
-  for (http::Route& route : routes) route.refuse = error_response;
+  for (http::Route& route : routes) {
+    route.refuse = [](const http::Request&, const Error& error) { return error_response(error); };
+  }
   for (const char* path : {"/api/3.0/mlflow/server-info", "/ajax-api/3.0/mlflow/server-info"}) {
     routes.push_back(
         {.method = http::Method::kGet,

@@ -3,6 +3,7 @@
 #include <charconv>
 #include <chrono>
 
+#include "api/predict/body.h"
 #include "types/timestamp.h"
 
 namespace slipway::api::predict {
@@ -97,17 +98,35 @@ http::Response failed(JsonObject body, const Error& error) {
   return response;
 }
 
-void score_in_queue(http::Route& route, const Served& served,
-                    std::function<http::Response(const Error&)> refuse) {
-  route.choose_lane = [&endpoints = served.endpoints,
+std::string named_in_path(const http::Request& request) { return request.param("name"); }
+
+Result<serving::Prediction> predict_instances(const Served& served, const http::Request& request,
+                                              const std::string& endpoint) {
+  const ModelInputs model = model_inputs(served.endpoints, endpoint);
+  std::string room;
+  const std::string_view body = TRY(plain_body(request, served.body_bytes_max, room));
+  ParsedRequest parsed = TRY(reader().read_instances(body, model));
+  const Inputs inputs = parsed.inputs;  // the batch names what is in it
+  return predict(served, request, endpoint, std::move(parsed), serving::UnknownInputs::kIgnored);
+}
+
+void score_in_queue(http::Route& route, const Served& served, EndpointOf endpoint_of,
+                    Refuse refuse) {
+  route.choose_lane = [&endpoints = served.endpoints, endpoint_of,
                        most = served.body_bytes_max](const http::Request& request) {
     const bool is_plain = request.header("Content-Encoding").empty();
-    return endpoints.is_quick(request.param("name"), is_plain ? request.body.size() : most)
+    return endpoints.is_quick(endpoint_of(request), is_plain ? request.body.size() : most)
                ? http::Lane::kInline
                : http::Lane::kScoring;
   };
-  route.queue = "name";
+  route.queue = std::move(endpoint_of);
   route.refuse = std::move(refuse);
+}
+
+void score_in_queue(http::Route& route, const Served& served, EndpointOf endpoint_of,
+                    http::Response (*envelope)(const Error&)) {
+  score_in_queue(route, served, std::move(endpoint_of),
+                 [envelope](const http::Request&, const Error& error) { return envelope(error); });
 }
 
 http::Route route_of(const Served& served, http::Method method, std::string pattern,

@@ -42,10 +42,23 @@ Result<serving::Prediction> predict(const Served& served, const http::Request& r
 // A reply with an error's status; those who may try again are told when.
 http::Response failed(JsonObject body, const Error& error);
 
-// The route runs where its requests arrive when that is quick, else in the queue of the endpoint
-// that the path parameter names; `refuse` says in the protocol that the queue is full.
-void score_in_queue(http::Route& route, const Served& served,
-                    std::function<http::Response(const Error&)> refuse);
+// Which endpoint a request asks; empty: none, and the handler says so.
+using EndpointOf = std::function<std::string(const http::Request&)>;
+// The one that the path's {name} says.
+std::string named_in_path(const http::Request& request);
+
+// What `endpoint` answers to a body of instances; other members are ignored.
+Result<serving::Prediction> predict_instances(const Served& served, const http::Request& request,
+                                              const std::string& endpoint);
+
+// The route runs where its requests arrive when that is quick, else in the queue of the endpoint;
+// `refuse` says in the protocol that a request did not get as far as the handler.
+using Refuse = std::function<http::Response(const http::Request&, const Error&)>;
+void score_in_queue(http::Route& route, const Served& served, EndpointOf endpoint_of,
+                    Refuse refuse);
+// Of a protocol whose errors look alike to all.
+void score_in_queue(http::Route& route, const Served& served, EndpointOf endpoint_of,
+                    http::Response (*envelope)(const Error&));
 
 // A handler out of one that may fail and the protocol's envelope.
 template <typename Call, typename Refuse>

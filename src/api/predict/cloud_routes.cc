@@ -65,18 +65,8 @@ std::string model_resource(const Request& request) {
                      request.param("location"), request.param("name"));
 }
 
-Result<Prediction> predict_instances(const Served& served, const Request& request) {
-  const std::string& name = request.param("name");
-  const ModelInputs model = model_inputs(served.endpoints, name);
-  std::string room;
-  const std::string_view body = TRY(plain_body(request, served.body_bytes_max, room));
-  ParsedRequest parsed = TRY(reader().read_instances(body, model));
-  const Inputs inputs = parsed.inputs;  // the batch names what is in it
-  return predict(served, request, name, std::move(parsed), serving::UnknownInputs::kIgnored);
-}
-
 Result<Response> vertex_predict(const Served& served, const Request& request) {
-  const Prediction prediction = TRY(predict_instances(served, request));
+  const Prediction prediction = TRY(predict_instances(served, request, request.param("name")));
   std::string out = "{\"predictions\":" + rows_answer(prediction, NonFinite::kNull);
   const std::string more =
       base::to_text(JsonObject{{"deployedModelId", prediction.variant},
@@ -89,7 +79,7 @@ Result<Response> vertex_predict(const Served& served, const Request& request) {
 
 // What a model's container would answer, with the model in headers.
 Result<Response> vertex_raw_predict(const Served& served, const Request& request) {
-  const Prediction prediction = TRY(predict_instances(served, request));
+  const Prediction prediction = TRY(predict_instances(served, request, request.param("name")));
   Response response =
       Response::json("{\"predictions\":" + rows_answer(prediction, NonFinite::kNull) + "}");
   response.headers = {{"X-Vertex-AI-Deployed-Model-Id", prediction.variant},
@@ -161,15 +151,18 @@ std::vector<http::Route> cloud_routes(const Served& served) {
   const std::string endpoint = "/v1/projects/{project}/locations/{location}/endpoints/{name}";
   add(Method::kPost, endpoint + ":predict", "Predictions as Vertex AI gives them.", vertex_predict,
       vertex_error, "vertex");
-  score_in_queue(routes.back(), served, vertex_error);
+  score_in_queue(routes.back(), served, named_in_path, vertex_error);
   add(Method::kPost, endpoint + ":rawPredict", "The same, as the model's container would answer.",
       vertex_raw_predict, vertex_error, "vertex");
-  score_in_queue(routes.back(), served, vertex_error);
+  score_in_queue(routes.back(), served, named_in_path, vertex_error);
   add(Method::kGet, endpoint, "The endpoint, as Vertex AI describes it.", vertex_endpoint,
       vertex_error, "vertex");
   add(Method::kPost, "/score", "Predictions as Azure ML's online endpoints give them.", azure_score,
       azure_error, "azure");
-  routes.back().lane = http::Lane::kData;  // which endpoint it is, only the handler finds out
+  const auto endpoint_of = [served](const Request& request) {
+    return azure_endpoint(served, request).value_or("");
+  };
+  score_in_queue(routes.back(), served, endpoint_of, azure_error);
   return routes;
 }
 

@@ -32,17 +32,6 @@ std::vector<http::Route> container_routes(const Served& served, const std::strin
   routes.push_back(invocations_route(served, "/invocations", endpoint));
   if (!predict_route.empty() && predict_route != "/invocations")
     routes.push_back(instances_route(served, predict_route, endpoint));
-  // Which of them a request is for is no question here, but scoring may wait.
-  for (http::Route& route : routes) {
-    if (route.method != Method::kPost) continue;
-    route.choose_lane = [&endpoints = served.endpoints, endpoint,
-                         most = served.body_bytes_max](const http::Request& request) {
-      const bool is_plain = request.header("Content-Encoding").empty();
-      return endpoints.is_quick(endpoint, is_plain ? request.body.size() : most)
-                 ? http::Lane::kInline
-                 : http::Lane::kData;
-    };
-  }
   return routes;
 }
 

@@ -226,16 +226,16 @@ std::vector<http::Route> oip_routes(const Served& served) {
   add(Method::kGet, "/v2/models/stats", "Counts and times of all endpoints.", with(statistics));
   for (const std::string model : {"/v2/models/{name}", "/v2/models/{name}/versions/{version}"}) {
     add(Method::kPost, model + "/infer", "Predictions of an endpoint.", with(infer));
-    score_in_queue(routes.back(), served, v2_error);
+    score_in_queue(routes.back(), served, named_in_path, v2_error);
     add(Method::kGet, model, "Inputs and outputs of an endpoint.", with(metadata));
-    score_in_queue(routes.back(), served, v2_error);
+    score_in_queue(routes.back(), served, named_in_path, v2_error);
     add(Method::kGet, model + "/ready", "The endpoint answers.", with(ready));
     add(Method::kGet, model + "/stats", "Counts and times of an endpoint.", with(statistics));
   }
   add(Method::kPost, "/v2/repository/index", "The endpoints that answer.", with(index));
   add(Method::kPost, "/v2/repository/models/{name}/load", "The endpoint's models come into memory.",
       with(load));
-  score_in_queue(routes.back(), served, v2_error);
+  score_in_queue(routes.back(), served, named_in_path, v2_error);
   add(Method::kPost, "/v2/repository/models/{name}/unload", "The endpoint's models leave memory.",
       with(unload));
   routes.back().lane = http::Lane::kData;

@@ -146,34 +146,31 @@ Result<Response> invoke(const Served& served, const std::string& name, const Req
   return response;
 }
 
-http::Route route_of(const Served& served, std::string pattern,
-                     std::function<const std::string&(const Request&)> endpoint) {
-  return {.method = Method::kPost,
-          .pattern = std::move(pattern),
-          .summary = "Predictions as MLflow's scoring server and SageMaker's runtime give them.",
-          .handler =
-              [served, endpoint = std::move(endpoint)](const Request& request) {
-                auto response = invoke(served, endpoint(request), request);
-                return response ? std::move(*response) : refuse(request, response.error());
-              },
-          .lane = http::Lane::kInline,
-          .tag = "mlflow"};
+http::Route scoring_route(const Served& served, std::string pattern, EndpointOf endpoint_of) {
+  http::Route route{
+      .method = Method::kPost,
+      .pattern = std::move(pattern),
+      .summary = "Predictions as MLflow's scoring server and SageMaker's runtime give them.",
+      .handler =
+          [served, endpoint_of](const Request& request) {
+            auto response = invoke(served, endpoint_of(request), request);
+            return response ? std::move(*response) : refuse(request, response.error());
+          },
+      .tag = "mlflow"};
+  score_in_queue(route, served, std::move(endpoint_of), refuse);
+  return route;
 }
 
 }  // namespace
 
 http::Route invocations_route(const Served& served, std::string pattern, std::string endpoint) {
-  return route_of(
-      served, std::move(pattern),
-      [endpoint = std::move(endpoint)](const Request&) -> const std::string& { return endpoint; });
+  return scoring_route(served, std::move(pattern),
+                       [endpoint = std::move(endpoint)](const Request&) { return endpoint; });
 }
 
 std::vector<http::Route> scoring_routes(const Served& served) {
   std::vector<http::Route> routes;
-  routes.push_back(
-      route_of(served, "/endpoints/{name}/invocations",
-               [](const Request& request) -> const std::string& { return request.param("name"); }));
-  score_in_queue(routes.back(), served, scoring_error);
+  routes.push_back(scoring_route(served, "/endpoints/{name}/invocations", named_in_path));
   return routes;
 }
 

@@ -1,7 +1,6 @@
 #include "api/predict/v1_routes.h"
 
 #include "api/predict/answer.h"
-#include "api/predict/body.h"
 #include "base/json.h"
 
 namespace slipway::api::predict {
@@ -25,35 +24,30 @@ Result<Response> ready(const Served& served, const Request& request) {
   return Response::json(base::to_text(JsonObject{{"name", name}, {"ready", true}}));
 }
 
-Result<Response> predict_instances(const Served& served, const std::string& name,
-                                   const Request& request) {
-  const ModelInputs model = model_inputs(served.endpoints, name);
-  std::string room;
-  const std::string_view body = TRY(plain_body(request, served.body_bytes_max, room));
-  ParsedRequest parsed = TRY(reader().read_instances(body, model));
-  const Inputs inputs = parsed.inputs;  // the batch names what is in it
-  const serving::Prediction prediction =
-      TRY(predict(served, request, name, std::move(parsed), serving::UnknownInputs::kIgnored));
+Result<Response> predict_v1(const Served& served, const std::string& name, const Request& request) {
+  const serving::Prediction prediction = TRY(predict_instances(served, request, name));
   return Response::json("{\"predictions\":" + rows_answer(prediction, NonFinite::kNull) + "}");
 }
 
-Result<Response> predict_v1(const Served& served, const Request& request) {
-  return predict_instances(served, request.param("name"), request);
+http::Route predict_route(const Served& served, std::string pattern, EndpointOf endpoint_of) {
+  http::Route route{.method = Method::kPost,
+                    .pattern = std::move(pattern),
+                    .summary = "Predictions for instances.",
+                    .handler = answering(
+                        [served, endpoint_of](const Request& request) {
+                          return predict_v1(served, endpoint_of(request), request);
+                        },
+                        v1_error),
+                    .tag = "v1"};
+  score_in_queue(route, served, std::move(endpoint_of), v1_error);
+  return route;
 }
 
 }  // namespace
 
 http::Route instances_route(const Served& served, std::string pattern, std::string endpoint) {
-  return {.method = Method::kPost,
-          .pattern = std::move(pattern),
-          .summary = "Predictions for instances.",
-          .handler = answering(
-              [served, endpoint = std::move(endpoint)](const Request& request) {
-                return predict_instances(served, endpoint, request);
-              },
-              v1_error),
-          .lane = http::Lane::kInline,
-          .tag = "v1"};
+  return predict_route(served, std::move(pattern),
+                       [endpoint = std::move(endpoint)](const Request&) { return endpoint; });
 }
 
 std::vector<http::Route> v1_routes(const Served& served) {
@@ -62,8 +56,7 @@ std::vector<http::Route> v1_routes(const Served& served) {
     routes.push_back(
         route_of(served, method, std::move(pattern), std::move(summary), handle, v1_error, "v1"));
   };
-  add(Method::kPost, "/v1/models/{name}:predict", "Predictions for instances.", predict_v1);
-  score_in_queue(routes.back(), served, v1_error);
+  routes.push_back(predict_route(served, "/v1/models/{name}:predict", named_in_path));
   add(Method::kGet, "/v1/models", "The endpoints that answer.", list);
   add(Method::kGet, "/v1/models/{name}", "The endpoint answers.", ready);
   return routes;

@@ -1,0 +1,123 @@
+// Where requests run that ask for predictions: whatever scores waits in the queue of its endpoint,
+// and who is not let in hears of it in the words of its protocol.
+#include "api/predict/call.h"
+
+#include <gtest/gtest.h>
+
+#include "api/predict/container_routes.h"
+#include "api/predict/predict_routes.h"
+#include "base/random.h"
+#include "store/testing/temp_folder.h"
+
+namespace slipway::api::predict {
+namespace {
+
+class Models final : public serving::ModelSource {
+ public:
+  Result<std::filesystem::path> locate(const std::string&) override {
+    return std::filesystem::path(SLIPWAY_TREES_TESTDATA) / "logistic.ubj";
+  }
+};
+
+class NoFeatures final : public serving::FeatureLookup {
+ public:
+  Result<Shape> shape(const std::string&) override {
+    return base::error(Code::kNotFound, "no features");
+  }
+  Result<std::vector<serving::FeatureValue>> look_up(const std::string&,
+                                                     std::span<const std::string>,
+                                                     std::span<const std::string_view>,
+                                                     std::span<const serving::Cell>,
+                                                     base::Timestamp) override {
+    return base::error(Code::kNotFound, "no features");
+  }
+};
+
+// Its model is quick, but nothing is quick enough for the threads of sockets.
+class CallTest : public ::testing::Test {
+ protected:
+  CallTest() {
+    serving::EndpointSpec spec{.endpoint = "late", .revision = 5, .output = "p"};
+    spec.variants.push_back({.name = "live",
+                             .uri = "models:/m/1",
+                             .model_version = 1,
+                             .slots = {{0, serving::kSlots}}});
+    const auto prepared = endpoints_.prepare(spec);
+    CHECK(prepared.has_value());
+    endpoints_.activate(spec, nullptr);
+    router_.add_all(container_routes(served_, "late", "/ping", "/predict"));
+    router_.add_all(predict_routes(served_));
+  }
+
+  const http::Route& route_of(http::Request& request) {
+    std::vector<http::Method> others;
+    const http::Route* const route = router_.match(request, others);
+    CHECK(route != nullptr);
+    return *route;
+  }
+
+  store::testing::TempFolder folder_;
+  base::Metrics metrics_;
+  base::SeededRandom random_{1};
+  base::ManualClock clock_{{1'000'000}};
+  Models models_;
+  NoFeatures features_;
+  serving::RequestLog log_{{.folder = folder_.path()}, metrics_};
+  serving::Endpoints endpoints_{
+      models_, features_, log_, clock_, clock_, random_, metrics_, {}, {.inline_budget_us = 0}};
+  const Served served_{.endpoints = endpoints_,
+                       .version = "1",
+                       .rehearses = [] { return false; },
+                       .body_bytes_max = 1000};
+  http::Router router_;
+};
+
+TEST_F(CallTest, WhatScoresWaitsInTheQueueOfItsEndpoint) {
+  for (const std::string_view path :
+       {"/v2/models/late/infer", "/v1/models/late:predict", "/endpoints/late/invocations",
+        "/v1/projects/p/locations/l/endpoints/late:predict",
+        "/v1/projects/p/locations/l/endpoints/late:rawPredict", "/score", "/invocations",
+        "/predict"}) {
+    http::Request request{.method = http::Method::kPost, .target = path, .path = path};
+    const http::Route& route = route_of(request);
+    ASSERT_TRUE(route.choose_lane) << path;
+    EXPECT_EQ(route.choose_lane(request), http::Lane::kScoring) << path;
+    EXPECT_EQ(route.queue(request), "late") << path;
+  }
+}
+
+TEST_F(CallTest, AFullQueueIsToldInTheWordsOfTheProtocol) {
+  const Error full = base::error(Code::kResourceExhausted, "queue is full");
+  struct Case {
+    std::string_view path, header;
+    int status;
+    std::string body;
+  };
+  const Case cases[] = {
+      {"/v2/models/late/infer", "", 429, R"({"error":"queue is full"})"},
+      {"/predict", "", 429, R"({"error":"queue is full"})"},
+      {"/score", "", 429, R"({"error":{"code":"resource_exhausted","message":"queue is full"}})"},
+      {"/invocations", "", 429,
+       R"({"error_code":"REQUEST_LIMIT_EXCEEDED","message":"queue is full"})"},
+      {"/endpoints/late/invocations", "", 429,
+       R"({"error_code":"REQUEST_LIMIT_EXCEEDED","message":"queue is full"})"},
+      {"/endpoints/late/invocations", "X-Amz-Date", 503, R"({"Message":"queue is full"})"},
+  };
+  for (const Case& c : cases) {
+    http::Request request{.method = http::Method::kPost, .target = c.path, .path = c.path};
+    if (!c.header.empty()) request.headers.emplace_back(c.header, "20260101T000000Z");
+    const http::Response reply = route_of(request).refuse(request, full);
+    EXPECT_EQ(reply.status, c.status) << c.path;
+    EXPECT_EQ(reply.body, c.body) << c.path;
+  }
+}
+
+TEST_F(CallTest, AnEndpointThatIsNotThereIsSaidAtOnce) {
+  http::Request request{.method = http::Method::kPost,
+                        .target = "/endpoints/nobody/invocations",
+                        .path = "/endpoints/nobody/invocations"};
+  EXPECT_EQ(route_of(request).choose_lane(request), http::Lane::kInline);
+}
+
+}  // namespace
+}  // namespace slipway::api::predict
