@@ -86,8 +86,7 @@ Result<Response> advice(serving::Endpoints& endpoints, serving::RequestLog& log,
                 {"options", std::move(options)}});
 }
 
-}  // namespace
-
+// By version of the endpoint: CPU seconds of a thousand predictions and, with a price, their cost.
 JsonArray costs_of(const serving::Endpoints& endpoints, const std::string& endpoint,
                    const Price& price) {
   JsonArray costs;
@@ -104,6 +103,8 @@ JsonArray costs_of(const serving::Endpoints& endpoints, const std::string& endpo
   }
   return costs;
 }
+
+}  // namespace
 
 std::vector<http::Route> advice_routes(serving::Endpoints& endpoints, serving::RequestLog& log,
                                        const base::Clock& event_clock, Price price) {

@@ -16,10 +16,6 @@ struct Price {
   std::string currency;
 };
 
-// By version of the endpoint: CPU seconds of a thousand predictions and, with a price, their cost.
-JsonArray costs_of(const serving::Endpoints& endpoints, const std::string& endpoint,
-                   const Price& price);
-
 // All must outlive the routes. `event_clock`: the traffic of the last day by it is looked at.
 std::vector<http::Route> advice_routes(serving::Endpoints& endpoints, serving::RequestLog& log,
                                        const base::Clock& event_clock, Price price);

@@ -30,7 +30,7 @@ Result<std::string> topic_of(const Request& request) {
   return TRY(store::parse_topic_address("log:/" + request.param("name"))).topic;
 }
 
-Result<std::string> text_of(const Json& value) {
+std::string text_of(const Json& value) {
   if (value.is_string()) return std::string(std::string_view(value.get_string()));
   return base::to_text(value);
 }
@@ -44,14 +44,14 @@ Result<store::Message> read_message(const Json& given, std::size_t index) {
   const Json* const value = object.if_contains("value");
   if (value == nullptr)
     return base::error(Code::kInvalidArgument, "a message needs a value, or null: index={}", index);
-  if (!value->is_null()) message.value = TRY(text_of(*value));
+  if (!value->is_null()) message.value = text_of(*value);
   if (const auto time = TRY(read_time(object, "time"))) message.time = *time;
   if (const Json* const headers = object.if_contains("headers");
       headers != nullptr && !headers->is_null()) {
     if (!headers->is_object())
       return base::error(Code::kInvalidArgument, "headers must be an object: index={}", index);
     for (const auto& [name, text] : headers->get_object()) {
-      std::string content = TRY(text_of(text));
+      std::string content = text_of(text);
       message.headers.emplace_back(std::string(name), std::move(content));
     }
   }

@@ -11,10 +11,6 @@ namespace {
 constexpr int kGzip = 16 + MAX_WBITS, kZlib = MAX_WBITS, kRaw = -MAX_WBITS;
 constexpr std::size_t kPieceBytes = 64 << 10;
 
-bool is_word(std::string_view text, std::string_view word) {
-  return text.size() == word.size() && ::strncasecmp(text.data(), word.data(), word.size()) == 0;
-}
-
 struct Inflater {
   z_stream stream{};
   bool open = false;
@@ -63,6 +59,10 @@ Result<std::string> inflate_all(std::string_view body, int window, std::uint64_t
 }
 
 }  // namespace
+
+bool is_word(std::string_view text, std::string_view word) {
+  return text.size() == word.size() && ::strncasecmp(text.data(), word.data(), word.size()) == 0;
+}
 
 Result<std::string> decompress(std::string_view encoding, std::string_view body,
                                std::uint64_t bytes_max) {

@@ -10,6 +10,9 @@
 
 namespace slipway::api::predict {
 
+// Whether a word of a header is this one, in whatever case.
+bool is_word(std::string_view text, std::string_view word);
+
 // What Content-Encoding says is undone: gzip, deflate, identity. `room` keeps what the view points
 // to, unless that is the request itself. kInvalidArgument: an encoding we don't know, or a body
 // that isn't in it; kResourceExhausted: more than `bytes_max` come out of it.

@@ -15,11 +15,6 @@ using serving::InputSpec;
 
 constexpr std::size_t kColumnsMax = 100'000;
 
-template <typename... Args>
-Error invalid(fmt::format_string<Args...> format, Args&&... args) {
-  return base::error(Code::kInvalidArgument, format, std::forward<Args>(args)...);
-}
-
 // What pandas.read_csv takes for a missing value.
 bool is_missing(std::string_view field) {
   static constexpr std::string_view kWords[] = {"",         "#N/A", "#N/A N/A", "#NA",    "-1.#IND",

@@ -3,29 +3,17 @@
 
 #include <gtest/gtest.h>
 
+#include "api/predict/testing/shown_batch.h"
+
 namespace slipway::api::predict {
 namespace {
+
+using testing::shown;
 
 using serving::DataType;
 using serving::InputSpec;
 
 const std::vector<InputSpec> kInputs = {{.name = "n"}, {.name = "t", .type = DataType::kBytes}};
-
-std::string shown(const serving::Batch& batch) {
-  std::string out;
-  for (std::size_t row = 0; row < batch.rows; ++row) {
-    for (std::size_t c = 0; c < batch.names.size(); ++c) {
-      const serving::Cell& cell = batch.cell(c, row);
-      out += std::string(batch.names[c]) + "=";
-      if (const auto* number = std::get_if<double>(&cell)) out += fmt::format("{}", *number);
-      if (const auto* text = std::get_if<std::string_view>(&cell))
-        out += "'" + std::string(*text) + "'";
-      out += " ";
-    }
-    out += "| ";
-  }
-  return out;
-}
 
 TEST(Csv, ReadsWhatPandasWrites) {
   struct Case {

@@ -28,11 +28,6 @@ using serving::Tensor;
 constexpr double kTimeoutUsMax = 1e12;
 constexpr double kPriorityMax = 1e9;  // as 0: beyond every level
 
-template <typename... Args>
-Error invalid(fmt::format_string<Args...> format, Args&&... args) {
-  return base::error(Code::kInvalidArgument, format, std::forward<Args>(args)...);
-}
-
 Result<std::string_view> find_text(JsonValue parent, std::string_view key) {
   const auto found = parent.find(key);
   if (!found) return std::string_view();

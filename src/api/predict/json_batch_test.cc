@@ -6,8 +6,12 @@
 #include <cstring>
 #include <limits>
 
+#include "api/predict/testing/shown_batch.h"
+
 namespace slipway::api::predict {
 namespace {
+
+using testing::shown;
 
 using serving::InputSpec;
 
@@ -17,22 +21,6 @@ ModelInputs model_of(std::vector<InputSpec> inputs) {
 }
 
 const ModelInputs two_features = model_of({{.name = "a"}, {.name = "b"}});
-
-std::string shown(const serving::Batch& batch) {
-  std::string out;
-  for (std::size_t row = 0; row < batch.rows; ++row) {
-    for (std::size_t c = 0; c < batch.names.size(); ++c) {
-      const serving::Cell& cell = batch.cell(c, row);
-      out += std::string(batch.names[c]) + "=";
-      if (const auto* number = std::get_if<double>(&cell)) out += fmt::format("{}", *number);
-      if (const auto* text = std::get_if<std::string_view>(&cell))
-        out += "'" + std::string(*text) + "'";
-      out += " ";
-    }
-    out += "| ";
-  }
-  return out;
-}
 
 struct Case {
   const char* name;
@@ -265,6 +253,23 @@ TEST(JsonReader, RowsOfTensors) {
     ASSERT_FALSE(parsed) << body;
     EXPECT_NE(parsed.error().message.find(says), std::string::npos) << parsed.error().message;
   }
+}
+
+TEST(JsonReader, ARowsShapeMayNotMultiplyBeyondBounds) {
+  // Each list is long, but only the first of each has lists in it.
+  std::string row = "0";
+  for (int depth = 0; depth < 6; ++depth) {
+    row.insert(0, "[");
+    for (int i = 1; i < 2048; ++i) row += ",0";
+    row += "]";
+  }
+  const ModelInputs model =
+      model_of({{.name = "x", .type = serving::DataType::kFp32, .row_shape = {2}}});
+  JsonReader reader;
+  const auto parsed = reader.read_instances("{\"instances\":[" + row + "]}", model);
+  ASSERT_FALSE(parsed);
+  EXPECT_NE(parsed.error().message.find("too many elements"), std::string::npos)
+      << parsed.error().message;
 }
 
 TEST(JsonReader, AzuresInputData) {

@@ -15,11 +15,6 @@ using serving::Cell;
 using serving::DataType;
 using serving::Tensor;
 
-template <typename... Args>
-Error invalid(fmt::format_string<Args...> format, Args&&... args) {
-  return base::error(Code::kInvalidArgument, format, std::forward<Args>(args)...);
-}
-
 // Appends the element in the protocol's binary form; false: the type can't hold it.
 template <typename Element>
 bool append_element(JsonValue value, std::vector<std::byte>& bytes) {

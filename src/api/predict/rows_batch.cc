@@ -17,24 +17,12 @@ using serving::DataType;
 using serving::InputSpec;
 using serving::Tensor;
 
-template <typename... Args>
-Error invalid(fmt::format_string<Args...> format, Args&&... args) {
-  return base::error(Code::kInvalidArgument, format, std::forward<Args>(args)...);
-}
-
 Result<void> flatten(JsonValues list, std::string_view name, std::vector<Cell>& cells, Kept& kept) {
   auto use = [&](JsonValue value) -> Result<void> {
     cells.push_back(TRY(read_cell(value, name, kept)));
     return {};
   };
   return each_element(list, name, 0, use);
-}
-
-const InputSpec* find_tensor(const InputSpecs& inputs, std::string_view name) {
-  const auto found = std::find_if(inputs.begin(), inputs.end(), [&](const InputSpec& input) {
-    return input.name == name && !input.is_column();
-  });
-  return found == inputs.end() ? nullptr : &*found;
 }
 
 // A tensor that comes row by row.
@@ -74,8 +62,7 @@ class RowTensor {
       TRY(use(row));
     }
     tensor_.shape[0] = static_cast<std::int64_t>(++rows_);
-    std::size_t count = 1;
-    for (const std::int64_t size : tensor_.shape) count *= static_cast<std::size_t>(size);
+    const std::size_t count = TRY(element_count(tensor_.name, tensor_.shape));
     const std::size_t width = serving::datatype_bytes(tensor_.type);
     const std::size_t given = width == 0 ? texts_.size() : bytes_.size() / width;
     tensor_.shape[0] = 0;

@@ -1,7 +1,5 @@
 #include "api/predict/scoring_routes.h"
 
-#include <strings.h>
-
 #include "api/predict/answer.h"
 #include "api/predict/body.h"
 #include "api/predict/csv_batch.h"
@@ -73,10 +71,6 @@ Response refuse(const Request& request, const Error& error) {
 }
 
 enum class BodyType { kJson, kCsv };
-
-bool is_word(std::string_view text, std::string_view word) {
-  return text.size() == word.size() && ::strncasecmp(text.data(), word.data(), word.size()) == 0;
-}
 
 std::string_view trimmed(std::string_view text) {
   while (text.starts_with(' ')) text.remove_prefix(1);

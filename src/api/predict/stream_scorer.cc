@@ -36,17 +36,11 @@ bool is_about_the_message(Code code) {
   return false;
 }
 
-bool reads_tensor(const std::vector<serving::InputSpec>& inputs, std::string_view name) {
-  return std::any_of(inputs.begin(), inputs.end(), [&](const serving::InputSpec& input) {
-    return input.name == name && !input.is_column();
-  });
-}
-
 // `value` without members that can't be columns and are no tensors of the model: nobody reads them.
 std::string without_nested(base::JsonValue value, const std::vector<serving::InputSpec>& inputs) {
   std::string out = "{";
   for (const auto& [name, member] : value.members()) {
-    if ((member.is_object() || member.is_array()) && !reads_tensor(inputs, name) &&
+    if ((member.is_object() || member.is_array()) && find_tensor(inputs, name) == nullptr &&
         !(member.is_object() && member.find("b64")))
       continue;
     if (out.size() > 1) out.push_back(',');
@@ -133,7 +127,7 @@ Result<std::vector<Result<Answer>>> StreamScorer::score(const std::string& endpo
     bool has_nested = false;
     for (const auto& [name, member] : value->members()) {
       const bool is_nested = member.is_object() || member.is_array();
-      has_nested = has_nested || (is_nested && !reads_tensor(*inputs, name));
+      has_nested = has_nested || (is_nested && find_tensor(*inputs, name) == nullptr);
       members += name;
       members.push_back('\x1f');
     }

@@ -21,11 +21,6 @@ using serving::Tensor;
 constexpr std::size_t kElementsMax = std::size_t{1} << 36;
 constexpr std::int64_t kExactMax = std::int64_t{1} << 53;
 
-template <typename... Args>
-Error invalid(fmt::format_string<Args...> format, Args&&... args) {
-  return base::error(Code::kInvalidArgument, format, std::forward<Args>(args)...);
-}
-
 const InputSpec* find_spec(const std::vector<InputSpec>& inputs, std::string_view name) {
   const auto found = std::find_if(inputs.begin(), inputs.end(),
                                   [&](const InputSpec& known) { return known.name == name; });
@@ -124,6 +119,13 @@ Result<std::size_t> element_count(std::string_view name, std::span<const std::in
     if (count > kElementsMax) return invalid("shape has too many elements: input={}", name);
   }
   return count;
+}
+
+const InputSpec* find_tensor(const std::vector<InputSpec>& inputs, std::string_view name) {
+  const auto found = std::find_if(inputs.begin(), inputs.end(), [&](const InputSpec& input) {
+    return input.name == name && !input.is_column();
+  });
+  return found == inputs.end() ? nullptr : &*found;
 }
 
 Batch from_rows(const std::vector<Cell>& cells, std::size_t width,

@@ -16,6 +16,12 @@
 
 namespace slipway::api::predict {
 
+// What is wrong with what was sent.
+template <typename... Args>
+Error invalid(fmt::format_string<Args...> format, Args&&... args) {
+  return base::error(Code::kInvalidArgument, format, std::forward<Args>(args)...);
+}
+
 using Inputs = serving::Endpoints::Inputs;
 // What the model reads; asked for only when a tensor has several dimensions, or a matrix comes
 // without names.
@@ -32,6 +38,9 @@ serving::Batch from_rows(const std::vector<serving::Cell>& cells, std::size_t wi
                          std::vector<std::string_view> names);
 // The names of the columns among `inputs`; they point into it.
 std::vector<std::string_view> column_names(const std::vector<serving::InputSpec>& inputs);
+// The input of that name that has a shape; nullptr: there is none, or it is a column.
+const serving::InputSpec* find_tensor(const std::vector<serving::InputSpec>& inputs,
+                                      std::string_view name);
 
 // A tensor as it was sent; its elements are in memory as the protocol's binary form has them, and
 // in `texts` when they are BYTES.
