@@ -554,6 +554,22 @@ Result<void> ScorerFilters::check(const std::string& text) {
   return {};
 }
 
+Result<invocations::Destination> DeclaredDestinations::find(const std::string& endpoint) {
+  const releases::EndpointDefinition definition = TRY(releases_.definition(endpoint));
+  if (!definition.async) {
+    return base::error(Code::kFailedPrecondition,
+                       "the endpoint declares no `async:` in slipway.yaml, so its answers have "
+                       "nowhere to go: endpoint={}",
+                       endpoint);
+  }
+  invocations::Destination destination;
+  destination.output = definition.async->output;
+  destination.failure = definition.async->failure;
+  if (definition.async->in_flight)
+    destination.in_flight = static_cast<std::size_t>(*definition.async->in_flight);
+  return destination;
+}
+
 store::MessageLog& TopicLogs::log(const store::TopicAddress& address) {
   if (address.brokers.empty()) return local_;
   base::MutexLock lock(mutex_);

@@ -9,6 +9,7 @@
 #include "evaluations/review_queues.h"
 #include "evaluations/scorers.h"
 #include "features/feature_store.h"
+#include "invocations/ports.h"
 #include "monitor/monitor.h"
 #include "pipelines/pipelines.h"
 #include "registry/registry.h"
@@ -207,6 +208,16 @@ class TopicLogs final : public streams::Logs {
   store::KafkaProperties properties_;
   base::Mutex mutex_;
   std::map<std::string, std::unique_ptr<store::MessageLog>> clusters_ GUARDED_BY(mutex_);
+};
+
+// invocations asks where the answers of an endpoint go.
+class DeclaredDestinations final : public invocations::Destinations {
+ public:
+  explicit DeclaredDestinations(releases::Releases& releases) : releases_(releases) {}
+  Result<invocations::Destination> find(const std::string& endpoint) override;
+
+ private:
+  releases::Releases& releases_;
 };
 
 // tracking asks the registry what was made from what, before it takes something away for good.

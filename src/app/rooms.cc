@@ -20,17 +20,22 @@
 #include "api/own/streaming_routes.h"
 #include "api/page/mlflow_ui.h"
 #include "api/page/page_routes.h"
+#include "api/predict/async_routes.h"
+#include "api/predict/invocation_scorer.h"
 #include "api/predict/oip_routes.h"
 #include "api/predict/predict_routes.h"
 #include "api/predict/stream_scorer.h"
 #include "app/alias_follower.h"
 #include "app/connections.h"
+#include "app/invocation_files.h"
 #include "app/login.h"
 #include "app/other_servers.h"
 #include "app/project.h"
 #include "app/storage.h"
 #include "base/log.h"
 #include "evaluations/tables.h"
+#include "invocations/invocations.h"
+#include "invocations/tables.h"
 #include "monitor/tables.h"
 #include "pipelines/tables.h"
 #include "registry/import.h"
@@ -240,7 +245,20 @@ struct Application::Rooms::Impl {
         topics(f.db, f.clock, {.messages_max = f.settings.topic_messages_max}),
         topic_logs(topics),
         stream_scorer(endpoints),
-        streams(f.db, f.clock, topic_logs, stream_scorer, f.metrics) {}
+        streams(f.db, f.clock, topic_logs, stream_scorer, f.metrics),
+        destinations(releases),
+        invocation_scorer(endpoints),
+        invocation_files(
+            f.clock, f.random,
+            {.root = f.settings.async_root,
+             .scratch = f.data / "uploads",
+             .input_bytes_max = static_cast<std::uint64_t>(f.settings.body_bytes_max)}),
+        invocations(
+            f.db, clock, f.clock, f.random, destinations, invocation_scorer, invocation_files,
+            f.metrics,
+            {.threads_max = static_cast<std::size_t>(f.settings.async_threads),
+             .in_flight = static_cast<std::size_t>(f.settings.async_in_flight),
+             .queue_length_max = static_cast<std::size_t>(f.settings.async_queue_length_max)}) {}
 
   const Foundation foundation;
   bool leads = true;          // whether what only one server of a database may run is run here
@@ -308,6 +326,10 @@ struct Application::Rooms::Impl {
   TopicLogs topic_logs;
   api::predict::StreamScorer stream_scorer;
   streams::Streams streams;
+  DeclaredDestinations destinations;
+  api::predict::InvocationScorer invocation_scorer;
+  InvocationFiles invocation_files;
+  invocations::Invocations invocations;
   std::unique_ptr<monitor::Monitor> monitor;
   std::unique_ptr<Project> project;
   std::thread late;  // loads models while the server answers
@@ -321,12 +343,12 @@ Application::Rooms::~Rooms() = default;
 
 std::vector<store::RoomMigrations> Application::Rooms::migrations() {
   return {
-      access::migrations(),          tracking::migrations(),        registry::migrations(),
-      datasets::migrations(),        features::migrations(),        pipelines::migrations(),
-      releases::migrations(),        monitor::migrations(),         Project::migrations(),
-      webhooks::migrations(),        tracking::import_migrations(), traces::migrations(),
-      evaluations::migrations(),     AliasFollower::migrations(),   store::LocalLog::migrations(),
-      streams::Streams::migrations()};
+      access::migrations(),           tracking::migrations(),        registry::migrations(),
+      datasets::migrations(),         features::migrations(),        pipelines::migrations(),
+      releases::migrations(),         monitor::migrations(),         Project::migrations(),
+      webhooks::migrations(),         tracking::import_migrations(), traces::migrations(),
+      evaluations::migrations(),      AliasFollower::migrations(),   store::LocalLog::migrations(),
+      streams::Streams::migrations(), invocations::migrations()};
 }
 
 Result<void> Application::Rooms::open() {
@@ -364,6 +386,7 @@ Result<void> Application::Rooms::open() {
   if (!i.leads) return {};
   i.registry.set_observer(&i.follower);
   TRY(i.releases.reinstall());
+  TRY(i.invocations.open());
   return i.follower.catch_up();
 }
 
@@ -406,6 +429,7 @@ void Application::Rooms::add_leading_routes(http::Router& router) {
   Impl& i = *impl_;
   const auto rehearses = [&clock = i.clock] { return clock.rehearses(); };
   router.add_all(api::predict::predict_routes(*served()));
+  router.add_all(api::predict::async_routes(i.invocations, i.endpoints));
   router.set_fallback("/v2", api::predict::no_v2_route);
   router.add_all(api::own::reclaim_routes(i.reclaimer, i.python));
   router.add_all(api::own::project_routes(*i.project));
@@ -488,6 +512,8 @@ Result<void> Application::Rooms::start(const std::string& url, const OnStop& on_
   on_stop("request log", [&i] { i.log.stop(); });
   TRY(i.streams.start());
   on_stop("streams", [&i] { i.streams.stop(); });  // before the request log that they write to
+  i.invocations.start();
+  on_stop("invocations", [&i] { i.invocations.stop(); });  // likewise
   TRY(i.pipelines.start(
       {.folder = i.foundation.data / "pipelines",
        .url = url,

@@ -213,6 +213,15 @@ const std::vector<SettingInfo>& setting_table() {
           "and come back when they are asked. 0: no limit."),
       text("models-root", &Settings::models_root, {},
            "Folder below which endpoints may name models by their paths; empty: by none."),
+      text("async-root", &Settings::async_root, {},
+           "Folder below which asynchronous invocations may name files of this machine; empty: "
+           "only S3."),
+      integer("async-threads", &Settings::async_threads, 1, 1024,
+              "Threads for asynchronous invocations; started when they are needed."),
+      integer("async-in-flight", &Settings::async_in_flight, 1, 1024,
+              "Asynchronous invocations of an endpoint under way at once, if it doesn't say."),
+      integer("async-queue-length-max", &Settings::async_queue_length_max, 1, 1'000'000,
+              "Asynchronous invocations of one endpoint that may wait; more get 429."),
       text("onnxruntime-library", &Settings::onnxruntime_library, {},
            "libonnxruntime.so or its folder, for ONNX models with operators that are not evaluated "
            "here; empty: what ORT_DYLIB_PATH says, else where libraries are."),

@@ -34,6 +34,11 @@ struct Settings {
   std::int64_t inline_budget_us = 200;
   std::int64_t models_bytes_max = 0;
   std::string models_root;
+  // Requests that are answered later: invocations/README.md.
+  std::string async_root;
+  std::int64_t async_threads = 16;
+  std::int64_t async_in_flight = 4;
+  std::int64_t async_queue_length_max = 10'000;
 
   // Models that run in ONNX Runtime: serving/onnx.
   std::string onnxruntime_library;

@@ -95,6 +95,35 @@ Result<ReleasePolicy> read_policy(const YamlNode& node) {
   return policy;
 }
 
+bool is_folder(std::string_view text) {
+  constexpr std::string_view kS3 = "s3://";
+  if (text.starts_with(kS3)) return text.size() > kS3.size() && text[kS3.size()] != '/';
+  return text.starts_with('/') || text.starts_with("file:///");
+}
+
+Result<std::string> read_folder(const YamlNode& node, std::string_view key) {
+  Result<std::string> folder = node.text();
+  if (folder && !is_folder(*folder))
+    return node.error("{} must be s3://BUCKET/PREFIX or an absolute path: {}", key, *folder);
+  return folder;
+}
+
+Result<AsyncInference> read_async(const YamlNode& node) {
+  AsyncInference async;
+  YamlMap map = TRY(node.map("async"));
+  async.output = TRY(read_folder(TRY(map.get("output")), "output"));
+  async.failure = async.output;
+  if (const auto failure = map.find("failure"))
+    async.failure = TRY(read_folder(*failure, "failure"));
+  if (const auto in_flight = map.find("in_flight")) {
+    async.in_flight = TRY(in_flight->integer());
+    if (*async.in_flight < 1 || *async.in_flight > 1000)
+      return in_flight->error("in_flight must be from 1 to 1000");
+  }
+  TRY(map.finish());
+  return async;
+}
+
 Result<EndpointDefinition> read_endpoint(const std::string& name, const YamlNode& node) {
   EndpointDefinition definition{.name = name};
   TRY(check_name(node, name, "an endpoint"));
@@ -127,6 +156,7 @@ Result<EndpointDefinition> read_endpoint(const std::string& name, const YamlNode
     }
     TRY(members.finish());
   }
+  if (const auto async = map.find("async")) definition.async = TRY(read_async(*async));
   TRY(map.finish());
   return definition;
 }
@@ -178,6 +208,11 @@ JsonObject EndpointDefinition::to_json() const {
   object["release"] = releases::to_json(release);
   object["log"] = {{"policy", log_policy}};
   running.append_to(object);
+  if (async) {
+    JsonObject declared{{"output", async->output}, {"failure", async->failure}};
+    if (async->in_flight) declared["in_flight"] = *async->in_flight;
+    object["async"] = std::move(declared);
+  }
   return object;
 }
 

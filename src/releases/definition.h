@@ -65,6 +65,14 @@ struct ModelAlias {
 // The two parts of "models:/name@alias"; nothing for any other URI.
 std::optional<ModelAlias> parse_alias(std::string_view model_uri);
 
+// Where answers go to requests that don't wait for them.
+struct AsyncInference {
+  std::string output;                     // a folder: s3://BUCKET/PREFIX or a path
+  std::string failure;                    // of what could not be answered
+  std::optional<std::int64_t> in_flight;  // under way at once
+  bool operator==(const AsyncInference&) const = default;
+};
+
 struct EndpointDefinition {
   std::string name;
   std::string model;                     // a model URI; with an alias, the endpoint follows it
@@ -74,6 +82,7 @@ struct EndpointDefinition {
   ReleasePolicy release;
   Running running;
   std::string log_policy = "best_effort";  // best_effort | durable
+  std::optional<AsyncInference> async;     // nothing: such requests are refused
 
   JsonObject to_json() const;  // in the shape of slipway.yaml, so that parse_endpoint reads it back
   bool operator==(const EndpointDefinition&) const = default;

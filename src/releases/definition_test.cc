@@ -63,6 +63,19 @@ TEST(EndpointDefinition, ReadsHowModelsAreRun) {
   EXPECT_EQ(MUST(parse_running("{}")), Running());
 }
 
+TEST(EndpointDefinition, ReadsWhereAnswersGo) {
+  const auto endpoints = MUST(parse_endpoints(R"(endpoints:
+  e: {model: models:/m/1, async: {output: "s3://b/out", failure: "s3://b/bad", in_flight: 2}}
+  f: {model: models:/m/1, async: {output: /srv/out}}
+  g: {model: models:/m/1}
+)"));
+  EXPECT_EQ(endpoints[0].async, (AsyncInference{"s3://b/out", "s3://b/bad", 2}));
+  EXPECT_EQ(endpoints[1].async, (AsyncInference{"/srv/out", "/srv/out", std::nullopt}));
+  EXPECT_FALSE(endpoints[2].async);
+  for (const EndpointDefinition& each : endpoints)
+    EXPECT_EQ(MUST(parse_endpoint(each.name, base::to_text(each.to_json()))), each);
+}
+
 TEST(EndpointDefinition, AliasesInUris) {
   EXPECT_EQ(parse_alias("models:/a@b@c"), (ModelAlias{"a@b", "c"}));
   for (const char* uri : {"models:/a/1", "models:/@b", "models:/a@", "runs:/x@y", ""}) {
@@ -96,6 +109,11 @@ TEST(EndpointDefinition, MistakesAreToldWithTheirPlace) {
       {"{model: m, shadow: {canary-shadow: models:/m/1}}", "cannot be called so: canary-shadow"},
       {"{model: m, shadow: {\"a/b\": models:/m/1}}", "the name of a shadow"},
       {"{model: m, log: {policy: never}}", "no such log policy"},
+      {"{model: m, async: {in_flight: 2}}", "async needs a key: key=output"},
+      {"{model: m, async: {output: out}}", "output must be s3://BUCKET/PREFIX or an absolute path"},
+      {"{model: m, async: {output: \"s3://\"}}", "output must be s3://BUCKET/PREFIX"},
+      {"{model: m, async: {output: /o, failure: \"gs://b\"}}", "failure must be s3://"},
+      {"{model: m, async: {output: /o, in_flight: 0}}", "in_flight must be from 1 to"},
       {"[m]", "endpoint e must be a mapping"},
   };
   for (const auto& [text, message] : cases) {

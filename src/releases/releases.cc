@@ -409,6 +409,12 @@ Result<EndpointStatus> Releases::status(const std::string& endpoint) {
   });
 }
 
+Result<EndpointDefinition> Releases::definition(const std::string& endpoint) {
+  return db_.read([&](store::Reader& reader) -> Result<EndpointDefinition> {
+    return TRY(ledger_.endpoint(reader, endpoint)).definition;
+  });
+}
+
 Result<void> Releases::require(const std::string& endpoint) {
   return db_.read([&](store::Reader& reader) -> Result<void> {
     TRY(ledger_.endpoint(reader, endpoint));

@@ -150,6 +150,8 @@ class Releases {
   Result<EndpointStatus> status(const std::string& endpoint);
   // kNotFound when there is no such endpoint. Cheap.
   Result<void> require(const std::string& endpoint);
+  // As it was declared last. kNotFound. Cheap.
+  Result<EndpointDefinition> definition(const std::string& endpoint);
   // Newest first; kNotFound: no such endpoint.
   Result<std::vector<Revision>> revisions(const std::string& endpoint,
                                           std::optional<std::int64_t> before = {},

@@ -36,6 +36,7 @@ constexpr Rule kRules[] = {
      About::kProject, Permission::kUse},
     {kPost, "/score", About::kProject, Permission::kUse},
     {kPost, "/endpoints/{name}/invocations", About::kProject, Permission::kUse},
+    {kPost, "/endpoints/{name}/async-invocations", About::kProject, Permission::kUse},
 };
 
 }  // namespace

@@ -9,7 +9,7 @@ using http::Response;
 Response named(int status, const char* name, const JsonObject& body) {
   Response response = Response::json(base::to_text(body), status);
   response.headers.emplace_back("x-amzn-errortype", name);
-  if (status == 503) response.headers.emplace_back("Retry-After", "1");
+  if (status == 503 || status == 429) response.headers.emplace_back("Retry-After", "1");
   return response;
 }
 
@@ -35,6 +35,30 @@ Response runtime_error(const Error& error) {
     case Code::kInvalidArgument:
     case Code::kFailedPrecondition:
       return named(424, "ModelError", model_error(error));
+    case Code::kAlreadyExists:
+    case Code::kConflict:
+    case Code::kStorageFull:
+    case Code::kCorruption:
+    case Code::kInternal:
+      break;
+  }
+  return named(500, "InternalFailure", message);
+}
+
+Response async_error(const Error& error) {
+  const JsonObject message{{"Message", error.message}};
+  switch (error.code) {
+    case Code::kInvalidArgument:
+    case Code::kFailedPrecondition:
+    case Code::kNotFound:
+    case Code::kUnauthenticated:
+    case Code::kPermissionDenied:
+      return named(400, "ValidationError", message);
+    case Code::kResourceExhausted:
+      return named(429, "ThrottlingException", message);
+    case Code::kUnavailable:
+    case Code::kDeadlineExceeded:
+      return named(503, "ServiceUnavailable", message);
     case Code::kAlreadyExists:
     case Code::kConflict:
     case Code::kStorageFull:
