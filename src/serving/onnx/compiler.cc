@@ -22,25 +22,6 @@ bool is_known(ElementType type) {
          type == ElementType::kString;
 }
 
-// The nodes that outputs need, in the order of the graph.
-Result<std::vector<const Node*>> needed_nodes(const Graph& graph,
-                                              const std::vector<std::string>& outputs) {
-  if (graph.nodes.size() > kNodesMax)
-    return base::error(Code::kResourceExhausted, "ONNX: a graph of more than {} nodes", kNodesMax);
-  std::set<std::string, std::less<>> wanted(outputs.begin(), outputs.end());
-  std::vector<const Node*> nodes;
-  for (auto node = graph.nodes.rbegin(); node != graph.nodes.rend(); ++node) {
-    const bool is_needed = std::any_of(
-        node->outputs.begin(), node->outputs.end(),
-        [&](const std::string& name) { return !name.empty() && wanted.contains(name); });
-    if (!is_needed) continue;
-    wanted.insert(node->inputs.begin(), node->inputs.end());
-    nodes.push_back(&*node);
-  }
-  std::reverse(nodes.begin(), nodes.end());
-  return nodes;
-}
-
 // That the columns of what a node makes are those of its shape: what reads them counts on it.
 Result<void> check_shape(const Node& node, const Value& value) {
   const std::vector<std::int64_t>& dims = value.dims;
@@ -60,6 +41,24 @@ Result<void> check_shape(const Node& node, const Value& value) {
 }
 
 }  // namespace
+
+Result<std::vector<const Node*>> needed_nodes(const Graph& graph) {
+  if (graph.nodes.size() > kNodesMax)
+    return base::error(Code::kResourceExhausted, "ONNX: a graph of more than {} nodes", kNodesMax);
+  std::set<std::string_view> wanted;
+  for (const ValueInfo& output : graph.outputs) wanted.insert(output.name);
+  std::vector<const Node*> nodes;
+  for (auto node = graph.nodes.rbegin(); node != graph.nodes.rend(); ++node) {
+    const bool is_needed = std::any_of(
+        node->outputs.begin(), node->outputs.end(),
+        [&](const std::string& name) { return !name.empty() && wanted.contains(name); });
+    if (!is_needed) continue;
+    wanted.insert(node->inputs.begin(), node->inputs.end());
+    nodes.push_back(&*node);
+  }
+  std::reverse(nodes.begin(), nodes.end());
+  return nodes;
+}
 
 std::string_view element_name(ElementType type) {
   static constexpr std::string_view kNames[] = {"undefined", "float",  "uint8",  "int8",   "uint16",
@@ -186,10 +185,11 @@ Result<Value> Compiler::in_registers(const Value& value) {
   return out;
 }
 
-Result<void> Compiler::compile(const Model& model, const std::vector<std::string>& outputs,
+Result<void> Compiler::compile(const Model& model,
                                std::map<std::string, Value, std::less<>>& values) {
-  const std::vector<const Node*> nodes = TRY(needed_nodes(model.graph, outputs));
-  std::set<std::string_view> read(outputs.begin(), outputs.end());
+  const std::vector<const Node*> nodes = TRY(needed_nodes(model.graph));
+  std::set<std::string_view> read;
+  for (const ValueInfo& output : model.graph.outputs) read.insert(output.name);
   for (const Node* node : nodes) read.insert(node->inputs.begin(), node->inputs.end());
   std::size_t columns = 0;
   for (const Tensor& tensor : model.graph.initializers) {
@@ -207,8 +207,7 @@ Result<void> Compiler::compile(const Model& model, const std::vector<std::string
                            node->op_type, node->name, name);
       inputs.push_back(name.empty() ? nullptr : &found->second);
     }
-    const std::string domain = node->domain == "ai.onnx" ? "" : node->domain;
-    const auto opset = model.opsets.find(domain);
+    const auto opset = model.opsets.find(node->domain);
     std::vector<Value> made =
         TRY(translate(*node, opset == model.opsets.end() ? 1 : opset->second, inputs));
     if (program_.bytes > kProgramBytesMax + kProgramBytesPerByte * model.bytes)
@@ -235,18 +234,13 @@ Result<void> Compiler::compile(const Model& model, const std::vector<std::string
 
 Result<std::vector<Value>> Compiler::translate(const Node& node, std::int64_t opset,
                                                const std::vector<const Value*>& inputs) {
-  const std::string_view domain =
-      node.domain == "ai.onnx" ? std::string_view() : std::string_view(node.domain);
-  const Operator* found = find_operator(domain, node.op_type);
-  if (found == nullptr)
-    return base::error(Code::kInvalidArgument, "ONNX: the operator {}{}{} is not known here",
-                       domain, domain.empty() ? "" : ".", node.op_type);
+  const Operator* known = TRY(operator_of(node));
   for (const Value* input : inputs) {
     if (input != nullptr && !is_known(input->type))
       return base::error(Code::kInvalidArgument,
                          "ONNX: the operator {} is not known here for values of {}", node.op_type,
                          element_name(input->type));
-    if (input == nullptr || found->arranges) continue;
+    if (input == nullptr || known->arranges) continue;
     if (auto expected = expect_values(*input); !expected)
       return std::move(expected).error().with_context(node.op_type + " " + node.name);
   }
@@ -254,11 +248,12 @@ Result<std::vector<Value>> Compiler::translate(const Node& node, std::int64_t op
       !inputs.empty() && std::all_of(inputs.begin(), inputs.end(), [](const Value* input) {
         return input == nullptr || input->is_constant;
       });
-  if (is_known_now && !found->arranges) return fold(node, opset, inputs);
-  return found->translate({.compiler = *this, .node = node, .opset = opset, .inputs = inputs});
+  if (is_known_now && !known->arranges) return fold(*known, node, opset, inputs);
+  return known->translate({.compiler = *this, .node = node, .opset = opset, .inputs = inputs});
 }
 
-Result<std::vector<Value>> Compiler::fold(const Node& node, std::int64_t opset,
+Result<std::vector<Value>> Compiler::fold(const Operator& known, const Node& node,
+                                          std::int64_t opset,
                                           const std::vector<const Value*>& inputs) {
   for (const Value* input : inputs) {
     if (input == nullptr) continue;
@@ -287,10 +282,8 @@ Result<std::vector<Value>> Compiler::fold(const Node& node, std::int64_t opset,
       lifted.push_back(std::move(value));
       given.push_back(&lifted.back());
     }
-    const Operator* found =
-        find_operator(node.domain == "ai.onnx" ? "" : node.domain, node.op_type);
     std::vector<Value> made =
-        TRY(found->translate({.compiler = *this, .node = node, .opset = opset, .inputs = given}));
+        TRY(known.translate({.compiler = *this, .node = node, .opset = opset, .inputs = given}));
     Frame frame;
     frame.start(program_.registers, 1);
     program_.run(frame);

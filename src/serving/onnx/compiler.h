@@ -25,6 +25,8 @@ inline constexpr std::int64_t kRowCount = std::numeric_limits<std::int64_t>::min
 // Of one model, over all its values.
 inline constexpr std::size_t kColumnsMax = 1 << 24;
 
+struct Operator;
+
 // What a name of the graph stands for. Each position of its other dimensions (row-major) is a
 // column: a register, or the position of a constant. So whatever only arranges values
 // (Concat, Reshape, Gather...) costs nothing when rows come.
@@ -49,6 +51,9 @@ auto with_type(ElementType type, Act act) {
   if (type == ElementType::kString) return act(std::string_view{});
   return act(std::int64_t{});
 }
+
+// The nodes that the graph's outputs need, in its order. kResourceExhausted: a graph of too many.
+Result<std::vector<const Node*>> needed_nodes(const Graph& graph);
 
 // One at a time. What operators need to turn a node into steps.
 class Compiler {
@@ -105,11 +110,10 @@ class Compiler {
   // The same values in registers.
   Result<Value> in_registers(const Value& value);
 
-  // Translates the nodes that `outputs` need; `values` are the graph's inputs by name, and become
-  // everything that has a name. kInvalidArgument: an operator, or a use of one, that is not known
-  // here, named. kCorruption: no graph.
-  Result<void> compile(const Model& model, const std::vector<std::string>& outputs,
-                       std::map<std::string, Value, std::less<>>& values);
+  // Translates the nodes that the graph's outputs need; `values` are the graph's inputs by name,
+  // and become everything that has a name. kInvalidArgument: an operator, or a use of one, that is
+  // not known here, named. kCorruption: no graph.
+  Result<void> compile(const Model& model, std::map<std::string, Value, std::less<>>& values);
 
   Program take();
 
@@ -117,7 +121,7 @@ class Compiler {
   Result<std::vector<Value>> translate(const Node& node, std::int64_t opset,
                                        const std::vector<const Value*>& inputs);
   // Runs an operator whose inputs are all known.
-  Result<std::vector<Value>> fold(const Node& node, std::int64_t opset,
+  Result<std::vector<Value>> fold(const Operator& known, const Node& node, std::int64_t opset,
                                   const std::vector<const Value*>& inputs);
 
   Program program_;

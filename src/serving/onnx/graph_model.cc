@@ -59,11 +59,11 @@ Result<std::shared_ptr<const serving::Model>> GraphModel::load(const onnx::Model
       made->loads_.push_back({.input = i, .element = e, .to = value.columns[e]});
     values.emplace(input.name, std::move(value));
   }
-  std::vector<std::string> outputs;
-  for (const ValueInfo& info : model.graph.outputs) outputs.push_back(info.name);
-  if (outputs.empty()) return base::error(Code::kCorruption, "ONNX: the graph has no outputs");
-  TRY(compiler.compile(model, outputs, values));
-  for (const std::string& name : outputs) {
+  if (model.graph.outputs.empty())
+    return base::error(Code::kCorruption, "ONNX: the graph has no outputs");
+  TRY(compiler.compile(model, values));
+  for (const ValueInfo& info : model.graph.outputs) {
+    const std::string& name = info.name;
     const auto found = values.find(name);
     if (found == values.end())
       return base::error(Code::kCorruption, "ONNX: no node makes the output {}", name);

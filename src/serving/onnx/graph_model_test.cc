@@ -207,6 +207,17 @@ std::vector<Operation> deeper(int dimensions) {
   return made;
 }
 
+// ONNX's own operators are those of the domain "" and of "ai.onnx", which is the same.
+TEST(GraphModel, KnowsBothNamesOfTheDomain) {
+  GraphParts parts = of_three(
+      nodes(Operation("Unsqueeze", {"x"}, {"u"}, "ai.onnx").set("axes", Integers{2}),
+            Operation("Softmax", {"u"}, {"y"}, "ai.onnx")));  // since 13 over the last dimension
+  parts.domain = "ai.onnx";
+  const auto model = load(parts);
+  ASSERT_TRUE(model) << model.error().message;
+  EXPECT_EQ(std::get<Floats>(ask(**model, {1, 2, 3})->front().values), (Floats{1, 1, 1}));
+}
+
 TEST(GraphModel, SaysWhatIsNotKnownHere) {
   struct Case {
     const char* says;
@@ -411,15 +422,16 @@ TEST(Interface, FollowsTheSignature) {
 class OnnxFile : public ::testing::Test {
  protected:
   // Writes a model whose constant is in another file.
-  std::filesystem::path write(std::string_view location, std::int64_t offset, std::int64_t length) {
+  std::filesystem::path write(std::string_view location, std::int64_t offset, std::int64_t length,
+                              std::vector<Operation> all = nodes(Operation("Add", {"x", "c"},
+                                                                           {"y"}))) {
     Message constant;
     constant.number(1, 3).number(2, 1).text(8, "c").number(14, 1);
     constant.message(13, Message().text(1, "location").text(2, location));
     constant.message(13, Message().text(1, "offset").text(2, std::to_string(offset)));
     constant.message(13, Message().text(1, "length").text(2, std::to_string(length)));
     const auto path = folder_.path() / "model.onnx";
-    MUST(store::write_file(path, testing::model_bytes(of_three(
-                                     nodes(Operation("Add", {"x", "c"}, {"y"})), {constant}))));
+    MUST(store::write_file(path, testing::model_bytes(of_three(std::move(all), {constant}))));
     return path;
   }
   store::testing::TempFolder folder_;
@@ -433,6 +445,12 @@ TEST_F(OnnxFile, TensorsMayLieBesideIt) {
   const auto model = load_onnx(write("weights", 4, 12), nullptr, nullptr);
   ASSERT_TRUE(model) << model.error().message;
   EXPECT_EQ(std::get<Floats>(ask(**model, {0, 0, 0})->front().values), (Floats{1, 2, 3}));
+  // Operators count where an output needs them.
+  const auto other = load_onnx(write("weights", 4, 12,
+                                     nodes(Operation("Add", {"x", "c"}, {"y"}, "ai.onnx"),
+                                           Operation("NobodyKnows", {"x"}, {"z"}))),
+                               nullptr, nullptr);
+  ASSERT_TRUE(other) << other.error().message;
   for (const auto& [location, offset, length] : {std::tuple{"weights", 8, 12},
                                                  {"weights", 99, 1},
                                                  {"nothing", 0, 12},

@@ -52,21 +52,11 @@ Result<void> check_places(const Model& model, const fs::path& folder) {
   return {};
 }
 
-bool has_external_data(const Model& model) {
-  return std::any_of(model.graph.initializers.begin(), model.graph.initializers.end(),
-                     [](const Tensor& tensor) { return tensor.is_external; });
-}
-
 Result<std::shared_ptr<const serving::Model>> load_here(Model& model, const fs::path& folder,
                                                         const Interface& interface) {
-  if (has_external_data(model)) {
-    for (const Node& node : model.graph.nodes) {  // before a large file is read for nothing
-      if (find_operator(node.domain, node.op_type) == nullptr)
-        return base::error(Code::kInvalidArgument, "ONNX: the operator {} is not known here",
-                           node.op_type);
-    }
-    TRY(read_external_data(model, folder));
-  }
+  // Before a large file is read for nothing.
+  for (const Node* node : TRY(needed_nodes(model.graph))) TRY(operator_of(*node));
+  TRY(read_external_data(model, folder));
   return GraphModel::load(model, interface);
 }
 

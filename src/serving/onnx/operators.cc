@@ -82,14 +82,15 @@ Error Call::broken(std::string_view what) const {
   return base::error(Code::kCorruption, "ONNX: {} {}: {}", node.op_type, node.name, what);
 }
 
-const Operator* find_operator(std::string_view domain, std::string_view name) {
+Result<const Operator*> operator_of(const Node& node) {
   for (const auto operators :
        {arranging_operators(), arithmetic_operators(), learned_operators(), vector_machines()}) {
     for (const Operator& known : operators) {
-      if (known.name == name && known.domain == domain) return &known;
+      if (known.name == node.op_type && known.domain == node.domain) return &known;
     }
   }
-  return nullptr;
+  return base::error(Code::kInvalidArgument, "ONNX: the operator {}{}{} is not known here",
+                     node.domain, node.domain.empty() ? "" : ".", node.op_type);
 }
 
 Result<Meeting> meet(const Call& call, std::span<const Value* const> operands) {

@@ -52,8 +52,8 @@ struct Operator {
   bool arranges = false;
 };
 
-// Null: not known.
-const Operator* find_operator(std::string_view domain, std::string_view name);
+// kInvalidArgument: not known here.
+Result<const Operator*> operator_of(const Node& node);
 
 // By what they do: arrange.cc, arithmetic.cc, learned.cc, vector_machine.cc.
 std::span<const Operator> arranging_operators();

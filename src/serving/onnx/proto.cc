@@ -250,6 +250,9 @@ Result<Attribute> read_attribute(Reader reader, int depth) {
   return attribute;
 }
 
+// ONNX's own operators have two names of their domain.
+std::string domain_of(std::string name) { return name == "ai.onnx" ? std::string() : name; }
+
 Result<Node> read_node(Reader reader, int depth) {
   Node node;
   while (!reader.at_end()) {
@@ -272,7 +275,7 @@ Result<Node> read_node(Reader reader, int depth) {
             TRY(read_attribute(TRY(reader.message(field, "AttributeProto")), depth)));
         break;
       case 7:
-        node.domain = TRY(reader.text(field));
+        node.domain = domain_of(TRY(reader.text(field)));
         break;
       default:
         break;
@@ -362,7 +365,7 @@ Result<void> read_opset(Reader reader, Model& model) {
   std::int64_t version = 0;
   while (!reader.at_end()) {
     const Field field = TRY(reader.next());
-    if (field.number == 1) domain = TRY(reader.text(field));
+    if (field.number == 1) domain = domain_of(TRY(reader.text(field)));
     if (field.number == 2) version = TRY(reader.integer(field));
   }
   model.opsets[domain] = version;

@@ -73,7 +73,8 @@ struct Attribute {
 };
 
 struct Node {
-  std::string name, op_type, domain;
+  std::string name, op_type;
+  std::string domain;  // empty: ONNX's own, however the file calls it
   std::vector<std::string> inputs, outputs;
   std::vector<Attribute> attributes;
 

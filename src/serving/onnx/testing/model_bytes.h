@@ -120,6 +120,7 @@ inline Message value_info(std::string_view name, ElementType type,
 struct GraphParts {
   std::vector<Message> inputs, outputs, initializers;
   std::vector<Operation> nodes;
+  std::string domain = {};  // what ONNX's own is called
 };
 
 inline std::string model_bytes(const GraphParts& parts) {
@@ -131,7 +132,7 @@ inline std::string model_bytes(const GraphParts& parts) {
   return Message()
       .number(1, 8)
       .message(7, graph)
-      .message(8, Message().text(1, "").number(2, 17))
+      .message(8, Message().text(1, parts.domain).number(2, 17))
       .message(8, Message().text(1, kMl).number(2, 3))
       .bytes();
 }
