@@ -37,7 +37,7 @@ void store(Frame& frame, const std::vector<Register>& from, std::size_t first, s
 
 Result<std::shared_ptr<const serving::Model>> GraphModel::load(const onnx::Model& model,
                                                                Interface interface) {
-  if (model.has_functions)
+  if (!model.functions.empty())
     return base::error(Code::kInvalidArgument, "ONNX: functions of a model are not known here");
   std::shared_ptr<GraphModel> made(new GraphModel());
   Compiler compiler;

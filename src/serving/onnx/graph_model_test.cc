@@ -421,18 +421,25 @@ TEST(Interface, FollowsTheSignature) {
 
 class OnnxFile : public ::testing::Test {
  protected:
-  // Writes a model whose constant is in another file.
-  std::filesystem::path write(std::string_view location, std::int64_t offset, std::int64_t length,
-                              std::vector<Operation> all = nodes(Operation("Add", {"x", "c"},
-                                                                           {"y"}))) {
+  // A tensor "c" of three floats in another file.
+  static Message external(std::string_view location, std::int64_t offset, std::int64_t length) {
     Message constant;
     constant.number(1, 3).number(2, 1).text(8, "c").number(14, 1);
     constant.message(13, Message().text(1, "location").text(2, location));
     constant.message(13, Message().text(1, "offset").text(2, std::to_string(offset)));
     constant.message(13, Message().text(1, "length").text(2, std::to_string(length)));
+    return constant;
+  }
+  std::filesystem::path write(const GraphParts& parts) {
     const auto path = folder_.path() / "model.onnx";
-    MUST(store::write_file(path, testing::model_bytes(of_three(std::move(all), {constant}))));
+    MUST(store::write_file(path, testing::model_bytes(parts)));
     return path;
+  }
+  // Writes a model whose constant is in another file.
+  std::filesystem::path write(std::string_view location, std::int64_t offset, std::int64_t length,
+                              std::vector<Operation> all = nodes(Operation("Add", {"x", "c"},
+                                                                           {"y"}))) {
+    return write(of_three(std::move(all), {external(location, offset, length)}));
   }
   store::testing::TempFolder folder_;
 };
@@ -460,6 +467,32 @@ TEST_F(OnnxFile, TensorsMayLieBesideIt) {
                                                  {"weights", 4, 8}}) {
     const auto refused = load_onnx(write(location, offset, length), nullptr, nullptr);
     ASSERT_FALSE(refused) << location;
+    EXPECT_EQ(refused.error().code, Code::kCorruption) << refused.error().message;
+  }
+}
+
+// Also where a node has the tensor: a constant, or what is in a branch.
+TEST_F(OnnxFile, NoTensorLiesElsewhere) {
+  const auto constant = [](std::string_view location) {
+    return Operation("Constant", {}, {"c"}).set("value", external(location, 0, 12));
+  };
+  const auto add = [] { return Operation("Add", {"x", "c"}, {"y"}); };
+  const auto branch = [&](std::string_view location) {
+    return Operation("If", {"x"}, {"z"}).set("then_branch", constant(location));
+  };
+  const Floats values{1, 2, 3};
+  MUST(store::write_file(
+      folder_.path() / "weights",
+      std::string_view(reinterpret_cast<const char*>(values.data()), values.size() * 4)));
+  const auto model =
+      load_onnx(write(of_three(nodes(constant("weights"), add()))), nullptr, nullptr);
+  ASSERT_TRUE(model) << model.error().message;
+  EXPECT_EQ(std::get<Floats>(ask(**model, {0, 0, 0})->front().values), values);
+  for (const auto& all : {nodes(constant("../weights"), add()),
+                          nodes(Operation("Identity", {"x"}, {"y"}), branch("../weights")),
+                          nodes(Operation("Identity", {"x"}, {"y"}), branch("nothing"))}) {
+    const auto refused = load_onnx(write(of_three(all)), nullptr, nullptr);
+    ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().code, Code::kCorruption) << refused.error().message;
   }
 }

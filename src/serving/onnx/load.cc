@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <fstream>
+#include <set>
 
 #include "serving/onnx/graph_model.h"
 #include "serving/onnx/interface.h"
@@ -45,10 +46,44 @@ Result<fs::path> file_of(const Tensor& tensor, const fs::path& folder) {
   return folder / location;
 }
 
-Result<void> check_places(const Model& model, const fs::path& folder) {
-  for (const Tensor& tensor : model.graph.initializers) {
-    if (tensor.is_external) TRY(file_of(tensor, folder));
+Result<std::uint64_t> size_of(const fs::path& path) {
+  std::error_code failure;
+  const std::uint64_t size = fs::file_size(path, failure);
+  if (failure)
+    return base::error(Code::kCorruption, "ONNX: a file of tensors can't be read: {}: {}",
+                       path.string(), failure.message());
+  return size;
+}
+
+// Calls `act` with every tensor that is in another file, also of the graphs in nodes.
+template <typename Act>
+Result<void> each_external(Graph& graph, const Act& act) {
+  const auto among = [&](std::vector<Tensor>& tensors) -> Result<void> {
+    for (Tensor& tensor : tensors) {
+      if (tensor.is_external) TRY(act(tensor));
+    }
+    return {};
+  };
+  TRY(among(graph.initializers));
+  for (Node& node : graph.nodes) {
+    for (Attribute& attribute : node.attributes) {
+      TRY(among(attribute.tensors));
+      for (Graph& inner : attribute.graphs) TRY(each_external(inner, act));
+    }
   }
+  return {};
+}
+
+// Nobody who reads the tensors may leave the folder. Adds the files to the model's bytes.
+Result<void> check_files(Model& model, const fs::path& folder) {
+  std::set<fs::path> files;
+  const auto check = [&](const Tensor& tensor) -> Result<void> {
+    const fs::path path = TRY(file_of(tensor, folder));
+    if (files.insert(path.lexically_normal()).second) model.bytes += TRY(size_of(path));
+    return {};
+  };
+  TRY(each_external(model.graph, check));
+  for (Graph& function : model.functions) TRY(each_external(function, check));
   return {};
 }
 
@@ -64,18 +99,14 @@ Result<std::shared_ptr<const serving::Model>> load_here(Model& model, const fs::
 
 Result<void> read_external_data(Model& model, const fs::path& folder) {
   std::uint64_t total = 0;
-  for (Tensor& tensor : model.graph.initializers) {
-    if (!tensor.is_external) continue;
+  return each_external(model.graph, [&](Tensor& tensor) -> Result<void> {
     const fs::path path = TRY(file_of(tensor, folder));
-    std::error_code failure;
-    const std::uint64_t size = fs::file_size(path, failure);
+    const std::uint64_t size = TRY(size_of(path));
     const std::uint64_t offset = TRY(number_in(tensor, "offset", 0));
-    if (failure || offset > size)
-      return base::error(Code::kCorruption, "ONNX: a file of tensors is missing or too short: {}",
-                         path.string());
-    const std::uint64_t length = TRY(number_in(tensor, "length", size - offset));
-    if (length > size - offset)
-      return base::error(Code::kCorruption, "ONNX: a file of tensors is missing or too short: {}",
+    const std::uint64_t length =
+        TRY(number_in(tensor, "length", offset > size ? 0 : size - offset));
+    if (offset > size || length > size - offset)
+      return base::error(Code::kCorruption, "ONNX: a file of tensors is too short: {}",
                          path.string());
     total += length;
     if (total > kExternalBytesMax)
@@ -89,16 +120,15 @@ Result<void> read_external_data(Model& model, const fs::path& folder) {
       return base::error(Code::kCorruption, "ONNX: a file of tensors can't be read: {}",
                          path.string());
     tensor.is_external = false;
-    model.bytes += length;
-  }
-  return {};
+    return {};
+  });
 }
 
 Result<std::shared_ptr<const serving::Model>> load_onnx(const fs::path& file,
                                                         const ModelShape* signature,
                                                         Runtime* runtime) {
   Model model = TRY(parse_model(TRY(store::read_file(file))));
-  TRY(check_places(model, file.parent_path()));
+  TRY(check_files(model, file.parent_path()));
   Interface interface = TRY(interface_of(model.graph, signature));
   auto here = load_here(model, file.parent_path(), interface);
   if (here || here.error().code == Code::kCorruption || runtime == nullptr) return here;

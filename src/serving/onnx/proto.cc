@@ -360,6 +360,16 @@ Result<Graph> read_graph(Reader reader, int depth) {
   return graph;
 }
 
+Result<Graph> read_function(Reader reader) {
+  Graph function;
+  while (!reader.at_end()) {
+    const Field field = TRY(reader.next());
+    if (field.number != 7) continue;
+    function.nodes.push_back(TRY(read_node(TRY(reader.message(field, "NodeProto")), 1)));
+  }
+  return function;
+}
+
 Result<void> read_opset(Reader reader, Model& model) {
   std::string domain;
   std::int64_t version = 0;
@@ -508,6 +518,7 @@ Result<Model> parse_model(std::string_view bytes) {
         model.producer = TRY(reader.text(field));
         break;
       case 7:
+        if (has_graph) return reader.broken("a second graph");
         model.graph = TRY(read_graph(TRY(reader.message(field, "GraphProto")), 1));
         has_graph = true;
         break;
@@ -520,7 +531,7 @@ Result<Model> parse_model(std::string_view bytes) {
         break;
       }
       case 25:
-        model.has_functions = true;
+        model.functions.push_back(TRY(read_function(TRY(reader.message(field, "FunctionProto")))));
         break;
       default:
         break;

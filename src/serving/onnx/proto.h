@@ -98,12 +98,12 @@ struct Graph {
 };
 
 struct Model {
-  std::size_t bytes = 0;  // of the file
+  std::size_t bytes = 0;  // of the file, and of those beside it that hold its tensors
   std::int64_t ir_version = 0;
   std::string producer;
   std::map<std::string, std::int64_t> opsets;  // by domain
   std::map<std::string, std::string> metadata;
-  bool has_functions = false;
+  std::vector<Graph> functions;  // only their nodes
   Graph graph;
 };
 

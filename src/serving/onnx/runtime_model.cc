@@ -158,8 +158,7 @@ Result<std::shared_ptr<const serving::Model>> RuntimeModel::load(
     return std::move(created).error().with_context("ONNX Runtime " + use.version() +
                                                    " can't load the model");
   }
-  std::error_code ignored;
-  made->bytes_ = std::filesystem::file_size(file, ignored);
+  made->bytes_ = model.bytes;
   return std::shared_ptr<const serving::Model>(std::move(made));
 }
 

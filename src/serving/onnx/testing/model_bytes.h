@@ -99,6 +99,16 @@ class Operation {
     message_.message(5, attribute);
     return std::move(*this);
   }
+  Operation&& set(std::string_view name, const Message& tensor) && {
+    message_.message(5, Message().text(1, name).message(5, tensor).number(20, 4));
+    return std::move(*this);
+  }
+  // A graph of one node, as branches and loops have them.
+  Operation&& set(std::string_view name, const Operation& node) && {
+    const Message graph = Message().message(1, node.message());
+    message_.message(5, Message().text(1, name).message(6, graph).number(20, 5));
+    return std::move(*this);
+  }
   const Message& message() const { return message_; }
 
  private:
