@@ -223,22 +223,36 @@ bool Endpoints::is_awake(std::string_view endpoint) const {
   return serving != nullptr && serving->is_awake;
 }
 
+std::map<std::string, std::size_t> Endpoints::sizes() const {
+  std::vector<std::pair<std::string, std::shared_ptr<const Model>>> models;
+  {
+    base::MutexLock lock(mutex_);
+    for (const auto& [key, resident] : loaded_) models.emplace_back(key, resident.loaded.model);
+  }
+  std::map<std::string, std::size_t> sizes;
+  for (const auto& [key, model] : models) sizes[key] = model->memory_bytes();
+  return sizes;
+}
+
 std::size_t Endpoints::memory_bytes() const {
-  base::MutexLock lock(mutex_);
   std::size_t bytes = 0;
-  for (const auto& [key, resident] : loaded_) bytes += resident.loaded.model->memory_bytes();
+  for (const auto& [key, size] : sizes()) bytes += size;
   return bytes;
 }
 
 void Endpoints::keep_in_budget(std::string_view spared) {
   if (options_.models_bytes_max == 0) return;
-  std::vector<Eviction> evictions;
+  const std::map<std::string, std::size_t> sizes = this->sizes();
+  Evicted evicted;
   {
     base::MutexLock lock(mutex_);
     MemoryUse use;
     for (const auto& [endpoint, keys] : prepared_) use.kept.insert(keys.begin(), keys.end());
-    for (const auto& [key, resident] : loaded_)
-      use.models.push_back({key, resident.loaded.model->memory_bytes(), resident.used_us});
+    for (const auto& [key, resident] : loaded_) {
+      // Whoever has loaded one meanwhile comes here next.
+      if (const auto size = sizes.find(key); size != sizes.end())
+        use.models.push_back({key, size->second, resident.used_us});
+    }
     const auto table = table_.load();
     for (const auto& [name, serving] : *table) {
       if (!serving->is_awake) continue;
@@ -254,8 +268,9 @@ void Endpoints::keep_in_budget(std::string_view spared) {
     }
     const Evictions plan =
         plan_evictions(use, static_cast<std::size_t>(options_.models_bytes_max), spared);
-    evictions = evict(
-        plan, fmt::format("models took more than models-bytes-max={}", options_.models_bytes_max));
+    evicted =
+        evict(plan, sizes,
+              fmt::format("models took more than models-bytes-max={}", options_.models_bytes_max));
     if (plan.bytes > options_.models_bytes_max) {
       base::log_warning("serving",
                         "the models of an endpoint need more than models-bytes-max alone: "
@@ -263,11 +278,13 @@ void Endpoints::keep_in_budget(std::string_view spared) {
                         spared, plan.bytes, options_.models_bytes_max);
     }
   }
-  tell(evictions);
+  tell(std::move(evicted));
 }
 
-std::vector<Eviction> Endpoints::evict(const Evictions& plan, const std::string& reason) {
-  std::vector<Eviction> evictions;
+Endpoints::Evicted Endpoints::evict(const Evictions& plan,
+                                    const std::map<std::string, std::size_t>& sizes,
+                                    const std::string& reason) {
+  Evicted evicted;
   std::map<std::string, std::string> endpoint_of;  // by key
   for (const std::string& name : plan.endpoints) {
     const std::shared_ptr<const Serving> serving = find(name);
@@ -277,17 +294,20 @@ std::vector<Eviction> Endpoints::evict(const Evictions& plan, const std::string&
   for (const std::string& key : plan.models) {
     const auto found = loaded_.find(key);
     if (found == loaded_.end()) continue;
-    evictions.push_back({.endpoint = endpoint_of[key],
-                         .model = key,
-                         .bytes = found->second.loaded.model->memory_bytes(),
-                         .reason = reason});
+    const auto size = sizes.find(key);
+    evicted.evictions.push_back({.endpoint = endpoint_of[key],
+                                 .model = key,
+                                 .bytes = size == sizes.end() ? 0 : size->second,
+                                 .reason = reason});
+    evicted.models.push_back(std::move(found->second.loaded));
     loaded_.erase(found);
   }
-  return evictions;
+  return evicted;
 }
 
-void Endpoints::tell(const std::vector<Eviction>& evictions) {
-  for (const Eviction& eviction : evictions) {
+void Endpoints::tell(Evicted evicted) {
+  evicted.models.clear();
+  for (const Eviction& eviction : evicted.evictions) {
     evicted_.add();
     base::log_info("serving",
                    "a model left memory: model={} endpoint={} bytes={} reason=\"{}\"; the next "
@@ -298,7 +318,8 @@ void Endpoints::tell(const std::vector<Eviction>& evictions) {
 }
 
 Result<void> Endpoints::sleep(std::string_view endpoint, const std::string& reason) {
-  std::vector<Eviction> evictions;
+  const std::map<std::string, std::size_t> sizes = this->sizes();
+  Evicted evicted;
   {
     base::MutexLock lock(mutex_);
     const auto serving = find(endpoint);
@@ -316,9 +337,9 @@ Result<void> Endpoints::sleep(std::string_view endpoint, const std::string& reas
     for (const std::string& key : keys_of(serving->spec)) {
       if (!others.contains(key)) plan.models.push_back(key);
     }
-    evictions = evict(plan, reason);
+    evicted = evict(plan, sizes, reason);
   }
-  tell(evictions);
+  tell(std::move(evicted));
   return {};
 }
 

@@ -150,9 +150,18 @@ class Endpoints {
   Result<std::shared_ptr<const Serving>> load_endpoint(
       const std::shared_ptr<const Serving>& asleep);
   void swap(std::shared_ptr<const Serving> serving) REQUIRES(mutex_);
+  // Bytes by key of what is loaded. A Python model looks at its processes to tell, and may have to
+  // wait for one that starts or ends, so nobody asks under the lock.
+  std::map<std::string, std::size_t> sizes() const EXCLUDES(mutex_);
   void keep_in_budget(std::string_view spared) EXCLUDES(mutex_);
-  std::vector<Eviction> evict(const Evictions& plan, const std::string& reason) REQUIRES(mutex_);
-  void tell(const std::vector<Eviction>& evictions);
+  // What leaves memory with tell(), without the lock.
+  struct Evicted {
+    std::vector<Eviction> evictions;
+    std::vector<LoadedModel> models;
+  };
+  Evicted evict(const Evictions& plan, const std::map<std::string, std::size_t>& sizes,
+                const std::string& reason) REQUIRES(mutex_);
+  void tell(Evicted evicted) EXCLUDES(mutex_);
 
   ModelSource& models_;
   FeatureLookup& features_;
