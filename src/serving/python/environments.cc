@@ -215,8 +215,10 @@ std::vector<Environments::Known> Environments::unused(std::size_t& all) const {
   all = 0;
   std::error_code ignored;
   for (const auto& entry : std::filesystem::directory_iterator(options_.folder, ignored)) {
-    const auto used = std::filesystem::last_write_time(entry.path() / "ready", ignored);
-    if (ignored) continue;  // it is being made
+    auto used = std::filesystem::last_write_time(entry.path() / "ready", ignored);
+    // It is being made, and in use, or could not be made.
+    if (ignored) used = std::filesystem::last_write_time(entry.path(), ignored);
+    if (ignored) continue;
     ++all;
     const auto known = environments_.find(entry.path().filename().string());
     const bool in_use = known != environments_.end() && !known->second->in_use.expired();

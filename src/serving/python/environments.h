@@ -68,7 +68,7 @@ class Environments {
   Result<std::filesystem::path> find_python(const std::string& version) const;
   Result<void> make(const std::filesystem::path& folder, const Requirements& requirements) const;
   void drop_old() EXCLUDES(mutex_);
-  // The whole ones by when they were used last, and how many there are with those in use.
+  // By when they were used last, or could not be made; and how many there are with those in use.
   std::vector<Known> unused(std::size_t& all) const REQUIRES(mutex_);
 
   const Options options_;

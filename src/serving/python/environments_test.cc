@@ -83,6 +83,10 @@ TEST_F(EnvironmentsTest, WhatCannotBeMadeIsRefusedWithTheReason) {
   const auto bad = environments.interpreter_for(model("bad", "./no-such-package\n"));
   EXPECT_EQ(bad.error().code, Code::kInvalidArgument);
   EXPECT_NE(bad.error().message.find("no-such-package"), std::string::npos) << bad.error().message;
+  using DryRun = Environments::DryRun;
+  EXPECT_EQ(environments.remove_unused(std::chrono::hours(1), DryRun::kNo).environments, 0u);
+  EXPECT_EQ(environments.remove_unused(std::chrono::seconds(0), DryRun::kNo).environments, 1u)
+      << "half of one is nobody's";
   const auto flag =
       environments.interpreter_for(model("flag", "", "build_dependencies: [--target=/tmp/x]\n"));
   EXPECT_NE(flag.error().message.find("not a package"), std::string::npos);
