@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
+#include <string_view>
+#include <utility>
 
 namespace slipway::serving {
 namespace {
@@ -66,16 +69,24 @@ Result<MeasuredTraffic> measure_traffic(RequestLog& log, const std::string& endp
   const auto* const roles = TRY(rows.column("role"));
   const auto* const latencies = TRY(rows.column("latency_us"));
   const auto* const traffic = TRY(rows.column("traffic"));
+  // Rows of one request are ID/0, ID/1... and arrived together; a caller's own id may have a slash.
+  const auto parts = [&](std::size_t row) {
+    const std::string_view id = ids->strings[row];
+    const std::size_t slash = std::min(id.rfind('/'), id.size());
+    return std::pair(std::pair(id.substr(0, slash), arrivals->ints[row]), id.substr(slash));
+  };
+  std::set<std::pair<std::string_view, std::int64_t>> begun;
+  for (std::size_t row = 0; row < rows.rows(); ++row) {
+    if (const auto [request, number] = parts(row); number == "/0") begun.insert(request);
+  }
   std::vector<std::int64_t> requests;
   std::size_t counted = 0;
   Variation latency;
   for (std::size_t row = 0; row < rows.rows(); ++row) {
     if (roles->strings[row] != "live" || !traffic->strings[row].empty()) continue;
     ++counted;
-    // Rows of one request are ID/0, ID/1...
-    const std::string& id = ids->strings[row];
-    const std::size_t slash = id.rfind('/');
-    if (slash != std::string::npos && id.substr(slash) != "/0") continue;
+    const auto [request, number] = parts(row);
+    if (!number.empty() && number != "/0" && begun.contains(request)) continue;
     requests.push_back(arrivals->ints[row]);
     latency.add(latencies->number(row));
   }

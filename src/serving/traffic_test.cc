@@ -6,6 +6,7 @@
 #include <random>
 
 #include "serving/version_statistics.h"
+#include "store/testing/temp_folder.h"
 
 namespace slipway::serving {
 namespace {
@@ -48,6 +49,32 @@ TEST(Traffic, CostIsWhatRowsTook) {
   statistics.batches = {{.rows = 2000, .calls = 1, .score_ns = 300'000'000}};
   statistics.total_ns = 1'500'000'000;
   EXPECT_NEAR(statistics.cpu_seconds_per_1000(), 0.25, 1e-9);
+}
+
+TEST(Traffic, RowsOfARequestAreOneAndCallersIdsMayHaveASlash) {
+  store::testing::TempFolder folder;
+  base::Metrics metrics;
+  RequestLog log({.folder = folder.path()}, metrics);
+  std::vector<LogRow> rows;
+  const auto add = [&](std::string_view id, std::int64_t arrival_us) {
+    rows.push_back({.request_id = id,
+                    .variant = "live",
+                    .role = "live",
+                    .event_time = {1},
+                    .arrival_time = {arrival_us}});
+  };
+  add("joint/1", 10);
+  add("joint/0", 10);
+  add("joint/2", 10);
+  add("order/7", 20);
+  add("order/0", 30);
+  add("order/8", 40);
+  add("plain", 50);
+  ASSERT_TRUE(log.append("e", std::make_shared<const LogSchema>(), rows));
+  const auto measured = measure_traffic(log, "e", {0}, {2});
+  ASSERT_TRUE(measured) << measured.error().message;
+  EXPECT_EQ(measured->requests, 5u);
+  EXPECT_NEAR(measured->traffic.rows_per_request, 7.0 / 5, 1e-9);
 }
 
 }  // namespace
