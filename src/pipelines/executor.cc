@@ -1,8 +1,6 @@
 #include "pipelines/executor.h"
 
-#include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -12,7 +10,7 @@
 #include <thread>
 #include <vector>
 
-#include "store/file_system.h"
+#include "base/process.h"
 
 namespace slipway::pipelines {
 namespace {
@@ -30,49 +28,15 @@ std::vector<std::string> merged_environment(const std::map<std::string, std::str
   return merged;
 }
 
-std::vector<char*> pointers(std::vector<std::string>& texts) {
-  std::vector<char*> list;
-  for (std::string& text : texts) list.push_back(text.data());
-  list.push_back(nullptr);
-  return list;
-}
-
-Result<pid_t> spawn(const Command& command) {
-  posix_spawn_file_actions_t files;
-  posix_spawnattr_t attributes;
-  posix_spawn_file_actions_init(&files);
-  posix_spawnattr_init(&attributes);
-  const std::string folder = command.folder.string(), log = command.log.string();
-  posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_addopen(&files, 1, log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0644);
-  posix_spawn_file_actions_adddup2(&files, 1, 2);
-  posix_spawn_file_actions_addclosefrom_np(&files, 3);
-  posix_spawn_file_actions_addchdir_np(&files, folder.c_str());
-  sigset_t none, defaults;
-  sigemptyset(&none);
-  sigfillset(&defaults);
-  posix_spawnattr_setsigmask(&attributes, &none);
-  posix_spawnattr_setsigdefault(&attributes, &defaults);
-  posix_spawnattr_setpgroup(&attributes, 0);
-  posix_spawnattr_setflags(&attributes,
-                           POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-  std::vector<std::string> arguments = {"/bin/sh", "-c", command.text};
-  std::vector<std::string> environment = merged_environment(command.environment);
-  pid_t pid = 0;
-  const int failed = posix_spawn(&pid, "/bin/sh", &files, &attributes, pointers(arguments).data(),
-                                 pointers(environment).data());
-  posix_spawn_file_actions_destroy(&files);
-  posix_spawnattr_destroy(&attributes);
-  if (failed != 0) return store::errno_error(failed, "cannot start the command", command.folder);
-  return pid;
-}
-
 }  // namespace
 
 Result<Exit> ProcessExecutor::run(const Command& command, const std::function<bool()>& should_stop,
                                   const std::function<void(std::int64_t)>& started) {
   using SteadyClock = std::chrono::steady_clock;
-  const pid_t pid = TRY(spawn(command));
+  const pid_t pid = TRY(base::start_process({.words = {"/bin/sh", "-c", command.text},
+                                             .environment = merged_environment(command.environment),
+                                             .folder = command.folder,
+                                             .log = command.log}));
   started(pid);
   const auto start = SteadyClock::now();
   std::optional<SteadyClock::time_point> asked;  // to end

@@ -1,0 +1,26 @@
+// Other programs, started.
+#pragma once
+
+#include <sys/types.h>
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+namespace slipway::base {
+
+struct Program {
+  std::vector<std::string> words;        // the first is its file
+  std::vector<std::string> environment;  // "NAME=value"; empty: as this process has it
+  std::filesystem::path folder;          // where it begins; empty: here
+  std::filesystem::path log;             // its output goes behind what is there
+};
+
+// Starts a process in a group of its own, with nothing to read, no other open files and signals as
+// they are by default. The caller waits for it. kResourceExhausted: too many processes or too
+// little memory. kFailedPrecondition: there is no such program, folder or log.
+Result<pid_t> start_process(Program program);
+
+}  // namespace slipway::base
