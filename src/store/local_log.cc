@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/check.h"
+#include "store/row_batch.h"
 
 namespace slipway::store {
 namespace {
@@ -66,6 +67,14 @@ Param blob_or_null(const std::optional<std::string>& bytes) {
   return bytes ? Param(Bytes{*bytes}) : Param(nullptr);
 }
 
+constexpr std::string_view kTopics =
+    "SELECT name, next_number, (SELECT MIN(number) FROM topic_messages m WHERE m.workspace = "
+    "'default' AND m.topic = t.name) FROM topics t";
+
+LocalLog::Topic topic_of(const Row& row) {
+  return {row.string(0), row.is_null(2) ? row.int64(1) : row.int64(2), row.int64(1)};
+}
+
 }  // namespace
 
 RoomMigrations LocalLog::migrations() { return {"topics", {{1, kFirst}}}; }
@@ -77,15 +86,17 @@ Result<std::int64_t> LocalLog::append(const std::string& topic, std::span<const 
                                    [](const Row& row) { return row.int64(0); }));
     const std::int64_t begin = known.value_or(0);
     std::int64_t number = begin;
+    std::vector<std::string> headers;  // the batch has views of them
+    headers.reserve(messages.size());
+    RowBatch rows(
+        "INSERT INTO topic_messages(topic, number, message_key, value, headers, message_time)");
     for (const Message& message : messages) {
       const std::int64_t ms = message.time.micros == 0 ? now_ms : message.time.micros / 1000;
-      const std::string headers = pack_headers(message.headers);
-      TRY(
-          tx.send("INSERT INTO topic_messages(topic, number, message_key, value, headers, "
-                  "message_time) VALUES(?, ?, ?, ?, ?, ?)",
-                  {topic, number++, blob_or_null(message.key), blob_or_null(message.value),
-                   Bytes{headers}, base::Timestamp{ms * 1000}}));
+      headers.push_back(pack_headers(message.headers));
+      rows.add({topic, number++, blob_or_null(message.key), blob_or_null(message.value),
+                Bytes{headers.back()}, base::Timestamp{ms * 1000}});
     }
+    TRY(rows.send(tx));
     TRY(
         tx.send("INSERT INTO topics(name, next_number) VALUES(?, ?) ON CONFLICT(workspace, name) "
                 "DO UPDATE SET next_number = excluded.next_number",
@@ -138,22 +149,18 @@ Result<std::vector<ReceivedMessage>> LocalLog::read(const std::string& topic, st
 Result<std::vector<LocalLog::Topic>> LocalLog::topics() {
   return db_.read([&](store::Reader& reader) -> Result<std::vector<Topic>> {
     std::vector<Topic> found;
-    TRY(reader.query(
-        "SELECT name, next_number, (SELECT MIN(number) FROM topic_messages m WHERE m.workspace = "
-        "'default' AND m.topic = t.name) FROM topics t ORDER BY name",
-        {}, [&](const Row& row) {
-          found.push_back(
-              {row.string(0), row.is_null(2) ? row.int64(1) : row.int64(2), row.int64(1)});
-        }));
+    TRY(reader.query(std::string(kTopics) + " ORDER BY name", {},
+                     [&](const Row& row) { found.push_back(topic_of(row)); }));
     return found;
   });
 }
 
 Result<LocalLog::Topic> LocalLog::topic(const std::string& name) {
-  for (Topic& topic : TRY(topics())) {
-    if (topic.name == name) return std::move(topic);
-  }
-  return Topic{.name = name};
+  auto found = TRY(db_.read([&](store::Reader& reader) {
+    return reader.find(std::string(kTopics) + " WHERE t.workspace = 'default' AND t.name = ?",
+                       {name}, topic_of);
+  }));
+  return found ? std::move(*found) : Topic{.name = name};
 }
 
 class LocalLog::Writer final : public MessageWriter {
