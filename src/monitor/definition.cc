@@ -68,10 +68,7 @@ Result<AlertRule> read_alert(const std::string& name, const YamlNode& node) {
   if (rule.over.has_value() + rule.under.has_value() + rule.abs_over.has_value() != 1) {
     return node.error("alert {} needs exactly one of over, under and abs_over", name);
   }
-  if (auto rows = map.find("min_rows")) {
-    rule.min_rows = TRY(rows->integer());
-    if (rule.min_rows < 1) return rows->error("min_rows must be at least 1");
-  }
+  rule.min_rows = TRY(map.find_integer("min_rows", 1)).value_or(rule.min_rows);
   if (auto action = map.find("action")) rule.action = TRY(action->text());
   TRY(map.finish());
   return rule;
@@ -84,10 +81,7 @@ Result<ActionRule> read_action(const std::string& name, const YamlNode& node) {
   if (auto params = map.find("params")) {
     for (const auto& [key, value] : TRY(params->entries())) rule.params[key] = TRY(value.text());
   }
-  if (auto labels = map.find("min_labels")) {
-    rule.min_labels = TRY(labels->integer());
-    if (rule.min_labels < 0) return labels->error("min_labels must not be negative");
-  }
+  rule.min_labels = TRY(map.find_integer("min_labels", 0)).value_or(rule.min_labels);
   if (auto cool_down = map.find("cool_down")) rule.cool_down = TRY(cool_down->duration());
   if (auto rise = map.find("max_missing_rise")) {
     rule.max_missing_rise = TRY(number_between(*rise, 0, 1));
@@ -139,10 +133,7 @@ Result<MonitorDefinition> read_monitor(const std::string& name, const YamlNode& 
     if (auto psi = members.find("psi_over")) {
       definition.cause_psi_over = TRY(number_between(*psi, 0, 1e300));
     }
-    if (auto most = members.find("max")) {
-      definition.causes_max = TRY(most->integer());
-      if (definition.causes_max < 0) return most->error("max must not be negative");
-    }
+    definition.causes_max = TRY(members.find_integer("max", 0)).value_or(definition.causes_max);
     TRY(members.finish());
   }
   if (auto actions = map.find("actions")) {

@@ -32,14 +32,6 @@ Result<std::optional<double>> find_bound(YamlMap& map, std::string_view key, dou
   return std::optional(value);
 }
 
-Result<std::int64_t> count_or(YamlMap& map, std::string_view key, std::int64_t otherwise) {
-  const auto node = map.find(key);
-  if (!node) return otherwise;
-  const std::int64_t value = TRY(node->integer());
-  if (value < 0) return node->error("{} must not be negative", key);
-  return value;
-}
-
 Result<QualityBound> read_quality(const YamlNode& node) {
   YamlMap map = TRY(node.map("quality"));
   const YamlNode metric = TRY(map.get("metric"));
@@ -60,8 +52,8 @@ Result<Guard> read_guard(const YamlNode& node) {
   guard.latency_ms_p99 = TRY(find_bound(map, "latency_ms_p99", 1e9));
   guard.calibration_bias = TRY(find_bound(map, "calibration_bias", 1));
   if (const auto quality = map.find("quality")) guard.quality = TRY(read_quality(*quality));
-  guard.min_requests = TRY(count_or(map, "min_requests", guard.min_requests));
-  guard.min_labels = TRY(count_or(map, "min_labels", guard.min_labels));
+  guard.min_requests = TRY(map.find_integer("min_requests", 0)).value_or(guard.min_requests);
+  guard.min_labels = TRY(map.find_integer("min_labels", 0)).value_or(guard.min_labels);
   TRY(map.finish());
   return guard;
 }

@@ -10,28 +10,18 @@ constexpr std::int64_t kRowsMax = 1'000'000;
 constexpr double kWaitMsMax = 60'000;
 constexpr std::int64_t kLevelsMax = 1'000;
 
-Result<std::optional<std::int64_t>> find_count(YamlMap& map, std::string_view key, std::int64_t low,
-                                               std::int64_t high) {
-  const auto node = map.find(key);
-  if (!node) return std::optional<std::int64_t>();
-  const std::int64_t value = TRY(node->integer());
-  if (value < low || value > high)
-    return node->error("{} must be from {} to {}: got={}", key, low, high, value);
-  return std::optional(value);
-}
-
 Result<Batching> read_batching(const YamlNode& node) {
   Batching batching;
   YamlMap map = TRY(node.map("batching"));
-  batching.max_rows = TRY(find_count(map, "max_rows", 1, kRowsMax));
+  batching.max_rows = TRY(map.find_integer("max_rows", 1, kRowsMax));
   if (const auto wait = map.find("max_wait_ms")) {
     batching.max_wait_ms = TRY(wait->number());
     if (*batching.max_wait_ms < 0 || *batching.max_wait_ms > kWaitMsMax)
       return wait->error("max_wait_ms must be from 0 to {}", kWaitMsMax);
   }
-  batching.max_queue_rows = TRY(find_count(map, "max_queue_rows", 0, 100 * kRowsMax));
-  batching.priority_levels = TRY(find_count(map, "priority_levels", 1, kLevelsMax));
-  batching.default_priority_level = TRY(find_count(map, "default_priority_level", 1, kLevelsMax));
+  batching.max_queue_rows = TRY(map.find_integer("max_queue_rows", 0, 100 * kRowsMax));
+  batching.priority_levels = TRY(map.find_integer("priority_levels", 1, kLevelsMax));
+  batching.default_priority_level = TRY(map.find_integer("default_priority_level", 1, kLevelsMax));
   TRY(map.finish());
   if (batching.priority_levels.has_value() != batching.default_priority_level.has_value() ||
       batching.default_priority_level > batching.priority_levels) {
@@ -45,9 +35,9 @@ Result<Batching> read_batching(const YamlNode& node) {
 Result<PythonRun> read_python(const YamlNode& node) {
   PythonRun python;
   YamlMap map = TRY(node.map("python"));
-  python.workers = TRY(find_count(map, "workers", 1, 256));
-  python.memory_bytes_max = TRY(find_count(map, "memory_bytes_max", 0, 1ll << 44));
-  python.call_timeout_ms = TRY(find_count(map, "call_timeout_ms", 1, 86'400'000));
+  python.workers = TRY(map.find_integer("workers", 1, 256));
+  python.memory_bytes_max = TRY(map.find_integer("memory_bytes_max", 0, 1ll << 44));
+  python.call_timeout_ms = TRY(map.find_integer("call_timeout_ms", 1, 86'400'000));
   TRY(map.finish());
   return python;
 }

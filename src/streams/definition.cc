@@ -27,14 +27,6 @@ Result<std::string> read_topic(const YamlNode& node) {
   return url;
 }
 
-Result<std::int64_t> read_between(const YamlNode& node, std::string_view what, std::int64_t low,
-                                  std::int64_t high) {
-  const std::int64_t value = TRY(node.integer());
-  if (value < low || value > high)
-    return node.error("{} must be from {} to {}: got={}", what, low, high, value);
-  return value;
-}
-
 Result<StreamDefinition> read_stream(const std::string& name, const YamlNode& node) {
   StreamDefinition stream{.name = name};
   if (!is_name(name))
@@ -68,10 +60,9 @@ Result<StreamDefinition> read_stream(const std::string& name, const YamlNode& no
   }
   if (const auto batching = map.find("batching")) {
     YamlMap members = TRY(batching->map("batching"));
-    if (const auto rows = members.find("max_rows"))
-      stream.rows_max = TRY(read_between(*rows, "max_rows", 1, kRowsMax));
-    if (const auto wait = members.find("max_wait_ms"))
-      stream.wait_ms_max = TRY(read_between(*wait, "max_wait_ms", 0, kWaitMsMax));
+    stream.rows_max = TRY(members.find_integer("max_rows", 1, kRowsMax)).value_or(stream.rows_max);
+    stream.wait_ms_max =
+        TRY(members.find_integer("max_wait_ms", 0, kWaitMsMax)).value_or(stream.wait_ms_max);
     TRY(members.finish());
   }
   TRY(map.finish());

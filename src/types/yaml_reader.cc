@@ -62,6 +62,14 @@ Result<std::int64_t> YamlNode::integer() const {
   return value;
 }
 
+Result<std::int64_t> YamlNode::integer(std::string_view what, std::int64_t low,
+                                       std::int64_t high) const {
+  const std::int64_t value = TRY(integer());
+  if (value >= low && value <= high) return value;
+  if (high == kIntegerMax) return error("{} must be at least {}: got={}", what, low, value);
+  return error("{} must be from {} to {}: got={}", what, low, high, value);
+}
+
 Result<bool> YamlNode::boolean() const {
   const std::string written = TRY(text());
   if (written == "true") return true;
@@ -121,6 +129,13 @@ std::optional<YamlNode> YamlMap::find(std::string_view key) {
     if (name == key && !value.is_null()) return value;
   }
   return std::nullopt;
+}
+
+Result<std::optional<std::int64_t>> YamlMap::find_integer(std::string_view key, std::int64_t low,
+                                                          std::int64_t high) {
+  const auto node = find(key);
+  if (!node) return std::optional<std::int64_t>();
+  return std::optional(TRY(node->integer(key, low, high)));
 }
 
 Result<YamlNode> YamlMap::get(std::string_view key) {

@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -22,6 +24,8 @@ class YamlMap;
 // time.
 class YamlNode {
  public:
+  static constexpr std::int64_t kIntegerMax = std::numeric_limits<std::int64_t>::max();
+
   // kInvalidArgument "line 3, column 7: ..." when the text isn't YAML. An empty document is a null
   // node.
   static Result<YamlNode> parse(std::string_view text);
@@ -43,6 +47,9 @@ class YamlNode {
   Result<std::string> text() const;
   Result<double> number() const;  // finite
   Result<std::int64_t> integer() const;
+  // `what` names it in messages.
+  Result<std::int64_t> integer(std::string_view what, std::int64_t low,
+                               std::int64_t high = kIntegerMax) const;
   Result<bool> boolean() const;
   Result<Duration> duration() const;
   Result<Timestamp> time() const;
@@ -66,6 +73,9 @@ class YamlMap {
  public:
   // Nothing when the member is absent or null.
   std::optional<YamlNode> find(std::string_view key);
+  // Likewise.
+  Result<std::optional<std::int64_t>> find_integer(std::string_view key, std::int64_t low,
+                                                   std::int64_t high = YamlNode::kIntegerMax);
   // kInvalidArgument when it's absent.
   Result<YamlNode> get(std::string_view key);
   // kInvalidArgument naming the first unknown key, where it is, and the keys there are.
