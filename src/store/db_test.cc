@@ -106,6 +106,7 @@ class Adding final : public JointWrite {
     std::string name;
   };
   Result<void> run(Tx& tx, std::span<JointItem* const> items) override {
+    EXPECT_EQ(base::acting_user(), "") << "it writes for many";
     RowBatch rows("INSERT INTO things(name)");
     for (JointItem* item : items) {
       const auto* thing = static_cast<Item*>(item);
@@ -128,6 +129,7 @@ TEST_P(DbTest, WhatIsWrittenTogetherIsAnsweredOneByOne) {
   for (int t = 0; t < 16; ++t) {
     threads.emplace_back([&, t] {
       for (int i = 0; i < 50; ++i) {
+        const base::ActingAs acting("somebody");
         Adding::Item item{{}, fmt::format("{}{}-{}", i % 10 == 0 ? "no" : "yes", t, i)};
         const Result<void> done = db->write_jointly(adding, item);
         if (done) ++good;

@@ -76,6 +76,7 @@ struct Joined {
   std::vector<JointItem*> items;
   QueuedWrite whole;
   const std::function<Result<void>(Tx&)> body = [this](Tx& tx) {
+    const base::ActingAs nobody({});
     for (JointItem* item : items) item->outcome = {};
     return kind->run(tx, items);
   };
