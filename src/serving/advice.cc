@@ -31,7 +31,7 @@ double cost_of(double cores, const Traffic& traffic, const AdviceTarget& target)
 }
 
 // The fewest replicas that meet the target with calls of at most `max_rows`, none of which waits
-// for others longer than `max_wait_us`.
+// for others longer than `max_wait_us`; none when kReplicasMax can't keep up.
 ServingOption size_up(const Traffic& traffic, const CallCost& cost, const AdviceTarget& target,
                       std::string mode, std::int64_t max_rows, double max_wait_us) {
   ServingOption option{
@@ -168,7 +168,10 @@ Result<Advice> advise(const Traffic& traffic, const CallCost& cost, const Advice
   }
   Advice advice;
   auto& options = advice.options;
-  options.push_back(size_up(traffic, cost, target, "real-time", 1, 0));
+  const auto add = [&](ServingOption option) {
+    if (option.replicas > 0) options.push_back(std::move(option));
+  };
+  add(size_up(traffic, cost, target, "real-time", 1, 0));
   for (std::int64_t rows = 2; rows <= kRowsMax; rows *= 2) {
     if (static_cast<double>(rows) < 2 * traffic.rows_per_request) continue;
     // Half of what is left when the call is made may go into waiting for others.
@@ -176,11 +179,10 @@ Result<Advice> advise(const Traffic& traffic, const CallCost& cost, const Advice
     if (left_us <= 0) break;
     const double full_us =
         static_cast<double>(rows) / traffic.rows_per_request * 1e6 / traffic.rate;
-    options.push_back(
-        size_up(traffic, cost, target, "real-time", rows, std::min(left_us / 2, full_us)));
+    add(size_up(traffic, cost, target, "real-time", rows, std::min(left_us / 2, full_us)));
   }
-  options.push_back(stream(traffic, cost, target));
-  options.push_back(batch(traffic, cost, target));
+  add(stream(traffic, cost, target));
+  add(batch(traffic, cost, target));
   // The cheapest; of equals the simplest, which stands before.
   const auto paid = [](const ServingOption& option) {
     return option.mode == "batch" ? option.cores_busy : static_cast<double>(option.replicas);

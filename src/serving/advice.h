@@ -72,7 +72,7 @@ struct ServingOption {
   std::string mode;           // "real-time" | "stream" | "batch"
   std::int64_t max_rows = 1;  // of one call
   double max_wait_ms = 0;
-  std::int64_t replicas = 0;  // cores; 0: even many don't meet the target
+  std::int64_t replicas = 0;  // cores
   double requests_per_call = 1;
   double load = 0;           // of a replica
   double latency_ms = 0;     // at the target's percentile; batch: not judged
@@ -82,8 +82,10 @@ struct ServingOption {
 };
 
 struct Advice {
-  std::vector<ServingOption> options;  // cheapest first, of those that meet the target; then others
-  std::string words;                   // what the first is and why, for people
+  // Cheapest first, of those that meet the target; then others. What takes more than 1,024 cores is
+  // left out, but for batch scoring.
+  std::vector<ServingOption> options;
+  std::string words;  // what the first is and why, for people
 };
 
 // Compares answering each request by itself, batches of several sizes, a stream and batch scoring.

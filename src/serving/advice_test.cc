@@ -121,6 +121,18 @@ TEST(Advice, WhoCanWaitStreamsOrScoresBatches) {
   EXPECT_TRUE(stream->meets_target);
 }
 
+TEST(Advice, WhatNoNumberOfCoresCarriesIsLeftOut) {
+  // Alone they need 2,000 cores; together, 200 and some.
+  const CallCost cost{.fixed_us = 1'000, .row_us = 100};
+  const auto options = advise({.rate = 2e6}, cost, {.latency_ms = 1}).value().options;
+  ASSERT_FALSE(options.empty());
+  for (const ServingOption& option : options) {
+    EXPECT_GT(option.replicas, 0) << option.mode << " " << option.max_rows;
+    EXPECT_GT(option.latency_ms, 0);
+    EXPECT_FALSE(option.mode == "real-time" && option.max_rows == 1);
+  }
+}
+
 TEST(Advice, WhatCanNotBeMetIsSaid) {
   const auto advice = advise({.rate = 10}, {.fixed_us = 50'000}, {.latency_ms = 20});
   ASSERT_TRUE(advice);
