@@ -412,7 +412,7 @@ void Batcher::distribute(Call& call, const Result<void>& scored) {
       member->receipt = {.waited = call.begun - member->came,
                          .scored = call.took,
                          .rows = call.rows,
-                         .is_callers = std::exchange(is_caller, false)};
+                         .counts_call = std::exchange(is_caller, false)};
       member->state = Waiting::State::kDone;
     }
     member->changed.notify_one();

@@ -32,8 +32,8 @@ class Batcher {
   struct Receipt {
     std::chrono::nanoseconds waited{0};  // in line, or for others
     std::chrono::nanoseconds scored{0};
-    std::size_t rows = 0;    // of the whole call
-    bool is_callers = true;  // this thread made it: one in a call
+    std::size_t rows = 0;     // of the whole call
+    bool counts_call = true;  // one of those that shared a call
   };
 
   // `row_cost_us`: what a row of a call takes, until calls are measured here; infinite: not known.

@@ -183,7 +183,7 @@ TEST(Batcher, WhatCameWhileTheModelWasBusyIsOneCall) {
   third.expect_own_rows();
   EXPECT_EQ(model.rows(), (std::vector<std::size_t>{1, 5}));
   EXPECT_EQ(second.result()->rows, 5u);
-  EXPECT_NE(second.result()->is_callers, third.result()->is_callers) << "one call, counted once";
+  EXPECT_NE(second.result()->counts_call, third.result()->counts_call) << "one call, counted once";
   EXPECT_GT(second.result()->waited.count(), 0);
 }
 
@@ -208,7 +208,7 @@ TEST(Batcher, WhatRequestsShareCostsOnce) {
               {.score_ns = scored,
                .total_ns = scored,
                .call_rows = receipt.rows,
-               .made_call = receipt.is_callers},
+               .made_call = receipt.counts_call},
               {});
   }
   const VersionStatistics seen = tally.read("e", 1);

@@ -209,7 +209,7 @@ Result<Prediction> Endpoints::predict(const PredictRequest& request) {
              .score_ns = static_cast<std::uint64_t>(receipt.scored.count()),
              .total_ns = to_ns(total_us),
              .call_rows = receipt.rows,
-             .made_call = receipt.is_callers},
+             .made_call = receipt.counts_call},
             arrival_time);
   return answer;
 }

@@ -37,7 +37,6 @@ class Environments {
   };
   explicit Environments(Options options) : options_(std::move(options)) {}
 
-  // In use as long as somebody holds it: never taken away.
   // What remove_unused() took away, or would.
   struct Removed {
     std::size_t environments = 0;
@@ -45,6 +44,7 @@ class Environments {
   };
   enum class DryRun { kNo, kYes };
 
+  // In use as long as somebody holds it: never taken away.
   using Interpreter = std::shared_ptr<const std::filesystem::path>;
   // Makes the environment if it isn't there; who asks for the same meanwhile waits.
   // kFailedPrecondition: no such Python here. kInvalidArgument: pip could not install it, with

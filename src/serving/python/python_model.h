@@ -86,8 +86,8 @@ class PythonModel final : public Model {
   Result<Slot*> take(Clock::time_point deadline) const;
   Result<void> call_worker(Slot& slot, const ModelCall& call, Clock::time_point limit,
                            std::vector<Output>& outputs) const;
-  // Marks it and waits until it is ended, to say how.
   Error no_worker() const REQUIRES(mutex_);  // when none came free in time
+  // Marks it and waits until it is ended, to say how.
   Error broken(Slot& slot, std::string blame) const;
 
   const PythonModelOptions options_;
