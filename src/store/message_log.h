@@ -90,8 +90,8 @@ enum class StartAt { kEarliest, kLatest };
 class MessageLog {
  public:
   virtual ~MessageLog() = default;
-  // `start`: where a group begins that has committed nothing. A topic that isn't there yet is no
-  // error: nothing comes.
+  // `start`: where a group begins that has no place yet. At the end it gets one before it reads, so
+  // what comes later is its own. A topic that isn't there yet is no error: nothing comes.
   virtual Result<std::unique_ptr<MessageReader>> open_reader(const std::string& topic,
                                                              const std::string& group,
                                                              StartAt start) = 0;
