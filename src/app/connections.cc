@@ -498,6 +498,10 @@ Result<std::int64_t> TraceExperiments::number(const std::string& id) {
   return tracking::experiment_number(id);
 }
 
+Result<std::vector<std::int64_t>> TraceExperiments::numbers(const std::vector<std::string>& ids) {
+  return tracking::experiment_numbers(ids);
+}
+
 Result<std::string> TraceExperiments::trace_folder(store::Reader& reader, std::int64_t experiment) {
   return tracking::join_location(TRY(tracking::active_artifact_location(reader, experiment)),
                                  "traces");
@@ -538,6 +542,11 @@ Result<void> TraceExperiments::check_run(store::Reader& reader, const std::strin
 
 Result<std::int64_t> EvaluationExperiments::number(const std::string& id) {
   return tracking::experiment_number(id);
+}
+
+Result<std::vector<std::int64_t>> EvaluationExperiments::numbers(
+    const std::vector<std::string>& ids) {
+  return tracking::experiment_numbers(ids);
 }
 
 Result<void> EvaluationExperiments::check_exists(store::Reader& reader, std::int64_t experiment) {

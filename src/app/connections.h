@@ -239,6 +239,7 @@ class RegisteredOrigins final : public tracking::RegisteredUses {
 class TraceExperiments final : public traces::ExperimentRecords {
  public:
   Result<std::int64_t> number(const std::string& id) override;
+  Result<std::vector<std::int64_t>> numbers(const std::vector<std::string>& ids) override;
   Result<std::string> trace_folder(store::Reader& reader, std::int64_t experiment) override;
   Result<std::optional<std::string>> find_trace_folder(store::Reader& reader,
                                                        std::int64_t experiment) override;
@@ -260,6 +261,7 @@ class TraceArtifacts final : public traces::TraceFiles {
 class EvaluationExperiments final : public evaluations::ExperimentRecords {
  public:
   Result<std::int64_t> number(const std::string& id) override;
+  Result<std::vector<std::int64_t>> numbers(const std::vector<std::string>& ids) override;
   Result<void> check_exists(store::Reader& reader, std::int64_t experiment) override;
   Result<void> check_active(store::Reader& reader, std::int64_t experiment) override;
 };

@@ -219,12 +219,13 @@ Result<std::int64_t> parse_token(const std::string& token) {
 
 // Behind those that are there already, in the order in which they are named.
 Result<void> add_links(store::Tx& tx, ExperimentRecords& experiments, const std::string& dataset,
-                       const std::vector<std::int64_t>& numbers) {
+                       const std::vector<std::string>& experiment_ids) {
   std::int64_t place = TRY(tx.find("SELECT MAX(place) FROM evaluation_dataset_experiments WHERE "
                                    "dataset = ?",
                                    {dataset}, [](const store::Row& row) { return row.int64(0); }))
                            .value_or(0);
-  for (const std::int64_t number : numbers) {
+  for (const std::string& id : experiment_ids) {
+    const std::int64_t number = TRY(experiments.number(id));
     TRY(experiments.check_exists(tx, number));
     TRY(
         tx.send("INSERT INTO evaluation_dataset_experiments(dataset, experiment, place) VALUES(?, "
@@ -236,18 +237,10 @@ Result<void> add_links(store::Tx& tx, ExperimentRecords& experiments, const std:
 
 }  // namespace
 
-Result<std::vector<std::int64_t>> EvaluationDatasets::numbers(
-    const std::vector<std::string>& experiment_ids) {
-  std::vector<std::int64_t> numbers;
-  for (const std::string& id : experiment_ids) numbers.push_back(TRY(experiments_.number(id)));
-  return numbers;
-}
-
 Result<EvaluationDataset> EvaluationDatasets::create(
     const std::string& name, const Tags& tags, const std::vector<std::string>& experiment_ids) {
   TRY(check_length("name", name, kNameLengthMax));
   TRY(check_tags(tags));
-  const std::vector<std::int64_t> experiments = TRY(numbers(experiment_ids));
   const std::string* user = find_tag(tags, kUserTag);
   const std::string author = user == nullptr ? "" : *user;
   const std::string id = "d-" + random_.hex();
@@ -257,7 +250,7 @@ Result<EvaluationDataset> EvaluationDatasets::create(
         "INSERT INTO evaluation_datasets(id, name, tags, digest, created_by, updated_by, created, "
         "updated) VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
         {id, name, tags_json(tags), digest_of(name, now), author, author, now, now}));
-    TRY(add_links(tx, experiments_, id, experiments));
+    TRY(add_links(tx, experiments_, id, experiment_ids));
     return find(tx, id);
   });
 }
@@ -289,9 +282,11 @@ Result<DatasetPage> EvaluationDatasets::search(const DatasetQuery& query) {
   if (orders.empty()) orders.push_back({.key = std::string(kCreatedKey), .ascending = false});
   std::string condition;
   if (!query.experiment_ids.empty()) {
+    const std::vector<std::int64_t> experiments = TRY(experiments_.numbers(query.experiment_ids));
+    if (experiments.empty()) return DatasetPage();
     condition = fmt::format(
         "WHERE id IN (SELECT dataset FROM evaluation_dataset_experiments WHERE experiment IN ({}))",
-        fmt::join(TRY(numbers(query.experiment_ids)), ", "));
+        fmt::join(experiments, ", "));
   }
   return db_.read([&](store::Reader& reader) -> Result<DatasetPage> {
     std::vector<EvaluationDataset> found;
@@ -346,11 +341,10 @@ Result<void> EvaluationDatasets::delete_tag(const std::string& id, const std::st
 
 Result<EvaluationDataset> EvaluationDatasets::add_experiments(
     const std::string& id, const std::vector<std::string>& experiment_ids) {
-  const std::vector<std::int64_t> experiments = TRY(numbers(experiment_ids));
   const base::Timestamp now = clock_.now();
   return db_.write([&](store::Tx& tx) -> Result<EvaluationDataset> {
     TRY(find(tx, id));
-    TRY(add_links(tx, experiments_, id, experiments));
+    TRY(add_links(tx, experiments_, id, experiment_ids));
     TRY(tx.send("UPDATE evaluation_datasets SET updated = ? WHERE id = ?", {now, id}));
     return find(tx, id);
   });
@@ -358,7 +352,7 @@ Result<EvaluationDataset> EvaluationDatasets::add_experiments(
 
 Result<EvaluationDataset> EvaluationDatasets::remove_experiments(
     const std::string& id, const std::vector<std::string>& experiment_ids) {
-  const std::vector<std::int64_t> experiments = TRY(numbers(experiment_ids));
+  const std::vector<std::int64_t> experiments = TRY(experiments_.numbers(experiment_ids));
   const base::Timestamp now = clock_.now();
   return db_.write([&](store::Tx& tx) -> Result<EvaluationDataset> {
     TRY(find(tx, id));

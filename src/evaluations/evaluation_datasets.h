@@ -85,8 +85,6 @@ class EvaluationDatasets {
   Result<std::int64_t> delete_records(const std::string& id, const std::vector<std::string>& ids);
 
  private:
-  Result<std::vector<std::int64_t>> numbers(const std::vector<std::string>& experiment_ids);
-
   store::Db& db_;
   ExperimentRecords& experiments_;
   const base::Clock& clock_;

@@ -3,29 +3,12 @@
 #include "evaluations/evaluation_datasets.h"
 #include "evaluations/scorers.h"
 #include "evaluations/tables.h"
+#include "evaluations/testing/fake_experiments.h"
 #include "store/sqlite.h"
 #include "store/testing/temp_folder.h"
 
 namespace slipway::evaluations {
 namespace {
-
-// Experiments 0 to 3; 3 is deleted.
-class FakeExperiments final : public ExperimentRecords {
- public:
-  Result<std::int64_t> number(const std::string& id) override {
-    if (id.size() == 1 && id[0] >= '0' && id[0] <= '9') return id[0] - '0';
-    return base::error(Code::kInvalidArgument, "no experiment id");
-  }
-  Result<void> check_exists(store::Reader&, std::int64_t experiment) override {
-    if (experiment <= 3) return {};
-    return base::error(Code::kNotFound, "no such experiment");
-  }
-  Result<void> check_active(store::Reader& reader, std::int64_t experiment) override {
-    TRY(check_exists(reader, experiment));
-    if (experiment < 3) return {};
-    return base::error(Code::kFailedPrecondition, "deleted");
-  }
-};
 
 class FakeFilters final : public TraceFilters {
  public:
@@ -60,7 +43,7 @@ class EvaluationsTest : public ::testing::Test {
   base::SeededRandom random_{1};
   std::unique_ptr<store::Db> db_ =
       store::open_sqlite({.file = folder_.path() / "t.db"}, clock_, random_).value();
-  FakeExperiments experiments_;
+  testing::FakeExperiments experiments_;
   FakeFilters filters_;
   EvaluationDatasets datasets_{*db_, experiments_, clock_, random_};
   Scorers scorers_{*db_, experiments_, filters_, clock_, random_};

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "store/db.h"
 
@@ -11,8 +12,11 @@ namespace slipway::evaluations {
 class ExperimentRecords {
  public:
   virtual ~ExperimentRecords() = default;
-  // The number of an experiment id. kInvalidArgument, kNotFound: it can't be one.
+  // The number of an experiment id. kInvalidArgument: it is no number. kNotFound: it is larger than
+  // any.
   virtual Result<std::int64_t> number(const std::string& id) = 0;
+  // Of those that are looked for: one that is larger than any is left out. kInvalidArgument.
+  virtual Result<std::vector<std::int64_t>> numbers(const std::vector<std::string>& ids) = 0;
   // kNotFound. One that is deleted still exists.
   virtual Result<void> check_exists(store::Reader& reader, std::int64_t experiment) = 0;
   // kNotFound; kFailedPrecondition: it is deleted.

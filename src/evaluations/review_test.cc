@@ -4,26 +4,12 @@
 #include "evaluations/review_queues.h"
 #include "evaluations/scorers.h"
 #include "evaluations/tables.h"
+#include "evaluations/testing/fake_experiments.h"
 #include "store/sqlite.h"
 #include "store/testing/temp_folder.h"
 
 namespace slipway::evaluations {
 namespace {
-
-// Experiments 0 to 2; 2 is deleted.
-class FakeExperiments final : public ExperimentRecords {
- public:
-  Result<std::int64_t> number(const std::string& id) override { return std::stoll(id); }
-  Result<void> check_exists(store::Reader&, std::int64_t experiment) override {
-    if (experiment <= 2) return {};
-    return base::error(Code::kNotFound, "no such experiment");
-  }
-  Result<void> check_active(store::Reader& reader, std::int64_t experiment) override {
-    TRY(check_exists(reader, experiment));
-    if (experiment < 2) return {};
-    return base::error(Code::kFailedPrecondition, "deleted");
-  }
-};
 
 // "tr-1..." is a trace of experiment 1, and so on.
 class FakeTraces final : public TraceRecords {
@@ -64,7 +50,7 @@ class ReviewTest : public ::testing::Test {
   base::SeededRandom random_{1};
   std::unique_ptr<store::Db> db_ =
       store::open_sqlite({.file = folder_.path() / "t.db"}, clock_, random_).value();
-  FakeExperiments experiments_;
+  testing::FakeExperiments experiments_;
   FakeTraces traces_;
   LabelSchemas schemas_{*db_, experiments_, clock_, random_};
   ReviewQueues queues_{*db_, experiments_, traces_, clock_, random_};
@@ -80,7 +66,7 @@ TEST_F(ReviewTest, EveryExperimentHasADefaultQuestionThatStays) {
   EXPECT_EQ(schemas_.remove(question.id).error().code, Code::kInvalidArgument);
   EXPECT_EQ(schemas_.update(question.id, {.has_comment = true}).error().code,
             Code::kInvalidArgument);
-  EXPECT_EQ(schemas_.list("2", 100, 0).error().code, Code::kFailedPrecondition);
+  EXPECT_EQ(schemas_.list("3", 100, 0).error().code, Code::kFailedPrecondition);
 }
 
 TEST_F(ReviewTest, SchemasComeBackAsTheyWereAndKeepTheirKind) {

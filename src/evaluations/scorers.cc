@@ -171,9 +171,8 @@ Result<std::vector<ScorerVersion>> Scorers::list_of(
     const std::optional<std::vector<std::string>>& experiment_ids) {
   std::string condition(kIsNewest);
   if (experiment_ids) {
-    if (experiment_ids->empty()) return std::vector<ScorerVersion>();
-    std::vector<std::int64_t> numbers;
-    for (const std::string& id : *experiment_ids) numbers.push_back(TRY(experiments_.number(id)));
+    const std::vector<std::int64_t> numbers = TRY(experiments_.numbers(*experiment_ids));
+    if (numbers.empty()) return std::vector<ScorerVersion>();
     condition += fmt::format(" AND scorers.experiment IN ({})", fmt::join(numbers, ", "));
   }
   return db_.read([&](store::Reader& reader) -> Result<std::vector<ScorerVersion>> {

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "store/db.h"
 #include "store/object_store.h"
@@ -12,8 +13,11 @@ namespace slipway::traces {
 class ExperimentRecords {
  public:
   virtual ~ExperimentRecords() = default;
-  // The number of an experiment id. kNotFound when it can't be one.
+  // The number of an experiment id. kInvalidArgument: it is no number. kNotFound: it is larger than
+  // any.
   virtual Result<std::int64_t> number(const std::string& id) = 0;
+  // Of those that are looked for: one that is larger than any is left out. kInvalidArgument.
+  virtual Result<std::vector<std::int64_t>> numbers(const std::vector<std::string>& ids) = 0;
   // Where the artifacts of its traces lie. kNotFound; kFailedPrecondition: it is deleted.
   virtual Result<std::string> trace_folder(store::Reader& reader, std::int64_t experiment) = 0;
   // The same of one that may be deleted. Nothing: there is no such experiment.

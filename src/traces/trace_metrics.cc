@@ -497,12 +497,9 @@ Result<std::vector<MetricDataPoint>> TraceMetrics::query(const MetricQuery& quer
     if (query.start_ms) conditions.narrow("traces.start_ms >= ?", *query.start_ms);
     if (query.end_ms) conditions.narrow("traces.start_ms <= ?", *query.end_ms);
   }
-  std::string experiments;
-  for (const std::string& id : query.experiments) {
-    if (const auto number = experiments_.number(id))
-      experiments += fmt::format("{}{}", experiments.empty() ? "" : ", ", *number);
-  }
-  if (experiments.empty()) experiments = "-1";
+  const std::vector<std::int64_t> numbers = TRY(experiments_.numbers(query.experiments));
+  const std::string experiments =
+      numbers.empty() ? "-1" : fmt::format("{}", fmt::join(numbers, ", "));
   MetricGroups groups(query.aggregations);
   if (!Grouping(query).is_grouped()) groups.ensure({});
   TRY(db_.read([&](store::Reader& reader) {

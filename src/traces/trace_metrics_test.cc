@@ -6,25 +6,13 @@
 #include "store/testing/temp_folder.h"
 #include "traces/assessments.h"
 #include "traces/tables.h"
+#include "traces/testing/fake_experiments.h"
 #include "traces/traces.h"
 
 namespace slipway::traces {
 namespace {
 
 using enum AggregationKind;
-
-class FakeExperiments final : public ExperimentRecords {
- public:
-  Result<std::int64_t> number(const std::string& id) override { return std::stoll(id); }
-  Result<std::string> trace_folder(store::Reader&, std::int64_t) override {
-    return std::string("mlflow-artifacts:/traces");
-  }
-  Result<std::optional<std::string>> find_trace_folder(store::Reader&,
-                                                       std::int64_t experiment) override {
-    return std::optional(fmt::format("mlflow-artifacts:/{}/traces", experiment));
-  }
-  Result<void> check_run(store::Reader&, const std::string&) override { return {}; }
-};
 
 class TraceMetricsTest : public ::testing::Test {
  protected:
@@ -75,7 +63,7 @@ class TraceMetricsTest : public ::testing::Test {
   base::SeededRandom random_{1};
   std::unique_ptr<store::Db> db_ =
       store::open_sqlite({.file = folder_.path() / "t.db"}, clock_, random_).value();
-  FakeExperiments experiments_;
+  testing::FakeExperiments experiments_;
   Traces traces_{*db_, experiments_, clock_, random_};
   Assessments assessments_{*db_, clock_, random_};
   TraceMetrics metrics_{*db_, experiments_};
@@ -235,6 +223,8 @@ TEST_F(TraceMetricsTest, WhatCannotBeAskedIsRefused) {
   };
   for (const auto& [query, says] : std::vector<Case>{
            {{.metric = "speed", .aggregations = count}, "metric_name must be one of ["},
+           {{.experiments = {"1", "abc"}, .metric = "trace_count", .aggregations = count},
+            "no experiment id"},
            {{.view = MetricView::kSpans, .metric = "trace_count", .aggregations = count},
             "metric_name must be one of ['input_cost', "},
            {{.metric = "latency", .aggregations = {{kSum}}},

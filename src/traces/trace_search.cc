@@ -217,16 +217,6 @@ FilterCorrelation correlate(std::int64_t first, std::int64_t second, std::int64_
   return result;
 }
 
-std::vector<std::int64_t> TraceSearch::numbers(const std::vector<std::string>& experiments) {
-  std::vector<std::int64_t> numbers;
-  for (const std::string& experiment : experiments) {
-    if (const auto number = experiments_.number(experiment)) numbers.push_back(*number);
-  }
-  std::sort(numbers.begin(), numbers.end());
-  numbers.erase(std::unique(numbers.begin(), numbers.end()), numbers.end());
-  return numbers;
-}
-
 Result<TracePage> TraceSearch::search(const TraceQuery& query) {
   if (query.max_results < 1 || query.max_results > kTracesPerPageMax) {
     return base::error(Code::kInvalidArgument,
@@ -248,7 +238,7 @@ Result<TracePage> TraceSearch::search(const TraceQuery& query) {
   const bool is_newest_first =
       orders.empty() || (orders.size() == 1 && orders[0].key == kStartKey && !orders[0].ascending &&
                          orders[0].entity == Entity::kAttribute);
-  const std::vector<std::int64_t> experiments = numbers(query.experiments);
+  const std::vector<std::int64_t> experiments = TRY(experiments_.numbers(query.experiments));
   return db_.read([&](store::Reader& reader) -> Result<TracePage> {
     const TraceFilter filter = TRY(TraceFilter::prepare(reader, query.filter, experiments));
     if (is_newest_first) return search_newest(reader, filter, query, from);
@@ -260,7 +250,7 @@ Result<FilterCorrelation> TraceSearch::correlation(const std::vector<std::string
                                                    const std::string& first,
                                                    const std::string& second,
                                                    const std::string& base) {
-  const std::vector<std::int64_t> in = numbers(experiments);
+  const std::vector<std::int64_t> in = TRY(experiments_.numbers(experiments));
   const auto within = [&](const std::string& filter) {
     return base.empty() ? filter : fmt::format("{} AND {}", base, filter);
   };

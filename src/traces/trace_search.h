@@ -47,8 +47,6 @@ class TraceSearch {
                                         const std::string& base);
 
  private:
-  std::vector<std::int64_t> numbers(const std::vector<std::string>& experiments);
-
   store::Db& db_;
   ExperimentRecords& experiments_;
 };

@@ -12,33 +12,12 @@
 #include "traces/packing.h"
 #include "traces/span_summary.h"
 #include "traces/tables.h"
+#include "traces/testing/fake_experiments.h"
 #include "traces/trace_removal.h"
 #include "traces/trace_search.h"
 
 namespace slipway::traces {
 namespace {
-
-// Experiments 0 and 1, and 2, which is deleted; the run "r".
-class FakeExperiments final : public ExperimentRecords {
- public:
-  Result<std::int64_t> number(const std::string& id) override {
-    if (id.size() == 1 && id[0] >= '0' && id[0] <= '9') return id[0] - '0';
-    return base::error(Code::kNotFound, "no such experiment");
-  }
-  Result<std::string> trace_folder(store::Reader&, std::int64_t experiment) override {
-    if (experiment == 2) return base::error(Code::kFailedPrecondition, "deleted");
-    if (experiment > 2) return base::error(Code::kNotFound, "no such experiment");
-    return fmt::format("mlflow-artifacts:/{}/traces", experiment);
-  }
-  Result<std::optional<std::string>> find_trace_folder(store::Reader&,
-                                                       std::int64_t experiment) override {
-    return std::optional(fmt::format("mlflow-artifacts:/{}/traces", experiment));
-  }
-  Result<void> check_run(store::Reader&, const std::string& run) override {
-    if (run == "r") return {};
-    return base::error(Code::kNotFound, "no such run");
-  }
-};
 
 // Every trace that is asked about has two files.
 class FakeFiles final : public TraceFiles {
@@ -108,7 +87,7 @@ class TracesTest : public ::testing::Test {
   base::SeededRandom random_{1};
   std::unique_ptr<store::Db> db_ =
       store::open_sqlite({.file = folder_.path() / "t.db"}, clock_, random_).value();
-  FakeExperiments experiments_;
+  testing::FakeExperiments experiments_;
   FakeFiles files_;
   Traces traces_{*db_, experiments_, clock_, random_};
   FakeFollowers followers_;
@@ -194,9 +173,9 @@ TEST_F(TracesTest, ABatchIsKeptWholeOrNotAtAll) {
   ASSERT_FALSE(mixed) << "a trace does not belong to two experiments";
   EXPECT_EQ(mixed.error().code, Code::kFailedPrecondition);
   EXPECT_EQ(traces_.get_info(id_of('a')).error().code, Code::kNotFound);
-  EXPECT_EQ(traces_.log_spans("2", {{.spans = {span('c', '1')}}}).error().code,
+  EXPECT_EQ(traces_.log_spans("3", {{.spans = {span('c', '1')}}}).error().code,
             Code::kFailedPrecondition);
-  EXPECT_EQ(traces_.log_spans("x", {{.spans = {span('c', '1')}}}).error().code, Code::kNotFound);
+  EXPECT_EQ(traces_.log_spans("4", {{.spans = {span('c', '1')}}}).error().code, Code::kNotFound);
 }
 
 TEST_F(TracesTest, IdsThatCouldLeaveTheirFolderAreRefused) {
@@ -335,6 +314,8 @@ TEST_F(TracesTest, PagesCoverAllOnceInEveryOrder) {
     EXPECT_EQ(seen.size(), 25U);
     for (const auto& [id, times] : seen) EXPECT_EQ(times, 1) << id;
   }
+  EXPECT_EQ(search_.search({.experiments = {"1", "abc"}}).error().code, Code::kInvalidArgument);
+  EXPECT_EQ(search_.correlation({"abc"}, "", "", "").error().code, Code::kInvalidArgument);
   EXPECT_EQ(search_.search({.experiments = {"1"}, .page_token = "x"}).error().code,
             Code::kInvalidArgument);
   for (const std::int64_t count : {0, 501})
@@ -376,7 +357,7 @@ TEST_F(TracesTest, IssuesAreFoundByStatusAndKnowTheirTraces) {
   clock_.advance(base::Duration::seconds(1));
   const Issue wrong =
       MUST(issues.create({.experiment_id = "1", .name = "wrong", .description = "d"}));
-  EXPECT_EQ(issues.create({.experiment_id = "2", .name = "x"}).error().code,
+  EXPECT_EQ(issues.create({.experiment_id = "3", .name = "x"}).error().code,
             Code::kFailedPrecondition);
   EXPECT_EQ(issues.create({.experiment_id = "1", .status = "x"}).error().code,
             Code::kInvalidArgument);
