@@ -20,8 +20,7 @@ constexpr std::size_t kNameLengthMax = 255, kTagKeyLengthMax = 255, kTagValueLen
 constexpr std::int64_t kResultsMax = 50'000;
 constexpr std::string_view kUserTag = "mlflow.user";
 constexpr std::string_view kColumns =
-    "id, name, tags, schema, digest, created_by, updated_by, created, updated, (SELECT COUNT(*) "
-    "FROM evaluation_records WHERE dataset = evaluation_datasets.id)";
+    "id, name, tags, schema, digest, created_by, updated_by, created, updated";
 constexpr std::string_view kRecordColumns =
     "number, id, inputs, outputs, expectations, tags, source, source_id, source_type, created_by, "
     "updated_by, created, updated";
@@ -84,12 +83,14 @@ EvaluationDataset read_dataset(const store::Row& row) {
   dataset.updated_by = row.string(6);
   dataset.created = row.time(7);
   dataset.updated = row.time(8);
-  dataset.records = row.int64(9);
   return dataset;
 }
 
-Result<void> load_experiments(store::Reader& reader, std::vector<EvaluationDataset>& datasets) {
+// What the row itself does not say.
+Result<void> complete(store::Reader& reader, std::vector<EvaluationDataset>& datasets) {
   for (EvaluationDataset& dataset : datasets) {
+    TRY(reader.ask("SELECT COUNT(*) FROM evaluation_records WHERE dataset = ?", {dataset.id},
+                   [&dataset](const store::Row& row) { dataset.records = row.int64(0); }));
     TRY(
         reader.ask("SELECT experiment FROM evaluation_dataset_experiments WHERE dataset = ? ORDER "
                    "BY place",
@@ -100,14 +101,19 @@ Result<void> load_experiments(store::Reader& reader, std::vector<EvaluationDatas
   return reader.settle();
 }
 
+// Its row alone. kNotFound.
 Result<EvaluationDataset> find(store::Reader& reader, const std::string& id) {
   std::optional<EvaluationDataset> found =
       TRY(reader.find(fmt::format("SELECT {} FROM evaluation_datasets WHERE id = ?", kColumns),
                       {id}, read_dataset));
   if (!found) return no_dataset(id);
+  return std::move(*found);
+}
+
+Result<EvaluationDataset> find_whole(store::Reader& reader, const std::string& id) {
   std::vector<EvaluationDataset> one;
-  one.push_back(std::move(*found));
-  TRY(load_experiments(reader, one));
+  one.push_back(TRY(find(reader, id)));
+  TRY(complete(reader, one));
   return std::move(one.front());
 }
 
@@ -251,12 +257,12 @@ Result<EvaluationDataset> EvaluationDatasets::create(
         "updated) VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
         {id, name, tags_json(tags), digest_of(name, now), author, author, now, now}));
     TRY(add_links(tx, experiments_, id, experiment_ids));
-    return find(tx, id);
+    return find_whole(tx, id);
   });
 }
 
 Result<EvaluationDataset> EvaluationDatasets::get(const std::string& id) {
-  return db_.read([&](store::Reader& reader) { return find(reader, id); });
+  return db_.read([&](store::Reader& reader) { return find_whole(reader, id); });
 }
 
 Result<void> EvaluationDatasets::remove(const std::string& id) {
@@ -311,7 +317,7 @@ Result<DatasetPage> EvaluationDatasets::search(const DatasetQuery& query) {
         std::min(found.size(), begin + static_cast<std::size_t>(query.max_results));
     for (std::size_t i = begin; i < end; ++i) page.items.push_back(std::move(found[i]));
     page.has_more = end < found.size() && begin < end;
-    TRY(load_experiments(reader, page.items));
+    TRY(complete(reader, page.items));
     return page;
   });
 }
@@ -346,7 +352,7 @@ Result<EvaluationDataset> EvaluationDatasets::add_experiments(
     TRY(find(tx, id));
     TRY(add_links(tx, experiments_, id, experiment_ids));
     TRY(tx.send("UPDATE evaluation_datasets SET updated = ? WHERE id = ?", {now, id}));
-    return find(tx, id);
+    return find_whole(tx, id);
   });
 }
 
@@ -364,7 +370,7 @@ Result<EvaluationDataset> EvaluationDatasets::remove_experiments(
     }
     if (removed > 0)
       TRY(tx.send("UPDATE evaluation_datasets SET updated = ? WHERE id = ?", {now, id}));
-    return find(tx, id);
+    return find_whole(tx, id);
   });
 }
 
