@@ -195,6 +195,10 @@ TEST_F(EvaluationsTest, VersionsOfAScorerCountUp) {
   EXPECT_EQ(MUST(scorers_.get("1", "tone", {})).version, 2);
   MUST(scorers_.remove("1", "tone", {}));
   EXPECT_EQ(scorers_.versions("1", "tone").error().code, Code::kNotFound);
+  // One without versions was left, which could be set and not be removed.
+  MUST(scorers_.add("1", "brief", "{}"));
+  MUST(scorers_.remove("1", "brief", 1));
+  EXPECT_EQ(scorers_.set_online("1", "brief", 0, {}).error().code, Code::kNotFound);
 }
 
 TEST_F(EvaluationsTest, WhatIsNoScorerIsRefused) {

@@ -202,17 +202,15 @@ Result<void> Scorers::remove(const std::string& experiment_id, const std::string
     TRY(experiments_.check_active(tx, experiment));
     const std::optional<std::string> scorer = TRY(find_scorer(tx, experiment, name));
     if (!scorer) return no_scorer(experiment_id, name);
-    if (version) {
-      const std::int64_t removed = TRY(tx.execute(
-          "DELETE FROM scorer_versions WHERE scorer = ? AND version = ?", {*scorer, *version}));
-      if (removed == 0) return no_scorer(experiment_id, name, version);
-      return {};
-    }
     const std::int64_t removed =
-        TRY(tx.execute("DELETE FROM scorer_versions WHERE scorer = ?", {*scorer}));
-    TRY(tx.execute("DELETE FROM scorers WHERE id = ?", {*scorer}));
-    if (removed == 0) return no_scorer(experiment_id, name);
-    return {};
+        TRY(version ? tx.execute("DELETE FROM scorer_versions WHERE scorer = ? AND version = ?",
+                                 {*scorer, *version})
+                    : tx.execute("DELETE FROM scorer_versions WHERE scorer = ?", {*scorer}));
+    if (removed == 0) return no_scorer(experiment_id, name, version);
+    return tx.send(
+        "DELETE FROM scorers WHERE id = ? AND NOT EXISTS(SELECT 1 FROM scorer_versions WHERE "
+        "scorer = ?)",
+        {*scorer, *scorer});
   });
 }
 

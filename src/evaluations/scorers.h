@@ -51,7 +51,7 @@ class Scorers {
   // Those that are deleted or not there have none. Nothing: of every experiment.
   Result<std::vector<ScorerVersion>> list_of(
       const std::optional<std::vector<std::string>>& experiment_ids);
-  // All versions when `version` is nothing, and then the scorer with them. kNotFound.
+  // All versions when `version` is nothing. With its last one the scorer goes. kNotFound.
   Result<void> remove(const std::string& experiment_id, const std::string& name,
                       std::optional<std::int64_t> version);
 

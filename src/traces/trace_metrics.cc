@@ -75,7 +75,7 @@ std::string quoted(std::vector<std::string_view> words) {
   return text;
 }
 
-Result<Rule> find_rule(const MetricQuery& query) {
+Result<void> check_rule(const MetricQuery& query) {
   std::vector<std::string_view> known;
   const Rule* found = nullptr;
   for (const Rule& rule : kRules) {
@@ -105,7 +105,7 @@ Result<Rule> find_rule(const MetricQuery& query) {
                        "Found invalid dimension(s): ['{}']. Supported dimensions: [{}]", dimension,
                        quoted({found->dimensions.begin(), found->dimensions.end()}));
   }
-  return *found;
+  return {};
 }
 
 // The words of filters: trace.status, trace.tag.KEY, trace.metadata.KEY, span.name and so on.
@@ -481,7 +481,7 @@ std::optional<MetricView> parse_metric_view(std::string_view name) {
 }
 
 Result<std::vector<MetricDataPoint>> TraceMetrics::query(const MetricQuery& query) {
-  TRY(find_rule(query));
+  TRY(check_rule(query));
   TRY(check_times(query));
   TraceConditions conditions;
   std::vector<Condition> own;  // on spans or assessments

@@ -279,8 +279,7 @@ Result<Response> delete_scorer(Services& services, const Request& request) {
 }
 
 Result<Response> set_online_scoring(Services& services, const Request& request) {
-  Result<JsonObject> body = base::parse_json_object(request.body);
-  const Fields fields(body ? std::move(*body) : JsonObject());
+  const Fields fields(request);
   TRY(fields.check({required("experiment_id"), required("name"), required("sample_rate", kNumber),
                     optional("filter_string")}));
   std::optional<std::string> filter;

@@ -526,7 +526,7 @@ class Permit {
         queues.push_back(TRY(services_.review_queues.get_by_name(experiment, name)));
     }
     // Only who manages the experiment gives a queue to somebody else.
-    const bool gives_away = !values_of(request, {"new_owner", "newOwner"}).empty();
+    const bool gives_away = !values_of(request, {"new_owner"}).empty();
     for (const evaluations::ReviewQueue& queue : queues) {
       if (!may_queue(user, queue, gives_away)) return false;
     }
