@@ -67,9 +67,9 @@ const std::string* find_tag(const Tags& tags, std::string_view key) {
   return nullptr;
 }
 
-// Another one after every change.
-std::string digest_of(const std::string& name, base::Timestamp updated) {
-  return base::sha256_hex(fmt::format("{}:{}", name, updated.millis())).substr(0, 8);
+// Another one after every change, also of several at the same time: it is made of the one `before`.
+std::string digest_of(const std::string& before, const std::string& name, base::Timestamp updated) {
+  return base::sha256_hex(fmt::format("{}:{}:{}", before, name, updated.millis())).substr(0, 8);
 }
 
 EvaluationDataset read_dataset(const store::Row& row) {
@@ -255,7 +255,7 @@ Result<EvaluationDataset> EvaluationDatasets::create(
     TRY(tx.execute(
         "INSERT INTO evaluation_datasets(id, name, tags, digest, created_by, updated_by, created, "
         "updated) VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
-        {id, name, tags_json(tags), digest_of(name, now), author, author, now, now}));
+        {id, name, tags_json(tags), digest_of("", name, now), author, author, now, now}));
     TRY(add_links(tx, experiments_, id, experiment_ids));
     return find_whole(tx, id);
   });
@@ -415,8 +415,8 @@ Result<UpsertCounts> EvaluationDatasets::upsert_records(const std::string& id,
     TRY(tx.send(
         "UPDATE evaluation_datasets SET schema = ?, digest = ?, updated_by = ?, updated = ? WHERE "
         "id = ?",
-        {extend_schema(dataset.schema, drafts), digest_of(dataset.name, now), updated_by, now,
-         id}));
+        {extend_schema(dataset.schema, drafts), digest_of(dataset.digest, dataset.name, now),
+         updated_by, now, id}));
     return counts;
   });
 }
@@ -462,7 +462,7 @@ Result<std::int64_t> EvaluationDatasets::delete_records(const std::string& id,
     }
     if (deleted > 0) {
       TRY(tx.send("UPDATE evaluation_datasets SET digest = ?, updated = ? WHERE id = ?",
-                  {digest_of(dataset.name, now), now, id}));
+                  {digest_of(dataset.digest, dataset.name, now), now, id}));
     }
     return deleted;
   });

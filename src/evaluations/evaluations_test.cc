@@ -59,7 +59,11 @@ TEST_F(EvaluationsTest, AQuestionThatComesAgainChangesItsRecord) {
     {"inputs": {"q": "who"}, "outputs": "me"}])");
   EXPECT_EQ(counts.inserted, 2);
   EXPECT_EQ(counts.updated, 0);
-  EXPECT_NE(MUST(datasets_.get(id)).digest, first_digest);
+  const std::string second_digest = MUST(datasets_.get(id)).digest;
+  EXPECT_NE(second_digest, first_digest);
+  upsert(id, R"([{"inputs": {"q": "when"}}])");
+  EXPECT_NE(MUST(datasets_.get(id)).digest, second_digest) << "at the same time";
+  MUST(datasets_.delete_records(id, {records(id).back().id}));
 
   clock_.advance(base::Duration::seconds(1));
   counts = upsert(id, R"([{"inputs": {"n": 1, "q": "why"}, "outputs": {"text": "so"},
