@@ -6,6 +6,7 @@
 #include "api/own/endpoint_routes.h"
 #include "datasets/datasets.h"
 #include "evaluations/ports.h"
+#include "evaluations/removal.h"
 #include "evaluations/review_queues.h"
 #include "evaluations/scorers.h"
 #include "features/feature_store.h"
@@ -272,7 +273,7 @@ class ReviewedTraces final : public evaluations::TraceRecords, public traces::Tr
     return traces::experiment_of_trace(reader, trace);
   }
   Result<void> removed(store::Tx& tx, const std::string& id) override {
-    return evaluations::remove_trace_from_queues(tx, id);
+    return evaluations::remove_of_trace(tx, id);
   }
 };
 class ScorerFilters final : public evaluations::TraceFilters {

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "evaluations/evaluation_datasets.h"
+#include "evaluations/removal.h"
 #include "evaluations/scorers.h"
 #include "evaluations/tables.h"
 #include "evaluations/testing/fake_experiments.h"

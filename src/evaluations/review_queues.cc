@@ -419,8 +419,4 @@ Result<ReviewItem> ReviewQueues::set_status(const std::string& id, const std::st
   });
 }
 
-Result<void> remove_trace_from_queues(store::Tx& tx, const std::string& trace_id) {
-  return tx.send("DELETE FROM review_items WHERE trace = ?", {trace_id});
-}
-
 }  // namespace slipway::evaluations

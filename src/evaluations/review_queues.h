@@ -99,7 +99,4 @@ class ReviewQueues {
 // A user's name as queues keep it: no spaces around it, lower case.
 std::string folded_user(std::string_view name);
 
-// Takes a trace that is taken away itself out of every queue.
-Result<void> remove_trace_from_queues(store::Tx& tx, const std::string& trace_id);
-
 }  // namespace slipway::evaluations

@@ -1,8 +1,8 @@
 #include <gtest/gtest.h>
 
 #include "evaluations/label_schemas.h"
+#include "evaluations/removal.h"
 #include "evaluations/review_queues.h"
-#include "evaluations/scorers.h"
 #include "evaluations/tables.h"
 #include "evaluations/testing/fake_experiments.h"
 #include "store/sqlite.h"
@@ -189,7 +189,7 @@ TEST_F(ReviewTest, WhoCompletesFirstIsNamedUntilSomebodyReopens) {
   EXPECT_FALSE(reopened.completed);
   EXPECT_EQ(queues_.set_status(id, "tr-1z", ReviewStatus::kPending, "").error().code,
             Code::kNotFound);
-  MUST(db_->write([](store::Tx& tx) { return remove_trace_from_queues(tx, "tr-1a"); }));
+  MUST(db_->write([](store::Tx& tx) { return remove_of_trace(tx, "tr-1a"); }));
   MUST(queues_.remove_traces(id, {"tr-1c"}));
   EXPECT_EQ(MUST(queues_.items(id, {}, 10, 0)).items.size(), 1U);
   MUST(db_->write([](store::Tx& tx) { return remove_of_experiment(tx, 1); }));

@@ -70,8 +70,4 @@ class Scorers {
   base::Random& random_;
 };
 
-// Takes away what belongs to an experiment that is taken away itself: its scorers, label schemas
-// and review queues, and its place in evaluation datasets, which stay.
-Result<void> remove_of_experiment(store::Tx& tx, std::int64_t experiment);
-
 }  // namespace slipway::evaluations
