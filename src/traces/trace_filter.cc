@@ -120,14 +120,14 @@ void TraceFilter::narrow(std::string_view condition, std::int64_t number) {
   params_.emplace_back(number);
 }
 
-Result<TraceFilter> TraceFilter::prepare(store::Reader& reader, std::string_view text,
+Result<TraceFilter> TraceFilter::prepare(store::Reader& reader,
+                                         const std::vector<SearchClause>& clauses,
                                          const std::vector<std::int64_t>& experiments) {
   TraceFilter filter;
-  const std::vector<SearchClause> clauses = TRY(types::parse_search_filter(text, trace_grammar()));
   for (const std::int64_t experiment : experiments)
     filter.experiments_ += fmt::format("{}{}", filter.experiments_.empty() ? "" : ", ", experiment);
   if (experiments.empty()) filter.experiments_ = "NULL";
-  filter.condition_ = fmt::format("experiment IN ({})", filter.experiments_);
+  filter.condition_ = fmt::format("traces.experiment IN ({})", filter.experiments_);
   for (const SearchClause& clause : clauses) TRY(filter.add(reader, clause));
   return filter;
 }
@@ -170,22 +170,22 @@ Result<void> TraceFilter::add(store::Reader& reader, const SearchClause& clause)
                       (clause.entity == Entity::kMetadata && clause.key == kRunMetadata);
   if (is_run && is_equal) return add_linked(reader, LinkKind::kRun, *text);
   if (const auto column = column_of(clause); column && is_equal && !text->empty()) {
-    narrow(fmt::format("{} = ?", *column), *text);
+    narrow(fmt::format("traces.{} = ?", *column), *text);
     return {};
   }
   if (is_attribute && clause.key == kStateKey && is_equal) {
     const TraceState state = parse_state(*text);
     if (state_name(state) == *text) {
-      narrow("state = ?", static_cast<std::int64_t>(state));
+      narrow("traces.state = ?", static_cast<std::int64_t>(state));
       return {};
     }
   }
   if (is_attribute && clause.key == kStartKey) {
     const double value = std::clamp(std::get<double>(clause.value), -9e15, 9e15);
     if (clause.comparison == Comparison::kGreater || clause.comparison == Comparison::kGreaterEqual)
-      narrow("start_ms >= ?", static_cast<std::int64_t>(std::floor(value)));
+      narrow("traces.start_ms >= ?", static_cast<std::int64_t>(std::floor(value)));
     if (clause.comparison == Comparison::kLess || clause.comparison == Comparison::kLessEqual)
-      narrow("start_ms <= ?", static_cast<std::int64_t>(std::ceil(value)));
+      narrow("traces.start_ms <= ?", static_cast<std::int64_t>(std::ceil(value)));
   }
   clauses_.push_back(clause);
   return {};

@@ -15,12 +15,14 @@ namespace slipway::traces {
 // For one snapshot, by one thread.
 class TraceFilter {
  public:
-  // kInvalidArgument. Looks up which traces have the assessments and links that clauses ask for.
-  static Result<TraceFilter> prepare(store::Reader& reader, std::string_view text,
+  // Of clauses in the words of trace_grammar. kInvalidArgument. Looks up which traces have the
+  // assessments and links that they ask for.
+  static Result<TraceFilter> prepare(store::Reader& reader,
+                                     const std::vector<types::SearchClause>& clauses,
                                      const std::vector<std::int64_t>& experiments);
 
-  // A condition on rows of `traces` that all that pass meet: "experiment IN (1, 2) AND ...", and
-  // the parameters of its question marks. They refer to this filter.
+  // A condition on rows of `traces` that all that pass meet: "traces.experiment IN (1, 2) AND ...",
+  // and the parameters of its question marks. They refer to this filter.
   const std::string& condition() const { return condition_; }
   const std::vector<store::Param>& params() const { return params_; }
 

@@ -4,13 +4,14 @@
 #include <array>
 #include <cmath>
 #include <limits>
-#include <memory>
 #include <span>
-#include <tuple>
+#include <utility>
 
 #include "base/json.h"
 #include "traces/packing.h"
+#include "traces/search_grammar.h"
 #include "traces/span_summary.h"
+#include "traces/trace_filter.h"
 #include "traces/trace_rows.h"
 #include "types/search_filter.h"
 #include "types/timestamp.h"
@@ -127,12 +128,8 @@ constexpr types::SearchEntity kEntities[] = {
     {.entity = Entity::kFeedback, .words = kAssessmentWords, .keys = kAssessmentKeys}};
 constexpr types::SearchGrammar kGrammar{kEntities};
 
-struct Condition {
-  Entity entity = Entity::kAttribute;
-  std::string key, value;
-};
-
-Result<Condition> read_filter(const std::string& text, MetricView view) {
+// A clause on the trace is then one of trace_grammar.
+Result<SearchClause> read_filter(const std::string& text, MetricView view) {
   std::vector<SearchClause> clauses = TRY(types::parse_search_filter(text, kGrammar));
   if (clauses.size() != 1) {
     return base::error(Code::kInvalidArgument, "Invalid filter: '{}'. Expected one filter clause.",
@@ -148,71 +145,31 @@ Result<Condition> read_filter(const std::string& text, MetricView view) {
                        "Filtering by assessment is only supported for ASSESSMENTS view type: '{}'",
                        text);
   }
-  const bool has_key =
-      (clause.key.starts_with(kTagPrefix) && clause.key.size() > kTagPrefix.size()) ||
-      (clause.key.starts_with(kMetadataPrefix) && clause.key.size() > kMetadataPrefix.size());
-  if (clause.entity == Entity::kAttribute && clause.key != "status" && !has_key) {
-    return base::error(Code::kInvalidArgument,
-                       "Invalid entity '{}' specified for view type 'trace'. Valid entities are "
-                       "['status', 'tag.<key>', 'metadata.<key>']",
-                       clause.key);
+  if (clause.entity != Entity::kAttribute || clause.key == kStateKey) return std::move(clause);
+  for (const auto& [prefix, entity] :
+       {std::pair(kTagPrefix, Entity::kTag), {kMetadataPrefix, Entity::kMetadata}}) {
+    if (!clause.key.starts_with(prefix) || clause.key.size() == prefix.size()) continue;
+    clause.entity = entity;
+    clause.key.erase(0, prefix.size());
+    return std::move(clause);
   }
-  Condition condition;
-  condition.entity = clause.entity;
-  condition.key = std::move(clause.key);
-  condition.value = std::get<std::string>(std::move(clause.value));
-  return condition;
+  return base::error(Code::kInvalidArgument,
+                     "Invalid entity '{}' specified for view type 'trace'. Valid entities are "
+                     "['status', 'tag.<key>', 'metadata.<key>']",
+                     clause.key);
+}
+
+SearchClause time_clause(types::Comparison comparison, std::int64_t time_ms) {
+  return {.entity = Entity::kAttribute,
+          .key = std::string(kStartKey),
+          .comparison = comparison,
+          .value = static_cast<double>(time_ms)};
 }
 
 std::optional<std::string> label(const Labels& labels, std::string_view key) {
   const std::string* value = labels.find(key);
   return value == nullptr || value->empty() ? std::optional<std::string>() : *value;
 }
-
-// A filter as it applies to rows: what columns can say is asked in SQL, tags and metadata here.
-class TraceConditions {
- public:
-  Result<void> add(const Condition& condition) {
-    const std::string_view key = condition.key;
-    if (key == "status") {
-      const TraceState state = parse_state(condition.value);
-      const bool is_state = state_name(state) == condition.value;
-      narrow("traces.state = ?", is_state ? static_cast<int>(state) : -1);
-    } else if (key.starts_with(kTagPrefix)) {
-      labels_.emplace_back(false, key.substr(kTagPrefix.size()), condition.value);
-    } else if (key.substr(kMetadataPrefix.size()) == kRunMetadata) {
-      // Also those that were linked to the run afterwards.
-      texts_.push_back(std::make_unique<std::string>(condition.value));
-      params.emplace_back(*texts_.back());
-      narrow(
-          "(traces.run = ? OR traces.id IN (SELECT trace FROM trace_links WHERE target = ? AND "
-          "kind = 1))",
-          std::string_view(*texts_.back()));
-    } else {
-      labels_.emplace_back(true, key.substr(kMetadataPrefix.size()), condition.value);
-    }
-    return {};
-  }
-  template <typename Value>
-  void narrow(std::string_view condition, Value value) {
-    sql += fmt::format(" AND {}", condition);
-    params.emplace_back(value);
-  }
-  bool passes(const TraceInfo& info) const {
-    return std::all_of(labels_.begin(), labels_.end(), [&](const auto& wanted) {
-      const auto& [is_metadata, key, value] = wanted;
-      const std::string* found = (is_metadata ? info.metadata : info.tags).find(key);
-      return found != nullptr && *found == value;
-    });
-  }
-
-  std::string sql;
-  std::vector<store::Param> params;
-
- private:
-  std::vector<std::tuple<bool, std::string, std::string>> labels_;
-  std::vector<std::unique_ptr<std::string>> texts_;  // what params point to
-};
 
 // What one row of an answer is about. Nothing: it lacks a dimension.
 class Grouping {
@@ -290,15 +247,16 @@ std::int64_t duration_ms(const Span& span) {  // whatever times a client has sai
 bool is_cost(const MetricQuery& query) { return query.metric.ends_with("_cost"); }
 
 void add_spans(std::vector<Span> spans, const MetricQuery& query,
-               const std::vector<Condition>& conditions, const Grouping& grouping,
+               const std::vector<SearchClause>& conditions, const Grouping& grouping,
                MetricGroups& groups) {
   for (const Span& span : latest_of_each(std::move(spans))) {
     const std::int64_t start_ms = span.start_ns / kNanosPerMilli;
     const bool is_in_time = !is_cost(query) || (start_ms >= query.start_ms.value_or(start_ms) &&
                                                 start_ms <= query.end_ms.value_or(start_ms));
     const bool is_wanted =
-        std::all_of(conditions.begin(), conditions.end(), [&](const Condition& condition) {
-          return span_dimension(span, condition.key) == condition.value;
+        std::all_of(conditions.begin(), conditions.end(), [&](const SearchClause& condition) {
+          const std::optional<std::string> found = span_dimension(span, condition.key);
+          return found && types::matches(condition, std::optional<std::string_view>(*found));
         });
     if (!is_in_time || !is_wanted) continue;
     const std::optional<GroupKey> key =
@@ -349,13 +307,13 @@ struct StoredAssessment {
 };
 
 void add_assessment(const StoredAssessment& assessment, std::int64_t time_ms,
-                    const MetricQuery& query, const std::vector<Condition>& conditions,
+                    const MetricQuery& query, const std::vector<SearchClause>& conditions,
                     const Grouping& grouping, MetricGroups& groups) {
-  for (const Condition& condition : conditions) {
+  for (const SearchClause& condition : conditions) {
     const std::string_view found =
         condition.key == "name" ? std::string_view(assessment.name)
                                 : kKindNames[std::clamp<std::int64_t>(assessment.kind, 0, 2)];
-    if (found != condition.value) return;
+    if (!types::matches(condition, std::optional(found))) return;
   }
   const Result<Json> parsed = base::parse_json(assessment.value);
   const Json value = parsed ? *parsed : Json(nullptr);
@@ -371,40 +329,35 @@ void add_assessment(const StoredAssessment& assessment, std::int64_t time_ms,
   }
 }
 
-// Calls `each` with every row that the SQL of `conditions` lets pass, and its trace.
+// Calls `each` with every row of a trace that passes `filter`, and that trace.
 Result<void> scan(store::Reader& reader, std::string_view more_columns, std::string_view tables,
-                  const std::string& experiments, const TraceConditions& conditions,
-                  std::string_view order,
+                  const TraceFilter& filter, std::string_view order,
                   const std::function<Result<void>(const StoredTrace&, const store::Row&)>& each) {
-  static constexpr std::string_view kColumns =
-      "traces.number, traces.id, traces.experiment, traces.start_ms, traces.duration_ms, "
-      "traces.state, traces.client_request_id, traces.labels, traces.request_preview, "
-      "traces.response_preview";
+  StoredTrace trace;  // of the last row
+  bool passes = false;
+  const auto read = [&](const store::Row& row) -> Result<void> {
+    if (row.int64(0) != trace.number) {
+      trace = TRY(read_stored(row));
+      passes = TRY(filter.passes(reader, trace));
+    }
+    if (!passes) return {};
+    return each(trace, row);
+  };
   Result<void> outcome;
-  TRY(reader.query_span(
-      fmt::format("SELECT {}{} FROM {} WHERE traces.experiment IN ({}){}{}", kColumns, more_columns,
-                  tables, experiments, conditions.sql, order),
-      conditions.params, [&](const store::Row& row) {
-        if (!outcome) return;
-        const Result<StoredTrace> trace = read_stored(row);
-        if (!trace) {
-          outcome = trace.error();
-        } else if (conditions.passes(trace->info)) {
-          outcome = each(*trace, row);
-        }
-      }));
+  TRY(reader.query_span(fmt::format("SELECT {}{} FROM {} WHERE {}{}", kTraceColumns, more_columns,
+                                    tables, filter.condition(), order),
+                        filter.params(), [&](const store::Row& row) {
+                          if (outcome) outcome = read(row);
+                        }));
   return outcome;
 }
 
-constexpr int kFirstOwnColumn = 10;  // behind those of the trace
-
-Result<void> gather(store::Reader& reader, const MetricQuery& query, const std::string& experiments,
-                    const TraceConditions& conditions, const std::vector<Condition>& own,
-                    MetricGroups& groups) {
+Result<void> gather(store::Reader& reader, const MetricQuery& query, const TraceFilter& filter,
+                    const std::vector<SearchClause>& own, MetricGroups& groups) {
   const Grouping grouping(query);
   switch (query.view) {
     case MetricView::kTraces:
-      return scan(reader, "", "traces", experiments, conditions, "",
+      return scan(reader, "", "traces", filter, "",
                   [&](const StoredTrace& trace, const store::Row&) -> Result<void> {
                     add_trace(trace.info, query, grouping, groups);
                     return {};
@@ -413,13 +366,13 @@ Result<void> gather(store::Reader& reader, const MetricQuery& query, const std::
       std::int64_t current = 0;  // the trace whose spans are in `spans`
       std::vector<Span> spans;
       TRY(scan(reader, ", trace_spans.data",
-               "traces JOIN trace_spans ON trace_spans.trace = traces.number", experiments,
-               conditions, " ORDER BY traces.number, trace_spans.batch",
+               "traces JOIN trace_spans ON trace_spans.trace = traces.number", filter,
+               " ORDER BY traces.number, trace_spans.batch",
                [&](const StoredTrace& trace, const store::Row& row) -> Result<void> {
                  if (trace.number != current)
                    add_spans(std::exchange(spans, {}), query, own, grouping, groups);
                  current = trace.number;
-                 return unpack_spans(row.text(kFirstOwnColumn), "", spans);
+                 return unpack_spans(row.text(kTraceColumnCount), "", spans);
                }));
       add_spans(std::move(spans), query, own, grouping, groups);
       return {};
@@ -429,11 +382,10 @@ Result<void> gather(store::Reader& reader, const MetricQuery& query, const std::
                   ", trace_assessments.name, trace_assessments.value, trace_assessments.kind",
                   "traces JOIN trace_assessments ON trace_assessments.trace = traces.number AND "
                   "trace_assessments.is_valid <> 0",
-                  experiments, conditions, "",
-                  [&](const StoredTrace& trace, const store::Row& row) -> Result<void> {
-                    const StoredAssessment assessment{.name = row.string(kFirstOwnColumn),
-                                                      .value = row.string(kFirstOwnColumn + 1),
-                                                      .kind = row.int64(kFirstOwnColumn + 2)};
+                  filter, "", [&](const StoredTrace& trace, const store::Row& row) -> Result<void> {
+                    const StoredAssessment assessment{.name = row.string(kTraceColumnCount),
+                                                      .value = row.string(kTraceColumnCount + 1),
+                                                      .kind = row.int64(kTraceColumnCount + 2)};
                     add_assessment(assessment, trace.info.start_ms, query, own, grouping, groups);
                     return {};
                   });
@@ -483,27 +435,24 @@ std::optional<MetricView> parse_metric_view(std::string_view name) {
 Result<std::vector<MetricDataPoint>> TraceMetrics::query(const MetricQuery& query) {
   TRY(check_rule(query));
   TRY(check_times(query));
-  TraceConditions conditions;
-  std::vector<Condition> own;  // on spans or assessments
+  std::vector<SearchClause> clauses;  // on traces
+  std::vector<SearchClause> own;      // on spans or assessments
   for (const std::string& text : query.filters) {
-    Condition condition = TRY(read_filter(text, query.view));
-    if (condition.entity == Entity::kAttribute) {
-      TRY(conditions.add(condition));
-    } else {
-      own.push_back(std::move(condition));
-    }
+    SearchClause clause = TRY(read_filter(text, query.view));
+    const bool is_own = clause.entity == Entity::kSpan || clause.entity == Entity::kFeedback;
+    (is_own ? own : clauses).push_back(std::move(clause));
   }
   if (!is_cost(query)) {
-    if (query.start_ms) conditions.narrow("traces.start_ms >= ?", *query.start_ms);
-    if (query.end_ms) conditions.narrow("traces.start_ms <= ?", *query.end_ms);
+    if (query.start_ms)
+      clauses.push_back(time_clause(types::Comparison::kGreaterEqual, *query.start_ms));
+    if (query.end_ms) clauses.push_back(time_clause(types::Comparison::kLessEqual, *query.end_ms));
   }
-  const std::vector<std::int64_t> numbers = TRY(experiments_.numbers(query.experiments));
-  const std::string experiments =
-      numbers.empty() ? "-1" : fmt::format("{}", fmt::join(numbers, ", "));
+  const std::vector<std::int64_t> experiments = TRY(experiments_.numbers(query.experiments));
   MetricGroups groups(query.aggregations);
   if (!Grouping(query).is_grouped()) groups.ensure({});
-  TRY(db_.read([&](store::Reader& reader) {
-    return gather(reader, query, experiments, conditions, own, groups);
+  TRY(db_.read([&](store::Reader& reader) -> Result<void> {
+    const TraceFilter filter = TRY(TraceFilter::prepare(reader, clauses, experiments));
+    return gather(reader, query, filter, own, groups);
   }));
   std::vector<MetricDataPoint> points;
   for (MetricGroups::Row& row : groups.finish()) {

@@ -15,10 +15,12 @@ struct StoredTrace {
   TraceInfo info;  // without assessments, until load_assessments
 };
 
-// The columns that read_stored expects, in order.
+// The columns that read_stored expects, in order; what else is asked for comes behind them.
 inline constexpr std::string_view kTraceColumns =
-    "number, id, experiment, start_ms, duration_ms, state, client_request_id, labels, "
-    "request_preview, response_preview";
+    "traces.number, traces.id, traces.experiment, traces.start_ms, traces.duration_ms, "
+    "traces.state, traces.client_request_id, traces.labels, traces.request_preview, "
+    "traces.response_preview";
+inline constexpr int kTraceColumnCount = 10;
 // kCorruption.
 Result<StoredTrace> read_stored(const store::Row& row);
 

@@ -12,6 +12,7 @@ namespace slipway::traces {
 namespace {
 
 using types::Entity;
+using types::SearchClause;
 using types::SearchOrder;
 
 constexpr std::size_t kRowsFirst = 256;  // that a search reads before it knows how many pass
@@ -178,7 +179,8 @@ Result<TracePage> search_newest(store::Reader& reader, const TraceFilter& filter
 
 Result<std::unordered_set<std::int64_t>> numbers_that_pass(
     store::Reader& reader, const std::string& text, const std::vector<std::int64_t>& experiments) {
-  const TraceFilter filter = TRY(TraceFilter::prepare(reader, text, experiments));
+  const std::vector<SearchClause> clauses = TRY(types::parse_search_filter(text, trace_grammar()));
+  const TraceFilter filter = TRY(TraceFilter::prepare(reader, clauses, experiments));
   std::unordered_set<std::int64_t> numbers;
   TRY(scan(reader, filter, {}, [&](StoredTrace&& trace) -> Result<bool> {
     numbers.insert(trace.number);
@@ -238,9 +240,11 @@ Result<TracePage> TraceSearch::search(const TraceQuery& query) {
   const bool is_newest_first =
       orders.empty() || (orders.size() == 1 && orders[0].key == kStartKey && !orders[0].ascending &&
                          orders[0].entity == Entity::kAttribute);
+  const std::vector<SearchClause> clauses =
+      TRY(types::parse_search_filter(query.filter, trace_grammar()));
   const std::vector<std::int64_t> experiments = TRY(experiments_.numbers(query.experiments));
   return db_.read([&](store::Reader& reader) -> Result<TracePage> {
-    const TraceFilter filter = TRY(TraceFilter::prepare(reader, query.filter, experiments));
+    const TraceFilter filter = TRY(TraceFilter::prepare(reader, clauses, experiments));
     if (is_newest_first) return search_newest(reader, filter, query, from);
     return search_sorted(reader, filter, orders, query, from);
   });
