@@ -24,6 +24,15 @@ def free_port() -> int:
         return s.getsockname()[1]
 
 
+def eventually(holds, seconds: float = 60):
+    """Waits until `holds()` is true; what it says then."""
+    deadline = time.monotonic() + seconds
+    while not (said := holds()):
+        assert time.monotonic() < deadline, "it never came true"
+        time.sleep(0.05)
+    return said
+
+
 def pytest_configure(config):
     config.addinivalue_line("markers", "expects_errors: the browser's console is meant to have errors")
 

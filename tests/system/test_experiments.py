@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import requests
 import xgboost
+from conftest import eventually
 import mlflow
 
 YAML = """
@@ -59,9 +60,7 @@ def test_a_challenger_that_is_better_takes_charge(shop):
 
     answered = serve(shop, 0, 600)
     assert 180 < answered["2"] < 300 and answered["1"] + answered["2"] == 600
-    deadline = time.time() + 30
-    while time.time() < deadline and serve(shop, 600, 601) != {"2": 1}:
-        time.sleep(0.3)
+    eventually(lambda: serve(shop, 600, 601) == {"2": 1})
     ledger = json.loads(shop.cli("endpoints", "revisions", "sale", "--json").stdout)["revisions"]
     assert [entry["kind"] for entry in ledger] == ["promote", "experiment", "deploy"]
     assert "version 2 is better: log_loss is" in ledger[0]["reason"] and ledger[0]["actor"] == "experiment"

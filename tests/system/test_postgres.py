@@ -9,7 +9,7 @@ import time
 import pytest
 import requests
 import small_project
-from conftest import BINARY, free_port
+from conftest import BINARY, eventually, free_port
 from mlflow.entities import Metric, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
@@ -24,15 +24,6 @@ def fail_at_once(monkeypatch):
 
 def psql(postgres, sql: str) -> str:
     return subprocess.run(["psql", "-qAtX", postgres.url, "-c", sql], capture_output=True, text=True, check=True).stdout.strip()
-
-
-def eventually(holds, seconds: float = 15):
-    """Waits until `holds()` is true; what it says then."""
-    deadline = time.monotonic() + seconds
-    while not (said := holds()):
-        assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.05)
-    return said
 
 
 def leads(server) -> bool:

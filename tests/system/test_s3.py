@@ -1,6 +1,10 @@
 """Artifacts in an S3 bucket: through the proxy, straight with signed URLs, and as the root of experiments."""
+import http.client
+import json
 import os
 import pathlib
+import select
+import socket
 import subprocess
 import time
 
@@ -213,19 +217,24 @@ def test_a_storage_that_stops_in_the_middle_of_an_upload_is_told(start_server, t
     for name, value in s3.variables.items():
         monkeypatch.setenv(name, value)
     server = start_server("data", "--artifacts-destination", f"s3://{s3.bucket}/x", "--no-direct-artifacts")
-
-    def body():
-        for n in range(120):
-            if n == 60:
-                s3.stop()
-            yield b"x" * (1 << 20)
-
     try:
-        reply = requests.put(f"{server.url}{PROXY}/f", data=body(), timeout=120)
-        assert reply.status_code == 503 and reply.json()["error_code"] == "TEMPORARILY_UNAVAILABLE"
-    except requests.exceptions.ConnectionError:
-        pass  # it was refused before the client had sent all, and the client looked too late
-    assert requests.get(server.url + "/health", timeout=10).status_code == 200
-    s3.start()
-    assert requests.put(f"{server.url}{PROXY}/f", data=b"x" * (40 << 20), timeout=120).status_code == 200
-    s3.stop()
+        # By hand: a client that sends on without looking may lose the answer that comes before it is done.
+        with socket.create_connection(("127.0.0.1", server.port), timeout=120) as connection:
+            connection.sendall(f"PUT {PROXY}/f HTTP/1.1\r\nHost: localhost\r\nContent-Length: {120 << 20}\r\n\r\n".encode())
+            for n in range(120):
+                if n == 60:
+                    s3.stop()
+                if select.select([connection], [], [], 0)[0]:
+                    break  # it is told, and has not sent all
+                try:
+                    connection.sendall(b"x" * (1 << 20))
+                except ConnectionError:
+                    break
+            reply = http.client.HTTPResponse(connection)
+            reply.begin()
+            assert reply.status == 503 and json.loads(reply.read())["error_code"] == "TEMPORARILY_UNAVAILABLE"
+        assert requests.get(server.url + "/health", timeout=10).status_code == 200
+        s3.start()
+        assert requests.put(f"{server.url}{PROXY}/f", data=b"x" * (40 << 20), timeout=120).status_code == 200
+    finally:
+        s3.stop()

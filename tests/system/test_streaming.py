@@ -16,7 +16,7 @@ import pytest
 import requests
 import xgboost
 from confluent_kafka import Consumer, Producer
-from conftest import Server
+from conftest import Server, eventually
 from mlflow.models import infer_signature
 
 YAML = """
@@ -102,16 +102,6 @@ def declare(server, folder, place: str):
 
 def stream(server) -> dict:
     return requests.get(f"{server.url}/slipway/v1/streams/score", timeout=10).json()
-
-
-def eventually(holds, timeout=60.0):
-    deadline = time.monotonic() + timeout
-    while time.monotonic() < deadline:
-        value = holds()
-        if value:
-            return value
-        time.sleep(0.05)
-    raise AssertionError("never")
 
 
 def row(i: int) -> str:
