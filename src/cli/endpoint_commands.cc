@@ -24,6 +24,15 @@ std::string show_endpoint(const Json& status) {
   return fmt::format("{}: {}\n", cell(member_at(status, "name")),
                      cell(member_at(status, "rollout.phase"))) +
          (revision.is_null() ? "no revision yet\n" : show_revision(revision)) +
+         (member_at(status, "models").is_array()
+              ? "\n" + table(member_at(status, "models").as_array(), {{"VARIANT", "variant"},
+                                                                      {"VERSION", "version"},
+                                                                      {"IN MEMORY", "in_memory"},
+                                                                      {"BYTES", "memory_bytes"},
+                                                                      {"REQUESTS", "requests"},
+                                                                      {"ROWS", "rows"},
+                                                                      {"ERRORS", "errors"}})
+              : "") +
          (member_at(status, "cost").is_array()
               ? "\n" + table(member_at(status, "cost").as_array(),
                              {{"VERSION", "version"},

@@ -61,6 +61,8 @@ def test_the_least_recently_used_leave_and_come_back(start_server, root):
     assert one > 0 and metric(server, "slipway_models_bytes") == one
     shown = requests.get(f"{server.url}/slipway/v1/endpoints/one", timeout=10).json()
     assert shown["memory_bytes"] == one and shown["models"][0]["in_memory"] and shown["models"][0]["requests"] == 1
+    headings, row = [line for line in server.cli("endpoints", "show", "one").stdout.splitlines() if "IN MEMORY" in line or " true " in line]
+    assert row.split() == ["live", "1", "true", str(int(one)), "1", "1", "0"], headings + row
     server.stop()
 
     server = start_server("small", "--models-root", str(root), "--models-bytes-max", str(int(2.5 * one)))
