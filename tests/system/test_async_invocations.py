@@ -87,8 +87,9 @@ def test_unmodified_client(tmp_path, s3):
         server.stop()
 
 
-def test_a_kill_in_the_middle_of_the_queue_loses_nothing(tmp_path, s3):
-    server = begin(tmp_path, s3)
+@pytest.mark.parametrize("store", ["sqlite", "postgresql"])
+def test_a_kill_in_the_middle_of_the_queue_loses_nothing(tmp_path, s3, store, request):
+    server = begin(tmp_path, s3, *(request.getfixturevalue("postgres").fresh() if store == "postgresql" else []))
     try:
         done = subprocess.run([PYTHON, "-c", SUBMIT], env={**os.environ, "SERVED": json.dumps({"url": server.url, "count": 60})}, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr[-2000:]
