@@ -8,11 +8,11 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
-#include <fstream>
 #include <thread>
 
 #include "app/storage.h"
 #include "cli/model_files.h"
+#include "cli/object_copy.h"
 #include "cli/progress.h"
 #include "cli/verb.h"
 #include "serving/batch_scoring.h"
@@ -56,18 +56,6 @@ class Scratch {
   const std::filesystem::path path_;
 };
 
-Result<void> copy(store::ObjectStore& from, const store::ObjectEntry& entry,
-                  const std::filesystem::path& to) {
-  const auto reader = TRY(from.read(entry.name, 0, entry.bytes));
-  std::ofstream out(to, std::ios::binary);
-  std::vector<char> buffer(1 << 20);
-  while (const std::size_t n = TRY(reader->read(buffer)))
-    out.write(buffer.data(), static_cast<std::streamsize>(n));
-  out.close();
-  if (!out) return store::errno_error(errno, "write", to);
-  return {};
-}
-
 // Copies of the objects that "s3://bucket/folder/*.parquet", "s3://bucket/folder" or
 // "s3://bucket/folder/one.parquet" means, in the order of their names.
 Result<void> find_objects(const std::string& uri, const std::filesystem::path& scratch,
@@ -81,7 +69,7 @@ Result<void> find_objects(const std::string& uri, const std::filesystem::path& s
   for (const store::ObjectEntry& entry : TRY(store->list(""))) {
     if (entry.is_folder || ::fnmatch(pattern.c_str(), entry.name.c_str(), 0) != 0) continue;
     const std::filesystem::path file = scratch / fmt::format("{:05}.parquet", found.size());
-    TRY(copy(*store, entry, file));
+    TRY(copy_object(*store, entry.name, entry.bytes, file));
     found.push_back({file, folder + "/" + entry.name});
   }
   if (found.size() == before)

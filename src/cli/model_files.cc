@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <fstream>
 
+#include "cli/object_copy.h"
 #include "cli/stored_artifacts.h"
 #include "cli/table.h"
 #include "store/file_system.h"
@@ -12,7 +13,7 @@ namespace slipway::cli {
 namespace {
 
 constexpr std::string_view kModels = "models:/", kRuns = "runs:/",
-                           kProxy = "mlflow-artifacts:", kFile = "file://";
+                           kProxy = "mlflow-artifacts:", kFile = "file://", kS3 = "s3://";
 
 // The version an alias points to, or the one that is named.
 Result<std::string> version_of(Client& client, std::string_view name, std::string_view alias) {
@@ -88,11 +89,12 @@ Result<ModelFiles> ModelFiles::fetch(Client& client, const std::string& uri) {
   if (uri.starts_with("models:/m-") && uri.find('/', kModels.size()) == std::string::npos &&
       uri.find('@') == std::string::npos)
     return fetch_from(client, TRY(address_of(client, uri.substr(kModels.size()))), uri);
+  if (uri.starts_with(kS3)) return fetch_from(client, uri, uri);
   if (!uri.starts_with(kModels)) {
     if (uri.find(":/") != std::string::npos) {
       return base::error(Code::kInvalidArgument,
                          "a model is models:/NAME/VERSION, models:/NAME@ALIAS, models:/m-ID, "
-                         "runs:/ID/PATH or a path: got={}",
+                         "runs:/ID/PATH, s3://BUCKET/FOLDER or a path: got={}",
                          uri);
     }
     std::error_code ignored;
@@ -116,15 +118,24 @@ Result<ModelFiles> ModelFiles::fetch(Client& client, const std::string& uri) {
   return fetch_from(client, address, fmt::format("models:/{}/{}", name, version));
 }
 
+Result<ModelFiles> ModelFiles::copied(const std::string& pinned) {
+  std::string pattern = (std::filesystem::temp_directory_path() / "slipway-model-XXXXXX").string();
+  if (mkdtemp(pattern.data()) == nullptr) return store::errno_error(errno, "mkdtemp", pattern);
+  ModelFiles files(pattern, pinned);
+  files.scratch_ = pattern;
+  return files;
+}
+
 Result<ModelFiles> ModelFiles::fetch_from(Client& client, const std::string& address,
                                           const std::string& pinned) {
   if (address.starts_with(kProxy)) {
-    std::string pattern =
-        (std::filesystem::temp_directory_path() / "slipway-model-XXXXXX").string();
-    if (mkdtemp(pattern.data()) == nullptr) return store::errno_error(errno, "mkdtemp", pattern);
-    ModelFiles files(pattern, pinned);
-    files.scratch_ = pattern;
+    ModelFiles files = TRY(copied(pinned));
     TRY(download(client, path_below_proxy(address), files.path_));
+    return files;
+  }
+  if (address.starts_with(kS3)) {
+    ModelFiles files = TRY(copied(pinned));
+    files.path_ = TRY(copy_objects(address, files.scratch_, base::SystemClock()));
     return files;
   }
   const std::string local = address.starts_with(kFile) ? address.substr(kFile.size()) : address;

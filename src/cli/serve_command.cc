@@ -61,7 +61,8 @@ Result<void> read_environment(ServeFlags& flags) {
     flags.options.host = is_vertex || is_sagemaker ? "0.0.0.0" : "127.0.0.1";
   if (flags.model.empty()) {
     return base::error(Code::kInvalidArgument,
-                       "which model? A folder or file, models:/NAME/VERSION or runs:/ID/PATH");
+                       "which model? A folder or file, s3://BUCKET/FOLDER, models:/NAME/VERSION or "
+                       "runs:/ID/PATH");
   }
   return {};
 }
@@ -105,7 +106,8 @@ void add_serve_command(CLI::App& root, Context& context, int& exit_code) {
   CLI::App* serve = root.add_subcommand("serve", "Serve one model, and nothing else");
   serve->add_option("model", flags->model,
                     "A folder with an MLmodel, a model file, models:/NAME/VERSION, "
-                    "models:/NAME@ALIAS or runs:/ID/PATH (of the server at --url). Without: "
+                    "models:/NAME@ALIAS or runs:/ID/PATH (of the server at --url), or "
+                    "s3://BUCKET/FOLDER. Without: "
                     "AIP_STORAGE_URI, or /opt/ml/model");
   serve->add_option("--name", flags->options.name,
                     "What it is called over v1 and v2; without, as it is registered, or `model`");

@@ -1,6 +1,7 @@
 """`slipway serve`: one model and nothing else, as the clouds' containers run it."""
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -11,6 +12,7 @@ import pytest
 import requests
 import xgboost
 from conftest import BINARY, free_port
+from s3_server import S3Server
 
 ROWS = [[0.5, -1.0], [2.0, 3.0]]
 
@@ -84,6 +86,26 @@ def test_models_of_a_server(server, booster, expected):
             assert requests.post(url + "/invocations", json={"inputs": {"a": [r[0] for r in ROWS], "b": [r[1] for r in ROWS]}}).json()["predictions"] == expected
     with serving("models:/tiny/1", "--url", server.url) as url:
         assert requests.get(url + "/v2/models/tiny").json()["versions"] == ["1"]
+
+
+def test_a_folder_and_a_file_of_a_bucket(booster, expected, tmp_path):
+    s3 = S3Server(tmp_path / "s3", free_port())
+    try:
+        mlflow.xgboost.save_model(booster, tmp_path / "model", model_format="ubj", pip_requirements=["xgboost-cpu"])
+        models = s3.objects / s3.bucket / "models"
+        shutil.copytree(tmp_path / "model", models / "tiny" / "1")
+        booster.save_model(models / "alone.ubj")
+        scratch = tmp_path / "scratch"
+        scratch.mkdir()
+        for uri in (f"s3://{s3.bucket}/models/tiny/1", f"s3://{s3.bucket}/models/tiny/1/", f"s3://{s3.bucket}/models/alone.ubj"):
+            with serving(uri, TMPDIR=str(scratch), **s3.variables) as url:
+                assert requests.post(url + "/invocations", json={"instances": ROWS}).json()["predictions"] == expected
+            assert not list(scratch.iterdir()), "the copies go with the server"
+        for uri, says in ((f"s3://{s3.bucket}/models/nobody", "nothing is there"), ("s3://nobodys-bucket/model", "bucket")):
+            done = subprocess.run([BINARY, "serve", uri, "--port", str(free_port())], env={**os.environ, **s3.variables}, capture_output=True, text=True, timeout=60)
+            assert done.returncode != 0 and says in done.stderr, done.stderr
+    finally:
+        s3.stop()
 
 
 @pytest.mark.parametrize("words, says", [

@@ -1,0 +1,73 @@
+#include "cli/object_copy.h"
+
+#include <cerrno>
+#include <fstream>
+#include <vector>
+
+#include "app/storage.h"
+#include "store/file_system.h"
+
+namespace slipway::cli {
+namespace {
+
+constexpr std::size_t kPieceBytes = 1 << 20;
+
+// Keys may be anything; files may not lie elsewhere.
+bool is_name(const std::string& name) {
+  return !name.empty() && name != "." && name != ".." && name.find('/') == std::string::npos &&
+         name.find('\0') == std::string::npos;
+}
+
+Result<void> copy_folder(store::ObjectStore& from, const std::string& folder,
+                         const std::vector<store::ObjectEntry>& entries,
+                         const std::filesystem::path& to) {
+  TRY(store::make_folders(to));
+  for (const store::ObjectEntry& entry : entries) {
+    if (!is_name(entry.name)) {
+      return base::error(Code::kInvalidArgument, "an object's key is no path: folder={} part={}",
+                         folder, entry.name);
+    }
+    const std::string path = folder.empty() ? entry.name : folder + "/" + entry.name;
+    if (entry.is_folder) {
+      TRY(copy_folder(from, path, TRY(from.list(path)), to / entry.name));
+    } else {
+      TRY(copy_object(from, path, entry.bytes, to / entry.name));
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<void> copy_object(store::ObjectStore& from, const std::string& path, std::int64_t bytes,
+                         const std::filesystem::path& to) {
+  const auto reader = TRY(from.read(path, 0, bytes));
+  std::ofstream out(to, std::ios::binary);
+  std::vector<char> buffer(kPieceBytes);
+  while (const std::size_t n = TRY(reader->read(buffer)))
+    out.write(buffer.data(), static_cast<std::streamsize>(n));
+  out.close();
+  if (!out) return store::errno_error(errno, "write", to);
+  return {};
+}
+
+Result<std::filesystem::path> copy_objects(const std::string& uri, const std::filesystem::path& to,
+                                           const base::Clock& clock) {
+  std::string address = uri;
+  while (address.ends_with('/')) address.pop_back();
+  const auto folder = TRY(app::open_storage(address, clock));
+  if (const std::vector<store::ObjectEntry> entries = TRY(folder->list("")); !entries.empty()) {
+    TRY(copy_folder(*folder, "", entries, to));
+    return to;
+  }
+  const std::size_t slash = address.rfind('/');
+  const std::string name = address.substr(slash + 1);
+  const auto parent = TRY(app::open_storage(address.substr(0, slash), clock));
+  const Result<std::int64_t> bytes = parent->size(name);
+  if (!bytes && bytes.error().code == Code::kNotFound)
+    return base::error(Code::kNotFound, "nothing is there: uri={}", uri);
+  TRY(copy_object(*parent, name, TRY(bytes), to / name));
+  return to / name;
+}
+
+}  // namespace slipway::cli
