@@ -53,6 +53,17 @@ def test_gc_takes_away_what_was_deleted_and_says_so(start_server, use):  # noqa:
     server.cli("events", "verify")
 
 
+@pytest.mark.parametrize("what", ["gc", "gc/datasets", "gc/python-environments"])
+def test_only_true_is_a_dry_run(start_server, use, what):  # noqa: F811
+    """Whoever writes "true" as a text means to count, and must not lose anything."""
+    server = start_server("data")
+    client = use(server)
+    client.delete_run(make_runs(client, 1)[0])
+    refused = requests.post(f"{server.url}/slipway/v1/{what}", json={"dry_run": "true"})
+    assert refused.status_code == 400 and "dry_run" in refused.text, refused.text
+    assert len(artifacts(server)) == 1
+
+
 def test_rows_of_no_dataset_version_go(start_server, use):  # noqa: F811
     server = start_server("data")
     orphan = b"what an ingest left that was killed before its version"

@@ -106,8 +106,7 @@ std::vector<http::Route> dataset_routes(
        .summary = "Removes the rows of ingests that ended before they were a version.",
        .handler = answering([&datasets](const Request& request) -> Result<Response> {
          const JsonObject body = TRY(read_body(request));
-         const auto* dry = body.if_contains("dry_run");
-         const bool counts = dry != nullptr && dry->is_bool() && dry->get_bool();
+         const bool counts = TRY(base::find_bool(body, "dry_run")).value_or(false);
          const auto reclaimed = TRY(
              datasets.reclaim(counts ? Datasets::Reclaim::kOnlyCount : Datasets::Reclaim::kRemove));
          return reply({{"blobs", reclaimed.blobs}, {"bytes", reclaimed.bytes}});

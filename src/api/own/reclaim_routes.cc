@@ -27,8 +27,7 @@ Result<tracking::ReclaimRequest> read_request(const http::Request& request) {
   read.run_ids = TRY(read_ids(body, "run_ids"));
   read.logged_model_ids = TRY(read_ids(body, "logged_model_ids"));
   read.experiment_ids = TRY(read_ids(body, "experiment_ids"));
-  if (const auto* dry = body.if_contains("dry_run"))
-    read.dry_run = dry->is_bool() && dry->get_bool();
+  read.dry_run = TRY(base::find_bool(body, "dry_run")).value_or(false);
   read.after = TRY(base::find_string(body, "after")).value_or("");
   return read;
 }
