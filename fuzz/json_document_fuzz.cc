@@ -55,10 +55,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view text = slipway::fuzz::text_of(data, size);
   const auto ours = document.parse(text);
   const auto theirs = slipway::base::parse_json(text);
-  if (ours && !theirs) {
-    // Nothing that a double can hold, but the DOM gives up before it knows that it is 0.
-    CHECK(theirs.error().message.find("exponent overflow") != std::string::npos);
-  } else if (ours) {
+  if (ours) {
+    CHECK(theirs);
     compare(*ours, *theirs);
   } else if (theirs) {
     const std::string& why = ours.error().message;

@@ -98,6 +98,7 @@ void append_utf8(char*& out, std::uint32_t point) {
   }
 }
 
+constexpr std::int64_t kExponentMax = std::numeric_limits<std::int32_t>::max();  // as the DOM's
 constexpr std::uint64_t kExactMax = std::uint64_t{1} << 53;  // every whole number up to it
 
 // 10^n is exact in a double up to n = 22.
@@ -362,8 +363,10 @@ class JsonDocument::Parser {
     if (at_ == end_ || !is_digit(*at_)) return fail("an exponent without digits");
     std::int64_t value = 0;
     for (; at_ < end_ && is_digit(*at_); ++at_)
-      value = std::min<std::int64_t>(value * 10 + (*at_ - '0'), 1'000'000);
+      value = std::min(value * 10 + (*at_ - '0'), kExponentMax + 1);
     exponent += negative ? -value : value;
+    if (value > kExponentMax || exponent < -kExponentMax - 1)
+      return fail("an exponent is out of range");
     return true;
   }
 

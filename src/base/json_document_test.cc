@@ -166,6 +166,20 @@ TEST(JsonDocument, NumbersAreTheNearestDoubles) {
     EXPECT_FALSE(document.parse(text)) << text;
 }
 
+TEST(JsonDocument, ExponentsGoAsFarAsTheDomTakesThem) {
+  JsonDocument document;
+  for (const std::string_view text :
+       {"0e2147483647", "1e-2147483647", "0e-2147483647", "0.5e-2147483647", "1e0000000000001"}) {
+    EXPECT_TRUE(document.parse(text)) << text;
+    EXPECT_TRUE(parse_json(text)) << text;
+  }
+  for (const std::string_view text :
+       {"0e37854775807", "1e-37854775807", "0e2147483648", "1e-2147483648", "0.25e-2147483647"}) {
+    EXPECT_FALSE(document.parse(text)) << text;
+    EXPECT_FALSE(parse_json(text)) << text;
+  }
+}
+
 TEST(JsonDocument, TextsEndWhereTheyEndAtEveryLength) {
   JsonDocument document;
   for (std::size_t length = 0; length < 70; ++length) {
