@@ -87,8 +87,9 @@ Result<void> read_parameters(const inference::ModelInferRequest& request, Parsed
       parsed.traffic = TRY(text_of(value, name));
     } else if (name == "timeout") {
       if (value.parameter_choice_case() != inference::InferParameter::kInt64Param ||
-          value.int64_param() < 0)
-        return invalid("timeout is a whole number of microseconds");
+          value.int64_param() < 0 || value.int64_param() > predict::kTimeoutUsMax)
+        return invalid("timeout is a whole number of microseconds, at most {}",
+                       predict::kTimeoutUsMax);
       parsed.timeout_us = value.int64_param();
     } else if (name == "priority") {
       parsed.priority = TRY(priority_of(value));

@@ -87,6 +87,13 @@ TEST(InferenceReader, SaysWhatIsWrong) {
          r.add_raw_input_contents("1234");
        },
        "has contents"},
+      {"a timeout that no clock has",
+       [](auto& r) {
+         add(r, "x", "FP32", {1})->mutable_contents()->add_fp32_contents(1);
+         (*r.mutable_parameters())["timeout"].set_int64_param(
+             std::numeric_limits<std::int64_t>::max());
+       },
+       "timeout is a whole number of microseconds"},
       {"shared memory",
        [](auto& r) {
          (*add(r, "x", "FP32", {1})->mutable_parameters())["shared_memory_region"].set_string_param(

@@ -25,7 +25,6 @@ using serving::DataType;
 using serving::InputSpec;
 using serving::Tensor;
 
-constexpr double kTimeoutUsMax = 1e12;
 constexpr double kPriorityMax = 1e9;  // as 0: beyond every level
 
 Result<std::string_view> find_text(JsonValue parent, std::string_view key) {
@@ -244,7 +243,7 @@ Result<void> read_request_parameters(JsonValue parameters, ParsedRequest& reques
   request.are_outputs_binary = TRY(flag_of(parameters, "binary_data_output"));
   if (const auto timeout = parameters.find("timeout")) {
     if (!timeout->is_whole() || timeout->number() < 0 || timeout->number() > kTimeoutUsMax)
-      return invalid("timeout is a whole number of microseconds");
+      return invalid("timeout is a whole number of microseconds, at most {}", kTimeoutUsMax);
     request.timeout_us = static_cast<std::int64_t>(timeout->number());
   }
   if (const auto priority = parameters.find("priority")) {

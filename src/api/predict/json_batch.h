@@ -19,6 +19,9 @@ struct WantedOutput {
   bool is_binary = false;
 };
 
+// As far as a `timeout` may be away: eleven days.
+inline constexpr std::int64_t kTimeoutUsMax = 1'000'000'000'000;
+
 struct ParsedRequest {
   std::string_view id, event_time, route_key, traffic;  // empty: not given
   std::string params;                                   // of the model: a JSON object; empty: none

@@ -299,10 +299,14 @@ TEST(JsonReader, ParamsOfTheModel) {
       R"({"dataframe_records":[{"a":1}],"params":{"scale":[0.5,true]}})", two_features);
   ASSERT_TRUE(invocation) << invocation.error().message;
   EXPECT_EQ(invocation->params, R"({"scale":[0.5,true]})");
-  EXPECT_FALSE(reader.read_v2(
-      R"({"inputs":[{"name":"x","shape":[1],"datatype":"FP64","data":[1]}],
-          "parameters":{"timeout":"soon"}})",
-      std::nullopt, two_features));
+  for (const std::string_view timeout : {"\"soon\"", "-1", "0.5", "1000000000001"}) {
+    EXPECT_FALSE(reader.read_v2(
+        fmt::format(R"({{"inputs":[{{"name":"x","shape":[1],"datatype":"FP64","data":[1]}}],
+                         "parameters":{{"timeout":{}}}}})",
+                    timeout),
+        std::nullopt, two_features))
+        << timeout;
+  }
 }
 
 }  // namespace
