@@ -14,6 +14,7 @@
 #include "cli/model_files.h"
 #include "cli/object_copy.h"
 #include "cli/progress.h"
+#include "cli/scratch.h"
 #include "cli/verb.h"
 #include "serving/batch_scoring.h"
 #include "serving/model_loader.h"
@@ -35,26 +36,6 @@ struct ScoreOptions {
 };
 
 constexpr std::string_view kS3 = "s3://";
-
-// A folder of this machine for as long as the command runs.
-class Scratch {
- public:
-  static Result<std::unique_ptr<Scratch>> make() {
-    std::string pattern =
-        (std::filesystem::temp_directory_path() / "slipway-batch-XXXXXX").string();
-    if (mkdtemp(pattern.data()) == nullptr) return store::errno_error(errno, "mkdtemp", pattern);
-    return std::unique_ptr<Scratch>(new Scratch(pattern));
-  }
-  ~Scratch() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  explicit Scratch(std::filesystem::path path) : path_(std::move(path)) {}
-  const std::filesystem::path path_;
-};
 
 // Copies of the objects that "s3://bucket/folder/*.parquet", "s3://bucket/folder" or
 // "s3://bucket/folder/one.parquet" means, in the order of their names.
@@ -111,19 +92,19 @@ Result<Json> score(const Context& context, const ScoreOptions& options) {
   Client client(context);
   const base::SystemClock clock;
   const bool is_remote = options.output.starts_with(kS3);
-  const auto scratch = TRY(Scratch::make());
+  const Scratch scratch = TRY(Scratch::make("batch"));
   const auto output = TRY(app::open_storage(options.output, clock));
   serving::BatchScoringOptions job{.keep = options.keep,
                                    .threads = options.threads,
                                    .rows_per_part = options.rows_per_part,
                                    .overwrite = options.overwrite};
   // On the disk where the parts will be, so that they are moved and not copied.
-  job.scratch = is_remote ? scratch->path() / "parts"
+  job.scratch = is_remote ? scratch.path() / "parts"
                           : std::filesystem::path(options.output) / "_slipway" / "unfinished";
-  job.inputs = TRY(find_inputs(options.inputs, scratch->path(), clock));
+  job.inputs = TRY(find_inputs(options.inputs, scratch.path(), clock));
   const ModelFiles files = TRY(ModelFiles::fetch(client, options.model));
   job.model_uri = files.uri();
-  serving::python::Runtime python({.folder = scratch->path(),
+  serving::python::Runtime python({.folder = scratch.path(),
                                    .environments = {.interpreter = options.interpreter},
                                    .workers = options.threads,
                                    .spares = 0,

@@ -5,6 +5,7 @@
 
 #include "cli/commands.h"
 #include "cli/mlflow_import.h"
+#include "cli/scratch.h"
 #include "cli/verb.h"
 
 namespace slipway::cli {
@@ -17,28 +18,6 @@ struct ImportOptions {
   std::string source;
   fs::path artifacts_root = "mlartifacts";
   bool no_artifacts = false;
-};
-
-// A folder of its own that goes when the command ends.
-class ScratchFolder {
- public:
-  static Result<ScratchFolder> make() {
-    std::string name = (fs::temp_directory_path() / "slipway-import-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr)
-      return base::error(Code::kInternal, "cannot make a temporary folder: folder={}", name);
-    return ScratchFolder(name);
-  }
-  ScratchFolder(ScratchFolder&& other) noexcept : path_(std::exchange(other.path_, {})) {}
-  ScratchFolder& operator=(ScratchFolder&&) = delete;
-  ~ScratchFolder() {
-    std::error_code ignored;
-    if (!path_.empty()) fs::remove_all(path_, ignored);
-  }
-  const fs::path& path() const { return path_; }
-
- private:
-  explicit ScratchFolder(fs::path path) : path_(std::move(path)) {}
-  fs::path path_;
 };
 
 // "98", or "97 of 98" when here is another number than at the source.
@@ -108,7 +87,7 @@ Result<Json> import(const Context& context, const ImportOptions& options) {
   if (!source && source.error().code == Code::kUnavailable)  // it isn't our server that is missing
     return base::error(Code::kFailedPrecondition, "{}", source.error().message);
   if (!source) return source.error();
-  const ScratchFolder scratch = TRY(ScratchFolder::make());
+  const Scratch scratch = TRY(Scratch::make("import"));
   Client client(context);
   MlflowImport import(
       client, **source,

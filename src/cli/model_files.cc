@@ -119,10 +119,9 @@ Result<ModelFiles> ModelFiles::fetch(Client& client, const std::string& uri) {
 }
 
 Result<ModelFiles> ModelFiles::copied(const std::string& pinned) {
-  std::string pattern = (std::filesystem::temp_directory_path() / "slipway-model-XXXXXX").string();
-  if (mkdtemp(pattern.data()) == nullptr) return store::errno_error(errno, "mkdtemp", pattern);
-  ModelFiles files(pattern, pinned);
-  files.scratch_ = pattern;
+  Scratch scratch = TRY(Scratch::make("model"));
+  ModelFiles files(scratch.path(), pinned);
+  files.scratch_.emplace(std::move(scratch));
   return files;
 }
 
@@ -135,7 +134,7 @@ Result<ModelFiles> ModelFiles::fetch_from(Client& client, const std::string& add
   }
   if (address.starts_with(kS3)) {
     ModelFiles files = TRY(copied(pinned));
-    files.path_ = TRY(copy_objects(address, files.scratch_, base::SystemClock()));
+    files.path_ = TRY(copy_objects(address, files.scratch_->path(), base::SystemClock()));
     return files;
   }
   const std::string local = address.starts_with(kFile) ? address.substr(kFile.size()) : address;
@@ -147,16 +146,6 @@ Result<ModelFiles> ModelFiles::fetch_from(Client& client, const std::string& add
         address);
   }
   return ModelFiles(local, pinned);
-}
-
-ModelFiles::ModelFiles(ModelFiles&& other) noexcept
-    : path_(std::move(other.path_)),
-      uri_(std::move(other.uri_)),
-      scratch_(std::exchange(other.scratch_, {})) {}
-
-ModelFiles::~ModelFiles() {
-  std::error_code ignored;
-  if (!scratch_.empty()) std::filesystem::remove_all(scratch_, ignored);
 }
 
 }  // namespace slipway::cli

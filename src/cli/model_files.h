@@ -2,9 +2,11 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 
 #include "cli/client.h"
+#include "cli/scratch.h"
 
 namespace slipway::cli {
 
@@ -16,10 +18,6 @@ class ModelFiles {
   // or a path of this machine, or s3://BUCKET/FOLDER with the variables that store/s3.h lists.
   // kNotFound; kInvalidArgument: a URI of another kind, or files kept somewhere else.
   static Result<ModelFiles> fetch(Client& client, const std::string& uri);
-
-  ModelFiles(ModelFiles&& other) noexcept;
-  ModelFiles& operator=(ModelFiles&&) = delete;
-  ~ModelFiles();
 
   const std::filesystem::path& path() const { return path_; }
   // Pinned: models:/NAME/VERSION or models:/m-ID; of anything else itself.
@@ -35,7 +33,7 @@ class ModelFiles {
 
   std::filesystem::path path_;
   std::string uri_;
-  std::filesystem::path scratch_;  // empty: nothing was copied
+  std::optional<Scratch> scratch_;  // nothing: nothing was copied
 };
 
 }  // namespace slipway::cli

@@ -4,9 +4,11 @@
 #include <chrono>
 #include <cmath>
 #include <cstdlib>
+#include <optional>
 
 #include "base/random.h"
 #include "cli/run_restore.h"
+#include "cli/scratch.h"
 #include "cli/table.h"
 #include "store/file_system.h"
 
@@ -174,15 +176,10 @@ Result<Json> run_and_compare(Client& client, const Context& context, const RunRe
                          {"equal", equal}});
 }
 
-Result<fs::path> work_folder(const ReproduceOptions& options) {
-  if (options.folder.empty()) {
-    std::string name = (fs::temp_directory_path() / "slipway-reproduce-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr)
-      return base::error(Code::kInternal, "cannot make a temporary folder: folder={}", name);
-    return fs::path(name);
-  }
+// A folder of the user's own, which stays.
+Result<fs::path> own_folder(const fs::path& given) {
   std::error_code ec;
-  const fs::path folder = fs::absolute(options.folder);
+  const fs::path folder = fs::absolute(given);
   if (fs::exists(folder, ec) && !fs::is_empty(folder, ec))
     return base::error(Code::kInvalidArgument, "the folder is not empty: folder={}",
                        folder.string());
@@ -195,15 +192,13 @@ Result<fs::path> work_folder(const ReproduceOptions& options) {
 Result<Json> reproduce_run(Client& client, const Context& context,
                            const ReproduceOptions& options) {
   const RunRecord before = TRY(RunRecord::load(client, options.run));
-  const fs::path work = TRY(work_folder(options));
+  std::optional<Scratch> scratch;
+  if (options.folder.empty()) scratch.emplace(TRY(Scratch::make("reproduce")));
+  const fs::path work = scratch ? scratch->path() : TRY(own_folder(options.folder));
   auto restored = restore_run(client, before, options, work);
   auto report = restored ? run_and_compare(client, context, before, *restored, options, work)
                          : Result<Json>(restored.error());
-  if (options.folder.empty()) {
-    if (restored) discard_checkout(*restored, work);
-    std::error_code ignored;
-    fs::remove_all(work, ignored);
-  }
+  if (scratch && restored) discard_checkout(*restored, work);
   return report;
 }
 

@@ -1,7 +1,5 @@
 #include "cli/serve_command.h"
 
-#include <unistd.h>
-
 #include <CLI/CLI.hpp>
 #include <charconv>
 #include <csignal>
@@ -11,6 +9,7 @@
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/model_files.h"
+#include "cli/scratch.h"
 
 namespace slipway::cli {
 namespace {
@@ -81,8 +80,8 @@ Result<void> run(const Context& context, ServeFlags flags) {
   sigaddset(&stop_signals, SIGTERM);
   pthread_sigmask(SIG_BLOCK, &stop_signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
-  flags.options.scratch =
-      std::filesystem::temp_directory_path() / fmt::format("slipway-serve-{}", ::getpid());
+  const Scratch scratch = TRY(Scratch::make("serve"));
+  flags.options.scratch = scratch.path();
   const auto server = TRY(app::ModelServer::open(flags.options));
   TRY(server->start());
   std::fprintf(stderr, "serving %s\n  v2      %s/v2/models/%s\n  mlflow  %s/invocations\n",
@@ -92,8 +91,6 @@ Result<void> run(const Context& context, ServeFlags flags) {
   sigwait(&stop_signals, &signal_number);
   pthread_sigmask(SIG_UNBLOCK, &stop_signals, nullptr);
   server->stop();
-  std::error_code ignored;
-  std::filesystem::remove_all(flags.options.scratch, ignored);
   return {};
 }
 

@@ -67,6 +67,21 @@ def test_a_file_over_every_protocol(booster, expected, tmp_path):
         assert requests.post(url + "/v2/models/tiny/infer", json=body).json()["outputs"][0]["data"] == expected
 
 
+def test_its_temporary_folder_is_its_own(booster, tmp_path):
+    """Nobody can make the folder first: no name is known before, and others may not look in."""
+    booster.save_model(tmp_path / "model.ubj")
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    with serving(tmp_path / "model.ubj", TMPDIR=str(temporary)):
+        folder, = temporary.iterdir()
+        assert folder.stat().st_mode & 0o777 == 0o700
+    assert not any(temporary.iterdir())
+    port = free_port()
+    with serving(tmp_path / "model.ubj", port=port, TMPDIR=str(temporary)):
+        taken = subprocess.run([BINARY, "serve", tmp_path / "model.ubj", "--port", str(port)], env={**os.environ, "TMPDIR": str(temporary)}, timeout=20)
+        assert taken.returncode != 0 and len(list(temporary.iterdir())) == 1
+
+
 def test_vertex_ais_contract(booster, expected, tmp_path):
     booster.save_model(tmp_path / "model.ubj")
     port = free_port()
