@@ -33,8 +33,9 @@ Result<std::string> DatasetTables::arrival_time(const std::string& dataset) {
   return column;
 }
 
-Result<types::Frame> DatasetTables::rows(const std::string& dataset) {
-  return *TRY(datasets_.rows(TRY(datasets_.snapshot(dataset))));
+Result<types::Frame> DatasetTables::rows(const std::string& dataset,
+                                         const std::vector<std::string>& columns) {
+  return datasets_.rows(TRY(datasets_.snapshot(dataset)), columns);
 }
 
 Result<serving::FeatureLookup::Shape> OnlineFeatures::shape(const std::string& service) {

@@ -36,7 +36,8 @@ class DatasetTables final : public features::TableSource {
   Result<std::vector<features::NamedColumn>> columns(const std::string& dataset) override;
   Result<std::vector<std::string>> key(const std::string& dataset) override;
   Result<std::string> arrival_time(const std::string& dataset) override;
-  Result<types::Frame> rows(const std::string& dataset) override;
+  Result<types::Frame> rows(const std::string& dataset,
+                            const std::vector<std::string>& columns) override;
 
  private:
   datasets::Datasets& datasets_;

@@ -239,8 +239,6 @@ Result<IngestReport> Datasets::ingest(const std::string& name, const std::string
                                         {"violations", fresh.violations},
                                         {"source_digest", fresh.source_digest}}});
   }));
-  base::MutexLock cache_lock(cache_mutex_);
-  cache_[name] = {fresh.digest, std::make_shared<const Frame>(std::move(frame))};
   return IngestReport{.snapshot = std::move(fresh), .is_new = true};
 }
 
@@ -299,18 +297,8 @@ Result<Snapshot> Datasets::snapshot(const std::string& name, std::optional<std::
   return *found;
 }
 
-Result<std::shared_ptr<const Frame>> Datasets::rows(const Snapshot& snapshot) {
-  {
-    base::MutexLock lock(cache_mutex_);
-    const auto found = cache_.find(snapshot.dataset);
-    if (found != cache_.end() && found->second.first == snapshot.digest)
-      return found->second.second;
-  }
-  auto frame = std::make_shared<const Frame>(
-      TRY(store::read_parquet(TRY(blobs_.local_file(snapshot.digest)))));
-  base::MutexLock lock(cache_mutex_);
-  cache_[snapshot.dataset] = {snapshot.digest, frame};
-  return frame;
+Result<Frame> Datasets::rows(const Snapshot& snapshot, const std::vector<std::string>& columns) {
+  return store::read_parquet(TRY(blobs_.local_file(snapshot.digest)), columns);
 }
 
 Result<Frame> Datasets::quarantine(const Snapshot& snapshot) {

@@ -78,8 +78,8 @@ class Datasets {
   Result<std::vector<Snapshot>> snapshots(const std::string& name);
   // The newest, or one version. kNotFound.
   Result<Snapshot> snapshot(const std::string& name, std::optional<std::int64_t> version = {});
-  // Rows of a version; the newest versions stay in memory.
-  Result<std::shared_ptr<const types::Frame>> rows(const Snapshot& snapshot);
+  // Rows of a version: these columns, or all when there are none.
+  Result<types::Frame> rows(const Snapshot& snapshot, const std::vector<std::string>& columns = {});
   // Removes blobs that no version has: an ingest that ended before its version was written has left
   // them. Nobody else may keep blobs in the store.
   struct Reclaimed {
@@ -98,10 +98,7 @@ class Datasets {
   store::BlobStore& blobs_;
   const base::Clock& clock_;
   const std::filesystem::path scratch_;
-  base::Mutex ingest_mutex_;  // one ingest at a time; before cache_mutex_
-  base::Mutex cache_mutex_;
-  std::map<std::string, std::pair<std::string, std::shared_ptr<const types::Frame>>> cache_
-      GUARDED_BY(cache_mutex_);  // by dataset: digest and rows
+  base::Mutex ingest_mutex_;  // one ingest at a time
 };
 
 }  // namespace slipway::datasets

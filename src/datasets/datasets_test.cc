@@ -92,7 +92,7 @@ TEST_F(DatasetsTest, ImpossibleValuesAreKeptAsideWithAReason) {
   EXPECT_EQ(aside->find("_reason")->strings,
             (std::vector<std::string>{"wind_speed max: 1048.36", "wind_speed min: -1"}));
   EXPECT_EQ(aside->find("_row")->ints, (std::vector<std::int64_t>{1, 3}));
-  EXPECT_EQ((*datasets_.rows(report->snapshot))->rows(), 3u);
+  EXPECT_EQ(datasets_.rows(report->snapshot)->rows(), 3u);
 }
 
 TEST_F(DatasetsTest, SameContentIsTheSameVersionAndOtherContentANewOne) {

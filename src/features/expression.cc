@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cmath>
 #include <functional>
+#include <set>
 
 namespace slipway::features {
 
@@ -455,5 +456,29 @@ Result<Expression> Expression::parse(std::string_view text,
 }
 
 Value Expression::evaluate(std::span<const Value> row) const { return evaluate_node(*root_, row); }
+
+types::Column Expression::evaluate(std::span<const types::Column* const> columns,
+                                   std::size_t rows) const {
+  if (root_->kind == Node::Kind::kColumn) return as_values(*columns[root_->column]);
+  types::Column out = types::Column::of_type("", column_type(type_));
+  out.reserve(rows);
+  const std::vector<std::size_t> read = this->columns();
+  std::vector<Value> row(columns.size());
+  for (std::size_t i = 0; i < rows; ++i) {
+    for (const std::size_t c : read) row[c] = cell_of(*columns[c], i);
+    append_value(out, evaluate(row));
+  }
+  return out;
+}
+
+std::vector<std::size_t> Expression::columns() const {
+  std::set<std::size_t> found;
+  const auto visit = [&](const auto& self, const Node& node) -> void {
+    if (node.kind == Node::Kind::kColumn) found.insert(node.column);
+    for (const auto& argument : node.arguments) self(self, *argument);
+  };
+  visit(visit, *root_);
+  return {found.begin(), found.end()};
+}
 
 }  // namespace slipway::features

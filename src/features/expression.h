@@ -40,6 +40,11 @@ class Expression {
   ValueType type() const { return type_; }
   // `row` has one value for each of the columns given to parse(), in their order.
   Value evaluate(std::span<const Value> row) const;
+  // The same over whole columns, all those given to parse() in their order; those that columns()
+  // does not name may be null. Gives a column of column_type(type()).
+  types::Column evaluate(std::span<const types::Column* const> columns, std::size_t rows) const;
+  // Positions of the columns that it reads, ascending.
+  std::vector<std::size_t> columns() const;
 
   struct Node;
 

@@ -167,7 +167,7 @@ Result<std::int64_t> FeatureStore::load_datasets(State& state, types::Timestamp 
   std::int64_t loaded = 0;
   for (std::size_t s = 0; s < state.definitions.sources.size(); ++s) {
     const Source& source = state.definitions.sources[s];
-    const types::Frame frame = TRY(tables_.rows(source.dataset));
+    const types::Frame frame = TRY(tables_.rows(source.dataset, {}));
     const auto columns = TRY(pick(frame, state.source_columns[s]));
     const types::Column* arrival =
         source.arrival_time.empty() ? nullptr : frame.find(source.arrival_time);

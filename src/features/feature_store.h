@@ -93,6 +93,11 @@ class FeatureStore {
                          std::uint64_t identity);
   static std::uint64_t identity_of(const State& state, std::size_t source,
                                    std::span<const Value> row);
+  // The features of a view, as columns, for many keys (by column) at many times.
+  Result<std::vector<types::Column>> read_view(const State& state, std::size_t view,
+                                               const std::vector<const types::Column*>& keys,
+                                               const std::vector<std::int64_t>& times,
+                                               types::Timestamp as_of) const;
   Result<const BoundService*> find_service(const State& state, const std::string& name) const;
 
   store::Db& db_;

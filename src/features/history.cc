@@ -1,76 +1,159 @@
 // Training sets: the same views over whole datasets, each entity row as known at its own time.
+#include <set>
+
 #include "features/feature_store.h"
+#include "features/keyed_rows.h"
 
 namespace slipway::features {
+namespace {
+
+using types::Column;
+using types::ColumnType;
+using Columns = std::vector<const Column*>;
+
+Column taken(const Column& from, const std::vector<std::size_t>& rows) {
+  Column to = Column::of_type(from.name, from.type);
+  to.reserve(rows.size());
+  for (const std::size_t row : rows) to.append_from(from, row);
+  return to;
+}
+
+// Columns of `frame` in the order of `names`; those it doesn't have are null.
+Columns find_columns(const types::Frame& frame, const std::vector<NamedColumn>& names) {
+  Columns columns;
+  for (const NamedColumn& name : names) columns.push_back(frame.find(name.name));
+  return columns;
+}
+
+// The entity rows that make up a training set, by position, and their labels.
+struct Asked {
+  std::vector<std::size_t> rows;
+  std::optional<Column> labels;  // of those rows
+  std::int64_t unlabeled = 0;
+};
+
+Asked choose(const HistoryRequest& request, const Column& time, const Column& arrival,
+             const std::optional<Column>& labels) {
+  Asked asked;
+  for (std::size_t row = 0; row < time.size(); ++row) {
+    if (!time.is_valid(row) || time.ints[row] >= request.as_of.micros) continue;
+    if (request.from && time.ints[row] < request.from->micros) continue;
+    if (request.until && time.ints[row] >= request.until->micros) continue;
+    const bool is_known = arrival.is_valid(row) && arrival.ints[row] <= request.as_of.micros;
+    if (labels && !(is_known && labels->is_valid(row))) {
+      ++asked.unlabeled;
+    } else {
+      asked.rows.push_back(row);
+    }
+  }
+  if (labels) asked.labels = taken(*labels, asked.rows);
+  return asked;
+}
+
+}  // namespace
+
+Result<std::vector<Column>> FeatureStore::read_view(const State& state, std::size_t view,
+                                                    const Columns& keys,
+                                                    const std::vector<std::int64_t>& times,
+                                                    types::Timestamp as_of) const {
+  const BoundView& bound = state.views[view];
+  const Source* source = state.definitions.find_source(bound.view.source);
+  const auto s = static_cast<std::size_t>(source - state.definitions.sources.data());
+  const std::vector<NamedColumn>& columns = state.source_columns[s];
+
+  std::set<std::size_t> read(bound.keys.begin(), bound.keys.end());
+  if (bound.event_time) read.insert({*bound.event_time, *bound.arrival_time});
+  for (const Expression& input : bound.inputs) {
+    for (const std::size_t column : input.columns()) read.insert(column);
+  }
+  std::vector<std::string> names;
+  for (const std::size_t column : read) names.push_back(columns[column].name);
+  const types::Frame rows = TRY(tables_.rows(source->dataset, names));
+
+  // What tells rows apart is read when rows are alike: seldom.
+  std::optional<Result<types::Frame>> identifying;
+  Columns identifying_cells;
+  const auto identity = [&](std::size_t row) -> std::uint64_t {
+    if (!identifying) {
+      std::vector<std::string> keys;
+      for (const std::size_t key : state.source_keys[s]) keys.push_back(columns[key].name);
+      identifying = tables_.rows(source->dataset, keys);
+      if (*identifying) identifying_cells = find_columns(**identifying, columns);
+    }
+    if (!*identifying) return 0;
+    std::vector<Value> values(columns.size());
+    for (std::size_t column = 0; column < columns.size(); ++column) {
+      if (identifying_cells[column] != nullptr)
+        values[column] = cell_of(*identifying_cells[column], row);
+    }
+    return identity_of(state, s, values);
+  };
+  const KeyedRows keyed(bound, find_columns(rows, columns), rows.rows(), as_of, identity);
+  if (identifying && !*identifying) return std::move(*identifying).error();
+  return keyed.read(keys, times);
+}
 
 Result<HistoryResult> FeatureStore::history(const HistoryRequest& request) const {
   const std::shared_ptr<State> state = TRY(bind(*definitions()));
   const BoundService& service = *TRY(find_service(*state, request.service));
 
-  // Every row that had arrived by as_of; reads filter by each entity row's own time.
-  TRY(load_datasets(*state, request.as_of));
-
-  const types::Frame entities = TRY(tables_.rows(request.entities));
+  const types::Frame entities = TRY(tables_.rows(request.entities, {}));
   const std::vector<NamedColumn> entity_columns = TRY(tables_.columns(request.entities));
-  std::vector<const types::Column*> cells, request_cells, key_cells;
-  for (const NamedColumn& column : entity_columns)
-    cells.push_back(TRY(entities.column(column.name)));
+  const std::vector<std::string> entity_keys = TRY(tables_.key(request.entities));
+  Columns request_cells, key_cells;
   for (const RequestColumn& column : service.service.request)
     request_cells.push_back(TRY(entities.column(column.name)));
-  for (const std::string& key : TRY(tables_.key(request.entities)))
-    key_cells.push_back(TRY(entities.column(key)));
-  std::optional<Expression> label;
-  if (!request.label.empty()) label = TRY(Expression::parse(request.label, entity_columns));
-  const types::Column* arrival = TRY(entities.column(TRY(tables_.arrival_time(request.entities))));
-
-  HistoryResult result;
-  std::vector<types::Column> out;
-  for (const types::Column* key : key_cells)
-    out.push_back(types::Column::of_type(key->name, key->type));
-  out.push_back(types::Column::of_type(service.service.event_time, types::ColumnType::kTimestamp));
-  if (label) {
-    out.push_back(types::Column::of_type(request.label_name, column_type(label->type())));
-    out.push_back(
-        types::Column::of_type(request.label_name + "_known_at", types::ColumnType::kTimestamp));
+  for (const std::string& key : entity_keys) key_cells.push_back(TRY(entities.column(key)));
+  const Column& arrival = *TRY(entities.column(TRY(tables_.arrival_time(request.entities))));
+  const Column& time = *request_cells[service.event_time];
+  if (time.type != ColumnType::kTimestamp) {
+    return base::error(Code::kInvalidArgument, "dataset {}: {} is no timestamp", request.entities,
+                       time.name);
   }
-  const std::size_t features_at = out.size();
-  for (const BoundService::Output& output : service.outputs) {
+  std::optional<Column> labels;
+  if (!request.label.empty()) {
+    const Expression label = TRY(Expression::parse(request.label, entity_columns));
+    labels = label.evaluate(find_columns(entities, entity_columns), entities.rows());
+  }
+  Asked asked = choose(request, time, arrival, labels);
+
+  HistoryResult result{.frame = {}, .unlabeled = asked.unlabeled};
+  const auto add = [&](Column column, std::string name) -> Result<void> {
+    column.name = std::move(name);
     // A feature that has the name of a key or of the time is in the frame once.
-    out.push_back(types::Column::of_type(output.name, column_type(output.type)));
+    if (result.frame.find(column.name) != nullptr) return {};
+    return result.frame.add(std::move(column));
+  };
+  for (const Column* key : key_cells) TRY(add(taken(*key, asked.rows), key->name));
+  const Column times = taken(time, asked.rows);
+  TRY(add(times, service.service.event_time));
+  if (asked.labels) {
+    TRY(add(std::move(*asked.labels), request.label_name));
+    TRY(add(taken(arrival, asked.rows), request.label_name + "_known_at"));
   }
 
-  std::vector<const ViewIndex*> indexes;
-  for (const auto& index : state->indexes) indexes.push_back(index.get());
-  std::vector<Value> row(request_cells.size()), values(service.outputs.size()),
-      entity(cells.size());
-  for (std::size_t i = 0; i < entities.rows(); ++i) {
-    for (std::size_t c = 0; c < request_cells.size(); ++c) row[c] = cell_of(*request_cells[c], i);
-    const auto* time = std::get_if<types::Timestamp>(&row[service.event_time]);
-    if (time == nullptr || *time >= request.as_of) continue;
-    if ((request.from && *time < *request.from) || (request.until && *time >= *request.until))
+  std::vector<Column> asked_cells;
+  Columns cells;
+  for (const Column* column : request_cells)
+    asked_cells.push_back(as_values(taken(*column, asked.rows)));
+  for (const Column& column : asked_cells) cells.push_back(&column);
+  std::vector<std::vector<Column>> parts;
+  for (const BoundService::Part& part : service.parts) {
+    const BoundView& view = state->views[part.view];
+    if (view.view.is_on_demand()) {
+      std::vector<Column>& columns = parts.emplace_back();
+      for (const Expression& input : view.inputs)
+        columns.push_back(input.evaluate(cells, asked.rows.size()));
       continue;
-    Value label_value;
-    if (label) {
-      const bool known = arrival->is_valid(i) && arrival->ints[i] <= request.as_of.micros;
-      for (std::size_t c = 0; c < cells.size(); ++c) entity[c] = cell_of(*cells[c], i);
-      if (known) label_value = label->evaluate(entity);
-      if (is_null(label_value)) {
-        ++result.unlabeled;
-        continue;
-      }
     }
-    service.read(row, *time, state->views, indexes, values);
-    std::size_t column = 0;
-    for (const types::Column* key : key_cells) out[column++].append_from(*key, i);
-    out[column++].append_int(time->micros);
-    if (label) {
-      append_value(out[column++], label_value);
-      out[column].append_int(arrival->ints[i]);
-    }
-    for (std::size_t o = 0; o < values.size(); ++o) append_value(out[features_at + o], values[o]);
+    Columns keys;
+    for (const std::size_t key : part.keys) keys.push_back(cells[key]);
+    parts.push_back(TRY(read_view(*state, part.view, keys, times.ints, request.as_of)));
   }
-  for (types::Column& column : out) {
-    if (result.frame.find(column.name) == nullptr) TRY(result.frame.add(std::move(column)));
+  for (const BoundService::Output& output : service.outputs) {
+    TRY(add(output.from_request ? asked_cells[output.position]
+                                : std::move(parts[output.part][output.position]),
+            output.name));
   }
   return result;
 }

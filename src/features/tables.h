@@ -24,7 +24,9 @@ class TableSource {
   // The column that says when a row's outcome could be known. kFailedPrecondition: the dataset has
   // none.
   virtual Result<std::string> arrival_time(const std::string& dataset) = 0;
-  virtual Result<types::Frame> rows(const std::string& dataset) = 0;
+  // These columns; all when there are none.
+  virtual Result<types::Frame> rows(const std::string& dataset,
+                                    const std::vector<std::string>& columns) = 0;
 };
 
 }  // namespace slipway::features

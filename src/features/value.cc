@@ -63,6 +63,26 @@ types::ColumnType column_type(ValueType type) {
   return types::ColumnType::kDouble;
 }
 
+types::Column as_values(types::Column column) {
+  if (column.type == types::ColumnType::kDouble) {
+    for (std::size_t row = 0; row < column.doubles.size(); ++row) {
+      if (!std::isnan(column.doubles[row])) continue;
+      if (column.valid.empty()) column.valid.assign(column.doubles.size(), 1);
+      column.valid[row] = 0;
+    }
+    return column;
+  }
+  if (column.type != types::ColumnType::kInt64 && column.type != types::ColumnType::kBool)
+    return column;
+  column.doubles.resize(column.ints.size());
+  for (std::size_t row = 0; row < column.ints.size(); ++row)
+    column.doubles[row] =
+        column.is_valid(row) ? static_cast<double>(column.ints[row]) : std::nan("");
+  column.ints.clear();
+  column.type = types::ColumnType::kDouble;
+  return column;
+}
+
 void append_value(types::Column& column, const Value& value) {
   if (const auto* number = std::get_if<double>(&value)) return column.append_double(*number);
   if (const auto* text = std::get_if<std::string>(&value)) return column.append_string(*text);

@@ -1,12 +1,13 @@
 #include "features/view_index.h"
 
 #include <algorithm>
+#include <cmath>
 #include <tuple>
+
+#include "features/window_reader.h"
 
 namespace slipway::features {
 namespace {
-
-constexpr std::int64_t kAlways = std::numeric_limits<std::int64_t>::min();
 
 Result<std::size_t> position(const std::vector<NamedColumn>& columns, const std::string& name,
                              const View& view) {
@@ -16,37 +17,6 @@ Result<std::size_t> position(const std::vector<NamedColumn>& columns, const std:
   return base::error(Code::kInvalidArgument, "view {}: the source has no column {}", view.name,
                      name);
 }
-
-// Running state of one aggregate in one window.
-struct Accumulator {
-  double sum = 0, low = 0, high = 0;
-  std::size_t count = 0;
-
-  void add(double x) {
-    sum += x;
-    low = count == 0 ? x : std::min(low, x);
-    high = count == 0 ? x : std::max(high, x);
-    ++count;
-  }
-  // An empty window counts 0 and sums to nothing; the others are missing.
-  Value result(AggregateFunction function) const {
-    if (function == AggregateFunction::kCount) return static_cast<double>(count);
-    if (count == 0) return {};
-    switch (function) {
-      case AggregateFunction::kSum:
-        return sum;
-      case AggregateFunction::kMean:
-        return sum / static_cast<double>(count);
-      case AggregateFunction::kMin:
-        return low;
-      case AggregateFunction::kMax:
-        return high;
-      case AggregateFunction::kCount:
-        break;
-    }
-    return {};
-  }
-};
 
 }  // namespace
 
@@ -132,65 +102,35 @@ bool ViewIndex::insert(std::span<const Value> row, std::uint64_t identity) {
   return true;
 }
 
+// The rows of one key, as the readers of windows want them.
+struct ViewIndex::KeyRows {
+  const std::vector<Entry>& entries;
+
+  std::size_t size() const { return entries.size(); }
+  std::int64_t event(std::size_t row) const { return entries[row].event; }
+  std::int64_t arrival(std::size_t row) const { return entries[row].arrival; }
+  double number(std::size_t row, std::size_t input) const {
+    const auto* number = std::get_if<double>(&entries[row].values[input]);
+    return number == nullptr ? std::numeric_limits<double>::quiet_NaN() : *number;
+  }
+};
+
 void ViewIndex::read(const std::string& key, types::Timestamp as_of, std::span<Value> out) const {
   static const std::vector<Entry> nothing;
   const auto found = by_key_.find(key);
-  const std::vector<Entry>& entries = found == by_key_.end() ? nothing : found->second;
+  const KeyRows rows{found == by_key_.end() ? nothing : found->second};
   if (bound_.view.is_windowed()) {
-    read_windows(entries, as_of, out);
+    std::array<double, 64> fixed;
+    std::vector<double> many(out.size() > fixed.size() ? out.size() : 0);
+    const std::span<double> numbers(many.empty() ? fixed.data() : many.data(), out.size());
+    read_windows(bound_.view, rows, as_of, numbers);
+    std::ranges::transform(numbers, out.begin(),
+                           [](double x) { return std::isnan(x) ? Value() : Value(x); });
+  } else if (const auto latest = find_latest(bound_.view, rows, as_of)) {
+    std::ranges::copy(rows.entries[*latest].values, out.begin());
   } else {
-    read_latest(entries, as_of, out);
+    std::ranges::fill(out, Value());
   }
-}
-
-void ViewIndex::read_windows(const std::vector<Entry>& entries, types::Timestamp as_of,
-                             std::span<Value> out) const {
-  const std::vector<Window>& windows = bound_.view.windows;
-  const std::size_t aggregates = bound_.inputs.size();
-  std::int64_t longest = 0;
-  for (const Window& window : windows) longest = std::max(longest, window.length.micros);
-  std::array<Accumulator, 64> fixed;
-  std::vector<Accumulator> many;
-  std::span<Accumulator> state(fixed);
-  if (aggregates * windows.size() > fixed.size()) {
-    many.resize(aggregates * windows.size());
-    state = many;
-  }
-  auto at = std::upper_bound(entries.begin(), entries.end(), as_of.micros - longest,
-                             [](std::int64_t t, const Entry& e) { return t < e.event; });
-  for (; at != entries.end() && at->event <= as_of.micros; ++at) {
-    if (at->arrival > as_of.micros) continue;  // not known yet
-    for (std::size_t a = 0; a < aggregates; ++a) {
-      const auto* x = std::get_if<double>(&at->values[a]);
-      if (x == nullptr) continue;
-      for (std::size_t w = 0; w < windows.size(); ++w) {
-        if (at->event > as_of.micros - windows[w].length.micros)
-          state[a * windows.size() + w].add(*x);
-      }
-    }
-  }
-  for (std::size_t a = 0; a < aggregates; ++a) {
-    for (std::size_t w = 0; w < windows.size(); ++w) {
-      out[a * windows.size() + w] =
-          state[a * windows.size() + w].result(bound_.view.aggregates[a].function);
-    }
-  }
-}
-
-void ViewIndex::read_latest(const std::vector<Entry>& entries, types::Timestamp as_of,
-                            std::span<Value> out) const {
-  auto at = std::upper_bound(entries.begin(), entries.end(), as_of.micros,
-                             [](std::int64_t t, const Entry& e) { return t < e.event; });
-  while (at != entries.begin()) {
-    --at;
-    if (at->arrival > as_of.micros) continue;
-    if (bound_.view.ttl && at->event != kAlways &&
-        as_of.micros - at->event > bound_.view.ttl->micros)
-      break;
-    std::copy(at->values.begin(), at->values.end(), out.begin());
-    return;
-  }
-  std::fill(out.begin(), out.begin() + static_cast<std::ptrdiff_t>(bound_.names.size()), Value());
 }
 
 void ViewIndex::prune(types::Timestamp watermark) {

@@ -55,10 +55,7 @@ class ViewIndex {
     std::vector<Value> values;
   };
 
-  void read_windows(const std::vector<Entry>& entries, types::Timestamp as_of,
-                    std::span<Value> out) const;
-  void read_latest(const std::vector<Entry>& entries, types::Timestamp as_of,
-                   std::span<Value> out) const;
+  struct KeyRows;
 
   const BoundView bound_;
   std::unordered_map<std::string, std::vector<Entry>>

@@ -139,6 +139,20 @@ void append_ints(const arrow::Array& chunk, Column& out) {
   });
 }
 
+// Numbers that lie in an array as they lie in a column: `values` are out's.
+template <typename Array, typename Value>
+void append_all(const arrow::Array& chunk, Column& out, std::vector<Value>& values) {
+  if (chunk.null_count() > 0) {
+    return each_value<Array>(chunk, out, [&](const Array& array, std::int64_t i) {
+      values.push_back(array.Value(i));
+      if (!out.valid.empty()) out.valid.push_back(1);
+    });
+  }
+  const Value* first = static_cast<const Array&>(chunk).raw_values();
+  values.insert(values.end(), first, first + chunk.length());
+  if (!out.valid.empty()) out.valid.resize(values.size(), 1);
+}
+
 template <typename Array>
 void append_strings(const arrow::Array& chunk, Column& out) {
   each_value<Array>(chunk, out, [&](const Array& array, std::int64_t i) {
@@ -157,7 +171,7 @@ void append_chunk(const arrow::Array& chunk, Column& out) {
     case arrow::Type::INT32:
       return append_ints<arrow::Int32Array>(chunk, out);
     case arrow::Type::INT64:
-      return append_ints<arrow::Int64Array>(chunk, out);
+      return append_all<arrow::Int64Array>(chunk, out, out.ints);
     case arrow::Type::UINT8:
       return append_ints<arrow::UInt8Array>(chunk, out);
     case arrow::Type::UINT16:
@@ -169,9 +183,7 @@ void append_chunk(const arrow::Array& chunk, Column& out) {
         out.append_double(array.Value(i));
       });
     case arrow::Type::DOUBLE:
-      return each_value<arrow::DoubleArray>(chunk, out, [&](const auto& array, std::int64_t i) {
-        out.append_double(array.Value(i));
-      });
+      return append_all<arrow::DoubleArray>(chunk, out, out.doubles);
     case arrow::Type::STRING:
     case arrow::Type::BINARY:
       return append_strings<arrow::BinaryArray>(chunk, out);
@@ -188,6 +200,7 @@ void append_chunk(const arrow::Array& chunk, Column& out) {
     case arrow::Type::TIMESTAMP: {
       const auto unit = static_cast<const arrow::TimestampType&>(*chunk.type()).unit();
       const std::int64_t factor = micros_per_unit(unit);
+      if (factor == 1) return append_all<arrow::TimestampArray>(chunk, out, out.ints);
       return each_value<arrow::TimestampArray>(chunk, out, [&](const auto& array, std::int64_t i) {
         out.append_int(factor == 0 ? array.Value(i) / 1'000 : array.Value(i) * factor);
       });

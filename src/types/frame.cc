@@ -103,6 +103,18 @@ void Column::append_null() {
   valid.push_back(0);
 }
 
+void Column::set_null(std::size_t row) {
+  if (valid.empty()) valid.assign(size(), 1);
+  valid[row] = 0;
+  if (type == ColumnType::kDouble) {
+    doubles[row] = std::numeric_limits<double>::quiet_NaN();
+  } else if (type == ColumnType::kString) {
+    strings[row].clear();
+  } else {
+    ints[row] = 0;
+  }
+}
+
 void Column::append_from(const Column& other, std::size_t row) {
   CHECK(type == other.type);
   if (!other.is_valid(row)) return append_null();

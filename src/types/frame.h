@@ -59,6 +59,8 @@ struct Column {
     if (!valid.empty()) valid.push_back(1);
   }
   void append_null();
+  // Row `row` becomes a missing value.
+  void set_null(std::size_t row);
   // Appends row `row` of `other`, which must have the same type.
   void append_from(const Column& other, std::size_t row);
 };

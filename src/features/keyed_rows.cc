@@ -1,0 +1,175 @@
+#include "features/keyed_rows.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <numeric>
+#include <tuple>
+
+#include "features/window_reader.h"
+
+namespace slipway::features {
+namespace {
+
+using types::Column;
+
+std::vector<const Column*> picked(std::span<const Column* const> columns,
+                                  const std::vector<std::size_t>& positions) {
+  std::vector<const Column*> some;
+  for (const std::size_t position : positions) some.push_back(columns[position]);
+  return some;
+}
+
+constexpr std::uint32_t kNothing = 0xffffffff;
+
+// The cells of `rows`; kNothing gives a missing one.
+Column gathered(const Column& from, const std::vector<std::uint32_t>& rows) {
+  Column to = Column::of_type("", from.type);
+  to.reserve(rows.size());
+  for (const std::uint32_t row : rows) {
+    row == kNothing ? to.append_null() : to.append_from(from, row);
+  }
+  return to;
+}
+
+}  // namespace
+
+// One key's rows, as the readers of windows want them.
+struct KeyedRows::OfKey {
+  const KeyedRows& all;
+  std::size_t begin, end;
+
+  std::size_t size() const { return end - begin; }
+  std::int64_t event(std::size_t row) const { return all.rows_[begin + row].event; }
+  std::int64_t arrival(std::size_t row) const { return all.rows_[begin + row].arrival; }
+  double number(std::size_t row, std::size_t input) const {
+    return all.numbers_[input][begin + row];
+  }
+};
+
+KeyedRows::OfKey KeyedRows::rows_of(std::uint32_t key) const {
+  return key < keys_.size() ? OfKey{*this, starts_[key], ends_[key]} : OfKey{*this, 0, 0};
+}
+
+KeyedRows::KeyedRows(const BoundView& bound, std::span<const Column* const> columns,
+                     std::size_t rows, types::Timestamp as_of,
+                     const std::function<std::uint64_t(std::size_t)>& identity)
+    : bound_(bound),
+      columns_(columns.begin(), columns.end()),
+      source_rows_(rows),
+      keys_(picked(columns, bound.keys)) {
+  CHECK(rows < KeyCodes::kUnknown);
+  const Column* event = bound.event_time ? columns[*bound.event_time] : nullptr;
+  const Column* arrival = bound.arrival_time ? columns[*bound.arrival_time] : nullptr;
+  std::vector<std::uint32_t> codes = keys_.codes();
+  if (event != nullptr) {
+    for (std::size_t row = 0; row < rows; ++row) {
+      const bool is_known =
+          arrival->ints[row] <= as_of.micros && arrival->is_valid(row) && event->is_valid(row);
+      if (!is_known) codes[row] = KeyCodes::kMissing;
+    }
+  }
+
+  // Counting sort by key; rows of a key stay in the source's order.
+  starts_.assign(keys_.size() + 1, 0);
+  for (const std::uint32_t code : codes) {
+    if (code != KeyCodes::kMissing) ++starts_[code + 1];
+  }
+  std::partial_sum(starts_.begin(), starts_.end(), starts_.begin());
+  rows_.resize(starts_.back());
+  starts_.pop_back();
+  ends_ = starts_;
+  for (std::size_t row = 0; row < rows; ++row) {
+    if (codes[row] == KeyCodes::kMissing) continue;
+    rows_[ends_[codes[row]]++] = {event == nullptr ? kAlways : event->ints[row],
+                                  event == nullptr ? kAlways : arrival->ints[row],
+                                  static_cast<std::uint32_t>(row)};
+  }
+  for (std::size_t key = 0; key < starts_.size(); ++key)
+    ends_[key] = sort_key(starts_[key], ends_[key], identity);
+
+  if (!bound.view.is_windowed()) return;
+  for (const Expression& input : bound.inputs) {
+    const Column values = input.evaluate(columns_, rows);
+    std::vector<double>& numbers = numbers_.emplace_back(rows_.size());
+    for (std::size_t at = 0; at < rows_.size(); ++at) numbers[at] = values.number(rows_[at].at);
+  }
+}
+
+// Most sources are in the order of time already, and few rows of a key have the same two times.
+std::uint32_t KeyedRows::sort_key(std::uint32_t begin, std::uint32_t end,
+                                  const std::function<std::uint64_t(std::size_t)>& identity) {
+  const auto by_times = [](const Row& a, const Row& b) {
+    return std::tie(a.event, a.arrival) < std::tie(b.event, b.arrival);
+  };
+  const auto first_row = rows_.begin() + begin, last_row = rows_.begin() + end;
+  const bool is_sorted = std::adjacent_find(first_row, last_row, [&](const Row& a, const Row& b) {
+                           return !by_times(a, b);
+                         }) == last_row;
+  if (is_sorted) return end;
+
+  std::stable_sort(first_row, last_row, by_times);
+  auto kept = first_row;
+  for (auto first = first_row; first != last_row;) {
+    const auto last = std::upper_bound(first, last_row, *first, by_times);
+    if (last - first == 1) {
+      *kept++ = *first;
+    } else {
+      std::map<std::uint64_t, Row> by_identity;  // of equal rows the first counts
+      for (auto at = first; at != last; ++at) by_identity.try_emplace(identity(at->at), *at);
+      for (const auto& [id, row] : by_identity) *kept++ = row;
+    }
+    first = last;
+  }
+  return static_cast<std::uint32_t>(kept - rows_.begin());
+}
+
+std::vector<Column> KeyedRows::read(std::span<const Column* const> keys,
+                                    std::span<const std::int64_t> times) const {
+  const std::vector<std::uint32_t> codes = keys_.find(keys);
+  return bound_.view.is_windowed() ? read_windowed(codes, times) : read_latest(codes, times);
+}
+
+std::vector<Column> KeyedRows::read_windowed(const std::vector<std::uint32_t>& keys,
+                                             std::span<const std::int64_t> times) const {
+  std::vector<Column> out(bound_.names.size(), Column::of_type("", types::ColumnType::kDouble));
+  std::vector<double> numbers(out.size());
+  for (std::size_t entity = 0; entity < times.size(); ++entity) {
+    if (keys[entity] == KeyCodes::kMissing) {
+      std::ranges::fill(numbers, std::numeric_limits<double>::quiet_NaN());
+    } else {
+      read_windows(bound_.view, rows_of(keys[entity]), {times[entity]}, numbers);
+    }
+    for (std::size_t i = 0; i < out.size(); ++i)
+      std::isnan(numbers[i]) ? out[i].append_null() : out[i].append_double(numbers[i]);
+  }
+  return out;
+}
+
+std::vector<Column> KeyedRows::read_latest(const std::vector<std::uint32_t>& keys,
+                                           std::span<const std::int64_t> times) const {
+  std::vector<std::uint32_t> latest(times.size(), kNothing);
+  for (std::size_t entity = 0; entity < times.size(); ++entity) {
+    const OfKey rows = rows_of(keys[entity]);
+    if (const auto found = find_latest(bound_.view, rows, {times[entity]}))
+      latest[entity] = rows_[rows.begin + *found].at;
+  }
+  // Only what was found is evaluated: usually far fewer rows than the source has.
+  std::vector<Column> found(columns_.size());
+  std::vector<const Column*> cells(columns_.size(), nullptr);
+  std::vector<Column> out;
+  for (const Expression& input : bound_.inputs) {
+    for (const std::size_t column : input.columns()) {
+      if (cells[column] != nullptr) continue;
+      found[column] = gathered(*columns_[column], latest);
+      cells[column] = &found[column];
+    }
+    out.push_back(input.evaluate(cells, latest.size()));
+    for (std::size_t entity = 0; entity < latest.size(); ++entity) {
+      if (latest[entity] == kNothing) out.back().set_null(entity);  // whatever of nothing is
+    }
+  }
+  return out;
+}
+
+}  // namespace slipway::features

@@ -1,0 +1,56 @@
+// All rows of a source by key, in columns: what ViewIndex is for rows that come one by one. Built
+// once for a whole training set and read through the same evaluator (window_reader.h).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "features/key_codes.h"
+#include "features/view_index.h"
+#include "types/frame.h"
+
+namespace slipway::features {
+
+// Reading is safe from several threads.
+class KeyedRows {
+ public:
+  // `columns`: the source's, in the order the view was bound to; those it doesn't read may be null;
+  // they must outlive this. Rows that arrived after `as_of` are left out. `identity` tells apart
+  // rows of one key that are equal in both times; it is asked for those alone.
+  KeyedRows(const BoundView& bound, std::span<const types::Column* const> columns, std::size_t rows,
+            types::Timestamp as_of, const std::function<std::uint64_t(std::size_t)>& identity);
+
+  // One column per feature of the view: for each of `rows` entity rows what is known of its key
+  // (`keys`: its columns) at its time.
+  std::vector<types::Column> read(std::span<const types::Column* const> keys,
+                                  std::span<const std::int64_t> times) const;
+
+ private:
+  struct OfKey;
+  OfKey rows_of(std::uint32_t key) const;
+  std::vector<types::Column> read_latest(const std::vector<std::uint32_t>& keys,
+                                         std::span<const std::int64_t> times) const;
+  std::vector<types::Column> read_windowed(const std::vector<std::uint32_t>& keys,
+                                           std::span<const std::int64_t> times) const;
+  // Returns where the key's rows end; equal ones are left out.
+  std::uint32_t sort_key(std::uint32_t begin, std::uint32_t end,
+                         const std::function<std::uint64_t(std::size_t)>& identity);
+
+  struct Row {
+    std::int64_t event, arrival;
+    std::uint32_t at;  // position in the source
+  };
+
+  const BoundView& bound_;
+  const std::vector<const types::Column*> columns_;
+  const std::size_t source_rows_;
+  KeyCodes keys_;
+  // By key, then in the order of event time, arrival time and identity:
+  std::vector<Row> rows_;
+  std::vector<std::uint32_t> starts_, ends_;  // of each key
+  std::vector<std::vector<double>> numbers_;  // windowed views: by input
+};
+
+}  // namespace slipway::features
