@@ -1,6 +1,8 @@
 #include "features/definition.h"
 
 #include <algorithm>
+#include <charconv>
+#include <cmath>
 
 #include "types/yaml_reader.h"
 
@@ -44,29 +46,59 @@ Result<Source> read_source(const std::string& name, const YamlNode& node) {
   return source;
 }
 
+constexpr std::pair<std::string_view, AggregateFunction> kAggregates[] = {
+    {"count", AggregateFunction::kCount},       {"sum", AggregateFunction::kSum},
+    {"mean", AggregateFunction::kMean},         {"min", AggregateFunction::kMin},
+    {"max", AggregateFunction::kMax},           {"variance", AggregateFunction::kVariance},
+    {"stddev", AggregateFunction::kStddev},     {"first", AggregateFunction::kFirst},
+    {"last", AggregateFunction::kLast},         {"distinct", AggregateFunction::kDistinct},
+    {"top_k", AggregateFunction::kTopK},        {"mode", AggregateFunction::kMode},
+    {"quantile", AggregateFunction::kQuantile},
+};
+constexpr double kTopMax = 100;
+
+// Takes the number after the last comma, "top_k(origin, 3)", off the expression.
+Result<void> take_parameter(Aggregate& aggregate, const YamlNode& node) {
+  const bool is_top = aggregate.function == AggregateFunction::kTopK;
+  if (!is_top && aggregate.function != AggregateFunction::kQuantile) return {};
+  std::string& text = aggregate.expression;
+  const std::size_t comma = text.rfind(',');
+  std::string_view last =
+      comma == std::string::npos ? "" : std::string_view(text).substr(comma + 1);
+  while (last.starts_with(' ')) last.remove_prefix(1);
+  while (last.ends_with(' ')) last.remove_suffix(1);
+  double& number = aggregate.parameter;
+  const auto [end, code] = std::from_chars(last.data(), last.data() + last.size(), number);
+  const bool is_number = code == std::errc() && end == last.data() + last.size();
+  if (is_top && !(is_number && number >= 1 && number <= kTopMax && number == std::trunc(number)))
+    return node.error("aggregate {}: expected top_k(expression, k), k a whole number from 1 to {}",
+                      aggregate.name, kTopMax);
+  if (!is_top && !(is_number && number >= 0 && number <= 1))
+    return node.error("aggregate {}: expected quantile(expression, q), q from 0 to 1",
+                      aggregate.name);
+  text.resize(comma);
+  return {};
+}
+
 // "mean(arr_delay > 15)" -> the function and what is inside its parentheses.
 Result<Aggregate> read_aggregate(const std::string& name, const YamlNode& node) {
-  static constexpr std::pair<std::string_view, AggregateFunction> kFunctions[] = {
-      {"count", AggregateFunction::kCount},
-      {"sum", AggregateFunction::kSum},
-      {"mean", AggregateFunction::kMean},
-      {"min", AggregateFunction::kMin},
-      {"max", AggregateFunction::kMax}};
   const std::string text = TRY(node.text());
   const std::size_t open = text.find('(');
   if (open == std::string::npos || !text.ends_with(')'))
     return node.error("aggregate {}: expected function(expression), got {}", name, text);
-  for (const auto& [known, function] : kFunctions) {
+  std::string all;
+  for (const auto& [known, function] : kAggregates) {
+    all += (all.empty() ? "" : ", ") + std::string(known);
     if (text.substr(0, open) != known) continue;
     Aggregate aggregate{.name = name,
                         .function = function,
                         .expression = text.substr(open + 1, text.size() - open - 2)};
+    TRY(take_parameter(aggregate, node));
     if (aggregate.expression.empty() && function != AggregateFunction::kCount)
       return node.error("aggregate {}: {} needs an expression", name, known);
     return aggregate;
   }
-  return node.error("aggregate {}: unknown function {} (count, sum, mean, min, max)", name,
-                    text.substr(0, open));
+  return node.error("aggregate {}: unknown function {} ({})", name, text.substr(0, open), all);
 }
 
 Result<View> read_view(const std::string& name, const YamlNode& node, const Definitions& before) {

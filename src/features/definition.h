@@ -19,12 +19,27 @@ struct Source {
   std::string event_time, arrival_time;  // columns; empty: none
 };
 
-enum class AggregateFunction { kCount, kSum, kMean, kMin, kMax };
+enum class AggregateFunction {
+  kCount,
+  kSum,
+  kMean,
+  kMin,
+  kMax,
+  kVariance,
+  kStddev,
+  kFirst,
+  kLast,
+  kDistinct,
+  kTopK,
+  kMode,
+  kQuantile
+};
 
 struct Aggregate {
   std::string name;
   AggregateFunction function = AggregateFunction::kCount;
   std::string expression;  // empty for count()
+  double parameter = 0;    // k of top_k, q of quantile
 };
 
 struct Window {

@@ -115,6 +115,12 @@ TEST(Definitions, MistakesHaveAPlace) {
            {"features:\n  sources: {s: {dataset: d, event_time: t, arrival_time: t}}\n  views:\n   "
             " v: {source: s, keys: [a], windows: [1h], aggregates: {m: median(x)}}\n",
             "unknown function median"},
+           {"features:\n  sources: {s: {dataset: d, event_time: t, arrival_time: t}}\n  views:\n   "
+            " v: {source: s, keys: [a], windows: [1h], aggregates: {m: 'top_k(x)'}}\n",
+            "expected top_k(expression, k), k a whole number from 1 to 100"},
+           {"features:\n  sources: {s: {dataset: d, event_time: t, arrival_time: t}}\n  views:\n   "
+            " v: {source: s, keys: [a], windows: [1h], aggregates: {m: 'quantile(x, 2)'}}\n",
+            "expected quantile(expression, q), q from 0 to 1"},
            {"features:\n  services:\n    s: {event_time: t, request: {t: timestamp}, features: "
             "[nope]}\n",
             "no such view: nope"},

@@ -45,6 +45,19 @@ struct KeyedRows::OfKey {
   double number(std::size_t row, std::size_t input) const {
     return all.numbers_[input][begin + row];
   }
+  template <typename T>
+  void collect(std::size_t row, std::size_t input, std::vector<T>& values) const {
+    const Column& cells = all.cells_[input];
+    const std::uint32_t at = all.rows_[begin + row].at;
+    if (!cells.is_valid(at)) return;
+    if constexpr (std::is_same_v<T, double>) {
+      values.push_back(cells.doubles[at]);
+    } else if constexpr (std::is_same_v<T, std::string_view>) {
+      values.push_back(cells.strings[at]);
+    } else {
+      values.push_back({cells.ints[at]});
+    }
+  }
 };
 
 KeyedRows::OfKey KeyedRows::rows_of(std::uint32_t key) const {
@@ -89,10 +102,20 @@ KeyedRows::KeyedRows(const BoundView& bound, std::span<const Column* const> colu
     ends_[key] = sort_key(starts_[key], ends_[key], identity);
 
   if (!bound.view.is_windowed()) return;
-  for (const Expression& input : bound.inputs) {
-    const Column values = input.evaluate(columns_, rows);
-    std::vector<double>& numbers = numbers_.emplace_back(rows_.size());
-    for (std::size_t at = 0; at < rows_.size(); ++at) numbers[at] = values.number(rows_[at].at);
+  numbers_.resize(bound.inputs.size());
+  cells_.resize(bound.inputs.size());
+  for (const std::size_t input : bound.collected)
+    cells_[input] = bound.inputs[input].evaluate(columns_, rows);
+  for (const std::size_t input : bound.running) {
+    const Column values = bound.inputs[input].evaluate(columns_, rows);
+    std::vector<double>& numbers = numbers_[input];
+    numbers.resize(rows_.size());
+    for (std::size_t at = 0; at < rows_.size(); ++at) {
+      const std::uint32_t row = rows_[at].at;
+      numbers[at] = values.type == types::ColumnType::kDouble || !values.is_valid(row)
+                        ? values.number(row)
+                        : 1;
+    }
   }
 }
 
@@ -132,16 +155,26 @@ std::vector<Column> KeyedRows::read(std::span<const Column* const> keys,
 
 std::vector<Column> KeyedRows::read_windowed(const std::vector<std::uint32_t>& keys,
                                              std::span<const std::int64_t> times) const {
-  std::vector<Column> out(bound_.names.size(), Column::of_type("", types::ColumnType::kDouble));
+  std::vector<Column> out;
+  for (const ValueType type : bound_.types) out.push_back(Column::of_type("", column_type(type)));
   std::vector<double> numbers(out.size());
+  WindowValues values;
   for (std::size_t entity = 0; entity < times.size(); ++entity) {
     if (keys[entity] == KeyCodes::kMissing) {
-      std::ranges::fill(numbers, std::numeric_limits<double>::quiet_NaN());
-    } else {
-      read_windows(bound_.view, rows_of(keys[entity]), {times[entity]}, numbers);
+      for (Column& column : out) column.append_null();
+      continue;
     }
-    for (std::size_t i = 0; i < out.size(); ++i)
-      std::isnan(numbers[i]) ? out[i].append_null() : out[i].append_double(numbers[i]);
+    const OfKey rows = rows_of(keys[entity]);
+    const types::Timestamp as_of{times[entity]};
+    read_windows(bound_, rows, as_of, numbers);
+    const std::size_t windows = bound_.view.windows.size();
+    for (const std::size_t a : bound_.running) {
+      for (std::size_t i = a * windows; i < (a + 1) * windows; ++i)
+        std::isnan(numbers[i]) ? out[i].append_null() : out[i].append_double(numbers[i]);
+    }
+    for_collected(bound_, [&](std::size_t at, std::size_t aggregate, const Window& window) {
+      append_value(out[at], read_collected(bound_, rows, as_of, aggregate, window, values));
+    });
   }
   return out;
 }

@@ -50,7 +50,10 @@ class KeyedRows {
   // By key, then in the order of event time, arrival time and identity:
   std::vector<Row> rows_;
   std::vector<std::uint32_t> starts_, ends_;  // of each key
-  std::vector<std::vector<double>> numbers_;  // windowed views: by input
+  // Windowed views, by input; of running aggregates the numbers in this order, of collected ones
+  // the cells in the source's.
+  std::vector<std::vector<double>> numbers_;
+  std::vector<types::Column> cells_;
 };
 
 }  // namespace slipway::features

@@ -18,6 +18,46 @@ Result<std::size_t> position(const std::vector<NamedColumn>& columns, const std:
                      name);
 }
 
+struct AggregateUse {
+  bool is_running;
+  ValueType result;
+};
+
+// kInvalidArgument: the function has no answer for such values.
+Result<AggregateUse> use_of(const Aggregate& aggregate, ValueType input, const View& view) {
+  const bool is_number = input == ValueType::kNumber || input == ValueType::kBool;
+  switch (aggregate.function) {
+    case AggregateFunction::kCount:
+      return AggregateUse{true, ValueType::kNumber};
+    case AggregateFunction::kMin:
+    case AggregateFunction::kMax:
+      return AggregateUse{is_number, is_number ? ValueType::kNumber : input};
+    case AggregateFunction::kFirst:
+    case AggregateFunction::kLast:
+    case AggregateFunction::kMode:
+      return AggregateUse{false, input};
+    case AggregateFunction::kDistinct:
+      return AggregateUse{false, ValueType::kNumber};
+    case AggregateFunction::kTopK:
+      return AggregateUse{false, ValueType::kText};
+    case AggregateFunction::kSum:
+    case AggregateFunction::kMean:
+    case AggregateFunction::kVariance:
+    case AggregateFunction::kStddev:
+    case AggregateFunction::kQuantile:
+      break;
+  }
+  if (!is_number) {
+    return base::error(Code::kInvalidArgument,
+                       "view {}, {}: expected a number, got a {}; texts and timestamps have count, "
+                       "distinct, first, last, min, max, mode and top_k",
+                       view.name, aggregate.name, value_type_name(input));
+  }
+  const bool is_running = aggregate.function == AggregateFunction::kSum ||
+                          aggregate.function == AggregateFunction::kMean;
+  return AggregateUse{is_running, ValueType::kNumber};
+}
+
 }  // namespace
 
 Result<BoundView> BoundView::bind(const View& view, const Source* source,
@@ -46,12 +86,10 @@ Result<BoundView> BoundView::bind(const View& view, const Source* source,
   for (const Aggregate& aggregate : view.aggregates) {
     Expression input =
         TRY(parse(aggregate.expression.empty() ? "1" : aggregate.expression, aggregate.name));
-    if (input.type() != ValueType::kNumber && input.type() != ValueType::kBool) {
-      return base::error(Code::kInvalidArgument, "view {}, {}: only numbers can be aggregated",
-                         view.name, aggregate.name);
-    }
+    const AggregateUse use = TRY(use_of(aggregate, input.type(), view));
+    (use.is_running ? bound.running : bound.collected).push_back(bound.inputs.size());
     bound.inputs.push_back(std::move(input));
-    for (std::size_t i = 0; i < view.windows.size(); ++i) bound.types.push_back(ValueType::kNumber);
+    bound.types.insert(bound.types.end(), view.windows.size(), use.result);
   }
   return bound;
 }
@@ -110,8 +148,15 @@ struct ViewIndex::KeyRows {
   std::int64_t event(std::size_t row) const { return entries[row].event; }
   std::int64_t arrival(std::size_t row) const { return entries[row].arrival; }
   double number(std::size_t row, std::size_t input) const {
-    const auto* number = std::get_if<double>(&entries[row].values[input]);
-    return number == nullptr ? std::numeric_limits<double>::quiet_NaN() : *number;
+    const Value& value = entries[row].values[input];
+    const auto* number = std::get_if<double>(&value);
+    if (number == nullptr) return is_null(value) ? std::numeric_limits<double>::quiet_NaN() : 1;
+    return *number;
+  }
+  template <typename T>
+  void collect(std::size_t row, std::size_t input, std::vector<T>& values) const {
+    using Cell = std::conditional_t<std::is_same_v<T, std::string_view>, std::string, T>;
+    if (const auto* cell = std::get_if<Cell>(&entries[row].values[input])) values.push_back(*cell);
   }
 };
 
@@ -123,9 +168,13 @@ void ViewIndex::read(const std::string& key, types::Timestamp as_of, std::span<V
     std::array<double, 64> fixed;
     std::vector<double> many(out.size() > fixed.size() ? out.size() : 0);
     const std::span<double> numbers(many.empty() ? fixed.data() : many.data(), out.size());
-    read_windows(bound_.view, rows, as_of, numbers);
+    read_windows(bound_, rows, as_of, numbers);
     std::ranges::transform(numbers, out.begin(),
                            [](double x) { return std::isnan(x) ? Value() : Value(x); });
+    WindowValues values;
+    for_collected(bound_, [&](std::size_t at, std::size_t aggregate, const Window& window) {
+      out[at] = read_collected(bound_, rows, as_of, aggregate, window, values);
+    });
   } else if (const auto latest = find_latest(bound_.view, rows, as_of)) {
     std::ranges::copy(rows.entries[*latest].values, out.begin());
   } else {

@@ -22,6 +22,9 @@ struct BoundView {
   std::vector<Expression> inputs;  // one per aggregate (count() has a constant) or per column
   std::vector<std::string> names;  // of the features
   std::vector<ValueType> types;    // of the features
+  // Positions of aggregates: of numbers that one pass over a window adds up, and of those that need
+  // its values together (window_values.h).
+  std::vector<std::size_t> running, collected;
   std::optional<std::size_t> event_time, arrival_time;  // positions; none: always known
 
   // kInvalidArgument naming view and column when something isn't there.

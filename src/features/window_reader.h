@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "features/view_index.h"
+#include "features/window_values.h"
 
 namespace slipway::features {
 
@@ -42,15 +43,24 @@ struct Accumulator {
       case AggregateFunction::kMax:
         return high;
       case AggregateFunction::kCount:
-        break;
+      case AggregateFunction::kVariance:
+      case AggregateFunction::kStddev:
+      case AggregateFunction::kFirst:
+      case AggregateFunction::kLast:
+      case AggregateFunction::kDistinct:
+      case AggregateFunction::kTopK:
+      case AggregateFunction::kMode:
+      case AggregateFunction::kQuantile:
+        break;  // need the values themselves
     }
-    return 0;
+    return std::numeric_limits<double>::quiet_NaN();
   }
 };
 
 // `Rows` are one key's rows in the order of event time, arrival time and identity:
 //   std::size_t size(); std::int64_t event(row), arrival(row);
-//   double number(row, input);   // of an aggregate; NaN: missing
+//   double number(row, input);   // of an aggregate; NaN: missing; a text or time is 1
+//   void collect(row, input, std::vector<T>& values);   // adds the cell when it is there
 // Nothing is copied and nothing allocated, but for views with very many windows.
 
 // The first row that is not after `time`'s end: rows before it have event time <= time.
@@ -69,12 +79,12 @@ std::size_t first_after(const Rows& rows, std::int64_t time) {
 }
 
 // Event time in (as_of - window, as_of] and arrival time at most as_of. Writes one number for each
-// aggregate and window, NaN where it is missing.
+// aggregate and window, NaN where it is missing; and where the aggregate is none of bound.running.
 template <typename Rows>
-void read_windows(const View& view, const Rows& rows, types::Timestamp as_of,
+void read_windows(const BoundView& bound, const Rows& rows, types::Timestamp as_of,
                   std::span<double> out) {
-  const std::vector<Window>& windows = view.windows;
-  const std::size_t aggregates = view.aggregates.size();
+  const std::vector<Window>& windows = bound.view.windows;
+  const std::size_t aggregates = bound.view.aggregates.size();
   std::int64_t longest = 0;
   for (const Window& window : windows) longest = std::max(longest, window.length.micros);
   std::array<Accumulator, 64> fixed;
@@ -87,7 +97,7 @@ void read_windows(const View& view, const Rows& rows, types::Timestamp as_of,
   for (std::size_t row = first_after(rows, as_of.micros - longest);
        row < rows.size() && rows.event(row) <= as_of.micros; ++row) {
     if (rows.arrival(row) > as_of.micros) continue;  // not known yet
-    for (std::size_t a = 0; a < aggregates; ++a) {
+    for (const std::size_t a : bound.running) {
       const double number = rows.number(row, a);
       if (std::isnan(number)) continue;
       for (std::size_t w = 0; w < windows.size(); ++w) {
@@ -99,8 +109,44 @@ void read_windows(const View& view, const Rows& rows, types::Timestamp as_of,
   for (std::size_t a = 0; a < aggregates; ++a) {
     for (std::size_t w = 0; w < windows.size(); ++w)
       out[a * windows.size() + w] =
-          state[a * windows.size() + w].result(view.aggregates[a].function);
+          state[a * windows.size() + w].result(bound.view.aggregates[a].function);
   }
+  for (const std::size_t a : bound.collected)
+    std::fill_n(out.begin() + static_cast<std::ptrdiff_t>(a * windows.size()), windows.size(),
+                std::numeric_limits<double>::quiet_NaN());
+}
+
+// Calls visit(position of the feature, position of the aggregate, window) for each collected one.
+template <typename Visit>
+void for_collected(const BoundView& bound, Visit visit) {
+  for (const std::size_t a : bound.collected) {
+    for (std::size_t w = 0; w < bound.view.windows.size(); ++w)
+      visit(a * bound.view.windows.size() + w, a, bound.view.windows[w]);
+  }
+}
+
+// The same rows as read_windows() for one of bound.collected.
+template <typename Rows>
+Value read_collected(const BoundView& bound, const Rows& rows, types::Timestamp as_of,
+                     std::size_t aggregate, const Window& window, WindowValues& room) {
+  const auto answer = [&](auto& values) {
+    values.clear();
+    for (std::size_t row = first_after(rows, as_of.micros - window.length.micros);
+         row < rows.size() && rows.event(row) <= as_of.micros; ++row) {
+      if (rows.arrival(row) <= as_of.micros) rows.collect(row, aggregate, values);
+    }
+    return aggregate_of(bound.view.aggregates[aggregate], std::span(values));
+  };
+  switch (bound.inputs[aggregate].type()) {
+    case ValueType::kText:
+      return answer(room.texts);
+    case ValueType::kTime:
+      return answer(room.times);
+    case ValueType::kNumber:
+    case ValueType::kBool:
+      break;
+  }
+  return answer(room.numbers);
 }
 
 // The newest row that is known at `as_of` and not older than the view's ttl (inclusive). Nothing:
