@@ -14,7 +14,7 @@ namespace slipway::app {
 Result<std::vector<features::NamedColumn>> DatasetTables::columns(const std::string& dataset) {
   std::vector<features::NamedColumn> columns;
   for (const auto& [name, type] : TRY(datasets_.snapshot(dataset)).schema.columns)
-    columns.push_back({name, features::value_type(type)});
+    columns.push_back({name, features::value_type(type), type == types::ColumnType::kInt64});
   return columns;
 }
 

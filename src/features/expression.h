@@ -27,6 +27,7 @@ namespace slipway::features {
 struct NamedColumn {
   std::string name;
   ValueType type = ValueType::kNumber;
+  bool is_whole = false;  // a number without a fraction: a column of integers
 };
 
 // A parsed expression bound to columns. A value; cheap to copy; evaluating is safe from several

@@ -93,37 +93,44 @@ Result<std::shared_ptr<FeatureStore::State>> FeatureStore::bind(Definitions defi
       };
       const auto service = std::find_if(state->definitions.services.begin(),
                                         state->definitions.services.end(), uses);
-      const std::vector<NamedColumn> columns = service == state->definitions.services.end()
-                                                   ? std::vector<NamedColumn>()
-                                                   : request_columns(*service);
+      const bool is_used = service != state->definitions.services.end();
+      const std::vector<NamedColumn> columns =
+          is_used ? request_columns(*service) : std::vector<NamedColumn>();
       state->views.push_back(TRY(BoundView::bind(view, nullptr, columns)));
       state->indexes.push_back(nullptr);
+      state->requests.push_back(is_used ? &*service : nullptr);
       continue;
     }
     const Source* source = state->definitions.find_source(view.source);
     const auto at = static_cast<std::size_t>(source - state->definitions.sources.data());
     state->views.push_back(TRY(BoundView::bind(view, source, state->source_columns[at])));
     state->indexes.push_back(std::make_unique<ViewIndex>(state->views.back()));
+    state->requests.push_back(nullptr);
   }
   for (const Service& service : state->definitions.services)
     state->services.push_back(TRY(BoundService::bind(service, state->views)));
+  for (std::size_t v = 0; v < state->views.size(); ++v)
+    state->shapes.push_back(shape_of(*state, v));
   return state;
 }
 
 Result<void> FeatureStore::set_definitions(Definitions definitions) {
   std::shared_ptr<State> state = TRY(bind(std::move(definitions)));
-  const auto materialized = TRY(db_.read([](store::Reader& reader) {
-    return reader.find("SELECT materialized FROM feature_state WHERE workspace = 'default'", {},
-                       [](const store::Row& row) { return row.time(0); });
-  }));
-  if (materialized) {
-    TRY(load_datasets(*state, *materialized));
-    prune(*state, *materialized);
+  if (const auto until = TRY(materialized())) {
+    TRY(load_datasets(*state, *until));
+    prune(*state, *until);
   }
   TRY(load_pushed(*state));
   std::unique_lock lock(mutex_);
   state_ = std::move(state);
   return {};
+}
+
+Result<std::optional<types::Timestamp>> FeatureStore::materialized() const {
+  return db_.read([](store::Reader& reader) {
+    return reader.find("SELECT materialized FROM feature_state WHERE workspace = 'default'", {},
+                       [](const store::Row& row) { return row.time(0); });
+  });
 }
 
 Result<std::map<std::string, std::vector<FeatureStore::Output>>> FeatureStore::try_definitions(
@@ -291,6 +298,10 @@ Result<std::int64_t> FeatureStore::push(const std::string& source_name, const Js
       row.arrival = std::get<types::Timestamp>(arrival);
     }
     row.identity = identity_of(*state, s, row.values);
+    // Who pushes may not know what tells the dataset's rows apart; all that was said does.
+    const auto is_missing = [&](std::size_t key) { return is_null(row.values[key]); };
+    if (std::ranges::any_of(state->source_keys[s], is_missing))
+      row.identity = base::hash64(base::to_text(stored)) >> 1;
     row.text = base::to_text(stored);
     pushed.push_back(std::move(row));
   }
@@ -375,6 +386,100 @@ Result<std::vector<Value>> FeatureStore::lookup(
     picked[i] = out[at];
   }
   return picked;
+}
+
+Result<std::size_t> FeatureStore::find_view(const State& state, const std::string& name) {
+  for (std::size_t v = 0; v < state.views.size(); ++v) {
+    if (state.views[v].view.name == name) return v;
+  }
+  return base::error(Code::kNotFound, "no such view: view={}", name);
+}
+
+FeatureStore::ViewShape FeatureStore::shape_of(const State& state, std::size_t view) {
+  const BoundView& bound = state.views[view];
+  ViewShape shape;
+  for (std::size_t i = 0; i < bound.names.size(); ++i)
+    shape.features.push_back({bound.names[i], bound.types[i], bound.are_whole[i]});
+  if (bound.view.is_on_demand()) {
+    if (state.requests[view] == nullptr) return shape;  // reads nothing
+    const std::vector<NamedColumn> columns = request_columns(*state.requests[view]);
+    std::vector<bool> are_read(columns.size());
+    for (const Expression& input : bound.inputs) {
+      for (const std::size_t column : input.columns()) are_read[column] = true;
+    }
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+      if (are_read[i])
+        shape.inputs.push_back({columns[i].name, columns[i].type, columns[i].is_whole});
+    }
+    shape.event_time = state.requests[view]->event_time;
+    return shape;
+  }
+  const Source* source = state.definitions.find_source(bound.view.source);
+  const auto s = static_cast<std::size_t>(source - state.definitions.sources.data());
+  for (const std::size_t key : bound.keys) {
+    const NamedColumn& column = state.source_columns[s][key];
+    shape.inputs.push_back({column.name, column.type, column.is_whole});
+  }
+  return shape;
+}
+
+Result<FeatureStore::ViewShape> FeatureStore::view_shape(const std::string& view) const {
+  std::shared_lock lock(mutex_);
+  return state_->shapes[TRY(find_view(*state_, view))];
+}
+
+Result<FeatureStore::ViewRows> FeatureStore::read_rows(
+    const std::string& view, std::span<const Value> inputs,
+    std::span<const types::Timestamp> as_of) const {
+  std::shared_lock lock(mutex_);
+  const std::size_t v = TRY(find_view(*state_, view));
+  const ViewShape& shape = state_->shapes[v];
+  const std::size_t width = shape.inputs.size(), features = shape.features.size();
+  if (inputs.size() != width * as_of.size())
+    return base::error(Code::kFailedPrecondition, "the view has changed: view={}", view);
+  const BoundView& bound = state_->views[v];
+  ViewRows rows{.values = std::vector<Value>(features * as_of.size()),
+                .sights = std::vector<Sight>(as_of.size())};
+  std::vector<std::size_t> positions;  // of the inputs, in what the view is bound to
+  std::vector<Value> request;
+  if (bound.view.is_on_demand() && state_->requests[v] != nullptr) {
+    const std::vector<NamedColumn> columns = request_columns(*state_->requests[v]);
+    request.resize(columns.size());
+    for (const Output& input : shape.inputs)
+      positions.push_back(column_position(columns, input.name));
+  } else {
+    for (std::size_t i = 0; i < width; ++i) positions.push_back(i);
+  }
+  for (std::size_t row = 0; row < as_of.size(); ++row) {
+    const auto cells = inputs.subspan(row * width, width);
+    const auto out = std::span(rows.values).subspan(row * features, features);
+    if (bound.view.is_on_demand()) {
+      for (std::size_t i = 0; i < width; ++i) request[positions[i]] = cells[i];
+      for (std::size_t i = 0; i < features; ++i) out[i] = bound.inputs[i].evaluate(request);
+    } else if (const std::optional<std::string> key = key_of(cells, positions)) {
+      state_->indexes[v]->read(*key, as_of[row], out);
+      rows.sights[row] = state_->indexes[v]->sight(*key, as_of[row]);
+    }
+  }
+  return rows;
+}
+
+Result<FeatureStore::SourceShape> FeatureStore::source_shape(const std::string& source) const {
+  std::shared_lock lock(mutex_);
+  const Source* found = state_->definitions.find_source(source);
+  if (found == nullptr) return base::error(Code::kNotFound, "no such source: source={}", source);
+  const auto s = static_cast<std::size_t>(found - state_->definitions.sources.data());
+  SourceShape shape{.columns = state_->source_columns[s], .are_read = {}};
+  shape.are_read.resize(shape.columns.size());
+  for (const BoundView& bound : state_->views) {
+    if (bound.view.source != source) continue;
+    for (const std::size_t key : bound.keys) shape.are_read[key] = true;
+    if (bound.event_time) shape.are_read[*bound.event_time] = true;
+    for (const Expression& input : bound.inputs) {
+      for (const std::size_t column : input.columns()) shape.are_read[column] = true;
+    }
+  }
+  return shape;
 }
 
 }  // namespace slipway::features

@@ -49,6 +49,7 @@ class FeatureStore {
   struct Output {
     std::string name;
     ValueType type;
+    bool is_whole = false;  // a number that never has a fraction
   };
   Result<std::map<std::string, std::vector<Output>>> try_definitions(Definitions definitions) const;
 
@@ -71,6 +72,34 @@ class FeatureStore {
                                     std::optional<types::Timestamp> as_of,
                                     std::span<const std::string> wanted = {}) const;
 
+  // A view on its own, without a service. `inputs` are what a read needs: the key columns, or, on
+  // demand, the request columns that its expressions read.
+  struct ViewShape {
+    std::vector<Output> inputs, features;
+    std::string event_time;  // on demand: which request column says when it is asked for
+  };
+  Result<ViewShape> view_shape(const std::string& view) const;  // kNotFound
+  // What it says of many keys, each at its moment: `inputs` in the shape's order, one row after the
+  // other. A row that lacks a key was never seen. On demand nothing is seen, all is computed.
+  // kNotFound; kFailedPrecondition: `inputs` are not of the view's shape any more.
+  struct ViewRows {
+    std::vector<Value> values;  // of the features in order, one row after the other
+    std::vector<Sight> sights;  // one a row
+  };
+  Result<ViewRows> read_rows(const std::string& view, std::span<const Value> inputs,
+                             std::span<const types::Timestamp> as_of) const;
+
+  // What rows of a source look like, and which of their columns its views read. kNotFound.
+  struct SourceShape {
+    std::vector<NamedColumn> columns;
+    std::vector<bool> are_read;
+  };
+  Result<SourceShape> source_shape(const std::string& source) const;
+
+  // Until when rows of the datasets are loaded; nothing was yet: none.
+  Result<std::optional<types::Timestamp>> materialized() const;
+  types::Timestamp now() const { return clock_.now(); }
+
   Result<HistoryResult> history(const HistoryRequest& request) const;
 
  private:
@@ -79,7 +108,9 @@ class FeatureStore {
     Definitions definitions;
     std::vector<BoundView> views;
     std::vector<BoundService> services;
-    std::vector<std::unique_ptr<ViewIndex>> indexes;       // by view; nothing for on-demand views
+    std::vector<std::unique_ptr<ViewIndex>> indexes;  // by view; nothing for on-demand views
+    std::vector<const Service*> requests;  // by view, on demand: whose request it is bound to
+    std::vector<ViewShape> shapes;         // by view
     std::vector<std::vector<NamedColumn>> source_columns;  // by source
     std::vector<std::vector<std::size_t>>
         source_keys;  // positions of the dataset's key columns, by source
@@ -98,6 +129,8 @@ class FeatureStore {
                                                const std::vector<const types::Column*>& keys,
                                                const std::vector<std::int64_t>& times,
                                                types::Timestamp as_of) const;
+  static Result<std::size_t> find_view(const State& state, const std::string& name);
+  static ViewShape shape_of(const State& state, std::size_t view);
   Result<const BoundService*> find_service(const State& state, const std::string& name) const;
 
   store::Db& db_;

@@ -82,6 +82,90 @@ TEST_F(FeatureStoreTest, ArrivalIsStampedWhenItIsNotSaid) {
   EXPECT_EQ(ask(*store, "carrier__landed_1h", 1), Value(1.0));  // the clock says 7 s
 }
 
+TEST_F(FeatureStoreTest, AViewIsReadOnItsOwnAndSaysWhatWasSeen) {
+  auto store = open();
+  const auto minute = [](std::int64_t m) { return types::Timestamp{m * 60'000'000}; };
+  ASSERT_TRUE(store->push("landings", {landing(1, 100, 100, 10), landing(2, 130, 500, 30)}));
+  ASSERT_TRUE(store->materialize({0}));
+
+  const auto newest = store->view_shape("newest").value();
+  ASSERT_EQ(newest.inputs.size(), 1u);
+  EXPECT_EQ(newest.inputs[0].name, "carrier");
+  EXPECT_EQ(newest.features[0].name, "newest__delay");
+  using Seen = Sight::Seen;
+  struct Case {
+    const char* name;
+    const char* view;
+    Value key;
+    std::int64_t minute;
+    Seen seen;
+    std::optional<types::Timestamp> event_time;
+    Value first;
+  };
+  for (const Case& c : std::vector<Case>{
+           {"newest known", "newest", "A", 200, Seen::kRecent, minute(100), 10.0},
+           {"told later", "newest", "A", 490, Seen::kTooOld, minute(100), Value()},
+           {"told by now, but old", "newest", "A", 500, Seen::kTooOld, minute(130), Value()},
+           {"at its ttl", "newest", "A", 460, Seen::kRecent, minute(100), 10.0},
+           {"before anything", "newest", "A", 99, Seen::kNever, std::nullopt, Value()},
+           {"another key", "newest", "B", 200, Seen::kNever, std::nullopt, Value()},
+           {"no key", "newest", Value(), 200, Seen::kNever, std::nullopt, Value()},
+           {"in a window", "carrier", "A", 200, Seen::kRecent, minute(100), Value()},
+           {"in no window", "carrier", "A", 1600, Seen::kTooOld, minute(130), Value()},
+           {"no times", "place", "X", 0, Seen::kRecent, std::nullopt, 88.0},
+           {"no such place", "place", "Z", 0, Seen::kNever, std::nullopt, Value()}}) {
+    SCOPED_TRACE(c.name);
+    const std::vector<Value> inputs = {c.key};
+    const std::vector<types::Timestamp> times = {minute(c.minute)};
+    const auto rows = store->read_rows(c.view, inputs, times).value();
+    EXPECT_EQ(rows.sights[0].seen, c.seen);
+    EXPECT_EQ(rows.sights[0].event_time, c.event_time);
+    EXPECT_EQ(rows.values[0], c.first);
+  }
+  const auto calendar = store->view_shape("calendar").value();
+  EXPECT_EQ(calendar.event_time, "asked_at");
+  ASSERT_EQ(calendar.inputs.size(), 1u);
+  const std::vector<Value> asked = {minute(0), minute(60)};
+  const std::vector<types::Timestamp> times = {minute(0), minute(60)};
+  const auto hours = store->read_rows("calendar", asked, times).value();
+  EXPECT_EQ(hours.values, (std::vector<Value>{19.0, 20.0}));
+  EXPECT_EQ(store->read_rows("calendar", {}, times).error().code, Code::kFailedPrecondition);
+  EXPECT_EQ(store->view_shape("nope").error().code, Code::kNotFound);
+}
+
+TEST_F(FeatureStoreTest, SourcesSayWhatIsReadOfThem) {
+  auto store = open();
+  const auto shape = store->source_shape("landings").value();
+  std::vector<std::string> read, whole;
+  for (std::size_t i = 0; i < shape.columns.size(); ++i) {
+    if (shape.are_read[i]) read.push_back(shape.columns[i].name);
+    if (shape.columns[i].is_whole) whole.push_back(shape.columns[i].name);
+  }
+  EXPECT_EQ(read, (std::vector<std::string>{"carrier", "place", "landed_at", "delay"}));
+  EXPECT_EQ(whole, std::vector<std::string>{"id"});
+  std::vector<std::string> counts;
+  const auto carrier = store->view_shape("carrier").value();
+  for (const auto& feature : carrier.features) {
+    if (feature.is_whole) counts.push_back(feature.name);
+  }
+  EXPECT_EQ(counts, (std::vector<std::string>{"carrier__landed_1h", "carrier__landed_24h"}));
+  EXPECT_EQ(store->materialized().value(), std::nullopt);
+  ASSERT_TRUE(store->materialize({7}));
+  EXPECT_EQ(store->materialized().value(), types::Timestamp{7});
+}
+
+// Two rows of one moment without what tells the dataset's rows apart were taken for one.
+TEST_F(FeatureStoreTest, PushedRowsNeedNotNameTheDatasetsKey) {
+  auto store = open();
+  JsonObject one = landing(1, 100, 100, 10), other = landing(1, 100, 100, 20);
+  one.erase("id");
+  other.erase("id");
+  other["carrier"] = "B";
+  EXPECT_EQ(store->push("landings", {one, other}).value(), 2);
+  EXPECT_EQ(store->push("landings", {one, other}).value(), 0);
+  EXPECT_EQ(ask(*store, "newest__delay", 100), Value(10.0));
+}
+
 TEST_F(FeatureStoreTest, BadRowsAreNamedAndNothingIsTaken) {
   auto store = open();
   const auto message = [&](const JsonArray& rows) {

@@ -17,7 +17,8 @@ std::size_t request_position(const Service& service, std::string_view name) {
 std::vector<NamedColumn> request_columns(const Service& service) {
   std::vector<NamedColumn> columns;
   for (const RequestColumn& column : service.request)
-    columns.push_back({column.name, value_type(column.type)});
+    columns.push_back(
+        {column.name, value_type(column.type), column.type == types::ColumnType::kInt64});
   return columns;
 }
 

@@ -82,6 +82,9 @@ Result<BoundView> BoundView::bind(const View& view, const Source* source,
   for (const ViewColumn& column : view.columns) {
     bound.inputs.push_back(TRY(parse(column.expression, column.name)));
     bound.types.push_back(bound.inputs.back().type());
+    const auto is_it = [&](const NamedColumn& c) { return c.name == column.expression; };
+    const auto itself = std::find_if(columns.begin(), columns.end(), is_it);
+    bound.are_whole.push_back(itself != columns.end() && itself->is_whole);
   }
   for (const Aggregate& aggregate : view.aggregates) {
     Expression input =
@@ -90,6 +93,9 @@ Result<BoundView> BoundView::bind(const View& view, const Source* source,
     (use.is_running ? bound.running : bound.collected).push_back(bound.inputs.size());
     bound.inputs.push_back(std::move(input));
     bound.types.insert(bound.types.end(), view.windows.size(), use.result);
+    bound.are_whole.insert(bound.are_whole.end(), view.windows.size(),
+                           aggregate.function == AggregateFunction::kCount ||
+                               aggregate.function == AggregateFunction::kDistinct);
   }
   return bound;
 }
@@ -180,6 +186,20 @@ void ViewIndex::read(const std::string& key, types::Timestamp as_of, std::span<V
   } else {
     std::ranges::fill(out, Value());
   }
+}
+
+Sight ViewIndex::sight(const std::string& key, types::Timestamp as_of) const {
+  const auto found = by_key_.find(key);
+  if (found == by_key_.end()) return {};
+  const std::vector<Entry>& entries = found->second;
+  if (entries.empty()) return {.seen = Sight::Seen::kTooOld};  // dropped
+  const auto newest = find_newest(KeyRows{entries}, as_of);
+  if (!newest) return {};
+  const std::int64_t event = entries[*newest].event;
+  if (event == kAlways) return {.seen = Sight::Seen::kRecent};
+  const bool is_old = is_too_old(bound_.view, event, as_of);
+  return {.seen = is_old ? Sight::Seen::kTooOld : Sight::Seen::kRecent,
+          .event_time = types::Timestamp{event}};
 }
 
 void ViewIndex::prune(types::Timestamp watermark) {

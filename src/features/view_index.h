@@ -4,6 +4,7 @@
 #pragma once
 
 #include <limits>
+#include <optional>
 #include <span>
 #include <string>
 #include <unordered_map>
@@ -22,6 +23,7 @@ struct BoundView {
   std::vector<Expression> inputs;  // one per aggregate (count() has a constant) or per column
   std::vector<std::string> names;  // of the features
   std::vector<ValueType> types;    // of the features
+  std::vector<bool> are_whole;     // of the features: counts, and columns of integers as they are
   // Positions of aggregates: of numbers that one pass over a window adds up, and of those that need
   // its values together (window_values.h).
   std::vector<std::size_t> running, collected;
@@ -30,6 +32,18 @@ struct BoundView {
   // kInvalidArgument naming view and column when something isn't there.
   static Result<BoundView> bind(const View& view, const Source* source,
                                 const std::vector<NamedColumn>& columns);
+};
+
+// What is known of a key at a moment, whatever its values are.
+struct Sight {
+  enum class Seen {
+    kNever,   // no row of the key has arrived
+    kTooOld,  // the newest one is past the ttl, or before all windows
+    kRecent
+  };
+  Seen seen = Seen::kNever;
+  // Of the newest row. None: the source has no times, or the row was dropped as too old.
+  std::optional<types::Timestamp> event_time;
 };
 
 // Readers and writers must not overlap (the owner locks).
@@ -46,6 +60,9 @@ class ViewIndex {
   // time at most as_of. Writes bound.names.size() values. Sums run in the order of event time,
   // arrival time, identity, whatever the order of arrival.
   void read(const std::string& key, types::Timestamp as_of, std::span<Value> out) const;
+
+  // What was seen of `key` by `as_of`: of the row that read() gives, or the newest in its windows.
+  Sight sight(const std::string& key, types::Timestamp as_of) const;
 
   // Drops rows that no read at or after `watermark` can see.
   void prune(types::Timestamp watermark);

@@ -149,18 +149,31 @@ Value read_collected(const BoundView& bound, const Rows& rows, types::Timestamp 
   return answer(room.numbers);
 }
 
-// The newest row that is known at `as_of` and not older than the view's ttl (inclusive). Nothing:
-// there is none.
+// The newest row that is known at `as_of`. Nothing: there is none.
 template <typename Rows>
-std::optional<std::size_t> find_latest(const View& view, const Rows& rows, types::Timestamp as_of) {
+std::optional<std::size_t> find_newest(const Rows& rows, types::Timestamp as_of) {
   for (std::size_t row = first_after(rows, as_of.micros); row-- > 0;) {
-    if (rows.arrival(row) > as_of.micros) continue;
-    const bool is_old =
-        view.ttl && rows.event(row) != kAlways && as_of.micros - rows.event(row) > view.ttl->micros;
-    if (is_old) return std::nullopt;
-    return row;
+    if (rows.arrival(row) <= as_of.micros) return row;
   }
   return std::nullopt;
+}
+
+// Whether a row's event is past the view's ttl (inclusive), or before all of its windows.
+inline bool is_too_old(const View& view, std::int64_t event, types::Timestamp as_of) {
+  if (event == kAlways) return false;
+  std::int64_t longest = 0;
+  for (const Window& window : view.windows) longest = std::max(longest, window.length.micros);
+  if (longest > 0) return event <= as_of.micros - longest;
+  return view.ttl && as_of.micros - event > view.ttl->micros;
+}
+
+// The newest row that is known at `as_of` and not older than the view's ttl. Nothing: there is
+// none.
+template <typename Rows>
+std::optional<std::size_t> find_latest(const View& view, const Rows& rows, types::Timestamp as_of) {
+  const auto newest = find_newest(rows, as_of);
+  if (!newest || is_too_old(view, rows.event(*newest), as_of)) return std::nullopt;
+  return newest;
 }
 
 }  // namespace slipway::features

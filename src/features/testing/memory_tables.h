@@ -19,7 +19,8 @@ class MemoryTables final : public TableSource {
   Result<std::vector<NamedColumn>> columns(const std::string& dataset) override {
     std::vector<NamedColumn> columns;
     for (const types::Column& column : TRY(find(dataset))->frame.columns())
-      columns.push_back({column.name, value_type(column.type)});
+      columns.push_back(
+          {column.name, value_type(column.type), column.type == types::ColumnType::kInt64});
     return columns;
   }
   Result<std::vector<std::string>> key(const std::string& dataset) override {
