@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow.parquet
 import pytest
 import requests
+import tritonclient.http
 from conftest import BINARY, Server
 from mlflow.models import infer_signature
 from onnx import TensorProto, helper, numpy_helper
@@ -264,6 +265,32 @@ def test_a_network_in_onnx_runtime(tmp_path):
         assert got["shape"] == [3, 4, 6, 6]
         right = onnxruntime.InferenceSession(str(tmp_path / "model.onnx")).run(None, {"picture": pictures})[0]
         np.testing.assert_allclose(np.array(got["data"]).reshape(right.shape), right, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("rows", ["n", 1])  # one row at a time, too
+def test_half_precision_in_onnx_runtime(rows, tmp_path):
+    """A column and a tensor of FP16 in, both ways of an answer out; columns come as other numbers, too."""
+    graph = helper.make_graph(
+        [helper.make_node("Mul", ["x", "by"], ["wide"]), helper.make_node("Add", ["by", "by"], ["twice"])], "half",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT16, [rows, 3]), helper.make_tensor_value_info("by", TensorProto.FLOAT16, [rows, 1])],
+        [helper.make_tensor_value_info("wide", TensorProto.FLOAT16, [rows, 3]), helper.make_tensor_value_info("twice", TensorProto.FLOAT16, [rows, 1])])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), tmp_path / "model.onnx")
+    x, by = np.array([[0.1, -2, 60000], [1e-7, 3, 0]], np.float16), np.array([[1], [0.3]], np.float16)
+    want = {"wide": x * by, "twice": by + by}
+    with serving(tmp_path / "model.onnx", "--onnxruntime-library", LIBRARY) as url:
+        for datatype in ("FP16", "FP32", "FP64"):
+            got = infer(url, [{"name": "x", "shape": [2, 3], "datatype": "FP16", "data": x.ravel().tolist()},
+                              {"name": "by", "shape": [2], "datatype": datatype, "data": by.ravel().tolist()}])
+            for name, right in want.items():
+                assert got[name]["datatype"] == "FP16"
+                assert np.array(got[name]["data"], np.float16).tolist() == right.ravel().tolist(), (datatype, name)
+        client = tritonclient.http.InferenceServerClient(url.removeprefix("http://"))
+        inputs = [tritonclient.http.InferInput(name, values.shape, "FP16") for name, values in (("x", x), ("by", by))]
+        inputs[0].set_data_from_numpy(x)
+        inputs[1].set_data_from_numpy(by)
+        answer = client.infer("model", inputs)
+        for name, right in want.items():
+            assert answer.as_numpy(name).dtype == np.float16 and answer.as_numpy(name).ravel().tolist() == right.ravel().tolist()
 
 
 def test_rows_with_answers_of_several_shapes_are_refused(tmp_path):

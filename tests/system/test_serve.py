@@ -4,15 +4,19 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 
 import mlflow
 import numpy as np
+import pandas as pd
 import pytest
 import requests
 import xgboost
 from conftest import BINARY, free_port
+from mlflow.models import infer_signature
 from s3_server import S3Server
+from sklearn.linear_model import LinearRegression
 
 ROWS = [[0.5, -1.0], [2.0, 3.0]]
 
@@ -121,6 +125,18 @@ def test_a_folder_and_a_file_of_a_bucket(booster, expected, tmp_path):
             assert done.returncode != 0 and says in done.stderr, done.stderr
     finally:
         s3.stop()
+
+
+def test_a_model_that_needs_python(tmp_path):
+    rows = np.array(ROWS)
+    model = LinearRegression().fit(rows, rows[:, 0] - 2 * rows[:, 1])
+    mlflow.sklearn.save_model(model, tmp_path / "model", serialization_format="cloudpickle",
+                              signature=infer_signature(pd.DataFrame(rows, columns=["a", "b"]), model.predict(rows)))
+    done = subprocess.run([BINARY, "serve", tmp_path / "model", "--port", str(free_port())], capture_output=True, text=True, timeout=20)
+    assert done.returncode != 0 and "--python-models" in done.stderr, done.stderr
+    with serving(tmp_path / "model", "--python-models", sys.executable) as url:
+        assert requests.post(url + "/invocations", json={"dataframe_split": {"columns": ["b", "a"], "data": [row[::-1] for row in ROWS]}},
+                             timeout=30).json()["predictions"] == pytest.approx(model.predict(rows).tolist())
 
 
 @pytest.mark.parametrize("words, says", [

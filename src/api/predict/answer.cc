@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "base/json.h"
+#include "serving/half.h"
 
 namespace slipway::api::predict {
 namespace {
@@ -75,7 +76,7 @@ void append_number_as(std::string& out, serving::DataType type, Value value) {
     case DataType::kInt64:
       return append_element<std::int64_t>(out, value);
     case DataType::kFp16:
-      return append_element<std::uint16_t>(out, to_half(static_cast<float>(value)));
+      return append_element<std::uint16_t>(out, serving::to_half(static_cast<float>(value)));
     case DataType::kFp32:
       return append_element<float>(out, value);
     case DataType::kFp64:

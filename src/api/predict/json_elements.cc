@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "base/hash.h"
+#include "serving/half.h"
 
 namespace slipway::api::predict {
 namespace {
@@ -109,7 +110,7 @@ bool append_element(JsonValue value, DataType type, std::vector<std::byte>& byte
     case DataType::kInt64:
       return append_element<std::int64_t>(value, bytes);
     case DataType::kFp16: {
-      const std::uint16_t half = to_half(static_cast<float>(value.number()));
+      const std::uint16_t half = serving::to_half(static_cast<float>(value.number()));
       bytes.push_back(static_cast<std::byte>(half & 0xFF));
       bytes.push_back(static_cast<std::byte>(half >> 8));
       return true;

@@ -3,11 +3,10 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <bit>
-#include <cmath>
 #include <cstring>
 
 #include "base/json_document.h"
+#include "serving/half.h"
 
 namespace slipway::api::predict {
 namespace {
@@ -86,7 +85,7 @@ Result<void> append_cells(const SentTensor& tensor, std::vector<Cell>& cells) {
       return append_numbers<std::int64_t>(tensor, cells);
     case DataType::kFp16:
       return each<std::uint16_t>(tensor, [&](std::size_t, std::uint16_t half) -> Result<void> {
-        cells.emplace_back(static_cast<double>(from_half(half)));
+        cells.emplace_back(static_cast<double>(serving::from_half(half)));
         return {};
       });
     case DataType::kFp32:
@@ -240,32 +239,6 @@ Result<void> split_texts(std::string_view name, std::string_view bytes, std::siz
   if (!bytes.empty())
     return invalid("input {} has {} bytes behind its {} elements", name, bytes.size(), count);
   return {};
-}
-
-float from_half(std::uint16_t half) {
-  const std::uint32_t sign = static_cast<std::uint32_t>(half & 0x8000) << 16;
-  const int exponent = half >> 10 & 0x1F;
-  const std::uint32_t fraction = half & 0x3FF;
-  if (exponent == 0) {  // zero or subnormal: fraction * 2^-24
-    const float magnitude = std::ldexp(static_cast<float>(fraction), -24);
-    return sign != 0 ? -magnitude : magnitude;
-  }
-  const std::uint32_t biased = exponent == 0x1F ? 0xFF : static_cast<std::uint32_t>(exponent + 112);
-  return std::bit_cast<float>(sign | biased << 23 | fraction << 13);
-}
-
-std::uint16_t to_half(float value) {
-  const std::uint32_t bits = std::bit_cast<std::uint32_t>(value);
-  const auto sign = static_cast<std::uint16_t>(bits >> 16 & 0x8000);
-  const std::uint32_t magnitude = bits & 0x7FFFFFFF;
-  if (magnitude > 0x7F800000) return sign | 0x7E00;   // NaN
-  if (magnitude >= 0x477FF000) return sign | 0x7C00;  // from half of the last step on: infinite
-  if (magnitude < 0x38800000) {                       // subnormal: in steps of 2^-24, to even
-    const float steps = std::ldexp(std::bit_cast<float>(magnitude), 24);
-    return static_cast<std::uint16_t>(sign | static_cast<std::uint16_t>(std::nearbyint(steps)));
-  }
-  const std::uint32_t odd = magnitude >> 13 & 1;
-  return static_cast<std::uint16_t>(sign | (magnitude - 0x38000000 + 0xFFF + odd) >> 13);
 }
 
 }  // namespace slipway::api::predict

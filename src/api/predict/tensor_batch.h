@@ -98,7 +98,4 @@ class TensorBatch {
 Result<void> split_texts(std::string_view name, std::string_view bytes, std::size_t count,
                          std::vector<std::string_view>& texts);
 
-float from_half(std::uint16_t half);
-std::uint16_t to_half(float value);  // to the nearest, ties to even
-
 }  // namespace slipway::api::predict

@@ -6,6 +6,8 @@
 #include <set>
 #include <type_traits>
 
+#include "serving/half.h"
+
 namespace slipway::serving::onnx {
 namespace {
 
@@ -114,34 +116,26 @@ Result<void> use_signature(const ModelShape& signature, Interface& interface) {
   return {};
 }
 
+template <typename T, typename From>
+T number_as(From value) {
+  if constexpr (std::is_floating_point_v<From> && std::is_integral_v<T>) {
+    // What does not fit becomes the smallest number, as processors do it.
+    return value >= From(-9.2e18) && value <= From(9.2e18)
+               ? static_cast<T>(static_cast<std::int64_t>(value))
+               : std::numeric_limits<T>::min();
+  } else {
+    return static_cast<T>(value);
+  }
+}
+
 template <typename From, typename T>
 void spread(const std::byte* bytes, std::size_t from_step, std::size_t rows, T* out,
             std::size_t step) {
   for (std::size_t r = 0; r < rows; ++r) {
     From value;
     std::memcpy(&value, bytes + r * from_step * sizeof(From), sizeof(From));
-    if constexpr (std::is_floating_point_v<From> && std::is_integral_v<T>) {
-      // What does not fit becomes the smallest number, as processors do it.
-      out[r * step] = value >= From(-9.2e18) && value <= From(9.2e18)
-                          ? static_cast<T>(static_cast<std::int64_t>(value))
-                          : std::numeric_limits<T>::min();
-    } else {
-      out[r * step] = static_cast<T>(value);
-    }
+    out[r * step] = number_as<T>(value);
   }
-}
-
-// Half precision by hand: the compiler's own type needs a newer standard library.
-float half_to_float(std::uint16_t half) {
-  const int exponent = (half >> 10) & 31;
-  const float fraction = static_cast<float>(half & 1023) / 1024.0f;
-  float value =
-      exponent == 0 ? std::ldexp(fraction, -14) : std::ldexp(1.0f + fraction, exponent - 15);
-  if (exponent == 31) {
-    value = fraction == 0 ? std::numeric_limits<float>::infinity()
-                          : std::numeric_limits<float>::quiet_NaN();
-  }
-  return (half & 0x8000) != 0 ? -value : value;
 }
 
 template <typename T>
@@ -174,7 +168,7 @@ void read_tensor(const serving::Tensor& tensor, std::size_t at, std::size_t widt
       for (std::size_t r = 0; r < rows; ++r) {
         std::uint16_t half = 0;
         std::memcpy(&half, bytes + r * width * sizeof half, sizeof half);
-        out[r * step] = static_cast<T>(half_to_float(half));
+        out[r * step] = number_as<T>(from_half(half));
       }
       return;
     case DataType::kBytes:

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "serving/half.h"
+
 namespace slipway::serving::onnx {
 namespace {
 
@@ -210,11 +212,16 @@ Result<RuntimeModel::Held> RuntimeModel::make_input(const ModelCall& call, const
       for (std::size_t i = 0; i < rows * width; ++i) to[i] = to[i] != T{0} ? T{1} : T{0};
     }
   });
-  if (!is_number) {  // half precision comes and goes as it is
-    if (sent == nullptr || sent->type != DataType::kFp16)
-      return base::error(Code::kInvalidArgument, "input {} must be FP16", input.name);
-    const auto bytes = sent->bytes.subspan(first * width * 2, rows * width * 2);
-    room.assign(bytes.begin(), bytes.end());
+  if (!is_number) {  // half precision: what was sent as float, rounded
+    if (input.type != ElementType::kFloat16)
+      return base::error(Code::kInvalidArgument, "input {} has a type that can't be served",
+                         input.name);
+    std::vector<float> numbers(rows * width);
+    for (std::size_t e = 0; e < width && read; ++e)
+      read = read_numbers(call, interface_, closed, e, first, rows, numbers.data() + e, width);
+    room.resize(std::max<std::size_t>(1, numbers.size()) * sizeof(std::uint16_t));
+    std::transform(numbers.begin(), numbers.end(), reinterpret_cast<std::uint16_t*>(room.data()),
+                   to_half);
   }
   TRY(std::move(read));
   TRY(library_->check(library_->CreateTensorWithDataAsOrtValue(
@@ -325,8 +332,14 @@ Result<void> RuntimeModel::take(OrtValue* value, std::size_t first, std::size_t 
     auto& values = values_of<Kept>(output);
     for (std::size_t i = 0; i < count; ++i) values.push_back(static_cast<Kept>(numbers[i]));
   });
-  if (!is_number)
+  if (type == ElementType::kFloat16) {
+    const auto* halves = static_cast<const std::uint16_t*>(data);
+    auto& values = values_of<float>(output);
+    values.reserve(values.size() + count);
+    std::transform(halves, halves + count, std::back_inserter(values), from_half);
+  } else if (!is_number) {
     return base::error(Code::kInternal, "output {} has values that can't be served", output.name);
+  }
   return {};
 }
 
