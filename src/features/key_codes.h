@@ -23,8 +23,8 @@ class KeyCodes {
   KeyCodes(KeyCodes&&) noexcept;
 
   std::size_t size() const { return size_; }  // different keys
-  // By row; or kMissing.
-  const std::vector<std::uint32_t>& codes() const { return codes_; }
+  // By row; or kMissing. Once.
+  std::vector<std::uint32_t> take_codes() { return std::move(codes_); }
   // The codes of other rows; or kMissing, or kUnknown for keys that aren't among these.
   std::vector<std::uint32_t> find(std::span<const types::Column* const> columns) const;
 

@@ -74,7 +74,7 @@ KeyedRows::KeyedRows(const BoundView& bound, std::span<const Column* const> colu
   CHECK(rows < KeyCodes::kUnknown);
   const Column* event = bound.event_time ? columns[*bound.event_time] : nullptr;
   const Column* arrival = bound.arrival_time ? columns[*bound.arrival_time] : nullptr;
-  std::vector<std::uint32_t> codes = keys_.codes();
+  std::vector<std::uint32_t> codes = keys_.take_codes();
   if (event != nullptr) {
     for (std::size_t row = 0; row < rows; ++row) {
       const bool is_known =
@@ -89,7 +89,8 @@ KeyedRows::KeyedRows(const BoundView& bound, std::span<const Column* const> colu
     if (code != KeyCodes::kMissing) ++starts_[code + 1];
   }
   std::partial_sum(starts_.begin(), starts_.end(), starts_.begin());
-  rows_.resize(starts_.back());
+  const std::size_t kept = starts_.back();
+  rows_ = std::make_unique_for_overwrite<Row[]>(kept);
   starts_.pop_back();
   ends_ = starts_;
   for (std::size_t row = 0; row < rows; ++row) {
@@ -109,8 +110,8 @@ KeyedRows::KeyedRows(const BoundView& bound, std::span<const Column* const> colu
   for (const std::size_t input : bound.running) {
     const Column values = bound.inputs[input].evaluate(columns_, rows);
     std::vector<double>& numbers = numbers_[input];
-    numbers.resize(rows_.size());
-    for (std::size_t at = 0; at < rows_.size(); ++at) {
+    numbers.resize(kept);
+    for (std::size_t at = 0; at < kept; ++at) {
       const std::uint32_t row = rows_[at].at;
       numbers[at] = values.type == types::ColumnType::kDouble || !values.is_valid(row)
                         ? values.number(row)
@@ -125,15 +126,15 @@ std::uint32_t KeyedRows::sort_key(std::uint32_t begin, std::uint32_t end,
   const auto by_times = [](const Row& a, const Row& b) {
     return std::tie(a.event, a.arrival) < std::tie(b.event, b.arrival);
   };
-  const auto first_row = rows_.begin() + begin, last_row = rows_.begin() + end;
+  Row *const first_row = rows_.get() + begin, *const last_row = rows_.get() + end;
   const bool is_sorted = std::adjacent_find(first_row, last_row, [&](const Row& a, const Row& b) {
                            return !by_times(a, b);
                          }) == last_row;
   if (is_sorted) return end;
 
   std::stable_sort(first_row, last_row, by_times);
-  auto kept = first_row;
-  for (auto first = first_row; first != last_row;) {
+  Row* kept = first_row;
+  for (Row* first = first_row; first != last_row;) {
     const auto last = std::upper_bound(first, last_row, *first, by_times);
     if (last - first == 1) {
       *kept++ = *first;
@@ -144,7 +145,7 @@ std::uint32_t KeyedRows::sort_key(std::uint32_t begin, std::uint32_t end,
     }
     first = last;
   }
-  return static_cast<std::uint32_t>(kept - rows_.begin());
+  return static_cast<std::uint32_t>(kept - rows_.get());
 }
 
 std::vector<Column> KeyedRows::read(std::span<const Column* const> keys,

@@ -48,7 +48,7 @@ class KeyedRows {
   const std::size_t source_rows_;
   KeyCodes keys_;
   // By key, then in the order of event time, arrival time and identity:
-  std::vector<Row> rows_;
+  std::unique_ptr<Row[]> rows_;
   std::vector<std::uint32_t> starts_, ends_;  // of each key
   // Windowed views, by input; of running aggregates the numbers in this order, of collected ones
   // the cells in the source's.

@@ -63,49 +63,6 @@ Result<ColumnType> column_type(const arrow::Field& field) {
                      field.type()->ToString());
 }
 
-// A file that is open for reading, with Arrow's exceptions turned into errors.
-class ParquetReader {
- public:
-  static Result<ParquetReader> open(const std::filesystem::path& file) {
-    std::error_code ec;
-    if (!std::filesystem::is_regular_file(file, ec))
-      return base::error(Code::kNotFound, "no such file: file={}", file.string());
-    try {
-      auto input = arrow::io::MemoryMappedFile::Open(file.string(), arrow::io::FileMode::READ);
-      if (!input.ok()) return arrow_error(input.status(), Code::kCorruption, file);
-      auto reader = parquet::arrow::OpenFile(*input, arrow::default_memory_pool());
-      if (!reader.ok()) return arrow_error(reader.status(), Code::kCorruption, file);
-      ParquetReader opened;
-      opened.reader_ = std::move(*reader);
-      const arrow::Status status = opened.reader_->GetSchema(&opened.schema_);
-      if (!status.ok()) return arrow_error(status, Code::kCorruption, file);
-      return opened;
-    } catch (const std::exception& e) {
-      return base::error(Code::kCorruption, "parquet: {}: file={}", e.what(), file.string());
-    }
-  }
-
-  const arrow::Schema& schema() const { return *schema_; }
-  parquet::arrow::FileReader& file() { return *reader_; }
-  std::int64_t rows() const { return reader_->parquet_reader()->metadata()->num_rows(); }
-
-  Result<std::shared_ptr<arrow::ChunkedArray>> column(int index,
-                                                      const std::filesystem::path& file) {
-    try {
-      std::shared_ptr<arrow::ChunkedArray> data;
-      const arrow::Status status = reader_->ReadColumn(index, &data);
-      if (!status.ok()) return arrow_error(status, Code::kCorruption, file);
-      return data;
-    } catch (const std::exception& e) {
-      return base::error(Code::kCorruption, "parquet: {}: file={}", e.what(), file.string());
-    }
-  }
-
- private:
-  std::unique_ptr<parquet::arrow::FileReader> reader_;
-  std::shared_ptr<arrow::Schema> schema_;
-};
-
 std::int64_t micros_per_unit(arrow::TimeUnit::type unit) {
   switch (unit) {
     case arrow::TimeUnit::SECOND:
@@ -215,6 +172,53 @@ void append_chunk(const arrow::Array& chunk, Column& out) {
       for (std::int64_t i = 0; i < chunk.length(); ++i) out.append_null();
   }
 }
+
+// A file that is open for reading, with Arrow's exceptions turned into errors.
+class ParquetReader {
+ public:
+  static Result<ParquetReader> open(const std::filesystem::path& file) {
+    std::error_code ec;
+    if (!std::filesystem::is_regular_file(file, ec))
+      return base::error(Code::kNotFound, "no such file: file={}", file.string());
+    try {
+      auto input = arrow::io::MemoryMappedFile::Open(file.string(), arrow::io::FileMode::READ);
+      if (!input.ok()) return arrow_error(input.status(), Code::kCorruption, file);
+      auto reader = parquet::arrow::OpenFile(*input, arrow::default_memory_pool());
+      if (!reader.ok()) return arrow_error(reader.status(), Code::kCorruption, file);
+      ParquetReader opened;
+      opened.reader_ = std::move(*reader);
+      const arrow::Status status = opened.reader_->GetSchema(&opened.schema_);
+      if (!status.ok()) return arrow_error(status, Code::kCorruption, file);
+      return opened;
+    } catch (const std::exception& e) {
+      return base::error(Code::kCorruption, "parquet: {}: file={}", e.what(), file.string());
+    }
+  }
+
+  const arrow::Schema& schema() const { return *schema_; }
+  parquet::arrow::FileReader& file() { return *reader_; }
+  std::int64_t rows() const { return reader_->parquet_reader()->metadata()->num_rows(); }
+
+  // Row group by row group: what was decoded is copied while it is in the cache, and its memory is
+  // there for the next one.
+  Result<void> read_column(int index, Column& out, const std::filesystem::path& file) {
+    try {
+      for (int group = 0; group < reader_->num_row_groups(); ++group) {
+        std::shared_ptr<arrow::ChunkedArray> data;
+        const arrow::Status status = reader_->RowGroup(group)->Column(index)->Read(&data);
+        if (!status.ok()) return arrow_error(status, Code::kCorruption, file);
+        for (const auto& chunk : data->chunks()) append_chunk(*chunk, out);
+      }
+      return {};
+    } catch (const std::exception& e) {
+      return base::error(Code::kCorruption, "parquet: {}: file={}", e.what(), file.string());
+    }
+  }
+
+ private:
+  std::unique_ptr<parquet::arrow::FileReader> reader_;
+  std::shared_ptr<arrow::Schema> schema_;
+};
 
 // Which values are there, as a bitmap; nothing when all are.
 std::shared_ptr<arrow::Buffer> validity(const Column& column) {
@@ -350,9 +354,8 @@ Result<types::Frame> read_parquet(const std::filesystem::path& file,
   for (int index : TRY(positions_of(reader.schema(), columns, file))) {
     const arrow::Field& field = *reader.schema().field(index);
     Column column = Column::of_type(field.name(), TRY(column_type(field)));
-    const std::shared_ptr<arrow::ChunkedArray> data = TRY(reader.column(index, file));
-    column.reserve(static_cast<std::size_t>(data->length()));
-    for (const auto& chunk : data->chunks()) append_chunk(*chunk, column);
+    column.reserve(static_cast<std::size_t>(reader.rows()));
+    TRY(reader.read_column(index, column, file));
     TRY(frame.add(std::move(column)));
   }
   return frame;
