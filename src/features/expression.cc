@@ -471,6 +471,11 @@ types::Column Expression::evaluate(std::span<const types::Column* const> columns
   return out;
 }
 
+std::optional<std::size_t> Expression::plain_column() const {
+  if (root_->kind != Node::Kind::kColumn) return std::nullopt;
+  return root_->column;
+}
+
 std::vector<std::size_t> Expression::columns() const {
   std::set<std::size_t> found;
   const auto visit = [&](const auto& self, const Node& node) -> void {

@@ -13,6 +13,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -44,6 +45,8 @@ class Expression {
   // The same over whole columns, all those given to parse() in their order; those that columns()
   // does not name may be null. Gives a column of column_type(type()).
   types::Column evaluate(std::span<const types::Column* const> columns, std::size_t rows) const;
+  // Set when it is nothing but a column: that one's position.
+  std::optional<std::size_t> plain_column() const;
   // Positions of the columns that it reads, ascending.
   std::vector<std::size_t> columns() const;
 

@@ -34,6 +34,28 @@ Column gathered(const Column& from, const std::vector<std::uint32_t>& rows) {
 
 }  // namespace
 
+// An input as numbers by row of the source: NaN where it is missing, 1 for a text or a time.
+struct KeyedRows::Numbers {
+  std::vector<double> own;
+  const double* data = nullptr;
+
+  Numbers(const Expression& input, std::span<const Column* const> columns, std::size_t rows) {
+    const auto plain = input.plain_column();
+    if (plain && columns[*plain]->type == types::ColumnType::kDouble) {
+      data = columns[*plain]->doubles.data();
+      return;
+    }
+    Column values = input.evaluate(columns, rows);
+    own = std::move(values.doubles);
+    if (values.type != types::ColumnType::kDouble) {
+      own.resize(rows);
+      for (std::size_t row = 0; row < rows; ++row)
+        own[row] = values.is_valid(row) ? 1 : std::numeric_limits<double>::quiet_NaN();
+    }
+    data = own.data();
+  }
+};
+
 // One key's rows, as the readers of windows want them.
 struct KeyedRows::OfKey {
   const KeyedRows& all;
@@ -43,7 +65,8 @@ struct KeyedRows::OfKey {
   std::int64_t event(std::size_t row) const { return all.rows_[begin + row].event; }
   std::int64_t arrival(std::size_t row) const { return all.rows_[begin + row].arrival; }
   double number(std::size_t row, std::size_t input) const {
-    return all.numbers_[input][begin + row];
+    const std::size_t slot = all.slots_[input];
+    return slot == kOne ? 1 : all.numbers_[(begin + row) * all.numbers_per_row_ + slot];
   }
   template <typename T>
   void collect(std::size_t row, std::size_t input, std::vector<T>& values) const {
@@ -67,10 +90,7 @@ KeyedRows::OfKey KeyedRows::rows_of(std::uint32_t key) const {
 KeyedRows::KeyedRows(const BoundView& bound, std::span<const Column* const> columns,
                      std::size_t rows, types::Timestamp as_of,
                      const std::function<std::uint64_t(std::size_t)>& identity)
-    : bound_(bound),
-      columns_(columns.begin(), columns.end()),
-      source_rows_(rows),
-      keys_(picked(columns, bound.keys)) {
+    : bound_(bound), columns_(columns.begin(), columns.end()), keys_(picked(columns, bound.keys)) {
   CHECK(rows < KeyCodes::kUnknown);
   const Column* event = bound.event_time ? columns[*bound.event_time] : nullptr;
   const Column* arrival = bound.arrival_time ? columns[*bound.arrival_time] : nullptr;
@@ -93,49 +113,52 @@ KeyedRows::KeyedRows(const BoundView& bound, std::span<const Column* const> colu
   rows_ = std::make_unique_for_overwrite<Row[]>(kept);
   starts_.pop_back();
   ends_ = starts_;
-  for (std::size_t row = 0; row < rows; ++row) {
-    if (codes[row] == KeyCodes::kMissing) continue;
-    rows_[ends_[codes[row]]++] = {event == nullptr ? kAlways : event->ints[row],
-                                  event == nullptr ? kAlways : arrival->ints[row],
-                                  static_cast<std::uint32_t>(row)};
-  }
-  for (std::size_t key = 0; key < starts_.size(); ++key)
-    ends_[key] = sort_key(starts_[key], ends_[key], identity);
 
-  if (!bound.view.is_windowed()) return;
-  numbers_.resize(bound.inputs.size());
+  slots_.assign(bound.inputs.size(), kOne);
   cells_.resize(bound.inputs.size());
+  std::vector<Numbers> inputs;
+  for (const std::size_t input : bound.running) {
+    if (bound.view.aggregates[input].expression.empty()) continue;
+    slots_[input] = inputs.size();
+    inputs.emplace_back(bound.inputs[input], columns_, rows);
+  }
   for (const std::size_t input : bound.collected)
     cells_[input] = bound.inputs[input].evaluate(columns_, rows);
-  for (const std::size_t input : bound.running) {
-    const Column values = bound.inputs[input].evaluate(columns_, rows);
-    std::vector<double>& numbers = numbers_[input];
-    numbers.resize(kept);
-    for (std::size_t at = 0; at < kept; ++at) {
-      const std::uint32_t row = rows_[at].at;
-      numbers[at] = values.type == types::ColumnType::kDouble || !values.is_valid(row)
-                        ? values.number(row)
-                        : 1;
-    }
+  numbers_per_row_ = inputs.size();
+  numbers_ = std::make_unique_for_overwrite<double[]>(kept * inputs.size());
+  const auto fill = [&](std::size_t at, std::size_t row) {
+    for (std::size_t slot = 0; slot < inputs.size(); ++slot)
+      numbers_[at * inputs.size() + slot] = inputs[slot].data[row];
+  };
+
+  for (std::size_t row = 0; row < rows; ++row) {
+    if (codes[row] == KeyCodes::kMissing) continue;
+    const std::uint32_t at = ends_[codes[row]]++;
+    rows_[at] = {event == nullptr ? kAlways : event->ints[row],
+                 event == nullptr ? kAlways : arrival->ints[row], static_cast<std::uint32_t>(row)};
+    fill(at, row);
+  }
+  for (std::size_t key = 0; key < starts_.size(); ++key) {
+    if (is_sorted(starts_[key], ends_[key])) continue;
+    ends_[key] = sort_key(starts_[key], ends_[key], identity);
+    for (std::uint32_t at = starts_[key]; at < ends_[key]; ++at) fill(at, rows_[at].at);
   }
 }
 
 // Most sources are in the order of time already, and few rows of a key have the same two times.
+bool KeyedRows::is_sorted(std::uint32_t begin, std::uint32_t end) const {
+  const auto not_before = [](const Row& a, const Row& b) { return !is_before(a, b); };
+  return std::adjacent_find(rows_.get() + begin, rows_.get() + end, not_before) ==
+         rows_.get() + end;
+}
+
 std::uint32_t KeyedRows::sort_key(std::uint32_t begin, std::uint32_t end,
                                   const std::function<std::uint64_t(std::size_t)>& identity) {
-  const auto by_times = [](const Row& a, const Row& b) {
-    return std::tie(a.event, a.arrival) < std::tie(b.event, b.arrival);
-  };
   Row *const first_row = rows_.get() + begin, *const last_row = rows_.get() + end;
-  const bool is_sorted = std::adjacent_find(first_row, last_row, [&](const Row& a, const Row& b) {
-                           return !by_times(a, b);
-                         }) == last_row;
-  if (is_sorted) return end;
-
-  std::stable_sort(first_row, last_row, by_times);
+  std::stable_sort(first_row, last_row, is_before);
   Row* kept = first_row;
   for (Row* first = first_row; first != last_row;) {
-    const auto last = std::upper_bound(first, last_row, *first, by_times);
+    const auto last = std::upper_bound(first, last_row, *first, is_before);
     if (last - first == 1) {
       *kept++ = *first;
     } else {
@@ -154,27 +177,48 @@ std::vector<Column> KeyedRows::read(std::span<const Column* const> keys,
   return bound_.view.is_windowed() ? read_windowed(codes, times) : read_latest(codes, times);
 }
 
+std::vector<std::uint32_t> KeyedRows::by_key(const std::vector<std::uint32_t>& keys) const {
+  const auto bucket = [&](std::uint32_t key) {
+    return std::min<std::size_t>(key, starts_.size());  // those without rows come last
+  };
+  std::vector<std::uint32_t> next(starts_.size() + 2, 0), order(keys.size());
+  for (const std::uint32_t key : keys) ++next[bucket(key) + 1];
+  std::partial_sum(next.begin(), next.end(), next.begin());
+  for (std::size_t entity = 0; entity < keys.size(); ++entity)
+    order[next[bucket(keys[entity])]++] = static_cast<std::uint32_t>(entity);
+  return order;
+}
+
 std::vector<Column> KeyedRows::read_windowed(const std::vector<std::uint32_t>& keys,
                                              std::span<const std::int64_t> times) const {
+  const std::size_t windows = bound_.view.windows.size();
   std::vector<Column> out;
   for (const ValueType type : bound_.types) out.push_back(Column::of_type("", column_type(type)));
+  for (const std::size_t a : bound_.running) {
+    for (std::size_t i = a * windows; i < (a + 1) * windows; ++i)
+      out[i].doubles.assign(times.size(), std::numeric_limits<double>::quiet_NaN());
+  }
   std::vector<double> numbers(out.size());
-  WindowValues values;
-  for (std::size_t entity = 0; entity < times.size(); ++entity) {
-    if (keys[entity] == KeyCodes::kMissing) {
-      for (Column& column : out) column.append_null();
-      continue;
-    }
-    const OfKey rows = rows_of(keys[entity]);
-    const types::Timestamp as_of{times[entity]};
-    read_windows(bound_, rows, as_of, numbers);
-    const std::size_t windows = bound_.view.windows.size();
+  for (const std::uint32_t entity : by_key(keys)) {
+    if (keys[entity] == KeyCodes::kMissing) continue;
+    read_windows(bound_, rows_of(keys[entity]), {times[entity]}, numbers);
     for (const std::size_t a : bound_.running) {
       for (std::size_t i = a * windows; i < (a + 1) * windows; ++i)
-        std::isnan(numbers[i]) ? out[i].append_null() : out[i].append_double(numbers[i]);
+        out[i].doubles[entity] = numbers[i];
     }
+  }
+  for (const std::size_t a : bound_.running) {
+    for (std::size_t i = a * windows; i < (a + 1) * windows; ++i)
+      out[i] = as_values(std::move(out[i]));
+  }
+  if (bound_.collected.empty()) return out;
+  WindowValues values;
+  for (std::size_t entity = 0; entity < times.size(); ++entity) {
     for_collected(bound_, [&](std::size_t at, std::size_t aggregate, const Window& window) {
-      append_value(out[at], read_collected(bound_, rows, as_of, aggregate, window, values));
+      append_value(out[at], keys[entity] == KeyCodes::kMissing
+                                ? Value()
+                                : read_collected(bound_, rows_of(keys[entity]), {times[entity]},
+                                                 aggregate, window, values));
     });
   }
   return out;
@@ -183,7 +227,7 @@ std::vector<Column> KeyedRows::read_windowed(const std::vector<std::uint32_t>& k
 std::vector<Column> KeyedRows::read_latest(const std::vector<std::uint32_t>& keys,
                                            std::span<const std::int64_t> times) const {
   std::vector<std::uint32_t> latest(times.size(), kNothing);
-  for (std::size_t entity = 0; entity < times.size(); ++entity) {
+  for (const std::uint32_t entity : by_key(keys)) {
     const OfKey rows = rows_of(keys[entity]);
     if (const auto found = find_latest(bound_.view, rows, {times[entity]}))
       latest[entity] = rows_[rows.begin + *found].at;

@@ -28,32 +28,44 @@ class KeyedRows {
                                   std::span<const std::int64_t> times) const;
 
  private:
-  struct OfKey;
-  OfKey rows_of(std::uint32_t key) const;
-  std::vector<types::Column> read_latest(const std::vector<std::uint32_t>& keys,
-                                         std::span<const std::int64_t> times) const;
-  std::vector<types::Column> read_windowed(const std::vector<std::uint32_t>& keys,
-                                           std::span<const std::int64_t> times) const;
-  // Returns where the key's rows end; equal ones are left out.
-  std::uint32_t sort_key(std::uint32_t begin, std::uint32_t end,
-                         const std::function<std::uint64_t(std::size_t)>& identity);
+  static constexpr std::size_t kOne = static_cast<std::size_t>(-1);  // count(): every row is 1
 
+  struct Numbers;
+  struct OfKey;
   struct Row {
     std::int64_t event, arrival;
     std::uint32_t at;  // position in the source
   };
 
+  OfKey rows_of(std::uint32_t key) const;
+  // Positions of entity rows in an order that asks about one key after the other, so that a key's
+  // rows are in the cache for all of them.
+  std::vector<std::uint32_t> by_key(const std::vector<std::uint32_t>& keys) const;
+  std::vector<types::Column> read_latest(const std::vector<std::uint32_t>& keys,
+                                         std::span<const std::int64_t> times) const;
+  std::vector<types::Column> read_windowed(const std::vector<std::uint32_t>& keys,
+                                           std::span<const std::int64_t> times) const;
+  static bool is_before(const Row& a, const Row& b) {
+    return a.event != b.event ? a.event < b.event : a.arrival < b.arrival;
+  }
+  bool is_sorted(std::uint32_t begin, std::uint32_t end) const;
+  // Returns where the key's rows end; equal ones are left out.
+  std::uint32_t sort_key(std::uint32_t begin, std::uint32_t end,
+                         const std::function<std::uint64_t(std::size_t)>& identity);
+
   const BoundView& bound_;
   const std::vector<const types::Column*> columns_;
-  const std::size_t source_rows_;
   KeyCodes keys_;
   // By key, then in the order of event time, arrival time and identity:
   std::unique_ptr<Row[]> rows_;
   std::vector<std::uint32_t> starts_, ends_;  // of each key
-  // Windowed views, by input; of running aggregates the numbers in this order, of collected ones
-  // the cells in the source's.
-  std::vector<std::vector<double>> numbers_;
-  std::vector<types::Column> cells_;
+  // Windowed views. What running aggregates read lies together for each row, in the same order:
+  // what a row brings into the cache is all that a window asks of it. Collected ones read cells in
+  // the source's order.
+  std::unique_ptr<double[]> numbers_;
+  std::vector<std::size_t> slots_;  // by input: its place among a row's numbers, or kOne
+  std::size_t numbers_per_row_ = 0;
+  std::vector<types::Column> cells_;  // by input
 };
 
 }  // namespace slipway::features

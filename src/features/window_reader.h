@@ -3,7 +3,6 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <limits>
 #include <optional>
@@ -18,64 +17,54 @@ namespace slipway::features {
 // Event and arrival time of rows whose source has no times: always known, always true.
 inline constexpr std::int64_t kAlways = std::numeric_limits<std::int64_t>::min();
 
-// Running state of one aggregate in one window.
-struct Accumulator {
-  double sum = 0, low = 0, high = 0;
-  std::size_t count = 0;
-
-  void add(double x) {
-    sum += x;
-    low = count == 0 ? x : std::min(low, x);
-    high = count == 0 ? x : std::max(high, x);
-    ++count;
-  }
-  // An empty window counts 0; whatever else is asked of it is missing (NaN).
-  double result(AggregateFunction function) const {
-    if (function == AggregateFunction::kCount) return static_cast<double>(count);
-    if (count == 0) return std::numeric_limits<double>::quiet_NaN();
-    switch (function) {
-      case AggregateFunction::kSum:
-        return sum;
-      case AggregateFunction::kMean:
-        return sum / static_cast<double>(count);
-      case AggregateFunction::kMin:
-        return low;
-      case AggregateFunction::kMax:
-        return high;
-      case AggregateFunction::kCount:
-      case AggregateFunction::kVariance:
-      case AggregateFunction::kStddev:
-      case AggregateFunction::kFirst:
-      case AggregateFunction::kLast:
-      case AggregateFunction::kDistinct:
-      case AggregateFunction::kTopK:
-      case AggregateFunction::kMode:
-      case AggregateFunction::kQuantile:
-        break;  // need the values themselves
-    }
-    return std::numeric_limits<double>::quiet_NaN();
-  }
-};
-
 // `Rows` are one key's rows in the order of event time, arrival time and identity:
 //   std::size_t size(); std::int64_t event(row), arrival(row);
 //   double number(row, input);   // of an aggregate; NaN: missing; a text or time is 1
 //   void collect(row, input, std::vector<T>& values);   // adds the cell when it is there
-// Nothing is copied and nothing allocated, but for views with very many windows.
+// Nothing is copied and nothing allocated.
 
-// The first row that is not after `time`'s end: rows before it have event time <= time.
+// How many rows have event time <= time. Takes no branch that a processor could guess wrong.
 template <typename Rows>
 std::size_t first_after(const Rows& rows, std::int64_t time) {
-  std::size_t low = 0, high = rows.size();
-  while (low < high) {
-    const std::size_t middle = low + (high - low) / 2;
-    if (rows.event(middle) <= time) {
-      low = middle + 1;
-    } else {
-      high = middle;
-    }
+  std::size_t low = 0, left = rows.size();
+  while (left > 0) {
+    const std::size_t half = (left + 1) / 2;
+    low += rows.event(low + half - 1) <= time ? half : 0;
+    left -= half;
   }
   return low;
+}
+
+// One running aggregate over the rows [from, to): those that `is_known` holds for, in order. An
+// empty window counts 0; whatever else is asked of it is missing (NaN).
+template <typename Rows, typename IsKnown>
+double run_over(AggregateFunction function, const Rows& rows, std::size_t from, std::size_t to,
+                std::size_t input, IsKnown is_known) {
+  std::size_t count = 0;
+  const auto each = [&](auto add) {
+    for (std::size_t row = from; row < to; ++row) {
+      const double number = rows.number(row, input);
+      if (std::isnan(number) || !is_known(row)) continue;
+      add(number);
+      ++count;
+    }
+  };
+  double result = 0;
+  if (function == AggregateFunction::kCount) {
+    each([](double) {});
+    return static_cast<double>(count);
+  }
+  if (function == AggregateFunction::kMin) {
+    result = std::numeric_limits<double>::infinity();
+    each([&](double x) { result = std::min(result, x); });
+  } else if (function == AggregateFunction::kMax) {
+    result = -std::numeric_limits<double>::infinity();
+    each([&](double x) { result = std::max(result, x); });
+  } else {
+    each([&](double x) { result += x; });
+    if (function == AggregateFunction::kMean) result /= static_cast<double>(count);
+  }
+  return count == 0 ? std::numeric_limits<double>::quiet_NaN() : result;
 }
 
 // Event time in (as_of - window, as_of] and arrival time at most as_of. Writes one number for each
@@ -84,36 +73,23 @@ template <typename Rows>
 void read_windows(const BoundView& bound, const Rows& rows, types::Timestamp as_of,
                   std::span<double> out) {
   const std::vector<Window>& windows = bound.view.windows;
-  const std::size_t aggregates = bound.view.aggregates.size();
-  std::int64_t longest = 0;
-  for (const Window& window : windows) longest = std::max(longest, window.length.micros);
-  std::array<Accumulator, 64> fixed;
-  std::vector<Accumulator> many;
-  std::span<Accumulator> state(fixed);
-  if (aggregates * windows.size() > fixed.size()) {
-    many.resize(aggregates * windows.size());
-    state = many;
-  }
-  for (std::size_t row = first_after(rows, as_of.micros - longest);
-       row < rows.size() && rows.event(row) <= as_of.micros; ++row) {
-    if (rows.arrival(row) > as_of.micros) continue;  // not known yet
-    for (const std::size_t a : bound.running) {
-      const double number = rows.number(row, a);
-      if (std::isnan(number)) continue;
-      for (std::size_t w = 0; w < windows.size(); ++w) {
-        if (rows.event(row) > as_of.micros - windows[w].length.micros)
-          state[a * windows.size() + w].add(number);
-      }
-    }
-  }
-  for (std::size_t a = 0; a < aggregates; ++a) {
-    for (std::size_t w = 0; w < windows.size(); ++w)
-      out[a * windows.size() + w] =
-          state[a * windows.size() + w].result(bound.view.aggregates[a].function);
-  }
-  for (const std::size_t a : bound.collected)
+  for (const std::size_t a : bound.collected) {
     std::fill_n(out.begin() + static_cast<std::ptrdiff_t>(a * windows.size()), windows.size(),
                 std::numeric_limits<double>::quiet_NaN());
+  }
+  const std::size_t to = first_after(rows, as_of.micros);
+  for (std::size_t w = 0; w < windows.size(); ++w) {
+    const std::size_t from = first_after(rows, as_of.micros - windows[w].length.micros);
+    const auto is_known = [&](std::size_t row) { return rows.arrival(row) <= as_of.micros; };
+    bool all_known = true;
+    for (std::size_t row = from; row < to && all_known; ++row) all_known = is_known(row);
+    for (const std::size_t a : bound.running) {
+      const AggregateFunction function = bound.view.aggregates[a].function;
+      out[a * windows.size() + w] =
+          all_known ? run_over(function, rows, from, to, a, [](std::size_t) { return true; })
+                    : run_over(function, rows, from, to, a, is_known);
+    }
+  }
 }
 
 // Calls visit(position of the feature, position of the aggregate, window) for each collected one.
