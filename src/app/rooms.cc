@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "api/access/access_routes.h"
+#include "api/feast/feast_routes.h"
 #include "api/mlflow/routes.h"
 #include "api/otlp/otlp_routes.h"
 #include "api/own/advice_routes.h"
@@ -437,6 +438,9 @@ void Application::Rooms::add_leading_routes(http::Router& router) {
       i.datasets, [&project = *i.project](const std::string&) { return project.bind_features(); }));
   router.add_all(
       api::own::feature_routes(i.features, i.foundation.random, i.foundation.data / "uploads"));
+  router.add_all(api::feast::feast_routes(
+      i.features,
+      {.values_max = static_cast<std::size_t>(i.foundation.settings.feast_values_max)}));
   router.add_all(api::own::pipeline_routes(i.pipelines));
   router.add_all(api::own::import_routes(i.run_import, i.model_import));
   router.add_all(

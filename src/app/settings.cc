@@ -252,6 +252,8 @@ const std::vector<SettingInfo>& setting_table() {
               "Open connections; more are closed at once."),
       integer("body-bytes-max", &Settings::body_bytes_max, 1024, 1ll << 32,
               "Largest request body kept in memory."),
+      integer("feast-values-max", &Settings::feast_values_max, 1, 1'000'000'000,
+              "Features times entities of one /get-online-features; more get 429."),
       integer("run-index-bytes-max", &Settings::run_index_bytes_max, 1 << 20, 1ll << 44,
               "Memory that run search may take; when runs need more, searches get 429."),
       integer("stream-clients-max", &Settings::stream_clients_max, 1, 100'000,

@@ -58,6 +58,7 @@ struct Settings {
   std::int64_t body_bytes_max = 64 << 20;
   std::int64_t artifact_bytes_max = 64ll << 30;
   std::int64_t artifact_list_max = 100'000;
+  std::int64_t feast_values_max = 1'000'000;
   std::int64_t run_index_bytes_max = 4ll << 30;
   std::int64_t stream_clients_max = 1000;
   std::int64_t stream_waiting_bytes_max = 256 << 10;

@@ -1,0 +1,233 @@
+#include "api/feast/feast_routes.h"
+
+#include "api/feast/cells.h"
+#include "api/feast/data_frame.h"
+#include "api/feast/errors.h"
+#include "api/feast/online_answer.h"
+#include "api/feast/online_request.h"
+
+namespace slipway::api::feast {
+namespace {
+
+using features::FeatureStore;
+using http::Method;
+using http::Request;
+using http::Response;
+
+Result<void> check_size(const OnlineRequest& request, const std::vector<WantedView>& wanted,
+                        std::size_t values_max) {
+  if (request.rows == 0) {
+    return base::error(Code::kInvalidArgument,
+                       "entities has no rows: give a list of values for each join key");
+  }
+  std::size_t width = 0;  // the whole view is evaluated, whatever is asked of it
+  for (const WantedView& view : wanted)
+    width += view.shape.features.size() + view.shape.inputs.size();
+  if (request.rows > values_max / std::max<std::size_t>(width, 1)) {
+    return base::error(Code::kResourceExhausted,
+                       "too many values in one read: ask for fewer entities at a time (setting "
+                       "feast-values-max): entities={} columns={} max={}",
+                       request.rows, width, values_max);
+  }
+  return {};
+}
+
+Result<std::vector<ViewAnswer>> read_views(const FeatureStore& store, const OnlineRequest& request,
+                                           const std::vector<WantedView>& wanted) {
+  // One moment for all: what arrives while this runs is seen by none.
+  const auto moments = TRY(read_moments(store, request, store.now()));
+  std::vector<ViewAnswer> answers;
+  for (const WantedView& view : wanted) {
+    ViewAnswer answer;
+    answer.inputs = TRY(read_inputs(view, request, moments));
+    answer.rows = TRY(store.read_rows(view.name, answer.inputs, moments));
+    if (answer.rows.values.size() != request.rows * view.shape.features.size())
+      return base::error(Code::kFailedPrecondition, "the view has changed: view={}", view.name);
+    answers.push_back(std::move(answer));
+  }
+  return answers;
+}
+
+Response get_online_features(const FeatureStore& store, const Limits& limits,
+                             const Request& request) {
+  const auto asked = read_online_request(request.body);
+  if (!asked) return malformed(asked.error());
+  const auto wanted = find_wanted(store, *asked);
+  if (!wanted) return feast_error(wanted.error(), asked->feature_service ? kNoService : kNoView);
+  if (const auto fits = check_size(*asked, *wanted, limits.values_max); !fits)
+    return feast_error(fits.error());
+  const auto answers = read_views(store, *asked, *wanted);
+  if (!answers) return feast_error(answers.error(), kNoRequestData);
+  return Response::json(write_online_answer(*asked, *wanted, *answers));
+}
+
+// The member `df`.
+Result<JsonObject> take_frame(JsonObject& body) {
+  Json* frame = body.if_contains("df");
+  if (frame == nullptr || !frame->is_object()) {
+    return base::error(Code::kInvalidArgument,
+                       "df must be an object: a list of values for each column");
+  }
+  return std::move(frame->get_object());
+}
+
+// What both ways to write send.
+struct Written {
+  std::string target;
+  std::string to;
+  JsonObject frame;
+};
+
+Result<Written> read_written(std::string_view text, std::string_view target) {
+  JsonObject body = TRY(base::parse_json_object(text));
+  Written written;
+  written.target = TRY(base::get_string(body, target));
+  written.to = TRY(base::find_string(body, "to")).value_or("online");
+  written.frame = TRY(take_frame(body));
+  return written;
+}
+
+Result<void> check_push_mode(const std::string& to) {
+  if (to == "online") return {};
+  if (to == "offline" || to == "online_and_offline") {
+    return base::error(Code::kInvalidArgument,
+                       "rows are pushed online alone; training sets are made of datasets, which "
+                       "are ingested: to={}",
+                       to);
+  }
+  return base::error(Code::kInvalidArgument,
+                     "{} is not a supported push format. Please specify one of these ['online', "
+                     "'offline', 'online_and_offline'].",
+                     to);
+}
+
+Response push(FeatureStore& store, const Request& request) {
+  const auto written = read_written(request.body, "push_source_name");
+  if (!written) return malformed(written.error());
+  if (const auto online = check_push_mode(written->to); !online) return feast_error(online.error());
+  const auto rows = rows_of_source(store, written->target, written->frame);
+  if (!rows && rows.error().code == Code::kNotFound) {
+    return feast_error(
+        base::error(Code::kNotFound, "Unable to find push source '{}'.", written->target),
+        kNoPushSource);
+  }
+  if (!rows) return feast_error(rows.error());
+  const auto pushed = store.push(written->target, *rows);
+  if (!pushed) return feast_error(pushed.error(), kNoPushSource);
+  return Response::json("");
+}
+
+Response write_to_online_store(FeatureStore& store, const Request& request) {
+  const auto written = read_written(request.body, "feature_view_name");
+  if (!written) return malformed(written.error());
+  const auto definitions = store.definitions();
+  const features::View* view = definitions->find_view(written->target);
+  if (view == nullptr) {
+    return feast_error(base::error(Code::kNotFound, "Can't recognize feast object with a name {}",
+                                   written->target),
+                       kNoObject);
+  }
+  const auto rows = rows_of_view(store, *view, written->frame);
+  if (!rows) return feast_error(rows.error());
+  const auto pushed = store.push(view->source, *rows);
+  if (!pushed) return feast_error(pushed.error());
+  return Response::json("null");
+}
+
+struct Materialization {
+  std::vector<std::string> views;
+  types::Timestamp until;
+};
+
+// The incremental one has no start.
+Result<Materialization> read_materialization(const FeatureStore& store, std::string_view text,
+                                             bool is_incremental) {
+  const JsonObject body = TRY(base::parse_json_object(text));
+  Materialization wanted{.until = store.now()};
+  if (const Json* views = body.if_contains("feature_views"); views && !views->is_null()) {
+    if (!views->is_array())
+      return base::error(Code::kInvalidArgument, "feature_views must be a list of texts");
+    for (const Json& view : views->get_array()) {
+      if (!view.is_string())
+        return base::error(Code::kInvalidArgument, "feature_views must be a list of texts");
+      wanted.views.emplace_back(std::string_view(view.get_string()));
+    }
+  }
+  const bool ignores_times =
+      TRY(base::find_bool(body, "disable_event_timestamp")).value_or(false) && !is_incremental;
+  if (ignores_times) return wanted;
+  const std::string end = TRY(base::get_string(body, "end_ts"));
+  auto until = read_time(end);
+  if (!until) return std::move(until).error().with_context("end_ts");
+  if (!is_incremental) {
+    const std::string begin = TRY(base::get_string(body, "start_ts"));
+    auto from = read_time(begin);
+    if (!from) return std::move(from).error().with_context("start_ts");
+    if (*until < *from)
+      return base::error(Code::kInvalidArgument, "start_ts is after end_ts: {} {}", begin, end);
+  }
+  // What has not arrived yet can't be loaded.
+  wanted.until = std::min(*until, wanted.until);
+  return wanted;
+}
+
+Response materialize(FeatureStore& store, const Request& request, bool is_incremental) {
+  const auto wanted = read_materialization(store, request.body, is_incremental);
+  if (!wanted) return malformed(wanted.error());
+  const auto definitions = store.definitions();
+  JsonArray names;
+  for (const features::View& view : definitions->views) {
+    const bool is_named =
+        wanted->views.empty() || std::ranges::find(wanted->views, view.name) != wanted->views.end();
+    if (!view.is_on_demand() && is_named) names.push_back(Json(view.name));
+  }
+  for (const std::string& name : wanted->views) {
+    if (definitions->find_view(name) == nullptr)
+      return feast_error(base::error(Code::kNotFound, "Feature view {} does not exist", name));
+  }
+  const auto before = store.materialized();
+  if (!before) return feast_error(before.error());
+  // What was loaded once stays: an older end would take newer rows away again.
+  if (!*before || **before < wanted->until) {
+    const auto loaded = store.materialize(wanted->until);
+    if (!loaded) return feast_error(loaded.error());
+  }
+  if (request.query("async").value_or("false") == "true") {
+    return Response::json(
+        base::to_text(JsonObject{{"status", "accepted"}, {"feature_views", std::move(names)}}),
+        202);
+  }
+  return Response::json("null");
+}
+
+}  // namespace
+
+std::vector<http::Route> feast_routes(FeatureStore& store, Limits limits) {
+  const auto refuse = [](const Request&, const Error& error) { return feast_error(error); };
+  const auto route = [&](std::string pattern, std::string summary, http::Handler handler) {
+    return http::Route{.method = Method::kPost,
+                       .pattern = std::move(pattern),
+                       .summary = std::move(summary),
+                       .handler = std::move(handler),
+                       .refuse = refuse,
+                       .tag = "feast"};
+  };
+  std::vector<http::Route> routes = {
+      route("/get-online-features", "Feast: features of views or a service for many entities.",
+            [&store, limits](const Request& r) { return get_online_features(store, limits, r); }),
+      route("/push", "Feast: adds rows of a source, durable on return.",
+            [&store](const Request& r) { return push(store, r); }),
+      route("/write-to-online-store", "Feast: adds rows of a view's source, durable on return.",
+            [&store](const Request& r) { return write_to_online_store(store, r); }),
+      route("/materialize", "Feast: loads what the datasets knew at end_ts.",
+            [&store](const Request& r) { return materialize(store, r, false); }),
+      route("/materialize-incremental", "Feast: loads what the datasets knew at end_ts.",
+            [&store](const Request& r) { return materialize(store, r, true); })};
+  for (http::Route& one : routes) {
+    if (one.pattern == "/push" || one.pattern == "/write-to-online-store")
+      one.body_bytes_max = limits.push_bytes_max;
+  }
+  return routes;
+}
+
+}  // namespace slipway::api::feast
