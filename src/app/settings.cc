@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "app/mlflow_options.h"
+#include "base/text.h"
 #include "store/file_system.h"
 #include "store/postgres_url.h"
 
@@ -73,9 +74,7 @@ SettingInfo text(std::string name, std::string Settings::*field, std::vector<std
 
 // The words that MLflow's command line takes for a boolean variable.
 Result<bool> parse_boolean(std::string_view text) {
-  std::string word(text);
-  std::transform(word.begin(), word.end(), word.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const std::string word = base::lowered(text);
   for (const std::string_view yes : {"true", "1", "yes", "on", "t", "y"})
     if (word == yes) return true;
   for (const std::string_view no : {"false", "0", "no", "off", "f", "n", ""})

@@ -11,6 +11,7 @@
 #include "base/random.h"
 #include "base/result.h"
 #include "base/secret_box.h"
+#include "base/text.h"
 #include "base/thread_pool.h"
 
 namespace slipway::base {
@@ -175,6 +176,14 @@ TEST(Json, DoublesComeBackExactly) {
       ASSERT_EQ(read.to_number<double>(), value) << text;
     }
   }
+}
+
+TEST(Text, OfAscii) {
+  EXPECT_EQ(trimmed(" \t\r\n\v\f a b\n "), "a b");
+  EXPECT_EQ(trimmed(" \n"), "");
+  EXPECT_EQ(trimmed(""), "");
+  EXPECT_EQ(trimmed("\xC2\xA0x"), "\xC2\xA0x");  // a space of Unicode's
+  EXPECT_EQ(lowered("AZ[@`\xC3\x84 z"), "az[@`\xC3\x84 z");
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 
 #include "base/hash.h"
 #include "base/ip_address.h"
+#include "base/text.h"
 
 namespace slipway::base {
 
@@ -40,8 +41,7 @@ std::size_t append_header(char* data, std::size_t size, std::size_t count, void*
   const std::string_view line(data, size * count);
   const std::size_t colon = line.find(':');
   if (colon != std::string_view::npos) {
-    std::string name(line.substr(0, colon));
-    for (char& c : name) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+    std::string name = lowered(line.substr(0, colon));
     const std::size_t first = line.find_first_not_of(" \t\r\n", colon + 1);
     const std::size_t last = line.find_last_not_of(" \t\r\n");
     static_cast<HttpReply*>(out)->headers.emplace_back(

@@ -1,10 +1,10 @@
 #include "evaluations/label_schemas.h"
 
-#include <algorithm>
 #include <cmath>
 #include <set>
 
 #include "base/json.h"
+#include "base/text.h"
 #include "types/key_rules.h"
 
 namespace slipway::evaluations {
@@ -33,14 +33,7 @@ Error is_taken(const std::string& name, const std::string& experiment_id) {
                      experiment_id);
 }
 
-std::string folded(std::string text) {
-  const auto is_space = [](unsigned char c) { return std::isspace(c) != 0; };
-  text.erase(text.begin(), std::find_if_not(text.begin(), text.end(), is_space));
-  text.erase(std::find_if_not(text.rbegin(), text.rend(), is_space).base(), text.end());
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return text;
-}
+std::string folded(std::string_view text) { return base::lowered(base::trimmed(text)); }
 
 Result<void> check_name(const std::string& name) {
   const std::size_t length = types::count_characters(name);
@@ -49,7 +42,7 @@ Result<void> check_name(const std::string& name) {
     return wrong("Label schema `name` must be at most {} characters; got {}.", kNameLengthMax,
                  length);
   }
-  if (folded(name) == folded(std::string(kDefaultName))) {
+  if (folded(name) == folded(kDefaultName)) {
     return wrong(
         "`{}` is reserved for the experiment's default question and cannot be used for "
         "another label schema.",

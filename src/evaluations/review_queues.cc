@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/text.h"
 #include "types/key_rules.h"
 
 namespace slipway::evaluations {
@@ -176,12 +177,7 @@ std::vector<std::string> stripped_once(const std::vector<std::string>& given) {
 
 }  // namespace
 
-std::string folded_user(std::string_view name) {
-  std::string folded = stripped(name);
-  std::transform(folded.begin(), folded.end(), folded.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return folded;
-}
+std::string folded_user(std::string_view name) { return base::lowered(stripped(name)); }
 
 Result<ReviewQueue> ReviewQueues::create(ReviewQueue queue) {
   queue.users = TRY(read_users(queue.users));

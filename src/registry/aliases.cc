@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "base/text.h"
 #include "registry/names.h"
 #include "registry/records.h"
 #include "registry/registry.h"
@@ -199,9 +200,7 @@ Result<AliasMove> Registry::promote(const std::string& model, const std::string&
 Result<ModelVersion> Registry::version_by_alias(const std::string& model,
                                                 const std::string& alias) {
   TRY(check_alias(alias));
-  std::string word = alias;
-  std::transform(word.begin(), word.end(), word.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const std::string word = base::lowered(alias);
   return db_.read([&](store::Reader& reader) -> Result<ModelVersion> {
     const RegisteredModel found = TRY(find_model(reader, model));
     if (word == "latest") {

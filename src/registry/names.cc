@@ -3,18 +3,13 @@
 #include <algorithm>
 #include <cctype>
 
+#include "base/text.h"
 #include "types/key_rules.h"
 
 namespace slipway::registry {
 namespace {
 
 constexpr std::string_view kStages[] = {"None", "Staging", "Production", "Archived"};
-
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return text;
-}
 
 Error invalid_value(std::string_view parameter, const std::string& value, std::string_view why) {
   return base::error(Code::kInvalidArgument, "Invalid value \"{}\" for parameter '{}' supplied: {}",
@@ -31,7 +26,7 @@ Result<void> check_length(std::string_view what, const std::string& text, std::s
 
 bool is_prompt(const std::vector<KeyValue>& tags) {
   return std::any_of(tags.begin(), tags.end(), [](const KeyValue& tag) {
-    return tag.key == kPromptTag && lower(tag.value) == "true";
+    return tag.key == kPromptTag && base::lowered(tag.value) == "true";
   });
 }
 
@@ -75,7 +70,7 @@ Result<void> check_alias(const std::string& alias) {
 
 Result<void> check_new_alias(const std::string& alias) {
   TRY(check_alias(alias));
-  const std::string word = lower(alias);
+  const std::string word = base::lowered(alias);
   if (word == "latest")
     return base::error(Code::kInvalidArgument,
                        "'latest' alias name (case insensitive) is reserved.");
@@ -89,7 +84,7 @@ Result<void> check_new_alias(const std::string& alias) {
 
 Result<std::string> canonical_stage(const std::string& stage) {
   for (const std::string_view known : kStages) {
-    if (lower(std::string(known)) == lower(stage)) return std::string(known);
+    if (base::lowered(known) == base::lowered(stage)) return std::string(known);
   }
   return base::error(Code::kInvalidArgument,
                      "Invalid Model Version stage: {}. Value must be one of None, Staging, "

@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include "base/http_client.h"
+#include "base/text.h"
 
 namespace slipway::registry {
 namespace {
@@ -29,9 +30,7 @@ Uri split_uri(std::string_view text) {
   if (colon != std::string_view::npos && colon > 0 &&
       std::isalpha(static_cast<unsigned char>(text[0])) != 0 &&
       std::all_of(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(colon), in_scheme)) {
-    uri.scheme = text.substr(0, colon);
-    std::transform(uri.scheme.begin(), uri.scheme.end(), uri.scheme.begin(),
-                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    uri.scheme = base::lowered(text.substr(0, colon));
     text.remove_prefix(colon + 1);
   }
   if (text.starts_with("//")) {
@@ -136,10 +135,7 @@ Result<ModelReference> parse_model_reference(const std::string& source) {
         ec == std::errc() && stop == end) {
       reference.version = version;
     } else {
-      std::string word(suffix);
-      std::transform(word.begin(), word.end(), word.begin(),
-                     [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-      if (word != "latest") reference.stage = suffix;
+      if (base::lowered(suffix) != "latest") reference.stage = suffix;
     }
   } else if (const std::size_t at = head.rfind('@'); at != std::string_view::npos) {
     reference.model = head.substr(0, at);

@@ -8,6 +8,7 @@
 #include <map>
 
 #include "base/log.h"
+#include "base/text.h"
 
 namespace slipway::store {
 namespace {
@@ -476,14 +477,6 @@ class Kafka final : public MessageLog {
   const KafkaOptions options_;
 };
 
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.front())) != 0)
-    text.remove_prefix(1);
-  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back())) != 0)
-    text.remove_suffix(1);
-  return text;
-}
-
 }  // namespace
 
 Result<KafkaProperties> parse_kafka_properties(std::string_view text) {
@@ -491,18 +484,18 @@ Result<KafkaProperties> parse_kafka_properties(std::string_view text) {
   const Configuration trial(rd_kafka_conf_new());
   for (int line = 1; !text.empty(); ++line) {
     const std::size_t end = std::min(text.find('\n'), text.size());
-    const std::string_view entry = trimmed(text.substr(0, end));
+    const std::string_view entry = base::trimmed(text.substr(0, end));
     text.remove_prefix(std::min(text.size(), end + 1));
     if (entry.empty() || entry.front() == '#') continue;
     const std::size_t equals = entry.find('=');
     if (equals == std::string_view::npos)
       return base::error(Code::kInvalidArgument, "line {}: expected NAME=VALUE", line);
-    const std::string name(trimmed(entry.substr(0, equals)));
+    const std::string name(base::trimmed(entry.substr(0, equals)));
     if (std::find(std::begin(kOurs), std::end(kOurs), name) != std::end(kOurs)) {
       return base::error(Code::kInvalidArgument,
                          "line {}: the server sets this itself: property={}", line, name);
     }
-    const std::string value(trimmed(entry.substr(equals + 1)));
+    const std::string value(base::trimmed(entry.substr(equals + 1)));
     if (Result<void> known = set(trial.get(), name, value); !known)
       return std::move(known).error().with_context(fmt::format("line {}", line));
     properties.emplace_back(name, value);

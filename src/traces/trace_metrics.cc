@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/json.h"
+#include "base/text.h"
 #include "traces/packing.h"
 #include "traces/search_grammar.h"
 #include "traces/span_summary.h"
@@ -282,12 +283,7 @@ std::optional<double> judged(const Json& value) {
     return std::isfinite(number) ? std::optional(number) : std::nullopt;
   }
   if (!value.is_string()) return std::nullopt;
-  std::string text(std::string_view(value.get_string()));
-  const auto is_space = [](unsigned char c) { return std::isspace(c) != 0; };
-  text.erase(text.begin(), std::find_if_not(text.begin(), text.end(), is_space));
-  text.erase(std::find_if_not(text.rbegin(), text.rend(), is_space).base(), text.end());
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const std::string text = base::lowered(base::trimmed(std::string_view(value.get_string())));
   if (text == "yes") return 1;
   if (text == "no") return 0;
   return std::nullopt;

@@ -5,18 +5,14 @@
 #include <charconv>
 #include <cmath>
 
+#include "base/text.h"
+
 namespace slipway::types {
 namespace {
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_space(char c) { return std::isspace(static_cast<unsigned char>(c)) != 0; }
 char fold(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(), fold);
-  return out;
-}
 
 class Scanner {
  public:
@@ -53,7 +49,7 @@ class Scanner {
   bool take_keyword(std::string_view keyword) {
     skip_space();
     const std::size_t before = at_;
-    if (lower(take_word()) == keyword) return true;
+    if (base::lowered(take_word()) == keyword) return true;
     at_ = before;
     return false;
   }

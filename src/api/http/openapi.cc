@@ -1,6 +1,7 @@
 #include "api/http/openapi.h"
 
 #include "base/json.h"
+#include "base/text.h"
 
 namespace slipway::http {
 namespace {
@@ -16,12 +17,6 @@ JsonArray path_parameters(std::string_view pattern) {
         {{"name", name}, {"in", "path"}, {"required", true}, {"schema", {{"type", "string"}}}});
   }
   return parameters;
-}
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-  return out;
 }
 
 }  // namespace
@@ -47,7 +42,7 @@ std::string openapi(const Router& router, std::string_view tag, std::string_view
           {"content", {{"application/json", {{"schema", {{"type", "object"}}}}}}}};
     }
     paths[path].is_null() ? paths[path] = JsonObject() : paths[path];
-    paths[path].as_object()[lower(method_name(route.method))] = std::move(operation);
+    paths[path].as_object()[base::lowered(method_name(route.method))] = std::move(operation);
   }
   const JsonObject error_schema{
       {"type", "object"},

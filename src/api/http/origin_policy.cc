@@ -7,6 +7,8 @@
 #include <cctype>
 #include <cstring>
 
+#include "base/text.h"
+
 namespace slipway::http {
 namespace {
 
@@ -41,9 +43,7 @@ enum class Reach { kLoopback, kPrivate, kElsewhere };
 
 // By the address itself; names are elsewhere, but for localhost. RFC 1918, RFC 4193.
 Reach reach_of(std::string_view host) {
-  std::string name(host);
-  std::transform(name.begin(), name.end(), name.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const std::string name = base::lowered(host);
   if (name == "localhost") return Reach::kLoopback;
   in_addr v4{};
   if (::inet_pton(AF_INET, name.c_str(), &v4) == 1) {

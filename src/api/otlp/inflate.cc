@@ -2,8 +2,7 @@
 
 #include <zlib.h>
 
-#include <algorithm>
-#include <cctype>
+#include "base/text.h"
 
 namespace slipway::api::otlp {
 namespace {
@@ -47,9 +46,7 @@ Result<std::string> inflate_as(std::string_view body, std::string_view encoding,
 
 Result<std::string> inflate_body(std::string_view body, std::string_view encoding,
                                  std::size_t bytes_max) {
-  std::string name(encoding);
-  std::transform(name.begin(), name.end(), name.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const std::string name = base::lowered(encoding);
   if (name.empty() || name == "identity") return std::string(body);
   if (name == "gzip" || name == "x-gzip") return inflate_as(body, name, kGzip, bytes_max);
   if (name != "deflate")
