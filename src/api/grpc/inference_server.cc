@@ -1,6 +1,7 @@
 #include "api/grpc/inference_server.h"
 
 #include <google/protobuf/arena.h>
+#include <grpcpp/generic/async_generic_service.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/support/message_allocator.h>
 
@@ -126,7 +127,17 @@ Status caught(const std::function<Status()>& work) {
 struct Target {
   std::string_view endpoint;
   std::size_t bytes = 0;  // of values to score
+  bool blocks = false;    // no model at all: `endpoint` is the queue where it waits
 };
+
+std::string bytes_of(const ::grpc::ByteBuffer& buffer) {
+  std::vector<::grpc::Slice> slices;
+  std::string bytes;
+  if (!buffer.Dump(&slices).ok()) return bytes;
+  for (const ::grpc::Slice& slice : slices)
+    bytes.append(reinterpret_cast<const char*>(slice.begin()), slice.size());
+  return bytes;
+}
 
 // One thread's.
 InferenceReader& reader() {
@@ -138,10 +149,12 @@ InferenceReader& reader() {
 
 class InferenceServer::Impl final : public inference::GRPCInferenceService::CallbackService {
  public:
-  Impl(InferenceServerOptions options, predict::Served served, sa::Access* access)
+  Impl(InferenceServerOptions options, predict::Served served, sa::Access* access,
+       OtherCalls others)
       : options_(std::move(options)),
         served_(std::move(served)),
         access_(access),
+        others_(std::move(others)),
         pool_({.name = "grpc",
                .threads_max = options_.threads_max,
                .threads_per_queue_max = options_.threads_per_queue_max,
@@ -161,6 +174,7 @@ class InferenceServer::Impl final : public inference::GRPCInferenceService::Call
     builder.SetMaxSendMessageSize(-1);
     SetMessageAllocatorFor_ModelInfer(&messages_);
     builder.RegisterService(this);
+    if (others_) builder.RegisterCallbackGenericService(&other_services_);
     server_ = builder.BuildAndStart();
     if (server_ == nullptr || port_ == 0) {
       return base::error(Code::kUnavailable,
@@ -314,6 +328,57 @@ class InferenceServer::Impl final : public inference::GRPCInferenceService::Call
   }
 
  private:
+  // One call of a service that others_ knows.
+  class OtherCall final : public ::grpc::ServerGenericBidiReactor {
+   public:
+    OtherCall(Impl& impl, ::grpc::GenericCallbackServerContext& context)
+        : impl_(impl), context_(context) {
+      StartRead(&request_);
+    }
+    void OnReadDone(bool ok) override {
+      if (!ok) return Finish(Status(StatusCode::INVALID_ARGUMENT, "the request is missing"));
+      const auto failed = impl_.run(
+          context_, Need::kRead, {.endpoint = "other", .blocks = true},
+          [this](const Status& refused) {
+            const Status done = refused.ok() ? caught([this] { return answer(); }) : refused;
+            if (!done.ok()) return Finish(done);
+            StartWriteAndFinish(&response_, {}, done);
+          });
+      if (!failed) Finish(to_status(failed));
+    }
+    void OnDone() override { delete this; }
+
+   private:
+    Status answer() {
+      const std::string& path = context_.method();  // "/package.Service/Method"
+      const std::size_t slash = path.rfind('/');
+      const std::string_view service = std::string_view(path).substr(1, slash - 1),
+                             method = std::string_view(path).substr(slash + 1);
+      const auto said = impl_.others_(service, method, bytes_of(request_));
+      if (!said) return Status(StatusCode::UNIMPLEMENTED, path + " is not offered here");
+      if (!*said) return to_status(said->error());
+      ::grpc::Slice slice(**said);
+      response_ = ::grpc::ByteBuffer(&slice, 1);
+      return Status::OK;
+    }
+
+    Impl& impl_;
+    ::grpc::GenericCallbackServerContext& context_;
+    ::grpc::ByteBuffer request_, response_;
+  };
+
+  class OtherServices final : public ::grpc::CallbackGenericService {
+   public:
+    explicit OtherServices(Impl& impl) : impl_(impl) {}
+    ::grpc::ServerGenericBidiReactor* CreateReactor(
+        ::grpc::GenericCallbackServerContext* context) override {
+      return new OtherCall(impl_, *context);
+    }
+
+   private:
+    Impl& impl_;
+  };
+
   // Requests one after the other; an error is an answer, and the stream goes on.
   class Stream final : public ::grpc::ServerBidiReactor<inference::ModelInferRequest,
                                                         inference::ModelStreamInferResponse> {
@@ -408,7 +473,8 @@ class InferenceServer::Impl final : public inference::GRPCInferenceService::Call
   Result<void> run(const ::grpc::ServerContextBase& context, Need need, const Target& target,
                    std::function<void(const Status&)> work) {
     const bool is_quick =
-        target.endpoint.empty() || served_.endpoints.is_quick(target.endpoint, target.bytes);
+        !target.blocks &&
+        (target.endpoint.empty() || served_.endpoints.is_quick(target.endpoint, target.bytes));
     const std::string_view queue = is_quick ? std::string_view() : target.endpoint;
     if (access_ == nullptr || need == Need::kNothing) {
       if (is_quick) {
@@ -451,6 +517,8 @@ class InferenceServer::Impl final : public inference::GRPCInferenceService::Call
   const InferenceServerOptions options_;
   const predict::Served served_;
   sa::Access* const access_;
+  const OtherCalls others_;
+  OtherServices other_services_{*this};
   MessagesOfACall messages_;
   base::FairPool pool_;
   int port_ = 0;
@@ -458,8 +526,9 @@ class InferenceServer::Impl final : public inference::GRPCInferenceService::Call
 };
 
 InferenceServer::InferenceServer(InferenceServerOptions options, predict::Served served,
-                                 sa::Access* access)
-    : impl_(std::make_unique<Impl>(std::move(options), std::move(served), access)) {}
+                                 sa::Access* access, OtherCalls others)
+    : impl_(std::make_unique<Impl>(std::move(options), std::move(served), access,
+                                   std::move(others))) {}
 InferenceServer::~InferenceServer() { stop(0); }
 
 Result<void> InferenceServer::start() { return impl_->start(); }

@@ -2,8 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "access/access.h"
 #include "api/predict/call.h"
@@ -22,12 +25,18 @@ struct InferenceServerOptions {
   std::size_t queue_length_max = 1024;
 };
 
+// Calls of other services with one request and one answer, carried as bytes: another adapter knows
+// what is in them. They need READ on the workspace, and may block. Nothing: there is no such
+// method.
+using OtherCalls = std::function<std::optional<Result<std::string>>(
+    std::string_view service, std::string_view method, std::string_view request)>;
+
 // start() and stop() from one thread. What `served` names must outlive it, and so must `access`
 // (null: nobody has to log in).
 class InferenceServer {
  public:
   InferenceServer(InferenceServerOptions options, predict::Served served,
-                  slipway::access::Access* access);
+                  slipway::access::Access* access, OtherCalls others = {});
   ~InferenceServer();  // stop()
   InferenceServer(const InferenceServer&) = delete;
   InferenceServer& operator=(const InferenceServer&) = delete;
