@@ -153,8 +153,8 @@ Result<void> Application::start_grpc() {
       .threads_max = static_cast<std::size_t>(settings_.scoring_threads),
       .threads_per_queue_max = static_cast<std::size_t>(settings_.scoring_threads_per_endpoint),
       .queue_length_max = static_cast<std::size_t>(settings_.scoring_queue_length_max)};
-  grpc_server_ =
-      std::make_unique<api::grpc::InferenceServer>(options, std::move(*served), access_.get());
+  grpc_server_ = std::make_unique<api::grpc::InferenceServer>(options, std::move(*served),
+                                                              access_.get(), rooms_->other_calls());
   if (const Result<void> started = grpc_server_->start(); !started) {
     if (settings_.grpc_port != Settings().grpc_port) return started.error();
     // Nobody has asked for this port: the unit file of another server must not fail for its sake.

@@ -96,6 +96,12 @@ Result<std::string> Project::stored_yaml() {
       .value_or("");
 }
 
+Result<std::string> Project::name() {
+  const std::string yaml = TRY(stored_yaml());
+  if (yaml.empty()) return std::string();
+  return TRY(parse({.yaml = yaml})).head.name;
+}
+
 Result<void> Project::open() { return bind_features(); }
 
 Result<bool> Project::has_data(const features::Definitions& definitions) {

@@ -52,6 +52,9 @@ class Project final : public api::own::ProjectControl {
   Result<JsonObject> advance_clock(base::Timestamp target) override;
   Result<JsonObject> overview() override;
 
+  // As slipway.yaml says; empty while none is applied.
+  Result<std::string> name();
+
   // Features are bound to the data there is: again after every new version.
   Result<void> bind_features();
 

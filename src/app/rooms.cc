@@ -4,6 +4,7 @@
 
 #include "api/access/access_routes.h"
 #include "api/feast/feast_routes.h"
+#include "api/feast/registry.h"
 #include "api/mlflow/routes.h"
 #include "api/otlp/otlp_routes.h"
 #include "api/own/advice_routes.h"
@@ -424,6 +425,17 @@ std::optional<api::predict::Served> Application::Rooms::served() const {
       .version = std::string(kVersion),
       .rehearses = [&clock = i.clock] { return clock.rehearses(); },
       .body_bytes_max = static_cast<std::uint64_t>(i.foundation.settings.body_bytes_max)};
+}
+
+api::grpc::OtherCalls Application::Rooms::other_calls() const {
+  const Impl& i = *impl_;
+  const auto registry = std::make_shared<const api::feast::Registry>(
+      i.features, [&project = *i.project] { return project.name(); });
+  return [registry](std::string_view service, std::string_view method,
+                    std::string_view request) -> std::optional<Result<std::string>> {
+    if (service != api::feast::kRegistryService) return std::nullopt;
+    return registry->call(method, request);
+  };
 }
 
 void Application::Rooms::add_leading_routes(http::Router& router) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "api/grpc/inference_server.h"
 #include "api/http/router.h"
 #include "api/predict/call.h"
 #include "app/application.h"
@@ -42,6 +43,8 @@ struct Application::Rooms {
   void add_routes(http::Router& router);
   // What answers with predictions; nothing when another server of the database does.
   std::optional<api::predict::Served> served() const;
+  // What else gRPC's port answers, where it answers with predictions.
+  api::grpc::OtherCalls other_calls() const;
   // Threads of the rooms; `url` is where this server answers.
   Result<void> start(const std::string& url, const OnStop& on_stop);
 

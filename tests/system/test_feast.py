@@ -21,28 +21,38 @@ import shop  # noqa: E402
 
 def begin(folder: pathlib.Path, *flags: str) -> Server:
     """A server with the shop's drivers; what is loaded, the tests load."""
-    server = Server(folder / "data", *flags)
+    grpc_port = free_port()
+    server = Server(folder / "data", "--grpc-port", str(grpc_port), *flags)
+    server.grpc, server.address = f"127.0.0.1:{grpc_port}", server.url
     if "--login" in flags:
         password = (server.data_dir / "admin-password").read_text().strip()
         server.admin = ("admin", password)
-        server.address = server.url
         server.url = server.url.replace("http://", f"http://admin:{password}@")
     server.cli("apply", str(shop.write_slipway(folder / "shop")))
     server.cli("data", "ingest", "drivers")
     return server
 
 
-@pytest.mark.parametrize("client", sorted(p.stem for p in CLIENTS.glob("check_*.py")))
-def test_unmodified_client(tmp_path, client):
-    grpc_port = free_port()
-    server = begin(tmp_path, "--grpc-port", str(grpc_port))
-    if client != "check_congruence":  # which loads on both sides
-        server.cli("features", "materialize", "--as-of", shop.NOW.isoformat())
-    facts = {"SLIPWAY_URL": server.url, "SLIPWAY_GRPC": f"127.0.0.1:{grpc_port}", "FEAST_USAGE": "False"}
-    done = subprocess.run([PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", CLIENTS, CLIENTS / f"{client}.py"],
-                          env={**os.environ, **facts}, capture_output=True, text=True)
+def run_clients(file: str, server: Server, **facts: str):
+    done = subprocess.run([PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", CLIENTS, CLIENTS / f"{file}.py"],
+                          env={**os.environ, "SLIPWAY_URL": server.address, "SLIPWAY_GRPC": server.grpc, "FEAST_USAGE": "False", **facts}, capture_output=True, text=True)
     server.stop()
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
+
+
+@pytest.mark.parametrize("client", sorted(p.stem for p in CLIENTS.glob("check_*.py")))
+def test_unmodified_client(tmp_path, client):
+    server = begin(tmp_path)
+    if client != "check_congruence":  # which loads on both sides
+        server.cli("features", "materialize", "--as-of", shop.NOW.isoformat())
+    run_clients(client, server)
+
+
+def test_a_token_opens_both_ports(tmp_path):
+    server = begin(tmp_path, "--login")
+    server.cli("features", "materialize", "--as-of", shop.NOW.isoformat())
+    made = requests.post(f"{server.address}/slipway/v1/tokens", json={"name": "feast"}, auth=server.admin, timeout=10)
+    run_clients("login_sdk", server, SLIPWAY_TOKEN=made.json()["token"])
 
 
 def test_with_login_a_reader_may_neither_look_up_nor_write(tmp_path):

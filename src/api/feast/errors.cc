@@ -36,10 +36,14 @@ Raised raised_by(Code code, std::string_view not_found) {
 
 }  // namespace
 
+std::string error_detail(std::string_view error_class, std::string_view message) {
+  return base::to_text(
+      JsonObject{{"module", "feast.errors"}, {"class", error_class}, {"message", message}});
+}
+
 http::Response feast_error(const Error& error, std::string_view not_found) {
   const Raised raised = raised_by(error.code, not_found);
-  const std::string detail = base::to_text(JsonObject{
-      {"module", "feast.errors"}, {"class", raised.error_class}, {"message", error.message}});
+  const std::string detail = error_detail(raised.error_class, error.message);
   return http::Response::json(base::to_text(Json(detail)), raised.status);
 }
 

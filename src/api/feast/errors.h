@@ -2,6 +2,7 @@
 // JSON object with the module and class of a Python exception, and its message.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "api/http/router.h"
@@ -15,6 +16,9 @@ inline constexpr std::string_view kNoService = "FeatureServiceNotFoundException"
 inline constexpr std::string_view kNoRequestData = "RequestDataNotFoundInEntityRowsException";
 inline constexpr std::string_view kNoObject = "FeastObjectNotFoundException";
 inline constexpr std::string_view kNoPushSource = "PushSourceNotFoundException";
+
+// The envelope's inside.
+std::string error_detail(std::string_view error_class, std::string_view message);
 
 http::Response feast_error(const Error& error, std::string_view not_found = kNoView);
 
