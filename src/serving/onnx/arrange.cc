@@ -6,8 +6,6 @@
 namespace slipway::serving::onnx {
 namespace {
 
-std::size_t extent(std::int64_t dim) { return dim == kRows ? 1 : static_cast<std::size_t>(dim); }
-
 // Values before, in and behind one dimension.
 struct Around {
   std::size_t outer = 1, here = 1, inner = 1;
@@ -42,12 +40,6 @@ Result<std::size_t> column_axis(const Call& call, const Value& value, std::int64
   const std::size_t axis = TRY(call.axis(wanted, value.dims.size()));
   if (value.dims[axis] == kRows) return call.unsupported("it goes along the rows");
   return axis;
-}
-
-Values one(Value value) {
-  Values values;
-  values.push_back(std::move(value));
-  return values;
 }
 
 Result<Values> identity(const Call& call) {
@@ -401,10 +393,6 @@ Result<Value> looked_up(const Call& call, const Value& list, std::size_t size, c
   return out;
 }
 
-bool holds_indices(const Value& value) {
-  return value.type == ElementType::kInt64 || value.type == ElementType::kInt32;
-}
-
 // The indices of a constant, all within `size`; negative ones count from the end.
 Result<std::vector<std::int64_t>> indices_in(const Call& call, const Value& value,
                                              std::int64_t size) {
@@ -419,7 +407,7 @@ Result<std::vector<std::int64_t>> indices_in(const Call& call, const Value& valu
 Result<Values> gather(const Call& call) {
   TRY(call.expect_inputs(2));
   const Value &value = call.input(0), &wanted = call.input(1);
-  if (!holds_indices(wanted)) return call.unsupported("its indices are no whole numbers");
+  if (!is_whole(wanted.type)) return call.unsupported("its indices are no whole numbers");
   const std::size_t axis = TRY(column_axis(call, value, call.integer("axis", 0)));
   std::vector<std::int64_t> dims(value.dims.begin(),
                                  value.dims.begin() + static_cast<std::ptrdiff_t>(axis));
@@ -442,7 +430,7 @@ Result<Values> gather(const Call& call) {
 Result<Values> array_feature_extractor(const Call& call) {
   TRY(call.expect_inputs(2));
   const Value &value = call.input(0), &wanted = call.input(1);
-  if (!holds_indices(wanted) || value.dims.empty()) return call.unsupported("these inputs");
+  if (!is_whole(wanted.type) || value.dims.empty()) return call.unsupported("these inputs");
   const std::size_t last = value.dims.size() - 1;
   if (value.dims[last] == kRows) return call.unsupported("it goes along the rows");
   if (wanted.is_constant) {

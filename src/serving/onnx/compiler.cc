@@ -15,13 +15,6 @@ constexpr std::size_t kRegistersMax = 1 << 20, kFoldedMax = 1 << 20;
 constexpr std::size_t kProgramBytesMax = 256 << 20, kProgramBytesPerByte = 8;
 constexpr std::size_t kNodesMax = 100'000;
 
-// Only columns of these types are calculated with.
-bool is_known(ElementType type) {
-  return type == ElementType::kFloat || type == ElementType::kDouble ||
-         type == ElementType::kInt64 || type == ElementType::kInt32 || type == ElementType::kBool ||
-         type == ElementType::kString;
-}
-
 // That the columns of what a node makes are those of its shape: what reads them counts on it.
 Result<void> check_shape(const Node& node, const Value& value) {
   const std::vector<std::int64_t>& dims = value.dims;
@@ -66,6 +59,12 @@ std::string_view element_name(ElementType type) {
                                                 "float16",   "double", "uint32", "uint64"};
   const auto at = static_cast<std::size_t>(type);
   return at < std::size(kNames) ? kNames[at] : "another type";
+}
+
+bool is_known(ElementType type) {
+  return type == ElementType::kFloat || type == ElementType::kDouble ||
+         type == ElementType::kInt64 || type == ElementType::kInt32 || type == ElementType::kBool ||
+         type == ElementType::kString;
 }
 
 std::size_t column_count(std::span<const std::int64_t> dims) {

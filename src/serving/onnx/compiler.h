@@ -38,6 +38,8 @@ struct Value {
 };
 
 std::string_view element_name(ElementType type);
+// Only columns of these types are calculated with.
+bool is_known(ElementType type);
 // How many columns: the product of the dimensions but for the rows.
 std::size_t column_count(std::span<const std::int64_t> dims);
 // Where the rows are among the dimensions; nothing: nowhere.

@@ -49,9 +49,7 @@ Result<std::shared_ptr<const serving::Model>> GraphModel::load(const onnx::Model
     if (std::count(value.dims.begin(), value.dims.end(), kRows) != 1)
       return base::error(Code::kInvalidArgument, "ONNX: the width of input {} is not known",
                          input.name);
-    if (input.type != ElementType::kFloat && input.type != ElementType::kDouble &&
-        input.type != ElementType::kInt64 && input.type != ElementType::kInt32 &&
-        input.type != ElementType::kBool && input.type != ElementType::kString)
+    if (!is_known(input.type))
       return base::error(Code::kInvalidArgument, "ONNX: inputs of {} are not known here: input={}",
                          element_name(input.type), input.name);
     value.columns = TRY(compiler.registers(value.type, column_count(value.dims)));

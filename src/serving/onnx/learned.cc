@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "base/hash.h"
+#include "serving/onnx/numbers.h"
 #include "serving/onnx/operators.h"
 #include "serving/trees/onnx.h"
 
@@ -13,12 +14,6 @@ namespace {
 
 // About what a step holds for a column that it reads and writes.
 constexpr std::size_t kColumnBytes = 2 * sizeof(Register) + sizeof(double);
-
-Values one(Value value) {
-  Values values;
-  values.push_back(std::move(value));
-  return values;
-}
 
 // ---- keys
 
@@ -63,12 +58,6 @@ class Positions {
   std::vector<std::uint32_t> slots_;
 };
 
-std::vector<std::string_view> kept(const Call& call, std::string_view name) {
-  std::vector<std::string_view> texts;
-  for (std::string& text : call.texts(name)) texts.push_back(call.compiler.keep(std::move(text)));
-  return texts;
-}
-
 Result<Values> one_hot_encoder(const Call& call) {
   TRY(call.expect_calculated());
   const bool of_texts = call.input(0).type == ElementType::kString;
@@ -107,7 +96,7 @@ Result<Values> one_hot_encoder(const Call& call) {
         bytes);
   };
   if (of_texts) {
-    std::vector<std::string_view> keys = kept(call, "cats_strings");
+    std::vector<std::string_view> keys = call.kept_texts("cats_strings");
     for (const Register at : value.columns) {
       if (!unknown_is_nothing) call.compiler.expect_text(at, keys[0]);
     }
@@ -181,7 +170,7 @@ Result<List> list_of(const Call& call, const std::string& name) {
     }
     return list;
   }
-  list.texts = kept(call, name + "_strings");
+  list.texts = call.kept_texts(name + "_strings");
   list.integers = call.integers(name + "_int64s");
   list.floats = call.numbers(name + "_floats");
   list.type = !list.texts.empty()      ? ElementType::kString
@@ -226,7 +215,7 @@ Result<Values> mapped_classes(const Call& call, std::vector<std::string_view> te
 Result<Values> label_encoder(const Call& call) {
   TRY(call.expect_calculated());
   if (call.opset < 2) {
-    std::vector<std::string_view> texts = kept(call, "classes_strings");
+    std::vector<std::string_view> texts = call.kept_texts("classes_strings");
     std::vector<std::int64_t> integers(texts.size());
     for (std::size_t i = 0; i < integers.size(); ++i) integers[i] = static_cast<std::int64_t>(i);
     return mapped_classes(call, std::move(texts), std::move(integers));
@@ -248,7 +237,7 @@ Result<Values> label_encoder(const Call& call) {
 
 Result<Values> category_mapper(const Call& call) {
   TRY(call.expect_calculated());
-  return mapped_classes(call, kept(call, "cats_strings"), call.integers("cats_int64s"));
+  return mapped_classes(call, call.kept_texts("cats_strings"), call.integers("cats_int64s"));
 }
 
 // ---- columns of numbers
@@ -389,10 +378,7 @@ Result<void> add_transform(const Call& call, const std::vector<Register>& scores
     call.compiler.add([scores](Frame& frame) {
       for (const Register at : scores) {
         float* x = frame.column<float>(at);
-        for (std::size_t r = 0; r < frame.rows(); ++r) {
-          const float v = 1 / (1 + std::exp(-std::abs(x[r])));
-          x[r] = x[r] < 0 ? 1 - v : v;
-        }
+        for (std::size_t r = 0; r < frame.rows(); ++r) x[r] = logistic(x[r]);
       }
     });
   } else {
@@ -436,7 +422,7 @@ Result<Values> linear_classifier(const Call& call) {
   const Matrix matrix = TRY(matrix_of(call, call.input(0), ElementType::kFloat));
   const std::size_t sums = call.numbers("intercepts").size();
   Coefficients all = TRY(coefficients_of(call, matrix.features, sums));
-  std::vector<std::string_view> texts = kept(call, "classlabels_strings");
+  std::vector<std::string_view> texts = call.kept_texts("classlabels_strings");
   std::vector<std::int64_t> integers = call.integers("classlabels_ints");
   const bool is_text = !texts.empty();
   const std::size_t labels = is_text ? texts.size() : integers.size();

@@ -52,13 +52,18 @@ std::vector<std::string> Call::texts(std::string_view name) const {
   return found == nullptr ? std::vector<std::string>() : found->texts;
 }
 
+std::vector<std::string_view> Call::kept_texts(std::string_view name) const {
+  std::vector<std::string_view> kept;
+  for (std::string& text : texts(name)) kept.push_back(compiler.keep(std::move(text)));
+  return kept;
+}
+
 Result<std::optional<std::vector<std::int64_t>>> Call::integers(std::string_view name,
                                                                 std::size_t at) const {
   using Integers = std::optional<std::vector<std::int64_t>>;
   if (has(at)) {
     const Value& value = input(at);
-    if (!value.is_constant ||
-        (value.type != ElementType::kInt64 && value.type != ElementType::kInt32))
+    if (!value.is_constant || !is_whole(value.type))
       return unsupported(fmt::format("{} depends on the rows", name));
     return Integers(compiler.constants<std::int64_t>(value));
   }
@@ -73,6 +78,19 @@ Result<std::size_t> Call::axis(std::int64_t axis, std::size_t rank) const {
   return static_cast<std::size_t>(axis < 0 ? axis + size : axis);
 }
 
+Result<std::vector<std::size_t>> Call::axes(std::span<const std::int64_t> axes,
+                                            std::size_t rank) const {
+  std::vector<std::size_t> all;
+  for (const std::int64_t one : axes) all.push_back(TRY(axis(one, rank)));
+  return all;
+}
+
+double Call::constant_number(const Value& value, std::size_t column) const {
+  if (value.type == ElementType::kFloat)
+    return static_cast<double>(compiler.constant_at<float>(value, column));
+  return compiler.constant_at<double>(value, column);
+}
+
 Error Call::unsupported(std::string_view what) const {
   return base::error(Code::kInvalidArgument, "ONNX: {} {} is not known here like this: {}",
                      node.op_type, node.name, what);
@@ -83,14 +101,20 @@ Error Call::broken(std::string_view what) const {
 }
 
 Result<const Operator*> operator_of(const Node& node) {
-  for (const auto operators :
-       {arranging_operators(), arithmetic_operators(), learned_operators(), vector_machines()}) {
+  for (const auto operators : {arranging_operators(), elementwise_operators(), reducing_operators(),
+                               learned_operators(), vector_machines()}) {
     for (const Operator& known : operators) {
       if (known.name == node.op_type && known.domain == node.domain) return &known;
     }
   }
   return base::error(Code::kInvalidArgument, "ONNX: the operator {}{}{} is not known here",
                      node.domain, node.domain.empty() ? "" : ".", node.op_type);
+}
+
+Values one(Value value) {
+  Values values;
+  values.push_back(std::move(value));
+  return values;
 }
 
 Result<Meeting> meet(const Call& call, std::span<const Value* const> operands) {
@@ -112,9 +136,7 @@ Result<Meeting> meet(const Call& call, std::span<const Value* const> operands) {
     }
     if (std::count(meeting.dims.begin(), meeting.dims.end(), kRows) > 1)
       return call.unsupported("each row meets every other");
-    const std::size_t extent =
-        meeting.dims[d] == kRows ? 1 : static_cast<std::size_t>(meeting.dims[d]);
-    count *= extent;
+    count *= extent(meeting.dims[d]);
     if (count > kMeetingMax) return call.unsupported("too many values a row");
   }
   for (const Value* operand : operands) {
@@ -131,11 +153,10 @@ Result<Meeting> meet(const Call& call, std::span<const Value* const> operands) {
     for (std::size_t c = 0; c < count; ++c) {
       columns[c] = static_cast<std::uint32_t>(at);
       for (std::size_t d = rank; d-- > 0;) {
-        const std::size_t extent =
-            meeting.dims[d] == kRows ? 1 : static_cast<std::size_t>(meeting.dims[d]);
+        const std::size_t size = extent(meeting.dims[d]);
         at += step[d];
-        if (++index[d] < extent) break;
-        at -= step[d] * extent;
+        if (++index[d] < size) break;
+        at -= step[d] * size;
         index[d] = 0;
       }
     }

@@ -32,11 +32,15 @@ struct Call {
   std::vector<std::int64_t> integers(std::string_view name) const;
   std::vector<float> numbers(std::string_view name) const;
   std::vector<std::string> texts(std::string_view name) const;
+  std::vector<std::string_view> kept_texts(std::string_view name) const;  // with the program
   // An attribute that became input `at` in later versions. Empty: neither is there.
   Result<std::optional<std::vector<std::int64_t>>> integers(std::string_view name,
                                                             std::size_t at) const;
   // The dimension that `axis` means, of `rank`; negative ones count from the end.
   Result<std::size_t> axis(std::int64_t axis, std::size_t rank) const;
+  Result<std::vector<std::size_t>> axes(std::span<const std::int64_t> axes, std::size_t rank) const;
+  // A constant of floats.
+  double constant_number(const Value& value, std::size_t column) const;
 
   // The operator is not known to be used like this; ONNX Runtime may know.
   Error unsupported(std::string_view what) const;
@@ -55,13 +59,28 @@ struct Operator {
 // kInvalidArgument: not known here.
 Result<const Operator*> operator_of(const Node& node);
 
-// By what they do: arrange.cc, arithmetic.cc, learned.cc, vector_machine.cc.
+// By what they do: arrange.cc, elementwise.cc, reduce.cc, learned.cc, vector_machine.cc.
 std::span<const Operator> arranging_operators();
-std::span<const Operator> arithmetic_operators();
+std::span<const Operator> elementwise_operators();
+std::span<const Operator> reducing_operators();
 std::span<const Operator> learned_operators();
 std::span<const Operator> vector_machines();
 
 // ---- what they have in common
+
+inline bool is_float(ElementType type) {
+  return type == ElementType::kFloat || type == ElementType::kDouble;
+}
+inline bool is_whole(ElementType type) {
+  return type == ElementType::kInt64 || type == ElementType::kInt32;
+}
+// Of a dimension, in columns.
+inline std::size_t extent(std::int64_t dim) {
+  return dim == kRows ? 1 : static_cast<std::size_t>(dim);
+}
+
+// What an operator with a single output makes.
+Values one(Value value);
 
 // How values of several shapes meet: the shape of all, and by operand and column of it, the
 // operand's column. kInvalidArgument: they don't.
@@ -70,6 +89,9 @@ struct Meeting {
   std::vector<std::vector<std::uint32_t>> columns;
 };
 Result<Meeting> meet(const Call& call, std::span<const Value* const> operands);
+
+// Value by value, of the same type.
+Result<Value> sum_of(const Call& call, const Value& a, const Value& b);
 
 // The same values as another type, in registers.
 Result<Value> converted(const Call& call, const Value& value, ElementType type);

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "serving/onnx/numbers.h"
 #include "serving/onnx/operators.h"
 
 namespace slipway::serving::onnx {
@@ -91,9 +92,7 @@ Result<Values> regressor(const Call& call) {
         }
       },
       bytes);
-  Values values;
-  values.push_back(std::move(out));
-  return values;
+  return one(std::move(out));
 }
 
 // One machine for each pair of classes, in the order 0-1, 0-2 ... 1-2 ...
@@ -133,8 +132,7 @@ struct Pairs {
     for (std::size_t i = 0; i < n; ++i) {
       for (std::size_t j = i + 1; j < n; ++j, ++pair) {
         const float x = scores[pair] * prob_a[pair] + prob_b[pair];
-        const float half = 1 / (1 + std::exp(-std::abs(x)));
-        const float likely = 1 - (x < 0 ? 1 - half : half);
+        const float likely = 1 - logistic(x);
         r[i * n + j] = std::min(std::max(likely, 1e-7f), 1 - 1e-7f);
         r[j * n + i] = 1 - r[i * n + j];
       }
@@ -235,12 +233,9 @@ Result<Values> classifier(const Call& call) {
         }
       },
       bytes);
-  std::vector<std::string_view> texts;
-  for (std::string& text : call.texts("classlabels_strings"))
-    texts.push_back(call.compiler.keep(std::move(text)));
   Values values;
-  values.push_back(
-      TRY(labels_of(call, chosen[0], call.integers("classlabels_ints"), std::move(texts))));
+  values.push_back(TRY(labels_of(call, chosen[0], call.integers("classlabels_ints"),
+                                 call.kept_texts("classlabels_strings"))));
   values.push_back(std::move(out));
   return values;
 }
