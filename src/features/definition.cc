@@ -93,6 +93,7 @@ Result<Aggregate> read_aggregate(const std::string& name, const YamlNode& node) 
     Aggregate aggregate{.name = name,
                         .function = function,
                         .expression = text.substr(open + 1, text.size() - open - 2)};
+    aggregate.place = node.place();
     TRY(take_parameter(aggregate, node));
     if (aggregate.expression.empty() && function != AggregateFunction::kCount)
       return node.error("aggregate {}: {} needs an expression", name, known);
@@ -122,8 +123,10 @@ Result<View> read_view(const std::string& name, const YamlNode& node, const Defi
   }
   if (const auto ttl = map.find("ttl")) view.ttl = TRY(ttl->duration());
   if (const auto columns = map.find("columns")) {
-    for (const auto& [column, item] : TRY(columns->entries()))
-      view.columns.push_back({column, TRY(item.text())});
+    for (const auto& [column, item] : TRY(columns->entries())) {
+      const std::string expression = TRY(item.text());
+      view.columns.push_back({column, expression, item.place()});
+    }
   }
   TRY(map.finish());
   if (view.windows.empty() != view.aggregates.empty())

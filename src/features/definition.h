@@ -40,6 +40,7 @@ struct Aggregate {
   AggregateFunction function = AggregateFunction::kCount;
   std::string expression;  // empty for count()
   double parameter = 0;    // k of top_k, q of quantile
+  std::string place;       // "line 3, column 7" of slipway.yaml
 };
 
 struct Window {
@@ -49,6 +50,7 @@ struct Window {
 
 struct ViewColumn {
   std::string name, expression;
+  std::string place;  // "line 3, column 7" of slipway.yaml
 };
 
 // One of three kinds. Windowed: `windows` and `aggregates` over a source. Latest: `columns` of a

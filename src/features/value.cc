@@ -18,6 +18,12 @@ std::string_view value_type_name(ValueType type) {
   return "number";
 }
 
+std::string text_of_number(double number) {
+  const bool is_whole = std::abs(number) < 0x1p63 && std::trunc(number) == number;
+  return is_whole ? fmt::format("{}", static_cast<std::int64_t>(number))
+                  : fmt::format("{}", number);
+}
+
 ValueType value_type(types::ColumnType type) {
   switch (type) {
     case types::ColumnType::kDouble:

@@ -16,6 +16,9 @@ std::string_view value_type_name(ValueType type);
 
 inline bool is_null(const Value& value) { return value.index() == 0; }
 
+// The shortest text that reads back as the number; whole ones without point and exponent: "7".
+std::string text_of_number(double number);
+
 // How a column of a frame is seen: whole numbers and doubles as numbers.
 ValueType value_type(types::ColumnType type);
 // The cell of a column; a NaN is a missing number.

@@ -73,14 +73,16 @@ Result<BoundView> BoundView::bind(const View& view, const Source* source,
           at;
     }
   }
-  const auto parse = [&](const std::string& text, const std::string& name) -> Result<Expression> {
+  const auto parse = [&](const std::string& text, const auto& of) -> Result<Expression> {
     Result<Expression> parsed = Expression::parse(text, columns);
-    if (!parsed)
-      return std::move(parsed).error().with_context(fmt::format("view {}, {}", view.name, name));
+    if (!parsed) {
+      return std::move(parsed).error().with_context(
+          fmt::format("{}: view {}, {}", of.place, view.name, of.name));
+    }
     return parsed;
   };
   for (const ViewColumn& column : view.columns) {
-    bound.inputs.push_back(TRY(parse(column.expression, column.name)));
+    bound.inputs.push_back(TRY(parse(column.expression, column)));
     bound.types.push_back(bound.inputs.back().type());
     const auto is_it = [&](const NamedColumn& c) { return c.name == column.expression; };
     const auto itself = std::find_if(columns.begin(), columns.end(), is_it);
@@ -88,7 +90,7 @@ Result<BoundView> BoundView::bind(const View& view, const Source* source,
   }
   for (const Aggregate& aggregate : view.aggregates) {
     Expression input =
-        TRY(parse(aggregate.expression.empty() ? "1" : aggregate.expression, aggregate.name));
+        TRY(parse(aggregate.expression.empty() ? "1" : aggregate.expression, aggregate));
     const AggregateUse use = TRY(use_of(aggregate, input.type(), view));
     (use.is_running ? bound.running : bound.collected).push_back(bound.inputs.size());
     bound.inputs.push_back(std::move(input));
