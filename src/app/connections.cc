@@ -62,6 +62,12 @@ Result<features::Value> to_value(const serving::Cell& cell, const features::Requ
     }
     if (column.type == types::ColumnType::kTimestamp)
       return features::Value(types::Timestamp{static_cast<std::int64_t>(*number)});
+    if (column.type == types::ColumnType::kInt64 && std::abs(*number) > 0x1p53) {
+      return base::error(Code::kInvalidArgument,
+                         "input {} is beyond 2^53, where numbers are no longer exact: send its "
+                         "digits as a text",
+                         column.name);
+    }
     return features::Value(*number);
   }
   if (const auto* text = std::get_if<std::string_view>(&cell)) {
@@ -70,6 +76,12 @@ Result<features::Value> to_value(const serving::Cell& cell, const features::Requ
       auto time = types::parse_rfc3339(*text);
       if (!time) return std::move(time).error().with_context("input " + column.name);
       return features::Value(*time);
+    }
+    if (column.type == types::ColumnType::kInt64) {
+      std::int64_t whole = 0;
+      const auto [end, code] = std::from_chars(text->data(), text->data() + text->size(), whole);
+      if (code == std::errc() && end == text->data() + text->size())
+        return features::whole_number(whole);
     }
     return base::error(Code::kInvalidArgument, "input {} must be a number: got=\"{}\"", column.name,
                        *text);

@@ -41,8 +41,11 @@ class NumberColumn final : public NodeOf<double> {
   explicit NumberColumn(std::size_t at) : at_(at) {}
   void write(Rows& rows, std::span<double> out) const override {
     if (const Value* value = rows.row(at_)) {
-      out[0] =
-          std::holds_alternative<double>(*value) ? std::get<double>(*value) : missing<double>();
+      const auto* number = std::get_if<double>(value);
+      const auto* whole = std::get_if<std::int64_t>(value);
+      out[0] = number != nullptr  ? *number
+               : whole != nullptr ? static_cast<double>(*whole)
+                                  : missing<double>();
       return;
     }
     const types::Column& column = rows.column(at_);

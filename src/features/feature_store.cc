@@ -21,6 +21,7 @@ Result<Value> cell_from_json(const Json* cell, const NamedColumn& column) {
     case ValueType::kBool:
       if (cell->is_bool()) return Value(cell->get_bool() ? 1.0 : 0.0);
       if (!cell->is_number()) return wrong("expected a number");
+      if (column.is_whole && cell->is_int64()) return whole_number(cell->get_int64());
       return Value(cell->to_number<double>());
     case ValueType::kText:
       if (!cell->is_string()) return wrong("expected a text");
@@ -40,6 +41,7 @@ Json cell_to_json(const Value& value) {
   if (const auto* number = std::get_if<double>(&value)) return *number;
   if (const auto* text = std::get_if<std::string>(&value)) return Json(*text);
   if (const auto* time = std::get_if<types::Timestamp>(&value)) return time->micros;
+  if (const auto* whole = std::get_if<std::int64_t>(&value)) return *whole;
   return nullptr;
 }
 

@@ -134,8 +134,7 @@ Result<HistoryResult> FeatureStore::history(const HistoryRequest& request) const
 
   std::vector<Column> asked_cells;
   Columns cells;
-  for (const Column* column : request_cells)
-    asked_cells.push_back(as_values(taken(*column, asked.rows)));
+  for (const Column* column : request_cells) asked_cells.push_back(taken(*column, asked.rows));
   for (const Column& column : asked_cells) cells.push_back(&column);
   std::vector<std::vector<Column>> parts;
   for (const BoundService::Part& part : service.parts) {
@@ -151,7 +150,7 @@ Result<HistoryResult> FeatureStore::history(const HistoryRequest& request) const
     parts.push_back(TRY(read_view(*state, part.view, keys, times.ints, request.as_of)));
   }
   for (const BoundService::Output& output : service.outputs) {
-    TRY(add(output.from_request ? asked_cells[output.position]
+    TRY(add(output.from_request ? as_values(asked_cells[output.position])
                                 : std::move(parts[output.part][output.position]),
             output.name));
   }

@@ -2,9 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <bit>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cmath>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -31,7 +31,14 @@ bool is_there(const Column& column, std::size_t row) {
 std::string text_of(const Column& column, std::size_t row) {
   if (column.type == ColumnType::kString) return column.strings[row];
   if (column.type == ColumnType::kTimestamp) return fmt::format("{}", column.ints[row]);
-  return fmt::format("{}", column.number(row));
+  if (column.type != ColumnType::kDouble) return fmt::format("{}", column.ints[row]);
+  return text_of_number(column.doubles[row]);
+}
+
+// The cell as a whole number, if it is one; no text.
+std::optional<std::int64_t> whole_of(const Column& column, std::size_t row) {
+  return column.type == ColumnType::kDouble ? features::whole_of(column.doubles[row])
+                                            : column.ints[row];
 }
 
 }  // namespace
@@ -47,8 +54,10 @@ class KeyCodes::CellCodes {
         codes[row] = kMissing;
       } else if (kind_ == Kind::kText) {
         codes[row] = number(texts_, std::string_view(column.strings[row]));
+      } else if (const auto whole = whole_of(column, row)) {
+        codes[row] = number(wholes_, *whole);
       } else {
-        codes[row] = number(bits_, bits_of(column, row));
+        codes[row] = number(fractions_, column.doubles[row]);
       }
     }
   }
@@ -63,10 +72,10 @@ class KeyCodes::CellCodes {
         codes[row] = kMissing;
       } else if (kind_ == Kind::kText) {
         codes[row] = found(texts_, column.strings[row]);
-      } else if (!near_.empty()) {
-        codes[row] = find_near(column, row);
+      } else if (const auto whole = whole_of(column, row)) {
+        codes[row] = near_.empty() ? found(wholes_, *whole) : find_near(*whole);
       } else {
-        codes[row] = found(bits_, bits_of(column, row));
+        codes[row] = found(fractions_, column.doubles[row]);
       }
     }
   }
@@ -77,10 +86,6 @@ class KeyCodes::CellCodes {
   static Kind kind_of(ColumnType type) {
     if (type == ColumnType::kString) return Kind::kText;
     return type == ColumnType::kTimestamp ? Kind::kTime : Kind::kNumber;
-  }
-  static std::uint64_t bits_of(const Column& column, std::size_t row) {
-    if (column.type == ColumnType::kTimestamp) return static_cast<std::uint64_t>(column.ints[row]);
-    return std::bit_cast<std::uint64_t>(column.number(row));
   }
   template <typename Map, typename Key>
   static std::uint32_t found(const Map& map, const Key& key) {
@@ -100,9 +105,7 @@ class KeyCodes::CellCodes {
     if (column.type != ColumnType::kInt64 || column.ints.empty()) return false;
     const auto [low, high] = std::ranges::minmax(column.ints);
     const auto places = static_cast<std::uint64_t>(high) - static_cast<std::uint64_t>(low) + 1;
-    constexpr std::int64_t kExact = std::int64_t{1} << 53;  // larger ones are equal as numbers
-    if (places == 0 || places > 2 * column.ints.size() + 1000 || low < -kExact || high > kExact)
-      return false;
+    if (places == 0 || places > 2 * column.ints.size() + 1000) return false;
     near_from_ = low;
     near_.assign(places, kUnknown);
     for (std::size_t row = 0; row < codes.size(); ++row) {
@@ -117,17 +120,7 @@ class KeyCodes::CellCodes {
     return true;
   }
 
-  std::uint32_t find_near(const Column& column, std::size_t row) const {
-    std::int64_t whole = 0;
-    if (column.type == ColumnType::kDouble) {
-      const double number = column.doubles[row];
-      if (std::abs(number) > 0x1p53 || std::trunc(number) != number ||
-          (number == 0 && std::signbit(number)))
-        return kUnknown;
-      whole = static_cast<std::int64_t>(number);
-    } else {
-      whole = column.ints[row];
-    }
+  std::uint32_t find_near(std::int64_t whole) const {
     const auto place = static_cast<std::uint64_t>(whole) - static_cast<std::uint64_t>(near_from_);
     return place < near_.size() ? near_[place] : kUnknown;
   }
@@ -136,16 +129,12 @@ class KeyCodes::CellCodes {
   void find_texts(const Column& column, std::vector<std::uint32_t>& codes) const {
     boost::unordered_flat_map<std::string, std::uint32_t> by_text;
     for (const auto& [text, code] : texts_) by_text.emplace(text, code);
-    for (const auto& [bits, code] : bits_) {
-      by_text.emplace(kind_ == Kind::kTime ? fmt::format("{}", static_cast<std::int64_t>(bits))
-                                           : fmt::format("{}", std::bit_cast<double>(bits)),
-                      code);
-    }
+    for (const auto& [whole, code] : wholes_) by_text.emplace(fmt::format("{}", whole), code);
+    for (const auto& [number, code] : fractions_) by_text.emplace(text_of_number(number), code);
     for (std::size_t place = 0; place < near_.size(); ++place) {
-      if (near_[place] != kUnknown)
-        by_text.emplace(
-            fmt::format("{}", static_cast<double>(near_from_ + static_cast<std::int64_t>(place))),
-            near_[place]);
+      if (near_[place] == kUnknown) continue;
+      const std::int64_t whole = near_from_ + static_cast<std::int64_t>(place);
+      by_text.emplace(fmt::format("{}", whole), near_[place]);
     }
     for (std::size_t row = 0; row < codes.size(); ++row)
       codes[row] = is_there(column, row) ? found(by_text, text_of(column, row)) : kMissing;
@@ -154,7 +143,8 @@ class KeyCodes::CellCodes {
   const Kind kind_;
   std::uint32_t size_ = 0;
   boost::unordered_flat_map<std::string_view, std::uint32_t, TextHash> texts_;
-  boost::unordered_flat_map<std::uint64_t, std::uint32_t> bits_;
+  boost::unordered_flat_map<std::int64_t, std::uint32_t> wholes_;
+  boost::unordered_flat_map<double, std::uint32_t> fractions_;  // and what is beyond 64 bits
   std::int64_t near_from_ = 0;
   std::vector<std::uint32_t> near_;
 };

@@ -11,7 +11,8 @@
 namespace slipway::features {
 
 // The keys of a source's rows: 0, 1, 2, ... in the order in which they come. Keys are equal when
-// key_of() would write them alike (view_index.h): the number 7 and the text "7" are one key.
+// key_of() would write them alike (view_index.h): the number 7 and the text "7" are one key; whole
+// numbers are exact in all 64 bits.
 class KeyCodes {
  public:
   static constexpr std::uint32_t kMissing = 0xffffffff;  // a cell of the key is

@@ -79,7 +79,7 @@ void BoundService::read(std::span<const Value> request, types::Timestamp as_of,
     }
   }
   for (std::size_t o = 0; o < outputs.size(); ++o) {
-    if (outputs[o].from_request) out[o] = request[outputs[o].position];
+    if (outputs[o].from_request) out[o] = computable(request[outputs[o].position]);
   }
 }
 

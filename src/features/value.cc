@@ -18,10 +18,25 @@ std::string_view value_type_name(ValueType type) {
   return "number";
 }
 
+Value whole_number(std::int64_t number) {
+  const auto rounded = static_cast<double>(number);
+  if (whole_of(rounded) == number) return rounded;
+  return number;
+}
+
+std::optional<std::int64_t> whole_of(double number) {
+  if (!(std::abs(number) < 0x1p63) || std::trunc(number) != number) return std::nullopt;
+  return static_cast<std::int64_t>(number);
+}
+
+Value computable(Value value) {
+  if (const auto* whole = std::get_if<std::int64_t>(&value)) return static_cast<double>(*whole);
+  return value;
+}
+
 std::string text_of_number(double number) {
-  const bool is_whole = std::abs(number) < 0x1p63 && std::trunc(number) == number;
-  return is_whole ? fmt::format("{}", static_cast<std::int64_t>(number))
-                  : fmt::format("{}", number);
+  const std::optional<std::int64_t> whole = whole_of(number);
+  return whole ? fmt::format("{}", *whole) : fmt::format("{}", number);
 }
 
 ValueType value_type(types::ColumnType type) {
@@ -46,6 +61,7 @@ Value cell_of(const types::Column& column, std::size_t row) {
       if (std::isnan(column.doubles[row])) return {};
       return column.doubles[row];
     case types::ColumnType::kInt64:
+      return whole_number(column.ints[row]);
     case types::ColumnType::kBool:
       return static_cast<double>(column.ints[row]);
     case types::ColumnType::kString:
@@ -94,6 +110,8 @@ void append_value(types::Column& column, const Value& value) {
   if (const auto* text = std::get_if<std::string>(&value)) return column.append_string(*text);
   if (const auto* time = std::get_if<types::Timestamp>(&value))
     return column.append_int(time->micros);
+  if (const auto* whole = std::get_if<std::int64_t>(&value))
+    return column.append_double(static_cast<double>(*whole));
   column.append_null();
 }
 

@@ -1,6 +1,10 @@
-// One cell: nothing, a number, a text or a time. Booleans are the numbers 0 and 1.
+// One cell: nothing, a number, a text or a time. Booleans are the numbers 0 and 1. Whole numbers
+// that a double would round, beyond 2^53, are kept as they are (whole_number() says which), so that
+// they are exact keys; what is computed with is a double.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 
@@ -9,12 +13,19 @@
 
 namespace slipway::features {
 
-using Value = std::variant<std::monostate, double, std::string, types::Timestamp>;
+using Value = std::variant<std::monostate, double, std::string, types::Timestamp, std::int64_t>;
 
 enum class ValueType { kNumber, kBool, kText, kTime };
 std::string_view value_type_name(ValueType type);
 
 inline bool is_null(const Value& value) { return value.index() == 0; }
+
+// A double where that is exact.
+Value whole_number(std::int64_t number);
+// The number that a double is; nothing when it has a fraction or is beyond 64 bits.
+std::optional<std::int64_t> whole_of(double number);
+// What one computes with: of a whole number the nearest double, everything else as it is.
+Value computable(Value value);
 
 // The shortest text that reads back as the number; whole ones without point and exponent: "7".
 std::string text_of_number(double number);

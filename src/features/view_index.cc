@@ -110,7 +110,9 @@ std::optional<std::string> key_of(std::span<const Value> row,
     if (const auto* text = std::get_if<std::string>(&value)) {
       key += *text;
     } else if (const auto* number = std::get_if<double>(&value)) {
-      fmt::format_to(std::back_inserter(key), "{}", *number);
+      key += text_of_number(*number);
+    } else if (const auto* whole = std::get_if<std::int64_t>(&value)) {
+      fmt::format_to(std::back_inserter(key), "{}", *whole);
     } else if (const auto* time = std::get_if<types::Timestamp>(&value)) {
       fmt::format_to(std::back_inserter(key), "{}", time->micros);
     } else {

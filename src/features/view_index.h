@@ -83,7 +83,8 @@ class ViewIndex {
   std::size_t rows_ = 0;
 };
 
-// The key of a row: its key cells as one text. Nothing when one of them is missing.
+// The key of a row: its key cells as one text; whole numbers of 64 bits are exact, however they are
+// held, and texts of their digits are the same key. Nothing when one of the cells is missing.
 std::optional<std::string> key_of(std::span<const Value> row, std::span<const std::size_t> columns);
 
 }  // namespace slipway::features

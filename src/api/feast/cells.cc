@@ -27,6 +27,13 @@ bool says_its_zone(std::string_view text) {
   return time == std::string_view::npos || text.find_first_of("+-", time) != std::string_view::npos;
 }
 
+std::optional<std::int64_t> whole_of(std::string_view text) {
+  std::int64_t whole = 0;
+  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), whole);
+  if (code != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return whole;
+}
+
 }  // namespace
 
 Result<types::Timestamp> read_time(std::string_view text) {
@@ -39,8 +46,10 @@ Result<Value> read_cell(const Json& cell, ValueType type, std::string_view colum
     case ValueType::kNumber:
     case ValueType::kBool:
       if (cell.is_bool()) return Value(cell.get_bool() ? 1.0 : 0.0);
+      if (cell.is_int64()) return features::whole_number(cell.get_int64());
       if (cell.is_number()) return Value(cell.to_number<double>());
       if (cell.is_string()) {
+        if (const auto whole = whole_of(cell.get_string())) return features::whole_number(*whole);
         if (const auto number = number_of(cell.get_string()); number && !std::isnan(*number))
           return Value(*number);
       }
@@ -81,6 +90,8 @@ void write_cell(std::string& out, const Value& value, ValueType type, bool is_wh
       fmt::format_to(std::back_inserter(out), "{}", *number);
       if (out.find_first_of(".e", begin) == std::string::npos) out += ".0";
     }
+  } else if (const auto* whole = std::get_if<std::int64_t>(&value)) {
+    fmt::format_to(std::back_inserter(out), "{}", *whole);
   } else if (const auto* text = std::get_if<std::string>(&value)) {
     write_text(out, *text);
   } else if (const auto* time = std::get_if<types::Timestamp>(&value)) {

@@ -14,6 +14,7 @@ using features::ValueType;
 // What the store's push reads again.
 Json to_json(const Value& value) {
   if (const auto* number = std::get_if<double>(&value)) return *number;
+  if (const auto* whole = std::get_if<std::int64_t>(&value)) return *whole;
   if (const auto* text = std::get_if<std::string>(&value)) return Json(*text);
   if (const auto* time = std::get_if<types::Timestamp>(&value)) return time->micros;
   return nullptr;

@@ -101,6 +101,8 @@ Result<Value> read_value(const Json& json, const features::RequestColumn& column
   }
   if (column.type == types::ColumnType::kString && json.is_string())
     return Value(std::string(std::string_view(json.get_string())));
+  if (column.type == types::ColumnType::kInt64 && json.is_int64())
+    return features::whole_number(json.get_int64());
   if (column.type != types::ColumnType::kString && json.is_number())
     return Value(json.to_number<double>());
   if (column.type == types::ColumnType::kBool && json.is_bool())
