@@ -165,12 +165,25 @@ void add_feature_commands(CLI::App& root, Context& context, int& exit_code) {
         [](const Json& reply) { return cell(member_at(reply, "rows")) + " rows\n"; });
   });
 
-  CLI::App* list = features->add_subcommand("list", "Feature services and what they read");
+  CLI::App* list = features->add_subcommand(
+      "list", "Sources, views and services, whose they are, what they give");
   list->callback([&context, &exit_code] {
     exit_code = finish(context, Client(context).get("/slipway/v1/features"), [](const Json& reply) {
-      std::string out;
+      const std::vector<TableColumn> about = {
+          {"OWNER", "owner"}, {"DESCRIPTION", "description"}, {"TAGS", "tags"}};
+      const auto with_about = [&](std::vector<TableColumn> columns) {
+        columns.insert(columns.end(), about.begin(), about.end());
+        return columns;
+      };
+      std::string out =
+          table(member_at(reply, "sources").as_array(),
+                with_about({{"SOURCE", "name"}, {"DATASET", "dataset"}})) +
+          "\n" +
+          table(member_at(reply, "views").as_array(),
+                with_about({{"VIEW", "name"}, {"SOURCE", "source"}})) +
+          "\n" + table(member_at(reply, "services").as_array(), with_about({{"SERVICE", "name"}}));
       for (const Json& service : member_at(reply, "services").as_array()) {
-        out += cell(member_at(service, "name")) + "\n";
+        out += "\n" + cell(member_at(service, "name")) + "\n";
         out += table(member_at(service, "outputs").as_array(),
                      {{"FEATURE", "name"}, {"TYPE", "type"}});
       }

@@ -36,6 +36,12 @@ std::string cell(const Json& value) {
     for (const Json& item : value.get_array()) out += (out.empty() ? "" : ", ") + cell(item);
     return out.empty() ? "-" : out;
   }
+  if (value.is_object()) {
+    std::string out;
+    for (const auto& [name, item] : value.get_object())
+      out += (out.empty() ? "" : ", ") + std::string(std::string_view(name)) + "=" + cell(item);
+    return out.empty() ? "-" : out;
+  }
   return base::to_text(value);
 }
 

@@ -19,7 +19,8 @@ struct TableColumn {
 // Text for stdout, numbers to the right. An empty list gives the headings and "(none)".
 std::string table(const JsonArray& rows, const std::vector<TableColumn>& columns);
 
-// A scalar as people read it: text without quotes, six significant digits, "-" for null.
+// A value as people read it: text without quotes, six significant digits, "-" for null; the items
+// of lists, and of objects with their names, after commas.
 std::string cell(const Json& value);
 
 // The member at "a.b" or null.

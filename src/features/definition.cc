@@ -33,12 +33,26 @@ Result<std::vector<std::string>> texts(YamlMap& map, std::string_view key) {
   return out;
 }
 
+Result<About> read_about(YamlMap& map) {
+  About about;
+  about.owner = TRY(text_or_empty(map, "owner"));
+  about.description = TRY(text_or_empty(map, "description"));
+  if (const auto tags = map.find("tags")) {
+    for (const auto& [name, item] : TRY(tags->entries())) {
+      std::string text = TRY(item.text());
+      about.tags.emplace_back(name, std::move(text));
+    }
+  }
+  return about;
+}
+
 Result<Source> read_source(const std::string& name, const YamlNode& node) {
   YamlMap map = TRY(node.map("source " + name));
   Source source{.name = name};
   source.dataset = TRY(TRY(map.get("dataset")).text());
   source.event_time = TRY(text_or_empty(map, "event_time"));
   source.arrival_time = TRY(text_or_empty(map, "arrival_time"));
+  source.about = TRY(read_about(map));
   if (source.event_time.empty() != source.arrival_time.empty()) {
     return node.error("source {}: event_time and arrival_time come together", name);
   }
@@ -106,6 +120,7 @@ Result<View> read_view(const std::string& name, const YamlNode& node, const Defi
   YamlMap map = TRY(node.map("view " + name));
   View view{.name = name};
   view.source = TRY(text_or_empty(map, "source"));
+  view.about = TRY(read_about(map));
   if (!view.source.empty() && before.find_source(view.source) == nullptr)
     return node.error("view {}: no such source: {}", name, view.source);
   view.keys = TRY(texts(map, "keys"));
@@ -149,6 +164,7 @@ Result<Service> read_service(const std::string& name, const YamlNode& node,
   YamlMap map = TRY(node.map("service " + name));
   Service service{.name = name};
   service.event_time = TRY(TRY(map.get("event_time")).text());
+  service.about = TRY(read_about(map));
   for (const auto& [column, item] : TRY(TRY(map.get("request")).entries())) {
     const auto type = types::parse_type(TRY(item.text()));
     if (!type) return item.error_of(type.error());

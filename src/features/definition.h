@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -13,10 +14,17 @@
 
 namespace slipway::features {
 
+// What people want to know of a source, view or service; means nothing to the data.
+struct About {
+  std::string owner, description;
+  std::vector<std::pair<std::string, std::string>> tags;  // in the order written
+};
+
 // Rows of a dataset as events. Without times a row is always known and always true.
 struct Source {
   std::string name, dataset;
   std::string event_time, arrival_time;  // columns; empty: none
+  About about;
 };
 
 enum class AggregateFunction {
@@ -63,6 +71,7 @@ struct View {
   std::vector<Aggregate> aggregates;
   std::optional<types::Duration> ttl;  // latest rows older than this count as missing
   std::vector<ViewColumn> columns;
+  About about;
 
   bool is_windowed() const { return !windows.empty(); }
   bool is_on_demand() const { return source.empty(); }
@@ -81,6 +90,7 @@ struct Service {
   std::string event_time;  // the request column with the time the prediction is asked for
   std::vector<RequestColumn> request;
   std::vector<std::string> features;  // "view", "view.column" or "request.column", as written
+  About about;
 };
 
 struct Definitions {

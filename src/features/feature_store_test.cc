@@ -184,6 +184,21 @@ TEST_F(FeatureStoreTest, BadRowsAreNamedAndNothingIsTaken) {
   EXPECT_EQ(store->lookup("nope", {}, std::nullopt).error().code, Code::kNotFound);
 }
 
+TEST(Definitions, SayWhoseTheyAre) {
+  const Definitions read = MUST(parse_definitions(R"yaml(
+features:
+  sources: {s: {dataset: d, owner: ops, description: what landed, tags: {pii: "no", team: air}}}
+  views: {v: {source: s, keys: [k], columns: {x: x}, owner: data}}
+  services: {f: {event_time: t, request: {k: string, t: timestamp}, features: [v], description: of one model}}
+)yaml"));
+  EXPECT_EQ(read.sources[0].about.owner, "ops");
+  EXPECT_EQ(read.sources[0].about.description, "what landed");
+  EXPECT_EQ(read.sources[0].about.tags,
+            (std::vector<std::pair<std::string, std::string>>{{"pii", "no"}, {"team", "air"}}));
+  EXPECT_EQ(read.views[0].about.owner, "data");
+  EXPECT_EQ(read.services[0].about.description, "of one model");
+}
+
 TEST(Definitions, MistakesHaveAPlace) {
   struct Case {
     const char* yaml;

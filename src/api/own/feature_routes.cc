@@ -15,20 +15,31 @@ using http::Response;
 
 constexpr std::uint64_t kPushBytesMax = 64ull << 20;
 
+JsonObject with_about(JsonObject of, const features::About& about) {
+  of["owner"] = about.owner;
+  of["description"] = about.description;
+  JsonObject tags;
+  for (const auto& [name, value] : about.tags) tags[name] = value;
+  of["tags"] = std::move(tags);
+  return of;
+}
+
 Result<Response> describe(FeatureStore& store) {
   const auto definitions = store.definitions();
   JsonArray sources, views, services;
   for (const auto& source : definitions->sources) {
-    sources.push_back(JsonObject{{"name", source.name},
-                                 {"dataset", source.dataset},
-                                 {"event_time", source.event_time},
-                                 {"arrival_time", source.arrival_time}});
+    sources.push_back(with_about({{"name", source.name},
+                                  {"dataset", source.dataset},
+                                  {"event_time", source.event_time},
+                                  {"arrival_time", source.arrival_time}},
+                                 source.about));
   }
   for (const auto& view : definitions->views) {
     JsonArray names;
     for (const std::string& name : view.feature_names()) names.push_back(Json(name));
     views.push_back(
-        JsonObject{{"name", view.name}, {"source", view.source}, {"features", std::move(names)}});
+        with_about({{"name", view.name}, {"source", view.source}, {"features", std::move(names)}},
+                   view.about));
   }
   for (const auto& service : definitions->services) {
     JsonArray request, outputs;
@@ -38,10 +49,11 @@ Result<Response> describe(FeatureStore& store) {
       outputs.push_back(
           JsonObject{{"name", output.name}, {"type", features::value_type_name(output.type)}});
     }
-    services.push_back(JsonObject{{"name", service.name},
-                                  {"event_time", service.event_time},
-                                  {"request", std::move(request)},
-                                  {"outputs", std::move(outputs)}});
+    services.push_back(with_about({{"name", service.name},
+                                   {"event_time", service.event_time},
+                                   {"request", std::move(request)},
+                                   {"outputs", std::move(outputs)}},
+                                  service.about));
   }
   return reply({{"sources", std::move(sources)},
                 {"views", std::move(views)},
