@@ -44,7 +44,13 @@ Result<serving::FeatureLookup::Shape> OnlineFeatures::shape(const std::string& s
   if (found == nullptr)
     return base::error(Code::kNotFound, "no such feature service: service={}", service);
   Shape shape;
-  for (const auto& column : found->request) shape.request.push_back(column.name);
+  for (const auto& column : found->request) {
+    using enum RequestType;
+    shape.request.push_back(column.name);
+    shape.request_types.push_back(column.type == types::ColumnType::kString      ? kText
+                                  : column.type == types::ColumnType::kTimestamp ? kTime
+                                                                                 : kNumber);
+  }
   for (const auto& output : TRY(features_.outputs(service))) {
     shape.outputs.push_back(output.name);
     shape.is_text.push_back(output.type == features::ValueType::kText);
@@ -403,6 +409,49 @@ Result<types::Frame> LoggedRequests::requests(const std::string& endpoint, base:
 
 Result<JsonObject> LoggedRequests::request(const std::string& endpoint, const std::string& id) {
   return log_.find(endpoint, id);
+}
+
+Result<std::vector<features::ServedVectors::Endpoint>> LoggedVectors::endpoints() {
+  std::vector<Endpoint> found;
+  for (const auto& status : TRY(releases_.statuses())) {
+    if (!status.current || status.current->features.empty()) continue;
+    Endpoint& endpoint = found.emplace_back(
+        Endpoint{.name = status.endpoint.name(), .service = status.current->features});
+    const auto shape = endpoints_.shape(endpoint.name);
+    if (!shape) continue;  // it answers nothing yet
+    for (const serving::InputSpec& input : shape->inputs) {
+      if (input.type == serving::DataType::kFp32) endpoint.float32.insert(input.name);
+    }
+  }
+  return found;
+}
+
+Result<base::Timestamp> LoggedVectors::find(const std::string& endpoint, const std::string& id) {
+  return types::parse_rfc3339(TRY(base::get_string(TRY(log_.find(endpoint, id)), "event_time")));
+}
+
+Result<std::vector<features::ServedVectors::Earlier>> LoggedVectors::earlier_definitions(
+    std::size_t limit) {
+  struct Applied {
+    std::string payload;
+    base::Timestamp at;
+  };
+  std::vector<Applied> applied;  // the newest first: what is in force now
+  TRY(db_.read([&](store::Reader& reader) {
+    return reader.query(
+        "SELECT payload, event_time FROM events WHERE subject >= 'projects/' AND subject < "
+        "'projects0' AND kind = 'project.applied' ORDER BY sequence DESC LIMIT ?",
+        {static_cast<std::int64_t>(limit) + 1}, [&](const store::Row& row) {
+          applied.push_back({row.string(0), row.time(1)});
+        });
+  }));
+  std::vector<Earlier> earlier;
+  for (std::size_t i = 1; i < applied.size(); ++i) {
+    const JsonObject payload = TRY(base::parse_json_object(applied[i].payload));
+    auto definitions = features::parse_definitions(TRY(base::get_string(payload, "yaml")));
+    if (definitions) earlier.push_back({std::move(*definitions), applied[i - 1].at});
+  }
+  return earlier;
 }
 
 Result<std::string> TrainingRows::find_entities(const std::string& service) {

@@ -10,6 +10,7 @@
 #include "evaluations/review_queues.h"
 #include "evaluations/scorers.h"
 #include "features/feature_store.h"
+#include "features/skew_meter.h"
 #include "invocations/ports.h"
 #include "monitor/monitor.h"
 #include "pipelines/pipelines.h"
@@ -162,6 +163,41 @@ class LoggedRequests final : public monitor::RequestSource, public api::own::Req
 
  private:
   serving::RequestLog& log_;
+};
+
+// features computes again what the request log says was served.
+class LoggedVectors final : public features::ServedVectors {
+ public:
+  LoggedVectors(store::Db& db, releases::Releases& releases, serving::Endpoints& endpoints,
+                serving::RequestLog& log)
+      : db_(db), releases_(releases), endpoints_(endpoints), log_(log) {}
+  Result<std::vector<Endpoint>> endpoints() override;
+  Result<types::Frame> served(const std::string& endpoint, base::Timestamp from,
+                              base::Timestamp to) override {
+    return log_.read(endpoint, from, to, {});
+  }
+  Result<base::Timestamp> find(const std::string& endpoint, const std::string& id) override;
+  // As the events tell of them.
+  Result<std::vector<Earlier>> earlier_definitions(std::size_t limit) override;
+
+ private:
+  store::Db& db_;
+  releases::Releases& releases_;
+  serving::Endpoints& endpoints_;
+  serving::RequestLog& log_;
+};
+
+// monitor asks how much of what was served differs from what is computed again.
+class MeasuredSkew final : public monitor::SkewSource {
+ public:
+  explicit MeasuredSkew(features::SkewMeter& skew) : skew_(skew) {}
+  Result<std::optional<double>> skew_rate(const std::string& endpoint, base::Timestamp from,
+                                          base::Timestamp to) override {
+    return skew_.rate(endpoint, from, to);
+  }
+
+ private:
+  features::SkewMeter& skew_;
 };
 
 // monitor measures drift against the features of past rows: the endpoint's feature service over the

@@ -240,9 +240,24 @@ Result<void> Project::keep_clock(base::Timestamp now) {
   });
 }
 
+Result<bool> Project::measure_skew(base::Timestamp now) {
+  if (TRY(rooms_.skew.next_due(now, clock_.rehearses())) > now) return false;
+  // On the wall clock what was asked for a moment ago may still be on its way to the log.
+  TRY(rooms_.skew.advance(clock_.rehearses() ? now : now - base::Duration::seconds(2)));
+  return true;
+}
+
 Result<bool> Project::step(base::Timestamp limit) {
   const auto release = TRY(rooms_.releases.next_due());
   const auto window = TRY(rooms_.monitor.next_due());
+  if (clock_.rehearses()) {
+    // Before what is judged at the same time.
+    const base::Timestamp skew = TRY(rooms_.skew.next_due(clock_.now(), true));
+    if (skew <= limit && (!release || skew < *release) && (!window || skew <= *window)) {
+      TRY(keep_clock(std::max(skew, clock_.now())));
+      return measure_skew(clock_.now());
+    }
+  }
   const bool release_due = release && *release <= limit;
   const bool window_due = window && *window <= limit;
   if (!release_due && !window_due) return false;
@@ -276,10 +291,12 @@ Result<JsonObject> Project::advance_clock(base::Timestamp target) {
     if (!TRY(rooms_.pipelines.active_runs()).empty()) return clock();
     const auto release = TRY(rooms_.releases.next_due());
     const auto window = TRY(rooms_.monitor.next_due());
+    const auto skew = TRY(rooms_.skew.next_due(clock_.now(), true));
     if (!TRY(step(target))) break;
     const auto release_after = TRY(rooms_.releases.next_due());
     const auto window_after = TRY(rooms_.monitor.next_due());
     if (release == release_after && window == window_after &&
+        skew == TRY(rooms_.skew.next_due(clock_.now(), true)) &&
         TRY(rooms_.pipelines.active_runs()).empty()) {
       return base::error(Code::kInternal, "the loop makes no progress: now={}",
                          types::to_rfc3339(clock_.now()));
@@ -352,6 +369,8 @@ void Project::run() {
     // are still coming stays due without being a reason to spin.
     if (const auto done = step(clock_.now()); !done)
       base::log_error("app", "the loop could not go on, and tries again: {}", done.error().message);
+    if (const auto done = measure_skew(clock_.now()); !done)
+      base::log_error("app", "the skew meter could not go on: {}", done.error().message);
   }
 }
 

@@ -10,6 +10,7 @@
 #include "base/mutex.h"
 #include "datasets/datasets.h"
 #include "features/feature_store.h"
+#include "features/skew_meter.h"
 #include "monitor/monitor.h"
 #include "pipelines/pipelines.h"
 #include "registry/registry.h"
@@ -26,6 +27,7 @@ class Project final : public api::own::ProjectControl {
   struct Rooms {
     datasets::Datasets& datasets;
     features::FeatureStore& features;
+    features::SkewMeter& skew;
     pipelines::Pipelines& pipelines;
     registry::Registry& registry;
     releases::Releases& releases;
@@ -70,6 +72,8 @@ class Project final : public api::own::ProjectControl {
   Result<void> keep_clock(base::Timestamp now);
   // Does the next thing that is due by `limit`; false: there is none.
   Result<bool> step(base::Timestamp limit);
+  // Recomputes what was served, if that is due by `now`.
+  Result<bool> measure_skew(base::Timestamp now);
   void run();
 
   store::Db& db_;

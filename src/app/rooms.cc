@@ -242,6 +242,11 @@ struct Application::Rooms::Impl {
         gates(f.db, clock, f.clock, f.random),
         follower(f.db, releases),
         logged(log),
+        vectors(f.db, releases, endpoints, log),
+        skew(f.db, features, vectors, f.metrics,
+             {.rows_per_pass = static_cast<std::size_t>(f.settings.skew_rows_per_pass),
+              .interval = base::Duration::seconds(f.settings.skew_interval_seconds)}),
+        measured_skew(skew),
         training(releases, features, datasets),
         actions(pipelines, releases),
         topics(f.db, f.clock, {.messages_max = f.settings.topic_messages_max}),
@@ -322,6 +327,9 @@ struct Application::Rooms::Impl {
   OtherServers others;
 
   LoggedRequests logged;
+  LoggedVectors vectors;
+  features::SkewMeter skew;
+  MeasuredSkew measured_skew;
   TrainingRows training;
   PipelineActions actions;
   store::LocalLog topics;
@@ -366,12 +374,14 @@ Result<void> Application::Rooms::open() {
   TRY(i.experiments.ensure_default());
   TRY(Project::restore_clock(i.foundation.db, i.clock));
   i.monitor = TRY(monitor::Monitor::open(i.foundation.db, i.clock,
-                                         {i.logged, i.training, i.actions}, i.foundation.metrics));
+                                         {i.logged, i.training, i.actions, i.measured_skew},
+                                         i.foundation.metrics));
   i.facts.connect(*i.monitor);
-  i.project =
-      std::make_unique<Project>(i.foundation.db, i.clock,
-                                Project::Rooms{i.datasets, i.features, i.pipelines, i.registry,
-                                               i.releases, i.endpoints, *i.monitor, i.streams});
+  TRY(i.skew.open());
+  i.project = std::make_unique<Project>(
+      i.foundation.db, i.clock,
+      Project::Rooms{i.datasets, i.features, i.skew, i.pipelines, i.registry, i.releases,
+                     i.endpoints, *i.monitor, i.streams});
   if (i.leads) {
     // Tracking goes on whatever is the matter with the data: a server that has just taken the lead
     // may not have it.
@@ -448,8 +458,8 @@ void Application::Rooms::add_leading_routes(http::Router& router) {
   router.add_all(api::own::project_routes(*i.project));
   router.add_all(api::own::dataset_routes(
       i.datasets, [&project = *i.project](const std::string&) { return project.bind_features(); }));
-  router.add_all(
-      api::own::feature_routes(i.features, i.foundation.random, i.foundation.data / "uploads"));
+  router.add_all(api::own::feature_routes(i.features, i.skew, i.foundation.random,
+                                          i.foundation.data / "uploads"));
   router.add_all(api::feast::feast_routes(
       i.features,
       {.values_max = static_cast<std::size_t>(i.foundation.settings.feast_values_max)}));

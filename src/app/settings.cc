@@ -275,6 +275,12 @@ const std::vector<SettingInfo>& setting_table() {
       integer("request-log-rows-buffered-max", &Settings::request_log_rows_buffered_max, 1,
               100'000'000,
               "Rows of the request log that may wait to be written; more are dropped."),
+      integer("skew-rows-per-pass", &Settings::skew_rows_per_pass, 0, 1'000'000,
+              "Served requests of each endpoint that a pass of the skew meter computes again; 0: "
+              "none."),
+      integer("skew-interval-seconds", &Settings::skew_interval_seconds, 1, 30 * 86'400,
+              "Time from one pass of the skew meter to the next; in a rehearsal at least a day of "
+              "its clock."),
       number("price-core-hour", &Settings::price_core_hour, 0, 1e9,
              "What a core costs an hour, for the cost of predictions; 0: not known."),
       text("price-currency", &Settings::price_currency, {}, "Currency of the price."),

@@ -133,6 +133,100 @@ int history(Context& context, const HistoryOptions& options) {
   return kOk;
 }
 
+struct SkewOptions {
+  std::string endpoint;
+  std::optional<double> fail_over;
+};
+
+std::string percent(const Json& rate) {
+  return rate.is_number() ? fmt::format("{:.4g}%", 100 * rate.to_number<double>()) : "-";
+}
+
+std::string show_skew(const Json& reply) {
+  JsonArray rows;
+  for (const Json& item : member_at(reply, "features").as_array()) {
+    if (member_at(item, "current") != Json(true)) continue;
+    JsonObject row = item.as_object();
+    row["rate_text"] = percent(member_at(item, "rate"));
+    row["between"] = fmt::format("{} - {}", percent(member_at(item, "rate_low")),
+                                 percent(member_at(item, "rate_high")));
+    const std::string detail = cell(member_at(item, "detail"));
+    row["why"] = cell(member_at(item, "reason")) +
+                 (detail.empty() || detail == "-" ? "" : " (" + detail + ")");
+    rows.push_back(std::move(row));
+  }
+  std::string out = table(rows, {{"ENDPOINT", "endpoint"},
+                                 {"FEATURE", "feature"},
+                                 {"COMPARED", "compared"},
+                                 {"DIFFERENT", "different"},
+                                 {"RATE", "rate_text"},
+                                 {"95 %", "between"},
+                                 {"REASON", "why"},
+                                 {"FIRST", "first.request"}});
+  for (const Json& failure : member_at(reply, "failures").as_array()) {
+    out += fmt::format("not measured: {}: {}\n", cell(member_at(failure, "endpoint")),
+                       cell(member_at(failure, "why")));
+  }
+  return out;
+}
+
+int skew(Context& context, const SkewOptions& options) {
+  const auto reply = Client(context).get(
+      options.endpoint.empty()
+          ? std::string("/slipway/v1/features/skew")
+          : path_of("/slipway/v1/features/skew?endpoint={}", {options.endpoint}));
+  const int code = finish(context, reply, show_skew);
+  if (code != kOk || !options.fail_over) return code;
+  for (const Json& item : member_at(*reply, "features").as_array()) {
+    const Json& rate = member_at(item, "rate");
+    const bool counts = member_at(item, "current") == Json(true) && rate.is_number();
+    if (counts && rate.to_number<double>() > *options.fail_over) return kGateSaidNo;
+  }
+  return kOk;
+}
+
+struct ExplainOptions {
+  std::string request, feature, endpoint;
+};
+
+std::string show_explained(const Json& reply) {
+  std::string out =
+      fmt::format("{} at {}, endpoint {}\n", cell(member_at(reply, "request")),
+                  cell(member_at(reply, "event_time")), cell(member_at(reply, "endpoint")));
+  for (const auto& [name, value] : member_at(reply, "asked").as_object())
+    out += fmt::format("  {} = {}\n", std::string_view(name), cell(value));
+  for (const Json& item : member_at(reply, "features").as_array()) {
+    const Json& same = member_at(item, "same");
+    out += fmt::format("\n{}: served {}, recomputed {}: {}\n", cell(member_at(item, "feature")),
+                       cell(member_at(item, "served")), cell(member_at(item, "recomputed")),
+                       same.is_null()       ? "not compared, the request lacks what it is made of"
+                       : same == Json(true) ? "the same"
+                                            : "different");
+    for (const Json& reason : member_at(item, "reasons").as_array()) {
+      out += fmt::format("  {}: {}\n", cell(member_at(reason, "reason")),
+                         cell(member_at(reason, "detail")));
+    }
+    const JsonArray& rows = member_at(item, "rows").as_array();
+    if (rows.empty()) continue;
+    out += table(rows, {{"EVENT", "event_time"},
+                        {"ARRIVED", "arrival_time"},
+                        {"VALUE", "value"},
+                        {"KNOWN", "known"}});
+    const std::int64_t all = member_at(item, "rows_in_window").to_number<std::int64_t>();
+    if (all > std::ssize(rows))
+      out += fmt::format("... and {} older ones\n", all - std::ssize(rows));
+  }
+  return out;
+}
+
+int explain(Context& context, const ExplainOptions& options) {
+  return finish(
+      context,
+      Client(context).get(path_of("/slipway/v1/features/explain?request={}&feature={}&endpoint={}",
+                                  {options.request, options.feature, options.endpoint})),
+      show_explained);
+}
+
 }  // namespace
 
 void add_feature_commands(CLI::App& root, Context& context, int& exit_code) {
@@ -164,6 +258,22 @@ void add_feature_commands(CLI::App& root, Context& context, int& exit_code) {
         Client(context).post("/slipway/v1/features/materialize", {{"as_of", options->as_of}}),
         [](const Json& reply) { return cell(member_at(reply, "rows")) + " rows\n"; });
   });
+
+  auto skewed = std::make_shared<SkewOptions>();
+  CLI::App* meter = features->add_subcommand(
+      "skew", "Served values that differ when they are recomputed, and why");
+  meter->add_option("endpoint", skewed->endpoint, "Only this one");
+  meter->add_option("--fail-over", skewed->fail_over,
+                    "End with 3 when a feature's rate is over this share, such as 0.01");
+  meter->callback([&context, &exit_code, skewed] { exit_code = skew(context, *skewed); });
+
+  auto explained = std::make_shared<ExplainOptions>();
+  CLI::App* why = features->add_subcommand(
+      "explain", "A served request: its values, recomputed, and the rows they come from");
+  why->add_option("request", explained->request, "Its id")->required();
+  why->add_option("feature", explained->feature, "Only this one");
+  why->add_option("--endpoint", explained->endpoint, "When several have such a request");
+  why->callback([&context, &exit_code, explained] { exit_code = explain(context, *explained); });
 
   CLI::App* list = features->add_subcommand(
       "list", "Sources, views and services, whose they are, what they give");

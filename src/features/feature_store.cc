@@ -197,32 +197,45 @@ void FeatureStore::prune(State& state, types::Timestamp watermark) {
   }
 }
 
-Result<void> FeatureStore::load_pushed(State& state) const {
+Result<void> FeatureStore::each_pushed(const State& state, std::size_t source,
+                                       types::Timestamp first, types::Timestamp last,
+                                       const EachPushed& each) const {
+  const std::string& name = state.definitions.sources[source].name;
   Result<void> outcome;
   TRY(db_.read([&](store::Reader& reader) {
     return reader.query(
-        "SELECT source, identity, row FROM feature_rows ORDER BY number", {},
-        [&](const store::Row& row) {
-          const Source* source = state.definitions.find_source(row.text(0));
-          if (source == nullptr || !outcome) return;
-          const auto s = static_cast<std::size_t>(source - state.definitions.sources.data());
-          const Result<Json> cells = base::parse_json(row.text(2));
+        "SELECT identity, row FROM feature_rows WHERE source = ? AND event_time >= ? AND "
+        "event_time <= ? ORDER BY number",
+        {name, first, last}, [&](const store::Row& row) {
+          if (!outcome) return;
+          const Result<Json> cells = base::parse_json(row.text(1));
           if (!cells || !cells->is_object()) {
-            outcome = base::error(Code::kCorruption, "a pushed feature row is damaged: source={}",
-                                  source->name);
+            outcome =
+                base::error(Code::kCorruption, "a pushed feature row is damaged: source={}", name);
             return;
           }
           std::vector<Value> values;
-          for (const NamedColumn& column : state.source_columns[s]) {
+          for (const NamedColumn& column : state.source_columns[source]) {
             Result<Value> value =
                 cell_from_json(cells->get_object().if_contains(column.name), column);
             values.push_back(value ? std::move(*value)
                                    : Value());  // the column's type has changed since
           }
-          insert_row(state, s, values, static_cast<std::uint64_t>(row.int64(1)));
+          each(values, static_cast<std::uint64_t>(row.int64(0)));
         });
   }));
   return outcome;
+}
+
+Result<void> FeatureStore::load_pushed(State& state) const {
+  constexpr auto kEver = std::numeric_limits<std::int64_t>::max();
+  for (std::size_t source = 0; source < state.definitions.sources.size(); ++source) {
+    TRY(each_pushed(state, source, {-kEver}, {kEver},
+                    [&](std::span<const Value> row, std::uint64_t identity) {
+                      insert_row(state, source, row, identity);
+                    }));
+  }
+  return {};
 }
 
 Result<std::int64_t> FeatureStore::materialize(types::Timestamp as_of) {

@@ -2,6 +2,7 @@
 // moment; training sets built from whole datasets by the same evaluator.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <shared_mutex>
@@ -103,6 +104,8 @@ class FeatureStore {
   Result<HistoryResult> history(const HistoryRequest& request) const;
 
  private:
+  friend class Recomputation;  // reads the same rows for requests that were served
+
   // Definitions bound to data, with the online rows. Replaced as a whole when definitions change.
   struct State {
     Definitions definitions;
@@ -120,6 +123,11 @@ class FeatureStore {
   Result<std::int64_t> load_datasets(State& state, types::Timestamp as_of) const;
   static void prune(State& state, types::Timestamp watermark);
   Result<void> load_pushed(State& state) const;
+  // Calls `each` for the pushed rows of a source with an event time from `first` to `last`, in the
+  // order in which they were pushed.
+  using EachPushed = std::function<void(std::span<const Value> row, std::uint64_t identity)>;
+  Result<void> each_pushed(const State& state, std::size_t source, types::Timestamp first,
+                           types::Timestamp last, const EachPushed& each) const;
   static void insert_row(State& state, std::size_t source, std::span<const Value> row,
                          std::uint64_t identity);
   static std::uint64_t identity_of(const State& state, std::size_t source,

@@ -3,7 +3,8 @@
 namespace slipway::features {
 
 store::RoomMigrations migrations() {
-  return {"features", {{1, R"(
+  return {"features",
+          {{1, R"(
     CREATE TABLE feature_rows(
       number INTEGER PRIMARY KEY,
       workspace TEXT NOT NULL DEFAULT 'default',
@@ -12,6 +13,20 @@ store::RoomMigrations migrations() {
       UNIQUE(source, event_time, arrival_time, identity));
     CREATE TABLE feature_state(
       workspace TEXT PRIMARY KEY, materialized INTEGER NOT NULL)
+  )"},
+           {2, R"(
+    CREATE TABLE feature_skew(
+      workspace TEXT NOT NULL DEFAULT 'default',
+      endpoint TEXT NOT NULL, feature TEXT NOT NULL, version TEXT NOT NULL,
+      looked_until INTEGER NOT NULL, state TEXT NOT NULL,
+      PRIMARY KEY(workspace, endpoint, feature, version));
+    CREATE TABLE feature_skew_passes(
+      workspace TEXT NOT NULL DEFAULT 'default',
+      endpoint TEXT NOT NULL, until INTEGER NOT NULL,
+      requests INTEGER NOT NULL, different INTEGER NOT NULL,
+      PRIMARY KEY(workspace, endpoint, until));
+    CREATE TABLE feature_skew_state(
+      workspace TEXT PRIMARY KEY, looked_until INTEGER NOT NULL)
   )"}}};
 }
 

@@ -32,6 +32,7 @@ constexpr Metric kMetrics[] = {
     {"feature_psi_max", false},
     {"missing_rate", false},
     {"unseen_rate", false},
+    {"skew_rate", false},
     {"error_rate", false},
     {"requests", false},
     {"latency_ms_p50", false},

@@ -108,6 +108,9 @@ Result<void> Monitor::judge(Cursor& cursor, base::Timestamp now, AdvanceReport& 
       std::find_if(planned.results.begin(), planned.results.end(),
                    [](const VariantResult& result) { return result.variant == "live"; });
   if (live != planned.results.end()) {
+    live->metrics["skew_rate"] =
+        TRY(ports_.skew.skew_rate(definition.endpoint, cursor.window.start, cursor.window.end))
+            .value_or(std::numeric_limits<double>::quiet_NaN());
     planned.causes = find_causes(definition, *live);
     bool already_starting = false;
     for (const AlertRule& rule : definition.alerts) {

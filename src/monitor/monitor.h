@@ -66,6 +66,7 @@ class Monitor {
     RequestSource& requests;
     ReferenceSource& reference;
     Actions& actions;
+    SkewSource& skew;
   };
   // `clock` is the event clock. The tables must be migrated (tables.h).
   static Result<std::unique_ptr<Monitor>> open(store::Db& db, const base::Clock& clock, Ports ports,

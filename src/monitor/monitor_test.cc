@@ -26,7 +26,8 @@ class MonitorTest : public ::testing::Test {
     db_.reset();
     db_ = MUST(store::open_sqlite({.file = folder_.path() / "slipway.db"}, wall_, random_));
     MUST(db_->migrate({migrations()}));
-    monitor_ = MUST(Monitor::open(*db_, clock_, {requests_, reference_, actions_}, metrics_));
+    monitor_ =
+        MUST(Monitor::open(*db_, clock_, {requests_, reference_, actions_, skew_}, metrics_));
   }
 
   void apply(const std::string& more = "", const std::string& after = "24h") {
@@ -102,6 +103,7 @@ class MonitorTest : public ::testing::Test {
   testing::FakeRequests requests_;
   testing::FakeReference reference_;
   testing::FakeActions actions_;
+  testing::FakeSkew skew_;
   std::unique_ptr<store::Db> db_;
   std::unique_ptr<Monitor> monitor_;
   std::vector<Label> later_;
@@ -146,6 +148,26 @@ TEST_F(MonitorTest, JudgesLateWhenLabelsStayAway) {
   EXPECT_EQ(MUST(monitor_->alerts({})).size(), 0u) << "without labels the rule says nothing";
 }
 
+TEST_F(MonitorTest, SkewIsAMetricThatNeedsNoLabels) {
+  apply(R"(
+  served:
+    endpoint: e
+    windows: [day]
+    complete: {share: 0.99, after: 0s}
+    alerts:
+      skewed: {metric: skew_rate, window: day, over: 0.01}
+)");
+  traffic("2013-06-03T00:00:00Z", 200, 100, base::Duration::hours(2));
+  traffic("2013-06-04T00:00:00Z", 200, 100, base::Duration::hours(2));
+  walk_to("2013-06-04T12:00:00Z");
+  EXPECT_TRUE(MUST(monitor_->alerts({.monitor = "served"})).empty()) << "nothing was looked at";
+  skew_.rate = 0.5;
+  walk_to("2013-06-05T12:00:00Z");
+  const auto alerts = MUST(monitor_->alerts({.monitor = "served"}));
+  ASSERT_EQ(alerts.size(), 1u);
+  EXPECT_EQ(alerts[0].value, 0.5);
+}
+
 TEST_F(MonitorTest, TheTickSizeChangesNothing) {
   apply();
   traffic("2013-06-03T00:00:00Z", 200, 100, base::Duration::hours(5));
@@ -158,7 +180,7 @@ TEST_F(MonitorTest, TheTickSizeChangesNothing) {
   base::ManualClock clock{at("2013-06-03T00:00:00Z")};
   auto db = MUST(store::open_sqlite({.file = other.path() / "slipway.db"}, wall_, random_));
   MUST(db->migrate({migrations()}));
-  auto fine = MUST(Monitor::open(*db, clock, {requests_, reference_, actions_}, metrics_));
+  auto fine = MUST(Monitor::open(*db, clock, {requests_, reference_, actions_, skew_}, metrics_));
   MUST(fine->apply(monitor_->definitions(), "test"));
   std::vector<Label> labels;
   for (const auto& request : requests_.log) {

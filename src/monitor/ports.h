@@ -40,6 +40,17 @@ class ReferenceSource {
                                          base::Timestamp to) = 0;
 };
 
+// How much of what was served is not what is known offline. Safe to use from several threads.
+class SkewSource {
+ public:
+  virtual ~SkewSource() = default;
+
+  // The share of requests looked at in (from, to] that had a feature which differs. Nothing: none
+  // was looked at.
+  virtual Result<std::optional<double>> skew_rate(const std::string& endpoint, base::Timestamp from,
+                                                  base::Timestamp to) = 0;
+};
+
 struct ActionRequest {
   // The same id again means the same action again: the receiver must not start a second one.
   std::string id;

@@ -32,7 +32,10 @@ class FakeFeatures final : public FeatureLookup {
  public:
   Result<Shape> shape(const std::string& service) override {
     if (service != "svc") return base::error(Code::kNotFound, "no such feature service");
-    return Shape{.request = {"key"}, .outputs = {"a", "b", "c", "d", "e"}, .is_text = texts};
+    return Shape{.request = {"key"},
+                 .request_types = {RequestType::kText},
+                 .outputs = {"a", "b", "c", "d", "e"},
+                 .is_text = texts};
   }
   Result<std::vector<FeatureValue>> look_up(const std::string&, std::span<const std::string> wanted,
                                             std::span<const std::string_view> names,
@@ -123,6 +126,7 @@ TEST_F(EndpointsTest, ScoresWhatIsSentAndLooksUpTheRest) {
   const auto logged = log_.find("late", "r");
   ASSERT_TRUE(logged) << logged.error().message;
   EXPECT_EQ(logged->at("features").as_object().at("c"), Json("x"));
+  EXPECT_EQ(logged->at("request").as_object().at("key"), Json("k"));  // no model reads it
   EXPECT_EQ(logged->at("event_time"), Json("1970-01-01T00:00:00.000077Z"));
   EXPECT_EQ(logged->at("arrival_time"), Json("1970-01-01T00:00:02Z"));
 }

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <limits>
 
+#include "types/timestamp.h"
+
 namespace slipway::serving {
 namespace {
 
@@ -211,6 +213,36 @@ Result<void> gather(const Serving& serving, const PredictRequest& request, base:
       used < batch.names.size() + batch.tensors.size())
     TRY(refuse_unknown(serving, batch));
   return needs_lookup ? look_up(serving, request, as_of, features, scratch) : Result<void>();
+}
+
+void gather_logged(const Serving& serving, const Batch& batch, Scratch& scratch) {
+  scratch.logged_views.assign(scratch.views.begin(),
+                              scratch.views.begin() + std::ssize(*serving.schema));
+  const std::size_t cells = serving.kept.size() * batch.rows;
+  scratch.kept_numbers.assign(cells, std::numeric_limits<double>::quiet_NaN());
+  scratch.kept_texts.assign(cells, {});
+  for (std::size_t i = 0; i < serving.kept.size(); ++i) {
+    const auto& [name, type] = serving.kept[i];
+    double* numbers = scratch.kept_numbers.data() + i * batch.rows;
+    std::string_view* texts = scratch.kept_texts.data() + i * batch.rows;
+    const bool is_text = type == FeatureLookup::RequestType::kText;
+    scratch.logged_views.push_back(is_text ? InputView{.texts = texts}
+                                           : InputView{.numbers = numbers});
+    const auto column = batch.find(name);
+    if (!column) continue;
+    for (std::size_t row = 0; row < batch.rows; ++row) {
+      const Cell cell = batch.cell(*column, row);
+      const auto* text = std::get_if<std::string_view>(&cell);
+      if (is_text) {
+        if (text != nullptr) texts[row] = *text;
+      } else if (const auto* number = std::get_if<double>(&cell)) {
+        numbers[row] = *number;
+      } else if (text != nullptr && type == FeatureLookup::RequestType::kTime) {
+        const auto time = types::parse_rfc3339(*text);
+        if (time) numbers[row] = static_cast<double>(time->micros);
+      }
+    }
+  }
 }
 
 }  // namespace slipway::serving

@@ -24,6 +24,9 @@ struct Scratch {
   std::vector<std::string_view> texts;
   std::deque<std::string> kept;  // texts that views point to: looked up features, errors
   std::vector<InputView> views, model_inputs;
+  std::vector<double> kept_numbers;  // of the request's columns that are logged, one by one
+  std::vector<std::string_view> kept_texts;
+  std::vector<InputView> logged_views;  // by column of the log's schema
   std::vector<std::string> row_ids;
   std::vector<Output> shadow_outputs;
   std::vector<LogRow> logged;
@@ -54,5 +57,9 @@ struct Scratch {
 // are refused) unknown inputs, named; else what the lookup says.
 Result<void> gather(const Serving& serving, const PredictRequest& request, base::Timestamp as_of,
                     FeatureLookup& features, Scratch& scratch);
+
+// After gather(): fills the scratch's logged views. A cell that makes no sense is a missing one: a
+// lookup would have refused it.
+void gather_logged(const Serving& serving, const Batch& batch, Scratch& scratch);
 
 }  // namespace slipway::serving

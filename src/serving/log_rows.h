@@ -22,7 +22,11 @@ struct LoggedFeature {
   bool operator==(const LoggedFeature&) const = default;
 };
 
-// The feature columns of an endpoint's rows. Shared by all rows that have the same.
+// Before the names of request columns that were kept though no model reads them.
+inline constexpr std::string_view kRequestPrefix = "request.";
+
+// The feature columns of an endpoint's rows, then the request's. Shared by all rows that have the
+// same.
 using LogSchema = std::vector<LoggedFeature>;
 
 // Views of the request; what they point to need only outlive the call they are given to.

@@ -26,10 +26,12 @@ class FeatureLookup {
  public:
   virtual ~FeatureLookup() = default;
 
+  enum class RequestType { kNumber, kText, kTime };
   struct Shape {
-    std::vector<std::string> request;  // columns a caller sends
-    std::vector<std::string> outputs;  // features that come back
-    std::vector<bool> is_text;         // by output
+    std::vector<std::string> request;        // columns a caller sends
+    std::vector<RequestType> request_types;  // by request column
+    std::vector<std::string> outputs;        // features that come back
+    std::vector<bool> is_text;               // by output
   };
   // kNotFound: no such service.
   virtual Result<Shape> shape(const std::string& service) = 0;

@@ -140,8 +140,7 @@ Result<Prediction> Endpoints::predict(const PredictRequest& request) {
   const double prepared_us = micros_since(start);
   Batcher::Receipt receipt;
   std::optional<Error> failure;
-  const std::span<const InputView> logged_features =
-      std::span(scratch.views).first(serving->schema->size());
+  gather_logged(*serving, batch, scratch);
   for (const Variant& variant : serving->variants) {
     const bool shadows =
         variant.spec.is_shadow && (variant.spec.slots.empty() || variant.spec.has_slot(slot));
@@ -180,12 +179,12 @@ Result<Prediction> Endpoints::predict(const PredictRequest& request) {
            .event_time = origins.empty() ? event_time : origins[row].event_time,
            .arrival_time = arrival_time,
            .prediction = scored ? single_value(outputs, row) : std::nan(""),
-           .features = logged_features,
+           .features = scratch.logged_views,
            .row = row});
     }
   }
   if (failure && !origins.empty()) return fail_version(std::move(*failure));
-  const bool taken = log_.append(serving->spec.endpoint, serving->schema, scratch.logged);
+  const bool taken = log_.append(serving->spec.endpoint, serving->log_schema, scratch.logged);
   if (failure) return fail_version(std::move(*failure));
   if (serving->spec.durable_log) {
     if (!taken) {

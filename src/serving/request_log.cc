@@ -287,7 +287,7 @@ Result<JsonObject> RequestLog::find(const std::string& endpoint, const std::stri
     JsonArray variants;
     for (std::size_t row = 0; row < texts.size(); ++row) {
       if (texts[row] != request_id) continue;
-      JsonObject variant, features;
+      JsonObject variant, features, asked;
       for (const Column& column : frame.columns()) {
         Json value = nullptr;
         if (!column.is_valid(row)) {
@@ -302,7 +302,9 @@ Result<JsonObject> RequestLog::find(const std::string& endpoint, const std::stri
         }
         static const std::set<std::string, std::less<>> of_request = {
             "request_id", "endpoint", "event_time", "arrival_time", "traffic", "revision"};
-        if (!is_fixed(column.name)) {
+        if (column.name.starts_with(kRequestPrefix)) {
+          asked[column.name.substr(kRequestPrefix.size())] = std::move(value);
+        } else if (!is_fixed(column.name)) {
           features[column.name] = std::move(value);
         } else if (of_request.contains(column.name)) {
           found[column.name] = std::move(value);
@@ -311,6 +313,7 @@ Result<JsonObject> RequestLog::find(const std::string& endpoint, const std::stri
         }
       }
       found["features"] = std::move(features);
+      if (!asked.empty()) found["request"] = std::move(asked);
       variants.push_back(std::move(variant));
     }
     found["variants"] = std::move(variants);

@@ -53,7 +53,8 @@ class RequestLog {
   // those; a column no row has is left out. No rows: a frame with the fixed columns and none.
   Result<types::Frame> read(const std::string& endpoint, base::Timestamp from, base::Timestamp to,
                             const std::vector<std::string>& columns);
-  // Features, and per variant its prediction, latency and error. kNotFound.
+  // Features, the request's kept columns, and per variant its prediction, latency and error.
+  // kNotFound.
   Result<JsonObject> find(const std::string& endpoint, const std::string& request_id);
   std::int64_t bytes_on_disk() const;
 

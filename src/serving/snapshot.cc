@@ -55,7 +55,7 @@ std::shared_ptr<const Serving> make_asleep(const EndpointSpec& spec, VersionTall
   auto asleep = std::make_shared<Serving>();
   asleep->spec = spec;
   asleep->is_awake = false;
-  asleep->schema = std::make_shared<LogSchema>();
+  asleep->schema = asleep->log_schema = std::make_shared<LogSchema>();
   for (const VariantSpec& variant : spec.variants) {
     asleep->variants.push_back(
         {.spec = variant, .tally = tallies.of(spec.endpoint, variant.model_version)});
@@ -120,8 +120,19 @@ Result<std::shared_ptr<const Serving>> make_serving(const EndpointSpec& spec,
     }
   }
   serving->lookup_positions.assign(schema->size(), -1);
+  auto log_schema = std::make_shared<LogSchema>(*schema);
   if (!spec.features.empty()) {
     FeatureLookup::Shape shape = TRY(features.shape(spec.features));
+    CHECK(shape.request_types.size() == shape.request.size());
+    for (std::size_t i = 0; i < shape.request.size(); ++i) {
+      const std::string& name = shape.request[i];
+      const bool is_read = std::any_of(schema->begin(), schema->end(),
+                                       [&](const LoggedFeature& f) { return f.name == name; });
+      if (is_read) continue;
+      const bool is_text = shape.request_types[i] == FeatureLookup::RequestType::kText;
+      serving->kept.push_back({name, shape.request_types[i]});
+      log_schema->push_back({std::string(kRequestPrefix) + name, is_text});
+    }
     serving->lookup_request = std::move(shape.request);
     for (std::size_t i = 0; i < schema->size(); ++i) {
       const auto& outputs = shape.outputs;
@@ -140,6 +151,7 @@ Result<std::shared_ptr<const Serving>> make_serving(const EndpointSpec& spec,
     }
   }
   serving->schema = std::move(schema);
+  serving->log_schema = std::move(log_schema);
   for (const Variant& variant : serving->variants) variant.tally->set_model(variant.model);
   const base::Metrics::Labels labels{{"endpoint", spec.endpoint}};
   serving->requests =

@@ -42,6 +42,14 @@ struct Serving {
   std::vector<int> lookup_positions;        // by column: position in `wanted`, or -1
   std::vector<std::string> wanted;          // the features to look up
   std::vector<std::string> lookup_request;  // columns that a lookup needs
+  // Those of them that no model reads: logged all the same, so that what was served can be computed
+  // again.
+  struct Kept {
+    std::string name;
+    FeatureLookup::RequestType type;
+  };
+  std::vector<Kept> kept;
+  std::shared_ptr<const LogSchema> log_schema;  // the columns of `schema`, then the kept ones
   bool may_block = false;
   double row_cost_us = 0;         // of all variants together, at most
   std::size_t row_bytes_min = 0;  // of a request's body

@@ -162,7 +162,8 @@ Result<Response> online(FeatureStore& store, const Request& request) {
 
 }  // namespace
 
-std::vector<http::Route> feature_routes(FeatureStore& store, base::Random& random,
+std::vector<http::Route> feature_routes(FeatureStore& store, features::SkewMeter& skew,
+                                        base::Random& random,
                                         const std::filesystem::path& scratch) {
   const std::string base = "/slipway/v1/features";
   return {
@@ -202,6 +203,28 @@ std::vector<http::Route> feature_routes(FeatureStore& store, base::Random& rando
                        {"rows", rows.size()}});
        }),
        .body_bytes_max = kPushBytesMax,
+       .tag = "slipway"},
+      {.method = Method::kGet,
+       .pattern = base + "/skew",
+       .summary =
+           "Served values that differ when they are recomputed, by endpoint and feature, with "
+           "the reason: of one endpoint with endpoint.",
+       .handler = answering([&skew](const Request& r) -> Result<Response> {
+         return reply(skew.report(std::string(r.query("endpoint").value_or(""))));
+       }),
+       .tag = "slipway"},
+      {.method = Method::kGet,
+       .pattern = base + "/explain",
+       .summary = "A served request: its values, recomputed, and the rows they come from; of one "
+                  "endpoint or feature with endpoint, feature.",
+       .handler = answering([&skew](const Request& r) -> Result<Response> {
+         const auto id = r.query("request");
+         if (!id || id->empty())
+           return base::error(Code::kInvalidArgument, "request is missing: the id of a request");
+         return reply(
+             TRY(skew.explain(std::string(*id), std::string(r.query("endpoint").value_or("")),
+                              std::string(r.query("feature").value_or("")))));
+       }),
        .tag = "slipway"},
   };
 }

@@ -46,6 +46,16 @@ class FakeReference final : public ReferenceSource {
   }
 };
 
+class FakeSkew final : public SkewSource {
+ public:
+  std::optional<double> rate;
+
+  Result<std::optional<double>> skew_rate(const std::string&, base::Timestamp,
+                                          base::Timestamp) override {
+    return rate;
+  }
+};
+
 class FakeActions final : public Actions {
  public:
   std::optional<std::string> obstacle;
