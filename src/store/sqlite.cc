@@ -265,6 +265,7 @@ class SqliteDb final : public Db {
 
   Result<void> open() {
     writer_ = TRY(Connection::open(options_.file));
+    base::MutexLock lock(mutex_);
     for (std::size_t i = 0; i < options_.readers; ++i)
       idle_readers_.push_back(TRY(Connection::open(options_.file)));
     writes_ = std::make_unique<WriteQueue>(
