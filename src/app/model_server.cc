@@ -24,20 +24,6 @@ class OneModel final : public serving::ModelSource {
   const std::filesystem::path path_;
 };
 
-class NoFeatures final : public serving::FeatureLookup {
- public:
-  Result<Shape> shape(const std::string& service) override {
-    return base::error(Code::kNotFound, "no feature service is served here: name={}", service);
-  }
-  Result<std::vector<serving::FeatureValue>> look_up(const std::string& service,
-                                                     std::span<const std::string>,
-                                                     std::span<const std::string_view>,
-                                                     std::span<const serving::Cell>,
-                                                     base::Timestamp) override {
-    return base::error(Code::kNotFound, "no feature service is served here: name={}", service);
-  }
-};
-
 }  // namespace
 
 struct ModelServer::Impl {
@@ -64,7 +50,7 @@ struct ModelServer::Impl {
   base::SystemRandom random;
   base::Metrics metrics;
   OneModel models;
-  NoFeatures features;
+  serving::NoFeatures features;
   serving::RequestLog log;  // takes nothing
   serving::python::Runtime python;
   serving::onnx::Runtime onnx;
@@ -86,7 +72,7 @@ Result<std::unique_ptr<ModelServer>> ModelServer::open(ModelServerOptions option
                                                  .uri = i.options.model.string(),
                                                  .model_version = i.options.version,
                                                  .slots = {{0, serving::kSlots}}}}};
-  TRY(i.endpoints.prepare(spec));
+  const auto prepared = TRY(i.endpoints.prepare(spec));
   i.endpoints.activate(spec, nullptr);
   i.router.add_all(api::predict::container_routes(i.served(), i.options.name,
                                                   i.options.health_route, i.options.predict_route));

@@ -45,4 +45,21 @@ class FeatureLookup {
                                                     base::Timestamp as_of) = 0;
 };
 
+// Of a server that has models and no feature services.
+class NoFeatures final : public FeatureLookup {
+ public:
+  Result<Shape> shape(const std::string& service) override { return missing(service); }
+  Result<std::vector<FeatureValue>> look_up(const std::string& service,
+                                            std::span<const std::string>,
+                                            std::span<const std::string_view>,
+                                            std::span<const Cell>, base::Timestamp) override {
+    return missing(service);
+  }
+
+ private:
+  static Error missing(const std::string& service) {
+    return base::error(Code::kNotFound, "no feature service is served here: name={}", service);
+  }
+};
+
 }  // namespace slipway::serving

@@ -338,7 +338,7 @@ class InferenceServer::Impl final : public inference::GRPCInferenceService::Call
     void OnReadDone(bool ok) override {
       if (!ok) return Finish(Status(StatusCode::INVALID_ARGUMENT, "the request is missing"));
       const auto failed = impl_.run(
-          context_, Need::kRead, {.endpoint = "other", .blocks = true},
+          context_, Need::kRead, {.endpoint = "/other", .blocks = true},
           [this](const Status& refused) {
             const Status done = refused.ok() ? caught([this] { return answer(); }) : refused;
             if (!done.ok()) return Finish(done);

@@ -6,45 +6,16 @@
 
 #include "api/predict/container_routes.h"
 #include "api/predict/predict_routes.h"
-#include "base/random.h"
-#include "store/testing/temp_folder.h"
+#include "api/predict/testing/served_trees.h"
 
 namespace slipway::api::predict {
 namespace {
-
-class Models final : public serving::ModelSource {
- public:
-  Result<std::filesystem::path> locate(const std::string&) override {
-    return std::filesystem::path(SLIPWAY_TREES_TESTDATA) / "logistic.ubj";
-  }
-};
-
-class NoFeatures final : public serving::FeatureLookup {
- public:
-  Result<Shape> shape(const std::string&) override {
-    return base::error(Code::kNotFound, "no features");
-  }
-  Result<std::vector<serving::FeatureValue>> look_up(const std::string&,
-                                                     std::span<const std::string>,
-                                                     std::span<const std::string_view>,
-                                                     std::span<const serving::Cell>,
-                                                     base::Timestamp) override {
-    return base::error(Code::kNotFound, "no features");
-  }
-};
 
 // Its model is quick, but nothing is quick enough for the threads of sockets.
 class CallTest : public ::testing::Test {
  protected:
   CallTest() {
-    serving::EndpointSpec spec{.endpoint = "late", .revision = 5, .output = "p"};
-    spec.variants.push_back({.name = "live",
-                             .uri = "models:/m/1",
-                             .model_version = 1,
-                             .slots = {{0, serving::kSlots}}});
-    const auto prepared = endpoints_.prepare(spec);
-    CHECK(prepared.has_value());
-    endpoints_.activate(spec, nullptr);
+    trees_.deploy("late");
     router_.add_all(container_routes(served_, "late", "/ping", "/predict"));
     router_.add_all(predict_routes(served_));
   }
@@ -56,16 +27,8 @@ class CallTest : public ::testing::Test {
     return *route;
   }
 
-  store::testing::TempFolder folder_;
-  base::Metrics metrics_;
-  base::SeededRandom random_{1};
-  base::ManualClock clock_{{1'000'000}};
-  Models models_;
-  NoFeatures features_;
-  serving::RequestLog log_{{.folder = folder_.path()}, metrics_};
-  serving::Endpoints endpoints_{
-      models_, features_, log_, clock_, clock_, random_, metrics_, {}, {.inline_budget_us = 0}};
-  const Served served_{.endpoints = endpoints_,
+  testing::ServedTrees trees_{{.inline_budget_us = 0}};
+  const Served served_{.endpoints = trees_.endpoints(),
                        .version = "1",
                        .rehearses = [] { return false; },
                        .body_bytes_max = 1000};

@@ -47,26 +47,10 @@ Response runtime_error(const Error& error) {
 
 Response async_error(const Error& error) {
   const JsonObject message{{"Message", error.message}};
-  switch (error.code) {
-    case Code::kInvalidArgument:
-    case Code::kFailedPrecondition:
-    case Code::kNotFound:
-    case Code::kUnauthenticated:
-    case Code::kPermissionDenied:
-      return named(400, "ValidationError", message);
-    case Code::kResourceExhausted:
-      return named(429, "ThrottlingException", message);
-    case Code::kUnavailable:
-    case Code::kDeadlineExceeded:
-      return named(503, "ServiceUnavailable", message);
-    case Code::kAlreadyExists:
-    case Code::kConflict:
-    case Code::kStorageFull:
-    case Code::kCorruption:
-    case Code::kInternal:
-      break;
-  }
-  return named(500, "InternalFailure", message);
+  if (error.code == Code::kInvalidArgument || error.code == Code::kFailedPrecondition)
+    return named(400, "ValidationError", message);
+  if (error.code == Code::kResourceExhausted) return named(429, "ThrottlingException", message);
+  return runtime_error(error);
 }
 
 }  // namespace slipway::api::predict

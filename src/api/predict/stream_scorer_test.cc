@@ -4,66 +4,18 @@
 
 #include <gtest/gtest.h>
 
+#include "api/predict/testing/served_trees.h"
 #include "base/json.h"
-#include "base/random.h"
-#include "store/testing/temp_folder.h"
 
 namespace slipway::api::predict {
 namespace {
 
-using serving::EndpointSpec;
-
-class Models final : public serving::ModelSource {
- public:
-  Result<std::filesystem::path> locate(const std::string& uri) override {
-    return std::filesystem::path(SLIPWAY_TREES_TESTDATA) /
-           (uri == "models:/m/2" ? "poisson.json" : "logistic.ubj");
-  }
-};
-
-class NoFeatures final : public serving::FeatureLookup {
- public:
-  Result<Shape> shape(const std::string&) override {
-    return base::error(Code::kNotFound, "no features");
-  }
-  Result<std::vector<serving::FeatureValue>> look_up(const std::string&,
-                                                     std::span<const std::string>,
-                                                     std::span<const std::string_view>,
-                                                     std::span<const serving::Cell>,
-                                                     base::Timestamp) override {
-    return base::error(Code::kNotFound, "no features");
-  }
-};
-
 class StreamScorerTest : public ::testing::Test {
  protected:
-  void deploy(int canary_from) {
-    EndpointSpec spec{.endpoint = "late", .revision = 5, .output = "p", .salt = "salt"};
-    spec.variants.push_back(
-        {.name = "live", .uri = "models:/m/1", .model_version = 1, .slots = {{0, canary_from}}});
-    if (canary_from < serving::kSlots) {
-      spec.variants.push_back({.name = "canary",
-                               .uri = "models:/m/2",
-                               .model_version = 2,
-                               .slots = {{canary_from, serving::kSlots}}});
-    }
-    const auto prepared = endpoints_.prepare(spec);
-    ASSERT_TRUE(prepared) << prepared.error().message;
-    endpoints_.activate(spec, nullptr);
-  }
-
   static constexpr std::string_view kGood = R"({"a":0.5,"b":100,"c":"x","d":1,"e":"k75"})";
 
-  store::testing::TempFolder folder_;
-  base::Metrics metrics_;
-  base::SeededRandom random_{1};
-  base::ManualClock clock_{{1'000'000}};
-  Models models_;
-  NoFeatures features_;
-  serving::RequestLog log_{{.folder = folder_.path()}, metrics_};
-  serving::Endpoints endpoints_{models_, features_, log_, clock_, clock_,
-                                random_, metrics_,  {},   {}};
-  StreamScorer scorer_{endpoints_};
+  testing::ServedTrees trees_;
+  StreamScorer scorer_{trees_.endpoints()};
 };
 
 TEST_F(StreamScorerTest, NoModelYetIsNoMessagesFault) {
@@ -72,7 +24,7 @@ TEST_F(StreamScorerTest, NoModelYetIsNoMessagesFault) {
 }
 
 TEST_F(StreamScorerTest, OnlyWhoIsToBlameIsRefused) {
-  deploy(serving::kSlots);
+  trees_.deploy("late");
   const std::vector<std::string> values = {
       std::string(kGood),
       "{\"a\":",
@@ -101,20 +53,20 @@ TEST_F(StreamScorerTest, OnlyWhoIsToBlameIsRefused) {
     EXPECT_EQ((*results)[good]->model_version, 1);
     EXPECT_EQ((*results)[good]->revision, 5);
     EXPECT_TRUE(base::parse_json_object((*results)[good]->value).value().at("p").is_double());
-    const auto logged = log_.find("late", ids[good]);
+    const auto logged = trees_.log().find("late", ids[good]);
     ASSERT_TRUE(logged) << logged.error().message;
   }
   for (const std::size_t bad : {1u, 2u, 3u, 4u, 7u}) {
     ASSERT_FALSE((*results)[bad]) << values[bad];
     EXPECT_EQ((*results)[bad].error().code, Code::kInvalidArgument);
-    EXPECT_FALSE(log_.find("late", ids[bad]));
+    EXPECT_FALSE(trees_.log().find("late", ids[bad]));
   }
-  const auto rows = log_.read("late", {2'000'000}, {100'000'000}, {"request_id"});
+  const auto rows = trees_.log().read("late", {2'000'000}, {100'000'000}, {"request_id"});
   EXPECT_EQ(rows->rows(), 2u) << "each at its own event time, once";
 }
 
 TEST_F(StreamScorerTest, ARowGoesToTheVariantOfItsKey) {
-  deploy(5000);
+  trees_.deploy("late", 5000);
   std::vector<std::string> keys;
   for (int i = 0; i < 40; ++i) keys.push_back(std::to_string(i));
   std::vector<streams::Question> questions;
