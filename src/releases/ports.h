@@ -2,6 +2,7 @@
 #pragma once
 
 #include <limits>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,8 +23,9 @@ class DataPlane {
 
   // Loads and warms every variant of `revision`, whose number isn't given yet, without answering
   // with it. Models that are loaded already are used as they are, so that going back is quick. May
-  // take long. On an error nothing has changed.
-  virtual Result<void> prepare(const Revision& revision) = 0;
+  // take long. On an error nothing has changed. The models stay loaded for as long as what is
+  // returned is held.
+  virtual Result<std::shared_ptr<const void>> prepare(const Revision& revision) = 0;
 
   // Answers with `revision`, which was prepared, from now on: a pointer swap under load, no request
   // fails. `last_good` (nullable) stays loaded too; what neither needs may go once no request uses

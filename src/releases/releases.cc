@@ -132,9 +132,11 @@ Result<void> Releases::add_shadows(const EndpointRecord& record, std::vector<Var
 
 Result<Revision> Releases::commit(const EndpointRecord& before, Change change) {
   Revision& revision = change.revision;
-  if (auto prepared = ports_.data_plane.prepare(revision); !prepared) {
+  const auto prepared =
+      ports_.data_plane.prepare(revision);  // held until it answers, or is given up
+  if (!prepared) {
     changes_refused_.add();
-    return std::move(prepared).error().with_context("the change was refused, nothing changed");
+    return Error(prepared.error()).with_context("the change was refused, nothing changed");
   }
   change.after.current_revision = revision.number;
   change.after.updated_at = revision.event_time;

@@ -83,16 +83,23 @@ Result<std::shared_ptr<const Serving>> Endpoints::build_from_memory(const Endpoi
   return make_serving(spec, models, features_, tallies_, metrics_);
 }
 
-Result<void> Endpoints::prepare(const EndpointSpec& spec) {
+Result<Endpoints::Prepared> Endpoints::prepare(const EndpointSpec& spec) {
+  auto prepared = std::make_shared<const std::vector<std::string>>(keys_of(spec));
   {
     base::MutexLock lock(mutex_);
-    prepared_[spec.endpoint] = keys_of(spec);
+    std::erase_if(prepared_, [](const auto& held) { return held.expired(); });
+    prepared_.push_back(prepared);
   }
-  const auto built = build(spec);
-  if (built) return {};
-  base::MutexLock lock(mutex_);
-  prepared_.erase(spec.endpoint);
-  return built.error();
+  TRY(build(spec));
+  return prepared;
+}
+
+std::set<std::string> Endpoints::held() const {
+  std::set<std::string> keys;
+  for (const auto& one : prepared_) {
+    if (const auto prepared = one.lock()) keys.insert(prepared->begin(), prepared->end());
+  }
+  return keys;
 }
 
 bool Endpoints::is_quick(std::string_view endpoint, std::size_t body_bytes) const {
@@ -120,7 +127,6 @@ void Endpoints::activate(const EndpointSpec& spec, const EndpointSpec* keep) {
   std::vector<LoadedModel> dropped;
   {
     base::MutexLock lock(mutex_);
-    prepared_.erase(spec.endpoint);
     swap(std::move(serving));
     std::vector<std::string>& keys = keys_in_use_[spec.endpoint];
     const std::int64_t now_us = wall_clock_.now().micros;
@@ -132,10 +138,8 @@ void Endpoints::activate(const EndpointSpec& spec, const EndpointSpec* keep) {
     if (keep != nullptr) {
       for (std::string& key : keys_of(*keep)) keys.push_back(std::move(key));
     }
-    std::set<std::string_view> used;
-    for (const auto* by_endpoint : {&keys_in_use_, &prepared_}) {
-      for (const auto& [endpoint, in_use] : *by_endpoint) used.insert(in_use.begin(), in_use.end());
-    }
+    std::set<std::string> used = held();
+    for (const auto& [endpoint, in_use] : keys_in_use_) used.insert(in_use.begin(), in_use.end());
     std::erase_if(loaded_, [&](auto& entry) {
       if (used.contains(entry.first)) return false;
       dropped.push_back(std::move(entry.second.loaded));
@@ -247,7 +251,7 @@ void Endpoints::keep_in_budget(std::string_view spared) {
   {
     base::MutexLock lock(mutex_);
     MemoryUse use;
-    for (const auto& [endpoint, keys] : prepared_) use.kept.insert(keys.begin(), keys.end());
+    use.kept.merge(held());
     for (const auto& [key, resident] : loaded_) {
       // Whoever has loaded one meanwhile comes here next.
       if (const auto size = sizes.find(key); size != sizes.end())
@@ -327,13 +331,12 @@ Result<void> Endpoints::sleep(std::string_view endpoint, const std::string& reas
       return base::error(Code::kNotFound, "no such endpoint answers: endpoint={}", endpoint);
     if (!serving->is_awake) return {};
     Evictions plan{.endpoints = {serving->spec.endpoint}};
-    std::set<std::string> others;
+    std::set<std::string> others = held();
     const auto table = table_.load();
     for (const auto& [name, other] : *table) {
       if (!other->is_awake || name == endpoint) continue;
       for (const std::string& key : keys_of(other->spec)) others.insert(key);
     }
-    for (const auto& [name, keys] : prepared_) others.insert(keys.begin(), keys.end());
     for (const std::string& key : keys_of(serving->spec)) {
       if (!others.contains(key)) plan.models.push_back(key);
     }

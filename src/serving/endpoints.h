@@ -74,9 +74,10 @@ class Endpoints {
             base::Metrics& metrics, const Runtimes& runtimes, Options options);
 
   // Loads every model of `spec` and checks that the feature service (or the caller) can feed it.
-  // kInvalidArgument: a feature that nobody provides. Changes nothing for requests. The models stay
-  // in memory until the endpoint is activated or prepared again.
-  Result<void> prepare(const EndpointSpec& spec);
+  // kInvalidArgument: a feature that nobody provides. Changes nothing for requests. The models
+  // stay in memory for as long as what is returned is held.
+  using Prepared = std::shared_ptr<const std::vector<std::string>>;
+  Result<Prepared> prepare(const EndpointSpec& spec);
   // Answers with `spec` from now on, which was prepared; loads nothing, so if its models are not in
   // memory, the next request for them does. Models that neither it nor `keep` (nullable) uses are
   // let go once no request uses them.
@@ -177,13 +178,15 @@ class Endpoints {
   VersionTallies tallies_{metrics_};
   std::atomic<std::shared_ptr<const Table>> table_{std::make_shared<const Table>()};
   mutable base::Mutex mutex_;  // changes; never held while a model loads
+  // Keys of the models that somebody holds.
+  std::set<std::string> held() const REQUIRES(mutex_);
   struct Resident {
     LoadedModel loaded;
     std::int64_t used_us = 0;  // loaded then, or no longer used since
   };
   std::map<std::string, Resident> loaded_ GUARDED_BY(mutex_);                       // by key
   std::map<std::string, std::vector<std::string>> keys_in_use_ GUARDED_BY(mutex_);  // by endpoint
-  std::map<std::string, std::vector<std::string>> prepared_ GUARDED_BY(mutex_);     // likewise
+  std::vector<std::weak_ptr<const std::vector<std::string>>> prepared_ GUARDED_BY(mutex_);
   // Of endpoints that are being woken, or could not be.
   struct Failure {
     Error error;

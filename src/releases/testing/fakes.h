@@ -24,7 +24,7 @@ class FakeDataPlane final : public DataPlane {
   void expect(const std::vector<Revision>& revisions) override {
     for (const Revision& revision : revisions) active[revision.endpoint] = revision;
   }
-  Result<void> prepare(const Revision& revision) override {
+  Result<std::shared_ptr<const void>> prepare(const Revision& revision) override {
     if (auto call = std::exchange(while_preparing, nullptr)) call(revision);
     for (const Variant& variant : revision.variants) {
       if (broken.contains(variant.uri)) {
@@ -32,7 +32,7 @@ class FakeDataPlane final : public DataPlane {
       }
       prepared.push_back(variant.uri);
     }
-    return {};
+    return std::shared_ptr<const void>();
   }
   void activate(const Revision& revision, const Revision* last_good) override {
     active[revision.endpoint] = revision;
