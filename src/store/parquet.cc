@@ -203,6 +203,7 @@ class ParquetReader {
   // there for the next one.
   Result<void> read_column(int index, Column& out, const std::filesystem::path& file) {
     try {
+      out.reserve(static_cast<std::size_t>(rows()));
       for (int group = 0; group < reader_->num_row_groups(); ++group) {
         std::shared_ptr<arrow::ChunkedArray> data;
         const arrow::Status status = reader_->RowGroup(group)->Column(index)->Read(&data);
@@ -354,7 +355,6 @@ Result<types::Frame> read_parquet(const std::filesystem::path& file,
   for (int index : TRY(positions_of(reader.schema(), columns, file))) {
     const arrow::Field& field = *reader.schema().field(index);
     Column column = Column::of_type(field.name(), TRY(column_type(field)));
-    column.reserve(static_cast<std::size_t>(reader.rows()));
     TRY(reader.read_column(index, column, file));
     TRY(frame.add(std::move(column)));
   }
