@@ -33,9 +33,26 @@ Result<std::string> DatasetTables::arrival_time(const std::string& dataset) {
   return column;
 }
 
-Result<types::Frame> DatasetTables::rows(const std::string& dataset,
-                                         const std::vector<std::string>& columns) {
-  return datasets_.rows(TRY(datasets_.snapshot(dataset)), columns);
+namespace {
+
+class SnapshotTable final : public features::Table {
+ public:
+  SnapshotTable(datasets::Datasets& datasets, datasets::Snapshot snapshot)
+      : datasets_(datasets), snapshot_(std::move(snapshot)) {}
+  Result<types::Frame> rows(const std::vector<std::string>& columns) override {
+    return datasets_.rows(snapshot_, columns);
+  }
+
+ private:
+  datasets::Datasets& datasets_;
+  const datasets::Snapshot snapshot_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<features::Table>> DatasetTables::open(const std::string& dataset) {
+  return std::unique_ptr<features::Table>(
+      new SnapshotTable(datasets_, TRY(datasets_.snapshot(dataset))));
 }
 
 Result<serving::FeatureLookup::Shape> OnlineFeatures::shape(const std::string& service) {
@@ -345,8 +362,8 @@ void ServingPlane::expect(const std::vector<releases::Revision>& revisions) {
   endpoints_.expect(specs);
 }
 
-Result<void> ServingPlane::prepare(const releases::Revision& revision) {
-  return endpoints_.prepare(spec_of(revision));
+Result<std::shared_ptr<const void>> ServingPlane::prepare(const releases::Revision& revision) {
+  return std::shared_ptr<const void>(TRY(endpoints_.prepare(spec_of(revision))));
 }
 
 void ServingPlane::activate(const releases::Revision& revision,

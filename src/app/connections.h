@@ -37,8 +37,7 @@ class DatasetTables final : public features::TableSource {
   Result<std::vector<features::NamedColumn>> columns(const std::string& dataset) override;
   Result<std::vector<std::string>> key(const std::string& dataset) override;
   Result<std::string> arrival_time(const std::string& dataset) override;
-  Result<types::Frame> rows(const std::string& dataset,
-                            const std::vector<std::string>& columns) override;
+  Result<std::unique_ptr<features::Table>> open(const std::string& dataset) override;
 
  private:
   datasets::Datasets& datasets_;
@@ -128,7 +127,7 @@ class ServingPlane final : public releases::DataPlane {
  public:
   explicit ServingPlane(serving::Endpoints& endpoints) : endpoints_(endpoints) {}
   void expect(const std::vector<releases::Revision>& revisions) override;
-  Result<void> prepare(const releases::Revision& revision) override;
+  Result<std::shared_ptr<const void>> prepare(const releases::Revision& revision) override;
   void activate(const releases::Revision& revision, const releases::Revision* last_good) override;
 
  private:

@@ -1,6 +1,7 @@
 #include "features/feature_store.h"
 
 #include <algorithm>
+#include <cmath>
 #include <mutex>
 
 #include "base/hash.h"
@@ -21,6 +22,9 @@ Result<Value> cell_from_json(const Json* cell, const NamedColumn& column) {
     case ValueType::kBool:
       if (cell->is_bool()) return Value(cell->get_bool() ? 1.0 : 0.0);
       if (!cell->is_number()) return wrong("expected a number");
+      if (column.is_whole && cell->is_double() &&
+          std::trunc(cell->get_double()) != cell->get_double())
+        return wrong("expected a whole number");
       if (column.is_whole && cell->is_int64()) return whole_number(cell->get_int64());
       return Value(cell->to_number<double>());
     case ValueType::kText:
@@ -37,17 +41,9 @@ Result<Value> cell_from_json(const Json* cell, const NamedColumn& column) {
   return Value();
 }
 
-Json cell_to_json(const Value& value) {
-  if (const auto* number = std::get_if<double>(&value)) return *number;
-  if (const auto* text = std::get_if<std::string>(&value)) return Json(*text);
-  if (const auto* time = std::get_if<types::Timestamp>(&value)) return time->micros;
-  if (const auto* whole = std::get_if<std::int64_t>(&value)) return *whole;
-  return nullptr;
-}
-
 void hash_cell(std::string& bytes, const Value& value) {
   bytes.push_back(static_cast<char>('0' + value.index()));
-  bytes += base::to_text(cell_to_json(value));
+  bytes += base::to_text(to_pushed(value));
   bytes.push_back('\x1f');
 }
 
@@ -86,8 +82,8 @@ Result<std::shared_ptr<FeatureStore::State>> FeatureStore::bind(Definitions defi
   }
   for (const View& view : state->definitions.views) {
     if (view.is_on_demand()) {
-      // Bound to the request of every service that uses it; their columns must agree, so the first
-      // one decides.
+      // Bound here to the request of the first service that uses it, for who asks for the view
+      // alone; each service binds it to its own (BoundService::Part).
       const auto uses = [&](const Service& service) {
         return std::any_of(
             service.features.begin(), service.features.end(),
@@ -117,15 +113,40 @@ Result<std::shared_ptr<FeatureStore::State>> FeatureStore::bind(Definitions defi
 }
 
 Result<void> FeatureStore::set_definitions(Definitions definitions) {
-  std::shared_ptr<State> state = TRY(bind(std::move(definitions)));
-  if (const auto until = TRY(materialized())) {
-    TRY(load_datasets(*state, *until));
-    prune(*state, *until);
-  }
-  TRY(load_pushed(*state));
-  std::unique_lock lock(mutex_);
-  state_ = std::move(state);
+  base::MutexLock replacing(replace_mutex_);
+  TRY(replace(TRY(bind(std::move(definitions))), TRY(materialized()),
+              [](std::int64_t) -> Result<void> { return {}; }));
   return {};
+}
+
+Result<std::int64_t> FeatureStore::replace(
+    std::shared_ptr<State> fresh, std::optional<types::Timestamp> until,
+    const std::function<Result<void>(std::int64_t)>& commit) {
+  {
+    std::unique_lock lock(mutex_);
+    late_.emplace();
+  }
+  const Result<std::int64_t> loaded = [&]() -> Result<std::int64_t> {
+    std::int64_t rows = 0;
+    if (until) {
+      rows = TRY(load_datasets(*fresh, *until));
+      prune(*fresh, *until);
+    }
+    TRY(load_pushed(*fresh));
+    TRY(commit(rows));
+    return rows;
+  }();
+  std::unique_lock lock(mutex_);
+  const std::vector<PushedRow> late = *std::exchange(late_, std::nullopt);
+  if (!loaded) return loaded;
+  for (const PushedRow& row : late) {
+    const Source* source = fresh->definitions.find_source(row.source);
+    if (source == nullptr) continue;
+    const auto s = static_cast<std::size_t>(source - fresh->definitions.sources.data());
+    insert_row(*fresh, s, TRY(read_pushed(*fresh, s, row.json)), row.identity);
+  }
+  state_ = std::move(fresh);
+  return loaded;
 }
 
 Result<std::optional<types::Timestamp>> FeatureStore::materialized() const {
@@ -176,7 +197,7 @@ Result<std::int64_t> FeatureStore::load_datasets(State& state, types::Timestamp 
   std::int64_t loaded = 0;
   for (std::size_t s = 0; s < state.definitions.sources.size(); ++s) {
     const Source& source = state.definitions.sources[s];
-    const types::Frame frame = TRY(tables_.rows(source.dataset, {}));
+    const types::Frame frame = TRY(TRY(tables_.open(source.dataset))->rows({}));
     const auto columns = TRY(pick(frame, state.source_columns[s]));
     const types::Column* arrival =
         source.arrival_time.empty() ? nullptr : frame.find(source.arrival_time);
@@ -197,6 +218,21 @@ void FeatureStore::prune(State& state, types::Timestamp watermark) {
   }
 }
 
+Result<std::vector<Value>> FeatureStore::read_pushed(const State& state, std::size_t source,
+                                                     std::string_view json) {
+  const Result<Json> cells = base::parse_json(json);
+  if (!cells || !cells->is_object()) {
+    return base::error(Code::kCorruption, "a pushed feature row is damaged: source={}",
+                       state.definitions.sources[source].name);
+  }
+  std::vector<Value> values;
+  for (const NamedColumn& column : state.source_columns[source]) {
+    Result<Value> value = cell_from_json(cells->get_object().if_contains(column.name), column);
+    values.push_back(value ? std::move(*value) : Value());  // the column's type has changed since
+  }
+  return values;
+}
+
 Result<void> FeatureStore::each_pushed(const State& state, std::size_t source,
                                        types::Timestamp first, types::Timestamp last,
                                        const EachPushed& each) const {
@@ -208,20 +244,12 @@ Result<void> FeatureStore::each_pushed(const State& state, std::size_t source,
         "event_time <= ? ORDER BY number",
         {name, first, last}, [&](const store::Row& row) {
           if (!outcome) return;
-          const Result<Json> cells = base::parse_json(row.text(1));
-          if (!cells || !cells->is_object()) {
-            outcome =
-                base::error(Code::kCorruption, "a pushed feature row is damaged: source={}", name);
-            return;
+          const Result<std::vector<Value>> values = read_pushed(state, source, row.text(1));
+          if (values) {
+            each(*values, static_cast<std::uint64_t>(row.int64(0)));
+          } else {
+            outcome = values.error();
           }
-          std::vector<Value> values;
-          for (const NamedColumn& column : state.source_columns[source]) {
-            Result<Value> value =
-                cell_from_json(cells->get_object().if_contains(column.name), column);
-            values.push_back(value ? std::move(*value)
-                                   : Value());  // the column's type has changed since
-          }
-          each(values, static_cast<std::uint64_t>(row.int64(0)));
         });
   }));
   return outcome;
@@ -238,23 +266,21 @@ Result<void> FeatureStore::load_pushed(State& state) const {
   return {};
 }
 
-Result<std::int64_t> FeatureStore::materialize(types::Timestamp as_of) {
-  std::shared_ptr<State> fresh = TRY(bind(*definitions()));
-  const std::int64_t loaded = TRY(load_datasets(*fresh, as_of));
-  prune(*fresh, as_of);
-  TRY(load_pushed(*fresh));
-  TRY(db_.write([&](store::Tx& tx) -> Result<void> {
-    TRY(
-        tx.execute("INSERT INTO feature_state(workspace, materialized) VALUES('default', ?) "
-                   "ON CONFLICT(workspace) DO UPDATE SET materialized = excluded.materialized",
-                   {as_of}));
-    return tx.append_event({.kind = "features.materialized",
-                            .subject = "features",
-                            .payload = {{"as_of", types::to_rfc3339(as_of)}, {"rows", loaded}}});
-  }));
-  std::unique_lock lock(mutex_);
-  state_ = std::move(fresh);
-  return loaded;
+Result<std::int64_t> FeatureStore::materialize(types::Timestamp as_of, bool keeps_later) {
+  base::MutexLock replacing(replace_mutex_);
+  const auto before = TRY(materialized());
+  if (keeps_later && before && *before >= as_of) return 0;
+  return replace(TRY(bind(*definitions())), as_of, [&](std::int64_t rows) {
+    return db_.write([&](store::Tx& tx) -> Result<void> {
+      TRY(
+          tx.execute("INSERT INTO feature_state(workspace, materialized) VALUES('default', ?) "
+                     "ON CONFLICT(workspace) DO UPDATE SET materialized = excluded.materialized",
+                     {as_of}));
+      return tx.append_event({.kind = "features.materialized",
+                              .subject = "features",
+                              .payload = {{"as_of", types::to_rfc3339(as_of)}, {"rows", rows}}});
+    });
+  });
 }
 
 Result<std::int64_t> FeatureStore::push(const std::string& source_name, const JsonArray& rows) {
@@ -300,7 +326,7 @@ Result<std::int64_t> FeatureStore::push(const std::string& source_name, const Js
       if (is_null(*value) && column.name == source->arrival_time &&
           column.name != source->event_time)
         *value = now;
-      if (!is_null(*value)) stored[column.name] = cell_to_json(*value);
+      if (!is_null(*value)) stored[column.name] = to_pushed(*value);
       row.values.push_back(std::move(*value));
     }
     if (!source->event_time.empty()) {
@@ -334,12 +360,16 @@ Result<std::int64_t> FeatureStore::push(const std::string& source_name, const Js
     return count;
   }));
   std::unique_lock lock(mutex_);
-  // If the definitions changed in between, the new state has read these rows from the database
-  // already; adding them again is harmless.
-  if (state_->definitions.find_source(source_name) == nullptr) return fresh;
-  for (const Pushed& row : pushed) {
-    if (row.fresh && state_->source_columns.size() > s)
+  const Source* present = state_->definitions.find_source(source_name);
+  for (Pushed& row : pushed) {
+    if (!row.fresh) continue;
+    if (state_ == state) {
       insert_row(*state_, s, row.values, row.identity);
+    } else if (present != nullptr) {  // it may have read the row already, which changes nothing
+      const auto at = static_cast<std::size_t>(present - state_->definitions.sources.data());
+      insert_row(*state_, at, TRY(read_pushed(*state_, at, row.text)), row.identity);
+    }
+    if (late_) late_->push_back({source_name, std::move(row.text), row.identity});
   }
   return fresh;
 }

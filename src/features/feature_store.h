@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/mutex.h"
 #include "features/definition.h"
 #include "features/service.h"
 #include "features/tables.h"
@@ -56,7 +57,9 @@ class FeatureStore {
 
   // Loads from the datasets every row that had arrived by `as_of`, as far back as a window or ttl
   // reaches. Returns the rows loaded.
-  Result<std::int64_t> materialize(types::Timestamp as_of);
+  // What was loaded until later than `as_of` is dropped; with `keeps_later` it stays, and nothing
+  // is done.
+  Result<std::int64_t> materialize(types::Timestamp as_of, bool keeps_later = false);
 
   // Adds rows of a source, as JSON objects with its dataset's columns; durable on return; a row
   // that is there already changes nothing. Without the arrival time column the row arrives now.
@@ -123,11 +126,19 @@ class FeatureStore {
   Result<std::int64_t> load_datasets(State& state, types::Timestamp as_of) const;
   static void prune(State& state, types::Timestamp watermark);
   Result<void> load_pushed(State& state) const;
+  // Loads what `fresh` serves, calls `commit` with the rows loaded, and puts it in the place of the
+  // present state. What is pushed meanwhile is in both.
+  Result<std::int64_t> replace(std::shared_ptr<State> fresh, std::optional<types::Timestamp> until,
+                               const std::function<Result<void>(std::int64_t)>& commit)
+      REQUIRES(replace_mutex_);
   // Calls `each` for the pushed rows of a source with an event time from `first` to `last`, in the
   // order in which they were pushed.
   using EachPushed = std::function<void(std::span<const Value> row, std::uint64_t identity)>;
   Result<void> each_pushed(const State& state, std::size_t source, types::Timestamp first,
                            types::Timestamp last, const EachPushed& each) const;
+  // A pushed row as the database has it; another state may have other columns.
+  static Result<std::vector<Value>> read_pushed(const State& state, std::size_t source,
+                                                std::string_view json);
   static void insert_row(State& state, std::size_t source, std::span<const Value> row,
                          std::uint64_t identity);
   static std::uint64_t identity_of(const State& state, std::size_t source,
@@ -144,7 +155,14 @@ class FeatureStore {
   store::Db& db_;
   TableSource& tables_;
   const base::Clock& clock_;
-  mutable std::shared_mutex mutex_;  // the indexes are written under it exclusively
+  struct PushedRow {
+    std::string source, json;
+    std::uint64_t identity;
+  };
+
+  base::Mutex replace_mutex_;        // one replacement of the state at a time; before mutex_
+  mutable std::shared_mutex mutex_;  // all below; the indexes are written under it exclusively
+  std::optional<std::vector<PushedRow>> late_;  // pushed since a replacement began to load
   std::shared_ptr<State> state_ = std::make_shared<State>();
 };
 

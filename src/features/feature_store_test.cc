@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <thread>
+
 #include "features/testing/trips.h"
 #include "store/sqlite.h"
 #include "store/testing/temp_folder.h"
@@ -71,6 +74,65 @@ TEST_F(FeatureStoreTest, WhatWasPushedIsThereAfterReopening) {
   EXPECT_EQ(ask(*store, "carrier__landed_1h", 100), Value(1.0));
   EXPECT_EQ(store->push("landings", {landing(1, 100, 100, 10)}).value(), 0);
   EXPECT_EQ(ask(*store, "carrier__landed_1h", 100), Value(1.0));
+}
+
+TEST_F(FeatureStoreTest, WhatIsPushedWhileTheRowsAreLoadedAnewIsThere) {
+  auto store = open();
+  std::atomic<bool> done = false;
+  std::thread loading([&] {
+    for (int i = 0; !done; ++i) {
+      EXPECT_TRUE(store->materialize({0}));
+      EXPECT_TRUE(store->set_definitions(parse_definitions(testing::kTripsYaml).value()));
+    }
+  });
+  constexpr int kRows = 200;
+  for (int i = 0; i < kRows; ++i) {
+    ASSERT_TRUE(store->push("landings", {landing(i, 100, 100, 10)}));
+    ASSERT_EQ(ask(*store, "carrier__landed_1h", 100), Value(i + 1.0));
+  }
+  done = true;
+  loading.join();
+  EXPECT_EQ(ask(*store, "carrier__landed_1h", 100), Value(double{kRows}));
+}
+
+TEST_F(FeatureStoreTest, AnOlderMomentTakesNothingAwayIfAsked) {
+  auto store = open();
+  ASSERT_TRUE(store->materialize({10}));
+  EXPECT_EQ(store->materialize({5}, true).value(), 0);
+  EXPECT_EQ(store->materialized().value(), types::Timestamp{10});
+  ASSERT_TRUE(store->materialize({5}));
+  EXPECT_EQ(store->materialized().value(), types::Timestamp{5});
+}
+
+// A view on demand reads each service's own request, whatever the order of its columns.
+TEST_F(FeatureStoreTest, ServicesWithOtherRequestsShareAViewOnDemand) {
+  std::string yaml(testing::kTripsYaml);
+  yaml += R"yaml(
+    short:
+      event_time: asked_at
+      request: {asked_at: timestamp}
+      features: [calendar]
+)yaml";
+  FeatureStore store(*db_, tables_, clock_);
+  MUST(store.set_definitions(MUST(parse_definitions(yaml))));
+  const types::Timestamp noon{12 * 3'600'000'000LL};
+  const std::vector<std::pair<std::string, Value>> request = {{"asked_at", noon}};
+  const auto short_one = store.lookup("short", request, std::nullopt);
+  ASSERT_TRUE(short_one) << short_one.error().message;
+  EXPECT_EQ((*short_one)[0], Value(7.0));  // in New York
+
+  const auto wrong =
+      parse_definitions(yaml.replace(yaml.rfind("timestamp}"), 9, "timestamp, b: double"));
+  const auto without = parse_definitions(std::string(testing::kTripsYaml) + R"yaml(
+    none:
+      event_time: at
+      request: {at: timestamp}
+      features: [calendar]
+)yaml");
+  ASSERT_TRUE(wrong && without);
+  EXPECT_TRUE(store.set_definitions(*wrong));
+  EXPECT_EQ(store.set_definitions(*without).error().code, Code::kInvalidArgument)
+      << "nobody says what the view reads";
 }
 
 TEST_F(FeatureStoreTest, ArrivalIsStampedWhenItIsNotSaid) {

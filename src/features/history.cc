@@ -1,5 +1,4 @@
 // Training sets: the same views over whole datasets, each entity row as known at its own time.
-#include <set>
 
 #include "features/feature_store.h"
 #include "features/keyed_rows.h"
@@ -10,13 +9,6 @@ namespace {
 using types::Column;
 using types::ColumnType;
 using Columns = std::vector<const Column*>;
-
-Column taken(const Column& from, const std::vector<std::size_t>& rows) {
-  Column to = Column::of_type(from.name, from.type);
-  to.reserve(rows.size());
-  for (const std::size_t row : rows) to.append_from(from, row);
-  return to;
-}
 
 // Columns of `frame` in the order of `names`; those it doesn't have are null.
 Columns find_columns(const types::Frame& frame, const std::vector<NamedColumn>& names) {
@@ -46,7 +38,7 @@ Asked choose(const HistoryRequest& request, const Column& time, const Column& ar
       asked.rows.push_back(row);
     }
   }
-  if (labels) asked.labels = taken(*labels, asked.rows);
+  if (labels) asked.labels = labels->take(asked.rows);
   return asked;
 }
 
@@ -61,14 +53,10 @@ Result<std::vector<Column>> FeatureStore::read_view(const State& state, std::siz
   const auto s = static_cast<std::size_t>(source - state.definitions.sources.data());
   const std::vector<NamedColumn>& columns = state.source_columns[s];
 
-  std::set<std::size_t> read(bound.keys.begin(), bound.keys.end());
-  if (bound.event_time) read.insert({*bound.event_time, *bound.arrival_time});
-  for (const Expression& input : bound.inputs) {
-    for (const std::size_t column : input.columns()) read.insert(column);
-  }
+  const std::unique_ptr<Table> table = TRY(tables_.open(source->dataset));
   std::vector<std::string> names;
-  for (const std::size_t column : read) names.push_back(columns[column].name);
-  const types::Frame rows = TRY(tables_.rows(source->dataset, names));
+  for (const std::size_t column : bound.columns()) names.push_back(columns[column].name);
+  const types::Frame rows = TRY(table->rows(names));
 
   // What tells rows apart is read when rows are alike: seldom.
   std::optional<Result<types::Frame>> identifying;
@@ -77,7 +65,7 @@ Result<std::vector<Column>> FeatureStore::read_view(const State& state, std::siz
     if (!identifying) {
       std::vector<std::string> keys;
       for (const std::size_t key : state.source_keys[s]) keys.push_back(columns[key].name);
-      identifying = tables_.rows(source->dataset, keys);
+      identifying = table->rows(keys);
       if (*identifying) identifying_cells = find_columns(**identifying, columns);
     }
     if (!*identifying) return 0;
@@ -97,7 +85,7 @@ Result<HistoryResult> FeatureStore::history(const HistoryRequest& request) const
   const std::shared_ptr<State> state = TRY(bind(*definitions()));
   const BoundService& service = *TRY(find_service(*state, request.service));
 
-  const types::Frame entities = TRY(tables_.rows(request.entities, {}));
+  const types::Frame entities = TRY(TRY(tables_.open(request.entities))->rows({}));
   const std::vector<NamedColumn> entity_columns = TRY(tables_.columns(request.entities));
   const std::vector<std::string> entity_keys = TRY(tables_.key(request.entities));
   Columns request_cells, key_cells;
@@ -124,24 +112,24 @@ Result<HistoryResult> FeatureStore::history(const HistoryRequest& request) const
     if (result.frame.find(column.name) != nullptr) return {};
     return result.frame.add(std::move(column));
   };
-  for (const Column* key : key_cells) TRY(add(taken(*key, asked.rows), key->name));
-  const Column times = taken(time, asked.rows);
+  for (const Column* key : key_cells) TRY(add(key->take(asked.rows), key->name));
+  const Column times = time.take(asked.rows);
   TRY(add(times, service.service.event_time));
   if (asked.labels) {
     TRY(add(std::move(*asked.labels), request.label_name));
-    TRY(add(taken(arrival, asked.rows), request.label_name + "_known_at"));
+    TRY(add(arrival.take(asked.rows), request.label_name + "_known_at"));
   }
 
   std::vector<Column> asked_cells;
   Columns cells;
-  for (const Column* column : request_cells) asked_cells.push_back(taken(*column, asked.rows));
+  for (const Column* column : request_cells) asked_cells.push_back(column->take(asked.rows));
   for (const Column& column : asked_cells) cells.push_back(&column);
   std::vector<std::vector<Column>> parts;
   for (const BoundService::Part& part : service.parts) {
     const BoundView& view = state->views[part.view];
     if (view.view.is_on_demand()) {
       std::vector<Column>& columns = parts.emplace_back();
-      for (const Expression& input : view.inputs)
+      for (const Expression& input : part.on_demand)
         columns.push_back(input.evaluate(cells, asked.rows.size()));
       continue;
     }

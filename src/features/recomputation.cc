@@ -18,13 +18,6 @@ constexpr std::int64_t kEver = std::numeric_limits<std::int64_t>::max();
 // Moments that are asked for lie at most this far from the requests' own.
 constexpr types::Duration kBefore = types::Duration::days(8), kAfter = types::Duration::hours(15);
 
-Column taken(const Column& from, const std::vector<std::size_t>& rows) {
-  Column to = Column::of_type(from.name, from.type);
-  to.reserve(rows.size());
-  for (const std::size_t row : rows) to.append_from(from, row);
-  return to;
-}
-
 // A pushed cell as the dataset has it.
 void append_cell(Column& column, const Value& value) {
   if (column.type != ColumnType::kInt64 && column.type != ColumnType::kBool)
@@ -68,10 +61,9 @@ bool Recomputation::is_given(const BoundService::Output& output, std::size_t req
     return requests_.columns[column].is_valid(request);
   };
   if (output.from_request) return is_there(output.position);
-  const BoundView& view = view_of(output);
-  const std::vector<std::size_t> columns = view.view.is_on_demand()
-                                               ? view.inputs[output.position].columns()
-                                               : service_->parts[output.part].keys;
+  const BoundService::Part& part = service_->parts[output.part];
+  const std::vector<std::size_t> columns =
+      view_of(output).view.is_on_demand() ? part.on_demand[output.position].columns() : part.keys;
   return std::all_of(columns.begin(), columns.end(), is_there);
 }
 
@@ -87,9 +79,7 @@ Result<Recomputation::SourceRows> Recomputation::read_rows(const FeatureStore& s
   out.is_read.assign(columns.size(), state.source_keys[s].empty());
   const auto read = [&](std::size_t column) { out.is_read[column] = true; };
   std::ranges::for_each(state.source_keys[s], read);
-  std::ranges::for_each(view.keys, read);
-  if (view.event_time) read(*view.event_time), read(*view.arrival_time);
-  for (const Expression& input : view.inputs) std::ranges::for_each(input.columns(), read);
+  std::ranges::for_each(view.columns(), read);
   std::vector<std::string> names;
   for (std::size_t column = 0; column < columns.size(); ++column) {
     out.columns.push_back(Column::of_type(columns[column].name, column_type(columns[column].type)));
@@ -102,7 +92,7 @@ Result<Recomputation::SourceRows> Recomputation::read_rows(const FeatureStore& s
   const std::int64_t from = back ? *first - back->micros - kBefore.micros : -kEver;
   const std::int64_t until = *last + kAfter.micros;
   const KeyCodes asked(keys);
-  const types::Frame frame = TRY(store.tables_.rows(source->dataset, names));
+  const types::Frame frame = TRY(TRY(store.tables_.open(source->dataset))->rows(names));
   Columns source_keys;
   for (const std::size_t key : view.keys)
     source_keys.push_back(TRY(frame.column(columns[key].name)));
@@ -118,7 +108,7 @@ Result<Recomputation::SourceRows> Recomputation::read_rows(const FeatureStore& s
   }
   for (std::size_t column = 0; column < columns.size(); ++column) {
     if (out.is_read[column])
-      out.columns[column] = taken(*TRY(frame.column(columns[column].name)), picked);
+      out.columns[column] = TRY(frame.column(columns[column].name))->take(picked);
   }
   out.rows = picked.size();
   std::vector<Value> values(columns.size());
@@ -172,7 +162,7 @@ Recomputation Recomputation::only(std::size_t request) const {
   one.state_ = state_;
   one.service_ = service_;
   for (const Column& column : requests_.columns)
-    one.requests_.columns.push_back(taken(column, {request}));
+    one.requests_.columns.push_back(column.take({request}));
   one.requests_.times = {requests_.times[request]};
   for (std::size_t p = 0; p < parts_.size(); ++p) {
     const SourceRows& all = parts_[p];
@@ -198,7 +188,7 @@ Recomputation Recomputation::only(std::size_t request) const {
       picked.push_back(row);
     }
     for (std::size_t column = 0; column < all.columns.size(); ++column) {
-      some.columns.push_back(all.is_read[column] ? taken(all.columns[column], picked)
+      some.columns.push_back(all.is_read[column] ? all.columns[column].take(picked)
                                                  : all.columns[column]);
     }
     for (const std::size_t row : picked) some.identities.push_back(all.identities[row]);
@@ -222,7 +212,7 @@ std::vector<Column> Recomputation::read_part(std::size_t p, const Moment& moment
       cells.back() = &moved;
     }
     std::vector<Column> out;
-    for (const Expression& input : view.inputs)
+    for (const Expression& input : part.on_demand)
       out.push_back(as_values(input.evaluate(cells, requests_.times.size())));
     return out;
   }

@@ -48,6 +48,17 @@ Result<BoundService> BoundService::bind(const Service& service,
       Part fresh{.view = index};
       for (const std::string& key : view->view.keys)
         fresh.keys.push_back(request_position(service, key));
+      if (view->view.is_on_demand()) {
+        BoundView own = TRY(BoundView::bind(view->view, nullptr, request_columns(service)));
+        for (std::size_t i = 0; i < own.types.size(); ++i) {
+          if (own.types[i] == view->types[i]) continue;
+          return base::error(Code::kInvalidArgument,
+                             "service {}: {} is a {} here and a {} elsewhere", service.name,
+                             own.names[i], value_type_name(own.types[i]),
+                             value_type_name(view->types[i]));
+        }
+        fresh.on_demand = std::move(own.inputs);
+      }
       part = bound.parts.insert(bound.parts.end(), std::move(fresh));
     }
     const auto part_index = static_cast<std::size_t>(part - bound.parts.begin());
@@ -69,8 +80,8 @@ void BoundService::read(std::span<const Value> request, types::Timestamp as_of,
     const BoundView& view = views[part.view];
     values.assign(view.names.size(), Value());
     if (view.view.is_on_demand()) {
-      for (std::size_t i = 0; i < view.inputs.size(); ++i)
-        values[i] = view.inputs[i].evaluate(request);
+      for (std::size_t i = 0; i < part.on_demand.size(); ++i)
+        values[i] = part.on_demand[i].evaluate(request);
     } else if (const std::optional<std::string> key = key_of(request, part.keys)) {
       indexes[part.view]->read(*key, as_of, values);
     }

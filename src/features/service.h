@@ -13,7 +13,8 @@ namespace slipway::features {
 struct BoundService {
   struct Part {
     std::size_t view = 0;
-    std::vector<std::size_t> keys;  // positions among the request columns
+    std::vector<std::size_t> keys;      // positions among the request columns
+    std::vector<Expression> on_demand;  // over the request columns; none: the view has a source
   };
   struct Output {
     std::string name;
@@ -27,6 +28,7 @@ struct BoundService {
   std::vector<Part> parts;
   std::vector<Output> outputs;
 
+  // kInvalidArgument: the request has not what a view on demand reads.
   static Result<BoundService> bind(const Service& service, const std::vector<BoundView>& views);
 
   // The values of all outputs. `request` has the request columns in order; `indexes` the index of

@@ -1,6 +1,7 @@
 // The tables of this room, and what it needs of others.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,15 @@ namespace slipway::features {
 
 store::RoomMigrations migrations();
 
+// One version of a dataset's rows: what is read from it belongs together, whatever is ingested
+// meanwhile.
+class Table {
+ public:
+  virtual ~Table() = default;
+  // These columns; all when there are none.
+  virtual Result<types::Frame> rows(const std::vector<std::string>& columns) = 0;
+};
+
 // The datasets that sources read. Safe to use from several threads.
 class TableSource {
  public:
@@ -24,9 +34,8 @@ class TableSource {
   // The column that says when a row's outcome could be known. kFailedPrecondition: the dataset has
   // none.
   virtual Result<std::string> arrival_time(const std::string& dataset) = 0;
-  // These columns; all when there are none.
-  virtual Result<types::Frame> rows(const std::string& dataset,
-                                    const std::vector<std::string>& columns) = 0;
+  // Its newest version. kNotFound.
+  virtual Result<std::unique_ptr<Table>> open(const std::string& dataset) = 0;
 };
 
 }  // namespace slipway::features

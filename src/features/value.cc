@@ -85,6 +85,14 @@ types::ColumnType column_type(ValueType type) {
   return types::ColumnType::kDouble;
 }
 
+Json to_pushed(const Value& value) {
+  if (const auto* number = std::get_if<double>(&value)) return *number;
+  if (const auto* text = std::get_if<std::string>(&value)) return Json(*text);
+  if (const auto* time = std::get_if<types::Timestamp>(&value)) return time->micros;
+  if (const auto* whole = std::get_if<std::int64_t>(&value)) return *whole;
+  return nullptr;
+}
+
 types::Column as_values(types::Column column) {
   if (column.type == types::ColumnType::kDouble) {
     for (std::size_t row = 0; row < column.doubles.size(); ++row) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 #include <tuple>
 
 #include "features/window_reader.h"
@@ -100,6 +101,15 @@ Result<BoundView> BoundView::bind(const View& view, const Source* source,
                                aggregate.function == AggregateFunction::kDistinct);
   }
   return bound;
+}
+
+std::vector<std::size_t> BoundView::columns() const {
+  std::set<std::size_t> read(keys.begin(), keys.end());
+  if (event_time) read.insert({*event_time, *arrival_time});
+  for (const Expression& input : inputs) {
+    for (const std::size_t column : input.columns()) read.insert(column);
+  }
+  return {read.begin(), read.end()};
 }
 
 std::optional<std::string> key_of(std::span<const Value> row,

@@ -1,6 +1,5 @@
-// The one evaluator of views: rows by key, read as known at a moment. Training builds it from a
-// whole dataset, serving keeps it up to date row by row; both read through the same code, so that
-// they agree to the bit.
+// Rows of a view by key, as they come one by one: what online reads are answered from. Training
+// sets have KeyedRows; both read through window_reader.h, so that they agree to the bit.
 #pragma once
 
 #include <limits>
@@ -32,6 +31,8 @@ struct BoundView {
   // kInvalidArgument naming view and column when something isn't there.
   static Result<BoundView> bind(const View& view, const Source* source,
                                 const std::vector<NamedColumn>& columns);
+  // Positions of all that it reads, ascending.
+  std::vector<std::size_t> columns() const;
 };
 
 // What is known of a key at a moment, whatever its values are.

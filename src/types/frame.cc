@@ -130,6 +130,13 @@ void Column::append_from(const Column& other, std::size_t row) {
   }
 }
 
+Column Column::take(const std::vector<std::size_t>& rows) const {
+  Column taken = of_type(name, type);
+  taken.reserve(rows.size());
+  for (const std::size_t row : rows) taken.append_from(*this, row);
+  return taken;
+}
+
 const Column* Frame::find(std::string_view name) const {
   const auto at = std::find_if(columns_.begin(), columns_.end(),
                                [&](const Column& c) { return c.name == name; });
@@ -162,10 +169,7 @@ Result<void> Frame::add(Column column) {
 Frame Frame::take(const std::vector<std::size_t>& indexes) const {
   Frame out;
   for (const Column& column : columns_) {
-    Column taken = Column::of_type(column.name, column.type);
-    taken.reserve(indexes.size());
-    for (std::size_t row : indexes) taken.append_from(column, row);
-    out.columns_.push_back(std::move(taken));
+    out.columns_.push_back(column.take(indexes));
   }
   return out;
 }

@@ -11,15 +11,6 @@ using features::FeatureStore;
 using features::Value;
 using features::ValueType;
 
-// What the store's push reads again.
-Json to_json(const Value& value) {
-  if (const auto* number = std::get_if<double>(&value)) return *number;
-  if (const auto* whole = std::get_if<std::int64_t>(&value)) return *whole;
-  if (const auto* text = std::get_if<std::string>(&value)) return Json(*text);
-  if (const auto* time = std::get_if<types::Timestamp>(&value)) return time->micros;
-  return nullptr;
-}
-
 Result<std::size_t> count_rows(const JsonObject& frame) {
   std::optional<std::size_t> rows;
   for (const auto& [name, cells] : frame) {
@@ -68,7 +59,8 @@ Result<JsonArray> rows_of_source(const FeatureStore& store, const std::string& n
       }
       auto value = read_cell(cell, column.type, column.name);
       if (!value) return std::move(value).error().with_context(fmt::format("df, row {}", row));
-      if (!features::is_null(*value)) rows[row].get_object()[column.name] = to_json(*value);
+      if (!features::is_null(*value))
+        rows[row].get_object()[column.name] = features::to_pushed(*value);
     }
   }
   return rows;

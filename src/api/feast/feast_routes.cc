@@ -185,13 +185,9 @@ Response materialize(FeatureStore& store, const Request& request, bool is_increm
     if (definitions->find_view(name) == nullptr)
       return feast_error(base::error(Code::kNotFound, "Feature view {} does not exist", name));
   }
-  const auto before = store.materialized();
-  if (!before) return feast_error(before.error());
   // What was loaded once stays: an older end would take newer rows away again.
-  if (!*before || **before < wanted->until) {
-    const auto loaded = store.materialize(wanted->until);
-    if (!loaded) return feast_error(loaded.error());
-  }
+  const auto loaded = store.materialize(wanted->until, /*keeps_later=*/true);
+  if (!loaded) return feast_error(loaded.error());
   if (request.query("async").value_or("false") == "true") {
     return Response::json(
         base::to_text(JsonObject{{"status", "accepted"}, {"feature_views", std::move(names)}}),

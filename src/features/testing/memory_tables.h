@@ -29,16 +29,25 @@ class MemoryTables final : public TableSource {
   Result<std::string> arrival_time(const std::string& dataset) override {
     return TRY(find(dataset))->arrival;
   }
-  Result<types::Frame> rows(const std::string& dataset,
-                            const std::vector<std::string>& columns) override {
-    const Table* table = TRY(find(dataset));
-    if (columns.empty()) return table->frame;
-    types::Frame some;
-    for (const std::string& name : columns) TRY(some.add(*TRY(table->frame.column(name))));
-    return some;
+  Result<std::unique_ptr<features::Table>> open(const std::string& dataset) override {
+    return std::unique_ptr<features::Table>(new Opened(TRY(find(dataset))->frame));
   }
 
  private:
+  class Opened final : public features::Table {
+   public:
+    explicit Opened(types::Frame frame) : frame_(std::move(frame)) {}
+    Result<types::Frame> rows(const std::vector<std::string>& columns) override {
+      if (columns.empty()) return frame_;
+      types::Frame some;
+      for (const std::string& name : columns) TRY(some.add(*TRY(frame_.column(name))));
+      return some;
+    }
+
+   private:
+    const types::Frame frame_;
+  };
+
   Result<const Table*> find(const std::string& dataset) const {
     const auto found = tables.find(dataset);
     if (found == tables.end()) return base::error(Code::kNotFound, "no such dataset: {}", dataset);
