@@ -33,6 +33,7 @@ class FakeScorer final : public Scorer {
     batches.push_back(questions.size());
     std::vector<Result<Answer>> answers;
     for (const Question& question : questions) {
+      if (question.value == "huge" && std::exchange(throws, false)) throw std::bad_alloc();
       if (question.value == "poison") return base::error(Code::kUnavailable, "the model failed");
       if (question.value == "bad") {
         answers.push_back(base::error(Code::kInvalidArgument, "feature x must be a number"));
@@ -52,6 +53,7 @@ class FakeScorer final : public Scorer {
   }
 
   std::atomic<bool> ready{true};
+  bool throws = true;                               // once
   std::atomic<int> calls{0}, down_to{0}, up_at{0};  // it is down in these calls but one
 
  private:
@@ -281,6 +283,13 @@ TEST_F(StreamsTest, AMessageThatBringsTheModelDownIsOneDeadLetter) {
   declare();
   ASSERT_TRUE(soon([&] { return read("out").size() == 2 && read("dead").size() == 1; }));
   EXPECT_EQ(values("dead"), std::vector<std::string>{"poison"});
+}
+
+TEST_F(StreamsTest, WhatThrowsIsWaitedForAndTriedAgain) {
+  send({"1", "huge", "2"});
+  declare();
+  ASSERT_TRUE(soon([&] { return read("out").size() == 3; }));
+  EXPECT_GE(status().retries, 1u);
 }
 
 // Together three times in vain; the first message alone is answered, and then the model goes away

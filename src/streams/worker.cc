@@ -229,8 +229,15 @@ void Worker::run() {
 }
 
 void Worker::run_until_stopped() {
+  const auto guarded = [this]() -> Result<void> {
+    try {
+      return work();
+    } catch (const std::exception& e) {  // the net under a thread's work
+      return base::error(Code::kInternal, "the stream's work threw: what={}", e.what());
+    }
+  };
   for (;;) {
-    const Result<void> worked = work();
+    const Result<void> worked = guarded();
     reader_.reset();
     {
       base::MutexLock lock(mutex_);
