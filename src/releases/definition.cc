@@ -107,11 +107,7 @@ Result<AsyncInference> read_async(const YamlNode& node) {
   async.failure = async.output;
   if (const auto failure = map.find("failure"))
     async.failure = TRY(read_folder(*failure, "failure"));
-  if (const auto in_flight = map.find("in_flight")) {
-    async.in_flight = TRY(in_flight->integer());
-    if (*async.in_flight < 1 || *async.in_flight > 1000)
-      return in_flight->error("in_flight must be from 1 to 1000");
-  }
+  async.in_flight = TRY(map.find_integer("in_flight", 1, 1000));
   TRY(map.finish());
   return async;
 }
