@@ -3,15 +3,10 @@
 #include "api/predict/body.h"
 #include "api/predict/call.h"
 #include "api/predict/csv_batch.h"
+#include "base/text.h"
 
 namespace slipway::api::predict {
 namespace {
-
-std::string_view trimmed(std::string_view text) {
-  while (text.starts_with(' ')) text.remove_prefix(1);
-  while (text.ends_with(' ')) text.remove_suffix(1);
-  return text;
-}
 
 CsvReader& csv_reader() {
   thread_local CsvReader instance;
@@ -22,10 +17,10 @@ CsvReader& csv_reader() {
 
 Result<BodyType> body_type(std::string_view content_type) {
   std::string_view rest = content_type;
-  const std::string_view type = trimmed(rest.substr(0, rest.find(';')));
+  const std::string_view type = base::trimmed(rest.substr(0, rest.find(';')));
   while (rest.find(';') != std::string_view::npos) {
     rest.remove_prefix(rest.find(';') + 1);
-    const std::string_view parameter = trimmed(rest.substr(0, rest.find(';')));
+    const std::string_view parameter = base::trimmed(rest.substr(0, rest.find(';')));
     const std::string_view name = parameter.substr(0, parameter.find('='));
     if (parameter.empty()) continue;
     if (!is_word(name, "charset"))
