@@ -1,6 +1,7 @@
 #include "app/invocation_files.h"
 
 #include <algorithm>
+#include <climits>
 
 #include "app/storage.h"
 #include "store/file_system.h"
@@ -45,11 +46,15 @@ Result<InvocationFiles::Place> InvocationFiles::place_of(const std::string& loca
                        "got={}",
                        location);
   }
-  const std::filesystem::path below =
-      path->lexically_normal().lexically_relative(options_.root.lexically_normal());
-  if (options_.root.empty() || !is_plain(below.generic_string())) {
+  const std::filesystem::path below = path->lexically_relative(options_.root.lexically_normal());
+  const bool is_too_long = std::any_of(
+      path->begin(), path->end(), [](const auto& part) { return part.native().size() > NAME_MAX; });
+  if (options_.root.empty() || is_too_long ||
+      !is_plain(std::string_view(path->native()).substr(1)) || !is_plain(below.generic_string())) {
     return base::error(Code::kInvalidArgument,
-                       "the location is not below the setting async-root: {}", location);
+                       "expected a path below the setting async-root, without empty parts, '.' and "
+                       "'..', and no part over {} bytes: got={}",
+                       NAME_MAX, location);
   }
   return Place{.storage = options_.root.string(), .path = below.generic_string()};
 }

@@ -102,6 +102,10 @@ def test_what_cannot_be_answered(client, s3, served):
     ({"InvocationTimeoutSeconds": 4_000}, "1 to 3600"),
     ({"Filename": "../x"}, "Filename"),
     ({"S3OutputPathExtension": "a/../../b"}, "without empty parts"),
+    ({"S3OutputPathExtension": "../other", "EndpointName": "local"}, "without empty parts"),
+    ({"S3OutputPathExtension": "a/./b", "EndpointName": "local"}, "without empty parts"),
+    ({"S3OutputPathExtension": "a//b", "EndpointName": "local"}, "without empty parts"),
+    ({"S3OutputPathExtension": "a" * 256, "EndpointName": "local"}, "no part over 255 bytes"),
     ({"Body": b"x"}, "one of them"),
 ])
 def test_refused_at_once(client, served, change, words):

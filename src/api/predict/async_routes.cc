@@ -37,7 +37,8 @@ bool is_alphanumeric(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
 
-// What the service's pattern for it lets through, and no part of it may lead elsewhere.
+// What the service's pattern for it lets through. That no part of it leads elsewhere is checked
+// with the whole location.
 Result<std::string> folder_of(const Request& request) {
   std::string_view text = request.header("X-Amzn-SageMaker-S3OutputPathExtension");
   const std::string_view given = text;
