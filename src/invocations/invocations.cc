@@ -11,6 +11,9 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr const char* kAnswerType = "application/json";
+// So often a model may give no answer to a question: perhaps it is the question that ends its
+// process, and that takes the process from others too.
+constexpr int kScoreTries = 8;
 
 // Trying again later may help.
 bool is_passing(Code code) {
@@ -40,6 +43,16 @@ std::string below(std::string folder, const std::string& name) {
   return name.empty() ? folder : folder + "/" + name;
 }
 
+// What others throw is an error like any other: the net under a thread's work.
+template <typename Call>
+auto caught(Call call) -> decltype(call()) {
+  try {
+    return call();
+  } catch (const std::exception& e) {
+    return base::error(Code::kInternal, "an asynchronous invocation threw: what={}", e.what());
+  }
+}
+
 // 32 hex digits the way the world writes ids.
 std::string dashed(std::string hex) {
   for (const std::size_t at : {20u, 16u, 12u, 8u}) hex.insert(at, 1, '-');
@@ -56,6 +69,23 @@ struct Invocations::Invocation {
   base::Duration call_limit;
 };
 
+// One that is under way, and how far it is.
+struct Invocations::Job {
+  std::int64_t number = 0;
+  std::optional<Invocation> row;
+  std::optional<std::string> question;
+  std::optional<Result<std::string>> result;  // the answer, or why there is none
+  bool is_written = false;
+  int tries = 0;       // that failed, of what is tried now
+  int unanswered = 0;  // of the model's calls
+};
+
+// How long a call that fails is made again.
+struct Invocations::Patience {
+  std::optional<base::Timestamp> passing_until;  // errors that pass; nothing: however long
+  base::Timestamp others_until{};                // all others; by default not at all
+};
+
 struct Invocations::Lane {
   // What gauges read; lives as long as the metrics.
   struct Gauges {
@@ -64,11 +94,28 @@ struct Invocations::Lane {
   };
 
   std::deque<Waiting> waiting;
-  std::size_t arriving = 0;  // being written
-  std::size_t running = 0;
-  std::size_t in_flight = 0;  // as many may run
+  std::multimap<Time, std::unique_ptr<Job>> resting;  // by when they go on
+  std::size_t arriving = 0;                           // being written
+  std::size_t running = 0;                            // with those that rest
+  std::size_t in_flight = 0;                          // as many may run
   std::shared_ptr<Gauges> gauges = std::make_shared<Gauges>();
 
+  // When a thread can go on here; max(): there is nothing to do.
+  Time next_work() const {
+    if (!waiting.empty() && running < in_flight) return Time::min();
+    return resting.empty() ? Time::max() : resting.begin()->first;
+  }
+  // What there is to do now.
+  std::unique_ptr<Job> take(Time now) {
+    if (!resting.empty() && resting.begin()->first <= now)
+      return std::move(resting.extract(resting.begin()).mapped());
+    auto job = std::make_unique<Job>();
+    job->number = waiting.front().number;
+    waiting.pop_front();
+    ++running;
+    tell();
+    return job;
+  }
   void tell() const {
     gauges->waiting = static_cast<std::int64_t>(waiting.size());
     gauges->in_flight = static_cast<std::int64_t>(running);
@@ -132,7 +179,7 @@ void Invocations::line_up(Lane& lane, Waiting waiting) {
 
 void Invocations::employ() {
   if (!started_ || stopping_) return;
-  if (idle_ == 0 && threads_.size() < options_.threads_max && find_work() != nullptr) hire();
+  if (idle_ == 0 && threads_.size() < options_.threads_max && next_work() != Time::max()) hire();
   wake_.notify_one();
 }
 
@@ -141,15 +188,22 @@ void Invocations::hire() {
   pthread_setname_np(threads_.back().native_handle(), "invocations");
 }
 
-// Endpoints take turns: the first one behind the last that has work and may run it.
+Invocations::Time Invocations::next_work() const {
+  Time first = Time::max();
+  for (const auto& [endpoint, lane] : lanes_) first = std::min(first, lane->next_work());
+  return first;
+}
+
+// Endpoints take turns: the first one behind the last that has something to do now.
 Invocations::Lane* Invocations::find_work() {
-  const auto has_work = [](const auto& entry) {
-    return !entry.second->waiting.empty() && entry.second->running < entry.second->in_flight;
-  };
+  const Time now = std::chrono::steady_clock::now();
+  const auto has_work = [now](const auto& entry) { return entry.second->next_work() <= now; };
   const auto behind = lanes_.upper_bound(last_served_);
   auto found = std::find_if(behind, lanes_.end(), has_work);
   if (found == lanes_.end()) found = std::find_if(lanes_.begin(), behind, has_work);
-  return found == lanes_.end() || !has_work(*found) ? nullptr : found->second.get();
+  if (found == lanes_.end() || !has_work(*found)) return nullptr;
+  last_served_ = found->first;
+  return found->second.get();
 }
 
 Result<void> Invocations::open() {
@@ -192,16 +246,8 @@ void Invocations::stop() {
     stopping_ = true;
   }
   wake_.notify_all();
-  ended_.notify_all();
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();
-}
-
-bool Invocations::sleep(milliseconds time) {
-  const auto until = std::chrono::steady_clock::now() + time;
-  base::MutexLock lock(mutex_);
-  while (!stopping_ && std::chrono::steady_clock::now() < until) ended_.wait_until(mutex_, until);
-  return !stopping_;
 }
 
 Result<Receipt> Invocations::accept(const Draft& draft) {
@@ -253,46 +299,57 @@ Result<Receipt> Invocations::accept(const Draft& draft) {
 void Invocations::run() {
   for (;;) {
     Lane* lane = nullptr;
-    std::int64_t number = 0;
+    std::unique_ptr<Job> job;
     {
       base::MutexLock lock(mutex_);
       ++idle_;
-      while (!stopping_ && (lane = find_work()) == nullptr) wake_.wait(mutex_);
+      while (!stopping_ && (lane = find_work()) == nullptr) wake_.wait_until(mutex_, next_work());
       --idle_;
       if (stopping_) return;
-      number = lane->waiting.front().number;
-      lane->waiting.pop_front();
-      ++lane->running;
-      lane->tell();
-      for (const auto& [endpoint, each] : lanes_) {
-        if (each.get() == lane) last_served_ = endpoint;
-      }
+      job = lane->take(std::chrono::steady_clock::now());
       employ();  // the next one, if there is more
     }
-    const bool goes_on = finish(number);
+    const bool is_over = go_on(*job);
     base::MutexLock lock(mutex_);
-    --lane->running;
+    if (is_over) {
+      --lane->running;
+    } else {
+      const Time again = std::chrono::steady_clock::now() + pause(*job);
+      lane->resting.emplace(again, std::move(job));
+    }
     lane->tell();
-    if (!goes_on) return;
   }
 }
 
+// Not always the same, so that a question that ends a model's process doesn't meet the same others
+// there at every try.
+milliseconds Invocations::pause(const Job& job) {
+  const milliseconds whole =
+      std::min(options_.retry_last, options_.retry_first * (1 << std::min(job.tries - 1, 12)));
+  const auto half = static_cast<std::uint64_t>(whole.count()) / 2;
+  return whole - milliseconds(static_cast<std::int64_t>(random_.next_u64() % (half + 1)));
+}
+
 template <typename Call>
-auto Invocations::insist(std::optional<base::Timestamp> until, Call call)
+auto Invocations::attempt(Job& job, const Patience& patience, Call call)
     -> std::optional<decltype(call())> {
-  for (int tries = 0;; ++tries) {
-    auto result = call();
-    if (result || !is_passing(result.error().code)) return result;
-    if (until && wall_clock_.now() >= *until) {
-      return base::error(Code::kDeadlineExceeded,
-                         "the request's time in the queue is over; what it waited for: {}",
-                         result.error().message);
-    }
-    retries_.add();
-    const milliseconds time =
-        std::min(options_.retry_last, options_.retry_first * (1 << std::min(tries, 12)));
-    if (!sleep(time)) return std::nullopt;
+  auto result = caught(call);
+  if (result) {
+    job.tries = 0;
+    return result;
   }
+  const Error& error = result.error();
+  const base::Timestamp now = wall_clock_.now();
+  const bool passes = is_passing(error.code);
+  if (!passes && now >= patience.others_until) return result;
+  if (passes && patience.passing_until && now >= *patience.passing_until) {
+    return base::error(Code::kDeadlineExceeded,
+                       "the request's time in the queue is over; what it waited for: {}",
+                       error.message);
+  }
+  ++job.tries;
+  retries_.add();
+  return std::nullopt;
 }
 
 Result<std::optional<Invocations::Invocation>> Invocations::find(std::int64_t number) {
@@ -318,76 +375,107 @@ Result<std::optional<Invocations::Invocation>> Invocations::find(std::int64_t nu
   });
 }
 
-std::optional<Result<std::string>> Invocations::answer(const Invocation& invocation) {
-  if (wall_clock_.now() >= invocation.expires_at) {
+std::optional<Result<std::string>> Invocations::answer(Job& job) {
+  const Invocation& row = *job.row;
+  const Patience patience{.passing_until = row.expires_at};
+  if (job.tries == 0 && wall_clock_.now() >= row.expires_at)
     return base::error(Code::kDeadlineExceeded, "the request's time in the queue is over");
+  if (!job.question) {
+    if (row.input.empty()) {
+      job.question = std::move(job.row->body);
+    } else {
+      auto read = attempt(job, patience, [&] { return files_.read(row.input); });
+      if (!read) return std::nullopt;
+      if (!*read) return std::move(*read).error().with_context("the input can't be read");
+      job.question = std::move(**read);
+    }
   }
-  std::string body = invocation.body;
-  if (!invocation.input.empty()) {
-    auto read = insist(invocation.expires_at, [&] { return files_.read(invocation.input); });
-    if (!read) return std::nullopt;
-    if (!*read) return std::move(*read).error().with_context("the input can't be read");
-    body = std::move(**read);
-  }
-  return insist(invocation.expires_at, [&] {
-    return scorer_.score({.endpoint = invocation.endpoint,
-                          .id = invocation.id,
-                          .content_type = invocation.content_type,
-                          .body = body,
-                          .event_time = invocation.event_time,
-                          .deadline = std::chrono::steady_clock::now() +
-                                      std::chrono::microseconds(invocation.call_limit.micros)});
+  return attempt(job, patience, [&]() -> Result<std::string> {
+    TRY(scorer_.ready(row.endpoint));
+    auto scored = scorer_.score({.endpoint = row.endpoint,
+                                 .id = row.id,
+                                 .content_type = row.content_type,
+                                 .body = *job.question,
+                                 .event_time = row.event_time,
+                                 .deadline = std::chrono::steady_clock::now() +
+                                             std::chrono::microseconds(row.call_limit.micros)});
+    if (!scored && scored.error().code == Code::kUnavailable && ++job.unanswered == kScoreTries) {
+      return base::error(Code::kInternal, "the model gave no answer: tries={} why={}", kScoreTries,
+                         scored.error().message);
+    }
+    return scored;
   });
 }
 
-bool Invocations::finish(std::int64_t number) {
-  const auto found = insist({}, [&] { return find(number); });
-  if (!found) return false;
-  if (!*found || !**found) {
-    base::log_error("invocations", "an invocation can't be read: number={} why={}", number,
-                    *found ? "it is gone" : found->error().message);
-    return true;
-  }
-  const Invocation& invocation = ***found;
-  std::optional<Result<std::string>> answered = answer(invocation);
-  if (!answered) return false;
-  Result<std::string> result = std::move(*answered);
+bool Invocations::write(Job& job) {
+  const Invocation& row = *job.row;
+  const Result<std::string>& result = *job.result;
+  std::optional<Error> failure;
   if (result) {
     const auto written =
-        insist({}, [&] { return files_.write(invocation.output, *result, kAnswerType); });
+        attempt(job, {}, [&] { return files_.write(row.output, *result, kAnswerType); });
     if (!written) return false;
     if (*written) {
       answered_.add();
-    } else {
-      result = Error(written->error()).with_context("the answer can't be written");
+      return true;
     }
+    failure = Error(written->error()).with_context("the answer can't be written");
+  } else {
+    failure = result.error();
   }
-  if (!result) {
-    failed_.add();
-    if (result.error().code == Code::kDeadlineExceeded &&
-        wall_clock_.now() >= invocation.expires_at)
-      expired_.add();
-    const std::string text = scorer_.failure(result.error());
-    const auto written =
-        insist({}, [&] { return files_.write(invocation.failure, text, kAnswerType); });
-    if (!written) return false;
-    if (!*written) {
-      lost_.add();
-      base::log_error("invocations",
-                      "an invocation's failure can't be written: endpoint={} id={} failure={} "
-                      "location={} why={}",
-                      invocation.endpoint, invocation.id, result.error().message,
-                      invocation.failure, written->error().message);
+  // Where this is refused too, both are tried again: perhaps somebody mends it.
+  const auto written = attempt(job, {.others_until = row.expires_at}, [&]() -> Result<void> {
+    Result<void> put = files_.write(row.failure, scorer_.failure(*failure), kAnswerType);
+    if (!put && job.tries == 0) {
+      base::log_warning("invocations", "an end can't be written yet: endpoint={} id={} why={}",
+                        row.endpoint, row.id, put.error().message);
     }
+    return put;
+  });
+  if (!written) return false;
+  failed_.add();
+  if (failure->code == Code::kDeadlineExceeded && wall_clock_.now() >= row.expires_at)
+    expired_.add();
+  if (!*written) {
+    lost_.add();
+    base::log_error("invocations",
+                    "an invocation's failure can't be written: endpoint={} id={} failure={} "
+                    "location={} why={}",
+                    row.endpoint, row.id, failure->message, row.failure, written->error().message);
   }
-  const auto removed = insist({}, [&] {
+  return true;
+}
+
+bool Invocations::go_on(Job& job) {
+  if (!job.row) {
+    auto found = attempt(job, {}, [&] { return find(job.number); });
+    if (!found) return false;
+    if (!*found || !**found) {
+      base::log_error("invocations", "an invocation can't be read: number={} why={}", job.number,
+                      *found ? "it is gone" : found->error().message);
+      return true;
+    }
+    job.row = std::move(***found);
+  }
+  if (!job.result) {
+    job.result = answer(job);
+    if (!job.result) return false;
+    job.question.reset();
+    job.tries = 0;
+  }
+  if (!job.is_written) {
+    if (!write(job)) return false;
+    job.is_written = true;
+    job.tries = 0;
+  }
+  const auto removed = attempt(job, {}, [&] {
     return db_.write([&](store::Tx& tx) {
-      return tx.execute("DELETE FROM invocations WHERE number = ?", {number});
+      return tx.execute("DELETE FROM invocations WHERE number = ?", {job.number});
     });
   });
   if (removed && !*removed) {
-    base::log_error("invocations", "an invocation will be answered again: number={} why={}", number,
-                    removed->error().message);
+    base::log_error("invocations", "an invocation will be answered again: number={} why={}",
+                    job.number, removed->error().message);
   }
   return removed.has_value();
 }

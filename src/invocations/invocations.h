@@ -1,5 +1,6 @@
 // Requests that are answered later: a durable queue for each endpoint, and the threads that work it
-// off.
+// off. No thread waits for what is out of reach: the request rests meanwhile, with what was done so
+// far, and keeps its place among those under way.
 #pragma once
 
 #include <chrono>
@@ -48,7 +49,7 @@ class Invocations {
     std::size_t threads_max = 16;           // of all endpoints; started when they are needed
     std::size_t in_flight = 4;              // of an endpoint that doesn't say
     std::size_t queue_length_max = 10'000;  // waiting, of each endpoint
-    std::chrono::milliseconds retry_first{200}, retry_last{30'000};  // doubling
+    std::chrono::milliseconds retry_first{200}, retry_last{30'000};  // doubling, less up to half
   };
   Invocations(store::Db& db, const base::Clock& event_clock, const base::Clock& wall_clock,
               base::Random& random, Destinations& destinations, Scorer& scorer, Files& files,
@@ -68,8 +69,11 @@ class Invocations {
   Result<Receipt> accept(const Draft& draft);
 
  private:
+  using Time = std::chrono::steady_clock::time_point;
   struct Invocation;
+  struct Job;
   struct Lane;
+  struct Patience;
   struct Waiting {
     std::int64_t number = 0;
     base::Timestamp received_at;
@@ -77,18 +81,22 @@ class Invocations {
 
   Lane& lane(const std::string& endpoint) REQUIRES(mutex_);
   void line_up(Lane& lane, Waiting waiting) REQUIRES(mutex_);
-  void employ() REQUIRES(mutex_);  // starts a thread if there is work for one more
+  void employ() REQUIRES(mutex_);  // sees to it that a thread is there for what is to be done
   void hire() REQUIRES(mutex_);
   Lane* find_work() REQUIRES(mutex_);
+  Time next_work() const REQUIRES(mutex_);  // max(): nothing is to be done
   void run();
-  // False: the server stops, and it comes again.
-  bool finish(std::int64_t number);
+  // From where it was left. False: it has to rest, and goes on there.
+  bool go_on(Job& job);
   Result<std::optional<Invocation>> find(std::int64_t number);
-  // What `call` gives once it is neither out of reach nor too late; nothing: the server stops.
+  // Nothing: it has to rest.
+  std::optional<Result<std::string>> answer(Job& job);
+  // Writes the answer, or why there is none. False: it has to rest.
+  bool write(Job& job);
+  // What `call` gives, unless it is to be made again later.
   template <typename Call>
-  auto insist(std::optional<base::Timestamp> until, Call call) -> std::optional<decltype(call())>;
-  std::optional<Result<std::string>> answer(const Invocation& invocation);
-  bool sleep(std::chrono::milliseconds time);  // false: the server stops
+  auto attempt(Job& job, const Patience& patience, Call call) -> std::optional<decltype(call())>;
+  std::chrono::milliseconds pause(const Job& job);
 
   store::Db& db_;
   const base::Clock& event_clock_;
@@ -106,8 +114,7 @@ class Invocations {
   base::Counter& retries_;
 
   base::Mutex mutex_;
-  base::CondVar wake_;   // there is work, or the server stops
-  base::CondVar ended_;  // the server stops
+  base::CondVar wake_;  // there is work, or the server stops
   std::map<std::string, std::unique_ptr<Lane>, std::less<>> lanes_ GUARDED_BY(mutex_);
   std::string last_served_ GUARDED_BY(mutex_);  // the endpoint whose turn it was
   std::size_t idle_ GUARDED_BY(mutex_) = 0;

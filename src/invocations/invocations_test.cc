@@ -31,10 +31,15 @@ class FakeDestinations final : public Destinations {
   }
 };
 
-// Answers with the body. A body may be that it is bad, or that the model is not there; "hold" waits
-// until it is let go.
+// Answers with the body. A body may be that it is bad, that it ends the model's process or takes
+// more memory than there is; "hold" waits until it is let go. The model of "asleep" is not there.
 class FakeScorer final : public Scorer {
  public:
+  Result<void> ready(std::string_view endpoint) override {
+    if (endpoint == "asleep" && away)
+      return base::error(Code::kUnavailable, "the model is being loaded");
+    return {};
+  }
   Result<std::string> score(const Question& question) override {
     const std::size_t now = ++running;
     std::size_t most = running_most;
@@ -47,8 +52,10 @@ class FakeScorer final : public Scorer {
       asked_.emplace_back(question.id);
     }
     if (question.body == "bad") return base::error(Code::kInvalidArgument, "x must be a number");
-    if (question.body == "away" && away)
-      return base::error(Code::kUnavailable, "the model is being loaded");
+    if (question.body == "poison") return base::error(Code::kUnavailable, "the model failed");
+    if (question.body == "busy" && away)
+      return base::error(Code::kResourceExhausted, "too much waits for the model");
+    if (question.body == "huge") throw std::bad_alloc();
     return "answer to " + std::string(question.body);
   }
   std::string failure(const Error& error) override { return "failed: " + error.message; }
@@ -75,6 +82,8 @@ class FakeFiles final : public Files {
   Result<std::string> read(const std::string& location) override {
     if (down) return base::error(Code::kUnavailable, "the storage does not answer");
     base::MutexLock lock(mutex_);
+    if (location.starts_with("s3://away/"))
+      return base::error(Code::kUnavailable, "that storage does not answer");
     const auto found = files_.find(location);
     if (found == files_.end()) return base::error(Code::kNotFound, "no such object");
     return found->second;
@@ -83,9 +92,9 @@ class FakeFiles final : public Files {
                      const std::string& type) override {
     EXPECT_EQ(type, "application/json");
     if (down) return base::error(Code::kUnavailable, "the storage does not answer");
-    if (location.starts_with(refused))
-      return base::error(Code::kPermissionDenied, "the bucket is not ours");
     base::MutexLock lock(mutex_);
+    if (location.starts_with(refused_))
+      return base::error(Code::kPermissionDenied, "the bucket is not ours");
     files_[location] = bytes;
     return {};
   }
@@ -99,11 +108,16 @@ class FakeFiles final : public Files {
     files_[location] = text;
   }
 
+  void refuse(const std::string& prefix) {
+    base::MutexLock lock(mutex_);
+    refused_ = prefix;
+  }
+
   std::atomic<bool> down{false};
-  std::string refused = "nothing";
 
  private:
   base::Mutex mutex_;
+  std::string refused_ GUARDED_BY(mutex_) = "nothing";
   std::map<std::string, std::string> files_ GUARDED_BY(mutex_);
 };
 
@@ -149,6 +163,14 @@ class InvocationsTest : public ::testing::Test {
   }
   bool tells(const std::string& line) {
     return metrics_->prometheus_text().find(line + "\n") != std::string::npos;
+  }
+  // Until so many tries are to be made again.
+  void expect_retries(int least) {
+    eventually([&] {
+      const std::string text = metrics_->prometheus_text();
+      const std::string name = "\nslipway_async_retries_total ";
+      return std::stoi(text.substr(text.find(name) + name.size())) >= least;
+    });
   }
 
   store::testing::TempFolder folder_;
@@ -240,7 +262,7 @@ TEST_F(InvocationsTest, AnEndpointHasOnlySoManyUnderWayAndStopsNobodyElse) {
   for (int i = 0; i < 5; ++i) accept({.endpoint = "narrow", .body = "hold"});
   const Receipt other = accept({.endpoint = "other", .body = "1"});
   eventually([&] { return !files_.content(other.output).empty(); });
-  EXPECT_EQ(scorer_.running, 1u);
+  eventually([&] { return scorer_.running == 1; });
   for (int i = 0; i < 5; ++i) accept({.endpoint = "wide", .body = "hold"});
   eventually([&] { return scorer_.running == 3; });
   std::this_thread::sleep_for(milliseconds(20));
@@ -256,12 +278,13 @@ TEST_F(InvocationsTest, WhatIsOutOfReachIsWaitedFor) {
   files_.down = true;
   invocations_->start();
   const Receipt stored = accept({.endpoint = "e", .input = "s3://in/a"});
-  const Receipt away = accept({.endpoint = "e", .body = "away"});
+  const Receipt away = accept({.endpoint = "asleep", .body = "1"});
+  const Receipt busy = accept({.endpoint = "e", .body = "busy"});
   const Receipt written = accept({.endpoint = "e", .body = "1"});
-  std::this_thread::sleep_for(milliseconds(30));
-  EXPECT_EQ(rows(), 3);
+  expect_retries(50);
+  EXPECT_EQ(rows(), 4);
   files_.down = false;
-  eventually([&] { return rows() == 1; });
+  eventually([&] { return rows() == 2; });
   EXPECT_EQ(files_.content(stored.output), "answer to 7");
   EXPECT_EQ(files_.content(written.output), "answer to 1");
   clock_.advance(base::Duration::hours(7));  // for that one, for too long
@@ -269,18 +292,83 @@ TEST_F(InvocationsTest, WhatIsOutOfReachIsWaitedFor) {
   EXPECT_EQ(files_.content(away.failure),
             "failed: the request's time in the queue is over; what it waited for: the model is "
             "being loaded");
+  EXPECT_EQ(files_.content(busy.failure),
+            "failed: the request's time in the queue is over; what it waited for: too much waits "
+            "for the model");
+}
+
+// The clock stands still: it is not the time in the queue that ends it.
+TEST_F(InvocationsTest, AQuestionThatEndsTheModelIsNotAskedForever) {
+  make();
+  invocations_->start();
+  const Receipt poison = accept({.endpoint = "e", .id = "poison", .body = "poison"});
+  const Receipt good = accept({.endpoint = "e", .id = "good", .body = "1"});
+  eventually([&] { return rows() == 0; });
+  EXPECT_EQ(files_.content(good.output), "answer to 1");
+  EXPECT_EQ(files_.content(poison.failure),
+            "failed: the model gave no answer: tries=8 why=the model failed");
+  EXPECT_EQ(scorer_.asked().size(), 8u + 1u);
+}
+
+TEST_F(InvocationsTest, WhatWaitsHoldsNoThread) {
+  make({.threads_max = 1});
+  invocations_->start();
+  std::vector<Receipt> waiting;
+  for (int i = 0; i < 6; ++i)  // and only four of them are under way
+    waiting.push_back(accept({.endpoint = "e", .input = "s3://away/a"}));
+  waiting.push_back(accept({.endpoint = "asleep", .body = "1"}));
+  expect_retries(20);
+  const Receipt good = accept({.endpoint = "other", .body = "1"});
+  eventually([&] { return !files_.content(good.output).empty(); });
+  eventually([&] { return rows() == 7; });
+  eventually([&] { return tells(R"(slipway_async_in_flight{endpoint="e"} 4)"); });
+  EXPECT_TRUE(tells(R"(slipway_async_waiting{endpoint="e"} 2)"));
+  EXPECT_TRUE(tells(R"(slipway_async_in_flight{endpoint="asleep"} 1)"));
+  clock_.advance(base::Duration::hours(7));
+  eventually([&] { return rows() == 0; });
+  for (const Receipt& each : waiting) EXPECT_NE(files_.content(each.failure), "");
+}
+
+TEST_F(InvocationsTest, WhatThrowsIsAFailureLikeOthers) {
+  make();
+  invocations_->start();
+  const Receipt huge = accept({.endpoint = "e", .body = "huge"});
+  eventually([&] { return rows() == 0; });
+  EXPECT_TRUE(files_.content(huge.failure).starts_with("failed: an asynchronous invocation threw"))
+      << files_.content(huge.failure);
 }
 
 TEST_F(InvocationsTest, APlaceThatTakesNothingHoldsNobodyUp) {
   make();
   invocations_->start();
-  files_.refused = "s3://out/";
+  files_.refuse("s3://out/");
   const Receipt one = accept({.endpoint = "e", .body = "1"});
   eventually([&] { return rows() == 0; });
   EXPECT_EQ(files_.content(one.failure),
             "failed: the answer can't be written: the bucket is not ours");
-  files_.refused = "s3://";
+}
+
+// As with credentials that are over, or a clock that is wrong.
+TEST_F(InvocationsTest, WhatEveryPlaceRefusesIsTriedUntilTheTimeIsOver) {
+  make();
+  invocations_->start();
+  files_.refuse("s3://");
+  const Receipt good = accept({.endpoint = "e", .id = "good", .body = "1"});
+  const Receipt bad = accept({.endpoint = "e", .id = "bad", .body = "bad"});
+  expect_retries(20);
+  EXPECT_EQ(rows(), 2);
+  files_.refuse("nothing");
+  eventually([&] { return rows() == 0; });
+  EXPECT_EQ(files_.content(good.output), "answer to 1");
+  EXPECT_EQ(files_.content(bad.failure), "failed: x must be a number");
+  EXPECT_EQ(files_.content(good.failure), "");
+  EXPECT_EQ(scorer_.asked().size(), 2u);
+  EXPECT_TRUE(tells("slipway_async_lost_total 0"));
+  files_.refuse("s3://");
   accept({.endpoint = "e", .body = "1"});
+  expect_retries(30);
+  EXPECT_EQ(rows(), 1);
+  clock_.advance(base::Duration::hours(7));
   eventually([&] { return rows() == 0; });
   EXPECT_TRUE(tells("slipway_async_lost_total 1"));
 }
@@ -290,8 +378,10 @@ TEST_F(InvocationsTest, AStopInTheMiddleLosesNothing) {
   invocations_->start();
   std::map<std::string, Receipt> receipts;
   for (int i = 0; i < 50; ++i) {
-    const Receipt receipt =
-        accept({.endpoint = i % 2 == 0 ? "e" : "f", .body = i < 3 ? "away" : std::to_string(i)});
+    const Receipt receipt = accept({.endpoint = i < 3        ? "asleep"
+                                                : i % 2 == 0 ? "e"
+                                                             : "f",
+                                    .body = std::to_string(i)});
     receipts[receipt.id] = receipt;
   }
   eventually([&] { return scorer_.asked().size() >= 5; });
@@ -310,13 +400,24 @@ TEST_F(InvocationsTest, AStopInTheMiddleLosesNothing) {
 
 TEST_F(InvocationsTest, WhatWasDoneAndNotForgottenIsDoneAgainInTheSamePlace) {
   make();
+  const auto change = [&](const std::string& statement) {
+    ASSERT_TRUE(db_->write([&](store::Tx& tx) { return tx.execute(statement); }));
+  };
+  change("CREATE TRIGGER keep BEFORE DELETE ON invocations BEGIN SELECT RAISE(ABORT, 'no'); END");
   const Receipt receipt = accept({.endpoint = "e", .id = "x", .body = "1"});
-  reopen();  // before it was even begun
+  invocations_->start();
+  eventually([&] { return files_.content(receipt.output) == "answer to 1"; });
+  invocations_->stop();
+  EXPECT_EQ(rows(), 1);
+  files_.put(receipt.output, "");
+  reopen();
+  change("DROP TRIGGER keep");
   make();
   invocations_->start();
   eventually([&] { return rows() == 0; });
   EXPECT_EQ(files_.content(receipt.output), "answer to 1");
-  EXPECT_EQ(scorer_.asked(), std::vector<std::string>{"x"});
+  EXPECT_EQ(files_.content(receipt.failure), "");
+  EXPECT_EQ(scorer_.asked(), (std::vector<std::string>{"x", "x"}));
 }
 
 }  // namespace

@@ -37,8 +37,11 @@ struct Question {
 class Scorer {
  public:
   virtual ~Scorer() = default;
-  // What is written to the output. kUnavailable, kResourceExhausted: it was not scored, and trying
-  // again later may help.
+  // Makes the endpoint's model ready to score. kUnavailable: it can't be now; trying again later
+  // may help, and a question's own tries are not used up by it.
+  virtual Result<void> ready(std::string_view endpoint) = 0;
+  // What is written to the output. kUnavailable: the model gave no answer; perhaps it does the next
+  // time. kResourceExhausted: it was not asked, because too much waits for it.
   virtual Result<std::string> score(const Question& question) = 0;
   // What is written where there is no answer.
   virtual std::string failure(const Error& error) = 0;

@@ -34,8 +34,8 @@ def parts(location: str) -> dict:
     return {"Bucket": bucket, "Key": key}
 
 
-def wait_for(s3, location: str, not_at: str) -> dict:
-    deadline = time.monotonic() + 30
+def wait_for(s3, location: str, not_at: str, seconds: float = 30) -> dict:
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         try:
             found = s3.get_object(**parts(location))
@@ -90,6 +90,14 @@ def test_what_cannot_be_answered(client, s3, served):
     assert "image/png" in failure(s3, image)["OriginalMessage"]
     assert "unlucky" in failure(s3, crashed)["Message"]
     assert failure(s3, slow)["OriginalStatusCode"] == 504
+
+
+def test_a_question_that_ends_the_models_process(client, s3):
+    """It is asked eight times; those beside it are answered."""
+    deadly, *others = [invoke(client, Body=json.dumps({"dataframe_split": {"columns": ["x"], "data": [[x]]}})) for x in (-99, 1, 2, 3)]
+    assert [answer(s3, each) for each in others] == [[2.0], [4.0], [6.0]]
+    found = wait_for(s3, deadly["FailureLocation"], deadly["OutputLocation"], seconds=120)
+    assert found["OriginalStatusCode"] == 500 and "the model gave no answer: tries=8" in found["Message"]
 
 
 @pytest.mark.parametrize("change, words", [

@@ -15,8 +15,9 @@ from mlflow.types import ColSpec, DataType, Schema
 from s3_server import S3Server
 from test_serving_protocols import PYTHON, run_clients
 
-# Doubles numbers; those over 1000 take as many milliseconds.
+# Doubles numbers; those over 1000 take as many milliseconds, and one ends the process.
 MODEL = """
+import os
 import time
 import mlflow
 from mlflow.pyfunc import PythonModel
@@ -26,6 +27,8 @@ class Double(PythonModel):
         for x in model_input["x"]:
             if x == -13:
                 raise ValueError("an unlucky number")
+            if x == -99:
+                os._exit(3)
             time.sleep(x / 1000 if x > 1000 else 0.02)
         return model_input["x"] * 2
 

@@ -11,6 +11,7 @@ class InvocationScorer final : public invocations::Scorer {
  public:
   explicit InvocationScorer(serving::Endpoints& endpoints) : endpoints_(endpoints) {}
 
+  Result<void> ready(std::string_view endpoint) override { return endpoints_.wake(endpoint); }
   Result<std::string> score(const invocations::Question& question) override;
   // As the body of a ModelError.
   std::string failure(const Error& error) override;
