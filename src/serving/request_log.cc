@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cmath>
 #include <iterator>
+#include <limits>
 #include <set>
 
 #include "base/log.h"
@@ -67,6 +69,19 @@ std::vector<std::filesystem::path> parts_of(const std::filesystem::path& folder)
   }
   std::sort(parts.begin(), parts.end());
   return parts;
+}
+
+// A file's time may lag behind ours by a tick, and ours may be set back a little.
+constexpr base::Duration kClockSlack = base::Duration::seconds(60);
+
+// When a part was written: after all of its rows had come.
+base::Timestamp written_at(const std::filesystem::path& part) {
+  std::error_code ec;
+  const auto time = std::filesystem::last_write_time(part, ec);
+  if (ec) return {std::numeric_limits<std::int64_t>::max() / 2};
+  return {std::chrono::duration_cast<std::chrono::microseconds>(
+              std::chrono::file_clock::to_sys(time).time_since_epoch())
+              .count()};
 }
 
 }  // namespace
@@ -225,48 +240,64 @@ Result<void> RequestLog::flush() {
   return write_tails();
 }
 
-Result<Frame> RequestLog::read(const std::string& endpoint, base::Timestamp from,
-                               base::Timestamp to, const std::vector<std::string>& columns) {
+Result<void> RequestLog::each_part(const std::string& endpoint, const Interval& interval,
+                                   const std::vector<std::string>& columns, const EachPart& each) {
   TRY(flush());
+  const bool by_event = interval.time == TimeOf::kEvent;
+  const std::string time = by_event ? "event_time" : "arrival_time";
+  const auto is_asked = [&](const std::string& name) {
+    return columns.empty() || std::find(columns.begin(), columns.end(), name) != columns.end();
+  };
   std::vector<std::filesystem::path> folders;
   std::error_code ignored;
   for (const auto& entry : std::filesystem::directory_iterator(folder_of(endpoint), ignored)) {
     const std::string name = entry.path().filename().string();
     if (!name.starts_with("date=")) continue;
-    const std::string date = name.substr(5);
-    if (date >= date_of(from) && date <= date_of(to)) folders.push_back(entry.path());
+    const std::string date = name.substr(5);  // an old message may come on any day
+    if (!by_event || (date >= date_of(interval.from) && date <= date_of(interval.to)))
+      folders.push_back(entry.path());
   }
   std::sort(folders.begin(), folders.end());
+  for (const auto& folder : folders) {
+    for (const auto& part : parts_of(folder)) {
+      if (!by_event && written_at(part) + kClockSlack < interval.from) continue;
+      const store::ParquetInfo info = TRY(store::parquet_info(part));
+      const auto range = info.times.find(time);
+      if (range != info.times.end() && (range->second.second < interval.from.micros ||
+                                        range->second.first >= interval.to.micros))
+        continue;
+      std::vector<std::string> wanted;
+      for (const auto& [name, type] : info.columns) {
+        if (name == time || is_asked(name)) wanted.push_back(name);
+      }
+      Frame frame = TRY(store::read_parquet(part, wanted));
+      const Column* times = TRY(frame.column(time));
+      std::vector<std::size_t> inside;
+      for (std::size_t i = 0; i < frame.rows(); ++i) {
+        if (times->ints[i] >= interval.from.micros && times->ints[i] < interval.to.micros)
+          inside.push_back(i);
+      }
+      if (inside.size() < frame.rows()) frame = frame.take(inside);
+      if (!is_asked(time))
+        std::erase_if(frame.columns(), [&](const Column& c) { return c.name == time; });
+      TRY(each(frame));
+    }
+  }
+  return {};
+}
+
+Result<Frame> RequestLog::read(const std::string& endpoint, base::Timestamp from,
+                               base::Timestamp to, const std::vector<std::string>& columns) {
   Frame all = LogRows::empty_frame({});
   if (!columns.empty()) {
     std::erase_if(all.columns(), [&](const Column& c) {
       return std::find(columns.begin(), columns.end(), c.name) == columns.end();
     });
   }
-  for (const auto& folder : folders) {
-    for (const auto& part : parts_of(folder)) {
-      std::vector<std::string> wanted;
-      if (!columns.empty()) {
-        for (const auto& [name, type] : TRY(store::parquet_info(part)).columns) {
-          if (name == "event_time" ||
-              std::find(columns.begin(), columns.end(), name) != columns.end())
-            wanted.push_back(name);
-        }
-      }
-      Frame frame = TRY(store::read_parquet(part, wanted));
-      const Column* times = TRY(frame.column("event_time"));
-      std::vector<std::size_t> inside;
-      for (std::size_t i = 0; i < frame.rows(); ++i) {
-        if (times->ints[i] >= from.micros && times->ints[i] < to.micros) inside.push_back(i);
-      }
-      if (inside.size() < frame.rows()) frame = frame.take(inside);
-      if (!columns.empty() &&
-          std::find(columns.begin(), columns.end(), "event_time") == columns.end()) {
-        std::erase_if(frame.columns(), [](const Column& c) { return c.name == "event_time"; });
-      }
-      append_frame(all, frame);
-    }
-  }
+  TRY(each_part(endpoint, {.from = from, .to = to}, columns, [&](const Frame& part) {
+    append_frame(all, part);
+    return Result<void>();
+  }));
   return all;
 }
 

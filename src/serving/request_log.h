@@ -4,6 +4,7 @@
 
 #include <array>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <span>
@@ -49,6 +50,17 @@ class RequestLog {
   // rows stay buffered.
   Result<void> flush();
 
+  // Calls `each` with the rows of a part after the other, what is buffered included, in no order;
+  // its error ends it. `columns`: only those that the part has; none: all. Parts that hold no row
+  // of the interval are not read.
+  enum class TimeOf { kEvent, kArrival };
+  struct Interval {
+    TimeOf time = TimeOf::kEvent;
+    base::Timestamp from, to;  // from <= time < to
+  };
+  using EachPart = std::function<Result<void>(types::Frame& part)>;
+  Result<void> each_part(const std::string& endpoint, const Interval& interval,
+                         const std::vector<std::string>& columns, const EachPart& each);
   // Rows with from <= event_time < to, what is buffered included, in no order. `columns`: only
   // those; a column no row has is left out. No rows: a frame with the fixed columns and none.
   Result<types::Frame> read(const std::string& endpoint, base::Timestamp from, base::Timestamp to,

@@ -74,6 +74,49 @@ TEST_F(RequestLogTest, ReadsByEventTimeAcrossDaysFilesAndRestarts) {
   EXPECT_EQ(log->read("nobody", {}, {kStart.micros + 10 * kDay}, {})->rows(), 0u);
 }
 
+TEST_F(RequestLogTest, ReadsByArrivalWhateverTheEventTimesAre) {
+  auto log = open();
+  const Timestamp now{kStart.micros + 400 * kDay};
+  for (const int days : {400, 30, 0}) {
+    LogRow row = row_at("r", now - base::Duration::days(days), days);
+    row.arrival_time = now;
+    ASSERT_TRUE(append(*log, schema_, {row, row_at("then", row.event_time, -1)}));
+  }
+  std::vector<double> speeds;
+  int parts = 0;
+  MUST(log->each_part("flights",
+                      {.time = RequestLog::TimeOf::kArrival,
+                       .from = now - base::Duration::seconds(1),
+                       .to = now + base::Duration::seconds(1)},
+                      {"speed", "nobody's"}, [&](const types::Frame& part) {
+                        ++parts;
+                        EXPECT_EQ(part.columns().size(), 1u);
+                        for (const double speed : part.find("speed")->doubles)
+                          if (speed >= 0) speeds.push_back(speed);
+                        return Result<void>();
+                      }));
+  EXPECT_EQ(parts, 3);
+  EXPECT_EQ(speeds, (std::vector<double>{400, 30, 0}));
+  const auto broken = log->each_part("flights", {.from = {}, .to = now}, {}, [](const auto&) {
+    return Result<void>(base::error(Code::kUnavailable, "enough"));
+  });
+  EXPECT_EQ(broken.error().code, Code::kUnavailable);
+}
+
+TEST_F(RequestLogTest, PartsOutsideTheIntervalAreNotRead) {
+  auto log = open(1000, 1);  // a part a row
+  for (int hour = 0; hour < 3; ++hour)
+    ASSERT_TRUE(append(*log, schema_, {row_at("r", {kStart.micros + hour * kDay / 24}, hour)}));
+  int parts = 0;
+  MUST(log->each_part("flights", {.from = {kStart.micros + 1}, .to = {kStart.micros + kDay / 12}},
+                      {}, [&](const types::Frame& part) {
+                        ++parts;
+                        EXPECT_EQ(part.find("speed")->doubles, std::vector<double>{1});
+                        return Result<void>();
+                      }));
+  EXPECT_EQ(parts, 1);
+}
+
 TEST_F(RequestLogTest, FindsOneRequestWithItsFeatures) {
   auto log = open();
   LogRow shadow = row_at("r1", kStart, 5);

@@ -6,9 +6,12 @@
 #include <parquet/arrow/reader.h>
 #include <parquet/arrow/writer.h>
 #include <parquet/exception.h>
+#include <parquet/metadata.h>
+#include <parquet/statistics.h>
 
 #include <algorithm>
 #include <bit>
+#include <optional>
 #include <set>
 
 #include "store/file_system.h"
@@ -260,6 +263,27 @@ std::shared_ptr<arrow::Array> to_arrow(const Column& column) {
   return nullptr;
 }
 
+// The least and the greatest of a column of 64 bits, by the statistics of its row groups.
+std::optional<std::pair<std::int64_t, std::int64_t>> range_of(const parquet::FileMetaData& metadata,
+                                                              int column) {
+  std::optional<std::pair<std::int64_t, std::int64_t>> range;
+  for (int group = 0; group < metadata.num_row_groups(); ++group) {
+    const auto statistics = metadata.RowGroup(group)->ColumnChunk(column)->statistics();
+    if (statistics == nullptr || !statistics->HasMinMax() ||
+        statistics->physical_type() != parquet::Type::INT64)
+      return std::nullopt;
+    const auto& typed = static_cast<const parquet::Int64Statistics&>(*statistics);
+    if (!range) range = {typed.min(), typed.max()};
+    range = {std::min(range->first, typed.min()), std::max(range->second, typed.max())};
+  }
+  return range;
+}
+
+bool is_of_micros(const arrow::Field& field) {
+  return field.type()->id() == arrow::Type::TIMESTAMP &&
+         static_cast<const arrow::TimestampType&>(*field.type()).unit() == arrow::TimeUnit::MICRO;
+}
+
 }  // namespace
 
 Result<ParquetInfo> parquet_info(const std::filesystem::path& file) {
@@ -271,6 +295,15 @@ Result<ParquetInfo> parquet_info(const std::filesystem::path& file) {
     info.row_groups.push_back(metadata->RowGroup(group)->num_rows());
   for (const auto& field : reader.schema().fields())
     info.columns.emplace_back(field->name(), TRY(column_type(*field)));
+  try {
+    for (int i = 0; i < reader.schema().num_fields(); ++i) {
+      const arrow::Field& field = *reader.schema().field(i);
+      if (!is_of_micros(field)) continue;
+      if (const auto range = range_of(*metadata, i)) info.times[field.name()] = *range;
+    }
+  } catch (const std::exception& e) {
+    return base::error(Code::kCorruption, "parquet: {}: file={}", e.what(), file.string());
+  }
   return info;
 }
 

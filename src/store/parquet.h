@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,6 +17,8 @@ struct ParquetInfo {
   std::int64_t rows = 0;
   std::vector<std::int64_t> row_groups;  // rows of each
   std::vector<std::pair<std::string, types::ColumnType>> columns;
+  // The earliest and the latest of columns of microseconds, as far as the file tells.
+  std::map<std::string, std::pair<std::int64_t, std::int64_t>> times;
 };
 
 // kNotFound: no such file. kCorruption: not a Parquet file, or cut short. kInvalidArgument: a

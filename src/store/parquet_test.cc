@@ -55,6 +55,16 @@ TEST(Parquet, RoundTripsEveryType) {
   }
 }
 
+TEST(Parquet, TellsTheTimesOfAFileWithoutReadingIt) {
+  testing::TempFolder folder;
+  const auto file = folder.path() / "f.parquet";
+  MUST(write_parquet(example(), file));
+  const ParquetInfo info = MUST(parquet_info(file));
+  ASSERT_EQ(info.times.size(), 1u);
+  EXPECT_EQ(info.times.at("timestamp"),
+            (std::pair<std::int64_t, std::int64_t>(1'000'003, 999 * 1'000'003LL)));
+}
+
 TEST(Parquet, PicksColumnsInOrderAndNamesMissingOnes) {
   testing::TempFolder folder;
   const auto file = folder.path() / "f.parquet";
