@@ -66,6 +66,7 @@ Result<serving::FeatureLookup::Shape> OnlineFeatures::shape(const std::string& s
     shape.request.push_back(column.name);
     shape.request_types.push_back(column.type == types::ColumnType::kString      ? kText
                                   : column.type == types::ColumnType::kTimestamp ? kTime
+                                  : column.type == types::ColumnType::kInt64     ? kWhole
                                                                                  : kNumber);
   }
   for (const auto& output : TRY(features_.outputs(service))) {

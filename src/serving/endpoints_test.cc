@@ -31,9 +31,10 @@ class FakeModels final : public ModelSource {
 class FakeFeatures final : public FeatureLookup {
  public:
   Result<Shape> shape(const std::string& service) override {
-    if (service != "svc") return base::error(Code::kNotFound, "no such feature service");
+    if (service != "svc" && service != "by_number")
+      return base::error(Code::kNotFound, "no such feature service");
     return Shape{.request = {"key"},
-                 .request_types = {RequestType::kText},
+                 .request_types = {service == "svc" ? RequestType::kText : RequestType::kWhole},
                  .outputs = {"a", "b", "c", "d", "e"},
                  .is_text = texts};
   }
@@ -129,6 +130,20 @@ TEST_F(EndpointsTest, ScoresWhatIsSentAndLooksUpTheRest) {
   EXPECT_EQ(logged->at("request").as_object().at("key"), Json("k"));  // no model reads it
   EXPECT_EQ(logged->at("event_time"), Json("1970-01-01T00:00:00.000077Z"));
   EXPECT_EQ(logged->at("arrival_time"), Json("1970-01-01T00:00:02Z"));
+}
+
+TEST_F(EndpointsTest, WholeNumbersThatAreLookedUpByAreLoggedToTheLastDigit) {
+  deploy(spec(1, {live(1)}, "by_number"));
+  const std::pair<Cell, Json> cases[] = {
+      {Cell("9007199254740993"), Json("9007199254740993")},  // no double has it
+      {Cell(41.0), Json("41")},
+      {Cell(-9007199254740992.0), Json("-9007199254740992")},
+      {Cell(), nullptr}};
+  for (const auto& [sent, logged] : cases) {
+    const std::string id = base::to_text(logged);
+    ASSERT_TRUE(endpoints_.predict({.endpoint = "late", .id = id, .batch = row({"key"}, {sent})}));
+    EXPECT_EQ(MUST(log_.find("late", id)).at("request").at("key"), logged);
+  }
 }
 
 TEST_F(EndpointsTest, ShadowsScoreAndDoNotAnswer) {

@@ -225,7 +225,7 @@ void gather_logged(const Serving& serving, const Batch& batch, Scratch& scratch)
     const auto& [name, type] = serving.kept[i];
     double* numbers = scratch.kept_numbers.data() + i * batch.rows;
     std::string_view* texts = scratch.kept_texts.data() + i * batch.rows;
-    const bool is_text = type == FeatureLookup::RequestType::kText;
+    const bool is_text = is_logged_as_text(type);
     scratch.logged_views.push_back(is_text ? InputView{.texts = texts}
                                            : InputView{.numbers = numbers});
     const auto column = batch.find(name);
@@ -234,7 +234,12 @@ void gather_logged(const Serving& serving, const Batch& batch, Scratch& scratch)
       const Cell cell = batch.cell(*column, row);
       const auto* text = std::get_if<std::string_view>(&cell);
       if (is_text) {
-        if (text != nullptr) texts[row] = *text;
+        if (text != nullptr) {
+          texts[row] = *text;
+        } else if (const auto* number = std::get_if<double>(&cell);
+                   number != nullptr && std::abs(*number) <= 0x1p53) {
+          texts[row] = scratch.kept.emplace_back(fmt::format("{}", *number));
+        }
       } else if (const auto* number = std::get_if<double>(&cell)) {
         numbers[row] = *number;
       } else if (text != nullptr && type == FeatureLookup::RequestType::kTime) {

@@ -26,7 +26,12 @@ class FeatureLookup {
  public:
   virtual ~FeatureLookup() = default;
 
-  enum class RequestType { kNumber, kText, kTime };
+  enum class RequestType {
+    kNumber,
+    kWhole,  // may be sent as the text of its digits, which are more than a double holds
+    kText,
+    kTime
+  };
   struct Shape {
     std::vector<std::string> request;        // columns a caller sends
     std::vector<RequestType> request_types;  // by request column

@@ -129,7 +129,7 @@ Result<std::shared_ptr<const Serving>> make_serving(const EndpointSpec& spec,
       const bool is_read = std::any_of(schema->begin(), schema->end(),
                                        [&](const LoggedFeature& f) { return f.name == name; });
       if (is_read) continue;
-      const bool is_text = shape.request_types[i] == FeatureLookup::RequestType::kText;
+      const bool is_text = is_logged_as_text(shape.request_types[i]);
       serving->kept.push_back({name, shape.request_types[i]});
       log_schema->push_back({std::string(kRequestPrefix) + name, is_text});
     }

@@ -31,6 +31,12 @@ struct Variant {
   std::shared_ptr<Batcher> batcher;  // of calls that are not quick; null without a model
 };
 
+// How a request column is kept in the log: numbers otherwise.
+inline bool is_logged_as_text(FeatureLookup::RequestType type) {
+  using enum FeatureLookup::RequestType;
+  return type == kText || type == kWhole;
+}
+
 struct Serving {
   EndpointSpec spec;
   bool is_awake = true;  // false: its models are not in memory, and nothing can be asked
