@@ -128,13 +128,18 @@ bool is_same(const Value& served, const Value& recomputed, bool is_float32) {
 
 bool is_close(const Value& served, const Value& other) {
   const auto a = number_of(served), b = number_of(other);
-  return a && b ? is_near(*a, *b) : served == other;
+  if (!a || !b) return served == other;
+  return std::holds_alternative<types::Timestamp>(other) ? *a == *b : is_near(*a, *b);
 }
 
 std::vector<ValueReason> reasons_of(const ServedValue& value, std::span<const ServedValue> all) {
   std::vector<ValueReason> reasons;
   if (is_null(value.served)) {
     reasons.push_back({SkewReason::kDefault, "missing"});
+    return reasons;
+  }
+  if (is_close(value.served, value.recomputed)) {
+    reasons.push_back({SkewReason::kType, find_cast(value).value_or("last digits")});
     return reasons;
   }
   if (is_constant(value.served, all))

@@ -1,5 +1,5 @@
 // Why a served value differs from the recomputed one: what can be told from the values alone. Pure
-// functions; what needs the rows is in skew_meter.cc.
+// functions; what needs the rows is in skew_inquiry.h.
 #pragma once
 
 #include <optional>
@@ -19,7 +19,8 @@ enum class SkewReason {
   kStale,       // equals what was known some time before
   kDefault,     // missing, or the same value whatever the right one is
   kUnit,        // a constant factor, or degrees Fahrenheit for Celsius
-  kType,        // equals after rounding to float32 or to a whole number, or as a text
+  kType,        // equals after rounding to float32 or to a whole number, as a text, or up to the
+                // last digits
   kTimeZone,    // equals when the times are moved by a zone's offset
   kUnknown,
 };
@@ -28,14 +29,15 @@ std::optional<SkewReason> parse_reason(std::string_view name);
 
 // Numbers, or times as microseconds; a served value is never a time.
 bool is_same(const Value& served, const Value& recomputed, bool is_float32);
-// Up to the last digits, which depend on the order of a sum.
+// Up to the last digits, which depend on the order of a sum. Times have none.
 bool is_close(const Value& served, const Value& other);
 
 struct ServedValue {
   Value served, recomputed;
 };
 // What explains a value, in words ("x1000", "float32", "missing"); `all` are the feature's
-// different values, this one among them: a factor or a default shows in many.
+// different values, this one among them: a factor or a default shows in many. A value that is close
+// to the right one is of another type, and nothing else.
 struct ValueReason {
   SkewReason reason;
   std::string detail;

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 namespace slipway::features {
 namespace {
 
@@ -35,6 +37,11 @@ TEST(SkewReasons, ValuesAloneTellMuch) {
       {"cut", {{3.0, 3.7}}, "type: whole number, cut"},
       {"rounded", {{4.0, 3.7}}, "type: whole number, rounded"},
       {"a number's text", {{std::string("7.0"), std::string("7")}}, "type: number as text"},
+      {"in the last digits", {{std::nextafter(third, 1), third}}, "type: last digits"},
+      {"in the last digits, in many",
+       {{3.3 * (1 + 1e-15), 3.3}, {5.7 * (1 + 1e-15), 5.7}, {9.1 * (1 + 1e-15), 9.1}},
+       "type: last digits"},
+      {"times have no last digits", {{double(noon.micros) - 1, noon}}, ""},
       {"a time in another zone", {{double(noon.micros) - 4 * 3600e6, noon}}, "time zone: -4h"},
       {"nothing fits", {{3.25, 8.0}}, ""},
   };
