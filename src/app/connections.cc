@@ -444,32 +444,35 @@ Result<std::vector<features::ServedVectors::Endpoint>> LoggedVectors::endpoints(
   return found;
 }
 
-Result<base::Timestamp> LoggedVectors::find(const std::string& endpoint, const std::string& id) {
-  return types::parse_rfc3339(TRY(base::get_string(TRY(log_.find(endpoint, id)), "event_time")));
+Result<void> LoggedVectors::each_served(const std::string& endpoint, base::Timestamp from,
+                                        base::Timestamp to, const std::vector<std::string>& columns,
+                                        const EachPart& each) {
+  using enum serving::RequestLog::TimeOf;
+  return log_.each_part(endpoint,
+                        {.time = clock_.rehearses() ? kEvent : kArrival, .from = from, .to = to},
+                        columns, each);
 }
 
-Result<std::vector<features::ServedVectors::Earlier>> LoggedVectors::earlier_definitions(
-    std::size_t limit) {
-  struct Applied {
-    std::string payload;
-    base::Timestamp at;
-  };
-  std::vector<Applied> applied;  // the newest first: what is in force now
+Result<base::Timestamp> LoggedVectors::find(const std::string& endpoint, const std::string& id) {
+  const char* time = clock_.rehearses() ? "event_time" : "arrival_time";
+  return types::parse_rfc3339(TRY(base::get_string(TRY(log_.find(endpoint, id)), time)));
+}
+
+Result<std::vector<features::ServedVectors::Applied>> LoggedVectors::applied(std::size_t limit) {
+  std::vector<Applied> found;
+  std::vector<std::string> payloads;
   TRY(db_.read([&](store::Reader& reader) {
     return reader.query(
         "SELECT payload, event_time FROM events WHERE subject >= 'projects/' AND subject < "
         "'projects0' AND kind = 'project.applied' ORDER BY sequence DESC LIMIT ?",
-        {static_cast<std::int64_t>(limit) + 1}, [&](const store::Row& row) {
-          applied.push_back({row.string(0), row.time(1)});
+        {limit}, [&](const store::Row& row) {
+          payloads.push_back(row.string(0));
+          found.push_back({.at = row.time(1)});
         });
   }));
-  std::vector<Earlier> earlier;
-  for (std::size_t i = 1; i < applied.size(); ++i) {
-    const JsonObject payload = TRY(base::parse_json_object(applied[i].payload));
-    auto definitions = features::parse_definitions(TRY(base::get_string(payload, "yaml")));
-    if (definitions) earlier.push_back({std::move(*definitions), applied[i - 1].at});
-  }
-  return earlier;
+  for (std::size_t i = 0; i < found.size(); ++i)
+    found[i].yaml = TRY(base::get_string(TRY(base::parse_json_object(payloads[i])), "yaml"));
+  return found;
 }
 
 Result<std::string> TrainingRows::find_entities(const std::string& service) {

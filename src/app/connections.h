@@ -4,6 +4,7 @@
 
 #include "access/access.h"
 #include "api/own/endpoint_routes.h"
+#include "app/event_clock.h"
 #include "datasets/datasets.h"
 #include "evaluations/ports.h"
 #include "evaluations/removal.h"
@@ -167,20 +168,19 @@ class LoggedRequests final : public monitor::RequestSource, public api::own::Req
 // features computes again what the request log says was served.
 class LoggedVectors final : public features::ServedVectors {
  public:
-  LoggedVectors(store::Db& db, releases::Releases& releases, serving::Endpoints& endpoints,
-                serving::RequestLog& log)
-      : db_(db), releases_(releases), endpoints_(endpoints), log_(log) {}
+  LoggedVectors(store::Db& db, const EventClock& clock, releases::Releases& releases,
+                serving::Endpoints& endpoints, serving::RequestLog& log)
+      : db_(db), clock_(clock), releases_(releases), endpoints_(endpoints), log_(log) {}
   Result<std::vector<Endpoint>> endpoints() override;
-  Result<types::Frame> served(const std::string& endpoint, base::Timestamp from,
-                              base::Timestamp to) override {
-    return log_.read(endpoint, from, to, {});
-  }
+  Result<void> each_served(const std::string& endpoint, base::Timestamp from, base::Timestamp to,
+                           const std::vector<std::string>& columns, const EachPart& each) override;
   Result<base::Timestamp> find(const std::string& endpoint, const std::string& id) override;
   // As the events tell of them.
-  Result<std::vector<Earlier>> earlier_definitions(std::size_t limit) override;
+  Result<std::vector<Applied>> applied(std::size_t limit) override;
 
  private:
   store::Db& db_;
+  const EventClock& clock_;
   releases::Releases& releases_;
   serving::Endpoints& endpoints_;
   serving::RequestLog& log_;

@@ -242,7 +242,7 @@ struct Application::Rooms::Impl {
         gates(f.db, clock, f.clock, f.random),
         follower(f.db, releases),
         logged(log),
-        vectors(f.db, releases, endpoints, log),
+        vectors(f.db, clock, releases, endpoints, log),
         skew(f.db, features, vectors, f.metrics,
              {.rows_per_pass = static_cast<std::size_t>(f.settings.skew_rows_per_pass),
               .interval = base::Duration::seconds(f.settings.skew_interval_seconds)}),

@@ -1,5 +1,7 @@
 #include "features/definition.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -221,6 +223,30 @@ const Source* Definitions::find_source(std::string_view name) const {
 const View* Definitions::find_view(std::string_view name) const { return find_named(views, name); }
 const Service* Definitions::find_service(std::string_view name) const {
   return find_named(services, name);
+}
+
+std::string feature_text(const Definitions& definitions, const View& view, std::size_t position) {
+  std::string text = fmt::format("{}|{}", view.name, fmt::join(view.keys, ","));
+  if (const Source* source = definitions.find_source(view.source)) {
+    text += fmt::format("|{}|{}|{}|{}", source->name, source->dataset, source->event_time,
+                        source->arrival_time);
+  }
+  if (view.ttl) text += fmt::format("|{}", view.ttl->micros);
+  if (!view.is_windowed()) return text + "|" + view.columns[position].expression;
+  const Aggregate& aggregate = view.aggregates[position / view.windows.size()];
+  return text + fmt::format("|{}|{}|{}|{}", static_cast<int>(aggregate.function),
+                            aggregate.expression, aggregate.parameter,
+                            view.windows[position % view.windows.size()].length.micros);
+}
+
+std::string feature_texts(const Definitions& definitions) {
+  std::string text;
+  for (const View& view : definitions.views) {
+    const std::vector<std::string> names = view.feature_names();
+    for (std::size_t i = 0; i < names.size(); ++i)
+      text += names[i] + "|" + feature_text(definitions, view, i) + "\n";
+  }
+  return text;
 }
 
 Result<Definitions> parse_definitions(std::string_view slipway_yaml) {

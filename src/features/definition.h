@@ -103,6 +103,12 @@ struct Definitions {
   const Service* find_service(std::string_view name) const;
 };
 
+// All that a feature is computed from: another text is another definition. `position`: among the
+// view's feature_names().
+std::string feature_text(const Definitions& definitions, const View& view, std::size_t position);
+// Of every feature there is.
+std::string feature_texts(const Definitions& definitions);
+
 // Reads the `features:` part of a whole slipway.yaml; no such part means no definitions.
 // kInvalidArgument with line and column: broken YAML, unknown keys, references to nothing.
 Result<Definitions> parse_definitions(std::string_view slipway_yaml);

@@ -15,7 +15,7 @@
 namespace slipway::features {
 
 // What a service was asked. The columns are the service's request columns, in its order, as
-// as_values() gives them (value.h).
+// as_values() gives them (value.h), but whole numbers may be whole: then they are exact keys.
 struct ServedRequests {
   std::vector<types::Column> columns;
   std::vector<std::int64_t> times;  // microseconds: when each was asked for

@@ -2,57 +2,33 @@
 // at, and compares value by value.
 #pragma once
 
+#include <atomic>
 #include <map>
+#include <memory>
 #include <optional>
-#include <set>
 #include <string>
-#include <vector>
 
 #include "base/json.h"
 #include "base/metrics.h"
 #include "base/mutex.h"
 #include "features/feature_store.h"
-#include "features/recomputation.h"
+#include "features/served_vectors.h"
 #include "features/skew_reasons.h"
 
 namespace slipway::features {
 
-// What was served. Safe to use from several threads.
-class ServedVectors {
- public:
-  virtual ~ServedVectors() = default;
-
-  struct Endpoint {
-    std::string name, service;
-    std::set<std::string> float32;  // features that its models read as such
-  };
-  // Those with a feature service.
-  virtual Result<std::vector<Endpoint>> endpoints() = 0;
-  // Rows of the request log (docs/formats/request_log.md) with from <= event time < to.
-  virtual Result<types::Frame> served(const std::string& endpoint, types::Timestamp from,
-                                      types::Timestamp to) = 0;
-  // When a request was asked for. kNotFound.
-  virtual Result<types::Timestamp> find(const std::string& endpoint, const std::string& id) = 0;
-
-  struct Earlier {
-    Definitions definitions;
-    types::Timestamp until;  // then other ones came
-  };
-  // Definitions before the present ones, the newest first, at most `limit`.
-  virtual Result<std::vector<Earlier>> earlier_definitions(std::size_t limit) = 0;
-};
-
-// Safe to use from several threads; passes take turns, hold no lock of the store while they work,
-// and read what serving has written, so nothing that answers waits for them. Everything given to
-// the constructor must outlive it.
+// The ledger of skew: passes over what endpoints served (SkewInquiry looks at each), and what is
+// known of every feature from all of them.
 //
-// Features that were sent are compared like those that were looked up; request columns that a
-// service passes on are not: nobody else knows them. A value whose request column is missing is not
-// compared either.
+// Safe to use from several threads; passes take turns. A pass reads the log of the time it covers,
+// a part of it after the other, and the datasets' columns that its sample needs, computes the
+// sample, and looks for reasons for two seconds an endpoint at most. It holds no lock of the store
+// meanwhile, but who calls advance() waits for it. Everything given to the constructor must outlive
+// it.
 class SkewMeter {
  public:
   struct Options {
-    std::size_t rows_per_pass = 1000;  // of each endpoint: those with the least hash of their id
+    std::size_t rows_per_pass = 1000;  // of each endpoint, as SkewInquiry::sample(); 0: none
     types::Duration interval = types::Duration::hours(1);  // from one pass to the next
   };
   SkewMeter(store::Db& db, FeatureStore& store, ServedVectors& served, base::Metrics& metrics,
@@ -66,11 +42,14 @@ class SkewMeter {
   // clock began to rehearse), begins now. In a rehearsal a pass covers a day, because its hours
   // take moments.
   Result<types::Timestamp> next_due(types::Timestamp now, bool rehearses);
-  // A pass over what was served since the last one until `until`. What fails for one endpoint is
-  // said in its report, and disturbs no other.
+  // A pass over what came since the last one until `until`. What fails for one endpoint is said in
+  // its report, and disturbs no other; its next pass covers that time too, of a week at most.
   Result<void> advance(types::Timestamp until);
+  // A pass that is under way ends before its next endpoint, and counts as none.
+  void stop() { is_stopping_ = true; }
 
-  // {"features": [...], "endpoints": [...]}, the most different first. Empty: all endpoints.
+  // {"features": [...], "failures": [...], "looked_until"}, the most different first. Empty: all
+  // endpoints.
   JsonObject report(const std::string& endpoint) const;
   // A served request, its values and the rows they come from. `endpoint` and `feature` may be
   // empty: whichever has it; all. kNotFound.
@@ -107,21 +86,9 @@ class SkewMeter {
     std::int64_t rows = 0, rows_different = 0;
     std::map<FeatureKey, Feature> features;  // of this pass alone
   };
-  struct Sample;
-  struct Different;
 
   Result<Pass> look_at(const ServedVectors::Endpoint& endpoint, types::Timestamp from,
                        types::Timestamp until);
-  Result<Sample> sample_of(const ServedVectors::Endpoint& endpoint, const types::Frame& frame,
-                           const std::vector<std::size_t>& rows) const;
-  // Why, per row of `different`; several may fit.
-  Result<void> find_reasons(const Sample& sample, const std::string& service,
-                            std::vector<Different>& different);
-  void explain_by_moments(const Sample& sample, std::size_t request,
-                          std::vector<Different*>& different,
-                          std::optional<types::Timestamp> materialized) const;
-  Result<void> explain_by_definitions(const Sample& sample, const std::string& service,
-                                      std::vector<Different*>& different);
   void merge(const Pass& pass) REQUIRES(mutex_);
   void show(const FeatureKey& key, const Feature& feature) REQUIRES(mutex_);
 
@@ -130,10 +97,13 @@ class SkewMeter {
   ServedVectors& served_;
   base::Metrics& metrics_;
   const Options options_;
+  std::atomic<bool> is_stopping_ = false;
 
   base::Mutex pass_mutex_;  // before mutex_
   mutable base::Mutex mutex_;
   std::optional<types::Timestamp> looked_until_ GUARDED_BY(mutex_);
+  std::map<std::string, types::Timestamp> behind_
+      GUARDED_BY(mutex_);  // by endpoint whose last pass failed: where its next one begins
   std::map<FeatureKey, Feature> features_ GUARDED_BY(mutex_);
   std::map<std::pair<std::string, std::string>, std::string> versions_
       GUARDED_BY(mutex_);  // the newest, by endpoint and feature

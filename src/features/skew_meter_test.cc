@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "features/testing/trips.h"
 #include "store/sqlite.h"
 #include "store/testing/temp_folder.h"
@@ -11,71 +13,47 @@ namespace {
 
 constexpr std::int64_t kMinute = 60'000'000;
 
-// What a log would have: requests for trips, answered by the store itself or as a test says.
+// What a log would have, in two parts: requests for trips, answered by the store itself or as a
+// test says.
 class FakeLog final : public ServedVectors {
  public:
   struct Row {
     std::string id;
     types::Timestamp time;
-    std::string carrier, place;
+    std::string carrier;
+    std::optional<std::string> place;
     std::map<std::string, Value> features;
-    std::string role = "live", traffic, error;
+    std::string role = "live", traffic, error, trip;
   };
   std::vector<Row> rows;
   std::vector<Endpoint> list = {{.name = "eta", .service = "trips"}};
-  std::vector<Earlier> before;
+  std::vector<Applied> applies;
+  bool is_broken = false;
+  int readings = 0;
+  std::function<void()> before_rows;  // the reading of what was chosen
 
   Result<std::vector<Endpoint>> endpoints() override { return list; }
-  Result<types::Frame> served(const std::string&, types::Timestamp from,
-                              types::Timestamp to) override {
-    using enum types::ColumnType;
-    std::vector<types::Column> columns = {types::Column::of_type("request_id", kString),
-                                          types::Column::of_type("role", kString),
-                                          types::Column::of_type("traffic", kString),
-                                          types::Column::of_type("error", kString),
-                                          types::Column::of_type("event_time", kTimestamp),
-                                          types::Column::of_type("request.carrier", kString),
-                                          types::Column::of_type("request.place", kString),
-                                          types::Column::of_type("request.asked_at", kDouble)};
-    std::map<std::string, types::Column> features;
-    std::size_t count = 0;
-    for (const Row& row : rows) {
-      if (row.time < from || row.time >= to) continue;
-      const std::string* texts[] = {&row.id, &row.role, &row.traffic, &row.error};
-      for (int i = 0; i < 4; ++i) columns[static_cast<std::size_t>(i)].append_string(*texts[i]);
-      columns[4].append_int(row.time.micros);
-      columns[5].append_string(row.carrier);
-      columns[6].append_string(row.place);
-      columns[7].append_double(static_cast<double>(row.time.micros));
-      for (const auto& [name, value] : row.features) {
-        if (name == "carrier") continue;  // of the request
-        const bool is_text = std::any_of(rows.begin(), rows.end(), [&](const Row& other) {
-          const auto its = other.features.find(name);
-          return its != other.features.end() && std::holds_alternative<std::string>(its->second);
-        });
-        auto& column =
-            features.try_emplace(name, types::Column::of_type(name, is_text ? kString : kDouble))
-                .first->second;
-        while (column.size() < count) column.append_null();
-        if (const auto* number = std::get_if<double>(&value)) {
-          column.append_double(*number);
-        } else if (const auto* text = std::get_if<std::string>(&value); text && is_text) {
-          column.append_string(*text);
-        } else if (const auto* at = std::get_if<types::Timestamp>(&value)) {
-          column.append_double(static_cast<double>(at->micros));
-        } else {
-          column.append_null();
-        }
+  Result<void> each_served(const std::string&, types::Timestamp from, types::Timestamp to,
+                           const std::vector<std::string>& columns, const EachPart& each) override {
+    ++readings;
+    if (is_broken) return base::error(Code::kCorruption, "the log is damaged");
+    const bool is_of_rows =
+        std::find(columns.begin(), columns.end(), "event_time") != columns.end();
+    if (is_of_rows && before_rows) before_rows();
+    for (const bool is_odd : {false, true}) {
+      std::vector<const Row*> some;
+      for (std::size_t i = 0; i < rows.size(); ++i) {
+        if ((i % 2 == 1) == is_odd && rows[i].time >= from && rows[i].time < to)
+          some.push_back(&rows[i]);
       }
-      ++count;
+      if (some.empty()) continue;
+      types::Frame part = frame_of(some);
+      std::erase_if(part.columns(), [&](const types::Column& column) {
+        return std::find(columns.begin(), columns.end(), column.name) == columns.end();
+      });
+      TRY(each(part));
     }
-    types::Frame frame;
-    for (types::Column& column : columns) TRY(frame.add(std::move(column)));
-    for (auto& [name, column] : features) {
-      while (column.size() < count) column.append_null();
-      TRY(frame.add(std::move(column)));
-    }
-    return frame;
+    return {};
   }
   Result<types::Timestamp> find(const std::string&, const std::string& id) override {
     for (const Row& row : rows) {
@@ -83,7 +61,52 @@ class FakeLog final : public ServedVectors {
     }
     return base::error(Code::kNotFound, "no such request");
   }
-  Result<std::vector<Earlier>> earlier_definitions(std::size_t) override { return before; }
+  Result<std::vector<Applied>> applied(std::size_t) override { return applies; }
+
+ private:
+  static types::Frame frame_of(const std::vector<const Row*>& rows) {
+    using enum types::ColumnType;
+    std::map<std::string, types::Column> columns;
+    const auto column = [&](const std::string& name, types::ColumnType type) -> types::Column& {
+      return columns.try_emplace(name, types::Column::of_type(name, type)).first->second;
+    };
+    for (std::size_t r = 0; r < rows.size(); ++r) {
+      const Row& row = *rows[r];
+      column("request_id", kString).append_string(row.id);
+      column("role", kString).append_string(row.role);
+      column("traffic", kString).append_string(row.traffic);
+      column("error", kString).append_string(row.error);
+      column("event_time", kTimestamp).append_int(row.time.micros);
+      column("request.carrier", kString).append_string(row.carrier);
+      if (row.place) column("request.place", kString).append_string(*row.place);
+      if (!row.trip.empty()) column("request.id", kString).append_string(row.trip);
+      column("request.asked_at", kDouble).append_double(static_cast<double>(row.time.micros));
+      for (const auto& [name, value] : row.features) {
+        if (name == "carrier") continue;  // of the request
+        const bool is_text = std::any_of(rows.begin(), rows.end(), [&](const Row* other) {
+          const auto its = other->features.find(name);
+          return its != other->features.end() && std::holds_alternative<std::string>(its->second);
+        });
+        types::Column& of_feature = column(name, is_text ? kString : kDouble);
+        while (of_feature.size() < r) of_feature.append_null();
+        if (const auto* number = std::get_if<double>(&value)) {
+          of_feature.append_double(*number);
+        } else if (const auto* text = std::get_if<std::string>(&value); text && is_text) {
+          of_feature.append_string(*text);
+        } else if (const auto* at = std::get_if<types::Timestamp>(&value)) {
+          of_feature.append_double(static_cast<double>(at->micros));
+        } else {
+          of_feature.append_null();
+        }
+      }
+      for (auto& [name, each] : columns) {
+        while (each.size() <= r) each.append_null();
+      }
+    }
+    types::Frame frame;
+    for (auto& [name, each] : columns) MUST(frame.add(std::move(each)));
+    return frame;
+  }
 };
 
 class SkewMeterTest : public ::testing::Test {
@@ -126,12 +149,31 @@ class SkewMeterTest : public ::testing::Test {
       const auto values =
           store_
               .lookup("trips",
-                      {{"carrier", row.carrier}, {"place", row.place}, {"asked_at", row.time}},
+                      {{"carrier", row.carrier}, {"place", *row.place}, {"asked_at", row.time}},
                       row.time)
               .value();
       for (std::size_t o = 0; o < outputs.size(); ++o) row.features[outputs[o].name] = values[o];
       log_.rows.push_back(std::move(row));
     }
+  }
+  static std::string changed_yaml() {
+    std::string yaml(testing::kTripsYaml);
+    yaml.replace(yaml.find("worst: max(delay)"), 17, "worst: min(delay)");
+    yaml.replace(yaml.find("mean_delay: mean(delay)"), 23, "mean_delay: max(delay)");
+    return yaml;
+  }
+  // No view needs a place.
+  static std::string small_yaml() {
+    std::string yaml(testing::kTripsYaml);
+    yaml.replace(yaml.find("place: string, "), 15, "");
+    yaml.replace(yaml.find("place.size, place.kind, "), 24, "");
+    return yaml;
+  }
+  // As of a pass over the first requests.
+  std::string first_version(const std::string& feature) {
+    MUST(meter_.next_due({1'000 * kMinute}, false));
+    MUST(meter_.advance({2'050 * kMinute}));
+    return std::string(of(feature).at("version").as_string());
   }
   void pass() {
     MUST(meter_.next_due({1'000 * kMinute}, false));
@@ -152,8 +194,8 @@ class SkewMeterTest : public ::testing::Test {
   Value at(const FakeLog::Row& row, types::Timestamp time, const std::string& feature) {
     const std::vector<std::string> wanted{feature};
     return store_
-        .lookup("trips", {{"carrier", row.carrier}, {"place", row.place}, {"asked_at", time}}, time,
-                wanted)
+        .lookup("trips", {{"carrier", row.carrier}, {"place", *row.place}, {"asked_at", time}},
+                time, wanted)
         .value()
         .front();
   }
@@ -242,7 +284,7 @@ TEST_F(SkewMeterTest, RowsThatCountBeforeTheyArriveAreLateData) {
     row.features["carrier__landed_24h"] =
         other
             .lookup("trips",
-                    {{"carrier", row.carrier}, {"place", row.place}, {"asked_at", row.time}},
+                    {{"carrier", row.carrier}, {"place", *row.place}, {"asked_at", row.time}},
                     row.time, wanted)
             .value()
             .front();
@@ -257,19 +299,25 @@ TEST_F(SkewMeterTest, AnEarlierDefinitionIsFoundAndTheNewOneCountsAnew) {
   serve(100);
   std::string yaml(testing::kTripsYaml);
   yaml.replace(yaml.find("worst: max(delay)"), 17, "worst: min(delay)");
-  log_.before.push_back({MUST(parse_definitions(testing::kTripsYaml)), {5'800 * kMinute}});
+  // Many applies change other things.
+  for (int i = 9; i > 0; --i)
+    log_.applies.push_back({yaml + "# " + std::to_string(i), {(5'800 + i) * kMinute}});
+  log_.applies.push_back({yaml, {5'800 * kMinute}});
+  log_.applies.push_back({std::string(testing::kTripsYaml), {0}});
   MUST(meter_.next_due({1'000 * kMinute}, false));
   MUST(meter_.advance({2'300 * kMinute}));
   const std::string version(of("carrier__worst_24h").at("version").as_string());
+  const Json other = of("carrier__mean_delay_24h").at("version");
   EXPECT_EQ(of("carrier__worst_24h").at("different"), Json(0));
   MUST(store_.set_definitions(MUST(parse_definitions(yaml))));
   MUST(meter_.advance({6'000 * kMinute}));
   const JsonObject now = of("carrier__worst_24h");
   EXPECT_EQ(now.at("reason"), Json("definition")) << base::to_text(now);
+  EXPECT_EQ(now.at("reasons").at("definition").at("detail"),
+            Json("as defined until " + types::to_rfc3339({5'800 * kMinute})));
   EXPECT_NE(std::string(now.at("version").as_string()), version);
   EXPECT_EQ(std::string(of("carrier__worst_24h", false).at("version").as_string()), version);
-  EXPECT_EQ(of("carrier__mean_delay_24h").at("version"),
-            of("carrier__mean_delay_24h").at("version"));
+  EXPECT_EQ(of("carrier__mean_delay_24h").at("version"), other);
 }
 
 TEST_F(SkewMeterTest, LooksAtRealLiveRequestsOnceAndRemembers) {
@@ -296,14 +344,113 @@ TEST_F(SkewMeterTest, LooksAtRealLiveRequestsOnceAndRemembers) {
             std::string::npos);
 }
 
+TEST_F(SkewMeterTest, ValuesThatDifferInTheLastDigitsAreOfAnotherType) {
+  serve(60);
+  change("carrier__mean_delay_24h", [](const auto& r) {
+    const Value& v = r.features.at("carrier__mean_delay_24h");
+    return is_null(v) ? v : Value(std::nextafter(std::get<double>(v), 1e9));
+  });
+  log_.applies = {{std::string(testing::kTripsYaml), {10}}, {changed_yaml(), {0}}};
+  pass();
+  const JsonObject row = of("carrier__mean_delay_24h");
+  EXPECT_GT(row.at("different").to_number<int>(), 40) << base::to_text(row);
+  EXPECT_EQ(row.at("reason"), Json("type")) << base::to_text(row);
+  EXPECT_EQ(row.at("detail"), Json("last digits")) << base::to_text(row);
+  EXPECT_EQ(row.at("reasons").as_object().size(), 1u) << base::to_text(row);
+}
+
+TEST_F(SkewMeterTest, AnApplyDuringAPassDoesNotDisturbIt) {
+  serve(60);
+  change("carrier__worst_24h", [](const auto&) { return Value(12.5); });
+  const std::string version = first_version("carrier__worst_24h");
+  // The service's request columns get fewer while the log is read.
+  log_.before_rows = [this] {
+    MUST(store_.set_definitions(MUST(parse_definitions(small_yaml()))));
+  };
+  log_.applies = {{small_yaml(), {20}}, {changed_yaml(), {10}}, {small_yaml(), {0}}};
+  MUST(meter_.advance({6'000 * kMinute}));
+  EXPECT_TRUE(meter_.report("").at("failures").as_array().empty());
+  const JsonObject row = of("carrier__worst_24h");
+  EXPECT_EQ(row.at("version"), Json(version));
+  EXPECT_EQ(row.at("reason"), Json("default")) << base::to_text(row);
+  EXPECT_EQ(of("calendar__hour").at("different"), Json(0));
+}
+
 TEST_F(SkewMeterTest, WithoutItsRequestColumnsAValueIsNotCompared) {
   serve(10);
-  for (FakeLog::Row& row : log_.rows) row.place = "";  // an empty text is there
-  log_.list[0].service = "gone";
+  for (FakeLog::Row& row : log_.rows) row.place = std::nullopt;
   pass();
-  const JsonObject report = meter_.report("");
-  EXPECT_TRUE(report.at("features").as_array().empty());
-  EXPECT_EQ(report.at("failures").as_array().size(), 1u);
+  EXPECT_EQ(of("place__size").at("compared"), Json(0));
+  EXPECT_EQ(of("place__kind").at("compared"), Json(0));
+  EXPECT_EQ(of("carrier__mean_delay_1h").at("compared"), Json(10));
+}
+
+TEST_F(SkewMeterTest, WhatAPartOfTheLogDoesNotHaveIsNotCompared) {
+  serve(10);
+  for (std::size_t i = 1; i < log_.rows.size(); i += 2) log_.rows[i].features.erase("place__size");
+  pass();
+  EXPECT_EQ(of("place__size").at("compared"), Json(5));
+  EXPECT_EQ(of("place__size").at("different"), Json(0));
+}
+
+TEST_F(SkewMeterTest, AnEndpointWithoutItsServiceFailsAlone) {
+  serve(10);
+  log_.list.push_back({.name = "lost", .service = "gone"});
+  pass();
+  EXPECT_EQ(of("place__size").at("compared"), Json(10));
+  const JsonArray failures = meter_.report("").at("failures").as_array();
+  ASSERT_EQ(failures.size(), 1u);
+  EXPECT_EQ(failures[0].at("endpoint"), Json("lost"));
+}
+
+TEST_F(SkewMeterTest, WhatAPassCouldNotReadTheNextOneLooksAt) {
+  serve(100);  // from minute 2000 to 2693
+  log_.is_broken = true;
+  MUST(meter_.next_due({1'000 * kMinute}, false));
+  MUST(meter_.advance({2'350 * kMinute}));
+  EXPECT_EQ(meter_.report("").at("failures").as_array().size(), 1u);
+  log_.is_broken = false;
+  SkewMeter reopened(*db_, store_, log_, metrics_, {});
+  MUST(reopened.open());
+  MUST(reopened.advance({3'000 * kMinute}));
+  const JsonObject report = reopened.report("");
+  EXPECT_TRUE(report.at("failures").as_array().empty());
+  EXPECT_EQ(report.at("features").as_array().at(0).at("compared"), Json(100));
+  MUST(reopened.advance({3'100 * kMinute}));  // once
+  EXPECT_EQ(reopened.report("").at("features").as_array().at(0).at("compared"), Json(100));
+}
+
+TEST_F(SkewMeterTest, APassOfNoRowsReadsNothingAndGoesOn) {
+  serve(10);
+  SkewMeter off(*db_, store_, log_, metrics_, {.rows_per_pass = 0});
+  MUST(off.next_due({1'000 * kMinute}, false));
+  MUST(off.advance({6'000 * kMinute}));
+  EXPECT_EQ(log_.readings, 0);
+  EXPECT_EQ(MUST(off.next_due({6'000 * kMinute}, false)).micros, 6'060 * kMinute);
+}
+
+TEST_F(SkewMeterTest, KeysOfAllDigitsAreExact) {
+  std::string yaml(testing::kTripsYaml);
+  yaml.replace(yaml.find("  services:"), 11,
+               "    trip: {source: landings, keys: [id], columns: {delay: delay}}\n  services:\n"
+               "    one: {event_time: asked_at, request: {id: int64, asked_at: timestamp}, "
+               "features: [trip]}");
+  MUST(store_.set_definitions(MUST(parse_definitions(yaml))));
+  const std::int64_t big = 9'007'199'254'740'993;  // a double has its neighbour only
+  for (const std::int64_t id : {big - 1, big}) {
+    MUST(store_.push("landings", {JsonObject{{"id", id},
+                                             {"carrier", "A"},
+                                             {"landed_at", 2'000 * kMinute},
+                                             {"known_at", 2'000 * kMinute},
+                                             {"delay", id == big ? 7 : 8}}}));
+  }
+  log_.list[0].service = "one";
+  log_.rows.push_back({.id = "a", .time = {2'100 * kMinute}, .features = {{"trip__delay", 7.0}}});
+  log_.rows.back().trip = std::to_string(big);
+  pass();
+  EXPECT_EQ(of("trip__delay").at("compared"), Json(1));
+  EXPECT_EQ(of("trip__delay").at("different"), Json(0)) << base::to_text(of("trip__delay"));
+  EXPECT_EQ(MUST(meter_.explain("a", "", "")).at("asked").at("id"), Json(big));
 }
 
 TEST_F(SkewMeterTest, ExplainShowsTheRowsAValueComesFrom) {

@@ -27,6 +27,12 @@ store::RoomMigrations migrations() {
       PRIMARY KEY(workspace, endpoint, until));
     CREATE TABLE feature_skew_state(
       workspace TEXT PRIMARY KEY, looked_until INTEGER NOT NULL)
+  )"},
+           {3, R"(
+    CREATE TABLE feature_skew_behind(
+      workspace TEXT NOT NULL DEFAULT 'default',
+      endpoint TEXT NOT NULL, looked_until INTEGER NOT NULL,
+      PRIMARY KEY(workspace, endpoint))
   )"}}};
 }
 
