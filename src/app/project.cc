@@ -242,8 +242,7 @@ Result<void> Project::keep_clock(base::Timestamp now) {
 
 Result<bool> Project::measure_skew(base::Timestamp now) {
   if (TRY(rooms_.skew.next_due(now, clock_.rehearses())) > now) return false;
-  // On the wall clock what was asked for a moment ago may still be on its way to the log.
-  TRY(rooms_.skew.advance(clock_.rehearses() ? now : now - base::Duration::seconds(2)));
+  TRY(rooms_.skew.advance(now));
   return true;
 }
 
@@ -345,6 +344,7 @@ Result<JsonObject> Project::overview() {
 
 void Project::start() {
   thread_ = std::thread([this] { run(); });
+  skew_thread_ = std::thread([this] { run_skew(); });
 }
 
 void Project::stop() {
@@ -352,24 +352,33 @@ void Project::stop() {
     base::MutexLock lock(mutex_);
     stopping_ = true;
   }
+  rooms_.skew.stop();
   wake_.notify_all();
   if (thread_.joinable()) thread_.join();
+  if (skew_thread_.joinable()) skew_thread_.join();
+}
+
+bool Project::sleep() {
+  base::MutexLock lock(mutex_);
+  if (!stopping_) wake_.wait_for_ms(mutex_, 1000);
+  return !stopping_;
 }
 
 void Project::run() {
-  for (;;) {
-    {
-      base::MutexLock lock(mutex_);
-      if (!stopping_) wake_.wait_for_ms(mutex_, 1000);
-      if (stopping_) return;
-    }
+  while (sleep()) {
     if (clock_.rehearses()) continue;
     base::MutexLock lock(advance_mutex_);
     // One thing of each kind per second is plenty on the wall clock, and a window whose labels
     // are still coming stays due without being a reason to spin.
     if (const auto done = step(clock_.now()); !done)
       base::log_error("app", "the loop could not go on, and tries again: {}", done.error().message);
-    if (const auto done = measure_skew(clock_.now()); !done)
+  }
+}
+
+void Project::run_skew() {
+  while (sleep()) {
+    if (clock_.rehearses()) continue;
+    if (const auto done = measure_skew(clock_.now() - skew_delay_); !done)
       base::log_error("app", "the skew meter could not go on: {}", done.error().message);
   }
 }

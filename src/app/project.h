@@ -35,7 +35,9 @@ class Project final : public api::own::ProjectControl {
     monitor::Monitor& monitor;
     streams::Streams& streams;
   };
-  Project(store::Db& db, EventClock& clock, Rooms rooms) : db_(db), clock_(clock), rooms_(rooms) {}
+  // `skew_delay`: on the wall clock the skew meter looks at what came that long ago.
+  Project(store::Db& db, EventClock& clock, Rooms rooms, base::Duration skew_delay)
+      : db_(db), clock_(clock), rooms_(rooms), skew_delay_(skew_delay) {}
   ~Project() override;  // stop()
 
   static store::RoomMigrations migrations();
@@ -44,7 +46,8 @@ class Project final : public api::own::ProjectControl {
   static Result<void> restore_clock(store::Db& db, EventClock& clock);
   // Declares to the rooms again what only lives in memory.
   Result<void> open();
-  // On the wall clock: once a second, what is due is done.
+  // On the wall clock: once a second, what is due is done; the skew meter, whose passes take their
+  // time, on a thread of its own. In a rehearsal advance_clock() does all of it.
   void start();
   void stop();
 
@@ -74,16 +77,19 @@ class Project final : public api::own::ProjectControl {
   Result<bool> step(base::Timestamp limit);
   // Recomputes what was served, if that is due by `now`.
   Result<bool> measure_skew(base::Timestamp now);
+  bool sleep();  // a second; false: it is time to stop
   void run();
+  void run_skew();
 
   store::Db& db_;
   EventClock& clock_;
   const Rooms rooms_;
+  const base::Duration skew_delay_;
   base::Mutex advance_mutex_;  // one walker at a time
   base::Mutex mutex_;
   base::CondVar wake_;
   bool stopping_ GUARDED_BY(mutex_) = false;
-  std::thread thread_;
+  std::thread thread_, skew_thread_;
 };
 
 }  // namespace slipway::app

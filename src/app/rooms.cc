@@ -381,7 +381,8 @@ Result<void> Application::Rooms::open() {
   i.project = std::make_unique<Project>(
       i.foundation.db, i.clock,
       Project::Rooms{i.datasets, i.features, i.skew, i.pipelines, i.registry, i.releases,
-                     i.endpoints, *i.monitor, i.streams});
+                     i.endpoints, *i.monitor, i.streams},
+      base::Duration::seconds(i.foundation.settings.skew_delay_seconds));
   if (i.leads) {
     // Tracking goes on whatever is the matter with the data: a server that has just taken the lead
     // may not have it.

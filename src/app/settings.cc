@@ -281,6 +281,9 @@ const std::vector<SettingInfo>& setting_table() {
       integer("skew-interval-seconds", &Settings::skew_interval_seconds, 1, 30 * 86'400,
               "Time from one pass of the skew meter to the next; in a rehearsal at least a day of "
               "its clock."),
+      integer("skew-delay-seconds", &Settings::skew_delay_seconds, 0, 86'400,
+              "Time that an answer has to reach the request log: the skew meter looks at what came "
+              "longer ago; not in a rehearsal."),
       number("price-core-hour", &Settings::price_core_hour, 0, 1e9,
              "What a core costs an hour, for the cost of predictions; 0: not known."),
       text("price-currency", &Settings::price_currency, {}, "Currency of the price."),

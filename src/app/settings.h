@@ -69,6 +69,7 @@ struct Settings {
   std::int64_t request_log_rows_buffered_max = 200'000;
   std::int64_t skew_rows_per_pass = 1000;
   std::int64_t skew_interval_seconds = 3600;
+  std::int64_t skew_delay_seconds = 60;
   double price_core_hour = 0;
   std::string price_currency = "USD";
   std::string kafka_properties;

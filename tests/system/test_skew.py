@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 import requests
 import xgboost
-from conftest import Server
+from conftest import Server, eventually
 from mlflow.models import infer_signature
 
 START = pd.Timestamp("2024-02-05", tz="UTC")
@@ -236,3 +236,56 @@ def test_a_changed_definition_is_told_and_all_of_it_survives_a_kill(skewed):
     assert (features["told__pages_6h"]["reason"], features["told__pages_6h"]["different"] > 30) == ("definition", True)
     assert {f["different"] for name, f in features.items() if name != "told__pages_6h"} == {0}
     assert cli_json(skewed, "features", "skew", "unit")["features"] == before
+
+
+WALL = """
+project: kiosk
+datasets:
+  counts: {path: counts.parquet, key: [id], event_time: at, arrival_time: at}
+features:
+  sources:
+    counted: {dataset: counts, event_time: at, arrival_time: at}
+  views:
+    last: {source: counted, keys: [id], columns: {n: n, m: m}}
+  services:
+    one: {event_time: at, request: {id: int64, at: timestamp}, features: [last]}
+"""
+
+
+def test_on_the_wall_clock_it_is_measured_by_itself_and_keys_are_exact(tmp_path):
+    server = Server(tmp_path / "data", "--skew-interval-seconds", "1", "--skew-delay-seconds", "1")
+    try:
+        big = 2**53 + 1  # a double has its neighbours only
+        frame = pd.DataFrame({"id": [big - 1, big, big + 1], "at": pd.to_datetime(["2024-01-01"] * 3, utc=True).astype("datetime64[us, UTC]"),
+                              "n": [1.0, 2.0, 3.0], "m": [1.5, 2.5, 3.5]})
+        frame.to_parquet(tmp_path / "counts.parquet", index=False)
+        mlflow.set_tracking_uri(server.url)
+        mlflow.set_registry_uri(server.url)
+        rows = pd.DataFrame(np.random.default_rng(3).random((200, 2)), columns=["last__n", "last__m"])
+        with mlflow.start_run():
+            booster = xgboost.train({"seed": 1, "max_depth": 2}, xgboost.DMatrix(rows, rows["last__n"]), 3)
+            mlflow.xgboost.log_model(booster, name="model", registered_model_name="kiosk", model_format="json", pip_requirements=["xgboost-cpu"],
+                                     signature=infer_signature(rows, booster.predict(xgboost.DMatrix(rows))))
+        apply(server, tmp_path, WALL)
+        server.cli("data", "ingest", "counts")
+        server.cli("features", "materialize", "--as-of", "2024-02-01T00:00:00Z")
+        apply(server, tmp_path, WALL + 'endpoints:\n  kiosk: {model: "models:/kiosk/1", features: one}\n')
+        server.cli("endpoints", "deploy", "kiosk", "models:/kiosk/1")
+
+        def measured():
+            now = pd.Timestamp.now("UTC").isoformat()
+            reply = requests.post(f"{server.url}/v2/models/kiosk/infer", timeout=10, json={"inputs": [
+                {"name": "id", "shape": [1], "datatype": "BYTES", "data": [str(big)]}, {"name": "at", "shape": [1], "datatype": "BYTES", "data": [now]},
+                {"name": "last__m", "shape": [1], "datatype": "FP64", "data": [2500.0]}]})
+            assert reply.status_code == 200, reply.text
+            found = by_feature(server, "kiosk")
+            return found if found.get("last__m", {"different": 0})["different"] >= 3 else None
+
+        found = eventually(measured)
+        assert (found["last__m"]["reason"], found["last__m"]["detail"]) == ("unit", "x1000")
+        assert found["last__n"]["compared"] == found["last__m"]["compared"]
+        assert found["last__n"]["different"] == 0
+        told = cli_json(server, "features", "explain", found["last__m"]["first"]["request"])
+        assert told["asked"]["id"] == big
+    finally:
+        server.stop()
