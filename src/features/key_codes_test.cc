@@ -25,7 +25,16 @@ Column random_cells(ColumnType type, std::size_t rows, bool are_close, base::Ran
                                  kBig, -kBig, kBig + 20, std::numeric_limits<std::int64_t>::max()};
   const double doubles[] = {0.0,    -0.0,    7,     7.5,      0x1p53, 0x1p62,
                             0x1p63, -0x1p63, 1e300, INFINITY, NAN};
-  const char* texts[] = {"", "7", "-7", "7.5", "9007199254740993", "JFK"};
+  const char* texts[] = {"",
+                         "7",
+                         "-7",
+                         "7.5",
+                         "9007199254740993",
+                         "JFK",
+                         "a",
+                         "a\x1f",
+                         "\x1f"
+                         "a"};
   Column column = Column::of_type("", type);
   for (std::size_t row = 0; row < rows; ++row) {
     if (random.next_u64() % 10 == 0) {

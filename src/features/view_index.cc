@@ -117,6 +117,7 @@ std::optional<std::string> key_of(std::span<const Value> row,
   std::string key;
   for (const std::size_t column : columns) {
     const Value& value = row[column];
+    const std::size_t begin = key.size();
     if (const auto* text = std::get_if<std::string>(&value)) {
       key += *text;
     } else if (const auto* number = std::get_if<double>(&value)) {
@@ -128,7 +129,9 @@ std::optional<std::string> key_of(std::span<const Value> row,
     } else {
       return std::nullopt;
     }
-    key += '\x1f';
+    // Its length after each cell: whatever a text holds, no two keys are written alike.
+    const auto length = static_cast<std::uint32_t>(key.size() - begin);
+    key.append(reinterpret_cast<const char*>(&length), sizeof length);
   }
   return key;
 }
