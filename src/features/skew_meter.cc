@@ -133,7 +133,7 @@ Result<void> SkewMeter::advance(Timestamp until) {
     if (is_stopping_) return {};  // the next pass begins where this one did
     const auto mark = behind.find(endpoint.name);
     const Timestamp since =
-        std::max(mark == behind.end() ? from : mark->second, until - kCaughtUpMax);
+        mark == behind.end() ? from : std::min(from, std::max(mark->second, until - kCaughtUpMax));
     Result<Pass> pass = look_at(endpoint, since, until);
     if (!pass) {
       base::log_warning("features", "served values were not recomputed: endpoint={} why=\"{}\"",

@@ -420,6 +420,13 @@ TEST_F(SkewMeterTest, WhatAPassCouldNotReadTheNextOneLooksAt) {
   EXPECT_EQ(reopened.report("").at("features").as_array().at(0).at("compared"), Json(100));
 }
 
+TEST_F(SkewMeterTest, APassCoversAllThatCameSinceTheLastOneHoweverLong) {
+  serve(100);  // from minute 2000 to 2693
+  MUST(meter_.next_due({1'000 * kMinute}, false));
+  MUST(meter_.advance({types::Duration::days(30).micros}));
+  EXPECT_EQ(of("place__size").at("compared"), Json(100));
+}
+
 TEST_F(SkewMeterTest, APassOfNoRowsReadsNothingAndGoesOn) {
   serve(10);
   SkewMeter off(*db_, store_, log_, metrics_, {.rows_per_pass = 0});
