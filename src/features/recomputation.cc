@@ -67,6 +67,16 @@ bool Recomputation::is_given(const BoundService::Output& output, std::size_t req
   return std::all_of(columns.begin(), columns.end(), is_there);
 }
 
+std::size_t Recomputation::count_keys(const BoundService::Output& output,
+                                      const std::vector<std::size_t>& requests) const {
+  std::vector<Column> keys;
+  for (const Column* key : keys_of(service_->parts[output.part]))
+    keys.push_back(key->take(requests));
+  Columns columns;
+  for (const Column& key : keys) columns.push_back(&key);
+  return columns.empty() ? 1 : KeyCodes(columns).size();
+}
+
 Result<Recomputation::SourceRows> Recomputation::read_rows(const FeatureStore& store,
                                                            const State& state,
                                                            const BoundView& view,

@@ -43,6 +43,9 @@ class Recomputation {
   const BoundView& view_of(const BoundService::Output& output) const;
   // Whether all of the request that an output is computed from was there.
   bool is_given(const BoundService::Output& output, std::size_t request) const;
+  // How many keys some requests ask an output's view for.
+  std::size_t count_keys(const BoundService::Output& output,
+                         const std::vector<std::size_t>& requests) const;
   const ServedRequests& requests() const { return requests_; }
 
   // By output of the service; one row a request.

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <set>
 
 #include "base/hash.h"
 
@@ -15,12 +14,12 @@ using types::Duration;
 using types::Frame;
 using types::Timestamp;
 
-constexpr std::size_t kLookedIntoMax = 32;           // requests whose reasons are sought
-constexpr std::size_t kLookedIntoPerFeatureMax = 8;  // of them
-constexpr auto kLookTime = std::chrono::seconds(2);  // and not longer than this
-constexpr std::size_t kArrivalsMax = 64;             // rows that are taken away, the newest first
-constexpr std::size_t kDefinitionsMax = 3;           // different ones that are tried
-constexpr std::size_t kAppliesMax = 200;             // that they are looked for in
+constexpr std::size_t kLookedIntoMax = 32;            // requests whose reasons are sought
+constexpr std::size_t kLookedIntoPerFeatureMax = 8;   // of them
+constexpr auto kLookTime = std::chrono::seconds(10);  // and not longer than this
+constexpr std::size_t kArrivalsMax = 64;              // rows that are taken away, the newest first
+constexpr std::size_t kDefinitionsMax = 3;            // different ones that are tried
+constexpr std::size_t kAppliesMax = 200;              // that they are looked for in
 constexpr std::size_t kShownRowsMax = 100;
 constexpr std::string_view kRequestPrefix = "request.";  // of the log's columns
 
@@ -101,6 +100,7 @@ struct Probe {
   SkewReason reason;
   std::string detail;
   Recomputation::Moment moment;
+  bool is_searched = false;  // one of many moments that differ from request to request
 };
 
 // Moments before and after a request's that a value may be of.
@@ -116,8 +116,10 @@ std::vector<Probe> probes_at(Timestamp time, std::span<const Timestamp> arrivals
   };
   if (materialized && *materialized < time)
     known(*materialized, "as materialized " + earlier(time - *materialized));
-  for (const Timestamp arrival : arrivals)
+  for (const Timestamp arrival : arrivals) {
     known(arrival - Duration{1}, "as known " + earlier(time - arrival));
+    probes.back().is_searched = true;
+  }
   for (const int days : {1, 2, 7, 30})
     known(time - Duration::days(days), "as known " + earlier(Duration::days(days)));
   const auto computed = [&](Timestamp at) {
@@ -314,11 +316,17 @@ Result<std::vector<SkewInquiry::Compared>> SkewInquiry::compare() const {
 Result<void> SkewInquiry::find_reasons(const std::vector<Different*>& different) const {
   if (different.empty()) return {};
   std::map<std::size_t, std::vector<ServedValue>> by_output;
+  std::map<std::size_t, std::vector<const Different*>> of_output;
   // A request is looked into for all its features at once, as long as one of them needs it.
   std::map<std::size_t, std::vector<Different*>> by_request;
   for (Different* one : different) {
     by_output[one->output].push_back(one->value);
+    of_output[one->output].push_back(one);
     by_request[one->request].push_back(one);
+  }
+  std::set<std::size_t> one_for_all;
+  for (const auto& [output, values] : of_output) {
+    if (is_one_for_all(values)) one_for_all.insert(output);
   }
   const auto materialized = TRY(store_->materialized());
   const Clock::time_point end = Clock::now() + kLookTime;
@@ -332,7 +340,7 @@ Result<void> SkewInquiry::find_reasons(const std::vector<Different*>& different)
     if (!is_needed) continue;
     if (++requests > kLookedIntoMax) break;
     for (Different* one : values) one->reasons = reasons_of(one->value, by_output[one->output]);
-    const bool is_finished = explain_by_moments(request, values, materialized, end);
+    const bool is_finished = explain_by_moments(request, values, one_for_all, materialized, end);
     for (Different* one : values) {
       // What was found counts; that nothing was says nothing when the time was up.
       one->looked_into = is_finished || !one->reasons.empty();
@@ -345,7 +353,18 @@ Result<void> SkewInquiry::find_reasons(const std::vector<Different*>& different)
   return explain_by_definitions(chosen, end);
 }
 
+bool SkewInquiry::is_one_for_all(const std::vector<const Different*>& of_output) const {
+  const BoundService::Output& output = again_.service().outputs[of_output.front()->output];
+  std::vector<std::size_t> requests;
+  for (const Different* one : of_output) {
+    if (one->value.served != of_output.front()->value.served) return false;
+    requests.push_back(one->request);
+  }
+  return again_.count_keys(output, requests) > 1;
+}
+
 bool SkewInquiry::explain_by_moments(std::size_t request, const std::vector<Different*>& different,
+                                     const std::set<std::size_t>& one_for_all,
                                      std::optional<Timestamp> materialized,
                                      Clock::time_point end) const {
   if (std::none_of(different.begin(), different.end(),
@@ -360,6 +379,7 @@ bool SkewInquiry::explain_by_moments(std::size_t request, const std::vector<Diff
     // A view on demand knows nothing but the request, and that only of its own time.
     const auto may_explain = [&](const Different& value) {
       if (!is_off(value)) return false;
+      if (probe.is_searched && one_for_all.contains(value.output)) return false;
       const BoundService::Output& output = outputs[value.output];
       const bool is_on_demand = one.view_of(output).view.is_on_demand();
       if (is_on_demand) return probe.reason == SkewReason::kTimeZone;

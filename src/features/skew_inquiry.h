@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -81,8 +82,12 @@ class SkewInquiry {
   bool is_same(std::size_t output, const ServedValue& value) const;
 
   Result<void> find_reasons(const std::vector<Different*>& different) const;
-  // False: the time was up.
+  // Whether all that differs of an output is one value, of several keys: nothing that was known
+  // once is that, though among many moments there may be one at which a key had it.
+  bool is_one_for_all(const std::vector<const Different*>& of_output) const;
+  // `one_for_all`: outputs. False: the time was up.
   bool explain_by_moments(std::size_t request, const std::vector<Different*>& different,
+                          const std::set<std::size_t>& one_for_all,
                           std::optional<types::Timestamp> materialized,
                           Clock::time_point end) const;
   struct Earlier {

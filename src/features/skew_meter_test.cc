@@ -267,6 +267,15 @@ TEST_F(SkewMeterTest, NamesTheReason) {
   EXPECT_EQ(MUST(meter_.rate("eta", {0}, {6'000 * kMinute})), std::optional(1.0));
 }
 
+TEST_F(SkewMeterTest, ADefaultThatIsARightValueNowAndThenIsNotStale) {
+  serve(150);
+  change("carrier__landed_24h", [](const auto&) { return Value(5.0); });
+  pass();
+  const JsonObject row = of("carrier__landed_24h");
+  EXPECT_EQ(row.at("reason"), Json("default")) << base::to_text(row);
+  EXPECT_EQ(row.at("detail"), Json("always 5")) << base::to_text(row);
+}
+
 TEST_F(SkewMeterTest, RowsThatCountBeforeTheyArriveAreLateData) {
   serve(150);
   // As if arrival did not count: the same rows, known when they happened.

@@ -163,7 +163,7 @@ def test_a_leader_that_lost_its_lead_follows(start_server, postgres):
     flags = postgres.fresh()
     first, second = start_server("one", *flags), start_server("two", *flags)
     assert leads(first) and not leads(second)
-    locks = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    locks = "SELECT DISTINCT pid FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
     first.process.send_signal(signal.SIGSTOP)
     try:
         assert psql(postgres, f"SELECT count(pg_terminate_backend(pid)) FROM ({locks}) AS holders") == "1"

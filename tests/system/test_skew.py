@@ -181,7 +181,7 @@ def test_what_a_client_does_wrong_is_named(skewed, endpoint):
         assert (found["compared"], found["different"]) == (66, 0)
         return
     assert found["different"] > 30, found
-    assert found["reason"] == reason, found
+    assert found["reason"] == reason, found["reasons"]
     assert found["rate_low"] < found["rate"] <= found["rate_high"]
     assert found["first"]["request"].startswith(endpoint)
     assert {f["different"] for f in features.values()} == {0}  # the others were looked up
