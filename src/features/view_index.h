@@ -58,8 +58,8 @@ class ViewIndex {
   bool insert(std::span<const Value> row, std::uint64_t identity);
 
   // The features for `key` as known at `as_of`: event time in (as_of - window, as_of] and arrival
-  // time at most as_of. Writes bound.names.size() values. Sums run in the order of event time,
-  // arrival time, identity, whatever the order of arrival.
+  // time at most as_of. Writes bound.names.size() values. first() and last() follow the order of
+  // event time, arrival time, identity, whatever the order of arrival; sums are exact.
   void read(const std::string& key, types::Timestamp as_of, std::span<Value> out) const;
 
   // What was seen of `key` by `as_of`: of the row that read() gives, or the newest in its windows.

@@ -9,6 +9,7 @@
 #include <span>
 #include <vector>
 
+#include "features/exact_sum.h"
 #include "features/view_index.h"
 #include "features/window_values.h"
 
@@ -35,8 +36,8 @@ std::size_t first_after(const Rows& rows, std::int64_t time) {
   return low;
 }
 
-// One running aggregate over the rows [from, to): those that `is_known` holds for, in order. An
-// empty window counts 0; whatever else is asked of it is missing (NaN).
+// One running aggregate over the rows [from, to): those that `is_known` holds for. An empty window
+// counts 0; whatever else is asked of it is missing (NaN).
 template <typename Rows, typename IsKnown>
 double run_over(AggregateFunction function, const Rows& rows, std::size_t from, std::size_t to,
                 std::size_t input, IsKnown is_known) {
@@ -61,7 +62,9 @@ double run_over(AggregateFunction function, const Rows& rows, std::size_t from, 
     result = -std::numeric_limits<double>::infinity();
     each([&](double x) { result = std::max(result, x); });
   } else {
-    each([&](double x) { result += x; });
+    ExactSum sum;
+    each([&](double x) { sum.add(x); });
+    result = sum.value();
     if (function == AggregateFunction::kMean) result /= static_cast<double>(count);
   }
   return count == 0 ? std::numeric_limits<double>::quiet_NaN() : result;

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/json.h"
+#include "features/exact_sum.h"
 
 namespace slipway::features {
 namespace {
@@ -20,11 +21,15 @@ std::string json_of(types::Timestamp time) { return json_of(types::to_rfc3339(ti
 
 double variance(std::span<const double> values) {
   if (values.size() < 2) return std::nan("");
-  double sum = 0, squares = 0;
-  for (const double x : values) sum += x;
-  const double mean = sum / static_cast<double>(values.size());
-  for (const double x : values) squares += (x - mean) * (x - mean);
-  return squares / static_cast<double>(values.size() - 1);
+  ExactSum sum, squares;
+  for (const double x : values) sum.add(x);
+  const double mean = sum.value() / static_cast<double>(values.size());
+  for (const double x : values) {
+    const double square = (x - mean) * (x - mean);
+    if (std::isnan(square)) return square;
+    squares.add(square);
+  }
+  return squares.value() / static_cast<double>(values.size() - 1);
 }
 
 double quantile(std::span<double> values, double q) {

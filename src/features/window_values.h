@@ -21,8 +21,8 @@ struct WindowValues {
 // `values` are those that are there, in the order of events; they may be put into another order.
 // Of none distinct gives 0, everything else a missing value.
 //
-//   variance    m = sum(x) / n, then sum((x - m)^2) / (n - 1), both in the order of events; of one
-//               value it is missing. stddev is its root.
+//   variance    m = sum(x) / n, then sum((x - m)^2) / (n - 1), both sums exact (exact_sum.h); of
+//               one value it is missing. stddev is its root.
 //   quantile    between the two values around (n - 1) * q by linear interpolation
 //   top_k       the most frequent values, of equally frequent ones the lesser first, as JSON:
 //               ["JFK","EWR"], [3,1.5], times as RFC 3339. mode is the first of them itself.

@@ -1,0 +1,158 @@
+#include "features/exact_sum.h"
+
+#include <array>
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+
+#include "base/check.h"
+
+namespace slipway::features {
+
+// Digits of 32 bits: the first one's unit is the least double, the last ones are beyond the
+// greatest. Each has room for the carries of a billion numbers.
+struct ExactSum::Wide {
+  static constexpr int kDigits = 69;
+  static constexpr int kLeastExponent = -1074;
+  static constexpr std::uint32_t kAddsMax = 1u << 29;
+
+  std::array<std::int64_t, kDigits> digits{};
+  std::uint32_t adds = 0;  // since carries were passed on
+  bool has_positive_infinity = false, has_negative_infinity = false;
+
+  void add(double number) {
+    if (std::isinf(number)) {
+      (number > 0 ? has_positive_infinity : has_negative_infinity) = true;
+      return;
+    }
+    const auto bits = std::bit_cast<std::uint64_t>(number);
+    const auto exponent = static_cast<int>(bits >> 52 & 0x7ff);
+    std::uint64_t mantissa = bits & ((1ull << 52) - 1);
+    if (exponent != 0) mantissa |= 1ull << 52;
+    const int place = exponent == 0 ? 0 : exponent - 1;  // units of the least double, a power of 2
+    const auto digit = static_cast<std::size_t>(place / 32);
+    const std::uint64_t lower = (mantissa & 0xffffffff) << (place % 32);
+    const std::uint64_t upper = (mantissa >> 32) << (place % 32);
+    const std::int64_t sign = number < 0 ? -1 : 1;
+    const auto part = [&](std::uint64_t of) { return sign * static_cast<std::int64_t>(of); };
+    digits[digit] += part(lower & 0xffffffff);
+    digits[digit + 1] += part((lower >> 32) + (upper & 0xffffffff));
+    digits[digit + 2] += part(upper >> 32);
+    if (++adds == kAddsMax) carry();
+  }
+
+  // Afterwards all digits but the last are in [0, 2^32); the last one has the sign.
+  void carry() {
+    for (std::size_t i = 0; i + 1 < digits.size(); ++i) {
+      const std::int64_t over = digits[i] >> 32;
+      digits[i] -= over * (std::int64_t{1} << 32);
+      digits[i + 1] += over;
+    }
+    adds = 0;
+  }
+
+  bool is_infinite() const { return has_positive_infinity || has_negative_infinity; }
+  double infinity() const {
+    if (has_positive_infinity && has_negative_infinity) return std::nan("");
+    return has_positive_infinity ? std::numeric_limits<double>::infinity()
+                                 : -std::numeric_limits<double>::infinity();
+  }
+
+  // All digits of the sum without its sign.
+  Wide magnitude(bool& is_negative) const {
+    Wide sum = *this;
+    sum.carry();
+    is_negative = sum.digits.back() < 0;
+    if (is_negative) {
+      for (std::int64_t& digit : sum.digits) digit = -digit;
+      sum.carry();
+    }
+    return sum;
+  }
+
+  double value() const {
+    if (is_infinite()) return infinity();
+    bool is_negative = false;
+    const Wide sum = magnitude(is_negative);
+    std::size_t first = sum.digits.size() - 1;
+    while (first > 1 && sum.digits[first] == 0) --first;
+    const auto digit = [&](std::size_t at) { return static_cast<std::uint64_t>(sum.digits[at]); };
+    std::uint64_t top = digit(first) << 32 | digit(first - 1);
+    if (top == 0) return 0;
+    // The first 64 bits; the last of them is set when anything follows, so that rounding knows.
+    const int shift = std::countl_zero(top);
+    top <<= shift;
+    std::uint64_t rest = 0;
+    if (first >= 2) {
+      const std::uint64_t next = digit(first - 2) << 32;
+      if (shift > 0) top |= next >> (64 - shift);
+      rest = next << shift;
+      for (std::size_t i = 0; i < first - 2; ++i) rest |= digit(i);
+    }
+    if (rest != 0) top |= 1;
+    const double rounded = std::ldexp(static_cast<double>(top),
+                                      32 * (static_cast<int>(first) - 1) + kLeastExponent - shift);
+    return is_negative ? -rounded : rounded;
+  }
+};
+
+ExactSum::ExactSum(ExactSum&& other) noexcept : high_(other.high_), low_(0) {
+  if (is_wide()) {
+    wide_ = other.wide_;
+  } else {
+    low_ = other.low_;
+  }
+  other.high_ = 0;
+  other.low_ = 0;
+}
+
+void ExactSum::drop() { delete wide_; }
+
+ExactSum::Wide& ExactSum::widen() {
+  if (!is_wide()) {
+    auto wide = std::make_unique<Wide>();
+    wide->add(high_);
+    wide->add(low_);
+    high_ = std::numeric_limits<double>::quiet_NaN();
+    wide_ = wide.release();
+  }
+  return *wide_;
+}
+
+void ExactSum::add_wide(double number) {
+  DCHECK(!std::isnan(number));
+  widen().add(number);
+}
+
+void ExactSum::add(const ExactSum& other) {
+  if (!other.is_wide()) {
+    add(other.high_);
+    add(other.low_);
+    return;
+  }
+  Wide& sum = widen();
+  Wide more = *other.wide_;
+  sum.carry();
+  more.carry();
+  for (std::size_t i = 0; i < sum.digits.size(); ++i) sum.digits[i] += more.digits[i];
+  sum.carry();
+  sum.has_positive_infinity |= more.has_positive_infinity;
+  sum.has_negative_infinity |= more.has_negative_infinity;
+}
+
+double ExactSum::wide_value() const { return wide_->value(); }
+
+double ExactSum::wide_part(int part) const {
+  static_assert(kWideParts == Wide::kDigits + 2);
+  if (part == Wide::kDigits)
+    return wide_->has_positive_infinity ? std::numeric_limits<double>::infinity() : 0;
+  if (part == Wide::kDigits + 1)
+    return wide_->has_negative_infinity ? -std::numeric_limits<double>::infinity() : 0;
+  bool is_negative = false;
+  const Wide sum = wide_->magnitude(is_negative);
+  const auto digit = static_cast<double>(sum.digits[static_cast<std::size_t>(part)]);
+  return std::ldexp(is_negative ? -digit : digit, 32 * part + Wide::kLeastExponent);
+}
+
+}  // namespace slipway::features

@@ -1,0 +1,77 @@
+// A sum of doubles without any rounding until it is asked for.
+#pragma once
+
+#include <memory>
+
+namespace slipway::features {
+
+// Adds numbers exactly: value() is the true sum, rounded once to the nearest double, as Python's
+// math.fsum() gives it. So the order of adding doesn't matter, and sums of parts can be added to
+// the sum of all: windows, tiles and training sets may each add in the order that suits them and
+// give the same bits.
+//
+// The sum is held in two doubles, which holds for nearly all data (a window's numbers and its sum
+// lie within some thirty decimal digits); what doesn't fit goes to whole numbers that span all
+// doubles, much slower. One infinity makes the sum infinite, both make it NaN. 16 bytes, all zero
+// when nothing was added. One thread at a time.
+class ExactSum {
+ public:
+  ExactSum() : low_(0) {}
+  ExactSum(ExactSum&& other) noexcept;
+  ExactSum& operator=(ExactSum&&) = delete;
+  ~ExactSum() {
+    if (is_wide()) drop();
+  }
+
+  // `number` is no NaN.
+  void add(double number) {
+    if (is_wide()) return add_wide(number);
+    const double high = high_ + number;
+    const double lost = error_of(high_, number, high);
+    const double low = low_ + lost;
+    if (error_of(low_, lost, low) != 0) [[unlikely]]
+      return add_wide(number);  // or NaN: no number
+    high_ = high;
+    low_ = low;
+  }
+  void add(const ExactSum& other);
+
+  double value() const { return is_wide() ? wide_value() : high_ + low_; }
+
+  // Calls visit(double) for numbers that have the same sum: what is kept of it.
+  template <typename Visit>
+  void each_part(Visit visit) const {
+    if (!is_wide()) {
+      visit(high_);
+      if (low_ != 0) visit(low_);
+      return;
+    }
+    for (int part = 0; part < kWideParts; ++part) {
+      if (const double number = wide_part(part); number != 0) visit(number);
+    }
+  }
+
+ private:
+  struct Wide;
+  static constexpr int kWideParts = 71;
+
+  // Of sum = a + b, rounded: what was lost (Knuth). NaN when the sum is not finite.
+  static double error_of(double a, double b, double sum) {
+    const double b_in_it = sum - a;
+    return (a - (sum - b_in_it)) + (b - b_in_it);
+  }
+  bool is_wide() const { return high_ != high_; }
+  Wide& widen();
+  void add_wide(double number);
+  double wide_value() const;
+  double wide_part(int part) const;
+  void drop();
+
+  double high_ = 0;  // NaN: wide_ holds it all
+  union {
+    double low_;
+    Wide* wide_;
+  };
+};
+
+}  // namespace slipway::features
