@@ -34,6 +34,7 @@
 #include "app/other_servers.h"
 #include "app/project.h"
 #include "app/storage.h"
+#include "app/tracking_connections.h"
 #include "base/log.h"
 #include "evaluations/tables.h"
 #include "invocations/invocations.h"
