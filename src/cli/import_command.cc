@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "cli/commands.h"
+#include "cli/feast_import.h"
 #include "cli/mlflow_import.h"
 #include "cli/scratch.h"
 #include "cli/verb.h"
@@ -120,6 +121,7 @@ void add_import_commands(CLI::App& root, Context& context, int& exit_code) {
     exit_code = finish(context, report, show);
     if (report && !member_at(*report, "differences").as_array().empty()) exit_code = kFailed;
   });
+  add_feast_import(*import_noun, context, exit_code);
   CLI::App* list = import_noun->add_subcommand("list", "What was imported from where");
   list->callback([&context, &exit_code] {
     exit_code = finish_table(context, Client(context).get("/slipway/v1/imports"), "imports",

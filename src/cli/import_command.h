@@ -1,4 +1,4 @@
-// `slipway import mlflow`: what another server has kept, with its ids and times.
+// `slipway import`: what other servers and stores have kept.
 #pragma once
 
 #include "cli/client.h"

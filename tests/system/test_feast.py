@@ -10,7 +10,7 @@ import sys
 
 import pytest
 import requests
-from conftest import ROOT, Server, free_port
+from conftest import BINARY, ROOT, Server, free_port
 
 CLIENTS = pathlib.Path(__file__).parents[1] / "feast_clients"
 PYTHON = ROOT / ".deps" / "feast-clients" / "bin" / "python3"
@@ -46,6 +46,12 @@ def test_unmodified_client(tmp_path, client):
     if client != "check_congruence":  # which loads on both sides
         server.cli("features", "materialize", "--as-of", shop.NOW.isoformat())
     run_clients(client, server)
+
+
+def test_a_repository_is_imported_and_answers_as_before(tmp_path):
+    server = Server(tmp_path / "data")
+    server.grpc, server.address = "", server.url
+    run_clients("imported", server, SLIPWAY_BINARY=str(BINARY))
 
 
 def test_a_token_opens_both_ports(tmp_path):

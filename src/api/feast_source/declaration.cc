@@ -1,0 +1,195 @@
+#include "api/feast_source/declaration.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "types/timestamp.h"
+
+namespace slipway::api::feast_source {
+namespace {
+
+bool is_plain(std::string_view text) {
+  static const std::set<std::string_view> kWords = {"true", "false", "null", "yes", "no",
+                                                    "on",   "off",   "y",    "n"};
+  std::string lower(text);
+  std::transform(lower.begin(), lower.end(), lower.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const auto fits = [](unsigned char c) {
+    return std::isalnum(c) != 0 || c == '_' || c == '.' || c == '/' || c == '-';
+  };
+  return !text.empty() && (std::isalpha(static_cast<unsigned char>(text[0])) != 0) &&
+         std::all_of(text.begin(), text.end(), fits) && !kWords.contains(lower);
+}
+
+std::string scalar(std::string_view text) {
+  if (is_plain(text)) return std::string(text);
+  std::string out = "\"";
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (c == '\n') {
+      out += "\\n";
+    } else if (byte < 0x20 || byte == 0x7f) {
+      out += fmt::format("\\x{:02x}", byte);
+    } else {
+      out += c;
+    }
+  }
+  return out + '"';
+}
+
+std::string list(const std::vector<std::string>& items) {
+  std::string out;
+  for (const std::string& item : items) out += (out.empty() ? "[" : ", ") + scalar(item);
+  return out.empty() ? "[]" : out + "]";
+}
+
+// The members of a map in braces or, as lines of `indent`, below each other.
+class Map {
+ public:
+  void add(std::string_view key, std::string value) {
+    members_.emplace_back(scalar(key), std::move(value));
+  }
+  void add_text(std::string_view key, const std::string& text) {
+    if (!text.empty()) add(key, scalar(text));
+  }
+  void add_about(const features::About& about) {
+    add_text("owner", about.owner);
+    add_text("description", about.description);
+    Map tags;
+    for (const auto& [name, value] : about.tags) tags.add(name, scalar(value));
+    if (!about.tags.empty()) add("tags", tags.in_braces());
+  }
+  std::string in_braces() const {
+    std::string out;
+    for (const auto& [key, value] : members_)
+      out += (out.empty() ? "{" : ", ") + key + ": " + value;
+    return out.empty() ? "{}" : out + "}";
+  }
+  std::string in_lines(std::size_t indent) const {
+    std::string out;
+    for (const auto& [key, value] : members_)
+      out += std::string(indent, ' ') + key + ": " + value + "\n";
+    return out;
+  }
+
+ private:
+  std::vector<std::pair<std::string, std::string>> members_;
+};
+
+std::string_view function_name(features::AggregateFunction function) {
+  using features::AggregateFunction;
+  switch (function) {
+    case AggregateFunction::kCount:
+      return "count";
+    case AggregateFunction::kSum:
+      return "sum";
+    case AggregateFunction::kMean:
+      return "mean";
+    case AggregateFunction::kMin:
+      return "min";
+    case AggregateFunction::kMax:
+      return "max";
+    case AggregateFunction::kVariance:
+      return "variance";
+    case AggregateFunction::kStddev:
+      return "stddev";
+    case AggregateFunction::kFirst:
+      return "first";
+    case AggregateFunction::kLast:
+      return "last";
+    case AggregateFunction::kDistinct:
+      return "distinct";
+    case AggregateFunction::kTopK:
+      return "top_k";
+    case AggregateFunction::kMode:
+      return "mode";
+    case AggregateFunction::kQuantile:
+      return "quantile";
+  }
+  return "";
+}
+
+std::string write_view(const features::View& view) {
+  Map map;
+  map.add_text("source", view.source);
+  if (!view.keys.empty()) map.add("keys", list(view.keys));
+  if (view.ttl) map.add("ttl", types::to_text(*view.ttl));
+  map.add_about(view.about);
+  if (view.is_windowed()) {
+    std::vector<std::string> windows;
+    for (const features::Window& window : view.windows) windows.push_back(window.text);
+    map.add("windows", list(windows));
+    Map aggregates;
+    for (const features::Aggregate& aggregate : view.aggregates) {
+      aggregates.add(aggregate.name, scalar(fmt::format("{}({})", function_name(aggregate.function),
+                                                        aggregate.expression)));
+    }
+    map.add("aggregates", aggregates.in_braces());
+  } else {
+    Map columns;
+    for (const features::ViewColumn& column : view.columns)
+      columns.add(column.name, scalar(column.expression));
+    map.add("columns", columns.in_braces());
+  }
+  return map.in_lines(6);
+}
+
+std::string write_service(const features::Service& service) {
+  Map map, request;
+  map.add_text("event_time", service.event_time);
+  map.add_about(service.about);
+  for (const features::RequestColumn& column : service.request)
+    request.add(column.name, std::string(types::type_name(column.type)));
+  map.add("request", request.in_braces());
+  map.add("features", list(service.features));
+  return map.in_lines(6);
+}
+
+}  // namespace
+
+std::string to_yaml(const Declaration& declaration, const std::vector<std::string>& remarks) {
+  std::string out;
+  for (std::string remark : remarks) {
+    std::replace_if(
+        remark.begin(), remark.end(),
+        [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, ' ');
+    out += "# " + remark + "\n";
+  }
+  out += "project: " + scalar(declaration.project) + "\n";
+  if (!declaration.owner.empty()) out += "owner: " + scalar(declaration.owner) + "\n";
+  if (!declaration.datasets.empty()) out += "\ndatasets:\n";
+  for (const datasets::DatasetDefinition& dataset : declaration.datasets) {
+    Map map;
+    map.add("path", scalar(dataset.path));
+    if (!dataset.key.empty()) map.add("key", list(dataset.key));
+    map.add_text("event_time", dataset.event_time);
+    map.add_text("arrival_time", dataset.arrival_time);
+    out += "  " + scalar(dataset.name) + ":\n" + map.in_lines(4);
+  }
+  const features::Definitions& features = declaration.features;
+  if (features.sources.empty() && features.views.empty()) return out;
+  out += "\nfeatures:\n";
+  if (!features.sources.empty()) out += "  sources:\n";
+  for (const features::Source& source : features.sources) {
+    Map map;
+    map.add_text("dataset", source.dataset);
+    map.add_text("event_time", source.event_time);
+    map.add_text("arrival_time", source.arrival_time);
+    map.add_about(source.about);
+    out += "    " + scalar(source.name) + ": " + map.in_braces() + "\n";
+  }
+  out += "  views:\n";
+  for (const features::View& view : features.views)
+    out += "    " + scalar(view.name) + ":\n" + write_view(view);
+  if (!features.services.empty()) out += "  services:\n";
+  for (const features::Service& service : features.services)
+    out += "    " + scalar(service.name) + ":\n" + write_service(service);
+  return out;
+}
+
+}  // namespace slipway::api::feast_source

@@ -1,0 +1,46 @@
+// Feast's names, types, times and batch sources in our words.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "api/feast/registry.pb.h"
+#include "base/result.h"
+#include "features/value.h"
+#include "types/frame.h"
+#include "types/timestamp.h"
+
+namespace slipway::api::feast_source {
+
+namespace wire = slipway::feast;
+
+// Feast's names may hold what ends a name in a reference.
+bool is_usable(std::string_view name);
+// With `_` in the place of other characters.
+std::string usable(std::string_view name);
+// Whether an expression can name the column.
+bool is_identifier(const std::string& name);
+
+// Nothing for lists, maps and what else no column holds.
+std::optional<features::ValueType> type_of(wire::ValueType::Enum type);
+std::optional<types::ColumnType> column_type_of(wire::ValueType::Enum type);
+
+// In whole milliseconds; none is nothing.
+std::optional<types::Duration> duration_of(const google::protobuf::Duration& duration);
+
+// What a batch source's columns are called in its rows. A value.
+class ColumnNames {
+ public:
+  explicit ColumnNames(const wire::DataSource& batch);
+  const std::string& of(const std::string& name) const;
+
+ private:
+  std::map<std::string, std::string> columns_;  // name in Feast -> column, where they differ
+};
+
+// Why the rows of a batch source can't be read here: kInvalidArgument.
+Result<void> check_readable(const wire::DataSource& batch);
+
+}  // namespace slipway::api::feast_source
