@@ -4,7 +4,12 @@
 #include <cmath>
 #include <limits>
 
-#include "monitor/drift_measures.h"
+#include "monitor/drift/bins.h"
+#include "monitor/drift/category_tests.h"
+#include "monitor/drift/distances.h"
+#include "monitor/drift/moments.h"
+#include "monitor/drift/rank_tests.h"
+#include "monitor/drift/share_distances.h"
 
 namespace slipway::monitor {
 namespace {

@@ -7,7 +7,8 @@
 #include <set>
 #include <unordered_set>
 
-#include "monitor/drift_measures.h"
+#include "monitor/drift/bins.h"
+#include "monitor/drift/share_distances.h"
 #include "types/performance.h"
 
 namespace slipway::monitor {

@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <fstream>
 #include <limits>
+#include <sstream>
 
 namespace slipway::monitor::golden {
 namespace {
@@ -164,6 +166,20 @@ std::map<std::string, std::pair<Words, Words>> categorical_pairs() {
       {"constant_cat_500", {words(Numbers(500, 0)), words(Numbers(500, 0))}},
       {"unequal_5000_200", {draw(129, 5000, three), draw(130, 200, {.3, .3, .4})}},
   };
+}
+
+std::map<std::string, std::pair<Numbers, Numbers>> scikit_learn_pairs(const std::string& file) {
+  std::map<std::string, std::pair<Numbers, Numbers>> pairs;
+  std::ifstream in(file);
+  for (std::string line; std::getline(in, line);) {
+    std::istringstream cells(line);
+    std::string pair, side, cell;
+    std::getline(cells, pair, ',');
+    std::getline(cells, side, ',');
+    Numbers& values = side == "reference" ? pairs[pair].first : pairs[pair].second;
+    while (std::getline(cells, cell, ',')) values.push_back(std::stod(cell));
+  }
+  return pairs;
 }
 
 }  // namespace slipway::monitor::golden

@@ -18,4 +18,7 @@ Numbers uniform(std::uint64_t seed, std::size_t count);
 std::map<std::string, std::pair<Numbers, Numbers>> numeric_pairs();
 std::map<std::string, std::pair<Words, Words>> categorical_pairs();
 
+// Halves of scikit-learn's bundled data sets, from a file of lines "pair,side,value,value,...".
+std::map<std::string, std::pair<Numbers, Numbers>> scikit_learn_pairs(const std::string& file);
+
 }  // namespace slipway::monitor::golden

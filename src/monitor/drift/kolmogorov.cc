@@ -1,4 +1,4 @@
-#include "monitor/kolmogorov.h"
+#include "monitor/drift/kolmogorov.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,0 +1,26 @@
+// Random draws for permutation tests.
+#pragma once
+
+#include <cstdint>
+
+namespace slipway::monitor {
+
+// splitmix64 from a seed: a test gives the same p value whenever it is asked. One thread at a time.
+class Draws {
+ public:
+  explicit Draws(std::uint64_t seed) : state_(seed) {}
+
+  std::uint64_t next();
+  double uniform();  // in [0, 1)
+  // Below `count`, which is at most 2^32.
+  std::uint64_t below(std::uint64_t count) { return ((next() >> 32) * count) >> 32; }
+
+  // How many of `wanted` rows drawn without replacement are among the first `good` of good + bad.
+  // By inversion outwards from the mode: a number of steps like the standard deviation.
+  double hypergeometric(double good, double bad, double wanted);
+
+ private:
+  std::uint64_t state_;
+};
+
+}  // namespace slipway::monitor
