@@ -140,11 +140,17 @@ Result<std::vector<DefinitionChange>> Pipelines::plan(
   }));
   std::vector<DefinitionChange> changes;
   for (const ParsedPipeline& pipeline : pipelines) {
-    const auto found = known.find(pipeline.definition.name);
-    changes.push_back({.name = pipeline.definition.name,
-                       .change = found == known.end()             ? "created"
-                                 : found->second == pipeline.text ? "unchanged"
-                                                                  : "updated"});
+    const std::string& name = pipeline.definition.name;
+    const auto found = known.find(name);
+    // What it says counts, not how it is written.
+    const auto says_the_same = [&](const std::string& text) {
+      const auto before = parse_pipeline(name, text);
+      return before && *before == pipeline.definition;
+    };
+    changes.push_back({.name = name,
+                       .change = found == known.end()           ? "created"
+                                 : says_the_same(found->second) ? "unchanged"
+                                                                : "updated"});
   }
   return changes;
 }
