@@ -1,0 +1,25 @@
+"""Slipway from Python: definitions that render to slipway.yaml, and a client for rows, features and training sets.
+
+    import slipway as sw
+
+    client = sw.Client("http://127.0.0.1:5000")
+    features = client.online("ride", [{"driver": 1001, "dist": 3.5}], kind="pandas")
+"""
+from slipway import agg
+from slipway.agg import Aggregate
+from slipway.client import Change, Client, Snapshot
+from slipway.errors import (AlreadyExists, Conflict, Corruption, DeadlineExceeded, FailedPrecondition, Internal, InvalidArgument, NotFound,
+                            PermissionDenied, ResourceExhausted, SlipwayError, StorageFull, Unauthenticated, Unavailable)
+from slipway.features import Column, Dataset, Entity, FeatureReference, OnDemandView, Postgres, Service, Source, View, request
+from slipway.operations import (Action, Alert, Async, Batching, Causes, Complete, Endpoint, Guard, Monitor, Pipeline, PythonWorkers, Quality, Reference,
+                                Release, RequestLog, Step, Stream)
+from slipway.project import Project
+
+__version__ = "0.1.0"
+__all__ = [
+    "Action", "Aggregate", "Alert", "AlreadyExists", "Async", "Batching", "Causes", "Change", "Client", "Column", "Complete", "Conflict", "Corruption",
+    "Dataset", "DeadlineExceeded", "Endpoint", "Entity", "FailedPrecondition", "FeatureReference", "Guard", "Internal", "InvalidArgument", "Monitor",
+    "NotFound", "OnDemandView", "PermissionDenied", "Pipeline", "Postgres", "Project", "PythonWorkers", "Quality", "Reference", "Release", "RequestLog",
+    "ResourceExhausted", "Service", "SlipwayError", "Snapshot", "Source", "Step", "StorageFull", "Stream", "Unauthenticated", "Unavailable", "View", "agg",
+    "request",
+]

@@ -1,0 +1,182 @@
+"""The client of a server."""
+import dataclasses
+import datetime as dt
+import io
+import json
+import os
+import pathlib
+import urllib.parse
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from slipway.document import Time, moment, name_of
+from slipway.errors import NotFound
+from slipway.features import Dataset, Service, Source
+from slipway.frames import Kind, feature_column, from_arrow, json_rows, kind_of, to_arrow
+from slipway.operations import Endpoint
+from slipway.project import Project
+from slipway.transport import Transport
+
+_ROWS_A_CALL = 5000  # of pushes and online reads
+
+
+@dataclasses.dataclass(frozen=True)
+class Change:
+    """What apply has done, or would do, with one definition: "created", "updated", "unchanged", "left as it is"."""
+
+    kind: str
+    name: str
+    change: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Snapshot:
+    """A version of a dataset. `new`: whether this ingest made it; the same rows make no new one."""
+
+    dataset: str
+    version: int
+    rows: int
+    quarantined: int
+    digest: str
+    new: bool
+
+
+def _path(*parts: str) -> str:
+    return "/slipway/v1/" + "/".join(urllib.parse.quote(part, safe="") for part in parts)
+
+
+def _pieces(table: pa.Table) -> Iterator[pa.Table]:
+    for at in range(0, table.num_rows, _ROWS_A_CALL):
+        yield table.slice(at, _ROWS_A_CALL)
+
+
+class Client:
+    """Talks to a server. Safe to use from several threads.
+
+    `url`: the server's, or the environment's SLIPWAY_URL, or http://127.0.0.1:5000. `token`: with login; or the environment's SLIPWAY_TOKEN.
+    `timeout`: seconds until an answer begins. `retries`: how often a request is sent again when nobody answers or the server says 429, 502, 503
+    or 504, with waits that double from 0.1 s to 5 s; everything here may be done twice with the effect of once.
+
+    All methods raise SlipwayError: InvalidArgument, NotFound, FailedPrecondition, Unauthenticated, PermissionDenied, Unavailable,
+    DeadlineExceeded and so on, with the server's message.
+    """
+
+    def __init__(self, url: str | None = None, token: str | None = None, *, timeout: float = 60.0, retries: int = 4):
+        self._http = Transport(url or os.environ.get("SLIPWAY_URL") or "http://127.0.0.1:5000", token or os.environ.get("SLIPWAY_TOKEN"), timeout, retries)
+        self._outputs: dict[str, dict[str, str]] = {}
+
+    # Definitions
+
+    def plan(self, project: Project) -> list[Change]:
+        """What `apply` would change. InvalidArgument with line and column of `project.to_yaml()`."""
+        return self._declare("plan", project)
+
+    def apply(self, project: Project) -> list[Change]:
+        """Declares what the project says. Nothing is changed when it is refused. InvalidArgument as `plan`."""
+        return self._declare("apply", project)
+
+    def _declare(self, verb: str, project: Project) -> list[Change]:
+        reply = self._http.json("POST", _path(verb), {"yaml": project.to_yaml(), "dir": str(project.folder)})
+        self._outputs.clear()
+        return [Change(c["kind"], c["name"], c["change"]) for c in reply["changes"]]
+
+    def features(self) -> dict[str, Any]:
+        """Sources, views and services as they are declared, with what services give (`outputs`: name and type)."""
+        return self._http.json("GET", _path("features"))
+
+    # Rows in
+
+    def ingest(self, dataset: Dataset | str, *, path: str | pathlib.Path | None = None) -> Snapshot:
+        """Reads the dataset's rows, checks them and keeps them as a version.
+
+        `path`: another file or folder than the declared one, on the server's machine, from the project's folder. FailedPrecondition: rows
+        break a rule and the dataset rejects them, or the columns are not those of the last version. NotFound: no such dataset or file.
+        """
+        reply = self._http.json("POST", _path("datasets", name_of(dataset), "ingest"), {} if path is None else {"path": os.fspath(path)})
+        snapshot = reply["snapshot"]
+        return Snapshot(snapshot["dataset"], snapshot["version"], snapshot["rows"], snapshot["quarantined"], snapshot["digest"], reply["new"])
+
+    def push(self, source: Source | str, rows: Any) -> int:
+        """Adds rows of a source; durable and visible on return. Gives how many were new: a row that is there already changes nothing.
+
+        `rows`: pandas, polars, Arrow, columns by name or a list of mappings, with the columns of the source's dataset. Without the arrival time
+        column they arrive now. InvalidArgument names row and column; pieces of 5,000 rows before it are pushed.
+        """
+        added = 0
+        for piece in _pieces(to_arrow(rows)):
+            added += self._http.json("POST", _path("features", "push"), {"source": name_of(source), "rows": json_rows(piece)})["added"]
+        return added
+
+    def materialize(self, as_of: Time | None = None) -> int:
+        """Loads for online reads what the datasets knew at `as_of` (now, if nothing is said). Gives the number of rows."""
+        return self._http.json("POST", _path("features", "materialize"), {"as_of": moment(as_of or dt.datetime.now(dt.timezone.utc))})["rows"]
+
+    # Features out
+
+    def online(self, service: Service | str, rows: Any, *, as_of: Time | None = None, kind: Kind | None = None) -> Any:
+        """A service's features for many request rows, as known at each row's event time, or all at `as_of`.
+
+        `rows`: as for `push`, with the columns of the service's request; a missing column or cell is a missing value. Gives a frame of the features
+        in the service's order, one row for each of `rows`: pandas for pandas, polars for polars, else Arrow, or what `kind` says. Numbers are
+        float64, times are microseconds in UTC; what isn't known is null (NaN in pandas). NotFound: no such service.
+        """
+        name = name_of(service)
+        table, columns = to_arrow(rows), None
+        types = self._types(name)
+        for piece in _pieces(table):
+            body = {"service": name, "rows": json_rows(piece)} | ({} if as_of is None else {"as_of": moment(as_of)})
+            reply = self._http.json("POST", _path("features", "online"), body)
+            if reply["names"] != list(types):  # declared anew meanwhile
+                self._outputs.pop(name, None)
+                types = self._types(name)
+            cells = list(zip(*reply["rows"], strict=True))
+            fresh = [feature_column(column, types[feature]) for column, feature in zip(cells, reply["names"], strict=True)]
+            columns = [[column] for column in fresh] if columns is None else [[*before, column] for before, column in zip(columns, fresh, strict=True)]
+        arrays = [pa.chunked_array(column) for column in columns] if columns else [feature_column([], t) for t in types.values()]
+        return from_arrow(pa.table(dict(zip(types, arrays, strict=True))), kind or kind_of(rows))
+
+    def _types(self, service: str) -> dict[str, str]:
+        if service not in self._outputs:
+            for known in self.features()["services"]:
+                self._outputs[known["name"]] = {output["name"]: output["type"] for output in known["outputs"]}
+        if service not in self._outputs:
+            raise NotFound(f"no such feature service: service={service}", status=404)
+        return self._outputs[service]
+
+    def training_set(self, service: Service | str, entities: Dataset | str, *, label: str | None = None, as_of: Time | None = None,
+                     start: Time | None = None, end: Time | None = None, kind: Kind = "arrow") -> Any:
+        """A training set: the service's features for the rows of a dataset, each as known at its own event time.
+
+        `label`: an expression over the dataset's columns, "late = arr_delay > 15"; rows whose label was not known at `as_of` (now, if nothing is
+        said) are left out. `start`, `end`: event time of the rows, from and before. Gives a frame: the key of the dataset, event time, label and when it was known
+        (`late_known_at`), then the features.
+        """
+        body = {"service": name_of(service), "entities": name_of(entities), "as_of": moment(as_of or dt.datetime.now(dt.timezone.utc))}
+        if label is not None:
+            body["label"] = label
+        if start is not None:
+            body["from"] = moment(start)
+        if end is not None:
+            body["until"] = moment(end)
+        reply, _ = self._http.call("POST", _path("features", "history"), json.dumps(body).encode(), {"Content-Type": "application/json"})
+        return from_arrow(pq.read_table(io.BytesIO(reply)), kind)
+
+    # Training-serving skew
+
+    def skew(self, endpoint: Endpoint | str | None = None) -> dict[str, Any]:
+        """Served values that differ when they are recomputed, by endpoint and feature, with the reason; of one endpoint, or of all."""
+        return self._http.json("GET", _path("features", "skew") + _query(endpoint=None if endpoint is None else name_of(endpoint)))
+
+    def explain(self, request: str, *, endpoint: Endpoint | str | None = None, feature: str | None = None) -> dict[str, Any]:
+        """A served request by its id: its values, recomputed, and the rows they come from. NotFound: no such request."""
+        name = None if endpoint is None else name_of(endpoint)
+        return self._http.json("GET", _path("features", "explain") + _query(request=request, endpoint=name, feature=feature))
+
+
+def _query(**parameters: str | None) -> str:
+    given = {name: value for name, value in parameters.items() if value is not None}
+    return "?" + urllib.parse.urlencode(given) if given else ""
+

@@ -1,0 +1,205 @@
+"""Pipelines, endpoints, monitors and streams. Every field is a key of slipway.yaml; what is left out has the server's default."""
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from slipway.document import DURATION, NAME, REFERENCE, Duration, Part, Time, check_name, moment
+from slipway.features import Service
+
+
+@dataclass(frozen=True)
+class Step(Part):
+    """One command of a pipeline. `{param}`, `{step}` (that step's folder) and `{out}` (its own) are filled in."""
+
+    name: str
+    run: str
+    code: Sequence[str] = ()
+    env: Sequence[str] = ()
+    inputs: Sequence[str] = ()
+    outputs: Sequence[str] = ()
+    after: Sequence[str] = ()
+    timeout: Duration | None = field(default=None, metadata=DURATION)
+    cache: bool | None = None
+
+
+@dataclass(frozen=True)
+class Pipeline(Part):
+    """Steps with a cache. `params`: names and defaults; "{now}" is the event clock when the run starts."""
+
+    name: str = field(metadata=NAME)
+    steps: Sequence[Step]
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_name("pipeline", self.name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quality(Part):
+    """How much worse a canary may be, on the same requests."""
+
+    metric: str
+    worse_by: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guard(Part):
+    """When a canary is taken back. `error_rate`: share of requests; `latency_ms_p99`: milliseconds."""
+
+    error_rate: float | None = None
+    latency_ms_p99: float | None = None
+    calibration_bias: float | None = None
+    quality: Quality | None = None
+    min_requests: int | None = None
+    min_labels: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Release(Part):
+    """How a new version takes charge. `steps`: percent of the traffic."""
+
+    delay: Duration | None = field(default=None, metadata=DURATION)
+    steps: Sequence[int] = ()
+    hold: Duration | None = field(default=None, metadata=DURATION)
+    check: Duration | None = field(default=None, metadata=DURATION)
+    guard: Guard | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batching(Part):
+    """Requests that go to a model, or lines of a topic that are scored, together."""
+
+    max_rows: int | None = None
+    max_wait_ms: int | None = None
+    max_queue_rows: int | None = None
+    priority_levels: int | None = None
+    default_priority_level: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Async(Part):
+    """Requests that are answered later, into a storage (s3://BUCKET/PREFIX or a path)."""
+
+    output: str
+    failure: str | None = None
+    in_flight: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PythonWorkers(Part):
+    """Processes of a Python model. `memory_bytes_max`: of each, in bytes."""
+
+    workers: int | None = None
+    memory_bytes_max: int | None = None
+    call_timeout_ms: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequestLog(Part):
+    policy: Literal["best_effort", "durable"]
+
+
+@dataclass(frozen=True)
+class Endpoint(Part):
+    """What answers. `model`: models:/NAME@ALIAS (followed), models:/NAME/3, runs:/ID/PATH, s3://BUCKET/FOLDER or a path."""
+
+    name: str = field(metadata=NAME)
+    model: str
+    features: Service | str | None = field(default=None, metadata=REFERENCE)
+    output: str | None = None
+    shadow: Mapping[str, str] = field(default_factory=dict)
+    release: Release | None = None
+    log: RequestLog | None = None
+    batching: Batching | None = None
+    asynchronous: Async | None = field(default=None, metadata={"key": "async"})
+    python: PythonWorkers | None = None
+
+    def __post_init__(self) -> None:
+        check_name("endpoint", self.name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Complete(Part):
+    """When a window's labels are enough: that share of them (0 to 1), or that long after its end."""
+
+    share: float | None = None
+    after: Duration | None = field(default=None, metadata=DURATION)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reference(Part):
+    """Past rows that drift is measured from."""
+
+    start: Time = field(metadata={"key": "from", "write": moment})
+    end: Time = field(metadata={"key": "to", "write": moment})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Causes(Part):
+    psi_over: float | None = None
+    max: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alert(Part):
+    """Exactly one of `over`, `under` and `abs_over`, in the metric's unit. ValueError otherwise."""
+
+    metric: str
+    window: Literal["day", "week", "month"]
+    over: float | None = None
+    under: float | None = None
+    abs_over: float | None = None
+    min_rows: int | None = None
+    action: str | None = None
+
+    def __post_init__(self) -> None:
+        if sum(limit is not None for limit in (self.over, self.under, self.abs_over)) != 1:
+            raise ValueError("an alert needs exactly one of over, under and abs_over")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Action(Part):
+    """A pipeline that an alert starts, when there are labels enough and clean data. `cool_down`: at most once in that time."""
+
+    pipeline: Pipeline | str = field(metadata=REFERENCE)
+    params: Mapping[str, Any] = field(default_factory=dict)
+    min_labels: int | None = None
+    cool_down: Duration | None = field(default=None, metadata=DURATION)
+    max_missing_rise: float | None = None
+
+
+@dataclass(frozen=True)
+class Monitor(Part):
+    """What is watched of an endpoint, in windows of event time."""
+
+    name: str = field(metadata=NAME)
+    endpoint: Endpoint | str = field(metadata=REFERENCE)
+    windows: Sequence[Literal["day", "week", "month"]] = ()
+    time_zone: str | None = None
+    week_starts: str | None = None
+    complete: Complete | None = None
+    reference: Reference | None = None
+    causes: Causes | None = None
+    alerts: Mapping[str, Alert] = field(default_factory=dict)
+    actions: Mapping[str, Action] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_name("monitor", self.name)
+
+
+@dataclass(frozen=True)
+class Stream(Part):
+    """Messages of a topic, scored by an endpoint and answered on another: kafka://HOST:PORT/TOPIC or log:/TOPIC."""
+
+    name: str = field(metadata=NAME)
+    endpoint: Endpoint | str = field(metadata=REFERENCE)
+    source: str = field(metadata={"key": "from"})
+    target: str = field(metadata={"key": "to"})
+    dead_letters: str | None = None
+    group: str | None = None
+    format: Literal["json"] | None = None
+    start: Literal["earliest", "latest"] | None = None
+    batching: Batching | None = None
+
+    def __post_init__(self) -> None:
+        check_name("stream", self.name)

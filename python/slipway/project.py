@@ -1,0 +1,92 @@
+"""A project: everything that one slipway.yaml declares."""
+import dataclasses
+import pathlib
+from typing import Any, Literal
+
+from slipway.document import Time, moment, to_yaml
+from slipway.features import Dataset, OnDemandView, Service, Source, View
+from slipway.operations import Action, Endpoint, Monitor, Pipeline, Stream
+
+_SECTIONS: dict[type, tuple[str, ...]] = {
+    Dataset: ("datasets",), Source: ("features", "sources"), View: ("features", "views"), OnDemandView: ("features", "views"),
+    Service: ("features", "services"), Pipeline: ("pipelines",), Endpoint: ("endpoints",), Monitor: ("monitors",), Stream: ("streams",)}
+_ORDER = ["datasets", "features", "pipelines", "endpoints", "monitors", "streams"]
+
+
+class Project:
+    """Definitions in one document.
+
+    `clock`: "wall", or "rehearsal" with `start`, whose event clock is moved by hand. `folder`: where relative paths begin, on the machine of the
+    server; this process's own folder if nothing is said.
+    """
+
+    def __init__(self, name: str, *, owner: str | None = None, clock: Literal["wall", "rehearsal"] | None = None, start: Time | None = None,
+                 folder: str | pathlib.Path = "."):
+        if clock == "rehearsal" and start is None:
+            raise ValueError("a rehearsal needs `start`: the time its event clock begins with")
+        self.name, self.owner, self.clock, self.start = name, owner, clock, start
+        self.folder = pathlib.Path(folder).resolve()
+        self._parts: dict[tuple[str, ...], dict[str, Any]] = {}
+
+    def add(self, *parts: Any) -> "Project":
+        """Adds definitions, and those that they name as objects (a service's views, their sources and datasets).
+
+        ValueError: another definition has the name; nothing of this call is added then. TypeError: no definition.
+        """
+        fresh = {section: dict(named) for section, named in self._parts.items()}
+        for part in parts:
+            self._add(fresh, part)
+        self._parts = fresh
+        return self
+
+    def _add(self, into: dict[tuple[str, ...], dict[str, Any]], part: Any) -> None:
+        section = _SECTIONS.get(type(part))
+        if section is None:
+            raise TypeError(f"not a definition: {part!r}")
+        named = into.setdefault(section, {})
+        if part.name in named:
+            if named[part.name] != part:
+                raise ValueError(f"two {section[-1]} are called {part.name}")
+            return
+        for needed in _needs(part):
+            self._add(into, needed)
+        named[part.name] = part
+
+    def document(self) -> dict[str, Any]:
+        """As slipway.yaml is parsed: mappings, lists, texts, numbers."""
+        out: dict[str, Any] = {"project": self.name}
+        if self.owner is not None:
+            out["owner"] = self.owner
+        if self.clock is not None:
+            out["clock"] = self.clock
+        if self.start is not None:
+            out["start"] = moment(self.start)
+        sections: dict[str, Any] = {}
+        for path in dict.fromkeys(_SECTIONS.values()):
+            if path in self._parts:
+                documents = {name: part.document() for name, part in self._parts[path].items()}
+                if len(path) == 1:
+                    sections[path[0]] = documents
+                else:
+                    sections.setdefault(path[0], {})[path[1]] = documents
+        return out | {section: sections[section] for section in _ORDER if section in sections}
+
+    def to_yaml(self) -> str:
+        """The text of slipway.yaml."""
+        return to_yaml(self.document())
+
+    def write(self, file: str | pathlib.Path) -> None:
+        """Writes `to_yaml()` to a file."""
+        pathlib.Path(file).write_text(self.to_yaml(), encoding="utf-8")
+
+
+def _needs(part: Any) -> list[Any]:
+    """What it names, as far as that is given as objects."""
+    if isinstance(part, Service):
+        return list(part.views())
+    if isinstance(part, Monitor):
+        actions = [a.pipeline for a in part.actions.values() if isinstance(a, Action)]
+        return [needed for needed in [part.endpoint, *actions] if not isinstance(needed, str)]
+    fields = {field.name for field in dataclasses.fields(part)}
+    named = [getattr(part, name) for name in ("dataset", "source", "features", "endpoint") if name in fields]
+    return [needed for needed in named if type(needed) in _SECTIONS]

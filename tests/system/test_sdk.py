@@ -1,0 +1,388 @@
+"""The Python SDK: definitions that are the document, rows in and out as pandas, polars and Arrow, errors and retries."""
+import datetime as dt
+import importlib.util
+import json
+import re
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+import requests
+import yaml
+from conftest import ROOT
+
+sys.path.insert(0, str(ROOT / "python"))
+import slipway as sw  # noqa: E402
+from slipway import agg  # noqa: E402
+
+UTC = dt.timezone.utc
+START = dt.datetime(2026, 1, 5, 8, tzinfo=UTC)
+FLIGHTS = ROOT / "examples" / "flights"
+
+
+def hours(count: float) -> dt.datetime:
+    return START + dt.timedelta(hours=count)
+
+
+def load(file):
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def same_order(one, other):
+    """Mappings whose order means something: names of views, features, columns."""
+    if isinstance(one, dict):
+        for key, value in one.items():
+            if isinstance(value, dict) and key in ("aggregates", "columns", "request", "shadow"):
+                assert list(value) == list(other[key]), key
+            same_order(value, other[key])
+
+
+# Definitions
+
+
+def test_the_flights_example_is_the_same_in_python(server):
+    text = (FLIGHTS / "slipway.yaml").read_text()
+    project = load(FLIGHTS / "definitions.py").project
+    ours, theirs = yaml.safe_load(project.to_yaml()), yaml.safe_load(text)
+    assert ours == theirs
+    same_order(ours, theirs)
+    client = sw.Client(server.url)
+    declared = requests.post(f"{server.url}/slipway/v1/apply", json={"yaml": text, "dir": str(project.folder)}, timeout=60).json()["changes"]
+    assert {change["change"] for change in declared} == {"created"}
+    changes = client.plan(project)
+    assert len(changes) == len(declared) and {change.change for change in changes} == {"unchanged"}, changes
+    before = client.features()
+    assert {change.change for change in client.apply(project)} == {"unchanged"}
+    assert client.features() == before
+    printed = subprocess.run([sys.executable, FLIGHTS / "definitions.py"], env={"PYTHONPATH": str(ROOT / "python")}, capture_output=True, text=True, check=True)
+    assert printed.stdout == project.to_yaml()
+
+
+# Every key that docs/formats/slipway_yaml.md names.
+EVERY_KEY = """
+project: whole
+owner: ada
+clock: rehearsal
+start: 2026-01-05T08:00:00Z
+datasets:
+  rows:
+    path: rows.parquet
+    key: [id]
+    event_time: at
+    arrival_time: known_at
+    columns: {x: {type: double, min: -1.5, max: 10, required: true}, s: {type: string, in: ["a b", "no", "10"]}, n: {type: int64}, b: {type: bool}}
+    on_violation: reject
+features:
+  sources:
+    rows: {dataset: rows, event_time: at, arrival_time: known_at, owner: ada, description: "What\\nhappened", tags: {team: "rides: ü"}}
+    always: {dataset: rows}
+  views:
+    windows:
+      source: rows
+      keys: [s, n]
+      windows: [90s, 1h, 7d]
+      aggregates: {a: count(), b: count(x), c: sum(x), d: mean(x > 1), e: min(x), f: max(s), g: variance(x), h: stddev(x), i: "quantile(x, 0.25)",
+                   j: first(s), k: last(s), l: distinct(s), m: mode(s), n: "top_k(s, 3)"}
+    latest: {source: always, keys: [s], ttl: 500ms, columns: {x: x, is_big: "x > 1 and s = 'it''s'"}, owner: bob, description: d, tags: {a: b}}
+    asked: {columns: {twice: dist * 2}, owner: eve}
+  services:
+    first: {event_time: at, request: {s: string, n: int64, dist: double, ok: bool, at: timestamp}, features: [windows, latest.x, asked, request.ok],
+            owner: ada, description: d, tags: {a: b}}
+pipelines:
+  train:
+    params: {as_of: "{now}", rounds: 60, share: 0.5, word: x}
+    steps:
+      - {name: a, run: "echo {rounds} {{x}} > {out}/a", code: [a.py], env: [r.txt], inputs: ["dataset:rows", "model:m@champion"], outputs: [a], timeout: 1h,
+         cache: false}
+      - {name: b, run: "cat {a}/a", after: [a]}
+endpoints:
+  late:
+    model: models:/m@champion
+    features: first
+    output: late
+    shadow: {frozen: models:/m/1}
+    release: {delay: 6h, steps: [10, 50, 100], hold: 24h, check: 6h,
+              guard: {error_rate: 0.01, latency_ms_p99: 50, calibration_bias: 0.1, quality: {metric: log_loss, worse_by: 0.01}, min_requests: 20, min_labels: 30}}
+    log: {policy: durable}
+    batching: {max_rows: 64, max_wait_ms: 5, max_queue_rows: 10000, priority_levels: 10, default_priority_level: 5}
+    async: {output: "s3://bucket/prefix", failure: "s3://bucket/failed", in_flight: 4}
+    python: {workers: 2, memory_bytes_max: 4294967296, call_timeout_ms: 30000}
+monitors:
+  health:
+    endpoint: late
+    windows: [day, week, month]
+    time_zone: America/New_York
+    week_starts: monday
+    complete: {share: 0.99, after: 24h}
+    reference: {from: 2026-01-01T00:00:00Z, to: 2026-01-05T00:00:00Z}
+    causes: {psi_over: 0.1, max: 5}
+    alerts: {a: {metric: auc, window: week, under: 0.5, min_rows: 10, action: again}, b: {metric: brier, window: day, over: 1}}
+    actions: {again: {pipeline: train, params: {rounds: 10}, min_labels: 5, cool_down: 21d, max_missing_rise: 0.1}}
+streams:
+  scored:
+    endpoint: late
+    from: log:/in
+    to: log:/out
+    dead_letters: log:/dead
+    group: g
+    format: json
+    start: earliest
+    batching: {max_rows: 500, max_wait_ms: 20}
+"""
+
+
+def every_key() -> sw.Project:
+    rows = sw.Dataset("rows", path="rows.parquet", key=["id"], event_time="at", arrival_time="known_at", on_violation="reject", columns={
+        "x": sw.Column(type="double", min=-1.5, max=10, required=True), "s": sw.Column(type="string", one_of=["a b", "no", "10"]),
+        "n": sw.Column(type="int64"), "b": sw.Column(type="bool")})
+    source = sw.Source("rows", rows, event_time="at", arrival_time="known_at", owner="ada", description="What\nhappened", tags={"team": "rides: ü"})
+    always = sw.Source("always", rows)
+    s, n = sw.Entity("s"), sw.Entity("n", "int64")
+    windows = sw.View("windows", source, [s, n], windows=[dt.timedelta(seconds=90), "1h", dt.timedelta(days=7)], aggregates={
+        "a": agg.count(), "b": agg.count("x"), "c": agg.sum("x"), "d": agg.mean("x > 1"), "e": agg.min("x"), "f": agg.max("s"), "g": agg.variance("x"),
+        "h": agg.stddev("x"), "i": agg.quantile("x", 0.25), "j": agg.first("s"), "k": agg.last("s"), "l": agg.distinct("s"), "m": agg.mode("s"),
+        "n": agg.top_k("s", 3)})
+    latest = sw.View("latest", always, ["s"], ttl=dt.timedelta(milliseconds=500), columns={"x": "x", "is_big": "x > 1 and s = 'it''s'"}, owner="bob",
+                     description="d", tags={"a": "b"})
+    asked = sw.OnDemandView("asked", {"twice": "dist * 2"}, owner="eve")
+    service = sw.Service("first", [windows, latest["x"], asked, sw.request("ok")], event_time="at", owner="ada", description="d", tags={"a": "b"},
+                         request={"s": "string", "n": "int64", "dist": "double", "ok": "bool"})
+    train = sw.Pipeline("train", params={"as_of": "{now}", "rounds": 60, "share": 0.5, "word": "x"}, steps=[
+        sw.Step("a", "echo {rounds} {{x}} > {out}/a", code=["a.py"], env=["r.txt"], inputs=["dataset:rows", "model:m@champion"], outputs=["a"],
+                timeout=dt.timedelta(hours=1), cache=False),
+        sw.Step("b", "cat {a}/a", after=["a"])])
+    late = sw.Endpoint("late", "models:/m@champion", features=service, output="late", shadow={"frozen": "models:/m/1"}, release=sw.Release(
+        delay="6h", steps=[10, 50, 100], hold="24h", check="6h", guard=sw.Guard(
+            error_rate=0.01, latency_ms_p99=50, calibration_bias=0.1, quality=sw.Quality(metric="log_loss", worse_by=0.01), min_requests=20, min_labels=30)),
+        log=sw.RequestLog(policy="durable"),
+        batching=sw.Batching(max_rows=64, max_wait_ms=5, max_queue_rows=10000, priority_levels=10, default_priority_level=5),
+        asynchronous=sw.Async(output="s3://bucket/prefix", failure="s3://bucket/failed", in_flight=4),
+        python=sw.PythonWorkers(workers=2, memory_bytes_max=4294967296, call_timeout_ms=30000))
+    health = sw.Monitor(
+        "health", late, windows=["day", "week", "month"], time_zone="America/New_York", week_starts="monday", complete=sw.Complete(share=0.99, after="24h"),
+        reference=sw.Reference(start="2026-01-01T00:00:00Z", end=dt.datetime(2026, 1, 5, 1, tzinfo=dt.timezone(dt.timedelta(hours=1)))),
+        causes=sw.Causes(psi_over=0.1, max=5),
+        alerts={"a": sw.Alert(metric="auc", window="week", under=0.5, min_rows=10, action="again"), "b": sw.Alert(metric="brier", window="day", over=1)},
+        actions={"again": sw.Action(pipeline=train, params={"rounds": 10}, min_labels=5, cool_down="21d", max_missing_rise=0.1)})
+    stream = sw.Stream("scored", late, "log:/in", "log:/out", dead_letters="log:/dead", group="g", format="json", start="earliest",
+                       batching=sw.Batching(max_rows=500, max_wait_ms=20))
+    project = sw.Project("whole", owner="ada", clock="rehearsal", start=START)
+    return project.add(source, always, windows, latest, asked, service, health, stream)
+
+
+def test_every_key_of_the_document_has_a_place(server):
+    ours, theirs = yaml.safe_load(every_key().to_yaml()), yaml.safe_load(EVERY_KEY)
+    assert ours == theirs
+    same_order(ours, theirs)
+    # And the document's page names no other key.
+    page = (ROOT / "docs" / "formats" / "slipway_yaml.md").read_text()
+    named = set(re.findall(r"(?<![\w/:.{-])([a-z][a-z_0-9]+):(?= |$)", "\n".join(re.sub("#.*", "", line) for line in re.findall(r"^    .*$", page, re.M)), re.M))
+    known = set(re.findall(r"([a-z][a-z_0-9]*):(?=\s|$)", EVERY_KEY)) | {"abs_over"}
+    assert named <= known, named - known
+    client = sw.Client(server.url)
+    client.apply(every_key())
+    assert {change["change"] for change in requests.post(
+        f"{server.url}/slipway/v1/plan", json={"yaml": EVERY_KEY, "dir": str(every_key().folder)}, timeout=60).json()["changes"]} == {"unchanged"}
+
+
+@pytest.mark.parametrize("make, says", [
+    (lambda: sw.Dataset("a.b", path="x"), "letters, digits"),
+    (lambda: sw.Dataset("a"), "either a path or postgres"),
+    (lambda: sw.Source("s", "d", event_time="at"), "come together"),
+    (lambda: sw.View("v", "s", [], columns={"a": "a"}), "keys are missing"),
+    (lambda: sw.View("v", "s", "key", columns={"a": "a"}), "keys is a list"),
+    (lambda: sw.View("v", "s", ["k"], windows=["1h"]), "come together"),
+    (lambda: sw.View("v", "s", ["k"]), "either windows"),
+    (lambda: sw.View("v", "s", ["k"], columns={"a": "a"})["b"], "it has a"),
+    (lambda: sw.View("v", "s", ["k"], windows=["1 hour"], aggregates={"a": agg.count()}).document(), "not a duration"),
+    (lambda: agg.top_k("x", 0), "1 to 100"),
+    (lambda: agg.quantile("x", 2), "0 to 1"),
+    (lambda: sw.Alert(metric="auc", window="day"), "exactly one"),
+    (lambda: sw.Project("p", clock="rehearsal"), "start"),
+    (lambda: sw.Project("p", start=dt.datetime(2026, 1, 1)).document(), "zone"),
+    (lambda: sw.Project("p").add(sw.Source("s", "d"), sw.Source("s", "e")), "two sources"),
+    (lambda: sw.Project("p").add("x"), "not a definition"),
+])
+def test_what_is_plainly_wrong_is_told_at_once(make, says):
+    with pytest.raises((ValueError, KeyError, TypeError), match=says):
+        make()
+
+
+# The client
+
+
+def taxi(folder) -> tuple[sw.Project, sw.Service]:
+    rows = pa.table({"ride": [1, 2, 3], "driver": ["ada", "ada", "bob"], "km": [3.5, 12.0, 7.25], "dist": [3.0, 12.0, 7.0],
+                     "at": [hours(0), hours(1), hours(2)]})
+    pa.parquet.write_table(rows, folder / "rides.parquet")
+    rides = sw.Dataset("rides", path="rides.parquet", key=["ride"], event_time="at", arrival_time="at")
+    source = sw.Source("rides", rides, event_time="at", arrival_time="at")
+    history = sw.View("history", source, [sw.Entity("driver")], windows=["6h"], aggregates={"rides": agg.count(), "km": agg.sum("km")})
+    latest = sw.View("latest", source, [sw.Entity("driver")], columns={"km": "km", "is_far": "km > 10", "name": "upper(driver)", "at": "at"})
+    fare = sw.OnDemandView("fare", {"fee": "2.5 + dist"})
+    service = sw.Service("ride", [history, latest, fare], event_time="at", request={"dist": "double"})
+    return sw.Project("taxi", folder=folder).add(service), service
+
+
+@pytest.fixture(scope="module")
+def client(shared_server, tmp_path_factory):
+    project, _ = taxi(tmp_path_factory.mktemp("taxi"))
+    client = sw.Client(shared_server.url)
+    client.apply(project)
+    assert client.ingest("rides").new and not client.ingest("rides").new
+    assert client.materialize(hours(3)) == 3
+    return client
+
+
+EXPECTED = {"history__rides_6h": [2.0, 1.0, 0.0], "history__km_6h": [15.5, 7.25, None], "latest__km": [12.0, 7.25, None], "latest__is_far": [True, False, None],
+            "latest__name": ["ADA", "BOB", None], "latest__at": [hours(1), hours(2), None], "fare__fee": [3.5, 4.5, None]}
+ASKED = {"driver": ["ada", "bob", "eve"], "dist": [1.0, 2.0, None], "at": [hours(3)] * 3}
+
+
+@pytest.mark.parametrize("rows", [
+    ASKED, [dict(zip(ASKED, row, strict=True)) for row in zip(*ASKED.values(), strict=True)], pa.table(ASKED), pa.table(ASKED).to_batches()[0],
+    pd.DataFrame(ASKED), pd.DataFrame(ASKED, index=[7, 8, 9]).convert_dtypes(), pl.DataFrame(ASKED),
+    pd.DataFrame(ASKED).assign(driver=lambda f: f["driver"].astype("category"), at=lambda f: f["at"].dt.tz_localize(None)),
+], ids=["columns", "mappings", "arrow", "batch", "pandas", "pandas-nullable", "polars", "pandas-category-no-zone"])
+def test_rows_go_in_as_anything(client, rows):
+    table = client.online("ride", rows, kind="arrow")
+    assert table.to_pydict() == EXPECTED
+    assert table.schema.field("latest__at").type == pa.timestamp("us", "UTC")
+    assert table.schema.field("latest__is_far").type == pa.bool_()
+
+
+def test_answers_are_of_the_kind_of_the_question(client):
+    frame = client.online("ride", pd.DataFrame(ASKED))
+    assert isinstance(frame, pd.DataFrame) and list(frame["history__rides_6h"]) == EXPECTED["history__rides_6h"]
+    frame = client.online("ride", pl.DataFrame(ASKED))
+    assert isinstance(frame, pl.DataFrame) and frame["latest__name"].to_list() == EXPECTED["latest__name"]
+    assert isinstance(client.online("ride", ASKED), pa.Table)
+    assert isinstance(client.online("ride", ASKED, kind="polars"), pl.DataFrame)
+    assert client.online("ride", ASKED, as_of=hours(0.5)).column("history__rides_6h").to_pylist() == [1, 0, 0]
+
+
+def test_many_keys_are_one_call_and_keep_their_order(client):
+    many = 12_345  # several pieces on the wire
+    rows = pl.DataFrame({"driver": ["ada" if i % 3 else "bob" for i in range(many)], "dist": [float(i) for i in range(many)], "at": [hours(3)] * many})
+    table = client.online("ride", rows, kind="arrow")
+    assert table.column("fare__fee").to_pylist() == [2.5 + i for i in range(many)]
+    assert table.column("latest__km").to_pylist() == [12.0 if i % 3 else 7.25 for i in range(many)]
+    assert client.online("ride", rows.head(0)).columns == list(EXPECTED)
+
+
+def test_pushed_rows_are_seen_and_count_once(client):
+    fresh = pl.DataFrame({"ride": [100, 101], "driver": ["zoe", "zoe"], "km": [1.5, None], "at": [hours(2), hours(2.5)]})
+    assert client.push("rides", fresh) == 2
+    assert client.push("rides", fresh.to_pandas()) == 0  # NaN is missing, as null is
+    table = client.online("ride", {"driver": ["zoe"], "at": [hours(3)]})
+    assert table.column("history__rides_6h").to_pylist() == [2] and table.column("history__km_6h").to_pylist() == [1.5]
+    many = pa.table({"ride": range(1000, 7000), "driver": ["many"] * 6000, "km": [1.0] * 6000, "at": [hours(2)] * 6000})
+    assert client.push("rides", many) == 6000
+
+
+def test_a_training_set_is_what_was_known_then(client):
+    frame = client.training_set("ride", "rides", label="far = km > 10", kind="pandas").sort_values("at")
+    assert list(frame["far"]) == [False, True, False]
+    assert list(frame["history__rides_6h"]) == [1, 2, 1]
+    assert list(client.training_set("ride", "rides", start=hours(1), kind="polars")["history__rides_6h"]) == [2, 1]
+
+
+def test_skew_is_reported(client):
+    assert client.skew()["features"] == [] and client.skew("nobody")["failures"] == []
+    with pytest.raises(sw.NotFound):
+        client.explain("nobody")
+
+
+def test_errors_have_the_servers_words(client, tmp_path):
+    with pytest.raises(sw.NotFound, match="nobody") as caught:
+        client.online("nobody", ASKED)
+    assert isinstance(caught.value, LookupError) and caught.value.status == 404
+    with pytest.raises(sw.InvalidArgument, match="dist must be a double") as caught:
+        client.online("ride", {"driver": ["ada"], "dist": ["far"], "at": [hours(3)]})
+    assert isinstance(caught.value, ValueError)
+    with pytest.raises(sw.InvalidArgument, match="row 1"):
+        client.push("rides", {"ride": [900, 901], "driver": ["x", "y"], "km": [1.0, 2.0], "at": [hours(1), None]})
+    with pytest.raises(TypeError, match="column driver: a list"):
+        client.push("rides", {"ride": [1], "driver": [["ada"]]})
+    with pytest.raises(TypeError, match="not int"):
+        client.push("rides", 3)
+    project, service = taxi(tmp_path)
+    broken = sw.Project("taxi", folder=tmp_path).add(sw.View("broken", sw.Source("rides", "rides", event_time="at", arrival_time="at"), ["driver"],
+                                                               columns={"x": "km + nobody"}))
+    with pytest.raises(sw.InvalidArgument, match=r"(?s)line \d+, column \d+.*nobody"):
+        client.plan(broken)
+    with pytest.raises(sw.InvalidArgument, match="not the address"):
+        sw.Client("localhost:5000")
+
+
+def test_a_token_is_sent(start_server):
+    server = start_server("login", "--login")
+    admin = ("admin", (server.data_dir / "admin-password").read_text().strip())
+    with pytest.raises(sw.Unauthenticated):
+        sw.Client(server.url).features()
+    token = requests.post(f"{server.url}/slipway/v1/tokens", json={"name": "sdk"}, auth=admin, timeout=10).json()["token"]
+    assert sw.Client(server.url, token).features()["views"] == []
+
+
+class Unsteady(BaseHTTPRequestHandler):
+    """Says 503 as often as it is told, then the answer; after `sleep` seconds."""
+    refuse, asked, sleep = 0, 0, 0.0
+
+    def do_GET(self):
+        cls = type(self)
+        cls.asked += 1
+        threading.Event().wait(cls.sleep)
+        body = json.dumps({"sources": [], "views": [], "services": []} if cls.asked > cls.refuse else {"error": {"code": "unavailable", "message": "starting"}})
+        self.send_response(200 if cls.asked > cls.refuse else 503)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body.encode())
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.mark.parametrize("refuse, sleep, asked, error", [(2, 0, 3, None), (9, 0, 4, sw.Unavailable), (0, 1.0, 1, sw.DeadlineExceeded)])
+def test_retries_and_timeouts_are_as_stated(refuse, sleep, asked, error):
+    handler = type("Handler", (Unsteady,), {"refuse": refuse, "asked": 0, "sleep": sleep})
+    httpd = HTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=httpd.serve_forever, daemon=True).start()
+    client = sw.Client(f"http://127.0.0.1:{httpd.server_port}", retries=3, timeout=0.3)
+    if error is None:
+        assert client.features()["views"] == []
+    else:
+        with pytest.raises(error):
+            client.features()
+    assert handler.asked == asked
+    httpd.shutdown()
+    if error is None:
+        httpd.server_close()
+        with pytest.raises(sw.Unavailable, match="does not answer"):
+            sw.Client(f"http://127.0.0.1:{httpd.server_port}", retries=1).features()
+
+
+def test_the_readme_runs_as_it_stands(server, tmp_path):
+    code = re.search(r"```python\n(.*?)```", (ROOT / "python" / "README.md").read_text(), re.S).group(1)
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env={"PYTHONPATH": str(ROOT / "python"), "SLIPWAY_URL": server.url},
+                          capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    promised = re.findall(r"^print.*\n# (.*)$", code, re.M)
+    assert done.stdout.splitlines() == promised
+
+
+def test_only_arrow_is_needed(tmp_path):
+    """What a user without pandas and polars has."""
+    code = ("import sys\nfor name in ('pandas', 'polars', 'numpy'): sys.modules[name] = None\n"
+            "import slipway as sw\nfrom slipway.frames import json_rows, to_arrow\n"
+            "print(json_rows(to_arrow([{'a': 1, 'b': 'x'}, {'a': None}])))\n")
+    done = subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": str(ROOT / "python")}, capture_output=True, text=True)
+    assert done.stdout == "[{'a': 1, 'b': 'x'}, {'a': None, 'b': None}]\n", done.stderr
