@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "cli/drift_report.h"
 #include "cli/verb.h"
 
 namespace slipway::cli {
@@ -299,7 +300,9 @@ void add_endpoint_commands(CLI::App& root, Context& context, int& exit_code) {
 
 void add_monitor_commands(CLI::App& root, Context& context, int& exit_code) {
   CLI::App* monitors = root.add_subcommand("monitors", "How what is in production does over time");
+  monitors->alias("monitor");
   monitors->require_subcommand(1);
+  add_drift_report(*monitors, context, exit_code);
   CLI::App* list = monitors->add_subcommand("list", "Every monitor with its health");
   list->callback([&context, &exit_code] {
     exit_code = finish_table(context, Client(context).get("/slipway/v1/monitors"), "monitors",

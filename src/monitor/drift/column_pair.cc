@@ -32,6 +32,13 @@ std::size_t distinct_values(const NumberPair& pair, std::size_t most) {
   return distinct;
 }
 
+std::vector<double> values_of(const NumberPair& pair) {
+  std::vector<double> values;
+  each_distinct_value(pair.reference, pair.current,
+                      [&](double value, auto...) { values.push_back(value); });
+  return values;
+}
+
 CategoryPair by_value(const NumberPair& pair) {
   CategoryPair table{.reference_inflation = pair.reference_inflation,
                      .current_inflation = pair.current_inflation};

@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <span>
-#include <string>
 #include <vector>
 
 #include "monitor/drift/bins.h"
@@ -30,6 +29,8 @@ struct CategoryPair {
 std::size_t distinct_values(const NumberPair& pair, std::size_t most);
 std::size_t distinct_values(std::span<const double> sorted, std::size_t most);
 
+// The different values of both sides, ascending.
+std::vector<double> values_of(const NumberPair& pair);
 // A category per different value, ascending.
 CategoryPair by_value(const NumberPair& pair);
 

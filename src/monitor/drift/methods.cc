@@ -302,16 +302,23 @@ Result<DriftChoice> choose_drift_method(std::string_view name, const ColumnFacts
     return choice;
   }
   if (name == "nannyml") return chosen("jensen_shannon");
+  TRY(check_drift_method(name));
   const DriftMethod* method = find_drift_method(name);
-  if (method == nullptr) {
-    return base::error(Code::kInvalidArgument, "no such drift method: method={} known={}", name,
-                       drift_method_names());
-  }
   if (column.categorical ? method->of_categories == nullptr : method->of_numbers == nullptr) {
     return base::error(Code::kInvalidArgument, "the drift method takes no {}: method={}",
                        column.categorical ? "categories" : "numbers", name);
   }
   return chosen(name);
+}
+
+Result<void> check_drift_method(std::string_view name) {
+  const bool known =
+      std::find(std::begin(kDefaults), std::end(kDefaults), name) != std::end(kDefaults);
+  if (!known && find_drift_method(name) == nullptr) {
+    return base::error(Code::kInvalidArgument, "no such drift method: method={} known={}", name,
+                       drift_method_names());
+  }
+  return {};
 }
 
 std::string drift_method_names() {

@@ -63,6 +63,8 @@ struct ColumnFacts {
 //
 // kInvalidArgument: no such method (naming all), or it takes no such column.
 Result<DriftChoice> choose_drift_method(std::string_view name, const ColumnFacts& column);
+// kInvalidArgument: no such method.
+Result<void> check_drift_method(std::string_view name);
 // "slipway, evidently, alibi, nannyml, ks, ...".
 std::string drift_method_names();
 

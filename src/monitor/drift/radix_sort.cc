@@ -4,7 +4,9 @@
 #include <array>
 #include <bit>
 #include <cstdint>
-#include <cstring>
+#include <utility>
+
+#include "base/check.h"
 
 namespace slipway::monitor {
 namespace {
@@ -29,28 +31,34 @@ std::size_t digit_of(std::uint64_t key, int digit) {
 
 }  // namespace
 
-void radix_sort(std::vector<double>& values) {
+std::vector<double> radix_sorted(std::span<const double> values) {
+  std::vector<double> from(values.begin(), values.end());
+  CHECK(values.size() < (std::size_t{1} << 32));
   if (values.size() < kWorthIt) {
-    std::sort(values.begin(), values.end());
-    return;
+    std::sort(from.begin(), from.end());
+    return from;
   }
-  std::vector<std::array<std::size_t, kBuckets>> counts(kDigits);
-  std::vector<std::uint64_t> from(values.size()), to(values.size());
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    const std::uint64_t key = from[i] = key_of(values[i]);
+  std::vector<std::array<std::uint32_t, kBuckets>> counts(kDigits);
+  for (double& value : from) {
+    const std::uint64_t key = key_of(value);
+    value = std::bit_cast<double>(key);
     for (int digit = 0; digit < kDigits; ++digit) {
       ++counts[static_cast<std::size_t>(digit)][digit_of(key, digit)];
     }
   }
+  std::vector<double> to(values.size());
   for (int digit = 0; digit < kDigits; ++digit) {
     auto& count = counts[static_cast<std::size_t>(digit)];
-    if (count[digit_of(from[0], digit)] == from.size()) continue;
-    std::size_t before = 0;
-    for (std::size_t& bucket : count) before += std::exchange(bucket, before);
-    for (const std::uint64_t key : from) to[count[digit_of(key, digit)]++] = key;
+    if (count[digit_of(std::bit_cast<std::uint64_t>(from[0]), digit)] == from.size()) continue;
+    std::uint32_t before = 0;
+    for (std::uint32_t& bucket : count) before += std::exchange(bucket, before);
+    for (const double moved : from) {
+      to[count[digit_of(std::bit_cast<std::uint64_t>(moved), digit)]++] = moved;
+    }
     from.swap(to);
   }
-  for (std::size_t i = 0; i < values.size(); ++i) values[i] = value_of(from[i]);
+  for (double& value : from) value = value_of(std::bit_cast<std::uint64_t>(value));
+  return from;
 }
 
 }  // namespace slipway::monitor

@@ -1,0 +1,144 @@
+#include "cli/drift_report.h"
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <thread>
+
+#include "cli/commands.h"
+#include "cli/verb.h"
+#include "monitor/drift/methods.h"
+#include "monitor/drift/report.h"
+#include "monitor/drift/report_html.h"
+#include "store/file_system.h"
+
+namespace slipway::cli {
+namespace {
+
+struct Options {
+  std::string reference, current, out;
+  monitor::DriftReportOptions report;
+  bool fail_on_drift = false;
+};
+
+// "dataset:NAME[@VERSION]" and "monitor:NAME[@FROM..TO]" are the server's; all else is a file here.
+bool is_of_server(const std::string& source) {
+  return source.starts_with("dataset:") || source.starts_with("monitor:");
+}
+
+Result<JsonObject> report_here(const Options& options) {
+  const auto reference = TRY(monitor::open_columns(options.reference, options.report.columns));
+  const auto current = TRY(monitor::open_columns(options.current, options.report.columns));
+  auto report = TRY(monitor::compare_columns(*reference, *current, options.report));
+  report.reference_name = options.reference;
+  report.current_name = options.current;
+  return report.to_json();
+}
+
+Result<JsonObject> report_of_server(const Context& context, const Options& options) {
+  const monitor::DriftReportOptions& wanted = options.report;
+  JsonObject body{{"reference", options.reference},
+                  {"current", options.current},
+                  {"method", wanted.method},
+                  {"drift_share", wanted.drift_share},
+                  {"columns", JsonArray(wanted.columns.begin(), wanted.columns.end())}};
+  if (!wanted.numeric_method.empty()) body["numeric_method"] = wanted.numeric_method;
+  if (!wanted.categorical_method.empty()) body["categorical_method"] = wanted.categorical_method;
+  if (wanted.threshold > 0) body["threshold"] = wanted.threshold;
+  const Json reply = TRY(Client(context).post("/slipway/v1/drift", body));
+  return reply.as_object();
+}
+
+std::string show(const Json& report) {
+  JsonArray rows;
+  for (const Json& item : member_at(report, "columns").as_array()) {
+    JsonObject row = item.as_object();
+    std::string notes;
+    for (const Json& note : member_at(item, "notes").as_array()) {
+      notes += (notes.empty() ? "" : "; ") + cell(note);
+    }
+    row["notes"] = notes;
+    rows.push_back(std::move(row));
+  }
+  return fmt::format("{} of {} columns drifted: {}\n", cell(member_at(report, "columns_drifted")),
+                     cell(member_at(report, "columns_compared")),
+                     member_at(report, "drifted") == Json(true) ? "the data set has drifted"
+                                                                : "the data set has not drifted") +
+         table(rows, {{"COLUMN", "column"},
+                      {"VERDICT", "verdict"},
+                      {"METHOD", "method"},
+                      {"SCORE", "score"},
+                      {"THRESHOLD", "threshold"},
+                      {"NOTES", "notes"}});
+}
+
+Result<void> write(const JsonObject& report, const std::string& file) {
+  const std::string extension = std::filesystem::path(file).extension();
+  return store::write_file(file, extension == ".json" ? base::to_text(report) + "\n"
+                                                      : monitor::drift_report_html(report));
+}
+
+int report(Context& context, const Options& options) {
+  const std::string extension = std::filesystem::path(options.out).extension();
+  if (!options.out.empty() && extension != ".html" && extension != ".json") {
+    return fail(
+        base::error(Code::kInvalidArgument, "a report is .html or .json: out={}", options.out),
+        context);
+  }
+  const bool of_server = is_of_server(options.reference);
+  if (of_server != is_of_server(options.current)) {
+    return fail(base::error(Code::kInvalidArgument,
+                            "both must be files here, or both the server's (dataset:, monitor:); "
+                            "`slipway data ingest` brings a file to the server: reference={} "
+                            "current={}",
+                            options.reference, options.current),
+                context);
+  }
+  const auto found = of_server ? report_of_server(context, options) : report_here(options);
+  if (!found) return fail(found.error(), context);
+  if (!options.out.empty()) {
+    if (const auto written = write(*found, options.out); !written)
+      return fail(written.error(), context);
+  }
+  const int exit_code = finish(context, Json(*found), show);
+  if (exit_code != kOk || !options.fail_on_drift) return exit_code;
+  return member_at(Json(*found), "drifted") == Json(true) ? kGateSaidNo : kOk;
+}
+
+}  // namespace
+
+void add_drift_report(CLI::App& monitors, Context& context, int& exit_code) {
+  auto options = std::make_shared<Options>();
+  monitor::DriftReportOptions& report_options = options->report;
+  report_options.threads = std::max(1u, std::thread::hardware_concurrency());
+  CLI::App* verb = monitors.add_subcommand(
+      "report", "Two data sets compared column by column, the worst first, as a page or JSON");
+  verb->add_option("reference", options->reference,
+                   "A Parquet or CSV file; or dataset:NAME[@VERSION], or monitor:NAME (what it "
+                   "measures from)")
+      ->required();
+  verb->add_option("current", options->current,
+                   "A file; or dataset:NAME[@VERSION], or monitor:NAME[@FROM..TO] (requests)")
+      ->required();
+  verb->add_option("--columns", report_options.columns, "Only these, separated by commas")
+      ->delimiter(',');
+  verb->add_option("--method", report_options.method, monitor::drift_method_names())
+      ->capture_default_str();
+  verb->add_option("--numeric-method", report_options.numeric_method, "Another one for numbers");
+  verb->add_option("--categorical-method", report_options.categorical_method,
+                   "Another one for categories");
+  verb->add_option("--threshold", report_options.threshold, "Instead of the method's own")
+      ->check(CLI::PositiveNumber);
+  verb->add_option("--drift-share", report_options.drift_share,
+                   "The data set has drifted from this share of columns on")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  verb->add_option("--threads", report_options.threads, "Columns in memory at a time")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  verb->add_option("--out", options->out, "FILE.html or FILE.json");
+  verb->add_flag("--fail-on-drift", options->fail_on_drift,
+                 "Exit code 3 when the data set has drifted");
+  verb->callback([&context, &exit_code, options] { exit_code = report(context, *options); });
+}
+
+}  // namespace slipway::cli

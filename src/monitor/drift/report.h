@@ -1,0 +1,45 @@
+// The drift report: two data sets compared column by column, the worst first.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "base/result.h"
+#include "monitor/drift/column_report.h"
+#include "monitor/drift/column_source.h"
+
+namespace slipway::monitor {
+
+struct DriftReportOptions {
+  std::string method = "slipway";    // a name that choose_drift_method knows
+  std::string numeric_method;        // of numbers; empty: `method`
+  std::string categorical_method;    // of categories; empty: `method`
+  double threshold = 0;              // of every column; 0: each method's own
+  std::vector<std::string> columns;  // only these; empty: all that both sides have
+  double drift_share = 0.5;          // the data set has drifted from this share of columns on
+  std::size_t threads = 1;           // columns that are compared, and in memory, at a time
+};
+
+struct DriftReport {
+  std::string reference_name, current_name;
+  std::int64_t reference_rows = 0, current_rows = 0;
+  std::string method;
+  double drift_share = 0;
+  std::vector<ColumnReport> columns;  // the worst first
+  std::int64_t compared = 0, drifted = 0;
+  std::vector<std::string> only_in_reference, only_in_current;
+
+  double share() const;  // of the columns compared that drifted; NaN without any
+  bool has_drifted() const;
+  JsonObject to_json() const;
+};
+
+// kNotFound naming the columns there are: one of `columns` is on neither side, or on one only.
+// kInvalidArgument: no rows on a side, no column in common, a method that takes no such column;
+// naming the column. Errors of the sources.
+Result<DriftReport> compare_columns(ColumnSource& reference, ColumnSource& current,
+                                    const DriftReportOptions& options);
+
+}  // namespace slipway::monitor

@@ -1,0 +1,161 @@
+#include "store/arrow_columns.h"
+
+#include <vector>
+
+namespace slipway::store {
+
+using types::Column;
+using types::ColumnType;
+
+namespace {
+
+std::int64_t micros_per_unit(arrow::TimeUnit::type unit) {
+  switch (unit) {
+    case arrow::TimeUnit::SECOND:
+      return 1'000'000;
+    case arrow::TimeUnit::MILLI:
+      return 1'000;
+    case arrow::TimeUnit::MICRO:
+      return 1;
+    case arrow::TimeUnit::NANO:
+      return 0;
+  }
+  return 1;
+}
+
+template <typename Array, typename Append>
+void each_value(const arrow::Array& chunk, Column& out, Append append) {
+  const auto& array = static_cast<const Array&>(chunk);
+  for (std::int64_t i = 0; i < array.length(); ++i) {
+    if (array.IsNull(i)) {
+      out.append_null();
+    } else {
+      append(array, i);
+    }
+  }
+}
+
+template <typename Array>
+void append_ints(const arrow::Array& chunk, Column& out) {
+  each_value<Array>(chunk, out, [&](const Array& array, std::int64_t i) {
+    out.append_int(static_cast<std::int64_t>(array.Value(i)));
+  });
+}
+
+// Numbers that lie in an array as they lie in a column: `values` are out's.
+template <typename Array, typename Value>
+void append_all(const arrow::Array& chunk, Column& out, std::vector<Value>& values) {
+  if (chunk.null_count() > 0) {
+    return each_value<Array>(chunk, out, [&](const Array& array, std::int64_t i) {
+      values.push_back(array.Value(i));
+      if (!out.valid.empty()) out.valid.push_back(1);
+    });
+  }
+  const Value* first = static_cast<const Array&>(chunk).raw_values();
+  values.insert(values.end(), first, first + chunk.length());
+  if (!out.valid.empty()) out.valid.resize(values.size(), 1);
+}
+
+template <typename Array>
+void append_strings(const arrow::Array& chunk, Column& out) {
+  each_value<Array>(chunk, out, [&](const Array& array, std::int64_t i) {
+    out.append_string(std::string(array.GetView(i)));
+  });
+}
+
+}  // namespace
+
+Result<ColumnType> arrow_column_type(const arrow::Field& field) {
+  switch (field.type()->id()) {
+    case arrow::Type::BOOL:
+      return ColumnType::kBool;
+    case arrow::Type::INT8:
+    case arrow::Type::INT16:
+    case arrow::Type::INT32:
+    case arrow::Type::INT64:
+    case arrow::Type::UINT8:
+    case arrow::Type::UINT16:
+    case arrow::Type::UINT32:
+      return ColumnType::kInt64;
+    case arrow::Type::FLOAT:
+    case arrow::Type::DOUBLE:
+      return ColumnType::kDouble;
+    case arrow::Type::STRING:
+    case arrow::Type::LARGE_STRING:
+    case arrow::Type::BINARY:
+      return ColumnType::kString;
+    case arrow::Type::TIMESTAMP:
+    case arrow::Type::DATE32:
+    case arrow::Type::DATE64:
+      return ColumnType::kTimestamp;
+    case arrow::Type::NA:
+      return ColumnType::kDouble;
+    case arrow::Type::DICTIONARY: {
+      const auto& dictionary = static_cast<const arrow::DictionaryType&>(*field.type());
+      if (dictionary.value_type()->id() == arrow::Type::STRING) return ColumnType::kString;
+      break;
+    }
+    default:
+      break;
+  }
+  return base::error(Code::kInvalidArgument, "column type is not supported: column={} type={}",
+                     field.name(), field.type()->ToString());
+}
+
+void append_arrow_chunk(const arrow::Array& chunk, Column& out) {
+  switch (chunk.type_id()) {
+    case arrow::Type::BOOL:
+      return append_ints<arrow::BooleanArray>(chunk, out);
+    case arrow::Type::INT8:
+      return append_ints<arrow::Int8Array>(chunk, out);
+    case arrow::Type::INT16:
+      return append_ints<arrow::Int16Array>(chunk, out);
+    case arrow::Type::INT32:
+      return append_ints<arrow::Int32Array>(chunk, out);
+    case arrow::Type::INT64:
+      return append_all<arrow::Int64Array>(chunk, out, out.ints);
+    case arrow::Type::UINT8:
+      return append_ints<arrow::UInt8Array>(chunk, out);
+    case arrow::Type::UINT16:
+      return append_ints<arrow::UInt16Array>(chunk, out);
+    case arrow::Type::UINT32:
+      return append_ints<arrow::UInt32Array>(chunk, out);
+    case arrow::Type::FLOAT:
+      return each_value<arrow::FloatArray>(chunk, out, [&](const auto& array, std::int64_t i) {
+        out.append_double(array.Value(i));
+      });
+    case arrow::Type::DOUBLE:
+      return append_all<arrow::DoubleArray>(chunk, out, out.doubles);
+    case arrow::Type::STRING:
+    case arrow::Type::BINARY:
+      return append_strings<arrow::BinaryArray>(chunk, out);
+    case arrow::Type::LARGE_STRING:
+      return append_strings<arrow::LargeStringArray>(chunk, out);
+    case arrow::Type::DATE32:
+      return each_value<arrow::Date32Array>(chunk, out, [&](const auto& array, std::int64_t i) {
+        out.append_int(array.Value(i) * 86'400'000'000);
+      });
+    case arrow::Type::DATE64:
+      return each_value<arrow::Date64Array>(chunk, out, [&](const auto& array, std::int64_t i) {
+        out.append_int(array.Value(i) * 1'000);
+      });
+    case arrow::Type::TIMESTAMP: {
+      const auto unit = static_cast<const arrow::TimestampType&>(*chunk.type()).unit();
+      const std::int64_t factor = micros_per_unit(unit);
+      if (factor == 1) return append_all<arrow::TimestampArray>(chunk, out, out.ints);
+      return each_value<arrow::TimestampArray>(chunk, out, [&](const auto& array, std::int64_t i) {
+        out.append_int(factor == 0 ? array.Value(i) / 1'000 : array.Value(i) * factor);
+      });
+    }
+    case arrow::Type::DICTIONARY:
+      return each_value<arrow::DictionaryArray>(
+          chunk, out, [&](const arrow::DictionaryArray& array, std::int64_t i) {
+            const auto& values = static_cast<const arrow::StringArray&>(*array.dictionary());
+            out.append_string(std::string(values.GetView(array.GetValueIndex(i))));
+          });
+    default:
+      for (std::int64_t i = 0; i < chunk.length(); ++i) out.append_null();
+  }
+}
+
+}  // namespace slipway::store
