@@ -8,8 +8,6 @@
 #include <thread>
 
 #include "cli/table.h"
-#include "features/expression.h"
-#include "store/parquet.h"
 #include "types/timestamp.h"
 
 namespace slipway::cli {
@@ -43,74 +41,56 @@ Json cell_json(const types::Column& column, std::size_t row) {
   return nullptr;
 }
 
-Result<const types::Column*> time_column(const types::Frame& frame, const std::string& name) {
-  const types::Column* column = TRY(frame.column(name));
-  if (column->type != ColumnType::kTimestamp)
-    return base::error(Code::kInvalidArgument, "not a column of times: column={}", name);
-  return column;
-}
-
-// Rows in the order of a time column; those without a time never come.
+// Rows in the order of their times; those without a time never come.
 class Schedule {
  public:
-  static Result<Schedule> of(const types::Frame& frame, const std::string& column) {
-    Schedule schedule;
-    schedule.times_ = &TRY(time_column(frame, column))->ints;
-    const types::Column& times = *frame.find(column);
+  explicit Schedule(std::span<const std::optional<Timestamp>> times) {
     for (std::size_t row = 0; row < times.size(); ++row) {
-      if (times.is_valid(row)) schedule.rows_.push_back(row);
+      if (times[row]) rows_.push_back(row);
     }
-    std::stable_sort(schedule.rows_.begin(), schedule.rows_.end(),
-                     [&](std::size_t a, std::size_t b) { return times.ints[a] < times.ints[b]; });
-    return schedule;
+    std::stable_sort(rows_.begin(), rows_.end(),
+                     [&](std::size_t a, std::size_t b) { return *times[a] < *times[b]; });
+    for (const std::size_t row : rows_) times_.push_back(*times[row]);
   }
 
   // Leaves out what lies before `time`.
-  void skip(Timestamp time) { next_ = position(time.micros); }
+  void skip(Timestamp time) { next_ = position(time); }
   // The rows before `time` that have not been taken.
   std::span<const std::size_t> take(Timestamp time) {
     const std::size_t begin = next_;
-    next_ = std::max(next_, position(time.micros));
+    next_ = std::max(next_, position(time));
     return std::span(rows_).subspan(begin, next_ - begin);
   }
   std::optional<Timestamp> last() const {
-    if (rows_.empty()) return std::nullopt;
-    return Timestamp{(*times_)[rows_.back()]};
+    return times_.empty() ? std::nullopt : std::optional(times_.back());
   }
-  std::size_t left() const { return rows_.size() - next_; }
-  std::size_t count_before(Timestamp time) const { return position(time.micros) - next_; }
+  std::size_t count_before(Timestamp time) const { return position(time) - next_; }
 
  private:
-  std::size_t position(std::int64_t micros) const {
-    return static_cast<std::size_t>(
-        std::partition_point(rows_.begin(), rows_.end(),
-                             [&](std::size_t row) { return (*times_)[row] < micros; }) -
-        rows_.begin());
+  std::size_t position(Timestamp time) const {
+    return static_cast<std::size_t>(std::lower_bound(times_.begin(), times_.end(), time) -
+                                    times_.begin());
   }
 
-  const std::vector<std::int64_t>* times_ = nullptr;
   std::vector<std::size_t> rows_;
+  std::vector<Timestamp> times_;  // by position
   std::size_t next_ = 0;
-};
-
-struct Source {
-  std::string name;
-  types::Frame frame;
-  Schedule schedule;
 };
 
 // Sends infer requests from several threads, each with a connection of its own.
 class Senders {
  public:
-  Senders(const Context& context, const ReplayOptions& options, const types::Frame& frame)
+  Senders(const Context& context, const Recording& recording, const ReplayOptions& options)
       : options_(options) {
     for (std::size_t i = 0; i < options.connections; ++i) clients_.emplace_back(context);
     latencies_.resize(options.connections);
     failures_.resize(options.connections);
     path_ = path_of("/v2/models/{}/infer", {options.endpoint});
-    id_ = frame.find(options.id);
-    time_ = frame.find(options.event_time);
-    for (const std::string& name : options.inputs) inputs_.push_back(frame.find(name));
+    const types::Frame& frame = recording.requests;
+    id_ = frame.find(recording.id);
+    time_ = frame.find(recording.event_time);
+    for (const std::string& name : recording.inputs) inputs_.push_back(frame.find(name));
+    for (const std::string& name : recording.given) given_.push_back(frame.find(name));
   }
 
   void send(std::span<const std::size_t> rows) {
@@ -166,13 +146,17 @@ class Senders {
 
   std::string body_of(std::size_t row) const {
     JsonArray inputs;
-    for (const types::Column* column : inputs_) {
+    const auto add = [&](const types::Column* column) {
       const bool is_text =
           column->type == ColumnType::kString || column->type == ColumnType::kTimestamp;
       inputs.push_back(JsonObject{{"name", column->name},
                                   {"shape", JsonArray{1}},
                                   {"datatype", is_text ? "BYTES" : "FP64"},
                                   {"data", JsonArray{cell_json(*column, row)}}});
+    };
+    for (const types::Column* column : inputs_) add(column);
+    for (const types::Column* column : given_) {
+      if (column->is_valid(row)) add(column);
     }
     JsonObject parameters{{"event_time", cell_json(*time_, row)}};
     if (options_.load_seconds) parameters["traffic"] = "load";
@@ -195,19 +179,20 @@ class Senders {
   std::string path_;
   std::vector<Client> clients_;
   const types::Column *id_ = nullptr, *time_ = nullptr;
-  std::vector<const types::Column*> inputs_;
+  std::vector<const types::Column*> inputs_, given_;
   std::vector<std::vector<double>> latencies_;  // milliseconds, by thread
   std::vector<Failures> failures_;              // by thread
   double seconds_ = 0;
 };
 
-Result<std::int64_t> push(Client& client, Source& source, Timestamp until) {
-  const auto rows = source.schedule.take(until);
+Result<std::int64_t> push(Client& client, const Recording::Source& source, Schedule& schedule,
+                          Timestamp until) {
+  const auto rows = schedule.take(until);
   for (std::size_t begin = 0; begin < rows.size(); begin += kRowsPerPost) {
     JsonArray batch;
     for (const std::size_t row : rows.subspan(begin, std::min(kRowsPerPost, rows.size() - begin))) {
       JsonObject object;
-      for (const types::Column& column : source.frame.columns())
+      for (const types::Column& column : source.rows.columns())
         object[column.name] = cell_json(column, row);
       batch.push_back(std::move(object));
     }
@@ -217,56 +202,28 @@ Result<std::int64_t> push(Client& client, Source& source, Timestamp until) {
   return std::ssize(rows);
 }
 
-// Outcomes of request rows, posted when they arrive.
-class LabelSource {
- public:
-  static Result<LabelSource> of(const ReplayOptions& options, const types::Frame& frame) {
-    LabelSource labels(options, frame);
-    std::vector<features::NamedColumn> columns;
-    for (const types::Column& column : frame.columns())
-      columns.push_back({column.name, features::value_type(column.type)});
-    labels.expression_ = TRY(features::Expression::parse(options.label, columns));
-    labels.schedule_ = TRY(Schedule::of(frame, options.label_time));
-    return labels;
+// Outcomes of what was asked from `from` on: the others were never asked for.
+Result<std::int64_t> post_labels(Client& client, const std::string& endpoint,
+                                 const Recording& recording, Schedule& schedule, Timestamp from,
+                                 Timestamp until) {
+  const types::Column& ids = *recording.requests.find(recording.id);
+  JsonArray batch;
+  for (const std::size_t row : schedule.take(until)) {
+    const Timestamp event = recording.time(row);
+    if (event < from) continue;
+    const std::optional<double> label = recording.labels[row];
+    batch.push_back(JsonObject{{"id", ids.strings[row]},
+                               {"value", label ? Json(*label) : Json(nullptr)},
+                               {"event_time", types::to_rfc3339(event)},
+                               {"arrival_time", types::to_rfc3339(*recording.label_times[row])}});
   }
-
-  void skip(Timestamp time) { schedule_.skip(time); }
-
-  // Only of requests from `from` on: the others were never asked for.
-  Result<std::int64_t> post(Client& client, Timestamp from, Timestamp until) {
-    const types::Column& ids = *frame_.find(options_.id);
-    const types::Column& events = *frame_.find(options_.event_time);
-    const types::Column& arrivals = *frame_.find(options_.label_time);
-    JsonArray batch;
-    std::vector<features::Value> cells(frame_.columns().size());
-    for (const std::size_t row : schedule_.take(until)) {
-      if (events.ints[row] < from.micros) continue;
-      for (std::size_t c = 0; c < cells.size(); ++c)
-        cells[c] = features::cell_of(frame_.columns()[c], row);
-      const features::Value value = expression_.evaluate(cells);
-      const auto* number = std::get_if<double>(&value);
-      batch.push_back(JsonObject{{"id", ids.strings[row]},
-                                 {"value", number != nullptr ? Json(*number) : Json(nullptr)},
-                                 {"event_time", cell_json(events, row)},
-                                 {"arrival_time", cell_json(arrivals, row)}});
-    }
-    const std::int64_t count = std::ssize(batch);
-    if (count > 0) {
-      TRY(client.post(path_of("/slipway/v1/endpoints/{}/labels", {options_.endpoint}),
-                      {{"labels", std::move(batch)}}));
-    }
-    return count;
+  const std::int64_t count = std::ssize(batch);
+  if (count > 0) {
+    TRY(client.post(path_of("/slipway/v1/endpoints/{}/labels", {endpoint}),
+                    {{"labels", std::move(batch)}}));
   }
-
- private:
-  LabelSource(const ReplayOptions& options, const types::Frame& frame)
-      : options_(options), frame_(frame) {}
-
-  const ReplayOptions& options_;
-  const types::Frame& frame_;
-  features::Expression expression_;
-  Schedule schedule_;
-};
+  return count;
+}
 
 // The clock stands still while a run that the loop has started goes on.
 Result<void> advance(Client& client, Timestamp target, const Tell& tell) {
@@ -300,20 +257,21 @@ JsonObject ReplayReport::to_json() const {
                                     {"p99", base::number_or_null(latency_ms_p99)}}}};
 }
 
-Result<ReplayReport> replay(const Context& context, const ReplayOptions& options,
-                            const Tell& tell) {
+Result<ReplayReport> replay(const Context& context, const Recording& recording,
+                            const ReplayOptions& options, const Tell& tell) {
   const auto begin = SteadyClock::now();
   Client client(context);
-  const types::Frame frame = TRY(store::read_parquet(options.requests));
-  for (const std::string& name : options.inputs) TRY(frame.column(name));
-  if (TRY(frame.column(options.id))->type != ColumnType::kString)
-    return base::error(Code::kInvalidArgument, "request ids must be texts: column={}", options.id);
-  Schedule requests = TRY(Schedule::of(frame, options.event_time));
+  std::vector<std::optional<Timestamp>> times(recording.requests.rows());
+  const types::Column& events = *recording.requests.find(recording.event_time);
+  for (std::size_t row = 0; row < times.size(); ++row) {
+    if (events.is_valid(row)) times[row] = Timestamp{events.ints[row]};
+  }
+  Schedule requests(times);
   Timestamp now = options.from ? *options.from : TRY(clock_now(client));
   const Timestamp from = now;
   const Timestamp until = options.until.value_or(requests.last().value_or(now) + base::Duration{1});
   requests.skip(now);
-  Senders senders(context, options, frame);
+  Senders senders(context, recording, options);
   ReplayReport report;
   if (options.load_seconds) {
     const auto rows = requests.take(until);
@@ -324,19 +282,13 @@ Result<ReplayReport> replay(const Context& context, const ReplayOptions& options
     return report;
   }
 
-  std::vector<Source> sources;
-  sources.reserve(options.sources.size());  // schedules point into frames
-  for (const PushedSource& pushed : options.sources) {
-    Source& source =
-        sources.emplace_back(Source{pushed.source, TRY(store::read_parquet(pushed.file)), {}});
-    source.schedule = TRY(Schedule::of(source.frame, pushed.column));
-    source.schedule.skip(now + base::Duration{1});
+  std::vector<Schedule> pushes;
+  for (const Recording::Source& source : recording.sources) {
+    pushes.emplace_back(source.times);
+    pushes.back().skip(now + base::Duration{1});
   }
-  std::optional<LabelSource> labels;
-  if (!options.label.empty()) {
-    labels.emplace(TRY(LabelSource::of(options, frame)));
-    labels->skip(now);
-  }
+  Schedule labels(recording.label_times);
+  labels.skip(now);
   const std::size_t total = requests.count_before(until);
   auto told = begin;
   std::size_t sent = 0;
@@ -344,11 +296,12 @@ Result<ReplayReport> replay(const Context& context, const ReplayOptions& options
     const Timestamp end = std::min(now + options.tick, until);
     // What arrives exactly at the end counts as known then.
     const Timestamp known = end + base::Duration{1};
-    for (Source& source : sources) report.pushed += TRY(push(client, source, known));
+    for (std::size_t i = 0; i < pushes.size(); ++i)
+      report.pushed += TRY(push(client, recording.sources[i], pushes[i], known));
     const auto rows = requests.take(end);
     senders.send(rows);
     sent += rows.size();
-    if (labels) report.labels += TRY(labels->post(client, from, known));
+    report.labels += TRY(post_labels(client, options.endpoint, recording, labels, from, known));
     TRY(advance(client, end, tell));
     now = end;
     if (std::chrono::duration<double>(SteadyClock::now() - told).count() > 0.5) {

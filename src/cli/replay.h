@@ -6,25 +6,15 @@
 #include <functional>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "base/timestamp.h"
 #include "cli/client.h"
+#include "cli/recording.h"
 
 namespace slipway::cli {
 
-// Rows of `file` go to the feature source `source` when the time in `column` has come.
-struct PushedSource {
-  std::string source, file, column;
-};
-
 struct ReplayOptions {
   std::string endpoint;
-  std::string requests;             // Parquet file, one row a request
-  std::string id, event_time;       // its columns
-  std::vector<std::string> inputs;  // columns sent
-  std::string label, label_time;    // expression; column with the label's arrival. Empty: none
-  std::vector<PushedSource> sources;
   std::optional<base::Timestamp> from, until;  // event time; default: the clock, the last row
   base::Duration tick = base::Duration::hours(6);
   std::size_t connections = 8;
@@ -47,6 +37,7 @@ struct ReplayReport {
 using Tell = std::function<void(const std::string&)>;
 
 // Ends early when the server stops answering; failed requests are counted and go on.
-Result<ReplayReport> replay(const Context& context, const ReplayOptions& options, const Tell& tell);
+Result<ReplayReport> replay(const Context& context, const Recording& recording,
+                            const ReplayOptions& options, const Tell& tell);
 
 }  // namespace slipway::cli
