@@ -7,6 +7,7 @@
 #include "cli/batch_commands.h"
 #include "cli/client.h"
 #include "cli/data_commands.h"
+#include "cli/drill/drill_command.h"
 #include "cli/endpoint_commands.h"
 #include "cli/events_commands.h"
 #include "cli/gc_command.h"
@@ -52,6 +53,7 @@ int run(int argc, char** argv) {
   add_lineage_command(root, context, exit_code);
   add_import_commands(root, context, exit_code);
   add_replay_command(root, context, exit_code);
+  add_drill_command(root, context, exit_code);
   try {
     root.parse(argc, argv);
   } catch (const CLI::RequiredError& e) {

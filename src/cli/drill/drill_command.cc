@@ -1,0 +1,226 @@
+#include "cli/drill/drill_command.h"
+
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+
+#include "cli/commands.h"
+#include "cli/drill/report.h"
+#include "cli/recording_flags.h"
+#include "store/file_system.h"
+#include "types/timestamp.h"
+
+namespace slipway::cli {
+namespace {
+
+using base::Duration;
+using base::Timestamp;
+
+// Outcomes that come after the last request still count.
+constexpr Duration kTail = Duration::days(2);
+constexpr Duration kPlayed = Duration::days(14);  // before and after the start, unless told
+
+struct Flags {
+  std::string endpoint, project = "slipway.yaml", from, start, until, out;
+  std::vector<std::string> faults;
+  double share = 1;
+  std::uint64_t seed = 1;
+  std::optional<double> fail_under;
+  bool list = false;
+};
+
+struct Times {
+  Timestamp from, start, until;
+};
+
+Result<Times> read_times(const Flags& flags, const Recording& recording) {
+  const types::Column& events = *recording.requests.find(recording.event_time);
+  Timestamp last{INT64_MIN};
+  for (std::size_t row = 0; row < events.size(); ++row) {
+    if (events.is_valid(row)) last = std::max(last, Timestamp{events.ints[row]});
+  }
+  if (last.micros == INT64_MIN)
+    return base::error(Code::kInvalidArgument, "the recording has no request with a time");
+  Times times;
+  times.until = flags.until.empty() ? last + Duration{1} : TRY(types::parse_rfc3339(flags.until));
+  times.start =
+      flags.start.empty() ? times.until - kPlayed : TRY(types::parse_rfc3339(flags.start));
+  times.from = flags.from.empty() ? times.start - kPlayed : TRY(types::parse_rfc3339(flags.from));
+  if (times.from >= times.start || times.start >= times.until)
+    return base::error(Code::kInvalidArgument, "the times must be --from < --start < --until");
+  return times;
+}
+
+// Requests of other times are not played.
+void keep_times(Recording& recording, const Times& times) {
+  types::Column& events = *recording.requests.find(recording.event_time);
+  std::vector<std::size_t> kept;
+  for (std::size_t row = 0; row < events.size(); ++row) {
+    const Timestamp time{events.ints[row]};
+    if (events.is_valid(row) && time >= times.from && time < times.until) kept.push_back(row);
+  }
+  recording.requests = recording.requests.take(kept);
+  if (recording.labels.empty()) return;
+  std::vector<std::optional<double>> labels;
+  std::vector<std::optional<Timestamp>> label_times;
+  for (const std::size_t row : kept) {
+    labels.push_back(recording.labels[row]);
+    label_times.push_back(recording.label_times[row]);
+  }
+  recording.labels = std::move(labels);
+  recording.label_times = std::move(label_times);
+}
+
+Result<std::vector<Fault>> choose_faults(const Flags& flags, const Recording& recording,
+                                         Staging& staging) {
+  std::vector<Fault> all = faults_of(recording, TRY(staging.looked_up()));
+  const auto everything = [](Recording& changed, const Dose& dose) {
+    std::vector<std::size_t> rows;
+    for (std::size_t row = 0; row < changed.requests.rows(); ++row) {
+      if (changed.time(row) >= dose.start) rows.push_back(row);
+    }
+    return rows;
+  };
+  const auto first_control = std::find_if(
+      all.begin(), all.end(), [](const Fault& f) { return f.group == FaultGroup::kControl; });
+  std::vector<Fault> of_model{{.name = "model:damaged",
+                               .group = FaultGroup::kModel,
+                               .what = "a model with damaged weights is released",
+                               .deploy = TRY(staging.damaged_model()),
+                               .apply = everything}};
+  if (!staging.earlier_model().empty()) {
+    of_model.push_back({.name = "model:earlier",
+                        .group = FaultGroup::kModel,
+                        .what = "an earlier version of the model is released by mistake",
+                        .deploy = staging.earlier_model(),
+                        .apply = everything});
+  }
+  all.insert(first_control, of_model.begin(), of_model.end());
+  if (flags.faults.empty()) return all;
+  std::vector<Fault> chosen;
+  for (const std::string& wanted : flags.faults) {
+    bool is_known = false;
+    for (const Fault& fault : all) {
+      if (fault.name != wanted && !fault.name.starts_with(wanted + ":")) continue;
+      is_known = true;
+      if (fault.group != FaultGroup::kControl) chosen.push_back(fault);
+    }
+    if (!is_known) {
+      std::string names;
+      for (const Fault& fault : all) names += (names.empty() ? "" : " ") + fault.name;
+      return base::error(Code::kInvalidArgument, "no such fault: fault={} known={}", wanted, names);
+    }
+  }
+  for (const Fault& fault : all) {
+    if (fault.group == FaultGroup::kControl) chosen.push_back(fault);
+  }
+  return chosen;
+}
+
+Result<DrillReport> drill(const Context& context, const Flags& flags,
+                          const RecordingFlags& recorded, const Tell& tell) {
+  tell("reading the recording");
+  Recording recording = TRY(recorded.read());
+  const Times times = TRY(read_times(flags, recording));
+  keep_times(recording, times);
+  Client production(context);
+  Staging staging = TRY(Staging::make(production,
+                                      {.endpoint = flags.endpoint,
+                                       .project = flags.project,
+                                       .from = times.from,
+                                       .start = times.start},
+                                      tell));
+  const std::vector<Fault> faults = TRY(choose_faults(flags, recording, staging));
+  TRY(staging.warm_up(recording, [&](const std::string& line) { tell("before: " + line); }));
+  std::vector<Played> played;
+  for (std::size_t i = 0; i < faults.size(); ++i) {
+    const Fault& fault = faults[i];
+    Played& one = played.emplace_back();
+    one.fault = &fault;
+    one.dose = {.start = times.start,
+                .until = times.until,
+                .share = flags.share,
+                .seed = flags.seed,
+                .gradual = fault.gradual};
+    Recording changed = recording;
+    for (const std::size_t row : fault.apply(changed, one.dose)) {
+      if (changed.requests.find(changed.event_time)->is_valid(row))
+        one.harmed.push_back(changed.time(row));
+    }
+    std::sort(one.harmed.begin(), one.harmed.end());
+    one.observed =
+        TRY(staging.play(changed, times.until + kTail, fault.deploy, [&](const std::string& line) {
+          tell(fmt::format("{} of {} {}: {}", i + 1, faults.size(), fault.name, line));
+        }));
+  }
+  std::vector<const Observed*> controls;
+  for (const Played& one : played) {
+    if (one.fault->group == FaultGroup::kControl) controls.push_back(&one.observed);
+  }
+  const Observed& baseline = *controls.front();
+  DrillReport report{.endpoint = flags.endpoint,
+                     .from = times.from,
+                     .start = times.start,
+                     .until = times.until,
+                     .seed = flags.seed,
+                     .baseline_alerts = std::ssize(baseline.alerts)};
+  for (const Played& one : played) {
+    auto& verdicts = one.fault->group == FaultGroup::kControl ? report.controls : report.faults;
+    verdicts.push_back(judge(one, baseline, controls));
+  }
+  return report;
+}
+
+int run_drill(const Context& context, const Flags& flags, const RecordingFlags& recorded) {
+  const bool terminal = isatty(STDERR_FILENO) != 0;
+  const auto report = drill(context, flags, recorded, [terminal](const std::string& line) {
+    std::fprintf(stderr, terminal ? "\r\033[K%s" : "%s\n", line.c_str());
+  });
+  if (terminal) std::fprintf(stderr, "\r\033[K");
+  if (!report) return fail(report.error(), context);
+  const std::string json = base::to_text(report->to_json());
+  if (!flags.out.empty()) {
+    const bool is_json = flags.out.ends_with(".json");
+    const auto written = store::write_file(flags.out, is_json ? json + "\n" : drill_page(*report));
+    if (!written) return fail(written.error(), context);
+  }
+  std::fputs(context.json ? (json + "\n").c_str() : show_drill(*report).c_str(), stdout);
+  if (!flags.out.empty()) std::fprintf(stderr, "written to %s\n", flags.out.c_str());
+  return flags.fail_under && report->share() < *flags.fail_under ? kGateSaidNo : kOk;
+}
+
+}  // namespace
+
+void add_drill_command(CLI::App& root, Context& context, int& exit_code) {
+  auto flags = std::make_shared<Flags>();
+  CLI::App* command = root.add_subcommand(
+      "drill",
+      "How would we know if this breaks in production? Recorded traffic with faults, "
+      "against a copy of an endpoint");
+  command->add_option("endpoint", flags->endpoint)->required();
+  auto recorded = add_recording_flags(*command);
+  command->add_option("--project", flags->project, "The declaration that is copied")
+      ->check(CLI::ExistingFile)
+      ->capture_default_str();
+  command->add_option("--from", flags->from, "Where the replay begins; default: 14 days before");
+  command->add_option("--start", flags->start,
+                      "Where things break; default: 14 days before the end");
+  command->add_option("--until", flags->until, "Where it ends; default: after the last request");
+  command
+      ->add_option("--faults", flags->faults,
+                   "Only these, by name or by kind (\"nulls\"), separated by commas")
+      ->delimiter(',');
+  command->add_option("--share", flags->share, "How much of what comes is touched")
+      ->check(CLI::Range(0.0001, 1.0))
+      ->capture_default_str();
+  command->add_option("--seed", flags->seed, "For what is drawn")->capture_default_str();
+  command->add_option("--out", flags->out, "A page (.html) or a file (.json) with the results");
+  command->add_option("--fail-under", flags->fail_under,
+                      "3 is the exit code when a smaller share of the faults is noticed");
+  command->callback([&context, &exit_code, flags, recorded] {
+    exit_code = run_drill(context, *flags, *recorded);
+  });
+}
+
+}  // namespace slipway::cli

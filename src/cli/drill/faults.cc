@@ -1,0 +1,475 @@
+#include "cli/drill/faults.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <map>
+#include <numeric>
+
+#include "base/hash.h"
+#include "types/timestamp.h"
+
+namespace slipway::cli {
+namespace {
+
+using base::Duration;
+using base::Timestamp;
+using types::Column;
+using types::ColumnType;
+using Rows = std::vector<std::size_t>;
+
+constexpr Duration kLate = Duration::hours(12);
+constexpr Duration kZone = Duration::hours(5);
+constexpr double kThinned = 0.9;       // of the smaller half, under covariate drift
+constexpr double kPriorThinned = 0.7;  // of what turned out to be 0
+
+// The same number in [0, 1) for a row and a salt, whatever else is drawn.
+double draw(const Dose& dose, std::string_view salt, std::size_t row) {
+  const std::uint64_t hash = base::hash64(fmt::format("{}/{}/{}", dose.seed, salt, row));
+  return static_cast<double>(hash >> 11) * 0x1p-53;
+}
+
+bool is_hit(const Dose& dose, std::string_view salt, std::size_t row, Timestamp time) {
+  if (time < dose.start) return false;
+  double share = dose.share;
+  if (dose.gradual) {
+    share *= static_cast<double>((time - dose.start).micros) /
+             static_cast<double>((dose.until - dose.start).micros);
+  }
+  return draw(dose, salt, row) < share;
+}
+
+bool has_time(const Recording& recording, std::size_t row) {
+  return recording.requests.find(recording.event_time)->is_valid(row);
+}
+
+// The requests that a fault touches.
+Rows hit_requests(const Recording& recording, const Dose& dose, std::string_view salt) {
+  Rows rows;
+  for (std::size_t row = 0; row < recording.requests.rows(); ++row) {
+    if (has_time(recording, row) && is_hit(dose, salt, row, recording.time(row)))
+      rows.push_back(row);
+  }
+  return rows;
+}
+
+Rows all_after(const Recording& recording, Timestamp start) {
+  return hit_requests(recording, {.start = start, .until = start}, "");
+}
+
+// The requests are never sent.
+void drop(Recording& recording, std::size_t row) {
+  recording.requests.find(recording.event_time)->set_null(row);
+  if (!recording.label_times.empty()) recording.label_times[row].reset();
+}
+
+// Apart from the column that says when a request comes.
+Column& sent_column(Recording& recording, const std::string& name) {
+  if (name == recording.event_time) {
+    Column copy = *recording.requests.find(name);
+    copy.name = "_comes_at";
+    recording.event_time = copy.name;
+    CHECK(recording.requests.add(std::move(copy)).has_value());
+  }
+  return *recording.requests.find(name);
+}
+
+Fault of_requests(std::string name, std::string what, const std::string& column,
+                  std::function<void(Column&, std::size_t)> change) {
+  return {.name = name,
+          .group = FaultGroup::kInput,
+          .what = std::move(what),
+          .causes = {column},
+          .action = "none",
+          .apply = [=](Recording& recording, const Dose& dose) {
+            Column& changed = sent_column(recording, column);
+            const Rows rows = hit_requests(recording, dose, name);
+            for (const std::size_t row : rows) change(changed, row);
+            return rows;
+          }};
+}
+
+std::string most_frequent(const Column& column) {
+  std::map<std::string, std::size_t> counts;
+  for (std::size_t row = 0; row < column.size(); ++row) {
+    if (column.is_valid(row)) ++counts[column.strings[row]];
+  }
+  const auto most =
+      std::max_element(counts.begin(), counts.end(),
+                       [](const auto& a, const auto& b) { return a.second < b.second; });
+  return most == counts.end() ? std::string() : most->first;
+}
+
+double median(const Column& column) {
+  std::vector<double> values;
+  for (std::size_t row = 0; row < column.size(); ++row) {
+    const double value = column.number(row);
+    if (!std::isnan(value)) values.push_back(value);
+  }
+  if (values.empty()) return 0;
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
+Fault nulls(const std::string& input) {
+  return of_requests("nulls:" + input, input + " is missing", input,
+                     [](Column& column, std::size_t row) { column.set_null(row); });
+}
+
+Fault unit(const std::string& input) {
+  return of_requests("x1000:" + input, input + " in another unit: a thousand times too large",
+                     input, [](Column& column, std::size_t row) {
+                       if (column.type == ColumnType::kDouble) column.doubles[row] *= 1000;
+                       if (column.type == ColumnType::kInt64) column.ints[row] *= 1000;
+                     });
+}
+
+Fault frozen(const std::string& input) {
+  Fault fault = of_requests("frozen:" + input, input + " keeps one value", input, {});
+  fault.apply = [input, name = fault.name](Recording& recording, const Dose& dose) {
+    Column& column = *recording.requests.find(input);
+    const Rows rows = hit_requests(recording, dose, name);
+    const auto first = std::find_if(rows.begin(), rows.end(),
+                                    [&](std::size_t row) { return column.is_valid(row); });
+    if (first == rows.end()) return Rows();
+    const Column one = column.take({*first});
+    for (const std::size_t row : rows) {
+      if (!column.is_valid(row)) continue;
+      if (column.type == ColumnType::kDouble)
+        column.doubles[row] = one.doubles[0];
+      else if (column.type == ColumnType::kString)
+        column.strings[row] = one.strings[0];
+      else
+        column.ints[row] = one.ints[0];
+    }
+    return rows;
+  };
+  return fault;
+}
+
+Fault renamed(const std::string& input, const std::string& category) {
+  return of_requests("renamed:" + input,
+                     fmt::format("{} calls \"{}\" something else", input, category), input,
+                     [category](Column& column, std::size_t row) {
+                       if (column.is_valid(row) && column.strings[row] == category)
+                         column.strings[row] += "_v2";
+                     });
+}
+
+Fault as_text(const std::string& input) {
+  Fault fault =
+      of_requests("typed:" + input, input + " comes as text instead of a number", input, {});
+  fault.apply = [input](Recording& recording, const Dose& dose) {
+    Column& column = *recording.requests.find(input);
+    Column texts = Column::of_type(input, ColumnType::kString);
+    for (std::size_t row = 0; row < column.size(); ++row) {
+      if (column.is_valid(row))
+        texts.append_string(fmt::format("{} km", column.number(row)));
+      else
+        texts.append_null();
+    }
+    column = std::move(texts);
+    return all_after(recording, dose.start);
+  };
+  return fault;
+}
+
+Fault swapped(const std::string& a, const std::string& b) {
+  Fault fault = of_requests("swapped:" + a + "," + b, a + " and " + b + " are exchanged", a, {});
+  fault.causes = {a, b};
+  fault.apply = [a, b, name = fault.name](Recording& recording, const Dose& dose) {
+    Column& left = *recording.requests.find(a);
+    Column& right = *recording.requests.find(b);
+    const Rows rows = hit_requests(recording, dose, name);
+    const Column left_was = left.take(rows), right_was = right.take(rows);
+    const auto set = [](Column& to, std::size_t row, const Column& from, std::size_t at) {
+      to.set_null(row);
+      if (!from.is_valid(at)) return;
+      to.valid[row] = 1;
+      if (to.type == ColumnType::kDouble)
+        to.doubles[row] = from.doubles[at];
+      else if (to.type == ColumnType::kString)
+        to.strings[row] = from.strings[at];
+      else
+        to.ints[row] = from.ints[at];
+    };
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      set(left, rows[i], right_was, i);
+      set(right, rows[i], left_was, i);
+    }
+    return rows;
+  };
+  return fault;
+}
+
+Fault zone(const std::string& input) {
+  return of_requests("zone:" + input, input + " in another time zone: five hours later", input,
+                     [](Column& column, std::size_t row) {
+                       if (column.is_valid(row)) column.ints[row] += kZone.micros;
+                     });
+}
+
+Fault default_value(const LookedUp& one) {
+  return {.name = "default:" + one.feature,
+          .group = FaultGroup::kInput,
+          .what = "callers send 0 for " + one.feature + " instead of leaving it to the store",
+          .causes = {one.feature},
+          .action = "none",
+          .apply = [feature = one.feature](Recording& recording, const Dose& dose) {
+            Column column = Column::of_type(feature, ColumnType::kDouble);
+            const Rows rows = hit_requests(recording, dose, feature);
+            auto next = rows.begin();
+            for (std::size_t row = 0; row < recording.requests.rows(); ++row) {
+              if (next != rows.end() && *next == row) {
+                column.append_double(0);
+                ++next;
+              } else {
+                column.append_null();
+              }
+            }
+            CHECK(recording.requests.add(std::move(column)).has_value());
+            recording.given.push_back(feature);
+            return rows;
+          }};
+}
+
+// `change` gives when a row comes, and may change it.
+using ChangeRow = std::function<void(Recording::Source&, std::size_t row)>;
+Fault of_feed(const std::string& what, const std::string& source, const std::string& sentence,
+              const std::vector<LookedUp>& looked_up, ChangeRow change) {
+  Fault fault{
+      .name = what + ":" + source, .group = FaultGroup::kFeed, .what = sentence, .action = "none"};
+  for (const LookedUp& one : looked_up) {
+    if (one.source == source) fault.causes.push_back(one.feature);
+  }
+  fault.apply = [name = fault.name, source, change = std::move(change)](Recording& recording,
+                                                                        const Dose& dose) {
+    for (Recording::Source& feed : recording.sources) {
+      if (feed.name != source) continue;
+      for (std::size_t row = 0; row < feed.times.size(); ++row) {
+        if (feed.times[row] && is_hit(dose, name, row, *feed.times[row])) change(feed, row);
+      }
+    }
+    return all_after(recording, dose.start);
+  };
+  return fault;
+}
+
+Fault no_labels() {
+  return {.name = "labels:none",
+          .group = FaultGroup::kLabels,
+          .what = "outcomes stop coming",
+          .action = "none",
+          .apply = [](Recording& recording, const Dose& dose) {
+            for (std::size_t row = 0; row < recording.label_times.size(); ++row) {
+              auto& time = recording.label_times[row];
+              if (time && is_hit(dose, "labels", row, *time)) time.reset();
+            }
+            return all_after(recording, dose.start);
+          }};
+}
+
+// Outcomes of some requests turn around.
+Fault flipped(std::string name, std::string what,
+              std::function<bool(const Recording&, std::size_t)> is_concerned) {
+  return {.name = name,
+          .group = FaultGroup::kDrift,
+          .what = std::move(what),
+          .action = "retrain",
+          .apply = [name, is_concerned](Recording& recording, const Dose& dose) {
+            Rows rows;
+            for (const std::size_t row : hit_requests(recording, dose, name)) {
+              if (!recording.labels[row] || !is_concerned(recording, row)) continue;
+              recording.labels[row] = 1 - *recording.labels[row];
+              rows.push_back(row);
+            }
+            return rows;
+          }};
+}
+
+// Some requests don't come any more.
+Fault thinned(std::string name, std::string what, std::vector<std::string> causes, double most,
+              std::function<bool(const Recording&, std::size_t)> is_concerned) {
+  return {.name = name,
+          .group = FaultGroup::kDrift,
+          .what = std::move(what),
+          .causes = std::move(causes),
+          .apply = [name, most, is_concerned](Recording& recording, const Dose& dose) {
+            Dose of_these = dose;
+            of_these.share *= most;
+            for (const std::size_t row : hit_requests(recording, of_these, name)) {
+              if (is_concerned(recording, row)) drop(recording, row);
+            }
+            return all_after(recording, dose.start);
+          }};
+}
+
+std::function<bool(const Recording&, std::size_t)> is_below(const std::string& input,
+                                                            double value) {
+  return [input, value](const Recording& recording, std::size_t row) {
+    return recording.requests.find(input)->number(row) < value;
+  };
+}
+
+Fault control(std::string name, std::string what,
+              std::function<void(Recording&, const Dose&)> apply) {
+  return {.name = std::move(name),
+          .group = FaultGroup::kControl,
+          .what = std::move(what),
+          .action = "none",
+          .apply = [apply = std::move(apply)](Recording& recording, const Dose& dose) {
+            if (apply) apply(recording, dose);
+            return Rows();
+          }};
+}
+
+// Every request from the start on comes three times, each with its outcome.
+void triple(Recording& recording, const Dose& dose) {
+  const Rows rows = all_after(recording, dose.start);
+  for (const char* suffix : {"-again", "-once-more"}) {
+    for (Column& column : recording.requests.columns()) {
+      Column again = column.take(rows);
+      if (column.name == recording.id) {
+        for (std::string& id : again.strings) id += suffix;
+      }
+      for (std::size_t i = 0; i < rows.size(); ++i) column.append_from(again, i);
+    }
+    if (recording.labels.empty()) continue;
+    for (const std::size_t row : rows) {
+      recording.labels.push_back(recording.labels[row]);
+      recording.label_times.push_back(recording.label_times[row]);
+    }
+  }
+}
+
+void halve_weekends(Recording& recording, const Dose& dose) {
+  for (const std::size_t row : all_after(recording, dose.start)) {
+    const auto day =
+        std::chrono::floor<std::chrono::days>(std::chrono::sys_time<std::chrono::microseconds>(
+            std::chrono::microseconds(recording.time(row).micros)));
+    const unsigned weekday = std::chrono::weekday(day).iso_encoding();
+    if (weekday >= 6 && draw(dose, "weekend", row) < 0.5) drop(recording, row);
+  }
+}
+
+void push_twice(Recording& recording, const Dose& dose) {
+  for (Recording::Source& source : recording.sources) {
+    Rows rows;
+    for (std::size_t row = 0; row < source.times.size(); ++row) {
+      if (source.times[row] && *source.times[row] >= dose.start) rows.push_back(row);
+    }
+    for (Column& column : source.rows.columns()) {
+      const Column again = column.take(rows);
+      for (std::size_t i = 0; i < rows.size(); ++i) column.append_from(again, i);
+    }
+    for (const std::size_t row : rows)
+      source.times.push_back(*source.times[row] + Duration::hours(1));
+  }
+}
+
+}  // namespace
+
+std::string_view group_name(FaultGroup group) {
+  switch (group) {
+    case FaultGroup::kInput:
+      return "input";
+    case FaultGroup::kFeed:
+      return "feed";
+    case FaultGroup::kLabels:
+      return "labels";
+    case FaultGroup::kDrift:
+      return "drift";
+    case FaultGroup::kModel:
+      return "model";
+    case FaultGroup::kControl:
+      return "control";
+  }
+  return "";
+}
+
+std::vector<Fault> faults_of(const Recording& recording, const std::vector<LookedUp>& looked_up) {
+  std::vector<Fault> faults;
+  std::vector<std::string> numbers, texts;
+  for (const std::string& input : recording.inputs) {
+    const Column& column = *recording.requests.find(input);
+    const bool is_number = column.type == ColumnType::kDouble || column.type == ColumnType::kInt64;
+    if (column.type == ColumnType::kTimestamp) {
+      faults.push_back(zone(input));
+      continue;
+    }
+    faults.push_back(nulls(input));
+    faults.push_back(frozen(input));
+    if (is_number) {
+      numbers.push_back(input);
+      faults.push_back(unit(input));
+      faults.push_back(as_text(input));
+    }
+    if (column.type == ColumnType::kString) {
+      texts.push_back(input);
+      faults.push_back(renamed(input, most_frequent(column)));
+    }
+  }
+  for (const auto& alike : {numbers, texts}) {
+    if (alike.size() > 1) faults.push_back(swapped(alike[0], alike[1]));
+  }
+  if (!looked_up.empty()) faults.push_back(default_value(looked_up.front()));
+  for (const Recording::Source& source : recording.sources) {
+    faults.push_back(
+        of_feed("stopped", source.name, source.name + " learns nothing any more", looked_up,
+                [](Recording::Source& feed, std::size_t row) { feed.times[row].reset(); }));
+    faults.push_back(of_feed("late", source.name, source.name + " learns everything 12 hours late",
+                             looked_up, [](Recording::Source& feed, std::size_t row) {
+                               feed.times[row] = *feed.times[row] + kLate;
+                             }));
+    faults.push_back(of_feed("zone", source.name, source.name + " has its times five hours early",
+                             looked_up, [](Recording::Source& feed, std::size_t row) {
+                               for (Column& column : feed.rows.columns()) {
+                                 if (column.type == ColumnType::kTimestamp && column.is_valid(row))
+                                   column.ints[row] -= kZone.micros;
+                               }
+                             }));
+  }
+  const bool has_labels = !recording.labels.empty();
+  if (has_labels) faults.push_back(no_labels());
+  if (!numbers.empty()) {
+    const std::string& input = numbers.front();
+    const double middle = median(*recording.requests.find(input));
+    faults.push_back(thinned("covariate:" + input,
+                             "most requests with small " + input + " stay away", {input}, kThinned,
+                             is_below(input, middle)));
+    if (has_labels) {
+      faults.push_back(flipped("concept:" + input,
+                               "outcomes turn around where " + input + " is small",
+                               is_below(input, middle)));
+      Fault gradual = flipped("gradual:" + input,
+                              "outcomes turn around where " + input + " is small, more and more",
+                              is_below(input, middle));
+      gradual.gradual = true;
+      faults.push_back(std::move(gradual));
+    }
+  }
+  if (has_labels) {
+    faults.push_back(
+        thinned("prior", "what turns out to be 0 gets rare", {}, kPriorThinned,
+                [](const Recording& r, std::size_t row) { return r.labels[row] == 0; }));
+    if (!texts.empty()) {
+      const std::string category = most_frequent(*recording.requests.find(texts.front()));
+      faults.push_back(
+          flipped("slice:" + texts.front(),
+                  fmt::format("outcomes turn around where {} is \"{}\"", texts.front(), category),
+                  [input = texts.front(), category](const Recording& r, std::size_t row) {
+                    return r.requests.find(input)->strings[row] == category;
+                  }));
+    }
+  }
+  faults.push_back(control("nothing", "nothing is wrong", {}));
+  faults.push_back(control("traffic-x3", "every request comes three times", triple));
+  faults.push_back(
+      control("weekends", "half of the requests of weekends stay away", halve_weekends));
+  if (!recording.sources.empty())
+    faults.push_back(control("twice", "what sources learn comes twice", push_twice));
+  return faults;
+}
+
+}  // namespace slipway::cli

@@ -1,0 +1,54 @@
+// Ways in which production breaks, played into a recording from a moment on. Pure functions: the
+// same recording, fault and seed give the same bytes.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/timestamp.h"
+#include "cli/recording.h"
+
+namespace slipway::cli {
+
+enum class FaultGroup {
+  kInput,    // what callers send
+  kFeed,     // what feature sources learn
+  kLabels,   // what turns out to be true, as we hear of it
+  kDrift,    // the world
+  kModel,    // what answers
+  kControl,  // nothing is wrong: whoever alarms cries wolf
+};
+std::string_view group_name(FaultGroup group);
+
+// When, and how much of it.
+struct Dose {
+  base::Timestamp start, until;
+  double share = 1;  // of what comes that is touched, 0 < share <= 1
+  std::uint64_t seed = 0;
+  bool gradual = false;  // growing from nothing at `start` to `share` at `until`
+};
+
+// How a looked-up feature comes to its source; what an endpoint looks up.
+struct LookedUp {
+  std::string feature, source;
+};
+
+struct Fault {
+  std::string name;  // "nulls:distance"
+  FaultGroup group = FaultGroup::kControl;
+  std::string what;                 // in a sentence
+  std::vector<std::string> causes;  // inputs and features; an alert that names one knows why
+  std::string action;  // what an alert should do: "retrain", "none"; empty: nobody can say
+  bool gradual = false;
+  std::string deploy;  // a model that takes charge at the start; empty: none does
+  // Gives the requests that are answered on wrong grounds, or whose answer is wrong.
+  std::function<std::vector<std::size_t>(Recording&, const Dose&)> apply;
+};
+
+// Every fault that this recording can have, controls last. `looked_up`: features that callers don't
+// send. The first control is "nothing".
+std::vector<Fault> faults_of(const Recording& recording, const std::vector<LookedUp>& looked_up);
+
+}  // namespace slipway::cli

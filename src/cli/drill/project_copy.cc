@@ -1,0 +1,80 @@
+#include "cli/drill/project_copy.h"
+
+#include <yaml-cpp/yaml.h>
+
+#include "types/timestamp.h"
+
+namespace slipway::cli {
+namespace {
+
+std::string text_of(const YAML::Node& node) {
+  YAML::Emitter out;
+  out << node;
+  return std::string(out.c_str()) + "\n";
+}
+
+void stop_pipelines(YAML::Node project) {
+  for (auto pipeline : project["pipelines"]) {
+    YAML::Node step;
+    step["name"] = "drill";
+    step["run"] = "true";
+    step["cache"] = false;
+    YAML::Node steps;
+    steps.push_back(step);
+    pipeline.second["steps"] = steps;
+    pipeline.second.remove("schedule");
+  }
+}
+
+}  // namespace
+
+Result<ProjectCopy> copy_project(std::string_view yaml, const std::string& endpoint,
+                                 const std::string& model, base::Timestamp start) {
+  ProjectCopy copy;
+  YAML::Node project;
+  try {
+    project = YAML::Load(std::string(yaml));
+    const YAML::Node declared = project["endpoints"][endpoint];
+    if (!declared || !declared.IsMap()) {
+      return base::error(Code::kNotFound, "slipway.yaml declares no such endpoint: endpoint={}",
+                         endpoint);
+    }
+    YAML::Node kept = YAML::Clone(declared);
+    for (const char* key : {"shadow", "release", "async", "experiment"}) kept.remove(key);
+    kept["model"] = model;
+    if (kept["features"]) copy.service = kept["features"].as<std::string>();
+    YAML::Node endpoints, monitors;
+    endpoints[endpoint] = kept;
+    for (const auto& monitor : project["monitors"]) {
+      if (monitor.second["endpoint"].as<std::string>("") != endpoint) continue;
+      monitors[monitor.first] = monitor.second;
+      copy.monitors.push_back(monitor.first.as<std::string>());
+    }
+    if (copy.monitors.empty()) {
+      return base::error(Code::kNotFound,
+                         "no monitor in slipway.yaml watches the endpoint, so nothing would know: "
+                         "declare one under monitors: endpoint={}",
+                         endpoint);
+    }
+    for (const auto& dataset : project["datasets"])
+      copy.datasets.push_back(dataset.first.as<std::string>());
+    for (const auto& view : project["features"]["views"]) {
+      if (!view.second["source"]) continue;
+      copy.views.push_back({.feature = view.first.as<std::string>() + "__",
+                            .source = view.second["source"].as<std::string>()});
+    }
+    project["clock"] = "rehearsal";
+    project["start"] = types::to_rfc3339(start);
+    for (const char* key : {"endpoints", "monitors", "streams"}) project.remove(key);
+    if (project["pipelines"]) stop_pipelines(project);
+    copy.data_only = text_of(project);
+    project["endpoints"] = endpoints;
+    project["monitors"] = monitors;
+    copy.whole = text_of(project);
+  } catch (const YAML::Exception& broken) {
+    return base::error(Code::kInvalidArgument, "slipway.yaml: {}", broken.what());
+  }
+  return copy;
+}
+
+}  // namespace slipway::cli

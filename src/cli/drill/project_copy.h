@@ -1,0 +1,30 @@
+// slipway.yaml as a staging server gets it: one endpoint with a model from a file, and its
+// monitors.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "base/timestamp.h"
+#include "cli/drill/faults.h"
+
+namespace slipway::cli {
+
+struct ProjectCopy {
+  std::string data_only;  // without endpoints and monitors: what has to be there before them
+  std::string whole;
+  std::vector<std::string> datasets, monitors;
+  std::string service;          // feature service of the endpoint; empty: none
+  std::vector<LookedUp> views;  // by view: the prefix of its features ("VIEW__"), its source
+};
+
+// The event clock begins at `start`. Pipelines keep their names and parameters but do nothing: an
+// action shows what it would have started. Releases, shadows, streams and answers that go elsewhere
+// are left out. `model`: a file or folder below the server's models-root.
+// kInvalidArgument: no YAML; kNotFound: no such endpoint, or no monitor watches it.
+Result<ProjectCopy> copy_project(std::string_view yaml, const std::string& endpoint,
+                                 const std::string& model, base::Timestamp start);
+
+}  // namespace slipway::cli

@@ -1,0 +1,185 @@
+#include "cli/drill/report.h"
+
+#include <algorithm>
+#include <set>
+
+#include "cli/table.h"
+#include "types/timestamp.h"
+
+namespace slipway::cli {
+namespace {
+
+// Two units are enough for people: "2d 6h".
+std::string delay_text(const std::optional<base::Duration>& delay) {
+  if (!delay) return "-";
+  const std::int64_t minutes = delay->micros / 60'000'000;
+  if (minutes == 0) return "at once";
+  const std::int64_t days = minutes / 1440, hours = minutes / 60 % 24;
+  if (days > 0) return hours > 0 ? fmt::format("{}d {}h", days, hours) : fmt::format("{}d", days);
+  return hours > 0 ? fmt::format("{}h", hours) : fmt::format("{}min", minutes);
+}
+
+std::string word_of(const std::optional<bool>& right) {
+  return !right ? "-" : *right ? "right" : "wrong";
+}
+
+std::string action_text(const Verdict& verdict) {
+  const std::string what = verdict.action.empty() ? "none" : verdict.action;
+  if (!verdict.is_action_right) return verdict.caught ? what : "-";
+  return what + (*verdict.is_action_right ? " (right)" : " (wrong)");
+}
+
+std::string suggestion_text(const Suggestion& suggestion) {
+  return fmt::format("{{metric: {}, window: {}, {}: {:.4g}}}", suggestion.metric, suggestion.window,
+                     suggestion.is_over ? "over" : "under", suggestion.threshold);
+}
+
+// What was missed first, then by how long it took.
+std::vector<const Verdict*> worst_first(const std::vector<Verdict>& verdicts) {
+  std::vector<const Verdict*> sorted;
+  for (const Verdict& verdict : verdicts) sorted.push_back(&verdict);
+  std::stable_sort(sorted.begin(), sorted.end(), [](const Verdict* a, const Verdict* b) {
+    if (a->caught != b->caught) return !a->caught;
+    return a->delay > b->delay;
+  });
+  return sorted;
+}
+
+std::string headline(const DrillReport& report) {
+  return fmt::format("Grade {}: {} of {} faults noticed, {} false {} over {} controls",
+                     report.grade(), report.caught(), report.faults.size(), report.false_pages(),
+                     report.false_pages() == 1 ? "page" : "pages", report.controls.size());
+}
+
+std::string uncovered(const Verdict& verdict) {
+  std::string text = fmt::format("{}: nobody would know", verdict.what);
+  if (verdict.suggestion) {
+    text += fmt::format("; {} would, after {}", suggestion_text(*verdict.suggestion),
+                        delay_text(verdict.suggestion->delay));
+  } else {
+    text += ", and no metric of a monitor moves";
+  }
+  return text;
+}
+
+std::string escaped(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    switch (c) {
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      default:
+        out += c;
+    }
+  }
+  return out;
+}
+
+constexpr std::string_view kStyle = R"(
+:root{color-scheme:light dark;--ink:#1b1f24;--paper:#fff;--line:#d0d7de;--good:#0072b2;--bad:#d55e00;--quiet:#6e7781}
+@media(prefers-color-scheme:dark){:root{--ink:#e6edf3;--paper:#0d1117;--line:#30363d;--good:#56b4e9;--bad:#e69f00;--quiet:#8b949e}}
+body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper);max-width:72rem;margin:2rem auto;padding:0 1rem}
+table{border-collapse:collapse;width:100%;margin:1rem 0}th,td{padding:.3rem .6rem;border-bottom:1px solid var(--line);text-align:left;vertical-align:top}
+th.up{writing-mode:vertical-rl;transform:rotate(180deg);font-weight:500}td.cell{text-align:center}
+.good{color:var(--good);font-weight:600}.bad{color:var(--bad);font-weight:600}.quiet{color:var(--quiet)}
+code{font:13px ui-monospace,monospace}@media print{body{margin:0;font-size:11px}}
+)";
+
+}  // namespace
+
+std::string show_drill(const DrillReport& report) {
+  JsonArray rows;
+  for (const Verdict* verdict : worst_first(report.faults)) {
+    rows.push_back(JsonObject{{"fault", verdict->fault},
+                              {"by", verdict->caught ? verdict->by : "MISSED"},
+                              {"after", delay_text(verdict->delay)},
+                              {"harmed", verdict->harmed},
+                              {"cause", word_of(verdict->is_cause_right)},
+                              {"action", action_text(*verdict)}});
+  }
+  std::string out = table(rows, {{"FAULT", "fault"},
+                                 {"NOTICED BY", "by"},
+                                 {"AFTER", "after"},
+                                 {"HARMED", "harmed"},
+                                 {"CAUSE", "cause"},
+                                 {"ACTION", "action"}});
+  JsonArray quiet;
+  for (const Verdict& verdict : report.controls) {
+    std::string fired;
+    for (const std::string& alert : verdict.alerts) fired += (fired.empty() ? "" : ", ") + alert;
+    quiet.push_back(JsonObject{{"control", verdict.fault},
+                               {"what", verdict.what},
+                               {"false", fired.empty() ? "silent" : "FALSE: " + fired}});
+  }
+  out += "\n" + table(quiet, {{"CONTROL", "control"}, {"WHAT", "what"}, {"ALERTS", "false"}});
+  if (report.caught() < std::ssize(report.faults)) out += "\nNot covered:\n";
+  for (const Verdict& verdict : report.faults) {
+    if (!verdict.caught) out += "  " + uncovered(verdict) + "\n";
+  }
+  if (report.baseline_alerts > 0) {
+    out += fmt::format("\nThe recording itself fires {} {}: they count for nothing here.\n",
+                       report.baseline_alerts, report.baseline_alerts == 1 ? "alert" : "alerts");
+  }
+  return out + "\n" + headline(report) + "\n";
+}
+
+std::string drill_page(const DrillReport& report) {
+  std::set<std::string> alerts;
+  for (const auto* verdicts : {&report.faults, &report.controls}) {
+    for (const Verdict& verdict : *verdicts)
+      alerts.insert(verdict.alerts.begin(), verdict.alerts.end());
+  }
+  std::string out = fmt::format(
+      "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" "
+      "content=\"width=device-width\"><title>Drill of {0}</title><style>{1}</style>"
+      "<h1>How would we know if {0} breaks?</h1><p><strong>{2}.</strong> Recorded traffic from {3} "
+      "on, with every fault from {4} to {5} (event time), against a copy of the endpoint.</p>",
+      escaped(report.endpoint), kStyle, escaped(headline(report)), types::to_rfc3339(report.from),
+      types::to_rfc3339(report.start), types::to_rfc3339(report.until));
+  out += "<table><thead><tr><th>Fault<th>Noticed by<th>After<th>Harmed<th>Cause<th>Action";
+  for (const std::string& alert : alerts) out += fmt::format("<th class=\"up\">{}", escaped(alert));
+  out += "</thead><tbody>";
+  const auto matrix = [&](const Verdict& verdict, const char* fired_class) {
+    for (const std::string& alert : alerts) {
+      const bool fired =
+          std::find(verdict.alerts.begin(), verdict.alerts.end(), alert) != verdict.alerts.end();
+      out += fired ? fmt::format("<td class=\"cell {}\">fired", fired_class)
+                   : std::string("<td class=\"cell quiet\">-");
+    }
+  };
+  for (const Verdict* verdict : worst_first(report.faults)) {
+    out += fmt::format(
+        "<tr><td><code>{}</code><br><span class=\"quiet\">{}</span><td class=\"{}\">{}<td>{}<td>{}"
+        "<td>{}<td>{}",
+        escaped(verdict->fault), escaped(verdict->what), verdict->caught ? "good" : "bad",
+        escaped(verdict->caught ? verdict->by : "missed"), delay_text(verdict->delay),
+        verdict->harmed, word_of(verdict->is_cause_right), escaped(action_text(*verdict)));
+    matrix(*verdict, "good");
+  }
+  for (const Verdict& verdict : report.controls) {
+    out += fmt::format(
+        "<tr><td><code>{}</code><br><span class=\"quiet\">control: {}</span><td class=\"{}\">{}"
+        "<td>-<td>-<td>-<td>-",
+        escaped(verdict.fault), escaped(verdict.what), verdict.alerts.empty() ? "good" : "bad",
+        verdict.alerts.empty() ? "silent" : "false page");
+    matrix(verdict, "bad");
+  }
+  out += "</tbody></table>";
+  if (report.caught() < std::ssize(report.faults)) out += "<h2>Not covered</h2><ul>";
+  for (const Verdict& verdict : report.faults) {
+    if (!verdict.caught) out += "<li>" + escaped(uncovered(verdict));
+  }
+  return out + "</html>\n";
+}
+
+}  // namespace slipway::cli

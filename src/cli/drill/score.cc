@@ -1,0 +1,258 @@
+#include "cli/drill/score.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <set>
+#include <tuple>
+
+#include "cli/table.h"
+#include "types/timestamp.h"
+
+namespace slipway::cli {
+namespace {
+
+using base::Duration;
+using base::Timestamp;
+
+// Of the spread over the controls, or of the value: how far a threshold keeps away from them.
+constexpr double kSpreadMargin = 0.25, kValueMargin = 0.05;
+constexpr std::int64_t kWindowRowsMin = 50;  // smaller windows say nothing
+// Counts of everything that comes; a threshold for it is no answer to what is wrong with it.
+constexpr std::string_view kNoSuggestion = "requests";
+
+std::optional<Timestamp> time_in(const Json& object, std::string_view member) {
+  const Json& text = member_at(object, member);
+  if (!text.is_string()) return std::nullopt;
+  const auto time = types::parse_rfc3339(std::string_view(text.get_string()));
+  return time ? std::optional(*time) : std::nullopt;
+}
+
+std::string key_of(const Json& alert) {
+  return fmt::format("{} {} {}", cell(member_at(alert, "monitor")), cell(member_at(alert, "alert")),
+                     cell(member_at(alert, "window_start")));
+}
+
+// What fired at or after the start, and not without the fault.
+std::vector<const Json*> new_alerts(const JsonArray& alerts, const JsonArray& baseline,
+                                    Timestamp start) {
+  std::set<std::string> known;
+  for (const Json& alert : baseline) known.insert(key_of(alert));
+  std::vector<const Json*> fresh;
+  for (const Json& alert : alerts) {
+    const auto time = time_in(alert, "time");
+    if (time && *time >= start && !known.contains(key_of(alert))) fresh.push_back(&alert);
+  }
+  std::stable_sort(fresh.begin(), fresh.end(), [](const Json* a, const Json* b) {
+    return *time_in(*a, "time") < *time_in(*b, "time");
+  });
+  return fresh;
+}
+
+struct Range {
+  double low = std::numeric_limits<double>::infinity();
+  double high = -std::numeric_limits<double>::infinity();
+};
+
+template <class Each>
+void each_metric(const JsonArray& windows, Timestamp start, const Each& each) {
+  for (const Json& window : windows) {
+    const auto end = time_in(window, "end"), judged = time_in(window, "judged_at");
+    const Json& rows = member_at(window, "rows");
+    if (!end || !judged || *end <= start || !rows.is_number()) continue;
+    if (rows.to_number<double>() < static_cast<double>(kWindowRowsMin)) continue;
+    const Json& metrics = member_at(window, "metrics");
+    if (!metrics.is_object()) continue;
+    for (const auto& [name, value] : metrics.get_object()) {
+      if (value.is_number())
+        each(std::pair(cell(member_at(window, "window")), std::string(name)),
+             value.template to_number<double>(), *judged);
+    }
+  }
+}
+
+std::optional<Suggestion> suggest(const Played& played,
+                                  const std::vector<const Observed*>& controls) {
+  std::map<std::pair<std::string, std::string>, Range> quiet;
+  for (const Observed* control : controls) {
+    each_metric(control->windows, Timestamp{}, [&](const auto& key, double value, Timestamp) {
+      Range& range = quiet[key];
+      range.low = std::min(range.low, value);
+      range.high = std::max(range.high, value);
+    });
+  }
+  std::optional<Suggestion> best;
+  double best_distance = 0;  // in margins
+  each_metric(
+      played.observed.windows, played.dose.start,
+      [&](const auto& key, double value, Timestamp judged) {
+        const auto range = quiet.find(key);
+        if (range == quiet.end() || key.second == kNoSuggestion) return;
+        const auto [low, high] = range->second;
+        const double margin =
+            std::max({kSpreadMargin * (high - low),
+                      kValueMargin * std::max(std::abs(low), std::abs(high)), 1e-6});
+        const bool is_over = value > high;
+        const double distance = (is_over ? value - high : low - value) / margin;
+        if (distance <= 1) return;
+        const Duration delay = judged - played.dose.start;
+        if (best && (best->delay < delay || (best->delay == delay && best_distance >= distance)))
+          return;
+        best_distance = distance;
+        best = Suggestion{.metric = key.second,
+                          .window = key.first,
+                          .is_over = is_over,
+                          .threshold = is_over ? high + margin : low - margin,
+                          .value = value,
+                          .delay = delay};
+      });
+  return best;
+}
+
+void take_first_alert(Verdict& verdict, const Json& alert, const Played& played) {
+  verdict.by = "alert " + cell(member_at(alert, "alert"));
+  verdict.delay = *time_in(alert, "time") - played.dose.start;
+  for (const Json& cause : member_at(alert, "causes").as_array())
+    verdict.named.push_back(cell(member_at(cause, "feature")));
+  const std::vector<std::string>& causes = played.fault->causes;
+  if (!causes.empty()) {
+    verdict.is_cause_right =
+        std::any_of(verdict.named.begin(), verdict.named.end(), [&](const std::string& name) {
+          return std::find(causes.begin(), causes.end(), name) != causes.end();
+        });
+  }
+}
+
+void take_action(Verdict& verdict, const std::vector<const Json*>& alerts, const Fault& fault) {
+  bool has_started = false;
+  for (const Json* alert : alerts) {
+    for (const Json& action : member_at(*alert, "actions").as_array()) {
+      const bool is_skipped = cell(member_at(action, "state")) == "skipped";
+      if (is_skipped && !verdict.action.empty()) continue;
+      if (has_started) continue;
+      has_started = !is_skipped;
+      verdict.action = fmt::format(
+          "{} {}", cell(member_at(action, "kind")),
+          is_skipped ? "held back: " + cell(member_at(action, "reason")) : std::string("started"));
+    }
+  }
+  if (fault.action == "none")
+    verdict.is_action_right = !has_started;
+  else if (!fault.action.empty())
+    verdict.is_action_right = has_started;
+}
+
+JsonArray texts(const std::vector<std::string>& list) {
+  JsonArray array;
+  for (const std::string& text : list) array.push_back(Json(text));
+  return array;
+}
+
+Json json_of(const std::optional<bool>& value) { return value ? Json(*value) : Json(nullptr); }
+
+double seconds_of(Duration duration) { return static_cast<double>(duration.micros) / 1e6; }
+
+}  // namespace
+
+JsonObject Suggestion::to_json() const {
+  return {{"metric", metric},
+          {"window", window},
+          {is_over ? "over" : "under", threshold},
+          {"value", value},
+          {"delay_seconds", seconds_of(delay)}};
+}
+
+JsonObject Verdict::to_json() const {
+  JsonObject object{{"fault", fault},
+                    {"group", group_name(group)},
+                    {"what", what},
+                    {"share", share},
+                    {"caught", caught},
+                    {"by", by.empty() ? Json(nullptr) : Json(by)},
+                    {"harmed", harmed},
+                    {"alerts", texts(alerts)},
+                    {"causes_named", texts(named)},
+                    {"cause_right", json_of(is_cause_right)},
+                    {"action", action.empty() ? Json(nullptr) : Json(action)},
+                    {"action_right", json_of(is_action_right)}};
+  object["delay_seconds"] = delay ? Json(seconds_of(*delay)) : Json(nullptr);
+  object["suggestion"] = suggestion ? Json(suggestion->to_json()) : Json(nullptr);
+  return object;
+}
+
+Verdict judge(const Played& played, const Observed& baseline,
+              const std::vector<const Observed*>& controls) {
+  const Fault& fault = *played.fault;
+  Verdict verdict{
+      .fault = fault.name, .what = fault.what, .group = fault.group, .share = played.dose.share};
+  const auto fresh = new_alerts(played.observed.alerts, baseline.alerts, played.dose.start);
+  for (const Json* alert : fresh) verdict.alerts.push_back(cell(member_at(*alert, "alert")));
+  const auto refused = played.observed.replay.failed - baseline.replay.failed;
+  if (!played.observed.refused.empty()) {
+    verdict.by = "the release";
+    verdict.delay = Duration{};
+  } else if (fault.group != FaultGroup::kControl && !played.harmed.empty() &&
+             2 * refused >= std::ssize(played.harmed)) {
+    verdict.by = "the request check";
+    verdict.delay = Duration{};
+  } else if (!fresh.empty()) {
+    take_first_alert(verdict, *fresh.front(), played);
+  }
+  verdict.caught = !verdict.by.empty();
+  if (verdict.by.starts_with("alert") || !verdict.caught) take_action(verdict, fresh, fault);
+  const Timestamp caught_at =
+      verdict.delay ? played.dose.start + *verdict.delay : played.dose.until;
+  verdict.harmed = std::lower_bound(played.harmed.begin(), played.harmed.end(), caught_at) -
+                   played.harmed.begin();
+  if (!verdict.caught) {
+    verdict.is_action_right.reset();
+    if (fault.group != FaultGroup::kControl) verdict.suggestion = suggest(played, controls);
+  }
+  return verdict;
+}
+
+std::int64_t DrillReport::caught() const {
+  return std::count_if(faults.begin(), faults.end(), [](const Verdict& v) { return v.caught; });
+}
+
+std::int64_t DrillReport::false_pages() const {
+  std::int64_t pages = 0;
+  for (const Verdict& verdict : controls) pages += std::ssize(verdict.alerts);
+  return pages;
+}
+
+double DrillReport::share() const {
+  return faults.empty() ? 1 : static_cast<double>(caught()) / static_cast<double>(faults.size());
+}
+
+std::string DrillReport::grade() const {
+  char grade = 'E';
+  for (const auto& [least, letter] : {std::pair(0.9, 'A'), {0.75, 'B'}, {0.5, 'C'}, {0.25, 'D'}}) {
+    if (share() < least) continue;
+    grade = letter;
+    break;
+  }
+  if (false_pages() > 0 && grade < 'E') ++grade;
+  return std::string(1, grade);
+}
+
+JsonObject DrillReport::to_json() const {
+  JsonArray of_faults, of_controls;
+  for (const Verdict& verdict : faults) of_faults.push_back(verdict.to_json());
+  for (const Verdict& verdict : controls) of_controls.push_back(verdict.to_json());
+  return {{"endpoint", endpoint},
+          {"from", types::to_rfc3339(from)},
+          {"start", types::to_rfc3339(start)},
+          {"until", types::to_rfc3339(until)},
+          {"seed", static_cast<std::int64_t>(seed)},
+          {"grade", grade()},
+          {"caught", caught()},
+          {"faults_played", std::ssize(faults)},
+          {"false_pages", false_pages()},
+          {"alerts_without_fault", baseline_alerts},
+          {"faults", std::move(of_faults)},
+          {"controls", std::move(of_controls)}};
+}
+
+}  // namespace slipway::cli

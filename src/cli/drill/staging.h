@@ -1,0 +1,59 @@
+// A server of its own for a drill: the endpoint's model and project, copied; production is only
+// read.
+#pragma once
+
+#include <sys/types.h>
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cli/client.h"
+#include "cli/drill/project_copy.h"
+#include "cli/replay.h"
+#include "cli/scratch.h"
+
+namespace slipway::cli {
+
+struct StagingOptions {
+  std::string endpoint;
+  std::filesystem::path project;  // slipway.yaml
+  base::Timestamp from, start;    // the clock begins; what breaks, breaks
+};
+
+// What there was to see after a replay.
+struct Observed {
+  ReplayReport replay;
+  std::string refused;  // why a model was not let through; empty: it was, or there was none
+  JsonArray alerts;     // oldest first
+  JsonArray windows;    // of the live variant, over all monitors of the endpoint, judged
+};
+
+class Staging {
+ public:
+  // Fetches the models that `production` runs and ran, and declares the project to a new server.
+  static Result<Staging> make(Client& production, const StagingOptions& options, const Tell& tell);
+  ~Staging();
+  Staging(Staging&&) noexcept;
+
+  // Plays what came before the start, once: every play() goes on from there.
+  Result<void> warm_up(const Recording& recording, const Tell& tell);
+  // Plays from the start to `until` on a copy of the warm server. `deploy`: a model that takes
+  // charge at the start.
+  Result<Observed> play(const Recording& recording, base::Timestamp until,
+                        const std::string& deploy, const Tell& tell);
+
+  // Features that the endpoint looks up, with the source they come from.
+  Result<std::vector<LookedUp>> looked_up();
+  // A model that was in charge before; empty: there was none. One with damaged weights.
+  const std::string& earlier_model() const;
+  Result<std::string> damaged_model() const;
+
+ private:
+  struct State;
+  explicit Staging(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace slipway::cli
