@@ -33,6 +33,7 @@ constexpr Metric kMetrics[] = {
     {"missing_rate", false},
     {"unseen_rate", false},
     {"skew_rate", false},
+    {"completeness", false},
     {"error_rate", false},
     {"requests", false},
     {"latency_ms_p50", false},

@@ -282,6 +282,7 @@ VariantResult WindowRows::judge(const std::string& variant, const Labels& labels
   metrics["late_rate"] = performance.label_mean;
   metrics["log_loss_ratio"] = performance.log_loss_ratio;
   metrics["mean_prediction"] = predicted > 0 ? prediction_sum / predicted : kNone;
+  metrics["completeness"] = result.completeness;
   metrics["requests"] = n;
   metrics["error_rate"] = static_cast<double>(result.errors) / n;
   metrics["latency_ms_p50"] = quantile(latencies, 0.5);

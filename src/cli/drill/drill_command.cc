@@ -19,6 +19,7 @@ using base::Timestamp;
 
 // Outcomes that come after the last request still count.
 constexpr Duration kTail = Duration::days(2);
+constexpr double kShareMin = 1.0 / 64;            // smaller ones are not tried
 constexpr Duration kPlayed = Duration::days(14);  // before and after the start, unless told
 
 struct Flags {
@@ -27,7 +28,7 @@ struct Flags {
   double share = 1;
   std::uint64_t seed = 1;
   std::optional<double> fail_under;
-  bool list = false;
+  bool smallest = false;
 };
 
 struct Times {
@@ -118,6 +119,41 @@ Result<std::vector<Fault>> choose_faults(const Flags& flags, const Recording& re
   return chosen;
 }
 
+struct Stage {
+  Staging& staging;
+  const Recording& recording;
+  const Flags& flags;
+  Times times;
+};
+
+Result<Played> play(const Stage& stage, const Fault& fault, double share, const Tell& tell) {
+  Played played{.fault = &fault,
+                .dose = {.start = stage.times.start,
+                         .until = stage.times.until,
+                         .share = share,
+                         .seed = stage.flags.seed,
+                         .gradual = fault.gradual}};
+  Recording changed = stage.recording;
+  for (const std::size_t row : fault.apply(changed, played.dose)) {
+    if (changed.requests.find(changed.event_time)->is_valid(row))
+      played.harmed.push_back(changed.time(row));
+  }
+  std::sort(played.harmed.begin(), played.harmed.end());
+  played.observed = TRY(stage.staging.play(changed, stage.times.until + kTail, fault.deploy, tell));
+  return played;
+}
+
+// Half, a quarter ... of what was caught, until it isn't.
+Result<double> smallest_share(const Stage& stage, const Fault& fault, double caught,
+                              const Observed& baseline, const Tell& tell) {
+  while (caught / 2 >= kShareMin) {
+    const Played played = TRY(play(stage, fault, caught / 2, tell));
+    if (!judge(played, baseline, {}).caught) break;
+    caught /= 2;
+  }
+  return caught;
+}
+
 Result<DrillReport> drill(const Context& context, const Flags& flags,
                           const RecordingFlags& recorded, const Tell& tell) {
   tell("reading the recording");
@@ -133,27 +169,16 @@ Result<DrillReport> drill(const Context& context, const Flags& flags,
                                       tell));
   const std::vector<Fault> faults = TRY(choose_faults(flags, recording, staging));
   TRY(staging.warm_up(recording, [&](const std::string& line) { tell("before: " + line); }));
+  const Stage stage{staging, recording, flags, times};
+  const auto telling = [&](const Fault& fault) {
+    const auto number = &fault - faults.data() + 1;
+    return [&tell, &faults, &fault, number](const std::string& line) {
+      tell(fmt::format("{} of {} {}: {}", number, faults.size(), fault.name, line));
+    };
+  };
   std::vector<Played> played;
-  for (std::size_t i = 0; i < faults.size(); ++i) {
-    const Fault& fault = faults[i];
-    Played& one = played.emplace_back();
-    one.fault = &fault;
-    one.dose = {.start = times.start,
-                .until = times.until,
-                .share = flags.share,
-                .seed = flags.seed,
-                .gradual = fault.gradual};
-    Recording changed = recording;
-    for (const std::size_t row : fault.apply(changed, one.dose)) {
-      if (changed.requests.find(changed.event_time)->is_valid(row))
-        one.harmed.push_back(changed.time(row));
-    }
-    std::sort(one.harmed.begin(), one.harmed.end());
-    one.observed =
-        TRY(staging.play(changed, times.until + kTail, fault.deploy, [&](const std::string& line) {
-          tell(fmt::format("{} of {} {}: {}", i + 1, faults.size(), fault.name, line));
-        }));
-  }
+  for (const Fault& fault : faults)
+    played.push_back(TRY(play(stage, fault, flags.share, telling(fault))));
   std::vector<const Observed*> controls;
   for (const Played& one : played) {
     if (one.fault->group == FaultGroup::kControl) controls.push_back(&one.observed);
@@ -166,8 +191,14 @@ Result<DrillReport> drill(const Context& context, const Flags& flags,
                      .seed = flags.seed,
                      .baseline_alerts = std::ssize(baseline.alerts)};
   for (const Played& one : played) {
-    auto& verdicts = one.fault->group == FaultGroup::kControl ? report.controls : report.faults;
-    verdicts.push_back(judge(one, baseline, controls));
+    const FaultGroup group = one.fault->group;
+    auto& verdicts = group == FaultGroup::kControl ? report.controls : report.faults;
+    Verdict& verdict = verdicts.emplace_back(judge(one, baseline, controls));
+    if (flags.smallest && verdict.caught && group != FaultGroup::kControl &&
+        group != FaultGroup::kModel) {
+      verdict.smallest_share =
+          TRY(smallest_share(stage, *one.fault, flags.share, baseline, telling(*one.fault)));
+    }
   }
   return report;
 }
@@ -214,6 +245,8 @@ void add_drill_command(CLI::App& root, Context& context, int& exit_code) {
   command->add_option("--share", flags->share, "How much of what comes is touched")
       ->check(CLI::Range(0.0001, 1.0))
       ->capture_default_str();
+  command->add_flag("--smallest", flags->smallest,
+                    "Halve the share of what was noticed until it is not");
   command->add_option("--seed", flags->seed, "For what is drawn")->capture_default_str();
   command->add_option("--out", flags->out, "A page (.html) or a file (.json) with the results");
   command->add_option("--fail-under", flags->fail_under,

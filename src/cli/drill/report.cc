@@ -19,6 +19,15 @@ std::string delay_text(const std::optional<base::Duration>& delay) {
   return hours > 0 ? fmt::format("{}h", hours) : fmt::format("{}min", minutes);
 }
 
+std::string share_text(const std::optional<double>& share) {
+  return share ? fmt::format("{:.3g} %", 100 * *share) : "-";
+}
+
+bool has_shares(const DrillReport& report) {
+  return std::any_of(report.faults.begin(), report.faults.end(),
+                     [](const Verdict& verdict) { return verdict.smallest_share.has_value(); });
+}
+
 std::string word_of(const std::optional<bool>& right) {
   return !right ? "-" : *right ? "right" : "wrong";
 }
@@ -104,15 +113,15 @@ std::string show_drill(const DrillReport& report) {
                               {"by", verdict->caught ? verdict->by : "MISSED"},
                               {"after", delay_text(verdict->delay)},
                               {"harmed", verdict->harmed},
+                              {"smallest", share_text(verdict->smallest_share)},
                               {"cause", word_of(verdict->is_cause_right)},
                               {"action", action_text(*verdict)}});
   }
-  std::string out = table(rows, {{"FAULT", "fault"},
-                                 {"NOTICED BY", "by"},
-                                 {"AFTER", "after"},
-                                 {"HARMED", "harmed"},
-                                 {"CAUSE", "cause"},
-                                 {"ACTION", "action"}});
+  std::vector<TableColumn> columns = {
+      {"FAULT", "fault"}, {"NOTICED BY", "by"}, {"AFTER", "after"}, {"HARMED", "harmed"}};
+  if (has_shares(report)) columns.push_back({"SMALLEST", "smallest"});
+  columns.insert(columns.end(), {{"CAUSE", "cause"}, {"ACTION", "action"}});
+  std::string out = table(rows, columns);
   JsonArray quiet;
   for (const Verdict& verdict : report.controls) {
     std::string fired;
@@ -146,7 +155,9 @@ std::string drill_page(const DrillReport& report) {
       "on, with every fault from {4} to {5} (event time), against a copy of the endpoint.</p>",
       escaped(report.endpoint), kStyle, escaped(headline(report)), types::to_rfc3339(report.from),
       types::to_rfc3339(report.start), types::to_rfc3339(report.until));
-  out += "<table><thead><tr><th>Fault<th>Noticed by<th>After<th>Harmed<th>Cause<th>Action";
+  out +=
+      "<table><thead><tr><th>Fault<th>Noticed by<th>After<th>Harmed<th>Smallest "
+      "share<th>Cause<th>Action";
   for (const std::string& alert : alerts) out += fmt::format("<th class=\"up\">{}", escaped(alert));
   out += "</thead><tbody>";
   const auto matrix = [&](const Verdict& verdict, const char* fired_class) {
@@ -160,16 +171,17 @@ std::string drill_page(const DrillReport& report) {
   for (const Verdict* verdict : worst_first(report.faults)) {
     out += fmt::format(
         "<tr><td><code>{}</code><br><span class=\"quiet\">{}</span><td class=\"{}\">{}<td>{}<td>{}"
-        "<td>{}<td>{}",
+        "<td>{}<td>{}<td>{}",
         escaped(verdict->fault), escaped(verdict->what), verdict->caught ? "good" : "bad",
         escaped(verdict->caught ? verdict->by : "missed"), delay_text(verdict->delay),
-        verdict->harmed, word_of(verdict->is_cause_right), escaped(action_text(*verdict)));
+        verdict->harmed, share_text(verdict->smallest_share), word_of(verdict->is_cause_right),
+        escaped(action_text(*verdict)));
     matrix(*verdict, "good");
   }
   for (const Verdict& verdict : report.controls) {
     out += fmt::format(
         "<tr><td><code>{}</code><br><span class=\"quiet\">control: {}</span><td class=\"{}\">{}"
-        "<td>-<td>-<td>-<td>-",
+        "<td>-<td>-<td>-<td>-<td>-",
         escaped(verdict.fault), escaped(verdict.what), verdict.alerts.empty() ? "good" : "bad",
         verdict.alerts.empty() ? "silent" : "false page");
     matrix(verdict, "bad");

@@ -19,8 +19,10 @@ using base::Timestamp;
 // Of the spread over the controls, or of the value: how far a threshold keeps away from them.
 constexpr double kSpreadMargin = 0.25, kValueMargin = 0.05;
 constexpr std::int64_t kWindowRowsMin = 50;  // smaller windows say nothing
-// Counts of everything that comes; a threshold for it is no answer to what is wrong with it.
-constexpr std::string_view kNoSuggestion = "requests";
+// No answer to what is wrong: how much comes, and how fast this machine was.
+bool may_suggest(std::string_view metric) {
+  return metric != "requests" && !metric.starts_with("latency");
+}
 
 std::optional<Timestamp> time_in(const Json& object, std::string_view member) {
   const Json& text = member_at(object, member);
@@ -88,7 +90,7 @@ std::optional<Suggestion> suggest(const Played& played,
       played.observed.windows, played.dose.start,
       [&](const auto& key, double value, Timestamp judged) {
         const auto range = quiet.find(key);
-        if (range == quiet.end() || key.second == kNoSuggestion) return;
+        if (range == quiet.end() || !may_suggest(key.second)) return;
         const auto [low, high] = range->second;
         const double margin =
             std::max({kSpreadMargin * (high - low),
@@ -177,6 +179,7 @@ JsonObject Verdict::to_json() const {
                     {"action", action.empty() ? Json(nullptr) : Json(action)},
                     {"action_right", json_of(is_action_right)}};
   object["delay_seconds"] = delay ? Json(seconds_of(*delay)) : Json(nullptr);
+  object["smallest_share"] = smallest_share ? Json(*smallest_share) : Json(nullptr);
   object["suggestion"] = suggestion ? Json(suggestion->to_json()) : Json(nullptr);
   return object;
 }

@@ -24,7 +24,8 @@ struct Suggestion {
 struct Verdict {
   std::string fault, what;
   FaultGroup group = FaultGroup::kControl;
-  double share = 1;
+  double share = 1;                      // of what came that was touched
+  std::optional<double> smallest_share;  // that is still caught; nothing: not tried
   bool caught = false;                   // of a control: somebody cried wolf
   std::string by;                        // "alert log_loss", "the request check", "the release"
   std::optional<base::Duration> delay;   // from the start, in event time

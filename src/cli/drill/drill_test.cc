@@ -1,0 +1,256 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "cli/drill/project_copy.h"
+#include "cli/drill/report.h"
+#include "cli/drill/score.h"
+#include "types/timestamp.h"
+
+namespace slipway::cli {
+namespace {
+
+using base::Duration;
+using base::Timestamp;
+using types::Column;
+using types::ColumnType;
+
+const Timestamp kStart{1704672000LL * 1'000'000};  // 2024-01-08T00:00:00Z, a Monday
+constexpr std::size_t kRequests = 400;             // an hour apart, half of them before the start
+
+Recording recording() {
+  Recording made{.id = "id", .event_time = "at", .inputs = {"pages", "shop", "at"}};
+  Column ids = Column::of_type("id", ColumnType::kString);
+  Column at = Column::of_type("at", ColumnType::kTimestamp);
+  Column pages = Column::of_type("pages", ColumnType::kDouble);
+  Column shop = Column::of_type("shop", ColumnType::kString);
+  Recording::Source source{.name = "ended"};
+  for (std::size_t i = 0; i < kRequests; ++i) {
+    const Timestamp time = kStart + Duration::hours(static_cast<std::int64_t>(i) - kRequests / 2);
+    ids.append_string(fmt::format("r{}", i));
+    at.append_int(time.micros);
+    pages.append_double(static_cast<double>(i % 10));
+    shop.append_string(i % 3 == 0 ? "south" : "north");
+    made.labels.push_back(static_cast<double>(i % 2));
+    made.label_times.push_back(time + Duration::hours(1));
+    source.times.push_back(time + Duration::hours(1));
+  }
+  MUST(source.rows.add(at));
+  for (Column* column : {&ids, &at, &pages, &shop}) MUST(made.requests.add(std::move(*column)));
+  made.sources.push_back(std::move(source));
+  return made;
+}
+
+const std::vector<LookedUp> kLookedUp = {{"recent__count_1h", "ended"}};
+const Dose kAll{.start = kStart, .until = kStart + Duration::days(9)};
+
+const Fault& named(const std::vector<Fault>& faults, std::string_view name) {
+  const auto found =
+      std::find_if(faults.begin(), faults.end(), [&](const Fault& f) { return f.name == name; });
+  CHECK(found != faults.end());
+  return *found;
+}
+
+bool is_before(const Recording& recording, std::size_t row) { return recording.time(row) < kStart; }
+
+TEST(DrillFaults, NothingChangesBeforeTheStart) {
+  const Recording was = recording();
+  for (const Fault& fault : faults_of(was, kLookedUp)) {
+    if (fault.name == "typed:pages") continue;  // the type is the whole column's
+    Recording changed = was;
+    fault.apply(changed, kAll);
+    for (std::size_t row = 0; row < kRequests; ++row) {
+      if (!is_before(was, row)) break;
+      for (const Column& column : was.requests.columns()) {
+        const Column& now = *changed.requests.find(column.name);
+        ASSERT_EQ(now.is_valid(row), column.is_valid(row)) << fault.name;
+        ASSERT_EQ(now.take({row}).strings, column.take({row}).strings) << fault.name;
+        ASSERT_EQ(now.take({row}).ints, column.take({row}).ints) << fault.name;
+        ASSERT_EQ(now.take({row}).doubles, column.take({row}).doubles) << fault.name;
+      }
+      if (fault.name != "labels:none") {
+        ASSERT_EQ(changed.labels[row], was.labels[row]) << fault.name;
+      }
+    }
+    for (std::size_t row = 0; row < was.sources[0].times.size(); ++row) {
+      if (*was.sources[0].times[row] >= kStart) break;
+      ASSERT_EQ(changed.sources[0].times[row], was.sources[0].times[row]) << fault.name;
+    }
+  }
+}
+
+TEST(DrillFaults, EachDoesWhatItSays) {
+  const Recording was = recording();
+  const std::vector<Fault> faults = faults_of(was, kLookedUp);
+  const std::size_t row = kRequests - 2;
+  const auto apply = [&](std::string_view name) {
+    Recording changed = was;
+    named(faults, name).apply(changed, kAll);
+    return changed;
+  };
+  EXPECT_FALSE(apply("nulls:pages").requests.find("pages")->is_valid(row));
+  EXPECT_EQ(apply("x1000:pages").requests.find("pages")->doubles[row], 8000);
+  EXPECT_EQ(apply("frozen:pages").requests.find("pages")->doubles[row], 0);
+  EXPECT_EQ(apply("renamed:shop").requests.find("shop")->strings[row], "north_v2");
+  EXPECT_EQ(apply("typed:pages").requests.find("pages")->strings[row], "8 km");
+  EXPECT_EQ(*apply("concept:pages").labels[kRequests - 8], 1);  // 2 pages are few
+  EXPECT_EQ(*apply("concept:pages").labels[row], 0);            // 8 are not
+  EXPECT_FALSE(apply("stopped:ended").sources[0].times[row]);
+  EXPECT_EQ(*apply("late:ended").sources[0].times[row],
+            *was.sources[0].times[row] + Duration::hours(12));
+  EXPECT_EQ(apply("zone:ended").sources[0].rows.find("at")->ints[row],
+            (was.time(row) - Duration::hours(5)).micros);
+  EXPECT_FALSE(apply("labels:none").label_times[row]);
+  const Recording default_sent = apply("default:recent__count_1h");
+  EXPECT_EQ(default_sent.given, std::vector<std::string>{"recent__count_1h"});
+  EXPECT_FALSE(default_sent.requests.find("recent__count_1h")->is_valid(0));
+  EXPECT_EQ(default_sent.requests.find("recent__count_1h")->doubles[row], 0);
+  // What is sent moves; when the request comes does not.
+  const Recording moved = apply("zone:at");
+  EXPECT_EQ(moved.time(row), was.time(row));
+  EXPECT_EQ(moved.requests.find("at")->ints[row], (was.time(row) + Duration::hours(5)).micros);
+  EXPECT_EQ(apply("traffic-x3").requests.rows(), kRequests + 2 * (kRequests / 2));
+}
+
+TEST(DrillFaults, AShareIsDrawnFromTheSeedAndGrows) {
+  const Recording was = recording();
+  const std::vector<Fault> faults = faults_of(was, kLookedUp);
+  const auto touched = [&](Dose dose) {
+    Recording changed = was;
+    return named(faults, "nulls:pages").apply(changed, dose);
+  };
+  Dose half = kAll;
+  half.share = 0.5;
+  const auto first = touched(half);
+  EXPECT_EQ(first, touched(half));
+  EXPECT_NEAR(static_cast<double>(first.size()), kRequests / 4.0, 25);
+  Dose other = half;
+  other.seed = 2;
+  EXPECT_NE(first, touched(other));
+  // A smaller share touches some of the same.
+  Dose fifth = kAll;
+  fifth.share = 0.2;
+  const auto fewer = touched(fifth);
+  EXPECT_TRUE(std::includes(first.begin(), first.end(), fewer.begin(), fewer.end()));
+  Dose growing = kAll;
+  growing.gradual = true;
+  const auto grown = touched(growing);
+  const auto middle = static_cast<std::size_t>(
+      std::lower_bound(grown.begin(), grown.end(), kRequests * 3 / 4) - grown.begin());
+  EXPECT_LT(2 * middle, grown.size());
+}
+
+Json alert(std::string_view name, Timestamp time, std::string_view cause = "") {
+  JsonArray causes;
+  if (!cause.empty()) causes.push_back(JsonObject{{"feature", cause}});
+  return JsonObject{{"monitor", "m"},
+                    {"alert", name},
+                    {"time", types::to_rfc3339(time)},
+                    {"window_start", types::to_rfc3339(time - Duration::days(1))},
+                    {"causes", std::move(causes)},
+                    {"actions", JsonArray()}};
+}
+
+Json window(Timestamp end, double missing) {
+  return JsonObject{{"window", "day"},
+                    {"end", types::to_rfc3339(end)},
+                    {"judged_at", types::to_rfc3339(end + Duration::hours(6))},
+                    {"rows", 100},
+                    {"metrics", JsonObject{{"missing_rate", missing}, {"latency_ms_p99", 5}}}};
+}
+
+TEST(DrillScore, OnlyWhatTheFaultCausedCounts) {
+  const Recording was = recording();
+  const std::vector<Fault> faults = faults_of(was, kLookedUp);
+  Observed baseline;
+  baseline.alerts = {alert("weekly", kStart + Duration::days(2))};
+  Played played{.fault = &named(faults, "nulls:pages"), .dose = kAll};
+  played.harmed = {kStart, kStart + Duration::days(1), kStart + Duration::days(4)};
+  played.observed.alerts = {alert("before", kStart - Duration::days(2)),
+                            alert("weekly", kStart + Duration::days(2)),
+                            alert("quality", kStart + Duration::days(3), "pages")};
+  const Verdict verdict = judge(played, baseline, {&baseline});
+  EXPECT_TRUE(verdict.caught);
+  EXPECT_EQ(verdict.by, "alert quality");
+  EXPECT_EQ(verdict.delay, Duration::days(3));
+  EXPECT_EQ(verdict.harmed, 2);
+  EXPECT_EQ(verdict.is_cause_right, true);
+  EXPECT_EQ(verdict.is_action_right, true);  // nothing was started, and nothing should be
+  EXPECT_EQ(verdict.alerts, std::vector<std::string>{"quality"});
+}
+
+TEST(DrillScore, WhatWasMissedComesWithAnAlertThatNoControlSetsOff) {
+  const Recording was = recording();
+  const std::vector<Fault> faults = faults_of(was, kLookedUp);
+  Observed baseline;
+  baseline.windows = {window(kStart + Duration::days(1), 0.01),
+                      window(kStart + Duration::days(2), 0.03)};
+  Played played{.fault = &named(faults, "nulls:pages"), .dose = kAll};
+  played.observed.windows = {window(kStart + Duration::days(1), 0.031),
+                             window(kStart + Duration::days(2), 0.5)};
+  const Verdict verdict = judge(played, baseline, {&baseline});
+  EXPECT_FALSE(verdict.caught);
+  ASSERT_TRUE(verdict.suggestion);
+  EXPECT_EQ(verdict.suggestion->metric, "missing_rate");
+  EXPECT_TRUE(verdict.suggestion->is_over);
+  EXPECT_GT(verdict.suggestion->threshold, 0.031);
+  EXPECT_LT(verdict.suggestion->threshold, 0.5);
+  EXPECT_EQ(verdict.suggestion->delay, Duration::hours(54));
+}
+
+TEST(DrillScore, AFalsePageCostsAGrade) {
+  DrillReport report;
+  report.faults.resize(10);
+  for (Verdict& verdict : report.faults) verdict.caught = true;
+  report.controls.resize(1);
+  EXPECT_EQ(report.grade(), "A");
+  report.controls[0].alerts = {"drift"};
+  EXPECT_EQ(report.grade(), "B");
+  for (std::size_t i = 0; i < 3; ++i) report.faults[i].caught = false;
+  EXPECT_EQ(report.grade(), "D");
+  report.faults[0].what = "<script>";
+  const std::string page = drill_page(report);
+  EXPECT_EQ(page.find("<script>"), std::string::npos);
+  EXPECT_NE(page.find("&lt;script&gt;"), std::string::npos);
+}
+
+constexpr std::string_view kYaml = R"(
+project: shop
+datasets: {visits: {path: visits.parquet}}
+features:
+  views: {recent: {source: ended}, clock: {columns: {hour: h}}}
+pipelines:
+  train: {params: {bad: 0}, schedule: daily, steps: [{name: a, run: rm -rf /}]}
+endpoints:
+  sale: {model: "models:/sale@champion", features: sale, shadow: {old: "models:/sale/1"}, release: {delay: 1h}}
+  other: {model: "models:/other/1"}
+monitors:
+  sale-health: {endpoint: sale}
+  other-health: {endpoint: other}
+streams: {s: {}}
+)";
+
+TEST(DrillProject, TheCopyRunsNothingAndReleasesNothing) {
+  const ProjectCopy copy = MUST(copy_project(kYaml, "sale", "/models/live", kStart));
+  EXPECT_EQ(copy.datasets, std::vector<std::string>{"visits"});
+  EXPECT_EQ(copy.monitors, std::vector<std::string>{"sale-health"});
+  EXPECT_EQ(copy.service, "sale");
+  ASSERT_EQ(copy.views.size(), 1u);
+  EXPECT_EQ(copy.views[0].feature, "recent__");
+  EXPECT_NE(copy.whole.find("clock: rehearsal"), std::string::npos);
+  EXPECT_NE(copy.whole.find("model: /models/live"), std::string::npos);
+  for (const char* gone : {"rm -rf", "shadow", "release", "streams", "other", "schedule"})
+    EXPECT_EQ(copy.whole.find(gone), std::string::npos) << gone;
+  EXPECT_EQ(copy.data_only.find("endpoints"), std::string::npos);
+}
+
+TEST(DrillProject, WhatIsMissingIsSaid) {
+  EXPECT_EQ(copy_project(kYaml, "nobody", "/m", kStart).error().code, Code::kNotFound);
+  EXPECT_EQ(copy_project("endpoints: {sale: {model: m}}", "sale", "/m", kStart).error().code,
+            Code::kNotFound);
+  EXPECT_EQ(copy_project("a: [", "sale", "/m", kStart).error().code, Code::kInvalidArgument);
+  EXPECT_EQ(copy_project("just words", "sale", "/m", kStart).error().code, Code::kInvalidArgument);
+}
+
+}  // namespace
+}  // namespace slipway::cli

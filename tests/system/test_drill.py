@@ -1,0 +1,127 @@
+"""`slipway drill`: each fault of a small project is played by the built binary against a copy of its endpoint; production only is read."""
+import json
+import os
+import pathlib
+import re
+import sys
+
+import pytest
+import requests
+import small_project
+from conftest import Server
+
+TIMES = ["--from", "2024-01-15T00:00:00Z", "--start", "2024-01-22T00:00:00Z", "--until", "2024-02-04T00:00:00Z"]
+
+
+@pytest.fixture(scope="module")
+def production(tmp_path_factory):
+    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+    folder = tmp_path_factory.mktemp("shop")
+    server = Server(tmp_path_factory.mktemp("server") / "data", "--python-path", str(pathlib.Path(sys.executable).parent))
+    server.cli("apply", str(small_project.write(folder)))
+    server.cli("data", "ingest", "visits")
+    server.cli("features", "materialize", "--as-of", small_project.START.isoformat())
+    server.cli("run", "train")
+    file = folder / "visits.parquet"
+    server.folder = folder
+    server.drill = ["drill", "sale", "--requests", str(file), "--push", f"ended={file}:known_at", *small_project.REPLAY[:-2], *TIMES, "--project", str(folder / "slipway.yaml")]
+    yield server
+    server.stop()
+
+
+def state(server) -> list:
+    paths = ["clock", "endpoints/sale", "endpoints/sale/revisions", "alerts", "events?limit=1000", "features"]
+    return [requests.get(f"{server.url}/slipway/v1/{path}", timeout=10).text for path in paths]
+
+
+@pytest.fixture(scope="module")
+def played(production):
+    before = state(production)
+    page = production.folder / "drill.html"
+    report = json.loads(production.cli("--json", *production.drill, "--out", str(page)).stdout)
+    report["page"] = page.read_text()
+    report["production_changed"] = state(production) != before
+    return report
+
+
+def by_name(report: dict) -> dict:
+    return {verdict["fault"]: verdict for verdict in report["faults"]}
+
+
+def test_production_is_not_touched(played):
+    assert not played["production_changed"]
+
+
+def test_what_is_noticed_says_when_why_and_what_happened(played):
+    faults = by_name(played)
+    nulls = faults["nulls:pages"]
+    assert (nulls["by"], nulls["cause_right"], nulls["action_right"]) == ("alert log_loss", True, True)
+    assert "the data is not clean" in nulls["action"]
+    assert nulls["delay_seconds"] == 86400 and nulls["harmed"] == 144  # a day of requests every ten minutes
+    concept = faults["concept:pages"]
+    assert (concept["by"], concept["action"], concept["action_right"]) == ("alert log_loss", "retrain started", True)
+    assert faults["gradual:pages"]["delay_seconds"] > concept["delay_seconds"]
+    assert (faults["typed:pages"]["by"], faults["typed:pages"]["harmed"]) == ("the request check", 0)
+    assert (faults["model:damaged"]["by"], faults["model:damaged"]["harmed"]) == ("the release", 0)
+
+
+def test_what_is_missed_comes_with_the_alert_that_would_have_noticed(played):
+    faults = by_name(played)
+    expected = {"stopped:ended": "skew_rate", "late:ended": "skew_rate", "zone:ended": "skew_rate", "default:shop_recent__sale_share_24h": "skew_rate",
+                "nulls:shop": "missing_rate", "renamed:shop": "unseen_rate", "labels:none": "completeness"}
+    for fault, metric in expected.items():
+        assert not faults[fault]["caught"], faults[fault]
+        assert faults[fault]["harmed"] == 13 * 144
+        assert faults[fault]["suggestion"]["metric"] == metric, faults[fault]
+    assert {v["suggestion"]["metric"] for v in faults.values() if v["suggestion"]}.isdisjoint({"latency_ms_p50", "latency_ms_p99", "requests"})
+
+
+def test_controls_are_silent_and_the_grade_counts(played):
+    assert {c["fault"]: c["alerts"] for c in played["controls"]} == {"nothing": [], "traffic-x3": [], "weekends": [], "twice": []}
+    assert played["caught"] == sum(v["caught"] for v in played["faults"])
+    assert (played["false_pages"], played["grade"]) == (0, "D")
+
+
+def test_the_page_needs_nobody_else(played):
+    assert "nobody would know" in played["page"] and "log_loss" in played["page"]
+    assert not re.search(r"(src|href)=", played["page"])
+
+
+def test_suggested_alerts_notice_and_cry_no_wolf(production, played, tmp_path):
+    """What the drill suggests is declared and the drill repeated."""
+    missed = ["stopped:ended", "nulls:shop", "renamed:shop", "labels:none"]
+    rules = []
+    for number, fault in enumerate(missed):
+        s = by_name(played)[fault]["suggestion"]
+        bound = "over" if "over" in s else "under"
+        rules.append(f"      suggested{number}: {{metric: {s['metric']}, window: {s['window']}, {bound}: {s[bound]}, min_rows: 20}}\n")
+    declared = (production.folder / "slipway.yaml").read_text()
+    project = production.folder / "improved.yaml"
+    project.write_text(declared.replace("    actions:\n", "".join(rules) + "    actions:\n"))
+    words = [*production.drill[:-2], "--project", str(project), "--faults", ",".join(missed)]
+    report = json.loads(production.cli("--json", *words).stdout)
+    assert (report["caught"], report["faults_played"], report["false_pages"], report["grade"]) == (4, 4, 0, "A")
+    assert by_name(report)["labels:none"]["by"] == "alert suggested3"
+
+
+def test_the_same_drill_gives_the_same_bytes_and_the_smallest_share(production):
+    words = ["--json", *production.drill, "--faults", "nulls:pages,concept", "--smallest", "--share", "0.8", "--seed", "5"]
+    first, second = production.cli(*words).stdout, production.cli(*words).stdout
+    assert first == second
+    for verdict in json.loads(first)["faults"]:
+        assert verdict["share"] == 0.8 and verdict["smallest_share"] in (0.8, 0.4, 0.2, 0.1, 0.05, 0.025), verdict
+
+
+def test_the_exit_code_is_a_gate_and_mistakes_are_named(production):
+    words = [*production.drill, "--faults", "nulls:pages"]
+    assert production.cli(*words, "--fail-under", "0.9", check=False).returncode == 0
+    done = production.cli(*production.drill, "--faults", "nulls:shop", "--fail-under", "0.9", check=False)
+    assert done.returncode == 3
+    assert "MISSED" in done.stdout and "Not covered" in done.stdout
+    done = production.cli(*production.drill, "--faults", "gremlins", check=False)
+    assert done.returncode == 1 and "gremlins" in done.stderr and "nulls:pages" in done.stderr
+    done = production.cli("drill", "nobody", *production.drill[2:], check=False)
+    assert done.returncode == 4 and "nobody" in done.stderr
+    words = [w.replace("2024-01-22", "2024-03-01") for w in production.drill]
+    done = production.cli(*words, check=False)
+    assert done.returncode == 1 and "--from < --start < --until" in done.stderr
