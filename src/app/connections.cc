@@ -39,6 +39,15 @@ class SnapshotTable final : public features::Table {
   Result<types::Frame> rows(const std::vector<std::string>& columns) override {
     return datasets_.rows(snapshot_, columns);
   }
+  Result<void> scan(const std::vector<std::string>& columns, const std::optional<TimeRange>& range,
+                    const Visit& visit) override {
+    std::optional<store::ParquetRange> of_file;
+    if (range) of_file = {.column = range->column, .first = range->first, .last = range->last};
+    return datasets_.scan(snapshot_, columns, of_file,
+                          [&](const types::Frame& piece, std::int64_t first_row) {
+                            return visit(piece, static_cast<std::size_t>(first_row));
+                          });
+  }
 
  private:
   datasets::Datasets& datasets_;

@@ -83,15 +83,30 @@ Result<HttpReply> HttpClient::send(std::string_view method, std::string_view pat
 }
 
 Result<HttpReply> HttpClient::download(std::string_view path, const std::filesystem::path& file) {
+  return download("GET", path, {}, {}, file);
+}
+
+Result<HttpReply> HttpClient::download_posted(std::string_view path, std::string_view body,
+                                              const std::filesystem::path& file) {
+  return download("POST", path, body, {{"Content-Type", "application/json"}}, file);
+}
+
+Result<HttpReply> HttpClient::download(std::string_view method, std::string_view path,
+                                       std::string_view body, const Headers& headers,
+                                       const std::filesystem::path& file) {
+  constexpr std::size_t kErrorBytesMax = 64 << 10;
   std::ofstream out(file, std::ios::binary | std::ios::trunc);
-  const Result<HttpReply> reply =
-      perform("GET", path, {}, {}, state_->options.timeout_ms, [&](std::string_view piece) {
+  std::string first;
+  Result<HttpReply> reply =
+      perform(method, path, body, headers, state_->options.timeout_ms, [&](std::string_view piece) {
+        if (first.size() < kErrorBytesMax) first += piece.substr(0, kErrorBytesMax - first.size());
         return static_cast<bool>(
             out.write(piece.data(), static_cast<std::streamsize>(piece.size())));
       });
   out.close();
   if (!out)
     return error(Code::kStorageFull, "cannot write what was downloaded: file={}", file.string());
+  if (reply && reply->status >= 300) reply->body = std::move(first);
   return reply;
 }
 

@@ -51,8 +51,11 @@ class HttpClient {
                          const Headers& headers = {{"Content-Type", "application/json"}});
 
   // GET with the body written to `file`, which is replaced, instead of kept in memory.
-  // kStorageFull: it doesn't fit. The reply's body is empty.
+  // kStorageFull: it doesn't fit. The reply's body is empty, but for a failure's.
   Result<HttpReply> download(std::string_view path, const std::filesystem::path& file);
+  // The same with the reply to a POST of JSON.
+  Result<HttpReply> download_posted(std::string_view path, std::string_view body,
+                                    const std::filesystem::path& file);
 
   // GET, every piece of the body given to `each` as it comes, until the end or until `each` gives
   // false. No time limit beyond the connection's. The reply's body is empty.
@@ -60,6 +63,8 @@ class HttpClient {
                            const std::function<bool(std::string_view piece)>& each);
 
  private:
+  Result<HttpReply> download(std::string_view method, std::string_view path, std::string_view body,
+                             const Headers& headers, const std::filesystem::path& file);
   Result<HttpReply> perform(std::string_view method, std::string_view path, std::string_view body,
                             const Headers& headers, long timeout_ms,
                             const std::function<bool(std::string_view piece)>& each);

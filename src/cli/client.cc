@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "cli/commands.h"
+#include "store/file_system.h"
 
 namespace slipway::cli {
 namespace {
@@ -72,6 +73,26 @@ Result<base::HttpReply> Client::fetch(const std::string& path,
       body ? TRY(http_.send("POST", path, base::to_text(*body))) : TRY(http_.send("GET", path));
   if (reply.status >= 300) return error_from(reply);
   return reply;
+}
+
+Result<void> Client::download(const std::string& path, const JsonObject& body,
+                              const std::filesystem::path& file) {
+  // A failure leaves what was at `file`.
+  std::filesystem::path unfinished = file;
+  unfinished += ".unfinished";
+  const Result<base::HttpReply> reply =
+      http_.download_posted(path, base::to_text(body), unfinished);
+  std::error_code ec;
+  if (reply && reply->status < 300) {
+    TRY(store::sync_file(unfinished));
+    std::filesystem::rename(unfinished, file, ec);
+    if (!ec) return {};
+  }
+  std::error_code ignored;
+  std::filesystem::remove(unfinished, ignored);
+  if (!reply) return reply.error();
+  if (reply->status >= 300) return error_from(*reply);
+  return base::error(Code::kInternal, "cannot write: {}: file={}", ec.message(), file.string());
 }
 
 Result<void> Client::put(const std::string& path, std::string_view bytes) {

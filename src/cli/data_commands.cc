@@ -119,16 +119,13 @@ int history(Context& context, const HistoryOptions& options) {
                                    {"until", &options.until}}) {
     if (!value->empty()) body[key] = *value;
   }
-  const auto reply = Client(context).fetch("/slipway/v1/features/history", body);
-  if (!reply) return fail(reply.error(), context);
-  if (const auto written = store::write_file(options.out, reply->body); !written)
-    return fail(written.error(), context);
+  const auto written = Client(context).download("/slipway/v1/features/history", body, options.out);
+  if (!written) return fail(written.error(), context);
+  const std::uintmax_t bytes = std::filesystem::file_size(options.out);
   if (context.json) {
-    std::printf(
-        "%s\n",
-        base::to_text(JsonObject{{"file", options.out}, {"bytes", reply->body.size()}}).c_str());
+    std::printf("%s\n", base::to_text(JsonObject{{"file", options.out}, {"bytes", bytes}}).c_str());
   } else {
-    std::fprintf(stderr, "wrote %s: %zu bytes\n", options.out.c_str(), reply->body.size());
+    std::fprintf(stderr, "wrote %s: %ju bytes\n", options.out.c_str(), bytes);
   }
   return kOk;
 }

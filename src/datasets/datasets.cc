@@ -301,6 +301,14 @@ Result<Frame> Datasets::rows(const Snapshot& snapshot, const std::vector<std::st
   return store::read_parquet(TRY(blobs_.local_file(snapshot.digest)), columns);
 }
 
+Result<void> Datasets::scan(const Snapshot& snapshot, const std::vector<std::string>& columns,
+                            const std::optional<store::ParquetRange>& range,
+                            const store::ParquetVisit& visit) {
+  constexpr std::int64_t kRowsPerPiece = 64 * 1024;
+  return store::scan_parquet(TRY(blobs_.local_file(snapshot.digest)), columns, kRowsPerPiece, range,
+                             visit);
+}
+
 Result<Frame> Datasets::quarantine(const Snapshot& snapshot) {
   if (snapshot.quarantine_digest.empty()) return Frame();
   return store::read_parquet(TRY(blobs_.local_file(snapshot.quarantine_digest)));

@@ -17,6 +17,7 @@
 #include "datasets/validation.h"
 #include "store/blob_store.h"
 #include "store/db.h"
+#include "store/parquet.h"
 #include "types/frame.h"
 
 namespace slipway::datasets {
@@ -80,6 +81,10 @@ class Datasets {
   Result<Snapshot> snapshot(const std::string& name, std::optional<std::int64_t> version = {});
   // Rows of a version: these columns, or all when there are none.
   Result<types::Frame> rows(const Snapshot& snapshot, const std::vector<std::string>& columns = {});
+  // The same a piece at a time (store::scan_parquet).
+  Result<void> scan(const Snapshot& snapshot, const std::vector<std::string>& columns,
+                    const std::optional<store::ParquetRange>& range,
+                    const store::ParquetVisit& visit);
   // Removes blobs that no version has: an ingest that ended before its version was written has left
   // them. Nobody else may keep blobs in the store.
   struct Reclaimed {

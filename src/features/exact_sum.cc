@@ -19,11 +19,12 @@ struct ExactSum::Wide {
 
   std::array<std::int64_t, kDigits> digits{};
   std::uint32_t adds = 0;  // since carries were passed on
-  bool has_positive_infinity = false, has_negative_infinity = false;
+  std::int64_t positive_infinities = 0, negative_infinities = 0;
 
-  void add(double number) {
+  // `times` is 1 or -1.
+  void add(double number, int times) {
     if (std::isinf(number)) {
-      (number > 0 ? has_positive_infinity : has_negative_infinity) = true;
+      (number > 0 ? positive_infinities : negative_infinities) += times;
       return;
     }
     const auto bits = std::bit_cast<std::uint64_t>(number);
@@ -34,7 +35,7 @@ struct ExactSum::Wide {
     const auto digit = static_cast<std::size_t>(place / 32);
     const std::uint64_t lower = (mantissa & 0xffffffff) << (place % 32);
     const std::uint64_t upper = (mantissa >> 32) << (place % 32);
-    const std::int64_t sign = number < 0 ? -1 : 1;
+    const std::int64_t sign = number < 0 ? -times : times;
     const auto part = [&](std::uint64_t of) { return sign * static_cast<std::int64_t>(of); };
     digits[digit] += part(lower & 0xffffffff);
     digits[digit + 1] += part((lower >> 32) + (upper & 0xffffffff));
@@ -52,11 +53,11 @@ struct ExactSum::Wide {
     adds = 0;
   }
 
-  bool is_infinite() const { return has_positive_infinity || has_negative_infinity; }
+  bool is_infinite() const { return positive_infinities != 0 || negative_infinities != 0; }
   double infinity() const {
-    if (has_positive_infinity && has_negative_infinity) return std::nan("");
-    return has_positive_infinity ? std::numeric_limits<double>::infinity()
-                                 : -std::numeric_limits<double>::infinity();
+    if (positive_infinities != 0 && negative_infinities != 0) return std::nan("");
+    return positive_infinities != 0 ? std::numeric_limits<double>::infinity()
+                                    : -std::numeric_limits<double>::infinity();
   }
 
   // All digits of the sum without its sign.
@@ -112,33 +113,33 @@ void ExactSum::drop() { delete wide_; }
 ExactSum::Wide& ExactSum::widen() {
   if (!is_wide()) {
     auto wide = std::make_unique<Wide>();
-    wide->add(high_);
-    wide->add(low_);
+    wide->add(high_, 1);
+    wide->add(low_, 1);
     high_ = std::numeric_limits<double>::quiet_NaN();
     wide_ = wide.release();
   }
   return *wide_;
 }
 
-void ExactSum::add_wide(double number) {
+void ExactSum::add_wide(double number, int times) {
   DCHECK(!std::isnan(number));
-  widen().add(number);
+  widen().add(number, times);
 }
 
-void ExactSum::add(const ExactSum& other) {
+void ExactSum::add(const ExactSum& other, int times) {
   if (!other.is_wide()) {
-    add(other.high_);
-    add(other.low_);
+    add(times * other.high_);
+    add(times * other.low_);
     return;
   }
   Wide& sum = widen();
   Wide more = *other.wide_;
   sum.carry();
   more.carry();
-  for (std::size_t i = 0; i < sum.digits.size(); ++i) sum.digits[i] += more.digits[i];
+  for (std::size_t i = 0; i < sum.digits.size(); ++i) sum.digits[i] += times * more.digits[i];
   sum.carry();
-  sum.has_positive_infinity |= more.has_positive_infinity;
-  sum.has_negative_infinity |= more.has_negative_infinity;
+  sum.positive_infinities += times * more.positive_infinities;
+  sum.negative_infinities += times * more.negative_infinities;
 }
 
 double ExactSum::wide_value() const { return wide_->value(); }
@@ -146,9 +147,9 @@ double ExactSum::wide_value() const { return wide_->value(); }
 double ExactSum::wide_part(int part) const {
   static_assert(kWideParts == Wide::kDigits + 2);
   if (part == Wide::kDigits)
-    return wide_->has_positive_infinity ? std::numeric_limits<double>::infinity() : 0;
+    return wide_->positive_infinities != 0 ? std::numeric_limits<double>::infinity() : 0;
   if (part == Wide::kDigits + 1)
-    return wide_->has_negative_infinity ? -std::numeric_limits<double>::infinity() : 0;
+    return wide_->negative_infinities != 0 ? -std::numeric_limits<double>::infinity() : 0;
   bool is_negative = false;
   const Wide sum = wide_->magnitude(is_negative);
   const auto digit = static_cast<double>(sum.digits[static_cast<std::size_t>(part)]);

@@ -25,16 +25,16 @@ class ExactSum {
 
   // `number` is no NaN.
   void add(double number) {
-    if (is_wide()) return add_wide(number);
-    const double high = high_ + number;
-    const double lost = error_of(high_, number, high);
-    const double low = low_ + lost;
-    if (error_of(low_, lost, low) != 0) [[unlikely]]
-      return add_wide(number);  // or NaN: no number
-    high_ = high;
-    low_ = low;
+    if (!add_narrow(number)) [[unlikely]]
+      add_wide(number, 1);
   }
-  void add(const ExactSum& other);
+  void add(const ExactSum& other) { add(other, 1); }
+  // As if it had not been added: also an infinity goes.
+  void subtract(double number) {
+    if (!add_narrow(-number)) [[unlikely]]
+      add_wide(number, -1);
+  }
+  void subtract(const ExactSum& other) { add(other, -1); }
 
   double value() const { return is_wide() ? wide_value() : high_ + low_; }
 
@@ -61,8 +61,19 @@ class ExactSum {
     return (a - (sum - b_in_it)) + (b - b_in_it);
   }
   bool is_wide() const { return high_ != high_; }
+  // False, and nothing is changed: two doubles don't suffice.
+  bool add_narrow(double number) {
+    const double high = high_ + number;
+    const double lost = error_of(high_, number, high);
+    const double low = low_ + lost;
+    if (!(error_of(low_, lost, low) == 0)) return false;  // NaN when the sum is wide or infinite
+    high_ = high;
+    low_ = low;
+    return true;
+  }
   Wide& widen();
-  void add_wide(double number);
+  void add_wide(double number, int times);
+  void add(const ExactSum& other, int times);
   double wide_value() const;
   double wide_part(int part) const;
   void drop();

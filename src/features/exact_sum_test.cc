@@ -65,6 +65,26 @@ TEST(ExactSum, KnownSums) {
   EXPECT_TRUE(std::isnan(sum_of_parts({inf, 1, -inf}, 1)));
 }
 
+TEST(ExactSum, WhatIsSubtractedWasNeverThere) {
+  const std::vector<double> there = {1e300, 0.1, -7},
+                            gone = {INFINITY, 1e-300, -INFINITY, -1e300, 3};
+  ExactSum sum, part;
+  for (const double x : gone) sum.add(x);
+  for (const double x : there) sum.add(x);
+  EXPECT_TRUE(std::isnan(sum.value()));
+  for (const double x : gone) part.add(x);
+  sum.subtract(part);
+  EXPECT_EQ(sum.value(), exact(there));
+  for (const double x : gone) sum.add(x);
+  for (const double x : gone) sum.subtract(x);
+  EXPECT_EQ(sum.value(), exact(there));
+  ExactSum narrow;
+  narrow.add(0.1);
+  narrow.add(0.2);
+  narrow.subtract(0.1);
+  EXPECT_EQ(narrow.value(), 0.2);
+}
+
 // Numbers of all exponents, of some, and such that cancel each other.
 TEST(ExactSum, EveryOrderAndEveryPartGivesTheRoundedSum) {
   base::SeededRandom random(11);

@@ -28,6 +28,9 @@ struct HistoryRequest {
   types::Timestamp
       as_of;  // what is known: rows with event time before it, labels that had arrived by then
   std::optional<types::Timestamp> from, until;  // event time of the entity rows
+  std::uint64_t memory_bytes = 1ull << 30;  // of a source's and the entity rows: about as much is
+                                            // kept at once
+  std::size_t rows_at_once = 4'000'000;     // entity rows; fewer when memory_bytes ask for it
 };
 
 struct HistoryResult {
@@ -104,10 +107,17 @@ class FeatureStore {
   Result<std::optional<types::Timestamp>> materialized() const;
   types::Timestamp now() const { return clock_.now(); }
 
+  // A training set in the order of the entity rows: `visit` gets some of them at a time, at least
+  // once. What is returned has an empty frame. kResourceExhausted: one key's rows alone take more
+  // than request.memory_bytes, and a window needs them all.
+  using HistoryVisit = std::function<Result<void>(types::Frame rows)>;
+  Result<HistoryResult> history(const HistoryRequest& request, const HistoryVisit& visit) const;
+  // All of it at once.
   Result<HistoryResult> history(const HistoryRequest& request) const;
 
  private:
   friend class Recomputation;  // reads the same rows for requests that were served
+  friend class ViewHistory;    // a view's part of a training set
 
   // Definitions bound to data, with the online rows. Replaced as a whole when definitions change.
   struct State {
@@ -143,11 +153,6 @@ class FeatureStore {
                          std::uint64_t identity);
   static std::uint64_t identity_of(const State& state, std::size_t source,
                                    std::span<const Value> row);
-  // The features of a view, as columns, for many keys (by column) at many times.
-  Result<std::vector<types::Column>> read_view(const State& state, std::size_t view,
-                                               const std::vector<const types::Column*>& keys,
-                                               const std::vector<std::int64_t>& times,
-                                               types::Timestamp as_of) const;
   static Result<std::size_t> find_view(const State& state, const std::string& name);
   static ViewShape shape_of(const State& state, std::size_t view);
   Result<const BoundService*> find_service(const State& state, const std::string& name) const;

@@ -1,7 +1,13 @@
 // Training sets: the same views over whole datasets, each entity row as known at its own time.
 
+#include <algorithm>
+#include <limits>
+#include <map>
+#include <numeric>
+#include <set>
+
 #include "features/feature_store.h"
-#include "features/keyed_rows.h"
+#include "features/view_history.h"
 
 namespace slipway::features {
 namespace {
@@ -17,131 +23,260 @@ Columns find_columns(const types::Frame& frame, const std::vector<NamedColumn>& 
   return columns;
 }
 
-// The entity rows that make up a training set, by position, and their labels.
-struct Asked {
-  std::vector<std::size_t> rows;
-  std::optional<Column> labels;  // of those rows
-  std::int64_t unlabeled = 0;
+// Entity rows that are answered together, as their dataset has them.
+struct Batch {
+  std::vector<Column> request;  // the service's request columns
+  std::vector<Column> keys;     // of the dataset
+  Column times, arrival;
+  std::optional<Column> labels;
+  std::size_t rows() const { return times.size(); }
 };
 
-Asked choose(const HistoryRequest& request, const Column& time, const Column& arrival,
-             const std::optional<Column>& labels) {
-  Asked asked;
-  for (std::size_t row = 0; row < time.size(); ++row) {
-    if (!time.is_valid(row) || time.ints[row] >= request.as_of.micros) continue;
-    if (request.from && time.ints[row] < request.from->micros) continue;
-    if (request.until && time.ints[row] >= request.until->micros) continue;
-    const bool is_known = arrival.is_valid(row) && arrival.ints[row] <= request.as_of.micros;
-    if (labels && !(is_known && labels->is_valid(row))) {
-      ++asked.unlabeled;
-    } else {
-      asked.rows.push_back(row);
-    }
-  }
-  if (labels) asked.labels = labels->take(asked.rows);
-  return asked;
+Columns pointers(const std::vector<Column>& columns) {
+  Columns pointed;
+  for (const Column& column : columns) pointed.push_back(&column);
+  return pointed;
 }
+
+// Makes a training set of one batch of entity rows after the other.
+class TrainingSet {
+ public:
+  TrainingSet(const HistoryRequest& request, const BoundService& service,
+              const std::vector<BoundView>& views, std::vector<std::optional<ViewHistory>> parts)
+      : request_(request), service_(service), views_(views), parts_(std::move(parts)) {}
+
+  Result<types::Frame> answer(Batch batch) {
+    types::Frame frame;
+    const auto add = [&](Column column, std::string name) -> Result<void> {
+      column.name = std::move(name);
+      // A feature that has the name of a key or of the time is in the frame once.
+      if (frame.find(column.name) != nullptr) return {};
+      return frame.add(std::move(column));
+    };
+    std::vector<std::vector<Column>> parts = TRY(read(batch));
+    for (Column& key : batch.keys) TRY(add(std::move(key), key.name));
+    TRY(add(std::move(batch.times), service_.service.event_time));
+    if (batch.labels) {
+      TRY(add(std::move(*batch.labels), request_.label_name));
+      TRY(add(std::move(batch.arrival), request_.label_name + "_known_at"));
+    }
+    for (const BoundService::Output& output : service_.outputs) {
+      TRY(add(output.from_request ? as_values(batch.request[output.position])
+                                  : std::move(parts[output.part][output.position]),
+              output.name));
+    }
+    return frame;
+  }
+
+ private:
+  // What each part says of them.
+  Result<std::vector<std::vector<Column>>> read(const Batch& batch) {
+    const Columns cells = pointers(batch.request);
+    std::map<std::vector<std::size_t>, EntityRows> entities;  // by the positions of their keys
+    std::vector<std::vector<Column>> parts;
+    for (std::size_t p = 0; p < service_.parts.size(); ++p) {
+      const BoundService::Part& part = service_.parts[p];
+      if (views_[part.view].view.is_on_demand()) {
+        std::vector<Column>& columns = parts.emplace_back();
+        for (const Expression& input : part.on_demand)
+          columns.push_back(input.evaluate(cells, batch.rows()));
+        continue;
+      }
+      Columns keys;
+      for (const std::size_t key : part.keys) keys.push_back(cells[key]);
+      const auto of_keys = entities.try_emplace(part.keys, keys, batch.times.ints).first;
+      parts.push_back(TRY(parts_[p]->read(of_keys->second, keys, batch.times.ints)));
+    }
+    return parts;
+  }
+
+  const HistoryRequest& request_;
+  const BoundService& service_;
+  const std::vector<BoundView>& views_;
+  std::vector<std::optional<ViewHistory>> parts_;  // by part of the service; on demand: none
+};
+
+// What is read of the dataset whose rows are asked for, and which of them count.
+class EntitySource {
+ public:
+  static Result<EntitySource> open(TableSource& tables, const HistoryRequest& request,
+                                   const BoundService& service) {
+    EntitySource source(request, service);
+    source.columns_ = TRY(tables.columns(request.entities));
+    source.keys_ = TRY(tables.key(request.entities));
+    source.arrival_ = TRY(tables.arrival_time(request.entities));
+    std::set<std::string> read(source.keys_.begin(), source.keys_.end());
+    read.insert(source.arrival_);
+    for (const RequestColumn& column : service.service.request) read.insert(column.name);
+    if (!request.label.empty()) {
+      source.label_ = TRY(Expression::parse(request.label, source.columns_));
+      for (const std::size_t column : source.label_->columns())
+        read.insert(source.columns_[column].name);
+    }
+    source.names_.assign(read.begin(), read.end());
+    source.table_ = TRY(tables.open(request.entities));
+    return source;
+  }
+
+  // Calls `answer` for batches of at most `rows` rows, in order; at least once. Returns how many
+  // rows were left out because their label was not known.
+  Result<std::int64_t> each(std::size_t rows, const std::function<Result<void>(Batch)>& answer) {
+    std::int64_t unlabeled = 0;
+    std::optional<Batch> batch;
+    bool was_answered = false;
+    const std::string& time = service_.service.event_time;
+    const Table::TimeRange range{
+        .column = time,
+        .first = request_.from ? request_.from->micros : std::numeric_limits<std::int64_t>::min(),
+        .last = std::min(request_.as_of, request_.until.value_or(request_.as_of)).micros};
+    TRY(table_->scan(names_, range, [&](const types::Frame& piece, std::size_t) -> Result<void> {
+      std::optional<Column> labels;
+      if (label_) labels = label_->evaluate(find_columns(piece, columns_), piece.rows());
+      const std::vector<std::size_t> asked = TRY(choose(piece, labels, unlabeled));
+      for (std::size_t first = 0; first < asked.size();) {
+        if (!batch) batch = empty_like(piece, labels);
+        const std::size_t some = std::min(asked.size() - first, rows - batch->rows());
+        append(*batch, piece, labels,
+               {asked.begin() + static_cast<std::ptrdiff_t>(first),
+                asked.begin() + static_cast<std::ptrdiff_t>(first + some)});
+        first += some;
+        if (batch->rows() < rows) continue;
+        was_answered = true;
+        TRY(answer(std::move(*batch)));
+        batch.reset();
+      }
+      return {};
+    }));
+    if (batch || !was_answered) {
+      if (!batch) batch = TRY(nothing());
+      TRY(answer(std::move(*batch)));
+    }
+    return unlabeled;
+  }
+
+ private:
+  EntitySource(const HistoryRequest& request, const BoundService& service)
+      : request_(request), service_(service) {}
+
+  // Positions of the rows of a piece that make up the training set.
+  Result<std::vector<std::size_t>> choose(const types::Frame& piece,
+                                          const std::optional<Column>& labels,
+                                          std::int64_t& unlabeled) const {
+    const Column& time = *TRY(piece.column(service_.service.event_time));
+    const Column& arrival = *TRY(piece.column(arrival_));
+    if (time.type != ColumnType::kTimestamp) {
+      return base::error(Code::kInvalidArgument, "dataset {}: {} is no timestamp",
+                         request_.entities, time.name);
+    }
+    std::vector<std::size_t> rows;
+    for (std::size_t row = 0; row < time.size(); ++row) {
+      if (!time.is_valid(row) || time.ints[row] >= request_.as_of.micros) continue;
+      if (request_.from && time.ints[row] < request_.from->micros) continue;
+      if (request_.until && time.ints[row] >= request_.until->micros) continue;
+      const bool is_known = arrival.is_valid(row) && arrival.ints[row] <= request_.as_of.micros;
+      if (labels && !(is_known && labels->is_valid(row))) {
+        ++unlabeled;
+      } else {
+        rows.push_back(row);
+      }
+    }
+    return rows;
+  }
+
+  template <typename Each>
+  void each_column(Batch& batch, const types::Frame& piece, Each each) const {
+    const std::vector<RequestColumn>& request = service_.service.request;
+    for (std::size_t i = 0; i < request.size(); ++i)
+      each(batch.request[i], *piece.find(request[i].name));
+    for (std::size_t i = 0; i < keys_.size(); ++i) each(batch.keys[i], *piece.find(keys_[i]));
+    each(batch.times, *piece.find(service_.service.event_time));
+    each(batch.arrival, *piece.find(arrival_));
+  }
+
+  Batch empty_like(const types::Frame& piece, const std::optional<Column>& labels) const {
+    Batch batch;
+    batch.request.resize(service_.service.request.size());
+    batch.keys.resize(keys_.size());
+    each_column(batch, piece,
+                [](Column& to, const Column& from) { to = Column::of_type(from.name, from.type); });
+    if (labels) batch.labels = Column::of_type("", labels->type);
+    return batch;
+  }
+
+  void append(Batch& batch, const types::Frame& piece, const std::optional<Column>& labels,
+              const std::vector<std::size_t>& rows) const {
+    each_column(batch, piece, [&](Column& to, const Column& from) { to.append_rows(from, rows); });
+    if (labels) batch.labels->append_rows(*labels, rows);
+  }
+
+  // A batch without rows, with columns as the dataset declares them.
+  Result<Batch> nothing() const {
+    types::Frame piece;
+    for (const std::string& name : names_) {
+      const auto column = std::ranges::find(columns_, name, &NamedColumn::name);
+      if (column == columns_.end()) {
+        return base::error(Code::kNotFound, "dataset {} has no column {}", request_.entities, name);
+      }
+      TRY(piece.add(Column::of_type(
+          name, column->is_whole ? ColumnType::kInt64 : column_type(column->type))));
+    }
+    std::optional<Column> labels;
+    if (label_) labels = label_->evaluate(find_columns(piece, columns_), 0);
+    return empty_like(piece, labels);
+  }
+
+  const HistoryRequest& request_;
+  const BoundService& service_;
+  std::vector<NamedColumn> columns_;
+  std::vector<std::string> keys_, names_;
+  std::string arrival_;
+  std::optional<Expression> label_;
+  std::unique_ptr<Table> table_;
+};
 
 }  // namespace
 
-Result<std::vector<Column>> FeatureStore::read_view(const State& state, std::size_t view,
-                                                    const Columns& keys,
-                                                    const std::vector<std::int64_t>& times,
-                                                    types::Timestamp as_of) const {
-  const BoundView& bound = state.views[view];
-  const Source* source = state.definitions.find_source(bound.view.source);
-  const auto s = static_cast<std::size_t>(source - state.definitions.sources.data());
-  const std::vector<NamedColumn>& columns = state.source_columns[s];
+Result<HistoryResult> FeatureStore::history(const HistoryRequest& request,
+                                            const HistoryVisit& visit) const {
+  const std::shared_ptr<State> state = TRY(bind(*definitions()));
+  const BoundService& service = *TRY(find_service(*state, request.service));
+  EntitySource entities = TRY(EntitySource::open(tables_, request, service));
 
-  const std::unique_ptr<Table> table = TRY(tables_.open(source->dataset));
-  std::vector<std::string> names;
-  for (const std::size_t column : bound.columns()) names.push_back(columns[column].name);
-  const types::Frame rows = TRY(table->rows(names));
-
-  // What tells rows apart is read when rows are alike: seldom.
-  std::optional<Result<types::Frame>> identifying;
-  Columns identifying_cells;
-  const auto identity = [&](std::size_t row) -> std::uint64_t {
-    if (!identifying) {
-      std::vector<std::string> keys;
-      for (const std::size_t key : state.source_keys[s]) keys.push_back(columns[key].name);
-      identifying = table->rows(keys);
-      if (*identifying) identifying_cells = find_columns(**identifying, columns);
-    }
-    if (!*identifying) return 0;
-    std::vector<Value> values(columns.size());
-    for (std::size_t column = 0; column < columns.size(); ++column) {
-      if (identifying_cells[column] != nullptr)
-        values[column] = cell_of(*identifying_cells[column], row);
-    }
-    return identity_of(state, s, values);
-  };
-  const KeyedRows keyed(bound, find_columns(rows, columns), rows.rows(), as_of, identity);
-  if (identifying && !*identifying) return std::move(*identifying).error();
-  return keyed.read(keys, times);
+  std::size_t bytes_per_row = 0;
+  std::vector<std::optional<ViewHistory>> parts;
+  for (const BoundService::Part& part : service.parts) {
+    const BoundView& view = state->views[part.view];
+    std::optional<ViewHistory>& opened = parts.emplace_back();
+    bytes_per_row += ViewHistory::bytes_per_row(view);
+    if (view.view.is_on_demand()) continue;
+    opened.emplace(
+        TRY(ViewHistory::open(*this, *state, part.view, request.as_of, request.memory_bytes / 2)));
+  }
+  TrainingSet set(request, service, state->views, std::move(parts));
+  const std::size_t rows_max =
+      std::clamp<std::size_t>(request.memory_bytes / 2 / std::max<std::size_t>(bytes_per_row, 1), 1,
+                              std::max<std::size_t>(request.rows_at_once, 1));
+  HistoryResult result;
+  result.unlabeled = TRY(entities.each(rows_max, [&](Batch batch) -> Result<void> {
+    return visit(TRY(set.answer(std::move(batch))));
+  }));
+  return result;
 }
 
 Result<HistoryResult> FeatureStore::history(const HistoryRequest& request) const {
-  const std::shared_ptr<State> state = TRY(bind(*definitions()));
-  const BoundService& service = *TRY(find_service(*state, request.service));
-
-  const types::Frame entities = TRY(TRY(tables_.open(request.entities))->rows({}));
-  const std::vector<NamedColumn> entity_columns = TRY(tables_.columns(request.entities));
-  const std::vector<std::string> entity_keys = TRY(tables_.key(request.entities));
-  Columns request_cells, key_cells;
-  for (const RequestColumn& column : service.service.request)
-    request_cells.push_back(TRY(entities.column(column.name)));
-  for (const std::string& key : entity_keys) key_cells.push_back(TRY(entities.column(key)));
-  const Column& arrival = *TRY(entities.column(TRY(tables_.arrival_time(request.entities))));
-  const Column& time = *request_cells[service.event_time];
-  if (time.type != ColumnType::kTimestamp) {
-    return base::error(Code::kInvalidArgument, "dataset {}: {} is no timestamp", request.entities,
-                       time.name);
-  }
-  std::optional<Column> labels;
-  if (!request.label.empty()) {
-    const Expression label = TRY(Expression::parse(request.label, entity_columns));
-    labels = label.evaluate(find_columns(entities, entity_columns), entities.rows());
-  }
-  Asked asked = choose(request, time, arrival, labels);
-
-  HistoryResult result{.frame = {}, .unlabeled = asked.unlabeled};
-  const auto add = [&](Column column, std::string name) -> Result<void> {
-    column.name = std::move(name);
-    // A feature that has the name of a key or of the time is in the frame once.
-    if (result.frame.find(column.name) != nullptr) return {};
-    return result.frame.add(std::move(column));
-  };
-  for (const Column* key : key_cells) TRY(add(key->take(asked.rows), key->name));
-  const Column times = time.take(asked.rows);
-  TRY(add(times, service.service.event_time));
-  if (asked.labels) {
-    TRY(add(std::move(*asked.labels), request.label_name));
-    TRY(add(arrival.take(asked.rows), request.label_name + "_known_at"));
-  }
-
-  std::vector<Column> asked_cells;
-  Columns cells;
-  for (const Column* column : request_cells) asked_cells.push_back(column->take(asked.rows));
-  for (const Column& column : asked_cells) cells.push_back(&column);
-  std::vector<std::vector<Column>> parts;
-  for (const BoundService::Part& part : service.parts) {
-    const BoundView& view = state->views[part.view];
-    if (view.view.is_on_demand()) {
-      std::vector<Column>& columns = parts.emplace_back();
-      for (const Expression& input : part.on_demand)
-        columns.push_back(input.evaluate(cells, asked.rows.size()));
-      continue;
+  types::Frame frame;
+  HistoryResult result = TRY(history(request, [&](types::Frame rows) -> Result<void> {
+    if (frame.columns().empty()) {
+      frame = std::move(rows);
+      return {};
     }
-    Columns keys;
-    for (const std::size_t key : part.keys) keys.push_back(cells[key]);
-    parts.push_back(TRY(read_view(*state, part.view, keys, times.ints, request.as_of)));
-  }
-  for (const BoundService::Output& output : service.outputs) {
-    TRY(add(output.from_request ? as_values(asked_cells[output.position])
-                                : std::move(parts[output.part][output.position]),
-            output.name));
-  }
+    std::vector<std::size_t> all(rows.rows());
+    std::iota(all.begin(), all.end(), std::size_t{0});
+    for (std::size_t c = 0; c < frame.columns().size(); ++c)
+      frame.columns()[c].append_rows(rows.columns()[c], all);
+    return {};
+  }));
+  result.frame = std::move(frame);
   return result;
 }
 

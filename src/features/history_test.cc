@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <numeric>
 
 #include "features/feature_store.h"
 #include "features/testing/trips.h"
@@ -136,6 +137,77 @@ TEST_P(HistoryTest, OnlineAndOfflineAgreeToTheBit) {
     for (std::size_t o = 0; o < outputs.size(); ++o)
       EXPECT_EQ(values[o], cell_of(*offline.frame.find(outputs[o].name), i))
           << outputs[o].name << " row " << i;
+  }
+}
+
+// However little memory there is, the rows are the same, in the same order.
+TEST_P(HistoryTest, LittleMemoryGivesTheSameRows) {
+  const HistoryRequest request{.service = "trips",
+                               .entities = "trips",
+                               .label_name = "late",
+                               .label = "delay > 15",
+                               .as_of = types::Timestamp{4'000 * 60'000'000LL}};
+  const types::Frame all = store_.history(request).value().frame;
+  HistoryRequest little = request;
+  little.memory_bytes = 120'000;  // the rows of one carrier, not of two
+  little.rows_at_once = 50;
+  std::size_t at = 0, batches = 0;
+  const HistoryResult rest =
+      store_
+          .history(little,
+                   [&](const types::Frame& rows) -> Result<void> {
+                     for (std::size_t row = 0; row < rows.rows(); ++row, ++at) {
+                       for (const types::Column& column : rows.columns())
+                         EXPECT_EQ(cell_of(column, row), cell_of(*all.find(column.name), at))
+                             << column.name << " row " << at;
+                     }
+                     ++batches;
+                     return {};
+                   })
+          .value();
+  EXPECT_EQ(at, all.rows());
+  EXPECT_GE(batches, (all.rows() + 49) / 50);
+  EXPECT_EQ(rest.unlabeled, store_.history(request)->unlabeled);
+  little.memory_bytes = 1'000;
+  const auto refused = store_.history(little, [](const types::Frame&) { return Result<void>(); });
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kResourceExhausted);
+}
+
+// Sources in the order of events, of arrivals, and in none: read in one pass or by keys, they give
+// what the online rows give.
+TEST_P(HistoryTest, EveryOrderOfTheSourceGivesTheSame) {
+  types::Frame& trips = tables_.tables["trips"].frame;
+  // A number in the times makes rows of a carrier differ in them, so that one pass can tell them
+  // apart; equal ones are in the tests above.
+  for (std::size_t row = 0; row < trips.rows(); ++row) {
+    for (const char* time : {"landed_at", "known_at"})
+      trips.find(time)->ints[row] += static_cast<std::int64_t>(row);
+  }
+  tables_.tables["asked"] = tables_.tables["trips"];
+  std::vector<std::size_t> order(trips.rows());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::optional<types::Frame> expected;
+  for (const char* by : {"", "landed_at", "known_at"}) {
+    if (*by != '\0') {
+      const std::vector<std::int64_t> times = trips.find(by)->ints;
+      std::ranges::sort(order, {}, [&](std::size_t row) { return times[row]; });
+      trips = trips.take(order);
+      std::iota(order.begin(), order.end(), std::size_t{0});
+    }
+    const types::Frame rows = store_
+                                  .history({.service = "trips",
+                                            .entities = "asked",
+                                            .as_of = types::Timestamp{4'000 * 60'000'000LL}})
+                                  .value()
+                                  .frame;
+    if (!expected) expected = rows;
+    ASSERT_EQ(rows.rows(), expected->rows());
+    for (const types::Column& column : rows.columns()) {
+      for (std::size_t row = 0; row < rows.rows(); ++row)
+        ASSERT_EQ(cell_of(column, row), cell_of(*expected->find(column.name), row))
+            << by << ": " << column.name << " row " << row;
+    }
   }
 }
 

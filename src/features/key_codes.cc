@@ -4,6 +4,7 @@
 
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cmath>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -67,6 +68,11 @@ class KeyCodes::CellCodes {
   void find(const Column& column, std::vector<std::uint32_t>& codes) const {
     codes.resize(column.size());
     if (kind_of(column.type) != kind_) return find_texts(column, codes);
+    if (!near_.empty() && column.type == ColumnType::kInt64 && column.valid.empty()) {
+      std::ranges::transform(column.ints, codes.begin(),
+                             [&](auto whole) { return find_near(whole); });
+      return;
+    }
     for (std::size_t row = 0; row < codes.size(); ++row) {
       if (!is_there(column, row)) {
         codes[row] = kMissing;
@@ -127,17 +133,20 @@ class KeyCodes::CellCodes {
 
   // One side has texts and the other numbers: both are compared as texts.
   void find_texts(const Column& column, std::vector<std::uint32_t>& codes) const {
-    boost::unordered_flat_map<std::string, std::uint32_t> by_text;
-    for (const auto& [text, code] : texts_) by_text.emplace(text, code);
-    for (const auto& [whole, code] : wholes_) by_text.emplace(fmt::format("{}", whole), code);
-    for (const auto& [number, code] : fractions_) by_text.emplace(text_of_number(number), code);
+    std::call_once(texts_are_written_, [&] { write_texts(); });
+    for (std::size_t row = 0; row < codes.size(); ++row)
+      codes[row] = is_there(column, row) ? found(by_text_, text_of(column, row)) : kMissing;
+  }
+
+  void write_texts() const {
+    for (const auto& [text, code] : texts_) by_text_.emplace(text, code);
+    for (const auto& [whole, code] : wholes_) by_text_.emplace(fmt::format("{}", whole), code);
+    for (const auto& [number, code] : fractions_) by_text_.emplace(text_of_number(number), code);
     for (std::size_t place = 0; place < near_.size(); ++place) {
       if (near_[place] == kUnknown) continue;
       const std::int64_t whole = near_from_ + static_cast<std::int64_t>(place);
-      by_text.emplace(fmt::format("{}", whole), near_[place]);
+      by_text_.emplace(fmt::format("{}", whole), near_[place]);
     }
-    for (std::size_t row = 0; row < codes.size(); ++row)
-      codes[row] = is_there(column, row) ? found(by_text, text_of(column, row)) : kMissing;
   }
 
   const Kind kind_;
@@ -147,6 +156,8 @@ class KeyCodes::CellCodes {
   boost::unordered_flat_map<double, std::uint32_t> fractions_;  // and what is beyond 64 bits
   std::int64_t near_from_ = 0;
   std::vector<std::uint32_t> near_;
+  mutable std::once_flag texts_are_written_;
+  mutable boost::unordered_flat_map<std::string, std::uint32_t> by_text_;  // when asked by texts
 };
 
 // Codes of two parts of a key as one.

@@ -6,6 +6,7 @@
 #include <numeric>
 #include <tuple>
 
+#include "features/input_numbers.h"
 #include "features/window_reader.h"
 
 namespace slipway::features {
@@ -33,28 +34,6 @@ Column gathered(const Column& from, const std::vector<std::uint32_t>& rows) {
 }
 
 }  // namespace
-
-// An input as numbers by row of the source: NaN where it is missing, 1 for a text or a time.
-struct KeyedRows::Numbers {
-  std::vector<double> own;
-  const double* data = nullptr;
-
-  Numbers(const Expression& input, std::span<const Column* const> columns, std::size_t rows) {
-    const auto plain = input.plain_column();
-    if (plain && columns[*plain]->type == types::ColumnType::kDouble) {
-      data = columns[*plain]->doubles.data();
-      return;
-    }
-    Column values = input.evaluate(columns, rows);
-    own = std::move(values.doubles);
-    if (values.type != types::ColumnType::kDouble) {
-      own.resize(rows);
-      for (std::size_t row = 0; row < rows; ++row)
-        own[row] = values.is_valid(row) ? 1 : std::numeric_limits<double>::quiet_NaN();
-    }
-    data = own.data();
-  }
-};
 
 // One key's rows, as the readers of windows want them.
 struct KeyedRows::OfKey {
@@ -116,7 +95,7 @@ KeyedRows::KeyedRows(const BoundView& bound, std::span<const Column* const> colu
 
   slots_.assign(bound.inputs.size(), kOne);
   cells_.resize(bound.inputs.size());
-  std::vector<Numbers> inputs;
+  std::vector<InputNumbers> inputs;
   for (const std::size_t input : bound.running) {
     if (bound.view.aggregates[input].expression.empty()) continue;
     slots_[input] = inputs.size();
@@ -128,7 +107,7 @@ KeyedRows::KeyedRows(const BoundView& bound, std::span<const Column* const> colu
   numbers_ = std::make_unique_for_overwrite<double[]>(kept * inputs.size());
   const auto fill = [&](std::size_t at, std::size_t row) {
     for (std::size_t slot = 0; slot < inputs.size(); ++slot)
-      numbers_[at * inputs.size() + slot] = inputs[slot].data[row];
+      numbers_[at * inputs.size() + slot] = inputs[slot][row];
   };
 
   for (std::size_t row = 0; row < rows; ++row) {

@@ -1,5 +1,6 @@
-// All rows of a source by key, in columns: what ViewIndex is for rows that come one by one. Built
-// once for a whole training set and read through the same evaluator (window_reader.h).
+// Rows of a source by key, in columns: what ViewIndex is for rows that come one by one, read
+// through the same evaluator (window_reader.h). Training sets are read from it where one pass over
+// the source (source_pass.h) can't answer.
 #pragma once
 
 #include <cstdint>
@@ -30,7 +31,6 @@ class KeyedRows {
  private:
   static constexpr std::size_t kOne = static_cast<std::size_t>(-1);  // count(): every row is 1
 
-  struct Numbers;
   struct OfKey;
   struct Row {
     std::int64_t event, arrival;

@@ -1,7 +1,9 @@
 // The tables of this room, and what it needs of others.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +23,18 @@ class Table {
   virtual ~Table() = default;
   // These columns; all when there are none.
   virtual Result<types::Frame> rows(const std::vector<std::string>& columns) = 0;
+
+  // Values of a column of timestamps, both inclusive.
+  struct TimeRange {
+    std::string column;
+    std::int64_t first, last;
+  };
+  using Visit = std::function<Result<void>(const types::Frame& piece, std::size_t first_row)>;
+  // Calls `visit` with pieces of these columns, in the order of rows; `first_row` is the position
+  // of a piece's first. Pieces without a row in `range` may be left out. A frame is used again for
+  // the next piece.
+  virtual Result<void> scan(const std::vector<std::string>& columns,
+                            const std::optional<TimeRange>& range, const Visit& visit) = 0;
 };
 
 // The datasets that sources read. Safe to use from several threads.

@@ -10,7 +10,9 @@
 #include <parquet/statistics.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
+#include <cmath>
 #include <optional>
 #include <set>
 
@@ -179,6 +181,7 @@ Result<std::vector<int>> positions_of(const arrow::Schema& schema,
   return wanted;
 }
 
+constexpr std::int64_t kRowsPerGroup = 128 * 1024;
 constexpr std::size_t kSampledValues = 256;
 
 template <typename Key>
@@ -208,16 +211,49 @@ bool repeats(const Column& column) {
   return true;
 }
 
+// How many of ten thousand bytes a general compressor would leave of numbers that don't repeat:
+// what the entropy of each of their eight bytes says.
+int left_by_compression(const std::vector<double>& numbers) {
+  constexpr std::size_t kSampled = 4096;
+  const std::size_t step = std::max<std::size_t>(1, numbers.size() / kSampled);
+  double bits = 0;
+  std::size_t sampled = 0;
+  for (int byte = 0; byte < 8; ++byte) {
+    std::array<int, 256> counts{};
+    sampled = 0;
+    for (std::size_t i = 0; i < numbers.size(); i += step, ++sampled)
+      ++counts[std::bit_cast<std::uint64_t>(numbers[i]) >> (8 * byte) & 0xff];
+    for (const int count : counts) {
+      const double share = static_cast<double>(count) / static_cast<double>(sampled);
+      if (count > 0) bits -= share * std::log2(share);
+    }
+  }
+  return static_cast<int>(10'000 * bits / 64);
+}
+
+// What is not compressed costs a reader a third. Small columns are: their entropy is not known.
+constexpr int kWorthCompressing = 8'500;
+constexpr std::size_t kSmallColumn = 8 * 1024;
+
 std::shared_ptr<parquet::WriterProperties> properties_for(const types::Frame& frame) {
   parquet::WriterProperties::Builder builder;
   builder.compression(parquet::Compression::ZSTD);
   for (const Column& column : frame.columns()) {
     if (repeats(column)) continue;
     builder.disable_dictionary(column.name);
-    if (column.type == ColumnType::kDouble)
-      builder.encoding(column.name, parquet::Encoding::BYTE_STREAM_SPLIT);
-    if (column.type == ColumnType::kInt64 || column.type == ColumnType::kTimestamp)
+    if (column.type == ColumnType::kDouble) {
+      if (column.size() < kSmallColumn || left_by_compression(column.doubles) < kWorthCompressing) {
+        builder.encoding(column.name, parquet::Encoding::BYTE_STREAM_SPLIT);
+      } else {
+        builder.compression(column.name, parquet::Compression::UNCOMPRESSED);
+      }
+    }
+    if (column.type == ColumnType::kInt64 || column.type == ColumnType::kTimestamp) {
       builder.encoding(column.name, parquet::Encoding::DELTA_BINARY_PACKED);
+      // Packed by bits, nothing repeats that a compressor could see.
+      if (column.size() >= kSmallColumn)
+        builder.compression(column.name, parquet::Compression::UNCOMPRESSED);
+    }
   }
   return builder.build();
 }
@@ -247,12 +283,88 @@ Result<types::Frame> read_parquet(const std::filesystem::path& file,
   return frame;
 }
 
+namespace {
+
+// The rows of a batch, in columns that have room from the one before.
+Result<void> fill(const arrow::RecordBatch& batch, types::Frame& frame) {
+  if (frame.columns().empty()) {
+    for (const auto& field : batch.schema()->fields())
+      TRY(frame.add(Column::of_type(field->name(), TRY(arrow_column_type(*field)))));
+  }
+  for (int i = 0; i < batch.num_columns(); ++i) {
+    Column& column = frame.columns()[static_cast<std::size_t>(i)];
+    column.clear();
+    column.reserve(static_cast<std::size_t>(batch.num_rows()));
+    append_arrow_chunk(*batch.column(i), column);
+  }
+  return {};
+}
+
+// Whether a row group may have rows in the range.
+bool may_have(const parquet::FileMetaData& metadata, int group, int column,
+              const ParquetRange& range) {
+  const auto statistics = metadata.RowGroup(group)->ColumnChunk(column)->statistics();
+  if (statistics == nullptr || !statistics->HasMinMax() ||
+      statistics->physical_type() != parquet::Type::INT64)
+    return true;
+  const auto& typed = static_cast<const parquet::Int64Statistics&>(*statistics);
+  return typed.max() >= range.first && typed.min() <= range.last;
+}
+
+}  // namespace
+
+Result<void> scan_parquet(const std::filesystem::path& file,
+                          const std::vector<std::string>& columns, std::int64_t rows_per_piece,
+                          const std::optional<ParquetRange>& range, const ParquetVisit& visit) {
+  ParquetReader reader = TRY(ParquetReader::open(file));
+  const std::vector<int> wanted = TRY(positions_of(reader.schema(), columns, file));
+  for (const int index : wanted) TRY(arrow_column_type(*reader.schema().field(index)));
+  int by = range ? reader.schema().GetFieldIndex(range->column) : -1;
+  if (by >= 0 && !is_of_micros(*reader.schema().field(by))) by = -1;
+  types::Frame frame;
+  try {
+    reader.file().set_batch_size(rows_per_piece);
+    const auto metadata = reader.file().parquet_reader()->metadata();
+    std::int64_t first_row = 0;
+    // Row groups beside each other are read as one.
+    for (int group = 0; group < metadata->num_row_groups();) {
+      std::vector<int> together;
+      std::int64_t rows = 0;
+      while (group < metadata->num_row_groups() &&
+             (by < 0 || may_have(*metadata, group, by, *range))) {
+        together.push_back(group);
+        rows += metadata->RowGroup(group++)->num_rows();
+      }
+      if (together.empty()) {
+        first_row += metadata->RowGroup(group++)->num_rows();
+        continue;
+      }
+      auto batches = reader.file().GetRecordBatchReader(together, wanted);
+      if (!batches.ok()) return arrow_error(batches.status(), Code::kCorruption, file);
+      std::int64_t at = first_row;
+      for (;;) {
+        std::shared_ptr<arrow::RecordBatch> batch;
+        const arrow::Status status = (*batches)->ReadNext(&batch);
+        if (!status.ok()) return arrow_error(status, Code::kCorruption, file);
+        if (batch == nullptr) break;
+        TRY(fill(*batch, frame));
+        TRY(visit(frame, at));
+        at += batch->num_rows();
+      }
+      first_row += rows;
+    }
+    return {};
+  } catch (const std::exception& e) {
+    return base::error(Code::kCorruption, "parquet: {}: file={}", e.what(), file.string());
+  }
+}
+
 Result<void> write_parquet(const types::Frame& frame, const std::filesystem::path& file) {
   try {
     const auto table = to_table(frame);
     PARQUET_ASSIGN_OR_THROW(const auto sink, arrow::io::BufferOutputStream::Create());
     PARQUET_THROW_NOT_OK(parquet::arrow::WriteTable(*table, arrow::default_memory_pool(), sink,
-                                                    128 * 1024, properties_for(frame)));
+                                                    kRowsPerGroup, properties_for(frame)));
     PARQUET_ASSIGN_OR_THROW(const auto buffer, sink->Finish());
     return write_file(file, std::string_view(*buffer));
   } catch (const std::exception& e) {
@@ -296,13 +408,7 @@ Result<std::optional<types::Frame>> ParquetPieces::next() {
     if (!status.ok()) return arrow_error(status, Code::kCorruption, impl_->file);
     if (batch == nullptr) return std::optional<types::Frame>();
     types::Frame frame;
-    for (int i = 0; i < batch->num_columns(); ++i) {
-      const arrow::Field& field = *batch->schema()->field(i);
-      Column column = Column::of_type(field.name(), TRY(arrow_column_type(field)));
-      column.reserve(static_cast<std::size_t>(batch->num_rows()));
-      append_arrow_chunk(*batch->column(i), column);
-      TRY(frame.add(std::move(column)));
-    }
+    TRY(fill(*batch, frame));
     return std::optional(std::move(frame));
   } catch (const std::exception& e) {
     return base::error(Code::kCorruption, "parquet: {}: file={}", e.what(), impl_->file.string());
@@ -343,7 +449,8 @@ Result<void> ParquetWriter::append(const types::Frame& frame) {
       return base::error(Code::kInvalidArgument, "parquet: other columns than before: file={}",
                          impl_->file.string());
     }
-    const arrow::Status status = impl_->writer->WriteTable(*table, table->num_rows());
+    const arrow::Status status = impl_->writer->WriteTable(
+        *table, std::max<std::int64_t>(1, std::min(table->num_rows(), kRowsPerGroup)));
     return status.ok() ? Result<void>() : arrow_error(status, Code::kInternal, impl_->file);
   } catch (const std::exception& e) {
     return base::error(Code::kInternal, "parquet: {}: file={}", e.what(), impl_->file.string());

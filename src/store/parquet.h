@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -30,8 +31,23 @@ Result<ParquetInfo> parquet_info(const std::filesystem::path& file);
 Result<types::Frame> read_parquet(const std::filesystem::path& file,
                                   const std::vector<std::string>& columns = {});
 
-// zstd-compressed; written beside, synced, then renamed over `file`. The same frame gives the same
-// bytes.
+// A column of microseconds and which of its values are asked for, both inclusive.
+struct ParquetRange {
+  std::string column;
+  std::int64_t first, last;
+};
+
+// Calls `visit` with pieces of at most `rows_per_piece` rows of these columns, in the order of
+// rows, and the position of each piece's first row. Row groups that by their statistics have
+// nothing in `range` are left out. The frame is used again for the next piece. Errors as
+// read_parquet, and what `visit` says.
+using ParquetVisit = std::function<Result<void>(const types::Frame& piece, std::int64_t first_row)>;
+Result<void> scan_parquet(const std::filesystem::path& file,
+                          const std::vector<std::string>& columns, std::int64_t rows_per_piece,
+                          const std::optional<ParquetRange>& range, const ParquetVisit& visit);
+
+// zstd-compressed where that pays; written beside, synced, then renamed over `file`. The same frame
+// gives the same bytes.
 Result<void> write_parquet(const types::Frame& frame, const std::filesystem::path& file);
 
 // Rows of some row groups, a piece at a time, so that a file may be larger than the memory. One
@@ -56,7 +72,8 @@ class ParquetPieces {
   std::unique_ptr<Impl> impl_;
 };
 
-// Writes a file a frame at a time, all of the same columns; each frame is a row group. Until
+// Writes a file a frame at a time, all of the same columns; each frame is one row group or, when it
+// is large, several. Until
 // finish() nothing is at `file`; then all of it is, synced. Destroyed before, it leaves nothing.
 // One thread at a time.
 class ParquetWriter {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/hash.h"
+#include "base/random.h"
 #include "store/file_system.h"
 #include "store/testing/temp_folder.h"
 
@@ -122,6 +123,84 @@ TEST(Parquet, APieceAtATimeIsTheWholeFile) {
   }
   EXPECT_EQ(rows, 2000u);
   EXPECT_EQ(ParquetPieces::open(file, {"nobody"}, {0}, 300).error().code, Code::kNotFound);
+}
+
+TEST(Parquet, AScanLeavesOutRowGroupsAndKnowsWhereItIs) {
+  testing::TempFolder folder;
+  const auto file = folder.path() / "scan.parquet";
+  {
+    ParquetWriter writer(file);
+    for (std::int64_t group = 0; group < 4; ++group) {
+      types::Column time = types::Column::of_type("time", types::ColumnType::kTimestamp), x = time;
+      x.name = "x";
+      x.type = types::ColumnType::kInt64;
+      for (std::int64_t row = 0; row < 100; ++row) {
+        time.append_int(group * 1000 + row);
+        row == 7 ? x.append_null() : x.append_int(group * 100 + row);
+      }
+      types::Frame frame;
+      ASSERT_TRUE(frame.add(std::move(time)));
+      ASSERT_TRUE(frame.add(std::move(x)));
+      ASSERT_TRUE(writer.append(frame));
+    }
+    ASSERT_TRUE(writer.finish());
+  }
+  const auto positions = [&](std::optional<ParquetRange> range) {
+    std::vector<std::int64_t> rows;
+    MUST(scan_parquet(file, {"x"}, 30, range,
+                      [&](const types::Frame& piece, std::int64_t first) -> Result<void> {
+                        EXPECT_LE(piece.rows(), 30u);
+                        for (std::size_t i = 0; i < piece.rows(); ++i) {
+                          rows.push_back(first + static_cast<std::int64_t>(i));
+                          EXPECT_EQ(piece.columns()[0].is_valid(i), rows.back() % 100 != 7);
+                          if (rows.back() % 100 != 7) {
+                            EXPECT_EQ(piece.columns()[0].ints[i], rows.back());
+                          }
+                        }
+                        return {};
+                      }));
+    return rows;
+  };
+  EXPECT_EQ(positions(std::nullopt).size(), 400u);
+  const auto some =
+      positions(ParquetRange{"time", 1050, 2000});  // of the second group and the third
+  EXPECT_EQ(some.size(), 200u);
+  EXPECT_EQ(some.front(), 100);
+  EXPECT_EQ(some.back(), 299);
+  EXPECT_TRUE(positions(ParquetRange{"time", 5000, 6000}).empty());
+  EXPECT_EQ(positions(ParquetRange{"x", 0, 1}).size(), 400u);  // no column of times: all
+  const auto stop = [](const types::Frame&, std::int64_t) -> Result<void> {
+    return base::error(Code::kUnavailable, "enough");
+  };
+  EXPECT_EQ(scan_parquet(file, {"x"}, 30, {}, stop).error().code, Code::kUnavailable);
+  EXPECT_EQ(scan_parquet(file, {"y"}, 30, {}, stop).error().code, Code::kNotFound);
+}
+
+TEST(Parquet, NumbersAreTheSameWhetherCompressedOrNot) {
+  testing::TempFolder folder;
+  base::SeededRandom random(3);
+  types::Column noise = types::Column::of_type("noise", types::ColumnType::kDouble), quiet = noise,
+                time = types::Column::of_type("time", types::ColumnType::kTimestamp);
+  quiet.name = "quiet";
+  for (int row = 0; row < 20'000; ++row) {
+    noise.append_double(static_cast<double>(random.next_u64()) * 1e-19);
+    quiet.append_double(1000 + row);
+    time.append_int(static_cast<std::int64_t>(random.next_u64() >> 20));
+  }
+  noise.set_null(5);
+  types::Frame frame;
+  for (types::Column* column : {&noise, &quiet, &time}) ASSERT_TRUE(frame.add(*column));
+  const auto file = folder.path() / "numbers.parquet";
+  ASSERT_TRUE(write_parquet(frame, file));
+  const types::Frame again = MUST(read_parquet(file));
+  EXPECT_TRUE(std::equal(noise.doubles.begin() + 6, noise.doubles.end(),
+                         again.find("noise")->doubles.begin() + 6));
+  EXPECT_FALSE(again.find("noise")->is_valid(5));
+  EXPECT_EQ(again.find("quiet")->doubles, quiet.doubles);
+  EXPECT_EQ(again.find("time")->ints, time.ints);
+  // 20,000 numbers of noise are as large as they are, the others are not.
+  EXPECT_GT(std::filesystem::file_size(file), 160'000u);
+  EXPECT_LT(std::filesystem::file_size(file), 160'000u + 160'000u);
 }
 
 TEST(Parquet, AWriterThatDoesNotFinishLeavesNothing) {

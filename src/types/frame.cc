@@ -130,10 +130,34 @@ void Column::append_from(const Column& other, std::size_t row) {
   }
 }
 
+void Column::append_rows(const Column& other, const std::vector<std::size_t>& rows) {
+  CHECK(type == other.type);
+  if (!valid.empty() || !other.valid.empty()) {
+    const std::size_t before = size();
+    valid.resize(before + rows.size(), 1);  // what was there before, too
+    for (std::size_t i = 0; i < rows.size() && !other.valid.empty(); ++i)
+      valid[before + i] = other.valid[rows[i]];
+  }
+  const auto append = [&](auto& to, const auto& from) {
+    const std::size_t before = to.size();
+    to.resize(before + rows.size());
+    for (std::size_t i = 0; i < rows.size(); ++i) to[before + i] = from[rows[i]];
+  };
+  switch (type) {
+    case ColumnType::kDouble:
+      return append(doubles, other.doubles);
+    case ColumnType::kString:
+      return append(strings, other.strings);
+    case ColumnType::kInt64:
+    case ColumnType::kBool:
+    case ColumnType::kTimestamp:
+      return append(ints, other.ints);
+  }
+}
+
 Column Column::take(const std::vector<std::size_t>& rows) const {
   Column taken = of_type(name, type);
-  taken.reserve(rows.size());
-  for (const std::size_t row : rows) taken.append_from(*this, row);
+  taken.append_rows(*this, rows);
   return taken;
 }
 

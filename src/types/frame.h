@@ -63,6 +63,8 @@ struct Column {
   void set_null(std::size_t row);
   // Appends row `row` of `other`, which must have the same type.
   void append_from(const Column& other, std::size_t row);
+  // Appends these rows of `other`, which must have the same type.
+  void append_rows(const Column& other, const std::vector<std::size_t>& rows);
   // The values of `rows`, in that order.
   Column take(const std::vector<std::size_t>& rows) const;
 };

@@ -62,5 +62,21 @@ TEST(Frame, MissingValuesAndErrors) {
   EXPECT_EQ(frame.take({1, 0}).find("x")->number(1), 1.0);
 }
 
+TEST(Frame, AppendedRowsKeepWhatIsMissing) {
+  Column some = Column::of_type("x", ColumnType::kInt64), all = some;
+  some.append_int(7);
+  some.append_null();
+  all.append_rows(some, {1});  // to a column without rows
+  all.append_rows(some, {0, 1});
+  EXPECT_EQ(all.ints, (std::vector<std::int64_t>{0, 7, 0}));
+  EXPECT_EQ(all.valid, (std::vector<std::uint8_t>{0, 1, 0}));
+  Column whole = Column::of_type("x", ColumnType::kInt64);
+  whole.append_int(1);
+  some.append_rows(whole, {0});  // all of it is there
+  EXPECT_EQ(some.valid, (std::vector<std::uint8_t>{1, 0, 1}));
+  whole.append_rows(some, {1});
+  EXPECT_EQ(whole.valid, (std::vector<std::uint8_t>{1, 0}));
+}
+
 }  // namespace
 }  // namespace slipway::types

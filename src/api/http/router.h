@@ -78,6 +78,7 @@ struct FileBody {
   std::filesystem::path file;
   std::uint64_t offset = 0;
   std::uint64_t bytes = 0;
+  std::shared_ptr<const void> owner;  // goes when the reply has; of a temporary file: removes it
 };
 
 // Bytes of a reply that come from elsewhere while it is sent. One thread at a time reads, when it

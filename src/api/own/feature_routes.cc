@@ -71,6 +71,16 @@ std::pair<std::string, std::string> split_label(const std::string& text) {
   return {name, text.substr(equals + 1)};
 }
 
+// The file goes when nobody has this any more.
+std::shared_ptr<const void> remove_later(const std::filesystem::path& file) {
+  return std::shared_ptr<const std::filesystem::path>(new std::filesystem::path(file),
+                                                      [](const std::filesystem::path* path) {
+                                                        std::error_code ignored;
+                                                        std::filesystem::remove(*path, ignored);
+                                                        delete path;
+                                                      });
+}
+
 Result<Response> history(FeatureStore& store, base::Random& random,
                          const std::filesystem::path& scratch, const Request& request) {
   const JsonObject body = TRY(read_body(request));
@@ -84,15 +94,19 @@ Result<Response> history(FeatureStore& store, base::Random& random,
   const auto as_of = TRY(read_time(body, "as_of"));
   if (!as_of) return base::error(Code::kInvalidArgument, "as_of is missing: what is known when?");
   wanted.as_of = *as_of;
-  const features::HistoryResult result = TRY(store.history(wanted));
   const auto file = scratch / ("history-" + random.hex(8) + ".parquet");
-  TRY(store::write_parquet(result.frame, file));
-  auto bytes = store::read_file(file);
-  std::error_code ignored;
-  std::filesystem::remove(file, ignored);
-  Response response{.content_type = "application/vnd.apache.parquet",
-                    .body = TRY(std::move(bytes))};
-  response.headers = {{"Slipway-Rows", std::to_string(result.frame.rows())},
+  const std::shared_ptr<const void> owner = remove_later(file);
+  store::ParquetWriter writer(file);
+  std::size_t rows = 0;
+  const features::HistoryResult result =
+      TRY(store.history(wanted, [&](const types::Frame& some) -> Result<void> {
+        rows += some.rows();
+        return writer.append(some);
+      }));
+  TRY(writer.finish());
+  Response response{.content_type = "application/vnd.apache.parquet"};
+  response.file = {.file = file, .bytes = std::filesystem::file_size(file), .owner = owner};
+  response.headers = {{"Slipway-Rows", std::to_string(rows)},
                       {"Slipway-Unlabeled", std::to_string(result.unlabeled)}};
   return response;
 }
