@@ -27,6 +27,21 @@ void add_changes(JsonArray& list, const std::vector<Change>& changes) {
   }
 }
 
+Result<void> check_routes(const monitor::AlertRule& alert,
+                          const std::vector<webhooks::Route>& routes) {
+  for (const std::string& name : alert.routes) {
+    const bool is_known = std::any_of(routes.begin(), routes.end(),
+                                      [&](const webhooks::Route& r) { return r.name == name; });
+    if (!is_known) {
+      return base::error(Code::kInvalidArgument,
+                         "an alert goes to a route that slipway.yaml doesn't declare under "
+                         "`routes:`: alert={} route={}",
+                         alert.name, name);
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 struct Project::Head {
@@ -43,6 +58,7 @@ struct Project::Parsed {
   std::vector<releases::EndpointDefinition> endpoints;
   std::vector<monitor::MonitorDefinition> monitors;
   std::vector<streams::StreamDefinition> streams;
+  std::vector<webhooks::Route> routes;
 };
 
 store::RoomMigrations Project::migrations() { return {"projects", {{1, kFirst}}}; }
@@ -66,7 +82,8 @@ Result<Project::Parsed> Project::parse(const Declared& declared) {
   if (parsed.head.rehearses && !start)
     return root.error("a rehearsal needs `start`: the time its event clock begins with");
   // The rooms read their own part; here only unknown ones are refused.
-  for (const char* part : {"datasets", "features", "pipelines", "endpoints", "monitors", "streams"})
+  for (const char* part :
+       {"datasets", "features", "pipelines", "endpoints", "monitors", "streams", "routes"})
     top.find(part);
   TRY(top.finish());
   parsed.datasets = TRY(datasets::parse_datasets(declared.yaml));
@@ -75,6 +92,10 @@ Result<Project::Parsed> Project::parse(const Declared& declared) {
   parsed.endpoints = TRY(releases::parse_endpoints(declared.yaml));
   parsed.monitors = TRY(monitor::parse_monitors(declared.yaml));
   parsed.streams = TRY(streams::parse_streams(declared.yaml));
+  parsed.routes = TRY(webhooks::parse_routes(declared.yaml));
+  for (const monitor::MonitorDefinition& monitor : parsed.monitors) {
+    for (const monitor::AlertRule& alert : monitor.alerts) TRY(check_routes(alert, parsed.routes));
+  }
   return parsed;
 }
 
@@ -178,6 +199,7 @@ Result<JsonObject> Project::plan(const Declared& declared) {
   add_changes(changes, TRY(rooms_.releases.plan(parsed.endpoints)));
   add_changes(changes, TRY(rooms_.monitor.plan(parsed.monitors)));
   add_changes(changes, TRY(rooms_.streams.plan(parsed.streams)));
+  add_changes(changes, TRY(rooms_.webhooks.plan_routes(parsed.routes)));
   for (Json& left : TRY(left_over(parsed))) changes.push_back(std::move(left));
   TRY(check_features(parsed.features));
   return JsonObject{{"project", parsed.head.name}, {"changes", std::move(changes)}};
@@ -217,6 +239,8 @@ Result<JsonObject> Project::apply(const Declared& declared) {
       TRY(rooms_.registry.protect_alias(alias->model, alias->alias));
   }
   add_changes(changes, TRY(rooms_.releases.apply(parsed.endpoints, declared.actor)));
+  // Before the alerts that go there.
+  add_changes(changes, TRY(rooms_.webhooks.apply_routes(parsed.routes)));
   add_changes(changes, TRY(rooms_.monitor.apply(parsed.monitors, declared.actor)));
   add_changes(changes, TRY(rooms_.streams.apply(parsed.streams, declared.actor)));
   for (Json& left : TRY(left_over(parsed))) changes.push_back(std::move(left));

@@ -18,6 +18,7 @@
 #include "serving/endpoints.h"
 #include "store/db.h"
 #include "streams/streams.h"
+#include "webhooks/webhooks.h"
 
 namespace slipway::app {
 
@@ -34,6 +35,7 @@ class Project final : public api::own::ProjectControl {
     serving::Endpoints& endpoints;
     monitor::Monitor& monitor;
     streams::Streams& streams;
+    webhooks::Webhooks& webhooks;
   };
   // `skew_delay`: on the wall clock the skew meter looks at what came that long ago.
   Project(store::Db& db, EventClock& clock, Rooms rooms, base::Duration skew_delay)

@@ -18,6 +18,7 @@
 #include "api/own/pipeline_routes.h"
 #include "api/own/project_routes.h"
 #include "api/own/reclaim_routes.h"
+#include "api/own/route_routes.h"
 #include "api/own/stream_routes.h"
 #include "api/own/streaming_routes.h"
 #include "api/page/mlflow_ui.h"
@@ -382,7 +383,7 @@ Result<void> Application::Rooms::open() {
   i.project = std::make_unique<Project>(
       i.foundation.db, i.clock,
       Project::Rooms{i.datasets, i.features, i.skew, i.pipelines, i.registry, i.releases,
-                     i.endpoints, *i.monitor, i.streams},
+                     i.endpoints, *i.monitor, i.streams, i.webhooks},
       base::Duration::seconds(i.foundation.settings.skew_delay_seconds));
   if (i.leads) {
     // Tracking goes on whatever is the matter with the data: a server that has just taken the lead
@@ -480,6 +481,7 @@ void Application::Rooms::add_leading_routes(http::Router& router) {
   router.add_all(api::own::gate_routes(i.gates, i.models));
   router.add_all(api::own::model_routes(i.registry));
   router.add_all(api::own::monitor_routes(*i.monitor));
+  router.add_all(api::own::route_routes(i.webhooks));
   router.add_all(api::own::streaming_routes(i.streams, i.topics));
 }
 

@@ -17,6 +17,7 @@
 #include "cli/pipeline_commands.h"
 #include "cli/project_commands.h"
 #include "cli/replay_command.h"
+#include "cli/route_commands.h"
 #include "cli/run_commands.h"
 #include "cli/serve_command.h"
 #include "cli/server_command.h"
@@ -52,6 +53,7 @@ int run(int argc, char** argv) {
   add_gc_command(root, context, exit_code);
   add_lineage_command(root, context, exit_code);
   add_import_commands(root, context, exit_code);
+  add_route_commands(root, context, exit_code);
   add_replay_command(root, context, exit_code);
   add_drill_command(root, context, exit_code);
   try {

@@ -53,6 +53,14 @@ Result<WindowKind> read_window(const YamlNode& node) {
   return *kind;
 }
 
+// One name, or a list of them.
+Result<std::vector<std::string>> read_routes(const YamlNode& node) {
+  std::vector<std::string> routes;
+  if (const auto one = node.text()) return std::vector{*one};
+  for (const YamlNode& item : TRY(node.list())) routes.push_back(TRY(item.text()));
+  return routes;
+}
+
 Result<AlertRule> read_alert(const std::string& name, const YamlNode& node) {
   AlertRule rule{.name = name};
   YamlMap map = TRY(node.map("alert " + name));
@@ -72,6 +80,12 @@ Result<AlertRule> read_alert(const std::string& name, const YamlNode& node) {
   }
   rule.min_rows = TRY(map.find_integer("min_rows", 1)).value_or(rule.min_rows);
   if (auto action = map.find("action")) rule.action = TRY(action->text());
+  if (auto severity = map.find("severity")) {
+    rule.severity = TRY(severity->text());
+    if (rule.severity != "critical" && rule.severity != "warning" && rule.severity != "info")
+      return severity->error("severity must be critical, warning or info: {}", rule.severity);
+  }
+  if (auto route = map.find("route")) rule.routes = TRY(read_routes(*route));
   TRY(map.finish());
   return rule;
 }
@@ -238,6 +252,12 @@ JsonObject MonitorDefinition::to_json() const {
     if (rule.abs_over) member["abs_over"] = *rule.abs_over;
     member["min_rows"] = rule.min_rows;
     if (!rule.action.empty()) member["action"] = rule.action;
+    member["severity"] = rule.severity;
+    if (!rule.routes.empty()) {
+      JsonArray routes;
+      for (const std::string& route : rule.routes) routes.emplace_back(route);
+      member["route"] = std::move(routes);
+    }
     rules[rule.name] = std::move(member);
   }
   object["alerts"] = std::move(rules);

@@ -34,6 +34,8 @@ struct AlertRule {
   std::int64_t min_rows =
       100;             // fewer rows (labelled ones, where the metric needs labels): not judged
   std::string action;  // empty: only tells
+  std::string severity = "warning";  // critical | warning | info
+  std::vector<std::string> routes;   // of slipway.yaml, that hear of it
 
   double threshold() const;
   bool fires(double value) const;

@@ -115,9 +115,13 @@ Result<bool> Deliveries::step() {
 
 Result<std::vector<Deliveries::Subscriber>> Deliveries::read_subscribers(store::Reader& reader) {
   std::vector<Subscriber> found;
-  TRY(reader.query("SELECT id, seen FROM webhooks WHERE active = 1 ORDER BY id", {},
+  TRY(reader.query("SELECT id, seen, name, format FROM webhooks WHERE active = 1 ORDER BY id", {},
                    [&](const store::Row& row) {
-                     found.push_back({.id = row.string(0), .seen = row.int64(1)});
+                     const Format format = parse_format(row.string(3));
+                     found.push_back({.id = row.string(0),
+                                      .seen = row.int64(1),
+                                      .route = format == Format::kMlflow ? "" : row.string(2),
+                                      .format = format});
                    }));
   for (Subscriber& subscriber : found) {
     TRY(reader.query("SELECT event FROM webhook_events WHERE webhook = ?", {subscriber.id},
@@ -147,9 +151,15 @@ Result<Deliveries::Intake> Deliveries::take_events() {
   const auto events = TRY(store::list_events(db_, {.after = *after, .limit = kEventsPerRound}));
   std::vector<News> news;
   for (const store::Event& event : events) {
+    if (auto alert = alert_news_of(event)) {
+      news.push_back({.sequence = event.sequence, .event = event.kind, .alert = std::move(alert)});
+      continue;
+    }
     const std::optional<Message> message = message_of(event);
     if (message)
-      news.push_back({event.sequence, message->event, body_of(*message, event.arrival_time)});
+      news.push_back({.sequence = event.sequence,
+                      .event = message->event,
+                      .body = body_of(*message, event.arrival_time)});
   }
   if (events.empty()) return intake;
   for (const Subscriber& subscriber : subscribers) {
@@ -157,6 +167,13 @@ Result<Deliveries::Intake> Deliveries::take_events() {
       TRY(take_for(subscriber, news, events.back().sequence));
   }
   return intake;
+}
+
+bool Deliveries::News::is_for(const Subscriber& subscriber) const {
+  if (!subscriber.events.contains(event)) return false;
+  if (!alert) return subscriber.route.empty();
+  return std::find(alert->routes.begin(), alert->routes.end(), subscriber.route) !=
+         alert->routes.end();
 }
 
 Result<void> Deliveries::take_for(const Subscriber& subscriber, const std::vector<News>& news,
@@ -167,7 +184,7 @@ Result<void> Deliveries::take_for(const Subscriber& subscriber, const std::vecto
   const auto room = static_cast<std::size_t>(options_.deliveries_max - subscriber.waiting);
   std::int64_t until = last;
   for (const News& item : news) {
-    if (item.sequence <= mark || !subscriber.events.contains(item.event)) continue;
+    if (item.sequence <= mark || !item.is_for(subscriber)) continue;
     if (taken.size() == room) {  // the rest stays in the log
       until = item.sequence - 1;
       break;
@@ -179,7 +196,9 @@ Result<void> Deliveries::take_for(const Subscriber& subscriber, const std::vecto
     return {};
   }
   const base::Timestamp now = clock_.now();
-  std::vector<std::string> ids(taken.size());
+  std::vector<std::string> ids(taken.size()), bodies;
+  for (const News* item : taken)
+    bodies.push_back(item->alert ? alert_body(subscriber.format, *item->alert) : item->body);
   for (std::string& id : ids) id = random_.hex();
   const bool done = TRY(db_.write([&](store::Tx& tx) -> Result<bool> {
     // Another server on this database may have taken them meanwhile.
@@ -190,7 +209,7 @@ Result<void> Deliveries::take_for(const Subscriber& subscriber, const std::vecto
       TRY(tx.execute(
           "INSERT INTO webhook_deliveries(id, webhook, event, sequence, body, tries, "
           "next_time, created) VALUES(?, ?, ?, ?, ?, 0, ?, ?)",
-          {ids[i], subscriber.id, taken[i]->event, taken[i]->sequence, taken[i]->body, now, now}));
+          {ids[i], subscriber.id, taken[i]->event, taken[i]->sequence, bodies[i], now, now}));
     }
     return true;
   }));

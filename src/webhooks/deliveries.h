@@ -62,11 +62,15 @@ class Deliveries {
     std::int64_t seen = 0;     // sequence of the last event it has taken, as written down
     std::int64_t waiting = 0;  // deliveries
     std::set<std::string, std::less<>> events;
+    std::string route;  // empty: one of MLflow's
+    Format format = Format::kMlflow;
   };
   // An event that somebody may have subscribed to.
   struct News {
     std::int64_t sequence = 0;
     std::string event, body;
+    std::optional<AlertNews> alert;  // then its body depends on the format
+    bool is_for(const Subscriber& subscriber) const;
   };
   struct Intake {
     std::size_t subscribers = 0;

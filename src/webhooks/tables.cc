@@ -3,7 +3,8 @@
 namespace slipway::webhooks {
 
 store::RoomMigrations migrations() {
-  return {"webhooks", {{1, R"(
+  return {"webhooks",
+          {{1, R"(
     CREATE TABLE webhooks(
       workspace TEXT NOT NULL DEFAULT 'default', id TEXT PRIMARY KEY, name TEXT NOT NULL, description TEXT NOT NULL,
       url TEXT NOT NULL, secret TEXT NOT NULL, active INTEGER NOT NULL, seen INTEGER NOT NULL,
@@ -18,6 +19,9 @@ store::RoomMigrations migrations() {
       next_time INTEGER NOT NULL, created INTEGER NOT NULL);
     CREATE INDEX webhook_deliveries_next ON webhook_deliveries(next_time);
     CREATE INDEX webhook_deliveries_webhook ON webhook_deliveries(webhook)
+  )"},
+           {2, R"(
+    ALTER TABLE webhooks ADD COLUMN format TEXT NOT NULL DEFAULT 'mlflow'
   )"}}};
 }
 

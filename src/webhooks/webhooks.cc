@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <map>
 
 #include "base/hash.h"
 #include "webhooks/message.h"
@@ -58,7 +59,8 @@ Result<void> check_place(const std::string& url, const UrlPolicy& policy) {
 
 Result<Webhook> find_webhook(store::Reader& reader, const std::string& id) {
   std::optional<Webhook> found = TRY(reader.find(
-      "SELECT id, name, description, url, active, created, updated FROM webhooks WHERE id = ?",
+      "SELECT id, name, description, url, active, created, updated FROM webhooks WHERE id = "
+      "? AND format = 'mlflow'",
       {id}, [](const store::Row& row) {
         return Webhook{.id = row.string(0),
                        .name = row.string(1),
@@ -101,6 +103,8 @@ JsonObject public_part(const Webhook& webhook) {
   return {{"name", webhook.name}, {"active", webhook.active}, {"events", std::move(events)}};
 }
 
+std::string route_id(const std::string& name) { return "route-" + name; }
+
 std::string subject_of(const std::string& id) { return "webhooks/" + id; }
 
 }  // namespace
@@ -136,9 +140,10 @@ Result<Page> Webhooks::list(std::int64_t max_results, std::int64_t offset) {
     return base::error(Code::kInvalidArgument, "max_results must be between 1 and {}.", kPageMax);
   return db_.read([&](store::Reader& reader) -> Result<Page> {
     std::vector<std::string> ids;
-    TRY(reader.query("SELECT id FROM webhooks ORDER BY created DESC, id LIMIT ? OFFSET ?",
-                     {max_results + 1, offset},
-                     [&](const store::Row& row) { ids.push_back(row.string(0)); }));
+    TRY(reader.query(
+        "SELECT id FROM webhooks WHERE format = 'mlflow' ORDER BY created DESC, id "
+        "LIMIT ? OFFSET ?",
+        {max_results + 1, offset}, [&](const store::Row& row) { ids.push_back(row.string(0)); }));
     Page page;
     if (ids.size() > static_cast<std::size_t>(max_results)) {
       ids.pop_back();
@@ -181,7 +186,8 @@ Result<Webhook> Webhooks::update(const std::string& id, const WebhookPatch& patc
 
 Result<void> Webhooks::remove(const std::string& id) {
   return db_.write([&](store::Tx& tx) -> Result<void> {
-    if (TRY(tx.execute("DELETE FROM webhooks WHERE id = ?", {id})) == 0) return no_webhook(id);
+    if (TRY(tx.execute("DELETE FROM webhooks WHERE id = ? AND format = 'mlflow'", {id})) == 0)
+      return no_webhook(id);
     return tx.append_event({.kind = "webhook.deleted", .subject = subject_of(id)});
   });
 }
@@ -195,31 +201,119 @@ Result<TestResult> Webhooks::test(const std::string& id, const std::string& even
   return TestResult{.success = reply->status < 400, .status = reply->status, .body = reply->body};
 }
 
+Result<std::vector<RouteChange>> Webhooks::plan_routes(const std::vector<Route>& routes) {
+  std::map<std::string, Route> known;
+  for (auto& [route, waiting] : TRY(this->routes())) known[route.name] = route;
+  std::vector<RouteChange> changes;
+  for (const Route& route : routes) {
+    const auto before = known.find(route.name);
+    changes.push_back({.name = route.name,
+                       .change = before == known.end()     ? "created"
+                                 : before->second == route ? "unchanged"
+                                                           : "updated"});
+    if (before != known.end()) known.erase(before);
+  }
+  for (const auto& [name, route] : known) changes.push_back({.name = name, .change = "deleted"});
+  return changes;
+}
+
+Result<std::vector<RouteChange>> Webhooks::apply_routes(const std::vector<Route>& routes) {
+  for (const Route& route : routes) TRY(check_place(TRY(resolve_reference(route.url)), policy_));
+  const std::vector<RouteChange> changes = TRY(plan_routes(routes));
+  const base::Timestamp now = clock_.now();
+  TRY(db_.write([&](store::Tx& tx) -> Result<void> {
+    for (const RouteChange& change : changes) {
+      const std::string id = route_id(change.name);
+      if (change.change == "unchanged") continue;
+      TRY(tx.append_event({.kind = "route." + change.change, .subject = subject_of(id)}));
+      if (change.change == "deleted") {
+        TRY(tx.execute("DELETE FROM webhooks WHERE id = ?", {id}));
+        continue;
+      }
+      const Route& route = *std::find_if(routes.begin(), routes.end(),
+                                         [&](const Route& r) { return r.name == change.name; });
+      const std::string secret = route.secret.empty() ? "" : box_.seal(route.secret, id);
+      const std::int64_t seen = TRY(newest_event(tx));
+      TRY(tx.execute(
+          "INSERT INTO webhooks(id, name, description, url, secret, active, seen, created, "
+          "updated, format) VALUES(?, ?, '', ?, ?, 1, ?, ?, ?, ?) ON CONFLICT(id) DO UPDATE SET "
+          "url = excluded.url, secret = excluded.secret, format = excluded.format, updated = "
+          "excluded.updated",
+          {id, route.name, route.url, secret, seen, now, now,
+           std::string(format_name(route.format))}));
+      TRY(write_events(tx, id, {"alert.opened", "alert.resolved"}));
+    }
+    return {};
+  }));
+  return changes;
+}
+
+Result<std::vector<std::pair<Route, std::int64_t>>> Webhooks::routes() {
+  std::vector<std::pair<Route, std::int64_t>> found;
+  std::vector<std::string> sealed;
+  TRY(db_.read([&](store::Reader& reader) {
+    return reader.query(
+        "SELECT w.name, w.format, w.url, w.secret, (SELECT COUNT(*) FROM webhook_deliveries d "
+        "WHERE d.webhook = w.id) FROM webhooks w WHERE w.format <> 'mlflow' ORDER BY w.name",
+        {}, [&](const store::Row& row) {
+          found.emplace_back(Route{.name = row.string(0),
+                                   .format = parse_format(row.string(1)),
+                                   .url = row.string(2)},
+                             row.int64(4));
+          sealed.push_back(row.string(3));
+        });
+  }));
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    Route& route = found[i].first;
+    if (!sealed[i].empty()) route.secret = TRY(box_.open(sealed[i], route_id(route.name)));
+  }
+  return found;
+}
+
+Result<TestResult> Webhooks::test_route(const std::string& name) {
+  for (const auto& [route, waiting] : TRY(routes())) {
+    if (route.name != name) continue;
+    const auto reply = send(route_id(name), random_.hex(),
+                            alert_body(route.format, example_alert(name, clock_.now())));
+    if (!reply) return TestResult{.error = reply.error().message};
+    return TestResult{.success = reply->status < 400, .status = reply->status, .body = reply->body};
+  }
+  return base::error(Code::kNotFound, "no such route: route={}", name);
+}
+
 Result<base::HttpReply> Webhooks::send(const std::string& webhook_id,
                                        const std::string& delivery_id, const std::string& body) {
   struct Target {
     std::string url, secret;
+    Format format = Format::kMlflow;
   };
   const auto target = TRY(db_.read([&](store::Reader& reader) {
-    return reader.find("SELECT url, secret FROM webhooks WHERE id = ?", {webhook_id},
+    return reader.find("SELECT url, secret, format FROM webhooks WHERE id = ?", {webhook_id},
                        [](const store::Row& row) {
-                         return Target{.url = row.string(0), .secret = row.string(1)};
+                         return Target{.url = row.string(0),
+                                       .secret = row.string(1),
+                                       .format = parse_format(row.string(2))};
                        });
   }));
   if (!target) return no_webhook(webhook_id);
+  const bool is_route = target->format != Format::kMlflow;
   const std::string seconds = std::to_string(clock_.now().micros / 1'000'000);
+  const std::string prefix = is_route ? "X-Slipway-" : "X-MLflow-";
   base::HttpClient::Headers headers{{"Content-Type", "application/json"},
-                                    {"X-MLflow-Delivery-Id", delivery_id},
-                                    {"X-MLflow-Timestamp", seconds}};
+                                    {prefix + "Delivery-Id", delivery_id},
+                                    {prefix + "Timestamp", seconds}};
   if (!target->secret.empty()) {
-    const std::string secret = TRY(box_.open(target->secret, webhook_id));
+    std::string secret = TRY(box_.open(target->secret, webhook_id));
+    if (is_route) secret = TRY(resolve_reference(secret));
     const auto digest =
         base::hmac_sha256(secret, fmt::format("{}.{}.{}", delivery_id, seconds, body));
     headers.emplace_back(
-        "X-MLflow-Signature",
+        prefix + "Signature",
         "v1," + base::to_base64({reinterpret_cast<const char*>(digest.data()), digest.size()}));
   }
-  return sender_.post(target->url, body, headers);
+  std::string url = target->url;
+  if (is_route) url = address_of(target->format, TRY(resolve_reference(url)));
+  return sender_.post(url, body, headers);
 }
 
 }  // namespace slipway::webhooks

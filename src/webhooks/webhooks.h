@@ -7,10 +7,17 @@
 #include "base/random.h"
 #include "base/secret_box.h"
 #include "store/db.h"
+#include "webhooks/route.h"
 #include "webhooks/sender.h"
 #include "webhooks/values.h"
 
 namespace slipway::webhooks {
+
+struct RouteChange {
+  std::string kind = "route";
+  std::string name;
+  std::string change;  // created | updated | unchanged | deleted
+};
 
 // Safe to use from several threads. Everything given to the constructor must outlive it. Secrets
 // are kept sealed and never given out.
@@ -36,6 +43,16 @@ class Webhooks {
   // Sends an example of `event` (empty: of its first one) now, once. Whatever the other side does
   // is a result, not an error.
   Result<TestResult> test(const std::string& id, const std::string& event);
+
+  // What apply would change of the places that hear of alerts; changes nothing.
+  Result<std::vector<RouteChange>> plan_routes(const std::vector<Route>& routes);
+  // Routes that aren't named go, with what waits for them. A new one hears of what happens from now
+  // on. kInvalidArgument: an address that must not be reached.
+  Result<std::vector<RouteChange>> apply_routes(const std::vector<Route>& routes);
+  // By name, with how many deliveries wait.
+  Result<std::vector<std::pair<Route, std::int64_t>>> routes();
+  // Sends an example now, once. kNotFound.
+  Result<TestResult> test_route(const std::string& name);
 
   // The signed POST of one delivery.
   Result<base::HttpReply> send(const std::string& webhook_id, const std::string& delivery_id,

@@ -93,6 +93,8 @@ constexpr Rule kRules[] = {
     {kGet, "/slipway/v1/monitors/{name}", About::kProject, Permission::kRead},
     {kGet, "/slipway/v1/monitors/{name}/windows", About::kProject, Permission::kRead},
     {kGet, "/slipway/v1/alerts", About::kProject, Permission::kRead},
+    {kGet, "/slipway/v1/routes", About::kProject, Permission::kRead},
+    {kPost, "/slipway/v1/routes/{name}/test", About::kProject, Permission::kEdit},
 
     {kGet, "/slipway/v1/models/{name}/gates", About::kModel, Permission::kRead},
     {kGet, "/slipway/v1/gates/{id}", About::kProject, Permission::kRead},

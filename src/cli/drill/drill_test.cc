@@ -225,9 +225,10 @@ endpoints:
   sale: {model: "models:/sale@champion", features: sale, shadow: {old: "models:/sale/1"}, release: {delay: 1h}}
   other: {model: "models:/other/1"}
 monitors:
-  sale-health: {endpoint: sale}
+  sale-health: {endpoint: sale, alerts: {bad: {metric: auc, route: oncall}}}
   other-health: {endpoint: other}
 streams: {s: {}}
+routes: {oncall: {slack: "https://example.org"}}
 )";
 
 TEST(DrillProject, TheCopyRunsNothingAndReleasesNothing) {
@@ -239,7 +240,7 @@ TEST(DrillProject, TheCopyRunsNothingAndReleasesNothing) {
   EXPECT_EQ(copy.views[0].feature, "recent__");
   EXPECT_NE(copy.whole.find("clock: rehearsal"), std::string::npos);
   EXPECT_NE(copy.whole.find("model: /models/live"), std::string::npos);
-  for (const char* gone : {"rm -rf", "shadow", "release", "streams", "other", "schedule"})
+  for (const char* gone : {"rm -rf", "shadow", "release", "streams", "other", "schedule", "oncall"})
     EXPECT_EQ(copy.whole.find(gone), std::string::npos) << gone;
   EXPECT_EQ(copy.data_only.find("endpoints"), std::string::npos);
 }

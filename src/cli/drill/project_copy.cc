@@ -47,7 +47,9 @@ Result<ProjectCopy> copy_project(std::string_view yaml, const std::string& endpo
     endpoints[endpoint] = kept;
     for (const auto& monitor : project["monitors"]) {
       if (monitor.second["endpoint"].as<std::string>("") != endpoint) continue;
-      monitors[monitor.first] = monitor.second;
+      YAML::Node quiet = YAML::Clone(monitor.second);
+      for (auto alert : quiet["alerts"]) alert.second.remove("route");  // nobody is told
+      monitors[monitor.first] = quiet;
       copy.monitors.push_back(monitor.first.as<std::string>());
     }
     if (copy.monitors.empty()) {
@@ -65,7 +67,7 @@ Result<ProjectCopy> copy_project(std::string_view yaml, const std::string& endpo
     }
     project["clock"] = "rehearsal";
     project["start"] = types::to_rfc3339(start);
-    for (const char* key : {"endpoints", "monitors", "streams"}) project.remove(key);
+    for (const char* key : {"endpoints", "monitors", "streams", "routes"}) project.remove(key);
     if (project["pipelines"]) stop_pipelines(project);
     copy.data_only = text_of(project);
     project["endpoints"] = endpoints;

@@ -21,8 +21,8 @@ struct ProjectCopy {
 };
 
 // The event clock begins at `start`. Pipelines keep their names and parameters but do nothing: an
-// action shows what it would have started. Releases, shadows, streams and answers that go elsewhere
-// are left out. `model`: a file or folder below the server's models-root.
+// action shows what it would have started. Releases, shadows, streams, routes of alerts and answers
+// that go elsewhere are left out. `model`: a file or folder below the server's models-root.
 // kInvalidArgument: no YAML; kNotFound: no such endpoint, or no monitor watches it.
 Result<ProjectCopy> copy_project(std::string_view yaml, const std::string& endpoint,
                                  const std::string& model, base::Timestamp start);

@@ -1,0 +1,14 @@
+// slipway routes.
+#pragma once
+
+#include "cli/client.h"
+
+namespace CLI {
+class App;
+}
+
+namespace slipway::cli {
+
+void add_route_commands(CLI::App& root, Context& context, int& exit_code);
+
+}  // namespace slipway::cli
