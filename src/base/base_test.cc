@@ -108,7 +108,13 @@ TEST(Metrics, PrometheusText) {
   metrics.counter("slipway_things_total", "Things.", {{"kind", "a\"b"}}).add(2);
   metrics.histogram("slipway_wait_seconds", "Wait.", {}, {0.1, 1}).observe(0.5);
   metrics.gauge("slipway_level", "Level.", [] { return 7.0; });
+  metrics.gauges("slipway_ages", "Ages.", [] {
+    return Metrics::Readings{{{{"view", "a"}}, 1.5}, {{{"view", "b"}}, 2}};
+  });
   const std::string text = metrics.prometheus_text();
+  EXPECT_NE(text.find("slipway_ages{view=\"a\"} 1.5\nslipway_ages{view=\"b\"} 2\n"),
+            std::string::npos)
+      << text;
   EXPECT_NE(text.find("slipway_things_total{kind=\"a\\\"b\"} 2\n"), std::string::npos) << text;
   EXPECT_NE(text.find("slipway_wait_seconds_bucket{le=\"1\"} 1\n"), std::string::npos) << text;
   EXPECT_NE(text.find("slipway_wait_seconds_count 1\n"), std::string::npos) << text;

@@ -88,6 +88,12 @@ void Metrics::gauge(const std::string& name, const std::string& help, std::funct
   family(name, help, "gauge").gauges[render(labels)] = std::move(read);
 }
 
+void Metrics::gauges(const std::string& name, const std::string& help,
+                     std::function<Readings()> read) {
+  MutexLock lock(mutex_);
+  family(name, help, "gauge").readings = std::move(read);
+}
+
 std::string Metrics::prometheus_text() const {
   MutexLock lock(mutex_);
   std::string out;
@@ -101,6 +107,8 @@ std::string Metrics::prometheus_text() const {
       fmt::format_to(line, "{}{} {}\n", name, braces(labels), read());
     for (const auto& [labels, read] : family.gauges)
       fmt::format_to(line, "{}{} {}\n", name, braces(labels), read());
+    for (const auto& [labels, value] : family.readings ? family.readings() : Readings())
+      fmt::format_to(line, "{}{} {}\n", name, braces(render(labels)), value);
     for (const auto& [labels, histogram] : family.histograms) {
       const std::string comma = labels.empty() ? "" : ",";
       std::uint64_t total = 0;

@@ -61,6 +61,10 @@ class Metrics {
   void gauge(const std::string& name, const std::string& help, std::function<double()> read,
              const Labels& labels = {});
 
+  // Gauges whose labels come and go: `read` gives all there are.
+  using Readings = std::vector<std::pair<Labels, double>>;
+  void gauges(const std::string& name, const std::string& help, std::function<Readings()> read);
+
   std::string prometheus_text() const;
 
  private:
@@ -71,6 +75,7 @@ class Metrics {
     std::map<std::string, std::unique_ptr<Histogram>> histograms;
     std::map<std::string, std::function<std::uint64_t()>> counters_of;
     std::map<std::string, std::function<double()>> gauges;
+    std::function<Readings()> readings;
   };
   Family& family(const std::string& name, const std::string& help, const char* type)
       REQUIRES(mutex_);
