@@ -3,6 +3,7 @@
 #include "api/access/guard.h"
 #include "api/own/server_routes.h"
 #include "app/login.h"
+#include "app/online_store.h"
 #include "app/rooms.h"
 #include "app/storage.h"
 #include "base/log.h"
@@ -79,19 +80,22 @@ Result<void> Application::open_rooms() {
     router_.set_guard(guard_.get());
   }
   std::string webhook_key = TRY(find_webhook_key());
-  rooms_ = std::make_unique<Rooms>(Foundation{.settings = settings_,
-                                              .data = data_,
-                                              .clock = clock_,
-                                              .random = random_,
-                                              .metrics = metrics_,
-                                              .db = *db_,
-                                              .blobs = *blobs_,
-                                              .artifacts = *artifacts_,
-                                              .source_pattern = std::move(source_pattern),
-                                              .access = access_.get(),
-                                              .webhook_key = std::move(webhook_key),
-                                              .on_lead_change = on_lead_change_});
   TRY(db_->migrate(Rooms::migrations()));
+  auto online = open_online_store(settings_, data_, *db_, random_);
+  if (!online) return std::move(online).error().with_context("setting online-store");
+  const Foundation foundation{.settings = settings_,
+                              .data = data_,
+                              .clock = clock_,
+                              .random = random_,
+                              .metrics = metrics_,
+                              .db = *db_,
+                              .blobs = *blobs_,
+                              .artifacts = *artifacts_,
+                              .source_pattern = std::move(source_pattern),
+                              .access = access_.get(),
+                              .webhook_key = std::move(webhook_key),
+                              .on_lead_change = on_lead_change_};
+  rooms_ = std::make_unique<Rooms>(foundation, std::move(*online));
   if (access_) {
     TRY(access_->open());
     TRY(ensure_administrator(*access_, settings_, data_, random_));

@@ -48,6 +48,7 @@ class SnapshotTable final : public features::Table {
                             return visit(piece, static_cast<std::size_t>(first_row));
                           });
   }
+  std::string version() const override { return std::to_string(snapshot_.version); }
 
  private:
   datasets::Datasets& datasets_;

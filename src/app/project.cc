@@ -390,6 +390,8 @@ bool Project::sleep() {
 
 void Project::run() {
   while (sleep()) {
+    if (const auto done = rooms_.features.tend(); !done)
+      base::log_warning("app", "online features wait for their store: {}", done.error().message);
     if (clock_.rehearses()) continue;
     base::MutexLock lock(advance_mutex_);
     // One thing of each kind per second is plenty on the wall clock, and a window whose labels

@@ -140,6 +140,14 @@ void record(store::Db& db, const base::Clock& clock, const serving::Eviction& ev
                       written.error().message);
 }
 
+features::FeatureStore::Options feature_options(const Settings& settings) {
+  features::FeatureStore::Options options;
+  if (settings.online_history_hours > 0)
+    options.history = base::Duration::hours(settings.online_history_hours);
+  options.rows_per_second = settings.materialize_rows_per_second;
+  return options;
+}
+
 tracking::MetricFeed::Options feed_options(const Foundation& f) {
   tracking::MetricFeed::Options options;
   options.watchers_max = static_cast<std::size_t>(f.settings.stream_clients_max);
@@ -155,7 +163,7 @@ tracking::MetricFeed::Options feed_options(const Foundation& f) {
 }  // namespace
 
 struct Application::Rooms::Impl {
-  explicit Impl(const Foundation& f)
+  Impl(const Foundation& f, std::unique_ptr<features::OnlineStore> online_store)
       : foundation(f),
         clock(f.clock),
         experiments(f.db, f.clock, experiments_options(f.settings)),
@@ -218,7 +226,7 @@ struct Application::Rooms::Impl {
                .access = f.access},
         datasets(f.db, f.blobs, f.clock, f.data / "uploads"),
         tables(datasets),
-        features(f.db, tables, clock),
+        features(f.db, tables, clock, std::move(online_store), feature_options(f.settings)),
         inputs(datasets, registry),
         executor(f.access),
         pipelines(f.db, clock, f.clock, f.random, executor, inputs),
@@ -349,8 +357,9 @@ struct Application::Rooms::Impl {
   std::vector<http::Route> root;  // what answers at `/`: our page or MLflow's
 };
 
-Application::Rooms::Rooms(const Foundation& foundation)
-    : impl_(std::make_unique<Impl>(foundation)) {}
+Application::Rooms::Rooms(const Foundation& foundation,
+                          std::unique_ptr<features::OnlineStore> online)
+    : impl_(std::make_unique<Impl>(foundation, std::move(online))) {}
 Application::Rooms::~Rooms() = default;
 
 std::vector<store::RoomMigrations> Application::Rooms::migrations() {
@@ -451,8 +460,32 @@ api::grpc::OtherCalls Application::Rooms::other_calls() const {
   };
 }
 
+void Application::Rooms::measure_online_features() {
+  Impl& i = *impl_;
+  base::Metrics& metrics = i.foundation.metrics;
+  metrics.gauges("slipway_feature_view_age_seconds", "Age of the newest row of a view, online.",
+                 [&i] {
+                   base::Metrics::Readings readings;
+                   for (const auto& view : i.features.freshness()) {
+                     if (!view.newest) continue;
+                     const base::Duration age = i.features.now() - *view.newest;
+                     readings.emplace_back(base::Metrics::Labels{{"view", view.view}},
+                                           static_cast<double>(age.micros) / 1e6);
+                   }
+                   return readings;
+                 });
+  for (const auto& [where, bytes] :
+       {std::pair("memory", &features::OnlineStore::Size::memory_bytes),
+        std::pair("disk", &features::OnlineStore::Size::disk_bytes)}) {
+    metrics.gauge("slipway_online_store_bytes", "What features for online reads take.",
+                  [&i, bytes] { return static_cast<double>(i.features.online().size().*bytes); },
+                  {{"where", where}});
+  }
+}
+
 void Application::Rooms::add_leading_routes(http::Router& router) {
   Impl& i = *impl_;
+  measure_online_features();
   const auto rehearses = [&clock = i.clock] { return clock.rehearses(); };
   router.add_all(api::predict::predict_routes(*served()));
   router.add_all(api::predict::async_routes(i.invocations, i.endpoints));
@@ -520,6 +553,7 @@ Result<void> Application::Rooms::start(const std::string& url, const OnStop& on_
     on_stop("other servers", [&i] { i.others.stop(); });
   }
   if (!i.leads) return {};
+  on_stop("materialization", [&i] { i.features.stop(); });
   i.deliveries.start();
   on_stop("webhooks", [&i] { i.deliveries.stop(); });
   i.reclaimer.start();

@@ -11,6 +11,7 @@
 #include "api/http/router.h"
 #include "api/predict/call.h"
 #include "app/application.h"
+#include "features/online_store.h"
 #include "registry/sources.h"
 
 namespace slipway::app {
@@ -32,7 +33,7 @@ struct Foundation {
 };
 
 struct Application::Rooms {
-  explicit Rooms(const Foundation& foundation);
+  Rooms(const Foundation& foundation, std::unique_ptr<features::OnlineStore> online);
   ~Rooms();
 
   static std::vector<store::RoomMigrations> migrations();
@@ -51,6 +52,7 @@ struct Application::Rooms {
  private:
   // What changes outside of tracking and registry, and predictions.
   void add_leading_routes(http::Router& router);
+  void measure_online_features();
 
   void watch_other_servers();
   Result<void> look_who_leads();

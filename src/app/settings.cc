@@ -6,6 +6,7 @@
 
 #include "app/mlflow_options.h"
 #include "base/text.h"
+#include "features/redis_store.h"
 #include "store/file_system.h"
 #include "store/postgres_url.h"
 
@@ -112,6 +113,23 @@ SettingInfo database_url(std::string name, std::string Settings::*field, std::st
   SettingInfo info = url(std::move(name), field, std::move(help));
   info.set = [field](Settings& settings, std::string_view value) -> Result<void> {
     settings.*field = value.empty() ? std::string() : TRY(store::parse_postgres_url(value));
+    return {};
+  };
+  return info;
+}
+
+SettingInfo online_store(std::string name, std::string Settings::*field, std::string help) {
+  SettingInfo info = url(std::move(name), field, std::move(help));
+  info.range = "memory, rocksdb, redis://...";
+  info.set = [field](Settings& settings, std::string_view value) -> Result<void> {
+    if (value != "memory" && value != "rocksdb") {
+      if (!value.starts_with("redis")) {
+        return base::error(Code::kInvalidArgument,
+                           "expected memory, rocksdb or redis://HOST:PORT/DATABASE: got={}", value);
+      }
+      TRY(features::parse_redis_url(value));
+    }
+    settings.*field = value;
     return {};
   };
   return info;
@@ -253,6 +271,21 @@ const std::vector<SettingInfo>& setting_table() {
               "Largest request body kept in memory."),
       integer("feast-values-max", &Settings::feast_values_max, 1, 1'000'000'000,
               "Features times entities of one /get-online-features; more get 429."),
+      online_store("online-store", &Settings::online_store,
+                   "Where features are kept for online reads: memory, which is loaded when the "
+                   "server starts; rocksdb, in the data folder; or "
+                   "redis://USER:PASSWORD@HOST:PORT/DATABASE, whose password "
+                   "SLIPWAY_ONLINE_STORE keeps off the command line."),
+      integer("online-history-hours", &Settings::online_history_hours, 0, 1'000'000,
+              "How long before the newest row of a key online reads of a past moment are exact; "
+              "older rows that no window needs go. 0: nothing goes."),
+      integer("online-cache-bytes", &Settings::online_cache_bytes, 1 << 20, 1ll << 44,
+              "Memory for what was read of online features in RocksDB."),
+      integer("online-timeout-ms", &Settings::online_timeout_ms, 1, 600'000,
+              "How long Redis may take to connect, and for each answer."),
+      integer("materialize-rows-per-second", &Settings::materialize_rows_per_second, 0,
+              1'000'000'000,
+              "Rows that a materialization loads at most, so that reads stay quick; 0: no limit."),
       integer("run-index-bytes-max", &Settings::run_index_bytes_max, 1 << 20, 1ll << 44,
               "Memory that run search may take; when runs need more, searches get 429."),
       integer("stream-clients-max", &Settings::stream_clients_max, 1, 100'000,

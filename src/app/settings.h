@@ -59,6 +59,12 @@ struct Settings {
   std::int64_t artifact_bytes_max = 64ll << 30;
   std::int64_t artifact_list_max = 100'000;
   std::int64_t feast_values_max = 1'000'000;
+  // Features for online reads: features/online_store.h.
+  std::string online_store = "memory";
+  std::int64_t online_history_hours = 24;
+  std::int64_t online_cache_bytes = 256 << 20;
+  std::int64_t online_timeout_ms = 1000;
+  std::int64_t materialize_rows_per_second = 0;
   std::int64_t run_index_bytes_max = 4ll << 30;
   std::int64_t stream_clients_max = 1000;
   std::int64_t stream_waiting_bytes_max = 256 << 10;

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "cli/commands.h"
+#include "cli/online_commands.h"
 #include "cli/verb.h"
 #include "store/file_system.h"
 
@@ -246,15 +247,7 @@ void add_feature_commands(CLI::App& root, Context& context, int& exit_code) {
   sets->add_option("--out", options->out, "File to write")->required();
   sets->callback([&context, &exit_code, options] { exit_code = history(context, *options); });
 
-  CLI::App* load =
-      features->add_subcommand("materialize", "Load for online reads what was known at a time");
-  load->add_option("--as-of", options->as_of)->required();
-  load->callback([&context, &exit_code, options] {
-    exit_code = finish(
-        context,
-        Client(context).post("/slipway/v1/features/materialize", {{"as_of", options->as_of}}),
-        [](const Json& reply) { return cell(member_at(reply, "rows")) + " rows\n"; });
-  });
+  add_online_commands(*features, context, exit_code);
 
   auto skewed = std::make_shared<SkewOptions>();
   CLI::App* meter = features->add_subcommand(

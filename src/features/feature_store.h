@@ -2,10 +2,11 @@
 // moment; training sets built from whole datasets by the same evaluator.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
-#include <shared_mutex>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -13,10 +14,12 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mutex.h"
+#include "base/shared_mutex.h"
 #include "features/definition.h"
+#include "features/online_catalog.h"
+#include "features/packed_view.h"
 #include "features/service.h"
 #include "features/tables.h"
-#include "features/view_index.h"
 #include "store/db.h"
 
 namespace slipway::features {
@@ -39,15 +42,61 @@ struct HistoryResult {
   std::int64_t unlabeled = 0;  // entity rows left out because their label was not known at as_of
 };
 
+// Which rows of the datasets are loaded for online reads.
+struct Materialization {
+  // All rows that had arrived by then. What was loaded until later is dropped.
+  types::Timestamp as_of;
+  // Only those that arrived after the last time, up to `as_of`; what is loaded stays. Sources
+  // without times are loaded anew. Nothing is done when it was later already.
+  bool is_incremental = false;
+  // Set: rows with an event time in [from, until) that had arrived by the time of the last
+  // materialization are looked for again and added; `as_of` means nothing.
+  // kFailedPrecondition: nothing was materialized yet.
+  std::optional<types::Timestamp> from, until;
+  std::int64_t rows_per_second = 0;  // at most; 0: the store's own limit
+};
+
+// How far a materialization is.
+struct MaterializationProgress {
+  bool is_running = false;
+  std::string source;                        // at the moment
+  std::int64_t rows_done = 0, rows_all = 0;  // of all sources that have been opened
+};
+
+// A stream's messages that rows come from: one offset a row, ascending.
+struct StreamPosition {
+  std::string stream;
+  std::int64_t partition = 0;
+  std::vector<std::int64_t> offsets;
+};
+
 // Safe to use from several threads. Everything given to the constructor must outlive it.
+//
+// The datasets and the table of pushed rows are the truth; the online store holds what reads need
+// of it, and knows how far it has come: what is missing after a crash, or after the store was away,
+// is brought again by set_definitions() and tend().
 class FeatureStore {
  public:
+  struct Options {
+    // How long before the newest row of a key reads are still exact; nothing: for ever.
+    std::optional<types::Duration> history;
+    std::int64_t rows_per_second = 0;  // that a materialization loads at most; 0: no limit
+  };
   FeatureStore(store::Db& db, TableSource& tables, const base::Clock& clock)
-      : db_(db), tables_(tables), clock_(clock) {}
+      : FeatureStore(db, tables, clock, open_memory_store(), Options()) {}
+  FeatureStore(store::Db& db, TableSource& tables, const base::Clock& clock,
+               std::unique_ptr<OnlineStore> online, Options options)
+      : db_(db),
+        tables_(tables),
+        clock_(clock),
+        options_(options),
+        online_(std::move(online)),
+        catalog_(*online_) {}
 
-  // Replaces the definitions, binds them to the datasets, and loads again what was materialized and
-  // pushed before. kInvalidArgument: an expression, type or column that doesn't fit; nothing is
-  // changed then.
+  // Replaces the definitions, binds them to the datasets, and loads the rows that the online store
+  // doesn't have yet of what was materialized and pushed before. kInvalidArgument: an expression,
+  // type or column that doesn't fit; kUnavailable: the online store is away; nothing is changed
+  // then. (The first definitions are taken nevertheless, and tend() loads their rows.)
   Result<void> set_definitions(Definitions definitions);
   std::shared_ptr<const Definitions> definitions() const;
   // What services would give; changes nothing. kInvalidArgument as set_definitions.
@@ -58,22 +107,43 @@ class FeatureStore {
   };
   Result<std::map<std::string, std::vector<Output>>> try_definitions(Definitions definitions) const;
 
-  // Loads from the datasets every row that had arrived by `as_of`, as far back as a window or ttl
-  // reaches. Returns the rows loaded.
-  // What was loaded until later than `as_of` is dropped; with `keeps_later` it stays, and nothing
-  // is done.
-  Result<std::int64_t> materialize(types::Timestamp as_of, bool keeps_later = false);
+  // Brings the online store up to date after it was away. To be called about once a second.
+  Result<void> tend();
 
-  // Adds rows of a source, as JSON objects with its dataset's columns; durable on return; a row
-  // that is there already changes nothing. Without the arrival time column the row arrives now.
-  // Returns how many were new. kInvalidArgument naming row and column.
-  Result<std::int64_t> push(const std::string& source, const JsonArray& rows);
+  // Loads rows of the datasets for online reads, as far back as reads need them. Returns the rows
+  // loaded. Ended by a crash and asked for again it goes on where it was, unless a dataset or a
+  // definition has changed; what was there before serves until it is done.
+  Result<std::int64_t> materialize(const Materialization& wanted);
+  MaterializationProgress progress() const;
+  // Ends a materialization that is under way; it goes on when it is asked for again.
+  void stop() { stopping_ = true; }
+
+  // Adds rows of a source, as JSON objects with its dataset's columns; durable and seen by reads on
+  // return; a row that is there already changes nothing. Without the arrival time column the row
+  // arrives now. With a position, rows whose offsets were committed before are left out, and the
+  // offsets are committed together with the rows, so that a message counts once however often it
+  // is pushed. Returns how many were new. kInvalidArgument naming row and column. kUnavailable: the
+  // online store is away; the rows may be seen later, and pushing them again is right.
+  Result<std::int64_t> push(const std::string& source, const JsonArray& rows,
+                            const std::optional<StreamPosition>& position = std::nullopt);
+  // Where to go on reading a stream, by partition: behind what was committed.
+  Result<std::map<std::int64_t, std::int64_t>> next_offsets(const std::string& source,
+                                                            const std::string& stream) const;
+
+  // How old each view's rows are: the newest event time; nothing: no rows, or none with times.
+  struct Freshness {
+    std::string view;
+    std::optional<types::Timestamp> newest;
+  };
+  std::vector<Freshness> freshness() const;
+  const OnlineStore& online() const { return *online_; }
 
   // What a service gives, in order. kNotFound.
   Result<std::vector<Output>> outputs(const std::string& service) const;
   // The values for one request row: `request` has the request columns by name; missing ones are
   // missing values. Without `as_of` the request's own event time counts. `wanted`: these features
-  // in this order; without it all. No disk is touched. kFailedPrecondition: one is not given.
+  // in this order; without it all. The online store is asked once. kFailedPrecondition: one is not
+  // given; kUnavailable: the online store is away.
   Result<std::vector<Value>> lookup(const std::string& service,
                                     const std::vector<std::pair<std::string, Value>>& request,
                                     std::optional<types::Timestamp> as_of,
@@ -119,28 +189,67 @@ class FeatureStore {
   friend class Recomputation;  // reads the same rows for requests that were served
   friend class ViewHistory;    // a view's part of a training set
 
-  // Definitions bound to data, with the online rows. Replaced as a whole when definitions change.
+  // Where a view's rows are. On demand: nowhere.
+  struct Kept {
+    RowLayout layout;
+    std::string fingerprint;
+    OnlineStore::Table table = 0;                       // 0: nowhere yet
+    std::shared_ptr<std::atomic<std::int64_t>> newest;  // event time, of those with times
+  };
+
+  // Definitions bound to data. Replaced as a whole when definitions or tables change.
   struct State {
     Definitions definitions;
     std::vector<BoundView> views;
     std::vector<BoundService> services;
-    std::vector<std::unique_ptr<ViewIndex>> indexes;  // by view; nothing for on-demand views
+    std::vector<Kept> kept;                // by view
     std::vector<const Service*> requests;  // by view, on demand: whose request it is bound to
     std::vector<ViewShape> shapes;         // by view
     std::vector<std::vector<NamedColumn>> source_columns;  // by source
     std::vector<std::vector<std::size_t>>
         source_keys;  // positions of the dataset's key columns, by source
+
+    std::optional<std::size_t> find_source(std::string_view name) const;
   };
 
   Result<std::shared_ptr<State>> bind(Definitions definitions) const;
-  Result<std::int64_t> load_datasets(State& state, types::Timestamp as_of) const;
-  static void prune(State& state, types::Timestamp watermark);
-  Result<void> load_pushed(State& state) const;
-  // Loads what `fresh` serves, calls `commit` with the rows loaded, and puts it in the place of the
-  // present state. What is pushed meanwhile is in both.
-  Result<std::int64_t> replace(std::shared_ptr<State> fresh, std::optional<types::Timestamp> until,
+  std::shared_ptr<const State> state() const;
+  // The same, where reads may be answered. kUnavailable.
+  Result<std::shared_ptr<const State>> readable() const;
+  Error noted(Error error) const;  // what a read failed with
+
+  // materialization.cc
+  struct Load;
+  // Gives every view of `fresh` a table: one that is there already where its rows serve, or a new
+  // one. Loads, calls `commit` with the rows loaded, and puts `fresh` in the place of the present
+  // state. What is pushed meanwhile is in both.
+  Result<std::int64_t> replace(std::shared_ptr<State> fresh, Load load,
                                const std::function<Result<void>(std::int64_t)>& commit)
       REQUIRES(replace_mutex_);
+  struct Plan;
+  Result<Plan> plan(State& fresh, Load& load) REQUIRES(replace_mutex_);
+  Result<std::int64_t> load_rows(const State& fresh, const Load& load, const Plan& plan)
+      REQUIRES(replace_mutex_);
+  Result<void> take_over(const std::shared_ptr<State>& fresh, const Load& load, const Plan& plan)
+      REQUIRES(replace_mutex_);
+  Result<std::int64_t> load_source(const State& state, std::size_t source, const Load& load)
+      REQUIRES(replace_mutex_);
+  Result<std::int64_t> last_pushed() const;  // its number
+  Result<std::shared_ptr<std::atomic<std::int64_t>>> newest_of(OnlineStore::Table table) const;
+  Result<void> drop_unused(std::shared_ptr<const State> old) REQUIRES(replace_mutex_);
+
+  // pushes.cc
+  // Rows of a source, in columns.
+  struct SourceRows {
+    std::vector<types::Column> columns;  // those that a view reads; the others are empty
+    std::vector<std::uint64_t> identities;
+  };
+  static SourceRows no_rows(const State& state, std::size_t source);
+  static void add_row(SourceRows& rows, std::span<const Value> row, std::uint64_t identity);
+  // Adds what the source's views keep of the rows; of those whose table is among `tables`, where
+  // that is given.
+  void pack(const State& state, std::size_t source, const SourceRows& rows,
+            const std::set<OnlineStore::Table>* tables, OnlineStore::Batch& batch) const;
   // Calls `each` for the pushed rows of a source with an event time from `first` to `last`, in the
   // order in which they were pushed.
   using EachPushed = std::function<void(std::span<const Value> row, std::uint64_t identity)>;
@@ -149,10 +258,24 @@ class FeatureStore {
   // A pushed row as the database has it; another state may have other columns.
   static Result<std::vector<Value>> read_pushed(const State& state, std::size_t source,
                                                 std::string_view json);
-  static void insert_row(State& state, std::size_t source, std::span<const Value> row,
-                         std::uint64_t identity);
+  struct ParsedRows;
+  Result<ParsedRows> parse(std::shared_ptr<const State> state, const std::string& source,
+                           const JsonArray& rows) const;
+  // Brings the pushed rows behind number `after` into these tables. Returns the last one's number.
+  Result<std::int64_t> bring_pushed(const State& state, const std::set<OnlineStore::Table>& tables,
+                                    std::int64_t after);
+  // Keeps in mind that a push is under way, and gives its ticket.
+  std::uint64_t begin_push();
+  void end_push(std::uint64_t ticket);
+  // All pushed rows up to this number are in the store, or in this ticket's batch.
+  std::int64_t applied_with(std::uint64_t ticket, std::int64_t last_number);
+
   static std::uint64_t identity_of(const State& state, std::size_t source,
                                    std::span<const Value> row);
+  // The values of all outputs; `request` has the request columns in order.
+  Result<std::vector<Value>> read_service(const State& state, const BoundService& bound,
+                                          std::span<const Value> request,
+                                          types::Timestamp as_of) const;
   static Result<std::size_t> find_view(const State& state, const std::string& name);
   static ViewShape shape_of(const State& state, std::size_t view);
   Result<const BoundService*> find_service(const State& state, const std::string& name) const;
@@ -160,15 +283,28 @@ class FeatureStore {
   store::Db& db_;
   TableSource& tables_;
   const base::Clock& clock_;
-  struct PushedRow {
-    std::string source, json;
-    std::uint64_t identity;
-  };
+  const Options options_;
+  const std::unique_ptr<OnlineStore> online_;
 
-  base::Mutex replace_mutex_;        // one replacement of the state at a time; before mutex_
-  mutable std::shared_mutex mutex_;  // all below; the indexes are written under it exclusively
-  std::optional<std::vector<PushedRow>> late_;  // pushed since a replacement began to load
+  // The store lacks rows that were pushed: no reads until tend() has brought them.
+  std::atomic<bool> is_behind_{false};
+  mutable std::atomic<bool> is_suspect_{false};  // it failed to answer: tend() looks after it
+  std::atomic<bool> stopping_{false};
+
+  base::Mutex replace_mutex_;  // one replacement of the state at a time; before the others
+  OnlineCatalog catalog_ GUARDED_BY(replace_mutex_);
+  std::vector<OnlineStore::Table> unused_ GUARDED_BY(replace_mutex_);  // still being read
+
+  // Held shared while rows that are in the database are brought to the store, and while the state
+  // changes exclusively. Before mutex_.
+  base::SharedMutex push_mutex_;
+  mutable base::Mutex mutex_;  // all below; held shortly
   std::shared_ptr<State> state_ = std::make_shared<State>();
+  std::shared_ptr<State> loading_;                // takes over soon
+  std::map<std::uint64_t, std::int64_t> pushes_;  // under way: rows up to this number are others'
+  std::uint64_t last_ticket_ = 0;
+  std::int64_t last_number_ = 0;  // of a pushed row, that is known to be in the database
+  MaterializationProgress progress_;
 };
 
 }  // namespace slipway::features

@@ -63,7 +63,7 @@ TEST_F(FeatureStoreTest, WindowsAreHalfOpenAndKnowBothClocks) {
   EXPECT_EQ(ask(*store, "newest__delay", 461), Value());  // past its ttl
   EXPECT_EQ(ask(*store, "place__size", 100),
             Value());  // a dataset's rows come when it is materialized
-  EXPECT_EQ(store->materialize(types::Timestamp{0}).value(), 2);
+  EXPECT_EQ(store->materialize({.as_of = {0}}).value(), 2);
   EXPECT_EQ(ask(*store, "place__size", 100), Value(88.0));
   EXPECT_EQ(ask(*store, "carrier__landed_1h", 100), Value(1.0));
 }
@@ -81,7 +81,7 @@ TEST_F(FeatureStoreTest, WhatIsPushedWhileTheRowsAreLoadedAnewIsThere) {
   std::atomic<bool> done = false;
   std::thread loading([&] {
     for (int i = 0; !done; ++i) {
-      EXPECT_TRUE(store->materialize({0}));
+      EXPECT_TRUE(store->materialize({.as_of = {0}}));
       EXPECT_TRUE(store->set_definitions(parse_definitions(testing::kTripsYaml).value()));
     }
   });
@@ -97,10 +97,10 @@ TEST_F(FeatureStoreTest, WhatIsPushedWhileTheRowsAreLoadedAnewIsThere) {
 
 TEST_F(FeatureStoreTest, AnOlderMomentTakesNothingAwayIfAsked) {
   auto store = open();
-  ASSERT_TRUE(store->materialize({10}));
-  EXPECT_EQ(store->materialize({5}, true).value(), 0);
+  ASSERT_TRUE(store->materialize({.as_of = {10}}));
+  EXPECT_EQ(store->materialize({.as_of = {5}, .is_incremental = true}).value(), 0);
   EXPECT_EQ(store->materialized().value(), types::Timestamp{10});
-  ASSERT_TRUE(store->materialize({5}));
+  ASSERT_TRUE(store->materialize({.as_of = {5}}));
   EXPECT_EQ(store->materialized().value(), types::Timestamp{5});
 }
 
@@ -148,7 +148,7 @@ TEST_F(FeatureStoreTest, AViewIsReadOnItsOwnAndSaysWhatWasSeen) {
   auto store = open();
   const auto minute = [](std::int64_t m) { return types::Timestamp{m * 60'000'000}; };
   ASSERT_TRUE(store->push("landings", {landing(1, 100, 100, 10), landing(2, 130, 500, 30)}));
-  ASSERT_TRUE(store->materialize({0}));
+  ASSERT_TRUE(store->materialize({.as_of = {0}}));
 
   const auto newest = store->view_shape("newest").value();
   ASSERT_EQ(newest.inputs.size(), 1u);
@@ -212,7 +212,7 @@ TEST_F(FeatureStoreTest, SourcesSayWhatIsReadOfThem) {
   }
   EXPECT_EQ(counts, (std::vector<std::string>{"carrier__landed_1h", "carrier__landed_24h"}));
   EXPECT_EQ(store->materialized().value(), std::nullopt);
-  ASSERT_TRUE(store->materialize({7}));
+  ASSERT_TRUE(store->materialize({.as_of = {7}}));
   EXPECT_EQ(store->materialized().value(), types::Timestamp{7});
 }
 

@@ -144,7 +144,7 @@ features:
   const auto expected = [](double amount, std::int64_t i) {
     return std::vector<Value>{amount, amount, static_cast<double>(kBig + i)};
   };
-  ASSERT_EQ(store.materialize({1'000'000}).value(), 4);
+  ASSERT_EQ(store.materialize({.as_of = {1'000'000}}).value(), 4);
   for (const std::int64_t i : {0, 1, 2, 3})
     EXPECT_EQ(asked(i), expected(static_cast<double>(i), i));
 
@@ -157,7 +157,7 @@ features:
   for (int reopened = 0; reopened < 2; ++reopened) {
     EXPECT_EQ(asked(4), expected(4.0, 4));
     EXPECT_EQ(asked(5), expected(5.0, 5));
-    MUST(store.materialize({1'000'000}));
+    MUST(store.materialize({.as_of = {1'000'000}}));
   }
 
   const types::Frame set =

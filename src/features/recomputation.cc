@@ -18,16 +18,6 @@ constexpr std::int64_t kEver = std::numeric_limits<std::int64_t>::max();
 // Moments that are asked for lie at most this far from the requests' own.
 constexpr types::Duration kBefore = types::Duration::days(8), kAfter = types::Duration::hours(15);
 
-// A pushed cell as the dataset has it.
-void append_cell(Column& column, const Value& value) {
-  if (column.type != ColumnType::kInt64 && column.type != ColumnType::kBool)
-    return append_value(column, value);
-  std::optional<std::int64_t> whole;
-  if (const auto* exact = std::get_if<std::int64_t>(&value)) whole = *exact;
-  if (const auto* number = std::get_if<double>(&value)) whole = whole_of(*number);
-  whole ? column.append_int(*whole) : column.append_null();
-}
-
 // How far back a view looks; nothing: as far as there are rows.
 std::optional<types::Duration> reach(const View& view) {
   if (!view.is_windowed()) return view.ttl;

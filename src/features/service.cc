@@ -71,27 +71,4 @@ Result<BoundService> BoundService::bind(const Service& service,
   return bound;
 }
 
-void BoundService::read(std::span<const Value> request, types::Timestamp as_of,
-                        const std::vector<BoundView>& views,
-                        std::span<const ViewIndex* const> indexes, std::span<Value> out) const {
-  std::vector<Value> values;
-  for (std::size_t p = 0; p < parts.size(); ++p) {
-    const Part& part = parts[p];
-    const BoundView& view = views[part.view];
-    values.assign(view.names.size(), Value());
-    if (view.view.is_on_demand()) {
-      for (std::size_t i = 0; i < part.on_demand.size(); ++i)
-        values[i] = part.on_demand[i].evaluate(request);
-    } else if (const std::optional<std::string> key = key_of(request, part.keys)) {
-      indexes[part.view]->read(*key, as_of, values);
-    }
-    for (std::size_t o = 0; o < outputs.size(); ++o) {
-      if (!outputs[o].from_request && outputs[o].part == p) out[o] = values[outputs[o].position];
-    }
-  }
-  for (std::size_t o = 0; o < outputs.size(); ++o) {
-    if (outputs[o].from_request) out[o] = computable(request[outputs[o].position]);
-  }
-}
-
 }  // namespace slipway::features

@@ -30,12 +30,6 @@ struct BoundService {
 
   // kInvalidArgument: the request has not what a view on demand reads.
   static Result<BoundService> bind(const Service& service, const std::vector<BoundView>& views);
-
-  // The values of all outputs. `request` has the request columns in order; `indexes` the index of
-  // each view.
-  void read(std::span<const Value> request, types::Timestamp as_of,
-            const std::vector<BoundView>& views, std::span<const ViewIndex* const> indexes,
-            std::span<Value> out) const;
 };
 
 // The request columns as an expression sees them.

@@ -120,7 +120,7 @@ class SkewMeterTest : public ::testing::Test {
 
   // All trips, as they would have come one by one; the places.
   static void push_all(FeatureStore& store, testing::MemoryTables& tables) {
-    MUST(store.materialize({0}));
+    MUST(store.materialize({.as_of = {0}}));
     const types::Frame& frame = tables.tables["trips"].frame;
     JsonArray rows;
     for (std::size_t row = 0; row < frame.rows(); ++row) {

@@ -33,7 +33,29 @@ store::RoomMigrations migrations() {
       workspace TEXT NOT NULL DEFAULT 'default',
       endpoint TEXT NOT NULL, looked_until INTEGER NOT NULL,
       PRIMARY KEY(workspace, endpoint))
+  )"},
+           {4, R"(
+    CREATE TABLE feature_offsets(
+      workspace TEXT NOT NULL DEFAULT 'default',
+      source TEXT NOT NULL, stream TEXT NOT NULL, partition INTEGER NOT NULL,
+      next INTEGER NOT NULL,
+      PRIMARY KEY(workspace, source, stream, partition));
+    CREATE TABLE feature_online(
+      workspace TEXT PRIMARY KEY, prefix TEXT NOT NULL)
   )"}}};
+}
+
+Result<std::string> ensure_online_prefix(store::Db& db, base::Random& random) {
+  const std::string fresh = "slipway:" + random.hex(6);
+  return db.write([&](store::Tx& tx) -> Result<std::string> {
+    TRY(
+        tx.execute("INSERT INTO feature_online(workspace, prefix) VALUES('default', ?) "
+                   "ON CONFLICT DO NOTHING",
+                   {fresh}));
+    return TRY(tx.find("SELECT prefix FROM feature_online WHERE workspace = 'default'", {},
+                       [](const store::Row& row) { return row.string(0); }))
+        .value_or(fresh);
+  });
 }
 
 }  // namespace slipway::features

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/random.h"
 #include "features/expression.h"
 #include "features/value.h"
 #include "store/db.h"
@@ -15,6 +16,10 @@
 namespace slipway::features {
 
 store::RoomMigrations migrations();
+
+// What the keys of this database's features begin with in a store that others use too; made when
+// there is none.
+Result<std::string> ensure_online_prefix(store::Db& db, base::Random& random);
 
 // One version of a dataset's rows: what is read from it belongs together, whatever is ingested
 // meanwhile.
@@ -35,6 +40,8 @@ class Table {
   // the next piece.
   virtual Result<void> scan(const std::vector<std::string>& columns,
                             const std::optional<TimeRange>& range, const Visit& visit) = 0;
+  // Which version it is, without spaces: the same text, the same rows in the same order.
+  virtual std::string version() const = 0;
 };
 
 // The datasets that sources read. Safe to use from several threads.

@@ -123,4 +123,13 @@ void append_value(types::Column& column, const Value& value) {
   column.append_null();
 }
 
+void append_cell(types::Column& column, const Value& value) {
+  if (column.type != types::ColumnType::kInt64 && column.type != types::ColumnType::kBool)
+    return append_value(column, value);
+  std::optional<std::int64_t> whole;
+  if (const auto* exact = std::get_if<std::int64_t>(&value)) whole = *exact;
+  if (const auto* number = std::get_if<double>(&value)) whole = whole_of(*number);
+  whole ? column.append_int(*whole) : column.append_null();
+}
+
 }  // namespace slipway::features

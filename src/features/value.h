@@ -38,6 +38,8 @@ Value cell_of(const types::Column& column, std::size_t row);
 // The column type that holds values of `type`.
 types::ColumnType column_type(ValueType type);
 void append_value(types::Column& column, const Value& value);
+// The same for a column of any type, as a dataset has it: numbers without a fraction are whole.
+void append_cell(types::Column& column, const Value& value);
 // As push() reads it again: numbers, texts, times as microseconds.
 Json to_pushed(const Value& value);
 // A column of a frame as cell_of() sees it: of column_type(value_type(its type)).

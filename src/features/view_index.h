@@ -1,12 +1,11 @@
-// Rows of a view by key, as they come one by one: what online reads are answered from. Training
-// sets have KeyedRows; both read through window_reader.h, so that they agree to the bit.
+// A view bound to the columns it reads: what training sets (KeyedRows) and online reads
+// (PackedRows) share. Both read through window_reader.h, so that they agree to the bit.
 #pragma once
 
 #include <limits>
 #include <optional>
 #include <span>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "features/definition.h"
@@ -45,43 +44,6 @@ struct Sight {
   Seen seen = Seen::kNever;
   // Of the newest row. None: the source has no times, or the row was dropped as too old.
   std::optional<types::Timestamp> event_time;
-};
-
-// Readers and writers must not overlap (the owner locks).
-class ViewIndex {
- public:
-  explicit ViewIndex(const BoundView& bound) : bound_(bound) {}
-
-  // Adds one row of the source. `identity` tells rows apart that are equal in every other way; the
-  // same row again is ignored. A row without a key or, where the source has times, without one of
-  // them, is left out: false.
-  bool insert(std::span<const Value> row, std::uint64_t identity);
-
-  // The features for `key` as known at `as_of`: event time in (as_of - window, as_of] and arrival
-  // time at most as_of. Writes bound.names.size() values. first() and last() follow the order of
-  // event time, arrival time, identity, whatever the order of arrival; sums are exact.
-  void read(const std::string& key, types::Timestamp as_of, std::span<Value> out) const;
-
-  // What was seen of `key` by `as_of`: of the row that read() gives, or the newest in its windows.
-  Sight sight(const std::string& key, types::Timestamp as_of) const;
-
-  // Drops rows that no read at or after `watermark` can see.
-  void prune(types::Timestamp watermark);
-  std::size_t rows() const { return rows_; }
-
- private:
-  struct Entry {
-    std::int64_t event, arrival;
-    std::uint64_t identity;
-    std::vector<Value> values;
-  };
-
-  struct KeyRows;
-
-  const BoundView bound_;
-  std::unordered_map<std::string, std::vector<Entry>>
-      by_key_;  // entries in the order of event, arrival, identity
-  std::size_t rows_ = 0;
 };
 
 // The key of a row: its key cells as one text; whole numbers of 64 bits are exact, however they are

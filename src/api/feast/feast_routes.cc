@@ -136,10 +136,10 @@ Response write_to_online_store(FeatureStore& store, const Request& request) {
 
 struct Materialization {
   std::vector<std::string> views;
+  std::optional<types::Timestamp> from;  // the incremental one has no start
   types::Timestamp until;
 };
 
-// The incremental one has no start.
 Result<Materialization> read_materialization(const FeatureStore& store, std::string_view text,
                                              bool is_incremental) {
   const JsonObject body = TRY(base::parse_json_object(text));
@@ -165,6 +165,7 @@ Result<Materialization> read_materialization(const FeatureStore& store, std::str
     if (!from) return std::move(from).error().with_context("start_ts");
     if (*until < *from)
       return base::error(Code::kInvalidArgument, "start_ts is after end_ts: {} {}", begin, end);
+    wanted.from = *from;
   }
   // What has not arrived yet can't be loaded.
   wanted.until = std::min(*until, wanted.until);
@@ -185,8 +186,15 @@ Response materialize(FeatureStore& store, const Request& request, bool is_increm
     if (definitions->find_view(name) == nullptr)
       return feast_error(base::error(Code::kNotFound, "Feature view {} does not exist", name));
   }
-  // What was loaded once stays: an older end would take newer rows away again.
-  const auto loaded = store.materialize(wanted->until, /*keeps_later=*/true);
+  // What was loaded once stays: an older end would take newer rows away again. A range is looked
+  // through again, also where its rows are of a time that was loaded before.
+  const auto before = store.materialized();
+  if (!before) return feast_error(before.error());
+  auto loaded = store.materialize({.as_of = wanted->until, .is_incremental = true});
+  if (loaded && wanted->from && *before) {
+    loaded =
+        store.materialize({.as_of = wanted->until, .from = wanted->from, .until = wanted->until});
+  }
   if (!loaded) return feast_error(loaded.error());
   if (request.query("async").value_or("false") == "true") {
     return Response::json(

@@ -55,9 +55,30 @@ Result<Response> describe(FeatureStore& store) {
                                    {"outputs", std::move(outputs)}},
                                   service.about));
   }
-  return reply({{"sources", std::move(sources)},
-                {"views", std::move(views)},
-                {"services", std::move(services)}});
+  const types::Timestamp now = store.now();
+  std::map<std::string, types::Timestamp> newest;
+  for (const auto& view : store.freshness()) {
+    if (view.newest) newest[view.view] = *view.newest;
+  }
+  for (Json& item : views) {
+    JsonObject& view = item.get_object();
+    const auto found = newest.find(std::string(std::string_view(view["name"].get_string())));
+    view["newest"] = found == newest.end() ? Json() : Json(types::to_rfc3339(found->second));
+    view["age_seconds"] = found == newest.end()
+                              ? Json()
+                              : Json(static_cast<double>((now - found->second).micros) / 1e6);
+  }
+  const auto materialized = TRY(store.materialized());
+  const features::OnlineStore::Size size = store.online().size();
+  return reply(
+      {{"sources", std::move(sources)},
+       {"views", std::move(views)},
+       {"services", std::move(services)},
+       {"online",
+        JsonObject{{"store", store.online().name()},
+                   {"materialized", materialized ? Json(types::to_rfc3339(*materialized)) : Json()},
+                   {"memory_bytes", size.memory_bytes},
+                   {"disk_bytes", size.disk_bytes}}}});
 }
 
 // "late = arr_delay > 15", or the expression alone, which is then called "label".
@@ -116,6 +137,63 @@ Result<const JsonArray*> get_rows(const JsonObject& body) {
   if (rows == nullptr || !rows->is_array())
     return base::error(Code::kInvalidArgument, "rows must be a list of objects");
   return &rows->get_array();
+}
+
+Result<Response> materialize(FeatureStore& store, const Request& request) {
+  const JsonObject body = TRY(read_body(request));
+  const auto as_of = TRY(read_time(body, "as_of"));
+  features::Materialization wanted{.as_of = as_of.value_or(store.now())};
+  wanted.is_incremental = TRY(base::find_bool(body, "incremental")).value_or(false);
+  wanted.from = TRY(read_time(body, "from"));
+  wanted.until = TRY(read_time(body, "until"));
+  wanted.rows_per_second = TRY(base::find_int(body, "rows_per_second")).value_or(0);
+  const bool is_range = wanted.from || wanted.until;
+  if (!as_of && !wanted.is_incremental && !is_range) {
+    return base::error(Code::kInvalidArgument,
+                       "as_of is missing: what is known when? Or incremental, or from and until");
+  }
+  if (is_range && (as_of || wanted.is_incremental)) {
+    return base::error(Code::kInvalidArgument,
+                       "from and until look again for what was known already: as_of and "
+                       "incremental don't go with them");
+  }
+  if (wanted.from && wanted.until && *wanted.until < *wanted.from)
+    return base::error(Code::kInvalidArgument, "from is after until");
+  if (wanted.rows_per_second < 0)
+    return base::error(Code::kInvalidArgument, "rows_per_second must not be negative");
+  return reply({{"rows", TRY(store.materialize(wanted))}});
+}
+
+// {"stream": {"name": "kafka://...", "partition": 0, "offsets": [7, 8]}}
+Result<std::optional<features::StreamPosition>> read_position(const JsonObject& body) {
+  const Json* stream = body.if_contains("stream");
+  if (stream == nullptr || stream->is_null()) return std::optional<features::StreamPosition>();
+  if (!stream->is_object())
+    return base::error(Code::kInvalidArgument, "stream must have name, partition and offsets");
+  const JsonObject& object = stream->get_object();
+  features::StreamPosition position;
+  position.stream = TRY(base::get_string(object, "name"));
+  position.partition = TRY(base::find_int(object, "partition")).value_or(0);
+  const Json* offsets = object.if_contains("offsets");
+  if (offsets == nullptr || !offsets->is_array())
+    return base::error(Code::kInvalidArgument, "stream.offsets must be a list, one a row");
+  for (const Json& offset : offsets->get_array()) {
+    if (!offset.is_int64())
+      return base::error(Code::kInvalidArgument, "stream.offsets must be whole numbers");
+    position.offsets.push_back(offset.get_int64());
+  }
+  return std::optional(std::move(position));
+}
+
+Result<Response> offsets(const FeatureStore& store, const Request& request) {
+  const std::string source(request.query("source").value_or("")),
+      stream(request.query("stream").value_or(""));
+  if (source.empty() || stream.empty())
+    return base::error(Code::kInvalidArgument, "source and stream are missing: of which?");
+  JsonArray partitions;
+  for (const auto& [partition, next] : TRY(store.next_offsets(source, stream)))
+    partitions.push_back(JsonObject{{"partition", partition}, {"next", next}});
+  return reply({{"source", source}, {"stream", stream}, {"partitions", std::move(partitions)}});
 }
 
 Result<Value> read_value(const Json& json, const features::RequestColumn& column) {
@@ -200,12 +278,25 @@ std::vector<http::Route> feature_routes(FeatureStore& store, features::SkewMeter
        .tag = "slipway"},
       {.method = Method::kPost,
        .pattern = base + "/materialize",
-       .summary = "Loads for online reads what the datasets knew at as_of.",
-       .handler = answering([&store](const Request& request) -> Result<Response> {
-         const auto as_of = TRY(read_time(TRY(read_body(request)), "as_of"));
-         if (!as_of) return base::error(Code::kInvalidArgument, "as_of is missing");
-         return reply({{"rows", TRY(store.materialize(*as_of))}});
+       .summary = "Loads for online reads what the datasets knew at as_of; only what is new with "
+                  "incremental; a range of event times again with from, until.",
+       .handler = answering([&store](const Request& r) { return materialize(store, r); }),
+       .tag = "slipway"},
+      {.method = Method::kGet,
+       .pattern = base + "/materialize",
+       .summary = "How far a materialization is.",
+       .handler = answering([&store](const Request&) -> Result<Response> {
+         const features::MaterializationProgress progress = store.progress();
+         return reply({{"running", progress.is_running},
+                       {"source", progress.source},
+                       {"rows_done", progress.rows_done},
+                       {"rows_all", progress.rows_all}});
        }),
+       .tag = "slipway"},
+      {.method = Method::kGet,
+       .pattern = base + "/offsets",
+       .summary = "Where to go on reading a stream whose messages are pushed to a source.",
+       .handler = answering([&store](const Request& r) { return offsets(store, r); }),
        .tag = "slipway"},
       {.method = Method::kPost,
        .pattern = base + "/push",
@@ -213,7 +304,8 @@ std::vector<http::Route> feature_routes(FeatureStore& store, features::SkewMeter
        .handler = answering([&store](const Request& request) -> Result<Response> {
          const JsonObject body = TRY(read_body(request));
          const JsonArray& rows = *TRY(get_rows(body));
-         return reply({{"added", TRY(store.push(TRY(base::get_string(body, "source")), rows))},
+         return reply({{"added", TRY(store.push(TRY(base::get_string(body, "source")), rows,
+                                                TRY(read_position(body))))},
                        {"rows", rows.size()}});
        }),
        .body_bytes_max = kPushBytesMax,

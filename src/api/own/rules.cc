@@ -51,6 +51,8 @@ constexpr Rule kRules[] = {
     {kPost, "/slipway/v1/datasets/{name}/ingest", About::kProject, Permission::kEdit},
 
     {kGet, "/slipway/v1/features", About::kProject, Permission::kRead},
+    {kGet, "/slipway/v1/features/materialize", About::kProject, Permission::kRead},
+    {kGet, "/slipway/v1/features/offsets", About::kProject, Permission::kRead},
     {kGet, "/slipway/v1/features/skew", About::kProject, Permission::kRead},
     {kGet, "/slipway/v1/features/explain", About::kProject, Permission::kRead},
     {kPost, "/slipway/v1/features/history", About::kProject, Permission::kRead},

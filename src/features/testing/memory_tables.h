@@ -15,6 +15,7 @@ class MemoryTables final : public TableSource {
     std::string arrival;
   };
   std::map<std::string, Table> tables;
+  int reads = 0;  // how often rows were asked for
 
   Result<std::vector<NamedColumn>> columns(const std::string& dataset) override {
     std::vector<NamedColumn> columns;
@@ -30,14 +31,16 @@ class MemoryTables final : public TableSource {
     return TRY(find(dataset))->arrival;
   }
   Result<std::unique_ptr<features::Table>> open(const std::string& dataset) override {
-    return std::unique_ptr<features::Table>(new Opened(TRY(find(dataset))->frame));
+    return std::unique_ptr<features::Table>(new Opened(TRY(find(dataset))->frame, reads));
   }
 
  private:
   class Opened final : public features::Table {
    public:
-    explicit Opened(types::Frame frame) : frame_(std::move(frame)) {}
+    Opened(types::Frame frame, int& reads) : frame_(std::move(frame)), reads_(reads) {}
+    std::string version() const override { return std::to_string(frame_.rows()); }
     Result<types::Frame> rows(const std::vector<std::string>& columns) override {
+      ++reads_;
       if (columns.empty()) return frame_;
       types::Frame some;
       for (const std::string& name : columns) TRY(some.add(*TRY(frame_.column(name))));
@@ -65,6 +68,7 @@ class MemoryTables final : public TableSource {
    private:
     static constexpr std::size_t kRowsPerPiece = 7;
     const types::Frame frame_;
+    int& reads_;
   };
 
   Result<const Table*> find(const std::string& dataset) const {

@@ -1,0 +1,32 @@
+// Bytes of an online store: they are refused, or merging what was merged changes nothing, and all
+// of it can be read.
+#include "base/check.h"
+#include "features/packed_rows.h"
+#include "fuzz.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace slipway;
+  using namespace slipway::features;
+  const std::string_view bytes = fuzz::text_of(data, size);
+  const auto merged = merge_rows(bytes);
+  if (!merged) {
+    CHECK(merged.error().code == Code::kCorruption);
+    return 0;
+  }
+  CHECK(merge_rows(*merged).value() == *merged);
+  const RowLayout layout{.cells = {CellKind::kNumber, CellKind::kText, CellKind::kTime}};
+  std::string scratch;
+  const auto rows = PackedRows::open(layout, bytes, scratch);
+  if (!rows) return 0;
+  std::vector<std::string_view> texts;
+  for (std::size_t row = 0; row < rows->size(); ++row) {
+    for (std::size_t cell = 0; cell < 3; ++cell) rows->number(row, cell);
+    rows->collect(row, 1, texts);
+  }
+  std::size_t characters = 0;
+  for (const std::string_view text : texts) {
+    for (const char c : text) characters += c == 'x' ? 1 : 0;
+  }
+  CHECK(characters <= bytes.size() * (rows->size() + 1));
+  return 0;
+}

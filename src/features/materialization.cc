@@ -1,0 +1,387 @@
+// Rows of the datasets, loaded for online reads; and the state that is replaced when they are.
+
+#include <algorithm>
+#include <chrono>
+#include <numeric>
+#include <thread>
+
+#include "base/log.h"
+#include "features/feature_store.h"
+#include "features/window_reader.h"
+
+namespace slipway::features {
+namespace {
+
+using Tables = std::set<OnlineStore::Table>;
+
+// Rows are packed and written so many at a time: a crash loses at most the work of one.
+constexpr std::size_t kRowsPerBatch = 50'000;
+constexpr auto kEver = std::numeric_limits<std::int64_t>::max();
+
+// Lets at most so many rows a second through.
+class Throttle {
+ public:
+  explicit Throttle(std::int64_t rows_per_second) : rows_per_second_(rows_per_second) {}
+  // False: `stopping` was set while it waited.
+  bool wait(std::int64_t rows, const std::atomic<bool>& stopping) {
+    if (rows_per_second_ <= 0) return !stopping;
+    rows_ += rows;
+    const auto due = begin_ + std::chrono::microseconds(rows_ * 1'000'000 / rows_per_second_);
+    while (!stopping && std::chrono::steady_clock::now() < due)
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    return !stopping;
+  }
+  // Rows that go at once.
+  std::size_t rows_at_a_time() const {
+    return rows_per_second_ <= 0
+               ? kRowsPerBatch
+               : std::min<std::size_t>(kRowsPerBatch,
+                                       static_cast<std::size_t>(rows_per_second_ + 9) / 10);
+  }
+
+ private:
+  const std::int64_t rows_per_second_;
+  const std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+  std::int64_t rows_ = 0;
+};
+
+}  // namespace
+
+// Which rows a load takes, and to where.
+struct FeatureStore::Load {
+  std::optional<types::Timestamp> until;  // rows that had arrived by then; nothing: no rows
+  // Tables that are there already are added to: what arrived after this, or, of backfills, has an
+  // event time in [from, before).
+  std::optional<types::Timestamp> after, from, before;
+  bool makes_new_tables = false;  // even where one serves
+  std::int64_t rows_per_second = 0;
+  Tables fresh = {};  // get all rows; filled by replace()
+
+  bool adds() const { return after || from; }
+};
+
+Result<std::int64_t> FeatureStore::load_source(const State& state, std::size_t s,
+                                               const Load& load) {
+  const Source& source = state.definitions.sources[s];
+  const std::vector<NamedColumn>& names = state.source_columns[s];
+  Tables fresh, others;
+  std::vector<bool> are_read(names.size(), state.source_keys[s].empty());
+  for (const std::size_t key : state.source_keys[s]) are_read[key] = true;
+  for (std::size_t v = 0; v < state.views.size(); ++v) {
+    if (state.views[v].view.source != source.name) continue;
+    const OnlineStore::Table table = state.kept[v].table;
+    (load.fresh.contains(table) ? fresh : others).insert(table);
+    for (const std::size_t column : state.views[v].columns()) are_read[column] = true;
+  }
+  if (!load.adds()) others.clear();
+  if (fresh.empty() && others.empty()) return 0;
+
+  const std::unique_ptr<Table> table = TRY(tables_.open(source.dataset));
+  std::vector<std::string> wanted;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (are_read[i]) wanted.push_back(names[i].name);
+  }
+  const types::Frame frame = TRY(table->rows(wanted));
+  std::vector<const types::Column*> columns;
+  for (std::size_t i = 0; i < names.size(); ++i)
+    columns.push_back(are_read[i] ? TRY(frame.column(names[i].name)) : nullptr);
+  const types::Column* event = source.event_time.empty() ? nullptr : frame.find(source.event_time);
+  const types::Column* arrival =
+      source.arrival_time.empty() ? nullptr : frame.find(source.arrival_time);
+
+  // Where a load that was ended by a crash goes on.
+  std::size_t begin = 0;
+  const std::string version = table->version();
+  const bool can_go_on = !fresh.empty() && others.empty();
+  if (can_go_on) {
+    const std::string mark = version + " ";
+    const auto position = TRY(online_->note(position_note(source.name)));
+    if (position && position->starts_with(mark)) begin = std::stoull(position->substr(mark.size()));
+  }
+  begin = std::min(begin, frame.rows());
+  {
+    const base::MutexLock lock(mutex_);
+    progress_.source = source.name;
+    progress_.rows_all += static_cast<std::int64_t>(frame.rows());
+    progress_.rows_done += static_cast<std::int64_t>(begin);
+  }
+
+  Throttle throttle(load.rows_per_second > 0 ? load.rows_per_second : options_.rows_per_second);
+  std::int64_t loaded = 0;
+  std::vector<Value> values(names.size());
+  for (std::size_t from = begin; from < frame.rows();) {
+    const std::size_t to = std::min(frame.rows(), from + throttle.rows_at_a_time());
+    std::vector<std::size_t> all, added;
+    for (std::size_t row = from; row < to; ++row) {
+      std::int64_t arrived = kAlways;
+      if (arrival != nullptr) {
+        if (!arrival->is_valid(row) || arrival->ints[row] > load.until->micros) continue;
+        arrived = arrival->ints[row];
+      }
+      if (!fresh.empty()) all.push_back(row);
+      if (others.empty()) continue;
+      const bool is_in_range = event != nullptr && event->is_valid(row) && load.from &&
+                               event->ints[row] >= load.from->micros &&
+                               event->ints[row] < load.before->micros;
+      if (load.from ? is_in_range : arrived > load.after->micros) added.push_back(row);
+    }
+    OnlineStore::Batch batch;
+    for (const auto& [picked, to_tables] : {std::pair(&all, &fresh), std::pair(&added, &others)}) {
+      if (picked->empty()) continue;
+      SourceRows rows;
+      for (const types::Column* column : columns)
+        rows.columns.push_back(column == nullptr ? types::Column() : column->take(*picked));
+      for (std::size_t row = 0; row < picked->size(); ++row) {
+        for (std::size_t i = 0; i < columns.size(); ++i) {
+          if (columns[i] != nullptr) values[i] = cell_of(rows.columns[i], row);
+        }
+        rows.identities.push_back(identity_of(state, s, values));
+      }
+      pack(state, s, rows, to_tables, batch);
+    }
+    loaded += static_cast<std::int64_t>(std::max(all.size(), added.size()));
+    if (can_go_on)
+      batch.notes.emplace_back(position_note(source.name), fmt::format("{} {}", version, to));
+    TRY(online_->write(batch));
+    {
+      const base::MutexLock lock(mutex_);
+      progress_.rows_done += static_cast<std::int64_t>(to - from);
+    }
+    if (!throttle.wait(static_cast<std::int64_t>(to - from), stopping_))
+      return base::error(Code::kUnavailable, "the server stops: the rest is loaded another time");
+    from = to;
+  }
+  return loaded;
+}
+
+// Which tables the views of a new state get.
+struct FeatureStore::Plan {
+  bool is_opened = false;  // the catalog was read anew: the store may lack what was pushed last
+  Tables reused;
+  std::vector<OnlineCatalog::Loaded> loaded;    // when all is done
+  std::optional<OnlineCatalog::Building> left;  // of another load, that may still go on
+};
+
+Result<FeatureStore::Plan> FeatureStore::plan(State& fresh, Load& load) {
+  Plan plan{.is_opened = !catalog_.is_open()};
+  if (plan.is_opened) TRY(catalog_.open());
+  plan.left = catalog_.building();
+  OnlineCatalog::Building building;
+  building.until = load.until ? load.until->micros : kAlways;
+  for (std::size_t v = 0; v < fresh.views.size(); ++v) {
+    Kept& kept = fresh.kept[v];
+    if (fresh.views[v].view.is_on_demand()) continue;
+    // Of rows without times nobody can say which ones are new.
+    const bool is_whole = load.after && !fresh.views[v].event_time;
+    const OnlineCatalog::Loaded* serves =
+        load.makes_new_tables || is_whole
+            ? nullptr
+            : catalog_.find(kept.fingerprint, load.after ? load.after : load.until);
+    if (serves == nullptr) {
+      building.tables[kept.fingerprint] = 0;
+      continue;
+    }
+    kept.table = serves->table;
+    plan.reused.insert(kept.table);
+    plan.loaded.push_back({kept.fingerprint, kept.table, load.after ? load.until : serves->until});
+  }
+  if (!building.tables.empty()) {
+    if (plan.left && plan.left->is_of_the_same(building)) {
+      building = *plan.left;
+      base::log_info("features", "loading goes on where it was");
+    } else {
+      if (plan.left) {
+        for (const auto& [view, table] : plan.left->tables) TRY(online_->drop(table));
+      }
+      for (auto& [view, table] : building.tables) table = catalog_.take_number();
+      OnlineStore::Batch forget;
+      for (const Source& source : fresh.definitions.sources)
+        forget.notes.emplace_back(position_note(source.name), "");
+      TRY(online_->write(forget));
+    }
+    TRY(catalog_.save(catalog_.loaded(), building));
+    plan.left.reset();
+  }
+  for (std::size_t v = 0; v < fresh.views.size(); ++v) {
+    Kept& kept = fresh.kept[v];
+    if (fresh.views[v].view.is_on_demand()) continue;
+    if (kept.table == 0) {
+      kept.table = building.tables.at(kept.fingerprint);
+      load.fresh.insert(kept.table);
+      plan.loaded.push_back({kept.fingerprint, kept.table, load.until});
+    }
+    kept.newest = TRY(newest_of(kept.table));
+  }
+  return plan;
+}
+
+Result<std::int64_t> FeatureStore::load_rows(const State& fresh, const Load& load,
+                                             const Plan& plan) {
+  std::int64_t rows = 0;
+  for (std::size_t s = 0; load.until && s < fresh.definitions.sources.size(); ++s)
+    rows += TRY(load_source(fresh, s, load));
+  if (!load.fresh.empty()) TRY(bring_pushed(fresh, load.fresh, 0));
+  // Both are there until the database has decided, so that after a crash what it says is there.
+  std::vector<OnlineCatalog::Loaded> both = catalog_.loaded();
+  both.insert(both.end(), plan.loaded.begin(), plan.loaded.end());
+  TRY(catalog_.save(std::move(both), plan.left));
+  return rows;
+}
+
+Result<void> FeatureStore::take_over(const std::shared_ptr<State>& fresh, const Load& load,
+                                     const Plan& plan) {
+  const base::WriteLock nobody_pushes(push_mutex_);
+  if (plan.is_opened) {
+    std::int64_t applied = TRY(number_note(*online_, kAppliedNote, 0));
+    // A database that was put back to an earlier day has other rows under these numbers.
+    const std::int64_t last = TRY(last_pushed());
+    if (applied > last || plan.reused.empty()) applied = 0;
+    if (!plan.reused.empty()) TRY(bring_pushed(*fresh, plan.reused, applied));
+    if (!load.fresh.empty()) TRY(bring_pushed(*fresh, load.fresh, 0));
+    TRY(online_->write({.rows = {}, .notes = {{kAppliedNote, std::to_string(last)}}}));
+    const base::MutexLock lock(mutex_);
+    pushes_.clear();  // those that wait have been brought
+    last_number_ = last;
+    is_behind_ = false;
+  }
+  const base::MutexLock lock(mutex_);
+  state_ = fresh;
+  return {};
+}
+
+Result<std::int64_t> FeatureStore::replace(
+    std::shared_ptr<State> fresh, Load load,
+    const std::function<Result<void>(std::int64_t)>& commit) {
+  std::shared_ptr<const State> old = state();
+  const auto done = [&]() -> Result<std::int64_t> {
+    const Plan plan = TRY(this->plan(*fresh, load));
+    {
+      const base::WriteLock nobody_pushes(push_mutex_);
+      const base::MutexLock lock(mutex_);
+      loading_ = fresh;
+      progress_ = {.is_running = true, .source = {}, .rows_done = 0, .rows_all = 0};
+    }
+    const std::int64_t rows = TRY(load_rows(*fresh, load, plan));
+    TRY(commit(rows));
+    TRY(take_over(fresh, load, plan));
+    TRY(catalog_.save(plan.loaded, plan.left));
+    return rows;
+  }();
+  {
+    const base::WriteLock nobody_pushes(push_mutex_);
+    const base::MutexLock lock(mutex_);
+    loading_ = nullptr;
+    progress_.is_running = false;
+  }
+  // What the store has is looked at anew, whatever this has left.
+  if (!done) {
+    if (done.error().code == Code::kUnavailable) is_suspect_ = true;
+    catalog_.close();
+    return done;
+  }
+  TRY(drop_unused(std::move(old)));
+  return done;
+}
+
+Result<std::int64_t> FeatureStore::last_pushed() const {
+  const auto last = TRY(db_.read([](store::Reader& reader) {
+    return reader.find("SELECT MAX(number) FROM feature_rows", {},
+                       [](const store::Row& row) { return row.int64(0); });
+  }));
+  return last.value_or(0);
+}
+
+Result<std::shared_ptr<std::atomic<std::int64_t>>> FeatureStore::newest_of(
+    OnlineStore::Table table) const {
+  {
+    const base::MutexLock lock(mutex_);
+    for (const Kept& kept : state_->kept) {
+      if (kept.table == table && kept.newest) return kept.newest;
+    }
+  }
+  return std::make_shared<std::atomic<std::int64_t>>(
+      TRY(number_note(*online_, newest_note(table), kAlways)));
+}
+
+// Reads are short, and hold the state that they read from.
+Result<void> FeatureStore::drop_unused(std::shared_ptr<const State> old) {
+  Tables used;
+  for (const OnlineCatalog::Loaded& loaded : catalog_.loaded()) used.insert(loaded.table);
+  for (const Kept& kept : old->kept) {
+    if (kept.table != 0 && !used.contains(kept.table)) unused_.push_back(kept.table);
+  }
+  for (int i = 0; i < 1000 && old.use_count() > 1; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  if (old.use_count() > 1) return {};  // dropped next time
+  for (const OnlineStore::Table table : std::exchange(unused_, {})) TRY(online_->drop(table));
+  return {};
+}
+
+Result<void> FeatureStore::set_definitions(Definitions definitions) {
+  base::MutexLock replacing(replace_mutex_);
+  const std::shared_ptr<State> fresh = TRY(bind(std::move(definitions)));
+  const auto commit = [](std::int64_t) -> Result<void> { return {}; };
+  const auto done = replace(fresh, {.until = TRY(materialized())}, commit);
+  if (done) return {};
+  const base::MutexLock lock(mutex_);
+  const bool is_first = state_->views.empty() && state_->definitions.sources.empty();
+  if (done.error().code != Code::kUnavailable || !is_first || stopping_) return done.error();
+  base::log_warning("features", "rows are loaded when the online store is there: {}",
+                    done.error().message);
+  for (Kept& kept : fresh->kept) kept.table = 0;
+  is_behind_ = true;
+  state_ = fresh;
+  return {};
+}
+
+Result<void> FeatureStore::tend() {
+  if (!is_behind_ && !is_suspect_) return {};
+  base::MutexLock replacing(replace_mutex_);
+  is_behind_ = true;  // nothing is read from a store that may have lost its rows
+  is_suspect_ = false;
+  catalog_.close();
+  const auto commit = [](std::int64_t) -> Result<void> { return {}; };
+  TRY(replace(TRY(bind(*definitions())), {.until = TRY(materialized())}, commit));
+  base::log_info("features", "the online store is up to date again");
+  return {};
+}
+
+MaterializationProgress FeatureStore::progress() const {
+  const base::MutexLock lock(mutex_);
+  return progress_;
+}
+
+Result<std::int64_t> FeatureStore::materialize(const Materialization& wanted) {
+  base::MutexLock replacing(replace_mutex_);
+  const auto before = TRY(materialized());
+  Load load{.until = wanted.as_of, .rows_per_second = wanted.rows_per_second};
+  if (wanted.from || wanted.until) {
+    if (!before) {
+      return base::error(Code::kFailedPrecondition,
+                         "nothing was materialized yet: materialize as of a time first, then a "
+                         "range can be loaded again");
+    }
+    load.until = before;
+    load.from = wanted.from.value_or(types::Timestamp{-kEver});
+    load.before = wanted.until.value_or(types::Timestamp{kEver});
+  } else if (wanted.is_incremental && before) {
+    if (*before >= wanted.as_of) return 0;
+    load.after = before;
+  } else {
+    load.makes_new_tables = true;
+  }
+  return replace(TRY(bind(*definitions())), load, [&](std::int64_t rows) {
+    return db_.write([&](store::Tx& tx) -> Result<void> {
+      TRY(
+          tx.execute("INSERT INTO feature_state(workspace, materialized) VALUES('default', ?) "
+                     "ON CONFLICT(workspace) DO UPDATE SET materialized = excluded.materialized",
+                     {*load.until}));
+      return tx.append_event(
+          {.kind = "features.materialized",
+           .subject = "features",
+           .payload = {{"as_of", types::to_rfc3339(*load.until)}, {"rows", rows}}});
+    });
+  });
+}
+
+}  // namespace slipway::features

@@ -1,0 +1,466 @@
+// One suite for all online stores: what they keep, and what the feature store makes of them.
+#include "features/online_store.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <thread>
+
+#include "features/feature_store.h"
+#include "features/packed_rows.h"
+#include "features/redis_store.h"
+#include "features/rocksdb_store.h"
+#include "features/testing/redis_server.h"
+#include "features/testing/trips.h"
+#include "store/sqlite.h"
+#include "store/testing/temp_folder.h"
+
+namespace slipway::features {
+namespace {
+
+constexpr std::int64_t kMinute = 60'000'000;
+const RowLayout kNumbers{.cells = {CellKind::kNumber}};
+
+testing::RedisServer& redis() {
+  static testing::RedisServer server;
+  return server;
+}
+
+class OnlineStoreTest : public ::testing::TestWithParam<const char*> {
+ protected:
+  std::unique_ptr<OnlineStore> open(std::uint64_t number = 0) {
+    const std::string kind = GetParam();
+    if (kind == "memory") return open_memory_store();
+    if (kind == "rocksdb")
+      return MUST(open_rocksdb_store({.folder = folder_.path() / fmt::format("{}", number)}));
+    return make_redis_store(
+        {.address = MUST(parse_redis_url(redis().url())),
+         .prefix = fmt::format("{}/{}", folder_.path().filename().string(), number),
+         .timeout = std::chrono::milliseconds(500)},
+        random_);
+  }
+  bool outlives() const { return std::string_view(GetParam()) != "memory"; }
+
+  static std::string row(std::int64_t event, double number) {
+    BlockWriter block(kNumbers, 1, {event});
+    block.row(event, event, 0);
+    block.number(number);
+    return block.finish();
+  }
+  static std::vector<double> numbers(OnlineStore& store, OnlineStore::Table table,
+                                     std::string_view key) {
+    std::vector<double> numbers;
+    const OnlineStore::Place place{table, key};
+    MUST(store.read({&place, 1}, [&](std::size_t, std::string_view bytes) {
+      std::string scratch;
+      const PackedRows rows = MUST(PackedRows::open(kNumbers, bytes, scratch));
+      for (std::size_t i = 0; i < rows.size(); ++i) numbers.push_back(rows.number_cell(i, 0));
+    }));
+    return numbers;
+  }
+
+  store::testing::TempFolder folder_;
+  base::SystemRandom random_;
+};
+
+TEST_P(OnlineStoreTest, RowsAreAddedByTableAndKey) {
+  auto store = open();
+  ASSERT_TRUE(store->attach());
+  const std::string odd("a\0:*\xff", 5);
+  ASSERT_TRUE(
+      store->write({.rows = {{1, "a", row(10, 1)}, {1, odd, row(10, 2)}, {2, "a", row(10, 3)}},
+                    .notes = {{"n", "one"}, {"m", ""}}}));
+  for (int i = 0; i < 100; ++i)
+    ASSERT_TRUE(store->write({.rows = {{1, "a", row(200 - i, i)}}, .notes = {{"n", "two"}}}));
+  const auto many = numbers(*store, 1, "a");
+  ASSERT_EQ(many.size(), 101u);
+  EXPECT_EQ(many.front(), 1);
+  EXPECT_EQ(many[1], 99);
+  EXPECT_EQ(many.back(), 0);
+  EXPECT_EQ(numbers(*store, 1, odd), std::vector<double>{2});
+  EXPECT_EQ(numbers(*store, 2, "a"), std::vector<double>{3});
+  EXPECT_EQ(numbers(*store, 2, "b"), std::vector<double>{});
+  EXPECT_EQ(store->note("n").value(), "two");
+  EXPECT_EQ(store->note("m").value(), "");
+  EXPECT_EQ(store->note("o").value(), std::nullopt);
+
+  std::vector<std::string> keys;
+  OnlineStore::Batch batch;
+  for (int i = 0; i < 1'000; ++i) {
+    keys.push_back(std::to_string(i));
+    batch.rows.push_back({3, keys.back(), row(1, i)});
+  }
+  ASSERT_TRUE(store->write(batch));
+  std::vector<OnlineStore::Place> places;
+  for (const std::string& key : keys) places.push_back({3, key});
+  places.push_back({3, "none"});
+  std::size_t seen = 0, empty = 0;
+  ASSERT_TRUE(store->read(places, [&](std::size_t place, std::string_view bytes) {
+    std::string scratch;
+    const auto rows = PackedRows::open(kNumbers, bytes, scratch).value();
+    bytes.empty() ? ++empty : ++seen;
+    EXPECT_TRUE(bytes.empty() || rows.number_cell(0, 0) == static_cast<double>(place));
+  }));
+  EXPECT_EQ(seen, 1'000u);
+  EXPECT_EQ(empty, 1u);
+
+  auto tables = store->tables().value();
+  std::ranges::sort(tables);
+  EXPECT_EQ(tables, (std::vector<OnlineStore::Table>{1, 2, 3}));
+  ASSERT_TRUE(store->drop(1));
+  EXPECT_TRUE(numbers(*store, 1, "a").empty());
+  EXPECT_TRUE(numbers(*store, 1, odd).empty());
+  EXPECT_EQ(numbers(*store, 2, "a"), std::vector<double>{3});
+  EXPECT_EQ(numbers(*store, 3, "7"), std::vector<double>{7});
+
+  if (!outlives()) return;
+  store.reset();
+  store = open();
+  ASSERT_TRUE(store->attach());
+  EXPECT_TRUE(numbers(*store, 1, "a").empty());
+  EXPECT_EQ(numbers(*store, 2, "a"), std::vector<double>{3});
+  EXPECT_EQ(store->note("n").value(), "two");
+}
+
+TEST_P(OnlineStoreTest, ManyWritersLoseNothing) {
+  auto store = open();
+  ASSERT_TRUE(store->attach());
+  std::vector<std::thread> writers;
+  for (int w = 0; w < 4; ++w) {
+    writers.emplace_back([&, w] {
+      for (int i = 0; i < 200; ++i)
+        EXPECT_TRUE(store->write({.rows = {{1, "k", row(4 * i + w, 1)}}, .notes = {}}));
+    });
+  }
+  for (std::thread& writer : writers) writer.join();
+  EXPECT_EQ(numbers(*store, 1, "k").size(), 800u);
+}
+
+// A feature store over the online store, beside one over memory that is never opened again.
+class OnlineFeaturesTest : public OnlineStoreTest {
+ protected:
+  struct Features {
+    Features(testing::MemoryTables& tables, const base::Clock& clock,
+             const std::filesystem::path& file, base::Random& random)
+        : tables_(tables),
+          clock_(clock),
+          db_(MUST(store::open_sqlite({.file = file}, clock, random))) {
+      MUST(db_->migrate({migrations()}));
+    }
+    void open(std::unique_ptr<OnlineStore> online, FeatureStore::Options options) {
+      store = std::make_unique<FeatureStore>(*db_, tables_, clock_, std::move(online), options);
+      MUST(store->set_definitions(MUST(parse_definitions(testing::kTripsYaml))));
+    }
+    testing::MemoryTables& tables_;
+    const base::Clock& clock_;
+    std::unique_ptr<store::Db> db_;
+    std::unique_ptr<FeatureStore> store;
+  };
+
+  static std::vector<std::pair<std::string, Value>> request(std::int64_t carrier,
+                                                            std::int64_t minute) {
+    return {{"carrier", std::string(1, static_cast<char>('A' + carrier))},
+            {"place", std::string("X")},
+            {"asked_at", types::Timestamp{minute * kMinute}}};
+  }
+};
+
+// Random histories: rows that are late, come twice, or again with another delay and arrival; pushed
+// and materialized, all and little by little; the server starts anew in between.
+TEST_P(OnlineFeaturesTest, AnswersAsMemoryDoesWhateverHappens) {
+  for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+    SCOPED_TRACE(seed);
+    store::testing::TempFolder folder;
+    base::SeededRandom random(seed);
+    const auto below = [&](std::uint64_t n) {
+      return static_cast<std::int64_t>(random.next_u64() % n);
+    };
+    testing::MemoryTables tables = testing::random_trips(seed, 300);
+    const types::Frame all = tables.tables["trips"].frame;
+    base::ManualClock clock{{100'000 * kMinute}};
+    Features kept(tables, clock, folder.path() / "a.db", random_),
+        oracle(tables, clock, folder.path() / "b.db", random_);
+    // Reads are exact for so long before the newest row.
+    const std::int64_t history_minutes = seed % 2 == 0 ? 2'000 : 10'000;
+    const FeatureStore::Options options{.history = types::Duration{history_minutes * kMinute}};
+    kept.open(open(seed), options);
+    oracle.open(open_memory_store(), FeatureStore::Options());
+    std::int64_t moment = 0;
+    int id = 10'000;
+    JsonArray before;
+    for (int step = 0; step < 25; ++step) {
+      const auto what = below(8);
+      if (what < 5) {
+        JsonArray rows;
+        for (std::int64_t n = 1 + below(30); n-- > 0;) {
+          if (!before.empty() && below(4) == 0) {
+            JsonObject again = before[static_cast<std::size_t>(below(before.size()))].get_object();
+            if (below(2) == 0) {
+              again["delay"] = below(100);
+              again["known_at"] = again["known_at"].to_number<std::int64_t>() + kMinute;
+            }
+            rows.push_back(again);
+          } else {
+            const std::int64_t event = moment + below(300) - (below(5) == 0 ? 1'000 : 0);
+            JsonObject row{{"id", ++id},
+                           {"carrier", std::string(1, static_cast<char>('A' + below(3)))},
+                           {"place", std::string(1, static_cast<char>('X' + below(3)))},
+                           {"landed_at", event * kMinute},
+                           {"known_at", (event + (below(3) == 0 ? below(500) : 0)) * kMinute}};
+            if (below(10) > 0) row["delay"] = static_cast<double>(below(1'000)) / 7 - 20;
+            rows.push_back(row);
+          }
+          before.push_back(rows.back());
+        }
+        const auto pushed = kept.store->push("landings", rows);
+        ASSERT_TRUE(pushed) << pushed.error().message;
+        EXPECT_EQ(*pushed, oracle.store->push("landings", rows).value());
+        moment += below(200);
+      } else if (what == 5) {
+        const types::Timestamp until{moment * kMinute};
+        ASSERT_TRUE(kept.store->materialize({.as_of = until}));
+        ASSERT_TRUE(oracle.store->materialize({.as_of = until}));
+      } else if (what == 6) {
+        // The dataset has grown by what had arrived; memory loads all of it anew.
+        const types::Timestamp until{moment * kMinute};
+        if (kept.store->materialized().value().value_or(until) <= until) {
+          ASSERT_TRUE(kept.store->materialize({.as_of = until, .is_incremental = true}));
+          ASSERT_TRUE(oracle.store->materialize({.as_of = until}));
+        }
+      } else if (outlives()) {
+        kept.store.reset();  // two can't have a folder
+        kept.open(open(seed), options);
+      }
+      for (int i = 0; i < 20; ++i) {
+        const std::int64_t minute = std::max<std::int64_t>(0, moment + 300 - below(1'500)),
+                           carrier = below(3);
+        const auto ours = kept.store->lookup("trips", request(carrier, minute), std::nullopt);
+        ASSERT_TRUE(ours) << ours.error().message;
+        const auto theirs =
+            oracle.store->lookup("trips", request(carrier, minute), std::nullopt).value();
+        ASSERT_EQ(*ours, theirs) << "step " << step << " minute " << minute;
+        const std::vector<Value> key = {std::string(1, static_cast<char>('A' + carrier))};
+        const std::vector<types::Timestamp> at = {{minute * kMinute}};
+        for (const char* view : {"carrier", "newest"}) {
+          const auto seen = kept.store->read_rows(view, key, at).value().sights[0],
+                     right = oracle.store->read_rows(view, key, at).value().sights[0];
+          ASSERT_EQ(seen.seen, right.seen);
+          ASSERT_EQ(seen.event_time, right.event_time);
+        }
+      }
+    }
+  }
+}
+
+TEST_P(OnlineFeaturesTest, AMessageCountsOnceHoweverOftenItIsPushed) {
+  testing::MemoryTables tables = testing::random_trips(1, 0);
+  base::ManualClock clock{{100'000 * kMinute}};
+  Features features(tables, clock, folder_.path() / "a.db", random_);
+  features.open(open(), {});
+  // Rows without an id: two that are alike are two messages... and one row.
+  const auto landing = [](std::int64_t minute) {
+    return JsonObject{{"carrier", "A"},
+                      {"landed_at", minute * kMinute},
+                      {"known_at", minute * kMinute},
+                      {"delay", 1}};
+  };
+  const auto count = [&] {
+    const auto outputs = features.store->outputs("trips").value();
+    const auto values = features.store->lookup("trips", request(0, 120), std::nullopt).value();
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      if (outputs[i].name == "carrier__landed_24h") return std::get<double>(values[i]);
+    }
+    return -1.0;
+  };
+  StreamPosition position{.stream = "kafka://a/landings", .partition = 3, .offsets = {5, 6}};
+  EXPECT_EQ(features.store->push("landings", {landing(100), landing(101)}, position).value(), 2);
+  position.offsets = {6, 9};  // its batch overlaps: a consumer that was killed before it committed
+  EXPECT_EQ(features.store->push("landings", {landing(105), landing(102)}, position).value(), 1);
+  EXPECT_EQ(count(), 3);
+  EXPECT_EQ(features.store->push("landings", {landing(110), landing(111)}, position).value(), 0);
+  EXPECT_EQ(count(), 3);
+  const std::map<std::int64_t, std::int64_t> next = {{3, 10}};
+  EXPECT_EQ(features.store->next_offsets("landings", "kafka://a/landings").value(), next);
+  position.partition = 4;
+  EXPECT_EQ(features.store->push("landings", {landing(110), landing(111)}, position).value(), 2);
+  EXPECT_EQ(count(), 5);
+
+  position.offsets = {1};
+  EXPECT_EQ(features.store->push("landings", {landing(1), landing(2)}, position).error().code,
+            Code::kInvalidArgument);
+  position.offsets = {7, 7};
+  EXPECT_EQ(features.store->push("landings", {landing(1), landing(2)}, position).error().code,
+            Code::kInvalidArgument);
+}
+
+// With rows in a store that outlives the server, no dataset is read when it starts.
+TEST_P(OnlineFeaturesTest, NothingIsLoadedAtStartWhereRowsAreKept) {
+  testing::MemoryTables tables = testing::random_trips(1, 100);
+  base::ManualClock clock{{100'000 * kMinute}};
+  Features features(tables, clock, folder_.path() / "a.db", random_);
+  features.open(open(), {});
+  const std::int64_t rows = features.store->materialize({.as_of = {90'000 * kMinute}}).value();
+  ASSERT_GT(rows, 50);
+  const auto before = features.store->lookup("trips", request(0, 4'000), std::nullopt).value();
+  tables.reads = 0;
+  features.store.reset();
+  features.open(open(), {});
+  EXPECT_EQ(tables.reads > 0, !outlives());
+  EXPECT_EQ(features.store->lookup("trips", request(0, 4'000), std::nullopt).value(), before);
+  std::optional<types::Timestamp> newest;
+  for (const auto& view : features.store->freshness()) {
+    if (view.view == "carrier") newest = view.newest;
+  }
+  ASSERT_TRUE(newest);
+  std::int64_t latest = 0;
+  const types::Column& landed = *tables.tables["trips"].frame.find("landed_at");
+  for (std::size_t i = 0; i < landed.size(); ++i) latest = std::max(latest, landed.ints[i]);
+  EXPECT_EQ(newest->micros, latest);
+}
+
+// What was loaded stays when a load fails, and the same load goes on where it was.
+TEST_P(OnlineFeaturesTest, ALoadThatEndsEarlyGoesOn) {
+  testing::MemoryTables tables = testing::random_trips(1, 2'000);
+  base::ManualClock clock{{100'000 * kMinute}};
+  Features features(tables, clock, folder_.path() / "a.db", random_);
+  features.open(open(), {});
+  ASSERT_TRUE(features.store->materialize({.as_of = {1'000 * kMinute}}));
+  const auto early = features.store->lookup("trips", request(0, 1'000), std::nullopt).value();
+  std::thread stops([&] {
+    while (features.store->progress().rows_done < 300)
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    features.store->stop();
+  });
+  const auto ended =
+      features.store->materialize({.as_of = {90'000 * kMinute}, .rows_per_second = 1'000});
+  stops.join();
+  ASSERT_FALSE(ended);
+  EXPECT_EQ(ended.error().code, Code::kUnavailable);
+  EXPECT_EQ(features.store->lookup("trips", request(0, 1'000), std::nullopt).value(), early);
+  features.store.reset();
+  features.open(open(), {});
+  EXPECT_EQ(features.store->lookup("trips", request(0, 1'000), std::nullopt).value(), early);
+  const std::int64_t rest = features.store->materialize({.as_of = {90'000 * kMinute}}).value();
+
+  store::testing::TempFolder other;
+  Features whole(tables, clock, other.path() / "b.db", random_);
+  whole.open(open_memory_store(), {});
+  const std::int64_t all = whole.store->materialize({.as_of = {90'000 * kMinute}}).value();
+  EXPECT_EQ(rest < all, outlives()) << rest << " of " << all;
+  for (std::int64_t minute = 0; minute < 5'000; minute += 97) {
+    EXPECT_EQ(features.store->lookup("trips", request(1, minute), std::nullopt).value(),
+              whole.store->lookup("trips", request(1, minute), std::nullopt).value());
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Stores, OnlineStoreTest, ::testing::Values("memory", "rocksdb", "redis"),
+                         [](const auto& info) { return std::string(info.param); });
+INSTANTIATE_TEST_SUITE_P(Stores, OnlineFeaturesTest,
+                         ::testing::Values("memory", "rocksdb", "redis"),
+                         [](const auto& info) { return std::string(info.param); });
+
+class RedisAwayTest : public ::testing::Test {
+ protected:
+  RedisAwayTest() {
+    MUST(db_->migrate({migrations()}));
+    features_ = std::make_unique<FeatureStore>(
+        *db_, tables_, clock_,
+        make_redis_store({.address = MUST(parse_redis_url(server_.url())),
+                          .prefix = "p",
+                          .timeout = std::chrono::milliseconds(200)},
+                         random_),
+        FeatureStore::Options());
+    MUST(features_->set_definitions(MUST(parse_definitions(testing::kTripsYaml))));
+  }
+  Result<double> count() {
+    const auto values = TRY(features_->lookup("trips",
+                                              {{"carrier", std::string("A")},
+                                               {"place", std::string("X")},
+                                               {"asked_at", types::Timestamp{200 * kMinute}}},
+                                              std::nullopt));
+    const auto outputs = TRY(features_->outputs("trips"));
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      if (outputs[i].name == "carrier__landed_24h") return std::get<double>(values[i]);
+    }
+    return -1.0;
+  }
+  static JsonArray landing(int id) {
+    return {JsonObject{{"id", id},
+                       {"carrier", "A"},
+                       {"landed_at", 100 * kMinute},
+                       {"known_at", 100 * kMinute},
+                       {"delay", 1}}};
+  }
+
+  testing::RedisServer server_;
+  store::testing::TempFolder folder_;
+  base::ManualClock clock_{{100'000 * kMinute}};
+  base::SystemRandom random_;
+  std::unique_ptr<store::Db> db_ =
+      store::open_sqlite({.file = folder_.path() / "f.db"}, clock_, random_).value();
+  testing::MemoryTables tables_ = testing::random_trips(1, 0);
+  std::unique_ptr<FeatureStore> features_;
+};
+
+TEST_F(RedisAwayTest, IsSaidSoonAndWhatWasPushedComesAgain) {
+  ASSERT_EQ(features_->push("landings", landing(1)).value(), 1);
+  ASSERT_EQ(count().value(), 1);
+  server_.stop();
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_EQ(count().error().code, Code::kUnavailable);
+  EXPECT_EQ(features_->push("landings", landing(2)).error().code, Code::kUnavailable);
+  EXPECT_EQ(count().error().code, Code::kUnavailable);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(2));
+  EXPECT_EQ(features_->tend().error().code, Code::kUnavailable);
+
+  server_.start();  // it has nothing any more
+  EXPECT_EQ(count().error().code, Code::kUnavailable) << "nobody has loaded its rows yet";
+  ASSERT_TRUE(features_->tend());
+  EXPECT_EQ(count().value(), 2);
+  ASSERT_EQ(features_->push("landings", landing(3)).value(), 1);
+  EXPECT_EQ(features_->push("landings", landing(2)).value(), 0);
+  EXPECT_EQ(count().value(), 3);
+}
+
+TEST_F(RedisAwayTest, ASlowAnswerIsNotWaitedFor) {
+  ASSERT_EQ(features_->push("landings", landing(1)).value(), 1);
+  server_.pause();
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_EQ(count().error().code, Code::kUnavailable);
+  EXPECT_EQ(features_->push("landings", landing(2)).error().code, Code::kUnavailable);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(2));
+  server_.resume();
+  ASSERT_TRUE(features_->tend());
+  EXPECT_EQ(count().value(), 2);
+}
+
+TEST_F(RedisAwayTest, WhatWasFlushedIsLoadedAgain) {
+  ASSERT_EQ(features_->push("landings", landing(1)).value(), 1);
+  auto other =
+      make_redis_store({.address = MUST(parse_redis_url(server_.url())), .prefix = "p"}, random_);
+  server_.stop();
+  server_.start();
+  // A read that finds an empty Redis must not take it for an answer.
+  EXPECT_EQ(count().error().code, Code::kUnavailable);
+  ASSERT_TRUE(features_->tend());
+  EXPECT_EQ(count().value(), 1);
+}
+
+TEST(RedisUrl, IsRead) {
+  const auto full = parse_redis_url("redis://ada:s@cret@[::1]:7000/12").value();
+  EXPECT_EQ(full.host, "::1");
+  EXPECT_EQ(full.port, 7000);
+  EXPECT_EQ(full.database, 12);
+  EXPECT_EQ(full.user, "ada");
+  EXPECT_EQ(full.password, "s@cret");
+  const auto least = parse_redis_url("redis://cache").value();
+  EXPECT_EQ(least.host, "cache");
+  EXPECT_EQ(least.port, 6379);
+  EXPECT_EQ(least.database, 0);
+  for (const char* bad : {"", "redis://", "rediss://h", "http://h", "redis://h:x",
+                          "redis://h:99999", "redis://h/x", "redis://[::1", "redis://:6379"})
+    EXPECT_FALSE(parse_redis_url(bad)) << bad;
+}
+
+}  // namespace
+}  // namespace slipway::features

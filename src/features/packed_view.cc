@@ -1,0 +1,174 @@
+#include "features/packed_view.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <unordered_map>
+
+#include "base/hash.h"
+#include "features/window_reader.h"
+
+namespace slipway::features {
+namespace {
+
+CellKind kind_of(ValueType type) {
+  switch (type) {
+    case ValueType::kNumber:
+    case ValueType::kBool:
+      return CellKind::kNumber;
+    case ValueType::kText:
+      return CellKind::kText;
+    case ValueType::kTime:
+      return CellKind::kTime;
+  }
+  return CellKind::kNumber;
+}
+
+Value cell_value(const PackedRows& rows, std::size_t row, std::size_t cell, CellKind kind) {
+  switch (kind) {
+    case CellKind::kNumber: {
+      const double number = rows.number_cell(row, cell);
+      return std::isnan(number) ? Value() : Value(number);
+    }
+    case CellKind::kText:
+      return rows.has_text(row, cell) ? Value(std::string(rows.text_cell(row, cell))) : Value();
+    case CellKind::kTime: {
+      const std::int64_t micros = rows.time_cell(row, cell);
+      return micros == PackedRows::kMissingTime ? Value() : Value(types::Timestamp{micros});
+    }
+  }
+  return {};
+}
+
+// Rows of one key while they are packed.
+struct RowOrder {
+  std::int64_t event, arrival;
+  std::uint64_t identity;
+  std::size_t row;
+
+  auto order() const { return std::tie(event, arrival, identity); }
+};
+
+}  // namespace
+
+RowLayout layout_of(const BoundView& view, std::optional<types::Duration> history) {
+  RowLayout layout;
+  for (const Expression& input : view.inputs) layout.cells.push_back(kind_of(input.type()));
+  if (!history) return layout;
+  std::int64_t longest = 0;
+  for (const Window& window : view.view.windows) longest = std::max(longest, window.length.micros);
+  constexpr std::int64_t kSecond = 1'000'000;
+  const std::int64_t seconds = (longest + history->micros + kSecond - 1) / kSecond;
+  layout.keep_seconds =
+      static_cast<std::uint32_t>(std::min<std::int64_t>(seconds, layout.keep_seconds));
+  return layout;
+}
+
+std::string fingerprint_of(const BoundView& view, const Source& source,
+                           const std::vector<NamedColumn>& columns, const RowLayout& layout) {
+  std::string all = fmt::format("{} {} {} {} {}", kPackedRowsVersion, layout.keep_seconds,
+                                source.dataset, source.event_time, source.arrival_time);
+  const auto add = [&](std::string_view text) { all.append(1, '\0').append(text); };
+  for (const std::size_t column : view.columns()) {
+    add(columns[column].name);
+    add(value_type_name(columns[column].type));
+  }
+  for (const std::string& key : view.view.keys) add(key);
+  // What is computed of a row; windows and names come in only when it is read.
+  for (const Aggregate& aggregate : view.view.aggregates) add(aggregate.expression);
+  for (const ViewColumn& column : view.view.columns) add(column.expression);
+  return base::sha256_hex(all).substr(0, 32);
+}
+
+std::int64_t pack_rows(const BoundView& view, const RowLayout& layout,
+                       std::span<const types::Column* const> columns,
+                       std::span<const std::uint64_t> identities, types::Timestamp now,
+                       OnlineStore::Table table, std::vector<OnlineStore::Rows>& out) {
+  std::int64_t newest = kAlways;
+  std::unordered_map<std::string, std::vector<RowOrder>> by_key;
+  std::vector<Value> key(view.keys.size());
+  std::vector<std::size_t> positions(view.keys.size());
+  for (std::size_t i = 0; i < positions.size(); ++i) positions[i] = i;
+  for (std::size_t row = 0; row < identities.size(); ++row) {
+    RowOrder at{kAlways, kAlways, identities[row], row};
+    if (view.event_time) {
+      const types::Column& event = *columns[*view.event_time];
+      const types::Column& arrival = *columns[*view.arrival_time];
+      if (!event.is_valid(row) || !arrival.is_valid(row)) continue;
+      at.event = event.ints[row];
+      at.arrival = arrival.ints[row];
+    }
+    for (std::size_t i = 0; i < key.size(); ++i) key[i] = cell_of(*columns[view.keys[i]], row);
+    std::optional<std::string> text = key_of(key, positions);
+    if (!text) continue;
+    newest = std::max(newest, at.event);
+    by_key[std::move(*text)].push_back(at);
+  }
+  if (by_key.empty()) return newest;
+  std::vector<types::Column> cells;
+  for (const Expression& input : view.inputs)
+    cells.push_back(input.evaluate(columns, identities.size()));
+
+  out.reserve(out.size() + by_key.size());
+  for (auto& [text, rows] : by_key) {
+    const auto is_before = [](const RowOrder& a, const RowOrder& b) {
+      return a.order() < b.order();
+    };
+    const auto is_same = [](const RowOrder& a, const RowOrder& b) {
+      return a.order() == b.order();
+    };
+    std::ranges::stable_sort(rows, is_before);
+    rows.erase(std::ranges::unique(rows, is_same).begin(), rows.end());
+    BlockWriter block(layout, rows.size(), now);
+    for (const RowOrder& at : rows) {
+      block.row(at.event, at.arrival, at.identity);
+      for (std::size_t cell = 0; cell < cells.size(); ++cell) {
+        const types::Column& column = cells[cell];
+        if (!column.is_valid(at.row)) {
+          block.missing(layout.cells[cell]);
+        } else if (layout.cells[cell] == CellKind::kNumber) {
+          block.number(column.doubles[at.row]);
+        } else if (layout.cells[cell] == CellKind::kText) {
+          block.text(column.strings[at.row]);
+        } else {
+          block.time(column.ints[at.row]);
+        }
+      }
+    }
+    out.push_back({table, text, block.finish()});
+  }
+  return newest;
+}
+
+void read_features(const BoundView& view, const PackedRows& rows, types::Timestamp as_of,
+                   std::span<Value> out) {
+  if (view.view.is_windowed()) {
+    std::array<double, 64> fixed;
+    std::vector<double> many(out.size() > fixed.size() ? out.size() : 0);
+    const std::span<double> numbers(many.empty() ? fixed.data() : many.data(), out.size());
+    read_windows(view, rows, as_of, numbers);
+    std::ranges::transform(numbers, out.begin(),
+                           [](double x) { return std::isnan(x) ? Value() : Value(x); });
+    WindowValues values;
+    for_collected(view, [&](std::size_t at, std::size_t aggregate, const Window& window) {
+      out[at] = read_collected(view, rows, as_of, aggregate, window, values);
+    });
+  } else if (const auto latest = find_latest(view.view, rows, as_of)) {
+    for (std::size_t cell = 0; cell < out.size(); ++cell)
+      out[cell] = cell_value(rows, *latest, cell, kind_of(view.inputs[cell].type()));
+  } else {
+    std::ranges::fill(out, Value());
+  }
+}
+
+Sight sight_of(const BoundView& view, const PackedRows& rows, types::Timestamp as_of) {
+  const auto newest = find_newest(rows, as_of);
+  if (!newest) return {};
+  const std::int64_t event = rows.event(*newest);
+  if (event == kAlways) return {.seen = Sight::Seen::kRecent};
+  const bool is_old = is_too_old(view.view, event, as_of);
+  return {.seen = is_old ? Sight::Seen::kTooOld : Sight::Seen::kRecent,
+          .event_time = types::Timestamp{event}};
+}
+
+}  // namespace slipway::features

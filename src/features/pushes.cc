@@ -1,0 +1,393 @@
+// Rows that are pushed: into the database first, which is the truth, then into the online store.
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/hash.h"
+#include "features/feature_store.h"
+#include "features/window_reader.h"
+
+namespace slipway::features {
+namespace {
+
+// Rows are packed and written so many at a time when they are brought again.
+constexpr std::size_t kRowsPerBatch = 20'000;
+
+// A pushed cell: numbers, texts and RFC 3339 times, by the column's type. A missing member is a
+// missing value.
+Result<Value> cell_from_json(const Json* cell, const NamedColumn& column) {
+  if (cell == nullptr || cell->is_null()) return Value();
+  const auto wrong = [&](std::string_view why) {
+    return base::error(Code::kInvalidArgument, "column {} must be a {}: {}: got={}", column.name,
+                       value_type_name(column.type), why, base::to_text(*cell));
+  };
+  switch (column.type) {
+    case ValueType::kNumber:
+    case ValueType::kBool:
+      if (cell->is_bool()) return Value(cell->get_bool() ? 1.0 : 0.0);
+      if (!cell->is_number()) return wrong("expected a number");
+      if (column.is_whole && cell->is_double() &&
+          std::trunc(cell->get_double()) != cell->get_double())
+        return wrong("expected a whole number");
+      if (column.is_whole && cell->is_int64()) return whole_number(cell->get_int64());
+      return Value(cell->to_number<double>());
+    case ValueType::kText:
+      if (!cell->is_string()) return wrong("expected a text");
+      return Value(std::string(std::string_view(cell->get_string())));
+    case ValueType::kTime: {
+      if (cell->is_int64()) return Value(types::Timestamp{cell->get_int64()});
+      if (!cell->is_string()) return wrong("expected an RFC 3339 time or microseconds");
+      const auto time = types::parse_rfc3339(std::string_view(cell->get_string()));
+      if (!time) return wrong(time.error().message);
+      return Value(*time);
+    }
+  }
+  return Value();
+}
+
+std::size_t column_position(const std::vector<NamedColumn>& columns, std::string_view name) {
+  const auto at = std::ranges::find(columns, name, &NamedColumn::name);
+  CHECK(at != columns.end());  // bound before
+  return static_cast<std::size_t>(at - columns.begin());
+}
+
+Result<void> check_offsets(const StreamPosition& position, std::size_t rows) {
+  const std::vector<std::int64_t>& offsets = position.offsets;
+  if (position.stream.empty())
+    return base::error(Code::kInvalidArgument, "the stream's name is missing");
+  if (offsets.size() != rows) {
+    return base::error(Code::kInvalidArgument,
+                       "expected an offset for each row: offsets={} rows={}", offsets.size(), rows);
+  }
+  if (std::ranges::adjacent_find(offsets, std::greater_equal<>()) != offsets.end() ||
+      (!offsets.empty() &&
+       (offsets.front() < 0 || offsets.back() == std::numeric_limits<std::int64_t>::max())))
+    return base::error(Code::kInvalidArgument, "offsets must be whole numbers from 0, ascending");
+  return {};
+}
+
+}  // namespace
+
+struct FeatureStore::ParsedRows {
+  struct Row {
+    std::vector<Value> values;
+    std::uint64_t identity = 0;
+    types::Timestamp event, arrival;
+    std::string text;
+    bool is_new = false;          // to the database
+    bool is_old_message = false;  // its offset was committed before
+  };
+  std::shared_ptr<const State> state;  // that they were read for
+  std::size_t source = 0;
+  std::vector<Row> rows;
+};
+
+Result<FeatureStore::ParsedRows> FeatureStore::parse(std::shared_ptr<const State> state,
+                                                     const std::string& source_name,
+                                                     const JsonArray& rows) const {
+  const auto found = state->find_source(source_name);
+  if (!found) return base::error(Code::kNotFound, "no such source: source={}", source_name);
+  ParsedRows parsed{.state = state, .source = *found, .rows = {}};
+  const Source& source = state->definitions.sources[*found];
+  const std::vector<NamedColumn>& columns = state->source_columns[*found];
+  const types::Timestamp now = clock_.now();
+  parsed.rows.reserve(rows.size());
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const auto in_row = [&](const Error& error) {
+      return Error(error).with_context(fmt::format("row {}", i));
+    };
+    if (!rows[i].is_object())
+      return in_row(base::error(Code::kInvalidArgument, "expected an object"));
+    const JsonObject& object = rows[i].get_object();
+    for (const auto& member : object) {
+      const std::string_view name = member.key();
+      if (std::ranges::find(columns, name, &NamedColumn::name) == columns.end()) {
+        return in_row(
+            base::error(Code::kInvalidArgument, "the source has no such column: column={}", name));
+      }
+    }
+    ParsedRows::Row row;
+    row.values.reserve(columns.size());
+    JsonObject stored;
+    for (const NamedColumn& column : columns) {
+      Result<Value> value = cell_from_json(object.if_contains(column.name), column);
+      if (!value) return in_row(value.error());
+      if (is_null(*value) && column.name == source.arrival_time && column.name != source.event_time)
+        *value = now;
+      if (!is_null(*value)) stored[column.name] = to_pushed(*value);
+      row.values.push_back(std::move(*value));
+    }
+    if (!source.event_time.empty()) {
+      const Value& event = row.values[column_position(columns, source.event_time)];
+      const Value& arrival = row.values[column_position(columns, source.arrival_time)];
+      if (is_null(event))
+        return in_row(base::error(Code::kInvalidArgument, "the event time is missing: column={}",
+                                  source.event_time));
+      row.event = std::get<types::Timestamp>(event);
+      row.arrival = std::get<types::Timestamp>(arrival);
+    }
+    row.text = base::to_text(stored);
+    row.identity = identity_of(*state, *found, row.values);
+    // Who pushes may not know what tells the dataset's rows apart; all that was said does.
+    const auto is_missing = [&](std::size_t key) { return is_null(row.values[key]); };
+    if (std::ranges::any_of(state->source_keys[*found], is_missing))
+      row.identity = base::hash64(row.text) >> 1;
+    parsed.rows.push_back(std::move(row));
+  }
+  return parsed;
+}
+
+Result<std::int64_t> FeatureStore::push(const std::string& source_name, const JsonArray& rows,
+                                        const std::optional<StreamPosition>& position) {
+  ParsedRows parsed = TRY(parse(state(), source_name, rows));
+  if (position) TRY(check_offsets(*position, rows.size()));
+  if (rows.empty()) return 0;
+  const std::uint64_t ticket = begin_push();
+  struct Written {
+    std::int64_t added = 0, last_number = 0;
+  };
+  const Result<Written> written = db_.write([&](store::Tx& tx) -> Result<Written> {
+    Written written;
+    std::int64_t next = 0;
+    if (position) {
+      next = TRY(tx.find("SELECT next FROM feature_offsets WHERE source = ? AND stream = ? AND "
+                         "partition = ?",
+                         {source_name, position->stream, position->partition},
+                         [](const store::Row& row) { return row.int64(0); }))
+                 .value_or(0);
+    }
+    for (std::size_t i = 0; i < parsed.rows.size(); ++i) {
+      ParsedRows::Row& row = parsed.rows[i];
+      row.is_old_message = position && position->offsets[i] < next;
+      row.is_new = false;
+      if (row.is_old_message) continue;
+      row.is_new =
+          TRY(tx.execute("INSERT INTO feature_rows(source, event_time, arrival_time, identity, "
+                         "row) VALUES(?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                         {source_name, row.event, row.arrival,
+                          static_cast<std::int64_t>(row.identity), row.text})) > 0;
+      written.added += row.is_new ? 1 : 0;
+    }
+    if (position && position->offsets.back() >= next) {
+      TRY(tx.execute(
+          "INSERT INTO feature_offsets(source, stream, partition, next) "
+          "VALUES(?, ?, ?, ?) ON CONFLICT(workspace, source, stream, partition) "
+          "DO UPDATE SET next = excluded.next",
+          {source_name, position->stream, position->partition, position->offsets.back() + 1}));
+    }
+    written.last_number =
+        TRY(tx.find("SELECT MAX(number) FROM feature_rows", {}, [](const store::Row& row) {
+          return row.int64(0);
+        })).value_or(0);
+    return written;
+  });
+  if (!written) {
+    end_push(ticket);
+    return written.error();
+  }
+
+  const Result<void> brought = [&]() -> Result<void> {
+    const base::ReadLock pushing(push_mutex_);
+    std::vector<std::shared_ptr<const State>> states;
+    {
+      const base::MutexLock lock(mutex_);
+      states.push_back(state_);
+      if (loading_) states.push_back(loading_);
+    }
+    OnlineStore::Batch batch;
+    for (const auto& present : states) {
+      const auto source = present->find_source(source_name);
+      if (!source) continue;
+      SourceRows some = no_rows(*present, *source);
+      for (const ParsedRows::Row& row : parsed.rows) {
+        // What the database had already may not be in the store yet: adding it changes nothing.
+        if (row.is_old_message) continue;
+        if (present == parsed.state) {
+          add_row(some, row.values, row.identity);
+        } else {
+          add_row(some, TRY(read_pushed(*present, *source, row.text)), row.identity);
+        }
+      }
+      std::set<OnlineStore::Table> others;  // what the present state keeps is packed once
+      if (present != states.front()) {
+        for (const Kept& kept : present->kept) others.insert(kept.table);
+        for (const Kept& kept : states.front()->kept) others.erase(kept.table);
+      }
+      pack(*present, *source, some, present == states.front() ? nullptr : &others, batch);
+    }
+    const std::int64_t applied = applied_with(ticket, written->last_number);
+    if (batch.rows.empty()) return {};
+    batch.notes.emplace_back(kAppliedNote, std::to_string(applied));
+    return online_->write(batch);
+  }();
+  if (!brought) {
+    // They are in the database; tend() brings them. Until then nothing is read that lacks them.
+    is_behind_ = true;
+    return brought.error();
+  }
+  end_push(ticket);
+  if (is_behind_) {
+    return base::error(Code::kUnavailable,
+                       "the online store is being brought up to date: the rows are kept, and seen "
+                       "then");
+  }
+  return written->added;
+}
+
+std::uint64_t FeatureStore::begin_push() {
+  const base::MutexLock lock(mutex_);
+  pushes_[++last_ticket_] = last_number_;
+  return last_ticket_;
+}
+
+void FeatureStore::end_push(std::uint64_t ticket) {
+  const base::MutexLock lock(mutex_);
+  pushes_.erase(ticket);
+}
+
+std::int64_t FeatureStore::applied_with(std::uint64_t ticket, std::int64_t last_number) {
+  const base::MutexLock lock(mutex_);
+  last_number_ = std::max(last_number_, last_number);
+  std::int64_t applied = last_number_;
+  for (const auto& [other, bound] : pushes_) {
+    if (other != ticket) applied = std::min(applied, bound);
+  }
+  return applied;
+}
+
+Result<std::map<std::int64_t, std::int64_t>> FeatureStore::next_offsets(
+    const std::string& source, const std::string& stream) const {
+  if (!state()->find_source(source))
+    return base::error(Code::kNotFound, "no such source: source={}", source);
+  std::map<std::int64_t, std::int64_t> next;
+  TRY(db_.read([&](store::Reader& reader) {
+    return reader.query(
+        "SELECT partition, next FROM feature_offsets WHERE source = ? AND stream = ?",
+        {source, stream}, [&](const store::Row& row) { next[row.int64(0)] = row.int64(1); });
+  }));
+  return next;
+}
+
+FeatureStore::SourceRows FeatureStore::no_rows(const State& state, std::size_t source) {
+  SourceRows rows;
+  const std::vector<NamedColumn>& columns = state.source_columns[source];
+  std::vector<bool> are_read(columns.size());
+  for (const BoundView& view : state.views) {
+    if (view.view.source != state.definitions.sources[source].name) continue;
+    for (const std::size_t column : view.columns()) are_read[column] = true;
+  }
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    rows.columns.push_back(types::Column::of_type(
+        are_read[i] ? columns[i].name : "",
+        columns[i].is_whole ? types::ColumnType::kInt64 : column_type(columns[i].type)));
+  }
+  return rows;
+}
+
+void FeatureStore::add_row(SourceRows& rows, std::span<const Value> row, std::uint64_t identity) {
+  for (std::size_t i = 0; i < rows.columns.size(); ++i) {
+    if (!rows.columns[i].name.empty()) append_cell(rows.columns[i], row[i]);
+  }
+  rows.identities.push_back(identity);
+}
+
+void FeatureStore::pack(const State& state, std::size_t source, const SourceRows& rows,
+                        const std::set<OnlineStore::Table>* tables,
+                        OnlineStore::Batch& batch) const {
+  std::vector<const types::Column*> columns;
+  for (const types::Column& column : rows.columns)
+    columns.push_back(column.name.empty() ? nullptr : &column);
+  std::set<OnlineStore::Table> done;
+  for (std::size_t v = 0; v < state.views.size(); ++v) {
+    const BoundView& view = state.views[v];
+    const Kept& kept = state.kept[v];
+    if (view.view.is_on_demand() || view.view.source != state.definitions.sources[source].name ||
+        kept.table == 0 || (tables != nullptr && !tables->contains(kept.table)))
+      continue;
+    if (!done.insert(kept.table).second) continue;  // two views that keep the same
+    const std::int64_t newest = pack_rows(view, kept.layout, columns, rows.identities, clock_.now(),
+                                          kept.table, batch.rows);
+    std::int64_t before = kept.newest->load();
+    while (before < newest && !kept.newest->compare_exchange_weak(before, newest)) {
+    }
+    if (before < newest) batch.notes.emplace_back(newest_note(kept.table), std::to_string(newest));
+  }
+}
+
+Result<std::vector<Value>> FeatureStore::read_pushed(const State& state, std::size_t source,
+                                                     std::string_view json) {
+  const Result<Json> cells = base::parse_json(json);
+  if (!cells || !cells->is_object()) {
+    return base::error(Code::kCorruption, "a pushed feature row is damaged: source={}",
+                       state.definitions.sources[source].name);
+  }
+  std::vector<Value> values;
+  for (const NamedColumn& column : state.source_columns[source]) {
+    Result<Value> value = cell_from_json(cells->get_object().if_contains(column.name), column);
+    values.push_back(value ? std::move(*value) : Value());  // the column's type has changed since
+  }
+  return values;
+}
+
+Result<void> FeatureStore::each_pushed(const State& state, std::size_t source,
+                                       types::Timestamp first, types::Timestamp last,
+                                       const EachPushed& each) const {
+  const std::string& name = state.definitions.sources[source].name;
+  Result<void> outcome;
+  TRY(db_.read([&](store::Reader& reader) {
+    return reader.query(
+        "SELECT identity, row FROM feature_rows WHERE source = ? AND event_time >= ? AND "
+        "event_time <= ? ORDER BY number",
+        {name, first, last}, [&](const store::Row& row) {
+          if (!outcome) return;
+          const Result<std::vector<Value>> values = read_pushed(state, source, row.text(1));
+          if (values) {
+            each(*values, static_cast<std::uint64_t>(row.int64(0)));
+          } else {
+            outcome = values.error();
+          }
+        });
+  }));
+  return outcome;
+}
+
+Result<std::int64_t> FeatureStore::bring_pushed(const State& state,
+                                                const std::set<OnlineStore::Table>& tables,
+                                                std::int64_t after) {
+  std::int64_t last = after;
+  // In pieces, so that no transaction is open for long and no piece is large.
+  for (bool is_more = true; is_more;) {
+    is_more = false;
+    std::map<std::size_t, SourceRows> by_source;
+    std::size_t count = 0;
+    Result<void> outcome;
+    TRY(db_.read([&](store::Reader& reader) {
+      return reader.query(
+          "SELECT number, source, identity, row FROM feature_rows WHERE number > ? ORDER BY number "
+          "LIMIT ?",
+          {last, kRowsPerBatch}, [&](const store::Row& row) {
+            ++count;
+            last = row.int64(0);
+            const auto source = state.find_source(row.text(1));
+            if (!source || !outcome) return;
+            const auto values = read_pushed(state, *source, row.text(3));
+            if (!values) {
+              outcome = values.error();
+              return;
+            }
+            auto rows = by_source.find(*source);
+            if (rows == by_source.end())
+              rows = by_source.emplace(*source, no_rows(state, *source)).first;
+            add_row(rows->second, *values, static_cast<std::uint64_t>(row.int64(2)));
+          });
+    }));
+    TRY(std::move(outcome));
+    OnlineStore::Batch batch;
+    for (const auto& [source, rows] : by_source) pack(state, source, rows, &tables, batch);
+    if (!batch.rows.empty()) TRY(online_->write(batch));
+    is_more = count == kRowsPerBatch;
+  }
+  return last;
+}
+
+}  // namespace slipway::features

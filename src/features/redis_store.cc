@@ -1,0 +1,374 @@
+#include "features/redis_store.h"
+
+#include <hiredis/hiredis.h>
+
+#include <charconv>
+#include <set>
+
+#include "base/mutex.h"
+#include "base/text.h"
+#include "features/packed_rows.h"
+
+namespace slipway::features {
+namespace {
+
+using Table = OnlineStore::Table;
+using Command = std::vector<std::string_view>;
+
+struct FreeReply {
+  void operator()(redisReply* reply) const { freeReplyObject(reply); }
+};
+using Reply = std::unique_ptr<redisReply, FreeReply>;
+
+struct FreeContext {
+  void operator()(redisContext* context) const { redisFree(context); }
+};
+
+std::string_view text_of(const redisReply& reply) { return {reply.str, reply.len}; }
+
+bool is_text(const redisReply& reply, std::string_view text) {
+  return reply.type == REDIS_REPLY_STRING && text_of(reply) == text;
+}
+
+timeval timeval_of(std::chrono::milliseconds time) {
+  return {.tv_sec = time.count() / 1000, .tv_usec = time.count() % 1000 * 1000};
+}
+
+Error unavailable(std::string_view what) {
+  return base::error(Code::kUnavailable, "the online store (Redis) does not answer: {}", what);
+}
+
+// One connection; used by one thread at a time. After an error it is of no use.
+class Connection {
+ public:
+  static Result<std::unique_ptr<Connection>> open(const RedisOptions& options) {
+    const RedisAddress& address = options.address;
+    std::unique_ptr<Connection> connection(new Connection());
+    connection->context_.reset(
+        redisConnectWithTimeout(address.host.c_str(), address.port, timeval_of(options.timeout)));
+    redisContext* context = connection->context_.get();
+    if (context == nullptr) return unavailable("out of memory");
+    if (context->err != 0) return unavailable(context->errstr);
+    redisSetTimeout(context, timeval_of(options.timeout));
+    redisEnableKeepAlive(context);
+    std::vector<Command> greeting;
+    if (!address.password.empty()) {
+      greeting.push_back(address.user.empty() ? Command{"AUTH", address.password}
+                                              : Command{"AUTH", address.user, address.password});
+    }
+    const std::string database = std::to_string(address.database);
+    if (address.database != 0) greeting.push_back({"SELECT", database});
+    TRY(connection->ask(greeting));
+    return connection;
+  }
+
+  // Sends all, then reads all answers. An answer that is an error is an error of all.
+  Result<std::vector<Reply>> ask(std::span<const Command> commands) {
+    std::vector<const char*> words;
+    std::vector<std::size_t> lengths;
+    for (const Command& command : commands) {
+      words.clear();
+      lengths.clear();
+      for (const std::string_view word : command) {
+        words.push_back(word.data());
+        lengths.push_back(word.size());
+      }
+      if (redisAppendCommandArgv(context_.get(), static_cast<int>(words.size()), words.data(),
+                                 lengths.data()) != REDIS_OK)
+        return broken();
+    }
+    std::vector<Reply> replies;
+    std::optional<std::string> refused;
+    for (std::size_t i = 0; i < commands.size(); ++i) {
+      void* reply = nullptr;
+      if (redisGetReply(context_.get(), &reply) != REDIS_OK) return broken();
+      replies.emplace_back(static_cast<redisReply*>(reply));
+      // "NOAUTH ...", "OOM ...", "READONLY ...", "MISCONF ...": somebody has to do something.
+      if (replies.back()->type == REDIS_REPLY_ERROR && !refused)
+        refused = std::string(text_of(*replies.back()));
+    }
+    if (refused) return unavailable(*refused);
+    return replies;
+  }
+
+  bool is_broken() const { return context_->err != 0; }
+  bool has_closed() const { return context_->err == REDIS_ERR_EOF; }
+
+ private:
+  Connection() = default;
+  Error broken() const {
+    const bool is_late = context_->err == REDIS_ERR_IO && (errno == EAGAIN || errno == EWOULDBLOCK);
+    return unavailable(is_late ? "it took longer than online-store-timeout-ms"
+                               : std::string_view(context_->errstr));
+  }
+
+  std::unique_ptr<redisContext, FreeContext> context_;
+};
+
+class RedisStore final : public OnlineStore {
+ public:
+  RedisStore(RedisOptions options, base::Random& random)
+      : options_(std::move(options)),
+        random_(random),
+        token_key_(options_.prefix + ":token"),
+        tables_key_(options_.prefix + ":tables") {}
+
+  std::string_view name() const override { return "redis"; }
+
+  // A token says that Redis has what was written: it goes with everything else when Redis starts
+  // empty, is flushed or hands over to a copy that has nothing.
+  Result<void> attach() override {
+    const std::string fresh = random_.hex(16);
+    const std::vector<Command> commands = {{"SET", token_key_, fresh, "NX"}, {"GET", token_key_}};
+    const std::vector<Reply> replies = TRY(ask(commands));
+    const base::MutexLock lock(mutex_);
+    token_ = text_of(*replies[1]);
+    return {};
+  }
+
+  Result<void> write(const Batch& batch) override {
+    const std::string token = TRY(attached());
+    std::vector<std::string> keys;
+    std::set<Table> tables;
+    for (const Rows& rows : batch.rows) {
+      keys.push_back(key_in(rows.table, rows.key));
+      tables.insert(rows.table);
+    }
+    std::vector<std::string> words;  // that commands refer to
+    for (const Table table : tables) words.push_back(std::to_string(table));
+    for (const auto& [name, text] : batch.notes) words.push_back(note_key(name));
+    std::vector<Command> commands = {{"MULTI"}, {"GET", token_key_}};
+    for (std::size_t i = 0; i < keys.size(); ++i)
+      commands.push_back({"APPEND", keys[i], batch.rows[i].block});
+    if (!tables.empty()) {
+      commands.push_back({"SADD", tables_key_});
+      for (std::size_t i = 0; i < tables.size(); ++i) commands.back().push_back(words[i]);
+    }
+    for (std::size_t i = 0; i < batch.notes.size(); ++i)
+      commands.push_back({"SET", words[tables.size() + i], batch.notes[i].second});
+    commands.push_back({"EXEC"});
+    const std::vector<Reply> replies = TRY(ask(commands));
+    const redisReply& done = *replies.back();
+    if (done.type != REDIS_REPLY_ARRAY || done.elements != commands.size() - 2)
+      return unavailable("EXEC was refused");
+    for (std::size_t i = 0; i < done.elements; ++i) {
+      if (done.element[i]->type == REDIS_REPLY_ERROR) return unavailable(text_of(*done.element[i]));
+    }
+    if (!is_text(*done.element[0], token)) return lost();
+    std::vector<std::string_view> ragged;
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      const auto length = static_cast<std::size_t>(done.element[i + 1]->integer);
+      // One append in so many, so that a key has at most about that many blocks.
+      if (length > batch.rows[i].block.size() && appends_++ % kAppendsPerMerge == 0)
+        ragged.push_back(keys[i]);
+    }
+    if (!ragged.empty()) merge(ragged);
+    return {};
+  }
+
+  Result<void> read(std::span<const Place> places, const Each& each) const override {
+    const std::string token = TRY(attached());
+    std::vector<std::string> keys;
+    for (const Place& place : places) keys.push_back(key_in(place.table, place.key));
+    Command command = {"MGET", token_key_};
+    command.insert(command.end(), keys.begin(), keys.end());
+    const std::vector<Reply> replies = TRY(ask({&command, 1}));
+    const redisReply& values = *replies[0];
+    if (values.type != REDIS_REPLY_ARRAY || values.elements != places.size() + 1)
+      return unavailable("MGET was answered with something else");
+    if (!is_text(*values.element[0], token)) return lost();
+    for (std::size_t i = 0; i < places.size(); ++i) {
+      const redisReply& value = *values.element[i + 1];
+      each(i, value.type == REDIS_REPLY_STRING ? text_of(value) : std::string_view());
+    }
+    return {};
+  }
+
+  Result<std::optional<std::string>> note(const std::string& name) const override {
+    const std::string token = TRY(attached()), key = note_key(name);
+    const Command command = {"MGET", token_key_, key};
+    const std::vector<Reply> replies = TRY(ask({&command, 1}));
+    const redisReply& values = *replies[0];
+    if (values.type != REDIS_REPLY_ARRAY || values.elements != 2 ||
+        !is_text(*values.element[0], token))
+      return lost();
+    if (values.element[1]->type != REDIS_REPLY_STRING) return std::optional<std::string>();
+    return std::optional(std::string(text_of(*values.element[1])));
+  }
+
+  Result<std::vector<Table>> tables() const override {
+    const Command command = {"SMEMBERS", tables_key_};
+    const std::vector<Reply> replies = TRY(ask({&command, 1}));
+    std::vector<Table> tables;
+    for (std::size_t i = 0; i < replies[0]->elements; ++i) {
+      const std::string_view text = text_of(*replies[0]->element[i]);
+      Table table = 0;
+      std::from_chars(text.data(), text.data() + text.size(), table);
+      tables.push_back(table);
+    }
+    return tables;
+  }
+
+  Result<void> drop(Table table) override {
+    const std::string pattern = glob_quoted(options_.prefix) + fmt::format(":{}:*", table);
+    std::string cursor = "0";
+    do {
+      const Command scan = {"SCAN", cursor, "MATCH", pattern, "COUNT", "10000"};
+      const std::vector<Reply> replies = TRY(ask({&scan, 1}));
+      if (replies[0]->type != REDIS_REPLY_ARRAY || replies[0]->elements != 2)
+        return unavailable("SCAN was answered with something else");
+      const redisReply& keys = *replies[0]->element[1];
+      Command unlink = {"UNLINK"};
+      for (std::size_t i = 0; i < keys.elements; ++i) unlink.push_back(text_of(*keys.element[i]));
+      if (unlink.size() > 1) TRY(ask({&unlink, 1}));
+      cursor = text_of(*replies[0]->element[0]);
+    } while (cursor != "0");
+    const std::string number = std::to_string(table);
+    const Command forget = {"SREM", tables_key_, number};
+    TRY(ask({&forget, 1}));
+    return {};
+  }
+
+ private:
+  static constexpr std::uint64_t kAppendsPerMerge = 16;
+  static constexpr std::size_t kIdleMax = 64;
+
+  static Error lost() {
+    return base::error(Code::kUnavailable,
+                       "the online store (Redis) has lost its rows: they are loaded again");
+  }
+  static std::string glob_quoted(std::string_view text) {
+    std::string out;
+    for (const char c : text) {
+      if (std::string_view("*?[]\\^-").find(c) != std::string_view::npos) out += '\\';
+      out += c;
+    }
+    return out;
+  }
+  std::string key_in(Table table, std::string_view key) const {
+    return fmt::format("{}:{}:{}", options_.prefix, table, key);
+  }
+  std::string note_key(const std::string& name) const { return options_.prefix + ":note:" + name; }
+
+  Result<std::string> attached() const {
+    const base::MutexLock lock(mutex_);
+    if (token_.empty()) return unavailable("nobody has connected yet");
+    return token_;
+  }
+
+  // Blocks of a key become one, unless somebody adds to it meanwhile: then it's for another time.
+  void merge(std::span<const std::string_view> keys) const {
+    for (const std::string_view key : keys) {
+      const Result<void> done = on_connection([&](Connection& connection) -> Result<void> {
+        const std::vector<Command> look = {{"WATCH", key}, {"GET", key}};
+        const std::vector<Reply> replies = TRY(connection.ask(look));
+        Result<std::string> merged = replies[1]->type == REDIS_REPLY_STRING
+                                         ? merge_rows(text_of(*replies[1]))
+                                         : Result<std::string>(std::string());
+        if (!merged || merged->empty() || merged->size() == replies[1]->len) {
+          const Command leave = {"UNWATCH"};
+          TRY(connection.ask({&leave, 1}));
+          return {};
+        }
+        const std::vector<Command> replace = {{"MULTI"}, {"SET", key, *merged}, {"EXEC"}};
+        TRY(connection.ask(replace));
+        return {};
+      });
+      if (!done) return;
+    }
+  }
+
+  Result<std::vector<Reply>> ask(std::span<const Command> commands) const {
+    std::vector<Reply> replies;
+    TRY(on_connection([&](Connection& connection) -> Result<void> {
+      replies = TRY(connection.ask(commands));
+      return {};
+    }));
+    return replies;
+  }
+
+  // All that is done on a connection may be done again. One that has waited may have been closed
+  // meanwhile: then a new one has to say.
+  template <typename Body>
+  Result<void> on_connection(Body body) const {
+    for (bool is_first = true;; is_first = false) {
+      std::unique_ptr<Connection> connection;
+      if (is_first) {
+        const base::MutexLock lock(mutex_);
+        if (!idle_.empty()) {
+          connection = std::move(idle_.back());
+          idle_.pop_back();
+        }
+      }
+      const bool has_waited = connection != nullptr;
+      if (!has_waited) connection = TRY(Connection::open(options_));
+      Result<void> done = body(*connection);
+      if (!done && has_waited && connection->has_closed()) {
+        const base::MutexLock lock(mutex_);
+        idle_.clear();  // the others will be too
+        continue;
+      }
+      if (done) {
+        const base::MutexLock lock(mutex_);
+        if (idle_.size() < kIdleMax) idle_.push_back(std::move(connection));
+      }
+      return done;
+    }
+  }
+
+  const RedisOptions options_;
+  base::Random& random_;
+  const std::string token_key_, tables_key_;
+  mutable std::atomic<std::uint64_t> appends_{0};
+  mutable base::Mutex mutex_;
+  mutable std::vector<std::unique_ptr<Connection>> idle_ GUARDED_BY(mutex_);
+  std::string token_ GUARDED_BY(mutex_);
+};
+
+}  // namespace
+
+Result<RedisAddress> parse_redis_url(std::string_view url) {
+  const auto wrong = [&](std::string_view why) {
+    return base::error(Code::kInvalidArgument,
+                       "expected redis://USER:PASSWORD@HOST:PORT/DATABASE: {}", why);
+  };
+  constexpr std::string_view kScheme = "redis://";
+  if (url.starts_with("rediss://")) return wrong("TLS is not spoken");
+  if (!url.starts_with(kScheme)) return wrong("it begins otherwise");
+  url.remove_prefix(kScheme.size());
+  RedisAddress address;
+  const auto number = [&](std::string_view text, int high, int& out) {
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
+    return error == std::errc() && end == text.data() + text.size() && out >= 0 && out <= high;
+  };
+  if (const std::size_t slash = url.find('/'); slash != std::string_view::npos) {
+    const std::string_view database = url.substr(slash + 1);
+    if (!database.empty() && !number(database, 1'000'000, address.database))
+      return wrong("the database is no number");
+    url = url.substr(0, slash);
+  }
+  if (const std::size_t at = url.rfind('@'); at != std::string_view::npos) {
+    const std::string_view who = url.substr(0, at);
+    const std::size_t colon = who.find(':');
+    address.user = who.substr(0, colon);
+    if (colon != std::string_view::npos) address.password = who.substr(colon + 1);
+    url.remove_prefix(at + 1);
+  }
+  // [::1]:6379
+  const std::size_t host_end = url.starts_with('[') ? url.find(']') : 0;
+  if (host_end == std::string_view::npos) return wrong("the host's bracket is not closed");
+  if (const std::size_t colon = url.find(':', host_end); colon != std::string_view::npos) {
+    if (!number(url.substr(colon + 1), 65535, address.port)) return wrong("the port is no number");
+    url = url.substr(0, colon);
+  }
+  if (url.starts_with('[')) url = url.substr(1, url.size() - 2);
+  if (url.empty()) return wrong("the host is missing");
+  address.host = url;
+  return address;
+}
+
+std::unique_ptr<OnlineStore> make_redis_store(RedisOptions options, base::Random& random) {
+  return std::make_unique<RedisStore>(std::move(options), random);
+}
+
+}  // namespace slipway::features

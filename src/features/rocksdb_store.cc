@@ -1,0 +1,215 @@
+#include "features/rocksdb_store.h"
+
+#include <rocksdb/cache.h>
+#include <rocksdb/convenience.h>
+#include <rocksdb/db.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/merge_operator.h>
+#include <rocksdb/slice_transform.h>
+#include <rocksdb/table.h>
+#include <rocksdb/write_batch.h>
+
+#include <set>
+
+#include "features/packed_rows.h"
+#include "store/file_system.h"
+
+namespace slipway::features {
+namespace {
+
+using Table = OnlineStore::Table;
+
+// Rows are appended by merges: a write doesn't read. Blocks become one when the value is read or
+// compacted.
+class MergeRows final : public rocksdb::MergeOperator {
+ public:
+  const char* Name() const override { return "slipway.rows.1"; }
+  bool FullMergeV2(const MergeOperationInput& in, MergeOperationOutput* out) const override {
+    std::string all;
+    if (in.existing_value != nullptr)
+      all.assign(in.existing_value->data(), in.existing_value->size());
+    for (const rocksdb::Slice& block : in.operand_list) all.append(block.data(), block.size());
+    return merge(all, out->new_value);
+  }
+  bool PartialMergeMulti(const rocksdb::Slice&, const std::deque<rocksdb::Slice>& blocks,
+                         std::string* out, rocksdb::Logger*) const override {
+    std::string all;
+    for (const rocksdb::Slice& block : blocks) all.append(block.data(), block.size());
+    return merge(all, *out);
+  }
+
+ private:
+  static bool merge(std::string_view all, std::string& out) {
+    Result<std::string> merged = merge_rows(all);
+    if (!merged) return false;
+    out = std::move(*merged);
+    return true;
+  }
+};
+
+Error error_of(const rocksdb::Status& status, std::string_view what) {
+  const Code code = status.IsCorruption()                   ? Code::kCorruption
+                    : status.IsNoSpace()                    ? Code::kStorageFull
+                    : status.IsIOError() || status.IsBusy() ? Code::kUnavailable
+                                                            : Code::kInternal;
+  return base::error(code, "the online store (RocksDB) failed: {}: {}", what, status.ToString());
+}
+
+// Tables are numbered from 1; so all of 0 is free for notes. Big-endian: a table is one range.
+std::string key_in(Table table, std::string_view key) {
+  std::string out(4, '\0');
+  for (int i = 0; i < 4; ++i)
+    out[static_cast<std::size_t>(i)] = static_cast<char>(table >> (24 - 8 * i));
+  out += key;
+  return out;
+}
+
+Table table_of(const rocksdb::Slice& key) {
+  Table table = 0;
+  for (std::size_t i = 0; i < 4 && i < key.size(); ++i)
+    table = table << 8 | static_cast<std::uint8_t>(key[i]);
+  return table;
+}
+
+class RocksDbStore final : public OnlineStore {
+ public:
+  RocksDbStore(std::unique_ptr<rocksdb::DB> db, std::vector<rocksdb::ColumnFamilyHandle*> families)
+      : db_(std::move(db)), families_(std::move(families)) {}
+  ~RocksDbStore() override {
+    for (rocksdb::ColumnFamilyHandle* family : families_) db_->DestroyColumnFamilyHandle(family);
+    db_->Close();
+  }
+
+  std::string_view name() const override { return "rocksdb"; }
+
+  Result<void> write(const Batch& batch) override {
+    rocksdb::WriteBatch writes;
+    for (const Rows& rows : batch.rows)
+      writes.Merge(rows_family(), key_in(rows.table, rows.key), rows.block);
+    for (const auto& [name, text] : batch.notes) writes.Put(notes_family(), name, text);
+    // The log is in the kernel's hands then: it survives this process. Of what a machine loses
+    // that stops, the end is missing, and the database brings it again.
+    const rocksdb::Status status = db_->Write(rocksdb::WriteOptions(), &writes);
+    if (!status.ok()) return error_of(status, "write");
+    return {};
+  }
+
+  Result<void> read(std::span<const Place> places, const Each& each) const override {
+    if (places.size() == 1) {
+      rocksdb::PinnableSlice value;
+      const rocksdb::Status status = db_->Get(rocksdb::ReadOptions(), rows_family(),
+                                              key_in(places[0].table, places[0].key), &value);
+      return visit(0, status, value, each);
+    }
+    std::vector<std::string> keys;
+    keys.reserve(places.size());
+    for (const Place& place : places) keys.push_back(key_in(place.table, place.key));
+    std::vector<rocksdb::Slice> slices(keys.begin(), keys.end());
+    std::vector<rocksdb::PinnableSlice> values(places.size());
+    std::vector<rocksdb::Status> statuses(places.size());
+    db_->MultiGet(rocksdb::ReadOptions(), rows_family(), places.size(), slices.data(),
+                  values.data(), statuses.data());
+    for (std::size_t i = 0; i < places.size(); ++i) TRY(visit(i, statuses[i], values[i], each));
+    return {};
+  }
+
+  Result<std::optional<std::string>> note(const std::string& name) const override {
+    std::string text;
+    const rocksdb::Status status = db_->Get(rocksdb::ReadOptions(), notes_family(), name, &text);
+    if (status.IsNotFound()) return std::optional<std::string>();
+    if (!status.ok()) return error_of(status, "note");
+    return std::optional(std::move(text));
+  }
+
+  Result<std::vector<Table>> tables() const override {
+    std::vector<Table> tables;
+    const std::unique_ptr<rocksdb::Iterator> at(
+        db_->NewIterator(rocksdb::ReadOptions(), rows_family()));
+    for (at->SeekToFirst(); at->Valid(); at->Seek(key_in(tables.back() + 1, "")))
+      tables.push_back(table_of(at->key()));
+    if (!at->status().ok()) return error_of(at->status(), "tables");
+    return tables;
+  }
+
+  Result<void> drop(Table table) override {
+    const std::string begin = key_in(table, ""), end = key_in(table + 1, "");
+    const rocksdb::Slice first(begin), last(end);
+    rocksdb::Status status =
+        rocksdb::DeleteFilesInRange(db_.get(), rows_family(), &first, &last, false);
+    if (status.ok()) status = db_->DeleteRange(rocksdb::WriteOptions(), rows_family(), first, last);
+    if (!status.ok()) return error_of(status, "drop");
+    return {};
+  }
+
+  Size size() const override {
+    Size size;
+    std::uint64_t value = 0;
+    using Properties = rocksdb::DB::Properties;
+    for (const std::string& property :
+         {Properties::kCurSizeAllMemTables, Properties::kEstimateTableReadersMem,
+          Properties::kBlockCacheUsage}) {
+      if (db_->GetIntProperty(rows_family(), property, &value)) size.memory_bytes += value;
+    }
+    if (db_->GetIntProperty(rows_family(), Properties::kTotalSstFilesSize, &value))
+      size.disk_bytes = value;
+    return size;
+  }
+
+ private:
+  rocksdb::ColumnFamilyHandle* rows_family() const { return families_[0]; }
+  rocksdb::ColumnFamilyHandle* notes_family() const { return families_[1]; }
+
+  static Result<void> visit(std::size_t place, const rocksdb::Status& status,
+                            const rocksdb::PinnableSlice& value, const Each& each) {
+    if (!status.ok() && !status.IsNotFound()) return error_of(status, "read");
+    each(place, status.ok() ? std::string_view(value.data(), value.size()) : std::string_view());
+    return {};
+  }
+
+  const std::unique_ptr<rocksdb::DB> db_;
+  const std::vector<rocksdb::ColumnFamilyHandle*> families_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<OnlineStore>> open_rocksdb_store(const RocksDbOptions& options) {
+  TRY(store::make_folders(options.folder));
+  rocksdb::BlockBasedTableOptions blocks;
+  blocks.block_cache = rocksdb::NewLRUCache(options.cache_bytes);
+  blocks.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  blocks.cache_index_and_filter_blocks = true;
+  blocks.pin_l0_filter_and_index_blocks_in_cache = true;
+  blocks.format_version = 5;
+
+  rocksdb::ColumnFamilyOptions rows;
+  rows.merge_operator = std::make_shared<MergeRows>();
+  // A key that is pushed to again and again is merged while it is in memory, not by every read.
+  rows.max_successive_merges = 16;
+  rows.compression = rocksdb::kLZ4Compression;
+  rows.write_buffer_size = 64 << 20;
+  rows.level_compaction_dynamic_level_bytes = true;
+  rows.table_factory.reset(rocksdb::NewBlockBasedTableFactory(blocks));
+
+  rocksdb::DBOptions db_options;
+  db_options.create_if_missing = true;
+  db_options.create_missing_column_families = true;
+  db_options.max_background_jobs = 2;
+  db_options.bytes_per_sync = 1 << 20;
+  db_options.keep_log_file_num = 4;
+  db_options.info_log_level = rocksdb::WARN_LEVEL;
+  db_options.max_total_wal_size = 256 << 20;
+  // Both families come back as one: a note never without the rows of its batch.
+  db_options.atomic_flush = true;
+
+  const std::vector<rocksdb::ColumnFamilyDescriptor> families = {
+      {rocksdb::kDefaultColumnFamilyName, rows}, {"notes", rocksdb::ColumnFamilyOptions()}};
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  rocksdb::DB* db = nullptr;
+  const rocksdb::Status status =
+      rocksdb::DB::Open(db_options, options.folder.string(), families, &handles, &db);
+  if (!status.ok()) return error_of(status, "open " + options.folder.string());
+  return std::unique_ptr<OnlineStore>(
+      new RocksDbStore(std::unique_ptr<rocksdb::DB>(db), std::move(handles)));
+}
+
+}  // namespace slipway::features

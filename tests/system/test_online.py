@@ -1,0 +1,262 @@
+"""Online features in each store: what was acknowledged is there after a kill, what is down is said, and the answers are the same."""
+import datetime
+import pathlib
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+
+import pandas as pd
+import pytest
+import requests
+from conftest import Server, eventually, free_port
+
+BEGIN = pd.Timestamp("2024-01-01T00:00:00Z")
+PROJECT = """
+project: clicks
+datasets:
+  clicks:
+    path: clicks.parquet
+    key: [id]
+    event_time: at
+    arrival_time: known_at
+  shops:
+    path: shops.parquet
+    key: [shop]
+features:
+  sources:
+    clicks: {dataset: clicks, event_time: at, arrival_time: known_at}
+    shops: {dataset: shops}
+  views:
+    clicks:
+      source: clicks
+      keys: [shop]
+      windows: [1h, 24h, 365d]
+      aggregates: {count: count(), amount: sum(amount)}
+    last: {source: clicks, keys: [shop], columns: {amount: amount, page: page}}
+    shop: {source: shops, keys: [shop], columns: {city: city}}
+  services:
+    sale: {event_time: asked_at, request: {shop: string, asked_at: timestamp}, features: [clicks, last, shop]}
+"""
+
+
+class Redis:
+    """A Redis that keeps everything in memory; it ends with the test."""
+
+    def __init__(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="slipway-redis-"))
+        self.port = free_port()
+        self.url = f"redis://127.0.0.1:{self.port}/2"
+        self.start()
+
+    def start(self):
+        self.process = subprocess.Popen(["redis-server", "--bind", "127.0.0.1", "--port", str(self.port), "--dir", self.folder, "--save", "", "--appendonly", "no"],
+                                        stdout=subprocess.DEVNULL)
+        eventually(lambda: subprocess.run(["redis-cli", "-p", str(self.port), "ping"], capture_output=True, text=True).stdout == "PONG\n")
+
+    def stop(self, sig=signal.SIGKILL):
+        self.process.send_signal(sig)
+        self.process.wait(timeout=20)
+
+
+@pytest.fixture
+def redis():
+    running = Redis()
+    yield running
+    running.stop()
+    shutil.rmtree(running.folder)
+
+
+@pytest.fixture(params=["memory", "rocksdb", "redis"])
+def store(request):
+    # Moments long before the newest rows are asked for.
+    return ["--online-store", request.getfixturevalue("redis").url if request.param == "redis" else request.param, "--online-history-hours", "0"]
+
+
+def write_clicks(folder: pathlib.Path, rows: int):
+    folder.mkdir(exist_ok=True)
+    at = [BEGIN + pd.Timedelta(minutes=i % 5000) for i in range(rows)]
+    pd.DataFrame({"id": range(rows), "shop": [f"s{i % 20}" for i in range(rows)], "at": at, "known_at": [t + pd.Timedelta(minutes=i % 3) for i, t in enumerate(at)],
+                  "amount": [i / 7 for i in range(rows)], "page": [f"/p{i % 5}" for i in range(rows)]}).to_parquet(folder / "clicks.parquet")
+    pd.DataFrame({"shop": [f"s{i}" for i in range(20)], "city": [f"city {i}" for i in range(20)]}).to_parquet(folder / "shops.parquet")
+    (folder / "slipway.yaml").write_text(PROJECT)
+
+
+def begin(tmp_path, store, rows=200, *flags) -> Server:
+    server = Server(tmp_path / "data", *store, *flags)
+    write_clicks(tmp_path / "project", rows)
+    server.cli("apply", str(tmp_path / "project" / "slipway.yaml"))
+    for dataset in ("clicks", "shops"):
+        server.cli("data", "ingest", dataset)
+    return server
+
+
+def features(server: Server, shop: str, at: pd.Timestamp) -> dict:
+    reply = requests.post(f"{server.url}/slipway/v1/features/online", json={"service": "sale", "rows": [{"shop": shop, "asked_at": at.isoformat()}]}, timeout=10)
+    assert reply.status_code == 200, reply.text
+    return dict(zip(reply.json()["names"], reply.json()["rows"][0]))
+
+
+def everything(server: Server) -> list:
+    return [features(server, f"s{i}", BEGIN + pd.Timedelta(minutes=m)) for i in (0, 7, 19) for m in (60, 2000, 5100)]
+
+
+def push(server: Server, rows: list, **stream):
+    body = {"source": "clicks", "rows": rows}
+    if stream:
+        body["stream"] = stream
+    return requests.post(f"{server.url}/slipway/v1/features/push", json=body, timeout=10)
+
+
+def test_what_was_acknowledged_survives_a_kill(tmp_path, store):
+    server = begin(tmp_path, store)
+    server.cli("features", "materialize", "--as-of", "2024-01-05T00:00:00Z")
+    acknowledged = {}
+    now = BEGIN + pd.Timedelta(days=6)
+    stop = threading.Event()
+
+    def write(worker: int):
+        session = requests.Session()
+        offset = 0
+        while not stop.is_set():
+            rows = [{"id": 10_000_000 + worker * 1_000_000 + offset + i, "shop": f"w{worker}", "at": now.isoformat(), "known_at": now.isoformat(), "amount": 1.0} for i in range(5)]
+            body = {"source": "clicks", "rows": rows, "stream": {"name": "clicks", "partition": worker, "offsets": list(range(offset, offset + 5))}}
+            try:
+                done = session.post(f"{server.url}/slipway/v1/features/push", json=body, timeout=10)
+                assert done.status_code == 200, done.text
+                offset += 5
+                acknowledged[worker] = offset
+            except requests.ConnectionError:
+                time.sleep(0.02)  # the same messages again: whether they were written nobody knows
+
+    workers = [threading.Thread(target=write, args=(w,)) for w in range(3)]
+    for worker in workers:
+        worker.start()
+    for _ in range(3):
+        time.sleep(0.6)
+        server.kill()
+        server.start()
+    time.sleep(0.3)
+    stop.set()
+    for worker in workers:
+        worker.join()
+    server.kill()
+    before = dict(acknowledged)
+    server.start()
+    assert len(before) == 3 and min(before.values()) > 20
+    offsets = requests.get(f"{server.url}/slipway/v1/features/offsets", params={"source": "clicks", "stream": "clicks"}, timeout=10).json()["partitions"]
+    assert {p["partition"]: p["next"] for p in offsets} == before
+    for worker, rows in before.items():
+        assert features(server, f"w{worker}", now)["clicks__count_1h"] == rows
+    assert features(server, "s1", BEGIN + pd.Timedelta(minutes=2000))["shop__city"] == "city 1"
+    server.stop()
+
+
+def test_a_materialization_goes_on_after_a_kill(tmp_path, store):
+    server = begin(tmp_path, store, 6000)
+    server.cli("features", "materialize", "--as-of", "2024-01-01T12:00:00Z")
+    early = everything(server)
+    until = "2024-01-09T00:00:00Z"
+    slow = threading.Thread(target=lambda: server.cli("features", "materialize", "--as-of", until, "--rows-per-second", "2000", check=False))
+    slow.start()
+    url = f"{server.url}/slipway/v1/features/materialize"
+    eventually(lambda: (at := requests.get(url, timeout=10).json())["running"] and at["rows_done"] > 1000)
+    assert everything(server) == early  # what was there serves until it is done
+    server.kill()
+    slow.join()
+    server.start()
+    assert everything(server) == early
+    done = server.cli("features", "materialize", "--as-of", until)
+    rows = int(done.stdout.split()[0])
+    assert rows < 5000 if "memory" not in store else rows == 6020
+    late = everything(server)
+    assert late != early
+
+    # The same answers as a store that never was interrupted.
+    other = Server(tmp_path / "other")
+    other.cli("apply", str(tmp_path / "project" / "slipway.yaml"))
+    for dataset in ("clicks", "shops"):
+        other.cli("data", "ingest", dataset)
+    other.cli("features", "materialize", "--as-of", until)
+    assert everything(other) == late
+    other.stop()
+    server.stop()
+
+
+def test_little_by_little_is_all_at_once(tmp_path, store):
+    server = begin(tmp_path, store, 3000)
+    for hours in (5, 20, 30, 60, 100):
+        server.cli("features", "materialize", "--incremental", "--as-of", (BEGIN + pd.Timedelta(hours=hours)).isoformat())
+    assert server.cli("features", "materialize", "--incremental", "--as-of", BEGIN.isoformat()).stdout == "0 rows\n"
+    bits = everything(server)
+    server.kill()
+    server.start()
+    assert everything(server) == bits
+    server.cli("features", "materialize", "--as-of", (BEGIN + pd.Timedelta(hours=100)).isoformat())
+    assert everything(server) == bits
+
+    # Rows that the dataset got later, of a time that was loaded already: only looked for again they come.
+    frame = pd.read_parquet(tmp_path / "project" / "clicks.parquet")
+    at = BEGIN + pd.Timedelta(hours=10, seconds=30)
+    late = pd.DataFrame({"id": [-1], "shop": ["s0"], "at": [at], "known_at": [at], "amount": [1000.0], "page": ["/late"]})
+    pd.concat([frame, late]).to_parquet(tmp_path / "project" / "clicks.parquet")
+    server.cli("data", "ingest", "clicks")
+    server.cli("features", "materialize", "--incremental", "--as-of", (BEGIN + pd.Timedelta(hours=101)).isoformat())
+    server.cli("features", "materialize", "--from", "2024-01-01T09:00:00Z", "--until", "2024-01-01T11:00:00Z")
+    assert features(server, "s0", at)["last__page"] == "/late"
+    refused = server.cli("features", "materialize", "--incremental", "--from", "2024-01-01T09:00:00Z", check=False)
+    assert refused.returncode != 0 and "excludes" in refused.stderr
+    server.stop()
+
+
+def test_the_age_of_views_is_told(tmp_path, store):
+    server = begin(tmp_path, store)
+    at = pd.Timestamp(datetime.datetime.now(datetime.timezone.utc)) - pd.Timedelta(minutes=10)
+    assert push(server, [{"id": 1, "shop": "s0", "at": at.isoformat(), "known_at": at.isoformat(), "amount": 1}]).status_code == 200
+    shown = server.cli("features", "show").stdout
+    assert at.strftime("%Y-%m-%dT%H:%M") in shown and "materialized  -" in shown, shown
+    metrics = requests.get(f"{server.url}/metrics", timeout=10).text
+    age = next(float(line.split()[1]) for line in metrics.splitlines() if line.startswith('slipway_feature_view_age_seconds{view="last"}'))
+    assert 590 < age < 700
+    server.stop()
+
+
+def test_redis_down_is_said_and_nothing_is_lost(tmp_path, redis):
+    server = begin(tmp_path, ["--online-store", redis.url, "--online-timeout-ms", "300"])
+    now = BEGIN + pd.Timedelta(days=6)
+    server.cli("features", "materialize", "--as-of", now.isoformat())
+    row = {"id": 5_000_000, "shop": "s0", "at": now.isoformat(), "known_at": now.isoformat(), "amount": 1}
+    count = features(server, "s0", now)["clicks__count_365d"]
+    redis.stop()
+    begun = time.monotonic()
+    pushed = push(server, [row])
+    asked = requests.post(f"{server.url}/slipway/v1/features/online", json={"service": "sale", "rows": [{"shop": "s0", "asked_at": now.isoformat()}]}, timeout=10)
+    feast = requests.post(f"{server.url}/get-online-features", json={"features": ["last:amount"], "entities": {"shop": ["s0"]}}, timeout=10)
+    assert time.monotonic() - begun < 3
+    assert [r.status_code for r in (pushed, asked, feast)] == [503, 503, 503], (pushed.text, asked.text, feast.text)
+    assert "online store" in asked.text
+    redis.start()  # empty
+
+    def answers():
+        reply = requests.post(f"{server.url}/slipway/v1/features/online", json={"service": "sale", "rows": [{"shop": "s0", "asked_at": now.isoformat()}]}, timeout=10)
+        return reply.status_code == 200 and dict(zip(reply.json()["names"], reply.json()["rows"][0]))
+
+    assert eventually(answers)["clicks__count_365d"] == count + 1
+    assert push(server, [row]).json()["added"] == 0
+    assert features(server, "s0", now)["clicks__count_365d"] == count + 1
+
+    # It may be down when the server starts.
+    redis.stop()
+    server.kill()
+    server.start()
+    assert requests.post(f"{server.url}/slipway/v1/features/online", json={"service": "sale", "rows": [{"shop": "s0", "asked_at": now.isoformat()}]}, timeout=10).status_code == 503
+    redis.start()
+    assert eventually(answers)["clicks__count_365d"] == count + 1
+    server.stop()
+
+
+def test_a_wrong_store_is_refused(tmp_path):
+    with pytest.raises(RuntimeError, match="expected memory, rocksdb or redis://"):
+        Server(tmp_path / "data", "--online-store", "rocks")
