@@ -395,8 +395,12 @@ Result<ColumnReport> compare_column(Column reference, Column current, const Colu
     const bool whole = reference.type != ColumnType::kDouble && current.type != ColumnType::kDouble;
     const bool flags = current.type == ColumnType::kBool;
     const bool integers = current.type == ColumnType::kInt64;
-    NumberSample before = NumberSample::of(std::move(reference));
-    NumberSample now = NumberSample::of(std::move(current));
+    const auto dependence =
+        counts_effective_rows(rule.numeric_method) || counts_effective_rows(rule.categorical_method)
+            ? NumberSample::Dependence::kMeasured
+            : NumberSample::Dependence::kIgnored;
+    NumberSample before = NumberSample::of(std::move(reference), dependence);
+    NumberSample now = NumberSample::of(std::move(current), dependence);
     if (flags || (integers && distinct_values(now.sorted, kFewIntegers) <= kFewIntegers)) {
       TRY(compare_categories(CategorySamples::of(before, now), rule, report));
     } else {

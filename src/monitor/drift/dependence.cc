@@ -6,15 +6,16 @@
 namespace slipway::monitor {
 namespace {
 
-constexpr std::size_t kRowsPerBlockMin = 5;
+constexpr std::size_t kBlocks = 40, kStretch = 8, kStretches = kBlocks - kStretch + 1;
+constexpr std::size_t kRowsPerBlockMin = 2;
 
 }  // namespace
 
 double inflation_of(std::span<const std::uint32_t> codes, std::size_t categories) {
-  const std::size_t rows = codes.size() / kDependenceBlocks;  // a rest shorter than a block is left
+  const std::size_t rows = codes.size() / kBlocks;  // a rest shorter than a block is left out
   if (rows < kRowsPerBlockMin || categories < 2) return 1;
-  std::vector<double> counts(kDependenceBlocks * categories, 0.0), all(categories, 0.0);
-  for (std::size_t block = 0; block < kDependenceBlocks; ++block) {
+  std::vector<double> counts(kBlocks * categories, 0.0), all(categories, 0.0);
+  for (std::size_t block = 0; block < kBlocks; ++block) {
     double* of_block = &counts[block * categories];
     for (const std::uint32_t code : codes.subspan(block * rows, rows)) of_block[code] += 1;
     for (std::size_t k = 0; k < categories; ++k) all[k] += of_block[k];
@@ -23,14 +24,19 @@ double inflation_of(std::span<const std::uint32_t> codes, std::size_t categories
   for (std::size_t k = 0; k < categories; ++k) {
     if (all[k] <= 0) continue;
     present += 1;
-    const double expected = all[k] / kDependenceBlocks;
-    for (std::size_t block = 0; block < kDependenceBlocks; ++block) {
-      const double difference = counts[block * categories + k] - expected;
-      chi_square += difference * difference / expected;
+    const double expected = all[k] / kBlocks;
+    double stretch = 0;  // what the last kStretch blocks have too many
+    for (std::size_t block = 0; block < kBlocks; ++block) {
+      stretch += counts[block * categories + k] - expected;
+      if (block + 1 < kStretch) continue;
+      chi_square += stretch * stretch / (expected * kStretch);
+      stretch -= counts[(block + 1 - kStretch) * categories + k] - expected;
     }
   }
   if (present < 2) return 1;
-  return std::max(1.0, chi_square / ((present - 1) * (kDependenceBlocks - 1)));
+  // A stretch is compared with the whole that it is a part of.
+  constexpr double kPart = 1 - static_cast<double>(kStretch) / kBlocks;
+  return std::max(1.0, chi_square / ((present - 1) * kStretches * kPart));
 }
 
 }  // namespace slipway::monitor

@@ -6,15 +6,13 @@
 
 namespace slipway::monitor {
 
-// Blocks of consecutive rows that the inflation is measured over.
-inline constexpr std::size_t kDependenceBlocks = 20;
-
-// How many times more the shares of the categories vary between blocks of consecutive rows than
-// they would if the rows were independent: the chi-square of blocks by categories over its degrees
-// of freedom (a design effect). 1 or more; 1 for fewer than 5 rows a block, or a single category.
+// How many times more the shares of the categories vary between stretches of consecutive rows, each
+// a fifth of the sample, than they would if the rows were independent: a design effect. 1 or more;
+// 1 for fewer than 80 rows, or a single category.
 //
-// `codes` are the categories of the rows in order, below `categories`. Seasons and slow swings
-// shorter than the sample are seen; a jump at its end is not told from them.
+// `codes` are the categories of the rows in order, below `categories`. The stretches overlap
+// (blocks of a fortieth of the sample, eight in a row): what swings fast, as a day in a week, evens
+// out within each, as it does in the whole. A jump at the sample's end is not told from a swing.
 double inflation_of(std::span<const std::uint32_t> codes, std::size_t categories);
 
 }  // namespace slipway::monitor

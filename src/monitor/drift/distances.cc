@@ -15,28 +15,27 @@ constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 
 double wasserstein_distance(std::span<const double> reference, std::span<const double> current) {
   if (reference.empty() || current.empty()) return kNone;
-  const double step = 1 / static_cast<double>(reference.size());
-  const auto n = static_cast<double>(current.size());
-  double sum = 0;
-  double before = std::min(reference[0], current[0]);
-  std::size_t i = 0;
-  // One current value after the other; the run of reference values up to it in a loop without
-  // branches.
-  for (std::size_t j = 0; j <= current.size(); ++j) {
-    const double level = static_cast<double>(j) / n;
-    const std::size_t end =
-        j == current.size()
-            ? reference.size()
-            : static_cast<std::size_t>(
-                  std::upper_bound(reference.begin() + static_cast<std::ptrdiff_t>(i),
-                                   reference.end(), current[j]) -
-                  reference.begin());
-    for (; i < end; ++i) {
-      sum += std::abs(static_cast<double>(i) * step - level) * (reference[i] - before);
-      before = reference[i];
-    }
-    if (j == current.size()) break;
-    sum += std::abs(static_cast<double>(i) * step - level) * (current[j] - before);
+  const std::size_t m = reference.size(), n = current.size();
+  const double step = 1 / static_cast<double>(m), step_now = 1 / static_cast<double>(n);
+  double sum = 0, before = std::min(reference[0], current[0]);
+  std::size_t i = 0, j = 0;
+  // Both samples in one order; which comes next can't be foretold, so nothing branches on it.
+  while (i < m && j < n) {
+    const double a = reference[i], b = current[j];
+    const bool first = a <= b;
+    const double here = first ? a : b;
+    sum += std::abs(static_cast<double>(i) * step - static_cast<double>(j) * step_now) *
+           (here - before);
+    before = here;
+    i += first;
+    j += !first;
+  }
+  for (; i < m; ++i) {
+    sum += (1 - static_cast<double>(i) * step) * (reference[i] - before);
+    before = reference[i];
+  }
+  for (; j < n; ++j) {
+    sum += (1 - static_cast<double>(j) * step_now) * (current[j] - before);
     before = current[j];
   }
   return sum;

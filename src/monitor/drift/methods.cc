@@ -311,6 +311,10 @@ Result<DriftChoice> choose_drift_method(std::string_view name, const ColumnFacts
   return chosen(name);
 }
 
+bool counts_effective_rows(std::string_view name) {
+  return name == "slipway" || name.ends_with("_effective");
+}
+
 Result<void> check_drift_method(std::string_view name) {
   const bool known =
       std::find(std::begin(kDefaults), std::end(kDefaults), name) != std::end(kDefaults);

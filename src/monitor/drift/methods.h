@@ -63,6 +63,8 @@ struct ColumnFacts {
 //
 // kInvalidArgument: no such method (naming all), or it takes no such column.
 Result<DriftChoice> choose_drift_method(std::string_view name, const ColumnFacts& column);
+// Whether the method, or one of those that the name stands for, asks how dependent the rows are.
+bool counts_effective_rows(std::string_view name);
 // kInvalidArgument: no such method.
 Result<void> check_drift_method(std::string_view name);
 // "slipway, evidently, alibi, nannyml, ks, ...".

@@ -45,12 +45,12 @@ std::vector<std::uint32_t> quartile_codes(const std::vector<double>& values,
 
 }  // namespace
 
-NumberSample NumberSample::of(types::Column column) {
+NumberSample NumberSample::of(types::Column column, Dependence dependence) {
   NumberSample sample;
   const std::vector<double> values = finite_values(column, sample.infinite);
   sample.sorted = radix_sorted(values);
   sample.moments = moments_of(sample.sorted);
-  if (!values.empty()) {
+  if (dependence == Dependence::kMeasured && !values.empty()) {
     sample.inflation = inflation_of(quartile_codes(values, sample.sorted), 4);
   }
   return sample;

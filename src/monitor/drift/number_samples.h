@@ -12,11 +12,12 @@ namespace slipway::monitor {
 struct NumberSample {
   std::vector<double> sorted;  // the finite ones
   Moments moments;             // of those
-  double inflation = 1;        // dependence.h, by the sample's own quartiles
+  double inflation = 1;        // dependence.h, by the sample's own quartiles, if asked for
   std::int64_t infinite = 0;
 
+  enum class Dependence { kMeasured, kIgnored };
   // Of a column of numbers or booleans, whose rows are in the order they came.
-  static NumberSample of(types::Column column);
+  static NumberSample of(types::Column column, Dependence dependence);
 };
 
 }  // namespace slipway::monitor
