@@ -9,6 +9,7 @@
 #include "api/otlp/otlp_routes.h"
 #include "api/own/advice_routes.h"
 #include "api/own/dataset_routes.h"
+#include "api/own/drift_routes.h"
 #include "api/own/endpoint_routes.h"
 #include "api/own/feature_routes.h"
 #include "api/own/gate_routes.h"
@@ -515,6 +516,7 @@ void Application::Rooms::add_leading_routes(http::Router& router) {
   router.add_all(api::own::model_routes(i.registry));
   router.add_all(api::own::monitor_routes(*i.monitor));
   router.add_all(api::own::route_routes(i.webhooks));
+  router.add_all(api::own::drift_routes(i.datasets, *i.monitor));
   router.add_all(api::own::streaming_routes(i.streams, i.topics));
 }
 

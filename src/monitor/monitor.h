@@ -110,6 +110,13 @@ class Monitor {
   Result<VariantSummary> summarize(const std::string& endpoint, const std::string& variant,
                                    base::Timestamp since, base::Timestamp until,
                                    double slow_over_ms);
+  // What a drift report compares: a column per input that live requests came with in [from, to),
+  // and "prediction". kNotFound: no such monitor. kFailedPrecondition: no requests in that time.
+  Result<types::Frame> inputs(const std::string& monitor, base::Timestamp from, base::Timestamp to);
+  // Those of the window that was judged last. kFailedPrecondition: none was.
+  Result<types::Frame> newest_inputs(const std::string& monitor);
+  // The rows the monitor measures drift from. kFailedPrecondition: it declares no reference.
+  Result<types::Frame> reference_inputs(const std::string& monitor);
   // Two variants side by side over the same time: comparison.h. kInvalidArgument: a variant twice.
   Result<Comparison> compare(const std::string& endpoint, const std::string& a,
                              const std::string& b, Measure measure, double alpha,

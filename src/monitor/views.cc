@@ -164,6 +164,53 @@ Result<VariantSummary> Monitor::summarize(const std::string& endpoint, const std
   return rows.summarize(variant, TRY(labels_.find(endpoint, ids, until)), slow_over_ms);
 }
 
+Result<types::Frame> Monitor::inputs(const std::string& monitor, base::Timestamp from,
+                                     base::Timestamp to) {
+  const std::string endpoint = TRY(definition(monitor)).endpoint;
+  const types::Frame frame = TRY(ports_.requests.requests(endpoint, from, to, {}));
+  types::Frame inputs;
+  if (frame.rows() > 0) {
+    const WindowRows rows = TRY(WindowRows::of(frame));
+    const auto live = rows.by_variant().find("live");
+    if (live != rows.by_variant().end()) {
+      for (const types::Column& column : frame.columns()) {
+        if (is_log_column(column.name) && column.name != "prediction") continue;
+        TRY(inputs.add(column.take(live->second)));
+      }
+    }
+  }
+  if (inputs.rows() == 0) {
+    return base::error(Code::kFailedPrecondition,
+                       "the endpoint has no requests in that time: endpoint={} from={} to={}",
+                       endpoint, types::to_rfc3339(from), types::to_rfc3339(to));
+  }
+  return inputs;
+}
+
+Result<types::Frame> Monitor::newest_inputs(const std::string& monitor) {
+  std::optional<Window> newest;
+  for (const StoredWindow& window : TRY(windows(monitor, {.variant = "live", .limit = 10}))) {
+    if (!window.judged_at) continue;
+    if (!newest || window.window.end > newest->end) newest = window.window;
+  }
+  if (!newest) {
+    return base::error(
+        Code::kFailedPrecondition,
+        "no window of the monitor was judged yet; ask for a time, FROM..TO: monitor={}", monitor);
+  }
+  return inputs(monitor, newest->start, newest->end);
+}
+
+Result<types::Frame> Monitor::reference_inputs(const std::string& monitor) {
+  const MonitorDefinition found = TRY(definition(monitor));
+  if (!found.reference_from || !found.reference_to) {
+    return base::error(Code::kFailedPrecondition,
+                       "the monitor declares no reference; ask for a time, FROM..TO: monitor={}",
+                       monitor);
+  }
+  return ports_.reference.reference(found.endpoint, *found.reference_from, *found.reference_to);
+}
+
 Result<Comparison> Monitor::compare(const std::string& endpoint, const std::string& a,
                                     const std::string& b, Measure measure, double alpha,
                                     base::Timestamp since, base::Timestamp until) {

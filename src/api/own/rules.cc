@@ -97,6 +97,7 @@ constexpr Rule kRules[] = {
     {kGet, "/slipway/v1/alerts", About::kProject, Permission::kRead},
     {kGet, "/slipway/v1/routes", About::kProject, Permission::kRead},
     {kPost, "/slipway/v1/routes/{name}/test", About::kProject, Permission::kEdit},
+    {kPost, "/slipway/v1/drift", About::kProject, Permission::kRead},
 
     {kGet, "/slipway/v1/models/{name}/gates", About::kModel, Permission::kRead},
     {kGet, "/slipway/v1/gates/{id}", About::kProject, Permission::kRead},

@@ -1,0 +1,138 @@
+#include "api/own/drift_routes.h"
+
+#include <charconv>
+
+#include "api/own/loop_wire.h"
+#include "monitor/drift/report.h"
+
+namespace slipway::api::own {
+namespace {
+
+using datasets::Datasets;
+using http::Method;
+using http::Request;
+using http::Response;
+using monitor::ColumnSource;
+using monitor::Monitor;
+
+// A version of a dataset, a column at a time.
+class SnapshotColumns final : public ColumnSource {
+ public:
+  SnapshotColumns(Datasets& datasets, datasets::Snapshot snapshot)
+      : datasets_(datasets), snapshot_(std::move(snapshot)) {}
+
+  std::int64_t rows() const override { return snapshot_.rows; }
+  const std::vector<std::pair<std::string, types::ColumnType>>& columns() const override {
+    return snapshot_.schema.columns;
+  }
+  Result<types::Column> read(const std::string& column) override {
+    types::Frame frame = TRY(datasets_.rows(snapshot_, {column}));
+    return std::move(frame.columns().front());
+  }
+
+ private:
+  Datasets& datasets_;
+  const datasets::Snapshot snapshot_;
+};
+
+enum class Side { kReference, kCurrent };
+
+// "NAME" or "NAME@REST".
+std::pair<std::string, std::optional<std::string>> split_at(std::string_view text) {
+  const std::size_t at = text.rfind('@');
+  if (at == std::string_view::npos) return {std::string(text), std::nullopt};
+  return {std::string(text.substr(0, at)), std::string(text.substr(at + 1))};
+}
+
+Result<std::unique_ptr<ColumnSource>> dataset_columns(Datasets& datasets, std::string_view text) {
+  const auto [name, rest] = split_at(text);
+  std::optional<std::int64_t> version;
+  if (rest) {
+    std::int64_t number = 0;
+    const auto [end, ec] = std::from_chars(rest->data(), rest->data() + rest->size(), number);
+    if (ec != std::errc() || end != rest->data() + rest->size()) {
+      return base::error(Code::kInvalidArgument,
+                         "a dataset's version is a whole number: dataset:{}", text);
+    }
+    version = number;
+  }
+  std::unique_ptr<ColumnSource> columns =
+      std::make_unique<SnapshotColumns>(datasets, TRY(datasets.snapshot(name, version)));
+  return columns;
+}
+
+Result<std::unique_ptr<ColumnSource>> monitor_columns(Monitor& monitor, std::string_view text,
+                                                      Side side) {
+  const auto [name, rest] = split_at(text);
+  if (!rest && side == Side::kReference) {
+    return monitor::columns_of(TRY(monitor.reference_inputs(name)));
+  }
+  if (!rest) return monitor::columns_of(TRY(monitor.newest_inputs(name)));
+  const std::size_t dots = rest->find("..");
+  if (dots == std::string::npos) {
+    return base::error(Code::kInvalidArgument,
+                       "a time is FROM..TO, both as 2024-01-31T00:00:00Z: monitor:{}", text);
+  }
+  const auto from = TRY(types::parse_rfc3339(rest->substr(0, dots)));
+  const auto to = TRY(types::parse_rfc3339(rest->substr(dots + 2)));
+  return monitor::columns_of(TRY(monitor.inputs(name, from, to)));
+}
+
+Result<std::unique_ptr<ColumnSource>> columns_of(Datasets& datasets, Monitor& monitor,
+                                                 std::string_view text, Side side) {
+  constexpr std::string_view kDataset = "dataset:", kMonitor = "monitor:";
+  if (text.starts_with(kDataset)) return dataset_columns(datasets, text.substr(kDataset.size()));
+  if (text.starts_with(kMonitor)) {
+    return monitor_columns(monitor, text.substr(kMonitor.size()), side);
+  }
+  return base::error(
+      Code::kInvalidArgument,
+      "data is dataset:NAME, dataset:NAME@VERSION, monitor:NAME or monitor:NAME@FROM..TO: {}",
+      text);
+}
+
+Result<Response> report(Datasets& datasets, Monitor& monitor, const Request& request) {
+  const JsonObject body = TRY(read_body(request));
+  const std::string reference = TRY(base::get_string(body, "reference"));
+  const std::string current = TRY(base::get_string(body, "current"));
+  monitor::DriftReportOptions options;
+  for (const auto& [key, value] : {std::pair("method", &options.method),
+                                   {"numeric_method", &options.numeric_method},
+                                   {"categorical_method", &options.categorical_method}}) {
+    if (auto given = TRY(base::find_string(body, key))) *value = std::move(*given);
+  }
+  options.threshold = TRY(base::find_double(body, "threshold")).value_or(options.threshold);
+  options.drift_share = TRY(base::find_double(body, "drift_share")).value_or(options.drift_share);
+  if (const Json* columns = body.if_contains("columns")) {
+    if (!columns->is_array())
+      return base::error(Code::kInvalidArgument, "columns must be a list of names");
+    for (const Json& column : columns->as_array()) {
+      if (!column.is_string())
+        return base::error(Code::kInvalidArgument, "columns must be a list of names");
+      options.columns.emplace_back(std::string_view(column.get_string()));
+    }
+  }
+  const auto before = TRY(columns_of(datasets, monitor, reference, Side::kReference));
+  const auto now = TRY(columns_of(datasets, monitor, current, Side::kCurrent));
+  monitor::DriftReport found = TRY(monitor::compare_columns(*before, *now, options));
+  found.reference_name = reference;
+  found.current_name = current;
+  return reply(found.to_json());
+}
+
+}  // namespace
+
+std::vector<http::Route> drift_routes(Datasets& datasets, Monitor& monitor) {
+  return {
+      {.method = Method::kPost,
+       .pattern = "/slipway/v1/drift",
+       .summary = "Two data sets compared column by column: reference and current are "
+                  "dataset:NAME[@VERSION] or monitor:NAME[@FROM..TO].",
+       .handler = answering([&datasets, &monitor](const Request& request) {
+         return report(datasets, monitor, request);
+       }),
+       .tag = "slipway"},
+  };
+}
+
+}  // namespace slipway::api::own
