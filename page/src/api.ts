@@ -103,6 +103,10 @@ export interface FeatureDrift {
   wasserstein: number | null;
   missing_rate: number | null;
   unseen_rate: number | null;
+  method?: string; // windows judged by a server before methods had names have none
+  score?: number | null;
+  threshold?: number | null;
+  drifted?: boolean;
 }
 
 export interface Window {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "monitor/drift/methods.h"
 #include "monitor/windows.h"
 #include "types/timestamp.h"
 #include "types/yaml_reader.h"
@@ -30,6 +31,7 @@ constexpr Metric kMetrics[] = {
     {"mean_prediction", false},
     {"prediction_psi", false},
     {"feature_psi_max", false},
+    {"drifted_share", false},
     {"missing_rate", false},
     {"unseen_rate", false},
     {"skew_rate", false},
@@ -106,6 +108,40 @@ Result<ActionRule> read_action(const std::string& name, const YamlNode& node) {
   return rule;
 }
 
+// What isn't said is as in `base`.
+Result<DriftRule> read_drift_rule(YamlMap& map, const DriftRule& base) {
+  DriftRule rule = base;
+  if (auto method = map.find("method")) {
+    rule = {.method = TRY(method->text())};
+    if (auto known = check_drift_method(rule.method); !known)
+      return method->error_of(known.error());
+  }
+  if (auto threshold = map.find("threshold"))
+    rule.threshold = TRY(number_between(*threshold, 0, 1e300));
+  return rule;
+}
+
+Result<DriftRules> read_drift(const YamlNode& node) {
+  DriftRules rules;
+  YamlMap map = TRY(node.map("drift"));
+  rules.all = TRY(read_drift_rule(map, {}));
+  if (auto columns = map.find("columns")) {
+    for (const auto& [column, value] : TRY(columns->entries())) {
+      YamlMap members = TRY(value.map("column " + column));
+      rules.columns[column] = TRY(read_drift_rule(members, rules.all));
+      TRY(members.finish());
+    }
+  }
+  TRY(map.finish());
+  return rules;
+}
+
+JsonObject to_json(const DriftRule& rule) {
+  JsonObject object{{"method", rule.method}};
+  if (rule.threshold) object["threshold"] = *rule.threshold;
+  return object;
+}
+
 Result<MonitorDefinition> read_monitor(const std::string& name, const YamlNode& node) {
   MonitorDefinition definition{.name = name};
   YamlMap map = TRY(node.map("monitor " + name));
@@ -144,6 +180,7 @@ Result<MonitorDefinition> read_monitor(const std::string& name, const YamlNode& 
     }
     TRY(members.finish());
   }
+  if (auto drift = map.find("drift")) definition.drift = TRY(read_drift(*drift));
   if (auto causes = map.find("causes")) {
     YamlMap members = TRY(causes->map("causes"));
     if (auto psi = members.find("psi_over")) {
@@ -243,6 +280,10 @@ JsonObject MonitorDefinition::to_json() const {
     object["reference"] = {{"from", types::to_rfc3339(*reference_from)},
                            {"to", types::to_rfc3339(*reference_to)}};
   }
+  JsonObject measured = monitor::to_json(drift.all), columns;
+  for (const auto& [column, rule] : drift.columns) columns[column] = monitor::to_json(rule);
+  measured["columns"] = std::move(columns);
+  object["drift"] = std::move(measured);
   object["causes"] = {{"psi_over", cause_psi_over}, {"max", causes_max}};
   JsonObject rules;
   for (const AlertRule& rule : alerts) {

@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/result.h"
 #include "base/timestamp.h"
+#include "monitor/drift/rules.h"
 
 namespace slipway::monitor {
 
@@ -65,6 +66,7 @@ struct MonitorDefinition {
   std::optional<base::Timestamp>
       reference_from;  // training rows that drift is measured against; unset: none
   std::optional<base::Timestamp> reference_to;
+  DriftRules drift;             // how inputs are measured against the reference
   double cause_psi_over = 0.1;  // an input is named as a cause from this on
   std::int64_t causes_max = 5;
   std::vector<AlertRule> alerts;

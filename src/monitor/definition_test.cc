@@ -52,6 +52,20 @@ TEST(Definition, OtherPartsAreNotLookedAt) {
   EXPECT_TRUE(MUST(parse_monitors("")).empty());
 }
 
+TEST(Definition, DriftMethodsPerInput) {
+  const auto monitors =
+      MUST(parse_monitors("monitors:\n  m:\n    endpoint: e\n    drift:\n      method: evidently\n "
+                          "     threshold: 0.2\n"
+                          "      columns:\n        a: {method: ks}\n        b: {threshold: 0.3}\n  "
+                          "n: {endpoint: e}\n"));
+  const DriftRules& rules = monitors.at(0).drift;
+  EXPECT_EQ(rules.of("c"), (DriftRule{.method = "evidently", .threshold = 0.2}));
+  EXPECT_EQ(rules.of("a"), (DriftRule{.method = "ks"}));
+  EXPECT_EQ(rules.of("b"), (DriftRule{.method = "evidently", .threshold = 0.3}));
+  EXPECT_EQ(monitors.at(1).drift, DriftRules());
+  EXPECT_EQ(MUST(parse_monitor("m", base::to_text(monitors.at(0).to_json()))), monitors.at(0));
+}
+
 TEST(Definition, MistakesAreToldWithTheirPlace) {
   const std::pair<const char*, const char*> cases[] = {
       {"monitors:\n  m: {windows: [day]}\n",
@@ -83,6 +97,11 @@ TEST(Definition, MistakesAreToldWithTheirPlace) {
        "needs a key: key=pipeline"},
       {"monitors:\n  m: {endpoint: e, actions: {a: {pipeline: p, cool_down: long}}}\n",
        "line 2, column 58: not a duration"},
+      {"monitors:\n  m: {endpoint: e, drift: {method: kss}}\n",
+       "line 2, column 36: no such drift method: method=kss"},
+      {"monitors:\n  m: {endpoint: e, drift: {columns: {a: {treshold: 1}}}}\n",
+       "column a has no such key: key=treshold"},
+      {"monitors:\n  m: {endpoint: e, drift: {threshold: -1}}\n", "must be between 0"},
       {"monitors: [m]\n", "line 1, column 11: expected a mapping"},
   };
   for (const auto& [text, message] : cases) {

@@ -3,11 +3,14 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "monitor/drift/bins.h"
 #include "monitor/drift/category_tests.h"
+#include "monitor/drift/dependence.h"
 #include "monitor/drift/distances.h"
-#include "monitor/drift/moments.h"
+#include "monitor/drift/methods.h"
+#include "monitor/drift/number_samples.h"
 #include "monitor/drift/rank_tests.h"
 #include "monitor/drift/share_distances.h"
 
@@ -18,33 +21,58 @@ constexpr std::size_t kDistinctMax = 20;
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 
 // The finite numbers among `rows` of a column, sorted.
-std::vector<double> sorted_numbers(const types::Column& column,
-                                   const std::vector<std::size_t>& rows) {
-  std::vector<double> values;
-  values.reserve(rows.size());
-  for (const std::size_t row : rows) {
-    const double value = column.number(row);
-    if (std::isfinite(value)) values.push_back(value);
-  }
-  std::sort(values.begin(), values.end());
-  return values;
+NumberSample numbers_of(const types::Column& column, const std::vector<std::size_t>& rows) {
+  return NumberSample::of(column.take(rows), NumberSample::Dependence::kMeasured);
 }
 
-std::map<std::string, double> category_counts(const types::Column& column,
-                                              const std::vector<std::size_t>& rows) {
+struct Categories {
   std::map<std::string, double> counts;
+  double inflation = 1;
+};
+
+Categories categories_of(const types::Column& column, const std::vector<std::size_t>& rows) {
+  Categories categories;
+  std::map<std::string_view, std::uint32_t> codes;
+  std::vector<std::uint32_t> in_order;
   for (const std::size_t row : rows) {
-    if (column.is_valid(row)) counts[column.strings[row]] += 1;
+    if (!column.is_valid(row)) continue;
+    const std::string& value = column.strings[row];
+    categories.counts[value] += 1;
+    in_order.push_back(
+        codes.try_emplace(value, static_cast<std::uint32_t>(codes.size())).first->second);
   }
-  return counts;
+  categories.inflation = inflation_of(in_order, codes.size());
+  return categories;
+}
+
+// What `rule` says about a pair, into `drift`.
+void judge(const DriftRule& rule, ColumnFacts facts, const NumberPair* numbers,
+           const CategoryPair* categories, FeatureDrift& drift) {
+  facts.categorical = categories != nullptr;
+  auto choice = choose_drift_method(rule.method, facts);
+  const bool takes = choice.has_value();
+  if (!takes) choice = choose_drift_method("slipway", facts);
+  DriftScore score;
+  if (categories != nullptr) {
+    score = choice->method->of_categories(*categories);
+  } else if (choice->by_value) {
+    score = choice->method->of_categories(by_value(*numbers));
+  } else {
+    score = choice->method->of_numbers(*numbers);
+  }
+  drift.method = choice->method->name;
+  drift.score = score.value;
+  drift.threshold = takes ? rule.threshold.value_or(choice->threshold) : choice->threshold;
+  drift.drifted = choice->method->has_drifted(score, drift.threshold);
 }
 
 double missing_share(double present, std::size_t rows) {
   return rows == 0 ? kNone : 1 - present / static_cast<double>(rows);
 }
 
-void compare_numbers(const DriftProfile::Feature& reference, const std::vector<double>& values,
-                     FeatureDrift& drift) {
+void compare_numbers(const DriftProfile::Feature& reference, const NumberSample& current,
+                     const DriftRule& rule, std::size_t columns, FeatureDrift& drift) {
+  const std::vector<double>& values = current.sorted;
   const std::vector<double> counts = histogram(values, reference.edges);
   drift.psi = population_stability_index(reference.counts, counts);
   drift.jensen_shannon = jensen_shannon_distance(reference.counts, counts);
@@ -53,12 +81,25 @@ void compare_numbers(const DriftProfile::Feature& reference, const std::vector<d
   drift.ks_p = ks.p_value;
   drift.wasserstein =
       wasserstein_distance(reference.sorted, values) / std::max(reference.deviation, 0.001);
+  const NumberPair pair{.reference = reference.sorted,
+                        .current = values,
+                        .reference_inflation = reference.inflation,
+                        .current_inflation = current.inflation};
+  constexpr std::size_t kTold = 5;  // methods tell no more values apart
+  judge(rule,
+        {.reference_values = reference.sorted.size(),
+         .distinct = distinct_values(pair, kTold),
+         .columns = columns},
+        &pair, nullptr, drift);
 }
 
 // Returns the number of rows whose category the reference doesn't have.
-double compare_categories(const DriftProfile::Feature& reference,
-                          const std::map<std::string, double>& current, FeatureDrift& drift) {
-  std::vector<double> p, q;
+double compare_categories(const DriftProfile::Feature& reference, const Categories& categories,
+                          const DriftRule& rule, std::size_t columns, FeatureDrift& drift) {
+  const std::map<std::string, double>& current = categories.counts;
+  CategoryPair pair{.reference_inflation = reference.inflation,
+                    .current_inflation = categories.inflation};
+  std::vector<double>&p = pair.reference, &q = pair.current;
   double unseen = 0;
   for (const auto& [category, count] : reference.categories) {
     const auto found = current.find(category);
@@ -75,6 +116,11 @@ double compare_categories(const DriftProfile::Feature& reference,
   drift.jensen_shannon = jensen_shannon_distance(p, q);
   drift.l_infinity = l_infinity_distance(p, q);
   drift.chi_square_p = chi_square_two_sample(p, q).p_value;
+  judge(rule,
+        {.reference_values = static_cast<std::size_t>(std::accumulate(p.begin(), p.end(), 0.0)),
+         .distinct = p.size(),
+         .columns = columns},
+        nullptr, &pair, drift);
   return unseen;
 }
 
@@ -109,6 +155,10 @@ JsonObject FeatureDrift::to_json() const {
     object["ks_p"] = number_or_null(ks_p);
     object["wasserstein"] = number_or_null(wasserstein);
   }
+  object["method"] = method;
+  object["score"] = number_or_null(score);
+  object["threshold"] = number_or_null(threshold);
+  object["drifted"] = drifted;
   object["missing_rate"] = number_or_null(missing_rate);
   object["reference_missing_rate"] = number_or_null(reference_missing_rate);
   object["unseen_rate"] = number_or_null(unseen_rate);
@@ -126,17 +176,23 @@ Result<FeatureDrift> FeatureDrift::from_json(const JsonObject& object) {
       {"wasserstein", &drift.wasserstein},
       {"l_infinity", &drift.l_infinity},
       {"chi_square_p", &drift.chi_square_p},
+      {"score", &drift.score},
+      {"threshold", &drift.threshold},
       {"missing_rate", &drift.missing_rate},
       {"reference_missing_rate", &drift.reference_missing_rate},
       {"unseen_rate", &drift.unseen_rate}};
   for (const auto& [name, value] : members) {
     *value = TRY(base::find_double(object, name)).value_or(kNone);
   }
+  // Windows that were judged before methods had names have none.
+  drift.method = TRY(base::find_string(object, "method")).value_or("");
+  drift.drifted = TRY(base::find_bool(object, "drifted")).value_or(false);
   return drift;
 }
 
-DriftProfile DriftProfile::of(const types::Frame& reference) {
+DriftProfile DriftProfile::of(const types::Frame& reference, DriftRules rules) {
   DriftProfile profile;
+  profile.rules_ = std::move(rules);
   profile.rows_ = reference.rows();
   std::vector<std::size_t> all(reference.rows());
   for (std::size_t i = 0; i < all.size(); ++i) all[i] = i;
@@ -145,11 +201,16 @@ DriftProfile DriftProfile::of(const types::Frame& reference) {
     Feature feature{.name = column.name, .categorical = column.type == types::ColumnType::kString};
     double present = 0;
     if (feature.categorical) {
-      feature.categories = category_counts(column, all);
+      Categories categories = categories_of(column, all);
+      feature.categories = std::move(categories.counts);
+      feature.inflation = categories.inflation;
       for (const auto& [category, count] : feature.categories) present += count;
     } else {
-      feature.sorted = sorted_numbers(column, all);
-      feature.deviation = population_deviation(feature.sorted);
+      NumberSample numbers = numbers_of(column, all);
+      feature.deviation =
+          std::sqrt(numbers.moments.squares / static_cast<double>(numbers.sorted.size()));
+      feature.sorted = std::move(numbers.sorted);
+      feature.inflation = numbers.inflation;
       feature.edges = profile_edges(feature.sorted);
       feature.counts = histogram(feature.sorted, feature.edges);
       present = static_cast<double>(feature.sorted.size());
@@ -180,17 +241,16 @@ std::vector<FeatureDrift> DriftProfile::compare(const types::Frame& window,
     drift.reference_missing_rate = feature.missing_rate;
     double present = 0, unseen = 0;
     if (feature.categorical) {
-      const auto counts = column->type == types::ColumnType::kString
-                              ? category_counts(*column, rows)
-                              : std::map<std::string, double>();
-      for (const auto& [category, count] : counts) present += count;
-      unseen = compare_categories(feature, counts, drift);
+      const Categories categories =
+          column->type == types::ColumnType::kString ? categories_of(*column, rows) : Categories();
+      for (const auto& [category, count] : categories.counts) present += count;
+      unseen =
+          compare_categories(feature, categories, rules_.of(feature.name), features_.size(), drift);
     } else {
-      const auto values = column->type == types::ColumnType::kString
-                              ? std::vector<double>()
-                              : sorted_numbers(*column, rows);
-      present = static_cast<double>(values.size());
-      compare_numbers(feature, values, drift);
+      const NumberSample values =
+          column->type == types::ColumnType::kString ? NumberSample() : numbers_of(*column, rows);
+      present = static_cast<double>(values.sorted.size());
+      compare_numbers(feature, values, rules_.of(feature.name), features_.size(), drift);
     }
     drift.missing_rate = missing_share(present, rows.size());
     drift.unseen_rate = rows.empty() ? kNone : unseen / static_cast<double>(rows.size());

@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "base/result.h"
+#include "monitor/drift/rules.h"
 #include "types/frame.h"
 
 namespace slipway::monitor {
@@ -26,6 +27,10 @@ struct FeatureDrift {
   double l_infinity = 0, chi_square_p = 0;
   double missing_rate = 0, reference_missing_rate = 0;
   double unseen_rate = 0;  // share of rows whose category the reference doesn't have
+  // What the monitor's method says (drift/methods.h), and whether it calls it drift.
+  std::string method;
+  double score = 0, threshold = 0;
+  bool drifted = false;
 
   JsonObject to_json() const;
   static Result<FeatureDrift> from_json(const JsonObject& object);
@@ -34,8 +39,9 @@ struct FeatureDrift {
 // The reference's features, sorted or counted. Immutable after building, so threads may share it.
 class DriftProfile {
  public:
-  // Of every column but timestamps.
-  static DriftProfile of(const types::Frame& reference);
+  // Of every column but timestamps, to be compared by `rules`. A method that doesn't take a
+  // column's type leaves it to "slipway".
+  static DriftProfile of(const types::Frame& reference, DriftRules rules = {});
 
   // One entry per feature that both have, in the profile's order. `rows` picks the window's rows.
   std::vector<FeatureDrift> compare(const types::Frame& window,
@@ -48,6 +54,7 @@ class DriftProfile {
     std::string name;
     bool categorical = false;
     double missing_rate = 0;
+    double inflation = 1;                      // drift/dependence.h
     std::vector<double> sorted;                // numbers
     double deviation = 0;                      // of the numbers
     std::vector<double> edges, counts;         // bins of the numbers
@@ -56,6 +63,7 @@ class DriftProfile {
 
  private:
   std::size_t rows_ = 0;
+  DriftRules rules_;
   std::vector<Feature> features_;
 };
 

@@ -397,7 +397,7 @@ Result<std::shared_ptr<const DriftProfile>> Monitor::profile(const MonitorDefini
     return Profile();
   }
   return profiles_[definition.name] =
-             std::make_shared<const DriftProfile>(DriftProfile::of(*frame));
+             std::make_shared<const DriftProfile>(DriftProfile::of(*frame, definition.drift));
 }
 
 Result<std::map<std::string, PredictionBaseline>> Monitor::baselines(const Cursor& cursor) {

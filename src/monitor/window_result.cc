@@ -299,9 +299,10 @@ VariantResult WindowRows::judge(const std::string& variant, const Labels& labels
     result.drift = profile->compare(*frame_, rows);
     std::erase_if(result.drift, [](const FeatureDrift& d) { return is_log_column(d.feature); });
   }
-  double missing = 0, unseen = 0, categorical = 0, psi_max = kNone;
+  double missing = 0, unseen = 0, categorical = 0, drifted = 0, psi_max = kNone;
   for (const FeatureDrift& drift : result.drift) {
     missing += drift.missing_rate;
+    drifted += drift.drifted;
     if (drift.categorical) {
       unseen += drift.unseen_rate;
       categorical += 1;
@@ -312,6 +313,7 @@ VariantResult WindowRows::judge(const std::string& variant, const Labels& labels
   metrics["missing_rate"] = features > 0 ? missing / features : kNone;
   metrics["unseen_rate"] = categorical > 0 ? unseen / categorical : kNone;
   metrics["feature_psi_max"] = psi_max;
+  metrics["drifted_share"] = features > 0 ? drifted / features : kNone;
   return result;
 }
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <numeric>
 
 #include "monitor/testing/fakes.h"
 
@@ -93,9 +94,45 @@ TEST(WindowRows, DriftMissingAndUnseen) {
   EXPECT_NEAR(live.metrics.at("missing_rate"), 0.125, 1e-12);
   EXPECT_NEAR(live.metrics.at("unseen_rate"), 0.1, 1e-12);
   EXPECT_EQ(live.metrics.at("feature_psi_max"), x.psi);
+  EXPECT_EQ(x.method, "ks_effective");
+  EXPECT_TRUE(x.drifted);
+  EXPECT_EQ(carrier.method, "chi2_effective");
+  EXPECT_TRUE(carrier.drifted);
+  EXPECT_EQ(live.metrics.at("drifted_share"), 1);
 
   const VariantResult again = MUST(VariantResult::from_json(live.to_json()));
   EXPECT_EQ(again.to_json(), live.to_json());
+}
+
+TEST(DriftProfile, MeasuresByTheRulesOfTheMonitor) {
+  std::vector<LoggedRequest> reference, window;
+  for (int i = 0; i < 1000; ++i) {
+    reference.push_back({.id = std::to_string(i), .x = i / 100.0, .carrier = i % 2 ? "UA" : "B6"});
+    window.push_back({.id = std::to_string(i), .x = i / 90.0, .carrier = i % 5 ? "UA" : "B6"});
+  }
+  const types::Frame frame = to_frame(window);
+  std::vector<std::size_t> rows(frame.rows());
+  std::iota(rows.begin(), rows.end(), std::size_t{0});
+  const auto compared = [&](DriftRules rules) {
+    std::map<std::string, FeatureDrift> drifts;
+    const DriftProfile profile = DriftProfile::of(to_frame(reference), std::move(rules));
+    for (FeatureDrift& drift : profile.compare(frame, rows)) drifts[drift.feature] = drift;
+    return drifts;
+  };
+  auto found = compared({.all = {.method = "evidently"}});
+  EXPECT_EQ(found["x"].method, "ks");
+  EXPECT_EQ(found["carrier"].method, "z");
+  found = compared({.all = {.method = "wasserstein", .threshold = 0.5},
+                    .columns = {{"carrier", {.method = "l_infinity", .threshold = 0.2}}}});
+  EXPECT_EQ(found["x"].method, "wasserstein");
+  EXPECT_EQ(found["x"].threshold, 0.5);
+  EXPECT_FALSE(found["x"].drifted);
+  EXPECT_EQ(found["carrier"].method, "l_infinity");
+  EXPECT_NEAR(found["carrier"].score, 0.3, 1e-12);
+  EXPECT_TRUE(found["carrier"].drifted);
+  // Numbers only: the categories are left to slipway.
+  found = compared({.all = {.method = "ks"}});
+  EXPECT_EQ(found["carrier"].method, "chi2_effective");
 }
 
 TEST(DriftProfile, FewValuesGetABinEach) {

@@ -75,6 +75,7 @@ monitors:
     windows: [day]
     complete: {share: 0.95, after: 6h}
     reference: {from: 2024-01-08T00:00:00Z, to: 2024-01-29T00:00:00Z}
+    drift: {columns: {shop: {method: l_infinity, threshold: 0.2}}}
     alerts:
       log_loss: {metric: log_loss_ratio, window: day, over: 1.0, min_rows: 50, action: retrain}
     actions:

@@ -350,6 +350,21 @@ def test_kill_in_mid_replay_loses_nothing_acknowledged(tmp_path):
         assert report["failed_requests"] == 0
         days = cli_json(server, "monitors", "windows", "sale-health", "--window", "day")["windows"]
         assert days and all(d["labels"] <= d["rows"] for d in days)
+        drift = {one["feature"]: one for one in days[-1]["drift"]}
+        assert drift["pages"]["method"] == "ks_effective" and drift["shop"]["method"] == "l_infinity"
+        assert days[-1]["metrics"]["drifted_share"] == sum(one["drifted"] for one in drift.values()) / len(drift)
+        # The newest window against the training rows, and a day against another.
+        newest = cli_json(server, "monitor", "report", "monitor:sale-health", "monitor:sale-health")
+        columns = {one["column"]: one for one in newest["columns"]}
+        assert newest["current"]["rows"] == days[-1]["rows"] and columns["pages"]["score"] == pytest.approx(drift["pages"]["score"], rel=1e-9)
+        between = "monitor:sale-health@2024-01-30T00:00:00Z..2024-01-31T00:00:00Z"
+        assert "prediction" in {one["column"] for one in cli_json(server, "monitor", "report", between, "monitor:sale-health")["columns"]}
+        same = cli_json(server, "monitor", "report", "dataset:visits", "dataset:visits@1", "--columns", "pages,shop", "--method", "evidently")
+        assert same["columns_drifted"] == 0 and same["columns_compared"] == 2
+        for refused, why in [(["dataset:visits", "dataset:visits@9"], "version"), (["dataset:visits", "dataset:visits@x"], "whole number"),
+                             (["dataset:visits", "monitor:sale-health@monday"], "FROM..TO"), (["dataset:visits", "monitor:other"], "no such monitor")]:
+            done = server.cli("monitor", "report", *refused, check=False)
+            assert done.returncode != 0 and why in done.stderr, done.stderr
     finally:
         server.stop(signal.SIGKILL)
 

@@ -32,6 +32,8 @@ export function Drift({ windows, zone, range, marks, feature, choose }: DriftPro
         return found && read(found);
       },
     );
+  const newest = windows.filter((window) => window.variant === "live" && window.drift.length > 0).at(-1);
+  const verdict = newest?.drift.find((drift) => drift.feature === chosen?.feature);
   return (
     <section aria-label="Drift of the inputs">
       <Title order={2} size="h4" mb="xs">
@@ -61,6 +63,13 @@ export function Drift({ windows, zone, range, marks, feature, choose }: DriftPro
               </Button>
             )}
           </Group>
+          {verdict?.method && newest && (
+            <Text size="sm" mb="xs">
+              {verdict.feature} in the {newest.window} from {day(newest.start)}:{" "}
+              <strong>{verdict.drifted ? "drift" : "no drift"}</strong> by {verdict.method}, {number(verdict.score ?? null)} against{" "}
+              {number(verdict.threshold ?? null)}
+            </Text>
+          )}
           <SimpleGrid cols={{ base: 1, md: 2 }} spacing="md">
             <Chart title={`PSI of ${chosen.feature}`} table={of((drift) => drift.psi)} time={zone} range={range} marks={marks} sync="monitoring" />
             <Chart title={`Missing share of ${chosen.feature}`} table={of((drift) => drift.missing_rate)} time={zone} range={range} marks={marks} sync="monitoring" />
