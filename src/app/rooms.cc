@@ -89,6 +89,12 @@ webhooks::UrlPolicy url_policy(const Settings& settings) {
   return policy;
 }
 
+datasets::Outside datasets_outside(const Settings& settings, const base::Clock& clock) {
+  return {.environment = environment,
+          .open_storage = [&clock](const std::string& uri) { return open_storage(uri, clock); },
+          .query_seconds_max = static_cast<int>(settings.postgres_query_seconds)};
+}
+
 // A server that has just been killed may still hold the lead for a moment.
 Result<bool> ask_to_lead(store::Db& db) {
   for (int tries = 0; tries < 20; ++tries) {
@@ -225,7 +231,7 @@ struct Application::Rooms::Impl {
                .artifacts_only = f.settings.artifacts_only,
                .signed_url_seconds = f.settings.signed_url_seconds,
                .access = f.access},
-        datasets(f.db, f.blobs, f.clock, f.data / "uploads"),
+        datasets(f.db, f.blobs, f.clock, f.data / "uploads", datasets_outside(f.settings, f.clock)),
         tables(datasets),
         features(f.db, tables, clock, std::move(online_store), feature_options(f.settings)),
         inputs(datasets, registry),

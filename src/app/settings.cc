@@ -292,6 +292,8 @@ const std::vector<SettingInfo>& setting_table() {
               "Live metric streams at once; more get 429."),
       integer("stream-waiting-bytes-max", &Settings::stream_waiting_bytes_max, 4096, 1 << 30,
               "What may wait for a stream's client that reads slowly; then it gets latest values."),
+      integer("postgres-query-seconds", &Settings::postgres_query_seconds, 1, 86'400,
+              "How long a dataset's query of somebody's PostgreSQL may take."),
       integer("artifact-bytes-max", &Settings::artifact_bytes_max, 1024, 1ll << 44,
               "Largest artifact upload, streamed to disk."),
       integer("artifact-list-max", &Settings::artifact_list_max, 100, 10'000'000,

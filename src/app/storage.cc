@@ -7,11 +7,6 @@
 namespace slipway::app {
 namespace {
 
-std::optional<std::string> environment(const std::string& name) {
-  const char* value = std::getenv(name.c_str());
-  return value == nullptr ? std::nullopt : std::optional<std::string>(value);
-}
-
 // What relative locations begin at, as MLflow has it.
 std::filesystem::path working_folder() {
   std::error_code ec;
@@ -30,6 +25,11 @@ std::string destination_of(const Settings& settings, const std::filesystem::path
 }
 
 }  // namespace
+
+std::optional<std::string> environment(const std::string& name) {
+  const char* value = std::getenv(name.c_str());
+  return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+}
 
 Result<std::unique_ptr<store::ObjectStore>> open_storage(const std::string& uri,
                                                          const base::Clock& clock) {

@@ -19,6 +19,9 @@ namespace slipway::app {
 Result<std::unique_ptr<store::ObjectStore>> open_storage(const std::string& uri,
                                                          const base::Clock& clock);
 
+// A variable of the process's environment.
+std::optional<std::string> environment(const std::string& name);
+
 // Of --artifacts-destination; a folder inside `data` when it isn't set.
 Result<std::unique_ptr<store::ObjectStore>> open_artifacts_destination(
     const Settings& settings, const std::filesystem::path& data, const base::Clock& clock);

@@ -12,7 +12,6 @@
 
 #include "app/storage.h"
 #include "cli/model_files.h"
-#include "cli/object_copy.h"
 #include "cli/progress.h"
 #include "cli/scratch.h"
 #include "cli/verb.h"
@@ -21,6 +20,7 @@
 #include "serving/onnx/runtime.h"
 #include "serving/python/runtime.h"
 #include "store/file_system.h"
+#include "store/object_copy.h"
 
 namespace slipway::cli {
 namespace {
@@ -50,7 +50,7 @@ Result<void> find_objects(const std::string& uri, const std::filesystem::path& s
   for (const store::ObjectEntry& entry : TRY(store->list(""))) {
     if (entry.is_folder || ::fnmatch(pattern.c_str(), entry.name.c_str(), 0) != 0) continue;
     const std::filesystem::path file = scratch / fmt::format("{:05}.parquet", found.size());
-    TRY(copy_object(*store, entry.name, entry.bytes, file));
+    TRY(store::copy_object(*store, entry.name, entry.bytes, file));
     found.push_back({file, folder + "/" + entry.name});
   }
   if (found.size() == before)

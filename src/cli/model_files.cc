@@ -4,10 +4,11 @@
 #include <cstdlib>
 #include <fstream>
 
-#include "cli/object_copy.h"
+#include "app/storage.h"
 #include "cli/stored_artifacts.h"
 #include "cli/table.h"
 #include "store/file_system.h"
+#include "store/object_copy.h"
 
 namespace slipway::cli {
 namespace {
@@ -134,7 +135,11 @@ Result<ModelFiles> ModelFiles::fetch_from(Client& client, const std::string& add
   }
   if (address.starts_with(kS3)) {
     ModelFiles files = TRY(copied(pinned));
-    files.path_ = TRY(copy_objects(address, files.scratch_->path(), base::SystemClock()));
+    const base::SystemClock clock;
+    files.path_ =
+        TRY(store::copy_objects(address, files.scratch_->path(), [&](const std::string& uri) {
+          return app::open_storage(uri, clock);
+        }));
     return files;
   }
   const std::string local = address.starts_with(kFile) ? address.substr(kFile.size()) : address;

@@ -169,19 +169,27 @@ Result<std::string> Datasets::put(const Frame& frame) {
   return TRY(blobs_.put_file(file, store::BlobStore::Source::kConsume)).digest;
 }
 
-Result<IngestReport> Datasets::ingest(const std::string& name, const std::string& path,
-                                      const std::string& actor) {
+Result<IngestReport> Datasets::take_in(const std::string& name, const std::string& path,
+                                       const std::string& source, const std::string& actor) {
   const DatasetDefinition definition = TRY(this->definition(name));
   const auto project = TRY(db_.read([&](store::Reader& reader) {
     return reader.find("SELECT project FROM dataset_definitions WHERE name = ?", {name},
                        [](const store::Row& row) { return row.string(0); });
   }));
-  const std::filesystem::path file =
-      std::filesystem::path(project.value_or(".")) / (path.empty() ? definition.path : path);
   base::MutexLock lock(ingest_mutex_);
-  Frame frame = TRY(store::read_parquet(file));
   std::optional<Snapshot> before;
-  if (auto newest = snapshot(name)) before = std::move(*newest);
+  std::map<std::string, ColumnType> types;
+  if (auto newest = snapshot(name)) {
+    before = std::move(*newest);
+    types.insert(before->schema.columns.begin(), before->schema.columns.end());
+  }
+  const std::filesystem::path copies = scratch_ / "ingest";  // under ingest_mutex_
+  Result<DatasetRows> found =
+      read_dataset_rows(definition, path, project.value_or("."), types, outside_, copies);
+  std::error_code ignored;
+  std::filesystem::remove_all(copies, ignored);
+  DatasetRows rows = TRY(std::move(found));
+  Frame& frame = rows.frame;
   const Validation validation =
       TRY(validate(frame, definition, before ? &before->schema : nullptr));
   std::vector<std::size_t> good, bad;
@@ -190,9 +198,9 @@ Result<IngestReport> Datasets::ingest(const std::string& name, const std::string
       const Violation& first = validation.violations.front();
       return base::error(Code::kFailedPrecondition,
                          "{} rows break a rule and the dataset rejects them; the first: row={} "
-                         "column={} rule={} value={}",
+                         "column={} rule={} value={} {}",
                          validation.violations.size(), first.row, first.column, first.rule,
-                         first.value);
+                         first.value, rows.place(first.row));
     }
     std::set<std::size_t> broken;
     for (const Violation& violation : validation.violations) broken.insert(violation.row);
@@ -201,8 +209,8 @@ Result<IngestReport> Datasets::ingest(const std::string& name, const std::string
   }
   Snapshot fresh{.dataset = name,
                  .version = before ? before->version + 1 : 1,
-                 .source = file.string(),
-                 .source_digest = base::sha256_hex(TRY(store::read_file(file))),
+                 .source = source.empty() ? rows.source : source,
+                 .source_digest = rows.source_digest,
                  .arrival_time = clock_.now()};
   if (!bad.empty()) {
     fresh.quarantine_digest = TRY(put(put_aside(frame, bad, validation)));
@@ -217,6 +225,7 @@ Result<IngestReport> Datasets::ingest(const std::string& name, const std::string
   fresh.schema = Schema::of(frame);
   fresh.profile = profile(frame);
   for (const auto& [rule, count] : validation.counts()) fresh.violations[rule] = count;
+  for (const std::string& note : rows.notes) fresh.notes.push_back(Json(note));
   for (const std::string& note : validation.notes) fresh.notes.push_back(Json(note));
   const std::string document = base::to_text(JsonObject{{"schema", fresh.schema.to_json()},
                                                         {"profile", fresh.profile},

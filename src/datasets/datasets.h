@@ -13,6 +13,7 @@
 #include "base/json.h"
 #include "base/mutex.h"
 #include "base/result.h"
+#include "datasets/dataset_rows.h"
 #include "datasets/definition.h"
 #include "datasets/validation.h"
 #include "store/blob_store.h"
@@ -58,8 +59,12 @@ struct IngestReport {
 class Datasets {
  public:
   Datasets(store::Db& db, store::BlobStore& blobs, const base::Clock& clock,
-           std::filesystem::path scratch)
-      : db_(db), blobs_(blobs), clock_(clock), scratch_(std::move(scratch)) {}
+           std::filesystem::path scratch, Outside outside)
+      : db_(db),
+        blobs_(blobs),
+        clock_(clock),
+        scratch_(std::move(scratch)),
+        outside_(std::move(outside)) {}
 
   Result<std::vector<DefinitionChange>> plan(const std::vector<DatasetDefinition>& definitions);
   // Datasets that aren't named stay. `project` is the folder that paths are relative to.
@@ -69,16 +74,29 @@ class Datasets {
   Result<std::vector<DatasetDefinition>> definitions();
   Result<DatasetDefinition> definition(const std::string& name);  // kNotFound
 
-  // Reads, validates, keeps. An empty `path` means the declared one. kNotFound: no such dataset or
-  // file. kCorruption: not a Parquet file, or cut short. kFailedPrecondition: rows break a rule and
-  // the dataset rejects them; or the schema doesn't follow the last one. Nothing has changed then.
+  // Reads, validates, keeps. `path`: another file, folder or s3:// address than the declared place.
+  // kNotFound: no such dataset, file or folder. kCorruption: not a Parquet file, or cut short.
+  // kInvalidArgument naming file, line and column: what no column can hold. kUnavailable: S3 or
+  // PostgreSQL doesn't answer. kFailedPrecondition: rows break a rule and the dataset rejects them;
+  // or the schema doesn't follow the last one. Nothing has changed then.
   Result<IngestReport> ingest(const std::string& name, const std::string& path,
-                              const std::string& actor);
+                              const std::string& actor) {
+    return take_in(name, path, "", actor);
+  }
+  // The same with a file that somebody has sent, of Parquet or CSV.
+  Result<IngestReport> ingest_sent(const std::string& name, const std::filesystem::path& file,
+                                   const std::string& actor) {
+    return take_in(name, std::filesystem::absolute(file).string(), "sent", actor);
+  }
 
   // Newest first. kNotFound: no such dataset.
   Result<std::vector<Snapshot>> snapshots(const std::string& name);
   // The newest, or one version. kNotFound.
   Result<Snapshot> snapshot(const std::string& name, std::optional<std::int64_t> version = {});
+  // The Parquet file of a version. It stays as long as the version does.
+  Result<std::filesystem::path> file(const Snapshot& snapshot) {
+    return blobs_.local_file(snapshot.digest);
+  }
   // Rows of a version: these columns, or all when there are none.
   Result<types::Frame> rows(const Snapshot& snapshot, const std::vector<std::string>& columns = {});
   // The same a piece at a time (store::scan_parquet).
@@ -98,11 +116,15 @@ class Datasets {
 
  private:
   Result<std::string> put(const types::Frame& frame);
+  // `source`: what the version says that its rows came from; empty: their place.
+  Result<IngestReport> take_in(const std::string& name, const std::string& path,
+                               const std::string& source, const std::string& actor);
 
   store::Db& db_;
   store::BlobStore& blobs_;
   const base::Clock& clock_;
   const std::filesystem::path scratch_;
+  const Outside outside_;
   base::Mutex ingest_mutex_;  // one ingest at a time
 };
 

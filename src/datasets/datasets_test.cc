@@ -76,7 +76,7 @@ class DatasetsTest : public ::testing::Test {
   base::SeededRandom random_{3};
   std::unique_ptr<store::Db> db_ = open_db(folder_.path(), clock_, random_);
   std::unique_ptr<store::BlobStore> blobs_ = open_blobs(folder_.path(), random_);
-  Datasets datasets_{*db_, *blobs_, clock_, folder_.path() / "scratch"};
+  Datasets datasets_{*db_, *blobs_, clock_, folder_.path() / "scratch", {}};
 };
 
 TEST_F(DatasetsTest, ImpossibleValuesAreKeptAsideWithAReason) {

@@ -45,9 +45,58 @@ Result<ColumnRule> read_rule(const std::string& name, const YamlNode& node) {
   return rule;
 }
 
+constexpr std::pair<std::string_view, FileFormat> kFormats[] = {{"parquet", FileFormat::kParquet},
+                                                                {"csv", FileFormat::kCsv}};
+
+Result<FileFormat> read_format(const YamlNode& node) {
+  const std::string text = TRY(node.text());
+  for (const auto& [word, format] : kFormats) {
+    if (word == text) return format;
+  }
+  return node.error("format must be parquet or csv: got={}", text);
+}
+
+Result<CsvOptions> read_csv_options(const YamlNode& node) {
+  YamlMap map = TRY(node.map("csv"));
+  CsvOptions options;
+  if (const auto delimiter = map.find("delimiter")) {
+    const std::string text = TRY(delimiter->text());
+    if (text.size() != 1 || text == "\"" || text == "\n" || text == "\r")
+      return delimiter->error("delimiter must be one character, such as \";\" or \"\\t\"");
+    options.delimiter = text[0];
+  }
+  options.missing = TRY(texts_or(map, "missing"));
+  TRY(map.finish());
+  return options;
+}
+
+Result<PostgresRows> read_postgres(const YamlNode& node) {
+  YamlMap map = TRY(node.map("postgres"));
+  PostgresRows rows;
+  const YamlNode url = TRY(map.get("url"));
+  rows.url = TRY(url.text());
+  const bool is_variable = rows.url.starts_with("${") && rows.url.ends_with('}');
+  if (!is_variable && !rows.url.starts_with("postgres"))
+    return url.error(
+        "url must be postgresql://... or ${{NAME}}, a variable of the server's "
+        "environment that holds one");
+  rows.table = TRY(text_or(map, "table"));
+  rows.query = TRY(text_or(map, "query"));
+  TRY(map.finish());
+  if (rows.table.empty() == rows.query.empty())
+    return node.error("postgres: either a table or a query");
+  return rows;
+}
+
 Result<DatasetDefinition> read_dataset(const std::string& name, const YamlNode& node) {
   YamlMap map = TRY(node.map("dataset " + name));
-  DatasetDefinition dataset{.name = name, .path = TRY(TRY(map.get("path")).text())};
+  DatasetDefinition dataset{.name = name};
+  dataset.path = TRY(text_or(map, "path"));
+  if (const auto format = map.find("format")) dataset.format = TRY(read_format(*format));
+  if (const auto csv = map.find("csv")) dataset.csv = TRY(read_csv_options(*csv));
+  if (const auto postgres = map.find("postgres")) dataset.postgres = TRY(read_postgres(*postgres));
+  if (dataset.path.empty() == !dataset.postgres)
+    return node.error("dataset {}: either a path or postgres says where its rows are", name);
   dataset.key = TRY(texts_or(map, "key"));
   dataset.event_time = TRY(text_or(map, "event_time"));
   dataset.arrival_time = TRY(text_or(map, "arrival_time"));
@@ -76,7 +125,22 @@ JsonArray texts(const std::vector<std::string>& items) {
 }  // namespace
 
 JsonObject DatasetDefinition::to_json() const {
-  JsonObject object{{"path", path}};
+  JsonObject object;
+  if (!path.empty()) object["path"] = path;
+  for (const auto& [word, value] : kFormats) {
+    if (format == value) object["format"] = word;
+  }
+  if (!(csv == CsvOptions())) {
+    JsonObject options{{"delimiter", std::string(1, csv.delimiter)}};
+    if (!csv.missing.empty()) options["missing"] = texts(csv.missing);
+    object["csv"] = std::move(options);
+  }
+  if (postgres) {
+    JsonObject rows{{"url", postgres->url}};
+    if (!postgres->table.empty()) rows["table"] = postgres->table;
+    if (!postgres->query.empty()) rows["query"] = postgres->query;
+    object["postgres"] = std::move(rows);
+  }
   if (!key.empty()) object["key"] = texts(key);
   if (!event_time.empty()) object["event_time"] = event_time;
   if (!arrival_time.empty()) object["arrival_time"] = arrival_time;

@@ -8,6 +8,7 @@
 
 #include "base/json.h"
 #include "base/result.h"
+#include "datasets/csv_table.h"
 #include "types/frame.h"
 
 namespace slipway::datasets {
@@ -26,9 +27,21 @@ struct ColumnRule {
 // reason; or nothing is taken in; or they stay and are only counted.
 enum class OnViolation { kQuarantine, kReject, kFlag };
 
+enum class FileFormat { kParquet, kCsv };
+
+// Rows of a PostgreSQL database: of a table or of a query.
+struct PostgresRows {
+  std::string url;  // postgresql://..., or ${NAME}: the environment's variable that holds one
+  std::string table, query;
+  bool operator==(const PostgresRows&) const = default;
+};
+
 struct DatasetDefinition {
   std::string name;
-  std::string path;  // a Parquet file, relative to the project
+  std::string path;  // a file or folder, relative to the project, or s3://BUCKET/KEY; or `postgres`
+  std::optional<FileFormat> format;  // unset: by the files' endings
+  CsvOptions csv;
+  std::optional<PostgresRows> postgres;
   std::vector<std::string> key;
   std::string event_time, arrival_time;  // columns; empty: none
   std::vector<ColumnRule> columns;

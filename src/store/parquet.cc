@@ -162,6 +162,19 @@ Result<ParquetInfo> parquet_info(const std::filesystem::path& file) {
   return info;
 }
 
+Result<ParquetColumns> parquet_columns(const std::filesystem::path& file) {
+  const ParquetReader reader = TRY(ParquetReader::open(file));
+  ParquetColumns columns;
+  for (const auto& field : reader.schema().fields()) {
+    if (arrow_column_type(*field)) {
+      columns.held.push_back(field->name());
+    } else {
+      columns.others.emplace_back(field->name(), field->type()->ToString());
+    }
+  }
+  return columns;
+}
+
 namespace {
 
 // Positions of `columns`; of all when there are none.

@@ -27,6 +27,14 @@ struct ParquetInfo {
 // int64, float32 double, dates and times timestamps in UTC.
 Result<ParquetInfo> parquet_info(const std::filesystem::path& file);
 
+// Which columns a Frame can hold, and which it can't (nested types), with their types. Errors as
+// parquet_info, but for those.
+struct ParquetColumns {
+  std::vector<std::string> held;
+  std::vector<std::pair<std::string, std::string>> others;
+};
+Result<ParquetColumns> parquet_columns(const std::filesystem::path& file);
+
 // All columns when `columns` is empty; otherwise those, in that order.
 Result<types::Frame> read_parquet(const std::filesystem::path& file,
                                   const std::vector<std::string>& columns = {});

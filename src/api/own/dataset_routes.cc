@@ -40,6 +40,21 @@ Result<Response> one(Datasets& datasets, const Request& request) {
   return reply(object);
 }
 
+// The newest version's, or the one that `version` names.
+Result<Response> rows(Datasets& datasets, const Request& request) {
+  TRY(datasets.definition(request.param("name")));
+  const auto snapshot =
+      TRY(datasets.snapshot(request.param("name"), TRY(query_integer(request, "version"))));
+  Response response{.content_type = "application/vnd.apache.parquet"};
+  http::FileBody file{.file = TRY(datasets.file(snapshot))};
+  std::error_code ec;
+  file.bytes = std::filesystem::file_size(file.file, ec);
+  if (ec) return base::error(Code::kInternal, "a version's file can't be read: {}", ec.message());
+  response.file = std::move(file);
+  response.headers = {{"Slipway-Version", std::to_string(snapshot.version)}};
+  return response;
+}
+
 Result<Response> quarantine(Datasets& datasets, const Request& request) {
   TRY(datasets.definition(request.param("name")));
   const auto snapshot =
@@ -95,6 +110,22 @@ std::vector<http::Route> dataset_routes(
          if (report.is_new) TRY(ingested(request.param("name")));
          return reply({{"snapshot", report.snapshot.to_json()}, {"new", report.is_new}});
        }),
+       .tag = "slipway"},
+      {.method = Method::kGet,
+       .pattern = base + "/{name}/rows",
+       .summary = "The rows of the newest version, or of version, as a Parquet file.",
+       .handler = answering([&datasets](const Request& r) { return rows(datasets, r); }),
+       .tag = "slipway"},
+      {.method = Method::kPost,
+       .pattern = base + "/{name}/rows",
+       .summary = "Validates and keeps the body, a Parquet or CSV file, as a version.",
+       .handler = answering([&datasets, ingested](const Request& request) -> Result<Response> {
+         const auto report = TRY(datasets.ingest_sent(request.param("name"), request.body_file,
+                                                      TRY(read_actor(request, JsonObject()))));
+         if (report.is_new) TRY(ingested(request.param("name")));
+         return reply({{"snapshot", report.snapshot.to_json()}, {"new", report.is_new}});
+       }),
+       .body = http::Route::Body::kFile,
        .tag = "slipway"},
       {.method = Method::kGet,
        .pattern = base + "/{name}/quarantine",

@@ -35,11 +35,21 @@ Result<Response> describe(FeatureStore& store) {
                                  source.about));
   }
   for (const auto& view : definitions->views) {
-    JsonArray names;
+    JsonArray names, keys, outputs;
     for (const std::string& name : view.feature_names()) names.push_back(Json(name));
-    views.push_back(
-        with_about({{"name", view.name}, {"source", view.source}, {"features", std::move(names)}},
-                   view.about));
+    for (const std::string& key : view.keys) keys.push_back(Json(key));
+    if (const auto shape = store.view_shape(view.name)) {  // not yet gone
+      for (const auto& output : shape->features) {
+        outputs.push_back(
+            JsonObject{{"name", output.name}, {"type", features::value_type_name(output.type)}});
+      }
+    }
+    views.push_back(with_about({{"name", view.name},
+                                {"source", view.source},
+                                {"keys", std::move(keys)},
+                                {"features", std::move(names)},
+                                {"outputs", std::move(outputs)}},
+                               view.about));
   }
   for (const auto& service : definitions->services) {
     JsonArray request, outputs;

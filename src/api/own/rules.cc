@@ -49,6 +49,8 @@ constexpr Rule kRules[] = {
     {kGet, "/slipway/v1/datasets/{name}", About::kProject, Permission::kRead},
     {kGet, "/slipway/v1/datasets/{name}/quarantine", About::kProject, Permission::kRead},
     {kPost, "/slipway/v1/datasets/{name}/ingest", About::kProject, Permission::kEdit},
+    {kGet, "/slipway/v1/datasets/{name}/rows", About::kProject, Permission::kRead},
+    {kPost, "/slipway/v1/datasets/{name}/rows", About::kProject, Permission::kEdit},
 
     {kGet, "/slipway/v1/features", About::kProject, Permission::kRead},
     {kGet, "/slipway/v1/features/materialize", About::kProject, Permission::kRead},

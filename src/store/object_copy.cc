@@ -1,13 +1,12 @@
-#include "cli/object_copy.h"
+#include "store/object_copy.h"
 
 #include <cerrno>
 #include <fstream>
 #include <vector>
 
-#include "app/storage.h"
 #include "store/file_system.h"
 
-namespace slipway::cli {
+namespace slipway::store {
 namespace {
 
 constexpr std::size_t kPieceBytes = 1 << 20;
@@ -18,11 +17,10 @@ bool is_name(const std::string& name) {
          name.find('\0') == std::string::npos;
 }
 
-Result<void> copy_folder(store::ObjectStore& from, const std::string& folder,
-                         const std::vector<store::ObjectEntry>& entries,
-                         const std::filesystem::path& to) {
-  TRY(store::make_folders(to));
-  for (const store::ObjectEntry& entry : entries) {
+Result<void> copy_folder(ObjectStore& from, const std::string& folder,
+                         const std::vector<ObjectEntry>& entries, const std::filesystem::path& to) {
+  TRY(make_folders(to));
+  for (const ObjectEntry& entry : entries) {
     if (!is_name(entry.name)) {
       return base::error(Code::kInvalidArgument, "an object's key is no path: folder={} part={}",
                          folder, entry.name);
@@ -39,7 +37,7 @@ Result<void> copy_folder(store::ObjectStore& from, const std::string& folder,
 
 }  // namespace
 
-Result<void> copy_object(store::ObjectStore& from, const std::string& path, std::int64_t bytes,
+Result<void> copy_object(ObjectStore& from, const std::string& path, std::int64_t bytes,
                          const std::filesystem::path& to) {
   const auto reader = TRY(from.read(path, 0, bytes));
   std::ofstream out(to, std::ios::binary);
@@ -47,22 +45,22 @@ Result<void> copy_object(store::ObjectStore& from, const std::string& path, std:
   while (const std::size_t n = TRY(reader->read(buffer)))
     out.write(buffer.data(), static_cast<std::streamsize>(n));
   out.close();
-  if (!out) return store::errno_error(errno, "write", to);
+  if (!out) return errno_error(errno, "write", to);
   return {};
 }
 
 Result<std::filesystem::path> copy_objects(const std::string& uri, const std::filesystem::path& to,
-                                           const base::Clock& clock) {
+                                           const OpenObjects& open) {
   std::string address = uri;
   while (address.ends_with('/')) address.pop_back();
-  const auto folder = TRY(app::open_storage(address, clock));
-  if (const std::vector<store::ObjectEntry> entries = TRY(folder->list("")); !entries.empty()) {
+  const auto folder = TRY(open(address));
+  if (const std::vector<ObjectEntry> entries = TRY(folder->list("")); !entries.empty()) {
     TRY(copy_folder(*folder, "", entries, to));
     return to;
   }
   const std::size_t slash = address.rfind('/');
   const std::string name = address.substr(slash + 1);
-  const auto parent = TRY(app::open_storage(address.substr(0, slash), clock));
+  const auto parent = TRY(open(address.substr(0, slash)));
   const Result<std::int64_t> bytes = parent->size(name);
   if (!bytes && bytes.error().code == Code::kNotFound)
     return base::error(Code::kNotFound, "nothing is there: uri={}", uri);
@@ -70,4 +68,4 @@ Result<std::filesystem::path> copy_objects(const std::string& uri, const std::fi
   return to / name;
 }
 
-}  // namespace slipway::cli
+}  // namespace slipway::store

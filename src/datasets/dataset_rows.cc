@@ -1,0 +1,263 @@
+#include "datasets/dataset_rows.h"
+
+#include <algorithm>
+
+#include "base/hash.h"
+#include "datasets/csv_table.h"
+#include "datasets/row_files.h"
+#include "store/file_system.h"
+#include "store/object_copy.h"
+#include "store/parquet.h"
+#include "store/postgres_export.h"
+#include "store/postgres_url.h"
+
+namespace slipway::datasets {
+namespace fs = std::filesystem;
+namespace {
+
+using types::Column;
+using types::ColumnType;
+using types::Frame;
+using Types = std::map<std::string, ColumnType>;
+
+constexpr std::string_view kS3 = "s3://";
+
+// Of columns that are declared or mean a time, or else what they were.
+Types known_types(const DatasetDefinition& definition, const Types& before) {
+  Types types = before;
+  for (const std::string& time : {definition.event_time, definition.arrival_time}) {
+    if (!time.empty()) types[time] = ColumnType::kTimestamp;
+  }
+  for (const ColumnRule& rule : definition.columns) {
+    if (rule.type) types[rule.name] = *rule.type;
+  }
+  return types;
+}
+
+// Whole numbers as doubles, so that parts of both kinds are one column.
+void widen(Column& column) {
+  Column wide = Column::of_type(column.name, ColumnType::kDouble);
+  for (std::size_t row = 0; row < column.size(); ++row)
+    column.is_valid(row) ? wide.append_double(column.number(row)) : wide.append_null();
+  column = std::move(wide);
+}
+
+Result<void> append_column(Column& all, Column part, const RowFile& file, const RowFile& first) {
+  const auto is_number = [](const Column& c) {
+    return c.type == ColumnType::kDouble || c.type == ColumnType::kInt64;
+  };
+  if (all.type != part.type && part.null_count() == part.size()) {  // of no type that matters
+    Column missing = Column::of_type(all.name, all.type);
+    for (std::size_t row = 0; row < part.size(); ++row) missing.append_null();
+    part = std::move(missing);
+  } else if (all.type != part.type && all.null_count() == all.size()) {
+    Column missing = Column::of_type(all.name, part.type);
+    for (std::size_t row = 0; row < all.size(); ++row) missing.append_null();
+    all = std::move(missing);
+  }
+  if (all.type != part.type && is_number(all) && is_number(part)) {
+    if (all.type == ColumnType::kInt64) widen(all);
+    if (part.type == ColumnType::kInt64) widen(part);
+  }
+  if (all.type != part.type) {
+    return base::error(Code::kInvalidArgument,
+                       "a column has another type than in {}: file={} column={} type={} "
+                       "expected={}",
+                       first.name, file.name, all.name, types::type_name(part.type),
+                       types::type_name(all.type));
+  }
+  for (std::size_t row = 0; row < part.size(); ++row) all.append_from(part, row);
+  return {};
+}
+
+// Cells of partitions: the same for all rows of a file.
+class PartitionCells final : public Cells {
+ public:
+  PartitionCells(const std::vector<RowFile>& files, std::size_t position)
+      : files_(files), position_(position) {}
+  std::size_t size() const override { return files_.size(); }
+  CsvCell cell(std::size_t at) const override {
+    const auto& value = files_[at].partitions[position_].second;
+    return value ? CsvCell{.text = *value} : CsvCell{};
+  }
+  std::string place(std::size_t at) const override { return "file=" + files_[at].name; }
+
+ private:
+  const std::vector<RowFile>& files_;
+  const std::size_t position_;
+};
+
+// The columns that the folders' names give. `rows`: of each file.
+Result<void> add_partitions(const std::vector<RowFile>& files, const std::vector<std::size_t>& rows,
+                            const Types& types, Frame& frame) {
+  for (std::size_t p = 0; p < files.front().partitions.size(); ++p) {
+    const std::string& name = files.front().partitions[p].first;
+    if (frame.find(name) != nullptr) {
+      return base::error(Code::kInvalidArgument,
+                         "a column is in the file and in the folder's name: file={} column={}",
+                         files.front().name, name);
+    }
+    const auto type = types.find(name);
+    const Column values =
+        TRY(typed_column(name, PartitionCells(files, p),
+                         type == types.end() ? std::nullopt : std::optional(type->second), {}));
+    Column column = Column::of_type(name, values.type);
+    for (std::size_t file = 0; file < files.size(); ++file) {
+      for (std::size_t row = 0; row < rows[file]; ++row) column.append_from(values, file);
+    }
+    TRY(frame.add(std::move(column)));
+  }
+  return {};
+}
+
+Result<Frame> read_parquet_file(const RowFile& file, std::vector<std::string>& notes) {
+  const store::ParquetColumns columns = TRY(store::parquet_columns(file.file));
+  for (const auto& [name, type] : columns.others)
+    notes.push_back(
+        fmt::format("{} is left out: a {} is no number, text, condition or time", name, type));
+  if (columns.held.empty()) {
+    return base::error(Code::kInvalidArgument,
+                       "parquet: no column is a number, text, condition or time: file={}",
+                       file.name);
+  }
+  return columns.others.empty() ? store::read_parquet(file.file)
+                                : store::read_parquet(file.file, columns.held);
+}
+
+Result<Frame> read_parquet_files(const std::vector<RowFile>& files, std::vector<std::size_t>& rows,
+                                 std::vector<std::string>& notes) {
+  Frame all = TRY(read_parquet_file(files.front(), notes));
+  rows.push_back(all.rows());
+  for (std::size_t i = 1; i < files.size(); ++i) {
+    std::vector<std::string> seen_before;
+    Frame part = TRY(read_parquet_file(files[i], seen_before));
+    for (const Column& column : part.columns()) {
+      if (all.find(column.name) == nullptr) {
+        return base::error(Code::kInvalidArgument,
+                           "a column that {} does not have: file={} column={}", files.front().name,
+                           files[i].name, column.name);
+      }
+    }
+    for (Column& column : all.columns()) {
+      Column* found = part.find(column.name);
+      if (found == nullptr) {
+        return base::error(Code::kInvalidArgument, "a column of {} is missing: file={} column={}",
+                           files.front().name, files[i].name, column.name);
+      }
+      TRY(append_column(column, std::move(*found), files[i], files.front()));
+    }
+    rows.push_back(all.rows());
+  }
+  for (std::size_t i = rows.size(); i-- > 1;) rows[i] -= rows[i - 1];
+  return all;
+}
+
+// One digest for what may be many files.
+Result<std::string> digest_of(const std::vector<RowFile>& files) {
+  std::string all;
+  for (const RowFile& file : files) {
+    const std::string digest = base::sha256_hex(TRY(store::read_file(file.file)));
+    if (files.size() == 1) return digest;
+    all += fmt::format("{} {}\n", digest, file.name);
+  }
+  return base::sha256_hex(all);
+}
+
+Result<DatasetRows> read_files(const DatasetDefinition& definition, const fs::path& path,
+                               const Types& types) {
+  const std::vector<RowFile> files = TRY(find_row_files(path, definition.format));
+  DatasetRows found;
+  found.source = path.string();
+  found.source_digest = TRY(digest_of(files));
+  std::vector<std::size_t> rows;
+  std::vector<std::vector<std::size_t>> lines;  // of CSV
+  if (files.front().format == FileFormat::kCsv) {
+    std::vector<CsvFile> tables;
+    for (const RowFile& file : files) {
+      std::string text = TRY(store::read_file(file.file));
+      const bool has_tabs = file.file.extension() == ".tsv" && definition.csv.delimiter == ',';
+      tables.push_back(TRY(
+          CsvFile::parse(file.name, std::move(text), has_tabs ? '\t' : definition.csv.delimiter)));
+      rows.push_back(tables.back().rows());
+      lines.emplace_back();
+      for (std::size_t row = 0; row < rows.back(); ++row)
+        lines.back().push_back(tables.back().line(row));
+    }
+    found.frame = TRY(read_csv(tables, types, definition.csv.missing));
+  } else {
+    found.frame = TRY(read_parquet_files(files, rows, found.notes));
+  }
+  TRY(add_partitions(files, rows, types, found.frame));
+  std::vector<std::string> names;
+  for (const RowFile& file : files) names.push_back(file.name);
+  found.place = [names = std::move(names), rows = std::move(rows),
+                 lines = std::move(lines)](std::size_t row) {
+    std::size_t file = 0;
+    while (file + 1 < rows.size() && row >= rows[file]) row -= rows[file++];
+    return lines.empty() ? fmt::format("file={} row={}", names[file], row)
+                         : fmt::format("file={} line={}", names[file], lines[file][row]);
+  };
+  return found;
+}
+
+Result<DatasetRows> read_s3(const DatasetDefinition& definition, const std::string& uri,
+                            const Types& types, const Outside& outside, const fs::path& scratch) {
+  TRY(store::make_folders(scratch));
+  const fs::path copy = TRY(store::copy_objects(uri, scratch, outside.open_storage));
+  DatasetRows found = TRY(read_files(definition, copy, types));
+  found.source = uri;
+  return found;
+}
+
+Result<DatasetRows> read_postgres(const DatasetDefinition& definition, const Types& before,
+                                  const Outside& outside) {
+  const PostgresRows& rows = *definition.postgres;
+  std::string url = rows.url;
+  if (url.starts_with("${")) {
+    const std::string name = url.substr(2, url.size() - 3);
+    const auto value = outside.environment(name);
+    // Only what is an address is sent to one.
+    if (!value || !value->starts_with("postgres")) {
+      return base::error(Code::kFailedPrecondition,
+                         "the server's environment has no postgresql:// address in {}", name);
+    }
+    url = *value;
+  }
+  const std::string query =
+      rows.table.empty() ? rows.query : "SELECT * FROM " + store::postgres_table_name(rows.table);
+  store::PostgresExport exported =
+      TRY(store::export_postgres(url, query, outside.query_seconds_max));
+  DatasetRows found;
+  found.source = store::without_password(url) + (rows.table.empty() ? "" : "#" + rows.table);
+  found.source_digest = base::sha256_hex(exported.csv);
+  for (const auto& [name, type] : exported.left_out) {
+    found.notes.push_back(fmt::format(
+        "{} is left out: a {} is no number, text, condition or time; cast it in a query", name,
+        type));
+  }
+  Types types = before;
+  std::vector<std::string> names;
+  for (const auto& [name, type] : exported.columns) {
+    types[name] = type;
+    names.push_back(name);
+  }
+  std::vector<CsvFile> tables;
+  tables.push_back(TRY(CsvFile::parse("postgres", std::move(exported.csv), ',', names)));
+  found.frame = TRY(read_csv(tables, types, {}));
+  found.place = [](std::size_t row) { return fmt::format("file=postgres row={}", row); };
+  return found;
+}
+
+}  // namespace
+
+Result<DatasetRows> read_dataset_rows(const DatasetDefinition& definition, const std::string& path,
+                                      const fs::path& folder, const Types& before,
+                                      const Outside& outside, const fs::path& scratch) {
+  const Types types = known_types(definition, before);
+  if (path.empty() && definition.postgres) return read_postgres(definition, types, outside);
+  const std::string& place = path.empty() ? definition.path : path;
+  if (place.starts_with(kS3)) return read_s3(definition, place, types, outside, scratch);
+  return read_files(definition, folder / place, types);
+}
+
+}  // namespace slipway::datasets

@@ -1,0 +1,45 @@
+// The rows of a dataset, wherever they are: files, folders, S3, PostgreSQL.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "datasets/definition.h"
+#include "store/object_store.h"
+#include "types/frame.h"
+
+namespace slipway::datasets {
+
+// What is beyond this machine's files.
+struct Outside {
+  std::function<std::optional<std::string>(const std::string& name)> environment;
+  // s3://BUCKET/FOLDER.
+  std::function<Result<std::unique_ptr<store::ObjectStore>>(const std::string& uri)> open_storage;
+  int query_seconds_max = 600;  // of PostgreSQL
+};
+
+struct DatasetRows {
+  types::Frame frame;
+  std::string source;         // where they were, without a password
+  std::string source_digest;  // of the files' bytes
+  std::vector<std::string> notes;
+  // "file=a.csv line=3", "file=day=1/b.parquet row=12": of a row of the frame, from 0.
+  std::function<std::string(std::size_t row)> place;
+};
+
+// Reads `path` instead of the definition's when it isn't empty. `folder`: what relative paths begin
+// at. `types`: of the last version, for what has no types of its own and isn't declared. `scratch`:
+// a folder that isn't there yet. kNotFound; kInvalidArgument and kCorruption naming file, row and
+// column; kUnavailable; kFailedPrecondition: a variable isn't set.
+Result<DatasetRows> read_dataset_rows(const DatasetDefinition& definition, const std::string& path,
+                                      const std::filesystem::path& folder,
+                                      const std::map<std::string, types::ColumnType>& types,
+                                      const Outside& outside, const std::filesystem::path& scratch);
+
+}  // namespace slipway::datasets

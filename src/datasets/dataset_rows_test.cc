@@ -1,0 +1,156 @@
+#include "datasets/dataset_rows.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "datasets/row_files.h"
+#include "store/file_system.h"
+#include "store/parquet.h"
+#include "store/testing/temp_folder.h"
+
+namespace slipway::datasets {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using types::Column;
+using types::ColumnType;
+using types::Frame;
+
+Frame numbers(const std::string& name, std::vector<std::int64_t> values) {
+  Column column = Column::of_type(name, ColumnType::kInt64);
+  for (const std::int64_t value : values) column.append_int(value);
+  Frame frame;
+  MUST(frame.add(std::move(column)));
+  return frame;
+}
+
+class DatasetRowsTest : public ::testing::Test {
+ protected:
+  void write(const std::string& name, std::string_view text) {
+    MUST(store::make_folders((folder_.path() / name).parent_path()));
+    MUST(store::write_file(folder_.path() / name, text));
+  }
+  void write(const std::string& name, const Frame& frame) {
+    MUST(store::make_folders((folder_.path() / name).parent_path()));
+    MUST(store::write_parquet(frame, folder_.path() / name));
+  }
+  Result<DatasetRows> read(const std::string& yaml, const std::string& path = "") {
+    return read_dataset_rows(TRY(parse_dataset("d", yaml)), path, folder_.path(), {}, outside_,
+                             folder_.path() / "scratch");
+  }
+
+  store::testing::TempFolder folder_;
+  Outside outside_{.environment = [](const std::string& name) {
+    return name == "PLACE" ? std::optional<std::string>("nowhere") : std::nullopt;
+  }};
+};
+
+TEST_F(DatasetRowsTest, AFolderIsAllItsFilesInTheOrderOfTheirNames) {
+  write("rows/b.parquet", numbers("x", {3}));
+  write("rows/a.parquet", numbers("x", {1, 2}));
+  write("rows/_SUCCESS", "");
+  write("rows/.a.parquet.crc", "?");
+  write("rows/_delta_log/0.parquet", "no rows");
+  write("rows/notes.md", "none");
+  const DatasetRows rows = read("{path: rows}").value();
+  EXPECT_THAT(rows.frame.find("x")->ints, ElementsAre(1, 2, 3));
+  EXPECT_EQ(rows.place(0), "file=a.parquet row=0");
+  EXPECT_EQ(rows.place(2), "file=b.parquet row=0");
+}
+
+TEST_F(DatasetRowsTest, FoldersNamesAreColumns) {
+  write("rows/day=2024-01-10/hub=New%20York/a.parquet", numbers("x", {1, 2}));
+  write("rows/day=2024-01-11/hub=__HIVE_DEFAULT_PARTITION__/a.parquet", numbers("x", {3}));
+  const DatasetRows rows = read("{path: rows}").value();
+  EXPECT_EQ(rows.frame.find("day")->type, ColumnType::kTimestamp);
+  EXPECT_THAT(rows.frame.find("hub")->strings, ElementsAre("New York", "New York", ""));
+  EXPECT_FALSE(rows.frame.find("hub")->is_valid(2));
+  const DatasetRows texts = read("{path: rows, columns: {day: {type: string}}}").value();
+  EXPECT_EQ(texts.frame.find("day")->strings[2], "2024-01-11");
+
+  write("rows/day=2024-01-12/b.parquet", numbers("x", {1}));
+  EXPECT_THAT(read("{path: rows}").error().message, HasSubstr("same partitions"));
+  write("twice/x=1/a.parquet", numbers("x", {1}));
+  EXPECT_THAT(read("{path: twice}").error().message,
+              HasSubstr("in the file and in the folder's name: file=x=1/a.parquet column=x"));
+}
+
+TEST_F(DatasetRowsTest, PartsWithOtherColumnsAreToldByFileAndColumn) {
+  write("rows/a.parquet", numbers("x", {1}));
+  write("rows/b.parquet", numbers("y", {1}));
+  EXPECT_THAT(read("{path: rows}").error().message, HasSubstr("file=b.parquet column=y"));
+  Column text = Column::of_type("x", ColumnType::kString);
+  text.append_string("far");
+  Frame frame;
+  MUST(frame.add(std::move(text)));
+  write("rows/b.parquet", frame);
+  EXPECT_THAT(read("{path: rows}").error().message,
+              HasSubstr("another type than in a.parquet: file=b.parquet column=x type=string "
+                        "expected=int64"));
+  Column part = Column::of_type("x", ColumnType::kDouble);
+  part.append_double(0.5);
+  part.append_null();
+  Frame parts;
+  MUST(parts.add(std::move(part)));
+  write("rows/b.parquet", parts);
+  const DatasetRows rows = read("{path: rows}").value();
+  EXPECT_EQ(rows.frame.find("x")->doubles[0], 1);
+  EXPECT_EQ(rows.frame.find("x")->doubles[1], 0.5);
+  EXPECT_FALSE(rows.frame.find("x")->is_valid(2));
+}
+
+TEST_F(DatasetRowsTest, FormatsAreTheEndingsOrDeclared) {
+  write("a.csv", "x\n1\n");
+  write("b.data", "x\n2\n");
+  write("c.tsv", "x\ty\n3\t4\n");
+  write("d.csv", numbers("x", {5}));  // Parquet, whatever it is called
+  EXPECT_EQ(read("{path: a.csv}")->frame.find("x")->ints[0], 1);
+  EXPECT_EQ(read("{path: b.data, format: csv}")->frame.find("x")->ints[0], 2);
+  EXPECT_EQ(read("{path: c.tsv}")->frame.find("y")->ints[0], 4);
+  EXPECT_EQ(read("{path: d.csv, format: csv}")->frame.find("x")->ints[0], 5);
+  EXPECT_EQ(read("{path: a.csv}", "c.tsv")->frame.find("x")->ints[0], 3);
+  EXPECT_EQ(read("{path: b.data}").error().code, Code::kCorruption);
+  EXPECT_EQ(read("{path: e.csv}").error().code, Code::kNotFound);
+  write("both/a.csv", "x\n1\n");
+  write("both/b.parquet", numbers("x", {5}));
+  EXPECT_THAT(read("{path: both}").error().message, HasSubstr("say which with `format`"));
+  EXPECT_EQ(read("{path: both, format: parquet}")->frame.rows(), 1u);
+  MUST(store::make_folders(folder_.path() / "empty"));
+  EXPECT_EQ(read("{path: empty}").error().code, Code::kNotFound);
+}
+
+TEST_F(DatasetRowsTest, TimesOfCsvAreTimes) {
+  write("a.csv", "at\nsoon\n");
+  EXPECT_THAT(read("{path: a.csv, event_time: at}").error().message,
+              HasSubstr("a cell is no timestamp"));
+}
+
+TEST_F(DatasetRowsTest, AddressesComeFromTheEnvironmentOnlyWhole) {
+  EXPECT_THAT(read("{postgres: {url: '${PLACE}', table: t}}").error().message,
+              HasSubstr("no postgresql:// address in PLACE"));
+  EXPECT_THAT(read("{postgres: {url: '${NOBODY}', table: t}}").error().message,
+              HasSubstr("NOBODY"));
+  for (const auto& [yaml, says] :
+       {std::pair("{postgres: {url: 'mysql://x', table: t}}", "postgresql://"),
+        std::pair("{postgres: {url: 'postgresql://x'}}", "either a table or a query"),
+        std::pair("{path: a, postgres: {url: 'postgresql://x', table: t}}", "either a path"),
+        std::pair("{key: [a]}", "either a path"), std::pair("{path: a, format: xml}", "xml"),
+        std::pair("{path: a, csv: {delimiter: ';;'}}", "one character")}) {
+    EXPECT_THAT(parse_dataset("d", yaml).error().message, HasSubstr(says)) << yaml;
+  }
+}
+
+TEST(DatasetDefinition, PlacesAreReadBack) {
+  for (const std::string yaml :
+       {"{path: a.csv, format: csv, csv: {delimiter: '\t', missing: [NA, '-']}}",
+        "{path: 's3://b/k', format: parquet}", "{postgres: {url: '${U}', table: a.b}}",
+        "{postgres: {url: 'postgresql://h/d', query: 'SELECT 1 AS x'}}"}) {
+    const DatasetDefinition definition = parse_dataset("d", yaml).value();
+    EXPECT_EQ(parse_dataset("d", base::to_text(definition.to_json())).value(), definition) << yaml;
+  }
+}
+
+}  // namespace
+}  // namespace slipway::datasets

@@ -1,0 +1,111 @@
+#include "datasets/row_files.h"
+
+#include <algorithm>
+#include <fstream>
+
+#include "base/http_client.h"
+#include "base/text.h"
+
+namespace slipway::datasets {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr std::string_view kMissingPartition = "__HIVE_DEFAULT_PARTITION__";
+
+std::optional<FileFormat> format_of(const fs::path& file) {
+  const std::string ending = base::lowered(file.extension().string());
+  if (ending == ".parquet" || ending == ".pq") return FileFormat::kParquet;
+  if (ending == ".csv" || ending == ".tsv" || ending == ".txt") return FileFormat::kCsv;
+  return std::nullopt;
+}
+
+// By its first bytes, whatever it is called.
+bool is_parquet(const fs::path& file) {
+  constexpr std::string_view kMagic = "PAR1";
+  std::ifstream in(file, std::ios::binary);
+  std::string begin(kMagic.size(), 0);
+  return in.read(begin.data(), static_cast<std::streamsize>(begin.size())) && begin == kMagic;
+}
+
+bool is_hidden(const fs::path& name) {
+  return name.native().starts_with('.') || name.native().starts_with('_');
+}
+
+// "day=2024-01-10" of every folder on the way.
+Result<std::vector<std::pair<std::string, std::optional<std::string>>>> partitions_of(
+    const fs::path& relative) {
+  std::vector<std::pair<std::string, std::optional<std::string>>> out;
+  for (const fs::path& part : relative.parent_path()) {
+    const std::string text = part.string();
+    const std::size_t equals = text.find('=');
+    if (equals == std::string::npos || equals == 0) continue;
+    const std::string_view value = std::string_view(text).substr(equals + 1);
+    std::string name = TRY(base::percent_decode(text.substr(0, equals)));
+    if (value == kMissingPartition) {
+      out.emplace_back(std::move(name), std::nullopt);
+    } else {
+      std::string decoded = TRY(base::percent_decode(value));
+      out.emplace_back(std::move(name), std::move(decoded));
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+Result<std::vector<RowFile>> find_row_files(const fs::path& path,
+                                            std::optional<FileFormat> format) {
+  std::error_code ec;
+  if (!fs::exists(path, ec))
+    return base::error(Code::kNotFound, "no such file or folder: path={}", path.string());
+  std::vector<RowFile> files;
+  if (!fs::is_directory(path, ec)) {
+    const auto known = is_parquet(path) ? FileFormat::kParquet : format ? format : format_of(path);
+    // With any other ending it is taken for Parquet, and the error is of that.
+    files.push_back(
+        {.file = path, .name = path.string(), .format = known.value_or(FileFormat::kParquet)});
+    return files;
+  }
+  for (fs::recursive_directory_iterator at(path, ec), end; !ec && at != end; at.increment(ec)) {
+    if (is_hidden(at->path().filename())) {
+      if (at->is_directory()) at.disable_recursion_pending();
+      continue;
+    }
+    if (!at->is_regular_file()) continue;
+    const auto known = format_of(at->path());
+    if (!known || (format && *known != *format)) continue;
+    const fs::path relative = at->path().lexically_relative(path);
+    RowFile file{.file = at->path(), .name = relative.generic_string(), .format = *known};
+    file.partitions = TRY(partitions_of(relative));
+    files.push_back(std::move(file));
+  }
+  if (ec) {
+    return base::error(Code::kPermissionDenied, "a folder can't be read: path={} why={}",
+                       path.string(), ec.message());
+  }
+  if (files.empty())
+    return base::error(Code::kNotFound, "no Parquet or CSV files are in the folder: path={}",
+                       path.string());
+  std::sort(files.begin(), files.end(),
+            [](const RowFile& a, const RowFile& b) { return a.name < b.name; });
+  const RowFile& first = files.front();
+  for (const RowFile& file : files) {
+    if (file.format != first.format) {
+      return base::error(Code::kInvalidArgument,
+                         "the folder has Parquet and CSV files, say which with `format`: path={} "
+                         "files={}, {}",
+                         path.string(), first.name, file.name);
+    }
+    const bool same = std::equal(file.partitions.begin(), file.partitions.end(),
+                                 first.partitions.begin(), first.partitions.end(),
+                                 [](const auto& a, const auto& b) { return a.first == b.first; });
+    if (!same) {
+      return base::error(Code::kInvalidArgument,
+                         "files of a folder have the same partitions: files={}, {}", first.name,
+                         file.name);
+    }
+  }
+  return files;
+}
+
+}  // namespace slipway::datasets

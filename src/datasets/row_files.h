@@ -1,0 +1,28 @@
+// Which files a dataset's path means: a file, or all of a folder with what its folders' names say.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "datasets/definition.h"
+
+namespace slipway::datasets {
+
+struct RowFile {
+  std::filesystem::path file;
+  std::string name;  // in messages: below the folder, or the whole path
+  FileFormat format = FileFormat::kParquet;
+  // Of folders called NAME=VALUE, as Hive and Spark write them; no value: a missing one.
+  std::vector<std::pair<std::string, std::optional<std::string>>> partitions;
+};
+
+// By name; never none. Files and folders that begin with '.' or '_' are not the dataset's.
+// kNotFound: nothing is there. kInvalidArgument: a file of neither format, a folder of both and no
+// `format`, or files that don't share their partitions.
+Result<std::vector<RowFile>> find_row_files(const std::filesystem::path& path,
+                                            std::optional<FileFormat> format);
+
+}  // namespace slipway::datasets
