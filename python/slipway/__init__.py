@@ -10,16 +10,17 @@ from slipway.agg import Aggregate
 from slipway.client import Change, Client, Snapshot
 from slipway.errors import (AlreadyExists, Conflict, Corruption, DeadlineExceeded, FailedPrecondition, Internal, InvalidArgument, NotFound,
                             PermissionDenied, ResourceExhausted, SlipwayError, StorageFull, Unauthenticated, Unavailable)
-from slipway.features import Column, Dataset, Entity, FeatureReference, OnDemandView, Postgres, Service, Source, View, request
+from slipway.features import Column, Csv, Dataset, Entity, FeatureReference, OnDemandView, Postgres, Service, Source, View, request
+from slipway.notebook import ColumnProfile, Profile, profile
 from slipway.operations import (Action, Alert, Async, Batching, Causes, Complete, Endpoint, Guard, Monitor, Pipeline, PythonWorkers, Quality, Reference,
                                 Release, RequestLog, Step, Stream)
 from slipway.project import Project
 
 __version__ = "0.1.0"
 __all__ = [
-    "Action", "Aggregate", "Alert", "AlreadyExists", "Async", "Batching", "Causes", "Change", "Client", "Column", "Complete", "Conflict", "Corruption",
-    "Dataset", "DeadlineExceeded", "Endpoint", "Entity", "FailedPrecondition", "FeatureReference", "Guard", "Internal", "InvalidArgument", "Monitor",
-    "NotFound", "OnDemandView", "PermissionDenied", "Pipeline", "Postgres", "Project", "PythonWorkers", "Quality", "Reference", "Release", "RequestLog",
+    "Action", "Aggregate", "Alert", "AlreadyExists", "Async", "Batching", "Causes", "Change", "Client", "Column", "ColumnProfile", "Complete", "Conflict", "Corruption",
+    "Csv", "Dataset", "DeadlineExceeded", "Endpoint", "Entity", "FailedPrecondition", "FeatureReference", "Guard", "Internal", "InvalidArgument", "Monitor",
+    "NotFound", "OnDemandView", "PermissionDenied", "Pipeline", "Postgres", "Profile", "Project", "PythonWorkers", "Quality", "Reference", "Release", "RequestLog",
     "ResourceExhausted", "Service", "SlipwayError", "Snapshot", "Source", "Step", "StorageFull", "Stream", "Unauthenticated", "Unavailable", "View", "agg",
-    "request",
+    "profile", "request",
 ]

@@ -13,14 +13,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from slipway.document import Time, moment, name_of
-from slipway.errors import NotFound
-from slipway.features import Dataset, Service, Source
-from slipway.frames import Kind, feature_column, from_arrow, json_rows, kind_of, to_arrow
+from slipway.errors import InvalidArgument, NotFound
+from slipway.features import Dataset, Service, Source, View
+from slipway.frames import Kind, feature_column, from_arrow, json_column, json_rows, kind_of, seconds_column, to_arrow
+from slipway.notebook import Profile, profile
 from slipway.operations import Endpoint
 from slipway.project import Project
 from slipway.transport import Transport
 
 _ROWS_A_CALL = 5000  # of pushes and online reads
+_KEYS_SHOWN = 1000  # of a view, in a notebook
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,13 +91,22 @@ class Client:
 
     # Rows in
 
-    def ingest(self, dataset: Dataset | str, *, path: str | pathlib.Path | None = None) -> Snapshot:
-        """Reads the dataset's rows, checks them and keeps them as a version.
+    def ingest(self, dataset: Dataset | str, rows: Any = None, *, path: str | pathlib.Path | None = None) -> Snapshot:
+        """Reads the dataset's rows from where they are declared, checks them and keeps them as a version.
 
-        `path`: another file or folder than the declared one, on the server's machine, from the project's folder. FailedPrecondition: rows
-        break a rule and the dataset rejects them, or the columns are not those of the last version. NotFound: no such dataset or file.
+        `rows`: these instead, as for `push`; they are all of the version. `path`: another file, folder or s3:// address, on the server's machine, from
+        the project's folder. FailedPrecondition: rows break a rule and the dataset rejects them, or the columns are not those of the last version.
+        InvalidArgument names file, line and column. NotFound: no such dataset, file or folder. TypeError: both rows and a path.
         """
-        reply = self._http.json("POST", _path("datasets", name_of(dataset), "ingest"), {} if path is None else {"path": os.fspath(path)})
+        if rows is not None and path is not None:
+            raise TypeError("either rows or a path")
+        if rows is None:
+            reply = self._http.json("POST", _path("datasets", name_of(dataset), "ingest"), {} if path is None else {"path": os.fspath(path)})
+        else:
+            file = io.BytesIO()
+            pq.write_table(to_arrow(rows), file, compression="zstd")
+            body, _ = self._http.call("POST", _path("datasets", name_of(dataset), "rows"), file.getvalue(), {"Content-Type": "application/vnd.apache.parquet"})
+            reply = json.loads(body)
         snapshot = reply["snapshot"]
         return Snapshot(snapshot["dataset"], snapshot["version"], snapshot["rows"], snapshot["quarantined"], snapshot["digest"], reply["new"])
 
@@ -113,6 +124,12 @@ class Client:
     def materialize(self, as_of: Time | None = None) -> int:
         """Loads for online reads what the datasets knew at `as_of` (now, if nothing is said). Gives the number of rows."""
         return self._http.json("POST", _path("features", "materialize"), {"as_of": moment(as_of or dt.datetime.now(dt.timezone.utc))})["rows"]
+
+    def rows(self, dataset: Dataset | str, *, version: int | None = None, kind: Kind = "arrow") -> Any:
+        """The rows of a dataset's newest version, or of `version`, as a frame. NotFound: nothing was ingested, or not that version."""
+        path = _path("datasets", name_of(dataset), "rows") + _query(version=None if version is None else str(version))
+        reply, _ = self._http.call("GET", path)
+        return from_arrow(pq.read_table(pa.BufferReader(reply)), kind)
 
     # Features out
 
@@ -162,7 +179,34 @@ class Client:
         if end is not None:
             body["until"] = moment(end)
         reply, _ = self._http.call("POST", _path("features", "history"), json.dumps(body).encode(), {"Content-Type": "application/json"})
-        return from_arrow(pq.read_table(io.BytesIO(reply)), kind)
+        return from_arrow(pq.read_table(pa.BufferReader(reply)), kind)
+
+    def view(self, view: View | str, keys: Any = None) -> Profile:
+        """What a view's features look like online now: types, what is missing, histograms; notebooks show it as a table.
+
+        `keys`: rows with the view's key columns; without them up to 1,000 keys of its dataset's newest version. NotFound: no such view.
+        InvalidArgument: the view has no keys (profile what `online` gives instead).
+        """
+        name, declared = name_of(view), self.features()
+        found = next((known for known in declared["views"] if known["name"] == name), None)
+        if found is None:
+            raise NotFound(f"no such view: view={name}", status=404)
+        if not found["keys"]:
+            raise InvalidArgument(f"the view is computed from a request, it has no keys: view={name}")
+        if keys is None:
+            source = next(known for known in declared["sources"] if known["name"] == found["source"])
+            keys = self.rows(source["dataset"]).select(found["keys"]).group_by(found["keys"]).aggregate([])
+        table = to_arrow(keys).select(found["keys"]).drop_null().slice(0, _KEYS_SHOWN)
+        entities = {key: json_column(table, key) for key in found["keys"]}
+        columns: dict[str, pa.Array] = {feature["name"]: feature_column([], feature["type"]) for feature in found["outputs"]}
+        if table.num_rows:
+            bare = {feature["name"].removeprefix(f"{name}__"): feature for feature in found["outputs"]}
+            body = {"features": [f"{name}:{feature}" for feature in bare], "entities": entities}
+            reply = self._http.json("POST", "/get-online-features", body)
+            for feature, result in zip(reply["metadata"]["feature_names"], reply["results"], strict=True):
+                if feature in bare:
+                    columns[bare[feature]["name"]] = seconds_column(result["values"], bare[feature]["type"])
+        return profile(pa.table(columns), f"{name} ({', '.join(found['keys'])})")
 
     # Training-serving skew
 

@@ -33,12 +33,21 @@ class Postgres(Part):
             raise ValueError("postgres: either a table or a query")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Csv(Part):
+    """How CSV files are written. `missing`: texts that mean a missing value, beside the empty cell."""
+
+    delimiter: str = ","
+    missing: Sequence[str] = ()
+
+
 @dataclass(frozen=True)
 class Dataset(Part):
     """Rows that are read, checked and kept as versions.
 
-    `path`: a file or folder, from the project's folder, or an s3:// address; or `postgres`. `event_time`: the column that says when a row was true; `arrival_time`:
-    when it could be known. Rows that break a rule are put aside (quarantine), or nothing is taken in (reject), or they are only counted (flag).
+    `path`: a Parquet or CSV file, or a folder of them, from the project's folder, or an s3:// address; or `postgres`. `event_time`: the column that
+    says when a row was true; `arrival_time`: when it could be known. Rows that break a rule are put aside (quarantine), or nothing is taken in
+    (reject), or they are only counted (flag). `format` is told by the files' endings if nothing is said.
     """
 
     name: str = field(metadata=NAME)
@@ -48,6 +57,8 @@ class Dataset(Part):
     arrival_time: str | None = None
     columns: Mapping[str, Column] = field(default_factory=dict)
     on_violation: Literal["quarantine", "reject", "flag"] | None = None
+    format: Literal["parquet", "csv"] | None = None
+    csv: Csv | None = None
     postgres: Postgres | None = None
 
     def __post_init__(self) -> None:

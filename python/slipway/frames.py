@@ -16,7 +16,8 @@ def kind_of(rows: Any) -> Kind:
 
 
 def to_arrow(rows: Any) -> pa.Table:
-    """The rows as one Arrow table. Without copying for Arrow, polars and whatever else gives an Arrow stream; pandas without its index.
+    """The rows as one Arrow table. Without copying for Arrow, polars (but for its texts) and whatever else gives an Arrow stream; pandas without
+    its index.
 
     A mapping is columns by name; any other sequence is mappings, one a row. TypeError for anything else.
     """
@@ -27,13 +28,22 @@ def to_arrow(rows: Any) -> pa.Table:
     if kind_of(rows) == "pandas":
         return pa.Table.from_pandas(rows, preserve_index=False)
     if hasattr(rows, "__arrow_c_stream__"):
-        return pa.table(rows)
+        return _known_texts(pa.table(rows))
     if isinstance(rows, Mapping):
         return pa.table({str(name): column for name, column in rows.items()})
     if isinstance(rows, Sequence) and not isinstance(rows, (str, bytes)) and all(isinstance(row, Mapping) for row in rows):
         names = dict.fromkeys(name for row in rows for name in row)
         return pa.table({name: [row.get(name) for row in rows] for name in names})
     raise TypeError(f"rows are a DataFrame of pandas or polars, an Arrow table, columns by name or a list of mappings, not {type(rows).__name__}")
+
+
+def _known_texts(table: pa.Table) -> pa.Table:
+    """Texts as Arrow has always had them: polars gives views, which not every reader knows."""
+    is_view = getattr(pa.types, "is_string_view", lambda kind: False)
+    for at, field in enumerate(table.schema):
+        if is_view(field.type):
+            table = table.set_column(at, field.name, table.column(at).cast(pa.string()))
+    return table
 
 
 def from_arrow(table: pa.Table, kind: Kind) -> Any:
@@ -76,11 +86,15 @@ def _cell(value: Any, column: str) -> Any:
     raise TypeError(f"column {column}: a {type(value).__name__} is no number, text, condition or time")
 
 
+def json_column(table: pa.Table, name: str) -> list[Any]:
+    """One column as json_rows() has it."""
+    return [_cell(value, name) for value in _plain(table.select([name])).column(0).to_pylist()]
+
+
 def json_rows(table: pa.Table) -> list[dict[str, Any]]:
     """One object a row. A time without a zone is UTC. TypeError naming the column of a value that is no number, text, condition or time."""
-    table = _plain(table)
     names = table.column_names
-    columns = [[_cell(value, name) for value in column.to_pylist()] for name, column in zip(names, table.columns, strict=True)]
+    columns = [json_column(table, name) for name in names]
     return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
@@ -94,3 +108,10 @@ def feature_column(values: Sequence[Any], kind: str) -> pa.Array:
     if kind == "timestamp":
         values = [None if value is None else dt.datetime.fromisoformat(value.replace("Z", "+00:00")) for value in values]
     return pa.array(values, _ARROW[kind])
+
+
+def seconds_column(values: Sequence[Any], kind: str) -> pa.Array:
+    """As feature_column(), of times as seconds since 1970."""
+    if kind != "timestamp":
+        return feature_column(values, kind)
+    return pa.array([None if value is None else dt.datetime.fromtimestamp(value, dt.timezone.utc) for value in values], _ARROW[kind])

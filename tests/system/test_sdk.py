@@ -81,6 +81,9 @@ datasets:
     arrival_time: known_at
     columns: {x: {type: double, min: -1.5, max: 10, required: true}, s: {type: string, in: ["a b", "no", "10"]}, n: {type: int64}, b: {type: bool}}
     on_violation: reject
+  files: {path: rows, format: csv, csv: {delimiter: ";", missing: [NA, "-"]}}
+  table: {postgres: {url: "${WAREHOUSE_URL}", table: shop.rides}}
+  query: {postgres: {url: "postgresql://h/d", query: "SELECT 1 AS x"}}
 features:
   sources:
     rows: {dataset: rows, event_time: at, arrival_time: known_at, owner: ada, description: "What\\nhappened", tags: {team: "rides: ü"}}
@@ -176,6 +179,9 @@ def every_key() -> sw.Project:
     stream = sw.Stream("scored", late, "log:/in", "log:/out", dead_letters="log:/dead", group="g", format="json", start="earliest",
                        batching=sw.Batching(max_rows=500, max_wait_ms=20))
     project = sw.Project("whole", owner="ada", clock="rehearsal", start=START)
+    project.add(sw.Dataset("files", path="rows", format="csv", csv=sw.Csv(delimiter=";", missing=["NA", "-"])),
+                sw.Dataset("table", postgres=sw.Postgres(url="${WAREHOUSE_URL}", table="shop.rides")),
+                sw.Dataset("query", postgres=sw.Postgres(url="postgresql://h/d", query="SELECT 1 AS x")))
     return project.add(source, always, windows, latest, asked, service, health, stream)
 
 
@@ -294,6 +300,44 @@ def test_a_training_set_is_what_was_known_then(client):
     assert list(frame["far"]) == [False, True, False]
     assert list(frame["history__rides_6h"]) == [1, 2, 1]
     assert list(client.training_set("ride", "rides", start=hours(1), kind="polars")["history__rides_6h"]) == [2, 1]
+
+
+def test_a_dataset_is_read_back(client):
+    table = client.rows("rides")
+    assert table.column("km").to_pylist() == [3.5, 12.0, 7.25] and client.rows("rides", version=1, kind="polars").shape == (3, 5)
+    with pytest.raises(sw.NotFound, match="version 7"):
+        client.rows("rides", version=7)
+
+
+def test_a_notebook_shows_a_view_as_a_table(client):
+    latest = client.view("latest", [{"driver": "ada"}, {"driver": "bob"}, {"driver": "nobody"}])
+    by_name = {column.name: column for column in latest.columns}
+    assert {name: (c.type, c.missing) for name, c in by_name.items()} == {
+        "latest__km": ("double", 1), "latest__is_far": ("bool", 1), "latest__name": ("string", 1), "latest__at": ("timestamp[us, tz=UTC]", 1)}
+    assert (by_name["latest__km"].low, by_name["latest__km"].high) == ("7.25", "12")
+    assert [bar.rows for bar in by_name["latest__km"].bars] == [1, *[0] * 18, 1]
+    assert {(bar.label, bar.rows) for bar in by_name["latest__name"].bars} == {("ADA", 1), ("BOB", 1)}
+    page = latest._repr_html_()
+    assert page.count("<svg") == 4 and "1 (33.3%)" in page and "latest (driver)" in page
+    sampled = client.view("history")
+    assert sampled.rows == 2 and [column.name for column in sampled.columns] == ["history__rides_6h", "history__km_6h"]
+    with pytest.raises(sw.NotFound):
+        client.view("nobody")
+    with pytest.raises(sw.InvalidArgument, match="no keys"):
+        client.view("fare")
+
+
+@pytest.mark.parametrize("make", [pa.table, pd.DataFrame, pl.DataFrame], ids=["arrow", "pandas", "polars"])
+def test_any_frame_has_a_profile(make):
+    shown = sw.profile(make({"x": [1.0, 2.0, None, float("nan")], "n": [5, 5, 5, 5], "s": ["<b>", "a", "a", None], "b": [True, False, True, None],
+                             "t": [hours(0), hours(1), None, hours(20)]}), "rows")
+    by_name = {column.name: column for column in shown.columns}
+    assert {name: c.missing for name, c in by_name.items()} == {"x": 2, "n": 0, "s": 1, "b": 1, "t": 1}
+    assert [(bar.label, bar.rows) for bar in by_name["n"].bars] == [("5", 4)]
+    assert [(bar.label, bar.rows) for bar in by_name["s"].bars] == [("a", 2), ("<b>", 1)]
+    assert [bar.rows for bar in by_name["t"].bars] == [1, 1, *[0] * 17, 1]
+    assert "<b>:" not in shown._repr_html_() and "&lt;b&gt;" in shown._repr_html_()
+    assert sw.profile([]).columns == [] and sw.profile({"x": []}).columns[0].bars == []
 
 
 def test_skew_is_reported(client):

@@ -1,0 +1,209 @@
+"""Where a dataset's rows may be: CSV and Parquet files, folders, S3, PostgreSQL, and rows that are sent."""
+import datetime as dt
+import os
+import subprocess
+import sys
+
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pyarrow.dataset
+import pyarrow.parquet as pq
+import pytest
+import requests
+from conftest import ROOT, Server, free_port
+from s3_server import S3Server
+
+sys.path.insert(0, str(ROOT / "python"))
+import slipway as sw  # noqa: E402
+
+START = dt.datetime(2026, 1, 5, 8, tzinfo=dt.timezone.utc)
+AT = [START + dt.timedelta(hours=h) for h in range(4)]
+ROWS = pa.table({"ride": [1, 2, 3, 4], "driver": ["ada", "bob", "ada", 'eve "e"'], "km": [3.5, None, 7.25, 0.1], "ok": [True, False, None, True],
+                 "at": pa.array(AT, pa.timestamp("us", "UTC"))})
+
+
+@pytest.fixture(scope="module")
+def s3(tmp_path_factory):
+    running = S3Server(tmp_path_factory.mktemp("s3"), free_port())
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def warehouse(postgres):
+    """A table of somebody else's, and a role that may only read."""
+    values = ", ".join(f"({r['ride']}, '{r['driver']}', {'NULL' if r['km'] is None else r['km']}, {'NULL' if r['ok'] is None else r['ok']}, '{r['at'].isoformat()}', "
+                       "ARRAY[1, 2])" for r in ROWS.to_pylist())
+    sql(postgres, f"""CREATE SCHEMA shop; CREATE TABLE shop."Rides"(ride int8, driver text, km float8, ok bool, at timestamptz, tags int4[]);
+                      INSERT INTO shop."Rides" VALUES {values};
+                      CREATE TABLE shop.odd(i2 int2, f4 float4, n numeric(10, 3), u uuid, d date, t timestamp, j jsonb, c char(3), x text);
+                      INSERT INTO shop.odd VALUES (7, 0.5, 1.125, '00000000-0000-0000-0000-00000000000a', '2026-01-05', '2026-01-05 08:00:00.25', '{{"a": 1}}',
+                      'ab', ''), (NULL, 'NaN', NULL, NULL, NULL, NULL, NULL, NULL, E'two\nlines, "quoted"');""")
+    return postgres
+
+
+def sql(postgres, text):
+    done = subprocess.run(["psql", "-q", "-v", "ON_ERROR_STOP=1", postgres.url, "-c", text], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture(scope="module")
+def server(s3, warehouse, tmp_path_factory):
+    before = dict(os.environ)
+    os.environ.update(s3.variables | {"WAREHOUSE": warehouse.url, "SECRET": "not an address"})
+    running = Server(tmp_path_factory.mktemp("server") / "data", "--postgres-query-seconds", "2")
+    yield running
+    running.stop()
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.fixture
+def take(server, tmp_path):
+    """Declares a dataset `rides`, reads it, and gives its rows as training-set entities would see them."""
+    client = sw.Client(server.url)
+
+    def take(**how) -> list[dict]:
+        name = f"rides_{os.urandom(3).hex()}"  # a dataset's columns are those of its last version
+        dataset = sw.Dataset(name, event_time="at", arrival_time="at", **how)
+        source = sw.Source(name, dataset, event_time="at", arrival_time="at")
+        view = sw.View("latest", source, [sw.Entity("ride", "int64")], columns={"driver": "driver", "km": "km", "ok": "ok"})
+        client.apply(sw.Project("places", folder=tmp_path).add(sw.Service("ride", [view], event_time="at")))
+        take.snapshot = client.ingest(name)
+        take.document = requests.get(f"{server.url}/slipway/v1/datasets/{name}", timeout=10).json()["latest"]
+        table = client.training_set("ride", name).sort_by("at")
+        assert table.column("at").to_pylist() == AT[:table.num_rows]
+        return table.select([name for name in table.column_names if name.startswith("latest__")]).rename_columns(["driver", "km", "ok"]).to_pylist()
+
+    take.client = client
+    return take
+
+
+EXPECTED = ROWS.select(["driver", "km", "ok"]).to_pylist()
+
+
+def csv_text(rows: pa.Table) -> str:
+    return rows.to_pandas().to_csv(index=False)
+
+
+def test_csv_and_parquet_files(take, tmp_path):
+    (tmp_path / "rides.csv").write_text(csv_text(ROWS))
+    assert take(path="rides.csv") == EXPECTED
+    pq.write_table(ROWS, tmp_path / "rides.parquet")
+    assert take(path="rides.parquet") == EXPECTED
+    pl.from_arrow(ROWS).write_parquet(tmp_path / "polars.parquet")
+    assert take(path="polars.parquet") == EXPECTED
+    pl.from_arrow(ROWS).write_csv(tmp_path / "polars.csv", separator=";", null_value="NA")
+    assert take(path="polars.csv", csv=sw.Csv(delimiter=";", missing=["NA"])) == EXPECTED
+
+
+def test_folders_partitioned_or_not(take, tmp_path):
+    for part in range(4):
+        (tmp_path / "parts").mkdir(exist_ok=True)
+        (tmp_path / "parts" / f"{part}.csv").write_text(csv_text(ROWS.slice(part, 1)))
+    assert take(path="parts") == EXPECTED
+    pyarrow.dataset.write_dataset(ROWS, tmp_path / "hive", format="parquet", partitioning=pyarrow.dataset.partitioning(
+        pa.schema([("driver", pa.string())]), flavor="hive"))
+    assert take(path="hive") == EXPECTED
+    assert take.document["source"] == str(tmp_path / "hive")
+
+
+def test_columns_that_nothing_holds_are_left_out(take, tmp_path):
+    pq.write_table(ROWS.append_column("tags", pa.array([[1], [2], [3], [4]])).append_column("where", pa.array([{"x": 1}] * 4)), tmp_path / "rides.parquet")
+    assert take(path="rides.parquet") == EXPECTED
+    assert any(note.startswith("tags is left out: a list<") for note in take.document["notes"]), take.document["notes"]
+    assert any(note.startswith("where is left out: a struct<") for note in take.document["notes"])
+
+
+def test_s3_objects_and_folders(take, s3, server):
+    place = s3.objects / s3.bucket / "lake"
+    for part in range(2):
+        folder = place / f"hub={part}"
+        folder.mkdir(parents=True)
+        pq.write_table(ROWS.slice(2 * part, 2), folder / "part.parquet")
+    assert take(path=f"s3://{s3.bucket}/lake") == EXPECTED
+    assert take.document["source"] == f"s3://{s3.bucket}/lake" and {"name": "hub", "type": "int64"} in take.document["schema"]
+    (s3.objects / s3.bucket / "one.csv").write_text(csv_text(ROWS))
+    assert take(path=f"s3://{s3.bucket}/one.csv") == EXPECTED
+    with pytest.raises(sw.NotFound, match="nobody"):
+        take(path=f"s3://{s3.bucket}/nobody")
+    assert not (server.data_dir / "uploads" / "ingest").exists()
+
+
+@pytest.mark.parametrize("where", [{"table": "shop.Rides"}, {"query": 'SELECT * FROM shop."Rides" ORDER BY at DESC;'}])
+def test_postgresql(take, where, warehouse):
+    assert take(postgres=sw.Postgres(url="${WAREHOUSE}", **where)) == EXPECTED
+    assert any(note.startswith("tags is left out: a integer[]") for note in take.document["notes"]), take.document["notes"]
+    assert "not-asked-for" not in str(take.document) and take.document["source"].startswith("postgresql://")
+    again = take.client.ingest(take.snapshot.dataset)
+    assert not again.new
+    assert take(postgres=sw.Postgres(url=warehouse.url, **where)) == EXPECTED
+
+
+def test_postgresqls_types(server, tmp_path):
+    client = sw.Client(server.url)
+    client.apply(sw.Project("places", folder=tmp_path).add(sw.Dataset("odd", postgres=sw.Postgres(url="${WAREHOUSE}", table="shop.odd"))))
+    client.ingest("odd")
+    latest = requests.get(f"{server.url}/slipway/v1/datasets/odd", timeout=10).json()["latest"]
+    assert {c["name"]: c["type"] for c in latest["schema"]} == {"i2": "int64", "f4": "double", "n": "double", "u": "string", "d": "timestamp",
+                                                                "t": "timestamp", "j": "string", "c": "string", "x": "string"}
+    profile = {c["name"]: c for c in latest["profile"]}
+    assert {name: c["missing"] for name, c in profile.items()} == {**dict.fromkeys(profile, 1), "x": 0}  # an empty text is there
+    assert profile["t"]["max"] == "2026-01-05T08:00:00.250000Z" or profile["t"]["max"].startswith("2026-01-05T08:00:00.25")
+    assert {v["value"] for v in profile["x"]["top"]} == {"", 'two\nlines, "quoted"'}
+
+
+@pytest.mark.parametrize("declared, error, says", [
+    ({"url": "${NOBODY}", "table": "t"}, sw.FailedPrecondition, "NOBODY"),
+    ({"url": "${SECRET}", "table": "t"}, sw.FailedPrecondition, "no postgresql:// address in SECRET"),
+    ({"url": "postgresql://x@127.0.0.1:1/d", "table": "t"}, sw.Unavailable, "refused"),
+    ({"url": "${WAREHOUSE}", "table": "nobody"}, sw.InvalidArgument, "nobody"),
+    ({"url": "${WAREHOUSE}", "query": "SELECT nobody"}, sw.InvalidArgument, "nobody"),
+    ({"url": "${WAREHOUSE}", "query": "SELECT 1 AS ride; DROP SCHEMA shop CASCADE"}, sw.InvalidArgument, "multiple commands"),
+    ({"url": "${WAREHOUSE}", "query": 'DELETE FROM shop."Rides" RETURNING ride'}, sw.InvalidArgument, "read-only transaction"),
+    ({"url": "${WAREHOUSE}", "query": "SELECT pg_sleep(9)::text AS ride"}, sw.DeadlineExceeded, "timeout"),
+], ids=["unset", "no-address", "nobody-there", "no-table", "no-column", "two-statements", "writes", "slow"])
+def test_what_postgresql_refuses(server, tmp_path, declared, error, says):
+    client = sw.Client(server.url, retries=0)
+    client.apply(sw.Project("places", folder=tmp_path).add(sw.Dataset("refused", postgres=sw.Postgres(**declared))))
+    with pytest.raises(error, match=says) as caught:
+        client.ingest("refused")
+    assert "not-asked-for" not in str(caught.value)
+    with pytest.raises(sw.NotFound):
+        client.training_set("ride", "refused")
+
+
+def test_mistakes_name_file_row_and_column(server, tmp_path):
+    client = sw.Client(server.url)
+    dataset = sw.Dataset("wrong", path="parts", event_time="at", arrival_time="at", on_violation="reject",
+                         columns={"km": sw.Column(type="double", max=100), "n": sw.Column(type="int64")})
+    client.apply(sw.Project("places", folder=tmp_path).add(dataset))
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts" / "a.csv").write_text("km,n,at\n1,1,2026-01-05T08:00:00Z\n")
+    for text, says in [("km,n,at\n2,1,2026-01-05\nfar,1,2026-01-05\n", "a cell is no double: file=b.csv line=3 column=km cell=far"),
+                       ("km,n,at\n2,1,soon\n", "a cell is no timestamp: file=b.csv line=2 column=at cell=soon"),
+                       ("km,n,at\n2,1\n", "a row of 2 cells, where the header has 3: file=b.csv line=2"),
+                       ("km,n,at,x\n2,1,2026-01-05,\n", "a column that a.csv does not have: file=b.csv column=x")]:
+        (tmp_path / "parts" / "b.csv").write_text(text)
+        with pytest.raises(sw.InvalidArgument, match=says):
+            client.ingest("wrong")
+    (tmp_path / "parts" / "b.csv").write_text("km,n,at\n2,1,2026-01-05\n\n101,1,2026-01-05\n")
+    with pytest.raises(sw.FailedPrecondition, match="column=km rule=max value=101 file=b.csv line=4"):
+        client.ingest("wrong")
+
+
+@pytest.mark.parametrize("rows", [ROWS, ROWS.to_pandas(), pl.from_arrow(ROWS)], ids=["arrow", "pandas", "polars"])
+def test_rows_are_sent(take, rows, tmp_path):
+    pq.write_table(ROWS.slice(0, 1), tmp_path / "rides.parquet")
+    take(path="rides.parquet")
+    client, name = take.client, take.snapshot.dataset
+    sent = client.ingest(name, rows)
+    assert sent.rows == 4 and sent.version == 2 and sent.new and not client.ingest(name, rows).new
+    assert client.training_set("ride", name, kind="pandas").shape[0] == 4
+    with pytest.raises(sw.NotFound):
+        client.ingest("nobody", rows)
+    with pytest.raises(sw.FailedPrecondition, match="column=driver"):
+        client.ingest(name, pd.DataFrame({"ride": [1]}))
+    with pytest.raises(TypeError, match="either"):
+        client.ingest(name, rows, path="rides.parquet")
