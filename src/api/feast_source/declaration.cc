@@ -165,7 +165,14 @@ std::string to_yaml(const Declaration& declaration, const std::vector<std::strin
   if (!declaration.datasets.empty()) out += "\ndatasets:\n";
   for (const datasets::DatasetDefinition& dataset : declaration.datasets) {
     Map map;
-    map.add("path", scalar(dataset.path));
+    map.add_text("path", dataset.path);
+    if (dataset.postgres) {
+      Map rows;
+      rows.add_text("url", dataset.postgres->url);
+      rows.add_text("table", dataset.postgres->table);
+      rows.add_text("query", dataset.postgres->query);
+      map.add("postgres", rows.in_braces());
+    }
     if (!dataset.key.empty()) map.add("key", list(dataset.key));
     map.add_text("event_time", dataset.event_time);
     map.add_text("arrival_time", dataset.arrival_time);

@@ -223,6 +223,31 @@ TEST(RegistryImport, WhatCannotBeReadIsLeftOutWithTheReason) {
   }
 }
 
+TEST(RegistryImport, RowsInS3AndPostgresqlAreReadThere) {
+  wire::Registry registry = shop();
+  auto& file = *registry.mutable_feature_views(0)->mutable_spec()->mutable_batch_source();
+  file.mutable_file_options()->set_uri("s3://lake/drivers");
+  file.mutable_file_options()->set_s3_endpoint_override("http://minio:9000");
+  Imported found = imported(registry, {.files = "../repo/"});
+  EXPECT_EQ(found.declaration.datasets[0].path, "s3://lake/drivers");
+  EXPECT_THAT(remarks(found), testing::Contains(HasSubstr("http://minio:9000")));
+  expect_reads_back(found);
+
+  file.clear_file_options();
+  file.set_type(static_cast<wire::DataSource::SourceType>(6));
+  file.set_data_source_class_type("feast.x.postgres_source.PostgreSQLSource");
+  file.mutable_custom_options()->set_configuration(
+      R"({"name": "drivers", "query": null, "table": "shop.Drivers"})");
+  found = imported(registry);
+  EXPECT_EQ(found.declaration.datasets[0].postgres->query, "SELECT * FROM shop.Drivers");
+  EXPECT_EQ(found.declaration.datasets[0].postgres->url, "${FEAST_POSTGRES_URL}");
+  EXPECT_THAT(remarks(found), testing::Contains(HasSubstr("set FEAST_POSTGRES_URL")));
+  expect_reads_back(found);
+
+  file.mutable_custom_options()->set_configuration("no JSON");
+  EXPECT_TRUE(imported(registry).declaration.features.views.empty());
+}
+
 wire::OnDemandFeatureViewSpec on_demand(const std::string& body) {
   wire::OnDemandFeatureViewSpec spec;
   spec.set_name("fare");

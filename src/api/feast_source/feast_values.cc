@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 
+#include "base/json.h"
 #include "features/expression.h"
 
 namespace slipway::api::feast_source {
@@ -72,11 +74,27 @@ const std::string& ColumnNames::of(const std::string& name) const {
   return found == columns_.end() ? name : found->second;
 }
 
-Result<void> check_readable(const wire::DataSource& batch) {
+Result<datasets::DatasetDefinition> rows_place(const wire::DataSource& batch,
+                                               const std::string& files) {
   const auto no = [](std::string why) -> Error { return {Code::kInvalidArgument, std::move(why)}; };
+  datasets::DatasetDefinition place;
+  const std::string& type = batch.data_source_class_type();
+  if (type.ends_with(".PostgreSQLSource")) {
+    const auto options = base::parse_json_object(batch.custom_options().configuration());
+    if (!options) return no("its PostgreSQL options can't be read");
+    datasets::PostgresRows rows{.url = fmt::format("${{{}}}", kPostgresVariable)};
+    if (const Json* query = options->if_contains("query"); query != nullptr && query->is_string())
+      rows.query = query->get_string().c_str();
+    // Feast names the table without quotes.
+    if (const Json* table = options->if_contains("table");
+        rows.query.empty() && table != nullptr && table->is_string())
+      rows.query = fmt::format("SELECT * FROM {}", table->get_string().c_str());
+    if (rows.query.empty()) return no("its source names no table and no query");
+    place.postgres = std::move(rows);
+    return place;
+  }
   const wire::FileOptions& file = batch.file_options();
   if (batch.type() != wire::DataSource::BATCH_FILE) {
-    const std::string& type = batch.data_source_class_type();
     return no(
         fmt::format("its rows are in a {}, which is not read here: export them as Parquet, and "
                     "import again with a FileSource",
@@ -85,10 +103,14 @@ Result<void> check_readable(const wire::DataSource& batch) {
   if (file.file_format().has_delta_format())
     return no("its rows are a Delta table, which is not read here: export them as Parquet");
   if (file.uri().empty()) return no("its source names no file");
-  if (file.uri().find("://") != std::string::npos && !file.uri().starts_with("file://"))
+  place.path = file.uri();
+  if (place.path.starts_with("s3://")) return place;
+  if (place.path.starts_with("file://")) place.path.erase(0, 7);
+  if (place.path.find("://") != std::string::npos)
     return no(
         fmt::format("its rows are at {}, which is not read here: copy them to a file", file.uri()));
-  return {};
+  if (std::filesystem::path(place.path).is_relative()) place.path = files + place.path;
+  return place;
 }
 
 std::optional<types::Duration> duration_of(const google::protobuf::Duration& duration) {

@@ -8,6 +8,7 @@
 
 #include "api/feast/registry.pb.h"
 #include "base/result.h"
+#include "datasets/definition.h"
 #include "features/value.h"
 #include "types/frame.h"
 #include "types/timestamp.h"
@@ -40,7 +41,13 @@ class ColumnNames {
   std::map<std::string, std::string> columns_;  // name in Feast -> column, where they differ
 };
 
-// Why the rows of a batch source can't be read here: kInvalidArgument.
-Result<void> check_readable(const wire::DataSource& batch);
+// The environment's variable that a PostgreSQL source's address is to be in: Feast has it, with its
+// password, in feature_store.yaml.
+inline constexpr std::string_view kPostgresVariable = "FEAST_POSTGRES_URL";
+
+// Where the rows of a batch source are: the `path` or `postgres` of a dataset without a name.
+// `files`: where relative paths begin. kInvalidArgument: why they can't be read here.
+Result<datasets::DatasetDefinition> rows_place(const wire::DataSource& batch,
+                                               const std::string& files);
 
 }  // namespace slipway::api::feast_source

@@ -132,29 +132,35 @@ class Import {
     return name;
   }
 
-  // The dataset of a readable source; one for a file, whichever sources name it.
-  std::string dataset_of(const wire::DataSource& batch, const ColumnNames& columns) {
-    std::string path = batch.file_options().uri();
-    if (path.starts_with("file://")) path.erase(0, 7);
-    if (std::filesystem::path(path).is_relative()) path = options_.files + path;
+  // The dataset of a readable source; one for a place, whichever sources name it.
+  std::string dataset_of(const wire::DataSource& batch, datasets::DatasetDefinition place,
+                         const ColumnNames& columns) {
     auto& datasets = imported_.declaration.datasets;
-    const auto known = std::find_if(datasets.begin(), datasets.end(),
-                                    [&](const auto& d) { return d.path == path; });
+    const auto known = std::find_if(datasets.begin(), datasets.end(), [&](const auto& d) {
+      return d.path == place.path && d.postgres == place.postgres;
+    });
     if (known != datasets.end()) return known->name;
     // A source without a name of its own is called as its file.
     const std::string wanted = batch.name().find('/') == std::string::npos
                                    ? usable(batch.name())
                                    : usable(std::filesystem::path(batch.name()).stem().string());
-    datasets::DatasetDefinition dataset;
-    dataset.name = free_name(wanted, [&](const std::string& name) {
+    place.name = free_name(wanted, [&](const std::string& name) {
       return std::any_of(datasets.begin(), datasets.end(),
                          [&](const auto& d) { return d.name == name; });
     });
-    dataset.path = std::move(path);
-    dataset.event_time = columns.of(batch.timestamp_field());
-    if (!dataset.event_time.empty()) dataset.arrival_time = arrival_time(batch, columns);
-    datasets.push_back(dataset);
-    return dataset.name;
+    place.event_time = columns.of(batch.timestamp_field());
+    if (!place.event_time.empty()) place.arrival_time = arrival_time(batch, columns);
+    if (place.postgres)
+      differs("source", batch.name(),
+              fmt::format("the address of its PostgreSQL is not copied, as it has a password: set "
+                          "{} to it (postgresql://...) where the server runs",
+                          kPostgresVariable));
+    if (!batch.file_options().s3_endpoint_override().empty())
+      differs("source", batch.name(),
+              fmt::format("its endpoint {} is the server's: AWS_ENDPOINT_URL where it runs",
+                          batch.file_options().s3_endpoint_override()));
+    datasets.push_back(std::move(place));
+    return datasets.back().name;
   }
 
   static std::string arrival_time(const wire::DataSource& batch, const ColumnNames& columns) {
@@ -165,11 +171,11 @@ class Import {
   // The name here of the source of a view that reads `batch`, and is pushed to by `stream` when
   // that is a push source.
   std::string source_of(const wire::DataSource& batch, const wire::DataSource* stream,
-                        const ColumnNames& columns) {
+                        datasets::DatasetDefinition place, const ColumnNames& columns) {
     const bool is_pushed = stream != nullptr && stream->type() == wire::DataSource::PUSH_SOURCE;
     const wire::DataSource& named = is_pushed ? *stream : batch;
     features::Source source;
-    source.dataset = dataset_of(batch, columns);
+    source.dataset = dataset_of(batch, std::move(place), columns);
     source.event_time = columns.of(batch.timestamp_field());
     if (!source.event_time.empty()) source.arrival_time = arrival_time(batch, columns);
     source.about = about_of(named);
@@ -284,15 +290,16 @@ class Import {
     view.ttl = duration_of(spec.ttl());
     KnownView known{.is_latest = true};
     const ColumnNames columns(spec.batch_source());
-    if (const auto readable = check_readable(spec.batch_source()); !readable)
-      return leave_out("view", spec.name(), readable.error().message);
+    const auto place = rows_place(spec.batch_source(), options_.files);
+    if (!place) return leave_out("view", spec.name(), place.error().message);
     if (const auto keys = set_keys(spec.entities(), spec.entity_columns(), columns, view, known);
         !keys)
       return leave_out("view", spec.name(), keys.error().message);
     if (!set_columns(spec.features(), columns, view, known))
       return leave_out("view", spec.name(), "none of its features has a place");
-    view.source = source_of(spec.batch_source(),
-                            spec.has_stream_source() ? &spec.stream_source() : nullptr, columns);
+    view.source =
+        source_of(spec.batch_source(), spec.has_stream_source() ? &spec.stream_source() : nullptr,
+                  *place, columns);
     if (!spec.online() || spec.disabled())
       differs("view", spec.name(), "it is not online there, and is here");
     add_known(std::move(view), std::move(known));
@@ -309,8 +316,8 @@ class Import {
     view.about = about_of(spec);
     KnownView known;
     const ColumnNames columns(spec.batch_source());
-    if (const auto readable = check_readable(spec.batch_source()); !readable)
-      return leave(readable.error().message);
+    const auto place = rows_place(spec.batch_source(), options_.files);
+    if (!place) return leave(place.error().message);
     if (const auto keys = set_keys(spec.entities(), spec.entity_columns(), columns, view, known);
         !keys)
       return leave(keys.error().message);
@@ -326,7 +333,7 @@ class Import {
       if (!set_columns(spec.features(), columns, view, known))
         return leave("none of its features has a place");
     }
-    view.source = source_of(spec.batch_source(), &spec.stream_source(), columns);
+    view.source = source_of(spec.batch_source(), &spec.stream_source(), *place, columns);
     add_known(std::move(view), std::move(known));
   }
 
