@@ -3,7 +3,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from slipway.document import DURATION, NAME, REFERENCE, Duration, Part, Time, check_name, moment
+from slipway.document import DURATION, NAME, REFERENCE, Duration, Part, Time, check_name, moment, name_of
 from slipway.features import Service
 
 
@@ -141,6 +141,23 @@ class Causes(Part):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ColumnDrift(Part):
+    """How one column's drift is measured, and from what value on it counts: a distance, or a p value."""
+
+    method: str | None = None
+    threshold: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drift(Part):
+    """How drift is measured: the method of all columns ("slipway", "evidently", or one by its name), and of some."""
+
+    method: str | None = None
+    threshold: float | None = None
+    columns: Mapping[str, ColumnDrift] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Alert(Part):
     """Exactly one of `over`, `under` and `abs_over`, in the metric's unit. ValueError otherwise."""
 
@@ -151,10 +168,35 @@ class Alert(Part):
     abs_over: float | None = None
     min_rows: int | None = None
     action: str | None = None
+    severity: Literal["critical", "warning", "info"] | None = None
+    route: "Route | str | Sequence[Route | str] | None" = field(default=None, metadata={"write": lambda to: _route_names(to)})
 
     def __post_init__(self) -> None:
         if sum(limit is not None for limit in (self.over, self.under, self.abs_over)) != 1:
             raise ValueError("an alert needs exactly one of over, under and abs_over")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Route(Part):
+    """Where alerts go: exactly one of a webhook (signed with a secret), Slack and Alertmanager. ValueError otherwise.
+
+    Addresses and the secret may be "${SLIPWAY_ROUTE_NAME}", a variable where the server runs.
+    """
+
+    name: str = field(metadata=NAME)
+    webhook: str | None = None
+    secret: str | None = None
+    slack: str | None = None
+    alertmanager: str | None = None
+
+    def __post_init__(self) -> None:
+        check_name("route", self.name)
+        if sum(place is not None for place in (self.webhook, self.slack, self.alertmanager)) != 1:
+            raise ValueError(f"route {self.name}: exactly one of webhook, slack and alertmanager")
+
+
+def _route_names(to: "Route | str | Sequence[Route | str]") -> str | list[str]:
+    return name_of(to) if isinstance(to, (Route, str)) else [name_of(route) for route in to]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,6 +222,7 @@ class Monitor(Part):
     complete: Complete | None = None
     reference: Reference | None = None
     causes: Causes | None = None
+    drift: Drift | None = None
     alerts: Mapping[str, Alert] = field(default_factory=dict)
     actions: Mapping[str, Action] = field(default_factory=dict)
 

@@ -5,12 +5,12 @@ from typing import Any, Literal
 
 from slipway.document import Time, moment, to_yaml
 from slipway.features import Dataset, OnDemandView, Service, Source, View
-from slipway.operations import Action, Endpoint, Monitor, Pipeline, Stream
+from slipway.operations import Endpoint, Monitor, Pipeline, Route, Stream
 
 _SECTIONS: dict[type, tuple[str, ...]] = {
     Dataset: ("datasets",), Source: ("features", "sources"), View: ("features", "views"), OnDemandView: ("features", "views"),
-    Service: ("features", "services"), Pipeline: ("pipelines",), Endpoint: ("endpoints",), Monitor: ("monitors",), Stream: ("streams",)}
-_ORDER = ["datasets", "features", "pipelines", "endpoints", "monitors", "streams"]
+    Service: ("features", "services"), Pipeline: ("pipelines",), Endpoint: ("endpoints",), Monitor: ("monitors",), Route: ("routes",), Stream: ("streams",)}
+_ORDER = ["datasets", "features", "pipelines", "endpoints", "monitors", "routes", "streams"]
 
 
 class Project:
@@ -85,8 +85,9 @@ def _needs(part: Any) -> list[Any]:
     if isinstance(part, Service):
         return list(part.views())
     if isinstance(part, Monitor):
-        actions = [a.pipeline for a in part.actions.values() if isinstance(a, Action)]
-        return [needed for needed in [part.endpoint, *actions] if not isinstance(needed, str)]
+        routes = [route for alert in part.alerts.values() for route in (alert.route if isinstance(alert.route, (list, tuple)) else [alert.route])]
+        named = [part.endpoint, *(action.pipeline for action in part.actions.values()), *routes]
+        return [needed for needed in named if type(needed) in _SECTIONS]
     fields = {field.name for field in dataclasses.fields(part)}
     named = [getattr(part, name) for name in ("dataset", "source", "features", "endpoint") if name in fields]
     return [needed for needed in named if type(needed) in _SECTIONS]

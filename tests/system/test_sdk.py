@@ -128,8 +128,12 @@ monitors:
     complete: {share: 0.99, after: 24h}
     reference: {from: 2026-01-01T00:00:00Z, to: 2026-01-05T00:00:00Z}
     causes: {psi_over: 0.1, max: 5}
-    alerts: {a: {metric: auc, window: week, under: 0.5, min_rows: 10, action: again}, b: {metric: brier, window: day, over: 1}}
+    alerts: {a: {metric: auc, window: week, under: 0.5, min_rows: 10, action: again, route: pager}, b: {metric: brier, window: day, over: 1, severity: critical, route: [post, chat]}}
     actions: {again: {pipeline: train, params: {rounds: 10}, min_labels: 5, cool_down: 21d, max_missing_rise: 0.1}}
+routes:
+  post: {webhook: "https://hooks.example.com/a", secret: "not-told"}
+  chat: {slack: "https://hooks.slack.example.com/b"}
+  pager: {alertmanager: "https://alerts.example.com"}
 streams:
   scored:
     endpoint: late
@@ -170,11 +174,14 @@ def every_key() -> sw.Project:
         batching=sw.Batching(max_rows=64, max_wait_ms=5, max_queue_rows=10000, priority_levels=10, default_priority_level=5),
         asynchronous=sw.Async(output="s3://bucket/prefix", failure="s3://bucket/failed", in_flight=4),
         python=sw.PythonWorkers(workers=2, memory_bytes_max=4294967296, call_timeout_ms=30000))
+    post = sw.Route(name="post", webhook="https://hooks.example.com/a", secret="not-told")
+    chat = sw.Route(name="chat", slack="https://hooks.slack.example.com/b")
     health = sw.Monitor(
         "health", late, windows=["day", "week", "month"], time_zone="America/New_York", week_starts="monday", complete=sw.Complete(share=0.99, after="24h"),
         reference=sw.Reference(start="2026-01-01T00:00:00Z", end=dt.datetime(2026, 1, 5, 1, tzinfo=dt.timezone(dt.timedelta(hours=1)))),
         causes=sw.Causes(psi_over=0.1, max=5),
-        alerts={"a": sw.Alert(metric="auc", window="week", under=0.5, min_rows=10, action="again"), "b": sw.Alert(metric="brier", window="day", over=1)},
+        alerts={"a": sw.Alert(metric="auc", window="week", under=0.5, min_rows=10, action="again", route="pager"),
+                "b": sw.Alert(metric="brier", window="day", over=1, severity="critical", route=[post, chat])},
         actions={"again": sw.Action(pipeline=train, params={"rounds": 10}, min_labels=5, cool_down="21d", max_missing_rise=0.1)})
     stream = sw.Stream("scored", late, "log:/in", "log:/out", dead_letters="log:/dead", group="g", format="json", start="earliest",
                        batching=sw.Batching(max_rows=500, max_wait_ms=20))
@@ -182,7 +189,7 @@ def every_key() -> sw.Project:
     project.add(sw.Dataset("files", path="rows", format="csv", csv=sw.Csv(delimiter=";", missing=["NA", "-"])),
                 sw.Dataset("table", postgres=sw.Postgres(url="${WAREHOUSE_URL}", table="shop.rides")),
                 sw.Dataset("query", postgres=sw.Postgres(url="postgresql://h/d", query="SELECT 1 AS x")))
-    return project.add(source, always, windows, latest, asked, service, health, stream)
+    return project.add(source, always, windows, latest, asked, service, sw.Route(name="pager", alertmanager="https://alerts.example.com"), health, stream)
 
 
 def test_every_key_of_the_document_has_a_place(server):
@@ -192,7 +199,7 @@ def test_every_key_of_the_document_has_a_place(server):
     # And the document's page names no other key.
     page = (ROOT / "docs" / "formats" / "slipway_yaml.md").read_text()
     named = set(re.findall(r"(?<![\w/:.{-])([a-z][a-z_0-9]+):(?= |$)", "\n".join(re.sub("#.*", "", line) for line in re.findall(r"^    .*$", page, re.M)), re.M))
-    known = set(re.findall(r"([a-z][a-z_0-9]*):(?=\s|$)", EVERY_KEY)) | {"abs_over"}
+    known = set(re.findall(r"([a-z][a-z_0-9]*):(?=\s|$)", EVERY_KEY)) | {"abs_over", "drift", "method", "threshold"}
     assert named <= known, named - known
     client = sw.Client(server.url)
     client.apply(every_key())
@@ -213,6 +220,7 @@ def test_every_key_of_the_document_has_a_place(server):
     (lambda: agg.top_k("x", 0), "1 to 100"),
     (lambda: agg.quantile("x", 2), "0 to 1"),
     (lambda: sw.Alert(metric="auc", window="day"), "exactly one"),
+    (lambda: sw.Route(name="r"), "exactly one"),
     (lambda: sw.Project("p", clock="rehearsal"), "start"),
     (lambda: sw.Project("p", start=dt.datetime(2026, 1, 1)).document(), "zone"),
     (lambda: sw.Project("p").add(sw.Source("s", "d"), sw.Source("s", "e")), "two sources"),
