@@ -6,10 +6,11 @@ import json
 import os
 import pathlib
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.ipc
 import pyarrow.parquet as pq
 
 from slipway.document import Time, moment, name_of
@@ -22,6 +23,8 @@ from slipway.project import Project
 from slipway.transport import Transport
 
 _ROWS_A_CALL = 5000  # of pushes and online reads
+_LONG_S = 3600.0  # what takes as long as there are rows
+_ARROW_STREAM = "application/vnd.apache.arrow.stream"
 _KEYS_SHOWN = 1000  # of a view, in a notebook
 
 
@@ -91,7 +94,7 @@ class Client:
 
     # Rows in
 
-    def ingest(self, dataset: Dataset | str, rows: Any = None, *, path: str | pathlib.Path | None = None) -> Snapshot:
+    def ingest(self, dataset: Dataset | str, rows: Any = None, *, path: str | pathlib.Path | None = None, timeout: float = _LONG_S) -> Snapshot:
         """Reads the dataset's rows from where they are declared, checks them and keeps them as a version.
 
         `rows`: these instead, as for `push`; they are all of the version. `path`: another file, folder or s3:// address, on the server's machine, from
@@ -101,11 +104,13 @@ class Client:
         if rows is not None and path is not None:
             raise TypeError("either rows or a path")
         if rows is None:
-            reply = self._http.json("POST", _path("datasets", name_of(dataset), "ingest"), {} if path is None else {"path": os.fspath(path)})
+            reply = self._http.json("POST", _path("datasets", name_of(dataset), "ingest"), {} if path is None else {"path": os.fspath(path)},
+                                    timeout=timeout)
         else:
             file = io.BytesIO()
             pq.write_table(to_arrow(rows), file, compression="zstd")
-            body, _ = self._http.call("POST", _path("datasets", name_of(dataset), "rows"), file.getvalue(), {"Content-Type": "application/vnd.apache.parquet"})
+            body, _ = self._http.call("POST", _path("datasets", name_of(dataset), "rows"), file.getvalue(),
+                                      {"Content-Type": "application/vnd.apache.parquet"}, timeout=timeout)
             reply = json.loads(body)
         snapshot = reply["snapshot"]
         return Snapshot(snapshot["dataset"], snapshot["version"], snapshot["rows"], snapshot["quarantined"], snapshot["digest"], reply["new"])
@@ -121,14 +126,15 @@ class Client:
             added += self._http.json("POST", _path("features", "push"), {"source": name_of(source), "rows": json_rows(piece)})["added"]
         return added
 
-    def materialize(self, as_of: Time | None = None) -> int:
+    def materialize(self, as_of: Time | None = None, *, timeout: float = _LONG_S) -> int:
         """Loads for online reads what the datasets knew at `as_of` (now, if nothing is said). Gives the number of rows."""
-        return self._http.json("POST", _path("features", "materialize"), {"as_of": moment(as_of or dt.datetime.now(dt.timezone.utc))})["rows"]
+        body = {"as_of": moment(as_of or dt.datetime.now(dt.timezone.utc))}
+        return self._http.json("POST", _path("features", "materialize"), body, timeout=timeout)["rows"]
 
     def rows(self, dataset: Dataset | str, *, version: int | None = None, kind: Kind = "arrow") -> Any:
         """The rows of a dataset's newest version, or of `version`, as a frame. NotFound: nothing was ingested, or not that version."""
         path = _path("datasets", name_of(dataset), "rows") + _query(version=None if version is None else str(version))
-        reply, _ = self._http.call("GET", path)
+        reply, _ = self._http.call("GET", path, timeout=_LONG_S)
         return from_arrow(pq.read_table(pa.BufferReader(reply)), kind)
 
     # Features out
@@ -164,22 +170,19 @@ class Client:
         return self._outputs[service]
 
     def training_set(self, service: Service | str, entities: Dataset | str, *, label: str | None = None, as_of: Time | None = None,
-                     start: Time | None = None, end: Time | None = None, kind: Kind = "arrow") -> Any:
+                     start: Time | None = None, end: Time | None = None, kind: Kind = "arrow", timeout: float = _LONG_S) -> Any:
         """A training set: the service's features for the rows of a dataset, each as known at its own event time.
 
         `label`: an expression over the dataset's columns, "late = arr_delay > 15"; rows whose label was not known at `as_of` (now, if nothing is
-        said) are left out. `start`, `end`: event time of the rows, from and before. Gives a frame: the key of the dataset, event time, label and when it was known
-        (`late_known_at`), then the features.
+        said) are left out. `start`, `end`: event time of the rows, from and before. Gives a frame: the key of the dataset, event time, label and when
+        it was known (`late_known_at`), then the features. `timeout`: seconds until the answer begins, which is when the whole is made.
         """
         body = {"service": name_of(service), "entities": name_of(entities), "as_of": moment(as_of or dt.datetime.now(dt.timezone.utc))}
-        if label is not None:
-            body["label"] = label
-        if start is not None:
-            body["from"] = moment(start)
-        if end is not None:
-            body["until"] = moment(end)
-        reply, _ = self._http.call("POST", _path("features", "history"), json.dumps(body).encode(), {"Content-Type": "application/json"})
-        return from_arrow(pq.read_table(pa.BufferReader(reply)), kind)
+        given = {"label": label, "from": None if start is None else moment(start), "until": None if end is None else moment(end)}
+        body |= {key: value for key, value in given.items() if value is not None}
+        reply, replied = self._http.call("POST", _path("features", "history"), json.dumps(body).encode(),
+                                         {"Accept": _ARROW_STREAM, "Content-Type": "application/json"}, timeout=timeout)
+        return from_arrow(_table(reply, replied), kind)
 
     def view(self, view: View | str, keys: Any = None) -> Profile:
         """What a view's features look like online now: types, what is missing, histograms; notebooks show it as a table.
@@ -218,6 +221,13 @@ class Client:
         """A served request by its id: its values, recomputed, and the rows they come from. NotFound: no such request."""
         name = None if endpoint is None else name_of(endpoint)
         return self._http.json("GET", _path("features", "explain") + _query(request=request, endpoint=name, feature=feature))
+
+
+def _table(body: bytes, headers: Mapping[str, str]) -> pa.Table:
+    """A reply of rows, as Arrow stream or Parquet file. Looks into the body, without copying."""
+    if headers.get("content-type", "").startswith(_ARROW_STREAM):
+        return pa.ipc.open_stream(pa.BufferReader(body)).read_all()
+    return pq.read_table(pa.BufferReader(body))
 
 
 def _query(**parameters: str | None) -> str:

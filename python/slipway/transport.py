@@ -31,18 +31,20 @@ class Transport:
         self._parts, self._token, self._timeout, self._retries = parts, token, timeout, retries
         self._local = threading.local()
 
-    def call(self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> tuple[bytes, Mapping[str, str]]:
-        """The answer's body and its headers, by name in lower case. SlipwayError."""
+    def call(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None, *,
+             timeout: float | None = None) -> tuple[bytes, Mapping[str, str]]:
+        """The answer's body and its headers, by name in lower case. `body`: bytes, or a buffer of them. `timeout`: another one for this. SlipwayError."""
+        timeout = self._timeout if timeout is None else timeout
         headers = dict(headers or {})
         if self._token:
             headers["Authorization"] = f"Bearer {self._token}"
         for attempt in range(self._retries + 1):
             last = attempt == self._retries
             try:
-                status, reply_headers, reply = self._send(method, path, body, headers)
+                status, reply_headers, reply = self._send(method, path, body, headers, timeout)
             except TimeoutError as e:
                 self._forget()
-                raise DeadlineExceeded(f"{self._parts.netloc} did not answer within {self._timeout} s: {method} {path}") from e
+                raise DeadlineExceeded(f"{self._parts.netloc} did not answer within {timeout} s: {method} {path}") from e
             except (OSError, http.client.HTTPException) as e:
                 self._forget()
                 if last:
@@ -57,10 +59,10 @@ class Transport:
             time.sleep(wait)
         raise AssertionError("unreachable")
 
-    def json(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    def json(self, method: str, path: str, body: Mapping[str, Any] | None = None, *, timeout: float | None = None) -> dict[str, Any]:
         """JSON in and out."""
         data = None if body is None else json.dumps(body, allow_nan=False).encode()
-        reply, _ = self.call(method, path, data, {"Content-Type": "application/json"})
+        reply, _ = self.call(method, path, data, {"Content-Type": "application/json"}, timeout=timeout)
         return json.loads(reply) if reply else {}
 
     @staticmethod
@@ -69,11 +71,14 @@ class Transport:
             return min(float(asked), _LONGEST_WAIT_S)
         return min(_FIRST_WAIT_S * 2**attempt, _LONGEST_WAIT_S) * random.uniform(0.5, 1)
 
-    def _send(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> tuple[int, dict[str, str], bytes]:
+    def _send(self, method: str, path: str, body: Any, headers: Mapping[str, str], timeout: float) -> tuple[int, dict[str, str], bytes]:
         connection = getattr(self._local, "connection", None)
         if connection is None:
             make = http.client.HTTPSConnection if self._parts.scheme == "https" else http.client.HTTPConnection
-            connection = self._local.connection = make(self._parts.hostname or "", self._parts.port, timeout=self._timeout)
+            connection = self._local.connection = make(self._parts.hostname or "", self._parts.port)
+        connection.timeout = timeout
+        if connection.sock is not None:
+            connection.sock.settimeout(timeout)
         connection.request(method, self._parts.path.rstrip("/") + path, body=body, headers=dict(headers))
         reply = connection.getresponse()
         return reply.status, {name.lower(): value for name, value in reply.getheaders()}, reply.read()
