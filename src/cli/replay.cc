@@ -293,6 +293,8 @@ Result<ReplayReport> replay(const Context& context, const Recording& recording,
   auto told = begin;
   std::size_t sent = 0;
   while (now < until) {
+    if (options.stop != nullptr && *options.stop)
+      return base::error(Code::kUnavailable, "interrupted at {}", types::to_rfc3339(now));
     const Timestamp end = std::min(now + options.tick, until);
     // What arrives exactly at the end counts as known then.
     const Timestamp known = end + base::Duration{1};

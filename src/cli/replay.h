@@ -3,6 +3,7 @@
 // arrive, and the event clock of the rehearsal is walked on.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <optional>
 #include <string>
@@ -21,6 +22,8 @@ struct ReplayOptions {
   // Load instead of a replay: rows from..until again and again for so long, marked as traffic
   // "load"; nothing is pushed, nothing labelled, the clock stands.
   std::optional<double> load_seconds;
+  // Looked at between two ticks; true ends the replay with an error. Null: it goes on.
+  const std::atomic<bool>* stop = nullptr;
 };
 
 struct ReplayReport {

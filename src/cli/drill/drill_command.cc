@@ -4,6 +4,8 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <atomic>
+#include <csignal>
 
 #include "cli/commands.h"
 #include "cli/drill/report.h"
@@ -21,6 +23,16 @@ using base::Timestamp;
 constexpr Duration kTail = Duration::days(2);
 constexpr double kShareMin = 1.0 / 64;            // smaller ones are not tried
 constexpr Duration kPlayed = Duration::days(14);  // before and after the start, unless told
+
+// Ctrl-C: the staging server ends and its folder goes. A second one ends this process at once.
+std::atomic<bool> interrupted = false;
+
+void end_on_signals() {
+  struct sigaction action {};
+  action.sa_handler = [](int) { interrupted = true; };
+  action.sa_flags = SA_RESETHAND;
+  for (const int number : {SIGINT, SIGTERM, SIGHUP}) ::sigaction(number, &action, nullptr);
+}
 
 struct Flags {
   std::string endpoint, project = "slipway.yaml", from, start, until, out;
@@ -165,7 +177,8 @@ Result<DrillReport> drill(const Context& context, const Flags& flags,
                                       {.endpoint = flags.endpoint,
                                        .project = flags.project,
                                        .from = times.from,
-                                       .start = times.start},
+                                       .start = times.start,
+                                       .stop = &interrupted},
                                       tell));
   const std::vector<Fault> faults = TRY(choose_faults(flags, recording, staging));
   TRY(staging.warm_up(recording, [&](const std::string& line) { tell("before: " + line); }));
@@ -204,6 +217,7 @@ Result<DrillReport> drill(const Context& context, const Flags& flags,
 }
 
 int run_drill(const Context& context, const Flags& flags, const RecordingFlags& recorded) {
+  end_on_signals();
   const bool terminal = isatty(STDERR_FILENO) != 0;
   const auto report = drill(context, flags, recorded, [terminal](const std::string& line) {
     std::fprintf(stderr, terminal ? "\r\033[K%s" : "%s\n", line.c_str());

@@ -179,10 +179,12 @@ Result<Staging> Staging::make(Client& production, const StagingOptions& options,
 
 Result<void> Staging::warm_up(const Recording& recording, const Tell& tell) {
   const Server server = TRY(Server::start(state_->warm(), state_->models()));
-  const ReplayReport report = TRY(replay(
-      server.context(), recording,
-      {.endpoint = state_->endpoint, .from = state_->options.from, .until = state_->options.start},
-      tell));
+  const ReplayReport report = TRY(replay(server.context(), recording,
+                                         {.endpoint = state_->endpoint,
+                                          .from = state_->options.from,
+                                          .until = state_->options.start,
+                                          .stop = state_->options.stop},
+                                         tell));
   if (report.requests > 0 && report.failed == report.requests) {
     return base::error(Code::kFailedPrecondition,
                        "every request of the recording fails, before anything is broken: {}",
@@ -206,9 +208,12 @@ Result<Observed> Staging::play(const Recording& recording, Timestamp until,
                       {{"model", deploy}, {"reason", "a drill"}});
       if (!deployed) observed.refused = deployed.error().message;
     }
-    observed.replay = TRY(replay(
-        server.context(), recording,
-        {.endpoint = state_->endpoint, .from = state_->options.start, .until = until}, tell));
+    observed.replay = TRY(replay(server.context(), recording,
+                                 {.endpoint = state_->endpoint,
+                                  .from = state_->options.start,
+                                  .until = until,
+                                  .stop = state_->options.stop},
+                                 tell));
     for (const std::string& monitor : state_->project.monitors) {
       const Json alerts = TRY(client.get(path_of("/slipway/v1/alerts?monitor={}", {monitor})));
       const JsonArray& newest_first = member_at(alerts, "alerts").as_array();

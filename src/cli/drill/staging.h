@@ -20,6 +20,7 @@ struct StagingOptions {
   std::string endpoint;
   std::filesystem::path project;  // slipway.yaml
   base::Timestamp from, start;    // the clock begins; what breaks, breaks
+  const std::atomic<bool>* stop;  // true: replays end with an error
 };
 
 // What there was to see after a replay.
