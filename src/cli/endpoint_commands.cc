@@ -179,6 +179,22 @@ struct ChangeOptions {
   std::string endpoint, model, reason;
 };
 
+std::string show_rehearsal(const Json& reply) {
+  const Json& firings = member_at(reply, "firings");
+  std::string out = cell(member_at(reply, "strip")) + "\n\n" +
+                    table(firings.as_array(), {{"OPENED", "opened"},
+                                               {"RESOLVED", "resolved"},
+                                               {"WINDOWS", "windows"},
+                                               {"VALUE", "value"},
+                                               {"WORST", "worst"},
+                                               {"MOVED", "moved"}});
+  const std::string fired = cell(member_at(reply, "fired"));
+  return out + fmt::format("\nwould have fired {} {} over {} windows of a {} ({} not judged)\n",
+                           fired, fired == "1" ? "time" : "times",
+                           cell(member_at(reply, "windows")), cell(member_at(reply, "window")),
+                           cell(member_at(reply, "not_judged")));
+}
+
 }  // namespace
 
 void add_endpoint_commands(CLI::App& root, Context& context, int& exit_code) {
@@ -338,6 +354,29 @@ void add_monitor_commands(CLI::App& root, Context& context, int& exit_code) {
          {"BIAS", "metrics.calibration_bias"},
          {"ECE", "metrics.ece"},
          {"LATE", "metrics.late_rate"}});
+  });
+
+  struct Rehearsed {
+    std::string monitor, alert, from, until;
+  };
+  auto rehearsed = std::make_shared<Rehearsed>();
+  CLI::App* rehearse = monitors->add_subcommand(
+      "rehearse", "When an alert would have fired over the windows that were judged");
+  rehearse->add_option("monitor", rehearsed->monitor)->required();
+  rehearse
+      ->add_option("alert", rehearsed->alert,
+                   "A declared one, or '{metric: auc, window: week, under: 0.7}'")
+      ->required();
+  rehearse->add_option("--from", rehearsed->from, "First start of a window");
+  rehearse->add_option("--until", rehearsed->until, "Windows that start before");
+  rehearse->callback([&context, &exit_code, rehearsed] {
+    JsonObject body{{"alert", rehearsed->alert}};
+    if (!rehearsed->from.empty()) body["from"] = rehearsed->from;
+    if (!rehearsed->until.empty()) body["until"] = rehearsed->until;
+    exit_code = finish(context,
+                       Client(context).post(
+                           path_of("/slipway/v1/monitors/{}/rehearse", {rehearsed->monitor}), body),
+                       show_rehearsal);
   });
 
   CLI::App* alerts = root.add_subcommand("alerts", "Alerts, newest first, with what they caused");

@@ -330,6 +330,10 @@ Result<std::vector<MonitorDefinition>> parse_monitors(std::string_view slipway_y
   return monitors;
 }
 
+Result<AlertRule> parse_alert(const std::string& name, std::string_view text) {
+  return read_alert(name, TRY(YamlNode::parse(text)));
+}
+
 Result<MonitorDefinition> parse_monitor(const std::string& name, std::string_view text) {
   return read_monitor(name, TRY(YamlNode::parse(text)));
 }

@@ -81,6 +81,10 @@ struct MonitorDefinition {
 // part means no monitors. kInvalidArgument with line and column.
 Result<std::vector<MonitorDefinition>> parse_monitors(std::string_view slipway_yaml);
 
+// Reads one alert's mapping, `{metric: auc, window: week, under: 0.7}`. kInvalidArgument with line
+// and column.
+Result<AlertRule> parse_alert(const std::string& name, std::string_view text);
+
 // Reads one monitor's mapping: YAML, or the JSON of to_json().
 Result<MonitorDefinition> parse_monitor(const std::string& name, std::string_view text);
 

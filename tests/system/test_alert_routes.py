@@ -110,6 +110,18 @@ def test_alerts_arrive(tmp_path):
 
             eventually(in_alertmanager, seconds=30)
 
+            # The declared alert, rehearsed, is what happened; a stricter one that is only thought of fires no later.
+            rehearsed = json.loads(server.cli("--json", "monitors", "rehearse", "sale-health", "log_loss").stdout)
+            assert [f["opened"] for f in rehearsed["firings"]] == [a["time"] for a in alerts]
+            assert [f["value"] for f in rehearsed["firings"]] == [a["value"] for a in alerts]
+            assert rehearsed["strip"].count("#") == sum(f["windows"] for f in rehearsed["firings"])
+            strict = json.loads(server.cli("--json", "monitors", "rehearse", "sale-health", "{metric: log_loss_ratio, window: day, over: 0.5, min_rows: 50}").stdout)
+            assert strict["firings"][0]["opened"] <= rehearsed["firings"][0]["opened"]
+            assert "would have fired" in server.cli("monitors", "rehearse", "sale-health", "log_loss").stdout
+            assert server.cli("monitors", "rehearse", "sale-health", "absent", check=False).returncode == 4
+            done = server.cli("monitors", "rehearse", "sale-health", "{metric: auk, window: day, over: 1}", check=False)
+            assert done.returncode == 1 and "auk" in done.stderr
+
             # A route that is no longer declared hears nothing; one that nobody declares is refused.
             done = server.cli("apply", str(declare(folder, routes, "[hook, gone]")), check=False)
             assert done.returncode == 1 and "route=gone" in done.stderr

@@ -1,6 +1,7 @@
 #include "api/own/monitor_routes.h"
 
 #include "api/own/loop_wire.h"
+#include "monitor/rehearsal.h"
 
 namespace slipway::api::own {
 namespace {
@@ -65,6 +66,34 @@ Result<Response> alerts(Monitor& monitor, const Request& request) {
   return reply({{"alerts", std::move(found)}});
 }
 
+// A declared alert by its name, or the mapping of one.
+Result<monitor::AlertRule> rule_in(const std::string& text,
+                                   const monitor::MonitorDefinition& definition) {
+  if (text.find('{') != std::string::npos) return monitor::parse_alert("rehearsed", text);
+  for (const monitor::AlertRule& rule : definition.alerts) {
+    if (rule.name == text) return rule;
+  }
+  return base::error(Code::kNotFound, "the monitor has no such alert: monitor={} alert={}",
+                     definition.name, text);
+}
+
+Result<Response> rehearse(Monitor& monitor, const Request& request) {
+  const JsonObject body = TRY(read_body(request));
+  const std::string& name = request.param("name");
+  const monitor::MonitorDefinition definition = TRY(monitor.definition(name));
+  const monitor::AlertRule rule = TRY(rule_in(TRY(base::get_string(body, "alert")), definition));
+  monitor::WindowFilter filter{.kind = rule.window, .variant = "live"};
+  filter.from = TRY(read_time(body, "from"));
+  filter.to = TRY(read_time(body, "until"));
+  filter.limit = 100'000;
+  JsonObject object =
+      monitor::rehearse(rule, definition, TRY(monitor.windows(name, filter))).to_json();
+  object["metric"] = rule.metric;
+  object["window"] = monitor::window_name(rule.window);
+  object["threshold"] = rule.threshold();
+  return reply(object);
+}
+
 }  // namespace
 
 std::vector<http::Route> monitor_routes(Monitor& monitor) {
@@ -85,6 +114,12 @@ std::vector<http::Route> monitor_routes(Monitor& monitor) {
            "Judged days and weeks, oldest first, per variant: filter by window, variant, from, "
            "to; drift=0 leaves the features out.",
        .handler = answering([&monitor](const Request& r) { return windows(monitor, r); }),
+       .tag = "slipway"},
+      {.method = Method::kPost,
+       .pattern = "/slipway/v1/monitors/{name}/rehearse",
+       .summary = "When an alert, declared or only thought of, would have fired over the windows "
+                  "that were judged: {alert, from, until}.",
+       .handler = answering([&monitor](const Request& r) { return rehearse(monitor, r); }),
        .tag = "slipway"},
       {.method = Method::kGet,
        .pattern = "/slipway/v1/alerts",

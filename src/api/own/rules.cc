@@ -96,6 +96,7 @@ constexpr Rule kRules[] = {
     {kGet, "/slipway/v1/monitors", About::kProject, Permission::kRead},
     {kGet, "/slipway/v1/monitors/{name}", About::kProject, Permission::kRead},
     {kGet, "/slipway/v1/monitors/{name}/windows", About::kProject, Permission::kRead},
+    {kPost, "/slipway/v1/monitors/{name}/rehearse", About::kProject, Permission::kRead},
     {kGet, "/slipway/v1/alerts", About::kProject, Permission::kRead},
     {kGet, "/slipway/v1/routes", About::kProject, Permission::kRead},
     {kPost, "/slipway/v1/routes/{name}/test", About::kProject, Permission::kEdit},

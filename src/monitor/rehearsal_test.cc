@@ -1,0 +1,56 @@
+#include "monitor/rehearsal.h"
+
+#include <gtest/gtest.h>
+
+namespace slipway::monitor {
+namespace {
+
+StoredWindow week(int number, double ratio, std::int64_t labels = 1000) {
+  const base::Timestamp start{number * base::Duration::days(7).micros};
+  StoredWindow stored{.kind = WindowKind::kWeek,
+                      .window = {.start = start, .end = start + base::Duration::days(7)}};
+  stored.result.rows = stored.result.labels = labels;
+  stored.result.metrics["log_loss_ratio"] = ratio;
+  stored.judged_at = stored.window.end + base::Duration::hours(1);
+  return stored;
+}
+
+AlertRule rule() {
+  return MUST(
+      parse_alert("try", "{metric: log_loss_ratio, window: week, over: 1.0, min_rows: 100}"));
+}
+
+TEST(Rehearsal, AnAlertStaysOneFromTheFirstWindowToTheFirstFineOne) {
+  std::vector<StoredWindow> windows = {week(0, 0.9), week(1, 1.1), week(2, 1.3), week(3, 5.0, 7),
+                                       week(4, 1.2), week(5, 0.8), week(6, 1.05)};
+  StoredWindow day = week(7, 9);
+  day.kind = WindowKind::kDay;
+  windows.push_back(day);
+  StoredWindow waiting = week(8, 9);
+  waiting.judged_at.reset();
+  windows.push_back(waiting);
+  const Rehearsal rehearsal = rehearse(rule(), {}, windows);
+  EXPECT_EQ(rehearsal.strip, ".##?#.#");
+  EXPECT_EQ(rehearsal.windows, 7);
+  EXPECT_EQ(rehearsal.not_judged, 1);
+  ASSERT_EQ(rehearsal.firings.size(), 2u);
+  EXPECT_EQ(rehearsal.firings[0].windows, 3);
+  EXPECT_EQ(rehearsal.firings[0].value, 1.1);
+  EXPECT_EQ(rehearsal.firings[0].worst, 1.3);
+  EXPECT_EQ(rehearsal.firings[0].opened_at, *windows[1].judged_at);
+  EXPECT_EQ(rehearsal.firings[0].resolved_at, windows[5].judged_at);
+  EXPECT_FALSE(rehearsal.firings[1].resolved_at);
+}
+
+TEST(Rehearsal, WorseIsTheOtherWayBelowABound) {
+  AlertRule below = rule();
+  below.over.reset();
+  below.under = 1.0;
+  const Rehearsal rehearsal = rehearse(below, {}, {week(0, 0.9), week(1, 0.4), week(2, 0.6)});
+  ASSERT_EQ(rehearsal.firings.size(), 1u);
+  EXPECT_EQ(rehearsal.firings[0].worst, 0.4);
+  EXPECT_TRUE(rehearse(below, {}, {}).firings.empty());
+}
+
+}  // namespace
+}  // namespace slipway::monitor
