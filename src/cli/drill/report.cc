@@ -4,10 +4,13 @@
 #include <set>
 
 #include "cli/table.h"
+#include "store/xml.h"
 #include "types/timestamp.h"
 
 namespace slipway::cli {
 namespace {
+
+using store::xml_escape;
 
 // Two units are enough for people: "2d 6h".
 std::string delay_text(const std::optional<base::Duration>& delay) {
@@ -71,29 +74,6 @@ std::string uncovered(const Verdict& verdict) {
   return text;
 }
 
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
-}
-
 constexpr std::string_view kStyle = R"(
 :root{color-scheme:light dark;--ink:#1b1f24;--paper:#fff;--line:#d0d7de;--good:#0072b2;--bad:#d55e00;--quiet:#6e7781}
 @media(prefers-color-scheme:dark){:root{--ink:#e6edf3;--paper:#0d1117;--line:#30363d;--good:#56b4e9;--bad:#e69f00;--quiet:#8b949e}}
@@ -153,12 +133,14 @@ std::string drill_page(const DrillReport& report) {
       "content=\"width=device-width\"><title>Drill of {0}</title><style>{1}</style>"
       "<h1>How would we know if {0} breaks?</h1><p><strong>{2}.</strong> Recorded traffic from {3} "
       "on, with every fault from {4} to {5} (event time), against a copy of the endpoint.</p>",
-      escaped(report.endpoint), kStyle, escaped(headline(report)), types::to_rfc3339(report.from),
-      types::to_rfc3339(report.start), types::to_rfc3339(report.until));
+      xml_escape(report.endpoint), kStyle, xml_escape(headline(report)),
+      types::to_rfc3339(report.from), types::to_rfc3339(report.start),
+      types::to_rfc3339(report.until));
   out +=
       "<table><thead><tr><th>Fault<th>Noticed by<th>After<th>Harmed<th>Smallest "
       "share<th>Cause<th>Action";
-  for (const std::string& alert : alerts) out += fmt::format("<th class=\"up\">{}", escaped(alert));
+  for (const std::string& alert : alerts)
+    out += fmt::format("<th class=\"up\">{}", xml_escape(alert));
   out += "</thead><tbody>";
   const auto matrix = [&](const Verdict& verdict, const char* fired_class) {
     for (const std::string& alert : alerts) {
@@ -172,24 +154,24 @@ std::string drill_page(const DrillReport& report) {
     out += fmt::format(
         "<tr><td><code>{}</code><br><span class=\"quiet\">{}</span><td class=\"{}\">{}<td>{}<td>{}"
         "<td>{}<td>{}<td>{}",
-        escaped(verdict->fault), escaped(verdict->what), verdict->caught ? "good" : "bad",
-        escaped(verdict->caught ? verdict->by : "missed"), delay_text(verdict->delay),
+        xml_escape(verdict->fault), xml_escape(verdict->what), verdict->caught ? "good" : "bad",
+        xml_escape(verdict->caught ? verdict->by : "missed"), delay_text(verdict->delay),
         verdict->harmed, share_text(verdict->smallest_share), word_of(verdict->is_cause_right),
-        escaped(action_text(*verdict)));
+        xml_escape(action_text(*verdict)));
     matrix(*verdict, "good");
   }
   for (const Verdict& verdict : report.controls) {
     out += fmt::format(
         "<tr><td><code>{}</code><br><span class=\"quiet\">control: {}</span><td class=\"{}\">{}"
         "<td>-<td>-<td>-<td>-<td>-",
-        escaped(verdict.fault), escaped(verdict.what), verdict.alerts.empty() ? "good" : "bad",
-        verdict.alerts.empty() ? "silent" : "false page");
+        xml_escape(verdict.fault), xml_escape(verdict.what),
+        verdict.alerts.empty() ? "good" : "bad", verdict.alerts.empty() ? "silent" : "false page");
     matrix(verdict, "bad");
   }
   out += "</tbody></table>";
   if (report.caught() < std::ssize(report.faults)) out += "<h2>Not covered</h2><ul>";
   for (const Verdict& verdict : report.faults) {
-    if (!verdict.caught) out += "<li>" + escaped(uncovered(verdict));
+    if (!verdict.caught) out += "<li>" + xml_escape(uncovered(verdict));
   }
   return out + "</html>\n";
 }

@@ -6,8 +6,12 @@
 #include <iterator>
 #include <string_view>
 
+#include "store/xml.h"
+
 namespace slipway::monitor {
 namespace {
+
+using store::xml_escape;
 
 constexpr std::string_view kStyle = R"(
 :root{color-scheme:light dark;--ink:#1b1f24;--soft:#5b6570;--line:#d8dde3;--paper:#fff;--before:#9aa5b1;--now:#1f6feb;--bad:#b42318;--good:#1a7f37}
@@ -22,29 +26,6 @@ ul{margin:.2rem 0 0;padding-left:1.1rem}details summary{cursor:pointer;color:var
 @media print{:root{--ink:#000;--soft:#444;--line:#bbb;--paper:#fff;--before:#999;--now:#0645ad;--bad:#900;--good:#060}body{margin:0;max-width:none;font-size:10px}tr{break-inside:avoid}details{display:none}}
 )";
 
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
-}
-
 // Absent members read as null: a report of another version shows less, and breaks nothing.
 const Json& at(const Json& value, std::string_view key) {
   static const Json kNull;
@@ -54,8 +35,8 @@ const Json& at(const Json& value, std::string_view key) {
 }
 
 std::string text(const Json& value) {
-  if (value.is_string()) return escaped(std::string_view(value.get_string()));
-  return value.is_null() ? "" : escaped(base::to_text(value));
+  if (value.is_string()) return xml_escape(std::string_view(value.get_string()));
+  return value.is_null() ? "" : xml_escape(base::to_text(value));
 }
 
 std::string number(const Json& value, int digits = 4) {
