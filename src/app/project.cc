@@ -209,6 +209,7 @@ Result<JsonObject> Project::apply(const Declared& declared) {
   const Parsed parsed = TRY(parse(declared));
   base::MutexLock lock(advance_mutex_);
   TRY(check_features(parsed.features));
+  TRY(rooms_.webhooks.check_routes(parsed.routes));
   const std::string before = TRY(stored_yaml());
   // A rehearsal that has begun goes on where it stands.
   const bool begins = parsed.head.rehearses && !clock_.rehearses();

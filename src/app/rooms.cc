@@ -191,6 +191,7 @@ struct Application::Rooms::Impl {
         deliveries(f.db, f.clock, f.random, webhooks,
                    {.workers = static_cast<std::size_t>(f.settings.webhook_workers),
                     .retries_max = f.settings.webhook_retries_max,
+                    .route_retries_max = f.settings.route_retries_max,
                     .deliveries_max = f.settings.webhook_deliveries_max,
                     .timeout_seconds = f.settings.webhook_timeout_seconds},
                    f.metrics),

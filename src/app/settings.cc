@@ -385,6 +385,8 @@ const std::vector<SettingInfo>& setting_table() {
       also(integer("webhook-retries-max", &Settings::webhook_retries_max, 0, 100,
                    "Tries of a webhook delivery after the first one."),
            {}, {"MLFLOW_WEBHOOK_REQUEST_MAX_RETRIES"}),
+      integer("route-retries-max", &Settings::route_retries_max, 0, 1'000'000,
+              "Tries of an alert's delivery after the first one; after a while one a minute."),
       integer("webhook-deliveries-max", &Settings::webhook_deliveries_max, 1, 1'000'000,
               "Deliveries of one webhook that may wait; what comes after them stays in the event "
               "log until there is room."),

@@ -108,6 +108,7 @@ struct Settings {
   std::int64_t webhook_workers = 4;
   std::int64_t webhook_timeout_seconds = 30;
   std::int64_t webhook_retries_max = 3;
+  std::int64_t route_retries_max = 1440;
   std::int64_t webhook_deliveries_max = 10'000;
 
   // MLflow's way of saying where things are kept: app/mlflow_options.h.

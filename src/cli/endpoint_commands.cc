@@ -181,7 +181,8 @@ struct ChangeOptions {
 
 std::string show_rehearsal(const Json& reply) {
   const Json& firings = member_at(reply, "firings");
-  std::string out = cell(member_at(reply, "strip")) + "\n\n" +
+  std::string out = cell(member_at(reply, "strip")) +
+                    "    a sign a window: . fine, # fired, ? not judged\n\n" +
                     table(firings.as_array(), {{"OPENED", "opened"},
                                                {"RESOLVED", "resolved"},
                                                {"WINDOWS", "windows"},

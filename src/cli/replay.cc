@@ -268,7 +268,7 @@ Result<ReplayReport> replay(const Context& context, const Recording& recording,
   }
   Schedule requests(times);
   Timestamp now = options.from ? *options.from : TRY(clock_now(client));
-  const Timestamp from = now;
+  const Timestamp asked_since = options.asked_since.value_or(now);
   const Timestamp until = options.until.value_or(requests.last().value_or(now) + base::Duration{1});
   requests.skip(now);
   Senders senders(context, recording, options);
@@ -303,7 +303,8 @@ Result<ReplayReport> replay(const Context& context, const Recording& recording,
     const auto rows = requests.take(end);
     senders.send(rows);
     sent += rows.size();
-    report.labels += TRY(post_labels(client, options.endpoint, recording, labels, from, known));
+    report.labels +=
+        TRY(post_labels(client, options.endpoint, recording, labels, asked_since, known));
     TRY(advance(client, end, tell));
     now = end;
     if (std::chrono::duration<double>(SteadyClock::now() - told).count() > 0.5) {

@@ -17,6 +17,8 @@ namespace slipway::cli {
 struct ReplayOptions {
   std::string endpoint;
   std::optional<base::Timestamp> from, until;  // event time; default: the clock, the last row
+  // Outcomes of requests before it are not sent; default: `from`.
+  std::optional<base::Timestamp> asked_since;
   base::Duration tick = base::Duration::hours(6);
   std::size_t connections = 8;
   // Load instead of a replay: rows from..until again and again for so long, marked as traffic

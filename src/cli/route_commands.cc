@@ -14,9 +14,9 @@ int test_route(const Context& context, const std::string& name) {
     if (member_at(result, "delivered").as_bool())
       return fmt::format("{} has taken an example alert\n", name);
     const Json& status = member_at(result, "status");
-    return fmt::format("{} has not taken an example alert: {}{}\n", name,
-                       status.is_null() ? "" : "status " + cell(status) + ": ",
-                       cell(member_at(result, "error")));
+    return fmt::format("{} has not taken an example alert: {}\n", name,
+                       status.is_null() ? cell(member_at(result, "error"))
+                                        : "it answers with status " + cell(status));
   });
   return code == kOk && !member_at(*reply, "delivered").as_bool() ? kFailed : code;
 }

@@ -34,7 +34,8 @@ Verdict judge(const Result<base::HttpReply>& reply, std::int64_t tries, std::int
   if (reply && reply->status < 400) return {.what = What::kDelivered};
   const bool temporary = reply ? is_temporary(reply->status)
                                : reply.error().code == Code::kUnavailable ||
-                                     reply.error().code == Code::kDeadlineExceeded;
+                                     reply.error().code == Code::kDeadlineExceeded ||
+                                     reply.error().code == Code::kFailedPrecondition;
   if (!temporary || tries > retries_max) return {.what = What::kGiveUp};
   std::int64_t wait = std::int64_t{1} << std::min<std::int64_t>(tries - 1, 6);
   wait = std::min(wait, kWaitSecondsMax);
@@ -265,7 +266,9 @@ void Deliveries::deliver(const Due& due) {
 }
 
 Result<void> Deliveries::settle(const Due& due, const Result<base::HttpReply>& reply) {
-  Verdict verdict = judge(reply, due.tries + 1, options_.retries_max);
+  const std::int64_t retries_max =
+      is_route_id(due.webhook) ? options_.route_retries_max : options_.retries_max;
+  Verdict verdict = judge(reply, due.tries + 1, retries_max);
   const int status = reply ? reply->status : 0;
   const std::string_view why = reply ? "" : base::code_name(reply.error().code);
   switch (verdict.what) {

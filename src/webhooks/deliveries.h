@@ -25,10 +25,11 @@
 namespace slipway::webhooks {
 
 struct DeliveryOptions {
-  std::size_t workers = 4;               // deliveries at the same time; 0: inside step()
-  std::int64_t retries_max = 3;          // after the first try
-  std::int64_t deliveries_max = 10'000;  // waiting, of one webhook; more stay in the event log
-  std::int64_t timeout_seconds = 30;     // of one try: another server leaves it alone that long
+  std::size_t workers = 4;                // deliveries at the same time; 0: inside step()
+  std::int64_t retries_max = 3;           // after the first try
+  std::int64_t route_retries_max = 1440;  // of alerts: a page must not be lost with a short outage
+  std::int64_t deliveries_max = 10'000;   // waiting, of one webhook; more stay in the event log
+  std::int64_t timeout_seconds = 30;      // of one try: another server leaves it alone that long
 };
 
 // What to do after a try; a pure function. `tries` counts this one.

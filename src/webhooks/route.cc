@@ -20,6 +20,7 @@ constexpr std::pair<Format, std::string_view> kFormats[] = {
     {Format::kAlertmanager, "alertmanager"}};
 // Alertmanager forgets what nobody repeats; an alert of ours stays until it is resolved.
 constexpr base::Duration kStays = base::Duration::days(365);
+constexpr base::Duration kExampleStays = base::Duration::seconds(60);
 
 Result<Route> read_route(const std::string& name, const YamlNode& node) {
   Route route{.name = name};
@@ -42,6 +43,17 @@ Result<Route> read_route(const std::string& name, const YamlNode& node) {
   }
   TRY(map.finish());
   return route;
+}
+
+// A text, or a variable as the whole of it.
+Result<void> check_reference(const std::string& text) {
+  if (text.find("${") == std::string::npos) return {};
+  const bool is_whole = text.starts_with("${") && text.find('}') == text.size() - 1;
+  if (is_whole && std::string_view(text).substr(2).starts_with(kVariables)) return {};
+  return base::error(Code::kInvalidArgument,
+                     "a route may name a variable of the server, as the whole text, that begins "
+                     "with {}: got={}",
+                     kVariables, text);
 }
 
 std::string text_at(const JsonObject& object, std::string_view key) {
@@ -143,7 +155,7 @@ std::string alertmanager_body(const AlertNews& news) {
       JsonObject{{"labels", labels},
                  {"annotations", annotations},
                  {"startsAt", opened},
-                 {"endsAt", types::to_rfc3339(is_open ? news.noted + kStays : news.time)}}});
+                 {"endsAt", types::to_rfc3339(is_open ? news.noted + news.stays : news.time)}}});
 }
 
 }  // namespace
@@ -173,8 +185,8 @@ Result<std::vector<Route>> parse_routes(std::string_view slipway_yaml) {
     if (name.empty()) return node.error("a route needs a name");
     Route route = TRY(read_route(name, node));
     for (const std::string* text : {&route.url, &route.secret}) {
-      const auto resolved = resolve_reference(*text);
-      if (!resolved) return node.error_of(resolved.error());
+      if (const auto checked = check_reference(*text); !checked)
+        return node.error_of(checked.error());
     }
     routes.push_back(std::move(route));
   }
@@ -182,12 +194,8 @@ Result<std::vector<Route>> parse_routes(std::string_view slipway_yaml) {
 }
 
 Result<std::string> resolve_reference(const std::string& text) {
+  TRY(check_reference(text));
   if (!text.starts_with("${")) return text;
-  if (!text.ends_with('}') || !std::string_view(text).substr(2).starts_with(kVariables)) {
-    return base::error(Code::kInvalidArgument,
-                       "a route may name variables of the server that begin with {}: got={}",
-                       kVariables, text);
-  }
   const std::string name = text.substr(2, text.size() - 3);
   const char* value = std::getenv(name.c_str());
   if (value == nullptr || *value == '\0') {
@@ -201,7 +209,8 @@ std::optional<AlertNews> alert_news_of(const store::Event& event) {
   if (event.kind != "alert.opened" && event.kind != "alert.resolved") return std::nullopt;
   auto payload = base::parse_json_object(event.payload);
   if (!payload) return std::nullopt;  // it was erased
-  AlertNews news{.event = event.kind, .time = event.event_time, .noted = event.arrival_time};
+  AlertNews news{
+      .event = event.kind, .time = event.event_time, .noted = event.arrival_time, .stays = kStays};
   news.routes = texts_at(*payload, "routes");
   payload->erase("routes");
   news.alert = std::move(*payload);
@@ -212,6 +221,7 @@ AlertNews example_alert(const std::string& route, base::Timestamp now) {
   return {.event = "alert.opened",
           .time = now,
           .noted = now,
+          .stays = kExampleStays,
           .alert = {{"monitor", "example"},
                     {"alert", "example"},
                     {"endpoint", "example"},

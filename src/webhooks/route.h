@@ -29,7 +29,7 @@ struct Route {
   bool operator==(const Route&) const = default;
 };
 
-// kInvalidArgument with line and column.
+// kInvalidArgument with line and column. Variables need not be set.
 Result<std::vector<Route>> parse_routes(std::string_view slipway_yaml);
 
 // A text, or the value of the variable that "${SLIPWAY_ROUTE_...}" names: what must not stand in a
@@ -41,6 +41,7 @@ struct AlertNews {
   std::string event;                // "alert.opened", "alert.resolved"
   base::Timestamp time;             // event time
   base::Timestamp noted;            // arrival time: a rehearsal's event time may be long ago
+  base::Duration stays;             // after it who forgets what isn't repeated may forget it
   JsonObject alert;                 // monitor, alert, endpoint, metric, value ...
   std::vector<std::string> routes;  // that hear of it
 };

@@ -38,7 +38,7 @@ TEST(Routes, MistakesHaveTheirPlace) {
   for (const char* wrong : {"routes:\n  a: {}", "routes:\n  a: {slack: x, webhook: y}",
                             "routes:\n  a: {slack: x, secret: y}", "routes:\n  a: {sms: x}",
                             "routes:\n  a: {slack: \"${HOME}\"}",
-                            "routes:\n  a: {slack: \"${SLIPWAY_ROUTE_NOT_THERE}\"}"}) {
+                            "routes:\n  a: {slack: \"https://x.org/${SLIPWAY_ROUTE_X}\"}"}) {
     const auto routes = parse_routes(wrong);
     ASSERT_FALSE(routes) << wrong;
     EXPECT_NE(routes.error().message.find("line 2"), std::string::npos) << routes.error().message;

@@ -103,7 +103,22 @@ JsonObject public_part(const Webhook& webhook) {
   return {{"name", webhook.name}, {"active", webhook.active}, {"events", std::move(events)}};
 }
 
-std::string route_id(const std::string& name) { return "route-" + name; }
+constexpr std::string_view kRouteIds = "route-";
+std::string route_id(const std::string& name) { return std::string(kRouteIds) + name; }
+
+// Why there was no reply, without the address: it may hold a key.
+std::string why_not(const Error& error) {
+  switch (error.code) {
+    case Code::kUnavailable:
+      return "nobody answered at its address";
+    case Code::kDeadlineExceeded:
+      return "the other side did not answer in time";
+    case Code::kPermissionDenied:
+      return "its address is no public one (the setting webhook-allow-private)";
+    default:
+      return error.message;
+  }
+}
 
 std::string subject_of(const std::string& id) { return "webhooks/" + id; }
 
@@ -201,6 +216,21 @@ Result<TestResult> Webhooks::test(const std::string& id, const std::string& even
   return TestResult{.success = reply->status < 400, .status = reply->status, .body = reply->body};
 }
 
+bool is_route_id(std::string_view id) { return id.starts_with(kRouteIds); }
+
+Result<void> Webhooks::check_routes(const std::vector<Route>& routes) const {
+  for (const Route& route : routes) {
+    TRY(resolve_reference(route.secret));
+    const auto place = check_place(TRY(resolve_reference(route.url)), policy_);
+    if (place) continue;
+    const bool is_variable = route.url.starts_with("${");
+    return base::error(Code::kInvalidArgument, "route {}: {}", route.name,
+                       is_variable ? "what its variable holds is no address that may be reached"
+                                   : place.error().message);
+  }
+  return {};
+}
+
 Result<std::vector<RouteChange>> Webhooks::plan_routes(const std::vector<Route>& routes) {
   std::map<std::string, Route> known;
   for (auto& [route, waiting] : TRY(this->routes())) known[route.name] = route;
@@ -218,7 +248,7 @@ Result<std::vector<RouteChange>> Webhooks::plan_routes(const std::vector<Route>&
 }
 
 Result<std::vector<RouteChange>> Webhooks::apply_routes(const std::vector<Route>& routes) {
-  for (const Route& route : routes) TRY(check_place(TRY(resolve_reference(route.url)), policy_));
+  TRY(check_routes(routes));
   const std::vector<RouteChange> changes = TRY(plan_routes(routes));
   const base::Timestamp now = clock_.now();
   TRY(db_.write([&](store::Tx& tx) -> Result<void> {
@@ -275,8 +305,8 @@ Result<TestResult> Webhooks::test_route(const std::string& name) {
     if (route.name != name) continue;
     const auto reply = send(route_id(name), random_.hex(),
                             alert_body(route.format, example_alert(name, clock_.now())));
-    if (!reply) return TestResult{.error = reply.error().message};
-    return TestResult{.success = reply->status < 400, .status = reply->status, .body = reply->body};
+    if (!reply) return TestResult{.error = why_not(reply.error())};
+    return TestResult{.success = reply->status < 400, .status = reply->status};
   }
   return base::error(Code::kNotFound, "no such route: route={}", name);
 }

@@ -44,10 +44,13 @@ class Webhooks {
   // is a result, not an error.
   Result<TestResult> test(const std::string& id, const std::string& event);
 
+  // kInvalidArgument, kFailedPrecondition: an address that must not be reached, a variable that is
+  // not set. Says nothing of what a variable holds.
+  Result<void> check_routes(const std::vector<Route>& routes) const;
   // What apply would change of the places that hear of alerts; changes nothing.
   Result<std::vector<RouteChange>> plan_routes(const std::vector<Route>& routes);
   // Routes that aren't named go, with what waits for them. A new one hears of what happens from now
-  // on. kInvalidArgument: an address that must not be reached.
+  // on. As check_routes().
   Result<std::vector<RouteChange>> apply_routes(const std::vector<Route>& routes);
   // By name, with how many deliveries wait.
   Result<std::vector<std::pair<Route, std::int64_t>>> routes();
@@ -66,6 +69,9 @@ class Webhooks {
   Sender& sender_;
   const UrlPolicy policy_;
 };
+
+// Whether the webhook of this id is a route's.
+bool is_route_id(std::string_view id);
 
 store::RoomMigrations migrations();
 

@@ -71,7 +71,8 @@ def test_what_is_missed_comes_with_the_alert_that_would_have_noticed(played):
                 "nulls:shop": "missing_rate", "renamed:shop": "unseen_rate", "labels:none": "completeness"}
     for fault, metric in expected.items():
         assert not faults[fault]["caught"], faults[fault]
-        assert faults[fault]["harmed"] == 13 * 144
+        everything = 13 * 144
+        assert faults[fault]["harmed"] == (0 if fault == "labels:none" else pytest.approx(everything / 2, rel=0.1) if fault == "renamed:shop" else everything), fault
         assert faults[fault]["suggestion"]["metric"] == metric, faults[fault]
     assert {v["suggestion"]["metric"] for v in faults.values() if v["suggestion"]}.isdisjoint({"latency_ms_p50", "latency_ms_p99", "requests"})
 

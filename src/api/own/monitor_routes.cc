@@ -82,6 +82,12 @@ Result<Response> rehearse(Monitor& monitor, const Request& request) {
   const std::string& name = request.param("name");
   const monitor::MonitorDefinition definition = TRY(monitor.definition(name));
   const monitor::AlertRule rule = TRY(rule_in(TRY(base::get_string(body, "alert")), definition));
+  const auto& kinds = definition.windows;
+  if (std::find(kinds.begin(), kinds.end(), rule.window) == kinds.end()) {
+    return base::error(Code::kInvalidArgument,
+                       "the monitor has no such windows: monitor={} window={}", name,
+                       monitor::window_name(rule.window));
+  }
   monitor::WindowFilter filter{.kind = rule.window, .variant = "live"};
   filter.from = TRY(read_time(body, "from"));
   filter.to = TRY(read_time(body, "until"));

@@ -26,10 +26,7 @@ Result<Response> test(Webhooks& webhooks, const Request& request) {
   const webhooks::TestResult result = TRY(webhooks.test_route(request.param("name")));
   JsonObject object{{"delivered", result.success}, {"status", nullptr}, {"error", nullptr}};
   if (result.status != 0) object["status"] = result.status;
-  if (!result.error.empty())
-    object["error"] = result.error;
-  else if (!result.success)
-    object["error"] = result.body;
+  if (!result.error.empty()) object["error"] = result.error;
   return reply(object);
 }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <atomic>
 #include <csignal>
+#include <set>
 
 #include "cli/commands.h"
 #include "cli/drill/report.h"
@@ -31,7 +32,7 @@ void end_on_signals() {
   struct sigaction action {};
   action.sa_handler = [](int) { interrupted = true; };
   action.sa_flags = SA_RESETHAND;
-  for (const int number : {SIGINT, SIGTERM, SIGHUP}) ::sigaction(number, &action, nullptr);
+  for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) ::sigaction(number, &action, nullptr);
 }
 
 struct Flags {
@@ -65,6 +66,37 @@ Result<Times> read_times(const Flags& flags, const Recording& recording) {
   return times;
 }
 
+// kInvalidArgument: a recording in which nothing can be seen.
+Result<void> check_recording(const Recording& recording, const Times& times) {
+  const types::Column& ids = *recording.requests.find(recording.id);
+  std::set<std::string_view> known;
+  std::size_t before = 0;
+  for (std::size_t row = 0; row < ids.size(); ++row) {
+    if (!ids.is_valid(row) || !known.insert(ids.strings[row]).second) {
+      return base::error(Code::kInvalidArgument,
+                         "every request needs an id of its own: column={} id={} time={}",
+                         recording.id, ids.is_valid(row) ? ids.strings[row] : "missing",
+                         types::to_rfc3339(recording.time(row)));
+    }
+    if (recording.time(row) < times.start) ++before;
+  }
+  if (before > 0 && before < ids.size()) return {};
+  return base::error(Code::kInvalidArgument,
+                     "the recording needs requests before and after --start: from={} before={} "
+                     "start={} after={} until={}",
+                     types::to_rfc3339(times.from), before, types::to_rfc3339(times.start),
+                     ids.size() - before, types::to_rfc3339(times.until));
+}
+
+// Sources of looked-up features that the recording says nothing of.
+std::vector<std::string> not_pushed(const Recording& recording,
+                                    const std::vector<LookedUp>& looked_up) {
+  std::set<std::string> missing;
+  for (const LookedUp& one : looked_up) missing.insert(one.source);
+  for (const Recording::Source& source : recording.sources) missing.erase(source.name);
+  return {missing.begin(), missing.end()};
+}
+
 // Requests of other times are not played.
 void keep_times(Recording& recording, const Times& times) {
   types::Column& events = *recording.requests.find(recording.event_time);
@@ -86,8 +118,9 @@ void keep_times(Recording& recording, const Times& times) {
 }
 
 Result<std::vector<Fault>> choose_faults(const Flags& flags, const Recording& recording,
-                                         Staging& staging) {
-  std::vector<Fault> all = faults_of(recording, TRY(staging.looked_up()));
+                                         const std::vector<LookedUp>& looked_up,
+                                         const Staging& staging) {
+  std::vector<Fault> all = faults_of(recording, looked_up);
   const auto everything = [](Recording& changed, const Dose& dose) {
     std::vector<std::size_t> rows;
     for (std::size_t row = 0; row < changed.requests.rows(); ++row) {
@@ -117,7 +150,10 @@ Result<std::vector<Fault>> choose_faults(const Flags& flags, const Recording& re
     for (const Fault& fault : all) {
       if (fault.name != wanted && !fault.name.starts_with(wanted + ":")) continue;
       is_known = true;
-      if (fault.group != FaultGroup::kControl) chosen.push_back(fault);
+      const bool is_twice = std::any_of(chosen.begin(), chosen.end(), [&](const Fault& other) {
+        return other.name == fault.name;
+      });
+      if (fault.group != FaultGroup::kControl && !is_twice) chosen.push_back(fault);
     }
     if (!is_known) {
       std::string names;
@@ -125,6 +161,8 @@ Result<std::vector<Fault>> choose_faults(const Flags& flags, const Recording& re
       return base::error(Code::kInvalidArgument, "no such fault: fault={} known={}", wanted, names);
     }
   }
+  if (chosen.empty())
+    return base::error(Code::kInvalidArgument, "--faults names controls only: they always play");
   for (const Fault& fault : all) {
     if (fault.group == FaultGroup::kControl) chosen.push_back(fault);
   }
@@ -172,6 +210,8 @@ Result<DrillReport> drill(const Context& context, const Flags& flags,
   Recording recording = TRY(recorded.read());
   const Times times = TRY(read_times(flags, recording));
   keep_times(recording, times);
+  TRY(check_recording(recording, times));
+  if (!flags.out.empty()) TRY(store::write_file(flags.out, ""));  // before the work, not after it
   Client production(context);
   Staging staging = TRY(Staging::make(production,
                                       {.endpoint = flags.endpoint,
@@ -180,7 +220,8 @@ Result<DrillReport> drill(const Context& context, const Flags& flags,
                                        .start = times.start,
                                        .stop = &interrupted},
                                       tell));
-  const std::vector<Fault> faults = TRY(choose_faults(flags, recording, staging));
+  const std::vector<LookedUp> looked_up = TRY(staging.looked_up());
+  const std::vector<Fault> faults = TRY(choose_faults(flags, recording, looked_up, staging));
   TRY(staging.warm_up(recording, [&](const std::string& line) { tell("before: " + line); }));
   const Stage stage{staging, recording, flags, times};
   const auto telling = [&](const Fault& fault) {
@@ -202,12 +243,13 @@ Result<DrillReport> drill(const Context& context, const Flags& flags,
                      .start = times.start,
                      .until = times.until,
                      .seed = flags.seed,
-                     .baseline_alerts = std::ssize(baseline.alerts)};
+                     .baseline_alerts = std::ssize(baseline.alerts),
+                     .not_pushed = not_pushed(recording, looked_up)};
   for (const Played& one : played) {
     const FaultGroup group = one.fault->group;
     auto& verdicts = group == FaultGroup::kControl ? report.controls : report.faults;
     Verdict& verdict = verdicts.emplace_back(judge(one, baseline, controls));
-    if (flags.smallest && verdict.caught && group != FaultGroup::kControl &&
+    if (flags.smallest && verdict.caught && one.fault->has_share && group != FaultGroup::kControl &&
         group != FaultGroup::kModel) {
       verdict.smallest_share =
           TRY(smallest_share(stage, *one.fault, flags.share, baseline, telling(*one.fault)));
@@ -263,8 +305,10 @@ void add_drill_command(CLI::App& root, Context& context, int& exit_code) {
                     "Halve the share of what was noticed until it is not");
   command->add_option("--seed", flags->seed, "For what is drawn")->capture_default_str();
   command->add_option("--out", flags->out, "A page (.html) or a file (.json) with the results");
-  command->add_option("--fail-under", flags->fail_under,
-                      "3 is the exit code when a smaller share of the faults is noticed");
+  command
+      ->add_option("--fail-under", flags->fail_under,
+                   "3 is the exit code when a smaller share of the faults is noticed")
+      ->check(CLI::Range(0.0, 1.0));
   command->callback([&context, &exit_code, flags, recorded] {
     exit_code = run_drill(context, *flags, *recorded);
   });

@@ -159,6 +159,67 @@ Json window(Timestamp end, double missing) {
                     {"metrics", JsonObject{{"missing_rate", missing}, {"latency_ms_p99", 5}}}};
 }
 
+TEST(DrillFaults, ColumnsOfOtherTypesAndOddNamesAreNoTrouble) {
+  Recording was = recording();
+  Column n = Column::of_type("n", ColumnType::kInt64), m = Column::of_type("m", ColumnType::kInt64);
+  Column own = Column::of_type(kLookedUp[0].feature, ColumnType::kDouble);
+  for (std::size_t i = 0; i < kRequests; ++i) {
+    n.append_int(static_cast<std::int64_t>(i));
+    m.append_int(7);
+    own.append_double(3);
+  }
+  for (Column* column : {&n, &m, &own}) MUST(was.requests.add(std::move(*column)));
+  was.inputs = {"pages", "n", "m", "shop", "at"};
+  const std::vector<Fault> faults = faults_of(was, kLookedUp);
+  for (const Fault& fault : faults) {
+    Recording changed = was;
+    fault.apply(changed, kAll);
+  }
+  Recording changed = was;
+  named(faults, "swapped:n+m").apply(changed, kAll);
+  EXPECT_EQ(changed.requests.find("n")->ints[kRequests - 1], 7);
+  EXPECT_EQ(changed.requests.find("m")->ints[kRequests - 1], std::int64_t{kRequests} - 1);
+}
+
+TEST(DrillFaults, OnlyChangedRequestsAreHarmed) {
+  const Recording was = recording();
+  const std::vector<Fault> faults = faults_of(was, kLookedUp);
+  const auto harmed = [&](std::string_view name) {
+    Recording changed = was;
+    return named(faults, name).apply(changed, kAll).size();
+  };
+  EXPECT_EQ(harmed("nulls:pages"), kRequests / 2);
+  EXPECT_EQ(harmed("labels:none"), 0u);
+  EXPECT_NEAR(static_cast<double>(harmed("renamed:shop")), kRequests / 3.0, 2);
+  EXPECT_NEAR(static_cast<double>(harmed("frozen:shop")), kRequests / 3.0, 70);
+}
+
+TEST(DrillFaults, WhatIsNoYesOrNoCannotTurnAround) {
+  Recording was = recording();
+  was.labels[3] = 2.5;
+  for (const Fault& fault : faults_of(was, kLookedUp)) {
+    EXPECT_FALSE(fault.name.starts_with("concept") || fault.name.starts_with("slice") ||
+                 fault.name == "prior")
+        << fault.name;
+  }
+}
+
+TEST(DrillScore, AnAlertThatOnlyComesLaterIsNoNews) {
+  const Recording was = recording();
+  const std::vector<Fault> faults = faults_of(was, kLookedUp);
+  Observed baseline;
+  baseline.alerts = {alert("quality", kStart + Duration::days(2))};
+  Played played{.fault = &named(faults, "nulls:pages"), .dose = kAll};
+  played.observed.alerts = {alert("quality", kStart + Duration::days(3))};
+  EXPECT_FALSE(judge(played, baseline, {&baseline}).caught);
+  played.observed.alerts = {alert("quality", kStart + Duration::days(1))};
+  EXPECT_TRUE(judge(played, baseline, {&baseline}).caught);
+  // A second one where there was but one.
+  played.observed.alerts = {alert("quality", kStart + Duration::days(2)),
+                            alert("quality", kStart + Duration::days(4))};
+  EXPECT_EQ(judge(played, baseline, {&baseline}).delay, Duration::days(4));
+}
+
 TEST(DrillScore, OnlyWhatTheFaultCausedCounts) {
   const Recording was = recording();
   const std::vector<Fault> faults = faults_of(was, kLookedUp);

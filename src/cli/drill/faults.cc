@@ -18,6 +18,7 @@ using types::Column;
 using types::ColumnType;
 using Rows = std::vector<std::size_t>;
 
+constexpr const char* kComesAt = "_slipway_comes_at";
 constexpr Duration kLate = Duration::hours(12);
 constexpr Duration kZone = Duration::hours(5);
 constexpr double kThinned = 0.9;       // of the smaller half, under covariate drift
@@ -63,15 +64,41 @@ void drop(Recording& recording, std::size_t row) {
   if (!recording.label_times.empty()) recording.label_times[row].reset();
 }
 
+// Instead of the column of that name, if there is one.
+void put(types::Frame& frame, Column column) {
+  if (Column* known = frame.find(column.name)) {
+    *known = std::move(column);
+  } else {
+    CHECK(frame.add(std::move(column)).has_value());
+  }
+}
+
 // Apart from the column that says when a request comes.
 Column& sent_column(Recording& recording, const std::string& name) {
   if (name == recording.event_time) {
     Column copy = *recording.requests.find(name);
-    copy.name = "_comes_at";
+    copy.name = kComesAt;
     recording.event_time = copy.name;
-    CHECK(recording.requests.add(std::move(copy)).has_value());
+    put(recording.requests, std::move(copy));
   }
   return *recording.requests.find(name);
+}
+
+bool is_same_cell(const Column& a, std::size_t i, const Column& b, std::size_t j) {
+  if (a.is_valid(i) != b.is_valid(j)) return false;
+  if (!a.is_valid(i)) return true;
+  if (a.type == ColumnType::kDouble) return a.doubles[i] == b.doubles[j];
+  if (a.type == ColumnType::kString) return a.strings[i] == b.strings[j];
+  return a.ints[i] == b.ints[j];
+}
+
+// The rows whose cell is another one than before.
+Rows changed_rows(const Rows& rows, const Column& was, const Column& now) {
+  Rows changed;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (!is_same_cell(was, i, now, rows[i])) changed.push_back(rows[i]);
+  }
+  return changed;
 }
 
 Fault of_requests(std::string name, std::string what, const std::string& column,
@@ -84,8 +111,9 @@ Fault of_requests(std::string name, std::string what, const std::string& column,
           .apply = [=](Recording& recording, const Dose& dose) {
             Column& changed = sent_column(recording, column);
             const Rows rows = hit_requests(recording, dose, name);
+            const Column was = changed.take(rows);
             for (const std::size_t row : rows) change(changed, row);
-            return rows;
+            return changed_rows(rows, was, changed);
           }};
 }
 
@@ -133,7 +161,7 @@ Fault frozen(const std::string& input) {
     const auto first = std::find_if(rows.begin(), rows.end(),
                                     [&](std::size_t row) { return column.is_valid(row); });
     if (first == rows.end()) return Rows();
-    const Column one = column.take({*first});
+    const Column one = column.take({*first}), was = column.take(rows);
     for (const std::size_t row : rows) {
       if (!column.is_valid(row)) continue;
       if (column.type == ColumnType::kDouble)
@@ -143,7 +171,7 @@ Fault frozen(const std::string& input) {
       else
         column.ints[row] = one.ints[0];
     }
-    return rows;
+    return changed_rows(rows, was, column);
   };
   return fault;
 }
@@ -160,6 +188,7 @@ Fault renamed(const std::string& input, const std::string& category) {
 Fault as_text(const std::string& input) {
   Fault fault =
       of_requests("typed:" + input, input + " comes as text instead of a number", input, {});
+  fault.has_share = false;  // a column has one type
   fault.apply = [input](Recording& recording, const Dose& dose) {
     Column& column = *recording.requests.find(input);
     Column texts = Column::of_type(input, ColumnType::kString);
@@ -176,7 +205,7 @@ Fault as_text(const std::string& input) {
 }
 
 Fault swapped(const std::string& a, const std::string& b) {
-  Fault fault = of_requests("swapped:" + a + "," + b, a + " and " + b + " are exchanged", a, {});
+  Fault fault = of_requests("swapped:" + a + "+" + b, a + " and " + b + " are exchanged", a, {});
   fault.causes = {a, b};
   fault.apply = [a, b, name = fault.name](Recording& recording, const Dose& dose) {
     Column& left = *recording.requests.find(a);
@@ -198,7 +227,7 @@ Fault swapped(const std::string& a, const std::string& b) {
       set(left, rows[i], right_was, i);
       set(right, rows[i], left_was, i);
     }
-    return rows;
+    return changed_rows(rows, left_was, left);
   };
   return fault;
 }
@@ -228,7 +257,7 @@ Fault default_value(const LookedUp& one) {
                 column.append_null();
               }
             }
-            CHECK(recording.requests.add(std::move(column)).has_value());
+            put(recording.requests, std::move(column));
             recording.given.push_back(feature);
             return rows;
           }};
@@ -266,7 +295,7 @@ Fault no_labels() {
               auto& time = recording.label_times[row];
               if (time && is_hit(dose, "labels", row, *time)) time.reset();
             }
-            return all_after(recording, dose.start);
+            return Rows();  // every answer is as good as before
           }};
 }
 
@@ -391,6 +420,13 @@ std::string_view group_name(FaultGroup group) {
 std::vector<Fault> faults_of(const Recording& recording, const std::vector<LookedUp>& looked_up) {
   std::vector<Fault> faults;
   std::vector<std::string> numbers, texts;
+  const auto of_type = [&](const std::vector<std::string>& names, ColumnType type) {
+    std::vector<std::string> some;
+    for (const std::string& name : names) {
+      if (recording.requests.find(name)->type == type) some.push_back(name);
+    }
+    return some;
+  };
   for (const std::string& input : recording.inputs) {
     const Column& column = *recording.requests.find(input);
     const bool is_number = column.type == ColumnType::kDouble || column.type == ColumnType::kInt64;
@@ -410,7 +446,8 @@ std::vector<Fault> faults_of(const Recording& recording, const std::vector<Looke
       faults.push_back(renamed(input, most_frequent(column)));
     }
   }
-  for (const auto& alike : {numbers, texts}) {
+  for (const auto& alike :
+       {of_type(numbers, ColumnType::kDouble), of_type(numbers, ColumnType::kInt64), texts}) {
     if (alike.size() > 1) faults.push_back(swapped(alike[0], alike[1]));
   }
   if (!looked_up.empty()) faults.push_back(default_value(looked_up.front()));
@@ -431,6 +468,11 @@ std::vector<Fault> faults_of(const Recording& recording, const std::vector<Looke
                              }));
   }
   const bool has_labels = !recording.labels.empty();
+  // Only what is 0 or 1 can turn around.
+  const bool is_binary = has_labels && std::all_of(recording.labels.begin(), recording.labels.end(),
+                                                   [](const auto& label) {
+                                                     return !label || *label == 0 || *label == 1;
+                                                   });
   if (has_labels) faults.push_back(no_labels());
   if (!numbers.empty()) {
     const std::string& input = numbers.front();
@@ -438,7 +480,7 @@ std::vector<Fault> faults_of(const Recording& recording, const std::vector<Looke
     faults.push_back(thinned("covariate:" + input,
                              "most requests with small " + input + " stay away", {input}, kThinned,
                              is_below(input, middle)));
-    if (has_labels) {
+    if (is_binary) {
       faults.push_back(flipped("concept:" + input,
                                "outcomes turn around where " + input + " is small",
                                is_below(input, middle)));
@@ -449,7 +491,7 @@ std::vector<Fault> faults_of(const Recording& recording, const std::vector<Looke
       faults.push_back(std::move(gradual));
     }
   }
-  if (has_labels) {
+  if (is_binary) {
     faults.push_back(
         thinned("prior", "what turns out to be 0 gets rare", {}, kPriorThinned,
                 [](const Recording& r, std::size_t row) { return r.labels[row] == 0; }));

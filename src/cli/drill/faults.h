@@ -42,8 +42,10 @@ struct Fault {
   std::vector<std::string> causes;  // inputs and features; an alert that names one knows why
   std::string action;  // what an alert should do: "retrain", "none"; empty: nobody can say
   bool gradual = false;
-  std::string deploy;  // a model that takes charge at the start; empty: none does
-  // Gives the requests that are answered on wrong grounds, or whose answer is wrong.
+  bool has_share = true;  // false: all or nothing
+  std::string deploy;     // a model that takes charge at the start; empty: none does
+  // Gives the requests that are answered on wrong grounds, or whose answer is wrong; of feeds, all
+  // that come.
   std::function<std::vector<std::size_t>(Recording&, const Dose&)> apply;
 };
 

@@ -42,8 +42,9 @@ std::string action_text(const Verdict& verdict) {
 }
 
 std::string suggestion_text(const Suggestion& suggestion) {
-  return fmt::format("{{metric: {}, window: {}, {}: {:.4g}}}", suggestion.metric, suggestion.window,
-                     suggestion.is_over ? "over" : "under", suggestion.threshold);
+  return fmt::format("{{metric: {}, window: {}, {}: {:.4g}, min_rows: {}}}", suggestion.metric,
+                     suggestion.window, suggestion.is_over ? "over" : "under", suggestion.threshold,
+                     kWindowRowsMin);
 }
 
 // What was missed first, then by how long it took.
@@ -114,6 +115,10 @@ std::string show_drill(const DrillReport& report) {
   if (report.caught() < std::ssize(report.faults)) out += "\nNot covered:\n";
   for (const Verdict& verdict : report.faults) {
     if (!verdict.caught) out += "  " + uncovered(verdict) + "\n";
+  }
+  for (const std::string& source : report.not_pushed) {
+    out += fmt::format(
+        "\nNothing was pushed to {}: what is looked up of it stood still (--push).\n", source);
   }
   if (report.baseline_alerts > 0) {
     out += fmt::format("\nThe recording itself fires {} {}: they count for nothing here.\n",

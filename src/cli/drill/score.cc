@@ -18,7 +18,7 @@ using base::Timestamp;
 
 // Of the spread over the controls, or of the value: how far a threshold keeps away from them.
 constexpr double kSpreadMargin = 0.25, kValueMargin = 0.05;
-constexpr std::int64_t kWindowRowsMin = 50;  // smaller windows say nothing
+constexpr double kShareMargin = 0.01;  // of metrics that are shares: one odd row is no alarm
 // No answer to what is wrong: how much comes, and how fast this machine was.
 bool may_suggest(std::string_view metric) {
   return metric != "requests" && !metric.starts_with("latency");
@@ -31,25 +31,42 @@ std::optional<Timestamp> time_in(const Json& object, std::string_view member) {
   return time ? std::optional(*time) : std::nullopt;
 }
 
-std::string key_of(const Json& alert) {
-  return fmt::format("{} {} {}", cell(member_at(alert, "monitor")), cell(member_at(alert, "alert")),
-                     cell(member_at(alert, "window_start")));
+std::string rule_of(const Json& alert) {
+  return fmt::format("{} {}", cell(member_at(alert, "monitor")), cell(member_at(alert, "alert")));
 }
 
-// What fired at or after the start, and not without the fault.
+// What fired at or after the start, and not without the fault: the nth alert of a rule counts when
+// without the fault there are fewer of them, or it came later.
 std::vector<const Json*> new_alerts(const JsonArray& alerts, const JsonArray& baseline,
                                     Timestamp start) {
-  std::set<std::string> known;
-  for (const Json& alert : baseline) known.insert(key_of(alert));
-  std::vector<const Json*> fresh;
-  for (const Json& alert : alerts) {
-    const auto time = time_in(alert, "time");
-    if (time && *time >= start && !known.contains(key_of(alert))) fresh.push_back(&alert);
+  std::map<std::string, std::vector<Timestamp>> known;
+  for (const Json& alert : baseline) {
+    if (const auto time = time_in(alert, "time"); time && *time >= start)
+      known[rule_of(alert)].push_back(*time);
   }
-  std::stable_sort(fresh.begin(), fresh.end(), [](const Json* a, const Json* b) {
+  for (auto& [rule, times] : known) std::sort(times.begin(), times.end());
+  std::vector<const Json*> sorted, fresh;
+  for (const Json& alert : alerts) {
+    if (const auto time = time_in(alert, "time"); time && *time >= start) sorted.push_back(&alert);
+  }
+  std::stable_sort(sorted.begin(), sorted.end(), [](const Json* a, const Json* b) {
     return *time_in(*a, "time") < *time_in(*b, "time");
   });
+  std::map<std::string, std::size_t> seen;
+  for (const Json* alert : sorted) {
+    const std::string rule = rule_of(*alert);
+    const std::size_t number = seen[rule]++;
+    const std::vector<Timestamp>& without = known[rule];
+    if (number >= without.size() || *time_in(*alert, "time") < without[number])
+      fresh.push_back(alert);
+  }
   return fresh;
+}
+
+// Shares of what is wrong: less of it is no alarm.
+bool is_share_of_wrong(std::string_view metric) {
+  return metric == "missing_rate" || metric == "unseen_rate" || metric == "skew_rate" ||
+         metric == "error_rate";
 }
 
 struct Range {
@@ -92,10 +109,11 @@ std::optional<Suggestion> suggest(const Played& played,
         const auto range = quiet.find(key);
         if (range == quiet.end() || !may_suggest(key.second)) return;
         const auto [low, high] = range->second;
-        const double margin =
-            std::max({kSpreadMargin * (high - low),
-                      kValueMargin * std::max(std::abs(low), std::abs(high)), 1e-6});
+        const double margin = std::max({kSpreadMargin * (high - low),
+                                        kValueMargin * std::max(std::abs(low), std::abs(high)),
+                                        is_share_of_wrong(key.second) ? kShareMargin : 1e-6});
         const bool is_over = value > high;
+        if (!is_over && is_share_of_wrong(key.second)) return;
         const double distance = (is_over ? value - high : low - value) / margin;
         if (distance <= 1) return;
         const Duration delay = judged - played.dose.start;
@@ -158,11 +176,8 @@ double seconds_of(Duration duration) { return static_cast<double>(duration.micro
 }  // namespace
 
 JsonObject Suggestion::to_json() const {
-  return {{"metric", metric},
-          {"window", window},
-          {is_over ? "over" : "under", threshold},
-          {"value", value},
-          {"delay_seconds", seconds_of(delay)}};
+  return {{"metric", metric},           {"window", window}, {is_over ? "over" : "under", threshold},
+          {"min_rows", kWindowRowsMin}, {"value", value},   {"delay_seconds", seconds_of(delay)}};
 }
 
 JsonObject Verdict::to_json() const {
@@ -254,6 +269,7 @@ JsonObject DrillReport::to_json() const {
           {"faults_played", std::ssize(faults)},
           {"false_pages", false_pages()},
           {"alerts_without_fault", baseline_alerts},
+          {"sources_not_pushed", texts(not_pushed)},
           {"faults", std::move(of_faults)},
           {"controls", std::move(of_controls)}};
 }

@@ -11,6 +11,8 @@
 
 namespace slipway::cli {
 
+constexpr std::int64_t kWindowRowsMin = 50;  // smaller windows say nothing
+
 // An alert that would have noticed, with a threshold that no control reaches.
 struct Suggestion {
   std::string metric, window;
@@ -56,7 +58,8 @@ struct DrillReport {
   std::string endpoint;
   base::Timestamp from, start, until;
   std::uint64_t seed = 0;
-  std::int64_t baseline_alerts = 0;  // in the recording as it was
+  std::int64_t baseline_alerts = 0;     // in the recording as it was
+  std::vector<std::string> not_pushed;  // sources whose features stood still all the time
   std::vector<Verdict> faults, controls;
 
   std::int64_t caught() const;

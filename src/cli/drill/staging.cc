@@ -25,6 +25,16 @@ constexpr auto kStartTime = std::chrono::seconds(60);
 constexpr auto kStopTime = std::chrono::seconds(20);
 constexpr auto kLookEvery = std::chrono::milliseconds(10);
 
+// Without the settings of the server that runs here, its database above all.
+std::vector<std::string> own_environment() {
+  std::vector<std::string> kept;
+  for (char** variable = environ; *variable != nullptr; ++variable) {
+    const std::string_view text = *variable;
+    if (!text.starts_with("SLIPWAY_") && !text.starts_with("MLFLOW_")) kept.emplace_back(text);
+  }
+  return kept;
+}
+
 Result<int> free_port() {
   const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (socket < 0) return store::errno_error(errno, "socket", "127.0.0.1");
@@ -53,6 +63,7 @@ class Server {
     server.process_ = TRY(base::start_process(
         {.words = {self, "server", "--host", "127.0.0.1", "--port", std::to_string(port),
                    "--grpc-port", "0", "--data", data, "--models-root", models},
+         .environment = own_environment(),
          .log = log}));
     const auto end = std::chrono::steady_clock::now() + kStartTime;
     Client client(server.context_);
@@ -212,6 +223,7 @@ Result<Observed> Staging::play(const Recording& recording, Timestamp until,
                                  {.endpoint = state_->endpoint,
                                   .from = state_->options.start,
                                   .until = until,
+                                  .asked_since = state_->options.from,
                                   .stop = state_->options.stop},
                                  tell));
     for (const std::string& monitor : state_->project.monitors) {
