@@ -25,6 +25,8 @@ class OnlineStore {
   virtual ~OnlineStore() = default;
 
   virtual std::string_view name() const = 0;  // "memory", "rocksdb", "redis"
+  // Whether a read may wait for another machine.
+  virtual bool may_wait() const { return false; }
 
   // One loaded copy of a view's rows. Who numbers them sees to it that a number is used once.
   using Table = std::uint32_t;
@@ -62,6 +64,9 @@ class OnlineStore {
   // The tables that there may be rows of. drop() takes all of one away; slow.
   virtual Result<std::vector<Table>> tables() const = 0;
   virtual Result<void> drop(Table table) = 0;
+
+  // After many rows were written to a table: puts them into the shape that reads like best. Slow.
+  virtual Result<void> settle(Table) { return {}; }
 
   // Zeros where nobody knows.
   struct Size {

@@ -114,6 +114,7 @@ class RedisStore final : public OnlineStore {
         tables_key_(options_.prefix + ":tables") {}
 
   std::string_view name() const override { return "redis"; }
+  bool may_wait() const override { return true; }
 
   // A token says that Redis has what was written: it goes with everything else when Redis starts
   // empty, is flushed or hands over to a copy that has nothing.

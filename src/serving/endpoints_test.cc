@@ -51,7 +51,9 @@ class FakeFeatures final : public FeatureLookup {
     }
     return values;
   }
+  bool may_wait() const override { return waits; }
   std::vector<bool> texts = {false, false, true, false, true};
+  std::atomic<bool> waits = false;
   std::atomic<base::Timestamp> last_as_of;
 };
 
@@ -105,6 +107,14 @@ TEST_F(EndpointsTest, LongRequestsLeaveTheIoThread) {
   durable.durable_log = true;
   deploy(durable);
   EXPECT_FALSE(endpoints_.is_quick("late", 300));
+  deploy(spec(3, {live(1)}, "svc"));
+  EXPECT_TRUE(endpoints_.is_quick("late", 300));
+  // Features that another machine has: a slow one would hold up every connection of the thread.
+  features_.waits = true;
+  deploy(spec(4, {live(1)}, "svc"));
+  EXPECT_FALSE(endpoints_.is_quick("late", 300));
+  deploy(spec(5, {live(1)}));
+  EXPECT_TRUE(endpoints_.is_quick("late", 300));
 }
 
 TEST_F(EndpointsTest, ScoresWhatIsSentAndLooksUpTheRest) {

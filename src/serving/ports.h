@@ -40,6 +40,8 @@ class FeatureLookup {
   };
   // kNotFound: no such service.
   virtual Result<Shape> shape(const std::string& service) = 0;
+  // Whether look_up() may wait for another machine: then it isn't done by threads that own sockets.
+  virtual bool may_wait() const { return false; }
   // One row: `names` and `cells` are what was sent; missing ones are missing values. Gives a value
   // per feature of `wanted`, as known at `as_of`. kInvalidArgument naming a cell of the wrong type;
   // kFailedPrecondition: the service no longer gives a feature.

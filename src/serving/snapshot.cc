@@ -92,7 +92,9 @@ Result<std::shared_ptr<const Serving>> make_serving(const EndpointSpec& spec,
   }
   if (serving->outputs.size() == 1 && !spec.output.empty())
     serving->outputs.front().name = spec.output;
-  serving->may_block = serving->may_block || spec.durable_log;  // it waits for the disk
+  const bool asks_others = !spec.features.empty() && features.may_wait();
+  // A durable log waits for the disk.
+  serving->may_block = serving->may_block || spec.durable_log || asks_others;
   // Columns first: they are looked up and logged.
   for (const bool columns : {true, false}) {
     for (const Variant& variant : serving->variants) {
