@@ -1,5 +1,8 @@
 #include "api/feast/cells.h"
 
+#include <fmt/compile.h>
+
+#include <array>
 #include <charconv>
 #include <cmath>
 
@@ -86,9 +89,11 @@ void write_cell(std::string& out, const Value& value, ValueType type, bool is_wh
     } else if (is_whole && std::abs(*number) <= kWholeMax && *number == std::trunc(*number)) {
       fmt::format_to(std::back_inserter(out), "{}", static_cast<std::int64_t>(*number));
     } else {
-      const std::size_t begin = out.size();
-      fmt::format_to(std::back_inserter(out), "{}", *number);
-      if (out.find_first_of(".e", begin) == std::string::npos) out += ".0";
+      std::array<char, 32> room;  // the longest is 24 characters
+      const char* end = fmt::format_to(room.data(), FMT_COMPILE("{}"), *number);
+      const std::string_view text(room.data(), end);
+      out += text;
+      if (text.find_first_of(".e") == std::string_view::npos) out += ".0";
     }
   } else if (const auto* whole = std::get_if<std::int64_t>(&value)) {
     fmt::format_to(std::back_inserter(out), "{}", *whole);
