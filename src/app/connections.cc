@@ -49,6 +49,7 @@ class SnapshotTable final : public features::Table {
                           });
   }
   std::string version() const override { return std::to_string(snapshot_.version); }
+  std::int64_t count() const override { return snapshot_.rows; }
 
  private:
   datasets::Datasets& datasets_;

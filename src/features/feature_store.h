@@ -228,12 +228,17 @@ class FeatureStore {
       REQUIRES(replace_mutex_);
   struct Plan;
   Result<Plan> plan(State& fresh, Load& load) REQUIRES(replace_mutex_);
-  Result<std::int64_t> load_rows(const State& fresh, const Load& load, const Plan& plan)
+  Result<std::int64_t> load_rows(const State& fresh, const Load& load, Plan& plan)
       REQUIRES(replace_mutex_);
   Result<void> take_over(const std::shared_ptr<State>& fresh, const Load& load, const Plan& plan)
       REQUIRES(replace_mutex_);
   Result<std::int64_t> load_source(const State& state, std::size_t source, const Load& load)
       REQUIRES(replace_mutex_);
+  struct SourceLoad;
+  static std::pair<std::vector<std::size_t>, std::vector<std::size_t>> choose(
+      const SourceLoad& source, const types::Frame& piece, std::size_t from, std::size_t to);
+  Result<void> load_rows_of(SourceLoad& source, const types::Frame& piece, std::size_t from,
+                            std::size_t to, std::size_t first_row);
   Result<std::int64_t> last_pushed() const;  // its number
   Result<std::shared_ptr<std::atomic<std::int64_t>>> newest_of(OnlineStore::Table table) const;
   Result<void> drop_unused(std::shared_ptr<const State> old) REQUIRES(replace_mutex_);

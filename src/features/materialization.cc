@@ -1,6 +1,7 @@
 // Rows of the datasets, loaded for online reads; and the state that is replaced when they are.
 
 #include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <numeric>
 #include <thread>
@@ -13,6 +14,7 @@ namespace slipway::features {
 namespace {
 
 using Tables = std::set<OnlineStore::Table>;
+using Positions = std::vector<std::size_t>;
 
 // Rows are packed and written so many at a time: a crash loses at most the work of one.
 constexpr std::size_t kRowsPerBatch = 50'000;
@@ -60,98 +62,131 @@ struct FeatureStore::Load {
   bool adds() const { return after || from; }
 };
 
+// One source's rows on their way into tables.
+struct FeatureStore::SourceLoad {
+  const State& state;
+  const std::size_t source;
+  const Load& load;
+  Tables fresh, others;        // get all rows; those that are new
+  std::vector<bool> are_read;  // by column
+  std::string version;         // of the dataset
+  bool can_go_on = false;      // after a crash
+  std::size_t begin = 0;       // rows that are done already
+  std::int64_t loaded = 0;
+};
+
+// Which of a piece's rows [from, to) go into fresh tables, and which are added to others.
+std::pair<Positions, Positions> FeatureStore::choose(const SourceLoad& source,
+                                                     const types::Frame& piece, std::size_t from,
+                                                     std::size_t to) {
+  const Load& load = source.load;
+  const Source& of = source.state.definitions.sources[source.source];
+  const types::Column* event = of.event_time.empty() ? nullptr : piece.find(of.event_time);
+  const types::Column* arrival = of.arrival_time.empty() ? nullptr : piece.find(of.arrival_time);
+  std::pair<Positions, Positions> chosen;
+  for (std::size_t row = from; row < to; ++row) {
+    std::int64_t arrived = kAlways;
+    if (arrival != nullptr) {
+      if (!arrival->is_valid(row) || arrival->ints[row] > load.until->micros) continue;
+      arrived = arrival->ints[row];
+    }
+    if (!source.fresh.empty()) chosen.first.push_back(row);
+    if (source.others.empty()) continue;
+    const bool is_in_range = event != nullptr && event->is_valid(row) && load.from &&
+                             event->ints[row] >= load.from->micros &&
+                             event->ints[row] < load.before->micros;
+    if (load.from ? is_in_range : arrived > load.after->micros) chosen.second.push_back(row);
+  }
+  return chosen;
+}
+
+Result<void> FeatureStore::load_rows_of(SourceLoad& source, const types::Frame& piece,
+                                        std::size_t from, std::size_t to, std::size_t first_row) {
+  const State& state = source.state;
+  const std::vector<NamedColumn>& names = state.source_columns[source.source];
+  const auto [all, added] = choose(source, piece, from, to);
+  OnlineStore::Batch batch;
+  std::vector<Value> values(names.size());
+  for (const auto& [picked, tables] :
+       {std::pair(&all, &source.fresh), std::pair(&added, &source.others)}) {
+    if (picked->empty()) continue;
+    SourceRows rows;
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      rows.columns.push_back(source.are_read[i] ? TRY(piece.column(names[i].name))->take(*picked)
+                                                : types::Column());
+    }
+    for (std::size_t row = 0; row < picked->size(); ++row) {
+      for (std::size_t i = 0; i < names.size(); ++i) {
+        if (source.are_read[i]) values[i] = cell_of(rows.columns[i], row);
+      }
+      rows.identities.push_back(identity_of(state, source.source, values));
+    }
+    pack(state, source.source, rows, tables, batch);
+  }
+  source.loaded += static_cast<std::int64_t>(std::max(all.size(), added.size()));
+  if (source.can_go_on) {
+    batch.notes.emplace_back(position_note(state.definitions.sources[source.source].name),
+                             fmt::format("{} {}", source.version, first_row + to));
+  }
+  TRY(online_->write(batch));
+  const base::MutexLock lock(mutex_);
+  progress_.rows_done += static_cast<std::int64_t>(to - from);
+  return {};
+}
+
 Result<std::int64_t> FeatureStore::load_source(const State& state, std::size_t s,
                                                const Load& load) {
-  const Source& source = state.definitions.sources[s];
+  const Source& of = state.definitions.sources[s];
   const std::vector<NamedColumn>& names = state.source_columns[s];
-  Tables fresh, others;
-  std::vector<bool> are_read(names.size(), state.source_keys[s].empty());
-  for (const std::size_t key : state.source_keys[s]) are_read[key] = true;
+  SourceLoad source{.state = state, .source = s, .load = load};
+  source.are_read.assign(names.size(), state.source_keys[s].empty());
+  for (const std::size_t key : state.source_keys[s]) source.are_read[key] = true;
   for (std::size_t v = 0; v < state.views.size(); ++v) {
-    if (state.views[v].view.source != source.name) continue;
+    if (state.views[v].view.source != of.name) continue;
     const OnlineStore::Table table = state.kept[v].table;
-    (load.fresh.contains(table) ? fresh : others).insert(table);
-    for (const std::size_t column : state.views[v].columns()) are_read[column] = true;
+    (load.fresh.contains(table) ? source.fresh : source.others).insert(table);
+    for (const std::size_t column : state.views[v].columns()) source.are_read[column] = true;
   }
-  if (!load.adds()) others.clear();
-  if (fresh.empty() && others.empty()) return 0;
+  if (!load.adds()) source.others.clear();
+  if (source.fresh.empty() && source.others.empty()) return 0;
 
-  const std::unique_ptr<Table> table = TRY(tables_.open(source.dataset));
-  std::vector<std::string> wanted;
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    if (are_read[i]) wanted.push_back(names[i].name);
+  const std::unique_ptr<Table> table = TRY(tables_.open(of.dataset));
+  source.version = table->version();
+  source.can_go_on = source.others.empty();
+  if (source.can_go_on) {
+    const auto position = TRY(online_->note(position_note(of.name)));
+    const std::string mark = source.version + " ";
+    if (position && position->starts_with(mark)) {
+      const char* end = position->data() + position->size();
+      std::from_chars(position->data() + mark.size(), end, source.begin);
+    }
   }
-  const types::Frame frame = TRY(table->rows(wanted));
-  std::vector<const types::Column*> columns;
-  for (std::size_t i = 0; i < names.size(); ++i)
-    columns.push_back(are_read[i] ? TRY(frame.column(names[i].name)) : nullptr);
-  const types::Column* event = source.event_time.empty() ? nullptr : frame.find(source.event_time);
-  const types::Column* arrival =
-      source.arrival_time.empty() ? nullptr : frame.find(source.arrival_time);
-
-  // Where a load that was ended by a crash goes on.
-  std::size_t begin = 0;
-  const std::string version = table->version();
-  const bool can_go_on = !fresh.empty() && others.empty();
-  if (can_go_on) {
-    const std::string mark = version + " ";
-    const auto position = TRY(online_->note(position_note(source.name)));
-    if (position && position->starts_with(mark)) begin = std::stoull(position->substr(mark.size()));
-  }
-  begin = std::min(begin, frame.rows());
   {
     const base::MutexLock lock(mutex_);
-    progress_.source = source.name;
-    progress_.rows_all += static_cast<std::int64_t>(frame.rows());
-    progress_.rows_done += static_cast<std::int64_t>(begin);
+    progress_.source = of.name;
+    progress_.rows_all += table->count();
+    progress_.rows_done += static_cast<std::int64_t>(source.begin);
   }
-
+  std::vector<std::string> wanted;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (source.are_read[i]) wanted.push_back(names[i].name);
+  }
   Throttle throttle(load.rows_per_second > 0 ? load.rows_per_second : options_.rows_per_second);
-  std::int64_t loaded = 0;
-  std::vector<Value> values(names.size());
-  for (std::size_t from = begin; from < frame.rows();) {
-    const std::size_t to = std::min(frame.rows(), from + throttle.rows_at_a_time());
-    std::vector<std::size_t> all, added;
-    for (std::size_t row = from; row < to; ++row) {
-      std::int64_t arrived = kAlways;
-      if (arrival != nullptr) {
-        if (!arrival->is_valid(row) || arrival->ints[row] > load.until->micros) continue;
-        arrived = arrival->ints[row];
-      }
-      if (!fresh.empty()) all.push_back(row);
-      if (others.empty()) continue;
-      const bool is_in_range = event != nullptr && event->is_valid(row) && load.from &&
-                               event->ints[row] >= load.from->micros &&
-                               event->ints[row] < load.before->micros;
-      if (load.from ? is_in_range : arrived > load.after->micros) added.push_back(row);
-    }
-    OnlineStore::Batch batch;
-    for (const auto& [picked, to_tables] : {std::pair(&all, &fresh), std::pair(&added, &others)}) {
-      if (picked->empty()) continue;
-      SourceRows rows;
-      for (const types::Column* column : columns)
-        rows.columns.push_back(column == nullptr ? types::Column() : column->take(*picked));
-      for (std::size_t row = 0; row < picked->size(); ++row) {
-        for (std::size_t i = 0; i < columns.size(); ++i) {
-          if (columns[i] != nullptr) values[i] = cell_of(rows.columns[i], row);
+  TRY(table->scan(
+      wanted, std::nullopt, [&](const types::Frame& piece, std::size_t first_row) -> Result<void> {
+        std::size_t from = source.begin > first_row ? source.begin - first_row : 0;
+        while (from < piece.rows()) {
+          const std::size_t to = std::min(piece.rows(), from + throttle.rows_at_a_time());
+          TRY(load_rows_of(source, piece, from, to, first_row));
+          if (!throttle.wait(static_cast<std::int64_t>(to - from), stopping_)) {
+            return base::error(Code::kUnavailable,
+                               "the server stops: the rest is loaded another time");
+          }
+          from = to;
         }
-        rows.identities.push_back(identity_of(state, s, values));
-      }
-      pack(state, s, rows, to_tables, batch);
-    }
-    loaded += static_cast<std::int64_t>(std::max(all.size(), added.size()));
-    if (can_go_on)
-      batch.notes.emplace_back(position_note(source.name), fmt::format("{} {}", version, to));
-    TRY(online_->write(batch));
-    {
-      const base::MutexLock lock(mutex_);
-      progress_.rows_done += static_cast<std::int64_t>(to - from);
-    }
-    if (!throttle.wait(static_cast<std::int64_t>(to - from), stopping_))
-      return base::error(Code::kUnavailable, "the server stops: the rest is loaded another time");
-    from = to;
-  }
-  return loaded;
+        return {};
+      }));
+  return source.loaded;
 }
 
 // Which tables the views of a new state get.
@@ -160,6 +195,7 @@ struct FeatureStore::Plan {
   Tables reused;
   std::vector<OnlineCatalog::Loaded> loaded;    // when all is done
   std::optional<OnlineCatalog::Building> left;  // of another load, that may still go on
+  std::int64_t brought = 0;                     // the last pushed row that is in the fresh tables
 };
 
 Result<FeatureStore::Plan> FeatureStore::plan(State& fresh, Load& load) {
@@ -215,12 +251,14 @@ Result<FeatureStore::Plan> FeatureStore::plan(State& fresh, Load& load) {
   return plan;
 }
 
-Result<std::int64_t> FeatureStore::load_rows(const State& fresh, const Load& load,
-                                             const Plan& plan) {
+Result<std::int64_t> FeatureStore::load_rows(const State& fresh, const Load& load, Plan& plan) {
   std::int64_t rows = 0;
   for (std::size_t s = 0; load.until && s < fresh.definitions.sources.size(); ++s)
     rows += TRY(load_source(fresh, s, load));
-  if (!load.fresh.empty()) TRY(bring_pushed(fresh, load.fresh, 0));
+  if (!load.fresh.empty()) plan.brought = TRY(bring_pushed(fresh, load.fresh, 0));
+  if (rows > 0) {
+    for (const OnlineStore::Table table : load.fresh) TRY(online_->settle(table));
+  }
   // Both are there until the database has decided, so that after a crash what it says is there.
   std::vector<OnlineCatalog::Loaded> both = catalog_.loaded();
   both.insert(both.end(), plan.loaded.begin(), plan.loaded.end());
@@ -237,7 +275,7 @@ Result<void> FeatureStore::take_over(const std::shared_ptr<State>& fresh, const 
     const std::int64_t last = TRY(last_pushed());
     if (applied > last || plan.reused.empty()) applied = 0;
     if (!plan.reused.empty()) TRY(bring_pushed(*fresh, plan.reused, applied));
-    if (!load.fresh.empty()) TRY(bring_pushed(*fresh, load.fresh, 0));
+    if (!load.fresh.empty()) TRY(bring_pushed(*fresh, load.fresh, plan.brought));
     TRY(online_->write({.rows = {}, .notes = {{kAppliedNote, std::to_string(last)}}}));
     const base::MutexLock lock(mutex_);
     pushes_.clear();  // those that wait have been brought
@@ -254,7 +292,7 @@ Result<std::int64_t> FeatureStore::replace(
     const std::function<Result<void>(std::int64_t)>& commit) {
   std::shared_ptr<const State> old = state();
   const auto done = [&]() -> Result<std::int64_t> {
-    const Plan plan = TRY(this->plan(*fresh, load));
+    Plan plan = TRY(this->plan(*fresh, load));
     {
       const base::WriteLock nobody_pushes(push_mutex_);
       const base::MutexLock lock(mutex_);

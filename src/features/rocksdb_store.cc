@@ -9,7 +9,7 @@
 #include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
 
-#include <set>
+#include <algorithm>
 
 #include "features/packed_rows.h"
 #include "store/file_system.h"
@@ -25,6 +25,10 @@ class MergeRows final : public rocksdb::MergeOperator {
  public:
   const char* Name() const override { return "slipway.rows.1"; }
   bool FullMergeV2(const MergeOperationInput& in, MergeOperationOutput* out) const override {
+    if (in.existing_value == nullptr && in.operand_list.size() == 1) {
+      out->existing_operand = in.operand_list.front();  // one block is merged already
+      return true;
+    }
     std::string all;
     if (in.existing_value != nullptr)
       all.assign(in.existing_value->data(), in.existing_value->size());
@@ -83,9 +87,14 @@ class RocksDbStore final : public OnlineStore {
   std::string_view name() const override { return "rocksdb"; }
 
   Result<void> write(const Batch& batch) override {
-    rocksdb::WriteBatch writes;
+    // In their order, so that one insertion finds in the cache what the one before it has read.
+    std::vector<std::pair<std::string, const std::string*>> merges;
+    merges.reserve(batch.rows.size());
     for (const Rows& rows : batch.rows)
-      writes.Merge(rows_family(), key_in(rows.table, rows.key), rows.block);
+      merges.emplace_back(key_in(rows.table, rows.key), &rows.block);
+    std::ranges::stable_sort(merges, {}, &std::pair<std::string, const std::string*>::first);
+    rocksdb::WriteBatch writes;
+    for (const auto& [key, block] : merges) writes.Merge(rows_family(), key, *block);
     for (const auto& [name, text] : batch.notes) writes.Put(notes_family(), name, text);
     // The log is in the kernel's hands then: it survives this process. Of what a machine loses
     // that stops, the end is missing, and the database brings it again.
@@ -141,6 +150,16 @@ class RocksDbStore final : public OnlineStore {
     return {};
   }
 
+  Result<void> settle(Table table) override {
+    const std::string begin = key_in(table, ""), end = key_in(table + 1, "");
+    const rocksdb::Slice first(begin), last(end);
+    rocksdb::CompactRangeOptions options;
+    options.exclusive_manual_compaction = false;
+    const rocksdb::Status status = db_->CompactRange(options, rows_family(), &first, &last);
+    if (!status.ok()) return error_of(status, "settle");
+    return {};
+  }
+
   Size size() const override {
     Size size;
     std::uint64_t value = 0;
@@ -180,6 +199,7 @@ Result<std::unique_ptr<OnlineStore>> open_rocksdb_store(const RocksDbOptions& op
   blocks.cache_index_and_filter_blocks = true;
   blocks.pin_l0_filter_and_index_blocks_in_cache = true;
   blocks.format_version = 5;
+  blocks.data_block_index_type = rocksdb::BlockBasedTableOptions::kDataBlockBinaryAndHash;
 
   rocksdb::ColumnFamilyOptions rows;
   rows.merge_operator = std::make_shared<MergeRows>();

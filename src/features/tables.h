@@ -42,6 +42,7 @@ class Table {
                             const std::optional<TimeRange>& range, const Visit& visit) = 0;
   // Which version it is, without spaces: the same text, the same rows in the same order.
   virtual std::string version() const = 0;
+  virtual std::int64_t count() const = 0;  // of rows
 };
 
 // The datasets that sources read. Safe to use from several threads.
