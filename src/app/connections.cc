@@ -39,6 +39,7 @@ class SnapshotTable final : public features::Table {
   Result<types::Frame> rows(const std::vector<std::string>& columns) override {
     return datasets_.rows(snapshot_, columns);
   }
+  std::int64_t row_count() const override { return snapshot_.rows; }
   Result<void> scan(const std::vector<std::string>& columns, const std::optional<TimeRange>& range,
                     const Visit& visit) override {
     std::optional<store::ParquetRange> of_file;
@@ -49,7 +50,6 @@ class SnapshotTable final : public features::Table {
                           });
   }
   std::string version() const override { return std::to_string(snapshot_.version); }
-  std::int64_t count() const override { return snapshot_.rows; }
 
  private:
   datasets::Datasets& datasets_;

@@ -22,6 +22,7 @@
 #include "api/own/route_routes.h"
 #include "api/own/stream_routes.h"
 #include "api/own/streaming_routes.h"
+#include "api/own/training_set_routes.h"
 #include "api/page/mlflow_ui.h"
 #include "api/page/page_routes.h"
 #include "api/predict/async_routes.h"
@@ -235,6 +236,11 @@ struct Application::Rooms::Impl {
         datasets(f.db, f.blobs, f.clock, f.data / "uploads", datasets_outside(f.settings, f.clock)),
         tables(datasets),
         features(f.db, tables, clock, std::move(online_store), feature_options(f.settings)),
+        training_sets(
+            features, tables,
+            {.folder = f.data / "training-sets",
+             .memory_bytes = static_cast<std::uint64_t>(f.settings.training_set_memory_mb) << 20,
+             .rows_at_once = static_cast<std::size_t>(f.settings.training_set_rows)}),
         inputs(datasets, registry),
         executor(f.access),
         pipelines(f.db, clock, f.clock, f.random, executor, inputs),
@@ -327,6 +333,7 @@ struct Application::Rooms::Impl {
   datasets::Datasets datasets;
   DatasetTables tables;
   features::FeatureStore features;
+  features::TrainingSets training_sets;
   StepInputs inputs;
   StepExecutor executor;
   pipelines::Pipelines pipelines;
@@ -502,8 +509,9 @@ void Application::Rooms::add_leading_routes(http::Router& router) {
   router.add_all(api::own::project_routes(*i.project));
   router.add_all(api::own::dataset_routes(
       i.datasets, [&project = *i.project](const std::string&) { return project.bind_features(); }));
-  router.add_all(api::own::feature_routes(i.features, i.skew, i.foundation.random,
-                                          i.foundation.data / "uploads"));
+  router.add_all(api::own::feature_routes(i.features, i.skew));
+  router.add_all(api::own::training_set_routes(i.training_sets, i.foundation.random,
+                                               i.foundation.data / "uploads"));
   router.add_all(api::feast::feast_routes(
       i.features,
       {.values_max = static_cast<std::size_t>(i.foundation.settings.feast_values_max)}));

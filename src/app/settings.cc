@@ -286,6 +286,11 @@ const std::vector<SettingInfo>& setting_table() {
       integer("materialize-rows-per-second", &Settings::materialize_rows_per_second, 0,
               1'000'000'000,
               "Rows that a materialization loads at most, so that reads stay quick; 0: no limit."),
+      integer("training-set-memory-mb", &Settings::training_set_memory_mb, 1, 1 << 20,
+              "Memory that one training set may take while it is made, about."),
+      integer("training-set-rows", &Settings::training_set_rows, 1, 1'000'000'000,
+              "Entity rows of a training set that are answered at once; each such part survives a "
+              "restart."),
       integer("run-index-bytes-max", &Settings::run_index_bytes_max, 1 << 20, 1ll << 44,
               "Memory that run search may take; when runs need more, searches get 429."),
       integer("stream-clients-max", &Settings::stream_clients_max, 1, 100'000,

@@ -66,6 +66,8 @@ struct Settings {
   std::int64_t online_cache_bytes = 256 << 20;
   std::int64_t online_timeout_ms = 1000;
   std::int64_t materialize_rows_per_second = 0;
+  std::int64_t training_set_memory_mb = 1024;
+  std::int64_t training_set_rows = 4'000'000;
   std::int64_t run_index_bytes_max = 4ll << 30;
   std::int64_t stream_clients_max = 1000;
   std::int64_t stream_waiting_bytes_max = 256 << 10;

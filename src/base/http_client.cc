@@ -83,22 +83,22 @@ Result<HttpReply> HttpClient::send(std::string_view method, std::string_view pat
 }
 
 Result<HttpReply> HttpClient::download(std::string_view path, const std::filesystem::path& file) {
-  return download("GET", path, {}, {}, file);
+  return download("GET", path, {}, {}, file, state_->options.timeout_ms);
 }
 
 Result<HttpReply> HttpClient::download_posted(std::string_view path, std::string_view body,
                                               const std::filesystem::path& file) {
-  return download("POST", path, body, {{"Content-Type", "application/json"}}, file);
+  return download("POST", path, body, {{"Content-Type", "application/json"}}, file, 0);
 }
 
 Result<HttpReply> HttpClient::download(std::string_view method, std::string_view path,
                                        std::string_view body, const Headers& headers,
-                                       const std::filesystem::path& file) {
+                                       const std::filesystem::path& file, long timeout_ms) {
   constexpr std::size_t kErrorBytesMax = 64 << 10;
   std::ofstream out(file, std::ios::binary | std::ios::trunc);
   std::string first;
   Result<HttpReply> reply =
-      perform(method, path, body, headers, state_->options.timeout_ms, [&](std::string_view piece) {
+      perform(method, path, body, headers, timeout_ms, [&](std::string_view piece) {
         if (first.size() < kErrorBytesMax) first += piece.substr(0, kErrorBytesMax - first.size());
         return static_cast<bool>(
             out.write(piece.data(), static_cast<std::streamsize>(piece.size())));

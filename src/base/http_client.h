@@ -53,7 +53,7 @@ class HttpClient {
   // GET with the body written to `file`, which is replaced, instead of kept in memory.
   // kStorageFull: it doesn't fit. The reply's body is empty, but for a failure's.
   Result<HttpReply> download(std::string_view path, const std::filesystem::path& file);
-  // The same with the reply to a POST of JSON.
+  // The same with the reply to a POST of JSON, which may take as long as it needs.
   Result<HttpReply> download_posted(std::string_view path, std::string_view body,
                                     const std::filesystem::path& file);
 
@@ -64,7 +64,8 @@ class HttpClient {
 
  private:
   Result<HttpReply> download(std::string_view method, std::string_view path, std::string_view body,
-                             const Headers& headers, const std::filesystem::path& file);
+                             const Headers& headers, const std::filesystem::path& file,
+                             long timeout_ms);
   Result<HttpReply> perform(std::string_view method, std::string_view path, std::string_view body,
                             const Headers& headers, long timeout_ms,
                             const std::function<bool(std::string_view piece)>& each);

@@ -75,22 +75,21 @@ Result<base::HttpReply> Client::fetch(const std::string& path,
   return reply;
 }
 
-Result<void> Client::download(const std::string& path, const JsonObject& body,
-                              const std::filesystem::path& file) {
+Result<base::HttpReply> Client::download(const std::string& path, const JsonObject& body,
+                                         const std::filesystem::path& file) {
   // A failure leaves what was at `file`.
   std::filesystem::path unfinished = file;
   unfinished += ".unfinished";
-  const Result<base::HttpReply> reply =
-      http_.download_posted(path, base::to_text(body), unfinished);
+  Result<base::HttpReply> reply = http_.download_posted(path, base::to_text(body), unfinished);
   std::error_code ec;
   if (reply && reply->status < 300) {
     TRY(store::sync_file(unfinished));
     std::filesystem::rename(unfinished, file, ec);
-    if (!ec) return {};
+    if (!ec) return reply;
   }
   std::error_code ignored;
   std::filesystem::remove(unfinished, ignored);
-  if (!reply) return reply.error();
+  if (!reply) return reply;
   if (reply->status >= 300) return error_from(*reply);
   return base::error(Code::kInternal, "cannot write: {}: file={}", ec.message(), file.string());
 }

@@ -32,9 +32,9 @@ class Client {
   // The reply's bytes as they are; without a body a GET.
   Result<base::HttpReply> fetch(const std::string& path,
                                 const std::optional<JsonObject>& body = std::nullopt);
-  // The same into a file, which is replaced.
-  Result<void> download(const std::string& path, const JsonObject& body,
-                        const std::filesystem::path& file);
+  // The same into a file, which is replaced, however long it takes. The reply has no body.
+  Result<base::HttpReply> download(const std::string& path, const JsonObject& body,
+                                   const std::filesystem::path& file);
   // Bytes as they are, to a path that takes a file.
   Result<void> put(const std::string& path, std::string_view bytes);
   // The reply's body piece by piece, until its end or until `each` gives false.

@@ -1,7 +1,15 @@
 #include "cli/data_commands.h"
 
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <cstdlib>
 #include <filesystem>
+#include <mutex>
+#include <thread>
 
 #include "cli/commands.h"
 #include "cli/online_commands.h"
@@ -106,28 +114,99 @@ void add_data_commands(CLI::App& root, Context& context, int& exit_code) {
 namespace {
 
 struct HistoryOptions {
-  std::string service, entities, label, as_of, from, until, out;
+  std::string service, entities, label, as_of, from, until, format, out;
+};
+
+std::string in_words(double seconds) {
+  if (seconds < 90) return fmt::format("{:.0f} s", seconds);
+  return seconds < 5'400 ? fmt::format("{:.0f} min", seconds / 60)
+                         : fmt::format("{:.1f} h", seconds / 3'600);
+}
+
+// "120000 of 1000000 rows, 40000 rows/s, 22 s left"
+std::string show_progress(const Json& of) {
+  const auto number = [&](const char* name) { return member_at(of, name).to_number<double>(); };
+  const double done = number("entity_rows_done"), all = number("entity_rows"),
+               rate = (number("rows") - number("rows_found")) / std::max(number("seconds"), 1e-3);
+  if (all == 0) return "";
+  std::string text = fmt::format("{:.0f} of {:.0f} rows", done, all);
+  if (rate > 0)
+    text += fmt::format(", {:.0f} rows/s, {} left", rate, in_words((all - done) / rate));
+  return text;
+}
+
+// Says on stderr how far a training set is, until it is destroyed.
+class ProgressTeller {
+ public:
+  ProgressTeller(Context& context, std::string mark)
+      : thread_([this, &context, mark = std::move(mark)] {
+          Client client(context);
+          while (!wait()) {
+            const auto reply = client.get("/slipway/v1/features/history");
+            if (!reply) continue;
+            for (const Json& of : member_at(*reply, "running").as_array()) {
+              if (member_at(of, "mark") != Json(mark)) continue;
+              if (const std::string text = show_progress(of); !text.empty())
+                std::fprintf(stderr, "%s\n", text.c_str());
+            }
+          }
+        }) {}
+  ~ProgressTeller() {
+    {
+      const std::lock_guard lock(mutex_);
+      is_over_ = true;
+    }
+    changed_.notify_all();
+    thread_.join();
+  }
+
+ private:
+  // True: it is over.
+  bool wait() {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, std::chrono::seconds(2), [&] { return is_over_; });
+  }
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool is_over_ = false;
+  std::thread thread_;  // last: it uses the others
 };
 
 int history(Context& context, const HistoryOptions& options) {
   std::string entities = options.entities;
   if (constexpr std::string_view prefix = "dataset:"; entities.starts_with(prefix))
     entities.erase(0, prefix.size());
-  JsonObject body{{"service", options.service}, {"entities", entities}};
+  const std::string mark = fmt::format("{}-{}", ::getpid(), options.out);
+  JsonObject body{{"service", options.service}, {"entities", entities}, {"mark", mark}};
   for (const auto& [key, value] : {std::pair("label", &options.label),
                                    {"as_of", &options.as_of},
                                    {"from", &options.from},
-                                   {"until", &options.until}}) {
+                                   {"until", &options.until},
+                                   {"format", &options.format}}) {
     if (!value->empty()) body[key] = *value;
   }
-  const auto written = Client(context).download("/slipway/v1/features/history", body, options.out);
+  const auto written = [&] {
+    const ProgressTeller teller(context, mark);
+    return Client(context).download("/slipway/v1/features/history", body, options.out);
+  }();
   if (!written) return fail(written.error(), context);
   const std::uintmax_t bytes = std::filesystem::file_size(options.out);
+  const auto rows = [&](const char* header) {
+    return std::strtoll(std::string(written->header(header)).c_str(), nullptr, 10);
+  };
   if (context.json) {
-    std::printf("%s\n", base::to_text(JsonObject{{"file", options.out}, {"bytes", bytes}}).c_str());
-  } else {
-    std::fprintf(stderr, "wrote %s: %ju bytes\n", options.out.c_str(), bytes);
+    std::printf("%s\n", base::to_text(JsonObject{{"file", options.out},
+                                                 {"bytes", bytes},
+                                                 {"rows", rows("slipway-rows")},
+                                                 {"rows_found", rows("slipway-rows-found")}})
+                            .c_str());
+    return kOk;
   }
+  if (const long long found = rows("slipway-rows-found"); found > 0)
+    std::fprintf(stderr, "%lld rows had been made before\n", found);
+  std::fprintf(stderr, "wrote %s: %lld rows, %ju bytes\n", options.out.c_str(),
+               rows("slipway-rows"), bytes);
   return kOk;
 }
 
@@ -244,6 +323,7 @@ void add_feature_commands(CLI::App& root, Context& context, int& exit_code) {
       ->required();
   sets->add_option("--from", options->from, "Only rows with an event time from here on");
   sets->add_option("--until", options->until, "Only rows with an event time before this");
+  sets->add_option("--format", options->format, "parquet, or arrow: an Arrow stream");
   sets->add_option("--out", options->out, "File to write")->required();
   sets->callback([&context, &exit_code, options] { exit_code = history(context, *options); });
 

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <atomic>
+#include <filesystem>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <set>
@@ -24,9 +26,13 @@
 
 namespace slipway::features {
 
+inline constexpr types::Timestamp kEndOfTime{std::numeric_limits<std::int64_t>::max()};
+
 struct HistoryRequest {
   std::string service;
-  std::string entities;           // the dataset whose rows are asked for
+  std::string entities;  // the dataset whose rows are asked for
+  // Instead: a Parquet file of them. All of its columns are in the training set; it has no labels.
+  std::filesystem::path entity_file;
   std::string label_name, label;  // an expression over the dataset's columns; empty: no label
   types::Timestamp
       as_of;  // what is known: rows with event time before it, labels that had arrived by then
@@ -34,6 +40,9 @@ struct HistoryRequest {
   std::uint64_t memory_bytes = 1ull << 30;  // of a source's and the entity rows: about as much is
                                             // kept at once
   std::size_t rows_at_once = 4'000'000;     // entity rows; fewer when memory_bytes ask for it
+  std::size_t batches_done = 0;             // the first ones: they are not answered again
+  // Called now and then with the entity rows of the dataset that are done, and all of them.
+  std::function<void(std::int64_t done, std::int64_t all)> progress;
 };
 
 struct HistoryResult {
@@ -178,8 +187,8 @@ class FeatureStore {
   types::Timestamp now() const { return clock_.now(); }
 
   // A training set in the order of the entity rows: `visit` gets some of them at a time, at least
-  // once. What is returned has an empty frame. kResourceExhausted: one key's rows alone take more
-  // than request.memory_bytes, and a window needs them all.
+  // once unless that was done. What is returned has an empty frame. kResourceExhausted: one key's
+  // rows alone take more than request.memory_bytes, and a window needs them all.
   using HistoryVisit = std::function<Result<void>(types::Frame rows)>;
   Result<HistoryResult> history(const HistoryRequest& request, const HistoryVisit& visit) const;
   // All of it at once.

@@ -8,6 +8,7 @@
 
 #include "features/feature_store.h"
 #include "features/view_history.h"
+#include "store/parquet.h"
 
 namespace slipway::features {
 namespace {
@@ -96,15 +97,53 @@ class TrainingSet {
   std::vector<std::optional<ViewHistory>> parts_;  // by part of the service; on demand: none
 };
 
+// What is wrong with a file that somebody has sent is for them to hear.
+template <typename T>
+Result<T> as_sent(Result<T> read) {
+  if (read || read.error().code != Code::kCorruption) return read;
+  return base::error(Code::kInvalidArgument, "the entity rows are no whole Parquet file");
+}
+
+// A Parquet file of entity rows.
+class FileTable final : public Table {
+ public:
+  FileTable(std::filesystem::path file, const store::ParquetInfo& info)
+      : file_(std::move(file)), rows_(info.rows) {}
+
+  std::string version() const override { return file_.string(); }
+  std::int64_t row_count() const override { return rows_; }
+  Result<types::Frame> rows(const std::vector<std::string>& columns) override {
+    return as_sent(store::read_parquet(file_, columns));
+  }
+  Result<void> scan(const std::vector<std::string>& columns, const std::optional<TimeRange>& range,
+                    const Visit& visit) override {
+    constexpr std::int64_t kRowsPerPiece = 64 * 1024;
+    std::optional<store::ParquetRange> of_file;
+    if (range) of_file = {.column = range->column, .first = range->first, .last = range->last};
+    return as_sent(store::scan_parquet(file_, columns, kRowsPerPiece, of_file,
+                                       [&](const types::Frame& piece, std::int64_t first_row) {
+                                         return visit(piece, static_cast<std::size_t>(first_row));
+                                       }));
+  }
+
+ private:
+  const std::filesystem::path file_;
+  const std::int64_t rows_;
+};
+
 // What is read of the dataset whose rows are asked for, and which of them count.
 class EntitySource {
  public:
   static Result<EntitySource> open(TableSource& tables, const HistoryRequest& request,
                                    const BoundService& service) {
     EntitySource source(request, service);
-    source.columns_ = TRY(tables.columns(request.entities));
-    source.keys_ = TRY(tables.key(request.entities));
-    source.arrival_ = TRY(tables.arrival_time(request.entities));
+    if (request.entity_file.empty()) {
+      source.columns_ = TRY(tables.columns(request.entities));
+      source.keys_ = TRY(tables.key(request.entities));
+      source.arrival_ = TRY(tables.arrival_time(request.entities));
+    } else {
+      TRY(source.read_file());
+    }
     std::set<std::string> read(source.keys_.begin(), source.keys_.end());
     read.insert(source.arrival_);
     for (const RequestColumn& column : service.service.request) read.insert(column.name);
@@ -113,8 +152,14 @@ class EntitySource {
       for (const std::size_t column : source.label_->columns())
         read.insert(source.columns_[column].name);
     }
+    for (const std::string& name : read) {
+      if (std::ranges::find(source.columns_, name, &NamedColumn::name) == source.columns_.end()) {
+        return base::error(Code::kNotFound, "the entity rows have no column {}: service={}", name,
+                           service.service.name);
+      }
+    }
     source.names_.assign(read.begin(), read.end());
-    source.table_ = TRY(tables.open(request.entities));
+    if (source.table_ == nullptr) source.table_ = TRY(tables.open(request.entities));
     return source;
   }
 
@@ -123,13 +168,16 @@ class EntitySource {
   Result<std::int64_t> each(std::size_t rows, const std::function<Result<void>(Batch)>& answer) {
     std::int64_t unlabeled = 0;
     std::optional<Batch> batch;
-    bool was_answered = false;
+    std::size_t batches = 0;
+    const auto finish = [&](Batch done) {
+      return ++batches > request_.batches_done ? answer(std::move(done)) : Result<void>();
+    };
     const std::string& time = service_.service.event_time;
     const Table::TimeRange range{
         .column = time,
         .first = request_.from ? request_.from->micros : std::numeric_limits<std::int64_t>::min(),
         .last = std::min(request_.as_of, request_.until.value_or(request_.as_of)).micros};
-    TRY(table_->scan(names_, range, [&](const types::Frame& piece, std::size_t) -> Result<void> {
+    TRY(table_->scan(names_, range, [&](const types::Frame& piece, std::size_t at) -> Result<void> {
       std::optional<Column> labels;
       if (label_) labels = label_->evaluate(find_columns(piece, columns_), piece.rows());
       const std::vector<std::size_t> asked = TRY(choose(piece, labels, unlabeled));
@@ -141,20 +189,33 @@ class EntitySource {
                 asked.begin() + static_cast<std::ptrdiff_t>(first + some)});
         first += some;
         if (batch->rows() < rows) continue;
-        was_answered = true;
-        TRY(answer(std::move(*batch)));
+        TRY(finish(std::move(*batch)));
         batch.reset();
       }
+      if (request_.progress)
+        request_.progress(static_cast<std::int64_t>(at + piece.rows()), table_->row_count());
       return {};
     }));
-    if (batch || !was_answered) {
+    if (batch || batches == 0) {
       if (!batch) batch = TRY(nothing());
-      TRY(answer(std::move(*batch)));
+      TRY(finish(std::move(*batch)));
     }
     return unlabeled;
   }
 
  private:
+  // Entity rows that somebody has sent: all their columns are keys, known when they are asked for.
+  Result<void> read_file() {
+    const store::ParquetInfo info = TRY(as_sent(store::parquet_info(request_.entity_file)));
+    for (const auto& [name, type] : info.columns) {
+      columns_.push_back({name, value_type(type), type == ColumnType::kInt64});
+      keys_.push_back(name);
+    }
+    arrival_ = service_.service.event_time;
+    table_ = std::make_unique<FileTable>(request_.entity_file, info);
+    return {};
+  }
+
   EntitySource(const HistoryRequest& request, const BoundService& service)
       : request_(request), service_(service) {}
 
@@ -165,8 +226,7 @@ class EntitySource {
     const Column& time = *TRY(piece.column(service_.service.event_time));
     const Column& arrival = *TRY(piece.column(arrival_));
     if (time.type != ColumnType::kTimestamp) {
-      return base::error(Code::kInvalidArgument, "dataset {}: {} is no timestamp",
-                         request_.entities, time.name);
+      return base::error(Code::kInvalidArgument, "the entity rows: {} is no timestamp", time.name);
     }
     std::vector<std::size_t> rows;
     for (std::size_t row = 0; row < time.size(); ++row) {

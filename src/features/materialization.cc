@@ -164,7 +164,7 @@ Result<std::int64_t> FeatureStore::load_source(const State& state, std::size_t s
   {
     const base::MutexLock lock(mutex_);
     progress_.source = of.name;
-    progress_.rows_all += table->count();
+    progress_.rows_all += table->row_count();
     progress_.rows_done += static_cast<std::int64_t>(source.begin);
   }
   std::vector<std::string> wanted;

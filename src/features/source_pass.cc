@@ -26,7 +26,7 @@ constexpr std::size_t kRowsAhead = 64;
 // The same where rows are written one after the other.
 constexpr std::size_t kWordsAhead = 32;
 // Of cells that belong to a bucket of rows, and of the rows that wait in it.
-constexpr std::size_t kBucketBytes = 512 << 10;
+constexpr std::size_t kBucketBytes = 256 << 10;
 
 std::int64_t end_of(std::int64_t event, std::int64_t span) {
   constexpr std::int64_t kMax = std::numeric_limits<std::int64_t>::max();
@@ -158,7 +158,7 @@ WindowPass::WindowPass(const BoundView& bound, const EntityRows& entities, types
         std::ranges::upper_bound(spans_, window.length.micros) - spans_.begin()));
   }
   for (const std::size_t a : bound.running) {
-    Running running{.aggregate = a, .kind = Kind::kCount, .number = 0, .word = std::nullopt};
+    Running running{.aggregate = a, .kind = Kind::kCount, .count = 1 + running_.size()};
     const AggregateFunction function = bound.view.aggregates[a].function;
     if (function == AggregateFunction::kSum) running.kind = Kind::kSum;
     if (function == AggregateFunction::kMean) running.kind = Kind::kMean;
@@ -166,12 +166,15 @@ WindowPass::WindowPass(const BoundView& bound, const EntityRows& entities, types
     if (function == AggregateFunction::kMax) running.kind = Kind::kMax;
     if (running.kind == Kind::kSum || running.kind == Kind::kMean) running.number = sums_++;
     if (running.kind == Kind::kMin || running.kind == Kind::kMax) running.number = extremes_++;
-    if (!bound.view.aggregates[a].expression.empty()) running.word = words_++;
     running_.push_back(running);
+    if (bound.view.aggregates[a].expression.empty()) continue;
+    running.word = words_++;
+    with_input_.push_back(running);
   }
+  counts_ = 1 + running_.size();
   const std::size_t cells = entities.slots() * spans_.size();
   sum_cells_ = base::BigArray<std::byte>(cells * sums_ * sizeof(ExactSum));
-  count_cells_ = base::BigArray<std::int32_t>(cells * (1 + running_.size()));
+  count_cells_ = base::BigArray<std::int32_t>(cells * counts_);
   extreme_cells_.resize(cells * extremes_);
   for (const Running& running : running_) {
     if (running.kind != Kind::kMin && running.kind != Kind::kMax) continue;
@@ -221,10 +224,8 @@ bool WindowPass::is_in_order(OfKey& last, std::int64_t event, std::int64_t arriv
 bool WindowPass::add(const SourcePiece& piece) {
   const KnownRows rows(bound_, entities_, piece, as_of_);
   std::vector<InputNumbers> inputs;  // in the order of words
-  for (const Running& running : running_) {
-    if (running.word)
-      inputs.emplace_back(bound_.inputs[running.aggregate], piece.columns, piece.rows);
-  }
+  for (const Running& running : with_input_)
+    inputs.emplace_back(bound_.inputs[running.aggregate], piece.columns, piece.rows);
   for (std::size_t row = 0; row < rows.size(); ++row) {
     if (!rows.is_known(row)) continue;
     const std::size_t bucket = rows.key(row) >> keys_shift_;
@@ -255,7 +256,7 @@ void WindowPass::fetch(std::size_t bucket) const {
     for (const char* line = begin; line < end; line += 64) __builtin_prefetch(line, 1);
   };
   fetch(sum_cells_.data(), sums_ * sizeof(ExactSum));
-  fetch(count_cells_.data(), 1 + running_.size());
+  fetch(count_cells_.data(), counts_);
   fetch(extreme_cells_.data(), extremes_);
 }
 
@@ -287,19 +288,17 @@ bool WindowPass::run(std::size_t bucket) {
 
 void WindowPass::change(const Word* row, std::size_t span, std::uint32_t from, std::uint32_t to,
                         bool is_last) {
-  const std::size_t counts = 1 + running_.size(), begin = cell(from, span), end = cell(to, span);
-  std::int32_t* const count_from = count_cells_.data() + begin * counts;
-  std::int32_t* const count_to = count_cells_.data() + end * counts;
+  const std::size_t begin = cell(from, span), end = cell(to, span);
+  std::int32_t* const count_from = count_cells_.data() + begin * counts_;
+  std::int32_t* const count_to = count_cells_.data() + end * counts_;
   auto* const sums = reinterpret_cast<ExactSum*>(sum_cells_.data());
   ++count_from[0];
   if (!is_last) --count_to[0];
-  for (std::size_t r = 0; r < running_.size(); ++r) {
-    const Running& running = running_[r];
-    if (!running.word) continue;
-    const double number = std::bit_cast<double>(row[*running.word]);
+  for (const Running& running : with_input_) {
+    const double number = std::bit_cast<double>(row[running.word]);
     if (std::isnan(number)) {
-      ++count_from[1 + r];
-      if (!is_last) --count_to[1 + r];
+      ++count_from[running.count];
+      if (!is_last) --count_to[running.count];
       continue;
     }
     switch (running.kind) {
@@ -323,7 +322,7 @@ void WindowPass::change(const Word* row, std::size_t span, std::uint32_t from, s
 
 // By slot, running aggregate and span: over all ages up to the span's end.
 std::vector<double> WindowPass::values() const {
-  const std::size_t spans = spans_.size(), counts = 1 + running_.size();
+  const std::size_t spans = spans_.size(), counts = counts_;
   const auto* const sum_cells = reinterpret_cast<const ExactSum*>(sum_cells_.data());
   std::vector<double> values;
   values.reserve(entities_.slots() * running_.size() * spans);

@@ -121,8 +121,9 @@ class WindowPass {
   struct Running {
     std::size_t aggregate;
     Kind kind;
-    std::size_t number;               // among sums or extremes
-    std::optional<std::size_t> word;  // of a waiting row: its input; count() has none
+    std::size_t count;       // in a cell's counts: rows without a number
+    std::size_t number = 0;  // among sums or extremes
+    std::size_t word = 0;    // of a waiting row: its input, where it has one
   };
   // A waiting row: event, arrival, key, then numbers.
   using Word = std::uint64_t;
@@ -143,10 +144,11 @@ class WindowPass {
   const BoundView& bound_;
   const EntityRows& entities_;
   const types::Timestamp as_of_;
-  std::vector<std::int64_t> spans_;  // lengths of windows, ascending, each once
-  std::vector<std::size_t> ends_;    // by window: how many spans it has
-  std::vector<Running> running_;
-  std::size_t sums_ = 0, extremes_ = 0, words_ = kNumbers;  // of a cell; of a waiting row
+  std::vector<std::int64_t> spans_;                   // lengths of windows, ascending, each once
+  std::vector<std::size_t> ends_;                     // by window: how many spans it has
+  std::vector<Running> running_, with_input_;         // count() has none
+  std::size_t sums_ = 0, extremes_ = 0, counts_ = 0;  // of a cell
+  std::size_t words_ = kNumbers;                      // of a waiting row
   bool by_event_ = true, by_arrival_ = true;  // the order in which rows of every key came so far
   std::vector<OfKey> keys_;
   int keys_shift_ = 0;  // a key's bucket

@@ -29,6 +29,8 @@ class Table {
   // These columns; all when there are none.
   virtual Result<types::Frame> rows(const std::vector<std::string>& columns) = 0;
 
+  virtual std::int64_t row_count() const = 0;
+
   // Values of a column of timestamps, both inclusive.
   struct TimeRange {
     std::string column;
@@ -42,7 +44,6 @@ class Table {
                             const std::optional<TimeRange>& range, const Visit& visit) = 0;
   // Which version it is, without spaces: the same text, the same rows in the same order.
   virtual std::string version() const = 0;
-  virtual std::int64_t count() const = 0;  // of rows
 };
 
 // The datasets that sources read. Safe to use from several threads.

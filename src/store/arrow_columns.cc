@@ -1,5 +1,9 @@
 #include "store/arrow_columns.h"
 
+#include <arrow/util/bitmap_builders.h>
+#include <parquet/exception.h>
+
+#include <algorithm>
 #include <vector>
 
 namespace slipway::store {
@@ -156,6 +160,59 @@ void append_arrow_chunk(const arrow::Array& chunk, Column& out) {
     default:
       for (std::int64_t i = 0; i < chunk.length(); ++i) out.append_null();
   }
+}
+
+namespace {
+
+// Which values are there, as a bitmap; nothing when all are.
+std::shared_ptr<arrow::Buffer> validity(const Column& column) {
+  if (std::ranges::find(column.valid, 0) == column.valid.end()) return nullptr;
+  PARQUET_ASSIGN_OR_THROW(auto bits, arrow::internal::BytesToBits(column.valid));
+  return bits;
+}
+
+// Numbers and times are not copied: `column` must outlive the array.
+std::shared_ptr<arrow::Array> to_arrow(const Column& column) {
+  const auto rows = static_cast<std::int64_t>(column.size());
+  const auto array = [&](std::shared_ptr<arrow::DataType> type,
+                         std::shared_ptr<arrow::Buffer> values) {
+    return arrow::MakeArray(
+        arrow::ArrayData::Make(std::move(type), rows, {validity(column), std::move(values)}));
+  };
+  switch (column.type) {
+    case ColumnType::kDouble:
+      return array(arrow::float64(), arrow::Buffer::Wrap(column.doubles));
+    case ColumnType::kInt64:
+      return array(arrow::int64(), arrow::Buffer::Wrap(column.ints));
+    case ColumnType::kTimestamp:
+      return array(arrow::timestamp(arrow::TimeUnit::MICRO, "UTC"),
+                   arrow::Buffer::Wrap(column.ints));
+    case ColumnType::kBool: {
+      const std::vector<std::uint8_t> bytes(column.ints.begin(), column.ints.end());
+      PARQUET_ASSIGN_OR_THROW(auto bits, arrow::internal::BytesToBits(bytes));
+      return array(arrow::boolean(), std::move(bits));
+    }
+    case ColumnType::kString: {
+      arrow::StringBuilder builder;
+      PARQUET_THROW_NOT_OK(builder.AppendValues(
+          column.strings, column.valid.empty() ? nullptr : column.valid.data()));
+      PARQUET_ASSIGN_OR_THROW(auto built, builder.Finish());
+      return built;
+    }
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+std::shared_ptr<arrow::Table> to_arrow_table(const types::Frame& frame) {
+  arrow::FieldVector fields;
+  arrow::ArrayVector arrays;
+  for (const Column& column : frame.columns()) {
+    arrays.push_back(to_arrow(column));
+    fields.push_back(arrow::field(column.name, arrays.back()->type()));
+  }
+  return arrow::Table::Make(arrow::schema(fields), arrays, static_cast<std::int64_t>(frame.rows()));
 }
 
 }  // namespace slipway::store

@@ -79,45 +79,6 @@ class ParquetReader {
   std::shared_ptr<arrow::Schema> schema_;
 };
 
-// Which values are there, as a bitmap; nothing when all are.
-std::shared_ptr<arrow::Buffer> validity(const Column& column) {
-  if (std::ranges::find(column.valid, 0) == column.valid.end()) return nullptr;
-  PARQUET_ASSIGN_OR_THROW(auto bits, arrow::internal::BytesToBits(column.valid));
-  return bits;
-}
-
-// Numbers and times are not copied: `column` must outlive the array.
-std::shared_ptr<arrow::Array> to_arrow(const Column& column) {
-  const auto rows = static_cast<std::int64_t>(column.size());
-  const auto array = [&](std::shared_ptr<arrow::DataType> type,
-                         std::shared_ptr<arrow::Buffer> values) {
-    return arrow::MakeArray(
-        arrow::ArrayData::Make(std::move(type), rows, {validity(column), std::move(values)}));
-  };
-  switch (column.type) {
-    case ColumnType::kDouble:
-      return array(arrow::float64(), arrow::Buffer::Wrap(column.doubles));
-    case ColumnType::kInt64:
-      return array(arrow::int64(), arrow::Buffer::Wrap(column.ints));
-    case ColumnType::kTimestamp:
-      return array(arrow::timestamp(arrow::TimeUnit::MICRO, "UTC"),
-                   arrow::Buffer::Wrap(column.ints));
-    case ColumnType::kBool: {
-      const std::vector<std::uint8_t> bytes(column.ints.begin(), column.ints.end());
-      PARQUET_ASSIGN_OR_THROW(auto bits, arrow::internal::BytesToBits(bytes));
-      return array(arrow::boolean(), std::move(bits));
-    }
-    case ColumnType::kString: {
-      arrow::StringBuilder builder;
-      PARQUET_THROW_NOT_OK(builder.AppendValues(
-          column.strings, column.valid.empty() ? nullptr : column.valid.data()));
-      PARQUET_ASSIGN_OR_THROW(auto built, builder.Finish());
-      return built;
-    }
-  }
-  return nullptr;
-}
-
 // The least and the greatest of a column of 64 bits, by the statistics of its row groups.
 std::optional<std::pair<std::int64_t, std::int64_t>> range_of(const parquet::FileMetaData& metadata,
                                                               int column) {
@@ -271,16 +232,6 @@ std::shared_ptr<parquet::WriterProperties> properties_for(const types::Frame& fr
   return builder.build();
 }
 
-std::shared_ptr<arrow::Table> to_table(const types::Frame& frame) {
-  arrow::FieldVector fields;
-  arrow::ArrayVector arrays;
-  for (const Column& column : frame.columns()) {
-    arrays.push_back(to_arrow(column));
-    fields.push_back(arrow::field(column.name, arrays.back()->type()));
-  }
-  return arrow::Table::Make(arrow::schema(fields), arrays, static_cast<std::int64_t>(frame.rows()));
-}
-
 }  // namespace
 
 Result<types::Frame> read_parquet(const std::filesystem::path& file,
@@ -374,7 +325,7 @@ Result<void> scan_parquet(const std::filesystem::path& file,
 
 Result<void> write_parquet(const types::Frame& frame, const std::filesystem::path& file) {
   try {
-    const auto table = to_table(frame);
+    const auto table = to_arrow_table(frame);
     PARQUET_ASSIGN_OR_THROW(const auto sink, arrow::io::BufferOutputStream::Create());
     PARQUET_THROW_NOT_OK(parquet::arrow::WriteTable(*table, arrow::default_memory_pool(), sink,
                                                     kRowsPerGroup, properties_for(frame)));
@@ -448,7 +399,7 @@ ParquetWriter::~ParquetWriter() {
 
 Result<void> ParquetWriter::append(const types::Frame& frame) {
   try {
-    const auto table = to_table(frame);
+    const auto table = to_arrow_table(frame);
     if (impl_->writer == nullptr) {
       auto sink = arrow::io::FileOutputStream::Open(impl_->unfinished.string());
       if (!sink.ok()) return arrow_error(sink.status(), Code::kInternal, impl_->file);

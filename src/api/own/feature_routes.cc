@@ -1,8 +1,6 @@
 #include "api/own/feature_routes.h"
 
 #include "api/own/loop_wire.h"
-#include "store/file_system.h"
-#include "store/parquet.h"
 
 namespace slipway::api::own {
 namespace {
@@ -89,57 +87,6 @@ Result<Response> describe(FeatureStore& store) {
                    {"materialized", materialized ? Json(types::to_rfc3339(*materialized)) : Json()},
                    {"memory_bytes", size.memory_bytes},
                    {"disk_bytes", size.disk_bytes}}}});
-}
-
-// "late = arr_delay > 15", or the expression alone, which is then called "label".
-std::pair<std::string, std::string> split_label(const std::string& text) {
-  const std::size_t equals = text.find('=');
-  if (equals == std::string::npos || equals + 1 >= text.size() || text[equals + 1] == '=' ||
-      (equals > 0 && std::string_view("<>!").find(text[equals - 1]) != std::string_view::npos))
-    return {"label", text};
-  std::string name = text.substr(0, equals);
-  while (!name.empty() && name.back() == ' ') name.pop_back();
-  return {name, text.substr(equals + 1)};
-}
-
-// The file goes when nobody has this any more.
-std::shared_ptr<const void> remove_later(const std::filesystem::path& file) {
-  return std::shared_ptr<const std::filesystem::path>(new std::filesystem::path(file),
-                                                      [](const std::filesystem::path* path) {
-                                                        std::error_code ignored;
-                                                        std::filesystem::remove(*path, ignored);
-                                                        delete path;
-                                                      });
-}
-
-Result<Response> history(FeatureStore& store, base::Random& random,
-                         const std::filesystem::path& scratch, const Request& request) {
-  const JsonObject body = TRY(read_body(request));
-  features::HistoryRequest wanted;
-  wanted.service = TRY(base::get_string(body, "service"));
-  wanted.entities = TRY(base::get_string(body, "entities"));
-  wanted.from = TRY(read_time(body, "from"));
-  wanted.until = TRY(read_time(body, "until"));
-  if (const auto label = TRY(base::find_string(body, "label")); label && !label->empty())
-    std::tie(wanted.label_name, wanted.label) = split_label(*label);
-  const auto as_of = TRY(read_time(body, "as_of"));
-  if (!as_of) return base::error(Code::kInvalidArgument, "as_of is missing: what is known when?");
-  wanted.as_of = *as_of;
-  const auto file = scratch / ("history-" + random.hex(8) + ".parquet");
-  const std::shared_ptr<const void> owner = remove_later(file);
-  store::ParquetWriter writer(file);
-  std::size_t rows = 0;
-  const features::HistoryResult result =
-      TRY(store.history(wanted, [&](const types::Frame& some) -> Result<void> {
-        rows += some.rows();
-        return writer.append(some);
-      }));
-  TRY(writer.finish());
-  Response response{.content_type = "application/vnd.apache.parquet"};
-  response.file = {.file = file, .bytes = std::filesystem::file_size(file), .owner = owner};
-  response.headers = {{"Slipway-Rows", std::to_string(rows)},
-                      {"Slipway-Unlabeled", std::to_string(result.unlabeled)}};
-  return response;
 }
 
 Result<const JsonArray*> get_rows(const JsonObject& body) {
@@ -264,22 +211,13 @@ Result<Response> online(FeatureStore& store, const Request& request) {
 
 }  // namespace
 
-std::vector<http::Route> feature_routes(FeatureStore& store, features::SkewMeter& skew,
-                                        base::Random& random,
-                                        const std::filesystem::path& scratch) {
+std::vector<http::Route> feature_routes(FeatureStore& store, features::SkewMeter& skew) {
   const std::string base = "/slipway/v1/features";
   return {
       {.method = Method::kGet,
        .pattern = base,
        .summary = "Sources, views and services as declared.",
        .handler = answering([&store](const Request&) { return describe(store); }),
-       .tag = "slipway"},
-      {.method = Method::kPost,
-       .pattern = base + "/history",
-       .summary = "A training set as Parquet: a point-in-time join over a dataset's rows.",
-       .handler = answering([&store, &random, scratch](const Request& r) {
-         return history(store, random, scratch, r);
-       }),
        .tag = "slipway"},
       {.method = Method::kPost,
        .pattern = base + "/online",

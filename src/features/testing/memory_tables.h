@@ -39,7 +39,7 @@ class MemoryTables final : public TableSource {
    public:
     Opened(types::Frame frame, int& reads) : frame_(std::move(frame)), reads_(reads) {}
     std::string version() const override { return std::to_string(frame_.rows()); }
-    std::int64_t count() const override { return static_cast<std::int64_t>(frame_.rows()); }
+    std::int64_t row_count() const override { return static_cast<std::int64_t>(frame_.rows()); }
     Result<types::Frame> rows(const std::vector<std::string>& columns) override {
       ++reads_;
       if (columns.empty()) return frame_;

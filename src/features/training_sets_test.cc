@@ -1,0 +1,147 @@
+// What a kill leaves is used, and nothing of it is seen in the rows.
+#include "features/training_sets.h"
+
+#include <gtest/gtest.h>
+
+#include "features/testing/trips.h"
+#include "store/arrow_stream.h"
+#include "store/parquet.h"
+#include "store/sqlite.h"
+#include "store/testing/temp_folder.h"
+
+namespace slipway::features {
+namespace {
+
+class TrainingSetsTest : public ::testing::Test {
+ protected:
+  TrainingSetsTest() {
+    MUST(db_->migrate({migrations()}));
+    MUST(store_.set_definitions(MUST(parse_definitions(testing::kTripsYaml))));
+  }
+  TrainingSets sets() {
+    return {store_, tables_, {.folder = folder_.path() / "sets", .rows_at_once = 100}};
+  }
+  std::vector<std::filesystem::path> parts() const {
+    std::vector<std::filesystem::path> found;
+    std::error_code none;
+    for (const auto& entry :
+         std::filesystem::recursive_directory_iterator(folder_.path() / "sets", none)) {
+      if (entry.path().extension() == ".parquet") found.push_back(entry.path());
+    }
+    return found;
+  }
+  store::testing::TempFolder folder_;
+  base::ManualClock clock_;
+  base::SeededRandom random_{1};
+  std::unique_ptr<store::Db> db_ =
+      store::open_sqlite({.file = folder_.path() / "f.db"}, clock_, random_).value();
+  testing::MemoryTables tables_ = testing::random_trips(4, 600);
+  FeatureStore store_{*db_, tables_, clock_};
+  const HistoryRequest request_{
+      .service = "trips", .entities = "trips", .as_of = types::Timestamp{4'000 * 60'000'000LL}};
+};
+
+void expect_same(const types::Frame& rows, const types::Frame& expected) {
+  ASSERT_EQ(rows.rows(), expected.rows());
+  ASSERT_EQ(rows.columns().size(), expected.columns().size());
+  for (const types::Column& column : rows.columns()) {
+    for (std::size_t row = 0; row < rows.rows(); ++row)
+      ASSERT_EQ(cell_of(column, row), cell_of(*expected.find(column.name), row)) << column.name;
+  }
+}
+
+TEST_F(TrainingSetsTest, GoesOnWhereItEnded) {
+  const types::Frame expected = store_.history(request_)->frame;
+  TrainingSets sets = this->sets();
+  {
+    const auto made = sets.make(request_, TrainingSets::Format::kParquet, "").value();
+    EXPECT_EQ(made.rows, static_cast<std::int64_t>(expected.rows()));
+    EXPECT_EQ(made.rows_found, 0);
+    EXPECT_EQ(parts().size(), (expected.rows() + 99) / 100);
+    expect_same(store::read_parquet(made.file).value(), expected);
+    for (const auto& part : parts()) {  // the first two are there when it is asked for again
+      if (part.filename() > "part-00001.parquet") continue;
+      std::filesystem::create_directories(folder_.path() / "kept");
+      std::filesystem::copy_file(part, folder_.path() / "kept" / part.filename());
+    }
+    std::filesystem::rename(
+        folder_.path() / "kept",
+        folder_.path() / ("kept-" + made.file.parent_path().filename().string()));
+  }
+  EXPECT_TRUE(parts().empty());  // gone with what was made
+  for (const auto& entry : std::filesystem::directory_iterator(folder_.path())) {
+    const std::string name = entry.path().filename();
+    if (name.starts_with("kept-"))
+      std::filesystem::rename(entry.path(), folder_.path() / "sets" / name.substr(5));
+  }
+  const auto made = sets.make(request_, TrainingSets::Format::kParquet, "").value();
+  EXPECT_EQ(made.rows_found, 200);
+  EXPECT_EQ(made.rows, static_cast<std::int64_t>(expected.rows()));
+  expect_same(store::read_parquet(made.file).value(), expected);
+}
+
+TEST_F(TrainingSetsTest, TheSameTwiceAtOnceIsMadeTwice) {
+  TrainingSets sets = this->sets();
+  auto first = sets.make(request_, TrainingSets::Format::kParquet, "").value();
+  const auto second = sets.make(request_, TrainingSets::Format::kParquet, "").value();
+  EXPECT_NE(first.file, second.file);
+  EXPECT_EQ(second.rows_found, 0);
+  EXPECT_TRUE(sets.progress().empty());  // both are made
+  first.owner.reset();
+  EXPECT_FALSE(std::filesystem::exists(first.file));
+  EXPECT_EQ(store::read_parquet(second.file)->rows(), static_cast<std::size_t>(second.rows));
+}
+
+TEST_F(TrainingSetsTest, AStreamHasTheSameRowsAndIsReadAgain) {
+  const types::Frame expected = store_.history(request_)->frame;
+  TrainingSets sets = this->sets();
+  const auto made = sets.make(request_, TrainingSets::Format::kArrowStream, "").value();
+  const auto parquet = folder_.path() / "again.parquet";
+  ASSERT_TRUE(store::arrow_stream_to_parquet(made.file, parquet));
+  expect_same(store::read_parquet(parquet).value(), expected);
+  // Cut short anywhere it is refused, not half of it taken.
+  const auto size = std::filesystem::file_size(made.file);
+  for (const std::uintmax_t left : {size / 2, size / 3, std::uintmax_t{100}, std::uintmax_t{0}}) {
+    std::filesystem::resize_file(made.file, left);
+    const auto refused = store::arrow_stream_to_parquet(made.file, folder_.path() / "cut.parquet");
+    ASSERT_FALSE(refused) << left;
+    EXPECT_EQ(refused.error().code, Code::kInvalidArgument);
+    EXPECT_FALSE(std::filesystem::exists(folder_.path() / "cut.parquet"));
+  }
+}
+
+TEST_F(TrainingSetsTest, RowsOfAFileKeepTheirColumnsAndOrder) {
+  const types::Frame expected = store_.history(request_)->frame;
+  types::Frame asked = expected.take({7, 3, 3, 0});
+  std::erase_if(asked.columns(), [](const types::Column& column) {
+    return column.name.find("__") != std::string::npos || column.name == "id";
+  });
+  const types::Frame trips = tables_.tables["trips"].frame;
+  types::Column place = types::Column::of_type("place", types::ColumnType::kString), more = place;
+  for (const std::size_t row : {7, 3, 3, 0}) {
+    place.append_string(
+        trips.find("place")->strings[static_cast<std::size_t>(expected.find("id")->ints[row])]);
+    more.append_string("of " + std::to_string(row));
+  }
+  more.name = "more";
+  ASSERT_TRUE(asked.add(place));
+  ASSERT_TRUE(asked.add(more));
+  const auto file = folder_.path() / "asked.parquet";
+  ASSERT_TRUE(store::write_parquet(asked, file));
+  TrainingSets sets = this->sets();
+  const auto made = sets.make({.service = "trips", .entity_file = file, .as_of = kEndOfTime},
+                              TrainingSets::Format::kParquet, "")
+                        .value();
+  const types::Frame rows = store::read_parquet(made.file).value();
+  ASSERT_EQ(rows.rows(), 4u);
+  EXPECT_EQ(rows.find("more")->strings, more.strings);
+  for (const types::Column& column : rows.columns()) {
+    if (column.name.find("__") == std::string::npos) continue;
+    const types::Column whole = expected.find(column.name)->take({7, 3, 3, 0});
+    for (std::size_t row = 0; row < 4; ++row)
+      EXPECT_EQ(cell_of(column, row), cell_of(whole, row)) << column.name;
+  }
+}
+
+}  // namespace
+}  // namespace slipway::features
