@@ -169,20 +169,34 @@ class Client:
             raise NotFound(f"no such feature service: service={service}", status=404)
         return self._outputs[service]
 
-    def training_set(self, service: Service | str, entities: Dataset | str, *, label: str | None = None, as_of: Time | None = None,
-                     start: Time | None = None, end: Time | None = None, kind: Kind = "arrow", timeout: float = _LONG_S) -> Any:
-        """A training set: the service's features for the rows of a dataset, each as known at its own event time.
+    def training_set(self, service: Service | str, entities: Any, *, label: str | None = None, as_of: Time | None = None, start: Time | None = None,
+                     end: Time | None = None, kind: Kind | None = None, timeout: float = _LONG_S) -> Any:
+        """A training set: the service's features for past rows, each as known at its own event time.
 
-        `label`: an expression over the dataset's columns, "late = arr_delay > 15"; rows whose label was not known at `as_of` (now, if nothing is
-        said) are left out. `start`, `end`: event time of the rows, from and before. Gives a frame: the key of the dataset, event time, label and when
-        it was known (`late_known_at`), then the features. `timeout`: seconds until the answer begins, which is when the whole is made.
+        `entities`: a dataset or its name, or rows as for `push`, with the service's request columns. `as_of`: what is known; if nothing is said, now,
+        and of rows that are given everything. Of a dataset also: `label`, an expression over its columns, "late = arr_delay > 15", where rows whose
+        label was not known at `as_of` are left out; `start`, `end`: event time of the rows, from and before (TypeError with rows).
+
+        Gives of a dataset its key, the event time, the label and when it was known (`late_known_at`), then the features; of rows their own columns,
+        then the features. A frame as for `online`. `timeout`: seconds until the answer begins, which is when the whole is made.
         """
-        body = {"service": name_of(service), "entities": name_of(entities), "as_of": moment(as_of or dt.datetime.now(dt.timezone.utc))}
-        given = {"label": label, "from": None if start is None else moment(start), "until": None if end is None else moment(end)}
-        body |= {key: value for key, value in given.items() if value is not None}
-        reply, replied = self._http.call("POST", _path("features", "history"), json.dumps(body).encode(),
-                                         {"Accept": _ARROW_STREAM, "Content-Type": "application/json"}, timeout=timeout)
-        return from_arrow(_table(reply, replied), kind)
+        headers = {"Accept": _ARROW_STREAM}
+        if isinstance(entities, (Dataset, str)):
+            body = {"service": name_of(service), "entities": name_of(entities), "as_of": moment(as_of or dt.datetime.now(dt.timezone.utc))}
+            given = {"label": label, "from": None if start is None else moment(start), "until": None if end is None else moment(end)}
+            body |= {key: value for key, value in given.items() if value is not None}
+            reply, replied = self._http.call("POST", _path("features", "history"), json.dumps(body).encode(),
+                                             headers | {"Content-Type": "application/json"}, timeout=timeout)
+            return from_arrow(_table(reply, replied), kind or "arrow")
+        if not (label is None and start is None and end is None):
+            raise TypeError("label, start and end are of a dataset's rows; rows that are given bring their own")
+        table, sink = to_arrow(entities), pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, table.schema) as writer:
+            writer.write_table(table)
+        query = _query(service=name_of(service), as_of=None if as_of is None else moment(as_of))
+        reply, replied = self._http.call("POST", _path("features", "history", "rows") + query, sink.getvalue(), headers | {"Content-Type": _ARROW_STREAM},
+                                         timeout=timeout)
+        return from_arrow(_table(reply, replied), kind or kind_of(entities))
 
     def view(self, view: View | str, keys: Any = None) -> Profile:
         """What a view's features look like online now: types, what is missing, histograms; notebooks show it as a table.

@@ -310,6 +310,21 @@ def test_a_training_set_is_what_was_known_then(client):
     assert list(client.training_set("ride", "rides", start=hours(1), kind="polars")["history__rides_6h"]) == [2, 1]
 
 
+@pytest.mark.parametrize("make", [pa.table, pd.DataFrame, pl.DataFrame], ids=["arrow", "pandas", "polars"])
+def test_a_training_set_for_rows_of_ones_own(client, make):
+    asked = {"driver": ["ada", "bob", "eve", "ada"], "dist": [1.0, 2.0, 3.0, 4.0], "at": [hours(3), hours(3), hours(3), hours(0.5)], "note": ["a", "b", "c", "d"]}
+    frame = client.training_set("ride", make(asked))
+    assert isinstance(frame, type(make(asked)))
+    table = client.training_set("ride", make(asked), kind="arrow")
+    assert table.column("note").to_pylist() == ["a", "b", "c", "d"] and table.column("history__rides_6h").to_pylist() == [2, 1, 0, 1]
+    online = client.online("ride", asked)  # to the bit
+    assert table.select(online.column_names).to_pydict() == online.to_pydict()
+    with pytest.raises(TypeError, match="dataset's rows"):
+        client.training_set("ride", make(asked), label="far = dist > 1")
+    with pytest.raises(sw.SlipwayError, match="dist"):
+        client.training_set("ride", {"driver": ["ada"], "at": [hours(3)]})
+
+
 def test_a_dataset_is_read_back(client):
     table = client.rows("rides")
     assert table.column("km").to_pylist() == [3.5, 12.0, 7.25] and client.rows("rides", version=1, kind="polars").shape == (3, 5)
