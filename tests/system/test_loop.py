@@ -346,7 +346,8 @@ def test_kill_in_mid_replay_loses_nothing_acknowledged(tmp_path):
         assert infer(server, row(at=acknowledged)).status_code == 200
         server.cli("events", "verify")
         # It goes on from where it stood, to the same end: pushes and labels that were in are in once.
-        report = cli_json(server, "replay", "sale", *small_project.replay_flags(server.folder, "2024-02-02T00:00:00Z"))
+        until = pd.Timestamp(cli_json(server, "clock")["now"]).ceil("D") + pd.Timedelta(days=1)  # one whole day after the kill
+        report = cli_json(server, "replay", "sale", *small_project.replay_flags(server.folder, until.isoformat()))
         assert report["failed_requests"] == 0
         days = cli_json(server, "monitors", "windows", "sale-health", "--window", "day")["windows"]
         assert days and all(d["labels"] <= d["rows"] for d in days)
