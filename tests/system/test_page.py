@@ -156,6 +156,7 @@ def test_the_link_that_the_client_prints_leads_to_the_run(server, open_page):
 def test_points_are_pushed_to_who_looks_at_a_run(server, open_page):
     run = start_run(server, "live")
     page = open_page(server.url + "/ui/")
+    page.goto("about:blank")  # what a screen still asks while it is left is not the next one's
     asked = []
     page.on("request", lambda request: asked.append(request.url))
     with page.expect_response("**/metrics/stream"):
