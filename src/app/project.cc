@@ -389,23 +389,37 @@ bool Project::sleep() {
   return !stopping_;
 }
 
+Result<void> Project::take_turn() try {
+  if (const auto done = rooms_.features.tend(); !done)
+    base::log_warning("app", "online features wait for their store: {}", done.error().message);
+  if (clock_.rehearses()) return {};
+  base::MutexLock lock(advance_mutex_);
+  // One thing of each kind per second is plenty on the wall clock, and a window whose labels
+  // are still coming stays due without being a reason to spin.
+  TRY(step(clock_.now()));
+  return {};
+} catch (const std::exception& e) {  // the net at the entry of a thread
+  return base::error(Code::kInternal, "{}", e.what());
+}
+
+Result<void> Project::take_skew_turn() try {
+  if (clock_.rehearses()) return {};
+  TRY(measure_skew(clock_.now() - skew_delay_));
+  return {};
+} catch (const std::exception& e) {  // the net at the entry of a thread
+  return base::error(Code::kInternal, "{}", e.what());
+}
+
 void Project::run() {
   while (sleep()) {
-    if (const auto done = rooms_.features.tend(); !done)
-      base::log_warning("app", "online features wait for their store: {}", done.error().message);
-    if (clock_.rehearses()) continue;
-    base::MutexLock lock(advance_mutex_);
-    // One thing of each kind per second is plenty on the wall clock, and a window whose labels
-    // are still coming stays due without being a reason to spin.
-    if (const auto done = step(clock_.now()); !done)
+    if (const auto done = take_turn(); !done)
       base::log_error("app", "the loop could not go on, and tries again: {}", done.error().message);
   }
 }
 
 void Project::run_skew() {
   while (sleep()) {
-    if (clock_.rehearses()) continue;
-    if (const auto done = measure_skew(clock_.now() - skew_delay_); !done)
+    if (const auto done = take_skew_turn(); !done)
       base::log_error("app", "the skew meter could not go on: {}", done.error().message);
   }
 }

@@ -80,6 +80,8 @@ class Project final : public api::own::ProjectControl {
   // Recomputes what was served, if that is due by `now`.
   Result<bool> measure_skew(base::Timestamp now);
   bool sleep();  // a second; false: it is time to stop
+  Result<void> take_turn();
+  Result<void> take_skew_turn();
   void run();
   void run_skew();
 

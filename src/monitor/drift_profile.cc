@@ -135,7 +135,7 @@ std::vector<double> profile_edges(const std::vector<double>& sorted_reference) {
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
   std::vector<double> edges = {-kInfinity};
   for (std::size_t i = 1; i < distinct.size(); ++i) {
-    edges.push_back(distinct[i - 1] + (distinct[i] - distinct[i - 1]) / 2);
+    edges.push_back(std::midpoint(distinct[i - 1], distinct[i]));
   }
   edges.push_back(kInfinity);
   return edges;

@@ -22,7 +22,8 @@ std::vector<double> decile_edges(std::span<const double> sorted_reference) {
     const std::size_t high = std::min(low + 1, sorted_reference.size() - 1);
     const double fraction = position - static_cast<double>(low);
     const double a = sorted_reference[low], b = sorted_reference[high];
-    const double value = fraction < 0.5 ? a + (b - a) * fraction : b - (b - a) * (1 - fraction);
+    double value = fraction < 0.5 ? a + (b - a) * fraction : b - (b - a) * (1 - fraction);
+    if (!std::isfinite(b - a)) value = a * (1 - fraction) + b * fraction;
     if (edges.empty() || value > edges.back()) edges.push_back(value);
   }
   if (edges.size() == 1) return {-kInfinity, kInfinity};
@@ -39,16 +40,24 @@ std::vector<double> equal_width_edges(double low, double high, std::size_t bins)
   }
   const double step = (high - low) / static_cast<double>(bins);
   std::vector<double> edges(bins + 1);
-  for (std::size_t i = 0; i <= bins; ++i) edges[i] = static_cast<double>(i) * step + low;
+  for (std::size_t i = 0; i <= bins; ++i) {
+    const double share = static_cast<double>(i) / static_cast<double>(bins);
+    // Two numbers may lie farther apart than any number is large.
+    edges[i] = std::isfinite(step) ? static_cast<double>(i) * step + low
+                                   : low * (1 - share) + high * share;
+  }
   edges.back() = high;
   return edges;
 }
 
 namespace {
 
-std::vector<double> edges_of_width(double low, double high, double width, Values values) {
+// As many bins as a rule wants, which need not be a whole number; 1 when all values are equal.
+std::vector<double> edges_by_rule(double low, double high, double wanted, Values values) {
+  double width = (high - low) / wanted;
   if (values == Values::kWhole && width > 0 && width < 1) width = 1;
-  const double bins = width > 0 ? std::ceil((high - low) / width) : 1;
+  double bins = width > 0 ? std::ceil((high - low) / width) : 1;
+  if (!std::isfinite(width)) bins = std::ceil(wanted);
   return equal_width_edges(low, high, static_cast<std::size_t>(bins));
 }
 
@@ -56,8 +65,7 @@ std::vector<double> edges_of_width(double low, double high, double width, Values
 
 std::vector<double> sturges_edges(double low, double high, std::size_t count, Values values) {
   CHECK(count > 0);
-  return edges_of_width(low, high, (high - low) / (std::log2(static_cast<double>(count)) + 1),
-                        values);
+  return edges_by_rule(low, high, std::log2(static_cast<double>(count)) + 1, values);
 }
 
 std::vector<double> doane_edges(std::span<const double> sorted_values, Values values) {
@@ -66,15 +74,16 @@ std::vector<double> doane_edges(std::span<const double> sorted_values, Values va
   const auto n = static_cast<double>(sorted_values.size());
   const Moments moments = moments_of(sorted_values);
   const double deviation = std::sqrt(moments.squares / n);
-  if (n <= 2 || deviation <= 0) return edges_of_width(low, high, 0, values);
+  if (n <= 2 || deviation <= 0) return edges_by_rule(low, high, 1, values);
   double cubes = 0;
   for (const double value : sorted_values) {
     const double scaled = (value - moments.mean) / deviation;
     cubes += scaled * scaled * scaled;
   }
+  if (!std::isfinite(cubes)) cubes = 0;  // values so large that their squares are none
   const double spread = std::sqrt(6 * (n - 2) / ((n + 1) * (n + 3)));
-  const double bins = 1 + std::log2(n) + std::log2(1 + std::abs(cubes / n) / spread);
-  return edges_of_width(low, high, (high - low) / bins, values);
+  return edges_by_rule(low, high, 1 + std::log2(n) + std::log2(1 + std::abs(cubes / n) / spread),
+                       values);
 }
 
 std::vector<double> histogram(std::span<const double> sorted_values,

@@ -113,7 +113,7 @@ MomentTest epps_singleton(std::span<const double> reference, std::span<const dou
   if (reference.size() < 5 || current.size() < 5) return {kNone, kNone};
   const double half_range =
       (pooled_quantile(reference, current, 0.75) - pooled_quantile(reference, current, 0.25)) / 2;
-  if (!(half_range > 0)) return {kNone, kNone};
+  if (!(half_range > 0) || std::isinf(half_range)) return {kNone, kNone};
   const std::array<double, 2> points = {0.4 / half_range, 0.8 / half_range};
   const Waves a = waves_of(reference, points), b = waves_of(current, points);
   const auto m = static_cast<double>(reference.size()), n = static_cast<double>(current.size());

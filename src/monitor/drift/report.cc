@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <limits>
 #include <optional>
 #include <thread>
@@ -58,7 +59,7 @@ Result<std::vector<std::string>> common_columns(const ColumnSource& reference,
 // integers are found out later, and take the method of categories then.
 Result<ColumnReport> compare_one(ColumnSource& reference, ColumnSource& current,
                                  const std::string& name, std::size_t columns,
-                                 const DriftReportOptions& options) {
+                                 const DriftReportOptions& options) try {
   types::Column before = TRY(reference.read(name));
   types::Column now = TRY(current.read(name));
   const auto or_method = [&](const std::string& given) {
@@ -73,6 +74,9 @@ Result<ColumnReport> compare_one(ColumnSource& reference, ColumnSource& current,
     return base::error(report.error().code, "{} column={}", report.error().message, name);
   }
   return report;
+} catch (const std::exception& e) {  // the net at the entry of a thread
+  return base::error(Code::kInternal, "the column could not be compared: {} column={}", e.what(),
+                     name);
 }
 
 // The worst first: what changed altogether, what drifted, then by how far; equals by how many rows
@@ -94,8 +98,11 @@ bool is_worse(const ColumnReport& a, const ColumnReport& b) {
   const auto severity = [](const ColumnReport& column) {
     return column.is_p_value ? std::min(column.severity, kSure) : column.severity;
   };
-  return std::tuple(rank(a.verdict), -severity(a), -a.moved) <
-         std::tuple(rank(b.verdict), -severity(b), -b.moved);
+  const auto moved = [](const ColumnReport& column) {
+    return std::isnan(column.moved) ? 0 : column.moved;
+  };
+  return std::tuple(rank(a.verdict), -severity(a), -moved(a)) <
+         std::tuple(rank(b.verdict), -severity(b), -moved(b));
 }
 
 }  // namespace
