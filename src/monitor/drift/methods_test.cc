@@ -176,6 +176,18 @@ TEST(DriftMethods, SayWhatTheyTake) {
   }
 }
 
+// A mean that is off by rounding made 0.1 another number than 0.1.
+TEST(DriftMethods, TTestOfOneConstantIsNoDrift) {
+  const Numbers many(1000, 0.1), fewer(777, 0.1), other(777, 0.2);
+  const DriftMethod& method = *find_drift_method("t_test");
+  const auto drifted = [&](const Numbers& a, const Numbers& b) {
+    return method.has_drifted(method.of_numbers({.reference = a, .current = b}), method.threshold);
+  };
+  EXPECT_FALSE(drifted(many, fewer));
+  EXPECT_FALSE(drifted(fewer, many));
+  EXPECT_TRUE(drifted(many, other));
+}
+
 TEST(DriftMethods, AreChosenByName) {
   const auto name_of = [](std::string_view name, const ColumnFacts& facts) {
     const auto choice = choose_drift_method(name, facts);
