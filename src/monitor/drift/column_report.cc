@@ -33,7 +33,7 @@ std::string percent(double share) {
 
 double severity_of(const DriftMethod& method, double score, double threshold) {
   if (std::isnan(score) || threshold <= 0) return 0;
-  if (!method.is_p_value) return score / threshold;
+  if (!method.is_p_value) return std::min(score / threshold, std::numeric_limits<double>::max());
   if (threshold >= 1) return score <= threshold ? 1 : 0;
   return std::log(std::max(score, 1e-300)) / std::log(threshold);
 }
@@ -55,7 +55,6 @@ void judge(const DriftChoice& choice, const ColumnRule& rule, const Pair& pair,
 }
 
 void describe(const NumberSample& sample, ColumnSide& side) {
-  side.infinite = sample.infinite;
   if (sample.sorted.empty()) {
     side.least = side.greatest = side.mean = side.deviation = side.median = kNone;
     return;
@@ -114,6 +113,13 @@ void note_missing(ColumnReport& report) {
   }
 }
 
+void note_infinite(ColumnReport& report) {
+  const ColumnSide &before = report.reference, &now = report.current;
+  if (now.infinite <= before.infinite && !(before.is_empty() && before.infinite > 0)) return;
+  report.notes.push_back(
+      fmt::format("infinite values: {} before, {} now", before.infinite, now.infinite));
+}
+
 void note_numbers(const NumberPair& pair, ColumnReport& report) {
   const ColumnSide &before = report.reference, &now = report.current;
   if (pair.reference.empty() || pair.current.empty()) return;
@@ -136,10 +142,6 @@ void note_numbers(const NumberPair& pair, ColumnReport& report) {
   if (ratio > 0 && std::abs(exponent) > 1.9 && std::abs(exponent - std::round(exponent)) < 0.05) {
     report.notes.push_back(fmt::format("the median is about {:g} times what it was: another unit?",
                                        std::pow(10, std::round(exponent))));
-  }
-  if (now.infinite > before.infinite) {
-    report.notes.push_back(
-        fmt::format("infinite values: {} before, {} now", before.infinite, now.infinite));
   }
 }
 
@@ -248,6 +250,14 @@ bool is_number(ColumnType type) {
 ColumnSide side_of(const Column& column) {
   ColumnSide side{.rows = static_cast<std::int64_t>(column.size()),
                   .missing = static_cast<std::int64_t>(column.null_count())};
+  if (column.type == ColumnType::kDouble) {
+    // Nulls hold NaN too.
+    side.missing = 0;
+    for (const double value : column.doubles) {
+      side.missing += std::isnan(value);
+      side.infinite += std::isinf(value);
+    }
+  }
   side.least = side.greatest = side.mean = side.deviation = side.median = kNone;
   return side;
 }
@@ -319,7 +329,7 @@ JsonObject ColumnReport::to_json() const {
     object["score"] = number_or_null(score);
     object["threshold"] = threshold;
     object["severity"] = severity;
-    object["moved"] = moved;
+    object["moved"] = number_or_null(moved);
   }
   object["reference"] = side_to_json(reference, kind);
   object["current"] = side_to_json(current, kind);
@@ -328,7 +338,9 @@ JsonObject ColumnReport::to_json() const {
     if (edges.empty()) {
       drawn["labels"] = JsonArray(labels.begin(), labels.end());
     } else {
-      drawn["edges"] = JsonArray(edges.begin(), edges.end());
+      JsonArray numbers;
+      for (const double edge : edges) numbers.push_back(number_or_null(edge));
+      drawn["edges"] = std::move(numbers);
     }
     drawn["reference"] = JsonArray(reference_shares.begin(), reference_shares.end());
     drawn["current"] = JsonArray(current_shares.begin(), current_shares.end());
@@ -350,8 +362,8 @@ Result<ColumnReport> compare_column(Column reference, Column current, const Colu
   ColumnReport report{.name = reference.name};
   report.reference = side_of(reference);
   report.current = side_of(current);
-  const bool no_reference = report.reference.missing == report.reference.rows;
-  const bool no_current = report.current.missing == report.current.rows;
+  const bool no_reference = report.reference.is_empty(), no_current = report.current.is_empty();
+  note_infinite(report);
   const bool numbers = is_number(reference.type), now_numbers = is_number(current.type);
   if (no_reference || no_current) {
     // A column without any value may come with any type.
@@ -364,7 +376,9 @@ Result<ColumnReport> compare_column(Column reference, Column current, const Colu
     } else {
       report.verdict = Verdict::kChanged;
       report.severity = std::numeric_limits<double>::max();
-      report.notes.push_back(no_current ? "no value any more" : "no value in the reference");
+      const ColumnSide& empty = no_current ? report.current : report.reference;
+      report.notes.push_back(fmt::format("no {}value {}", empty.infinite > 0 ? "finite " : "",
+                                         no_current ? "any more" : "in the reference"));
     }
     return report;
   }

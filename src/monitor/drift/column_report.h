@@ -17,16 +17,18 @@ std::string_view column_kind_name(ColumnKind kind);
 enum class Verdict {
   kNoDrift,
   kDrift,
-  kChanged,      // has another type now, or no value at all any more: no method is needed
+  kChanged,      // has another type now, or no (finite) value any more: no method is needed
   kNotCompared,  // texts, times, nothing on both sides
 };
 std::string_view verdict_name(Verdict verdict);
 
-// One side of a column. The numbers are NaN for columns that are no numbers.
+// One side of a column. Missing are nulls, and what is not a number. The numbers are NaN for
+// columns that are no numbers.
 struct ColumnSide {
   std::int64_t rows = 0, missing = 0, infinite = 0;
   double least = 0, greatest = 0, mean = 0, deviation = 0, median = 0;
   double missing_rate() const;
+  bool is_empty() const { return missing + infinite == rows; }  // no value to compare
 };
 
 // Categories that one side alone has.

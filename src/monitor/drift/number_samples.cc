@@ -9,7 +9,7 @@ namespace slipway::monitor {
 namespace {
 
 // The finite values in row order.
-std::vector<double> finite_values(types::Column& column, std::int64_t& infinite) {
+std::vector<double> finite_values(types::Column& column) {
   std::vector<double> values;
   if (column.type == types::ColumnType::kDouble) {
     values = std::move(column.doubles);
@@ -23,7 +23,6 @@ std::vector<double> finite_values(types::Column& column, std::int64_t& infinite)
   // Missing ones hold NaN. Kept ones move to the front, without a branch.
   std::size_t kept = 0;
   for (const double value : values) {
-    infinite += std::isinf(value);
     values[kept] = value;
     kept += std::isfinite(value);
   }
@@ -47,7 +46,7 @@ std::vector<std::uint32_t> quartile_codes(const std::vector<double>& values,
 
 NumberSample NumberSample::of(types::Column column, Dependence dependence) {
   NumberSample sample;
-  const std::vector<double> values = finite_values(column, sample.infinite);
+  const std::vector<double> values = finite_values(column);
   sample.sorted = radix_sorted(values);
   sample.moments = moments_of(sample.sorted);
   if (dependence == Dependence::kMeasured && !values.empty()) {

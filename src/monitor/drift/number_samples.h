@@ -1,7 +1,6 @@
 // Numbers of one side of a column, made ready for every measure.
 #pragma once
 
-#include <cstdint>
 #include <vector>
 
 #include "monitor/drift/moments.h"
@@ -13,7 +12,6 @@ struct NumberSample {
   std::vector<double> sorted;  // the finite ones
   Moments moments;             // of those
   double inflation = 1;        // dependence.h, by the sample's own quartiles, if asked for
-  std::int64_t infinite = 0;
 
   enum class Dependence { kMeasured, kIgnored };
   // Of a column of numbers or booleans, whose rows are in the order they came.
