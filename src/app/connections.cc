@@ -433,6 +433,12 @@ Result<types::Frame> LoggedRequests::requests(const std::string& endpoint, base:
   return log_.read(endpoint, from, to, columns);
 }
 
+Result<void> LoggedRequests::each_part(const std::string& endpoint, base::Timestamp from,
+                                       base::Timestamp to, const std::vector<std::string>& columns,
+                                       const EachPart& each) {
+  return log_.each_part(endpoint, {.from = from, .to = to}, columns, each);
+}
+
 Result<JsonObject> LoggedRequests::request(const std::string& endpoint, const std::string& id) {
   return log_.find(endpoint, id);
 }

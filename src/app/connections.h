@@ -152,6 +152,8 @@ class LoggedRequests final : public monitor::RequestSource, public api::own::Req
   Result<types::Frame> requests(const std::string& endpoint, base::Timestamp from,
                                 base::Timestamp to,
                                 const std::vector<std::string>& columns) override;
+  Result<void> each_part(const std::string& endpoint, base::Timestamp from, base::Timestamp to,
+                         const std::vector<std::string>& columns, const EachPart& each) override;
   Result<JsonObject> request(const std::string& endpoint, const std::string& id) override;
 
  private:

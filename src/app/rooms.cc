@@ -531,7 +531,8 @@ void Application::Rooms::add_leading_routes(http::Router& router) {
   router.add_all(api::own::model_routes(i.registry));
   router.add_all(api::own::monitor_routes(*i.monitor));
   router.add_all(api::own::route_routes(i.webhooks));
-  router.add_all(api::own::drift_routes(i.datasets, *i.monitor));
+  router.add_all(
+      api::own::drift_routes(i.datasets, *i.monitor, i.foundation.settings.drift_rows_max));
   router.add_all(api::own::streaming_routes(i.streams, i.topics));
 }
 

@@ -324,6 +324,10 @@ const std::vector<SettingInfo>& setting_table() {
       integer("skew-delay-seconds", &Settings::skew_delay_seconds, 0, 86'400,
               "Time that an answer has to reach the request log: the skew meter looks at what came "
               "longer ago; not in a rehearsal."),
+      integer(
+          "drift-rows-max", &Settings::drift_rows_max, 1, 1'000'000'000,
+          "Rows a side of a drift report that the server makes, of which it keeps a column at a "
+          "time; one report is made at a time."),
       number("price-core-hour", &Settings::price_core_hour, 0, 1e9,
              "What a core costs an hour, for the cost of predictions; 0: not known."),
       text("price-currency", &Settings::price_currency, {}, "Currency of the price."),

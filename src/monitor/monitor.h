@@ -18,6 +18,7 @@
 #include "monitor/alert_policy.h"
 #include "monitor/comparison.h"
 #include "monitor/definition.h"
+#include "monitor/drift/column_source.h"
 #include "monitor/drift_profile.h"
 #include "monitor/labels.h"
 #include "monitor/ports.h"
@@ -110,13 +111,15 @@ class Monitor {
   Result<VariantSummary> summarize(const std::string& endpoint, const std::string& variant,
                                    base::Timestamp since, base::Timestamp until,
                                    double slow_over_ms);
-  // What a drift report compares: a column per input that live requests came with in [from, to),
-  // and "prediction". kNotFound: no such monitor. kFailedPrecondition: no requests in that time.
-  Result<types::Frame> inputs(const std::string& monitor, base::Timestamp from, base::Timestamp to);
+  // What a drift report compares: logged_inputs.h, of the endpoint that the monitor watches; must
+  // not outlive it. kNotFound: no such monitor.
+  Result<std::unique_ptr<ColumnSource>> inputs(const std::string& monitor, base::Timestamp from,
+                                               base::Timestamp to, std::int64_t rows_max);
   // Those of the window that was judged last. kFailedPrecondition: none was.
-  Result<types::Frame> newest_inputs(const std::string& monitor);
+  Result<std::unique_ptr<ColumnSource>> newest_inputs(const std::string& monitor,
+                                                      std::int64_t rows_max);
   // The rows the monitor measures drift from. kFailedPrecondition: it declares no reference.
-  Result<types::Frame> reference_inputs(const std::string& monitor);
+  Result<std::unique_ptr<ColumnSource>> reference_inputs(const std::string& monitor);
   // Two variants side by side over the same time: comparison.h. kInvalidArgument: a variant twice.
   Result<Comparison> compare(const std::string& endpoint, const std::string& a,
                              const std::string& b, Measure measure, double alpha,

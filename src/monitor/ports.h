@@ -1,6 +1,7 @@
 // What the monitor needs of others, in its own words; app connects them.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -20,12 +21,19 @@ class RequestSource {
   // Every logged row of `endpoint` with from <= event_time < to, what is still buffered included:
   // one row per request and variant that scored it. Columns: request_id, variant, role ("live" or
   // "shadow"), error, traffic (strings), model_version, latency_us (int64), event_time (timestamp),
-  // prediction (double); every other column but endpoint, revision and arrival_time is a feature.
+  // prediction (double); every other column but endpoint, revision, arrival_time and what begins
+  // with "request." is a feature.
   // Only `columns` when they are given. An unknown endpoint, or one without requests, gives a frame
   // without rows.
   virtual Result<types::Frame> requests(const std::string& endpoint, base::Timestamp from,
                                         base::Timestamp to,
                                         const std::vector<std::string>& columns) = 0;
+  // The same rows a part after the other, so that not all are in memory at once, each with those of
+  // the columns that it has. The error of `each` ends it.
+  using EachPart = std::function<Result<void>(types::Frame& part)>;
+  virtual Result<void> each_part(const std::string& endpoint, base::Timestamp from,
+                                 base::Timestamp to, const std::vector<std::string>& columns,
+                                 const EachPart& each) = 0;
 };
 
 // Rows the models were trained on. Safe to use from several threads.

@@ -1,6 +1,7 @@
 // What the monitor tells about what it found.
 #include <algorithm>
 
+#include "monitor/logged_inputs.h"
 #include "monitor/monitor.h"
 #include "types/timestamp.h"
 
@@ -164,30 +165,14 @@ Result<VariantSummary> Monitor::summarize(const std::string& endpoint, const std
   return rows.summarize(variant, TRY(labels_.find(endpoint, ids, until)), slow_over_ms);
 }
 
-Result<types::Frame> Monitor::inputs(const std::string& monitor, base::Timestamp from,
-                                     base::Timestamp to) {
-  const std::string endpoint = TRY(definition(monitor)).endpoint;
-  const types::Frame frame = TRY(ports_.requests.requests(endpoint, from, to, {}));
-  types::Frame inputs;
-  if (frame.rows() > 0) {
-    const WindowRows rows = TRY(WindowRows::of(frame));
-    const auto live = rows.by_variant().find("live");
-    if (live != rows.by_variant().end()) {
-      for (const types::Column& column : frame.columns()) {
-        if (is_log_column(column.name) && column.name != "prediction") continue;
-        TRY(inputs.add(column.take(live->second)));
-      }
-    }
-  }
-  if (inputs.rows() == 0) {
-    return base::error(Code::kFailedPrecondition,
-                       "the endpoint has no requests in that time: endpoint={} from={} to={}",
-                       endpoint, types::to_rfc3339(from), types::to_rfc3339(to));
-  }
-  return inputs;
+Result<std::unique_ptr<ColumnSource>> Monitor::inputs(const std::string& monitor,
+                                                      base::Timestamp from, base::Timestamp to,
+                                                      std::int64_t rows_max) {
+  return open_inputs(ports_.requests, TRY(definition(monitor)).endpoint, from, to, rows_max);
 }
 
-Result<types::Frame> Monitor::newest_inputs(const std::string& monitor) {
+Result<std::unique_ptr<ColumnSource>> Monitor::newest_inputs(const std::string& monitor,
+                                                             std::int64_t rows_max) {
   std::optional<Window> newest;
   for (const StoredWindow& window : TRY(windows(monitor, {.variant = "live", .limit = 10}))) {
     if (!window.judged_at) continue;
@@ -198,17 +183,18 @@ Result<types::Frame> Monitor::newest_inputs(const std::string& monitor) {
         Code::kFailedPrecondition,
         "no window of the monitor was judged yet; ask for a time, FROM..TO: monitor={}", monitor);
   }
-  return inputs(monitor, newest->start, newest->end);
+  return inputs(monitor, newest->start, newest->end, rows_max);
 }
 
-Result<types::Frame> Monitor::reference_inputs(const std::string& monitor) {
+Result<std::unique_ptr<ColumnSource>> Monitor::reference_inputs(const std::string& monitor) {
   const MonitorDefinition found = TRY(definition(monitor));
   if (!found.reference_from || !found.reference_to) {
     return base::error(Code::kFailedPrecondition,
                        "the monitor declares no reference; ask for a time, FROM..TO: monitor={}",
                        monitor);
   }
-  return ports_.reference.reference(found.endpoint, *found.reference_from, *found.reference_to);
+  return columns_of(
+      TRY(ports_.reference.reference(found.endpoint, *found.reference_from, *found.reference_to)));
 }
 
 Result<Comparison> Monitor::compare(const std::string& endpoint, const std::string& a,

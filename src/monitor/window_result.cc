@@ -37,7 +37,8 @@ bool is_error(const types::Column& errors, std::size_t row) {
 }  // namespace
 
 bool is_log_column(std::string_view name) {
-  return std::find(kLogColumns.begin(), kLogColumns.end(), name) != kLogColumns.end();
+  return name.starts_with("request.") ||
+         std::find(kLogColumns.begin(), kLogColumns.end(), name) != kLogColumns.end();
 }
 
 double quantile(std::vector<double> values, double share) {

@@ -97,7 +97,8 @@ class WindowRows {
 // The value below which `share` of the values lie (nearest rank); NaN without values.
 double quantile(std::vector<double> values, double share);
 
-// True for the columns of the request log that are no feature.
+// True for the columns of the request log that are no feature: its own, and "request.NAME", which
+// requests came with and the model doesn't take.
 bool is_log_column(std::string_view name);
 
 }  // namespace slipway::monitor

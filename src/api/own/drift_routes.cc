@@ -1,6 +1,8 @@
 #include "api/own/drift_routes.h"
 
 #include <charconv>
+#include <memory>
+#include <mutex>
 
 #include "api/own/loop_wire.h"
 #include "monitor/drift/report.h"
@@ -44,7 +46,8 @@ std::pair<std::string, std::optional<std::string>> split_at(std::string_view tex
   return {std::string(text.substr(0, at)), std::string(text.substr(at + 1))};
 }
 
-Result<std::unique_ptr<ColumnSource>> dataset_columns(Datasets& datasets, std::string_view text) {
+Result<std::unique_ptr<ColumnSource>> dataset_columns(Datasets& datasets, std::string_view text,
+                                                      std::int64_t rows_max) {
   const auto [name, rest] = split_at(text);
   std::optional<std::int64_t> version;
   if (rest) {
@@ -56,18 +59,24 @@ Result<std::unique_ptr<ColumnSource>> dataset_columns(Datasets& datasets, std::s
     }
     version = number;
   }
+  datasets::Snapshot snapshot = TRY(datasets.snapshot(name, version));
+  if (snapshot.rows > rows_max) {
+    return base::error(Code::kInvalidArgument,
+                       "more rows than a drift report takes: compare files on a machine of yours "
+                       "(slipway monitor report FILE FILE), or raise --drift-rows-max: dataset={} "
+                       "rows={} drift-rows-max={}",
+                       name, snapshot.rows, rows_max);
+  }
   std::unique_ptr<ColumnSource> columns =
-      std::make_unique<SnapshotColumns>(datasets, TRY(datasets.snapshot(name, version)));
+      std::make_unique<SnapshotColumns>(datasets, std::move(snapshot));
   return columns;
 }
 
 Result<std::unique_ptr<ColumnSource>> monitor_columns(Monitor& monitor, std::string_view text,
-                                                      Side side) {
+                                                      Side side, std::int64_t rows_max) {
   const auto [name, rest] = split_at(text);
-  if (!rest && side == Side::kReference) {
-    return monitor::columns_of(TRY(monitor.reference_inputs(name)));
-  }
-  if (!rest) return monitor::columns_of(TRY(monitor.newest_inputs(name)));
+  if (!rest && side == Side::kReference) return monitor.reference_inputs(name);
+  if (!rest) return monitor.newest_inputs(name, rows_max);
   const std::size_t dots = rest->find("..");
   if (dots == std::string::npos) {
     return base::error(Code::kInvalidArgument,
@@ -75,15 +84,19 @@ Result<std::unique_ptr<ColumnSource>> monitor_columns(Monitor& monitor, std::str
   }
   const auto from = TRY(types::parse_rfc3339(rest->substr(0, dots)));
   const auto to = TRY(types::parse_rfc3339(rest->substr(dots + 2)));
-  return monitor::columns_of(TRY(monitor.inputs(name, from, to)));
+  return monitor.inputs(name, from, to, rows_max);
 }
 
+constexpr std::string_view kDataset = "dataset:", kMonitor = "monitor:";
+
 Result<std::unique_ptr<ColumnSource>> columns_of(Datasets& datasets, Monitor& monitor,
-                                                 std::string_view text, Side side) {
-  constexpr std::string_view kDataset = "dataset:", kMonitor = "monitor:";
-  if (text.starts_with(kDataset)) return dataset_columns(datasets, text.substr(kDataset.size()));
+                                                 std::string_view text, Side side,
+                                                 std::int64_t rows_max) {
+  if (text.starts_with(kDataset)) {
+    return dataset_columns(datasets, text.substr(kDataset.size()), rows_max);
+  }
   if (text.starts_with(kMonitor)) {
-    return monitor_columns(monitor, text.substr(kMonitor.size()), side);
+    return monitor_columns(monitor, text.substr(kMonitor.size()), side, rows_max);
   }
   return base::error(
       Code::kInvalidArgument,
@@ -91,7 +104,13 @@ Result<std::unique_ptr<ColumnSource>> columns_of(Datasets& datasets, Monitor& mo
       text);
 }
 
-Result<Response> report(Datasets& datasets, Monitor& monitor, const Request& request) {
+// A request log has predictions and most data sets have none: that is no difference of inputs.
+void forget_prediction(std::string_view source, std::vector<std::string>& only_there) {
+  if (source.starts_with(kMonitor)) std::erase(only_there, "prediction");
+}
+
+Result<Response> report(Datasets& datasets, Monitor& monitor, std::int64_t rows_max,
+                        const Request& request) {
   const JsonObject body = TRY(read_body(request));
   const std::string reference = TRY(base::get_string(body, "reference"));
   const std::string current = TRY(base::get_string(body, "current"));
@@ -112,24 +131,32 @@ Result<Response> report(Datasets& datasets, Monitor& monitor, const Request& req
       options.columns.emplace_back(std::string_view(column.get_string()));
     }
   }
-  const auto before = TRY(columns_of(datasets, monitor, reference, Side::kReference));
-  const auto now = TRY(columns_of(datasets, monitor, current, Side::kCurrent));
+  const auto before = TRY(columns_of(datasets, monitor, reference, Side::kReference, rows_max));
+  const auto now = TRY(columns_of(datasets, monitor, current, Side::kCurrent, rows_max));
   monitor::DriftReport found = TRY(monitor::compare_columns(*before, *now, options));
   found.reference_name = reference;
   found.current_name = current;
+  forget_prediction(reference, found.only_in_reference);
+  forget_prediction(current, found.only_in_current);
   return reply(found.to_json());
 }
 
 }  // namespace
 
-std::vector<http::Route> drift_routes(Datasets& datasets, Monitor& monitor) {
+std::vector<http::Route> drift_routes(Datasets& datasets, Monitor& monitor, std::int64_t rows_max) {
+  auto turn = std::make_shared<std::mutex>();  // one report at a time
   return {
       {.method = Method::kPost,
        .pattern = "/slipway/v1/drift",
        .summary = "Two data sets compared column by column: reference and current are "
                   "dataset:NAME[@VERSION] or monitor:NAME[@FROM..TO].",
-       .handler = answering([&datasets, &monitor](const Request& request) {
-         return report(datasets, monitor, request);
+       .handler = answering([&, rows_max, turn](const Request& request) -> Result<Response> {
+         const std::unique_lock mine(*turn, std::try_to_lock);
+         if (!mine.owns_lock()) {
+           return base::error(Code::kResourceExhausted,
+                              "another drift report is being made; try again when it is done");
+         }
+         return report(datasets, monitor, rows_max, request);
        }),
        .tag = "slipway"},
   };

@@ -1,6 +1,7 @@
 // The drift report over what the server has: versions of datasets, and what monitors watch.
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
 #include "api/http/router.h"
@@ -9,7 +10,8 @@
 
 namespace slipway::api::own {
 
-// Both must outlive the routes.
-std::vector<http::Route> drift_routes(datasets::Datasets& datasets, monitor::Monitor& monitor);
+// One report is made at a time, with at most `rows_max` rows a side. Both must outlive the routes.
+std::vector<http::Route> drift_routes(datasets::Datasets& datasets, monitor::Monitor& monitor,
+                                      std::int64_t rows_max);
 
 }  // namespace slipway::api::own

@@ -1,6 +1,7 @@
 #include "monitor/testing/fakes.h"
 
 #include <cmath>
+#include <numeric>
 
 namespace slipway::monitor::testing {
 
@@ -46,10 +47,29 @@ Result<types::Frame> FakeRequests::requests(const std::string&, base::Timestamp 
     if (row.event_time >= from && row.event_time < to) picked.push_back(row);
   }
   types::Frame all = to_frame(picked);
+  if (!kept_column.empty()) {
+    types::Column kept = types::Column::of_type(kept_column, types::ColumnType::kString);
+    for (std::size_t i = 0; i < picked.size(); ++i) kept.append_string("kept");
+    TRY(all.add(std::move(kept)));
+  }
   if (columns.empty()) return all;
   types::Frame some;
   for (const std::string& name : columns) TRY(some.add(*TRY(all.column(name))));
   return some;
+}
+
+Result<void> FakeRequests::each_part(const std::string& endpoint, base::Timestamp from,
+                                     base::Timestamp to, const std::vector<std::string>& columns,
+                                     const EachPart& each) {
+  const types::Frame all = TRY(requests(endpoint, from, to, columns));
+  constexpr std::size_t kRows = 100;
+  for (std::size_t first = 0; first < all.rows(); first += kRows) {
+    std::vector<std::size_t> rows(std::min(kRows, all.rows() - first));
+    std::iota(rows.begin(), rows.end(), first);
+    types::Frame part = all.take(rows);
+    TRY(each(part));
+  }
+  return {};
 }
 
 Result<std::string> FakeActions::start(const ActionRequest& request) {

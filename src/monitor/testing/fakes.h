@@ -29,10 +29,14 @@ class FakeRequests final : public RequestSource {
  public:
   std::vector<LoggedRequest> log;
   std::optional<Error> failure;
+  std::string kept_column;  // when set, another column of texts that requests came with
   int reads = 0;
 
   Result<types::Frame> requests(const std::string&, base::Timestamp from, base::Timestamp to,
                                 const std::vector<std::string>& columns) override;
+  // A part per hundred rows of the log.
+  Result<void> each_part(const std::string&, base::Timestamp from, base::Timestamp to,
+                         const std::vector<std::string>& columns, const EachPart& each) override;
 };
 
 class FakeReference final : public ReferenceSource {
