@@ -12,9 +12,6 @@
 namespace slipway::monitor {
 namespace {
 
-// Categories with more are not looked at for dependence: too few rows each.
-constexpr std::size_t kDependenceCategoriesMax = 64;
-
 // Words by code, in the order they were first met.
 class Words {
  public:
@@ -71,10 +68,8 @@ CategorySamples CategorySamples::of(types::Column reference, types::Column curre
     samples.pair.current.push_back(q[i]);
     samples.current_categories += q[i] > 0;
   }
-  if (size <= kDependenceCategoriesMax) {
-    samples.pair.reference_inflation = inflation_of(before, size);
-    samples.pair.current_inflation = inflation_of(now, size);
-  }
+  samples.pair.reference_inflation = inflation_of(before, size);
+  samples.pair.current_inflation = inflation_of(now, size);
   return samples;
 }
 

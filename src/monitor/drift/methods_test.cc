@@ -132,6 +132,12 @@ TEST(Dependence, IsOneForIndependentRowsAndMoreForRuns) {
   EXPECT_LT(inflation_of(runs, 4), 2.5);
   EXPECT_EQ(inflation_of(std::vector<std::uint32_t>(10'000, 1), 4), 1);
   EXPECT_EQ(inflation_of(std::span(runs).first(79), 4), 1);
+  // What the other side alone has changes nothing; more than 64 categories can't be told.
+  for (std::size_t i = 0; i < runs.size(); ++i) runs[i] = static_cast<std::uint32_t>(i / 150 % 64);
+  EXPECT_GT(inflation_of(runs, 64), 40);
+  EXPECT_EQ(inflation_of(runs, 64), inflation_of(runs, 1'000'000));
+  runs.back() = 64;
+  EXPECT_EQ(inflation_of(runs, 65), 1);
 }
 
 TEST(EffectiveTests, CountRowsForWhatTheyTell) {
