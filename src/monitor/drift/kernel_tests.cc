@@ -22,14 +22,15 @@ std::vector<double> sample_of(std::span<const double> values, std::size_t most, 
   return sample;
 }
 
-// Half the median squared distance of all pairs of values, each with itself too; at least 1/2.
+// Half the median squared distance of all pairs of values, each with itself too, the larger of two
+// in the middle; 1/2 when it is 0.
 double squared_width(const std::vector<double>& values) {
   std::vector<double> distances;
   distances.reserve(values.size() * values.size());
   for (const double a : values) {
     for (const double b : values) distances.push_back((a - b) * (a - b));
   }
-  const auto middle = distances.begin() + static_cast<std::ptrdiff_t>((distances.size() - 1) / 2);
+  const auto middle = distances.begin() + static_cast<std::ptrdiff_t>(distances.size() / 2);
   std::nth_element(distances.begin(), middle, distances.end());
   return *middle > 0 ? *middle / 2 : 0.5;
 }

@@ -157,6 +157,25 @@ TEST(EffectiveTests, CountRowsForWhatTheyTell) {
   EXPECT_FALSE(ks.has_drifted({.value = 0, .effect = 0.019}, ks.threshold));
 }
 
+// Rows that are worth a tenth give the p of a tenth of the rows: the statistic is that of as many.
+TEST(EffectiveTests, DivideChiSquareByTheDesignEffect) {
+  const Numbers a = {5000, 3000, 2000}, b = {2600, 1500, 900};
+  Numbers tenth_a = a, tenth_b = b;
+  for (Numbers* counts : {&tenth_a, &tenth_b}) {
+    for (double& count : *counts) count /= 10;
+  }
+  const CategoryPair alike{
+      .reference = a, .current = b, .reference_inflation = 10, .current_inflation = 10};
+  const DriftScore fewer = chi_square_effective({.reference = tenth_a, .current = tenth_b});
+  EXPECT_NEAR(chi_square_effective(alike).value / fewer.value, 1, 1e-9);
+  EXPECT_LT(chi_square_effective({.reference = a, .current = b}).value, fewer.value / 50);
+  // Each side's inflation weighs by what the side adds to the variance: 1 / its rows.
+  const double design = (10.0 / 10'000 + 1.0 / 5000) / (1.0 / 10'000 + 1.0 / 5000);
+  const double statistic = chi_square_two_sample(a, b, Continuity::kNone).statistic;
+  EXPECT_NEAR(chi_square_effective({.reference = a, .current = b, .reference_inflation = 10}).value,
+              chi_square_survival(statistic / design, 2), 1e-12);
+}
+
 TEST(DriftMethods, SayWhatTheyTake) {
   EXPECT_EQ(std::size(drift_methods()), 24u);
   for (const DriftMethod& method : drift_methods()) {
