@@ -15,6 +15,7 @@ namespace {
 
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr std::size_t kPermutedCategoriesMax = 1000;  // a draw each, in each permutation
 
 double total(std::span<const double> counts) {
   return std::accumulate(counts.begin(), counts.end(), 0.0);
@@ -131,7 +132,7 @@ double total_variation_permutation(std::span<const double> reference,
                                    std::uint64_t seed) {
   CHECK(reference.size() == current.size());
   const double m = total(reference), n = total(current);
-  if (m <= 0 || n <= 0) return kNone;
+  if (m <= 0 || n <= 0 || reference.size() > kPermutedCategoriesMax) return kNone;
   // Shares times m n are whole numbers, so that equal distances compare equal.
   const auto distance = [&](double in_reference, double in_current) {
     return std::abs(in_reference * n - in_current * m);

@@ -6,12 +6,14 @@
 #include <numeric>
 #include <vector>
 
+#include "monitor/drift/distributions.h"
+
 namespace slipway::monitor {
 namespace {
 
 // log(n! / n^n): Stirling's series where the direct difference would cancel.
 double log_factorial_over_power(double n) {
-  if (n < 20) return std::lgamma(n + 1) - n * std::log(n);
+  if (n < 20) return log_factorial(n) - n * std::log(n);
   const double r = 1 / n;
   return -n + 0.5 * std::log(2 * std::numbers::pi * n) +
          r * (1.0 / 12 - r * r * (1.0 / 360 - r * r * (1.0 / 1260 - r * r / 1680)));
@@ -120,14 +122,14 @@ double smirnov_survival(std::int64_t n, double d) {
   if (d >= 1) return 0;
   const auto count = static_cast<double>(n);
   const auto last = static_cast<std::int64_t>(std::floor(count * (1 - d)));
-  const double log_factorial = std::lgamma(count + 1);
+  const double of_all = log_factorial(count);
   double sum = 0;
   for (std::int64_t j = 0; j <= last; ++j) {
     const auto i = static_cast<double>(j);
     const double rest = 1 - d - i / count;
     if (rest <= 0 && j < n) continue;
-    double log_term = log_factorial - std::lgamma(i + 1) - std::lgamma(count - i + 1) +
-                      (i - 1) * std::log(d + i / count);
+    double log_term =
+        of_all - log_factorial(i) - log_factorial(count - i) + (i - 1) * std::log(d + i / count);
     if (j < n) log_term += (count - i) * std::log(rest);
     sum += std::exp(log_term);
   }

@@ -176,6 +176,22 @@ TEST(EffectiveTests, DivideChiSquareByTheDesignEffect) {
               chi_square_survival(statistic / design, 2), 1e-12);
 }
 
+// A thousand draws a category would take minutes for the categories of a column of ids.
+TEST(DriftMethods, TotalVariationHasALimit) {
+  const Numbers most(1000, 3.0), more(1001, 3.0);
+  EXPECT_EQ(total_variation_permutation(most, most, 10, 0), 1);
+  EXPECT_TRUE(std::isnan(total_variation_permutation(more, more, 10, 0)));
+}
+
+// Eight values beside ten million took gigabytes.
+TEST(RankTests, MannWhitneyIsCountedUpToALimit) {
+  Numbers few(8), many(100'001);
+  std::iota(many.begin(), many.end(), 0);
+  for (std::size_t i = 0; i < few.size(); ++i) few[i] = 30'000.5 + 10'000 * static_cast<double>(i);
+  const double exact = mann_whitney(few, std::span(many).first(100'000)).p_value;
+  EXPECT_NEAR(mann_whitney(few, many).p_value, exact, 0.01);
+}
+
 TEST(DriftMethods, SayWhatTheyTake) {
   EXPECT_EQ(std::size(drift_methods()), 24u);
   for (const DriftMethod& method : drift_methods()) {

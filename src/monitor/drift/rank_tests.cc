@@ -17,7 +17,7 @@ namespace {
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 constexpr std::size_t kExactMax = 10'000;
 constexpr std::size_t kCramerExactMax = 20;
-constexpr std::size_t kMannWhitneyExactMax = 8;
+constexpr std::size_t kMannWhitneyExactMax = 8, kMannWhitneyExactOtherMax = 100'000;
 using Wide = __int128;
 
 // Sum of (twice_rank - 2 (first + k))^2 for k = 1..count.
@@ -120,8 +120,7 @@ KolmogorovSmirnov kolmogorov_smirnov(std::span<const double> reference,
   const auto m = static_cast<double>(reference.size()), n = static_cast<double>(current.size());
   KolmogorovSmirnov result = farthest_apart(reference, current);
   const bool exact =
-      method == KsMethod::kExact ||
-      (method == KsMethod::kAuto && std::max(reference.size(), current.size()) <= kExactMax);
+      method == KsMethod::kAuto && std::max(reference.size(), current.size()) <= kExactMax;
   if (exact) {
     const auto a = static_cast<std::int64_t>(reference.size());
     const auto b = static_cast<std::int64_t>(current.size());
@@ -216,7 +215,8 @@ RankTest mann_whitney(std::span<const double> reference, std::span<const double>
   const bool two_sided = alternative == Alternative::kTwoSided;
   const double other = m * n - result.statistic;
   const double tested = two_sided ? std::max(result.statistic, other) : other;
-  if (ties == 0 && std::min(reference.size(), current.size()) <= kMannWhitneyExactMax) {
+  if (ties == 0 && std::min(reference.size(), current.size()) <= kMannWhitneyExactMax &&
+      std::max(reference.size(), current.size()) <= kMannWhitneyExactOtherMax) {
     result.p_value = mann_whitney_exact(m * n - tested, static_cast<std::int64_t>(reference.size()),
                                         static_cast<std::int64_t>(current.size()));
   } else {

@@ -14,7 +14,7 @@ struct KolmogorovSmirnov {
 };
 // kAuto: exact up to 10,000 values on the longer side, else asymptotic with n = m*n/(m+n) rounded
 // (scipy's rule).
-enum class KsMethod { kAuto, kExact, kAsymptotic };
+enum class KsMethod { kAuto, kAsymptotic };
 // Both samples sorted ascending.
 KolmogorovSmirnov kolmogorov_smirnov(std::span<const double> reference,
                                      std::span<const double> current,
@@ -40,8 +40,9 @@ enum class Alternative {
   kTwoSided,
   kLarger,  // small p: the current values are larger
 };
-// Mann-Whitney's U of the reference. Exact when a side has at most 8 values and none are tied, else
-// normal with the corrections for ties and continuity (scipy's rule).
+// Mann-Whitney's U of the reference. Exact when a side has at most 8 values, the other at most
+// 100,000 (scipy: any number, of which the counting takes memory), and none are tied, else normal
+// with the corrections for ties and continuity (scipy's rule).
 RankTest mann_whitney(std::span<const double> reference, std::span<const double> current,
                       Alternative alternative = Alternative::kTwoSided);
 
