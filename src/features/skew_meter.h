@@ -22,7 +22,7 @@ namespace slipway::features {
 //
 // Safe to use from several threads; passes take turns. A pass reads the log of the time it covers,
 // a part of it after the other, and the datasets' columns that its sample needs, computes the
-// sample, and looks for reasons for two seconds an endpoint at most. It holds no lock of the store
+// sample, and looks for reasons for ten seconds an endpoint at most. It holds no lock of the store
 // meanwhile, but who calls advance() waits for it. Everything given to the constructor must outlive
 // it.
 class SkewMeter {

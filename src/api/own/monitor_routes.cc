@@ -11,6 +11,8 @@ using http::Request;
 using http::Response;
 using monitor::Monitor;
 
+constexpr std::size_t kRehearsedWindowsMax = 100'000;  // the newest
+
 Result<JsonObject> describe(Monitor& monitor, const monitor::MonitorDefinition& definition) {
   const monitor::Health health = TRY(monitor.health(definition.endpoint));
   const auto open = TRY(monitor.alerts({.monitor = definition.name, .open_only = true}));
@@ -91,7 +93,7 @@ Result<Response> rehearse(Monitor& monitor, const Request& request) {
   monitor::WindowFilter filter{.kind = rule.window, .variant = "live"};
   filter.from = TRY(read_time(body, "from"));
   filter.to = TRY(read_time(body, "until"));
-  filter.limit = 100'000;
+  filter.limit = kRehearsedWindowsMax;
   JsonObject object =
       monitor::rehearse(rule, definition, TRY(monitor.windows(name, filter))).to_json();
   object["metric"] = rule.metric;
