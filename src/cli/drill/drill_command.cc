@@ -88,6 +88,16 @@ Result<void> check_recording(const Recording& recording, const Times& times) {
                      ids.size() - before, types::to_rfc3339(times.until));
 }
 
+// Whether a report can be written there. One that is there stays until there is another.
+Result<void> check_out(const std::filesystem::path& out) {
+  if (std::filesystem::is_directory(out))
+    return base::error(Code::kInvalidArgument, "--out is a folder: path={}", out.string());
+  const std::filesystem::path beside = out.string() + ".try";
+  TRY(store::write_file(beside, ""));
+  std::filesystem::remove(beside);
+  return {};
+}
+
 // Sources of looked-up features that the recording says nothing of.
 std::vector<std::string> not_pushed(const Recording& recording,
                                     const std::vector<LookedUp>& looked_up) {
@@ -211,7 +221,7 @@ Result<DrillReport> drill(const Context& context, const Flags& flags,
   const Times times = TRY(read_times(flags, recording));
   keep_times(recording, times);
   TRY(check_recording(recording, times));
-  if (!flags.out.empty()) TRY(store::write_file(flags.out, ""));  // before the work, not after it
+  if (!flags.out.empty()) TRY(check_out(flags.out));  // before the work, not after it
   Client production(context);
   Staging staging = TRY(Staging::make(production,
                                       {.endpoint = flags.endpoint,
