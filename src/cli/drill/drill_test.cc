@@ -112,6 +112,20 @@ TEST(DrillFaults, EachDoesWhatItSays) {
   EXPECT_EQ(apply("traffic-x3").requests.rows(), kRequests + 2 * (kRequests / 2));
 }
 
+// A text can't be 0: then every request would be refused, and nothing be learnt of the monitors.
+TEST(DrillFaults, TheDefaultIsOfAFeatureThatIsANumber) {
+  const auto has = [](const std::vector<LookedUp>& looked_up, std::string_view name) {
+    const std::vector<Fault> faults = faults_of(recording(), looked_up);
+    return std::any_of(faults.begin(), faults.end(),
+                       [&](const Fault& fault) { return fault.name == name; });
+  };
+  const LookedUp text{.feature = "recent__last_shop", .source = "ended", .is_number = false};
+  const LookedUp number{.feature = "recent__count_1h", .source = "ended"};
+  EXPECT_TRUE(has({text, number}, "default:recent__count_1h"));
+  EXPECT_FALSE(has({text, number}, "default:recent__last_shop"));
+  EXPECT_FALSE(has({text}, "default:recent__last_shop"));
+}
+
 TEST(DrillFaults, AShareIsDrawnFromTheSeedAndGrows) {
   const Recording was = recording();
   const std::vector<Fault> faults = faults_of(was, kLookedUp);

@@ -450,7 +450,9 @@ std::vector<Fault> faults_of(const Recording& recording, const std::vector<Looke
        {of_type(numbers, ColumnType::kDouble), of_type(numbers, ColumnType::kInt64), texts}) {
     if (alike.size() > 1) faults.push_back(swapped(alike[0], alike[1]));
   }
-  if (!looked_up.empty()) faults.push_back(default_value(looked_up.front()));
+  const auto number = std::find_if(looked_up.begin(), looked_up.end(),
+                                   [](const LookedUp& one) { return one.is_number; });
+  if (number != looked_up.end()) faults.push_back(default_value(*number));
   for (const Recording::Source& source : recording.sources) {
     faults.push_back(
         of_feed("stopped", source.name, source.name + " learns nothing any more", looked_up,

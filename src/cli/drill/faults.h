@@ -33,6 +33,7 @@ struct Dose {
 // How a looked-up feature comes to its source; what an endpoint looks up.
 struct LookedUp {
   std::string feature, source;
+  bool is_number = true;
 };
 
 struct Fault {

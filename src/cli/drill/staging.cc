@@ -246,12 +246,17 @@ Result<std::vector<LookedUp>> Staging::looked_up() {
   std::vector<LookedUp> found;
   if (state_->project.service.empty()) return found;
   const Server server = TRY(Server::start(state_->warm(), state_->models()));
-  const Json reply = TRY(Client(server.context())
-                             .post("/slipway/v1/features/online",
-                                   {{"service", state_->project.service}, {"rows", JsonArray()}}));
-  for (const Json& name : member_at(reply, "names").as_array()) {
-    for (const LookedUp& view : state_->project.views) {
-      if (cell(name).starts_with(view.feature)) found.push_back({cell(name), view.source});
+  const Json reply = TRY(Client(server.context()).get("/slipway/v1/features"));
+  for (const Json& service : member_at(reply, "services").as_array()) {
+    if (cell(member_at(service, "name")) != state_->project.service) continue;
+    for (const Json& output : member_at(service, "outputs").as_array()) {
+      const std::string name = cell(member_at(output, "name"));
+      for (const LookedUp& view : state_->project.views) {
+        if (!name.starts_with(view.feature)) continue;
+        found.push_back({.feature = name,
+                         .source = view.source,
+                         .is_number = cell(member_at(output, "type")) == "number"});
+      }
     }
   }
   return found;
