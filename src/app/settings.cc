@@ -336,6 +336,9 @@ const std::vector<SettingInfo>& setting_table() {
            "security.protocol, sasl.username and so on."),
       integer("topic-messages-max", &Settings::topic_messages_max, 1, 1'000'000'000,
               "Messages that a topic of the embedded log keeps; beyond, the oldest go."),
+      integer("ends-with-process", &Settings::ends_with_process, 0, 1 << 22,
+              "The server stops when this process, which must be the one that started it, ends, "
+              "however it ends; 0: it goes on."),
       boolean("login", &Settings::login,
               "Everybody must log in; permissions apply. `--app-name basic-auth` means this."),
       text("default-permission", &Settings::default_permission,

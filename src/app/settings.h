@@ -80,6 +80,7 @@ struct Settings {
   std::int64_t skew_interval_seconds = 3600;
   std::int64_t skew_delay_seconds = 60;
   std::int64_t drift_rows_max = 10'000'000;
+  std::int64_t ends_with_process = 0;
   double price_core_hour = 0;
   std::string price_currency = "USD";
   std::string kafka_properties;

@@ -1,6 +1,7 @@
 #include "cli/server_command.h"
 
 #include <malloc.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -67,6 +68,15 @@ int serve(const ServerFlags& flags) {
   for (const int number : {SIGINT, SIGTERM, kStartAgain}) sigaddset(&signals, number);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
+  if (const std::int64_t parent = loaded->settings.ends_with_process; parent != 0) {
+    ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (::getppid() != parent) {
+      std::fprintf(stderr,
+                   "slipway server: --ends-with-process is not the process that started it, or it "
+                   "has ended\n");
+      return kFailed;
+    }
+  }
 
   const auto open = [&] {
     return app::Application::open(loaded->settings, [] { ::kill(::getpid(), kStartAgain); });

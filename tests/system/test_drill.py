@@ -3,12 +3,13 @@ import json
 import os
 import pathlib
 import re
+import subprocess
 import sys
 
 import pytest
 import requests
 import small_project
-from conftest import Server
+from conftest import BINARY, Server, eventually
 
 TIMES = ["--from", "2024-01-15T00:00:00Z", "--start", "2024-01-22T00:00:00Z", "--until", "2024-02-04T00:00:00Z"]
 
@@ -111,6 +112,41 @@ def test_the_same_drill_gives_the_same_bytes_and_the_smallest_share(production):
     assert first == second
     for verdict in json.loads(first)["faults"]:
         assert verdict["share"] == 0.8 and verdict["smallest_share"] in (0.8, 0.4, 0.2, 0.1, 0.05, 0.025), verdict
+
+
+def test_a_drill_that_fails_keeps_the_report_there_was(production):
+    out = production.folder / "kept.html"
+    for there_was in (None, "of yesterday"):
+        if there_was:
+            out.write_text(there_was)
+        assert production.cli("drill", "nobody", *production.drill[2:], "--out", str(out), check=False).returncode == 4
+        assert (out.read_text() if out.exists() else None) == there_was
+    for wrong in (production.folder, production.folder / "absent" / "page.html"):
+        done = production.cli(*production.drill, "--out", str(wrong), check=False)
+        assert done.returncode != 0 and str(wrong) in done.stderr
+    assert not list(production.folder.glob("*.try*"))
+
+
+def test_a_drill_that_is_killed_leaves_no_server_running(production):
+    playing = subprocess.Popen([BINARY, "--url", production.url, *production.drill], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def servers() -> list[str]:
+        return pathlib.Path(f"/proc/{playing.pid}/task/{playing.pid}/children").read_text().split()
+
+    def runs(pid: str) -> bool:
+        try:
+            return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        except FileNotFoundError:
+            return False
+
+    def answers() -> bool:  # a server that is up, not one that is only starting
+        return any(f"--ends-with-process\0{playing.pid}\0" in pathlib.Path(f"/proc/{pid}/cmdline").read_text() for pid in servers())
+
+    eventually(answers, seconds=60)
+    pid = servers()[0]
+    playing.kill()
+    playing.wait()
+    eventually(lambda: not runs(pid), seconds=30)
 
 
 def test_the_exit_code_is_a_gate_and_mistakes_are_named(production):

@@ -62,7 +62,8 @@ class Server {
     TRY(store::write_file(log, ""));
     server.process_ = TRY(base::start_process(
         {.words = {self, "server", "--host", "127.0.0.1", "--port", std::to_string(port),
-                   "--grpc-port", "0", "--data", data, "--models-root", models},
+                   "--grpc-port", "0", "--data", data, "--models-root", models,
+                   "--ends-with-process", std::to_string(::getpid())},
          .environment = own_environment(),
          .log = log}));
     const auto end = std::chrono::steady_clock::now() + kStartTime;
