@@ -158,6 +158,14 @@ class Drift(Part):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Estimate(Part):
+    """How performance is estimated before labels come: calibrated on a version's first `rows` labelled answers; from `threshold` on a score says 1."""
+
+    rows: int | None = None
+    threshold: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Alert(Part):
     """Exactly one of `over`, `under` and `abs_over`, in the metric's unit. ValueError otherwise."""
 
@@ -223,6 +231,7 @@ class Monitor(Part):
     reference: Reference | None = None
     causes: Causes | None = None
     drift: Drift | None = None
+    estimate: Estimate | None = None
     alerts: Mapping[str, Alert] = field(default_factory=dict)
     actions: Mapping[str, Action] = field(default_factory=dict)
 

@@ -351,6 +351,7 @@ void add_monitor_commands(CLI::App& root, Context& context, int& exit_code) {
          {"ROWS", "rows"},
          {"COMPLETE", "completeness"},
          {"AUC", "metrics.auc"},
+         {"EXPECTED", "metrics.estimated_auc"},
          {"LOG LOSS", "metrics.log_loss"},
          {"BIAS", "metrics.calibration_bias"},
          {"ECE", "metrics.ece"},

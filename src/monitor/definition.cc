@@ -28,6 +28,32 @@ constexpr Metric kMetrics[] = {
     {"calibration_bias", true},
     {"late_rate", true},
     {"log_loss_ratio", true},
+    {"average_precision", true},
+    {"accuracy", true},
+    {"precision", true},
+    {"recall", true},
+    {"specificity", true},
+    {"f1", true},
+    {"estimated_auc", false},
+    {"estimated_average_precision", false},
+    {"estimated_accuracy", false},
+    {"estimated_precision", false},
+    {"estimated_recall", false},
+    {"estimated_specificity", false},
+    {"estimated_f1", false},
+    {"estimated_log_loss", false},
+    {"estimated_brier", false},
+    {"estimated_late_rate", false},
+    {"estimate_error_auc", true},
+    {"estimate_error_average_precision", true},
+    {"estimate_error_accuracy", true},
+    {"estimate_error_precision", true},
+    {"estimate_error_recall", true},
+    {"estimate_error_specificity", true},
+    {"estimate_error_f1", true},
+    {"estimate_error_log_loss", true},
+    {"estimate_error_brier", true},
+    {"estimate_error_late_rate", true},
     {"mean_prediction", false},
     {"prediction_psi", false},
     {"feature_psi_max", false},
@@ -41,6 +67,10 @@ constexpr Metric kMetrics[] = {
     {"latency_ms_p50", false},
     {"latency_ms_p99", false},
 };
+
+// Fewer rows say nothing about a calibration; more don't make it better and are kept until it is
+// made.
+constexpr double kEstimateRowsMin = 100, kEstimateRowsMax = 50'000;
 
 Result<double> number_between(const YamlNode& node, double low, double high) {
   const double value = TRY(node.number());
@@ -181,6 +211,16 @@ Result<MonitorDefinition> read_monitor(const std::string& name, const YamlNode& 
     TRY(members.finish());
   }
   if (auto drift = map.find("drift")) definition.drift = TRY(read_drift(*drift));
+  if (auto estimate = map.find("estimate")) {
+    YamlMap members = TRY(estimate->map("estimate"));
+    if (auto rows = members.find("rows")) {
+      definition.estimate.rows =
+          static_cast<std::int64_t>(TRY(number_between(*rows, kEstimateRowsMin, kEstimateRowsMax)));
+    }
+    if (auto threshold = members.find("threshold"))
+      definition.estimate.threshold = TRY(number_between(*threshold, 0, 1));
+    TRY(members.finish());
+  }
   if (auto causes = map.find("causes")) {
     YamlMap members = TRY(causes->map("causes"));
     if (auto psi = members.find("psi_over")) {
@@ -248,6 +288,8 @@ bool needs_labels(std::string_view metric) {
   });
 }
 
+bool is_estimate(std::string_view metric) { return metric.starts_with("estimated_"); }
+
 double AlertRule::threshold() const {
   if (over) return *over;
   if (under) return *under;
@@ -285,6 +327,7 @@ JsonObject MonitorDefinition::to_json() const {
   measured["columns"] = std::move(columns);
   object["drift"] = std::move(measured);
   object["causes"] = {{"psi_over", cause_psi_over}, {"max", causes_max}};
+  object["estimate"] = {{"rows", estimate.rows}, {"threshold", estimate.threshold}};
   JsonObject rules;
   for (const AlertRule& rule : alerts) {
     JsonObject member{{"metric", rule.metric}, {"window", window_name(rule.window)}};

@@ -11,6 +11,7 @@
 #include "base/result.h"
 #include "base/timestamp.h"
 #include "monitor/drift/rules.h"
+#include "monitor/estimate/estimator.h"
 
 namespace slipway::monitor {
 
@@ -22,6 +23,8 @@ Result<WindowKind> parse_window(std::string_view name);  // kInvalidArgument
 const std::vector<std::string>& metric_names();
 // True for those that need labels.
 bool needs_labels(std::string_view metric);
+// True for estimates of what labels will say: judged when a window is over, without waiting.
+bool is_estimate(std::string_view metric);
 
 // A condition on one metric of the live variant in one kind of window. Exactly one of the three
 // bounds is set.
@@ -69,6 +72,7 @@ struct MonitorDefinition {
   DriftRules drift;             // how inputs are measured against the reference
   double cause_psi_over = 0.1;  // an input is named as a cause from this on
   std::int64_t causes_max = 5;
+  EstimateRules estimate;  // how performance is estimated before labels come
   std::vector<AlertRule> alerts;
   std::vector<ActionRule> actions;
 

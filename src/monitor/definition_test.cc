@@ -80,8 +80,8 @@ TEST(Definition, MistakesAreToldWithTheirPlace) {
       {"monitors:\n  m: {endpoint: e, complete: {share: 1.5}}\n", "must be between 0 and 1"},
       {"monitors:\n  m: {endpoint: e, reference: {from: 2013-06-01, to: 2013-03-01}}\n",
        "must end after it begins"},
-      {"monitors:\n  m: {endpoint: e, alerts: {a: {metric: accuracy, window: day, over: 1}}}\n",
-       "no such metric: metric=accuracy"},
+      {"monitors:\n  m: {endpoint: e, alerts: {a: {metric: exactness, window: day, over: 1}}}\n",
+       "no such metric: metric=exactness"},
       {"monitors:\n  m: {endpoint: e, alerts: {a: {metric: auc, window: day}}}\n",
        "exactly one of over, under and abs_over"},
       {"monitors:\n  m: {endpoint: e, alerts: {a: {metric: auc, window: day, over: 1, under: "
@@ -102,6 +102,11 @@ TEST(Definition, MistakesAreToldWithTheirPlace) {
       {"monitors:\n  m: {endpoint: e, drift: {columns: {a: {treshold: 1}}}}\n",
        "column a has no such key: key=treshold"},
       {"monitors:\n  m: {endpoint: e, drift: {threshold: -1}}\n", "must be between 0"},
+      {"monitors:\n  m: {endpoint: e, estimate: {rows: 99}}\n",
+       "must be between 100 and 50000: 99"},
+      {"monitors:\n  m: {endpoint: e, estimate: {threshold: 1.5}}\n", "must be between 0 and 1"},
+      {"monitors:\n  m: {endpoint: e, estimate: {row: 200}}\n",
+       "estimate has no such key: key=row"},
       {"monitors: [m]\n", "line 1, column 11: expected a mapping"},
   };
   for (const auto& [text, message] : cases) {

@@ -1,9 +1,10 @@
 // The monitor at work: looking at windows that are over, judging those whose labels are there, and
 // acting on the verdict.
 #include <algorithm>
-#include <unordered_set>
+#include <limits>
 
 #include "base/log.h"
+#include "monitor/judging.h"
 #include "monitor/monitor.h"
 #include "types/timestamp.h"
 
@@ -49,21 +50,6 @@ const char* outcome_name(ActionOutcome::State state) {
 
 }  // namespace
 
-// Everything a judged window leads to, decided before the transaction that records it.
-struct Monitor::Planned {
-  struct Rule {
-    const AlertRule* rule;
-    RuleVerdict verdict;
-    double value = 0;
-    std::optional<ActionDecision> decision;
-  };
-  std::vector<VariantResult> results;
-  std::map<std::string, PredictionBaseline> new_baselines;
-  std::vector<Cause> causes;
-  std::vector<Rule> rules;
-  std::string note;  // why there is no drift
-};
-
 Result<AdvanceReport> Monitor::advance(base::Timestamp now) {
   base::MutexLock turn(advance_mutex_);
   AdvanceReport report;
@@ -74,34 +60,13 @@ Result<AdvanceReport> Monitor::advance(base::Timestamp now) {
     Cursor* cursor = earliest();
     if (cursor == nullptr || cursor->due() > now) return report;
     if (!cursor->waiting) {
-      TRY(look(*cursor));
+      TRY(look(*cursor, now, report));
+      TRY(hand_over(now, report));
     } else {
       TRY(judge(*cursor, now, report));
       TRY(hand_over(now, report));
     }
   }
-}
-
-// Finds out how many requests a window that is over has, and which of them have a label.
-Result<void> Monitor::look(Cursor& cursor) {
-  const std::string& endpoint = cursor.definition->endpoint;
-  const types::Frame frame =
-      TRY(ports_.requests.requests(endpoint, cursor.window.start, cursor.window.end,
-                                   {"request_id", "variant", "role", "model_version", "latency_us",
-                                    "prediction", "error", "traffic"}));
-  const WindowRows rows = TRY(WindowRows::of(frame));
-  std::vector<std::string> ids = rows.live_request_ids();
-  Cursor::Waiting waiting{.rows = std::ssize(ids)};
-  std::unordered_set<std::string> labelled;
-  for (auto& [id, time] : TRY(labels_.arrivals(endpoint, ids))) {
-    labelled.insert(std::move(id));
-    waiting.arrivals.push_back(time);
-  }
-  for (std::string& id : ids) {
-    if (!labelled.contains(id)) waiting.missing.push_back(std::move(id));
-  }
-  cursor.waiting = std::move(waiting);
-  return {};
 }
 
 Result<void> Monitor::judge(Cursor& cursor, base::Timestamp now, AdvanceReport& report) {
@@ -114,15 +79,19 @@ Result<void> Monitor::judge(Cursor& cursor, base::Timestamp now, AdvanceReport& 
   std::shared_ptr<const DriftProfile> reference;
   if (!rows.by_variant().empty()) reference = TRY(profile(definition, planned.note));
   const auto known = TRY(baselines(cursor));
+  auto estimates = TRY(stored_estimates(cursor)).value_or(std::map<std::string, Estimates>());
   for (const auto& [variant, picked] : rows.by_variant()) {
     const auto found = known.find(variant);
     const PredictionBaseline* baseline = found == known.end() ? nullptr : &found->second;
-    planned.results.push_back(rows.judge(variant, labels, reference.get(), baseline));
+    planned.results.push_back(
+        rows.judge(variant, labels, reference.get(), baseline, definition.estimate.threshold));
+    planned.results.back().add_estimates(std::move(estimates[variant]));
     std::vector<double> predictions = rows.predictions(variant);
     if (baseline == nullptr && predictions.size() >= kBaselinePredictionsMin) {
       planned.new_baselines[variant] = PredictionBaseline::of(std::move(predictions));
     }
   }
+  planned.learned = TRY(learn(cursor, rows, labels));
   const auto live =
       std::find_if(planned.results.begin(), planned.results.end(),
                    [](const VariantResult& result) { return result.variant == "live"; });
@@ -130,22 +99,29 @@ Result<void> Monitor::judge(Cursor& cursor, base::Timestamp now, AdvanceReport& 
     live->metrics["skew_rate"] =
         TRY(ports_.skew.skew_rate(definition.endpoint, cursor.window.start, cursor.window.end))
             .value_or(std::numeric_limits<double>::quiet_NaN());
-    planned.causes = find_causes(definition, *live);
-    bool already_starting = false;
-    for (const AlertRule& rule : definition.alerts) {
-      if (rule.window != cursor.kind) continue;
-      Planned::Rule verdict{.rule = &rule, .verdict = judge_rule(rule, *live)};
-      if (verdict.verdict == RuleVerdict::kNotJudged) continue;
-      verdict.value = live->metrics.at(rule.metric);
-      if (verdict.verdict == RuleVerdict::kFires) {
-        verdict.decision = TRY(decide(definition, rule, *live, now, already_starting));
-        already_starting = already_starting || (verdict.decision && verdict.decision->start);
-      }
-      planned.rules.push_back(std::move(verdict));
-    }
+    TRY(plan_rules(cursor, Stage::kLabelled, *live, now, planned));
   }
-  TRY(record(cursor, now, planned, report));
+  TRY(record(cursor, Stage::kLabelled, now, planned, report));
   cursor = TRY(cursor_at(cursor.definition, cursor.kind, cursor.window.end));
+  return {};
+}
+
+Result<void> Monitor::plan_rules(const Cursor& cursor, Stage stage, const VariantResult& live,
+                                 base::Timestamp now, Planned& planned) {
+  const MonitorDefinition& definition = *cursor.definition;
+  planned.causes = find_causes(definition, live);
+  bool already_starting = false;
+  for (const AlertRule& rule : definition.alerts) {
+    if (rule.window != cursor.kind || is_estimate(rule.metric) != (stage == Stage::kOver)) continue;
+    Planned::Rule verdict{.rule = &rule, .verdict = judge_rule(rule, live)};
+    if (verdict.verdict == RuleVerdict::kNotJudged) continue;
+    verdict.value = live.metrics.at(rule.metric);
+    if (verdict.verdict == RuleVerdict::kFires) {
+      verdict.decision = TRY(decide(definition, rule, live, now, already_starting));
+      already_starting = already_starting || (verdict.decision && verdict.decision->start);
+    }
+    planned.rules.push_back(std::move(verdict));
+  }
   return {};
 }
 
@@ -180,10 +156,10 @@ Result<std::optional<ActionDecision>> Monitor::decide(const MonitorDefinition& d
   return std::optional(decide_action(*action, live, facts));
 }
 
-// One transaction: the window's results, alerts opened, kept and resolved, decisions about actions,
-// and the cursor.
-Result<void> Monitor::record(Cursor& cursor, base::Timestamp now, const Planned& planned,
-                             AdvanceReport& report) {
+// One transaction: what is expected of the window, or its results and the cursor; alerts opened,
+// kept and resolved, and decisions about actions.
+Result<void> Monitor::record(Cursor& cursor, Stage stage, base::Timestamp now,
+                             const Planned& planned, AdvanceReport& report) {
   const MonitorDefinition& definition = *cursor.definition;
   const std::string kind(window_name(cursor.kind));
   struct Written {
@@ -290,6 +266,21 @@ Result<void> Monitor::record(Cursor& cursor, base::Timestamp now, const Planned&
            .event_time = now,
            .workspace = workspace_}));
     }
+    if (stage == Stage::kOver) {
+      TRY(store_estimates(tx, cursor, planned.estimates));
+      return ids;
+    }
+    for (const auto& [version, estimator] : planned.learned) {
+      TRY(tx.execute(
+          "INSERT INTO monitor_estimators(workspace, monitor, model_version, estimator) "
+          "VALUES(?, ?, ?, ?) ON CONFLICT(workspace, monitor, model_version) DO UPDATE SET "
+          "estimator = excluded.estimator",
+          {workspace_, definition.name, version, estimator.to_text()}));
+    }
+    TRY(tx.execute(
+        "DELETE FROM monitor_estimates WHERE workspace = ? AND monitor = ? AND window_kind = ? "
+        "AND window_start = ?",
+        {workspace_, definition.name, kind, cursor.window.start}));
     TRY(tx.execute(
         "UPDATE monitor_cursors SET next_start = ? WHERE workspace = ? AND monitor = ? AND "
         "window_kind = ?",

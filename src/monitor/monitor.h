@@ -134,8 +134,9 @@ class Monitor {
     // Set once the window was over and was looked at.
     struct Waiting {
       std::int64_t rows = 0;
-      std::vector<std::string> missing;       // request ids without a label
-      std::vector<base::Timestamp> arrivals;  // of the labels there are
+      std::vector<std::string> missing;            // request ids without a label
+      std::vector<base::Timestamp> arrivals;       // of the labels there are
+      std::map<std::string, Estimates> estimates;  // by variant
     };
     std::optional<Waiting> waiting;
 
@@ -150,11 +151,23 @@ class Monitor {
                            base::Timestamp start);
   Result<void> look_for_labels() REQUIRES(advance_mutex_);
   Cursor* earliest() REQUIRES(advance_mutex_);
-  Result<void> look(Cursor& cursor) REQUIRES(advance_mutex_);
+  Result<void> look(Cursor& cursor, base::Timestamp now, AdvanceReport& report)
+      REQUIRES(advance_mutex_);
   Result<void> judge(Cursor& cursor, base::Timestamp now, AdvanceReport& report)
       REQUIRES(advance_mutex_);
-  Result<void> record(Cursor& cursor, base::Timestamp now, const Planned& planned,
+  // Which alerts are judged: those on estimates when a window is over, the others with its labels.
+  enum class Stage { kOver, kLabelled };
+  Result<void> plan_rules(const Cursor& cursor, Stage stage, const VariantResult& live,
+                          base::Timestamp now, Planned& planned);
+  Result<void> record(Cursor& cursor, Stage stage, base::Timestamp now, const Planned& planned,
                       AdvanceReport& report) REQUIRES(advance_mutex_);
+  // Estimates of a window that was looked at before, by variant; nothing when it wasn't.
+  Result<std::optional<std::map<std::string, Estimates>>> stored_estimates(const Cursor& cursor);
+  Result<void> store_estimates(store::Tx& tx, const Cursor& cursor,
+                               const std::map<std::string, Estimates>& estimates);
+  Result<Estimators> estimators(const std::string& monitor);
+  // Lets versions that can't be estimated yet learn from a window's labelled rows.
+  Result<Estimators> learn(const Cursor& cursor, const WindowRows& rows, const Labels& labels);
   Result<std::optional<ActionDecision>> decide(const MonitorDefinition& definition,
                                                const AlertRule& rule, const VariantResult& live,
                                                base::Timestamp now, bool already_starting);

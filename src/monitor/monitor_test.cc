@@ -402,5 +402,71 @@ TEST_F(MonitorTest, PlanTellsAndApplyDoes) {
   EXPECT_EQ(monitor_->windows("other", {}).error().code, Code::kNotFound);
 }
 
+// Scores that say what they mean: the share of ones among those of 0.9 is 0.9.
+class EstimatesTest : public MonitorTest {
+ protected:
+  void honest_day(const char* day, base::Duration delay, bool turned = false) {
+    for (int i = 0; i < 200; ++i) {
+      const base::Timestamp time =
+          at(day) + base::Duration{base::Duration::days(1).micros / 200 * i};
+      const std::string id = fmt::format("{}-{}", day, i);
+      const double score = i % 2 == 0 ? 0.9 : 0.1;
+      requests_.log.push_back({.id = id, .event_time = time, .prediction = score});
+      const bool unlikely = i % 20 >= 18;  // one in ten of each score
+      later_.push_back({.request_id = id,
+                        .value = ((score > 0.5) != unlikely) != turned ? 1 : 0,
+                        .arrival_time = time + delay});
+    }
+  }
+  void apply_estimates() {
+    MUST(monitor_->apply(MUST(parse_monitors(R"(monitors:
+  m:
+    endpoint: e
+    windows: [day]
+    complete: {share: 0.99, after: 5d}
+    estimate: {rows: 150}
+    alerts:
+      early: {metric: estimated_accuracy, window: day, under: 0.95, min_rows: 10}
+      blind: {metric: estimate_error_accuracy, window: day, under: -0.5, min_rows: 10}
+)")),
+                         "test"));
+  }
+  StoredWindow newest() { return MUST(monitor_->windows("m", {})).back(); }
+};
+
+TEST_F(EstimatesTest, KnowsBeforeLabelsComeAndHowFarOffItWas) {
+  apply_estimates();
+  honest_day("2013-06-03T00:00:00Z", base::Duration::hours(2));
+  honest_day("2013-06-04T00:00:00Z", base::Duration::days(2), true);
+  walk_to("2013-06-04T12:00:00Z");
+  EXPECT_EQ(newest().result.estimates.rows, 0) << "the first day is what is learned from";
+
+  walk_to("2013-06-05T01:00:00Z");
+  StoredWindow waiting = newest();
+  EXPECT_FALSE(waiting.judged_at);
+  EXPECT_NEAR(waiting.result.metrics.at("estimated_accuracy"), 0.9, 1e-9);
+  EXPECT_EQ(waiting.result.metrics.count("accuracy"), 0u);
+  auto alerts = MUST(monitor_->alerts({}));
+  ASSERT_EQ(alerts.size(), 1u);
+  EXPECT_EQ(alerts[0].alert, "early");
+  EXPECT_EQ(alerts[0].opened_at, at("2013-06-05T00:00:00Z")) << "when the day was over";
+
+  open();  // after a restart the same is known, and nothing is judged twice
+  walk_to("2013-06-05T02:00:00Z");
+  EXPECT_NEAR(newest().result.metrics.at("estimated_accuracy"), 0.9, 1e-9);
+  EXPECT_EQ(MUST(monitor_->alerts({}))[0].windows, 1);
+
+  walk_to("2013-06-07T00:00:00Z");
+  const StoredWindow judged = newest();
+  ASSERT_TRUE(judged.judged_at);
+  const Estimate& accuracy = judged.result.estimates.values.at("accuracy");
+  EXPECT_NEAR(accuracy.value, 0.9, 1e-9);
+  EXPECT_NEAR(accuracy.realised.value(), 0.1, 1e-2) << "what is asked turned around";
+  EXPECT_NEAR(judged.result.metrics.at("estimate_error_accuracy"), -0.8, 1e-2);
+  alerts = MUST(monitor_->alerts({}));
+  ASSERT_EQ(alerts.size(), 2u);
+  EXPECT_EQ(alerts[0].alert, "blind") << "an estimate can't see it, but its error says so";
+}
+
 }  // namespace
 }  // namespace slipway::monitor

@@ -92,8 +92,28 @@ CREATE TABLE monitor_labels(
 CREATE INDEX monitor_labels_by_arrival ON monitor_labels(workspace, endpoint, arrival_time)
 )sql";
 
+constexpr std::string_view kEstimates = R"sql(
+-- What scores of a model version are worth (estimate/estimator.h).
+CREATE TABLE monitor_estimators(
+  workspace TEXT NOT NULL DEFAULT 'default',
+  monitor TEXT NOT NULL,
+  model_version INTEGER NOT NULL,
+  estimator TEXT NOT NULL,
+  PRIMARY KEY(workspace, monitor, model_version));
+
+-- What was expected of a window that is over and waits for its labels.
+CREATE TABLE monitor_estimates(
+  workspace TEXT NOT NULL DEFAULT 'default',
+  monitor TEXT NOT NULL,
+  window_kind TEXT NOT NULL,
+  window_start INTEGER NOT NULL,
+  variant TEXT NOT NULL,
+  estimates TEXT NOT NULL,
+  PRIMARY KEY(workspace, monitor, window_kind, window_start, variant))
+)sql";
+
 }  // namespace
 
-store::RoomMigrations migrations() { return {"monitor", {{1, kFirst}}}; }
+store::RoomMigrations migrations() { return {"monitor", {{1, kFirst}, {2, kEstimates}}}; }
 
 }  // namespace slipway::monitor

@@ -75,6 +75,10 @@ Result<std::vector<StoredWindow>> Monitor::windows(const std::string& monitor,
     open.result.labels = std::ssize(cursor.waiting->arrivals);
     open.result.completeness =
         static_cast<double>(open.result.labels) / static_cast<double>(open.result.rows);
+    if (const auto made = cursor.waiting->estimates.find("live");
+        made != cursor.waiting->estimates.end()) {
+      open.result.add_estimates(made->second);
+    }
     windows.push_back(std::move(open));
   }
   return windows;

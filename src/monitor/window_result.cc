@@ -9,6 +9,7 @@
 
 #include "monitor/drift/bins.h"
 #include "monitor/drift/share_distances.h"
+#include "monitor/estimate/expected_performance.h"
 #include "types/performance.h"
 
 namespace slipway::monitor {
@@ -101,7 +102,21 @@ Result<VariantResult> VariantResult::from_json(const JsonObject& object) {
       result.drift.push_back(TRY(FeatureDrift::from_json(feature.as_object())));
     }
   }
+  // Windows that were judged before there were estimates have none.
+  if (const Json* estimates = object.if_contains("estimates"); estimates && estimates->is_object())
+    result.estimates = TRY(Estimates::from_json(estimates->as_object()));
   return result;
+}
+
+void VariantResult::add_estimates(Estimates made) {
+  estimates = std::move(made);
+  for (auto& [name, estimate] : estimates.values) {
+    metrics["estimated_" + name] = estimate.value;
+    const auto known = metrics.find(name);
+    if (known == metrics.end() || !std::isfinite(known->second)) continue;
+    estimate.realised = known->second;
+    metrics["estimate_error_" + name] = estimate.error();
+  }
 }
 
 JsonObject VariantResult::to_json() const {
@@ -118,6 +133,7 @@ JsonObject VariantResult::to_json() const {
   JsonArray features;
   for (const FeatureDrift& feature : drift) features.push_back(feature.to_json());
   object["drift"] = std::move(features);
+  if (!estimates.values.empty()) object["estimates"] = estimates.to_json();
   return object;
 }
 
@@ -234,9 +250,42 @@ std::vector<double> WindowRows::predictions(const std::string& variant) const {
   return values;
 }
 
+std::vector<VersionedScore> WindowRows::chances(const std::string& variant) const {
+  std::vector<VersionedScore> scores;
+  const auto found = by_variant_.find(variant);
+  if (found == by_variant_.end()) return scores;
+  for (const std::size_t row : found->second) {
+    const Scored answer = scored(row);
+    if (answer.failed || !(answer.prediction >= 0 && answer.prediction <= 1)) continue;
+    scores.push_back({answer.model_version, answer.prediction});
+  }
+  return scores;
+}
+
+std::map<std::int64_t, std::vector<std::pair<double, double>>> WindowRows::labelled_chances(
+    const Labels& labels) const {
+  std::map<std::int64_t, std::vector<std::pair<double, double>>> by_version;
+  for (const auto& [variant, picked] : by_variant_) {
+    // A live variant's own rows are among those of "live".
+    if (variant != "live" && roles_->strings[picked.front()] == "live") continue;
+    std::vector<std::size_t> rows = picked;
+    std::sort(rows.begin(), rows.end(),
+              [&](std::size_t a, std::size_t b) { return ids_->strings[a] < ids_->strings[b]; });
+    for (const std::size_t row : rows) {
+      const Scored answer = scored(row);
+      if (answer.failed || !(answer.prediction >= 0 && answer.prediction <= 1)) continue;
+      const auto label = labels.find(ids_->strings[row]);
+      if (label == labels.end() || !label->second) continue;
+      if (*label->second != 0 && *label->second != 1) continue;
+      by_version[answer.model_version].emplace_back(answer.prediction, *label->second);
+    }
+  }
+  return by_version;
+}
+
 VariantResult WindowRows::judge(const std::string& variant, const Labels& labels,
-                                const DriftProfile* profile,
-                                const PredictionBaseline* baseline) const {
+                                const DriftProfile* profile, const PredictionBaseline* baseline,
+                                double threshold) const {
   VariantResult result{.variant = variant};
   const auto found = by_variant_.find(variant);
   if (found == by_variant_.end()) return result;
@@ -282,6 +331,11 @@ VariantResult WindowRows::judge(const std::string& variant, const Labels& labels
   metrics["calibration_bias"] = performance.calibration_bias;
   metrics["late_rate"] = performance.label_mean;
   metrics["log_loss_ratio"] = performance.log_loss_ratio;
+  const auto decided = expected_performance(scores, truths, threshold);
+  for (const char* name :
+       {"average_precision", "accuracy", "precision", "recall", "specificity", "f1"}) {
+    metrics[name] = decided.at(name);
+  }
   metrics["mean_prediction"] = predicted > 0 ? prediction_sum / predicted : kNone;
   metrics["completeness"] = result.completeness;
   metrics["requests"] = n;

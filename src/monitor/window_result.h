@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/result.h"
 #include "monitor/drift_profile.h"
+#include "monitor/estimate/estimator.h"
 #include "types/frame.h"
 
 namespace slipway::monitor {
@@ -29,6 +30,11 @@ struct VariantResult {
   double completeness = 0;  // share of rows whose label is known, or known to never come
   std::map<std::string, double> metrics;  // NaN: could not be computed
   std::vector<FeatureDrift> drift;        // of "live" only: all variants see the same inputs
+  Estimates estimates;                    // what was expected before the labels came
+
+  // Keeps them, as metrics "estimated_X" too, and, where X is known by now, with how far they were
+  // off: "estimate_error_X", X less its estimate.
+  void add_estimates(Estimates made);
 
   JsonObject to_json() const;  // metrics and drift as members
   static Result<VariantResult> from_json(const JsonObject& object);
@@ -67,9 +73,16 @@ class WindowRows {
   const types::Frame& frame() const { return *frame_; }
 
   // `profile` (nullable) gives drift for "live"; `baselines` the prediction drift of the variants
-  // it has.
+  // it has; a score from `threshold` on says 1.
   VariantResult judge(const std::string& variant, const Labels& labels, const DriftProfile* profile,
-                      const PredictionBaseline* baseline) const;
+                      const PredictionBaseline* baseline,
+                      double threshold = EstimateRules().threshold) const;
+  // Answers of a variant that are chances: within 0..1.
+  std::vector<VersionedScore> chances(const std::string& variant) const;
+  // Scores and labels by the model version that gave the score, shadows' included: those with a
+  // label of 0 or 1, in the order of their requests' ids.
+  std::map<std::int64_t, std::vector<std::pair<double, double>>> labelled_chances(
+      const Labels& labels) const;
   // Rows with role live answered by the variant of this name.
   std::vector<std::size_t> answered_by(const std::string& variant) const;
   // Of the rows answered_by(variant); `slow_over_ms` says which requests are slow.

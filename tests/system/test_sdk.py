@@ -128,6 +128,7 @@ monitors:
     complete: {share: 0.99, after: 24h}
     reference: {from: 2026-01-01T00:00:00Z, to: 2026-01-05T00:00:00Z}
     causes: {psi_over: 0.1, max: 5}
+    estimate: {rows: 500, threshold: 0.4}
     alerts: {a: {metric: auc, window: week, under: 0.5, min_rows: 10, action: again, route: pager}, b: {metric: brier, window: day, over: 1, severity: critical, route: [post, chat]}}
     actions: {again: {pipeline: train, params: {rounds: 10}, min_labels: 5, cool_down: 21d, max_missing_rise: 0.1}}
 routes:
@@ -179,7 +180,7 @@ def every_key() -> sw.Project:
     health = sw.Monitor(
         "health", late, windows=["day", "week", "month"], time_zone="America/New_York", week_starts="monday", complete=sw.Complete(share=0.99, after="24h"),
         reference=sw.Reference(start="2026-01-01T00:00:00Z", end=dt.datetime(2026, 1, 5, 1, tzinfo=dt.timezone(dt.timedelta(hours=1)))),
-        causes=sw.Causes(psi_over=0.1, max=5),
+        causes=sw.Causes(psi_over=0.1, max=5), estimate=sw.Estimate(rows=500, threshold=0.4),
         alerts={"a": sw.Alert(metric="auc", window="week", under=0.5, min_rows=10, action="again", route="pager"),
                 "b": sw.Alert(metric="brier", window="day", over=1, severity="critical", route=[post, chat])},
         actions={"again": sw.Action(pipeline=train, params={"rounds": 10}, min_labels=5, cool_down="21d", max_missing_rise=0.1)})

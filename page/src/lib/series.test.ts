@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Alert, Metric, Revision, RunAndCurves, Window } from "../api";
-import { byVariant, curve, driftHeat, latest, marks, withPoints } from "./series";
+import { byVariant, curve, driftHeat, latest, marks, withEstimates, withPoints } from "./series";
 
 function window(start: string, variant: string, auc: number | null, psi: Record<string, number> = {}): Window {
   return {
@@ -43,6 +43,15 @@ test("variants share one axis, the live one first, and what is missing is a gap"
     { label: "frozen", kind: "shadow", values: [null, 0.6] },
   ]);
   expect(byVariant([], () => 1)).toEqual({ x: [], series: [] });
+});
+
+test("an estimate of a live window is a line of its own, also where labels are still coming", () => {
+  const waiting = { ...window("1970-01-01T00:00:20Z", "live", null), judged: false, metrics: { estimated_auc: 0.81 } };
+  const windows = [window("1970-01-01T00:00:10Z", "live", 0.7), waiting, { ...waiting, variant: "frozen", role: "shadow" as const }];
+  expect(byVariant(withEstimates(windows, "auc"), (each) => each.metrics["auc"]).series).toEqual([
+    { label: "live", kind: "live", values: [0.7, null] },
+    { label: "estimated", kind: "other", values: [null, 0.81] },
+  ]);
 });
 
 test("the heat map puts the input that drifted most on top", () => {

@@ -44,6 +44,14 @@ export function byVariant(windows: Window[], value: (window: Window) => number |
   return { x, series };
 }
 
+// The windows, and what was estimated of the live ones before their labels came, as a variant of its own.
+export function withEstimates(windows: Window[], metric: string): Window[] {
+  const estimated = windows
+    .filter((window) => window.variant === "live" && typeof window.metrics[`estimated_${metric}`] === "number")
+    .map((window) => ({ ...window, variant: "estimated", metrics: { [metric]: window.metrics[`estimated_${metric}`] ?? null } }));
+  return [...windows, ...estimated];
+}
+
 const kEnds: Record<Action["state"], string> = {
   starting: "starting",
   started: "running",

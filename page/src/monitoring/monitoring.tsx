@@ -7,7 +7,7 @@ import { useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
 import { Head, Word } from "../components/words";
 import { plural } from "../lib/format";
-import { byVariant, marks, seconds } from "../lib/series";
+import { byVariant, marks, seconds, withEstimates } from "../lib/series";
 import { AlertsTable } from "./alerts";
 import { Drift } from "./drift";
 
@@ -134,6 +134,7 @@ function Body({ monitor, windows, alerts, revisions, kind, feature, change }: Bo
               {name} (shadow)
             </span>
           ))}
+          <span className="key key-other">estimated before labels</span>
           <span className="key mark-alert">alert</span>
           <span className="key mark-action">action</span>
           <span className="key mark-release">release</span>
@@ -146,7 +147,13 @@ function Body({ monitor, windows, alerts, revisions, kind, feature, change }: Bo
             <Chart
               key={metric}
               title={title}
-              table={byVariant(windows.filter((window) => window.variant === "live" || window.role === "shadow"), value)}
+              table={byVariant(
+                withEstimates(
+                  windows.filter((window) => window.variant === "live" || window.role === "shadow"),
+                  metric,
+                ),
+                value,
+              )}
               time={zone}
               marks={happened}
               lines={thresholds(Object.values(rules), metric, kind)}
