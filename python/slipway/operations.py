@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from slipway.document import DURATION, NAME, REFERENCE, Duration, Part, Time, check_name, moment, name_of
-from slipway.features import Service
+from slipway.features import Service, Source
 
 
 @dataclass(frozen=True)
@@ -241,12 +241,13 @@ class Monitor(Part):
 
 @dataclass(frozen=True)
 class Stream(Part):
-    """Messages of a topic, scored by an endpoint and answered on another: kafka://HOST:PORT/TOPIC or log:/TOPIC."""
+    """Messages of a topic, kafka://HOST:PORT/TOPIC or log:/TOPIC: scored by an endpoint and answered on the topic `target`, or rows of a source of `features`."""
 
     name: str = field(metadata=NAME)
-    endpoint: Endpoint | str = field(metadata=REFERENCE)
     source: str = field(metadata={"key": "from"})
-    target: str = field(metadata={"key": "to"})
+    endpoint: Endpoint | str | None = field(default=None, metadata=REFERENCE)
+    target: str | None = field(default=None, metadata={"key": "to"})
+    features: Source | str | None = field(default=None, metadata=REFERENCE)
     dead_letters: str | None = None
     group: str | None = None
     format: Literal["json"] | None = None
@@ -255,3 +256,5 @@ class Stream(Part):
 
     def __post_init__(self) -> None:
         check_name("stream", self.name)
+        if (self.endpoint is None) == (self.features is None):
+            raise ValueError(f"stream {self.name}: either an endpoint scores its messages or a source of features takes them")

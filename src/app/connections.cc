@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/log.h"
+#include "features/row_messages.h"
 #include "types/timestamp.h"
 
 namespace slipway::app {
@@ -581,6 +582,38 @@ Result<invocations::Destination> DeclaredDestinations::find(const std::string& e
   if (definition.async->in_flight)
     destination.in_flight = static_cast<std::size_t>(*definition.async->in_flight);
   return destination;
+}
+
+Result<void> StreamedRows::begin(const std::string& source, const std::string& topic,
+                                 std::int32_t partition, std::int64_t end) {
+  return features_.begin_stream(source, topic, partition, end);
+}
+
+Result<std::vector<Result<void>>> StreamedRows::add(
+    const std::string& source, const std::string& topic,
+    std::span<const store::ReceivedMessage> messages) {
+  struct OfPartition {
+    std::vector<features::RowMessage> messages;
+    std::vector<std::size_t> places;
+  };
+  std::map<std::int32_t, OfPartition> partitions;
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    const store::Message& message = messages[i].message;
+    OfPartition& partition = partitions[messages[i].partition];
+    partition.messages.push_back(
+        {.value = message.value ? std::string_view(*message.value) : std::string_view(),
+         .time = message.time,
+         .offset = messages[i].offset});
+    partition.places.push_back(i);
+  }
+  std::vector<Result<void>> results(messages.size());
+  for (const auto& [number, partition] : partitions) {
+    std::vector<Result<void>> added =
+        TRY(features::push_messages(features_, source, topic, number, partition.messages));
+    for (std::size_t i = 0; i < added.size(); ++i)
+      results[partition.places[i]] = std::move(added[i]);
+  }
+  return results;
 }
 
 store::MessageLog& TopicLogs::log(const store::TopicAddress& address) {

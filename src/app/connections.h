@@ -227,6 +227,19 @@ class PipelineActions final : public monitor::Actions {
   releases::Releases& releases_;
 };
 
+// streams have messages taken as rows of features.
+class StreamedRows final : public streams::FeatureRows {
+ public:
+  explicit StreamedRows(features::FeatureStore& features) : features_(features) {}
+  Result<void> begin(const std::string& source, const std::string& topic, std::int32_t partition,
+                     std::int64_t end) override;
+  Result<std::vector<Result<void>>> add(const std::string& source, const std::string& topic,
+                                        std::span<const store::ReceivedMessage> messages) override;
+
+ private:
+  features::FeatureStore& features_;
+};
+
 // streams read and write topics: of the embedded log, or of a Kafka cluster by its brokers.
 class TopicLogs final : public streams::Logs {
  public:

@@ -276,7 +276,8 @@ struct Application::Rooms::Impl {
         topics(f.db, f.clock, {.messages_max = f.settings.topic_messages_max}),
         topic_logs(topics),
         stream_scorer(endpoints),
-        streams(f.db, f.clock, topic_logs, stream_scorer, f.metrics),
+        streamed_rows(features),
+        streams(f.db, f.clock, {topic_logs, stream_scorer, streamed_rows}, f.metrics),
         destinations(releases),
         invocation_scorer(endpoints),
         invocation_files(
@@ -360,6 +361,7 @@ struct Application::Rooms::Impl {
   store::LocalLog topics;
   TopicLogs topic_logs;
   api::predict::StreamScorer stream_scorer;
+  StreamedRows streamed_rows;
   streams::Streams streams;
   DeclaredDestinations destinations;
   api::predict::InvocationScorer invocation_scorer;

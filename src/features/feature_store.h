@@ -135,6 +135,10 @@ class FeatureStore {
   // online store is away; the rows may be seen later, and pushing them again is right.
   Result<std::int64_t> push(const std::string& source, const JsonArray& rows,
                             const std::optional<StreamPosition>& position = std::nullopt);
+  // A stream's partition is read from the start or on: `end` is the offset that its next message
+  // will have. Offsets beyond it are forgotten: they were of another topic with the same name.
+  Result<void> begin_stream(const std::string& source, const std::string& stream,
+                            std::int64_t partition, std::int64_t end);
   // Where to go on reading a stream, by partition: behind what was committed.
   Result<std::map<std::int64_t, std::int64_t>> next_offsets(const std::string& source,
                                                             const std::string& stream) const;

@@ -74,6 +74,7 @@ struct FeatureStore::ParsedRows {
     std::uint64_t identity = 0;
     types::Timestamp event, arrival;
     std::string text;
+    bool has_key = true;          // all of what tells the dataset's rows apart
     bool is_new = false;          // to the database
     bool is_old_message = false;  // its offset was committed before
   };
@@ -130,8 +131,8 @@ Result<FeatureStore::ParsedRows> FeatureStore::parse(std::shared_ptr<const State
     row.identity = identity_of(*state, *found, row.values);
     // Who pushes may not know what tells the dataset's rows apart; all that was said does.
     const auto is_missing = [&](std::size_t key) { return is_null(row.values[key]); };
-    if (std::ranges::any_of(state->source_keys[*found], is_missing))
-      row.identity = base::hash64(row.text) >> 1;
+    row.has_key = std::ranges::none_of(state->source_keys[*found], is_missing);
+    if (!row.has_key) row.identity = base::hash64(row.text) >> 1;
     parsed.rows.push_back(std::move(row));
   }
   return parsed;
@@ -142,6 +143,16 @@ Result<std::int64_t> FeatureStore::push(const std::string& source_name, const Js
   ParsedRows parsed = TRY(parse(state(), source_name, rows));
   if (position) TRY(check_offsets(*position, rows.size()));
   if (rows.empty()) return 0;
+  if (position) {
+    for (std::size_t i = 0; i < parsed.rows.size(); ++i) {
+      ParsedRows::Row& row = parsed.rows[i];
+      if (row.has_key) continue;
+      // Messages that are alike are several rows: their places tell them apart.
+      row.identity = base::hash64(fmt::format("{} {} {} {}", row.text, position->stream,
+                                              position->partition, position->offsets[i])) >>
+                     1;
+    }
+  }
   const std::uint64_t ticket = begin_push();
   struct Written {
     std::int64_t added = 0, last_number = 0;
@@ -266,6 +277,17 @@ Result<std::map<std::int64_t, std::int64_t>> FeatureStore::next_offsets(
         {source, stream}, [&](const store::Row& row) { next[row.int64(0)] = row.int64(1); });
   }));
   return next;
+}
+
+Result<void> FeatureStore::begin_stream(const std::string& source, const std::string& stream,
+                                        std::int64_t partition, std::int64_t end) {
+  return db_.write([&](store::Tx& tx) -> Result<void> {
+    TRY(
+        tx.execute("DELETE FROM feature_offsets WHERE source = ? AND stream = ? AND partition = ? "
+                   "AND next > ?",
+                   {source, stream, partition, end}));
+    return {};
+  });
 }
 
 FeatureStore::SourceRows FeatureStore::no_rows(const State& state, std::size_t source) {

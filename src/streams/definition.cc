@@ -32,12 +32,20 @@ Result<StreamDefinition> read_stream(const std::string& name, const YamlNode& no
   if (!is_name(name))
     return node.error("a stream's name is letters, digits, '-', '_' and '.': {}", name);
   YamlMap map = TRY(node.map("stream " + name));
-  stream.endpoint = TRY(TRY(map.get("endpoint")).text());
+  if (const auto endpoint = map.find("endpoint")) stream.endpoint = TRY(endpoint->text());
+  if (const auto features = map.find("features")) stream.features = TRY(features->text());
+  if (stream.endpoint.empty() == stream.features.empty()) {
+    return node.error(
+        "stream {}: either an endpoint scores its messages or a source of features takes them",
+        name);
+  }
   stream.from = TRY(read_topic(TRY(map.get("from"))));
-  const YamlNode to = TRY(map.get("to"));
-  stream.to = TRY(read_topic(to));
-  if (stream.to == stream.from)
-    return to.error("a stream can't write to the topic it reads: {}", stream.to);
+  if (!stream.endpoint.empty()) {
+    const YamlNode to = TRY(map.get("to"));
+    stream.to = TRY(read_topic(to));
+    if (stream.to == stream.from)
+      return to.error("a stream can't write to the topic it reads: {}", stream.to);
+  }
   if (const auto dead = map.find("dead_letters")) {
     stream.dead_letters = TRY(read_topic(*dead));
     if (stream.dead_letters == stream.from || stream.dead_letters == stream.to)
@@ -69,11 +77,23 @@ Result<StreamDefinition> read_stream(const std::string& name, const YamlNode& no
   return stream;
 }
 
+Result<std::set<std::string>> names_in(const std::optional<YamlNode>& section) {
+  std::set<std::string> names;
+  if (section) {
+    for (const auto& [name, node] : TRY(section->entries())) names.insert(name);
+  }
+  return names;
+}
+
 }  // namespace
 
 JsonObject StreamDefinition::to_json() const {
-  JsonObject object{{"endpoint", endpoint}, {"from", from},     {"to", to},
-                    {"group", group},       {"format", format}, {"start", start}};
+  JsonObject object{{"from", from}, {"group", group}, {"format", format}, {"start", start}};
+  if (!endpoint.empty()) {
+    object["endpoint"] = endpoint;
+    object["to"] = to;
+  }
+  if (!features.empty()) object["features"] = features;
   if (!dead_letters.empty()) object["dead_letters"] = dead_letters;
   object["batching"] = {{"max_rows", rows_max}, {"max_wait_ms", wait_ms_max}};
   return object;
@@ -86,15 +106,19 @@ Result<std::vector<StreamDefinition>> parse_streams(std::string_view slipway_yam
   YamlMap map = TRY(root.map("slipway.yaml"));
   const auto section = map.find("streams");
   if (!section) return streams;
-  std::set<std::string> endpoints;
-  if (const auto declared = map.find("endpoints")) {
-    for (const auto& [name, node] : TRY(declared->entries())) endpoints.insert(name);
-  }
+  const std::set<std::string> endpoints = TRY(names_in(map.find("endpoints")));
+  std::set<std::string> sources;
+  if (const auto features = map.find("features"))
+    sources = TRY(names_in(TRY(features->map("features")).find("sources")));
   for (const auto& [name, node] : TRY(section->entries())) {
     StreamDefinition stream = TRY(read_stream(name, node));
-    if (!endpoints.contains(stream.endpoint)) {
+    if (!stream.endpoint.empty() && !endpoints.contains(stream.endpoint)) {
       return node.error("stream {}: no such endpoint is declared: endpoint={}", name,
                         stream.endpoint);
+    }
+    if (!stream.features.empty() && !sources.contains(stream.features)) {
+      return node.error("stream {}: no such source of features is declared: features={}", name,
+                        stream.features);
     }
     for (const StreamDefinition& other : streams) {
       if (other.group == stream.group && other.from == stream.from) {

@@ -13,9 +13,11 @@ namespace slipway::streams {
 
 struct StreamDefinition {
   std::string name;
-  std::string endpoint;
-  std::string from, to;            // topics: store::parse_topic_address()
-  std::string dead_letters;        // a topic; empty: what can't be scored is counted and logged
+  std::string endpoint;            // scores the messages; or
+  std::string features;            // the source of features that takes them as its rows
+  std::string from;                // a topic: store::parse_topic_address()
+  std::string to;                  // of an endpoint's answers
+  std::string dead_letters;        // a topic; empty: what can't be used is counted and logged
   std::string group;               // of readers; "slipway-NAME" when left out
   std::string format = "json";     // the only one
   std::string start = "earliest";  // earliest | latest: where a group begins that is new
@@ -26,9 +28,9 @@ struct StreamDefinition {
   bool operator==(const StreamDefinition&) const = default;
 };
 
-// Reads the `streams:` part of a whole slipway.yaml, and the names in its `endpoints:`; no such
-// part means no streams. kInvalidArgument with line and column: also an endpoint that isn't
-// declared, and a topic that a stream both reads and writes.
+// Reads the `streams:` part of a whole slipway.yaml, and the names of its endpoints and sources of
+// features; no such part means no streams. kInvalidArgument with line and column: also an endpoint
+// or source that isn't declared, and a topic that a stream both reads and writes.
 Result<std::vector<StreamDefinition>> parse_streams(std::string_view slipway_yaml);
 
 // Reads one stream's mapping: the JSON of to_json().

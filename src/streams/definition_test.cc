@@ -20,9 +20,11 @@ streams:
     format: json
     start: latest
     batching: {max_rows: 10, max_wait_ms: 0}
+  rows: {features: clicks, from: "log:/in", group: rows}
+features: {sources: {clicks: {dataset: d}}}
 )");
   ASSERT_TRUE(streams) << streams.error().message;
-  ASSERT_EQ(streams->size(), 2u);
+  ASSERT_EQ(streams->size(), 3u);
   EXPECT_EQ(streams->at(0), (StreamDefinition{.name = "short",
                                               .endpoint = "e",
                                               .from = "log:/in",
@@ -30,6 +32,7 @@ streams:
                                               .group = "slipway-short"}));
   EXPECT_EQ(streams->at(1).start, "latest");
   EXPECT_EQ(streams->at(1).rows_max, 10);
+  EXPECT_EQ(streams->at(2).features, "clicks");
   for (const StreamDefinition& each : *streams)
     EXPECT_EQ(parse_stream(each.name, base::to_text(each.to_json())).value(), each);
 }
@@ -39,7 +42,10 @@ TEST(Definition, IsRefusedWithLineAndColumn) {
     const char* stream;
     const char* message;
   } const cases[] = {
-      {"{from: 'log:/in', to: 'log:/out'}", "endpoint"},
+      {"{from: 'log:/in', to: 'log:/out'}", "either an endpoint"},
+      {"{endpoint: e, features: f, from: 'log:/in', to: 'log:/out'}", "either an endpoint"},
+      {"{features: f, from: 'log:/in', to: 'log:/out'}", "to"},
+      {"{features: f, from: 'log:/in'}", "no such source of features is declared: features=f"},
       {"{endpoint: x, from: 'log:/in', to: 'log:/out'}",
        "no such endpoint is declared: endpoint=x"},
       {"{endpoint: e, to: 'log:/out'}", "from"},

@@ -38,6 +38,22 @@ class Scorer {
                                                     std::span<const Question> questions) = 0;
 };
 
+// Takes messages as rows of a source of features. Safe to use from several threads.
+class FeatureRows {
+ public:
+  virtual ~FeatureRows() = default;
+  // Before the first message of a partition: `end` is the offset its next message will have. What
+  // was taken of offsets beyond it was of another topic, which had the same name.
+  virtual Result<void> begin(const std::string& source, const std::string& topic,
+                             std::int32_t partition, std::int64_t end) = 0;
+  // A result each, in order. A message that was taken counts once, however often it is given:
+  // durable and seen by reads on return. An error among them: this one can never be a row. An error
+  // of the call: trying again later may help.
+  virtual Result<std::vector<Result<void>>> add(
+      const std::string& source, const std::string& topic,
+      std::span<const store::ReceivedMessage> messages) = 0;
+};
+
 // Where topics are. Safe to use from several threads.
 class Logs {
  public:

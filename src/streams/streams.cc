@@ -73,7 +73,7 @@ void Streams::run(const Stored& stream) {
     }
   }
   if (before) before->stop();
-  auto worker = std::make_shared<Worker>(stream.definition, logs_, scorer_, metrics_, options_);
+  auto worker = std::make_shared<Worker>(stream.definition, ports_, metrics_, options_);
   worker->set_paused(stream.paused);
   if (started_) worker->start();
   base::MutexLock lock(mutex_);

@@ -31,14 +31,9 @@ struct Stream {
 // Safe to use from several threads. What is given to the constructor must outlive it.
 class Streams {
  public:
-  Streams(store::Db& db, const base::Clock& clock, Logs& logs, Scorer& scorer,
-          base::Metrics& metrics, Worker::Options options = {})
-      : db_(db),
-        clock_(clock),
-        logs_(logs),
-        scorer_(scorer),
-        metrics_(metrics),
-        options_(options) {}
+  Streams(store::Db& db, const base::Clock& clock, Worker::Ports ports, base::Metrics& metrics,
+          Worker::Options options = {})
+      : db_(db), clock_(clock), ports_(ports), metrics_(metrics), options_(options) {}
   ~Streams();  // stop()
 
   static store::RoomMigrations migrations();
@@ -69,8 +64,7 @@ class Streams {
 
   store::Db& db_;
   const base::Clock& clock_;
-  Logs& logs_;
-  Scorer& scorer_;
+  const Worker::Ports ports_;
   base::Metrics& metrics_;
   const Worker::Options options_;
   base::Mutex change_mutex_;  // one change at a time

@@ -35,18 +35,18 @@ class FakeScorer final : public Scorer {
     for (const Question& question : questions) {
       if (question.value == "huge" && std::exchange(throws, false)) throw std::bad_alloc();
       if (question.value == "poison") return base::error(Code::kUnavailable, "the model failed");
-      if (question.value == "bad") {
-        answers.push_back(base::error(Code::kInvalidArgument, "feature x must be a number"));
-        continue;
-      }
-      answers.push_back(Answer{.value = fmt::format("{{\"x\":{}}}", question.value),
-                               .variant = "live",
-                               .model_version = 3,
-                               .revision = 7});
+      answers.push_back(answer_to(question.value));
     }
     return answers;
   }
 
+  static Result<Answer> answer_to(std::string_view value) {
+    if (value == "bad") return base::error(Code::kInvalidArgument, "feature x must be a number");
+    Answer answer{.value = fmt::format("{{\"x\":{}}}", value), .variant = "live"};
+    answer.model_version = 3;
+    answer.revision = 7;
+    return answer;
+  }
   std::vector<std::size_t> seen() {
     base::MutexLock lock(mutex_);
     return batches;
@@ -59,6 +59,47 @@ class FakeScorer final : public Scorer {
  private:
   base::Mutex mutex_;
   std::vector<std::size_t> batches GUARDED_BY(mutex_);
+};
+
+// Takes messages as rows, each offset once, unless they say "bad".
+class FakeRows final : public FeatureRows {
+ public:
+  Result<void> begin(const std::string&, const std::string& topic, std::int32_t partition,
+                     std::int64_t end) override {
+    base::MutexLock lock(mutex_);
+    auto& next = next_[{topic, partition}];
+    if (next > end) next = 0;
+    return {};
+  }
+  Result<std::vector<Result<void>>> add(const std::string& source, const std::string& topic,
+                                        std::span<const store::ReceivedMessage> messages) override {
+    EXPECT_EQ(source, "clicks");
+    if (away) return base::error(Code::kUnavailable, "the online store is away");
+    base::MutexLock lock(mutex_);
+    std::vector<Result<void>> results(messages.size());
+    for (std::size_t i = 0; i < messages.size(); ++i) {
+      const std::string value = messages[i].message.value.value_or("bad");
+      auto& next = next_[{topic, messages[i].partition}];
+      if (value == "bad") {
+        results[i] = Error(base::error(Code::kInvalidArgument, "no row"));
+      } else if (messages[i].offset >= next) {
+        taken_.push_back(value);
+        next = messages[i].offset + 1;
+      }
+    }
+    return results;
+  }
+  std::vector<std::string> taken() {
+    base::MutexLock lock(mutex_);
+    return taken_;
+  }
+
+  std::atomic<bool> away{false};
+
+ private:
+  base::Mutex mutex_;
+  std::vector<std::string> taken_ GUARDED_BY(mutex_);
+  std::map<std::pair<std::string, std::int32_t>, std::int64_t> next_ GUARDED_BY(mutex_);
 };
 
 // The embedded log, whose commits and writes can be made to fail.
@@ -133,10 +174,11 @@ class StreamsTest : public ::testing::Test, public Logs {
 
   void SetUp() override { open(); }
   void open() {
-    streams_ = std::make_unique<Streams>(*db_, clock_, *this, scorer_, metrics_,
-                                         Worker::Options{.retry_first = milliseconds(1),
-                                                         .retry_last = milliseconds(4),
-                                                         .lag_every = milliseconds(1)});
+    streams_ =
+        std::make_unique<Streams>(*db_, clock_, Worker::Ports{*this, scorer_, rows_}, metrics_,
+                                  Worker::Options{.retry_first = milliseconds(1),
+                                                  .retry_last = milliseconds(4),
+                                                  .lag_every = milliseconds(1)});
     ASSERT_TRUE(streams_->start());
   }
   std::unique_ptr<store::Db> open_db() {
@@ -192,6 +234,7 @@ class StreamsTest : public ::testing::Test, public Logs {
   store::LocalLog local_{*db_, clock_, {}};
   FlakyLog flaky_{local_};
   FakeScorer scorer_;
+  FakeRows rows_;
   std::unique_ptr<Streams> streams_;
 };
 
@@ -222,6 +265,30 @@ TEST_F(StreamsTest, AnswersWithTheKeysOfTheQuestionsAndSaysWhoAnswered) {
                 "slipway_stream_lag_messages{partition=\"0\",stream=\"s\",topic=\"in\"} 0"),
             std::string::npos)
       << metrics_.prometheus_text();
+}
+
+TEST_F(StreamsTest, MessagesBecomeRowsOfASourceOnceEach) {
+  const auto definitions = parse_streams(
+      "features: {sources: {clicks: {dataset: d}}}\n"
+      "streams: {s: {features: clicks, from: 'log:/in', dead_letters: 'log:/dead'}}");
+  ASSERT_TRUE(definitions) << definitions.error().message;
+  rows_.away = true;
+  send({"1", "bad", "2"});
+  ASSERT_TRUE(streams_->apply(*definitions, "me"));
+  ASSERT_TRUE(soon([&] { return status().reason == "the online store is away"; }));
+  flaky_.commits = false;  // what was taken and not committed is given again
+  rows_.away = false;
+  ASSERT_TRUE(soon([&] { return rows_.taken().size() == 2 && read("dead").size() == 1; }));
+  EXPECT_EQ(values("dead"), std::vector<std::string>{"bad"});
+  EXPECT_EQ(header(read("dead").front(), "__connect.errors.class.name"), "slipway.features.clicks");
+
+  streams_.reset();
+  flaky_.commits = true;
+  open();
+  send({"3"});
+  ASSERT_TRUE(soon([&] { return status().lag() == 0 && rows_.taken().size() == 3; }));
+  EXPECT_EQ(rows_.taken(), (std::vector<std::string>{"1", "2", "3"}));
+  EXPECT_EQ(streams_->get("s")->to_json().at("features").as_string(), "clicks");
 }
 
 TEST_F(StreamsTest, WhatIsThereIsOneBatch) {

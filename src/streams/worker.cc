@@ -79,27 +79,25 @@ struct Worker::Shared {
   }
 };
 
-Worker::Worker(StreamDefinition definition, Logs& logs, Scorer& scorer, base::Metrics& metrics,
-               Options options)
+Worker::Worker(StreamDefinition definition, Ports ports, base::Metrics& metrics, Options options)
     : definition_(std::move(definition)),
       from_(address_of(definition_.from)),
-      to_(address_of(definition_.to)),
-      logs_(logs),
-      scorer_(scorer),
+      ports_(ports),
       metrics_(metrics),
       options_(options),
       received_(metrics.counter("slipway_stream_messages_total", "Messages read by streams.",
                                 {{"stream", definition_.name}})),
-      answered_(metrics.counter("slipway_stream_answers_total", "Answers written by streams.",
+      answered_(metrics.counter("slipway_stream_answers_total",
+                                "Answers written by streams, and messages taken as feature rows.",
                                 {{"stream", definition_.name}})),
       dead_letters_(metrics.counter("slipway_stream_dead_letters_total",
-                                    "Messages that could not be scored.",
+                                    "Messages that could not be used.",
                                     {{"stream", definition_.name}})),
       dropped_(metrics.counter("slipway_stream_dropped_total",
-                               "Messages that could not be scored and went to no dead letters.",
+                               "Messages that could not be used and went to no dead letters.",
                                {{"stream", definition_.name}})),
       retries_(metrics.counter("slipway_stream_retries_total",
-                               "Tries of streams to score, write or commit that failed.",
+                               "Tries of streams to score, take, write or commit that failed.",
                                {{"stream", definition_.name}})),
       shared_(std::make_shared<Shared>()) {
   metrics.gauge("slipway_stream_running",
@@ -253,11 +251,13 @@ void Worker::run_until_stopped() {
 
 Result<void> Worker::work() {
   tell(State::kConnecting);
-  reader_ = TRY(logs_.log(from_).open_reader(
+  reader_ = TRY(ports_.logs.log(from_).open_reader(
       from_.topic, definition_.group,
       definition_.start == "latest" ? store::StartAt::kLatest : store::StartAt::kEarliest));
-  {
-    auto writer = TRY(logs_.log(to_).open_writer(to_.topic));
+  begun_.clear();
+  if (!definition_.to.empty()) {
+    const store::TopicAddress to = address_of(definition_.to);
+    auto writer = TRY(ports_.logs.log(to).open_writer(to.topic));
     base::MutexLock lock(mutex_);
     if (stopping_) return {};
     writer_ = std::move(writer);
@@ -314,7 +314,7 @@ Result<bool> Worker::wait_after(const Error& error, int tries) {
 }
 
 Result<std::vector<Result<Answer>>> Worker::score(const std::vector<Question>& questions) {
-  auto together = scorer_.score(definition_.endpoint, questions);
+  auto together = ports_.scorer.score(definition_.endpoint, questions);
   if (together || ++failures_ < kTriesTogether || questions.size() == 1) return together;
   auto each = score_each(questions);
   if (each && each->empty()) return together;
@@ -350,7 +350,7 @@ Result<Result<Answer>> Worker::score_after(const Question& known, const Question
   for (int tries = 1;; ++tries) {
     if (!TRY(score_alone(known)))
       return base::error(Code::kUnavailable, "the model doesn't answer what it has answered");
-    auto alone = scorer_.score(definition_.endpoint, std::span(&question, 1));
+    auto alone = ports_.scorer.score(definition_.endpoint, std::span(&question, 1));
     if (alone) return Result<Result<Answer>>(std::move(alone->front()));
     if (tries == kTriesAfterAnother) return Result<Result<Answer>>(Result<Answer>(alone.error()));
   }
@@ -358,7 +358,7 @@ Result<Result<Answer>> Worker::score_after(const Question& known, const Question
 
 Result<std::optional<Result<Answer>>> Worker::score_alone(const Question& question) {
   for (int tries = 1;; ++tries) {
-    auto alone = scorer_.score(definition_.endpoint, std::span(&question, 1));
+    auto alone = ports_.scorer.score(definition_.endpoint, std::span(&question, 1));
     if (alone) return std::optional(std::move(alone->front()));
     if (tries == kTriesAlone) return std::optional<Result<Answer>>();
     if (!TRY(wait_after(alone.error(), tries - 1)))
@@ -372,7 +372,7 @@ Result<store::MessageWriter*> Worker::dead_writer() {
     if (dead_writer_) return dead_writer_.get();
   }
   const store::TopicAddress address = address_of(definition_.dead_letters);
-  auto writer = TRY(logs_.log(address).open_writer(address.topic));
+  auto writer = TRY(ports_.logs.log(address).open_writer(address.topic));
   base::MutexLock lock(mutex_);
   if (stopping_) return base::error(Code::kUnavailable, "the stream stops");
   dead_writer_ = std::move(writer);
@@ -403,6 +403,10 @@ Result<bool> Worker::write(store::MessageWriter& writer, const std::vector<Messa
 }
 
 Result<bool> Worker::handle(const std::vector<ReceivedMessage>& messages) {
+  return definition_.features.empty() ? answer(messages) : add_rows(messages);
+}
+
+Result<bool> Worker::answer(const std::vector<ReceivedMessage>& messages) {
   std::vector<std::string> ids;
   std::vector<Question> questions;
   ids.reserve(messages.size());
@@ -426,54 +430,29 @@ Result<bool> Worker::handle(const std::vector<ReceivedMessage>& messages) {
     if (!TRY(wait_after(scored.error(), tries))) return false;
   }
   CHECK(results.size() == messages.size());
-  std::vector<Message> answers, dead;
-  std::size_t dropped = 0;  // one line a batch is enough
+  std::vector<Message> answers;
+  std::vector<Unusable> unusable;
   for (std::size_t i = 0; i < messages.size(); ++i) {
     const ReceivedMessage& question = messages[i];
-    if (results[i]) {
-      Message& answer = answers.emplace_back();
-      answer.key = question.message.key ? question.message.key
-                                        : std::optional(place_of(from_.topic, question));
-      answer.value = std::move(results[i]->value);
-      answer.time = question.message.time;
-      for (const auto& header : question.message.headers) {
-        if (!header.first.starts_with("slipway-")) answer.headers.push_back(header);
-      }
-      answer.headers.emplace_back(kPredictionIdHeader, ids[i]);
-      answer.headers.emplace_back(kEndpointHeader, definition_.endpoint);
-      answer.headers.emplace_back(kModelVersionHeader, std::to_string(results[i]->model_version));
-      answer.headers.emplace_back(kRevisionHeader, std::to_string(results[i]->revision));
-      answer.headers.emplace_back(kVariantHeader, results[i]->variant);
+    if (!results[i]) {
+      unusable.push_back({&question, results[i].error()});
       continue;
     }
-    const Error& error = results[i].error();
-    if (definition_.dead_letters.empty()) {
-      if (dropped++ == 0) {
-        base::log_warning("streams", "a message can't be scored: stream={} place={} {}",
-                          definition_.name, place_of(from_.topic, question), error.message);
-      }
-      continue;
+    Message& answer = answers.emplace_back();
+    answer.key = question.message.key ? question.message.key
+                                      : std::optional(place_of(from_.topic, question));
+    answer.value = std::move(results[i]->value);
+    answer.time = question.message.time;
+    for (const auto& header : question.message.headers) {
+      if (!header.first.starts_with("slipway-")) answer.headers.push_back(header);
     }
-    Message& letter = dead.emplace_back(question.message);
-    const auto add = [&](std::string_view name, std::string value) {
-      letter.headers.emplace_back(std::string(kErrors) += name, std::move(value));
-    };
-    add("topic", from_.topic);
-    add("partition", std::to_string(question.partition));
-    add("offset", std::to_string(question.offset));
-    add("connector.name", definition_.name);
-    add("task.id", "0");
-    add("stage", "TASK_PUT");
-    add("class.name", "slipway.endpoints." + definition_.endpoint);
-    add("exception.class.name", std::string(base::code_name(error.code)));
-    add("exception.message", error.message);
+    answer.headers.emplace_back(kPredictionIdHeader, ids[i]);
+    answer.headers.emplace_back(kEndpointHeader, definition_.endpoint);
+    answer.headers.emplace_back(kModelVersionHeader, std::to_string(results[i]->model_version));
+    answer.headers.emplace_back(kRevisionHeader, std::to_string(results[i]->revision));
+    answer.headers.emplace_back(kVariantHeader, results[i]->variant);
   }
-  dropped_.add(dropped);
-  if (!dead.empty()) {
-    store::MessageWriter* const writer = TRY(dead_writer());
-    if (!TRY(write(*writer, dead))) return false;
-    dead_letters_.add(dead.size());
-  }
+  if (!TRY(put_away(unusable))) return false;
   if (!answers.empty()) {
     store::MessageWriter* writer = nullptr;
     {
@@ -483,6 +462,71 @@ Result<bool> Worker::handle(const std::vector<ReceivedMessage>& messages) {
     if (!TRY(write(*writer, answers))) return false;
     answered_.add(answers.size());
   }
+  return true;
+}
+
+Result<bool> Worker::add_rows(const std::vector<ReceivedMessage>& messages) {
+  std::vector<Result<void>> results;
+  for (int tries = 0;; ++tries) {
+    const Result<void> begun = begin_partitions(messages);
+    auto added = begun ? ports_.rows.add(definition_.features, definition_.from, messages)
+                       : Result<std::vector<Result<void>>>(begun.error());
+    if (added) {
+      results = std::move(*added);
+      break;
+    }
+    if (!TRY(wait_after(added.error(), tries))) return false;
+  }
+  CHECK(results.size() == messages.size());
+  std::vector<Unusable> unusable;
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    if (!results[i]) unusable.push_back({&messages[i], results[i].error()});
+  }
+  if (!TRY(put_away(unusable))) return false;
+  answered_.add(messages.size() - unusable.size());
+  return true;
+}
+
+Result<void> Worker::begin_partitions(const std::vector<ReceivedMessage>& messages) {
+  const auto is_new = [&](const ReceivedMessage& each) { return !begun_.contains(each.partition); };
+  if (std::ranges::none_of(messages, is_new)) return {};
+  for (const store::PartitionPosition& position : TRY(reader_->positions())) {
+    TRY(ports_.rows.begin(definition_.features, definition_.from, position.partition,
+                          position.end));
+    begun_.insert(position.partition);
+  }
+  return {};
+}
+
+Result<bool> Worker::put_away(const std::vector<Unusable>& unusable) {
+  if (unusable.empty()) return true;
+  if (definition_.dead_letters.empty()) {  // one line a batch is enough
+    const auto& [message, error] = unusable.front();
+    base::log_warning("streams", "a message can't be used: stream={} place={} {}", definition_.name,
+                      place_of(from_.topic, *message), error.message);
+    dropped_.add(unusable.size());
+    return true;
+  }
+  std::vector<Message> dead;
+  for (const auto& [message, error] : unusable) {
+    Message& letter = dead.emplace_back(message->message);
+    const auto add = [&](std::string_view name, std::string value) {
+      letter.headers.emplace_back(std::string(kErrors) += name, std::move(value));
+    };
+    add("topic", from_.topic);
+    add("partition", std::to_string(message->partition));
+    add("offset", std::to_string(message->offset));
+    add("connector.name", definition_.name);
+    add("task.id", "0");
+    add("stage", "TASK_PUT");
+    add("class.name", definition_.features.empty() ? "slipway.endpoints." + definition_.endpoint
+                                                   : "slipway.features." + definition_.features);
+    add("exception.class.name", std::string(base::code_name(error.code)));
+    add("exception.message", error.message);
+  }
+  store::MessageWriter* const writer = TRY(dead_writer());
+  if (!TRY(write(*writer, dead))) return false;
+  dead_letters_.add(dead.size());
   return true;
 }
 

@@ -1,8 +1,9 @@
-// One stream at work: reads what is there, has it scored as one batch, writes the answers, and only
-// then commits what it has read.
+// One stream at work: reads what is there, has it scored as one batch and writes the answers, or
+// has it taken as rows of features; and only then commits what it has read.
 //
 // So a kill loses nothing. What was answered and not committed is answered again, under the same
-// key and the same prediction id: both are the input's own, or its place in the topic.
+// key and the same prediction id: both are the input's own, or its place in the topic. A row counts
+// once.
 #pragma once
 
 #include <atomic>
@@ -10,6 +11,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -37,7 +39,7 @@ struct StreamStatus {
   std::string reason;
   std::vector<store::PartitionPosition> partitions;  // that this server reads
   std::uint64_t received = 0, answered = 0, dead_letters = 0, dropped = 0, retries = 0;
-  double rate = 0;  // answers a second, lately
+  double rate = 0;  // answers, or rows, a second, lately
 
   std::int64_t lag() const;
 };
@@ -58,9 +60,13 @@ class Worker {
     std::chrono::milliseconds retry_first{100}, retry_last{5'000};  // doubling
     std::chrono::milliseconds lag_every{2'000};
   };
+  struct Ports {
+    Logs& logs;
+    Scorer& scorer;
+    FeatureRows& rows;
+  };
   // All that is given must outlive it.
-  Worker(StreamDefinition definition, Logs& logs, Scorer& scorer, base::Metrics& metrics,
-         Options options);
+  Worker(StreamDefinition definition, Ports ports, base::Metrics& metrics, Options options);
   ~Worker();  // stop()
 
   void start();
@@ -81,6 +87,9 @@ class Worker {
   Result<void> work();
   // Everything about one batch but the commit. False: it is somebody else's now, or the end.
   Result<bool> handle(const std::vector<store::ReceivedMessage>& messages);
+  Result<bool> answer(const std::vector<store::ReceivedMessage>& messages);
+  Result<bool> add_rows(const std::vector<store::ReceivedMessage>& messages);
+  Result<void> begin_partitions(const std::vector<store::ReceivedMessage>& messages);
   Result<std::vector<Result<Answer>>> score(const std::vector<Question>& questions);
   Result<std::vector<Result<Answer>>> score_each(const std::vector<Question>& questions);
   // Of a message that failed alone, `known` being one that was answered: an error when the model
@@ -90,6 +99,12 @@ class Worker {
   Result<std::optional<Result<Answer>>> score_alone(const Question& question);
   // Whether a failure is not the end: waits a while, longer from try to try.
   Result<bool> wait_after(const Error& error, int tries);
+  // What can never be used, with what is wrong with it.
+  struct Unusable {
+    const store::ReceivedMessage* message;
+    Error error;
+  };
+  Result<bool> put_away(const std::vector<Unusable>& unusable);
   // Tries until all are there, but for what the topic never takes: that is dropped and counted.
   Result<bool> write(store::MessageWriter& writer, const std::vector<store::Message>& messages);
   Result<store::MessageWriter*> dead_writer();
@@ -100,9 +115,8 @@ class Worker {
   void look_at_lag();
 
   const StreamDefinition definition_;
-  const store::TopicAddress from_, to_;
-  Logs& logs_;
-  Scorer& scorer_;
+  const store::TopicAddress from_;
+  const Ports ports_;
   base::Metrics& metrics_;
   const Options options_;
   base::Counter& received_;
@@ -114,7 +128,8 @@ class Worker {
 
   // Of the thread.
   std::unique_ptr<store::MessageReader> reader_;
-  int failures_ = 0;  // of scoring the batch at hand
+  int failures_ = 0;              // of scoring the batch at hand
+  std::set<std::int32_t> begun_;  // partitions that feature rows come from
   std::chrono::steady_clock::time_point looked_at_;
   std::uint64_t answers_then_ = 0;
 

@@ -184,7 +184,7 @@ def every_key() -> sw.Project:
         alerts={"a": sw.Alert(metric="auc", window="week", under=0.5, min_rows=10, action="again", route="pager"),
                 "b": sw.Alert(metric="brier", window="day", over=1, severity="critical", route=[post, chat])},
         actions={"again": sw.Action(pipeline=train, params={"rounds": 10}, min_labels=5, cool_down="21d", max_missing_rise=0.1)})
-    stream = sw.Stream("scored", late, "log:/in", "log:/out", dead_letters="log:/dead", group="g", format="json", start="earliest",
+    stream = sw.Stream("scored", "log:/in", endpoint=late, target="log:/out", dead_letters="log:/dead", group="g", format="json", start="earliest",
                        batching=sw.Batching(max_rows=500, max_wait_ms=20))
     project = sw.Project("whole", owner="ada", clock="rehearsal", start=START)
     project.add(sw.Dataset("files", path="rows", format="csv", csv=sw.Csv(delimiter=";", missing=["NA", "-"])),

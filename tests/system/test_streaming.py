@@ -226,3 +226,60 @@ def test_mistakes_are_told_where_they_are(server, tmp_path):
     properties.write_text("security.protocol=ssl\nacks=0\n")
     with pytest.raises(RuntimeError, match="line 2: the server sets this itself: property=acks"):
         Server(tmp_path / "other", "--kafka-properties", str(properties))
+
+
+ROWS = """
+project: shop
+datasets:
+  clicks: {{path: clicks.parquet, key: [click], event_time: at, arrival_time: known}}
+features:
+  sources: {{clicks: {{dataset: clicks, event_time: at, arrival_time: known}}}}
+  views: {{recent: {{source: clicks, keys: [customer], windows: [1h], aggregates: {{n: count(), spent: sum(amount)}}}}}}
+  services: {{recent: {{event_time: asked_at, request: {{customer: string, asked_at: timestamp}}, features: [recent]}}}}
+streams:
+  clicks: {{from: "kafka://{brokers}/{topic}", features: clicks, dead_letters: "kafka://{brokers}/{topic}-dead", group: {topic}, batching: {{max_rows: 100}}}}
+"""
+
+
+def test_kafka_messages_are_feature_rows_once_each(tmp_path, brokers):
+    """Kills in mid-stream included: what was taken and not committed comes again and does not count again."""
+    topic = "clicks-" + uuid.uuid4().hex[:8]
+    now = pd.Timestamp.now("UTC").floor("s")
+    micros = "datetime64[us, UTC]"
+    pd.DataFrame({"click": [-1], "customer": ["nobody"], "amount": [1.0], "at": [now], "known": [now]}).astype({"at": micros, "known": micros}).to_parquet(
+        tmp_path / "clicks.parquet", index=False)
+    (tmp_path / "slipway.yaml").write_text(ROWS.format(brokers=brokers.address, topic=topic))
+    server = begin(tmp_path, brokers)
+    at = (now - pd.Timedelta(minutes=30)).isoformat()
+
+    def message(i: int) -> tuple:
+        # Neither an arrival time nor a key of their own: only the place in the topic tells many of them apart.
+        return f"k{i}", json.dumps({"customer": f"c{i % 7}", "amount": 2.0, "at": at, "page": "ignored"}), []
+
+    def features(customer: str) -> list:
+        body = {"features": ["recent:n_1h", "recent:spent_1h"], "entities": {"customer": [customer]}}
+        reply = requests.post(f"{server.url}/get-online-features", json=body, timeout=10)
+        return [result["values"][0] for result in reply.json()["results"]][-2:] if reply.ok else [reply.text]
+
+    def state() -> dict:
+        return requests.get(f"{server.url}/slipway/v1/streams/clicks", timeout=10).json()
+
+    try:
+        server.cli("apply", str(tmp_path / "slipway.yaml"))
+        server.cli("data", "ingest", "clicks")
+        server.cli("apply", str(tmp_path / "slipway.yaml"))
+        brokers.send(topic, [message(i) for i in range(700)] + [("bad", '{"customer": "c0", "amount": "much"}', []), ("text", "no json", [])])
+        for kill in range(2):
+            brokers.send(topic, [message(i) for i in range(700)])
+            eventually(lambda: state().get("messages", 0) > 0)
+            server.kill()
+            server = begin(tmp_path, brokers)
+        done = eventually(lambda: (s := state())["lag"] == 0 and s["state"] == "running" and s["partitions"] and s)
+        assert done["features"] == "clicks" and "endpoint" not in done
+        for customer in range(7):
+            assert features(f"c{customer}") == [300.0, 600.0]
+        letters = {m.value(): dict(m.headers()) for m in brokers.read(f"{topic}-dead", lambda m: len({x.value() for x in m}) == 2)}
+        assert b"amount" in letters[b'{"customer": "c0", "amount": "much"}']["__connect.errors.exception.message"]
+        assert letters[b"no json"]["__connect.errors.class.name"] == b"slipway.features.clicks"
+    finally:
+        server.stop()
