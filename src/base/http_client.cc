@@ -1,12 +1,11 @@
 #include "base/http_client.h"
 
 #include <curl/curl.h>
-#include <sys/socket.h>
 
 #include <fstream>
 
 #include "base/hash.h"
-#include "base/ip_address.h"
+#include "base/public_socket.h"
 #include "base/text.h"
 
 namespace slipway::base {
@@ -20,15 +19,6 @@ struct HttpClient::State {
 };
 
 namespace {
-
-// `refused` points to a bool.
-curl_socket_t open_public_socket(void* refused, curlsocktype, curl_sockaddr* address) {
-  if (!is_public_address(&address->addr)) {
-    *static_cast<bool*>(refused) = true;
-    return CURL_SOCKET_BAD;
-  }
-  return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
-}
 
 using EachPiece = std::function<bool(std::string_view)>;
 
@@ -142,6 +132,7 @@ Result<HttpReply> HttpClient::perform(std::string_view method, std::string_view 
   curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, timeout_ms);
   curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, give_piece);
   curl_easy_setopt(curl, CURLOPT_WRITEDATA, &guarded);
+  if (!options.ca_file.empty()) curl_easy_setopt(curl, CURLOPT_CAINFO, options.ca_file.c_str());
   bool refused = false;
   if (options.peers == Options::Peers::kPublic) {
     curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, open_public_socket);

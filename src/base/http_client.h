@@ -36,6 +36,7 @@ class HttpClient {
     // resolved to before, and uses no proxy.
     enum class Peers { kAny, kPublic };
     Peers peers = Peers::kAny;
+    std::string ca_file;  // certificates that are trusted, PEM; empty: the system's
   };
 
   explicit HttpClient(Options options);
