@@ -186,9 +186,9 @@ class Alert(Part):
 
 @dataclass(frozen=True, kw_only=True)
 class Route(Part):
-    """Where alerts go: exactly one of a webhook (signed with a secret), Slack and Alertmanager. ValueError otherwise.
+    """Where alerts go: exactly one of a webhook (signed with a secret), Slack, Alertmanager and a mail. ValueError otherwise.
 
-    Addresses and the secret may be "${SLIPWAY_ROUTE_NAME}", a variable where the server runs.
+    A mail needs `sender` and `smtp`, the address of its server; without TLS only with `tls="none"`. Addresses, secret and password may be "${SLIPWAY_ROUTE_NAME}", a variable where the server runs.
     """
 
     name: str = field(metadata=NAME)
@@ -196,11 +196,19 @@ class Route(Part):
     secret: str | None = None
     slack: str | None = None
     alertmanager: str | None = None
+    email: str | Sequence[str] | None = None
+    sender: str | None = field(default=None, metadata={"key": "from"})
+    smtp: str | None = None
+    user: str | None = None
+    password: str | None = None
+    tls: Literal["required", "none"] | None = None
 
     def __post_init__(self) -> None:
         check_name("route", self.name)
-        if sum(place is not None for place in (self.webhook, self.slack, self.alertmanager)) != 1:
-            raise ValueError(f"route {self.name}: exactly one of webhook, slack and alertmanager")
+        if sum(place is not None for place in (self.webhook, self.slack, self.alertmanager, self.email)) != 1:
+            raise ValueError(f"route {self.name}: exactly one of webhook, slack, alertmanager and email")
+        if self.email and not (self.sender and self.smtp):
+            raise ValueError(f"route {self.name}: a mail needs sender and smtp")
 
 
 def _route_names(to: "Route | str | Sequence[Route | str]") -> str | list[str]:

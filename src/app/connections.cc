@@ -537,6 +537,13 @@ Result<types::Frame> TrainingRows::reference(const std::string& endpoint, base::
   return frame;
 }
 
+Result<std::vector<webhooks::AlertNews>> MonitoredAlerts::open_alerts() {
+  std::vector<webhooks::AlertNews> open;
+  for (const monitor::AlertRecord& alert : TRY(monitor_->told_alerts()))
+    open.push_back(webhooks::open_alert(alert.opened_at, alert.news(alert.last_value)));
+  return open;
+}
+
 Result<std::optional<std::string>> PipelineActions::find_obstacle(const std::string& endpoint,
                                                                   const std::string& pipeline) {
   for (const std::string& id : TRY(pipelines_.active_runs())) {

@@ -20,6 +20,7 @@
 #include "tracking/artifacts.h"
 #include "tracking/logged_models.h"
 #include "tracking/runs.h"
+#include "webhooks/deliveries.h"
 
 namespace slipway::app {
 
@@ -140,6 +141,16 @@ class MonitoredVariants final : public releases::VariantFacts {
                                             const std::string& metric, double alpha,
                                             base::Timestamp since, base::Timestamp until) override;
   Result<std::optional<bool>> higher_is_better(const std::string& metric) override;
+
+ private:
+  monitor::Monitor* monitor_ = nullptr;
+};
+
+// webhooks asks the monitor which alerts are open. The monitor comes later.
+class MonitoredAlerts final : public webhooks::OpenAlerts {
+ public:
+  void connect(monitor::Monitor& monitor) { monitor_ = &monitor; }
+  Result<std::vector<webhooks::AlertNews>> open_alerts() override;
 
  private:
   monitor::Monitor* monitor_ = nullptr;

@@ -78,7 +78,9 @@ std::string path_prefix(const Settings& settings) {
 }
 
 webhooks::UrlPolicy url_policy(const Settings& settings) {
-  webhooks::UrlPolicy policy{.schemes = {}, .private_addresses = settings.webhook_allow_private};
+  webhooks::UrlPolicy policy{.schemes = {},
+                             .private_addresses = settings.webhook_allow_private,
+                             .ca_file = settings.webhook_ca_file};
   std::string_view rest = settings.webhook_schemes;
   while (!rest.empty()) {
     std::string_view scheme = rest.substr(0, rest.find(','));
@@ -188,13 +190,16 @@ struct Application::Rooms::Impl {
         model_import(f.db, f.clock, registry),
         webhook_box(f.webhook_key, f.random),
         webhook_sender(url_policy(f.settings), f.settings.webhook_timeout_seconds),
-        webhooks(f.db, f.clock, f.random, webhook_box, webhook_sender, url_policy(f.settings)),
-        deliveries(f.db, f.clock, f.random, webhooks,
+        webhooks(f.db, f.clock, f.random, webhook_box, webhook_sender, url_policy(f.settings),
+                 // Prometheus repeats four times before an alert ends; a restart may take longer.
+                 base::Duration::seconds(10 * f.settings.alert_repeat_seconds)),
+        deliveries(f.db, f.clock, f.random, webhooks, open_alerts,
                    {.workers = static_cast<std::size_t>(f.settings.webhook_workers),
                     .retries_max = f.settings.webhook_retries_max,
                     .route_retries_max = f.settings.route_retries_max,
                     .deliveries_max = f.settings.webhook_deliveries_max,
-                    .timeout_seconds = f.settings.webhook_timeout_seconds},
+                    .timeout_seconds = f.settings.webhook_timeout_seconds,
+                    .alert_repeat_seconds = f.settings.alert_repeat_seconds},
                    f.metrics),
         origins(registry),
         traces(f.db, trace_experiments, f.clock, f.random),
@@ -310,6 +315,7 @@ struct Application::Rooms::Impl {
   base::SecretBox webhook_box;
   webhooks::HttpSender webhook_sender;
   webhooks::Webhooks webhooks;
+  MonitoredAlerts open_alerts;
   webhooks::Deliveries deliveries;
   RegisteredOrigins origins;
   TraceExperiments trace_experiments;
@@ -405,6 +411,7 @@ Result<void> Application::Rooms::open() {
                                          {i.logged, i.training, i.actions, i.measured_skew},
                                          i.foundation.metrics));
   i.facts.connect(*i.monitor);
+  i.open_alerts.connect(*i.monitor);
   TRY(i.skew.open());
   i.project = std::make_unique<Project>(
       i.foundation.db, i.clock,

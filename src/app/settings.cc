@@ -399,6 +399,12 @@ const std::vector<SettingInfo>& setting_table() {
            {}, {"MLFLOW_WEBHOOK_REQUEST_MAX_RETRIES"}),
       integer("route-retries-max", &Settings::route_retries_max, 0, 1'000'000,
               "Tries of an alert's delivery after the first one; after a while one a minute."),
+      text("webhook-ca-file", &Settings::webhook_ca_file, {},
+           "Certificates, PEM, that webhooks, routes and mail servers are trusted by; without it "
+           "the system's."),
+      integer("alert-repeat-seconds", &Settings::alert_repeat_seconds, 1, 86'400,
+              "How often Alertmanager hears again of alerts that are open; it ends one that it has "
+              "not heard of for ten times as long."),
       integer("webhook-deliveries-max", &Settings::webhook_deliveries_max, 1, 1'000'000,
               "Deliveries of one webhook that may wait; what comes after them stays in the event "
               "log until there is room."),

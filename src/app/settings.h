@@ -109,6 +109,8 @@ struct Settings {
   std::string webhook_schemes = "https";
   bool webhook_allow_private = false;
   std::string webhook_key;
+  std::string webhook_ca_file;
+  std::int64_t alert_repeat_seconds = 60;
   std::int64_t webhook_workers = 4;
   std::int64_t webhook_timeout_seconds = 30;
   std::int64_t webhook_retries_max = 3;

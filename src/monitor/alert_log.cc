@@ -48,6 +48,22 @@ Result<std::vector<ActionRecord>> read_actions(store::Reader& reader, const std:
   return actions;
 }
 
+Result<std::vector<std::string>> read_texts(std::string_view text) {
+  std::vector<std::string> texts;
+  const Json list = TRY(base::parse_json(text));
+  if (!list.is_array()) return texts;
+  for (const Json& item : list.get_array()) {
+    if (item.is_string()) texts.emplace_back(std::string_view(item.get_string()));
+  }
+  return texts;
+}
+
+JsonArray to_json(const std::vector<std::string>& texts) {
+  JsonArray list;
+  for (const std::string& text : texts) list.emplace_back(text);
+  return list;
+}
+
 Result<AlertRecord> read_alert(const store::Row& row) {
   AlertRecord alert{.id = row.int64(0),
                     .monitor = row.string(1),
@@ -65,6 +81,8 @@ Result<AlertRecord> read_alert(const store::Row& row) {
   Json causes = TRY(base::parse_json(row.text(10)));
   if (causes.is_array()) alert.causes = std::move(causes.as_array());
   if (!row.is_null(15)) alert.resolved_at = row.time(15);
+  alert.severity = row.string(16);
+  if (!row.is_null(17)) alert.routes = TRY(read_texts(row.text(17)));
   return alert;
 }
 
@@ -101,6 +119,8 @@ JsonObject AlertRecord::to_json() const {
                     {"monitor", monitor},
                     {"endpoint", endpoint},
                     {"alert", alert},
+                    {"severity", severity},
+                    {"routes", monitor::to_json(routes)},
                     {"metric", metric},
                     {"value", value},
                     {"threshold", threshold},
@@ -121,13 +141,36 @@ JsonObject AlertRecord::to_json() const {
   return object;
 }
 
+JsonObject AlertRecord::news(double at) const {
+  JsonObject object{{"id", id},
+                    {"monitor", monitor},
+                    {"alert", alert},
+                    {"endpoint", endpoint},
+                    {"severity", severity},
+                    {"metric", metric},
+                    {"value", at},
+                    {"threshold", threshold},
+                    {"window", window_name(kind)},
+                    {"window_start", types::to_rfc3339(window.start)},
+                    {"opened_at", types::to_rfc3339(opened_at)},
+                    {"causes", causes},
+                    {"routes", monitor::to_json(routes)}};
+  object["action"] = nullptr;
+  if (const ActionRecord* main = main_action()) {
+    object["action"] = JsonObject{
+        {"name", main->action}, {"starts", main->state != "skipped"}, {"reason", main->reason}};
+  }
+  return object;
+}
+
 Result<std::vector<AlertRecord>> list_alerts(store::Reader& reader, const std::string& workspace,
                                              const AlertFilter& filter) {
   std::vector<AlertRecord> alerts;
   Result<void> parsed;
   TRY(reader.query(
       "SELECT id, monitor, endpoint, alert, metric, value, threshold, window_kind, window_start, "
-      "window_end, causes, opened_at, windows, last_value, last_window_end, resolved_at "
+      "window_end, causes, opened_at, windows, last_value, last_window_end, resolved_at, severity, "
+      "routes "
       "FROM monitor_alerts WHERE workspace = ? AND (? = '' OR monitor = ?) "
       "AND (? = '' OR endpoint = ?) AND (? = '' OR alert = ?) "
       "AND (? = 0 OR resolved_at IS NULL) ORDER BY id DESC LIMIT ?",
@@ -152,15 +195,16 @@ Result<std::vector<AlertRecord>> list_alerts(store::Reader& reader, const std::s
 Result<std::int64_t> insert_alert(store::Tx& tx, const std::string& workspace,
                                   const AlertRecord& alert) {
   const std::int64_t id = TRY(next_id(tx, "monitor_alerts", workspace));
-  TRY(
-      tx.execute("INSERT INTO monitor_alerts(workspace, id, monitor, endpoint, alert, metric, "
-                 "value, threshold, "
-                 "window_kind, window_start, window_end, causes, opened_at, windows, last_value, "
-                 "last_window_end) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                 {workspace, id, alert.monitor, alert.endpoint, alert.alert, alert.metric,
-                  alert.value, alert.threshold, window_name(alert.kind), alert.window.start,
-                  alert.window.end, base::to_text(Json(alert.causes)), alert.opened_at,
-                  alert.windows, alert.last_value, alert.last_window_end}));
+  TRY(tx.execute(
+      "INSERT INTO monitor_alerts(workspace, id, monitor, endpoint, alert, metric, "
+      "value, threshold, "
+      "window_kind, window_start, window_end, causes, opened_at, windows, last_value, "
+      "last_window_end, severity, routes) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+      "?, ?, ?, ?, ?)",
+      {workspace, id, alert.monitor, alert.endpoint, alert.alert, alert.metric, alert.value,
+       alert.threshold, window_name(alert.kind), alert.window.start, alert.window.end,
+       base::to_text(Json(alert.causes)), alert.opened_at, alert.windows, alert.last_value,
+       alert.last_window_end, alert.severity, base::to_text(monitor::to_json(alert.routes))}));
   return id;
 }
 

@@ -33,6 +33,8 @@ struct ActionRecord {
 struct AlertRecord {
   std::int64_t id = 0;
   std::string monitor, endpoint, alert, metric;
+  std::string severity = "warning";
+  std::vector<std::string> routes;  // that hear of it
   double value = 0, threshold = 0;  // of the window that opened it
   WindowKind kind = WindowKind::kWeek;
   Window window;
@@ -49,6 +51,9 @@ struct AlertRecord {
   // newest.
   const ActionRecord* main_action() const;
   JsonObject to_json() const;
+  // What whoever is told of it needs, so that nobody has to ask back. `at` is the metric's value
+  // by then.
+  JsonObject news(double at) const;
 };
 
 struct AlertFilter {

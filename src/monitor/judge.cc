@@ -17,25 +17,6 @@ std::string alert_subject(const std::string& monitor, const std::string& alert) 
   return fmt::format("monitors/{}/alerts/{}", monitor, alert);
 }
 
-// What whoever is told needs, so that nobody has to ask back.
-JsonObject alert_payload(const AlertRecord& alert, const AlertRule& rule, double value) {
-  JsonArray routes;
-  for (const std::string& route : rule.routes) routes.emplace_back(route);
-  return {{"id", alert.id},
-          {"monitor", alert.monitor},
-          {"alert", alert.alert},
-          {"endpoint", alert.endpoint},
-          {"severity", rule.severity},
-          {"metric", alert.metric},
-          {"value", value},
-          {"threshold", alert.threshold},
-          {"window", window_name(alert.kind)},
-          {"window_start", types::to_rfc3339(alert.window.start)},
-          {"opened_at", types::to_rfc3339(alert.opened_at)},
-          {"causes", alert.causes},
-          {"routes", std::move(routes)}};
-}
-
 const char* outcome_name(ActionOutcome::State state) {
   switch (state) {
     case ActionOutcome::State::kDone:
@@ -204,7 +185,7 @@ Result<void> Monitor::record(Cursor& cursor, Stage stage, base::Timestamp now,
                        {now, workspace_, open.front().id}));
         TRY(tx.append_event({.kind = "alert.resolved",
                              .subject = subject,
-                             .payload = alert_payload(open.front(), rule, judged.value),
+                             .payload = open.front().news(judged.value),
                              .event_time = now,
                              .workspace = workspace_}));
         ids.resolved.push_back(open.front().id);
@@ -216,6 +197,8 @@ Result<void> Monitor::record(Cursor& cursor, Stage stage, base::Timestamp now,
                           .endpoint = definition.endpoint,
                           .alert = rule.name,
                           .metric = rule.metric,
+                          .severity = rule.severity,
+                          .routes = rule.routes,
                           .value = judged.value,
                           .threshold = rule.threshold(),
                           .kind = cursor.kind,
@@ -226,8 +209,7 @@ Result<void> Monitor::record(Cursor& cursor, Stage stage, base::Timestamp now,
         for (const Cause& cause : planned.causes) alert.causes.push_back(cause.to_json());
         alert_id = TRY(insert_alert(tx, workspace_, alert));
         alert.id = alert_id;
-        JsonObject payload = alert_payload(alert, rule, judged.value);
-        payload["action"] = nullptr;
+        JsonObject payload = alert.news(judged.value);
         if (judged.decision) {
           payload["action"] = JsonObject{{"name", rule.action},
                                          {"starts", judged.decision->start},

@@ -77,6 +77,45 @@ Result<void> Monitor::load() {
     if (std::find(wanted.begin(), wanted.end(), kind) == wanted.end()) continue;
     cursors_.push_back(TRY(cursor_at(found->second, kind, next_start)));
   }
+  TRY(db_.write([&](store::Tx& tx) REQUIRES(mutex_) { return fill_routes(tx); }));
+  return {};
+}
+
+// Alerts that opened when it was not kept with them who hears of them.
+Result<void> Monitor::fill_routes(store::Tx& tx) {
+  for (const auto& [name, definition] : definitions_) {
+    for (const AlertRule& rule : definition->alerts) {
+      JsonArray routes;
+      for (const std::string& route : rule.routes) routes.emplace_back(route);
+      TRY(
+          tx.execute("UPDATE monitor_alerts SET severity = ?, routes = ? WHERE workspace = ? AND "
+                     "monitor = ? AND alert = ? AND routes IS NULL",
+                     {rule.severity, base::to_text(routes), workspace_, name, rule.name}));
+    }
+  }
+  return {};
+}
+
+// Nobody would ever resolve an alert whose rule is gone.
+Result<void> Monitor::resolve_orphans(store::Tx& tx, const MonitorDefinition& definition,
+                                      base::Timestamp now) {
+  for (const AlertRecord& alert :
+       TRY(list_alerts(tx, workspace_, {.monitor = definition.name, .open_only = true}))) {
+    const bool has_rule =
+        std::any_of(definition.alerts.begin(), definition.alerts.end(),
+                    [&](const AlertRule& rule) { return rule.name == alert.alert; });
+    if (has_rule) continue;
+    TRY(tx.execute("UPDATE monitor_alerts SET resolved_at = ? WHERE workspace = ? AND id = ?",
+                   {now, workspace_, alert.id}));
+    JsonObject payload = alert.news(alert.last_value);
+    payload["reason"] = "slipway.yaml doesn't declare it any more";
+    TRY(tx.append_event(
+        {.kind = "alert.resolved",
+         .subject = fmt::format("monitors/{}/alerts/{}", alert.monitor, alert.alert),
+         .payload = std::move(payload),
+         .event_time = now,
+         .workspace = workspace_}));
+  }
   return {};
 }
 
@@ -134,6 +173,7 @@ Result<std::vector<DefinitionChange>> Monitor::apply(
                            .payload = {{"definition", json}},
                            .event_time = now,
                            .workspace = workspace_}));
+      TRY(resolve_orphans(tx, definition, now));
     }
     for (const auto& [name, kind, start] : starts) {
       TRY(

@@ -102,6 +102,8 @@ class Monitor {
   Result<std::vector<StoredWindow>> windows(const std::string& monitor, const WindowFilter& filter);
   // Newest first.
   Result<std::vector<AlertRecord>> alerts(const AlertFilter& filter);
+  // Those that are open, as whoever is told hears of them.
+  Result<std::vector<AlertRecord>> told_alerts();
   // The worst word of the endpoint's monitors; "unknown" when there is none.
   Result<Health> health(const std::string& endpoint);
   // Live requests in each of the newest `days` judged days, oldest first.
@@ -147,6 +149,9 @@ class Monitor {
   Monitor(store::Db& db, const base::Clock& clock, Ports ports, base::Metrics& metrics,
           std::string workspace);
   Result<void> load();
+  Result<void> fill_routes(store::Tx& tx) REQUIRES(mutex_);
+  Result<void> resolve_orphans(store::Tx& tx, const MonitorDefinition& definition,
+                               base::Timestamp now);
   Result<Cursor> cursor_at(std::shared_ptr<const MonitorDefinition> definition, WindowKind kind,
                            base::Timestamp start);
   Result<void> look_for_labels() REQUIRES(advance_mutex_);

@@ -148,6 +148,44 @@ TEST_F(MonitorTest, JudgesLateWhenLabelsStayAway) {
   EXPECT_EQ(MUST(monitor_->alerts({})).size(), 0u) << "without labels the rule says nothing";
 }
 
+// A rule that was renamed while its alert was open left it open for ever; and who had heard of an
+// alert didn't hear that it was over when the rule had got other routes meanwhile.
+TEST_F(MonitorTest, WhoHeardOfAnAlertHearsOfItsEnd) {
+  const auto declare = [&](const char* rules) {
+    MUST(monitor_->apply(MUST(parse_monitors(fmt::format("monitors:\n  m:\n    endpoint: e\n    "
+                                                         "windows: [day]\n    alerts: {{{}}}\n",
+                                                         rules))),
+                         "test"));
+  };
+  declare(
+      "a: {metric: requests, window: day, over: 10, severity: critical, route: pager}, "
+      "b: {metric: requests, window: day, over: 10, route: [pager, chat]}");
+  traffic("2013-06-03T00:00:00Z", 100, 50, base::Duration::hours(1));
+  walk_to("2013-06-05T00:00:00Z");
+  ASSERT_EQ(MUST(monitor_->alerts({.open_only = true})).size(), 2u);
+  declare(
+      "a: {metric: requests, window: day, over: 1000, route: chat}, "
+      "other: {metric: requests, window: day, over: 10}");
+  const auto resolved = [&] {
+    std::map<std::string, JsonObject> told;
+    for (const auto& event : MUST(store::list_events(*db_, {.kind = "alert.resolved"}))) {
+      JsonObject payload = MUST(base::parse_json_object(event.payload));
+      const std::string alert(payload.at("alert").as_string());
+      told[alert] = std::move(payload);
+    }
+    return told;
+  };
+  ASSERT_EQ(resolved().size(), 1u);
+  EXPECT_EQ(resolved().at("b").at("routes").as_array().size(), 2u);
+  EXPECT_EQ(resolved().at("b").at("reason"), Json("slipway.yaml doesn't declare it any more"));
+  traffic("2013-06-05T00:00:00Z", 100, 50, base::Duration::hours(1));
+  walk_to("2013-06-07T00:00:00Z");
+  EXPECT_EQ(resolved().at("a").at("routes"), Json(JsonArray{"pager"}));
+  EXPECT_EQ(resolved().at("a").at("severity"), Json("critical"));
+  open();
+  EXPECT_EQ(MUST(monitor_->alerts({.open_only = true})).size(), 1u);
+}
+
 TEST_F(MonitorTest, SkewIsAMetricThatNeedsNoLabels) {
   apply(R"(
   served:

@@ -112,8 +112,17 @@ CREATE TABLE monitor_estimates(
   PRIMARY KEY(workspace, monitor, window_kind, window_start, variant))
 )sql";
 
+// Who was told that an alert opened hears that it is resolved, whatever its rule says by then.
+// NULL: opened before this step, filled from its rule at the next start.
+constexpr std::string_view kToldAlerts = R"sql(
+ALTER TABLE monitor_alerts ADD COLUMN severity TEXT NOT NULL DEFAULT 'warning';
+ALTER TABLE monitor_alerts ADD COLUMN routes TEXT
+)sql";
+
 }  // namespace
 
-store::RoomMigrations migrations() { return {"monitor", {{1, kFirst}, {2, kEstimates}}}; }
+store::RoomMigrations migrations() {
+  return {"monitor", {{1, kFirst}, {2, kEstimates}, {3, kToldAlerts}}};
+}
 
 }  // namespace slipway::monitor

@@ -88,6 +88,8 @@ Result<std::vector<AlertRecord>> Monitor::alerts(const AlertFilter& filter) {
   return db_.read([&](store::Reader& reader) { return list_alerts(reader, workspace_, filter); });
 }
 
+Result<std::vector<AlertRecord>> Monitor::told_alerts() { return alerts({.open_only = true}); }
+
 Result<Health> Monitor::health(const std::string& endpoint) {
   std::vector<std::shared_ptr<const MonitorDefinition>> watching;
   {

@@ -23,6 +23,13 @@ constexpr std::int64_t kClaimMarginSeconds = 5;
 
 constexpr base::Duration seconds(std::int64_t count) { return {count * 1'000'000}; }
 
+std::string_view form_name(Content::Form form) {
+  return form == Content::Form::kNews ? "news" : "ready";
+}
+Content::Form parse_form(std::string_view name) {
+  return name == "news" ? Content::Form::kNews : Content::Form::kReady;
+}
+
 bool is_temporary(int status) {
   return status == 429 || status == 500 || status == 502 || status == 503 || status == 504;
 }
@@ -50,11 +57,13 @@ Verdict judge(const Result<base::HttpReply>& reply, std::int64_t tries, std::int
 }
 
 Deliveries::Deliveries(store::Db& db, const base::Clock& clock, base::Random& random,
-                       Webhooks& webhooks, DeliveryOptions options, base::Metrics& metrics)
+                       Webhooks& webhooks, OpenAlerts& open_alerts, DeliveryOptions options,
+                       base::Metrics& metrics)
     : db_(db),
       clock_(clock),
       random_(random),
       webhooks_(webhooks),
+      open_alerts_(open_alerts),
       options_(options),
       delivered_(metrics.counter("slipway_webhook_tries_total", "Tries to deliver, by outcome.",
                                  {{"outcome", "delivered"}})),
@@ -100,6 +109,7 @@ void Deliveries::run() {
 
 Result<bool> Deliveries::step() {
   const Intake intake = TRY(take_events());
+  TRY(repeat_alerts());
   const std::size_t workers = std::max<std::size_t>(options_.workers, 1);
   const std::size_t free = workers - std::min(workers, sending_.load());
   for (Due& due : TRY(claim(free))) {
@@ -152,15 +162,19 @@ Result<Deliveries::Intake> Deliveries::take_events() {
   const auto events = TRY(store::list_events(db_, {.after = *after, .limit = kEventsPerRound}));
   std::vector<News> news;
   for (const store::Event& event : events) {
-    if (auto alert = alert_news_of(event)) {
-      news.push_back({.sequence = event.sequence, .event = event.kind, .alert = std::move(alert)});
+    if (const auto alert = alert_news_of(event)) {
+      news.push_back(
+          {.sequence = event.sequence,
+           .event = alert->event,
+           .content = {.form = Content::Form::kNews, .text = AlertNews::to_text({*alert})},
+           .routes = alert->routes});
       continue;
     }
     const std::optional<Message> message = message_of(event);
     if (message)
       news.push_back({.sequence = event.sequence,
                       .event = message->event,
-                      .body = body_of(*message, event.arrival_time)});
+                      .content = {.text = body_of(*message, event.arrival_time)}});
   }
   if (events.empty()) return intake;
   for (const Subscriber& subscriber : subscribers) {
@@ -172,9 +186,8 @@ Result<Deliveries::Intake> Deliveries::take_events() {
 
 bool Deliveries::News::is_for(const Subscriber& subscriber) const {
   if (!subscriber.events.contains(event)) return false;
-  if (!alert) return subscriber.route.empty();
-  return std::find(alert->routes.begin(), alert->routes.end(), subscriber.route) !=
-         alert->routes.end();
+  if (content.form == Content::Form::kReady) return subscriber.route.empty();
+  return std::find(routes.begin(), routes.end(), subscriber.route) != routes.end();
 }
 
 Result<void> Deliveries::take_for(const Subscriber& subscriber, const std::vector<News>& news,
@@ -197,9 +210,7 @@ Result<void> Deliveries::take_for(const Subscriber& subscriber, const std::vecto
     return {};
   }
   const base::Timestamp now = clock_.now();
-  std::vector<std::string> ids(taken.size()), bodies;
-  for (const News* item : taken)
-    bodies.push_back(item->alert ? alert_body(subscriber.format, *item->alert) : item->body);
+  std::vector<std::string> ids(taken.size());
   for (std::string& id : ids) id = random_.hex();
   const bool done = TRY(db_.write([&](store::Tx& tx) -> Result<bool> {
     // Another server on this database may have taken them meanwhile.
@@ -208,9 +219,10 @@ Result<void> Deliveries::take_for(const Subscriber& subscriber, const std::vecto
       return false;
     for (std::size_t i = 0; i < taken.size(); ++i) {
       TRY(tx.execute(
-          "INSERT INTO webhook_deliveries(id, webhook, event, sequence, body, tries, "
-          "next_time, created) VALUES(?, ?, ?, ?, ?, 0, ?, ?)",
-          {ids[i], subscriber.id, taken[i]->event, taken[i]->sequence, bodies[i], now, now}));
+          "INSERT INTO webhook_deliveries(id, webhook, event, sequence, form, body, tries, "
+          "next_time, created) VALUES(?, ?, ?, ?, ?, ?, 0, ?, ?)",
+          {ids[i], subscriber.id, taken[i]->event, taken[i]->sequence,
+           form_name(taken[i]->content.form), taken[i]->content.text, now, now}));
     }
     return true;
   }));
@@ -218,7 +230,41 @@ Result<void> Deliveries::take_for(const Subscriber& subscriber, const std::vecto
   return {};
 }
 
-// Takes what is due, oldest first, so that no other server sends it as long as a try may last.
+Result<void> Deliveries::repeat_alerts() {
+  const base::Timestamp now = clock_.now();
+  if (now < repeated_at_ + seconds(options_.alert_repeat_seconds)) return {};
+  repeated_at_ = now;
+  std::vector<Subscriber> places =
+      TRY(db_.read([](store::Reader& reader) { return read_subscribers(reader); }));
+  std::erase_if(places, [](const Subscriber& place) {
+    return place.format != Format::kAlertmanager || place.waiting != 0;
+  });
+  if (places.empty()) return {};
+  const std::vector<AlertNews> open = TRY(open_alerts_.open_alerts());
+  for (const Subscriber& place : places) {
+    std::vector<AlertNews> told;
+    std::copy_if(open.begin(), open.end(), std::back_inserter(told), [&](const AlertNews& news) {
+      return std::find(news.routes.begin(), news.routes.end(), place.route) != news.routes.end();
+    });
+    if (told.empty()) continue;
+    const std::string id = random_.hex();
+    const std::string text = AlertNews::to_text(told);
+    // Behind what it has taken, before what comes: an alert that was resolved meanwhile is resolved
+    // for it, too.
+    TRY(db_.write([&](store::Tx& tx) -> Result<void> {
+      TRY(tx.execute(
+          "INSERT INTO webhook_deliveries(id, webhook, event, sequence, form, body, tries, "
+          "next_time, created) SELECT ?, id, ?, seen, ?, ?, 0, ?, ? FROM webhooks WHERE id = ? "
+          "AND seen = ?",
+          {id, kAlertRepeated, form_name(Content::Form::kNews), text, now, now, place.id,
+           place.seen}));
+      return {};
+    }));
+  }
+  return {};
+}
+
+// Oldest first, so that no other server sends it as long as a try may last.
 Result<std::vector<Deliveries::Due>> Deliveries::claim(std::size_t limit) {
   std::vector<Due> claimed;
   if (limit == 0) return claimed;
@@ -226,15 +272,18 @@ Result<std::vector<Deliveries::Due>> Deliveries::claim(std::size_t limit) {
   std::vector<std::pair<Due, base::Timestamp>> due;
   TRY(db_.read([&](store::Reader& reader) {
     return reader.query(
-        "SELECT d.id, d.webhook, d.body, d.tries, d.next_time FROM webhook_deliveries d JOIN "
-        "webhooks w ON w.id = d.webhook WHERE w.active = 1 AND d.next_time <= ? ORDER BY "
-        "d.next_time, d.sequence, d.id LIMIT ?",
+        "SELECT d.id, d.webhook, d.event, d.form, d.body, d.tries, d.next_time FROM "
+        "webhook_deliveries d JOIN webhooks w ON w.id = d.webhook WHERE w.active = 1 AND "
+        "d.next_time <= ? AND "
+        "(w.format = 'mlflow' OR NOT EXISTS (SELECT 1 FROM webhook_deliveries e WHERE e.webhook = "
+        "d.webhook AND e.sequence < d.sequence)) ORDER BY d.next_time, d.sequence, d.id LIMIT ?",
         {now, limit}, [&](const store::Row& row) {
           due.emplace_back(Due{.id = row.string(0),
                                .webhook = row.string(1),
-                               .body = row.string(2),
-                               .tries = row.int64(3)},
-                           row.time(4));
+                               .event = row.string(2),
+                               .content = {.form = parse_form(row.text(3)), .text = row.string(4)},
+                               .tries = row.int64(5)},
+                           row.time(6));
         });
   }));
   if (due.empty()) return claimed;
@@ -256,7 +305,7 @@ Result<std::vector<Deliveries::Due>> Deliveries::claim(std::size_t limit) {
 
 void Deliveries::deliver(const Due& due) {
   const auto start = std::chrono::steady_clock::now();
-  const auto reply = webhooks_.send(due.webhook, due.id, due.body);
+  const auto reply = webhooks_.send(due.webhook, due.id, due.content);
   seconds_.observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   if (const auto settled = settle(due, reply); !settled) {
     // The claim runs out, and it is sent again.
@@ -293,7 +342,7 @@ Result<void> Deliveries::settle(const Due& due, const Result<base::HttpReply>& r
       return {};
     }
     if (TRY(tx.execute("DELETE FROM webhook_deliveries WHERE id = ?", {due.id})) == 0) return {};
-    if (verdict.what == Verdict::What::kDelivered) return {};
+    if (verdict.what == Verdict::What::kDelivered || due.event == kAlertRepeated) return {};
     return tx.append_event(
         {.kind = "webhook.delivery_failed",
          .subject = "webhooks/" + due.webhook,

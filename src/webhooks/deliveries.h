@@ -25,11 +25,20 @@
 namespace slipway::webhooks {
 
 struct DeliveryOptions {
-  std::size_t workers = 4;                // deliveries at the same time; 0: inside step()
-  std::int64_t retries_max = 3;           // after the first try
-  std::int64_t route_retries_max = 1440;  // of alerts: a page must not be lost with a short outage
-  std::int64_t deliveries_max = 10'000;   // waiting, of one webhook; more stay in the event log
-  std::int64_t timeout_seconds = 30;      // of one try: another server leaves it alone that long
+  std::size_t workers = 4;                 // deliveries at the same time; 0: inside step()
+  std::int64_t retries_max = 3;            // after the first try
+  std::int64_t route_retries_max = 1440;   // of alerts: a page must not be lost with a short outage
+  std::int64_t deliveries_max = 10'000;    // waiting, of one webhook; more stay in the event log
+  std::int64_t timeout_seconds = 30;       // of one try: another server leaves it alone that long
+  std::int64_t alert_repeat_seconds = 60;  // Alertmanager hears of open alerts that often
+};
+
+// Which alerts are open. Safe to use from several threads.
+class OpenAlerts {
+ public:
+  virtual ~OpenAlerts() = default;
+  // Those that their routes were told of and that nobody has silenced since.
+  virtual Result<std::vector<AlertNews>> open_alerts() = 0;
 };
 
 // What to do after a try; a pure function. `tries` counts this one.
@@ -45,8 +54,9 @@ Verdict judge(const Result<base::HttpReply>& reply, std::int64_t tries, std::int
 
 class Deliveries {
  public:
+  // What is given must outlive it.
   Deliveries(store::Db& db, const base::Clock& clock, base::Random& random, Webhooks& webhooks,
-             DeliveryOptions options, base::Metrics& metrics);
+             OpenAlerts& open_alerts, DeliveryOptions options, base::Metrics& metrics);
   ~Deliveries();  // stop()
 
   // Looks for work about five times a second as long as there is a webhook.
@@ -69,15 +79,17 @@ class Deliveries {
   // An event that somebody may have subscribed to.
   struct News {
     std::int64_t sequence = 0;
-    std::string event, body;
-    std::optional<AlertNews> alert;  // then its body depends on the format
+    std::string event;
+    Content content;
+    std::vector<std::string> routes;  // that hear of an alert
     bool is_for(const Subscriber& subscriber) const;
   };
   struct Intake {
     std::size_t subscribers = 0;
   };
   struct Due {
-    std::string id, webhook, body;
+    std::string id, webhook, event;
+    Content content;
     std::int64_t tries = 0;  // so far
   };
 
@@ -88,6 +100,10 @@ class Deliveries {
   Result<Intake> take_events();
   Result<void> take_for(const Subscriber& subscriber, const std::vector<News>& news,
                         std::int64_t last);
+  // Alertmanager forgets what nobody repeats, and everything when it restarts: it hears again of
+  // what is open, unless something waits for it anyway.
+  Result<void> repeat_alerts();
+  // Takes what is due. What a route hears keeps its order: "resolved" never comes before "opened".
   Result<std::vector<Due>> claim(std::size_t limit);
   void deliver(const Due& due);
   Result<void> settle(const Due& due, const Result<base::HttpReply>& reply);
@@ -96,6 +112,7 @@ class Deliveries {
   const base::Clock& clock_;
   base::Random& random_;
   Webhooks& webhooks_;
+  OpenAlerts& open_alerts_;
   const DeliveryOptions options_;
   base::Counter& delivered_;
   base::Counter& retried_;
@@ -106,6 +123,7 @@ class Deliveries {
   std::atomic<std::int64_t> waiting_{0};  // rows, as of the last round
   // By webhook, the last event looked at; of the thread that calls step().
   std::map<std::string, std::int64_t> examined_;
+  base::Timestamp repeated_at_;  // of the thread that calls step()
 
   base::Mutex mutex_;
   base::CondVar wake_;

@@ -2,7 +2,6 @@
 
 #include <cstdlib>
 
-#include "types/timestamp.h"
 #include "types/yaml_reader.h"
 
 namespace slipway::webhooks {
@@ -13,14 +12,55 @@ using types::YamlNode;
 
 constexpr std::string_view kVariables = "SLIPWAY_ROUTE_";
 constexpr std::string_view kAlertmanagerPath = "/api/v2/alerts";
-constexpr std::pair<Format, std::string_view> kFormats[] = {
-    {Format::kMlflow, "mlflow"},
-    {Format::kWebhook, "webhook"},
-    {Format::kSlack, "slack"},
-    {Format::kAlertmanager, "alertmanager"}};
-// Alertmanager forgets what nobody repeats; an alert of ours stays until it is resolved.
-constexpr base::Duration kStays = base::Duration::days(365);
-constexpr base::Duration kExampleStays = base::Duration::seconds(60);
+constexpr std::pair<Format, std::string_view> kFormats[] = {{Format::kMlflow, "mlflow"},
+                                                            {Format::kWebhook, "webhook"},
+                                                            {Format::kSlack, "slack"},
+                                                            {Format::kAlertmanager, "alertmanager"},
+                                                            {Format::kEmail, "email"}};
+
+// An address of a mail, without its display name: what goes into the envelope.
+bool is_mail_address(std::string_view text) {
+  const std::size_t at = text.find('@');
+  return at != std::string_view::npos && at != 0 && at + 1 < text.size() &&
+         text.find_first_of(" \t\r\n<>,\"") == std::string_view::npos;
+}
+
+Result<std::string> read_address(const YamlNode& node) {
+  std::string address = TRY(node.text());
+  if (is_mail_address(address)) return address;
+  return node.error("no address of a mail, such as ops@example.org: got={}", address);
+}
+
+Result<bool> read_needs_tls(const YamlNode& node) {
+  const Result<std::string> word = node.text();
+  if (word && (*word == "required" || *word == "none")) return *word == "required";
+  return node.error("tls must be required or none");
+}
+
+// What a mail needs beside its readers.
+Result<void> read_mail(YamlMap& map, const YamlNode& to, Route& route) {
+  if (to.text()) {
+    route.mail.to.push_back(TRY(read_address(to)));
+  } else {
+    for (const YamlNode& item : TRY(to.list())) route.mail.to.push_back(TRY(read_address(item)));
+  }
+  if (route.mail.to.empty()) return to.error("a mail needs somebody who reads it");
+  route.mail.from = TRY(read_address(TRY(map.get("from"))));
+  const YamlNode smtp = TRY(map.get("smtp"));
+  route.url = TRY(smtp.text());
+  const bool is_known = route.url.starts_with("smtp://") || route.url.starts_with("smtps://");
+  if (!is_known && !route.url.starts_with("${"))
+    return smtp.error("must be smtp://HOST:PORT or smtps://HOST:PORT: got={}", route.url);
+  if (const auto user = map.find("user")) route.mail.user = TRY(user->text());
+  const auto password = map.find("password");
+  if (password) route.secret = TRY(password->text());
+  if (route.mail.user.empty() != route.secret.empty())
+    return smtp.error("a login needs both user and password: route={}", route.name);
+  if (const auto tls = map.find("tls")) route.mail.needs_tls = TRY(read_needs_tls(*tls));
+  if (!route.mail.needs_tls && password)
+    return password->error("a password is only sent over TLS: route={}", route.name);
+  return {};
+}
 
 Result<Route> read_route(const std::string& name, const YamlNode& node) {
   Route route{.name = name};
@@ -28,14 +68,18 @@ Result<Route> read_route(const std::string& name, const YamlNode& node) {
   int kinds = 0;
   for (const auto& [format, key] : kFormats) {
     if (format == Format::kMlflow) continue;
-    const auto url = map.find(key);
-    if (!url) continue;
+    const auto place = map.find(key);
+    if (!place) continue;
     ++kinds;
     route.format = format;
-    route.url = TRY(url->text());
+    if (format == Format::kEmail) {
+      TRY(read_mail(map, *place, route));
+    } else {
+      route.url = TRY(place->text());
+    }
   }
   if (kinds != 1)
-    return node.error("route {} needs exactly one of webhook, slack and alertmanager", name);
+    return node.error("route {} needs exactly one of webhook, slack, alertmanager and email", name);
   if (const auto secret = map.find("secret")) {
     if (route.format != Format::kWebhook)
       return secret->error("only what goes to a webhook is signed: route={}", name);
@@ -56,109 +100,33 @@ Result<void> check_reference(const std::string& text) {
                      kVariables, text);
 }
 
-std::string text_at(const JsonObject& object, std::string_view key) {
-  const Json* member = object.if_contains(key);
-  return member != nullptr && member->is_string() ? std::string(member->get_string()) : "";
-}
-
-std::string number_at(const JsonObject& object, std::string_view key) {
-  const Json* member = object.if_contains(key);
-  return member != nullptr && member->is_number()
-             ? fmt::format("{:.4g}", member->to_number<double>())
-             : "?";
-}
-
-std::vector<std::string> texts_at(const JsonObject& object, std::string_view key) {
-  std::vector<std::string> texts;
-  const Json* member = object.if_contains(key);
-  if (member == nullptr || !member->is_array()) return texts;
-  for (const Json& item : member->get_array()) {
-    if (item.is_string()) texts.emplace_back(std::string_view(item.get_string()));
-  }
-  return texts;
-}
-
-// "auc 0.61 in the week from 2013-09-02 (threshold 0.7)"
-std::string what_happened(const JsonObject& alert) {
-  return fmt::format("{} {} in the {} from {} (threshold {})", text_at(alert, "metric"),
-                     number_at(alert, "value"), text_at(alert, "window"),
-                     text_at(alert, "window_start").substr(0, 10), number_at(alert, "threshold"));
-}
-
-std::string causes_text(const JsonObject& alert) {
-  std::string text;
-  const Json* causes = alert.if_contains("causes");
-  if (causes == nullptr || !causes->is_array()) return text;
-  for (const Json& cause : causes->get_array()) {
-    if (!cause.is_object()) continue;
-    const std::string feature = text_at(cause.get_object(), "feature");
-    if (!feature.empty()) text += (text.empty() ? "" : ", ") + feature;
-  }
-  return text;
-}
-
-std::string action_text(const JsonObject& alert) {
-  const Json* action = alert.if_contains("action");
-  if (action == nullptr || !action->is_object()) return "none";
-  const Json* starts = action->get_object().if_contains("starts");
-  if (starts != nullptr && starts->is_bool() && starts->get_bool())
-    return text_at(action->get_object(), "name") + " starts";
-  return fmt::format("{} is held back: {}", text_at(action->get_object(), "name"),
-                     text_at(action->get_object(), "reason"));
-}
-
-// Slack reads &, < and > as markup.
-std::string slack_text(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '&')
-      out += "&amp;";
-    else if (c == '<')
-      out += "&lt;";
-    else if (c == '>')
-      out += "&gt;";
-    else
-      out += c;
-  }
-  return out;
-}
-
-std::string slack_body(const AlertNews& news) {
-  const JsonObject& alert = news.alert;
-  const bool is_open = news.event == "alert.opened";
-  std::string text = fmt::format(
-      "*{}* {}: alert *{}* of {} {}", slack_text(text_at(alert, "endpoint")),
-      is_open ? text_at(alert, "severity") : "fine again", slack_text(text_at(alert, "alert")),
-      slack_text(text_at(alert, "monitor")), is_open ? "opened" : "is resolved");
-  text += "\n" + slack_text(what_happened(alert));
-  if (is_open) {
-    const std::string causes = causes_text(alert);
-    text += "\nMoved: " + slack_text(causes.empty() ? "no input" : causes);
-    text += "\nAction: " + slack_text(action_text(alert));
-  }
-  return base::to_text(JsonObject{{"text", text}});
-}
-
-std::string alertmanager_body(const AlertNews& news) {
-  const JsonObject& alert = news.alert;
-  const bool is_open = news.event == "alert.opened";
-  std::string opened = text_at(alert, "opened_at");
-  if (opened.empty()) opened = types::to_rfc3339(news.time);
-  const JsonObject labels{{"alertname", text_at(alert, "alert")},
-                          {"monitor", text_at(alert, "monitor")},
-                          {"endpoint", text_at(alert, "endpoint")},
-                          {"severity", text_at(alert, "severity")}};
-  const JsonObject annotations{{"summary", what_happened(alert)},
-                               {"causes", causes_text(alert)},
-                               {"action", action_text(alert)}};
-  return base::to_text(JsonArray{
-      JsonObject{{"labels", labels},
-                 {"annotations", annotations},
-                 {"startsAt", opened},
-                 {"endsAt", types::to_rfc3339(is_open ? news.noted + news.stays : news.time)}}});
-}
-
 }  // namespace
+
+JsonObject MailOptions::to_json() const {
+  JsonArray readers;
+  for (const std::string& address : to) readers.emplace_back(address);
+  return {{"to", std::move(readers)}, {"from", from}, {"user", user}, {"needs_tls", needs_tls}};
+}
+
+MailOptions MailOptions::from_text(std::string_view text) {
+  MailOptions options;
+  const auto object = base::parse_json_object(text);
+  if (!object) return options;  // no mail
+  const auto text_at = [&](std::string_view key) {
+    const Json* member = object->if_contains(key);
+    return member != nullptr && member->is_string() ? std::string(member->get_string()) : "";
+  };
+  if (const Json* readers = object->if_contains("to"); readers != nullptr && readers->is_array()) {
+    for (const Json& address : readers->get_array()) {
+      if (address.is_string()) options.to.emplace_back(std::string_view(address.get_string()));
+    }
+  }
+  options.from = text_at("from");
+  options.user = text_at("user");
+  if (const Json* tls = object->if_contains("needs_tls"); tls != nullptr && tls->is_bool())
+    options.needs_tls = tls->get_bool();
+  return options;
+}
 
 std::string_view format_name(Format format) {
   for (const auto& [known, name] : kFormats) {
@@ -203,45 +171,6 @@ Result<std::string> resolve_reference(const std::string& text) {
                        "the variable is not set where the server runs: variable={}", name);
   }
   return std::string(value);
-}
-
-std::optional<AlertNews> alert_news_of(const store::Event& event) {
-  if (event.kind != "alert.opened" && event.kind != "alert.resolved") return std::nullopt;
-  auto payload = base::parse_json_object(event.payload);
-  if (!payload) return std::nullopt;  // it was erased
-  AlertNews news{
-      .event = event.kind, .time = event.event_time, .noted = event.arrival_time, .stays = kStays};
-  news.routes = texts_at(*payload, "routes");
-  payload->erase("routes");
-  news.alert = std::move(*payload);
-  return news;
-}
-
-AlertNews example_alert(const std::string& route, base::Timestamp now) {
-  return {.event = "alert.opened",
-          .time = now,
-          .noted = now,
-          .stays = kExampleStays,
-          .alert = {{"monitor", "example"},
-                    {"alert", "example"},
-                    {"endpoint", "example"},
-                    {"severity", "info"},
-                    {"metric", "log_loss_ratio"},
-                    {"value", 1.02},
-                    {"threshold", 1.0},
-                    {"window", "day"},
-                    {"window_start", types::to_rfc3339(now)},
-                    {"opened_at", types::to_rfc3339(now)},
-                    {"causes", JsonArray()},
-                    {"action", nullptr}},
-          .routes = {route}};
-}
-
-std::string alert_body(Format format, const AlertNews& news) {
-  if (format == Format::kSlack) return slack_body(news);
-  if (format == Format::kAlertmanager) return alertmanager_body(news);
-  return base::to_text(JsonObject{
-      {"event", news.event}, {"time", types::to_rfc3339(news.time)}, {"alert", news.alert}});
 }
 
 std::string address_of(Format format, std::string url) {

@@ -1,15 +1,12 @@
-// The `routes:` part of slipway.yaml: places that hear of alerts, and what is sent to each kind.
-// Pure functions.
+// The `routes:` part of slipway.yaml: places that hear of alerts. Pure functions.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/json.h"
 #include "base/result.h"
-#include "store/db.h"
 
 namespace slipway::webhooks {
 
@@ -18,14 +15,27 @@ enum class Format {
   kWebhook,       // {"event", "time", "alert": {...}}, signed when there is a secret
   kSlack,         // {"text"}: Slack's incoming webhooks, and what is compatible
   kAlertmanager,  // Prometheus Alertmanager's POST /api/v2/alerts
+  kEmail,         // a mail over SMTP
 };
 std::string_view format_name(Format format);
 Format parse_format(std::string_view name);  // of what format_name() gave
+
+// Who a mail is from and to, and how its server is spoken to.
+struct MailOptions {
+  std::vector<std::string> to;  // addresses
+  std::string from, user;       // an empty user: no login; its password is the route's secret
+  bool needs_tls = true;        // STARTTLS with smtp://, from the first byte with smtps://
+
+  JsonObject to_json() const;
+  static MailOptions from_text(std::string_view text);  // of what to_json() gave
+  bool operator==(const MailOptions&) const = default;
+};
 
 struct Route {
   std::string name;
   Format format = Format::kWebhook;
   std::string url, secret;  // as written: resolve_reference() gives what is meant
+  MailOptions mail;         // of a mail
   bool operator==(const Route&) const = default;
 };
 
@@ -36,21 +46,7 @@ Result<std::vector<Route>> parse_routes(std::string_view slipway_yaml);
 // file. kInvalidArgument: another name; kFailedPrecondition: the variable isn't set.
 Result<std::string> resolve_reference(const std::string& text);
 
-// An alert that opened or was resolved, as its event tells of it.
-struct AlertNews {
-  std::string event;                // "alert.opened", "alert.resolved"
-  base::Timestamp time;             // event time
-  base::Timestamp noted;            // arrival time: a rehearsal's event time may be long ago
-  base::Duration stays;             // after it who forgets what isn't repeated may forget it
-  JsonObject alert;                 // monitor, alert, endpoint, metric, value ...
-  std::vector<std::string> routes;  // that hear of it
-};
-std::optional<AlertNews> alert_news_of(const store::Event& event);
-AlertNews example_alert(const std::string& route, base::Timestamp now);
-
-// The body of a delivery.
-std::string alert_body(Format format, const AlertNews& news);
-// Where it goes: Alertmanager's address gets the path of its API.
+// Where a delivery goes: Alertmanager's address gets the path of its API.
 std::string address_of(Format format, std::string url);
 
 }  // namespace slipway::webhooks

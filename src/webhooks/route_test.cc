@@ -7,19 +7,6 @@
 namespace slipway::webhooks {
 namespace {
 
-store::Event opened() {
-  store::Event event;
-  event.kind = "alert.opened";
-  event.event_time = {1704675600LL * 1'000'000};
-  event.arrival_time = event.event_time;
-  event.payload =
-      R"({"monitor":"m","alert":"quality <1>","endpoint":"e","severity":"critical","metric":"auc",
-      "value":0.6123456,"threshold":0.7,"window":"week","window_start":"2024-01-01T00:00:00Z",
-      "opened_at":"2024-01-08T01:00:00Z","causes":[{"feature":"pages"},{"feature":"shop"}],
-      "action":{"name":"retrain","starts":false,"reason":"cooling down"},"routes":["oncall","team"]})";
-  return event;
-}
-
 TEST(Routes, AreReadWithTheirKind) {
   const auto routes = MUST(parse_routes(R"(
 routes:
@@ -55,43 +42,30 @@ TEST(Routes, SecretsAreVariablesOfTheServer) {
   EXPECT_EQ(resolve_reference("${SLIPWAY_ROUTE_TEST}").error().code, Code::kFailedPrecondition);
 }
 
-TEST(Routes, AnAlertTellsWhatHappenedAndWhatIsDone) {
-  const auto news = alert_news_of(opened());
-  ASSERT_TRUE(news);
-  EXPECT_EQ(news->routes, (std::vector<std::string>{"oncall", "team"}));
-  const JsonObject slack = MUST(base::parse_json_object(alert_body(Format::kSlack, *news)));
-  EXPECT_EQ(std::string(slack.at("text").as_string()),
-            "*e* critical: alert *quality &lt;1&gt;* of m opened\n"
-            "auc 0.6123 in the week from 2024-01-01 (threshold 0.7)\n"
-            "Moved: pages, shop\n"
-            "Action: retrain is held back: cooling down");
-  const JsonObject hook = MUST(base::parse_json_object(alert_body(Format::kWebhook, *news)));
-  EXPECT_EQ(hook.at("event"), Json("alert.opened"));
-  EXPECT_EQ(hook.at("alert").as_object().at("value"), Json(0.6123456));
-  EXPECT_FALSE(hook.at("alert").as_object().contains("routes"));
-}
-
-TEST(Routes, AlertmanagerKeepsAnAlertUntilItIsResolved) {
-  store::Event event = opened();
-  const Json open =
-      MUST(base::parse_json(alert_body(Format::kAlertmanager, *alert_news_of(event))));
-  const JsonObject& first = open.as_array()[0].as_object();
-  EXPECT_EQ(first.at("labels").as_object().at("alertname"), Json("quality <1>"));
-  EXPECT_EQ(first.at("startsAt"), Json("2024-01-08T01:00:00Z"));
-  EXPECT_EQ(first.at("endsAt"), Json("2025-01-07T01:00:00Z"));
-  event.kind = "alert.resolved";
-  event.event_time = event.event_time + base::Duration::days(7);
-  const Json over =
-      MUST(base::parse_json(alert_body(Format::kAlertmanager, *alert_news_of(event))));
-  const JsonObject& second = over.as_array()[0].as_object();
-  EXPECT_EQ(second.at("labels"), first.at("labels"));
-  EXPECT_EQ(second.at("startsAt"), first.at("startsAt"));
-  EXPECT_EQ(second.at("endsAt"), Json("2024-01-15T01:00:00Z"));
-}
-
-TEST(Routes, OtherEventsAreNoNews) {
-  EXPECT_FALSE(alert_news_of({.kind = "model.created"}));
-  EXPECT_FALSE(alert_news_of({.kind = "alert.opened", .payload = ""}));  // erased
+TEST(Routes, AMailNeedsItsServerAndAPasswordItsTls) {
+  const auto routes = MUST(parse_routes(R"(
+routes:
+  plain: {email: ops@example.org, from: slipway@example.org, smtp: "smtp://mail.example.org", tls: none}
+  login: {email: [a@x.org, b@x.org], from: s@x.org, smtp: "smtps://x.org:465", user: u, password: "${SLIPWAY_ROUTE_P}"}
+)"));
+  EXPECT_FALSE(routes[0].mail.needs_tls);
+  const Route& login = routes[1];
+  EXPECT_EQ(login.format, Format::kEmail);
+  EXPECT_EQ(login.mail.to, (std::vector<std::string>{"a@x.org", "b@x.org"}));
+  EXPECT_EQ(login.secret, "${SLIPWAY_ROUTE_P}");
+  EXPECT_TRUE(login.mail.needs_tls);
+  EXPECT_EQ(MailOptions::from_text(base::to_text(login.mail.to_json())), login.mail);
+  EXPECT_EQ(MailOptions::from_text(""), MailOptions());
+  const std::string rest = "from: s@x.org, smtp: \"smtp://x.org\"";
+  for (const std::string& wrong :
+       {std::string("email: a@x.org, from: s@x.org"), "email: a@x.org, " + rest + ", user: u",
+        "email: a@x.org, " + rest + ", user: u, password: p, tls: none",
+        "email: a@x.org, " + rest + ", tls: perhaps", "email: [], " + rest,
+        "email: \"a@x.org\\nBcc: b@x.org\", " + rest, "email: nobody, " + rest,
+        std::string("email: a@x.org, from: s@x.org, smtp: \"http://x.org\""),
+        std::string("slack: x, from: s@x.org")}) {
+    EXPECT_FALSE(parse_routes("routes:\n  a: {" + wrong + "}")) << wrong;
+  }
 }
 
 }  // namespace

@@ -94,8 +94,17 @@ Result<base::HttpReply> HttpSender::post(const std::string& url, const std::stri
   base::HttpClient client({.base_url = url,
                            .timeout_ms = static_cast<long>(timeout_seconds_) * 1000,
                            .reply_bytes_max = kReplyBytesMax,
-                           .peers = policy_.private_addresses ? Peers::kAny : Peers::kPublic});
+                           .peers = policy_.private_addresses ? Peers::kAny : Peers::kPublic,
+                           .ca_file = policy_.ca_file});
   return client.send("POST", "", body, headers);
+}
+
+Result<void> HttpSender::mail(base::MailServer server, const base::Mail& mail) {
+  using Peers = base::HttpClient::Options::Peers;
+  server.ca_file = policy_.ca_file;
+  server.peers = policy_.private_addresses ? Peers::kAny : Peers::kPublic;
+  server.timeout_ms = static_cast<long>(timeout_seconds_) * 1000;
+  return base::send_mail(server, mail);
 }
 
 }  // namespace slipway::webhooks

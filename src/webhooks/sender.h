@@ -1,9 +1,10 @@
-// Sending one delivery over HTTP.
+// Sending one delivery, over HTTP or as a mail.
 #pragma once
 
 #include <string>
 
 #include "base/http_client.h"
+#include "base/mail_client.h"
 #include "webhooks/values.h"
 
 namespace slipway::webhooks {
@@ -16,6 +17,8 @@ class Sender {
   // reached; kUnavailable, kDeadlineExceeded: nobody answered.
   virtual Result<base::HttpReply> post(const std::string& url, const std::string& body,
                                        const base::HttpClient::Headers& headers) = 0;
+  // As base::send_mail(); says itself what is trusted, what may be reached and how long it takes.
+  virtual Result<void> mail(base::MailServer server, const base::Mail& mail) = 0;
 };
 
 // A connection of its own for every post; redirects are not followed, and at most
@@ -28,6 +31,7 @@ class HttpSender final : public Sender {
       : policy_(std::move(policy)), timeout_seconds_(timeout_seconds) {}
   Result<base::HttpReply> post(const std::string& url, const std::string& body,
                                const base::HttpClient::Headers& headers) override;
+  Result<void> mail(base::MailServer server, const base::Mail& mail) override;
 
  private:
   const UrlPolicy policy_;

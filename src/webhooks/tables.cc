@@ -22,6 +22,13 @@ store::RoomMigrations migrations() {
   )"},
            {2, R"(
     ALTER TABLE webhooks ADD COLUMN format TEXT NOT NULL DEFAULT 'mlflow'
+  )"},
+           // `options` of a mail: to, from, user. `form` of a delivery: 'ready', or 'news' of
+           // alerts, which become a body of the route's kind when they are sent.
+           {3, R"(
+    ALTER TABLE webhooks ADD COLUMN options TEXT NOT NULL DEFAULT '';
+    ALTER TABLE webhook_deliveries ADD COLUMN form TEXT NOT NULL DEFAULT 'ready';
+    CREATE INDEX webhook_deliveries_order ON webhook_deliveries(webhook, sequence)
   )"}}};
 }
 

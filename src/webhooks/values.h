@@ -47,6 +47,7 @@ struct TestResult {
 struct UrlPolicy {
   std::vector<std::string> schemes = {"https"};
   bool private_addresses = false;
+  std::string ca_file;  // certificates that are trusted, PEM; empty: the system's
 };
 
 }  // namespace slipway::webhooks

@@ -211,7 +211,7 @@ Result<TestResult> Webhooks::test(const std::string& id, const std::string& even
   const Webhook webhook = TRY(get(id));
   if (!event.empty()) TRY(check_event_name(event));
   const Message example = example_of(event.empty() ? webhook.events.front() : event);
-  const auto reply = send(id, random_.hex(), body_of(example, clock_.now()));
+  const auto reply = send(id, random_.hex(), {.text = body_of(example, clock_.now())});
   if (!reply) return TestResult{.error = "Failed to test webhook: " + reply.error().message};
   return TestResult{.success = reply->status < 400, .status = reply->status, .body = reply->body};
 }
@@ -219,9 +219,12 @@ Result<TestResult> Webhooks::test(const std::string& id, const std::string& even
 bool is_route_id(std::string_view id) { return id.starts_with(kRouteIds); }
 
 Result<void> Webhooks::check_routes(const std::vector<Route>& routes) const {
+  UrlPolicy mail_policy = policy_;
+  mail_policy.schemes = {"smtp", "smtps"};
   for (const Route& route : routes) {
     TRY(resolve_reference(route.secret));
-    const auto place = check_place(TRY(resolve_reference(route.url)), policy_);
+    const auto place = check_place(TRY(resolve_reference(route.url)),
+                                   route.format == Format::kEmail ? mail_policy : policy_);
     if (place) continue;
     const bool is_variable = route.url.starts_with("${");
     return base::error(Code::kInvalidArgument, "route {}: {}", route.name,
@@ -232,18 +235,22 @@ Result<void> Webhooks::check_routes(const std::vector<Route>& routes) const {
 }
 
 Result<std::vector<RouteChange>> Webhooks::plan_routes(const std::vector<Route>& routes) {
-  std::map<std::string, Route> known;
-  for (auto& [route, waiting] : TRY(this->routes())) known[route.name] = route;
+  std::map<std::string, StoredRoute> known;
+  for (StoredRoute& stored : TRY(stored_routes())) {
+    const std::string name = stored.route.name;
+    known[name] = std::move(stored);
+  }
   std::vector<RouteChange> changes;
   for (const Route& route : routes) {
-    const auto before = known.find(route.name);
-    changes.push_back({.name = route.name,
-                       .change = before == known.end()     ? "created"
-                                 : before->second == route ? "unchanged"
-                                                           : "updated"});
-    if (before != known.end()) known.erase(before);
+    RouteChange change{.name = route.name, .change = "created"};
+    if (const auto before = known.find(route.name); before != known.end()) {
+      const bool is_same = before->second.route == route && !before->second.is_secret_lost;
+      change.change = is_same ? "unchanged" : "updated";
+      known.erase(before);
+    }
+    changes.push_back(std::move(change));
   }
-  for (const auto& [name, route] : known) changes.push_back({.name = name, .change = "deleted"});
+  for (const auto& [name, stored] : known) changes.push_back({.name = name, .change = "deleted"});
   return changes;
 }
 
@@ -263,14 +270,18 @@ Result<std::vector<RouteChange>> Webhooks::apply_routes(const std::vector<Route>
       const Route& route = *std::find_if(routes.begin(), routes.end(),
                                          [&](const Route& r) { return r.name == change.name; });
       const std::string secret = route.secret.empty() ? "" : box_.seal(route.secret, id);
+      const std::string options =
+          route.format == Format::kEmail ? base::to_text(route.mail.to_json()) : "";
       const std::int64_t seen = TRY(newest_event(tx));
       TRY(tx.execute(
           "INSERT INTO webhooks(id, name, description, url, secret, active, seen, created, "
-          "updated, format) VALUES(?, ?, '', ?, ?, 1, ?, ?, ?, ?) ON CONFLICT(id) DO UPDATE SET "
-          "url = excluded.url, secret = excluded.secret, format = excluded.format, updated = "
-          "excluded.updated",
-          {id, route.name, route.url, secret, seen, now, now,
-           std::string(format_name(route.format))}));
+          "updated, format, options) VALUES(?, ?, '', ?, ?, 1, ?, ?, ?, ?, ?) ON CONFLICT(id) DO "
+          "UPDATE SET url = excluded.url, secret = excluded.secret, format = excluded.format, "
+          "options = excluded.options, updated = excluded.updated",
+          {id, route.name, route.url, secret, seen, now, now, format_name(route.format), options}));
+      // What only Alertmanager needs to hear again is nothing for another kind of place.
+      TRY(tx.execute("DELETE FROM webhook_deliveries WHERE webhook = ? AND event = ?",
+                     {id, kAlertRepeated}));
       TRY(write_events(tx, id, {"alert.opened", "alert.resolved"}));
     }
     return {};
@@ -278,72 +289,130 @@ Result<std::vector<RouteChange>> Webhooks::apply_routes(const std::vector<Route>
   return changes;
 }
 
-Result<std::vector<std::pair<Route, std::int64_t>>> Webhooks::routes() {
-  std::vector<std::pair<Route, std::int64_t>> found;
-  std::vector<std::string> sealed;
+Result<std::vector<RouteState>> Webhooks::routes() {
+  std::vector<RouteState> found;
   TRY(db_.read([&](store::Reader& reader) {
     return reader.query(
-        "SELECT w.name, w.format, w.url, w.secret, (SELECT COUNT(*) FROM webhook_deliveries d "
+        "SELECT w.name, w.format, w.secret <> '', (SELECT COUNT(*) FROM webhook_deliveries d "
         "WHERE d.webhook = w.id) FROM webhooks w WHERE w.format <> 'mlflow' ORDER BY w.name",
         {}, [&](const store::Row& row) {
-          found.emplace_back(Route{.name = row.string(0),
-                                   .format = parse_format(row.string(1)),
-                                   .url = row.string(2)},
-                             row.int64(4));
-          sealed.push_back(row.string(3));
+          found.push_back({.name = row.string(0),
+                           .format = parse_format(row.string(1)),
+                           .is_signed = row.int64(2) != 0,
+                           .waiting = row.int64(3)});
         });
   }));
-  for (std::size_t i = 0; i < found.size(); ++i) {
-    Route& route = found[i].first;
-    if (!sealed[i].empty()) route.secret = TRY(box_.open(sealed[i], route_id(route.name)));
-  }
+  return found;
+}
+
+Result<std::vector<Webhooks::StoredRoute>> Webhooks::stored_routes() {
+  std::vector<StoredRoute> found;
+  TRY(db_.read([&](store::Reader& reader) {
+    return reader.query(
+        "SELECT name, format, url, secret, options FROM webhooks WHERE format <> 'mlflow'", {},
+        [&](const store::Row& row) {
+          StoredRoute stored{.route = {.name = row.string(0),
+                                       .format = parse_format(row.string(1)),
+                                       .url = row.string(2),
+                                       .mail = MailOptions::from_text(row.text(4))}};
+          if (!row.text(3).empty()) {
+            auto secret = box_.open(row.string(3), route_id(stored.route.name));
+            stored.is_secret_lost = !secret;
+            if (secret) stored.route.secret = std::move(*secret);
+          }
+          found.push_back(std::move(stored));
+        });
+  }));
   return found;
 }
 
 Result<TestResult> Webhooks::test_route(const std::string& name) {
-  for (const auto& [route, waiting] : TRY(routes())) {
+  for (const RouteState& route : TRY(routes())) {
     if (route.name != name) continue;
-    const auto reply = send(route_id(name), random_.hex(),
-                            alert_body(route.format, example_alert(name, clock_.now())));
+    const Content content{.form = Content::Form::kNews,
+                          .text = AlertNews::to_text({example_alert(name, clock_.now())})};
+    const auto reply = send(route_id(name), random_.hex(), content);
     if (!reply) return TestResult{.error = why_not(reply.error())};
     return TestResult{.success = reply->status < 400, .status = reply->status};
   }
   return base::error(Code::kNotFound, "no such route: route={}", name);
 }
 
+struct Webhooks::Target {
+  std::string url, secret;
+  Format format = Format::kMlflow;
+  MailOptions mail;
+};
+
 Result<base::HttpReply> Webhooks::send(const std::string& webhook_id,
-                                       const std::string& delivery_id, const std::string& body) {
-  struct Target {
-    std::string url, secret;
-    Format format = Format::kMlflow;
-  };
-  const auto target = TRY(db_.read([&](store::Reader& reader) {
-    return reader.find("SELECT url, secret, format FROM webhooks WHERE id = ?", {webhook_id},
-                       [](const store::Row& row) {
+                                       const std::string& delivery_id, const Content& content) {
+  auto target = TRY(db_.read([&](store::Reader& reader) {
+    return reader.find("SELECT url, secret, format, options FROM webhooks WHERE id = ?",
+                       {webhook_id}, [](const store::Row& row) {
                          return Target{.url = row.string(0),
                                        .secret = row.string(1),
-                                       .format = parse_format(row.string(2))};
+                                       .format = parse_format(row.string(2)),
+                                       .mail = MailOptions::from_text(row.text(3))};
                        });
   }));
   if (!target) return no_webhook(webhook_id);
   const bool is_route = target->format != Format::kMlflow;
+  std::string secret;
+  if (!target->secret.empty()) {
+    auto opened = box_.open(target->secret, webhook_id);
+    if (!opened) {
+      return base::error(Code::kFailedPrecondition,
+                         "its secret cannot be opened: webhook-key is another than when it was "
+                         "declared; apply slipway.yaml again, or set the webhook's secret");
+    }
+    secret = std::move(*opened);
+    if (is_route) secret = TRY(resolve_reference(secret));
+  }
+  if (is_route) target->url = address_of(target->format, TRY(resolve_reference(target->url)));
+  if (content.form == Content::Form::kReady)
+    return post(*target, delivery_id, content.text, secret);
+  const auto news = AlertNews::from_text(content.text);
+  if (!news) return base::error(Code::kCorruption, "what waits for a route cannot be read");
+  if (target->format == Format::kEmail) return mail(*target, delivery_id, news->front(), secret);
+  const Moment moment{.now = clock_.now(), .stays = alerts_stay_};
+  return post(*target, delivery_id, alert_body(target->format, *news, moment), secret);
+}
+
+Result<base::HttpReply> Webhooks::post(const Target& target, const std::string& delivery_id,
+                                       const std::string& body, const std::string& secret) {
   const std::string seconds = std::to_string(clock_.now().micros / 1'000'000);
-  const std::string prefix = is_route ? "X-Slipway-" : "X-MLflow-";
+  const std::string prefix = target.format == Format::kMlflow ? "X-MLflow-" : "X-Slipway-";
   base::HttpClient::Headers headers{{"Content-Type", "application/json"},
                                     {prefix + "Delivery-Id", delivery_id},
                                     {prefix + "Timestamp", seconds}};
-  if (!target->secret.empty()) {
-    std::string secret = TRY(box_.open(target->secret, webhook_id));
-    if (is_route) secret = TRY(resolve_reference(secret));
+  if (!secret.empty()) {
     const auto digest =
         base::hmac_sha256(secret, fmt::format("{}.{}.{}", delivery_id, seconds, body));
     headers.emplace_back(
         prefix + "Signature",
         "v1," + base::to_base64({reinterpret_cast<const char*>(digest.data()), digest.size()}));
   }
-  std::string url = target->url;
-  if (is_route) url = address_of(target->format, TRY(resolve_reference(url)));
-  return sender_.post(url, body, headers);
+  return sender_.post(target.url, body, headers);
+}
+
+Result<base::HttpReply> Webhooks::mail(const Target& target, const std::string& delivery_id,
+                                       const AlertNews& news, const std::string& secret) {
+  const AlertMail words = alert_mail(news);
+  const std::string host = target.mail.from.substr(target.mail.from.find('@') + 1);
+  base::Mail mail{.from = target.mail.from,
+                  .to = target.mail.to,
+                  .subject = words.subject,
+                  .text = words.text,
+                  .date = clock_.now(),
+                  .message_id = fmt::format("{}@{}", delivery_id, host),
+                  .thread_id = fmt::format("{}@{}", words.thread, host)};
+  mail.headers = {{"X-Slipway-Delivery-Id", delivery_id}, {"Auto-Submitted", "auto-generated"}};
+  TRY(sender_.mail({.url = target.url,
+                    .user = target.mail.user,
+                    .password = secret,
+                    .needs_tls = target.mail.needs_tls},
+                   mail));
+  return base::HttpReply{.status = 200};
 }
 
 }  // namespace slipway::webhooks

@@ -7,6 +7,7 @@
 #include "base/random.h"
 #include "base/secret_box.h"
 #include "store/db.h"
+#include "webhooks/alert_news.h"
 #include "webhooks/route.h"
 #include "webhooks/sender.h"
 #include "webhooks/values.h"
@@ -19,18 +20,36 @@ struct RouteChange {
   std::string change;  // created | updated | unchanged | deleted
 };
 
+struct RouteState {
+  std::string name;
+  Format format = Format::kWebhook;
+  bool is_signed = false;    // or logs in, a mail
+  std::int64_t waiting = 0;  // deliveries
+};
+
+// What a delivery says: a body that is ready, or news of alerts, which become a body of the kind
+// that the route is by then.
+struct Content {
+  enum class Form { kReady, kNews };
+  Form form = Form::kReady;
+  std::string text;
+};
+
 // Safe to use from several threads. Everything given to the constructor must outlive it. Secrets
 // are kept sealed and never given out.
 class Webhooks {
  public:
+  // `alerts_stay`: for so long after it was told of an open alert, Alertmanager keeps it.
   Webhooks(store::Db& db, const base::Clock& clock, base::Random& random,
-           const base::SecretBox& box, Sender& sender, UrlPolicy policy)
+           const base::SecretBox& box, Sender& sender, UrlPolicy policy,
+           base::Duration alerts_stay = base::Duration::seconds(600))
       : db_(db),
         clock_(clock),
         random_(random),
         box_(box),
         sender_(sender),
-        policy_(std::move(policy)) {}
+        policy_(std::move(policy)),
+        alerts_stay_(alerts_stay) {}
 
   // kInvalidArgument: name, URL or an event. It hears of what happens from now on.
   Result<Webhook> create(const WebhookDraft& draft);
@@ -52,23 +71,41 @@ class Webhooks {
   // Routes that aren't named go, with what waits for them. A new one hears of what happens from now
   // on. As check_routes().
   Result<std::vector<RouteChange>> apply_routes(const std::vector<Route>& routes);
-  // By name, with how many deliveries wait.
-  Result<std::vector<std::pair<Route, std::int64_t>>> routes();
+  // By name.
+  Result<std::vector<RouteState>> routes();
   // Sends an example now, once. kNotFound.
   Result<TestResult> test_route(const std::string& name);
 
-  // The signed POST of one delivery.
+  // Sends one delivery: a signed POST, or a mail (whose reply has no status of HTTP's, but 200 once
+  // it was taken). kFailedPrecondition: the secret cannot be opened (webhook-key is another than
+  // when it was declared), or a variable is not set.
   Result<base::HttpReply> send(const std::string& webhook_id, const std::string& delivery_id,
-                               const std::string& body);
+                               const Content& content);
 
  private:
+  struct Target;
+  // As they were declared. A secret that cannot be opened is nothing.
+  struct StoredRoute {
+    Route route;
+    bool is_secret_lost = false;
+  };
+  Result<std::vector<StoredRoute>> stored_routes();
+  Result<base::HttpReply> post(const Target& target, const std::string& delivery_id,
+                               const std::string& body, const std::string& secret);
+  Result<base::HttpReply> mail(const Target& target, const std::string& delivery_id,
+                               const AlertNews& news, const std::string& secret);
+
   store::Db& db_;
   const base::Clock& clock_;
   base::Random& random_;
   const base::SecretBox& box_;
   Sender& sender_;
   const UrlPolicy policy_;
+  const base::Duration alerts_stay_;
 };
+
+// The event of a delivery that only says again which alerts are open.
+inline constexpr std::string_view kAlertRepeated = "alert.repeated";
 
 // Whether the webhook of this id is a route's.
 bool is_route_id(std::string_view id);

@@ -32,8 +32,19 @@ class FakeSender final : public Sender {
     next.erase(next.begin());
     return reply;
   }
+  Result<void> mail(base::MailServer server, const base::Mail& mail) override {
+    mails.emplace_back(std::move(server), mail);
+    return {};
+  }
   std::vector<Post> posts;
+  std::vector<std::pair<base::MailServer, base::Mail>> mails;
   std::vector<Result<base::HttpReply>> next;
+};
+
+class FakeOpenAlerts final : public OpenAlerts {
+ public:
+  Result<std::vector<AlertNews>> open_alerts() override { return open; }
+  std::vector<AlertNews> open;
 };
 
 class WebhooksTest : public ::testing::Test {
@@ -46,7 +57,7 @@ class WebhooksTest : public ::testing::Test {
   void restart(std::int64_t deliveries_max = 100) {
     deliveries_.reset();
     deliveries_ = std::make_unique<Deliveries>(
-        *db_, clock_, random_, webhooks_,
+        *db_, clock_, random_, webhooks_, open_,
         DeliveryOptions{.workers = 0, .deliveries_max = deliveries_max}, metrics_);
   }
   Webhook add(std::vector<std::string> events = {"registered_model.created"}) {
@@ -60,6 +71,23 @@ class WebhooksTest : public ::testing::Test {
       return tx.append_event({.kind = kind, .subject = subject, .payload = payload});
     }));
   }
+  static JsonObject alert_payload(const char* alert, std::vector<std::string> routes) {
+    JsonArray list;
+    for (const std::string& route : routes) list.emplace_back(route);
+    return {{"alert", alert}, {"opened_at", "2023-11-14T22:13:20Z"}, {"routes", std::move(list)}};
+  }
+  void apply(const std::string& routes) {
+    MUST(webhooks_.apply_routes(MUST(parse_routes("routes:\n" + routes))));
+  }
+  // "a opened", "a resolved", as Slack or Alertmanager hears of it.
+  std::vector<std::string> told() {
+    std::vector<std::string> all;
+    for (const auto& post : sender_.posts) {
+      const auto is = [&](const char* text) { return post.body.find(text) != std::string::npos; };
+      all.push_back(is("resolved") ? "resolved" : "opened");
+    }
+    return all;
+  }
   void wait(std::int64_t seconds) { clock_.advance({seconds * 1'000'000}); }
 
   store::testing::TempFolder folder_;
@@ -70,6 +98,7 @@ class WebhooksTest : public ::testing::Test {
   base::Metrics metrics_;
   base::SecretBox box_{"key", random_};
   FakeSender sender_;
+  FakeOpenAlerts open_;
   Webhooks webhooks_{*db_, clock_, random_, box_, sender_, {}};
   std::unique_ptr<Deliveries> deliveries_;
 };
@@ -230,7 +259,7 @@ TEST_F(WebhooksTest, ADisabledWebhookHearsNothing) {
 
 TEST_F(WebhooksTest, TwoServersShareTheWork) {
   add();
-  Deliveries other(*db_, clock_, random_, webhooks_, {.workers = 0}, metrics_);
+  Deliveries other(*db_, clock_, random_, webhooks_, open_, {.workers = 0}, metrics_);
   for (int i = 0; i < 4; ++i) {
     happens("model.created", fmt::format("models/m{}", i));
     ASSERT_TRUE(deliveries_->step());
@@ -258,6 +287,101 @@ TEST_F(WebhooksTest, TestsOnRequest) {
             "Failed to test webhook: the host is at no public address");
   EXPECT_EQ(webhooks_.test(hook.id, "prompt.eaten").error().code, Code::kInvalidArgument);
   EXPECT_EQ(webhooks_.test("nope", "").error().code, Code::kNotFound);
+}
+
+// An alert stayed open in Alertmanager: "opened" was tried again after "resolved" had arrived.
+TEST_F(WebhooksTest, ResolvedNeverComesBeforeOpened) {
+  apply("  chat: {slack: \"https://93.184.216.34/\"}");
+  sender_.next = {base::HttpReply{.status = 503}};
+  happens("alert.opened", "monitors/m/alerts/a", alert_payload("a", {"chat"}));
+  ASSERT_TRUE(deliveries_->step());
+  happens("alert.resolved", "monitors/m/alerts/a", alert_payload("a", {"chat"}));
+  ASSERT_TRUE(deliveries_->step());
+  EXPECT_EQ(told(), (std::vector<std::string>{"opened"})) << "it waits for what failed";
+  wait(5);
+  ASSERT_TRUE(deliveries_->step());
+  ASSERT_TRUE(deliveries_->step());
+  EXPECT_EQ(told(), (std::vector<std::string>{"opened", "opened", "resolved"}));
+}
+
+TEST_F(WebhooksTest, ARouteThatWaitsHoldsUpNoOther) {
+  apply(
+      "  chat: {slack: \"https://93.184.216.34/\"}\n  hook: {webhook: \"https://93.184.216.35/\"}");
+  sender_.next = {base::HttpReply{.status = 503}};
+  happens("alert.opened", "monitors/m/alerts/a", alert_payload("a", {"chat", "hook"}));
+  ASSERT_TRUE(deliveries_->step());
+  ASSERT_TRUE(deliveries_->step());
+  EXPECT_EQ(sender_.posts.size(), 2u);
+}
+
+// plan and apply failed for good once the key was another one.
+TEST_F(WebhooksTest, ALostKeyIsMendedByApply) {
+  const std::string routes = "  hook: {webhook: \"https://93.184.216.34/\", secret: s}";
+  apply(routes);
+  const base::SecretBox box{"another key", random_};
+  Webhooks rotated(*db_, clock_, random_, box, sender_, {});
+  Deliveries deliveries(*db_, clock_, random_, rotated, open_, {.workers = 0}, metrics_);
+  ASSERT_EQ(MUST(rotated.routes()).size(), 1u);
+  EXPECT_TRUE(MUST(rotated.routes())[0].is_signed);
+  happens("alert.opened", "monitors/m/alerts/a", alert_payload("a", {"hook"}));
+  ASSERT_TRUE(deliveries.step());
+  EXPECT_TRUE(sender_.posts.empty());
+  const auto parsed = MUST(parse_routes("routes:\n" + routes));
+  EXPECT_EQ(MUST(rotated.plan_routes(parsed)).at(0).change, "updated");
+  MUST(rotated.apply_routes(parsed));
+  EXPECT_EQ(MUST(rotated.plan_routes(parsed)).at(0).change, "unchanged");
+  wait(5);
+  ASSERT_TRUE(deliveries.step());
+  EXPECT_EQ(sender_.posts.size(), 1u) << "what waited was not lost";
+}
+
+// What waited went to the new place in the words of the old one.
+TEST_F(WebhooksTest, WhatWaitsIsToldAsTheRouteIsByThen) {
+  apply("  r: {slack: \"https://93.184.216.34/\"}");
+  sender_.next = {base::HttpReply{.status = 503}};
+  happens("alert.opened", "monitors/m/alerts/a", alert_payload("a", {"r"}));
+  ASSERT_TRUE(deliveries_->step());
+  apply("  r: {alertmanager: \"https://93.184.216.35\"}");
+  wait(5);
+  ASSERT_TRUE(deliveries_->step());
+  ASSERT_EQ(sender_.posts.size(), 2u);
+  EXPECT_EQ(sender_.posts[1].url, "https://93.184.216.35/api/v2/alerts");
+  EXPECT_TRUE(sender_.posts[1].body.starts_with("[{\"labels\"")) << sender_.posts[1].body;
+  apply("  r: {email: a@x.org, from: s@x.org, smtp: \"smtp://93.184.216.34\"}");
+  happens("alert.resolved", "monitors/m/alerts/a", alert_payload("a", {"r"}));
+  ASSERT_TRUE(deliveries_->step());
+  ASSERT_EQ(sender_.mails.size(), 1u);
+  EXPECT_TRUE(sender_.mails[0].first.needs_tls);
+  EXPECT_EQ(sender_.mails[0].second.to, std::vector<std::string>{"a@x.org"});
+}
+
+// Alertmanager keeps alerts in memory: after its restart nothing was firing.
+TEST_F(WebhooksTest, AlertmanagerHearsAgainOfWhatIsOpen) {
+  apply(
+      "  am: {alertmanager: \"https://93.184.216.34\"}\n  chat: {slack: "
+      "\"https://93.184.216.34/\"}");
+  open_.open = {open_alert(clock_.now(), alert_payload("a", {"am", "chat"})),
+                open_alert(clock_.now(), alert_payload("b", {"am"})),
+                open_alert(clock_.now(), alert_payload("c", {"chat"}))};
+  ASSERT_TRUE(deliveries_->step());
+  ASSERT_EQ(sender_.posts.size(), 1u);
+  EXPECT_EQ(MUST(base::parse_json(sender_.posts[0].body)).as_array().size(), 2u);
+  ASSERT_TRUE(deliveries_->step());
+  EXPECT_EQ(sender_.posts.size(), 1u) << "not before its time";
+  wait(61);
+  sender_.next = {base::HttpReply{.status = 503}};
+  ASSERT_TRUE(deliveries_->step());
+  open_.open.clear();
+  happens("alert.resolved", "monitors/m/alerts/a", alert_payload("a", {"am"}));
+  ASSERT_TRUE(deliveries_->step());
+  EXPECT_EQ(sender_.posts.size(), 2u) << "it comes after what was said before it";
+  wait(5);
+  ASSERT_TRUE(deliveries_->step());
+  ASSERT_TRUE(deliveries_->step());
+  ASSERT_EQ(sender_.posts.size(), 4u);
+  const Json last = MUST(base::parse_json(sender_.posts[3].body));
+  ASSERT_EQ(last.as_array().size(), 1u);
+  EXPECT_EQ(last.as_array()[0].as_object().at("endsAt"), Json("2023-11-14T22:14:21Z"));
 }
 
 TEST(Judge, EveryOutcome) {

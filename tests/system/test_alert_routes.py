@@ -1,12 +1,15 @@
-"""Alerts reach who should hear of them: a signed webhook, Slack's format, and a real Alertmanager; what can't be reached is tried again."""
+"""Alerts reach who should hear of them: a signed webhook, Slack's format, a mail server, and a real Alertmanager; what can't be reached is tried again."""
 import base64
 import contextlib
+import email
+import email.policy
 import hashlib
 import hmac
 import json
 import os
 import pathlib
 import queue
+import ssl
 import subprocess
 import sys
 import time
@@ -14,30 +17,76 @@ import time
 import pytest
 import requests
 import small_project
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult
 from conftest import Server, eventually, free_port
 from test_registry import Receiver
 
 
+class Alertmanager:
+    def __init__(self, folder: pathlib.Path):
+        self.folder, self.port = folder, free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        (folder / "am.yml").write_text("route: {receiver: nobody}\nreceivers: [{name: nobody}]\n")
+        self.start()
 
-@contextlib.contextmanager
-def alertmanager(folder: pathlib.Path):
-    port = free_port()
-    (folder / "am.yml").write_text("route: {receiver: nobody}\nreceivers: [{name: nobody}]\n")
-    process = subprocess.Popen(["prometheus-alertmanager", f"--config.file={folder / 'am.yml'}", f"--storage.path={folder / 'am'}", "--cluster.listen-address=",
-                                f"--web.listen-address=127.0.0.1:{port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    url = f"http://127.0.0.1:{port}"
-    try:
+    def start(self):
+        self.process = subprocess.Popen(["prometheus-alertmanager", f"--config.file={self.folder / 'am.yml'}", f"--storage.path={self.folder / 'am'}",
+                                         "--cluster.listen-address=", f"--web.listen-address=127.0.0.1:{self.port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
         def ready():
             try:
-                return requests.get(url + "/-/ready", timeout=1).ok
+                return requests.get(self.url + "/-/ready", timeout=1).ok
             except requests.ConnectionError:
                 return False
 
         eventually(ready)
-        yield url
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait()
+
+    def firing(self) -> list[str]:
+        return sorted(a["labels"]["alertname"] for a in requests.get(self.url + "/api/v2/alerts", timeout=5).json() if a["labels"]["endpoint"] == "sale")
+
+
+@contextlib.contextmanager
+def alertmanager(folder: pathlib.Path):
+    running = Alertmanager(folder)
+    try:
+        yield running
     finally:
-        process.terminate()
-        process.wait()
+        running.stop()
+
+
+class MailServer:
+    """aiosmtpd, which keeps what it is sent; with a certificate it wants STARTTLS and a login."""
+
+    def __init__(self, certificate: pathlib.Path | None = None):
+        self.mails = queue.Queue()
+        options = {}
+        if certificate:
+            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            context.load_cert_chain(certificate)
+            options = {"tls_context": context, "require_starttls": True, "auth_required": True, "authenticator": self.check}
+        self.controller = Controller(self, hostname="127.0.0.1", port=free_port(), server_hostname="localhost", **options)
+        self.controller.start()
+        self.url = f"smtp://localhost:{self.controller.port}"
+
+    def check(self, server, session, envelope, mechanism, login):
+        return AuthResult(success=login.login == b"slipway" and login.password == b"geheim")
+
+    async def handle_DATA(self, server, session, envelope):
+        self.mails.put((envelope.mail_from, envelope.rcpt_tos, email.message_from_bytes(envelope.content, policy=email.policy.default)))
+        return "250 taken"
+
+
+def certificate(folder: pathlib.Path) -> pathlib.Path:
+    file = folder / "localhost.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", file, "-out", folder / "cert.pem", "-days", "2", "-subj", "/CN=localhost",
+                    "-addext", "subjectAltName=DNS:localhost"], check=True, capture_output=True)
+    file.write_text(file.read_text() + (folder / "cert.pem").read_text())
+    return file
 
 
 def declare(folder: pathlib.Path, routes: str, route: str) -> pathlib.Path:
@@ -60,23 +109,34 @@ def test_alerts_arrive(tmp_path):
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
     hook, slack = Receiver(), Receiver()
     os.environ["SLIPWAY_ROUTE_SLACK"], os.environ["SLIPWAY_ROUTE_SECRET"] = slack.url, "geheim"
-    flags = ["--webhook-allow-private=true", "--webhook-schemes=http", "--webhook-timeout-seconds=2", "--python-path", str(pathlib.Path(sys.executable).parent)]
+    pem = certificate(tmp_path)
+    post, insecure = MailServer(pem), MailServer()
+    os.environ["SLIPWAY_ROUTE_PASSWORD"] = "geheim"
+    flags = ["--alert-repeat-seconds=1", "--webhook-ca-file", str(pem), "--webhook-allow-private=true", "--webhook-schemes=http", "--webhook-timeout-seconds=2", "--python-path", str(pathlib.Path(sys.executable).parent)]
     with alertmanager(tmp_path) as am:
         server = Server(tmp_path / "data", *flags)
         try:
             folder = tmp_path / "shop"
             routes = (f'routes:\n  hook: {{webhook: "{hook.url}", secret: "${{SLIPWAY_ROUTE_SECRET}}"}}\n  chat: {{slack: "${{SLIPWAY_ROUTE_SLACK}}"}}\n'
-                      f'  pager: {{alertmanager: "{am}"}}\n  nobody: {{webhook: "{hook.url}-else"}}\n')
-            server.cli("apply", str(declare(folder, routes, "[hook, chat, pager]")))
+                      f'  pager: {{alertmanager: "{am.url}"}}\n'
+                      f'  mail: {{email: [ops@example.org, dev@example.org], from: slipway@example.org, smtp: "{post.url}", user: slipway, password: "${{SLIPWAY_ROUTE_PASSWORD}}"}}\n'
+                      f'  bare: {{email: ops@example.org, from: slipway@example.org, smtp: "{insecure.url}"}}\n'
+                      f'  nobody: {{webhook: "{hook.url}-else"}}\n')
+            server.cli("apply", str(declare(folder, routes, "[hook, chat, pager, mail]")))
             server.cli("data", "ingest", "visits")
             server.cli("features", "materialize", "--as-of", small_project.START.isoformat())
             server.cli("run", "train")
 
             listed = json.loads(server.cli("--json", "routes", "list").stdout)["routes"]
-            assert [(r["name"], r["kind"], r["signed"]) for r in listed] == [("chat", "slack", False), ("hook", "webhook", True), ("nobody", "webhook", False), ("pager", "alertmanager", False)]
+            assert [(r["name"], r["kind"], r["signed"]) for r in listed] == [
+                ("bare", "email", False), ("chat", "slack", False), ("hook", "webhook", True), ("mail", "email", True), ("nobody", "webhook", False), ("pager", "alertmanager", False)]
             assert slack.url not in json.dumps(listed)
-            for route in ("hook", "chat", "pager"):
+            for route in ("hook", "chat", "pager", "mail"):
                 assert server.cli("routes", "test", route).returncode == 0
+            sender, readers, mail = post.mails.get(timeout=5)
+            assert (sender, readers, mail["Subject"]) == ("slipway@example.org", ["ops@example.org", "dev@example.org"], "[info] example: example opened")
+            done = server.cli("routes", "test", "bare", check=False)
+            assert done.returncode == 1 and "TLS" in done.stdout and insecure.mails.empty(), "without TLS nothing is sent unless slipway.yaml says so"
             assert "example" in drain(slack)[0][1].decode()
             headers, body = drain(hook)[0]
             signed = f"{headers['X-Slipway-Delivery-Id']}.{headers['X-Slipway-Timestamp']}.{body.decode()}".encode()
@@ -104,12 +164,17 @@ def test_alerts_arrive(tmp_path):
             eventually(lambda: len(texts) >= expected + refused or texts.extend(json.loads(body)["text"] for _, body in drain(slack)), seconds=30)
             assert any(t.startswith("*sale* critical: alert *log_loss* of sale-health opened\nlog_loss_ratio ") and t.endswith("Action: retrain starts") for t in texts), texts
 
-            def in_alertmanager():
-                assert alerts[-1]["state"] == "open", [(a["time"], a["state"]) for a in alerts]
-                found = [a for a in requests.get(am + "/api/v2/alerts", timeout=5).json() if a["labels"]["alertname"] == "log_loss"]
-                return found and found[0]["labels"]["endpoint"] == "sale"
+            # It stays there while it is open, also after a restart of Alertmanager, which forgets what it was told.
+            assert alerts[-1]["state"] == "open", [(a["time"], a["state"]) for a in alerts]
+            eventually(lambda: am.firing() == ["log_loss"], seconds=30)
+            am.stop()
+            am.start()
+            eventually(lambda: am.firing() == ["log_loss"], seconds=30)
 
-            eventually(in_alertmanager, seconds=30)
+            mails = []
+            eventually(lambda: len(mails) == expected or mails.append(post.mails.get(timeout=30)[2]), seconds=60)
+            opened = [m for m in mails if m["Subject"] == "[critical] sale: log_loss opened"]
+            assert len(opened) == len(alerts) and "Action: retrain starts" in opened[0].get_content()
 
             # The declared alert, rehearsed, is what happened; a stricter one that is only thought of fires no later.
             rehearsed = json.loads(server.cli("--json", "monitors", "rehearse", "sale-health", "log_loss").stdout)
@@ -123,6 +188,15 @@ def test_alerts_arrive(tmp_path):
             done = server.cli("monitors", "rehearse", "sale-health", "{metric: auk, window: day, over: 1}", check=False)
             assert done.returncode == 1 and "auk" in done.stderr
 
+            # An alert whose rule is renamed ends where it was told of.
+            renamed = folder / "slipway.yaml"
+            renamed.write_text(declare(folder, routes, "hook").read_text().replace("  log_loss: {metric", "  loss: {metric"))
+            server.cli("apply", str(renamed))
+            eventually(lambda: am.firing() == [], seconds=30)
+            assert json.loads(hook.got.get(timeout=30)[1])["event"] == "alert.resolved"
+            over = post.mails.get(timeout=30)[2]
+            assert over["Subject"] == "[resolved] sale: log_loss is resolved" and over["References"] == opened[-1]["References"]
+
             # A route that is no longer declared hears nothing; one that nobody declares is refused.
             done = server.cli("apply", str(declare(folder, routes, "[hook, gone]")), check=False)
             assert done.returncode == 1 and "route=gone" in done.stderr
@@ -132,6 +206,8 @@ def test_alerts_arrive(tmp_path):
             server.stop()
             hook.close()
             slack.close()
+            post.controller.stop()
+            insecure.controller.stop()
 
 
 @pytest.mark.parametrize("route, words", [('{slack: "https://127.0.0.1:1/x"}', "127.0.0.1"), ('{webhook: "ftp://example.org"}', "ftp"), ('{webhook: "https://example.org", secret: "${HOME}"}', "SLIPWAY_ROUTE_"),

@@ -135,6 +135,7 @@ routes:
   post: {webhook: "https://hooks.example.com/a", secret: "not-told"}
   chat: {slack: "https://hooks.slack.example.com/b"}
   pager: {alertmanager: "https://alerts.example.com"}
+  mail: {email: [a@example.com, b@example.com], from: s@example.com, smtp: "smtps://mail.example.com:465", user: u, password: "not-told", tls: required}
 streams:
   scored:
     endpoint: late
@@ -190,7 +191,9 @@ def every_key() -> sw.Project:
     project.add(sw.Dataset("files", path="rows", format="csv", csv=sw.Csv(delimiter=";", missing=["NA", "-"])),
                 sw.Dataset("table", postgres=sw.Postgres(url="${WAREHOUSE_URL}", table="shop.rides")),
                 sw.Dataset("query", postgres=sw.Postgres(url="postgresql://h/d", query="SELECT 1 AS x")))
-    return project.add(source, always, windows, latest, asked, service, sw.Route(name="pager", alertmanager="https://alerts.example.com"), health, stream)
+    return project.add(source, always, windows, latest, asked, service, sw.Route(name="pager", alertmanager="https://alerts.example.com"),
+                       sw.Route(name="mail", email=["a@example.com", "b@example.com"], sender="s@example.com", smtp="smtps://mail.example.com:465", user="u", password="not-told",
+                                tls="required"), health, stream)
 
 
 def test_every_key_of_the_document_has_a_place(server):
@@ -222,6 +225,7 @@ def test_every_key_of_the_document_has_a_place(server):
     (lambda: agg.quantile("x", 2), "0 to 1"),
     (lambda: sw.Alert(metric="auc", window="day"), "exactly one"),
     (lambda: sw.Route(name="r"), "exactly one"),
+    (lambda: sw.Route(name="r", email="a@example.com"), "sender and smtp"),
     (lambda: sw.Project("p", clock="rehearsal"), "start"),
     (lambda: sw.Project("p", start=dt.datetime(2026, 1, 1)).document(), "zone"),
     (lambda: sw.Project("p").add(sw.Source("s", "d"), sw.Source("s", "e")), "two sources"),

@@ -12,12 +12,12 @@ using webhooks::Webhooks;
 
 Result<Response> list(Webhooks& webhooks) {
   JsonArray routes;
-  for (const auto& [route, waiting] : TRY(webhooks.routes())) {
-    // An address may hold a key.
+  for (const webhooks::RouteState& route : TRY(webhooks.routes())) {
+    // Without its address: that may hold a key.
     routes.push_back(JsonObject{{"name", route.name},
                                 {"kind", webhooks::format_name(route.format)},
-                                {"signed", !route.secret.empty()},
-                                {"waiting", waiting}});
+                                {"signed", route.is_signed},
+                                {"waiting", route.waiting}});
   }
   return reply({{"routes", std::move(routes)}});
 }

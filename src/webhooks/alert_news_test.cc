@@ -1,0 +1,102 @@
+#include "webhooks/alert_news.h"
+
+#include <gtest/gtest.h>
+
+namespace slipway::webhooks {
+namespace {
+
+// 2024-02-01T00:00:00Z
+constexpr Moment kMoment{.now = {1706745600LL * 1'000'000}, .stays = {600LL * 1'000'000}};
+
+store::Event opened() {
+  store::Event event;
+  event.kind = "alert.opened";
+  event.event_time = {1704675600LL * 1'000'000};
+  event.arrival_time = event.event_time;
+  event.payload =
+      R"({"monitor":"m","alert":"quality <1>","endpoint":"e","severity":"critical","metric":"auc",
+      "value":0.6123456,"threshold":0.7,"window":"week","window_start":"2024-01-01T00:00:00Z",
+      "opened_at":"2024-01-08T01:00:00Z","causes":[{"feature":"pages"},{"feature":"shop"}],
+      "action":{"name":"retrain","starts":false,"reason":"cooling down"},"routes":["oncall","team"]})";
+  return event;
+}
+
+TEST(AlertNews, AnAlertTellsWhatHappenedAndWhatIsDone) {
+  const auto news = alert_news_of(opened());
+  ASSERT_TRUE(news);
+  EXPECT_EQ(news->routes, (std::vector<std::string>{"oncall", "team"}));
+  const JsonObject slack =
+      MUST(base::parse_json_object(alert_body(Format::kSlack, {*news}, kMoment)));
+  EXPECT_EQ(std::string(slack.at("text").as_string()),
+            "*e* critical: alert *quality &lt;1&gt;* of m opened\n"
+            "auc 0.6123 in the week from 2024-01-01 (threshold 0.7)\n"
+            "Moved: pages, shop\n"
+            "Action: retrain is held back: cooling down");
+  const JsonObject hook =
+      MUST(base::parse_json_object(alert_body(Format::kWebhook, {*news}, kMoment)));
+  EXPECT_EQ(hook.at("event"), Json("alert.opened"));
+  EXPECT_EQ(hook.at("alert").as_object().at("value"), Json(0.6123456));
+  EXPECT_FALSE(hook.at("alert").as_object().contains("routes"));
+}
+
+TEST(AlertNews, AlertmanagerKeepsAnAlertForAWhileAndEndsItWhenItIsResolved) {
+  store::Event event = opened();
+  const Json open =
+      MUST(base::parse_json(alert_body(Format::kAlertmanager, {*alert_news_of(event)}, kMoment)));
+  const JsonObject& first = open.as_array()[0].as_object();
+  EXPECT_EQ(first.at("labels").as_object().at("alertname"), Json("quality <1>"));
+  EXPECT_EQ(first.at("startsAt"), Json("2024-01-08T01:00:00Z"));
+  EXPECT_EQ(first.at("endsAt"), Json("2024-02-01T00:10:00Z"));
+  event.kind = "alert.resolved";
+  event.event_time = event.event_time + base::Duration::days(7);
+  const Json over =
+      MUST(base::parse_json(alert_body(Format::kAlertmanager, {*alert_news_of(event)}, kMoment)));
+  const JsonObject& second = over.as_array()[0].as_object();
+  EXPECT_EQ(second.at("labels"), first.at("labels"));
+  EXPECT_EQ(second.at("startsAt"), first.at("startsAt"));
+  EXPECT_EQ(second.at("endsAt"), Json("2024-01-15T01:00:00Z"));
+}
+
+TEST(AlertNews, ARehearsalAheadOfTheClockEndsNow) {
+  store::Event event = opened();
+  event.kind = "alert.resolved";
+  const Moment past{.now = {1500000000LL * 1'000'000}, .stays = base::Duration::seconds(60)};
+  const Json over =
+      MUST(base::parse_json(alert_body(Format::kAlertmanager, {*alert_news_of(event)}, past)));
+  EXPECT_EQ(over.as_array()[0].as_object().at("startsAt"), Json("2017-07-14T02:40:00Z"));
+  EXPECT_EQ(over.as_array()[0].as_object().at("endsAt"), Json("2017-07-14T02:40:00Z"));
+}
+
+TEST(AlertNews, AMailIsOneThreadPerAlert) {
+  store::Event event = opened();
+  const AlertMail open = alert_mail(*alert_news_of(event));
+  EXPECT_EQ(open.subject, "[critical] e: quality <1> opened");
+  EXPECT_EQ(open.text,
+            "Alert quality <1> of monitor m opened at 2024-01-08T01:00:00Z.\n\n"
+            "auc 0.6123 in the week from 2024-01-01 (threshold 0.7)\n"
+            "Moved: pages, shop\nAction: retrain is held back: cooling down\n");
+  event.kind = "alert.resolved";
+  const AlertMail over = alert_mail(*alert_news_of(event));
+  EXPECT_EQ(over.subject, "[resolved] e: quality <1> is resolved");
+  EXPECT_EQ(over.thread, open.thread);
+}
+
+TEST(AlertNews, WhatIsKeptIsReadBack) {
+  const AlertNews news = *alert_news_of(opened());
+  const auto back = AlertNews::from_text(AlertNews::to_text({news, news}));
+  ASSERT_TRUE(back.has_value());
+  ASSERT_EQ(back->size(), 2u);
+  EXPECT_EQ(back->front().event, news.event);
+  EXPECT_EQ(back->front().time, news.time);
+  EXPECT_EQ(back->front().alert, news.alert);
+  for (const char* other : {"", "{}", "[]", "[1]", R"([{"event":"x","time":"y","alert":{}}])"})
+    EXPECT_FALSE(AlertNews::from_text(other)) << other;
+}
+
+TEST(AlertNews, OtherEventsAreNoNews) {
+  EXPECT_FALSE(alert_news_of({.kind = "model.created"}));
+  EXPECT_FALSE(alert_news_of({.kind = "alert.opened", .payload = ""}));  // erased
+}
+
+}  // namespace
+}  // namespace slipway::webhooks
