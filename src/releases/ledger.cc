@@ -9,7 +9,7 @@ constexpr std::string_view kEndpointColumns =
     "name, definition, salt, current_revision, state, created_at, updated_at";
 constexpr std::string_view kRevisionColumns =
     "endpoint, number, kind, variants, features, output, salt, log_policy, policy, actor, reason, "
-    "event_time, arrival_time, previous, restores, running";
+    "event_time, arrival_time, previous, restores, running, cause";
 
 // Reads rows through `parse`, which can fail; the first failure is returned.
 template <typename Parse>
@@ -51,7 +51,8 @@ Result<Revision> read_revision(const store::Row& row) {
                     .event_time = row.time(11),
                     .arrival_time = row.time(12),
                     .previous = row.maybe_int64(13),
-                    .restores = row.maybe_int64(14)};
+                    .restores = row.maybe_int64(14),
+                    .cause = row.string(16)};
   revision.kind = TRY(parse_kind(row.text(2)));
   revision.variants = TRY(parse_variants(row.text(3)));
   revision.policy = TRY(parse_policy(row.text(8)));
@@ -241,13 +242,13 @@ Result<void> Ledger::insert_revision(store::Tx& tx, const Revision& revision) co
       "INSERT INTO release_revisions(workspace, endpoint, number, kind, variants, features, "
       "output, "
       "salt, log_policy, policy, actor, reason, event_time, arrival_time, previous, restores, "
-      "running) "
-      "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      "running, cause) "
+      "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
       {workspace_, revision.endpoint, revision.number, kind_name(revision.kind),
        base::to_text(Json(to_json(revision.variants))), revision.features, revision.output,
        revision.salt, revision.log_policy, base::to_text(to_json(revision.policy)), revision.actor,
        revision.reason, revision.event_time, revision.arrival_time, revision.previous,
-       revision.restores, base::to_text(running)}));
+       revision.restores, base::to_text(running), revision.cause}));
   return {};
 }
 

@@ -32,6 +32,8 @@ const char* event_kind(RevisionKind kind) {
       return "endpoint.experiment_started";
     case RevisionKind::kConclude:
       return "endpoint.experiment_concluded";
+    case RevisionKind::kFallback:
+      return "endpoint.fell_back";
   }
   return "";
 }
@@ -149,7 +151,8 @@ Result<Revision> Releases::commit(const EndpointRecord& before, Change change) {
                             .actor = revision.actor,
                             .payload = {{"revision", revision.number},
                                         {"variants", variants},
-                                        {"reason", revision.reason}},
+                                        {"reason", revision.reason},
+                                        {"cause", revision.cause}},
                             .event_time = revision.event_time,
                             .workspace = workspace_});
   }));
@@ -311,6 +314,13 @@ Result<RolledBack> Releases::rollback(const std::string& endpoint, const std::st
 Result<Revision> Releases::rollback_once(const std::string& endpoint, const std::string& reason,
                                          const std::string& actor) {
   const EndpointStatus now = TRY(status(endpoint));
+  return commit(now.endpoint, TRY(plan_rollback(now, reason, actor)));
+}
+
+Result<Releases::Change> Releases::plan_rollback(const EndpointStatus& now,
+                                                 const std::string& reason,
+                                                 const std::string& actor) {
+  const std::string& endpoint = now.endpoint.name();
   if (!now.last_good) {
     return base::error(Code::kFailedPrecondition,
                        "there is no earlier good revision to go back to: endpoint={}", endpoint);
@@ -328,7 +338,7 @@ Result<Revision> Releases::rollback_once(const std::string& endpoint, const std:
   state.proposal.reset();
   state.held = true;
   state.held_reason = fmt::format("rolled back: {}", reason);
-  return commit(now.endpoint, std::move(change));
+  return change;
 }
 
 Result<Revision> Releases::hold(const std::string& endpoint, const std::string& reason,
@@ -340,6 +350,11 @@ Result<Revision> Releases::hold(const std::string& endpoint, const std::string& 
         now.current ? "the endpoint is held already" : "the endpoint has no revision to hold",
         endpoint);
   }
+  return commit(now.endpoint, plan_hold(now, reason, actor));
+}
+
+Releases::Change Releases::plan_hold(const EndpointStatus& now, const std::string& reason,
+                                     const std::string& actor) const {
   Change change{draft(now.endpoint, RevisionKind::kHold, reason, actor), now.endpoint};
   change.revision.variants = now.current->variants;
   change.revision.features = now.current->features;
@@ -360,6 +375,79 @@ Result<Revision> Releases::hold(const std::string& endpoint, const std::string& 
   state.proposal.reset();
   state.held = true;
   state.held_reason = reason;
+  return change;
+}
+
+Result<Releases::Change> Releases::plan_fallback(const EndpointStatus& now,
+                                                 const ResolvedModel& model,
+                                                 const std::string& reason,
+                                                 const std::string& actor) {
+  Change change{draft(now.endpoint, RevisionKind::kFallback, reason, actor), now.endpoint};
+  change.revision.variants = {whole_live(model)};
+  RolloutState& state = change.after.state;
+  state.held = true;
+  state.held_reason = fmt::format("fell back to {}: {}", model.uri, reason);
+  TRY(add_shadows(change.after, change.revision.variants));
+  return change;
+}
+
+Result<std::optional<std::string>> Releases::find_precedence(const std::string& endpoint,
+                                                             AutomaticChange change,
+                                                             const std::string& model) {
+  return precedence(TRY(status(endpoint)), change, model);
+}
+
+Result<std::optional<std::string>> Releases::precedence(const EndpointStatus& now,
+                                                        AutomaticChange change,
+                                                        const std::string& model) {
+  if (!now.current) return std::optional<std::string>("the endpoint has no revision yet");
+  std::string uri;
+  if (change == AutomaticChange::kFallback) {
+    const auto resolved = ports_.catalog.resolve(model);
+    if (!resolved && resolved.error().code == Code::kNotFound)
+      return std::optional<std::string>("there is no fallback: " + resolved.error().message);
+    uri = TRY(resolved).uri;
+  }
+  return releases::find_precedence(now.endpoint.state, *now.current, now.last_good, change, uri);
+}
+
+Result<Revision> Releases::act(const std::string& endpoint, const Automatic& wanted) {
+  CHECK(!wanted.cause.empty());
+  for (int attempt = 0;; ++attempt) {
+    auto revision = act_once(endpoint, wanted);
+    if (revision || revision.error().code != Code::kConflict || attempt == kConflictRetries)
+      return revision;
+  }
+}
+
+Result<Revision> Releases::act_once(const std::string& endpoint, const Automatic& wanted) {
+  const EndpointStatus now = TRY(status(endpoint));
+  for (Revision& earlier : TRY(history(endpoint))) {
+    if (earlier.cause == wanted.cause) return std::move(earlier);
+  }
+  if (now.current && now.current->number != wanted.about) {
+    return base::error(Code::kFailedPrecondition,
+                       "the endpoint has changed since it was decided: it was about revision {}, "
+                       "and {} ({} by {}) is in charge",
+                       wanted.about, now.current->number, kind_name(now.current->kind),
+                       now.current->actor);
+  }
+  if (const auto before = TRY(precedence(now, wanted.change, wanted.model)))
+    return base::error(Code::kFailedPrecondition, "{}", *before);
+  Change change{};
+  switch (wanted.change) {
+    case AutomaticChange::kHold:
+      change = plan_hold(now, wanted.reason, wanted.actor);
+      break;
+    case AutomaticChange::kRollback:
+      change = TRY(plan_rollback(now, wanted.reason, wanted.actor));
+      break;
+    case AutomaticChange::kFallback:
+      change = TRY(plan_fallback(now, TRY(ports_.catalog.resolve(wanted.model)), wanted.reason,
+                                 wanted.actor));
+      break;
+  }
+  change.revision.cause = wanted.cause;
   return commit(now.endpoint, std::move(change));
 }
 

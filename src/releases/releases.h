@@ -133,6 +133,25 @@ class Releases {
   Result<Revision> follow(const std::string& endpoint, const std::string& reason,
                           const std::string& actor);
 
+  // What an alert asks for. `cause` names it: the same one again does nothing and gives the
+  // revision it has led to. It was decided about revision `about`, and is only done while that is
+  // the newest.
+  struct Automatic {
+    AutomaticChange change = AutomaticChange::kHold;
+    std::string model;  // of a fallback: a model URI. It takes charge of everything and is held
+    std::string cause;
+    std::int64_t about = 0;
+    std::string reason, actor;
+  };
+  // kFailedPrecondition: something goes before it (find_precedence), or the endpoint has changed
+  // since; kNotFound: no such endpoint or model; else what the data plane says. Then nothing has
+  // changed.
+  Result<Revision> act(const std::string& endpoint, const Automatic& wanted);
+  // Why act() would be refused now, or nothing.
+  Result<std::optional<std::string>> find_precedence(const std::string& endpoint,
+                                                     AutomaticChange change,
+                                                     const std::string& model);
+
   // Gives a challenger part of the requests until the declared metric decides, the guard says no,
   // or its time is over; alias moves wait meanwhile, a deploy or rollback ends it.
   // kInvalidArgument: a number out of range, a metric that doesn't exist or doesn't say what is
@@ -185,6 +204,16 @@ class Releases {
                                 const std::string& reason, const std::string& actor);
   Result<ProposalReceipt> propose_model(const EndpointRecord& record, const ResolvedModel& model,
                                         const std::string& reason, const std::string& actor);
+  Result<Revision> act_once(const std::string& endpoint, const Automatic& wanted);
+  Result<std::optional<std::string>> precedence(const EndpointStatus& now, AutomaticChange change,
+                                                const std::string& model);
+  // What takes `now` back to its last good revision, holds it, or puts a model in charge and holds.
+  Result<Change> plan_rollback(const EndpointStatus& now, const std::string& reason,
+                               const std::string& actor);
+  Change plan_hold(const EndpointStatus& now, const std::string& reason,
+                   const std::string& actor) const;
+  Result<Change> plan_fallback(const EndpointStatus& now, const ResolvedModel& model,
+                               const std::string& reason, const std::string& actor);
   Result<Revision> rollback_once(const std::string& endpoint, const std::string& reason,
                                  const std::string& actor);
   Result<std::optional<RolloutStep>> advance_one(const EndpointRecord& record, base::Timestamp now);

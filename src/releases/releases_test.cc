@@ -130,6 +130,79 @@ TEST_F(ReleasesTest, TheFirstModelTakesChargeAtOnceTheNextOneByDeclaredSteps) {
                                              "endpoint.canary_step", "endpoint.promoted"}));
 }
 
+TEST_F(ReleasesTest, AnAlertActsOnceOnWhatItWasDecidedAbout) {
+  apply();
+  move_alias(1);
+  MUST(releases_->deploy("e", "models:/m/2", "new", "ann"));
+  const Releases::Automatic back{.change = AutomaticChange::kRollback,
+                                 .cause = "alerts/1/actions/m/7",
+                                 .about = 2,
+                                 .reason = "alert bias of monitor m",
+                                 .actor = "monitor:m"};
+  const Revision done = MUST(releases_->act("e", back));
+  EXPECT_EQ(done.number, 3);
+  EXPECT_EQ(done.restores, 1);
+  EXPECT_EQ(done.cause, "alerts/1/actions/m/7");
+  EXPECT_EQ(live(), "live:v1:10000 ");
+  EXPECT_TRUE(MUST(releases_->status("e")).endpoint.state.held);
+  // As after a crash: the same cause again is the same revision, whatever happened since.
+  open();
+  EXPECT_EQ(MUST(releases_->act("e", back)).number, 3);
+  MUST(releases_->deploy("e", "models:/m/2", "it was not the model", "ann"));
+  EXPECT_EQ(MUST(releases_->act("e", back)).number, 3);
+  EXPECT_EQ(live(), "live:v2:10000 ");
+  EXPECT_EQ(MUST(releases_->revisions("e")).size(), 4u);
+}
+
+TEST_F(ReleasesTest, WhoChangedTheEndpointMeanwhileWins) {
+  apply();
+  move_alias(1);
+  MUST(releases_->deploy("e", "models:/m/2", "new", "ann"));
+  Releases::Automatic wanted{.change = AutomaticChange::kRollback,
+                             .cause = "alerts/1/actions/m/7",
+                             .about = 2,
+                             .reason = "alert",
+                             .actor = "monitor:m"};
+  MUST(releases_->deploy("e", "models:/m/3", "hotfix", "ann"));
+  const auto refused = releases_->act("e", wanted);
+  EXPECT_EQ(refused.error().code, Code::kFailedPrecondition);
+  EXPECT_NE(refused.error().message.find("about revision 2, and 3 (deploy by ann) is in charge"),
+            std::string::npos)
+      << refused.error().message;
+  EXPECT_EQ(live(), "live:v3:10000 ");
+  // A canary has its own guard; only a hold ends it.
+  move_alias(2);
+  walk_to("2013-06-01T07:00:00Z");
+  wanted.cause = "alerts/1/actions/m/8";
+  wanted.about = 4;
+  EXPECT_EQ(releases_->act("e", wanted).error().message,
+            "a canary is under way: its guard decides");
+  EXPECT_EQ(MUST(releases_->find_precedence("e", AutomaticChange::kRollback, "")),
+            "a canary is under way: its guard decides");
+  wanted.change = AutomaticChange::kHold;
+  EXPECT_EQ(kind_name(MUST(releases_->act("e", wanted)).kind), "hold");
+  EXPECT_EQ(live(), "live:v3:10000 ");
+  EXPECT_EQ(MUST(releases_->status("e")).phase(), "steady");
+}
+
+TEST_F(ReleasesTest, AFallbackTakesChargeAndIsHeldUntilSomebodyFollows) {
+  apply();
+  move_alias(2);
+  Releases::Automatic wanted{.change = AutomaticChange::kFallback,
+                             .model = "models:/m/1",
+                             .cause = "alerts/1/actions/m/1",
+                             .about = 1,
+                             .reason = "alert",
+                             .actor = "monitor:m"};
+  EXPECT_EQ(kind_name(MUST(releases_->act("e", wanted)).kind), "fallback");
+  EXPECT_EQ(live(), "live:v1:10000 ");
+  move_alias(3);
+  EXPECT_FALSE(receipts_.at(0).accepted);
+  MUST(releases_->follow("e", "fine again", "ann"));
+  EXPECT_EQ(MUST(releases_->status("e")).phase(), "proposed") << "the alias' version comes back";
+  EXPECT_EQ(MUST(store::list_events(*db_, {.kind = "endpoint.fell_back"})).size(), 1u);
+}
+
 TEST_F(ReleasesTest, TheGuardTakesACanaryAwayAndTheAliasDoesNotBringItBack) {
   apply();
   move_alias(1);

@@ -16,7 +16,7 @@ constexpr KindName kKinds[] = {
     {RevisionKind::kPromote, "promote"},     {RevisionKind::kRollback, "rollback"},
     {RevisionKind::kHold, "hold"},           {RevisionKind::kFollow, "follow"},
     {RevisionKind::kThreshold, "threshold"}, {RevisionKind::kExperiment, "experiment"},
-    {RevisionKind::kConclude, "conclude"},
+    {RevisionKind::kConclude, "conclude"},   {RevisionKind::kFallback, "fallback"},
 };
 
 }  // namespace
@@ -123,6 +123,7 @@ JsonObject Revision::to_json() const {
   running.append_to(object);
   object["previous"] = previous ? Json(*previous) : Json(nullptr);
   object["restores"] = restores ? Json(*restores) : Json(nullptr);
+  object["cause"] = cause.empty() ? Json(nullptr) : Json(cause);
   return object;
 }
 

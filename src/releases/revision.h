@@ -50,7 +50,8 @@ enum class RevisionKind {
   kFollow,
   kThreshold,
   kExperiment,
-  kConclude
+  kConclude,
+  kFallback
 };
 std::string_view kind_name(RevisionKind kind);  // "deploy", "canary-step", ...
 Result<RevisionKind> parse_kind(std::string_view name);
@@ -71,6 +72,7 @@ struct Revision {
   base::Timestamp arrival_time;          // by the server's clock
   std::optional<std::int64_t> previous;  // none: the first
   std::optional<std::int64_t> restores;  // a rollback: the revision whose variants these are
+  std::string cause;  // of what no person did: "alerts/3/actions/7"; one revision each
 
   // Live variants, the one with most slots first.
   std::vector<const Variant*> live() const;

@@ -250,6 +250,22 @@ std::optional<std::int64_t> find_last_good(const std::vector<Revision>& newest_f
   return std::nullopt;
 }
 
+std::optional<std::string> find_precedence(const RolloutState& state, const Revision& newest,
+                                           std::optional<std::int64_t> last_good,
+                                           AutomaticChange change, const std::string& model_uri) {
+  if (state.held) return "the endpoint is held: " + state.held_reason;
+  if (change == AutomaticChange::kHold) return std::nullopt;
+  if (state.canary) return "a canary is under way: its guard decides";
+  if (state.proposal) return "a release is under way: its policy decides";
+  if (state.experiment) return "an experiment is under way: its verdict decides";
+  if (change == AutomaticChange::kRollback && !last_good)
+    return "there is no earlier good revision to go back to";
+  const Variant* live = newest.find_variant("live");
+  if (change == AutomaticChange::kFallback && live != nullptr && live->uri == model_uri)
+    return fmt::format("the fallback is in charge already: {}", model_uri);
+  return std::nullopt;
+}
+
 bool was_rejected(const std::vector<Revision>& newest_first, const ResolvedModel& model) {
   const std::pair wanted(model.model, model.version);
   for (const Revision& revision : newest_first) {

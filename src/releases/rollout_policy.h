@@ -124,6 +124,17 @@ Variant whole_live(const ResolvedModel& model);
 // away from since. Its number; nothing when there is none.
 std::optional<std::int64_t> find_last_good(const std::vector<Revision>& newest_first);
 
+// What an alert may change of an endpoint while nobody looks.
+enum class AutomaticChange { kHold, kRollback, kFallback };
+// Why what somebody decided, or the release policy, goes before it; nothing: it may take place.
+// - A held endpoint stays as it is: whoever held it has decided.
+// - A release or an experiment under way is judged by its own policy, on the newcomer's requests;
+//   only a hold ends it.
+// - A rollback needs an earlier good revision, a fallback another model than the one in charge.
+std::optional<std::string> find_precedence(const RolloutState& state, const Revision& newest,
+                                           std::optional<std::int64_t> last_good,
+                                           AutomaticChange change, const std::string& model_uri);
+
 // True when `model` was the last time it answered taken away by a rollback or a guard: an alias
 // doesn't bring it back, a deploy does.
 bool was_rejected(const std::vector<Revision>& newest_first, const ResolvedModel& model);

@@ -283,6 +283,49 @@ TEST(RolloutPolicy, LastGood) {
   for (const auto& [line, want] : cases) EXPECT_EQ(find_last_good(ledger(line)), want) << line;
 }
 
+// Who wins when an alert wants to change an endpoint.
+TEST(RolloutPolicy, WhatGoesBeforeAnAlert) {
+  using enum AutomaticChange;
+  const Revision newest = ledger("d1").front();
+  const std::string one = newest.find_variant("live")->uri;
+  RolloutState steady, held, canary, proposed, experiment;
+  held.held = true;
+  held.held_reason = "rolled back: bad";
+  canary.canary = Canary{};
+  proposed.proposal = Proposal{};
+  experiment.experiment = Experiment{};
+  struct Case {
+    const RolloutState& state;
+    AutomaticChange change;
+    std::optional<std::int64_t> last_good;
+    std::string words;  // empty: it may
+  };
+  const Case cases[] = {
+      {steady, kHold, {}, ""},
+      {steady, kRollback, 1, ""},
+      {steady, kRollback, {}, "no earlier good revision"},
+      {steady, kFallback, {}, "the fallback is in charge already"},
+      {held, kHold, 1, "the endpoint is held: rolled back: bad"},
+      {held, kRollback, 1, "held"},
+      {held, kFallback, 1, "held"},
+      {canary, kHold, {}, ""},
+      {canary, kRollback, 1, "its guard decides"},
+      {canary, kFallback, 1, "its guard decides"},
+      {proposed, kHold, {}, ""},
+      {proposed, kRollback, 1, "its policy decides"},
+      {experiment, kHold, {}, ""},
+      {experiment, kRollback, 1, "its verdict decides"},
+  };
+  for (const Case& c : cases) {
+    const auto before = find_precedence(c.state, newest, c.last_good, c.change, one);
+    EXPECT_EQ(before.has_value(), !c.words.empty()) << c.words;
+    if (before) {
+      EXPECT_NE(before->find(c.words), std::string::npos) << *before;
+    }
+  }
+  EXPECT_FALSE(find_precedence(steady, newest, {}, kFallback, "models:/m/9"));
+}
+
 TEST(RolloutPolicy, Rejected) {
   const ResolvedModel two{"m", 2, "models:/m/2"};
   const std::pair<const char*, bool> cases[] = {

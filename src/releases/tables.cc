@@ -55,8 +55,15 @@ constexpr std::string_view kSecond = R"sql(
 ALTER TABLE release_revisions ADD COLUMN running TEXT NOT NULL DEFAULT '{}'
 )sql";
 
+// What no person did.
+constexpr std::string_view kCauses = R"sql(
+ALTER TABLE release_revisions ADD COLUMN cause TEXT NOT NULL DEFAULT ''
+)sql";
+
 }  // namespace
 
-store::RoomMigrations migrations() { return {"releases", {{1, kFirst}, {2, kSecond}}}; }
+store::RoomMigrations migrations() {
+  return {"releases", {{1, kFirst}, {2, kSecond}, {3, kCauses}}};
+}
 
 }  // namespace slipway::releases
