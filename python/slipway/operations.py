@@ -175,7 +175,7 @@ class Alert(Part):
     under: float | None = None
     abs_over: float | None = None
     min_rows: int | None = None
-    action: str | None = None
+    action: str | Sequence[str] | None = None
     severity: Literal["critical", "warning", "info"] | None = None
     route: "Route | str | Sequence[Route | str] | None" = field(default=None, metadata={"write": lambda to: _route_names(to)})
 
@@ -217,13 +217,47 @@ def _route_names(to: "Route | str | Sequence[Route | str]") -> str | list[str]:
 
 @dataclass(frozen=True, kw_only=True)
 class Action(Part):
-    """A pipeline that an alert starts, when there are labels enough and clean data. `cool_down`: at most once in that time."""
+    """What an alert does, when its guards say so: start a pipeline, or `do` hold, rollback, fallback (to `model`) or incident.
 
-    pipeline: Pipeline | str = field(metadata=REFERENCE)
+    `confirmed`: windows in a row in which the alert fired. `cool_down`: at most once in that time. ValueError unless it is exactly one of them.
+    """
+
+    pipeline: Pipeline | str | None = field(default=None, metadata=REFERENCE)
     params: Mapping[str, Any] = field(default_factory=dict)
+    do: Literal["hold", "rollback", "fallback", "incident"] | None = None
+    model: str | None = None
+    confirmed: int | None = None
     min_labels: int | None = None
     cool_down: Duration | None = field(default=None, metadata=DURATION)
     max_missing_rise: float | None = None
+    with_open_incident: Literal["refuse", "act"] | None = None
+
+    def __post_init__(self) -> None:
+        if (self.pipeline is None) == (self.do is None):
+            raise ValueError("an action needs exactly one of pipeline and do")
+        if (self.do == "fallback") != (self.model is not None):
+            raise ValueError("a fallback needs a model, and nothing else has one")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Maintenance(Part):
+    """When alerts are quiet: every day or on some, at `start_at` ("02:00") for `length`; or once, from `start` to `end`. ValueError otherwise."""
+
+    name: str = field(metadata=NAME)
+    match: str | Sequence[str] = ()
+    days: Sequence[str] = ()
+    days_of_month: Sequence[int] = ()
+    start_at: str | None = field(default=None, metadata={"key": "from"})
+    length: Duration | None = field(default=None, metadata={"key": "for", **DURATION})
+    time_zone: str | None = None
+    start: Time | None = field(default=None, metadata={"write": moment})
+    end: Time | None = field(default=None, metadata={"write": moment})
+    why: str | None = None
+
+    def __post_init__(self) -> None:
+        check_name("maintenance window", self.name)
+        if (self.start is not None and self.end is not None) == (self.start_at is not None and self.length is not None):
+            raise ValueError(f"maintenance window {self.name}: either start and end, or start_at and length")
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,13 @@ from typing import Any, Literal
 
 from slipway.document import Time, moment, to_yaml
 from slipway.features import Dataset, OnDemandView, Service, Source, View
-from slipway.operations import Endpoint, Monitor, Pipeline, Route, Stream
+from slipway.operations import Endpoint, Maintenance, Monitor, Pipeline, Route, Stream
 
 _SECTIONS: dict[type, tuple[str, ...]] = {
     Dataset: ("datasets",), Source: ("features", "sources"), View: ("features", "views"), OnDemandView: ("features", "views"),
-    Service: ("features", "services"), Pipeline: ("pipelines",), Endpoint: ("endpoints",), Monitor: ("monitors",), Route: ("routes",), Stream: ("streams",)}
-_ORDER = ["datasets", "features", "pipelines", "endpoints", "monitors", "routes", "streams"]
+    Service: ("features", "services"), Pipeline: ("pipelines",), Endpoint: ("endpoints",), Monitor: ("monitors",), Route: ("routes",),
+    Maintenance: ("maintenance",), Stream: ("streams",)}
+_ORDER = ["datasets", "features", "pipelines", "endpoints", "monitors", "routes", "maintenance", "streams"]
 
 
 class Project:

@@ -537,44 +537,6 @@ Result<types::Frame> TrainingRows::reference(const std::string& endpoint, base::
   return frame;
 }
 
-Result<std::vector<webhooks::AlertNews>> MonitoredAlerts::open_alerts() {
-  std::vector<webhooks::AlertNews> open;
-  for (const monitor::AlertRecord& alert : TRY(monitor_->told_alerts()))
-    open.push_back(webhooks::open_alert(alert.opened_at, alert.news(alert.last_value)));
-  return open;
-}
-
-Result<std::optional<std::string>> PipelineActions::find_obstacle(const std::string& endpoint,
-                                                                  const std::string& pipeline) {
-  for (const std::string& id : TRY(pipelines_.active_runs())) {
-    if (TRY(pipelines_.find_run(id)).pipeline == pipeline)
-      return std::optional(fmt::format("run {} of {} is active", id, pipeline));
-  }
-  const auto status = TRY(releases_.status(endpoint));
-  if (status.phase() == "canary" || status.phase() == "proposed")
-    return std::optional(std::string("a release is under way"));
-  return std::optional<std::string>();
-}
-
-Result<std::string> PipelineActions::start(const monitor::ActionRequest& request) {
-  return TRY(pipelines_.start_run(request.pipeline, request.params,
-                                  {.id = request.id,
-                                   .actor = "monitor:" + request.monitor,
-                                   .reason = request.reason}))
-      .id;
-}
-
-Result<std::optional<monitor::ActionOutcome>> PipelineActions::find_outcome(
-    const std::string& run_id) {
-  const auto run = TRY(pipelines_.find_run(run_id));
-  if (!run.is_over()) return std::optional<monitor::ActionOutcome>();
-  using State = monitor::ActionOutcome::State;
-  return std::optional(monitor::ActionOutcome{.state = run.state == "succeeded" ? State::kDone
-                                                       : run.state == "refused" ? State::kRefused
-                                                                                : State::kFailed,
-                                              .reason = run.reason});
-}
-
 Result<invocations::Destination> DeclaredDestinations::find(const std::string& endpoint) {
   const releases::EndpointDefinition definition = TRY(releases_.definition(endpoint));
   if (!definition.async) {

@@ -20,7 +20,6 @@
 #include "tracking/artifacts.h"
 #include "tracking/logged_models.h"
 #include "tracking/runs.h"
-#include "webhooks/deliveries.h"
 
 namespace slipway::app {
 
@@ -146,16 +145,6 @@ class MonitoredVariants final : public releases::VariantFacts {
   monitor::Monitor* monitor_ = nullptr;
 };
 
-// webhooks asks the monitor which alerts are open. The monitor comes later.
-class MonitoredAlerts final : public webhooks::OpenAlerts {
- public:
-  void connect(monitor::Monitor& monitor) { monitor_ = &monitor; }
-  Result<std::vector<webhooks::AlertNews>> open_alerts() override;
-
- private:
-  monitor::Monitor* monitor_ = nullptr;
-};
-
 // monitor and the API read the request log.
 class LoggedRequests final : public monitor::RequestSource, public api::own::RequestLookup {
  public:
@@ -221,21 +210,6 @@ class TrainingRows final : public monitor::ReferenceSource {
   releases::Releases& releases_;
   features::FeatureStore& features_;
   datasets::Datasets& datasets_;
-};
-
-// monitor starts pipelines.
-class PipelineActions final : public monitor::Actions {
- public:
-  PipelineActions(pipelines::Pipelines& pipelines, releases::Releases& releases)
-      : pipelines_(pipelines), releases_(releases) {}
-  Result<std::optional<std::string>> find_obstacle(const std::string& endpoint,
-                                                   const std::string& pipeline) override;
-  Result<std::string> start(const monitor::ActionRequest& request) override;
-  Result<std::optional<monitor::ActionOutcome>> find_outcome(const std::string& run_id) override;
-
- private:
-  pipelines::Pipelines& pipelines_;
-  releases::Releases& releases_;
 };
 
 // streams have messages taken as rows of features.

@@ -59,6 +59,7 @@ struct Project::Parsed {
   std::vector<monitor::MonitorDefinition> monitors;
   std::vector<streams::StreamDefinition> streams;
   std::vector<webhooks::Route> routes;
+  std::vector<monitor::MaintenanceWindow> maintenance;
 };
 
 store::RoomMigrations Project::migrations() { return {"projects", {{1, kFirst}}}; }
@@ -82,8 +83,8 @@ Result<Project::Parsed> Project::parse(const Declared& declared) {
   if (parsed.head.rehearses && !start)
     return root.error("a rehearsal needs `start`: the time its event clock begins with");
   // The rooms read their own part; here only unknown ones are refused.
-  for (const char* part :
-       {"datasets", "features", "pipelines", "endpoints", "monitors", "streams", "routes"})
+  for (const char* part : {"datasets", "features", "pipelines", "endpoints", "monitors", "streams",
+                           "routes", "maintenance"})
     top.find(part);
   TRY(top.finish());
   parsed.datasets = TRY(datasets::parse_datasets(declared.yaml));
@@ -93,6 +94,7 @@ Result<Project::Parsed> Project::parse(const Declared& declared) {
   parsed.monitors = TRY(monitor::parse_monitors(declared.yaml));
   parsed.streams = TRY(streams::parse_streams(declared.yaml));
   parsed.routes = TRY(webhooks::parse_routes(declared.yaml));
+  parsed.maintenance = TRY(monitor::parse_maintenance(declared.yaml));
   for (const monitor::MonitorDefinition& monitor : parsed.monitors) {
     for (const monitor::AlertRule& alert : monitor.alerts) TRY(check_routes(alert, parsed.routes));
   }
@@ -198,6 +200,7 @@ Result<JsonObject> Project::plan(const Declared& declared) {
   add_changes(changes, TRY(rooms_.pipelines.plan(parsed.pipelines)));
   add_changes(changes, TRY(rooms_.releases.plan(parsed.endpoints)));
   add_changes(changes, TRY(rooms_.monitor.plan(parsed.monitors)));
+  add_changes(changes, TRY(rooms_.monitor.plan_maintenance(parsed.maintenance)));
   add_changes(changes, TRY(rooms_.streams.plan(parsed.streams)));
   add_changes(changes, TRY(rooms_.webhooks.plan_routes(parsed.routes)));
   for (Json& left : TRY(left_over(parsed))) changes.push_back(std::move(left));
@@ -243,6 +246,7 @@ Result<JsonObject> Project::apply(const Declared& declared) {
   // Before the alerts that go there.
   add_changes(changes, TRY(rooms_.webhooks.apply_routes(parsed.routes)));
   add_changes(changes, TRY(rooms_.monitor.apply(parsed.monitors, declared.actor)));
+  add_changes(changes, TRY(rooms_.monitor.apply_maintenance(parsed.maintenance, declared.actor)));
   add_changes(changes, TRY(rooms_.streams.apply(parsed.streams, declared.actor)));
   for (Json& left : TRY(left_over(parsed))) changes.push_back(std::move(left));
   return JsonObject{{"project", parsed.head.name}, {"changes", std::move(changes)}};
@@ -296,6 +300,7 @@ Result<bool> Project::step(base::Timestamp limit) {
     }
   } else {
     TRY(rooms_.monitor.advance(due));
+    TRY(rooms_.incidents.follow_up());
   }
   return true;
 }

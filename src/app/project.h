@@ -11,6 +11,7 @@
 #include "datasets/datasets.h"
 #include "features/feature_store.h"
 #include "features/skew_meter.h"
+#include "incidents/incidents.h"
 #include "monitor/monitor.h"
 #include "pipelines/pipelines.h"
 #include "registry/registry.h"
@@ -34,6 +35,7 @@ class Project final : public api::own::ProjectControl {
     releases::Releases& releases;
     serving::Endpoints& endpoints;
     monitor::Monitor& monitor;
+    incidents::Incidents& incidents;
     streams::Streams& streams;
     webhooks::Webhooks& webhooks;
   };

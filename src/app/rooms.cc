@@ -14,12 +14,14 @@
 #include "api/own/feature_routes.h"
 #include "api/own/gate_routes.h"
 #include "api/own/import_routes.h"
+#include "api/own/incident_routes.h"
 #include "api/own/model_routes.h"
 #include "api/own/monitor_routes.h"
 #include "api/own/pipeline_routes.h"
 #include "api/own/project_routes.h"
 #include "api/own/reclaim_routes.h"
 #include "api/own/route_routes.h"
+#include "api/own/silence_routes.h"
 #include "api/own/stream_routes.h"
 #include "api/own/streaming_routes.h"
 #include "api/own/training_set_routes.h"
@@ -30,6 +32,7 @@
 #include "api/predict/oip_routes.h"
 #include "api/predict/predict_routes.h"
 #include "api/predict/stream_scorer.h"
+#include "app/alert_connections.h"
 #include "app/alias_follower.h"
 #include "app/connections.h"
 #include "app/invocation_files.h"
@@ -40,6 +43,7 @@
 #include "app/tracking_connections.h"
 #include "base/log.h"
 #include "evaluations/tables.h"
+#include "incidents/tables.h"
 #include "invocations/invocations.h"
 #include "invocations/tables.h"
 #include "monitor/tables.h"
@@ -277,7 +281,10 @@ struct Application::Rooms::Impl {
               .interval = base::Duration::seconds(f.settings.skew_interval_seconds)}),
         measured_skew(skew),
         training(releases, features, datasets),
-        actions(pipelines, releases),
+        neighbourhood(releases, features, clock),
+        incidents(f.db, clock, neighbourhood,
+                  base::Duration::hours(f.settings.incident_look_back_hours)),
+        actions(pipelines, releases, incidents),
         topics(f.db, f.clock, {.messages_max = f.settings.topic_messages_max}),
         topic_logs(topics),
         stream_scorer(endpoints),
@@ -363,7 +370,9 @@ struct Application::Rooms::Impl {
   features::SkewMeter skew;
   MeasuredSkew measured_skew;
   TrainingRows training;
-  PipelineActions actions;
+  EndpointNeighbourhood neighbourhood;
+  incidents::Incidents incidents;
+  AlertActions actions;
   store::LocalLog topics;
   TopicLogs topic_logs;
   api::predict::StreamScorer stream_scorer;
@@ -392,7 +401,7 @@ std::vector<store::RoomMigrations> Application::Rooms::migrations() {
       releases::migrations(),         monitor::migrations(),         Project::migrations(),
       webhooks::migrations(),         tracking::import_migrations(), traces::migrations(),
       evaluations::migrations(),      AliasFollower::migrations(),   store::LocalLog::migrations(),
-      streams::Streams::migrations(), invocations::migrations()};
+      streams::Streams::migrations(), invocations::migrations(),     incidents::migrations()};
 }
 
 Result<void> Application::Rooms::open() {
@@ -412,11 +421,12 @@ Result<void> Application::Rooms::open() {
                                          i.foundation.metrics));
   i.facts.connect(*i.monitor);
   i.open_alerts.connect(*i.monitor);
+  i.neighbourhood.connect(*i.monitor);
   TRY(i.skew.open());
   i.project = std::make_unique<Project>(
       i.foundation.db, i.clock,
       Project::Rooms{i.datasets, i.features, i.skew, i.pipelines, i.registry, i.releases,
-                     i.endpoints, *i.monitor, i.streams, i.webhooks},
+                     i.endpoints, *i.monitor, i.incidents, i.streams, i.webhooks},
       base::Duration::seconds(i.foundation.settings.skew_delay_seconds));
   if (i.leads) {
     // Tracking goes on whatever is the matter with the data: a server that has just taken the lead
@@ -540,6 +550,8 @@ void Application::Rooms::add_leading_routes(http::Router& router) {
   router.add_all(api::own::model_routes(i.registry));
   router.add_all(api::own::monitor_routes(*i.monitor));
   router.add_all(api::own::route_routes(i.webhooks));
+  router.add_all(api::own::silence_routes(*i.monitor));
+  router.add_all(api::own::incident_routes(i.incidents));
   router.add_all(
       api::own::drift_routes(i.datasets, *i.monitor, i.foundation.settings.drift_rows_max));
   router.add_all(api::own::streaming_routes(i.streams, i.topics));

@@ -405,6 +405,8 @@ const std::vector<SettingInfo>& setting_table() {
       integer("alert-repeat-seconds", &Settings::alert_repeat_seconds, 1, 86'400,
               "How often Alertmanager hears again of alerts that are open; it ends one that it has "
               "not heard of for ten times as long."),
+      integer("incident-look-back-hours", &Settings::incident_look_back_hours, 1, 8'760,
+              "How long before an incident its time line begins, and changes are suspects."),
       integer("webhook-deliveries-max", &Settings::webhook_deliveries_max, 1, 1'000'000,
               "Deliveries of one webhook that may wait; what comes after them stays in the event "
               "log until there is room."),

@@ -12,6 +12,7 @@
 #include "cli/events_commands.h"
 #include "cli/gc_command.h"
 #include "cli/import_command.h"
+#include "cli/incident_commands.h"
 #include "cli/lineage_command.h"
 #include "cli/model_commands.h"
 #include "cli/pipeline_commands.h"
@@ -54,6 +55,8 @@ int run(int argc, char** argv) {
   add_lineage_command(root, context, exit_code);
   add_import_commands(root, context, exit_code);
   add_route_commands(root, context, exit_code);
+  add_incident_commands(root, context, exit_code);
+  add_silence_commands(root, context, exit_code);
   add_replay_command(root, context, exit_code);
   add_drill_command(root, context, exit_code);
   try {

@@ -383,20 +383,47 @@ void add_monitor_commands(CLI::App& root, Context& context, int& exit_code) {
 
   CLI::App* alerts = root.add_subcommand("alerts", "Alerts, newest first, with what they caused");
   alerts->add_flag("--open", options->open_only, "Only those that are open");
-  alerts->callback([&context, &exit_code, options] {
+  alerts->callback([&context, &exit_code, options, alerts] {
+    if (!alerts->get_subcommands().empty()) return;
     exit_code =
         finish_table(context,
                      Client(context).get(options->open_only ? "/slipway/v1/alerts?state=open"
                                                             : "/slipway/v1/alerts"),
                      "alerts",
-                     {{"TIME", "time"},
+                     {{"ID", "id"},
+                      {"TIME", "time"},
                       {"MONITOR", "monitor"},
                       {"ALERT", "alert"},
                       {"VALUE", "value"},
                       {"THRESHOLD", "threshold"},
                       {"STATE", "state"},
-                      {"ACTION", "action.state"},
-                      {"RUN", "action.run_id"}});
+                      {"SILENCED", "silenced"},
+                      {"SEEN BY", "acknowledged.by"},
+                      {"ACTION", "action.kind"},
+                      {"CAME OF IT", "action.state"},
+                      {"WHY", "action.reason"}});
+  });
+  struct Seen {
+    std::string id, comment, by;
+  };
+  auto seen = std::make_shared<Seen>();
+  CLI::App* acknowledge =
+      alerts->add_subcommand("acknowledge", "Say that you have seen an open alert");
+  acknowledge->add_option("id", seen->id)->required();
+  acknowledge->add_option("--comment", seen->comment, "What you make of it");
+  if (const char* user = std::getenv("USER")) seen->by = user;
+  acknowledge->add_option("--by", seen->by, "Who you are; with login, who has logged in")
+      ->capture_default_str();
+  acknowledge->callback([&context, &exit_code, seen] {
+    exit_code =
+        finish(context,
+               Client(context).post(path_of("/slipway/v1/alerts/{}/acknowledge", {seen->id}),
+                                    {{"comment", seen->comment}, {"actor", seen->by}}),
+               [](const Json& alert) {
+                 return fmt::format("{} has seen alert {} ({})\n",
+                                    cell(member_at(alert, "acknowledged.by")),
+                                    cell(member_at(alert, "id")), cell(member_at(alert, "alert")));
+               });
   });
 }
 

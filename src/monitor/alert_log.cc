@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::string_view kActionColumns =
     "id, alert_id, monitor, endpoint, alert, action, pipeline, params, state, reason, run_id, "
-    "decided_at, finished_at";
+    "decided_at, finished_at, kind, model, about_revision, revision, incident";
 
 Result<ActionRecord> read_action(const store::Row& row) {
   ActionRecord action{.id = row.int64(0),
@@ -19,10 +19,15 @@ Result<ActionRecord> read_action(const store::Row& row) {
                       .alert = row.string(4),
                       .action = row.string(5),
                       .pipeline = row.string(6),
+                      .model = row.string(14),
+                      .about_revision = row.int64(15),
                       .state = row.string(8),
                       .reason = row.string(9),
                       .run_id = row.string(10),
+                      .revision = row.int64(16),
+                      .incident = row.int64(17),
                       .decided_at = row.time(11)};
+  action.kind = TRY(parse_action_kind(row.text(13)));
   for (const auto& [name, value] : TRY(base::parse_json_object(row.text(7)))) {
     if (value.is_string()) action.params[name] = value.as_string();
   }
@@ -83,6 +88,11 @@ Result<AlertRecord> read_alert(const store::Row& row) {
   if (!row.is_null(15)) alert.resolved_at = row.time(15);
   alert.severity = row.string(16);
   if (!row.is_null(17)) alert.routes = TRY(read_texts(row.text(17)));
+  if (!row.is_null(18)) alert.told_at = row.time(18);
+  if (!row.is_null(19)) {
+    alert.acknowledged = AlertRecord::Acknowledgement{
+        .by = row.string(20), .comment = row.string(21), .at = row.time(19)};
+  }
   return alert;
 }
 
@@ -96,8 +106,15 @@ Result<std::int64_t> next_id(store::Tx& tx, std::string_view table, const std::s
 }  // namespace
 
 JsonObject ActionRecord::to_json() const {
-  JsonObject object{{"id", id},       {"kind", action},   {"pipeline", pipeline},
-                    {"state", state}, {"reason", reason}, {"time", types::to_rfc3339(decided_at)}};
+  JsonObject object{{"id", id},
+                    {"kind", action},
+                    {"does", action_kind_name(kind)},
+                    {"pipeline", pipeline},
+                    {"state", state},
+                    {"reason", reason},
+                    {"time", types::to_rfc3339(decided_at)}};
+  object["revision"] = revision == 0 ? Json(nullptr) : Json(revision);
+  object["incident"] = incident == 0 ? Json(nullptr) : Json(incident);
   object["run_id"] = run_id.empty() ? Json(nullptr) : Json(run_id);
   object["finished"] = finished_at ? Json(types::to_rfc3339(*finished_at)) : Json(nullptr);
   return object;
@@ -132,6 +149,13 @@ JsonObject AlertRecord::to_json() const {
                     {"last_window_end", types::to_rfc3339(last_window_end)},
                     {"state", is_open() ? "open" : "resolved"},
                     {"causes", causes}};
+  object["silenced"] = quiet ? Json(quiet->words) : Json(nullptr);
+  object["acknowledged"] = nullptr;
+  if (acknowledged) {
+    object["acknowledged"] = JsonObject{{"by", acknowledged->by},
+                                        {"comment", acknowledged->comment},
+                                        {"time", types::to_rfc3339(acknowledged->at)}};
+  }
   object["resolved"] = resolved_at ? Json(types::to_rfc3339(*resolved_at)) : Json(nullptr);
   const ActionRecord* main = main_action();
   object["action"] = main != nullptr ? Json(main->to_json()) : Json(nullptr);
@@ -153,8 +177,9 @@ JsonObject AlertRecord::news(double at) const {
                     {"window", window_name(kind)},
                     {"window_start", types::to_rfc3339(window.start)},
                     {"opened_at", types::to_rfc3339(opened_at)},
-                    {"causes", causes},
-                    {"routes", monitor::to_json(routes)}};
+                    {"causes", causes}};
+  object["routes"] = told_at ? monitor::to_json(routes) : JsonArray();
+  if (quiet) object["silenced"] = quiet->words;
   object["action"] = nullptr;
   if (const ActionRecord* main = main_action()) {
     object["action"] = JsonObject{
@@ -170,12 +195,13 @@ Result<std::vector<AlertRecord>> list_alerts(store::Reader& reader, const std::s
   TRY(reader.query(
       "SELECT id, monitor, endpoint, alert, metric, value, threshold, window_kind, window_start, "
       "window_end, causes, opened_at, windows, last_value, last_window_end, resolved_at, severity, "
-      "routes "
-      "FROM monitor_alerts WHERE workspace = ? AND (? = '' OR monitor = ?) "
+      "routes, told_at, acknowledged_at, acknowledged_by, acknowledged_comment "
+      "FROM monitor_alerts WHERE workspace = ? AND (? = 0 OR id = ?) "
+      "AND (? = '' OR monitor = ?) "
       "AND (? = '' OR endpoint = ?) AND (? = '' OR alert = ?) "
       "AND (? = 0 OR resolved_at IS NULL) ORDER BY id DESC LIMIT ?",
-      {workspace, filter.monitor, filter.monitor, filter.endpoint, filter.endpoint, filter.alert,
-       filter.alert, filter.open_only, filter.limit},
+      {workspace, filter.id, filter.id, filter.monitor, filter.monitor, filter.endpoint,
+       filter.endpoint, filter.alert, filter.alert, filter.open_only, filter.limit},
       [&](const store::Row& row) {
         Result<AlertRecord> alert = read_alert(row);
         if (alert) {
@@ -199,12 +225,13 @@ Result<std::int64_t> insert_alert(store::Tx& tx, const std::string& workspace,
       "INSERT INTO monitor_alerts(workspace, id, monitor, endpoint, alert, metric, "
       "value, threshold, "
       "window_kind, window_start, window_end, causes, opened_at, windows, last_value, "
-      "last_window_end, severity, routes) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-      "?, ?, ?, ?, ?)",
+      "last_window_end, severity, routes, told_at) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+      "?, ?, ?, ?, ?, ?)",
       {workspace, id, alert.monitor, alert.endpoint, alert.alert, alert.metric, alert.value,
        alert.threshold, window_name(alert.kind), alert.window.start, alert.window.end,
        base::to_text(Json(alert.causes)), alert.opened_at, alert.windows, alert.last_value,
-       alert.last_window_end, alert.severity, base::to_text(monitor::to_json(alert.routes))}));
+       alert.last_window_end, alert.severity, base::to_text(monitor::to_json(alert.routes)),
+       alert.told_at}));
   return id;
 }
 
@@ -215,18 +242,22 @@ Result<std::int64_t> insert_action(store::Tx& tx, const std::string& workspace,
   for (const auto& [name, value] : action.params) params[name] = value;
   TRY(tx.execute(
       "INSERT INTO monitor_actions(workspace, id, alert_id, monitor, endpoint, alert, action, "
-      "pipeline, params, state, reason, decided_at) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      "pipeline, params, state, reason, decided_at, kind, model, about_revision) VALUES(?, ?, ?, "
+      "?, "
+      "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
       {workspace, id, action.alert_id, action.monitor, action.endpoint, action.alert, action.action,
-       action.pipeline, base::to_text(params), action.state, action.reason, action.decided_at}));
+       action.pipeline, base::to_text(params), action.state, action.reason, action.decided_at,
+       action_kind_name(action.kind), action.model, action.about_revision}));
   return id;
 }
 
 Result<void> update_action(store::Tx& tx, const std::string& workspace,
                            const ActionRecord& action) {
   const std::int64_t changed = TRY(tx.execute(
-      "UPDATE monitor_actions SET state = ?, reason = ?, run_id = ?, finished_at = ? "
-      "WHERE workspace = ? AND id = ?",
-      {action.state, action.reason, action.run_id, action.finished_at, workspace, action.id}));
+      "UPDATE monitor_actions SET state = ?, reason = ?, run_id = ?, revision = ?, incident = ?, "
+      "finished_at = ? WHERE workspace = ? AND id = ?",
+      {action.state, action.reason, action.run_id, action.revision, action.incident,
+       action.finished_at, workspace, action.id}));
   if (changed != 1) return base::error(Code::kNotFound, "no such action: id={}", action.id);
   return {};
 }

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/result.h"
 #include "monitor/definition.h"
+#include "monitor/silences.h"
 #include "monitor/windows.h"
 #include "store/db.h"
 
@@ -19,9 +20,15 @@ namespace slipway::monitor {
 struct ActionRecord {
   std::int64_t id = 0, alert_id = 0;
   std::string monitor, endpoint, alert;
-  std::string action, pipeline;
+  std::string action;
+  ActionKind kind = ActionKind::kPipeline;
+  std::string pipeline;
   std::map<std::string, std::string> params;
+  std::string model;                // of a fallback
+  std::int64_t about_revision = 0;  // of the endpoint, that was in charge when it was decided
   std::string state, reason, run_id;
+  std::int64_t revision = 0;  // that it has written
+  std::int64_t incident = 0;  // that it has opened or joined
   base::Timestamp decided_at;
   std::optional<base::Timestamp> finished_at;
 
@@ -44,19 +51,28 @@ struct AlertRecord {
   double last_value = 0;
   base::Timestamp last_window_end;
   std::optional<base::Timestamp> resolved_at;
+  std::optional<base::Timestamp> told_at;  // nothing: was quiet so far
+  struct Acknowledgement {
+    std::string by, comment;
+    base::Timestamp at;
+  };
+  std::optional<Acknowledgement> acknowledged;
+  std::optional<Quiet> quiet;         // now
   std::vector<ActionRecord> actions;  // oldest first
 
   bool is_open() const { return !resolved_at; }
+  AlertLabels labels() const { return {endpoint, monitor, alert, severity}; }
   // The decision to show when there is room for one: the newest that started something, else the
   // newest.
   const ActionRecord* main_action() const;
   JsonObject to_json() const;
   // What whoever is told of it needs, so that nobody has to ask back. `at` is the metric's value
-  // by then.
+  // by then. Nobody is told of one that was quiet so far.
   JsonObject news(double at) const;
 };
 
 struct AlertFilter {
+  std::int64_t id = 0;                   // 0: all
   std::string monitor, endpoint, alert;  // empty: all
   bool open_only = false;
   std::size_t limit = 1000;
@@ -70,7 +86,7 @@ Result<std::int64_t> insert_alert(store::Tx& tx, const std::string& workspace,
                                   const AlertRecord& alert);
 Result<std::int64_t> insert_action(store::Tx& tx, const std::string& workspace,
                                    const ActionRecord& action);
-// Writes state, reason, run_id and finished_at of the action with this id.
+// Writes state, reason, run_id, revision, incident and finished_at of the action with this id.
 Result<void> update_action(store::Tx& tx, const std::string& workspace, const ActionRecord& action);
 // Actions in one of these states, oldest first.
 Result<std::vector<ActionRecord>> list_actions(store::Reader& reader, const std::string& workspace,

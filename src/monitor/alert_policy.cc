@@ -64,12 +64,26 @@ std::vector<Cause> find_causes(const MonitorDefinition& definition, const Varian
 
 ActionDecision decide_action(const ActionRule& rule, const VariantResult& live,
                              const ActionFacts& facts) {
+  if (facts.silence) return {false, *facts.silence};
+  if (facts.fired < rule.confirmed) {
+    return {false, fmt::format("not confirmed yet: it has fired in {} of the {} windows in a row "
+                               "that are asked for",
+                               facts.fired, rule.confirmed)};
+  }
   for (const FeatureDrift& drift : live.drift) {
     if (missing_rise(drift) <= rule.max_missing_rise) continue;
     return {false, fmt::format("the data is not clean: {} is missing in {:.0f} % of the rows, "
                                "against {:.0f} % in the reference",
                                drift.feature, drift.missing_rate * 100,
                                drift.reference_missing_rate * 100)};
+  }
+  if (facts.incident && !rule.despite_incident && rule.kind != ActionKind::kIncident)
+    return {false, fmt::format("people work on it: incident {} is open", *facts.incident)};
+  const bool changes_version =
+      rule.kind == ActionKind::kRollback || rule.kind == ActionKind::kFallback;
+  if (changes_version && facts.version != live.model_version) {
+    return {false, fmt::format("version {} was judged, but version {} is in charge by now",
+                               live.model_version, facts.version)};
   }
   if (facts.obstacle) return {false, *facts.obstacle};
   if (facts.last_started && facts.now < *facts.last_started + rule.cool_down) {

@@ -29,16 +29,21 @@ std::vector<Cause> find_causes(const MonitorDefinition& definition, const Varian
 struct ActionFacts {
   base::Timestamp now;
   std::optional<base::Timestamp>
-      last_started;             // of this action, whatever came of it unless it failed
-  std::int64_t new_labels = 0;  // since then
-  std::optional<std::string>
-      obstacle;  // Actions::find_obstacle, or an action of ours that still runs
+      last_started;                      // of this action, whatever came of it unless it failed
+  std::int64_t new_labels = 0;           // since then
+  std::int64_t fired = 1;                // windows in a row, this one included
+  std::optional<std::string> silence;    // what silences the alert, in words
+  std::optional<std::int64_t> incident;  // of the endpoint, that is open
+  std::int64_t version = 0;              // of the model in charge; 0: none
+  std::optional<std::string> obstacle;   // Actions::look, or an action of ours that still runs
 };
 struct ActionDecision {
   bool start = false;
   std::string reason;  // one sentence, whatever was decided
 };
-// Guards in this order: clean data, no obstacle, cool-down, enough labels.
+// Guards in this order: not silenced, confirmed, clean data, no open incident, judged what is in
+// charge (of what changes the version), no obstacle, cool-down, enough labels. An open incident is
+// no reason against adding to it.
 ActionDecision decide_action(const ActionRule& rule, const VariantResult& live,
                              const ActionFacts& facts);
 

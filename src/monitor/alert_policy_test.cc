@@ -64,6 +64,13 @@ TEST(AlertPolicy, ActionsAreGuarded) {
        0,
        false,
        "a run is active"},
+      {"silenced",
+       {.now = now, .new_labels = 9000, .silence = "silenced by ann"},
+       0,
+       false,
+       "by ann"},
+      {"incident", {.now = now, .new_labels = 9000, .incident = 3}, 0, false, "incident 3 is open"},
+      {"version", {.now = now, .new_labels = 9000, .version = 3}, 0, true, "new labels"},
       {"cooling",
        {.now = now, .last_started = now - base::Duration::days(20), .new_labels = 9000},
        0,
@@ -85,6 +92,23 @@ TEST(AlertPolicy, ActionsAreGuarded) {
     EXPECT_NE(decision.reason.find(c.reason), std::string::npos)
         << c.name << ": " << decision.reason;
   }
+}
+
+TEST(AlertPolicy, EachKindOfActionHasItsGuards) {
+  VariantResult live;
+  live.model_version = 4;
+  ActionRule back{.name = "back", .kind = ActionKind::kRollback, .confirmed = 2};
+  EXPECT_FALSE(decide_action(back, live, {.fired = 1, .version = 4}).start);
+  EXPECT_TRUE(decide_action(back, live, {.fired = 2, .version = 4}).start);
+  EXPECT_FALSE(decide_action(back, live, {.fired = 2, .version = 5}).start) << "another answers";
+  EXPECT_FALSE(decide_action(back, live, {.fired = 2, .incident = 1, .version = 4}).start);
+  back.despite_incident = true;
+  EXPECT_TRUE(decide_action(back, live, {.fired = 2, .incident = 1, .version = 4}).start);
+  const ActionRule hold{.name = "hold", .kind = ActionKind::kHold};
+  EXPECT_TRUE(decide_action(hold, live, {.version = 5}).start) << "it changes no version";
+  const ActionRule page{.name = "page", .kind = ActionKind::kIncident};
+  EXPECT_TRUE(decide_action(page, live, {.incident = 1}).start);
+  EXPECT_FALSE(decide_action(page, live, {.silence = "quiet"}).start);
 }
 
 TEST(AlertPolicy, CausesAreTheInputsThatMovedLargestFirst) {

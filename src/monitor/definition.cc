@@ -86,12 +86,29 @@ Result<WindowKind> read_window(const YamlNode& node) {
 }
 
 // One name, or a list of them.
-Result<std::vector<std::string>> read_routes(const YamlNode& node) {
-  std::vector<std::string> routes;
+Result<std::vector<std::string>> read_names(const YamlNode& node) {
+  std::vector<std::string> names;
   if (const auto one = node.text()) return std::vector{*one};
-  for (const YamlNode& item : TRY(node.list())) routes.push_back(TRY(item.text()));
-  return routes;
+  for (const YamlNode& item : TRY(node.list())) names.push_back(TRY(item.text()));
+  return names;
 }
+
+Json one_or_list(const std::vector<std::string>& names) {
+  if (names.size() == 1) return Json(names.front());
+  JsonArray list;
+  for (const std::string& name : names) list.emplace_back(name);
+  return list;
+}
+
+struct KindName {
+  ActionKind kind;
+  std::string_view name;
+};
+constexpr KindName kActionKinds[] = {{ActionKind::kPipeline, "pipeline"},
+                                     {ActionKind::kHold, "hold"},
+                                     {ActionKind::kRollback, "rollback"},
+                                     {ActionKind::kFallback, "fallback"},
+                                     {ActionKind::kIncident, "incident"}};
 
 Result<AlertRule> read_alert(const std::string& name, const YamlNode& node) {
   AlertRule rule{.name = name};
@@ -111,24 +128,55 @@ Result<AlertRule> read_alert(const std::string& name, const YamlNode& node) {
     return node.error("alert {} needs exactly one of over, under and abs_over", name);
   }
   rule.min_rows = TRY(map.find_integer("min_rows", 1)).value_or(rule.min_rows);
-  if (auto action = map.find("action")) rule.action = TRY(action->text());
+  if (auto action = map.find("action")) rule.actions = TRY(read_names(*action));
   if (auto severity = map.find("severity")) {
     rule.severity = TRY(severity->text());
     if (rule.severity != "critical" && rule.severity != "warning" && rule.severity != "info")
       return severity->error("severity must be critical, warning or info: {}", rule.severity);
   }
-  if (auto route = map.find("route")) rule.routes = TRY(read_routes(*route));
+  if (auto route = map.find("route")) rule.routes = TRY(read_names(*route));
   TRY(map.finish());
   return rule;
+}
+
+Result<ActionKind> read_kind(const YamlNode& node) {
+  auto kind = parse_action_kind(TRY(node.text()));
+  if (kind && *kind == ActionKind::kPipeline)
+    return node.error("a pipeline is named: {{pipeline: NAME}}");
+  if (!kind) return node.error_of(kind.error());
+  return *kind;
+}
+
+Result<bool> read_despite_incident(const YamlNode& node) {
+  const Result<std::string> word = node.text();
+  if (word && (*word == "refuse" || *word == "act")) return *word == "act";
+  return node.error("with_open_incident must be refuse or act");
 }
 
 Result<ActionRule> read_action(const std::string& name, const YamlNode& node) {
   ActionRule rule{.name = name};
   YamlMap map = TRY(node.map("action " + name));
-  rule.pipeline = TRY(TRY(map.get("pipeline")).text());
-  if (auto params = map.find("params")) {
-    for (const auto& [key, value] : TRY(params->entries())) rule.params[key] = TRY(value.text());
+  const auto pipeline = map.find("pipeline");
+  const auto does = map.find("do");
+  if (pipeline.has_value() == does.has_value())
+    return node.error("action {} needs exactly one of pipeline and do", name);
+  if (pipeline) {
+    rule.pipeline = TRY(pipeline->text());
+    if (auto params = map.find("params")) {
+      for (const auto& [key, value] : TRY(params->entries())) rule.params[key] = TRY(value.text());
+    }
+  } else {
+    rule.kind = TRY(read_kind(*does));
   }
+  if (rule.kind == ActionKind::kFallback) rule.model = TRY(TRY(map.get("model")).text());
+  // What they are for is often an input that is gone.
+  if (rule.kind == ActionKind::kHold || rule.kind == ActionKind::kFallback ||
+      rule.kind == ActionKind::kIncident) {
+    rule.max_missing_rise = 1;
+  }
+  rule.confirmed = TRY(map.find_integer("confirmed", 1)).value_or(rule.confirmed);
+  if (auto incident = map.find("with_open_incident"))
+    rule.despite_incident = TRY(read_despite_incident(*incident));
   rule.min_labels = TRY(map.find_integer("min_labels", 0)).value_or(rule.min_labels);
   if (auto cool_down = map.find("cool_down")) rule.cool_down = TRY(cool_down->duration());
   if (auto rise = map.find("max_missing_rise")) {
@@ -241,8 +289,9 @@ Result<MonitorDefinition> read_monitor(const std::string& name, const YamlNode& 
       if (std::find(windows.begin(), windows.end(), rule.window) == windows.end()) {
         return value.error("the monitor has no such window: window={}", window_name(rule.window));
       }
-      if (!rule.action.empty() && definition.find_action(rule.action) == nullptr) {
-        return value.error("the monitor has no such action: action={}", rule.action);
+      for (const std::string& action : rule.actions) {
+        if (definition.find_action(action) == nullptr)
+          return value.error("the monitor has no such action: action={}", action);
       }
       definition.alerts.push_back(std::move(rule));
     }
@@ -271,6 +320,21 @@ Result<WindowKind> parse_window(std::string_view name) {
   }
   return base::error(Code::kInvalidArgument, "no such window: window={} known=day, week, month",
                      name);
+}
+
+std::string_view action_kind_name(ActionKind kind) {
+  for (const KindName& known : kActionKinds) {
+    if (known.kind == kind) return known.name;
+  }
+  return "";
+}
+
+Result<ActionKind> parse_action_kind(std::string_view name) {
+  for (const KindName& known : kActionKinds) {
+    if (known.name == name) return known.kind;
+  }
+  return base::error(Code::kInvalidArgument,
+                     "no such action: do={} known=hold, rollback, fallback, incident", name);
 }
 
 const std::vector<std::string>& metric_names() {
@@ -335,25 +399,29 @@ JsonObject MonitorDefinition::to_json() const {
     if (rule.under) member["under"] = *rule.under;
     if (rule.abs_over) member["abs_over"] = *rule.abs_over;
     member["min_rows"] = rule.min_rows;
-    if (!rule.action.empty()) member["action"] = rule.action;
+    if (!rule.actions.empty()) member["action"] = one_or_list(rule.actions);
     member["severity"] = rule.severity;
-    if (!rule.routes.empty()) {
-      JsonArray routes;
-      for (const std::string& route : rule.routes) routes.emplace_back(route);
-      member["route"] = std::move(routes);
-    }
+    if (!rule.routes.empty()) member["route"] = one_or_list(rule.routes);
     rules[rule.name] = std::move(member);
   }
   object["alerts"] = std::move(rules);
   JsonObject started;
   for (const ActionRule& rule : actions) {
-    JsonObject params;
-    for (const auto& [key, value] : rule.params) params[key] = value;
-    started[rule.name] = {{"pipeline", rule.pipeline},
-                          {"params", std::move(params)},
-                          {"min_labels", rule.min_labels},
-                          {"cool_down", types::to_text(rule.cool_down)},
-                          {"max_missing_rise", rule.max_missing_rise}};
+    JsonObject member{{"confirmed", rule.confirmed},
+                      {"min_labels", rule.min_labels},
+                      {"cool_down", types::to_text(rule.cool_down)},
+                      {"max_missing_rise", rule.max_missing_rise},
+                      {"with_open_incident", rule.despite_incident ? "act" : "refuse"}};
+    if (rule.kind == ActionKind::kPipeline) {
+      JsonObject params;
+      for (const auto& [key, value] : rule.params) params[key] = value;
+      member["pipeline"] = rule.pipeline;
+      member["params"] = std::move(params);
+    } else {
+      member["do"] = action_kind_name(rule.kind);
+    }
+    if (rule.kind == ActionKind::kFallback) member["model"] = rule.model;
+    started[rule.name] = std::move(member);
   }
   object["actions"] = std::move(started);
   return object;

@@ -36,8 +36,8 @@ struct AlertRule {
   std::optional<double> under;     // fires below it
   std::optional<double> abs_over;  // fires when the absolute value is above it
   std::int64_t min_rows =
-      100;             // fewer rows (labelled ones, where the metric needs labels): not judged
-  std::string action;  // empty: only tells
+      100;  // fewer rows (labelled ones, where the metric needs labels): not judged
+  std::vector<std::string> actions;  // in this order; empty: only tells
   std::string severity = "warning";  // critical | warning | info
   std::vector<std::string> routes;   // of slipway.yaml, that hear of it
 
@@ -46,15 +46,30 @@ struct AlertRule {
   bool operator==(const AlertRule&) const = default;
 };
 
-// What an alert may start, and what must hold before it does.
+// What an alert may do.
+enum class ActionKind {
+  kPipeline,  // starts a run
+  kHold,      // takes back a release that is under way, and stops following the alias
+  kRollback,  // puts the last good revision back
+  kFallback,  // puts a declared model in charge
+  kIncident,  // opens an incident, or adds to the one there is
+};
+std::string_view action_kind_name(ActionKind kind);  // "pipeline", "hold", ...
+Result<ActionKind> parse_action_kind(std::string_view name);
+
+// An action, and what must hold before it acts.
 struct ActionRule {
   std::string name;
-  std::string pipeline;
+  ActionKind kind = ActionKind::kPipeline;
+  std::string pipeline;  // of kPipeline
   std::map<std::string, std::string> params;
+  std::string model;            // of kFallback: a model URI
+  std::int64_t confirmed = 1;   // windows in a row in which the alert has fired
   std::int64_t min_labels = 0;  // labels that arrived since this action last started (or ever)
   base::Duration cool_down;     // since this action last started
   double max_missing_rise =
       0.25;  // of any input against the reference: beyond it the data isn't clean
+  bool despite_incident = false;  // acts while people work on an incident of the endpoint
   bool operator==(const ActionRule&) const = default;
 };
 

@@ -94,7 +94,7 @@ TEST(Definition, MistakesAreToldWithTheirPlace) {
        "go}}}\n",
        "the monitor has no such action: action=go"},
       {"monitors:\n  m: {endpoint: e, actions: {a: {min_labels: 5}}}\n",
-       "needs a key: key=pipeline"},
+       "action a needs exactly one of pipeline and do"},
       {"monitors:\n  m: {endpoint: e, actions: {a: {pipeline: p, cool_down: long}}}\n",
        "line 2, column 58: not a duration"},
       {"monitors:\n  m: {endpoint: e, drift: {method: kss}}\n",
@@ -107,6 +107,14 @@ TEST(Definition, MistakesAreToldWithTheirPlace) {
       {"monitors:\n  m: {endpoint: e, estimate: {threshold: 1.5}}\n", "must be between 0 and 1"},
       {"monitors:\n  m: {endpoint: e, estimate: {row: 200}}\n",
        "estimate has no such key: key=row"},
+      {"monitors:\n  m: {endpoint: e, actions: {a: {do: explode}}}\n",
+       "no such action: do=explode known=hold, rollback, fallback, incident"},
+      {"monitors:\n  m: {endpoint: e, actions: {a: {do: pipeline}}}\n", "a pipeline is named"},
+      {"monitors:\n  m: {endpoint: e, actions: {a: {do: fallback}}}\n", "needs a key: key=model"},
+      {"monitors:\n  m: {endpoint: e, actions: {a: {do: hold, confirmed: 0}}}\n", "confirmed"},
+      {"monitors:\n  m: {endpoint: e, actions: {a: {do: hold, with_open_incident: ask}}}\n",
+       "must be refuse or act"},
+      {"monitors:\n  m: {endpoint: e, actions: {a: {do: hold, pipeline: p}}}\n", "exactly one"},
       {"monitors: [m]\n", "line 1, column 11: expected a mapping"},
   };
   for (const auto& [text, message] : cases) {
@@ -116,6 +124,30 @@ TEST(Definition, MistakesAreToldWithTheirPlace) {
     EXPECT_NE(got.error().message.find(message), std::string::npos) << text << "\n"
                                                                     << got.error().message;
   }
+}
+
+TEST(Definition, ActionsDoMoreThanStartPipelines) {
+  const auto monitors = MUST(parse_monitors(R"(monitors:
+  m:
+    endpoint: e
+    alerts:
+      a: {metric: auc, window: week, under: 0.7, action: [back, page]}
+      b: {metric: auc, window: week, under: 0.6, action: simple}
+    actions:
+      back: {do: rollback, confirmed: 2, cool_down: 1d}
+      page: {do: incident}
+      simple: {do: fallback, model: models:/m/1, with_open_incident: act}
+      stop: {do: hold}
+)"));
+  const MonitorDefinition& monitor = monitors.at(0);
+  EXPECT_EQ(monitor.alerts[0].actions, (std::vector<std::string>{"back", "page"}));
+  EXPECT_EQ(monitor.find_action("back")->kind, ActionKind::kRollback);
+  EXPECT_EQ(monitor.find_action("back")->confirmed, 2);
+  EXPECT_EQ(monitor.find_action("back")->max_missing_rise, 0.25);
+  EXPECT_EQ(monitor.find_action("simple")->model, "models:/m/1");
+  EXPECT_EQ(monitor.find_action("simple")->max_missing_rise, 1);
+  EXPECT_TRUE(monitor.find_action("simple")->despite_incident);
+  EXPECT_EQ(MUST(parse_monitor("m", base::to_text(monitor.to_json()))), monitor);
 }
 
 Window window_at(const char* zone, const char* week_starts, WindowKind kind, const char* time) {

@@ -17,6 +17,15 @@ std::string alert_subject(const std::string& monitor, const std::string& alert) 
   return fmt::format("monitors/{}/alerts/{}", monitor, alert);
 }
 
+JsonObject event_payload(const ActionRecord& action) {
+  JsonObject payload{{"alert_id", action.alert_id}, {"endpoint", action.endpoint},
+                     {"action", action.action},     {"does", action_kind_name(action.kind)},
+                     {"run_id", action.run_id},     {"reason", action.reason}};
+  if (action.revision != 0) payload["revision"] = action.revision;
+  if (action.incident != 0) payload["incident"] = action.incident;
+  return payload;
+}
+
 const char* outcome_name(ActionOutcome::State state) {
   switch (state) {
     case ActionOutcome::State::kDone:
@@ -36,6 +45,7 @@ Result<AdvanceReport> Monitor::advance(base::Timestamp now) {
   AdvanceReport report;
   TRY(hand_over(now, report));  // what a crash left undone
   TRY(follow_up(now));
+  TRY(end_silences(now));
   while (true) {
     TRY(look_for_labels());
     Cursor* cursor = earliest();
@@ -91,50 +101,73 @@ Result<void> Monitor::plan_rules(const Cursor& cursor, Stage stage, const Varian
                                  base::Timestamp now, Planned& planned) {
   const MonitorDefinition& definition = *cursor.definition;
   planned.causes = find_causes(definition, live);
+  const std::vector<Silence> silences = TRY(this->silences(now));
   bool already_starting = false;
   for (const AlertRule& rule : definition.alerts) {
     if (rule.window != cursor.kind || is_estimate(rule.metric) != (stage == Stage::kOver)) continue;
     Planned::Rule verdict{.rule = &rule, .verdict = judge_rule(rule, live)};
     if (verdict.verdict == RuleVerdict::kNotJudged) continue;
     verdict.value = live.metrics.at(rule.metric);
-    if (verdict.verdict == RuleVerdict::kFires) {
-      verdict.decision = TRY(decide(definition, rule, live, now, already_starting));
-      already_starting = already_starting || (verdict.decision && verdict.decision->start);
+    verdict.quiet =
+        find_quiet(silences, maintenance(),
+                   {definition.endpoint, definition.name, rule.name, rule.severity}, now);
+    for (const std::string& name : rule.actions) {
+      if (verdict.verdict != RuleVerdict::kFires) break;
+      const ActionRule& action = *definition.find_action(name);
+      const Asked asked{live, now, verdict.quiet, already_starting};
+      verdict.actions.push_back(TRY(decide(definition, rule, action, asked)));
+      already_starting = already_starting || (verdict.actions.back().decision.start &&
+                                              action.kind != ActionKind::kIncident);
     }
     planned.rules.push_back(std::move(verdict));
   }
   return {};
 }
 
-// Nothing when the rule only tells.
-Result<std::optional<ActionDecision>> Monitor::decide(const MonitorDefinition& definition,
-                                                      const AlertRule& rule,
-                                                      const VariantResult& live,
-                                                      base::Timestamp now, bool already_starting) {
-  const ActionRule* action = definition.find_action(rule.action);
-  if (action == nullptr) return std::optional<ActionDecision>();
-  ActionFacts facts{.now = now};
+Result<Monitor::Decided> Monitor::decide(const MonitorDefinition& definition, const AlertRule& rule,
+                                         const ActionRule& action, const Asked& asked) {
+  Decided decided{.rule = &action};
+  ActionFacts facts{.now = asked.now};
   std::vector<ActionRecord> active;
+  std::optional<std::int64_t> own_incident;
   TRY(db_.read([&](store::Reader& reader) -> Result<void> {
     active = TRY(list_actions(reader, workspace_, {"starting", "started"}));
+    for (const AlertRecord& open : TRY(list_alerts(
+             reader, workspace_,
+             {.monitor = definition.name, .alert = rule.name, .open_only = true, .limit = 1}))) {
+      facts.fired = open.windows + 1;
+      for (const ActionRecord& earlier : open.actions) {
+        if (earlier.incident != 0) own_incident = earlier.incident;
+      }
+    }
     return reader.query(
         "SELECT MAX(decided_at) FROM monitor_actions WHERE workspace = ? AND monitor = ? AND "
         "action = ? AND state IN ('starting', 'started', 'done', 'refused')",
-        {workspace_, definition.name, action->name}, [&](const store::Row& row) {
+        {workspace_, definition.name, action.name}, [&](const store::Row& row) {
           if (!row.is_null(0)) facts.last_started = row.time(0);
         });
   }));
-  facts.new_labels = TRY(labels_.count(definition.endpoint, facts.last_started, now));
-  if (already_starting) facts.obstacle = "another alert of this window starts an action already";
-  for (const ActionRecord& running : active) {
-    if (running.endpoint != definition.endpoint) continue;
-    facts.obstacle = fmt::format("{} still runs for alert {}: run={}", running.action,
-                                 running.alert, running.run_id);
+  facts.new_labels = TRY(labels_.count(definition.endpoint, facts.last_started, asked.now));
+  Standing standing = TRY(ports_.actions.look(definition.endpoint, action));
+  if (asked.quiet) facts.silence = asked.quiet->words;
+  // One that this very alert has opened is no reason for it to stop, until somebody takes it.
+  if (standing.incident_has_owner || standing.incident != own_incident)
+    facts.incident = standing.incident;
+  facts.version = standing.version;
+  decided.about_revision = standing.revision;
+  if (action.kind != ActionKind::kIncident) {
+    if (asked.already_starting)
+      facts.obstacle = "another alert of this window starts an action already";
+    for (const ActionRecord& running : active) {
+      if (running.endpoint != definition.endpoint || running.kind == ActionKind::kIncident)
+        continue;
+      facts.obstacle = fmt::format("{} still runs for alert {}: run={}", running.action,
+                                   running.alert, running.run_id);
+    }
   }
-  if (!facts.obstacle) {
-    facts.obstacle = TRY(ports_.actions.find_obstacle(definition.endpoint, action->pipeline));
-  }
-  return std::optional(decide_action(*action, live, facts));
+  if (!facts.obstacle) facts.obstacle = std::move(standing.obstacle);
+  decided.decision = decide_action(action, asked.live, facts);
+  return decided;
 }
 
 // One transaction: what is expected of the window, or its results and the cursor; alerts opened,
@@ -205,16 +238,21 @@ Result<void> Monitor::record(Cursor& cursor, Stage stage, base::Timestamp now,
                           .window = cursor.window,
                           .opened_at = now,
                           .last_value = judged.value,
-                          .last_window_end = cursor.window.end};
+                          .last_window_end = cursor.window.end,
+                          .quiet = judged.quiet};
+        if (!judged.quiet) alert.told_at = now;
         for (const Cause& cause : planned.causes) alert.causes.push_back(cause.to_json());
         alert_id = TRY(insert_alert(tx, workspace_, alert));
         alert.id = alert_id;
         JsonObject payload = alert.news(judged.value);
-        if (judged.decision) {
-          payload["action"] = JsonObject{{"name", rule.action},
-                                         {"starts", judged.decision->start},
-                                         {"reason", judged.decision->reason}};
+        JsonArray deeds;
+        for (const Decided& decided : judged.actions) {
+          deeds.push_back(JsonObject{{"name", decided.rule->name},
+                                     {"starts", decided.decision.start},
+                                     {"reason", decided.decision.reason}});
         }
+        if (!deeds.empty()) payload["action"] = deeds.front();
+        payload["actions"] = std::move(deeds);
         TRY(tx.append_event({.kind = "alert.opened",
                              .subject = subject,
                              .payload = std::move(payload),
@@ -228,25 +266,29 @@ Result<void> Monitor::record(Cursor& cursor, Stage stage, base::Timestamp now,
                        "last_window_end = ? WHERE workspace = ? AND id = ?",
                        {judged.value, cursor.window.end, workspace_, alert_id}));
       }
-      if (!judged.decision) continue;
-      const ActionRule& action = *definition.find_action(rule.action);
-      ActionRecord asked{.alert_id = alert_id,
-                         .monitor = definition.name,
-                         .endpoint = definition.endpoint,
-                         .alert = rule.name,
-                         .action = action.name,
-                         .pipeline = action.pipeline,
-                         .params = action.params,
-                         .state = judged.decision->start ? "starting" : "skipped",
-                         .reason = judged.decision->reason,
-                         .decided_at = now};
-      TRY(insert_action(tx, workspace_, asked));
-      TRY(tx.append_event(
-          {.kind = judged.decision->start ? "action.decided" : "action.skipped",
-           .subject = subject,
-           .payload = {{"alert_id", alert_id}, {"action", action.name}, {"reason", asked.reason}},
-           .event_time = now,
-           .workspace = workspace_}));
+      for (const Decided& decided : judged.actions) {
+        const ActionRule& action = *decided.rule;
+        const bool starts = decided.decision.start;
+        const ActionRecord asked{.alert_id = alert_id,
+                                 .monitor = definition.name,
+                                 .endpoint = definition.endpoint,
+                                 .alert = rule.name,
+                                 .action = action.name,
+                                 .kind = action.kind,
+                                 .pipeline = action.pipeline,
+                                 .params = action.params,
+                                 .model = action.model,
+                                 .about_revision = decided.about_revision,
+                                 .state = starts ? "starting" : "skipped",
+                                 .reason = decided.decision.reason,
+                                 .decided_at = now};
+        TRY(insert_action(tx, workspace_, asked));
+        TRY(tx.append_event({.kind = starts ? "action.decided" : "action.skipped",
+                             .subject = subject,
+                             .payload = event_payload(asked),
+                             .event_time = now,
+                             .workspace = workspace_}));
+      }
     }
     if (stage == Stage::kOver) {
       TRY(store_estimates(tx, cursor, planned.estimates));
@@ -273,7 +315,9 @@ Result<void> Monitor::record(Cursor& cursor, Stage stage, base::Timestamp now,
   windows_judged_.add(planned.results.empty() ? 0 : 1);
   alerts_opened_.add(written.opened.size());
   for (const Planned::Rule& judged : planned.rules) {
-    if (judged.decision && !judged.decision->start) actions_skipped_.add();
+    for (const Decided& decided : judged.actions) {
+      if (!decided.decision.start) actions_skipped_.add();
+    }
   }
   report.opened.insert(report.opened.end(), written.opened.begin(), written.opened.end());
   report.resolved.insert(report.resolved.end(), written.resolved.begin(), written.resolved.end());
@@ -285,41 +329,63 @@ Result<void> Monitor::hand_over(base::Timestamp now, AdvanceReport& report) {
   std::vector<ActionRecord> starting = TRY(db_.read(
       [&](store::Reader& reader) { return list_actions(reader, workspace_, {"starting"}); }));
   for (ActionRecord& action : starting) {
-    const Result<std::string> run = ports_.actions.start(
-        {.id = fmt::format("{}/{}", action.monitor, action.id),
-         .monitor = action.monitor,
-         .endpoint = action.endpoint,
-         .alert = action.alert,
-         .action = action.action,
-         .pipeline = action.pipeline,
-         .params = action.params,
-         .as_of = action.decided_at,
-         .reason = fmt::format("alert {} of monitor {}", action.alert, action.monitor)});
-    if (run) {
-      action.state = "started";
-      action.run_id = *run;
+    ActionRequest request{
+        .id = fmt::format("{}/{}", action.monitor, action.id),
+        .alert_id = action.alert_id,
+        .monitor = action.monitor,
+        .endpoint = action.endpoint,
+        .alert = action.alert,
+        .action = action.action,
+        .kind = action.kind,
+        .pipeline = action.pipeline,
+        .params = action.params,
+        .model = action.model,
+        .about_revision = action.about_revision,
+        .as_of = action.decided_at,
+        .reason = fmt::format("alert {} of monitor {}", action.alert, action.monitor)};
+    for (const AlertRecord& alert : TRY(alerts({.id = action.alert_id}))) {
+      request.severity = alert.severity;
+      request.bad_since = alert.window.start;
+      if (action.kind == ActionKind::kPipeline) continue;
+      request.reason += fmt::format(": {} was {:.4g} (threshold {:.4g})", alert.metric,
+                                    alert.last_value, alert.threshold);
+    }
+    const Result<ActionReceipt> receipt = ports_.actions.start(request);
+    if (receipt) {
+      action.state = receipt->outcome ? outcome_name(receipt->outcome->state) : "started";
+      if (receipt->outcome) {
+        action.reason = receipt->outcome->reason;
+        action.finished_at = now;
+      }
+      action.run_id = receipt->run_id;
+      action.revision = receipt->revision;
+      action.incident = receipt->incident;
       actions_started_.add();
-      report.started.push_back(*run);
+      if (!action.run_id.empty()) report.started.push_back(action.run_id);
     } else {
-      action.state = "failed";
-      action.reason = "could not be started: " + run.error().message;
+      const bool is_refused =
+          receipt.error().code == Code::kFailedPrecondition && action.kind != ActionKind::kPipeline;
+      action.state = is_refused ? "refused" : "failed";
+      action.reason =
+          is_refused ? receipt.error().message : "could not be started: " + receipt.error().message;
       action.finished_at = now;
       base::log_warning("monitor", "action=not_started monitor={} action_name={} error=\"{}\"",
-                        action.monitor, action.action, run.error().message);
+                        action.monitor, action.action, receipt.error().message);
     }
-    TRY(db_.write([&](store::Tx& tx) -> Result<void> {
-      TRY(update_action(tx, workspace_, action));
-      return tx.append_event({.kind = "action." + action.state,
-                              .subject = alert_subject(action.monitor, action.alert),
-                              .payload = {{"alert_id", action.alert_id},
-                                          {"action", action.action},
-                                          {"run_id", action.run_id},
-                                          {"reason", action.reason}},
-                              .event_time = now,
-                              .workspace = workspace_});
-    }));
+    TRY(settle(action, now));
   }
   return {};
+}
+
+Result<void> Monitor::settle(const ActionRecord& action, base::Timestamp now) {
+  return db_.write([&](store::Tx& tx) -> Result<void> {
+    TRY(update_action(tx, workspace_, action));
+    return tx.append_event({.kind = "action." + action.state,
+                            .subject = alert_subject(action.monitor, action.alert),
+                            .payload = event_payload(action),
+                            .event_time = now,
+                            .workspace = workspace_});
+  });
 }
 
 // Writes down how runs ended that actions started.
@@ -338,17 +404,7 @@ Result<void> Monitor::follow_up(base::Timestamp now) {
     action.state = outcome_name(ended->state);
     action.reason = ended->reason;
     action.finished_at = now;
-    TRY(db_.write([&](store::Tx& tx) -> Result<void> {
-      TRY(update_action(tx, workspace_, action));
-      return tx.append_event({.kind = "action." + action.state,
-                              .subject = alert_subject(action.monitor, action.alert),
-                              .payload = {{"alert_id", action.alert_id},
-                                          {"action", action.action},
-                                          {"run_id", action.run_id},
-                                          {"reason", action.reason}},
-                              .event_time = now,
-                              .workspace = workspace_});
-    }));
+    TRY(settle(action, now));
   }
   return {};
 }

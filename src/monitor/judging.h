@@ -10,13 +10,20 @@
 
 namespace slipway::monitor {
 
+struct Monitor::Decided {
+  const ActionRule* rule = nullptr;
+  ActionDecision decision;
+  std::int64_t about_revision = 0;  // the endpoint's newest by then
+};
+
 // Everything a judged window leads to, decided before the transaction that records it.
 struct Monitor::Planned {
   struct Rule {
     const AlertRule* rule;
     RuleVerdict verdict;
     double value = 0;
-    std::optional<ActionDecision> decision;
+    std::optional<Quiet> quiet;
+    std::vector<Decided> actions;
   };
   std::vector<VariantResult> results;          // once labelled
   std::map<std::string, Estimates> estimates;  // before

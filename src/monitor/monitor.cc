@@ -49,7 +49,13 @@ Result<void> Monitor::load() {
   };
   std::vector<Stored> stored;
   std::vector<std::tuple<std::string, std::string, base::Timestamp>> cursors;
+  std::vector<Stored> maintenance;
   TRY(db_.read([&](store::Reader& reader) -> Result<void> {
+    TRY(reader.query(
+        "SELECT name, definition FROM monitor_maintenance WHERE workspace = ? ORDER BY name",
+        {workspace_}, [&](const store::Row& row) {
+          maintenance.push_back({row.string(0), row.string(1)});
+        }));
     TRY(reader.query(
         "SELECT name, definition FROM monitor_definitions WHERE workspace = ? ORDER BY name",
         {workspace_}, [&](const store::Row& row) {
@@ -64,6 +70,8 @@ Result<void> Monitor::load() {
   }));
   base::MutexLock turn(advance_mutex_);
   base::MutexLock lock(mutex_);
+  for (const Stored& row : maintenance)
+    maintenance_.push_back(TRY(parse_maintenance_window(row.name, row.text)));
   for (const Stored& row : stored) {
     auto parsed = parse_monitor(row.name, row.text);
     if (!parsed) return std::move(parsed).error().with_context("stored monitor " + row.name);
@@ -279,7 +287,13 @@ Result<std::optional<base::Timestamp>> Monitor::next_due() {
   base::MutexLock turn(advance_mutex_);
   TRY(look_for_labels());
   const Cursor* first = earliest();
-  return first == nullptr ? std::nullopt : std::optional(first->due());
+  std::optional<base::Timestamp> due =
+      first == nullptr ? std::nullopt : std::optional(first->due());
+  for (const AlertRecord& alert : TRY(untold_alerts())) {
+    const base::Timestamp told = alert.quiet ? alert.quiet->until : alert.opened_at;
+    due = std::min(due.value_or(told), told);
+  }
+  return due;
 }
 
 }  // namespace slipway::monitor

@@ -83,6 +83,26 @@ class Monitor {
   // kNotFound.
   Result<MonitorDefinition> definition(const std::string& name);
 
+  base::Timestamp now() const { return clock_.now(); }  // of the event clock
+
+  // As plan and apply of monitors; what isn't named goes.
+  Result<std::vector<DefinitionChange>> plan_maintenance(
+      const std::vector<MaintenanceWindow>& windows);
+  Result<std::vector<DefinitionChange>> apply_maintenance(
+      const std::vector<MaintenanceWindow>& windows, const std::string& actor);
+  std::vector<MaintenanceWindow> maintenance();
+
+  // From `draft`, whose id and creation are given here. kInvalidArgument: no matcher, no comment,
+  // or an end that isn't after its start and now.
+  Result<Silence> add_silence(Silence draft);
+  // Ends it now, or before it begins. kNotFound; kFailedPrecondition: it is over.
+  Result<Silence> expire_silence(std::int64_t id, const std::string& actor);
+  // Those that end after `after`, newest first.
+  Result<std::vector<Silence>> silences(base::Timestamp after);
+  // Somebody has seen it. kNotFound; kFailedPrecondition: it is resolved.
+  Result<AlertRecord> acknowledge(std::int64_t alert, const std::string& actor,
+                                  const std::string& comment);
+
   // See LabelStore::add. Whether callers may say when a label arrived (a rehearsal) or the clock
   // does (then one that says so is kInvalidArgument).
   enum class Arrival { kStamped, kGiven };
@@ -100,9 +120,9 @@ class Monitor {
 
   // Oldest first; kNotFound: no such monitor.
   Result<std::vector<StoredWindow>> windows(const std::string& monitor, const WindowFilter& filter);
-  // Newest first.
+  // Newest first. What makes them quiet is as of now.
   Result<std::vector<AlertRecord>> alerts(const AlertFilter& filter);
-  // Those that are open, as whoever is told hears of them.
+  // Those that are open, told and not quiet, as whoever is told hears of them.
   Result<std::vector<AlertRecord>> told_alerts();
   // The worst word of the endpoint's monitors; "unknown" when there is none.
   Result<Health> health(const std::string& endpoint);
@@ -144,6 +164,7 @@ class Monitor {
 
     base::Timestamp due() const;
   };
+  struct Decided;
   struct Planned;
 
   Monitor(store::Db& db, const base::Clock& clock, Ports ports, base::Metrics& metrics,
@@ -173,14 +194,25 @@ class Monitor {
   Result<Estimators> estimators(const std::string& monitor);
   // Lets versions that can't be estimated yet learn from a window's labelled rows.
   Result<Estimators> learn(const Cursor& cursor, const WindowRows& rows, const Labels& labels);
-  Result<std::optional<ActionDecision>> decide(const MonitorDefinition& definition,
-                                               const AlertRule& rule, const VariantResult& live,
-                                               base::Timestamp now, bool already_starting);
+  // What a decision about an action is about, beside the rules.
+  struct Asked {
+    const VariantResult& live;
+    base::Timestamp now;
+    const std::optional<Quiet>& quiet;
+    bool already_starting = false;  // something else of this window
+  };
+  Result<Decided> decide(const MonitorDefinition& definition, const AlertRule& rule,
+                         const ActionRule& action, const Asked& asked);
   Result<std::shared_ptr<const DriftProfile>> profile(const MonitorDefinition& definition,
                                                       std::string& note) REQUIRES(advance_mutex_);
   Result<std::map<std::string, PredictionBaseline>> baselines(const Cursor& cursor);
   Result<void> hand_over(base::Timestamp now, AdvanceReport& report);
   Result<void> follow_up(base::Timestamp now);
+  Result<void> settle(const ActionRecord& action, base::Timestamp now);
+  // Open alerts that nobody was told of yet.
+  Result<std::vector<AlertRecord>> untold_alerts();
+  // Tells of those that are quiet no more.
+  Result<void> end_silences(base::Timestamp now);
 
   store::Db& db_;
   const base::Clock& clock_;
@@ -197,6 +229,7 @@ class Monitor {
   std::map<std::string, std::shared_ptr<const DriftProfile>> profiles_ GUARDED_BY(advance_mutex_);
   base::Mutex mutex_;
   std::map<std::string, std::shared_ptr<const MonitorDefinition>> definitions_ GUARDED_BY(mutex_);
+  std::vector<MaintenanceWindow> maintenance_ GUARDED_BY(mutex_);
   std::set<std::string> newly_labelled_ GUARDED_BY(mutex_);  // endpoints
 };
 

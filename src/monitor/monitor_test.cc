@@ -47,6 +47,17 @@ class MonitorTest : public ::testing::Test {
     MUST(monitor_->apply(MUST(parse_monitors(yaml)), "test"));
   }
 
+  void declare_actions(const std::string& action, const std::string& actions) {
+    MUST(monitor_->apply(
+        MUST(parse_monitors(fmt::format(
+            "monitors:\n  m:\n    endpoint: e\n    windows: [day]\n    alerts:\n      bias: "
+            "{{metric: "
+            "calibration_bias, window: day, abs_over: 0.1, min_rows: 10, action: {}, route: "
+            "pager}}\n    actions: {{{}}}\n",
+            action, actions))),
+        "test"));
+  }
+
   // `count` requests spread over a day, predicted 0.5; `positive` of their labels are 1, arriving
   // `delay` later.
   void traffic(const char* day, int count, int positive, base::Duration delay, double x_shift = 0) {
@@ -311,6 +322,172 @@ TEST_F(MonitorTest, OneAlertWhileItLastsAndItsActionIsGuarded) {
   EXPECT_EQ(kinds["monitor.created"], 1);
 }
 
+TEST_F(MonitorTest, ActionsChangeWhatAnswersOnceConfirmed) {
+  declare_actions("[back, page]",
+                  "back: {do: rollback, confirmed: 2, min_labels: 10}, page: {do: incident}");
+  for (const char* day : {"2013-06-03T00:00:00Z", "2013-06-04T00:00:00Z", "2013-06-05T00:00:00Z"})
+    traffic(day, 100, 90, base::Duration::hours(1));
+  walk_to("2013-06-04T12:00:00Z");
+  auto actions = MUST(monitor_->alerts({})).at(0).actions;
+  ASSERT_EQ(actions.size(), 2u);
+  EXPECT_EQ(actions[0].state, "skipped");
+  EXPECT_EQ(actions[0].reason,
+            "not confirmed yet: it has fired in 1 of the 2 windows in a row that are asked for");
+  EXPECT_EQ(actions[1].state, "done");
+  EXPECT_EQ(actions[1].incident, 1);
+  // Its own incident stops no alert, until somebody works on it.
+  actions_.standing.incident = 1;
+  actions_.standing.incident_has_owner = true;
+  walk_to("2013-06-05T12:00:00Z");
+  actions = MUST(monitor_->alerts({})).at(0).actions;
+  EXPECT_EQ(actions[2].reason, "people work on it: incident 1 is open");
+  EXPECT_EQ(actions[3].state, "done") << "it is added to";
+  actions_.standing.incident_has_owner = false;
+  actions_.standing.revision = 7;
+  walk_to("2013-06-06T12:00:00Z");
+  actions = MUST(monitor_->alerts({})).at(0).actions;
+  EXPECT_EQ(actions[4].state, "done");
+  EXPECT_EQ(actions[4].revision, 8);
+  const ActionRequest& request = actions_.started[2];
+  EXPECT_EQ(request.kind, ActionKind::kRollback);
+  EXPECT_EQ(request.about_revision, 7);
+  EXPECT_TRUE(request.reason.starts_with("alert bias of monitor m: calibration_bias was -0.4"))
+      << request.reason;
+  EXPECT_EQ(request.bad_since, at("2013-06-03T00:00:00Z"));
+}
+
+TEST_F(MonitorTest, WhatWasJudgedMustStillBeInCharge) {
+  declare_actions("back", "back: {do: rollback}");
+  traffic("2013-06-03T00:00:00Z", 100, 90, base::Duration::hours(1));
+  actions_.standing.version = 2;
+  walk_to("2013-06-04T12:00:00Z");
+  const auto actions = MUST(monitor_->alerts({})).at(0).actions;
+  EXPECT_EQ(actions.at(0).reason, "version 1 was judged, but version 2 is in charge by now");
+  EXPECT_TRUE(actions_.started.empty());
+}
+
+TEST_F(MonitorTest, ARefusalIsKeptWithItsReason) {
+  declare_actions("back", "back: {do: rollback}");
+  traffic("2013-06-03T00:00:00Z", 100, 90, base::Duration::hours(1));
+  actions_.failure = base::error(Code::kFailedPrecondition, "the endpoint has changed since");
+  walk_to("2013-06-04T12:00:00Z");
+  const auto actions = MUST(monitor_->alerts({})).at(0).actions;
+  EXPECT_EQ(actions.at(0).state, "refused");
+  EXPECT_EQ(actions.at(0).reason, "the endpoint has changed since");
+}
+
+// As after a kill -9 between the decision and the deed.
+TEST_F(MonitorTest, ADecisionIsHandedOverAgainAfterACrash) {
+  declare_actions("back", "back: {do: rollback}");
+  traffic("2013-06-03T00:00:00Z", 100, 90, base::Duration::hours(1));
+  walk_to("2013-06-04T12:00:00Z");
+  ASSERT_EQ(actions_.handed_over, 1);
+  MUST(db_->write([](store::Tx& tx) -> Result<void> {
+    TRY(tx.execute("UPDATE monitor_actions SET state = 'starting', finished_at = NULL"));
+    return {};
+  }));
+  open();
+  walk_to("2013-06-05T12:00:00Z");
+  EXPECT_EQ(actions_.handed_over, 2);
+  ASSERT_EQ(actions_.started.size(), 1u) << "under the same id";
+  EXPECT_EQ(MUST(monitor_->alerts({})).at(0).actions.at(0).state, "done");
+}
+
+TEST_F(MonitorTest, ASilencedAlertIsJudgedAndShownButNeitherToldNorActs) {
+  declare_actions("back", "back: {do: rollback}");
+  const Silence silence =
+      MUST(monitor_->add_silence({.matchers = {MUST(parse_matcher("endpoint=e"))},
+                                  .starts_at = at("2013-06-03T00:00:00Z"),
+                                  .ends_at = at("2013-06-05T06:00:00Z"),
+                                  .created_by = "ann",
+                                  .comment = "we move"}));
+  for (const char* day : {"2013-06-03T00:00:00Z", "2013-06-04T00:00:00Z", "2013-06-05T00:00:00Z"})
+    traffic(day, 100, 90, base::Duration::hours(1));
+  walk_to("2013-06-04T12:00:00Z");
+  auto alert = MUST(monitor_->alerts({})).at(0);
+  EXPECT_TRUE(alert.is_open());
+  EXPECT_EQ(alert.quiet->words, "silenced by ann until 2013-06-05T06:00:00Z: we move (silence 1)");
+  EXPECT_EQ(alert.actions.at(0).reason, alert.quiet->words);
+  EXPECT_TRUE(actions_.started.empty());
+  EXPECT_TRUE(MUST(monitor_->told_alerts()).empty());
+  const auto routes = [&](const char* kind) {
+    JsonArray all;
+    for (const auto& event : MUST(store::list_events(*db_, {.kind = kind})))
+      all.push_back(MUST(base::parse_json_object(event.payload)).at("routes"));
+    return all;
+  };
+  EXPECT_EQ(routes("alert.opened"), JsonArray{JsonArray()});
+  // Its end is due by itself, and told then; the next window acts.
+  EXPECT_EQ(MUST(monitor_->next_due()), at("2013-06-05T00:00:00Z"));
+  walk_to("2013-06-05T12:00:00Z");
+  EXPECT_EQ(routes("alert.silence_ended"), JsonArray{JsonArray{"pager"}});
+  EXPECT_EQ(MUST(monitor_->told_alerts()).size(), 1u);
+  EXPECT_EQ(MUST(store::list_events(*db_, {.kind = "alert.silence_ended"})).at(0).event_time,
+            silence.ends_at);
+  EXPECT_TRUE(actions_.started.empty());
+  walk_to("2013-06-06T12:00:00Z");
+  EXPECT_EQ(actions_.started.size(), 1u);
+  EXPECT_EQ(monitor_->expire_silence(1, "ann").error().code, Code::kFailedPrecondition);
+  EXPECT_EQ(monitor_->expire_silence(9, "ann").error().code, Code::kNotFound);
+}
+
+TEST_F(MonitorTest, WhatWasResolvedInASilenceIsNeverTold) {
+  declare_actions("back", "back: {do: rollback}");
+  MUST(monitor_->apply_maintenance(
+      MUST(parse_maintenance(
+          "maintenance:\n  nights: {from: '00:00', for: 24h, match: alert=bias}")),
+      "test"));
+  traffic("2013-06-03T00:00:00Z", 100, 90, base::Duration::hours(1));
+  traffic("2013-06-04T00:00:00Z", 100, 50, base::Duration::hours(1));
+  walk_to("2013-06-04T12:00:00Z");
+  EXPECT_TRUE(MUST(monitor_->alerts({})).at(0).quiet.has_value());
+  open();
+  EXPECT_EQ(monitor_->maintenance().size(), 1u);
+  walk_to("2013-06-05T12:00:00Z");
+  EXPECT_FALSE(MUST(monitor_->alerts({})).at(0).is_open());
+  for (const char* kind : {"alert.opened", "alert.resolved"}) {
+    const auto events = MUST(store::list_events(*db_, {.kind = kind}));
+    ASSERT_EQ(events.size(), 1u) << kind;
+    EXPECT_EQ(MUST(base::parse_json_object(events[0].payload)).at("routes"), Json(JsonArray()));
+  }
+  EXPECT_EQ(MUST(monitor_->plan_maintenance({})).at(0).change, "deleted");
+}
+
+TEST_F(MonitorTest, SomebodyHasSeenAnAlert) {
+  declare_actions("back", "back: {do: rollback}");
+  traffic("2013-06-03T00:00:00Z", 100, 90, base::Duration::hours(1));
+  walk_to("2013-06-04T12:00:00Z");
+  const auto seen = MUST(monitor_->acknowledge(1, "ann", "looking"));
+  EXPECT_EQ(seen.acknowledged->by, "ann");
+  open();
+  EXPECT_EQ(MUST(monitor_->alerts({})).at(0).acknowledged->comment, "looking");
+  EXPECT_EQ(monitor_->acknowledge(2, "ann", "").error().code, Code::kNotFound);
+}
+
+TEST_F(MonitorTest, ASilenceNeedsAReasonAndAnEnd) {
+  const Silence good{.matchers = {MUST(parse_matcher("endpoint=e"))},
+                     .starts_at = clock_.now(),
+                     .ends_at = clock_.now() + base::Duration::hours(1),
+                     .created_by = "ann",
+                     .comment = "c"};
+  const auto refused = [&](auto change) {
+    Silence silence = good;
+    change(silence);
+    return monitor_->add_silence(silence).error().code;
+  };
+  EXPECT_EQ(refused([](Silence& s) { s.matchers.clear(); }), Code::kInvalidArgument);
+  EXPECT_EQ(refused([](Silence& s) { s.comment.clear(); }), Code::kInvalidArgument);
+  EXPECT_EQ(refused([](Silence& s) { s.ends_at = s.starts_at; }), Code::kInvalidArgument);
+  EXPECT_EQ(refused([](Silence& s) {
+              s.starts_at = s.starts_at - base::Duration::days(9);
+              s.ends_at = s.ends_at - base::Duration::days(8);
+            }),
+            Code::kInvalidArgument);
+  MUST(monitor_->add_silence(good));
+  EXPECT_EQ(MUST(monitor_->expire_silence(1, "ann")).state(clock_.now()), "expired");
+  EXPECT_TRUE(MUST(monitor_->silences(clock_.now())).empty());
+}
+
 TEST_F(MonitorTest, AReopenedMonitorGoesOnExactly) {
   apply();
   traffic("2013-06-03T00:00:00Z", 100, 90, base::Duration::hours(30));
@@ -361,7 +538,7 @@ TEST_F(MonitorTest, WhatCannotBeStartedIsWrittenDown) {
 
 TEST_F(MonitorTest, AnObstacleIsTheReason) {
   apply();
-  actions_.obstacle = "a release is under way";
+  actions_.standing.obstacle = "a release is under way";
   traffic("2013-06-03T00:00:00Z", 100, 90, base::Duration::hours(1));
   walk_to("2013-06-04T12:00:00Z");
   EXPECT_EQ(MUST(monitor_->alerts({}))[0].actions.at(0).reason, "a release is under way");

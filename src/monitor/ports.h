@@ -9,6 +9,7 @@
 
 #include "base/result.h"
 #include "base/timestamp.h"
+#include "monitor/definition.h"
 #include "types/frame.h"
 
 namespace slipway::monitor {
@@ -62,11 +63,16 @@ class SkewSource {
 struct ActionRequest {
   // The same id again means the same action again: the receiver must not start a second one.
   std::string id;
-  std::string monitor, endpoint, alert, action;
+  std::int64_t alert_id = 0;
+  std::string monitor, endpoint, alert, severity, action;
+  ActionKind kind = ActionKind::kPipeline;
   std::string pipeline;
   std::map<std::string, std::string> params;
-  base::Timestamp as_of;  // what was known when the alert fired
-  std::string reason;     // one sentence
+  std::string model;                // of a fallback
+  std::int64_t about_revision = 0;  // that was in charge when it was decided
+  base::Timestamp bad_since;        // where the first window that fired begins
+  base::Timestamp as_of;            // what was known when the alert fired
+  std::string reason;               // one sentence
 };
 
 struct ActionOutcome {
@@ -75,17 +81,34 @@ struct ActionOutcome {
   std::string reason;
 };
 
+// What was started, or done.
+struct ActionReceipt {
+  std::string run_id;                    // of a pipeline
+  std::int64_t revision = 0;             // of the endpoint's ledger, that the action has written
+  std::int64_t incident = 0;             // that it has opened or joined
+  std::optional<ActionOutcome> outcome;  // nothing: it goes on
+};
+
+// How an endpoint stands when an action is thought of.
+struct Standing {
+  std::optional<std::string> obstacle;   // why the action may not start now
+  std::optional<std::int64_t> incident;  // that is open
+  bool incident_has_owner = false;       // somebody works on it
+  std::int64_t revision = 0;             // its newest; 0: none
+  std::int64_t version = 0;              // of the model in charge; 0: none
+};
+
 // Does what an alert asks for. Safe to use from several threads.
 class Actions {
  public:
   virtual ~Actions() = default;
 
-  // Why nothing may be started for `endpoint` now (a run is active, a release is under way, the
-  // endpoint is held), or nothing.
-  virtual Result<std::optional<std::string>> find_obstacle(const std::string& endpoint,
-                                                           const std::string& pipeline) = 0;
-  // Starts it and returns the run's id without waiting for its end.
-  virtual Result<std::string> start(const ActionRequest& request) = 0;
+  // The obstacle is that a run is active, a release is under way, the endpoint is held, and the
+  // like.
+  virtual Result<Standing> look(const std::string& endpoint, const ActionRule& action) = 0;
+  // Starts it without waiting for a run's end. kFailedPrecondition: the release policy, or what
+  // somebody decided meanwhile, goes before it.
+  virtual Result<ActionReceipt> start(const ActionRequest& request) = 0;
   // How the run ended; nothing while it runs. kNotFound: no such run.
   virtual Result<std::optional<ActionOutcome>> find_outcome(const std::string& run_id) = 0;
 };

@@ -119,10 +119,42 @@ ALTER TABLE monitor_alerts ADD COLUMN severity TEXT NOT NULL DEFAULT 'warning';
 ALTER TABLE monitor_alerts ADD COLUMN routes TEXT
 )sql";
 
+// Actions that do something else than start a pipeline; who was told of an alert and who has seen
+// it; what keeps alerts quiet.
+constexpr std::string_view kActing = R"sql(
+ALTER TABLE monitor_actions ADD COLUMN kind TEXT NOT NULL DEFAULT 'pipeline';
+ALTER TABLE monitor_actions ADD COLUMN model TEXT NOT NULL DEFAULT '';
+ALTER TABLE monitor_actions ADD COLUMN about_revision INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE monitor_actions ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE monitor_actions ADD COLUMN incident INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE monitor_alerts ADD COLUMN told_at INTEGER;
+UPDATE monitor_alerts SET told_at = opened_at;
+ALTER TABLE monitor_alerts ADD COLUMN acknowledged_at INTEGER;
+ALTER TABLE monitor_alerts ADD COLUMN acknowledged_by TEXT;
+ALTER TABLE monitor_alerts ADD COLUMN acknowledged_comment TEXT;
+
+CREATE TABLE monitor_silences(
+  workspace TEXT NOT NULL DEFAULT 'default',
+  id INTEGER NOT NULL,
+  matchers TEXT NOT NULL,
+  starts_at INTEGER NOT NULL,
+  ends_at INTEGER NOT NULL,
+  created_by TEXT NOT NULL,
+  comment TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  PRIMARY KEY(workspace, id));
+
+CREATE TABLE monitor_maintenance(
+  workspace TEXT NOT NULL DEFAULT 'default',
+  name TEXT NOT NULL,
+  definition TEXT NOT NULL,
+  PRIMARY KEY(workspace, name))
+)sql";
+
 }  // namespace
 
 store::RoomMigrations migrations() {
-  return {"monitor", {{1, kFirst}, {2, kEstimates}, {3, kToldAlerts}}};
+  return {"monitor", {{1, kFirst}, {2, kEstimates}, {3, kToldAlerts}, {4, kActing}}};
 }
 
 }  // namespace slipway::monitor

@@ -85,10 +85,22 @@ Result<std::vector<StoredWindow>> Monitor::windows(const std::string& monitor,
 }
 
 Result<std::vector<AlertRecord>> Monitor::alerts(const AlertFilter& filter) {
-  return db_.read([&](store::Reader& reader) { return list_alerts(reader, workspace_, filter); });
+  auto found =
+      TRY(db_.read([&](store::Reader& reader) { return list_alerts(reader, workspace_, filter); }));
+  const base::Timestamp now = clock_.now();
+  const std::vector<Silence> active = TRY(silences(now));
+  const std::vector<MaintenanceWindow> declared = maintenance();
+  for (AlertRecord& alert : found) {
+    if (alert.is_open()) alert.quiet = find_quiet(active, declared, alert.labels(), now);
+  }
+  return found;
 }
 
-Result<std::vector<AlertRecord>> Monitor::told_alerts() { return alerts({.open_only = true}); }
+Result<std::vector<AlertRecord>> Monitor::told_alerts() {
+  auto open = TRY(alerts({.open_only = true}));
+  std::erase_if(open, [](const AlertRecord& alert) { return !alert.told_at || alert.quiet; });
+  return open;
+}
 
 Result<Health> Monitor::health(const std::string& endpoint) {
   std::vector<std::shared_ptr<const MonitorDefinition>> watching;

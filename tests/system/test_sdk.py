@@ -129,13 +129,17 @@ monitors:
     reference: {from: 2026-01-01T00:00:00Z, to: 2026-01-05T00:00:00Z}
     causes: {psi_over: 0.1, max: 5}
     estimate: {rows: 500, threshold: 0.4}
-    alerts: {a: {metric: auc, window: week, under: 0.5, min_rows: 10, action: again, route: pager}, b: {metric: brier, window: day, over: 1, severity: critical, route: [post, chat]}}
-    actions: {again: {pipeline: train, params: {rounds: 10}, min_labels: 5, cool_down: 21d, max_missing_rise: 0.1}}
+    alerts: {a: {metric: auc, window: week, under: 0.5, min_rows: 10, action: [again, page], route: pager}, b: {metric: brier, window: day, over: 1, severity: critical, route: [post, chat]}}
+    actions: {again: {pipeline: train, params: {rounds: 10}, confirmed: 2, min_labels: 5, cool_down: 21d, max_missing_rise: 0.1, with_open_incident: act}, page: {do: incident},
+              simple: {do: fallback, model: models:/m/1}}
 routes:
   post: {webhook: "https://hooks.example.com/a", secret: "not-told"}
   chat: {slack: "https://hooks.slack.example.com/b"}
   pager: {alertmanager: "https://alerts.example.com"}
   mail: {email: [a@example.com, b@example.com], from: s@example.com, smtp: "smtps://mail.example.com:465", user: u, password: "not-told", tls: required}
+maintenance:
+  nights: {match: [endpoint=late, severity!=critical], days: [saturday, sunday], days_of_month: [1, -1], from: "02:00", for: 4h, time_zone: Europe/Berlin, why: load}
+  move: {match: alert=a, start: 2026-02-01T00:00:00Z, end: 2026-02-02T00:00:00Z}
 streams:
   scored:
     endpoint: late
@@ -182,15 +186,19 @@ def every_key() -> sw.Project:
         "health", late, windows=["day", "week", "month"], time_zone="America/New_York", week_starts="monday", complete=sw.Complete(share=0.99, after="24h"),
         reference=sw.Reference(start="2026-01-01T00:00:00Z", end=dt.datetime(2026, 1, 5, 1, tzinfo=dt.timezone(dt.timedelta(hours=1)))),
         causes=sw.Causes(psi_over=0.1, max=5), estimate=sw.Estimate(rows=500, threshold=0.4),
-        alerts={"a": sw.Alert(metric="auc", window="week", under=0.5, min_rows=10, action="again", route="pager"),
+        alerts={"a": sw.Alert(metric="auc", window="week", under=0.5, min_rows=10, action=["again", "page"], route="pager"),
                 "b": sw.Alert(metric="brier", window="day", over=1, severity="critical", route=[post, chat])},
-        actions={"again": sw.Action(pipeline=train, params={"rounds": 10}, min_labels=5, cool_down="21d", max_missing_rise=0.1)})
+        actions={"again": sw.Action(pipeline=train, params={"rounds": 10}, confirmed=2, min_labels=5, cool_down="21d", max_missing_rise=0.1, with_open_incident="act"),
+                 "page": sw.Action(do="incident"), "simple": sw.Action(do="fallback", model="models:/m/1")})
     stream = sw.Stream("scored", "log:/in", endpoint=late, target="log:/out", dead_letters="log:/dead", group="g", format="json", start="earliest",
                        batching=sw.Batching(max_rows=500, max_wait_ms=20))
     project = sw.Project("whole", owner="ada", clock="rehearsal", start=START)
     project.add(sw.Dataset("files", path="rows", format="csv", csv=sw.Csv(delimiter=";", missing=["NA", "-"])),
                 sw.Dataset("table", postgres=sw.Postgres(url="${WAREHOUSE_URL}", table="shop.rides")),
                 sw.Dataset("query", postgres=sw.Postgres(url="postgresql://h/d", query="SELECT 1 AS x")))
+    project.add(sw.Maintenance(name="nights", match=["endpoint=late", "severity!=critical"], days=["saturday", "sunday"], days_of_month=[1, -1], start_at="02:00",
+                               length=dt.timedelta(hours=4), time_zone="Europe/Berlin", why="load"),
+                sw.Maintenance(name="move", match="alert=a", start="2026-02-01T00:00:00Z", end="2026-02-02T00:00:00Z"))
     return project.add(source, always, windows, latest, asked, service, sw.Route(name="pager", alertmanager="https://alerts.example.com"),
                        sw.Route(name="mail", email=["a@example.com", "b@example.com"], sender="s@example.com", smtp="smtps://mail.example.com:465", user="u", password="not-told",
                                 tls="required"), health, stream)
@@ -225,6 +233,9 @@ def test_every_key_of_the_document_has_a_place(server):
     (lambda: agg.quantile("x", 2), "0 to 1"),
     (lambda: sw.Alert(metric="auc", window="day"), "exactly one"),
     (lambda: sw.Route(name="r"), "exactly one"),
+    (lambda: sw.Action(), "exactly one"),
+    (lambda: sw.Action(do="rollback", model="models:/m/1"), "fallback"),
+    (lambda: sw.Maintenance(name="m"), "either start and end"),
     (lambda: sw.Route(name="r", email="a@example.com"), "sender and smtp"),
     (lambda: sw.Project("p", clock="rehearsal"), "start"),
     (lambda: sw.Project("p", start=dt.datetime(2026, 1, 1)).document(), "zone"),

@@ -71,6 +71,15 @@ inline Result<std::size_t> query_limit(const http::Request& request, std::size_t
   return static_cast<std::size_t>(*value);
 }
 
+// The number in the path's {id}. kNotFound: it is none.
+inline Result<std::int64_t> id_in_path(const http::Request& request, std::string_view noun) {
+  const std::string& text = request.param("id");
+  std::int64_t id = 0;
+  const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), id);
+  if (ec == std::errc() && end == text.data() + text.size()) return id;
+  return base::error(Code::kNotFound, "no such {}: id={}", noun, text);
+}
+
 inline http::Response reply(const JsonObject& object) {
   return http::Response::json(base::to_text(object));
 }

@@ -72,13 +72,24 @@ Result<void> FakeRequests::each_part(const std::string& endpoint, base::Timestam
   return {};
 }
 
-Result<std::string> FakeActions::start(const ActionRequest& request) {
+Result<ActionReceipt> FakeActions::start(const ActionRequest& request) {
+  ++handed_over;
   if (failure) return *failure;
-  for (std::size_t i = 0; i < started.size(); ++i) {
-    if (started[i].id == request.id) return fmt::format("run-{}", i + 1);
+  std::size_t number = 0;
+  while (number < started.size() && started[number].id != request.id) ++number;
+  if (number == started.size()) started.push_back(request);
+  ActionReceipt receipt;
+  if (request.kind == ActionKind::kPipeline) {
+    receipt.run_id = fmt::format("run-{}", number + 1);
+    return receipt;
   }
-  started.push_back(request);
-  return fmt::format("run-{}", started.size());
+  receipt.outcome = ActionOutcome{.reason = "done"};
+  if (request.kind == ActionKind::kIncident) {
+    receipt.incident = 1;
+  } else {
+    receipt.revision = request.about_revision + 1;
+  }
+  return receipt;
 }
 
 Result<std::optional<ActionOutcome>> FakeActions::find_outcome(const std::string& run_id) {

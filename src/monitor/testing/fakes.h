@@ -62,16 +62,15 @@ class FakeSkew final : public SkewSource {
 
 class FakeActions final : public Actions {
  public:
-  std::optional<std::string> obstacle;
+  Standing standing{.revision = 1, .version = 1};
   std::optional<Error> failure;
   std::vector<ActionRequest> started;             // one per id
+  int handed_over = 0;                            // again and again
   std::map<std::string, ActionOutcome> outcomes;  // by run id
 
-  Result<std::optional<std::string>> find_obstacle(const std::string&,
-                                                   const std::string&) override {
-    return obstacle;
-  }
-  Result<std::string> start(const ActionRequest& request) override;
+  Result<Standing> look(const std::string&, const ActionRule&) override { return standing; }
+  // A run goes on; anything else is done at once.
+  Result<ActionReceipt> start(const ActionRequest& request) override;
   Result<std::optional<ActionOutcome>> find_outcome(const std::string& run_id) override;
 };
 
