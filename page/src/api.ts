@@ -145,11 +145,14 @@ export interface Monitor {
 export interface Action {
   id: number;
   kind: string;
+  does: "pipeline" | "hold" | "rollback" | "fallback" | "incident";
   pipeline: string;
   state: "starting" | "started" | "done" | "refused" | "failed" | "skipped";
   reason: string;
   time: string;
   run_id: string | null;
+  revision: number | null; // that it has written
+  incident: number | null; // that it has opened or joined
   finished: string | null;
 }
 
@@ -169,9 +172,51 @@ export interface Alert {
   last_value: number;
   state: "open" | "resolved";
   resolved: string | null;
+  severity: string;
+  silenced: string | null; // by what, in words
+  acknowledged: { by: string; comment: string; time: string } | null;
   causes: (FeatureDrift & { how: string })[];
   action: Action | null;
   actions: Action[];
+}
+
+// ---- incidents
+
+export type IncidentState = "open" | "mitigated" | "resolved";
+
+export interface Incident {
+  id: number;
+  endpoint: string;
+  title: string;
+  severity: string;
+  state: IncidentState;
+  owner: string;
+  opened_by: string;
+  opened: string;
+  bad_since: string;
+  mitigated: string | null;
+  resolved: string | null;
+}
+
+export interface IncidentEntry {
+  time: string;
+  kind: "change" | "signal" | "action" | "people";
+  event: string;
+  subject: string;
+  actor: string;
+  words: string;
+}
+
+export interface Suspect extends IncidentEntry {
+  score: number;
+  why: string;
+}
+
+export interface IncidentReport extends Incident {
+  detected: string;
+  durations: { to_detect_seconds: number | null; to_act_seconds: number | null; to_recover_seconds: number | null };
+  time_line: IncidentEntry[];
+  suspects: Suspect[];
 }
 
 // ---- pipelines
@@ -336,6 +381,21 @@ export const api = {
     (await get<{ windows: Window[] }>(`${own("monitors", monitor, "windows")}?window=${window}`, s)).windows,
   alerts: async (endpoint: string, s?: AbortSignal) =>
     (await get<{ alerts: Alert[] }>(`${own("alerts")}?endpoint=${encodeURIComponent(endpoint)}`, s)).alerts,
+
+  acknowledge: (alert: number, comment: string, actor: string) =>
+    post<Alert>(own("alerts", String(alert), "acknowledge"), { comment, actor }),
+  silence: (match: string[], length: string, comment: string, actor: string) =>
+    post<{ id: number }>(own("silences"), { match, for: length, comment, actor }),
+
+  incidents: async (s?: AbortSignal) => (await get<{ incidents: Incident[] }>(own("incidents"), s)).incidents,
+  incident: (id: string, s?: AbortSignal) => get<IncidentReport>(own("incidents", id), s),
+  noteIncident: (id: number, text: string, actor: string) =>
+    post<Incident>(own("incidents", String(id), "notes"), { text, actor }),
+  assignIncident: (id: number, owner: string, actor: string) =>
+    post<Incident>(own("incidents", String(id), "assign"), { owner, actor }),
+  setIncidentState: (id: number, state: IncidentState, reason: string, actor: string) =>
+    post<Incident>(own("incidents", String(id), "state"), { state, reason, actor }),
+  postMortemPath: (id: number) => own("incidents", String(id), "post-mortem"),
 
   pipelines: async (s?: AbortSignal) => (await get<{ pipelines: Pipeline[] }>(own("pipelines"), s)).pipelines,
   pipelineRuns: async (pipeline: string, s?: AbortSignal) =>

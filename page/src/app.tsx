@@ -10,6 +10,8 @@ import { ExperimentPage } from "./experiments/experiment";
 import { ExperimentsPage } from "./experiments/experiments";
 import { RunPage } from "./experiments/run";
 import { HomePage } from "./home/home";
+import { IncidentPage } from "./incidents/incident";
+import { IncidentsPage } from "./incidents/incidents";
 import { fromMlflow } from "./lib/links";
 import { MonitoringPage } from "./monitoring/monitoring";
 import { PipelineRunPage } from "./pipelines/pipeline_run";
@@ -17,6 +19,7 @@ import { PipelinesPage } from "./pipelines/pipelines";
 
 const kScreens: [string, string][] = [
   ["/", "Models"],
+  ["/incidents", "Incidents"],
   ["/experiments", "Experiments"],
   ["/pipelines", "Pipelines"],
 ];
@@ -76,6 +79,8 @@ function Screens() {
       <Route path="/runs/:id" element={<RunPage />} />
       <Route path="/endpoints/:name" element={<EndpointPage />} />
       <Route path="/endpoints/:name/monitoring" element={<MonitoringPage />} />
+      <Route path="/incidents" element={<IncidentsPage />} />
+      <Route path="/incidents/:id" element={<IncidentPage />} />
       <Route path="/pipelines" element={<PipelinesPage />} />
       <Route path="/pipelines/:name" element={<PipelinesPage />} />
       <Route path="/pipeline-runs/:id" element={<PipelineRunPage />} />

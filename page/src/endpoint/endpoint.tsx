@@ -6,7 +6,7 @@ import { useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
 import { Command, Fact, Head, Time, Word } from "../components/words";
 import { duration } from "../lib/format";
-import { ConfirmDialog } from "./confirm";
+import { ConfirmDialog } from "../components/confirm";
 import { Ledger } from "./ledger";
 import { Steps, TrafficSplit } from "./traffic";
 

@@ -1,16 +1,20 @@
-import { Anchor, Group, Table, Text } from "@mantine/core";
+import { Anchor, Button, Group, Select, Table, Text } from "@mantine/core";
+import { useState } from "react";
 import { Link } from "react-router";
-import type { Action, Alert } from "../api";
+import { api, type Action, type Alert } from "../api";
+import { ConfirmDialog } from "../components/confirm";
 import { Empty } from "../components/loaded";
 import { Time, Word } from "../components/words";
 import { featureParts, number, percent, plural } from "../lib/format";
 
 const kCausesShown = 4;
 
-export function AlertsTable({ alerts }: { alerts: Alert[] }) {
+export function AlertsTable({ alerts, changed }: { alerts: Alert[]; changed: () => void }) {
+  const [asked, setAsked] = useState<{ alert: Alert; what: "silence" | "acknowledge" }>();
   if (alerts.length === 0) return <Empty title="No alert so far." />;
   return (
     <Table.ScrollContainer minWidth={950}>
+      {asked && <Answer {...asked} close={() => setAsked(undefined)} changed={changed} />}
       <Table verticalSpacing="xs" aria-label="Alerts">
         <Table.Thead>
           <Table.Tr>
@@ -47,7 +51,35 @@ export function AlertsTable({ alerts }: { alerts: Alert[] }) {
                 <Deed action={alert.action} />
               </Table.Td>
               <Table.Td>
-                <Word of={alert.state} />
+                <Group gap={4}>
+                  <Word of={alert.state} />
+                  {alert.silenced && <Word of="silenced" />}
+                </Group>
+                {alert.silenced && (
+                  <Text size="xs" c="dimmed" maw={220}>
+                    {alert.silenced}
+                  </Text>
+                )}
+                {alert.acknowledged && (
+                  <Text size="xs" c="dimmed" maw={220}>
+                    seen by {alert.acknowledged.by}
+                    {alert.acknowledged.comment && `: ${alert.acknowledged.comment}`}
+                  </Text>
+                )}
+                {alert.state === "open" && (
+                  <Group gap={4} mt={4}>
+                    {!alert.acknowledged && (
+                      <Button size="compact-xs" variant="default" onClick={() => setAsked({ alert, what: "acknowledge" })}>
+                        Acknowledge
+                      </Button>
+                    )}
+                    {!alert.silenced && (
+                      <Button size="compact-xs" variant="default" onClick={() => setAsked({ alert, what: "silence" })}>
+                        Silence
+                      </Button>
+                    )}
+                  </Group>
+                )}
                 {alert.resolved && (
                   <Text size="xs" c="dimmed">
                     <Time at={alert.resolved} />
@@ -59,6 +91,51 @@ export function AlertsTable({ alerts }: { alerts: Alert[] }) {
         </Table.Tbody>
       </Table>
     </Table.ScrollContainer>
+  );
+}
+
+const kLengths = [
+  { value: "1h", label: "1 hour" },
+  { value: "4h", label: "4 hours" },
+  { value: "1d", label: "1 day" },
+  { value: "7d", label: "1 week" },
+];
+
+function Answer({
+  alert,
+  what,
+  close,
+  changed,
+}: {
+  alert: Alert;
+  what: "silence" | "acknowledge";
+  close: () => void;
+  changed: () => void;
+}) {
+  const [length, setLength] = useState("4h");
+  const act = async (text: string, actor: string) => {
+    if (what === "silence")
+      await api.silence([`endpoint=${alert.endpoint}`, `monitor=${alert.monitor}`, `alert=${alert.alert}`], length, text, actor);
+    else await api.acknowledge(alert.id, text, actor);
+    changed();
+  };
+  return (
+    <ConfirmDialog
+      title={what === "silence" ? `Silence ${alert.alert}` : `Acknowledge ${alert.alert}`}
+      verb={what === "silence" ? "Silence" : "Acknowledge"}
+      color="blue"
+      label="Comment"
+      optional={what === "acknowledge"}
+      act={act}
+      close={close}
+    >
+      {what === "silence" && (
+        <>
+          <Text size="sm">It is judged and shown meanwhile; it isn&apos;t sent, and does nothing.</Text>
+          <Select label="For" data={kLengths} value={length} allowDeselect={false} onChange={(value) => value && setLength(value)} />
+        </>
+      )}
+    </ConfirmDialog>
   );
 }
 
@@ -88,6 +165,10 @@ function Deed({ action }: { action: Action | null }) {
         <Word of={action.state} />
         {action.run_id ? (
           <Anchor component={Link} to={`/pipeline-runs/${action.run_id}`} size="sm">
+            {action.kind}
+          </Anchor>
+        ) : action.incident ? (
+          <Anchor component={Link} to={`/incidents/${action.incident}`} size="sm">
             {action.kind}
           </Anchor>
         ) : (

@@ -73,7 +73,7 @@ export function MonitoringPage() {
       <Loaded from={watched}>
         {(data) =>
           data.monitor ? (
-            <Body {...data} monitor={data.monitor} kind={kind} feature={query.get("feature") ?? ""} change={change} />
+            <Body {...data} monitor={data.monitor} kind={kind} feature={query.get("feature") ?? ""} change={change} changed={watched.reload} />
           ) : (
             <Empty title="No monitor watches this endpoint.">
               <Text size="sm">Declare one in slipway.yaml, under monitors, and apply it.</Text>
@@ -107,9 +107,10 @@ interface BodyProps extends Watched {
   kind: WindowKind;
   feature: string;
   change: (key: string, value: string) => void;
+  changed: () => void;
 }
 
-function Body({ monitor, windows, alerts, revisions, kind, feature, change }: BodyProps) {
+function Body({ monitor, windows, alerts, revisions, kind, feature, change, changed }: BodyProps) {
   const happened = useMemo(() => marks(alerts, revisions), [alerts, revisions]);
   const { time_zone: zone, alerts: rules } = monitor.definition;
   if (windows.length === 0) {
@@ -167,7 +168,7 @@ function Body({ monitor, windows, alerts, revisions, kind, feature, change }: Bo
         <Title order={2} size="h4" mb="xs">
           Alerts and what they did
         </Title>
-        <AlertsTable alerts={alerts} />
+        <AlertsTable alerts={alerts} changed={changed} />
       </section>
       <Drift windows={windows} zone={zone} range={range} marks={happened} feature={feature} choose={(name) => change("feature", name)} />
       <Text size="xs" c="dimmed">

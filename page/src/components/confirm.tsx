@@ -9,11 +9,13 @@ interface ConfirmProps {
   color: string;
   act: (reason: string, actor: string) => Promise<void>;
   close: () => void;
-  children: ReactNode;
+  label?: string; // of the text: "Reason"
+  optional?: boolean; // the text may be empty
+  children?: ReactNode;
 }
 
-// Asks before something that production feels: why, and by whom; both go into the ledger. Stays open when it fails.
-export function ConfirmDialog({ title, verb, color, act, close, children }: ConfirmProps) {
+// Asks before something that production or people feel: why, and by whom; both are kept. Stays open when it fails.
+export function ConfirmDialog({ title, verb, color, act, close, label = "Reason", optional = false, children }: ConfirmProps) {
   const [reason, setReason] = useState("");
   const [actor, setActor] = useState(() => localStorage.getItem(kActorKey) ?? "");
   const [running, setRunning] = useState(false);
@@ -43,7 +45,7 @@ export function ConfirmDialog({ title, verb, color, act, close, children }: Conf
       <form onSubmit={(event) => void submit(event)}>
         <Stack gap="sm">
           {children}
-          <Textarea label="Reason" required data-autofocus autosize minRows={2} value={reason} onChange={(event) => setReason(event.currentTarget.value)} />
+          <Textarea label={label} required={!optional} data-autofocus autosize minRows={2} value={reason} onChange={(event) => setReason(event.currentTarget.value)} />
           <TextInput label="Your name" placeholder="anonymous" autoComplete="username" value={actor} onChange={(event) => setActor(event.currentTarget.value)} />
           {problem && (
             <Alert color="red" variant="light" role="alert">
@@ -54,7 +56,7 @@ export function ConfirmDialog({ title, verb, color, act, close, children }: Conf
             <Button variant="default" onClick={close}>
               Cancel
             </Button>
-            <Button type="submit" color={color} loading={running} disabled={reason.trim() === ""}>
+            <Button type="submit" color={color} loading={running} disabled={!optional && reason.trim() === ""}>
               {verb}
             </Button>
           </Group>

@@ -1,0 +1,184 @@
+import { Anchor, Button, Group, SimpleGrid, Stack, Table, Text, TextInput, Title } from "@mantine/core";
+import { useState } from "react";
+import { Link, useParams } from "react-router";
+import { api, type IncidentReport, type IncidentState } from "../api";
+import { ConfirmDialog } from "../components/confirm";
+import { useLive } from "../components/live";
+import { Loaded } from "../components/loaded";
+import { Fact, Head, Time, Word } from "../components/words";
+import { duration } from "../lib/format";
+
+type Deed = "note" | "assign" | IncidentState;
+
+export function IncidentPage() {
+  const { id = "" } = useParams();
+  const incident = useLive((signal) => api.incident(id, signal), id, 5);
+  const [deed, setDeed] = useState<Deed>();
+  const data = incident.data;
+  return (
+    <>
+      <Head
+        title={data ? data.title : `Incident ${id}`}
+        trail={[["Incidents", "/incidents"]]}
+        words={
+          data && (
+            <>
+              <Word of={data.state} />
+              <Word of={data.severity} />
+            </>
+          )
+        }
+      >
+        {data && <Deeds state={data.state} ask={setDeed} />}
+      </Head>
+      {data && deed && <Ask incident={data} deed={deed} close={() => setDeed(undefined)} changed={incident.reload} />}
+      <Loaded from={incident}>{(report) => <Body report={report} />}</Loaded>
+    </>
+  );
+}
+
+function Deeds({ state, ask }: { state: IncidentState; ask: (deed: Deed) => void }) {
+  return (
+    <>
+      <Button variant="default" onClick={() => ask("note")}>
+        Add a note
+      </Button>
+      <Button variant="default" onClick={() => ask("assign")}>
+        Assign
+      </Button>
+      {state === "open" && (
+        <Button variant="default" onClick={() => ask("mitigated")}>
+          Mitigated
+        </Button>
+      )}
+      {state === "resolved" ? (
+        <Button variant="default" onClick={() => ask("open")}>
+          Reopen
+        </Button>
+      ) : (
+        <Button onClick={() => ask("resolved")}>Resolve</Button>
+      )}
+    </>
+  );
+}
+
+const kTitles: Record<Deed, [string, string]> = {
+  note: ["Add a note", "Add"],
+  assign: ["Who works on it?", "Assign"],
+  mitigated: ["Users are well again", "Mitigated"],
+  resolved: ["It is over", "Resolve"],
+  open: ["It isn't over", "Reopen"],
+};
+
+function Ask({ incident, deed, close, changed }: { incident: IncidentReport; deed: Deed; close: () => void; changed: () => void }) {
+  const [owner, setOwner] = useState(incident.owner);
+  const act = async (text: string, actor: string) => {
+    if (deed === "note") await api.noteIncident(incident.id, text, actor);
+    else if (deed === "assign") {
+      await api.assignIncident(incident.id, owner.trim(), actor);
+      if (text) await api.noteIncident(incident.id, text, actor);
+    } else await api.setIncidentState(incident.id, deed, text, actor);
+    changed();
+  };
+  const [title, verb] = kTitles[deed];
+  return (
+    <ConfirmDialog title={title} verb={verb} color="blue" label={deed === "note" || deed === "assign" ? "Note" : "Reason"} optional={deed !== "note"} act={act} close={close}>
+      {deed === "assign" && <TextInput label="Owner" placeholder="nobody" value={owner} onChange={(event) => setOwner(event.currentTarget.value)} />}
+    </ConfirmDialog>
+  );
+}
+
+const took = (seconds: number | null) => (seconds === null ? "not yet" : duration(seconds));
+
+function Body({ report }: { report: IncidentReport }) {
+  const { durations } = report;
+  return (
+    <Stack gap="xl">
+      <SimpleGrid cols={{ base: 2, sm: 4, md: 7 }} spacing="md">
+        <Fact name="Time to detect">{took(durations.to_detect_seconds)}</Fact>
+        <Fact name="Time to act">{took(durations.to_act_seconds)}</Fact>
+        <Fact name="Time to recover">{took(durations.to_recover_seconds)}</Fact>
+        <Fact name="Bad since">
+          <Time at={report.bad_since} />
+        </Fact>
+        <Fact name="Noticed">
+          <Time at={report.detected} />
+        </Fact>
+        <Fact name="Endpoint">
+          <Anchor component={Link} to={`/endpoints/${encodeURIComponent(report.endpoint)}`} size="sm">
+            {report.endpoint}
+          </Anchor>
+        </Fact>
+        <Fact name="Owner">{report.owner || "nobody"}</Fact>
+      </SimpleGrid>
+      <section aria-label="What changed before">
+        <Title order={2} size="h4" mb="xs">
+          What changed before
+        </Title>
+        {report.suspects.length === 0 ? (
+          <Text size="sm">Nothing that is known of.</Text>
+        ) : (
+          <Table.ScrollContainer minWidth={700}>
+            <Table verticalSpacing="xs" aria-label="Suspects">
+              <Table.Thead>
+                <Table.Tr>
+                  <Table.Th>Score</Table.Th>
+                  <Table.Th>When</Table.Th>
+                  <Table.Th>What</Table.Th>
+                  <Table.Th>Who</Table.Th>
+                </Table.Tr>
+              </Table.Thead>
+              <Table.Tbody>
+                {report.suspects.slice(0, 8).map((suspect) => (
+                  <Table.Tr key={`${suspect.time} ${suspect.words}`}>
+                    <Table.Td className="figures">{suspect.score.toFixed(2)}</Table.Td>
+                    <Table.Td>
+                      <Time at={suspect.time} />
+                      <Text size="xs" c="dimmed">
+                        {suspect.why}
+                      </Text>
+                    </Table.Td>
+                    <Table.Td>{suspect.words}</Table.Td>
+                    <Table.Td>{suspect.actor}</Table.Td>
+                  </Table.Tr>
+                ))}
+              </Table.Tbody>
+            </Table>
+          </Table.ScrollContainer>
+        )}
+      </section>
+      <section aria-label="Time line">
+        <Group justify="space-between" mb="xs">
+          <Title order={2} size="h4">
+            Time line
+          </Title>
+          <Anchor href={api.postMortemPath(report.id)} download={`incident-${report.id}.md`} size="sm">
+            Post-mortem as Markdown
+          </Anchor>
+        </Group>
+        <Table.ScrollContainer minWidth={700}>
+          <Table verticalSpacing="xs" aria-label="What happened">
+            <Table.Tbody>
+              {report.time_line.map((entry, at) => (
+                <Table.Tr key={at}>
+                  <Table.Td>
+                    <Time at={entry.time} />
+                  </Table.Td>
+                  <Table.Td>
+                    <Word of={entry.kind} />
+                  </Table.Td>
+                  <Table.Td>{entry.words}</Table.Td>
+                  <Table.Td>
+                    <Text size="xs" c="dimmed">
+                      {entry.actor}
+                    </Text>
+                  </Table.Td>
+                </Table.Tr>
+              ))}
+            </Table.Tbody>
+          </Table>
+        </Table.ScrollContainer>
+      </section>
+    </Stack>
+  );
+}
