@@ -407,6 +407,21 @@ void add_monitor_commands(CLI::App& root, Context& context, int& exit_code) {
     std::string id, comment, by;
   };
   auto seen = std::make_shared<Seen>();
+  CLI::App* show_alert = alerts->add_subcommand(
+      "show", "Every decision about its actions, with the reason, whatever was decided");
+  show_alert->add_option("id", seen->id)->required();
+  show_alert->callback([&context, &exit_code, seen] {
+    exit_code = finish_table(
+        context, Client(context).get(path_of("/slipway/v1/alerts/{}", {seen->id})), "actions",
+        {{"TIME", "time"},
+         {"ACTION", "kind"},
+         {"DOES", "does"},
+         {"CAME OF IT", "state"},
+         {"RUN", "run_id"},
+         {"REVISION", "revision"},
+         {"INCIDENT", "incident"},
+         {"WHY", "reason"}});
+  });
   CLI::App* acknowledge =
       alerts->add_subcommand("acknowledge", "Say that you have seen an open alert");
   acknowledge->add_option("id", seen->id)->required();

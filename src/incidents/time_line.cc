@@ -48,6 +48,18 @@ std::string who_answers(const JsonObject& payload) {
   return words;
 }
 
+// Whether a silence may be one of the endpoint's alerts.
+bool is_of(const JsonObject& silence, const std::string& endpoint) {
+  const Json* match = silence.if_contains("match");
+  if (match == nullptr || !match->is_array()) return true;
+  for (const Json& item : match->get_array()) {
+    const std::string text = item.is_string() ? std::string(item.get_string()) : "";
+    if (text.starts_with("endpoint=") && text != "endpoint=" + endpoint) return false;
+    if (text == "endpoint!=" + endpoint) return false;
+  }
+  return true;
+}
+
 struct Change {
   std::string_view event, word;
   double weight;
@@ -231,6 +243,7 @@ std::optional<Entry> entry_of(const store::Event& event, const std::string& endp
     return std::nullopt;
   if (begins(event, "alert.")) return signal_of(event, payload, entry);
   if (begins(event, "action.")) return action_of(event, payload, entry);
+  if (begins(event, "silence.") && !is_of(payload, endpoint)) return std::nullopt;
   if (begins(event, "incident.") || begins(event, "silence."))
     return people_of(event, payload, entry);
   return change_of(event, payload, entry);

@@ -252,12 +252,14 @@ Result<void> Deliveries::repeat_alerts() {
     // Behind what it has taken, before what comes: an alert that was resolved meanwhile is resolved
     // for it, too.
     TRY(db_.write([&](store::Tx& tx) -> Result<void> {
+      if (TRY(tx.execute("UPDATE webhooks SET seen = seen WHERE id = ? AND seen = ?",
+                         {place.id, place.seen})) == 0)
+        return {};
       TRY(tx.execute(
           "INSERT INTO webhook_deliveries(id, webhook, event, sequence, form, body, tries, "
-          "next_time, created) SELECT ?, id, ?, seen, ?, ?, 0, ?, ? FROM webhooks WHERE id = ? "
-          "AND seen = ?",
-          {id, kAlertRepeated, form_name(Content::Form::kNews), text, now, now, place.id,
-           place.seen}));
+          "next_time, created) VALUES(?, ?, ?, ?, ?, ?, 0, ?, ?)",
+          {id, place.id, kAlertRepeated, place.seen, form_name(Content::Form::kNews), text, now,
+           now}));
       return {};
     }));
   }

@@ -293,12 +293,12 @@ Result<std::vector<RouteState>> Webhooks::routes() {
   std::vector<RouteState> found;
   TRY(db_.read([&](store::Reader& reader) {
     return reader.query(
-        "SELECT w.name, w.format, w.secret <> '', (SELECT COUNT(*) FROM webhook_deliveries d "
+        "SELECT w.name, w.format, w.secret, (SELECT COUNT(*) FROM webhook_deliveries d "
         "WHERE d.webhook = w.id) FROM webhooks w WHERE w.format <> 'mlflow' ORDER BY w.name",
         {}, [&](const store::Row& row) {
           found.push_back({.name = row.string(0),
                            .format = parse_format(row.string(1)),
-                           .is_signed = row.int64(2) != 0,
+                           .is_signed = !row.text(2).empty(),
                            .waiting = row.int64(3)});
         });
   }));

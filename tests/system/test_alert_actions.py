@@ -10,6 +10,8 @@ import pytest
 import requests
 import small_project
 from conftest import Server
+from playwright.sync_api import expect
+from test_page import browser, open_page  # noqa: F401: fixtures
 
 # Two versions of a model that need no training: what turns the labels around makes the second one wrong.
 ACTIONS = """
@@ -30,10 +32,11 @@ def project(folder: pathlib.Path, actions: str = ACTIONS, more: str = "") -> pat
 
 
 @pytest.fixture
-def shop(tmp_path):
-    """A server with version 1 (good) and 2 (its labels turned around) of the model; 2 is in charge."""
+def shop(tmp_path, request):
+    """A server with version 1 (good, in charge) and 2 (its labels turned around) of the model; on the store that a test names."""
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
-    server = Server(tmp_path / "data", "--python-path", str(pathlib.Path(sys.executable).parent))
+    store = request.getfixturevalue("postgres").fresh() if getattr(request, "param", "") == "postgresql" else []
+    server = Server(tmp_path / "data", "--python-path", str(pathlib.Path(sys.executable).parent), *store)
     folder = tmp_path / "shop"
     try:
         server.cli("apply", str(project(folder)))
@@ -66,8 +69,14 @@ def live(server: Server) -> int:
     return get(server, "endpoints/sale")["revision"]["variants"][0]["version"]
 
 
+@pytest.mark.parametrize("shop", ["sqlite", "postgresql"], indirect=True)
 def test_an_alert_rolls_back_and_opens_an_incident(shop):
     server, folder = shop
+    more = 'routes:\n  am: {alertmanager: "https://93.184.216.34"}\n  hook: {webhook: "https://93.184.216.34/", secret: s}\n'
+    text = project(folder, more=more).read_text()
+    (folder / "slipway.yaml").write_text(text.replace("severity: critical}", "severity: critical, route: [am, hook]}"))
+    server.cli("apply", str(folder / "slipway.yaml"))
+    assert [(r["name"], r["signed"]) for r in get(server, "routes")["routes"]] == [("am", False), ("hook", True)]
     replay(server, folder, "2024-01-30T00:00:00Z")
     server.cli("endpoints", "deploy", "sale", "models:/sale/2", "--reason", "a mistake")
     replay(server, folder, "2024-02-02T12:00:00Z")
@@ -104,6 +113,7 @@ def test_an_alert_rolls_back_and_opens_an_incident(shop):
     assert server.cli("incidents", "resolve", "1", check=False).returncode == 1
     assert server.cli("incidents", "show", "9", check=False).returncode == 4
     assert get(server, "alerts")["alerts"][0]["state"] == "resolved"
+    assert "a round failed" not in server.log.read_text()  # of deliveries
 
 
 def test_an_action_survives_a_kill_and_is_done_once(shop):
@@ -160,6 +170,33 @@ def test_a_silence_keeps_an_alert_quiet(shop):
     assert get(server, "silences")["silences"] == [] and len(get(server, "silences?state=all")["silences"]) == 1
 
 
+def test_the_page_silences_and_acknowledges(shop, open_page):  # noqa: F811
+    server, folder = shop
+    replay(server, folder, "2024-01-30T00:00:00Z")
+    server.cli("endpoints", "deploy", "sale", "models:/sale/2", "--reason", "a mistake")
+    server.cli("endpoints", "hold", "sale", "--reason", "we look at it ourselves")
+    replay(server, folder, "2024-01-31T06:00:00Z")
+    page = open_page(server.url + "/ui/endpoints/sale/monitoring?window=day")
+    alerts = page.get_by_role("table", name="Alerts")
+    expect(alerts).to_contain_text("the endpoint is held: we look at it ourselves")
+    page.get_by_role("button", name="Acknowledge").click()
+    page.get_by_label("Comment").fill("on it")
+    page.get_by_label("Your name").fill("ann")
+    page.get_by_role("dialog").get_by_role("button", name="Acknowledge").click()
+    expect(alerts).to_contain_text("seen by ann: on it")
+    page.get_by_role("button", name="Silence").click()
+    page.get_by_label("Comment").fill("until the fix")
+    page.get_by_role("dialog").get_by_role("button", name="Silence").click()
+    expect(alerts).to_contain_text("silenced by ann until 2024-01-31T10:00:00Z: until the fix")
+    if folder := os.environ.get("SCREENSHOTS"):
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            page.wait_for_timeout(300)
+            alerts.screenshot(path=f"{folder}/alerts-{scheme}.png")
+    page.get_by_role("link", name="page").first.click()  # the action that opened the incident
+    expect(page.get_by_role("heading", name="sale: wrong")).to_be_visible()
+
+
 def test_people_and_the_release_policy_win(shop):
     """A held endpoint, and a version that is no longer in charge, are left alone; both refusals say so."""
     server, folder = shop
@@ -170,6 +207,9 @@ def test_people_and_the_release_policy_win(shop):
     refused = next(a for a in actions(server) if a["kind"] == "back")
     assert refused["state"] == "skipped" and refused["reason"] == "the endpoint is held: we look at it ourselves"
     assert live(server) == 2
+    shown = server.cli("alerts", "show", "1").stdout
+    assert "rollback" in shown and "the endpoint is held: we look at it ourselves" in shown
+    assert server.cli("alerts", "show", "9", check=False).returncode == 4
     # Let go, the alias' version comes back by the release policy; what was judged is not in charge any more.
     server.cli("endpoints", "follow", "sale", "--reason", "it goes on")
     replay(server, folder, "2024-02-01T06:00:00Z")

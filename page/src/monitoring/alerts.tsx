@@ -1,4 +1,4 @@
-import { Anchor, Button, Group, Select, Table, Text } from "@mantine/core";
+import { Anchor, Button, Group, Select, Stack, Table, Text } from "@mantine/core";
 import { useState } from "react";
 import { Link } from "react-router";
 import { api, type Action, type Alert } from "../api";
@@ -48,7 +48,7 @@ export function AlertsTable({ alerts, changed }: { alerts: Alert[]; changed: () 
                 <Causes alert={alert} />
               </Table.Td>
               <Table.Td maw={300}>
-                <Deed action={alert.action} />
+                <Deeds actions={alert.actions} />
               </Table.Td>
               <Table.Td>
                 <Group gap={4}>
@@ -157,8 +157,34 @@ function Causes({ alert }: { alert: Alert }) {
   );
 }
 
-function Deed({ action }: { action: Action | null }) {
-  if (!action) return <>–</>;
+// Of each action what came of it, and why it was held back since.
+function Deeds({ actions }: { actions: Action[] }) {
+  if (actions.length === 0) return <>–</>;
+  const kinds = [...new Set(actions.map((action) => action.kind))];
+  return (
+    <Stack gap={4}>
+      {kinds.map((kind) => {
+        const decisions = actions.filter((action) => action.kind === kind);
+        const newest = decisions.at(-1);
+        const deed = decisions.filter((action) => action.state !== "skipped").at(-1) ?? newest;
+        return (
+          deed && (
+            <div key={kind}>
+              <Deed action={deed} />
+              {newest && newest !== deed && (
+                <Text size="xs" c="dimmed">
+                  then held back: {newest.reason}
+                </Text>
+              )}
+            </div>
+          )
+        );
+      })}
+    </Stack>
+  );
+}
+
+function Deed({ action }: { action: Action }) {
   return (
     <>
       <Group gap={6}>

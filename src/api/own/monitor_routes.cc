@@ -68,6 +68,13 @@ Result<Response> alerts(Monitor& monitor, const Request& request) {
   return reply({{"alerts", std::move(found)}});
 }
 
+Result<Response> alert(Monitor& monitor, const Request& request) {
+  const std::int64_t id = TRY(id_in_path(request, "alert"));
+  const auto found = TRY(monitor.alerts({.id = id}));
+  if (id == 0 || found.empty()) return base::error(Code::kNotFound, "no such alert: id={}", id);
+  return reply(found.front().to_json());
+}
+
 // A declared alert by its name, or the mapping of one.
 Result<monitor::AlertRule> rule_in(const std::string& text,
                                    const monitor::MonitorDefinition& definition) {
@@ -135,6 +142,11 @@ std::vector<http::Route> monitor_routes(Monitor& monitor) {
            "Alerts, newest first, with causes and actions: filter by monitor, endpoint, alert, "
            "state=open.",
        .handler = answering([&monitor](const Request& r) { return alerts(monitor, r); }),
+       .tag = "slipway"},
+      {.method = Method::kGet,
+       .pattern = "/slipway/v1/alerts/{id}",
+       .summary = "One alert with every decision about its actions.",
+       .handler = answering([&monitor](const Request& r) { return alert(monitor, r); }),
        .tag = "slipway"},
   };
 }
