@@ -444,6 +444,22 @@ Result<JsonObject> LoggedRequests::request(const std::string& endpoint, const st
   return log_.find(endpoint, id);
 }
 
+Result<std::vector<std::string>> ServedRequests::endpoints() {
+  std::vector<std::string> names;
+  for (const auto& status : TRY(releases_.statuses())) {
+    if (status.current) names.push_back(status.endpoint.name());
+  }
+  return names;
+}
+
+Result<void> ServedRequests::each_part(const std::string& endpoint, base::Timestamp from,
+                                       base::Timestamp to, const EachPart& each) {
+  using enum serving::RequestLog::TimeOf;
+  return log_.each_part(endpoint,
+                        {.time = clock_.rehearses() ? kEvent : kArrival, .from = from, .to = to},
+                        {}, [&](types::Frame& part) { return each(part); });
+}
+
 Result<std::vector<features::ServedVectors::Endpoint>> LoggedVectors::endpoints() {
   std::vector<Endpoint> found;
   for (const auto& status : TRY(releases_.statuses())) {

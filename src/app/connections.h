@@ -10,6 +10,7 @@
 #include "features/skew_meter.h"
 #include "invocations/ports.h"
 #include "monitor/monitor.h"
+#include "monitor/profile/served_rows.h"
 #include "pipelines/pipelines.h"
 #include "registry/registry.h"
 #include "releases/releases.h"
@@ -157,6 +158,21 @@ class LoggedRequests final : public monitor::RequestSource, public api::own::Req
   Result<JsonObject> request(const std::string& endpoint, const std::string& id) override;
 
  private:
+  serving::RequestLog& log_;
+};
+
+// monitor profiles what endpoints served.
+class ServedRequests final : public monitor::ServedRows {
+ public:
+  ServedRequests(const EventClock& clock, releases::Releases& releases, serving::RequestLog& log)
+      : clock_(clock), releases_(releases), log_(log) {}
+  Result<std::vector<std::string>> endpoints() override;
+  Result<void> each_part(const std::string& endpoint, base::Timestamp from, base::Timestamp to,
+                         const EachPart& each) override;
+
+ private:
+  const EventClock& clock_;
+  releases::Releases& releases_;
   serving::RequestLog& log_;
 };
 

@@ -275,6 +275,11 @@ Result<bool> Project::measure_skew(base::Timestamp now) {
   return true;
 }
 
+Result<void> Project::profile(base::Timestamp now) {
+  if (TRY(rooms_.profiles.next_due(now, clock_.rehearses())) > now) return {};
+  return rooms_.profiles.advance(now);
+}
+
 Result<bool> Project::step(base::Timestamp limit) {
   const auto release = TRY(rooms_.releases.next_due());
   const auto window = TRY(rooms_.monitor.next_due());
@@ -331,6 +336,7 @@ Result<JsonObject> Project::advance_clock(base::Timestamp target) {
                          types::to_rfc3339(clock_.now()));
     }
   }
+  TRY(profile(target));
   TRY(keep_clock(target));
   return clock();
 }
@@ -375,6 +381,7 @@ Result<JsonObject> Project::overview() {
 void Project::start() {
   thread_ = std::thread([this] { run(); });
   skew_thread_ = std::thread([this] { run_skew(); });
+  profile_thread_ = std::thread([this] { run_profiles(); });
 }
 
 void Project::stop() {
@@ -383,9 +390,11 @@ void Project::stop() {
     stopping_ = true;
   }
   rooms_.skew.stop();
+  rooms_.profiles.stop();
   wake_.notify_all();
   if (thread_.joinable()) thread_.join();
   if (skew_thread_.joinable()) skew_thread_.join();
+  if (profile_thread_.joinable()) profile_thread_.join();
 }
 
 bool Project::sleep() {
@@ -409,7 +418,7 @@ Result<void> Project::take_turn() try {
 
 Result<void> Project::take_skew_turn() try {
   if (clock_.rehearses()) return {};
-  TRY(measure_skew(clock_.now() - skew_delay_));
+  TRY(measure_skew(clock_.now() - delays_.skew));
   return {};
 } catch (const std::exception& e) {  // the net at the entry of a thread
   return base::error(Code::kInternal, "{}", e.what());
@@ -419,6 +428,20 @@ void Project::run() {
   while (sleep()) {
     if (const auto done = take_turn(); !done)
       base::log_error("app", "the loop could not go on, and tries again: {}", done.error().message);
+  }
+}
+
+Result<void> Project::take_profile_turn() try {
+  if (clock_.rehearses()) return {};
+  return profile(clock_.now() - delays_.profiles);
+} catch (const std::exception& e) {  // the net at the entry of a thread
+  return base::error(Code::kInternal, "unexpected: {}", e.what());
+}
+
+void Project::run_profiles() {
+  while (sleep()) {
+    if (const auto done = take_profile_turn(); !done)
+      base::log_error("app", "profiles could not go on: {}", done.error().message);
   }
 }
 

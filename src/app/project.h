@@ -13,6 +13,7 @@
 #include "features/skew_meter.h"
 #include "incidents/incidents.h"
 #include "monitor/monitor.h"
+#include "monitor/profile/profiles.h"
 #include "pipelines/pipelines.h"
 #include "registry/registry.h"
 #include "releases/releases.h"
@@ -35,13 +36,17 @@ class Project final : public api::own::ProjectControl {
     releases::Releases& releases;
     serving::Endpoints& endpoints;
     monitor::Monitor& monitor;
+    monitor::Profiles& profiles;
     incidents::Incidents& incidents;
     streams::Streams& streams;
     webhooks::Webhooks& webhooks;
   };
-  // `skew_delay`: on the wall clock the skew meter looks at what came that long ago.
-  Project(store::Db& db, EventClock& clock, Rooms rooms, base::Duration skew_delay)
-      : db_(db), clock_(clock), rooms_(rooms), skew_delay_(skew_delay) {}
+  // On the wall clock the skew meter and the profiles look at what came that long ago.
+  struct Delays {
+    base::Duration skew, profiles;
+  };
+  Project(store::Db& db, EventClock& clock, Rooms rooms, Delays delays)
+      : db_(db), clock_(clock), rooms_(rooms), delays_(delays) {}
   ~Project() override;  // stop()
 
   static store::RoomMigrations migrations();
@@ -50,8 +55,8 @@ class Project final : public api::own::ProjectControl {
   static Result<void> restore_clock(store::Db& db, EventClock& clock);
   // Declares to the rooms again what only lives in memory.
   Result<void> open();
-  // On the wall clock: once a second, what is due is done; the skew meter, whose passes take their
-  // time, on a thread of its own. In a rehearsal advance_clock() does all of it.
+  // On the wall clock: once a second, what is due is done; the skew meter and the profiles, whose
+  // passes take their time, on threads of their own. In a rehearsal advance_clock() does all of it.
   void start();
   void stop();
 
@@ -81,21 +86,25 @@ class Project final : public api::own::ProjectControl {
   Result<bool> step(base::Timestamp limit);
   // Recomputes what was served, if that is due by `now`.
   Result<bool> measure_skew(base::Timestamp now);
+  // Takes into the profiles what was served, if that is due by `now`.
+  Result<void> profile(base::Timestamp now);
   bool sleep();  // a second; false: it is time to stop
   Result<void> take_turn();
   Result<void> take_skew_turn();
+  Result<void> take_profile_turn();
   void run();
   void run_skew();
+  void run_profiles();
 
   store::Db& db_;
   EventClock& clock_;
   const Rooms rooms_;
-  const base::Duration skew_delay_;
+  const Delays delays_;
   base::Mutex advance_mutex_;  // one walker at a time
   base::Mutex mutex_;
   base::CondVar wake_;
   bool stopping_ GUARDED_BY(mutex_) = false;
-  std::thread thread_, skew_thread_;
+  std::thread thread_, skew_thread_, profile_thread_;
 };
 
 }  // namespace slipway::app

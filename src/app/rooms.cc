@@ -18,6 +18,7 @@
 #include "api/own/model_routes.h"
 #include "api/own/monitor_routes.h"
 #include "api/own/pipeline_routes.h"
+#include "api/own/profile_routes.h"
 #include "api/own/project_routes.h"
 #include "api/own/reclaim_routes.h"
 #include "api/own/route_routes.h"
@@ -280,6 +281,12 @@ struct Application::Rooms::Impl {
              {.rows_per_pass = static_cast<std::size_t>(f.settings.skew_rows_per_pass),
               .interval = base::Duration::seconds(f.settings.skew_interval_seconds)}),
         measured_skew(skew),
+        served(clock, releases, log),
+        profiles(f.db, served,
+                 {.interval = base::Duration::seconds(f.settings.profile_interval_seconds),
+                  .hours_kept = base::Duration::days(f.settings.profile_hours_retention_days),
+                  .days_kept = base::Duration::days(f.settings.profile_days_retention_days),
+                  .inputs_max = static_cast<std::size_t>(f.settings.profile_inputs_max)}),
         training(releases, features, datasets),
         neighbourhood(releases, features, clock),
         incidents(f.db, clock, neighbourhood,
@@ -369,6 +376,8 @@ struct Application::Rooms::Impl {
   LoggedVectors vectors;
   features::SkewMeter skew;
   MeasuredSkew measured_skew;
+  ServedRequests served;
+  monitor::Profiles profiles;
   TrainingRows training;
   EndpointNeighbourhood neighbourhood;
   incidents::Incidents incidents;
@@ -426,8 +435,9 @@ Result<void> Application::Rooms::open() {
   i.project = std::make_unique<Project>(
       i.foundation.db, i.clock,
       Project::Rooms{i.datasets, i.features, i.skew, i.pipelines, i.registry, i.releases,
-                     i.endpoints, *i.monitor, i.incidents, i.streams, i.webhooks},
-      base::Duration::seconds(i.foundation.settings.skew_delay_seconds));
+                     i.endpoints, *i.monitor, i.profiles, i.incidents, i.streams, i.webhooks},
+      Project::Delays{base::Duration::seconds(i.foundation.settings.skew_delay_seconds),
+                      base::Duration::seconds(i.foundation.settings.profile_delay_seconds)});
   if (i.leads) {
     // Tracking goes on whatever is the matter with the data: a server that has just taken the lead
     // may not have it.
@@ -549,6 +559,7 @@ void Application::Rooms::add_leading_routes(http::Router& router) {
   router.add_all(api::own::gate_routes(i.gates, i.models));
   router.add_all(api::own::model_routes(i.registry));
   router.add_all(api::own::monitor_routes(*i.monitor));
+  router.add_all(api::own::profile_routes(i.profiles, i.releases));
   router.add_all(api::own::route_routes(i.webhooks));
   router.add_all(api::own::silence_routes(*i.monitor));
   router.add_all(api::own::incident_routes(i.incidents));

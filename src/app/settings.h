@@ -79,6 +79,11 @@ struct Settings {
   std::int64_t skew_rows_per_pass = 1000;
   std::int64_t skew_interval_seconds = 3600;
   std::int64_t skew_delay_seconds = 60;
+  std::int64_t profile_interval_seconds = 60;
+  std::int64_t profile_delay_seconds = 60;
+  std::int64_t profile_hours_retention_days = 14;
+  std::int64_t profile_days_retention_days = 400;
+  std::int64_t profile_inputs_max = 500;
   std::int64_t drift_rows_max = 10'000'000;
   std::int64_t ends_with_process = 0;
   double price_core_hour = 0;

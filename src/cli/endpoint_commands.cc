@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/drift_report.h"
+#include "cli/profile_command.h"
 #include "cli/verb.h"
 
 namespace slipway::cli {
@@ -320,6 +321,7 @@ void add_monitor_commands(CLI::App& root, Context& context, int& exit_code) {
   monitors->alias("monitor");
   monitors->require_subcommand(1);
   add_drift_report(*monitors, context, exit_code);
+  add_profile_command(*monitors, context, exit_code);
   CLI::App* list = monitors->add_subcommand("list", "Every monitor with its health");
   list->callback([&context, &exit_code] {
     exit_code = finish_table(context, Client(context).get("/slipway/v1/monitors"), "monitors",

@@ -151,10 +151,31 @@ CREATE TABLE monitor_maintenance(
   PRIMARY KEY(workspace, name))
 )sql";
 
+constexpr std::string_view kProfiles = R"sql(
+-- docs/formats/profiles.md
+CREATE TABLE monitor_profiles(
+  workspace TEXT NOT NULL DEFAULT 'default',
+  endpoint TEXT NOT NULL,
+  level TEXT NOT NULL,
+  block_start INTEGER NOT NULL,
+  model_version INTEGER NOT NULL,
+  input TEXT NOT NULL,
+  profile BLOB NOT NULL,
+  PRIMARY KEY(workspace, endpoint, level, block_start, model_version, input));
+
+-- How far what an endpoint served is in its profiles.
+CREATE TABLE monitor_profile_cursors(
+  workspace TEXT NOT NULL DEFAULT 'default',
+  endpoint TEXT NOT NULL,
+  profiled_until INTEGER NOT NULL,
+  PRIMARY KEY(workspace, endpoint))
+)sql";
+
 }  // namespace
 
 store::RoomMigrations migrations() {
-  return {"monitor", {{1, kFirst}, {2, kEstimates}, {3, kToldAlerts}, {4, kActing}}};
+  return {"monitor",
+          {{1, kFirst}, {2, kEstimates}, {3, kToldAlerts}, {4, kActing}, {5, kProfiles}}};
 }
 
 }  // namespace slipway::monitor

@@ -95,6 +95,7 @@ constexpr Rule kRules[] = {
     {kGet, "/slipway/v1/topics/{name}/messages", About::kProject, Permission::kRead},
     {kPost, "/slipway/v1/topics/{name}/messages", About::kProject, Permission::kUse},
 
+    {kGet, "/slipway/v1/endpoints/{name}/profile", About::kProject, Permission::kRead},
     {kGet, "/slipway/v1/monitors", About::kProject, Permission::kRead},
     {kGet, "/slipway/v1/monitors/{name}", About::kProject, Permission::kRead},
     {kGet, "/slipway/v1/monitors/{name}/windows", About::kProject, Permission::kRead},

@@ -1,0 +1,308 @@
+#include "monitor/profile/profiles.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "monitor/window_result.h"
+#include "types/timestamp.h"
+
+namespace slipway::monitor {
+namespace {
+
+enum class Level { kHour, kDay, kMonth };
+constexpr Level kLevels[] = {Level::kHour, Level::kDay, Level::kMonth};
+constexpr base::Duration kFirstReach = base::Duration::days(7);
+constexpr base::Duration kStep = base::Duration::days(1);
+
+std::string_view level_name(Level level) {
+  switch (level) {
+    case Level::kHour:
+      return "hour";
+    case Level::kDay:
+      return "day";
+    case Level::kMonth:
+      return "month";
+  }
+  return "";
+}
+
+std::int64_t floor_to(std::int64_t micros, base::Duration unit) {
+  const std::int64_t rest = micros % unit.micros;
+  return micros - (rest < 0 ? rest + unit.micros : rest);
+}
+
+base::Timestamp month_of(base::Timestamp time, int months_later) {
+  using namespace std::chrono;
+  const sys_days day{
+      days{floor_to(time.micros, base::Duration::days(1)) / base::Duration::days(1).micros}};
+  const year_month_day date{day};
+  const sys_days first{year_month{date.year(), date.month()} / 1 + months{months_later}};
+  return {first.time_since_epoch().count() * base::Duration::days(1).micros};
+}
+
+base::Timestamp start_of(Level level, base::Timestamp time) {
+  switch (level) {
+    case Level::kHour:
+      return {floor_to(time.micros, base::Duration::hours(1))};
+    case Level::kDay:
+      return {floor_to(time.micros, base::Duration::days(1))};
+    case Level::kMonth:
+      return month_of(time, 0);
+  }
+  return time;
+}
+
+base::Timestamp end_of(Level level, base::Timestamp start) {
+  switch (level) {
+    case Level::kHour:
+      return start + base::Duration::hours(1);
+    case Level::kDay:
+      return start + base::Duration::days(1);
+    case Level::kMonth:
+      return month_of(start, 1);
+  }
+  return start;
+}
+
+// Blocks of one level that follow each other.
+struct Run {
+  Level level = Level::kHour;
+  base::Timestamp from, to;
+};
+
+// The fewest blocks from `from` to `to`, which lie on hours. Hours begin at `hours_from`, days at
+// `days_from`.
+std::vector<Run> cover(base::Timestamp from, base::Timestamp to, base::Timestamp hours_from,
+                       base::Timestamp days_from) {
+  std::vector<Run> runs;
+  for (base::Timestamp at = from; at < to;) {
+    Level level = Level::kHour;
+    for (const Level larger : {Level::kDay, Level::kMonth}) {
+      const bool must = at < (larger == Level::kDay ? hours_from : days_from);
+      if (start_of(larger, at) == at && (must || end_of(larger, at) <= to)) level = larger;
+    }
+    const base::Timestamp end = end_of(level, at);
+    if (runs.empty() || runs.back().level != level) runs.push_back({level, at, at});
+    runs.back().to = end;
+    at = end;
+  }
+  return runs;
+}
+
+}  // namespace
+
+struct Profiles::Block {
+  Level level = Level::kHour;
+  std::int64_t start = 0, model_version = 0;
+  std::string input;
+  auto operator<=>(const Block&) const = default;
+};
+
+Result<base::Timestamp> Profiles::next_due(base::Timestamp now, bool rehearses) {
+  base::MutexLock lock(pass_mutex_);
+  const base::Duration interval = rehearses ? kStep : options_.interval;
+  if (options_.interval.micros == 0) return now + kStep;
+  // A clock that began to rehearse stands before what it did.
+  if (!last_pass_ || *last_pass_ > now) return now;
+  return *last_pass_ + interval;
+}
+
+Result<void> Profiles::advance(base::Timestamp until) {
+  base::MutexLock lock(pass_mutex_);
+  last_pass_ = until;
+  Result<void> outcome;
+  for (const std::string& endpoint : TRY(served_.endpoints())) {
+    Result<void> done = advance(endpoint, until);
+    if (!done && outcome) outcome = std::move(done).error().with_context("endpoint " + endpoint);
+  }
+  return outcome;
+}
+
+Result<std::optional<base::Timestamp>> Profiles::profiled_until(const std::string& endpoint) {
+  return db_.read([&](store::Reader& reader) {
+    return reader.find(
+        "SELECT profiled_until FROM monitor_profile_cursors WHERE workspace = ? AND endpoint = ?",
+        {workspace_, endpoint}, [](const store::Row& row) { return row.time(0); });
+  });
+}
+
+Result<void> Profiles::advance(const std::string& endpoint, base::Timestamp until) {
+  base::Timestamp from = TRY(profiled_until(endpoint)).value_or(until - kFirstReach);
+  // Of a clock that has begun to rehearse: what it asks for from now on is taken in.
+  if (from > until) TRY(store(endpoint, {}, from = until));
+  while (from < until && !is_stopping_) {
+    const base::Timestamp to = std::min(until, from + kStep);
+    TRY(store(endpoint, TRY(collect(endpoint, from, to)), to));
+    from = to;
+  }
+  return {};
+}
+
+Result<Profiles::Blocks> Profiles::collect(const std::string& endpoint, base::Timestamp from,
+                                           base::Timestamp to) {
+  Blocks hours;
+  TRY(served_.each_part(endpoint, from, to, [&](const types::Frame& part) -> Result<void> {
+    if (part.rows() == 0) return {};
+    const types::Column* roles = TRY(part.column("role"));
+    const types::Column* traffic = TRY(part.column("traffic"));
+    const types::Column* errors = TRY(part.column("error"));
+    const types::Column* versions = TRY(part.column("model_version"));
+    const types::Column* times = TRY(part.column("event_time"));
+    struct Rows {
+      std::vector<std::size_t> asked, answered;  // live requests; all that have a prediction
+    };
+    std::map<std::pair<std::int64_t, std::int64_t>, Rows> by_hour_and_version;
+    Rows* rows = nullptr;
+    std::pair<std::int64_t, std::int64_t> last;
+    for (std::size_t i = 0; i < part.rows(); ++i) {
+      if (traffic->is_valid(i) && !traffic->strings[i].empty()) continue;
+      const std::pair key(start_of(Level::kHour, {times->ints[i]}).micros, versions->ints[i]);
+      if (rows == nullptr || key != last) rows = &by_hour_and_version[key];
+      last = key;
+      if (roles->strings[i] == "live") rows->asked.push_back(i);
+      if (!errors->is_valid(i) || errors->strings[i].empty()) rows->answered.push_back(i);
+    }
+    for (const auto& [key, found] : by_hour_and_version) {
+      std::size_t inputs = 0;
+      for (const types::Column& column : part.columns()) {
+        const bool is_prediction = column.name == "prediction";
+        if (is_log_column(column.name) && !is_prediction) continue;
+        if (!is_prediction && ++inputs > options_.inputs_max) continue;
+        const std::vector<std::size_t>& picked = is_prediction ? found.answered : found.asked;
+        if (picked.empty()) continue;
+        hours[{Level::kHour, key.first, key.second, column.name}].add(column, picked);
+      }
+    }
+    return {};
+  }));
+  return hours;
+}
+
+Result<void> Profiles::store(const std::string& endpoint, Blocks hours, base::Timestamp until) {
+  Blocks blocks;
+  for (const auto& [hour, profile] : hours) {
+    for (const Level level : kLevels) {
+      Block block = hour;
+      block.level = level;
+      block.start = start_of(level, {hour.start}).micros;
+      blocks[block].merge(profile);
+    }
+  }
+  // Only passes change what is stored, and they take turns.
+  TRY(db_.read([&](store::Reader& reader) -> Result<void> {
+    for (auto& [block, profile] : blocks) {
+      const auto bytes = TRY(reader.find(
+          "SELECT profile FROM monitor_profiles WHERE workspace = ? AND endpoint = ? AND level = ? "
+          "AND block_start = ? AND model_version = ? AND input = ?",
+          {workspace_, endpoint, level_name(block.level), block.start, block.model_version,
+           block.input},
+          [](const store::Row& row) { return row.string(0); }));
+      if (!bytes) continue;
+      InputProfile whole = TRY(InputProfile::from_bytes(*bytes));
+      whole.merge(profile);
+      profile = std::move(whole);
+    }
+    return {};
+  }));
+  return db_.write([&](store::Tx& tx) -> Result<void> {
+    for (const auto& [block, profile] : blocks) {
+      const std::string bytes = profile.to_bytes();
+      TRY(tx.execute(
+          "INSERT INTO monitor_profiles(workspace, endpoint, level, block_start, model_version, "
+          "input, profile) VALUES(?, ?, ?, ?, ?, ?, ?) ON CONFLICT(workspace, endpoint, level, "
+          "block_start, model_version, input) DO UPDATE SET profile = excluded.profile",
+          {workspace_, endpoint, level_name(block.level), block.start, block.model_version,
+           block.input, store::Bytes{bytes}}));
+    }
+    for (const auto& [level, kept] : {std::pair(Level::kHour, options_.hours_kept),
+                                      std::pair(Level::kDay, options_.days_kept)}) {
+      TRY(
+          tx.execute("DELETE FROM monitor_profiles WHERE workspace = ? AND endpoint = ? AND "
+                     "level = ? AND block_start < ?",
+                     {workspace_, endpoint, level_name(level), until - kept}));
+    }
+    TRY(
+        tx.execute("INSERT INTO monitor_profile_cursors(workspace, endpoint, profiled_until) "
+                   "VALUES(?, ?, ?) ON CONFLICT(workspace, endpoint) DO UPDATE SET profiled_until "
+                   "= excluded.profiled_until",
+                   {workspace_, endpoint, until}));
+    return {};
+  });
+}
+
+Result<Profiles::Found> Profiles::find(const std::string& endpoint, const Filter& filter) {
+  Found found;
+  found.until = TRY(profiled_until(endpoint));
+  if (!found.until) return found;
+  const base::Timestamp now = *found.until;
+  const base::Timestamp to = filter.to.value_or(now);
+  const base::Timestamp from = filter.from.value_or(to - base::Duration::days(1));
+  if (to <= from) {
+    return base::error(Code::kInvalidArgument, "the window must end after it begins: from={} to={}",
+                       types::to_rfc3339(from), types::to_rfc3339(to));
+  }
+  // A block that begins in what is deleted by now may be there in part only.
+  const base::Timestamp hours_from =
+      start_of(Level::kDay, now - options_.hours_kept) + base::Duration::days(1);
+  const base::Timestamp days_from = month_of(now - options_.days_kept, 1);
+  const auto widened = [&](base::Timestamp time) {
+    return time < days_from    ? start_of(Level::kMonth, time)
+           : time < hours_from ? start_of(Level::kDay, time)
+                               : start_of(Level::kHour, time);
+  };
+  found.from = widened(from);
+  found.to = widened(to);
+  if (found.to < to) {
+    found.to = to < days_from    ? end_of(Level::kMonth, found.to)
+               : to < hours_from ? end_of(Level::kDay, found.to)
+                                 : end_of(Level::kHour, found.to);
+  }
+  const std::vector<Run> runs = cover(found.from, found.to, hours_from, days_from);
+  Result<void> read;
+  TRY(db_.read([&](store::Reader& reader) -> Result<void> {
+    for (const Run& run : runs) {
+      TRY(reader.query(
+          "SELECT input, model_version, profile FROM monitor_profiles WHERE workspace = ? AND "
+          "endpoint = ? AND level = ? AND block_start >= ? AND block_start < ? AND (? = '' OR "
+          "input = ?) ORDER BY block_start, model_version, input",
+          {workspace_, endpoint, level_name(run.level), run.from, run.to, filter.input,
+           filter.input},
+          [&](const store::Row& row) {
+            const std::int64_t version = row.int64(1);
+            if (filter.model_version && *filter.model_version != version) return;
+            auto profile = InputProfile::from_bytes(row.text(2));
+            if (!profile) {
+              read = std::move(profile).error();
+              return;
+            }
+            found.inputs[row.string(0)].merge(*profile);
+            ++found.blocks;
+            auto& versions = found.model_versions;
+            if (std::find(versions.begin(), versions.end(), version) == versions.end())
+              versions.push_back(version);
+          }));
+    }
+    return {};
+  }));
+  TRY(std::move(read));
+  std::sort(found.model_versions.begin(), found.model_versions.end());
+  return found;
+}
+
+JsonObject Profiles::Found::to_json() const {
+  JsonArray versions, list;
+  for (const std::int64_t version : model_versions) versions.emplace_back(version);
+  for (const auto& [name, profile] : inputs) {
+    JsonObject object = profile.to_json();
+    object["input"] = name;
+    list.push_back(std::move(object));
+  }
+  return {{"from", types::to_rfc3339(from)},
+          {"to", types::to_rfc3339(to)},
+          {"profiled_until", until ? Json(types::to_rfc3339(*until)) : Json(nullptr)},
+          {"blocks", blocks},
+          {"model_versions", std::move(versions)},
+          {"inputs", std::move(list)}};
+}
+
+}  // namespace slipway::monitor

@@ -1,0 +1,168 @@
+// Profiles of what was served: which blocks rows fall into, what answers a window, and that a row
+// is in its blocks once whatever happens.
+#include "monitor/profile/profiles.h"
+
+#include <gtest/gtest.h>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "monitor/tables.h"
+#include "monitor/testing/fakes.h"
+#include "store/sqlite.h"
+#include "store/testing/temp_folder.h"
+#include "types/timestamp.h"
+
+namespace slipway::monitor {
+namespace {
+
+base::Timestamp at(const char* text) { return MUST(types::parse_rfc3339(text)); }
+
+// Rows come when they are asked for.
+class FakeServed final : public ServedRows {
+ public:
+  std::vector<testing::LoggedRequest> log;
+  std::optional<Error> failure;
+
+  Result<std::vector<std::string>> endpoints() override { return std::vector<std::string>{"e"}; }
+  Result<void> each_part(const std::string&, base::Timestamp from, base::Timestamp to,
+                         const EachPart& each) override {
+    if (failure) return *failure;
+    std::vector<testing::LoggedRequest> picked;
+    for (const auto& row : log) {
+      if (row.event_time >= from && row.event_time < to) picked.push_back(row);
+    }
+    // Two parts, so that blocks are merged.
+    const auto middle = picked.begin() + static_cast<std::ptrdiff_t>(picked.size() / 2);
+    TRY(each(testing::to_frame({picked.begin(), middle})));
+    return each(testing::to_frame({middle, picked.end()}));
+  }
+};
+
+class ProfilesTest : public ::testing::Test {
+ protected:
+  ProfilesTest() { open(); }
+  void open() {
+    profiles_.reset();
+    db_.reset();
+    db_ = MUST(store::open_sqlite({.file = folder_.path() / "slipway.db"}, wall_, random_));
+    MUST(db_->migrate({migrations()}));
+    profiles_ = std::make_unique<Profiles>(*db_, served_, options_);
+  }
+  // One row an hour, from the start to the end.
+  void serve(const char* from, const char* to, std::int64_t version = 1) {
+    for (base::Timestamp time = at(from); time < at(to); time = time + base::Duration::hours(1)) {
+      served_.log.push_back({.id = fmt::format("r{}", served_.log.size()),
+                             .event_time = time,
+                             .prediction = 0.25,
+                             .model_version = version,
+                             .x = static_cast<double>(served_.log.size()),
+                             .carrier = "UA"});
+    }
+  }
+  Profiles::Found find(const char* from, const char* to, const std::string& input = "x") {
+    return MUST(profiles_->find("e", {.input = input, .from = at(from), .to = at(to)}));
+  }
+
+  store::testing::TempFolder folder_;
+  base::ManualClock wall_{{1'700'000'000'000'000}};
+  base::SeededRandom random_{7};
+  FakeServed served_;
+  Profiles::Options options_;
+  std::unique_ptr<store::Db> db_;
+  std::unique_ptr<Profiles> profiles_;
+};
+
+TEST_F(ProfilesTest, AWindowIsAnsweredFromTheFewestBlocks) {
+  serve("2024-01-30T00:00:00Z", "2024-03-03T00:00:00Z");
+  MUST(profiles_->advance(at("2024-01-31T00:00:00Z")));
+  MUST(profiles_->advance(at("2024-03-03T00:00:00Z")));
+  struct Case {
+    const char *from, *to, *covers_from, *covers_to;
+    std::uint64_t rows;
+    std::int64_t blocks;
+  };
+  const std::vector<Case> cases = {
+      {"2024-03-02T05:00:00Z", "2024-03-02T08:00:00Z", "2024-03-02T05:00:00Z",
+       "2024-03-02T08:00:00Z", 3, 3},
+      {"2024-03-02T05:10:00Z", "2024-03-02T07:50:00Z", "2024-03-02T05:00:00Z",
+       "2024-03-02T08:00:00Z", 3, 3},
+      {"2024-03-01T00:00:00Z", "2024-03-03T00:00:00Z", "2024-03-01T00:00:00Z",
+       "2024-03-03T00:00:00Z", 48, 2},
+      {"2024-02-28T22:00:00Z", "2024-03-01T01:00:00Z", "2024-02-28T22:00:00Z",
+       "2024-03-01T01:00:00Z", 27, 4},
+      {"2024-02-01T00:00:00Z", "2024-03-01T00:00:00Z", "2024-02-01T00:00:00Z",
+       "2024-03-01T00:00:00Z", 29 * 24, 1},
+      {"2024-01-31T00:00:00Z", "2024-03-02T01:00:00Z", "2024-01-31T00:00:00Z",
+       "2024-03-02T01:00:00Z", 31 * 24 + 1, 4},
+      // Hours of that time are no longer kept.
+      {"2024-02-03T05:00:00Z", "2024-02-03T07:00:00Z", "2024-02-03T00:00:00Z",
+       "2024-02-04T00:00:00Z", 24, 1},
+      {"2024-02-03T05:00:00Z", "2024-03-02T07:00:00Z", "2024-02-03T00:00:00Z",
+       "2024-03-02T07:00:00Z", 28 * 24 + 7, 35},
+  };
+  for (const Case& one : cases) {
+    const Profiles::Found found = find(one.from, one.to);
+    EXPECT_EQ(found.from, at(one.covers_from)) << one.from;
+    EXPECT_EQ(found.to, at(one.covers_to)) << one.to;
+    ASSERT_TRUE(found.inputs.contains("x")) << one.from;
+    EXPECT_EQ(found.inputs.at("x").rows(), one.rows) << one.from;
+    EXPECT_EQ(found.blocks, one.blocks) << one.from;
+  }
+  EXPECT_TRUE(find("2023-01-01T00:00:00Z", "2023-02-01T00:00:00Z").inputs.empty());
+  EXPECT_FALSE(
+      profiles_->find("e", {.from = at("2024-02-01T00:00:00Z"), .to = at("2024-02-01T00:00:00Z")}));
+}
+
+TEST_F(ProfilesTest, EveryRowIsCountedOnceAcrossFailuresAndRestarts) {
+  serve("2024-03-01T00:00:00Z", "2024-03-04T00:00:00Z");
+  MUST(profiles_->advance(at("2024-03-01T12:30:00Z")));
+  served_.failure = base::error(Code::kUnavailable, "the log rests");
+  EXPECT_FALSE(profiles_->advance(at("2024-03-02T00:00:00Z")));
+  served_.failure.reset();
+  open();
+  MUST(profiles_->advance(at("2024-03-02T12:30:00Z")));
+  open();
+  MUST(profiles_->advance(at("2024-03-04T00:00:00Z")));
+  MUST(profiles_->advance(at("2024-03-04T00:00:00Z")));
+  const auto found = find("2024-03-01T00:00:00Z", "2024-03-04T00:00:00Z", "");
+  for (const char* input : {"x", "carrier", "prediction"}) {
+    ASSERT_TRUE(found.inputs.contains(input));
+    EXPECT_EQ(found.inputs.at(input).rows(), 72u) << input;
+  }
+  EXPECT_EQ(found.inputs.size(), 3u);
+  EXPECT_EQ(found.until, at("2024-03-04T00:00:00Z"));
+  EXPECT_EQ(found.inputs.at("x").quantiles().max(), 71);
+  EXPECT_EQ(found.inputs.at("carrier").frequent().top(1)[0].count_min, 72u);
+}
+
+TEST_F(ProfilesTest, VersionsAreApartAndShadowsOnlyAnswer) {
+  serve("2024-03-01T00:00:00Z", "2024-03-01T05:00:00Z", 1);
+  serve("2024-03-01T05:00:00Z", "2024-03-01T10:00:00Z", 2);
+  served_.log[0].role = served_.log[0].variant = "shadow";
+  served_.log[0].model_version = 3;
+  served_.log[1].traffic = "load";
+  served_.log[2].error = "failed";
+  MUST(profiles_->advance(at("2024-03-02T00:00:00Z")));
+  const auto all = find("2024-03-01T00:00:00Z", "2024-03-02T00:00:00Z", "");
+  EXPECT_EQ(all.model_versions, (std::vector<std::int64_t>{1, 2, 3}));
+  EXPECT_EQ(all.inputs.at("x").rows(), 8u);
+  EXPECT_EQ(all.inputs.at("prediction").rows(), 8u);
+  const auto one = MUST(profiles_->find(
+      "e",
+      {.model_version = 1, .from = at("2024-03-01T00:00:00Z"), .to = at("2024-03-02T00:00:00Z")}));
+  EXPECT_EQ(one.inputs.at("x").rows(), 3u);
+  EXPECT_EQ(one.inputs.at("prediction").rows(), 2u);
+}
+
+TEST_F(ProfilesTest, IsDueByTheClock) {
+  const base::Timestamp now = at("2024-03-01T00:00:00Z");
+  EXPECT_EQ(MUST(profiles_->next_due(now, false)), now);
+  MUST(profiles_->advance(now));
+  EXPECT_EQ(MUST(profiles_->next_due(now, false)), now + base::Duration::seconds(60));
+  EXPECT_EQ(MUST(profiles_->next_due(now, true)), now + base::Duration::days(1));
+  const base::Timestamp before = at("2013-03-01T00:00:00Z");
+  EXPECT_EQ(MUST(profiles_->next_due(before, true)), before) << "the clock began to rehearse";
+}
+
+}  // namespace
+}  // namespace slipway::monitor

@@ -1,0 +1,27 @@
+// What profiles are made of, in the monitor's words; app connects it.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/timestamp.h"
+#include "types/frame.h"
+
+namespace slipway::monitor {
+
+// What endpoints answered, in the order of its coming. Safe to use from several threads.
+class ServedRows {
+ public:
+  virtual ~ServedRows() = default;
+
+  virtual Result<std::vector<std::string>> endpoints() = 0;
+  // Rows of the request log, as RequestSource has them, a part after the other: those that came in
+  // [from, to) by the wall clock; in a rehearsal those whose event time lies there.
+  using EachPart = std::function<Result<void>(const types::Frame& part)>;
+  virtual Result<void> each_part(const std::string& endpoint, base::Timestamp from,
+                                 base::Timestamp to, const EachPart& each) = 0;
+};
+
+}  // namespace slipway::monitor
