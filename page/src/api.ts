@@ -175,7 +175,7 @@ export interface Alert {
   severity: string;
   silenced: string | null; // by what, in words
   acknowledged: { by: string; comment: string; time: string } | null;
-  causes: (FeatureDrift & { how: string })[];
+  causes: (FeatureDrift & { how: string; request_id?: string })[]; // request_id: the one that a detector found a change with
   action: Action | null;
   actions: Action[];
 }

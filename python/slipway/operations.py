@@ -185,6 +185,35 @@ class Alert(Part):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Detector(Part):
+    """A detector over "prediction", "error" or "inputs.NAME", row by row; what isn't said is as the method has it."""
+
+    method: str
+    of: str
+    delta: float | None = None
+    clock: int | None = None
+    max_buckets: int | None = None
+    min_window_length: int | None = None
+    grace_period: int | None = None
+    min_instances: int | None = None
+    threshold: float | None = None
+    alpha: float | None = None
+    mode: Literal["both", "up", "down"] | None = None
+    window_size: int | None = None
+    stat_size: int | None = None
+    seed: int | None = None
+    warm_start: int | None = None
+    drift_threshold: float | None = None
+    beta: float | None = None
+    bound: float | None = None
+    low: float | None = None
+    high: float | None = None
+    tightest_at: float | None = None
+    severity: Literal["critical", "warning", "info"] | None = None
+    route: "Route | str | Sequence[Route | str] | None" = field(default=None, metadata={"write": lambda to: _route_names(to)})
+
+
+@dataclass(frozen=True, kw_only=True)
 class Route(Part):
     """Where alerts go: exactly one of a webhook (signed with a secret), Slack, Alertmanager and a mail. ValueError otherwise.
 
@@ -275,6 +304,7 @@ class Monitor(Part):
     drift: Drift | None = None
     estimate: Estimate | None = None
     alerts: Mapping[str, Alert] = field(default_factory=dict)
+    detectors: Mapping[str, Detector] = field(default_factory=dict)
     actions: Mapping[str, Action] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -27,8 +27,9 @@ void add_changes(JsonArray& list, const std::vector<Change>& changes) {
   }
 }
 
-Result<void> check_routes(const monitor::AlertRule& alert,
-                          const std::vector<webhooks::Route>& routes) {
+// `alert` is an alert or a detector.
+template <typename Alert>
+Result<void> check_routes(const Alert& alert, const std::vector<webhooks::Route>& routes) {
   for (const std::string& name : alert.routes) {
     const bool is_known = std::any_of(routes.begin(), routes.end(),
                                       [&](const webhooks::Route& r) { return r.name == name; });
@@ -97,6 +98,7 @@ Result<Project::Parsed> Project::parse(const Declared& declared) {
   parsed.maintenance = TRY(monitor::parse_maintenance(declared.yaml));
   for (const monitor::MonitorDefinition& monitor : parsed.monitors) {
     for (const monitor::AlertRule& alert : monitor.alerts) TRY(check_routes(alert, parsed.routes));
+    for (const auto& detector : monitor.detectors) TRY(check_routes(detector, parsed.routes));
   }
   return parsed;
 }
@@ -247,6 +249,8 @@ Result<JsonObject> Project::apply(const Declared& declared) {
   add_changes(changes, TRY(rooms_.webhooks.apply_routes(parsed.routes)));
   add_changes(changes, TRY(rooms_.monitor.apply(parsed.monitors, declared.actor)));
   add_changes(changes, TRY(rooms_.monitor.apply_maintenance(parsed.maintenance, declared.actor)));
+  // New detectors begin now.
+  TRY(rooms_.detections.begin(now));
   add_changes(changes, TRY(rooms_.streams.apply(parsed.streams, declared.actor)));
   for (Json& left : TRY(left_over(parsed))) changes.push_back(std::move(left));
   return JsonObject{{"project", parsed.head.name}, {"changes", std::move(changes)}};
@@ -276,8 +280,12 @@ Result<bool> Project::measure_skew(base::Timestamp now) {
 }
 
 Result<void> Project::profile(base::Timestamp now) {
-  if (TRY(rooms_.profiles.next_due(now, clock_.rehearses())) > now) return {};
-  return rooms_.profiles.advance(now);
+  using enum monitor::Detections::Steps;
+  const bool rehearses = clock_.rehearses();
+  const bool is_due = TRY(rooms_.profiles.next_due(now, rehearses)) <= now;
+  // In a rehearsal detectors find what they would have found by the hour.
+  if (rehearses || is_due) TRY(rooms_.detections.advance(now, rehearses ? kHours : kAsItIs));
+  return is_due ? rooms_.profiles.advance(now) : Result<void>();
 }
 
 Result<bool> Project::step(base::Timestamp limit) {

@@ -12,6 +12,7 @@
 #include "features/feature_store.h"
 #include "features/skew_meter.h"
 #include "incidents/incidents.h"
+#include "monitor/detectors/detections.h"
 #include "monitor/monitor.h"
 #include "monitor/profile/profiles.h"
 #include "pipelines/pipelines.h"
@@ -38,6 +39,7 @@ class Project final : public api::own::ProjectControl {
     monitor::Monitor& monitor;
     monitor::Profiles& profiles;
     incidents::Incidents& incidents;
+    monitor::Detections& detections;
     streams::Streams& streams;
     webhooks::Webhooks& webhooks;
   };
@@ -86,7 +88,8 @@ class Project final : public api::own::ProjectControl {
   Result<bool> step(base::Timestamp limit);
   // Recomputes what was served, if that is due by `now`.
   Result<bool> measure_skew(base::Timestamp now);
-  // Takes into the profiles what was served, if that is due by `now`.
+  // Takes into the profiles what was served, if that is due by `now`, and gives detectors what came
+  // before it.
   Result<void> profile(base::Timestamp now);
   bool sleep();  // a second; false: it is time to stop
   Result<void> take_turn();

@@ -378,6 +378,7 @@ struct Application::Rooms::Impl {
   MeasuredSkew measured_skew;
   ServedRequests served;
   monitor::Profiles profiles;
+  std::unique_ptr<monitor::Detections> detections;  // of the monitor below, after it is opened
   TrainingRows training;
   EndpointNeighbourhood neighbourhood;
   incidents::Incidents incidents;
@@ -429,13 +430,15 @@ Result<void> Application::Rooms::open() {
                                          {i.logged, i.training, i.actions, i.measured_skew},
                                          i.foundation.metrics));
   i.facts.connect(*i.monitor);
+  i.detections = std::make_unique<monitor::Detections>(i.foundation.db, *i.monitor, i.logged);
   i.open_alerts.connect(*i.monitor);
   i.neighbourhood.connect(*i.monitor);
   TRY(i.skew.open());
   i.project = std::make_unique<Project>(
       i.foundation.db, i.clock,
       Project::Rooms{i.datasets, i.features, i.skew, i.pipelines, i.registry, i.releases,
-                     i.endpoints, *i.monitor, i.profiles, i.incidents, i.streams, i.webhooks},
+                     i.endpoints, *i.monitor, i.profiles, i.incidents, *i.detections, i.streams,
+                     i.webhooks},
       Project::Delays{base::Duration::seconds(i.foundation.settings.skew_delay_seconds),
                       base::Duration::seconds(i.foundation.settings.profile_delay_seconds)});
   if (i.leads) {

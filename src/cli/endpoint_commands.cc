@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "cli/detect_command.h"
 #include "cli/drift_report.h"
 #include "cli/profile_command.h"
 #include "cli/verb.h"
@@ -322,6 +323,7 @@ void add_monitor_commands(CLI::App& root, Context& context, int& exit_code) {
   monitors->require_subcommand(1);
   add_drift_report(*monitors, context, exit_code);
   add_profile_command(*monitors, context, exit_code);
+  add_detect_command(*monitors, context, exit_code);
   CLI::App* list = monitors->add_subcommand("list", "Every monitor with its health");
   list->callback([&context, &exit_code] {
     exit_code = finish_table(context, Client(context).get("/slipway/v1/monitors"), "monitors",

@@ -62,6 +62,8 @@ struct AlertRecord {
 
   bool is_open() const { return !resolved_at; }
   AlertLabels labels() const { return {endpoint, monitor, alert, severity}; }
+  // Of a detector: its window is the moment of the row that showed a change.
+  bool is_detection() const { return window.start == window.end; }
   // The decision to show when there is room for one: the newest that started something, else the
   // newest.
   const ActionRecord* main_action() const;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "monitor/drift/methods.h"
 #include "monitor/windows.h"
@@ -110,6 +111,13 @@ constexpr KindName kActionKinds[] = {{ActionKind::kPipeline, "pipeline"},
                                      {ActionKind::kFallback, "fallback"},
                                      {ActionKind::kIncident, "incident"}};
 
+Result<std::string> read_severity(const YamlNode& node) {
+  std::string severity = TRY(node.text());
+  if (severity != "critical" && severity != "warning" && severity != "info")
+    return node.error("severity must be critical, warning or info: {}", severity);
+  return severity;
+}
+
 Result<AlertRule> read_alert(const std::string& name, const YamlNode& node) {
   AlertRule rule{.name = name};
   YamlMap map = TRY(node.map("alert " + name));
@@ -129,11 +137,7 @@ Result<AlertRule> read_alert(const std::string& name, const YamlNode& node) {
   }
   rule.min_rows = TRY(map.find_integer("min_rows", 1)).value_or(rule.min_rows);
   if (auto action = map.find("action")) rule.actions = TRY(read_names(*action));
-  if (auto severity = map.find("severity")) {
-    rule.severity = TRY(severity->text());
-    if (rule.severity != "critical" && rule.severity != "warning" && rule.severity != "info")
-      return severity->error("severity must be critical, warning or info: {}", rule.severity);
-  }
+  if (auto severity = map.find("severity")) rule.severity = TRY(read_severity(*severity));
   if (auto route = map.find("route")) rule.routes = TRY(read_names(*route));
   TRY(map.finish());
   return rule;
@@ -151,6 +155,41 @@ Result<bool> read_despite_incident(const YamlNode& node) {
   const Result<std::string> word = node.text();
   if (word && (*word == "refuse" || *word == "act")) return *word == "act";
   return node.error("with_open_incident must be refuse or act");
+}
+
+Result<DetectorRule> read_detector(const std::string& name, const YamlNode& node) {
+  DetectorRule rule{.name = name};
+  YamlMap map = TRY(node.map("detector " + name));
+  const YamlNode method = TRY(map.get("method"));
+  rule.method = TRY(method.text());
+  const YamlNode of = TRY(map.get("of"));
+  rule.of = TRY(of.text());
+  if (rule.of != "prediction" && rule.of != "error" &&
+      !(rule.of.starts_with("inputs.") && rule.of.size() > std::strlen("inputs."))) {
+    return of.error("a detector is of `prediction`, `error` or `inputs.NAME`: {}", rule.of);
+  }
+  if (const DetectorMethod* known = find_detector_method(rule.method)) {
+    if (known->of_errors && rule.of != "error")
+      return of.error("{} takes errors: write `of: error`: {}", rule.method, rule.of);
+    for (const DetectorParameter& parameter : known->parameters) {
+      const auto given = map.find(std::string(parameter.name));
+      if (!given) continue;
+      double& value = rule.parameters[std::string(parameter.name)];
+      if (parameter.words.empty()) {
+        value = TRY(given->number());
+        continue;
+      }
+      const auto word = parse_detector_word(rule.method, parameter.name, TRY(given->text()));
+      if (!word) return given->error_of(word.error());
+      value = *word;
+    }
+  }
+  if (auto severity = map.find("severity")) rule.severity = TRY(read_severity(*severity));
+  if (auto route = map.find("route")) rule.routes = TRY(read_names(*route));
+  if (auto made = make_detector(rule.method, rule.parameters); !made)
+    return node.error_of(made.error());
+  TRY(map.finish());
+  return rule;
 }
 
 Result<ActionRule> read_action(const std::string& name, const YamlNode& node) {
@@ -296,6 +335,16 @@ Result<MonitorDefinition> read_monitor(const std::string& name, const YamlNode& 
       definition.alerts.push_back(std::move(rule));
     }
   }
+  if (auto detectors = map.find("detectors")) {
+    for (const auto& [key, value] : TRY(detectors->entries())) {
+      const auto& alerts = definition.alerts;
+      if (std::any_of(alerts.begin(), alerts.end(),
+                      [&](const AlertRule& alert) { return alert.name == key; })) {
+        return value.error("an alert of the monitor has that name: detector={}", key);
+      }
+      definition.detectors.push_back(TRY(read_detector(key, value)));
+    }
+  }
   TRY(map.finish());
   return definition;
 }
@@ -366,6 +415,24 @@ bool AlertRule::fires(double value) const {
   return abs_over && std::abs(value) > *abs_over;
 }
 
+JsonObject DetectorRule::to_json() const {
+  JsonObject object{{"method", method}, {"of", of}, {"severity", severity}};
+  const DetectorMethod* known = find_detector_method(method);
+  for (const auto& [parameter, value] : parameters) {
+    object[parameter] = value;
+    for (const DetectorParameter& one : known->parameters) {
+      if (one.name == parameter && !one.words.empty())
+        object[parameter] = one.words[static_cast<std::size_t>(value)];
+    }
+  }
+  if (!routes.empty()) {
+    JsonArray names;
+    for (const std::string& route : routes) names.emplace_back(route);
+    object["route"] = std::move(names);
+  }
+  return object;
+}
+
 const ActionRule* MonitorDefinition::find_action(std::string_view action) const {
   for (const ActionRule& rule : actions) {
     if (rule.name == action) return &rule;
@@ -405,6 +472,9 @@ JsonObject MonitorDefinition::to_json() const {
     rules[rule.name] = std::move(member);
   }
   object["alerts"] = std::move(rules);
+  JsonObject watching;
+  for (const DetectorRule& rule : detectors) watching[rule.name] = rule.to_json();
+  object["detectors"] = std::move(watching);
   JsonObject started;
   for (const ActionRule& rule : actions) {
     JsonObject member{{"confirmed", rule.confirmed},

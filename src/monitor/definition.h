@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/result.h"
 #include "base/timestamp.h"
+#include "monitor/detectors/detector.h"
 #include "monitor/drift/rules.h"
 #include "monitor/estimate/estimator.h"
 
@@ -73,6 +74,19 @@ struct ActionRule {
   bool operator==(const ActionRule&) const = default;
 };
 
+// A detector over what an endpoint answers (detectors/detections.h).
+struct DetectorRule {
+  std::string name;
+  std::string method;             // of detectors/detector.h
+  std::string of;                 // "prediction", "error" or "inputs.NAME"
+  DetectorParameters parameters;  // those that were said
+  std::string severity = "warning";
+  std::vector<std::string> routes;
+
+  JsonObject to_json() const;
+  bool operator==(const DetectorRule&) const = default;
+};
+
 struct MonitorDefinition {
   std::string name;
   std::string endpoint;
@@ -89,6 +103,7 @@ struct MonitorDefinition {
   std::int64_t causes_max = 5;
   EstimateRules estimate;  // how performance is estimated before labels come
   std::vector<AlertRule> alerts;
+  std::vector<DetectorRule> detectors;
   std::vector<ActionRule> actions;
 
   const ActionRule* find_action(std::string_view action) const;

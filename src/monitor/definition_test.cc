@@ -115,6 +115,20 @@ TEST(Definition, MistakesAreToldWithTheirPlace) {
       {"monitors:\n  m: {endpoint: e, actions: {a: {do: hold, with_open_incident: ask}}}\n",
        "must be refuse or act"},
       {"monitors:\n  m: {endpoint: e, actions: {a: {do: hold, pipeline: p}}}\n", "exactly one"},
+      {"monitors:\n  m: {endpoint: e, detectors: {a: {method: adwim, of: prediction}}}\n",
+       "no such detector: method=adwim"},
+      {"monitors:\n  m: {endpoint: e, detectors: {a: {method: ddm, of: prediction}}}\n",
+       "ddm takes errors"},
+      {"monitors:\n  m: {endpoint: e, detectors: {a: {method: adwin, of: x}}}\n",
+       "`inputs.NAME`: x"},
+      {"monitors:\n  m: {endpoint: e, detectors: {a: {method: adwin, of: error, bound: 1}}}\n",
+       "no such key: key=bound"},
+      {"monitors:\n  m: {endpoint: e, detectors: {a: {method: page_hinkley, of: error, mode: "
+       "left}}}\n",
+       "mode of page_hinkley must be one of both, up, down: left"},
+      {"monitors:\n  m: {endpoint: e, alerts: {a: {metric: auc, window: day, over: 1}}, detectors: "
+       "{a: {method: adwin, of: error}}}\n",
+       "an alert of the monitor has that name"},
       {"monitors: [m]\n", "line 1, column 11: expected a mapping"},
   };
   for (const auto& [text, message] : cases) {

@@ -112,7 +112,10 @@ Result<void> Monitor::resolve_orphans(store::Tx& tx, const MonitorDefinition& de
     const bool has_rule =
         std::any_of(definition.alerts.begin(), definition.alerts.end(),
                     [&](const AlertRule& rule) { return rule.name == alert.alert; });
-    if (has_rule) continue;
+    const bool has_detector =
+        std::any_of(definition.detectors.begin(), definition.detectors.end(),
+                    [&](const DetectorRule& rule) { return rule.name == alert.alert; });
+    if (has_rule || has_detector) continue;
     TRY(tx.execute("UPDATE monitor_alerts SET resolved_at = ? WHERE workspace = ? AND id = ?",
                    {now, workspace_, alert.id}));
     JsonObject payload = alert.news(alert.last_value);

@@ -171,11 +171,30 @@ CREATE TABLE monitor_profile_cursors(
   PRIMARY KEY(workspace, endpoint))
 )sql";
 
+constexpr std::string_view kDetectors = R"sql(
+-- Where each detector stands: detectors/detections.h.
+CREATE TABLE monitor_detectors(
+  workspace TEXT NOT NULL DEFAULT 'default',
+  monitor TEXT NOT NULL,
+  detector TEXT NOT NULL,
+  declared TEXT NOT NULL,
+  detected_until INTEGER NOT NULL,
+  passed_until INTEGER NOT NULL,
+  seen INTEGER NOT NULL,
+  state BLOB NOT NULL,
+  PRIMARY KEY(workspace, monitor, detector))
+)sql";
+
 }  // namespace
 
 store::RoomMigrations migrations() {
   return {"monitor",
-          {{1, kFirst}, {2, kEstimates}, {3, kToldAlerts}, {4, kActing}, {5, kProfiles}}};
+          {{1, kFirst},
+           {2, kEstimates},
+           {3, kToldAlerts},
+           {4, kActing},
+           {5, kProfiles},
+           {6, kDetectors}}};
 }
 
 }  // namespace slipway::monitor

@@ -115,6 +115,12 @@ Result<Health> Monitor::health(const std::string& endpoint) {
   for (const auto& definition : watching) {
     HealthFacts facts{.definition = definition.get()};
     for (const AlertRecord& alert : TRY(alerts({.monitor = definition->name, .open_only = true}))) {
+      if (alert.is_detection()) {
+        facts.open_alerts.push_back(fmt::format("{}: {} found a change at {}", alert.alert,
+                                                alert.metric,
+                                                types::to_rfc3339(alert.last_window_end)));
+        continue;
+      }
       facts.open_alerts.push_back(
           fmt::format("{}: {} is {:.3g} (threshold {:.3g}) in the {} up to {}", alert.alert,
                       alert.metric, alert.last_value, alert.threshold, window_name(alert.kind),

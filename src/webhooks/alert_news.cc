@@ -31,8 +31,22 @@ std::vector<std::string> texts_at(const JsonObject& object, std::string_view key
   return texts;
 }
 
-// "auc 0.61 in the week from 2013-09-02 (threshold 0.7)"
+// The request that a detector found a change with; nothing when a window was judged.
+const JsonObject* detected(const JsonObject& alert) {
+  const Json* causes = alert.if_contains("causes");
+  if (causes == nullptr || !causes->is_array() || causes->get_array().empty()) return nullptr;
+  const Json& first = causes->get_array().front();
+  if (!first.is_object() || text_at(first.get_object(), "how") != "detected") return nullptr;
+  return &first.get_object();
+}
+
+// "auc 0.61 in the week from 2013-09-02 (threshold 0.7)"; "adwin of error changed with request v17
+// at 2013-09-02T10:00:00Z"
 std::string what_happened(const JsonObject& alert) {
+  if (const JsonObject* row = detected(alert)) {
+    return fmt::format("{} changed with request {} at {}", text_at(alert, "metric"),
+                       text_at(*row, "request_id"), text_at(*row, "event_time"));
+  }
   return fmt::format("{} {} in the {} from {} (threshold {})", text_at(alert, "metric"),
                      number_at(alert, "value"), text_at(alert, "window"),
                      text_at(alert, "window_start").substr(0, 10), number_at(alert, "threshold"));

@@ -39,6 +39,19 @@ TEST(AlertNews, AnAlertTellsWhatHappenedAndWhatIsDone) {
   EXPECT_FALSE(hook.at("alert").as_object().contains("routes"));
 }
 
+TEST(AlertNews, ADetectionTellsTheRequestThatShowedIt) {
+  store::Event event = opened();
+  event.payload =
+      R"({"monitor":"m","alert":"wrong","endpoint":"e","severity":"info","metric":"ddm of error","value":1,
+      "threshold":0,"window":"day","window_start":"2024-01-01T10:00:00Z","routes":["team"],"causes":[{"how":"detected",
+      "feature":"error","request_id":"v17","event_time":"2024-01-01T10:00:00Z","index":17,"value":1}]})";
+  const JsonObject slack =
+      MUST(base::parse_json_object(alert_body(Format::kSlack, {*alert_news_of(event)}, kMoment)));
+  EXPECT_NE(std::string(slack.at("text").as_string())
+                .find("ddm of error changed with request v17 at 2024-01-01T10:00:00Z\n"),
+            std::string::npos);
+}
+
 TEST(AlertNews, AlertmanagerKeepsAnAlertForAWhileAndEndsItWhenItIsResolved) {
   store::Event event = opened();
   const Json open =

@@ -130,6 +130,7 @@ monitors:
     causes: {psi_over: 0.1, max: 5}
     estimate: {rows: 500, threshold: 0.4}
     alerts: {a: {metric: auc, window: week, under: 0.5, min_rows: 10, action: [again, page], route: pager}, b: {metric: brier, window: day, over: 1, severity: critical, route: [post, chat]}}
+    detectors: {moved: {method: page_hinkley, of: inputs.dist, threshold: 20, mode: up, severity: info, route: pager}, wrong: {method: rate_above, of: error, bound: 0.2}}
     actions: {again: {pipeline: train, params: {rounds: 10}, confirmed: 2, min_labels: 5, cool_down: 21d, max_missing_rise: 0.1, with_open_incident: act}, page: {do: incident},
               simple: {do: fallback, model: models:/m/1}}
 routes:
@@ -188,6 +189,8 @@ def every_key() -> sw.Project:
         causes=sw.Causes(psi_over=0.1, max=5), estimate=sw.Estimate(rows=500, threshold=0.4),
         alerts={"a": sw.Alert(metric="auc", window="week", under=0.5, min_rows=10, action=["again", "page"], route="pager"),
                 "b": sw.Alert(metric="brier", window="day", over=1, severity="critical", route=[post, chat])},
+        detectors={"moved": sw.Detector(method="page_hinkley", of="inputs.dist", threshold=20, mode="up", severity="info", route="pager"),
+                   "wrong": sw.Detector(method="rate_above", of="error", bound=0.2)},
         actions={"again": sw.Action(pipeline=train, params={"rounds": 10}, confirmed=2, min_labels=5, cool_down="21d", max_missing_rise=0.1, with_open_incident="act"),
                  "page": sw.Action(do="incident"), "simple": sw.Action(do="fallback", model="models:/m/1")})
     stream = sw.Stream("scored", "log:/in", endpoint=late, target="log:/out", dead_letters="log:/dead", group="g", format="json", start="earliest",

@@ -35,13 +35,14 @@ export function AlertsTable({ alerts, changed }: { alerts: Alert[]; changed: () 
               <Table.Td>
                 <b>{alert.alert}</b>
                 <Text size="xs" c="dimmed">
-                  {plural(alert.windows, alert.window)}
+                  {isDetection(alert) ? plural(alert.windows, "detection") : plural(alert.windows, alert.window)}
                 </Text>
               </Table.Td>
               <Table.Td className="figures">
                 {number(alert.value)}
                 <Text size="xs" c="dimmed" className="nowrap">
-                  {alert.metric}, limit {number(alert.threshold)}
+                  {alert.metric}
+                  {!isDetection(alert) && `, limit ${number(alert.threshold)}`}
                 </Text>
               </Table.Td>
               <Table.Td>
@@ -138,6 +139,8 @@ function Answer({
     </ConfirmDialog>
   );
 }
+// Of a detector: its window is the moment of a request.
+const isDetection = (alert: Alert) => alert.window_start === alert.window_end;
 
 function Causes({ alert }: { alert: Alert }) {
   if (alert.causes.length === 0) return <>no input moved</>;
@@ -145,7 +148,11 @@ function Causes({ alert }: { alert: Alert }) {
     <Group gap="0 10px">
       {alert.causes.slice(0, kCausesShown).map((cause) => {
         const { view, column } = featureParts(cause.feature);
-        const how = cause.how === "missing_rate" ? `${percent(cause.missing_rate)} missing` : `PSI ${number(cause.psi)}`;
+        const how = cause.request_id
+          ? `changed with ${cause.request_id}`
+          : cause.how === "missing_rate"
+            ? `${percent(cause.missing_rate)} missing`
+            : `PSI ${number(cause.psi)}`;
         return (
           <Text key={cause.feature} size="xs" title={`${cause.feature}: ${how}`} className="nowrap">
             {view && <span className="dim">{view}.</span>}

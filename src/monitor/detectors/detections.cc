@@ -1,0 +1,229 @@
+#include "monitor/detectors/detections.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "monitor/alert_log.h"
+#include "monitor/detectors/detector.h"
+#include "monitor/window_result.h"
+#include "types/timestamp.h"
+
+namespace slipway::monitor {
+namespace {
+
+constexpr base::Duration kStepMax = base::Duration::days(1);
+constexpr std::string_view kErrors = "error", kPredictions = "prediction", kInputs = "inputs.";
+
+JsonObject cause_of(const std::string& of, const std::string& request, base::Timestamp time,
+                    std::int64_t index, double value) {
+  return {{"how", "detected"},     {"feature", of},
+          {"request_id", request}, {"event_time", types::to_rfc3339(time)},
+          {"index", index},        {"value", value}};
+}
+
+}  // namespace
+
+Result<void> Detections::advance(base::Timestamp until, Steps steps) {
+  base::MutexLock lock(pass_mutex_);
+  Result<void> outcome;
+  for (const MonitorDefinition& definition : monitor_.definitions()) {
+    for (const DetectorRule& rule : definition.detectors) {
+      base::Timestamp from = until;
+      if (const auto known = TRY(stored(definition.name, rule.name))) from = known->passed;
+      const base::Duration hour = base::Duration::hours(1);
+      Result<void> done;
+      base::Timestamp at = until;
+      if (steps == Steps::kHours) at = {from.micros - from.micros % hour.micros + hour.micros};
+      for (; done && at < until; at = at + hour) done = advance(definition, rule, at);
+      if (done) done = advance(definition, rule, until);
+      if (!done && outcome) {
+        outcome =
+            std::move(done).error().with_context("detector " + definition.name + "/" + rule.name);
+      }
+    }
+  }
+  return outcome;
+}
+
+Result<void> Detections::begin(base::Timestamp now) {
+  base::MutexLock lock(pass_mutex_);
+  for (const MonitorDefinition& definition : monitor_.definitions()) {
+    for (const DetectorRule& rule : definition.detectors) {
+      const auto known = TRY(stored(definition.name, rule.name));
+      if (!known || known->declared != base::to_text(rule.to_json()))
+        TRY(advance(definition, rule, now));
+    }
+  }
+  return {};
+}
+
+Result<std::optional<Detections::Stored>> Detections::stored(const std::string& monitor,
+                                                             const std::string& detector) {
+  return db_.read([&](store::Reader& reader) {
+    return reader.find(
+        "SELECT declared, detected_until, passed_until, seen, state FROM monitor_detectors WHERE "
+        "workspace = ? "
+        "AND monitor = ? AND detector = ?",
+        {workspace_, monitor, detector}, [](const store::Row& row) {
+          return Stored{row.string(0), row.time(1), row.time(2), row.int64(3), row.string(4)};
+        });
+  });
+}
+
+Result<void> Detections::advance(const MonitorDefinition& monitor, const DetectorRule& rule,
+                                 base::Timestamp now) {
+  const std::string declared = base::to_text(rule.to_json());
+  const auto detector = TRY(make_detector(rule.method, rule.parameters));
+  auto known = TRY(stored(monitor.name, rule.name));
+  Stored reached{.declared = declared, .until = now};
+  if (known && known->declared == declared && known->until <= now) {
+    reached = std::move(*known);
+    ByteReader state(reached.state);
+    TRY(detector->read(state));
+  }
+  std::vector<Found> found;
+  while (reached.until < now) {
+    const base::Timestamp to = std::min(now, reached.until + kStepMax);
+    const Rows next = TRY(rows(monitor, rule, reached.until, to, now));
+    for (const Row& row : next.rows) {
+      if (detector->update(row.value)) found.push_back({row, reached.seen});
+      ++reached.seen;
+    }
+    reached.until = next.until;
+    if (next.until < to) break;  // a label is still to come
+  }
+  reached.passed = now;
+  ByteWriter state;
+  detector->write(state);
+  reached.state = state.take();
+  return record(monitor, rule, reached, found, now);
+}
+
+Result<Detections::Rows> Detections::rows(const MonitorDefinition& monitor,
+                                          const DetectorRule& rule, base::Timestamp from,
+                                          base::Timestamp to, base::Timestamp now) {
+  std::vector<std::string> columns = {"request_id",    "variant",    "role",
+                                      "model_version", "latency_us", "prediction",
+                                      "error",         "traffic",    "event_time"};
+  std::string input;
+  if (rule.of.starts_with(kInputs)) columns.push_back(input = rule.of.substr(kInputs.size()));
+  const types::Frame frame = TRY(requests_.requests(monitor.endpoint, from, to, columns));
+  Rows result{.until = to};
+  const WindowRows window = TRY(WindowRows::of(frame));
+  const auto live = window.by_variant().find("live");
+  if (live == window.by_variant().end()) return result;
+  const types::Column* times = TRY(frame.column("event_time"));
+  const types::Column* values = nullptr;
+  if (!input.empty()) {
+    values = frame.find(input);
+    if (values == nullptr || values->type == types::ColumnType::kString) {
+      return base::error(Code::kFailedPrecondition,
+                         "a detector watches an input that is no number: input={}", input);
+    }
+  }
+  Labels labels;
+  const bool of_errors = rule.of == kErrors;
+  if (of_errors)
+    labels = TRY(monitor_.labels().find(monitor.endpoint, window.live_request_ids(), now));
+  std::vector<std::size_t> order = live->second;
+  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    if (times->ints[a] != times->ints[b]) return times->ints[a] < times->ints[b];
+    return window.request_id(a) < window.request_id(b);
+  });
+  for (const std::size_t at : order) {
+    const base::Timestamp time{times->ints[at]};
+    const WindowRows::Scored answer = window.scored(at);
+    double value = values != nullptr ? values->number(at) : answer.prediction;
+    if (answer.failed || !std::isfinite(value)) continue;
+    if (of_errors) {
+      const auto label = labels.find(window.request_id(at));
+      if (label == labels.end()) {
+        if (time + monitor.complete_after <= now) continue;  // it had its time
+        // Those of the same moment are asked for again.
+        result.until = time;
+        std::erase_if(result.rows, [&](const Row& row) { return row.time == time; });
+        return result;
+      }
+      if (!label->second) continue;
+      value = (answer.prediction >= monitor.estimate.threshold) != (*label->second > 0.5) ? 1 : 0;
+    }
+    result.rows.push_back({time, window.request_id(at), value});
+  }
+  return result;
+}
+
+// One transaction: the state, and what was found with it.
+Result<void> Detections::record(const MonitorDefinition& monitor, const DetectorRule& rule,
+                                const Stored& reached, const std::vector<Found>& found,
+                                base::Timestamp now) {
+  const std::string subject = fmt::format("monitors/{}/alerts/{}", monitor.name, rule.name);
+  const std::vector<MaintenanceWindow> maintenance = monitor_.maintenance();
+  return db_.write([&](store::Tx& tx) -> Result<void> {
+    TRY(tx.execute(
+        "INSERT INTO monitor_detectors(workspace, monitor, detector, declared, detected_until, "
+        "passed_until, seen, state) VALUES(?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(workspace, monitor, "
+        "detector) DO "
+        "UPDATE SET declared = excluded.declared, detected_until = excluded.detected_until, "
+        "passed_until = excluded.passed_until, "
+        "seen = excluded.seen, state = excluded.state",
+        {workspace_, monitor.name, rule.name, reached.declared, reached.until, reached.passed,
+         reached.seen, store::Bytes{reached.state}}));
+    auto open = TRY(list_alerts(tx, workspace_,
+                                {.monitor = monitor.name, .alert = rule.name, .open_only = true}));
+    // Event time at which the newest alert is over.
+    const auto resolve = [&](const AlertRecord& alert) -> Result<void> {
+      TRY(tx.execute("UPDATE monitor_alerts SET resolved_at = ? WHERE workspace = ? AND id = ?",
+                     {now, workspace_, alert.id}));
+      return tx.append_event({.kind = "alert.resolved",
+                              .subject = subject,
+                              .payload = alert.news(alert.last_value),
+                              .event_time = now,
+                              .workspace = workspace_});
+    };
+    for (const Found& one : found) {
+      const base::Timestamp time = one.row.time;
+      if (!open.empty() && open.front().last_window_end + kQuiet < time) {
+        TRY(resolve(open.front()));
+        open.clear();
+      }
+      if (!open.empty()) {
+        AlertRecord& alert = open.front();
+        alert.last_value = one.row.value;
+        alert.last_window_end = time;
+        TRY(tx.execute(
+            "UPDATE monitor_alerts SET windows = windows + 1, last_value = ?, last_window_end = ? "
+            "WHERE workspace = ? AND id = ?",
+            {one.row.value, time, workspace_, alert.id}));
+        continue;
+      }
+      AlertRecord alert{.monitor = monitor.name,
+                        .endpoint = monitor.endpoint,
+                        .alert = rule.name,
+                        .metric = fmt::format("{} of {}", rule.method, rule.of),
+                        .severity = rule.severity,
+                        .routes = rule.routes,
+                        .value = one.row.value,
+                        .kind = WindowKind::kDay,
+                        .window = {time, time},
+                        .opened_at = now,
+                        .last_value = one.row.value,
+                        .last_window_end = time};
+      alert.causes.push_back(cause_of(rule.of, one.row.id, time, one.index, one.row.value));
+      alert.quiet =
+          find_quiet(TRY(list_silences(tx, workspace_, now)), maintenance, alert.labels(), now);
+      if (!alert.quiet) alert.told_at = now;
+      alert.id = TRY(insert_alert(tx, workspace_, alert));
+      TRY(tx.append_event({.kind = "alert.opened",
+                           .subject = subject,
+                           .payload = alert.news(one.row.value),
+                           .event_time = now,
+                           .workspace = workspace_}));
+      open = {std::move(alert)};
+    }
+    if (!open.empty() && open.front().last_window_end + kQuiet < reached.until)
+      TRY(resolve(open.front()));
+    return {};
+  });
+}
+
+}  // namespace slipway::monitor
