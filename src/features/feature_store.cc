@@ -58,8 +58,8 @@ Result<std::shared_ptr<FeatureStore::State>> FeatureStore::bind(Definitions defi
     state->views.push_back(TRY(BoundView::bind(view, source, state->source_columns[at])));
     Kept& kept = state->kept.emplace_back();
     kept.layout = layout_of(state->views.back(), options_.history);
-    kept.fingerprint =
-        fingerprint_of(state->views.back(), *source, state->source_columns[at], kept.layout);
+    kept.fingerprint = fingerprint_of(state->views.back(), *source, state->source_columns[at],
+                                      state->source_keys[at], kept.layout);
     state->requests.push_back(nullptr);
   }
   for (const Service& service : state->definitions.services)

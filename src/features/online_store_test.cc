@@ -293,6 +293,43 @@ TEST_P(OnlineFeaturesTest, AMessageCountsOnceHoweverOftenItIsPushed) {
             Code::kInvalidArgument);
 }
 
+// Two views of one source whose columns and keys are the same words, in other roles: each has rows
+// of its own. Likewise two sources over one dataset: what is pushed to one is not seen through the
+// other.
+TEST_P(OnlineFeaturesTest, ViewsThatReadTheSameColumnsKeepRowsOfTheirOwn) {
+  testing::MemoryTables tables = testing::random_trips(1, 50);
+  base::ManualClock clock{{100'000 * kMinute}};
+  Features features(tables, clock, folder_.path() / "a.db", random_);
+  features.open(open(), {});
+  ASSERT_TRUE(features.store->set_definitions(MUST(parse_definitions(R"yaml(
+features:
+  sources:
+    landings: {dataset: trips, event_time: landed_at, arrival_time: known_at}
+    others: {dataset: trips, event_time: landed_at, arrival_time: known_at}
+  views:
+    by_carrier: {source: landings, keys: [carrier], columns: {place: place, delay: delay}}
+    by_both: {source: landings, keys: [carrier, place], columns: {delay: delay}}
+    other: {source: others, keys: [carrier], columns: {place: place, delay: delay}}
+  services:
+    trips:
+      event_time: asked_at
+      request: {carrier: string, place: string, asked_at: timestamp}
+      features: [by_carrier, by_both, other]
+)yaml"))));
+  const JsonArray landing = {JsonObject{{"id", 1},
+                                        {"carrier", "Z"},
+                                        {"place", "X"},
+                                        {"landed_at", 100 * kMinute},
+                                        {"known_at", 100 * kMinute},
+                                        {"delay", 7}}};
+  ASSERT_EQ(features.store->push("landings", landing).value(), 1);
+  const auto values =
+      features.store->lookup("trips", request('Z' - 'A', 200), std::nullopt).value();
+  const std::vector<Value> right = {Value(std::string("X")), Value(7.0), Value(7.0), Value(),
+                                    Value()};
+  EXPECT_EQ(values, right);
+}
+
 // With rows in a store that outlives the server, no dataset is read when it starts.
 TEST_P(OnlineFeaturesTest, NothingIsLoadedAtStartWhereRowsAreKept) {
   testing::MemoryTables tables = testing::random_trips(1, 100);

@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "base/hash.h"
+#include "base/json.h"
 #include "features/window_reader.h"
 
 namespace slipway::features {
@@ -65,19 +66,31 @@ RowLayout layout_of(const BoundView& view, std::optional<types::Duration> histor
 }
 
 std::string fingerprint_of(const BoundView& view, const Source& source,
-                           const std::vector<NamedColumn>& columns, const RowLayout& layout) {
-  std::string all = fmt::format("{} {} {} {} {}", kPackedRowsVersion, layout.keep_seconds,
-                                source.dataset, source.event_time, source.arrival_time);
-  const auto add = [&](std::string_view text) { all.append(1, '\0').append(text); };
-  for (const std::size_t column : view.columns()) {
-    add(columns[column].name);
-    add(value_type_name(columns[column].type));
-  }
-  for (const std::string& key : view.view.keys) add(key);
+                           const std::vector<NamedColumn>& columns,
+                           std::span<const std::size_t> identity, const RowLayout& layout) {
+  const auto described = [&](const std::vector<std::size_t>& positions) {
+    JsonArray all;
+    for (const std::size_t column : positions) {
+      all.push_back(JsonArray{columns[column].name, value_type_name(columns[column].type),
+                              columns[column].is_whole});
+    }
+    return all;
+  };
+  std::vector<std::size_t> apart(identity.begin(), identity.end());
+  for (std::size_t i = 0; identity.empty() && i < columns.size(); ++i) apart.push_back(i);
   // What is computed of a row; windows and names come in only when it is read.
-  for (const Aggregate& aggregate : view.view.aggregates) add(aggregate.expression);
-  for (const ViewColumn& column : view.view.columns) add(column.expression);
-  return base::sha256_hex(all).substr(0, 32);
+  JsonArray cells;
+  for (const Aggregate& aggregate : view.view.aggregates)
+    cells.push_back(Json(aggregate.expression));
+  for (const ViewColumn& column : view.view.columns) cells.push_back(Json(column.expression));
+  JsonArray keys;
+  for (const std::string& key : view.view.keys) keys.push_back(Json(key));
+  const JsonObject all{{"version", kPackedRowsVersion},   {"keep_seconds", layout.keep_seconds},
+                       {"source", source.name},           {"dataset", source.dataset},
+                       {"event_time", source.event_time}, {"arrival_time", source.arrival_time},
+                       {"identity", described(apart)},    {"columns", described(view.columns())},
+                       {"keys", std::move(keys)},         {"cells", std::move(cells)}};
+  return base::sha256_hex(base::to_text(all)).substr(0, 32);
 }
 
 std::int64_t pack_rows(const BoundView& view, const RowLayout& layout,

@@ -15,9 +15,11 @@ namespace slipway::features {
 RowLayout layout_of(const BoundView& view, std::optional<types::Duration> history);
 
 // All that the packed rows of a view depend on, as one short text: rows that were packed under the
-// same one may be used again. `columns`: of its source.
+// same one may be used again. `columns`: of its source; `identity`: positions of those that tell
+// the dataset's rows apart, none: all do.
 std::string fingerprint_of(const BoundView& view, const Source& source,
-                           const std::vector<NamedColumn>& columns, const RowLayout& layout);
+                           const std::vector<NamedColumn>& columns,
+                           std::span<const std::size_t> identity, const RowLayout& layout);
 
 // Rows of a source by the view's keys, a block a key, added to `out` for `table`. `columns`: the
 // source's in its order, those that the view doesn't read may be null. `identities` tell rows apart
