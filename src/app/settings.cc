@@ -119,13 +119,18 @@ SettingInfo database_url(std::string name, std::string Settings::*field, std::st
 }
 
 SettingInfo online_store(std::string name, std::string Settings::*field, std::string help) {
-  SettingInfo info = url(std::move(name), field, std::move(help));
+  SettingInfo info = text(std::move(name), field, {}, std::move(help));
   info.range = "memory, rocksdb, redis://...";
+  info.get = [field](const Settings& settings) {
+    const auto address = features::parse_redis_url(settings.*field);
+    return address ? features::shown(*address) : settings.*field;
+  };
   info.set = [field](Settings& settings, std::string_view value) -> Result<void> {
     if (value != "memory" && value != "rocksdb") {
+      // What was given may be a password.
       if (!value.starts_with("redis")) {
         return base::error(Code::kInvalidArgument,
-                           "expected memory, rocksdb or redis://HOST:PORT/DATABASE: got={}", value);
+                           "expected memory, rocksdb or redis://HOST:PORT/DATABASE");
       }
       TRY(features::parse_redis_url(value));
     }

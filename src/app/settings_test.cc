@@ -40,6 +40,21 @@ TEST(Settings, WhatIsPrintedReadsBack) {
   EXPECT_EQ(load_settings({}, no_environment, file).value().settings.port, 77);
 }
 
+TEST(Settings, PasswordsOfRedisAreNotShown) {
+  const auto load = [](const std::string& given) {
+    return load_settings({{"online-store", given}}, no_environment, "");
+  };
+  EXPECT_EQ(load("rocksdb").value().settings.online_store, "rocksdb");
+  for (const char* given : {"redis://:pa?secret@h:6379", "redis://u:a/secret@h/2"}) {
+    const LoadedSettings loaded = load(given).value();
+    EXPECT_EQ(loaded.settings.online_store, given);
+    EXPECT_EQ(print_config(loaded).find("secret"), std::string::npos);
+    EXPECT_NE(print_config(loaded).find(":***@h:6379/"), std::string::npos);
+  }
+  for (const char* wrong : {"redis://:secret@h:port", "rediss://:secret@h", "http://:secret@h"})
+    EXPECT_EQ(load(wrong).error().message.find("secret"), std::string::npos) << wrong;
+}
+
 TEST(Settings, PasswordsOfDatabasesAreNotShown) {
   const std::string given = "postgresql+psycopg2://u:secret@h/d";
   const LoadedSettings loaded = load_settings({{"database", given}}, no_environment, "").value();

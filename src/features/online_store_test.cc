@@ -490,12 +490,21 @@ TEST(RedisUrl, IsRead) {
   EXPECT_EQ(full.database, 12);
   EXPECT_EQ(full.user, "ada");
   EXPECT_EQ(full.password, "s@cret");
+  const auto odd = parse_redis_url("redis://:pa?ss/w%2Fo%40rd@host").value();
+  EXPECT_EQ(odd.user, "");
+  EXPECT_EQ(odd.password, "pa?ss/w/o@rd");
+  EXPECT_EQ(odd.host, "host");
+  EXPECT_EQ(shown(odd), "redis://:***@host:6379/0");
+  EXPECT_EQ(shown(full), "redis://ada:***@[::1]:7000/12");
+  EXPECT_EQ(parse_redis_url("redis://:secret@host:x").error().message.find("secret"),
+            std::string::npos);
   const auto least = parse_redis_url("redis://cache").value();
   EXPECT_EQ(least.host, "cache");
   EXPECT_EQ(least.port, 6379);
   EXPECT_EQ(least.database, 0);
-  for (const char* bad : {"", "redis://", "rediss://h", "http://h", "redis://h:x",
-                          "redis://h:99999", "redis://h/x", "redis://[::1", "redis://:6379"})
+  for (const char* bad :
+       {"", "redis://", "rediss://h", "http://h", "redis://h:x", "redis://h:99999", "redis://h/x",
+        "redis://[::1", "redis://:a%@h", "redis://:6379"})
     EXPECT_FALSE(parse_redis_url(bad)) << bad;
 }
 

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <set>
 
+#include "base/http_client.h"
 #include "base/mutex.h"
 #include "base/text.h"
 #include "features/packed_rows.h"
@@ -342,18 +343,22 @@ Result<RedisAddress> parse_redis_url(std::string_view url) {
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
     return error == std::errc() && end == text.data() + text.size() && out >= 0 && out <= high;
   };
+  // A password may have any of the characters that part the rest.
+  if (const std::size_t at = url.rfind('@'); at != std::string_view::npos) {
+    const std::string_view who = url.substr(0, at);
+    const std::size_t colon = std::min(who.find(':'), who.size());
+    const auto user = base::percent_decode(who.substr(0, colon));
+    const auto password = base::percent_decode(who.substr(std::min(colon + 1, who.size())));
+    if (!user || !password) return wrong("a % in user or password is written %25");
+    address.user = *user;
+    address.password = *password;
+    url.remove_prefix(at + 1);
+  }
   if (const std::size_t slash = url.find('/'); slash != std::string_view::npos) {
     const std::string_view database = url.substr(slash + 1);
     if (!database.empty() && !number(database, 1'000'000, address.database))
       return wrong("the database is no number");
     url = url.substr(0, slash);
-  }
-  if (const std::size_t at = url.rfind('@'); at != std::string_view::npos) {
-    const std::string_view who = url.substr(0, at);
-    const std::size_t colon = who.find(':');
-    address.user = who.substr(0, colon);
-    if (colon != std::string_view::npos) address.password = who.substr(colon + 1);
-    url.remove_prefix(at + 1);
   }
   // [::1]:6379
   const std::size_t host_end = url.starts_with('[') ? url.find(']') : 0;
@@ -366,6 +371,15 @@ Result<RedisAddress> parse_redis_url(std::string_view url) {
   if (url.empty()) return wrong("the host is missing");
   address.host = url;
   return address;
+}
+
+std::string shown(const RedisAddress& address) {
+  std::string who = base::percent_encode(address.user);
+  if (!address.password.empty()) who += ":***";
+  const bool is_bracketed = address.host.find(':') != std::string::npos;
+  return fmt::format("redis://{}{}{}{}{}:{}/{}", who, who.empty() ? "" : "@",
+                     is_bracketed ? "[" : "", address.host, is_bracketed ? "]" : "", address.port,
+                     address.database);
 }
 
 std::unique_ptr<OnlineStore> make_redis_store(RedisOptions options, base::Random& random) {

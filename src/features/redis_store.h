@@ -17,8 +17,11 @@ struct RedisAddress {
   std::string user, password;  // empty: nobody has to say who they are
 };
 
-// "redis://USER:PASSWORD@HOST:PORT/DATABASE"; all but the host may be left out. kInvalidArgument.
+// "redis://USER:PASSWORD@HOST:PORT/DATABASE"; all but the host may be left out. The last '@' ends
+// user and password, in which %XX is a character. kInvalidArgument, which does not tell the URL.
 Result<RedisAddress> parse_redis_url(std::string_view url);
+// The same, for people: without the password.
+std::string shown(const RedisAddress& address);
 
 struct RedisOptions {
   RedisAddress address;
