@@ -483,6 +483,31 @@ TEST_F(RedisAwayTest, WhatWasFlushedIsLoadedAgain) {
   EXPECT_EQ(count().value(), 1);
 }
 
+// Keys that come together, always as many: each of them is merged now and then.
+TEST(RedisStore, KeysThatArePushedTogetherStayShort) {
+  base::SystemRandom random;
+  const auto store = make_redis_store(
+      {.address = MUST(parse_redis_url(redis().url())), .prefix = "together"}, random);
+  ASSERT_TRUE(store->attach());
+  const RowLayout layout{.cells = {CellKind::kNumber}, .keep_seconds = 60};
+  std::size_t block_bytes = 0;
+  for (int i = 0; i < 1'000; ++i) {
+    OnlineStore::Batch batch;
+    for (int key = 0; key < 32; ++key) {
+      BlockWriter block(layout, 1, {i * kMinute / 60});
+      block.row(i * kMinute / 60, i * kMinute / 60, 0);
+      block.number(i);
+      batch.rows.push_back({1, fmt::format("k{}", key), block.finish()});
+      block_bytes = batch.rows.back().block.size();
+    }
+    ASSERT_TRUE(store->write(batch));
+  }
+  for (int key = 0; key < 32; ++key) {
+    const std::string length = redis().ask(fmt::format("STRLEN together:1:k{}", key));
+    EXPECT_LT(std::stoul(length.substr(1)), 100 * block_bytes) << key;
+  }
+}
+
 TEST(RedisUrl, IsRead) {
   const auto full = parse_redis_url("redis://ada:s@cret@[::1]:7000/12").value();
   EXPECT_EQ(full.host, "::1");

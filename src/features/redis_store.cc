@@ -161,8 +161,9 @@ class RedisStore final : public OnlineStore {
     for (std::size_t i = 0; i < keys.size(); ++i) {
       const auto length = static_cast<std::size_t>(done.element[i + 1]->integer);
       // One append in so many, so that a key has at most about that many blocks.
-      if (length > batch.rows[i].block.size() && appends_++ % kAppendsPerMerge == 0)
-        ragged.push_back(keys[i]);
+      const std::size_t before = length - batch.rows[i].block.size();
+      const std::size_t step = kAppendsPerMerge * batch.rows[i].block.size();
+      if (length / step != before / step) ragged.push_back(keys[i]);
     }
     if (!ragged.empty()) merge(ragged);
     return {};
@@ -321,7 +322,6 @@ class RedisStore final : public OnlineStore {
   const RedisOptions options_;
   base::Random& random_;
   const std::string token_key_, tables_key_;
-  mutable std::atomic<std::uint64_t> appends_{0};
   mutable base::Mutex mutex_;
   mutable std::vector<std::unique_ptr<Connection>> idle_ GUARDED_BY(mutex_);
   std::string token_ GUARDED_BY(mutex_);

@@ -10,6 +10,7 @@
 
 #include <chrono>
 #include <thread>
+#include <vector>
 
 #include "base/check.h"
 
@@ -59,6 +60,26 @@ void RedisServer::stop() {
 
 void RedisServer::pause() { ::kill(process_, SIGSTOP); }
 void RedisServer::resume() { ::kill(process_, SIGCONT); }
+
+std::string RedisServer::ask(const std::string& line) const {
+  const int socket = ::socket(AF_INET, SOCK_STREAM, 0);
+  const sockaddr_in address = loopback(port_);
+  CHECK(::connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+  const std::string words = "SELECT 1\r\n" + line + "\r\n";
+  CHECK(::send(socket, words.data(), words.size(), 0) == std::ssize(words));
+  std::vector<std::string> lines(1);
+  while (lines.size() < 3) {
+    char c = 0;
+    CHECK(::recv(socket, &c, 1, 0) == 1);
+    if (c == '\n') {
+      lines.emplace_back();
+    } else if (c != '\r') {
+      lines.back() += c;
+    }
+  }
+  ::close(socket);
+  return lines[1];
+}
 
 void RedisServer::start() {
   CHECK(process_ == 0);

@@ -18,10 +18,12 @@ class RedisServer {
   int port() const { return port_; }
   std::string url() const;
 
-  void stop();   // as a crash: it has nothing when it is started again
+  void stop();   // as a crash: it has nothing when it is started again, or what SAVE left
   void start();  // returns when it answers
   void pause();  // it takes connections and answers nothing
   void resume();
+  // What it answers to a line in database 1: the first line of that.
+  std::string ask(const std::string& line) const;
 
  private:
   store::testing::TempFolder folder_;
