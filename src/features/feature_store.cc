@@ -69,11 +69,18 @@ Result<std::shared_ptr<FeatureStore::State>> FeatureStore::bind(Definitions defi
   return state;
 }
 
+Result<Materialized> FeatureStore::materializations() const {
+  const auto found = TRY(db_.read([](store::Reader& reader) {
+    return reader.find("SELECT materialized, loads FROM feature_state WHERE workspace = 'default'",
+                       {}, [](const store::Row& row) {
+                         return Materialized{.loads = row.int64(1), .until = row.time(0)};
+                       });
+  }));
+  return found.value_or(Materialized());
+}
+
 Result<std::optional<types::Timestamp>> FeatureStore::materialized() const {
-  return db_.read([](store::Reader& reader) {
-    return reader.find("SELECT materialized FROM feature_state WHERE workspace = 'default'", {},
-                       [](const store::Row& row) { return row.time(0); });
-  });
+  return TRY(materializations()).until;
 }
 
 Result<std::map<std::string, std::vector<FeatureStore::Output>>> FeatureStore::try_definitions(
@@ -97,12 +104,17 @@ std::shared_ptr<const Definitions> FeatureStore::definitions() const {
   return {present, &present->definitions};
 }
 
-Result<std::shared_ptr<const FeatureStore::State>> FeatureStore::readable() const {
+Result<void> FeatureStore::check_readable() const {
   if (is_behind_) {
     return base::error(Code::kUnavailable,
                        "the online store ({}) is away or being brought up to date: try again soon",
                        online_->name());
   }
+  return {};
+}
+
+Result<std::shared_ptr<const FeatureStore::State>> FeatureStore::readable() const {
+  TRY(check_readable());
   return state();
 }
 
@@ -231,6 +243,7 @@ Result<std::vector<Value>> FeatureStore::read_service(const State& state, const 
       }
     });
     if (!answered) return noted(answered.error());
+    TRY(check_readable());
     TRY(std::move(outcome));
   }
   std::vector<Value> out;
@@ -335,6 +348,7 @@ Result<FeatureStore::ViewRows> FeatureStore::read_rows(
     rows.sights[row] = sight_of(bound, *packed, as_of[row]);
   });
   if (!answered) return noted(answered.error());
+  TRY(check_readable());
   TRY(std::move(outcome));
   return rows;
 }

@@ -229,6 +229,8 @@ class FeatureStore {
   std::shared_ptr<const State> state() const;
   // The same, where reads may be answered. kUnavailable.
   Result<std::shared_ptr<const State>> readable() const;
+  // Before a read and after it: it may have met a store that had lost its rows.
+  Result<void> check_readable() const;
   Error noted(Error error) const;  // what a read failed with
 
   // materialization.cc
@@ -240,21 +242,23 @@ class FeatureStore {
                                const std::function<Result<void>(std::int64_t)>& commit)
       REQUIRES(replace_mutex_);
   struct Plan;
+  Result<void> open_catalog() REQUIRES(replace_mutex_);
   Result<Plan> plan(State& fresh, Load& load) REQUIRES(replace_mutex_);
-  Result<std::int64_t> load_rows(const State& fresh, const Load& load, Plan& plan)
+  Result<std::int64_t> load_rows(const State& fresh, Load& load, Plan& plan)
       REQUIRES(replace_mutex_);
   Result<void> take_over(const std::shared_ptr<State>& fresh, const Load& load, const Plan& plan)
       REQUIRES(replace_mutex_);
-  Result<std::int64_t> load_source(const State& state, std::size_t source, const Load& load)
+  Result<std::int64_t> load_source(const State& state, std::size_t source, Load& load)
       REQUIRES(replace_mutex_);
   struct SourceLoad;
   static std::pair<std::vector<std::size_t>, std::vector<std::size_t>> choose(
       const SourceLoad& source, const types::Frame& piece, std::size_t from, std::size_t to);
   Result<void> load_rows_of(SourceLoad& source, const types::Frame& piece, std::size_t from,
                             std::size_t to, std::size_t first_row);
+  Result<Materialized> materializations() const;
   Result<std::int64_t> last_pushed() const;  // its number
   Result<std::shared_ptr<std::atomic<std::int64_t>>> newest_of(OnlineStore::Table table) const;
-  Result<void> drop_unused(std::shared_ptr<const State> old) REQUIRES(replace_mutex_);
+  void drop_unused(std::shared_ptr<const State> old) REQUIRES(replace_mutex_);
 
   // pushes.cc
   // Rows of a source, in columns.
@@ -285,6 +289,10 @@ class FeatureStore {
   // Keeps in mind that a push is under way, and gives its ticket.
   std::uint64_t begin_push();
   void end_push(std::uint64_t ticket);
+  // Brings what the database has now into the store, and ends the push; without success it is kept
+  // in mind until tend() has brought its rows.
+  Result<void> bring(const ParsedRows& parsed, const std::string& source, std::uint64_t ticket,
+                     std::int64_t last_number);
   // All pushed rows up to this number are in the store, or in this ticket's batch.
   std::int64_t applied_with(std::uint64_t ticket, std::int64_t last_number);
 
@@ -311,15 +319,19 @@ class FeatureStore {
 
   base::Mutex replace_mutex_;  // one replacement of the state at a time; before the others
   OnlineCatalog catalog_ GUARDED_BY(replace_mutex_);
-  std::vector<OnlineStore::Table> unused_ GUARDED_BY(replace_mutex_);  // still being read
+  std::set<OnlineStore::Table> unused_ GUARDED_BY(replace_mutex_);  // to be dropped
 
   // Held shared while rows that are in the database are brought to the store, and while the state
   // changes exclusively. Before mutex_.
   base::SharedMutex push_mutex_;
   mutable base::Mutex mutex_;  // all below; held shortly
   std::shared_ptr<State> state_ = std::make_shared<State>();
-  std::shared_ptr<State> loading_;                // takes over soon
-  std::map<std::uint64_t, std::int64_t> pushes_;  // under way: rows up to this number are others'
+  std::shared_ptr<State> loading_;  // takes over soon
+  struct Push {
+    std::int64_t others = 0;  // rows up to this number are those of others
+    bool has_failed = false;
+  };
+  std::map<std::uint64_t, Push> pushes_;  // by ticket: under way, or not in the store
   std::uint64_t last_ticket_ = 0;
   std::int64_t last_number_ = 0;  // of a pushed row, that is known to be in the database
   MaterializationProgress progress_;

@@ -51,15 +51,18 @@ class Throttle {
 
 // Which rows a load takes, and to where.
 struct FeatureStore::Load {
+  Materialized before, after;             // what was materialized, and will be
   std::optional<types::Timestamp> until;  // rows that had arrived by then; nothing: no rows
-  // Tables that are there already are added to: what arrived after this, or, of backfills, has an
-  // event time in [from, before).
-  std::optional<types::Timestamp> after, from, before;
+  // Tables that are there already are added to: what arrived after this, or, of a range again, has
+  // an event time in [from, to).
+  std::optional<types::Timestamp> arrived_after, from, to;
   bool makes_new_tables = false;  // even where one serves
   std::int64_t rows_per_second = 0;
-  Tables fresh = {};  // get all rows; filled by replace()
+  // Filled by replace(): tables that get all rows, and the datasets that those are of, by source.
+  Tables fresh = {};
+  std::map<std::size_t, std::unique_ptr<Table>> opened = {};
 
-  bool adds() const { return after || from; }
+  bool adds() const { return arrived_after || from; }
 };
 
 // One source's rows on their way into tables.
@@ -67,11 +70,11 @@ struct FeatureStore::SourceLoad {
   const State& state;
   const std::size_t source;
   const Load& load;
-  Tables fresh, others;        // get all rows; those that are new
-  std::vector<bool> are_read;  // by column
-  std::string version;         // of the dataset
-  bool can_go_on = false;      // after a crash
-  std::size_t begin = 0;       // rows that are done already
+  Tables fresh, others;          // get all rows; those that are new
+  std::vector<bool> are_read;    // by column
+  std::string version;           // of the dataset
+  bool can_go_on = false;        // after a crash
+  std::size_t begin = 0;         // rows that are done already
   std::int64_t loaded = 0;
 };
 
@@ -94,8 +97,9 @@ std::pair<Positions, Positions> FeatureStore::choose(const SourceLoad& source,
     if (source.others.empty()) continue;
     const bool is_in_range = event != nullptr && event->is_valid(row) && load.from &&
                              event->ints[row] >= load.from->micros &&
-                             event->ints[row] < load.before->micros;
-    if (load.from ? is_in_range : arrived > load.after->micros) chosen.second.push_back(row);
+                             event->ints[row] < load.to->micros;
+    if (load.from ? is_in_range : arrived > load.arrived_after->micros)
+      chosen.second.push_back(row);
   }
   return chosen;
 }
@@ -134,8 +138,7 @@ Result<void> FeatureStore::load_rows_of(SourceLoad& source, const types::Frame& 
   return {};
 }
 
-Result<std::int64_t> FeatureStore::load_source(const State& state, std::size_t s,
-                                               const Load& load) {
+Result<std::int64_t> FeatureStore::load_source(const State& state, std::size_t s, Load& load) {
   const Source& of = state.definitions.sources[s];
   const std::vector<NamedColumn>& names = state.source_columns[s];
   SourceLoad source{.state = state, .source = s, .load = load};
@@ -150,7 +153,8 @@ Result<std::int64_t> FeatureStore::load_source(const State& state, std::size_t s
   if (!load.adds()) source.others.clear();
   if (source.fresh.empty() && source.others.empty()) return 0;
 
-  const std::unique_ptr<Table> table = TRY(tables_.open(of.dataset));
+  std::unique_ptr<Table> table = std::move(load.opened[s]);
+  if (!table) table = TRY(tables_.open(of.dataset));
   source.version = table->version();
   source.can_go_on = source.others.empty();
   if (source.can_go_on) {
@@ -195,32 +199,56 @@ struct FeatureStore::Plan {
   Tables reused;
   std::vector<OnlineCatalog::Loaded> loaded;    // when all is done
   std::optional<OnlineCatalog::Building> left;  // of another load, that may still go on
-  std::int64_t brought = 0;                     // the last pushed row that is in the fresh tables
+  // The last pushed row that is in the fresh tables, and in the reused ones, where they are opened.
+  std::int64_t in_fresh = 0, in_reused = 0;
 };
+
+// Until it is known whether the store has what was written to it, nothing is read, and no push says
+// what it has. kUnavailable leaves it so.
+Result<void> FeatureStore::open_catalog() {
+  {
+    const base::WriteLock nobody_pushes(push_mutex_);
+    const bool was_behind = is_behind_.exchange(true);
+    const bool has_all = TRY(catalog_.open());
+    if (has_all) is_behind_ = was_behind;
+  }
+  return catalog_.drop_strays();
+}
 
 Result<FeatureStore::Plan> FeatureStore::plan(State& fresh, Load& load) {
   Plan plan{.is_opened = !catalog_.is_open()};
-  if (plan.is_opened) TRY(catalog_.open());
+  if (plan.is_opened) {
+    TRY(open_catalog());
+    // Read before anything is pushed into the new tables: what that notes says nothing of rows
+    // that were pushed while the store was away.
+    plan.in_reused = TRY(number_note(*online_, kAppliedNote, 0));
+  }
   plan.left = catalog_.building();
   OnlineCatalog::Building building;
   building.until = load.until ? load.until->micros : kAlways;
   for (std::size_t v = 0; v < fresh.views.size(); ++v) {
+    const BoundView& view = fresh.views[v];
     Kept& kept = fresh.kept[v];
-    if (fresh.views[v].view.is_on_demand()) continue;
+    if (view.view.is_on_demand()) continue;
     // Of rows without times nobody can say which ones are new.
-    const bool is_whole = load.after && !fresh.views[v].event_time;
+    const bool is_whole = load.arrived_after && !view.event_time;
     const OnlineCatalog::Loaded* serves =
-        load.makes_new_tables || is_whole
-            ? nullptr
-            : catalog_.find(kept.fingerprint, load.after ? load.after : load.until);
-    if (serves == nullptr) {
-      building.tables[kept.fingerprint] = 0;
+        load.makes_new_tables || is_whole ? nullptr : catalog_.find(kept.fingerprint, load.before);
+    if (serves != nullptr) {
+      kept.table = serves->table;
+      plan.reused.insert(kept.table);
+      plan.in_reused = std::min(plan.in_reused, serves->brought.value_or(plan.in_reused));
+      plan.loaded.push_back({kept.fingerprint, kept.table, load.after});
       continue;
     }
-    kept.table = serves->table;
-    plan.reused.insert(kept.table);
-    plan.loaded.push_back({kept.fingerprint, kept.table, load.after ? load.until : serves->until});
+    building.tables[kept.fingerprint] = 0;
+    if (!load.until) continue;
+    std::unique_ptr<Table>& table = load.opened[*fresh.find_source(view.view.source)];
+    if (!table) table = TRY(tables_.open(fresh.definitions.find_source(view.view.source)->dataset));
+    building.versions[view.view.source] = table->version();
   }
+  // A database that was put back to an earlier day has other rows under these numbers.
+  if (plan.is_opened && plan.in_reused > TRY(last_pushed())) plan.in_reused = 0;
   if (!building.tables.empty()) {
     if (plan.left && plan.left->is_of_the_same(building)) {
       building = *plan.left;
@@ -238,30 +266,42 @@ Result<FeatureStore::Plan> FeatureStore::plan(State& fresh, Load& load) {
     TRY(catalog_.save(catalog_.loaded(), building));
     plan.left.reset();
   }
+  std::map<OnlineStore::Table, std::shared_ptr<std::atomic<std::int64_t>>> newest;
   for (std::size_t v = 0; v < fresh.views.size(); ++v) {
     Kept& kept = fresh.kept[v];
     if (fresh.views[v].view.is_on_demand()) continue;
     if (kept.table == 0) {
       kept.table = building.tables.at(kept.fingerprint);
       load.fresh.insert(kept.table);
-      plan.loaded.push_back({kept.fingerprint, kept.table, load.until});
+      plan.loaded.push_back({kept.fingerprint, kept.table, load.after});
     }
-    kept.newest = TRY(newest_of(kept.table));
+    std::shared_ptr<std::atomic<std::int64_t>>& of_table = newest[kept.table];
+    if (!of_table) of_table = TRY(newest_of(kept.table));
+    kept.newest = of_table;
   }
   return plan;
 }
 
-Result<std::int64_t> FeatureStore::load_rows(const State& fresh, const Load& load, Plan& plan) {
+Result<std::int64_t> FeatureStore::load_rows(const State& fresh, Load& load, Plan& plan) {
   std::int64_t rows = 0;
   for (std::size_t s = 0; load.until && s < fresh.definitions.sources.size(); ++s)
     rows += TRY(load_source(fresh, s, load));
-  if (!load.fresh.empty()) plan.brought = TRY(bring_pushed(fresh, load.fresh, 0));
+  if (!load.fresh.empty()) plan.in_fresh = TRY(bring_pushed(fresh, load.fresh, 0));
+  if (plan.is_opened && !plan.reused.empty())
+    plan.in_reused = TRY(bring_pushed(fresh, plan.reused, plan.in_reused));
   if (rows > 0) {
     for (const OnlineStore::Table table : load.fresh) TRY(online_->settle(table));
   }
   // Both are there until the database has decided, so that after a crash what it says is there.
   std::vector<OnlineCatalog::Loaded> both = catalog_.loaded();
-  both.insert(both.end(), plan.loaded.begin(), plan.loaded.end());
+  for (OnlineCatalog::Loaded loaded : plan.loaded) {
+    if (load.fresh.contains(loaded.table)) {
+      loaded.brought = plan.in_fresh;
+    } else if (plan.is_opened) {
+      loaded.brought = plan.in_reused;
+    }
+    both.push_back(std::move(loaded));
+  }
   TRY(catalog_.save(std::move(both), plan.left));
   return rows;
 }
@@ -270,15 +310,14 @@ Result<void> FeatureStore::take_over(const std::shared_ptr<State>& fresh, const 
                                      const Plan& plan) {
   const base::WriteLock nobody_pushes(push_mutex_);
   if (plan.is_opened) {
-    std::int64_t applied = TRY(number_note(*online_, kAppliedNote, 0));
-    // A database that was put back to an earlier day has other rows under these numbers.
     const std::int64_t last = TRY(last_pushed());
-    if (applied > last || plan.reused.empty()) applied = 0;
-    if (!plan.reused.empty()) TRY(bring_pushed(*fresh, plan.reused, applied));
-    if (!load.fresh.empty()) TRY(bring_pushed(*fresh, load.fresh, plan.brought));
+    if (!plan.reused.empty()) TRY(bring_pushed(*fresh, plan.reused, plan.in_reused));
+    if (!load.fresh.empty()) TRY(bring_pushed(*fresh, load.fresh, plan.in_fresh));
     TRY(online_->write({.rows = {}, .notes = {{kAppliedNote, std::to_string(last)}}}));
     const base::MutexLock lock(mutex_);
-    pushes_.clear();  // those that wait have been brought
+    // What failed has been brought now; what is still on its way to the database has not.
+    std::erase_if(pushes_, [](const auto& push) { return push.second.has_failed; });
+    for (auto& [ticket, push] : pushes_) push.others = last;
     last_number_ = last;
     is_behind_ = false;
   }
@@ -317,7 +356,7 @@ Result<std::int64_t> FeatureStore::replace(
     catalog_.close();
     return done;
   }
-  TRY(drop_unused(std::move(old)));
+  drop_unused(std::move(old));
   return done;
 }
 
@@ -341,25 +380,39 @@ Result<std::shared_ptr<std::atomic<std::int64_t>>> FeatureStore::newest_of(
       TRY(number_note(*online_, newest_note(table), kAlways)));
 }
 
-// Reads are short, and hold the state that they read from.
-Result<void> FeatureStore::drop_unused(std::shared_ptr<const State> old) {
+// Reads are short, and hold the state that they read from. What can't be dropped now is another
+// time.
+void FeatureStore::drop_unused(std::shared_ptr<const State> old) {
   Tables used;
   for (const OnlineCatalog::Loaded& loaded : catalog_.loaded()) used.insert(loaded.table);
-  for (const Kept& kept : old->kept) {
-    if (kept.table != 0 && !used.contains(kept.table)) unused_.push_back(kept.table);
+  if (catalog_.building()) {
+    for (const auto& [view, table] : catalog_.building()->tables) used.insert(table);
   }
+  for (const Kept& kept : old->kept) {
+    if (kept.table != 0) unused_.insert(kept.table);
+  }
+  // One that served before may serve again, in a store that came back older.
+  std::erase_if(unused_, [&](OnlineStore::Table table) { return used.contains(table); });
   for (int i = 0; i < 1000 && old.use_count() > 1; ++i)
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  if (old.use_count() > 1) return {};  // dropped next time
-  for (const OnlineStore::Table table : std::exchange(unused_, {})) TRY(online_->drop(table));
-  return {};
+  if (old.use_count() > 1) return;
+  std::erase_if(unused_, [&](OnlineStore::Table table) {
+    const Result<void> dropped = online_->drop(table);
+    if (!dropped) {
+      base::log_warning("features", "rows that nobody reads any more are still there: table={} {}",
+                        table, dropped.error().message);
+    }
+    return bool(dropped);
+  });
 }
 
 Result<void> FeatureStore::set_definitions(Definitions definitions) {
   base::MutexLock replacing(replace_mutex_);
   const std::shared_ptr<State> fresh = TRY(bind(std::move(definitions)));
+  const Materialized present = TRY(materializations());
   const auto commit = [](std::int64_t) -> Result<void> { return {}; };
-  const auto done = replace(fresh, {.until = TRY(materialized())}, commit);
+  const auto done =
+      replace(fresh, {.before = present, .after = present, .until = present.until}, commit);
   if (done) return {};
   const base::MutexLock lock(mutex_);
   const bool is_first = state_->views.empty() && state_->definitions.sources.empty();
@@ -375,11 +428,12 @@ Result<void> FeatureStore::set_definitions(Definitions definitions) {
 Result<void> FeatureStore::tend() {
   if (!is_behind_ && !is_suspect_) return {};
   base::MutexLock replacing(replace_mutex_);
-  is_behind_ = true;  // nothing is read from a store that may have lost its rows
   is_suspect_ = false;
   catalog_.close();
+  const Materialized present = TRY(materializations());
   const auto commit = [](std::int64_t) -> Result<void> { return {}; };
-  TRY(replace(TRY(bind(*definitions())), {.until = TRY(materialized())}, commit));
+  TRY(replace(TRY(bind(*definitions())),
+              {.before = present, .after = present, .until = present.until}, commit));
   base::log_info("features", "the online store is up to date again");
   return {};
 }
@@ -391,8 +445,10 @@ MaterializationProgress FeatureStore::progress() const {
 
 Result<std::int64_t> FeatureStore::materialize(const Materialization& wanted) {
   base::MutexLock replacing(replace_mutex_);
-  const auto before = TRY(materialized());
-  Load load{.until = wanted.as_of, .rows_per_second = wanted.rows_per_second};
+  Load load{.before = TRY(materializations()),
+            .until = wanted.as_of,
+            .rows_per_second = wanted.rows_per_second};
+  const auto before = load.before.until;
   if (wanted.from || wanted.until) {
     if (!before) {
       return base::error(Code::kFailedPrecondition,
@@ -401,23 +457,26 @@ Result<std::int64_t> FeatureStore::materialize(const Materialization& wanted) {
     }
     load.until = before;
     load.from = wanted.from.value_or(types::Timestamp{-kEver});
-    load.before = wanted.until.value_or(types::Timestamp{kEver});
+    load.to = wanted.until.value_or(types::Timestamp{kEver});
   } else if (wanted.is_incremental && before) {
     if (*before >= wanted.as_of) return 0;
-    load.after = before;
+    load.arrived_after = before;
   } else {
     load.makes_new_tables = true;
   }
-  return replace(TRY(bind(*definitions())), load, [&](std::int64_t rows) {
+  load.after = {.loads = load.before.loads + 1, .until = load.until};
+  const Materialized after = load.after;
+  return replace(TRY(bind(*definitions())), std::move(load), [&](std::int64_t rows) {
     return db_.write([&](store::Tx& tx) -> Result<void> {
-      TRY(
-          tx.execute("INSERT INTO feature_state(workspace, materialized) VALUES('default', ?) "
-                     "ON CONFLICT(workspace) DO UPDATE SET materialized = excluded.materialized",
-                     {*load.until}));
+      TRY(tx.execute(
+          "INSERT INTO feature_state(workspace, materialized, loads) VALUES('default', ?, ?) "
+          "ON CONFLICT(workspace) DO UPDATE SET materialized = excluded.materialized, "
+          "loads = excluded.loads",
+          {*after.until, after.loads}));
       return tx.append_event(
           {.kind = "features.materialized",
            .subject = "features",
-           .payload = {{"as_of", types::to_rfc3339(*load.until)}, {"rows", rows}}});
+           .payload = {{"as_of", types::to_rfc3339(*after.until)}, {"rows", rows}}});
     });
   });
 }

@@ -12,6 +12,15 @@
 
 namespace slipway::features {
 
+// What was materialized of the datasets: how often (a range again is one more), and until when;
+// nothing: never.
+struct Materialized {
+  std::int64_t loads = 0;
+  std::optional<types::Timestamp> until;
+
+  bool operator==(const Materialized&) const = default;
+};
+
 // One thread at a time.
 class OnlineCatalog {
  public:
@@ -19,27 +28,31 @@ class OnlineCatalog {
   struct Loaded {
     std::string fingerprint;  // of the view (packed_view.h)
     Table table = 0;
-    std::optional<types::Timestamp> until;  // nothing: no dataset was materialized
+    Materialized of;
+    // So many pushed rows it has for certain, when it did not serve yet; nothing: as kAppliedNote.
+    std::optional<std::int64_t> brought = {};
   };
   // A load that has begun, so that it can go on after a crash.
   struct Building {
     std::int64_t until = 0;
-    std::map<std::string, Table> tables;  // by fingerprint
+    std::map<std::string, std::string> versions;  // of the datasets, by source
+    std::map<std::string, Table> tables;          // by fingerprint
 
-    bool is_of_the_same(const Building& other) const;  // moment and views
+    bool is_of_the_same(const Building& other) const;  // moment, rows and views
   };
 
   explicit OnlineCatalog(OnlineStore& store) : store_(store) {}
 
-  // Attaches to the store and reads what it has. Tables that nobody would find are dropped.
-  Result<void> open();
+  // Attaches to the store and reads what it has. Returns as OnlineStore::attach.
+  Result<bool> open();
   bool is_open() const { return is_open_; }
   void close() { is_open_ = false; }
+  Result<void> drop_strays();  // tables that nobody would find
 
-  // What serves: of the same view, loaded until `until` or later, the least of those.
-  const Loaded* find(const std::string& fingerprint, std::optional<types::Timestamp> until) const;
+  // What has the rows of this view; null: none.
+  const Loaded* find(const std::string& fingerprint, const Materialized& of) const;
   const std::optional<Building>& building() const { return building_; }
-  // A number that no table has had.
+  // A number that no table has had, whatever has become of the store since.
   Table take_number() { return next_++; }
 
   // Writes what is there from now on.

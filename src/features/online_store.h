@@ -45,8 +45,9 @@ class OnlineStore {
   };
 
   // Connects, where that is something, to what the store has now: afterwards reads and writes are
-  // about that. kUnavailable.
-  virtual Result<void> attach() { return {}; }
+  // about that. Returns whether that is what it was attached to before, with all that was written
+  // since; true the first time. kUnavailable, also of a store that would not keep what it is given.
+  virtual Result<bool> attach() { return true; }
 
   // Adds the rows and writes the notes: all of it or nothing, and later reads see it. What is lost
   // when the machine stops is lost from the end: no batch without those before it.

@@ -3,8 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
 #include <thread>
+#include <utility>
 
 #include "features/feature_store.h"
 #include "features/packed_rows.h"
@@ -390,6 +392,60 @@ TEST_P(OnlineFeaturesTest, ALoadThatEndsEarlyGoesOn) {
   }
 }
 
+// Rows of two versions of a dataset don't stand beside each other, though the load goes on.
+TEST_P(OnlineFeaturesTest, ALoadThatGoesOnHasOneVersionOfADataset) {
+  testing::MemoryTables tables = testing::random_trips(1, 2'000);
+  base::ManualClock clock{{100'000 * kMinute}};
+  Features features(tables, clock, folder_.path() / "a.db", random_);
+  features.open(open(), {});
+  std::thread stops([&] {
+    while (features.store->progress().rows_done < 300)
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    features.store->stop();
+  });
+  ASSERT_FALSE(
+      features.store->materialize({.as_of = {90'000 * kMinute}, .rows_per_second = 1'000}));
+  stops.join();
+  features.store.reset();
+  tables.tables = testing::random_trips(2, 1'500).tables;
+  features.open(open(), {});
+  ASSERT_TRUE(features.store->materialize({.as_of = {90'000 * kMinute}}));
+
+  store::testing::TempFolder other;
+  Features whole(tables, clock, other.path() / "b.db", random_);
+  whole.open(open_memory_store(), {});
+  ASSERT_TRUE(whole.store->materialize({.as_of = {90'000 * kMinute}}));
+  for (std::int64_t minute = 0; minute < 5'000; minute += 97) {
+    EXPECT_EQ(features.store->lookup("trips", request(1, minute), std::nullopt).value(),
+              whole.store->lookup("trips", request(1, minute), std::nullopt).value());
+  }
+}
+
+// A store that was away while the same moment was materialized once more, or a range again, has
+// not what was loaded then.
+TEST_P(OnlineFeaturesTest, AStoreThatMissedALoadIsLoadedAgain) {
+  for (const bool is_range : {false, true}) {
+    SCOPED_TRACE(is_range);
+    testing::MemoryTables tables = testing::random_trips(1, 300);
+    const std::uint64_t first = is_range ? 0 : 2, second = first + 1;
+    base::ManualClock clock{{100'000 * kMinute}};
+    Features features(tables, clock, folder_.path() / fmt::format("{}.db", first), random_);
+    const types::Timestamp until{90'000 * kMinute};
+    features.open(open(first), {});
+    ASSERT_TRUE(features.store->materialize({.as_of = until}));
+    features.store.reset();
+    features.open(open(second), {});
+    tables.tables = testing::random_trips(1, 600).tables;
+    const Materialization again =
+        is_range ? Materialization{.from = types::Timestamp{0}} : Materialization{.as_of = until};
+    ASSERT_TRUE(features.store->materialize(again));
+    const auto right = features.store->lookup("trips", request(1, 4'000), std::nullopt).value();
+    features.store.reset();
+    features.open(open(first), {});
+    EXPECT_EQ(features.store->lookup("trips", request(1, 4'000), std::nullopt).value(), right);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Stores, OnlineStoreTest, ::testing::Values("memory", "rocksdb", "redis"),
                          [](const auto& info) { return std::string(info.param); });
 INSTANTIATE_TEST_SUITE_P(Stores, OnlineFeaturesTest,
@@ -400,6 +456,9 @@ class RedisAwayTest : public ::testing::Test {
  protected:
   RedisAwayTest() {
     MUST(db_->migrate({migrations()}));
+    open(testing::kTripsYaml);
+  }
+  void open(std::string_view yaml) {
     features_ = std::make_unique<FeatureStore>(
         *db_, tables_, clock_,
         make_redis_store({.address = MUST(parse_redis_url(server_.url())),
@@ -407,7 +466,7 @@ class RedisAwayTest : public ::testing::Test {
                           .timeout = std::chrono::milliseconds(200)},
                          random_),
         FeatureStore::Options());
-    MUST(features_->set_definitions(MUST(parse_definitions(testing::kTripsYaml))));
+    MUST(features_->set_definitions(MUST(parse_definitions(yaml))));
   }
   Result<double> count() {
     const auto values = TRY(features_->lookup("trips",
@@ -473,14 +532,111 @@ TEST_F(RedisAwayTest, ASlowAnswerIsNotWaitedFor) {
 
 TEST_F(RedisAwayTest, WhatWasFlushedIsLoadedAgain) {
   ASSERT_EQ(features_->push("landings", landing(1)).value(), 1);
-  auto other =
-      make_redis_store({.address = MUST(parse_redis_url(server_.url())), .prefix = "p"}, random_);
-  server_.stop();
-  server_.start();
+  ASSERT_EQ(count().value(), 1);
+  ASSERT_EQ(server_.ask("FLUSHALL"), "+OK");
   // A read that finds an empty Redis must not take it for an answer.
   EXPECT_EQ(count().error().code, Code::kUnavailable);
   ASSERT_TRUE(features_->tend());
   EXPECT_EQ(count().value(), 1);
+}
+
+// Redis may have come back with what it wrote to its file a while ago, with our token in it.
+TEST_F(RedisAwayTest, WhatAnOlderFileLacksIsBroughtAgain) {
+  ASSERT_EQ(features_->push("landings", landing(1)).value(), 1);
+  ASSERT_EQ(server_.ask("SAVE"), "+OK");
+  ASSERT_EQ(features_->push("landings", landing(2)).value(), 1);
+  server_.stop();
+  server_.start();
+  EXPECT_EQ(count().error().code, Code::kUnavailable);
+  ASSERT_TRUE(features_->tend());
+  EXPECT_EQ(count().value(), 2);
+}
+
+// Redis was away when the server started, and had rows of earlier: what is pushed before all has
+// been brought says nothing of what was pushed in between.
+TEST_F(RedisAwayTest, APushWhileRowsAreBroughtDoesNotHideTheOnesBefore) {
+  ASSERT_TRUE(features_->materialize({.as_of = {90'000 * kMinute}}));
+  ASSERT_EQ(features_->push("landings", landing(1)).value(), 1);
+  features_.reset();
+  server_.pause();
+  // One more view, whose rows have to be loaded.
+  std::string yaml(testing::kTripsYaml);
+  yaml.replace(yaml.find("    spread:"), 0,
+               "    more: {source: landings, keys: [place], columns: {delay: delay}}\n");
+  open(yaml);
+  for (int id = 2; id < 6; ++id)
+    EXPECT_EQ(features_->push("landings", landing(id)).error().code, Code::kUnavailable);
+  server_.resume();
+  bool has_pushed = false;
+  tables_.on_read = [&] {
+    if (!std::exchange(has_pushed, true)) (void)features_->push("landings", landing(6));
+  };
+  ASSERT_TRUE(features_->tend());
+  ASSERT_TRUE(has_pushed);
+  EXPECT_EQ(count().value(), 6);
+}
+
+// Emptied again and again while the server goes on: nothing is answered that lacks rows, or has
+// those of another view.
+TEST_F(RedisAwayTest, AnEmptiedRedisUnderAServerIsFilledAgain) {
+  ASSERT_TRUE(features_->materialize({.as_of = {90'000 * kMinute}}));
+  std::atomic<int> pushed{0};
+  std::atomic<bool> is_over{false};
+  std::vector<std::thread> writers;
+  for (int w = 0; w < 3; ++w) {
+    writers.emplace_back([&, w] {
+      for (int id = 1'000 * (w + 1); !is_over; ++id) {
+        const auto added = features_->push("landings", landing(id));
+        EXPECT_TRUE(added || added.error().code == Code::kUnavailable) << added.error().message;
+        ++pushed;  // kept in any case
+      }
+    });
+  }
+  for (int i = 0; i < 10; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    if (i == 5) {
+      EXPECT_TRUE(features_->materialize({.as_of = {90'000 * kMinute}}));
+    }
+    ASSERT_EQ(server_.ask("FLUSHALL"), "+OK");
+    const auto begin = std::chrono::steady_clock::now();
+    while (!features_->tend() || !count()) {
+      ASSERT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(20));
+    }
+  }
+  is_over = true;
+  for (std::thread& writer : writers) writer.join();
+  ASSERT_TRUE(features_->tend());
+  EXPECT_EQ(count().value(), pushed);
+  const auto values = features_
+                          ->lookup("trips",
+                                   {{"carrier", std::string("A")},
+                                    {"place", std::string("X")},
+                                    {"asked_at", types::Timestamp{200 * kMinute}}},
+                                   std::nullopt)
+                          .value();
+  features_ = std::make_unique<FeatureStore>(*db_, tables_, clock_);
+  ASSERT_TRUE(features_->set_definitions(MUST(parse_definitions(testing::kTripsYaml))));
+  EXPECT_EQ(values, features_
+                        ->lookup("trips",
+                                 {{"carrier", std::string("A")},
+                                  {"place", std::string("X")},
+                                  {"asked_at", types::Timestamp{200 * kMinute}}},
+                                 std::nullopt)
+                        .value());
+}
+
+// Rows that Redis throws away to make room would be missing without a word.
+TEST_F(RedisAwayTest, ARedisThatThrowsRowsAwayIsRefused) {
+  ASSERT_EQ(server_.ask("CONFIG SET maxmemory 100mb"), "+OK");
+  ASSERT_EQ(server_.ask("CONFIG SET maxmemory-policy allkeys-lru"), "+OK");
+  ASSERT_EQ(server_.ask("FLUSHALL"), "+OK");
+  EXPECT_FALSE(count());
+  const auto refused = features_->tend();
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message.find("maxmemory-policy is allkeys-lru"), std::string::npos);
+  ASSERT_EQ(server_.ask("CONFIG SET maxmemory-policy noeviction"), "+OK");
+  ASSERT_TRUE(features_->tend());
+  EXPECT_EQ(count().value(), 0);
 }
 
 // Keys that come together, always as many: each of them is merged now and then.

@@ -197,46 +197,7 @@ Result<std::int64_t> FeatureStore::push(const std::string& source_name, const Js
     return written.error();
   }
 
-  const Result<void> brought = [&]() -> Result<void> {
-    const base::ReadLock pushing(push_mutex_);
-    std::vector<std::shared_ptr<const State>> states;
-    {
-      const base::MutexLock lock(mutex_);
-      states.push_back(state_);
-      if (loading_) states.push_back(loading_);
-    }
-    OnlineStore::Batch batch;
-    for (const auto& present : states) {
-      const auto source = present->find_source(source_name);
-      if (!source) continue;
-      SourceRows some = no_rows(*present, *source);
-      for (const ParsedRows::Row& row : parsed.rows) {
-        // What the database had already may not be in the store yet: adding it changes nothing.
-        if (row.is_old_message) continue;
-        if (present == parsed.state) {
-          add_row(some, row.values, row.identity);
-        } else {
-          add_row(some, TRY(read_pushed(*present, *source, row.text)), row.identity);
-        }
-      }
-      std::set<OnlineStore::Table> others;  // what the present state keeps is packed once
-      if (present != states.front()) {
-        for (const Kept& kept : present->kept) others.insert(kept.table);
-        for (const Kept& kept : states.front()->kept) others.erase(kept.table);
-      }
-      pack(*present, *source, some, present == states.front() ? nullptr : &others, batch);
-    }
-    const std::int64_t applied = applied_with(ticket, written->last_number);
-    if (batch.rows.empty()) return {};
-    batch.notes.emplace_back(kAppliedNote, std::to_string(applied));
-    return online_->write(batch);
-  }();
-  if (!brought) {
-    // They are in the database; tend() brings them. Until then nothing is read that lacks them.
-    is_behind_ = true;
-    return brought.error();
-  }
-  end_push(ticket);
+  TRY(bring(parsed, source_name, ticket, written->last_number));
   if (is_behind_) {
     return base::error(Code::kUnavailable,
                        "the online store is being brought up to date: the rows are kept, and seen "
@@ -245,9 +206,59 @@ Result<std::int64_t> FeatureStore::push(const std::string& source_name, const Js
   return written->added;
 }
 
+Result<void> FeatureStore::bring(const ParsedRows& parsed, const std::string& source_name,
+                                 std::uint64_t ticket, std::int64_t last_number) {
+  const base::ReadLock pushing(push_mutex_);
+  std::vector<std::shared_ptr<const State>> states;
+  {
+    const base::MutexLock lock(mutex_);
+    states.push_back(state_);
+    if (loading_) states.push_back(loading_);
+  }
+  OnlineStore::Batch batch;
+  Result<void> done;
+  for (const auto& present : states) {
+    const auto source = present->find_source(source_name);
+    if (!source) continue;
+    SourceRows some = no_rows(*present, *source);
+    for (const ParsedRows::Row& row : parsed.rows) {
+      // What the database had already may not be in the store yet: adding it changes nothing.
+      if (row.is_old_message) continue;
+      if (present == parsed.state) {
+        add_row(some, row.values, row.identity);
+      } else if (const auto values = read_pushed(*present, *source, row.text)) {
+        add_row(some, *values, row.identity);
+      } else {
+        done = values.error();
+      }
+    }
+    std::set<OnlineStore::Table> others;  // what the present state keeps is packed once
+    if (present != states.front()) {
+      for (const Kept& kept : present->kept) others.insert(kept.table);
+      for (const Kept& kept : states.front()->kept) others.erase(kept.table);
+    }
+    pack(*present, *source, some, present == states.front() ? nullptr : &others, batch);
+  }
+  const std::int64_t applied = applied_with(ticket, last_number);
+  if (done && !batch.rows.empty()) {
+    // A store that lacks rows gets no word of how far it is before take_over() has brought them.
+    if (!is_behind_) batch.notes.emplace_back(kAppliedNote, std::to_string(applied));
+    done = online_->write(batch);
+  }
+  const base::MutexLock lock(mutex_);
+  if (done) {
+    pushes_.erase(ticket);
+  } else {
+    // They are in the database; tend() brings them. Until then nothing is read that lacks them.
+    pushes_[ticket].has_failed = true;
+    is_behind_ = true;
+  }
+  return done;
+}
+
 std::uint64_t FeatureStore::begin_push() {
   const base::MutexLock lock(mutex_);
-  pushes_[++last_ticket_] = last_number_;
+  pushes_[++last_ticket_] = {.others = last_number_};
   return last_ticket_;
 }
 
@@ -260,8 +271,8 @@ std::int64_t FeatureStore::applied_with(std::uint64_t ticket, std::int64_t last_
   const base::MutexLock lock(mutex_);
   last_number_ = std::max(last_number_, last_number);
   std::int64_t applied = last_number_;
-  for (const auto& [other, bound] : pushes_) {
-    if (other != ticket) applied = std::min(applied, bound);
+  for (const auto& [other, push] : pushes_) {
+    if (other != ticket) applied = std::min(applied, push.others);
   }
   return applied;
 }
@@ -332,7 +343,8 @@ void FeatureStore::pack(const State& state, std::size_t source, const SourceRows
     std::int64_t before = kept.newest->load();
     while (before < newest && !kept.newest->compare_exchange_weak(before, newest)) {
     }
-    if (before < newest) batch.notes.emplace_back(newest_note(kept.table), std::to_string(newest));
+    // Also when it is the same: a batch before this one may have failed.
+    if (before <= newest) batch.notes.emplace_back(newest_note(kept.table), std::to_string(newest));
   }
 }
 

@@ -60,11 +60,30 @@ class Connection {
     const std::string database = std::to_string(address.database);
     if (address.database != 0) greeting.push_back({"SELECT", database});
     TRY(connection->ask(greeting));
+    connection->run_ = TRY(connection->info("server", "run_id"));
     return connection;
   }
 
+  // Which start of which server this one leads to; empty: it doesn't say.
+  const std::string& run() const { return run_; }
+
+  // A field of INFO; empty: who we are may not ask, or there is none.
+  Result<std::string> info(std::string_view section, std::string_view field) {
+    const Command command = {"INFO", section};
+    const std::vector<Reply> replies = TRY(ask({&command, 1}, Refusal::kIsAnAnswer));
+    if (replies[0]->type == REDIS_REPLY_ERROR) return std::string();
+    const std::string_view lines = text_of(*replies[0]);
+    const std::string mark = fmt::format("\n{}:", field);
+    const std::size_t at = lines.find(mark);
+    if (at == std::string_view::npos) return std::string();
+    const std::string_view rest = lines.substr(at + mark.size());
+    return std::string(rest.substr(0, rest.find_first_of("\r\n")));
+  }
+
   // Sends all, then reads all answers. An answer that is an error is an error of all.
-  Result<std::vector<Reply>> ask(std::span<const Command> commands) {
+  enum class Refusal { kIsAnError, kIsAnAnswer };
+  Result<std::vector<Reply>> ask(std::span<const Command> commands,
+                                 Refusal refusal = Refusal::kIsAnError) {
     std::vector<const char*> words;
     std::vector<std::size_t> lengths;
     for (const Command& command : commands) {
@@ -88,11 +107,10 @@ class Connection {
       if (replies.back()->type == REDIS_REPLY_ERROR && !refused)
         refused = std::string(text_of(*replies.back()));
     }
-    if (refused) return unavailable(*refused);
+    if (refused && refusal == Refusal::kIsAnError) return unavailable(*refused);
     return replies;
   }
 
-  bool is_broken() const { return context_->err != 0; }
   bool has_closed() const { return context_->err == REDIS_ERR_EOF; }
 
  private:
@@ -104,6 +122,7 @@ class Connection {
   }
 
   std::unique_ptr<redisContext, FreeContext> context_;
+  std::string run_;
 };
 
 class RedisStore final : public OnlineStore {
@@ -118,14 +137,21 @@ class RedisStore final : public OnlineStore {
   bool may_wait() const override { return true; }
 
   // A token says that Redis has what was written: it goes with everything else when Redis starts
-  // empty, is flushed or hands over to a copy that has nothing.
-  Result<void> attach() override {
+  // empty, is flushed or hands over to a copy that has nothing. Which run of which server it was
+  // says whether it may have come back with what it had earlier.
+  Result<bool> attach() override {
     const std::string fresh = random_.hex(16);
+    const std::unique_ptr<Connection> connection = TRY(Connection::open(options_));
+    TRY(check_eviction(*connection));
     const std::vector<Command> commands = {{"SET", token_key_, fresh, "NX"}, {"GET", token_key_}};
-    const std::vector<Reply> replies = TRY(ask(commands));
+    const std::vector<Reply> replies = TRY(connection->ask(commands));
+    std::string token(text_of(*replies[1]));
     const base::MutexLock lock(mutex_);
-    token_ = text_of(*replies[1]);
-    return {};
+    const bool has_all = token_.empty() || (token == token_ && connection->run() == run_);
+    idle_.clear();
+    token_ = std::move(token);
+    run_ = connection->run();
+    return has_all;
   }
 
   Result<void> write(const Batch& batch) override {
@@ -238,7 +264,7 @@ class RedisStore final : public OnlineStore {
 
   static Error lost() {
     return base::error(Code::kUnavailable,
-                       "the online store (Redis) has lost its rows: they are loaded again");
+                       "the online store (Redis) has lost rows: they are loaded again");
   }
   static std::string glob_quoted(std::string_view text) {
     std::string out;
@@ -247,6 +273,16 @@ class RedisStore final : public OnlineStore {
       out += c;
     }
     return out;
+  }
+  // Rows that Redis puts out to make room would be missing without a word.
+  static Result<void> check_eviction(Connection& connection) {
+    const std::string policy = TRY(connection.info("memory", "maxmemory_policy"));
+    const std::string limit = TRY(connection.info("memory", "maxmemory"));
+    if (!policy.starts_with("allkeys-") || limit.empty() || limit == "0") return {};
+    return base::error(Code::kUnavailable,
+                       "the online store (Redis) would throw rows away when its memory is full: "
+                       "maxmemory-policy is {}, set it to noeviction or volatile-lru",
+                       policy);
   }
   std::string key_in(Table table, std::string_view key) const {
     return fmt::format("{}:{}:{}", options_.prefix, table, key);
@@ -304,7 +340,11 @@ class RedisStore final : public OnlineStore {
         }
       }
       const bool has_waited = connection != nullptr;
-      if (!has_waited) connection = TRY(Connection::open(options_));
+      if (!has_waited) {
+        connection = TRY(Connection::open(options_));
+        const base::MutexLock lock(mutex_);
+        if (connection->run() != run_) return lost();
+      }
       Result<void> done = body(*connection);
       if (!done && has_waited && connection->has_closed()) {
         const base::MutexLock lock(mutex_);
@@ -313,7 +353,8 @@ class RedisStore final : public OnlineStore {
       }
       if (done) {
         const base::MutexLock lock(mutex_);
-        if (idle_.size() < kIdleMax) idle_.push_back(std::move(connection));
+        if (idle_.size() < kIdleMax && connection->run() == run_)
+          idle_.push_back(std::move(connection));
       }
       return done;
     }
@@ -324,7 +365,7 @@ class RedisStore final : public OnlineStore {
   const std::string token_key_, tables_key_;
   mutable base::Mutex mutex_;
   mutable std::vector<std::unique_ptr<Connection>> idle_ GUARDED_BY(mutex_);
-  std::string token_ GUARDED_BY(mutex_);
+  std::string token_, run_ GUARDED_BY(mutex_);
 };
 
 }  // namespace

@@ -42,6 +42,9 @@ store::RoomMigrations migrations() {
       PRIMARY KEY(workspace, source, stream, partition));
     CREATE TABLE feature_online(
       workspace TEXT PRIMARY KEY, prefix TEXT NOT NULL)
+  )"},
+           {5, R"(
+    ALTER TABLE feature_state ADD COLUMN loads INTEGER NOT NULL DEFAULT 0
   )"}}};
 }
 

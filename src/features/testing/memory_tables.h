@@ -1,6 +1,7 @@
 // Datasets in memory, for tests.
 #pragma once
 
+#include <functional>
 #include <map>
 
 #include "features/tables.h"
@@ -15,7 +16,8 @@ class MemoryTables final : public TableSource {
     std::string arrival;
   };
   std::map<std::string, Table> tables;
-  int reads = 0;  // how often rows were asked for
+  int reads = 0;                  // how often rows were asked for
+  std::function<void()> on_read;  // called then
 
   Result<std::vector<NamedColumn>> columns(const std::string& dataset) override {
     std::vector<NamedColumn> columns;
@@ -31,17 +33,18 @@ class MemoryTables final : public TableSource {
     return TRY(find(dataset))->arrival;
   }
   Result<std::unique_ptr<features::Table>> open(const std::string& dataset) override {
-    return std::unique_ptr<features::Table>(new Opened(TRY(find(dataset))->frame, reads));
+    return std::unique_ptr<features::Table>(new Opened(TRY(find(dataset))->frame, *this));
   }
 
  private:
   class Opened final : public features::Table {
    public:
-    Opened(types::Frame frame, int& reads) : frame_(std::move(frame)), reads_(reads) {}
+    Opened(types::Frame frame, MemoryTables& all) : frame_(std::move(frame)), all_(all) {}
     std::string version() const override { return std::to_string(frame_.rows()); }
     std::int64_t row_count() const override { return static_cast<std::int64_t>(frame_.rows()); }
     Result<types::Frame> rows(const std::vector<std::string>& columns) override {
-      ++reads_;
+      ++all_.reads;
+      if (all_.on_read) all_.on_read();
       if (columns.empty()) return frame_;
       types::Frame some;
       for (const std::string& name : columns) TRY(some.add(*TRY(frame_.column(name))));
@@ -69,7 +72,7 @@ class MemoryTables final : public TableSource {
    private:
     static constexpr std::size_t kRowsPerPiece = 7;
     const types::Frame frame_;
-    int& reads_;
+    MemoryTables& all_;
   };
 
   Result<const Table*> find(const std::string& dataset) const {
