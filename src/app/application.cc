@@ -143,6 +143,8 @@ Result<void> Application::start(int listener) {
   }));
   TRY(start_grpc());
   on_stop("http server", [this] { server_->stop(static_cast<int>(settings_.drain_seconds)); });
+  // Nobody waits for the hours that one may take: it goes on where it was.
+  on_stop("materialization", [this] { rooms_->end_loads(); });
   base::log_info("app", "serving: url={} data={} version={}", url(), data_.string(), kVersion);
   return {};
 }

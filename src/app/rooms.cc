@@ -486,6 +486,8 @@ void Application::Rooms::watch_other_servers() {
   i.others.start(std::move(looks));
 }
 
+void Application::Rooms::end_loads() { impl_->features.stop(); }
+
 std::optional<api::predict::Served> Application::Rooms::served() const {
   Impl& i = *impl_;
   if (!i.leads) return std::nullopt;
@@ -606,7 +608,6 @@ Result<void> Application::Rooms::start(const std::string& url, const OnStop& on_
     on_stop("other servers", [&i] { i.others.stop(); });
   }
   if (!i.leads) return {};
-  on_stop("materialization", [&i] { i.features.stop(); });
   i.deliveries.start();
   on_stop("webhooks", [&i] { i.deliveries.stop(); });
   i.reclaimer.start();

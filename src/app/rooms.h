@@ -48,6 +48,8 @@ struct Application::Rooms {
   api::grpc::OtherCalls other_calls() const;
   // Threads of the rooms; `url` is where this server answers.
   Result<void> start(const std::string& url, const OnStop& on_stop);
+  // Ends what requests wait for hours for; it goes on when it is asked for again.
+  void end_loads();
 
  private:
   // What changes outside of tracking and registry, and predictions.

@@ -20,14 +20,20 @@ class SLIPWAY_TSA(capability("mutex")) Mutex {
  public:
   void lock() SLIPWAY_TSA(acquire_capability()) { mutex_.lock(); }
   void unlock() SLIPWAY_TSA(release_capability()) { mutex_.unlock(); }
+  // False: somebody has it.
+  bool try_lock() SLIPWAY_TSA(try_acquire_capability(true)) { return mutex_.try_lock(); }
 
  private:
   friend class CondVar;
   std::mutex mutex_;
 };
 
+struct IsLocked {};
+inline constexpr IsLocked kIsLocked;  // by try_lock()
+
 class SLIPWAY_TSA(scoped_lockable) MutexLock {
  public:
+  MutexLock(Mutex& mutex, IsLocked) SLIPWAY_TSA(requires_capability(mutex)) : mutex_(mutex) {}
   explicit MutexLock(Mutex& mutex) SLIPWAY_TSA(acquire_capability(mutex)) : mutex_(mutex) {
     mutex_.lock();
   }

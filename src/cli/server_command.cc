@@ -5,8 +5,10 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <atomic>
 #include <csignal>
 #include <cstdlib>
+#include <thread>
 
 #include "app/application.h"
 #include "app/mlflow_options.h"
@@ -38,6 +40,33 @@ std::optional<std::string> environment(const std::string& name) {
   if (value == nullptr) return std::nullopt;
   return std::string(value);
 }
+
+// While it lives a signal to end is one to end at once: a server that loads rows before it answers
+// may take long, and what it has written is fit for that at any moment.
+class EndsAtOnce {
+ public:
+  EndsAtOnce() : thread_([this] { wait(); }) {}
+  ~EndsAtOnce() {
+    is_over_ = true;
+    thread_.join();
+  }
+
+ private:
+  void wait() const {
+    sigset_t signals;
+    sigemptyset(&signals);
+    for (const int number : {SIGINT, SIGTERM}) sigaddset(&signals, number);
+    const timespec pause{.tv_sec = 0, .tv_nsec = 5'000'000};
+    while (!is_over_) {
+      if (sigtimedwait(&signals, nullptr, &pause) <= 0) continue;
+      base::log_info("app", "stopping before it is ready");
+      std::_Exit(kOk);
+    }
+  }
+
+  std::atomic<bool> is_over_{false};
+  std::thread thread_;
+};
 
 int serve(const ServerFlags& flags) {
   // Large buffers go back to the system when they are freed. By itself glibc would learn to keep
@@ -79,6 +108,7 @@ int serve(const ServerFlags& flags) {
   }
 
   const auto open = [&] {
+    const EndsAtOnce while_it_opens;
     return app::Application::open(loaded->settings, [] { ::kill(::getpid(), kStartAgain); });
   };
   Result<std::unique_ptr<app::Application>> opened = open();

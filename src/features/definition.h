@@ -18,6 +18,8 @@ namespace slipway::features {
 struct About {
   std::string owner, description;
   std::vector<std::pair<std::string, std::string>> tags;  // in the order written
+
+  bool operator==(const About&) const = default;
 };
 
 // Rows of a dataset as events. Without times a row is always known and always true.
@@ -25,6 +27,8 @@ struct Source {
   std::string name, dataset;
   std::string event_time, arrival_time;  // columns; empty: none
   About about;
+
+  bool operator==(const Source&) const = default;
 };
 
 enum class AggregateFunction {
@@ -49,16 +53,27 @@ struct Aggregate {
   std::string expression;  // empty for count()
   double parameter = 0;    // k of top_k, q of quantile
   std::string place;       // "line 3, column 7" of slipway.yaml
+
+  bool operator==(const Aggregate& other) const {  // wherever it stands
+    return name == other.name && function == other.function && expression == other.expression &&
+           parameter == other.parameter;
+  }
 };
 
 struct Window {
   std::string text;  // "3h": part of the feature's name
   types::Duration length;
+
+  bool operator==(const Window&) const = default;
 };
 
 struct ViewColumn {
   std::string name, expression;
   std::string place;  // "line 3, column 7" of slipway.yaml
+
+  bool operator==(const ViewColumn& other) const {  // wherever it stands
+    return name == other.name && expression == other.expression;
+  }
 };
 
 // One of three kinds. Windowed: `windows` and `aggregates` over a source. Latest: `columns` of a
@@ -77,11 +92,15 @@ struct View {
   bool is_on_demand() const { return source.empty(); }
   // "view__column", or "view__aggregate_window"; the order is the order of values.
   std::vector<std::string> feature_names() const;
+
+  bool operator==(const View&) const = default;
 };
 
 struct RequestColumn {
   std::string name;
   types::ColumnType type = types::ColumnType::kDouble;
+
+  bool operator==(const RequestColumn&) const = default;
 };
 
 // What one model reads: request columns and features, in order.
@@ -91,6 +110,8 @@ struct Service {
   std::vector<RequestColumn> request;
   std::vector<std::string> features;  // "view", "view.column" or "request.column", as written
   About about;
+
+  bool operator==(const Service&) const = default;
 };
 
 struct Definitions {
@@ -101,6 +122,8 @@ struct Definitions {
   const Source* find_source(std::string_view name) const;
   const View* find_view(std::string_view name) const;
   const Service* find_service(std::string_view name) const;
+
+  bool operator==(const Definitions&) const = default;
 };
 
 // All that a feature is computed from: another text is another definition. `position`: among the

@@ -23,6 +23,8 @@ struct NamedColumn {
   std::string name;
   ValueType type = ValueType::kNumber;
   bool is_whole = false;  // a number without a fraction: a column of integers
+
+  bool operator==(const NamedColumn&) const = default;
 };
 
 class Node;  // expression_nodes.h

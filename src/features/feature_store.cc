@@ -129,6 +129,11 @@ std::optional<std::size_t> FeatureStore::State::find_source(std::string_view nam
   return static_cast<std::size_t>(source - definitions.sources.data());
 }
 
+bool FeatureStore::State::is_like(const State& other) const {
+  return definitions == other.definitions && source_columns == other.source_columns &&
+         source_keys == other.source_keys;
+}
+
 std::vector<FeatureStore::Freshness> FeatureStore::freshness() const {
   std::vector<Freshness> views;
   const std::shared_ptr<const State> present = state();

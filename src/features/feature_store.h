@@ -116,12 +116,15 @@ class FeatureStore {
   };
   Result<std::map<std::string, std::vector<Output>>> try_definitions(Definitions definitions) const;
 
-  // Brings the online store up to date after it was away. To be called about once a second.
+  // Brings the online store up to date after it was away; while rows are being loaded that is for
+  // another time. To be called about once a second.
   Result<void> tend();
 
   // Loads rows of the datasets for online reads, as far back as reads need them. Returns the rows
   // loaded. Ended by a crash and asked for again it goes on where it was, unless a dataset or a
-  // definition has changed; what was there before serves until it is done.
+  // definition has changed; what was there before serves until it is done. kConflict: another one
+  // is under way, or the definitions changed meanwhile. kUnavailable: the online store was away, or
+  // the server stops; asked for again it goes on.
   Result<std::int64_t> materialize(const Materialization& wanted);
   MaterializationProgress progress() const;
   // Ends a materialization that is under way; it goes on when it is asked for again.
@@ -223,6 +226,8 @@ class FeatureStore {
         source_keys;  // positions of the dataset's key columns, by source
 
     std::optional<std::size_t> find_source(std::string_view name) const;
+    // Whether it says the same of the same data, so that it need not be replaced.
+    bool is_like(const State& other) const;
   };
 
   Result<std::shared_ptr<State>> bind(Definitions definitions) const;
@@ -250,11 +255,15 @@ class FeatureStore {
       REQUIRES(replace_mutex_);
   Result<std::int64_t> load_source(const State& state, std::size_t source, Load& load)
       REQUIRES(replace_mutex_);
+  Result<std::int64_t> materialize_alone(const Materialization& wanted);
+  Result<void> may_go_on(const Load& load) const;
   struct SourceLoad;
+  static std::optional<Table::TimeRange> range_of(const SourceLoad& source);
   static std::pair<std::vector<std::size_t>, std::vector<std::size_t>> choose(
       const SourceLoad& source, const types::Frame& piece, std::size_t from, std::size_t to);
-  Result<void> load_rows_of(SourceLoad& source, const types::Frame& piece, std::size_t from,
-                            std::size_t to, std::size_t first_row);
+  // Returns how many they were.
+  Result<std::int64_t> load_rows_of(SourceLoad& source, const types::Frame& piece, std::size_t from,
+                                    std::size_t to, std::size_t first_row);
   Result<Materialized> materializations() const;
   Result<std::int64_t> last_pushed() const;  // its number
   Result<std::shared_ptr<std::atomic<std::int64_t>>> newest_of(OnlineStore::Table table) const;
@@ -316,13 +325,17 @@ class FeatureStore {
   std::atomic<bool> is_behind_{false};
   mutable std::atomic<bool> is_suspect_{false};  // it failed to answer: tend() looks after it
   std::atomic<bool> stopping_{false};
+  std::atomic<bool> is_materializing_{false};
+  std::atomic<int> definitions_wait_{0};  // to be set, behind what is loaded now
 
   base::Mutex replace_mutex_;  // one replacement of the state at a time; before the others
   OnlineCatalog catalog_ GUARDED_BY(replace_mutex_);
   std::set<OnlineStore::Table> unused_ GUARDED_BY(replace_mutex_);  // to be dropped
 
   // Held shared while rows that are in the database are brought to the store, and while the state
-  // changes exclusively. Before mutex_.
+  // changes exclusively. Before mutex_. Who wants it passes the gate; who wants it alone stays
+  // there, so that pushes that keep coming don't keep him waiting.
+  base::Mutex push_gate_;
   base::SharedMutex push_mutex_;
   mutable base::Mutex mutex_;  // all below; held shortly
   std::shared_ptr<State> state_ = std::make_shared<State>();

@@ -20,18 +20,20 @@ using Positions = std::vector<std::size_t>;
 constexpr std::size_t kRowsPerBatch = 50'000;
 constexpr auto kEver = std::numeric_limits<std::int64_t>::max();
 
-// Lets at most so many rows a second through.
+// Lets at most so many rows a second through; 0: all.
 class Throttle {
  public:
   explicit Throttle(std::int64_t rows_per_second) : rows_per_second_(rows_per_second) {}
-  // False: `stopping` was set while it waited.
-  bool wait(std::int64_t rows, const std::atomic<bool>& stopping) {
-    if (rows_per_second_ <= 0) return !stopping;
+  // Waits until so many more may be loaded, or `may_go_on` fails: then with its error.
+  Result<void> wait(std::int64_t rows, const std::function<Result<void>()>& may_go_on) {
     rows_ += rows;
-    const auto due = begin_ + std::chrono::microseconds(rows_ * 1'000'000 / rows_per_second_);
-    while (!stopping && std::chrono::steady_clock::now() < due)
+    while (true) {
+      TRY(may_go_on());
+      if (rows_per_second_ <= 0) return {};
+      const auto due = begin_ + std::chrono::microseconds(rows_ * 1'000'000 / rows_per_second_);
+      if (std::chrono::steady_clock::now() >= due) return {};
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    return !stopping;
+    }
   }
   // Rows that go at once.
   std::size_t rows_at_a_time() const {
@@ -57,6 +59,7 @@ struct FeatureStore::Load {
   // an event time in [from, to).
   std::optional<types::Timestamp> arrived_after, from, to;
   bool makes_new_tables = false;  // even where one serves
+  bool may_be_ended = false;      // by what is more urgent; it goes on when it is asked for again
   std::int64_t rows_per_second = 0;
   // Filled by replace(): tables that get all rows, and the datasets that those are of, by source.
   Tables fresh = {};
@@ -75,6 +78,7 @@ struct FeatureStore::SourceLoad {
   std::string version;           // of the dataset
   bool can_go_on = false;        // after a crash
   std::size_t begin = 0;         // rows that are done already
+  std::int64_t done_before = 0;  // progress, of other sources
   std::int64_t loaded = 0;
 };
 
@@ -104,8 +108,9 @@ std::pair<Positions, Positions> FeatureStore::choose(const SourceLoad& source,
   return chosen;
 }
 
-Result<void> FeatureStore::load_rows_of(SourceLoad& source, const types::Frame& piece,
-                                        std::size_t from, std::size_t to, std::size_t first_row) {
+Result<std::int64_t> FeatureStore::load_rows_of(SourceLoad& source, const types::Frame& piece,
+                                                std::size_t from, std::size_t to,
+                                                std::size_t first_row) {
   const State& state = source.state;
   const std::vector<NamedColumn>& names = state.source_columns[source.source];
   const auto [all, added] = choose(source, piece, from, to);
@@ -127,14 +132,45 @@ Result<void> FeatureStore::load_rows_of(SourceLoad& source, const types::Frame& 
     }
     pack(state, source.source, rows, tables, batch);
   }
-  source.loaded += static_cast<std::int64_t>(std::max(all.size(), added.size()));
-  if (source.can_go_on) {
-    batch.notes.emplace_back(position_note(state.definitions.sources[source.source].name),
-                             fmt::format("{} {}", source.version, first_row + to));
+  if (!batch.rows.empty()) {
+    if (source.can_go_on) {
+      batch.notes.emplace_back(position_note(state.definitions.sources[source.source].name),
+                               fmt::format("{} {}", source.version, first_row + to));
+    }
+    TRY(online_->write(batch));
   }
-  TRY(online_->write(batch));
   const base::MutexLock lock(mutex_);
-  progress_.rows_done += static_cast<std::int64_t>(to - from);
+  progress_.rows_done = source.done_before + static_cast<std::int64_t>(first_row + to);
+  return static_cast<std::int64_t>(std::max(all.size(), added.size()));
+}
+
+// Of the rows that choose() takes, where one range of a column has them all.
+std::optional<Table::TimeRange> FeatureStore::range_of(const SourceLoad& source) {
+  const Load& load = source.load;
+  const Source& of = source.state.definitions.sources[source.source];
+  if (of.event_time.empty()) return std::nullopt;
+  if (source.fresh.empty() && load.from)
+    return Table::TimeRange{of.event_time, load.from->micros, load.to->micros - 1};
+  return Table::TimeRange{of.arrival_time,
+                          source.fresh.empty() ? load.arrived_after->micros + 1 : kAlways,
+                          load.until->micros};
+}
+
+// What a load ends early for: kUnavailable when it is a matter of time, kConflict.
+Result<void> FeatureStore::may_go_on(const Load& load) const {
+  if (stopping_)
+    return base::error(Code::kUnavailable, "the server stops: the rest is loaded another time");
+  if (!load.may_be_ended) return {};
+  if (is_behind_) {
+    return base::error(Code::kUnavailable,
+                       "the online store ({}) was away, and is brought up to date first: "
+                       "materialize again, it goes on where it was",
+                       online_->name());
+  }
+  if (definitions_wait_ > 0) {
+    return base::error(Code::kConflict,
+                       "the definitions of features change: materialize again, with the new ones");
+  }
   return {};
 }
 
@@ -168,28 +204,31 @@ Result<std::int64_t> FeatureStore::load_source(const State& state, std::size_t s
   {
     const base::MutexLock lock(mutex_);
     progress_.source = of.name;
+    source.done_before = progress_.rows_all;
     progress_.rows_all += table->row_count();
-    progress_.rows_done += static_cast<std::int64_t>(source.begin);
+    progress_.rows_done = source.done_before + static_cast<std::int64_t>(source.begin);
   }
   std::vector<std::string> wanted;
   for (std::size_t i = 0; i < names.size(); ++i) {
     if (source.are_read[i]) wanted.push_back(names[i].name);
   }
-  Throttle throttle(load.rows_per_second > 0 ? load.rows_per_second : options_.rows_per_second);
-  TRY(table->scan(
-      wanted, std::nullopt, [&](const types::Frame& piece, std::size_t first_row) -> Result<void> {
-        std::size_t from = source.begin > first_row ? source.begin - first_row : 0;
-        while (from < piece.rows()) {
-          const std::size_t to = std::min(piece.rows(), from + throttle.rows_at_a_time());
-          TRY(load_rows_of(source, piece, from, to, first_row));
-          if (!throttle.wait(static_cast<std::int64_t>(to - from), stopping_)) {
-            return base::error(Code::kUnavailable,
-                               "the server stops: the rest is loaded another time");
-          }
-          from = to;
-        }
-        return {};
-      }));
+  Throttle throttle(load.rows_per_second);
+  const auto may_go_on = [&] { return this->may_go_on(load); };
+  TRY(table->scan(wanted, range_of(source),
+                  [&](const types::Frame& piece, std::size_t first_row) -> Result<void> {
+                    std::size_t from = source.begin > first_row ? source.begin - first_row : 0;
+                    while (from < piece.rows()) {
+                      const std::size_t to =
+                          std::min(piece.rows(), from + throttle.rows_at_a_time());
+                      const auto rows = TRY(load_rows_of(source, piece, from, to, first_row));
+                      source.loaded += rows;
+                      TRY(throttle.wait(rows, may_go_on));
+                      from = to;
+                    }
+                    return {};
+                  }));
+  const base::MutexLock lock(mutex_);
+  progress_.rows_done = progress_.rows_all;
   return source.loaded;
 }
 
@@ -203,14 +242,16 @@ struct FeatureStore::Plan {
   std::int64_t in_fresh = 0, in_reused = 0;
 };
 
-// Until it is known whether the store has what was written to it, nothing is read, and no push says
-// what it has. kUnavailable leaves it so.
+// Until it is known whether a store on another machine has what was written to it, nothing is read,
+// and no push says what it has. kUnavailable leaves it so.
 Result<void> FeatureStore::open_catalog() {
   {
+    const base::MutexLock gate(push_gate_);
     const base::WriteLock nobody_pushes(push_mutex_);
-    const bool was_behind = is_behind_.exchange(true);
+    const bool was_behind = is_behind_;
+    if (online_->may_wait()) is_behind_ = true;
     const bool has_all = TRY(catalog_.open());
-    if (has_all) is_behind_ = was_behind;
+    is_behind_ = was_behind || !has_all;
   }
   return catalog_.drop_strays();
 }
@@ -308,6 +349,7 @@ Result<std::int64_t> FeatureStore::load_rows(const State& fresh, Load& load, Pla
 
 Result<void> FeatureStore::take_over(const std::shared_ptr<State>& fresh, const Load& load,
                                      const Plan& plan) {
+  const base::MutexLock gate(push_gate_);
   const base::WriteLock nobody_pushes(push_mutex_);
   if (plan.is_opened) {
     const std::int64_t last = TRY(last_pushed());
@@ -333,6 +375,7 @@ Result<std::int64_t> FeatureStore::replace(
   const auto done = [&]() -> Result<std::int64_t> {
     Plan plan = TRY(this->plan(*fresh, load));
     {
+      const base::MutexLock gate(push_gate_);
       const base::WriteLock nobody_pushes(push_mutex_);
       const base::MutexLock lock(mutex_);
       loading_ = fresh;
@@ -345,6 +388,7 @@ Result<std::int64_t> FeatureStore::replace(
     return rows;
   }();
   {
+    const base::MutexLock gate(push_gate_);
     const base::WriteLock nobody_pushes(push_mutex_);
     const base::MutexLock lock(mutex_);
     loading_ = nullptr;
@@ -407,8 +451,11 @@ void FeatureStore::drop_unused(std::shared_ptr<const State> old) {
 }
 
 Result<void> FeatureStore::set_definitions(Definitions definitions) {
-  base::MutexLock replacing(replace_mutex_);
   const std::shared_ptr<State> fresh = TRY(bind(std::move(definitions)));
+  if (state()->is_like(*fresh)) return {};
+  ++definitions_wait_;
+  const base::MutexLock replacing(replace_mutex_);
+  --definitions_wait_;
   const Materialized present = TRY(materializations());
   const auto commit = [](std::int64_t) -> Result<void> { return {}; };
   const auto done =
@@ -426,8 +473,8 @@ Result<void> FeatureStore::set_definitions(Definitions definitions) {
 }
 
 Result<void> FeatureStore::tend() {
-  if (!is_behind_ && !is_suspect_) return {};
-  base::MutexLock replacing(replace_mutex_);
+  if ((!is_behind_ && !is_suspect_) || !replace_mutex_.try_lock()) return {};
+  const base::MutexLock replacing(replace_mutex_, base::kIsLocked);
   is_suspect_ = false;
   catalog_.close();
   const Materialized present = TRY(materializations());
@@ -444,10 +491,24 @@ MaterializationProgress FeatureStore::progress() const {
 }
 
 Result<std::int64_t> FeatureStore::materialize(const Materialization& wanted) {
-  base::MutexLock replacing(replace_mutex_);
+  if (is_materializing_.exchange(true)) {
+    return base::error(Code::kConflict,
+                       "a materialization is under way: wait until it is done, or ask how far it "
+                       "is (GET /slipway/v1/features/materialize)");
+  }
+  const Result<std::int64_t> done = materialize_alone(wanted);
+  is_materializing_ = false;
+  return done;
+}
+
+Result<std::int64_t> FeatureStore::materialize_alone(const Materialization& wanted) {
+  const base::MutexLock replacing(replace_mutex_);
   Load load{.before = TRY(materializations()),
             .until = wanted.as_of,
-            .rows_per_second = wanted.rows_per_second};
+            .may_be_ended = true,
+            .rows_per_second =
+                wanted.rows_per_second > 0 ? wanted.rows_per_second : options_.rows_per_second};
+  TRY(may_go_on(load));
   const auto before = load.before.until;
   if (wanted.from || wanted.until) {
     if (!before) {

@@ -159,6 +159,15 @@ class OnlineFeaturesTest : public OnlineStoreTest {
     std::unique_ptr<FeatureStore> store;
   };
 
+  // One that is under way, and has done some rows.
+  static void stop_a_load(FeatureStore& store) {
+    const auto has_some = [&] {
+      const MaterializationProgress progress = store.progress();
+      return progress.is_running && progress.rows_done >= 300;
+    };
+    while (!has_some()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    store.stop();
+  }
   static std::vector<std::pair<std::string, Value>> request(std::int64_t carrier,
                                                             std::int64_t minute) {
     return {{"carrier", std::string(1, static_cast<char>('A' + carrier))},
@@ -365,11 +374,7 @@ TEST_P(OnlineFeaturesTest, ALoadThatEndsEarlyGoesOn) {
   features.open(open(), {});
   ASSERT_TRUE(features.store->materialize({.as_of = {1'000 * kMinute}}));
   const auto early = features.store->lookup("trips", request(0, 1'000), std::nullopt).value();
-  std::thread stops([&] {
-    while (features.store->progress().rows_done < 300)
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    features.store->stop();
-  });
+  std::thread stops([&] { stop_a_load(*features.store); });
   const auto ended =
       features.store->materialize({.as_of = {90'000 * kMinute}, .rows_per_second = 1'000});
   stops.join();
@@ -398,11 +403,7 @@ TEST_P(OnlineFeaturesTest, ALoadThatGoesOnHasOneVersionOfADataset) {
   base::ManualClock clock{{100'000 * kMinute}};
   Features features(tables, clock, folder_.path() / "a.db", random_);
   features.open(open(), {});
-  std::thread stops([&] {
-    while (features.store->progress().rows_done < 300)
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    features.store->stop();
-  });
+  std::thread stops([&] { stop_a_load(*features.store); });
   ASSERT_FALSE(
       features.store->materialize({.as_of = {90'000 * kMinute}, .rows_per_second = 1'000}));
   stops.join();
@@ -623,6 +624,31 @@ TEST_F(RedisAwayTest, AnEmptiedRedisUnderAServerIsFilledAgain) {
                                   {"asked_at", types::Timestamp{200 * kMinute}}},
                                  std::nullopt)
                         .value());
+}
+
+// While rows are loaded for hours, who looks after the store is not kept waiting; and a load gives
+// way to a store that has to be brought up to date.
+TEST_F(RedisAwayTest, AMaterializationKeepsNobodyWaiting) {
+  tables_.tables = testing::random_trips(1, 2'000).tables;
+  const Materialization wanted{.as_of = {90'000 * kMinute}};
+  bool has_tried = false;
+  tables_.on_read = [&] {
+    if (std::exchange(has_tried, true)) return;
+    std::thread([&] {
+      EXPECT_EQ(features_->materialize(wanted).error().code, Code::kConflict);
+      EXPECT_TRUE(features_->set_definitions(MUST(parse_definitions(testing::kTripsYaml))));
+      server_.pause();
+      EXPECT_EQ(features_->push("landings", landing(-1)).error().code, Code::kUnavailable);
+      EXPECT_TRUE(features_->tend());  // another time
+      server_.resume();
+    }).join();
+  };
+  EXPECT_EQ(features_->materialize(wanted).error().code, Code::kUnavailable);
+  EXPECT_FALSE(count());
+  ASSERT_TRUE(features_->tend());
+  const double before = count().value();
+  ASSERT_TRUE(features_->materialize(wanted));
+  EXPECT_GT(count().value(), before);
 }
 
 // Rows that Redis throws away to make room would be missing without a word.

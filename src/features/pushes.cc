@@ -208,6 +208,8 @@ Result<std::int64_t> FeatureStore::push(const std::string& source_name, const Js
 
 Result<void> FeatureStore::bring(const ParsedRows& parsed, const std::string& source_name,
                                  std::uint64_t ticket, std::int64_t last_number) {
+  push_gate_.lock();
+  push_gate_.unlock();
   const base::ReadLock pushing(push_mutex_);
   std::vector<std::shared_ptr<const State>> states;
   {

@@ -11,7 +11,7 @@ import time
 import pandas as pd
 import pytest
 import requests
-from conftest import Server, eventually, free_port
+from conftest import BINARY, Server, eventually, free_port
 
 BEGIN = pd.Timestamp("2024-01-01T00:00:00Z")
 PROJECT = """
@@ -183,6 +183,45 @@ def test_a_materialization_goes_on_after_a_kill(tmp_path, store):
     assert everything(other) == late
     other.stop()
     server.stop()
+
+
+def test_a_server_that_is_to_stop_does_not_wait_for_a_materialization(tmp_path):
+    server = begin(tmp_path, ["--online-store", "rocksdb"], 3000)
+    refused = []
+
+    def load():
+        refused.append(server.cli("features", "materialize", "--as-of", "2024-01-09T00:00:00Z", "--rows-per-second", "20", check=False).stderr)
+
+    slow = threading.Thread(target=load)
+    slow.start()
+    url = f"{server.url}/slipway/v1/features/materialize"
+    eventually(lambda: requests.get(url, timeout=10).json()["running"])
+    # Meanwhile the others go on: features are bound to new data, and a second one isn't waited for.
+    begun = time.monotonic()
+    server.cli("data", "ingest", "clicks")
+    second = server.cli("features", "materialize", "--as-of", "2024-01-09T00:00:00Z", check=False)
+    assert second.returncode != 0 and "under way" in second.stderr
+    assert time.monotonic() - begun < 20
+    begun = time.monotonic()
+    server.stop()
+    assert time.monotonic() - begun < 10
+    slow.join()
+    assert "the server stops" in refused[0]
+    server.start()
+    assert int(server.cli("features", "materialize", "--as-of", "2024-01-09T00:00:00Z").stdout.split()[0]) > 2000
+    # A start that loads what memory has lost may be ended too.
+    server.stop()
+
+
+def test_a_server_that_waits_for_its_store_may_be_ended(tmp_path, redis):
+    server = begin(tmp_path, ["--online-store", redis.url, "--online-timeout-ms", "30000"])
+    server.stop()
+    redis.process.send_signal(signal.SIGSTOP)
+    server.process = subprocess.Popen([BINARY, "server", "--port", str(server.port), "--data", str(server.data_dir), *server.flags])
+    time.sleep(1)
+    begun = time.monotonic()
+    server.stop()
+    assert time.monotonic() - begun < 5
 
 
 def test_little_by_little_is_all_at_once(tmp_path, store):
