@@ -412,8 +412,11 @@ bool Project::sleep() {
 }
 
 Result<void> Project::take_turn() try {
-  if (const auto done = rooms_.features.tend(); !done)
-    base::log_warning("app", "online features wait for their store: {}", done.error().message);
+  const Result<void> tended = rooms_.features.tend();
+  const std::string waits = tended ? std::string() : tended.error().message;
+  if (!tended && waits != waits_for_)
+    base::log_warning("app", "online features wait for their store: {}", waits);
+  waits_for_ = waits;
   if (clock_.rehearses()) return {};
   base::MutexLock lock(advance_mutex_);
   // One thing of each kind per second is plenty on the wall clock, and a window whose labels

@@ -107,6 +107,7 @@ class Project final : public api::own::ProjectControl {
   base::Mutex mutex_;
   base::CondVar wake_;
   bool stopping_ GUARDED_BY(mutex_) = false;
+  std::string waits_for_;  // what was warned of; of the loop's thread
   std::thread thread_, skew_thread_, profile_thread_;
 };
 
