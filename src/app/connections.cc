@@ -127,27 +127,40 @@ Result<features::Value> to_value(const serving::Cell& cell, const features::Requ
 Result<std::vector<serving::FeatureValue>> OnlineFeatures::look_up(
     const std::string& service, std::span<const std::string> wanted,
     std::span<const std::string_view> names, std::span<const serving::Cell> cells,
-    base::Timestamp as_of) {
+    std::span<const base::Timestamp> as_of) {
   const auto definitions = features_.definitions();
   const features::Service* found = definitions->find_service(service);
   if (found == nullptr)
     return base::error(Code::kNotFound, "no such feature service: service={}", service);
-  std::vector<std::pair<std::string, features::Value>> row;
-  for (const auto& column : found->request) {
-    for (std::size_t i = 0; i < names.size(); ++i) {
-      if (names[i] == column.name) row.emplace_back(column.name, TRY(to_value(cells[i], column)));
+  std::vector<std::vector<std::pair<std::string, features::Value>>> requests(as_of.size());
+  std::vector<features::FeatureStore::LookupRow> rows;
+  rows.reserve(as_of.size());
+  for (std::size_t row = 0; row < as_of.size(); ++row) {
+    const std::span<const serving::Cell> sent = cells.subspan(row * names.size(), names.size());
+    for (const auto& column : found->request) {
+      for (std::size_t i = 0; i < names.size(); ++i) {
+        if (names[i] != column.name) continue;
+        auto value = to_value(sent[i], column);
+        if (!value && as_of.size() > 1)
+          return std::move(value).error().with_context(fmt::format("row {}", row));
+        requests[row].emplace_back(column.name, TRY(std::move(value)));
+      }
     }
+    rows.push_back({requests[row], as_of[row]});
   }
   std::vector<serving::FeatureValue> values;
-  for (features::Value& value : TRY(features_.lookup(service, row, as_of, wanted))) {
-    if (const auto* number = std::get_if<double>(&value)) {
-      values.emplace_back(*number);
-    } else if (auto* text = std::get_if<std::string>(&value)) {
-      values.emplace_back(std::move(*text));
-    } else if (const auto* time = std::get_if<types::Timestamp>(&value)) {
-      values.emplace_back(static_cast<double>(time->micros));
-    } else {
-      values.emplace_back();
+  values.reserve(rows.size() * wanted.size());
+  for (std::vector<features::Value>& row : TRY(features_.lookup_rows(service, rows, wanted))) {
+    for (features::Value& value : row) {
+      if (const auto* number = std::get_if<double>(&value)) {
+        values.emplace_back(*number);
+      } else if (auto* text = std::get_if<std::string>(&value)) {
+        values.emplace_back(std::move(*text));
+      } else if (const auto* time = std::get_if<types::Timestamp>(&value)) {
+        values.emplace_back(static_cast<double>(time->micros));
+      } else {
+        values.emplace_back();
+      }
     }
   }
   return values;

@@ -72,11 +72,10 @@ class OnlineFeatures final : public serving::FeatureLookup {
   explicit OnlineFeatures(features::FeatureStore& features) : features_(features) {}
   Result<Shape> shape(const std::string& service) override;
   bool may_wait() const override { return features_.online().may_wait(); }
-  Result<std::vector<serving::FeatureValue>> look_up(const std::string& service,
-                                                     std::span<const std::string> wanted,
-                                                     std::span<const std::string_view> names,
-                                                     std::span<const serving::Cell> cells,
-                                                     base::Timestamp as_of) override;
+  Result<std::vector<serving::FeatureValue>> look_up(
+      const std::string& service, std::span<const std::string> wanted,
+      std::span<const std::string_view> names, std::span<const serving::Cell> cells,
+      std::span<const base::Timestamp> as_of) override;
 
  private:
   features::FeatureStore& features_;

@@ -22,6 +22,31 @@ std::size_t column_position(const std::vector<NamedColumn>& columns, std::string
   return static_cast<std::size_t>(at - columns.begin());
 }
 
+// So many rows are looked up with one question: a store on another machine has others to answer.
+constexpr std::size_t kRowsPerRead = 1'000;
+
+// Where the wanted features stand among a service's. kFailedPrecondition: one is not given.
+Result<std::vector<std::size_t>> output_positions(const BoundService& bound,
+                                                  std::span<const std::string> wanted) {
+  std::vector<std::size_t> positions;
+  positions.reserve(wanted.size());
+  std::size_t at = 0;  // wanted features usually stand in the service's order
+  for (const std::string& name : wanted) {
+    std::size_t tried = 0;
+    while (tried < bound.outputs.size() && bound.outputs[at].name != name) {
+      at = (at + 1) % bound.outputs.size();
+      ++tried;
+    }
+    if (tried == bound.outputs.size()) {
+      return base::error(Code::kFailedPrecondition,
+                         "the feature service no longer gives a feature: service={} feature={}",
+                         bound.service.name, name);
+    }
+    positions.push_back(at);
+  }
+  return positions;
+}
+
 }  // namespace
 
 Result<std::shared_ptr<FeatureStore::State>> FeatureStore::bind(Definitions definitions) const {
@@ -177,53 +202,63 @@ Result<std::vector<FeatureStore::Output>> FeatureStore::outputs(const std::strin
 Result<std::vector<Value>> FeatureStore::lookup(
     const std::string& service, const std::vector<std::pair<std::string, Value>>& request,
     std::optional<types::Timestamp> as_of, std::span<const std::string> wanted) const {
-  const std::shared_ptr<const State> present = TRY(readable());
-  const BoundService& bound = *TRY(find_service(*present, service));
-  std::vector<Value> row(bound.service.request.size());
-  for (std::size_t i = 0; i < row.size(); ++i) {
-    for (const auto& [name, value] : request) {
-      if (name == bound.service.request[i].name) row[i] = value;
-    }
-  }
-  if (!as_of) {
-    const auto* time = std::get_if<types::Timestamp>(&row[bound.event_time]);
-    if (time == nullptr)
-      return base::error(
-          Code::kInvalidArgument,
-          "the request column {} is missing: it says when the features are asked for",
-          bound.service.event_time);
-    as_of = *time;
-  }
-  const std::vector<Value> out = TRY(read_service(*present, bound, row, *as_of));
-  if (wanted.empty()) return out;
-  std::vector<Value> picked(wanted.size());
-  std::size_t at = 0;  // wanted features usually stand in the service's order
-  for (std::size_t i = 0; i < wanted.size(); ++i) {
-    std::size_t tried = 0;
-    while (tried < out.size() && bound.outputs[at].name != wanted[i]) {
-      at = (at + 1) % out.size();
-      ++tried;
-    }
-    if (tried == out.size()) {
-      return base::error(Code::kFailedPrecondition,
-                         "the feature service no longer gives a feature: service={} feature={}",
-                         service, wanted[i]);
-    }
-    picked[i] = out[at];
-  }
-  return picked;
+  const LookupRow row{request, as_of};
+  std::vector<std::vector<Value>> found = TRY(lookup_rows(service, {&row, 1}, wanted));
+  return std::move(found.front());
 }
 
-Result<std::vector<Value>> FeatureStore::read_service(const State& state, const BoundService& bound,
-                                                      std::span<const Value> request,
-                                                      types::Timestamp as_of) const {
-  std::vector<std::vector<Value>> parts(bound.parts.size());
+Result<std::vector<std::vector<Value>>> FeatureStore::lookup_rows(
+    const std::string& service, std::span<const LookupRow> rows,
+    std::span<const std::string> wanted) const {
+  const std::shared_ptr<const State> present = TRY(readable());
+  const BoundService& bound = *TRY(find_service(*present, service));
+  const std::vector<std::size_t> positions = TRY(output_positions(bound, wanted));
+  std::vector<std::vector<Value>> out;
+  out.reserve(rows.size());
+  std::vector<ServiceRow> some;
+  for (std::size_t r = 0; r < rows.size(); ++r) {
+    ServiceRow& row = some.emplace_back();
+    row.request.resize(bound.service.request.size());
+    for (std::size_t i = 0; i < row.request.size(); ++i) {
+      for (const auto& [name, value] : rows[r].request) {
+        if (name == bound.service.request[i].name) row.request[i] = value;
+      }
+    }
+    const auto* own = std::get_if<types::Timestamp>(&row.request[bound.event_time]);
+    if (!rows[r].as_of && own == nullptr) {
+      Error error =
+          base::error(Code::kInvalidArgument,
+                      "the request column {} is missing: it says when the features are asked for",
+                      bound.service.event_time);
+      return rows.size() > 1 ? std::move(error).with_context(fmt::format("row {}", r)) : error;
+    }
+    row.as_of = rows[r].as_of ? *rows[r].as_of : *own;
+    if (some.size() < kRowsPerRead && r + 1 < rows.size()) continue;
+    for (std::vector<Value>& values : TRY(read_service(*present, bound, some))) {
+      if (wanted.empty()) {
+        out.push_back(std::move(values));
+        continue;
+      }
+      std::vector<Value>& picked = out.emplace_back();
+      picked.reserve(positions.size());
+      for (const std::size_t position : positions) picked.push_back(values[position]);
+    }
+    some.clear();
+  }
+  return out;
+}
+
+Result<std::vector<std::vector<Value>>> FeatureStore::read_service(
+    const State& state, const BoundService& bound, std::span<const ServiceRow> rows) const {
+  const std::size_t width = bound.parts.size();
+  std::vector<std::vector<Value>> parts(rows.size() * width);  // of one row after the other
   std::vector<std::string> keys;
   std::vector<OnlineStore::Place> places;
   std::vector<std::size_t> part_of;  // by place
   keys.reserve(parts.size());        // places refer to them
   for (std::size_t p = 0; p < parts.size(); ++p) {
-    const BoundService::Part& part = bound.parts[p];
+    const BoundService::Part& part = bound.parts[p % width];
+    const std::vector<Value>& request = rows[p / width].request;
     const BoundView& view = state.views[part.view];
     parts[p].resize(view.names.size());
     if (view.view.is_on_demand()) {
@@ -238,24 +273,26 @@ Result<std::vector<Value>> FeatureStore::read_service(const State& state, const 
   Result<void> outcome;
   if (!places.empty()) {
     const auto answered = online_->read(places, [&](std::size_t place, std::string_view bytes) {
-      const std::size_t p = part_of[place], v = bound.parts[p].view;
+      const std::size_t p = part_of[place], v = bound.parts[p % width].view;
       std::string scratch;
-      const auto rows = PackedRows::open(state.kept[v].layout, bytes, scratch);
-      if (rows) {
-        read_features(state.views[v], *rows, as_of, parts[p]);
+      const auto packed = PackedRows::open(state.kept[v].layout, bytes, scratch);
+      if (packed) {
+        read_features(state.views[v], *packed, rows[p / width].as_of, parts[p]);
       } else {
-        outcome = rows.error();
+        outcome = packed.error();
       }
     });
     if (!answered) return noted(answered.error());
     TRY(check_readable());
     TRY(std::move(outcome));
   }
-  std::vector<Value> out;
-  out.reserve(bound.outputs.size());
-  for (const BoundService::Output& output : bound.outputs) {
-    out.push_back(output.from_request ? computable(request[output.position])
-                                      : parts[output.part][output.position]);
+  std::vector<std::vector<Value>> out(rows.size());
+  for (std::size_t r = 0; r < rows.size(); ++r) {
+    out[r].reserve(bound.outputs.size());
+    for (const BoundService::Output& output : bound.outputs) {
+      out[r].push_back(output.from_request ? computable(rows[r].request[output.position])
+                                           : parts[r * width + output.part][output.position]);
+    }
   }
   return out;
 }

@@ -164,6 +164,14 @@ class FeatureStore {
                                     const std::vector<std::pair<std::string, Value>>& request,
                                     std::optional<types::Timestamp> as_of,
                                     std::span<const std::string> wanted = {}) const;
+  // The same for many rows. The online store is asked for many of them at a time.
+  struct LookupRow {
+    std::span<const std::pair<std::string, Value>> request;
+    std::optional<types::Timestamp> as_of;
+  };
+  Result<std::vector<std::vector<Value>>> lookup_rows(
+      const std::string& service, std::span<const LookupRow> rows,
+      std::span<const std::string> wanted = {}) const;
 
   // A view on its own, without a service. `inputs` are what a read needs: the key columns, or, on
   // demand, the request columns that its expressions read.
@@ -307,10 +315,14 @@ class FeatureStore {
 
   static std::uint64_t identity_of(const State& state, std::size_t source,
                                    std::span<const Value> row);
-  // The values of all outputs; `request` has the request columns in order.
-  Result<std::vector<Value>> read_service(const State& state, const BoundService& bound,
-                                          std::span<const Value> request,
-                                          types::Timestamp as_of) const;
+  struct ServiceRow {
+    std::vector<Value> request;  // its columns in order
+    types::Timestamp as_of;
+  };
+  // The values of all outputs, by row; one question to the online store.
+  Result<std::vector<std::vector<Value>>> read_service(const State& state,
+                                                       const BoundService& bound,
+                                                       std::span<const ServiceRow> rows) const;
   static Result<std::size_t> find_view(const State& state, const std::string& name);
   static ViewShape shape_of(const State& state, std::size_t view);
   Result<const BoundService*> find_service(const State& state, const std::string& name) const;

@@ -341,6 +341,28 @@ features:
   EXPECT_EQ(values, right);
 }
 
+TEST_P(OnlineFeaturesTest, ManyRowsAreLookedUpAsEachAlone) {
+  testing::MemoryTables tables = testing::random_trips(1, 500);
+  base::ManualClock clock{{100'000 * kMinute}};
+  Features features(tables, clock, folder_.path() / "a.db", random_);
+  features.open(open(), {.history = types::Duration{10'000 * kMinute}});
+  ASSERT_TRUE(features.store->materialize({.as_of = {90'000 * kMinute}}));
+  std::vector<std::vector<std::pair<std::string, Value>>> requests;
+  for (int i = 0; i < 2'100; ++i) requests.push_back(request(i % 4, 2 * i));
+  std::vector<FeatureStore::LookupRow> rows;
+  for (const auto& one : requests) rows.push_back({one, std::nullopt});
+  const std::vector<std::string> wanted = {"newest__delay", "carrier__landed_24h"};
+  const auto many = features.store->lookup_rows("trips", rows, wanted).value();
+  ASSERT_EQ(many.size(), rows.size());
+  for (std::size_t i = 0; i < rows.size(); i += 7)
+    ASSERT_EQ(many[i], features.store->lookup("trips", requests[i], std::nullopt, wanted).value());
+  EXPECT_TRUE(features.store->lookup_rows("trips", {}).value().empty());
+  requests[5].pop_back();  // when it is asked for
+  rows[5].request = requests[5];
+  EXPECT_NE(features.store->lookup_rows("trips", rows).error().message.find("row 5"),
+            std::string::npos);
+}
+
 // With rows in a store that outlives the server, no dataset is read when it starts.
 TEST_P(OnlineFeaturesTest, NothingIsLoadedAtStartWhereRowsAreKept) {
   testing::MemoryTables tables = testing::random_trips(1, 100);

@@ -41,19 +41,22 @@ class FakeFeatures final : public FeatureLookup {
   Result<std::vector<FeatureValue>> look_up(const std::string&, std::span<const std::string> wanted,
                                             std::span<const std::string_view> names,
                                             std::span<const Cell> cells,
-                                            base::Timestamp as_of) override {
-    last_as_of = as_of;
-    EXPECT_EQ(names.size(), cells.size());
-    std::vector<FeatureValue> values(wanted.size());
-    for (std::size_t i = 0; i < wanted.size(); ++i) {
-      if (wanted[i] == "a") values[i] = 0.5;
-      if (wanted[i] == "c") values[i] = std::string("x");
+                                            std::span<const base::Timestamp> as_of) override {
+    ++asked;
+    last_as_of = as_of.back();
+    EXPECT_EQ(names.size() * as_of.size(), cells.size());
+    std::vector<FeatureValue> values(wanted.size() * as_of.size());
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      const std::string& name = wanted[i % wanted.size()];
+      if (name == "a") values[i] = 0.5;
+      if (name == "c") values[i] = std::string("x");
     }
     return values;
   }
   bool may_wait() const override { return waits; }
   std::vector<bool> texts = {false, false, true, false, true};
   std::atomic<bool> waits = false;
+  std::atomic<int> asked = 0;
   std::atomic<base::Timestamp> last_as_of;
 };
 
@@ -134,6 +137,11 @@ TEST_F(EndpointsTest, ScoresWhatIsSentAndLooksUpTheRest) {
        .batch = row({"key", "a", "b", "d", "e"}, {"k", 0.5, 100.0, 1.0, "k75"})});
   ASSERT_TRUE(mixed);
   EXPECT_EQ(values_of(*mixed), values_of(*sent));  // c is looked up as "x"
+  // All rows of a request are looked up with one question.
+  const int asked = features_.asked;
+  ASSERT_TRUE(endpoints_.predict(
+      {.endpoint = "late", .batch = {.rows = 3, .names = {"key"}, .cells = {"k", "l", "m"}}}));
+  EXPECT_EQ(features_.asked, asked + 1);
   const auto logged = log_.find("late", "r");
   ASSERT_TRUE(logged) << logged.error().message;
   EXPECT_EQ(logged->at("features").as_object().at("c"), Json("x"));

@@ -91,15 +91,21 @@ Result<void> gather_column(const Serving& serving, const Batch& batch, std::size
 Result<void> look_up(const Serving& serving, const PredictRequest& request, base::Timestamp as_of,
                      FeatureLookup& features, Scratch& scratch) {
   const Batch& batch = request.batch;
-  std::vector<Cell> cells(batch.names.size());
+  std::vector<Cell> cells;
+  std::vector<base::Timestamp> times;
+  cells.reserve(batch.rows * batch.names.size());
+  times.reserve(batch.rows);
   for (std::size_t row = 0; row < batch.rows; ++row) {
-    for (std::size_t c = 0; c < cells.size(); ++c) cells[c] = batch.cell(c, row);
-    const base::Timestamp time = request.origins.empty() ? as_of : request.origins[row].event_time;
-    std::vector<FeatureValue> found =
-        TRY(features.look_up(serving.spec.features, serving.wanted, batch.names, cells, time));
+    for (std::size_t c = 0; c < batch.names.size(); ++c) cells.push_back(batch.cell(c, row));
+    times.push_back(request.origins.empty() ? as_of : request.origins[row].event_time);
+  }
+  std::vector<FeatureValue> found =
+      TRY(features.look_up(serving.spec.features, serving.wanted, batch.names, cells, times));
+  for (std::size_t row = 0; row < batch.rows; ++row) {
+    FeatureValue* of_row = found.data() + row * serving.wanted.size();
     for (std::size_t i = 0; i < scratch.sent.size(); ++i) {
       if (scratch.sent[i] >= 0 || serving.lookup_positions[i] < 0) continue;
-      FeatureValue& value = found[static_cast<std::size_t>(serving.lookup_positions[i])];
+      FeatureValue& value = of_row[serving.lookup_positions[i]];
       const bool is_text = serving.inputs[i].is_text();
       const std::size_t at = i * batch.rows + row;
       if (auto* text = std::get_if<std::string>(&value)) {

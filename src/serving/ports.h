@@ -42,14 +42,15 @@ class FeatureLookup {
   virtual Result<Shape> shape(const std::string& service) = 0;
   // Whether look_up() may wait for another machine: then it isn't done by threads that own sockets.
   virtual bool may_wait() const { return false; }
-  // One row: `names` and `cells` are what was sent; missing ones are missing values. Gives a value
-  // per feature of `wanted`, as known at `as_of`. kInvalidArgument naming a cell of the wrong type;
-  // kFailedPrecondition: the service no longer gives a feature.
+  // `names` and `cells` are what was sent, one row after the other; missing ones are missing
+  // values. Gives, likewise, a value per feature of `wanted`, as known at the row's `as_of`.
+  // kInvalidArgument naming a cell of the wrong type; kFailedPrecondition: the service no longer
+  // gives a feature.
   virtual Result<std::vector<FeatureValue>> look_up(const std::string& service,
                                                     std::span<const std::string> wanted,
                                                     std::span<const std::string_view> names,
                                                     std::span<const Cell> cells,
-                                                    base::Timestamp as_of) = 0;
+                                                    std::span<const base::Timestamp> as_of) = 0;
 };
 
 // Of a server that has models and no feature services.
@@ -59,7 +60,8 @@ class NoFeatures final : public FeatureLookup {
   Result<std::vector<FeatureValue>> look_up(const std::string& service,
                                             std::span<const std::string>,
                                             std::span<const std::string_view>,
-                                            std::span<const Cell>, base::Timestamp) override {
+                                            std::span<const Cell>,
+                                            std::span<const base::Timestamp>) override {
     return missing(service);
   }
 

@@ -188,22 +188,28 @@ Result<Response> online(FeatureStore& store, const Request& request) {
   const features::Service* service = definitions->find_service(name);
   if (service == nullptr)
     return base::error(Code::kNotFound, "no such feature service: service={}", name);
-  JsonArray names, rows;
+  JsonArray names;
   for (const auto& output : TRY(store.outputs(name))) names.push_back(Json(output.name));
+  std::vector<std::vector<std::pair<std::string, Value>>> requests;
   for (const Json& item : *TRY(get_rows(body))) {
+    const std::size_t number = requests.size();
     if (!item.is_object())
-      return base::error(Code::kInvalidArgument, "row {} must be an object", rows.size());
-    std::vector<std::pair<std::string, Value>> row;
+      return base::error(Code::kInvalidArgument, "row {} must be an object", number);
+    auto& row = requests.emplace_back();
     for (const auto& column : service->request) {
       if (const Json* cell = item.get_object().if_contains(column.name)) {
         auto value = read_value(*cell, column);
-        if (!value)
-          return std::move(value).error().with_context(fmt::format("row {}", rows.size()));
+        if (!value) return std::move(value).error().with_context(fmt::format("row {}", number));
         row.emplace_back(column.name, std::move(*value));
       }
     }
+  }
+  std::vector<FeatureStore::LookupRow> asked;
+  for (const auto& row : requests) asked.push_back({row, as_of});
+  JsonArray rows;
+  for (const auto& found : TRY(store.lookup_rows(name, asked))) {
     JsonArray values;
-    for (const Value& value : TRY(store.lookup(name, row, as_of))) values.push_back(to_json(value));
+    for (const Value& value : found) values.push_back(to_json(value));
     rows.push_back(std::move(values));
   }
   return reply({{"names", std::move(names)}, {"rows", std::move(rows)}});
