@@ -122,6 +122,7 @@ export interface Window {
   judged: boolean;
   metrics: Record<string, number | null>;
   drift: FeatureDrift[];
+  note?: string; // why there is no drift, or not what was asked for
 }
 
 export interface AlertRule {
@@ -178,6 +179,64 @@ export interface Alert {
   causes: (FeatureDrift & { how: string; request_id?: string })[]; // request_id: the one that a detector found a change with
   action: Action | null;
   actions: Action[];
+}
+
+// ---- features that were served, recomputed
+
+export interface FeatureSpread {
+  missing_rate: number;
+  p10: number | null;
+  p50: number | null;
+  p90: number | null;
+}
+
+type Cell = number | string | null;
+
+export interface SkewedFeature {
+  endpoint: string;
+  feature: string;
+  version: string;
+  current: boolean;
+  compared: number;
+  different: number;
+  rate: number | null;
+  rate_low: number;
+  rate_high: number;
+  reason: string | null;
+  detail: string | null;
+  first: { request: string; event_time: string; served: Cell; recomputed: Cell } | null;
+  last_served: FeatureSpread | null;
+  last_recomputed: FeatureSpread | null;
+}
+
+export interface Skew {
+  features: SkewedFeature[];
+  failures: { endpoint: string; why: string }[];
+  looked_until: string | null;
+}
+
+export interface FeatureViewFacts {
+  name: string;
+  source: string;
+  newest: string | null;
+  age_seconds: number | null;
+}
+
+export interface ExplainedFeature {
+  feature: string;
+  served: Cell;
+  recomputed: Cell;
+  same: boolean | null; // null: a value it was computed from is missing
+  rows_in_window: number;
+  rows: { event_time: string | null; arrival_time: string | null; value: Cell; known: boolean }[];
+  reasons: { reason: string; detail: string }[];
+}
+
+export interface ExplainedRequest {
+  request: string;
+  event_time: string;
+  asked: Record<string, Cell>;
+  features: ExplainedFeature[];
 }
 
 // ---- incidents
@@ -381,6 +440,11 @@ export const api = {
     (await get<{ windows: Window[] }>(`${own("monitors", monitor, "windows")}?window=${window}`, s)).windows,
   alerts: async (endpoint: string, s?: AbortSignal) =>
     (await get<{ alerts: Alert[] }>(`${own("alerts")}?endpoint=${encodeURIComponent(endpoint)}`, s)).alerts,
+
+  skew: (endpoint: string, s?: AbortSignal) => get<Skew>(`${own("features", "skew")}?endpoint=${encodeURIComponent(endpoint)}`, s),
+  featureViews: async (s?: AbortSignal) => (await get<{ views: FeatureViewFacts[] }>(own("features"), s)).views,
+  explain: (endpoint: string, request: string, feature: string, s?: AbortSignal) =>
+    get<ExplainedRequest>(`${own("features", "explain")}?${new URLSearchParams({ endpoint, request, feature })}`, s),
 
   acknowledge: (alert: number, comment: string, actor: string) =>
     post<Alert>(own("alerts", String(alert), "acknowledge"), { comment, actor }),

@@ -9,6 +9,7 @@ import { EndpointPage } from "./endpoint/endpoint";
 import { ExperimentPage } from "./experiments/experiment";
 import { ExperimentsPage } from "./experiments/experiments";
 import { RunPage } from "./experiments/run";
+import { FeaturesPage } from "./features/features";
 import { HomePage } from "./home/home";
 import { IncidentPage } from "./incidents/incident";
 import { IncidentsPage } from "./incidents/incidents";
@@ -79,6 +80,7 @@ function Screens() {
       <Route path="/runs/:id" element={<RunPage />} />
       <Route path="/endpoints/:name" element={<EndpointPage />} />
       <Route path="/endpoints/:name/monitoring" element={<MonitoringPage />} />
+      <Route path="/endpoints/:name/features" element={<FeaturesPage />} />
       <Route path="/incidents" element={<IncidentsPage />} />
       <Route path="/incidents/:id" element={<IncidentPage />} />
       <Route path="/pipelines" element={<PipelinesPage />} />

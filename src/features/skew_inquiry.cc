@@ -157,6 +157,33 @@ bool is_off(const SkewInquiry::Different& value) {
   return !is_close(value.value.served, value.value.recomputed);
 }
 
+class SpreadOf {
+ public:
+  void add(const Value& value) {
+    ++spread_.values;
+    if (is_null(value)) ++spread_.missing;
+    if (const auto* whole = std::get_if<std::int64_t>(&value))
+      numbers_.push_back(static_cast<double>(*whole));
+    if (const auto* number = std::get_if<double>(&value)) numbers_.push_back(*number);
+  }
+  SkewInquiry::Spread finish() {
+    std::ranges::sort(numbers_);
+    spread_.p10 = at(10);
+    spread_.p50 = at(50);
+    spread_.p90 = at(90);
+    return spread_;
+  }
+
+ private:
+  // Nearest rank: a value that was there.
+  std::optional<double> at(std::size_t percent) const {
+    if (numbers_.empty()) return std::nullopt;
+    return numbers_[(numbers_.size() * percent + 99) / 100 - 1];
+  }
+  SkewInquiry::Spread spread_;
+  std::vector<double> numbers_;
+};
+
 }  // namespace
 
 Json to_json(const Value& value) {
@@ -296,13 +323,18 @@ Result<std::vector<SkewInquiry::Compared>> SkewInquiry::compare() const {
     Compared compared{
         .feature = outputs[o].name,
         .version = fmt::format("{:016x}", base::hash64(text_of(outputs[o]))).substr(0, 8)};
+    SpreadOf served_spread, recomputed_spread;
     for (std::size_t r = 0; r < size(); ++r) {
       if (!(*served)[r] || !again_.is_given(outputs[o], r)) continue;
       ++compared.compared;
       ServedValue value{*(*served)[r], cell_of(values[o], r)};
+      served_spread.add(value.served);
+      recomputed_spread.add(value.recomputed);
       if (is_same(o, value)) continue;
       compared.different.push_back({.request = r, .output = o, .value = std::move(value)});
     }
+    compared.served = served_spread.finish();
+    compared.recomputed = recomputed_spread.finish();
     all.push_back(std::move(compared));
   }
   std::vector<Different*> different;

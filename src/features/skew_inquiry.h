@@ -54,10 +54,17 @@ class SkewInquiry {
     std::vector<ValueReason> reasons;  // several may fit
     bool looked_into = false;
   };
+  // How values lie, so that two sets of them can be held beside each other.
+  struct Spread {
+    std::int64_t values = 0, missing = 0;
+    // Of numbers: a tenth lies at or below, half, nine tenths.
+    std::optional<double> p10, p50, p90;
+  };
   struct Compared {
     std::string feature;
     std::string version;  // of its definition
     std::int64_t compared = 0;
+    Spread served, recomputed;
     std::vector<Different> different;
   };
   // By feature that the log has. Reasons are sought for some requests, and for a few seconds:

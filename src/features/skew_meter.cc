@@ -15,6 +15,18 @@ using types::Timestamp;
 constexpr Duration kPassesKept = Duration::days(400);
 constexpr Duration kCaughtUpMax = Duration::days(7);  // by an endpoint whose passes failed
 
+Json to_json(const SkewInquiry::Spread& spread) {
+  const auto number = [](const std::optional<double>& x) {
+    return x ? base::number_or_null(*x) : Json(nullptr);
+  };
+  return JsonObject{
+      {"missing_rate", static_cast<double>(spread.missing) /
+                           static_cast<double>(std::max<std::int64_t>(spread.values, 1))},
+      {"p10", number(spread.p10)},
+      {"p50", number(spread.p50)},
+      {"p90", number(spread.p90)}};
+}
+
 }  // namespace
 
 Json SkewMeter::Feature::to_json() const {
@@ -30,7 +42,9 @@ Json SkewMeter::Feature::to_json() const {
                     {"first_request", first_request},
                     {"first_time", first_time.micros},
                     {"first_served", first_served},
-                    {"first_recomputed", first_recomputed}};
+                    {"first_recomputed", first_recomputed},
+                    {"last_served", last_served},
+                    {"last_recomputed", last_recomputed}};
 }
 
 Result<SkewMeter::Feature> SkewMeter::Feature::from_json(const JsonObject& object) {
@@ -43,6 +57,8 @@ Result<SkewMeter::Feature> SkewMeter::Feature::from_json(const JsonObject& objec
   feature.first_time = {TRY(base::get_int(object, "first_time"))};
   if (const Json* value = object.if_contains("first_served")) feature.first_served = *value;
   if (const Json* value = object.if_contains("first_recomputed")) feature.first_recomputed = *value;
+  if (const Json* value = object.if_contains("last_served")) feature.last_served = *value;
+  if (const Json* value = object.if_contains("last_recomputed")) feature.last_recomputed = *value;
   const Json* reasons = object.if_contains("reasons");
   if (reasons == nullptr || !reasons->is_object()) return feature;
   for (const auto& [name, item] : reasons->get_object()) {
@@ -199,6 +215,8 @@ void SkewMeter::merge(const Pass& pass) {
     feature.different += fresh.different;
     feature.last_compared = fresh.compared;
     feature.last_different = fresh.different;
+    feature.last_served = fresh.last_served;
+    feature.last_recomputed = fresh.last_recomputed;
     for (const auto& [why, reasoned] : fresh.reasons) {
       Reasoned& known = feature.reasons[why];
       if (known.rows == 0) known.detail = reasoned.detail;
@@ -234,6 +252,8 @@ Result<SkewMeter::Pass> SkewMeter::look_at(const ServedVectors::Endpoint& endpoi
   for (const SkewInquiry::Compared& compared : TRY(inquiry.compare())) {
     Feature& feature = pass.features[{endpoint.name, compared.feature, compared.version}];
     feature.compared = compared.compared;
+    feature.last_served = to_json(compared.served);
+    feature.last_recomputed = to_json(compared.recomputed);
     for (const SkewInquiry::Different& one : compared.different) {
       bad_requests.insert(one.request);
       const Timestamp time = inquiry.event_time(one.request);
@@ -285,7 +305,9 @@ JsonObject SkewMeter::report(const std::string& endpoint) const {
                    {"last_rate", share(feature->last_different, feature->last_compared)},
                    {"reason", nullptr},
                    {"detail", nullptr},
-                   {"first", nullptr}};
+                   {"first", nullptr},
+                   {"last_served", feature->last_served},
+                   {"last_recomputed", feature->last_recomputed}};
     JsonObject reasons;
     for (const auto& [why, reasoned] : feature->reasons) {
       reasons[reason_name(why)] = JsonObject{{"rows", reasoned.rows}, {"detail", reasoned.detail}};

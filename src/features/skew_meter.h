@@ -73,6 +73,7 @@ class SkewMeter {
     std::string first_request;
     types::Timestamp first_time;
     Json first_served, first_recomputed;
+    Json last_served, last_recomputed;  // how the values of the newest pass lie
 
     Json to_json() const;
     static Result<Feature> from_json(const JsonObject& object);

@@ -2,6 +2,7 @@
 import contextlib
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -13,6 +14,7 @@ import urllib.request
 import mlflow
 import pytest
 from mlflow.tracking import fluent
+from playwright.sync_api import sync_playwright
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = pathlib.Path(os.environ.get("SLIPWAY_BINARY", ROOT / os.environ.get("SLIPWAY_BUILD", "build") / "slipway"))
@@ -169,3 +171,35 @@ def shared_server(tmp_path_factory, store_flags):
     running = Server(tmp_path_factory.mktemp("server") / "data", *store_flags)
     yield running
     running.stop()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def open_page(browser, request):
+    """open_page(url, **context) -> Page; the test fails when the page logged an error or asked another host."""
+    contexts, problems, elsewhere = [], [], []
+
+    def start(url, **options):
+        context = browser.new_context(viewport={"width": 1280, "height": 800}, **options)
+        context.set_default_timeout(15_000)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("console", lambda line: problems.append(line.text) if line.type == "error" else None)
+        page.on("request", lambda asked: None if asked.url.startswith(re.match("http://[^/]+", url)[0]) else elsewhere.append(asked.url))
+        page.goto(url)
+        return page
+
+    yield start
+    for context in contexts:
+        context.close()
+    assert elsewhere == []
+    if not request.node.get_closest_marker("expects_errors"):
+        assert problems == []

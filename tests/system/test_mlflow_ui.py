@@ -4,7 +4,7 @@ import pathlib
 
 import mlflow
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 DEPS = pathlib.Path(os.environ.get("SLIPWAY_DEPS", pathlib.Path(__file__).resolve().parents[2] / ".deps"))
 UI = DEPS / "mlflow-ui" / "mlflow" / "server" / "js" / "build"  # ./x puts the wheel there
@@ -13,14 +13,6 @@ expect.set_options(timeout=30_000)
 EXPECTED = "/ajax-api/2.0/mlflow/users/current"
 # Refused requests are looked at themselves; a browser says the other one when a drawer moves faster than its content.
 HARMLESS = ("Failed to load resource", "ResizeObserver loop")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="module")

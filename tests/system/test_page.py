@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import requests
 import xgboost
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 ENDPOINT = """
 project: page
@@ -19,38 +19,6 @@ endpoints:
     output: late
     release: {steps: [10, 100]}
 """
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture
-def open_page(browser, request):
-    """open_page(url, **context) -> Page; the test fails when the page logged an error or asked another host."""
-    contexts, problems, elsewhere = [], [], []
-
-    def start(url, **options):
-        context = browser.new_context(viewport={"width": 1280, "height": 800}, **options)
-        context.set_default_timeout(15_000)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on("console", lambda line: problems.append(line.text) if line.type == "error" else None)
-        page.on("request", lambda asked: None if asked.url.startswith(re.match("http://[^/]+", url)[0]) else elsewhere.append(asked.url))
-        page.goto(url)
-        return page
-
-    yield start
-    for context in contexts:
-        context.close()
-    assert elsewhere == []
-    if not request.node.get_closest_marker("expects_errors"):
-        assert problems == []
 
 
 def post(server, path, body):

@@ -18,6 +18,7 @@ import requests
 import xgboost
 from conftest import Server, eventually
 from mlflow.models import infer_signature
+from playwright.sync_api import expect
 
 START = pd.Timestamp("2024-02-05", tz="UTC")
 SENT = {  # by endpoint: the feature that its client sends, and the reason that must be found
@@ -236,6 +237,37 @@ def test_a_changed_definition_is_told_and_all_of_it_survives_a_kill(skewed):
     assert (features["told__pages_6h"]["reason"], features["told__pages_6h"]["different"] > 30) == ("definition", True)
     assert {f["different"] for name, f in features.items() if name != "told__pages_6h"} == {0}
     assert cli_json(skewed, "features", "skew", "unit")["features"] == before
+
+
+@pytest.mark.expects_errors  # Chromium logs a refused request
+def test_the_page_shows_what_differs_and_explains_a_request(skewed, open_page):
+    page = open_page(f"{skewed.url}/ui/endpoints/unit/features", color_scheme="dark")
+    expect(page.get_by_text("1 feature of 5 had values that differ when they are recomputed")).to_be_visible()
+    table = page.get_by_role("table", name="Features")
+    expect(table.get_by_role("row").nth(1)).to_contain_text("pages_6h")  # the most different first
+    expect(table.get_by_role("row").nth(1)).to_contain_text("x1000")
+    first = by_feature(skewed, "unit")["told__pages_6h"]
+    served, right = first["last_served"], first["last_recomputed"]
+    assert served["missing_rate"] == right["missing_rate"] == 0
+    assert served["p50"] == pytest.approx(right["p50"] * 1000)
+    link = table.get_by_role("link", name=first["first"]["request"])
+    link.focus()
+    page.keyboard.press("Enter")
+    value = page.get_by_role("region", name="told__pages_6h")
+    expect(value).to_contain_text("differs")
+    rows = value.get_by_role("table", name="Rows of told__pages_6h")
+    expect(rows.get_by_text("yes").first).to_be_visible()
+    page.get_by_label("Id of a request").fill("nobody")
+    with page.expect_response(lambda reply: "explain" in reply.url):
+        page.get_by_role("button", name="Explain").click()
+    expect(page.get_by_role("alert")).to_contain_text("no endpoint with a feature service has such a request")
+
+    page = open_page(f"{skewed.url}/ui/endpoints/right/features")
+    expect(page.get_by_text("5 features, recomputed as known when they were served: all the same")).to_be_visible()
+    views = page.get_by_role("table", name="Views")
+    expect(views.get_by_role("row")).to_have_count(3)  # the head and the views that have rows
+    page = open_page(f"{skewed.url}/ui/endpoints/nobody/features")
+    expect(page.get_by_text("Nothing was recomputed yet.")).to_be_visible()
 
 
 WALL = """

@@ -41,6 +41,8 @@ const kColors: Record<string, string> = {
   killed: "red",
   alert: "red",
   open: "red",
+  agrees: "teal",
+  differs: "red",
 };
 
 // A state as one word; the colour only repeats it.

@@ -65,6 +65,11 @@ export function EndpointPage() {
         <Button component={Link} to={`/endpoints/${encodeURIComponent(name)}/monitoring`} variant="default">
           Monitoring
         </Button>
+        {data?.endpoint.definition.features && (
+          <Button component={Link} to={`/endpoints/${encodeURIComponent(name)}/features`} variant="default">
+            Features
+          </Button>
+        )}
         {rollout?.held && (
           <Button variant="default" onClick={() => setAsks("follow")}>
             Follow again

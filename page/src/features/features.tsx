@@ -1,0 +1,232 @@
+import { Alert, Button, Group, Stack, Table, Text, TextInput, Title } from "@mantine/core";
+import { type FormEvent, useState } from "react";
+import { Link, useParams, useSearchParams } from "react-router";
+import { api, type FeatureSpread, type FeatureViewFacts, type Skew, type SkewedFeature } from "../api";
+import { useLive } from "../components/live";
+import { Empty, Loaded } from "../components/loaded";
+import { Command, Head, Time, Word } from "../components/words";
+import { duration, featureParts, number, percent, plural } from "../lib/format";
+import { Explained } from "./explained";
+
+interface Facts {
+  skew: Skew;
+  views: FeatureViewFacts[];
+}
+
+async function load(endpoint: string, signal: AbortSignal): Promise<Facts> {
+  const [skew, views] = await Promise.all([api.skew(endpoint, signal), api.featureViews(signal)]);
+  return { skew: { ...skew, features: skew.features.filter((each) => each.current) }, views };
+}
+
+// What an endpoint was given, beside what it should have been given.
+export function FeaturesPage() {
+  const { name = "" } = useParams();
+  const [query, setQuery] = useSearchParams();
+  const facts = useLive((signal) => load(name, signal), name, 10);
+  const request = query.get("request") ?? "";
+  const skewed = facts.data?.skew.features ?? [];
+  const different = skewed.filter((each) => each.different > 0).length;
+  return (
+    <>
+      <Head
+        title="Features"
+        trail={[
+          ["Models", "/"],
+          [name, `/endpoints/${encodeURIComponent(name)}`],
+        ]}
+        words={
+          skewed.length > 0 && (
+            <>
+              <Word of={different > 0 ? "differs" : "agrees"} />
+              <Text size="sm" c="dimmed">
+                {different > 0
+                  ? `${plural(different, "feature")} of ${skewed.length} had values that differ when they are recomputed`
+                  : `${plural(skewed.length, "feature")}, recomputed as known when they were served: all the same`}
+              </Text>
+            </>
+          )
+        }
+      >
+        <Button component={Link} to={`/endpoints/${encodeURIComponent(name)}/monitoring`} variant="default">
+          Monitoring
+        </Button>
+      </Head>
+      <Loaded from={facts}>{(data) => <Body endpoint={name} {...data} />}</Loaded>
+      <section aria-label="One request">
+        <Title order={2} size="h4" mt="lg" mb="xs">
+          One request, explained
+        </Title>
+        <Ask key={request} request={request} ask={(id) => setQuery(id ? { request: id } : {})} />
+        {request && <Explained endpoint={name} request={request} feature={query.get("feature") ?? ""} />}
+      </section>
+    </>
+  );
+}
+
+function Body({ endpoint, skew, views }: Facts & { endpoint: string }) {
+  const read = new Set(skew.features.map((each) => featureParts(each.feature).view));
+  const fresh = views.filter((view) => read.has(view.name) && view.source);
+  return (
+    <Stack gap="lg">
+      {skew.failures.map((failure) => (
+        <Alert key={failure.endpoint} color="yellow" variant="light" title="The last pass could not look at this endpoint.">
+          {failure.why}
+        </Alert>
+      ))}
+      {skew.features.length === 0 ? (
+        <Empty title="Nothing was recomputed yet.">
+          <Text size="sm">
+            Requests are looked at when an endpoint names a feature service; a pass runs about once an hour, of a day in a rehearsal.
+          </Text>
+          <Command>{`slipway features skew ${endpoint}`}</Command>
+        </Empty>
+      ) : (
+        <section aria-label="Served and recomputed">
+          <Title order={2} size="h4" mb="xs">
+            Served and recomputed
+          </Title>
+          <SkewTable features={skew.features} />
+          <Text size="xs" c="dimmed">
+            Looked at until <Time at={skew.looked_until} />. A sample of requests of each pass; the rate is of all passes, with its 95 % interval.
+          </Text>
+        </section>
+      )}
+      {fresh.length > 0 && <Freshness views={fresh} />}
+    </Stack>
+  );
+}
+
+function SkewTable({ features }: { features: SkewedFeature[] }) {
+  return (
+    <Table.ScrollContainer minWidth={950}>
+      <Table verticalSpacing="xs" aria-label="Features">
+        <Table.Thead>
+          <Table.Tr>
+            <Table.Th>Feature</Table.Th>
+            <Table.Th>Differs</Table.Th>
+            <Table.Th>Why</Table.Th>
+            <Table.Th>First that differed</Table.Th>
+            <Table.Th>Newest pass: missing; 10, 50, 90 of 100</Table.Th>
+          </Table.Tr>
+        </Table.Thead>
+        <Table.Tbody>
+          {features.map((each) => (
+            <Table.Tr key={each.feature + each.version}>
+              <Table.Td>
+                <Name feature={each.feature} />
+              </Table.Td>
+              <Table.Td className="figures">
+                {percent(each.rate)}
+                <Text size="xs" c="dimmed" className="nowrap">
+                  {number(each.different)} of {number(each.compared)}
+                  {each.different > 0 && `; ${percent(each.rate_low)} to ${percent(each.rate_high)}`}
+                </Text>
+              </Table.Td>
+              <Table.Td>
+                {each.reason === null ? <Word of="agrees" /> : <Word of={each.reason} />}
+                {each.detail && (
+                  <Text size="xs" c="dimmed">
+                    {each.detail}
+                  </Text>
+                )}
+              </Table.Td>
+              <Table.Td>
+                {each.first ? (
+                  <>
+                    <Text size="sm" className="nowrap">
+                      {number(each.first.served)} served, {number(each.first.recomputed)} right
+                    </Text>
+                    <Text size="xs">
+                      <Link to={`?${new URLSearchParams({ request: each.first.request, feature: each.feature })}`}>{each.first.request}</Link>
+                    </Text>
+                  </>
+                ) : (
+                  "–"
+                )}
+              </Table.Td>
+              <Table.Td className="figures">
+                <Spread name="served" of={each.last_served} />
+                <Spread name="right" of={each.last_recomputed} />
+              </Table.Td>
+            </Table.Tr>
+          ))}
+        </Table.Tbody>
+      </Table>
+    </Table.ScrollContainer>
+  );
+}
+
+function Name({ feature }: { feature: string }) {
+  const { view, column } = featureParts(feature);
+  return (
+    <>
+      <b>{column}</b>
+      {view && (
+        <Text size="xs" c="dimmed">
+          {view}
+        </Text>
+      )}
+    </>
+  );
+}
+
+function Spread({ name, of }: { name: string; of: FeatureSpread | null }) {
+  if (!of) return null; // of a pass before spreads were kept
+  return (
+    <Text size="xs" className="nowrap">
+      <span className="dim">{name}</span> {percent(of.missing_rate)}; {number(of.p10)}, {number(of.p50)}, {number(of.p90)}
+    </Text>
+  );
+}
+
+function Freshness({ views }: { views: FeatureViewFacts[] }) {
+  return (
+    <section aria-label="Freshness">
+      <Title order={2} size="h4" mb="xs">
+        Freshness
+      </Title>
+      <Table verticalSpacing="xs" aria-label="Views">
+        <Table.Thead>
+          <Table.Tr>
+            <Table.Th>View</Table.Th>
+            <Table.Th>Source</Table.Th>
+            <Table.Th>Newest row</Table.Th>
+            <Table.Th>Age</Table.Th>
+          </Table.Tr>
+        </Table.Thead>
+        <Table.Tbody>
+          {views.map((view) => (
+            <Table.Tr key={view.name}>
+              <Table.Td>
+                <b>{view.name}</b>
+              </Table.Td>
+              <Table.Td>{view.source}</Table.Td>
+              <Table.Td>
+                <Time at={view.newest} />
+              </Table.Td>
+              <Table.Td>{duration(view.age_seconds)}</Table.Td>
+            </Table.Tr>
+          ))}
+        </Table.Tbody>
+      </Table>
+    </section>
+  );
+}
+
+function Ask({ request, ask }: { request: string; ask: (id: string) => void }) {
+  const [id, setId] = useState(request);
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    ask(id.trim());
+  };
+  return (
+    <form onSubmit={submit}>
+      <Group align="end" gap="xs" mb="sm">
+        <TextInput label="Id of a request" value={id} onChange={(event) => setId(event.currentTarget.value)} w={360} />
+        <Button type="submit" variant="default">
+          Explain
+        </Button>
+      </Group>
+    </form>
+  );
+}
