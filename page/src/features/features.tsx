@@ -1,4 +1,4 @@
-import { Alert, Button, Group, Stack, Table, Text, TextInput, Title } from "@mantine/core";
+import { Alert, Anchor, Button, Group, Stack, Table, Text, TextInput, Title } from "@mantine/core";
 import { type FormEvent, useState } from "react";
 import { Link, useParams, useSearchParams } from "react-router";
 import { api, type FeatureSpread, type FeatureViewFacts, type Skew, type SkewedFeature } from "../api";
@@ -137,7 +137,9 @@ function SkewTable({ features }: { features: SkewedFeature[] }) {
                       {number(each.first.served)} served, {number(each.first.recomputed)} right
                     </Text>
                     <Text size="xs">
-                      <Link to={`?${new URLSearchParams({ request: each.first.request, feature: each.feature })}`}>{each.first.request}</Link>
+                      <Anchor component={Link} size="xs" to={`?${new URLSearchParams({ request: each.first.request, feature: each.feature })}`}>
+                        {each.first.request}
+                      </Anchor>
                     </Text>
                   </>
                 ) : (
@@ -174,7 +176,7 @@ function Spread({ name, of }: { name: string; of: FeatureSpread | null }) {
   if (!of) return null; // of a pass before spreads were kept
   return (
     <Text size="xs" className="nowrap">
-      <span className="dim">{name}</span> {percent(of.missing_rate)}; {number(of.p10)}, {number(of.p50)}, {number(of.p90)}
+      <span className="dim">{name}</span> {percent(of.missing_rate)}; {[of.p10, of.p50, of.p90].map(number).join(" · ")}
     </Text>
   );
 }
@@ -204,7 +206,7 @@ function Freshness({ views }: { views: FeatureViewFacts[] }) {
               <Table.Td>
                 <Time at={view.newest} />
               </Table.Td>
-              <Table.Td>{duration(view.age_seconds)}</Table.Td>
+              <Table.Td>{view.age_seconds !== null && view.age_seconds < 0 ? "ahead of the clock" : duration(view.age_seconds)}</Table.Td>
             </Table.Tr>
           ))}
         </Table.Tbody>
