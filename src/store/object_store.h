@@ -35,8 +35,11 @@ struct Removed {
 class ObjectReader {
  public:
   virtual ~ObjectReader() = default;
-  // Fills the front of `out`; 0 at the end. kUnavailable: the storage stopped answering.
+  // Fills the front of `out`; 0 at the end. kUnavailable: the storage stopped answering, or the
+  // object is another one by now.
   virtual Result<std::size_t> read(std::span<char> out) = 0;
+  // Of the whole object, as far as the storage has said until now.
+  virtual std::optional<std::int64_t> object_bytes() const { return std::nullopt; }
 };
 
 // An object that is being written, front to back. One thread at a time; the store must outlive it.

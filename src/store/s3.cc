@@ -84,7 +84,14 @@ bool is_worth_another_try(int status) {
 
 class S3Objects;
 
-// Fetches ahead one piece, so that the storage works while the last piece is used.
+// Of an object: `bytes` and which object they are of.
+struct S3Piece {
+  std::string bytes, tag;
+  std::optional<std::int64_t> object_bytes;
+};
+
+// Fetches ahead one piece, so that the storage works while the last piece is used. All pieces are
+// of the object that the first one was of.
 class S3Reader final : public ObjectReader {
  public:
   S3Reader(S3Objects& store, std::string path, std::int64_t offset, std::int64_t bytes)
@@ -92,6 +99,7 @@ class S3Reader final : public ObjectReader {
     fetch_ahead();
   }
   Result<std::size_t> read(std::span<char> out) override;
+  std::optional<std::int64_t> object_bytes() const override { return object_bytes_; }
 
  private:
   void fetch_ahead();
@@ -99,8 +107,9 @@ class S3Reader final : public ObjectReader {
   S3Objects& store_;
   const std::string path_;
   std::int64_t next_, end_;  // what is to be asked for
-  std::future<Result<std::string>> ahead_;
-  std::string piece_;
+  std::future<Result<S3Piece>> ahead_;
+  std::string piece_, tag_;
+  std::optional<std::int64_t> object_bytes_;
   std::size_t used_ = 0;
 };
 
@@ -186,18 +195,32 @@ class S3Objects final : public ObjectStore, public DirectTransfer {
     return std::unique_ptr<ObjectReader>(std::make_unique<S3Reader>(*this, path, offset, bytes));
   }
 
-  // One piece, whole.
-  Result<std::string> fetch(const std::string& path, std::int64_t offset, std::int64_t bytes) {
+  // One piece, whole. With a tag: of that object. kUnavailable: it is another one by now.
+  Result<S3Piece> fetch(const std::string& path, std::int64_t offset, std::int64_t bytes,
+                        const std::string& tag) {
     AwsRequest get = request("GET", path);
     get.headers.emplace_back("range", fmt::format("bytes={}-{}", offset, offset + bytes - 1));
+    if (!tag.empty()) get.headers.emplace_back("if-match", tag);
     base::HttpReply reply = TRY(send(get));
     if (reply.status == 404) return no_object(path);
-    if (reply.status != 206 && reply.status != 200)
-      return s3_error(reply, "read the artifact", path);
-    if (static_cast<std::int64_t>(reply.body.size()) != bytes)
+    constexpr int kPreconditionFailed = 412, kRangeNotSatisfiable = 416;
+    const auto changed = [&] {
       return base::error(Code::kUnavailable, "the artifact changed while it was read: path={}",
                          path);
-    return std::move(reply.body);
+    };
+    if (reply.status == kPreconditionFailed || reply.status == kRangeNotSatisfiable)
+      return changed();
+    if (reply.status != 206 && reply.status != 200)
+      return s3_error(reply, "read the artifact", path);
+    S3Piece piece{.tag = std::string(reply.header("etag"))};
+    if (static_cast<std::int64_t>(reply.body.size()) != bytes) return changed();
+    // Not every storage knows If-Match.
+    if (!tag.empty() && !piece.tag.empty() && piece.tag != tag) return changed();
+    const std::string_view range = reply.header("content-range");  // "bytes 0-9/10"
+    if (const std::size_t slash = range.find('/'); slash != std::string_view::npos)
+      piece.object_bytes = number(std::string(range.substr(slash + 1)));
+    piece.bytes = std::move(reply.body);
+    return piece;
   }
 
   Result<void> put_file(const std::string& path, const std::filesystem::path& file,
@@ -471,15 +494,19 @@ class S3Objects final : public ObjectStore, public DirectTransfer {
 void S3Reader::fetch_ahead() {
   const std::int64_t bytes = std::min(kReadAheadBytes, end_ - next_);
   if (bytes <= 0) return;
-  ahead_ = std::async(std::launch::async,
-                      [this, offset = next_, bytes] { return store_.fetch(path_, offset, bytes); });
+  ahead_ = std::async(std::launch::async, [this, offset = next_, bytes, tag = tag_] {
+    return store_.fetch(path_, offset, bytes, tag);
+  });
   next_ += bytes;
 }
 
 Result<std::size_t> S3Reader::read(std::span<char> out) {
   if (used_ == piece_.size()) {
     if (!ahead_.valid()) return 0;
-    piece_ = TRY(ahead_.get());
+    S3Piece fetched = TRY(ahead_.get());
+    piece_ = std::move(fetched.bytes);
+    tag_ = std::move(fetched.tag);
+    if (fetched.object_bytes) object_bytes_ = fetched.object_bytes;
     used_ = 0;
     fetch_ahead();
   }
