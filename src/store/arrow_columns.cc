@@ -4,6 +4,7 @@
 #include <parquet/exception.h>
 
 #include <algorithm>
+#include <optional>
 #include <vector>
 
 namespace slipway::store {
@@ -13,7 +14,10 @@ using types::ColumnType;
 
 namespace {
 
-std::int64_t micros_per_unit(arrow::TimeUnit::type unit) {
+constexpr std::int64_t kNanosPerMicro = 1'000;
+
+// Nothing of nanoseconds.
+std::optional<std::int64_t> micros_per_unit(arrow::TimeUnit::type unit) {
   switch (unit) {
     case arrow::TimeUnit::SECOND:
       return 1'000'000;
@@ -22,7 +26,7 @@ std::int64_t micros_per_unit(arrow::TimeUnit::type unit) {
     case arrow::TimeUnit::MICRO:
       return 1;
     case arrow::TimeUnit::NANO:
-      return 0;
+      return std::nullopt;
   }
   return 1;
 }
@@ -43,6 +47,34 @@ template <typename Array>
 void append_ints(const arrow::Array& chunk, Column& out) {
   each_value<Array>(chunk, out, [&](const Array& array, std::int64_t i) {
     out.append_int(static_cast<std::int64_t>(array.Value(i)));
+  });
+}
+
+// Times of `micros_per_unit` microseconds each.
+template <typename Array>
+Result<void> append_times(const arrow::Array& chunk, Column& out, std::int64_t micros_per_unit) {
+  const auto& array = static_cast<const Array&>(chunk);
+  for (std::int64_t i = 0; i < array.length(); ++i) {
+    std::int64_t micros = 0;
+    if (array.IsNull(i)) {
+      out.append_null();
+    } else if (__builtin_mul_overflow(static_cast<std::int64_t>(array.Value(i)), micros_per_unit,
+                                      &micros)) {
+      return base::error(Code::kInvalidArgument,
+                         "a time is too far away to be kept: column={} type={} value={}", out.name,
+                         chunk.type()->ToString(), array.Value(i));
+    } else {
+      out.append_int(micros);
+    }
+  }
+  return {};
+}
+
+// The microsecond that a nanosecond is in, before 1970 too.
+void append_nanos(const arrow::Array& chunk, Column& out) {
+  each_value<arrow::TimestampArray>(chunk, out, [&](const auto& array, std::int64_t i) {
+    const std::int64_t nanos = array.Value(i);
+    out.append_int(nanos / kNanosPerMicro - (nanos % kNanosPerMicro < 0 ? 1 : 0));
   });
 }
 
@@ -106,59 +138,99 @@ Result<ColumnType> arrow_column_type(const arrow::Field& field) {
                      field.name(), field.type()->ToString());
 }
 
-void append_arrow_chunk(const arrow::Array& chunk, Column& out) {
+Result<void> append_arrow_chunk(const arrow::Array& chunk, Column& out) {
+  constexpr std::int64_t kMicrosPerDay = 86'400'000'000, kMicrosPerMilli = 1'000;
   switch (chunk.type_id()) {
     case arrow::Type::BOOL:
-      return append_ints<arrow::BooleanArray>(chunk, out);
+      append_ints<arrow::BooleanArray>(chunk, out);
+      break;
     case arrow::Type::INT8:
-      return append_ints<arrow::Int8Array>(chunk, out);
+      append_ints<arrow::Int8Array>(chunk, out);
+      break;
     case arrow::Type::INT16:
-      return append_ints<arrow::Int16Array>(chunk, out);
+      append_ints<arrow::Int16Array>(chunk, out);
+      break;
     case arrow::Type::INT32:
-      return append_ints<arrow::Int32Array>(chunk, out);
+      append_ints<arrow::Int32Array>(chunk, out);
+      break;
     case arrow::Type::INT64:
-      return append_all<arrow::Int64Array>(chunk, out, out.ints);
+      append_all<arrow::Int64Array>(chunk, out, out.ints);
+      break;
     case arrow::Type::UINT8:
-      return append_ints<arrow::UInt8Array>(chunk, out);
+      append_ints<arrow::UInt8Array>(chunk, out);
+      break;
     case arrow::Type::UINT16:
-      return append_ints<arrow::UInt16Array>(chunk, out);
+      append_ints<arrow::UInt16Array>(chunk, out);
+      break;
     case arrow::Type::UINT32:
-      return append_ints<arrow::UInt32Array>(chunk, out);
+      append_ints<arrow::UInt32Array>(chunk, out);
+      break;
     case arrow::Type::FLOAT:
-      return each_value<arrow::FloatArray>(chunk, out, [&](const auto& array, std::int64_t i) {
+      each_value<arrow::FloatArray>(chunk, out, [&](const auto& array, std::int64_t i) {
         out.append_double(array.Value(i));
       });
+      break;
     case arrow::Type::DOUBLE:
-      return append_all<arrow::DoubleArray>(chunk, out, out.doubles);
+      append_all<arrow::DoubleArray>(chunk, out, out.doubles);
+      break;
     case arrow::Type::STRING:
     case arrow::Type::BINARY:
-      return append_strings<arrow::BinaryArray>(chunk, out);
+      append_strings<arrow::BinaryArray>(chunk, out);
+      break;
     case arrow::Type::LARGE_STRING:
-      return append_strings<arrow::LargeStringArray>(chunk, out);
+      append_strings<arrow::LargeStringArray>(chunk, out);
+      break;
     case arrow::Type::DATE32:
-      return each_value<arrow::Date32Array>(chunk, out, [&](const auto& array, std::int64_t i) {
-        out.append_int(array.Value(i) * 86'400'000'000);
-      });
+      return append_times<arrow::Date32Array>(chunk, out, kMicrosPerDay);
     case arrow::Type::DATE64:
-      return each_value<arrow::Date64Array>(chunk, out, [&](const auto& array, std::int64_t i) {
-        out.append_int(array.Value(i) * 1'000);
-      });
+      return append_times<arrow::Date64Array>(chunk, out, kMicrosPerMilli);
     case arrow::Type::TIMESTAMP: {
       const auto unit = static_cast<const arrow::TimestampType&>(*chunk.type()).unit();
-      const std::int64_t factor = micros_per_unit(unit);
-      if (factor == 1) return append_all<arrow::TimestampArray>(chunk, out, out.ints);
-      return each_value<arrow::TimestampArray>(chunk, out, [&](const auto& array, std::int64_t i) {
-        out.append_int(factor == 0 ? array.Value(i) / 1'000 : array.Value(i) * factor);
-      });
+      const std::optional<std::int64_t> micros = micros_per_unit(unit);
+      if (!micros) {
+        append_nanos(chunk, out);
+      } else if (*micros == 1) {
+        append_all<arrow::TimestampArray>(chunk, out, out.ints);
+      } else {
+        return append_times<arrow::TimestampArray>(chunk, out, *micros);
+      }
+      break;
     }
     case arrow::Type::DICTIONARY:
-      return each_value<arrow::DictionaryArray>(
+      each_value<arrow::DictionaryArray>(
           chunk, out, [&](const arrow::DictionaryArray& array, std::int64_t i) {
             const auto& values = static_cast<const arrow::StringArray&>(*array.dictionary());
             out.append_string(std::string(values.GetView(array.GetValueIndex(i))));
           });
+      break;
     default:
       for (std::int64_t i = 0; i < chunk.length(); ++i) out.append_null();
+  }
+  return {};
+}
+
+std::int64_t arrow_value_bytes(const arrow::Array& array, std::int64_t first, std::int64_t rows) {
+  constexpr std::int64_t kNumber = sizeof(std::int64_t), kText = sizeof(std::string);
+  switch (array.type_id()) {
+    case arrow::Type::STRING:
+    case arrow::Type::BINARY: {
+      const auto& texts = static_cast<const arrow::BinaryArray&>(array);
+      return rows * kText + texts.value_offset(first + rows) - texts.value_offset(first);
+    }
+    case arrow::Type::LARGE_STRING: {
+      const auto& texts = static_cast<const arrow::LargeStringArray&>(array);
+      return rows * kText + texts.value_offset(first + rows) - texts.value_offset(first);
+    }
+    case arrow::Type::DICTIONARY: {
+      const auto& coded = static_cast<const arrow::DictionaryArray&>(array);
+      const auto& texts = static_cast<const arrow::StringArray&>(*coded.dictionary());
+      std::int64_t bytes = rows * kText;
+      for (std::int64_t i = first; i < first + rows; ++i)
+        bytes += coded.IsNull(i) ? 0 : texts.value_length(coded.GetValueIndex(i));
+      return bytes;
+    }
+    default:
+      return rows * kNumber;
   }
 }
 

@@ -42,7 +42,8 @@ Result<types::Frame> read_csv(const std::filesystem::path& file,
       const types::ColumnType type = TRY(arrow_column_type(field));
       types::Column column = types::Column::of_type(field.name(), type);
       column.reserve(static_cast<std::size_t>((*table)->num_rows()));
-      for (const auto& chunk : (*table)->column(i)->chunks()) append_arrow_chunk(*chunk, column);
+      for (const auto& chunk : (*table)->column(i)->chunks())
+        TRY(append_arrow_chunk(*chunk, column));
       TRY(frame.add(std::move(column)));
     }
     return frame;

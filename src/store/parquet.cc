@@ -66,7 +66,7 @@ class ParquetReader {
         std::shared_ptr<arrow::ChunkedArray> data;
         const arrow::Status status = reader_->RowGroup(group)->Column(index)->Read(&data);
         if (!status.ok()) return arrow_error(status, Code::kCorruption, file);
-        for (const auto& chunk : data->chunks()) append_arrow_chunk(*chunk, out);
+        for (const auto& chunk : data->chunks()) TRY(append_arrow_chunk(*chunk, out));
       }
       return {};
     } catch (const std::exception& e) {
@@ -259,7 +259,7 @@ Result<void> fill(const arrow::RecordBatch& batch, types::Frame& frame) {
     Column& column = frame.columns()[static_cast<std::size_t>(i)];
     column.clear();
     column.reserve(static_cast<std::size_t>(batch.num_rows()));
-    append_arrow_chunk(*batch.column(i), column);
+    TRY(append_arrow_chunk(*batch.column(i), column));
   }
   return {};
 }
