@@ -213,6 +213,7 @@ Result<JsonObject> Project::plan(const Declared& declared) {
 Result<JsonObject> Project::apply(const Declared& declared) {
   const Parsed parsed = TRY(parse(declared));
   base::MutexLock lock(advance_mutex_);
+  TRY(datasets::Datasets::check(parsed.datasets));
   TRY(check_features(parsed.features));
   TRY(rooms_.webhooks.check_routes(parsed.routes));
   const std::string before = TRY(stored_yaml());

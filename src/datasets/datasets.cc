@@ -6,6 +6,7 @@
 #include "datasets/profile.h"
 #include "store/file_system.h"
 #include "store/parquet.h"
+#include "store/postgres_url.h"
 
 namespace slipway::datasets {
 namespace {
@@ -97,8 +98,22 @@ JsonObject Snapshot::to_json() const {
           {"arrival_time", types::to_rfc3339(arrival_time)}};
 }
 
+Result<void> Datasets::check(const std::vector<DatasetDefinition>& definitions) {
+  for (const DatasetDefinition& definition : definitions) {
+    const std::string url = definition.postgres ? definition.postgres->url : "";
+    if (store::without_password(url) == url) continue;
+    return base::error(Code::kInvalidArgument,
+                       "postgres: the url has a password, which everybody could read who reads "
+                       "definitions: use ${{NAME}}, a variable of the server's environment that "
+                       "holds the url: dataset={}",
+                       definition.name);
+  }
+  return {};
+}
+
 Result<std::vector<DefinitionChange>> Datasets::plan(
     const std::vector<DatasetDefinition>& definitions) {
+  TRY(check(definitions));
   std::map<std::string, DatasetDefinition> known;
   for (DatasetDefinition& definition : TRY(this->definitions())) {
     std::string name = definition.name;
@@ -131,7 +146,7 @@ Result<std::vector<DefinitionChange>> Datasets::apply(
       TRY(tx.append_event({.kind = "dataset.declared",
                            .subject = "datasets/" + definitions[i].name,
                            .actor = actor,
-                           .payload = definitions[i].to_json()}));
+                           .payload = definitions[i].shown()}));
     }
     return {};
   }));

@@ -68,6 +68,9 @@ class Datasets {
 
   Result<std::vector<DefinitionChange>> plan(const std::vector<DatasetDefinition>& definitions);
   // Datasets that aren't named stay. `project` is the folder that paths are relative to.
+  // kInvalidArgument: a definition has a password, which everybody could read who reads
+  // definitions.
+  static Result<void> check(const std::vector<DatasetDefinition>& definitions);
   Result<std::vector<DefinitionChange>> apply(const std::vector<DatasetDefinition>& definitions,
                                               const std::filesystem::path& project,
                                               const std::string& actor);

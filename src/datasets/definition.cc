@@ -1,5 +1,6 @@
 #include "datasets/definition.h"
 
+#include "store/postgres_url.h"
 #include "types/yaml_reader.h"
 
 namespace slipway::datasets {
@@ -159,6 +160,12 @@ JsonObject DatasetDefinition::to_json() const {
     if (value == on_violation) object["on_violation"] = word;
   }
   return object;
+}
+
+JsonObject DatasetDefinition::shown() const {
+  DatasetDefinition shown = *this;
+  if (shown.postgres) shown.postgres->url = store::without_password(shown.postgres->url);
+  return shown.to_json();
 }
 
 Result<std::vector<DatasetDefinition>> parse_datasets(std::string_view slipway_yaml) {

@@ -48,6 +48,7 @@ struct DatasetDefinition {
   OnViolation on_violation = OnViolation::kQuarantine;
 
   JsonObject to_json() const;  // in the shape of slipway.yaml, so that parse_dataset reads it back
+  JsonObject shown() const;    // the same for people: a password as ***
   bool operator==(const DatasetDefinition&) const = default;
 };
 

@@ -19,7 +19,7 @@ JsonObject brief(const datasets::Snapshot& snapshot) {
 Result<Response> list(Datasets& datasets) {
   JsonArray found;
   for (const auto& definition : TRY(datasets.definitions())) {
-    JsonObject object{{"name", definition.name}, {"definition", definition.to_json()}};
+    JsonObject object{{"name", definition.name}, {"definition", definition.shown()}};
     const auto newest = datasets.snapshot(definition.name);
     object["latest"] = newest ? Json(brief(*newest)) : Json(nullptr);
     found.push_back(std::move(object));
@@ -30,7 +30,7 @@ Result<Response> list(Datasets& datasets) {
 Result<Response> one(Datasets& datasets, const Request& request) {
   const auto definition = TRY(datasets.definition(request.param("name")));
   JsonArray versions;
-  JsonObject object{{"name", definition.name}, {"definition", definition.to_json()}};
+  JsonObject object{{"name", definition.name}, {"definition", definition.shown()}};
   object["latest"] = nullptr;
   for (const auto& snapshot : TRY(datasets.snapshots(definition.name))) {
     if (versions.empty()) object["latest"] = snapshot.to_json();
