@@ -63,7 +63,17 @@ Result<void> check_keys(const Frame& frame, const std::vector<std::string>& key,
   return {};
 }
 
-Result<void> compare_schemas(const Schema& now, const Schema& before, Validation& found) {
+// Types that the definition says, and the values have.
+bool is_declared(const DatasetDefinition& definition, const std::string& name, ColumnType type) {
+  if (name == definition.event_time || name == definition.arrival_time)
+    return type == ColumnType::kTimestamp;
+  return std::ranges::any_of(definition.columns, [&](const ColumnRule& rule) {
+    return rule.name == name && rule.type == type;
+  });
+}
+
+Result<void> compare_schemas(const Schema& now, const Schema& before,
+                             const DatasetDefinition& definition, Validation& found) {
   const auto find = [](const Schema& schema, const std::string& name) {
     return std::find_if(schema.columns.begin(), schema.columns.end(),
                         [&](const auto& column) { return column.first == name; });
@@ -74,10 +84,13 @@ Result<void> compare_schemas(const Schema& now, const Schema& before, Validation
       return base::error(Code::kFailedPrecondition,
                          "a column of the last snapshot is gone: column={}", name);
     }
-    if (at->second != type) {
+    if (at->second != type && is_declared(definition, name, at->second)) {
+      found.notes.push_back(fmt::format("{} is {} as declared, and was {}", name,
+                                        types::type_name(at->second), types::type_name(type)));
+    } else if (at->second != type) {
       return base::error(Code::kFailedPrecondition,
                          "a column has another type than in the last snapshot: column={} was={} "
-                         "is={}",
+                         "is={} (declare its type if it is to change)",
                          name, types::type_name(type), types::type_name(at->second));
     }
   }
@@ -124,7 +137,7 @@ std::map<std::string, std::int64_t> Validation::counts() const {
 Result<Validation> validate(const Frame& frame, const DatasetDefinition& definition,
                             const Schema* before) {
   Validation found;
-  if (before != nullptr) TRY(compare_schemas(Schema::of(frame), *before, found));
+  if (before != nullptr) TRY(compare_schemas(Schema::of(frame), *before, definition, found));
   for (const ColumnRule& rule : definition.columns) {
     const Column* column = frame.find(rule.name);
     if (column == nullptr) {

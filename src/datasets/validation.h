@@ -32,8 +32,8 @@ struct Validation {
 };
 
 // `before` (nullable) is the schema inferred from the newest snapshot: a column that vanished or
-// changed its type is kFailedPrecondition, a new one a note. kInvalidArgument: a declared column is
-// not there or has another type.
+// changed its type is kFailedPrecondition, a new one or one that is declared so now is a note.
+// kInvalidArgument: a declared column is not there or has another type.
 Result<Validation> validate(const types::Frame& frame, const DatasetDefinition& definition,
                             const Schema* before);
 
