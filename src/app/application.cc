@@ -51,7 +51,7 @@ Result<void> Application::open_stores() {
   // Uploads that a crash left behind were never acknowledged.
   for (const auto& left : std::filesystem::directory_iterator(data_ / "uploads")) {
     std::error_code ignored;
-    std::filesystem::remove(left.path(), ignored);
+    std::filesystem::remove_all(left.path(), ignored);
   }
   db_ = TRY(open_database());
   blobs_ = TRY(store::open_folder_blobs(data_ / "blobs", random_));

@@ -97,10 +97,13 @@ webhooks::UrlPolicy url_policy(const Settings& settings) {
   return policy;
 }
 
-datasets::Outside datasets_outside(const Settings& settings, const base::Clock& clock) {
+datasets::Outside datasets_outside(const Settings& settings, const std::filesystem::path& data,
+                                   const base::Clock& clock) {
   return {.environment = environment,
           .open_storage = [&clock](const std::string& uri) { return open_storage(uri, clock); },
-          .query_seconds_max = static_cast<int>(settings.postgres_query_seconds)};
+          .query_seconds_max = static_cast<int>(settings.postgres_query_seconds),
+          .bytes_max = settings.dataset_bytes_max,
+          .own_folder = data};
 }
 
 // A server that has just been killed may still hold the lead for a moment.
@@ -243,7 +246,8 @@ struct Application::Rooms::Impl {
                .artifacts_only = f.settings.artifacts_only,
                .signed_url_seconds = f.settings.signed_url_seconds,
                .access = f.access},
-        datasets(f.db, f.blobs, f.clock, f.data / "uploads", datasets_outside(f.settings, f.clock)),
+        datasets(f.db, f.blobs, f.clock, f.data / "uploads",
+                 datasets_outside(f.settings, f.data, f.clock)),
         tables(datasets),
         features(f.db, tables, clock, std::move(online_store), feature_options(f.settings)),
         training_sets(
@@ -542,7 +546,11 @@ void Application::Rooms::add_leading_routes(http::Router& router) {
   router.add_all(api::own::reclaim_routes(i.reclaimer, i.python));
   router.add_all(api::own::project_routes(*i.project));
   router.add_all(api::own::dataset_routes(
-      i.datasets, [&project = *i.project](const std::string&) { return project.bind_features(); }));
+      i.datasets, [&project = *i.project](const std::string&) { return project.bind_features(); },
+      [access = i.foundation.access](const http::Request& request) {
+        return access == nullptr ||
+               access->may(request.user, access::kWorkspace, "*", access::Permission::kManage);
+      }));
   router.add_all(api::own::feature_routes(i.features, i.skew));
   router.add_all(api::own::training_set_routes(i.training_sets, i.foundation.random,
                                                i.foundation.data / "uploads"));

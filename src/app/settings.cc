@@ -309,6 +309,9 @@ const std::vector<SettingInfo>& setting_table() {
       integer("artifact-list-max", &Settings::artifact_list_max, 100, 10'000'000,
               "Entries of an artifact folder in one listing; artifacts/list goes on page by page, "
               "the proxy's refuses a larger folder."),
+      integer(
+          "dataset-bytes-max", &Settings::dataset_bytes_max, 1 << 10, 1ll << 44,
+          "What the files, objects or rows of PostgreSQL may have in all that one ingest reads."),
       integer("idle-timeout-seconds", &Settings::idle_timeout_seconds, 1, 86'400,
               "Closes a connection that sends no request for this long."),
       integer("request-timeout-seconds", &Settings::request_timeout_seconds, 1, 86'400,

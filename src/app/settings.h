@@ -57,6 +57,7 @@ struct Settings {
   std::int64_t connections_max = 10'000;
   std::int64_t body_bytes_max = 64 << 20;
   std::int64_t postgres_query_seconds = 600;
+  std::int64_t dataset_bytes_max = 32ll << 30;
   std::int64_t artifact_bytes_max = 64ll << 30;
   std::int64_t artifact_list_max = 100'000;
   std::int64_t feast_values_max = 1'000'000;

@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <fstream>
+#include <limits>
 
 #include "app/storage.h"
 #include "cli/stored_artifacts.h"
@@ -136,10 +137,9 @@ Result<ModelFiles> ModelFiles::fetch_from(Client& client, const std::string& add
   if (address.starts_with(kS3)) {
     ModelFiles files = TRY(copied(pinned));
     const base::SystemClock clock;
-    files.path_ =
-        TRY(store::copy_objects(address, files.scratch_->path(), [&](const std::string& uri) {
-          return app::open_storage(uri, clock);
-        }));
+    files.path_ = TRY(store::copy_objects(
+        address, files.scratch_->path(), std::numeric_limits<std::int64_t>::max(),
+        [&](const std::string& uri) { return app::open_storage(uri, clock); }));
     return files;
   }
   const std::string local = address.starts_with(kFile) ? address.substr(kFile.size()) : address;

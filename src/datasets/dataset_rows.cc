@@ -110,8 +110,10 @@ Result<void> add_partitions(const std::vector<RowFile>& files, const std::vector
   return {};
 }
 
-Result<Frame> read_parquet_file(const RowFile& file, std::vector<std::string>& notes) {
-  const store::ParquetColumns columns = TRY(store::parquet_columns(file.file));
+Result<Frame> read_parquet_file(const RowFile& file, std::string_view bytes,
+                                std::vector<std::string>& notes) {
+  const store::ParquetBytes parquet{.bytes = bytes, .name = file.name};
+  const store::ParquetColumns columns = TRY(store::parquet_columns(parquet));
   for (const auto& [name, type] : columns.others)
     notes.push_back(
         fmt::format("{} is left out: a {} is no number, text, condition or time", name, type));
@@ -120,61 +122,75 @@ Result<Frame> read_parquet_file(const RowFile& file, std::vector<std::string>& n
                        "parquet: no column is a number, text, condition or time: file={}",
                        file.name);
   }
-  return columns.others.empty() ? store::read_parquet(file.file)
-                                : store::read_parquet(file.file, columns.held);
+  return store::read_parquet(parquet,
+                             columns.others.empty() ? std::vector<std::string>() : columns.held);
 }
 
-Result<Frame> read_parquet_files(const std::vector<RowFile>& files, std::vector<std::size_t>& rows,
-                                 std::vector<std::string>& notes) {
-  Frame all = TRY(read_parquet_file(files.front(), notes));
-  rows.push_back(all.rows());
-  for (std::size_t i = 1; i < files.size(); ++i) {
-    std::vector<std::string> seen_before;
-    Frame part = TRY(read_parquet_file(files[i], seen_before));
-    for (const Column& column : part.columns()) {
-      if (all.find(column.name) == nullptr) {
-        return base::error(Code::kInvalidArgument,
-                           "a column that {} does not have: file={} column={}", files.front().name,
-                           files[i].name, column.name);
-      }
+// Adds the rows of files[at] to those of the files before it.
+Result<void> append_parquet_file(const std::vector<RowFile>& files, std::size_t at, Frame part,
+                                 Frame& all) {
+  const RowFile& first = files.front();
+  const RowFile& file = files[at];
+  for (const Column& column : part.columns()) {
+    if (all.find(column.name) == nullptr) {
+      return base::error(Code::kInvalidArgument,
+                         "a column that {} does not have: file={} column={}", first.name, file.name,
+                         column.name);
     }
-    for (Column& column : all.columns()) {
-      Column* found = part.find(column.name);
-      if (found == nullptr) {
-        return base::error(Code::kInvalidArgument, "a column of {} is missing: file={} column={}",
-                           files.front().name, files[i].name, column.name);
-      }
-      TRY(append_column(column, std::move(*found), files[i], files.front()));
+  }
+  for (Column& column : all.columns()) {
+    Column* found = part.find(column.name);
+    if (found == nullptr) {
+      return base::error(Code::kInvalidArgument, "a column of {} is missing: file={} column={}",
+                         first.name, file.name, column.name);
     }
-    rows.push_back(all.rows());
+    TRY(append_column(column, std::move(*found), file, first));
   }
-  for (std::size_t i = rows.size(); i-- > 1;) rows[i] -= rows[i - 1];
-  return all;
+  return {};
 }
 
-// One digest for what may be many files.
-Result<std::string> digest_of(const std::vector<RowFile>& files) {
-  std::string all;
-  for (const RowFile& file : files) {
-    const std::string digest = base::sha256_hex(TRY(store::read_file(file.file)));
-    if (files.size() == 1) return digest;
-    all += fmt::format("{} {}\n", digest, file.name);
-  }
-  return base::sha256_hex(all);
-}
+// The bytes of the dataset's files. What is made of them and their digest are of the same ones,
+// whoever writes the files meanwhile.
+class SourceBytes {
+ public:
+  explicit SourceBytes(std::int64_t bytes_max) : left_(bytes_max), bytes_max_(bytes_max) {}
 
-Result<DatasetRows> read_files(const DatasetDefinition& definition, const fs::path& path,
-                               const Types& types) {
-  const std::vector<RowFile> files = TRY(find_row_files(path, definition.format));
+  Result<std::string> read(const RowFile& file) {
+    std::error_code ec;
+    const auto size = static_cast<std::int64_t>(fs::file_size(file.file, ec));
+    if (!ec && size > left_) {
+      return base::error(Code::kResourceExhausted,
+                         "the dataset's files are larger than dataset-bytes-max: file={} max={}",
+                         file.name, bytes_max_);
+    }
+    std::string bytes = TRY(store::read_file(file.file));
+    left_ -= static_cast<std::int64_t>(bytes.size());
+    last_ = base::sha256_hex(bytes);
+    all_ += fmt::format("{} {}\n", last_, file.name);
+    ++files_;
+    return bytes;
+  }
+  // One for what may be many files.
+  std::string digest() const { return files_ == 1 ? last_ : base::sha256_hex(all_); }
+
+ private:
+  std::int64_t left_;
+  const std::int64_t bytes_max_;
+  std::size_t files_ = 0;
+  std::string last_, all_;
+};
+
+Result<DatasetRows> read_files(const DatasetDefinition& definition,
+                               const std::vector<RowFile>& files, const Types& types,
+                               const Outside& outside) {
   DatasetRows found;
-  found.source = path.string();
-  found.source_digest = TRY(digest_of(files));
-  std::vector<std::size_t> rows;
+  SourceBytes source(outside.bytes_max);
+  std::vector<std::size_t> rows;                // of each file
   std::vector<std::vector<std::size_t>> lines;  // of CSV
   if (files.front().format == FileFormat::kCsv) {
     std::vector<CsvFile> tables;
     for (const RowFile& file : files) {
-      std::string text = TRY(store::read_file(file.file));
+      std::string text = TRY(source.read(file));
       const bool has_tabs = file.file.extension() == ".tsv" && definition.csv.delimiter == ',';
       tables.push_back(TRY(
           CsvFile::parse(file.name, std::move(text), has_tabs ? '\t' : definition.csv.delimiter)));
@@ -185,8 +201,19 @@ Result<DatasetRows> read_files(const DatasetDefinition& definition, const fs::pa
     }
     found.frame = TRY(read_csv(tables, types, definition.csv.missing));
   } else {
-    found.frame = TRY(read_parquet_files(files, rows, found.notes));
+    for (std::size_t i = 0; i < files.size(); ++i) {
+      const std::string bytes = TRY(source.read(files[i]));
+      std::vector<std::string> seen_before;
+      Frame part = TRY(read_parquet_file(files[i], bytes, i == 0 ? found.notes : seen_before));
+      rows.push_back(part.rows());
+      if (i == 0) {
+        found.frame = std::move(part);
+      } else {
+        TRY(append_parquet_file(files, i, std::move(part), found.frame));
+      }
+    }
   }
+  found.source_digest = source.digest();
   TRY(add_partitions(files, rows, types, found.frame));
   std::vector<std::string> names;
   for (const RowFile& file : files) names.push_back(file.name);
@@ -203,8 +230,10 @@ Result<DatasetRows> read_files(const DatasetDefinition& definition, const fs::pa
 Result<DatasetRows> read_s3(const DatasetDefinition& definition, const std::string& uri,
                             const Types& types, const Outside& outside, const fs::path& scratch) {
   TRY(store::make_folders(scratch));
-  const fs::path copy = TRY(store::copy_objects(uri, scratch, outside.open_storage));
-  DatasetRows found = TRY(read_files(definition, copy, types));
+  const fs::path copy =
+      TRY(store::copy_objects(uri, scratch, outside.bytes_max, outside.open_storage));
+  DatasetRows found =
+      TRY(read_files(definition, TRY(find_row_files(copy, definition.format)), types, outside));
   found.source = uri;
   return found;
 }
@@ -225,8 +254,8 @@ Result<DatasetRows> read_postgres(const DatasetDefinition& definition, const Typ
   }
   const std::string query =
       rows.table.empty() ? rows.query : "SELECT * FROM " + store::postgres_table_name(rows.table);
-  store::PostgresExport exported =
-      TRY(store::export_postgres(url, query, outside.query_seconds_max));
+  store::PostgresExport exported = TRY(store::export_postgres(
+      url, query, {.seconds = outside.query_seconds_max, .bytes = outside.bytes_max}));
   DatasetRows found;
   found.source = store::without_password(url) + (rows.table.empty() ? "" : "#" + rows.table);
   found.source_digest = base::sha256_hex(exported.csv);
@@ -257,7 +286,57 @@ Result<DatasetRows> read_dataset_rows(const DatasetDefinition& definition, const
   if (path.empty() && definition.postgres) return read_postgres(definition, types, outside);
   const std::string& place = path.empty() ? definition.path : path;
   if (place.starts_with(kS3)) return read_s3(definition, place, types, outside, scratch);
-  return read_files(definition, folder / place, types);
+  const fs::path files = folder / place;
+  DatasetRows found =
+      TRY(read_files(definition, TRY(find_row_files(files, definition.format)), types, outside));
+  found.source = files.string();
+  return found;
+}
+
+Result<DatasetRows> read_sent_rows(const DatasetDefinition& definition, const fs::path& file,
+                                   const Types& before, const Outside& outside) {
+  const RowFile sent{.file = file,
+                     .name = "sent",
+                     .format = is_parquet(file) ? FileFormat::kParquet : FileFormat::kCsv};
+  Result<DatasetRows> found =
+      read_files(definition, {sent}, known_types(definition, before), outside);
+  // What is wrong with it is for them to mend who sent it.
+  if (!found && found.error().code == Code::kCorruption)
+    return base::error(Code::kInvalidArgument, "{}", found.error().message);
+  if (found) found->source = sent.name;
+  return found;
+}
+
+Result<void> check_given_path(const DatasetDefinition& definition, const std::string& path,
+                              const fs::path& folder, const Outside& outside) {
+  const auto refused = [&] {
+    return base::error(Code::kPermissionDenied,
+                       "only who may manage the project reads rows from outside of its folder and "
+                       "of the declared place: path={}",
+                       path);
+  };
+  const auto has_dots = [](const fs::path& parts) {
+    return std::ranges::any_of(parts, [](const fs::path& part) { return part == ".."; });
+  };
+  if (path.starts_with(kS3)) {
+    std::string declared = definition.path;
+    while (declared.ends_with('/')) declared.pop_back();
+    const bool is_below = declared.starts_with(kS3) &&
+                          (path == declared || path.starts_with(declared + "/")) && !has_dots(path);
+    return is_below ? Result<void>() : refused();
+  }
+  // Links lead where they lead.
+  std::error_code ec;
+  const fs::path place = fs::weakly_canonical(folder / path, ec);
+  const auto is_below = [&](const fs::path& root) {
+    if (ec || root.empty()) return false;
+    const fs::path relative = place.lexically_relative(fs::weakly_canonical(root, ec));
+    return !ec && !relative.empty() && *relative.begin() != "..";
+  };
+  const bool is_declared = !definition.path.empty() && !definition.path.starts_with(kS3) &&
+                           is_below(folder / definition.path);
+  const bool is_allowed = is_declared || is_below(folder);
+  return is_allowed && !is_below(outside.own_folder) ? Result<void>() : refused();
 }
 
 }  // namespace slipway::datasets

@@ -21,7 +21,9 @@ struct Outside {
   std::function<std::optional<std::string>(const std::string& name)> environment;
   // s3://BUCKET/FOLDER.
   std::function<Result<std::unique_ptr<store::ObjectStore>>(const std::string& uri)> open_storage;
-  int query_seconds_max = 600;  // of PostgreSQL
+  int query_seconds_max = 600;          // of PostgreSQL
+  std::int64_t bytes_max = 32ll << 30;  // that one dataset's files, objects or answer may have
+  std::filesystem::path own_folder;     // the server's: no dataset is there; empty: none
 };
 
 struct DatasetRows {
@@ -36,10 +38,24 @@ struct DatasetRows {
 // Reads `path` instead of the definition's when it isn't empty. `folder`: what relative paths begin
 // at. `types`: of the last version, for what has no types of its own and isn't declared. `scratch`:
 // a folder that isn't there yet. kNotFound; kInvalidArgument and kCorruption naming file, row and
-// column; kUnavailable; kFailedPrecondition: a variable isn't set.
+// column; kUnavailable; kResourceExhausted: larger than bytes_max; kFailedPrecondition: a variable
+// isn't set.
 Result<DatasetRows> read_dataset_rows(const DatasetDefinition& definition, const std::string& path,
                                       const std::filesystem::path& folder,
                                       const std::map<std::string, types::ColumnType>& types,
                                       const Outside& outside, const std::filesystem::path& scratch);
+
+// Reads a file that somebody has sent, Parquet by its first bytes, or else CSV. Its place here is
+// in no message. kInvalidArgument naming row and column; kResourceExhausted.
+Result<DatasetRows> read_sent_rows(const DatasetDefinition& definition,
+                                   const std::filesystem::path& file,
+                                   const std::map<std::string, types::ColumnType>& types,
+                                   const Outside& outside);
+
+// kPermissionDenied unless `path`, given instead of the declared place, is where the project or the
+// declared place is: not everybody who may read the dataset's rows again may choose any file of
+// this machine or any object that its credentials open.
+Result<void> check_given_path(const DatasetDefinition& definition, const std::string& path,
+                              const std::filesystem::path& folder, const Outside& outside);
 
 }  // namespace slipway::datasets

@@ -184,26 +184,70 @@ Result<std::string> Datasets::put(const Frame& frame) {
   return TRY(blobs_.put_file(file, store::BlobStore::Source::kConsume)).digest;
 }
 
-Result<IngestReport> Datasets::take_in(const std::string& name, const std::string& path,
-                                       const std::string& source, const std::string& actor) {
+Result<std::optional<Snapshot>> Datasets::newest(const std::string& name) {
+  Result<Snapshot> found = snapshot(name);
+  if (found) return std::optional(std::move(*found));
+  if (found.error().code == Code::kNotFound) return std::optional<Snapshot>();
+  return std::move(found).error();
+}
+
+Result<IngestReport> Datasets::ingest(const std::string& name, const std::string& path,
+                                      const std::string& actor, Reach reach) {
   const DatasetDefinition definition = TRY(this->definition(name));
-  const auto project = TRY(db_.read([&](store::Reader& reader) {
-    return reader.find("SELECT project FROM dataset_definitions WHERE name = ?", {name},
-                       [](const store::Row& row) { return row.string(0); });
-  }));
-  base::MutexLock lock(ingest_mutex_);
-  std::optional<Snapshot> before;
-  std::map<std::string, ColumnType> types;
-  if (auto newest = snapshot(name)) {
-    before = std::move(*newest);
-    types.insert(before->schema.columns.begin(), before->schema.columns.end());
+  const std::filesystem::path project =
+      TRY(db_.read([&](store::Reader& reader) {
+        return reader.find("SELECT project FROM dataset_definitions WHERE name = ?", {name},
+                           [](const store::Row& row) { return row.string(0); });
+      })).value_or(".");
+  if (!path.empty() && reach == Reach::kProject)
+    TRY(check_given_path(definition, path, project, outside_));
+  // What a storage has is copied there, by this ingest alone.
+  const std::filesystem::path copies = scratch_ / fmt::format("ingest-{}", ++copies_);
+  const auto remove_copies = [&copies] {
+    std::error_code ignored;
+    std::filesystem::remove_all(copies, ignored);
+  };
+  remove_copies();  // of a server that was killed
+  return take_in(
+      definition,
+      [&](const Types& types) {
+        Result<DatasetRows> rows =
+            read_dataset_rows(definition, path, project, types, outside_, copies);
+        remove_copies();
+        return rows;
+      },
+      actor);
+}
+
+Result<IngestReport> Datasets::ingest_sent(const std::string& name,
+                                           const std::filesystem::path& file,
+                                           const std::string& actor) {
+  const DatasetDefinition definition = TRY(this->definition(name));
+  return take_in(
+      definition,
+      [&](const Types& types) { return read_sent_rows(definition, file, types, outside_); }, actor);
+}
+
+Result<IngestReport> Datasets::take_in(const DatasetDefinition& definition, const ReadRows& read,
+                                       const std::string& actor) {
+  const auto types_of = [](const std::optional<Snapshot>& version) {
+    return version ? Types(version->schema.columns.begin(), version->schema.columns.end())
+                   : Types();
+  };
+  for (;;) {
+    const Types types = types_of(TRY(newest(definition.name)));
+    DatasetRows rows = TRY(read(types));
+    base::MutexLock lock(ingest_mutex_);
+    std::optional<Snapshot> before = TRY(newest(definition.name));
+    // Somebody else was quicker, with other columns: rows are read as the version before them says.
+    if (types_of(before) != types) continue;
+    return keep(definition, std::move(rows), std::move(before), actor);
   }
-  const std::filesystem::path copies = scratch_ / "ingest";  // under ingest_mutex_
-  Result<DatasetRows> found =
-      read_dataset_rows(definition, path, project.value_or("."), types, outside_, copies);
-  std::error_code ignored;
-  std::filesystem::remove_all(copies, ignored);
-  DatasetRows rows = TRY(std::move(found));
+}
+
+Result<IngestReport> Datasets::keep(const DatasetDefinition& definition, DatasetRows rows,
+                                    std::optional<Snapshot> before, const std::string& actor) {
+  const std::string& name = definition.name;
   Frame& frame = rows.frame;
   const Validation validation =
       TRY(validate(frame, definition, before ? &before->schema : nullptr));
@@ -224,7 +268,7 @@ Result<IngestReport> Datasets::take_in(const std::string& name, const std::strin
   }
   Snapshot fresh{.dataset = name,
                  .version = before ? before->version + 1 : 1,
-                 .source = source.empty() ? rows.source : source,
+                 .source = rows.source,
                  .source_digest = rows.source_digest,
                  .arrival_time = clock_.now()};
   if (!bad.empty()) {

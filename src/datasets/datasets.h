@@ -2,7 +2,9 @@
 // aside and why.
 #pragma once
 
+#include <atomic>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -66,31 +68,30 @@ class Datasets {
         scratch_(std::move(scratch)),
         outside_(std::move(outside)) {}
 
-  Result<std::vector<DefinitionChange>> plan(const std::vector<DatasetDefinition>& definitions);
-  // Datasets that aren't named stay. `project` is the folder that paths are relative to.
   // kInvalidArgument: a definition has a password, which everybody could read who reads
   // definitions.
   static Result<void> check(const std::vector<DatasetDefinition>& definitions);
+  Result<std::vector<DefinitionChange>> plan(const std::vector<DatasetDefinition>& definitions);
+  // Datasets that aren't named stay. `project` is the folder that paths are relative to.
   Result<std::vector<DefinitionChange>> apply(const std::vector<DatasetDefinition>& definitions,
                                               const std::filesystem::path& project,
                                               const std::string& actor);
   Result<std::vector<DatasetDefinition>> definitions();
   Result<DatasetDefinition> definition(const std::string& name);  // kNotFound
 
-  // Reads, validates, keeps. `path`: another file, folder or s3:// address than the declared place.
+  // Where a path that is given instead of the declared place may lead.
+  enum class Reach { kAnywhere, kProject };
+  // Reads, validates, keeps. `path`: another file, folder or s3:// address than the declared place;
+  // kPermissionDenied where `reach` doesn't go (check_given_path).
   // kNotFound: no such dataset, file or folder. kCorruption: not a Parquet file, or cut short.
   // kInvalidArgument naming file, line and column: what no column can hold. kUnavailable: S3 or
   // PostgreSQL doesn't answer. kFailedPrecondition: rows break a rule and the dataset rejects them;
   // or the schema doesn't follow the last one. Nothing has changed then.
   Result<IngestReport> ingest(const std::string& name, const std::string& path,
-                              const std::string& actor) {
-    return take_in(name, path, "", actor);
-  }
-  // The same with a file that somebody has sent, of Parquet or CSV.
+                              const std::string& actor, Reach reach = Reach::kAnywhere);
+  // The same with a file that somebody has sent, of Parquet or CSV. kInvalidArgument: of neither.
   Result<IngestReport> ingest_sent(const std::string& name, const std::filesystem::path& file,
-                                   const std::string& actor) {
-    return take_in(name, std::filesystem::absolute(file).string(), "sent", actor);
-  }
+                                   const std::string& actor);
 
   // Newest first. kNotFound: no such dataset.
   Result<std::vector<Snapshot>> snapshots(const std::string& name);
@@ -118,17 +119,26 @@ class Datasets {
   Result<types::Frame> quarantine(const Snapshot& snapshot);
 
  private:
-  Result<std::string> put(const types::Frame& frame);
-  // `source`: what the version says that its rows came from; empty: their place.
-  Result<IngestReport> take_in(const std::string& name, const std::string& path,
-                               const std::string& source, const std::string& actor);
+  using Types = std::map<std::string, types::ColumnType>;
+  using ReadRows = std::function<Result<DatasetRows>(const Types& of_last_version)>;
+
+  // Reads, which may take long and depends on others, without the lock; keeps under it.
+  Result<IngestReport> take_in(const DatasetDefinition& definition, const ReadRows& read,
+                               const std::string& actor);
+  // `before`: the newest version, or none.
+  Result<IngestReport> keep(const DatasetDefinition& definition, DatasetRows rows,
+                            std::optional<Snapshot> before, const std::string& actor)
+      REQUIRES(ingest_mutex_);
+  Result<std::string> put(const types::Frame& frame) REQUIRES(ingest_mutex_);
+  Result<std::optional<Snapshot>> newest(const std::string& name);
 
   store::Db& db_;
   store::BlobStore& blobs_;
   const base::Clock& clock_;
   const std::filesystem::path scratch_;
   const Outside outside_;
-  base::Mutex ingest_mutex_;  // one ingest at a time
+  std::atomic<std::uint64_t> copies_{0};  // folders that were made in scratch_
+  base::Mutex ingest_mutex_;              // one version at a time
 };
 
 }  // namespace slipway::datasets

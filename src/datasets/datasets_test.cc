@@ -2,12 +2,15 @@
 #include "datasets/datasets.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <cmath>
 #include <fstream>
 
 #include "base/random.h"
 #include "datasets/profile.h"
+#include "store/file_system.h"
+#include "store/object_store.h"
 #include "store/parquet.h"
 #include "store/sqlite.h"
 #include "store/testing/temp_folder.h"
@@ -159,6 +162,128 @@ TEST_F(DatasetsTest, TheLastSchemaBindsTheNext) {
   const auto refused = datasets_.ingest("weather", "", "ann");
   ASSERT_FALSE(refused);
   EXPECT_NE(refused.error().message.find("column=id"), std::string::npos);
+}
+
+// The first file has whole numbers only; the columns of CSV have no types of their own.
+TEST_F(DatasetsTest, ADeclaredTypeMayBeAnotherThanTheLastVersions) {
+  const auto take = [&](const char* yaml, const char* rows) {
+    MUST(datasets_.apply(MUST(parse_datasets(yaml)), folder_.path(), "ann"));
+    MUST(store::write_file(folder_.path() / "rides.csv", rows));
+    return datasets_.ingest("rides", "", "ann");
+  };
+  ASSERT_TRUE(take("datasets: {rides: {path: rides.csv}}", "km\n1\n"));
+  const auto refused = take("datasets: {rides: {path: rides.csv}}", "km\n1.5\n");
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message.find("column=km"), std::string::npos);
+  const auto taken =
+      take("datasets: {rides: {path: rides.csv, columns: {km: {type: double}}}}", "km\n1.5\n");
+  ASSERT_TRUE(taken) << taken.error().message;
+  EXPECT_EQ(taken->snapshot.version, 2);
+  EXPECT_EQ(taken->snapshot.notes.at(0), Json("km is double as declared, and was int64"));
+}
+
+TEST_F(DatasetsTest, WhatIsSentIsParquetOrCsvAndItsPlaceIsNotTold) {
+  const auto file = folder_.path() / "upload-1";
+  MUST(store::write_file(file, "id,wind_speed,origin\n1,2.5,EWR\n"));
+  const auto sent = datasets_.ingest_sent("weather", file, "ann");
+  ASSERT_TRUE(sent) << sent.error().message;
+  EXPECT_EQ(sent->snapshot.rows, 1);
+  EXPECT_EQ(sent->snapshot.source, "sent");
+  for (const char* broken : {"PAR1 and no more", "id,wind_speed,origin\n1\n", ""}) {
+    MUST(store::write_file(file, broken));
+    const auto refused = datasets_.ingest_sent("weather", file, "ann");
+    ASSERT_FALSE(refused) << broken;
+    EXPECT_EQ(refused.error().code, Code::kInvalidArgument) << broken;
+    EXPECT_EQ(refused.error().message.find(folder_.path().string()), std::string::npos)
+        << refused.error().message;
+  }
+}
+
+TEST_F(DatasetsTest, PasswordsAreNotDeclared) {
+  for (const char* url :
+       {"postgresql://ann:secret@db/rides", "postgresql://db/r?password=secret"}) {
+    const auto declared = MUST(
+        parse_datasets(fmt::format("datasets: {{a: {{postgres: {{url: '{}', table: t}}}}}}", url)));
+    const auto refused = datasets_.apply(declared, folder_.path(), "ann");
+    ASSERT_FALSE(refused) << url;
+    EXPECT_EQ(refused.error().code, Code::kInvalidArgument);
+    EXPECT_EQ(refused.error().message.find("secret"), std::string::npos);
+    // Of a build that took it.
+    EXPECT_EQ(base::to_text(declared[0].shown()).find("secret"), std::string::npos);
+  }
+  EXPECT_EQ(datasets_.definition("a").error().code, Code::kNotFound);
+}
+
+TEST_F(DatasetsTest, WhoMayNotManageReadsNoOtherPlaces) {
+  namespace fs = std::filesystem;
+  const fs::path project = folder_.path() / "project", outside = folder_.path() / "outside";
+  fs::create_directories(project / "more");
+  fs::create_directories(project / "data");
+  fs::create_directories(outside);
+  for (const fs::path& at : {project / "a.csv", project / "more" / "a.csv", outside / "a.csv",
+                             outside / "declared.csv", project / "data" / "a.csv"})
+    MUST(store::write_file(at, "x\n1\n"));
+  fs::create_symlink(outside / "a.csv", project / "link.csv");
+  fs::create_symlink(project, outside / "back");
+  MUST(datasets_.apply(MUST(parse_datasets("datasets: {rides: {path: ../outside/declared.csv}, "
+                                           "lake: {path: 's3://bucket/lake/'}}")),
+                       project, "ann"));
+  Datasets datasets{
+      *db_, *blobs_, clock_, folder_.path() / "scratch", {.own_folder = project / "data"}};
+  const auto reads = [&](const fs::path& path) {
+    const auto found = datasets.ingest("rides", path.string(), "ann", Datasets::Reach::kProject);
+    EXPECT_TRUE(datasets.ingest("rides", path.string(), "ann", Datasets::Reach::kAnywhere)) << path;
+    if (!found) {
+      EXPECT_EQ(found.error().code, Code::kPermissionDenied) << found.error().message;
+    }
+    return found.has_value();
+  };
+  EXPECT_TRUE(reads("a.csv"));
+  EXPECT_TRUE(reads("more"));
+  EXPECT_TRUE(reads("more/../a.csv"));
+  EXPECT_TRUE(reads(project / "a.csv"));
+  EXPECT_TRUE(reads(outside / "back" / "a.csv"));
+  EXPECT_TRUE(reads("../outside/declared.csv"));
+  EXPECT_FALSE(reads("../outside/a.csv"));
+  EXPECT_FALSE(reads(outside / "a.csv"));
+  EXPECT_FALSE(reads("link.csv"));
+  EXPECT_FALSE(reads("data/a.csv"));  // the server's own
+  for (const char* place : {"s3://bucket/lakes", "s3://bucket", "s3://other/lake/a.csv",
+                            "s3://bucket/lake/../a.csv", "/proc/self/environ", "/etc/passwd"}) {
+    const auto refused = datasets.ingest("lake", place, "ann", Datasets::Reach::kProject);
+    ASSERT_FALSE(refused) << place;
+    EXPECT_EQ(refused.error().code, Code::kPermissionDenied) << refused.error().message;
+  }
+  for (const char* place : {"/dev/zero", "pipe"}) {
+    ASSERT_TRUE(*place == '/' || ::mkfifo((project / place).c_str(), 0600) == 0);
+    EXPECT_EQ(datasets.ingest("rides", place, "ann").error().code, Code::kInvalidArgument);
+  }
+}
+
+// A server that was killed while it copied from a storage has left some of the objects.
+TEST_F(DatasetsTest, NothingIsReadOfAnIngestThatWasKilled) {
+  const auto bucket = folder_.path() / "bucket", scratch = folder_.path() / "scratch";
+  for (const auto& place : {bucket, scratch / "ingest", scratch / "ingest-1"}) {
+    std::filesystem::create_directories(place);
+    const std::string name = place == bucket ? "a.csv" : "b.csv";
+    MUST(store::write_file(place / name, place == bucket ? "x\n1\n" : "x\n2\n"));
+  }
+  MUST(datasets_.apply(MUST(parse_datasets("datasets: {lake: {path: 's3://bucket'}}")),
+                       folder_.path(), "ann"));
+  const auto open = [&](const std::string&) -> Result<std::unique_ptr<store::ObjectStore>> {
+    return store::open_folder_objects(bucket);
+  };
+  Datasets datasets{*db_, *blobs_, clock_, scratch, {.open_storage = open}};
+  const auto report = datasets.ingest("lake", "", "ann");
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_EQ(datasets.rows(report->snapshot)->find("x")->ints, (std::vector<std::int64_t>{1}));
+  EXPECT_FALSE(std::filesystem::exists(scratch / "ingest-1"));
+}
+
+TEST_F(DatasetsTest, MoreThanTheLimitIsNotRead) {
+  write(weather({3, 8}, {"EWR"}));
+  Datasets datasets{*db_, *blobs_, clock_, folder_.path() / "scratch", {.bytes_max = 100}};
+  EXPECT_EQ(datasets.ingest("weather", "", "ann").error().code, Code::kResourceExhausted);
 }
 
 TEST_F(DatasetsTest, UnreadableFilesAreRefusedWithTheReason) {

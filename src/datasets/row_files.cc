@@ -19,14 +19,6 @@ std::optional<FileFormat> format_of(const fs::path& file) {
   return std::nullopt;
 }
 
-// By its first bytes, whatever it is called.
-bool is_parquet(const fs::path& file) {
-  constexpr std::string_view kMagic = "PAR1";
-  std::ifstream in(file, std::ios::binary);
-  std::string begin(kMagic.size(), 0);
-  return in.read(begin.data(), static_cast<std::streamsize>(begin.size())) && begin == kMagic;
-}
-
 bool is_hidden(const fs::path& name) {
   return name.native().starts_with('.') || name.native().starts_with('_');
 }
@@ -53,6 +45,13 @@ Result<std::vector<std::pair<std::string, std::optional<std::string>>>> partitio
 
 }  // namespace
 
+bool is_parquet(const fs::path& file) {
+  constexpr std::string_view kMagic = "PAR1";
+  std::ifstream in(file, std::ios::binary);
+  std::string begin(kMagic.size(), 0);
+  return in.read(begin.data(), static_cast<std::streamsize>(begin.size())) && begin == kMagic;
+}
+
 Result<std::vector<RowFile>> find_row_files(const fs::path& path,
                                             std::optional<FileFormat> format) {
   std::error_code ec;
@@ -60,6 +59,8 @@ Result<std::vector<RowFile>> find_row_files(const fs::path& path,
     return base::error(Code::kNotFound, "no such file or folder: path={}", path.string());
   std::vector<RowFile> files;
   if (!fs::is_directory(path, ec)) {
+    if (!fs::is_regular_file(path, ec))
+      return base::error(Code::kInvalidArgument, "no regular file: path={}", path.string());
     const auto known = is_parquet(path) ? FileFormat::kParquet : format ? format : format_of(path);
     // With any other ending it is taken for Parquet, and the error is of that.
     files.push_back(

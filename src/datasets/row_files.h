@@ -19,9 +19,12 @@ struct RowFile {
   std::vector<std::pair<std::string, std::optional<std::string>>> partitions;
 };
 
+// Whether a file is Parquet by its first bytes, whatever it is called.
+bool is_parquet(const std::filesystem::path& file);
+
 // By name; never none. Files and folders that begin with '.' or '_' are not the dataset's.
-// kNotFound: nothing is there. kInvalidArgument: a file of neither format, a folder of both and no
-// `format`, or files that don't share their partitions.
+// kNotFound: nothing is there. kInvalidArgument: no regular file (a device, a pipe), a folder of
+// both formats and no `format`, or files that don't share their partitions.
 Result<std::vector<RowFile>> find_row_files(const std::filesystem::path& path,
                                             std::optional<FileFormat> format);
 

@@ -17,8 +17,19 @@ bool is_name(const std::string& name) {
          name.find('\0') == std::string::npos;
 }
 
+// Takes the bytes of an object off what is left of the limit.
+Result<void> take_from(std::int64_t& bytes_left, std::int64_t bytes, const std::string& path) {
+  if (bytes > bytes_left) {
+    return base::error(Code::kResourceExhausted,
+                       "the objects are larger than what may be read at once: path={}", path);
+  }
+  bytes_left -= bytes;
+  return {};
+}
+
 Result<void> copy_folder(ObjectStore& from, const std::string& folder,
-                         const std::vector<ObjectEntry>& entries, const std::filesystem::path& to) {
+                         const std::vector<ObjectEntry>& entries, std::int64_t& bytes_left,
+                         const std::filesystem::path& to) {
   TRY(make_folders(to));
   for (const ObjectEntry& entry : entries) {
     if (!is_name(entry.name)) {
@@ -27,8 +38,9 @@ Result<void> copy_folder(ObjectStore& from, const std::string& folder,
     }
     const std::string path = folder.empty() ? entry.name : folder + "/" + entry.name;
     if (entry.is_folder) {
-      TRY(copy_folder(from, path, TRY(from.list(path)), to / entry.name));
+      TRY(copy_folder(from, path, TRY(from.list(path)), bytes_left, to / entry.name));
     } else {
+      TRY(take_from(bytes_left, entry.bytes, path));
       TRY(copy_object(from, path, entry.bytes, to / entry.name));
     }
   }
@@ -44,18 +56,20 @@ Result<void> copy_object(ObjectStore& from, const std::string& path, std::int64_
   std::vector<char> buffer(kPieceBytes);
   while (const std::size_t n = TRY(reader->read(buffer)))
     out.write(buffer.data(), static_cast<std::streamsize>(n));
+  if (const auto now = reader->object_bytes(); now && *now != bytes)
+    return base::error(Code::kUnavailable, "the object changed while it was read: path={}", path);
   out.close();
   if (!out) return errno_error(errno, "write", to);
   return {};
 }
 
 Result<std::filesystem::path> copy_objects(const std::string& uri, const std::filesystem::path& to,
-                                           const OpenObjects& open) {
+                                           std::int64_t bytes_max, const OpenObjects& open) {
   std::string address = uri;
   while (address.ends_with('/')) address.pop_back();
   const auto folder = TRY(open(address));
   if (const std::vector<ObjectEntry> entries = TRY(folder->list("")); !entries.empty()) {
-    TRY(copy_folder(*folder, "", entries, to));
+    TRY(copy_folder(*folder, "", entries, bytes_max, to));
     return to;
   }
   const std::size_t slash = address.rfind('/');
@@ -64,6 +78,7 @@ Result<std::filesystem::path> copy_objects(const std::string& uri, const std::fi
   const Result<std::int64_t> bytes = parent->size(name);
   if (!bytes && bytes.error().code == Code::kNotFound)
     return base::error(Code::kNotFound, "nothing is there: uri={}", uri);
+  TRY(take_from(bytes_max, TRY(bytes), name));
   TRY(copy_object(*parent, name, TRY(bytes), to / name));
   return to / name;
 }

@@ -28,29 +28,26 @@ using types::ColumnType;
 Error arrow_error(const arrow::Status& status, Code code, const std::filesystem::path& file) {
   if (status.IsIOError() && status.ToString().find("No space left") != std::string::npos)
     code = Code::kStorageFull;
+  if (status.IsOutOfMemory()) code = Code::kResourceExhausted;
   return base::error(code, "parquet: {}: file={}", status.message(), file.string());
 }
 
 // A file that is open for reading, with Arrow's exceptions turned into errors.
 class ParquetReader {
  public:
-  static Result<ParquetReader> open(const std::filesystem::path& file) {
+  static Result<ParquetReader> open(const std::filesystem::path& file,
+                                    std::optional<std::int64_t> memory_max = std::nullopt) {
     std::error_code ec;
     if (!std::filesystem::is_regular_file(file, ec))
       return base::error(Code::kNotFound, "no such file: file={}", file.string());
-    try {
-      auto input = arrow::io::MemoryMappedFile::Open(file.string(), arrow::io::FileMode::READ);
-      if (!input.ok()) return arrow_error(input.status(), Code::kCorruption, file);
-      auto reader = parquet::arrow::OpenFile(*input, arrow::default_memory_pool());
-      if (!reader.ok()) return arrow_error(reader.status(), Code::kCorruption, file);
-      ParquetReader opened;
-      opened.reader_ = std::move(*reader);
-      const arrow::Status status = opened.reader_->GetSchema(&opened.schema_);
-      if (!status.ok()) return arrow_error(status, Code::kCorruption, file);
-      return opened;
-    } catch (const std::exception& e) {
-      return base::error(Code::kCorruption, "parquet: {}: file={}", e.what(), file.string());
-    }
+    auto input = arrow::io::MemoryMappedFile::Open(file.string(), arrow::io::FileMode::READ);
+    if (!input.ok()) return arrow_error(input.status(), Code::kCorruption, file);
+    return open_input(std::move(*input), file, memory_max);
+  }
+  static Result<ParquetReader> open(const ParquetBytes& bytes) {
+    return open_input(
+        std::make_shared<arrow::io::BufferReader>(std::make_shared<arrow::Buffer>(bytes.bytes)),
+        bytes.name, std::nullopt);
   }
 
   const arrow::Schema& schema() const { return *schema_; }
@@ -75,6 +72,31 @@ class ParquetReader {
   }
 
  private:
+  static Result<ParquetReader> open_input(std::shared_ptr<arrow::io::RandomAccessFile> input,
+                                          const std::filesystem::path& file,
+                                          std::optional<std::int64_t> memory_max) {
+    try {
+      ParquetReader opened;
+      arrow::MemoryPool* pool = arrow::default_memory_pool();
+      if (memory_max) {
+        opened.pool_ = std::make_unique<arrow::CappedMemoryPool>(pool, *memory_max);
+        pool = opened.pool_.get();
+      }
+      parquet::arrow::FileReaderBuilder builder;
+      arrow::Status status = builder.Open(std::move(input), parquet::ReaderProperties(pool));
+      if (!status.ok()) return arrow_error(status, Code::kCorruption, file);
+      auto reader = builder.memory_pool(pool)->Build();
+      if (!reader.ok()) return arrow_error(reader.status(), Code::kCorruption, file);
+      opened.reader_ = std::move(*reader);
+      status = opened.reader_->GetSchema(&opened.schema_);
+      if (!status.ok()) return arrow_error(status, Code::kCorruption, file);
+      return opened;
+    } catch (const std::exception& e) {
+      return base::error(Code::kCorruption, "parquet: {}: file={}", e.what(), file.string());
+    }
+  }
+
+  std::unique_ptr<arrow::CappedMemoryPool> pool_;  // outlives what is read
   std::unique_ptr<parquet::arrow::FileReader> reader_;
   std::shared_ptr<arrow::Schema> schema_;
 };
@@ -123,8 +145,8 @@ Result<ParquetInfo> parquet_info(const std::filesystem::path& file) {
   return info;
 }
 
-Result<ParquetColumns> parquet_columns(const std::filesystem::path& file) {
-  const ParquetReader reader = TRY(ParquetReader::open(file));
+Result<ParquetColumns> parquet_columns(const ParquetBytes& bytes) {
+  const ParquetReader reader = TRY(ParquetReader::open(bytes));
   ParquetColumns columns;
   for (const auto& field : reader.schema().fields()) {
     if (arrow_column_type(*field)) {
@@ -234,9 +256,10 @@ std::shared_ptr<parquet::WriterProperties> properties_for(const types::Frame& fr
 
 }  // namespace
 
-Result<types::Frame> read_parquet(const std::filesystem::path& file,
-                                  const std::vector<std::string>& columns) {
-  ParquetReader reader = TRY(ParquetReader::open(file));
+namespace {
+
+Result<types::Frame> read_all(ParquetReader reader, const std::filesystem::path& file,
+                              const std::vector<std::string>& columns) {
   types::Frame frame;
   for (int index : TRY(positions_of(reader.schema(), columns, file))) {
     const arrow::Field& field = *reader.schema().field(index);
@@ -245,6 +268,18 @@ Result<types::Frame> read_parquet(const std::filesystem::path& file,
     TRY(frame.add(std::move(column)));
   }
   return frame;
+}
+
+}  // namespace
+
+Result<types::Frame> read_parquet(const std::filesystem::path& file,
+                                  const std::vector<std::string>& columns) {
+  return read_all(TRY(ParquetReader::open(file)), file, columns);
+}
+
+Result<types::Frame> read_parquet(const ParquetBytes& bytes,
+                                  const std::vector<std::string>& columns) {
+  return read_all(TRY(ParquetReader::open(bytes)), bytes.name, columns);
 }
 
 namespace {
@@ -279,8 +314,9 @@ bool may_have(const parquet::FileMetaData& metadata, int group, int column,
 
 Result<void> scan_parquet(const std::filesystem::path& file,
                           const std::vector<std::string>& columns, std::int64_t rows_per_piece,
-                          const std::optional<ParquetRange>& range, const ParquetVisit& visit) {
-  ParquetReader reader = TRY(ParquetReader::open(file));
+                          const std::optional<ParquetRange>& range, const ParquetVisit& visit,
+                          std::optional<std::int64_t> memory_max) {
+  ParquetReader reader = TRY(ParquetReader::open(file, memory_max));
   const std::vector<int> wanted = TRY(positions_of(reader.schema(), columns, file));
   for (const int index : wanted) TRY(arrow_column_type(*reader.schema().field(index)));
   int by = range ? reader.schema().GetFieldIndex(range->column) : -1;

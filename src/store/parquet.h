@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -33,10 +34,18 @@ struct ParquetColumns {
   std::vector<std::string> held;
   std::vector<std::pair<std::string, std::string>> others;
 };
-Result<ParquetColumns> parquet_columns(const std::filesystem::path& file);
+
+// A whole file in memory, and what messages call it.
+struct ParquetBytes {
+  std::string_view bytes;
+  std::string name;
+};
+Result<ParquetColumns> parquet_columns(const ParquetBytes& bytes);
 
 // All columns when `columns` is empty; otherwise those, in that order.
 Result<types::Frame> read_parquet(const std::filesystem::path& file,
+                                  const std::vector<std::string>& columns = {});
+Result<types::Frame> read_parquet(const ParquetBytes& bytes,
                                   const std::vector<std::string>& columns = {});
 
 // A column of microseconds and which of its values are asked for, both inclusive.
@@ -48,11 +57,13 @@ struct ParquetRange {
 // Calls `visit` with pieces of at most `rows_per_piece` rows of these columns, in the order of
 // rows, and the position of each piece's first row. Row groups that by their statistics have
 // nothing in `range` are left out. The frame is used again for the next piece. Errors as
-// read_parquet, and what `visit` says.
+// read_parquet, and what `visit` says. With `memory_max` a file of somebody else's is refused that
+// takes more for a piece (kResourceExhausted).
 using ParquetVisit = std::function<Result<void>(const types::Frame& piece, std::int64_t first_row)>;
 Result<void> scan_parquet(const std::filesystem::path& file,
                           const std::vector<std::string>& columns, std::int64_t rows_per_piece,
-                          const std::optional<ParquetRange>& range, const ParquetVisit& visit);
+                          const std::optional<ParquetRange>& range, const ParquetVisit& visit,
+                          std::optional<std::int64_t> memory_max = std::nullopt);
 
 // zstd-compressed where that pays; written beside, synced, then renamed over `file`. The same frame
 // gives the same bytes.

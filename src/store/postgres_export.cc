@@ -12,6 +12,11 @@ namespace {
 using types::ColumnType;
 
 constexpr const char* kConnectTimeoutSeconds = "10";
+// A server that is gone is noticed within two minutes, asked or not.
+constexpr const char* kIdleSeconds = "30";
+constexpr const char* kBetweenProbesSeconds = "10";
+constexpr const char* kProbes = "6";
+constexpr const char* kUnacknowledgedMilliseconds = "90000";
 
 struct CloseLink {
   void operator()(PGconn* link) const { PQfinish(link); }
@@ -101,11 +106,26 @@ Result<Link> connect(std::string_view url, int seconds_max) {
       "-c default_transaction_read_only=on -c statement_timeout={}s -c datestyle=ISO -c "
       "timezone=UTC",
       seconds_max);
-  const char* const names[] = {"connect_timeout", "fallback_application_name",
-                               "dbname",          "client_encoding",
-                               "options",         nullptr};
-  const char* const values[] = {kConnectTimeoutSeconds, "slipway", address.c_str(), "UTF8",
-                                options.c_str(),        nullptr};
+  const char* const names[] = {"connect_timeout",
+                               "fallback_application_name",
+                               "dbname",
+                               "client_encoding",
+                               "options",
+                               "keepalives_idle",
+                               "keepalives_interval",
+                               "keepalives_count",
+                               "tcp_user_timeout",
+                               nullptr};
+  const char* const values[] = {kConnectTimeoutSeconds,
+                                "slipway",
+                                address.c_str(),
+                                "UTF8",
+                                options.c_str(),
+                                kIdleSeconds,
+                                kBetweenProbesSeconds,
+                                kProbes,
+                                kUnacknowledgedMilliseconds,
+                                nullptr};
   Link link(PQconnectdbParams(names, values, /*expand_dbname=*/1));
   if (link == nullptr) return base::error(Code::kResourceExhausted, "postgres: out of memory");
   if (PQstatus(link.get()) != CONNECTION_OK) return error_of(link.get(), nullptr);
@@ -127,11 +147,11 @@ std::string postgres_table_name(std::string_view table) {
 }
 
 Result<PostgresExport> export_postgres(std::string_view url, std::string_view query,
-                                       int seconds_max) {
+                                       const PostgresExportLimits& limits) {
   std::string select(query);
   while (!select.empty() && (select.back() == ';' || select.back() == '\n' || select.back() == ' '))
     select.pop_back();
-  const Link link = TRY(connect(url, seconds_max));
+  const Link link = TRY(connect(url, limits.seconds));
   TRY(ask(link.get(), "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY", PGRES_COMMAND_OK));
   PostgresExport found;
   // A prepared statement is one statement: what is smuggled behind a ';' is refused.
@@ -170,6 +190,11 @@ Result<PostgresExport> export_postgres(std::string_view url, std::string_view qu
     }
     found.csv.append(piece, static_cast<std::size_t>(bytes));
     PQfreemem(piece);
+    if (static_cast<std::int64_t>(found.csv.size()) > limits.bytes) {
+      return base::error(Code::kResourceExhausted,
+                         "postgres: the query gives more than may be read at once: bytes_max={}",
+                         limits.bytes);
+    }
   }
   const Answer end(PQgetResult(link.get()));
   if (PQresultStatus(end.get()) != PGRES_COMMAND_OK) return error_of(link.get(), end.get());

@@ -1,6 +1,7 @@
 // Rows of somebody else's PostgreSQL as CSV text: read in one read-only transaction, never written.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -21,11 +22,15 @@ struct PostgresExport {
 };
 
 // What `query`, a SELECT, gives, in its order as long as nothing is left out. `url`:
-// postgresql://... kUnavailable: the server can't be reached. kDeadlineExceeded: it took longer
-// than that. kPermissionDenied, kInvalidArgument: in the server's words. Messages never have the
-// URL.
+// postgresql://... kUnavailable: the server can't be reached, or answers no more.
+// kDeadlineExceeded, kResourceExhausted: beyond the limits. kPermissionDenied, kInvalidArgument: in
+// the server's words. Messages never have the URL.
+struct PostgresExportLimits {
+  int seconds = 600;
+  std::int64_t bytes = 32ll << 30;  // of CSV
+};
 Result<PostgresExport> export_postgres(std::string_view url, std::string_view query,
-                                       int seconds_max);
+                                       const PostgresExportLimits& limits);
 
 // A table's name, "rides" or "public.rides", as SQL: quoted part by part.
 std::string postgres_table_name(std::string_view table);

@@ -1,8 +1,10 @@
 """Where a dataset's rows may be: CSV and Parquet files, folders, S3, PostgreSQL, and rows that are sent."""
 import datetime as dt
 import os
+import signal
 import subprocess
 import sys
+import threading
 
 import pandas as pd
 import polars as pl
@@ -11,7 +13,7 @@ import pyarrow.dataset
 import pyarrow.parquet as pq
 import pytest
 import requests
-from conftest import ROOT, Server, free_port
+from conftest import ROOT, Server, eventually, free_port
 from s3_server import S3Server
 
 sys.path.insert(0, str(ROOT / "python"))
@@ -110,8 +112,11 @@ def test_folders_partitioned_or_not(take, tmp_path):
 
 
 def test_columns_that_nothing_holds_are_left_out(take, tmp_path):
-    pq.write_table(ROWS.append_column("tags", pa.array([[1], [2], [3], [4]])).append_column("where", pa.array([{"x": 1}] * 4)), tmp_path / "rides.parquet")
-    assert take(path="rides.parquet") == EXPECTED
+    nested = ROWS.append_column("tags", pa.array([[1], [2], [3], [4]])).append_column("where", pa.array([{"x": 1, "y": 2}] * 4))
+    # In front of and between the others: a list or a struct is several columns of the file.
+    for order in (nested.column_names, ["where", *ROWS.column_names, "tags"], ["ride", "tags", "driver", "where", "km", "ok", "at"]):
+        pq.write_table(nested.select(order), tmp_path / "rides.parquet")
+        assert take(path="rides.parquet") == EXPECTED
     assert any(note.startswith("tags is left out: a list<") for note in take.document["notes"]), take.document["notes"]
     assert any(note.startswith("where is left out: a struct<") for note in take.document["notes"])
 
@@ -128,7 +133,7 @@ def test_s3_objects_and_folders(take, s3, server):
     assert take(path=f"s3://{s3.bucket}/one.csv") == EXPECTED
     with pytest.raises(sw.NotFound, match="nobody"):
         take(path=f"s3://{s3.bucket}/nobody")
-    assert not (server.data_dir / "uploads" / "ingest").exists()
+    assert not list((server.data_dir / "uploads").glob("ingest*"))
 
 
 @pytest.mark.parametrize("where", [{"table": "shop.Rides"}, {"query": 'SELECT * FROM shop."Rides" ORDER BY at DESC;'}])
@@ -138,7 +143,18 @@ def test_postgresql(take, where, warehouse):
     assert "not-asked-for" not in str(take.document) and take.document["source"].startswith("postgresql://")
     again = take.client.ingest(take.snapshot.dataset)
     assert not again.new
-    assert take(postgres=sw.Postgres(url=warehouse.url, **where)) == EXPECTED
+
+
+def test_a_password_is_not_declared(server, warehouse, tmp_path):
+    client = sw.Client(server.url)
+    project = sw.Project("places", folder=tmp_path).add(sw.Dataset("told", postgres=sw.Postgres(url=warehouse.url, table="shop.odd")))
+    for declare in (client.plan, client.apply):
+        with pytest.raises(sw.InvalidArgument, match="dataset=told") as refused:
+            declare(project)
+        assert "not-asked-for" not in str(refused.value)
+    assert requests.get(f"{server.url}/slipway/v1/datasets/told", timeout=10).status_code == 404
+    replies = [requests.get(server.url + path, timeout=10).text for path in ("/slipway/v1/datasets", "/slipway/v1/events?limit=1000")]
+    assert all(text and "not-asked-for" not in text for text in replies)
 
 
 def test_postgresqls_types(server, tmp_path):
@@ -170,8 +186,8 @@ def test_what_postgresql_refuses(server, tmp_path, declared, error, says):
     with pytest.raises(error, match=says) as caught:
         client.ingest("refused")
     assert "not-asked-for" not in str(caught.value)
-    with pytest.raises(sw.NotFound):
-        client.training_set("ride", "refused")
+    with pytest.raises(sw.NotFound, match="refused"):
+        client.rows("refused")
 
 
 def test_mistakes_name_file_row_and_column(server, tmp_path):
@@ -191,6 +207,49 @@ def test_mistakes_name_file_row_and_column(server, tmp_path):
     (tmp_path / "parts" / "b.csv").write_text("km,n,at\n2,1,2026-01-05\n\n101,1,2026-01-05\n")
     with pytest.raises(sw.FailedPrecondition, match="column=km rule=max value=101 file=b.csv line=4"):
         client.ingest("wrong")
+
+
+def test_csv_is_sent_and_broken_bytes_are_the_senders(server, tmp_path):
+    client = sw.Client(server.url)
+    client.apply(sw.Project("places", folder=tmp_path).add(sw.Dataset("sent", path="nowhere.csv")))
+    place = f"{server.url}/slipway/v1/datasets/sent/rows"
+    taken = requests.post(place, csv_text(ROWS), timeout=10)
+    assert taken.status_code == 200 and taken.json()["snapshot"]["rows"] == 4, taken.text
+    for broken, says in ((b"PAR1....", "parquet"), (b"ride,driver\n1\n", "line=2"), (b"\0\xff", "")):
+        refused = requests.post(place, broken, timeout=10)
+        assert refused.status_code == 400 and says in refused.text.lower() and str(server.data_dir) not in refused.text, refused.text
+
+
+def test_a_kill_while_objects_are_copied_leaves_nothing_for_the_next(s3, tmp_path, monkeypatch):
+    for name, value in s3.variables.items():
+        monkeypatch.setenv(name, value)
+    killed, whole = s3.objects / s3.bucket / "killed", s3.objects / s3.bucket / "whole"
+    for place in (killed, whole):
+        place.mkdir()
+    pq.write_table(ROWS.slice(0, 1), killed / "a.parquet")
+    with open(killed / "b.parquet", "wb") as large:
+        large.truncate(2 << 30)
+    pq.write_table(ROWS.slice(1), whole / "c.parquet")
+    running = Server(tmp_path / "data")
+    try:
+        client = sw.Client(running.url, retries=0)
+        client.apply(sw.Project("places", folder=tmp_path).add(sw.Dataset("killed", path=f"s3://{s3.bucket}/killed"),
+                                                              sw.Dataset("whole", path=f"s3://{s3.bucket}/whole")))
+        asked = threading.Thread(target=lambda: pytest.raises(Exception, client.ingest, "killed"))
+        asked.start()
+        copies = lambda: list((tmp_path / "data" / "uploads").rglob("b.parquet"))  # noqa: E731
+        eventually(copies)
+        running.stop(signal.SIGKILL)
+        asked.join()
+        assert copies()
+        running.start()
+        assert not list((tmp_path / "data" / "uploads").iterdir())
+        client = sw.Client(running.url)
+        assert client.ingest("whole").rows == 3
+        assert client.rows("whole").column("ride").to_pylist() == [2, 3, 4]
+    finally:
+        running.stop()
+        (killed / "b.parquet").unlink()
 
 
 @pytest.mark.parametrize("rows", [ROWS, ROWS.to_pandas(), pl.from_arrow(ROWS)], ids=["arrow", "pandas", "polars"])

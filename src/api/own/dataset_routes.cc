@@ -86,7 +86,8 @@ Result<Response> quarantine(Datasets& datasets, const Request& request) {
 }  // namespace
 
 std::vector<http::Route> dataset_routes(
-    Datasets& datasets, std::function<Result<void>(const std::string& name)> ingested) {
+    Datasets& datasets, std::function<Result<void>(const std::string& name)> ingested,
+    std::function<bool(const Request& request)> manages) {
   const std::string base = "/slipway/v1/datasets";
   return {
       {.method = Method::kGet,
@@ -102,14 +103,18 @@ std::vector<http::Route> dataset_routes(
       {.method = Method::kPost,
        .pattern = base + "/{name}/ingest",
        .summary = "Reads, validates and keeps the dataset's file as a version.",
-       .handler = answering([&datasets, ingested](const Request& request) -> Result<Response> {
-         const JsonObject body = TRY(read_body(request));
-         const auto report = TRY(datasets.ingest(request.param("name"),
-                                                 TRY(base::find_string(body, "path")).value_or(""),
-                                                 TRY(read_actor(request, body))));
-         if (report.is_new) TRY(ingested(request.param("name")));
-         return reply({{"snapshot", report.snapshot.to_json()}, {"new", report.is_new}});
-       }),
+       .handler =
+           answering([&datasets, ingested, manages](const Request& request) -> Result<Response> {
+             const JsonObject body = TRY(read_body(request));
+             const auto reach =
+                 manages(request) ? Datasets::Reach::kAnywhere : Datasets::Reach::kProject;
+             const auto report = TRY(datasets.ingest(
+                 request.param("name"), TRY(base::find_string(body, "path")).value_or(""),
+                 TRY(read_actor(request, body)), reach));
+             // Also of a version that was there: the server may have ended before it was bound.
+             TRY(ingested(request.param("name")));
+             return reply({{"snapshot", report.snapshot.to_json()}, {"new", report.is_new}});
+           }),
        .tag = "slipway"},
       {.method = Method::kGet,
        .pattern = base + "/{name}/rows",
@@ -122,7 +127,7 @@ std::vector<http::Route> dataset_routes(
        .handler = answering([&datasets, ingested](const Request& request) -> Result<Response> {
          const auto report = TRY(datasets.ingest_sent(request.param("name"), request.body_file,
                                                       TRY(read_actor(request, JsonObject()))));
-         if (report.is_new) TRY(ingested(request.param("name")));
+         TRY(ingested(request.param("name")));
          return reply({{"snapshot", report.snapshot.to_json()}, {"new", report.is_new}});
        }),
        .body = http::Route::Body::kFile,

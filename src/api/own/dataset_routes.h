@@ -10,8 +10,10 @@
 
 namespace slipway::api::own {
 
-// All must outlive the routes. `ingested` is called after a new version.
+// All must outlive the routes. `ingested` is called after every ingest. `manages`: whether who asks
+// may have any file read.
 std::vector<http::Route> dataset_routes(
-    datasets::Datasets& datasets, std::function<Result<void>(const std::string& name)> ingested);
+    datasets::Datasets& datasets, std::function<Result<void>(const std::string& name)> ingested,
+    std::function<bool(const http::Request& request)> manages);
 
 }  // namespace slipway::api::own
