@@ -49,13 +49,14 @@ Result<std::vector<std::size_t>> output_positions(const BoundService& bound,
 
 }  // namespace
 
-Result<std::shared_ptr<FeatureStore::State>> FeatureStore::bind(Definitions definitions) const {
+Result<std::shared_ptr<FeatureStore::State>> FeatureStore::bind(Definitions definitions,
+                                                                TableSource& tables) const {
   auto state = std::make_shared<State>();
   state->definitions = std::move(definitions);
   for (const Source& source : state->definitions.sources) {
-    state->source_columns.push_back(TRY(tables_.columns(source.dataset)));
+    state->source_columns.push_back(TRY(tables.columns(source.dataset)));
     std::vector<std::size_t> keys;
-    for (const std::string& key : TRY(tables_.key(source.dataset)))
+    for (const std::string& key : TRY(tables.key(source.dataset)))
       keys.push_back(column_position(state->source_columns.back(), key));
     state->source_keys.push_back(std::move(keys));
   }

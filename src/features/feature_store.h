@@ -31,7 +31,8 @@ inline constexpr types::Timestamp kEndOfTime{std::numeric_limits<std::int64_t>::
 struct HistoryRequest {
   std::string service;
   std::string entities;  // the dataset whose rows are asked for
-  // Instead: a Parquet file of them. All of its columns are in the training set; it has no labels.
+  // Instead: a Parquet file of them, whose event times are all there. All of its columns are in the
+  // training set, so that none may be called as a feature; it has no labels.
   std::filesystem::path entity_file;
   std::string label_name, label;  // an expression over the dataset's columns; empty: no label
   types::Timestamp
@@ -50,6 +51,10 @@ struct HistoryResult {
                                // was known (LABEL_known_at), then the features
   std::int64_t unlabeled = 0;  // entity rows left out because their label was not known at as_of
 };
+
+// Whether rows of these columns can be asked for. kNotFound: a column of the service's request is
+// missing. kInvalidArgument: its event time is no timestamp.
+Result<void> check_entity_columns(const Service& service, const std::vector<NamedColumn>& columns);
 
 // Which rows of the datasets are loaded for online reads.
 struct Materialization {
@@ -208,6 +213,9 @@ class FeatureStore {
   Result<HistoryResult> history(const HistoryRequest& request, const HistoryVisit& visit) const;
   // All of it at once.
   Result<HistoryResult> history(const HistoryRequest& request) const;
+  // Of other definitions and datasets than the newest.
+  Result<HistoryResult> history(const HistoryRequest& request, const Definitions& definitions,
+                                TableSource& tables, const HistoryVisit& visit) const;
 
  private:
   friend class Recomputation;  // reads the same rows for requests that were served
@@ -238,7 +246,10 @@ class FeatureStore {
     bool is_like(const State& other) const;
   };
 
-  Result<std::shared_ptr<State>> bind(Definitions definitions) const;
+  Result<std::shared_ptr<State>> bind(Definitions definitions) const {
+    return bind(std::move(definitions), tables_);
+  }
+  Result<std::shared_ptr<State>> bind(Definitions definitions, TableSource& tables) const;
   std::shared_ptr<const State> state() const;
   // The same, where reads may be answered. kUnavailable.
   Result<std::shared_ptr<const State>> readable() const;

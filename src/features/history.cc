@@ -97,6 +97,24 @@ class TrainingSet {
   std::vector<std::optional<ViewHistory>> parts_;  // by part of the service; on demand: none
 };
 
+// About what a frame takes of memory.
+std::size_t bytes_of(const types::Frame& frame) {
+  std::size_t bytes = 0;
+  for (const Column& column : frame.columns()) {
+    bytes += column.size() * sizeof(double) + column.valid.size();
+    for (const std::string& text : column.strings) bytes += sizeof text + text.size();
+  }
+  return bytes;
+}
+
+// How much is answered at once. Their texts count as they are, so that batches are the same for the
+// same rows.
+struct BatchLimits {
+  std::size_t rows = 1;
+  std::size_t bytes = 1;          // of the entity rows and of what is made for them
+  std::size_t bytes_per_row = 0;  // of what is made for one
+};
+
 // What is wrong with a file that somebody has sent is for them to hear.
 template <typename T>
 Result<T> as_sent(Result<T> read) {
@@ -107,8 +125,10 @@ Result<T> as_sent(Result<T> read) {
 // A Parquet file of entity rows.
 class FileTable final : public Table {
  public:
-  FileTable(std::filesystem::path file, const store::ParquetInfo& info)
-      : file_(std::move(file)), rows_(info.rows) {}
+  FileTable(std::filesystem::path file, const store::ParquetInfo& info, std::uint64_t memory_bytes)
+      : file_(std::move(file)),
+        rows_(info.rows),
+        memory_max_(static_cast<std::int64_t>(memory_bytes)) {}
 
   std::string version() const override { return file_.string(); }
   std::int64_t row_count() const override { return rows_; }
@@ -120,15 +140,17 @@ class FileTable final : public Table {
     constexpr std::int64_t kRowsPerPiece = 64 * 1024;
     std::optional<store::ParquetRange> of_file;
     if (range) of_file = {.column = range->column, .first = range->first, .last = range->last};
-    return as_sent(store::scan_parquet(file_, columns, kRowsPerPiece, of_file,
-                                       [&](const types::Frame& piece, std::int64_t first_row) {
-                                         return visit(piece, static_cast<std::size_t>(first_row));
-                                       }));
+    return as_sent(store::scan_parquet(
+        file_, columns, kRowsPerPiece, of_file,
+        [&](const types::Frame& piece, std::int64_t first_row) {
+          return visit(piece, static_cast<std::size_t>(first_row));
+        },
+        memory_max_));
   }
 
  private:
   const std::filesystem::path file_;
-  const std::int64_t rows_;
+  const std::int64_t rows_, memory_max_;
 };
 
 // What is read of the dataset whose rows are asked for, and which of them count.
@@ -144,6 +166,7 @@ class EntitySource {
     } else {
       TRY(source.read_file());
     }
+    TRY(check_entity_columns(service.service, source.columns_));
     std::set<std::string> read(source.keys_.begin(), source.keys_.end());
     read.insert(source.arrival_);
     for (const RequestColumn& column : service.service.request) read.insert(column.name);
@@ -163,13 +186,17 @@ class EntitySource {
     return source;
   }
 
-  // Calls `answer` for batches of at most `rows` rows, in order; at least once. Returns how many
-  // rows were left out because their label was not known.
-  Result<std::int64_t> each(std::size_t rows, const std::function<Result<void>(Batch)>& answer) {
+  // Calls `answer` for batches, in order; at least once. Returns how many rows were left out
+  // because their label was not known.
+  Result<std::int64_t> each(const BatchLimits& limits,
+                            const std::function<Result<void>(Batch)>& answer) {
     std::int64_t unlabeled = 0;
     std::optional<Batch> batch;
-    std::size_t batches = 0;
-    const auto finish = [&](Batch done) {
+    std::size_t batches = 0, bytes = 0;
+    const auto finish = [&]() -> Result<void> {
+      Batch done = std::move(*batch);
+      batch.reset();
+      bytes = 0;
       return ++batches > request_.batches_done ? answer(std::move(done)) : Result<void>();
     };
     const std::string& time = service_.service.event_time;
@@ -180,17 +207,25 @@ class EntitySource {
     TRY(table_->scan(names_, range, [&](const types::Frame& piece, std::size_t at) -> Result<void> {
       std::optional<Column> labels;
       if (label_) labels = label_->evaluate(find_columns(piece, columns_), piece.rows());
-      const std::vector<std::size_t> asked = TRY(choose(piece, labels, unlabeled));
+      const std::vector<std::size_t> asked = TRY(choose(piece, labels, unlabeled, at));
+      // A key column of the request is there twice.
+      const std::size_t bytes_per_row =
+          1 + limits.bytes_per_row + 2 * bytes_of(piece) / std::max<std::size_t>(piece.rows(), 1);
       for (std::size_t first = 0; first < asked.size();) {
+        std::size_t room = (limits.bytes - std::min(bytes, limits.bytes)) / bytes_per_row;
+        if (batch && batch->rows() > 0 && room == 0) {
+          TRY(finish());
+          continue;
+        }
         if (!batch) batch = empty_like(piece, labels);
-        const std::size_t some = std::min(asked.size() - first, rows - batch->rows());
+        room = std::clamp<std::size_t>(room, 1, limits.rows - batch->rows());
+        const std::size_t some = std::min(asked.size() - first, room);
         append(*batch, piece, labels,
                {asked.begin() + static_cast<std::ptrdiff_t>(first),
                 asked.begin() + static_cast<std::ptrdiff_t>(first + some)});
         first += some;
-        if (batch->rows() < rows) continue;
-        TRY(finish(std::move(*batch)));
-        batch.reset();
+        bytes += some * bytes_per_row;
+        if (batch->rows() == limits.rows) TRY(finish());
       }
       if (request_.progress)
         request_.progress(static_cast<std::int64_t>(at + piece.rows()), table_->row_count());
@@ -198,7 +233,7 @@ class EntitySource {
     }));
     if (batch || batches == 0) {
       if (!batch) batch = TRY(nothing());
-      TRY(finish(std::move(*batch)));
+      TRY(finish());
     }
     return unlabeled;
   }
@@ -211,8 +246,17 @@ class EntitySource {
       columns_.push_back({name, value_type(type), type == ColumnType::kInt64});
       keys_.push_back(name);
     }
+    // What is sent and what is answered for it would be one column.
+    for (const BoundService::Output& output : service_.outputs) {
+      if (!output.from_request && std::ranges::find(keys_, output.name) != keys_.end()) {
+        return base::error(Code::kInvalidArgument,
+                           "the entity rows have a column that is called as a feature: column={} "
+                           "service={}",
+                           output.name, service_.service.name);
+      }
+    }
     arrival_ = service_.service.event_time;
-    table_ = std::make_unique<FileTable>(request_.entity_file, info);
+    table_ = std::make_unique<FileTable>(request_.entity_file, info, request_.memory_bytes / 2);
     return {};
   }
 
@@ -222,7 +266,7 @@ class EntitySource {
   // Positions of the rows of a piece that make up the training set.
   Result<std::vector<std::size_t>> choose(const types::Frame& piece,
                                           const std::optional<Column>& labels,
-                                          std::int64_t& unlabeled) const {
+                                          std::int64_t& unlabeled, std::size_t first_row) const {
     const Column& time = *TRY(piece.column(service_.service.event_time));
     const Column& arrival = *TRY(piece.column(arrival_));
     if (time.type != ColumnType::kTimestamp) {
@@ -230,6 +274,12 @@ class EntitySource {
     }
     std::vector<std::size_t> rows;
     for (std::size_t row = 0; row < time.size(); ++row) {
+      // Whoever sends rows counts on an answer for each.
+      if (!request_.entity_file.empty() && !time.is_valid(row)) {
+        return base::error(Code::kInvalidArgument,
+                           "an entity row has no event time: row={} column={}", first_row + row,
+                           time.name);
+      }
       if (!time.is_valid(row) || time.ints[row] >= request_.as_of.micros) continue;
       if (request_.from && time.ints[row] < request_.from->micros) continue;
       if (request_.until && time.ints[row] >= request_.until->micros) continue;
@@ -296,11 +346,34 @@ class EntitySource {
 
 }  // namespace
 
+Result<void> check_entity_columns(const Service& service, const std::vector<NamedColumn>& columns) {
+  const auto find = [&](const std::string& name) -> Result<const NamedColumn*> {
+    const auto found = std::ranges::find(columns, name, &NamedColumn::name);
+    if (found == columns.end()) {
+      return base::error(Code::kNotFound, "the entity rows have no column {}: service={}", name,
+                         service.name);
+    }
+    return &*found;
+  };
+  for (const RequestColumn& column : service.request) TRY(find(column.name));
+  if (TRY(find(service.event_time))->type != ValueType::kTime) {
+    return base::error(Code::kInvalidArgument, "the entity rows: {} is no timestamp",
+                       service.event_time);
+  }
+  return {};
+}
+
 Result<HistoryResult> FeatureStore::history(const HistoryRequest& request,
                                             const HistoryVisit& visit) const {
-  const std::shared_ptr<State> state = TRY(bind(*definitions()));
+  return history(request, *definitions(), tables_, visit);
+}
+
+Result<HistoryResult> FeatureStore::history(const HistoryRequest& request,
+                                            const Definitions& definitions, TableSource& tables,
+                                            const HistoryVisit& visit) const {
+  const std::shared_ptr<State> state = TRY(bind(definitions, tables));
   const BoundService& service = *TRY(find_service(*state, request.service));
-  EntitySource entities = TRY(EntitySource::open(tables_, request, service));
+  EntitySource entities = TRY(EntitySource::open(tables, request, service));
 
   std::size_t bytes_per_row = 0;
   std::vector<std::optional<ViewHistory>> parts;
@@ -310,14 +383,14 @@ Result<HistoryResult> FeatureStore::history(const HistoryRequest& request,
     bytes_per_row += ViewHistory::bytes_per_row(view);
     if (view.view.is_on_demand()) continue;
     opened.emplace(
-        TRY(ViewHistory::open(*this, *state, part.view, request.as_of, request.memory_bytes / 2)));
+        TRY(ViewHistory::open(tables, *state, part.view, request.as_of, request.memory_bytes / 2)));
   }
   TrainingSet set(request, service, state->views, std::move(parts));
-  const std::size_t rows_max =
-      std::clamp<std::size_t>(request.memory_bytes / 2 / std::max<std::size_t>(bytes_per_row, 1), 1,
-                              std::max<std::size_t>(request.rows_at_once, 1));
+  const BatchLimits limits{.rows = std::max<std::size_t>(request.rows_at_once, 1),
+                           .bytes = std::max<std::size_t>(request.memory_bytes / 2, 1),
+                           .bytes_per_row = bytes_per_row};
   HistoryResult result;
-  result.unlabeled = TRY(entities.each(rows_max, [&](Batch batch) -> Result<void> {
+  result.unlabeled = TRY(entities.each(limits, [&](Batch batch) -> Result<void> {
     return visit(TRY(set.answer(std::move(batch))));
   }));
   return result;

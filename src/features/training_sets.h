@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/mutex.h"
 #include "features/feature_store.h"
+#include "features/fixed_tables.h"
 
 namespace slipway::features {
 
@@ -25,6 +26,7 @@ class TrainingSets {
     std::filesystem::path folder;
     std::uint64_t memory_bytes = 1ull << 30;  // HistoryRequest::memory_bytes
     std::size_t rows_at_once = 4'000'000;     // HistoryRequest::rows_at_once
+    std::size_t sets_at_once = 4;             // that are being made
     std::chrono::hours keep_parts{7 * 24};    // of training sets that nobody has asked for again
   };
   TrainingSets(const FeatureStore& store, TableSource& tables, Options options);
@@ -36,8 +38,12 @@ class TrainingSets {
     std::shared_ptr<const void> owner;                     // the file is removed with it
   };
   // `mark` is how progress() calls it. As FeatureStore::history. kConflict: the data or the
-  // definitions changed meanwhile. kStorageFull.
+  // definitions changed meanwhile. kResourceExhausted: so many are being made already.
+  // kStorageFull.
   Result<Made> make(HistoryRequest request, Format format, const std::string& mark);
+  // Whether a service can be asked with rows of these columns. As check_entity_columns();
+  // kNotFound: no such service.
+  Result<void> accepts(const std::string& service, const types::Frame& columns) const;
 
   struct Progress {
     std::string mark, service;
@@ -60,8 +66,17 @@ class TrainingSets {
     std::map<std::string, Making> making GUARDED_BY(mutex);  // by the name of the folder
   };
 
-  Result<std::string> identity_of(const HistoryRequest& request) const;
-  Result<Made> make_in(const std::string& name, HistoryRequest request, Format format) const;
+  // What a training set is made of, read once.
+  struct Inputs {
+    std::shared_ptr<const Definitions> definitions;
+    FixedTables tables;
+  };
+  class Entry;  // in State::making
+
+  Result<std::string> identity_of(const HistoryRequest& request, Inputs& inputs) const;
+  Inputs inputs() const { return {store_.definitions(), FixedTables(tables_)}; }
+  Result<Made> make_in(const std::string& name, HistoryRequest request, Format format,
+                       Inputs& inputs) const;
   void remove_old_parts() const;
   void set(const std::string& name, const std::function<void(Making&)>& change) const;
 

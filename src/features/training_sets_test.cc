@@ -94,6 +94,120 @@ TEST_F(TrainingSetsTest, TheSameTwiceAtOnceIsMadeTwice) {
 
 TEST_F(TrainingSetsTest, AStreamHasTheSameRowsAndIsReadAgain) {
   const types::Frame expected = store_.history(request_)->frame;
+// What a kill left is of other definitions or another key than there are now.
+TEST_F(TrainingSetsTest, PartsAreNotUsedAfterAChange) {
+  std::string yaml(testing::kTripsYaml);
+  const std::string ttl = "ttl: 6h";
+  yaml.replace(yaml.find(ttl), ttl.size(), "ttl: 2h");
+  const std::pair<const char*, std::function<void()>> changes[] = {
+      {"the key",
+       [&] {
+         tables_.tables["trips"].key = {"id", "carrier"};
+       }},
+      {"the arrival time", [&] { tables_.tables["trips"].arrival = "landed_at"; }},
+      {"the definitions", [&] { MUST(store_.set_definitions(MUST(parse_definitions(yaml)))); }},
+  };
+  TrainingSets sets = this->sets();
+  HistoryRequest request = request_;
+  request.label_name = "late";
+  request.label = "delay > 15";
+  const auto folder_of = [&] {
+    return sets.make(request, TrainingSets::Format::kParquet, "")->file.parent_path();
+  };
+  const auto at_first = folder_of();
+  EXPECT_EQ(folder_of(), at_first);
+  for (const auto& [what, change] : changes) {
+    const auto before = folder_of();
+    change();
+    EXPECT_NE(folder_of(), before) << what;
+  }
+}
+
+TEST_F(TrainingSetsTest, AChangeWhileItIsMadeIsAConflict) {
+  std::string yaml(testing::kTripsYaml);
+  const std::string ttl = "ttl: 6h";
+  yaml.replace(yaml.find(ttl), ttl.size(), "ttl: 2h");
+  const auto expected = store_.history(request_)->frame;
+  const auto declare = [&](std::string_view declared) {
+    const auto reader = std::exchange(tables_.on_read, nullptr);  // it reads, too
+    MUST(store_.set_definitions(MUST(parse_definitions(declared))));
+    tables_.on_read = reader;
+  };
+  TrainingSets sets = this->sets();
+  tables_.on_read = [&] { declare(yaml); };
+  const auto changed = sets.make(request_, TrainingSets::Format::kParquet, "");
+  ASSERT_FALSE(changed);
+  EXPECT_EQ(changed.error().code, Code::kConflict);
+  EXPECT_TRUE(parts().empty());
+  EXPECT_TRUE(sets.progress().empty());
+  // There and back again changes nothing of what is made.
+  declare(testing::kTripsYaml);
+  int reads = 0;
+  tables_.on_read = [&] { declare(++reads == 1 ? std::string_view(yaml) : testing::kTripsYaml); };
+  const auto same = sets.make(request_, TrainingSets::Format::kParquet, "");
+  ASSERT_GT(reads, 1);
+  ASSERT_TRUE(same) << same.error().message;
+  expect_same(store::read_parquet(same->file).value(), expected);
+}
+
+TEST_F(TrainingSetsTest, SoManyAreMadeAtOnce) {
+  TrainingSets sets{store_, tables_, {.folder = folder_.path() / "sets", .sets_at_once = 1}};
+  std::optional<Code> refused;
+  tables_.on_read = [&] {
+    const auto another = sets.make(request_, TrainingSets::Format::kParquet, "");
+    if (!another) refused = another.error().code;
+  };
+  const auto made = sets.make(request_, TrainingSets::Format::kParquet, "");
+  tables_.on_read = nullptr;
+  ASSERT_TRUE(made);
+  EXPECT_EQ(refused, Code::kResourceExhausted);
+  // One that is only being sent is none of them.
+  EXPECT_TRUE(sets.make(request_, TrainingSets::Format::kParquet, ""));
+}
+
+TEST_F(TrainingSetsTest, LargeRowsEndAPartBeforeItsNumberOfRows) {
+  testing::MemoryTables::Table& trips = tables_.tables["trips"];
+  types::Column note = types::Column::of_type("note", types::ColumnType::kString);
+  for (std::size_t row = 0; row < trips.frame.rows(); ++row)
+    note.append_string(std::string(20'000, 'x'));
+  ASSERT_TRUE(trips.frame.add(note));
+  trips.key = {"id", "note"};
+  const auto expected = store_.history(request_)->frame;
+  TrainingSets sets{store_, tables_, {.folder = folder_.path() / "sets", .memory_bytes = 4 << 20}};
+  const auto made = sets.make(request_, TrainingSets::Format::kParquet, "");
+  ASSERT_TRUE(made) << made.error().message;
+  EXPECT_GT(parts().size(), 2u);
+  expect_same(store::read_parquet(made->file).value(), expected);
+}
+
+TEST_F(TrainingSetsTest, RowsOfAFileHaveTheirTimesAndNoColumnOfAFeature) {
+  types::Frame asked = tables_.tables["trips"].frame.take({3, 5});
+  std::erase_if(asked.columns(), [](const types::Column& column) {
+    return column.name != "carrier" && column.name != "place" && column.name != "asked_at";
+  });
+  const auto file = folder_.path() / "asked.parquet";
+  TrainingSets sets = this->sets();
+  const auto make = [&] {
+    EXPECT_TRUE(store::write_parquet(asked, file));
+    return sets.make({.service = "trips", .entity_file = file, .as_of = kEndOfTime},
+                     TrainingSets::Format::kParquet, "");
+  };
+  ASSERT_TRUE(make());
+  types::Column clash = types::Column::of_type("calendar__hour", types::ColumnType::kDouble);
+  for (int row = 0; row < 2; ++row) clash.append_double(row);
+  ASSERT_TRUE(asked.add(clash));
+  const auto named = make();
+  ASSERT_FALSE(named);
+  EXPECT_EQ(named.error().code, Code::kInvalidArgument);
+  EXPECT_NE(named.error().message.find("column=calendar__hour"), std::string::npos);
+  asked.columns().pop_back();
+  asked.find("asked_at")->valid = {1, 0};
+  const auto timeless = make();
+  ASSERT_FALSE(timeless);
+  EXPECT_EQ(timeless.error().code, Code::kInvalidArgument);
+  EXPECT_NE(timeless.error().message.find("row=1 column=asked_at"), std::string::npos);
+}
+
   TrainingSets sets = this->sets();
   const auto made = sets.make(request_, TrainingSets::Format::kArrowStream, "").value();
   const auto parquet = folder_.path() / "again.parquet";

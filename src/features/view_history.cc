@@ -68,11 +68,11 @@ ViewHistory::ViewHistory(const FeatureStore::State& state, std::size_t view, typ
     names_.push_back(state.source_columns[source_][column].name);
 }
 
-Result<ViewHistory> ViewHistory::open(const FeatureStore& store, const FeatureStore::State& state,
+Result<ViewHistory> ViewHistory::open(TableSource& tables, const FeatureStore::State& state,
                                       std::size_t view, types::Timestamp as_of,
                                       std::uint64_t memory_bytes) {
   ViewHistory opened(state, view, as_of, memory_bytes);
-  opened.table_ = TRY(store.tables_.open(state.definitions.sources[opened.source_].dataset));
+  opened.table_ = TRY(tables.open(state.definitions.sources[opened.source_].dataset));
   return opened;
 }
 

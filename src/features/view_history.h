@@ -24,7 +24,7 @@ class ViewHistory {
   using Columns = std::vector<const types::Column*>;
 
   // kNotFound: the source's dataset is gone.
-  static Result<ViewHistory> open(const FeatureStore& store, const FeatureStore::State& state,
+  static Result<ViewHistory> open(TableSource& tables, const FeatureStore::State& state,
                                   std::size_t view, types::Timestamp as_of,
                                   std::uint64_t memory_bytes);
 
