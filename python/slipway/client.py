@@ -63,7 +63,8 @@ class Client:
 
     `url`: the server's, or the environment's SLIPWAY_URL, or http://127.0.0.1:5000. `token`: with login; or the environment's SLIPWAY_TOKEN.
     `timeout`: seconds until an answer begins. `retries`: how often a request is sent again when nobody answers or the server says 429, 502, 503
-    or 504, with waits that double from 0.1 s to 5 s; everything here may be done twice with the effect of once.
+    or 504, with waits that double from 0.1 s to 5 s; everything here may be done twice with the effect of once, but `push` of rows without
+    their arrival time.
 
     All methods raise SlipwayError: InvalidArgument, NotFound, FailedPrecondition, Unauthenticated, PermissionDenied, Unavailable,
     DeadlineExceeded and so on, with the server's message.
@@ -119,7 +120,7 @@ class Client:
         """Adds rows of a source; durable and visible on return. Gives how many were new: a row that is there already changes nothing.
 
         `rows`: pandas, polars, Arrow, columns by name or a list of mappings, with the columns of the source's dataset. Without the arrival time
-        column they arrive now. InvalidArgument names row and column; pieces of 5,000 rows before it are pushed.
+        column they arrive now, and a request that is sent again counts them once more. InvalidArgument names row and column; pieces of 5,000 rows before it are pushed.
         """
         added = 0
         for piece in _pieces(to_arrow(rows)):
