@@ -254,7 +254,8 @@ struct Application::Rooms::Impl {
             features, tables,
             {.folder = f.data / "training-sets",
              .memory_bytes = static_cast<std::uint64_t>(f.settings.training_set_memory_mb) << 20,
-             .rows_at_once = static_cast<std::size_t>(f.settings.training_set_rows)}),
+             .rows_at_once = static_cast<std::size_t>(f.settings.training_set_rows),
+             .sets_at_once = static_cast<std::size_t>(f.settings.training_sets_at_once)}),
         inputs(datasets, registry),
         executor(f.access),
         pipelines(f.db, clock, f.clock, f.random, executor, inputs),
@@ -552,8 +553,13 @@ void Application::Rooms::add_leading_routes(http::Router& router) {
                access->may(request.user, access::kWorkspace, "*", access::Permission::kManage);
       }));
   router.add_all(api::own::feature_routes(i.features, i.skew));
-  router.add_all(api::own::training_set_routes(i.training_sets, i.foundation.random,
-                                               i.foundation.data / "uploads"));
+  const Settings& settings = i.foundation.settings;
+  router.add_all(api::own::training_set_routes(
+      i.training_sets, i.foundation.random,
+      {.scratch = i.foundation.data / "uploads",
+       .limits = {.rows = settings.posted_rows_max,
+                  .bytes = settings.posted_bytes_max,
+                  .memory_bytes = settings.training_set_memory_mb << 20}}));
   router.add_all(api::feast::feast_routes(
       i.features,
       {.values_max = static_cast<std::size_t>(i.foundation.settings.feast_values_max)}));

@@ -296,12 +296,22 @@ const std::vector<SettingInfo>& setting_table() {
       integer("training-set-rows", &Settings::training_set_rows, 1, 1'000'000'000,
               "Entity rows of a training set that are answered at once; each such part survives a "
               "restart."),
+      integer("training-sets-at-once", &Settings::training_sets_at_once, 1, 1024,
+              "Training sets that are made at the same time; more get 429."),
+      integer("posted-rows-max", &Settings::posted_rows_max, 1, 1ll << 40,
+              "Entity rows of a training set that one Arrow stream may have."),
+      integer("posted-bytes-max", &Settings::posted_bytes_max, 1 << 20, 1ll << 44,
+              "What the values of such a stream may take in all, a dictionary's texts counted as "
+              "often as rows name them."),
       integer("run-index-bytes-max", &Settings::run_index_bytes_max, 1 << 20, 1ll << 44,
               "Memory that run search may take; when runs need more, searches get 429."),
       integer("stream-clients-max", &Settings::stream_clients_max, 1, 100'000,
               "Live metric streams at once; more get 429."),
       integer("stream-waiting-bytes-max", &Settings::stream_waiting_bytes_max, 4096, 1 << 30,
               "What may wait for a stream's client that reads slowly; then it gets latest values."),
+      integer(
+          "dataset-bytes-max", &Settings::dataset_bytes_max, 1 << 10, 1ll << 44,
+          "What the files, objects or rows of PostgreSQL may have in all that one ingest reads."),
       integer("postgres-query-seconds", &Settings::postgres_query_seconds, 1, 86'400,
               "How long a dataset's query of somebody's PostgreSQL may take."),
       integer("artifact-bytes-max", &Settings::artifact_bytes_max, 1024, 1ll << 44,
@@ -309,9 +319,6 @@ const std::vector<SettingInfo>& setting_table() {
       integer("artifact-list-max", &Settings::artifact_list_max, 100, 10'000'000,
               "Entries of an artifact folder in one listing; artifacts/list goes on page by page, "
               "the proxy's refuses a larger folder."),
-      integer(
-          "dataset-bytes-max", &Settings::dataset_bytes_max, 1 << 10, 1ll << 44,
-          "What the files, objects or rows of PostgreSQL may have in all that one ingest reads."),
       integer("idle-timeout-seconds", &Settings::idle_timeout_seconds, 1, 86'400,
               "Closes a connection that sends no request for this long."),
       integer("request-timeout-seconds", &Settings::request_timeout_seconds, 1, 86'400,

@@ -69,6 +69,9 @@ struct Settings {
   std::int64_t materialize_rows_per_second = 0;
   std::int64_t training_set_memory_mb = 1024;
   std::int64_t training_set_rows = 4'000'000;
+  std::int64_t training_sets_at_once = 4;
+  std::int64_t posted_rows_max = 100'000'000;
+  std::int64_t posted_bytes_max = 16ll << 30;
   std::int64_t run_index_bytes_max = 4ll << 30;
   std::int64_t stream_clients_max = 1000;
   std::int64_t stream_waiting_bytes_max = 256 << 10;

@@ -130,6 +130,9 @@ def test_posted_rows_are_answered_in_their_order(served, whole):
     ("rows?service=all", as_stream(pa.table({"key": ["k1"]})), ARROW, "asked_at"),
     ("rows?service=all", as_stream(pa.table({"key": ["k1"], "asked_at": [1]})), ARROW, "timestamp"),
     ("rows?service=all", as_stream(pa.table({"key": ["k1"], "asked_at": pa.array([1], pa.timestamp("us", "UTC")), "x": [[1]]})), ARROW, "type"),
+    ("rows?service=all", as_stream(pa.table({"key": ["k1"], "asked_at": pa.array([None], pa.timestamp("us", "UTC"))})), ARROW, "row=0 column=asked_at"),
+    ("rows?service=all", as_stream(pa.table({"key": ["k1"], "asked_at": pa.array([1], pa.timestamp("us", "UTC")), "newest__a": [1.0]})), ARROW, "column=newest__a"),
+    ("rows?service=all", as_stream(pa.table({"key": ["k1"], "asked_at": pa.array([1 << 60], pa.timestamp("s", "UTC"))})), ARROW, "column=asked_at"),
     ("rows?service=all", b"PAR1", PARQUET, "Parquet"),
     ("rows?service=all", b"x", "text/csv", "Content-Type"),
     ("rows?service=all&format=csv", as_stream(pa.table({"key": ["k1"]})), ARROW, "format"),
@@ -139,6 +142,31 @@ def test_what_cannot_be_answered_is_refused_with_the_reason(served, path, body, 
         post(served[0], "/slipway/v1/features/history/" + path, body, Content_Type=kind)
     assert 400 <= refused.value.code < 500
     assert said.lower() in refused.value.read().decode().lower()
+
+
+def nulls(rows):
+    """A stream that says that there are so many rows, in a column that takes no bytes."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, pa.schema([("x", pa.null())]), options=pa.ipc.IpcWriteOptions(allow_64bit=True)) as writer:
+        writer.write_batch(pa.record_batch([pa.nulls(rows)], names=["x"]))
+    return sink.getvalue().to_pybytes()
+
+
+def test_a_few_bytes_do_not_take_all_memory(served):
+    server, _ = served
+    path = "/slipway/v1/features/history/rows?service=all"
+    at = pa.array([1_600_000_000_000_000] * 300_000, pa.timestamp("us", "UTC"))
+    text = pa.DictionaryArray.from_arrays(pa.array(np.zeros(len(at)), pa.int8()), ["x" * 1_000_000])
+    named = pa.table({"key": pa.array(["k1"] * len(at)), "asked_at": at, "text": text})
+    as_parquet = pa.BufferOutputStream()
+    pq.write_table(named, as_parquet)
+    for body, kind, status in ((nulls(5_000_000_000), ARROW, (404,)), (as_stream(named), ARROW, (429,)),
+                               (as_parquet.getvalue().to_pybytes(), PARQUET, (400, 429))):
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            post(server, path, body, Content_Type=kind)
+        assert refused.value.code in status, refused.value.read()
+    peak = next(int(line.split()[1]) for line in open(f"/proc/{server.process.pid}/status") if line.startswith("VmHWM"))
+    assert peak < 3 << 20, f"{peak} kB"
 
 
 def test_the_command_writes_both_and_says_how_far_it_is(served, whole, tmp_path):

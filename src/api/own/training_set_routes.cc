@@ -43,9 +43,10 @@ Result<Response> answer(TrainingSets& sets, const features::HistoryRequest& want
   Response response{.content_type = std::string(
                         format == TrainingSets::Format::kArrowStream ? kArrow : kParquet)};
   std::error_code failed;
-  response.file = {.file = made.file,
-                   .bytes = std::filesystem::file_size(made.file, failed),
-                   .owner = made.owner};
+  const std::uintmax_t bytes = std::filesystem::file_size(made.file, failed);
+  if (failed)
+    return base::error(Code::kInternal, "the training set can't be read: {}", failed.message());
+  response.file = {.file = made.file, .bytes = bytes, .owner = made.owner};
   response.headers = {{"Slipway-Rows", std::to_string(made.rows)},
                       {"Slipway-Rows-Found", std::to_string(made.rows_found)},
                       {"Slipway-Unlabeled", std::to_string(made.unlabeled)}};
@@ -78,25 +79,27 @@ struct PostedRows {
 };
 
 Result<Response> of_posted(TrainingSets& sets, base::Random& random,
-                           const std::filesystem::path& scratch, const Request& request) {
+                           const PostedRowsOptions& options, const Request& request) {
   const auto service = request.query("service");
   if (!service || service->empty())
     return base::error(Code::kInvalidArgument, "service is missing: of which features?");
   features::HistoryRequest wanted{.service = *service};
   // Every row that is posted is answered, unless one says otherwise.
   wanted.as_of = TRY(query_time(request, "as_of")).value_or(features::kEndOfTime);
+  const auto format = TRY(format_of(request, std::string(request.query("format").value_or(""))));
   const std::string_view type = request.header("Content-Type");
   PostedRows converted;
   wanted.entity_file = request.body_file;
   if (type.starts_with(kArrow)) {
-    converted.file = scratch / ("entity-rows-" + random.hex(8) + ".parquet");
-    TRY(store::arrow_stream_to_parquet(request.body_file, converted.file));
+    converted.file = options.scratch / ("entity-rows-" + random.hex(8) + ".parquet");
+    TRY(store::arrow_stream_to_parquet(
+        request.body_file, converted.file, options.limits,
+        [&](const types::Frame& columns) { return sets.accepts(*service, columns); }));
     wanted.entity_file = converted.file;
   } else if (!type.starts_with(kParquet)) {
     return base::error(Code::kInvalidArgument, "Content-Type must be {} or {}: {}", kArrow,
                        kParquet, type);
   }
-  const auto format = TRY(format_of(request, std::string(request.query("format").value_or(""))));
   return answer(sets, wanted, format, request.query("mark").value_or(""));
 }
 
@@ -117,7 +120,7 @@ Result<Response> progress(const TrainingSets& sets) {
 }  // namespace
 
 std::vector<http::Route> training_set_routes(TrainingSets& sets, base::Random& random,
-                                             const std::filesystem::path& scratch) {
+                                             const PostedRowsOptions& options) {
   const std::string base = "/slipway/v1/features/history";
   return {
       {.method = Method::kPost,
@@ -130,8 +133,8 @@ std::vector<http::Route> training_set_routes(TrainingSets& sets, base::Random& r
        .pattern = base + "/rows",
        .summary = "The same for entity rows in the body, as Parquet or an Arrow stream: their "
                   "columns, then the features of service.",
-       .handler = answering([&sets, &random, scratch](const Request& r) {
-         return of_posted(sets, random, scratch, r);
+       .handler = answering([&sets, &random, options](const Request& r) {
+         return of_posted(sets, random, options, r);
        }),
        .body = http::Route::Body::kFile,
        .tag = "slipway"},

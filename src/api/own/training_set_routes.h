@@ -7,12 +7,18 @@
 #include "api/http/router.h"
 #include "base/random.h"
 #include "features/training_sets.h"
+#include "store/arrow_stream.h"
 
 namespace slipway::api::own {
 
-// All must outlive the routes. Entity rows that come as an Arrow stream are kept in `scratch` while
-// they are needed.
+// Of entity rows that come as an Arrow stream.
+struct PostedRowsOptions {
+  std::filesystem::path scratch;  // where they are kept while they are needed
+  store::ArrowStreamLimits limits;
+};
+
+// `sets` and `random` must outlive the routes.
 std::vector<http::Route> training_set_routes(features::TrainingSets& sets, base::Random& random,
-                                             const std::filesystem::path& scratch);
+                                             const PostedRowsOptions& options);
 
 }  // namespace slipway::api::own
