@@ -309,9 +309,10 @@ const std::vector<SettingInfo>& setting_table() {
               "Live metric streams at once; more get 429."),
       integer("stream-waiting-bytes-max", &Settings::stream_waiting_bytes_max, 4096, 1 << 30,
               "What may wait for a stream's client that reads slowly; then it gets latest values."),
-      integer(
-          "dataset-bytes-max", &Settings::dataset_bytes_max, 1 << 10, 1ll << 44,
-          "What the files, objects or rows of PostgreSQL may have in all that one ingest reads."),
+      integer("dataset-bytes-max", &Settings::dataset_bytes_max, 1 << 10, 1ll << 44,
+              "What the files, objects or rows of PostgreSQL may have in all that one ingest "
+              "reads, and "
+              "what the values of one of them may take."),
       integer("postgres-query-seconds", &Settings::postgres_query_seconds, 1, 86'400,
               "How long a dataset's query of somebody's PostgreSQL may take."),
       integer("artifact-bytes-max", &Settings::artifact_bytes_max, 1024, 1ll << 44,

@@ -111,8 +111,8 @@ Result<void> add_partitions(const std::vector<RowFile>& files, const std::vector
 }
 
 Result<Frame> read_parquet_file(const RowFile& file, std::string_view bytes,
-                                std::vector<std::string>& notes) {
-  const store::ParquetBytes parquet{.bytes = bytes, .name = file.name};
+                                std::int64_t values_max, std::vector<std::string>& notes) {
+  const store::ParquetBytes parquet{.bytes = bytes, .name = file.name, .values_max = values_max};
   const store::ParquetColumns columns = TRY(store::parquet_columns(parquet));
   for (const auto& [name, type] : columns.others)
     notes.push_back(
@@ -204,7 +204,8 @@ Result<DatasetRows> read_files(const DatasetDefinition& definition,
     for (std::size_t i = 0; i < files.size(); ++i) {
       const std::string bytes = TRY(source.read(files[i]));
       std::vector<std::string> seen_before;
-      Frame part = TRY(read_parquet_file(files[i], bytes, i == 0 ? found.notes : seen_before));
+      Frame part = TRY(read_parquet_file(files[i], bytes, outside.bytes_max,
+                                         i == 0 ? found.notes : seen_before));
       rows.push_back(part.rows());
       if (i == 0) {
         found.frame = std::move(part);

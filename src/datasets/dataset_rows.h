@@ -21,9 +21,10 @@ struct Outside {
   std::function<std::optional<std::string>(const std::string& name)> environment;
   // s3://BUCKET/FOLDER.
   std::function<Result<std::unique_ptr<store::ObjectStore>>(const std::string& uri)> open_storage;
-  int query_seconds_max = 600;          // of PostgreSQL
-  std::int64_t bytes_max = 32ll << 30;  // that one dataset's files, objects or answer may have
-  std::filesystem::path own_folder;     // the server's: no dataset is there; empty: none
+  int query_seconds_max = 600;  // of PostgreSQL
+  std::int64_t bytes_max =
+      32ll << 30;                    // that files, objects or an answer, and their values, may have
+  std::filesystem::path own_folder;  // the server's: no dataset is there; empty: none
 };
 
 struct DatasetRows {

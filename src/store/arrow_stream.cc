@@ -99,13 +99,13 @@ class StreamCopy {
   Result<void> add(const arrow::RecordBatch& batch) {
     rows_ += batch.num_rows();
     if (rows_ > limits_.rows) return too_much("rows", limits_.rows);
+    bytes_ += bytes_of(batch, 0, batch.num_rows());
+    if (bytes_ > limits_.bytes) return too_much("bytes", limits_.bytes);
     for (std::int64_t first = 0; first < batch.num_rows();) {
       std::int64_t rows = std::min(kRowsPerPiece, batch.num_rows() - first);
       std::int64_t bytes = bytes_of(batch, first, rows);
       while (rows > 1 && bytes > kBytesPerPiece) bytes = bytes_of(batch, first, rows /= 2);
       if (bytes > limits_.memory_bytes) return too_much("bytes in a row", limits_.memory_bytes);
-      bytes_ += bytes;
-      if (bytes_ > limits_.bytes) return too_much("bytes", limits_.bytes);
       for (int i = 0; i < batch.num_columns(); ++i) {
         types::Column& column = frame_.columns()[static_cast<std::size_t>(i)];
         column.clear();

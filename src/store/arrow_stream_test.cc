@@ -5,7 +5,9 @@
 #include <arrow/io/api.h>
 #include <arrow/ipc/api.h>
 #include <gtest/gtest.h>
+#include <parquet/arrow/writer.h>
 
+#include "store/file_system.h"
 #include "store/parquet.h"
 #include "store/testing/temp_folder.h"
 
@@ -72,6 +74,29 @@ TEST_F(ArrowStreamTest, ATextOfADictionaryCountsAsOftenAsItIsNamed) {
   const auto texts = same_text(100'000, 1'000'000);
   expect_refused(copy(texts, {.bytes = 1 << 30}), Code::kResourceExhausted);
   expect_refused(copy(texts, {.memory_bytes = 50'000}), Code::kResourceExhausted);
+}
+
+TEST_F(ArrowStreamTest, AndSoItDoesInParquet) {
+  const auto texts = same_text(100'000, 100'000);
+  const auto schema = arrow::schema({arrow::field("x", texts->type())});
+  const auto table = arrow::Table::Make(schema, {texts});
+  const auto sink = arrow::io::FileOutputStream::Open(parquet_.string()).ValueOrDie();
+  parquet::ArrowWriterProperties::Builder stored;
+  ASSERT_TRUE(parquet::arrow::WriteTable(*table, arrow::default_memory_pool(), sink, 1 << 20,
+                                         parquet::default_writer_properties(),
+                                         stored.store_schema()->build())
+                  .ok());
+  ASSERT_TRUE(sink->Close().ok());
+  const std::string bytes = read_file(parquet_).value();
+  EXPECT_LT(bytes.size(), 200'000u);
+  const auto read = read_parquet(ParquetBytes{.bytes = bytes, .name = "f", .values_max = 1 << 30});
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().code, Code::kResourceExhausted);
+  const auto scanned = scan_parquet(
+      parquet_, {"x"}, 64 * 1024, std::nullopt,
+      [](const types::Frame&, std::int64_t) { return Result<void>(); }, 1 << 30);
+  ASSERT_FALSE(scanned);
+  EXPECT_EQ(scanned.error().code, Code::kResourceExhausted);
 }
 
 TEST_F(ArrowStreamTest, OneBatchIsTakenAPieceAtATime) {

@@ -32,6 +32,11 @@ Error arrow_error(const arrow::Status& status, Code code, const std::filesystem:
   return base::error(code, "parquet: {}: file={}", status.message(), file.string());
 }
 
+Error too_much(const std::filesystem::path& file) {
+  return base::error(Code::kResourceExhausted,
+                     "parquet: its values take more than they may: file={}", file.string());
+}
+
 // A file that is open for reading, with Arrow's exceptions turned into errors.
 class ParquetReader {
  public:
@@ -45,9 +50,11 @@ class ParquetReader {
     return open_input(std::move(*input), file, memory_max);
   }
   static Result<ParquetReader> open(const ParquetBytes& bytes) {
-    return open_input(
+    ParquetReader opened = TRY(open_input(
         std::make_shared<arrow::io::BufferReader>(std::make_shared<arrow::Buffer>(bytes.bytes)),
-        bytes.name, std::nullopt);
+        bytes.name, std::nullopt));
+    opened.values_left_ = bytes.values_max;
+    return opened;
   }
 
   const arrow::Schema& schema() const { return *schema_; }
@@ -58,12 +65,19 @@ class ParquetReader {
   // there for the next one.
   Result<void> read_column(int index, Column& out, const std::filesystem::path& file) {
     try {
+      // A few bytes can name any number of rows, and one text of a dictionary stand in all of them.
+      constexpr auto kLeast = static_cast<std::int64_t>(sizeof(std::int64_t));
+      if (rows() > values_left_ / kLeast) return too_much(file);
       out.reserve(static_cast<std::size_t>(rows()));
       for (int group = 0; group < reader_->num_row_groups(); ++group) {
         std::shared_ptr<arrow::ChunkedArray> data;
         const arrow::Status status = reader_->RowGroup(group)->Column(index)->Read(&data);
         if (!status.ok()) return arrow_error(status, Code::kCorruption, file);
-        for (const auto& chunk : data->chunks()) TRY(append_arrow_chunk(*chunk, out));
+        for (const auto& chunk : data->chunks()) {
+          values_left_ -= arrow_value_bytes(*chunk, 0, chunk->length());
+          if (values_left_ < 0) return too_much(file);
+          TRY(append_arrow_chunk(*chunk, out));
+        }
       }
       return {};
     } catch (const std::exception& e) {
@@ -96,6 +110,7 @@ class ParquetReader {
     }
   }
 
+  std::int64_t values_left_ = std::numeric_limits<std::int64_t>::max();
   std::unique_ptr<arrow::CappedMemoryPool> pool_;  // outlives what is read
   std::unique_ptr<parquet::arrow::FileReader> reader_;
   std::shared_ptr<arrow::Schema> schema_;
@@ -347,6 +362,10 @@ Result<void> scan_parquet(const std::filesystem::path& file,
         const arrow::Status status = (*batches)->ReadNext(&batch);
         if (!status.ok()) return arrow_error(status, Code::kCorruption, file);
         if (batch == nullptr) break;
+        std::int64_t bytes = 0;
+        for (const auto& column : batch->columns())
+          bytes += memory_max ? arrow_value_bytes(*column, 0, column->length()) : 0;
+        if (memory_max && bytes > *memory_max) return too_much(file);
         TRY(fill(*batch, frame));
         TRY(visit(frame, at));
         at += batch->num_rows();

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -39,6 +40,9 @@ struct ParquetColumns {
 struct ParquetBytes {
   std::string_view bytes;
   std::string name;
+  // What read_parquet gives may take, a dictionary's texts counted as often as rows name them;
+  // beyond: kResourceExhausted.
+  std::int64_t values_max = std::numeric_limits<std::int64_t>::max();
 };
 Result<ParquetColumns> parquet_columns(const ParquetBytes& bytes);
 
