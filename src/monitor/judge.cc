@@ -17,6 +17,15 @@ std::string alert_subject(const std::string& monitor, const std::string& alert) 
   return fmt::format("monitors/{}/alerts/{}", monitor, alert);
 }
 
+// What is named under drift: and the reference doesn't have, misspelt above all.
+std::string unknown_inputs(const MonitorDefinition& definition, const DriftProfile& reference) {
+  std::string names;
+  for (const auto& [column, rule] : definition.drift.columns) {
+    if (!reference.has(column)) names += (names.empty() ? "" : ", ") + column;
+  }
+  return names.empty() ? "" : "drift names inputs that the reference doesn't have: " + names;
+}
+
 JsonObject event_payload(const ActionRecord& action) {
   JsonObject payload{{"alert_id", action.alert_id}, {"endpoint", action.endpoint},
                      {"action", action.action},     {"does", action_kind_name(action.kind)},
@@ -68,7 +77,8 @@ Result<void> Monitor::judge(Cursor& cursor, base::Timestamp now, AdvanceReport& 
   const WindowRows rows = TRY(WindowRows::of(frame));
   const Labels labels = TRY(labels_.find(definition.endpoint, rows.live_request_ids(), now));
   std::shared_ptr<const DriftProfile> reference;
-  if (!rows.by_variant().empty()) reference = TRY(profile(definition, planned.note));
+  std::string note;
+  if (!rows.by_variant().empty()) reference = TRY(profile(definition, note));
   const auto known = TRY(baselines(cursor));
   auto estimates = TRY(stored_estimates(cursor)).value_or(std::map<std::string, Estimates>());
   for (const auto& [variant, picked] : rows.by_variant()) {
@@ -90,6 +100,7 @@ Result<void> Monitor::judge(Cursor& cursor, base::Timestamp now, AdvanceReport& 
     live->metrics["skew_rate"] =
         TRY(ports_.skew.skew_rate(definition.endpoint, cursor.window.start, cursor.window.end))
             .value_or(std::numeric_limits<double>::quiet_NaN());
+    live->note = note;
     TRY(plan_rules(cursor, Stage::kLabelled, *live, now, planned));
   }
   TRY(record(cursor, Stage::kLabelled, now, planned, report));
@@ -182,13 +193,11 @@ Result<void> Monitor::record(Cursor& cursor, Stage stage, base::Timestamp now,
   const Written written = TRY(db_.write([&](store::Tx& tx) -> Result<Written> {
     Written ids;
     for (const VariantResult& result : planned.results) {
-      JsonObject json = result.to_json();
-      if (!planned.note.empty()) json["note"] = planned.note;
       TRY(tx.execute(
           "INSERT INTO monitor_windows(workspace, monitor, window_kind, window_start, variant, "
           "window_end, judged_at, result) VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
           {workspace_, definition.name, kind, cursor.window.start, result.variant,
-           cursor.window.end, now, base::to_text(json)}));
+           cursor.window.end, now, base::to_text(result.to_json())}));
       if (result.variant != "live") continue;
       TRY(tx.append_event({.kind = "monitor.window_judged",
                            .subject = "monitors/" + definition.name,
@@ -414,6 +423,7 @@ Result<std::shared_ptr<const DriftProfile>> Monitor::profile(const MonitorDefini
   using Profile = std::shared_ptr<const DriftProfile>;
   if (!definition.reference_from) return Profile();
   if (const auto found = profiles_.find(definition.name); found != profiles_.end()) {
+    note = unknown_inputs(definition, *found->second);
     return found->second;
   }
   const auto frame = ports_.reference.reference(definition.endpoint, *definition.reference_from,
@@ -425,8 +435,10 @@ Result<std::shared_ptr<const DriftProfile>> Monitor::profile(const MonitorDefini
                       note);
     return Profile();
   }
-  return profiles_[definition.name] =
-             std::make_shared<const DriftProfile>(DriftProfile::of(*frame, definition.drift));
+  Profile made = std::make_shared<const DriftProfile>(DriftProfile::of(*frame, definition.drift));
+  note = unknown_inputs(definition, *made);
+  if (!note.empty()) base::log_warning("monitor", "monitor={} note=\"{}\"", definition.name, note);
+  return profiles_[definition.name] = std::move(made);
 }
 
 Result<std::map<std::string, PredictionBaseline>> Monitor::baselines(const Cursor& cursor) {

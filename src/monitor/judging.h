@@ -31,7 +31,6 @@ struct Monitor::Planned {
   std::map<std::string, PredictionBaseline> new_baselines;
   std::vector<Cause> causes;
   std::vector<Rule> rules;
-  std::string note;  // why there is no drift
 };
 
 }  // namespace slipway::monitor

@@ -567,6 +567,27 @@ TEST_F(MonitorTest, DaysWithoutRequestsAreSkipped) {
   EXPECT_EQ(types::to_rfc3339(windows[0].window.start), "2013-06-05T00:00:00Z");
 }
 
+// An input misspelt under drift: was measured by the rule of all, and nobody was told.
+TEST_F(MonitorTest, TellsOfInputsThatTheReferenceDoesntHave) {
+  apply("    drift: {columns: {x: {method: psi}, carier: {method: chi2}}}\n");
+  std::vector<testing::LoggedRequest> rows(200);
+  for (std::size_t i = 0; i < rows.size(); ++i) rows[i].x = static_cast<double>(i % 10);
+  const types::Frame logged = testing::to_frame(rows);
+  for (const char* input : {"x", "carrier"})
+    MUST(reference_.frame.add(*MUST(logged.column(input))));
+  for (const char* day : {"2013-06-03T00:00:00Z", "2013-06-04T00:00:00Z"})
+    traffic(day, 200, 100, base::Duration::hours(2));
+  walk_to("2013-06-05T06:00:00Z");
+  const auto days = MUST(monitor_->windows("m", {.kind = WindowKind::kDay, .variant = "live"}));
+  ASSERT_EQ(days.size(), 2u);
+  for (const StoredWindow& day : days) {
+    EXPECT_EQ(day.result.drift.size(), 2u);
+    EXPECT_EQ(day.result.note, "drift names inputs that the reference doesn't have: carier");
+    EXPECT_EQ(base::to_text(day.to_json()["note"]),
+              "\"drift names inputs that the reference doesn't have: carier\"");
+  }
+}
+
 TEST_F(MonitorTest, LabelsAreIdempotentAndCorrectable) {
   const base::Timestamp t = at("2013-06-03T00:00:00Z");
   const base::Duration hour = base::Duration::hours(1);

@@ -105,6 +105,7 @@ Result<VariantResult> VariantResult::from_json(const JsonObject& object) {
   // Windows that were judged before there were estimates have none.
   if (const Json* estimates = object.if_contains("estimates"); estimates && estimates->is_object())
     result.estimates = TRY(Estimates::from_json(estimates->as_object()));
+  result.note = TRY(base::find_string(object, "note")).value_or("");
   return result;
 }
 
@@ -134,6 +135,7 @@ JsonObject VariantResult::to_json() const {
   for (const FeatureDrift& feature : drift) features.push_back(feature.to_json());
   object["drift"] = std::move(features);
   if (!estimates.values.empty()) object["estimates"] = estimates.to_json();
+  if (!note.empty()) object["note"] = note;
   return object;
 }
 

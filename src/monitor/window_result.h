@@ -31,6 +31,7 @@ struct VariantResult {
   std::map<std::string, double> metrics;  // NaN: could not be computed
   std::vector<FeatureDrift> drift;        // of "live" only: all variants see the same inputs
   Estimates estimates;                    // what was expected before the labels came
+  std::string note;                       // why there is no drift, or not what was asked for
 
   // Keeps them, as metrics "estimated_X" too, and, where X is known by now, with how far they were
   // off: "estimate_error_X", X less its estimate.

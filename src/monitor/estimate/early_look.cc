@@ -55,7 +55,8 @@ Result<void> Monitor::look(Cursor& cursor, base::Timestamp now, AdvanceReport& r
           estimate_performance(estimators, rows.chances(variant), definition.estimate);
     }
     if (judges) {
-      const auto reference = TRY(profile(definition, planned.note));
+      std::string note;  // the judged window gives it
+      const auto reference = TRY(profile(definition, note));
       VariantResult live = rows.judge("live", {}, reference.get(), nullptr);
       live.add_estimates(planned.estimates["live"]);
       TRY(plan_rules(cursor, Stage::kOver, live, now, planned));
