@@ -2,6 +2,7 @@
 
 Evidently lives in an environment of its own (../evidently_clients/requirements.txt).
 """
+import concurrent.futures
 import json
 import math
 import pathlib
@@ -10,6 +11,7 @@ import subprocess
 import numpy as np
 import pandas as pd
 import pytest
+import requests
 from conftest import BINARY, ROOT
 
 CLIENTS = pathlib.Path(__file__).parents[1] / "evidently_clients"
@@ -175,3 +177,33 @@ def test_a_pipeline_can_stop_on_drift(tmp_path):
     assert run("monitor", "report", reference, reference, "--fail-on-drift").returncode == 0
     assert run("monitor", "report", reference, current, "--fail-on-drift", "--drift-share", "0.1").returncode == 3
     assert report(reference, current, "--columns", "same,ten", "--numeric-method", "t_test", "--categorical-method", "TVD")["columns_compared"] == 2
+
+
+def test_the_server_makes_one_report_at_a_time_of_so_many_rows(start_server, tmp_path):
+    server = start_server("data", "--drift-rows-max", "2000")
+    random = np.random.default_rng(3)
+    for name, rows in (("some", 2000), ("more", 2001)):
+        frame = pd.DataFrame({f"x{i}": random.normal(size=rows) for i in range(6)})
+        frame.assign(id=range(rows), at=pd.Timestamp("2024-01-01", tz="UTC")).to_parquet(tmp_path / f"{name}.parquet")
+    datasets = "\n".join(f"  {name}: {{path: {name}.parquet, key: [id], event_time: at}}" for name in ("some", "more"))
+    (tmp_path / "slipway.yaml").write_text(f"project: p\ndatasets:\n{datasets}\n")
+    server.cli("apply", str(tmp_path / "slipway.yaml"))
+    for name in ("some", "more"):
+        server.cli("data", "ingest", name)
+    done = server.cli("monitor", "report", "dataset:some", "dataset:more", check=False)
+    assert done.returncode == 1 and "drift-rows-max" in done.stderr and "rows=2001" in done.stderr
+
+    def ask(columns: str) -> requests.Response:
+        body = {"reference": "dataset:some", "current": "dataset:some", "columns": columns.split(), "method": "empirical_mmd"}
+        return requests.post(f"{server.url}/slipway/v1/drift", json=body, timeout=300)
+
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        first = pool.submit(ask, "x0 x1 x2 x3 x4 x5")  # takes seconds
+        statuses = set()
+        while not first.done():
+            second = ask("x0")
+            statuses.add(second.status_code)
+            if second.status_code == 429:
+                assert "another drift report" in second.text
+        assert first.result().status_code == 200 and statuses - {200} == {429}
+    assert ask("x0").json()["columns_compared"] == 1

@@ -358,6 +358,7 @@ def test_kill_in_mid_replay_loses_nothing_acknowledged(tmp_path):
         newest = cli_json(server, "monitor", "report", "monitor:sale-health", "monitor:sale-health")
         columns = {one["column"]: one for one in newest["columns"]}
         assert newest["current"]["rows"] == days[-1]["rows"] and columns["pages"]["score"] == pytest.approx(drift["pages"]["score"], rel=1e-9)
+        assert set(columns) == set(drift) and newest["only_in_reference"] == newest["only_in_current"] == []
         between = "monitor:sale-health@2024-01-30T00:00:00Z..2024-01-31T00:00:00Z"
         assert "prediction" in {one["column"] for one in cli_json(server, "monitor", "report", between, "monitor:sale-health")["columns"]}
         same = cli_json(server, "monitor", "report", "dataset:visits", "dataset:visits@1", "--columns", "pages,shop", "--method", "evidently")
