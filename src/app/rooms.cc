@@ -547,11 +547,15 @@ void Application::Rooms::add_leading_routes(http::Router& router) {
   router.add_all(api::own::reclaim_routes(i.reclaimer, i.python));
   router.add_all(api::own::project_routes(*i.project));
   router.add_all(api::own::dataset_routes(
-      i.datasets, [&project = *i.project](const std::string&) { return project.bind_features(); },
-      [access = i.foundation.access](const http::Request& request) {
-        return access == nullptr ||
-               access->may(request.user, access::kWorkspace, "*", access::Permission::kManage);
-      }));
+      i.datasets,
+      {.ingested = [&project = *i.project](const std::string&) { return project.bind_features(); },
+       .manages =
+           [access = i.foundation.access](const http::Request& request) {
+             return access == nullptr ||
+                    access->may(request.user, access::kWorkspace, "*", access::Permission::kManage);
+           },
+       .pushed = [&features = i.features](
+                     const std::string& name) { return features.pushed_rows(name); }}));
   router.add_all(api::own::feature_routes(i.features, i.skew));
   const Settings& settings = i.foundation.settings;
   router.add_all(api::own::training_set_routes(

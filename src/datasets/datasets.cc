@@ -79,6 +79,55 @@ Frame put_aside(const Frame& frame, const std::vector<std::size_t>& rows,
   return aside;
 }
 
+// What tells a row apart: its key's cells, or all of them.
+std::string identity_of(const std::vector<const Column*>& key, std::size_t row) {
+  std::string identity;
+  for (const Column* column : key) {
+    const std::string cell =
+        column == nullptr || !column->is_valid(row) ? "" : cell_text(*column, row);
+    identity += fmt::format("{}:{}", cell.size(), cell);
+  }
+  return identity;
+}
+
+std::vector<const Column*> key_of(const Frame& frame, const std::vector<std::string>& names) {
+  std::vector<const Column*> key;
+  for (const std::string& name : names) key.push_back(frame.find(name));
+  return key;
+}
+
+Result<void> append_new(Frame& frame, const Frame& more, std::vector<std::string> key) {
+  if (frame.columns().empty()) {
+    for (const Column& column : more.columns())
+      TRY(frame.add(Column::of_type(column.name, column.type)));
+  }
+  if (key.empty()) {
+    for (const Column& column : frame.columns()) key.push_back(column.name);
+  }
+  std::set<std::string> known;
+  const std::vector<const Column*> ours = key_of(frame, key);
+  for (std::size_t row = 0; row < frame.rows(); ++row) known.insert(identity_of(ours, row));
+  std::vector<std::size_t> fresh;
+  const std::vector<const Column*> theirs = key_of(more, key);
+  for (std::size_t row = 0; row < more.rows(); ++row) {
+    if (known.insert(identity_of(theirs, row)).second) fresh.push_back(row);
+  }
+  for (Column& column : frame.columns()) {
+    const Column* const from = more.find(column.name);
+    if (from != nullptr && from->type == column.type) {
+      column.append_rows(*from, fresh);
+      continue;
+    }
+    if (from != nullptr && !fresh.empty()) {
+      return base::error(Code::kFailedPrecondition,
+                         "the column's type is another one in the rows that are added: column={}",
+                         column.name);
+    }
+    for (std::size_t i = 0; i < fresh.size(); ++i) column.append_null();
+  }
+  return {};
+}
+
 }  // namespace
 
 store::RoomMigrations migrations() { return {"datasets", {{1, kFirst}}}; }
@@ -209,10 +258,10 @@ Result<IngestReport> Datasets::ingest(const std::string& name, const std::string
   };
   remove_copies();  // of a server that was killed
   return take_in(
-      definition,
-      [&](const Types& types) {
+      definition, Basis::kTypes,
+      [&](const std::optional<Snapshot>& last) {
         Result<DatasetRows> rows =
-            read_dataset_rows(definition, path, project, types, outside_, copies);
+            read_dataset_rows(definition, path, project, types_of(last), outside_, copies);
         remove_copies();
         return rows;
       },
@@ -224,23 +273,47 @@ Result<IngestReport> Datasets::ingest_sent(const std::string& name,
                                            const std::string& actor) {
   const DatasetDefinition definition = TRY(this->definition(name));
   return take_in(
-      definition,
-      [&](const Types& types) { return read_sent_rows(definition, file, types, outside_); }, actor);
+      definition, Basis::kTypes,
+      [&](const std::optional<Snapshot>& last) {
+        return read_sent_rows(definition, file, types_of(last), outside_);
+      },
+      actor);
 }
 
-Result<IngestReport> Datasets::take_in(const DatasetDefinition& definition, const ReadRows& read,
-                                       const std::string& actor) {
-  const auto types_of = [](const std::optional<Snapshot>& version) {
-    return version ? Types(version->schema.columns.begin(), version->schema.columns.end())
-                   : Types();
-  };
+Result<IngestReport> Datasets::ingest_more(const std::string& name, const Frame& more,
+                                           const std::string& actor) {
+  const DatasetDefinition definition = TRY(this->definition(name));
+  return take_in(
+      definition, Basis::kRows,
+      [&](const std::optional<Snapshot>& last) -> Result<DatasetRows> {
+        DatasetRows rows{.source = "pushed rows",
+                         .place = [](std::size_t row) { return fmt::format("row={}", row); }};
+        if (last) {
+          rows.frame = TRY(this->rows(*last));
+          rows.source = fmt::format("version {} and pushed rows", last->version);
+          rows.source_digest = last->digest;
+        }
+        TRY(append_new(rows.frame, more, definition.key));
+        return rows;
+      },
+      actor);
+}
+
+Datasets::Types Datasets::types_of(const std::optional<Snapshot>& version) {
+  return version ? Types(version->schema.columns.begin(), version->schema.columns.end()) : Types();
+}
+
+Result<IngestReport> Datasets::take_in(const DatasetDefinition& definition, Basis basis,
+                                       const ReadRows& read, const std::string& actor) {
   for (;;) {
-    const Types types = types_of(TRY(newest(definition.name)));
-    DatasetRows rows = TRY(read(types));
+    const std::optional<Snapshot> last = TRY(newest(definition.name));
+    DatasetRows rows = TRY(read(last));
     base::MutexLock lock(ingest_mutex_);
     std::optional<Snapshot> before = TRY(newest(definition.name));
     // Somebody else was quicker, with other columns: rows are read as the version before them says.
-    if (types_of(before) != types) continue;
+    if (types_of(before) != types_of(last)) continue;
+    const auto version_of = [](const auto& snapshot) { return snapshot ? snapshot->version : 0; };
+    if (basis == Basis::kRows && version_of(before) != version_of(last)) continue;
     return keep(definition, std::move(rows), std::move(before), actor);
   }
 }

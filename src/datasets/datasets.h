@@ -93,6 +93,11 @@ class Datasets {
   Result<IngestReport> ingest_sent(const std::string& name, const std::filesystem::path& file,
                                    const std::string& actor);
 
+  // The newest version's rows and those of `more` whose key it doesn't have, as a version; columns
+  // that the version doesn't have are left out. Errors as ingest().
+  Result<IngestReport> ingest_more(const std::string& name, const types::Frame& more,
+                                   const std::string& actor);
+
   // Newest first. kNotFound: no such dataset.
   Result<std::vector<Snapshot>> snapshots(const std::string& name);
   // The newest, or one version. kNotFound.
@@ -120,11 +125,14 @@ class Datasets {
 
  private:
   using Types = std::map<std::string, types::ColumnType>;
-  using ReadRows = std::function<Result<DatasetRows>(const Types& of_last_version)>;
+  using ReadRows = std::function<Result<DatasetRows>(const std::optional<Snapshot>& last_version)>;
+  // What of the last version rows depend on: when it is another by then, they are read again.
+  enum class Basis { kTypes, kRows };
 
   // Reads, which may take long and depends on others, without the lock; keeps under it.
-  Result<IngestReport> take_in(const DatasetDefinition& definition, const ReadRows& read,
-                               const std::string& actor);
+  Result<IngestReport> take_in(const DatasetDefinition& definition, Basis basis,
+                               const ReadRows& read, const std::string& actor);
+  static Types types_of(const std::optional<Snapshot>& version);
   // `before`: the newest version, or none.
   Result<IngestReport> keep(const DatasetDefinition& definition, DatasetRows rows,
                             std::optional<Snapshot> before, const std::string& actor)

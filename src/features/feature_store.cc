@@ -401,7 +401,8 @@ Result<FeatureStore::SourceShape> FeatureStore::source_shape(const std::string& 
   const Source* found = present->definitions.find_source(source);
   if (found == nullptr) return base::error(Code::kNotFound, "no such source: source={}", source);
   const auto s = static_cast<std::size_t>(found - present->definitions.sources.data());
-  SourceShape shape{.columns = present->source_columns[s], .are_read = {}};
+  SourceShape shape{
+      .columns = present->source_columns[s], .are_read = {}, .keys = present->source_keys[s]};
   shape.are_read.resize(shape.columns.size());
   for (const BoundView& bound : present->views) {
     if (bound.view.source != source) continue;

@@ -199,8 +199,18 @@ class FeatureStore {
   struct SourceShape {
     std::vector<NamedColumn> columns;
     std::vector<bool> are_read;
+    std::vector<std::size_t> keys;  // positions of what tells the dataset's rows apart
   };
   Result<SourceShape> source_shape(const std::string& source) const;
+
+  // What was pushed to the sources of a dataset, with the dataset's columns: each row once, in the
+  // order it came. Rows without all of the dataset's key are counted and left out. Empty: no source
+  // reads the dataset.
+  struct PushedRows {
+    types::Frame rows;
+    std::int64_t without_key = 0;
+  };
+  Result<PushedRows> pushed_rows(const std::string& dataset) const;
 
   // Until when rows of the datasets are loaded; nothing was yet: none.
   Result<std::optional<types::Timestamp>> materialized() const;

@@ -5,8 +5,20 @@
 namespace slipway::features {
 namespace {
 
+// The column that a message's place goes to when it doesn't say what tells its row apart.
+const NamedColumn* place_column(const FeatureStore::SourceShape& shape) {
+  if (shape.keys.size() != 1) return nullptr;
+  const NamedColumn& key = shape.columns[shape.keys[0]];
+  return key.type == ValueType::kText ? &key : nullptr;
+}
+
+bool lacks(const JsonObject& row, const std::string& column) {
+  const Json* const cell = row.if_contains(column);
+  return cell == nullptr || cell->is_null();
+}
+
 Result<JsonObject> row_of(const RowMessage& message, const FeatureStore::SourceShape& shape,
-                          const std::string& event_time) {
+                          const std::string& event_time, const std::string& place) {
   Json parsed = TRY(base::parse_json(message.value));
   if (!parsed.is_object())
     return base::error(Code::kInvalidArgument, "expected a JSON object with the source's columns");
@@ -17,8 +29,10 @@ Result<JsonObject> row_of(const RowMessage& message, const FeatureStore::SourceS
   }
   if (row.empty())
     return base::error(Code::kInvalidArgument, "the message has none of the source's columns");
-  if (!event_time.empty() && (!row.contains(event_time) || row[event_time].is_null()))
+  if (!event_time.empty() && lacks(row, event_time))
     row[event_time] = types::to_rfc3339(message.time);
+  if (const NamedColumn* const key = place_column(shape); key != nullptr && lacks(row, key->name))
+    row[key->name] = place;
   return row;
 }
 
@@ -77,8 +91,10 @@ Result<std::vector<Result<void>>> push_messages(FeatureStore& features, const st
   const std::string event_time = declared == nullptr ? std::string() : declared->event_time;
   std::vector<Result<void>> results(messages.size());
   Pusher pusher(features, source, stream, partition);
+  const std::string topic = stream.substr(stream.find_last_of('/') + 1);
   for (std::size_t i = 0; i < messages.size(); ++i) {
-    Result<JsonObject> row = row_of(messages[i], shape, event_time);
+    Result<JsonObject> row = row_of(messages[i], shape, event_time,
+                                    fmt::format("{}-{}-{}", topic, partition, messages[i].offset));
     if (row) {
       pusher.add(std::move(*row), messages[i].offset, results[i]);
     } else {

@@ -19,7 +19,8 @@ struct RowMessage {
 };
 
 // Adds messages of one partition of `stream`, in the order of their offsets, each once however
-// often it is given (FeatureStore::push). Members that are no columns are ignored. A result each,
+// often it is given (FeatureStore::push). Members that are no columns are ignored. A message that
+// lacks the dataset's only key, a text, has its place there: TOPIC-PARTITION-OFFSET. A result each,
 // in order: kInvalidArgument says why a message can never be a row; the others are added
 // nevertheless. An error of the call is one of push() that is no message's fault; what was added
 // before it stays.

@@ -53,6 +53,8 @@ TEST_F(RowMessagesTest, AreRowsOnceEachAtTheirOwnTimeIfTheySayNone) {
   push(messages);
   EXPECT_EQ(landed(101), 2);
   EXPECT_EQ(landed(151), 0);  // an hour after their event time
+  // The dataset's key is a number, which no place can be.
+  EXPECT_EQ(store_.pushed_rows("landings").value().without_key, 2);
 }
 
 TEST_F(RowMessagesTest, WhatCantBeARowIsToldAndStopsNoOther) {

@@ -6,6 +6,7 @@ import collections
 import json
 import os
 import signal
+import sys
 import time
 import uuid
 
@@ -16,8 +17,11 @@ import pytest
 import requests
 import xgboost
 from confluent_kafka import Consumer, Producer
-from conftest import Server, eventually
+from conftest import ROOT, Server, eventually
 from mlflow.models import infer_signature
+
+sys.path.insert(0, str(ROOT / "python"))
+import slipway as sw  # noqa: E402
 
 YAML = """
 project: shop
@@ -231,7 +235,7 @@ def test_mistakes_are_told_where_they_are(server, tmp_path):
 ROWS = """
 project: shop
 datasets:
-  clicks: {{path: clicks.parquet, key: [click], event_time: at, arrival_time: known}}
+  clicks: {{path: clicks.parquet, key: [click], event_time: at, arrival_time: known, columns: {{click: {{type: string}}}}}}
 features:
   sources: {{clicks: {{dataset: clicks, event_time: at, arrival_time: known}}}}
   views: {{recent: {{source: clicks, keys: [customer], windows: [1h], aggregates: {{n: count(), spent: sum(amount)}}}}}}
@@ -246,7 +250,7 @@ def test_kafka_messages_are_feature_rows_once_each(tmp_path, brokers):
     topic = "clicks-" + uuid.uuid4().hex[:8]
     now = pd.Timestamp.now("UTC").floor("s")
     micros = "datetime64[us, UTC]"
-    pd.DataFrame({"click": [-1], "customer": ["nobody"], "amount": [1.0], "at": [now], "known": [now]}).astype({"at": micros, "known": micros}).to_parquet(
+    pd.DataFrame({"click": ["first"], "customer": ["nobody"], "amount": [1.0], "at": [now], "known": [now]}).astype({"at": micros, "known": micros}).to_parquet(
         tmp_path / "clicks.parquet", index=False)
     (tmp_path / "slipway.yaml").write_text(ROWS.format(brokers=brokers.address, topic=topic))
     server = begin(tmp_path, brokers)
@@ -281,5 +285,16 @@ def test_kafka_messages_are_feature_rows_once_each(tmp_path, brokers):
         letters = {m.value(): dict(m.headers()) for m in brokers.read(f"{topic}-dead", lambda m: len({x.value() for x in m}) == 2)}
         assert b"amount" in letters[b'{"customer": "c0", "amount": "much"}']["__connect.errors.exception.message"]
         assert letters[b"no json"]["__connect.errors.class.name"] == b"slipway.features.clicks"
+        # What came is a version of the dataset when that is asked for, and training sets are what was served.
+        kept = requests.post(f"{server.url}/slipway/v1/datasets/clicks/ingest", json={"pushed": True}, timeout=30).json()
+        assert (kept["snapshot"]["rows"], kept["without_key"], kept["new"]) == (2101, 0, True)
+        server.cli("data", "ingest", "clicks", "--pushed")
+        client = sw.Client(server.url)
+        asked = {"customer": [f"c{i}" for i in range(7)], "asked_at": [pd.Timestamp.now("UTC").to_pydatetime()] * 7}
+        made = client.training_set("recent", asked, kind="arrow")
+        assert made["recent__n_1h"].to_pylist() == [300.0] * 7 and made["recent__spent_1h"].to_pylist() == [600.0] * 7
+        assert features("c0") == [300.0, 600.0]  # and count once beside what was loaded
+        server.cli("features", "materialize")
+        assert features("c0") == [300.0, 600.0]
     finally:
         server.stop()

@@ -83,11 +83,38 @@ Result<Response> quarantine(Datasets& datasets, const Request& request) {
                 {"rows", std::move(rows)}});
 }
 
+Result<Response> ingest(Datasets& datasets, const DatasetRouteHooks& hooks,
+                        const Request& request) {
+  const JsonObject body = TRY(read_body(request));
+  const std::string name = request.param("name"),
+                    path = TRY(base::find_string(body, "path")).value_or(""),
+                    actor = TRY(read_actor(request, body));
+  datasets::IngestReport report;
+  Json without_key = nullptr;
+  if (TRY(base::find_bool(body, "pushed")).value_or(false)) {
+    if (!path.empty()) {
+      return base::error(Code::kInvalidArgument,
+                         "either a path or pushed: pushed rows are added to the newest version");
+    }
+    TRY(datasets.definition(name));
+    const features::FeatureStore::PushedRows pushed = TRY(hooks.pushed(name));
+    without_key = pushed.without_key;
+    report = TRY(datasets.ingest_more(name, pushed.rows, actor));
+  } else {
+    const auto reach =
+        hooks.manages(request) ? Datasets::Reach::kAnywhere : Datasets::Reach::kProject;
+    report = TRY(datasets.ingest(name, path, actor, reach));
+  }
+  // Also of a version that was there: the server may have ended before it was bound.
+  TRY(hooks.ingested(name));
+  JsonObject told{{"snapshot", report.snapshot.to_json()}, {"new", report.is_new}};
+  if (!without_key.is_null()) told["without_key"] = without_key;
+  return reply(std::move(told));
+}
+
 }  // namespace
 
-std::vector<http::Route> dataset_routes(
-    Datasets& datasets, std::function<Result<void>(const std::string& name)> ingested,
-    std::function<bool(const Request& request)> manages) {
+std::vector<http::Route> dataset_routes(Datasets& datasets, DatasetRouteHooks hooks) {
   const std::string base = "/slipway/v1/datasets";
   return {
       {.method = Method::kGet,
@@ -102,19 +129,10 @@ std::vector<http::Route> dataset_routes(
        .tag = "slipway"},
       {.method = Method::kPost,
        .pattern = base + "/{name}/ingest",
-       .summary = "Reads, validates and keeps the dataset's file as a version.",
+       .summary = "Reads, validates and keeps the dataset's file as a version; with pushed, the "
+                  "newest version and what was pushed to its features' sources.",
        .handler =
-           answering([&datasets, ingested, manages](const Request& request) -> Result<Response> {
-             const JsonObject body = TRY(read_body(request));
-             const auto reach =
-                 manages(request) ? Datasets::Reach::kAnywhere : Datasets::Reach::kProject;
-             const auto report = TRY(datasets.ingest(
-                 request.param("name"), TRY(base::find_string(body, "path")).value_or(""),
-                 TRY(read_actor(request, body)), reach));
-             // Also of a version that was there: the server may have ended before it was bound.
-             TRY(ingested(request.param("name")));
-             return reply({{"snapshot", report.snapshot.to_json()}, {"new", report.is_new}});
-           }),
+           answering([&datasets, hooks](const Request& r) { return ingest(datasets, hooks, r); }),
        .tag = "slipway"},
       {.method = Method::kGet,
        .pattern = base + "/{name}/rows",
@@ -124,10 +142,10 @@ std::vector<http::Route> dataset_routes(
       {.method = Method::kPost,
        .pattern = base + "/{name}/rows",
        .summary = "Validates and keeps the body, a Parquet or CSV file, as a version.",
-       .handler = answering([&datasets, ingested](const Request& request) -> Result<Response> {
+       .handler = answering([&datasets, hooks](const Request& request) -> Result<Response> {
          const auto report = TRY(datasets.ingest_sent(request.param("name"), request.body_file,
                                                       TRY(read_actor(request, JsonObject()))));
-         TRY(ingested(request.param("name")));
+         TRY(hooks.ingested(request.param("name")));
          return reply({{"snapshot", report.snapshot.to_json()}, {"new", report.is_new}});
        }),
        .body = http::Route::Body::kFile,

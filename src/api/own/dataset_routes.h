@@ -7,13 +7,20 @@
 
 #include "api/http/router.h"
 #include "datasets/datasets.h"
+#include "features/feature_store.h"
 
 namespace slipway::api::own {
 
-// All must outlive the routes. `ingested` is called after every ingest. `manages`: whether who asks
-// may have any file read.
-std::vector<http::Route> dataset_routes(
-    datasets::Datasets& datasets, std::function<Result<void>(const std::string& name)> ingested,
-    std::function<bool(const http::Request& request)> manages);
+// What datasets' routes need of others.
+struct DatasetRouteHooks {
+  std::function<Result<void>(const std::string& name)> ingested;  // after every ingest
+  // Whether who asks may have any file read.
+  std::function<bool(const http::Request& request)> manages;
+  // Rows of a dataset that were pushed to its features' sources.
+  std::function<Result<features::FeatureStore::PushedRows>(const std::string& name)> pushed;
+};
+
+// All must outlive the routes.
+std::vector<http::Route> dataset_routes(datasets::Datasets& datasets, DatasetRouteHooks hooks);
 
 }  // namespace slipway::api::own
