@@ -294,7 +294,7 @@ def test_kafka_messages_are_feature_rows_once_each(tmp_path, brokers):
         made = client.training_set("recent", asked, kind="arrow")
         assert made["recent__n_1h"].to_pylist() == [300.0] * 7 and made["recent__spent_1h"].to_pylist() == [600.0] * 7
         assert features("c0") == [300.0, 600.0]  # and count once beside what was loaded
-        server.cli("features", "materialize")
+        server.cli("features", "materialize", "--as-of", pd.Timestamp.now("UTC").isoformat())
         assert features("c0") == [300.0, 600.0]
     finally:
         server.stop()
