@@ -11,7 +11,6 @@ import requests
 import small_project
 from conftest import Server
 from playwright.sync_api import expect
-from test_page import browser, open_page  # noqa: F401: fixtures
 
 # Two versions of a model that need no training: what turns the labels around makes the second one wrong.
 ACTIONS = """

@@ -4,7 +4,7 @@ import os
 import pytest
 import requests
 from playwright.sync_api import expect
-from test_page import browser, endpoint, open_page, post  # noqa: F401: fixtures
+from test_page import endpoint, post  # noqa: F401: a fixture
 
 API = "/slipway/v1/incidents"
 
