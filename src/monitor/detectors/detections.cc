@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/log.h"
 #include "monitor/alert_log.h"
 #include "monitor/detectors/detector.h"
 #include "monitor/window_result.h"
@@ -12,6 +13,8 @@ namespace slipway::monitor {
 namespace {
 
 constexpr base::Duration kStepMax = base::Duration::days(1);
+// Beyond it squares are no numbers any more, and a detector would never say a word again.
+constexpr double kValueMax = 1e140;
 constexpr std::string_view kErrors = "error", kPredictions = "prediction", kInputs = "inputs.";
 
 JsonObject cause_of(const std::string& of, const std::string& request, base::Timestamp time,
@@ -34,8 +37,9 @@ Result<void> Detections::advance(base::Timestamp until, Steps steps) {
       Result<void> done;
       base::Timestamp at = until;
       if (steps == Steps::kHours) at = {from.micros - from.micros % hour.micros + hour.micros};
-      for (; done && at < until; at = at + hour) done = advance(definition, rule, at);
-      if (done) done = advance(definition, rule, until);
+      const bool rehearses = steps == Steps::kHours;
+      for (; done && at < until; at = at + hour) done = advance(definition, rule, at, rehearses);
+      if (done) done = advance(definition, rule, until, rehearses);
       if (!done && outcome) {
         outcome =
             std::move(done).error().with_context("detector " + definition.name + "/" + rule.name);
@@ -51,7 +55,7 @@ Result<void> Detections::begin(base::Timestamp now) {
     for (const DetectorRule& rule : definition.detectors) {
       const auto known = TRY(stored(definition.name, rule.name));
       if (!known || known->declared != base::to_text(rule.to_json()))
-        TRY(advance(definition, rule, now));
+        TRY(advance(definition, rule, now, true));
     }
   }
   return {};
@@ -71,11 +75,13 @@ Result<std::optional<Detections::Stored>> Detections::stored(const std::string& 
 }
 
 Result<void> Detections::advance(const MonitorDefinition& monitor, const DetectorRule& rule,
-                                 base::Timestamp now) {
+                                 base::Timestamp now, bool rehearses) {
   const std::string declared = base::to_text(rule.to_json());
   const auto detector = TRY(make_detector(rule.method, rule.parameters));
   auto known = TRY(stored(monitor.name, rule.name));
   Stored reached{.declared = declared, .until = now};
+  // A clock that began to rehearse stands before what it did; one that was set back comes there.
+  if (known && known->declared == declared && known->until > now && !rehearses) return {};
   if (known && known->declared == declared && known->until <= now) {
     reached = std::move(*known);
     ByteReader state(reached.state);
@@ -116,10 +122,16 @@ Result<Detections::Rows> Detections::rows(const MonitorDefinition& monitor,
   const types::Column* values = nullptr;
   if (!input.empty()) {
     values = frame.find(input);
-    if (values == nullptr || values->type == types::ColumnType::kString) {
-      return base::error(Code::kFailedPrecondition,
-                         "a detector watches an input that is no number: input={}", input);
+    const bool is_number = values != nullptr && values->type != types::ColumnType::kString;
+    auto& is_told = told_[{monitor.name, rule.name}];
+    if (!is_number && !is_told) {
+      base::log_warning("monitor",
+                        "a detector watches an input that is no number, or that nobody sends: "
+                        "monitor={} detector={} input={}",
+                        monitor.name, rule.name, input);
     }
+    is_told = !is_number;
+    if (!is_number) return result;  // others will be
   }
   Labels labels;
   const bool of_errors = rule.of == kErrors;
@@ -134,7 +146,7 @@ Result<Detections::Rows> Detections::rows(const MonitorDefinition& monitor,
     const base::Timestamp time{times->ints[at]};
     const WindowRows::Scored answer = window.scored(at);
     double value = values != nullptr ? values->number(at) : answer.prediction;
-    if (answer.failed || !std::isfinite(value)) continue;
+    if (answer.failed || !(std::abs(value) <= kValueMax)) continue;
     if (of_errors) {
       const auto label = labels.find(window.request_id(at));
       if (label == labels.end()) {

@@ -22,7 +22,7 @@ namespace slipway::monitor {
 // Live requests count (one that is retried counts once a pass); load tests and failed ones don't.
 // Errors are taken once a label is known, in the order of the requests; one that has none after the
 // monitor's `complete.after` is left out. What comes later than the pass over its time is left out
-// too.
+// too, and so are values beyond 1e140 and an input while it is none, or no number.
 //
 // Safe to use from several threads; passes take turns. The detector's state, how far it came and
 // its alerts are written in one transaction: after a crash it goes on exactly. Everything given to
@@ -68,9 +68,10 @@ class Detections {
 
   Result<std::optional<Stored>> stored(const std::string& monitor, const std::string& detector);
   Result<void> advance(const MonitorDefinition& monitor, const DetectorRule& rule,
-                       base::Timestamp until);
+                       base::Timestamp until, bool rehearses) REQUIRES(pass_mutex_);
   Result<Rows> rows(const MonitorDefinition& monitor, const DetectorRule& rule,
-                    base::Timestamp from, base::Timestamp to, base::Timestamp now);
+                    base::Timestamp from, base::Timestamp to, base::Timestamp now)
+      REQUIRES(pass_mutex_);
   Result<void> record(const MonitorDefinition& monitor, const DetectorRule& rule,
                       const Stored& reached, const std::vector<Found>& found, base::Timestamp now);
 
@@ -79,6 +80,8 @@ class Detections {
   RequestSource& requests_;
   const std::string workspace_;
   base::Mutex pass_mutex_;
+  // By monitor and detector: it was told that its input is none that it can watch.
+  std::map<std::pair<std::string, std::string>, bool> told_ GUARDED_BY(pass_mutex_);
 };
 
 }  // namespace slipway::monitor

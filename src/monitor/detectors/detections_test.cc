@@ -188,6 +188,16 @@ TEST_F(DetectionsTest, ADetectionIsAnAlertWithItsRow) {
   EXPECT_EQ(MUST(store::list_events(*db_, {.kind = "alert.resolved"})).size(), 1u);
 }
 
+TEST_F(DetectionsTest, AnInputThatIsNoneStopsNoOther) {
+  apply(
+      "      gone: {method: adwin, of: inputs.carrier}\n"
+      "      moved: {method: adwin, of: inputs.x}\n");
+  serve(24);
+  MUST(detections_->advance(kBegin + base::Duration::hours(24), Steps::kHours));
+  ASSERT_EQ(alerts().size(), 1u);
+  EXPECT_EQ(alerts()[0].alert, "moved");
+}
+
 TEST_F(DetectionsTest, RestartsAndStepsChangeNothing) {
   const std::string detectors =
       "      a: {method: adwin, of: inputs.x}\n"

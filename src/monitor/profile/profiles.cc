@@ -102,8 +102,8 @@ Result<base::Timestamp> Profiles::next_due(base::Timestamp now, bool rehearses) 
   base::MutexLock lock(pass_mutex_);
   const base::Duration interval = rehearses ? kStep : options_.interval;
   if (options_.interval.micros == 0) return now + kStep;
-  // A clock that began to rehearse stands before what it did.
-  if (!last_pass_ || *last_pass_ > now) return now;
+  // A clock that began to rehearse stands before what it did; one that was set back comes there.
+  if (!last_pass_ || (rehearses && *last_pass_ > now)) return now;
   return *last_pass_ + interval;
 }
 
@@ -140,7 +140,7 @@ Result<void> Profiles::advance(const std::string& endpoint, base::Timestamp unti
 
 Result<Profiles::Blocks> Profiles::collect(const std::string& endpoint, base::Timestamp from,
                                            base::Timestamp to) {
-  Blocks hours;
+  Blocks blocks;
   TRY(served_.each_part(endpoint, from, to, [&](const types::Frame& part) -> Result<void> {
     if (part.rows() == 0) return {};
     const types::Column* roles = TRY(part.column("role"));
@@ -151,18 +151,27 @@ Result<Profiles::Blocks> Profiles::collect(const std::string& endpoint, base::Ti
     struct Rows {
       std::vector<std::size_t> asked, answered;  // live requests; all that have a prediction
     };
-    std::map<std::pair<std::int64_t, std::int64_t>, Rows> by_hour_and_version;
+    // What came so late that its hour or day is kept no more goes to the next longer block.
+    const auto level_of = [&](base::Timestamp time) {
+      return time < to - options_.days_kept    ? Level::kMonth
+             : time < to - options_.hours_kept ? Level::kDay
+                                               : Level::kHour;
+    };
+    using Key = std::tuple<Level, std::int64_t, std::int64_t>;  // block's start, model version
+    std::map<Key, Rows> by_block;
     Rows* rows = nullptr;
-    std::pair<std::int64_t, std::int64_t> last;
+    Key last;
     for (std::size_t i = 0; i < part.rows(); ++i) {
       if (traffic->is_valid(i) && !traffic->strings[i].empty()) continue;
-      const std::pair key(start_of(Level::kHour, {times->ints[i]}).micros, versions->ints[i]);
-      if (rows == nullptr || key != last) rows = &by_hour_and_version[key];
+      const Level level = level_of({times->ints[i]});
+      const Key key(level, start_of(level, {times->ints[i]}).micros, versions->ints[i]);
+      if (rows == nullptr || key != last) rows = &by_block[key];
       last = key;
       if (roles->strings[i] == "live") rows->asked.push_back(i);
       if (!errors->is_valid(i) || errors->strings[i].empty()) rows->answered.push_back(i);
     }
-    for (const auto& [key, found] : by_hour_and_version) {
+    for (const auto& [key, found] : by_block) {
+      const auto& [level, start, version] = key;
       std::size_t inputs = 0;
       for (const types::Column& column : part.columns()) {
         const bool is_prediction = column.name == "prediction";
@@ -170,21 +179,22 @@ Result<Profiles::Blocks> Profiles::collect(const std::string& endpoint, base::Ti
         if (!is_prediction && ++inputs > options_.inputs_max) continue;
         const std::vector<std::size_t>& picked = is_prediction ? found.answered : found.asked;
         if (picked.empty()) continue;
-        hours[{Level::kHour, key.first, key.second, column.name}].add(column, picked);
+        blocks[{level, start, version, column.name}].add(column, picked);
       }
     }
     return {};
   }));
-  return hours;
+  return blocks;
 }
 
-Result<void> Profiles::store(const std::string& endpoint, Blocks hours, base::Timestamp until) {
+Result<void> Profiles::store(const std::string& endpoint, Blocks fresh, base::Timestamp until) {
   Blocks blocks;
-  for (const auto& [hour, profile] : hours) {
+  for (const auto& [shortest, profile] : fresh) {
     for (const Level level : kLevels) {
-      Block block = hour;
+      if (level < shortest.level) continue;
+      Block block = shortest;
       block.level = level;
-      block.start = start_of(level, {hour.start}).micros;
+      block.start = start_of(level, {shortest.start}).micros;
       blocks[block].merge(profile);
     }
   }

@@ -70,7 +70,7 @@ class Profiles {
   Result<std::optional<base::Timestamp>> profiled_until(const std::string& endpoint);
   Result<void> advance(const std::string& endpoint, base::Timestamp until);
   Result<Blocks> collect(const std::string& endpoint, base::Timestamp from, base::Timestamp to);
-  Result<void> store(const std::string& endpoint, Blocks blocks, base::Timestamp until);
+  Result<void> store(const std::string& endpoint, Blocks fresh, base::Timestamp until);
 
   store::Db& db_;
   ServedRows& served_;
