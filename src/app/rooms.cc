@@ -554,8 +554,8 @@ void Application::Rooms::add_leading_routes(http::Router& router) {
              return access == nullptr ||
                     access->may(request.user, access::kWorkspace, "*", access::Permission::kManage);
            },
-       .pushed = [&features = i.features](
-                     const std::string& name) { return features.pushed_rows(name); }}));
+       .pushed = [&features = i.features, bytes_max = i.foundation.settings.dataset_bytes_max](
+                     const std::string& name) { return features.pushed_rows(name, bytes_max); }}));
   router.add_all(api::own::feature_routes(i.features, i.skew));
   const Settings& settings = i.foundation.settings;
   router.add_all(api::own::training_set_routes(

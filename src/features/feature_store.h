@@ -205,12 +205,12 @@ class FeatureStore {
 
   // What was pushed to the sources of a dataset, with the dataset's columns: each row once, in the
   // order it came. Rows without all of the dataset's key are counted and left out. Empty: no source
-  // reads the dataset.
+  // reads the dataset. kResourceExhausted: more than `bytes_max`.
   struct PushedRows {
     types::Frame rows;
     std::int64_t without_key = 0;
   };
-  Result<PushedRows> pushed_rows(const std::string& dataset) const;
+  Result<PushedRows> pushed_rows(const std::string& dataset, std::int64_t bytes_max) const;
 
   // Until when rows of the datasets are loaded; nothing was yet: none.
   Result<std::optional<types::Timestamp>> materialized() const;

@@ -280,6 +280,12 @@ class EntitySource {
                            "an entity row has no event time: row={} column={}", first_row + row,
                            time.name);
       }
+      if (!request_.entity_file.empty() && time.ints[row] >= request_.as_of.micros) {
+        return base::error(Code::kInvalidArgument,
+                           "an entity row asks about a time that is not before as_of: row={} {}={}",
+                           first_row + row, time.name,
+                           types::to_rfc3339(types::Timestamp{time.ints[row]}));
+      }
       if (!time.is_valid(row) || time.ints[row] >= request_.as_of.micros) continue;
       if (request_.from && time.ints[row] < request_.from->micros) continue;
       if (request_.until && time.ints[row] >= request_.until->micros) continue;

@@ -496,9 +496,11 @@ Result<std::int64_t> FeatureStore::materialize(const Materialization& wanted) {
                        "a materialization is under way: wait until it is done, or ask how far it "
                        "is (GET /slipway/v1/features/materialize)");
   }
-  const Result<std::int64_t> done = materialize_alone(wanted);
-  is_materializing_ = false;
-  return done;
+  struct Done {
+    std::atomic<bool>& flag;
+    ~Done() { flag = false; }
+  } const done{is_materializing_};  // also when it throws
+  return materialize_alone(wanted);
 }
 
 Result<std::int64_t> FeatureStore::materialize_alone(const Materialization& wanted) {

@@ -387,33 +387,46 @@ Result<void> FeatureStore::each_pushed(const State& state, std::size_t source,
   return outcome;
 }
 
-Result<FeatureStore::PushedRows> FeatureStore::pushed_rows(const std::string& dataset) const {
+Result<FeatureStore::PushedRows> FeatureStore::pushed_rows(const std::string& dataset,
+                                                           std::int64_t bytes_max) const {
   const std::shared_ptr<const State> present = state();
   PushedRows pushed;
   std::vector<types::Column> columns;
   std::set<std::uint64_t> known;
+  std::int64_t bytes = 0;
   for (std::size_t s = 0; s < present->definitions.sources.size(); ++s) {
     if (present->definitions.sources[s].dataset != dataset) continue;
     const std::vector<NamedColumn>& names = present->source_columns[s];
     if (columns.empty()) {
       for (const NamedColumn& column : names) {
         columns.push_back(types::Column::of_type(
-            column.name, column.is_whole ? types::ColumnType::kInt64 : column_type(column.type)));
+            column.name, column.is_whole                   ? types::ColumnType::kInt64
+                         : column.type == ValueType::kBool ? types::ColumnType::kBool
+                                                           : column_type(column.type)));
       }
     }
     const std::vector<std::size_t>& keys = present->source_keys[s];
     constexpr std::int64_t kFirst = std::numeric_limits<std::int64_t>::min();
     constexpr std::int64_t kLast = std::numeric_limits<std::int64_t>::max();
-    TRY(each_pushed(*present, s, {kFirst}, {kLast},
-                    [&](std::span<const Value> row, std::uint64_t identity) {
-                      const auto is_missing = [&](std::size_t key) { return is_null(row[key]); };
-                      if (std::ranges::any_of(keys, is_missing)) {
-                        ++pushed.without_key;
-                      } else if (known.insert(identity).second) {
-                        for (std::size_t i = 0; i < columns.size(); ++i)
-                          append_cell(columns[i], row[i]);
-                      }
-                    }));
+    TRY(each_pushed(
+        *present, s, {kFirst}, {kLast}, [&](std::span<const Value> row, std::uint64_t identity) {
+          const auto is_missing = [&](std::size_t key) { return is_null(row[key]); };
+          if (std::ranges::any_of(keys, is_missing)) {
+            ++pushed.without_key;
+          } else if (known.insert(identity).second) {
+            for (std::size_t i = 0; i < columns.size(); ++i) {
+              const auto* const text = std::get_if<std::string>(&row[i]);
+              bytes += 8 + (text == nullptr ? 0 : static_cast<std::int64_t>(text->size()));
+              if (bytes <= bytes_max) append_cell(columns[i], row[i]);
+            }
+          }
+        }));
+  }
+  if (bytes > bytes_max) {
+    return base::error(Code::kResourceExhausted,
+                       "what was pushed takes more memory than a dataset may: dataset={} bytes={} "
+                       "dataset-bytes-max={}",
+                       dataset, bytes, bytes_max);
   }
   for (types::Column& column : columns) TRY(pushed.rows.add(std::move(column)));
   return pushed;

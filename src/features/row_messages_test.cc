@@ -54,7 +54,7 @@ TEST_F(RowMessagesTest, AreRowsOnceEachAtTheirOwnTimeIfTheySayNone) {
   EXPECT_EQ(landed(101), 2);
   EXPECT_EQ(landed(151), 0);  // an hour after their event time
   // The dataset's key is a number, which no place can be.
-  EXPECT_EQ(store_.pushed_rows("trips").value().without_key, 2);
+  EXPECT_EQ(store_.pushed_rows("trips", 1 << 20).value().without_key, 2);
 }
 
 TEST_F(RowMessagesTest, WhatCantBeARowIsToldAndStopsNoOther) {
