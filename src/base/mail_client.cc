@@ -89,6 +89,8 @@ Result<void> outcome_of(CURLcode code, long status, bool refused, const std::str
     return error(Code::kPermissionDenied, "the host is at no public address: url={}", url);
   if (code == CURLE_OPERATION_TIMEDOUT)
     return error(Code::kDeadlineExceeded, "no answer in time: url={}", url);
+  if (code == CURLE_LOGIN_DENIED && status >= 400 && status < 500)
+    return error(Code::kUnavailable, "the mail server doesn't take the login now: {}", why);
   if (code == CURLE_LOGIN_DENIED)
     return error(Code::kUnauthenticated, "the mail server doesn't take the login: {}", why);
   if (code == CURLE_USE_SSL_FAILED || code == CURLE_PEER_FAILED_VERIFICATION ||
@@ -152,6 +154,7 @@ Result<void> send_mail(const MailServer& server, const Mail& mail) {
   }
   curl_easy_setopt(curl, CURLOPT_MAIL_FROM, fmt::format("<{}>", mail.from).c_str());
   curl_easy_setopt(curl, CURLOPT_MAIL_RCPT, readers);
+  curl_easy_setopt(curl, CURLOPT_MAIL_RCPT_ALLLOWFAILS, 1L);  // one who has left stops no other
   curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L);
   curl_easy_setopt(curl, CURLOPT_READFUNCTION, read_some);
   curl_easy_setopt(curl, CURLOPT_READDATA, &unread);

@@ -42,7 +42,8 @@ Verdict judge(const Result<base::HttpReply>& reply, std::int64_t tries, std::int
   const bool temporary = reply ? is_temporary(reply->status)
                                : reply.error().code == Code::kUnavailable ||
                                      reply.error().code == Code::kDeadlineExceeded ||
-                                     reply.error().code == Code::kFailedPrecondition;
+                                     reply.error().code == Code::kFailedPrecondition ||
+                                     reply.error().code == Code::kUnauthenticated;
   if (!temporary || tries > retries_max) return {.what = What::kGiveUp};
   std::int64_t wait = std::int64_t{1} << std::min<std::int64_t>(tries - 1, 6);
   wait = std::min(wait, kWaitSecondsMax);
@@ -167,7 +168,8 @@ Result<Deliveries::Intake> Deliveries::take_events() {
           {.sequence = event.sequence,
            .event = alert->event,
            .content = {.form = Content::Form::kNews, .text = AlertNews::to_text({*alert})},
-           .routes = alert->routes});
+           .routes = alert->routes,
+           .about = event.subject});
       continue;
     }
     const std::optional<Message> message = message_of(event);
@@ -219,9 +221,9 @@ Result<void> Deliveries::take_for(const Subscriber& subscriber, const std::vecto
       return false;
     for (std::size_t i = 0; i < taken.size(); ++i) {
       TRY(tx.execute(
-          "INSERT INTO webhook_deliveries(id, webhook, event, sequence, form, body, tries, "
-          "next_time, created) VALUES(?, ?, ?, ?, ?, ?, 0, ?, ?)",
-          {ids[i], subscriber.id, taken[i]->event, taken[i]->sequence,
+          "INSERT INTO webhook_deliveries(id, webhook, event, sequence, about, form, body, tries, "
+          "next_time, created) VALUES(?, ?, ?, ?, ?, ?, ?, 0, ?, ?)",
+          {ids[i], subscriber.id, taken[i]->event, taken[i]->sequence, taken[i]->about,
            form_name(taken[i]->content.form), taken[i]->content.text, now, now}));
     }
     return true;
@@ -278,7 +280,8 @@ Result<std::vector<Deliveries::Due>> Deliveries::claim(std::size_t limit) {
         "webhook_deliveries d JOIN webhooks w ON w.id = d.webhook WHERE w.active = 1 AND "
         "d.next_time <= ? AND "
         "(w.format = 'mlflow' OR NOT EXISTS (SELECT 1 FROM webhook_deliveries e WHERE e.webhook = "
-        "d.webhook AND e.sequence < d.sequence)) ORDER BY d.next_time, d.sequence, d.id LIMIT ?",
+        "d.webhook AND e.sequence < d.sequence AND (e.about = d.about OR e.about = '' OR d.about = "
+        "''))) ORDER BY d.next_time, d.sequence, d.id LIMIT ?",
         {now, limit}, [&](const store::Row& row) {
           due.emplace_back(Due{.id = row.string(0),
                                .webhook = row.string(1),

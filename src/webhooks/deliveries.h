@@ -82,6 +82,7 @@ class Deliveries {
     std::string event;
     Content content;
     std::vector<std::string> routes;  // that hear of an alert
+    std::string about;                // the alert, whose news stay in order; empty: of an event
     bool is_for(const Subscriber& subscriber) const;
   };
   struct Intake {

@@ -29,6 +29,10 @@ store::RoomMigrations migrations() {
     ALTER TABLE webhooks ADD COLUMN options TEXT NOT NULL DEFAULT '';
     ALTER TABLE webhook_deliveries ADD COLUMN form TEXT NOT NULL DEFAULT 'ready';
     CREATE INDEX webhook_deliveries_order ON webhook_deliveries(webhook, sequence)
+  )"},
+           // What a delivery is about keeps its order: an alert; '' is everything of the route.
+           {4, R"(
+    ALTER TABLE webhook_deliveries ADD COLUMN about TEXT NOT NULL DEFAULT ''
   )"}}};
 }
 
