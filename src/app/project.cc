@@ -285,8 +285,10 @@ Result<void> Project::profile(base::Timestamp now) {
   const bool rehearses = clock_.rehearses();
   const bool is_due = TRY(rooms_.profiles.next_due(now, rehearses)) <= now;
   // In a rehearsal detectors find what they would have found by the hour.
-  if (rehearses || is_due) TRY(rooms_.detections.advance(now, rehearses ? kHours : kAsItIs));
-  return is_due ? rooms_.profiles.advance(now) : Result<void>();
+  Result<void> detected;
+  if (rehearses || is_due) detected = rooms_.detections.advance(now, rehearses ? kHours : kAsItIs);
+  if (is_due) TRY(rooms_.profiles.advance(now));  // whatever is the matter with a detector
+  return detected;
 }
 
 Result<bool> Project::step(base::Timestamp limit) {
@@ -420,6 +422,8 @@ Result<void> Project::take_turn() try {
   waits_for_ = waits;
   if (clock_.rehearses()) return {};
   base::MutexLock lock(advance_mutex_);
+  TRY(rooms_.monitor.tend(clock_.now()));
+  TRY(rooms_.incidents.follow_up());
   // One thing of each kind per second is plenty on the wall clock, and a window whose labels
   // are still coming stays due without being a reason to spin.
   TRY(step(clock_.now()));

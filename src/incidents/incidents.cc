@@ -8,7 +8,7 @@
 namespace slipway::incidents {
 namespace {
 
-constexpr std::size_t kEventsMax = 2000;  // of one subject
+constexpr std::size_t kEventsMax = 2000, kPiecesMax = 20;  // of one subject; at a time
 constexpr std::size_t kTextBytesMax = 64 << 10;
 constexpr std::string_view kColumns =
     "id, endpoint, title, severity, state, owner, opened_by, opened_at, bad_since, by_alert, "
@@ -73,11 +73,11 @@ Result<std::int64_t> insert_incident(store::Tx& tx, const std::string& workspace
 
 Result<void> update_incident(store::Tx& tx, const std::string& workspace,
                              const Incident& incident) {
-  TRY(
-      tx.execute("UPDATE incidents SET state = ?, owner = ?, bad_since = ?, mitigated_at = ?, "
-                 "resolved_at = ? WHERE workspace = ? AND id = ?",
-                 {state_name(incident.state), incident.owner, incident.bad_since,
-                  incident.mitigated_at, incident.resolved_at, workspace, incident.id}));
+  TRY(tx.execute(
+      "UPDATE incidents SET state = ?, owner = ?, bad_since = ?, mitigated_at = ?, "
+      "resolved_at = ?, by_alert = ? WHERE workspace = ? AND id = ?",
+      {state_name(incident.state), incident.owner, incident.bad_since, incident.mitigated_at,
+       incident.resolved_at, incident.by_alert, workspace, incident.id}));
   return {};
 }
 
@@ -258,6 +258,8 @@ Result<Incident> Incidents::set_state(std::int64_t id, State state, const std::s
                                        "the incident is {} already: id={}", state_name(state), id);
                   }
                   move_to(incident, state, clock_.now());
+                  // Whoever opens it again ends it, too.
+                  if (state == State::kOpen) incident.by_alert = false;
                   return {};
                 });
 }
@@ -273,6 +275,24 @@ Result<std::size_t> Incidents::follow_up() {
     ++mitigated;
   }
   return mitigated;
+}
+
+// Newest first, as far back as `from`, in pieces.
+Result<std::vector<store::Event>> Incidents::events_of(const std::string& subject,
+                                                       base::Timestamp from) {
+  std::vector<store::Event> events;
+  store::EventFilter filter{.subject = subject, .limit = kEventsMax, .newest_first = true};
+  for (std::size_t piece = 0; piece < kPiecesMax; ++piece) {
+    std::vector<store::Event> some = TRY(store::list_events(db_, filter));
+    const bool is_all = some.size() < kEventsMax;
+    // In a rehearsal events of any event time come now.
+    const bool is_enough =
+        is_all || (!neighbourhood_.rehearses() && some.back().arrival_time < from);
+    if (!some.empty()) filter.before = some.back().sequence;
+    std::move(some.begin(), some.end(), std::back_inserter(events));
+    if (is_enough) break;
+  }
+  return events;
 }
 
 Result<std::vector<Entry>> Incidents::entries(const Incident& incident, base::Timestamp from,
@@ -297,8 +317,7 @@ Result<std::vector<Entry>> Incidents::entries(const Incident& incident, base::Ti
   }
   std::vector<std::pair<std::int64_t, Entry>> found;
   for (const std::string& subject : subjects) {
-    for (store::Event& event : TRY(store::list_events(
-             db_, {.subject = subject, .limit = kEventsMax, .newest_first = true}))) {
+    for (store::Event& event : TRY(events_of(subject, from))) {
       // It tells no event time: in a rehearsal, what was told before it says where the clock stood.
       if (neighbourhood_.rehearses() && event.event_time == event.arrival_time) {
         event.event_time =
@@ -309,7 +328,9 @@ Result<std::vector<Entry>> Incidents::entries(const Incident& incident, base::Ti
                   {event.sequence}, [](const store::Row& row) { return row.time(0); });
             })).value_or(event.event_time);
       }
-      if (event.event_time < from || event.event_time > to) continue;
+      // What people write about it later belongs to it.
+      const bool is_own = subject == subject_of(incident.id);
+      if (event.event_time < from || (event.event_time > to && !is_own)) continue;
       if (auto entry = entry_of(event, incident.endpoint))
         found.emplace_back(event.sequence, std::move(*entry));
     }

@@ -87,6 +87,7 @@ class Incidents {
  private:
   Result<Incident> change(std::int64_t id, store::EventDraft event,
                           const std::function<Result<void>(Incident&)>& edit);
+  Result<std::vector<store::Event>> events_of(const std::string& subject, base::Timestamp from);
   Result<std::vector<Entry>> entries(const Incident& incident, base::Timestamp from,
                                      base::Timestamp to);
 

@@ -88,6 +88,21 @@ TEST_F(IncidentsTest, AnActionOpensOneAndOthersJoinIt) {
   EXPECT_TRUE(MUST(by_alert("a/4")).is_new);
 }
 
+TEST_F(IncidentsTest, WhatPeopleOpenAgainPeopleEndAndWhatTheyWriteLaterIsKept) {
+  const std::int64_t id = MUST(by_alert("a/1")).id;
+  neighbourhood_.open_alert = false;
+  MUST(incidents_.set_state(id, State::kResolved, "", "ann"));
+  clock_.set(at("2024-02-08T00:00:00Z"));
+  MUST(incidents_.note(id, "root cause: a renamed column", "ann"));
+  const Report report = MUST(incidents_.report(id));
+  EXPECT_TRUE(std::ranges::any_of(report.entries, [](const Entry& entry) {
+    return entry.words.find("root cause") != std::string::npos;
+  }));
+  MUST(incidents_.set_state(id, State::kOpen, "not over", "ann"));
+  EXPECT_EQ(MUST(incidents_.follow_up()), 0u);
+  EXPECT_EQ(MUST(incidents_.get(id)).state, State::kOpen);
+}
+
 TEST_F(IncidentsTest, ThePeoplesPart) {
   const Incident made = MUST(incidents_.open(
       {.endpoint = "e", .title = "wrong prices", .bad_since = at("2024-02-06T00:00:00Z")}, "ann"));

@@ -159,7 +159,13 @@ Result<Monitor::Decided> Monitor::decide(const MonitorDefinition& definition, co
         });
   }));
   facts.new_labels = TRY(labels_.count(definition.endpoint, facts.last_started, asked.now));
-  Standing standing = TRY(ports_.actions.look(definition.endpoint, action));
+  // Whoever can't say how things stand is in the way of this action, and of nothing else.
+  Standing standing;
+  if (auto looked = ports_.actions.look(definition.endpoint, action)) {
+    standing = std::move(*looked);
+  } else {
+    standing.obstacle = looked.error().message;
+  }
   if (asked.quiet) facts.silence = asked.quiet->words;
   // One that this very alert has opened is no reason for it to stop, until somebody takes it.
   if (standing.incident_has_owner || standing.incident != own_incident)
@@ -331,6 +337,13 @@ Result<void> Monitor::record(Cursor& cursor, Stage stage, base::Timestamp now,
   report.opened.insert(report.opened.end(), written.opened.begin(), written.opened.end());
   report.resolved.insert(report.resolved.end(), written.resolved.begin(), written.resolved.end());
   return {};
+}
+
+Result<void> Monitor::tend(base::Timestamp now) {
+  base::MutexLock turn(advance_mutex_);
+  AdvanceReport report;
+  TRY(hand_over(now, report));
+  return follow_up(now);
 }
 
 // Starts what was decided. After a crash in between, the same id is handed over once more.

@@ -117,6 +117,9 @@ class Monitor {
   // `now`; hands over and follows up actions. An error leaves the window to be judged by the next
   // call.
   Result<AdvanceReport> advance(base::Timestamp now);
+  // Hands over what was decided and, after a crash, is not yet started, and writes down how runs
+  // ended: advance() does that too, but only when a window is due.
+  Result<void> tend(base::Timestamp now);
 
   // Oldest first; kNotFound: no such monitor.
   Result<std::vector<StoredWindow>> windows(const std::string& monitor, const WindowFilter& filter);

@@ -117,6 +117,7 @@ Result<std::vector<Silence>> Monitor::silences(base::Timestamp after) {
 Result<AlertRecord> Monitor::acknowledge(std::int64_t alert, const std::string& actor,
                                          const std::string& comment) {
   const base::Timestamp now = clock_.now();
+  if (alert <= 0) return base::error(Code::kNotFound, "no such alert: id={}", alert);
   TRY(db_.write([&](store::Tx& tx) -> Result<void> {
     const auto found = TRY(list_alerts(tx, workspace_, {.id = alert}));
     if (found.empty()) return base::error(Code::kNotFound, "no such alert: id={}", alert);
@@ -162,8 +163,11 @@ Result<void> Monitor::end_silences(base::Timestamp now) {
     if (alert.quiet) continue;
     alert.told_at = now;
     TRY(db_.write([&](store::Tx& tx) -> Result<void> {
-      TRY(tx.execute("UPDATE monitor_alerts SET told_at = ? WHERE workspace = ? AND id = ?",
-                     {now, workspace_, alert.id}));
+      // A detector may have resolved it meanwhile.
+      if (TRY(tx.execute("UPDATE monitor_alerts SET told_at = ? WHERE workspace = ? AND id = ? AND "
+                         "resolved_at IS NULL AND told_at IS NULL",
+                         {now, workspace_, alert.id})) == 0)
+        return {};
       return tx.append_event(
           {.kind = "alert.silence_ended",
            .subject = fmt::format("monitors/{}/alerts/{}", alert.monitor, alert.alert),

@@ -142,11 +142,13 @@ Result<Matcher> parse_matcher(std::string_view text) {
     Matcher matcher{.label = std::string(text.substr(0, is_equal ? at : at - 1)),
                     .is_equal = is_equal,
                     .value = std::string(text.substr(at + 1))};
-    if (contains(kLabels, matcher.label) && !matcher.value.empty()) return matcher;
+    const bool is_value = !matcher.value.empty() && !matcher.value.starts_with('=') &&
+                          !matcher.value.starts_with('~');
+    if (contains(kLabels, matcher.label) && is_value) return matcher;
   }
   return base::error(Code::kInvalidArgument,
                      "a matcher is LABEL=VALUE or LABEL!=VALUE, with a label of endpoint, monitor, "
-                     "alert and severity: got={}",
+                     "alert and severity; there are no patterns: got={}",
                      text);
 }
 

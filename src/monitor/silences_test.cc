@@ -31,7 +31,8 @@ TEST(Matchers, AllMustMatch) {
     }
     EXPECT_EQ(matches(matchers, labels), c.matches) << c.texts.size();
   }
-  for (const char* wrong : {"", "endpoint", "endpoint=", "=sale", "!=sale", "route=x"})
+  for (const char* wrong : {"", "endpoint", "endpoint=", "=sale", "!=sale", "route=x",
+                            "endpoint==sale", "endpoint=~s.*", "severity!=~critical"})
     EXPECT_EQ(parse_matcher(wrong).error().code, Code::kInvalidArgument) << wrong;
 }
 

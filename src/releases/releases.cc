@@ -404,7 +404,10 @@ Result<std::optional<std::string>> Releases::precedence(const EndpointStatus& no
   std::string uri;
   if (change == AutomaticChange::kFallback) {
     const auto resolved = ports_.catalog.resolve(model);
-    if (!resolved && resolved.error().code == Code::kNotFound)
+    const auto may_pass = [](Code code) {
+      return code == Code::kUnavailable || code == Code::kInternal;
+    };
+    if (!resolved && !may_pass(resolved.error().code))
       return std::optional<std::string>("there is no fallback: " + resolved.error().message);
     uri = TRY(resolved).uri;
   }

@@ -109,6 +109,10 @@ Result<std::vector<Event>> list_events(Db& db, const EventFilter& filter) {
     subjects = "AND subject = ?";
     params.emplace_back(filter.subject);
   }
+  if (filter.before) {
+    subjects += " AND sequence < ?";
+    params.emplace_back(*filter.before);
+  }
   params.emplace_back(filter.limit);
   return db.read([&](Reader& reader) -> Result<std::vector<Event>> {
     std::vector<Event> events;

@@ -2,6 +2,7 @@
 // history is found.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -16,6 +17,7 @@ struct EventFilter {
   std::string subject;     // exactly this one or, ending in '/', everything under it; empty: all
   std::string kind;        // exactly this one; empty: all
   std::int64_t after = 0;  // sequence numbers above this one
+  std::optional<std::int64_t> before{};  // and below this one
   std::size_t limit = 100;
   bool newest_first = false;
 };
