@@ -422,12 +422,13 @@ Result<void> Project::take_turn() try {
   waits_for_ = waits;
   if (clock_.rehearses()) return {};
   base::MutexLock lock(advance_mutex_);
-  TRY(rooms_.monitor.tend(clock_.now()));
-  TRY(rooms_.incidents.follow_up());
+  const Result<void> done = rooms_.monitor.tend(clock_.now());
+  const auto followed = rooms_.incidents.follow_up();
   // One thing of each kind per second is plenty on the wall clock, and a window whose labels
   // are still coming stays due without being a reason to spin.
   TRY(step(clock_.now()));
-  return {};
+  TRY(followed);
+  return done;
 } catch (const std::exception& e) {  // the net at the entry of a thread
   return base::error(Code::kInternal, "{}", e.what());
 }
