@@ -10,14 +10,10 @@ import sys
 
 import numpy as np
 import pandas as pd
-import pytest
 import small_project
-from conftest import Server
+from conftest import BINARY, ROOT, Server
 
-ROOT = pathlib.Path(__file__).parents[2]
 PYTHON = ROOT / ".deps" / "monitor-clients" / "bin" / "python3"
-BINARY = pathlib.Path(os.environ.get("SLIPWAY_BUILD", ROOT / "build")) / "slipway"
-pytestmark = pytest.mark.skipif(not PYTHON.exists(), reason="needs .deps/monitor-clients")
 
 
 def river(folder: pathlib.Path, asked: list[dict]) -> list[list[int]]:

@@ -11,9 +11,8 @@ import sys
 import pandas as pd
 import pytest
 import small_project
-from conftest import Server
+from conftest import ROOT, Server
 
-ROOT = pathlib.Path(__file__).parents[2]
 CLIENTS = ROOT / "tests" / "monitor_clients"
 PYTHON = ROOT / ".deps" / "monitor-clients" / "bin" / "python3"
 NAMES = {"roc_auc": "auc"}  # else one name
@@ -33,7 +32,6 @@ def nannyml(folder: pathlib.Path, reference: pd.DataFrame, analysis: pd.DataFram
     return json.loads(done.stdout)
 
 
-@pytest.mark.skipif(not PYTHON.exists(), reason="needs .deps/monitor-clients")
 def test_estimates_are_nannymls_and_early(tmp_path):
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
     server = Server(tmp_path / "data", "--python-path", str(pathlib.Path(sys.executable).parent))

@@ -12,11 +12,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import small_project
-from conftest import Server
+from conftest import BINARY, ROOT, Server
 
-ROOT = pathlib.Path(__file__).parents[2]
 PYTHON = ROOT / ".deps" / "monitor-clients" / "bin" / "python3"
-BINARY = pathlib.Path(os.environ.get("SLIPWAY_BUILD", ROOT / "build")) / "slipway"
 
 
 def rank_off(values: np.ndarray, quantiles: dict) -> float:
@@ -28,7 +26,6 @@ def rank_off(values: np.ndarray, quantiles: dict) -> float:
     return worst
 
 
-@pytest.mark.skipif(not PYTHON.exists(), reason="needs .deps/monitor-clients")
 def test_a_file_is_profiled_as_datasketches_would(tmp_path):
     random = np.random.default_rng(3)
     rows = 60_000
