@@ -38,6 +38,10 @@ inline void judge_trees(const Result<serving::trees::Ensemble>& ensemble) {
     ensemble->predict(std::span<const float>(rows).subspan(r * width, width), std::span(one));
     CHECK(std::memcmp(one.data(), out.data() + r * outputs, outputs * sizeof(float)) == 0);
   }
+  if (!ensemble->can_explain() || width * ensemble->sum_count() > 100'000) return;
+  const std::vector<double> wide(rows.begin(), rows.end());
+  std::vector<double> explained(kRows * ensemble->sum_count() * (width + 1));
+  ensemble->explain({.count = kRows, .values = wide.data(), .row_step = width}, explained);
 }
 
 }  // namespace slipway::fuzz

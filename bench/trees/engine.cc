@@ -1,7 +1,8 @@
 // Times our tree engine on rows from a file.
 //
-// trees_engine FORMAT MODEL ROWS OUT [portable|avx2|avx512]: FORMAT is xgboost, lightgbm or onnx;
-// ROWS are float32, row after row; OUT gets the answers, float64. Prints one JSON object:
+// trees_engine FORMAT MODEL ROWS OUT [portable|avx2|avx512] [explain]: FORMAT is xgboost, lightgbm
+// or onnx; ROWS are float32, row after row; OUT gets the answers, float64, or what each feature has
+// to do with them. Prints one JSON object:
 // microseconds of processor time per row, by the rows of a call: the median of several passes.
 #include <algorithm>
 #include <cstdio>
@@ -41,7 +42,8 @@ double now_us() {
 
 int main(int argc, char** argv) {
   if (argc < 5) {
-    std::fprintf(stderr, "usage: trees_engine FORMAT MODEL ROWS OUT [portable|avx2|avx512]\n");
+    std::fprintf(stderr,
+                 "usage: trees_engine FORMAT MODEL ROWS OUT [portable|avx2|avx512] [explain]\n");
     return 2;
   }
   Ensemble model = MUST(load(argv[1], MUST(slipway::store::read_file(argv[2]))));
@@ -53,7 +55,11 @@ int main(int argc, char** argv) {
   std::memcpy(values.data(), bytes.data(), bytes.size());
   const std::size_t width = model.feature_count(), rows = values.size() / width,
                     outputs = model.output_count();
-  std::vector<double> out(rows * outputs);
+  const bool explains = std::string_view(argv[argc - 1]) == "explain";
+  if (explains) MUST(model.can_explain());
+  const std::vector<double> wide(explains ? values.begin() : values.end(), values.end());
+  const std::size_t step = explains ? model.sum_count() * (width + 1) : outputs;
+  std::vector<double> out(rows * step);
   std::printf("{\"rows\":%zu,\"trees\":%zu,\"us\":{", rows, model.tree_count());
   for (const std::size_t batch : {std::size_t{1}, std::size_t{32}, std::size_t{1024}, rows}) {
     std::vector<double> passes;
@@ -63,9 +69,17 @@ int main(int argc, char** argv) {
       double took = 0;
       while (done < rows && took < kPassUsMax) {
         const std::size_t count = std::min(batch, rows - done);
-        model.predict(
-            Rows<float>{.count = count, .values = values.data() + done * width, .row_step = width},
-            std::span(out).subspan(done * outputs, count * outputs));
+        const auto to = std::span(out).subspan(done * step, count * step);
+        if (explains) {
+          model.explain(
+              Rows<double>{.count = count, .values = wide.data() + done * width, .row_step = width},
+              to);
+        } else {
+          model.predict(
+              Rows<float>{
+                  .count = count, .values = values.data() + done * width, .row_step = width},
+              to);
+        }
         done += count;
         if (done % 1024 < count) took = now_us() - start;
       }

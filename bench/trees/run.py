@@ -78,6 +78,43 @@ def onnx_runtime(library: str, file: pathlib.Path, rows: np.ndarray) -> dict:
     return times
 
 
+def library_contributions(library: str, file: pathlib.Path, rows: np.ndarray) -> dict:
+    """Microseconds of processor time per row of the library's own SHAP values, called from Python."""
+    if library == "xgboost":
+        booster = xgboost.Booster({"nthread": 1}, model_file=file)
+        explain = lambda part: booster.predict(xgboost.DMatrix(part, nthread=1), pred_contribs=True)
+    else:
+        booster = lightgbm.Booster(model_file=file)
+        explain = lambda part: booster.predict(part, pred_contrib=True, num_threads=1)
+    times = {}
+    for batch in (1, 32, 1024):
+        passes = []
+        for _ in range(3):
+            start, done = time.process_time(), 0
+            while done < len(rows) and time.process_time() - start < 0.5:
+                explain(rows[done:done + batch])
+                done += batch
+            passes.append((time.process_time() - start) / done * 1e6)
+        times[str(batch)] = sorted(passes)[1]
+    return times
+
+
+def measure_contributions(shape: tuple, folder: pathlib.Path) -> list[dict]:
+    name, library, *_ = shape
+    file, rows, _ = train(*shape, folder)
+    rows = rows[:4096]
+    data, out = folder / f"{name}.rows", folder / f"{name}.contributions"
+    rows.tofile(data)
+    engines = {"slipway": lambda: timed([processes.BUILD / "bench/trees_engine", library, file, data, out, "best", "explain"])["us"],
+               "slipway (AVX2)": lambda: timed([processes.BUILD / "bench/trees_engine", library, file, data, folder / "avx2", "avx2", "explain"])["us"],
+               f"{library} pred_contrib": lambda: library_contributions(library, file, rows)}
+    table = [{"model": name, "engine": engine, **{f"us_{batch}": round(run()[str(batch)], 3) for batch in (1, 32, 1024)}} for engine, run in engines.items()]
+    some = rows[:200]
+    want = xgboost.Booster(model_file=file).predict(xgboost.DMatrix(some), pred_contribs=True) if library == "xgboost" else lightgbm.Booster(model_file=file).predict(some, pred_contrib=True)
+    table[0]["furthest_answer"] = float(np.abs(np.fromfile(out).reshape(len(rows), -1)[:200] - want).max())
+    return table
+
+
 def compiled(peer: str, library: str, file: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
     """The shared library that tl2cgen or lleaves makes of a model."""
     out = folder / f"{file.stem}-{peer}.so"
@@ -132,19 +169,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--model", choices=[shape[0] for shape in SHAPES], help="only this one")
+    parser.add_argument("--explain", action="store_true", help="SHAP values beside the library's own, instead of answers")
     args = parser.parse_args()
     table = []
     with tempfile.TemporaryDirectory(prefix="slipway-bench-") as folder:
         for shape in SHAPES:
             if args.model in (None, shape[0]):
-                table += measure(shape, pathlib.Path(folder))
+                table += (measure_contributions if args.explain else measure)(shape, pathlib.Path(folder))
+    batches = (1, 32, 1024) if args.explain else (1, 32, 1024, ROWS)
     result = {"bench": "trees", **processes.machine(), "table": table}
     if args.json:
         print(json.dumps(result, indent=1))
         return
-    print(f"{'us per row, one thread':40}" + "".join(f"{f'b={rows}':>10}" for rows in (1, 32, 1024, ROWS)))
+    print(f"{'us per row, one thread':40}" + "".join(f"{f'b={rows}':>10}" for rows in batches))
     for row in table:
-        shown = row.get("error") or "".join(f"{row[f'us_{rows}']:10.2f}" for rows in (1, 32, 1024, ROWS))
+        shown = row.get("error") or "".join(f"{row[f'us_{rows}']:10.2f}" for rows in batches)
         print(f"{row['model']:10} {row['engine']:29}{shown}" + (f"   furthest from the library's answer: {row['furthest_answer']:g}" if "furthest_answer" in row else ""))
     print("\n" + "  ".join(f"{k}={v}" for k, v in result.items() if k != "table"))
 

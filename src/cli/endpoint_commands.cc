@@ -4,6 +4,7 @@
 
 #include "cli/detect_command.h"
 #include "cli/drift_report.h"
+#include "cli/explain_command.h"
 #include "cli/profile_command.h"
 #include "cli/verb.h"
 
@@ -284,6 +285,7 @@ void add_endpoint_commands(CLI::App& root, Context& context, int& exit_code) {
   }
 
   add_experiment_commands(*endpoints, context, exit_code);
+  add_explain_command(*endpoints, context, exit_code);
 
   struct CompareOptions {
     std::string a = "live", b, metric = "log_loss", from, to;

@@ -102,6 +102,11 @@ class Endpoints {
   // model had it, it is not scored.
   Result<Prediction> predict(const PredictRequest& request);
 
+  // What predict() would answer, and what each input has to do with it. Nothing is logged and no
+  // shadow is asked. Errors as of predict(); kFailedPrecondition: nobody can say for such a model.
+  // Not on a thread that serves sockets: it takes many times as long.
+  Result<Explained> explain(const PredictRequest& request);
+
   // By name, the variant that answers requests with each of these route keys. Errors as of
   // wake().
   Result<std::vector<std::string>> variants_of(std::string_view endpoint,

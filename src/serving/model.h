@@ -29,6 +29,13 @@ struct ModelCall {
   std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
 };
 
+// What each input has to do with each of the sums that a model's answers are made of.
+struct Explanation {
+  std::size_t sums = 1;          // of a row: one, or one a class or target
+  std::vector<double> values;    // by row, then by sum, then by input of the shape
+  std::vector<double> expected;  // by sum: of any row; with a row's values it adds up to its sum
+};
+
 // Safe to use from several threads; what is loaded does not change. Shared by everything that
 // scores with it, and unloaded when the last one lets go. Runtimes derive from it:
 // trees/tree_model.h.
@@ -44,6 +51,16 @@ class Model {
   // kInvalidArgument: a value that the model can't take, named. kUnavailable: try again later.
   // kDeadlineExceeded.
   virtual Result<void> predict(const ModelCall& call, std::vector<Output>& outputs) const = 0;
+
+  // kFailedPrecondition: nobody can say for such a model.
+  virtual Result<void> can_explain() const {
+    return base::error(Code::kFailedPrecondition,
+                       "explained are the answers of XGBoost's and LightGBM's trees, whose files "
+                       "say what they were trained on: this model's platform is {}",
+                       platform());
+  }
+  // After can_explain(), which says why not. Replaces `explanation`.
+  virtual Result<void> explain(const ModelCall&, Explanation&) const { return can_explain(); }
 
   virtual std::size_t memory_bytes() const = 0;
   // True: a call may wait for another process, so it never runs on a thread that serves sockets.

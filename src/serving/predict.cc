@@ -76,6 +76,38 @@ Result<std::vector<std::string>> Endpoints::variants_of(std::string_view endpoin
   return names;
 }
 
+Result<Explained> Endpoints::explain(const PredictRequest& request) {
+  const auto serving = TRY(awake(request.endpoint, request.deadline));
+  const Batch& batch = request.batch;
+  if (batch.rows == 0) return base::error(Code::kInvalidArgument, "the request has no rows");
+  const std::string id = request.id.empty() ? make_id(random_) : std::string(request.id);
+  const int slot = slot_of(serving->spec.salt, request.route_key.empty() ? id : request.route_key);
+  const Variant& variant = *TRY(choose_variant(*serving, request, slot));
+  TRY(variant.model->can_explain());
+  thread_local Scratch scratch;
+  scratch.reset(batch.rows, serving->inputs, serving->schema->size());
+  TRY(gather(*serving, request, request.event_time.value_or(event_clock_.now()), features_,
+             scratch));
+  Explained answer;
+  answer.prediction.id = id;
+  answer.prediction.variant = variant.spec.name;
+  answer.prediction.revision = serving->spec.revision;
+  answer.prediction.model_version = variant.spec.model_version;
+  answer.prediction.rows = batch.rows;
+  scratch.model_inputs.clear();
+  for (const int input : variant.inputs) {
+    scratch.model_inputs.push_back(scratch.views[static_cast<std::size_t>(input)]);
+    answer.inputs.push_back(serving->inputs[static_cast<std::size_t>(input)].name);
+  }
+  const ModelCall call{.rows = batch.rows,
+                       .inputs = scratch.model_inputs,
+                       .params = request.params,
+                       .deadline = request.deadline};
+  TRY(variant.model->predict(call, answer.prediction.outputs));
+  TRY(variant.model->explain(call, answer.explanation));
+  return answer;
+}
+
 Result<Prediction> Endpoints::predict(const PredictRequest& request) {
   const auto start = std::chrono::steady_clock::now();
   auto serving = find(request.endpoint);
@@ -93,30 +125,9 @@ Result<Prediction> Endpoints::predict(const PredictRequest& request) {
                     .rows = batch.rows};
   const std::string_view key = request.route_key.empty() ? answer.id : request.route_key;
   const int slot = slot_of(serving->spec.salt, key);
-  const Variant* chosen = nullptr;
-  for (const Variant& variant : serving->variants) {
-    if (request.version || !request.variant.empty()) {
-      const bool fits = (!request.version || variant.spec.model_version == *request.version) &&
-                        (request.variant.empty() || variant.spec.name == request.variant);
-      if (chosen == nullptr && fits) chosen = &variant;
-      continue;
-    }
-    if (!variant.spec.is_shadow && variant.spec.has_slot(slot)) chosen = &variant;
-  }
-  if (chosen == nullptr && !request.variant.empty()) {
-    return fail(base::error(Code::kNotFound,
-                            "the endpoint has no variant of this name: endpoint={} variant={}",
-                            request.endpoint, request.variant));
-  }
-  if (chosen == nullptr && request.version) {
-    return fail(base::error(Code::kNotFound,
-                            "the endpoint has no variant with this version: endpoint={} version={}",
-                            request.endpoint, *request.version));
-  }
-  if (chosen == nullptr) {
-    return fail(base::error(Code::kInternal, "no variant answers slot {}: endpoint={}", slot,
-                            request.endpoint));
-  }
+  const Result<const Variant*> choice = choose_variant(*serving, request, slot);
+  if (!choice) return fail(choice.error());
+  const Variant* const chosen = *choice;
   answer.variant = chosen->spec.name;
   answer.model_version = chosen->spec.model_version;
   VersionTally& tally = *chosen->tally;

@@ -12,6 +12,7 @@
 
 #include "base/timestamp.h"
 #include "serving/batch.h"
+#include "serving/model.h"
 #include "serving/tensor.h"
 
 namespace slipway::serving {
@@ -49,6 +50,13 @@ struct Prediction {
   std::int64_t revision = 0, model_version = 0;
   std::size_t rows = 0;
   std::vector<Output> outputs;
+};
+
+// An answer, and what each input had to do with it.
+struct Explained {
+  Prediction prediction;
+  std::vector<std::string> inputs;  // of the model, in its order
+  Explanation explanation;
 };
 
 }  // namespace slipway::serving

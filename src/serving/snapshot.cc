@@ -41,6 +41,30 @@ std::size_t position_of(const std::vector<InputSpec>& inputs, std::string_view n
   return static_cast<std::size_t>(at - inputs.begin());
 }
 
+Result<const Variant*> choose_variant(const Serving& serving, const PredictRequest& request,
+                                      int slot) {
+  const bool is_asked_for = request.version || !request.variant.empty();
+  for (const Variant& variant : serving.variants) {
+    const bool fits = is_asked_for
+                          ? (!request.version || variant.spec.model_version == *request.version) &&
+                                (request.variant.empty() || variant.spec.name == request.variant)
+                          : !variant.spec.is_shadow && variant.spec.has_slot(slot);
+    if (fits) return &variant;
+  }
+  if (!request.variant.empty()) {
+    return base::error(Code::kNotFound,
+                       "the endpoint has no variant of this name: endpoint={} variant={}",
+                       request.endpoint, request.variant);
+  }
+  if (request.version) {
+    return base::error(Code::kNotFound,
+                       "the endpoint has no variant with this version: endpoint={} version={}",
+                       request.endpoint, *request.version);
+  }
+  return base::error(Code::kInternal, "no variant answers slot {}: endpoint={}", slot,
+                     request.endpoint);
+}
+
 std::shared_ptr<const Serving> put_to_sleep(const Serving& serving) {
   auto asleep = std::make_shared<Serving>(serving);
   asleep->is_awake = false;

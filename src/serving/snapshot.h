@@ -12,6 +12,7 @@
 #include "serving/endpoint_spec.h"
 #include "serving/model.h"
 #include "serving/ports.h"
+#include "serving/request.h"
 #include "serving/request_log.h"
 #include "serving/version_statistics.h"
 
@@ -66,6 +67,11 @@ struct Serving {
 
 // Position of the input of that name; inputs.size() when there is none.
 std::size_t position_of(const std::vector<InputSpec>& inputs, std::string_view name);
+
+// The variant that answers: the one asked for, else the one that has the slot. kNotFound: it has no
+// such variant or version.
+Result<const Variant*> choose_variant(const Serving& serving, const PredictRequest& request,
+                                      int slot);
 
 // The same without its models.
 std::shared_ptr<const Serving> put_to_sleep(const Serving& serving);

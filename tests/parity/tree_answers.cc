@@ -1,9 +1,12 @@
 // Answers of our tree engine, by every way there is to them, for a test that knows the right ones.
 //
-// Reads lines "FORMAT MODEL ROWS float|double OUT" from standard input: FORMAT is xgboost, lightgbm
-// or onnx, ROWS are float64, row after row. Writes OUT, float64, row after row, and of a classifier
-// from ONNX the position of each row's class behind them. Prints one line per line: "ok OUTPUTS",
-// "error ..." for a model that does not load, "differ ..." when two ways give different answers.
+// Reads lines "FORMAT MODEL ROWS float|double|explain OUT" from standard input: FORMAT is xgboost,
+// lightgbm or onnx, ROWS are float64, row after row. Writes OUT, float64, row after row, and of a
+// classifier from ONNX the position of each row's class behind them; for "explain" what each
+// feature has to do with each sum, and what is expected of any row. Prints one line per line: "ok
+// OUTPUTS", "error ..." for a model that does not load, "differ ..." when two ways give different
+// answers.
+#include <cmath>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
@@ -97,6 +100,39 @@ std::string answer(Loaded& loaded, const std::vector<double>& given, const std::
   return fmt::format("ok {}", outputs);
 }
 
+std::string explain(Loaded& loaded, const std::vector<double>& values,
+                    const std::string& out_file) {
+  Ensemble& ensemble = *loaded.ensemble;
+  if (const Result<void> can = ensemble.can_explain(); !can) return "error " + can.error().message;
+  const std::size_t width = ensemble.feature_count(), rows = values.size() / width,
+                    step = ensemble.sum_count() * (width + 1);
+  std::vector<double> first;
+  for (const InstructionSet set :
+       {InstructionSet::kPortable, InstructionSet::kAvx2, InstructionSet::kAvx512}) {
+    if (set > slipway::serving::trees::best_instruction_set()) continue;
+    ensemble.restrict_to(set);
+    for (const std::size_t together : {std::size_t{1}, std::size_t{70}, rows}) {
+      std::vector<double> other(rows * step);
+      for (std::size_t r = 0; r < rows; r += together) {
+        const std::size_t count = std::min(together, rows - r);
+        ensemble.explain(
+            Rows<double>{.count = count, .values = values.data() + r * width, .row_step = width},
+            std::span(other).subspan(r * step, count * step));
+      }
+      if (first.empty()) first = other;
+      for (std::size_t i = 0; i < first.size(); ++i) {
+        // Sets differ in what they round together.
+        if (!(std::fabs(first[i] - other[i]) <= 1e-11 * (1 + std::fabs(first[i]))))
+          return fmt::format("differ set={} rows={} at={}", static_cast<int>(set), together, i);
+      }
+    }
+  }
+  std::ofstream(out_file, std::ios::binary)
+      .write(reinterpret_cast<const char*>(first.data()),
+             static_cast<std::streamsize>(first.size() * sizeof(double)));
+  return fmt::format("ok {}", ensemble.sum_count());
+}
+
 }  // namespace
 
 int main() {
@@ -110,8 +146,9 @@ int main() {
       const std::string bytes = MUST(slipway::store::read_file(rows));
       std::vector<double> values(bytes.size() / sizeof(double));
       std::memcpy(values.data(), bytes.data(), bytes.size());
-      std::printf("%s\n", (type == "float" ? answer<float>(*loaded, values, out)
-                                           : answer<double>(*loaded, values, out))
+      std::printf("%s\n", (type == "explain" ? explain(*loaded, values, out)
+                           : type == "float" ? answer<float>(*loaded, values, out)
+                                             : answer<double>(*loaded, values, out))
                               .c_str());
     }
     std::fflush(stdout);

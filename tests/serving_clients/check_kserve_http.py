@@ -1,5 +1,6 @@
 """kserve's InferenceRESTClient."""
 import asyncio
+import math
 
 import httpx
 import numpy as np
@@ -61,6 +62,20 @@ def test_v1(url, kinds, sale):
     assert rows["predictions"] == [pytest.approx(row, abs=1e-6) for row in kinds["predict"]]
     assert probabilities["predictions"] == pytest.approx(sale["sold"], abs=1e-6)
     assert ready is True
+
+
+def test_v1_explain(url, sale):
+    named = [{"pages": p, "hour": h, "shop": s} for p, h, s in zip(sale["pages"], sale["hour"], sale["shop"])]
+
+    async def explain(client):
+        return await client.explain(url, "sale", {"instances": named})
+
+    answer = run(url, "v1", explain)
+    assert answer["predictions"] == pytest.approx(sale["sold"], abs=1e-6)
+    data = answer["data"]
+    assert data["feature_names"] == ["pages", "hour", "shop"]
+    raw = [data["expected_value"][0] + sum(row) for row in data["shap_values"][0]]
+    assert [1 / (1 + math.exp(-value)) for value in raw] == pytest.approx(sale["sold"], abs=1e-6)
 
 
 def test_v1_errors(url, kinds):

@@ -26,10 +26,11 @@ ODD = [0.0, -0.0, 1e-36, -1e-36, 1e-35, 5e-324, 1e-40, 1.0, -1.0, -0.5, 0.5, 2.5
 class Case:
     """A model file, rows to ask (float64), and the right answers; `classes`: positions of a classifier's classes."""
 
-    def __init__(self, format, model, rows, want, as_float=False, classes=None, tolerance=2e-6, about=""):
+    def __init__(self, format, model, rows, want, as_float=False, classes=None, tolerance=2e-6, about="", contributions=None):
         self.format, self.model, self.rows, self.as_float, self.about = format, model, rows, as_float, about
         self.want = np.asarray(want, np.float64).reshape(len(rows), -1)
         self.classes, self.tolerance = classes, tolerance
+        self.contributions = contributions  # what the library itself says of them: what features have to do with each sum
 
 
 def odd_rows(rng, rows, infinite=True, nan=True):
@@ -119,8 +120,9 @@ def xgboost_case(rng, folder):
     for f in categorical:  # codes that XGBoost itself refuses to see are not asked for
         known = np.isnan(asked[:, f]) | ((asked[:, f] >= 0) & (asked[:, f] < 1 << 24))
         asked[~known, f] = 5000
-    want = booster.predict(xgboost.DMatrix(asked, feature_types=["c" if f in categorical else "q" for f in range(features)], enable_categorical=True))
-    return Case("xgboost", file, asked, want, as_float=bool(rng.random() < 0.5), about=params)
+    data = xgboost.DMatrix(asked, feature_types=["c" if f in categorical else "q" for f in range(features)], enable_categorical=True)
+    return Case("xgboost", file, asked, booster.predict(data), as_float=bool(rng.random() < 0.5), about=params,
+                contributions=None if objective == "multi_output" else lambda: booster.predict(data, pred_contribs=True))
 
 
 LIGHTGBM_OBJECTIVES = ["regression", "regression_sqrt", "regression_l1", "huber", "fair", "quantile", "mape", "poisson", "gamma", "tweedie", "binary",
@@ -164,7 +166,8 @@ def lightgbm_case(rng, folder):
     file = folder / "model.txt"
     booster.save_model(file)
     asked = odd_rows(rng, x[rng.integers(0, len(x), ROWS)])
-    return Case("lightgbm", file, asked, booster.predict(asked, num_threads=1), tolerance=1e-12, about=params)
+    return Case("lightgbm", file, asked, booster.predict(asked, num_threads=1), tolerance=1e-12, about=params,
+                contributions=lambda: booster.predict(asked, pred_contrib=True, num_threads=1))
 
 
 def onnx_answers(rng, folder, model, asked, doubles=False):
@@ -353,9 +356,9 @@ class Engine:
     def __init__(self):
         self.process = subprocess.Popen([BUILD / "tests/parity/tree_answers"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
-    def ask(self, case, folder):
+    def ask(self, case, folder, how=None):
         np.ascontiguousarray(case.rows, np.float64).tofile(folder / "rows")
-        self.process.stdin.write(f"{case.format} {case.model} {folder / 'rows'} {'float' if case.as_float else 'double'} {folder / 'out'}\n")
+        self.process.stdin.write(f"{case.format} {case.model} {folder / 'rows'} {how or ('float' if case.as_float else 'double')} {folder / 'out'}\n")
         self.process.stdin.flush()
         return self.process.stdout.readline().rstrip("\n")
 
@@ -382,6 +385,40 @@ def differences(case, reply, folder):
         at = np.argwhere(got[len(case.rows) * outputs:] != case.classes)[0, 0]
         return f"class {got[len(case.rows) * outputs + at]}, expected {case.classes[at]}, scores {case.want[at]}"
     return None
+
+
+def wrong_contributions(case, reply, folder):
+    if not reply.startswith("ok "):
+        return reply
+    sums, width = int(reply.split()[1]), case.rows.shape[1] + 1
+    got, want = np.fromfile(folder / "out").reshape(len(case.rows), sums, width), np.asarray(case.contributions(), np.float64).reshape(len(case.rows), sums, width)
+    if case.format == "lightgbm" and case.about["boosting"] == "rf":  # it answers with the mean of its trees, and takes their sum apart
+        want = want / lightgbm.Booster(model_file=case.model).current_iteration()
+    scale = np.abs(want).sum(-1, keepdims=True) + 1e-3
+    far = np.abs(got - want) / scale
+    if not far.max() < (5e-5 if case.format == "xgboost" else 1e-9):  # XGBoost computes in float
+        at = np.unravel_index(np.argmax(far), far.shape)
+        return f"{far.max()} at {at}: {got[at[:2]].tolist()}, expected {want[at[:2]].tolist()}"
+    return None
+
+
+@pytest.mark.parametrize("maker", ["xgboost", "lightgbm"])
+def test_contributions_are_the_librarys_own(maker, tmp_path):
+    engine, wrong, explained = Engine(), [], 0
+    warnings.simplefilter("ignore")
+    try:
+        for seed in range(MODELS // 4):
+            case = MAKERS[maker][0](np.random.default_rng([seed, 20170522]), tmp_path)
+            if case is None or case.contributions is None:
+                continue
+            explained += 1
+            problem = wrong_contributions(case, engine.ask(case, tmp_path, "explain"), tmp_path)
+            if problem:
+                wrong.append(f"seed {seed}: {problem}\n    {case.about}")
+    finally:
+        engine.close()
+    assert explained > MODELS // 8
+    assert not wrong, f"{len(wrong)} of {explained} models\n" + "\n".join(wrong[:20])
 
 
 @pytest.mark.parametrize("maker", MAKERS)

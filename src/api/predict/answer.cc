@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstring>
+#include <numeric>
 
 #include "base/json.h"
 #include "serving/half.h"
@@ -250,6 +252,76 @@ std::string row_answer(const serving::Prediction& prediction, std::size_t row,
     append_row(out, output, 0, at, non_finite);
   }
   out.push_back('}');
+  return out;
+}
+
+std::string explanation_answer(const serving::Explained& explained) {
+  const serving::Explanation& explanation = explained.explanation;
+  const std::size_t rows = explained.prediction.rows, inputs = explained.inputs.size(),
+                    sums = explanation.sums;
+  const auto value = [&](std::size_t row, std::size_t sum, std::size_t input) {
+    return explanation.values[(row * sums + sum) * inputs + input];
+  };
+  std::string out;
+  out.reserve(1024 + explanation.values.size() * 22);
+  const auto list = [&](std::size_t count, auto&& append) {
+    out.push_back('[');
+    for (std::size_t i = 0; i < count; ++i) {
+      if (i > 0) out.push_back(',');
+      append(i);
+    }
+    out.push_back(']');
+  };
+  const auto number = [&](double v) { append_number(out, v, NonFinite::kNull); };
+  out +=
+      "{\"meta\":{\"name\":\"TreeShap\",\"type\":[\"whitebox\"],\"task\":null,"
+      "\"explanations\":[\"local\",\"global\"],\"params\":{\"model_output\":\"raw\","
+      "\"algorithm\":\"tree_path_dependent\",\"link\":\"identity\"},\"version\":null},"
+      "\"data\":{\"shap_values\":";
+  list(sums, [&](std::size_t s) {
+    list(rows,
+         [&](std::size_t r) { list(inputs, [&](std::size_t f) { number(value(r, s, f)); }); });
+  });
+  out += ",\"expected_value\":";
+  list(sums, [&](std::size_t s) { number(explanation.expected[s]); });
+  out += ",\"categorical_names\":{},\"feature_names\":";
+  list(inputs, [&](std::size_t f) { append_text(out, explained.inputs[f]); });
+  out += ",\"raw\":{\"raw_prediction\":";
+  list(rows, [&](std::size_t r) {
+    const auto sum = [&](std::size_t s) {
+      double total = explanation.expected[s];
+      for (std::size_t f = 0; f < inputs; ++f) total += value(r, s, f);
+      number(total);
+    };
+    sums == 1 ? sum(0) : list(sums, sum);
+  });
+  out += ",\"prediction\":" + rows_answer(explained.prediction, NonFinite::kNull);
+  // How much inputs matter for these rows, the most first: of each sum, and of all together.
+  out += ",\"importances\":{";
+  std::vector<double> effects(inputs), together(inputs);
+  std::vector<std::size_t> order(inputs);
+  const auto ranked = [&](std::string_view name, const std::vector<double>& of) {
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::stable_sort(order.begin(), order.end(),
+                     [&](std::size_t a, std::size_t b) { return of[a] > of[b]; });
+    out += fmt::format("\"{}\":{{\"ranked_effect\":", name);
+    list(inputs, [&](std::size_t i) { number(of[order[i]]); });
+    out += ",\"names\":";
+    list(inputs, [&](std::size_t i) { append_text(out, explained.inputs[order[i]]); });
+    out.push_back('}');
+  };
+  for (std::size_t s = 0; s < sums; ++s) {
+    for (std::size_t f = 0; f < inputs; ++f) {
+      double total = 0;
+      for (std::size_t r = 0; r < rows; ++r) total += std::fabs(value(r, s, f));
+      effects[f] = total / static_cast<double>(rows);
+      together[f] += effects[f];
+    }
+    ranked(fmt::format("{}", s), effects);
+    out.push_back(',');
+  }
+  ranked("aggregated", together);
+  out += "}}},\"predictions\":" + rows_answer(explained.prediction, NonFinite::kNull) + "}";
   return out;
 }
 

@@ -47,4 +47,8 @@ std::string rows_answer(const serving::Prediction& prediction, NonFinite non_fin
 std::string row_answer(const serving::Prediction& prediction, std::size_t row,
                        NonFinite non_finite);
 
+// What an answer owes to each input, as Alibi's explainers of trees say it, with the answers beside
+// it as KServe has them.
+std::string explanation_answer(const serving::Explained& explained);
+
 }  // namespace slipway::api::predict

@@ -65,9 +65,13 @@ Result<base::Timestamp> parse_event_time(std::string_view text, bool rehearses) 
   return *time;
 }
 
-Result<serving::Prediction> predict(const Served& served, const http::Request& request,
-                                    std::string_view endpoint, ParsedRequest parsed,
-                                    serving::UnknownInputs unknown, std::string_view variant) {
+namespace {
+
+// Headers and the route's {version} count where the body doesn't say. What it points to is in
+// `parsed` and in `request`.
+Result<serving::PredictRequest> asked(const Served& served, const http::Request& request,
+                                      std::string_view endpoint, ParsedRequest& parsed,
+                                      serving::UnknownInputs unknown, std::string_view variant) {
   if (parsed.id.empty()) parsed.id = request.header("Slipway-Request-Id");
   if (parsed.id.empty()) parsed.id = request.header("X-Amzn-SageMaker-Inference-Id");
   std::optional<std::int64_t> version;
@@ -75,19 +79,27 @@ Result<serving::Prediction> predict(const Served& served, const http::Request& r
     version = TRY(parse_version(named->second));
   const auto event_time = TRY(event_time_of(parsed.event_time, request, served));
   const auto deadline = TRY(deadline_of(request, parsed.timeout_us));
-  return served.endpoints.predict(
-      {.endpoint = endpoint,
-       .id = parsed.id,
-       .route_key = parsed.route_key,
-       .traffic = parsed.traffic.empty() ? request.header("Slipway-Traffic") : parsed.traffic,
-       .version = version,
-       .variant = variant,
-       .event_time = event_time,
-       .params = parsed.params,
-       .deadline = deadline,
-       .priority = parsed.priority,
-       .unknown_inputs = unknown,
-       .batch = std::move(parsed.batch)});
+  return serving::PredictRequest{
+      .endpoint = endpoint,
+      .id = parsed.id,
+      .route_key = parsed.route_key,
+      .traffic = parsed.traffic.empty() ? request.header("Slipway-Traffic") : parsed.traffic,
+      .version = version,
+      .variant = variant,
+      .event_time = event_time,
+      .params = parsed.params,
+      .deadline = deadline,
+      .priority = parsed.priority,
+      .unknown_inputs = unknown,
+      .batch = std::move(parsed.batch)};
+}
+
+}  // namespace
+
+Result<serving::Prediction> predict(const Served& served, const http::Request& request,
+                                    std::string_view endpoint, ParsedRequest parsed,
+                                    serving::UnknownInputs unknown, std::string_view variant) {
+  return served.endpoints.predict(TRY(asked(served, request, endpoint, parsed, unknown, variant)));
 }
 
 http::Response failed(JsonObject body, const Error& error) {
@@ -108,6 +120,17 @@ Result<serving::Prediction> predict_instances(const Served& served, const http::
   ParsedRequest parsed = TRY(reader().read_instances(body, model));
   const Inputs inputs = parsed.inputs;  // the batch names what is in it
   return predict(served, request, endpoint, std::move(parsed), serving::UnknownInputs::kIgnored);
+}
+
+Result<serving::Explained> explain_instances(const Served& served, const http::Request& request,
+                                             const std::string& endpoint) {
+  const ModelInputs model = model_inputs(served.endpoints, endpoint);
+  std::string room;
+  const std::string_view body = TRY(plain_body(request, served.body_bytes_max, room));
+  ParsedRequest parsed = TRY(reader().read_instances(body, model));
+  const Inputs inputs = parsed.inputs;  // the batch names what is in it
+  return served.endpoints.explain(
+      TRY(asked(served, request, endpoint, parsed, serving::UnknownInputs::kIgnored, {})));
 }
 
 void score_in_queue(http::Route& route, const Served& served, EndpointOf endpoint_of,

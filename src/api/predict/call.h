@@ -39,6 +39,10 @@ Result<serving::Prediction> predict(const Served& served, const http::Request& r
                                     std::string_view endpoint, ParsedRequest parsed,
                                     serving::UnknownInputs unknown, std::string_view variant = {});
 
+// What it would answer, and what each input has to do with it.
+Result<serving::Explained> explain_instances(const Served& served, const http::Request& request,
+                                             const std::string& endpoint);
+
 // A reply with an error's status; those who may try again are told when.
 http::Response failed(JsonObject body, const Error& error);
 

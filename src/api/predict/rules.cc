@@ -28,6 +28,7 @@ constexpr Rule kRules[] = {
     {kGet, "/v1/models", About::kProject, Permission::kRead},
     {kGet, "/v1/models/{name}", About::kProject, Permission::kRead},
     {kPost, "/v1/models/{name}:predict", About::kProject, Permission::kUse},
+    {kPost, "/v1/models/{name}:explain", About::kProject, Permission::kUse},
     {kGet, "/v1/projects/{project}/locations/{location}/endpoints/{name}", About::kProject,
      Permission::kRead},
     {kPost, "/v1/projects/{project}/locations/{location}/endpoints/{name}:predict", About::kProject,

@@ -43,6 +43,32 @@ http::Route predict_route(const Served& served, std::string pattern, EndpointOf 
   return route;
 }
 
+Result<Response> explain_v1(const Served& served, const Request& request) {
+  const serving::Explained explained =
+      TRY(explain_instances(served, request, named_in_path(request)));
+  return Response::json(explanation_answer(explained));
+}
+
+// 501, as KServe answers for models that have no explainer.
+Response explain_error(const Error& error) {
+  Response response = v1_error(error);
+  if (error.code == Code::kFailedPrecondition) response.status = 501;
+  return response;
+}
+
+http::Route explain_route(const Served& served) {
+  http::Route route{
+      .method = Method::kPost,
+      .pattern = "/v1/models/{name}:explain",
+      .summary = "What the inputs of instances have to do with their predictions.",
+      .handler = answering([served](const Request& request) { return explain_v1(served, request); },
+                           explain_error),
+      .tag = "v1"};
+  score_in_queue(route, served, named_in_path, v1_error);
+  route.choose_lane = [](const Request&) { return http::Lane::kScoring; };
+  return route;
+}
+
 }  // namespace
 
 http::Route instances_route(const Served& served, std::string pattern, std::string endpoint) {
@@ -57,6 +83,7 @@ std::vector<http::Route> v1_routes(const Served& served) {
         route_of(served, method, std::move(pattern), std::move(summary), handle, v1_error, "v1"));
   };
   routes.push_back(predict_route(served, "/v1/models/{name}:predict", named_in_path));
+  routes.push_back(explain_route(served));
   add(Method::kGet, "/v1/models", "The endpoints that answer.", list);
   add(Method::kGet, "/v1/models/{name}", "The endpoint answers.", ready);
   return routes;

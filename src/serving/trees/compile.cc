@@ -176,6 +176,7 @@ class Compiler {
                            kColumnsMax);
       plan.axis.columns = static_cast<std::uint32_t>(column) - plan.axis.first_column;
       layout_.axes.push_back(plan.axis);
+      layout_.column_features.resize(column, plan.axis.feature);
     }
     return {};
   }
@@ -278,10 +279,55 @@ class Compiler {
                                 .yes = below(child[i]),
                                 .no = below(child[i] + 1)});
     }
+    if (forest_.has_covers) emit_shares(t, child);
+    out.asked = asked_features(tree, order, child);
     TRY(emit_values(t, out, first_leaf, child));
     layout_.leaves_max = std::max<std::size_t>(layout_.leaves_max, out.leaves);
     layout_.trees.push_back(out);
     return {};
+  }
+
+  // Of two nodes below one that nothing came to, each has half. Covers that make no sense are none.
+  void emit_shares(std::size_t t, const std::vector<std::uint32_t>& child) {
+    const Tree& tree = forest_.trees[t];
+    const std::vector<std::uint32_t>& order = order_[t];
+    const std::size_t first = layout_.shares.size();
+    layout_.shares.resize(first + order.size(), 1.0);
+    for (std::size_t i = 0; i < order.size(); ++i) {
+      if (child[i] == 0) continue;
+      const double yes = tree.nodes[order[child[i]]].cover,
+                   no = tree.nodes[order[child[i] + 1]].cover, both = yes + no;
+      if (!(yes >= 0 && no >= 0 && std::isfinite(both)) || (i == 0 && both == 0)) {
+        forest_.has_covers = false;
+        layout_.shares.clear();
+        return;
+      }
+      layout_.shares[first + child[i]] = both > 0 ? yes / both : 0.5;
+      layout_.shares[first + child[i] + 1] = both > 0 ? no / both : 0.5;
+    }
+  }
+
+  // Different features on the way to a leaf, at most.
+  static std::uint32_t asked_features(const Tree& tree, const std::vector<std::uint32_t>& order,
+                                      const std::vector<std::uint32_t>& child) {
+    std::unordered_map<std::uint32_t, std::uint32_t> times;  // on the way to where we are
+    std::uint32_t most = 0, now = 0;
+    std::vector<std::pair<std::uint32_t, bool>> open = {{0, false}};  // and whether we leave it
+    while (!open.empty()) {
+      const auto [at, leaves] = open.back();
+      open.pop_back();
+      if (child[at] == 0) continue;
+      std::uint32_t& count = times[tree.nodes[order[at]].feature];
+      if (leaves) {
+        if (--count == 0) --now;
+        continue;
+      }
+      if (++count == 1) most = std::max(most, ++now);
+      for (const auto& next :
+           {std::pair(at, true), std::pair(child[at], false), std::pair(child[at] + 1, false)})
+        open.push_back(next);
+    }
+    return most;
   }
 
   Result<void> emit_values(std::size_t t, TreeLayout& out,
@@ -392,7 +438,9 @@ Result<Ensemble> Ensemble::compile(Forest forest) {
   ensemble.one_score_ = forest.one_score;
   ensemble.decisive_sum_ = forest.decisive_sum;
   ensemble.class_above_ = forest.class_above;
+  ensemble.has_covers_ = forest.has_covers;
   ensemble.kernel_ = &kernel_of(best_instruction_set());
+  if (ensemble.has_covers_) ensemble.prepare_to_explain();
   return ensemble;
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "serving/trees/explained.h"
 #include "serving/trees/forest.h"
 #include "serving/trees/kernel.h"
 #include "serving/trees/layout.h"
@@ -71,6 +72,17 @@ class Ensemble {
   void predict(const Rows<double>& rows, std::span<double> out,
                std::span<std::int64_t> classes = {}) const;
 
+  // What the features have to do with an answer: SHAP values, of the trees as they were trained
+  // (Lundberg 2018, path-dependent), exact; in the sums that the answers are made of (of a logistic
+  // model log odds), of which there are sum_count() a row.
+  std::size_t sum_count() const { return sums_; }
+  // kFailedPrecondition: the file doesn't say how much of the training came to each node, the trees
+  // are not added up, or are too deep.
+  Result<void> can_explain() const;
+  // After can_explain(). By row, then by sum: a number a feature, then what is expected of any row;
+  // together they are the row's sum.
+  void explain(const Rows<double>& rows, std::span<double> out) const;
+
   // For tests and benchmarks, before the ensemble is shared: as if the processor had no more.
   void restrict_to(InstructionSet set) { kernel_ = &kernel_of(set); }
 
@@ -101,6 +113,9 @@ class Ensemble {
   template <typename Sum, typename Out>
   void answer(Sum* sums, Out* out, std::int64_t* chosen) const;
   std::size_t member_row(const Axis& axis, double value) const;
+  void prepare_to_explain();
+  template <typename Compared>
+  void explain_rows(const Rows<double>& rows, double* out) const;
 
   Layout layout_;
   std::vector<std::uint32_t> walk_order_;  // trees by depth
@@ -118,6 +133,9 @@ class Ensemble {
   std::uint32_t decisive_sum_ = kLargestSum;
   double class_above_ = 0;
   std::size_t sums_ = 1, outputs_ = 1;
+  bool has_covers_ = false;
+  std::vector<double> expected_;         // by sum, of any row
+  std::vector<Quadrature> quadratures_;  // by number of points, where a tree needs it
 };
 
 }  // namespace slipway::serving::trees

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <bit>
 #include <cmath>
 #include <fstream>
 #include <sstream>
@@ -111,6 +112,110 @@ TEST(Ensemble, UnknownThingsAreNamed) {
             std::string::npos);
   for (const char* text : {"", "{}", "[]", "hello", "{\"learner\":{}}"})
     EXPECT_EQ(Ensemble::from_xgboost(text).error().code, Code::kCorruption) << text;
+}
+
+// What a tree is expected to give when only some features are known: Lundberg's definition.
+double expected_of(const Tree& tree, std::uint32_t at, const std::vector<double>& row,
+                   unsigned known) {
+  const Node& node = tree.nodes[at];
+  if (node.kind == Node::Kind::kLeaf) return tree.weights[node.yes].value;
+  if ((known >> node.feature & 1) != 0) {
+    const double value = row[node.feature];
+    const bool yes = std::isnan(value) ? node.missing_yes : value < node.threshold;
+    return expected_of(tree, yes ? node.yes : node.no, row, known);
+  }
+  const double yes = tree.nodes[node.yes].cover, no = tree.nodes[node.no].cover;
+  return (yes * expected_of(tree, node.yes, row, known) +
+          no * expected_of(tree, node.no, row, known)) /
+         (yes + no);
+}
+
+// A tree that asks features again on the way down.
+std::uint32_t grow(Tree& tree, std::size_t depth, double cover, std::uint64_t& seed) {
+  const auto random = [&] {
+    seed = seed * 6364136223846793005u + 1442695040888963407u;
+    return static_cast<double>(seed >> 11) / 9007199254740992.0;
+  };
+  const auto at = static_cast<std::uint32_t>(tree.nodes.size());
+  tree.nodes.push_back({.cover = cover});
+  if (depth == 0 || random() < 0.1) {
+    tree.nodes[at].yes = static_cast<std::uint32_t>(tree.weights.size());
+    tree.nodes[at].no = tree.nodes[at].yes + 1;
+    tree.weights.push_back({.sum = 0, .value = random() - 0.5});
+    return at;
+  }
+  const double share = random();
+  const std::uint32_t yes = grow(tree, depth - 1, cover * share, seed),
+                      no = grow(tree, depth - 1, cover * (1 - share), seed);
+  Node& node = tree.nodes[at];
+  node.kind = Node::Kind::kLess;
+  node.feature = static_cast<std::uint32_t>(random() * 6);
+  node.threshold = random();
+  node.missing_yes = random() < 0.5;
+  node.yes = yes;
+  node.no = no;
+  return at;
+}
+
+TEST(Explain, ValuesAreShapleysByDefinition) {
+  constexpr std::size_t kFeatures = 6;
+  std::uint64_t seed = 7;
+  for (int round = 0; round < 20; ++round) {
+    Forest forest{.feature_names = {"a", "b", "c", "d", "e", "f"}};
+    forest.doubles_compared = forest.doubles_summed = forest.has_covers = true;
+    forest.base = {0.25};
+    for (int t = 0; t < 3; ++t) grow(forest.trees.emplace_back(), 7, 1000, seed);
+    const std::vector<Tree> trees = forest.trees;
+    std::vector<double> rows(70 * kFeatures);
+    for (double& value : rows) {
+      seed = seed * 6364136223846793005u + 1442695040888963407u;
+      value = static_cast<double>(seed >> 11) / 9007199254740992.0;
+      if (value > 0.9) value = std::nan("");
+    }
+    const auto model = Ensemble::compile(std::move(forest));
+    ASSERT_TRUE(model) << model.error().message;
+    ASSERT_TRUE(model->can_explain());
+    std::vector<double> out(70 * (kFeatures + 1));
+    model->explain({.count = 70, .values = rows.data(), .row_step = kFeatures}, out);
+    for (std::size_t r : {0u, 3u, 63u, 64u, 69u}) {
+      const std::vector<double> row(
+          rows.begin() + static_cast<std::ptrdiff_t>(r * kFeatures),
+          rows.begin() + static_cast<std::ptrdiff_t>((r + 1) * kFeatures));
+      const auto known = [&](unsigned features) {
+        double sum = 0.25;
+        for (const Tree& tree : trees) sum += expected_of(tree, 0, row, features);
+        return sum;
+      };
+      double total = 0;
+      for (std::size_t f = 0; f <= kFeatures; ++f) total += out[r * (kFeatures + 1) + f];
+      EXPECT_NEAR(total, known(63), 1e-12);
+      EXPECT_NEAR(out[r * (kFeatures + 1) + kFeatures], known(0), 1e-12);
+      for (unsigned f = 0; f < kFeatures; ++f) {
+        double value = 0;
+        constexpr double kFactorials[] = {1, 1, 2, 6, 24, 120, 720};
+        for (unsigned others = 0; others < 64; ++others) {
+          if ((others >> f & 1) != 0) continue;
+          const auto size = static_cast<std::size_t>(std::popcount(others));
+          value += kFactorials[size] * kFactorials[kFeatures - 1 - size] / kFactorials[kFeatures] *
+                   (known(others | 1u << f) - known(others));
+        }
+        EXPECT_NEAR(out[r * (kFeatures + 1) + f], value, 1e-12) << "row " << r << " feature " << f;
+      }
+    }
+  }
+}
+
+TEST(Explain, FilesThatDoNotSayWhatTrainedThemAreNamed) {
+  std::string model = testdata("stump.json");
+  ASSERT_TRUE(MUST(Ensemble::from_xgboost(model)).can_explain());
+  for (std::size_t at; (at = model.find("sum_hessian")) != std::string::npos;)
+    model.replace(at, 11, "sum_forgets");
+  const auto loaded = Ensemble::from_xgboost(model);
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  const Result<void> can = loaded->can_explain();
+  ASSERT_FALSE(can);
+  EXPECT_EQ(can.error().code, Code::kFailedPrecondition);
+  EXPECT_NE(can.error().message.find("sum_hessian"), std::string::npos);
 }
 
 }  // namespace

@@ -35,6 +35,7 @@ struct Node {
   std::uint32_t set = 0;  // kMember: yes when the value is in this one of the forest's sets
   std::uint32_t yes = 0;  // kLeaf: its first weight
   std::uint32_t no = 0;   // kLeaf: one behind its last
+  double cover = 0;       // how much of what trained the tree came here; see Forest::has_covers
 };
 
 // What a leaf adds to one of the sums.
@@ -71,6 +72,7 @@ struct Forest {
   std::vector<Categories> categories;  // by feature
   std::vector<Tree> trees;
   std::vector<std::vector<double>> sets;
+  bool has_covers = false;  // the file says how much of the training came to each node
   std::size_t sums = 1;
   std::vector<double> base;  // by sum
   bool base_first = true;    // sums start from it; otherwise it is added to the sum of the trees

@@ -4,6 +4,10 @@
 #include <array>
 #include <cstring>
 
+#define TREES_SET
+#define TREES_BYTES 16
+#include "serving/trees/explain_kernel.h"
+
 namespace slipway::serving::trees {
 namespace {
 
@@ -82,7 +86,8 @@ void add(const Layout& layout, std::size_t first, std::size_t last, const std::u
 
 }  // namespace
 
-const Kernel kPortableKernel = {quantize<float>, quantize<double>, add<float>, add<double>};
+const Kernel kPortableKernel = {quantize<float>, quantize<double>, add<float>, add<double>,
+                                explain};
 
 void walk_block(const WalkNode* nodes, const TreeLayout& tree, const std::uint8_t* bins,
                 std::uint32_t* leaves) {

@@ -21,6 +21,8 @@ inline std::uint32_t rank_of(const Number* thresholds, std::uint32_t count, Numb
   return rank;
 }
 
+struct ExplainedBlock;  // explained.h
+
 enum class InstructionSet { kPortable, kAvx2, kAvx512 };
 
 // Stateless. `bins` is a block: 64 bytes per column, aligned to 64.
@@ -37,6 +39,8 @@ struct Kernel {
                      const std::uint8_t* bins, float* sums);
   void (*add_doubles)(const Layout& layout, std::size_t first, std::size_t last,
                       const std::uint8_t* bins, double* sums);
+  // Adds what each feature has to do with what a tree gives for a block.
+  void (*explain)(const Layout& layout, const TreeLayout& tree, ExplainedBlock& block);
 };
 
 // The most that this processor has.

@@ -8,6 +8,9 @@
 #include "serving/trees/kernel.h"
 
 #define AVX2 __attribute__((target("avx2,bmi,bmi2")))
+#define TREES_SET AVX2
+#define TREES_BYTES 32
+#include "serving/trees/explain_kernel.h"
 
 namespace slipway::serving::trees {
 namespace {
@@ -66,7 +69,7 @@ AVX2 void add(const Layout& layout, std::size_t first, std::size_t last, const s
 }  // namespace
 
 const Kernel kAvx2Kernel = {kPortableKernel.quantize_floats, kPortableKernel.quantize_doubles,
-                            add<float>, add<double>};
+                            add<float>, add<double>, explain};
 
 }  // namespace slipway::serving::trees
 #endif

@@ -12,6 +12,9 @@
 #include "serving/trees/kernel.h"
 
 #define AVX512 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,bmi,bmi2")))
+#define TREES_SET AVX512
+#define TREES_BYTES 64
+#include "serving/trees/explain_kernel.h"
 
 namespace slipway::serving::trees {
 namespace {
@@ -152,7 +155,7 @@ AVX512 void add(const Layout& layout, std::size_t first, std::size_t last, const
 
 }  // namespace
 
-const Kernel kAvx512Kernel = {quantize_floats, quantize_doubles, add<float>, add<double>};
+const Kernel kAvx512Kernel = {quantize_floats, quantize_doubles, add<float>, add<double>, explain};
 
 }  // namespace slipway::serving::trees
 #endif

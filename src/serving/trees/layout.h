@@ -69,6 +69,7 @@ struct TreeLayout {
   std::uint32_t splits = 0;  // FlatSplits
   std::uint32_t leaves = 0;
   std::uint32_t depth = 0;
+  std::uint32_t asked = 0;  // different features on the way to a leaf, at most
   bool is_flat = false;
   std::uint32_t first_target = 0;
   std::uint32_t targets = 0;
@@ -83,6 +84,8 @@ struct Layout {
   std::vector<std::uint64_t> member_bits;
   std::vector<FlatSplit> splits;
   std::vector<WalkNode> nodes;
+  std::vector<double> shares;  // by node: of what came to its parent; empty: the file doesn't say
+  std::vector<std::uint32_t> column_features;
   std::vector<TreeLayout> trees;
   std::vector<Target> targets;
   std::vector<float> float_values;

@@ -155,6 +155,17 @@ Result<Tree> read_tree(const Block& block, std::uint32_t sum, Forest& forest) {
     tree.weights.push_back({.sum = sum, .value = values[i]});
   }
   if (splits == 0) return tree;
+  const auto has = [&](std::string_view key) {
+    return block.contains(key) && !block.at(key).empty();
+  };
+  const bool has_covers = has("leaf_count") && has("internal_count");
+  forest.has_covers = forest.has_covers && has_covers;
+  if (has_covers) {
+    const auto inner = TRY(numbers_of<double>(block, "internal_count", splits)),
+               outer = TRY(numbers_of<double>(block, "leaf_count", leaves));
+    for (std::size_t i = 0; i < splits; ++i) tree.nodes[i].cover = inner[i];
+    for (std::size_t i = 0; i < leaves; ++i) tree.nodes[splits + i].cover = outer[i];
+  }
   const auto features = TRY(numbers_of<std::uint32_t>(block, "split_feature", splits));
   const auto thresholds = TRY(numbers_of<double>(block, "threshold", splits));
   const auto types = TRY(numbers_of<std::uint32_t>(block, "decision_type", splits));
@@ -221,7 +232,7 @@ Result<void> read_categories(std::string_view line, std::string_view infos, Fore
 
 Result<Forest> read_forest(std::string_view text) {
   Forest forest;
-  forest.doubles_compared = forest.doubles_summed = true;
+  forest.doubles_compared = forest.doubles_summed = forest.has_covers = true;
   const auto next_line = [&] {
     const std::size_t end = std::min(text.find('\n'), text.size());
     std::string_view line = text.substr(0, end);

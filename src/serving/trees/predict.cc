@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "serving/trees/ensemble.h"
+#include "serving/trees/thread_buffer.h"
 
 namespace slipway::serving::trees {
 namespace {
@@ -17,22 +18,6 @@ constexpr std::size_t kFewRows = 6;
 // Bins of several blocks stay in the second-level cache while groups of trees pass by.
 constexpr std::size_t kBinsBytes = 256 * 1024;
 constexpr std::size_t kBlocksMax = 16;
-
-// Memory of a thread that goes from call to call, aligned for the widest register.
-template <typename Value>
-class Buffer {
- public:
-  Value* ensure(std::size_t count) {
-    constexpr std::size_t kAlign = 64;
-    if (bytes_.size() < count * sizeof(Value) + kAlign)
-      bytes_.resize(count * sizeof(Value) + kAlign);
-    const auto address = reinterpret_cast<std::uintptr_t>(bytes_.data());
-    return reinterpret_cast<Value*>(bytes_.data() + (kAlign - address % kAlign) % kAlign);
-  }
-
- private:
-  std::vector<std::uint8_t> bytes_;
-};
 
 template <typename Compared>
 Compared seen_as(Missing missing, Compared value) {
@@ -208,6 +193,11 @@ void Ensemble::quantize_block(const Rows<Number>& rows, std::size_t row, std::si
     }
   }
 }
+
+template void Ensemble::quantize_block<float>(const Rows<double>&, std::size_t, std::size_t,
+                                              std::uint8_t*) const;
+template void Ensemble::quantize_block<double>(const Rows<double>&, std::size_t, std::size_t,
+                                               std::uint8_t*) const;
 
 // Branches on data that nobody can foresee cost more than the arithmetic, and every step waits for
 // the node before it: so there are none, and several trees are walked side by side.
@@ -415,8 +405,9 @@ std::size_t Ensemble::memory_bytes() const {
   std::size_t bytes =
       bytes_of(layout_.axes) + bytes_of(layout_.columns) + bytes_of(layout_.float_thresholds) +
       bytes_of(layout_.double_thresholds) + bytes_of(layout_.keys) + bytes_of(layout_.member_bits) +
-      bytes_of(layout_.splits) + bytes_of(layout_.nodes) + bytes_of(layout_.trees) +
-      bytes_of(layout_.targets) + bytes_of(layout_.float_values) + bytes_of(layout_.double_values);
+      bytes_of(layout_.splits) + bytes_of(layout_.nodes) + bytes_of(layout_.shares) +
+      bytes_of(layout_.column_features) + bytes_of(layout_.trees) + bytes_of(layout_.targets) +
+      bytes_of(layout_.float_values) + bytes_of(layout_.double_values);
   for (const Categories& categories : categories_) bytes += categories.size() * 40;
   return bytes;
 }

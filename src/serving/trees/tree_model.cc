@@ -35,9 +35,8 @@ double TreeModel::code_of(std::size_t feature, std::string_view name) const {
   return found == codes.end() || found->first != name ? kMissing : found->second;
 }
 
-Result<void> TreeModel::predict(const ModelCall& call, std::vector<Output>& outputs) const {
+Rows<double> TreeModel::rows_of(const ModelCall& call) const {
   const std::size_t features = call.inputs.size();
-  // Columns as they came, and codes in the place of names.
   thread_local std::vector<const double*> columns;
   thread_local std::vector<std::vector<double>> codes;
   columns.resize(features);
@@ -52,14 +51,35 @@ Result<void> TreeModel::predict(const ModelCall& call, std::vector<Output>& outp
     }
     columns[f] = codes[f].data();
   }
+  return {.count = call.rows, .columns = columns.data()};
+}
 
+Result<void> TreeModel::explain(const ModelCall& call, Explanation& explanation) const {
+  TRY(can_explain());
+  const std::size_t width = ensemble_.feature_count() + 1;
+  std::vector<double>& values = explanation.values;
+  explanation.sums = ensemble_.sum_count();
+  values.resize(call.rows * explanation.sums * width);
+  ensemble_.explain(rows_of(call), values);
+  // What is expected stands behind the features of each sum: once is enough.
+  explanation.expected.clear();
+  for (std::size_t s = 0; s < explanation.sums && call.rows > 0; ++s)
+    explanation.expected.push_back(values[s * width + width - 1]);
+  auto to = values.begin();
+  for (std::size_t from = 0; from < values.size(); from += width)
+    to = std::copy_n(values.begin() + static_cast<std::ptrdiff_t>(from), width - 1, to);
+  values.erase(to, values.end());
+  return {};
+}
+
+Result<void> TreeModel::predict(const ModelCall& call, std::vector<Output>& outputs) const {
   outputs.resize(1);
   Output& output = outputs.front();
   const OutputSpec& spec = shape_.outputs.front();
   output.name = spec.name;
   output.type = spec.type;
   output.row_shape = spec.row_shape;
-  const Rows<double> rows{.count = call.rows, .columns = columns.data()};
+  const Rows<double> rows = rows_of(call);
   const auto answer = [&]<typename Number>(Number) {
     using Numbers = std::vector<Number>;
     if (!std::holds_alternative<Numbers>(output.values)) output.values = Numbers();

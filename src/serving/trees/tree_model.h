@@ -18,11 +18,15 @@ class TreeModel final : public Model {
   const ModelShape& shape() const override { return shape_; }
   std::string_view platform() const override { return "slipway_trees"; }
   Result<void> predict(const ModelCall& call, std::vector<Output>& outputs) const override;
+  Result<void> can_explain() const override { return ensemble_.can_explain(); }
+  Result<void> explain(const ModelCall& call, Explanation& explanation) const override;
   std::size_t memory_bytes() const override { return ensemble_.memory_bytes(); }
 
  private:
   // The number the trees see for a name; NaN for one that training never saw.
   double code_of(std::size_t feature, std::string_view name) const;
+  // Columns as they came, and codes in the place of names; of the thread, until its next call.
+  Rows<double> rows_of(const ModelCall& call) const;
 
   Ensemble ensemble_;
   ModelShape shape_;

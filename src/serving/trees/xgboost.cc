@@ -217,10 +217,14 @@ Result<Tree> read_tree(const JsonObject& object, float scale, std::uint32_t sum,
     }
   }
   const std::vector<std::int64_t> sets = TRY(read_sets(object, count, forest));
+  const Json* covers = object.if_contains("sum_hessian");
+  const bool has_covers = covers != nullptr && covers->is_array() && !covers->get_array().empty();
+  forest.has_covers = forest.has_covers && has_covers;
   Tree tree;
   tree.nodes.resize(count);
   for (std::size_t i = 0; i < count; ++i) {
     Node& node = tree.nodes[i];
+    if (has_covers) node.cover = TRY(number_at(covers->get_array(), i));
     const std::int64_t l = TRY(integer_at(left, i)), r = TRY(integer_at(right, i));
     const auto condition = static_cast<float>(TRY(number_at(conditions, i)));
     if (l < 0) {
@@ -323,6 +327,7 @@ Result<Forest> read_forest(std::string_view bytes) {
 
   const JsonArray& trees = *TRY(member_array(model, "trees"));
   const JsonArray& tree_info = *TRY(member_array(model, "tree_info"));
+  forest.has_covers = true;
   for (std::size_t t = 0; t < trees.size(); ++t) {
     if (!trees[t].is_object()) return not_a_model("a tree is no object");
     const std::int64_t output = TRY(integer_at(tree_info, t));
