@@ -109,6 +109,17 @@ export interface FeatureDrift {
   drifted?: boolean;
 }
 
+// The inputs compared together, where the monitor asks for it.
+export interface MultivariateDrift {
+  method_title: string;
+  score_is: string;
+  score: number | null;
+  low?: number | null;
+  high?: number | null;
+  drifted: boolean;
+  causes: { column: string; share: number | null }[];
+}
+
 export interface Window {
   window: WindowKind;
   variant: string;
@@ -122,6 +133,7 @@ export interface Window {
   judged: boolean;
   metrics: Record<string, number | null>;
   drift: FeatureDrift[];
+  multivariate?: MultivariateDrift;
   note?: string; // why there is no drift, or not what was asked for
 }
 

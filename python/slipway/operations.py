@@ -149,12 +149,23 @@ class ColumnDrift(Part):
 
 
 @dataclass(frozen=True, kw_only=True)
+class MultivariateDrift(Part):
+    """How inputs are compared together, and beyond what score it counts; `columns` are all that can be compared unless said."""
+
+    method: Literal["reconstruction_error", "domain_classifier", "mmd"]
+    threshold: float | None = None
+    columns: Sequence[str] = ()
+    rows: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Drift(Part):
-    """How drift is measured: the method of all columns ("slipway", "evidently", or one by its name), and of some."""
+    """How drift is measured: the method of all columns ("slipway", "evidently", or one by its name), of some, and of all together."""
 
     method: str | None = None
     threshold: float | None = None
     columns: Mapping[str, ColumnDrift] = field(default_factory=dict)
+    multivariate: MultivariateDrift | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

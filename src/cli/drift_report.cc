@@ -1,6 +1,7 @@
 #include "cli/drift_report.h"
 
 #include <CLI/CLI.hpp>
+#include <charconv>
 #include <filesystem>
 #include <thread>
 
@@ -17,8 +18,29 @@ namespace {
 struct Options {
   std::string reference, current, out;
   monitor::DriftReportOptions report;
+  std::vector<std::string> multivariate;  // NAME or NAME=THRESHOLD
+  std::size_t multivariate_rows = monitor::kMultivariateRows;
   bool fail_on_drift = false;
 };
+
+Result<std::vector<monitor::MultivariateRule>> multivariate_rules(const Options& options) {
+  std::vector<monitor::MultivariateRule> rules;
+  for (const std::string& text : options.multivariate) {
+    monitor::MultivariateRule rule{.method = text.substr(0, text.find('=')),
+                                   .rows_max = options.multivariate_rows};
+    TRY(monitor::check_multivariate_method(rule.method));
+    if (text.size() > rule.method.size()) {
+      double threshold = 0;
+      const char* from = text.data() + rule.method.size() + 1;
+      const auto [end, ec] = std::from_chars(from, text.data() + text.size(), threshold);
+      if (ec != std::errc() || end != text.data() + text.size() || threshold < 0)
+        return base::error(Code::kInvalidArgument, "a threshold is a number: {}", text);
+      rule.threshold = threshold;
+    }
+    rules.push_back(std::move(rule));
+  }
+  return rules;
+}
 
 // "dataset:NAME[@VERSION]" and "monitor:NAME[@FROM..TO]" are the server's; all else is a file here.
 bool is_of_server(const std::string& source) {
@@ -44,8 +66,30 @@ Result<JsonObject> report_of_server(const Context& context, const Options& optio
   if (!wanted.numeric_method.empty()) body["numeric_method"] = wanted.numeric_method;
   if (!wanted.categorical_method.empty()) body["categorical_method"] = wanted.categorical_method;
   if (wanted.threshold > 0) body["threshold"] = wanted.threshold;
+  JsonArray together;
+  for (const monitor::MultivariateRule& rule : wanted.multivariate) {
+    JsonObject asked{{"method", rule.method}, {"rows", rule.rows_max}};
+    if (rule.threshold) asked["threshold"] = *rule.threshold;
+    together.push_back(std::move(asked));
+  }
+  if (!together.empty()) body["multivariate"] = std::move(together);
   const Json reply = TRY(Client(context).post("/slipway/v1/drift", body));
   return reply.as_object();
+}
+
+// "all columns together, domain_classifier: AUC 0.82, drift; it lies in price, distance".
+std::string show_together(const Json& report) {
+  std::string lines;
+  for (const Json& drift : member_at(report, "multivariate").as_array()) {
+    const bool drifted = member_at(drift, "drifted") == Json(true);
+    std::string causes;
+    for (const Json& cause : drifted ? member_at(drift, "causes").as_array() : JsonArray())
+      causes += (causes.empty() ? "; it lies in " : ", ") + cell(member_at(cause, "column"));
+    lines += fmt::format("all columns together, {}: {} {}, {}{}\n",
+                         cell(member_at(drift, "method")), cell(member_at(drift, "score_is")),
+                         cell(member_at(drift, "score")), drifted ? "drift" : "no drift", causes);
+  }
+  return lines;
 }
 
 std::string show(const Json& report) {
@@ -63,6 +107,7 @@ std::string show(const Json& report) {
                      cell(member_at(report, "columns_compared")),
                      member_at(report, "drifted") == Json(true) ? "the data set has drifted"
                                                                 : "the data set has not drifted") +
+         show_together(report) +
          table(rows, {{"COLUMN", "column"},
                       {"VERDICT", "verdict"},
                       {"METHOD", "method"},
@@ -77,13 +122,25 @@ Result<void> write(const JsonObject& report, const std::string& file) {
                                                       : monitor::drift_report_html(report));
 }
 
-int report(Context& context, const Options& options) {
+// Of the columns, or of what was asked of them together.
+bool has_drifted(const Json& report) {
+  if (member_at(report, "drifted") == Json(true)) return true;
+  for (const Json& drift : member_at(report, "multivariate").as_array()) {
+    if (member_at(drift, "drifted") == Json(true)) return true;
+  }
+  return false;
+}
+
+int report(Context& context, Options& options) {
   const std::string extension = std::filesystem::path(options.out).extension();
   if (!options.out.empty() && extension != ".html" && extension != ".json") {
     return fail(
         base::error(Code::kInvalidArgument, "a report is .html or .json: out={}", options.out),
         context);
   }
+  auto rules = multivariate_rules(options);
+  if (!rules) return fail(rules.error(), context);
+  options.report.multivariate = std::move(*rules);
   const bool of_server = is_of_server(options.reference);
   if (of_server != is_of_server(options.current)) {
     return fail(base::error(Code::kInvalidArgument,
@@ -101,7 +158,7 @@ int report(Context& context, const Options& options) {
   }
   const int exit_code = finish(context, Json(*found), show);
   if (exit_code != kOk || !options.fail_on_drift) return exit_code;
-  return member_at(Json(*found), "drifted") == Json(true) ? kGateSaidNo : kOk;
+  return has_drifted(Json(*found)) ? kGateSaidNo : kOk;
 }
 
 }  // namespace
@@ -132,12 +189,20 @@ void add_drift_report(CLI::App& monitors, Context& context, int& exit_code) {
                    "The data set has drifted from this share of columns on")
       ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str();
+  verb->add_option("--multivariate", options->multivariate,
+                   "All columns together too, each NAME or NAME=THRESHOLD: " +
+                       monitor::multivariate_method_names())
+      ->delimiter(',');
+  verb->add_option("--multivariate-rows", options->multivariate_rows,
+                   "Rows of each side that are looked at together, drawn from a fixed seed")
+      ->check(CLI::Range(monitor::kMultivariateRowsMin, monitor::kMultivariateRowsMax))
+      ->capture_default_str();
   verb->add_option("--threads", report_options.threads, "Columns in memory at a time")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   verb->add_option("--out", options->out, "FILE.html or FILE.json");
   verb->add_flag("--fail-on-drift", options->fail_on_drift,
-                 "Exit code 3 when the data set has drifted");
+                 "Exit code 3 when the data set has drifted, or its columns together");
   verb->callback([&context, &exit_code, options] { exit_code = report(context, *options); });
 }
 

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "monitor/drift/methods.h"
+#include "monitor/multivariate/multivariate.h"
 #include "monitor/windows.h"
 #include "types/timestamp.h"
 #include "types/yaml_reader.h"
@@ -59,6 +60,8 @@ constexpr Metric kMetrics[] = {
     {"prediction_psi", false},
     {"feature_psi_max", false},
     {"drifted_share", false},
+    {"multivariate_drift", false},
+    {"multivariate_drifted", false},
     {"missing_rate", false},
     {"unseen_rate", false},
     {"skew_rate", false},
@@ -238,6 +241,26 @@ Result<DriftRule> read_drift_rule(YamlMap& map, const DriftRule& base) {
   return rule;
 }
 
+Result<MultivariateRule> read_multivariate(const YamlNode& node) {
+  MultivariateRule rule;
+  YamlMap map = TRY(node.map("multivariate"));
+  const YamlNode method = TRY(map.get("method"));
+  rule.method = TRY(method.text());
+  if (auto known = check_multivariate_method(rule.method); !known)
+    return method.error_of(known.error());
+  if (auto threshold = map.find("threshold"))
+    rule.threshold = TRY(number_between(*threshold, 0, 1e300));
+  if (auto columns = map.find("columns")) {
+    for (const YamlNode& item : TRY(columns->list())) rule.columns.push_back(TRY(item.text()));
+  }
+  if (auto rows = map.find("rows")) {
+    rule.rows_max = static_cast<std::size_t>(
+        TRY(number_between(*rows, kMultivariateRowsMin, kMultivariateRowsMax)));
+  }
+  TRY(map.finish());
+  return rule;
+}
+
 Result<DriftRules> read_drift(const YamlNode& node) {
   DriftRules rules;
   YamlMap map = TRY(node.map("drift"));
@@ -249,8 +272,18 @@ Result<DriftRules> read_drift(const YamlNode& node) {
       TRY(members.finish());
     }
   }
+  if (auto together = map.find("multivariate"))
+    rules.multivariate = TRY(read_multivariate(*together));
   TRY(map.finish());
   return rules;
+}
+
+JsonObject to_json(const MultivariateRule& rule) {
+  JsonObject object{{"method", rule.method}, {"rows", rule.rows_max}};
+  if (rule.threshold) object["threshold"] = *rule.threshold;
+  if (!rule.columns.empty())
+    object["columns"] = JsonArray(rule.columns.begin(), rule.columns.end());
+  return object;
 }
 
 JsonObject to_json(const DriftRule& rule) {
@@ -456,6 +489,7 @@ JsonObject MonitorDefinition::to_json() const {
   JsonObject measured = monitor::to_json(drift.all), columns;
   for (const auto& [column, rule] : drift.columns) columns[column] = monitor::to_json(rule);
   measured["columns"] = std::move(columns);
+  if (drift.multivariate) measured["multivariate"] = monitor::to_json(*drift.multivariate);
   object["drift"] = std::move(measured);
   object["causes"] = {{"psi_over", cause_psi_over}, {"max", causes_max}};
   object["estimate"] = {{"rows", estimate.rows}, {"threshold", estimate.threshold}};

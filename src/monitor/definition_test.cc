@@ -66,6 +66,17 @@ TEST(Definition, DriftMethodsPerInput) {
   EXPECT_EQ(MUST(parse_monitor("m", base::to_text(monitors.at(0).to_json()))), monitors.at(0));
 }
 
+TEST(Definition, InputsTogether) {
+  const auto monitors = MUST(parse_monitors(
+      "monitors:\n  m: {endpoint: e, drift: {method: ks, multivariate: {method: mmd, threshold: "
+      "0.01, columns: [a, b], rows: 500}}}\n"));
+  const DriftRules& rules = monitors.at(0).drift;
+  EXPECT_EQ(rules.multivariate,
+            (MultivariateRule{
+                .method = "mmd", .threshold = 0.01, .columns = {"a", "b"}, .rows_max = 500}));
+  EXPECT_EQ(MUST(parse_monitor("m", base::to_text(monitors.at(0).to_json()))), monitors.at(0));
+}
+
 TEST(Definition, MistakesAreToldWithTheirPlace) {
   const std::pair<const char*, const char*> cases[] = {
       {"monitors:\n  m: {windows: [day]}\n",
@@ -102,6 +113,12 @@ TEST(Definition, MistakesAreToldWithTheirPlace) {
       {"monitors:\n  m: {endpoint: e, drift: {columns: {a: {treshold: 1}}}}\n",
        "column a has no such key: key=treshold"},
       {"monitors:\n  m: {endpoint: e, drift: {threshold: -1}}\n", "must be between 0"},
+      {"monitors:\n  m: {endpoint: e, drift: {multivariate: {method: pca}}}\n",
+       "line 2, column 51: no such multivariate method: method=pca known=reconstruction_error"},
+      {"monitors:\n  m: {endpoint: e, drift: {multivariate: {threshold: 1}}}\n",
+       "multivariate needs a key: key=method"},
+      {"monitors:\n  m: {endpoint: e, drift: {multivariate: {method: mmd, rows: 10}}}\n",
+       "must be between 50 and 100000: 10"},
       {"monitors:\n  m: {endpoint: e, estimate: {rows: 99}}\n",
        "must be between 100 and 50000: 99"},
       {"monitors:\n  m: {endpoint: e, estimate: {threshold: 1.5}}\n", "must be between 0 and 1"},

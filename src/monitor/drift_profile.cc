@@ -218,6 +218,9 @@ DriftProfile DriftProfile::of(const types::Frame& reference, DriftRules rules) {
     feature.missing_rate = missing_share(present, reference.rows());
     profile.features_.push_back(std::move(feature));
   }
+  if (const auto& rule = profile.rules_.multivariate) {
+    profile.multivariate_ = std::make_shared<const MultivariateProfile>(reference, *rule);
+  }
   return profile;
 }
 

@@ -2,12 +2,14 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "base/json.h"
 #include "base/result.h"
 #include "monitor/drift/rules.h"
+#include "monitor/multivariate/multivariate.h"
 #include "types/frame.h"
 
 namespace slipway::monitor {
@@ -47,6 +49,9 @@ class DriftProfile {
   std::vector<FeatureDrift> compare(const types::Frame& window,
                                     const std::vector<std::size_t>& rows) const;
 
+  // The inputs together, where the rules ask for it, else nullptr.
+  const MultivariateProfile* multivariate() const { return multivariate_.get(); }
+
   std::size_t rows() const { return rows_; }
   bool has(std::string_view feature) const;
 
@@ -65,6 +70,7 @@ class DriftProfile {
   std::size_t rows_ = 0;
   DriftRules rules_;
   std::vector<Feature> features_;
+  std::shared_ptr<const MultivariateProfile> multivariate_;
 };
 
 // Bins for numbers: one per value up to 20 different ones, else deciles. Edges are open at both

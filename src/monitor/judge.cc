@@ -101,6 +101,8 @@ Result<void> Monitor::judge(Cursor& cursor, base::Timestamp now, AdvanceReport& 
         TRY(ports_.skew.skew_rate(definition.endpoint, cursor.window.start, cursor.window.end))
             .value_or(std::numeric_limits<double>::quiet_NaN());
     live->note = note;
+    if (reference != nullptr && reference->multivariate() != nullptr)
+      rows.compare_together(*reference->multivariate(), *live);
     TRY(plan_rules(cursor, Stage::kLabelled, *live, now, planned));
   }
   TRY(record(cursor, Stage::kLabelled, now, planned, report));

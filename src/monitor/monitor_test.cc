@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "base/random.h"
 #include "monitor/tables.h"
 #include "monitor/testing/fakes.h"
@@ -585,6 +587,61 @@ TEST_F(MonitorTest, TellsOfInputsThatTheReferenceDoesntHave) {
     EXPECT_EQ(day.result.note, "drift names inputs that the reference doesn't have: carier");
     EXPECT_EQ(base::to_text(day.to_json()["note"]),
               "\"drift names inputs that the reference doesn't have: carier\"");
+  }
+}
+
+// x and the carrier follow from each other; on the second day no more, and each alone is as before.
+TEST_F(MonitorTest, InputsTogetherAreAMetricOfAlerts) {
+  const auto logged = [&](const char* day, bool apart) {
+    std::vector<testing::LoggedRequest> rows(400);
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      rows[i].id = fmt::format("{}-{}", day, i);
+      rows[i].event_time = at(day) + base::Duration::seconds(200 * static_cast<std::int64_t>(i));
+      rows[i].x = static_cast<double>((i * 37) % 100);
+      rows[i].carrier = (apart ? (i * 53) % 100 : (i * 37) % 100) < 50 ? "UA" : "AA";
+    }
+    return rows;
+  };
+  const types::Frame before = testing::to_frame(logged("2013-03-01T00:00:00Z", false));
+  for (const char* input : {"x", "carrier"})
+    MUST(reference_.frame.add(*MUST(before.column(input))));
+  for (const auto& [day, apart] :
+       {std::pair("2013-06-03T00:00:00Z", false), {"2013-06-04T00:00:00Z", true}}) {
+    for (testing::LoggedRequest& row : logged(day, apart)) requests_.log.push_back(row);
+  }
+  MUST(monitor_->apply(
+      MUST(parse_monitors(
+          "monitors:\n  m:\n    endpoint: e\n    windows: [day]\n    complete: {share: 0}\n    "
+          "reference: {from: 2013-03-01, to: 2013-06-01}\n    drift: {multivariate: {method: "
+          "domain_classifier}}\n    alerts: {together: {metric: multivariate_drifted, window: day, "
+          "over: 0.5}}\n")),
+      "test"));
+  walk_to("2013-06-05T06:00:00Z");
+  const auto days = MUST(monitor_->windows("m", {.kind = WindowKind::kDay, .variant = "live"}));
+  ASSERT_EQ(days.size(), 2u);
+  for (const StoredWindow& day : days) {
+    const bool apart = day.window.start == at("2013-06-04T00:00:00Z");
+    EXPECT_EQ(day.result.metrics.at("multivariate_drifted"), apart ? 1 : 0);
+    EXPECT_EQ(day.result.metrics.at("multivariate_drift") > 0.65, apart);
+    EXPECT_EQ(day.result.metrics.at("drifted_share"), 0);
+    EXPECT_EQ(base::to_text(day.result.multivariate.at("columns")), "[\"x\",\"carrier\"]");
+    EXPECT_EQ(day.result.note, "");
+  }
+  const auto alerts = MUST(monitor_->alerts({}));
+  ASSERT_EQ(alerts.size(), 1u);
+  EXPECT_EQ(alerts[0].window.start, at("2013-06-04T00:00:00Z"));
+
+  // Too few requests: a note instead.
+  std::vector<testing::LoggedRequest> few = logged("2013-06-05T00:00:00Z", false);
+  requests_.log.insert(requests_.log.end(), few.begin(), few.begin() + 49);
+  walk_to("2013-06-06T06:00:00Z");
+  for (const StoredWindow& day :
+       MUST(monitor_->windows("m", {.kind = WindowKind::kDay, .variant = "live"}))) {
+    if (day.window.start < at("2013-06-05T00:00:00Z")) continue;
+    EXPECT_EQ(day.result.note,
+              "no multivariate drift: too few rows to compare columns together: current_rows=49 at "
+              "least=50");
+    EXPECT_TRUE(std::isnan(day.result.metrics.at("multivariate_drift")));
   }
 }
 

@@ -9,7 +9,9 @@ namespace slipway::monitor {
 namespace {
 
 Result<StoredWindow> read_window(const store::Row& row) {
-  StoredWindow window{.window = {row.time(1), row.time(2)}, .judged_at = row.time(3)};
+  StoredWindow window;
+  window.window = {row.time(1), row.time(2)};
+  window.judged_at = row.time(3);
   window.kind = TRY(parse_window(row.text(0)));
   window.result = TRY(VariantResult::from_json(TRY(base::parse_json_object(row.text(4)))));
   return window;

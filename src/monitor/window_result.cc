@@ -102,6 +102,8 @@ Result<VariantResult> VariantResult::from_json(const JsonObject& object) {
       result.drift.push_back(TRY(FeatureDrift::from_json(feature.as_object())));
     }
   }
+  if (const Json* together = object.if_contains("multivariate"); together && together->is_object())
+    result.multivariate = together->as_object();
   // Windows that were judged before there were estimates have none.
   if (const Json* estimates = object.if_contains("estimates"); estimates && estimates->is_object())
     result.estimates = TRY(Estimates::from_json(estimates->as_object()));
@@ -134,6 +136,7 @@ JsonObject VariantResult::to_json() const {
   JsonArray features;
   for (const FeatureDrift& feature : drift) features.push_back(feature.to_json());
   object["drift"] = std::move(features);
+  if (!multivariate.empty()) object["multivariate"] = multivariate;
   if (!estimates.values.empty()) object["estimates"] = estimates.to_json();
   if (!note.empty()) object["note"] = note;
   return object;
@@ -372,6 +375,21 @@ VariantResult WindowRows::judge(const std::string& variant, const Labels& labels
   metrics["feature_psi_max"] = psi_max;
   metrics["drifted_share"] = features > 0 ? drifted / features : kNone;
   return result;
+}
+
+void WindowRows::compare_together(const MultivariateProfile& reference, VariantResult& live) const {
+  const auto picked = by_variant_.find("live");
+  if (picked == by_variant_.end()) return;
+  const auto found = reference.compare(
+      *frame_, picked->second, [](std::string_view column) { return !is_log_column(column); });
+  live.metrics["multivariate_drift"] = found ? found->score : kNone;
+  live.metrics["multivariate_drifted"] = found ? (found->drifted ? 1 : 0) : kNone;
+  if (found) {
+    live.multivariate = found->to_json();
+  } else {
+    live.note +=
+        (live.note.empty() ? "" : "; ") + ("no multivariate drift: " + found.error().message);
+  }
 }
 
 }  // namespace slipway::monitor

@@ -30,8 +30,9 @@ struct VariantResult {
   double completeness = 0;  // share of rows whose label is known, or known to never come
   std::map<std::string, double> metrics;  // NaN: could not be computed
   std::vector<FeatureDrift> drift;        // of "live" only: all variants see the same inputs
-  Estimates estimates;                    // what was expected before the labels came
-  std::string note;                       // why there is no drift, or not what was asked for
+  JsonObject multivariate;  // MultivariateDrift::to_json(); empty: not asked, or not known
+  Estimates estimates;      // what was expected before the labels came
+  std::string note;         // why there is no drift, or not what was asked for
 
   // Keeps them, as metrics "estimated_X" too, and, where X is known by now, with how far they were
   // off: "estimate_error_X", X less its estimate.
@@ -78,6 +79,8 @@ class WindowRows {
   VariantResult judge(const std::string& variant, const Labels& labels, const DriftProfile* profile,
                       const PredictionBaseline* baseline,
                       double threshold = EstimateRules().threshold) const;
+  // The live requests' inputs together: two metrics and the rest, or a note why not.
+  void compare_together(const MultivariateProfile& reference, VariantResult& live) const;
   // Answers of a variant that are chances: within 0..1.
   std::vector<VersionedScore> chances(const std::string& variant) const;
   // Scores and labels by the model version that gave the score, shadows' included: those with a

@@ -127,6 +127,7 @@ monitors:
     week_starts: monday
     complete: {share: 0.99, after: 24h}
     reference: {from: 2026-01-01T00:00:00Z, to: 2026-01-05T00:00:00Z}
+    drift: {method: evidently, columns: {dist: {method: ks, threshold: 0.01}}, multivariate: {method: mmd, threshold: 0.01, columns: [dist, n], rows: 500}}
     causes: {psi_over: 0.1, max: 5}
     estimate: {rows: 500, threshold: 0.4}
     alerts: {a: {metric: auc, window: week, under: 0.5, min_rows: 10, action: [again, page], route: pager}, b: {metric: brier, window: day, over: 1, severity: critical, route: [post, chat]}}
@@ -186,6 +187,8 @@ def every_key() -> sw.Project:
     health = sw.Monitor(
         "health", late, windows=["day", "week", "month"], time_zone="America/New_York", week_starts="monday", complete=sw.Complete(share=0.99, after="24h"),
         reference=sw.Reference(start="2026-01-01T00:00:00Z", end=dt.datetime(2026, 1, 5, 1, tzinfo=dt.timezone(dt.timedelta(hours=1)))),
+        drift=sw.Drift(method="evidently", columns={"dist": sw.ColumnDrift(method="ks", threshold=0.01)},
+                       multivariate=sw.MultivariateDrift(method="mmd", threshold=0.01, columns=["dist", "n"], rows=500)),
         causes=sw.Causes(psi_over=0.1, max=5), estimate=sw.Estimate(rows=500, threshold=0.4),
         alerts={"a": sw.Alert(metric="auc", window="week", under=0.5, min_rows=10, action=["again", "page"], route="pager"),
                 "b": sw.Alert(metric="brier", window="day", over=1, severity="critical", route=[post, chat])},
@@ -214,7 +217,7 @@ def test_every_key_of_the_document_has_a_place(server):
     # And the document's page names no other key.
     page = (ROOT / "docs" / "formats" / "slipway_yaml.md").read_text()
     named = set(re.findall(r"(?<![\w/:.{-])([a-z][a-z_0-9]+):(?= |$)", "\n".join(re.sub("#.*", "", line) for line in re.findall(r"^    .*$", page, re.M)), re.M))
-    known = set(re.findall(r"([a-z][a-z_0-9]*):(?=\s|$)", EVERY_KEY)) | {"abs_over", "drift", "method", "threshold"}
+    known = set(re.findall(r"([a-z][a-z_0-9]*):(?=\s|$)", EVERY_KEY)) | {"abs_over"}
     assert named <= known, named - known
     client = sw.Client(server.url)
     client.apply(every_key())

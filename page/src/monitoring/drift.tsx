@@ -35,6 +35,7 @@ export function Drift({ windows, zone, range, marks, feature, choose }: DriftPro
   const newest = windows.filter((window) => window.variant === "live" && window.drift.length > 0).at(-1);
   const note = windows.filter((window) => window.variant === "live" && window.judged).at(-1)?.note;
   const verdict = newest?.drift.find((drift) => drift.feature === chosen?.feature);
+  const together = newest?.multivariate;
   return (
     <section aria-label="Drift of the inputs">
       <Title order={2} size="h4" mb="xs">
@@ -74,6 +75,13 @@ export function Drift({ windows, zone, range, marks, feature, choose }: DriftPro
               {verdict.feature} in the {newest.window} from {day(newest.start)}:{" "}
               <strong>{verdict.drifted ? "drift" : "no drift"}</strong> by {verdict.method}, {number(verdict.score ?? null)} against{" "}
               {number(verdict.threshold ?? null)}
+            </Text>
+          )}
+          {together && newest && (
+            <Text size="sm" mb="xs">
+              All inputs together in the {newest.window} from {day(newest.start)}: <strong>{together.drifted ? "drift" : "no drift"}</strong> by{" "}
+              {together.method_title}, {together.score_is} {number(together.score)}
+              {together.drifted && together.causes.length > 0 && `; it lies in ${together.causes.map((cause) => cause.column).join(", ")}`}
             </Text>
           )}
           <SimpleGrid cols={{ base: 1, md: 2 }} spacing="md">

@@ -109,6 +109,31 @@ void forget_prediction(std::string_view source, std::vector<std::string>& only_t
   if (source.starts_with(kMonitor)) std::erase(only_there, "prediction");
 }
 
+Result<std::vector<monitor::MultivariateRule>> multivariate_rules(const JsonObject& body) {
+  std::vector<monitor::MultivariateRule> rules;
+  const Json* given = body.if_contains("multivariate");
+  if (given == nullptr) return rules;
+  if (!given->is_array())
+    return base::error(Code::kInvalidArgument, "multivariate must be a list of {{method: NAME}}");
+  for (const Json& item : given->as_array()) {
+    if (!item.is_object())
+      return base::error(Code::kInvalidArgument, "multivariate must be a list of {{method: NAME}}");
+    monitor::MultivariateRule rule;
+    rule.method = TRY(base::get_string(item.as_object(), "method"));
+    rule.threshold = TRY(base::find_double(item.as_object(), "threshold"));
+    const auto rows = TRY(base::find_int(item.as_object(), "rows"))
+                          .value_or(static_cast<std::int64_t>(rule.rows_max));
+    if (rows < static_cast<std::int64_t>(monitor::kMultivariateRowsMin) ||
+        rows > static_cast<std::int64_t>(monitor::kMultivariateRowsMax)) {
+      return base::error(Code::kInvalidArgument, "multivariate rows must be {} to {}: rows={}",
+                         monitor::kMultivariateRowsMin, monitor::kMultivariateRowsMax, rows);
+    }
+    rule.rows_max = static_cast<std::size_t>(rows);
+    rules.push_back(std::move(rule));
+  }
+  return rules;
+}
+
 Result<Response> report(Datasets& datasets, Monitor& monitor, std::int64_t rows_max,
                         const Request& request) {
   const JsonObject body = TRY(read_body(request));
@@ -131,6 +156,7 @@ Result<Response> report(Datasets& datasets, Monitor& monitor, std::int64_t rows_
       options.columns.emplace_back(std::string_view(column.get_string()));
     }
   }
+  options.multivariate = TRY(multivariate_rules(body));
   const auto before = TRY(columns_of(datasets, monitor, reference, Side::kReference, rows_max));
   const auto now = TRY(columns_of(datasets, monitor, current, Side::kCurrent, rows_max));
   monitor::DriftReport found = TRY(monitor::compare_columns(*before, *now, options));

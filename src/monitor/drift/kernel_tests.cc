@@ -37,24 +37,17 @@ double squared_width(const std::vector<double>& values) {
 
 }  // namespace
 
-KernelTest maximum_mean_discrepancy(std::span<const double> reference,
-                                    std::span<const double> current, const KernelOptions& options) {
+KernelTest kernel_two_sample_test(std::size_t m, std::size_t n, std::size_t permutations,
+                                  Draws& draws, const Kernel& kernel) {
   constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
-  if (reference.size() < 2 || current.size() < 2) return {kNone, kNone};
-  Draws draws(options.seed);
-  std::vector<double> all = sample_of(reference, options.sample_max, draws);
-  const std::size_t m = all.size();
-  const double gamma = 1 / (2 * squared_width(all));
-  const std::vector<double> other = sample_of(current, options.sample_max, draws);
-  all.insert(all.end(), other.begin(), other.end());
-  const std::size_t n = all.size() - m;
-
+  if (m < 2 || n < 2) return {kNone, kNone};
+  const std::size_t all = m + n;
   // member[row][division] says whether the row is on the reference's side; division 0 is the real
   // one. Of each division only the sum within the reference's side is needed: the others follow
   // from the sums of the rows.
-  const std::size_t divisions = options.permutations + 1;
-  std::vector<double> member(all.size() * divisions, 0.0);
-  std::vector<std::size_t> order(all.size());
+  const std::size_t divisions = permutations + 1;
+  std::vector<double> member(all * divisions, 0.0);
+  std::vector<std::size_t> order(all);
   std::iota(order.begin(), order.end(), std::size_t{0});
   for (std::size_t division = 0; division < divisions; ++division) {
     for (std::size_t i = 0; i < m; ++i) {
@@ -64,17 +57,17 @@ KernelTest maximum_mean_discrepancy(std::span<const double> reference,
   }
   std::vector<double> within(divisions, 0.0), rows_of_side(divisions, 0.0), near(divisions);
   double every = 0;
-  for (std::size_t i = 0; i < all.size(); ++i) {
+  for (std::size_t i = 0; i < all; ++i) {
     std::fill(near.begin(), near.end(), 0.0);
     double row = 0;
-    for (std::size_t j = 0; j < all.size(); ++j) {
+    for (std::size_t j = 0; j < all; ++j) {
       if (i == j) continue;
-      const double kernel = std::exp(-gamma * (all[i] - all[j]) * (all[i] - all[j]));
-      row += kernel;
+      const double value = kernel(i, j);
+      row += value;
       if (j > i) continue;  // a pair is added once and counted twice
       const double* side = &member[j * divisions];
       for (std::size_t division = 0; division < divisions; ++division) {
-        near[division] += kernel * side[division];
+        near[division] += value * side[division];
       }
     }
     every += row;
@@ -97,8 +90,26 @@ KernelTest maximum_mean_discrepancy(std::span<const double> reference,
   for (std::size_t division = 1; division < divisions; ++division) {
     at_least += discrepancy(division) >= result.statistic - 1e-12;
   }
-  result.p_value = static_cast<double>(at_least) / static_cast<double>(options.permutations);
+  if (permutations > 0) {
+    result.p_value = static_cast<double>(at_least) / static_cast<double>(permutations);
+  }
   return result;
+}
+
+KernelTest maximum_mean_discrepancy(std::span<const double> reference,
+                                    std::span<const double> current, const KernelOptions& options) {
+  constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+  if (reference.size() < 2 || current.size() < 2) return {kNone, kNone};
+  Draws draws(options.seed);
+  std::vector<double> all = sample_of(reference, options.sample_max, draws);
+  const std::size_t m = all.size();
+  const double gamma = 1 / (2 * squared_width(all));
+  const std::vector<double> other = sample_of(current, options.sample_max, draws);
+  all.insert(all.end(), other.begin(), other.end());
+  return kernel_two_sample_test(m, all.size() - m, options.permutations, draws,
+                                [&](std::size_t i, std::size_t j) {
+                                  return std::exp(-gamma * (all[i] - all[j]) * (all[i] - all[j]));
+                                });
 }
 
 }  // namespace slipway::monitor

@@ -1,9 +1,12 @@
-// Maximum mean discrepancy of two samples of numbers. Pure functions.
+// Maximum mean discrepancy of two samples. Pure functions.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
+
+#include "monitor/drift/draws.h"
 
 namespace slipway::monitor {
 
@@ -23,5 +26,12 @@ struct KernelOptions {
 KernelTest maximum_mean_discrepancy(std::span<const double> reference,
                                     std::span<const double> current,
                                     const KernelOptions& options = {});
+
+// How alike two rows are, by their numbers: the reference's come first.
+using Kernel = std::function<double(std::size_t, std::size_t)>;
+// Of m and n rows. The p value is the share of random divisions that are as far apart; 1 without
+// permutations. NaN with fewer than two rows a side.
+KernelTest kernel_two_sample_test(std::size_t m, std::size_t n, std::size_t permutations,
+                                  Draws& draws, const Kernel& kernel);
 
 }  // namespace slipway::monitor

@@ -55,13 +55,54 @@ Result<std::vector<std::string>> common_columns(const ColumnSource& reference,
   return common;
 }
 
+// The rows of a column that it is compared together with others by.
+struct KeptRows {
+  const std::vector<std::size_t>*reference_rows, *current_rows;  // nullptr: none are asked for
+  std::optional<types::Column> reference, current;
+  std::string note;  // why there are none
+
+  void keep(const types::Column& before, const types::Column& now) {
+    if (reference_rows == nullptr) return;
+    if (!may_be_compared_together(before, now)) {
+      note = fmt::format("{} is left out: {} before, {} now", before.name,
+                         types::type_name(before.type), types::type_name(now.type));
+    } else if (before.size() <= reference_rows->back() || now.size() <= current_rows->back()) {
+      note = fmt::format("{} is left out: its rows changed meanwhile", before.name);
+    } else {
+      reference = before.take(*reference_rows);
+      current = now.take(*current_rows);
+    }
+  }
+};
+
+Result<void> compare_together(std::vector<KeptRows> columns,
+                              const std::vector<MultivariateRule>& rules, DriftReport& report) {
+  types::Frame reference, current;
+  std::vector<std::string> notes;
+  for (KeptRows& column : columns) {
+    if (!column.note.empty()) notes.push_back(std::move(column.note));
+    if (!column.reference) continue;
+    TRY(reference.add(std::move(*column.reference)));
+    TRY(current.add(std::move(*column.current)));
+  }
+  for (MultivariateRule rule : rules) {
+    rule.columns.clear();
+    const MultivariateReference made = TRY(MultivariateReference::of(reference, rule));
+    MultivariateDrift drift = TRY(made.compare(current));
+    drift.notes.insert(drift.notes.end(), notes.begin(), notes.end());
+    report.multivariate.push_back(std::move(drift));
+  }
+  return {};
+}
+
 // The method for a column, by its types on both sides as far as they tell: categories that are
 // integers are found out later, and take the method of categories then.
 Result<ColumnReport> compare_one(ColumnSource& reference, ColumnSource& current,
                                  const std::string& name, std::size_t columns,
-                                 const DriftReportOptions& options) try {
+                                 const DriftReportOptions& options, KeptRows& kept) try {
   types::Column before = TRY(reference.read(name));
   types::Column now = TRY(current.read(name));
+  kept.keep(before, now);
   const auto or_method = [&](const std::string& given) {
     return given.empty() ? options.method : given;
   };
@@ -117,6 +158,8 @@ bool DriftReport::has_drifted() const { return share() >= drift_share; }
 JsonObject DriftReport::to_json() const {
   JsonArray described;
   for (const ColumnReport& column : columns) described.push_back(column.to_json());
+  JsonArray together;
+  for (const MultivariateDrift& drift : multivariate) together.push_back(drift.to_json());
   return {{"reference", {{"name", reference_name}, {"rows", reference_rows}}},
           {"current", {{"name", current_name}, {"rows", current_rows}}},
           {"method", method},
@@ -127,6 +170,7 @@ JsonObject DriftReport::to_json() const {
           {"drifted", has_drifted()},
           {"only_in_reference", JsonArray(only_in_reference.begin(), only_in_reference.end())},
           {"only_in_current", JsonArray(only_in_current.begin(), only_in_current.end())},
+          {"multivariate", std::move(together)},
           {"columns", std::move(described)}};
 }
 
@@ -145,12 +189,26 @@ Result<DriftReport> compare_columns(ColumnSource& reference, ColumnSource& curre
                      .current_rows = current.rows(),
                      .method = options.method,
                      .drift_share = options.drift_share};
+  std::size_t rows_max = 0;
+  for (const MultivariateRule& rule : options.multivariate) {
+    TRY(check_multivariate_method(rule.method));
+    rows_max = std::max(rows_max, rule.rows_max);
+  }
+  std::vector<std::size_t> reference_rows, current_rows;
+  KeptRows none{.reference_rows = nullptr, .current_rows = nullptr};
+  if (!options.multivariate.empty()) {
+    reference_rows =
+        rows_drawn(static_cast<std::size_t>(reference.rows()), rows_max, kReferenceSeed);
+    current_rows = rows_drawn(static_cast<std::size_t>(current.rows()), rows_max, kCurrentSeed);
+    none = {.reference_rows = &reference_rows, .current_rows = &current_rows};
+  }
+  std::vector<KeptRows> kept(common.size(), none);
   std::vector<std::optional<Result<ColumnReport>>> found(common.size());
   std::atomic<std::size_t> next = 0;
   std::atomic<bool> failed = false;
   const auto work = [&] {
     for (std::size_t i = next++; i < common.size() && !failed; i = next++) {
-      found[i] = compare_one(reference, current, common[i], common.size(), options);
+      found[i] = compare_one(reference, current, common[i], common.size(), options, kept[i]);
       if (!*found[i]) failed = true;
     }
   };
@@ -166,6 +224,8 @@ Result<DriftReport> compare_columns(ColumnSource& reference, ColumnSource& curre
     report.columns.push_back(std::move(**column));
   }
   std::stable_sort(report.columns.begin(), report.columns.end(), is_worse);
+  if (!options.multivariate.empty())
+    TRY(compare_together(std::move(kept), options.multivariate, report));
   for (const ColumnReport& column : report.columns) {
     report.compared += column.verdict != Verdict::kNotCompared;
     report.drifted += column.verdict == Verdict::kDrift || column.verdict == Verdict::kChanged;

@@ -9,6 +9,8 @@
 #include "base/result.h"
 #include "monitor/drift/column_report.h"
 #include "monitor/drift/column_source.h"
+#include "monitor/drift/rules.h"
+#include "monitor/multivariate/multivariate.h"
 
 namespace slipway::monitor {
 
@@ -20,6 +22,9 @@ struct DriftReportOptions {
   std::vector<std::string> columns;  // only these; empty: all that both sides have
   double drift_share = 0.5;          // the data set has drifted from this share of columns on
   std::size_t threads = 1;           // columns that are compared, and in memory, at a time
+  // How the columns are compared together, after each alone; what a rule names instead of `columns`
+  // is not looked at.
+  std::vector<MultivariateRule> multivariate;
 };
 
 struct DriftReport {
@@ -29,16 +34,18 @@ struct DriftReport {
   double drift_share = 0;
   std::vector<ColumnReport> columns;  // the worst first
   std::int64_t compared = 0, drifted = 0;
+  std::vector<MultivariateDrift> multivariate;  // as they were asked
   std::vector<std::string> only_in_reference, only_in_current;
 
-  double share() const;  // of the columns compared that drifted; NaN without any
-  bool has_drifted() const;
+  double share() const;      // of the columns compared that drifted; NaN without any
+  bool has_drifted() const;  // by that share; what the columns say together is told apart
   JsonObject to_json() const;
 };
 
 // kNotFound naming the columns there are: one of `columns` is on neither side, or on one only.
 // kInvalidArgument: no rows on a side, no column in common, a method that takes no such column;
-// naming the column. Errors of the sources.
+// naming the column; or no columns that can be compared together, or too few rows for it. Errors of
+// the sources.
 Result<DriftReport> compare_columns(ColumnSource& reference, ColumnSource& current,
                                     const DriftReportOptions& options);
 

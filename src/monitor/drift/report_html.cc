@@ -157,6 +157,30 @@ std::string listed(std::string_view title, const Json& names) {
   return fmt::format("<p class=\"bad\">{}: {}</p>", title, out);
 }
 
+// What the columns say together, a paragraph a method.
+std::string together(const Json& drift) {
+  const bool drifted = at(drift, "drifted") == Json(true);
+  const Json &low = at(drift, "low"), &high = at(drift, "high");
+  std::string expected = low.is_null()    ? "at most " + number(high)
+                         : high.is_null() ? "at least " + number(low)
+                                          : number(low) + " to " + number(high);
+  std::string out = fmt::format(
+      "<p>All columns together, by {}: {} <strong>{}</strong>, expected {}: <span "
+      "class=\"{}\">{}</span>",
+      text(at(drift, "method_title")), text(at(drift, "score_is")), number(at(drift, "score")),
+      expected, drifted ? "bad" : "good", drifted ? "drift" : "no drift");
+  if (const JsonArray* causes = at(drift, "causes").if_array();
+      drifted && causes != nullptr && !causes->empty()) {
+    std::string shares;
+    for (const Json& cause : *causes) {
+      shares += fmt::format("{}{} ({})", shares.empty() ? "" : ", ", text(at(cause, "column")),
+                            percent(at(cause, "share")));
+    }
+    out += "; it lies in " + shares;
+  }
+  return out + "</p>\n";
+}
+
 }  // namespace
 
 std::string drift_report_html(const JsonObject& object) {
@@ -181,6 +205,9 @@ std::string drift_report_html(const JsonObject& object) {
       text(at(at(report, "reference"), "name")), number(at(at(report, "reference"), "rows")),
       text(at(at(report, "current"), "name")), number(at(at(report, "current"), "rows")),
       text(at(report, "method")));
+  if (const JsonArray* methods = at(report, "multivariate").if_array()) {
+    for (const Json& drift : *methods) out += together(drift);
+  }
   out += listed("Columns that are gone", at(report, "only_in_reference"));
   out += listed("Columns that are new", at(report, "only_in_current"));
   out +=

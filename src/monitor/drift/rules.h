@@ -1,9 +1,11 @@
 // Which method and threshold the inputs of a monitor are measured by.
 #pragma once
 
+#include <cstddef>
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace slipway::monitor {
 
@@ -13,9 +15,24 @@ struct DriftRule {
   bool operator==(const DriftRule&) const = default;
 };
 
+constexpr std::size_t kMultivariateRows = 10'000;
+
+// How columns are compared together (multivariate/multivariate.h).
+struct MultivariateRule {
+  std::string method = "reconstruction_error";  // a name that check_multivariate_method knows
+  // Instead of the method's own: the largest error, the largest AUC, the smallest p value that are
+  // no drift.
+  std::optional<double> threshold;
+  std::vector<std::string> columns;  // only these; empty: all that can be compared
+  // Of each side that are looked at, drawn from a fixed seed when there are more.
+  std::size_t rows_max = kMultivariateRows;
+  bool operator==(const MultivariateRule&) const = default;
+};
+
 struct DriftRules {
-  DriftRule all;                             // of every input that isn't named
-  std::map<std::string, DriftRule> columns;  // by input
+  DriftRule all;                                 // of every input that isn't named
+  std::map<std::string, DriftRule> columns;      // by input
+  std::optional<MultivariateRule> multivariate;  // of inputs together; unset: not asked
 
   const DriftRule& of(const std::string& column) const {
     const auto found = columns.find(column);
