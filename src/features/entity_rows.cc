@@ -5,6 +5,20 @@
 
 namespace slipway::features {
 
+std::uint32_t first_time_from(const std::int64_t* times, std::uint32_t begin, std::uint32_t end,
+                              std::int64_t time, std::uint32_t near) {
+  constexpr int kStepsMax = 8;  // then it is not close
+  int steps = 0;
+  if (near < end && times[near] < time) {
+    while (near < end && times[near] < time && steps < kStepsMax) ++near, ++steps;
+    if (steps < kStepsMax) return near;
+    return static_cast<std::uint32_t>(std::lower_bound(times + near, times + end, time) - times);
+  }
+  while (near > begin && times[near - 1] >= time && steps < kStepsMax) --near, ++steps;
+  if (steps < kStepsMax) return near;
+  return static_cast<std::uint32_t>(std::lower_bound(times + begin, times + near, time) - times);
+}
+
 EntityRows::EntityRows(std::span<const types::Column* const> keys,
                        std::span<const std::int64_t> times)
     : codes_(keys), slots_(times.size(), kNoSlot) {
@@ -33,23 +47,6 @@ EntityRows::EntityRows(std::span<const types::Column* const> keys,
       slots_[rows[slot]] = slot;
     }
   }
-}
-
-std::uint32_t EntityRows::first_from(std::uint32_t key, std::int64_t time,
-                                     std::uint32_t near) const {
-  constexpr int kStepsMax = 8;  // then it is not close
-  const std::uint32_t begin = starts_[key], end = starts_[key + 1];
-  int steps = 0;
-  if (near < end && times_[near] < time) {
-    while (near < end && times_[near] < time && steps < kStepsMax) ++near, ++steps;
-    if (steps < kStepsMax) return near;
-    return static_cast<std::uint32_t>(
-        std::lower_bound(times_.begin() + near, times_.begin() + end, time) - times_.begin());
-  }
-  while (near > begin && times_[near - 1] >= time && steps < kStepsMax) --near, ++steps;
-  if (steps < kStepsMax) return near;
-  return static_cast<std::uint32_t>(
-      std::lower_bound(times_.begin() + begin, times_.begin() + near, time) - times_.begin());
 }
 
 }  // namespace slipway::features

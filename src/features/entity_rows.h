@@ -10,6 +10,11 @@
 
 namespace slipway::features {
 
+// The first in [begin, end) of ascending `times` that is at least `time`, or `end`. `near`: where
+// it may be close to.
+std::uint32_t first_time_from(const std::int64_t* times, std::uint32_t begin, std::uint32_t end,
+                              std::int64_t time, std::uint32_t near);
+
 // Entity rows that have a key lie in slots, by key and then by time. Reading is safe from several
 // threads.
 class EntityRows {
@@ -34,7 +39,9 @@ class EntityRows {
   std::uint32_t slot(std::size_t row) const { return slots_[row]; }
   // The first of the key's slots with a time of at least `time`, or its end. `near`: one of the
   // key's slots, or its end, that may be close.
-  std::uint32_t first_from(std::uint32_t key, std::int64_t time, std::uint32_t near) const;
+  std::uint32_t first_from(std::uint32_t key, std::int64_t time, std::uint32_t near) const {
+    return first_time_from(times_.data(), starts_[key], starts_[key + 1], time, near);
+  }
 
  private:
   KeyCodes codes_;

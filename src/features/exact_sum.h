@@ -28,7 +28,17 @@ class ExactSum {
     if (!add_narrow(number)) [[unlikely]]
       add_wide(number, 1);
   }
-  void add(const ExactSum& other) { add(other, 1); }
+  void add(const ExactSum& other) {
+    if (is_wide() || other.is_wide()) [[unlikely]]
+      return add(other, 1);
+    if (high_ == 0 && low_ == 0) {
+      high_ = other.high_;
+      low_ = other.low_;
+      return;
+    }
+    add(other.high_);
+    if (other.low_ != 0) add(other.low_);
+  }
   // As if it had not been added: also an infinity goes.
   void subtract(double number) {
     if (!add_narrow(-number)) [[unlikely]]

@@ -8,17 +8,17 @@
 
 #include "features/entity_rows.h"
 #include "features/feature_store.h"
-#include "features/source_pass.h"
+#include "features/window_pass.h"
 
 namespace slipway::features {
 
 class RowSet;
 
 // Reads a view's source for one batch of entity rows after the other. Sources are read a piece at a
-// time: newest rows, and windows of running aggregates, in one pass (source_pass.h). Where windows
-// need the rows themselves, or rows come in no order, those of the keys that are asked for are
-// kept, of as many keys at a time as the memory allows, and the source is read again for the next
-// ones. One thread at a time; what is given to open() must outlive it.
+// time: newest rows, and windows of running aggregates, in one pass (source_pass.h, window_pass.h).
+// Where windows need the rows themselves, or rows come in no order, those of the keys that are
+// asked for are kept, of as many keys at a time as the memory allows, and the source is read again
+// for the next ones. One thread at a time; what is given to open() must outlive it.
 class ViewHistory {
  public:
   using Columns = std::vector<const types::Column*>;

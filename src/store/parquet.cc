@@ -5,6 +5,7 @@
 #include <arrow/util/bitmap_builders.h>
 #include <parquet/arrow/reader.h>
 #include <parquet/arrow/writer.h>
+#include <parquet/column_reader.h>
 #include <parquet/exception.h>
 #include <parquet/metadata.h>
 #include <parquet/statistics.h>
@@ -314,6 +315,86 @@ Result<void> fill(const arrow::RecordBatch& batch, types::Frame& frame) {
   return {};
 }
 
+// Columns of row groups whose values lie in the file as they do in a Column, none missing: they are
+// decoded to where they belong, without an array of Arrow's in between.
+class PlainColumns {
+ public:
+  // Nothing: some of `columns` are of another kind in some of `groups`.
+  static std::optional<PlainColumns> of(ParquetReader& reader, const std::vector<int>& groups,
+                                        const std::vector<int>& columns) {
+    PlainColumns plain(reader, columns);
+    for (const int group : groups) {
+      for (const int column : columns) {
+        if (!plain.is_plain(group, column)) return std::nullopt;
+      }
+    }
+    return plain;
+  }
+
+  void open(int group) {
+    const auto row_group = reader_.file().parquet_reader()->RowGroup(group);
+    readers_.clear();
+    for (const int column : columns_) readers_.push_back(row_group->Column(column));
+  }
+
+  // The next rows of the group that is open; it has as many.
+  Result<void> read(std::int64_t rows, types::Frame& frame, const std::filesystem::path& file) {
+    if (frame.columns().empty()) {
+      for (const int index : columns_) {
+        const arrow::Field& field = *reader_.schema().field(index);
+        TRY(frame.add(Column::of_type(field.name(), TRY(arrow_column_type(field)))));
+      }
+    }
+    for (std::size_t i = 0; i < columns_.size(); ++i) {
+      Column& column = frame.columns()[i];
+      column.clear();
+      TRY(column.type == ColumnType::kDouble
+              ? read_values<parquet::DoubleReader>(*readers_[i], rows, column.doubles, file)
+              : read_values<parquet::Int64Reader>(*readers_[i], rows, column.ints, file));
+    }
+    return {};
+  }
+
+ private:
+  PlainColumns(ParquetReader& reader, const std::vector<int>& columns)
+      : reader_(reader), columns_(columns) {}
+
+  bool is_plain(int group, int column) const {
+    const auto metadata = reader_.file().parquet_reader()->metadata();
+    const arrow::Field& field = *reader_.schema().field(column);
+    const bool lies_so = field.type()->id() == arrow::Type::DOUBLE ||
+                         field.type()->id() == arrow::Type::INT64 || is_of_micros(field);
+    // Columns with parts count as several.
+    if (!lies_so || metadata->num_columns() != reader_.schema().num_fields()) return false;
+    const auto statistics = metadata->RowGroup(group)->ColumnChunk(column)->statistics();
+    return statistics != nullptr && statistics->HasNullCount() && statistics->null_count() == 0 &&
+           metadata->schema()->Column(column)->max_definition_level() <= 1;
+  }
+
+  template <typename Reader, typename Value>
+  Result<void> read_values(parquet::ColumnReader& reader, std::int64_t rows,
+                           std::vector<Value>& values, const std::filesystem::path& file) {
+    values.resize(static_cast<std::size_t>(rows));
+    levels_.resize(static_cast<std::size_t>(rows));
+    for (std::int64_t read = 0; read < rows;) {
+      std::int64_t there = 0;
+      const std::int64_t levels = static_cast<Reader&>(reader).ReadBatch(
+          rows - read, levels_.data(), nullptr, values.data() + read, &there);
+      if (levels == 0 || there != levels) {
+        return base::error(Code::kCorruption, "parquet: fewer values than its footer says: file={}",
+                           file.string());
+      }
+      read += levels;
+    }
+    return {};
+  }
+
+  ParquetReader& reader_;
+  std::vector<int> columns_;
+  std::vector<std::shared_ptr<parquet::ColumnReader>> readers_;
+  std::vector<std::int16_t> levels_;
+};
+
 // Whether a row group may have rows in the range.
 bool may_have(const parquet::FileMetaData& metadata, int group, int column,
               const ParquetRange& range) {
@@ -354,9 +435,25 @@ Result<void> scan_parquet(const std::filesystem::path& file,
         first_row += metadata->RowGroup(group++)->num_rows();
         continue;
       }
+      std::int64_t at = first_row;
+      first_row += rows;
+      if (auto plain = PlainColumns::of(reader, together, wanted)) {
+        for (const int one : together) {
+          plain->open(one);
+          for (std::int64_t left = metadata->RowGroup(one)->num_rows(); left > 0;) {
+            const std::int64_t some = std::min(left, rows_per_piece);
+            const auto bytes = some * static_cast<std::int64_t>(wanted.size() * sizeof(double));
+            if (memory_max && bytes > *memory_max) return too_much(file);
+            TRY(plain->read(some, frame, file));
+            TRY(visit(frame, at));
+            at += some;
+            left -= some;
+          }
+        }
+        continue;
+      }
       auto batches = reader.file().GetRecordBatchReader(together, wanted);
       if (!batches.ok()) return arrow_error(batches.status(), Code::kCorruption, file);
-      std::int64_t at = first_row;
       for (;;) {
         std::shared_ptr<arrow::RecordBatch> batch;
         const arrow::Status status = (*batches)->ReadNext(&batch);
@@ -370,7 +467,6 @@ Result<void> scan_parquet(const std::filesystem::path& file,
         TRY(visit(frame, at));
         at += batch->num_rows();
       }
-      first_row += rows;
     }
     return {};
   } catch (const std::exception& e) {
