@@ -45,6 +45,43 @@ double auc(std::span<const double> predictions, std::span<const double> labels) 
   return positives > 0 && negatives > 0 ? pairs / (positives * negatives) : kNone;
 }
 
+AucInfluence auc_influence(std::span<const double> predictions, std::span<const double> labels) {
+  CHECK(predictions.size() == labels.size());
+  const std::size_t n = predictions.size();
+  std::vector<std::size_t> order(n);
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::sort(order.begin(), order.end(),
+            [&](std::size_t a, std::size_t b) { return predictions[a] < predictions[b]; });
+  const auto positives = static_cast<double>(
+      std::count_if(labels.begin(), labels.end(), [](double label) { return label > 0.5; }));
+  const double negatives = static_cast<double>(n) - positives;
+  if (positives == 0 || negatives == 0) return {kNone, {}};
+  // Each positive's share of negatives below it, and each negative's of positives above it.
+  AucInfluence influence{0, std::vector<double>(n)};
+  double positives_below = 0, negatives_below = 0;
+  for (std::size_t from = 0; from < n;) {
+    std::size_t to = from;
+    double tied_positives = 0, tied_negatives = 0;
+    for (; to < n && predictions[order[to]] == predictions[order[from]]; ++to)
+      (labels[order[to]] > 0.5 ? tied_positives : tied_negatives) += 1;
+    for (std::size_t i = from; i < to; ++i) {
+      influence.rows[order[i]] =
+          labels[order[i]] > 0.5 ? (negatives_below + tied_negatives / 2) / negatives
+                                 : (positives - positives_below - tied_positives / 2) / positives;
+    }
+    influence.auc += tied_positives * (negatives_below + tied_negatives / 2);
+    positives_below += tied_positives;
+    negatives_below += tied_negatives;
+    from = to;
+  }
+  influence.auc /= positives * negatives;
+  for (std::size_t i = 0; i < n; ++i) {
+    const double share = (labels[i] > 0.5 ? positives : negatives) / static_cast<double>(n);
+    influence.rows[i] = (influence.rows[i] - influence.auc) / share;
+  }
+  return influence;
+}
+
 Performance measure_performance(std::span<const double> predictions,
                                 std::span<const double> labels) {
   CHECK(predictions.size() == labels.size());

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <span>
+#include <vector>
 
 namespace slipway::types {
 
@@ -28,6 +29,15 @@ Performance measure_performance(std::span<const double> predictions,
                                 std::span<const double> labels);
 
 double auc(std::span<const double> predictions, std::span<const double> labels);
+
+// The area, and what each row adds to its scatter: the area's standard error is the root of the sum
+// of their squares, over the number of rows (DeLong, DeLong and Clarke-Pearson, Biometrics 44,
+// 1988). NaN and nothing when only one label occurs.
+struct AucInfluence {
+  double auc = 0;
+  std::vector<double> rows;
+};
+AucInfluence auc_influence(std::span<const double> predictions, std::span<const double> labels);
 
 // One row's log loss.
 double log_loss(double prediction, double label);
