@@ -272,6 +272,7 @@ struct Application::Rooms::Impl {
                   {.python = f.settings.python_models == "off" ? nullptr : &python, .onnx = &onnx},
                   {.inline_budget_us = static_cast<double>(f.settings.inline_budget_us),
                    .models_bytes_max = static_cast<std::uint64_t>(f.settings.models_bytes_max),
+                   .logged_values_max = static_cast<std::size_t>(f.settings.request_log_values_max),
                    .on_eviction =
                        [&db = f.db, &clock = clock](const serving::Eviction& eviction) {
                          record(db, clock, eviction);

@@ -331,6 +331,9 @@ const std::vector<SettingInfo>& setting_table() {
       integer("request-log-rows-buffered-max", &Settings::request_log_rows_buffered_max, 1,
               100'000'000,
               "Rows of the request log that may wait to be written; more are dropped."),
+      integer("request-log-values-max", &Settings::request_log_values_max, 0, 1'000'000,
+              "Values of a row's answer that the request log keeps when it isn't one number; of a "
+              "larger answer it keeps none."),
       integer("skew-rows-per-pass", &Settings::skew_rows_per_pass, 0, 1'000'000,
               "Served requests of each endpoint that a pass of the skew meter computes again; 0: "
               "none."),

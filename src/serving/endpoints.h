@@ -65,6 +65,8 @@ class Endpoints {
   struct Options {
     double inline_budget_us = 200;       // is_quick(): of scoring
     std::uint64_t models_bytes_max = 0;  // of all models together; 0: no limit
+    std::size_t logged_values_max =
+        100;  // of an answer that isn't one number; more: none is logged
     // Called after it happened, by the thread that needed the memory; may block.
     std::function<void(const Eviction&)> on_eviction = [](const Eviction&) {};
   };

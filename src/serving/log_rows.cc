@@ -19,12 +19,19 @@ constexpr std::size_t kSpareBlocks = 256;  // 64 MiB: two seconds of rows at ful
 constexpr std::uint32_t kMissing = std::numeric_limits<std::uint32_t>::max();
 
 constexpr FixedLogColumn kFixed[] = {
-    {"request_id", ColumnType::kString},    {"endpoint", ColumnType::kString},
-    {"revision", ColumnType::kInt64},       {"variant", ColumnType::kString},
-    {"role", ColumnType::kString},          {"model_version", ColumnType::kInt64},
-    {"event_time", ColumnType::kTimestamp}, {"arrival_time", ColumnType::kTimestamp},
-    {"latency_us", ColumnType::kInt64},     {"prediction", ColumnType::kDouble},
-    {"error", ColumnType::kString},         {"traffic", ColumnType::kString},
+    {"request_id", ColumnType::kString},
+    {"endpoint", ColumnType::kString},
+    {"revision", ColumnType::kInt64},
+    {"variant", ColumnType::kString},
+    {"role", ColumnType::kString},
+    {"model_version", ColumnType::kInt64},
+    {"event_time", ColumnType::kTimestamp},
+    {"arrival_time", ColumnType::kTimestamp},
+    {"latency_us", ColumnType::kInt64},
+    {"prediction", ColumnType::kDouble},
+    {"error", ColumnType::kString},
+    {"traffic", ColumnType::kString},
+    {"prediction_values", ColumnType::kString},
 };
 
 // A packed row is a head, the features that are numbers, those that are texts (each its length and
@@ -32,7 +39,7 @@ constexpr FixedLogColumn kFixed[] = {
 struct Head {
   std::int64_t revision, model_version, latency_us, event_us, arrival_us;
   double prediction;
-  std::array<std::uint32_t, 5> lengths;  // request_id, variant, role, error, traffic
+  std::array<std::uint32_t, 6> lengths;  // request_id, variant, role, error, traffic, values
   std::uint32_t bytes;                   // of the whole row
 };
 
@@ -124,6 +131,7 @@ void add_rows(const LogSchema& schema, std::span<const Head> heads, std::span<co
   append_numbers(*column++, rows, [&](std::size_t row) { return heads[row].prediction; });
   add_texts(3, true);
   add_texts(4);
+  add_texts(5, true);
 }
 
 std::string_view text_of(const InputView& value, std::size_t row) {
@@ -162,7 +170,8 @@ LogRows::~LogRows() {
 }
 
 void LogRows::append(const LogRow& row) {
-  const std::array texts = {row.request_id, row.variant, row.role, row.error, row.traffic};
+  const std::array texts = {row.request_id, row.variant, row.role,
+                            row.error,      row.traffic, row.values};
   std::size_t bytes = sizeof(Head);
   for (const std::string_view text : texts) bytes += text.size();
   for (std::size_t i = 0; i < schema_->size(); ++i) {

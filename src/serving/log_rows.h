@@ -34,7 +34,8 @@ struct LogRow {
   std::string_view request_id, variant, role, error, traffic;
   std::int64_t revision = 0, model_version = 0, latency_us = 0;
   base::Timestamp event_time, arrival_time;
-  double prediction = 0;  // NaN: none, or several values; see `error`
+  double prediction = 0;    // NaN: none, or not a number; see `values` and `error`
+  std::string_view values;  // JSON, of an answer that isn't one number
   // In the order of the schema, columns all; too few: missing. This row's values are at `row`.
   std::span<const InputView> features;
   std::size_t row = 0;

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "base/hash.h"
+#include "base/json.h"
 #include "serving/endpoints.h"
 #include "serving/gather.h"
 
@@ -16,9 +17,16 @@ std::string make_id(base::Random& random) {
   return fmt::format("{}-{:x}", prefix, next.fetch_add(1, std::memory_order_relaxed));
 }
 
+// Elements of a row.
+std::size_t row_size(const Output& output) {
+  std::size_t size = 1;
+  for (const std::int64_t side : output.row_shape) size *= static_cast<std::size_t>(side);
+  return size;
+}
+
 // What is logged as the prediction: the first output, when it is one number a row; else NaN.
 double single_value(const std::vector<Output>& outputs, std::size_t row) {
-  if (outputs.empty() || !outputs.front().row_shape.empty()) return std::nan("");
+  if (outputs.empty() || row_size(outputs.front()) != 1) return std::nan("");
   return std::visit(
       [&](const auto& values) {
         if constexpr (std::is_arithmetic_v<std::decay_t<decltype(values.front())>>) {
@@ -28,6 +36,55 @@ double single_value(const std::vector<Output>& outputs, std::size_t row) {
         }
       },
       outputs.front().values);
+}
+
+bool is_one_number(const std::vector<Output>& outputs) {
+  return outputs.size() == 1 && row_size(outputs.front()) == 1 &&
+         !std::holds_alternative<std::vector<std::string>>(outputs.front().values);
+}
+
+// A row of one output as JSON: its value, or a list of its values.
+void add_values(const Output& output, std::size_t row, std::string& text) {
+  const std::size_t size = row_size(output);
+  if (size != 1) text += '[';
+  std::visit(
+      [&](const auto& values) {
+        for (std::size_t i = row * size; i < (row + 1) * size; ++i) {
+          if (i != row * size) text += ',';
+          if constexpr (std::is_arithmetic_v<std::decay_t<decltype(values.front())>>) {
+            if (std::isfinite(static_cast<double>(values[i]))) {
+              fmt::format_to(std::back_inserter(text), "{}", values[i]);
+            } else {
+              text += "null";
+            }
+          } else {
+            text += base::to_text(Json(values[i]));
+          }
+        }
+      },
+      output.values);
+  if (size != 1) text += ']';
+}
+
+// What is logged of an answer that is not one number: its values as JSON, by name when there are
+// several outputs. Empty: more than `values_max` of them.
+std::string values_of(const std::vector<Output>& outputs, std::size_t row, std::size_t values_max) {
+  std::size_t size = 0;
+  for (const Output& output : outputs) size += row_size(output);
+  std::string text;
+  if (size > values_max) return text;
+  if (outputs.size() == 1) {
+    add_values(outputs.front(), row, text);
+    return text;
+  }
+  for (const Output& output : outputs) {
+    text += text.empty() ? '{' : ',';
+    text += base::to_text(Json(output.name));
+    text += ':';
+    add_values(output, row, text);
+  }
+  text += '}';
+  return text;
 }
 
 double micros_since(std::chrono::steady_clock::time_point start) {
@@ -175,6 +232,7 @@ Result<Prediction> Endpoints::predict(const PredictRequest& request) {
                : micros_since(scoring);
     if (scored && &variant == chosen) receipt = *scored;
     const double latency_us = prepared_us + scoring_us / static_cast<double>(batch.rows);
+    const bool has_values = scored && !outputs.empty() && !is_one_number(outputs);
     for (std::size_t row = 0; row < batch.rows; ++row) {
       scratch.logged.push_back(
           {.request_id = !origins.empty()  ? origins[row].id
@@ -190,6 +248,9 @@ Result<Prediction> Endpoints::predict(const PredictRequest& request) {
            .event_time = origins.empty() ? event_time : origins[row].event_time,
            .arrival_time = arrival_time,
            .prediction = scored ? single_value(outputs, row) : std::nan(""),
+           .values = has_values ? std::string_view(scratch.kept.emplace_back(
+                                      values_of(outputs, row, options_.logged_values_max)))
+                                : std::string_view(),
            .features = scratch.logged_views,
            .row = row});
     }

@@ -136,8 +136,9 @@ Result<std::shared_ptr<const Serving>> make_serving(const EndpointSpec& spec,
     serving->row_bytes_min += kValueBytesMin * values_per_row(input);
   }
   static const std::set<std::string, std::less<>> reserved = {
-      "request_id", "endpoint",   "revision",     "variant",    "role",  "model_version",
-      "event_time", "latency_us", "arrival_time", "prediction", "error", "traffic"};
+      "request_id",    "endpoint",   "revision",         "variant",      "role",
+      "model_version", "event_time", "latency_us",       "arrival_time", "prediction",
+      "error",         "traffic",    "prediction_values"};
   for (const LoggedFeature& feature : *schema) {
     if (reserved.contains(feature.name)) {
       return base::error(Code::kInvalidArgument,
