@@ -317,6 +317,9 @@ class Monitor(Part):
     alerts: Mapping[str, Alert] = field(default_factory=dict)
     detectors: Mapping[str, Detector] = field(default_factory=dict)
     actions: Mapping[str, Action] = field(default_factory=dict)
+    problem: Literal["binary", "regression", "multiclass", "ranking"] | None = None
+    classes: Sequence[str] = ()
+    group: str | None = None
 
     def __post_init__(self) -> None:
         check_name("monitor", self.name)

@@ -67,7 +67,7 @@ struct Moments {
 
 std::optional<double> label_of(const Labels& labels, const std::string& id) {
   const auto found = labels.find(id);
-  return found == labels.end() ? std::nullopt : found->second;
+  return found == labels.end() ? std::nullopt : found->second.value;
 }
 
 using RowsById = std::unordered_map<std::string_view, std::size_t>;

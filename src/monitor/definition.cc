@@ -3,8 +3,11 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <cstring>
+#include <optional>
+#include <set>
 
 #include "monitor/drift/methods.h"
 #include "monitor/multivariate/multivariate.h"
@@ -18,44 +21,77 @@ namespace {
 using types::YamlMap;
 using types::YamlNode;
 
+// Which kinds of problem have the metric.
+constexpr unsigned only(Problem problem) { return 1u << static_cast<unsigned>(problem); }
+constexpr unsigned kAny = ~0u, kBinary = only(Problem::kBinary),
+                   kRegression = only(Problem::kRegression), kClasses = only(Problem::kMulticlass),
+                   kRanking = only(Problem::kRanking);
+
+// A name that ends with N or K stands for all with a number there: pN from 1 to 99, @K from 1 on.
 struct Metric {
   const char* name;
   bool needs_labels;
+  unsigned problems = kAny;
 };
 constexpr Metric kMetrics[] = {
-    {"auc", true},
-    {"log_loss", true},
-    {"brier", true},
-    {"ece", true},
-    {"calibration_bias", true},
-    {"late_rate", true},
-    {"log_loss_ratio", true},
-    {"average_precision", true},
-    {"accuracy", true},
-    {"precision", true},
-    {"recall", true},
-    {"specificity", true},
-    {"f1", true},
-    {"estimated_auc", false},
-    {"estimated_average_precision", false},
-    {"estimated_accuracy", false},
-    {"estimated_precision", false},
-    {"estimated_recall", false},
-    {"estimated_specificity", false},
-    {"estimated_f1", false},
-    {"estimated_log_loss", false},
-    {"estimated_brier", false},
-    {"estimated_late_rate", false},
-    {"estimate_error_auc", true},
-    {"estimate_error_average_precision", true},
-    {"estimate_error_accuracy", true},
-    {"estimate_error_precision", true},
-    {"estimate_error_recall", true},
-    {"estimate_error_specificity", true},
-    {"estimate_error_f1", true},
-    {"estimate_error_log_loss", true},
-    {"estimate_error_brier", true},
-    {"estimate_error_late_rate", true},
+    {"auc", true, kBinary},
+    {"log_loss", true, kBinary | kClasses},
+    {"brier", true, kBinary},
+    {"ece", true, kBinary},
+    {"calibration_bias", true, kBinary},
+    {"late_rate", true, kBinary},
+    {"log_loss_ratio", true, kBinary},
+    {"average_precision", true, kBinary},
+    {"accuracy", true, kBinary | kClasses},
+    {"precision", true, kBinary},
+    {"recall", true, kBinary},
+    {"specificity", true, kBinary},
+    {"f1", true, kBinary},
+    {"estimated_auc", false, kBinary},
+    {"estimated_average_precision", false, kBinary},
+    {"estimated_accuracy", false, kBinary},
+    {"estimated_precision", false, kBinary},
+    {"estimated_recall", false, kBinary},
+    {"estimated_specificity", false, kBinary},
+    {"estimated_f1", false, kBinary},
+    {"estimated_log_loss", false, kBinary},
+    {"estimated_brier", false, kBinary},
+    {"estimated_late_rate", false, kBinary},
+    {"estimate_error_auc", true, kBinary},
+    {"estimate_error_average_precision", true, kBinary},
+    {"estimate_error_accuracy", true, kBinary},
+    {"estimate_error_precision", true, kBinary},
+    {"estimate_error_recall", true, kBinary},
+    {"estimate_error_specificity", true, kBinary},
+    {"estimate_error_f1", true, kBinary},
+    {"estimate_error_log_loss", true, kBinary},
+    {"estimate_error_brier", true, kBinary},
+    {"estimate_error_late_rate", true, kBinary},
+    {"mae", true, kRegression},
+    {"mse", true, kRegression},
+    {"rmse", true, kRegression},
+    {"msle", true, kRegression},
+    {"rmsle", true, kRegression},
+    {"mape", true, kRegression},
+    {"r2", true, kRegression},
+    {"mean_error", true, kRegression},
+    {"mean_label", true, kRegression},
+    {"absolute_error_pN", true, kRegression},
+    {"precision_macro", true, kClasses},
+    {"recall_macro", true, kClasses},
+    {"f1_macro", true, kClasses},
+    {"precision_weighted", true, kClasses},
+    {"recall_weighted", true, kClasses},
+    {"f1_weighted", true, kClasses},
+    {"roc_auc_ovr", true, kClasses},
+    {"ndcg@K", true, kRanking},
+    {"map@K", true, kRanking},
+    {"recall@K", true, kRanking},
+    {"precision@K", true, kRanking},
+    {"hit_rate@K", true, kRanking},
+    {"mrr", true, kRanking},
+    {"label_delay_hours_p50", true},
+    {"label_delay_hours_p90", true},
     {"mean_prediction", false},
     {"prediction_psi", false},
     {"feature_psi_max", false},
@@ -71,6 +107,35 @@ constexpr Metric kMetrics[] = {
     {"latency_ms_p50", false},
     {"latency_ms_p99", false},
 };
+
+// Longer lists of a ranking are no lists that somebody looks at.
+constexpr int kPlacesMax = 10'000;
+
+bool is_family(std::string_view name) { return name.ends_with("@K") || name.ends_with("_pN"); }
+
+// The number that `name` has where a family of metrics has N or K; nothing when it isn't of that
+// family.
+std::optional<int> number_in(std::string_view family, std::string_view name) {
+  const bool is_place = family.ends_with("@K");
+  if (!is_family(family)) return std::nullopt;
+  const std::string_view stem = family.substr(0, family.size() - 1);
+  if (!name.starts_with(stem)) return std::nullopt;
+  const std::string_view digits = name.substr(stem.size());
+  int number = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  if (error != std::errc() || end != digits.data() + digits.size() || digits.starts_with('0'))
+    return std::nullopt;
+  if (number < 1 || number > (is_place ? kPlacesMax : 99)) return std::nullopt;
+  return number;
+}
+
+const Metric* find_metric(std::string_view name) {
+  const auto found =
+      std::find_if(std::begin(kMetrics), std::end(kMetrics), [&](const Metric& known) {
+        return is_family(known.name) ? number_in(known.name, name).has_value() : name == known.name;
+      });
+  return found == std::end(kMetrics) ? nullptr : found;
+}
 
 // Fewer rows say nothing about a calibration; more don't make it better and are kept until it is
 // made.
@@ -121,14 +186,15 @@ Result<std::string> read_severity(const YamlNode& node) {
   return severity;
 }
 
-Result<AlertRule> read_alert(const std::string& name, const YamlNode& node) {
+Result<AlertRule> read_alert(const std::string& name, const YamlNode& node, Problem problem) {
   AlertRule rule{.name = name};
   YamlMap map = TRY(node.map("alert " + name));
   const YamlNode metric = TRY(map.get("metric"));
   rule.metric = TRY(metric.text());
-  const auto& known = metric_names();
-  if (std::find(known.begin(), known.end(), rule.metric) == known.end()) {
-    return metric.error("no such metric: metric={} known={}", rule.metric, fmt::join(known, ", "));
+  const Metric* known = find_metric(rule.metric);
+  if (known == nullptr || (known->problems & only(problem)) == 0) {
+    return metric.error("no such metric of a {} problem: metric={} known={}", problem_name(problem),
+                        rule.metric, fmt::join(metric_names(problem), ", "));
   }
   rule.window = TRY(read_window(TRY(map.get("window"))));
   if (auto over = map.find("over")) rule.over = TRY(over->number());
@@ -292,10 +358,33 @@ JsonObject to_json(const DriftRule& rule) {
   return object;
 }
 
+Result<ProblemRules> read_problem(YamlMap& map) {
+  ProblemRules rules;
+  if (auto problem = map.find("problem")) {
+    auto kind = parse_problem(TRY(problem->text()));
+    if (!kind) return problem->error_of(kind.error());
+    rules.kind = *kind;
+  }
+  if (auto classes = map.find("classes")) {
+    if (rules.kind != Problem::kMulticlass)
+      return classes->error("only a multiclass problem has classes");
+    rules.classes = TRY(read_names(*classes));
+    std::set<std::string> seen(rules.classes.begin(), rules.classes.end());
+    if (seen.size() != rules.classes.size() || seen.size() < 2 || seen.contains(""))
+      return classes->error("classes are two names or more, each once");
+  }
+  if (auto group = map.find("group")) {
+    if (rules.kind != Problem::kRanking) return group->error("only a ranking problem has a group");
+    rules.group = TRY(group->text());
+  }
+  return rules;
+}
+
 Result<MonitorDefinition> read_monitor(const std::string& name, const YamlNode& node) {
   MonitorDefinition definition{.name = name};
   YamlMap map = TRY(node.map("monitor " + name));
   definition.endpoint = TRY(TRY(map.get("endpoint")).text());
+  definition.problem = TRY(read_problem(map));
   if (auto windows = map.find("windows")) {
     definition.windows.clear();
     for (const YamlNode& item : TRY(windows->list())) {
@@ -356,7 +445,7 @@ Result<MonitorDefinition> read_monitor(const std::string& name, const YamlNode& 
   }
   if (auto alerts = map.find("alerts")) {
     for (const auto& [key, value] : TRY(alerts->entries())) {
-      AlertRule rule = TRY(read_alert(key, value));
+      AlertRule rule = TRY(read_alert(key, value, definition.problem.kind));
       const auto& windows = definition.windows;
       if (std::find(windows.begin(), windows.end(), rule.window) == windows.end()) {
         return value.error("the monitor has no such window: window={}", window_name(rule.window));
@@ -375,7 +464,14 @@ Result<MonitorDefinition> read_monitor(const std::string& name, const YamlNode& 
                       [&](const AlertRule& alert) { return alert.name == key; })) {
         return value.error("an alert of the monitor has that name: detector={}", key);
       }
-      definition.detectors.push_back(TRY(read_detector(key, value)));
+      DetectorRule rule = TRY(read_detector(key, value));
+      const DetectorMethod* method = find_detector_method(rule.method);
+      const Problem kind = definition.problem.kind;
+      if (rule.of == "error" && kind == Problem::kRanking)
+        return value.error("a row of a ranking has no error of its own");
+      if (kind == Problem::kRegression && method != nullptr && method->of_errors)
+        return value.error("{} takes errors of 0 or 1; a regression's are distances", rule.method);
+      definition.detectors.push_back(std::move(rule));
     }
   }
   TRY(map.finish());
@@ -419,19 +515,29 @@ Result<ActionKind> parse_action_kind(std::string_view name) {
                      "no such action: do={} known=hold, rollback, fallback, incident", name);
 }
 
-const std::vector<std::string>& metric_names() {
-  static const std::vector<std::string> names = [] {
-    std::vector<std::string> all;
-    for (const Metric& metric : kMetrics) all.emplace_back(metric.name);
-    return all;
-  }();
+std::vector<std::string> metric_names(Problem problem) {
+  std::vector<std::string> names;
+  for (const Metric& metric : kMetrics) {
+    if ((metric.problems & only(problem)) != 0) names.emplace_back(metric.name);
+  }
   return names;
 }
 
 bool needs_labels(std::string_view metric) {
-  return std::any_of(std::begin(kMetrics), std::end(kMetrics), [&](const Metric& known) {
-    return known.needs_labels && metric == known.name;
-  });
+  const Metric* known = find_metric(metric);
+  return known != nullptr && known->needs_labels;
+}
+
+QualityRules MonitorDefinition::quality() const {
+  QualityRules rules{.problem = problem, .threshold = estimate.threshold};
+  for (const AlertRule& alert : alerts) {
+    const Metric* metric = find_metric(alert.metric);
+    const auto number = metric == nullptr ? std::nullopt : number_in(metric->name, alert.metric);
+    if (!number) continue;
+    auto& asked = problem.kind == Problem::kRanking ? rules.places : rules.percentiles;
+    if (std::find(asked.begin(), asked.end(), *number) == asked.end()) asked.push_back(*number);
+  }
+  return rules;
 }
 
 bool is_estimate(std::string_view metric) { return metric.starts_with("estimated_"); }
@@ -476,6 +582,11 @@ const ActionRule* MonitorDefinition::find_action(std::string_view action) const 
 JsonObject MonitorDefinition::to_json() const {
   JsonObject object;
   object["endpoint"] = endpoint;
+  object["problem"] = problem_name(problem.kind);
+  if (!problem.classes.empty()) {
+    object["classes"] = JsonArray(problem.classes.begin(), problem.classes.end());
+  }
+  if (!problem.group.empty()) object["group"] = problem.group;
   JsonArray kinds;
   for (const WindowKind kind : windows) kinds.emplace_back(window_name(kind));
   object["windows"] = std::move(kinds);
@@ -545,8 +656,8 @@ Result<std::vector<MonitorDefinition>> parse_monitors(std::string_view slipway_y
   return monitors;
 }
 
-Result<AlertRule> parse_alert(const std::string& name, std::string_view text) {
-  return read_alert(name, TRY(YamlNode::parse(text)));
+Result<AlertRule> parse_alert(const std::string& name, std::string_view text, Problem problem) {
+  return read_alert(name, TRY(YamlNode::parse(text)), problem);
 }
 
 Result<MonitorDefinition> parse_monitor(const std::string& name, std::string_view text) {

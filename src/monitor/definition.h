@@ -13,6 +13,7 @@
 #include "monitor/detectors/detector.h"
 #include "monitor/drift/rules.h"
 #include "monitor/estimate/estimator.h"
+#include "monitor/quality.h"
 
 namespace slipway::monitor {
 
@@ -20,8 +21,9 @@ enum class WindowKind { kDay, kWeek, kMonth };
 std::string_view window_name(WindowKind kind);           // "day", "week", "month"
 Result<WindowKind> parse_window(std::string_view name);  // kInvalidArgument
 
-// Names of what a rule may watch, as they stand in a window's `metrics`.
-const std::vector<std::string>& metric_names();
+// Names of what a rule of such a problem may watch, as they stand in a window's `metrics`; K and N
+// at a name's end stand for a number.
+std::vector<std::string> metric_names(Problem problem);
 // True for those that need labels.
 bool needs_labels(std::string_view metric);
 // True for estimates of what labels will say: judged when a window is over, without waiting.
@@ -90,6 +92,7 @@ struct DetectorRule {
 struct MonitorDefinition {
   std::string name;
   std::string endpoint;
+  ProblemRules problem;  // what its model is asked for
   std::vector<WindowKind> windows = {WindowKind::kDay, WindowKind::kWeek};
   std::string time_zone = "UTC";  // where days and weeks begin
   std::string week_starts = "monday";
@@ -107,6 +110,7 @@ struct MonitorDefinition {
   std::vector<ActionRule> actions;
 
   const ActionRule* find_action(std::string_view action) const;
+  QualityRules quality() const;  // the numbers that alerts name included
   JsonObject to_json() const;  // in the shape of slipway.yaml, so that parse_monitor reads it back
   bool operator==(const MonitorDefinition&) const = default;
 };
@@ -115,9 +119,10 @@ struct MonitorDefinition {
 // part means no monitors. kInvalidArgument with line and column.
 Result<std::vector<MonitorDefinition>> parse_monitors(std::string_view slipway_yaml);
 
-// Reads one alert's mapping, `{metric: auc, window: week, under: 0.7}`. kInvalidArgument with line
-// and column.
-Result<AlertRule> parse_alert(const std::string& name, std::string_view text);
+// Reads one alert's mapping, `{metric: auc, window: week, under: 0.7}`, of a monitor of such a
+// problem. kInvalidArgument with line and column.
+Result<AlertRule> parse_alert(const std::string& name, std::string_view text,
+                              Problem problem = Problem::kBinary);
 
 // Reads one monitor's mapping: YAML, or the JSON of to_json().
 Result<MonitorDefinition> parse_monitor(const std::string& name, std::string_view text);

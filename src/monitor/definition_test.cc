@@ -77,6 +77,29 @@ TEST(Definition, InputsTogether) {
   EXPECT_EQ(MUST(parse_monitor("m", base::to_text(monitors.at(0).to_json()))), monitors.at(0));
 }
 
+TEST(Definition, TheProblemReadsBackAndItsAlertsSayWhatIsMeasured) {
+  const auto monitors = MUST(parse_monitors(R"(monitors:
+  shown:
+    endpoint: e
+    problem: ranking
+    group: query
+    alerts: {a: {metric: ndcg@3, window: day, under: 0.5}, b: {metric: recall@10, window: day, under: 0.5}}
+  kinds: {endpoint: f, problem: multiclass, classes: [cat, dog, "3"]}
+  price:
+    endpoint: g
+    problem: regression
+    alerts: {a: {metric: absolute_error_p95, window: day, over: 4}}
+)"));
+  for (const MonitorDefinition& monitor : monitors)
+    EXPECT_EQ(MUST(parse_monitor(monitor.name, base::to_text(monitor.to_json()))), monitor);
+  EXPECT_EQ(monitors.at(0).quality().places, (std::vector<int>{5, 10, 3}));
+  EXPECT_EQ(monitors.at(0).problem.group, "query");
+  EXPECT_EQ(monitors.at(1).problem.classes, (std::vector<std::string>{"cat", "dog", "3"}));
+  EXPECT_EQ(monitors.at(2).quality().percentiles, (std::vector<int>{50, 90, 99, 95}));
+  EXPECT_TRUE(needs_labels("ndcg@3") && needs_labels("absolute_error_p95") && needs_labels("mae"));
+  EXPECT_FALSE(needs_labels("ndcg@") || needs_labels("requests"));
+}
+
 TEST(Definition, MistakesAreToldWithTheirPlace) {
   const std::pair<const char*, const char*> cases[] = {
       {"monitors:\n  m: {windows: [day]}\n",
@@ -92,7 +115,31 @@ TEST(Definition, MistakesAreToldWithTheirPlace) {
       {"monitors:\n  m: {endpoint: e, reference: {from: 2013-06-01, to: 2013-03-01}}\n",
        "must end after it begins"},
       {"monitors:\n  m: {endpoint: e, alerts: {a: {metric: exactness, window: day, over: 1}}}\n",
-       "no such metric: metric=exactness"},
+       "no such metric of a binary problem: metric=exactness"},
+      {"monitors:\n  m: {endpoint: e, problem: guess}\n",
+       "line 2, column 29: no such problem: problem=guess known=binary, regression, multiclass"},
+      {"monitors:\n  m: {endpoint: e, problem: ranking, alerts: {a: {metric: auc, window: day, "
+       "over: 1}}}\n",
+       "no such metric of a ranking problem: metric=auc known=ndcg@K, map@K"},
+      {"monitors:\n  m: {endpoint: e, problem: ranking, alerts: {a: {metric: ndcg@0, window: day, "
+       "over: 1}}}\n",
+       "no such metric of a ranking problem: metric=ndcg@0"},
+      {"monitors:\n  m: {endpoint: e, problem: ranking, alerts: {a: {metric: ndcg@K, window: day, "
+       "over: 1}}}\n",
+       "no such metric of a ranking problem: metric=ndcg@K"},
+      {"monitors:\n  m: {endpoint: e, problem: regression, alerts: {a: {metric: "
+       "absolute_error_p100, window: day, over: 1}}}\n",
+       "no such metric of a regression problem: metric=absolute_error_p100 known=mae"},
+      {"monitors:\n  m: {endpoint: e, classes: [a, b]}\n", "only a multiclass problem has classes"},
+      {"monitors:\n  m: {endpoint: e, problem: multiclass, classes: [a, a]}\n", "each once"},
+      {"monitors:\n  m: {endpoint: e, problem: multiclass, group: q}\n",
+       "only a ranking problem has a group"},
+      {"monitors:\n  m: {endpoint: e, problem: ranking, detectors: {a: {method: adwin, of: "
+       "error}}}\n",
+       "a row of a ranking has no error"},
+      {"monitors:\n  m: {endpoint: e, problem: regression, detectors: {a: {method: ddm, of: "
+       "error}}}\n",
+       "ddm takes errors of 0 or 1"},
       {"monitors:\n  m: {endpoint: e, alerts: {a: {metric: auc, window: day}}}\n",
        "exactly one of over, under and abs_over"},
       {"monitors:\n  m: {endpoint: e, alerts: {a: {metric: auc, window: day, over: 1, under: "

@@ -85,7 +85,7 @@ Result<void> Monitor::judge(Cursor& cursor, base::Timestamp now, AdvanceReport& 
     const auto found = known.find(variant);
     const PredictionBaseline* baseline = found == known.end() ? nullptr : &found->second;
     planned.results.push_back(
-        rows.judge(variant, labels, reference.get(), baseline, definition.estimate.threshold));
+        rows.judge(variant, labels, reference.get(), baseline, definition.quality()));
     planned.results.back().add_estimates(std::move(estimates[variant]));
     std::vector<double> predictions = rows.predictions(variant);
     if (baseline == nullptr && predictions.size() >= kBaselinePredictionsMin) {

@@ -1,5 +1,6 @@
 #include "monitor/labels.h"
 
+#include <cmath>
 #include <limits>
 
 namespace slipway::monitor {
@@ -13,31 +14,37 @@ Result<Added> add_one(store::Tx& tx, const std::string& workspace, const std::st
   struct Known {
     std::optional<double> value;
     std::int64_t arrival;
+    std::string class_name;
+    bool is(const Label& label) const {
+      return value == label.value && class_name == label.class_name;
+    }
   };
   // The newest known label that arrived no later than this one; else the earliest of all.
   const auto map = [](const store::Row& row) {
-    return Known{row.is_null(0) ? std::nullopt : std::optional(row.real(0)), row.int64(1)};
+    return Known{row.is_null(0) ? std::nullopt : std::optional(row.real(0)), row.int64(1),
+                 row.is_null(2) ? "" : row.string(2)};
   };
-  std::optional<Known> known = TRY(tx.find(
-      "SELECT value, arrival_time FROM monitor_labels WHERE workspace = ? AND endpoint = ? AND "
-      "request_id = ? ORDER BY arrival_time DESC LIMIT 1",
-      {workspace, endpoint, label.request_id}, map));
-  if (known && known->value == label.value && known->arrival <= label.arrival_time.micros) {
+  std::optional<Known> known = TRY(
+      tx.find("SELECT value, arrival_time, class_name FROM monitor_labels WHERE workspace = ? AND "
+              "endpoint = ? AND request_id = ? ORDER BY arrival_time DESC LIMIT 1",
+              {workspace, endpoint, label.request_id}, map));
+  if (known && known->is(label) && known->arrival <= label.arrival_time.micros) {
     return Added::kUnchanged;
   }
   const std::int64_t changed = TRY(tx.execute(
       "INSERT INTO monitor_labels(workspace, endpoint, request_id, arrival_time, value, "
-      "event_time) "
-      "VALUES(?, ?, ?, ?, ?, ?) ON CONFLICT(workspace, endpoint, request_id, arrival_time) DO "
+      "event_time, class_name) VALUES(?, ?, ?, ?, ?, ?, ?) ON CONFLICT(workspace, endpoint, "
+      "request_id, arrival_time) DO "
       "NOTHING",
-      {workspace, endpoint, label.request_id, label.arrival_time, label.value, label.event_time}));
+      {workspace, endpoint, label.request_id, label.arrival_time, label.value, label.event_time,
+       label.class_name.empty() ? std::nullopt : std::optional(label.class_name)}));
   if (changed == 0) {
     // Same id, same arrival: the same label again, or two values that claim one moment.
     const auto there = TRY(tx.find(
-        "SELECT value, arrival_time FROM monitor_labels WHERE workspace = ? AND endpoint = ? AND "
-        "request_id = ? AND arrival_time = ?",
+        "SELECT value, arrival_time, class_name FROM monitor_labels WHERE workspace = ? AND "
+        "endpoint = ? AND request_id = ? AND arrival_time = ?",
         {workspace, endpoint, label.request_id, label.arrival_time}, map));
-    if (there && there->value == label.value) return Added::kUnchanged;
+    if (there && there->is(label)) return Added::kUnchanged;
     return base::error(Code::kConflict,
                        "two labels with different values arrived at the same moment: id={}",
                        label.request_id);
@@ -53,10 +60,9 @@ Result<LabelReceipt> LabelStore::add(const std::string& endpoint,
     if (label.request_id.empty()) {
       return base::error(Code::kInvalidArgument, "a label needs the id of its request");
     }
-    if (label.value && !(*label.value >= 0 && *label.value <= 1)) {
-      return base::error(Code::kInvalidArgument,
-                         "a label's value must be from 0 to 1: id={} value={}", label.request_id,
-                         *label.value);
+    if (label.value && !std::isfinite(*label.value)) {
+      return base::error(Code::kInvalidArgument, "a label's value must be a finite number: id={}",
+                         label.request_id);
     }
   }
   return db_.write([&](store::Tx& tx) -> Result<LabelReceipt> {
@@ -84,11 +90,15 @@ Result<Labels> LabelStore::find(const std::string& endpoint, const std::vector<s
     Labels labels;
     for (const std::string& id : ids) {
       TRY(
-          reader.query("SELECT value FROM monitor_labels WHERE workspace = ? AND endpoint = ? AND "
-                       "request_id = ? "
-                       "AND arrival_time <= ? ORDER BY arrival_time DESC LIMIT 1",
+          reader.query("SELECT value, class_name, arrival_time FROM monitor_labels WHERE "
+                       "workspace = ? AND endpoint = ? AND request_id = ? AND arrival_time <= ? "
+                       "ORDER BY arrival_time",
                        {workspace_, endpoint, id, as_of}, [&](const store::Row& row) {
-                         labels[id] = row.is_null(0) ? std::nullopt : std::optional(row.real(0));
+                         const auto [label, is_first] = labels.try_emplace(id);
+                         KnownLabel& known = label->second;
+                         known.value = row.is_null(0) ? std::nullopt : std::optional(row.real(0));
+                         known.class_name = row.is_null(1) ? "" : row.string(1);
+                         if (is_first) known.arrival = row.time(2);
                        }));
     }
     return labels;
@@ -114,15 +124,17 @@ Result<std::vector<std::pair<std::string, base::Timestamp>>> LabelStore::arrival
 Result<std::vector<Label>> LabelStore::history(const std::string& endpoint, const std::string& id) {
   return db_.read([&](store::Reader& reader) -> Result<std::vector<Label>> {
     std::vector<Label> labels;
-    TRY(reader.query(
-        "SELECT value, event_time, arrival_time FROM monitor_labels WHERE workspace = ? AND "
-        "endpoint = ? AND request_id = ? ORDER BY arrival_time",
-        {workspace_, endpoint, id}, [&](const store::Row& row) {
-          Label label{.request_id = id, .arrival_time = row.time(2)};
-          if (!row.is_null(0)) label.value = row.real(0);
-          if (!row.is_null(1)) label.event_time = row.time(1);
-          labels.push_back(std::move(label));
-        }));
+    TRY(
+        reader.query("SELECT value, event_time, arrival_time, class_name FROM monitor_labels WHERE "
+                     "workspace = ? AND "
+                     "endpoint = ? AND request_id = ? ORDER BY arrival_time",
+                     {workspace_, endpoint, id}, [&](const store::Row& row) {
+                       Label label{.request_id = id, .arrival_time = row.time(2)};
+                       if (!row.is_null(0)) label.value = row.real(0);
+                       if (!row.is_null(1)) label.event_time = row.time(1);
+                       if (!row.is_null(3)) label.class_name = row.string(3);
+                       labels.push_back(std::move(label));
+                     }));
     return labels;
   });
 }
@@ -136,7 +148,7 @@ Result<std::int64_t> LabelStore::count(const std::string& endpoint,
     std::int64_t count = 0;
     TRY(reader.query(
         "SELECT COUNT(*) FROM monitor_labels WHERE workspace = ? AND endpoint = ? AND "
-        "arrival_time > ? AND arrival_time <= ? AND value IS NOT NULL",
+        "arrival_time > ? AND arrival_time <= ? AND (value IS NOT NULL OR class_name IS NOT NULL)",
         {workspace_, endpoint, from, until}, [&](const store::Row& row) { count = row.int64(0); }));
     return count;
   });

@@ -8,16 +8,17 @@
 
 #include "base/result.h"
 #include "base/timestamp.h"
-#include "monitor/window_result.h"
+#include "monitor/problem.h"
 #include "store/db.h"
 
 namespace slipway::monitor {
 
 struct Label {
   std::string request_id;
-  std::optional<double> value;  // 0 or 1; nothing: the outcome will never be known
+  std::optional<double> value;  // nothing and no class: the outcome will never be known
   std::optional<base::Timestamp> event_time;
   base::Timestamp arrival_time;
+  std::string class_name;  // instead of a value
 };
 
 // A label as a caller sends it.
@@ -26,6 +27,7 @@ struct LabelDraft {
   std::optional<double> value;
   std::optional<base::Timestamp> event_time;
   std::optional<base::Timestamp> arrival_time;  // left out: now
+  std::string class_name;
 };
 
 struct LabelReceipt {
@@ -41,11 +43,12 @@ class LabelStore {
       : db_(db), workspace_(std::move(workspace)) {}
 
   // Durable when it returns; all of them or none. Adding the same label again changes nothing, so a
-  // client may repeat a batch it got no answer for. kInvalidArgument: a value outside 0..1, or an
-  // empty id.
+  // client may repeat a batch it got no answer for. kInvalidArgument: an empty id, or a number that
+  // isn't finite.
   Result<LabelReceipt> add(const std::string& endpoint, const std::vector<Label>& labels);
 
-  // For each id the newest label with arrival_time <= as_of; ids without one are left out.
+  // For each id the newest label with arrival_time <= as_of, and when its first arrived; ids
+  // without one are left out.
   Result<Labels> find(const std::string& endpoint, const std::vector<std::string>& ids,
                       base::Timestamp as_of);
   // When each id's first label arrived, as far as we know now; ids without one are left out.
@@ -53,7 +56,7 @@ class LabelStore {
       const std::string& endpoint, const std::vector<std::string>& ids);
   // All that is known about one request, oldest first.
   Result<std::vector<Label>> history(const std::string& endpoint, const std::string& id);
-  // Labels with a value and after < arrival_time <= until.
+  // Labels with a value or class and after < arrival_time <= until.
   Result<std::int64_t> count(const std::string& endpoint, std::optional<base::Timestamp> after,
                              base::Timestamp until);
 

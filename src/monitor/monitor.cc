@@ -139,10 +139,33 @@ Result<Monitor::Cursor> Monitor::cursor_at(std::shared_ptr<const MonitorDefiniti
   return Cursor{.definition = std::move(definition), .kind = kind, .window = window};
 }
 
+std::optional<ProblemRules> Monitor::problem_of(const std::string& endpoint) {
+  base::MutexLock lock(mutex_);
+  for (const auto& [name, definition] : definitions_) {
+    if (definition->endpoint == endpoint) return definition->problem;
+  }
+  return std::nullopt;
+}
+
 Result<std::vector<DefinitionChange>> Monitor::plan(
     const std::vector<MonitorDefinition>& definitions) {
   std::vector<DefinitionChange> changes;
   base::MutexLock lock(mutex_);
+  // Labels are the endpoint's: whoever watches it reads the same.
+  std::map<std::string, const MonitorDefinition*> watching;
+  for (const auto& [name, definition] : definitions_) {
+    const auto is_it = [&](const MonitorDefinition& wanted) { return wanted.name == name; };
+    if (std::none_of(definitions.begin(), definitions.end(), is_it))
+      watching[definition->endpoint] = definition.get();
+  }
+  for (const MonitorDefinition& definition : definitions) {
+    const auto [other, is_first] = watching.try_emplace(definition.endpoint, &definition);
+    if (is_first || other->second->problem == definition.problem) continue;
+    return base::error(Code::kInvalidArgument,
+                       "two monitors of one endpoint need the same problem, classes and group, as "
+                       "they read the same labels: endpoint={} monitors={}, {}",
+                       definition.endpoint, other->second->name, definition.name);
+  }
   for (const MonitorDefinition& definition : definitions) {
     const auto found = definitions_.find(definition.name);
     DefinitionChange change{.name = definition.name, .change = "created"};
@@ -237,14 +260,25 @@ Result<MonitorDefinition> Monitor::definition(const std::string& name) {
 Result<LabelReceipt> Monitor::add_labels(const std::string& endpoint,
                                          const std::vector<LabelDraft>& drafts, Arrival arrival) {
   const base::Timestamp now = clock_.now();
+  const std::optional<ProblemRules> problem = problem_of(endpoint);
   std::vector<Label> labels;
   for (const LabelDraft& draft : drafts) {
+    KnownLabel known(draft.value);
+    known.class_name = draft.class_name;
+    const auto fault = problem ? find_fault(*problem, known) : std::nullopt;
+    if (fault) {
+      return base::error(Code::kInvalidArgument,
+                         "a label isn't of the monitor's problem, and none was added: row={} id={} "
+                         "value={} reason={}",
+                         labels.size(), draft.request_id,
+                         draft.value ? fmt::format("{}", *draft.value) : draft.class_name, *fault);
+    }
     if (draft.arrival_time && arrival == Arrival::kStamped) {
       return base::error(Code::kInvalidArgument,
                          "only a rehearsal says when a label arrived: id={}", draft.request_id);
     }
-    labels.push_back(
-        {draft.request_id, draft.value, draft.event_time, draft.arrival_time.value_or(now)});
+    labels.push_back({draft.request_id, draft.value, draft.event_time,
+                      draft.arrival_time.value_or(now), draft.class_name});
   }
   const LabelReceipt receipt = TRY(labels_.add(endpoint, labels));
   base::MutexLock lock(mutex_);

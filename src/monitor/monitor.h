@@ -74,7 +74,8 @@ class Monitor {
                                                base::Metrics& metrics,
                                                std::string workspace = "default");
 
-  // What apply would change; changes nothing.
+  // What apply would change; changes nothing. kInvalidArgument: monitors of one endpoint that
+  // differ in what its model is asked for.
   Result<std::vector<DefinitionChange>> plan(const std::vector<MonitorDefinition>& definitions);
   // A new monitor starts with the windows that contain now. Monitors that aren't named stay.
   Result<std::vector<DefinitionChange>> apply(const std::vector<MonitorDefinition>& definitions,
@@ -103,8 +104,9 @@ class Monitor {
   Result<AlertRecord> acknowledge(std::int64_t alert, const std::string& actor,
                                   const std::string& comment);
 
-  // See LabelStore::add. Whether callers may say when a label arrived (a rehearsal) or the clock
-  // does (then one that says so is kInvalidArgument).
+  // See LabelStore::add; a label that isn't of the endpoint's problem is kInvalidArgument with its
+  // row and the reason (without a monitor any number or class is one). Whether callers may say when
+  // a label arrived (a rehearsal) or the clock does (then one that says so is kInvalidArgument).
   enum class Arrival { kStamped, kGiven };
   Result<LabelReceipt> add_labels(const std::string& endpoint,
                                   const std::vector<LabelDraft>& drafts, Arrival arrival);
@@ -173,6 +175,8 @@ class Monitor {
   Monitor(store::Db& db, const base::Clock& clock, Ports ports, base::Metrics& metrics,
           std::string workspace);
   Result<void> load();
+  // Of the monitors that watch it; nothing when none does.
+  std::optional<ProblemRules> problem_of(const std::string& endpoint);
   Result<void> fill_routes(store::Tx& tx) REQUIRES(mutex_);
   Result<void> resolve_orphans(store::Tx& tx, const MonitorDefinition& definition,
                                base::Timestamp now);

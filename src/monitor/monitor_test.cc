@@ -84,7 +84,8 @@ class MonitorTest : public ::testing::Test {
   Result<LabelReceipt> post(Monitor& monitor, const std::vector<Label>& labels) {
     std::vector<LabelDraft> drafts;
     for (const Label& label : labels) {
-      drafts.push_back({label.request_id, label.value, label.event_time, label.arrival_time});
+      drafts.push_back(
+          {label.request_id, label.value, label.event_time, label.arrival_time, label.class_name});
     }
     return monitor.add_labels("e", drafts, Monitor::Arrival::kGiven);
   }
@@ -654,8 +655,8 @@ TEST_F(MonitorTest, LabelsAreIdempotentAndCorrectable) {
   EXPECT_EQ(receipt.unchanged, 2);
   receipt = MUST(post(*monitor_, {{"a", 0.0, {}, t + hour}}));
   EXPECT_EQ(receipt.corrected, 1);
-  EXPECT_EQ(MUST(monitor_->labels().find("e", {"a"}, t)).at("a"), 1.0);
-  EXPECT_EQ(MUST(monitor_->labels().find("e", {"a"}, t + hour)).at("a"), 0.0);
+  EXPECT_EQ(MUST(monitor_->labels().find("e", {"a"}, t)).at("a").value, 1.0);
+  EXPECT_EQ(MUST(monitor_->labels().find("e", {"a"}, t + hour)).at("a").value, 0.0);
   EXPECT_TRUE(MUST(monitor_->labels().find("e", {"a"}, t - hour)).empty());
   EXPECT_EQ(MUST(monitor_->labels().history("e", "a")).size(), 2u);
   EXPECT_EQ(MUST(monitor_->labels().count("e", std::nullopt, t + hour)), 2) << "b has no value";
@@ -663,9 +664,106 @@ TEST_F(MonitorTest, LabelsAreIdempotentAndCorrectable) {
   EXPECT_EQ(post(*monitor_, {{"c", 1.0, {}, t}, {"a", 1.0, {}, t + hour}}).error().code,
             Code::kConflict);
   EXPECT_TRUE(MUST(monitor_->labels().find("e", {"c"}, t)).empty()) << "all or none";
-  EXPECT_EQ(post(*monitor_, {{"c", 1.5, {}, t}}).error().code, Code::kInvalidArgument);
+  EXPECT_EQ(post(*monitor_, {{"c", HUGE_VAL, {}, t}}).error().code, Code::kInvalidArgument);
   EXPECT_EQ(post(*monitor_, {{"", 1.0, {}, t}}).error().code, Code::kInvalidArgument);
   EXPECT_EQ(MUST(post(*monitor_, {})).added, 0);
+}
+
+// Labels from 0 to 1 were all there was: of a regression nothing was known but its drift.
+TEST_F(MonitorTest, ARegressionIsJudgedOnItsErrors) {
+  MUST(monitor_->apply(MUST(parse_monitors(R"(monitors:
+  m:
+    endpoint: e
+    problem: regression
+    windows: [day]
+    alerts:
+      off: {metric: mae, window: day, over: 9, min_rows: 10}
+      worst: {metric: absolute_error_p75, window: day, over: 20, min_rows: 10}
+)")),
+                       "test"));
+  for (int i = 0; i < 100; ++i) {
+    const base::Timestamp time = at("2013-06-03T00:00:00Z") + base::Duration::seconds(60 * i);
+    requests_.log.push_back(
+        {.id = fmt::format("{}", i), .event_time = time, .prediction = 100.0 + i});
+    later_.push_back({.request_id = fmt::format("{}", i),
+                      .value = 90.0 + i + i % 2,
+                      .arrival_time = time + base::Duration::hours(i < 60 ? 2 : 5)});
+  }
+  walk_to("2013-06-04T12:00:00Z");
+  const auto days = MUST(monitor_->windows("m", {.variant = "live"}));
+  ASSERT_EQ(days.size(), 1u);
+  const VariantResult& live = days[0].result;
+  EXPECT_EQ(live.labels, 100);
+  EXPECT_DOUBLE_EQ(live.metrics.at("mae"), 9.5);
+  EXPECT_DOUBLE_EQ(live.metrics.at("mean_error"), 9.5);
+  EXPECT_DOUBLE_EQ(live.metrics.at("absolute_error_p75"), 10);
+  EXPECT_FALSE(live.metrics.contains("auc"));
+  EXPECT_DOUBLE_EQ(live.metrics.at("label_delay_hours_p50"), 2);
+  EXPECT_DOUBLE_EQ(live.metrics.at("label_delay_hours_p90"), 5);
+  const types::Interval mae = live.intervals.at("mae");
+  EXPECT_NEAR(mae.high - mae.low, 2 * 1.96 * 0.5 / 10, 0.01);
+  EXPECT_EQ(base::to_text(days[0].to_json().at("intervals").as_object().at("mae")),
+            base::to_text(JsonArray{mae.low, mae.high}));
+  const auto alerts = MUST(monitor_->alerts({}));
+  ASSERT_EQ(alerts.size(), 1u);
+  EXPECT_EQ(alerts[0].alert, "off");
+}
+
+TEST_F(MonitorTest, ALabelOfAnotherKindIsRefusedWithItsRow) {
+  const base::Timestamp t = at("2013-06-03T00:00:00Z");
+  struct Case {
+    const char* problem;
+    std::vector<Label> good;
+    Label bad;
+    const char* reason;
+  };
+  const Case cases[] = {
+      {"problem: binary", {{"a", 0.5, {}, t}}, {"b", 2, {}, t}, "a number from 0 to 1"},
+      {"problem: regression", {{"c", -1e9, {}, t}}, {"d", {}, {}, t, "cat"}, "a finite number"},
+      {"problem: ranking", {{"e", 3, {}, t}}, {"f", -1, {}, t}, "a relevance"},
+      {"problem: multiclass",
+       {{"g", {}, {}, t, "cat"}, {"h", 7, {}, t}},
+       {"i", 0.5, {}, t},
+       "a class's name, or a whole number"},
+      {"{problem: multiclass, classes: [cat, dog], endpoint: e}",
+       {{"j", {}, {}, t, "cat"}, {"k", 1, {}, t}},
+       {"l", {}, {}, t, "cow"},
+       "classes=cat, dog"},
+  };
+  for (const Case& one : cases) {
+    const std::string yaml =
+        one.problem[0] == '{'
+            ? fmt::format("monitors:\n  m: {}\n", one.problem)
+            : fmt::format("monitors:\n  m:\n    endpoint: e\n    {}\n", one.problem);
+    MUST(monitor_->apply(MUST(parse_monitors(yaml)), "test"));
+    std::vector<Label> labels = one.good;
+    labels.push_back(one.bad);
+    const auto refused = post(*monitor_, labels);
+    ASSERT_FALSE(refused) << one.problem;
+    EXPECT_EQ(refused.error().code, Code::kInvalidArgument);
+    EXPECT_NE(refused.error().message.find(one.reason), std::string::npos)
+        << refused.error().message;
+    EXPECT_NE(refused.error().message.find(fmt::format("row={}", one.good.size())),
+              std::string::npos);
+    EXPECT_TRUE(MUST(monitor_->labels().find("e", {one.good[0].request_id}, t)).empty())
+        << "all or none";
+    labels.pop_back();
+    labels.push_back({one.bad.request_id, {}, {}, t});  // will never be known
+    EXPECT_EQ(MUST(post(*monitor_, labels)).added, std::ssize(labels));
+  }
+}
+
+TEST_F(MonitorTest, MonitorsOfOneEndpointReadTheSameLabels) {
+  const char* const yaml =
+      "monitors:\n  a: {endpoint: e, problem: regression}\n  b: {endpoint: e}\n";
+  const auto refused = monitor_->apply(MUST(parse_monitors(yaml)), "test");
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message.find("endpoint=e monitors=a, b"), std::string::npos);
+  MUST(monitor_->apply(MUST(parse_monitors("monitors:\n  a: {endpoint: e}\n")), "test"));
+  EXPECT_FALSE(monitor_->apply(
+      MUST(parse_monitors("monitors:\n  b: {endpoint: e, problem: ranking}\n")), "test"));
+  MUST(monitor_->apply(MUST(parse_monitors("monitors:\n  a: {endpoint: e, problem: ranking}\n")),
+                       "test"));
 }
 
 TEST_F(MonitorTest, OnlyARehearsalSaysWhenALabelArrived) {

@@ -185,6 +185,11 @@ CREATE TABLE monitor_detectors(
   PRIMARY KEY(workspace, monitor, detector))
 )sql";
 
+// A label may name a class; it has no value then.
+constexpr std::string_view kClassLabels = R"sql(
+ALTER TABLE monitor_labels ADD COLUMN class_name TEXT
+)sql";
+
 }  // namespace
 
 store::RoomMigrations migrations() {
@@ -194,7 +199,8 @@ store::RoomMigrations migrations() {
            {3, kToldAlerts},
            {4, kActing},
            {5, kProfiles},
-           {6, kDetectors}}};
+           {6, kDetectors},
+           {7, kClassLabels}}};
 }
 
 }  // namespace slipway::monitor

@@ -7,18 +7,19 @@
 #include <set>
 #include <unordered_set>
 
+#include "monitor/class_answers.h"
 #include "monitor/drift/bins.h"
 #include "monitor/drift/share_distances.h"
-#include "monitor/estimate/expected_performance.h"
-#include "types/performance.h"
 
 namespace slipway::monitor {
 namespace {
 
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
-constexpr std::array<std::string_view, 12> kLogColumns = {
-    "request_id", "endpoint",     "revision",   "variant",    "role",  "model_version",
-    "event_time", "arrival_time", "latency_us", "prediction", "error", "traffic"};
+constexpr std::array<std::string_view, 13> kLogColumns = {
+    "request_id",    "endpoint",   "revision",         "variant",    "role",
+    "model_version", "event_time", "arrival_time",     "latency_us", "prediction",
+    "error",         "traffic",    "prediction_values"};
+constexpr double kMicrosPerHour = 3.6e9;
 
 Result<const types::Column*> log_column(const types::Frame& frame, std::string_view name,
                                         types::ColumnType type) {
@@ -96,6 +97,17 @@ Result<VariantResult> VariantResult::from_json(const JsonObject& object) {
       result.metrics[std::string(name)] = value.is_number() ? value.to_number<double>() : kNone;
     }
   }
+  if (const Json* intervals = object.if_contains("intervals");
+      intervals && intervals->is_object()) {
+    for (const auto& [name, ends] : intervals->as_object()) {
+      if (!ends.is_array() || ends.as_array().size() != 2) continue;
+      const Json &low = ends.as_array()[0], &high = ends.as_array()[1];
+      result.intervals[std::string(name)] = {low.is_number() ? low.to_number<double>() : kNone,
+                                             high.is_number() ? high.to_number<double>() : kNone};
+    }
+  }
+  if (const Json* confusion = object.if_contains("confusion"); confusion && confusion->is_object())
+    result.confusion = TRY(Confusion::from_json(confusion->as_object()));
   if (const Json* drift = object.if_contains("drift"); drift && drift->is_array()) {
     for (const Json& feature : drift->as_array()) {
       if (!feature.is_object()) continue;
@@ -133,6 +145,12 @@ JsonObject VariantResult::to_json() const {
   JsonObject values;
   for (const auto& [name, value] : metrics) values[name] = base::number_or_null(value);
   object["metrics"] = std::move(values);
+  JsonObject ends;
+  for (const auto& [name, interval] : intervals) {
+    ends[name] = JsonArray{base::number_or_null(interval.low), base::number_or_null(interval.high)};
+  }
+  object["intervals"] = std::move(ends);
+  if (!confusion.classes.empty()) object["confusion"] = confusion.to_json();
   JsonArray features;
   for (const FeatureDrift& feature : drift) features.push_back(feature.to_json());
   object["drift"] = std::move(features);
@@ -155,6 +173,8 @@ Result<WindowRows> WindowRows::of(const types::Frame& frame) {
   rows.predictions_ = TRY(log_column(frame, "prediction", kDouble));
   rows.errors_ = TRY(log_column(frame, "error", kString));
   const types::Column* traffic = TRY(log_column(frame, "traffic", kString));
+  rows.times_ = frame.find("event_time");
+  rows.answers_ = frame.find("prediction_values");
 
   std::unordered_set<std::string> seen;
   std::map<std::string, std::vector<std::size_t>> live;
@@ -188,6 +208,43 @@ std::vector<std::string> WindowRows::live_request_ids() const {
   if (live == by_variant_.end()) return ids;
   for (const std::size_t row : live->second) ids.push_back(ids_->strings[row]);
   return ids;
+}
+
+std::string WindowRows::group_of(const ProblemRules& rules, std::size_t row) const {
+  if (rules.group.empty()) {
+    const std::string& id = ids_->strings[row];
+    return id.substr(0, id.rfind('/'));
+  }
+  const types::Column* column = frame_->find(rules.group);
+  if (column == nullptr) column = frame_->find("request." + rules.group);
+  if (column == nullptr || !column->is_valid(row)) return "";
+  return column->type == types::ColumnType::kString ? column->strings[row]
+                                                    : fmt::format("{}", column->number(row));
+}
+
+std::optional<double> WindowRows::error_of(const QualityRules& rules, std::size_t row,
+                                           const KnownLabel& label) const {
+  if ((!label.value && label.class_name.empty()) || find_fault(rules.problem, label))
+    return std::nullopt;
+  const double prediction = predictions_->number(row);
+  switch (rules.problem.kind) {
+    case Problem::kBinary:
+      if (!std::isfinite(prediction)) return std::nullopt;
+      return (prediction >= rules.threshold) != (*label.value > 0.5) ? 1 : 0;
+    case Problem::kRegression:
+      if (!std::isfinite(prediction)) return std::nullopt;
+      return std::abs(prediction - *label.value);
+    case Problem::kMulticlass: {
+      const bool has_answer = answers_ != nullptr && answers_->is_valid(row);
+      const auto answer = read_class_answer(
+          rules.problem, prediction, has_answer ? std::string_view(answers_->strings[row]) : "");
+      if (!answer) return std::nullopt;
+      return answer->said != class_of(rules.problem, label) ? 1 : 0;
+    }
+    case Problem::kRanking:
+      break;
+  }
+  return std::nullopt;
 }
 
 std::vector<std::size_t> WindowRows::answered_by(const std::string& variant) const {
@@ -225,8 +282,9 @@ VariantSummary WindowRows::summarize(const std::string& variant, const Labels& l
       continue;
     }
     const auto label = labels.find(ids_->strings[row]);
-    if (label == labels.end() || !label->second || !std::isfinite(request.prediction)) continue;
-    differences.push_back(request.prediction - *label->second);
+    if (label == labels.end() || !label->second.value || !std::isfinite(request.prediction))
+      continue;
+    differences.push_back(request.prediction - *label->second.value);
   }
   summary.latency_ms_p99 = quantile(std::move(latencies), 0.99);
   summary.labels = static_cast<std::int64_t>(differences.size());
@@ -280,9 +338,10 @@ std::map<std::int64_t, std::vector<std::pair<double, double>>> WindowRows::label
       const Scored answer = scored(row);
       if (answer.failed || !(answer.prediction >= 0 && answer.prediction <= 1)) continue;
       const auto label = labels.find(ids_->strings[row]);
-      if (label == labels.end() || !label->second) continue;
-      if (*label->second != 0 && *label->second != 1) continue;
-      by_version[answer.model_version].emplace_back(answer.prediction, *label->second);
+      if (label == labels.end() || !label->second.value) continue;
+      const double value = *label->second.value;
+      if (value != 0 && value != 1) continue;
+      by_version[answer.model_version].emplace_back(answer.prediction, value);
     }
   }
   return by_version;
@@ -290,7 +349,7 @@ std::map<std::int64_t, std::vector<std::pair<double, double>>> WindowRows::label
 
 VariantResult WindowRows::judge(const std::string& variant, const Labels& labels,
                                 const DriftProfile* profile, const PredictionBaseline* baseline,
-                                double threshold) const {
+                                const QualityRules& quality) const {
   VariantResult result{.variant = variant};
   const auto found = by_variant_.find(variant);
   if (found == by_variant_.end()) return result;
@@ -299,8 +358,10 @@ VariantResult WindowRows::judge(const std::string& variant, const Labels& labels
   result.role = roles_->strings[rows.front()];
 
   std::map<std::int64_t, std::int64_t> versions;
-  std::vector<double> latencies, scores, truths;
-  double resolved = 0, prediction_sum = 0, predicted = 0;
+  std::vector<double> latencies, said, delays;
+  std::vector<LabelledAnswer> answers;
+  std::vector<std::string> groups(rows.size());
+  double resolved = 0;
   for (const std::size_t row : rows) {
     ++versions[versions_->ints[row]];
     if (latencies_->is_valid(row)) {
@@ -313,38 +374,45 @@ VariantResult WindowRows::judge(const std::string& variant, const Labels& labels
       continue;
     }
     const double prediction = predictions_->number(row);
-    if (!std::isfinite(prediction)) continue;
-    prediction_sum += prediction;
-    predicted += 1;
-    if (label == labels.end() || !label->second) continue;
-    scores.push_back(prediction);
-    truths.push_back(*label->second);
+    // A class's number is no amount.
+    if (std::isfinite(prediction) && quality.problem.kind != Problem::kMulticlass)
+      said.push_back(prediction);
+    if (label == labels.end()) continue;
+    const KnownLabel& known = label->second;
+    if ((!known.value && known.class_name.empty()) || find_fault(quality.problem, known)) continue;
+    LabelledAnswer& answer = answers.emplace_back();
+    answer.request_id = ids_->strings[row];
+    answer.prediction = prediction;
+    if (answers_ != nullptr && answers_->is_valid(row)) answer.answer = answers_->strings[row];
+    if (quality.problem.kind == Problem::kRanking)
+      answer.group = groups[answers.size() - 1] = group_of(quality.problem, row);
+    answer.label = &known;
+    if (times_ != nullptr && known.arrival.micros != 0) {
+      delays.push_back(static_cast<double>(known.arrival.micros - times_->ints[row]) /
+                       kMicrosPerHour);
+    }
   }
   for (const auto& [version, count] : versions) {
     if (count > versions[result.model_version]) result.model_version = version;
   }
-  result.labels = static_cast<std::int64_t>(scores.size());
+  Quality measured = measure_quality(quality, std::move(answers));
+  result.labels = measured.rows;
+  result.confusion = std::move(measured.confusion);
   const auto n = static_cast<double>(rows.size());
   result.completeness = resolved / n;
 
-  const types::Performance performance = types::measure_performance(scores, truths);
   auto& metrics = result.metrics;
-  metrics["auc"] = performance.auc;
-  metrics["log_loss"] = performance.log_loss;
-  metrics["brier"] = performance.brier;
-  metrics["ece"] = performance.ece;
-  metrics["calibration_bias"] = performance.calibration_bias;
-  metrics["late_rate"] = performance.label_mean;
-  metrics["log_loss_ratio"] = performance.log_loss_ratio;
-  const auto decided = expected_performance(scores, truths, threshold);
-  for (const char* name :
-       {"average_precision", "accuracy", "precision", "recall", "specificity", "f1"}) {
-    metrics[name] = decided.at(name);
-  }
-  metrics["mean_prediction"] = predicted > 0 ? prediction_sum / predicted : kNone;
-  metrics["completeness"] = result.completeness;
+  auto put = [&](const std::string& name, const types::Measured& one) {
+    metrics[name] = one.value;
+    if (std::isfinite(one.interval.low)) result.intervals[name] = one.interval;
+  };
+  for (const auto& [name, one] : measured.measures) put(name, one);
+  put("mean_prediction", types::mean_of(said));
+  put("completeness", types::share_of(resolved, n, kNone));
+  put("error_rate", types::share_of(static_cast<double>(result.errors), n, kNone));
   metrics["requests"] = n;
-  metrics["error_rate"] = static_cast<double>(result.errors) / n;
+  metrics["label_delay_hours_p50"] = quantile(delays, 0.5);
+  metrics["label_delay_hours_p90"] = quantile(delays, 0.9);
   metrics["latency_ms_p50"] = quantile(latencies, 0.5);
   metrics["latency_ms_p99"] = quantile(latencies, 0.99);
   metrics["prediction_psi"] = kNone;

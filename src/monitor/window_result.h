@@ -4,20 +4,16 @@
 #include <map>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "base/json.h"
 #include "base/result.h"
 #include "monitor/drift_profile.h"
 #include "monitor/estimate/estimator.h"
+#include "monitor/quality.h"
 #include "types/frame.h"
 
 namespace slipway::monitor {
-
-// Labels by request id. A request whose outcome will never be known (a cancelled flight) is there
-// without a value: it counts for completeness and for nothing else.
-using Labels = std::unordered_map<std::string, std::optional<double>>;
 
 struct VariantResult {
   std::string variant;  // "live": everything users got; else the name of a shadow, or of one of
@@ -28,11 +24,13 @@ struct VariantResult {
   std::int64_t errors = 0;
   std::int64_t labels = 0;  // rows with a label's value
   double completeness = 0;  // share of rows whose label is known, or known to never come
-  std::map<std::string, double> metrics;  // NaN: could not be computed
-  std::vector<FeatureDrift> drift;        // of "live" only: all variants see the same inputs
-  JsonObject multivariate;  // MultivariateDrift::to_json(); empty: not asked, or not known
-  Estimates estimates;      // what was expected before the labels came
-  std::string note;         // why there is no drift, or not what was asked for
+  std::map<std::string, double> metrics;             // NaN: could not be computed
+  std::map<std::string, types::Interval> intervals;  // 95 %, of the metrics that have one
+  Confusion confusion;                               // of a multi-class problem
+  std::vector<FeatureDrift> drift;  // of "live" only: all variants see the same inputs
+  JsonObject multivariate;          // MultivariateDrift::to_json(); empty: not asked, or not known
+  Estimates estimates;              // what was expected before the labels came
+  std::string note;                 // why there is no drift, or not what was asked for
 
   // Keeps them, as metrics "estimated_X" too, and, where X is known by now, with how far they were
   // off: "estimate_error_X", X less its estimate.
@@ -72,13 +70,18 @@ class WindowRows {
   const std::map<std::string, std::vector<std::size_t>>& by_variant() const { return by_variant_; }
   std::vector<std::string> live_request_ids() const;
   const std::string& request_id(std::size_t row) const { return ids_->strings[row]; }
+  // Of a ranking: the value of the rules' column, or the request that the row came in; empty: none.
+  std::string group_of(const ProblemRules& rules, std::size_t row) const;
+  // How wrong one answer was: 1 or 0, of a regression the distance. Nothing: it can't be said, as
+  // for each row of a ranking.
+  std::optional<double> error_of(const QualityRules& rules, std::size_t row,
+                                 const KnownLabel& label) const;
   const types::Frame& frame() const { return *frame_; }
 
   // `profile` (nullable) gives drift for "live"; `baselines` the prediction drift of the variants
-  // it has; a score from `threshold` on says 1.
+  // it has; `quality` says how answers are held against labels.
   VariantResult judge(const std::string& variant, const Labels& labels, const DriftProfile* profile,
-                      const PredictionBaseline* baseline,
-                      double threshold = EstimateRules().threshold) const;
+                      const PredictionBaseline* baseline, const QualityRules& quality = {}) const;
   // The live requests' inputs together: two metrics and the rest, or a note why not.
   void compare_together(const MultivariateProfile& reference, VariantResult& live) const;
   // Answers of a variant that are chances: within 0..1.
@@ -108,6 +111,7 @@ class WindowRows {
   const types::Column *ids_ = nullptr, *variants_ = nullptr, *roles_ = nullptr,
                       *versions_ = nullptr, *latencies_ = nullptr, *predictions_ = nullptr,
                       *errors_ = nullptr;
+  const types::Column *times_ = nullptr, *answers_ = nullptr;  // older logs lack answers
   std::map<std::string, std::vector<std::size_t>> by_variant_;
 };
 

@@ -47,7 +47,7 @@ TEST(WindowRows, AnOutcomeThatWillNeverComeCompletesWithoutALabel) {
       to_frame({{.id = "a", .prediction = 0.2}, {.id = "b", .prediction = 0.4}});
   const WindowRows rows = MUST(WindowRows::of(frame));
   const VariantResult live =
-      rows.judge("live", {{"a", std::nullopt}, {"b", 1.0}}, nullptr, nullptr);
+      rows.judge("live", {{"a", KnownLabel()}, {"b", 1.0}}, nullptr, nullptr);
   EXPECT_EQ(live.labels, 1);
   EXPECT_DOUBLE_EQ(live.completeness, 1);
 }

@@ -134,6 +134,8 @@ monitors:
     detectors: {moved: {method: page_hinkley, of: inputs.dist, threshold: 20, mode: up, severity: info, route: pager}, wrong: {method: rate_above, of: error, bound: 0.2}}
     actions: {again: {pipeline: train, params: {rounds: 10}, confirmed: 2, min_labels: 5, cool_down: 21d, max_missing_rise: 0.1, with_open_incident: act}, page: {do: incident},
               simple: {do: fallback, model: models:/m/1}}
+  kinds: {endpoint: animal, problem: multiclass, classes: [cat, dog]}
+  order: {endpoint: shelf, problem: ranking, group: query}
 routes:
   post: {webhook: "https://hooks.example.com/a", secret: "not-told"}
   chat: {slack: "https://hooks.slack.example.com/b"}
@@ -207,7 +209,8 @@ def every_key() -> sw.Project:
                 sw.Maintenance(name="move", match="alert=a", start="2026-02-01T00:00:00Z", end="2026-02-02T00:00:00Z"))
     return project.add(source, always, windows, latest, asked, service, sw.Route(name="pager", alertmanager="https://alerts.example.com"),
                        sw.Route(name="mail", email=["a@example.com", "b@example.com"], sender="s@example.com", smtp="smtps://mail.example.com:465", user="u", password="not-told",
-                                tls="required"), health, stream)
+                                tls="required"), health, sw.Monitor("kinds", "animal", problem="multiclass", classes=["cat", "dog"]),
+                       sw.Monitor("order", "shelf", problem="ranking", group="query"), stream)
 
 
 def test_every_key_of_the_document_has_a_place(server):

@@ -83,16 +83,23 @@ Result<Response> change(Releases& releases, Change method, const Request& reques
                                                TRY(read_actor(request, body)))));
 }
 
-// A number, true or false; null says that the outcome will never be known.
-Result<std::optional<double>> read_value(const JsonObject& label) {
+// A number, true or false, or a class's name; null says that the outcome will never be known.
+Result<void> read_value(const JsonObject& label, std::size_t index, monitor::LabelDraft& draft) {
   const Json* value = label.if_contains("value");
-  if (value == nullptr)
-    return base::error(Code::kInvalidArgument, "a label needs a value, or null");
-  if (value->is_null()) return std::optional<double>();
-  if (value->is_bool()) return std::optional(value->get_bool() ? 1.0 : 0.0);
-  if (value->is_number()) return std::optional(value->to_number<double>());
-  return base::error(Code::kInvalidArgument,
-                     "a label's value must be a number, true, false or null");
+  if (value != nullptr && value->is_null()) return {};
+  if (value != nullptr && value->is_bool()) {
+    draft.value = value->get_bool() ? 1.0 : 0.0;
+  } else if (value != nullptr && value->is_number()) {
+    draft.value = value->to_number<double>();
+  } else if (value != nullptr && value->is_string() && !value->get_string().empty()) {
+    draft.class_name = std::string(value->get_string());
+  } else {
+    return base::error(Code::kInvalidArgument,
+                       "a label needs a value, a number, true, false, a class's name or null: "
+                       "row={} id={}",
+                       index, draft.request_id);
+  }
+  return {};
 }
 
 Result<Response> add_labels(Releases& releases, monitor::Monitor& monitor, bool rehearses,
@@ -107,13 +114,14 @@ Result<Response> add_labels(Releases& releases, monitor::Monitor& monitor, bool 
   std::vector<monitor::LabelDraft> drafts;
   for (const Json& item : labels->as_array()) {
     if (!item.is_object()) {
-      return base::error(Code::kInvalidArgument, "a label must be an object: index={}",
+      return base::error(Code::kInvalidArgument, "a label must be an object: row={}",
                          drafts.size());
     }
     const JsonObject& label = item.as_object();
+    const std::size_t index = drafts.size();
     monitor::LabelDraft& draft = drafts.emplace_back();
     draft.request_id = TRY(base::get_string(label, "id"));
-    draft.value = TRY(read_value(label));
+    TRY(read_value(label, index, draft));
     draft.event_time = TRY(read_time(label, "event_time"));
     draft.arrival_time = TRY(read_time(label, "arrival_time"));
   }
@@ -133,7 +141,9 @@ Result<Response> one_request(Releases& releases, monitor::Monitor& monitor, Requ
   JsonArray labels;
   for (const monitor::Label& label : TRY(monitor.labels().history(endpoint, id))) {
     JsonObject object{{"arrival_time", types::to_rfc3339(label.arrival_time)}};
-    object["value"] = label.value ? Json(*label.value) : Json(nullptr);
+    object["value"] = label.value                ? Json(*label.value)
+                      : label.class_name.empty() ? Json(nullptr)
+                                                 : Json(label.class_name);
     object["event_time"] =
         label.event_time ? Json(types::to_rfc3339(*label.event_time)) : Json(nullptr);
     labels.push_back(std::move(object));

@@ -78,7 +78,9 @@ Result<Response> alert(Monitor& monitor, const Request& request) {
 // A declared alert by its name, or the mapping of one.
 Result<monitor::AlertRule> rule_in(const std::string& text,
                                    const monitor::MonitorDefinition& definition) {
-  if (text.find('{') != std::string::npos) return monitor::parse_alert("rehearsed", text);
+  if (text.find('{') != std::string::npos) {
+    return monitor::parse_alert("rehearsed", text, definition.problem.kind);
+  }
   for (const monitor::AlertRule& rule : definition.alerts) {
     if (rule.name == text) return rule;
   }

@@ -108,9 +108,9 @@ Result<void> Detections::advance(const MonitorDefinition& monitor, const Detecto
 Result<Detections::Rows> Detections::rows(const MonitorDefinition& monitor,
                                           const DetectorRule& rule, base::Timestamp from,
                                           base::Timestamp to, base::Timestamp now) {
-  std::vector<std::string> columns = {"request_id",    "variant",    "role",
-                                      "model_version", "latency_us", "prediction",
-                                      "error",         "traffic",    "event_time"};
+  std::vector<std::string> columns = {"request_id", "variant",          "role",  "model_version",
+                                      "latency_us", "prediction",       "error", "traffic",
+                                      "event_time", "prediction_values"};
   std::string input;
   if (rule.of.starts_with(kInputs)) columns.push_back(input = rule.of.substr(kInputs.size()));
   const types::Frame frame = TRY(requests_.requests(monitor.endpoint, from, to, columns));
@@ -146,7 +146,8 @@ Result<Detections::Rows> Detections::rows(const MonitorDefinition& monitor,
     const base::Timestamp time{times->ints[at]};
     const WindowRows::Scored answer = window.scored(at);
     double value = values != nullptr ? values->number(at) : answer.prediction;
-    if (answer.failed || !(std::abs(value) <= kValueMax)) continue;
+    const bool says_class = of_errors && monitor.problem.kind == Problem::kMulticlass;
+    if (answer.failed || !(says_class || std::abs(value) <= kValueMax)) continue;
     if (of_errors) {
       const auto label = labels.find(window.request_id(at));
       if (label == labels.end()) {
@@ -156,8 +157,9 @@ Result<Detections::Rows> Detections::rows(const MonitorDefinition& monitor,
         std::erase_if(result.rows, [&](const Row& row) { return row.time == time; });
         return result;
       }
-      if (!label->second) continue;
-      value = (answer.prediction >= monitor.estimate.threshold) != (*label->second > 0.5) ? 1 : 0;
+      const auto error = window.error_of(monitor.quality(), at, label->second);
+      if (!error || !(*error <= kValueMax)) continue;
+      value = *error;
     }
     result.rows.push_back({time, window.request_id(at), value});
   }

@@ -57,7 +57,7 @@ Result<void> Monitor::look(Cursor& cursor, base::Timestamp now, AdvanceReport& r
     if (judges) {
       std::string note;  // the judged window gives it
       const auto reference = TRY(profile(definition, note));
-      VariantResult live = rows.judge("live", {}, reference.get(), nullptr);
+      VariantResult live = rows.judge("live", {}, reference.get(), nullptr, definition.quality());
       live.add_estimates(planned.estimates["live"]);
       TRY(plan_rules(cursor, Stage::kOver, live, now, planned));
     }
@@ -116,6 +116,7 @@ Result<Estimators> Monitor::learn(const Cursor& cursor, const WindowRows& rows,
                                   const Labels& labels) {
   const MonitorDefinition& definition = *cursor.definition;
   Estimators learned;
+  if (definition.problem.kind != Problem::kBinary) return learned;
   if (cursor.kind != shortest(definition)) return learned;
   Estimators known = TRY(estimators(definition.name));
   for (auto& [version, chances] : rows.labelled_chances(labels)) {

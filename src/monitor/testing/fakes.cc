@@ -15,7 +15,7 @@ types::Frame to_frame(const std::vector<LoggedRequest>& rows) {
                 traffic = make("traffic", kString), carrier = make("carrier", kString),
                 version = make("model_version", kInt64), latency = make("latency_us", kInt64),
                 time = make("event_time", kTimestamp), prediction = make("prediction", kDouble),
-                x = make("x", kDouble);
+                x = make("x", kDouble), answer = make("prediction_values", kString);
   for (const LoggedRequest& row : rows) {
     id.append_string(row.id);
     variant.append_string(row.variant);
@@ -27,11 +27,12 @@ types::Frame to_frame(const std::vector<LoggedRequest>& rows) {
     latency.append_int(row.latency_us);
     time.append_int(row.event_time.micros);
     prediction.append_double(row.prediction);
+    row.answer.empty() ? answer.append_null() : answer.append_string(row.answer);
     std::isnan(row.x) ? x.append_null() : x.append_double(row.x);
   }
   types::Frame frame;
   for (types::Column* column : {&id, &variant, &role, &error, &traffic, &carrier, &version,
-                                &latency, &time, &prediction, &x}) {
+                                &latency, &time, &prediction, &x, &answer}) {
     MUST(frame.add(std::move(*column)));
   }
   return frame;

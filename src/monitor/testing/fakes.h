@@ -21,6 +21,7 @@ struct LoggedRequest {
   std::string carrier = "UA";  // a categorical one; "": missing
   std::int64_t latency_us = 1000;
   std::string error, traffic;
+  std::string answer;  // as JSON, where it was more than one number
 };
 
 types::Frame to_frame(const std::vector<LoggedRequest>& rows);

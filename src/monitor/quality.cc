@@ -1,0 +1,179 @@
+#include "monitor/quality.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <map>
+
+#include "monitor/class_answers.h"
+#include "monitor/estimate/expected_performance.h"
+#include "types/class_performance.h"
+#include "types/performance.h"
+#include "types/ranking_performance.h"
+#include "types/regression_performance.h"
+
+namespace slipway::monitor {
+namespace {
+
+using types::Measured;
+using types::Measures;
+
+constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+
+struct Pairs {
+  std::vector<double> predictions, labels;
+};
+
+Pairs number_pairs(const std::vector<LabelledAnswer>& answers) {
+  Pairs pairs;
+  for (const LabelledAnswer& answer : answers) {
+    if (!std::isfinite(answer.prediction)) continue;
+    pairs.predictions.push_back(answer.prediction);
+    pairs.labels.push_back(*answer.label->value);
+  }
+  return pairs;
+}
+
+// Those that bootstrap is asked about.
+types::Values curved(std::span<const double> predictions, std::span<const double> labels,
+                     double threshold) {
+  const types::Performance performance = types::measure_performance(predictions, labels);
+  const auto decided = expected_performance(predictions, labels, threshold);
+  return {{"ece", performance.ece},
+          {"log_loss_ratio", performance.log_loss_ratio},
+          {"average_precision", decided.at("average_precision")},
+          {"f1", decided.at("f1")}};
+}
+
+Measures measure_binary(const Pairs& pairs, double threshold) {
+  const std::size_t n = pairs.labels.size();
+  const types::Performance performance =
+      types::measure_performance(pairs.predictions, pairs.labels);
+  const auto decided = expected_performance(pairs.predictions, pairs.labels, threshold);
+  std::vector<double> losses(n), squares(n), differences(n);
+  double tp = 0, fp = 0, fn = 0, tn = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    const double p = pairs.predictions[i], y = pairs.labels[i];
+    losses[i] = types::log_loss(p, y);
+    squares[i] = (p - y) * (p - y);
+    differences[i] = p - y;
+    const bool says_one = p >= threshold;
+    (says_one ? tp : fn) += y;
+    (says_one ? fp : tn) += 1 - y;
+  }
+  Measures measures;
+  const auto put = [&](const char* name, double value, const Measured& like) {
+    measures[name] = {value, like.interval};
+  };
+  put("log_loss", performance.log_loss, types::mean_of(losses, 0));
+  put("brier", performance.brier, types::mean_of(squares, 0, 1));
+  put("calibration_bias", performance.calibration_bias, types::mean_of(differences, -1, 1));
+  put("late_rate", performance.label_mean, types::share_of(tp + fn, tp + fp + fn + tn, kNone));
+  put("accuracy", decided.at("accuracy"), types::share_of(tp + tn, tp + fp + fn + tn, kNone));
+  put("precision", decided.at("precision"), types::share_of(tp, tp + fp, 0));
+  put("recall", decided.at("recall"), types::share_of(tp, tp + fn, 0));
+  put("specificity", decided.at("specificity"), types::share_of(tn, tn + fp, 0));
+  double scatter = 0;
+  for (const double row : types::auc_influence(pairs.predictions, pairs.labels).rows)
+    scatter += row * row;
+  measures["auc"] =
+      types::with_error(performance.auc, std::sqrt(scatter) / static_cast<double>(n), 0, 1);
+  const types::Values errors = types::bootstrap_errors(n, [&](std::span<const std::size_t> drawn) {
+    Pairs picked;
+    for (const std::size_t row : drawn) {
+      picked.predictions.push_back(pairs.predictions[row]);
+      picked.labels.push_back(pairs.labels[row]);
+    }
+    return curved(picked.predictions, picked.labels, threshold);
+  });
+  for (const auto& [name, value] : curved(pairs.predictions, pairs.labels, threshold)) {
+    const auto found = errors.find(name);
+    measures[name] = types::with_error(value, found == errors.end() ? kNone : found->second, 0,
+                                       name == "log_loss_ratio" ? HUGE_VAL : 1);
+  }
+  return measures;
+}
+
+Measures measure_groups(const std::vector<LabelledAnswer>& answers, const std::vector<int>& places,
+                        std::int64_t& counted) {
+  types::RankingRows rows;
+  std::map<std::string_view, std::size_t> groups;
+  for (const LabelledAnswer& answer : answers) {
+    if (!std::isfinite(answer.prediction) || answer.group.empty()) continue;
+    rows.scores.push_back(answer.prediction);
+    rows.relevance.push_back(*answer.label->value);
+    rows.groups.push_back(groups.emplace(answer.group, groups.size()).first->second);
+  }
+  counted = std::ssize(rows.scores);
+  return types::measure_ranking(rows, places);
+}
+
+}  // namespace
+
+JsonObject Confusion::to_json() const {
+  JsonArray names, rows;
+  for (const std::string& name : classes) names.emplace_back(name);
+  for (const auto& row : counts) rows.emplace_back(JsonArray(row.begin(), row.end()));
+  return {{"classes", std::move(names)}, {"counts", std::move(rows)}};
+}
+
+Result<Confusion> Confusion::from_json(const JsonObject& object) {
+  const auto wrong = [] {
+    return base::error(Code::kCorruption, "a stored confusion matrix makes no sense");
+  };
+  const Json* names = object.if_contains("classes");
+  const Json* rows = object.if_contains("counts");
+  if (names == nullptr || rows == nullptr || !names->is_array() || !rows->is_array())
+    return wrong();
+  Confusion confusion;
+  for (const Json& name : names->as_array()) {
+    if (!name.is_string()) return wrong();
+    confusion.classes.emplace_back(name.get_string());
+  }
+  for (const Json& row : rows->as_array()) {
+    if (!row.is_array() || row.as_array().size() != confusion.classes.size()) return wrong();
+    auto& counts = confusion.counts.emplace_back();
+    for (const Json& count : row.as_array()) {
+      if (!count.is_int64()) return wrong();
+      counts.push_back(count.get_int64());
+    }
+  }
+  if (confusion.counts.size() != confusion.classes.size()) return wrong();
+  return confusion;
+}
+
+Quality measure_quality(const QualityRules& rules, std::vector<LabelledAnswer> answers) {
+  // The same rows give the same bootstrap, in whatever order the log had them.
+  std::sort(answers.begin(), answers.end(), [](const LabelledAnswer& a, const LabelledAnswer& b) {
+    return a.request_id < b.request_id;
+  });
+  Quality quality;
+  switch (rules.problem.kind) {
+    case Problem::kBinary: {
+      const Pairs pairs = number_pairs(answers);
+      quality.rows = std::ssize(pairs.labels);
+      quality.measures = measure_binary(pairs, rules.threshold);
+      break;
+    }
+    case Problem::kRegression: {
+      const Pairs pairs = number_pairs(answers);
+      quality.rows = std::ssize(pairs.labels);
+      quality.measures =
+          types::measure_regression(pairs.predictions, pairs.labels, rules.percentiles);
+      break;
+    }
+    case Problem::kMulticlass: {
+      const NamedClassRows named = class_rows(rules.problem, answers);
+      quality.rows = std::ssize(named.rows.labels);
+      quality.measures = types::measure_classes(named.rows);
+      quality.confusion = {named.classes, types::confusion_of(named.rows)};
+      break;
+    }
+    case Problem::kRanking:
+      quality.measures = measure_groups(answers, rules.places, quality.rows);
+      break;
+  }
+  return quality;
+}
+
+}  // namespace slipway::monitor
