@@ -132,6 +132,8 @@ export interface Window {
   completeness: number | null;
   judged: boolean;
   metrics: Record<string, number | null>;
+  intervals?: Record<string, [number | null, number | null]>; // 95 %
+  confusion?: { classes: string[]; counts: number[][] }; // a row per label, a column per answer
   drift: FeatureDrift[];
   multivariate?: MultivariateDrift;
   note?: string; // why there is no drift, or not what was asked for
@@ -146,13 +148,15 @@ export interface AlertRule {
   action?: string;
 }
 
+export type Problem = "binary" | "regression" | "multiclass" | "ranking";
+
 export interface Monitor {
   name: string;
   endpoint: string;
   health: HealthWord;
   health_reason: string;
   open_alerts: number;
-  definition: { windows: WindowKind[]; time_zone: string; alerts: Record<string, AlertRule> };
+  definition: { problem: Problem; windows: WindowKind[]; time_zone: string; alerts: Record<string, AlertRule> };
 }
 
 export interface Action {

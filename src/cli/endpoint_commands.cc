@@ -7,6 +7,7 @@
 #include "cli/explain_command.h"
 #include "cli/profile_command.h"
 #include "cli/verb.h"
+#include "cli/windows_command.h"
 
 namespace slipway::cli {
 namespace {
@@ -336,33 +337,7 @@ void add_monitor_commands(CLI::App& root, Context& context, int& exit_code) {
                               {"ALERTS", "open_alerts"}});
   });
 
-  struct Options {
-    std::string monitor, window = "week", variant = "live";
-    bool open_only = false;
-  };
-  auto options = std::make_shared<Options>();
-  CLI::App* windows = monitors->add_subcommand("windows", "Judged windows, oldest first");
-  windows->add_option("monitor", options->monitor)->required();
-  windows->add_option("--window", options->window, "day, week or month")->capture_default_str();
-  windows->add_option("--variant", options->variant, "live or a shadow's name")
-      ->capture_default_str();
-  windows->callback([&context, &exit_code, options] {
-    exit_code = finish_table(
-        context,
-        Client(context).get(path_of("/slipway/v1/monitors/{}/windows?window={}&variant={}",
-                                    {options->monitor, options->window, options->variant})),
-        "windows",
-        {{"START", "start"},
-         {"VERSION", "model_version"},
-         {"ROWS", "rows"},
-         {"COMPLETE", "completeness"},
-         {"AUC", "metrics.auc"},
-         {"EXPECTED", "metrics.estimated_auc"},
-         {"LOG LOSS", "metrics.log_loss"},
-         {"BIAS", "metrics.calibration_bias"},
-         {"ECE", "metrics.ece"},
-         {"LATE", "metrics.late_rate"}});
-  });
+  add_windows_command(*monitors, context, exit_code);
 
   struct Rehearsed {
     std::string monitor, alert, from, until;
@@ -388,26 +363,26 @@ void add_monitor_commands(CLI::App& root, Context& context, int& exit_code) {
   });
 
   CLI::App* alerts = root.add_subcommand("alerts", "Alerts, newest first, with what they caused");
-  alerts->add_flag("--open", options->open_only, "Only those that are open");
-  alerts->callback([&context, &exit_code, options, alerts] {
+  auto open_only = std::make_shared<bool>(false);
+  alerts->add_flag("--open", *open_only, "Only those that are open");
+  alerts->callback([&context, &exit_code, open_only, alerts] {
     if (!alerts->get_subcommands().empty()) return;
-    exit_code =
-        finish_table(context,
-                     Client(context).get(options->open_only ? "/slipway/v1/alerts?state=open"
-                                                            : "/slipway/v1/alerts"),
-                     "alerts",
-                     {{"ID", "id"},
-                      {"TIME", "time"},
-                      {"MONITOR", "monitor"},
-                      {"ALERT", "alert"},
-                      {"VALUE", "value"},
-                      {"THRESHOLD", "threshold"},
-                      {"STATE", "state"},
-                      {"SILENCED", "silenced"},
-                      {"SEEN BY", "acknowledged.by"},
-                      {"ACTION", "action.kind"},
-                      {"CAME OF IT", "action.state"},
-                      {"WHY", "action.reason"}});
+    exit_code = finish_table(
+        context,
+        Client(context).get(*open_only ? "/slipway/v1/alerts?state=open" : "/slipway/v1/alerts"),
+        "alerts",
+        {{"ID", "id"},
+         {"TIME", "time"},
+         {"MONITOR", "monitor"},
+         {"ALERT", "alert"},
+         {"VALUE", "value"},
+         {"THRESHOLD", "threshold"},
+         {"STATE", "state"},
+         {"SILENCED", "silenced"},
+         {"SEEN BY", "acknowledged.by"},
+         {"ACTION", "action.kind"},
+         {"CAME OF IT", "action.state"},
+         {"WHY", "action.reason"}});
   });
   struct Seen {
     std::string id, comment, by;

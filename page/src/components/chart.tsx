@@ -2,7 +2,7 @@ import { useComputedColorScheme } from "@mantine/core";
 import { useEffect, useRef } from "react";
 import uPlot from "uplot";
 import { number } from "../lib/format";
-import type { Mark, Table } from "../lib/series";
+import type { Band, Mark, Table } from "../lib/series";
 
 export interface ChartProps {
   title: string;
@@ -11,6 +11,7 @@ export interface ChartProps {
   xLabel?: string;
   marks?: Mark[];
   lines?: number[]; // thresholds
+  band?: Band | undefined; // where the live values may as well lie
   sync?: string; // charts of one group share their cursor and their zoom
   range?: [number, number]; // of x
   height?: number;
@@ -82,6 +83,8 @@ function followPointer(props: () => ChartProps): uPlot.Plugin {
           const value = series.values[index];
           if (value !== null && value !== undefined) texts.push(`${series.label}  ${number(value)}`);
         }
+        const [low, high] = [shown.band?.low[index], shown.band?.high[index]];
+        if (typeof low === "number" && typeof high === "number") texts.push(`95 %  ${number(low)} to ${number(high)}`);
         const near = Math.abs(plot.posToVal(4, "x") - plot.posToVal(0, "x"));
         const pointed = plot.posToVal(left, "x");
         for (const mark of shown.marks ?? []) if (Math.abs(mark.x - pointed) <= near) texts.push(mark.text);
@@ -97,6 +100,7 @@ function followPointer(props: () => ChartProps): uPlot.Plugin {
 function options(props: ChartProps, current: () => ChartProps, dark: boolean, width: number): uPlot.Options {
   const hues = kHues[dark ? "dark" : "light"];
   const zone = props.time;
+  const series = props.table.series.length;
   const axis = { stroke: hues.text, grid: { stroke: hues.grid, width: 1 }, ticks: { show: false }, font: "11px system-ui" };
   return {
     width,
@@ -128,7 +132,9 @@ function options(props: ChartProps, current: () => ChartProps, dark: boolean, wi
         ...(series.kind === "shadow" ? { dash: [4, 3] } : {}),
         points: { show: props.table.x.length < 40, size: 4, fill: hues[series.kind] },
       })),
+      ...(props.band ? ["low", "high"] : []).map((label) => ({ label, width: 0, points: { show: false } })),
     ],
+    ...(props.band ? { bands: [{ series: [series + 2, series + 1] as [number, number], fill: `${hues.live}2b` }] } : {}),
     plugins: [followPointer(current)],
     hooks: { drawAxes: [(plot) => drawMarks(plot, current().marks ?? [], current().lines ?? [])] },
   };
@@ -160,7 +166,7 @@ export function Chart(props: ChartProps) {
   newest.current = props;
   const dark = useComputedColorScheme("light") === "dark";
   const seen = useRef("");
-  const shape = props.table.series.map((series) => `${series.kind}/${series.label}`).join("|");
+  const shape = props.table.series.map((series) => `${series.kind}/${series.label}`).join("|") + (props.band ? "|band" : "");
 
   useEffect(() => {
     const element = place.current;
@@ -178,11 +184,12 @@ export function Chart(props: ChartProps) {
   }, [dark, shape, props.time, props.sync]);
 
   useEffect(() => {
-    const { table, marks, lines, range } = newest.current;
-    const now = JSON.stringify([table, marks, lines, range]);
+    const { table, marks, lines, range, band } = newest.current;
+    const now = JSON.stringify([table, marks, lines, range, band]);
     if (now === seen.current || !plot.current) return; // nothing new: a zoom stays as it is
     seen.current = now;
-    plot.current.setData([table.x, ...table.series.map((series) => series.values)] as uPlot.AlignedData);
+    const ends = band ? [band.low, band.high] : [];
+    plot.current.setData([table.x, ...table.series.map((series) => series.values), ...ends] as uPlot.AlignedData);
   });
 
   const last = (values: (number | null)[]) => values.findLast((value) => value !== null);

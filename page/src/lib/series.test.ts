@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Alert, Metric, Revision, RunAndCurves, Window } from "../api";
-import { byVariant, curve, driftHeat, latest, marks, withEstimates, withPoints } from "./series";
+import { byVariant, curve, driftHeat, intervals, latest, marks, withEstimates, withPoints } from "./series";
 
 function window(start: string, variant: string, auc: number | null, psi: Record<string, number> = {}): Window {
   return {
@@ -125,4 +125,13 @@ test("points that arrive go on with their curves, once each, and start new ones"
     ["auc 0"],
   ]);
   expect(loaded.curves[0]).toHaveLength(2); // what was loaded stays as it is
+});
+
+test("intervals lie over the table's axis, and only where live windows have them", () => {
+  const windows: Window[] = [
+    { ...window("1970-01-01T00:00:20Z", "live", 0.7), intervals: { auc: [0.6, 0.8] } },
+    { ...window("1970-01-01T00:00:10Z", "frozen", 0.7), intervals: { auc: [0.1, 0.9] } },
+  ];
+  expect(intervals(windows, "auc", [10, 20])).toEqual({ low: [null, 0.6], high: [null, 0.8] });
+  expect(intervals(windows, "mae", [10, 20])).toBeUndefined();
 });

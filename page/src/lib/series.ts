@@ -13,6 +13,12 @@ export interface Table {
   series: Series[];
 }
 
+// The ends of the live values' intervals, over a table's axis.
+export interface Band {
+  low: (number | null)[];
+  high: (number | null)[];
+}
+
 // Something that happened, drawn as an upright line.
 export interface Mark {
   x: number;
@@ -42,6 +48,14 @@ export function byVariant(windows: Window[], value: (window: Window) => number |
     .filter((one) => one.values.some((each) => each !== null))
     .sort((a, b) => order[a.kind] - order[b.kind] || a.label.localeCompare(b.label));
   return { x, series };
+}
+
+// The intervals of a metric of the live windows over a table's axis; nothing when it has none.
+export function intervals(windows: Window[], metric: string, x: number[]): Band | undefined {
+  const known = new Map(windows.filter((window) => window.variant === "live").map((window) => [seconds(window.start), window.intervals?.[metric]]));
+  const end = (side: 0 | 1) => x.map((start) => known.get(start)?.[side] ?? null);
+  const band = { low: end(0), high: end(1) };
+  return band.low.some((value) => value !== null) ? band : undefined;
 }
 
 // The windows, and what was estimated of the live ones before their labels came, as a variant of its own.

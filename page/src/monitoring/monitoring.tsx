@@ -1,13 +1,13 @@
-import { Anchor, Group, SegmentedControl, SimpleGrid, Stack, Text, Title } from "@mantine/core";
+import { Anchor, Group, SegmentedControl, SimpleGrid, Stack, Table, Text, Title } from "@mantine/core";
 import { useMemo } from "react";
 import { useParams, useSearchParams } from "react-router";
-import { api, type Alert, type AlertRule, type Monitor, type Revision, type Window, type WindowKind } from "../api";
+import { api, type Alert, type AlertRule, type Monitor, type Problem, type Revision, type Window, type WindowKind } from "../api";
 import { Chart } from "../components/chart";
 import { useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
 import { Head, Word } from "../components/words";
 import { plural } from "../lib/format";
-import { byVariant, marks, seconds, withEstimates } from "../lib/series";
+import { byVariant, intervals, marks, seconds, withEstimates } from "../lib/series";
 import { AlertsTable } from "./alerts";
 import { Drift } from "./drift";
 
@@ -85,14 +85,49 @@ export function MonitoringPage() {
   );
 }
 
-const kCharts: [string, (window: Window) => number | null | undefined, string][] = [
-  ["AUC", (window) => window.metrics["auc"], "auc"],
-  ["Log loss", (window) => window.metrics["log_loss"], "log_loss"],
-  ["Log loss, as a share of the base rate's", (window) => window.metrics["log_loss_ratio"], "log_loss_ratio"],
-  ["Calibration bias", (window) => window.metrics["calibration_bias"], "calibration_bias"],
-  ["Label completeness", (window) => window.completeness, "completeness"],
-  ["Prediction drift (PSI)", (window) => window.metrics["prediction_psi"], "prediction_psi"],
+type Drawn = [title: string, metric: string];
+const kOfProblem: Record<Problem, Drawn[]> = {
+  binary: [
+    ["AUC", "auc"],
+    ["Log loss", "log_loss"],
+    ["Log loss, as a share of the base rate's", "log_loss_ratio"],
+    ["Calibration bias", "calibration_bias"],
+  ],
+  regression: [
+    ["Mean absolute error", "mae"],
+    ["Root mean squared error", "rmse"],
+    ["Bias: prediction less label", "mean_error"],
+    ["R²", "r2"],
+  ],
+  multiclass: [
+    ["Accuracy", "accuracy"],
+    ["F1, mean of the classes", "f1_macro"],
+    ["AUC, each class against the rest", "roc_auc_ovr"],
+    ["Log loss", "log_loss"],
+  ],
+  ranking: [
+    ["NDCG@10", "ndcg@10"],
+    ["MAP@10", "map@10"],
+    ["Mean reciprocal rank", "mrr"],
+    ["Hit rate@10", "hit_rate@10"],
+  ],
+};
+const kOfAll: Drawn[] = [
+  ["Label completeness", "completeness"],
+  ["Hours from prediction to label, median", "label_delay_hours_p50"],
+  ["Prediction drift (PSI)", "prediction_psi"],
 ];
+
+// Metrics that alerts watch are drawn too.
+function drawn(problem: Problem, rules: AlertRule[]): Drawn[] {
+  const known = [...kOfProblem[problem], ...kOfAll];
+  const watched = [...new Set(rules.map((rule) => rule.metric))].filter(
+    (metric) => !known.some(([, name]) => name === metric.replace(/^estimated_/, "")),
+  );
+  return [...known, ...watched.map((metric): Drawn => [metric, metric])];
+}
+
+const valueOf = (metric: string) => (window: Window) => (metric === "completeness" ? window.completeness : window.metrics[metric]);
 
 // The levels at which a rule on this metric fires.
 function thresholds(rules: AlertRule[], metric: string, kind: WindowKind): number[] {
@@ -100,6 +135,40 @@ function thresholds(rules: AlertRule[], metric: string, kind: WindowKind): numbe
     .filter((rule) => rule.metric === metric && rule.window === kind)
     .flatMap(({ over, under, abs_over }) => [over, under, abs_over, abs_over === undefined ? undefined : -abs_over])
     .filter((level) => level !== undefined);
+}
+
+function Confusion({ of, since }: { of: NonNullable<Window["confusion"]>; since: string }) {
+  return (
+    <section aria-label="Answers by label">
+      <Title order={2} size="h4" mb="xs">
+        What was answered for which label, from {since.slice(0, 10)} on
+      </Title>
+      <Table.ScrollContainer minWidth={300}>
+        <Table aria-label="Confusion matrix" w="auto">
+          <Table.Thead>
+            <Table.Tr>
+              <Table.Th>Label</Table.Th>
+              {of.classes.map((name) => (
+                <Table.Th key={name}>{name}</Table.Th>
+              ))}
+            </Table.Tr>
+          </Table.Thead>
+          <Table.Tbody>
+            {of.classes.map((name, row) => (
+              <Table.Tr key={name}>
+                <Table.Th scope="row">{name}</Table.Th>
+                {of.classes.map((answer, column) => (
+                  <Table.Td key={answer} className="figures" fw={row === column ? 700 : 400}>
+                    {of.counts[row]?.[column] ?? 0}
+                  </Table.Td>
+                ))}
+              </Table.Tr>
+            ))}
+          </Table.Tbody>
+        </Table>
+      </Table.ScrollContainer>
+    </section>
+  );
 }
 
 interface BodyProps extends Watched {
@@ -125,6 +194,12 @@ function Body({ monitor, windows, alerts, revisions, kind, feature, change, chan
     Math.max(...windows.map((window) => seconds(window.end))),
   ];
   const shadows = new Set(windows.filter((window) => window.role === "shadow").map((window) => window.variant));
+  const answered = windows.filter((window) => window.variant === "live" || window.role === "shadow");
+  const charts = drawn(monitor.definition.problem, Object.values(rules)).map(([title, metric]) => {
+    const table = byVariant(withEstimates(answered, metric), valueOf(metric));
+    return { title, metric, table, band: intervals(answered, metric, table.x) };
+  });
+  const confused = windows.findLast((window) => window.variant === "live" && window.confusion);
   return (
     <Stack gap="xl">
       <section aria-label="Performance over time">
@@ -136,6 +211,9 @@ function Body({ monitor, windows, alerts, revisions, kind, feature, change, chan
             </span>
           ))}
           <span className="key key-other">estimated before labels</span>
+          <Text size="xs" c="dimmed">
+            shaded: 95 % interval of live
+          </Text>
           <span className="key mark-alert">alert</span>
           <span className="key mark-action">action</span>
           <span className="key mark-release">release</span>
@@ -144,17 +222,12 @@ function Body({ monitor, windows, alerts, revisions, kind, feature, change, chan
           </Text>
         </Group>
         <SimpleGrid cols={{ base: 1, md: 2 }} spacing="md" verticalSpacing="sm">
-          {kCharts.map(([title, value, metric]) => (
+          {charts.map(({ title, metric, table, band }) => (
             <Chart
               key={metric}
               title={title}
-              table={byVariant(
-                withEstimates(
-                  windows.filter((window) => window.variant === "live" || window.role === "shadow"),
-                  metric,
-                ),
-                value,
-              )}
+              table={table}
+              band={band}
               time={zone}
               marks={happened}
               lines={thresholds(Object.values(rules), metric, kind)}
@@ -164,6 +237,7 @@ function Body({ monitor, windows, alerts, revisions, kind, feature, change, chan
           ))}
         </SimpleGrid>
       </section>
+      {confused?.confusion && <Confusion of={confused.confusion} since={confused.start} />}
       <section aria-label="Alerts">
         <Title order={2} size="h4" mb="xs">
           Alerts and what they did
