@@ -178,21 +178,36 @@ class Estimate(Part):
 
 @dataclass(frozen=True, kw_only=True)
 class Alert(Part):
-    """Exactly one of `over`, `under` and `abs_over`, in the metric's unit. ValueError otherwise."""
+    """Exactly one of `over`, `under` and `abs_over`, in the metric's unit; or `unusual`, the side of what the metric usually is on which a window
+
+    stands out; then a bound beside it holds until that is learned. ValueError otherwise.
+    """
 
     metric: str
     window: Literal["day", "week", "month"]
     over: float | None = None
     under: float | None = None
     abs_over: float | None = None
+    unusual: Literal["high", "low", "both"] | None = None
     min_rows: int | None = None
     action: str | Sequence[str] | None = None
     severity: Literal["critical", "warning", "info"] | None = None
     route: "Route | str | Sequence[Route | str] | None" = field(default=None, metadata={"write": lambda to: _route_names(to)})
 
     def __post_init__(self) -> None:
-        if sum(limit is not None for limit in (self.over, self.under, self.abs_over)) != 1:
-            raise ValueError("an alert needs exactly one of over, under and abs_over")
+        bounds = sum(limit is not None for limit in (self.over, self.under, self.abs_over))
+        if bounds > 1 or (bounds == 0 and self.unusual is None):
+            raise ValueError("an alert needs exactly one of over, under and abs_over, or unusual")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlarmBudget(Part):
+    """How many false pages all monitors together may send. A page: an alert of one of these severities that goes to one of these routes."""
+
+    false_pages: float
+    per: Literal["day", "week", "month"] | None = None
+    severity: str | Sequence[str] | None = None
+    route: "Route | str | Sequence[Route | str] | None" = field(default=None, metadata={"write": lambda to: _route_names(to)})
 
 
 @dataclass(frozen=True, kw_only=True)

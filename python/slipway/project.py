@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from slipway.document import Time, moment, to_yaml
 from slipway.features import Dataset, OnDemandView, Service, Source, View
-from slipway.operations import Endpoint, Maintenance, Monitor, Pipeline, Route, Stream
+from slipway.operations import AlarmBudget, Endpoint, Maintenance, Monitor, Pipeline, Route, Stream
 
 _SECTIONS: dict[type, tuple[str, ...]] = {
     Dataset: ("datasets",), Source: ("features", "sources"), View: ("features", "views"), OnDemandView: ("features", "views"),
@@ -18,14 +18,14 @@ class Project:
     """Definitions in one document.
 
     `clock`: "wall", or "rehearsal" with `start`, whose event clock is moved by hand. `folder`: where relative paths begin, on the machine of the
-    server; this process's own folder if nothing is said.
+    server; this process's own folder if nothing is said. `alarm_budget`: how many false pages all monitors together may send.
     """
 
     def __init__(self, name: str, *, owner: str | None = None, clock: Literal["wall", "rehearsal"] | None = None, start: Time | None = None,
-                 folder: str | pathlib.Path = "."):
+                 alarm_budget: AlarmBudget | None = None, folder: str | pathlib.Path = "."):
         if clock == "rehearsal" and start is None:
             raise ValueError("a rehearsal needs `start`: the time its event clock begins with")
-        self.name, self.owner, self.clock, self.start = name, owner, clock, start
+        self.name, self.owner, self.clock, self.start, self.alarm_budget = name, owner, clock, start, alarm_budget
         self.folder = pathlib.Path(folder).resolve()
         self._parts: dict[tuple[str, ...], dict[str, Any]] = {}
 
@@ -62,6 +62,8 @@ class Project:
             out["clock"] = self.clock
         if self.start is not None:
             out["start"] = moment(self.start)
+        if self.alarm_budget is not None:
+            out["alarm_budget"] = self.alarm_budget.document()
         sections: dict[str, Any] = {}
         for path in dict.fromkeys(_SECTIONS.values()):
             if path in self._parts:

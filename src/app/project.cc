@@ -27,17 +27,17 @@ void add_changes(JsonArray& list, const std::vector<Change>& changes) {
   }
 }
 
-// `alert` is an alert or a detector.
-template <typename Alert>
-Result<void> check_routes(const Alert& alert, const std::vector<webhooks::Route>& routes) {
-  for (const std::string& name : alert.routes) {
+// `alert` is the name of an alert or a detector, or the alarm budget.
+Result<void> check_routes(std::string_view alert, const std::vector<std::string>& names,
+                          const std::vector<webhooks::Route>& routes) {
+  for (const std::string& name : names) {
     const bool is_known = std::any_of(routes.begin(), routes.end(),
                                       [&](const webhooks::Route& r) { return r.name == name; });
     if (!is_known) {
       return base::error(Code::kInvalidArgument,
                          "an alert goes to a route that slipway.yaml doesn't declare under "
                          "`routes:`: alert={} route={}",
-                         alert.name, name);
+                         alert, name);
     }
   }
   return {};
@@ -61,6 +61,7 @@ struct Project::Parsed {
   std::vector<streams::StreamDefinition> streams;
   std::vector<webhooks::Route> routes;
   std::vector<monitor::MaintenanceWindow> maintenance;
+  std::optional<monitor::AlarmBudget> alarm_budget;
 };
 
 store::RoomMigrations Project::migrations() { return {"projects", {{1, kFirst}}}; }
@@ -85,7 +86,7 @@ Result<Project::Parsed> Project::parse(const Declared& declared) {
     return root.error("a rehearsal needs `start`: the time its event clock begins with");
   // The rooms read their own part; here only unknown ones are refused.
   for (const char* part : {"datasets", "features", "pipelines", "endpoints", "monitors", "streams",
-                           "routes", "maintenance"})
+                           "routes", "maintenance", "alarm_budget"})
     top.find(part);
   TRY(top.finish());
   parsed.datasets = TRY(datasets::parse_datasets(declared.yaml));
@@ -96,9 +97,14 @@ Result<Project::Parsed> Project::parse(const Declared& declared) {
   parsed.streams = TRY(streams::parse_streams(declared.yaml));
   parsed.routes = TRY(webhooks::parse_routes(declared.yaml));
   parsed.maintenance = TRY(monitor::parse_maintenance(declared.yaml));
+  parsed.alarm_budget = TRY(monitor::parse_alarm_budget(declared.yaml));
+  if (parsed.alarm_budget)
+    TRY(check_routes("alarm_budget", parsed.alarm_budget->routes, parsed.routes));
   for (const monitor::MonitorDefinition& monitor : parsed.monitors) {
-    for (const monitor::AlertRule& alert : monitor.alerts) TRY(check_routes(alert, parsed.routes));
-    for (const auto& detector : monitor.detectors) TRY(check_routes(detector, parsed.routes));
+    for (const monitor::AlertRule& alert : monitor.alerts)
+      TRY(check_routes(alert.name, alert.routes, parsed.routes));
+    for (const auto& detector : monitor.detectors)
+      TRY(check_routes(detector.name, detector.routes, parsed.routes));
   }
   return parsed;
 }
@@ -203,6 +209,7 @@ Result<JsonObject> Project::plan(const Declared& declared) {
   add_changes(changes, TRY(rooms_.releases.plan(parsed.endpoints)));
   add_changes(changes, TRY(rooms_.monitor.plan(parsed.monitors)));
   add_changes(changes, TRY(rooms_.monitor.plan_maintenance(parsed.maintenance)));
+  add_changes(changes, rooms_.monitor.plan_alarm_budget(parsed.alarm_budget));
   add_changes(changes, TRY(rooms_.streams.plan(parsed.streams)));
   add_changes(changes, TRY(rooms_.webhooks.plan_routes(parsed.routes)));
   for (Json& left : TRY(left_over(parsed))) changes.push_back(std::move(left));
@@ -250,6 +257,7 @@ Result<JsonObject> Project::apply(const Declared& declared) {
   add_changes(changes, TRY(rooms_.webhooks.apply_routes(parsed.routes)));
   add_changes(changes, TRY(rooms_.monitor.apply(parsed.monitors, declared.actor)));
   add_changes(changes, TRY(rooms_.monitor.apply_maintenance(parsed.maintenance, declared.actor)));
+  add_changes(changes, TRY(rooms_.monitor.apply_alarm_budget(parsed.alarm_budget, declared.actor)));
   // New detectors begin now.
   TRY(rooms_.detections.begin(now));
   add_changes(changes, TRY(rooms_.streams.apply(parsed.streams, declared.actor)));

@@ -200,6 +200,37 @@ std::string show_rehearsal(const Json& reply) {
                            cell(member_at(reply, "not_judged")));
 }
 
+std::string show_alarm_budget(const Json& reply) {
+  const std::string per = cell(member_at(reply, "budget.per"));
+  std::string out =
+      fmt::format("at most {} false {} a {} over all monitors{}\n\n",
+                  cell(member_at(reply, "budget.false_pages")),
+                  cell(member_at(reply, "budget.false_pages")) == "1" ? "page" : "pages", per,
+                  cell(member_at(reply, "declared")) == "true"
+                      ? ""
+                      : " (nothing is declared: `alarm_budget:` of slipway.yaml)");
+  out += table(member_at(reply, "rules").as_array(), {{"MONITOR", "monitor"},
+                                                      {"ALERT", "alert"},
+                                                      {"METRIC", "metric"},
+                                                      {"WINDOW", "window"},
+                                                      {"SEVERITY", "severity"},
+                                                      {"COUNTS", "counts"},
+                                                      {"STATE", "state"},
+                                                      {"LEARNED FROM", "learned_from"},
+                                                      {"LOW", "next.low"},
+                                                      {"EXPECTED", "next.expected"},
+                                                      {"HIGH", "next.high"},
+                                                      {"FALSE PAGES", "false_pages"},
+                                                      {"PAGES", "pages"}});
+  return out +
+         fmt::format(
+             "\nFALSE PAGES: expected a {0} although nothing is the matter; in all {1} of rules "
+             "without a threshold, and {2} of declared thresholds that count, as their "
+             "history has it.\nPAGES: in the last {0}s, the newest first; in all {3}.\n",
+             per, cell(member_at(reply, "false_pages")),
+             cell(member_at(reply, "false_pages_of_thresholds")), cell(member_at(reply, "pages")));
+}
+
 }  // namespace
 
 void add_endpoint_commands(CLI::App& root, Context& context, int& exit_code) {
@@ -348,7 +379,7 @@ void add_monitor_commands(CLI::App& root, Context& context, int& exit_code) {
   rehearse->add_option("monitor", rehearsed->monitor)->required();
   rehearse
       ->add_option("alert", rehearsed->alert,
-                   "A declared one, or '{metric: auc, window: week, under: 0.7}'")
+                   "A declared one, or '{metric: auc, window: week, under: 0.7}', or unusual: low")
       ->required();
   rehearse->add_option("--from", rehearsed->from, "First start of a window");
   rehearse->add_option("--until", rehearsed->until, "Windows that start before");
@@ -360,6 +391,12 @@ void add_monitor_commands(CLI::App& root, Context& context, int& exit_code) {
                        Client(context).post(
                            path_of("/slipway/v1/monitors/{}/rehearse", {rehearsed->monitor}), body),
                        show_rehearsal);
+  });
+
+  CLI::App* budget = monitors->add_subcommand(
+      "budget", "What the alarm budget is spent on, and the bounds of what is usual");
+  budget->callback([&context, &exit_code] {
+    exit_code = finish(context, Client(context).get("/slipway/v1/alarm-budget"), show_alarm_budget);
   });
 
   CLI::App* alerts = root.add_subcommand("alerts", "Alerts, newest first, with what they caused");

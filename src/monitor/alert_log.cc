@@ -93,6 +93,7 @@ Result<AlertRecord> read_alert(const store::Row& row) {
     alert.acknowledged = AlertRecord::Acknowledgement{
         .by = row.string(20), .comment = row.string(21), .at = row.time(19)};
   }
+  alert.why = row.string(22);
   return alert;
 }
 
@@ -141,6 +142,7 @@ JsonObject AlertRecord::to_json() const {
                     {"metric", metric},
                     {"value", value},
                     {"threshold", threshold},
+                    {"why", why},
                     {"window", window_name(kind)},
                     {"window_start", types::to_rfc3339(window.start)},
                     {"window_end", types::to_rfc3339(window.end)},
@@ -178,6 +180,7 @@ JsonObject AlertRecord::news(double at) const {
                     {"window_start", types::to_rfc3339(window.start)},
                     {"opened_at", types::to_rfc3339(opened_at)},
                     {"causes", causes}};
+  if (!why.empty()) object["why"] = why;
   object["routes"] = told_at ? monitor::to_json(routes) : JsonArray();
   if (quiet) object["silenced"] = quiet->words;
   object["action"] = nullptr;
@@ -195,13 +198,14 @@ Result<std::vector<AlertRecord>> list_alerts(store::Reader& reader, const std::s
   TRY(reader.query(
       "SELECT id, monitor, endpoint, alert, metric, value, threshold, window_kind, window_start, "
       "window_end, causes, opened_at, windows, last_value, last_window_end, resolved_at, severity, "
-      "routes, told_at, acknowledged_at, acknowledged_by, acknowledged_comment "
+      "routes, told_at, acknowledged_at, acknowledged_by, acknowledged_comment, why "
       "FROM monitor_alerts WHERE workspace = ? AND (? = 0 OR id = ?) "
       "AND (? = '' OR monitor = ?) "
       "AND (? = '' OR endpoint = ?) AND (? = '' OR alert = ?) "
-      "AND (? = 0 OR resolved_at IS NULL) ORDER BY id DESC LIMIT ?",
+      "AND (? = 0 OR resolved_at IS NULL) AND opened_at >= ? ORDER BY id DESC LIMIT ?",
       {workspace, filter.id, filter.id, filter.monitor, filter.monitor, filter.endpoint,
-       filter.endpoint, filter.alert, filter.alert, filter.open_only, filter.limit},
+       filter.endpoint, filter.alert, filter.alert, filter.open_only,
+       filter.opened_from.value_or(base::Timestamp{INT64_MIN}), filter.limit},
       [&](const store::Row& row) {
         Result<AlertRecord> alert = read_alert(row);
         if (alert) {
@@ -225,13 +229,28 @@ Result<std::int64_t> insert_alert(store::Tx& tx, const std::string& workspace,
       "INSERT INTO monitor_alerts(workspace, id, monitor, endpoint, alert, metric, "
       "value, threshold, "
       "window_kind, window_start, window_end, causes, opened_at, windows, last_value, "
-      "last_window_end, severity, routes, told_at) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-      "?, ?, ?, ?, ?, ?)",
-      {workspace, id, alert.monitor, alert.endpoint, alert.alert, alert.metric, alert.value,
-       alert.threshold, window_name(alert.kind), alert.window.start, alert.window.end,
-       base::to_text(Json(alert.causes)), alert.opened_at, alert.windows, alert.last_value,
-       alert.last_window_end, alert.severity, base::to_text(monitor::to_json(alert.routes)),
-       alert.told_at}));
+      "last_window_end, severity, routes, told_at, why) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+      "?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      {workspace,
+       id,
+       alert.monitor,
+       alert.endpoint,
+       alert.alert,
+       alert.metric,
+       alert.value,
+       alert.threshold,
+       window_name(alert.kind),
+       alert.window.start,
+       alert.window.end,
+       base::to_text(Json(alert.causes)),
+       alert.opened_at,
+       alert.windows,
+       alert.last_value,
+       alert.last_window_end,
+       alert.severity,
+       base::to_text(monitor::to_json(alert.routes)),
+       alert.told_at,
+       alert.why}));
   return id;
 }
 

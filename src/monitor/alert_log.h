@@ -43,6 +43,7 @@ struct AlertRecord {
   std::string severity = "warning";
   std::vector<std::string> routes;  // that hear of it
   double value = 0, threshold = 0;  // of the window that opened it
+  std::string why;                  // a sentence, of a rule without a threshold; empty: as it says
   WindowKind kind = WindowKind::kWeek;
   Window window;
   JsonArray causes;
@@ -77,6 +78,7 @@ struct AlertFilter {
   std::int64_t id = 0;                   // 0: all
   std::string monitor, endpoint, alert;  // empty: all
   bool open_only = false;
+  std::optional<base::Timestamp> opened_from;
   std::size_t limit = 1000;
 };
 // Newest first, with their actions.

@@ -30,7 +30,7 @@ RuleVerdict judge_rule(const AlertRule& rule, const VariantResult& live) {
   const double value = value_of(live, rule.metric);
   if (!std::isfinite(value)) return RuleVerdict::kNotJudged;
   const std::int64_t behind = needs_labels(rule.metric) ? live.labels : live.rows;
-  if (behind < rule.min_rows) return RuleVerdict::kNotJudged;
+  if (behind < rule.min_rows || !rule.has_bound()) return RuleVerdict::kNotJudged;
   return rule.fires(value) ? RuleVerdict::kFires : RuleVerdict::kFine;
 }
 
@@ -125,7 +125,8 @@ Health judge_health(const HealthFacts& facts) {
     }
     if (facts.definition == nullptr) continue;
     for (const AlertRule& rule : facts.definition->alerts) {
-      if (rule.window != kind || judge_rule(rule, live) == RuleVerdict::kNotJudged) continue;
+      if (rule.unusual || rule.window != kind) continue;
+      if (judge_rule(rule, live) == RuleVerdict::kNotJudged) continue;
       const double value = value_of(live, rule.metric);
       if (!near_threshold(rule, value)) continue;
       return {"watch", fmt::format("{} is {:.4g} in the {}, near its threshold of {:.4g}",

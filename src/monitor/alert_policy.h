@@ -12,8 +12,8 @@
 namespace slipway::monitor {
 
 enum class RuleVerdict { kFires, kFine, kNotJudged };
-// `live` is the window's live variant. kNotJudged: the metric could not be computed or too few rows
-// stand behind it.
+// By the rule's bound. `live` is the window's live variant. kNotJudged: the metric could not be
+// computed, too few rows stand behind it, or the rule has no bound (budget/unusual.h).
 RuleVerdict judge_rule(const AlertRule& rule, const VariantResult& live);
 
 // An input that moved, in one word how, and by how much. The largest first.

@@ -179,6 +179,16 @@ constexpr KindName kActionKinds[] = {{ActionKind::kPipeline, "pipeline"},
                                      {ActionKind::kFallback, "fallback"},
                                      {ActionKind::kIncident, "incident"}};
 
+constexpr Unusual kSides[] = {Unusual::kHigh, Unusual::kLow, Unusual::kBoth};
+
+Result<Unusual> read_unusual(const YamlNode& node) {
+  const std::string word = TRY(node.text());
+  for (const Unusual side : kSides) {
+    if (word == unusual_name(side)) return side;
+  }
+  return node.error("unusual must be high, low or both: {}", word);
+}
+
 Result<std::string> read_severity(const YamlNode& node) {
   std::string severity = TRY(node.text());
   if (severity != "critical" && severity != "warning" && severity != "info")
@@ -201,8 +211,12 @@ Result<AlertRule> read_alert(const std::string& name, const YamlNode& node, Prob
   if (auto under = map.find("under")) rule.under = TRY(under->number());
   if (auto abs_over = map.find("abs_over"))
     rule.abs_over = TRY(number_between(*abs_over, 0, 1e300));
-  if (rule.over.has_value() + rule.under.has_value() + rule.abs_over.has_value() != 1) {
-    return node.error("alert {} needs exactly one of over, under and abs_over", name);
+  if (auto unusual = map.find("unusual")) rule.unusual = TRY(read_unusual(*unusual));
+  const int bounds = rule.over.has_value() + rule.under.has_value() + rule.abs_over.has_value();
+  if (bounds > 1 || (bounds == 0 && !rule.unusual)) {
+    return node.error(
+        "alert {} needs exactly one of over, under and abs_over, or unusual: high, low or both",
+        name);
   }
   rule.min_rows = TRY(map.find_integer("min_rows", 1)).value_or(rule.min_rows);
   if (auto action = map.find("action")) rule.actions = TRY(read_names(*action));
@@ -492,6 +506,18 @@ std::string_view window_name(WindowKind kind) {
   return "";
 }
 
+std::string_view unusual_name(Unusual side) {
+  switch (side) {
+    case Unusual::kHigh:
+      return "high";
+    case Unusual::kLow:
+      return "low";
+    case Unusual::kBoth:
+      return "both";
+  }
+  return "";
+}
+
 Result<WindowKind> parse_window(std::string_view name) {
   for (const WindowKind kind : {WindowKind::kDay, WindowKind::kWeek, WindowKind::kMonth}) {
     if (name == window_name(kind)) return kind;
@@ -610,6 +636,7 @@ JsonObject MonitorDefinition::to_json() const {
     if (rule.over) member["over"] = *rule.over;
     if (rule.under) member["under"] = *rule.under;
     if (rule.abs_over) member["abs_over"] = *rule.abs_over;
+    if (rule.unusual) member["unusual"] = unusual_name(*rule.unusual);
     member["min_rows"] = rule.min_rows;
     if (!rule.actions.empty()) member["action"] = one_or_list(rule.actions);
     member["severity"] = rule.severity;

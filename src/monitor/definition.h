@@ -29,8 +29,12 @@ bool needs_labels(std::string_view metric);
 // True for estimates of what labels will say: judged when a window is over, without waiting.
 bool is_estimate(std::string_view metric);
 
-// A condition on one metric of the live variant in one kind of window. Exactly one of the three
-// bounds is set.
+// On which side of what a metric usually is a window stands out.
+enum class Unusual { kHigh, kLow, kBoth };
+std::string_view unusual_name(Unusual side);  // "high", "low", "both"
+
+// A condition on one metric of the live variant in one kind of window: exactly one of the three
+// bounds; or `unusual`, where a bound beside it holds for as long as it isn't known what is usual.
 struct AlertRule {
   std::string name;
   std::string metric;
@@ -38,13 +42,15 @@ struct AlertRule {
   std::optional<double> over;      // fires above it
   std::optional<double> under;     // fires below it
   std::optional<double> abs_over;  // fires when the absolute value is above it
+  std::optional<Unusual> unusual;  // fires when it stands out of its own history (budget/unusual.h)
   std::int64_t min_rows =
       100;  // fewer rows (labelled ones, where the metric needs labels): not judged
   std::vector<std::string> actions;  // in this order; empty: only tells
   std::string severity = "warning";  // critical | warning | info
   std::vector<std::string> routes;   // of slipway.yaml, that hear of it
 
-  double threshold() const;
+  bool has_bound() const { return over || under || abs_over; }
+  double threshold() const;  // the bound; 0: there is none
   bool fires(double value) const;
   bool operator==(const AlertRule&) const = default;
 };

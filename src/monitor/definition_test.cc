@@ -47,6 +47,22 @@ TEST(Definition, ItsJsonReadsBackAsItself) {
   EXPECT_EQ(MUST(parse_monitor(monitor.name, base::to_text(monitor.to_json()))), monitor);
 }
 
+TEST(Definition, ARuleMayGoWithoutAThreshold) {
+  const AlertRule rule =
+      MUST(parse_alert("a", "{metric: requests, window: day, unusual: low, under: 10}"));
+  EXPECT_EQ(rule.unusual, Unusual::kLow);
+  EXPECT_EQ(rule.under, 10) << "until it knows what is usual";
+  MonitorDefinition monitor = MUST(parse_monitors(kFlights))[0];
+  monitor.windows = {WindowKind::kDay, WindowKind::kWeek};
+  monitor.alerts.push_back(rule);
+  EXPECT_EQ(MUST(parse_monitor(monitor.name, base::to_text(monitor.to_json()))), monitor);
+  for (const char* wrong :
+       {"{metric: requests, window: day, unusual: up}", "{metric: requests, window: day}",
+        "{metric: requests, window: day, unusual: low, under: 1, over: 2}"}) {
+    EXPECT_FALSE(parse_alert("a", wrong)) << wrong;
+  }
+}
+
 TEST(Definition, OtherPartsAreNotLookedAt) {
   EXPECT_TRUE(MUST(parse_monitors("endpoints: {a: [nonsense]}\n")).empty());
   EXPECT_TRUE(MUST(parse_monitors("")).empty());

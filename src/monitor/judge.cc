@@ -119,6 +119,14 @@ Result<void> Monitor::plan_rules(const Cursor& cursor, Stage stage, const Varian
   for (const AlertRule& rule : definition.alerts) {
     if (rule.window != cursor.kind || is_estimate(rule.metric) != (stage == Stage::kOver)) continue;
     Planned::Rule verdict{.rule = &rule, .verdict = judge_rule(rule, live)};
+    if (rule.unusual) {
+      // Until it knows what is usual it goes by its bound, if it has one.
+      verdict.unusual = TRY(watch(definition, rule, cursor.window, live));
+      if (verdict.unusual.state == UnusualVerdict::State::kUsual)
+        verdict.verdict = RuleVerdict::kFine;
+      if (verdict.unusual.state == UnusualVerdict::State::kUnusual)
+        verdict.verdict = RuleVerdict::kFires;
+    }
     if (verdict.verdict == RuleVerdict::kNotJudged) continue;
     verdict.value = live.metrics.at(rule.metric);
     verdict.quiet =
@@ -226,6 +234,8 @@ Result<void> Monitor::record(Cursor& cursor, Stage stage, base::Timestamp now,
     }
     for (const Planned::Rule& judged : planned.rules) {
       const AlertRule& rule = *judged.rule;
+      const std::optional<Band>& band = judged.unusual.band;
+      if (band) TRY(store_band(tx, definition, rule, *band));
       auto open = TRY(list_alerts(
           tx, workspace_, {.monitor = definition.name, .alert = rule.name, .open_only = true}));
       const std::string subject = alert_subject(definition.name, rule.name);
@@ -233,9 +243,11 @@ Result<void> Monitor::record(Cursor& cursor, Stage stage, base::Timestamp now,
         if (open.empty()) continue;
         TRY(tx.execute("UPDATE monitor_alerts SET resolved_at = ? WHERE workspace = ? AND id = ?",
                        {now, workspace_, open.front().id}));
+        JsonObject news = open.front().news(judged.value);
+        if (judged.unusual.is_new_usual) news["reason"] = "it has lasted: it is what is usual now";
         TRY(tx.append_event({.kind = "alert.resolved",
                              .subject = subject,
-                             .payload = open.front().news(judged.value),
+                             .payload = std::move(news),
                              .event_time = now,
                              .workspace = workspace_}));
         ids.resolved.push_back(open.front().id);
@@ -257,6 +269,10 @@ Result<void> Monitor::record(Cursor& cursor, Stage stage, base::Timestamp now,
                           .last_value = judged.value,
                           .last_window_end = cursor.window.end,
                           .quiet = judged.quiet};
+        if (band) {
+          alert.threshold = band->bound();
+          alert.why = band->words(rule.metric);
+        }
         if (!judged.quiet) alert.told_at = now;
         for (const Cause& cause : planned.causes) alert.causes.push_back(cause.to_json());
         alert_id = TRY(insert_alert(tx, workspace_, alert));

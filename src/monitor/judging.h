@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "monitor/budget/unusual.h"
 #include "monitor/monitor.h"
 
 namespace slipway::monitor {
@@ -22,6 +23,7 @@ struct Monitor::Planned {
     const AlertRule* rule;
     RuleVerdict verdict;
     double value = 0;
+    UnusualVerdict unusual;  // of a rule without a threshold
     std::optional<Quiet> quiet;
     std::vector<Decided> actions;
   };

@@ -50,7 +50,10 @@ Result<void> Monitor::load() {
   std::vector<Stored> stored;
   std::vector<std::tuple<std::string, std::string, base::Timestamp>> cursors;
   std::vector<Stored> maintenance;
+  std::optional<std::string> budget;
   TRY(db_.read([&](store::Reader& reader) -> Result<void> {
+    budget = TRY(reader.find("SELECT definition FROM monitor_alarm_budgets WHERE workspace = ?",
+                             {workspace_}, [](const store::Row& row) { return row.string(0); }));
     TRY(reader.query(
         "SELECT name, definition FROM monitor_maintenance WHERE workspace = ? ORDER BY name",
         {workspace_}, [&](const store::Row& row) {
@@ -70,6 +73,7 @@ Result<void> Monitor::load() {
   }));
   base::MutexLock turn(advance_mutex_);
   base::MutexLock lock(mutex_);
+  if (budget) alarm_budget_ = TRY(parse_alarm_budget_mapping(*budget));
   for (const Stored& row : maintenance)
     maintenance_.push_back(TRY(parse_maintenance_window(row.name, row.text)));
   for (const Stored& row : stored) {

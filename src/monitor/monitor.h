@@ -16,6 +16,7 @@
 #include "base/result.h"
 #include "monitor/alert_log.h"
 #include "monitor/alert_policy.h"
+#include "monitor/budget/budget_report.h"
 #include "monitor/comparison.h"
 #include "monitor/definition.h"
 #include "monitor/drift/column_source.h"
@@ -92,6 +93,18 @@ class Monitor {
   Result<std::vector<DefinitionChange>> apply_maintenance(
       const std::vector<MaintenanceWindow>& windows, const std::string& actor);
   std::vector<MaintenanceWindow> maintenance();
+
+  // As plan and apply of monitors; nothing: it is as AlarmBudget says.
+  std::vector<DefinitionChange> plan_alarm_budget(const std::optional<AlarmBudget>& budget);
+  Result<std::vector<DefinitionChange>> apply_alarm_budget(const std::optional<AlarmBudget>& budget,
+                                                           const std::string& actor);
+  // The chance with which a rule without a threshold may fire in a window although nothing is the
+  // matter. One that is only thought of is one more to share the budget.
+  double allowed_chance(const AlertRule& rule, bool is_declared = true);
+  // As of now.
+  Result<BudgetReport> budget_report();
+  // What was said of the newest windows by a rule without a threshold, oldest first. kNotFound.
+  Result<std::vector<Band>> alert_bands(const std::string& monitor, const std::string& alert);
 
   // From `draft`, whose id and creation are given here. kInvalidArgument: no matcher, no comment,
   // or an end that isn't after its start and now.
@@ -192,6 +205,16 @@ class Monitor {
   enum class Stage { kOver, kLabelled };
   Result<void> plan_rules(const Cursor& cursor, Stage stage, const VariantResult& live,
                           base::Timestamp now, Planned& planned);
+  std::size_t budgeted_rules() REQUIRES(mutex_);
+  // The newest judged windows of the live variant that start before `before`, oldest first.
+  Result<std::vector<StoredWindow>> past_windows(const std::string& monitor, WindowKind kind,
+                                                 base::Timestamp before);
+  Result<std::vector<Band>> bands(const std::string& monitor, const AlertRule& rule,
+                                  base::Timestamp before);
+  Result<UnusualVerdict> watch(const MonitorDefinition& definition, const AlertRule& rule,
+                               const Window& window, const VariantResult& live);
+  Result<void> store_band(store::Tx& tx, const MonitorDefinition& definition, const AlertRule& rule,
+                          const Band& band);
   Result<void> record(Cursor& cursor, Stage stage, base::Timestamp now, const Planned& planned,
                       AdvanceReport& report) REQUIRES(advance_mutex_);
   // Estimates of a window that was looked at before, by variant; nothing when it wasn't.
@@ -237,7 +260,8 @@ class Monitor {
   base::Mutex mutex_;
   std::map<std::string, std::shared_ptr<const MonitorDefinition>> definitions_ GUARDED_BY(mutex_);
   std::vector<MaintenanceWindow> maintenance_ GUARDED_BY(mutex_);
-  std::set<std::string> newly_labelled_ GUARDED_BY(mutex_);  // endpoints
+  std::optional<AlarmBudget> alarm_budget_ GUARDED_BY(mutex_);  // that was declared
+  std::set<std::string> newly_labelled_ GUARDED_BY(mutex_);     // endpoints
 };
 
 }  // namespace slipway::monitor

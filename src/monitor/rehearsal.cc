@@ -3,14 +3,15 @@
 #include <algorithm>
 #include <cmath>
 
+#include "monitor/budget/unusual.h"
 #include "types/timestamp.h"
 
 namespace slipway::monitor {
 namespace {
 
 bool is_worse(const AlertRule& rule, double value, double than) {
-  if (rule.under) return value < than;
-  if (rule.over) return value > than;
+  if (rule.under || rule.unusual == Unusual::kLow) return value < than;
+  if (rule.over || rule.unusual == Unusual::kHigh) return value > than;
   return std::abs(value) > std::abs(than);
 }
 
@@ -23,16 +24,42 @@ Firing open(const AlertRule& rule, const MonitorDefinition& definition,
   return firing;
 }
 
+// A rule without a threshold, that goes from window to window.
+struct Watcher {
+  const AlertRule& rule;
+  double chance;
+  std::vector<WatchedWindow> past;
+  std::vector<Band> bands;
+
+  RuleVerdict judge(const StoredWindow& window) {
+    RuleVerdict verdict = judge_rule(rule, window.result);  // by its bound, while it learns
+    const WatchedWindow watched = watched_window(rule, window.window, window.result);
+    if (!std::isfinite(watched.value)) return RuleVerdict::kNotJudged;
+    const UnusualVerdict unusual = judge_unusual(rule, chance, past, bands, watched);
+    if (unusual.band) bands.push_back(*unusual.band);
+    past.push_back(watched);
+    if (past.size() > kWindowsMax) past.erase(past.begin());
+    if (bands.size() > kWindowsMax) bands.erase(bands.begin());
+    if (unusual.state == UnusualVerdict::State::kUsual) verdict = RuleVerdict::kFine;
+    if (unusual.state == UnusualVerdict::State::kUnusual) verdict = RuleVerdict::kFires;
+    return verdict;
+  }
+
+  static constexpr std::size_t kWindowsMax = 100;  // as the monitor
+};
+
 }  // namespace
 
 Rehearsal rehearse(const AlertRule& rule, const MonitorDefinition& definition,
-                   const std::vector<StoredWindow>& windows) {
+                   const std::vector<StoredWindow>& windows, double chance) {
   Rehearsal rehearsal;
   bool is_open = false;
+  Watcher watcher{rule, chance, {}, {}};
   for (const StoredWindow& window : windows) {
     if (window.kind != rule.window || !window.judged_at) continue;
     ++rehearsal.windows;
-    const RuleVerdict verdict = judge_rule(rule, window.result);
+    const RuleVerdict verdict =
+        rule.unusual ? watcher.judge(window) : judge_rule(rule, window.result);
     rehearsal.strip += verdict == RuleVerdict::kFires  ? '#'
                        : verdict == RuleVerdict::kFine ? '.'
                                                        : '?';

@@ -23,15 +23,17 @@ struct Firing {
 
 struct Rehearsal {
   std::int64_t windows = 0;     // of the rule's kind
-  std::int64_t not_judged = 0;  // of them: too few rows, or the metric couldn't be computed
+  std::int64_t not_judged = 0;  // of them: too few rows, the metric couldn't be computed, or
+                                // it wasn't known yet what is usual
   std::vector<Firing> firings;  // oldest first
   std::string strip;            // a character a window: '.' fine, '#' fired, '?' not judged
 
   JsonObject to_json() const;
 };
 
-// `windows` oldest first, of the live variant; others than the rule's kind are passed over.
+// `windows` oldest first, of the live variant; others than the rule's kind are passed over. A rule
+// without a threshold learns from them as it goes, and fires by chance with `chance` in a window.
 Rehearsal rehearse(const AlertRule& rule, const MonitorDefinition& definition,
-                   const std::vector<StoredWindow>& windows);
+                   const std::vector<StoredWindow>& windows, double chance);
 
 }  // namespace slipway::monitor

@@ -29,7 +29,7 @@ TEST(Rehearsal, AnAlertStaysOneFromTheFirstWindowToTheFirstFineOne) {
   StoredWindow waiting = week(8, 9);
   waiting.judged_at.reset();
   windows.push_back(waiting);
-  const Rehearsal rehearsal = rehearse(rule(), {}, windows);
+  const Rehearsal rehearsal = rehearse(rule(), {}, windows, 0.01);
   EXPECT_EQ(rehearsal.strip, ".##?#.#");
   EXPECT_EQ(rehearsal.windows, 7);
   EXPECT_EQ(rehearsal.not_judged, 1);
@@ -46,10 +46,24 @@ TEST(Rehearsal, WorseIsTheOtherWayBelowABound) {
   AlertRule below = rule();
   below.over.reset();
   below.under = 1.0;
-  const Rehearsal rehearsal = rehearse(below, {}, {week(0, 0.9), week(1, 0.4), week(2, 0.6)});
+  const Rehearsal rehearsal = rehearse(below, {}, {week(0, 0.9), week(1, 0.4), week(2, 0.6)}, 0.01);
   ASSERT_EQ(rehearsal.firings.size(), 1u);
   EXPECT_EQ(rehearsal.firings[0].worst, 0.4);
-  EXPECT_TRUE(rehearse(below, {}, {}).firings.empty());
+  EXPECT_TRUE(rehearse(below, {}, {}, 0.01).firings.empty());
+}
+
+// As the monitor: it learns from the windows as it goes.
+TEST(Rehearsal, ARuleWithoutAThresholdLearnsFirst) {
+  const AlertRule unusual =
+      MUST(parse_alert("try", "{metric: log_loss_ratio, window: week, unusual: high}"));
+  std::vector<StoredWindow> windows;
+  for (int number = 0; number < 20; ++number)
+    windows.push_back(week(number, number == 18 ? 3 : 0.9 + number * 7 % 5 * 0.01));
+  const Rehearsal rehearsal = rehearse(unusual, {}, windows, 0.01);
+  EXPECT_EQ(rehearsal.strip, "????????????......#.");
+  EXPECT_EQ(rehearsal.not_judged, 12);
+  ASSERT_EQ(rehearsal.firings.size(), 1u);
+  EXPECT_EQ(rehearsal.firings[0].value, 3);
 }
 
 }  // namespace

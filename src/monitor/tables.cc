@@ -190,6 +190,26 @@ constexpr std::string_view kClassLabels = R"sql(
 ALTER TABLE monitor_labels ADD COLUMN class_name TEXT
 )sql";
 
+constexpr std::string_view kAlarmBudget = R"sql(
+CREATE TABLE monitor_alarm_budgets(
+  workspace TEXT NOT NULL DEFAULT 'default',
+  definition TEXT NOT NULL,
+  PRIMARY KEY(workspace));
+
+-- What rules without a threshold said of windows: budget/unusual.h.
+CREATE TABLE monitor_bands(
+  workspace TEXT NOT NULL DEFAULT 'default',
+  monitor TEXT NOT NULL,
+  alert TEXT NOT NULL,
+  window_kind TEXT NOT NULL,
+  window_start INTEGER NOT NULL,
+  metric TEXT NOT NULL,
+  band TEXT NOT NULL,
+  PRIMARY KEY(workspace, monitor, alert, window_kind, window_start));
+
+ALTER TABLE monitor_alerts ADD COLUMN why TEXT NOT NULL DEFAULT ''
+)sql";
+
 }  // namespace
 
 store::RoomMigrations migrations() {
@@ -200,7 +220,8 @@ store::RoomMigrations migrations() {
            {4, kActing},
            {5, kProfiles},
            {6, kDetectors},
-           {7, kClassLabels}}};
+           {7, kClassLabels},
+           {8, kAlarmBudget}}};
 }
 
 }  // namespace slipway::monitor

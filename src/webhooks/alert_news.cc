@@ -47,6 +47,10 @@ std::string what_happened(const JsonObject& alert) {
     return fmt::format("{} changed with request {} at {}", text_at(alert, "metric"),
                        text_at(*row, "request_id"), text_at(*row, "event_time"));
   }
+  if (const std::string why = text_at(alert, "why"); !why.empty()) {
+    return fmt::format("in the {} from {} {}", text_at(alert, "window"),
+                       text_at(alert, "window_start").substr(0, 10), why);
+  }
   return fmt::format("{} {} in the {} from {} (threshold {})", text_at(alert, "metric"),
                      number_at(alert, "value"), text_at(alert, "window"),
                      text_at(alert, "window_start").substr(0, 10), number_at(alert, "threshold"));

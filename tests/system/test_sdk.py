@@ -73,6 +73,7 @@ project: whole
 owner: ada
 clock: rehearsal
 start: 2026-01-05T08:00:00Z
+alarm_budget: {false_pages: 1, per: week, severity: [critical, warning], route: [pager, chat]}
 datasets:
   rows:
     path: rows.parquet
@@ -130,7 +131,8 @@ monitors:
     drift: {method: evidently, columns: {dist: {method: ks, threshold: 0.01}}, multivariate: {method: mmd, threshold: 0.01, columns: [dist, n], rows: 500}}
     causes: {psi_over: 0.1, max: 5}
     estimate: {rows: 500, threshold: 0.4}
-    alerts: {a: {metric: auc, window: week, under: 0.5, min_rows: 10, action: [again, page], route: pager}, b: {metric: brier, window: day, over: 1, severity: critical, route: [post, chat]}}
+    alerts: {a: {metric: auc, window: week, under: 0.5, min_rows: 10, action: [again, page], route: pager}, b: {metric: brier, window: day, over: 1, severity: critical, route: [post, chat]},
+             c: {metric: requests, window: day, under: 10, unusual: low}}
     detectors: {moved: {method: page_hinkley, of: inputs.dist, threshold: 20, mode: up, severity: info, route: pager}, wrong: {method: rate_above, of: error, bound: 0.2}}
     actions: {again: {pipeline: train, params: {rounds: 10}, confirmed: 2, min_labels: 5, cool_down: 21d, max_missing_rise: 0.1, with_open_incident: act}, page: {do: incident},
               simple: {do: fallback, model: models:/m/1}}
@@ -193,14 +195,16 @@ def every_key() -> sw.Project:
                        multivariate=sw.MultivariateDrift(method="mmd", threshold=0.01, columns=["dist", "n"], rows=500)),
         causes=sw.Causes(psi_over=0.1, max=5), estimate=sw.Estimate(rows=500, threshold=0.4),
         alerts={"a": sw.Alert(metric="auc", window="week", under=0.5, min_rows=10, action=["again", "page"], route="pager"),
-                "b": sw.Alert(metric="brier", window="day", over=1, severity="critical", route=[post, chat])},
+                "b": sw.Alert(metric="brier", window="day", over=1, severity="critical", route=[post, chat]),
+                "c": sw.Alert(metric="requests", window="day", under=10, unusual="low")},
         detectors={"moved": sw.Detector(method="page_hinkley", of="inputs.dist", threshold=20, mode="up", severity="info", route="pager"),
                    "wrong": sw.Detector(method="rate_above", of="error", bound=0.2)},
         actions={"again": sw.Action(pipeline=train, params={"rounds": 10}, confirmed=2, min_labels=5, cool_down="21d", max_missing_rise=0.1, with_open_incident="act"),
                  "page": sw.Action(do="incident"), "simple": sw.Action(do="fallback", model="models:/m/1")})
     stream = sw.Stream("scored", "log:/in", endpoint=late, target="log:/out", dead_letters="log:/dead", group="g", format="json", start="earliest",
                        batching=sw.Batching(max_rows=500, max_wait_ms=20))
-    project = sw.Project("whole", owner="ada", clock="rehearsal", start=START)
+    project = sw.Project("whole", owner="ada", clock="rehearsal", start=START, alarm_budget=sw.AlarmBudget(
+        false_pages=1, per="week", severity=["critical", "warning"], route=["pager", chat]))
     project.add(sw.Dataset("files", path="rows", format="csv", csv=sw.Csv(delimiter=";", missing=["NA", "-"])),
                 sw.Dataset("table", postgres=sw.Postgres(url="${WAREHOUSE_URL}", table="shop.rides")),
                 sw.Dataset("query", postgres=sw.Postgres(url="postgresql://h/d", query="SELECT 1 AS x")))
@@ -241,6 +245,7 @@ def test_every_key_of_the_document_has_a_place(server):
     (lambda: agg.top_k("x", 0), "1 to 100"),
     (lambda: agg.quantile("x", 2), "0 to 1"),
     (lambda: sw.Alert(metric="auc", window="day"), "exactly one"),
+    (lambda: sw.Alert(metric="auc", window="day", unusual="low", over=1, under=0), "exactly one"),
     (lambda: sw.Route(name="r"), "exactly one"),
     (lambda: sw.Action(), "exactly one"),
     (lambda: sw.Action(do="rollback", model="models:/m/1"), "fallback"),

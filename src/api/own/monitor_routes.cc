@@ -11,6 +11,7 @@ using http::Request;
 using http::Response;
 using monitor::Monitor;
 
+constexpr const char* kThoughtOf = "{rehearsed}";      // no declared alert's name
 constexpr std::size_t kRehearsedWindowsMax = 100'000;  // the newest
 
 Result<JsonObject> describe(Monitor& monitor, const monitor::MonitorDefinition& definition) {
@@ -79,7 +80,7 @@ Result<Response> alert(Monitor& monitor, const Request& request) {
 Result<monitor::AlertRule> rule_in(const std::string& text,
                                    const monitor::MonitorDefinition& definition) {
   if (text.find('{') != std::string::npos) {
-    return monitor::parse_alert("rehearsed", text, definition.problem.kind);
+    return monitor::parse_alert(kThoughtOf, text, definition.problem.kind);
   }
   for (const monitor::AlertRule& rule : definition.alerts) {
     if (rule.name == text) return rule;
@@ -103,12 +104,26 @@ Result<Response> rehearse(Monitor& monitor, const Request& request) {
   filter.from = TRY(read_time(body, "from"));
   filter.to = TRY(read_time(body, "until"));
   filter.limit = kRehearsedWindowsMax;
+  const bool is_declared = rule.name != kThoughtOf;
+  const double chance = monitor.allowed_chance(rule, is_declared);
   JsonObject object =
-      monitor::rehearse(rule, definition, TRY(monitor.windows(name, filter))).to_json();
+      monitor::rehearse(rule, definition, TRY(monitor.windows(name, filter)), chance).to_json();
   object["metric"] = rule.metric;
   object["window"] = monitor::window_name(rule.window);
-  object["threshold"] = rule.threshold();
+  object["threshold"] = rule.has_bound() ? Json(rule.threshold()) : Json(nullptr);
+  object["chance_per_window"] = rule.unusual ? Json(chance) : Json(nullptr);
   return reply(object);
+}
+
+Result<Response> bands(Monitor& monitor, const Request& request) {
+  JsonArray found;
+  for (const auto& band : TRY(monitor.alert_bands(request.param("name"), request.param("alert"))))
+    found.push_back(band.to_json());
+  return reply({{"bands", std::move(found)}});
+}
+
+Result<Response> alarm_budget(Monitor& monitor) {
+  return reply(TRY(monitor.budget_report()).to_json());
 }
 
 }  // namespace
@@ -137,6 +152,18 @@ std::vector<http::Route> monitor_routes(Monitor& monitor) {
        .summary = "When an alert, declared or only thought of, would have fired over the windows "
                   "that were judged: {alert, from, until}.",
        .handler = answering([&monitor](const Request& r) { return rehearse(monitor, r); }),
+       .tag = "slipway"},
+      {.method = Method::kGet,
+       .pattern = "/slipway/v1/monitors/{name}/alerts/{alert}/bands",
+       .summary = "What an alert without a threshold said of its newest windows, oldest first: "
+                  "what was expected, and the bounds.",
+       .handler = answering([&monitor](const Request& r) { return bands(monitor, r); }),
+       .tag = "slipway"},
+      {.method = Method::kGet,
+       .pattern = "/slipway/v1/alarm-budget",
+       .summary = "The alarm budget, each rule's part of it with the bounds of its next window, "
+                  "and the pages there were.",
+       .handler = answering([&monitor](const Request&) { return alarm_budget(monitor); }),
        .tag = "slipway"},
       {.method = Method::kGet,
        .pattern = "/slipway/v1/alerts",

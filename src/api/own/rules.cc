@@ -100,6 +100,8 @@ constexpr Rule kRules[] = {
     {kGet, "/slipway/v1/monitors/{name}", About::kProject, Permission::kRead},
     {kGet, "/slipway/v1/monitors/{name}/windows", About::kProject, Permission::kRead},
     {kPost, "/slipway/v1/monitors/{name}/rehearse", About::kProject, Permission::kRead},
+    {kGet, "/slipway/v1/monitors/{name}/alerts/{alert}/bands", About::kProject, Permission::kRead},
+    {kGet, "/slipway/v1/alarm-budget", About::kProject, Permission::kRead},
     {kGet, "/slipway/v1/alerts", About::kProject, Permission::kRead},
     {kGet, "/slipway/v1/alerts/{id}", About::kProject, Permission::kRead},
     {kPost, "/slipway/v1/alerts/{id}/acknowledge", About::kProject, Permission::kEdit},

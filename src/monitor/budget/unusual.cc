@@ -1,0 +1,306 @@
+#include "monitor/budget/unusual.h"
+
+#include <algorithm>
+#include <boost/math/special_functions/erf.hpp>
+#include <cmath>
+#include <numbers>
+#include <set>
+
+#include "monitor/budget/usual.h"
+#include "types/timestamp.h"
+
+namespace slipway::monitor {
+namespace {
+
+constexpr double kJumpShare = 0.5;               // of the chance; the rest is for drifts
+constexpr double kMemory = 0.2;                  // the newest window's weight in the running mean
+constexpr double kDriftSlack = 1.4;              // of its variance: correlations are known roughly
+constexpr double kDeviationMax = 3;              // one window counts as at most so far out in it
+constexpr std::ptrdiff_t kHeldBack = 5;          // of the newest windows, nothing is learned yet
+constexpr double kBack = 0.5, kWellBack = 0.25;  // of the bound
+
+// The distance that a normal variable is beyond with this chance.
+double normal_limit(double chance) {
+  return std::numbers::sqrt2 * boost::math::erfc_inv(2 * std::clamp(chance, 1e-300, 2 - 1e-15));
+}
+
+// Windows of a kind are about so long.
+std::int64_t step_of(WindowKind kind, base::Timestamp start) {
+  const double days =
+      static_cast<double>(start.micros) / static_cast<double>(base::Duration::days(1).micros);
+  switch (kind) {
+    case WindowKind::kDay:
+      return std::llround(days);
+    case WindowKind::kWeek:
+      return std::llround(days / 7);
+    case WindowKind::kMonth:
+      return std::llround(days / (365.2425 / 12));
+  }
+  return 0;
+}
+
+std::vector<Observation> learnable(const AlertRule& rule, const std::vector<WatchedWindow>& past,
+                                   const std::vector<Band>& bands) {
+  constexpr base::Timestamp kEver{INT64_MIN};
+  const base::Timestamp since = bands.empty() ? kEver : bands.back().since.value_or(kEver);
+  std::set<base::Timestamp> out;
+  for (const Band& band : bands) {
+    // Those of the level before, and those that have become the usual level, aren't out any more.
+    if (band.how != Departure::kNone && band.since.value_or(kEver) == since)
+      out.insert(band.window_start);
+  }
+  std::vector<Observation> observations;
+  for (const WatchedWindow& window : past) {
+    if (window.window.start < since) continue;
+    if (!std::isfinite(window.value)) continue;
+    if (out.contains(window.window.start)) continue;
+    const std::int64_t step = step_of(rule.window, window.window.start);
+    // Windows that a change of zone has cut short.
+    if (!observations.empty() && observations.back().step >= step) continue;
+    observations.push_back({step, window.value, window.rows});
+  }
+  if (std::ssize(observations) > kLearnedWindowsMax + kHeldBack)
+    observations.erase(observations.begin(), observations.end() - kLearnedWindowsMax - kHeldBack);
+  return observations;
+}
+
+std::optional<Usual> learn(const AlertRule& rule, const std::vector<Observation>& observations) {
+  if (std::ssize(observations) < windows_needed(rule.window)) return std::nullopt;
+  // What begins slowly would otherwise be learned before it shows.
+  const auto held =
+      std::min<std::ptrdiff_t>(kHeldBack, std::ssize(observations) - windows_needed(rule.window));
+  Usual usual =
+      Usual::learn(scale_of(rule.metric), {observations.begin(), observations.end() - held},
+                   rule.window == WindowKind::kDay ? 7 : 0);
+  usual.follow(observations.back());
+  return usual;
+}
+
+int sides(const AlertRule& rule) { return rule.unusual == Unusual::kBoth ? 2 : 1; }
+
+// `out` is how far out upwards.
+double on_the_side(const AlertRule& rule, double out) {
+  switch (rule.unusual.value_or(Unusual::kBoth)) {
+    case Unusual::kHigh:
+      return out;
+    case Unusual::kLow:
+      return -out;
+    case Unusual::kBoth:
+      return std::abs(out);
+  }
+  return out;
+}
+
+// Fills in what is expected, and the bounds.
+void add_bounds(const AlertRule& rule, const Usual& usual, const Expected& expected, double limit,
+                Band& band) {
+  band.expected = usual.value_at(expected, 0);
+  if (rule.unusual != Unusual::kHigh) band.low = usual.value_at(expected, -limit);
+  if (rule.unusual != Unusual::kLow) band.high = usual.value_at(expected, limit);
+  band.learned_from = usual.learned_from();
+}
+
+const char* how_name(Departure how) {
+  switch (how) {
+    case Departure::kNone:
+      return "usual";
+    case Departure::kJump:
+      return "jump";
+    case Departure::kDrift:
+      return "drift";
+  }
+  return "";
+}
+
+}  // namespace
+
+WatchedWindow watched_window(const AlertRule& rule, const Window& window,
+                             const VariantResult& live) {
+  WatchedWindow watched{.window = window, .value = std::nan("")};
+  const std::int64_t behind = needs_labels(rule.metric) ? live.labels : live.rows;
+  // It is a share of the inputs, not of the rows.
+  watched.rows =
+      static_cast<double>(rule.metric == "drifted_share" ? std::ssize(live.drift) : behind);
+  const auto found = live.metrics.find(rule.metric);
+  if (behind >= rule.min_rows && found != live.metrics.end()) watched.value = found->second;
+  return watched;
+}
+
+std::int64_t windows_needed(WindowKind kind) { return kind == WindowKind::kDay ? 21 : 12; }
+
+UnusualVerdict judge_unusual(const AlertRule& rule, double chance,
+                             const std::vector<WatchedWindow>& past, const std::vector<Band>& bands,
+                             const WatchedWindow& window) {
+  const std::vector<Observation> observations = learnable(rule, past, bands);
+  UnusualVerdict verdict;
+  const auto usual = learn(rule, observations);
+  if (!usual) return verdict;
+  const std::int64_t step = step_of(rule.window, window.window.start);
+  const Expected expected = usual->expect(std::max(step, usual->last_step() + 1), window.rows);
+  const double jump_limit = usual->limit(chance * kJumpShare / sides(rule));
+  const double distance = usual->distance(expected, window.value);
+  Band band{.window_start = window.window.start, .value = window.value, .chance = chance};
+  add_bounds(rule, *usual, expected, jump_limit, band);
+  band.reach = on_the_side(rule, distance / jump_limit);
+  const Band* before = bands.empty() ? nullptr : &bands.back();
+  if (before != nullptr) {
+    band.since = before->since;
+    band.out_since = before->out_since;
+    band.drift = before->drift;
+    band.drift_windows = before->drift_windows;
+  }
+  const double deviation =
+      std::clamp(normal_limit(usual->chance_above(distance)), -kDeviationMax, kDeviationMax);
+  band.drift = (1 - kMemory) * band.drift + kMemory * deviation;
+  band.drift_windows += 1;
+  const double forgotten = std::pow(1 - kMemory, static_cast<double>(band.drift_windows));
+  const double drift_variance =
+      kDriftSlack * kMemory / (2 - kMemory) * (1 - forgotten * forgotten) +
+      (1 - forgotten) * (1 - forgotten) / static_cast<double>(usual->learned_from());
+  const double drift_reach = on_the_side(rule, band.drift) / std::sqrt(drift_variance) /
+                             normal_limit(chance * (1 - kJumpShare) / sides(rule));
+
+  const Departure was = before == nullptr ? Departure::kNone : before->how;
+  if (was == Departure::kJump) {
+    const bool is_back = band.reach <= kWellBack || (band.reach <= kBack && before->reach <= kBack);
+    if (!is_back) band.how = Departure::kJump;
+  } else if (was == Departure::kDrift) {
+    if (drift_reach > kBack) band.how = Departure::kDrift;
+  } else if (band.reach > 1) {
+    band.how = Departure::kJump;
+  } else if (drift_reach > 1) {
+    band.how = Departure::kDrift;
+  }
+  if (band.how == Departure::kNone) {
+    band.out_since.reset();
+    // What stood out was told.
+    if (was != Departure::kNone) band.drift = 0, band.drift_windows = 0;
+  } else {
+    if (was == Departure::kNone) band.out_since = window.window.start;
+    if (step - step_of(rule.window, *band.out_since) + 1 >= windows_needed(rule.window)) {
+      // It stays: from now on it is what is usual.
+      band.how = Departure::kNone;
+      verdict.is_new_usual = true;
+      band.since = band.out_since;
+      band.out_since.reset();
+      band.drift = 0, band.drift_windows = 0;
+    }
+  }
+  verdict.state = band.how == Departure::kNone ? UnusualVerdict::State::kUsual
+                                               : UnusualVerdict::State::kUnusual;
+  verdict.band = std::move(band);
+  return verdict;
+}
+
+std::int64_t learnable_windows(const AlertRule& rule, const std::vector<WatchedWindow>& past,
+                               const std::vector<Band>& bands) {
+  return std::ssize(learnable(rule, past, bands));
+}
+
+std::optional<Band> next_bounds(const AlertRule& rule, double chance,
+                                const std::vector<WatchedWindow>& past,
+                                const std::vector<Band>& bands, base::Timestamp next_start) {
+  const auto usual = learn(rule, learnable(rule, past, bands));
+  if (!usual) return std::nullopt;
+  const std::int64_t step = std::max(step_of(rule.window, next_start), usual->last_step() + 1);
+  Band band{.window_start = next_start, .chance = chance};
+  add_bounds(rule, *usual, usual->expect(step, usual->usual_rows()),
+             usual->limit(chance * kJumpShare / sides(rule)), band);
+  return band;
+}
+
+std::optional<double> chance_of_threshold(const AlertRule& rule,
+                                          const std::vector<WatchedWindow>& past,
+                                          base::Timestamp next_start) {
+  const auto usual = learn(rule, learnable(rule, past, {}));
+  if (!usual) return std::nullopt;
+  const std::int64_t step = std::max(step_of(rule.window, next_start), usual->last_step() + 1);
+  const Expected expected = usual->expect(step, usual->usual_rows());
+  if (rule.abs_over) {
+    return usual->chance_above(usual->distance(expected, *rule.abs_over)) +
+           usual->chance_above(-usual->distance(expected, -*rule.abs_over));
+  }
+  const double z = usual->distance(expected, rule.threshold());
+  return rule.over ? usual->chance_above(z) : usual->chance_above(-z);
+}
+
+double Band::bound() const {
+  if (!low || !high) return low ? *low : high.value_or(0);
+  return value > expected ? *high : *low;
+}
+
+std::string Band::words(std::string_view metric) const {
+  if (how == Departure::kNone) return "";
+  const bool is_high = how == Departure::kDrift ? drift > 0 : value > expected;
+  std::string bounds = low && high ? fmt::format("{:.4g} to {:.4g}", *low, *high)
+                       : high      ? fmt::format("up to {:.4g}", *high)
+                                   : fmt::format("from {:.4g} on", low.value_or(0));
+  if (how == Departure::kDrift) {
+    return fmt::format(
+        "{} has been {} than usual for some windows: {:.4g}, where {:.4g} was "
+        "expected (learned from {} windows)",
+        metric, is_high ? "higher" : "lower", value, expected, learned_from);
+  }
+  return fmt::format(
+      "{} is {} than usual: {:.4g}, where {:.4g} was expected and {} is usual "
+      "(learned from {} windows)",
+      metric, is_high ? "higher" : "lower", value, expected, bounds, learned_from);
+}
+
+JsonObject Band::to_json() const {
+  const auto time = [](const std::optional<base::Timestamp>& at) {
+    return at ? Json(types::to_rfc3339(*at)) : Json(nullptr);
+  };
+  const auto number = [](const std::optional<double>& bound) {
+    return bound ? base::number_or_null(*bound) : Json(nullptr);
+  };
+  return {{"window_start", types::to_rfc3339(window_start)},
+          {"value", value},
+          {"expected", base::number_or_null(expected)},
+          {"low", number(low)},
+          {"high", number(high)},
+          {"learned_from", learned_from},
+          {"chance", chance},
+          {"reach", base::number_or_null(reach)},
+          {"drift", drift},
+          {"drift_windows", drift_windows},
+          {"how", how_name(how)},
+          {"out_since", time(out_since)},
+          {"since", time(since)}};
+}
+
+JsonObject Band::bounds() const {
+  JsonObject all = to_json(), object;
+  for (const char* key : {"window_start", "expected", "low", "high", "learned_from"})
+    object[key] = all[key];
+  return object;
+}
+
+Result<Band> Band::from_text(std::string_view text) {
+  const JsonObject object = TRY(base::parse_json_object(text));
+  Band band;
+  const auto time = [&](std::string_view key) -> Result<std::optional<base::Timestamp>> {
+    const auto written = TRY(base::find_string(object, key));
+    if (!written) return std::optional<base::Timestamp>();
+    return std::optional(TRY(types::parse_rfc3339(*written)));
+  };
+  band.window_start = TRY(time("window_start")).value_or(base::Timestamp());
+  band.value = TRY(base::find_double(object, "value")).value_or(0);
+  band.expected = TRY(base::find_double(object, "expected")).value_or(0);
+  band.low = TRY(base::find_double(object, "low"));
+  band.high = TRY(base::find_double(object, "high"));
+  band.learned_from = TRY(base::get_int(object, "learned_from"));
+  band.chance = TRY(base::find_double(object, "chance")).value_or(0);
+  band.reach = TRY(base::find_double(object, "reach")).value_or(0);
+  band.drift = TRY(base::find_double(object, "drift")).value_or(0);
+  band.drift_windows = TRY(base::get_int(object, "drift_windows"));
+  const std::string how = TRY(base::get_string(object, "how"));
+  for (const Departure one : {Departure::kJump, Departure::kDrift}) {
+    if (how == how_name(one)) band.how = one;
+  }
+  band.out_since = TRY(time("out_since"));
+  band.since = TRY(time("since"));
+  return band;
+}
+
+}  // namespace slipway::monitor
