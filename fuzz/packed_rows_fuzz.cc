@@ -14,6 +14,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     return 0;
   }
   CHECK(merge_rows(*merged).value() == *merged);
+  if (Tiles::begin_with(*merged)) {
+    const Tiles tiles = Tiles::open(*merged).value();
+    std::size_t values = 0;
+    for (std::size_t tile = 0; tile < tiles.size(); ++tile) {
+      for (std::size_t cell = 0; cell < tiles.cells(); ++cell)
+        values += tiles.fold(cell) >= Fold::kLeast && tiles.has_value(tile, cell) ? 1 : 0;
+    }
+    CHECK(values <= bytes.size());
+  }
   const RowLayout layout{.cells = {CellKind::kNumber, CellKind::kText, CellKind::kTime}};
   std::string scratch;
   const auto rows = PackedRows::open(layout, bytes, scratch);

@@ -120,6 +120,9 @@ class View(_HasFeatures, About):
 
     With `windows` and `aggregates`: every aggregate over every window, as `aggregate_window`. With `columns`: expressions over the newest known
     row of a key, missing when it is older than `ttl`.
+
+    With a `resolution`, of which every window is a multiple, a window begins at a multiple of it: at time t it has the events after
+    t - window, rounded down, up to t. What it takes online no longer grows with the rows.
     """
 
     name: str = field(metadata=NAME)
@@ -129,6 +132,7 @@ class View(_HasFeatures, About):
     aggregates: Mapping[str, Aggregate | str] = field(default_factory=dict)
     ttl: Duration | None = field(default=None, metadata=DURATION)
     columns: Mapping[str, str] = field(default_factory=dict)
+    resolution: Duration | None = field(default=None, metadata=DURATION)
 
     def __post_init__(self) -> None:
         check_name("view", self.name)
@@ -140,6 +144,8 @@ class View(_HasFeatures, About):
             raise ValueError(f"view {self.name}: windows and aggregates come together")
         if bool(self.windows) == bool(self.columns):
             raise ValueError(f"view {self.name}: has either windows with aggregates or columns")
+        if self.resolution is not None and not self.windows:
+            raise ValueError(f"view {self.name}: a resolution is for windows, and there are none")
 
     def feature_names(self) -> list[str]:
         """As they are called within the view."""

@@ -283,7 +283,8 @@ const std::vector<SettingInfo>& setting_table() {
                    "SLIPWAY_ONLINE_STORE keeps off the command line."),
       integer("online-history-hours", &Settings::online_history_hours, 0, 1'000'000,
               "How long before the newest row of a key online reads of a past moment are exact; "
-              "older rows that no window needs go. 0: nothing goes."),
+              "older rows that no window needs go. 0: nothing goes. Views with a resolution are "
+              "exact for so long as that, then to the resolution."),
       integer("online-cache-bytes", &Settings::online_cache_bytes, 1 << 20, 1ll << 44,
               "Memory for what was read of online features in RocksDB."),
       integer("online-timeout-ms", &Settings::online_timeout_ms, 1, 600'000,

@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <limits>
 
+#include "features/tiles.h"
 #include "types/yaml_reader.h"
 
 namespace slipway::features {
@@ -134,6 +136,19 @@ Result<View> read_view(const std::string& name, const YamlNode& node, const Defi
       view.windows.push_back({text, length});
     }
   }
+  if (const auto resolution = map.find("resolution")) {
+    view.resolution = TRY(resolution->duration());
+    if (view.windows.empty())
+      return resolution->error("view {}: a resolution is for windows, and there are none", name);
+    if (view.resolution->micros <= 0)
+      return resolution->error("view {}: a resolution must be longer than nothing", name);
+    for (const Window& window : view.windows) {
+      if (window.length.micros % view.resolution->micros == 0) continue;
+      return resolution->error(
+          "view {}: every window must be a multiple of the resolution: window={} resolution={}",
+          name, window.text, types::to_text(*view.resolution));
+    }
+  }
   if (const auto aggregates = map.find("aggregates")) {
     for (const auto& [aggregate, item] : TRY(aggregates->entries()))
       view.aggregates.push_back(TRY(read_aggregate(aggregate, item)));
@@ -207,6 +222,22 @@ Result<Service> read_service(const std::string& name, const YamlNode& node,
 
 }  // namespace
 
+std::int64_t View::window_begin(types::Duration window, std::int64_t moment) const {
+  constexpr std::int64_t kFirst = std::numeric_limits<std::int64_t>::min();
+  const std::int64_t begin = moment < kFirst + window.micros ? kFirst : moment - window.micros;
+  return resolution ? bucket_begin(begin, resolution->micros) : begin;
+}
+
+std::int64_t View::bucket_end(std::int64_t event) const {
+  return resolution ? features::bucket_end(event, resolution->micros) : event;
+}
+
+types::Duration View::reach() const {
+  types::Duration longest;
+  for (const Window& window : windows) longest = std::max(longest, window.length);
+  return {longest.micros + resolution.value_or(types::Duration()).micros};
+}
+
 std::vector<std::string> View::feature_names() const {
   std::vector<std::string> names;
   for (const ViewColumn& column : columns) names.push_back(name + "__" + column.name);
@@ -232,6 +263,7 @@ std::string feature_text(const Definitions& definitions, const View& view, std::
                         source->arrival_time);
   }
   if (view.ttl) text += fmt::format("|{}", view.ttl->micros);
+  if (view.resolution) text += fmt::format("|resolution {}", view.resolution->micros);
   if (!view.is_windowed()) return text + "|" + view.columns[position].expression;
   const Aggregate& aggregate = view.aggregates[position / view.windows.size()];
   return text + fmt::format("|{}|{}|{}|{}", static_cast<int>(aggregate.function),

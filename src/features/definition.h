@@ -84,12 +84,22 @@ struct View {
   std::vector<std::string> keys;
   std::vector<Window> windows;
   std::vector<Aggregate> aggregates;
+  // Windows begin at multiples of it, none is shorter than its length: rows that are older than
+  // what is exact can then be kept as sums of a bucket. Nothing: exact to the row.
+  std::optional<types::Duration> resolution;
   std::optional<types::Duration> ttl;  // latest rows older than this count as missing
   std::vector<ViewColumn> columns;
   About about;
 
   bool is_windowed() const { return !windows.empty(); }
   bool is_on_demand() const { return source.empty(); }
+  // Where a window begins that is looked through at a moment: events after it are in the window.
+  std::int64_t window_begin(types::Duration window, std::int64_t moment) const;
+  // Of the bucket that an event lies in: it leaves a window so long after this as the window is.
+  // Without a resolution the event's own time.
+  std::int64_t bucket_end(std::int64_t event) const;
+  // How far before a moment events may matter to its windows; zero when there are none.
+  types::Duration reach() const;
   // "view__column", or "view__aggregate_window"; the order is the order of values.
   std::vector<std::string> feature_names() const;
 

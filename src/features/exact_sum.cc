@@ -4,6 +4,7 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <limits>
 
 #include "base/check.h"
@@ -144,16 +145,41 @@ void ExactSum::add(const ExactSum& other, int times) {
 
 double ExactSum::wide_value() const { return wide_->value(); }
 
-double ExactSum::wide_part(int part) const {
-  static_assert(kWideParts == Wide::kDigits + 2);
-  if (part == Wide::kDigits)
-    return wide_->positive_infinities != 0 ? std::numeric_limits<double>::infinity() : 0;
-  if (part == Wide::kDigits + 1)
-    return wide_->negative_infinities != 0 ? -std::numeric_limits<double>::infinity() : 0;
-  bool is_negative = false;
-  const Wide sum = wide_->magnitude(is_negative);
-  const auto digit = static_cast<double>(sum.digits[static_cast<std::size_t>(part)]);
-  return std::ldexp(is_negative ? -digit : digit, 32 * part + Wide::kLeastExponent);
+// The digits, then how many infinities there are.
+std::string ExactSum::wide() const {
+  static_assert(kWideBytes == (Wide::kDigits + 2) * sizeof(std::int64_t));
+  Wide sum = *wide_;
+  sum.carry();
+  std::string bytes(kWideBytes, '\0');
+  std::memcpy(bytes.data(), sum.digits.data(), sizeof sum.digits);
+  std::memcpy(bytes.data() + sizeof sum.digits, &sum.positive_infinities, sizeof(std::int64_t));
+  std::memcpy(bytes.data() + sizeof sum.digits + 8, &sum.negative_infinities, sizeof(std::int64_t));
+  return bytes;
+}
+
+bool ExactSum::add_kept(std::string_view bytes) {
+  if (bytes.size() != kWideBytes) return false;
+  Wide more;
+  std::memcpy(more.digits.data(), bytes.data(), sizeof more.digits);
+  std::memcpy(&more.positive_infinities, bytes.data() + sizeof more.digits, sizeof(std::int64_t));
+  std::memcpy(&more.negative_infinities, bytes.data() + sizeof more.digits + 8,
+              sizeof(std::int64_t));
+  const auto is_counted = [](std::int64_t number) {
+    return number > -(std::int64_t{1} << 52) && number < std::int64_t{1} << 52;
+  };
+  for (std::size_t i = 0; i + 1 < more.digits.size(); ++i) {
+    if (more.digits[i] < 0 || more.digits[i] >= std::int64_t{1} << 32) return false;
+  }
+  if (!is_counted(more.digits.back()) || !is_counted(more.positive_infinities) ||
+      !is_counted(more.negative_infinities))
+    return false;
+  Wide& sum = widen();
+  sum.carry();
+  for (std::size_t i = 0; i < sum.digits.size(); ++i) sum.digits[i] += more.digits[i];
+  sum.carry();
+  sum.positive_infinities += more.positive_infinities;
+  sum.negative_infinities += more.negative_infinities;
+  return true;
 }
 
 }  // namespace slipway::features

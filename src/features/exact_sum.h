@@ -2,6 +2,9 @@
 #pragma once
 
 #include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
 
 namespace slipway::features {
 
@@ -48,22 +51,20 @@ class ExactSum {
 
   double value() const { return is_wide() ? wide_value() : high_ + low_; }
 
-  // Calls visit(double) for numbers that have the same sum: what is kept of it.
-  template <typename Visit>
-  void each_part(Visit visit) const {
-    if (!is_wide()) {
-      visit(high_);
-      if (low_ != 0) visit(low_);
-      return;
-    }
-    for (int part = 0; part < kWideParts; ++part) {
-      if (const double number = wide_part(part); number != 0) visit(number);
-    }
+  // What is kept of it: two numbers, or where they don't hold it, kWideBytes bytes.
+  struct Narrow {
+    double high = 0, low = 0;
+  };
+  static constexpr std::size_t kWideBytes = 71 * 8;
+  std::optional<Narrow> narrow() const {
+    return is_wide() ? std::nullopt : std::optional(Narrow{high_, low_});
   }
+  std::string wide() const;  // when it is not narrow()
+  // `bytes` as wide() gives them. False, and nothing is added: they are none.
+  bool add_kept(std::string_view bytes);
 
  private:
   struct Wide;
-  static constexpr int kWideParts = 71;
 
   // Of sum = a + b, rounded: what was lost (Knuth). NaN when the sum is not finite.
   static double error_of(double a, double b, double sum) {
@@ -85,7 +86,6 @@ class ExactSum {
   void add_wide(double number, int times);
   void add(const ExactSum& other, int times);
   double wide_value() const;
-  double wide_part(int part) const;
   void drop();
 
   double high_ = 0;  // NaN: wide_ holds it all

@@ -35,7 +35,12 @@ double sum_of_parts(const std::vector<double>& numbers, std::size_t part) {
     ExactSum of_part;
     for (std::size_t i = at; i < std::min(at + part, numbers.size()); ++i) of_part.add(numbers[i]);
     ExactSum kept;
-    of_part.each_part([&](double x) { kept.add(x); });
+    if (const auto narrow = of_part.narrow()) {
+      kept.add(narrow->high);
+      kept.add(narrow->low);
+    } else {
+      EXPECT_TRUE(kept.add_kept(of_part.wide()));
+    }
     ExactSum moved(std::move(kept));
     sum.add(moved);
   }

@@ -244,7 +244,8 @@ class FeatureStore {
     Definitions definitions;
     std::vector<BoundView> views;
     std::vector<BoundService> services;
-    std::vector<Kept> kept;                // by view
+    std::vector<Kept> kept;                        // by view
+    std::optional<types::Timestamp> loaded_until;  // what of the datasets is in their tables
     std::vector<const Service*> requests;  // by view, on demand: whose request it is bound to
     std::vector<ViewShape> shapes;         // by view
     std::vector<std::vector<NamedColumn>> source_columns;  // by source
@@ -282,6 +283,8 @@ class FeatureStore {
       REQUIRES(replace_mutex_);
   Result<void> take_over(const std::shared_ptr<State>& fresh, const Load& load, const Plan& plan)
       REQUIRES(replace_mutex_);
+  Result<void> settle_tiles(const State& fresh, const Load& load, const Plan& plan)
+      REQUIRES(replace_mutex_);
   Result<std::int64_t> load_source(const State& state, std::size_t source, Load& load)
       REQUIRES(replace_mutex_);
   Result<std::int64_t> materialize_alone(const Materialization& wanted);
@@ -303,12 +306,17 @@ class FeatureStore {
   struct SourceRows {
     std::vector<types::Column> columns;  // those that a view reads; the others are empty
     std::vector<std::uint64_t> identities;
+    std::vector<std::int64_t> numbers;  // of pushed rows
   };
   static SourceRows no_rows(const State& state, std::size_t source);
-  static void add_row(SourceRows& rows, std::span<const Value> row, std::uint64_t identity);
+  static void add_row(SourceRows& rows, std::span<const Value> row, std::uint64_t identity,
+                      std::int64_t number);
+  // Rows that are known to be among those that were loaded of the dataset get its number, 0.
+  Result<void> number_known(const State& state, std::size_t source, SourceRows& rows) const;
   // Adds what the source's views keep of the rows; of those whose table is among `tables`, where
-  // that is given.
-  void pack(const State& state, std::size_t source, const SourceRows& rows,
+  // that is given. `settled`: all pushed rows up to this number are in these tables, or in the
+  // batch.
+  void pack(const State& state, std::size_t source, const SourceRows& rows, std::int64_t settled,
             const std::set<OnlineStore::Table>* tables, OnlineStore::Batch& batch) const;
   // Calls `each` for the pushed rows of a source with an event time from `first` to `last`, in the
   // order in which they were pushed.
@@ -322,8 +330,9 @@ class FeatureStore {
   Result<ParsedRows> parse(std::shared_ptr<const State> state, const std::string& source,
                            const JsonArray& rows) const;
   // Brings the pushed rows behind number `after` into these tables. Returns the last one's number.
+  enum class To { kNewTables, kOldTables };
   Result<std::int64_t> bring_pushed(const State& state, const std::set<OnlineStore::Table>& tables,
-                                    std::int64_t after);
+                                    To to, std::int64_t after);
   // Keeps in mind that a push is under way, and gives its ticket.
   std::uint64_t begin_push();
   void end_push(std::uint64_t ticket);

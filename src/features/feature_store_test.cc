@@ -282,6 +282,21 @@ TEST(Definitions, MistakesHaveAPlace) {
            {"features:\n  sources: {s: {dataset: d, event_time: t, arrival_time: t}}\n  views:\n   "
             " v: {source: s, keys: [a], windows: [1h], aggregates: {m: 'quantile(x, 2)'}}\n",
             "expected quantile(expression, q), q from 0 to 1"},
+           {"features:\n  sources: {s: {dataset: d, event_time: t, arrival_time: t}}\n  views:\n   "
+            " v:\n      source: s\n      keys: [a]\n      windows: [1h, 90m]\n      aggregates: "
+            "{m: "
+            "count()}\n      resolution: 1h\n",
+            "line 9, column 19: view v: every window must be a multiple of the resolution: "
+            "window=90m resolution=1h"},
+           {"features:\n  sources: {s: {dataset: d, event_time: t, arrival_time: t}}\n  views:\n   "
+            " v: {source: s, keys: [a], windows: [1h], aggregates: {m: count()}, resolution: 2h}\n",
+            "every window must be a multiple of the resolution"},
+           {"features:\n  sources: {s: {dataset: d, event_time: t, arrival_time: t}}\n  views:\n   "
+            " v: {source: s, keys: [a], windows: [1h], aggregates: {m: count()}, resolution: 0s}\n",
+            "a resolution must be longer than nothing"},
+           {"features:\n  sources: {s: {dataset: d}}\n  views:\n    v: {source: s, keys: [a], "
+            "columns: {x: x}, resolution: 1h}\n",
+            "a resolution is for windows, and there are none"},
            {"features:\n  services:\n    s: {event_time: t, request: {t: timestamp}, features: "
             "[nope]}\n",
             "no such view: nope"},

@@ -6,6 +6,7 @@
 
 #include "features/feature_store.h"
 #include "features/testing/trips.h"
+#include "features/tiles.h"
 #include "store/sqlite.h"
 #include "store/testing/temp_folder.h"
 
@@ -14,11 +15,24 @@ namespace {
 
 constexpr std::int64_t kHour = 3'600'000'000;
 
+// With a view whose windows begin at multiples of a resolution.
+std::string yaml() {
+  std::string text(testing::kTripsYaml);
+  const auto insert = [&](std::string_view before, std::string_view what) {
+    text.insert(text.find(before), what);
+  };
+  insert("    spread:",
+         "    coarse: {source: landings, keys: [carrier], windows: [1h, 24h], resolution: 20m, "
+         "aggregates: {sum: sum(delay), landed: count(), worst: max(delay)}}\n");
+  insert("carrier, spread", "coarse, ");
+  return text;
+}
+
 class HistoryTest : public ::testing::TestWithParam<int> {
  protected:
   HistoryTest() {
     MUST(db_->migrate({migrations()}));
-    MUST(store_.set_definitions(MUST(parse_definitions(testing::kTripsYaml))));
+    MUST(store_.set_definitions(MUST(parse_definitions(yaml()))));
   }
   store::testing::TempFolder folder_;
   base::ManualClock clock_;
@@ -85,6 +99,20 @@ TEST_P(HistoryTest, AgreesWithBruteForce) {
                     late / static_cast<double>(count), 1e-12);
         EXPECT_EQ(result.frame.find("carrier__worst_" + w)->doubles[out], worst);
       }
+    }
+    for (const auto& [window, hours] : {std::pair{"1h", 1}, std::pair{"24h", 24}}) {
+      const std::int64_t begin = bucket_begin(t - hours * kHour, kHour / 3);
+      double count = 0, worst = -INFINITY;
+      for (std::size_t j = 0; j < trips.rows(); ++j) {
+        if (carrier.strings[j] != carrier.strings[i] || !landed.is_valid(j) ||
+            landed.ints[j] <= begin || landed.ints[j] > t || known.ints[j] > t)
+          continue;
+        count += 1;
+        if (delay.is_valid(j)) worst = std::max(worst, delay.doubles[j]);
+      }
+      EXPECT_EQ(result.frame.find(fmt::format("coarse__landed_{}", window))->doubles[out], count);
+      const types::Column& most = *result.frame.find(fmt::format("coarse__worst_{}", window));
+      EXPECT_EQ(most.is_valid(out) ? most.doubles[out] : -INFINITY, worst);
     }
     std::int64_t newest = std::numeric_limits<std::int64_t>::min();
     for (std::size_t j = 0; j < trips.rows(); ++j) {

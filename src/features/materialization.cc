@@ -130,7 +130,7 @@ Result<std::int64_t> FeatureStore::load_rows_of(SourceLoad& source, const types:
       }
       rows.identities.push_back(identity_of(state, source.source, values));
     }
-    pack(state, source.source, rows, tables, batch);
+    pack(state, source.source, rows, kNothingSettled, tables, batch);
   }
   if (!batch.rows.empty()) {
     if (source.can_go_on) {
@@ -240,6 +240,7 @@ struct FeatureStore::Plan {
   std::optional<OnlineCatalog::Building> left;  // of another load, that may still go on
   // The last pushed row that is in the fresh tables, and in the reused ones, where they are opened.
   std::int64_t in_fresh = 0, in_reused = 0;
+  Tables unsettled;  // among the reused ones: whether they were is not known
 };
 
 // Until it is known whether a store on another machine has what was written to it, nothing is read,
@@ -264,21 +265,28 @@ Result<FeatureStore::Plan> FeatureStore::plan(State& fresh, Load& load) {
     // that were pushed while the store was away.
     plan.in_reused = TRY(number_note(*online_, kAppliedNote, 0));
   }
+  // A database that was put back to an earlier day has other rows under these numbers.
+  const bool is_of_another_day = plan.is_opened && plan.in_reused > TRY(last_pushed());
   plan.left = catalog_.building();
+  fresh.loaded_until = load.after.until;
   OnlineCatalog::Building building;
   building.until = load.until ? load.until->micros : kAlways;
   for (std::size_t v = 0; v < fresh.views.size(); ++v) {
     const BoundView& view = fresh.views[v];
     Kept& kept = fresh.kept[v];
     if (view.view.is_on_demand()) continue;
-    // Of rows without times nobody can say which ones are new.
-    const bool is_whole = load.arrived_after && !view.event_time;
+    // Of rows without times nobody can say which ones are new, and tiles can't say which of a
+    // dataset's rows they have.
+    const bool has_tiles = kept.layout.resolution > 0;
+    const bool is_whole = (load.arrived_after && !view.event_time) || (load.adds() && has_tiles) ||
+                          (is_of_another_day && has_tiles);
     const OnlineCatalog::Loaded* serves =
         load.makes_new_tables || is_whole ? nullptr : catalog_.find(kept.fingerprint, load.before);
     if (serves != nullptr) {
       kept.table = serves->table;
       plan.reused.insert(kept.table);
       plan.in_reused = std::min(plan.in_reused, serves->brought.value_or(plan.in_reused));
+      if (serves->brought) plan.unsettled.insert(kept.table);
       plan.loaded.push_back({kept.fingerprint, kept.table, load.after});
       continue;
     }
@@ -288,8 +296,7 @@ Result<FeatureStore::Plan> FeatureStore::plan(State& fresh, Load& load) {
     if (!table) table = TRY(tables_.open(fresh.definitions.find_source(view.view.source)->dataset));
     building.versions[view.view.source] = table->version();
   }
-  // A database that was put back to an earlier day has other rows under these numbers.
-  if (plan.is_opened && plan.in_reused > TRY(last_pushed())) plan.in_reused = 0;
+  if (is_of_another_day) plan.in_reused = 0;
   if (!building.tables.empty()) {
     if (plan.left && plan.left->is_of_the_same(building)) {
       building = *plan.left;
@@ -327,11 +334,12 @@ Result<std::int64_t> FeatureStore::load_rows(const State& fresh, Load& load, Pla
   std::int64_t rows = 0;
   for (std::size_t s = 0; load.until && s < fresh.definitions.sources.size(); ++s)
     rows += TRY(load_source(fresh, s, load));
-  if (!load.fresh.empty()) plan.in_fresh = TRY(bring_pushed(fresh, load.fresh, 0));
+  if (!load.fresh.empty()) plan.in_fresh = TRY(bring_pushed(fresh, load.fresh, To::kNewTables, 0));
   if (plan.is_opened && !plan.reused.empty())
-    plan.in_reused = TRY(bring_pushed(fresh, plan.reused, plan.in_reused));
-  if (rows > 0) {
-    for (const OnlineStore::Table table : load.fresh) TRY(online_->settle(table));
+    plan.in_reused = TRY(bring_pushed(fresh, plan.reused, To::kOldTables, plan.in_reused));
+  for (const Kept& kept : fresh.kept) {
+    if (rows > 0 && kept.layout.resolution == 0 && load.fresh.contains(kept.table))
+      TRY(online_->settle(kept.table, {}));
   }
   // Both are there until the database has decided, so that after a crash what it says is there.
   std::vector<OnlineCatalog::Loaded> both = catalog_.loaded();
@@ -353,8 +361,9 @@ Result<void> FeatureStore::take_over(const std::shared_ptr<State>& fresh, const 
   const base::WriteLock nobody_pushes(push_mutex_);
   if (plan.is_opened) {
     const std::int64_t last = TRY(last_pushed());
-    if (!plan.reused.empty()) TRY(bring_pushed(*fresh, plan.reused, plan.in_reused));
-    if (!load.fresh.empty()) TRY(bring_pushed(*fresh, load.fresh, plan.in_fresh));
+    if (!plan.reused.empty())
+      TRY(bring_pushed(*fresh, plan.reused, To::kOldTables, plan.in_reused));
+    if (!load.fresh.empty()) TRY(bring_pushed(*fresh, load.fresh, To::kNewTables, plan.in_fresh));
     TRY(online_->write({.rows = {}, .notes = {{kAppliedNote, std::to_string(last)}}}));
     const base::MutexLock lock(mutex_);
     // What failed has been brought now; what is still on its way to the database has not.
@@ -365,6 +374,20 @@ Result<void> FeatureStore::take_over(const std::shared_ptr<State>& fresh, const 
   }
   const base::MutexLock lock(mutex_);
   state_ = fresh;
+  return {};
+}
+
+// Once nothing that a table lacks can come any more but by pushes, tiles are made of its rows.
+Result<void> FeatureStore::settle_tiles(const State& fresh, const Load& load, const Plan& plan) {
+  Tables done;
+  for (const Kept& kept : fresh.kept) {
+    if (kept.layout.resolution == 0 ||
+        !(load.fresh.contains(kept.table) || plan.unsettled.contains(kept.table)) ||
+        !done.insert(kept.table).second)
+      continue;
+    const std::int64_t settled = TRY(number_note(*online_, kAppliedNote, 0));
+    TRY(online_->settle(kept.table, BlockWriter(kept.layout, 0, clock_.now(), settled).finish()));
+  }
   return {};
 }
 
@@ -384,6 +407,7 @@ Result<std::int64_t> FeatureStore::replace(
     const std::int64_t rows = TRY(load_rows(*fresh, load, plan));
     TRY(commit(rows));
     TRY(take_over(fresh, load, plan));
+    TRY(settle_tiles(*fresh, load, plan));
     TRY(catalog_.save(plan.loaded, plan.left));
     return rows;
   }();

@@ -95,6 +95,20 @@ class MemoryStore final : public OnlineStore {
     return {};
   }
 
+  Result<void> settle(Table table, std::string_view block) override {
+    for (Shard& shard : shards_) {
+      if (block.empty()) break;
+      const base::WriteLock lock(shard.mutex);
+      for (auto& [key, bytes] : shard.rows) {
+        if (key.table != table || bytes.size() < kSettledBytesMin) continue;
+        const std::size_t before = bytes.capacity();
+        TRY(add_block(bytes, block));
+        shard.bytes += bytes.capacity() - before;
+      }
+    }
+    return {};
+  }
+
   Size size() const override {
     Size size;
     for (Shard& shard : shards_) {

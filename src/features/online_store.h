@@ -40,7 +40,7 @@ class OnlineStore {
     std::string block;  // of packed rows
   };
   struct Batch {
-    std::vector<Rows> rows;
+    std::vector<Rows> rows;  // of a key at most once, unless it is the same rows
     std::vector<std::pair<std::string, std::string>> notes;  // replaced by name
   };
 
@@ -67,7 +67,10 @@ class OnlineStore {
   virtual Result<void> drop(Table table) = 0;
 
   // After many rows were written to a table: puts them into the shape that reads like best. Slow.
-  virtual Result<void> settle(Table) { return {}; }
+  // `block`: of no rows; added to a key, it says that tiles may be made of all that is there. Keys
+  // with less than kSettledBytesMin read as fast without. Nothing: the table has no tiles.
+  static constexpr std::size_t kSettledBytesMin = 4096;
+  virtual Result<void> settle(Table, std::string_view block) = 0;
 
   // Zeros where nobody knows.
   struct Size {

@@ -10,6 +10,7 @@
 
 #include "features/feature_store.h"
 #include "features/packed_rows.h"
+#include "features/recomputation.h"
 #include "features/redis_store.h"
 #include "features/rocksdb_store.h"
 #include "features/testing/redis_server.h"
@@ -260,6 +261,163 @@ TEST_P(OnlineFeaturesTest, AnswersAsMemoryDoesWhateverHappens) {
         }
       }
     }
+  }
+}
+
+// `tiled` is kept as tiles, `rows` has the same windows and is kept as rows, since a quantile needs
+// them.
+constexpr std::string_view kTiledYaml = R"yaml(
+features:
+  sources:
+    landings: {dataset: trips, event_time: landed_at, arrival_time: known_at}
+  views:
+    tiled:
+      source: landings
+      keys: [carrier]
+      windows: [1h, 24h]
+      resolution: 30m
+      aggregates: {landed: count(), told: count(delay), sum: sum(delay), mean: mean(delay), late: mean(delay > 15), worst: max(delay), best: min(delay),
+                   first: first(delay), last: last(place), least: min(place), newest: max(landed_at)}
+    rows:
+      source: landings
+      keys: [carrier]
+      windows: [1h, 24h]
+      resolution: 30m
+      aggregates: {landed: count(), mid: "quantile(delay, 0.5)", variance: variance(delay)}
+  services:
+    trips:
+      event_time: asked_at
+      request: {carrier: string, place: string, asked_at: timestamp}
+      features: [tiled, rows]
+)yaml";
+
+// What is served while rows arrive, late and again, by pushes and materializations, over restarts,
+// is what a training set has of those moments, and what they are computed from again: to the bit.
+TEST_P(OnlineFeaturesTest, TilesServeWhatTrainingSetsHave) {
+  for (std::uint64_t seed = 1; seed <= 8; ++seed) {
+    SCOPED_TRACE(seed);
+    store::testing::TempFolder folder;
+    base::SeededRandom random(seed);
+    const auto below = [&](std::uint64_t n) {
+      return static_cast<std::int64_t>(random.next_u64() % n);
+    };
+    testing::MemoryTables tables = testing::random_trips(seed, 500);
+    const types::Frame trips = tables.tables["trips"].frame;
+    const types::Column &landed = *trips.find("landed_at"), &known = *trips.find("known_at"),
+                        &carrier = *trips.find("carrier"), &delay = *trips.find("delay");
+    std::vector<std::size_t> order;
+    for (std::size_t row = 0; row < trips.rows(); ++row) {
+      if (landed.is_valid(row)) order.push_back(row);
+    }
+    std::ranges::sort(order, {}, [&](std::size_t row) { return known.ints[row]; });
+    const auto row_of = [&](std::size_t row) {
+      JsonObject object{{"id", trips.find("id")->ints[row]},
+                        {"carrier", carrier.strings[row]},
+                        {"place", trips.find("place")->strings[row]},
+                        {"landed_at", landed.ints[row]},
+                        {"known_at", known.ints[row]}};
+      if (delay.is_valid(row)) object["delay"] = delay.doubles[row];
+      return object;
+    };
+    base::ManualClock clock;
+    Features features(tables, clock, folder.path() / "a.db", random_);
+    const auto reopen = [&] {
+      features.store.reset();
+      features.store = std::make_unique<FeatureStore>(
+          *features.db_, tables, clock, open(seed),
+          FeatureStore::Options{.history = types::Duration{60 * kMinute}});
+      ASSERT_TRUE(features.store->set_definitions(MUST(parse_definitions(kTiledYaml))));
+    };
+    reopen();
+    std::vector<std::vector<Value>> served;
+    ServedRequests asked;
+    for (const auto& [name, type] : {std::pair("carrier", types::ColumnType::kString),
+                                     std::pair("place", types::ColumnType::kString),
+                                     std::pair("asked_at", types::ColumnType::kTimestamp)})
+      asked.columns.push_back(types::Column::of_type(name, type));
+    for (std::size_t next = 0; next < order.size();) {
+      const std::size_t until =
+          std::min(order.size(), next + 1 + static_cast<std::size_t>(below(12)));
+      // All that had arrived with the last of them; others that arrived then come with the next.
+      std::int64_t now = known.ints[order[until - 1]];
+      std::size_t last = until;
+      while (last < order.size() && known.ints[order[last]] == now) ++last;
+      clock.set({now});
+      if (below(6) == 0) {  // by the dataset alone
+        ASSERT_TRUE(features.store->materialize({.as_of = {now}, .is_incremental = below(2) == 0}));
+      } else {
+        JsonArray rows;
+        for (std::size_t i = next; i < last; ++i) rows.push_back(row_of(order[i]));
+        for (std::int64_t i = below(6); i-- > 0;)  // once more, whoever brought them before
+          rows.push_back(row_of(order[static_cast<std::size_t>(below(last))]));
+        ASSERT_TRUE(features.store->push("landings", rows));
+      }
+      next = last;
+      if (below(8) == 0) reopen();
+      if (next < order.size())
+        now += below(static_cast<std::uint64_t>(known.ints[order[next]] - now));
+      for (std::int64_t of = 0; of < 3; ++of) {
+        const auto values = features.store->lookup("trips", request(of, 0), types::Timestamp{now});
+        ASSERT_TRUE(values) << values.error().message;
+        served.push_back(*values);
+        asked.columns[0].append_string(std::string(1, static_cast<char>('A' + of)));
+        asked.columns[1].append_string("X");
+        asked.columns[2].append_int(now);
+        asked.times.push_back(now);
+      }
+    }
+    testing::MemoryTables::Table& entities = tables.tables["asked"];
+    for (const types::Column& column : asked.columns) MUST(entities.frame.add(column));
+    entities.arrival = "asked_at";
+    const types::Frame trained =
+        features.store
+            ->history({.service = "trips", .entities = "asked", .as_of = {20'000 * kMinute}})
+            .value()
+            .frame;
+    const auto again =
+        MUST(Recomputation::of(*features.store, *features.store->definitions(), "trips", asked))
+            .values();
+    const auto outputs = features.store->outputs("trips").value();
+    ASSERT_EQ(trained.rows(), served.size());
+    for (std::size_t row = 0; row < served.size(); ++row) {
+      const std::int64_t now = asked.times[row];
+      for (std::size_t o = 0; o < outputs.size(); ++o) {
+        ASSERT_EQ(served[row][o], cell_of(*trained.find(outputs[o].name), row))
+            << outputs[o].name << " row " << row << " at " << now / kMinute;
+        ASSERT_EQ(served[row][o], cell_of(again[o], row)) << outputs[o].name << " row " << row;
+      }
+      for (const auto& [window, hours] : {std::pair{"1h", 1}, std::pair{"24h", 24}}) {
+        double count = 0;
+        const std::int64_t begin =
+            (now - hours * 60 * kMinute) / (30 * kMinute) * (30 * kMinute);  // of 1970 on
+        for (const std::size_t trip : order) {
+          count += carrier.strings[trip] == asked.columns[0].strings[row] &&
+                           known.ints[trip] <= now && landed.ints[trip] <= now &&
+                           landed.ints[trip] > begin
+                       ? 1
+                       : 0;
+        }
+        if (begin >= 0) {
+          ASSERT_EQ(cell_of(*trained.find(fmt::format("tiled__landed_{}", window)), row),
+                    Value(count));
+        }
+      }
+    }
+    // And they are tiles.
+    std::size_t tiles = 0;
+    const std::vector<OnlineStore::Table> kept = features.store->online().tables().value();
+    for (const OnlineStore::Table table : kept) {
+      for (const char of : {'A', 'B', 'C'}) {
+        const std::vector<std::size_t> first = {0};
+        const std::vector<Value> cells = {std::string(1, of)};
+        const std::string key = key_of(cells, first).value();
+        const OnlineStore::Place place{table, key};
+        MUST(features.store->online().read({&place, 1}, [&](std::size_t, std::string_view bytes) {
+          if (Tiles::begin_with(bytes)) tiles += MUST(Tiles::open(bytes)).size();
+        }));
+      }
+    }
+    EXPECT_GT(tiles, 20u);
   }
 }
 

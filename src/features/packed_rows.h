@@ -3,7 +3,8 @@
 //
 // Bytes are one block or several, one after the other: who adds rows appends a block. Within a
 // block rows stand in the order of event time, arrival time and identity, each once; merge_rows()
-// makes one block of several.
+// makes one block of several. Where the layout has a resolution, tiles (tiles.h) stand before it,
+// made of rows that were known a while ago.
 #pragma once
 
 #include <cstdint>
@@ -15,29 +16,24 @@
 #include <vector>
 
 #include "base/result.h"
+#include "features/row_layout.h"
+#include "features/tiles.h"
 #include "types/timestamp.h"
 
 namespace slipway::features {
 
 inline constexpr std::uint8_t kPackedRowsVersion = 1;
 
-enum class CellKind : std::uint8_t { kNumber = 0, kText = 1, kTime = 2 };
-
-// What the rows of a view look like, and how long they are kept.
-struct RowLayout {
-  std::vector<CellKind> cells;
-  // A row that no read needs which asks for a moment at most so long before the newest row, or
-  // before the time when a block was written, if that is earlier, goes when blocks are merged. It
-  // includes the view's longest window. 2^32 - 1: nothing goes.
-  std::uint32_t keep_seconds = std::numeric_limits<std::uint32_t>::max();
-
-  bool operator==(const RowLayout&) const = default;
-};
+// Until when rows are there, whoever pushed them: for tiles.
+inline constexpr std::int64_t kNothingSettled = -1;
 
 // Writes one block. Rows must come in their order, each with a cell for each of the layout's.
 class BlockWriter {
  public:
-  BlockWriter(const RowLayout& layout, std::size_t rows, types::Timestamp now);
+  // `settled`: when the block is there, so are all pushed rows up to this number, and all of the
+  // datasets'. Rows behind it go into no tile, since they may come again.
+  BlockWriter(const RowLayout& layout, std::size_t rows, types::Timestamp now,
+              std::int64_t settled = kNothingSettled);
   void row(std::int64_t event, std::int64_t arrival, std::uint64_t identity);
   void number(double cell);  // NaN: missing
   void text(std::string_view cell);
@@ -53,12 +49,15 @@ class BlockWriter {
 };
 
 // One block of all rows of `bytes`: of rows that are equal in both times and identity the first
-// stays; those that are kept for no read are gone. kCorruption.
+// stays; those that are kept for no read are gone, those that are old enough in tiles, once they
+// are as many as the others or a block without rows asks for it. kCorruption.
 Result<std::string> merge_rows(std::string_view bytes);
+// The same of blocks that stand behind others, which are not known: no tiles are made.
+Result<std::string> merge_part(std::string_view bytes);
 // Adds a block to one that is there (or to nothing), as merge_rows() would of both. Quick when the
 // rows are newer than all that are there.
 Result<void> add_block(std::string& bytes, std::string_view block);
-// How many rows there are. kCorruption.
+// How many rows there are beside the tiles. kCorruption.
 Result<std::size_t> count_rows(std::string_view bytes);
 
 // Reads rows in place, as window_reader.h wants them. What it was opened with must outlive it.
@@ -70,6 +69,7 @@ class PackedRows {
                                  std::string& scratch);
 
   std::size_t size() const { return size_; }
+  const Tiles& tiles() const { return tiles_; }
   std::int64_t event(std::size_t row) const { return load<std::int64_t>(at(row)); }
   std::int64_t arrival(std::size_t row) const { return load<std::int64_t>(at(row) + 8); }
   std::uint64_t identity(std::size_t row) const { return load<std::uint64_t>(at(row) + 16); }
@@ -120,6 +120,7 @@ class PackedRows {
   }
   const char* at(std::size_t row) const { return rows_ + row * stride_; }
 
+  Tiles tiles_;
   const char* rows_ = nullptr;
   const char* texts_ = nullptr;
   const CellKind* kinds_ = nullptr;  // null: all are numbers

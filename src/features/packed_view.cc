@@ -41,8 +41,35 @@ Value cell_value(const PackedRows& rows, std::size_t row, std::size_t cell, Cell
   return {};
 }
 
+// What is kept of an aggregate's cells in tiles; nothing: rows are needed.
+std::optional<Fold> fold_of(AggregateFunction function) {
+  switch (function) {
+    case AggregateFunction::kCount:
+      return Fold::kCount;
+    case AggregateFunction::kSum:
+    case AggregateFunction::kMean:
+      return Fold::kSum;
+    case AggregateFunction::kMin:
+      return Fold::kLeast;
+    case AggregateFunction::kMax:
+      return Fold::kGreatest;
+    case AggregateFunction::kFirst:
+      return Fold::kFirst;
+    case AggregateFunction::kLast:
+      return Fold::kLast;
+    case AggregateFunction::kVariance:
+    case AggregateFunction::kStddev:
+    case AggregateFunction::kDistinct:
+    case AggregateFunction::kTopK:
+    case AggregateFunction::kMode:
+    case AggregateFunction::kQuantile:
+      break;
+  }
+  return std::nullopt;
+}
+
 // Rows of one key while they are packed.
-struct RowOrder {
+struct RowToPack {
   std::int64_t event, arrival;
   std::uint64_t identity;
   std::size_t row;
@@ -55,11 +82,21 @@ struct RowOrder {
 RowLayout layout_of(const BoundView& view, std::optional<types::Duration> history) {
   RowLayout layout;
   for (const Expression& input : view.inputs) layout.cells.push_back(kind_of(input.type()));
+  if (view.view.resolution) {
+    for (const Aggregate& aggregate : view.view.aggregates) {
+      if (const auto fold = fold_of(aggregate.function)) layout.folds.push_back(*fold);
+    }
+  }
+  if (!layout.folds.empty() && layout.folds.size() == view.view.aggregates.size()) {
+    layout.resolution = view.view.resolution->micros;
+    layout.cells.push_back(CellKind::kTime);  // the row's number
+    layout.folds.push_back(Fold::kNone);
+  } else {
+    layout.folds.clear();  // one that needs rows is enough
+  }
   if (!history) return layout;
-  std::int64_t longest = 0;
-  for (const Window& window : view.view.windows) longest = std::max(longest, window.length.micros);
   constexpr std::int64_t kSecond = 1'000'000;
-  const std::int64_t seconds = (longest + history->micros + kSecond - 1) / kSecond;
+  const std::int64_t seconds = (view.view.reach().micros + history->micros + kSecond - 1) / kSecond;
   layout.keep_seconds =
       static_cast<std::uint32_t>(std::min<std::int64_t>(seconds, layout.keep_seconds));
   return layout;
@@ -85,25 +122,30 @@ std::string fingerprint_of(const BoundView& view, const Source& source,
   for (const ViewColumn& column : view.view.columns) cells.push_back(Json(column.expression));
   JsonArray keys;
   for (const std::string& key : view.view.keys) keys.push_back(Json(key));
-  const JsonObject all{{"version", kPackedRowsVersion},   {"keep_seconds", layout.keep_seconds},
-                       {"source", source.name},           {"dataset", source.dataset},
-                       {"event_time", source.event_time}, {"arrival_time", source.arrival_time},
-                       {"identity", described(apart)},    {"columns", described(view.columns())},
-                       {"keys", std::move(keys)},         {"cells", std::move(cells)}};
+  JsonObject all{{"version", kPackedRowsVersion},   {"keep_seconds", layout.keep_seconds},
+                 {"source", source.name},           {"dataset", source.dataset},
+                 {"event_time", source.event_time}, {"arrival_time", source.arrival_time},
+                 {"identity", described(apart)},    {"columns", described(view.columns())},
+                 {"keys", std::move(keys)},         {"cells", std::move(cells)}};
+  if (layout.resolution > 0) {
+    JsonArray folds;
+    for (const Fold fold : layout.folds) folds.push_back(static_cast<int>(fold));
+    all["tiles"] = JsonArray{kTilesVersion, layout.resolution, std::move(folds)};
+  }
   return base::sha256_hex(base::to_text(all)).substr(0, 32);
 }
 
-std::int64_t pack_rows(const BoundView& view, const RowLayout& layout,
-                       std::span<const types::Column* const> columns,
-                       std::span<const std::uint64_t> identities, types::Timestamp now,
-                       OnlineStore::Table table, std::vector<OnlineStore::Rows>& out) {
+std::int64_t pack_rows(const BoundView& view, const RowLayout& layout, const RowsToPack& packed,
+                       types::Timestamp now, OnlineStore::Table table,
+                       std::vector<OnlineStore::Rows>& out) {
+  const auto& [columns, identities, numbers, settled] = packed;
   std::int64_t newest = kAlways;
-  std::unordered_map<std::string, std::vector<RowOrder>> by_key;
+  std::unordered_map<std::string, std::vector<RowToPack>> by_key;
   std::vector<Value> key(view.keys.size());
   std::vector<std::size_t> positions(view.keys.size());
   for (std::size_t i = 0; i < positions.size(); ++i) positions[i] = i;
   for (std::size_t row = 0; row < identities.size(); ++row) {
-    RowOrder at{kAlways, kAlways, identities[row], row};
+    RowToPack at{kAlways, kAlways, identities[row], row};
     if (view.event_time) {
       const types::Column& event = *columns[*view.event_time];
       const types::Column& arrival = *columns[*view.arrival_time];
@@ -124,16 +166,16 @@ std::int64_t pack_rows(const BoundView& view, const RowLayout& layout,
 
   out.reserve(out.size() + by_key.size());
   for (auto& [text, rows] : by_key) {
-    const auto is_before = [](const RowOrder& a, const RowOrder& b) {
+    const auto is_before = [](const RowToPack& a, const RowToPack& b) {
       return a.order() < b.order();
     };
-    const auto is_same = [](const RowOrder& a, const RowOrder& b) {
+    const auto is_same = [](const RowToPack& a, const RowToPack& b) {
       return a.order() == b.order();
     };
     std::ranges::stable_sort(rows, is_before);
     rows.erase(std::ranges::unique(rows, is_same).begin(), rows.end());
-    BlockWriter block(layout, rows.size(), now);
-    for (const RowOrder& at : rows) {
+    BlockWriter block(layout, rows.size(), now, settled);
+    for (const RowToPack& at : rows) {
       block.row(at.event, at.arrival, at.identity);
       for (std::size_t cell = 0; cell < cells.size(); ++cell) {
         const types::Column& column = cells[cell];
@@ -147,6 +189,7 @@ std::int64_t pack_rows(const BoundView& view, const RowLayout& layout,
           block.time(column.ints[at.row]);
         }
       }
+      if (layout.resolution > 0) block.time(numbers.empty() ? 0 : numbers[at.row]);
     }
     out.push_back({table, text, block.finish()});
   }
@@ -175,13 +218,17 @@ void read_features(const BoundView& view, const PackedRows& rows, types::Timesta
 }
 
 Sight sight_of(const BoundView& view, const PackedRows& rows, types::Timestamp as_of) {
-  const auto newest = find_newest(rows, as_of);
-  if (!newest) return {};
-  const std::int64_t event = rows.event(*newest);
-  if (event == kAlways) return {.seen = Sight::Seen::kRecent};
-  const bool is_old = is_too_old(view.view, event, as_of);
+  std::optional<std::int64_t> event;
+  if (const auto newest = find_newest(rows, as_of)) event = rows.event(*newest);
+  if (const std::size_t tiles = rows.tiles().first_after(as_of.micros); tiles > 0) {
+    const std::int64_t newest = rows.tiles().newest_event(tiles - 1);
+    event = std::max(event.value_or(newest), newest);
+  }
+  if (!event) return {};
+  if (*event == kAlways) return {.seen = Sight::Seen::kRecent};
+  const bool is_old = is_too_old(view.view, *event, as_of);
   return {.seen = is_old ? Sight::Seen::kTooOld : Sight::Seen::kRecent,
-          .event_time = types::Timestamp{event}};
+          .event_time = types::Timestamp{*event}};
 }
 
 }  // namespace slipway::features

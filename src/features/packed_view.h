@@ -25,13 +25,18 @@ std::string fingerprint_of(const BoundView& view, const Source& source,
 // source's in its order, those that the view doesn't read may be null. `identities` tell rows apart
 // that are equal in every other way. A row without a key or, where the source has times, without
 // one of them, is left out. Returns the newest event time; kAlways: there are none.
-std::int64_t pack_rows(const BoundView& view, const RowLayout& layout,
-                       std::span<const types::Column* const> columns,
-                       std::span<const std::uint64_t> identities, types::Timestamp now,
-                       OnlineStore::Table table, std::vector<OnlineStore::Rows>& out);
+struct RowsToPack {
+  std::span<const types::Column* const> columns;
+  std::span<const std::uint64_t> identities;
+  std::span<const std::int64_t> numbers;   // of those that were pushed; none: of a dataset
+  std::int64_t settled = kNothingSettled;  // as BlockWriter has it
+};
+std::int64_t pack_rows(const BoundView& view, const RowLayout& layout, const RowsToPack& rows,
+                       types::Timestamp now, OnlineStore::Table table,
+                       std::vector<OnlineStore::Rows>& out);
 
-// The features as known at `as_of`: event time in (as_of - window, as_of] and arrival time at most
-// as_of. Writes view.names.size() values. Sums run in the order of event time, arrival time,
+// The features as known at `as_of`: event time in (View::window_begin, as_of] and arrival time at
+// most as_of. Writes view.names.size() values. Sums run in the order of event time, arrival time,
 // identity, whatever the order of arrival.
 void read_features(const BoundView& view, const PackedRows& rows, types::Timestamp as_of,
                    std::span<Value> out);

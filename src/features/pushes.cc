@@ -74,6 +74,7 @@ struct FeatureStore::ParsedRows {
     std::uint64_t identity = 0;
     types::Timestamp event, arrival;
     std::string text;
+    std::int64_t number = 0;      // that the database gave it
     bool has_key = true;          // all of what tells the dataset's rows apart
     bool is_new = false;          // to the database
     bool is_old_message = false;  // its offset was committed before
@@ -172,11 +173,21 @@ Result<std::int64_t> FeatureStore::push(const std::string& source_name, const Js
       row.is_old_message = position && position->offsets[i] < next;
       row.is_new = false;
       if (row.is_old_message) continue;
-      row.is_new =
-          TRY(tx.execute("INSERT INTO feature_rows(source, event_time, arrival_time, identity, "
-                         "row) VALUES(?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-                         {source_name, row.event, row.arrival,
-                          static_cast<std::int64_t>(row.identity), row.text})) > 0;
+      const auto identity = static_cast<std::int64_t>(row.identity);
+      const auto number = [](const store::Row& found) { return found.int64(0); };
+      const auto added =
+          TRY(tx.find("INSERT INTO feature_rows(source, event_time, arrival_time, identity, row) "
+                      "VALUES(?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING number",
+                      {source_name, row.event, row.arrival, identity, row.text}, number));
+      row.is_new = added.has_value();
+      row.number = added.value_or(0);
+      if (!added) {
+        row.number =
+            TRY(tx.find("SELECT number FROM feature_rows WHERE source = ? AND event_time = ? AND "
+                        "arrival_time = ? AND identity = ?",
+                        {source_name, row.event, row.arrival, identity}, number))
+                .value_or(0);
+      }
       written.added += row.is_new ? 1 : 0;
     }
     if (position && position->offsets.back() >= next) {
@@ -215,8 +226,9 @@ Result<void> FeatureStore::bring(const ParsedRows& parsed, const std::string& so
   {
     const base::MutexLock lock(mutex_);
     states.push_back(state_);
-    if (loading_) states.push_back(loading_);
+    if (loading_ && loading_ != state_) states.push_back(loading_);
   }
+  const std::int64_t applied = applied_with(ticket, last_number);
   OnlineStore::Batch batch;
   Result<void> done;
   for (const auto& present : states) {
@@ -227,9 +239,9 @@ Result<void> FeatureStore::bring(const ParsedRows& parsed, const std::string& so
       // What the database had already may not be in the store yet: adding it changes nothing.
       if (row.is_old_message) continue;
       if (present == parsed.state) {
-        add_row(some, row.values, row.identity);
+        add_row(some, row.values, row.identity, row.number);
       } else if (const auto values = read_pushed(*present, *source, row.text)) {
-        add_row(some, *values, row.identity);
+        add_row(some, *values, row.identity, row.number);
       } else {
         done = values.error();
       }
@@ -239,9 +251,12 @@ Result<void> FeatureStore::bring(const ParsedRows& parsed, const std::string& so
       for (const Kept& kept : present->kept) others.insert(kept.table);
       for (const Kept& kept : states.front()->kept) others.erase(kept.table);
     }
-    pack(*present, *source, some, present == states.front() ? nullptr : &others, batch);
+    const bool serves = present == states.front();
+    if (const auto numbered = number_known(*present, *source, some); !numbered)
+      done = numbered.error();
+    pack(*present, *source, some, serves && !is_behind_ ? applied : kNothingSettled,
+         serves ? nullptr : &others, batch);
   }
-  const std::int64_t applied = applied_with(ticket, last_number);
   if (done && !batch.rows.empty()) {
     // A store that lacks rows gets no word of how far it is before take_over() has brought them.
     if (!is_behind_) batch.notes.emplace_back(kAppliedNote, std::to_string(applied));
@@ -319,15 +334,73 @@ FeatureStore::SourceRows FeatureStore::no_rows(const State& state, std::size_t s
   return rows;
 }
 
-void FeatureStore::add_row(SourceRows& rows, std::span<const Value> row, std::uint64_t identity) {
+void FeatureStore::add_row(SourceRows& rows, std::span<const Value> row, std::uint64_t identity,
+                           std::int64_t number) {
   for (std::size_t i = 0; i < rows.columns.size(); ++i) {
     if (!rows.columns[i].name.empty()) append_cell(rows.columns[i], row[i]);
   }
   rows.identities.push_back(identity);
+  rows.numbers.push_back(number);
+}
+
+// What was loaded of a dataset goes into tiles, which can't say that they have it: so the dataset
+// is asked for rows that may be among those. Its newest version is: one that has come since the
+// load is loaded soon.
+Result<void> FeatureStore::number_known(const State& state, std::size_t source,
+                                        SourceRows& rows) const {
+  const Source& of = state.definitions.sources[source];
+  const std::vector<NamedColumn>& names = state.source_columns[source];
+  bool has_tiles = false;
+  for (std::size_t v = 0; v < state.views.size(); ++v) {
+    has_tiles = has_tiles || (state.views[v].view.source == of.name &&
+                              state.kept[v].layout.resolution > 0 && state.kept[v].table != 0);
+  }
+  if (!has_tiles || !state.loaded_until) return {};
+  const types::Column& events = rows.columns[column_position(names, of.event_time)];
+  const types::Column& arrivals = rows.columns[column_position(names, of.arrival_time)];
+  std::map<RowOrder, std::vector<std::size_t>> asked;
+  std::set<std::pair<std::int64_t, std::int64_t>> times;
+  for (std::size_t row = 0; row < rows.numbers.size(); ++row) {
+    if (arrivals.ints[row] > state.loaded_until->micros) continue;
+    asked[{events.ints[row], arrivals.ints[row], rows.identities[row]}].push_back(row);
+    times.emplace(events.ints[row], arrivals.ints[row]);
+  }
+  if (asked.empty()) return {};
+  std::vector<bool> are_read(names.size(), state.source_keys[source].empty());
+  for (const std::size_t key : state.source_keys[source]) are_read[key] = true;
+  are_read[column_position(names, of.event_time)] = true;
+  are_read[column_position(names, of.arrival_time)] = true;
+  std::vector<std::string> wanted;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (are_read[i]) wanted.push_back(names[i].name);
+  }
+  const Result<std::unique_ptr<Table>> table = tables_.open(of.dataset);
+  if (!table) return table.error().code == Code::kNotFound ? Result<void>() : table.error();
+  const Table::TimeRange range{.column = of.event_time,
+                               .first = std::get<0>(asked.begin()->first),
+                               .last = std::get<0>(asked.rbegin()->first)};
+  return (*table)->scan(wanted, range, [&](const types::Frame& piece, std::size_t) -> Result<void> {
+    const types::Column& event = *TRY(piece.column(of.event_time));
+    const types::Column& arrival = *TRY(piece.column(of.arrival_time));
+    std::vector<Value> values(names.size());
+    for (std::size_t row = 0; row < piece.rows(); ++row) {
+      if (!event.is_valid(row) || !arrival.is_valid(row) ||
+          !times.contains({event.ints[row], arrival.ints[row]}))
+        continue;
+      for (std::size_t i = 0; i < names.size(); ++i) {
+        if (are_read[i]) values[i] = cell_of(*TRY(piece.column(names[i].name)), row);
+      }
+      const auto found =
+          asked.find({event.ints[row], arrival.ints[row], identity_of(state, source, values)});
+      if (found == asked.end()) continue;
+      for (const std::size_t known : found->second) rows.numbers[known] = 0;
+    }
+    return {};
+  });
 }
 
 void FeatureStore::pack(const State& state, std::size_t source, const SourceRows& rows,
-                        const std::set<OnlineStore::Table>* tables,
+                        std::int64_t settled, const std::set<OnlineStore::Table>* tables,
                         OnlineStore::Batch& batch) const {
   std::vector<const types::Column*> columns;
   for (const types::Column& column : rows.columns)
@@ -340,8 +413,9 @@ void FeatureStore::pack(const State& state, std::size_t source, const SourceRows
         kept.table == 0 || (tables != nullptr && !tables->contains(kept.table)))
       continue;
     if (!done.insert(kept.table).second) continue;  // two views that keep the same
-    const std::int64_t newest = pack_rows(view, kept.layout, columns, rows.identities, clock_.now(),
-                                          kept.table, batch.rows);
+    const std::int64_t newest =
+        pack_rows(view, kept.layout, {columns, rows.identities, rows.numbers, settled},
+                  clock_.now(), kept.table, batch.rows);
     std::int64_t before = kept.newest->load();
     while (before < newest && !kept.newest->compare_exchange_weak(before, newest)) {
     }
@@ -433,7 +507,7 @@ Result<FeatureStore::PushedRows> FeatureStore::pushed_rows(const std::string& da
 }
 
 Result<std::int64_t> FeatureStore::bring_pushed(const State& state,
-                                                const std::set<OnlineStore::Table>& tables,
+                                                const std::set<OnlineStore::Table>& tables, To to,
                                                 std::int64_t after) {
   std::int64_t last = after;
   // In pieces, so that no transaction is open for long and no piece is large.
@@ -459,12 +533,15 @@ Result<std::int64_t> FeatureStore::bring_pushed(const State& state,
             auto rows = by_source.find(*source);
             if (rows == by_source.end())
               rows = by_source.emplace(*source, no_rows(state, *source)).first;
-            add_row(rows->second, *values, static_cast<std::uint64_t>(row.int64(2)));
+            add_row(rows->second, *values, static_cast<std::uint64_t>(row.int64(2)), last);
           });
     }));
     TRY(std::move(outcome));
     OnlineStore::Batch batch;
-    for (const auto& [source, rows] : by_source) pack(state, source, rows, &tables, batch);
+    for (auto& [source, rows] : by_source) {
+      if (to == To::kOldTables) TRY(number_known(state, source, rows));
+      pack(state, source, rows, kNothingSettled, &tables, batch);
+    }
     if (!batch.rows.empty()) TRY(online_->write(batch));
     is_more = count == kRowsPerBatch;
   }

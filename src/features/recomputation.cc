@@ -20,10 +20,7 @@ constexpr types::Duration kBefore = types::Duration::days(8), kAfter = types::Du
 
 // How far back a view looks; nothing: as far as there are rows.
 std::optional<types::Duration> reach(const View& view) {
-  if (!view.is_windowed()) return view.ttl;
-  types::Duration longest;
-  for (const Window& window : view.windows) longest = std::max(longest, window.length);
-  return longest;
+  return view.is_windowed() ? view.reach() : view.ttl;
 }
 
 Columns pointers(const std::vector<Column>& columns, const std::vector<bool>& is_read) {
@@ -248,11 +245,14 @@ std::vector<Recomputation::SourceRow> Recomputation::source_rows(const BoundServ
   const SourceRows& rows = one.parts_[output.part];
   const std::size_t windows = view.view.windows.size();
   const std::size_t input = view.view.is_windowed() ? output.position / windows : output.position;
-  const auto back = view.view.is_windowed() ? view.view.windows[output.position % windows].length
-                                            : view.view.ttl.value_or(types::Duration{kEver});
   const Column inputs =
       view.inputs[input].evaluate(pointers(rows.columns, rows.is_read), rows.rows);
   const std::int64_t time = requests_.times[request];
+  const auto is_too_old = [&](std::int64_t event) {
+    if (!view.view.is_windowed()) return view.view.ttl && time - event > view.view.ttl->micros;
+    return event <=
+           view.view.window_begin(view.view.windows[output.position % windows].length, time);
+  };
   std::set<std::tuple<std::int64_t, std::int64_t, std::uint64_t>> seen;
   for (std::size_t row = 0; row < rows.rows; ++row) {
     SourceRow is{.input = cell_of(inputs, row)};
@@ -260,8 +260,7 @@ std::vector<Recomputation::SourceRow> Recomputation::source_rows(const BoundServ
       const Column& events = rows.columns[*view.event_time];
       const Column& arrivals = rows.columns[*view.arrival_time];
       if (!events.is_valid(row) || !arrivals.is_valid(row)) continue;
-      const std::int64_t age = time - events.ints[row];
-      if (age < 0 || (view.view.is_windowed() ? age >= back.micros : age > back.micros)) continue;
+      if (events.ints[row] > time || is_too_old(events.ints[row])) continue;
       is.event = types::Timestamp{events.ints[row]};
       is.arrival = types::Timestamp{arrivals.ints[row]};
       is.is_known = arrivals.ints[row] <= time;

@@ -239,23 +239,32 @@ class RedisStore final : public OnlineStore {
   }
 
   Result<void> drop(Table table) override {
-    const std::string pattern = glob_quoted(options_.prefix) + fmt::format(":{}:*", table);
-    std::string cursor = "0";
-    do {
-      const Command scan = {"SCAN", cursor, "MATCH", pattern, "COUNT", "10000"};
-      const std::vector<Reply> replies = TRY(ask({&scan, 1}));
-      if (replies[0]->type != REDIS_REPLY_ARRAY || replies[0]->elements != 2)
-        return unavailable("SCAN was answered with something else");
-      const redisReply& keys = *replies[0]->element[1];
+    TRY(each_key(table, [&](std::span<const std::string_view> keys) -> Result<void> {
       Command unlink = {"UNLINK"};
-      for (std::size_t i = 0; i < keys.elements; ++i) unlink.push_back(text_of(*keys.element[i]));
-      if (unlink.size() > 1) TRY(ask({&unlink, 1}));
-      cursor = text_of(*replies[0]->element[0]);
-    } while (cursor != "0");
+      unlink.insert(unlink.end(), keys.begin(), keys.end());
+      TRY(ask({&unlink, 1}));
+      return {};
+    }));
     const std::string number = std::to_string(table);
     const Command forget = {"SREM", tables_key_, number};
     TRY(ask({&forget, 1}));
     return {};
+  }
+
+  Result<void> settle(Table table, std::string_view block) override {
+    if (block.empty()) return {};
+    return each_key(table, [&](std::span<const std::string_view> keys) -> Result<void> {
+      std::vector<Command> ask_lengths;
+      for (const std::string_view key : keys) ask_lengths.push_back({"STRLEN", key});
+      const std::vector<Reply> lengths = TRY(ask(ask_lengths));
+      std::vector<std::string_view> long_ones;
+      for (std::size_t i = 0; i < keys.size(); ++i) {
+        if (lengths[i]->integer >= static_cast<long long>(kSettledBytesMin))
+          long_ones.push_back(keys[i]);
+      }
+      merge(long_ones, block);
+      return {};
+    });
   }
 
  private:
@@ -289,21 +298,43 @@ class RedisStore final : public OnlineStore {
   }
   std::string note_key(const std::string& name) const { return options_.prefix + ":note:" + name; }
 
+  // Calls `visit` with keys of a table, as Redis has them; with some perhaps twice.
+  Result<void> each_key(
+      Table table,
+      const std::function<Result<void>(std::span<const std::string_view>)>& visit) const {
+    const std::string pattern = glob_quoted(options_.prefix) + fmt::format(":{}:*", table);
+    std::string cursor = "0";
+    do {
+      const Command scan = {"SCAN", cursor, "MATCH", pattern, "COUNT", "10000"};
+      const std::vector<Reply> replies = TRY(ask({&scan, 1}));
+      if (replies[0]->type != REDIS_REPLY_ARRAY || replies[0]->elements != 2)
+        return unavailable("SCAN was answered with something else");
+      const redisReply& found = *replies[0]->element[1];
+      std::vector<std::string_view> keys;
+      for (std::size_t i = 0; i < found.elements; ++i) keys.push_back(text_of(*found.element[i]));
+      if (!keys.empty()) TRY(visit(keys));
+      cursor = text_of(*replies[0]->element[0]);
+    } while (cursor != "0");
+    return {};
+  }
+
   Result<std::string> attached() const {
     const base::MutexLock lock(mutex_);
     if (token_.empty()) return unavailable("nobody has connected yet");
     return token_;
   }
 
-  // Blocks of a key become one, unless somebody adds to it meanwhile: then it's for another time.
-  void merge(std::span<const std::string_view> keys) const {
+  // Blocks of a key, and one more, become one, unless somebody adds to it meanwhile: then it's for
+  // another time.
+  void merge(std::span<const std::string_view> keys, std::string_view more = {}) const {
     for (const std::string_view key : keys) {
       const Result<void> done = on_connection([&](Connection& connection) -> Result<void> {
         const std::vector<Command> look = {{"WATCH", key}, {"GET", key}};
         const std::vector<Reply> replies = TRY(connection.ask(look));
-        Result<std::string> merged = replies[1]->type == REDIS_REPLY_STRING
-                                         ? merge_rows(text_of(*replies[1]))
-                                         : Result<std::string>(std::string());
+        Result<std::string> merged =
+            replies[1]->type == REDIS_REPLY_STRING
+                ? merge_rows(std::string(text_of(*replies[1])).append(more))
+                : Result<std::string>(std::string());
         if (!merged || merged->empty() || merged->size() == replies[1]->len) {
           const Command leave = {"UNWATCH"};
           TRY(connection.ask({&leave, 1}));

@@ -33,18 +33,17 @@ class MergeRows final : public rocksdb::MergeOperator {
     if (in.existing_value != nullptr)
       all.assign(in.existing_value->data(), in.existing_value->size());
     for (const rocksdb::Slice& block : in.operand_list) all.append(block.data(), block.size());
-    return merge(all, out->new_value);
+    return store(merge_rows(all), out->new_value);
   }
   bool PartialMergeMulti(const rocksdb::Slice&, const std::deque<rocksdb::Slice>& blocks,
                          std::string* out, rocksdb::Logger*) const override {
     std::string all;
     for (const rocksdb::Slice& block : blocks) all.append(block.data(), block.size());
-    return merge(all, *out);
+    return store(merge_part(all), *out);
   }
 
  private:
-  static bool merge(std::string_view all, std::string& out) {
-    Result<std::string> merged = merge_rows(all);
+  static bool store(Result<std::string> merged, std::string& out) {
     if (!merged) return false;
     out = std::move(*merged);
     return true;
@@ -150,9 +149,10 @@ class RocksDbStore final : public OnlineStore {
     return {};
   }
 
-  Result<void> settle(Table table) override {
+  Result<void> settle(Table table, std::string_view block) override {
     const std::string begin = key_in(table, ""), end = key_in(table + 1, "");
     const rocksdb::Slice first(begin), last(end);
+    if (!block.empty()) TRY(add_to_all(first, last, rocksdb::Slice(block.data(), block.size())));
     rocksdb::CompactRangeOptions options;
     options.exclusive_manual_compaction = false;
     const rocksdb::Status status = db_->CompactRange(options, rows_family(), &first, &last);
@@ -177,6 +177,29 @@ class RocksDbStore final : public OnlineStore {
  private:
   rocksdb::ColumnFamilyHandle* rows_family() const { return families_[0]; }
   rocksdb::ColumnFamilyHandle* notes_family() const { return families_[1]; }
+
+  Result<void> add_to_all(const rocksdb::Slice& first, const rocksdb::Slice& last,
+                          const rocksdb::Slice& block) {
+    constexpr int kKeysAtOnce = 10'000;
+    rocksdb::ReadOptions options;
+    options.iterate_upper_bound = &last;
+    options.fill_cache = false;
+    const std::unique_ptr<rocksdb::Iterator> at(db_->NewIterator(options, rows_family()));
+    rocksdb::WriteBatch writes;
+    const auto write = [&]() -> Result<void> {
+      const rocksdb::Status status = db_->Write(rocksdb::WriteOptions(), &writes);
+      writes.Clear();
+      if (!status.ok()) return error_of(status, "settle");
+      return {};
+    };
+    for (at->Seek(first); at->Valid(); at->Next()) {
+      if (at->value().size() < kSettledBytesMin) continue;
+      writes.Merge(rows_family(), at->key(), block);
+      if (writes.Count() == kKeysAtOnce) TRY(write());
+    }
+    if (!at->status().ok()) return error_of(at->status(), "settle");
+    return write();
+  }
 
   static Result<void> visit(std::size_t place, const rocksdb::Status& status,
                             const rocksdb::PinnableSlice& value, const Each& each) {

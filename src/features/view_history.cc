@@ -17,9 +17,7 @@ constexpr std::uint32_t kNothing = 0xffffffff;
 constexpr std::size_t kCopies = 2;
 
 std::int64_t look_back(const View& view) {
-  std::int64_t longest = view.ttl ? view.ttl->micros : 0;
-  for (const Window& window : view.windows) longest = std::max(longest, window.length.micros);
-  return longest;
+  return std::max(view.ttl.value_or(types::Duration()), view.reach()).micros;
 }
 
 // The cells of `rows`; kNothing gives a missing one.

@@ -30,11 +30,6 @@ std::int64_t end_of(std::int64_t event, std::int64_t span) {
   return event > kMax - span ? kMax : event + span;
 }
 
-std::int64_t begin_of(std::int64_t time, std::int64_t span) {
-  constexpr std::int64_t kMin = std::numeric_limits<std::int64_t>::min();
-  return time < kMin + span ? kMin : time - span;
-}
-
 }  // namespace
 
 WindowPass::Cells::Cells(std::size_t size, const Shape& shape)
@@ -60,8 +55,10 @@ class WindowPass::LateRows {
   void add(const Word* row, std::uint32_t from) {
     const auto key = static_cast<std::uint32_t>(row[kKey]);
     const std::uint32_t end = pass_.entities_.end(key);
+    const std::int64_t bucket =
+        pass_.bound_.view.bucket_end(static_cast<std::int64_t>(row[kEvent]));
     for (std::size_t span = 0; span < spans_; ++span) {
-      const std::int64_t until = end_of(static_cast<std::int64_t>(row[kEvent]), pass_.spans_[span]);
+      const std::int64_t until = end_of(bucket, pass_.spans_[span]);
       const std::uint32_t to = pass_.entities_.first_from(key, until, from);
       if (to > from) add(row, span, from, to, to == end);
     }
@@ -211,7 +208,7 @@ void WindowPass::make_edges() {
     const std::uint32_t end = entities_.end(key);
     const auto time_of = [&](std::size_t which) {
       const std::int64_t asked = entities_.time(next[which]);
-      return which == 0 ? asked : begin_of(asked, spans_[which - 1]);
+      return which == 0 ? asked : bound_.view.window_begin({spans_[which - 1]}, asked);
     };
     std::ranges::fill(next, entities_.begin(key));
     for (std::size_t which = 0; which < per_slot && next[0] < end; ++which)

@@ -1,9 +1,11 @@
 """Online features in each store: what was acknowledged is there after a kill, what is down is said, and the answers are the same."""
 import datetime
 import pathlib
+import random
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -11,7 +13,10 @@ import time
 import pandas as pd
 import pytest
 import requests
-from conftest import BINARY, Server, eventually, free_port
+from conftest import BINARY, ROOT, Server, eventually, free_port
+
+sys.path.insert(0, str(ROOT / "python"))
+import slipway as sw  # noqa: E402
 
 BEGIN = pd.Timestamp("2024-01-01T00:00:00Z")
 PROJECT = """
@@ -157,6 +162,49 @@ def test_what_was_acknowledged_survives_a_kill(tmp_path, store):
     assert features(server, "s1", BEGIN + pd.Timedelta(minutes=2000))["shop__city"] == "city 1"
     server.stop()
 
+
+def test_tiles_serve_what_a_training_set_has(tmp_path, store):
+    """Rows arrive late and again, the server is killed, and what was served of each moment is what the training set of it has."""
+    server = begin(tmp_path, store)
+    coarse = PROJECT.replace("[1h, 24h, 365d]", "[1h, 24h, 7d]\n      resolution: 15m").replace(
+        "amount: sum(amount)}", "amount: sum(amount), mean: mean(amount), most: max(amount), first: first(amount), page: last(page)}")
+    (tmp_path / "project" / "slipway.yaml").write_text(coarse)
+    server.cli("apply", str(tmp_path / "project" / "slipway.yaml"))
+    random_rows, asked, served = random.Random(7), [], []
+    rows, waiting, now = [], [], BEGIN
+    for step in range(60):
+        for _ in range(40):
+            now += pd.Timedelta(minutes=2)
+            late = pd.Timedelta(minutes=random_rows.choice([0, 0, 0, 1, 30, 700]))
+            waiting.append({"id": 1_000_000 + len(rows) + len(waiting), "shop": f"t{random_rows.randrange(2)}", "at": (now - late).isoformat(), "known_at": now.isoformat(),
+                            "amount": random_rows.random() * 10 ** random_rows.randrange(-3, 4), "page": random_rows.choice("abc")})
+        again = random_rows.sample(rows, min(len(rows), 10))
+        reply = push(server, waiting + again)
+        assert reply.status_code == 200, reply.text
+        rows, waiting = rows + waiting, []
+        if step % 20 == 10:
+            server.kill()
+            server.start()
+        for shop in ("t0", "t1"):
+            asked.append({"shop": shop, "asked_at": now})
+            served.append(features(server, shop, now))
+    assert push(server, rows[:2000]).status_code == 200  # all of it once more
+    assert [features(server, shop, now) for shop in ("t0", "t1")] == served[-2:]
+    server.cli("data", "ingest", "clicks", "--pushed")
+    trained = sw.Client(server.url).training_set("sale", pd.DataFrame(asked), kind="pandas")
+    names = [name for name in served[0] if name.startswith("clicks__")]
+    assert len(names) == 18
+    for at, row in enumerate(served):
+        of_training = {name: None if pd.isna(trained[name][at]) else trained[name][at] for name in names}
+        assert {name: row[name] for name in names} == of_training, asked[at]
+    # Loaded from the dataset it is the same again, whatever was pushed of it.
+    server.cli("features", "materialize", "--as-of", now.isoformat())
+    assert [features(server, shop, now) for shop in ("t0", "t1")] == served[-2:]
+    assert push(server, rows[:2000]).json()["added"] == 0
+    server.kill()
+    server.start()
+    assert [features(server, shop, now) for shop in ("t0", "t1")] == served[-2:]
+    server.stop()
 
 def test_a_materialization_goes_on_after_a_kill(tmp_path, store):
     server = begin(tmp_path, store, 6000)

@@ -94,6 +94,7 @@ features:
       source: rows
       keys: [s, n]
       windows: [90s, 1h, 7d]
+      resolution: 30s
       aggregates: {a: count(), b: count(x), c: sum(x), d: mean(x > 1), e: min(x), f: max(s), g: variance(x), h: stddev(x), i: "quantile(x, 0.25)",
                    j: first(s), k: last(s), l: distinct(s), m: mode(s), n: "top_k(s, 3)"}
     latest: {source: always, keys: [s], ttl: 500ms, columns: {x: x, is_big: "x > 1 and s = 'it''s'"}, owner: bob, description: d, tags: {a: b}}
@@ -166,7 +167,7 @@ def every_key() -> sw.Project:
     source = sw.Source("rows", rows, event_time="at", arrival_time="known_at", owner="ada", description="What\nhappened", tags={"team": "rides: ü"})
     always = sw.Source("always", rows)
     s, n = sw.Entity("s"), sw.Entity("n", "int64")
-    windows = sw.View("windows", source, [s, n], windows=[dt.timedelta(seconds=90), "1h", dt.timedelta(days=7)], aggregates={
+    windows = sw.View("windows", source, [s, n], windows=[dt.timedelta(seconds=90), "1h", dt.timedelta(days=7)], resolution="30s", aggregates={
         "a": agg.count(), "b": agg.count("x"), "c": agg.sum("x"), "d": agg.mean("x > 1"), "e": agg.min("x"), "f": agg.max("s"), "g": agg.variance("x"),
         "h": agg.stddev("x"), "i": agg.quantile("x", 0.25), "j": agg.first("s"), "k": agg.last("s"), "l": agg.distinct("s"), "m": agg.mode("s"),
         "n": agg.top_k("s", 3)})
@@ -240,6 +241,7 @@ def test_every_key_of_the_document_has_a_place(server):
     (lambda: sw.View("v", "s", "key", columns={"a": "a"}), "keys is a list"),
     (lambda: sw.View("v", "s", ["k"], windows=["1h"]), "come together"),
     (lambda: sw.View("v", "s", ["k"]), "either windows"),
+    (lambda: sw.View("v", "s", ["k"], columns={"a": "a"}, resolution="1h"), "for windows"),
     (lambda: sw.View("v", "s", ["k"], columns={"a": "a"})["b"], "it has a"),
     (lambda: sw.View("v", "s", ["k"], windows=["1 hour"], aggregates={"a": agg.count()}).document(), "not a duration"),
     (lambda: agg.top_k("x", 0), "1 to 100"),
