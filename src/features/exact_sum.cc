@@ -1,5 +1,6 @@
 #include "features/exact_sum.h"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cmath>
@@ -22,8 +23,9 @@ struct ExactSum::Wide {
   std::uint32_t adds = 0;  // since carries were passed on
   std::int64_t positive_infinities = 0, negative_infinities = 0;
 
-  // `times` is 1 or -1.
-  void add(double number, int times) {
+  // `times` is not 0, and at most kTimesMax; after others than 1 and -1 come carries.
+  static constexpr std::int64_t kTimesMax = 1 << 28;
+  void add(double number, std::int64_t times) {
     if (std::isinf(number)) {
       (number > 0 ? positive_infinities : negative_infinities) += times;
       return;
@@ -110,6 +112,25 @@ ExactSum::ExactSum(ExactSum&& other) noexcept : high_(other.high_), low_(0) {
 }
 
 void ExactSum::drop() { delete wide_; }
+
+void ExactSum::add_times(double number, std::uint64_t times) {
+  // Doubled as often as times can be it is exact, unless it is beyond all numbers then.
+  constexpr double kDoubledMax = 0x1p959;
+  if (std::abs(number) <= kDoubledMax) {
+    for (; times > 0; times /= 2, number *= 2) {
+      if (times % 2 == 1) add(number);
+    }
+    return;
+  }
+  Wide& sum = widen();
+  sum.carry();
+  while (times > 0) {
+    const std::uint64_t some = std::min<std::uint64_t>(times, Wide::kTimesMax);
+    sum.add(number, static_cast<std::int64_t>(some));
+    sum.carry();
+    times -= some;
+  }
+}
 
 ExactSum::Wide& ExactSum::widen() {
   if (!is_wide()) {

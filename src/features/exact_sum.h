@@ -1,6 +1,7 @@
 // A sum of doubles without any rounding until it is asked for.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -42,6 +43,8 @@ class ExactSum {
     add(other.high_);
     if (other.low_ != 0) add(other.low_);
   }
+  // As if it were added so often.
+  void add_times(double number, std::uint64_t times);
   // As if it had not been added: also an infinity goes.
   void subtract(double number) {
     if (!add_narrow(-number)) [[unlikely]]

@@ -119,5 +119,24 @@ TEST(ExactSum, EveryOrderAndEveryPartGivesTheRoundedSum) {
   }
 }
 
+TEST(ExactSum, ManyTimesIsAsIfOneByOne) {
+  for (const double number : {0.1, -3e200, 1e308, -1e308, 5e-324, double{INFINITY}, 0x1p960}) {
+    for (const std::uint64_t times : {0u, 1u, 2u, 3u, 100u, 1023u}) {
+      ExactSum at_once, one_by_one;
+      at_once.add(1);
+      at_once.add_times(number, times);
+      one_by_one.add(1);
+      for (std::uint64_t i = 0; i < times; ++i) one_by_one.add(number);
+      EXPECT_EQ(at_once.value(), one_by_one.value()) << number << " " << times;
+      for (std::uint64_t i = 0; i < times; ++i) at_once.subtract(number);
+      EXPECT_EQ(at_once.value(), 1) << number << " " << times;
+    }
+  }
+  ExactSum most;
+  most.add_times(1e308, 0xffffffff);
+  most.add_times(-1e308, 0xfffffffe);
+  EXPECT_EQ(most.value(), 1e308);
+}
+
 }  // namespace
 }  // namespace slipway::features

@@ -264,8 +264,7 @@ TEST_P(OnlineFeaturesTest, AnswersAsMemoryDoesWhateverHappens) {
   }
 }
 
-// `tiled` is kept as tiles, `rows` has the same windows and is kept as rows, since a quantile needs
-// them.
+// Tiles of `values` keep each different value and how often it is there; those of `tiled` don't.
 constexpr std::string_view kTiledYaml = R"yaml(
 features:
   sources:
@@ -278,17 +277,17 @@ features:
       resolution: 30m
       aggregates: {landed: count(), told: count(delay), sum: sum(delay), mean: mean(delay), late: mean(delay > 15), worst: max(delay), best: min(delay),
                    first: first(delay), last: last(place), least: min(place), newest: max(landed_at)}
-    rows:
+    values:
       source: landings
       keys: [carrier]
       windows: [1h, 24h]
       resolution: 30m
-      aggregates: {landed: count(), mid: "quantile(delay, 0.5)", variance: variance(delay)}
+      aggregates: {landed: count(), mid: "quantile(delay, 0.5)", variance: variance(delay), places: distinct(place), top: "top_k(place, 2)", tens: mode(floor(delay / 10))}
   services:
     trips:
       event_time: asked_at
       request: {carrier: string, place: string, asked_at: timestamp}
-      features: [tiled, rows]
+      features: [tiled, values]
 )yaml";
 
 // What is served while rows arrive, late and again, by pushes and materializations, over restarts,

@@ -250,8 +250,7 @@ bool tiles_may_have(const Tiles& tiles, const Block& block) {
 Result<std::string> fold(std::vector<RowAt>& rows, const Tiles& before, std::int64_t until,
                          std::int64_t settled, std::int64_t cut) {
   const Block& like = *rows.front().block;
-  TileSet tiles(like.resolution, kinds_of(like), folds_of(like));
-  tiles.add(before);
+  TileSet tiles(like.resolution, kinds_of(like), folds_of(like), before);
   std::erase_if(rows, [&](const RowAt& at) {
     if (!may_fold(at, until, settled)) return false;
     tiles.add_row(order_of(at.row), at.row + kTimes, at.block->texts);

@@ -41,8 +41,8 @@ Value cell_value(const PackedRows& rows, std::size_t row, std::size_t cell, Cell
   return {};
 }
 
-// What is kept of an aggregate's cells in tiles; nothing: rows are needed.
-std::optional<Fold> fold_of(AggregateFunction function) {
+// What is kept of an aggregate's cells in tiles.
+Fold fold_of(AggregateFunction function) {
   switch (function) {
     case AggregateFunction::kCount:
       return Fold::kCount;
@@ -63,9 +63,9 @@ std::optional<Fold> fold_of(AggregateFunction function) {
     case AggregateFunction::kTopK:
     case AggregateFunction::kMode:
     case AggregateFunction::kQuantile:
-      break;
+      return Fold::kValues;
   }
-  return std::nullopt;
+  return Fold::kNone;
 }
 
 // Rows of one key while they are packed.
@@ -83,16 +83,11 @@ RowLayout layout_of(const BoundView& view, std::optional<types::Duration> histor
   RowLayout layout;
   for (const Expression& input : view.inputs) layout.cells.push_back(kind_of(input.type()));
   if (view.view.resolution) {
-    for (const Aggregate& aggregate : view.view.aggregates) {
-      if (const auto fold = fold_of(aggregate.function)) layout.folds.push_back(*fold);
-    }
-  }
-  if (!layout.folds.empty() && layout.folds.size() == view.view.aggregates.size()) {
     layout.resolution = view.view.resolution->micros;
+    for (const Aggregate& aggregate : view.view.aggregates)
+      layout.folds.push_back(fold_of(aggregate.function));
     layout.cells.push_back(CellKind::kTime);  // the row's number
     layout.folds.push_back(Fold::kNone);
-  } else {
-    layout.folds.clear();  // one that needs rows is enough
   }
   if (!history) return layout;
   constexpr std::int64_t kSecond = 1'000'000;

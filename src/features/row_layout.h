@@ -17,9 +17,10 @@ enum class Fold : std::uint8_t {
   kLeast = 3,
   kGreatest = 4,
   kFirst = 5,  // in the order of rows
-  kLast = 6
+  kLast = 6,
+  kValues = 7  // each different value, and how often
 };
-inline constexpr std::uint8_t kFolds = 7;
+inline constexpr std::uint8_t kFolds = 8;
 
 struct RowLayout {
   std::vector<CellKind> cells;

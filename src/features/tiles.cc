@@ -3,6 +3,7 @@
 #include <array>
 #include <bit>
 #include <cmath>
+#include <iterator>
 #include <limits>
 
 #include "base/check.h"
@@ -32,6 +33,7 @@ std::size_t slot_bytes(Fold fold) {
     case Fold::kCount:
     case Fold::kLeast:
     case Fold::kGreatest:
+    case Fold::kValues:
       return 8;
     case Fold::kSum:
       return 24;
@@ -133,22 +135,45 @@ bool Tiles::is_sound() const {
     return std::uint64_t{load<std::uint32_t>(reference)} + load<std::uint32_t>(reference + 4) <=
            rest_.size();
   };
+  const auto is_good = [&](std::size_t tile, std::size_t cell) {
+    const char* const value = value_at(tile, cell);
+    if (folds_[cell] == Fold::kValues)
+      return is_inside(value) && are_values(rest(value), kinds_[cell]);
+    if (folds_[cell] != Fold::kSum)
+      return load<std::uint64_t>(value) == kMissingText || is_inside(value);
+    if (!std::isnan(load<double>(value)))
+      return std::isfinite(load<double>(value)) && std::isfinite(load<double>(value + 8));
+    ExactSum sum;
+    return is_inside(value + 8) && sum.add_kept(rest(value + 8));
+  };
   for (std::size_t cell = 0; cell < folds_.size(); ++cell) {
-    const bool is_sum = folds_[cell] == Fold::kSum;
-    const bool is_text =
-        kinds_[cell] == CellKind::kText && (has_order(folds_[cell]) || is_compared(folds_[cell]));
-    if (!is_sum && !is_text) continue;
+    const Fold fold = folds_[cell];
+    const bool is_text = kinds_[cell] == CellKind::kText && (has_order(fold) || is_compared(fold));
+    if (fold != Fold::kSum && fold != Fold::kValues && !is_text) continue;
     for (std::size_t tile = 0; tile < size_; ++tile) {
-      const char* const value = value_at(tile, cell);
-      if (is_text) {
-        if (load<std::uint64_t>(value) != kMissingText && !is_inside(value)) return false;
-      } else if (std::isnan(load<double>(value))) {
-        ExactSum sum;
-        if (!is_inside(value + 8) || !sum.add_kept(rest(value + 8))) return false;
-      } else if (!std::isfinite(load<double>(value)) || !std::isfinite(load<double>(value + 8))) {
-        return false;
-      }
+      if (!is_good(tile, cell)) return false;
     }
+  }
+  return true;
+}
+
+// Each there at least once, and not more often than a key has rows.
+bool Tiles::are_values(std::string_view bytes, CellKind kind) const {
+  const auto are_times = [](const char* place) {
+    const auto times = load<std::uint64_t>(place);
+    return times >= 1 && times <= std::numeric_limits<std::uint32_t>::max();
+  };
+  while (!bytes.empty()) {
+    std::size_t length = kind == CellKind::kText ? 12 : 16;
+    if (bytes.size() < length) return false;
+    if (kind == CellKind::kText) {
+      length += load<std::uint32_t>(bytes.data() + 8);
+      if (bytes.size() < length || !are_times(bytes.data())) return false;
+    } else if (is_missing(kind, load<std::uint64_t>(bytes.data())) ||
+               !are_times(bytes.data() + 8)) {
+      return false;
+    }
+    bytes.remove_prefix(length);
   }
   return true;
 }
@@ -207,83 +232,112 @@ RowOrder Tiles::order(std::size_t tile, std::size_t cell) const {
   return {load<std::int64_t>(from), load<std::int64_t>(from + 8), load<std::uint64_t>(from + 16)};
 }
 
-TileSet::TileSet(std::int64_t resolution, std::vector<CellKind> kinds, std::vector<Fold> folds)
-    : resolution_(resolution), kinds_(std::move(kinds)), folds_(std::move(folds)) {}
+bool TileSet::LessKey::operator()(const Key& a, const Key& b) const {
+  switch (kind) {
+    case CellKind::kNumber:
+      return std::bit_cast<double>(a.bits) < std::bit_cast<double>(b.bits);
+    case CellKind::kText:
+      return a.text < b.text;
+    case CellKind::kTime:
+      return std::bit_cast<std::int64_t>(a.bits) < std::bit_cast<std::int64_t>(b.bits);
+  }
+  return false;
+}
+
+TileSet::TileSet(std::int64_t resolution, std::vector<CellKind> kinds, std::vector<Fold> folds,
+                 const Tiles& before)
+    : resolution_(resolution),
+      kinds_(std::move(kinds)),
+      folds_(std::move(folds)),
+      before_(before) {}
 
 TileSet::Tile& TileSet::tile_at(std::int64_t end, std::int64_t newest_event) {
-  const auto [found, is_new] = tiles_.try_emplace(end);
-  Tile& tile = found->second;
-  tile.newest_event = is_new ? newest_event : std::max(tile.newest_event, newest_event);
-  if (is_new) {
-    tile.cells = std::vector<OfCell>(folds_.size());
-    for (std::size_t cell = 0; cell < folds_.size(); ++cell)
-      tile.cells[cell].bits = missing(kinds_[cell]);
+  const auto found = tiles_.find(end);
+  if (found != tiles_.end()) {
+    found->second.newest_event = std::max(found->second.newest_event, newest_event);
+    return found->second;
+  }
+  const std::size_t at = before_.first_after(end);
+  Tile tile = at > 0 && before_.end(at - 1) == end ? read(at - 1) : read(before_.size());
+  tile.newest_event = std::max(tile.newest_event, newest_event);
+  return tiles_.emplace(end, std::move(tile)).first->second;
+}
+
+// One that is there; of none an empty one.
+TileSet::Tile TileSet::read(std::size_t before) const {
+  Tile tile;
+  const bool is_there = before < before_.size();
+  tile.newest_event =
+      is_there ? before_.newest_event(before) : std::numeric_limits<std::int64_t>::min();
+  tile.cells = std::vector<OfCell>(folds_.size());
+  for (std::size_t cell = 0; cell < folds_.size(); ++cell) {
+    OfCell& to = tile.cells[cell];
+    to.key.bits = missing(kinds_[cell]);
+    to.values = decltype(to.values)(LessKey{kinds_[cell]});
+    if (!is_there) continue;
+    const Fold fold = folds_[cell];
+    switch (fold) {
+      case Fold::kNone:
+        break;
+      case Fold::kSum:
+        before_.add_sum(before, cell, to.sum);
+        [[fallthrough]];
+      case Fold::kCount:
+        to.count = before_.count(before, cell);
+        break;
+      case Fold::kLeast:
+      case Fold::kGreatest:
+      case Fold::kFirst:
+      case Fold::kLast:
+        if (!before_.has_value(before, cell)) break;
+        to.key.bits = load<std::uint64_t>(before_.value_at(before, cell));
+        if (kinds_[cell] == CellKind::kText) to.key.text = *before_.text(before, cell);
+        if (has_order(fold)) to.order = before_.order(before, cell);
+        break;
+      case Fold::kValues:
+        if (kinds_[cell] == CellKind::kText) {
+          before_.each_value<std::string_view>(before, cell,
+                                               [&](std::string_view text, std::uint64_t times) {
+                                                 to.values[{0, text}] += times;
+                                               });
+        } else {
+          before_.each_value<std::uint64_t>(before, cell,
+                                            [&](std::uint64_t bits, std::uint64_t times) {
+                                              to.values[{bits, {}}] += times;
+                                            });
+        }
+        break;
+    }
   }
   return tile;
 }
 
 // A value that is there may take the place of the one before.
-void TileSet::offer(std::size_t cell, OfCell& to, const RowOrder& order, std::uint64_t bits,
-                    std::string_view text) const {
-  const auto is_less = [&](const OfCell& a, std::uint64_t b, std::string_view b_text) {
-    switch (kinds_[cell]) {
-      case CellKind::kNumber:
-        return std::bit_cast<double>(a.bits) < std::bit_cast<double>(b);
-      case CellKind::kText:
-        return a.text < b_text;
-      case CellKind::kTime:
-        return std::bit_cast<std::int64_t>(a.bits) < std::bit_cast<std::int64_t>(b);
-    }
-    return false;
-  };
-  bool is_better = is_missing(kinds_[cell], to.bits);
-  if (!is_better) {
-    switch (folds_[cell]) {
-      case Fold::kNone:
-      case Fold::kCount:
-      case Fold::kSum:
-        return;
-      case Fold::kLeast: {
-        OfCell other;
-        other.bits = bits;
-        other.text = text;
-        is_better = is_less(other, to.bits, to.text);
-        break;
-      }
-      case Fold::kGreatest:
-        is_better = is_less(to, bits, text);
-        break;
-      case Fold::kFirst:
-        is_better = order < to.order;
-        break;
-      case Fold::kLast:
-        is_better = order > to.order;
-        break;
-    }
+void TileSet::offer(std::size_t cell, OfCell& to, const RowOrder& order, const Key& key) const {
+  const LessKey is_less{kinds_[cell]};
+  bool is_better = is_missing(kinds_[cell], to.key.bits);
+  switch (folds_[cell]) {
+    case Fold::kNone:
+    case Fold::kCount:
+    case Fold::kSum:
+    case Fold::kValues:
+      return;
+    case Fold::kLeast:
+      is_better = is_better || is_less(key, to.key);
+      break;
+    case Fold::kGreatest:
+      is_better = is_better || is_less(to.key, key);
+      break;
+    case Fold::kFirst:
+      is_better = is_better || order < to.order;
+      break;
+    case Fold::kLast:
+      is_better = is_better || order > to.order;
+      break;
   }
   if (!is_better) return;
   to.order = order;
-  to.bits = bits;
-  to.text = text;
-}
-
-void TileSet::add(const Tiles& tiles) {
-  for (std::size_t at = 0; at < tiles.size(); ++at) {
-    Tile& tile = tile_at(tiles.end(at), tiles.newest_event(at));
-    for (std::size_t cell = 0; cell < folds_.size(); ++cell) {
-      OfCell& to = tile.cells[cell];
-      const Fold fold = folds_[cell];
-      if (fold == Fold::kNone) continue;
-      if (fold == Fold::kCount || fold == Fold::kSum) {
-        to.count += tiles.count(at, cell);
-        if (fold == Fold::kSum) tiles.add_sum(at, cell, to.sum);
-      } else if (tiles.has_value(at, cell)) {
-        offer(cell, to, has_order(fold) ? tiles.order(at, cell) : RowOrder(),
-              load<std::uint64_t>(tiles.value_at(at, cell)),
-              kinds_[cell] == CellKind::kText ? *tiles.text(at, cell) : std::string_view());
-      }
-    }
-  }
+  to.key = key;
 }
 
 void TileSet::add_row(const RowOrder& order, const char* cells, const char* texts) {
@@ -291,36 +345,36 @@ void TileSet::add_row(const RowOrder& order, const char* cells, const char* text
   Tile& tile = tile_at(bucket_end(event, resolution_), event);
   for (std::size_t cell = 0; cell < folds_.size(); ++cell) {
     const char* const place = cells + 8 * cell;
-    const auto bits = load<std::uint64_t>(place);
-    if (folds_[cell] == Fold::kNone || is_missing(kinds_[cell], bits)) continue;
+    Key key{.bits = load<std::uint64_t>(place)};
+    if (folds_[cell] == Fold::kNone || is_missing(kinds_[cell], key.bits)) continue;
+    if (kinds_[cell] == CellKind::kText)
+      key.text = {texts + load<std::uint32_t>(place), load<std::uint32_t>(place + 4)};
     OfCell& to = tile.cells[cell];
     ++to.count;
-    if (folds_[cell] == Fold::kSum) {
-      to.sum.add(std::bit_cast<double>(bits));
-    } else if (folds_[cell] != Fold::kCount) {
-      const std::string_view text =
-          kinds_[cell] == CellKind::kText
-              ? std::string_view(texts + load<std::uint32_t>(place), load<std::uint32_t>(place + 4))
-              : std::string_view();
-      offer(cell, to, order, bits, text);
-    }
+    if (folds_[cell] == Fold::kSum) to.sum.add(std::bit_cast<double>(key.bits));
+    if (folds_[cell] == Fold::kValues) ++to.values[key];
+    offer(cell, to, order, key);
   }
 }
 
 void TileSet::drop_until(std::int64_t time) {
-  auto first = tiles_.upper_bound(time);
-  if (first != tiles_.begin()) tiles_.erase(tiles_.begin(), --first);
+  // The newest of those that end by then, among both kinds.
+  std::int64_t newest = std::numeric_limits<std::int64_t>::min();
+  if (const std::size_t before = before_.first_after(time); before > 0)
+    newest = before_.end(before - 1);
+  if (const auto after = tiles_.upper_bound(time); after != tiles_.begin())
+    newest = std::max(newest, std::prev(after)->first);
+  dropped_until_ = newest;  // it stays
 }
 
 Result<std::string> TileSet::finish(std::int64_t until, std::int64_t settled) const {
   const std::size_t cells = folds_.size();
   std::string out(kHeader + 2 * padded(cells), '\0'), rest;
-  const auto put = [&](auto value) {
-    static_assert(sizeof value == 8);
-    out.append(reinterpret_cast<const char*>(&value), sizeof value);
+  const auto put = [](std::string& to, auto value) {
+    to.append(reinterpret_cast<const char*>(&value), sizeof value);
   };
   const auto refer = [&](std::string_view bytes) {
-    put(std::uint64_t{rest.size()} | std::uint64_t{bytes.size()} << 32);
+    put(out, std::uint64_t{rest.size()} | std::uint64_t{bytes.size()} << 32);
     rest += bytes;
   };
   out[0] = static_cast<char>(kTilesVersion);
@@ -328,42 +382,99 @@ Result<std::string> TileSet::finish(std::int64_t until, std::int64_t settled) co
     out[kHeader + cell] = static_cast<char>(kinds_[cell]);
     out[kHeader + padded(cells) + cell] = static_cast<char>(folds_[cell]);
   }
-  for (const auto& [end, tile] : tiles_) {
-    put(end);
-    put(tile.newest_event);
+  // As it is, but for where the rest lies.
+  const auto copy = [&](std::size_t tile) {
+    put(out, before_.end(tile));
+    put(out, before_.newest_event(tile));
+    for (std::size_t cell = 0; cell < cells; ++cell) {
+      const Fold fold = folds_[cell];
+      const char* const slot = before_.slot(tile, cell);
+      const std::size_t bytes = slot_bytes(fold);
+      const bool is_wide = fold == Fold::kSum && std::isnan(load<double>(slot + 8));
+      const bool is_text = kinds_[cell] == CellKind::kText &&
+                           (has_order(fold) || is_compared(fold)) && before_.has_value(tile, cell);
+      if (is_wide || is_text || fold == Fold::kValues) {
+        out.append(slot, bytes - 8);
+        refer(before_.rest(slot + bytes - 8));
+      } else {
+        out.append(slot, bytes);
+      }
+    }
+  };
+  std::string values;
+  const auto write = [&](std::int64_t end, const Tile& tile) {
+    put(out, end);
+    put(out, tile.newest_event);
     for (std::size_t cell = 0; cell < cells; ++cell) {
       const OfCell& of = tile.cells[cell];
-      const Fold fold = folds_[cell];
-      if (fold == Fold::kNone) continue;
-      if (fold == Fold::kCount || fold == Fold::kSum) put(of.count);
-      if (fold == Fold::kCount) continue;
-      if (fold == Fold::kSum) {
-        if (const auto narrow = of.sum.narrow()) {
-          put(narrow->high);
-          put(narrow->low);
-        } else {
-          put(std::numeric_limits<double>::quiet_NaN());
-          refer(of.sum.wide());
-        }
-        continue;
+      const bool is_text = kinds_[cell] == CellKind::kText;
+      switch (folds_[cell]) {
+        case Fold::kNone:
+          break;
+        case Fold::kCount:
+          put(out, of.count);
+          break;
+        case Fold::kSum:
+          put(out, of.count);
+          if (const auto narrow = of.sum.narrow()) {
+            put(out, narrow->high);
+            put(out, narrow->low);
+          } else {
+            put(out, std::numeric_limits<double>::quiet_NaN());
+            refer(of.sum.wide());
+          }
+          break;
+        case Fold::kFirst:
+        case Fold::kLast:
+          put(out, std::get<0>(of.order));
+          put(out, std::get<1>(of.order));
+          put(out, std::get<2>(of.order));
+          [[fallthrough]];
+        case Fold::kLeast:
+        case Fold::kGreatest:
+          if (is_text && !is_missing(kinds_[cell], of.key.bits)) {
+            refer(of.key.text);
+          } else {
+            put(out, of.key.bits);
+          }
+          break;
+        case Fold::kValues:
+          values.clear();
+          for (const auto& [key, times] : of.values) {
+            if (is_text) {
+              put(values, times);
+              put(values, static_cast<std::uint32_t>(key.text.size()));
+              values += key.text;
+            } else {
+              put(values, key.bits);
+              put(values, times);
+            }
+          }
+          refer(values);
+          break;
       }
-      if (has_order(fold)) {
-        const auto& [event, arrival, identity] = of.order;
-        put(event);
-        put(arrival);
-        put(identity);
-      }
-      const bool is_text = kinds_[cell] == CellKind::kText && !is_missing(kinds_[cell], of.bits);
-      is_text ? refer(of.text) : put(of.bits);
     }
+  };
+  std::size_t tiles = 0, at = 0;
+  auto changed = tiles_.begin();
+  while (at < before_.size() || changed != tiles_.end()) {
+    const bool is_changed =
+        changed != tiles_.end() && (at == before_.size() || changed->first <= before_.end(at));
+    const std::int64_t end = is_changed ? changed->first : before_.end(at);
+    if (end >= dropped_until_) {
+      is_changed ? write(end, changed->second) : copy(at);
+      ++tiles;
+    }
+    if (at < before_.size() && before_.end(at) == end) ++at;
+    if (is_changed) ++changed;
   }
-  if (rest.size() > std::numeric_limits<std::uint32_t>::max() || tiles_.size() > (1u << 31))
+  if (rest.size() > std::numeric_limits<std::uint32_t>::max() || tiles > (1u << 31))
     return base::error(Code::kResourceExhausted, "a key has too many tiles: tiles={} bytes={}",
-                       tiles_.size(), rest.size());
-  const auto count16 = static_cast<std::uint16_t>(cells);
-  const auto tiles32 = static_cast<std::uint32_t>(tiles_.size()),
+                       tiles, rest.size());
+  const auto cells16 = static_cast<std::uint16_t>(cells);
+  const auto tiles32 = static_cast<std::uint32_t>(tiles),
              rest32 = static_cast<std::uint32_t>(rest.size());
-  std::memcpy(out.data() + 2, &count16, 2);
+  std::memcpy(out.data() + 2, &cells16, 2);
   std::memcpy(out.data() + 4, &tiles32, 4);
   std::memcpy(out.data() + 8, &rest32, 4);
   std::memcpy(out.data() + 16, &resolution_, 8);

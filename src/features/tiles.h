@@ -8,11 +8,13 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <type_traits>
 #include <vector>
 
 #include "base/result.h"
@@ -70,6 +72,11 @@ class Tiles {
   bool has_value(std::size_t tile, std::size_t cell) const;
   RowOrder order(std::size_t tile, std::size_t cell) const;
 
+  // Of a cell that is folded to values: calls visit(value, times) for each, ascending. As a double,
+  // a text, or a time.
+  template <typename T, typename Visit>
+  void each_value(std::size_t tile, std::size_t cell, Visit visit) const;
+
   // Adds the value to those of its type, when there is one.
   void collect(std::size_t tile, std::size_t cell, std::vector<double>& values) const {
     if (has_value(tile, cell)) values.push_back(number(tile, cell));
@@ -95,6 +102,7 @@ class Tiles {
   const char* value_at(std::size_t tile, std::size_t cell) const;
   std::string_view rest(const char* reference) const;  // that an offset and a length point to
   bool is_sound() const;
+  bool are_values(std::string_view bytes, CellKind kind) const;
 
   std::int64_t resolution_ = 0, until_ = 0, settled_ = 0;
   std::vector<CellKind> kinds_;
@@ -105,12 +113,29 @@ class Tiles {
   std::size_t size_ = 0, stride_ = 0, bytes_ = 0;
 };
 
+// Values in the rest: 8 bytes and how often, or of texts how often, the length (4 bytes) and the
+// text.
+template <typename T, typename Visit>
+void Tiles::each_value(std::size_t tile, std::size_t cell, Visit visit) const {
+  std::string_view left = rest(slot(tile, cell));
+  while (!left.empty()) {
+    if constexpr (std::is_same_v<T, std::string_view>) {
+      const auto length = load<std::uint32_t>(left.data() + 8);
+      visit(left.substr(12, length), load<std::uint64_t>(left.data()));
+      left.remove_prefix(12 + length);
+    } else {
+      visit(load<T>(left.data()), load<std::uint64_t>(left.data() + 8));
+      left.remove_prefix(16);
+    }
+  }
+}
+
 // Tiles that rows are added to. What was added must outlive it.
 class TileSet {
  public:
-  TileSet(std::int64_t resolution, std::vector<CellKind> kinds, std::vector<Fold> folds);
+  TileSet(std::int64_t resolution, std::vector<CellKind> kinds, std::vector<Fold> folds,
+          const Tiles& before);
 
-  void add(const Tiles& tiles);
   // `cells`: 8 bytes each, as rows have them; texts lie in `texts`.
   void add_row(const RowOrder& order, const char* cells, const char* texts);
   // All that end at or before `time` go, but for the newest of them.
@@ -118,25 +143,36 @@ class TileSet {
   Result<std::string> finish(std::int64_t until, std::int64_t settled) const;
 
  private:
+  // A value: a number, a time or a text.
+  struct Key {
+    std::uint64_t bits = 0;
+    std::string_view text;
+  };
+  struct LessKey {
+    CellKind kind = CellKind::kNumber;
+    bool operator()(const Key& a, const Key& b) const;
+  };
   struct OfCell {
     std::uint64_t count = 0;
     ExactSum sum;
     RowOrder order;
-    std::uint64_t bits = 0;  // of a number or time
-    std::string_view text;
+    Key key;  // the least, greatest, first or last
+    std::map<Key, std::uint64_t, LessKey> values;
   };
   struct Tile {
     std::int64_t newest_event = 0;
     std::vector<OfCell> cells;
   };
   Tile& tile_at(std::int64_t end, std::int64_t newest_event);
-  void offer(std::size_t cell, OfCell& to, const RowOrder& order, std::uint64_t bits,
-             std::string_view text) const;
+  Tile read(std::size_t before) const;
+  void offer(std::size_t cell, OfCell& to, const RowOrder& order, const Key& key) const;
 
   const std::int64_t resolution_;
   const std::vector<CellKind> kinds_;
   const std::vector<Fold> folds_;
-  std::map<std::int64_t, Tile> tiles_;  // by end
+  const Tiles& before_;
+  std::map<std::int64_t, Tile> tiles_;  // by end: those that rows were added to
+  std::int64_t dropped_until_ = std::numeric_limits<std::int64_t>::min();
 };
 
 // The end of the bucket that an event lies in: the first multiple of the resolution at or after it.

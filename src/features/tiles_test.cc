@@ -26,7 +26,10 @@ features:
       windows: [10m, 1h, 4h]
       resolution: 10m
       aggregates: {rows: count(), paid: count(fare), sum: sum(fare), mean: mean(fare), least: min(fare), most: max(fare), first: first(fare), last: last(fare),
-                   from: first(place), to: last(place), a: min(place), z: max(place), told: count(place), early: min(known_at), late: last(known_at)}
+                   from: first(place), to: last(place), a: min(place), z: max(place), told: count(place), early: min(known_at), late: last(known_at),
+                   variance: variance(fare), deviation: stddev(floor(fare)), fares: distinct(fare), tens: distinct(floor(fare / 10)), places: distinct(place),
+                   when: distinct(known_at), usual: mode(place), top: "top_k(place, 3)", tops: "top_k(floor(fare / 20), 2)", mid: "quantile(fare, 0.5)",
+                   nine: "quantile(floor(fare / 5), 0.9)", least_fare: "quantile(fare, 0)", most_fare: "quantile(fare, 1)"}
 )yaml";
 
 const std::vector<NamedColumn> kColumns = {{"who", ValueType::kText},

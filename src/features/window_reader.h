@@ -181,6 +181,27 @@ void collect_tiles(AggregateFunction function, const Rows& rows, const InWindow&
   }
 }
 
+// Of an aggregate whose tiles have its values: `values` are of the rows, the others come from the
+// tiles. Where values are seldom there twice they are taken one by one, as if they came from rows.
+template <typename T>
+Value aggregate_with_tiles(const Aggregate& aggregate, const Tiles& tiles, const InWindow& in,
+                           std::size_t input, std::vector<T>& values) {
+  std::vector<Counted<T>> counted;
+  std::uint64_t all = 0;
+  for (std::size_t tile = in.tile; tile < in.tiles_end; ++tile) {
+    tiles.each_value<T>(tile, input, [&](T value, std::uint64_t times) {
+      counted.push_back({value, times});
+      all += times;
+    });
+  }
+  if (all / 2 <= counted.size()) {
+    for (const Counted<T>& one : counted) values.insert(values.end(), one.times, one.value);
+    return aggregate_of(aggregate, std::span(values));
+  }
+  for (const T& value : values) counted.push_back({value});
+  return aggregate_of(aggregate, std::move(counted));
+}
+
 // The same as read_windows() for one of bound.collected.
 template <typename Rows>
 Value read_collected(const BoundView& bound, const Rows& rows, types::Timestamp as_of,
@@ -198,6 +219,9 @@ Value read_collected(const BoundView& bound, const Rows& rows, types::Timestamp 
       last_row = row;
     }
     if constexpr (HasTiles<Rows>) {
+      const Aggregate& function = bound.view.aggregates[aggregate];
+      if (in.tile < in.tiles_end && rows.tiles().fold(aggregate) == Fold::kValues)
+        return aggregate_with_tiles(function, rows.tiles(), in, aggregate, values);
       collect_tiles(bound.view.aggregates[aggregate].function, rows, in, first_row, last_row,
                     aggregate, values);
     }

@@ -11,6 +11,13 @@
 
 namespace slipway::features {
 
+// A value that is there several times.
+template <typename T>
+struct Counted {
+  T value;
+  std::uint64_t times = 1;
+};
+
 // Room for the values of a window, kept from one window to the next.
 struct WindowValues {
   std::vector<double> numbers;
@@ -29,5 +36,11 @@ struct WindowValues {
 Value aggregate_of(const Aggregate& aggregate, std::span<double> values);
 Value aggregate_of(const Aggregate& aggregate, std::span<std::string_view> values);
 Value aggregate_of(const Aggregate& aggregate, std::span<types::Timestamp> values);
+
+// Of the same values, to the bit, where the order of events doesn't matter: variance, stddev,
+// distinct, top_k, mode, quantile. A value may be there in several parts.
+Value aggregate_of(const Aggregate& aggregate, std::vector<Counted<double>> values);
+Value aggregate_of(const Aggregate& aggregate, std::vector<Counted<std::string_view>> values);
+Value aggregate_of(const Aggregate& aggregate, std::vector<Counted<types::Timestamp>> values);
 
 }  // namespace slipway::features

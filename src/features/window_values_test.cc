@@ -3,6 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
+#include "base/random.h"
+
 namespace slipway::features {
 namespace {
 
@@ -55,6 +59,41 @@ TEST(WindowValues, TheFewestValues) {
   EXPECT_EQ(of(kStddev, std::vector{7.0}), Value());
   EXPECT_EQ(of(kVariance, {INFINITY, 1}), Value());
   EXPECT_EQ(of(kQuantile, std::vector{7.0}, 0.3), Value(7.0));
+}
+
+// Values that are counted give what they give one by one, to the bit.
+TEST(WindowValues, CountedOrNotItIsTheSame) {
+  base::SeededRandom random(5);
+  const auto below = [&](std::uint64_t n) { return random.next_u64() % n; };
+  for (int round = 0; round < 2'000; ++round) {
+    const double scale = round % 7 == 0 ? 1e300 : round % 11 == 0 ? 1e-310 : 1;
+    std::vector<double> numbers;
+    std::vector<std::string_view> texts;
+    std::vector<Counted<double>> counted;
+    std::vector<Counted<std::string_view>> counted_texts;
+    static constexpr std::string_view kWords[] = {"a", "b", "", "abc", "c"};
+    for (std::uint64_t parts = below(8); parts-- > 0;) {
+      const double number = scale * (static_cast<double>(below(20)) / 7 - 1);
+      const std::string_view word = kWords[below(5)];
+      const std::uint64_t times = 1 + below(9);
+      counted.push_back({number, times});
+      counted_texts.push_back({word, times});
+      numbers.insert(numbers.end(), times, number);
+      texts.insert(texts.end(), times, word);
+    }
+    for (const auto function : {kVariance, kStddev, kDistinct, kTopK, kMode, kQuantile}) {
+      for (const double parameter : {0.0, 0.25, 0.5, 0.9, 1.0}) {
+        const Aggregate aggregate{
+            .name = "",
+            .function = function,
+            .expression = "",
+            .parameter = function == kTopK ? std::trunc(3 * parameter) + 1 : parameter};
+        EXPECT_EQ(aggregate_of(aggregate, counted), of(function, numbers, aggregate.parameter));
+        if (function == kVariance || function == kStddev || function == kQuantile) continue;
+        EXPECT_EQ(aggregate_of(aggregate, counted_texts), of(function, texts, aggregate.parameter));
+      }
+    }
+  }
 }
 
 }  // namespace
