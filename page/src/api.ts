@@ -120,6 +120,42 @@ export interface MultivariateDrift {
   causes: { column: string; share: number | null }[];
 }
 
+// A part of a window's rows: mean loss there and elsewhere.
+export interface Slice {
+  slice: string;
+  rows: number;
+  share: number;
+  inside: number;
+  outside: number;
+  low: number | null;
+  high: number | null;
+  expected: number | null;
+  before?: { rows: number; inside: number; outside: number };
+}
+
+export interface SliceReport {
+  loss: "log_loss" | "absolute_error" | "wrong_share" | "";
+  rows: number;
+  mean: number | null;
+  examined: number;
+  found: Slice[];
+}
+
+export interface Attributions {
+  rows: number;
+  ndcg: number | null;
+  inputs: { input: string; now: number | null; reference: number | null; rank: number; reference_rank: number }[];
+}
+
+// Of one judged window.
+export interface WindowSlices {
+  window: WindowKind;
+  start: string;
+  slices: SliceReport;
+  declared_slices: { name: string; rows: number; labels: number; metrics: Record<string, number | null> }[];
+  attributions: Attributions | null;
+}
+
 export interface Window {
   window: WindowKind;
   variant: string;
@@ -141,6 +177,7 @@ export interface Window {
 
 export interface AlertRule {
   metric: string;
+  slice?: string;
   window: WindowKind;
   over?: number;
   under?: number;
@@ -454,6 +491,8 @@ export const api = {
   monitors: async (s?: AbortSignal) => (await get<{ monitors: Monitor[] }>(own("monitors"), s)).monitors,
   windows: async (monitor: string, window: WindowKind, s?: AbortSignal) =>
     (await get<{ windows: Window[] }>(`${own("monitors", monitor, "windows")}?window=${window}`, s)).windows,
+  slices: (monitor: string, window: WindowKind, start: string, s?: AbortSignal) =>
+    get<WindowSlices>(`${own("monitors", monitor, "slices")}?${new URLSearchParams({ window, start })}`, s),
   alerts: async (endpoint: string, s?: AbortSignal) =>
     (await get<{ alerts: Alert[] }>(`${own("alerts")}?endpoint=${encodeURIComponent(endpoint)}`, s)).alerts,
 

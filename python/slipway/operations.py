@@ -177,6 +177,14 @@ class Estimate(Part):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Slice(Part):
+    """Rows for which an expression holds; their quality has metrics of its own."""
+
+    name: str
+    when: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Alert(Part):
     """Exactly one of `over`, `under` and `abs_over`, in the metric's unit; or `unusual`, the side of what the metric usually is on which a window
 
@@ -185,6 +193,7 @@ class Alert(Part):
 
     metric: str
     window: Literal["day", "week", "month"]
+    slice: str | None = None
     over: float | None = None
     under: float | None = None
     abs_over: float | None = None
@@ -329,6 +338,7 @@ class Monitor(Part):
     causes: Causes | None = None
     drift: Drift | None = None
     estimate: Estimate | None = None
+    slices: Sequence[Slice | str] = ()
     alerts: Mapping[str, Alert] = field(default_factory=dict)
     detectors: Mapping[str, Detector] = field(default_factory=dict)
     actions: Mapping[str, Action] = field(default_factory=dict)

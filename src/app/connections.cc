@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/log.h"
+#include "features/expression.h"
 #include "features/row_messages.h"
 #include "types/timestamp.h"
 
@@ -517,6 +518,61 @@ Result<std::vector<features::ServedVectors::Applied>> LoggedVectors::applied(std
   for (std::size_t i = 0; i < found.size(); ++i)
     found[i].yaml = TRY(base::get_string(TRY(base::parse_json_object(payloads[i])), "yaml"));
   return found;
+}
+
+Result<std::vector<bool>> SliceConditions::holds(const std::string& when,
+                                                 const types::Frame& frame) {
+  std::vector<features::NamedColumn> known;
+  for (const types::Column& column : frame.columns())
+    known.push_back(
+        {column.name, features::value_type(column.type), column.type == types::ColumnType::kInt64});
+  const features::Expression expression = TRY(features::Expression::parse(when, known));
+  if (expression.type() != features::ValueType::kBool) {
+    return base::error(Code::kInvalidArgument, "a slice's condition is a yes or no: when={}", when);
+  }
+  std::vector<types::Column> values(frame.columns().size());
+  std::vector<const types::Column*> columns(frame.columns().size(), nullptr);
+  for (const std::size_t at : expression.columns()) {
+    values[at] = features::as_values(frame.columns()[at]);
+    columns[at] = &values[at];
+  }
+  const types::Column holds = expression.evaluate(columns, frame.rows());
+  std::vector<bool> picks(frame.rows());
+  for (std::size_t row = 0; row < picks.size(); ++row) picks[row] = holds.number(row) == 1;
+  return picks;
+}
+
+Result<monitor::Attributions> ModelAttributions::attributions(
+    const std::string& endpoint, std::int64_t version, const types::Frame& frame,
+    const std::vector<std::size_t>& rows) {
+  const auto inputs = TRY(endpoints_.inputs(endpoint));
+  serving::PredictRequest request{.endpoint = endpoint, .version = version};
+  request.batch.rows = rows.size();
+  for (const serving::InputSpec& input : *inputs) {
+    const types::Column* column = frame.find(input.name);
+    if (!input.is_column() || column == nullptr) continue;
+    request.batch.names.push_back(input.name);
+    for (const std::size_t row : rows) {
+      serving::Cell& cell = request.batch.cells.emplace_back();
+      if (!column->is_valid(row)) continue;
+      if (column->type == types::ColumnType::kString) {
+        if (input.is_text() && !column->strings[row].empty())
+          cell = std::string_view(column->strings[row]);
+      } else if (const double number = column->number(row);
+                 !input.is_text() && !std::isnan(number)) {
+        cell = number;
+      }
+    }
+  }
+  const serving::Explained explained = TRY(endpoints_.explain(request));
+  monitor::Attributions mean{.rows = static_cast<std::int64_t>(rows.size())};
+  std::size_t at = 0;
+  for (std::size_t i = 0; i < rows.size() * explained.explanation.sums; ++i) {
+    for (const std::string& input : explained.inputs)
+      mean.inputs[input] +=
+          std::abs(explained.explanation.values[at++]) / static_cast<double>(rows.size());
+  }
+  return mean;
 }
 
 Result<std::string> TrainingRows::find_entities(const std::string& service) {

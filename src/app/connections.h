@@ -227,6 +227,24 @@ class TrainingRows final : public monitor::ReferenceSource {
   datasets::Datasets& datasets_;
 };
 
+// monitor reads the conditions of slices as the project's expressions.
+class SliceConditions final : public monitor::Conditions {
+ public:
+  Result<std::vector<bool>> holds(const std::string& when, const types::Frame& frame) override;
+};
+
+// monitor asks what models go by.
+class ModelAttributions final : public monitor::AttributionSource {
+ public:
+  explicit ModelAttributions(serving::Endpoints& endpoints) : endpoints_(endpoints) {}
+  Result<monitor::Attributions> attributions(const std::string& endpoint, std::int64_t version,
+                                             const types::Frame& frame,
+                                             const std::vector<std::size_t>& rows) override;
+
+ private:
+  serving::Endpoints& endpoints_;
+};
+
 // streams have messages taken as rows of features.
 class StreamedRows final : public streams::FeatureRows {
  public:

@@ -294,6 +294,7 @@ struct Application::Rooms::Impl {
                   .days_kept = base::Duration::days(f.settings.profile_days_retention_days),
                   .inputs_max = static_cast<std::size_t>(f.settings.profile_inputs_max)}),
         training(releases, features, datasets),
+        attributions(endpoints),
         neighbourhood(releases, features, clock),
         incidents(f.db, clock, neighbourhood,
                   base::Duration::hours(f.settings.incident_look_back_hours)),
@@ -386,6 +387,8 @@ struct Application::Rooms::Impl {
   monitor::Profiles profiles;
   std::unique_ptr<monitor::Detections> detections;  // of the monitor below, after it is opened
   TrainingRows training;
+  SliceConditions slice_conditions;
+  ModelAttributions attributions;
   EndpointNeighbourhood neighbourhood;
   incidents::Incidents incidents;
   AlertActions actions;
@@ -432,9 +435,12 @@ Result<void> Application::Rooms::open() {
   TRY(tracking::upgrade_metrics(i.foundation.db));
   TRY(i.experiments.ensure_default());
   TRY(Project::restore_clock(i.foundation.db, i.clock));
-  i.monitor = TRY(monitor::Monitor::open(i.foundation.db, i.clock,
-                                         {i.logged, i.training, i.actions, i.measured_skew},
-                                         i.foundation.metrics));
+  i.monitor = TRY(monitor::Monitor::open(
+      i.foundation.db, i.clock,
+      {i.logged, i.training, i.actions, i.measured_skew, &i.slice_conditions, &i.attributions},
+      i.foundation.metrics, "default",
+      {.slice_rows = i.foundation.settings.slice_rows_max,
+       .attribution_rows = i.foundation.settings.attribution_rows_max}));
   i.facts.connect(*i.monitor);
   i.detections = std::make_unique<monitor::Detections>(i.foundation.db, *i.monitor, i.logged);
   i.open_alerts.connect(*i.monitor);

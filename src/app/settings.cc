@@ -360,6 +360,12 @@ const std::vector<SettingInfo>& setting_table() {
           "drift-rows-max", &Settings::drift_rows_max, 1, 1'000'000'000,
           "Rows a side of a drift report that the server makes, of which it keeps a column at a "
           "time; one report is made at a time."),
+      integer("slice-rows-max", &Settings::slice_rows_max, 100, 10'000'000,
+              "Labelled rows of a window that slices are looked for in; of more a sample."),
+      integer(
+          "attribution-rows-max", &Settings::attribution_rows_max, 10, 1'000'000,
+          "Rows of a window, and as many of its reference, whose answers are taken apart to see "
+          "what a model goes by."),
       number("price-core-hour", &Settings::price_core_hour, 0, 1e9,
              "What a core costs an hour, for the cost of predictions; 0: not known."),
       text("price-currency", &Settings::price_currency, {}, "Currency of the price."),

@@ -1,3 +1,4 @@
+// `slipway endpoints explain`: what each input has to do with the predictions for rows of a file.
 #pragma once
 
 #include "cli/client.h"
@@ -8,7 +9,6 @@ class App;
 
 namespace slipway::cli {
 
-// `slipway endpoints explain`.
 void add_explain_command(CLI::App& endpoints, Context& context, int& exit_code);
 
 }  // namespace slipway::cli

@@ -15,9 +15,17 @@ constexpr double kUnseenShare = 0.01;
 constexpr double kDriftedPsi = 0.25;
 constexpr double kNearThreshold = 0.8;
 
-double value_of(const VariantResult& live, const std::string& metric) {
-  const auto found = live.metrics.find(metric);
-  return found == live.metrics.end() ? std::nan("") : found->second;
+double value_of(const std::map<std::string, double>& metrics, const std::string& metric) {
+  const auto found = metrics.find(metric);
+  return found == metrics.end() ? std::nan("") : found->second;
+}
+
+// Null: no row of the window was in it.
+const SliceResult* slice_of(const AlertRule& rule, const VariantResult& live) {
+  for (const SliceResult& slice : live.declared_slices) {
+    if (slice.name == rule.slice) return &slice;
+  }
+  return nullptr;
 }
 
 double missing_rise(const FeatureDrift& drift) {
@@ -26,11 +34,24 @@ double missing_rise(const FeatureDrift& drift) {
 
 }  // namespace
 
+double watched_value(const AlertRule& rule, const VariantResult& live) {
+  if (rule.slice.empty()) return value_of(live.metrics, rule.metric);
+  const SliceResult* slice = slice_of(rule, live);
+  return slice == nullptr ? std::nan("") : value_of(slice->metrics, rule.metric);
+}
+
+std::int64_t watched_rows(const AlertRule& rule, const VariantResult& live) {
+  const bool counts_labels = needs_labels(rule.metric);
+  if (rule.slice.empty()) return counts_labels ? live.labels : live.rows;
+  const SliceResult* slice = slice_of(rule, live);
+  if (slice == nullptr) return 0;
+  return counts_labels ? slice->labels : slice->rows;
+}
+
 RuleVerdict judge_rule(const AlertRule& rule, const VariantResult& live) {
-  const double value = value_of(live, rule.metric);
+  const double value = watched_value(rule, live);
   if (!std::isfinite(value)) return RuleVerdict::kNotJudged;
-  const std::int64_t behind = needs_labels(rule.metric) ? live.labels : live.rows;
-  if (behind < rule.min_rows || !rule.has_bound()) return RuleVerdict::kNotJudged;
+  if (watched_rows(rule, live) < rule.min_rows || !rule.has_bound()) return RuleVerdict::kNotJudged;
   return rule.fires(value) ? RuleVerdict::kFires : RuleVerdict::kFine;
 }
 
@@ -56,6 +77,26 @@ std::vector<Cause> find_causes(const MonitorDefinition& definition, const Varian
   };
   std::stable_sort(causes.begin(), causes.end(),
                    [&](const Cause& a, const Cause& b) { return size(a) > size(b); });
+  // Behind them what the model goes by otherwise than it did.
+  if (live.attributions && live.attributions->ndcg < kAttributionNdcgMin) {
+    std::vector<AttributionDrift::Input> moved = live.attributions->inputs;
+    std::erase_if(moved, [](const auto& input) { return input.rank == input.reference_rank; });
+    std::stable_sort(moved.begin(), moved.end(), [](const auto& a, const auto& b) {
+      return std::abs(a.now - a.reference) > std::abs(b.now - b.reference);
+    });
+    for (const AttributionDrift::Input& input : moved) {
+      if (std::any_of(causes.begin(), causes.end(),
+                      [&](const Cause& cause) { return cause.drift.feature == input.name; })) {
+        continue;
+      }
+      Cause cause{.kind = "attribution"};
+      cause.drift.feature = input.name;
+      for (const FeatureDrift& drift : live.drift) {
+        if (drift.feature == input.name) cause.drift = drift;
+      }
+      causes.push_back(std::move(cause));
+    }
+  }
   if (std::ssize(causes) > definition.causes_max) {
     causes.resize(static_cast<std::size_t>(definition.causes_max));
   }
@@ -127,10 +168,10 @@ Health judge_health(const HealthFacts& facts) {
     for (const AlertRule& rule : facts.definition->alerts) {
       if (rule.unusual || rule.window != kind) continue;
       if (judge_rule(rule, live) == RuleVerdict::kNotJudged) continue;
-      const double value = value_of(live, rule.metric);
+      const double value = watched_value(rule, live);
       if (!near_threshold(rule, value)) continue;
       return {"watch", fmt::format("{} is {:.4g} in the {}, near its threshold of {:.4g}",
-                                   rule.metric, value, judged.text, rule.threshold())};
+                                   rule.watched(), value, judged.text, rule.threshold())};
     }
   }
   const JudgedWindow& widest = facts.newest.rbegin()->second;

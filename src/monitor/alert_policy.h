@@ -16,13 +16,20 @@ enum class RuleVerdict { kFires, kFine, kNotJudged };
 // computed, too few rows stand behind it, or the rule has no bound (budget/unusual.h).
 RuleVerdict judge_rule(const AlertRule& rule, const VariantResult& live);
 
+// What the rule looks at, of all rows or of its slice; NaN: could not be computed.
+double watched_value(const AlertRule& rule, const VariantResult& live);
+// How many rows are behind it: those with a label, where the metric needs labels.
+std::int64_t watched_rows(const AlertRule& rule, const VariantResult& live);
+
 // An input that moved, in one word how, and by how much. The largest first.
 struct Cause {
-  std::string kind;  // "distribution", "missing_rate" or "unseen_category"
+  std::string kind;  // "distribution", "missing_rate", "unseen_category" or "attribution"
   FeatureDrift drift;
   JsonObject to_json() const;
 };
-// A missing rate counts once it rose by 0.05, unseen categories from 0.01 of the rows on.
+// Inputs whose rank among the attributions changed are named once the order is another one
+// (kAttributionNdcgMin), behind those that moved themselves. A missing rate counts once it rose by
+// 0.05, unseen categories from 0.01 of the rows on.
 std::vector<Cause> find_causes(const MonitorDefinition& definition, const VariantResult& live);
 
 // What is known when an action is asked for.

@@ -100,6 +100,7 @@ constexpr Metric kMetrics[] = {
     {"multivariate_drifted", false},
     {"missing_rate", false},
     {"unseen_rate", false},
+    {"attribution_ndcg", false},
     {"skew_rate", false},
     {"completeness", false},
     {"error_rate", false},
@@ -196,6 +197,16 @@ Result<std::string> read_severity(const YamlNode& node) {
   return severity;
 }
 
+// Others need a reference, or more than the rows of a slice.
+bool is_known_of_slices(std::string_view metric) {
+  constexpr std::string_view kOfAllRows[] = {
+      "prediction_psi",     "feature_psi_max",      "drifted_share",
+      "multivariate_drift", "missing_rate",         "unseen_rate",
+      "attribution_ndcg",   "multivariate_drifted", "skew_rate"};
+  return !is_estimate(metric) && !metric.starts_with("estimate_error_") &&
+         std::find(std::begin(kOfAllRows), std::end(kOfAllRows), metric) == std::end(kOfAllRows);
+}
+
 Result<AlertRule> read_alert(const std::string& name, const YamlNode& node, Problem problem) {
   AlertRule rule{.name = name};
   YamlMap map = TRY(node.map("alert " + name));
@@ -219,6 +230,11 @@ Result<AlertRule> read_alert(const std::string& name, const YamlNode& node, Prob
         name);
   }
   rule.min_rows = TRY(map.find_integer("min_rows", 1)).value_or(rule.min_rows);
+  if (auto slice = map.find("slice")) {
+    rule.slice = TRY(slice->text());
+    if (!is_known_of_slices(rule.metric))
+      return slice->error("this metric is not known of slices: metric={}", rule.metric);
+  }
   if (auto action = map.find("action")) rule.actions = TRY(read_names(*action));
   if (auto severity = map.find("severity")) rule.severity = TRY(read_severity(*severity));
   if (auto route = map.find("route")) rule.routes = TRY(read_names(*route));
@@ -394,6 +410,38 @@ Result<ProblemRules> read_problem(YamlMap& map) {
   return rules;
 }
 
+// [carrier, {name: long-haul, when: "distance > 2000"}]
+Result<std::vector<DeclaredSlice>> read_slices(const YamlNode& node) {
+  std::vector<DeclaredSlice> slices;
+  for (const YamlNode& item : TRY(node.list())) {
+    DeclaredSlice slice;
+    if (auto column = item.text()) {
+      slice.name = std::move(*column);
+    } else {
+      YamlMap map = TRY(item.map("a slice"));
+      slice.name = TRY(TRY(map.get("name")).text());
+      slice.when = TRY(TRY(map.get("when")).text());
+      TRY(map.finish());
+      if (slice.when.empty()) return item.error("the slice has no condition: slice={}", slice.name);
+    }
+    if (slice.name.empty()) return item.error("a slice needs a name");
+    if (std::any_of(slices.begin(), slices.end(),
+                    [&](const DeclaredSlice& other) { return other.name == slice.name; })) {
+      return item.error("the slice comes twice: slice={}", slice.name);
+    }
+    slices.push_back(std::move(slice));
+  }
+  return slices;
+}
+
+// Whether an alert may name it: a condition, or a value of a column.
+bool declares(const MonitorDefinition& definition, const std::string& name) {
+  return std::any_of(
+      definition.slices.begin(), definition.slices.end(), [&](const DeclaredSlice& slice) {
+        return slice.is_column() ? name.starts_with(slice.name + "=") : name == slice.name;
+      });
+}
+
 Result<MonitorDefinition> read_monitor(const std::string& name, const YamlNode& node) {
   MonitorDefinition definition{.name = name};
   YamlMap map = TRY(node.map("monitor " + name));
@@ -452,6 +500,7 @@ Result<MonitorDefinition> read_monitor(const std::string& name, const YamlNode& 
     definition.causes_max = TRY(members.find_integer("max", 0)).value_or(definition.causes_max);
     TRY(members.finish());
   }
+  if (auto slices = map.find("slices")) definition.slices = TRY(read_slices(*slices));
   if (auto actions = map.find("actions")) {
     for (const auto& [key, value] : TRY(actions->entries())) {
       definition.actions.push_back(TRY(read_action(key, value)));
@@ -463,6 +512,10 @@ Result<MonitorDefinition> read_monitor(const std::string& name, const YamlNode& 
       const auto& windows = definition.windows;
       if (std::find(windows.begin(), windows.end(), rule.window) == windows.end()) {
         return value.error("the monitor has no such window: window={}", window_name(rule.window));
+      }
+      if (!rule.slice.empty() && !declares(definition, rule.slice)) {
+        return value.error(
+            "the monitor declares no such slice: slice={} (of a column: COLUMN=VALUE)", rule.slice);
       }
       for (const std::string& action : rule.actions) {
         if (definition.find_action(action) == nullptr)
@@ -568,6 +621,10 @@ QualityRules MonitorDefinition::quality() const {
 
 bool is_estimate(std::string_view metric) { return metric.starts_with("estimated_"); }
 
+std::string AlertRule::watched() const {
+  return slice.empty() ? metric : fmt::format("{} of {}", metric, slice);
+}
+
 double AlertRule::threshold() const {
   if (over) return *over;
   if (under) return *under;
@@ -630,9 +687,19 @@ JsonObject MonitorDefinition::to_json() const {
   object["drift"] = std::move(measured);
   object["causes"] = {{"psi_over", cause_psi_over}, {"max", causes_max}};
   object["estimate"] = {{"rows", estimate.rows}, {"threshold", estimate.threshold}};
+  JsonArray declared;
+  for (const DeclaredSlice& slice : slices) {
+    if (slice.is_column()) {
+      declared.emplace_back(slice.name);
+    } else {
+      declared.push_back(JsonObject{{"name", slice.name}, {"when", slice.when}});
+    }
+  }
+  if (!declared.empty()) object["slices"] = std::move(declared);
   JsonObject rules;
   for (const AlertRule& rule : alerts) {
     JsonObject member{{"metric", rule.metric}, {"window", window_name(rule.window)}};
+    if (!rule.slice.empty()) member["slice"] = rule.slice;
     if (rule.over) member["over"] = *rule.over;
     if (rule.under) member["under"] = *rule.under;
     if (rule.abs_over) member["abs_over"] = *rule.abs_over;

@@ -14,6 +14,7 @@
 #include "monitor/drift/rules.h"
 #include "monitor/estimate/estimator.h"
 #include "monitor/quality.h"
+#include "monitor/slices/declared_slice.h"
 
 namespace slipway::monitor {
 
@@ -38,6 +39,7 @@ std::string_view unusual_name(Unusual side);  // "high", "low", "both"
 struct AlertRule {
   std::string name;
   std::string metric;
+  std::string slice;  // a declared one; empty: all rows
   WindowKind window = WindowKind::kWeek;
   std::optional<double> over;      // fires above it
   std::optional<double> under;     // fires below it
@@ -49,6 +51,7 @@ struct AlertRule {
   std::string severity = "warning";  // critical | warning | info
   std::vector<std::string> routes;   // of slipway.yaml, that hear of it
 
+  std::string watched() const;  // "auc", "auc of long-haul"
   bool has_bound() const { return over || under || abs_over; }
   double threshold() const;  // the bound; 0: there is none
   bool fires(double value) const;
@@ -111,6 +114,7 @@ struct MonitorDefinition {
   double cause_psi_over = 0.1;  // an input is named as a cause from this on
   std::int64_t causes_max = 5;
   EstimateRules estimate;  // how performance is estimated before labels come
+  std::vector<DeclaredSlice> slices;
   std::vector<AlertRule> alerts;
   std::vector<DetectorRule> detectors;
   std::vector<ActionRule> actions;

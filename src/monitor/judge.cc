@@ -103,6 +103,7 @@ Result<void> Monitor::judge(Cursor& cursor, base::Timestamp now, AdvanceReport& 
     live->note = note;
     if (reference != nullptr && reference->multivariate() != nullptr)
       rows.compare_together(*reference->multivariate(), *live);
+    take_apart(cursor, rows, labels, now, *live);
     TRY(plan_rules(cursor, Stage::kLabelled, *live, now, planned));
   }
   TRY(record(cursor, Stage::kLabelled, now, planned, report));
@@ -128,7 +129,7 @@ Result<void> Monitor::plan_rules(const Cursor& cursor, Stage stage, const Varian
         verdict.verdict = RuleVerdict::kFires;
     }
     if (verdict.verdict == RuleVerdict::kNotJudged) continue;
-    verdict.value = live.metrics.at(rule.metric);
+    verdict.value = watched_value(rule, live);
     verdict.quiet =
         find_quiet(silences, maintenance(),
                    {definition.endpoint, definition.name, rule.name, rule.severity}, now);
@@ -258,7 +259,7 @@ Result<void> Monitor::record(Cursor& cursor, Stage stage, base::Timestamp now,
         AlertRecord alert{.monitor = definition.name,
                           .endpoint = definition.endpoint,
                           .alert = rule.name,
-                          .metric = rule.metric,
+                          .metric = rule.watched(),
                           .severity = rule.severity,
                           .routes = rule.routes,
                           .value = judged.value,
@@ -271,7 +272,7 @@ Result<void> Monitor::record(Cursor& cursor, Stage stage, base::Timestamp now,
                           .quiet = judged.quiet};
         if (band) {
           alert.threshold = band->bound();
-          alert.why = band->words(rule.metric);
+          alert.why = band->words(rule.watched());
         }
         if (!judged.quiet) alert.told_at = now;
         for (const Cause& cause : planned.causes) alert.causes.push_back(cause.to_json());

@@ -21,11 +21,12 @@ base::Timestamp Monitor::Cursor::due() const {
 }
 
 Monitor::Monitor(store::Db& db, const base::Clock& clock, Ports ports, base::Metrics& metrics,
-                 std::string workspace)
+                 std::string workspace, SampleLimits limits)
     : db_(db),
       clock_(clock),
       ports_(ports),
       workspace_(workspace),
+      limits_(limits),
       labels_(db, workspace),
       windows_judged_(metrics.counter("slipway_monitor_windows_judged_total",
                                       "Windows of event time that were judged.")),
@@ -37,8 +38,10 @@ Monitor::Monitor(store::Db& db, const base::Clock& clock, Ports ports, base::Met
                                        "Actions that a guard did not let start.")) {}
 
 Result<std::unique_ptr<Monitor>> Monitor::open(store::Db& db, const base::Clock& clock, Ports ports,
-                                               base::Metrics& metrics, std::string workspace) {
-  std::unique_ptr<Monitor> monitor(new Monitor(db, clock, ports, metrics, std::move(workspace)));
+                                               base::Metrics& metrics, std::string workspace,
+                                               SampleLimits limits) {
+  std::unique_ptr<Monitor> monitor(
+      new Monitor(db, clock, ports, metrics, std::move(workspace), limits));
   TRY(monitor->load());
   return monitor;
 }
@@ -226,6 +229,7 @@ Result<std::vector<DefinitionChange>> Monitor::apply(
     const std::string& name = definitions[i].name;
     auto shared = std::make_shared<const MonitorDefinition>(definitions[i]);
     profiles_.erase(name);
+    reference_attributions_.erase(name);
     std::vector<Cursor> next;
     for (const WindowKind kind : shared->windows) {
       base::Timestamp start;

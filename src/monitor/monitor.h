@@ -58,6 +58,12 @@ struct AdvanceReport {
   std::vector<std::string> started;  // run ids
 };
 
+// Of a window's rows that more than counting is done with: where there are more, a sample.
+struct SampleLimits {
+  std::int64_t slice_rows = 200'000;      // that slices are looked for in
+  std::int64_t attribution_rows = 1'000;  // taken apart, and as many of the reference
+};
+
 // Safe to use from several threads; advance() and apply() take turns. Everything given to open()
 // must outlive it. Nothing but the clock it is given and the times handed in decides what happens
 // when, so that a replayed year and a lived one come out the same; a reopened Monitor goes on where
@@ -69,11 +75,14 @@ class Monitor {
     ReferenceSource& reference;
     Actions& actions;
     SkewSource& skew;
+    Conditions* conditions = nullptr;           // null: declared slices are columns only
+    AttributionSource* attributions = nullptr;  // null: nobody knows what models go by
   };
   // `clock` is the event clock. The tables must be migrated (tables.h).
   static Result<std::unique_ptr<Monitor>> open(store::Db& db, const base::Clock& clock, Ports ports,
                                                base::Metrics& metrics,
-                                               std::string workspace = "default");
+                                               std::string workspace = "default",
+                                               SampleLimits limits = {});
 
   // What apply would change; changes nothing. kInvalidArgument: monitors of one endpoint that
   // differ in what its model is asked for.
@@ -186,7 +195,7 @@ class Monitor {
   struct Planned;
 
   Monitor(store::Db& db, const base::Clock& clock, Ports ports, base::Metrics& metrics,
-          std::string workspace);
+          std::string workspace, SampleLimits limits);
   Result<void> load();
   // Of the monitors that watch it; nothing when none does.
   std::optional<ProblemRules> problem_of(const std::string& endpoint);
@@ -235,6 +244,13 @@ class Monitor {
                          const ActionRule& action, const Asked& asked);
   Result<std::shared_ptr<const DriftProfile>> profile(const MonitorDefinition& definition,
                                                       std::string& note) REQUIRES(advance_mutex_);
+  // Where the model does worst, how it does in declared slices, and what it goes by.
+  void take_apart(const Cursor& cursor, const WindowRows& rows, const Labels& labels,
+                  base::Timestamp now, VariantResult& live) REQUIRES(advance_mutex_);
+  Result<SliceReport> look_for_slices(const Cursor& cursor, const WindowRows& rows,
+                                      const Labels& labels, base::Timestamp now);
+  void attribute(const Cursor& cursor, const WindowRows& rows, VariantResult& live)
+      REQUIRES(advance_mutex_);
   Result<std::map<std::string, PredictionBaseline>> baselines(const Cursor& cursor);
   Result<void> hand_over(base::Timestamp now, AdvanceReport& report);
   Result<void> follow_up(base::Timestamp now);
@@ -248,6 +264,7 @@ class Monitor {
   const base::Clock& clock_;
   const Ports ports_;
   const std::string workspace_;
+  const SampleLimits limits_;
   LabelStore labels_;
   base::Counter& windows_judged_;
   base::Counter& alerts_opened_;
@@ -257,6 +274,9 @@ class Monitor {
   base::Mutex advance_mutex_;  // before mutex_
   std::vector<Cursor> cursors_ GUARDED_BY(advance_mutex_);
   std::map<std::string, std::shared_ptr<const DriftProfile>> profiles_ GUARDED_BY(advance_mutex_);
+  // By monitor, then by version.
+  std::map<std::string, std::map<std::int64_t, Attributions>> reference_attributions_
+      GUARDED_BY(advance_mutex_);
   base::Mutex mutex_;
   std::map<std::string, std::shared_ptr<const MonitorDefinition>> definitions_ GUARDED_BY(mutex_);
   std::vector<MaintenanceWindow> maintenance_ GUARDED_BY(mutex_);

@@ -9,6 +9,7 @@
 
 #include "base/result.h"
 #include "base/timestamp.h"
+#include "monitor/attributions/attribution.h"
 #include "monitor/definition.h"
 #include "types/frame.h"
 
@@ -58,6 +59,29 @@ class SkewSource {
   // was looked at.
   virtual Result<std::optional<double>> skew_rate(const std::string& endpoint, base::Timestamp from,
                                                   base::Timestamp to) = 0;
+};
+
+// What the conditions of declared slices mean. Safe to use from several threads.
+class Conditions {
+ public:
+  virtual ~Conditions() = default;
+
+  // By row of `frame`, whether it holds there; where it is missing it doesn't. kInvalidArgument: it
+  // is none, or names what the frame doesn't have, with the place.
+  virtual Result<std::vector<bool>> holds(const std::string& when, const types::Frame& frame) = 0;
+};
+
+// What a model goes by. Safe to use from several threads.
+class AttributionSource {
+ public:
+  virtual ~AttributionSource() = default;
+
+  // Of these rows of `frame`, whose columns are inputs, as version `version` of `endpoint` answers
+  // them. kNotFound: no variant has that version. kFailedPrecondition: nobody can say for such a
+  // model.
+  virtual Result<Attributions> attributions(const std::string& endpoint, std::int64_t version,
+                                            const types::Frame& frame,
+                                            const std::vector<std::size_t>& rows) = 0;
 };
 
 struct ActionRequest {

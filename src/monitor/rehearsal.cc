@@ -18,7 +18,7 @@ bool is_worse(const AlertRule& rule, double value, double than) {
 Firing open(const AlertRule& rule, const MonitorDefinition& definition,
             const StoredWindow& window) {
   Firing firing{.first = window.window, .opened_at = *window.judged_at};
-  firing.value = firing.worst = window.result.metrics.at(rule.metric);
+  firing.value = firing.worst = watched_value(rule, window.result);
   for (const Cause& cause : find_causes(definition, window.result))
     firing.moved.push_back(cause.drift.feature);
   return firing;
@@ -76,7 +76,7 @@ Rehearsal rehearse(const AlertRule& rule, const MonitorDefinition& definition,
     is_open = true;
     Firing& firing = rehearsal.firings.back();
     ++firing.windows;
-    const double value = window.result.metrics.at(rule.metric);
+    const double value = watched_value(rule, window.result);
     if (is_worse(rule, value, firing.worst)) firing.worst = value;
   }
   return rehearsal;

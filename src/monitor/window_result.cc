@@ -116,6 +116,17 @@ Result<VariantResult> VariantResult::from_json(const JsonObject& object) {
   }
   if (const Json* together = object.if_contains("multivariate"); together && together->is_object())
     result.multivariate = together->as_object();
+  if (const Json* member = object.if_contains("slices"); member && member->is_object())
+    result.slices = TRY(SliceReport::from_json(member->as_object()));
+  if (const Json* declared = object.if_contains("declared_slices");
+      declared && declared->is_array()) {
+    for (const Json& slice : declared->as_array()) {
+      if (!slice.is_object()) continue;
+      result.declared_slices.push_back(TRY(SliceResult::from_json(slice.as_object())));
+    }
+  }
+  if (const Json* member = object.if_contains("attributions"); member && member->is_object())
+    result.attributions = TRY(AttributionDrift::from_json(member->as_object()));
   // Windows that were judged before there were estimates have none.
   if (const Json* estimates = object.if_contains("estimates"); estimates && estimates->is_object())
     result.estimates = TRY(Estimates::from_json(estimates->as_object()));
@@ -156,6 +167,11 @@ JsonObject VariantResult::to_json() const {
   object["drift"] = std::move(features);
   if (!multivariate.empty()) object["multivariate"] = multivariate;
   if (!estimates.values.empty()) object["estimates"] = estimates.to_json();
+  if (slices) object["slices"] = slices->to_json();
+  JsonArray declared;
+  for (const SliceResult& slice : declared_slices) declared.push_back(slice.to_json());
+  if (!declared.empty()) object["declared_slices"] = std::move(declared);
+  if (attributions) object["attributions"] = attributions->to_json();
   if (!note.empty()) object["note"] = note;
   return object;
 }
@@ -245,6 +261,19 @@ std::optional<double> WindowRows::error_of(const QualityRules& rules, std::size_
       break;
   }
   return std::nullopt;
+}
+
+WindowRows WindowRows::live_where(const std::vector<bool>& picks) const {
+  WindowRows some = *this;
+  some.by_variant_.clear();
+  const auto live = by_variant_.find("live");
+  if (live == by_variant_.end()) return some;
+  std::vector<std::size_t> rows;
+  for (const std::size_t row : live->second) {
+    if (picks[row]) rows.push_back(row);
+  }
+  if (!rows.empty()) some.by_variant_["live"] = std::move(rows);
+  return some;
 }
 
 std::vector<std::size_t> WindowRows::answered_by(const std::string& variant) const {

@@ -8,9 +8,12 @@
 
 #include "base/json.h"
 #include "base/result.h"
+#include "monitor/attributions/attribution.h"
 #include "monitor/drift_profile.h"
 #include "monitor/estimate/estimator.h"
 #include "monitor/quality.h"
+#include "monitor/slices/declared_slice.h"
+#include "monitor/slices/slice.h"
 #include "types/frame.h"
 
 namespace slipway::monitor {
@@ -30,7 +33,11 @@ struct VariantResult {
   std::vector<FeatureDrift> drift;  // of "live" only: all variants see the same inputs
   JsonObject multivariate;          // MultivariateDrift::to_json(); empty: not asked, or not known
   Estimates estimates;              // what was expected before the labels came
-  std::string note;                 // why there is no drift, or not what was asked for
+  // Of "live" only; take_apart.cc.
+  std::optional<SliceReport> slices;
+  std::vector<SliceResult> declared_slices;
+  std::optional<AttributionDrift> attributions;
+  std::string note;  // why there is no drift, or not what was asked for
 
   // Keeps them, as metrics "estimated_X" too, and, where X is known by now, with how far they were
   // off: "estimate_error_X", X less its estimate.
@@ -77,6 +84,9 @@ class WindowRows {
   std::optional<double> error_of(const QualityRules& rules, std::size_t row,
                                  const KnownLabel& label) const;
   const types::Frame& frame() const { return *frame_; }
+
+  // The live requests among them that `picks` says, by row of the frame.
+  WindowRows live_where(const std::vector<bool>& picks) const;
 
   // `profile` (nullable) gives drift for "live"; `baselines` the prediction drift of the variants
   // it has; `quality` says how answers are held against labels.

@@ -132,7 +132,8 @@ monitors:
     drift: {method: evidently, columns: {dist: {method: ks, threshold: 0.01}}, multivariate: {method: mmd, threshold: 0.01, columns: [dist, n], rows: 500}}
     causes: {psi_over: 0.1, max: 5}
     estimate: {rows: 500, threshold: 0.4}
-    alerts: {a: {metric: auc, window: week, under: 0.5, min_rows: 10, action: [again, page], route: pager}, b: {metric: brier, window: day, over: 1, severity: critical, route: [post, chat]},
+    slices: [dist, {name: far, when: dist > 10}]
+    alerts: {a: {metric: auc, window: week, slice: far, under: 0.5, min_rows: 10, action: [again, page], route: pager}, b: {metric: brier, window: day, over: 1, severity: critical, route: [post, chat]},
              c: {metric: requests, window: day, under: 10, unusual: low}}
     detectors: {moved: {method: page_hinkley, of: inputs.dist, threshold: 20, mode: up, severity: info, route: pager}, wrong: {method: rate_above, of: error, bound: 0.2}}
     actions: {again: {pipeline: train, params: {rounds: 10}, confirmed: 2, min_labels: 5, cool_down: 21d, max_missing_rise: 0.1, with_open_incident: act}, page: {do: incident},
@@ -195,7 +196,8 @@ def every_key() -> sw.Project:
         drift=sw.Drift(method="evidently", columns={"dist": sw.ColumnDrift(method="ks", threshold=0.01)},
                        multivariate=sw.MultivariateDrift(method="mmd", threshold=0.01, columns=["dist", "n"], rows=500)),
         causes=sw.Causes(psi_over=0.1, max=5), estimate=sw.Estimate(rows=500, threshold=0.4),
-        alerts={"a": sw.Alert(metric="auc", window="week", under=0.5, min_rows=10, action=["again", "page"], route="pager"),
+        slices=["dist", sw.Slice(name="far", when="dist > 10")],
+        alerts={"a": sw.Alert(metric="auc", window="week", slice="far", under=0.5, min_rows=10, action=["again", "page"], route="pager"),
                 "b": sw.Alert(metric="brier", window="day", over=1, severity="critical", route=[post, chat]),
                 "c": sw.Alert(metric="requests", window="day", under=10, unusual="low")},
         detectors={"moved": sw.Detector(method="page_hinkley", of="inputs.dist", threshold=20, mode="up", severity="info", route="pager"),

@@ -152,6 +152,8 @@ function Causes({ alert }: { alert: Alert }) {
           ? `changed with ${cause.request_id}`
           : cause.how === "missing_rate"
             ? `${percent(cause.missing_rate)} missing`
+            : cause.how === "attribution"
+              ? "counts for more or less than it did"
             : `PSI ${number(cause.psi)}`;
         return (
           <Text key={cause.feature} size="xs" title={`${cause.feature}: ${how}`} className="nowrap">

@@ -1,7 +1,7 @@
 import { Anchor, Group, SegmentedControl, SimpleGrid, Stack, Table, Text, Title } from "@mantine/core";
 import { useMemo } from "react";
 import { useParams, useSearchParams } from "react-router";
-import { api, type Alert, type AlertRule, type Monitor, type Problem, type Revision, type Window, type WindowKind } from "../api";
+import { api, type Alert, type AlertRule, type Monitor, type Problem, type Revision, type Window, type WindowKind, type WindowSlices } from "../api";
 import { Chart } from "../components/chart";
 import { useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
@@ -10,12 +10,14 @@ import { plural } from "../lib/format";
 import { byVariant, intervals, marks, seconds, withEstimates } from "../lib/series";
 import { AlertsTable } from "./alerts";
 import { Drift } from "./drift";
+import { Slices } from "./slices";
 
 interface Watched {
   monitor: Monitor | undefined;
   windows: Window[];
   alerts: Alert[];
   revisions: Revision[];
+  slices: WindowSlices | undefined; // of the newest judged window
 }
 
 async function load(endpoint: string, kind: WindowKind, signal: AbortSignal): Promise<Watched> {
@@ -25,7 +27,10 @@ async function load(endpoint: string, kind: WindowKind, signal: AbortSignal): Pr
     api.revisions(endpoint, signal),
   ]);
   const monitor = monitors.find((each) => each.endpoint === endpoint);
-  return { monitor, alerts, revisions, windows: monitor ? await api.windows(monitor.name, kind, signal) : [] };
+  const windows = monitor ? await api.windows(monitor.name, kind, signal) : [];
+  const newest = windows.filter((window) => window.variant === "live" && window.judged).at(-1);
+  const slices = monitor && newest ? await api.slices(monitor.name, kind, newest.start, signal) : undefined;
+  return { monitor, alerts, revisions, windows, slices };
 }
 
 const kKinds: WindowKind[] = ["day", "week", "month"];
@@ -132,7 +137,7 @@ const valueOf = (metric: string) => (window: Window) => (metric === "completenes
 // The levels at which a rule on this metric fires.
 function thresholds(rules: AlertRule[], metric: string, kind: WindowKind): number[] {
   return rules
-    .filter((rule) => rule.metric === metric && rule.window === kind)
+    .filter((rule) => rule.metric === metric && !rule.slice && rule.window === kind)
     .flatMap(({ over, under, abs_over }) => [over, under, abs_over, abs_over === undefined ? undefined : -abs_over])
     .filter((level) => level !== undefined);
 }
@@ -179,7 +184,7 @@ interface BodyProps extends Watched {
   changed: () => void;
 }
 
-function Body({ monitor, windows, alerts, revisions, kind, feature, change, changed }: BodyProps) {
+function Body({ monitor, windows, alerts, revisions, slices, kind, feature, change, changed }: BodyProps) {
   const happened = useMemo(() => marks(alerts, revisions), [alerts, revisions]);
   const { time_zone: zone, alerts: rules } = monitor.definition;
   if (windows.length === 0) {
@@ -244,6 +249,7 @@ function Body({ monitor, windows, alerts, revisions, kind, feature, change, chan
         </Title>
         <AlertsTable alerts={alerts} changed={changed} />
       </section>
+      {slices && <Slices of={slices} />}
       <Drift windows={windows} zone={zone} range={range} marks={happened} feature={feature} choose={(name) => change("feature", name)} />
       <Text size="xs" c="dimmed">
         The same as JSON:{" "}

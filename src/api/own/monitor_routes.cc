@@ -2,6 +2,7 @@
 
 #include "api/own/loop_wire.h"
 #include "monitor/rehearsal.h"
+#include "types/timestamp.h"
 
 namespace slipway::api::own {
 namespace {
@@ -49,9 +50,43 @@ Result<Response> windows(Monitor& monitor, const Request& request) {
   for (const auto& window : TRY(monitor.windows(request.param("name"), filter))) {
     JsonObject object = window.to_json();
     if (!with_drift) object.erase("drift");
+    // They are much, and have a route of their own.
+    for (const char* part : {"slices", "declared_slices", "attributions"}) object.erase(part);
     windows.push_back(std::move(object));
   }
   return reply({{"windows", std::move(windows)}});
+}
+
+// Of one judged window: that which begins at `start`, else the newest.
+Result<Response> slices(Monitor& monitor, const Request& request) {
+  const std::string& name = request.param("name");
+  const monitor::MonitorDefinition definition = TRY(monitor.definition(name));
+  monitor::WindowFilter filter{.kind = definition.windows.back(), .variant = "live"};
+  if (const auto kind = request.query("window")) filter.kind = TRY(monitor::parse_window(*kind));
+  filter.from = TRY(query_time(request, "start"));
+  if (filter.from) filter.to = *filter.from + base::Duration{.micros = 1};
+  std::vector<monitor::StoredWindow> windows = TRY(monitor.windows(name, filter));
+  std::erase_if(windows, [](const monitor::StoredWindow& window) { return !window.judged_at; });
+  if (windows.empty()) {
+    return base::error(Code::kNotFound, "no such window was judged yet: monitor={} window={}", name,
+                       monitor::window_name(*filter.kind));
+  }
+  const monitor::StoredWindow& window = windows.back();
+  const monitor::VariantResult& live = window.result;
+  JsonObject object{{"monitor", name},
+                    {"endpoint", definition.endpoint},
+                    {"window", monitor::window_name(window.kind)},
+                    {"start", types::to_rfc3339(window.window.start)},
+                    {"end", types::to_rfc3339(window.window.end)}};
+  object["slices"] = live.slices.value_or(monitor::SliceReport()).to_json();
+  JsonArray declared;
+  for (const monitor::SliceResult& slice : live.declared_slices)
+    declared.push_back(slice.to_json());
+  object["declared_slices"] = std::move(declared);
+  object["attributions"] = nullptr;
+  if (live.attributions) object["attributions"] = live.attributions->to_json();
+  object["note"] = live.note;
+  return reply(object);
 }
 
 Result<Response> alerts(Monitor& monitor, const Request& request) {
@@ -146,6 +181,12 @@ std::vector<http::Route> monitor_routes(Monitor& monitor) {
            "Judged days and weeks, oldest first, per variant: filter by window, variant, from, "
            "to; drift=0 leaves the features out.",
        .handler = answering([&monitor](const Request& r) { return windows(monitor, r); }),
+       .tag = "slipway"},
+      {.method = Method::kGet,
+       .pattern = "/slipway/v1/monitors/{name}/slices",
+       .summary = "Where the model does worst in a judged window, how it does in declared slices, "
+                  "and what it goes by: the newest of ?window=, or that of ?start=.",
+       .handler = answering([&monitor](const Request& r) { return slices(monitor, r); }),
        .tag = "slipway"},
       {.method = Method::kPost,
        .pattern = "/slipway/v1/monitors/{name}/rehearse",

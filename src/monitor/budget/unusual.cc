@@ -6,6 +6,7 @@
 #include <numbers>
 #include <set>
 
+#include "monitor/alert_policy.h"
 #include "monitor/budget/usual.h"
 #include "types/timestamp.h"
 
@@ -117,12 +118,11 @@ const char* how_name(Departure how) {
 WatchedWindow watched_window(const AlertRule& rule, const Window& window,
                              const VariantResult& live) {
   WatchedWindow watched{.window = window, .value = std::nan("")};
-  const std::int64_t behind = needs_labels(rule.metric) ? live.labels : live.rows;
+  const std::int64_t behind = watched_rows(rule, live);
   // It is a share of the inputs, not of the rows.
   watched.rows =
       static_cast<double>(rule.metric == "drifted_share" ? std::ssize(live.drift) : behind);
-  const auto found = live.metrics.find(rule.metric);
-  if (behind >= rule.min_rows && found != live.metrics.end()) watched.value = found->second;
+  if (behind >= rule.min_rows) watched.value = watched_value(rule, live);
   return watched;
 }
 

@@ -112,7 +112,7 @@ Result<std::vector<Band>> Monitor::bands(const std::string& monitor, const Alert
     return reader.query(
         "SELECT band FROM monitor_bands WHERE workspace = ? AND monitor = ? AND alert = ? AND "
         "metric = ? AND window_kind = ? AND window_start < ? ORDER BY window_start DESC LIMIT ?",
-        {workspace_, monitor, rule.name, rule.metric, window_name(rule.window), before,
+        {workspace_, monitor, rule.name, rule.watched(), window_name(rule.window), before,
          kPastWindowsMax},
         [&](const store::Row& row) {
           auto band = Band::from_text(row.text(0));
@@ -144,7 +144,7 @@ Result<void> Monitor::store_band(store::Tx& tx, const MonitorDefinition& definit
       "band) VALUES(?, ?, ?, ?, ?, ?, ?) ON CONFLICT(workspace, monitor, alert, window_kind, "
       "window_start) DO UPDATE SET metric = excluded.metric, band = excluded.band",
       {workspace_, definition.name, rule.name, window_name(rule.window), band.window_start,
-       rule.metric, base::to_text(band.to_json())}));
+       rule.watched(), base::to_text(band.to_json())}));
   return {};
 }
 
