@@ -117,10 +117,11 @@ NamedClassRows class_rows(const ProblemRules& rules, const std::vector<LabelledA
   std::set<std::string> seen;
   bool has_chances = true;
   for (const LabelledAnswer& one : answers) {
-    const auto label = class_of(rules, *one.label);
+    const auto label = one.label == nullptr ? std::string() : class_of(rules, *one.label);
     auto answer = read_class_answer(rules, one.prediction, one.answer);
     if (!label || !answer) continue;
-    seen.insert({*label, answer->said});
+    seen.insert(answer->said);
+    if (!label->empty()) seen.insert(*label);
     for (const auto& [name, chance] : answer->chances) seen.insert(name);
     has_chances = has_chances && !answer->chances.empty();
     read.push_back({*label, std::move(*answer)});
@@ -134,7 +135,7 @@ NamedClassRows class_rows(const ProblemRules& rules, const std::vector<LabelledA
   for (std::size_t i = 0; i < named.classes.size(); ++i) places[named.classes[i]] = i;
   named.rows.classes = named.classes.size();
   for (const Row& row : read) {
-    named.rows.labels.push_back(places.at(row.label));
+    if (!row.label.empty()) named.rows.labels.push_back(places.at(row.label));
     named.rows.said.push_back(places.at(row.answer.said));
     if (!has_chances) continue;
     const std::size_t from = named.rows.chances.size();

@@ -26,7 +26,7 @@ std::optional<ClassAnswer> read_class_answer(const ProblemRules& rules, double p
 
 // Rows of classes by their places in `classes`: the declared ones, or those that occur, sorted (by
 // number where all are). Answers that can't be read are left out; chances are kept when each row
-// has them.
+// has them, labels when each answer has one (else none may have).
 struct NamedClassRows {
   std::vector<std::string> classes;
   types::ClassRows rows;

@@ -333,7 +333,7 @@ Result<void> Monitor::record(Cursor& cursor, Stage stage, base::Timestamp now,
           "INSERT INTO monitor_estimators(workspace, monitor, model_version, estimator) "
           "VALUES(?, ?, ?, ?) ON CONFLICT(workspace, monitor, model_version) DO UPDATE SET "
           "estimator = excluded.estimator",
-          {workspace_, definition.name, version, estimator.to_text()}));
+          {workspace_, definition.name, version, estimator}));
     }
     TRY(tx.execute(
         "DELETE FROM monitor_estimates WHERE workspace = ? AND monitor = ? AND window_kind = ? "

@@ -29,7 +29,8 @@ struct Monitor::Planned {
   };
   std::vector<VariantResult> results;          // once labelled
   std::map<std::string, Estimates> estimates;  // before
-  Estimators learned;                          // that know more now
+  // Estimators that know more now, by model version, as they are stored.
+  std::map<std::int64_t, std::string> learned;
   std::map<std::string, PredictionBaseline> new_baselines;
   std::vector<Cause> causes;
   std::vector<Rule> rules;

@@ -189,6 +189,12 @@ Result<std::vector<DefinitionChange>> Monitor::apply(
   base::MutexLock turn(advance_mutex_);
   std::vector<DefinitionChange> changes = TRY(plan(definitions));
   const base::Timestamp now = clock_.now();
+  // What was learned for one problem says nothing of another.
+  std::set<std::string> forgetful;
+  for (const MonitorDefinition& definition : definitions) {
+    const auto before = this->definition(definition.name);
+    if (before && before->problem != definition.problem) forgetful.insert(definition.name);
+  }
   // Where new kinds of window begin.
   std::vector<std::tuple<std::string, WindowKind, base::Timestamp>> starts;
   for (const MonitorDefinition& definition : definitions) {
@@ -215,6 +221,11 @@ Result<std::vector<DefinitionChange>> Monitor::apply(
                            .event_time = now,
                            .workspace = workspace_}));
       TRY(resolve_orphans(tx, definition, now));
+      if (!forgetful.contains(definition.name)) continue;
+      for (const char* table : {"monitor_estimators", "monitor_estimates", "monitor_baselines"}) {
+        TRY(tx.execute(fmt::format("DELETE FROM {} WHERE workspace = ? AND monitor = ?", table),
+                       {workspace_, definition.name}));
+      }
     }
     for (const auto& [name, kind, start] : starts) {
       TRY(
@@ -230,6 +241,7 @@ Result<std::vector<DefinitionChange>> Monitor::apply(
     auto shared = std::make_shared<const MonitorDefinition>(definitions[i]);
     profiles_.erase(name);
     reference_attributions_.erase(name);
+    std::erase_if(loss_estimators_, [&](const auto& known) { return known.first.first == name; });
     std::vector<Cursor> next;
     for (const WindowKind kind : shared->windows) {
       base::Timestamp start;

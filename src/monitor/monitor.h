@@ -230,9 +230,21 @@ class Monitor {
   Result<std::optional<std::map<std::string, Estimates>>> stored_estimates(const Cursor& cursor);
   Result<void> store_estimates(store::Tx& tx, const Cursor& cursor,
                                const std::map<std::string, Estimates>& estimates);
+  // By model version.
+  Result<std::map<std::int64_t, std::string>> stored_estimators(const std::string& monitor);
   Result<Estimators> estimators(const std::string& monitor);
-  // Lets versions that can't be estimated yet learn from a window's labelled rows.
-  Result<Estimators> learn(const Cursor& cursor, const WindowRows& rows, const Labels& labels);
+  Result<ClassEstimators> class_estimators(const std::string& monitor);
+  // Of these rows' versions.
+  Result<LossEstimators> loss_estimators(const std::string& monitor, const RowsByVersion& rows)
+      REQUIRES(advance_mutex_);
+  // What a window's rows are expected to have done, by variant.
+  Result<std::map<std::string, Estimates>> estimate(const MonitorDefinition& definition,
+                                                    const WindowRows& rows)
+      REQUIRES(advance_mutex_);
+  // Lets versions that can't be estimated yet learn from a window's labelled rows; the texts of
+  // their estimators.
+  Result<std::map<std::int64_t, std::string>> learn(const Cursor& cursor, const WindowRows& rows,
+                                                    const Labels& labels) REQUIRES(advance_mutex_);
   // What a decision about an action is about, beside the rules.
   struct Asked {
     const VariantResult& live;
@@ -277,6 +289,9 @@ class Monitor {
   // By monitor, then by version.
   std::map<std::string, std::map<std::int64_t, Attributions>> reference_attributions_
       GUARDED_BY(advance_mutex_);
+  // Those that have learned, by monitor and version: they need their time for it.
+  std::map<std::pair<std::string, std::int64_t>, std::shared_ptr<const LossEstimator>>
+      loss_estimators_ GUARDED_BY(advance_mutex_);
   base::Mutex mutex_;
   std::map<std::string, std::shared_ptr<const MonitorDefinition>> definitions_ GUARDED_BY(mutex_);
   std::vector<MaintenanceWindow> maintenance_ GUARDED_BY(mutex_);

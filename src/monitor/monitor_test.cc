@@ -753,6 +753,28 @@ TEST_F(MonitorTest, ALabelOfAnotherKindIsRefusedWithItsRow) {
   }
 }
 
+TEST_F(MonitorTest, WhatWasLearnedForOneProblemIsForgottenWithIt) {
+  const auto stored = [&](const char* table) {
+    std::int64_t count = 0;
+    MUST(db_->read([&](store::Reader& reader) {
+      return reader.query(fmt::format("SELECT COUNT(*) FROM {}", table), {},
+                          [&](const store::Row& row) { count = row.int64(0); });
+    }));
+    return count;
+  };
+  apply();
+  traffic("2013-06-03T00:00:00Z", 300, 150, base::Duration::hours(1));
+  walk_to("2013-06-04T12:00:00Z");
+  EXPECT_GT(stored("monitor_estimators"), 0);
+  EXPECT_GT(stored("monitor_baselines"), 0);
+  MUST(monitor_->apply(
+      MUST(parse_monitors("monitors:\n  m: {endpoint: e, problem: regression, windows: [day]}\n")),
+      "test"));
+  EXPECT_EQ(stored("monitor_estimators"), 0);
+  EXPECT_EQ(stored("monitor_estimates"), 0);
+  EXPECT_EQ(stored("monitor_baselines"), 0);
+}
+
 TEST_F(MonitorTest, MonitorsOfOneEndpointReadTheSameLabels) {
   const char* const yaml =
       "monitors:\n  a: {endpoint: e, problem: regression}\n  b: {endpoint: e}\n";

@@ -354,16 +354,104 @@ std::vector<VersionedScore> WindowRows::chances(const std::string& variant) cons
   return scores;
 }
 
+LabelledAnswer WindowRows::answer_of(std::size_t row) const {
+  LabelledAnswer answer{.request_id = ids_->strings[row], .prediction = predictions_->number(row)};
+  if (answers_ != nullptr && answers_->is_valid(row)) answer.answer = answers_->strings[row];
+  return answer;
+}
+
+ClassRowsByVersion WindowRows::classes(const ProblemRules& rules,
+                                       const std::string& variant) const {
+  std::map<std::int64_t, std::vector<LabelledAnswer>> answers;
+  const auto found = by_variant_.find(variant);
+  if (found == by_variant_.end()) return {};
+  for (const std::size_t row : found->second) {
+    const Scored answer = scored(row);
+    if (!answer.failed) answers[answer.model_version].push_back(answer_of(row));
+  }
+  ClassRowsByVersion rows;
+  for (const auto& [version, of] : answers) rows[version] = class_rows(rules, of);
+  return rows;
+}
+
+ClassRowsByVersion WindowRows::labelled_classes(const ProblemRules& rules,
+                                                const Labels& labels) const {
+  std::map<std::int64_t, std::vector<LabelledAnswer>> answers;
+  for (const auto& [variant, picked] : by_variant_) {
+    for (const std::size_t row : rows_to_learn_from(variant)) {
+      const Scored answer = scored(row);
+      const auto label = labels.find(ids_->strings[row]);
+      if (answer.failed || label == labels.end()) continue;
+      const KnownLabel& known = label->second;
+      if ((!known.value && known.class_name.empty()) || find_fault(rules, known)) continue;
+      answers[answer.model_version].push_back(answer_of(row));
+      answers[answer.model_version].back().label = &known;
+    }
+  }
+  ClassRowsByVersion rows;
+  for (const auto& [version, of] : answers) rows[version] = class_rows(rules, of);
+  return rows;
+}
+
+std::vector<std::size_t> WindowRows::rows_to_learn_from(const std::string& variant) const {
+  std::vector<std::size_t> rows = by_variant_.at(variant);
+  if (variant != "live" && roles_->strings[rows.front()] == "live") return {};
+  std::sort(rows.begin(), rows.end(),
+            [&](std::size_t a, std::size_t b) { return ids_->strings[a] < ids_->strings[b]; });
+  return rows;
+}
+
+void WindowRows::add_predicted(std::size_t row, RowsByVersion& to) const {
+  const Scored answer = scored(row);
+  PredictedRows& rows = to[answer.model_version];
+  std::size_t at = 0;
+  for (const types::Column& column : frame_->columns()) {
+    if (is_log_column(column.name) || column.type == types::ColumnType::kTimestamp) continue;
+    if (at == rows.inputs.size()) {
+      rows.inputs.push_back(
+          {.name = column.name, .is_text = column.type == types::ColumnType::kString});
+    }
+    InputColumn& input = rows.inputs[at++];
+    if (input.is_text) {
+      input.texts.push_back(column.strings[row]);
+    } else {
+      input.numbers.push_back(column.number(row));
+    }
+  }
+  rows.predictions.push_back(answer.prediction);
+}
+
+RowsByVersion WindowRows::predicted(const std::string& variant) const {
+  RowsByVersion rows;
+  const auto found = by_variant_.find(variant);
+  if (found == by_variant_.end()) return rows;
+  for (const std::size_t row : found->second) {
+    const Scored answer = scored(row);
+    if (!answer.failed && std::isfinite(answer.prediction)) add_predicted(row, rows);
+  }
+  return rows;
+}
+
+RowsByVersion WindowRows::labelled_predictions(const Labels& labels) const {
+  RowsByVersion rows;
+  for (const auto& [variant, picked] : by_variant_) {
+    for (const std::size_t row : rows_to_learn_from(variant)) {
+      const Scored answer = scored(row);
+      const auto label = labels.find(ids_->strings[row]);
+      if (answer.failed || !std::isfinite(answer.prediction) || label == labels.end()) continue;
+      if (!label->second.value || !std::isfinite(*label->second.value)) continue;
+      add_predicted(row, rows);
+      rows[answer.model_version].labels.push_back(*label->second.value);
+    }
+  }
+  return rows;
+}
+
 std::map<std::int64_t, std::vector<std::pair<double, double>>> WindowRows::labelled_chances(
     const Labels& labels) const {
   std::map<std::int64_t, std::vector<std::pair<double, double>>> by_version;
   for (const auto& [variant, picked] : by_variant_) {
-    // A live variant's own rows are among those of "live".
-    if (variant != "live" && roles_->strings[picked.front()] == "live") continue;
-    std::vector<std::size_t> rows = picked;
-    std::sort(rows.begin(), rows.end(),
-              [&](std::size_t a, std::size_t b) { return ids_->strings[a] < ids_->strings[b]; });
-    for (const std::size_t row : rows) {
+    for (const std::size_t row : rows_to_learn_from(variant)) {
       const Scored answer = scored(row);
       if (answer.failed || !(answer.prediction >= 0 && answer.prediction <= 1)) continue;
       const auto label = labels.find(ids_->strings[row]);
@@ -409,10 +497,7 @@ VariantResult WindowRows::judge(const std::string& variant, const Labels& labels
     if (label == labels.end()) continue;
     const KnownLabel& known = label->second;
     if ((!known.value && known.class_name.empty()) || find_fault(quality.problem, known)) continue;
-    LabelledAnswer& answer = answers.emplace_back();
-    answer.request_id = ids_->strings[row];
-    answer.prediction = prediction;
-    if (answers_ != nullptr && answers_->is_valid(row)) answer.answer = answers_->strings[row];
+    LabelledAnswer& answer = answers.emplace_back(answer_of(row));
     if (quality.problem.kind == Problem::kRanking)
       answer.group = groups[answers.size() - 1] = group_of(quality.problem, row);
     answer.label = &known;

@@ -10,7 +10,9 @@
 #include "base/result.h"
 #include "monitor/attributions/attribution.h"
 #include "monitor/drift_profile.h"
+#include "monitor/estimate/class_estimator.h"
 #include "monitor/estimate/estimator.h"
+#include "monitor/estimate/loss_estimator.h"
 #include "monitor/quality.h"
 #include "monitor/slices/declared_slice.h"
 #include "monitor/slices/slice.h"
@@ -100,6 +102,15 @@ class WindowRows {
   // label of 0 or 1, in the order of their requests' ids.
   std::map<std::int64_t, std::vector<std::pair<double, double>>> labelled_chances(
       const Labels& labels) const;
+  // Answers of a variant that are numbers, with the inputs they came from.
+  RowsByVersion predicted(const std::string& variant) const;
+  // The same of all variants, with a label that is a finite number, in the order of their requests'
+  // ids.
+  RowsByVersion labelled_predictions(const Labels& labels) const;
+  // Answers of a variant as a multi-class model gives them, without their labels.
+  ClassRowsByVersion classes(const ProblemRules& rules, const std::string& variant) const;
+  // The same of all variants, with their labels.
+  ClassRowsByVersion labelled_classes(const ProblemRules& rules, const Labels& labels) const;
   // Rows with role live answered by the variant of this name.
   std::vector<std::size_t> answered_by(const std::string& variant) const;
   // Of the rows answered_by(variant); `slow_over_ms` says which requests are slow.
@@ -123,6 +134,12 @@ class WindowRows {
                       *errors_ = nullptr;
   const types::Column *times_ = nullptr, *answers_ = nullptr;  // older logs lack answers
   std::map<std::string, std::vector<std::size_t>> by_variant_;
+
+  // A variant's rows in the order of their requests' ids; none of a live variant, whose own are
+  // among those of "live".
+  std::vector<std::size_t> rows_to_learn_from(const std::string& variant) const;
+  void add_predicted(std::size_t row, RowsByVersion& to) const;
+  LabelledAnswer answer_of(std::size_t row) const;  // without group and label
 };
 
 // The value below which `share` of the values lie (nearest rank); NaN without values.
