@@ -52,6 +52,25 @@ TEST(WindowRows, AnOutcomeThatWillNeverComeCompletesWithoutALabel) {
   EXPECT_DOUBLE_EQ(live.completeness, 1);
 }
 
+TEST(WindowRows, AGroupIsAColumnOrTheRequest) {
+  types::Frame frame =
+      to_frame({{.id = "q/1/0", .x = 2, .carrier = "UA"}, {.id = "alone", .carrier = ""}});
+  types::Column asked = types::Column::of_type("request.query", types::ColumnType::kString);
+  asked.append_string("shoes");
+  asked.append_null();
+  MUST(frame.add(std::move(asked)));
+  const WindowRows rows = MUST(WindowRows::of(frame));
+  const std::pair<const char*, std::pair<const char*, const char*>> cases[] = {
+      {"", {"q/1", "alone"}},   {"carrier", {"UA", ""}}, {"x", {"2", "0"}},
+      {"query", {"shoes", ""}}, {"nowhere", {"", ""}},
+  };
+  for (const auto& [column, groups] : cases) {
+    const ProblemRules rules{.kind = Problem::kRanking, .group = column};
+    EXPECT_EQ(rows.group_of(rules, 0), groups.first) << column;
+    EXPECT_EQ(rows.group_of(rules, 1), groups.second) << column;
+  }
+}
+
 TEST(WindowRows, AnEmptyLogHasNoVariants) {
   const WindowRows rows = MUST(WindowRows::of(types::Frame()));
   EXPECT_TRUE(rows.by_variant().empty());

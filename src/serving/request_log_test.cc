@@ -74,6 +74,30 @@ TEST_F(RequestLogTest, ReadsByEventTimeAcrossDaysFilesAndRestarts) {
   EXPECT_EQ(log->read("nobody", {}, {kStart.micros + 10 * kDay}, {})->rows(), 0u);
 }
 
+// Of a class's name, or of several chances, nothing was kept.
+TEST_F(RequestLogTest, KeepsAnswersThatAreNoNumber) {
+  auto log = open();
+  LogRow row = row_at("a", kStart, 1);
+  row.prediction = std::nan("");
+  row.values = R"({"label":"cat","odds":[0.5,0.5]})";
+  ASSERT_TRUE(append(*log, schema_, {row, row_at("b", kStart, 2)}));
+  log.reset();
+  log = open();
+  const types::Frame rows = MUST(log->read("flights", {}, {kStart.micros + kDay}, {}));
+  const types::Column* values = rows.find("prediction_values");
+  ASSERT_NE(values, nullptr);
+  for (std::size_t i = 0; i < rows.rows(); ++i) {
+    const bool has_values = rows.find("request_id")->strings[i] == "a";
+    EXPECT_EQ(values->is_valid(i), has_values);
+    EXPECT_EQ(values->strings[i], has_values ? row.values : "");
+    EXPECT_EQ(rows.find("prediction")->is_valid(i), !has_values);
+  }
+  const JsonObject found = MUST(log->find("flights", "a"));
+  EXPECT_EQ(found.at("variants").as_array()[0].as_object().at("prediction_values"),
+            Json(std::string(row.values)));
+  EXPECT_FALSE(found.at("features").as_object().contains("prediction_values"));
+}
+
 TEST_F(RequestLogTest, ReadsByArrivalWhateverTheEventTimesAre) {
   auto log = open();
   const Timestamp now{kStart.micros + 400 * kDay};
