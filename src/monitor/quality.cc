@@ -1,6 +1,7 @@
 #include "monitor/quality.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <map>
@@ -34,16 +35,57 @@ Pairs number_pairs(const std::vector<LabelledAnswer>& answers) {
   return pairs;
 }
 
-// Those that bootstrap is asked about.
-types::Values curved(std::span<const double> predictions, std::span<const double> labels,
-                     double threshold) {
-  const types::Performance performance = types::measure_performance(predictions, labels);
-  const auto decided = expected_performance(predictions, labels, threshold);
-  return {{"ece", performance.ece},
-          {"log_loss_ratio", performance.log_loss_ratio},
-          {"average_precision", decided.at("average_precision")},
-          {"f1", decided.at("f1")}};
-}
+// Rows of a binary problem from the highest score down, and the metrics whose intervals are
+// bootstrapped, in one pass over any of them.
+class CurvedMetrics {
+ public:
+  CurvedMetrics(const Pairs& pairs, double threshold) : threshold_(threshold) {
+    for (std::size_t i = 0; i < pairs.labels.size(); ++i) {
+      const double p = pairs.predictions[i], y = pairs.labels[i];
+      rows_.push_back({p, y, types::log_loss(p, y), types::calibration_bin(p)});
+    }
+    std::stable_sort(rows_.begin(), rows_.end(),
+                     [](const Row& a, const Row& b) { return a.prediction > b.prediction; });
+  }
+
+  types::Values of(std::span<const std::size_t> drawn) const {
+    std::array<double, types::kCalibrationBins> differences{};
+    double ones = 0, loss = 0, steps = 0, tp = 0, fp = 0, fn = 0;
+    for (std::size_t from = 0; from < drawn.size();) {
+      double more = 0;
+      std::size_t to = from;
+      const double score = rows_[drawn[from]].prediction;
+      for (; to < drawn.size() && rows_[drawn[to]].prediction == score; ++to) {
+        const Row& row = rows_[drawn[to]];
+        more += row.label;
+        loss += row.loss;
+        differences[row.bin] += row.prediction - row.label;
+      }
+      const double zeros = static_cast<double>(to - from) - more;
+      (score >= threshold_ ? tp : fn) += more;
+      if (score >= threshold_) fp += zeros;
+      ones += more;
+      steps += more * ones / static_cast<double>(to);
+      from = to;
+    }
+    const auto n = static_cast<double>(drawn.size());
+    double ece = 0;
+    for (const double difference : differences) ece += std::abs(difference) / n;
+    const double q = ones / n, entropy = -(q * std::log(q) + (1 - q) * std::log(1 - q));
+    return {{"ece", ece},
+            {"log_loss_ratio", q > 0 && q < 1 ? loss / n / entropy : kNone},
+            {"average_precision", ones > 0 ? steps / ones : kNone},
+            {"f1", tp + fp + fn > 0 ? tp / (tp + (fp + fn) / 2) : 0}};
+  }
+
+ private:
+  struct Row {
+    double prediction, label, loss;
+    std::size_t bin;
+  };
+  const double threshold_;
+  std::vector<Row> rows_;
+};
 
 Measures measure_binary(const Pairs& pairs, double threshold) {
   const std::size_t n = pairs.labels.size();
@@ -78,19 +120,18 @@ Measures measure_binary(const Pairs& pairs, double threshold) {
     scatter += row * row;
   measures["auc"] =
       types::with_error(performance.auc, std::sqrt(scatter) / static_cast<double>(n), 0, 1);
-  const types::Values errors = types::bootstrap_errors(n, [&](std::span<const std::size_t> drawn) {
-    Pairs picked;
-    for (const std::size_t row : drawn) {
-      picked.predictions.push_back(pairs.predictions[row]);
-      picked.labels.push_back(pairs.labels[row]);
-    }
-    return curved(picked.predictions, picked.labels, threshold);
-  });
-  for (const auto& [name, value] : curved(pairs.predictions, pairs.labels, threshold)) {
+  const CurvedMetrics curved(pairs, threshold);
+  const types::Values errors = types::bootstrap_errors(
+      n, [&](std::span<const std::size_t> drawn) { return curved.of(drawn); });
+  const auto put_curved = [&](const char* name, double value, double high) {
     const auto found = errors.find(name);
-    measures[name] = types::with_error(value, found == errors.end() ? kNone : found->second, 0,
-                                       name == "log_loss_ratio" ? HUGE_VAL : 1);
-  }
+    measures[name] =
+        types::with_error(value, found == errors.end() ? kNone : found->second, 0, high);
+  };
+  put_curved("ece", performance.ece, 1);
+  put_curved("log_loss_ratio", performance.log_loss_ratio, HUGE_VAL);
+  put_curved("average_precision", decided.at("average_precision"), 1);
+  put_curved("f1", decided.at("f1"), 1);
   return measures;
 }
 

@@ -8,6 +8,8 @@
 
 #include "base/random.h"
 #include "monitor/class_answers.h"
+#include "monitor/estimate/expected_performance.h"
+#include "types/performance.h"
 
 namespace slipway::monitor {
 namespace {
@@ -93,6 +95,30 @@ TEST(Quality, EveryMetricOfABinaryProblemHasItsInterval) {
     EXPECT_GE(measured.interval.high, measured.value) << name;
     EXPECT_LT(measured.interval.high - measured.interval.low, 0.25) << name;
     EXPECT_GT(measured.interval.high - measured.interval.low, 0.01) << name;
+  }
+  // The bootstrap in one pass scatters as the metrics themselves do, bootstrapped one by one.
+  std::vector<double> scores, truths;
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    scores.push_back(answers[i].prediction);
+    truths.push_back(*labels[i].value);
+  }
+  const types::Values errors =
+      types::bootstrap_errors(scores.size(), [&](std::span<const std::size_t> drawn) {
+        std::vector<double> p, y;
+        for (const std::size_t i : drawn) {
+          p.push_back(scores[i]);
+          y.push_back(truths[i]);
+        }
+        const types::Performance all = types::measure_performance(p, y);
+        const auto decided = expected_performance(p, y, 0.5);
+        return types::Values{{"ece", all.ece},
+                             {"log_loss_ratio", all.log_loss_ratio},
+                             {"average_precision", decided.at("average_precision")},
+                             {"f1", decided.at("f1")}};
+      });
+  for (const auto& [name, error] : errors) {
+    const types::Measured& measured = quality.measures.at(name);
+    EXPECT_NEAR((measured.interval.high - measured.value) / 1.96, error, 0.2 * error) << name;
   }
   // Whatever order the log has them in, the intervals are the same.
   std::reverse(answers.begin(), answers.end());

@@ -5,8 +5,6 @@
 #include <limits>
 #include <vector>
 
-#include "base/random.h"
-
 namespace slipway::types {
 namespace {
 
@@ -14,6 +12,20 @@ constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 constexpr double kZ = 1.959963984540054;  // 95 %, both sides
 constexpr std::size_t kReplicates = 200, kUnitsMax = 5000;
 constexpr std::uint64_t kSeed = 20'240'229;
+
+// splitmix64: a million draws a bootstrap are worth no lock each.
+class Draws {
+ public:
+  std::uint64_t below(std::uint64_t count) {
+    std::uint64_t mixed = state_ += 0x9e3779b97f4a7c15;
+    mixed = (mixed ^ (mixed >> 30)) * 0xbf58476d1ce4e5b9;
+    mixed = (mixed ^ (mixed >> 27)) * 0x94d049bb133111eb;
+    return (((mixed ^ (mixed >> 31)) >> 32) * count) >> 32;
+  }
+
+ private:
+  std::uint64_t state_ = kSeed;
+};
 
 struct Moments {
   double count = 0, mean = 0, squares = 0;  // Welford 1962
@@ -63,13 +75,13 @@ Values bootstrap_errors(std::size_t units,
   Values errors;
   if (units < 2) return errors;
   const std::size_t kept = std::min(units, kUnitsMax);
-  base::SeededRandom random(kSeed);
+  Draws draws;
   std::map<std::string, Moments> moments;
   std::vector<std::uint32_t> times(kept);
   std::vector<std::size_t> drawn(kept);
   for (std::size_t replicate = 0; replicate < kReplicates; ++replicate) {
     std::fill(times.begin(), times.end(), 0);
-    for (std::size_t i = 0; i < kept; ++i) ++times[((random.next_u64() >> 32) * kept) >> 32];
+    for (std::size_t i = 0; i < kept; ++i) ++times[draws.below(kept)];
     auto to = drawn.begin();
     for (std::size_t i = 0; i < kept; ++i) to = std::fill_n(to, times[i], i * units / kept);
     for (const auto& [name, value] : measure(drawn)) {

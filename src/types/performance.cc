@@ -13,9 +13,14 @@ namespace slipway::types {
 namespace {
 
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
-constexpr std::size_t kCalibrationBins = 15;
 
 }  // namespace
+
+std::size_t calibration_bin(double prediction) {
+  const double place = std::ceil(prediction * static_cast<double>(kCalibrationBins)) - 1;
+  return static_cast<std::size_t>(
+      std::clamp(place, 0.0, static_cast<double>(kCalibrationBins - 1)));
+}
 
 double log_loss(double prediction, double label) {
   constexpr double kEdge = std::numeric_limits<double>::epsilon();
@@ -100,9 +105,7 @@ Performance measure_performance(std::span<const double> predictions,
     squares += (p - y) * (p - y);
     prediction_sum += p;
     label_sum += y;
-    const double place = std::ceil(p * static_cast<double>(kCalibrationBins)) - 1;
-    Bin& bin = bins[static_cast<std::size_t>(
-        std::clamp(place, 0.0, static_cast<double>(kCalibrationBins - 1)))];
+    Bin& bin = bins[calibration_bin(p)];
     bin.rows += 1;
     bin.predictions += p;
     bin.labels += y;

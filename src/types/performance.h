@@ -1,6 +1,7 @@
 // How good probabilities were, once the labels are known. Pure functions.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -38,6 +39,10 @@ struct AucInfluence {
   std::vector<double> rows;
 };
 AucInfluence auc_influence(std::span<const double> predictions, std::span<const double> labels);
+
+// Which of the bins of `ece` a probability falls into.
+constexpr std::size_t kCalibrationBins = 15;
+std::size_t calibration_bin(double prediction);
 
 // One row's log loss.
 double log_loss(double prediction, double label);
