@@ -641,6 +641,12 @@ QualityRules MonitorDefinition::quality() const {
 
 bool is_estimate(std::string_view metric) { return metric.starts_with("estimated_"); }
 
+bool is_known_when_over(const AlertRule& rule) {
+  constexpr std::string_view kLater[] = {"completeness", "skew_rate", "attribution_ndcg"};
+  return rule.slice.empty() && !needs_labels(rule.metric) &&
+         std::find(std::begin(kLater), std::end(kLater), rule.metric) == std::end(kLater);
+}
+
 std::string AlertRule::watched() const {
   return slice.empty() ? metric : fmt::format("{} of {}", metric, slice);
 }

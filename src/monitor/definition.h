@@ -27,7 +27,7 @@ Result<WindowKind> parse_window(std::string_view name);  // kInvalidArgument
 std::vector<std::string> metric_names(Problem problem);
 // True for those that need labels.
 bool needs_labels(std::string_view metric);
-// True for estimates of what labels will say: judged when a window is over, without waiting.
+// True for estimates of what labels will say.
 bool is_estimate(std::string_view metric);
 
 // On which side of what a metric usually is a window stands out.
@@ -57,6 +57,11 @@ struct AlertRule {
   bool fires(double value) const;
   bool operator==(const AlertRule&) const = default;
 };
+
+// True when what it watches is known when a window is over, estimates included: judged then,
+// without waiting for labels. Completeness is about labels; skew and attributions are measured a
+// while later, and slices with the labels.
+bool is_known_when_over(const AlertRule& rule);
 
 // What an alert may do.
 enum class ActionKind {

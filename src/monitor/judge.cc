@@ -118,7 +118,8 @@ Result<void> Monitor::plan_rules(const Cursor& cursor, Stage stage, const Varian
   const std::vector<Silence> silences = TRY(this->silences(now));
   bool already_starting = false;
   for (const AlertRule& rule : definition.alerts) {
-    if (rule.window != cursor.kind || is_estimate(rule.metric) != (stage == Stage::kOver)) continue;
+    if (rule.window != cursor.kind) continue;
+    if (is_known_when_over(rule) != (stage == Stage::kOver)) continue;
     Planned::Rule verdict{.rule = &rule, .verdict = judge_rule(rule, live)};
     if (rule.unusual) {
       // Until it knows what is usual it goes by its bound, if it has one.

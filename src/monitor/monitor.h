@@ -210,7 +210,8 @@ class Monitor {
       REQUIRES(advance_mutex_);
   Result<void> judge(Cursor& cursor, base::Timestamp now, AdvanceReport& report)
       REQUIRES(advance_mutex_);
-  // Which alerts are judged: those on estimates when a window is over, the others with its labels.
+  // Which alerts are judged: those on what is known when a window is over then, the others with its
+  // labels.
   enum class Stage { kOver, kLabelled };
   Result<void> plan_rules(const Cursor& cursor, Stage stage, const VariantResult& live,
                           base::Timestamp now, Planned& planned);

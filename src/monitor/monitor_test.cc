@@ -881,6 +881,28 @@ TEST_F(EstimatesTest, KnowsBeforeLabelsComeAndHowFarOffItWas) {
   EXPECT_EQ(alerts[0].alert, "blind") << "an estimate can't see it, but its error says so";
 }
 
+// A feed that broke was told a day late: the alert waited for labels that it doesn't need.
+TEST_F(MonitorTest, AlertsThatNeedNoLabelsAreJudgedWhenTheWindowIsOver) {
+  MUST(monitor_->apply(
+      MUST(parse_monitors("monitors:\n  m:\n    endpoint: e\n    windows: [day]\n    alerts:\n"
+                          "      volume: {metric: requests, window: day, over: 10, min_rows: 10}\n"
+                          "      few: {metric: completeness, window: day, under: 2, min_rows: 10}\n"
+                          "      bias: {metric: calibration_bias, window: day, abs_over: 0.01, "
+                          "min_rows: 10}\n")),
+      "test"));
+  traffic("2013-06-03T00:00:00Z", 200, 190, base::Duration::hours(12));
+  walk_to("2013-06-04T00:00:00Z");
+  auto alerts = MUST(monitor_->alerts({}));
+  ASSERT_EQ(alerts.size(), 1u);
+  EXPECT_EQ(alerts[0].alert, "volume");
+  EXPECT_EQ(alerts[0].opened_at, at("2013-06-04T00:00:00Z"));
+  open();
+  walk_to("2013-06-05T00:00:00Z");
+  alerts = MUST(monitor_->alerts({}));
+  ASSERT_EQ(alerts.size(), 3u);
+  EXPECT_EQ(alerts[2].windows, 1) << "each window is judged once";
+}
+
 // Requests a day around 200; `fired` says what the alert on them did, day by day.
 class UnusualMonitorTest : public MonitorTest {
  protected:

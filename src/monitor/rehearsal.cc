@@ -15,9 +15,14 @@ bool is_worse(const AlertRule& rule, double value, double than) {
   return std::abs(value) > std::abs(than);
 }
 
+// When the rule judges the window.
+base::Timestamp judged_at(const AlertRule& rule, const StoredWindow& window) {
+  return is_known_when_over(rule) ? window.window.end : *window.judged_at;
+}
+
 Firing open(const AlertRule& rule, const MonitorDefinition& definition,
             const StoredWindow& window) {
-  Firing firing{.first = window.window, .opened_at = *window.judged_at};
+  Firing firing{.first = window.window, .opened_at = judged_at(rule, window)};
   firing.value = firing.worst = watched_value(rule, window.result);
   for (const Cause& cause : find_causes(definition, window.result))
     firing.moved.push_back(cause.drift.feature);
@@ -68,7 +73,7 @@ Rehearsal rehearse(const AlertRule& rule, const MonitorDefinition& definition,
       continue;
     }
     if (verdict == RuleVerdict::kFine) {
-      if (is_open) rehearsal.firings.back().resolved_at = window.judged_at;
+      if (is_open) rehearsal.firings.back().resolved_at = judged_at(rule, window);
       is_open = false;
       continue;
     }

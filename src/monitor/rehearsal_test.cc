@@ -66,5 +66,15 @@ TEST(Rehearsal, ARuleWithoutAThresholdLearnsFirst) {
   EXPECT_EQ(rehearsal.firings[0].value, 3);
 }
 
+// The monitor judges what needs no labels when the window is over.
+TEST(Rehearsal, WhatNeedsNoLabelsIsJudgedWhenTheWindowIsOver) {
+  const AlertRule requests = MUST(parse_alert("try", "{metric: requests, window: week, over: 10}"));
+  StoredWindow window = week(0, 1);
+  window.result.metrics["requests"] = 1000;
+  const Rehearsal rehearsal = rehearse(requests, {}, {window}, 0.01);
+  ASSERT_EQ(rehearsal.firings.size(), 1u);
+  EXPECT_EQ(rehearsal.firings[0].opened_at, window.window.end);
+}
+
 }  // namespace
 }  // namespace slipway::monitor

@@ -184,12 +184,18 @@ Result<BudgetReport> Monitor::budget_report() {
       BudgetReport::Line line{.monitor = definition.name, .alert = rule.name, .rule = rule};
       line.counts = report.budget.covers(rule);
       line.pages.resize(report.periods.size());
-      const base::Timestamp next = next_starts[{definition.name, rule.window}];
+      base::Timestamp next = next_starts[{definition.name, rule.window}];
       if (!past.contains(rule.window))
         past[rule.window] = TRY(past_windows(definition.name, rule.window, next));
       const std::vector<WatchedWindow> watched = watched_windows(rule, past[rule.window]);
       std::vector<Band> known;
-      if (rule.unusual) known = TRY(bands(definition.name, rule, next));
+      if (rule.unusual) known = TRY(bands(definition.name, rule, {INT64_MAX}));
+      // What needs no labels was said of a window that still waits for them.
+      if (!known.empty() && known.back().window_start >= next) {
+        next =
+            known.back().window_start + base::Duration{static_cast<std::int64_t>(
+                                            days_of(rule.window) * base::Duration::days(1).micros)};
+      }
       line.learned_from = learnable_windows(rule, watched, known);
       if (rule.unusual) {
         line.chance = chance_per_window(report.budget, report.shared_by, rule);

@@ -1,5 +1,5 @@
-// The monitor's look at a window that is over: what its performance will turn out to be, before
-// labels come.
+// The monitor's look at a window that is over, before its labels come: what its performance will
+// turn out to be, and alerts on what is known by now.
 #include <algorithm>
 #include <unordered_set>
 
@@ -9,9 +9,9 @@
 namespace slipway::monitor {
 namespace {
 
-bool judges_estimates(const MonitorDefinition& definition, WindowKind kind) {
+bool judges_when_over(const MonitorDefinition& definition, WindowKind kind) {
   return std::any_of(definition.alerts.begin(), definition.alerts.end(),
-                     [&](const AlertRule& r) { return r.window == kind && is_estimate(r.metric); });
+                     [&](const AlertRule& r) { return r.window == kind && is_known_when_over(r); });
 }
 
 // The kind of window that estimators learn from.
@@ -28,7 +28,7 @@ Result<void> Monitor::look(Cursor& cursor, base::Timestamp now, AdvanceReport& r
   const MonitorDefinition& definition = *cursor.definition;
   // Alerts name the inputs that moved, and errors are told from inputs; else nobody asks for them
   // yet.
-  const bool judges = judges_estimates(definition, cursor.kind);
+  const bool judges = judges_when_over(definition, cursor.kind);
   std::vector<std::string> columns;
   if (!judges && definition.problem.kind != Problem::kRegression) {
     columns = {"request_id", "variant", "role",    "model_version",    "latency_us",
@@ -56,7 +56,11 @@ Result<void> Monitor::look(Cursor& cursor, base::Timestamp now, AdvanceReport& r
     if (judges) {
       std::string note;  // the judged window gives it
       const auto reference = TRY(profile(definition, note));
-      VariantResult live = rows.judge("live", {}, reference.get(), nullptr, definition.quality());
+      const auto baselines = TRY(this->baselines(cursor));
+      const auto baseline = baselines.find("live");
+      VariantResult live = rows.judge("live", {}, reference.get(),
+                                      baseline == baselines.end() ? nullptr : &baseline->second,
+                                      definition.quality());
       live.add_estimates(planned.estimates["live"]);
       TRY(plan_rules(cursor, Stage::kOver, live, now, planned));
     }
