@@ -244,6 +244,7 @@ class Detector(Part):
     low: float | None = None
     high: float | None = None
     tightest_at: float | None = None
+    action: str | Sequence[str] | None = None
     severity: Literal["critical", "warning", "info"] | None = None
     route: "Route | str | Sequence[Route | str] | None" = field(default=None, metadata={"write": lambda to: _route_names(to)})
 

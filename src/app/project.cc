@@ -356,6 +356,7 @@ Result<JsonObject> Project::advance_clock(base::Timestamp target) {
     }
   }
   TRY(profile(target));
+  TRY(rooms_.monitor.tend(target));  // what detectors asked for
   TRY(keep_clock(target));
   return clock();
 }

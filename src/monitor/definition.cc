@@ -303,6 +303,7 @@ Result<DetectorRule> read_detector(const std::string& name, const YamlNode& node
       value = *word;
     }
   }
+  if (auto action = map.find("action")) rule.actions = TRY(read_names(*action));
   if (auto severity = map.find("severity")) rule.severity = TRY(read_severity(*severity));
   if (auto route = map.find("route")) rule.routes = TRY(read_names(*route));
   if (auto made = make_detector(rule.method, rule.parameters); !made)
@@ -462,6 +463,15 @@ bool declares(const MonitorDefinition& definition, const std::string& name) {
       });
 }
 
+Result<void> check_actions(const MonitorDefinition& definition,
+                           const std::vector<std::string>& actions, const YamlNode& node) {
+  for (const std::string& action : actions) {
+    if (definition.find_action(action) == nullptr)
+      return node.error("the monitor has no such action: action={}", action);
+  }
+  return {};
+}
+
 Result<MonitorDefinition> read_monitor(const std::string& name, const YamlNode& node) {
   MonitorDefinition definition{.name = name};
   YamlMap map = TRY(node.map("monitor " + name));
@@ -537,10 +547,7 @@ Result<MonitorDefinition> read_monitor(const std::string& name, const YamlNode& 
         return value.error(
             "the monitor declares no such slice: slice={} (of a column: COLUMN=VALUE)", rule.slice);
       }
-      for (const std::string& action : rule.actions) {
-        if (definition.find_action(action) == nullptr)
-          return value.error("the monitor has no such action: action={}", action);
-      }
+      TRY(check_actions(definition, rule.actions, value));
       definition.alerts.push_back(std::move(rule));
     }
   }
@@ -558,6 +565,7 @@ Result<MonitorDefinition> read_monitor(const std::string& name, const YamlNode& 
         return value.error("a row of a ranking has no error of its own");
       if (kind == Problem::kRegression && method != nullptr && method->of_errors)
         return value.error("{} takes errors of 0 or 1; a regression's are distances", rule.method);
+      TRY(check_actions(definition, rule.actions, value));
       definition.detectors.push_back(std::move(rule));
     }
   }
@@ -673,6 +681,7 @@ JsonObject DetectorRule::to_json() const {
         object[parameter] = one.words[static_cast<std::size_t>(value)];
     }
   }
+  if (!actions.empty()) object["action"] = one_or_list(actions);
   if (!routes.empty()) {
     JsonArray names;
     for (const std::string& route : routes) names.emplace_back(route);

@@ -93,9 +93,10 @@ struct ActionRule {
 // A detector over what an endpoint answers (detectors/detections.h).
 struct DetectorRule {
   std::string name;
-  std::string method;             // of detectors/detector.h
-  std::string of;                 // "prediction", "error" or "inputs.NAME"
-  DetectorParameters parameters;  // those that were said
+  std::string method;                // of detectors/detector.h
+  std::string of;                    // "prediction", "error" or "inputs.NAME"
+  DetectorParameters parameters;     // those that were said
+  std::vector<std::string> actions;  // in this order; empty: only tells
   std::string severity = "warning";
   std::vector<std::string> routes;
 

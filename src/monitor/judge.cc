@@ -134,11 +134,17 @@ Result<void> Monitor::plan_rules(const Cursor& cursor, Stage stage, const Varian
     verdict.quiet =
         find_quiet(silences, maintenance(),
                    {definition.endpoint, definition.name, rule.name, rule.severity}, now);
+    const auto open = TRY(open_alert(definition.name, rule.name));
     for (const std::string& name : rule.actions) {
       if (verdict.verdict != RuleVerdict::kFires) break;
       const ActionRule& action = *definition.find_action(name);
-      const Asked asked{live, now, verdict.quiet, already_starting};
-      verdict.actions.push_back(TRY(decide(definition, rule, action, asked)));
+      const Asked asked{.live = live,
+                        .now = now,
+                        .quiet = verdict.quiet,
+                        .open = open ? &*open : nullptr,
+                        .fired = open ? open->windows + 1 : 1,
+                        .already_starting = already_starting};
+      verdict.actions.push_back(TRY(decide(definition, action, asked)));
       already_starting = already_starting || (verdict.actions.back().decision.start &&
                                               action.kind != ActionKind::kIncident);
     }
@@ -147,22 +153,19 @@ Result<void> Monitor::plan_rules(const Cursor& cursor, Stage stage, const Varian
   return {};
 }
 
-Result<Monitor::Decided> Monitor::decide(const MonitorDefinition& definition, const AlertRule& rule,
+Result<Monitor::Decided> Monitor::decide(const MonitorDefinition& definition,
                                          const ActionRule& action, const Asked& asked) {
   Decided decided{.rule = &action};
-  ActionFacts facts{.now = asked.now};
+  ActionFacts facts{.now = asked.now, .fired = asked.fired};
   std::vector<ActionRecord> active;
   std::optional<std::int64_t> own_incident;
+  if (asked.open != nullptr) {
+    for (const ActionRecord& earlier : asked.open->actions) {
+      if (earlier.incident != 0) own_incident = earlier.incident;
+    }
+  }
   TRY(db_.read([&](store::Reader& reader) -> Result<void> {
     active = TRY(list_actions(reader, workspace_, {"starting", "started"}));
-    for (const AlertRecord& open : TRY(list_alerts(
-             reader, workspace_,
-             {.monitor = definition.name, .alert = rule.name, .open_only = true, .limit = 1}))) {
-      facts.fired = open.windows + 1;
-      for (const ActionRecord& earlier : open.actions) {
-        if (earlier.incident != 0) own_incident = earlier.incident;
-      }
-    }
     return reader.query(
         "SELECT MAX(decided_at) FROM monitor_actions WHERE workspace = ? AND monitor = ? AND "
         "action = ? AND state IN ('starting', 'started', 'done', 'refused')",
@@ -197,6 +200,57 @@ Result<Monitor::Decided> Monitor::decide(const MonitorDefinition& definition, co
   if (!facts.obstacle) facts.obstacle = std::move(standing.obstacle);
   decided.decision = decide_action(action, asked.live, facts);
   return decided;
+}
+
+Result<std::optional<AlertRecord>> Monitor::open_alert(const std::string& monitor,
+                                                       const std::string& alert) {
+  auto open = TRY(db_.read([&](store::Reader& reader) {
+    return list_alerts(reader, workspace_,
+                       {.monitor = monitor, .alert = alert, .open_only = true, .limit = 1});
+  }));
+  return open.empty() ? std::nullopt : std::optional(std::move(open.front()));
+}
+
+JsonObject Monitor::opened_news(const AlertRecord& alert, const std::vector<Decided>& decisions) {
+  JsonObject news = alert.news(alert.value);
+  JsonArray deeds;
+  for (const Decided& decided : decisions) {
+    deeds.push_back(JsonObject{{"name", decided.rule->name},
+                               {"starts", decided.decision.start},
+                               {"reason", decided.decision.reason}});
+  }
+  if (!deeds.empty()) news["action"] = deeds.front();
+  news["actions"] = std::move(deeds);
+  return news;
+}
+
+Result<void> Monitor::record_decisions(store::Tx& tx, const MonitorDefinition& definition,
+                                       const std::string& alert, std::int64_t alert_id,
+                                       const std::vector<Decided>& decisions, base::Timestamp now) {
+  for (const Decided& decided : decisions) {
+    const ActionRule& action = *decided.rule;
+    const bool starts = decided.decision.start;
+    const ActionRecord asked{.alert_id = alert_id,
+                             .monitor = definition.name,
+                             .endpoint = definition.endpoint,
+                             .alert = alert,
+                             .action = action.name,
+                             .kind = action.kind,
+                             .pipeline = action.pipeline,
+                             .params = action.params,
+                             .model = action.model,
+                             .about_revision = decided.about_revision,
+                             .state = starts ? "starting" : "skipped",
+                             .reason = decided.decision.reason,
+                             .decided_at = now};
+    TRY(insert_action(tx, workspace_, asked));
+    TRY(tx.append_event({.kind = starts ? "action.decided" : "action.skipped",
+                         .subject = alert_subject(definition.name, alert),
+                         .payload = event_payload(asked),
+                         .event_time = now,
+                         .workspace = workspace_}));
+  }
+  return {};
 }
 
 // One transaction: what is expected of the window, or its results and the cursor; alerts opened,
@@ -279,18 +333,9 @@ Result<void> Monitor::record(Cursor& cursor, Stage stage, base::Timestamp now,
         for (const Cause& cause : planned.causes) alert.causes.push_back(cause.to_json());
         alert_id = TRY(insert_alert(tx, workspace_, alert));
         alert.id = alert_id;
-        JsonObject payload = alert.news(judged.value);
-        JsonArray deeds;
-        for (const Decided& decided : judged.actions) {
-          deeds.push_back(JsonObject{{"name", decided.rule->name},
-                                     {"starts", decided.decision.start},
-                                     {"reason", decided.decision.reason}});
-        }
-        if (!deeds.empty()) payload["action"] = deeds.front();
-        payload["actions"] = std::move(deeds);
         TRY(tx.append_event({.kind = "alert.opened",
                              .subject = subject,
-                             .payload = std::move(payload),
+                             .payload = opened_news(alert, judged.actions),
                              .event_time = now,
                              .workspace = workspace_}));
         ids.opened.push_back(alert_id);
@@ -301,29 +346,7 @@ Result<void> Monitor::record(Cursor& cursor, Stage stage, base::Timestamp now,
                        "last_window_end = ? WHERE workspace = ? AND id = ?",
                        {judged.value, cursor.window.end, workspace_, alert_id}));
       }
-      for (const Decided& decided : judged.actions) {
-        const ActionRule& action = *decided.rule;
-        const bool starts = decided.decision.start;
-        const ActionRecord asked{.alert_id = alert_id,
-                                 .monitor = definition.name,
-                                 .endpoint = definition.endpoint,
-                                 .alert = rule.name,
-                                 .action = action.name,
-                                 .kind = action.kind,
-                                 .pipeline = action.pipeline,
-                                 .params = action.params,
-                                 .model = action.model,
-                                 .about_revision = decided.about_revision,
-                                 .state = starts ? "starting" : "skipped",
-                                 .reason = decided.decision.reason,
-                                 .decided_at = now};
-        TRY(insert_action(tx, workspace_, asked));
-        TRY(tx.append_event({.kind = starts ? "action.decided" : "action.skipped",
-                             .subject = subject,
-                             .payload = event_payload(asked),
-                             .event_time = now,
-                             .workspace = workspace_}));
-      }
+      TRY(record_decisions(tx, definition, rule.name, alert_id, judged.actions, now));
     }
     if (stage == Stage::kOver) {
       TRY(store_estimates(tx, cursor, planned.estimates));
@@ -389,8 +412,15 @@ Result<void> Monitor::hand_over(base::Timestamp now, AdvanceReport& report) {
       request.severity = alert.severity;
       request.bad_since = alert.window.start;
       if (action.kind == ActionKind::kPipeline) continue;
-      request.reason += fmt::format(": {} was {:.4g} (threshold {:.4g})", alert.metric,
-                                    alert.last_value, alert.threshold);
+      if (alert.is_detection()) {
+        request.reason += fmt::format(": {} found a change at {}", alert.metric,
+                                      types::to_rfc3339(alert.last_window_end));
+      } else if (!alert.why.empty()) {
+        request.reason += ": " + alert.why;
+      } else {
+        request.reason += fmt::format(": {} was {:.4g} (threshold {:.4g})", alert.metric,
+                                      alert.last_value, alert.threshold);
+      }
     }
     const Result<ActionReceipt> receipt = ports_.actions.start(request);
     if (receipt) {

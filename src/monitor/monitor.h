@@ -175,6 +175,8 @@ class Monitor {
                              base::Timestamp since, base::Timestamp until);
 
  private:
+  friend class Detections;  // whose detections ask for actions as alerts on windows do, in turn
+
   // One kind of window of one monitor, and how far it has come.
   struct Cursor {
     std::shared_ptr<const MonitorDefinition> definition;
@@ -214,7 +216,7 @@ class Monitor {
   // labels.
   enum class Stage { kOver, kLabelled };
   Result<void> plan_rules(const Cursor& cursor, Stage stage, const VariantResult& live,
-                          base::Timestamp now, Planned& planned);
+                          base::Timestamp now, Planned& planned) REQUIRES(advance_mutex_);
   std::size_t budgeted_rules() REQUIRES(mutex_);
   // The newest judged windows of the live variant that start before `before`, oldest first.
   Result<std::vector<StoredWindow>> past_windows(const std::string& monitor, WindowKind kind,
@@ -246,15 +248,24 @@ class Monitor {
   // their estimators.
   Result<std::map<std::int64_t, std::string>> learn(const Cursor& cursor, const WindowRows& rows,
                                                     const Labels& labels) REQUIRES(advance_mutex_);
-  // What a decision about an action is about, beside the rules.
+  // What a decision about an action is about, beside the action.
   struct Asked {
     const VariantResult& live;
     base::Timestamp now;
     const std::optional<Quiet>& quiet;
-    bool already_starting = false;  // something else of this window
+    const AlertRecord* open = nullptr;  // the alert, if it is open already
+    std::int64_t fired = 1;             // windows or detections in a row, this one included
+    bool already_starting = false;      // something else of this window
   };
-  Result<Decided> decide(const MonitorDefinition& definition, const AlertRule& rule,
-                         const ActionRule& action, const Asked& asked);
+  Result<Decided> decide(const MonitorDefinition& definition, const ActionRule& action,
+                         const Asked& asked) REQUIRES(advance_mutex_);
+  Result<std::optional<AlertRecord>> open_alert(const std::string& monitor,
+                                                const std::string& alert);
+  // What is told of an alert that opens, with what it asks for.
+  static JsonObject opened_news(const AlertRecord& alert, const std::vector<Decided>& decisions);
+  Result<void> record_decisions(store::Tx& tx, const MonitorDefinition& definition,
+                                const std::string& alert, std::int64_t alert_id,
+                                const std::vector<Decided>& decisions, base::Timestamp now);
   Result<std::shared_ptr<const DriftProfile>> profile(const MonitorDefinition& definition,
                                                       std::string& note) REQUIRES(advance_mutex_);
   // Where the model does worst, how it does in declared slices, and what it goes by.

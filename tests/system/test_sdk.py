@@ -135,7 +135,7 @@ monitors:
     slices: [dist, {name: far, when: dist > 10}]
     alerts: {a: {metric: auc, window: week, slice: far, under: 0.5, min_rows: 10, action: [again, page], route: pager}, b: {metric: brier, window: day, over: 1, severity: critical, route: [post, chat]},
              c: {metric: requests, window: day, under: 10, unusual: low}}
-    detectors: {moved: {method: page_hinkley, of: inputs.dist, threshold: 20, mode: up, severity: info, route: pager}, wrong: {method: rate_above, of: error, bound: 0.2}}
+    detectors: {moved: {method: page_hinkley, of: inputs.dist, threshold: 20, mode: up, action: again, severity: info, route: pager}, wrong: {method: rate_above, of: error, bound: 0.2}}
     actions: {again: {pipeline: train, params: {rounds: 10}, confirmed: 2, min_labels: 5, cool_down: 21d, max_missing_rise: 0.1, with_open_incident: act}, page: {do: incident},
               simple: {do: fallback, model: models:/m/1}}
   kinds: {endpoint: animal, problem: multiclass, classes: [cat, dog]}
@@ -200,7 +200,7 @@ def every_key() -> sw.Project:
         alerts={"a": sw.Alert(metric="auc", window="week", slice="far", under=0.5, min_rows=10, action=["again", "page"], route="pager"),
                 "b": sw.Alert(metric="brier", window="day", over=1, severity="critical", route=[post, chat]),
                 "c": sw.Alert(metric="requests", window="day", under=10, unusual="low")},
-        detectors={"moved": sw.Detector(method="page_hinkley", of="inputs.dist", threshold=20, mode="up", severity="info", route="pager"),
+        detectors={"moved": sw.Detector(method="page_hinkley", of="inputs.dist", threshold=20, mode="up", action="again", severity="info", route="pager"),
                    "wrong": sw.Detector(method="rate_above", of="error", bound=0.2)},
         actions={"again": sw.Action(pipeline=train, params={"rounds": 10}, confirmed=2, min_labels=5, cool_down="21d", max_missing_rise=0.1, with_open_incident="act"),
                  "page": sw.Action(do="incident"), "simple": sw.Action(do="fallback", model="models:/m/1")})

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "monitor/alert_log.h"
 #include "monitor/detectors/detector.h"
+#include "monitor/judging.h"
 #include "monitor/window_result.h"
 #include "types/timestamp.h"
 
@@ -161,9 +162,56 @@ Result<Detections::Rows> Detections::rows(const MonitorDefinition& monitor,
       if (!error || !(*error <= kValueMax)) continue;
       value = *error;
     }
-    result.rows.push_back({time, window.request_id(at), value});
+    result.rows.push_back({time, window.request_id(at), value, answer.model_version});
   }
   return result;
+}
+
+Result<std::vector<std::vector<Monitor::Decided>>> Detections::decide(
+    const MonitorDefinition& monitor, const DetectorRule& rule, const std::vector<Found>& found,
+    base::Timestamp now) {
+  std::vector<std::vector<Monitor::Decided>> decisions(found.size());
+  if (rule.actions.empty() || found.empty()) return decisions;
+  std::optional<AlertRecord> open = TRY(monitor_.open_alert(monitor.name, rule.name));
+  const AlertLabels labels{monitor.endpoint, monitor.name, rule.name, rule.severity};
+  const auto quiet = find_quiet(TRY(monitor_.silences(now)), monitor_.maintenance(), labels, now);
+  VariantResult live;
+  const WindowKind shortest = *std::min_element(monitor.windows.begin(), monitor.windows.end());
+  if (auto past = TRY(monitor_.past_windows(monitor.name, shortest, now)); !past.empty())
+    live = std::move(past.back().result);
+  const auto acts = [](const AlertRecord& alert) {
+    return std::any_of(alert.actions.begin(), alert.actions.end(),
+                       [](const ActionRecord& action) { return action.state != "skipped"; });
+  };
+  bool has_started = open && acts(*open), is_first = true;
+  std::int64_t fired = open ? open->windows : 0;
+  base::Timestamp last = open ? open->last_window_end : base::Timestamp();
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    const base::Timestamp time = found[i].row.time;
+    if (fired > 0 && last + kQuiet < time) {
+      open.reset();
+      has_started = false, is_first = true, fired = 0;
+    }
+    last = time;
+    ++fired;
+    bool starts = false;
+    live.model_version = found[i].row.model_version;
+    for (const std::string& name : rule.actions) {
+      const ActionRule& action = *monitor.find_action(name);
+      if (has_started || (!is_first && fired > action.confirmed)) continue;
+      decisions[i].push_back(TRY(monitor_.decide(monitor, action,
+                                                 {.live = live,
+                                                  .now = now,
+                                                  .quiet = quiet,
+                                                  .open = open ? &*open : nullptr,
+                                                  .fired = fired,
+                                                  .already_starting = starts})));
+      starts = starts || decisions[i].back().decision.start;
+    }
+    has_started = has_started || starts;
+    is_first = false;
+  }
+  return decisions;
 }
 
 // One transaction: the state, and what was found with it.
@@ -172,6 +220,8 @@ Result<void> Detections::record(const MonitorDefinition& monitor, const Detector
                                 base::Timestamp now) {
   const std::string subject = fmt::format("monitors/{}/alerts/{}", monitor.name, rule.name);
   const std::vector<MaintenanceWindow> maintenance = monitor_.maintenance();
+  base::MutexLock turn(monitor_.advance_mutex_);
+  const auto decisions = TRY(decide(monitor, rule, found, now));
   return db_.write([&](store::Tx& tx) -> Result<void> {
     TRY(tx.execute(
         "INSERT INTO monitor_detectors(workspace, monitor, detector, declared, detected_until, "
@@ -194,7 +244,8 @@ Result<void> Detections::record(const MonitorDefinition& monitor, const Detector
                               .event_time = now,
                               .workspace = workspace_});
     };
-    for (const Found& one : found) {
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      const Found& one = found[i];
       const base::Timestamp time = one.row.time;
       if (!open.empty() && open.front().last_window_end + kQuiet < time) {
         TRY(resolve(open.front()));
@@ -208,6 +259,7 @@ Result<void> Detections::record(const MonitorDefinition& monitor, const Detector
             "UPDATE monitor_alerts SET windows = windows + 1, last_value = ?, last_window_end = ? "
             "WHERE workspace = ? AND id = ?",
             {one.row.value, time, workspace_, alert.id}));
+        TRY(monitor_.record_decisions(tx, monitor, rule.name, alert.id, decisions[i], now));
         continue;
       }
       AlertRecord alert{.monitor = monitor.name,
@@ -229,9 +281,10 @@ Result<void> Detections::record(const MonitorDefinition& monitor, const Detector
       alert.id = TRY(insert_alert(tx, workspace_, alert));
       TRY(tx.append_event({.kind = "alert.opened",
                            .subject = subject,
-                           .payload = alert.news(one.row.value),
+                           .payload = Monitor::opened_news(alert, decisions[i]),
                            .event_time = now,
                            .workspace = workspace_}));
+      TRY(monitor_.record_decisions(tx, monitor, rule.name, alert.id, decisions[i], now));
       open = {std::move(alert)};
     }
     if (!open.empty() && open.front().last_window_end + kQuiet < reached.until)

@@ -17,7 +17,10 @@ namespace slipway::monitor {
 
 // A detection is an alert of the detector's name: its cause is the request that showed the change.
 // It stays one alert while more detections follow, and is resolved after kQuiet of event time
-// without one.
+// without one. Its actions are decided as those of alerts on windows are, with `confirmed` as
+// detections of the alert, the row's model version as what was judged and the newest judged window
+// as what says whether the data is clean; at every detection until something is started, though not
+// more often than once a pass beyond `confirmed`. Monitor::tend hands them over.
 //
 // Live requests count (one that is retried counts once a pass); load tests and failed ones don't.
 // Errors are taken once a label is known, in the order of the requests; one that has none after the
@@ -56,6 +59,7 @@ class Detections {
     base::Timestamp time;
     std::string id;
     double value = 0;
+    std::int64_t model_version = 0;  // that answered
   };
   struct Found {
     Row row;
@@ -72,6 +76,12 @@ class Detections {
   Result<Rows> rows(const MonitorDefinition& monitor, const DetectorRule& rule,
                     base::Timestamp from, base::Timestamp to, base::Timestamp now)
       REQUIRES(pass_mutex_);
+  // What each of them asks for.
+  Result<std::vector<std::vector<Monitor::Decided>>> decide(const MonitorDefinition& monitor,
+                                                            const DetectorRule& rule,
+                                                            const std::vector<Found>& found,
+                                                            base::Timestamp now)
+      REQUIRES(monitor_.advance_mutex_);
   Result<void> record(const MonitorDefinition& monitor, const DetectorRule& rule,
                       const Stored& reached, const std::vector<Found>& found, base::Timestamp now);
 

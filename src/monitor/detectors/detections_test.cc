@@ -257,5 +257,61 @@ TEST_F(DetectionsTest, OneThatIsDeclaredOtherwiseBeginsAnewAndOneThatIsGoneIsRes
   EXPECT_FALSE(alerts()[0].is_open());
 }
 
+// A detector only told; what it found had to be acted on by hand.
+TEST_F(DetectionsTest, ADetectionStartsActionsOnce) {
+  apply(
+      "      moved: {method: adwin, of: inputs.x, action: [retrain, page]}\n"
+      "    actions:\n"
+      "      retrain: {pipeline: train, cool_down: 7d}\n"
+      "      page: {do: incident}\n");
+  serve(24);
+  MUST(detections_->advance(kBegin + base::Duration::hours(24), Steps::kHours));
+  ASSERT_EQ(alerts().size(), 1u);
+  const auto by_then = alerts()[0].actions;
+  ASSERT_EQ(by_then.size(), 2u) << "more detections of the same alert start nothing more";
+  EXPECT_EQ(by_then[0].state, "starting");
+  EXPECT_EQ(by_then[0].decided_at, alerts()[0].opened_at);
+  EXPECT_TRUE(actions_.started.empty()) << "decided, not yet handed over";
+  open();
+  MUST(monitor_->tend(kBegin + base::Duration::hours(24)));
+  MUST(monitor_->tend(kBegin + base::Duration::hours(25)));
+  ASSERT_EQ(actions_.started.size(), 2u);
+  EXPECT_EQ(actions_.started[0].pipeline, "train");
+  EXPECT_EQ(actions_.started[0].alert, "moved");
+  EXPECT_EQ(actions_.started[0].as_of, alerts()[0].opened_at);
+  EXPECT_NE(actions_.started[1].reason.find("adwin of inputs.x found a change"), std::string::npos);
+  const auto opened = MUST(store::list_events(*db_, {.kind = "alert.opened"}));
+  EXPECT_NE(opened.at(0).payload.find("\"name\":\"retrain\",\"starts\":true"), std::string::npos)
+      << opened.at(0).payload;
+}
+
+TEST_F(DetectionsTest, ItsActionsAreGuarded) {
+  apply(
+      "      moved: {method: adwin, of: inputs.x, action: [retrain, back]}\n"
+      "    actions:\n"
+      "      retrain: {pipeline: train, confirmed: 3}\n"
+      "      back: {do: rollback}\n");
+  serve(24);
+  actions_.standing.version = 2;
+  MUST(detections_->advance(kBegin + base::Duration::hours(24), Steps::kHours));
+  ASSERT_EQ(alerts().size(), 1u);
+  const auto& asked = alerts()[0].actions;
+  ASSERT_GE(asked.size(), 2u);
+  EXPECT_EQ(asked[0].state, "skipped");
+  EXPECT_NE(asked[0].reason.find("1 of the 3"), std::string::npos) << asked[0].reason;
+  EXPECT_EQ(asked[1].state, "skipped");
+  EXPECT_NE(asked[1].reason.find("version 1 was judged, but version 2 is in charge"),
+            std::string::npos)
+      << asked[1].reason;
+}
+
+TEST(Detector, AsksOnlyForActionsThatThereAre) {
+  const auto parsed = parse_monitors(
+      "monitors:\n  m:\n    endpoint: e\n    detectors:\n      d: {method: adwin, of: prediction, "
+      "action: gone}\n");
+  ASSERT_FALSE(parsed);
+  EXPECT_NE(parsed.error().message.find("action=gone"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace slipway::monitor
