@@ -1,7 +1,9 @@
 """Detectors beside river's at their defaults: false alarms while nothing changes, and the delay until a change shows.
 
 Streams of errors (10 %, then 20 %) and of numbers (normal, then half a standard deviation up); and of numbers that never change but resemble
-their neighbours (0.9 from one to the next) or follow a wave, where every alarm is false. Ours of the same name are asked too, and must agree."""
+their neighbours (0.9 from one to the next) or follow a wave, where every alarm is false. Ours of the same name are asked too, and must agree.
+
+And what changes from day to day, asked of Evidently, whylogs, NannyML, alibi-detect and river beside our drift report and our alarm budget (windows.py)."""
 import argparse
 import json
 import pathlib
@@ -14,6 +16,7 @@ sys.path.insert(0, str(HERE.parent))
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 import processes  # noqa: E402
+import windows  # noqa: E402
 from river import drift  # noqa: E402
 
 RIVER = {"adwin": drift.ADWIN, "page_hinkley": drift.PageHinkley, "kswin": lambda: drift.KSWIN(seed=0), "ddm": drift.binary.DDM, "eddm": drift.binary.EDDM}
@@ -73,18 +76,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--streams", type=int, default=10)
     parser.add_argument("--length", type=int, default=10_000)
+    parser.add_argument("--peers", default=",".join(windows.PEERS), help="that are asked about windows; each makes an environment of its own")
+    parser.add_argument("--window-repeats", type=int, default=5, help="streams a scenario; 0: no windows")
+    parser.add_argument("--window-rows", type=int, default=1000)
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="slipway-bench-") as folder:
+        days = windows.measure(pathlib.Path(folder), [name for name in args.peers.split(",") if name], args.window_repeats, args.window_rows, 28, 21) if args.window_repeats else []
         rows = [row for kind in ("errors", "numbers", "neighbours", "wave") for row in measure(pathlib.Path(folder), kind, args.streams, args.length)]
     if args.json:
-        print(json.dumps({"bench": "detectors", **processes.machine(), **vars(args), "rows": rows}, indent=1))
+        print(json.dumps({"bench": "detectors", **processes.machine(), **vars(args), "rows": rows, "windows": days}, indent=1))
         return
     print(f"{'stream':12}{'detector':14}{'whose':9}{'false alarms per 10,000':>25}{'delay':>9}{'missed':>9}")
     for row in rows:
         delay = "-" if row["delay"] is None else f"{row['delay']:.0f}"
         missed = "-" if row["missed"] is None else f"{row['missed']:.0%}"
         print(f"{row['stream']:12}{row['detector']:14}{row['whose']:9}{row['false_alarms_per_10000']:25.1f}{delay:>9}{missed:>9}")
+    if days:
+        windows.show(days)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@
 #include "cli/explain_command.h"
 #include "cli/profile_command.h"
 #include "cli/slices_command.h"
+#include "cli/unusual_command.h"
 #include "cli/verb.h"
 #include "cli/windows_command.h"
 
@@ -360,6 +361,7 @@ void add_monitor_commands(CLI::App& root, Context& context, int& exit_code) {
   add_profile_command(*monitors, context, exit_code);
   add_detect_command(*monitors, context, exit_code);
   add_slices_command(*monitors, context, exit_code);
+  add_unusual_command(*monitors, context, exit_code);
   CLI::App* list = monitors->add_subcommand("list", "Every monitor with its health");
   list->callback([&context, &exit_code] {
     exit_code = finish_table(context, Client(context).get("/slipway/v1/monitors"), "monitors",

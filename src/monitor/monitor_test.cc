@@ -931,14 +931,15 @@ TEST_F(UnusualMonitorTest, ARuleWithoutAThresholdLearnsThenTellsOnce) {
   walk_to(start(13).c_str());
   EXPECT_EQ(line().at("state"), Json("learning: 12 of 21 windows"));
   EXPECT_TRUE(line().at("next").is_null());
-  walk_to(start(27).c_str());
+  walk_to(start(26).c_str());
   ASSERT_EQ(MUST(monitor_->alerts({})).size(), 0u);
   EXPECT_EQ(line().at("state"), Json("usual"));
   EXPECT_NEAR(line().at("next").at("high").to_number<double>(), 260, 20)
       << "counts have an error of their own";
-  walk_to(start(28).c_str());
+  walk_to(start(27).c_str());
   const auto alerts = MUST(monitor_->alerts({}));
   ASSERT_EQ(alerts.size(), 1u);
+  EXPECT_EQ(types::to_rfc3339(alerts[0].opened_at), start(27)) << "it needs no labels";
   EXPECT_NE(alerts[0].why.find("requests is higher than usual"), std::string::npos);
   EXPECT_NEAR(alerts[0].threshold, 260, 20);
   EXPECT_EQ(line().at("state"), Json("unusual"));

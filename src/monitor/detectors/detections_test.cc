@@ -295,7 +295,7 @@ TEST_F(DetectionsTest, ItsActionsAreGuarded) {
   actions_.standing.version = 2;
   MUST(detections_->advance(kBegin + base::Duration::hours(24), Steps::kHours));
   ASSERT_EQ(alerts().size(), 1u);
-  const auto& asked = alerts()[0].actions;
+  const auto asked = alerts()[0].actions;
   ASSERT_GE(asked.size(), 2u);
   EXPECT_EQ(asked[0].state, "skipped");
   EXPECT_NE(asked[0].reason.find("1 of the 3"), std::string::npos) << asked[0].reason;
