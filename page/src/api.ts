@@ -182,10 +182,19 @@ export interface AlertRule {
   over?: number;
   under?: number;
   abs_over?: number;
+  unusual?: "high" | "low" | "both";
   action?: string;
 }
 
 export type Problem = "binary" | "regression" | "multiclass" | "ranking";
+
+// What an alert without a threshold said of a window.
+export interface UsualBand {
+  window_start: string;
+  expected: number | null;
+  low: number | null; // no bound on that side
+  high: number | null;
+}
 
 export interface Monitor {
   name: string;
@@ -219,6 +228,7 @@ export interface Alert {
   metric: string;
   value: number;
   threshold: number;
+  why: string; // of an alert without a threshold, a sentence
   window: WindowKind;
   window_start: string;
   window_end: string;
@@ -493,6 +503,8 @@ export const api = {
     (await get<{ windows: Window[] }>(`${own("monitors", monitor, "windows")}?window=${window}`, s)).windows,
   slices: (monitor: string, window: WindowKind, start: string, s?: AbortSignal) =>
     get<WindowSlices>(`${own("monitors", monitor, "slices")}?${new URLSearchParams({ window, start })}`, s),
+  bands: async (monitor: string, alert: string, s?: AbortSignal) =>
+    (await get<{ bands: UsualBand[] }>(own("monitors", monitor, "alerts", alert, "bands"), s)).bands,
   alerts: async (endpoint: string, s?: AbortSignal) =>
     (await get<{ alerts: Alert[] }>(`${own("alerts")}?endpoint=${encodeURIComponent(endpoint)}`, s)).alerts,
 

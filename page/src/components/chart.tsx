@@ -4,6 +4,12 @@ import uPlot from "uplot";
 import { number } from "../lib/format";
 import type { Band, Mark, Table } from "../lib/series";
 
+export interface UsualPoint {
+  x: number;
+  low: number | null; // null: as low as can be
+  high: number | null;
+}
+
 export interface ChartProps {
   title: string;
   table: Table;
@@ -12,6 +18,7 @@ export interface ChartProps {
   marks?: Mark[];
   lines?: number[]; // thresholds
   band?: Band | undefined; // where the live values may as well lie
+  usual?: UsualPoint[]; // what is usual, in the order of x
   sync?: string; // charts of one group share their cursor and their zoom
   range?: [number, number]; // of x
   height?: number;
@@ -22,6 +29,29 @@ const kHues = {
   dark: { live: "#3bc9db", shadow: "#909296", other: "#ff922b", text: "#c1c2c5", grid: "#373a40" },
 };
 export const kMarkHues = { alert: "#e03131", action: "#9c36b5", release: "#1971c2" };
+
+// What is usual, as a shadow under the curves.
+function drawUsual(plot: uPlot, usual: UsualPoint[]) {
+  const { ctx, bbox } = plot;
+  const y = (value: number | null, otherwise: number) => (value === null ? otherwise : plot.valToPos(value, "y", true));
+  const points = usual.map((point) => ({
+    x: plot.valToPos(point.x, "x", true),
+    low: y(point.low, bbox.top + bbox.height),
+    high: y(point.high, bbox.top),
+  }));
+  ctx.save();
+  ctx.beginPath();
+  ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
+  ctx.clip();
+  ctx.beginPath();
+  for (const point of points) ctx.lineTo(point.x, point.high);
+  for (const point of points.reverse()) ctx.lineTo(point.x, point.low);
+  ctx.closePath();
+  ctx.globalAlpha = 0.15;
+  ctx.fillStyle = kMarkHues.release;
+  ctx.fill();
+  ctx.restore();
+}
 
 // Upright lines for what happened, level ones for thresholds; under the curves.
 function drawMarks(plot: uPlot, marks: Mark[], lines: number[]) {
@@ -116,7 +146,7 @@ function options(props: ChartProps, current: () => ChartProps, dark: boolean, wi
     },
     scales: {
       x: { time: zone !== undefined, ...(props.range ? { range: (_, low, high) => zoomed(low, high, current()) } : {}) },
-      y: { range: (_, low, high) => spread(low, high, current().lines ?? []) },
+      y: { range: (_, low, high) => spread(low, high, levels(current())) },
     },
     axes: [
       { ...axis, size: zone ? 40 : 26, space: 70 },
@@ -136,7 +166,12 @@ function options(props: ChartProps, current: () => ChartProps, dark: boolean, wi
     ],
     ...(props.band ? { bands: [{ series: [series + 2, series + 1] as [number, number], fill: `${hues.live}2b` }] } : {}),
     plugins: [followPointer(current)],
-    hooks: { drawAxes: [(plot) => drawMarks(plot, current().marks ?? [], current().lines ?? [])] },
+    hooks: {
+      drawAxes: [
+        (plot) => drawUsual(plot, current().usual ?? []),
+        (plot) => drawMarks(plot, current().marks ?? [], current().lines ?? []),
+      ],
+    },
   };
 }
 
@@ -148,7 +183,11 @@ function zoomed(low: number, high: number, props: ChartProps): [number, number] 
   return isAll ? [from, to] : [low, high];
 }
 
-// Room for the data and the thresholds, and a little air.
+function levels({ lines = [], usual = [] }: ChartProps): number[] {
+  return [...lines, ...usual.flatMap(({ low, high }) => [low, high]).filter((value) => value !== null)];
+}
+
+// Room for the data, the thresholds and what is usual, and a little air.
 function spread(low: number | null, high: number | null, lines: number[]): [number, number] {
   const all = [low, high, ...lines].filter((value): value is number => value !== null && Number.isFinite(value));
   if (all.length === 0) return [0, 1];
@@ -184,8 +223,8 @@ export function Chart(props: ChartProps) {
   }, [dark, shape, props.time, props.sync]);
 
   useEffect(() => {
-    const { table, marks, lines, range, band } = newest.current;
-    const now = JSON.stringify([table, marks, lines, range, band]);
+    const { table, marks, lines, range, band, usual } = newest.current;
+    const now = JSON.stringify([table, marks, lines, range, band, usual]);
     if (now === seen.current || !plot.current) return; // nothing new: a zoom stays as it is
     seen.current = now;
     const ends = band ? [band.low, band.high] : [];

@@ -44,6 +44,11 @@ export function AlertsTable({ alerts, changed }: { alerts: Alert[]; changed: () 
                   {alert.metric}
                   {!isDetection(alert) && `, limit ${number(alert.threshold)}`}
                 </Text>
+                {alert.why && (
+                  <Text size="xs" c="dimmed" maw={260}>
+                    {alert.why}
+                  </Text>
+                )}
               </Table.Td>
               <Table.Td>
                 <Causes alert={alert} />

@@ -1,7 +1,7 @@
 import { Anchor, Group, SegmentedControl, SimpleGrid, Stack, Table, Text, Title } from "@mantine/core";
 import { useMemo } from "react";
 import { useParams, useSearchParams } from "react-router";
-import { api, type Alert, type AlertRule, type Monitor, type Problem, type Revision, type Window, type WindowKind, type WindowSlices } from "../api";
+import { api, type Alert, type AlertRule, type Monitor, type Problem, type Revision, type UsualBand, type Window, type WindowKind, type WindowSlices } from "../api";
 import { Chart } from "../components/chart";
 import { useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
@@ -18,6 +18,14 @@ interface Watched {
   alerts: Alert[];
   revisions: Revision[];
   slices: WindowSlices | undefined; // of the newest judged window
+  bands: Record<string, UsualBand[]>; // by metric
+}
+
+// What is usual of each metric, as its alert without a threshold has it.
+async function loadBands(monitor: Monitor | undefined, kind: WindowKind, signal: AbortSignal): Promise<Record<string, UsualBand[]>> {
+  const rules = Object.entries(monitor?.definition.alerts ?? {}).filter(([, rule]) => rule.unusual && !rule.slice && rule.window === kind);
+  const bands = rules.map(async ([name, rule]) => [rule.metric, await api.bands(monitor?.name ?? "", name, signal)] as const);
+  return Object.fromEntries(await Promise.all(bands));
 }
 
 async function load(endpoint: string, kind: WindowKind, signal: AbortSignal): Promise<Watched> {
@@ -27,10 +35,13 @@ async function load(endpoint: string, kind: WindowKind, signal: AbortSignal): Pr
     api.revisions(endpoint, signal),
   ]);
   const monitor = monitors.find((each) => each.endpoint === endpoint);
-  const windows = monitor ? await api.windows(monitor.name, kind, signal) : [];
+  const [windows, bands] = await Promise.all([
+    monitor ? api.windows(monitor.name, kind, signal) : [],
+    loadBands(monitor, kind, signal),
+  ]);
   const newest = windows.filter((window) => window.variant === "live" && window.judged).at(-1);
   const slices = monitor && newest ? await api.slices(monitor.name, kind, newest.start, signal) : undefined;
-  return { monitor, alerts, revisions, windows, slices };
+  return { monitor, alerts, revisions, windows, slices, bands };
 }
 
 const kKinds: WindowKind[] = ["day", "week", "month"];
@@ -137,7 +148,7 @@ const valueOf = (metric: string) => (window: Window) => (metric === "completenes
 // The levels at which a rule on this metric fires.
 function thresholds(rules: AlertRule[], metric: string, kind: WindowKind): number[] {
   return rules
-    .filter((rule) => rule.metric === metric && !rule.slice && rule.window === kind)
+    .filter((rule) => rule.metric === metric && !rule.slice && !rule.unusual && rule.window === kind)
     .flatMap(({ over, under, abs_over }) => [over, under, abs_over, abs_over === undefined ? undefined : -abs_over])
     .filter((level) => level !== undefined);
 }
@@ -184,7 +195,7 @@ interface BodyProps extends Watched {
   changed: () => void;
 }
 
-function Body({ monitor, windows, alerts, revisions, slices, kind, feature, change, changed }: BodyProps) {
+function Body({ monitor, windows, alerts, revisions, slices, bands, kind, feature, change, changed }: BodyProps) {
   const happened = useMemo(() => marks(alerts, revisions), [alerts, revisions]);
   const { time_zone: zone, alerts: rules } = monitor.definition;
   if (windows.length === 0) {
@@ -222,6 +233,7 @@ function Body({ monitor, windows, alerts, revisions, slices, kind, feature, chan
           <span className="key mark-alert">alert</span>
           <span className="key mark-action">action</span>
           <span className="key mark-release">release</span>
+          {Object.keys(bands).length > 0 && <span className="key">blue shadow: what is usual</span>}
           <Text size="xs" c="dimmed">
             {plural(windows.filter((window) => window.variant === "live").length, kind)}; drag to zoom, double click for all
           </Text>
@@ -236,6 +248,7 @@ function Body({ monitor, windows, alerts, revisions, slices, kind, feature, chan
               time={zone}
               marks={happened}
               lines={thresholds(Object.values(rules), metric, kind)}
+              usual={(bands[metric] ?? []).map(({ window_start, low, high }) => ({ x: seconds(window_start), low, high }))}
               sync="monitoring"
               range={range}
             />

@@ -14,6 +14,12 @@ bool judges_when_over(const MonitorDefinition& definition, WindowKind kind) {
                      [&](const AlertRule& r) { return r.window == kind && is_known_when_over(r); });
 }
 
+bool judges_together(const MonitorDefinition& definition, WindowKind kind) {
+  return std::any_of(definition.alerts.begin(), definition.alerts.end(), [&](const AlertRule& r) {
+    return r.window == kind && r.metric.starts_with("multivariate_");
+  });
+}
+
 // The kind of window that estimators learn from.
 WindowKind shortest(const MonitorDefinition& definition) {
   return *std::min_element(definition.windows.begin(), definition.windows.end());
@@ -61,6 +67,9 @@ Result<void> Monitor::look(Cursor& cursor, base::Timestamp now, AdvanceReport& r
       VariantResult live = rows.judge("live", {}, reference.get(),
                                       baseline == baselines.end() ? nullptr : &baseline->second,
                                       definition.quality());
+      if (reference != nullptr && reference->multivariate() != nullptr &&
+          judges_together(definition, cursor.kind))
+        rows.compare_together(*reference->multivariate(), live);
       live.add_estimates(planned.estimates["live"]);
       TRY(plan_rules(cursor, Stage::kOver, live, now, planned));
     }
