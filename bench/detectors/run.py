@@ -77,12 +77,12 @@ def main() -> None:
     parser.add_argument("--streams", type=int, default=10)
     parser.add_argument("--length", type=int, default=10_000)
     parser.add_argument("--peers", default=",".join(windows.PEERS), help="that are asked about windows; each makes an environment of its own")
-    parser.add_argument("--window-repeats", type=int, default=5, help="streams a scenario; 0: no windows")
+    parser.add_argument("--window-repeats", type=int, default=3, help="streams a scenario; 0: no windows")
     parser.add_argument("--window-rows", type=int, default=1000)
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="slipway-bench-") as folder:
-        days = windows.measure(pathlib.Path(folder), [name for name in args.peers.split(",") if name], args.window_repeats, args.window_rows, 28, 21) if args.window_repeats else []
+        days = windows.measure(pathlib.Path(folder), [name for name in args.peers.split(",") if name], args.window_repeats, args.window_rows, 14, 14) if args.window_repeats else []
         rows = [row for kind in ("errors", "numbers", "neighbours", "wave") for row in measure(pathlib.Path(folder), kind, args.streams, args.length)]
     if args.json:
         print(json.dumps({"bench": "detectors", **processes.machine(), **vars(args), "rows": rows, "windows": days}, indent=1))

@@ -21,15 +21,15 @@ def evidently(table: pd.DataFrame) -> list[int]:
     import re
 
     from evidently import Dataset, Report
-    from evidently.presets import DataDriftPreset
+    from evidently.metrics import ValueDrift
 
     reference, found = Dataset.from_pandas(table[table.window < 0][["value"]].reset_index(drop=True)), []
     for window, part in windows_of(table):
-        for metric in json.loads(Report([DataDriftPreset()]).run(Dataset.from_pandas(part), reference).json())["metrics"]:
-            if one := re.match(r"ValueDrift\(column=value,method=(.*),threshold=(.*)\)", metric["metric_name"]):
-                value, threshold = float(metric["value"]), float(one[2])
-                if value < threshold if "p_value" in one[1] else value >= threshold:
-                    found.append(window)
+        metric = json.loads(Report([ValueDrift(column="value")]).run(Dataset.from_pandas(part), reference).json())["metrics"][0]
+        method, threshold = re.match(r"ValueDrift\(column=value,method=(.*),threshold=(.*)\)", metric["metric_name"]).groups()
+        value = float(metric["value"])
+        if value < float(threshold) if "p_value" in method else value >= float(threshold):
+            found.append(window)
     return found
 
 
