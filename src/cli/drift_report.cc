@@ -19,15 +19,13 @@ struct Options {
   std::string reference, current, out;
   monitor::DriftReportOptions report;
   std::vector<std::string> multivariate;  // NAME or NAME=THRESHOLD
-  std::size_t multivariate_rows = monitor::kMultivariateRows;
   bool fail_on_drift = false;
 };
 
 Result<std::vector<monitor::MultivariateRule>> multivariate_rules(const Options& options) {
   std::vector<monitor::MultivariateRule> rules;
   for (const std::string& text : options.multivariate) {
-    monitor::MultivariateRule rule{.method = text.substr(0, text.find('=')),
-                                   .rows_max = options.multivariate_rows};
+    monitor::MultivariateRule rule{.method = text.substr(0, text.find('='))};
     TRY(monitor::check_multivariate_method(rule.method));
     if (text.size() > rule.method.size()) {
       double threshold = 0;
@@ -68,11 +66,20 @@ Result<JsonObject> report_of_server(const Context& context, const Options& optio
   if (wanted.threshold > 0) body["threshold"] = wanted.threshold;
   JsonArray together;
   for (const monitor::MultivariateRule& rule : wanted.multivariate) {
-    JsonObject asked{{"method", rule.method}, {"rows", rule.rows_max}};
+    JsonObject asked{{"method", rule.method}};
     if (rule.threshold) asked["threshold"] = *rule.threshold;
     together.push_back(std::move(asked));
   }
   if (!together.empty()) body["multivariate"] = std::move(together);
+  if (!wanted.text_method.empty()) body["text_method"] = wanted.text_method;
+  if (!wanted.embeddings.empty()) {
+    body["embeddings"] = JsonArray(wanted.embeddings.begin(), wanted.embeddings.end());
+    body["embedding_method"] = wanted.embedding.method;
+    body["embedding_distance"] = wanted.embedding.distance;
+    if (wanted.embedding.threshold) body["embedding_threshold"] = *wanted.embedding.threshold;
+  }
+  if (wanted.quality) body["quality"] = true;
+  body["rows_together"] = wanted.rows_together;
   const Json reply = TRY(Client(context).post("/slipway/v1/drift", body));
   return reply.as_object();
 }
@@ -92,6 +99,28 @@ std::string show_together(const Json& report) {
   return lines;
 }
 
+std::string show_more(const Json& report) {
+  std::string lines;
+  for (const Json& drift : member_at(report, "embeddings").as_array()) {
+    lines += fmt::format("embedding {}, {}: {}, {}\n", cell(member_at(drift, "embedding")),
+                         cell(member_at(drift, "method")), cell(member_at(drift, "score")),
+                         member_at(drift, "drifted") == Json(true) ? "drift" : "no drift");
+  }
+  const Json& quality = member_at(report, "quality");
+  if (!quality.is_object()) return lines;
+  const Json& duplicates = member_at(quality, "duplicates");
+  lines +=
+      fmt::format("rows that are there twice: {} before, {} now\n",
+                  cell(member_at(duplicates, "reference")), cell(member_at(duplicates, "current")));
+  for (const Json& change : member_at(quality, "associations").as_array()) {
+    const JsonArray& columns = member_at(change, "columns").as_array();
+    lines += fmt::format("{} and {} ({}): {} before, {} now\n", cell(columns[0]), cell(columns[1]),
+                         cell(member_at(change, "kind")), cell(member_at(change, "reference")),
+                         cell(member_at(change, "current")));
+  }
+  return lines;
+}
+
 std::string show(const Json& report) {
   JsonArray rows;
   for (const Json& item : member_at(report, "columns").as_array()) {
@@ -107,7 +136,7 @@ std::string show(const Json& report) {
                      cell(member_at(report, "columns_compared")),
                      member_at(report, "drifted") == Json(true) ? "the data set has drifted"
                                                                 : "the data set has not drifted") +
-         show_together(report) +
+         show_together(report) + show_more(report) +
          table(rows, {{"COLUMN", "column"},
                       {"VERDICT", "verdict"},
                       {"METHOD", "method"},
@@ -122,11 +151,13 @@ Result<void> write(const JsonObject& report, const std::string& file) {
                                                       : monitor::drift_report_html(report));
 }
 
-// Of the columns, or of what was asked of them together.
+// Each column alone, what was asked of them together, or an embedding.
 bool has_drifted(const Json& report) {
   if (member_at(report, "drifted") == Json(true)) return true;
-  for (const Json& drift : member_at(report, "multivariate").as_array()) {
-    if (member_at(drift, "drifted") == Json(true)) return true;
+  for (const char* together : {"multivariate", "embeddings"}) {
+    for (const Json& drift : member_at(report, together).as_array()) {
+      if (member_at(drift, "drifted") == Json(true)) return true;
+    }
   }
   return false;
 }
@@ -183,6 +214,7 @@ void add_drift_report(CLI::App& monitors, Context& context, int& exit_code) {
   verb->add_option("--numeric-method", report_options.numeric_method, "Another one for numbers");
   verb->add_option("--categorical-method", report_options.categorical_method,
                    "Another one for categories");
+  verb->add_option("--text-method", report_options.text_method, "Another one for texts");
   verb->add_option("--threshold", report_options.threshold, "Instead of the method's own")
       ->check(CLI::PositiveNumber);
   verb->add_option("--drift-share", report_options.drift_share,
@@ -193,8 +225,24 @@ void add_drift_report(CLI::App& monitors, Context& context, int& exit_code) {
                    "All columns together too, each NAME or NAME=THRESHOLD: " +
                        monitor::multivariate_method_names())
       ->delimiter(',');
-  verb->add_option("--multivariate-rows", options->multivariate_rows,
-                   "Rows of each side that are looked at together, drawn from a fixed seed")
+  verb->add_option(
+          "--embeddings", report_options.embeddings,
+          "Columns that are a vector: NAME=COLUMN,COLUMN or NAME=PREFIX*; lists in Parquet "
+          "files are embeddings anyway")
+      ->take_all();
+  verb->add_option("--embedding-method", report_options.embedding.method,
+                   monitor::embedding_method_names())
+      ->capture_default_str();
+  verb->add_option("--embedding-distance", report_options.embedding.distance,
+                   "Of the method distance: euclidean, cosine, cityblock, chebyshev")
+      ->capture_default_str();
+  verb->add_option("--embedding-threshold", report_options.embedding.threshold,
+                   "Instead of the method's own");
+  verb->add_flag("--quality", report_options.quality,
+                 "Rows that are there twice, and columns that no more go together");
+  verb->add_option("--rows-together", report_options.rows_together,
+                   "Rows of each side that several columns are looked at together by, drawn from a "
+                   "fixed seed")
       ->check(CLI::Range(monitor::kMultivariateRowsMin, monitor::kMultivariateRowsMax))
       ->capture_default_str();
   verb->add_option("--threads", report_options.threads, "Columns in memory at a time")

@@ -133,6 +133,52 @@ std::optional<std::pair<std::int64_t, std::int64_t>> range_of(const parquet::Fil
   return range;
 }
 
+// What is in the lists of a column of numbers' lists, else null.
+std::shared_ptr<arrow::Field> listed_numbers(const arrow::Field& field) {
+  const arrow::Type::type kind = field.type()->id();
+  if (kind != arrow::Type::LIST && kind != arrow::Type::LARGE_LIST &&
+      kind != arrow::Type::FIXED_SIZE_LIST) {
+    return nullptr;
+  }
+  auto values = field.type()->field(0);
+  const auto type = arrow_column_type(*values);
+  const bool numbers = type && (*type == ColumnType::kDouble || *type == ColumnType::kInt64);
+  return numbers ? values : nullptr;
+}
+
+// Appends the lists of an array to a column per place. `visited` rows came before.
+template <typename Lists>
+Result<void> append_lists(const Lists& lists, const Column& values, const std::string& name,
+                          std::vector<Column>& places, std::int64_t visited) {
+  for (std::int64_t i = 0; i < lists.length(); ++i) {
+    const bool is_there = lists.IsValid(i);
+    if (is_there && places.empty()) {
+      for (std::int64_t place = 0; place < lists.value_length(i); ++place) {
+        Column& made = places.emplace_back(
+            Column::of_type(fmt::format("{}[{}]", name, place), ColumnType::kDouble));
+        for (std::int64_t row = 0; row < visited + i; ++row) made.append_null();
+      }
+    }
+    if (is_there && lists.value_length(i) != static_cast<std::int64_t>(places.size())) {
+      return base::error(Code::kInvalidArgument,
+                         "lists of different lengths: column={} row={} length={} before={}", name,
+                         visited + i, static_cast<std::int64_t>(lists.value_length(i)),
+                         places.size());
+    }
+    for (std::size_t place = 0; place < places.size(); ++place) {
+      const double value =
+          is_there ? values.number(static_cast<std::size_t>(lists.value_offset(i)) + place)
+                   : std::numeric_limits<double>::quiet_NaN();
+      if (std::isnan(value)) {
+        places[place].append_null();
+      } else {
+        places[place].append_double(value);
+      }
+    }
+  }
+  return {};
+}
+
 bool is_of_micros(const arrow::Field& field) {
   return field.type()->id() == arrow::Type::TIMESTAMP &&
          static_cast<const arrow::TimestampType&>(*field.type()).unit() == arrow::TimeUnit::MICRO;
@@ -140,15 +186,20 @@ bool is_of_micros(const arrow::Field& field) {
 
 }  // namespace
 
-Result<ParquetInfo> parquet_info(const std::filesystem::path& file) {
+Result<ParquetInfo> parquet_info(const std::filesystem::path& file, ParquetLists lists) {
   ParquetReader reader = TRY(ParquetReader::open(file));
   ParquetInfo info;
   info.rows = reader.rows();
   const auto metadata = reader.file().parquet_reader()->metadata();
   for (int group = 0; group < metadata->num_row_groups(); ++group)
     info.row_groups.push_back(metadata->RowGroup(group)->num_rows());
-  for (const auto& field : reader.schema().fields())
-    info.columns.emplace_back(field->name(), TRY(arrow_column_type(*field)));
+  for (const auto& field : reader.schema().fields()) {
+    if (lists == ParquetLists::kNamed && listed_numbers(*field) != nullptr) {
+      info.lists.push_back(field->name());
+    } else {
+      info.columns.emplace_back(field->name(), TRY(arrow_column_type(*field)));
+    }
+  }
   try {
     for (int i = 0; i < reader.schema().num_fields(); ++i) {
       const arrow::Field& field = *reader.schema().field(i);
@@ -191,6 +242,43 @@ Result<std::vector<int>> positions_of(const arrow::Schema& schema,
     wanted.push_back(index);
   }
   return wanted;
+}
+
+Result<types::Frame> read_lists(ParquetReader& reader, const std::filesystem::path& file,
+                                const std::string& column) {
+  const std::vector<int> position = TRY(positions_of(reader.schema(), {column}, file));
+  const auto field = listed_numbers(*reader.schema().field(position.front()));
+  if (field == nullptr) {
+    return base::error(Code::kInvalidArgument,
+                       "the column has no lists of numbers: column={} file={}", column,
+                       file.string());
+  }
+  std::shared_ptr<arrow::ChunkedArray> data;
+  const arrow::Status status = reader.file().ReadColumn(position.front(), &data);
+  if (!status.ok()) return arrow_error(status, Code::kCorruption, file);
+  std::vector<Column> places;
+  std::int64_t visited = 0;
+  const ColumnType type = TRY(arrow_column_type(*field));
+  for (const auto& chunk : data->chunks()) {
+    Column values = Column::of_type(column, type);
+    if (chunk->type_id() == arrow::Type::FIXED_SIZE_LIST) {
+      const auto& lists = static_cast<const arrow::FixedSizeListArray&>(*chunk);
+      TRY(append_arrow_chunk(*lists.values(), values));
+      TRY(append_lists(lists, values, column, places, visited));
+    } else if (chunk->type_id() == arrow::Type::LARGE_LIST) {
+      const auto& lists = static_cast<const arrow::LargeListArray&>(*chunk);
+      TRY(append_arrow_chunk(*lists.values(), values));
+      TRY(append_lists(lists, values, column, places, visited));
+    } else {
+      const auto& lists = static_cast<const arrow::ListArray&>(*chunk);
+      TRY(append_arrow_chunk(*lists.values(), values));
+      TRY(append_lists(lists, values, column, places, visited));
+    }
+    visited += chunk->length();
+  }
+  types::Frame frame;
+  for (Column& place : places) TRY(frame.add(std::move(place)));
+  return frame;
 }
 
 constexpr std::int64_t kRowsPerGroup = 128 * 1024;
@@ -287,6 +375,16 @@ Result<types::Frame> read_all(ParquetReader reader, const std::filesystem::path&
 }
 
 }  // namespace
+
+Result<types::Frame> read_parquet_lists(const std::filesystem::path& file,
+                                        const std::string& column) {
+  ParquetReader reader = TRY(ParquetReader::open(file));
+  try {
+    return read_lists(reader, file, column);
+  } catch (const std::exception& e) {
+    return base::error(Code::kCorruption, "parquet: {}: file={}", e.what(), file.string());
+  }
+}
 
 Result<types::Frame> read_parquet(const std::filesystem::path& file,
                                   const std::vector<std::string>& columns) {

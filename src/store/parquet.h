@@ -22,12 +22,15 @@ struct ParquetInfo {
   std::vector<std::pair<std::string, types::ColumnType>> columns;
   // The earliest and the latest of columns of microseconds, as far as the file tells.
   std::map<std::string, std::pair<std::int64_t, std::int64_t>> times;
+  std::vector<std::string> lists;  // columns of lists of numbers, where those are asked for
 };
+enum class ParquetLists { kRefused, kNamed };
 
 // kNotFound: no such file. kCorruption: not a Parquet file, or cut short. kInvalidArgument: a
 // column type that has no place in a Frame (nested types), naming it. Integers of any width become
 // int64, float32 double, dates and times timestamps in UTC.
-Result<ParquetInfo> parquet_info(const std::filesystem::path& file);
+Result<ParquetInfo> parquet_info(const std::filesystem::path& file,
+                                 ParquetLists lists = ParquetLists::kRefused);
 
 // Which columns a Frame can hold, and which it can't (nested types), with their types. Errors as
 // parquet_info, but for those.
@@ -51,6 +54,12 @@ Result<types::Frame> read_parquet(const std::filesystem::path& file,
                                   const std::vector<std::string>& columns = {});
 Result<types::Frame> read_parquet(const ParquetBytes& bytes,
                                   const std::vector<std::string>& columns = {});
+
+// A column of lists of numbers, all as long: a column of doubles per place, "COLUMN[0]" and so on.
+// A missing list is missing in all of them. kInvalidArgument: no such lists, or of different
+// lengths. Other errors as read_parquet.
+Result<types::Frame> read_parquet_lists(const std::filesystem::path& file,
+                                        const std::string& column);
 
 // A column of microseconds and which of its values are asked for, both inclusive.
 struct ParquetRange {

@@ -110,7 +110,7 @@ def test_it_is_told_and_can_stop_a_pipeline(tmp_path):
     assert lines[2].startswith("all columns together, reconstruction_error: error ") and ", no drift" in lines[2]
     assert "All columns together, by Domain classifier: AUC" in page.read_text()
     # A side is as many rows as may be, the same ones every time.
-    some = [report(*files, "--multivariate", "domain_classifier", "--multivariate-rows", "500")["multivariate"][0] for _ in range(2)]
+    some = [report(*files, "--multivariate", "domain_classifier", "--rows-together", "500")["multivariate"][0] for _ in range(2)]
     assert some[0] == some[1] and some[0]["reference_rows"] == some[0]["current_rows"] == 500
 
 
@@ -154,8 +154,8 @@ def test_the_server_compares_together_too(start_server, tmp_path):
     of_server = json.loads(server.cli("--json", "monitor", "report", "dataset:before", "dataset:now", "--columns", columns, "--multivariate", "mmd").stdout)
     of_files = report(tmp_path / "before.parquet", tmp_path / "now.parquet", "--columns", columns, "--multivariate", "mmd")
     assert of_server["multivariate"] == of_files["multivariate"]
-    body = {"reference": "dataset:before", "current": "dataset:now", "multivariate": [{"method": "mmd", "rows": 1_000_000}]}
+    body = {"reference": "dataset:before", "current": "dataset:now", "multivariate": [{"method": "mmd"}], "rows_together": 1_000_000}
     refused = requests.post(f"{server.url}/slipway/v1/drift", json=body, timeout=60)
-    assert refused.status_code == 400 and "multivariate rows must be 50 to 100000" in refused.text
+    assert refused.status_code == 400 and "rows_together must be 50 to 100000" in refused.text
     body["multivariate"] = "mmd"
     assert requests.post(f"{server.url}/slipway/v1/drift", json=body, timeout=60).status_code == 400

@@ -109,6 +109,21 @@ void forget_prediction(std::string_view source, std::vector<std::string>& only_t
   if (source.starts_with(kMonitor)) std::erase(only_there, "prediction");
 }
 
+Result<std::vector<std::string>> names(const JsonObject& body, const char* key) {
+  std::vector<std::string> found;
+  const Json* given = body.if_contains(key);
+  if (given == nullptr) return found;
+  const auto refused = [&] {
+    return base::error(Code::kInvalidArgument, "{} must be a list of names", key);
+  };
+  if (!given->is_array()) return refused();
+  for (const Json& name : given->as_array()) {
+    if (!name.is_string()) return refused();
+    found.emplace_back(std::string_view(name.get_string()));
+  }
+  return found;
+}
+
 Result<std::vector<monitor::MultivariateRule>> multivariate_rules(const JsonObject& body) {
   std::vector<monitor::MultivariateRule> rules;
   const Json* given = body.if_contains("multivariate");
@@ -121,14 +136,6 @@ Result<std::vector<monitor::MultivariateRule>> multivariate_rules(const JsonObje
     monitor::MultivariateRule rule;
     rule.method = TRY(base::get_string(item.as_object(), "method"));
     rule.threshold = TRY(base::find_double(item.as_object(), "threshold"));
-    const auto rows = TRY(base::find_int(item.as_object(), "rows"))
-                          .value_or(static_cast<std::int64_t>(rule.rows_max));
-    if (rows < static_cast<std::int64_t>(monitor::kMultivariateRowsMin) ||
-        rows > static_cast<std::int64_t>(monitor::kMultivariateRowsMax)) {
-      return base::error(Code::kInvalidArgument, "multivariate rows must be {} to {}: rows={}",
-                         monitor::kMultivariateRowsMin, monitor::kMultivariateRowsMax, rows);
-    }
-    rule.rows_max = static_cast<std::size_t>(rows);
     rules.push_back(std::move(rule));
   }
   return rules;
@@ -142,19 +149,25 @@ Result<Response> report(Datasets& datasets, Monitor& monitor, std::int64_t rows_
   monitor::DriftReportOptions options;
   for (const auto& [key, value] : {std::pair("method", &options.method),
                                    {"numeric_method", &options.numeric_method},
-                                   {"categorical_method", &options.categorical_method}}) {
+                                   {"categorical_method", &options.categorical_method},
+                                   {"text_method", &options.text_method},
+                                   {"embedding_method", &options.embedding.method},
+                                   {"embedding_distance", &options.embedding.distance}}) {
     if (auto given = TRY(base::find_string(body, key))) *value = std::move(*given);
   }
   options.threshold = TRY(base::find_double(body, "threshold")).value_or(options.threshold);
   options.drift_share = TRY(base::find_double(body, "drift_share")).value_or(options.drift_share);
-  if (const Json* columns = body.if_contains("columns")) {
-    if (!columns->is_array())
-      return base::error(Code::kInvalidArgument, "columns must be a list of names");
-    for (const Json& column : columns->as_array()) {
-      if (!column.is_string())
-        return base::error(Code::kInvalidArgument, "columns must be a list of names");
-      options.columns.emplace_back(std::string_view(column.get_string()));
+  options.columns = TRY(names(body, "columns"));
+  options.embeddings = TRY(names(body, "embeddings"));
+  options.embedding.threshold = TRY(base::find_double(body, "embedding_threshold"));
+  options.quality = TRY(base::find_bool(body, "quality")).value_or(false);
+  if (const auto rows = TRY(base::find_int(body, "rows_together"))) {
+    if (*rows < static_cast<std::int64_t>(monitor::kMultivariateRowsMin) ||
+        *rows > static_cast<std::int64_t>(monitor::kMultivariateRowsMax)) {
+      return base::error(Code::kInvalidArgument, "rows_together must be {} to {}: {}",
+                         monitor::kMultivariateRowsMin, monitor::kMultivariateRowsMax, *rows);
     }
+    options.rows_together = static_cast<std::size_t>(*rows);
   }
   options.multivariate = TRY(multivariate_rules(body));
   const auto before = TRY(columns_of(datasets, monitor, reference, Side::kReference, rows_max));

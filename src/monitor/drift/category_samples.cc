@@ -49,7 +49,7 @@ std::vector<std::uint32_t> codes_of(const types::Column& column, Words& words) {
 
 }  // namespace
 
-CategorySamples CategorySamples::of(types::Column reference, types::Column current) {
+CategorySamples CategorySamples::of(const types::Column& reference, const types::Column& current) {
   Words words;
   const std::vector<std::uint32_t> before = codes_of(reference, words),
                                    now = codes_of(current, words);

@@ -16,7 +16,7 @@ struct CategorySamples {
   std::size_t current_categories = 0;  // that the current side has
 
   // Of columns of strings, whose rows are in the order they came.
-  static CategorySamples of(types::Column reference, types::Column current);
+  static CategorySamples of(const types::Column& reference, const types::Column& current);
   // A category per different number.
   static CategorySamples of(const NumberSample& reference, const NumberSample& current);
 };

@@ -11,9 +11,13 @@
 #include "monitor/drift/bins.h"
 #include "monitor/drift/category_samples.h"
 #include "monitor/drift/category_tests.h"
+#include "monitor/drift/draws.h"
 #include "monitor/drift/methods.h"
 #include "monitor/drift/number_samples.h"
 #include "monitor/drift/share_distances.h"
+#include "monitor/drift/text_contents.h"
+#include "monitor/drift/units.h"
+#include "types/timestamp.h"
 
 namespace slipway::monitor {
 namespace {
@@ -39,19 +43,23 @@ double severity_of(const DriftMethod& method, double score, double threshold) {
 }
 
 // The method's say about a pair, into the report.
-template <typename Pair>
-void judge(const DriftChoice& choice, const ColumnRule& rule, const Pair& pair,
-           DriftScore (*measure)(const Pair&), ColumnReport& report) {
-  const DriftScore score = measure(pair);
+void judge(const DriftChoice& choice, double threshold, const DriftScore& score,
+           ColumnReport& report) {
   report.method = choice.method->name;
   report.method_title = choice.method->title;
   report.is_p_value = choice.method->is_p_value;
   report.score = score.value;
-  report.threshold = rule.threshold > 0 ? rule.threshold : choice.threshold;
+  report.threshold = score.limit.value_or(threshold);
   const bool drifted = choice.method->has_drifted(score, report.threshold);
   report.verdict = drifted ? Verdict::kDrift : Verdict::kNoDrift;
   report.severity = severity_of(*choice.method, score.value, report.threshold);
   if (!drifted) report.severity = std::min(report.severity, 1.0);
+}
+
+template <typename Pair>
+void judge(const DriftChoice& choice, const ColumnRule& rule, const Pair& pair,
+           DriftScore (*measure)(const Pair&), ColumnReport& report) {
+  judge(choice, rule.threshold > 0 ? rule.threshold : choice.threshold, measure(pair), report);
 }
 
 void describe(const NumberSample& sample, ColumnSide& side) {
@@ -137,6 +145,12 @@ void note_numbers(const NumberPair& pair, ColumnReport& report) {
   }
   if (now.least == now.greatest && before.least != before.greatest) {
     report.notes.push_back(fmt::format("one value only: {:.6g}", now.least));
+  }
+  if (report.verdict == Verdict::kDrift) {
+    if (std::string unit = unit_change(pair.reference, pair.current); !unit.empty()) {
+      report.notes.push_back(std::move(unit));
+      return;
+    }
   }
   const double ratio = now.median / before.median, exponent = std::log10(ratio);
   if (ratio > 0 && std::abs(exponent) > 1.9 && std::abs(exponent - std::round(exponent)) < 0.05) {
@@ -243,6 +257,72 @@ Result<void> compare_numbers(NumberSample reference, NumberSample current, Value
   return {};
 }
 
+// At most kTextsMax of the texts, each equally likely.
+std::vector<std::string_view> texts_of(const Column& column, std::uint64_t seed, bool& drawn) {
+  std::vector<std::string_view> texts;
+  for (std::size_t row = 0; row < column.size(); ++row) {
+    if (column.is_valid(row)) texts.push_back(column.strings[row]);
+  }
+  if (texts.size() <= kTextsMax) return texts;
+  drawn = true;
+  std::vector<std::string_view> some;
+  for (const std::size_t i : rows_drawn(texts.size(), kTextsMax, seed)) some.push_back(texts[i]);
+  return some;
+}
+
+Result<void> compare_texts(const Column& reference, const Column& current, const ColumnRule& rule,
+                           ColumnReport& report) {
+  report.kind = ColumnKind::kText;
+  const DriftChoice choice = TRY(choose_drift_method(
+      rule.text_method, {.text = true,
+                         .reference_values = static_cast<std::size_t>(report.reference.rows -
+                                                                      report.reference.missing),
+                         .columns = rule.columns}));
+  bool drawn = false;
+  const TextPair pair{.reference = texts_of(reference, kReferenceSeed, drawn),
+                      .current = texts_of(current, kCurrentSeed, drawn)};
+  if (drawn) {
+    report.notes.push_back(
+        fmt::format("{} texts a side were looked at, drawn at random", kTextsMax));
+  }
+  auto contents = tell_texts_apart(pair);
+  if (!contents) {
+    report.notes.push_back("texts without words to tell them apart by, or too few: not compared");
+    return {};
+  }
+  const double threshold = rule.text_threshold > 0 ? rule.text_threshold : choice.threshold;
+  judge(choice, threshold, choice.method->of_texts(*contents, threshold), report);
+  report.current_words = std::move(contents->current_words);
+  report.reference_words = std::move(contents->reference_words);
+  if (report.verdict != Verdict::kDrift) return {};
+  std::string words;
+  for (const auto& [side, of_side] :
+       {std::pair("now", &report.current_words), {"before", &report.reference_words}}) {
+    if (of_side->empty()) continue;
+    words += fmt::format("{}of {}: {}", words.empty() ? "words " : "; ", side,
+                         fmt::join(*of_side, ", "));
+  }
+  if (!words.empty()) report.notes.push_back(std::move(words));
+  return {};
+}
+
+// "from A to B before, from C to D now".
+void note_times(const Column& reference, const Column& current, ColumnReport& report) {
+  std::string note;
+  for (const auto& [column, side] : {std::pair(&reference, "before"), {&current, "now"}}) {
+    std::int64_t least = std::numeric_limits<std::int64_t>::max(), greatest = -least;
+    for (std::size_t row = 0; row < column->size(); ++row) {
+      if (!column->is_valid(row)) continue;
+      least = std::min(least, column->ints[row]);
+      greatest = std::max(greatest, column->ints[row]);
+    }
+    note += fmt::format("{}from {} to {} {}", note.empty() ? "" : ", ",
+                        types::to_rfc3339(base::Timestamp{least}),
+                        types::to_rfc3339(base::Timestamp{greatest}), side);
+  }
+  report.notes.push_back(std::move(note));
+}
+
 bool is_number(ColumnType type) {
   return type == ColumnType::kDouble || type == ColumnType::kInt64 || type == ColumnType::kBool;
 }
@@ -325,7 +405,7 @@ JsonObject ColumnReport::to_json() const {
   if (!method.empty()) {
     object["method"] = method;
     object["method_title"] = method_title;
-    object["score_is"] = is_p_value ? "p value" : "distance";
+    object["score_is"] = kind == ColumnKind::kText ? "AUC" : is_p_value ? "p value" : "distance";
     object["score"] = number_or_null(score);
     object["threshold"] = threshold;
     object["severity"] = severity;
@@ -353,6 +433,10 @@ JsonObject ColumnReport::to_json() const {
   if (kind == ColumnKind::kCategorical) {
     object["new_categories"] = one_sided_to_json(new_categories);
     object["gone_categories"] = one_sided_to_json(gone_categories);
+  }
+  if (kind == ColumnKind::kText && !method.empty()) {
+    object["words"] = {{"reference", JsonArray(reference_words.begin(), reference_words.end())},
+                       {"current", JsonArray(current_words.begin(), current_words.end())}};
   }
   object["notes"] = JsonArray(notes.begin(), notes.end());
   return object;
@@ -394,14 +478,15 @@ Result<ColumnReport> compare_column(Column reference, Column current, const Colu
   note_missing(report);
   if (reference.type == ColumnType::kTimestamp) {
     report.kind = ColumnKind::kTime;
+    note_times(reference, current, report);
     return report;
   }
   if (!numbers) {
-    CategorySamples samples = CategorySamples::of(std::move(reference), std::move(current));
+    CategorySamples samples = CategorySamples::of(reference, current);
     if (2 * samples.current_categories >
         static_cast<std::size_t>(report.current.rows - report.current.missing)) {
-      report.kind = ColumnKind::kText;
-      report.notes.push_back("most values are different: a text, which is not compared");
+      samples = {};
+      TRY(compare_texts(reference, current, rule, report));
       return report;
     }
     TRY(compare_categories(std::move(samples), rule, report));

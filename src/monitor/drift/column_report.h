@@ -18,7 +18,7 @@ enum class Verdict {
   kNoDrift,
   kDrift,
   kChanged,      // has another type now, or no (finite) value any more: no method is needed
-  kNotCompared,  // texts, times, nothing on both sides
+  kNotCompared,  // times, nothing on both sides, texts that have no words
 };
 std::string_view verdict_name(Verdict verdict);
 
@@ -56,7 +56,8 @@ struct ColumnReport {
   std::vector<double> reference_shares, current_shares;
   double below = 0, above = 0;  // share of current values outside the reference's range
   OneSided new_categories, gone_categories;
-  std::vector<std::string> notes;  // sentences: what else is different
+  std::vector<std::string> current_words, reference_words;  // of texts: that speak for a side
+  std::vector<std::string> notes;                           // sentences: what else is different
 
   JsonObject to_json() const;
 };
@@ -65,9 +66,14 @@ struct ColumnReport {
 struct ColumnRule {
   std::string numeric_method = "slipway";  // names that choose_drift_method knows
   std::string categorical_method = "slipway";
-  double threshold = 0;     // 0: the method's own
-  std::size_t columns = 1;  // that are compared beside it
+  std::string text_method = "slipway";
+  double threshold = 0;       // 0: the method's own
+  double text_threshold = 0;  // the same of texts
+  std::size_t columns = 1;    // that are compared beside it
 };
+
+// Texts that are looked at, of each side; drawn from a fixed seed when there are more.
+constexpr std::size_t kTextsMax = 50'000;
 
 // Integers with at most 10 different current values, and booleans, are categories; strings with
 // more different current values than half of the rows are text (Evidently's rule).

@@ -46,6 +46,10 @@ class ParquetColumns final : public ColumnSource {
     types::Frame frame = TRY(store::read_parquet(file_, {column}));
     return std::move(frame.columns().front());
   }
+  std::vector<std::string> lists() const override { return info_.lists; }
+  Result<types::Frame> read_lists(const std::string& column) override {
+    return store::read_parquet_lists(file_, column);
+  }
 
  private:
   const std::filesystem::path file_;
@@ -54,6 +58,10 @@ class ParquetColumns final : public ColumnSource {
 
 }  // namespace
 
+Result<types::Frame> ColumnSource::read_lists(const std::string& column) {
+  return base::error(Code::kNotFound, "no such column of lists: column={}", column);
+}
+
 std::unique_ptr<ColumnSource> columns_of(types::Frame frame) {
   return std::make_unique<FrameColumns>(std::move(frame));
 }
@@ -61,8 +69,8 @@ std::unique_ptr<ColumnSource> columns_of(types::Frame frame) {
 Result<std::unique_ptr<ColumnSource>> open_columns(const std::filesystem::path& file,
                                                    const std::vector<std::string>& only) {
   if (file.extension() == ".csv") return columns_of(TRY(store::read_csv(file, only)));
-  std::unique_ptr<ColumnSource> columns =
-      std::make_unique<ParquetColumns>(file, TRY(store::parquet_info(file)));
+  std::unique_ptr<ColumnSource> columns = std::make_unique<ParquetColumns>(
+      file, TRY(store::parquet_info(file, store::ParquetLists::kNamed)));
   return columns;
 }
 

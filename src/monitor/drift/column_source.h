@@ -23,6 +23,11 @@ class ColumnSource {
   virtual const std::vector<std::pair<std::string, types::ColumnType>>& columns() const = 0;
   // One column, which must be among them.
   virtual Result<types::Column> read(const std::string& column) = 0;
+
+  // Columns that are lists of numbers, all of one length: embeddings. They are not among columns().
+  virtual std::vector<std::string> lists() const { return {}; }
+  // One of lists(), as a column per place.
+  virtual Result<types::Frame> read_lists(const std::string& column);
 };
 
 // A table in memory. Each column is given away once.

@@ -48,4 +48,17 @@ double Draws::hypergeometric(double good, double bad, double wanted) {
   return mode;
 }
 
+std::vector<std::size_t> rows_drawn(std::size_t rows, std::size_t most, std::uint64_t seed) {
+  std::vector<std::size_t> drawn;
+  drawn.reserve(std::min(rows, most));
+  Draws draws(seed);
+  for (std::size_t row = 0; row < rows && drawn.size() < most; ++row) {
+    // Wanted still of those that are left.
+    const double chance =
+        static_cast<double>(most - drawn.size()) / static_cast<double>(rows - row);
+    if (rows <= most || draws.uniform() < chance) drawn.push_back(row);
+  }
+  return drawn;
+}
+
 }  // namespace slipway::monitor

@@ -1,7 +1,9 @@
 // Random draws for permutation tests.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <vector>
 
 namespace slipway::monitor {
 
@@ -22,5 +24,10 @@ class Draws {
  private:
   std::uint64_t state_;
 };
+
+// At most `most` of so many rows, ascending, each equally likely; the same ones every time.
+std::vector<std::size_t> rows_drawn(std::size_t rows, std::size_t most, std::uint64_t seed);
+// Both sides are drawn from seeds of their own.
+constexpr std::uint64_t kReferenceSeed = 1, kCurrentSeed = 2;
 
 }  // namespace slipway::monitor

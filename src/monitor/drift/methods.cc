@@ -50,7 +50,15 @@ double nannyml_jensen_shannon(const NumberPair& pair) {
   return jensen_shannon_distance(p, q) / std::sqrt(std::numbers::ln2);
 }
 
+// Surely more than a coin, and worth looking at.
+constexpr double kTextAuc = 0.55, kTextSure = 0.999;
+
 constexpr DriftMethod kMethods[] = {
+    {.name = "abs_text_content_drift",
+     .title = "Text content, absolute",
+     .drifts = Drifts::kAbove,
+     .threshold = kTextAuc,
+     .of_texts = [](const TextContents& x, double) { return DriftScore{.value = x.auc}; }},
     {.name = "anderson",
      .title = "Anderson-Darling",
      .is_p_value = true,
@@ -202,6 +210,14 @@ constexpr DriftMethod kMethods[] = {
          [](const N& x) {
            return DriftScore{mann_whitney(x.reference, x.current, Alternative::kLarger).p_value};
          }},
+    {.name = "perc_text_content_drift",
+     .title = "Text content, by a percentile of chance",
+     .drifts = Drifts::kAbove,
+     .threshold = 0.95,
+     .of_texts =
+         [](const TextContents& x, double threshold) {
+           return DriftScore{.value = x.auc, .limit = x.random_auc(threshold)};
+         }},
     {.name = "psi",
      .title = "Population stability index",
      .drifts = Drifts::kAtLeast,
@@ -223,6 +239,14 @@ constexpr DriftMethod kMethods[] = {
      .drifts = Drifts::kBelow,
      .threshold = 0.05,
      .of_numbers = [](const N& x) { return DriftScore{t_test(x.reference, x.current).p_value}; }},
+    {.name = "text_content_drift",
+     .title = "Text content",
+     .drifts = Drifts::kAbove,
+     .threshold = kTextAuc,
+     .of_texts =
+         [](const TextContents& x, double threshold) {
+           return DriftScore{.value = x.auc, .limit = std::max(threshold, x.random_auc(kTextSure))};
+         }},
     {.name = "TVD",
      .title = "Total variation, permuted",
      .is_p_value = true,
@@ -247,6 +271,7 @@ constexpr DriftMethod kMethods[] = {
          [](const C& x) { return DriftScore{proportions_z_test(x.reference, x.current)}; }},
 };
 
+constexpr std::size_t kSmall = 1000;  // reference values that Evidently takes for few
 constexpr std::string_view kDefaults[] = {"slipway", "evidently", "alibi", "nannyml"};
 
 DriftChoice chosen(std::string_view name) {
@@ -256,7 +281,7 @@ DriftChoice chosen(std::string_view name) {
 
 // The columns with at most 5 different values count as categories, two as proportions.
 DriftChoice evidently_choice(const ColumnFacts& column) {
-  constexpr std::size_t kSmall = 1000, kFewValues = 5;
+  constexpr std::size_t kFewValues = 5;
   const bool few = column.distinct <= kFewValues;
   DriftChoice choice;
   if (column.reference_values > kSmall) {
@@ -272,8 +297,9 @@ DriftChoice evidently_choice(const ColumnFacts& column) {
 
 }  // namespace
 
-bool DriftMethod::has_drifted(const DriftScore& score, double limit) const {
+bool DriftMethod::has_drifted(const DriftScore& score, double threshold) const {
   if (score.effect < effect_min) return false;
+  const double limit = score.limit.value_or(threshold);
   switch (drifts) {
     case Drifts::kBelow:
       return score.value < limit;
@@ -296,6 +322,20 @@ const DriftMethod* find_drift_method(std::string_view name) {
 }
 
 Result<DriftChoice> choose_drift_method(std::string_view name, const ColumnFacts& column) {
+  if (column.text) {
+    if (name == "evidently") {
+      return chosen(column.reference_values > kSmall ? "abs_text_content_drift"
+                                                     : "perc_text_content_drift");
+    }
+    if (std::find(std::begin(kDefaults), std::end(kDefaults), name) != std::end(kDefaults))
+      return chosen("text_content_drift");
+    TRY(check_drift_method(name));
+    if (find_drift_method(name)->of_texts == nullptr) {
+      return base::error(Code::kInvalidArgument, "the drift method takes no texts: method={}",
+                         name);
+    }
+    return chosen(name);
+  }
   if (name == "slipway") return chosen(column.categorical ? "chi2_effective" : "ks_effective");
   if (name == "evidently") return evidently_choice(column);
   if (name == "alibi") {

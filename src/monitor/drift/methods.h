@@ -2,12 +2,14 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 
 #include "base/result.h"
 #include "monitor/drift/column_pair.h"
+#include "monitor/drift/text_contents.h"
 
 namespace slipway::monitor {
 
@@ -16,6 +18,7 @@ struct DriftScore {
   double value = 0;  // what is held against the threshold: a p value or a distance
   double effect =
       1;  // share of the rows that would have to move; only where the method asks for it
+  std::optional<double> limit;  // what the value is held against, where it depends on the rows
 };
 
 // When a score speaks for drift.
@@ -32,6 +35,8 @@ struct DriftMethod {
   double effect_min = 0;  // a smaller effect is no drift, whatever the p value
   DriftScore (*of_numbers)(const NumberPair&) = nullptr;       // null: takes no numbers
   DriftScore (*of_categories)(const CategoryPair&) = nullptr;  // null: takes no categories
+  // Null: takes no texts. A threshold may be more than what the AUC is held against: see limit.
+  DriftScore (*of_texts)(const TextContents&, double threshold) = nullptr;
 
   bool has_drifted(const DriftScore& score, double threshold) const;
 };
@@ -48,7 +53,7 @@ struct DriftChoice {
 };
 // What a choice looks at.
 struct ColumnFacts {
-  bool categorical = false;
+  bool categorical = false, text = false;
   std::size_t reference_values = 0;  // that are there
   std::size_t distinct = 0;          // in both; more than 5 are not told apart
   std::size_t columns = 1;           // that are compared with this one
@@ -56,12 +61,14 @@ struct ColumnFacts {
 
 // By a method's own name, or by the name of somebody's defaults:
 //
-//   slipway    ks_effective and chi2_effective: few false alarms, see effective_tests.h
+//   slipway    ks_effective and chi2_effective: few false alarms, see effective_tests.h;
+//              text_content_drift
 //   evidently  Evidently 0.7's: p values up to 1000 reference values, distances above
 //   alibi      alibi-detect's TabularDrift: KS and chi-square at 0.05 over the number of columns
 //   nannyml    NannyML's measure, Jensen-Shannon to base 2 (its thresholds need chunks; here 0.1)
 //
-// kInvalidArgument: no such method (naming all), or it takes no such column.
+// Those who don't look at texts have text_content_drift for them. kInvalidArgument: no such method
+// (naming all), or it takes no such column.
 Result<DriftChoice> choose_drift_method(std::string_view name, const ColumnFacts& column);
 // Whether the method, or one of those that the name stands for, asks how dependent the rows are.
 bool counts_effective_rows(std::string_view name);

@@ -193,10 +193,11 @@ TEST(RankTests, MannWhitneyIsCountedUpToALimit) {
 }
 
 TEST(DriftMethods, SayWhatTheyTake) {
-  EXPECT_EQ(std::size(drift_methods()), 24u);
+  EXPECT_EQ(std::size(drift_methods()), 27u);
   for (const DriftMethod& method : drift_methods()) {
     SCOPED_TRACE(method.name);
-    EXPECT_TRUE(method.of_numbers != nullptr || method.of_categories != nullptr);
+    EXPECT_TRUE(method.of_numbers != nullptr || method.of_categories != nullptr ||
+                method.of_texts != nullptr);
     EXPECT_GT(method.threshold, 0);
     EXPECT_EQ(find_drift_method(method.name), &method);
     // No method breaks on nothing, on one value, on constants; none calls them drift.

@@ -4,11 +4,15 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <optional>
 #include <thread>
 
+#include "base/mutex.h"
+#include "monitor/drift/draws.h"
 #include "monitor/drift/methods.h"
 
 namespace slipway::monitor {
@@ -33,8 +37,17 @@ std::vector<std::string> names_of(const Columns& columns) {
 // The columns to compare, in the reference's order.
 Result<std::vector<std::string>> common_columns(const ColumnSource& reference,
                                                 const ColumnSource& current,
-                                                const std::vector<std::string>& only) {
+                                                const std::vector<std::string>& only,
+                                                const std::vector<Embedding>& embeddings) {
+  const auto is_embedded = [&](const std::string& name) {
+    return std::any_of(embeddings.begin(), embeddings.end(), [&](const Embedding& embedding) {
+      const auto& columns = embedding.columns;
+      return columns.empty() ? embedding.name == name
+                             : std::find(columns.begin(), columns.end(), name) != columns.end();
+    });
+  };
   for (const std::string& name : only) {
+    if (is_embedded(name)) continue;
     for (const auto& [source, side] : {std::pair(&reference, "reference"), {&current, "current"}}) {
       if (has(source->columns(), name)) continue;
       return base::error(Code::kNotFound, "the {} data has no such column: column={} known={}",
@@ -44,9 +57,9 @@ Result<std::vector<std::string>> common_columns(const ColumnSource& reference,
   std::vector<std::string> common;
   for (const auto& [name, type] : reference.columns()) {
     const bool wanted = only.empty() || std::find(only.begin(), only.end(), name) != only.end();
-    if (wanted && has(current.columns(), name)) common.push_back(name);
+    if (wanted && has(current.columns(), name) && !is_embedded(name)) common.push_back(name);
   }
-  if (common.empty()) {
+  if (common.empty() && embeddings.empty()) {
     return base::error(Code::kInvalidArgument,
                        "the two data sets have no column in common: reference={} current={}",
                        fmt::join(names_of(reference.columns()), ", "),
@@ -55,62 +68,197 @@ Result<std::vector<std::string>> common_columns(const ColumnSource& reference,
   return common;
 }
 
-// The rows of a column that it is compared together with others by.
-struct KeptRows {
-  const std::vector<std::size_t>*reference_rows, *current_rows;  // nullptr: none are asked for
-  std::optional<types::Column> reference, current;
-  std::string note;  // why there are none
+// What is kept of the rows of one side while its columns pass by.
+struct KeptSide {
+  std::vector<std::size_t> rows;      // that columns are looked at together by
+  std::vector<std::uint64_t> hashes;  // of each row, over all columns; if those are asked for
+};
 
-  void keep(const types::Column& before, const types::Column& now) {
-    if (reference_rows == nullptr) return;
+std::uint64_t mixed(std::uint64_t z) {
+  z += 0x9E3779B97F4A7C15u;
+  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+  z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+  return z ^ (z >> 31);
+}
+
+std::uint64_t hash_of(const types::Column& column, std::size_t row) {
+  if (!column.is_valid(row)) return 1;
+  switch (column.type) {
+    case types::ColumnType::kString:
+      return std::hash<std::string>()(column.strings[row]);
+    case types::ColumnType::kDouble: {
+      const double value = column.doubles[row];
+      // A gap is a gap, and a zero a zero.
+      return std::isnan(value) ? 1 : std::bit_cast<std::uint64_t>(value == 0 ? 0.0 : value);
+    }
+    case types::ColumnType::kInt64:
+    case types::ColumnType::kBool:
+    case types::ColumnType::kTimestamp:
+      return static_cast<std::uint64_t>(column.ints[row]);
+  }
+  return 1;
+}
+
+// What several columns are looked at together by. Columns may come from several threads.
+struct Kept {
+  bool rows = false, hashes = false;  // what is asked for
+  KeptSide reference, current;
+  base::Mutex mutex;
+
+  // `place` is the column's among all.
+  void add_hashes(const types::Column& column, std::size_t place, KeptSide& side) {
+    std::vector<std::uint64_t> hashes(column.size());
+    for (std::size_t row = 0; row < hashes.size(); ++row)
+      hashes[row] = mixed(hash_of(column, row) ^ mixed(place));
+    const base::MutexLock lock(mutex);
+    side.hashes.resize(std::max(side.hashes.size(), hashes.size()), 0);
+    for (std::size_t row = 0; row < hashes.size(); ++row) side.hashes[row] += hashes[row];
+  }
+};
+
+std::int64_t duplicates_of(std::vector<std::uint64_t> hashes) {
+  std::sort(hashes.begin(), hashes.end());
+  return hashes.end() - std::unique(hashes.begin(), hashes.end());
+}
+
+// A column as it is looked at together with others.
+struct KeptColumn {
+  std::optional<types::Column> reference, current;
+  std::string note;  // why there is none
+
+  void keep(const types::Column& before, const types::Column& now, const Kept& kept) {
     if (!may_be_compared_together(before, now)) {
       note = fmt::format("{} is left out: {} before, {} now", before.name,
                          types::type_name(before.type), types::type_name(now.type));
-    } else if (before.size() <= reference_rows->back() || now.size() <= current_rows->back()) {
+    } else if (before.size() <= kept.reference.rows.back() ||
+               now.size() <= kept.current.rows.back()) {
       note = fmt::format("{} is left out: its rows changed meanwhile", before.name);
     } else {
-      reference = before.take(*reference_rows);
-      current = now.take(*current_rows);
+      reference = before.take(kept.reference.rows);
+      current = now.take(kept.current.rows);
     }
   }
 };
 
-Result<void> compare_together(std::vector<KeptRows> columns,
-                              const std::vector<MultivariateRule>& rules, DriftReport& report) {
+Result<void> compare_together(std::vector<KeptColumn> columns, const DriftReportOptions& options,
+                              DriftReport& report) {
   types::Frame reference, current;
   std::vector<std::string> notes;
-  for (KeptRows& column : columns) {
+  for (KeptColumn& column : columns) {
     if (!column.note.empty()) notes.push_back(std::move(column.note));
     if (!column.reference) continue;
     TRY(reference.add(std::move(*column.reference)));
     TRY(current.add(std::move(*column.current)));
   }
-  for (MultivariateRule rule : rules) {
+  for (MultivariateRule rule : options.multivariate) {
     rule.columns.clear();
+    rule.rows_max = options.rows_together;
     const MultivariateReference made = TRY(MultivariateReference::of(reference, rule));
     MultivariateDrift drift = TRY(made.compare(current));
     drift.notes.insert(drift.notes.end(), notes.begin(), notes.end());
     report.multivariate.push_back(std::move(drift));
   }
+  if (report.quality) report.quality->associations = association_changes(reference, current);
   return {};
+}
+
+Error lost_rows(const Embedding& embedding) {
+  return base::error(Code::kInvalidArgument,
+                     "an embedding has no values, or its rows changed meanwhile: embedding={}",
+                     embedding.name);
+}
+
+// The components of an embedding, of the rows that are looked at.
+Result<types::Frame> components_of(ColumnSource& source, const Embedding& embedding,
+                                   const std::vector<std::size_t>& rows) {
+  const auto lists = source.lists();
+  if (std::find(lists.begin(), lists.end(), embedding.name) != lists.end() &&
+      embedding.columns.empty()) {
+    const types::Frame all = TRY(source.read_lists(embedding.name));
+    if (all.rows() <= rows.back()) return lost_rows(embedding);
+    return all.take(rows);
+  }
+  types::Frame frame;
+  for (const std::string& name : embedding.columns) {
+    const types::Column column = TRY(source.read(name));
+    if (column.size() <= rows.back()) return lost_rows(embedding);
+    TRY(frame.add(column.take(rows)));
+  }
+  return frame;
+}
+
+// Those that are declared, and the lists of both sides.
+Result<std::vector<Embedding>> embeddings_of(const ColumnSource& reference,
+                                             const ColumnSource& current,
+                                             const DriftReportOptions& options) {
+  std::vector<Embedding> embeddings;
+  for (const std::string& text : options.embeddings) {
+    Embedding embedding = TRY(parse_embedding(text, reference));
+    for (const std::string& name : embedding.columns) {
+      for (const auto& [source, side] :
+           {std::pair(&reference, "reference"), {&current, "current"}}) {
+        if (has(source->columns(), name)) continue;
+        return base::error(Code::kNotFound,
+                           "the {} data has no such column: column={} embedding={}", side, name,
+                           embedding.name);
+      }
+    }
+    embeddings.push_back(std::move(embedding));
+  }
+  const auto now = current.lists();
+  for (const std::string& name : reference.lists()) {
+    const auto& only = options.columns;
+    if (!only.empty() && std::find(only.begin(), only.end(), name) == only.end()) continue;
+    if (std::find(now.begin(), now.end(), name) != now.end())
+      embeddings.push_back({.name = name, .columns = {}});
+  }
+  return embeddings;
+}
+
+Result<EmbeddingDrift> compare_embedding(ColumnSource& reference, ColumnSource& current,
+                                         const Embedding& embedding, const Kept& kept,
+                                         const EmbeddingRule& rule) {
+  const types::Frame before = TRY(components_of(reference, embedding, kept.reference.rows));
+  const types::Frame now = TRY(components_of(current, embedding, kept.current.rows));
+  if (before.columns().size() != now.columns().size()) {
+    return base::error(
+        Code::kInvalidArgument,
+        "an embedding has other components now: embedding={} reference={} current={}",
+        embedding.name, before.columns().size(), now.columns().size());
+  }
+  return compare_embeddings(embedding.name, before, now, rule);
+}
+
+// What texts are compared by when nobody says it.
+std::string text_method(const DriftReportOptions& options) {
+  if (!options.text_method.empty()) return options.text_method;
+  return choose_drift_method(options.method, {.text = true}) ? options.method : "slipway";
 }
 
 // The method for a column, by its types on both sides as far as they tell: categories that are
 // integers are found out later, and take the method of categories then.
 Result<ColumnReport> compare_one(ColumnSource& reference, ColumnSource& current,
                                  const std::string& name, std::size_t columns,
-                                 const DriftReportOptions& options, KeptRows& kept) try {
+                                 const DriftReportOptions& options, Kept& kept, std::size_t place,
+                                 KeptColumn& column) try {
   types::Column before = TRY(reference.read(name));
   types::Column now = TRY(current.read(name));
-  kept.keep(before, now);
+  if (kept.rows) column.keep(before, now, kept);
+  if (kept.hashes) {
+    kept.add_hashes(before, place, kept.reference);
+    kept.add_hashes(now, place, kept.current);
+  }
   const auto or_method = [&](const std::string& given) {
     return given.empty() ? options.method : given;
   };
-  auto report = compare_column(std::move(before), std::move(now),
-                               {.numeric_method = or_method(options.numeric_method),
-                                .categorical_method = or_method(options.categorical_method),
-                                .threshold = options.threshold,
-                                .columns = columns});
+  auto report =
+      compare_column(std::move(before), std::move(now),
+                     {.numeric_method = or_method(options.numeric_method),
+                      .categorical_method = or_method(options.categorical_method),
+                      .text_method = text_method(options),
+                      .threshold = options.threshold,
+                      .text_threshold = options.text_method.empty() ? 0 : options.threshold,
+                      .columns = columns});
   if (!report) {
     return base::error(report.error().code, "{} column={}", report.error().message, name);
   }
@@ -148,6 +296,38 @@ bool is_worse(const ColumnReport& a, const ColumnReport& b) {
 
 }  // namespace
 
+JsonObject DataQuality::to_json() const {
+  JsonArray changes;
+  for (const AssociationChange& change : associations) changes.push_back(change.to_json());
+  return {{"duplicates", {{"reference", reference_duplicates}, {"current", current_duplicates}}},
+          {"associations", std::move(changes)}};
+}
+
+Result<Embedding> parse_embedding(const std::string& text, const ColumnSource& source) {
+  const std::size_t is = text.find('=');
+  if (is == std::string::npos || is == 0 || is + 1 == text.size()) {
+    return base::error(Code::kInvalidArgument,
+                       "an embedding is NAME=COLUMN,COLUMN or NAME=PREFIX*: {}", text);
+  }
+  Embedding embedding{.name = text.substr(0, is), .columns = {}};
+  const std::string columns = text.substr(is + 1);
+  if (columns.back() == '*') {
+    const std::string_view prefix = std::string_view(columns).substr(0, columns.size() - 1);
+    for (const auto& [name, type] : source.columns()) {
+      if (name.starts_with(prefix)) embedding.columns.push_back(name);
+    }
+    if (embedding.columns.empty())
+      return base::error(Code::kInvalidArgument, "no column begins so: {}", text);
+    return embedding;
+  }
+  for (std::size_t from = 0; from <= columns.size();) {
+    const std::size_t to = std::min(columns.find(',', from), columns.size());
+    embedding.columns.push_back(columns.substr(from, to - from));
+    from = to + 1;
+  }
+  return embedding;
+}
+
 double DriftReport::share() const {
   return compared == 0 ? std::numeric_limits<double>::quiet_NaN()
                        : static_cast<double>(drifted) / static_cast<double>(compared);
@@ -160,18 +340,24 @@ JsonObject DriftReport::to_json() const {
   for (const ColumnReport& column : columns) described.push_back(column.to_json());
   JsonArray together;
   for (const MultivariateDrift& drift : multivariate) together.push_back(drift.to_json());
-  return {{"reference", {{"name", reference_name}, {"rows", reference_rows}}},
-          {"current", {{"name", current_name}, {"rows", current_rows}}},
-          {"method", method},
-          {"drift_share", drift_share},
-          {"columns_compared", compared},
-          {"columns_drifted", drifted},
-          {"share_drifted", base::number_or_null(share())},
-          {"drifted", has_drifted()},
-          {"only_in_reference", JsonArray(only_in_reference.begin(), only_in_reference.end())},
-          {"only_in_current", JsonArray(only_in_current.begin(), only_in_current.end())},
-          {"multivariate", std::move(together)},
-          {"columns", std::move(described)}};
+  JsonArray vectors;
+  for (const EmbeddingDrift& drift : embeddings) vectors.push_back(drift.to_json());
+  JsonObject object{
+      {"reference", {{"name", reference_name}, {"rows", reference_rows}}},
+      {"current", {{"name", current_name}, {"rows", current_rows}}},
+      {"method", method},
+      {"drift_share", drift_share},
+      {"columns_compared", compared},
+      {"columns_drifted", drifted},
+      {"share_drifted", base::number_or_null(share())},
+      {"drifted", has_drifted()},
+      {"only_in_reference", JsonArray(only_in_reference.begin(), only_in_reference.end())},
+      {"only_in_current", JsonArray(only_in_current.begin(), only_in_current.end())},
+      {"multivariate", std::move(together)},
+      {"embeddings", std::move(vectors)},
+      {"columns", std::move(described)}};
+  if (quality) object["quality"] = quality->to_json();
+  return object;
 }
 
 Result<DriftReport> compare_columns(ColumnSource& reference, ColumnSource& current,
@@ -180,41 +366,44 @@ Result<DriftReport> compare_columns(ColumnSource& reference, ColumnSource& curre
     if (source->rows() == 0)
       return base::error(Code::kInvalidArgument, "the {} data has no rows", side);
   }
-  const std::vector<std::string> common = TRY(common_columns(reference, current, options.columns));
-  for (const std::string* method :
-       {&options.method, &options.numeric_method, &options.categorical_method}) {
+  const std::vector<Embedding> embeddings = TRY(embeddings_of(reference, current, options));
+  TRY(check_embedding_rule(options.embedding));
+  const std::vector<std::string> common =
+      TRY(common_columns(reference, current, options.columns, embeddings));
+  for (const std::string* method : {&options.method, &options.numeric_method,
+                                    &options.categorical_method, &options.text_method}) {
     if (!method->empty()) TRY(check_drift_method(*method));
   }
   DriftReport report{.reference_rows = reference.rows(),
                      .current_rows = current.rows(),
                      .method = options.method,
                      .drift_share = options.drift_share};
-  std::size_t rows_max = 0;
-  for (const MultivariateRule& rule : options.multivariate) {
+  for (const MultivariateRule& rule : options.multivariate)
     TRY(check_multivariate_method(rule.method));
-    rows_max = std::max(rows_max, rule.rows_max);
+  Kept kept;
+  kept.rows = !options.multivariate.empty() || options.quality;
+  kept.hashes = options.quality;
+  if (kept.rows || !embeddings.empty()) {
+    kept.reference.rows = rows_drawn(static_cast<std::size_t>(reference.rows()),
+                                     options.rows_together, kReferenceSeed);
+    kept.current.rows =
+        rows_drawn(static_cast<std::size_t>(current.rows()), options.rows_together, kCurrentSeed);
   }
-  std::vector<std::size_t> reference_rows, current_rows;
-  KeptRows none{.reference_rows = nullptr, .current_rows = nullptr};
-  if (!options.multivariate.empty()) {
-    reference_rows =
-        rows_drawn(static_cast<std::size_t>(reference.rows()), rows_max, kReferenceSeed);
-    current_rows = rows_drawn(static_cast<std::size_t>(current.rows()), rows_max, kCurrentSeed);
-    none = {.reference_rows = &reference_rows, .current_rows = &current_rows};
-  }
-  std::vector<KeptRows> kept(common.size(), none);
+  std::vector<KeptColumn> columns(common.size());
   std::vector<std::optional<Result<ColumnReport>>> found(common.size());
   std::atomic<std::size_t> next = 0;
   std::atomic<bool> failed = false;
   const auto work = [&] {
     for (std::size_t i = next++; i < common.size() && !failed; i = next++) {
-      found[i] = compare_one(reference, current, common[i], common.size(), options, kept[i]);
+      found[i] =
+          compare_one(reference, current, common[i], common.size(), options, kept, i, columns[i]);
       if (!*found[i]) failed = true;
     }
   };
   {
     std::vector<std::jthread> others;
-    const std::size_t threads = std::clamp<std::size_t>(options.threads, 1, common.size());
+    const std::size_t threads =
+        std::clamp<std::size_t>(options.threads, 1, std::max<std::size_t>(1, common.size()));
     for (std::size_t i = 1; i < threads; ++i) others.emplace_back(work);
     work();
   }
@@ -224,8 +413,16 @@ Result<DriftReport> compare_columns(ColumnSource& reference, ColumnSource& curre
     report.columns.push_back(std::move(**column));
   }
   std::stable_sort(report.columns.begin(), report.columns.end(), is_worse);
-  if (!options.multivariate.empty())
-    TRY(compare_together(std::move(kept), options.multivariate, report));
+  if (options.quality) {
+    report.quality.emplace();
+    report.quality->reference_duplicates = duplicates_of(std::move(kept.reference.hashes));
+    report.quality->current_duplicates = duplicates_of(std::move(kept.current.hashes));
+  }
+  if (kept.rows) TRY(compare_together(std::move(columns), options, report));
+  for (const Embedding& embedding : embeddings) {
+    report.embeddings.push_back(
+        TRY(compare_embedding(reference, current, embedding, kept, options.embedding)));
+  }
   for (const ColumnReport& column : report.columns) {
     report.compared += column.verdict != Verdict::kNotCompared;
     report.drifted += column.verdict == Verdict::kDrift || column.verdict == Verdict::kChanged;
@@ -236,6 +433,15 @@ Result<DriftReport> compare_columns(ColumnSource& reference, ColumnSource& curre
     }
     for (const auto& [name, type] : current.columns()) {
       if (!has(reference.columns(), name)) report.only_in_current.push_back(name);
+    }
+    for (const auto& [source, other, only] :
+         {std::tuple(&reference, &current, &report.only_in_reference),
+          std::tuple(&current, &reference, &report.only_in_current)}) {
+      const auto there = other->lists();
+      for (std::string& name : source->lists()) {
+        if (std::find(there.begin(), there.end(), name) == there.end())
+          only->push_back(std::move(name));
+      }
     }
   }
   return report;

@@ -157,6 +157,43 @@ std::string listed(std::string_view title, const Json& names) {
   return fmt::format("<p class=\"bad\">{}: {}</p>", title, out);
 }
 
+std::string embedding(const Json& drift) {
+  const bool drifted = at(drift, "drifted") == Json(true);
+  return fmt::format(
+      "<p>Embedding {} ({} components), by {}{}: <strong>{}</strong>, drift above {}: <span "
+      "class=\"{}\">{}</span></p>\n",
+      text(at(drift, "embedding")), number(at(drift, "components")),
+      text(at(drift, "method_title")),
+      at(drift, "distance").is_null() ? "" : ", " + text(at(drift, "distance")),
+      number(at(drift, "score")), number(at(drift, "threshold")), drifted ? "bad" : "good",
+      drifted ? "drift" : "no drift");
+}
+
+std::string quality_of(const Json& quality) {
+  const Json& duplicates = at(quality, "duplicates");
+  if (duplicates.is_null()) return "";
+  std::string out =
+      fmt::format("<p>Rows that are there twice: {} before, {} now.</p>\n",
+                  number(at(duplicates, "reference")), number(at(duplicates, "current")));
+  const JsonArray* changes = at(quality, "associations").if_array();
+  if (changes == nullptr || changes->empty()) return out;
+  out +=
+      "<table style=\"width:auto\"><thead><tr><th>Columns that no more go together as "
+      "before</th><th>by</th><th>before</th><th>now</th></tr></thead><tbody>\n";
+  for (const Json& change : *changes) {
+    std::string columns;
+    if (const JsonArray* names = at(change, "columns").if_array()) {
+      for (const Json& name : *names) columns += (columns.empty() ? "" : ", ") + text(name);
+    }
+    fmt::format_to(std::back_inserter(out),
+                   "<tr><td>{}</td><td>{}</td><td class=\"number\">{}</td><td "
+                   "class=\"number\">{}</td></tr>\n",
+                   columns, text(at(change, "kind")), number(at(change, "reference")),
+                   number(at(change, "current")));
+  }
+  return out + "</tbody></table>\n";
+}
+
 // What the columns say together, a paragraph a method.
 std::string together(const Json& drift) {
   const bool drifted = at(drift, "drifted") == Json(true);
@@ -208,6 +245,10 @@ std::string drift_report_html(const JsonObject& object) {
   if (const JsonArray* methods = at(report, "multivariate").if_array()) {
     for (const Json& drift : *methods) out += together(drift);
   }
+  if (const JsonArray* vectors = at(report, "embeddings").if_array()) {
+    for (const Json& drift : *vectors) out += embedding(drift);
+  }
+  out += quality_of(at(report, "quality"));
   out += listed("Columns that are gone", at(report, "only_in_reference"));
   out += listed("Columns that are new", at(report, "only_in_current"));
   out +=

@@ -42,6 +42,7 @@ TEST(DriftReport, TakesTheLargestNumbersThereAre) {
     return (row % 2 == 0 ? -1.7e308 : 1.7e308) / (1 + ordinary(row) / 1e4);
   };
   for (const DriftMethod& method : drift_methods()) {
+    if (method.of_numbers == nullptr && method.of_categories == nullptr) continue;
     SCOPED_TRACE(method.name);
     for (double (*now)(std::size_t) : {+huge, +all_huge}) {
       const ColumnReport report = compare(ordinary, now, std::string(method.name));

@@ -163,19 +163,6 @@ bool may_be_compared_together(const Column& reference, const Column& current) {
   return reference.type == current.type && reference.type != ColumnType::kTimestamp;
 }
 
-std::vector<std::size_t> rows_drawn(std::size_t rows, std::size_t most, std::uint64_t seed) {
-  std::vector<std::size_t> drawn;
-  drawn.reserve(std::min(rows, most));
-  Draws draws(seed);
-  for (std::size_t row = 0; row < rows && drawn.size() < most; ++row) {
-    // Wanted still of those that are left.
-    const double chance =
-        static_cast<double>(most - drawn.size()) / static_cast<double>(rows - row);
-    if (rows <= most || draws.uniform() < chance) drawn.push_back(row);
-  }
-  return drawn;
-}
-
 Result<MultivariateReference> MultivariateReference::of(const Frame& reference,
                                                         MultivariateRule rule) {
   TRY(check_multivariate_method(rule.method));

@@ -119,9 +119,4 @@ class MultivariateProfile {
 // and no times.
 bool may_be_compared_together(const types::Column& reference, const types::Column& current);
 
-// Both sides are drawn from seeds of their own.
-constexpr std::uint64_t kReferenceSeed = 1, kCurrentSeed = 2;
-// At most `most` of so many rows, ascending, each equally likely; the same ones every time.
-std::vector<std::size_t> rows_drawn(std::size_t rows, std::size_t most, std::uint64_t seed);
-
 }  // namespace slipway::monitor

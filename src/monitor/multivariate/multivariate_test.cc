@@ -5,7 +5,9 @@
 #include <cmath>
 #include <limits>
 
+#include "monitor/drift/draws.h"
 #include "monitor/multivariate/domain_classifier.h"
+#include "monitor/testdata/noise.h"
 
 namespace slipway::monitor {
 namespace {
@@ -13,14 +15,6 @@ namespace {
 using types::Column;
 using types::ColumnType;
 using types::Frame;
-
-// Numbers that look drawn, in [-0.5, 0.5): the same in Python.
-double noise(std::size_t i, std::size_t salt) {
-  std::uint64_t z = (i * 1'000'003 + salt * 7'919 + 12'345) * 0x9E3779B97F4A7C15u;
-  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-  z ^= z >> 27;
-  return static_cast<double>(z >> 40) / 16'777'216.0 - 0.5;
-}
 
 // Distance, hours, price and kind of trips: each follows from the distance. `from` is the first
 // trip; with `shifted` the prices are those of the row before, as after a wrong join.
