@@ -159,6 +159,15 @@ class MultivariateDrift(Part):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Embedding(Part):
+    """Inputs that are the components of a vector, and how it is compared."""
+
+    columns: Sequence[str]
+    method: Literal["model", "distance", "ratio", "mmd"] | None = None
+    threshold: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Drift(Part):
     """How drift is measured: the method of all columns ("slipway", "evidently", or one by its name), of some, and of all together."""
 
@@ -166,6 +175,7 @@ class Drift(Part):
     threshold: float | None = None
     columns: Mapping[str, ColumnDrift] = field(default_factory=dict)
     multivariate: MultivariateDrift | None = None
+    embeddings: Mapping[str, Embedding] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

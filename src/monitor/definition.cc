@@ -10,6 +10,7 @@
 #include <set>
 
 #include "monitor/drift/methods.h"
+#include "monitor/multivariate/embeddings.h"
 #include "monitor/multivariate/multivariate.h"
 #include "monitor/windows.h"
 #include "types/timestamp.h"
@@ -118,6 +119,7 @@ constexpr Metric kMetrics[] = {
     {"drifted_share", false},
     {"multivariate_drift", false},
     {"multivariate_drifted", false},
+    {"embeddings_drifted", false},
     {"missing_rate", false},
     {"unseen_rate", false},
     {"attribution_ndcg", false},
@@ -220,9 +222,9 @@ Result<std::string> read_severity(const YamlNode& node) {
 // Others need a reference, or more than the rows of a slice.
 bool is_known_of_slices(std::string_view metric) {
   constexpr std::string_view kOfAllRows[] = {
-      "prediction_psi",     "feature_psi_max",      "drifted_share",
-      "multivariate_drift", "missing_rate",         "unseen_rate",
-      "attribution_ndcg",   "multivariate_drifted", "skew_rate"};
+      "prediction_psi", "feature_psi_max",   "drifted_share",    "multivariate_drift",
+      "missing_rate",   "unseen_rate",       "attribution_ndcg", "multivariate_drifted",
+      "skew_rate",      "embeddings_drifted"};
   return !is_estimate(metric) && !metric.starts_with("estimate_error_") &&
          std::find(std::begin(kOfAllRows), std::end(kOfAllRows), metric) == std::end(kOfAllRows);
 }
@@ -378,6 +380,31 @@ Result<MultivariateRule> read_multivariate(const YamlNode& node) {
   return rule;
 }
 
+// `[COLUMN, ...]`, or a mapping that says more.
+Result<EmbeddingInputs> read_embedding(const std::string& name, const YamlNode& node) {
+  EmbeddingInputs inputs;
+  const auto read_columns = [&](const YamlNode& list) -> Result<void> {
+    for (const YamlNode& item : TRY(list.list())) inputs.columns.push_back(TRY(item.text()));
+    if (inputs.columns.empty()) return list.error("embedding {} needs at least one column", name);
+    return {};
+  };
+  if (node.list()) {
+    TRY(read_columns(node));
+    return inputs;
+  }
+  YamlMap map = TRY(node.map("embedding " + name));
+  TRY(read_columns(TRY(map.get("columns"))));
+  if (auto method = map.find("method")) {
+    inputs.method = TRY(method->text());
+    if (auto known = check_embedding_rule({.method = inputs.method}); !known)
+      return method->error_of(known.error());
+  }
+  if (auto threshold = map.find("threshold"))
+    inputs.threshold = TRY(number_between(*threshold, 0, 1e300));
+  TRY(map.finish());
+  return inputs;
+}
+
 Result<DriftRules> read_drift(const YamlNode& node) {
   DriftRules rules;
   YamlMap map = TRY(node.map("drift"));
@@ -391,8 +418,19 @@ Result<DriftRules> read_drift(const YamlNode& node) {
   }
   if (auto together = map.find("multivariate"))
     rules.multivariate = TRY(read_multivariate(*together));
+  if (auto embeddings = map.find("embeddings")) {
+    for (const auto& [name, value] : TRY(embeddings->entries()))
+      rules.embeddings[name] = TRY(read_embedding(name, value));
+  }
   TRY(map.finish());
   return rules;
+}
+
+JsonObject to_json(const EmbeddingInputs& inputs) {
+  JsonObject object{{"columns", JsonArray(inputs.columns.begin(), inputs.columns.end())},
+                    {"method", inputs.method}};
+  if (inputs.threshold) object["threshold"] = *inputs.threshold;
+  return object;
 }
 
 JsonObject to_json(const MultivariateRule& rule) {
@@ -719,6 +757,10 @@ JsonObject MonitorDefinition::to_json() const {
   for (const auto& [column, rule] : drift.columns) columns[column] = monitor::to_json(rule);
   measured["columns"] = std::move(columns);
   if (drift.multivariate) measured["multivariate"] = monitor::to_json(*drift.multivariate);
+  JsonObject vectors;
+  for (const auto& [embedding, inputs] : drift.embeddings)
+    vectors[embedding] = monitor::to_json(inputs);
+  if (!vectors.empty()) measured["embeddings"] = std::move(vectors);
   object["drift"] = std::move(measured);
   object["causes"] = {{"psi_over", cause_psi_over}, {"max", causes_max}};
   object["estimate"] = {{"rows", estimate.rows}, {"threshold", estimate.threshold}};

@@ -82,6 +82,17 @@ TEST(Definition, DriftMethodsPerInput) {
   EXPECT_EQ(MUST(parse_monitor("m", base::to_text(monitors.at(0).to_json()))), monitors.at(0));
 }
 
+TEST(Definition, Embeddings) {
+  const auto monitors = MUST(parse_monitors(
+      "monitors:\n  m: {endpoint: e, drift: {embeddings: {a: [x, y], b: {columns: [z], method: "
+      "ratio, threshold: 0.3}}}}\n"));
+  const auto& embeddings = monitors.at(0).drift.embeddings;
+  EXPECT_EQ(embeddings.at("a"), (EmbeddingInputs{.columns = {"x", "y"}}));
+  EXPECT_EQ(embeddings.at("b"),
+            (EmbeddingInputs{.columns = {"z"}, .method = "ratio", .threshold = 0.3}));
+  EXPECT_EQ(MUST(parse_monitor("m", base::to_text(monitors.at(0).to_json()))), monitors.at(0));
+}
+
 TEST(Definition, InputsTogether) {
   const auto monitors = MUST(parse_monitors(
       "monitors:\n  m: {endpoint: e, drift: {method: ks, multivariate: {method: mmd, threshold: "
@@ -176,6 +187,10 @@ TEST(Definition, MistakesAreToldWithTheirPlace) {
       {"monitors:\n  m: {endpoint: e, drift: {columns: {a: {treshold: 1}}}}\n",
        "column a has no such key: key=treshold"},
       {"monitors:\n  m: {endpoint: e, drift: {threshold: -1}}\n", "must be between 0"},
+      {"monitors:\n  m: {endpoint: e, drift: {embeddings: {a: []}}}\n",
+       "embedding a needs at least one column"},
+      {"monitors:\n  m: {endpoint: e, drift: {embeddings: {a: {columns: [x], method: tsne}}}}\n",
+       "no such embedding method: method=tsne"},
       {"monitors:\n  m: {endpoint: e, drift: {multivariate: {method: pca}}}\n",
        "line 2, column 51: no such multivariate method: method=pca known=reconstruction_error"},
       {"monitors:\n  m: {endpoint: e, drift: {multivariate: {threshold: 1}}}\n",

@@ -9,6 +9,7 @@
 #include "monitor/drift/category_tests.h"
 #include "monitor/drift/dependence.h"
 #include "monitor/drift/distances.h"
+#include "monitor/drift/draws.h"
 #include "monitor/drift/methods.h"
 #include "monitor/drift/number_samples.h"
 #include "monitor/drift/rank_tests.h"
@@ -218,10 +219,41 @@ DriftProfile DriftProfile::of(const types::Frame& reference, DriftRules rules) {
     feature.missing_rate = missing_share(present, reference.rows());
     profile.features_.push_back(std::move(feature));
   }
+  const std::vector<std::size_t> drawn =
+      rows_drawn(reference.rows(), kMultivariateRows, kReferenceSeed);
+  for (const auto& [name, inputs] : profile.rules_.embeddings) {
+    for (const std::string& component : inputs.columns) {
+      const types::Column* column = reference.find(component);
+      if (column == nullptr || profile.components_.find(component) != nullptr) continue;
+      MUST(profile.components_.add(column->take(drawn)));
+    }
+  }
   if (const auto& rule = profile.rules_.multivariate) {
     profile.multivariate_ = std::make_shared<const MultivariateProfile>(reference, *rule);
   }
   return profile;
+}
+
+std::vector<std::pair<std::string, Result<EmbeddingDrift>>> DriftProfile::compare_embeddings(
+    const types::Frame& window, const std::vector<std::size_t>& rows) const {
+  std::vector<std::size_t> drawn;
+  for (const std::size_t i : rows_drawn(rows.size(), kMultivariateRows, kCurrentSeed))
+    drawn.push_back(rows[i]);
+  const auto compare = [&](const std::string& name,
+                           const EmbeddingInputs& inputs) -> Result<EmbeddingDrift> {
+    types::Frame before, now;
+    for (const std::string& component : inputs.columns) {
+      TRY(before.add(*TRY(components_.column(component))));
+      const types::Column* column = TRY(window.column(component));
+      TRY(now.add(column->take(drawn)));
+    }
+    return monitor::compare_embeddings(name, before, now,
+                                       {.method = inputs.method, .threshold = inputs.threshold});
+  };
+  std::vector<std::pair<std::string, Result<EmbeddingDrift>>> drifts;
+  for (const auto& [name, inputs] : rules_.embeddings)
+    drifts.emplace_back(name, compare(name, inputs));
+  return drifts;
 }
 
 bool DriftProfile::has(std::string_view feature) const {

@@ -4,11 +4,13 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/json.h"
 #include "base/result.h"
 #include "monitor/drift/rules.h"
+#include "monitor/multivariate/embeddings.h"
 #include "monitor/multivariate/multivariate.h"
 #include "types/frame.h"
 
@@ -52,6 +54,11 @@ class DriftProfile {
   // The inputs together, where the rules ask for it, else nullptr.
   const MultivariateProfile* multivariate() const { return multivariate_.get(); }
 
+  // The embeddings that the rules declare, of these rows of a window. Errors as
+  // compare_embeddings(); kNotFound: a side lacks a component.
+  std::vector<std::pair<std::string, Result<EmbeddingDrift>>> compare_embeddings(
+      const types::Frame& window, const std::vector<std::size_t>& rows) const;
+
   std::size_t rows() const { return rows_; }
   bool has(std::string_view feature) const;
 
@@ -71,6 +78,7 @@ class DriftProfile {
   DriftRules rules_;
   std::vector<Feature> features_;
   std::shared_ptr<const MultivariateProfile> multivariate_;
+  types::Frame components_;  // of the embeddings, of the rows that are looked at
 };
 
 // Bins for numbers: one per value up to 20 different ones, else deciles. Edges are open at both

@@ -646,6 +646,46 @@ TEST_F(MonitorTest, InputsTogetherAreAMetricOfAlerts) {
   }
 }
 
+TEST_F(MonitorTest, EmbeddingsAreAMetricOfAlerts) {
+  const auto logged = [&](const char* day, double shift) {
+    std::vector<testing::LoggedRequest> rows(60);
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      rows[i].id = fmt::format("{}-{}", day, i);
+      rows[i].event_time = at(day) + base::Duration::seconds(1000 * static_cast<std::int64_t>(i));
+      rows[i].x = static_cast<double>((i * 37) % 60) / 60 + shift;
+    }
+    return rows;
+  };
+  const types::Frame before = testing::to_frame(logged("2013-03-01T00:00:00Z", 0));
+  MUST(reference_.frame.add(*MUST(before.column("x"))));
+  for (const auto& [day, shift] :
+       {std::pair("2013-06-03T00:00:00Z", 0.1), {"2013-06-04T00:00:00Z", 0.3}}) {
+    for (testing::LoggedRequest& row : logged(day, shift)) requests_.log.push_back(row);
+  }
+  MUST(monitor_->apply(
+      MUST(parse_monitors(
+          "monitors:\n  m:\n    endpoint: e\n    windows: [day]\n    complete: {share: 0}\n    "
+          "reference: {from: 2013-03-01, to: 2013-06-01}\n    drift: {embeddings: {v: {columns: "
+          "[x], method: distance}, w: [x, gone]}}\n    alerts: {vectors: {metric: "
+          "embeddings_drifted, window: day, over: 0, min_rows: 10}}\n")),
+      "test"));
+  walk_to("2013-06-05T06:00:00Z");
+  const auto days = MUST(monitor_->windows("m", {.kind = WindowKind::kDay, .variant = "live"}));
+  ASSERT_EQ(days.size(), 2u);
+  for (const StoredWindow& day : days) {
+    const bool moved = day.window.start == at("2013-06-04T00:00:00Z");
+    EXPECT_EQ(day.result.metrics.at("embeddings_drifted"), moved ? 1 : 0);
+    ASSERT_EQ(day.result.embeddings.size(), 1u);
+    EXPECT_NEAR(day.result.embeddings[0].as_object().at("score").to_number<double>(),
+                moved ? 0.3 : 0.1, 1e-9);
+    EXPECT_NE(day.result.note.find("no drift of embedding w: "), std::string::npos)
+        << day.result.note;
+  }
+  const auto alerts = MUST(monitor_->alerts({}));
+  ASSERT_EQ(alerts.size(), 1u);
+  EXPECT_EQ(alerts[0].window.start, at("2013-06-04T00:00:00Z"));
+}
+
 TEST_F(MonitorTest, LabelsAreIdempotentAndCorrectable) {
   const base::Timestamp t = at("2013-06-03T00:00:00Z");
   const base::Duration hour = base::Duration::hours(1);

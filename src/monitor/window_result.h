@@ -35,6 +35,7 @@ struct VariantResult {
   std::vector<FeatureDrift> drift;  // of "live" only: all variants see the same inputs
   JsonObject multivariate;          // MultivariateDrift::to_json(); empty: not asked, or not known
   Estimates estimates;              // what was expected before the labels came
+  JsonArray embeddings;             // EmbeddingDrift::to_json() of each that is known
   // Of "live" only; take_apart.cc.
   std::optional<SliceReport> slices;
   std::vector<SliceResult> declared_slices;
@@ -94,8 +95,9 @@ class WindowRows {
   // it has; `quality` says how answers are held against labels.
   VariantResult judge(const std::string& variant, const Labels& labels, const DriftProfile* profile,
                       const PredictionBaseline* baseline, const QualityRules& quality = {}) const;
-  // The live requests' inputs together: two metrics and the rest, or a note why not.
-  void compare_together(const MultivariateProfile& reference, VariantResult& live) const;
+  // The live requests' inputs together and their embeddings, as the reference's rules ask for:
+  // metrics and the rest, or a note why not.
+  void compare_together(const DriftProfile& reference, VariantResult& live) const;
   // Answers of a variant that are chances: within 0..1.
   std::vector<VersionedScore> chances(const std::string& variant) const;
   // Scores and labels by the model version that gave the score, shadows' included: those with a

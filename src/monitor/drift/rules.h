@@ -29,10 +29,19 @@ struct MultivariateRule {
   bool operator==(const MultivariateRule&) const = default;
 };
 
+// Inputs that are the components of a vector (multivariate/embeddings.h).
+struct EmbeddingInputs {
+  std::vector<std::string> columns;
+  std::string method = "model";     // a name that check_embedding_rule knows
+  std::optional<double> threshold;  // unset: the method's own
+  bool operator==(const EmbeddingInputs&) const = default;
+};
+
 struct DriftRules {
   DriftRule all;                                 // of every input that isn't named
   std::map<std::string, DriftRule> columns;      // by input
   std::optional<MultivariateRule> multivariate;  // of inputs together; unset: not asked
+  std::map<std::string, EmbeddingInputs> embeddings;
 
   const DriftRule& of(const std::string& column) const {
     const auto found = columns.find(column);

@@ -16,7 +16,8 @@ bool judges_when_over(const MonitorDefinition& definition, WindowKind kind) {
 
 bool judges_together(const MonitorDefinition& definition, WindowKind kind) {
   return std::any_of(definition.alerts.begin(), definition.alerts.end(), [&](const AlertRule& r) {
-    return r.window == kind && r.metric.starts_with("multivariate_");
+    return r.window == kind &&
+           (r.metric.starts_with("multivariate_") || r.metric == "embeddings_drifted");
   });
 }
 
@@ -67,9 +68,8 @@ Result<void> Monitor::look(Cursor& cursor, base::Timestamp now, AdvanceReport& r
       VariantResult live = rows.judge("live", {}, reference.get(),
                                       baseline == baselines.end() ? nullptr : &baseline->second,
                                       definition.quality());
-      if (reference != nullptr && reference->multivariate() != nullptr &&
-          judges_together(definition, cursor.kind))
-        rows.compare_together(*reference->multivariate(), live);
+      if (reference != nullptr && judges_together(definition, cursor.kind))
+        rows.compare_together(*reference, live);
       live.add_estimates(planned.estimates["live"]);
       TRY(plan_rules(cursor, Stage::kOver, live, now, planned));
     }
