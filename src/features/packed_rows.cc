@@ -393,7 +393,7 @@ Result<void> add_block(std::string& bytes, std::string_view block) {
     bytes = block;
     return {};
   }
-  const Tiles tiles = TRY(tiles_before(bytes));
+  const Tiles tiles = Tiles::begin_with(bytes) ? TRY(Tiles::open_again(bytes)) : Tiles();
   const Block there = TRY(read_block(std::string_view(bytes).substr(tiles.bytes()))),
               added = TRY(read_block(block));
   if (tiles.bytes() + there.bytes != bytes.size() || added.bytes != block.size()) return damaged();

@@ -90,6 +90,12 @@ std::int64_t bucket_begin(std::int64_t moment, std::int64_t resolution) {
 }
 
 Result<Tiles> Tiles::open(std::string_view bytes) {
+  Tiles tiles = TRY(open_again(bytes));
+  if (!tiles.is_sound()) return damaged();
+  return tiles;
+}
+
+Result<Tiles> Tiles::open_again(std::string_view bytes) {
   if (bytes.size() < kHeader || !begin_with(bytes) || bytes[1] != 0) return damaged();
   Tiles tiles;
   const std::size_t cells = load<std::uint16_t>(bytes.data() + 2);
@@ -120,7 +126,6 @@ Result<Tiles> Tiles::open(std::string_view bytes) {
   if (tiles.bytes_ > bytes.size()) return damaged();
   tiles.first_ = bytes.data() + begin;
   tiles.rest_ = bytes.substr(end, rest);
-  if (!tiles.is_sound()) return damaged();
   return tiles;
 }
 

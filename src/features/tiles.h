@@ -36,6 +36,8 @@ class Tiles {
   Tiles() = default;
   // Those that `bytes` begin with. kCorruption.
   static Result<Tiles> open(std::string_view bytes);
+  // The same of bytes that were looked through before: what a tile holds is taken for granted.
+  static Result<Tiles> open_again(std::string_view bytes);
   static bool begin_with(std::string_view bytes) {
     return !bytes.empty() && static_cast<std::uint8_t>(bytes[0]) == kTilesVersion;
   }
