@@ -18,6 +18,7 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import socket
 import subprocess
@@ -31,6 +32,7 @@ import pyarrow.parquet as pq
 
 _START_S = 30.0
 _PARTS = 200
+_TYPES = {"double": "double", "bigint": "int64", "boolean": "bool", "string": "string", "timestamp": "timestamp"}  # of what the server answers
 _PART = "__slipway_part"
 
 
@@ -50,10 +52,18 @@ def training_set(spark: Any, project: Any, service: str, entities: Any, sources:
     if service not in services:
         raise ValueError(f"no such feature service: service={service} known={', '.join(services)}")
     wanted = list(services[service]["features"])
+    named = list(dict.fromkeys(feature.split(".")[0] for feature in wanted))
+    read = {view: _views_read(views, view) for view in named if view in views and "source" not in views[view]}
+    shared = [view for of_view in read.values() for view in of_view]
+    computed = [view for view in named if not read.get(view)] + shared + [view for view in named if read.get(view)]
     done = entities
-    for view in dict.fromkeys(feature.split(".")[0] for feature in wanted):
-        of_view = [feature for feature in wanted if feature.split(".")[0] == view]
+    for view in dict.fromkeys(computed):
+        of_view = [view] if view in shared else [feature for feature in wanted if feature.split(".")[0] == view]
         part = _definitions(document, service, view, of_view)
+        if read.get(view):  # what it reads comes with the rows
+            declared = part["features"]["services"][service]
+            declared["request"] = declared["request"] | {
+                name: _TYPES[kind] for name, kind in done.dtypes if name not in entities.columns and _is_of(name, read[view])}
         dataset = next(iter(part["datasets"]), None)
         if dataset is None:
             done = _each(done, part, service, as_of)
@@ -61,7 +71,20 @@ def training_set(spark: Any, project: Any, service: str, entities: Any, sources:
         if dataset not in sources:
             raise ValueError(f"the view needs rows of a dataset that is not among the sources: view={view} dataset={dataset}")
         done = _with_rows(spark, done, sources[dataset], part, service, dataset, views[view]["keys"], as_of, parts)
-    return done
+    asked = {feature.replace(".", "__", 1) for feature in wanted}
+    columns = {view: [name for name in done.columns if name not in entities.columns and _is_of(name, [view]) and (view in wanted or name in asked)]
+               for view in named}
+    return done.select(*entities.columns, *(name for of_view in columns.values() for name in of_view))
+
+
+def _is_of(feature: str, views: list[str]) -> bool:
+    return any(feature.startswith(view + "__") for view in views)
+
+
+def _views_read(views: Mapping[str, Any], view: str) -> list[str]:
+    """The views whose features a view on demand computes from."""
+    names = {name for expression in views[view]["columns"].values() for name in re.findall(r"[A-Za-z_]\w*", str(expression))}
+    return [other for other in views if "source" in views[other] and any(_is_of(name, [other]) for name in names)]
 
 
 def _document(project: Any) -> dict[str, Any]:

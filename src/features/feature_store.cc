@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "base/hash.h"
 #include "features/window_reader.h"
@@ -60,33 +61,41 @@ Result<std::shared_ptr<FeatureStore::State>> FeatureStore::bind(Definitions defi
       keys.push_back(column_position(state->source_columns.back(), key));
     state->source_keys.push_back(std::move(keys));
   }
-  for (const View& view : state->definitions.views) {
-    if (view.is_on_demand()) {
-      // Bound here to the request of the first service that uses it, for who asks for the view
-      // alone; each service binds it to its own (BoundService::Part).
-      const auto uses = [&](const Service& service) {
-        return std::any_of(
-            service.features.begin(), service.features.end(),
-            [&](const std::string& f) { return f.substr(0, f.find('.')) == view.name; });
-      };
-      const auto service = std::find_if(state->definitions.services.begin(),
-                                        state->definitions.services.end(), uses);
-      const bool is_used = service != state->definitions.services.end();
-      const std::vector<NamedColumn> columns =
-          is_used ? request_columns(*service) : std::vector<NamedColumn>();
-      state->views.push_back(TRY(BoundView::bind(view, nullptr, columns)));
-      state->kept.emplace_back();
-      state->requests.push_back(is_used ? &*service : nullptr);
-      continue;
-    }
-    const Source* source = state->definitions.find_source(view.source);
+  const std::vector<View>& views = state->definitions.views;
+  state->views.resize(views.size());
+  state->kept.resize(views.size());
+  state->alone.resize(views.size());
+  for (std::size_t v = 0; v < views.size(); ++v) {
+    state->views[v].view = views[v];
+    if (views[v].is_on_demand()) continue;
+    const Source* source = state->definitions.find_source(views[v].source);
     const auto at = static_cast<std::size_t>(source - state->definitions.sources.data());
-    state->views.push_back(TRY(BoundView::bind(view, source, state->source_columns[at])));
-    Kept& kept = state->kept.emplace_back();
-    kept.layout = layout_of(state->views.back(), options_.history);
-    kept.fingerprint = fingerprint_of(state->views.back(), *source, state->source_columns[at],
+    state->views[v] = TRY(BoundView::bind(views[v], source, state->source_columns[at]));
+    Kept& kept = state->kept[v];
+    kept.layout = layout_of(state->views[v], options_.history);
+    kept.fingerprint = fingerprint_of(state->views[v], *source, state->source_columns[at],
                                       state->source_keys[at], kept.layout);
-    state->requests.push_back(nullptr);
+  }
+  for (std::size_t v = 0; v < views.size(); ++v) {
+    if (!views[v].is_on_demand()) continue;
+    // Bound here to the request of the first service that uses it, for who asks for the view
+    // alone; each service binds it to its own (BoundService::Part).
+    const auto uses = [&](const Service& service) {
+      return std::ranges::any_of(service.features, [&](const std::string& f) {
+        return f.substr(0, f.find('.')) == views[v].name;
+      });
+    };
+    const auto service = std::ranges::find_if(state->definitions.services, uses);
+    Service alone{.features = {views[v].name}};
+    if (service != state->definitions.services.end()) {
+      alone.name = service->name;
+      alone.event_time = service->event_time;
+      alone.request = service->request;
+    }
+    state->views[v] =
+        TRY(BoundView::bind(views[v], nullptr, readable_columns(alone, state->views)));
+    if (service != state->definitions.services.end())
+      state->alone[v] = TRY(BoundService::bind(alone, state->views));
   }
   for (const Service& service : state->definitions.services)
     state->services.push_back(TRY(BoundService::bind(service, state->views)));
@@ -262,10 +271,8 @@ Result<std::vector<std::vector<Value>>> FeatureStore::read_service(
     const std::vector<Value>& request = rows[p / width].request;
     const BoundView& view = state.views[part.view];
     parts[p].resize(view.names.size());
-    if (view.view.is_on_demand()) {
-      for (std::size_t i = 0; i < part.on_demand.size(); ++i)
-        parts[p][i] = part.on_demand[i].evaluate(request);
-    } else if (std::optional<std::string> key = key_of(request, part.keys)) {
+    if (view.view.is_on_demand()) continue;
+    if (std::optional<std::string> key = key_of(request, part.keys)) {
       keys.push_back(std::move(*key));
       places.push_back({state.kept[part.view].table, keys.back()});
       part_of.push_back(p);
@@ -286,6 +293,15 @@ Result<std::vector<std::vector<Value>>> FeatureStore::read_service(
     if (!answered) return noted(answered.error());
     TRY(check_readable());
     TRY(std::move(outcome));
+  }
+  for (std::size_t p = 0; p < parts.size(); ++p) {
+    const BoundService::Part& part = bound.parts[p % width];
+    if (part.on_demand.empty()) continue;
+    std::vector<Value> cells = rows[p / width].request;
+    for (const BoundService::Feature& feature : part.features)
+      cells.push_back(parts[p / width * width + feature.part][feature.position]);
+    for (std::size_t i = 0; i < part.on_demand.size(); ++i)
+      parts[p][i] = part.on_demand[i].evaluate(cells);
   }
   std::vector<std::vector<Value>> out(rows.size());
   for (std::size_t r = 0; r < rows.size(); ++r) {
@@ -311,24 +327,26 @@ FeatureStore::ViewShape FeatureStore::shape_of(const State& state, std::size_t v
   for (std::size_t i = 0; i < bound.names.size(); ++i)
     shape.features.push_back({bound.names[i], bound.types[i], bound.are_whole[i]});
   if (bound.view.is_on_demand()) {
-    if (state.requests[view] == nullptr) return shape;  // reads nothing
-    const std::vector<NamedColumn> columns = request_columns(*state.requests[view]);
-    std::vector<bool> are_read(columns.size());
-    for (const Expression& input : bound.inputs) {
-      for (const std::size_t column : input.columns()) are_read[column] = true;
-    }
+    if (!state.alone[view]) return shape;  // reads nothing
+    const BoundService& alone = *state.alone[view];
+    const BoundService::Part& part = alone.parts.back();
+    const std::vector<NamedColumn> columns = request_columns(alone.service);
     for (std::size_t i = 0; i < columns.size(); ++i) {
-      if (are_read[i])
-        shape.inputs.push_back({columns[i].name, columns[i].type, columns[i].is_whole});
+      const bool is_key = std::ranges::find(part.keys, i) != part.keys.end();
+      const bool is_read = std::ranges::any_of(part.on_demand, [&](const Expression& input) {
+        return std::ranges::find(input.columns(), i) != input.columns().end();
+      });
+      if (is_key || is_read)
+        shape.inputs.push_back({columns[i].name, columns[i].type, columns[i].is_whole, is_key});
     }
-    shape.event_time = state.requests[view]->event_time;
+    shape.event_time = alone.service.event_time;
     return shape;
   }
   const Source* source = state.definitions.find_source(bound.view.source);
   const auto s = static_cast<std::size_t>(source - state.definitions.sources.data());
   for (const std::size_t key : bound.keys) {
     const NamedColumn& column = state.source_columns[s][key];
-    shape.inputs.push_back({column.name, column.type, column.is_whole});
+    shape.inputs.push_back({column.name, column.type, column.is_whole, true});
   }
   return shape;
 }
@@ -350,26 +368,23 @@ Result<FeatureStore::ViewRows> FeatureStore::read_rows(
   const BoundView& bound = present->views[v];
   ViewRows rows{.values = std::vector<Value>(features * as_of.size()),
                 .sights = std::vector<Sight>(as_of.size())};
-  std::vector<std::size_t> positions;  // of the inputs, in what the view is bound to
-  std::vector<Value> request;
-  if (bound.view.is_on_demand() && present->requests[v] != nullptr) {
-    const std::vector<NamedColumn> columns = request_columns(*present->requests[v]);
-    request.resize(columns.size());
-    for (const Output& input : shape.inputs)
-      positions.push_back(column_position(columns, input.name));
-  } else {
-    for (std::size_t i = 0; i < width; ++i) positions.push_back(i);
+  if (bound.view.is_on_demand()) {
+    if (present->alone[v]) {
+      rows.values = TRY(compute(*present, *present->alone[v], shape, inputs, as_of));
+    } else {
+      for (std::size_t i = 0; i < rows.values.size(); ++i)
+        rows.values[i] = bound.inputs[i % features].evaluate({});
+    }
+    return rows;
   }
+  std::vector<std::size_t> positions(width);
+  std::iota(positions.begin(), positions.end(), std::size_t{0});
   std::vector<std::string> keys;
   std::vector<std::size_t> row_of;  // by key
   keys.reserve(as_of.size());
   for (std::size_t row = 0; row < as_of.size(); ++row) {
     const auto cells = inputs.subspan(row * width, width);
-    const auto out = std::span(rows.values).subspan(row * features, features);
-    if (bound.view.is_on_demand()) {
-      for (std::size_t i = 0; i < width; ++i) request[positions[i]] = cells[i];
-      for (std::size_t i = 0; i < features; ++i) out[i] = bound.inputs[i].evaluate(request);
-    } else if (std::optional<std::string> key = key_of(cells, positions)) {
+    if (std::optional<std::string> key = key_of(cells, positions)) {
       keys.push_back(std::move(*key));
       row_of.push_back(row);
     }
@@ -394,6 +409,28 @@ Result<FeatureStore::ViewRows> FeatureStore::read_rows(
   TRY(check_readable());
   TRY(std::move(outcome));
   return rows;
+}
+
+Result<std::vector<Value>> FeatureStore::compute(const State& state, const BoundService& alone,
+                                                 const ViewShape& shape,
+                                                 std::span<const Value> inputs,
+                                                 std::span<const types::Timestamp> as_of) const {
+  const std::vector<NamedColumn> columns = request_columns(alone.service);
+  const std::size_t width = shape.inputs.size();
+  std::vector<Value> values;
+  std::vector<ServiceRow> some;
+  for (std::size_t row = 0; row < as_of.size(); ++row) {
+    ServiceRow& one = some.emplace_back();
+    one.request.resize(columns.size());
+    one.as_of = as_of[row];
+    for (std::size_t i = 0; i < width; ++i)
+      one.request[column_position(columns, shape.inputs[i].name)] = inputs[row * width + i];
+    if (some.size() < kRowsPerRead && row + 1 < as_of.size()) continue;
+    for (std::vector<Value>& of_row : TRY(read_service(state, alone, some)))
+      std::ranges::move(of_row, std::back_inserter(values));
+    some.clear();
+  }
+  return values;
 }
 
 Result<FeatureStore::SourceShape> FeatureStore::source_shape(const std::string& source) const {

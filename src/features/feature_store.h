@@ -118,6 +118,7 @@ class FeatureStore {
     std::string name;
     ValueType type;
     bool is_whole = false;  // a number that never has a fraction
+    bool is_key = false;    // of inputs: rows are looked up by it
   };
   Result<std::map<std::string, std::vector<Output>>> try_definitions(Definitions definitions) const;
 
@@ -178,8 +179,8 @@ class FeatureStore {
       const std::string& service, std::span<const LookupRow> rows,
       std::span<const std::string> wanted = {}) const;
 
-  // A view on its own, without a service. `inputs` are what a read needs: the key columns, or, on
-  // demand, the request columns that its expressions read.
+  // A view on its own, without a service. `inputs` are what a read needs: the key columns; on
+  // demand, the request columns that its expressions read, and the keys of the features they read.
   struct ViewShape {
     std::vector<Output> inputs, features;
     std::string event_time;  // on demand: which request column says when it is asked for
@@ -246,8 +247,9 @@ class FeatureStore {
     std::vector<BoundService> services;
     std::vector<Kept> kept;                        // by view
     std::optional<types::Timestamp> loaded_until;  // what of the datasets is in their tables
-    std::vector<const Service*> requests;  // by view, on demand: whose request it is bound to
-    std::vector<ViewShape> shapes;         // by view
+    // By view, on demand: it alone, as a service with the request of the first one that uses it.
+    std::vector<std::optional<BoundService>> alone;
+    std::vector<ViewShape> shapes;  // by view
     std::vector<std::vector<NamedColumn>> source_columns;  // by source
     std::vector<std::vector<std::size_t>>
         source_keys;  // positions of the dataset's key columns, by source
@@ -353,6 +355,10 @@ class FeatureStore {
   Result<std::vector<std::vector<Value>>> read_service(const State& state,
                                                        const BoundService& bound,
                                                        std::span<const ServiceRow> rows) const;
+  // The values of a view on demand, one row after the other.
+  Result<std::vector<Value>> compute(const State& state, const BoundService& alone,
+                                     const ViewShape& shape, std::span<const Value> inputs,
+                                     std::span<const types::Timestamp> as_of) const;
   static Result<std::size_t> find_view(const State& state, const std::string& name);
   static ViewShape shape_of(const State& state, std::size_t view);
   Result<const BoundService*> find_service(const State& state, const std::string& name) const;

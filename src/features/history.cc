@@ -74,13 +74,17 @@ class TrainingSet {
   Result<std::vector<std::vector<Column>>> read(const Batch& batch) {
     const Columns cells = pointers(batch.request);
     std::map<std::vector<std::size_t>, EntityRows> entities;  // by the positions of their keys
-    std::vector<std::vector<Column>> parts;
+    std::vector<std::vector<Column>> parts;  // those that are read come before who reads them
     for (std::size_t p = 0; p < service_.parts.size(); ++p) {
       const BoundService::Part& part = service_.parts[p];
       if (views_[part.view].view.is_on_demand()) {
-        std::vector<Column>& columns = parts.emplace_back();
+        Columns readable = cells;
+        for (const BoundService::Feature& feature : part.features)
+          readable.push_back(&parts[feature.part][feature.position]);
+        std::vector<Column> columns;
         for (const Expression& input : part.on_demand)
-          columns.push_back(input.evaluate(cells, batch.rows()));
+          columns.push_back(input.evaluate(readable, batch.rows()));
+        parts.push_back(std::move(columns));
         continue;
       }
       Columns keys;

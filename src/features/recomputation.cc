@@ -49,9 +49,12 @@ bool Recomputation::is_given(const BoundService::Output& output, std::size_t req
   };
   if (output.from_request) return is_there(output.position);
   const BoundService::Part& part = service_->parts[output.part];
-  const std::vector<std::size_t> columns =
-      view_of(output).view.is_on_demand() ? part.on_demand[output.position].columns() : part.keys;
-  return std::all_of(columns.begin(), columns.end(), is_there);
+  if (part.on_demand.empty()) return std::ranges::all_of(part.keys, is_there);
+  return std::ranges::all_of(part.on_demand[output.position].columns(), [&](std::size_t column) {
+    if (column < requests_.columns.size()) return is_there(column);
+    const std::size_t read = part.features[column - requests_.columns.size()].part;
+    return std::ranges::all_of(service_->parts[read].keys, is_there);
+  });
 }
 
 std::size_t Recomputation::count_keys(const BoundService::Output& output,
@@ -194,7 +197,8 @@ Recomputation Recomputation::only(std::size_t request) const {
   return one;
 }
 
-std::vector<Column> Recomputation::read_part(std::size_t p, const Moment& moment) const {
+std::vector<Column> Recomputation::read_part(std::size_t p, const Moment& moment,
+                                             const std::vector<std::vector<Column>>& before) const {
   const BoundService::Part& part = service_->parts[p];
   const BoundView& view = state_->views[part.view];
   if (view.view.is_on_demand()) {
@@ -208,6 +212,8 @@ std::vector<Column> Recomputation::read_part(std::size_t p, const Moment& moment
       for (std::int64_t& time : moved.ints) time += moment.shift.micros;
       cells.back() = &moved;
     }
+    for (const BoundService::Feature& feature : part.features)
+      cells.push_back(&before[feature.part][feature.position]);
     std::vector<Column> out;
     for (const Expression& input : part.on_demand)
       out.push_back(as_values(input.evaluate(cells, requests_.times.size())));
@@ -227,7 +233,8 @@ std::vector<Column> Recomputation::read_part(std::size_t p, const Moment& moment
 
 std::vector<Column> Recomputation::values(const Moment& moment) const {
   std::vector<std::vector<Column>> parts;
-  for (std::size_t p = 0; p < service_->parts.size(); ++p) parts.push_back(read_part(p, moment));
+  for (std::size_t p = 0; p < service_->parts.size(); ++p)
+    parts.push_back(read_part(p, moment, parts));
   std::vector<Column> out;
   for (const BoundService::Output& output : service_->outputs) {
     out.push_back(output.from_request ? requests_.columns[output.position]
@@ -239,8 +246,18 @@ std::vector<Column> Recomputation::values(const Moment& moment) const {
 std::vector<Recomputation::SourceRow> Recomputation::source_rows(const BoundService::Output& output,
                                                                  std::size_t request) const {
   std::vector<SourceRow> found;
-  if (output.from_request || view_of(output).view.is_on_demand()) return found;
+  if (output.from_request) return found;
   const BoundView& view = view_of(output);
+  if (view.view.is_on_demand()) {
+    const BoundService::Part& part = service_->parts[output.part];
+    for (const std::size_t column : part.on_demand[output.position].columns()) {
+      if (column < requests_.columns.size()) continue;
+      const auto [read, position] = part.features[column - requests_.columns.size()];
+      std::ranges::move(source_rows({.part = read, .position = position}, request),
+                        std::back_inserter(found));
+    }
+    return found;
+  }
   const Recomputation one = only(request);
   const SourceRows& rows = one.parts_[output.part];
   const std::size_t windows = view.view.windows.size();

@@ -78,7 +78,9 @@ class Recomputation {
                                       const std::vector<const types::Column*>& keys,
                                       const std::vector<std::int64_t>& times);
   std::vector<const types::Column*> keys_of(const BoundService::Part& part) const;
-  std::vector<types::Column> read_part(std::size_t part, const Moment& moment) const;
+  // `before`: the parts before it.
+  std::vector<types::Column> read_part(std::size_t part, const Moment& moment,
+                                       const std::vector<std::vector<types::Column>>& before) const;
 
   std::shared_ptr<const State> state_;
   const BoundService* service_ = nullptr;  // in the state

@@ -408,13 +408,14 @@ bool SkewInquiry::explain_by_moments(std::size_t request, const std::vector<Diff
       one.values({.known_until = Timestamp{std::numeric_limits<std::int64_t>::min() + 1}});
   const std::vector<Timestamp> arrivals = one.arrivals(0, kArrivalsMax);
   for (const Probe& probe : probes_at({one.requests().times[0]}, arrivals, materialized)) {
-    // A view on demand knows nothing but the request, and that only of its own time.
+    // A view on demand without features knows nothing but the request, and that only of its own
+    // time.
     const auto may_explain = [&](const Different& value) {
       if (!is_off(value)) return false;
       if (probe.is_searched && one_for_all.contains(value.output)) return false;
       const BoundService::Output& output = outputs[value.output];
-      const bool is_on_demand = one.view_of(output).view.is_on_demand();
-      if (is_on_demand) return probe.reason == SkewReason::kTimeZone;
+      const bool knows_request_only = one.service().parts[output.part].keys.empty();
+      if (knows_request_only) return probe.reason == SkewReason::kTimeZone;
       // Times before are stale, and what nothing was known of is no value of any moment.
       if (probe.reason == SkewReason::kTimeZone) return probe.moment.shift.micros > 0;
       return !is_null(value.value.served) &&

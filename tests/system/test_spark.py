@@ -28,11 +28,12 @@ features:
     last: {source: trips, keys: [driver, place], ttl: 12h, columns: {fare: fare, doubled: fare * 2}}
     place: {source: places, keys: [place], columns: {name: "upper(name)", size: size}}
     clock: {columns: {hour: "hour(asked_at, 'America/New_York')"}}
+    mixed: {columns: {ratio: driver__fare_24h / last__fare, often: driver__n_1h > 1, where: "concat(place__name, place)"}}
   services:
     fare:
       event_time: asked_at
       request: {driver: int64, place: string, asked_at: timestamp}
-      features: [driver, clock, last.doubled, place, request.driver]
+      features: [driver, clock, last.doubled, mixed, place, request.driver]
 """
 MICROS = "datetime64[us, UTC]"
 
@@ -89,7 +90,7 @@ def test_the_same_bits_as_in_one_place(folder, whole):
     assert done.returncode == 0, done.stderr[-4000:]
     made = pq.read_table(folder / "out")
     features = ["driver__fare_1h", "driver__fare_24h", "driver__n_1h", "driver__n_24h", "driver__late_1h", "driver__late_24h", "clock__hour", "last__doubled",
-                "place__name", "place__size"]
+                "mixed__ratio", "mixed__often", "mixed__where", "place__name", "place__size"]
     assert whole.column_names == ["driver", "place", "asked_at", *features, "row"]
     assert made.column_names == ["row", "driver", "place", "asked_at", *features]
     assert made.num_rows == whole.num_rows == 3_000
@@ -97,7 +98,7 @@ def test_the_same_bits_as_in_one_place(folder, whole):
     for feature in features:
         ours, theirs = made[feature].combine_chunks(), whole[feature].combine_chunks()
         assert ours.cast(theirs.type).equals(theirs), feature  # bits: no tolerance
-        assert 0 < theirs.null_count < 3_000 or "__n_" in feature or feature == "clock__hour", feature
+        assert 0 < theirs.null_count < 3_000 or "__n_" in feature or feature in ("clock__hour", "mixed__often"), feature
     assert pa.compute.sum(made["driver__n_24h"]).as_py() > 0
 
 

@@ -51,10 +51,9 @@ struct KeyColumn {
 std::optional<KeyColumn> find_key(std::string_view name, const std::vector<WantedView>& wanted,
                                   const std::vector<ViewAnswer>& answers) {
   for (std::size_t v = 0; v < wanted.size(); ++v) {
-    if (wanted[v].is_on_demand) continue;
     const auto& inputs = wanted[v].shape.inputs;
     for (std::size_t i = 0; i < inputs.size(); ++i) {
-      if (inputs[i].name == name) return KeyColumn{&wanted[v], &answers[v], i};
+      if (inputs[i].is_key && inputs[i].name == name) return KeyColumn{&wanted[v], &answers[v], i};
     }
   }
   return std::nullopt;

@@ -175,7 +175,7 @@ Result<std::vector<Value>> read_inputs(const WantedView& view, const OnlineReque
     const Json* column = request.entities.if_contains(input.name);
     const bool is_moment = view.is_on_demand && input.name == view.shape.event_time;
     if (column == nullptr && !is_moment) {
-      if (view.is_on_demand) {
+      if (!input.is_key) {
         return base::error(Code::kNotFound,
                            "Required request data source features ['{}'] not found in the entity "
                            "rows, but required by feature views",
@@ -192,7 +192,7 @@ Result<std::vector<Value>> read_inputs(const WantedView& view, const OnlineReque
         continue;
       }
       cell = TRY(read_cell(column->get_array()[row], input.type, input.name));
-      if (features::is_null(cell) && !view.is_on_demand)
+      if (features::is_null(cell) && input.is_key)
         return base::error(Code::kInvalidArgument, "{} is null in row {}", input.name, row);
     }
   }

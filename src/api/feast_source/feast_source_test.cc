@@ -259,7 +259,7 @@ wire::OnDemandFeatureViewSpec on_demand(const std::string& body) {
   return spec;
 }
 
-TEST(RegistryImport, OnDemandViewsOfTheRequestOrOfOneView) {
+TEST(RegistryImport, OnDemandViewsOfTheRequestAndOfViews) {
   wire::Registry registry = shop();
   auto from_request = on_demand("  return pd.DataFrame({'twice': inputs['dist'] * 2})\n");
   auto& request = *(*from_request.mutable_sources())["r"].mutable_request_data_source();
@@ -273,20 +273,25 @@ TEST(RegistryImport, OnDemandViewsOfTheRequestOrOfOneView) {
   *registry.add_on_demand_feature_views()->mutable_spec() = from_view;
   auto from_both = from_view;
   from_both.set_name("both");
+  from_both.mutable_feature_transformation()->mutable_user_defined_function()->set_body_text(
+      "def f(inputs):\n  return pd.DataFrame({'twice': inputs['trips'] * inputs['dist']})\n");
   *(*from_both.mutable_sources())["r"].mutable_request_data_source() = request;
   *registry.add_on_demand_feature_views()->mutable_spec() = from_both;
 
   const Imported found = imported(registry);
   const auto& features = found.declaration.features;
-  ASSERT_EQ(features.views.size(), 3u);
+  ASSERT_EQ(features.views.size(), 4u);
   EXPECT_TRUE(features.views[1].is_on_demand());
   EXPECT_EQ(features.views[1].columns[0].expression, "dist * 2");
   EXPECT_EQ(features.views[2].source, "drivers");
   EXPECT_EQ(features.views[2].columns[0].expression, "n_trips * 2");
+  EXPECT_TRUE(features.views[3].is_on_demand());
+  EXPECT_EQ(features.views[3].columns[0].expression, "stats__trips * dist");
   // Somebody has to say the type of `dist`.
-  ASSERT_EQ(features.services.size(), 2u);
+  ASSERT_EQ(features.services.size(), 3u);
   EXPECT_EQ(features.services[1].name, "fare");
-  EXPECT_THAT(remarks(found), testing::Contains(HasSubstr("both: it joins request data")));
+  EXPECT_EQ(features.services[2].name, "both");
+  EXPECT_EQ(features.services[2].request.size(), 3u);  // dist, the driver and when
   expect_reads_back(found);
 }
 

@@ -42,7 +42,7 @@ struct KnownView {
   std::size_t position = 0;  // among the declaration's views
   bool is_latest = false;
   std::map<std::string, wire::ValueType::Enum> keys, features;  // by Feast's name
-  std::vector<wire::Field> request;                             // on demand: what it reads
+  std::vector<wire::Field> request;  // on demand: what it reads, keys of features included
 };
 
 class Import {
@@ -370,13 +370,14 @@ class Import {
     return {};
   }
 
-  // Computed from request data alone, or from features of one view alone: then it is another view
-  // of the same rows.
+  // Computed from request data and features. Of the newest features of one view alone it is another
+  // view of the same rows.
   void add_on_demand(const wire::OnDemandFeatureViewSpec& spec) {
     constexpr std::string_view kKind = "on-demand view";
     if (!begins(kKind, spec.name())) return;
     const auto leave = [&](std::string why) { leave_out(kKind, spec.name(), std::move(why)); };
     std::map<std::string, wire::ValueType::Enum> inputs;
+    std::map<std::string, std::string> view_of;  // an input that is a feature
     std::vector<wire::Field> request;
     std::set<std::string> from;
     for (const auto& [name, source] : std::map<std::string, wire::OnDemandSource>(
@@ -388,29 +389,24 @@ class Import {
         continue;
       }
       const auto& projection = source.feature_view_projection();
-      from.insert(source.has_feature_view() ? source.feature_view().spec().name()
-                                            : projection.feature_view_name());
-      for (const auto& field : projection.feature_columns())
-        inputs.emplace(field.name(), field.value_type());
+      const std::string view = source.has_feature_view() ? source.feature_view().spec().name()
+                                                         : projection.feature_view_name();
+      from.insert(view);
+      for (const auto& field : projection.feature_columns()) {
+        if (inputs.emplace(field.name(), field.value_type()).second) view_of[field.name()] = view;
+      }
     }
-    if (!from.empty() && !request.empty())
-      return leave(
-          fmt::format("it joins request data with features of {}: on-demand views here "
-                      "compute from the request alone; compute it in the model, or by "
-                      "who asks",
-                      fmt::join(from, ", ")));
-    if (from.size() > 1)
-      return leave(fmt::format("it joins features of {}", fmt::join(from, ", ")));
     if (spec.aggregations_size() > 0) return leave("it aggregates lists of values");
-    const features::View* base = nullptr;
+    for (const std::string& name : from) {
+      const auto found = views_.find(name);
+      if (found == views_.end() || features().views[found->second.position].is_on_demand())
+        return leave(fmt::format("it computes from {}, which is not here", name));
+    }
+    const features::View* base = nullptr;  // the view of whose rows it is another one
     const KnownView* known_base = nullptr;
-    if (!from.empty()) {
-      const auto found = views_.find(*from.begin());
-      if (found == views_.end() || !found->second.is_latest)
-        return leave(
-            fmt::format("it computes from {}, which is not here or has windows", *from.begin()));
-      known_base = &found->second;
-      base = &features().views[found->second.position];
+    if (from.size() == 1 && request.empty() && views_.at(*from.begin()).is_latest) {
+      known_base = &views_.at(*from.begin());
+      base = &features().views[known_base->position];
     }
     const auto& transformation = spec.feature_transformation();
     const wire::UserDefinedFunction& function = transformation.has_user_defined_function()
@@ -434,6 +430,10 @@ class Import {
         if (column == base->columns.end())
           return no(fmt::format("{}.{} is not here", base->name, input));
         text = column->expression;
+      } else if (const auto view = view_of.find(input); view != view_of.end()) {
+        if (!views_.at(view->second).features.contains(input))
+          return no(fmt::format("{}.{} is not here", view->second, input));
+        text = view->second + "__" + input;
       }
       if (!is_identifier(text)) return no(fmt::format("no expression can name {}", text));
       columns.push_back({text, *type});
@@ -452,6 +452,15 @@ class Import {
       view.ttl = base->ttl;
       known.keys = known_base->keys;
       known.is_latest = true;
+    } else {
+      for (const std::string& name : from) {
+        const KnownView& read = views_.at(name);
+        for (const std::string& key : features().views[read.position].keys) {
+          wire::Field& field = known.request.emplace_back();
+          field.set_name(key);
+          field.set_value_type(read.keys.at(key));
+        }
+      }
     }
     for (const wire::Field& field : spec.features()) {
       const auto found = std::find_if(computed->begin(), computed->end(),

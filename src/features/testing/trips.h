@@ -17,14 +17,13 @@ features:
     spread: {source: landings, keys: [carrier], windows: [1h, 24h], aggregates: {variance: variance(delay), stddev: stddev(delay), first: first(delay), last: last(place), distinct: distinct(place), delays: distinct(floor(delay / 10)), top: "top_k(concat(place, ', 1'), 2)", tens: "top_k(floor(delay / 10), 3)", mode: mode(place), mid: "quantile(delay, 0.5)", nine: "quantile(max(delay, 0), 0.9)", told: count(place), landing: max(landed_at), least: min(place)}}
     newest: {source: landings, keys: [carrier], ttl: 6h, columns: {delay: delay}}
     place: {source: places, keys: [place], columns: {size: size, kind: kind}}
-    calendar: {columns: {hour: "hour(asked_at, 'America/New_York')"
-}
-}
+    calendar: {columns: {hour: "hour(asked_at, 'America/New_York')"}}
+    mixed: {columns: {share: carrier__landed_1h / carrier__landed_24h, later: newest__delay - carrier__mean_delay_24h, kind: "concat(place__kind, carrier)"}}
   services:
     trips:
       event_time: asked_at
       request: {carrier: string, place: string, asked_at: timestamp}
-      features: [carrier, spread, newest, place.size, place.kind, calendar, request.carrier]
+      features: [mixed, carrier, spread, newest, place.size, place.kind, calendar, request.carrier]
 )yaml";
 
 inline MemoryTables random_trips(std::uint64_t seed, int rows) {
