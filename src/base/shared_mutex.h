@@ -14,6 +14,8 @@ class SLIPWAY_TSA(capability("mutex")) SharedMutex {
  public:
   void lock() SLIPWAY_TSA(acquire_capability()) { mutex_.lock(); }
   void unlock() SLIPWAY_TSA(release_capability()) { mutex_.unlock(); }
+  // False: somebody has it.
+  bool try_lock() SLIPWAY_TSA(try_acquire_capability(true)) { return mutex_.try_lock(); }
   void lock_shared() SLIPWAY_TSA(acquire_shared_capability()) { mutex_.lock_shared(); }
   void unlock_shared() SLIPWAY_TSA(release_shared_capability()) { mutex_.unlock_shared(); }
 
@@ -40,6 +42,7 @@ class SLIPWAY_TSA(scoped_lockable) WriteLock {
   explicit WriteLock(SharedMutex& mutex) SLIPWAY_TSA(acquire_capability(mutex)) : mutex_(mutex) {
     mutex_.lock();
   }
+  WriteLock(SharedMutex& mutex, IsLocked) SLIPWAY_TSA(requires_capability(mutex)) : mutex_(mutex) {}
   ~WriteLock() SLIPWAY_TSA(release_capability()) { mutex_.unlock(); }
   WriteLock(const WriteLock&) = delete;
   WriteLock& operator=(const WriteLock&) = delete;

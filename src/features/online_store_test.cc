@@ -125,9 +125,17 @@ TEST_P(OnlineStoreTest, RowsAreAddedByTableAndKey) {
   EXPECT_EQ(store->note("n").value(), "two");
 }
 
-TEST_P(OnlineStoreTest, ManyWritersLoseNothing) {
+TEST_P(OnlineStoreTest, ManyWritersLoseNothingWhileTheyAreRead) {
   auto store = open();
   ASSERT_TRUE(store->attach());
+  std::atomic<bool> is_over = false;
+  std::thread reader([&] {
+    for (std::size_t before = 0; !is_over;) {
+      const std::size_t now = numbers(*store, 1, "k").size();
+      EXPECT_GE(now, before);
+      before = now;
+    }
+  });
   std::vector<std::thread> writers;
   for (int w = 0; w < 4; ++w) {
     writers.emplace_back([&, w] {
@@ -136,6 +144,8 @@ TEST_P(OnlineStoreTest, ManyWritersLoseNothing) {
     });
   }
   for (std::thread& writer : writers) writer.join();
+  is_over = true;
+  reader.join();
   EXPECT_EQ(numbers(*store, 1, "k").size(), 800u);
 }
 

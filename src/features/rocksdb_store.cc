@@ -11,6 +11,7 @@
 
 #include <algorithm>
 
+#include "base/shared_mutex.h"
 #include "features/packed_rows.h"
 #include "store/file_system.h"
 
@@ -18,6 +19,13 @@ namespace slipway::features {
 namespace {
 
 using Table = OnlineStore::Table;
+
+// Beyond so many, a read puts the blocks of a key together for the reads after it.
+constexpr std::size_t kBlocksMax = 64;
+
+// Where a read on this thread notes the keys of more blocks than that; nowhere while RocksDB
+// compacts.
+thread_local std::vector<std::string>* keys_of_many = nullptr;
 
 // Rows are appended by merges: a write doesn't read. Blocks become one when the value is read or
 // compacted.
@@ -29,6 +37,8 @@ class MergeRows final : public rocksdb::MergeOperator {
       out->existing_operand = in.operand_list.front();  // one block is merged already
       return true;
     }
+    if (keys_of_many != nullptr && in.operand_list.size() > kBlocksMax)
+      keys_of_many->push_back(in.key.ToString());
     std::string all;
     if (in.existing_value != nullptr)
       all.assign(in.existing_value->data(), in.existing_value->size());
@@ -97,28 +107,19 @@ class RocksDbStore final : public OnlineStore {
     for (const auto& [name, text] : batch.notes) writes.Put(notes_family(), name, text);
     // The log is in the kernel's hands then: it survives this process. Of what a machine loses
     // that stops, the end is missing, and the database brings it again.
+    const base::ReadLock adding(blocks_mutex_);
     const rocksdb::Status status = db_->Write(rocksdb::WriteOptions(), &writes);
     if (!status.ok()) return error_of(status, "write");
     return {};
   }
 
   Result<void> read(std::span<const Place> places, const Each& each) const override {
-    if (places.size() == 1) {
-      rocksdb::PinnableSlice value;
-      const rocksdb::Status status = db_->Get(rocksdb::ReadOptions(), rows_family(),
-                                              key_in(places[0].table, places[0].key), &value);
-      return visit(0, status, value, each);
-    }
-    std::vector<std::string> keys;
-    keys.reserve(places.size());
-    for (const Place& place : places) keys.push_back(key_in(place.table, place.key));
-    std::vector<rocksdb::Slice> slices(keys.begin(), keys.end());
-    std::vector<rocksdb::PinnableSlice> values(places.size());
-    std::vector<rocksdb::Status> statuses(places.size());
-    db_->MultiGet(rocksdb::ReadOptions(), rows_family(), places.size(), slices.data(),
-                  values.data(), statuses.data());
-    for (std::size_t i = 0; i < places.size(); ++i) TRY(visit(i, statuses[i], values[i], each));
-    return {};
+    std::vector<std::string> many;
+    keys_of_many = &many;
+    const Result<void> done = read_all(places, each);
+    keys_of_many = nullptr;
+    if (!many.empty()) put_together(many);
+    return done;
   }
 
   Result<std::optional<std::string>> note(const std::string& name) const override {
@@ -175,6 +176,39 @@ class RocksDbStore final : public OnlineStore {
   }
 
  private:
+  Result<void> read_all(std::span<const Place> places, const Each& each) const {
+    if (places.size() == 1) {
+      rocksdb::PinnableSlice value;
+      const rocksdb::Status status = db_->Get(rocksdb::ReadOptions(), rows_family(),
+                                              key_in(places[0].table, places[0].key), &value);
+      return visit(0, status, value, each);
+    }
+    std::vector<std::string> keys;
+    keys.reserve(places.size());
+    for (const Place& place : places) keys.push_back(key_in(place.table, place.key));
+    std::vector<rocksdb::Slice> slices(keys.begin(), keys.end());
+    std::vector<rocksdb::PinnableSlice> values(places.size());
+    std::vector<rocksdb::Status> statuses(places.size());
+    db_->MultiGet(rocksdb::ReadOptions(), rows_family(), places.size(), slices.data(),
+                  values.data(), statuses.data());
+    for (std::size_t i = 0; i < places.size(); ++i) TRY(visit(i, statuses[i], values[i], each));
+    return {};
+  }
+
+  // Nobody adds a block meanwhile, else it would be lost. When somebody does, another read will.
+  void put_together(const std::vector<std::string>& keys) const {
+    if (!blocks_mutex_.try_lock()) return;
+    const base::WriteLock lock(blocks_mutex_, base::kIsLocked);
+    rocksdb::WriteBatch writes;
+    rocksdb::PinnableSlice value;
+    for (const std::string& key : keys) {
+      value.Reset();
+      if (db_->Get(rocksdb::ReadOptions(), rows_family(), key, &value).ok())
+        writes.Put(rows_family(), key, value);
+    }
+    db_->Write(rocksdb::WriteOptions(), &writes).PermitUncheckedError();  // rows stay as they were
+  }
+
   rocksdb::ColumnFamilyHandle* rows_family() const { return families_[0]; }
   rocksdb::ColumnFamilyHandle* notes_family() const { return families_[1]; }
 
@@ -208,6 +242,7 @@ class RocksDbStore final : public OnlineStore {
     return {};
   }
 
+  mutable base::SharedMutex blocks_mutex_;  // shared: blocks are added
   const std::unique_ptr<rocksdb::DB> db_;
   const std::vector<rocksdb::ColumnFamilyHandle*> families_;
 };
@@ -226,8 +261,6 @@ Result<std::unique_ptr<OnlineStore>> open_rocksdb_store(const RocksDbOptions& op
 
   rocksdb::ColumnFamilyOptions rows;
   rows.merge_operator = std::make_shared<MergeRows>();
-  // A key that is pushed to again and again is merged while it is in memory, not by every read.
-  rows.max_successive_merges = 16;
   rows.compression = rocksdb::kLZ4Compression;
   rows.write_buffer_size = 64 << 20;
   rows.level_compaction_dynamic_level_bytes = true;
