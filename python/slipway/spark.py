@@ -74,7 +74,7 @@ def training_set(spark: Any, project: Any, service: str, entities: Any, sources:
     asked = {feature.replace(".", "__", 1) for feature in wanted}
     columns = {view: [name for name in done.columns if name not in entities.columns and _is_of(name, [view]) and (view in wanted or name in asked)]
                for view in named}
-    return done.select(*entities.columns, *(name for of_view in columns.values() for name in of_view))
+    return done.select(*entities.columns, *dict.fromkeys(name for of_view in columns.values() for name in of_view))
 
 
 def _is_of(feature: str, views: list[str]) -> bool:
@@ -83,7 +83,7 @@ def _is_of(feature: str, views: list[str]) -> bool:
 
 def _views_read(views: Mapping[str, Any], view: str) -> list[str]:
     """The views whose features a view on demand computes from."""
-    names = {name for expression in views[view]["columns"].values() for name in re.findall(r"[A-Za-z_]\w*", str(expression))}
+    names = {name for expression in views[view]["columns"].values() for name in re.findall(r"[A-Za-z_]\w*", re.sub(r"'[^']*'", "", str(expression)))}
     return [other for other in views if "source" in views[other] and any(_is_of(name, [other]) for name in names)]
 
 

@@ -86,16 +86,15 @@ Result<std::shared_ptr<FeatureStore::State>> FeatureStore::bind(Definitions defi
       });
     };
     const auto service = std::ranges::find_if(state->definitions.services, uses);
-    Service alone{.features = {views[v].name}};
-    if (service != state->definitions.services.end()) {
-      alone.name = service->name;
-      alone.event_time = service->event_time;
-      alone.request = service->request;
+    if (service == state->definitions.services.end()) {
+      state->views[v] = TRY(BoundView::bind(views[v], nullptr, {}));  // it reads nothing
+      continue;
     }
+    Service alone = *service;
+    alone.features = {views[v].name};
     state->views[v] =
         TRY(BoundView::bind(views[v], nullptr, readable_columns(alone, state->views)));
-    if (service != state->definitions.services.end())
-      state->alone[v] = TRY(BoundService::bind(alone, state->views));
+    state->alone[v] = TRY(BoundService::bind(alone, state->views));
   }
   for (const Service& service : state->definitions.services)
     state->services.push_back(TRY(BoundService::bind(service, state->views)));

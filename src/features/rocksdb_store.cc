@@ -206,7 +206,9 @@ class RocksDbStore final : public OnlineStore {
       if (db_->Get(rocksdb::ReadOptions(), rows_family(), key, &value).ok())
         writes.Put(rows_family(), key, value);
     }
-    db_->Write(rocksdb::WriteOptions(), &writes).PermitUncheckedError();  // rows stay as they were
+    rocksdb::WriteOptions options;
+    options.no_slowdown = true;  // a reader waits for no compaction: rows stay as they were
+    db_->Write(options, &writes).PermitUncheckedError();
   }
 
   rocksdb::ColumnFamilyHandle* rows_family() const { return families_[0]; }

@@ -215,10 +215,11 @@ void WindowPass::make_edges() {
       times[which] = time_of(which);
     const std::uint32_t edges_end = first_edge(end);
     for (std::uint32_t edge = first_edge(entities_.begin(key)); edge < edges_end; ++edge) {
-      // The asked time of a slot is the last of its edges, so the longest window ends first.
+      // Of equal times the beginnings come first: the asked time of a slot is the last of its
+      // edges.
       std::size_t least = 0;
       for (std::size_t which = 1; which < per_slot; ++which) {
-        if (next[which] < end && times[which] < times[least]) least = which;
+        if (next[which] < end && times[which] <= times[least]) least = which;
       }
       edges_[edge] = times[least];
       places_[next[least] * per_slot + least] = edge;

@@ -73,8 +73,8 @@ TEST_F(RegistryTest, ListsAreOfTheProject) {
   ASSERT_EQ(services.feature_services_size(), 1);
   const auto& trips = services.feature_services(0).spec();
   ASSERT_EQ(trips.features_size(), 6);  // two columns of place are one projection
-  EXPECT_EQ(trips.features(3).feature_view_name(), "place");
-  EXPECT_EQ(trips.features(3).feature_columns_size(), 2);
+  EXPECT_EQ(trips.features(4).feature_view_name(), "place");
+  EXPECT_EQ(trips.features(4).feature_columns_size(), 2);
   EXPECT_EQ(ask<wire::ListProjectsResponse>("ListProjects", list).projects(0).spec().name(),
             "shop");
   EXPECT_EQ(ask<wire::Registry>("Proto", wire::Empty()).data_sources_size(), 2);
