@@ -268,15 +268,17 @@ struct Application::Rooms::Impl {
         python(python_options(f.settings, f.data)),
         onnx({.library = f.settings.onnxruntime_library,
               .threads = static_cast<std::size_t>(f.settings.onnxruntime_threads)}),
-        endpoints(models, online, log, clock, f.clock, f.random, f.metrics,
-                  {.python = f.settings.python_models == "off" ? nullptr : &python, .onnx = &onnx},
-                  {.inline_budget_us = static_cast<double>(f.settings.inline_budget_us),
-                   .models_bytes_max = static_cast<std::uint64_t>(f.settings.models_bytes_max),
-                   .logged_values_max = static_cast<std::size_t>(f.settings.request_log_values_max),
-                   .on_eviction =
-                       [&db = f.db, &clock = clock](const serving::Eviction& eviction) {
-                         record(db, clock, eviction);
-                       }}),
+        endpoints(
+            models, online, log, clock, f.clock, f.random, f.metrics,
+            {.python = f.settings.python_models == "off" ? nullptr : &python, .onnx = &onnx},
+            {.inline_budget_us = static_cast<double>(f.settings.inline_budget_us),
+             .models_bytes_max = static_cast<std::uint64_t>(f.settings.models_bytes_max),
+             .logged_values_max = static_cast<std::size_t>(f.settings.request_log_values_max),
+             .explained_values_max = static_cast<std::size_t>(f.settings.explained_values_max),
+             .on_eviction =
+                 [&db = f.db, &clock = clock](const serving::Eviction& eviction) {
+                   record(db, clock, eviction);
+                 }}),
         plane(endpoints),
         releases(f.db, clock, f.clock, {plane, models, facts}, f.metrics),
         gates(f.db, clock, f.clock, f.random),

@@ -335,6 +335,9 @@ const std::vector<SettingInfo>& setting_table() {
       integer("request-log-values-max", &Settings::request_log_values_max, 0, 1'000'000,
               "Values of a row's answer that the request log keeps when it isn't one number; of a "
               "larger answer it keeps none."),
+      integer("explained-values-max", &Settings::explained_values_max, 1, 1'000'000'000,
+              "Numbers of an explanation: rows times inputs, and times classes or targets where a "
+              "model has several. More are refused."),
       integer("skew-rows-per-pass", &Settings::skew_rows_per_pass, 0, 1'000'000,
               "Served requests of each endpoint that a pass of the skew meter computes again; 0: "
               "none."),

@@ -81,6 +81,7 @@ struct Settings {
   std::int64_t pipeline_workers = 2;
   std::int64_t request_log_rows_buffered_max = 200'000;
   std::int64_t request_log_values_max = 100;
+  std::int64_t explained_values_max = 20'000'000;
   std::int64_t skew_rows_per_pass = 1000;
   std::int64_t skew_interval_seconds = 3600;
   std::int64_t skew_delay_seconds = 60;

@@ -127,21 +127,36 @@ NamedClassRows class_rows(const ProblemRules& rules, const std::vector<LabelledA
     read.push_back({*label, std::move(*answer)});
   }
   NamedClassRows named{.classes = rules.classes, .rows = {}};
+  bool has_others = false;
   if (named.classes.empty()) {
     named.classes.assign(seen.begin(), seen.end());
+    if ((has_others = named.classes.size() > kClassesMax)) {
+      std::map<std::string, std::int64_t> counts;
+      for (const Row& row : read) ++counts[row.label];
+      std::ranges::stable_sort(named.classes, std::greater(),
+                               [&](const std::string& name) { return counts[name]; });
+      named.classes.resize(kClassesMax - 1);
+    }
     sort_names(named.classes);
+    if (has_others) named.classes.emplace_back(kOtherClasses);
   }
   std::map<std::string_view, std::size_t> places;
   for (std::size_t i = 0; i < named.classes.size(); ++i) places[named.classes[i]] = i;
+  const auto place_of = [&](const std::string& name) {
+    const auto at = places.find(name);
+    if (at != places.end()) return at->second;
+    CHECK(has_others);
+    return named.classes.size() - 1;
+  };
   named.rows.classes = named.classes.size();
   for (const Row& row : read) {
-    if (!row.label.empty()) named.rows.labels.push_back(places.at(row.label));
-    named.rows.said.push_back(places.at(row.answer.said));
+    if (!row.label.empty()) named.rows.labels.push_back(place_of(row.label));
+    named.rows.said.push_back(place_of(row.answer.said));
     if (!has_chances) continue;
     const std::size_t from = named.rows.chances.size();
     named.rows.chances.resize(from + named.classes.size(), 0.0);
     for (const auto& [name, chance] : row.answer.chances)
-      named.rows.chances[from + places.at(name)] = chance;
+      named.rows.chances[from + place_of(name)] += chance;
   }
   return named;
 }

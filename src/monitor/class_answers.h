@@ -13,6 +13,10 @@
 
 namespace slipway::monitor {
 
+// Of classes that nobody declared those with the most labels are kept, and one for all the rest: a
+// matrix of them all would be as large as whoever sends labels likes.
+constexpr std::string_view kOtherClasses = "(other)";
+
 struct ClassAnswer {
   std::string said;                                     // the likeliest, where it says none
   std::vector<std::pair<std::string, double>> chances;  // by class; empty: it gave none

@@ -459,8 +459,9 @@ Result<ProblemRules> read_problem(YamlMap& map) {
       return classes->error("only a multiclass problem has classes");
     rules.classes = TRY(read_names(*classes));
     std::set<std::string> seen(rules.classes.begin(), rules.classes.end());
-    if (seen.size() != rules.classes.size() || seen.size() < 2 || seen.contains(""))
-      return classes->error("classes are two names or more, each once");
+    if (seen.size() != rules.classes.size() || seen.size() < 2 || seen.size() > kClassesMax ||
+        seen.contains(""))
+      return classes->error("classes are 2 to {} names, each once", kClassesMax);
   }
   if (auto group = map.find("group")) {
     if (rules.kind != Problem::kRanking) return group->error("only a ranking problem has a group");

@@ -12,6 +12,9 @@
 
 namespace slipway::monitor {
 
+// Of kMulticlass. A model of more of them is watched with those that matter named.
+constexpr std::size_t kClassesMax = 200;
+
 enum class Problem {
   kBinary,      // the chance of a 1; a label is from 0 to 1
   kRegression,  // a number; a label is any finite one

@@ -108,8 +108,12 @@ Measures measure_binary(const Pairs& pairs, double threshold) {
     measures[name] = {value, like.interval};
   };
   put("log_loss", performance.log_loss, types::mean_of(losses, 0));
-  put("brier", performance.brier, types::mean_of(squares, 0, 1));
-  put("calibration_bias", performance.calibration_bias, types::mean_of(differences, -1, 1));
+  // Scores of a model may be no chances: margins, say.
+  const bool are_chances =
+      std::ranges::all_of(pairs.predictions, [](double p) { return p >= 0 && p <= 1; });
+  const double most = are_chances ? 1 : HUGE_VAL;
+  put("brier", performance.brier, types::mean_of(squares, 0, most));
+  put("calibration_bias", performance.calibration_bias, types::mean_of(differences, -most, most));
   put("late_rate", performance.label_mean, types::share_of(tp + fn, tp + fp + fn + tn, kNone));
   put("accuracy", decided.at("accuracy"), types::share_of(tp + tn, tp + fp + fn + tn, kNone));
   put("precision", decided.at("precision"), types::share_of(tp, tp + fp, 0));

@@ -71,6 +71,21 @@ TEST(ClassRows, ClassesThatOccurAreSortedAsWhatTheyAre) {
   EXPECT_TRUE(named.rows.chances.empty()) << "not every row has them";
 }
 
+TEST(ClassRows, OfManyClassesThatNobodyDeclaredTheRarestAreOne) {
+  std::vector<KnownLabel> labels(1'000);
+  std::vector<LabelledAnswer> answers;
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    labels[i].class_name = fmt::format("c{}", i % 2 == 0 ? 0 : i);
+    answers.push_back({.prediction = NAN, .answer = R"("c0")", .label = &labels[i]});
+  }
+  const NamedClassRows named = class_rows(kFree, answers);
+  ASSERT_EQ(named.classes.size(), kClassesMax);
+  EXPECT_EQ(named.classes.front(), "c0");
+  EXPECT_EQ(named.classes.back(), kOtherClasses);
+  EXPECT_EQ(std::ranges::count(named.rows.labels, 0u), 500);
+  EXPECT_EQ(std::ranges::count(named.rows.labels, kClassesMax - 1), 500 - (kClassesMax - 2));
+}
+
 TEST(Quality, EveryMetricOfABinaryProblemHasItsInterval) {
   base::SeededRandom random(1);
   std::vector<KnownLabel> labels;

@@ -521,7 +521,8 @@ VariantResult WindowRows::judge(const std::string& variant, const Labels& labels
   auto& metrics = result.metrics;
   auto put = [&](const std::string& name, const types::Measured& one) {
     metrics[name] = one.value;
-    if (std::isfinite(one.interval.low)) result.intervals[name] = one.interval;
+    if (!std::isnan(one.interval.low) && !std::isnan(one.interval.high))
+      result.intervals[name] = one.interval;
   };
   for (const auto& [name, one] : measured.measures) put(name, one);
   put("mean_prediction", types::mean_of(said));

@@ -67,6 +67,7 @@ class Endpoints {
     std::uint64_t models_bytes_max = 0;  // of all models together; 0: no limit
     std::size_t logged_values_max =
         100;  // of an answer that isn't one number; more: none is logged
+    std::size_t explained_values_max = 20'000'000;  // numbers of an explanation
     // Called after it happened, by the thread that needed the memory; may block.
     std::function<void(const Eviction&)> on_eviction = [](const Eviction&) {};
   };

@@ -27,6 +27,7 @@ struct ModelCall {
   std::string_view params;            // a JSON object; empty: none. Runtimes without any ignore it
   // Nobody waits for the answer longer than this.
   std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
+  std::size_t explained_max = std::numeric_limits<std::size_t>::max();  // numbers of an explanation
 };
 
 // What each input has to do with each of the sums that a model's answers are made of.

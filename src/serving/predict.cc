@@ -159,7 +159,10 @@ Result<Explained> Endpoints::explain(const PredictRequest& request) {
   const ModelCall call{.rows = batch.rows,
                        .inputs = scratch.model_inputs,
                        .params = request.params,
-                       .deadline = request.deadline};
+                       .deadline = request.deadline,
+                       .explained_max = options_.explained_values_max};
+  if (std::chrono::steady_clock::now() > request.deadline)
+    return base::error(Code::kDeadlineExceeded, "the deadline passed before the request was read");
   TRY(variant.model->predict(call, answer.prediction.outputs));
   TRY(variant.model->explain(call, answer.explanation));
   return answer;

@@ -74,6 +74,9 @@ TEST(Regression, Edges) {
   EXPECT_GT(measure_regression(below, zero, {}).at("mape").value, 1e15) << "a label of 0";
   EXPECT_EQ(measure_regression(same, same, {}).at("r2").value, 1);
   EXPECT_EQ(measure_regression(zero, same, {}).at("r2").value, 0) << "labels that don't vary";
+  const std::vector<double> tenths(10, 0.1), ones(10, 1.0);
+  EXPECT_EQ(measure_regression(ones, tenths, {}).at("r2").value, 0) << "whose sum is rounded";
+  EXPECT_TRUE(std::isnan(measure_regression({}, {}, {}).at("rmse").interval.low));
 }
 
 TEST(Classes, AsScikitLearn) {

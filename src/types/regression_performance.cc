@@ -16,22 +16,27 @@ constexpr double kZ = 1.959963984540054;
 
 // The root of a mean that is not negative, with its interval.
 Measured root_of(const Measured& square) {
+  if (std::isnan(square.interval.low)) return {std::sqrt(square.value), {kNone, kNone}};
   return {std::sqrt(square.value),
           {std::sqrt(std::max(0.0, square.interval.low)), std::sqrt(square.interval.high)}};
 }
 
 double r2(std::span<const double> predictions, std::span<const double> labels,
           std::span<const std::size_t> rows) {
+  if (rows.size() < 2) return kNone;
   double sum = 0;
-  for (const std::size_t row : rows) sum += labels[row];
+  bool are_alike = true;  // their sum may be rounded: their scatter about the mean is no zero then
+  for (const std::size_t row : rows) {
+    sum += labels[row];
+    are_alike = are_alike && labels[row] == labels[rows.front()];
+  }
   const double mean = sum / static_cast<double>(rows.size());
   double residual = 0, total = 0;
   for (const std::size_t row : rows) {
     residual += (labels[row] - predictions[row]) * (labels[row] - predictions[row]);
     total += (labels[row] - mean) * (labels[row] - mean);
   }
-  if (rows.size() < 2) return kNone;
-  if (total == 0) return residual == 0 ? 1 : 0;
+  if (are_alike || total == 0) return residual == 0 ? 1 : 0;
   return 1 - residual / total;
 }
 

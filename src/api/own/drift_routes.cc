@@ -136,6 +136,8 @@ Result<std::vector<monitor::MultivariateRule>> multivariate_rules(const JsonObje
     monitor::MultivariateRule rule;
     rule.method = TRY(base::get_string(item.as_object(), "method"));
     rule.threshold = TRY(base::find_double(item.as_object(), "threshold"));
+    if (std::ranges::find(rules, rule.method, &monitor::MultivariateRule::method) != rules.end())
+      return base::error(Code::kInvalidArgument, "multivariate names {} twice", rule.method);
     rules.push_back(std::move(rule));
   }
   return rules;

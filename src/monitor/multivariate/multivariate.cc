@@ -64,6 +64,13 @@ Result<void> check_rows(std::size_t rows, std::string_view side) {
                      kMultivariateRowsMin);
 }
 
+// How many rows of a side are compared.
+std::size_t rows_of(const MultivariateRule& rule, const Frame& frame) {
+  if (rule.method != "domain_classifier") return rule.rows_max;
+  const std::size_t columns = std::max<std::size_t>(frame.columns().size(), 1);
+  return std::min(rule.rows_max, std::max(kClassifierCellsMax / columns, kMultivariateRowsMin));
+}
+
 Frame drawn(const Frame& frame, std::size_t most, std::uint64_t seed) {
   return frame.rows() <= most ? frame : frame.take(rows_drawn(frame.rows(), most, seed));
 }
@@ -170,7 +177,7 @@ Result<MultivariateReference> MultivariateReference::of(const Frame& reference,
   MultivariateReference made;
   made.rule_ = std::move(rule);
   for (const std::string& name : made.rule_.columns) TRY(reference.column(name));
-  const Frame rows = drawn(reference, made.rule_.rows_max, kReferenceSeed);
+  const Frame rows = drawn(reference, rows_of(made.rule_, reference), kReferenceSeed);
   for (const Column& column : rows.columns()) {
     const auto& only = made.rule_.columns;
     if (!only.empty() && std::find(only.begin(), only.end(), column.name) == only.end()) continue;
@@ -233,7 +240,7 @@ Result<MultivariateDrift> MultivariateReference::compare(const Frame& current) c
     }
     TRY(all.add(*found));
   }
-  const Frame rows = drawn(all, rule_.rows_max, kCurrentSeed);
+  const Frame rows = drawn(all, rows_of(rule_, all), kCurrentSeed);
   MultivariateDrift drift;
   drift.method = rule_.method;
   drift.reference_rows = reference_rows_;

@@ -47,6 +47,9 @@ constexpr std::size_t kMultivariateRowsMin = 50;
 constexpr std::size_t kMultivariateRowsMax = 100'000;
 // Of reconstruction_error, whose time grows with their cube.
 constexpr std::size_t kReconstructionColumnsMax = 500;
+// Of rows times columns that domain_classifier learns from, of each side: it takes fewer rows of
+// many columns.
+constexpr std::size_t kClassifierCellsMax = 2'000'000;
 
 struct MultivariateDrift {
   std::string method;

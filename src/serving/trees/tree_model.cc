@@ -59,6 +59,12 @@ Result<void> TreeModel::explain(const ModelCall& call, Explanation& explanation)
   const std::size_t width = ensemble_.feature_count() + 1;
   std::vector<double>& values = explanation.values;
   explanation.sums = ensemble_.sum_count();
+  if (call.rows > call.explained_max / (explanation.sums * width)) {
+    return base::error(Code::kInvalidArgument,
+                       "an explanation of so many rows has too many numbers: rows={} sums={} "
+                       "inputs={} explained-values-max={}; ask about fewer rows at a time",
+                       call.rows, explanation.sums, width - 1, call.explained_max);
+  }
   values.resize(call.rows * explanation.sums * width);
   ensemble_.explain(rows_of(call), values);
   // What is expected stands behind the features of each sum: once is enough.
