@@ -91,6 +91,15 @@ export interface Rollback {
   entry: Revision;
 }
 
+// What answering takes, measured since the server started.
+export interface VersionCost {
+  version: number;
+  predictions: number;
+  cpu_seconds_per_1000: number | null;
+  cost_per_1000: number | null; // no price is set: none
+  currency: string | null;
+}
+
 // ---- monitoring
 
 export type WindowKind = "day" | "week" | "month";
@@ -491,6 +500,8 @@ export const api = {
   endpoint: (name: string, s?: AbortSignal) => get<Endpoint>(own("endpoints", name), s),
   revisions: async (name: string, s?: AbortSignal) =>
     (await get<{ revisions: Revision[] }>(own("endpoints", name, "revisions"), s)).revisions,
+  costs: async (name: string, s?: AbortSignal) =>
+    (await get<{ versions: VersionCost[] }>(own("endpoints", name, "cost"), s)).versions,
   rollBack: (name: string, reason: string, actor: string) =>
     post<Rollback>(own("endpoints", name, "rollback"), { reason, actor }),
   follow: (name: string, reason: string, actor: string) =>

@@ -15,6 +15,7 @@ import { IncidentPage } from "./incidents/incident";
 import { IncidentsPage } from "./incidents/incidents";
 import { fromMlflow } from "./lib/links";
 import { MonitoringPage } from "./monitoring/monitoring";
+import { PlainPage } from "./plain/plain";
 import { PipelineRunPage } from "./pipelines/pipeline_run";
 import { PipelinesPage } from "./pipelines/pipelines";
 
@@ -81,6 +82,7 @@ function Screens() {
       <Route path="/endpoints/:name" element={<EndpointPage />} />
       <Route path="/endpoints/:name/monitoring" element={<MonitoringPage />} />
       <Route path="/endpoints/:name/features" element={<FeaturesPage />} />
+      <Route path="/endpoints/:name/plain" element={<PlainPage />} />
       <Route path="/incidents" element={<IncidentsPage />} />
       <Route path="/incidents/:id" element={<IncidentPage />} />
       <Route path="/pipelines" element={<PipelinesPage />} />

@@ -246,6 +246,19 @@ def test_endpoint_without_a_monitor_says_so(endpoint, open_page):
     expect(page.get_by_text("No monitor watches this endpoint.")).to_be_visible()
 
 
+def test_a_model_in_plain_words_is_one_sheet(endpoint, open_page):
+    page = open_page(endpoint.url + "/ui/endpoints/berth")
+    page.get_by_role("link", name="In plain words").click()
+    expect(page.get_by_role("heading", name="Not known yet")).to_be_visible()
+    expect(page.get_by_text("Nobody has asked it yet, and how well it works is not known yet.")).to_be_visible()
+    expect(page.get_by_text("Version 2 was put in charge by ada.")).to_be_visible()
+    expect(page.get_by_text("harbour answers for this model.")).to_be_visible()
+    page.emulate_media(media="print")
+    expect(page.get_by_role("navigation", name="Screens")).to_be_hidden()
+    expect(page.get_by_role("button", name="Print")).to_be_hidden()
+    assert len(re.findall(rb"/Type\s*/Page\b", page.pdf(format="A4"))) == 1
+
+
 def background(page):
     red, green, blue = map(int, re.findall(r"\d+", page.evaluate("getComputedStyle(document.body).backgroundColor"))[:3])
     return "dark" if red + green + blue < 300 else "light"

@@ -62,6 +62,9 @@ export function EndpointPage() {
           )
         }
       >
+        <Button component={Link} to={`/endpoints/${encodeURIComponent(name)}/plain`} variant="default">
+          In plain words
+        </Button>
         <Button component={Link} to={`/endpoints/${encodeURIComponent(name)}/monitoring`} variant="default">
           Monitoring
         </Button>
