@@ -22,13 +22,17 @@ constexpr double kBack = 0.5, kWellBack = 0.25;  // of the bound
 
 // The distance that a normal variable is beyond with this chance.
 double normal_limit(double chance) {
-  return std::numbers::sqrt2 * boost::math::erfc_inv(2 * std::clamp(chance, 1e-300, 2 - 1e-15));
+  return std::numbers::sqrt2 * boost::math::erfc_inv(std::clamp(2 * chance, 1e-300, 2 - 1e-15));
 }
 
 // Windows of a kind are about so long.
 std::int64_t step_of(WindowKind kind, base::Timestamp start) {
+  // So that both midnights of a zone with daylight saving, 12 and 13 hours before, round to one
+  // day.
+  constexpr double kMiddle = 1.0 / 16;
   const double days =
-      static_cast<double>(start.micros) / static_cast<double>(base::Duration::days(1).micros);
+      static_cast<double>(start.micros) / static_cast<double>(base::Duration::days(1).micros) +
+      kMiddle;
   switch (kind) {
     case WindowKind::kDay:
       return std::llround(days);
@@ -164,10 +168,10 @@ UnusualVerdict judge_unusual(const AlertRule& rule, double chance,
   if (was == Departure::kJump) {
     const bool is_back = band.reach <= kWellBack || (band.reach <= kBack && before->reach <= kBack);
     if (!is_back) band.how = Departure::kJump;
+  } else if (band.reach > 1) {  // also while a drift is open: it is no end of that
+    band.how = Departure::kJump;
   } else if (was == Departure::kDrift) {
     if (drift_reach > kBack) band.how = Departure::kDrift;
-  } else if (band.reach > 1) {
-    band.how = Departure::kJump;
   } else if (drift_reach > 1) {
     band.how = Departure::kDrift;
   }

@@ -293,6 +293,27 @@ TEST(Unusual, AConstantOrAHugeNumberIsNoTrouble) {
   }
 }
 
+TEST(Unusual, AValueOutOfAllProportionIsJudged) {
+  for (const double value : {-1e12, 1e12, -1e300}) {
+    Watched watched{.rule = rule("r2", Unusual::kBoth)};
+    for (int number = 0; number < 30; ++number) watched.next(number, 0.9);
+    EXPECT_TRUE(watched.next(30, value)) << value;
+  }
+}
+
+// A collapse while a slow rise is open is unusual too, and no end of anything.
+TEST(Unusual, AJumpEndsNoDrift) {
+  Watched watched{.rule = rule("auc", Unusual::kBoth)};
+  Draws draws(3);
+  int number = 0;
+  for (; number < 40; ++number) watched.next(number, draws.normal());
+  while (watched.bands.back().how != Departure::kDrift && number < 55) watched.next(number++, 2.2);
+  ASSERT_EQ(watched.bands.back().how, Departure::kDrift);
+  EXPECT_TRUE(watched.next(number, -60));
+  EXPECT_EQ(watched.bands.back().how, Departure::kJump);
+  EXPECT_EQ(watched.pages, 1);
+}
+
 TEST(Unusual, WhatWasSaidIsReadBackAsItWas) {
   Draws draws(9);
   Watched watched{.rule = rule("auc", Unusual::kBoth)};
