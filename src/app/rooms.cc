@@ -5,6 +5,7 @@
 #include "api/access/access_routes.h"
 #include "api/feast/feast_routes.h"
 #include "api/feast/registry.h"
+#include "api/feast/serving.h"
 #include "api/mlflow/routes.h"
 #include "api/otlp/otlp_routes.h"
 #include "api/own/advice_routes.h"
@@ -513,14 +514,20 @@ std::optional<api::predict::Served> Application::Rooms::served() const {
 }
 
 api::grpc::OtherCalls Application::Rooms::other_calls() const {
-  const Impl& i = *impl_;
+  Impl& i = *impl_;
   const auto registry = std::make_shared<const api::feast::Registry>(
       i.features, [&project = *i.project] { return project.name(); });
-  return [registry](std::string_view service, std::string_view method,
+  const auto serving = std::make_shared<const api::feast::Serving>(
+      i.features, static_cast<std::size_t>(i.foundation.settings.feast_values_max),
+      std::string(kVersion));
+  return {
+      .answer = [registry, serving](
+                    std::string_view service, std::string_view method,
                     std::string_view request) -> std::optional<Result<std::string>> {
-    if (service != api::feast::kRegistryService) return std::nullopt;
-    return registry->call(method, request);
-  };
+        if (service == api::feast::kRegistryService) return registry->call(method, request);
+        return serving->call(service, method, request);
+      },
+      .need_use = [](std::string_view service) { return service != api::feast::kRegistryService; }};
 }
 
 void Application::Rooms::measure_online_features() {

@@ -49,8 +49,9 @@ def test_unmodified_client(tmp_path, client):
 
 
 def test_a_repository_is_imported_and_answers_as_before(tmp_path):
-    server = Server(tmp_path / "data")
-    server.grpc, server.address = "", server.url
+    grpc_port = free_port()
+    server = Server(tmp_path / "data", "--grpc-port", str(grpc_port))
+    server.grpc, server.address = f"127.0.0.1:{grpc_port}", server.url
     run_clients("imported", server, SLIPWAY_BINARY=str(BINARY))
 
 

@@ -5,6 +5,7 @@
 #include "api/feast/errors.h"
 #include "api/feast/online_answer.h"
 #include "api/feast/online_request.h"
+#include "api/feast/writes.h"
 
 namespace slipway::api::feast {
 namespace {
@@ -14,49 +15,13 @@ using http::Method;
 using http::Request;
 using http::Response;
 
-Result<void> check_size(const OnlineRequest& request, const std::vector<WantedView>& wanted,
-                        std::size_t values_max) {
-  if (request.rows == 0) {
-    return base::error(Code::kInvalidArgument,
-                       "entities has no rows: give a list of values for each join key");
-  }
-  std::size_t width = 0;  // the whole view is evaluated, whatever is asked of it
-  for (const WantedView& view : wanted)
-    width += view.shape.features.size() + view.shape.inputs.size();
-  if (request.rows > values_max / std::max<std::size_t>(width, 1)) {
-    return base::error(Code::kResourceExhausted,
-                       "too many values in one read: ask for fewer entities at a time (setting "
-                       "feast-values-max): entities={} columns={} max={}",
-                       request.rows, width, values_max);
-  }
-  return {};
-}
-
-Result<std::vector<ViewAnswer>> read_views(const FeatureStore& store, const OnlineRequest& request,
-                                           const std::vector<WantedView>& wanted) {
-  // One moment for all: what arrives while this runs is seen by none.
-  const auto moments = TRY(read_moments(store, request, store.now()));
-  std::vector<ViewAnswer> answers;
-  for (const WantedView& view : wanted) {
-    ViewAnswer answer;
-    answer.inputs = TRY(read_inputs(view, request, moments));
-    answer.rows = TRY(store.read_rows(view.name, answer.inputs, moments));
-    if (answer.rows.values.size() != request.rows * view.shape.features.size())
-      return base::error(Code::kFailedPrecondition, "the view has changed: view={}", view.name);
-    answers.push_back(std::move(answer));
-  }
-  return answers;
-}
-
 Response get_online_features(const FeatureStore& store, const Limits& limits,
                              const Request& request) {
   const auto asked = read_online_request(request.body);
   if (!asked) return malformed(asked.error());
   const auto wanted = find_wanted(store, *asked);
   if (!wanted) return feast_error(wanted.error(), asked->feature_service ? kNoService : kNoView);
-  if (const auto fits = check_size(*asked, *wanted, limits.values_max); !fits)
-    return feast_error(fits.error());
-  const auto answers = read_views(store, *asked, *wanted);
+  const auto answers = read_views(store, *asked, *wanted, limits.values_max);
   if (!answers) return feast_error(answers.error(), kNoRequestData);
   return Response::json(write_online_answer(*asked, *wanted, *answers));
 }
@@ -87,51 +52,18 @@ Result<Written> read_written(std::string_view text, std::string_view target) {
   return written;
 }
 
-Result<void> check_push_mode(const std::string& to) {
-  if (to == "online") return {};
-  if (to == "offline" || to == "online_and_offline") {
-    return base::error(Code::kInvalidArgument,
-                       "rows are pushed online alone; training sets are made of datasets, which "
-                       "are ingested: to={}",
-                       to);
-  }
-  return base::error(Code::kInvalidArgument,
-                     "{} is not a supported push format. Please specify one of these ['online', "
-                     "'offline', 'online_and_offline'].",
-                     to);
-}
-
 Response push(FeatureStore& store, const Request& request) {
   const auto written = read_written(request.body, "push_source_name");
   if (!written) return malformed(written.error());
-  if (const auto online = check_push_mode(written->to); !online) return feast_error(online.error());
-  const auto rows = rows_of_source(store, written->target, written->frame);
-  if (!rows && rows.error().code == Code::kNotFound) {
-    return feast_error(
-        base::error(Code::kNotFound, "Unable to find push source '{}'.", written->target),
-        kNoPushSource);
-  }
-  if (!rows) return feast_error(rows.error());
-  const auto pushed = store.push(written->target, *rows);
-  if (!pushed) return feast_error(pushed.error(), kNoPushSource);
-  return Response::json("");
+  const auto pushed = push_frame(store, written->target, written->to, written->frame);
+  return pushed ? Response::json("") : feast_error(pushed.error(), kNoPushSource);
 }
 
 Response write_to_online_store(FeatureStore& store, const Request& request) {
   const auto written = read_written(request.body, "feature_view_name");
   if (!written) return malformed(written.error());
-  const auto definitions = store.definitions();
-  const features::View* view = definitions->find_view(written->target);
-  if (view == nullptr) {
-    return feast_error(base::error(Code::kNotFound, "Can't recognize feast object with a name {}",
-                                   written->target),
-                       kNoObject);
-  }
-  const auto rows = rows_of_view(store, *view, written->frame);
-  if (!rows) return feast_error(rows.error());
-  const auto pushed = store.push(view->source, *rows);
-  if (!pushed) return feast_error(pushed.error());
-  return Response::json("null");
+  const auto done = write_frame(store, written->target, written->frame);
+  return done ? Response::json("null") : feast_error(done.error(), kNoObject);
 }
 
 struct Materialization {

@@ -5,55 +5,37 @@
 namespace slipway::api::feast {
 namespace {
 
+using features::FeatureStore;
 using features::Sight;
-using features::Value;
 
 constexpr std::string_view kNoTime = "\"1970-01-01T00:00:00Z\"";
 
-std::string_view status_of(const WantedView& view, const Sight& sight, const Value& value) {
-  if (!view.is_on_demand && sight.seen == Sight::Seen::kNever) return "\"NOT_FOUND\"";
-  // What windows say of a key is true when no row is in them.
-  if (!view.is_on_demand && !view.is_windowed && sight.seen == Sight::Seen::kTooOld)
-    return "\"OUTSIDE_MAX_AGE\"";
-  return features::is_null(value) ? "\"NULL_VALUE\"" : "\"PRESENT\"";
+Result<void> check_size(const OnlineRequest& request, const std::vector<WantedView>& wanted,
+                        std::size_t values_max) {
+  if (request.rows == 0) {
+    return base::error(Code::kInvalidArgument,
+                       "entities has no rows: give a list of values for each join key");
+  }
+  std::size_t width = 0;  // the whole view is evaluated, whatever is asked of it
+  for (const WantedView& view : wanted)
+    width += view.shape.features.size() + view.shape.inputs.size();
+  if (request.rows > values_max / std::max<std::size_t>(width, 1)) {
+    return base::error(Code::kResourceExhausted,
+                       "too many values in one read: ask for fewer entities at a time (setting "
+                       "feast-values-max): entities={} columns={} max={}",
+                       request.rows, width, values_max);
+  }
+  return {};
 }
 
-bool has_time(const WantedView& view, const Sight& sight) {
-  return sight.event_time && !(view.is_windowed && sight.seen == Sight::Seen::kTooOld);
-}
-
-// {"values":[...],"statuses":[...],"event_timestamps":[...]}, each written by a function of row.
-template <typename WriteValue, typename WriteStatus, typename WriteTime>
-void write_column(std::string& out, std::size_t rows, WriteValue value, WriteStatus status,
-                  WriteTime time) {
-  const auto list = [&](const char* name, auto write) {
-    out += name;
-    for (std::size_t row = 0; row < rows; ++row) {
-      if (row > 0) out += ',';
-      write(row);
-    }
-    out += ']';
-  };
-  if (out.back() != '[') out += ',';
-  list("{\"values\":[", value);
-  list(",\"statuses\":[", status);
-  list(",\"event_timestamps\":[", time);
-  out += '}';
-}
-
-// Where a join key was read: the first view that has it.
-struct KeyColumn {
-  const WantedView* view;
-  const ViewAnswer* answer;
-  std::size_t input;
-};
-
-std::optional<KeyColumn> find_key(std::string_view name, const std::vector<WantedView>& wanted,
-                                  const std::vector<ViewAnswer>& answers) {
+// The first view that a join key was read for.
+std::optional<AnswerColumn> find_key(std::string_view name, const std::vector<WantedView>& wanted,
+                                     const std::vector<ViewAnswer>& answers) {
   for (std::size_t v = 0; v < wanted.size(); ++v) {
     const auto& inputs = wanted[v].shape.inputs;
     for (std::size_t i = 0; i < inputs.size(); ++i) {
-      if (inputs[i].is_key && inputs[i].name == name) return KeyColumn{&wanted[v], &answers[v], i};
+      if (inputs[i].is_key && inputs[i].name == name)
+        return AnswerColumn{name, inputs[i], nullptr, answers[v], i, inputs.size()};
     }
   }
   return std::nullopt;
@@ -61,49 +43,93 @@ std::optional<KeyColumn> find_key(std::string_view name, const std::vector<Wante
 
 }  // namespace
 
-std::string write_online_answer(const OnlineRequest& request, const std::vector<WantedView>& wanted,
-                                const std::vector<ViewAnswer>& answers) {
-  const std::size_t rows = request.rows;
-  std::string out = "{\"results\":[", names;
-  const auto add_name = [&](std::string_view name) {
-    if (!names.empty()) names += ',';
-    write_text(names, name);
-  };
-  for (const auto& [name, values] : request.entities) {
-    const auto key = find_key(name, wanted, answers);
-    if (!key) continue;
-    add_name(name);
-    const auto& inputs = key->view->shape.inputs;
-    write_column(
-        out, rows,
-        [&](std::size_t row) {
-          write_cell(out, key->answer->inputs[row * inputs.size() + key->input],
-                     inputs[key->input].type, inputs[key->input].is_whole);
-        },
-        [&](std::size_t) { out += "\"PRESENT\""; }, [&](std::size_t) { out += kNoTime; });
+Result<std::vector<ViewAnswer>> read_views(const FeatureStore& store, const OnlineRequest& request,
+                                           const std::vector<WantedView>& wanted,
+                                           std::size_t values_max) {
+  TRY(check_size(request, wanted, values_max));
+  // One moment for all: what arrives while this runs is seen by none.
+  const auto moments = TRY(read_moments(store, request, store.now()));
+  std::vector<ViewAnswer> answers;
+  for (const WantedView& view : wanted) {
+    ViewAnswer answer;
+    answer.inputs = TRY(read_inputs(view, request, moments));
+    answer.rows = TRY(store.read_rows(view.name, answer.inputs, moments));
+    if (answer.rows.values.size() != request.rows * view.shape.features.size())
+      return base::error(Code::kFailedPrecondition, "the view has changed: view={}", view.name);
+    answers.push_back(std::move(answer));
+  }
+  return answers;
+}
+
+std::string_view AnswerColumn::status(std::size_t row) const {
+  if (view == nullptr) return "PRESENT";
+  const Sight::Seen seen = answer.rows.sights[row].seen;
+  if (!view->is_on_demand && seen == Sight::Seen::kNever) return "NOT_FOUND";
+  // What windows say of a key is true when no row is in them.
+  if (!view->is_on_demand && !view->is_windowed && seen == Sight::Seen::kTooOld)
+    return "OUTSIDE_MAX_AGE";
+  return features::is_null(value(row)) ? "NULL_VALUE" : "PRESENT";
+}
+
+std::optional<types::Timestamp> AnswerColumn::event_time(std::size_t row) const {
+  if (view == nullptr) return std::nullopt;
+  const Sight& sight = answer.rows.sights[row];
+  if (view->is_windowed && sight.seen == Sight::Seen::kTooOld) return std::nullopt;
+  return sight.event_time;
+}
+
+std::vector<AnswerColumn> answer_columns(const OnlineRequest& request,
+                                         const std::vector<WantedView>& wanted,
+                                         const std::vector<ViewAnswer>& answers) {
+  std::vector<AnswerColumn> columns;
+  for (const auto& member : request.entities) {
+    if (const auto key = find_key(member.key(), wanted, answers)) columns.push_back(*key);
   }
   for (std::size_t v = 0; v < wanted.size(); ++v) {
     const WantedView& view = wanted[v];
-    const auto& [values, sights] = answers[v].rows;
-    const std::size_t width = view.shape.features.size();
-    std::vector<std::string> times(rows, std::string(kNoTime));
-    for (std::size_t row = 0; row < rows; ++row) {
-      if (has_time(view, sights[row]))
-        times[row] = '"' + types::to_rfc3339(*sights[row].event_time) + '"';
-    }
+    const auto& features = view.shape.features;
     for (const std::size_t feature : view.features) {
-      add_name(feature_name(view, feature, request.full_feature_names));
-      const auto& shape = view.shape.features[feature];
-      write_column(
-          out, rows,
-          [&](std::size_t row) {
-            write_cell(out, values[row * width + feature], shape.type, shape.is_whole);
-          },
-          [&](std::size_t row) {
-            out += status_of(view, sights[row], values[row * width + feature]);
-          },
-          [&](std::size_t row) { out += times[row]; });
+      columns.push_back({feature_name(view, feature, request.full_feature_names), features[feature],
+                         &view, answers[v], feature, features.size()});
     }
+  }
+  return columns;
+}
+
+std::string write_online_answer(const OnlineRequest& request, const std::vector<WantedView>& wanted,
+                                const std::vector<ViewAnswer>& answers) {
+  std::string out = "{\"results\":[", names;
+  const WantedView* timed = nullptr;  // the view that times are of
+  std::vector<std::string> times(request.rows, std::string(kNoTime));
+  for (const AnswerColumn& column : answer_columns(request, wanted, answers)) {
+    if (!names.empty()) names += ',';
+    write_text(names, column.name);
+    if (column.view != timed) {
+      timed = column.view;
+      for (std::size_t row = 0; row < request.rows; ++row) {
+        const auto time = column.event_time(row);
+        times[row] = time ? '"' + types::to_rfc3339(*time) + '"' : std::string(kNoTime);
+      }
+    }
+    const auto list = [&](const char* name, auto write) {
+      out += name;
+      for (std::size_t row = 0; row < request.rows; ++row) {
+        if (row > 0) out += ',';
+        write(row);
+      }
+      out += ']';
+    };
+    if (out.back() != '[') out += ',';
+    list("{\"values\":[", [&](std::size_t row) {
+      write_cell(out, column.value(row), column.shape.type, column.shape.is_whole);
+    });
+    list(",\"statuses\":[", [&](std::size_t row) {
+      out += '"';
+      out += column.status(row);
+      out += '"';
+    });
+    list(",\"event_timestamps\":[", [&](std::size_t row) { out += times[row]; });
+    out += '}';
   }
   out += "],\"metadata\":{\"feature_names\":[" + names + "]";
   if (request.names_views) {

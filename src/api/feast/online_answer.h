@@ -1,6 +1,7 @@
-// Answers of /get-online-features: a column for each join key and feature.
+// Answers about online features: a column for each join key and feature.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,7 +15,32 @@ struct ViewAnswer {
   features::FeatureStore::ViewRows rows;
 };
 
-// `answers` belong to `wanted`, one each.
+// One each of `wanted`, all as of one moment. kResourceExhausted: features times rows are more than
+// `values_max`; others as read_inputs() and FeatureStore::read_rows().
+Result<std::vector<ViewAnswer>> read_views(const features::FeatureStore& store,
+                                           const OnlineRequest& request,
+                                           const std::vector<WantedView>& wanted,
+                                           std::size_t values_max);
+
+// Names what it was made of.
+struct AnswerColumn {
+  std::string_view name;
+  const features::FeatureStore::Output& shape;
+  const WantedView* view;  // none: a join key
+  const ViewAnswer& answer;
+  std::size_t position, width;  // among the inputs, or the features, of a row
+
+  const features::Value& value(std::size_t row) const {
+    return (view == nullptr ? answer.inputs : answer.rows.values)[row * width + position];
+  }
+  std::string_view status(std::size_t row) const;  // "PRESENT", "NOT_FOUND", ...
+  std::optional<types::Timestamp> event_time(std::size_t row) const;
+};
+std::vector<AnswerColumn> answer_columns(const OnlineRequest& request,
+                                         const std::vector<WantedView>& wanted,
+                                         const std::vector<ViewAnswer>& answers);
+
+// As /get-online-features answers. `answers` belong to `wanted`, one each.
 std::string write_online_answer(const OnlineRequest& request, const std::vector<WantedView>& wanted,
                                 const std::vector<ViewAnswer>& answers);
 

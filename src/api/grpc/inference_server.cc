@@ -174,7 +174,7 @@ class InferenceServer::Impl final : public inference::GRPCInferenceService::Call
     builder.SetMaxSendMessageSize(-1);
     SetMessageAllocatorFor_ModelInfer(&messages_);
     builder.RegisterService(this);
-    if (others_) builder.RegisterCallbackGenericService(&other_services_);
+    if (others_.answer) builder.RegisterCallbackGenericService(&other_services_);
     server_ = builder.BuildAndStart();
     if (server_ == nullptr || port_ == 0) {
       return base::error(Code::kUnavailable,
@@ -338,8 +338,8 @@ class InferenceServer::Impl final : public inference::GRPCInferenceService::Call
     void OnReadDone(bool ok) override {
       if (!ok) return Finish(Status(StatusCode::INVALID_ARGUMENT, "the request is missing"));
       const auto failed = impl_.run(
-          context_, Need::kRead, {.endpoint = "/other", .blocks = true},
-          [this](const Status& refused) {
+          context_, impl_.others_.need_use(service()) ? Need::kUse : Need::kRead,
+          {.endpoint = "/other", .blocks = true}, [this](const Status& refused) {
             const Status done = refused.ok() ? caught([this] { return answer(); }) : refused;
             if (!done.ok()) return Finish(done);
             StartWriteAndFinish(&response_, {}, done);
@@ -349,12 +349,15 @@ class InferenceServer::Impl final : public inference::GRPCInferenceService::Call
     void OnDone() override { delete this; }
 
    private:
+    // Of "/package.Service/Method".
+    std::string_view service() const {
+      const std::string_view path = context_.method();
+      return path.substr(1, path.rfind('/') - 1);
+    }
     Status answer() {
-      const std::string& path = context_.method();  // "/package.Service/Method"
-      const std::size_t slash = path.rfind('/');
-      const std::string_view service = std::string_view(path).substr(1, slash - 1),
-                             method = std::string_view(path).substr(slash + 1);
-      const auto said = impl_.others_(service, method, bytes_of(request_));
+      const std::string& path = context_.method();
+      const std::string_view method = std::string_view(path).substr(path.rfind('/') + 1);
+      const auto said = impl_.others_.answer(service(), method, bytes_of(request_));
       if (!said) return Status(StatusCode::UNIMPLEMENTED, path + " is not offered here");
       if (!*said) return to_status(said->error());
       ::grpc::Slice slice(**said);

@@ -25,11 +25,16 @@ struct InferenceServerOptions {
   std::size_t queue_length_max = 1024;
 };
 
-// Calls of other services with one request and one answer, carried as bytes: another adapter knows
-// what is in them. They need READ on the workspace, and may block. Nothing: there is no such
-// method.
-using OtherCalls = std::function<std::optional<Result<std::string>>(
-    std::string_view service, std::string_view method, std::string_view request)>;
+// Calls of other services with one request and one answer, carried as bytes: other adapters know
+// what is in them. They may block.
+struct OtherCalls {
+  // Nothing: there is no such method.
+  std::function<std::optional<Result<std::string>>(
+      std::string_view service, std::string_view method, std::string_view request)>
+      answer;
+  // Whether a service's calls need USE on the workspace; else they need READ.
+  std::function<bool(std::string_view service)> need_use;
+};
 
 // start() and stop() from one thread. What `served` names must outlive it, and so must `access`
 // (null: nobody has to log in).
