@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
 #include <tuple>
 
 #include "base/check.h"
@@ -13,17 +14,6 @@ constexpr std::size_t kHeader = 24;
 constexpr std::uint8_t kHasKinds = 1;       // flag: not all cells are numbers
 constexpr std::uint8_t kHasResolution = 2;  // flag: what tiles are made of follows the kinds
 constexpr std::size_t kTimes = PackedRows::kTimes;
-
-static_assert(std::endian::native == std::endian::little, "blocks are little-endian");
-
-template <typename T>
-T load(const char* from) {
-  T value;
-  std::memcpy(&value, from, sizeof value);
-  return value;
-}
-
-std::size_t padded(std::size_t bytes) { return (bytes + 7) / 8 * 8; }
 
 // A block in the bytes that it was read from.
 struct Block {

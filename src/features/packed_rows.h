@@ -8,7 +8,6 @@
 #pragma once
 
 #include <cstdint>
-#include <cstring>
 #include <limits>
 #include <span>
 #include <string>
@@ -16,6 +15,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "features/packed_bytes.h"
 #include "features/row_layout.h"
 #include "features/tiles.h"
 #include "types/timestamp.h"
@@ -112,12 +112,6 @@ class PackedRows {
   static constexpr std::uint64_t kMissingText = std::numeric_limits<std::uint64_t>::max();
 
  private:
-  template <typename T>
-  static T load(const char* from) {
-    T value;
-    std::memcpy(&value, from, sizeof value);
-    return value;
-  }
   const char* at(std::size_t row) const { return rows_ + row * stride_; }
 
   Tiles tiles_;

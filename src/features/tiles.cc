@@ -3,6 +3,7 @@
 #include <array>
 #include <bit>
 #include <cmath>
+#include <cstring>
 #include <iterator>
 #include <limits>
 
@@ -16,15 +17,6 @@ constexpr std::size_t kTimes = 16;  // of a tile: its end, its newest event
 constexpr std::size_t kOrder = 24;  // in front of a first or last value
 constexpr std::uint64_t kMissingText = std::numeric_limits<std::uint64_t>::max();
 constexpr std::int64_t kMissingTime = std::numeric_limits<std::int64_t>::min();
-
-template <typename T>
-T load(const char* from) {
-  T value;
-  std::memcpy(&value, from, sizeof value);
-  return value;
-}
-
-std::size_t padded(std::size_t bytes) { return (bytes + 7) / 8 * 8; }
 
 std::size_t slot_bytes(Fold fold) {
   switch (fold) {

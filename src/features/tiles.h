@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstring>
 #include <limits>
 #include <map>
 #include <optional>
@@ -19,6 +18,7 @@
 
 #include "base/result.h"
 #include "features/exact_sum.h"
+#include "features/packed_bytes.h"
 #include "features/row_layout.h"
 #include "types/timestamp.h"
 
@@ -93,12 +93,6 @@ class Tiles {
  private:
   friend class TileSet;
 
-  template <typename T>
-  static T load(const char* from) {
-    T value;
-    std::memcpy(&value, from, sizeof value);
-    return value;
-  }
   const char* at(std::size_t tile) const { return first_ + tile * stride_; }
   const char* slot(std::size_t tile, std::size_t cell) const { return at(tile) + slots_[cell]; }
   const char* value_at(std::size_t tile, std::size_t cell) const;
