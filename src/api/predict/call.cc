@@ -94,6 +94,19 @@ Result<serving::PredictRequest> asked(const Served& served, const http::Request&
       .batch = std::move(parsed.batch)};
 }
 
+// Calls `answer` with the body's instances, which are there until it returns.
+template <typename Answer>
+auto with_instances(const Served& served, const http::Request& request, const std::string& endpoint,
+                    const Answer& answer) -> decltype(answer(serving::PredictRequest())) {
+  const ModelInputs model = model_inputs(served.endpoints, endpoint);
+  std::string room;
+  const std::string_view body = TRY(plain_body(request, served.body_bytes_max, room));
+  ParsedRequest parsed = TRY(reader().read_instances(body, model));
+  const Inputs inputs = parsed.inputs;  // the batch names what is in it
+  return answer(
+      TRY(asked(served, request, endpoint, parsed, serving::UnknownInputs::kIgnored, {})));
+}
+
 }  // namespace
 
 Result<serving::Prediction> predict(const Served& served, const http::Request& request,
@@ -114,23 +127,16 @@ std::string named_in_path(const http::Request& request) { return request.param("
 
 Result<serving::Prediction> predict_instances(const Served& served, const http::Request& request,
                                               const std::string& endpoint) {
-  const ModelInputs model = model_inputs(served.endpoints, endpoint);
-  std::string room;
-  const std::string_view body = TRY(plain_body(request, served.body_bytes_max, room));
-  ParsedRequest parsed = TRY(reader().read_instances(body, model));
-  const Inputs inputs = parsed.inputs;  // the batch names what is in it
-  return predict(served, request, endpoint, std::move(parsed), serving::UnknownInputs::kIgnored);
+  return with_instances(served, request, endpoint, [&](const serving::PredictRequest& asked) {
+    return served.endpoints.predict(asked);
+  });
 }
 
 Result<serving::Explained> explain_instances(const Served& served, const http::Request& request,
                                              const std::string& endpoint) {
-  const ModelInputs model = model_inputs(served.endpoints, endpoint);
-  std::string room;
-  const std::string_view body = TRY(plain_body(request, served.body_bytes_max, room));
-  ParsedRequest parsed = TRY(reader().read_instances(body, model));
-  const Inputs inputs = parsed.inputs;  // the batch names what is in it
-  return served.endpoints.explain(
-      TRY(asked(served, request, endpoint, parsed, serving::UnknownInputs::kIgnored, {})));
+  return with_instances(served, request, endpoint, [&](const serving::PredictRequest& asked) {
+    return served.endpoints.explain(asked);
+  });
 }
 
 void score_in_queue(http::Route& route, const Served& served, EndpointOf endpoint_of,
