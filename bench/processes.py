@@ -5,6 +5,7 @@ import pathlib
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.request
 
@@ -25,6 +26,18 @@ def free_port() -> int:
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         return s.getsockname()[1]
+
+
+def environment(name: str, requirements: pathlib.Path) -> pathlib.Path:
+    """The commands of an environment of Python packages; made when it is missing or its requirements have changed."""
+    home, wanted = ROOT / ".deps" / name, requirements.read_text()
+    made = home / "made-for.txt"
+    if not made.exists() or made.read_text() != wanted:
+        print(f"making the environment {name}", file=sys.stderr)
+        subprocess.run([sys.executable, "-m", "venv", "--clear", home], check=True)
+        subprocess.run([home / "bin" / "pip", "install", "-q", "--disable-pip-version-check", "-r", requirements], check=True)
+        made.write_text(wanted)
+    return home / "bin"
 
 
 class Process:

@@ -110,14 +110,8 @@ def river(folder: pathlib.Path, files: list[pathlib.Path]) -> dict[str, list[int
 
 
 def peer(name: str, folder: pathlib.Path) -> dict[str, list[int]]:
-    home, wanted = processes.ROOT / ".deps" / f"bench-detectors-{name}", (HERE / f"{name}.txt").read_text()
-    made = home / "made-for.txt"
-    if not made.exists() or made.read_text() != wanted:
-        print(f"making the environment of {name}", file=sys.stderr)
-        subprocess.run([sys.executable, "-m", "venv", "--clear", home], check=True)
-        subprocess.run([home / "bin" / "pip", "install", "-q", "--disable-pip-version-check", "-r", HERE / f"{name}.txt"], check=True)
-        made.write_text(wanted)
-    done = subprocess.run([home / "bin" / "python3", HERE / "ask.py", name, folder], capture_output=True, text=True, check=False)
+    commands = processes.environment(f"bench-detectors-{name}", HERE / f"{name}.txt")
+    done = subprocess.run([commands / "python3", HERE / "ask.py", name, folder], capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"{name} failed:\n{done.stderr[-3000:]}")
     return json.loads(done.stdout.splitlines()[-1])

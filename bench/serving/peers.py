@@ -6,7 +6,6 @@ All run as one process that answers (none shares a row among threads), without a
 import dataclasses
 import json
 import pathlib
-import subprocess
 import sys
 
 import processes
@@ -22,18 +21,6 @@ class Asked:
     body: dict
 
 
-def environment(name: str) -> pathlib.Path:
-    """Its folder of commands; made when it is missing or its requirements have changed."""
-    home, wanted = processes.ROOT / ".deps" / f"bench-serving-{name}", (HERE / f"{name}.txt").read_text()
-    made = home / "made-for.txt"
-    if not made.exists() or made.read_text() != wanted:
-        print(f"making the environment of {name}", file=sys.stderr)
-        subprocess.run([sys.executable, "-m", "venv", "--clear", home], check=True)
-        subprocess.run([home / "bin" / "pip", "install", "-q", "--disable-pip-version-check", "-r", HERE / f"{name}.txt"], check=True)
-        made.write_text(wanted)
-    return home / "bin"
-
-
 def start(name: str, folder: pathlib.Path, model: pathlib.Path, mlflow_model: pathlib.Path, row: list[float], columns: list[str]) -> Asked:
     port, log = processes.free_port(), folder / f"{name}.log"
     env = {"BENCH_MODEL": str(model), "OMP_NUM_THREADS": "1", "PYTHONPATH": str(HERE)}
@@ -42,7 +29,7 @@ def start(name: str, folder: pathlib.Path, model: pathlib.Path, mlflow_model: pa
         command = [sys.executable, "-m", "uvicorn", "--port", port, "--workers", 1, "--loop", "uvloop", "--http", "httptools", "--no-access-log",
                    "--log-level", "warning", "fastapi_app:app"]
         return Asked(processes.Process(command, port, log, env=env), OIP, tensor)
-    commands = environment(name)
+    commands = processes.environment(f"bench-serving-{name}", HERE / f"{name}.txt")
     if name == "mlserver":
         home = folder / "mlserver"
         home.mkdir()
