@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import requests
-from conftest import BINARY, ROOT
+from conftest import ROOT
+from reports import report, run
 
 CLIENTS = pathlib.Path(__file__).parents[1] / "evidently_clients"
 PYTHON = ROOT / ".deps" / "evidently-clients" / "bin" / "python3"
@@ -53,16 +54,6 @@ def write(folder: pathlib.Path, rows: int = 2000, rows_now: int = 2000) -> tuple
     reference.to_parquet(files[0])
     current.to_parquet(files[1])
     return files
-
-
-def run(*arguments) -> subprocess.CompletedProcess:
-    return subprocess.run([BINARY, *map(str, arguments)], capture_output=True, text=True)
-
-
-def report(*arguments) -> dict:
-    done = run("--json", "monitor", "report", *arguments)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
 
 
 TITLES = {  # Evidently's own display names

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import requests
-from conftest import BINARY, ROOT
+from conftest import ROOT
+from reports import report, run
 
 PYTHON = ROOT / ".deps" / "monitor-clients" / "bin" / "python3"
 CLIENT = ROOT / "tests" / "monitor_clients" / "multivariate.py"
@@ -38,16 +39,6 @@ def write(folder: pathlib.Path, kind: str, rows: int = 4000, rows_now: int = 250
     trips(1, rows, "").to_parquet(files[0])
     trips(2, rows_now, kind).to_parquet(files[1])
     return files
-
-
-def run(*arguments) -> subprocess.CompletedProcess:
-    return subprocess.run([BINARY, *map(str, arguments)], capture_output=True, text=True)
-
-
-def report(*arguments) -> dict:
-    done = run("--json", "monitor", "report", *arguments)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
 
 
 @pytest.mark.parametrize("kind", ["same", "joined wrongly", "moved"])

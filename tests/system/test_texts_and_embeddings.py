@@ -11,21 +11,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
-from conftest import BINARY, ROOT
+from conftest import ROOT
+from reports import report, run
 
 CLIENTS = pathlib.Path(__file__).parents[1] / "evidently_clients"
 PYTHON = ROOT / ".deps" / "evidently-clients" / "bin" / "python3"
 WORDS = "delay flight Gate_7 crew weather storm Zürich engine fuel late again night baggage lost seat window cancel rebook refund the of".split()
-
-
-def run(*arguments) -> subprocess.CompletedProcess:
-    return subprocess.run([BINARY, *map(str, arguments)], capture_output=True, text=True)
-
-
-def report(*arguments) -> dict:
-    done = run("--json", "monitor", "report", *arguments)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
 
 
 def evidently(script: str, *files) -> dict:
