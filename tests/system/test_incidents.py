@@ -60,6 +60,7 @@ def test_the_page_leads_through_an_incident(endpoint, open_page):  # noqa: F811
     # With the keyboard alone.
     page.get_by_role("button", name="Add a note").focus()
     page.keyboard.press("Enter")
+    expect(page.get_by_role("textbox", name="Note")).to_be_focused()
     page.keyboard.type("the tide table is old")
     page.keyboard.press("Tab")
     page.keyboard.type("ann")
