@@ -6,6 +6,7 @@
 #include "fuzz.h"
 #include "monitor/definition.h"
 #include "pipelines/definition.h"
+#include "pipelines/schedule_definition.h"
 #include "releases/definition.h"
 
 namespace {
@@ -47,6 +48,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       CHECK(*again == each.definition);
       for (const auto& step : each.definition.steps)
         pipelines::render_command(step.command, [](const std::string& name) { return name; });
+    }
+    if (const auto schedules = pipelines::parse_schedules(text, *parsed); accepted(schedules)) {
+      for (const auto& each : *schedules) {
+        check_round_trip(each, pipelines::parse_schedule);
+        const base::Timestamp from{1'700'000'000'000'000};
+        if (const auto next = each.next(from)) CHECK(*next > from);
+      }
     }
   }
   if (const auto parsed = releases::parse_endpoints(text); accepted(parsed)) {

@@ -49,8 +49,51 @@ CREATE TABLE pipeline_steps(
 CREATE INDEX pipeline_steps_by_key ON pipeline_steps(workspace, cache_key, state);
 )sql";
 
+// Schedules, and the times they were due.
+constexpr std::string_view kSchedules = R"sql(
+CREATE TABLE pipeline_schedules(
+  workspace TEXT NOT NULL DEFAULT 'default',
+  name TEXT NOT NULL,
+  definition TEXT NOT NULL,
+  paused INTEGER NOT NULL,
+  next_at INTEGER,
+  seen INTEGER NOT NULL,
+  created_at INTEGER NOT NULL,
+  PRIMARY KEY(workspace, name));
+CREATE TABLE pipeline_turns(
+  workspace TEXT NOT NULL DEFAULT 'default',
+  schedule TEXT NOT NULL,
+  slot TEXT NOT NULL,
+  scheduled_at INTEGER NOT NULL,
+  state TEXT NOT NULL,
+  run TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  late TEXT NOT NULL,
+  version TEXT NOT NULL,
+  backfill TEXT NOT NULL,
+  start_by INTEGER,
+  finish_by INTEGER,
+  created_at INTEGER NOT NULL,
+  PRIMARY KEY(workspace, schedule, slot));
+CREATE INDEX pipeline_turns_by_time ON pipeline_turns(schedule, scheduled_at);
+CREATE INDEX pipeline_turns_open ON pipeline_turns(state) WHERE state IN ('waiting', 'started');
+CREATE INDEX pipeline_turns_by_backfill ON pipeline_turns(backfill) WHERE backfill <> '';
+CREATE INDEX pipeline_turns_start_by ON pipeline_turns(start_by) WHERE start_by IS NOT NULL;
+CREATE INDEX pipeline_turns_finish_by ON pipeline_turns(finish_by) WHERE finish_by IS NOT NULL;
+CREATE TABLE pipeline_backfills(
+  workspace TEXT NOT NULL DEFAULT 'default',
+  id TEXT NOT NULL,
+  schedule TEXT NOT NULL,
+  from_at INTEGER NOT NULL,
+  to_at INTEGER NOT NULL,
+  parallel INTEGER NOT NULL,
+  actor TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  PRIMARY KEY(workspace, id));
+)sql";
+
 }  // namespace
 
-store::RoomMigrations migrations() { return {"pipelines", {{1, kFirst}}}; }
+store::RoomMigrations migrations() { return {"pipelines", {{1, kFirst}, {2, kSchedules}}}; }
 
 }  // namespace slipway::pipelines
