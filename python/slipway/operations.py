@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from slipway.document import DURATION, NAME, REFERENCE, Duration, Part, Time, check_name, moment, name_of
-from slipway.features import Service, Source
+from slipway.features import Dataset, Service, Source
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,43 @@ class Pipeline(Part):
 
     def __post_init__(self) -> None:
         check_name("pipeline", self.name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataTrigger(Part):
+    """A new snapshot of a dataset, a new version of a model, or its alias moved. ValueError: neither or both."""
+
+    dataset: Dataset | str | None = field(default=None, metadata=REFERENCE)
+    model: str | None = None
+    alias: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.dataset is None) == (self.model is None):
+            raise ValueError("a data trigger needs either a dataset or a model")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule(Part):
+    """When a pipeline runs by itself: by `cron`, `every` so often, or `when` data is new. In params "{scheduled}" is the time it was due."""
+
+    name: str = field(metadata=NAME)
+    pipeline: Pipeline | str = field(metadata=REFERENCE)
+    cron: str | None = None
+    time_zone: str | None = None
+    every: Duration | None = field(default=None, metadata=DURATION)
+    when: DataTrigger | None = None
+    start: Time | None = field(default=None, metadata={"write": moment})
+    end: Time | None = field(default=None, metadata={"write": moment})
+    params: Mapping[str, Any] = field(default_factory=dict)
+    catch_up: bool | None = None
+    overlap: Literal["allow", "forbid", "queue", "replace"] | None = None
+    start_within: Duration | None = field(default=None, metadata=DURATION)
+    finish_within: Duration | None = field(default=None, metadata=DURATION)
+
+    def __post_init__(self) -> None:
+        check_name("schedule", self.name)
+        if [self.cron, self.every, self.when].count(None) != 2:
+            raise ValueError(f"schedule {self.name}: exactly one of cron, every and when")
 
 
 @dataclass(frozen=True, kw_only=True)

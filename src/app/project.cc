@@ -56,6 +56,7 @@ struct Project::Parsed {
   std::vector<datasets::DatasetDefinition> datasets;
   features::Definitions features;
   std::vector<pipelines::ParsedPipeline> pipelines;
+  std::vector<pipelines::ScheduleDefinition> schedules;
   std::vector<releases::EndpointDefinition> endpoints;
   std::vector<monitor::MonitorDefinition> monitors;
   std::vector<streams::StreamDefinition> streams;
@@ -85,13 +86,14 @@ Result<Project::Parsed> Project::parse(const Declared& declared) {
   if (parsed.head.rehearses && !start)
     return root.error("a rehearsal needs `start`: the time its event clock begins with");
   // The rooms read their own part; here only unknown ones are refused.
-  for (const char* part : {"datasets", "features", "pipelines", "endpoints", "monitors", "streams",
-                           "routes", "maintenance", "alarm_budget"})
+  for (const char* part : {"datasets", "features", "pipelines", "schedules", "endpoints",
+                           "monitors", "streams", "routes", "maintenance", "alarm_budget"})
     top.find(part);
   TRY(top.finish());
   parsed.datasets = TRY(datasets::parse_datasets(declared.yaml));
   parsed.features = TRY(features::parse_definitions(declared.yaml));
   parsed.pipelines = TRY(pipelines::parse_pipelines(declared.yaml));
+  parsed.schedules = TRY(pipelines::parse_schedules(declared.yaml, parsed.pipelines));
   parsed.endpoints = TRY(releases::parse_endpoints(declared.yaml));
   parsed.monitors = TRY(monitor::parse_monitors(declared.yaml));
   parsed.streams = TRY(streams::parse_streams(declared.yaml));
@@ -206,6 +208,7 @@ Result<JsonObject> Project::plan(const Declared& declared) {
   JsonArray changes;
   add_changes(changes, TRY(rooms_.datasets.plan(parsed.datasets)));
   add_changes(changes, TRY(rooms_.pipelines.plan(parsed.pipelines)));
+  add_changes(changes, TRY(rooms_.schedules.plan(parsed.schedules)));
   add_changes(changes, TRY(rooms_.releases.plan(parsed.endpoints)));
   add_changes(changes, TRY(rooms_.monitor.plan(parsed.monitors)));
   add_changes(changes, TRY(rooms_.monitor.plan_maintenance(parsed.maintenance)));
@@ -247,6 +250,7 @@ Result<JsonObject> Project::apply(const Declared& declared) {
   TRY(bind_features());
   add_changes(changes,
               TRY(rooms_.pipelines.apply(parsed.pipelines, declared.folder, declared.actor)));
+  add_changes(changes, TRY(rooms_.schedules.apply(parsed.schedules, declared.actor)));
   for (const auto& endpoint : parsed.endpoints) {
     // Production follows this alias: from now on only the gate's verdict moves it.
     if (const auto alias = releases::parse_alias(endpoint.model))
@@ -310,6 +314,16 @@ Result<bool> Project::step(base::Timestamp limit) {
       return measure_skew(clock_.now());
     }
   }
+  if (clock_.rehearses()) {
+    // On the wall clock schedules have a thread of their own, which wakes at their time.
+    const auto schedule = TRY(rooms_.schedules.next_due());
+    if (schedule && *schedule <= limit && (!release || *schedule < *release) &&
+        (!window || *schedule < *window)) {
+      TRY(keep_clock(std::max(*schedule, clock_.now())));
+      TRY(rooms_.schedules.advance(clock_.now()));
+      return true;
+    }
+  }
   const bool release_due = release && *release <= limit;
   const bool window_due = window && *window <= limit;
   if (!release_due && !window_due) return false;
@@ -345,11 +359,13 @@ Result<JsonObject> Project::advance_clock(base::Timestamp target) {
     const auto release = TRY(rooms_.releases.next_due());
     const auto window = TRY(rooms_.monitor.next_due());
     const auto skew = TRY(rooms_.skew.next_due(clock_.now(), true));
+    const auto schedule = TRY(rooms_.schedules.next_due());
     if (!TRY(step(target))) break;
     const auto release_after = TRY(rooms_.releases.next_due());
     const auto window_after = TRY(rooms_.monitor.next_due());
     if (release == release_after && window == window_after &&
         skew == TRY(rooms_.skew.next_due(clock_.now(), true)) &&
+        schedule == TRY(rooms_.schedules.next_due()) &&
         TRY(rooms_.pipelines.active_runs()).empty()) {
       return base::error(Code::kInternal, "the loop makes no progress: now={}",
                          types::to_rfc3339(clock_.now()));

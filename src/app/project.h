@@ -16,6 +16,7 @@
 #include "monitor/monitor.h"
 #include "monitor/profile/profiles.h"
 #include "pipelines/pipelines.h"
+#include "pipelines/schedules.h"
 #include "registry/registry.h"
 #include "releases/releases.h"
 #include "serving/endpoints.h"
@@ -33,6 +34,7 @@ class Project final : public api::own::ProjectControl {
     features::FeatureStore& features;
     features::SkewMeter& skew;
     pipelines::Pipelines& pipelines;
+    pipelines::Schedules& schedules;
     registry::Registry& registry;
     releases::Releases& releases;
     serving::Endpoints& endpoints;

@@ -23,6 +23,7 @@
 #include "api/own/project_routes.h"
 #include "api/own/reclaim_routes.h"
 #include "api/own/route_routes.h"
+#include "api/own/schedule_routes.h"
 #include "api/own/silence_routes.h"
 #include "api/own/stream_routes.h"
 #include "api/own/streaming_routes.h"
@@ -260,6 +261,11 @@ struct Application::Rooms::Impl {
         inputs(datasets, registry),
         executor(f.access),
         pipelines(f.db, clock, f.clock, f.random, executor, inputs),
+        schedules(f.db, pipelines, clock, f.clock, f.random,
+                  {.grace = base::Duration::seconds(f.settings.schedule_grace_seconds),
+                   .catch_up_max = static_cast<std::size_t>(f.settings.schedule_catch_up_max),
+                   .backfill_max = static_cast<std::size_t>(f.settings.backfill_runs_max),
+                   .rehearses = [&c = clock] { return c.rehearses(); }}),
         models(registry, runs, logged_models, artifacts, f.settings.models_root),
         online(features),
         log({.folder = f.data / "requests",
@@ -368,6 +374,7 @@ struct Application::Rooms::Impl {
   StepInputs inputs;
   StepExecutor executor;
   pipelines::Pipelines pipelines;
+  pipelines::Schedules schedules;
 
   RegisteredModels models;
   OnlineFeatures online;
@@ -451,9 +458,9 @@ Result<void> Application::Rooms::open() {
   TRY(i.skew.open());
   i.project = std::make_unique<Project>(
       i.foundation.db, i.clock,
-      Project::Rooms{i.datasets, i.features, i.skew, i.pipelines, i.registry, i.releases,
-                     i.endpoints, *i.monitor, i.profiles, i.incidents, *i.detections, i.streams,
-                     i.webhooks},
+      Project::Rooms{i.datasets, i.features, i.skew, i.pipelines, i.schedules, i.registry,
+                     i.releases, i.endpoints, *i.monitor, i.profiles, i.incidents, *i.detections,
+                     i.streams, i.webhooks},
       Project::Delays{base::Duration::seconds(i.foundation.settings.skew_delay_seconds),
                       base::Duration::seconds(i.foundation.settings.profile_delay_seconds)});
   if (i.leads) {
@@ -584,6 +591,7 @@ void Application::Rooms::add_leading_routes(http::Router& router) {
       i.features,
       {.values_max = static_cast<std::size_t>(i.foundation.settings.feast_values_max)}));
   router.add_all(api::own::pipeline_routes(i.pipelines));
+  router.add_all(api::own::schedule_routes(i.schedules));
   router.add_all(api::own::import_routes(i.run_import, i.model_import));
   router.add_all(
       api::own::endpoint_routes(i.releases, *i.monitor, i.logged, i.endpoints, rehearses));
@@ -672,6 +680,8 @@ Result<void> Application::Rooms::start(const std::string& url, const OnStop& on_
        .path_prefix = path_prefix(i.foundation.settings),
        .runs_parallel_max = static_cast<std::size_t>(i.foundation.settings.pipeline_workers)}));
   on_stop("pipelines", [&i] { i.pipelines.stop(); });
+  i.schedules.start();
+  on_stop("schedules", [&i] { i.schedules.stop(); });  // before the pipelines that they start
   // The loop stops before the pipelines that it starts.
   i.project->start();
   on_stop("loop", [&i] { i.project->stop(); });

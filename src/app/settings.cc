@@ -329,6 +329,14 @@ const std::vector<SettingInfo>& setting_table() {
               "Time that running requests get when the server stops."),
       integer("pipeline-workers", &Settings::pipeline_workers, 1, 64,
               "Pipeline runs at the same time."),
+      integer("schedule-grace-seconds", &Settings::schedule_grace_seconds, 0, 86'400,
+              "What a schedule without catch_up should have started longer ago than this, while no "
+              "server ran, is missed."),
+      integer("schedule-catch-up-max", &Settings::schedule_catch_up_max, 1, 10'000,
+              "Of the times that a schedule with catch_up has missed, so many of the newest are "
+              "run."),
+      integer("backfill-runs-max", &Settings::backfill_runs_max, 1, 1'000'000,
+              "Runs of one backfill; a range with more is refused."),
       integer("request-log-rows-buffered-max", &Settings::request_log_rows_buffered_max, 1,
               100'000'000,
               "Rows of the request log that may wait to be written; more are dropped."),

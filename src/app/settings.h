@@ -79,6 +79,9 @@ struct Settings {
   std::int64_t request_timeout_seconds = 60;
   std::int64_t drain_seconds = 10;
   std::int64_t pipeline_workers = 2;
+  std::int64_t schedule_grace_seconds = 60;
+  std::int64_t schedule_catch_up_max = 100;
+  std::int64_t backfill_runs_max = 10'000;
   std::int64_t request_log_rows_buffered_max = 200'000;
   std::int64_t request_log_values_max = 100;
   std::int64_t explained_values_max = 20'000'000;

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "cli/commands.h"
+#include "cli/schedule_commands.h"
 #include "cli/verb.h"
 
 namespace slipway::cli {
@@ -156,6 +157,7 @@ void add_pipeline_commands(CLI::App& root, Context& context, int& exit_code) {
     }
     std::fwrite(reply->body.data(), 1, reply->body.size(), stdout);
   });
+  add_backfill_command(*pipelines, context, exit_code);
 }
 
 }  // namespace slipway::cli

@@ -149,6 +149,12 @@ routes:
 maintenance:
   nights: {match: [endpoint=late, severity!=critical], days: [saturday, sunday], days_of_month: [1, -1], from: "02:00", for: 4h, time_zone: Europe/Berlin, why: load}
   move: {match: alert=a, start: 2026-02-01T00:00:00Z, end: 2026-02-02T00:00:00Z}
+schedules:
+  nightly: {pipeline: train, cron: "0 2 * * MON-FRI", time_zone: Europe/Berlin, params: {rounds: "{scheduled}"}, catch_up: true, overlap: forbid,
+            start: 2026-01-05T08:00:00Z, end: 2027-01-05T08:00:00Z, start_within: 5m, finish_within: 2h}
+  often: {pipeline: train, every: 15m, overlap: queue}
+  fresh: {pipeline: train, when: {dataset: files}}
+  promoted: {pipeline: train, when: {model: m, alias: champion}}
 streams:
   scored:
     endpoint: late
@@ -216,6 +222,11 @@ def every_key() -> sw.Project:
     project.add(sw.Maintenance(name="nights", match=["endpoint=late", "severity!=critical"], days=["saturday", "sunday"], days_of_month=[1, -1], start_at="02:00",
                                length=dt.timedelta(hours=4), time_zone="Europe/Berlin", why="load"),
                 sw.Maintenance(name="move", match="alert=a", start="2026-02-01T00:00:00Z", end="2026-02-02T00:00:00Z"))
+    project.add(sw.Schedule(name="nightly", pipeline=train, cron="0 2 * * MON-FRI", time_zone="Europe/Berlin", params={"rounds": "{scheduled}"}, catch_up=True,
+                            overlap="forbid", start="2026-01-05T08:00:00Z", end="2027-01-05T08:00:00Z", start_within="5m", finish_within="2h"),
+                sw.Schedule(name="often", pipeline=train, every=dt.timedelta(minutes=15), overlap="queue"),
+                sw.Schedule(name="fresh", pipeline=train, when=sw.DataTrigger(dataset="files")),
+                sw.Schedule(name="promoted", pipeline=train, when=sw.DataTrigger(model="m", alias="champion")))
     return project.add(source, always, windows, latest, asked, service, sw.Route(name="pager", alertmanager="https://alerts.example.com"),
                        sw.Route(name="mail", email=["a@example.com", "b@example.com"], sender="s@example.com", smtp="smtps://mail.example.com:465", user="u", password="not-told",
                                 tls="required"), health, sw.Monitor("kinds", "animal", problem="multiclass", classes=["cat", "dog"]),
@@ -254,6 +265,8 @@ def test_every_key_of_the_document_has_a_place(server):
     (lambda: sw.Alert(metric="auc", window="day", unusual="low", over=1, under=0), "exactly one"),
     (lambda: sw.Route(name="r"), "exactly one"),
     (lambda: sw.Action(), "exactly one"),
+    (lambda: sw.Schedule(name="s", pipeline="p"), "exactly one"),
+    (lambda: sw.DataTrigger(), "either a dataset"),
     (lambda: sw.Action(do="rollback", model="models:/m/1"), "fallback"),
     (lambda: sw.Maintenance(name="m"), "either start and end"),
     (lambda: sw.Route(name="r", email="a@example.com"), "sender and smtp"),

@@ -71,6 +71,14 @@ constexpr Rule kRules[] = {
     {kGet, "/slipway/v1/pipeline-runs/{id}/steps/{step}/log", About::kProject, Permission::kRead},
     {kPost, "/slipway/v1/pipeline-runs/{id}/cancel", About::kProject, Permission::kEdit},
 
+    {kGet, "/slipway/v1/schedules", About::kProject, Permission::kRead},
+    {kGet, "/slipway/v1/schedules/{name}", About::kProject, Permission::kRead},
+    {kGet, "/slipway/v1/schedules/{name}/turns", About::kProject, Permission::kRead},
+    {kPost, "/slipway/v1/schedules/{name}/pause", About::kProject, Permission::kEdit},
+    {kPost, "/slipway/v1/schedules/{name}/resume", About::kProject, Permission::kEdit},
+    {kPost, "/slipway/v1/pipelines/{name}/backfills", About::kProject, Permission::kEdit},
+    {kPost, "/slipway/v1/backfills/{id}/cancel", About::kProject, Permission::kEdit},
+
     {kGet, "/slipway/v1/endpoints", About::kProject, Permission::kRead},
     {kGet, "/slipway/v1/endpoints/{name}", About::kProject, Permission::kRead},
     {kGet, "/slipway/v1/endpoints/{name}/cost", About::kProject, Permission::kRead},

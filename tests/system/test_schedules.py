@@ -1,0 +1,69 @@
+"""Schedules on a running server: declared, started at their time, also after a kill; paused; filled up."""
+import json
+
+import pytest
+import requests
+
+from conftest import eventually, on_every_store
+
+pytestmark = on_every_store
+
+YAML = """
+project: clockwork
+pipelines:
+  tick: {params: {day: none}, steps: [{name: a, run: "echo {day}"}]}
+schedules:
+  often: {pipeline: tick, every: 1s, params: {day: "{scheduled}"}}
+  nightly: {pipeline: tick, cron: "30 2 * * *", time_zone: Europe/Berlin, params: {day: "{scheduled}"}}
+"""
+
+
+@pytest.fixture
+def server(start_server, store_flags):
+    return start_server("data", *store_flags)
+
+
+def apply(server, text: str) -> list[dict]:
+    (server.data_dir.parent / "slipway.yaml").write_text(text)
+    reply = requests.post(f"{server.url}/slipway/v1/apply", json={"yaml": text, "dir": str(server.data_dir.parent)}, timeout=60)
+    assert reply.ok, reply.text
+    return reply.json()["changes"]
+
+
+def turns(server, name: str) -> list[dict]:
+    return requests.get(f"{server.url}/slipway/v1/schedules/{name}/turns?limit=1000", timeout=60).json()["turns"]
+
+
+def test_runs_start_by_themselves_also_after_a_kill(server):
+    assert {(c["kind"], c["name"], c["change"]) for c in apply(server, YAML)} >= {("schedule", "often", "created"), ("schedule", "nightly", "created")}
+    eventually(lambda: len(turns(server, "often")) >= 3)
+    server.kill()
+    server.start()
+    before = len(turns(server, "often"))
+    eventually(lambda: len(turns(server, "often")) >= before + 2)
+    server.cli("schedules", "pause", "often")
+    assert json.loads(server.cli("--json", "schedules", "show", "often").stdout)["next"] is None
+    eventually(lambda: all(turn["state"] != "waiting" for turn in turns(server, "often")))
+    started = [turn for turn in turns(server, "often") if turn["run"]]
+    runs = requests.get(f"{server.url}/slipway/v1/pipelines/tick/runs?limit=1000", timeout=60).json()["runs"]
+    # One run for each time, and each knows its time.
+    assert sorted(run["id"] for run in runs) == sorted(turn["run"] for turn in started)
+    assert {run["id"]: run["params"]["day"] for run in runs} == {turn["run"]: turn["scheduled"] for turn in started}
+    paused = len(turns(server, "often"))
+    server.cli("schedules", "resume", "often")
+    eventually(lambda: len(turns(server, "often")) > paused)
+
+
+def test_a_range_is_filled_up(server):
+    apply(server, YAML.replace("  often: {pipeline: tick, every: 1s", "  often: {pipeline: tick, every: 365d"))
+    given = ("pipelines", "backfill", "tick", "--schedule", "nightly", "--from", "2024-03-30", "--to", "2024-04-02")
+    dry = json.loads(server.cli("--json", *given, "--dry-run").stdout)
+    # Berlin put its clocks forward at 02:00 on 31 March: half past two was missing, and three o'clock is 01:00Z.
+    assert dry["times"] == ["2024-03-30T01:30:00Z", "2024-03-31T01:00:00Z", "2024-04-01T00:30:00Z"] and dry["id"] is None
+    assert turns(server, "nightly") == []
+    server.cli(*given, "--parallel", "2")
+    eventually(lambda: [turn["state"] for turn in turns(server, "nightly")] == ["ended"] * 3)
+    assert json.loads(server.cli("--json", *given).stdout)["runs"] == 0
+    assert server.cli("pipelines", "backfill", "tick", "--from", "2024-03-30", "--to", "2024-04-02", check=False).returncode != 0
+    refused = requests.post(f"{server.url}/slipway/v1/plan", json={"yaml": YAML.replace("30 2 *", "61 2 *"), "dir": "/"}, timeout=60)
+    assert refused.status_code == 400 and "line 7" in refused.text and "must be 0 to 59" in refused.text
