@@ -207,12 +207,11 @@ Result<registry::ModelVersion> find_version(registry::Registry& registry, const 
 }  // namespace
 
 Result<pipelines::Exit> StepExecutor::run(const pipelines::Command& command,
-                                          const std::function<bool()>& should_stop,
-                                          const std::function<void(std::int64_t)>& started) {
+                                          const std::function<bool()>& should_stop) {
   // Other commands (git) talk to no server.
   const auto pipeline = command.environment.find("SLIPWAY_PIPELINE");
   if (access_ == nullptr || pipeline == command.environment.end())
-    return processes_.run(command, should_stop, started);
+    return processes_.run(command, should_stop);
   pipelines::Command with_token = command;
   const std::string token = access_->lend_token(pipeline->second);
   with_token.environment["SLIPWAY_TOKEN"] = token;
@@ -220,7 +219,7 @@ Result<pipelines::Exit> StepExecutor::run(const pipelines::Command& command,
   // What the server inherited would win over the token.
   with_token.environment["MLFLOW_TRACKING_USERNAME"] = "";
   with_token.environment["MLFLOW_TRACKING_PASSWORD"] = "";
-  Result<pipelines::Exit> exit = processes_.run(with_token, should_stop, started);
+  Result<pipelines::Exit> exit = processes_.run(with_token, should_stop);
   access_->take_back_token(token);
   return exit;
 }

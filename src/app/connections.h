@@ -55,11 +55,8 @@ class StepExecutor final : public pipelines::Executor {
  public:
   explicit StepExecutor(access::Access* access) : access_(access) {}
   Result<pipelines::Exit> run(const pipelines::Command& command,
-                              const std::function<bool()>& should_stop,
-                              const std::function<void(std::int64_t handle)>& started) override;
-  void clean_up(std::int64_t handle, const std::string& mark) override {
-    processes_.clean_up(handle, mark);
-  }
+                              const std::function<bool()>& should_stop) override;
+  void clean_up(const std::string& mark) override { processes_.clean_up(mark); }
 
  private:
   access::Access* access_;

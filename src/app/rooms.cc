@@ -678,7 +678,8 @@ Result<void> Application::Rooms::start(const std::string& url, const OnStop& on_
       {.folder = i.foundation.data / "pipelines",
        .url = url,
        .path_prefix = path_prefix(i.foundation.settings),
-       .runs_parallel_max = static_cast<std::size_t>(i.foundation.settings.pipeline_workers)}));
+       .runs_parallel_max = static_cast<std::size_t>(i.foundation.settings.pipeline_workers),
+       .steps_parallel_max = static_cast<std::size_t>(i.foundation.settings.pipeline_steps_max)}));
   on_stop("pipelines", [&i] { i.pipelines.stop(); });
   i.schedules.start();
   on_stop("schedules", [&i] { i.schedules.stop(); });  // before the pipelines that they start

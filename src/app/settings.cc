@@ -337,6 +337,8 @@ const std::vector<SettingInfo>& setting_table() {
               "run."),
       integer("backfill-runs-max", &Settings::backfill_runs_max, 1, 1'000'000,
               "Runs of one backfill; a range with more is refused."),
+      integer("pipeline-steps-max", &Settings::pipeline_steps_max, 1, 1'000,
+              "Steps of pipelines at the same time, over all runs."),
       integer("request-log-rows-buffered-max", &Settings::request_log_rows_buffered_max, 1,
               100'000'000,
               "Rows of the request log that may wait to be written; more are dropped."),

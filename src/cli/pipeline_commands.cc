@@ -13,7 +13,8 @@
 namespace slipway::cli {
 namespace {
 
-constexpr auto kPollInterval = std::chrono::milliseconds(200);
+constexpr auto kPollFirst = std::chrono::milliseconds(2),
+               kPollLast = std::chrono::milliseconds(200);
 constexpr std::size_t kLogTailBytes = 3000;
 
 const std::vector<TableColumn> kStepColumns = {{"STEP", "name"},
@@ -53,7 +54,8 @@ void tell_log(Client& client, const Json& run) {
 // Says every change of a step's state on stderr until the run has ended.
 Result<Json> follow(Client& client, std::string id) {
   std::map<std::string, std::string> told;
-  for (;;) {
+  for (auto interval = kPollFirst;;
+       interval = std::min(interval * 5 / 4 + kPollFirst / 2, kPollLast)) {
     Json run = TRY(client.get(path_of("/slipway/v1/pipeline-runs/{}", {id})));
     for (const Json& step : member_at(run, "steps").as_array()) {
       const std::string name = cell(member_at(step, "name"));
@@ -66,12 +68,22 @@ Result<Json> follow(Client& client, std::string id) {
                    seconds == "-" ? "" : (" after " + seconds + " s").c_str());
     }
     if (!member_at(run, "finished_at").is_null()) return run;
-    std::this_thread::sleep_for(kPollInterval);
+    std::this_thread::sleep_for(interval);
   }
 }
 
+// Waits for the end of a run that was begun, unless it is `detached`; its exit code.
+int show_end(Context& context, Client& client, Result<Json> run, bool detached) {
+  if (run && !detached) run = follow(client, cell(member_at(*run, "id")));
+  const int shown = finish(context, run, show_run);
+  if (shown != kOk || detached) return shown;
+  const int code = exit_of(cell(member_at(*run, "state")));
+  if (code != kOk) tell_log(client, *run);
+  return code;
+}
+
 struct RunOptions {
-  std::string pipeline, reason;
+  std::string pipeline, run, reason;
   std::vector<std::string> params;
   bool detached = false;
 };
@@ -89,12 +101,14 @@ int start(Context& context, const RunOptions& options) {
   Client client(context);
   Result<Json> run = client.post(path_of("/slipway/v1/pipelines/{}/runs", {options.pipeline}),
                                  {{"params", std::move(params)}, {"reason", options.reason}});
-  if (run && !options.detached) run = follow(client, cell(member_at(*run, "id")));
-  const int shown = finish(context, run, show_run);
-  if (shown != kOk || options.detached) return shown;
-  const int code = exit_of(cell(member_at(*run, "state")));
-  if (code != kOk) tell_log(client, *run);
-  return code;
+  return show_end(context, client, std::move(run), options.detached);
+}
+
+int try_again(Context& context, const RunOptions& options) {
+  Client client(context);
+  Result<Json> run =
+      client.post(path_of("/slipway/v1/pipeline-runs/{}/retry", {options.run}), JsonObject());
+  return show_end(context, client, std::move(run), options.detached);
 }
 
 }  // namespace
@@ -144,6 +158,12 @@ void add_pipeline_commands(CLI::App& root, Context& context, int& exit_code) {
         context, Client(context).post(path_of("/slipway/v1/pipeline-runs/{}/cancel", {*name}), {}),
         show_run);
   });
+  auto again = std::make_shared<RunOptions>();
+  CLI::App* retry = pipelines->add_subcommand(
+      "retry", "Run again what did not succeed in a run that is over, and wait");
+  retry->add_option("run", again->run)->required();
+  retry->add_flag("--detach", again->detached, "Only start it");
+  retry->callback([&context, &exit_code, again] { exit_code = try_again(context, *again); });
   auto step = std::make_shared<std::string>();
   CLI::App* log = pipelines->add_subcommand("log", "What a step has written");
   log->add_option("run", *name)->required();

@@ -350,7 +350,7 @@ Result<int> run_command(const std::string& command, const fs::path& folder,
        .environment = environment,
        .log = log,
        .timeout = std::nullopt},
-      [] { return false; }, [](std::int64_t) {}));
+      [] { return false; }));
   return exit.code;
 }
 

@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::size_t kNameLengthMax = 64;
 constexpr std::size_t kStepsMax = 1000;
+constexpr std::int64_t kRetriesMax = 100;
 
 template <typename... Args>
 Error error_at(const YAML::Mark& mark, fmt::format_string<Args...> format, Args&&... args) {
@@ -76,6 +77,56 @@ bool stays_inside(const std::string& path) {
   return std::none_of(p.begin(), p.end(), [](const auto& part) { return part == ".."; });
 }
 
+Result<bool> boolean_at(const YAML::Node& node, std::string_view what) {
+  const std::string text = TRY(scalar_at(node, what));
+  if (text == "true" || text == "false") return text == "true";
+  return error_at(node.Mark(), "{} must be true or false: {}", what, text);
+}
+
+Result<base::Duration> duration_at(const YAML::Node& node, std::string_view what) {
+  auto duration = types::parse_duration(TRY(scalar_at(node, what)));
+  if (!duration) return error_at(node.Mark(), "{}: {}", what, duration.error().message);
+  return *duration;
+}
+
+template <typename Number>
+Result<Number> number_at(const YAML::Node& node, std::string_view what, Number low, Number high) {
+  Number number{};
+  if (!node.IsScalar() || !YAML::convert<Number>::decode(node, number) ||
+      !(number >= low && number <= high)) {
+    return error_at(node.Mark(), "{} must be a number from {} to {}", what, low, high);
+  }
+  return number;
+}
+
+// `retry: 3`, or a mapping that says more.
+Result<Retry> read_retry(const YAML::Node& node) {
+  Retry retry{.times = 1};
+  if (!node.IsMap()) {
+    retry.times = TRY(number_at<std::int64_t>(node, "retry", 0, kRetriesMax));
+    return retry;
+  }
+  TRY(each_entry(node, "retry",
+                 [&](const std::string& key, const YAML::Node& key_node,
+                     const YAML::Node& value) -> Result<void> {
+                   if (key == "times") {
+                     retry.times = TRY(number_at<std::int64_t>(value, "times", 0, kRetriesMax));
+                   } else if (key == "after") {
+                     retry.after = TRY(duration_at(value, "after"));
+                   } else if (key == "factor") {
+                     retry.factor = TRY(number_at<double>(value, "factor", 1, 100));
+                   } else if (key == "at_most") {
+                     retry.at_most = TRY(duration_at(value, "at_most"));
+                   } else {
+                     return error_at(
+                         key_node.Mark(),
+                         "unknown key in retry: key={} known=times, after, factor, at_most", key);
+                   }
+                   return {};
+                 }));
+  return retry;
+}
+
 struct MarkedStep {
   StepDefinition step;
   YAML::Mark mark;      // of the step
@@ -111,19 +162,17 @@ Result<MarkedStep> read_step(const YAML::Node& node) {
             }
           }
         } else if (key == "timeout") {
-          auto timeout = types::parse_duration(TRY(scalar_at(value, "timeout")));
-          if (!timeout) return error_at(value.Mark(), "timeout: {}", timeout.error().message);
-          step.timeout = *timeout;
+          step.timeout = TRY(duration_at(value, "timeout"));
+        } else if (key == "retry") {
+          step.retry = TRY(read_retry(value));
+        } else if (key == "always") {
+          step.always = TRY(boolean_at(value, "always"));
         } else if (key == "cache") {
-          std::string text = TRY(scalar_at(value, "cache"));
-          if (text != "true" && text != "false") {
-            return error_at(value.Mark(), "cache must be true or false: {}", text);
-          }
-          step.cache = text == "true";
+          step.cache = TRY(boolean_at(value, "cache"));
         } else {
           return error_at(key_node.Mark(),
                           "unknown key in a step: key={} known=name, run, after, code, env, "
-                          "inputs, outputs, timeout, cache",
+                          "inputs, outputs, timeout, retry, always, cache",
                           key);
         }
         return {};

@@ -2,6 +2,7 @@
 // its authors.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -14,17 +15,29 @@
 
 namespace slipway::pipelines {
 
+// What happens when a try of a step fails (a gate that says no is no failure).
+struct Retry {
+  std::int64_t times = 0;                                 // after the first try
+  base::Duration after = base::Duration::seconds(10);     // before the second try
+  double factor = 2;                                      // each wait by so much longer
+  base::Duration at_most = base::Duration::seconds(300);  // of one wait
+
+  bool operator==(const Retry&) const = default;
+};
+
 struct StepDefinition {
   std::string name;
   std::string run;                    // as written
   std::vector<CommandPiece> command;  // `run`, parsed
   std::vector<std::string>
       after;  // steps that must have succeeded although nothing of theirs is read
-  std::vector<std::string> code;     // files or folders below the project
-  std::vector<std::string> env;      // files that pin the environment
-  std::vector<std::string> inputs;   // files, or "kind:name" resolved by InputDigests
-  std::vector<std::string> outputs;  // below {out}; empty: whatever is there afterwards
-  std::optional<base::Duration> timeout;
+  std::vector<std::string> code;          // files or folders below the project
+  std::vector<std::string> env;           // files that pin the environment
+  std::vector<std::string> inputs;        // files, or "kind:name" resolved by InputDigests
+  std::vector<std::string> outputs;       // below {out}; empty: whatever is there afterwards
+  std::optional<base::Duration> timeout;  // of a try
+  Retry retry;
+  bool always = false;        // runs however what it needs has ended
   std::optional<bool> cache;  // unset: cached when outputs are declared
 
   // A step without declared outputs is run for its effect, so it runs each time.

@@ -21,6 +21,10 @@ TEST(Definition, MistakesCarryLineAndColumn) {
        "run: "
        "'{a}'}\n",
        "in a circle"},
+      {"pipelines:\n  p:\n    steps:\n      - {name: a, run: x, retry: many}\n", "from 0 to 100"},
+      {"pipelines:\n  p:\n    steps:\n      - {name: a, run: x, retry: {tries: 1}}\n",
+       "known=times"},
+      {"pipelines:\n  p:\n    steps:\n      - {name: a, run: x, always: maybe}\n", "true or false"},
       {"pipelines:\n  p: [\n", "line"},
   };
   for (const auto& [yaml, says] : cases) {

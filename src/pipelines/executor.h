@@ -32,20 +32,17 @@ class Executor {
  public:
   virtual ~Executor() = default;
   // Waits for the end; asks `should_stop` some times a second and then ends everything that the
-  // command started. `started` gets what find and kill need to know after a crash.
-  virtual Result<Exit> run(const Command& command, const std::function<bool()>& should_stop,
-                           const std::function<void(std::int64_t handle)>& started) = 0;
-  // Ends what a crashed server left running, if it still is; `mark` is a NAME=value of its
-  // environment that tells it from a stranger with the same number.
-  virtual void clean_up(std::int64_t handle, const std::string& mark) = 0;
+  // command started.
+  virtual Result<Exit> run(const Command& command, const std::function<bool()>& should_stop) = 0;
+  // Ends what a crashed server left running of commands with this NAME=value in their environment.
+  virtual void clean_up(const std::string& mark) = 0;
 };
 
 // Processes on this machine, each in a process group of its own, without the server's descriptors.
 class ProcessExecutor final : public Executor {
  public:
-  Result<Exit> run(const Command& command, const std::function<bool()>& should_stop,
-                   const std::function<void(std::int64_t handle)>& started) override;
-  void clean_up(std::int64_t handle, const std::string& mark) override;
+  Result<Exit> run(const Command& command, const std::function<bool()>& should_stop) override;
+  void clean_up(const std::string& mark) override;
 };
 
 }  // namespace slipway::pipelines

@@ -1,9 +1,7 @@
 #include "pipelines/pipelines.h"
 
 #include <algorithm>
-#include <cstdlib>
 
-#include "base/hash.h"
 #include "base/log.h"
 #include "store/file_system.h"
 #include "types/timestamp.h"
@@ -12,112 +10,54 @@ namespace slipway::pipelines {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr int kRefused = 3;  // a gate said no
-constexpr std::string_view kSalt = "slipway-1";
+using SteadyClock = std::chrono::steady_clock;
 
-std::string to_text(const std::map<std::string, std::string>& params) {
-  JsonObject object;
-  for (const auto& [name, value] : params) object[name] = value;
-  return base::to_text(object);
-}
-
-Result<JsonObject> object_or_empty(std::string_view text) {
-  if (text.empty()) return JsonObject();
-  return base::parse_json_object(text);
-}
-
-Json time_or_null(std::optional<base::Timestamp> time) {
-  return time ? Json(types::to_rfc3339(*time)) : Json(nullptr);
-}
-
-// File -> SHA-256, of the declared outputs, or of all there is.
-Result<JsonObject> make_manifest(const fs::path& folder, const StepDefinition& step) {
-  std::vector<fs::path> files;
-  if (step.outputs.empty()) {
-    for (const auto& entry : fs::recursive_directory_iterator(folder)) {
-      if (entry.is_regular_file()) files.push_back(entry.path());
-    }
-  }
-  for (const std::string& output : step.outputs) {
-    const fs::path path = folder / output;
-    std::error_code ec;
-    if (fs::is_directory(path, ec)) {
-      for (const auto& entry : fs::recursive_directory_iterator(path)) {
-        if (entry.is_regular_file()) files.push_back(entry.path());
-      }
-    } else if (fs::is_regular_file(path, ec)) {
-      files.push_back(path);
-    } else {
-      return base::error(Code::kFailedPrecondition,
-                         "the step ended well but a declared output is missing: output={}", output);
-    }
-  }
-  std::sort(files.begin(), files.end());
-  JsonObject manifest;
-  for (const fs::path& file : files) {
-    TRY(store::sync_file(file));
-    manifest[file.lexically_relative(folder).generic_string()] =
-        base::sha256_hex(TRY(store::read_file(file)));
-  }
-  return manifest;
-}
-
-bool matches(const JsonObject& manifest, const fs::path& folder) {
-  for (const auto& [name, digest] : manifest) {
-    const auto bytes = store::read_file(folder / std::string(std::string_view(name)));
-    if (!bytes || base::sha256_hex(*bytes) != std::string_view(digest.get_string())) return false;
-  }
-  return true;
+// The steady clock's time at which the wall clock will show `time`.
+SteadyClock::time_point steady(base::Timestamp time, base::Timestamp now) {
+  return SteadyClock::now() + std::chrono::microseconds((time - now).micros);
 }
 
 }  // namespace
 
-JsonObject StepRecord::to_json() const {
-  JsonObject object{{"name", name},     {"state", state},      {"cached", state == "cached"},
-                    {"folder", folder}, {"command", command},  {"cache_key", cache_key},
-                    {"reason", reason}, {"key", key_document}, {"outputs", manifest}};
-  object["exit_code"] = exit_code ? Json(*exit_code) : Json(nullptr);
-  object["started_at"] = time_or_null(started);
-  object["finished_at"] = time_or_null(finished);
-  object["seconds"] = started && finished
-                          ? Json(static_cast<double>((*finished - *started).micros) * 1e-6)
-                          : Json(nullptr);
-  return object;
-}
+// A run that this thread advances. Its steps run in threads of their own, which hand over how they
+// ended.
+struct Pipelines::Work {
+  RunRecord run;
+  Plan plan;
+  std::string project;
+  std::vector<std::size_t> unsaved;  // positions
+  std::vector<std::thread> threads;
+  std::size_t in_flight = 0;
+  bool is_interrupted = false;  // the server stops
+  // Guarded by the mutex of Pipelines: positions and steps as they ended; nothing: interrupted.
+  std::vector<std::pair<std::size_t, std::optional<StepRecord>>> ended;
 
-JsonObject RunRecord::to_json() const {
-  JsonObject given;
-  for (const auto& [name, value] : params) given[name] = value;
-  JsonArray list;
-  for (const StepRecord& step : steps) list.push_back(step.to_json());
-  return {{"id", id},
-          {"pipeline", pipeline},
-          {"state", state},
-          {"reason", reason},
-          {"actor", actor},
-          {"params", std::move(given)},
-          {"source", source},
-          {"now", types::to_rfc3339(now)},
-          {"created_at", types::to_rfc3339(created)},
-          {"finished_at", time_or_null(finished)},
-          {"steps", std::move(list)}};
-}
+  ~Work() {
+    for (std::thread& thread : threads) thread.join();
+  }
+};
 
 Pipelines::~Pipelines() { stop(); }
 
 Result<void> Pipelines::start(Options options) {
   options_ = std::move(options);
+  runner_.emplace(
+      table_, wall_clock_, random_, executor_, inputs_,
+      StepRunner::Options{
+          .folder = options_.folder, .url = options_.url, .path_prefix = options_.path_prefix});
   TRY(store::make_folders(options_.folder));
   for (const std::string& id : TRY(active_runs())) {
     const RunRecord run = TRY(find_run(id));
-    for (const StepRecord& step : run.steps) {
-      if (step.state == "running") executor_.clean_up(step.process, "SLIPWAY_RUN_ID=" + id);
-    }
-    base::MutexLock lock(mutex_);
-    queue_.push_back(id);
+    const auto is_running = [](const StepRecord& step) { return step.state == "running"; };
+    if (std::any_of(run.steps.begin(), run.steps.end(), is_running))
+      executor_.clean_up("SLIPWAY_RUN_ID=" + id);
+    enqueue(id, SteadyClock::now());
   }
-  for (std::size_t i = 0; i < options_.runs_parallel_max; ++i)
-    workers_.emplace_back([this] { work(); });
+  for (std::size_t i = 0; i < options_.runs_parallel_max; ++i) {
+    workers_.emplace_back([this] {
+      while (const auto id = take(true)) execute(*id);
+    });
+  }
   return {};
 }
 
@@ -127,6 +67,7 @@ void Pipelines::stop() {
     stopping_ = true;
   }
   ready_.notify_all();
+  changed_.notify_all();
   for (std::thread& worker : workers_) worker.join();
   workers_.clear();
 }
@@ -202,183 +143,73 @@ Result<RunRecord> Pipelines::start_run(const std::string& pipeline,
   const base::Timestamp now = event_clock_.now();
   const Plan plan =
       TRY(make_plan(TRY(parse_pipeline(pipeline, found->first)), params, types::to_rfc3339(now)));
-  const std::string id = random_.hex(8);
-  const std::string values = to_text(plan.params);
-  const std::optional<std::string> trigger_id =
-      trigger.id.empty() ? std::nullopt : std::optional(trigger.id);
-  const base::Timestamp created = wall_clock_.now();
-  const std::string run_id = TRY(db_.write([&](store::Tx& tx) -> Result<std::string> {
-    if (trigger_id) {
-      const auto earlier =
-          TRY(tx.find("SELECT id FROM pipeline_runs WHERE trigger_id = ?", {*trigger_id},
-                      [](const store::Row& row) { return row.string(0); }));
-      if (earlier) return *earlier;
-    }
-    TRY(tx.execute(
-        "INSERT INTO pipeline_runs(id, pipeline, trigger_id, state, reason, actor, params, "
-        "text, project, source, now, created_at) VALUES(?, ?, ?, 'queued', ?, ?, ?, ?, ?, "
-        "'{}', ?, ?)",
-        {id, pipeline, trigger_id, trigger.reason, trigger.actor, values, found->first,
-         found->second, now, created}));
-    for (std::size_t i = 0; i < plan.steps.size(); ++i) {
-      TRY(tx.execute(
-          "INSERT INTO pipeline_steps(run, position, name, state) VALUES(?, ?, ?, 'pending')",
-          {id, i, plan.steps[i].definition.name}));
-    }
-    TRY(tx.append_event({.kind = "pipeline.run.created",
-                         .subject = "pipelines/" + pipeline + "/runs/" + id,
-                         .actor = trigger.actor,
-                         .payload = {{"params", values}, {"reason", trigger.reason}},
-                         .event_time = now}));
-    return id;
-  }));
-  if (run_id == id) {
-    base::MutexLock lock(mutex_);
-    queue_.push_back(id);
-    ready_.notify_one();
-  }
-  return find_run(run_id);
+  RunRecord run{.id = random_.hex(8),
+                .pipeline = pipeline,
+                .state = "queued",
+                .reason = trigger.reason,
+                .actor = trigger.actor,
+                .params = plan.params,
+                .now = now,
+                .created = wall_clock_.now()};
+  for (const PlannedStep& step : plan.steps) run.steps.push_back({.name = step.definition.name});
+  const std::string id =
+      TRY(table_.add({.record = run, .text = found->first, .project = found->second}, trigger.id));
+  if (id == run.id) enqueue(id, SteadyClock::now());
+  return find_run(id);
 }
 
-Result<RunRecord> Pipelines::load(const std::string& id, std::string* text, std::string* project) {
-  std::optional<RunRecord> run;
-  Result<void> outcome;
-  TRY(db_.read([&](store::Reader& reader) -> Result<void> {
-    TRY(reader.query(
-        "SELECT id, pipeline, state, reason, actor, params, text, project, source, now, "
-        "created_at, finished_at FROM pipeline_runs WHERE id = ?",
-        {id}, [&](const store::Row& row) {
-          run = RunRecord{.id = row.string(0),
-                          .pipeline = row.string(1),
-                          .state = row.string(2),
-                          .reason = row.string(3),
-                          .actor = row.string(4),
-                          .now = row.time(9),
-                          .created = row.time(10)};
-          if (!row.is_null(11)) run->finished = row.time(11);
-          const auto params = object_or_empty(row.text(5));
-          const auto source = object_or_empty(row.text(8));
-          if (!params || !source) {
-            outcome = base::error(Code::kCorruption, "a stored run is damaged: run={}", id);
-            return;
-          }
-          for (const auto& [name, value] : *params)
-            run->params[name] = std::string_view(value.get_string());
-          run->source = *source;
-          if (text != nullptr) *text = row.string(6);
-          if (project != nullptr) *project = row.string(7);
-        }));
-    if (!run) return base::error(Code::kNotFound, "no such run: run={}", id);
-    return reader.query(
-        "SELECT name, state, command, cache_key, key_document, reason, exit_code, folder, "
-        "manifest, "
-        "manifest_digest, process, started_at, finished_at FROM pipeline_steps WHERE run = ? ORDER "
-        "BY position",
-        {id}, [&](const store::Row& row) {
-          StepRecord step{.name = row.string(0),
-                          .state = row.string(1),
-                          .command = row.string(2),
-                          .cache_key = row.string(3),
-                          .reason = row.string(5),
-                          .folder = row.string(7),
-                          .exit_code = row.maybe_int64(6),
-                          .manifest_digest = row.string(9),
-                          .process = row.int64(10)};
-          auto key = object_or_empty(row.text(4));
-          auto manifest = object_or_empty(row.text(8));
-          if (key) step.key_document = std::move(*key);
-          if (manifest) step.manifest = std::move(*manifest);
-          if (!row.is_null(11)) step.started = row.time(11);
-          if (!row.is_null(12)) step.finished = row.time(12);
-          run->steps.push_back(std::move(step));
-        });
-  }));
-  TRY(std::move(outcome));
-  return std::move(*run);
-}
-
-Result<RunRecord> Pipelines::find_run(const std::string& id) { return load(id, nullptr, nullptr); }
+Result<RunRecord> Pipelines::find_run(const std::string& id) { return TRY(table_.find(id)).record; }
 
 Result<std::vector<RunRecord>> Pipelines::runs(const std::string& pipeline, std::size_t limit) {
-  std::vector<std::string> ids;
-  TRY(db_.read([&](store::Reader& reader) {
-    return reader.query(
-        "SELECT id FROM pipeline_runs WHERE (? = '' OR pipeline = ?) ORDER BY "
-        "created_at DESC, id DESC LIMIT ?",
-        {pipeline, pipeline, limit}, [&](const store::Row& row) { ids.push_back(row.string(0)); });
-  }));
   std::vector<RunRecord> runs;
-  for (const std::string& id : ids) runs.push_back(TRY(find_run(id)));
+  for (const std::string& id : TRY(table_.ids(pipeline, limit))) runs.push_back(TRY(find_run(id)));
   return runs;
 }
 
-Result<std::vector<std::string>> Pipelines::active_runs() {
-  std::vector<std::string> ids;
-  TRY(db_.read([&](store::Reader& reader) {
-    return reader.query(
-        "SELECT id FROM pipeline_runs WHERE state IN ('queued', 'running') ORDER BY created_at", {},
-        [&](const store::Row& row) { ids.push_back(row.string(0)); });
-  }));
-  return ids;
-}
+Result<std::vector<std::string>> Pipelines::active_runs() { return table_.active(); }
 
 Result<RunRecord> Pipelines::cancel(const std::string& id) {
   const RunRecord run = TRY(find_run(id));
   if (run.is_over())
     return base::error(Code::kFailedPrecondition, "the run is over: run={} state={}", id,
                        run.state);
-  base::MutexLock lock(mutex_);
-  cancelled_.insert(id);
+  {
+    base::MutexLock lock(mutex_);
+    cancelled_.insert(id);
+    // It may wait for its next try.
+    const auto queued = std::find_if(queue_.begin(), queue_.end(),
+                                     [&](const auto& entry) { return entry.second == id; });
+    if (queued != queue_.end()) {
+      queue_.erase(queued);
+      queue_.emplace(SteadyClock::now(), id);
+    }
+  }
+  ready_.notify_all();
+  changed_.notify_all();
   return run;
+}
+
+Result<RunRecord> Pipelines::try_again(const std::string& id, const std::string& actor) {
+  TRY(table_.queue_again(id, actor));
+  {
+    base::MutexLock lock(mutex_);
+    cancelled_.erase(id);
+  }
+  enqueue(id, SteadyClock::now());
+  return find_run(id);
 }
 
 Result<fs::path> Pipelines::log(const std::string& run, const std::string& step) {
   const RunRecord record = TRY(find_run(run));
   for (const StepRecord& known : record.steps) {
     if (known.name != step) continue;
-    const fs::path file = options_.folder / run / (step + ".log");
+    const fs::path file = runner_->log_of(run, step);
     if (!fs::exists(file))
       return base::error(Code::kNotFound, "the step has written nothing: run={} step={}", run,
                          step);
     return file;
   }
   return base::error(Code::kNotFound, "the run has no such step: run={} step={}", run, step);
-}
-
-Result<void> Pipelines::save_state(const RunRecord& run) {
-  const std::string source = base::to_text(run.source);
-  return db_.write([&](store::Tx& tx) -> Result<void> {
-    TRY(tx.execute(
-        "UPDATE pipeline_runs SET state = ?, reason = ?, source = ?, finished_at = ? WHERE id = ?",
-        {run.state, run.reason, source, run.finished, run.id}));
-    return tx.append_event({.kind = "pipeline.run." + run.state,
-                            .subject = "pipelines/" + run.pipeline + "/runs/" + run.id,
-                            .payload = {{"reason", run.reason}, {"source", run.source}},
-                            .event_time = run.now});
-  });
-}
-
-Result<void> Pipelines::save_step(const RunRecord& run, std::size_t position) {
-  const StepRecord& step = run.steps[position];
-  const std::string key = base::to_text(step.key_document);
-  const std::string manifest = base::to_text(step.manifest);
-  return db_.write([&](store::Tx& tx) -> Result<void> {
-    TRY(tx.execute(
-        "UPDATE pipeline_steps SET state = ?, command = ?, cache_key = ?, key_document = ?, "
-        "reason = ?, exit_code = ?, folder = ?, manifest = ?, manifest_digest = ?, process "
-        "= ?, started_at = ?, finished_at = ? WHERE run = ? AND position = ?",
-        {step.state, step.command, step.cache_key, key, step.reason, step.exit_code, step.folder,
-         manifest, step.manifest_digest, step.process, step.started, step.finished, run.id,
-         position}));
-    if (step.state == "pending" || step.state == "running" || step.state == "skipped") return {};
-    return tx.append_event(
-        {.kind = "pipeline.step." + step.state,
-         .subject = "pipelines/" + run.pipeline + "/runs/" + run.id + "/steps/" + step.name,
-         .payload = {{"cache_key", step.cache_key},
-                     {"reason", step.reason},
-                     {"outputs", step.manifest}},
-         .event_time = run.now});
-  });
 }
 
 bool Pipelines::is_cancelled(const std::string& run) {
@@ -391,31 +222,27 @@ bool Pipelines::is_stopping() {
   return stopping_;
 }
 
-void Pipelines::work() {
+void Pipelines::enqueue(const std::string& id, SteadyTime due) {
+  base::MutexLock lock(mutex_);
+  queue_.emplace(due, id);
+  ready_.notify_one();
+}
+
+std::optional<std::string> Pipelines::take(bool wait) {
+  base::MutexLock lock(mutex_);
   for (;;) {
-    std::string id;
-    {
-      base::MutexLock lock(mutex_);
-      while (queue_.empty() && !stopping_) ready_.wait(mutex_);
-      if (stopping_) return;
-      id = std::move(queue_.front());
-      queue_.pop_front();
+    if (stopping_ || (queue_.empty() && !wait)) return std::nullopt;
+    if (!queue_.empty() && queue_.begin()->first <= SteadyClock::now()) {
+      std::string id = std::move(queue_.begin()->second);
+      queue_.erase(queue_.begin());
+      return id;
     }
-    execute(id);
+    ready_.wait_until(mutex_, queue_.empty() ? SteadyTime::max() : queue_.begin()->first);
   }
 }
 
 void Pipelines::run_queued() {
-  for (;;) {
-    std::string id;
-    {
-      base::MutexLock lock(mutex_);
-      if (queue_.empty()) return;
-      id = std::move(queue_.front());
-      queue_.pop_front();
-    }
-    execute(id);
-  }
+  while (const auto id = take(false)) execute(*id);
 }
 
 void Pipelines::execute(const std::string& id) {
@@ -425,179 +252,130 @@ void Pipelines::execute(const std::string& id) {
       run->state = "failed";
       run->reason = done.error().message;
       run->finished = wall_clock_.now();
-      if (const Result<void> saved = save_state(*run); !saved)
+      if (const Result<void> saved = table_.save_state(*run); !saved)
         base::log_error("pipelines", "and its end could not be kept: {}", saved.error().message);
     }
   }
-  base::MutexLock lock(mutex_);
-  cancelled_.erase(id);
 }
 
 Result<void> Pipelines::advance(const std::string& id) {
-  std::string text, project;
-  RunRecord run = TRY(load(id, &text, &project));
-  if (run.is_over()) return {};
-  const Plan plan = TRY(
-      make_plan(TRY(parse_pipeline(run.pipeline, text)), run.params, types::to_rfc3339(run.now)));
+  StoredRun stored = TRY(table_.find(id));
+  if (stored.record.is_over()) return {};
+  Work work{.run = std::move(stored.record), .plan = {}, .project = std::move(stored.project)};
+  RunRecord& run = work.run;
+  work.plan = TRY(make_plan(TRY(parse_pipeline(run.pipeline, stored.text)), run.params,
+                            types::to_rfc3339(run.now)));
   if (run.state == "queued") {
     TRY(store::make_folders(options_.folder / id));
     run.state = "running";
-    run.source = find_source(project, id);
-    TRY(save_state(run));
+    run.source = runner_->find_source(work.project, id);
+    TRY(table_.save_state(run));
   }
-  std::string end = "succeeded", reason;
-  for (std::size_t i = 0; i < run.steps.size(); ++i) {
-    StepRecord& step = run.steps[i];
-    if (step.state == "succeeded" || step.state == "cached") continue;
-    if (end == "succeeded" && is_cancelled(id)) end = "cancelled";
-    if (end != "succeeded") {
-      step.state = end == "cancelled" ? "cancelled" : "skipped";
-    } else if (!TRY(run_step(run, i, plan, project))) {
+  for (StepRecord& step : run.steps) {
+    if (step.state != "running") continue;  // the last server ended in it
+    step.state = "pending";
+    --step.tries;
+  }
+  for (;;) {
+    const NextSteps next =
+        next_steps(work.plan, run.steps, is_cancelled(id), wall_clock_.now(), work.unsaved);
+    if (!is_stopping() && TRY(begin(work, next.ready))) continue;
+    if (!work.unsaved.empty()) TRY(table_.save_steps(run, work.unsaved));
+    work.unsaved.clear();
+    if (work.in_flight > 0 || (!next.ready.empty() && !is_stopping())) {
+      wait_for_change(work, !next.ready.empty());
+    } else if (is_stopping()) {
       return {};
-    } else if (step.state != "succeeded" && step.state != "cached") {
-      end = step.state;
-      reason = fmt::format("step {}: {}", step.name, step.reason);
+    } else if (next.wake) {
+      enqueue(id, steady(*next.wake, wall_clock_.now()));
+      return {};
+    } else {
+      return finish(work);
     }
-    TRY(save_step(run, i));
   }
-  run.state = end;
-  if (!reason.empty()) run.reason += (run.reason.empty() ? "" : "; ") + reason;
-  run.finished = wall_clock_.now();
-  return save_state(run);
 }
 
-Result<bool> Pipelines::answer_from_cache(StepRecord& step) {
-  std::vector<std::pair<std::string, std::string>> found;  // folder, manifest
-  TRY(db_.read([&](store::Reader& reader) {
-    return reader.query(
-        "SELECT folder, manifest FROM pipeline_steps WHERE cache_key = ? AND state = "
-        "'succeeded' ORDER BY finished_at DESC LIMIT 5",
-        {step.cache_key},
-        [&](const store::Row& row) { found.emplace_back(row.string(0), row.string(1)); });
-  }));
-  for (const auto& [folder, text] : found) {
-    auto manifest = base::parse_json_object(text);
-    if (!manifest || !matches(*manifest, folder)) continue;
-    step.state = "cached";
-    step.folder = folder;
-    step.manifest_digest = base::sha256_hex(text);
-    step.manifest = std::move(*manifest);
-    step.reason = "nothing it depends on has changed";
-    step.exit_code = 0;
-    return true;
-  }
-  return false;
-}
-
-Result<bool> Pipelines::run_step(RunRecord& run, std::size_t position, const Plan& plan,
-                                 const fs::path& project) {
-  StepRecord& step = run.steps[position];
-  const PlannedStep& planned = plan.steps[position];
-  const fs::path own = options_.folder / run.id / step.name;
-  std::map<std::string, std::string> outputs_of, folders{{"out", own.string()}};
-  for (const StepRecord& before : run.steps) {
-    outputs_of[before.name] = before.manifest_digest;
-    folders[before.name] = before.folder;
-  }
-  step.started = wall_clock_.now();
-  const auto failed = [&](const Error& error) {
-    step.state = "failed";
-    step.reason = error.message;
-    step.finished = wall_clock_.now();
-    return true;
-  };
-  const auto declared = declared_digests(planned.definition, project, inputs_);
-  if (!declared) return failed(declared.error());
-  StepKey key = make_step_key(plan, planned, *declared, outputs_of, std::string(kSalt));
-  step.cache_key = key.digest;
-  step.key_document = std::move(key.document);
-  step.command = command_of(plan, planned, [&](const std::string& name) { return folders[name]; });
-  if (planned.definition.cached() && TRY(answer_from_cache(step))) {
-    step.finished = wall_clock_.now();
-    return true;
-  }
-  std::error_code ignored;
-  fs::remove_all(own, ignored);  // of an attempt that a crash ended
-  TRY(store::make_folders(own));
-  step.state = "running";
-  step.folder = own.string();
-  const char* path = std::getenv("PATH");
-  const auto exit = executor_.run(
-      {.text = step.command,
-       .folder = project,
-       .environment =
-           {{"SLIPWAY_URL", options_.url},
-            {"MLFLOW_TRACKING_URI", options_.url},
-            {"MLFLOW_REGISTRY_URI", options_.url},  // over one the server inherited
-            // The mlflow client puts these on every run it starts.
-            {"MLFLOW_RUN_CONTEXT", base::to_text(JsonObject{{"slipway.run_id", run.id},
-                                                            {"slipway.pipeline", run.pipeline},
-                                                            {"slipway.step", step.name}})},
-            {"SLIPWAY_RUN_ID", run.id},
-            {"SLIPWAY_PIPELINE", run.pipeline},
-            {"SLIPWAY_STEP", step.name},
-            {"SLIPWAY_OUT", own.string()},
-            {"SLIPWAY_NOW", types::to_rfc3339(run.now)},
-            {"SLIPWAY_GIT_COMMIT",
-             std::string(
-                 base::find_string(run.source, "commit").value_or(std::nullopt).value_or(""))},
-            {"PATH", options_.path_prefix + (options_.path_prefix.empty() ? "" : ":") +
-                         (path == nullptr ? "/usr/bin:/bin" : path)}},
-       .log = options_.folder / run.id / (step.name + ".log"),
-       .timeout = planned.definition.timeout},
-      [&] { return is_stopping() || is_cancelled(run.id); },
-      [&](std::int64_t process) {
-        step.process = process;
-        if (const Result<void> saved = save_step(run, position); !saved)
-          base::log_error("pipelines", "a step's start was not kept: {}", saved.error().message);
-      });
-  if (!exit) return failed(exit.error());
-  step.finished = wall_clock_.now();
-  switch (exit->kind) {
-    case Exit::Kind::kStopped:
-      if (!is_cancelled(run.id)) return false;
-      step.state = "cancelled";
-      step.reason = "cancelled";
-      return true;
-    case Exit::Kind::kTimedOut:
+Result<bool> Pipelines::begin(Work& work, const std::vector<std::size_t>& ready) {
+  bool is_over_at_once = false;
+  std::vector<std::size_t> begun;
+  for (const std::size_t position : ready) {
+    {
+      base::MutexLock lock(mutex_);
+      if (steps_running_ == options_.steps_parallel_max) break;
+      ++steps_running_;
+    }
+    StepRecord& step = work.run.steps[position];
+    if (const auto began = runner_->begin(work.run, position, work.plan, work.project); !began) {
       step.state = "failed";
-      step.reason = "it took longer than its timeout";
-      return true;
-    case Exit::Kind::kExited:
-      break;
+      step.reason = began.error().message;
+      step.finished = wall_clock_.now();
+    }
+    work.unsaved.push_back(position);
+    if (step.state == "running") {
+      begun.push_back(position);
+    } else {
+      is_over_at_once = true;
+      base::MutexLock lock(mutex_);
+      --steps_running_;
+    }
   }
-  step.exit_code = exit->code;
-  if (exit->code == kRefused) {
-    step.state = "refused";
-    step.reason = "the gate said no";
-  } else if (exit->code != 0) {
-    step.state = "failed";
-    step.reason = fmt::format("exit code {}: see the step's log", exit->code);
-  } else {
-    auto manifest = make_manifest(own, planned.definition);
-    if (!manifest) return failed(manifest.error());
-    step.state = "succeeded";
-    step.manifest_digest = base::sha256_hex(base::to_text(*manifest));
-    step.manifest = std::move(*manifest);
+  if (begun.empty()) return is_over_at_once;
+  // On record before they run, so that a crash leaves nothing that nobody knows of.
+  if (Result<void> saved = table_.save_steps(work.run, work.unsaved); !saved) {
+    base::MutexLock lock(mutex_);
+    steps_running_ -= begun.size();
+    return saved.error();
   }
-  return true;
+  work.unsaved.clear();
+  for (const std::size_t position : begun) {
+    ++work.in_flight;
+    work.threads.emplace_back(
+        [this, &work, position, step = work.run.steps[position],
+         command = runner_->command_for(work.run, position, work.plan, work.project)] {
+          const StepDefinition& definition = work.plan.steps[position].definition;
+          const auto cancelled = [&] { return !definition.always && is_cancelled(work.run.id); };
+          auto ended = runner_->run(
+              command, step, definition, [&] { return is_stopping() || cancelled(); }, cancelled);
+          base::MutexLock lock(mutex_);
+          --steps_running_;
+          work.ended.emplace_back(position, std::move(ended));
+          changed_.notify_all();
+        });
+  }
+  return is_over_at_once;
 }
 
-// The commit of the project and whether it has changes; empty when it is no git checkout.
-JsonObject Pipelines::find_source(const fs::path& project, const std::string& run) {
-  const fs::path file = options_.folder / run / "source.txt";
-  const auto exit = executor_.run(
-      {.text = "git rev-parse HEAD 2>/dev/null && git status --porcelain "
-               "--untracked-files=no -- . 2>/dev/null | head -1",
-       .folder = project,
-       .environment = {},
-       .log = file,
-       .timeout = base::Duration::seconds(20)},
-      [] { return false; }, [](std::int64_t) {});
-  const auto text = store::read_file(file);
-  if (!exit || !text || text->size() < 41 || (*text)[40] != '\n') return {};
-  return {
-      {"commit", text->substr(0, 40)}, {"dirty", text->size() > 41}, {"folder", project.string()}};
+void Pipelines::wait_for_change(Work& work, bool wants_place) {
+  const bool was_cancelled = is_cancelled(work.run.id);
+  std::vector<std::pair<std::size_t, std::optional<StepRecord>>> ended;
+  {
+    base::MutexLock lock(mutex_);
+    const auto is_changed = [&]() REQUIRES(mutex_) {
+      return !work.ended.empty() || cancelled_.contains(work.run.id) != was_cancelled ||
+             (stopping_ ? work.in_flight == 0
+                        : wants_place && steps_running_ < options_.steps_parallel_max);
+    };
+    while (!is_changed()) changed_.wait(mutex_);
+    ended.swap(work.ended);
+  }
+  for (auto& [position, step] : ended) {
+    --work.in_flight;
+    if (!step) continue;  // interrupted: it stays a running one
+    work.run.steps[position] = std::move(*step);
+    work.unsaved.push_back(position);
+  }
+}
+
+Result<void> Pipelines::finish(Work& work) {
+  RunRecord& run = work.run;
+  RunEnd end = end_of(run.steps);
+  run.state = std::move(end.state);
+  if (!end.reason.empty()) run.reason += (run.reason.empty() ? "" : "; ") + end.reason;
+  run.finished = wall_clock_.now();
+  TRY(table_.save_state(run));
+  base::MutexLock lock(mutex_);
+  cancelled_.erase(run.id);
+  return {};
 }
 
 }  // namespace slipway::pipelines

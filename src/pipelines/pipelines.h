@@ -1,8 +1,8 @@
-// Runs pipelines: the steps in order, each answered from cache when nothing it depends on has
-// changed, everything recorded, and taken up again after a crash.
+// Runs pipelines: steps side by side as far as they don't need each other, each answered from cache
+// when nothing it depends on has changed, everything recorded, and taken up again after a crash.
 #pragma once
 
-#include <deque>
+#include <chrono>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -12,7 +12,6 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "base/json.h"
 #include "base/mutex.h"
 #include "base/random.h"
 #include "base/result.h"
@@ -20,6 +19,9 @@
 #include "pipelines/definition.h"
 #include "pipelines/executor.h"
 #include "pipelines/plan.h"
+#include "pipelines/run_record.h"
+#include "pipelines/run_table.h"
+#include "pipelines/step_runner.h"
 #include "store/db.h"
 
 namespace slipway::pipelines {
@@ -36,36 +38,6 @@ struct Trigger {
   std::string reason;
 };
 
-// queued -> running -> succeeded | refused (a step exited with 3: a gate said no) | failed |
-// cancelled.
-struct StepRecord {
-  std::string name;
-  // pending | running | succeeded | cached | refused | failed | skipped | cancelled
-  std::string state = "pending";
-  std::string command, cache_key, reason, folder;
-  std::optional<std::int64_t> exit_code;
-  JsonObject key_document;  // all that went into the key
-  JsonObject manifest;      // file -> SHA-256, of the outputs
-  std::string manifest_digest;
-  std::int64_t process = 0;
-  std::optional<base::Timestamp> started, finished;
-
-  JsonObject to_json() const;
-};
-
-struct RunRecord {
-  std::string id, pipeline, state, reason, actor;
-  std::map<std::string, std::string> params;
-  JsonObject source;    // {"commit","dirty"} of the project, when it is a git checkout
-  base::Timestamp now;  // of the event clock when it was asked for: what `{now}` means
-  base::Timestamp created;
-  std::optional<base::Timestamp> finished;
-  std::vector<StepRecord> steps;
-
-  bool is_over() const { return state != "queued" && state != "running"; }
-  JsonObject to_json() const;
-};
-
 // Safe to use from several threads. What is given to the constructor must outlive it.
 class Pipelines {
  public:
@@ -74,10 +46,12 @@ class Pipelines {
     std::string url;               // of the server, for the steps
     std::string path_prefix;       // put before PATH, so that `slipway` and `python3` are found
     std::size_t runs_parallel_max = 2;
+    std::size_t steps_parallel_max = 4;  // over all runs
   };
   Pipelines(store::Db& db, const base::Clock& event_clock, const base::Clock& wall_clock,
             base::Random& random, Executor& executor, InputDigests& inputs)
       : db_(db),
+        table_(db),
         event_clock_(event_clock),
         wall_clock_(wall_clock),
         random_(random),
@@ -107,8 +81,11 @@ class Pipelines {
   // Newest first, without steps. An empty name: of all pipelines.
   Result<std::vector<RunRecord>> runs(const std::string& pipeline, std::size_t limit);
   Result<std::vector<std::string>> active_runs();  // ids, oldest first
-  // kFailedPrecondition: it is over.
+  // Steps with `always` still run. kFailedPrecondition: it is over.
   Result<RunRecord> cancel(const std::string& id);
+  // Runs again what did not succeed in a run that is over, with the definition and the parameters
+  // it had; what is good stays. kFailedPrecondition: it isn't over, or nothing of it failed.
+  Result<RunRecord> try_again(const std::string& id, const std::string& actor);
   // kNotFound: no such step, or it has written nothing yet.
   Result<std::filesystem::path> log(const std::string& run, const std::string& step);
 
@@ -116,34 +93,39 @@ class Pipelines {
   void run_queued();
 
  private:
-  struct Stored;
+  using SteadyTime = std::chrono::steady_clock::time_point;
+  struct Work;  // a run that this thread advances
 
-  Result<RunRecord> load(const std::string& id, std::string* text, std::string* project);
-  Result<void> save_state(const RunRecord& run);
-  Result<void> save_step(const RunRecord& run, std::size_t position);
-  void work();
+  void enqueue(const std::string& id, SteadyTime due);
+  // The next run that is due; nothing when the server stops, or, without `wait`, when there is
+  // none.
+  std::optional<std::string> take(bool wait);
   void execute(const std::string& id);
   Result<void> advance(const std::string& id);
-  // False: the server stops, and the run goes on with the next one.
-  Result<bool> run_step(RunRecord& run, std::size_t position, const Plan& plan,
-                        const std::filesystem::path& project);
-  Result<bool> answer_from_cache(StepRecord& step);
-  JsonObject find_source(const std::filesystem::path& project, const std::string& run);
+  // Begins ready steps while there are free places; true: one of them was over at once.
+  Result<bool> begin(Work& work, const std::vector<std::size_t>& ready);
+  // Waits until a step has ended, the run shall end, or there is a free place when it wants one.
+  void wait_for_change(Work& work, bool wants_place);
+  Result<void> finish(Work& work);
   bool is_cancelled(const std::string& run);
   bool is_stopping();
 
   store::Db& db_;
+  RunTable table_;
   const base::Clock& event_clock_;
   const base::Clock& wall_clock_;
   base::Random& random_;
   Executor& executor_;
   InputDigests& inputs_;
   Options options_;
+  std::optional<StepRunner> runner_;
 
   base::Mutex mutex_;
-  base::CondVar ready_;
-  std::deque<std::string> queue_ GUARDED_BY(mutex_);
+  base::CondVar ready_;    // a run is due
+  base::CondVar changed_;  // what a run waits for may have come
+  std::multimap<SteadyTime, std::string> queue_ GUARDED_BY(mutex_);
   std::set<std::string> cancelled_ GUARDED_BY(mutex_);
+  std::size_t steps_running_ GUARDED_BY(mutex_) = 0;
   bool stopping_ GUARDED_BY(mutex_) = false;
   std::vector<std::thread> workers_;
 };

@@ -144,6 +144,78 @@ TEST_F(PipelinesTest, GoesOnAfterAStopWithTheStepThatWasInterrupted) {
   EXPECT_EQ(MUST(store::read_file(folder_.path() / "count")), "x\n");
 }
 
+TEST_F(PipelinesTest, StepsThatDoNotNeedEachOtherRunAtTheSameTime) {
+  auto pipelines = open(1);
+  // Each waits for the other's file: one after the other they would never end.
+  apply(*pipelines,
+        "      - {name: a, run: 'touch here-a; until test -f here-b; do sleep 0.01; done'}\n"
+        "      - {name: b, run: 'touch here-b; until test -f here-a; do sleep 0.01; done'}\n");
+  const RunRecord started = MUST(pipelines->start_run("p", {}, {}));
+  while (!MUST(pipelines->find_run(started.id)).is_over()) std::this_thread::yield();
+  EXPECT_EQ(states(MUST(pipelines->find_run(started.id))), "succeeded: succeeded succeeded");
+}
+
+TEST_F(PipelinesTest, AStepIsTriedAgain) {
+  auto pipelines = open();
+  apply(*pipelines,
+        "      - {name: a, run: 'echo $SLIPWAY_TRY >> tries; test $SLIPWAY_TRY = 3', "
+        "retry: {times: 2, after: 20ms}}\n");
+  const RunRecord good = run(*pipelines);
+  EXPECT_EQ(states(good), "succeeded: succeeded");
+  EXPECT_EQ(good.steps[0].tries, 3);
+  EXPECT_EQ(MUST(store::read_file(folder_.path() / "tries")), "1\n2\n3\n");
+  apply(*pipelines, "      - {name: a, run: 'exit 9', retry: {times: 1, after: 20ms}}\n");
+  const RunRecord bad = run(*pipelines);
+  EXPECT_EQ(states(bad), "failed: failed");
+  EXPECT_EQ(bad.steps[0].tries, 2);
+  apply(*pipelines, "      - {name: a, run: 'exit 3', retry: 5}\n");
+  EXPECT_EQ(run(*pipelines).steps[0].tries, 1);  // a gate that says no is no failure
+}
+
+TEST_F(PipelinesTest, ARunThatWaitsForItsNextTryHoldsNobodyUpAndCanBeCancelled) {
+  auto pipelines = open(1);
+  apply(*pipelines,
+        "      - {name: a, run: 'touch tried; exit 1', retry: {times: 1, after: 1h}}\n");
+  const RunRecord waits = MUST(pipelines->start_run("p", {}, {}));
+  while (!MUST(pipelines->find_run(waits.id)).steps[0].not_before) std::this_thread::yield();
+  apply(*pipelines, "      - {name: a, run: 'true'}\n");
+  const RunRecord other = MUST(pipelines->start_run("p", {}, {}));
+  while (!MUST(pipelines->find_run(other.id)).is_over()) std::this_thread::yield();
+  MUST(pipelines->cancel(waits.id));
+  while (!MUST(pipelines->find_run(waits.id)).is_over()) std::this_thread::yield();
+  EXPECT_EQ(states(MUST(pipelines->find_run(waits.id))), "cancelled: cancelled");
+}
+
+TEST_F(PipelinesTest, WhatAlwaysRunsKnowsHowItWent) {
+  auto pipelines = open();
+  apply(*pipelines,
+        "      - {name: a, run: 'exit 5'}\n      - {name: b, run: 'true', after: [a]}\n"
+        "      - {name: tell, run: 'echo $SLIPWAY_RUN_STATE $SLIPWAY_RUN_REASON > told', always: "
+        "true}\n");
+  EXPECT_EQ(states(run(*pipelines)), "failed: failed skipped succeeded");
+  EXPECT_NE(MUST(store::read_file(folder_.path() / "told")).find("failed step a: exit code 5"),
+            std::string::npos);
+}
+
+TEST_F(PipelinesTest, ARunGoesOnFromTheStepThatFailed) {
+  auto pipelines = open();
+  apply(*pipelines,
+        "      - {name: a, run: 'echo a >> count'}\n"
+        "      - {name: b, run: 'echo b >> count; test -f go', after: [a]}\n"
+        "      - {name: c, run: 'echo c >> count', after: [b]}\n");
+  const RunRecord failed = run(*pipelines);
+  EXPECT_EQ(states(failed), "failed: succeeded failed skipped");
+  write("go", "");
+  EXPECT_EQ(MUST(pipelines->try_again(failed.id, "ann")).state, "queued");
+  EXPECT_EQ(pipelines->try_again(failed.id, "ann").error().code, Code::kFailedPrecondition);
+  pipelines->run_queued();
+  EXPECT_EQ(states(MUST(pipelines->find_run(failed.id))),
+            "succeeded: succeeded succeeded succeeded");
+  EXPECT_EQ(MUST(store::read_file(folder_.path() / "count")), "a\nb\nb\nc\n");
+  EXPECT_EQ(pipelines->try_again(failed.id, "ann").error().code, Code::kFailedPrecondition);
+  EXPECT_EQ(pipelines->try_again("nobody", "ann").error().code, Code::kNotFound);
+}
+
 TEST_F(PipelinesTest, CancelEndsTheWholeGroup) {
   auto pipelines = open(1);
   apply(*pipelines, "      - {name: a, run: 'sleep 1000 & touch begun; wait'}\n");

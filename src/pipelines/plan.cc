@@ -18,6 +18,10 @@ std::vector<std::string> needs_of(const StepDefinition& step,
   for (const StepDefinition& other : steps) {
     if (holds(mentioned, other.name) || holds(step.after, other.name)) needs.push_back(other.name);
   }
+  if (!step.always || !needs.empty()) return needs;
+  for (const StepDefinition& other : steps) {
+    if (!other.always) needs.push_back(other.name);
+  }
   return needs;
 }
 
@@ -97,9 +101,12 @@ Result<Plan> make_plan(const PipelineDefinition& definition,
   for (auto& [name, value] : plan.params) {
     if (value == "{now}") value = now;
   }
+  std::map<std::string, std::size_t> position;
   for (std::size_t index : TRY(running_order(definition.steps))) {
     PlannedStep step{.definition = definition.steps[index]};
-    step.needs = needs_of(step.definition, definition.steps);
+    for (const std::string& need : needs_of(step.definition, definition.steps))
+      step.needs.push_back(position.at(need));
+    position[step.definition.name] = plan.steps.size();
     for (const std::string& name : references(step.definition.command)) {
       if (definition.find_step(name)) step.reads.push_back(name);
       if (definition.params.contains(name)) step.params.push_back(name);

@@ -92,8 +92,17 @@ CREATE TABLE pipeline_backfills(
   PRIMARY KEY(workspace, id));
 )sql";
 
+// What a crash left running is found by its environment, so no process number is kept.
+constexpr std::string_view kTries = R"sql(
+ALTER TABLE pipeline_steps DROP COLUMN process;
+ALTER TABLE pipeline_steps ADD COLUMN tries INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE pipeline_steps ADD COLUMN not_before INTEGER
+)sql";
+
 }  // namespace
 
-store::RoomMigrations migrations() { return {"pipelines", {{1, kFirst}, {2, kSchedules}}}; }
+store::RoomMigrations migrations() {
+  return {"pipelines", {{1, kFirst}, {2, kSchedules}, {3, kTries}}};
+}
 
 }  // namespace slipway::pipelines

@@ -95,6 +95,15 @@ std::vector<http::Route> pipeline_routes(Pipelines& pipelines) {
          return reply(TRY(pipelines.cancel(request.param("id"))).to_json());
        }),
        .tag = "slipway"},
+      {.method = Method::kPost,
+       .pattern = "/slipway/v1/pipeline-runs/{id}/retry",
+       .summary = "Runs again what did not succeed in a run that is over.",
+       .handler = answering([&pipelines](const Request& request) -> Result<Response> {
+         const JsonObject body = TRY(read_body(request));
+         return reply(TRY(pipelines.try_again(request.param("id"), TRY(read_actor(request, body))))
+                          .to_json());
+       }),
+       .tag = "slipway"},
   };
 }
 

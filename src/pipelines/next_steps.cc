@@ -1,0 +1,74 @@
+#include "pipelines/next_steps.h"
+
+#include <algorithm>
+#include <cmath>
+#include <string_view>
+
+namespace slipway::pipelines {
+namespace {
+
+// Ends `step` when it can't run any more; false: it still may.
+bool can_not_run(const PlannedStep& planned, const std::vector<StepRecord>& steps, StepRecord& step,
+                 bool cancelled) {
+  if (planned.definition.always) return false;
+  if (cancelled) {
+    step.state = "cancelled";
+    step.reason = "cancelled";
+    return true;
+  }
+  for (const std::size_t need : planned.needs) {
+    const StepRecord& needed = steps[need];
+    if (!needed.is_over() || needed.is_good()) continue;
+    step.state = "skipped";
+    step.reason = "it needs " + needed.name + ": " + needed.state;
+    return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+NextSteps next_steps(const Plan& plan, std::vector<StepRecord>& steps, bool cancelled,
+                     base::Timestamp now, std::vector<std::size_t>& changed) {
+  NextSteps next;
+  // The plan has each step behind what it needs, so one pass ends a whole branch.
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    StepRecord& step = steps[i];
+    if (step.state != "pending") continue;
+    if (can_not_run(plan.steps[i], steps, step, cancelled)) {
+      changed.push_back(i);
+      continue;
+    }
+    const bool has_what_it_needs =
+        std::all_of(plan.steps[i].needs.begin(), plan.steps[i].needs.end(),
+                    [&](std::size_t need) { return steps[need].is_over(); });
+    if (!has_what_it_needs) continue;
+    if (step.not_before && *step.not_before > now) {
+      next.wake = next.wake ? std::min(*next.wake, *step.not_before) : *step.not_before;
+    } else {
+      next.ready.push_back(i);
+    }
+  }
+  return next;
+}
+
+RunEnd end_of(const std::vector<StepRecord>& steps) {
+  for (const std::string_view state : {"failed", "refused", "cancelled"}) {
+    for (const StepRecord& step : steps) {
+      if (step.state != state) continue;
+      return {
+          .state = step.state,
+          .reason = state == "cancelled" ? "" : fmt::format("step {}: {}", step.name, step.reason)};
+    }
+  }
+  return {.state = "succeeded", .reason = ""};
+}
+
+base::Duration retry_delay(const Retry& retry, std::int64_t tries, double random) {
+  const double full = std::min(static_cast<double>(retry.after.micros) *
+                                   std::pow(retry.factor, static_cast<double>(tries - 1)),
+                               static_cast<double>(retry.at_most.micros));
+  return {static_cast<std::int64_t>(full * (0.5 + 0.5 * random))};
+}
+
+}  // namespace slipway::pipelines

@@ -1,0 +1,171 @@
+// The rules of a run, and random histories against what must hold of each.
+#include "pipelines/next_steps.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "base/random.h"
+
+namespace slipway::pipelines {
+namespace {
+
+struct Course {
+  Plan plan;
+  std::vector<StepRecord> steps;
+  std::vector<std::size_t> changed;
+
+  NextSteps next(bool cancelled = false, std::int64_t now = 0) {
+    return next_steps(plan, steps, cancelled, {now}, changed);
+  }
+  std::string states() const {
+    std::string text;
+    for (const StepRecord& step : steps) text += step.state + " ";
+    return text;
+  }
+};
+
+Course run_of(const std::string& steps) {
+  const auto parsed = parse_pipelines("pipelines:\n  p:\n    steps:\n" + steps);
+  EXPECT_TRUE(parsed) << parsed.error().message;
+  Course run{
+      .plan = MUST(make_plan(parsed->front().definition, {}, "T")), .steps = {}, .changed = {}};
+  for (const PlannedStep& step : run.plan.steps)
+    run.steps.push_back({.name = step.definition.name});
+  return run;
+}
+
+constexpr const char* kDiamond =
+    "      - {name: a, run: x}\n"
+    "      - {name: b, run: 'x {a}'}\n"
+    "      - {name: c, run: 'x {a}'}\n"
+    "      - {name: d, run: 'x {b} {c}'}\n"
+    "      - {name: alone, run: x}\n"
+    "      - {name: tidy, run: x, always: true}\n";
+
+using Positions = std::vector<std::size_t>;
+
+TEST(NextSteps, WhatDoesNotNeedEachOtherRunsSideBySide) {
+  Course run = run_of(kDiamond);
+  EXPECT_EQ(run.next().ready, (Positions{0, 4}));
+  run.steps[0].state = "cached";
+  EXPECT_EQ(run.next().ready, (Positions{1, 2, 4}));
+  run.steps[1].state = "succeeded";
+  run.steps[2].state = "running";
+  EXPECT_EQ(run.next().ready, (Positions{4}));
+  EXPECT_TRUE(run.changed.empty());
+}
+
+TEST(NextSteps, AFailureEndsItsBranchAloneAndWhatAlwaysRunsComesLast) {
+  Course run = run_of(kDiamond);
+  run.steps[0].state = "failed";
+  EXPECT_EQ(run.next().ready, (Positions{4}));
+  EXPECT_EQ(run.states(), "failed skipped skipped skipped pending pending ");
+  EXPECT_EQ(run.changed, (Positions{1, 2, 3}));
+  EXPECT_EQ(run.steps[3].reason, "it needs b: skipped");
+  run.steps[4].state = "succeeded";
+  EXPECT_EQ(run.next().ready, (Positions{5}));
+}
+
+TEST(NextSteps, ACancelledRunStillTidiesUp) {
+  Course run = run_of(kDiamond);
+  run.steps[0].state = "succeeded";
+  EXPECT_EQ(run.next(true).ready, (Positions{5}));
+  EXPECT_EQ(run.states(), "succeeded cancelled cancelled cancelled cancelled pending ");
+}
+
+TEST(NextSteps, AStepThatIsTriedAgainWaits) {
+  Course run = run_of("      - {name: a, run: x}\n      - {name: b, run: x}\n");
+  run.steps[0].not_before = base::Timestamp{50};
+  run.steps[1].not_before = base::Timestamp{20};
+  NextSteps next = run.next(false, 10);
+  EXPECT_TRUE(next.ready.empty());
+  EXPECT_EQ(next.wake, base::Timestamp{20});
+  next = run.next(false, 20);
+  EXPECT_EQ(next.ready, (Positions{1}));
+  EXPECT_EQ(next.wake, base::Timestamp{50});
+}
+
+TEST(NextSteps, TheWorstEndDecides) {
+  const auto end = [](std::vector<std::string> states) {
+    std::vector<StepRecord> steps;
+    for (const std::string& state : states)
+      steps.push_back(
+          {.name = "s" + std::to_string(steps.size()), .state = state, .reason = "why"});
+    const RunEnd found = end_of(steps);
+    return found.state + "/" + found.reason;
+  };
+  EXPECT_EQ(end({"succeeded", "cached"}), "succeeded/");
+  EXPECT_EQ(end({"refused", "skipped", "failed"}), "failed/step s2: why");
+  EXPECT_EQ(end({"cancelled", "refused"}), "refused/step s1: why");
+  EXPECT_EQ(end({"succeeded", "cancelled"}), "cancelled/");
+}
+
+TEST(NextSteps, WaitsGrowToTheirLimit) {
+  const Retry retry{.times = 9,
+                    .after = base::Duration::seconds(10),
+                    .factor = 3,
+                    .at_most = base::Duration::seconds(60)};
+  EXPECT_EQ(retry_delay(retry, 1, 0), base::Duration::seconds(5));
+  EXPECT_EQ(retry_delay(retry, 2, 0), base::Duration::seconds(15));
+  EXPECT_EQ(retry_delay(retry, 3, 0), base::Duration::seconds(30));
+  EXPECT_LT(retry_delay(retry, 3, 0.999), base::Duration::seconds(60));
+}
+
+// Random graphs, random ends, cancelled at a random moment: each step begins once, after what it
+// needs, and every run ends.
+TEST(NextSteps, RandomHistoriesEndAndBreakNoRule) {
+  base::SeededRandom random(11);
+  const auto below = [&](std::uint64_t n) { return random.next_u64() % n; };
+  for (int history = 0; history < 500; ++history) {
+    std::string yaml;
+    const std::size_t count = 1 + below(12);
+    std::vector<bool> always;
+    for (std::size_t i = 0; i < count; ++i) {
+      always.push_back(below(5) == 0);
+      std::string needs;
+      for (std::size_t j = 0; j < i; ++j) {
+        // One with `always` that needs nothing itself waits for all without, so none waits for it.
+        if (!always[j] && below(4) == 0) needs += (needs.empty() ? "s" : ", s") + std::to_string(j);
+      }
+      yaml += fmt::format("      - {{name: s{}, run: x, after: [{}], always: {}}}\n", i, needs,
+                          bool(always[i]));
+    }
+    Course run = run_of(yaml);
+    std::vector<int> begun(count, 0);
+    std::vector<std::size_t> running;
+    bool cancelled = false;
+    for (std::int64_t now = 0;; ++now) {
+      ASSERT_LT(now, 1000) << yaml;
+      cancelled = cancelled || below(40) == 0;
+      const NextSteps next = run.next(cancelled, now);
+      for (const std::size_t position : next.ready) {
+        if (below(3) == 0) continue;  // no free place
+        ASSERT_EQ(++begun[position], 1) << yaml;
+        const PlannedStep& planned = run.plan.steps[position];
+        for (const std::size_t need : planned.needs) {
+          ASSERT_TRUE(run.steps[need].is_over()) << yaml;
+          ASSERT_TRUE(planned.definition.always || run.steps[need].is_good()) << yaml;
+        }
+        ASSERT_TRUE(planned.definition.always || !cancelled) << yaml;
+        run.steps[position].state = "running";
+        running.push_back(position);
+      }
+      if (running.empty() && next.ready.empty()) {
+        ASSERT_FALSE(next.wake) << yaml;
+        break;
+      }
+      if (running.empty()) continue;
+      const std::size_t ended = below(running.size());
+      constexpr const char* kEnds[] = {"succeeded", "succeeded", "succeeded", "failed", "refused"};
+      run.steps[running[ended]].state = kEnds[below(5)];
+      running.erase(running.begin() + static_cast<std::ptrdiff_t>(ended));
+    }
+    for (const StepRecord& step : run.steps) ASSERT_TRUE(step.is_over()) << yaml << run.states();
+    for (std::size_t i = 0; i < count; ++i)
+      ASSERT_TRUE(!run.plan.steps[i].definition.always || begun[i] == 1) << yaml;
+  }
+}
+
+}  // namespace
+}  // namespace slipway::pipelines

@@ -1,0 +1,48 @@
+// A run and its steps as they are known: what is stored and what is told.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "base/timestamp.h"
+
+namespace slipway::pipelines {
+
+struct StepRecord {
+  std::string name;
+  // pending | running | succeeded | cached | refused | failed | skipped | cancelled
+  std::string state = "pending";
+  std::string command, cache_key, reason, folder;
+  std::optional<std::int64_t> exit_code;
+  JsonObject key_document;  // all that went into the key
+  JsonObject manifest;      // file -> SHA-256, of the outputs
+  std::string manifest_digest;
+  std::int64_t tries = 0;                     // that were begun
+  std::optional<base::Timestamp> not_before;  // of a pending step: when it is tried again
+  std::optional<base::Timestamp> started, finished;
+
+  bool is_good() const { return state == "succeeded" || state == "cached"; }
+  bool is_over() const { return state != "pending" && state != "running"; }
+  JsonObject to_json() const;
+};
+
+// queued -> running -> succeeded | refused (a step exited with 3: a gate said no) | failed |
+// cancelled; and to queued again when what did not succeed is tried again.
+struct RunRecord {
+  std::string id, pipeline, state, reason, actor;
+  std::map<std::string, std::string> params;
+  JsonObject source;    // {"commit","dirty"} of the project, when it is a git checkout
+  base::Timestamp now;  // of the event clock when it was asked for: what `{now}` means
+  base::Timestamp created;
+  std::optional<base::Timestamp> finished;
+  std::vector<StepRecord> steps;
+
+  bool is_over() const { return state != "queued" && state != "running"; }
+  JsonObject to_json() const;
+};
+
+}  // namespace slipway::pipelines

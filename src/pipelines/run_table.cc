@@ -1,0 +1,206 @@
+#include "pipelines/run_table.h"
+
+namespace slipway::pipelines {
+namespace {
+
+Result<JsonObject> object_or_empty(std::string_view text) {
+  if (text.empty()) return JsonObject();
+  return base::parse_json_object(text);
+}
+
+std::string subject_of(const RunRecord& run) {
+  return "pipelines/" + run.pipeline + "/runs/" + run.id;
+}
+
+}  // namespace
+
+Result<std::string> RunTable::add(const StoredRun& stored, const std::string& trigger_id) {
+  const RunRecord& run = stored.record;
+  JsonObject object;
+  for (const auto& [name, value] : run.params) object[name] = value;
+  const std::string params = base::to_text(object);
+  return db_.write([&](store::Tx& tx) -> Result<std::string> {
+    const auto trigger = trigger_id.empty() ? std::nullopt : std::optional(trigger_id);
+    if (trigger) {
+      const auto earlier =
+          TRY(tx.find("SELECT id FROM pipeline_runs WHERE trigger_id = ?", {*trigger},
+                      [](const store::Row& row) { return row.string(0); }));
+      if (earlier) return *earlier;
+    }
+    TRY(tx.execute(
+        "INSERT INTO pipeline_runs(id, pipeline, trigger_id, state, reason, actor, params, "
+        "text, project, source, now, created_at) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, "
+        "'{}', ?, ?)",
+        {run.id, run.pipeline, trigger, run.state, run.reason, run.actor, params, stored.text,
+         stored.project, run.now, run.created}));
+    for (std::size_t i = 0; i < run.steps.size(); ++i) {
+      TRY(tx.execute("INSERT INTO pipeline_steps(run, position, name, state) VALUES(?, ?, ?, ?)",
+                     {run.id, i, run.steps[i].name, run.steps[i].state}));
+    }
+    TRY(tx.append_event({.kind = "pipeline.run.created",
+                         .subject = subject_of(run),
+                         .actor = run.actor,
+                         .payload = {{"params", params}, {"reason", run.reason}},
+                         .event_time = run.now}));
+    return run.id;
+  });
+}
+
+Result<StoredRun> RunTable::find(const std::string& id) {
+  std::optional<StoredRun> found;
+  Result<void> outcome;
+  TRY(db_.read([&](store::Reader& reader) -> Result<void> {
+    TRY(reader.query(
+        "SELECT id, pipeline, state, reason, actor, params, text, project, source, now, "
+        "created_at, finished_at FROM pipeline_runs WHERE id = ?",
+        {id}, [&](const store::Row& row) {
+          found = StoredRun{.record = {.id = row.string(0),
+                                       .pipeline = row.string(1),
+                                       .state = row.string(2),
+                                       .reason = row.string(3),
+                                       .actor = row.string(4),
+                                       .now = row.time(9),
+                                       .created = row.time(10)},
+                            .text = row.string(6),
+                            .project = row.string(7)};
+          if (!row.is_null(11)) found->record.finished = row.time(11);
+          const auto params = object_or_empty(row.text(5));
+          auto source = object_or_empty(row.text(8));
+          if (!params || !source) {
+            outcome = base::error(Code::kCorruption, "a stored run is damaged: run={}", id);
+            return;
+          }
+          for (const auto& [name, value] : *params)
+            found->record.params[name] = std::string_view(value.get_string());
+          found->record.source = std::move(*source);
+        }));
+    if (!found) return base::error(Code::kNotFound, "no such run: run={}", id);
+    return reader.query(
+        "SELECT name, state, command, cache_key, key_document, reason, exit_code, folder, "
+        "manifest, manifest_digest, tries, not_before, started_at, finished_at FROM "
+        "pipeline_steps WHERE run = ? ORDER BY position",
+        {id}, [&](const store::Row& row) {
+          StepRecord step{.name = row.string(0),
+                          .state = row.string(1),
+                          .command = row.string(2),
+                          .cache_key = row.string(3),
+                          .reason = row.string(5),
+                          .folder = row.string(7),
+                          .exit_code = row.maybe_int64(6),
+                          .manifest_digest = row.string(9),
+                          .tries = row.int64(10)};
+          auto key = object_or_empty(row.text(4));
+          auto manifest = object_or_empty(row.text(8));
+          if (key) step.key_document = std::move(*key);
+          if (manifest) step.manifest = std::move(*manifest);
+          if (!row.is_null(11)) step.not_before = row.time(11);
+          if (!row.is_null(12)) step.started = row.time(12);
+          if (!row.is_null(13)) step.finished = row.time(13);
+          found->record.steps.push_back(std::move(step));
+        });
+  }));
+  TRY(std::move(outcome));
+  return std::move(*found);
+}
+
+Result<std::vector<std::string>> RunTable::ids(const std::string& pipeline, std::size_t limit) {
+  std::vector<std::string> ids;
+  TRY(db_.read([&](store::Reader& reader) {
+    return reader.query(
+        "SELECT id FROM pipeline_runs WHERE (? = '' OR pipeline = ?) ORDER BY "
+        "created_at DESC, id DESC LIMIT ?",
+        {pipeline, pipeline, limit}, [&](const store::Row& row) { ids.push_back(row.string(0)); });
+  }));
+  return ids;
+}
+
+Result<std::vector<std::string>> RunTable::active() {
+  std::vector<std::string> ids;
+  TRY(db_.read([&](store::Reader& reader) {
+    return reader.query(
+        "SELECT id FROM pipeline_runs WHERE state IN ('queued', 'running') ORDER BY created_at", {},
+        [&](const store::Row& row) { ids.push_back(row.string(0)); });
+  }));
+  return ids;
+}
+
+Result<std::vector<std::pair<std::string, std::string>>> RunTable::with_key(
+    const std::string& cache_key) {
+  std::vector<std::pair<std::string, std::string>> found;
+  TRY(db_.read([&](store::Reader& reader) {
+    return reader.query(
+        "SELECT folder, manifest FROM pipeline_steps WHERE cache_key = ? AND state = "
+        "'succeeded' ORDER BY finished_at DESC LIMIT 5",
+        {cache_key},
+        [&](const store::Row& row) { found.emplace_back(row.string(0), row.string(1)); });
+  }));
+  return found;
+}
+
+Result<void> RunTable::save_state(const RunRecord& run) {
+  const std::string source = base::to_text(run.source);
+  return db_.write([&](store::Tx& tx) -> Result<void> {
+    TRY(tx.execute(
+        "UPDATE pipeline_runs SET state = ?, reason = ?, source = ?, finished_at = ? WHERE id = ?",
+        {run.state, run.reason, source, run.finished, run.id}));
+    return tx.append_event({.kind = "pipeline.run." + run.state,
+                            .subject = subject_of(run),
+                            .payload = {{"reason", run.reason}, {"source", run.source}},
+                            .event_time = run.now});
+  });
+}
+
+Result<void> RunTable::save_steps(const RunRecord& run, const std::vector<std::size_t>& positions) {
+  return db_.write([&](store::Tx& tx) -> Result<void> {
+    for (const std::size_t position : positions) {
+      const StepRecord& step = run.steps[position];
+      const std::string key = base::to_text(step.key_document);
+      const std::string manifest = base::to_text(step.manifest);
+      TRY(tx.execute(
+          "UPDATE pipeline_steps SET state = ?, command = ?, cache_key = ?, key_document = ?, "
+          "reason = ?, exit_code = ?, folder = ?, manifest = ?, manifest_digest = ?, tries = ?, "
+          "not_before = ?, started_at = ?, finished_at = ? WHERE run = ? AND position = ?",
+          {step.state, step.command, step.cache_key, key, step.reason, step.exit_code, step.folder,
+           manifest, step.manifest_digest, step.tries, step.not_before, step.started, step.finished,
+           run.id, position}));
+      if (!step.is_over() || step.state == "skipped") continue;
+      TRY(tx.append_event({.kind = "pipeline.step." + step.state,
+                           .subject = subject_of(run) + "/steps/" + step.name,
+                           .payload = {{"cache_key", step.cache_key},
+                                       {"reason", step.reason},
+                                       {"outputs", step.manifest}},
+                           .event_time = run.now}));
+    }
+    return {};
+  });
+}
+
+Result<void> RunTable::queue_again(const std::string& id, const std::string& actor) {
+  return db_.write([&](store::Tx& tx) -> Result<void> {
+    const auto found =
+        TRY(tx.find("SELECT state, pipeline FROM pipeline_runs WHERE id = ?", {id},
+                    [](const store::Row& row) { return std::pair(row.string(0), row.string(1)); }));
+    if (!found) return base::error(Code::kNotFound, "no such run: run={}", id);
+    if (found->first == "queued" || found->first == "running") {
+      return base::error(Code::kFailedPrecondition, "the run is not over: run={} state={}", id,
+                         found->first);
+    }
+    if (found->first == "succeeded") {
+      return base::error(Code::kFailedPrecondition,
+                         "nothing of the run failed: run={}; start a new one", id);
+    }
+    TRY(tx.execute(
+        "UPDATE pipeline_steps SET state = 'pending', reason = '', exit_code = NULL, tries = 0, "
+        "not_before = NULL, started_at = NULL, finished_at = NULL WHERE run = ? AND state NOT IN "
+        "('succeeded', 'cached')",
+        {id}));
+    TRY(tx.execute("UPDATE pipeline_runs SET state = 'queued', finished_at = NULL WHERE id = ?",
+                   {id}));
+    return tx.append_event({.kind = "pipeline.run.tried_again",
+                            .subject = "pipelines/" + found->second + "/runs/" + id,
+                            .actor = actor,
+                            .payload = {{"state", found->first}}});
+  });
+}
+
+}  // namespace slipway::pipelines

@@ -1,0 +1,44 @@
+// Runs and their steps in the database. Safe to use from several threads.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "pipelines/plan.h"
+#include "pipelines/run_record.h"
+#include "store/db.h"
+
+namespace slipway::pipelines {
+
+// A run and the definition that it was started with.
+struct StoredRun {
+  RunRecord record;
+  std::string text;     // of the pipeline
+  std::string project;  // the folder of its files
+};
+
+class RunTable {
+ public:
+  explicit RunTable(store::Db& db) : db_(db) {}
+
+  // Adds a queued run. A trigger id that is known adds nothing and gives the id of its run.
+  Result<std::string> add(const StoredRun& run, const std::string& trigger_id);
+  Result<StoredRun> find(const std::string& id);  // kNotFound
+  // Newest first. An empty name: of all pipelines.
+  Result<std::vector<std::string>> ids(const std::string& pipeline, std::size_t limit);
+  Result<std::vector<std::string>> active();  // oldest first
+  // Folder and manifest of the newest steps that succeeded with this key.
+  Result<std::vector<std::pair<std::string, std::string>>> with_key(const std::string& cache_key);
+
+  Result<void> save_state(const RunRecord& run);
+  // Those steps at once: all of them are kept or none.
+  Result<void> save_steps(const RunRecord& run, const std::vector<std::size_t>& positions);
+  // Makes an ended run a queued one, in which all that isn't good is pending again.
+  // kFailedPrecondition: it is not over, or nothing of it failed.
+  Result<void> queue_again(const std::string& id, const std::string& actor);
+
+ private:
+  store::Db& db_;
+};
+
+}  // namespace slipway::pipelines

@@ -1,0 +1,213 @@
+#include "pipelines/step_runner.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "base/hash.h"
+#include "store/file_system.h"
+#include "types/timestamp.h"
+
+namespace slipway::pipelines {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr int kRefused = 3;  // a gate said no
+constexpr std::string_view kSalt = "slipway-1";
+
+// File -> SHA-256, of the declared outputs, or of all there is.
+Result<JsonObject> make_manifest(const fs::path& folder, const StepDefinition& step) {
+  std::vector<fs::path> files;
+  if (step.outputs.empty()) {
+    for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+      if (entry.is_regular_file()) files.push_back(entry.path());
+    }
+  }
+  for (const std::string& output : step.outputs) {
+    const fs::path path = folder / output;
+    std::error_code ec;
+    if (fs::is_directory(path, ec)) {
+      for (const auto& entry : fs::recursive_directory_iterator(path)) {
+        if (entry.is_regular_file()) files.push_back(entry.path());
+      }
+    } else if (fs::is_regular_file(path, ec)) {
+      files.push_back(path);
+    } else {
+      return base::error(Code::kFailedPrecondition,
+                         "the step ended well but a declared output is missing: output={}", output);
+    }
+  }
+  std::sort(files.begin(), files.end());
+  JsonObject manifest;
+  for (const fs::path& file : files) {
+    TRY(store::sync_file(file));
+    manifest[file.lexically_relative(folder).generic_string()] =
+        base::sha256_hex(TRY(store::read_file(file)));
+  }
+  return manifest;
+}
+
+bool matches(const JsonObject& manifest, const fs::path& folder) {
+  for (const auto& [name, digest] : manifest) {
+    const auto bytes = store::read_file(folder / std::string(std::string_view(name)));
+    if (!bytes || base::sha256_hex(*bytes) != std::string_view(digest.get_string())) return false;
+  }
+  return true;
+}
+
+double between_zero_and_one(base::Random& random) {
+  return static_cast<double>(random.next_u64() >> 11) * 0x1p-53;
+}
+
+}  // namespace
+
+JsonObject StepRunner::find_source(const fs::path& project, const std::string& run) {
+  const fs::path file = options_.folder / run / "source.txt";
+  const auto exit =
+      executor_.run({.text = "git rev-parse HEAD 2>/dev/null && git status --porcelain "
+                             "--untracked-files=no -- . 2>/dev/null | head -1",
+                     .folder = project,
+                     .environment = {},
+                     .log = file,
+                     .timeout = base::Duration::seconds(20)},
+                    [] { return false; });
+  const auto text = store::read_file(file);
+  if (!exit || !text || text->size() < 41 || (*text)[40] != '\n') return {};
+  return {
+      {"commit", text->substr(0, 40)}, {"dirty", text->size() > 41}, {"folder", project.string()}};
+}
+
+Result<bool> StepRunner::answer_from_cache(StepRecord& step) {
+  for (const auto& [folder, text] : TRY(table_.with_key(step.cache_key))) {
+    auto manifest = base::parse_json_object(text);
+    if (!manifest || !matches(*manifest, folder)) continue;
+    step.state = "cached";
+    step.folder = folder;
+    step.manifest_digest = base::sha256_hex(text);
+    step.manifest = std::move(*manifest);
+    step.reason = "nothing it depends on has changed";
+    step.exit_code = 0;
+    return true;
+  }
+  return false;
+}
+
+Result<void> StepRunner::begin(RunRecord& run, std::size_t position, const Plan& plan,
+                               const fs::path& project) {
+  StepRecord& step = run.steps[position];
+  const PlannedStep& planned = plan.steps[position];
+  const fs::path own = options_.folder / run.id / step.name;
+  std::map<std::string, std::string> outputs_of, folders{{"out", own.string()}};
+  for (const std::size_t need : planned.needs) {
+    const StepRecord& before = run.steps[need];
+    outputs_of[before.name] = before.manifest_digest;
+    folders[before.name] = before.folder;
+  }
+  step.started = wall_clock_.now();
+  step.finished.reset();
+  step.not_before.reset();
+  step.reason.clear();
+  step.exit_code.reset();
+  const auto declared = declared_digests(planned.definition, project, inputs_);
+  if (!declared) {
+    step.state = "failed";
+    step.reason = declared.error().message;
+    step.finished = wall_clock_.now();
+    return {};
+  }
+  StepKey key = make_step_key(plan, planned, *declared, outputs_of, std::string(kSalt));
+  step.cache_key = key.digest;
+  step.key_document = std::move(key.document);
+  step.command = command_of(plan, planned, [&](const std::string& name) { return folders[name]; });
+  if (planned.definition.cached() && TRY(answer_from_cache(step))) {
+    step.finished = wall_clock_.now();
+    return {};
+  }
+  std::error_code ignored;
+  fs::remove_all(own, ignored);  // of a try before
+  TRY(store::make_folders(own));
+  step.state = "running";
+  step.folder = own.string();
+  ++step.tries;
+  return {};
+}
+
+Command StepRunner::command_for(const RunRecord& run, std::size_t position, const Plan& plan,
+                                const fs::path& project) const {
+  const StepRecord& step = run.steps[position];
+  const StepDefinition& definition = plan.steps[position].definition;
+  const char* path = std::getenv("PATH");
+  std::map<std::string, std::string> environment = {
+      {"SLIPWAY_URL", options_.url},
+      {"MLFLOW_TRACKING_URI", options_.url},
+      {"MLFLOW_REGISTRY_URI", options_.url},  // over one the server inherited
+      // The mlflow client puts these on every run it starts.
+      {"MLFLOW_RUN_CONTEXT", base::to_text(JsonObject{{"slipway.run_id", run.id},
+                                                      {"slipway.pipeline", run.pipeline},
+                                                      {"slipway.step", step.name}})},
+      {"SLIPWAY_RUN_ID", run.id},
+      {"SLIPWAY_PIPELINE", run.pipeline},
+      {"SLIPWAY_STEP", step.name},
+      {"SLIPWAY_TRY", fmt::format("{}", step.tries)},
+      {"SLIPWAY_OUT", step.folder},
+      {"SLIPWAY_NOW", types::to_rfc3339(run.now)},
+      {"SLIPWAY_GIT_COMMIT",
+       std::string(base::find_string(run.source, "commit").value_or(std::nullopt).value_or(""))},
+      {"PATH", options_.path_prefix + (options_.path_prefix.empty() ? "" : ":") +
+                   (path == nullptr ? "/usr/bin:/bin" : path)}};
+  if (definition.always) {
+    const RunEnd so_far = end_of(run.steps);
+    environment["SLIPWAY_RUN_STATE"] = so_far.state;
+    environment["SLIPWAY_RUN_REASON"] = so_far.reason;
+  }
+  return {.text = step.command,
+          .folder = project,
+          .environment = std::move(environment),
+          .log = log_of(run.id, step.name),
+          .timeout = definition.timeout};
+}
+
+std::optional<StepRecord> StepRunner::run(const Command& command, StepRecord step,
+                                          const StepDefinition& definition,
+                                          const std::function<bool()>& should_stop,
+                                          const std::function<bool()>& is_cancelled) {
+  const auto exit = executor_.run(command, should_stop);
+  step.finished = wall_clock_.now();
+  step.state = "failed";
+  if (!exit) {
+    step.reason = exit.error().message;
+  } else if (exit->kind == Exit::Kind::kStopped) {
+    if (!is_cancelled()) return std::nullopt;
+    step.state = step.reason = "cancelled";
+    return step;
+  } else if (exit->kind == Exit::Kind::kTimedOut) {
+    step.reason = "it took longer than its timeout";
+  } else {
+    step.exit_code = exit->code;
+    if (exit->code == kRefused) {
+      step.state = "refused";
+      step.reason = "the gate said no";
+      return step;
+    }
+    if (exit->code != 0) {
+      step.reason = fmt::format("exit code {}: see the step's log", exit->code);
+    } else if (auto manifest = make_manifest(step.folder, definition); !manifest) {
+      step.reason = manifest.error().message;
+    } else {
+      step.state = "succeeded";
+      step.manifest_digest = base::sha256_hex(base::to_text(*manifest));
+      step.manifest = std::move(*manifest);
+      return step;
+    }
+  }
+  if (step.tries <= definition.retry.times) {
+    const base::Duration wait =
+        retry_delay(definition.retry, step.tries, between_zero_and_one(random_));
+    step.state = "pending";
+    step.not_before = *step.finished + wait;
+    step.reason =
+        fmt::format("try {} of {} failed: {}", step.tries, definition.retry.times + 1, step.reason);
+  }
+  return step;
+}
+
+}  // namespace slipway::pipelines

@@ -1,0 +1,70 @@
+// One step of a run: answered from cache, or a command that runs. Safe to use from several threads.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <string>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "pipelines/cache_key.h"
+#include "pipelines/executor.h"
+#include "pipelines/next_steps.h"
+#include "pipelines/plan.h"
+#include "pipelines/run_table.h"
+
+namespace slipway::pipelines {
+
+class StepRunner {
+ public:
+  struct Options {
+    std::filesystem::path folder;  // runs and their outputs
+    std::string url;               // of the server, for the steps
+    std::string path_prefix;       // put before PATH, so that `slipway` and `python3` are found
+  };
+  // What is given must outlive it.
+  StepRunner(RunTable& table, const base::Clock& wall_clock, base::Random& random,
+             Executor& executor, InputDigests& inputs, Options options)
+      : table_(table),
+        wall_clock_(wall_clock),
+        random_(random),
+        executor_(executor),
+        inputs_(inputs),
+        options_(std::move(options)) {}
+
+  std::filesystem::path log_of(const std::string& run, const std::string& step) const {
+    return options_.folder / run / (step + ".log");
+  }
+
+  // The commit of the project and whether it has changes; empty when it is no git checkout.
+  JsonObject find_source(const std::filesystem::path& project, const std::string& run);
+
+  // Makes the step at `position` a running one with an empty folder, or, when nothing it depends on
+  // has changed or it can't begin, one that is over.
+  Result<void> begin(RunRecord& run, std::size_t position, const Plan& plan,
+                     const std::filesystem::path& project);
+
+  // What a running step runs.
+  Command command_for(const RunRecord& run, std::size_t position, const Plan& plan,
+                      const std::filesystem::path& project) const;
+
+  // Runs the command of a running step and waits; returns the step as it is then: over, or pending
+  // when it is tried again. Nothing: it was stopped although `is_cancelled` says no.
+  std::optional<StepRecord> run(const Command& command, StepRecord step,
+                                const StepDefinition& definition,
+                                const std::function<bool()>& should_stop,
+                                const std::function<bool()>& is_cancelled);
+
+ private:
+  Result<bool> answer_from_cache(StepRecord& step);
+
+  RunTable& table_;
+  const base::Clock& wall_clock_;
+  base::Random& random_;
+  Executor& executor_;
+  InputDigests& inputs_;
+  const Options options_;
+};
+
+}  // namespace slipway::pipelines
