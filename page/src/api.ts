@@ -359,6 +359,8 @@ export interface Step {
   command: string;
   reason: string;
   exit_code: number | null;
+  tries: number;
+  not_before: string | null; // of a pending step: when it is tried again
   seconds: number | null;
   started_at: string | null;
 }
@@ -543,6 +545,8 @@ export const api = {
   pipelineRuns: async (pipeline: string, s?: AbortSignal) =>
     (await get<{ runs: PipelineRun[] }>(own("pipelines", pipeline, "runs"), s)).runs,
   pipelineRun: (id: string, s?: AbortSignal) => get<PipelineRun>(own("pipeline-runs", id), s),
+  retryPipelineRun: (id: string) => post<PipelineRun>(own("pipeline-runs", id, "retry"), {}),
+  cancelPipelineRun: (id: string) => post<PipelineRun>(own("pipeline-runs", id, "cancel"), {}),
   stepLog: async (id: string, step: string, s?: AbortSignal) =>
     (await answer(own("pipeline-runs", id, "steps", step, "log"), {}, s)).text(),
 

@@ -344,13 +344,12 @@ Result<int> run_command(const std::string& command, const fs::path& folder,
                         const std::map<std::string, std::string>& environment,
                         const fs::path& log) {
   pipelines::ProcessExecutor executor;
-  const pipelines::Exit exit = TRY(executor.run(
-      {.text = command,
-       .folder = folder,
-       .environment = environment,
-       .log = log,
-       .timeout = std::nullopt},
-      [] { return false; }));
+  const pipelines::Exit exit = TRY(executor.run({.text = command,
+                                                 .folder = folder,
+                                                 .environment = environment,
+                                                 .log = log,
+                                                 .timeout = std::nullopt},
+                                                [] { return false; }));
   return exit.code;
 }
 

@@ -1,4 +1,5 @@
 import { Button, Code, Group, Stack, Table, Text } from "@mantine/core";
+import { useState } from "react";
 import { useParams, useSearchParams } from "react-router";
 import { api, type PipelineRun, type Step } from "../api";
 import { useLive } from "../components/live";
@@ -16,8 +17,33 @@ export function PipelineRunPage() {
   if (run.data) trail.push([run.data.pipeline, `/pipelines/${encodeURIComponent(run.data.pipeline)}`]);
   return (
     <>
-      <Head title={`Run ${id}`} trail={trail} words={run.data && <Word of={run.data.state} />} />
+      <Head title={`Run ${id}`} trail={trail} words={run.data && <Word of={run.data.state} />}>
+        {run.data && <Deed run={run.data} />}
+      </Head>
       <Loaded from={run}>{(data) => <Body run={data} />}</Loaded>
+    </>
+  );
+}
+
+// What can be done about the run now: end it, or run again what did not succeed.
+function Deed({ run }: { run: PipelineRun }) {
+  const [problem, setProblem] = useState("");
+  if (run.state === "succeeded") return null;
+  const [name, act] = run.finished_at ? ["Try again", api.retryPipelineRun] as const : ["Cancel", api.cancelPipelineRun] as const;
+  const click = () => act(run.id).then(
+    () => setProblem(""),
+    (error: unknown) => setProblem(error instanceof Error ? error.message : String(error)),
+  );
+  return (
+    <>
+      {problem && (
+        <Text size="sm" c="red" role="alert">
+          {problem}
+        </Text>
+      )}
+      <Button variant="default" onClick={() => void click()}>
+        {name}
+      </Button>
     </>
   );
 }
@@ -76,6 +102,11 @@ function Row({ step, shown, show }: { step: Step; shown: boolean; show: (step: s
         {step.reason && (
           <Text size="xs" c="dimmed">
             {step.reason}
+          </Text>
+        )}
+        {step.not_before && (
+          <Text size="xs" c="dimmed">
+            again at <Time at={step.not_before} />
           </Text>
         )}
       </Table.Td>

@@ -1,0 +1,76 @@
+"""Runs of pipelines with real commands: side by side, tried again, taken up after a kill, and by the page's button."""
+import json
+import subprocess
+import time
+
+import pytest
+from conftest import BINARY, Server
+from playwright.sync_api import expect
+
+STEPS = """\
+project: runs
+pipelines:
+  many:
+    steps:
+%s
+      - {name: last, run: 'echo last >> done', after: [%s]}
+  late:
+    steps:
+      - {name: first, run: 'echo first >> late'}
+      - {name: second, run: 'test -f go', after: [first]}
+      - {name: tidy, run: 'echo $SLIPWAY_RUN_STATE >> tidied', always: true}
+""" % ("\n".join(f"      - {{name: s{i}, run: 'sleep 0.05; echo s{i} >> done'}}" for i in range(40)), ", ".join(f"s{i}" for i in range(40)))
+
+
+@pytest.fixture
+def project(tmp_path):
+    folder = tmp_path / "project"
+    folder.mkdir()
+    (folder / "slipway.yaml").write_text(STEPS)
+    server = Server(tmp_path / "data")
+    subprocess.run([BINARY, "--url", server.url, "apply"], cwd=folder, check=True, capture_output=True)
+    server.folder = folder
+    yield server
+    server.stop()
+
+
+def test_kills_at_any_moment_neither_lose_nor_double_a_step(project):
+    run = json.loads(project.cli("--json", "run", "many", "--detach").stdout)["id"]
+    for turn in range(6):
+        time.sleep(0.06 * (turn + 1))
+        project.kill()
+        project.start()
+    deadline = time.monotonic() + 60
+    while not (state := json.loads(project.cli("--json", "pipelines", "show", run).stdout))["finished_at"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert state["state"] == "succeeded"
+    done = (project.folder / "done").read_text().split()
+    assert set(done) == {f"s{i}" for i in range(40)} | {"last"} and done[-1] == "last" and done.count("last") == 1
+    # A step that a kill met between its last write and its end on record runs again; one that was on record never does.
+    assert len(done) <= 41 + 6 * 4
+    started = [step["started_at"] for step in state["steps"]]
+    assert max(started) == started[-1]
+
+
+def test_a_run_goes_on_from_what_failed(project):
+    failed = subprocess.run([BINARY, "--url", project.url, "--json", "run", "late"], capture_output=True, text=True)
+    run = json.loads(failed.stdout)
+    assert failed.returncode == 1 and [step["state"] for step in run["steps"]] == ["succeeded", "failed", "succeeded"]
+    (project.folder / "go").touch()
+    again = json.loads(project.cli("--json", "pipelines", "retry", run["id"]).stdout)
+    assert again["state"] == "succeeded"
+    assert (project.folder / "late").read_text() == "first\n"
+    assert (project.folder / "tidied").read_text() == "failed\n"  # it went well, so it isn't run again
+    refused = subprocess.run([BINARY, "--url", project.url, "pipelines", "retry", run["id"]], capture_output=True, text=True)
+    assert refused.returncode == 1 and "nothing of the run failed" in refused.stderr
+
+
+def test_the_page_tries_again(project, open_page):
+    failed = subprocess.run([BINARY, "--url", project.url, "--json", "run", "late"], capture_output=True, text=True)
+    page = open_page(f"{project.url}/ui/pipeline-runs/{json.loads(failed.stdout)['id']}")
+    expect(page.get_by_role("table", name="Steps").get_by_role("row").nth(2)).to_contain_text("failed")
+    (project.folder / "go").touch()
+    page.get_by_role("button", name="Try again").click()
+    expect(page.get_by_role("table", name="Steps").get_by_role("row").nth(2)).to_contain_text("succeeded")
+    expect(page.get_by_role("button", name="Try again")).to_have_count(0)
