@@ -386,6 +386,35 @@ export interface Pipeline {
   last_run: PipelineRun | null;
 }
 
+// A time that a schedule was due, and what became of it.
+export interface Turn {
+  schedule: string;
+  scheduled: string;
+  state: string;
+  run: string | null;
+  reason: string | null;
+  late: string | null;
+}
+
+export interface Schedule {
+  name: string;
+  pipeline: string;
+  paused: boolean;
+  cron?: string;
+  time_zone?: string;
+  every?: string;
+  when?: { dataset?: string; model?: string; alias?: string };
+  next: string | null;
+  coming: string[];
+  last: Turn | null;
+}
+
+export interface Backfill {
+  id: string | null;
+  runs: number;
+  done_before: number;
+}
+
 // ---- experiments and runs, in MLflow's words
 
 export interface Experiment {
@@ -544,6 +573,17 @@ export const api = {
   pipelines: async (s?: AbortSignal) => (await get<{ pipelines: Pipeline[] }>(own("pipelines"), s)).pipelines,
   pipelineRuns: async (pipeline: string, s?: AbortSignal) =>
     (await get<{ runs: PipelineRun[] }>(own("pipelines", pipeline, "runs"), s)).runs,
+  schedules: async (s?: AbortSignal) => (await get<{ schedules: Schedule[] }>(own("schedules"), s)).schedules,
+  pauseSchedule: (schedule: string, pause: boolean) =>
+    post<Schedule>(own("schedules", schedule, pause ? "pause" : "resume"), {}),
+  backfill: (schedule: Schedule, from: string, to: string, parallel: number, dryRun: boolean) =>
+    post<Backfill>(own("pipelines", schedule.pipeline, "backfills"), {
+      schedule: schedule.name,
+      from,
+      to,
+      parallel,
+      dry_run: dryRun,
+    }),
   pipelineRun: (id: string, s?: AbortSignal) => get<PipelineRun>(own("pipeline-runs", id), s),
   retryPipelineRun: (id: string) => post<PipelineRun>(own("pipeline-runs", id, "retry"), {}),
   cancelPipelineRun: (id: string) => post<PipelineRun>(own("pipeline-runs", id, "cancel"), {}),

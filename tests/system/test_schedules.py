@@ -3,6 +3,7 @@ import json
 
 import pytest
 import requests
+from playwright.sync_api import expect
 
 from conftest import eventually, on_every_store
 
@@ -67,3 +68,26 @@ def test_a_range_is_filled_up(server):
     assert server.cli("pipelines", "backfill", "tick", "--from", "2024-03-30", "--to", "2024-04-02", check=False).returncode != 0
     refused = requests.post(f"{server.url}/slipway/v1/plan", json={"yaml": YAML.replace("30 2 *", "61 2 *"), "dir": "/"}, timeout=60)
     assert refused.status_code == 400 and "line 7" in refused.text and "must be 0 to 59" in refused.text
+
+
+def test_the_page_shows_pauses_and_fills_up(server, open_page):
+    apply(server, YAML.replace("  often: {pipeline: tick, every: 1s", "  often: {pipeline: tick, every: 365d"))
+    page = open_page(server.url + "/ui/pipelines/tick")
+    row = page.get_by_role("table", name="Schedules").get_by_role("row").filter(has_text="nightly")
+    expect(row).to_contain_text("30 2 * * * in Europe/Berlin")
+    row.get_by_role("button", name="Pause").click()
+    expect(row).to_contain_text("paused")
+    row.get_by_role("button", name="Resume").click()
+    expect(row).not_to_contain_text("paused")
+    row.get_by_role("button", name="Backfill").click()
+    page.get_by_label("From").fill("2023-03-25")
+    page.get_by_label("To", exact=False).last.fill("2023-03-28")
+    page.get_by_role("button", name="Look").click()
+    expect(page.get_by_role("status")).to_contain_text("3 runs; 0 of the range")
+    page.get_by_role("button", name="Start").click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    eventually(lambda: [turn["state"] for turn in turns(server, "nightly") if turn["scheduled"] < "2024"] == ["ended"] * 3)
+    expect(row).to_contain_text("ended")
+    requests.post(f"{server.url}/slipway/v1/apply", json={"yaml": YAML[:YAML.index("schedules:")], "dir": "/"}, timeout=60)
+    page.reload()
+    expect(page.get_by_text("there is no schedule under")).to_be_visible()

@@ -1,20 +1,28 @@
 import { Anchor, Code, Stack, Table, Text, Title } from "@mantine/core";
 import { Link, useParams } from "react-router";
-import { api, type Pipeline, type PipelineRun } from "../api";
+import { api, type Pipeline, type PipelineRun, type Schedule } from "../api";
 import { useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
 import { Command, Head, Time, Word } from "../components/words";
 import { duration } from "../lib/format";
+import { Schedules } from "./schedules";
 
 interface WithRuns {
   pipeline: Pipeline;
   runs: PipelineRun[];
+  schedules: Schedule[];
 }
 
 async function load(only: string | undefined, signal: AbortSignal): Promise<WithRuns[]> {
-  const pipelines = (await api.pipelines(signal)).filter((pipeline) => !only || pipeline.name === only);
+  const [all, schedules] = await Promise.all([api.pipelines(signal), api.schedules(signal)]);
   return Promise.all(
-    pipelines.map(async (pipeline) => ({ pipeline, runs: await api.pipelineRuns(pipeline.name, signal) })),
+    all
+      .filter((pipeline) => !only || pipeline.name === only)
+      .map(async (pipeline) => ({
+        pipeline,
+        runs: await api.pipelineRuns(pipeline.name, signal),
+        schedules: schedules.filter((schedule) => schedule.pipeline === pipeline.name),
+      })),
   );
 }
 
@@ -35,7 +43,7 @@ export function PipelinesPage() {
             </Empty>
           ) : (
             <Stack gap="xl">
-              {data.map(({ pipeline, runs }) => (
+              {data.map(({ pipeline, runs, schedules }) => (
                 <section key={pipeline.name} aria-label={pipeline.name}>
                   {!name && (
                     <Title order={2} size="h4">
@@ -45,6 +53,7 @@ export function PipelinesPage() {
                   <Text size="sm" c="dimmed" mb="xs">
                     {pipeline.steps.map((step) => step.name).join(" → ")}
                   </Text>
+                  <Schedules schedules={schedules} changed={pipelines.reload} />
                   <Runs runs={runs} />
                 </section>
               ))}
