@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
 """What a pipeline costs beside its steps: commands that do nothing, in a chain and side by side, beside GNU make (which keeps no record) and
-`dvc repro`; and a thousand steps of which none has to run."""
+`dvc repro`; a thousand steps of which none has to run; and what people look at when there have been many runs."""
 import argparse
 import json
 import os
 import pathlib
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 import processes  # noqa: E402
@@ -52,10 +54,43 @@ def seconds(command: list, folder: pathlib.Path, env: dict | None = None) -> flo
     return time.perf_counter() - begin
 
 
+def fill(database: pathlib.Path, runs: int) -> None:
+    """Runs of twenty pipelines, five steps each, one of a hundred failed."""
+    with sqlite3.connect(database) as db:
+        begin = int(time.time() - runs * 60) * 1_000_000
+        db.executemany("INSERT INTO pipeline_runs(id, pipeline, state, reason, actor, params, text, project, source, now, created_at, finished_at) "
+                       "VALUES(?, ?, ?, 'schedule', 'ann', '{}', '{steps: [{name: s0, run: x}]}', '/project', '{}', ?, ?, ?)",
+                       ((f"{i:016x}", f"p{i % 20}", "failed" if i % 100 == 0 else "succeeded", *([begin + i * 60_000_000] * 3)) for i in range(runs)))
+        db.executemany("INSERT INTO pipeline_steps(run, position, name, state, cache_key) VALUES(?, ?, ?, 'succeeded', ?)",
+                       ((f"{i:016x}", k, f"s{k}", f"{i:x}-{k}") for i in range(runs) for k in range(5)))
+
+
+def history(folder: pathlib.Path, runs: int) -> dict[str, float]:
+    """Milliseconds of what the page and the CLI ask for, the slowest of ten."""
+    (folder / "slipway.yaml").write_text("project: bench\npipelines:\n" + "".join(f"  p{i}: {{steps: [{{name: s0, run: 'true'}}]}}\n" for i in range(20)))
+    with processes.slipway(folder) as server:
+        seconds([processes.BUILD / "slipway", "apply"], folder, {"SLIPWAY_URL": server.url})
+    fill(folder / "slipway-data" / "slipway.db", runs)
+    asked = {"all pipelines": "pipelines", "50 newest of one": "pipelines/p7/runs", "50 newest that failed": "pipelines/p0/runs?state=failed",
+             "one run": f"pipeline-runs/{runs // 2:016x}"}
+    found = {}
+    with processes.slipway(folder) as server:
+        for name, path in asked.items():
+            took = []
+            for _ in range(10):
+                begin = time.perf_counter()
+                with urllib.request.urlopen(f"{server.url}/slipway/v1/{path}", timeout=60) as reply:
+                    assert len(reply.read()) > 200, path
+                took.append((time.perf_counter() - begin) * 1000)
+            found[name] = max(took)
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--steps", type=int, default=100)
     parser.add_argument("--cached", type=int, default=1000, help="steps of which none has to run")
+    parser.add_argument("--runs", type=int, default=100_000, help="that were before")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
@@ -76,6 +111,9 @@ def main() -> None:
                 print(f"round {turn + 1} of {args.rounds}", file=sys.stderr)
             seconds([slipway, "run", "cached"], folder, env)
             cached = min(seconds([slipway, "run", "cached"], folder, env) for _ in range(args.rounds))
+        past = folder / "past"
+        past.mkdir()
+        looks = history(past, args.runs)
         dvc = shutil.which("dvc")
         for shape, systems in took.items():
             home = folder / f"dvc-{shape}"
@@ -84,7 +122,8 @@ def main() -> None:
             (home / "dvc.yaml").write_text(dvc_yaml(args.steps, shape))
             systems["dvc"] = seconds([dvc, "repro"], home)
             print(f"dvc: {shape}", file=sys.stderr)
-    result = {"steps": args.steps, "seconds": took, "cached": {"steps": args.cached, "seconds": cached}, "machine": processes.machine()}
+    result = {"steps": args.steps, "seconds": took, "cached": {"steps": args.cached, "seconds": cached},
+              "history": {"runs": args.runs, "ms": looks}, "machine": processes.machine()}
     if args.json:
         print(json.dumps(result, indent=1))
         return
@@ -93,6 +132,7 @@ def main() -> None:
         for system, wall in systems.items():
             print(f"{shape:8} {system:8} {wall:8.3f} {wall / args.steps * 1000:10.2f} {wall / systems['slipway']:11.2f}")
     print(f"{args.cached} steps of which none has to run: {cached:.3f} s")
+    print(f"after {args.runs} runs: " + ", ".join(f"{name} {ms:.1f} ms" for name, ms in looks.items()))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <thread>
 
+#include "base/http_client.h"
 #include "cli/commands.h"
 #include "cli/schedule_commands.h"
 #include "cli/verb.h"
@@ -135,10 +136,15 @@ void add_pipeline_commands(CLI::App& root, Context& context, int& exit_code) {
   });
   auto name = std::make_shared<std::string>();
   CLI::App* all = pipelines->add_subcommand("runs", "Runs of a pipeline, newest first");
+  auto state = std::make_shared<std::string>();
   all->add_option("pipeline", *name)->required();
-  all->callback([&context, &exit_code, name] {
+  all->add_option("--state", *state, "Only those: failed, refused, running, ...");
+  all->callback([&context, &exit_code, name, state] {
     exit_code = finish_table(
-        context, Client(context).get(path_of("/slipway/v1/pipelines/{}/runs", {*name})), "runs",
+        context,
+        Client(context).get(path_of("/slipway/v1/pipelines/{}/runs", {*name}) +
+                            (state->empty() ? "" : "?state=" + base::percent_encode(*state))),
+        "runs",
         {{"RUN", "id"},
          {"STATE", "state"},
          {"AT", "now"},

@@ -160,10 +160,9 @@ Result<RunRecord> Pipelines::start_run(const std::string& pipeline,
 
 Result<RunRecord> Pipelines::find_run(const std::string& id) { return TRY(table_.find(id)).record; }
 
-Result<std::vector<RunRecord>> Pipelines::runs(const std::string& pipeline, std::size_t limit) {
-  std::vector<RunRecord> runs;
-  for (const std::string& id : TRY(table_.ids(pipeline, limit))) runs.push_back(TRY(find_run(id)));
-  return runs;
+Result<std::vector<RunRecord>> Pipelines::runs(const std::string& pipeline,
+                                               const std::string& state, std::size_t limit) {
+  return table_.newest(pipeline, state, limit);
 }
 
 Result<std::vector<std::string>> Pipelines::active_runs() { return table_.active(); }

@@ -78,8 +78,9 @@ class Pipelines {
                               const std::map<std::string, std::string>& params,
                               const Trigger& trigger);
   Result<RunRecord> find_run(const std::string& id);  // kNotFound
-  // Newest first, without steps. An empty name: of all pipelines.
-  Result<std::vector<RunRecord>> runs(const std::string& pipeline, std::size_t limit);
+  // Newest first, without steps. An empty pipeline or state: any.
+  Result<std::vector<RunRecord>> runs(const std::string& pipeline, const std::string& state,
+                                      std::size_t limit);
   Result<std::vector<std::string>> active_runs();  // ids, oldest first
   // Steps with `always` still run. kFailedPrecondition: it is over.
   Result<RunRecord> cancel(const std::string& id);

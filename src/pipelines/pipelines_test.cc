@@ -123,6 +123,21 @@ TEST_F(PipelinesTest, TheSameTriggerIsTheSameRun) {
   EXPECT_EQ(MUST(pipelines->active_runs()).size(), 2u);
 }
 
+TEST_F(PipelinesTest, RunsAreListedByPipelineAndState) {
+  auto pipelines = open();
+  apply(*pipelines, "      - {name: a, run: 'test {word} = hello'}\n");
+  run(*pipelines);
+  run(*pipelines, {{"word", "bye"}});
+  const RunRecord last = run(*pipelines);
+  const auto listed = MUST(pipelines->runs("p", "", 2));
+  ASSERT_EQ(listed.size(), 2u);
+  EXPECT_EQ(listed[0].id, last.id);
+  EXPECT_EQ(listed[0].params.at("word"), "hello");
+  EXPECT_EQ(MUST(pipelines->runs("", "failed", 9)).size(), 1u);
+  EXPECT_EQ(MUST(pipelines->runs("p", "succeeded", 9)).size(), 2u);
+  EXPECT_TRUE(MUST(pipelines->runs("q", "", 9)).empty());
+}
+
 // Waits until the running step has made `file`.
 void wait_for(const std::filesystem::path& file) {
   while (!std::filesystem::exists(file)) std::this_thread::yield();

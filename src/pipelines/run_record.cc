@@ -26,11 +26,9 @@ JsonObject StepRecord::to_json() const {
   return object;
 }
 
-JsonObject RunRecord::to_json() const {
+JsonObject RunRecord::summary() const {
   JsonObject given;
   for (const auto& [name, value] : params) given[name] = value;
-  JsonArray list;
-  for (const StepRecord& step : steps) list.push_back(step.to_json());
   return {{"id", id},
           {"pipeline", pipeline},
           {"state", state},
@@ -40,8 +38,15 @@ JsonObject RunRecord::to_json() const {
           {"source", source},
           {"now", types::to_rfc3339(now)},
           {"created_at", types::to_rfc3339(created)},
-          {"finished_at", time_or_null(finished)},
-          {"steps", std::move(list)}};
+          {"finished_at", time_or_null(finished)}};
+}
+
+JsonObject RunRecord::to_json() const {
+  JsonObject object = summary();
+  JsonArray list;
+  for (const StepRecord& step : steps) list.push_back(step.to_json());
+  object["steps"] = std::move(list);
+  return object;
 }
 
 }  // namespace slipway::pipelines

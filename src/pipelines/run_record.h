@@ -42,6 +42,7 @@ struct RunRecord {
   std::vector<StepRecord> steps;
 
   bool is_over() const { return state != "queued" && state != "running"; }
+  JsonObject summary() const;  // without its steps
   JsonObject to_json() const;
 };
 

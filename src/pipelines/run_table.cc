@@ -8,6 +8,29 @@ Result<JsonObject> object_or_empty(std::string_view text) {
   return base::parse_json_object(text);
 }
 
+constexpr std::string_view kRun =
+    "id, pipeline, state, reason, actor, params, source, now, created_at, finished_at";
+constexpr int kRunColumns = 10;
+
+// From the columns of kRun. kCorruption: it can't be read.
+Result<void> read_run(const store::Row& row, RunRecord& run) {
+  run.id = row.string(0);
+  run.pipeline = row.string(1);
+  run.state = row.string(2);
+  run.reason = row.string(3);
+  run.actor = row.string(4);
+  run.now = row.time(7);
+  run.created = row.time(8);
+  if (!row.is_null(9)) run.finished = row.time(9);
+  const auto params = object_or_empty(row.text(5));
+  auto source = object_or_empty(row.text(6));
+  if (!params || !source)
+    return base::error(Code::kCorruption, "a stored run is damaged: run={}", run.id);
+  for (const auto& [name, value] : *params) run.params[name] = std::string_view(value.get_string());
+  run.source = std::move(*source);
+  return {};
+}
+
 std::string subject_of(const RunRecord& run) {
   return "pipelines/" + run.pipeline + "/runs/" + run.id;
 }
@@ -50,30 +73,12 @@ Result<StoredRun> RunTable::find(const std::string& id) {
   std::optional<StoredRun> found;
   Result<void> outcome;
   TRY(db_.read([&](store::Reader& reader) -> Result<void> {
-    TRY(reader.query(
-        "SELECT id, pipeline, state, reason, actor, params, text, project, source, now, "
-        "created_at, finished_at FROM pipeline_runs WHERE id = ?",
-        {id}, [&](const store::Row& row) {
-          found = StoredRun{.record = {.id = row.string(0),
-                                       .pipeline = row.string(1),
-                                       .state = row.string(2),
-                                       .reason = row.string(3),
-                                       .actor = row.string(4),
-                                       .now = row.time(9),
-                                       .created = row.time(10)},
-                            .text = row.string(6),
-                            .project = row.string(7)};
-          if (!row.is_null(11)) found->record.finished = row.time(11);
-          const auto params = object_or_empty(row.text(5));
-          auto source = object_or_empty(row.text(8));
-          if (!params || !source) {
-            outcome = base::error(Code::kCorruption, "a stored run is damaged: run={}", id);
-            return;
-          }
-          for (const auto& [name, value] : *params)
-            found->record.params[name] = std::string_view(value.get_string());
-          found->record.source = std::move(*source);
-        }));
+    TRY(reader.query(fmt::format("SELECT {}, text, project FROM pipeline_runs WHERE id = ?", kRun),
+                     {id}, [&](const store::Row& row) {
+                       found = StoredRun{.text = row.string(kRunColumns),
+                                         .project = row.string(kRunColumns + 1)};
+                       outcome = read_run(row, found->record);
+                     }));
     if (!found) return base::error(Code::kNotFound, "no such run: run={}", id);
     return reader.query(
         "SELECT name, state, command, cache_key, key_document, reason, exit_code, folder, "
@@ -103,15 +108,26 @@ Result<StoredRun> RunTable::find(const std::string& id) {
   return std::move(*found);
 }
 
-Result<std::vector<std::string>> RunTable::ids(const std::string& pipeline, std::size_t limit) {
-  std::vector<std::string> ids;
+Result<std::vector<RunRecord>> RunTable::newest(const std::string& pipeline,
+                                                const std::string& state, std::size_t limit) {
+  std::string sql = fmt::format("SELECT {} FROM pipeline_runs", kRun);
+  std::vector<store::Param> values;
+  for (const auto& [column, wanted] : {std::pair("pipeline", &pipeline), {"state", &state}}) {
+    if (wanted->empty()) continue;
+    sql += fmt::format(" {} {} = ?", values.empty() ? "WHERE" : "AND", column);
+    values.emplace_back(*wanted);
+  }
+  sql += " ORDER BY created_at DESC, id DESC LIMIT ?";
+  values.emplace_back(limit);
+  std::vector<RunRecord> runs;
+  Result<void> outcome;
   TRY(db_.read([&](store::Reader& reader) {
-    return reader.query(
-        "SELECT id FROM pipeline_runs WHERE (? = '' OR pipeline = ?) ORDER BY "
-        "created_at DESC, id DESC LIMIT ?",
-        {pipeline, pipeline, limit}, [&](const store::Row& row) { ids.push_back(row.string(0)); });
+    return reader.query_span(sql, values, [&](const store::Row& row) {
+      if (Result<void> read = read_run(row, runs.emplace_back()); !read) outcome = std::move(read);
+    });
   }));
-  return ids;
+  TRY(std::move(outcome));
+  return runs;
 }
 
 Result<std::vector<std::string>> RunTable::active() {

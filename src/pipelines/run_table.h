@@ -24,8 +24,9 @@ class RunTable {
   // Adds a queued run. A trigger id that is known adds nothing and gives the id of its run.
   Result<std::string> add(const StoredRun& run, const std::string& trigger_id);
   Result<StoredRun> find(const std::string& id);  // kNotFound
-  // Newest first. An empty name: of all pipelines.
-  Result<std::vector<std::string>> ids(const std::string& pipeline, std::size_t limit);
+  // Newest first, without steps. An empty pipeline or state: any.
+  Result<std::vector<RunRecord>> newest(const std::string& pipeline, const std::string& state,
+                                        std::size_t limit);
   Result<std::vector<std::string>> active();  // oldest first
   // Folder and manifest of the newest steps that succeeded with this key.
   Result<std::vector<std::pair<std::string, std::string>>> with_key(const std::string& cache_key);

@@ -99,10 +99,26 @@ ALTER TABLE pipeline_steps ADD COLUMN tries INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE pipeline_steps ADD COLUMN not_before INTEGER
 )sql";
 
+// Found by what is asked for: a run by its id, its steps, the newest with a state, an answer in the
+// cache.
+constexpr std::string_view kIndexes = R"sql(
+DROP INDEX pipeline_runs_by_pipeline;
+DROP INDEX pipeline_runs_by_trigger;
+DROP INDEX pipeline_steps_by_key;
+CREATE UNIQUE INDEX pipeline_runs_by_id ON pipeline_runs(id);
+CREATE UNIQUE INDEX pipeline_runs_by_trigger ON pipeline_runs(trigger_id) WHERE trigger_id IS NOT NULL;
+CREATE INDEX pipeline_runs_newest ON pipeline_runs(created_at, id);
+CREATE INDEX pipeline_runs_by_state ON pipeline_runs(state, created_at, id);
+CREATE INDEX pipeline_runs_of_one ON pipeline_runs(pipeline, created_at, id);
+CREATE INDEX pipeline_runs_of_one_by_state ON pipeline_runs(pipeline, state, created_at, id);
+CREATE INDEX pipeline_steps_of_run ON pipeline_steps(run, position);
+CREATE INDEX pipeline_steps_by_key ON pipeline_steps(cache_key, finished_at) WHERE state = 'succeeded';
+)sql";
+
 }  // namespace
 
 store::RoomMigrations migrations() {
-  return {"pipelines", {{1, kFirst}, {2, kSchedules}, {3, kTries}}};
+  return {"pipelines", {{1, kFirst}, {2, kSchedules}, {3, kTries}, {4, kIndexes}}};
 }
 
 }  // namespace slipway::pipelines

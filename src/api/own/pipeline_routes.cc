@@ -19,10 +19,10 @@ Result<Response> list(Pipelines& pipelines) {
     JsonArray steps;
     for (const auto& step : definition.steps)
       steps.push_back(JsonObject{{"name", step.name}, {"run", step.run}});
-    const auto newest = TRY(pipelines.runs(definition.name, 1));
+    const auto newest = TRY(pipelines.runs(definition.name, "", 1));
     JsonObject object{
         {"name", definition.name}, {"params", std::move(params)}, {"steps", std::move(steps)}};
-    object["last_run"] = newest.empty() ? Json(nullptr) : Json(newest.front().to_json());
+    object["last_run"] = newest.empty() ? Json(nullptr) : Json(newest.front().summary());
     found.push_back(std::move(object));
   }
   return reply({{"pipelines", std::move(found)}});
@@ -48,8 +48,9 @@ Result<Response> start(Pipelines& pipelines, const Request& request) {
 Result<Response> runs(Pipelines& pipelines, const Request& request) {
   JsonArray found;
   for (const auto& run :
-       TRY(pipelines.runs(request.param("name"), TRY(query_limit(request, 50, 1000))))) {
-    found.push_back(run.to_json());
+       TRY(pipelines.runs(request.param("name"), std::string(request.query("state").value_or("")),
+                          TRY(query_limit(request, 50, 1000))))) {
+    found.push_back(run.summary());
   }
   return reply({{"runs", std::move(found)}});
 }
@@ -70,7 +71,8 @@ std::vector<http::Route> pipeline_routes(Pipelines& pipelines) {
        .tag = "slipway"},
       {.method = Method::kGet,
        .pattern = "/slipway/v1/pipelines/{name}/runs",
-       .summary = "The pipeline's runs, newest first.",
+       .summary =
+           "The pipeline's runs, newest first, without their steps; ?state=failed: those alone.",
        .handler = answering([&pipelines](const Request& r) { return runs(pipelines, r); }),
        .tag = "slipway"},
       {.method = Method::kGet,
