@@ -586,6 +586,8 @@ export const api = {
     }),
   pipelineRun: (id: string, s?: AbortSignal) => get<PipelineRun>(own("pipeline-runs", id), s),
   retryPipelineRun: (id: string) => post<PipelineRun>(own("pipeline-runs", id, "retry"), {}),
+  answerStep: (id: string, step: string, approved: boolean, reason: string, actor: string) =>
+    post<PipelineRun>(own("pipeline-runs", id, "steps", step, "answer"), { approved, reason, actor }),
   cancelPipelineRun: (id: string) => post<PipelineRun>(own("pipeline-runs", id, "cancel"), {}),
   stepLog: async (id: string, step: string, s?: AbortSignal) =>
     (await answer(own("pipeline-runs", id, "steps", step, "log"), {}, s)).text(),

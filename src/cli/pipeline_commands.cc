@@ -164,6 +164,24 @@ void add_pipeline_commands(CLI::App& root, Context& context, int& exit_code) {
         context, Client(context).post(path_of("/slipway/v1/pipeline-runs/{}/cancel", {*name}), {}),
         show_run);
   });
+  for (const bool approved : {true, false}) {
+    auto options = std::make_shared<RunOptions>();
+    auto asked = std::make_shared<std::string>();
+    CLI::App* verb = pipelines->add_subcommand(approved ? "approve" : "refuse",
+                                               approved ? "Let a run go on that waits for a person"
+                                                        : "Say no to it: the run ends as refused");
+    verb->add_option("run", options->run)->required();
+    verb->add_option("step", *asked)->required();
+    verb->add_option("--reason", options->reason, "Why, for the record");
+    verb->callback([&context, &exit_code, options, asked, approved] {
+      exit_code = finish(
+          context,
+          Client(context).post(
+              path_of("/slipway/v1/pipeline-runs/{}/steps/{}/answer", {options->run, *asked}),
+              {{"approved", approved}, {"reason", options->reason}}),
+          show_run);
+    });
+  }
   auto again = std::make_shared<RunOptions>();
   CLI::App* retry = pipelines->add_subcommand(
       "retry", "Run again what did not succeed in a run that is over, and wait");

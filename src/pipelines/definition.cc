@@ -146,6 +146,8 @@ Result<MarkedStep> read_step(const YAML::Node& node) {
         } else if (key == "run") {
           step.run = TRY(scalar_at(value, "run"));
           read.run_mark = value.Mark();
+        } else if (key == "approve") {
+          step.approve = TRY(scalar_at(value, "approve"));
         } else if (key == "after") {
           step.after = TRY(list_at(value, "after"));
         } else if (key == "code") {
@@ -170,16 +172,26 @@ Result<MarkedStep> read_step(const YAML::Node& node) {
         } else if (key == "cache") {
           step.cache = TRY(boolean_at(value, "cache"));
         } else {
-          return error_at(key_node.Mark(),
-                          "unknown key in a step: key={} known=name, run, after, code, env, "
-                          "inputs, outputs, timeout, retry, always, cache",
-                          key);
+          return error_at(
+              key_node.Mark(),
+              "unknown key in a step: key={} known=name, run, approve, after, code, env, "
+              "inputs, outputs, timeout, retry, always, cache",
+              key);
         }
         return {};
       }));
   if (step.name.empty()) return error_at(read.mark, "a step needs a name");
-  if (step.run.empty()) {
-    return error_at(read.mark, "a step needs a command under run: step={}", step.name);
+  if (step.run.empty() == step.approve.empty()) {
+    return error_at(read.mark,
+                    "a step needs a command under run, or a question under approve: step={}",
+                    step.name);
+  }
+  const bool has_what_a_command_has = !step.code.empty() || !step.env.empty() ||
+                                      !step.inputs.empty() || !step.outputs.empty() ||
+                                      step.retry.times > 0 || step.always || step.cache;
+  if (step.run.empty() && has_what_a_command_has) {
+    return error_at(read.mark, "a step with approve has name, after and timeout alone: step={}",
+                    step.name);
   }
   if (step.run.find('\0') != std::string::npos) {
     return error_at(read.run_mark, "a command can't hold a NUL byte: step={}", step.name);

@@ -27,7 +27,8 @@ struct Retry {
 
 struct StepDefinition {
   std::string name;
-  std::string run;                    // as written
+  std::string run;                    // as written; empty: `approve`
+  std::string approve;                // what a person is asked instead of a command
   std::vector<CommandPiece> command;  // `run`, parsed
   std::vector<std::string>
       after;  // steps that must have succeeded although nothing of theirs is read
@@ -35,7 +36,7 @@ struct StepDefinition {
   std::vector<std::string> env;           // files that pin the environment
   std::vector<std::string> inputs;        // files, or "kind:name" resolved by InputDigests
   std::vector<std::string> outputs;       // below {out}; empty: whatever is there afterwards
-  std::optional<base::Duration> timeout;  // of a try
+  std::optional<base::Duration> timeout;  // of a try, or for the answer
   Retry retry;
   bool always = false;        // runs however what it needs has ended
   std::optional<bool> cache;  // unset: cached when outputs are declared

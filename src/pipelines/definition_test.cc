@@ -21,6 +21,8 @@ TEST(Definition, MistakesCarryLineAndColumn) {
        "run: "
        "'{a}'}\n",
        "in a circle"},
+      {"pipelines:\n  p:\n    steps:\n      - {name: a, run: x, approve: y}\n", "or a question"},
+      {"pipelines:\n  p:\n    steps:\n      - {name: a, approve: y, cache: false}\n", "alone"},
       {"pipelines:\n  p:\n    steps:\n      - {name: a, run: x, retry: many}\n", "from 0 to 100"},
       {"pipelines:\n  p:\n    steps:\n      - {name: a, run: x, retry: {tries: 1}}\n",
        "known=times"},

@@ -7,23 +7,26 @@
 namespace slipway::pipelines {
 namespace {
 
-// Ends `step` when it can't run any more; false: it still may.
-bool can_not_run(const PlannedStep& planned, const std::vector<StepRecord>& steps, StepRecord& step,
-                 bool cancelled) {
-  if (planned.definition.always) return false;
-  if (cancelled) {
-    step.state = "cancelled";
-    step.reason = "cancelled";
-    return true;
+// Ends `step` when it can't run any more.
+void end_if_it_can_not_run(const PlannedStep& planned, const std::vector<StepRecord>& steps,
+                           StepRecord& step, bool cancelled, base::Timestamp now) {
+  const auto end = [&](std::string_view state, std::string reason) {
+    step.state = state;
+    step.reason = std::move(reason);
+    if (step.started) step.finished = now;
+  };
+  if (planned.definition.always) return;
+  if (cancelled) return end("cancelled", "cancelled");
+  if (step.state == "waiting") {
+    const auto& timeout = planned.definition.timeout;
+    if (timeout && now - *step.started >= *timeout) end("refused", "nobody answered in time");
+    return;
   }
   for (const std::size_t need : planned.needs) {
     const StepRecord& needed = steps[need];
-    if (!needed.is_over() || needed.is_good()) continue;
-    step.state = "skipped";
-    step.reason = "it needs " + needed.name + ": " + needed.state;
-    return true;
+    if (needed.is_over() && !needed.is_good())
+      return end("skipped", "it needs " + needed.name + ": " + needed.state);
   }
-  return false;
 }
 
 }  // namespace
@@ -31,12 +34,21 @@ bool can_not_run(const PlannedStep& planned, const std::vector<StepRecord>& step
 NextSteps next_steps(const Plan& plan, std::vector<StepRecord>& steps, bool cancelled,
                      base::Timestamp now, std::vector<std::size_t>& changed) {
   NextSteps next;
+  const auto wake_at = [&](base::Timestamp time) {
+    next.wake = next.wake ? std::min(*next.wake, time) : time;
+  };
   // The plan has each step behind what it needs, so one pass ends a whole branch.
   for (std::size_t i = 0; i < steps.size(); ++i) {
     StepRecord& step = steps[i];
-    if (step.state != "pending") continue;
-    if (can_not_run(plan.steps[i], steps, step, cancelled)) {
+    if (step.state != "pending" && step.state != "waiting") continue;
+    end_if_it_can_not_run(plan.steps[i], steps, step, cancelled, now);
+    if (step.is_over()) {
       changed.push_back(i);
+      continue;
+    }
+    if (step.state == "waiting") {
+      next.is_waiting = true;
+      if (const auto& timeout = plan.steps[i].definition.timeout) wake_at(*step.started + *timeout);
       continue;
     }
     const bool has_what_it_needs =
@@ -44,7 +56,7 @@ NextSteps next_steps(const Plan& plan, std::vector<StepRecord>& steps, bool canc
                     [&](std::size_t need) { return steps[need].is_over(); });
     if (!has_what_it_needs) continue;
     if (step.not_before && *step.not_before > now) {
-      next.wake = next.wake ? std::min(*next.wake, *step.not_before) : *step.not_before;
+      wake_at(*step.not_before);
     } else {
       next.ready.push_back(i);
     }

@@ -13,10 +13,12 @@ namespace slipway::pipelines {
 
 struct NextSteps {
   std::vector<std::size_t> ready;       // may begin now, in the plan's order
-  std::optional<base::Timestamp> wake;  // when the next of those that wait is tried again
+  std::optional<base::Timestamp> wake;  // when the next is tried again, or has waited too long
+  bool is_waiting = false;              // for a person
 };
 
-// Ends the steps that can't run any more ("skipped": one it needs did not succeed; "cancelled")
+// Ends the steps that can't run any more ("skipped": one it needs did not succeed; "cancelled";
+// "refused": nobody answered in time)
 // and returns those that can. `changed` gets the positions of the ended ones. A step with `always`
 // waits until all it needs is over, however it ended, and runs in a cancelled run, too.
 NextSteps next_steps(const Plan& plan, std::vector<StepRecord>& steps, bool cancelled,

@@ -172,20 +172,39 @@ Result<RunRecord> Pipelines::cancel(const std::string& id) {
   if (run.is_over())
     return base::error(Code::kFailedPrecondition, "the run is over: run={} state={}", id,
                        run.state);
+  base::MutexLock lock(mutex_);
+  cancelled_.insert(id);
+  touch(id);
+  return run;
+}
+
+Result<RunRecord> Pipelines::answer(const std::string& id, const std::string& step, bool approved,
+                                    const std::string& actor, const std::string& reason) {
+  TRY(table_.answer(id,
+                    {.name = step,
+                     .state = approved ? "succeeded" : "refused",
+                     .reason = fmt::format("{} by {}{}{}", approved ? "approved" : "refused", actor,
+                                           reason.empty() ? "" : ": ", reason),
+                     .finished = wall_clock_.now()},
+                    actor));
   {
     base::MutexLock lock(mutex_);
-    cancelled_.insert(id);
-    // It may wait for its next try.
-    const auto queued = std::find_if(queue_.begin(), queue_.end(),
-                                     [&](const auto& entry) { return entry.second == id; });
-    if (queued != queue_.end()) {
-      queue_.erase(queued);
-      queue_.emplace(SteadyClock::now(), id);
-    }
+    touch(id);
+  }
+  return find_run(id);
+}
+
+void Pipelines::touch(const std::string& id) {
+  const auto queued = std::find_if(queue_.begin(), queue_.end(),
+                                   [&](const auto& entry) { return entry.second == id; });
+  if (queued != queue_.end()) queue_.erase(queued);
+  if (advancing_.contains(id)) {
+    touched_.insert(id);
+  } else {
+    queue_.emplace(SteadyClock::now(), id);
   }
   ready_.notify_all();
   changed_.notify_all();
-  return run;
 }
 
 Result<RunRecord> Pipelines::try_again(const std::string& id, const std::string& actor) {
@@ -193,8 +212,8 @@ Result<RunRecord> Pipelines::try_again(const std::string& id, const std::string&
   {
     base::MutexLock lock(mutex_);
     cancelled_.erase(id);
+    touch(id);
   }
-  enqueue(id, SteadyClock::now());
   return find_run(id);
 }
 
@@ -234,6 +253,7 @@ std::optional<std::string> Pipelines::take(bool wait) {
     if (!queue_.empty() && queue_.begin()->first <= SteadyClock::now()) {
       std::string id = std::move(queue_.begin()->second);
       queue_.erase(queue_.begin());
+      advancing_.insert(id);
       return id;
     }
     ready_.wait_until(mutex_, queue_.empty() ? SteadyTime::max() : queue_.begin()->first);
@@ -255,6 +275,9 @@ void Pipelines::execute(const std::string& id) {
         base::log_error("pipelines", "and its end could not be kept: {}", saved.error().message);
     }
   }
+  base::MutexLock lock(mutex_);
+  advancing_.erase(id);
+  if (touched_.erase(id) > 0) touch(id);
 }
 
 Result<void> Pipelines::advance(const std::string& id) {
@@ -283,10 +306,11 @@ Result<void> Pipelines::advance(const std::string& id) {
     work.unsaved.clear();
     if (work.in_flight > 0 || (!next.ready.empty() && !is_stopping())) {
       wait_for_change(work, !next.ready.empty());
+      if (next.is_waiting) TRY(read_answers(work));
     } else if (is_stopping()) {
       return {};
-    } else if (next.wake) {
-      enqueue(id, steady(*next.wake, wall_clock_.now()));
+    } else if (next.wake || next.is_waiting) {
+      if (next.wake) enqueue(id, steady(*next.wake, wall_clock_.now()));
       return {};
     } else {
       return finish(work);
@@ -345,17 +369,17 @@ Result<bool> Pipelines::begin(Work& work, const std::vector<std::size_t>& ready)
 }
 
 void Pipelines::wait_for_change(Work& work, bool wants_place) {
-  const bool was_cancelled = is_cancelled(work.run.id);
   std::vector<std::pair<std::size_t, std::optional<StepRecord>>> ended;
   {
     base::MutexLock lock(mutex_);
     const auto is_changed = [&]() REQUIRES(mutex_) {
-      return !work.ended.empty() || cancelled_.contains(work.run.id) != was_cancelled ||
+      return !work.ended.empty() || touched_.contains(work.run.id) ||
              (stopping_ ? work.in_flight == 0
                         : wants_place && steps_running_ < options_.steps_parallel_max);
     };
     while (!is_changed()) changed_.wait(mutex_);
     ended.swap(work.ended);
+    touched_.erase(work.run.id);
   }
   for (auto& [position, step] : ended) {
     --work.in_flight;
@@ -363,6 +387,14 @@ void Pipelines::wait_for_change(Work& work, bool wants_place) {
     work.run.steps[position] = std::move(*step);
     work.unsaved.push_back(position);
   }
+}
+
+Result<void> Pipelines::read_answers(Work& work) {
+  const StoredRun stored = TRY(table_.find(work.run.id));
+  for (std::size_t i = 0; i < work.run.steps.size(); ++i) {
+    if (work.run.steps[i].state == "waiting") work.run.steps[i] = stored.record.steps[i];
+  }
+  return {};
 }
 
 Result<void> Pipelines::finish(Work& work) {

@@ -84,6 +84,10 @@ class Pipelines {
   Result<std::vector<std::string>> active_runs();  // ids, oldest first
   // Steps with `always` still run. kFailedPrecondition: it is over.
   Result<RunRecord> cancel(const std::string& id);
+  // What a person says to a step with `approve`: it succeeds, or it is refused as by a gate.
+  // kNotFound, kFailedPrecondition: it waits for no answer.
+  Result<RunRecord> answer(const std::string& id, const std::string& step, bool approved,
+                           const std::string& actor, const std::string& reason);
   // Runs again what did not succeed in a run that is over, with the definition and the parameters
   // it had; what is good stays. kFailedPrecondition: it isn't over, or nothing of it failed.
   Result<RunRecord> try_again(const std::string& id, const std::string& actor);
@@ -98,6 +102,10 @@ class Pipelines {
   struct Work;  // a run that this thread advances
 
   void enqueue(const std::string& id, SteadyTime due);
+  // Lets whoever advances the run look at it again, now.
+  void touch(const std::string& id) REQUIRES(mutex_);
+  // Takes over what people have answered meanwhile.
+  Result<void> read_answers(Work& work);
   // The next run that is due; nothing when the server stops, or, without `wait`, when there is
   // none.
   std::optional<std::string> take(bool wait);
@@ -126,6 +134,8 @@ class Pipelines {
   base::CondVar changed_;  // what a run waits for may have come
   std::multimap<SteadyTime, std::string> queue_ GUARDED_BY(mutex_);
   std::set<std::string> cancelled_ GUARDED_BY(mutex_);
+  std::set<std::string> advancing_ GUARDED_BY(mutex_);  // by a worker
+  std::set<std::string> touched_ GUARDED_BY(mutex_);    // of those: to be looked at again
   std::size_t steps_running_ GUARDED_BY(mutex_) = 0;
   bool stopping_ GUARDED_BY(mutex_) = false;
   std::vector<std::thread> workers_;

@@ -123,6 +123,42 @@ TEST_F(PipelinesTest, TheSameTriggerIsTheSameRun) {
   EXPECT_EQ(MUST(pipelines->active_runs()).size(), 2u);
 }
 
+TEST_F(PipelinesTest, AStepWaitsForAPersonAlsoAfterAStop) {
+  auto pipelines = open(1);
+  apply(*pipelines,
+        "      - {name: ask, approve: 'Is it good?'}\n"
+        "      - {name: go, run: 'true', after: [ask]}\n"
+        "      - {name: beside, run: 'until test -f end; do sleep 0.01; done'}\n");
+  const auto state_of = [&](const RunRecord& run) {
+    return states(MUST(pipelines->find_run(run.id)));
+  };
+  const RunRecord one = MUST(pipelines->start_run("p", {}, {}));
+  while (state_of(one) != "running: waiting pending running") std::this_thread::yield();
+  EXPECT_EQ(pipelines->answer(one.id, "go", true, "ann", "").error().code,
+            Code::kFailedPrecondition);
+  EXPECT_EQ(pipelines->answer(one.id, "nothing", true, "ann", "").error().code, Code::kNotFound);
+  // While the run is at work, and to a run that does nothing but wait.
+  MUST(pipelines->answer(one.id, "ask", true, "ann", "it is"));
+  while (state_of(one) != "running: succeeded succeeded running") std::this_thread::yield();
+  write("end", "");
+  while (state_of(one) != "succeeded: succeeded succeeded succeeded") std::this_thread::yield();
+  EXPECT_EQ(MUST(pipelines->find_run(one.id)).steps[0].reason, "approved by ann: it is");
+  const RunRecord two = MUST(pipelines->start_run("p", {}, {}));
+  while (state_of(two) != "running: waiting pending succeeded") std::this_thread::yield();
+  pipelines.reset();
+  pipelines = open(1);
+  MUST(pipelines->answer(two.id, "ask", false, "bob", ""));
+  while (state_of(two) != "refused: refused skipped succeeded") std::this_thread::yield();
+}
+
+TEST_F(PipelinesTest, AnAnswerMayComeTooLate) {
+  auto pipelines = open();
+  apply(*pipelines, "      - {name: ask, approve: 'Is it good?', timeout: 20ms}\n");
+  const RunRecord late = run(*pipelines);
+  EXPECT_EQ(states(late), "refused: refused");
+  EXPECT_EQ(late.steps[0].reason, "nobody answered in time");
+}
+
 TEST_F(PipelinesTest, RunsAreListedByPipelineAndState) {
   auto pipelines = open();
   apply(*pipelines, "      - {name: a, run: 'test {word} = hello'}\n");

@@ -14,7 +14,8 @@ namespace slipway::pipelines {
 
 struct StepRecord {
   std::string name;
-  // pending | running | succeeded | cached | refused | failed | skipped | cancelled
+  // pending | running | waiting (for a person) | succeeded | cached | refused | failed | skipped |
+  // cancelled
   std::string state = "pending";
   std::string command, cache_key, reason, folder;
   std::optional<std::int64_t> exit_code;
@@ -26,7 +27,7 @@ struct StepRecord {
   std::optional<base::Timestamp> started, finished;
 
   bool is_good() const { return state == "succeeded" || state == "cached"; }
-  bool is_over() const { return state != "pending" && state != "running"; }
+  bool is_over() const { return state != "pending" && state != "running" && state != "waiting"; }
   JsonObject to_json() const;
 };
 

@@ -179,7 +179,7 @@ Result<void> RunTable::save_steps(const RunRecord& run, const std::vector<std::s
           {step.state, step.command, step.cache_key, key, step.reason, step.exit_code, step.folder,
            manifest, step.manifest_digest, step.tries, step.not_before, step.started, step.finished,
            run.id, position}));
-      if (!step.is_over() || step.state == "skipped") continue;
+      if (step.state == "pending" || step.state == "running" || step.state == "skipped") continue;
       TRY(tx.append_event({.kind = "pipeline.step." + step.state,
                            .subject = subject_of(run) + "/steps/" + step.name,
                            .payload = {{"cache_key", step.cache_key},
@@ -188,6 +188,34 @@ Result<void> RunTable::save_steps(const RunRecord& run, const std::vector<std::s
                            .event_time = run.now}));
     }
     return {};
+  });
+}
+
+Result<void> RunTable::answer(const std::string& id, const StepRecord& step,
+                              const std::string& actor) {
+  return db_.write([&](store::Tx& tx) -> Result<void> {
+    const auto found = TRY(tx.find(
+        "SELECT s.state, r.pipeline FROM pipeline_steps s JOIN pipeline_runs r ON r.id = s.run "
+        "WHERE s.run = ? AND s.name = ?",
+        {id, step.name},
+        [](const store::Row& row) { return std::pair(row.string(0), row.string(1)); }));
+    if (!found)
+      return base::error(Code::kNotFound, "the run has no such step: run={} step={}", id,
+                         step.name);
+    if (found->first != "waiting") {
+      return base::error(Code::kFailedPrecondition,
+                         "the step waits for no answer: run={} step={} state={}", id, step.name,
+                         found->first);
+    }
+    TRY(
+        tx.execute("UPDATE pipeline_steps SET state = ?, reason = ?, finished_at = ? WHERE run = ? "
+                   "AND name = ?",
+                   {step.state, step.reason, step.finished, id, step.name}));
+    return tx.append_event(
+        {.kind = "pipeline.step." + step.state,
+         .subject = "pipelines/" + found->second + "/runs/" + id + "/steps/" + step.name,
+         .actor = actor,
+         .payload = {{"reason", step.reason}}});
   });
 }
 

@@ -107,6 +107,11 @@ Result<void> StepRunner::begin(RunRecord& run, std::size_t position, const Plan&
   step.not_before.reset();
   step.reason.clear();
   step.exit_code.reset();
+  if (planned.definition.run.empty()) {
+    step.state = "waiting";
+    step.reason = planned.definition.approve;
+    return {};
+  }
   const auto declared = declared_digests(planned.definition, project, inputs_);
   if (!declared) {
     step.state = "failed";

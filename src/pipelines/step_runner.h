@@ -40,8 +40,8 @@ class StepRunner {
   // The commit of the project and whether it has changes; empty when it is no git checkout.
   JsonObject find_source(const std::filesystem::path& project, const std::string& run);
 
-  // Makes the step at `position` a running one with an empty folder, or, when nothing it depends on
-  // has changed or it can't begin, one that is over.
+  // Makes the step at `position` a running one with an empty folder, or one that waits for a
+  // person, or, when nothing it depends on has changed or it can't begin, one that is over.
   Result<void> begin(RunRecord& run, std::size_t position, const Plan& plan,
                      const std::filesystem::path& project);
 

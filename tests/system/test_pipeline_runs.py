@@ -14,6 +14,10 @@ pipelines:
     steps:
 %s
       - {name: last, run: 'echo last >> done', after: [%s]}
+  asks:
+    steps:
+      - {name: good, approve: 'Is the model good?'}
+      - {name: promote, run: 'echo promoted', after: [good]}
   late:
     steps:
       - {name: first, run: 'echo first >> late'}
@@ -74,3 +78,27 @@ def test_the_page_tries_again(project, open_page):
     page.get_by_role("button", name="Try again").click()
     expect(page.get_by_role("table", name="Steps").get_by_role("row").nth(2)).to_contain_text("succeeded")
     expect(page.get_by_role("button", name="Try again")).to_have_count(0)
+
+
+def test_a_person_decides_on_the_page_and_the_command_line(project, open_page):
+    run = json.loads(project.cli("--json", "run", "asks", "--detach").stdout)["id"]
+    page = open_page(f"{project.url}/ui/pipeline-runs/{run}")
+    project.kill()  # a question outlives the server
+    project.start()
+    page.reload()
+    expect(page.get_by_text("Is the model good?")).to_be_visible()
+    page.get_by_role("button", name="Approve").click()
+    page.get_by_label("Your name").fill("ann")
+    page.get_by_role("dialog").get_by_role("button", name="Approve").click()
+    steps = page.get_by_role("table", name="Steps")
+    expect(steps.get_by_role("row").nth(1)).to_contain_text("approved by ann")
+    expect(steps.get_by_role("row").nth(2)).to_contain_text("succeeded")
+    other = json.loads(project.cli("--json", "run", "asks", "--detach").stdout)["id"]
+    deadline = time.monotonic() + 30
+    while json.loads(project.cli("--json", "pipelines", "show", other).stdout)["steps"][0]["state"] != "waiting":
+        assert time.monotonic() < deadline
+    project.cli("pipelines", "refuse", other, "good", "--reason", "too few rows")
+    while not (ended := json.loads(project.cli("--json", "pipelines", "show", other).stdout))["finished_at"]:
+        assert time.monotonic() < deadline
+    assert ended["state"] == "refused" and [step["state"] for step in ended["steps"]] == ["refused", "skipped"]
+    assert "too few rows" in ended["reason"]

@@ -3,6 +3,7 @@ import { useState } from "react";
 import { useParams, useSearchParams } from "react-router";
 import { api, type PipelineRun, type Step } from "../api";
 import { useLive } from "../components/live";
+import { ConfirmDialog } from "../components/confirm";
 import { Loaded } from "../components/loaded";
 import { Fact, Head, Time, Word } from "../components/words";
 import { duration } from "../lib/format";
@@ -84,7 +85,7 @@ function Body({ run }: { run: PipelineRun }) {
         </Table.Thead>
         <Table.Tbody>
           {run.steps.map((step) => (
-            <Row key={step.name} step={step} shown={shown === step.name} show={(log) => setQuery(log ? { log } : {})} />
+            <Row key={step.name} run={run.id} step={step} shown={shown === step.name} show={(log) => setQuery(log ? { log } : {})} />
           ))}
         </Table.Tbody>
       </Table>
@@ -93,7 +94,28 @@ function Body({ run }: { run: PipelineRun }) {
   );
 }
 
-function Row({ step, shown, show }: { step: Step; shown: boolean; show: (step: string) => void }) {
+// Asks a person who lets a run go on, or doesn't, for the reason.
+function Answer({ run, step }: { run: string; step: Step }) {
+  const [asks, setAsks] = useState<"Approve" | "Refuse" | null>(null);
+  const act = async (reason: string, actor: string) => {
+    await api.answerStep(run, step.name, asks === "Approve", reason, actor);
+  };
+  return (
+    <Group gap="xs" mt={4}>
+      <Button size="compact-xs" onClick={() => setAsks("Approve")}>
+        Approve
+      </Button>
+      <Button size="compact-xs" variant="default" onClick={() => setAsks("Refuse")}>
+        Refuse
+      </Button>
+      {asks && (
+        <ConfirmDialog title={step.reason} verb={asks} color={asks === "Approve" ? "teal" : "red"} optional={asks === "Approve"} act={act} close={() => setAsks(null)} />
+      )}
+    </Group>
+  );
+}
+
+function Row({ run, step, shown, show }: { run: string; step: Step; shown: boolean; show: (step: string) => void }) {
   return (
     <Table.Tr>
       <Table.Td fw={600}>{step.name}</Table.Td>
@@ -104,6 +126,7 @@ function Row({ step, shown, show }: { step: Step; shown: boolean; show: (step: s
             {step.reason}
           </Text>
         )}
+        {step.state === "waiting" && <Answer run={run} step={step} />}
         {step.not_before && (
           <Text size="xs" c="dimmed">
             again at <Time at={step.not_before} />

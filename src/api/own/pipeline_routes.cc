@@ -45,6 +45,17 @@ Result<Response> start(Pipelines& pipelines, const Request& request) {
   return reply(TRY(pipelines.start_run(request.param("name"), params, trigger)).to_json());
 }
 
+Result<Response> answer(Pipelines& pipelines, const Request& request) {
+  const JsonObject body = TRY(read_body(request));
+  const Json* approved = body.if_contains("approved");
+  if (approved == nullptr || !approved->is_bool())
+    return base::error(Code::kInvalidArgument, "approved must be true or false");
+  return reply(TRY(pipelines.answer(request.param("id"), request.param("step"),
+                                    approved->get_bool(), TRY(read_actor(request, body)),
+                                    TRY(base::find_string(body, "reason")).value_or("")))
+                   .to_json());
+}
+
 Result<Response> runs(Pipelines& pipelines, const Request& request) {
   JsonArray found;
   for (const auto& run :
@@ -96,6 +107,11 @@ std::vector<http::Route> pipeline_routes(Pipelines& pipelines) {
        .handler = answering([&pipelines](const Request& request) -> Result<Response> {
          return reply(TRY(pipelines.cancel(request.param("id"))).to_json());
        }),
+       .tag = "slipway"},
+      {.method = Method::kPost,
+       .pattern = "/slipway/v1/pipeline-runs/{id}/steps/{step}/answer",
+       .summary = "Approves or refuses a step that waits for a person.",
+       .handler = answering([&pipelines](const Request& r) { return answer(pipelines, r); }),
        .tag = "slipway"},
       {.method = Method::kPost,
        .pattern = "/slipway/v1/pipeline-runs/{id}/retry",

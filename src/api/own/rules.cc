@@ -71,6 +71,8 @@ constexpr Rule kRules[] = {
     {kGet, "/slipway/v1/pipeline-runs/{id}/steps/{step}/log", About::kProject, Permission::kRead},
     {kPost, "/slipway/v1/pipeline-runs/{id}/cancel", About::kProject, Permission::kEdit},
     {kPost, "/slipway/v1/pipeline-runs/{id}/retry", About::kProject, Permission::kEdit},
+    {kPost, "/slipway/v1/pipeline-runs/{id}/steps/{step}/answer", About::kProject,
+     Permission::kEdit},
 
     {kGet, "/slipway/v1/schedules", About::kProject, Permission::kRead},
     {kGet, "/slipway/v1/schedules/{name}", About::kProject, Permission::kRead},
