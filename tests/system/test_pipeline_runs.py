@@ -1,5 +1,6 @@
 """Runs of pipelines with real commands: side by side, tried again, taken up after a kill, and by the page's button."""
 import json
+import os
 import subprocess
 import time
 
@@ -82,11 +83,16 @@ def test_the_page_tries_again(project, open_page):
 
 def test_a_person_decides_on_the_page_and_the_command_line(project, open_page):
     run = json.loads(project.cli("--json", "run", "asks", "--detach").stdout)["id"]
-    page = open_page(f"{project.url}/ui/pipeline-runs/{run}")
     project.kill()  # a question outlives the server
     project.start()
-    page.reload()
+    page = open_page(f"{project.url}/ui/pipeline-runs/{run}")
     expect(page.get_by_text("Is the model good?")).to_be_visible()
+    if folder := os.environ.get("SCREENSHOTS"):
+        page.screenshot(path=f"{folder}/waits.png")
+        page.goto(f"{project.url}/ui/pipelines")
+        page.wait_for_timeout(500)
+        page.screenshot(path=f"{folder}/pipelines.png")
+        page.goto(f"{project.url}/ui/pipeline-runs/{run}")
     page.get_by_role("button", name="Approve").click()
     page.get_by_label("Your name").fill("ann")
     page.get_by_role("dialog").get_by_role("button", name="Approve").click()
