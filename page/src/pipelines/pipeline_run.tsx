@@ -144,7 +144,7 @@ function Row({ run, step, shown, show }: { run: string; step: Step; shown: boole
         <Button
           size="compact-xs"
           variant="default"
-          disabled={!step.started_at}
+          disabled={!step.started_at || !step.command}
           aria-expanded={shown}
           aria-label={`Log of ${step.name}`}
           onClick={() => show(shown ? "" : step.name)}

@@ -51,7 +51,7 @@ export function PipelinesPage() {
                     </Title>
                   )}
                   <Text size="sm" c="dimmed" mb="xs">
-                    {pipeline.steps.map((step) => step.name).join(" → ")}
+                    {pipeline.steps.length === 1 ? "1 step" : `${pipeline.steps.length} steps`}: {pipeline.steps.map((step) => step.name).join(", ")}
                   </Text>
                   <Schedules schedules={schedules} changed={pipelines.reload} />
                   <Runs runs={runs} />
