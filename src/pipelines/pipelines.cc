@@ -25,15 +25,13 @@ struct Pipelines::Work {
   RunRecord run;
   Plan plan;
   std::string project;
-  std::vector<std::size_t> unsaved;  // positions
-  std::vector<std::thread> threads;
-  std::size_t in_flight = 0;
-  bool is_interrupted = false;  // the server stops
+  std::vector<std::size_t> unsaved;              // positions
+  std::map<std::size_t, std::thread> in_flight;  // by position
   // Guarded by the mutex of Pipelines: positions and steps as they ended; nothing: interrupted.
   std::vector<std::pair<std::size_t, std::optional<StepRecord>>> ended;
 
   ~Work() {
-    for (std::thread& thread : threads) thread.join();
+    for (auto& [position, thread] : in_flight) thread.join();
   }
 };
 
@@ -304,7 +302,7 @@ Result<void> Pipelines::advance(const std::string& id) {
     if (!is_stopping() && TRY(begin(work, next.ready))) continue;
     if (!work.unsaved.empty()) TRY(table_.save_steps(run, work.unsaved));
     work.unsaved.clear();
-    if (work.in_flight > 0 || (!next.ready.empty() && !is_stopping())) {
+    if (!work.in_flight.empty() || (!next.ready.empty() && !is_stopping())) {
       wait_for_change(work, !next.ready.empty());
       if (next.is_waiting) TRY(read_answers(work));
     } else if (is_stopping()) {
@@ -351,10 +349,9 @@ Result<bool> Pipelines::begin(Work& work, const std::vector<std::size_t>& ready)
   }
   work.unsaved.clear();
   for (const std::size_t position : begun) {
-    ++work.in_flight;
-    work.threads.emplace_back(
-        [this, &work, position, step = work.run.steps[position],
-         command = runner_->command_for(work.run, position, work.plan, work.project)] {
+    work.in_flight.emplace(
+        position, [this, &work, position, step = work.run.steps[position],
+                   command = runner_->command_for(work.run, position, work.plan, work.project)] {
           const StepDefinition& definition = work.plan.steps[position].definition;
           const auto cancelled = [&] { return !definition.always && is_cancelled(work.run.id); };
           auto ended = runner_->run(
@@ -374,7 +371,7 @@ void Pipelines::wait_for_change(Work& work, bool wants_place) {
     base::MutexLock lock(mutex_);
     const auto is_changed = [&]() REQUIRES(mutex_) {
       return !work.ended.empty() || touched_.contains(work.run.id) ||
-             (stopping_ ? work.in_flight == 0
+             (stopping_ ? work.in_flight.empty()
                         : wants_place && steps_running_ < options_.steps_parallel_max);
     };
     while (!is_changed()) changed_.wait(mutex_);
@@ -382,7 +379,7 @@ void Pipelines::wait_for_change(Work& work, bool wants_place) {
     touched_.erase(work.run.id);
   }
   for (auto& [position, step] : ended) {
-    --work.in_flight;
+    work.in_flight.extract(position).mapped().join();
     if (!step) continue;  // interrupted: it stays a running one
     work.run.steps[position] = std::move(*step);
     work.unsaved.push_back(position);
