@@ -17,11 +17,6 @@ void end_if_it_can_not_run(const PlannedStep& planned, const std::vector<StepRec
   };
   if (planned.definition.always) return;
   if (cancelled) return end("cancelled", "cancelled");
-  if (step.state == "waiting") {
-    const auto& timeout = planned.definition.timeout;
-    if (timeout && now - *step.started >= *timeout) end("refused", "nobody answered in time");
-    return;
-  }
   for (const std::size_t need : planned.needs) {
     const StepRecord& needed = steps[need];
     if (needed.is_over() && !needed.is_good())
@@ -48,7 +43,12 @@ NextSteps next_steps(const Plan& plan, std::vector<StepRecord>& steps, bool canc
     }
     if (step.state == "waiting") {
       next.is_waiting = true;
-      if (const auto& timeout = plan.steps[i].definition.timeout) wake_at(*step.started + *timeout);
+      const auto& timeout = plan.steps[i].definition.timeout;
+      if (timeout && now - *step.started >= *timeout) {
+        next.expired.push_back(i);
+      } else if (timeout) {
+        wake_at(*step.started + *timeout);
+      }
       continue;
     }
     const bool has_what_it_needs =

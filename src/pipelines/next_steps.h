@@ -15,10 +15,10 @@ struct NextSteps {
   std::vector<std::size_t> ready;       // may begin now, in the plan's order
   std::optional<base::Timestamp> wake;  // when the next is tried again, or has waited too long
   bool is_waiting = false;              // for a person
+  std::vector<std::size_t> expired;     // have waited for a person too long
 };
 
-// Ends the steps that can't run any more ("skipped": one it needs did not succeed; "cancelled";
-// "refused": nobody answered in time)
+// Ends the steps that can't run any more ("skipped": one it needs did not succeed; "cancelled")
 // and returns those that can. `changed` gets the positions of the ended ones. A step with `always`
 // waits until all it needs is over, however it ended, and runs in a cancelled run, too.
 NextSteps next_steps(const Plan& plan, std::vector<StepRecord>& steps, bool cancelled,

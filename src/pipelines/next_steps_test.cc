@@ -86,6 +86,22 @@ TEST(NextSteps, AStepThatIsTriedAgainWaits) {
   EXPECT_EQ(next.wake, base::Timestamp{50});
 }
 
+TEST(NextSteps, AQuestionWaitsUntilItsTimeIsUp) {
+  Course run = run_of(
+      "      - {name: ask, approve: Is it good, timeout: 30ms}\n"
+      "      - {name: b, run: x, after: [ask]}\n");
+  run.steps[0].state = "waiting";
+  run.steps[0].started = base::Timestamp{10'000};
+  NextSteps next = run.next(false, 39'999);
+  EXPECT_TRUE(next.is_waiting && next.ready.empty() && next.expired.empty());
+  EXPECT_EQ(next.wake, base::Timestamp{40'000});
+  EXPECT_EQ(run.next(false, 40'000).expired, (Positions{0}));
+  EXPECT_EQ(run.states(), "waiting pending ");
+  next = run.next(true, 40'000);
+  EXPECT_FALSE(next.is_waiting);
+  EXPECT_EQ(run.states(), "cancelled cancelled ");
+}
+
 TEST(NextSteps, TheWorstEndDecides) {
   const auto end = [](std::vector<std::string> states) {
     std::vector<StepRecord> steps;

@@ -299,6 +299,10 @@ Result<void> Pipelines::advance(const std::string& id) {
   for (;;) {
     const NextSteps next =
         next_steps(work.plan, run.steps, is_cancelled(id), wall_clock_.now(), work.unsaved);
+    if (!next.expired.empty()) {
+      TRY(expire(work, next.expired));
+      continue;
+    }
     if (!is_stopping() && TRY(begin(work, next.ready))) continue;
     if (!work.unsaved.empty()) TRY(table_.save_steps(run, work.unsaved));
     work.unsaved.clear();
@@ -392,6 +396,20 @@ Result<void> Pipelines::read_answers(Work& work) {
     if (work.run.steps[i].state == "waiting") work.run.steps[i] = stored.record.steps[i];
   }
   return {};
+}
+
+Result<void> Pipelines::expire(Work& work, const std::vector<std::size_t>& positions) {
+  for (const std::size_t position : positions) {
+    const Result<void> told = table_.answer(work.run.id,
+                                            {.name = work.run.steps[position].name,
+                                             .state = "refused",
+                                             .reason = "nobody answered in time",
+                                             .finished = wall_clock_.now()},
+                                            "system");
+    // Somebody may have answered in this very moment; what is on record counts.
+    if (!told && told.error().code != Code::kFailedPrecondition) return told.error();
+  }
+  return read_answers(work);
 }
 
 Result<void> Pipelines::finish(Work& work) {

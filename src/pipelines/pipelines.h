@@ -106,6 +106,8 @@ class Pipelines {
   void touch(const std::string& id) REQUIRES(mutex_);
   // Takes over what people have answered meanwhile.
   Result<void> read_answers(Work& work);
+  // Refuses what nobody has answered in time.
+  Result<void> expire(Work& work, const std::vector<std::size_t>& positions);
   // The next run that is due; nothing when the server stops, or, without `wait`, when there is
   // none.
   std::optional<std::string> take(bool wait);
