@@ -13,7 +13,7 @@ from slipway.errors import (AlreadyExists, Conflict, Corruption, DeadlineExceede
 from slipway.features import Column, Csv, Dataset, Entity, FeatureReference, OnDemandView, Postgres, Service, Source, View, request
 from slipway.notebook import ColumnProfile, Profile, profile
 from slipway.operations import (Action, AlarmBudget, Alert, Async, Batching, Causes, ColumnDrift, Complete, DataTrigger, Detector, Drift, Embedding, Endpoint, Estimate,
-                                Guard, Maintenance, Monitor, MultivariateDrift, Pipeline, PythonWorkers, Quality, Reference, Release, RequestLog, Route, Schedule, Slice, Step, Stream)
+                                Guard, Maintenance, Monitor, MultivariateDrift, Pipeline, PythonWorkers, Quality, Reference, Release, RequestLog, Retry, Route, Schedule, Slice, Step, Stream)
 from slipway.project import Project
 
 __version__ = "0.1.0"
@@ -23,6 +23,6 @@ __all__ = [
     "FailedPrecondition", "FeatureReference", "Guard", "Internal", "InvalidArgument", "Maintenance", "Monitor",
     "MultivariateDrift", "NotFound", "OnDemandView", "PermissionDenied",
     "Pipeline", "Postgres",
-    "Profile", "Project", "PythonWorkers", "Quality", "Reference", "Release", "RequestLog", "ResourceExhausted", "Route", "Schedule", "Service", "Slice", "SlipwayError",
+    "Profile", "Project", "PythonWorkers", "Quality", "Reference", "Release", "RequestLog", "ResourceExhausted", "Retry", "Route", "Schedule", "Service", "Slice", "SlipwayError",
     "Snapshot", "Source", "Step", "StorageFull", "Stream", "Unauthenticated", "Unavailable", "View", "agg", "profile", "request",
 ]

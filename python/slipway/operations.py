@@ -7,19 +7,38 @@ from slipway.document import DURATION, NAME, REFERENCE, Duration, Part, Time, ch
 from slipway.features import Dataset, Service, Source
 
 
+@dataclass(frozen=True, kw_only=True)
+class Retry(Part):
+    """`times` more tries of a step that fails; waits grow from `after` by `factor`, `at_most`, of it a random part between a half and all."""
+
+    times: int
+    after: Duration | None = field(default=None, metadata=DURATION)
+    factor: float | None = None
+    at_most: Duration | None = field(default=None, metadata=DURATION)
+
+
 @dataclass(frozen=True)
 class Step(Part):
-    """One command of a pipeline. `{param}`, `{step}` (that step's folder) and `{out}` (its own) are filled in."""
+    """One command of a pipeline, in which `{param}`, `{step}` (that step's folder) and `{out}` (its own) are filled in, or a question to a person
+    (`approve`). `retry`: a number of more tries, or a Retry. `always`: it runs however the rest has ended. ValueError: neither `run` nor `approve`, or
+    both."""
 
     name: str
-    run: str
+    run: str | None = None
+    approve: str | None = None
     code: Sequence[str] = ()
     env: Sequence[str] = ()
     inputs: Sequence[str] = ()
     outputs: Sequence[str] = ()
     after: Sequence[str] = ()
     timeout: Duration | None = field(default=None, metadata=DURATION)
+    retry: int | Retry | None = None
+    always: bool | None = None
     cache: bool | None = None
+
+    def __post_init__(self) -> None:
+        if (self.run is None) == (self.approve is None):
+            raise ValueError(f"step {self.name}: either run or approve")
 
 
 @dataclass(frozen=True)

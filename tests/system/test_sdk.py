@@ -107,8 +107,9 @@ pipelines:
     params: {as_of: "{now}", rounds: 60, share: 0.5, word: x}
     steps:
       - {name: a, run: "echo {rounds} {{x}} > {out}/a", code: [a.py], env: [r.txt], inputs: ["dataset:rows", "model:m@champion"], outputs: [a], timeout: 1h,
-         cache: false}
-      - {name: b, run: "cat {a}/a", after: [a]}
+         retry: {times: 2, after: 10s, factor: 3, at_most: 1h}, cache: false}
+      - {name: ask, approve: Is it good, after: [a], timeout: 72h}
+      - {name: b, run: "cat {a}/a", after: [a], retry: 1, always: true}
 endpoints:
   late:
     model: models:/m@champion
@@ -186,8 +187,9 @@ def every_key() -> sw.Project:
                          request={"s": "string", "n": "int64", "dist": "double", "ok": "bool"})
     train = sw.Pipeline("train", params={"as_of": "{now}", "rounds": 60, "share": 0.5, "word": "x"}, steps=[
         sw.Step("a", "echo {rounds} {{x}} > {out}/a", code=["a.py"], env=["r.txt"], inputs=["dataset:rows", "model:m@champion"], outputs=["a"],
-                timeout=dt.timedelta(hours=1), cache=False),
-        sw.Step("b", "cat {a}/a", after=["a"])])
+                timeout=dt.timedelta(hours=1), retry=sw.Retry(times=2, after="10s", factor=3, at_most=dt.timedelta(hours=1)), cache=False),
+        sw.Step("ask", approve="Is it good", after=["a"], timeout="72h"),
+        sw.Step("b", "cat {a}/a", after=["a"], retry=1, always=True)])
     late = sw.Endpoint("late", "models:/m@champion", features=service, output="late", shadow={"frozen": "models:/m/1"}, release=sw.Release(
         delay="6h", steps=[10, 50, 100], hold="24h", check="6h", guard=sw.Guard(
             error_rate=0.01, latency_ms_p99=50, calibration_bias=0.1, quality=sw.Quality(metric="log_loss", worse_by=0.01), min_requests=20, min_labels=30)),
