@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "pipelines/names.h"
 #include "types/timestamp.h"
 #include "types/yaml_reader.h"
 
@@ -12,7 +13,6 @@ namespace {
 using types::YamlMap;
 using types::YamlNode;
 
-constexpr std::size_t kNameLengthMax = 64;
 constexpr base::Duration kShortest = base::Duration::seconds(1);
 constexpr base::Duration kLongest = base::Duration::days(3660);
 constexpr std::array<std::pair<std::string_view, Overlap>, 4> kOverlaps = {
@@ -20,21 +20,6 @@ constexpr std::array<std::pair<std::string_view, Overlap>, 4> kOverlaps = {
      {"forbid", Overlap::kForbid},
      {"queue", Overlap::kQueue},
      {"replace", Overlap::kReplace}}};
-
-Result<void> check_name(const std::string& name, const YamlNode& node) {
-  const auto is_letter = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-  };
-  const bool good = !name.empty() && name.size() <= kNameLengthMax && is_letter(name.front()) &&
-                    std::all_of(name.begin(), name.end(), [&](char c) {
-                      return is_letter(c) || (c >= '0' && c <= '9') || c == '-';
-                    });
-  if (good) return {};
-  return node.error(
-      "the name of a schedule starts with a letter and has letters, digits, '-' and '_' only, {} "
-      "at most: {}",
-      kNameLengthMax, name);
-}
 
 Result<std::optional<base::Duration>> find_duration(YamlMap& map, std::string_view key) {
   const auto node = map.find(key);
@@ -189,7 +174,7 @@ Result<std::vector<ScheduleDefinition>> parse_schedules(
   const auto part = top.find("schedules");
   if (!part) return schedules;
   for (const auto& [name, node] : TRY(part->entries())) {
-    TRY(check_name(name, node));
+    TRY(check_name(name, node, "schedule"));
     ScheduleDefinition schedule = TRY(read_schedule(name, node));
     const auto pipeline = std::find_if(
         pipelines.begin(), pipelines.end(),

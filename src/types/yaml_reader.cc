@@ -33,6 +33,8 @@ std::string YamlNode::place() const {
                      std::max(mark.column, 0) + 1);
 }
 
+std::string YamlNode::dump() const { return YAML::Dump(impl_->node); }
+
 bool YamlNode::is_null() const { return !impl_->node.IsDefined() || impl_->node.IsNull(); }
 bool YamlNode::is_list() const { return impl_->node.IsSequence(); }
 bool YamlNode::is_map() const { return impl_->node.IsMap(); }

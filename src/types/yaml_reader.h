@@ -60,6 +60,7 @@ class YamlNode {
   Result<YamlMap> map(std::string what) const;
 
   std::string place() const;  // "line 3, column 7"
+  std::string dump() const;   // YAML that reads back as this part
 
  private:
   friend class YamlMap;
