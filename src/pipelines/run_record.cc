@@ -1,25 +1,17 @@
 #include "pipelines/run_record.h"
 
-#include "types/timestamp.h"
+#include "pipelines/or_null.h"
 
 namespace slipway::pipelines {
-namespace {
-
-Json time_or_null(std::optional<base::Timestamp> time) {
-  return time ? Json(types::to_rfc3339(*time)) : Json(nullptr);
-}
-
-}  // namespace
-
 JsonObject StepRecord::to_json() const {
   JsonObject object{{"name", name},     {"state", state},      {"cached", state == "cached"},
                     {"folder", folder}, {"command", command},  {"cache_key", cache_key},
                     {"reason", reason}, {"key", key_document}, {"outputs", manifest},
                     {"tries", tries}};
   object["exit_code"] = exit_code ? Json(*exit_code) : Json(nullptr);
-  object["not_before"] = time_or_null(not_before);
-  object["started_at"] = time_or_null(started);
-  object["finished_at"] = time_or_null(finished);
+  object["not_before"] = or_null(not_before);
+  object["started_at"] = or_null(started);
+  object["finished_at"] = or_null(finished);
   object["seconds"] = started && finished
                           ? Json(static_cast<double>((*finished - *started).micros) * 1e-6)
                           : Json(nullptr);
@@ -38,7 +30,7 @@ JsonObject RunRecord::summary() const {
           {"source", source},
           {"now", types::to_rfc3339(now)},
           {"created_at", types::to_rfc3339(created)},
-          {"finished_at", time_or_null(finished)}};
+          {"finished_at", or_null(finished)}};
 }
 
 JsonObject RunRecord::to_json() const {

@@ -4,6 +4,7 @@
 #include <deque>
 
 #include "base/log.h"
+#include "pipelines/or_null.h"
 #include "store/events.h"
 #include "types/timestamp.h"
 
@@ -17,46 +18,6 @@ constexpr std::int64_t kFollowsEventsMs = 1000;
 constexpr std::size_t kEventsAtOnce = 100;
 constexpr std::size_t kTimesAtOnce = 100'000;  // that one look at a schedule counts
 constexpr std::size_t kNextShown = 5;
-
-constexpr std::string_view kTurnColumns =
-    "schedule, slot, scheduled_at, state, run, reason, late, version, backfill, start_by, "
-    "finish_by";
-
-Turn turn_of(const store::Row& row) {
-  Turn turn{.schedule = row.string(0),
-            .slot = row.string(1),
-            .scheduled = row.time(2),
-            .state = row.string(3),
-            .run = row.string(4),
-            .reason = row.string(5),
-            .late = row.string(6),
-            .version = row.string(7),
-            .backfill = row.string(8)};
-  if (!row.is_null(9)) turn.start_by = row.time(9);
-  if (!row.is_null(10)) turn.finish_by = row.time(10);
-  return turn;
-}
-
-Result<std::vector<Turn>> open_turns(store::Db& db) {
-  return db.read([](store::Reader& reader) -> Result<std::vector<Turn>> {
-    std::vector<Turn> turns;
-    TRY(reader.query("SELECT " + std::string(kTurnColumns) +
-                         " FROM pipeline_turns WHERE state IN ('waiting', 'started') "
-                         "ORDER BY schedule, scheduled_at, slot",
-                     {}, [&](const store::Row& row) { turns.push_back(turn_of(row)); }));
-    return turns;
-  });
-}
-
-Result<void> insert(store::Tx& tx, const Turn& turn, base::Timestamp now) {
-  TRY(
-      tx.execute("INSERT INTO pipeline_turns(schedule, slot, scheduled_at, state, run, reason, "
-                 "late, version, backfill, start_by, finish_by, created_at) VALUES(?, ?, ?, ?, '', "
-                 "?, '', ?, ?, ?, ?, ?) ON CONFLICT(workspace, schedule, slot) DO NOTHING",
-                 {turn.schedule, turn.slot, turn.scheduled, turn.state, turn.reason, turn.version,
-                  turn.backfill, turn.start_by, turn.finish_by, now}));
-  return {};
-}
 
 bool starts(const DataTrigger& trigger, const store::Event& event, std::string* version) {
   const auto payload_version = [&] {
@@ -93,31 +54,12 @@ const char* kind_of_event(const DataTrigger& trigger) {
   return trigger.alias.empty() ? "model_version.created" : "alias.moved";
 }
 
-Json time_or_null(std::optional<base::Timestamp> time) {
-  return time ? Json(types::to_rfc3339(*time)) : Json(nullptr);
-}
-
-Json text_or_null(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
-
 }  // namespace
-
-JsonObject Turn::to_json() const {
-  JsonObject object{{"schedule", schedule},
-                    {"slot", slot},
-                    {"scheduled", types::to_rfc3339(scheduled)},
-                    {"state", state}};
-  object["run"] = text_or_null(run);
-  object["reason"] = text_or_null(reason);
-  object["late"] = text_or_null(late);
-  object["version"] = text_or_null(version);
-  object["backfill"] = text_or_null(backfill);
-  return object;
-}
 
 JsonObject Schedule::to_json() const {
   JsonObject object{{"name", definition.name}, {"paused", paused}};
   for (auto& [key, value] : definition.to_json()) object[key] = value;
-  object["next"] = paused ? Json(nullptr) : time_or_null(next);
+  object["next"] = paused ? Json(nullptr) : or_null(next);
   JsonArray coming;
   if (!paused) {
     std::optional<base::Timestamp> time = next;
@@ -126,15 +68,6 @@ JsonObject Schedule::to_json() const {
   }
   object["coming"] = std::move(coming);
   object["last"] = last ? Json(last->to_json()) : Json(nullptr);
-  return object;
-}
-
-JsonObject Backfill::to_json() const {
-  JsonArray list;
-  for (const base::Timestamp time : times) list.push_back(Json(types::to_rfc3339(time)));
-  JsonObject object{{"schedule", schedule}, {"runs", times.size()}, {"done_before", done_before}};
-  object["id"] = text_or_null(id);
-  object["times"] = std::move(list);
   return object;
 }
 
@@ -240,15 +173,8 @@ Result<Schedule> Schedules::get(const std::string& name) {
 }
 
 Result<std::vector<Turn>> Schedules::turns(const std::string& schedule, std::size_t limit) {
-  return db_.read([&](store::Reader& reader) -> Result<std::vector<Turn>> {
-    std::vector<Turn> found;
-    TRY(reader.query("SELECT " + std::string(kTurnColumns) +
-                         " FROM pipeline_turns WHERE schedule = ? ORDER BY scheduled_at DESC, "
-                         "slot DESC LIMIT ?",
-                     {schedule, limit},
-                     [&](const store::Row& row) { found.push_back(turn_of(row)); }));
-    return found;
-  });
+  return find_turns(db_, "schedule = ? ORDER BY scheduled_at DESC, slot DESC LIMIT ?",
+                    {schedule, limit});
 }
 
 Result<Schedule> Schedules::set_paused(const std::string& name, bool paused,
@@ -274,127 +200,6 @@ Result<Schedule> Schedules::set_paused(const std::string& name, bool paused,
   }
   wake();
   return get(name);
-}
-
-Result<Backfill> Schedules::backfill(const BackfillRequest& request, const std::string& actor) {
-  if (request.to < request.from)
-    return base::error(Code::kInvalidArgument, "a backfill ends before it begins: from={} to={}",
-                       types::to_rfc3339(request.from), types::to_rfc3339(request.to));
-  if (request.to > event_clock_.now())
-    return base::error(Code::kInvalidArgument, "a backfill is of the past: to={} now={}",
-                       types::to_rfc3339(request.to), types::to_rfc3339(event_clock_.now()));
-  if (request.parallel == 0)
-    return base::error(Code::kInvalidArgument, "parallel must be at least 1");
-  std::optional<ScheduleDefinition> definition;
-  for (const Schedule& each : TRY(stored())) {
-    if (each.definition.pipeline != request.pipeline) continue;
-    if (!request.schedule.empty() ? each.definition.name != request.schedule
-                                  : each.definition.when.has_value())
-      continue;
-    if (definition) {
-      return base::error(Code::kInvalidArgument,
-                         "the pipeline has several schedules by the clock: name one: pipeline={} "
-                         "schedules={}, {}",
-                         request.pipeline, definition->name, each.definition.name);
-    }
-    definition = each.definition;
-  }
-  if (!definition) {
-    return base::error(Code::kNotFound,
-                       "the pipeline has no such schedule, and a schedule says which times a range "
-                       "has: pipeline={} schedule={}",
-                       request.pipeline,
-                       request.schedule.empty() ? "(any by the clock)" : request.schedule);
-  }
-  if (definition->when)
-    return base::error(Code::kInvalidArgument, "data starts this schedule, not times: schedule={}",
-                       definition->name);
-  // From times before it was declared on, too.
-  ScheduleDefinition unbounded = *definition;
-  if (!unbounded.every) unbounded.start.reset();
-  unbounded.end.reset();
-  Backfill fill;
-  fill.schedule = definition->name;
-  std::map<std::string, Turn> known;
-  TRY(db_.read([&](store::Reader& reader) {
-    return reader.query("SELECT " + std::string(kTurnColumns) +
-                            " FROM pipeline_turns WHERE schedule = ? AND scheduled_at >= ? AND "
-                            "scheduled_at <= ? ORDER BY created_at, slot",
-                        {fill.schedule, request.from, request.to}, [&](const store::Row& row) {
-                          Turn turn = turn_of(row);
-                          known[types::to_rfc3339(turn.scheduled)] = std::move(turn);
-                        });
-  }));
-  base::MutexLock turn(turn_mutex_);
-  const std::string id = request.dry_run ? "" : random_.hex(8);
-  std::vector<Turn> fresh;
-  std::size_t counted = 0;
-  for (auto time = unbounded.next({request.from.micros - 1}); time && *time <= request.to;
-       time = unbounded.next(*time)) {
-    if (++counted > options_.backfill_max) {
-      return base::error(Code::kInvalidArgument,
-                         "the range has too many times: limit={} (setting backfill-runs-max)",
-                         options_.backfill_max);
-    }
-    Turn one{.schedule = fill.schedule,
-             .slot = types::to_rfc3339(*time),
-             .scheduled = *time,
-             .state = "waiting",
-             .backfill = id};
-    if (const auto before = known.find(one.slot); before != known.end()) {
-      const Turn& old = before->second;
-      bool again = old.run.empty() && old.state != "waiting" && old.state != "started";
-      if (!again && request.rerun_failed && !old.run.empty()) {
-        const auto run = pipelines_.find_run(old.run);
-        again = !run || (run->is_over() && run->state != "succeeded");
-      }
-      if (!again) {
-        ++fill.done_before;
-        continue;
-      }
-      one.slot += " " + id;
-    }
-    fill.times.push_back(*time);
-    fresh.push_back(std::move(one));
-  }
-  if (request.dry_run) return fill;
-  fill.id = id;
-  const base::Timestamp now = wall_clock_.now();
-  TRY(db_.write([&](store::Tx& tx) -> Result<void> {
-    TRY(
-        tx.execute("INSERT INTO pipeline_backfills(id, schedule, from_at, to_at, parallel, actor, "
-                   "created_at) VALUES(?, ?, ?, ?, ?, ?, ?)",
-                   {id, fill.schedule, request.from, request.to, request.parallel, actor, now}));
-    for (const Turn& one : fresh) TRY(insert(tx, one, now));
-    return tx.append_event({.kind = "schedule.backfilled",
-                            .subject = "schedules/" + fill.schedule,
-                            .actor = actor,
-                            .payload = {{"backfill", id},
-                                        {"from", types::to_rfc3339(request.from)},
-                                        {"to", types::to_rfc3339(request.to)},
-                                        {"runs", fresh.size()}},
-                            .event_time = event_clock_.now()});
-  }));
-  wake();
-  return fill;
-}
-
-Result<std::size_t> Schedules::cancel_backfill(const std::string& id, const std::string& actor) {
-  base::MutexLock turn(turn_mutex_);
-  return db_.write([&](store::Tx& tx) -> Result<std::size_t> {
-    const auto schedule = TRY(tx.find("SELECT schedule FROM pipeline_backfills WHERE id = ?", {id},
-                                      [](const store::Row& row) { return row.string(0); }));
-    if (!schedule) return base::error(Code::kNotFound, "no such backfill: backfill={}", id);
-    const std::int64_t waited =
-        TRY(tx.execute("UPDATE pipeline_turns SET state = 'cancelled', reason = 'the backfill was "
-                       "cancelled' WHERE backfill = ? AND state = 'waiting'",
-                       {id}));
-    TRY(tx.append_event({.kind = "schedule.backfill_cancelled",
-                         .subject = "schedules/" + *schedule,
-                         .actor = actor,
-                         .payload = {{"backfill", id}, {"waited", waited}}}));
-    return static_cast<std::size_t>(waited);
-  });
 }
 
 Result<std::optional<base::Timestamp>> Schedules::next_due() {
@@ -559,7 +364,8 @@ Result<void> Schedules::start_turn(Turn& turn, const ScheduleDefinition& definit
 }
 
 Result<Schedules::Open> Schedules::start_waiting() {
-  std::vector<Turn> turns = TRY(open_turns(db_));
+  std::vector<Turn> turns = TRY(
+      find_turns(db_, "state IN ('waiting', 'started') ORDER BY schedule, scheduled_at, slot", {}));
   Open open;
   if (turns.empty()) return open;
   std::map<std::string, ScheduleDefinition> definitions;
@@ -630,13 +436,9 @@ Result<Schedules::Open> Schedules::start_waiting() {
 
 Result<void> Schedules::judge_deadlines() {
   const base::Timestamp now = wall_clock_.now();
-  std::vector<Turn> due;
-  TRY(db_.read([&](store::Reader& reader) {
-    return reader.query("SELECT " + std::string(kTurnColumns) +
-                            " FROM pipeline_turns WHERE (start_by IS NOT NULL AND start_by <= ?) "
-                            "OR (finish_by IS NOT NULL AND finish_by <= ?)",
-                        {now, now}, [&](const store::Row& row) { due.push_back(turn_of(row)); });
-  }));
+  std::vector<Turn> due = TRY(find_turns(
+      db_, "(start_by IS NOT NULL AND start_by <= ?) OR (finish_by IS NOT NULL AND finish_by <= ?)",
+      {now, now}));
   for (Turn& turn : due) {
     std::optional<RunRecord> run;
     if (!turn.run.empty()) {
@@ -680,21 +482,26 @@ Result<void> Schedules::judge_deadlines() {
   return {};
 }
 
-Result<void> Schedules::advance(base::Timestamp now) {
-  base::MutexLock turn(turn_mutex_);
+Result<void> Schedules::take_due(base::Timestamp now) {
   for (const Schedule& schedule : TRY(stored())) {
     if (schedule.paused) continue;
     if (schedule.next && *schedule.next <= now) TRY(take_times(schedule, now));
     if (schedule.definition.when) TRY(take_events(schedule));
   }
+  return {};
+}
+
+Result<void> Schedules::advance(base::Timestamp now) {
+  base::MutexLock turn(turn_mutex_);
+  TRY(take_due(now));
   TRY(start_waiting());
   return {};
 }
 
 Result<void> Schedules::take_turn() try {
   const bool rehearses = options_.rehearses();
-  if (!rehearses) TRY(advance(event_clock_.now()));
   base::MutexLock turn(turn_mutex_);
+  if (!rehearses) TRY(take_due(event_clock_.now()));
   const Open open = TRY(start_waiting());
   TRY(judge_deadlines());
   // When to look again. Nothing is asked of the database until then.

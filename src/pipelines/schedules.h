@@ -21,28 +21,13 @@
 #include "base/result.h"
 #include "pipelines/pipelines.h"
 #include "pipelines/schedule_definition.h"
+#include "pipelines/turn.h"
 #include "store/db.h"
 
 namespace slipway::pipelines {
 
 struct ScheduleChange {
   std::string kind = "schedule", name, change;  // created | updated | unchanged | removed
-};
-
-// One time that a schedule was due.
-struct Turn {
-  std::string schedule, slot;  // the due time, or the event that was it: "event-17"
-  base::Timestamp scheduled;
-  // waiting | started | ended | skipped (an earlier run was not over) | missed (no server ran) |
-  // cancelled (its backfill was) | failed (the run could not be started)
-  std::string state;
-  std::string run, reason;
-  std::string late;  // "not started" or "late", when a deadline was not kept
-  std::string version, backfill;
-  std::optional<base::Timestamp> start_by, finish_by;
-
-  std::string trigger_id() const { return "schedule:" + schedule + ":" + slot; }
-  JsonObject to_json() const;
 };
 
 struct Schedule {
@@ -124,6 +109,8 @@ class Schedules {
 
  private:
   Result<std::vector<Schedule>> stored();
+  // Makes turns of what is due.
+  Result<void> take_due(base::Timestamp now) REQUIRES(turn_mutex_);
   Result<void> take_times(const Schedule& schedule, base::Timestamp now) REQUIRES(turn_mutex_);
   Result<void> take_events(const Schedule& schedule) REQUIRES(turn_mutex_);
   // The next events of the kind that starts it.

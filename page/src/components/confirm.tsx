@@ -1,5 +1,6 @@
 import { Alert, Button, Group, Modal, Stack, Textarea, TextInput } from "@mantine/core";
 import { type FormEvent, type ReactNode, useEffect, useState } from "react";
+import { told } from "../lib/problem";
 
 const kActorKey = "slipway-actor";
 
@@ -35,7 +36,7 @@ export function ConfirmDialog({ title, verb, color, act, close, label = "Reason"
       await act(reason.trim(), actor.trim());
       close();
     } catch (error) {
-      setProblem(error instanceof Error ? error.message : String(error));
+      setProblem(told(error));
       setRunning(false);
     }
   };

@@ -2,11 +2,12 @@ import { Button, Code, Group, Stack, Table, Text } from "@mantine/core";
 import { useState } from "react";
 import { useParams, useSearchParams } from "react-router";
 import { api, type PipelineRun, type Step } from "../api";
-import { useLive } from "../components/live";
 import { ConfirmDialog } from "../components/confirm";
+import { useLive } from "../components/live";
 import { Loaded } from "../components/loaded";
 import { Fact, Head, Time, Word } from "../components/words";
 import { duration } from "../lib/format";
+import { told } from "../lib/problem";
 import { took } from "./pipelines";
 
 const kLogCharactersMax = 100_000;
@@ -30,11 +31,15 @@ export function PipelineRunPage() {
 function Deed({ run }: { run: PipelineRun }) {
   const [problem, setProblem] = useState("");
   if (run.state === "succeeded") return null;
-  const [name, act] = run.finished_at ? ["Try again", api.retryPipelineRun] as const : ["Cancel", api.cancelPipelineRun] as const;
-  const click = () => act(run.id).then(
-    () => setProblem(""),
-    (error: unknown) => setProblem(error instanceof Error ? error.message : String(error)),
-  );
+  const [name, act] = run.finished_at ? (["Try again", api.retryPipelineRun] as const) : (["Cancel", api.cancelPipelineRun] as const);
+  const click = async () => {
+    setProblem("");
+    try {
+      await act(run.id);
+    } catch (error) {
+      setProblem(told(error));
+    }
+  };
   return (
     <>
       {problem && (

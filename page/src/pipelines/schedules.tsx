@@ -4,6 +4,7 @@ import { type FormEvent, useState } from "react";
 import { Link } from "react-router";
 import { api, type Backfill, type Schedule } from "../api";
 import { Time, Word } from "../components/words";
+import { told } from "../lib/problem";
 
 export function says(schedule: Schedule): string {
   if (schedule.cron) return schedule.time_zone ? `${schedule.cron} in ${schedule.time_zone}` : `${schedule.cron} UTC`;
@@ -11,10 +12,6 @@ export function says(schedule: Schedule): string {
   const { dataset, model, alias } = schedule.when ?? {};
   if (dataset) return `new data in ${dataset}`;
   return alias ? `${model}@${alias} moves` : `a new version of ${model}`;
-}
-
-function told(problem: unknown): string {
-  return problem instanceof Error ? problem.message : String(problem);
 }
 
 export function Schedules({ schedules, changed }: { schedules: Schedule[]; changed: () => void }) {

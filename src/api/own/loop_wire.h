@@ -40,6 +40,15 @@ inline Result<std::optional<types::Timestamp>> read_time(const JsonObject& objec
   return std::optional(*time);
 }
 
+// Nothing when it is absent or null.
+inline Result<std::optional<bool>> read_flag(const JsonObject& body, std::string_view name) {
+  const Json* const given = body.if_contains(name);
+  if (given == nullptr || given->is_null()) return std::optional<bool>();
+  if (!given->is_bool())
+    return base::error(Code::kInvalidArgument, "{} must be true or false", name);
+  return std::optional(given->get_bool());
+}
+
 inline Result<std::optional<types::Timestamp>> query_time(const http::Request& request,
                                                           std::string_view name) {
   const auto text = request.query(name);

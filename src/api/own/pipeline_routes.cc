@@ -47,11 +47,10 @@ Result<Response> start(Pipelines& pipelines, const Request& request) {
 
 Result<Response> answer(Pipelines& pipelines, const Request& request) {
   const JsonObject body = TRY(read_body(request));
-  const Json* approved = body.if_contains("approved");
-  if (approved == nullptr || !approved->is_bool())
-    return base::error(Code::kInvalidArgument, "approved must be true or false");
-  return reply(TRY(pipelines.answer(request.param("id"), request.param("step"),
-                                    approved->get_bool(), TRY(read_actor(request, body)),
+  const auto approved = TRY(read_flag(body, "approved"));
+  if (!approved) return base::error(Code::kInvalidArgument, "an answer needs `approved`");
+  return reply(TRY(pipelines.answer(request.param("id"), request.param("step"), *approved,
+                                    TRY(read_actor(request, body)),
                                     TRY(base::find_string(body, "reason")).value_or("")))
                    .to_json());
 }

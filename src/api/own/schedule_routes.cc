@@ -31,14 +31,6 @@ Result<Response> set_paused(Schedules& schedules, const Request& request, bool p
   return reply(TRY(schedules.set_paused(request.param("name"), paused, actor)).to_json());
 }
 
-Result<bool> read_flag(const JsonObject& body, std::string_view name) {
-  const Json* const given = body.if_contains(name);
-  if (given == nullptr || given->is_null()) return false;
-  if (!given->is_bool())
-    return base::error(Code::kInvalidArgument, "{} must be true or false", name);
-  return given->get_bool();
-}
-
 Result<Response> backfill(Schedules& schedules, const Request& request) {
   const JsonObject body = TRY(read_body(request));
   pipelines::BackfillRequest wanted;
@@ -56,8 +48,8 @@ Result<Response> backfill(Schedules& schedules, const Request& request) {
       return base::error(Code::kInvalidArgument, "parallel must be a whole number from 1");
     wanted.parallel = static_cast<std::size_t>(parallel->as_int64());
   }
-  wanted.dry_run = TRY(read_flag(body, "dry_run"));
-  wanted.rerun_failed = TRY(read_flag(body, "rerun_failed"));
+  wanted.dry_run = TRY(read_flag(body, "dry_run")).value_or(false);
+  wanted.rerun_failed = TRY(read_flag(body, "rerun_failed")).value_or(false);
   const std::string actor = TRY(read_actor(request, body));
   return reply(TRY(schedules.backfill(wanted, actor)).to_json());
 }
