@@ -1,6 +1,9 @@
 #include "pipelines/pipelines.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
+#include <array>
 
 #include "base/log.h"
 #include "store/file_system.h"
@@ -11,6 +14,9 @@ namespace fs = std::filesystem;
 namespace {
 
 using SteadyClock = std::chrono::steady_clock;
+
+constexpr std::array<std::string_view, 6> kRunStates = {"queued",  "running", "succeeded",
+                                                        "refused", "failed",  "cancelled"};
 
 // The steady clock's time at which the wall clock will show `time`.
 SteadyClock::time_point steady(base::Timestamp time, base::Timestamp now) {
@@ -160,6 +166,9 @@ Result<RunRecord> Pipelines::find_run(const std::string& id) { return TRY(table_
 
 Result<std::vector<RunRecord>> Pipelines::runs(const std::string& pipeline,
                                                const std::string& state, std::size_t limit) {
+  if (!state.empty() && std::find(kRunStates.begin(), kRunStates.end(), state) == kRunStates.end())
+    return base::error(Code::kInvalidArgument, "runs have no such state: state={} known={}", state,
+                       fmt::join(kRunStates, ", "));
   return table_.newest(pipeline, state, limit);
 }
 

@@ -78,7 +78,7 @@ class Pipelines {
                               const std::map<std::string, std::string>& params,
                               const Trigger& trigger);
   Result<RunRecord> find_run(const std::string& id);  // kNotFound
-  // Newest first, without steps. An empty pipeline or state: any.
+  // Newest first, without steps. An empty pipeline or state: any. kInvalidArgument: no such state.
   Result<std::vector<RunRecord>> runs(const std::string& pipeline, const std::string& state,
                                       std::size_t limit);
   Result<std::vector<std::string>> active_runs();  // ids, oldest first

@@ -172,6 +172,7 @@ TEST_F(PipelinesTest, RunsAreListedByPipelineAndState) {
   EXPECT_EQ(MUST(pipelines->runs("", "failed", 9)).size(), 1u);
   EXPECT_EQ(MUST(pipelines->runs("p", "succeeded", 9)).size(), 2u);
   EXPECT_TRUE(MUST(pipelines->runs("q", "", 9)).empty());
+  EXPECT_EQ(pipelines->runs("p", "good", 9).error().code, Code::kInvalidArgument);
 }
 
 // Waits until the running step has made `file`.
