@@ -43,6 +43,7 @@ class FakeFeatures final : public FeatureLookup {
                                             std::span<const Cell> cells,
                                             std::span<const base::Timestamp> as_of) override {
     ++asked;
+    if (failure) return *failure;
     last_as_of = as_of.back();
     EXPECT_EQ(names.size() * as_of.size(), cells.size());
     std::vector<FeatureValue> values(wanted.size() * as_of.size());
@@ -55,6 +56,7 @@ class FakeFeatures final : public FeatureLookup {
   }
   bool may_wait() const override { return waits; }
   std::vector<bool> texts = {false, false, true, false, true};
+  std::optional<Error> failure;
   std::atomic<bool> waits = false;
   std::atomic<int> asked = 0;
   std::atomic<base::Timestamp> last_as_of;
@@ -118,6 +120,40 @@ TEST_F(EndpointsTest, LongRequestsLeaveTheIoThread) {
   EXPECT_FALSE(endpoints_.is_quick("late", 300));
   deploy(spec(5, {live(1)}));
   EXPECT_TRUE(endpoints_.is_quick("late", 300));
+}
+
+// While the feature store was away, no request was logged: the monitors' error_rate stayed 0.
+TEST_F(EndpointsTest, AFailedLookupIsLoggedAndWrongInputIsNot) {
+  EndpointSpec shadowed = spec(1, {live(1), live(2)}, "svc");
+  shadowed.variants[1].name = "shadow";
+  shadowed.variants[1].is_shadow = true;
+  shadowed.variants[1].slots.clear();
+  deploy(shadowed);
+  const PredictRequest request{
+      .endpoint = "late", .id = "r", .batch = row({"key", "a", "e"}, {"k", 0.25, "k75"})};
+  ASSERT_TRUE(endpoints_.predict(request));  // its values must not show up in what follows
+  features_.failure = base::error(Code::kUnavailable, "the store is away");
+  PredictRequest failing = request;
+  failing.id = "s";
+  const auto answer = endpoints_.predict(failing);
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().code, Code::kUnavailable);
+  features_.failure = base::error(Code::kInvalidArgument, "input key must be a number");
+  failing.id = "t";
+  ASSERT_FALSE(endpoints_.predict(failing));
+
+  const auto logged = log_.read("late", {0}, {10'000'000},
+                                {"request_id", "variant", "error", "prediction", "a", "b", "c"});
+  ASSERT_TRUE(logged);
+  const auto& ids = MUST(logged->column("request_id"))->strings;
+  EXPECT_EQ(std::count(ids.begin(), ids.end(), "r"), 2);
+  EXPECT_EQ(std::count(ids.begin(), ids.end(), "t"), 0);
+  ASSERT_EQ(std::count(ids.begin(), ids.end(), "s"), 1);  // a shadow was asked nothing
+  const auto at = static_cast<std::size_t>(std::find(ids.begin(), ids.end(), "s") - ids.begin());
+  EXPECT_EQ(MUST(logged->column("error"))->strings[at], "the store is away");
+  EXPECT_EQ(MUST(logged->column("a"))->number(at), 0.25);
+  for (const char* absent : {"b", "c", "prediction"})
+    EXPECT_FALSE(MUST(logged->column(absent))->is_valid(at)) << absent;
 }
 
 TEST_F(EndpointsTest, ScoresWhatIsSentAndLooksUpTheRest) {

@@ -88,6 +88,15 @@ Result<void> gather_column(const Serving& serving, const Batch& batch, std::size
   return {};
 }
 
+void fill_missing(const Serving& serving, std::size_t input, std::size_t rows, Scratch& scratch) {
+  const std::size_t from = input * rows;
+  if (serving.inputs[input].is_text()) {
+    std::fill_n(scratch.texts.data() + from, rows, std::string_view());
+  } else {
+    std::fill_n(scratch.numbers.data() + from, rows, std::numeric_limits<double>::quiet_NaN());
+  }
+}
+
 Result<void> look_up(const Serving& serving, const PredictRequest& request, base::Timestamp as_of,
                      FeatureLookup& features, Scratch& scratch) {
   const Batch& batch = request.batch;
@@ -189,13 +198,7 @@ Result<void> gather(const Serving& serving, const PredictRequest& request, base:
     if (scratch.sent[i] >= 0) {
       TRY(gather_column(serving, batch, static_cast<std::size_t>(scratch.sent[i]), i, scratch));
     } else if (serving.lookup_positions[i] < 0) {  // optional and not sent
-      for (std::size_t row = 0; row < batch.rows; ++row) {
-        if (serving.inputs[i].is_text()) {
-          scratch.texts[i * batch.rows + row] = {};
-        } else {
-          scratch.numbers[i * batch.rows + row] = std::numeric_limits<double>::quiet_NaN();
-        }
-      }
+      fill_missing(serving, i, batch.rows, scratch);
     }
   }
   for (std::size_t i = columns; i < serving.inputs.size(); ++i) {
@@ -218,7 +221,14 @@ Result<void> gather(const Serving& serving, const PredictRequest& request, base:
   if (request.unknown_inputs == UnknownInputs::kRefused &&
       used < batch.names.size() + batch.tensors.size())
     TRY(refuse_unknown(serving, batch));
-  return needs_lookup ? look_up(serving, request, as_of, features, scratch) : Result<void>();
+  if (!needs_lookup) return {};
+  Result<void> found = look_up(serving, request, as_of, features, scratch);
+  if (!found) {
+    for (std::size_t i = 0; i < columns; ++i) {
+      if (scratch.sent[i] < 0) fill_missing(serving, i, batch.rows, scratch);
+    }
+  }
+  return found;
 }
 
 void gather_logged(const Serving& serving, const Batch& batch, Scratch& scratch) {

@@ -54,7 +54,8 @@ struct Scratch {
 
 // Fills the scratch's views, one an input of `serving`. What was sent wins over what is looked up,
 // as known at `as_of`, or at the row's own time. kInvalidArgument: missing, mistyped or (when they
-// are refused) unknown inputs, named; else what the lookup says.
+// are refused) unknown inputs, named; else what the lookup says, and what it should have found is
+// missing in the views.
 Result<void> gather(const Serving& serving, const PredictRequest& request, base::Timestamp as_of,
                     FeatureLookup& features, Scratch& scratch);
 

@@ -200,8 +200,11 @@ Result<Prediction> Endpoints::predict(const PredictRequest& request) {
   const base::Timestamp arrival_time = wall_clock_.now();
   thread_local Scratch scratch;
   scratch.reset(batch.rows, serving->inputs, serving->schema->size());
-  if (Result<void> gathered = gather(*serving, request, event_time, features_, scratch); !gathered)
-    return fail_version(std::move(gathered).error());
+  const Result<void> gathered = gather(*serving, request, event_time, features_, scratch);
+  // Wrong input is its sender's fault. A lookup that failed is the endpoint's: it is logged, so
+  // that the endpoint's monitors count it.
+  if (!gathered && gathered.error().code == Code::kInvalidArgument)
+    return fail_version(gathered.error());
   const std::span<const RowOrigin> origins = request.origins;
   if (batch.rows > 1 && origins.empty()) {
     scratch.row_ids.resize(batch.rows);
@@ -213,8 +216,8 @@ Result<Prediction> Endpoints::predict(const PredictRequest& request) {
   std::optional<Error> failure;
   gather_logged(*serving, batch, scratch);
   for (const Variant& variant : serving->variants) {
-    const bool shadows =
-        variant.spec.is_shadow && (variant.spec.slots.empty() || variant.spec.has_slot(slot));
+    const bool shadows = gathered && variant.spec.is_shadow &&
+                         (variant.spec.slots.empty() || variant.spec.has_slot(slot));
     if (&variant != chosen && !shadows) continue;
     const auto scoring = std::chrono::steady_clock::now();
     scratch.model_inputs.clear();
@@ -226,7 +229,8 @@ Result<Prediction> Endpoints::predict(const PredictRequest& request) {
                                           .params = request.params,
                                           .deadline = request.deadline},
                                  .priority = request.priority};
-    const Result<Batcher::Receipt> scored = score(variant, asked, scoring, outputs);
+    const Result<Batcher::Receipt> scored =
+        gathered ? score(variant, asked, scoring, outputs) : gathered.error();
     if (!scored && &variant == chosen) failure = scored.error();
     const std::string_view error =
         scored ? std::string_view() : scratch.kept.emplace_back(scored.error().message);
