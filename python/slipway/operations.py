@@ -20,8 +20,8 @@ class Retry(Part):
 @dataclass(frozen=True)
 class Step(Part):
     """One command of a pipeline, in which `{param}`, `{step}` (that step's folder) and `{out}` (its own) are filled in, or a question to a person
-    (`approve`). `retry`: a number of more tries, or a Retry. `always`: it runs however the rest has ended. ValueError: neither `run` nor `approve`, or
-    both."""
+    (`approve`). `retry`: a number of more tries, or a Retry. `always`: it runs however the rest has ended. `when`: a condition over
+    `{param}`, `{step/file#member}` and, with `always`, `{run.state}`; else the step is skipped. ValueError: neither `run` nor `approve`, or both."""
 
     name: str
     run: str | None = None
@@ -34,6 +34,7 @@ class Step(Part):
     timeout: Duration | None = field(default=None, metadata=DURATION)
     retry: int | Retry | None = None
     always: bool | None = None
+    when: str | None = None
     cache: bool | None = None
 
     def __post_init__(self) -> None:

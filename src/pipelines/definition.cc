@@ -66,10 +66,11 @@ struct MarkedStep {
   StepDefinition step;
   YamlNode node;  // of the step
   YamlNode run;   // of its command
+  YamlNode when;  // of its condition
 };
 
 Result<MarkedStep> read_step(const YamlNode& node) {
-  MarkedStep read{.step = {}, .node = node, .run = node};
+  MarkedStep read{.step = {}, .node = node, .run = node, .when = node};
   StepDefinition& step = read.step;
   YamlMap map = TRY(node.map("a step"));
   const YamlNode name = TRY(map.get("name"));
@@ -83,6 +84,12 @@ Result<MarkedStep> read_step(const YamlNode& node) {
       return run->error("a command can't hold a NUL byte: step={}", step.name);
   }
   if (const auto approve = map.find("approve")) step.approve = TRY(approve->text());
+  if (const auto when = map.find("when")) {
+    auto condition = Condition::parse(TRY(when->text()));
+    if (!condition) return when->error("{}", condition.error().message);
+    step.when = std::move(*condition);
+    read.when = *when;
+  }
   step.after = TRY(find_list(map, "after"));
   step.code = TRY(find_list(map, "code"));
   step.env = TRY(find_list(map, "env"));
@@ -105,13 +112,43 @@ Result<MarkedStep> read_step(const YamlNode& node) {
                                       !step.inputs.empty() || !step.outputs.empty() ||
                                       step.retry.times > 0 || step.always || step.cache;
   if (step.run.empty() && has_what_a_command_has) {
-    return node.error("a step with approve has name, after and timeout alone: step={}", step.name);
+    return node.error("a step with approve has name, when, after and timeout alone: step={}",
+                      step.name);
   }
   step.command = parse_command(step.run);
   return read;
 }
 
-// Names must be distinct, and what a command or `after` mentions must exist.
+Result<void> check_condition(const PipelineDefinition& pipeline, const MarkedStep& marked) {
+  for (const ConditionOperand& operand : marked.step.when->references()) {
+    switch (operand.kind) {
+      case ConditionOperand::Kind::kLiteral:
+        break;
+      case ConditionOperand::Kind::kRunState:
+        if (!marked.step.always)
+          return marked.when.error("{} is known to steps with always: step={}", operand.text,
+                                   marked.step.name);
+        break;
+      case ConditionOperand::Kind::kParameter:
+        if (pipeline.params.contains(operand.name)) break;
+        return marked.when.error(
+            "the condition refers to no parameter: step={} reference={} (a step's output is "
+            "written {{step/file#member}})",
+            marked.step.name, operand.text);
+      case ConditionOperand::Kind::kOutput:
+        const StepDefinition* step = pipeline.find_step(operand.name);
+        if (step == nullptr || step->run.empty())
+          return marked.when.error(
+              "the condition refers to no step with outputs: step={} "
+              "reference={}",
+              marked.step.name, operand.text);
+        break;
+    }
+  }
+  return {};
+}
+
+// Names must be distinct, and what a command, a condition or `after` mentions must exist.
 Result<void> check_references(const PipelineDefinition& pipeline,
                               const std::vector<MarkedStep>& steps) {
   for (std::size_t i = 0; i < steps.size(); ++i) {
@@ -134,6 +171,7 @@ Result<void> check_references(const PipelineDefinition& pipeline,
           "{{{{{}}}}} for the literal text)",
           marked.step.name, reference, reference);
     }
+    if (marked.step.when) TRY(check_condition(pipeline, marked));
     for (const std::string& other : marked.step.after) {
       if (!pipeline.find_step(other)) {
         return marked.node.error("'after' names a step that doesn't exist: step={} after={}",

@@ -12,6 +12,7 @@
 #include "base/result.h"
 #include "base/timestamp.h"
 #include "pipelines/command_template.h"
+#include "pipelines/condition.h"
 
 namespace slipway::pipelines {
 
@@ -30,6 +31,7 @@ struct StepDefinition {
   std::string run;                    // as written; empty: `approve`
   std::string approve;                // what a person is asked instead of a command
   std::vector<CommandPiece> command;  // `run`, parsed
+  std::optional<Condition> when;      // else the step, and what needs it, is skipped
   std::vector<std::string>
       after;  // steps that must have succeeded although nothing of theirs is read
   std::vector<std::string> code;          // files or folders below the project

@@ -30,6 +30,16 @@ TEST(Definition, MistakesCarryLineAndColumn) {
       {"pipelines:\n  p:\n    steps:\n      - {name: a, run: x, retry: {tries: 1}}\n",
        "known=times"},
       {"pipelines:\n  p:\n    steps:\n      - {name: a, run: x, always: maybe}\n", "true or false"},
+      {"pipelines:\n  p:\n    steps:\n      - {name: a, run: x, when: '1 >'}\n",
+       "expected a value at position 4"},
+      {"pipelines:\n  p:\n    steps:\n      - {name: a, run: x, when: '{b} > 1'}\n",
+       "no parameter"},
+      {"pipelines:\n  p:\n    steps:\n      - {name: a, run: x, when: '{b/f} > 1'}\n", "no step"},
+      {"pipelines:\n  p:\n    steps:\n      - {name: a, run: x, when: '{a/f} > 1'}\n",
+       "in a circle"},
+      {"pipelines:\n  p:\n    steps:\n      - {name: a, run: x, when: \"{run.state} == "
+       "'failed'\"}\n",
+       "steps with always"},
       {"pipelines:\n  p: [\n", "line"},
   };
   for (const auto& [yaml, says] : cases) {

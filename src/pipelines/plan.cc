@@ -14,6 +14,11 @@ bool holds(const std::vector<std::string>& names, const std::string& name) {
 std::vector<std::string> needs_of(const StepDefinition& step,
                                   const std::vector<StepDefinition>& steps) {
   std::vector<std::string> mentioned = references(step.command);
+  if (step.when) {
+    for (const ConditionOperand& operand : step.when->references()) {
+      if (operand.kind == ConditionOperand::Kind::kOutput) mentioned.push_back(operand.name);
+    }
+  }
   std::vector<std::string> needs;
   for (const StepDefinition& other : steps) {
     if (holds(mentioned, other.name) || holds(step.after, other.name)) needs.push_back(other.name);

@@ -13,7 +13,7 @@ namespace slipway::pipelines {
 struct PlannedStep {
   StepDefinition definition;
   std::vector<std::string> reads;  // steps whose output folders the command mentions
-  std::vector<std::size_t> needs;  // positions of `reads` and `after`: what comes before. A step
+  std::vector<std::size_t> needs;  // positions of `reads`, `after` and what `when` reads. A step
                                    // with `always` that says nothing of it comes behind all without
   std::vector<std::string> params;  // names the command mentions
 };

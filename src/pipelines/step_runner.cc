@@ -11,7 +11,8 @@ namespace slipway::pipelines {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr int kRefused = 3;  // a gate said no
+constexpr int kRefused = 3;                         // a gate said no
+constexpr std::uintmax_t kValueBytesMax = 1 << 20;  // of a file that a condition reads
 constexpr std::string_view kSalt = "slipway-1";
 
 // File -> SHA-256, of the declared outputs, or of all there is.
@@ -52,6 +53,42 @@ bool matches(const JsonObject& manifest, const fs::path& folder) {
     if (!bytes || base::sha256_hex(*bytes) != std::string_view(digest.get_string())) return false;
   }
   return true;
+}
+
+// What a condition refers to, as text.
+Result<std::string> value_of(const ConditionOperand& operand, const Plan& plan,
+                             const RunRecord& run,
+                             const std::map<std::string, std::string>& folders) {
+  switch (operand.kind) {
+    case ConditionOperand::Kind::kLiteral:
+      return operand.text;
+    case ConditionOperand::Kind::kParameter:
+      return plan.params.at(operand.name);
+    case ConditionOperand::Kind::kRunState:
+      return end_of(run.steps).state;
+    case ConditionOperand::Kind::kOutput:
+      break;
+  }
+  const fs::path file = fs::path(folders.at(operand.name)) / operand.file;
+  std::error_code ec;
+  const auto bytes = fs::file_size(file, ec);
+  if (ec || !fs::is_regular_file(file, ec))
+    return base::error(Code::kNotFound, "the step has written no such file: {}", operand.text);
+  if (bytes > kValueBytesMax) {
+    return base::error(Code::kResourceExhausted,
+                       "the file is too large for a condition: {} bytes={} limit={}", operand.text,
+                       bytes, kValueBytesMax);
+  }
+  const std::string text = TRY(store::read_file(file));
+  if (!operand.member.empty()) {
+    auto value = json_value(text, operand.member);
+    if (!value) return std::move(value).error().with_context(operand.text);
+    return value;
+  }
+  const std::string_view spaces = " \t\r\n";
+  const std::size_t from = text.find_first_not_of(spaces);
+  if (from == std::string::npos) return std::string();
+  return text.substr(from, text.find_last_not_of(spaces) + 1 - from);
 }
 
 double between_zero_and_one(base::Random& random) {
@@ -107,6 +144,23 @@ Result<void> StepRunner::begin(RunRecord& run, std::size_t position, const Plan&
   step.not_before.reset();
   step.reason.clear();
   step.exit_code.reset();
+  const auto end = [&](std::string_view state, std::string reason) {
+    step.state = state;
+    step.reason = std::move(reason);
+    step.finished = wall_clock_.now();
+  };
+  if (planned.definition.when) {
+    const auto outcome = planned.definition.when->evaluate(
+        [&](const ConditionOperand& operand) { return value_of(operand, plan, run, folders); });
+    if (!outcome) {
+      end("failed", "its condition: " + outcome.error().message);
+      return {};
+    }
+    if (!outcome->holds) {
+      end("skipped", "its condition says no: " + outcome->why);
+      return {};
+    }
+  }
   if (planned.definition.run.empty()) {
     step.state = "waiting";
     step.reason = planned.definition.approve;
@@ -114,9 +168,7 @@ Result<void> StepRunner::begin(RunRecord& run, std::size_t position, const Plan&
   }
   const auto declared = declared_digests(planned.definition, project, inputs_);
   if (!declared) {
-    step.state = "failed";
-    step.reason = declared.error().message;
-    step.finished = wall_clock_.now();
+    end("failed", declared.error().message);
     return {};
   }
   StepKey key = make_step_key(plan, planned, *declared, outputs_of, std::string(kSalt));

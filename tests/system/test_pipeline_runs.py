@@ -25,6 +25,13 @@ pipelines:
       - {name: first, run: 'echo first >> late'}
       - {name: second, run: 'test -f go', after: [first]}
       - {name: tidy, run: 'echo $SLIPWAY_RUN_STATE >> tidied', always: true}
+  gated:
+    params: {auc: 0.8, country: US}
+    steps:
+      - {name: evaluate, run: 'printf "{\\"test\\": {\\"auc\\": %%s}}" {auc} > {out}/metrics.json', outputs: [metrics.json]}
+      - {name: promote, run: 'echo promoted', when: "{evaluate/metrics.json#test.auc} > 0.7 and {country} == 'US'"}
+      - {name: tell, run: 'echo told', after: [promote]}
+      - {name: on-failure, run: 'echo $SLIPWAY_RUN_REASON', always: true, when: "{run.state} == 'failed'"}
 """ % ("\n".join(f"      - {{name: s{i}, run: 'sleep 0.05; echo s{i} >> done'}}" for i in range(40)), ", ".join(f"s{i}" for i in range(40)))
 
 
@@ -77,6 +84,25 @@ def test_a_run_goes_on_from_what_failed(project):
     assert (project.folder / "tidied").read_text() == "failed\n"  # it went well, so it isn't run again
     refused = subprocess.run([BINARY, "--url", project.url, "pipelines", "retry", run["id"]], capture_output=True, text=True)
     assert refused.returncode == 1 and "nothing of the run failed" in refused.stderr
+
+
+def test_a_condition_decides_what_runs(project, open_page):
+    def run(*params):
+        flags = [flag for param in params for flag in ("--param", param)]
+        return json.loads(subprocess.run([BINARY, "--url", project.url, "--json", "run", "gated", *flags], capture_output=True, text=True).stdout)
+
+    good = run()
+    assert good["state"] == "succeeded" and [step["state"] for step in good["steps"]] == ["succeeded", "succeeded", "succeeded", "skipped"]
+    for params, why in ((["auc=0.61"], "{evaluate/metrics.json#test.auc} (0.61) > 0.7"),
+                        (["country=FR"], "{evaluate/metrics.json#test.auc} (0.8) > 0.7, {country} (FR) == US")):
+        bad = run(*params)
+        assert bad["state"] == "succeeded" and [step["state"] for step in bad["steps"]] in (["succeeded"] + ["skipped"] * 3, ["cached"] + ["skipped"] * 3)
+        assert bad["steps"][1]["reason"] == "its condition says no: " + why
+    broken = run("auc=[]")
+    assert broken["state"] == "failed" and [step["state"] for step in broken["steps"]] == ["succeeded", "failed", "skipped", "succeeded"]
+    assert "its condition: {evaluate/metrics.json#test.auc}: it is no number" in broken["steps"][1]["reason"]
+    page = open_page(f"{project.url}/ui/pipeline-runs/{bad['id']}")
+    expect(page.get_by_role("table", name="Steps").get_by_role("row").nth(2)).to_contain_text("its condition says no")
 
 
 def test_the_page_tries_again(project, open_page):
