@@ -86,7 +86,7 @@ int show_end(Context& context, Client& client, Result<Json> run, bool detached) 
 struct RunOptions {
   std::string pipeline, run, reason;
   std::vector<std::string> params;
-  bool detached = false;
+  bool detached = false, explained = false;
 };
 
 int start(Context& context, const RunOptions& options) {
@@ -100,6 +100,12 @@ int start(Context& context, const RunOptions& options) {
     params[param.substr(0, equals)] = param.substr(equals + 1);
   }
   Client client(context);
+  if (options.explained) {
+    return finish_table(context,
+                        client.post(path_of("/slipway/v1/pipelines/{}/explain", {options.pipeline}),
+                                    {{"params", std::move(params)}}),
+                        "steps", {{"STEP", "step"}, {"VERDICT", "verdict"}, {"WHY", "why"}});
+  }
   Result<Json> run = client.post(path_of("/slipway/v1/pipelines/{}/runs", {options.pipeline}),
                                  {{"params", std::move(params)}, {"reason", options.reason}});
   return show_end(context, client, std::move(run), options.detached);
@@ -121,6 +127,8 @@ void add_pipeline_commands(CLI::App& root, Context& context, int& exit_code) {
   run->add_option("--param,-p", options->params, "NAME=VALUE, again for more");
   run->add_option("--reason", options->reason, "Why, for the record");
   run->add_flag("--detach", options->detached, "Only start it");
+  run->add_flag("--explain", options->explained,
+                "Run nothing: say for each step whether it would run, and why");
   run->callback([&context, &exit_code, options] { exit_code = start(context, *options); });
 
   CLI::App* pipelines =

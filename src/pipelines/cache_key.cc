@@ -11,6 +11,9 @@ namespace slipway::pipelines {
 namespace fs = std::filesystem;
 namespace {
 
+// Separates what must never share results: another version of the evaluator.
+constexpr std::string_view kSalt = "slipway-1";
+
 Result<std::string> file_digest(const fs::path& file) {
   std::ifstream in(file, std::ios::binary);
   if (!in)
@@ -81,8 +84,7 @@ Result<std::map<std::string, std::string>> declared_digests(const StepDefinition
 
 StepKey make_step_key(const Plan& plan, const PlannedStep& step,
                       const std::map<std::string, std::string>& declared,
-                      const std::map<std::string, std::string>& outputs_of,
-                      const std::string& salt) {
+                      const std::map<std::string, std::string>& outputs_of) {
   JsonObject parts;
   std::map<std::string, std::string> sorted = declared;
   for (const std::string& read : step.reads) sorted["step/" + read] = outputs_of.at(read);
@@ -93,7 +95,7 @@ StepKey make_step_key(const Plan& plan, const PlannedStep& step,
   for (const std::string& name : names) outputs.push_back(Json(name));
   StepKey key;
   key.document["format"] = 1;
-  key.document["salt"] = salt;
+  key.document["salt"] = kSalt;
   // Folders differ from run to run; their content is in `parts`.
   key.document["command"] =
       command_of(plan, step, [](const std::string& name) { return "{" + name + "}"; });

@@ -44,12 +44,10 @@ Result<std::map<std::string, std::string>> declared_digests(const StepDefinition
                                                             const std::filesystem::path& project,
                                                             InputDigests& inputs);
 
-// `outputs_of` has the manifest digest of each step that this one reads. `salt` separates what must
-// never share results: another version of the evaluator. Pure.
+// `outputs_of` has the manifest digest of each step that this one reads. Pure.
 StepKey make_step_key(const Plan& plan, const PlannedStep& step,
                       const std::map<std::string, std::string>& declared,
-                      const std::map<std::string, std::string>& outputs_of,
-                      const std::string& salt);
+                      const std::map<std::string, std::string>& outputs_of);
 
 // The first difference between two documents as a sentence: "code/train.py changed". Empty: there
 // is none.

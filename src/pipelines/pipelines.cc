@@ -135,31 +135,45 @@ Result<std::vector<PipelineDefinition>> Pipelines::definitions() {
   return definitions;
 }
 
-Result<RunRecord> Pipelines::start_run(const std::string& pipeline,
-                                       const std::map<std::string, std::string>& params,
-                                       const Trigger& trigger) {
+Result<Pipelines::Planned> Pipelines::plan_run(const std::string& pipeline,
+                                               const std::map<std::string, std::string>& params) {
   const auto found = TRY(db_.read([&](store::Reader& reader) {
     return reader.find(
         "SELECT text, project FROM pipeline_definitions WHERE name = ?", {pipeline},
         [](const store::Row& row) { return std::pair(row.string(0), row.string(1)); });
   }));
   if (!found) return base::error(Code::kNotFound, "no such pipeline: pipeline={}", pipeline);
-  const base::Timestamp now = event_clock_.now();
-  const Plan plan =
-      TRY(make_plan(TRY(parse_pipeline(pipeline, found->first)), params, types::to_rfc3339(now)));
+  Planned planned{.plan = {}, .text = found->first, .project = found->second};
+  planned.now = event_clock_.now();
+  planned.plan = TRY(make_plan(TRY(parse_pipeline(pipeline, planned.text)), params,
+                               types::to_rfc3339(planned.now)));
+  return planned;
+}
+
+Result<RunRecord> Pipelines::start_run(const std::string& pipeline,
+                                       const std::map<std::string, std::string>& params,
+                                       const Trigger& trigger) {
+  const Planned planned = TRY(plan_run(pipeline, params));
   RunRecord run{.id = random_.hex(8),
                 .pipeline = pipeline,
                 .state = "queued",
                 .reason = trigger.reason,
                 .actor = trigger.actor,
-                .params = plan.params,
-                .now = now,
+                .params = planned.plan.params,
+                .now = planned.now,
                 .created = wall_clock_.now()};
-  for (const PlannedStep& step : plan.steps) run.steps.push_back({.name = step.definition.name});
-  const std::string id =
-      TRY(table_.add({.record = run, .text = found->first, .project = found->second}, trigger.id));
+  for (const PlannedStep& step : planned.plan.steps)
+    run.steps.push_back({.name = step.definition.name});
+  const std::string id = TRY(
+      table_.add({.record = run, .text = planned.text, .project = planned.project}, trigger.id));
   if (id == run.id) enqueue(id, SteadyClock::now());
   return find_run(id);
+}
+
+Result<std::vector<StepForecast>> Pipelines::explain_run(
+    const std::string& pipeline, const std::map<std::string, std::string>& params) {
+  const Planned planned = TRY(plan_run(pipeline, params));
+  return forecast(pipeline, planned.plan, planned.project, table_, inputs_);
 }
 
 Result<RunRecord> Pipelines::find_run(const std::string& id) { return TRY(table_.find(id)).record; }

@@ -18,6 +18,7 @@
 #include "pipelines/cache_key.h"
 #include "pipelines/definition.h"
 #include "pipelines/executor.h"
+#include "pipelines/forecast.h"
 #include "pipelines/plan.h"
 #include "pipelines/run_record.h"
 #include "pipelines/run_table.h"
@@ -77,6 +78,9 @@ class Pipelines {
   Result<RunRecord> start_run(const std::string& pipeline,
                               const std::map<std::string, std::string>& params,
                               const Trigger& trigger);
+  // What such a run would do now, step by step; nothing is run. As start_run.
+  Result<std::vector<StepForecast>> explain_run(const std::string& pipeline,
+                                                const std::map<std::string, std::string>& params);
   Result<RunRecord> find_run(const std::string& id);  // kNotFound
   // Newest first, without steps. An empty pipeline or state: any. kInvalidArgument: no such state.
   Result<std::vector<RunRecord>> runs(const std::string& pipeline, const std::string& state,
@@ -101,6 +105,14 @@ class Pipelines {
   using SteadyTime = std::chrono::steady_clock::time_point;
   struct Work;  // a run that this thread advances
 
+  struct Planned {
+    Plan plan;
+    std::string text, project;  // as stored
+    base::Timestamp now;
+  };
+  // The plan of a run that would be started now.
+  Result<Planned> plan_run(const std::string& pipeline,
+                           const std::map<std::string, std::string>& params);
   void enqueue(const std::string& id, SteadyTime due);
   // Lets whoever advances the run look at it again, now.
   void touch(const std::string& id) REQUIRES(mutex_);

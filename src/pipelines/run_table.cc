@@ -140,17 +140,34 @@ Result<std::vector<std::string>> RunTable::active() {
   return ids;
 }
 
-Result<std::vector<std::pair<std::string, std::string>>> RunTable::with_key(
-    const std::string& cache_key) {
-  std::vector<std::pair<std::string, std::string>> found;
+Result<std::vector<RunTable::Kept>> RunTable::with_key(const std::string& cache_key) {
+  std::vector<Kept> found;
   TRY(db_.read([&](store::Reader& reader) {
     return reader.query(
-        "SELECT folder, manifest FROM pipeline_steps WHERE cache_key = ? AND state = "
+        "SELECT run, folder, manifest FROM pipeline_steps WHERE cache_key = ? AND state = "
         "'succeeded' ORDER BY finished_at DESC LIMIT 5",
-        {cache_key},
-        [&](const store::Row& row) { found.emplace_back(row.string(0), row.string(1)); });
+        {cache_key}, [&](const store::Row& row) {
+          found.push_back(
+              {.run = row.string(0), .folder = row.string(1), .manifest = row.string(2)});
+        });
   }));
   return found;
+}
+
+Result<std::optional<RunTable::KeyOfRun>> RunTable::newest_key(const std::string& pipeline,
+                                                               const std::string& step) {
+  const auto found = TRY(db_.read([&](store::Reader& reader) {
+    return reader.find(
+        "SELECT s.run, s.key_document FROM pipeline_runs r JOIN pipeline_steps s ON s.run = r.id "
+        "WHERE r.pipeline = ? AND s.name = ? AND s.state IN ('succeeded', 'cached') ORDER BY "
+        "r.created_at DESC, r.id DESC LIMIT 1",
+        {pipeline, step},
+        [](const store::Row& row) { return std::pair(row.string(0), row.string(1)); });
+  }));
+  std::optional<KeyOfRun> key;
+  if (found) key = KeyOfRun{.run = found->first, .document = {}};
+  if (key) key->document = TRY(object_or_empty(found->second));
+  return key;
 }
 
 Result<void> RunTable::save_state(const RunRecord& run) {

@@ -28,8 +28,17 @@ class RunTable {
   Result<std::vector<RunRecord>> newest(const std::string& pipeline, const std::string& state,
                                         std::size_t limit);
   Result<std::vector<std::string>> active();  // oldest first
-  // Folder and manifest of the newest steps that succeeded with this key.
-  Result<std::vector<std::pair<std::string, std::string>>> with_key(const std::string& cache_key);
+  struct Kept {
+    std::string run, folder, manifest;
+  };
+  // Of the newest steps that succeeded with this key.
+  Result<std::vector<Kept>> with_key(const std::string& cache_key);
+  struct KeyOfRun {
+    std::string run;
+    JsonObject document;
+  };
+  // What went into the key of a step in the newest run of a pipeline in which it was good.
+  Result<std::optional<KeyOfRun>> newest_key(const std::string& pipeline, const std::string& step);
 
   Result<void> save_state(const RunRecord& run);
   // Those steps at once: all of them are kept or none.

@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "base/hash.h"
+#include "pipelines/step_outputs.h"
 #include "store/file_system.h"
 #include "types/timestamp.h"
 
@@ -11,49 +12,7 @@ namespace slipway::pipelines {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr int kRefused = 3;                         // a gate said no
-constexpr std::uintmax_t kValueBytesMax = 1 << 20;  // of a file that a condition reads
-constexpr std::string_view kSalt = "slipway-1";
-
-// File -> SHA-256, of the declared outputs, or of all there is.
-Result<JsonObject> make_manifest(const fs::path& folder, const StepDefinition& step) {
-  std::vector<fs::path> files;
-  if (step.outputs.empty()) {
-    for (const auto& entry : fs::recursive_directory_iterator(folder)) {
-      if (entry.is_regular_file()) files.push_back(entry.path());
-    }
-  }
-  for (const std::string& output : step.outputs) {
-    const fs::path path = folder / output;
-    std::error_code ec;
-    if (fs::is_directory(path, ec)) {
-      for (const auto& entry : fs::recursive_directory_iterator(path)) {
-        if (entry.is_regular_file()) files.push_back(entry.path());
-      }
-    } else if (fs::is_regular_file(path, ec)) {
-      files.push_back(path);
-    } else {
-      return base::error(Code::kFailedPrecondition,
-                         "the step ended well but a declared output is missing: output={}", output);
-    }
-  }
-  std::sort(files.begin(), files.end());
-  JsonObject manifest;
-  for (const fs::path& file : files) {
-    TRY(store::sync_file(file));
-    manifest[file.lexically_relative(folder).generic_string()] =
-        base::sha256_hex(TRY(store::read_file(file)));
-  }
-  return manifest;
-}
-
-bool matches(const JsonObject& manifest, const fs::path& folder) {
-  for (const auto& [name, digest] : manifest) {
-    const auto bytes = store::read_file(folder / std::string(std::string_view(name)));
-    if (!bytes || base::sha256_hex(*bytes) != std::string_view(digest.get_string())) return false;
-  }
-  return true;
-}
+constexpr int kRefused = 3;  // a gate said no
 
 // What a condition refers to, as text.
 Result<std::string> value_of(const ConditionOperand& operand, const Plan& plan,
@@ -69,26 +28,7 @@ Result<std::string> value_of(const ConditionOperand& operand, const Plan& plan,
     case ConditionOperand::Kind::kOutput:
       break;
   }
-  const fs::path file = fs::path(folders.at(operand.name)) / operand.file;
-  std::error_code ec;
-  const auto bytes = fs::file_size(file, ec);
-  if (ec || !fs::is_regular_file(file, ec))
-    return base::error(Code::kNotFound, "the step has written no such file: {}", operand.text);
-  if (bytes > kValueBytesMax) {
-    return base::error(Code::kResourceExhausted,
-                       "the file is too large for a condition: {} bytes={} limit={}", operand.text,
-                       bytes, kValueBytesMax);
-  }
-  const std::string text = TRY(store::read_file(file));
-  if (!operand.member.empty()) {
-    auto value = json_value(text, operand.member);
-    if (!value) return std::move(value).error().with_context(operand.text);
-    return value;
-  }
-  const std::string_view spaces = " \t\r\n";
-  const std::size_t from = text.find_first_not_of(spaces);
-  if (from == std::string::npos) return std::string();
-  return text.substr(from, text.find_last_not_of(spaces) + 1 - from);
+  return output_value(operand, folders.at(operand.name));
 }
 
 double between_zero_and_one(base::Random& random) {
@@ -114,18 +54,15 @@ JsonObject StepRunner::find_source(const fs::path& project, const std::string& r
 }
 
 Result<bool> StepRunner::answer_from_cache(StepRecord& step) {
-  for (const auto& [folder, text] : TRY(table_.with_key(step.cache_key))) {
-    auto manifest = base::parse_json_object(text);
-    if (!manifest || !matches(*manifest, folder)) continue;
-    step.state = "cached";
-    step.folder = folder;
-    step.manifest_digest = base::sha256_hex(text);
-    step.manifest = std::move(*manifest);
-    step.reason = "nothing it depends on has changed";
-    step.exit_code = 0;
-    return true;
-  }
-  return false;
+  auto kept = TRY(find_kept(table_, step.cache_key));
+  if (!kept) return false;
+  step.state = "cached";
+  step.folder = std::move(kept->folder);
+  step.manifest_digest = std::move(kept->manifest_digest);
+  step.manifest = std::move(kept->manifest);
+  step.reason = "nothing it depends on has changed";
+  step.exit_code = 0;
+  return true;
 }
 
 Result<void> StepRunner::begin(RunRecord& run, std::size_t position, const Plan& plan,
@@ -171,7 +108,7 @@ Result<void> StepRunner::begin(RunRecord& run, std::size_t position, const Plan&
     end("failed", declared.error().message);
     return {};
   }
-  StepKey key = make_step_key(plan, planned, *declared, outputs_of, std::string(kSalt));
+  StepKey key = make_step_key(plan, planned, *declared, outputs_of);
   step.cache_key = key.digest;
   step.key_document = std::move(key.document);
   step.command = command_of(plan, planned, [&](const std::string& name) { return folders[name]; });

@@ -32,6 +32,14 @@ pipelines:
       - {name: promote, run: 'echo promoted', when: "{evaluate/metrics.json#test.auc} > 0.7 and {country} == 'US'"}
       - {name: tell, run: 'echo told', after: [promote]}
       - {name: on-failure, run: 'echo $SLIPWAY_RUN_REASON', always: true, when: "{run.state} == 'failed'"}
+  told:
+    params: {auc: 0.8}
+    steps:
+      - {name: rows, run: 'cat rows.csv > {out}/rows', inputs: [rows.csv], outputs: [rows]}
+      - {name: train, run: 'wc -c {rows}/rows > {out}/model', code: [train.py], outputs: [model]}
+      - {name: score, run: 'echo {auc} > {out}/auc; cat {train}/model', outputs: [auc]}
+      - {name: ask, approve: Is it good, when: "{score/auc} > 0.9"}
+      - {name: effect, run: 'echo {train} >> effects'}
 """ % ("\n".join(f"      - {{name: s{i}, run: 'sleep 0.05; echo s{i} >> done'}}" for i in range(40)), ", ".join(f"s{i}" for i in range(40)))
 
 
@@ -103,6 +111,44 @@ def test_a_condition_decides_what_runs(project, open_page):
     assert "its condition: {evaluate/metrics.json#test.auc}: it is no number" in broken["steps"][1]["reason"]
     page = open_page(f"{project.url}/ui/pipeline-runs/{bad['id']}")
     expect(page.get_by_role("table", name="Steps").get_by_role("row").nth(2)).to_contain_text("its condition says no")
+
+
+def test_a_run_is_explained_before_it_is_started(project):
+    def explain(*params):
+        told = json.loads(project.cli("--json", "run", "told", "--explain", *params).stdout)["steps"]
+        return {step["step"]: (step["verdict"], step["why"]) for step in told}
+
+    first = explain()
+    assert first["rows"][0] == "fails" and "rows.csv" in first["rows"][1]
+    assert first["train"] == ("skipped", "it needs rows, which is failing")
+    (project.folder / "rows.csv").write_text("1\n")
+    (project.folder / "train.py").write_text("a\n")
+    first = explain()
+    assert first["rows"] == ("runs", "it has not succeeded before")
+    assert first["train"] == ("depends", "it runs unless what rows writes is as before")
+    assert first["ask"] == ("depends", "its condition reads {score/auc}")
+    assert first["effect"] == ("runs", "it declares no outputs, so it runs for its effect")
+    assert json.loads(project.cli("--json", "pipelines", "runs", "told").stdout)["runs"] == []  # nothing ran
+
+    run = json.loads(project.cli("--json", "run", "told").stdout)
+    assert run["state"] == "succeeded"
+    since = f"since run {run['id']}: "
+    unchanged = "nothing it depends on has changed since run " + run["id"]
+    second = explain()
+    assert {step: second[step] for step in ("rows", "train", "score")} == dict.fromkeys(("rows", "train", "score"), ("cached", unchanged))
+    assert second["ask"] == ("skipped", "its condition says no: {score/auc} (0.8) > 0.9")
+    assert explain("--param", "auc=0.95")["score"] == ("runs", since + "the command or a parameter in it changed")
+    (project.folder / "train.py").write_text("b\n")
+    assert explain()["train"] == ("runs", since + "code/train.py changed")
+    assert explain()["score"] == ("depends", "it runs unless what train writes is as before")
+    (project.folder / "train.py").write_text("a\n")
+    outputs = project.data_dir / "pipelines" / run["id"] / "rows" / "rows"
+    outputs.write_text("damaged")
+    assert explain()["rows"] == ("runs", f"what run {run['id']} wrote is gone or damaged")
+    table = project.cli("run", "told", "--explain").stdout
+    assert table.split()[:3] == ["STEP", "VERDICT", "WHY"] and "code/train.py" not in table
+    nobody = subprocess.run([BINARY, "--url", project.url, "run", "nobody", "--explain"], capture_output=True, text=True)
+    assert nobody.returncode == 4
 
 
 def test_the_page_tries_again(project, open_page):

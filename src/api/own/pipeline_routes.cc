@@ -28,8 +28,7 @@ Result<Response> list(Pipelines& pipelines) {
   return reply({{"pipelines", std::move(found)}});
 }
 
-Result<Response> start(Pipelines& pipelines, const Request& request) {
-  const JsonObject body = TRY(read_body(request));
+Result<std::map<std::string, std::string>> read_params(const JsonObject& body) {
   std::map<std::string, std::string> params;
   if (const Json* given = body.if_contains("params"); given != nullptr && !given->is_null()) {
     if (!given->is_object()) return base::error(Code::kInvalidArgument, "params must be an object");
@@ -38,11 +37,25 @@ Result<Response> start(Pipelines& pipelines, const Request& request) {
                                        : base::to_text(value);
     }
   }
+  return params;
+}
+
+Result<Response> start(Pipelines& pipelines, const Request& request) {
+  const JsonObject body = TRY(read_body(request));
   pipelines::Trigger trigger;
   trigger.id = TRY(base::find_string(body, "trigger_id")).value_or("");
   trigger.actor = TRY(read_actor(request, body));
   trigger.reason = TRY(base::find_string(body, "reason")).value_or("");
-  return reply(TRY(pipelines.start_run(request.param("name"), params, trigger)).to_json());
+  return reply(
+      TRY(pipelines.start_run(request.param("name"), TRY(read_params(body)), trigger)).to_json());
+}
+
+Result<Response> explain(Pipelines& pipelines, const Request& request) {
+  const JsonObject body = TRY(read_body(request));
+  JsonArray steps;
+  for (const auto& step : TRY(pipelines.explain_run(request.param("name"), TRY(read_params(body)))))
+    steps.push_back(step.to_json());
+  return reply({{"steps", std::move(steps)}});
 }
 
 Result<Response> answer(Pipelines& pipelines, const Request& request) {
@@ -78,6 +91,11 @@ std::vector<http::Route> pipeline_routes(Pipelines& pipelines) {
        .pattern = "/slipway/v1/pipelines/{name}/runs",
        .summary = "Queues a run; the same trigger_id again gives the same run.",
        .handler = answering([&pipelines](const Request& r) { return start(pipelines, r); }),
+       .tag = "slipway"},
+      {.method = Method::kPost,
+       .pattern = "/slipway/v1/pipelines/{name}/explain",
+       .summary = "What a run with these params would do, step by step, and why; nothing is run.",
+       .handler = answering([&pipelines](const Request& r) { return explain(pipelines, r); }),
        .tag = "slipway"},
       {.method = Method::kGet,
        .pattern = "/slipway/v1/pipelines/{name}/runs",

@@ -79,6 +79,7 @@ constexpr Rule kRules[] = {
     {kGet, "/slipway/v1/schedules/{name}/turns", About::kProject, Permission::kRead},
     {kPost, "/slipway/v1/schedules/{name}/pause", About::kProject, Permission::kEdit},
     {kPost, "/slipway/v1/schedules/{name}/resume", About::kProject, Permission::kEdit},
+    {kPost, "/slipway/v1/pipelines/{name}/explain", About::kProject, Permission::kRead},
     {kPost, "/slipway/v1/pipelines/{name}/backfills", About::kProject, Permission::kEdit},
     {kPost, "/slipway/v1/backfills/{id}/cancel", About::kProject, Permission::kEdit},
 

@@ -1,0 +1,136 @@
+#include "pipelines/forecast.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <map>
+#include <optional>
+
+#include "pipelines/step_outputs.h"
+
+namespace slipway::pipelines {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Goes through a plan as a run would, with what is known beforehand.
+class Forecaster {
+ public:
+  Forecaster(const std::string& pipeline, const Plan& plan, const fs::path& project,
+             RunTable& table, InputDigests& inputs)
+      : pipeline_(pipeline), plan_(plan), project_(project), table_(table), inputs_(inputs) {}
+
+  Result<std::vector<StepForecast>> all() {
+    for (const PlannedStep& step : plan_.steps) {
+      StepForecast told{.step = step.definition.name, .verdict = {}, .why = {}};
+      TRY(tell(step, told));
+      told_.push_back(std::move(told));
+    }
+    return std::move(told_);
+  }
+
+ private:
+  Result<void> tell(const PlannedStep& step, StepForecast& told) {
+    const auto say = [&](std::string_view verdict, std::string why) -> Result<void> {
+      told.verdict = verdict;
+      told.why = std::move(why);
+      return {};
+    };
+    const StepDefinition& definition = step.definition;
+    if (const StepForecast* lost = find_lost_need(step))
+      return say("skipped", fmt::format("it needs {}, which is {}", lost->step,
+                                        lost->verdict == "fails" ? "failing" : lost->verdict));
+    if (definition.when) {
+      const auto outcome = definition.when->evaluate(
+          [&](const ConditionOperand& operand) { return value_of(operand); });
+      if (!outcome && outcome.error().code == Code::kUnavailable)
+        return say("depends", outcome.error().message);
+      if (!outcome) return say("fails", "its condition: " + outcome.error().message);
+      if (!outcome->holds) return say("skipped", "its condition says no: " + outcome->why);
+    }
+    if (definition.run.empty()) return say("waits", definition.approve);
+    const auto declared = declared_digests(definition, project_, inputs_);
+    if (!declared) return say("fails", declared.error().message);
+    if (!definition.cached()) {
+      return say("runs", definition.cache ? "cache is off for it"
+                                          : "it declares no outputs, so it runs for its effect");
+    }
+    std::map<std::string, std::string> outputs_of;
+    std::vector<std::string> open;
+    for (const std::string& read : step.reads) {
+      const auto known = kept_.find(read);
+      if (known == kept_.end()) {
+        open.push_back(read);
+      } else {
+        outputs_of[read] = known->second.manifest_digest;
+      }
+    }
+    if (!open.empty())
+      return say("depends",
+                 fmt::format("it runs unless what {} writes is as before", fmt::join(open, ", ")));
+    const StepKey key = make_step_key(plan_, step, *declared, outputs_of);
+    if (auto kept = TRY(find_kept(table_, key.digest))) {
+      std::string why = "nothing it depends on has changed since run " + kept->run;
+      kept_[definition.name] = std::move(*kept);
+      return say("cached", std::move(why));
+    }
+    return say("runs", TRY(why_not_cached(definition.name, key.document)));
+  }
+
+  // A step that this one needs and that won't succeed.
+  const StepForecast* find_lost_need(const PlannedStep& step) const {
+    if (step.definition.always) return nullptr;
+    for (const std::size_t need : step.needs) {
+      if (told_[need].verdict == "skipped" || told_[need].verdict == "fails") return &told_[need];
+    }
+    return nullptr;
+  }
+
+  // kUnavailable: it isn't known before the run.
+  Result<std::string> value_of(const ConditionOperand& operand) const {
+    switch (operand.kind) {
+      case ConditionOperand::Kind::kLiteral:
+        return operand.text;
+      case ConditionOperand::Kind::kParameter:
+        return plan_.params.at(operand.name);
+      case ConditionOperand::Kind::kRunState:
+        return base::error(Code::kUnavailable, "its condition asks how the run stands");
+      case ConditionOperand::Kind::kOutput:
+        break;
+    }
+    const auto known = kept_.find(operand.name);
+    if (known == kept_.end())
+      return base::error(Code::kUnavailable, "its condition reads {}", operand.text);
+    return output_value(operand, known->second.folder);
+  }
+
+  Result<std::string> why_not_cached(const std::string& step, const JsonObject& now) {
+    const auto before = TRY(table_.newest_key(pipeline_, step));
+    if (!before) return std::string("it has not succeeded before");
+    const std::string difference = explain_difference(before->document, now);
+    if (difference.empty()) return fmt::format("what run {} wrote is gone or damaged", before->run);
+    return fmt::format("since run {}: {}", before->run, difference);
+  }
+
+  const std::string& pipeline_;
+  const Plan& plan_;
+  const fs::path& project_;
+  RunTable& table_;
+  InputDigests& inputs_;
+  std::vector<StepForecast> told_;
+  std::map<std::string, KeptOutputs> kept_;  // by step: those that would be answered from cache
+};
+
+}  // namespace
+
+JsonObject StepForecast::to_json() const {
+  return {{"step", step}, {"verdict", verdict}, {"why", why}};
+}
+
+Result<std::vector<StepForecast>> forecast(const std::string& pipeline, const Plan& plan,
+                                           const fs::path& project, RunTable& table,
+                                           InputDigests& inputs) {
+  return Forecaster(pipeline, plan, project, table, inputs).all();
+}
+
+}  // namespace slipway::pipelines

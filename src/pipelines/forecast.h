@@ -1,0 +1,31 @@
+// What a run would do, step by step, and why, without running anything.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "pipelines/cache_key.h"
+#include "pipelines/plan.h"
+#include "pipelines/run_table.h"
+
+namespace slipway::pipelines {
+
+struct StepForecast {
+  std::string step;
+  // cached | runs | depends (on what a step before it writes) | waits (for a person) | skipped |
+  // fails
+  std::string verdict;
+  std::string why;
+
+  JsonObject to_json() const;
+};
+
+// One for each step of the plan, in its order. Reads the project's files and earlier runs of
+// `pipeline` as they are now.
+Result<std::vector<StepForecast>> forecast(const std::string& pipeline, const Plan& plan,
+                                           const std::filesystem::path& project, RunTable& table,
+                                           InputDigests& inputs);
+
+}  // namespace slipway::pipelines

@@ -1,0 +1,93 @@
+#include "pipelines/step_outputs.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "base/hash.h"
+#include "store/file_system.h"
+
+namespace slipway::pipelines {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr std::uintmax_t kValueBytesMax = 1 << 20;  // of a file that a condition reads
+
+bool matches(const JsonObject& manifest, const fs::path& folder) {
+  for (const auto& [name, digest] : manifest) {
+    const auto bytes = store::read_file(folder / std::string(std::string_view(name)));
+    if (!bytes || base::sha256_hex(*bytes) != std::string_view(digest.get_string())) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+Result<JsonObject> make_manifest(const fs::path& folder, const StepDefinition& step) {
+  std::vector<fs::path> files;
+  if (step.outputs.empty()) {
+    for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+      if (entry.is_regular_file()) files.push_back(entry.path());
+    }
+  }
+  for (const std::string& output : step.outputs) {
+    const fs::path path = folder / output;
+    std::error_code ec;
+    if (fs::is_directory(path, ec)) {
+      for (const auto& entry : fs::recursive_directory_iterator(path)) {
+        if (entry.is_regular_file()) files.push_back(entry.path());
+      }
+    } else if (fs::is_regular_file(path, ec)) {
+      files.push_back(path);
+    } else {
+      return base::error(Code::kFailedPrecondition,
+                         "the step ended well but a declared output is missing: output={}", output);
+    }
+  }
+  std::sort(files.begin(), files.end());
+  JsonObject manifest;
+  for (const fs::path& file : files) {
+    TRY(store::sync_file(file));
+    manifest[file.lexically_relative(folder).generic_string()] =
+        base::sha256_hex(TRY(store::read_file(file)));
+  }
+  return manifest;
+}
+
+Result<std::optional<KeptOutputs>> find_kept(RunTable& table, const std::string& cache_key) {
+  std::optional<KeptOutputs> found;
+  for (RunTable::Kept& kept : TRY(table.with_key(cache_key))) {
+    auto manifest = base::parse_json_object(kept.manifest);
+    if (!manifest || !matches(*manifest, kept.folder)) continue;
+    found = KeptOutputs{.run = std::move(kept.run),
+                        .folder = std::move(kept.folder),
+                        .manifest = std::move(*manifest),
+                        .manifest_digest = base::sha256_hex(kept.manifest)};
+    break;
+  }
+  return found;
+}
+
+Result<std::string> output_value(const ConditionOperand& operand, const fs::path& folder) {
+  const fs::path file = folder / operand.file;
+  std::error_code ec;
+  const auto bytes = fs::file_size(file, ec);
+  if (ec || !fs::is_regular_file(file, ec))
+    return base::error(Code::kNotFound, "the step has written no such file: {}", operand.text);
+  if (bytes > kValueBytesMax) {
+    return base::error(Code::kResourceExhausted,
+                       "the file is too large for a condition: {} bytes={} limit={}", operand.text,
+                       bytes, kValueBytesMax);
+  }
+  const std::string text = TRY(store::read_file(file));
+  if (!operand.member.empty()) {
+    auto value = json_value(text, operand.member);
+    if (!value) return std::move(value).error().with_context(operand.text);
+    return value;
+  }
+  const std::string_view spaces = " \t\r\n";
+  const std::size_t from = text.find_first_not_of(spaces);
+  if (from == std::string::npos) return std::string();
+  return text.substr(from, text.find_last_not_of(spaces) + 1 - from);
+}
+
+}  // namespace slipway::pipelines
