@@ -50,6 +50,7 @@
 #include "invocations/invocations.h"
 #include "invocations/tables.h"
 #include "monitor/tables.h"
+#include "pipelines/old_outputs.h"
 #include "pipelines/tables.h"
 #include "registry/import.h"
 #include "releases/gates.h"
@@ -261,6 +262,10 @@ struct Application::Rooms::Impl {
         inputs(datasets, registry),
         executor(f.access),
         pipelines(f.db, clock, f.clock, f.random, executor, inputs),
+        old_outputs(f.db, f.clock, f.metrics,
+                    {.folder = f.data / "pipelines",
+                     .retention = base::Duration::days(f.settings.pipeline_outputs_retention_days),
+                     .interval = base::Duration::seconds(f.settings.reclaim_interval_seconds)}),
         schedules(f.db, pipelines, clock, f.clock, f.random,
                   {.grace = base::Duration::seconds(f.settings.schedule_grace_seconds),
                    .catch_up_max = static_cast<std::size_t>(f.settings.schedule_catch_up_max),
@@ -374,6 +379,7 @@ struct Application::Rooms::Impl {
   StepInputs inputs;
   StepExecutor executor;
   pipelines::Pipelines pipelines;
+  pipelines::OldOutputs old_outputs;
   pipelines::Schedules schedules;
 
   RegisteredModels models;
@@ -681,6 +687,8 @@ Result<void> Application::Rooms::start(const std::string& url, const OnStop& on_
        .runs_parallel_max = static_cast<std::size_t>(i.foundation.settings.pipeline_workers),
        .steps_parallel_max = static_cast<std::size_t>(i.foundation.settings.pipeline_steps_max)}));
   on_stop("pipelines", [&i] { i.pipelines.stop(); });
+  i.old_outputs.start();
+  on_stop("old outputs", [&i] { i.old_outputs.stop(); });
   i.schedules.start();
   on_stop("schedules", [&i] { i.schedules.stop(); });  // before the pipelines that they start
   // The loop stops before the pipelines that it starts.

@@ -339,6 +339,10 @@ const std::vector<SettingInfo>& setting_table() {
               "Runs of one backfill; a range with more is refused."),
       integer("pipeline-steps-max", &Settings::pipeline_steps_max, 1, 1'000,
               "Steps of pipelines at the same time, over all runs."),
+      integer("pipeline-outputs-retention-days", &Settings::pipeline_outputs_retention_days, 0,
+              36'500,
+              "Outputs and logs of a pipeline's run are kept for so long after its end, and while "
+              "later runs are answered with them; 0: for ever. Its record stays."),
       integer("request-log-rows-buffered-max", &Settings::request_log_rows_buffered_max, 1,
               100'000'000,
               "Rows of the request log that may wait to be written; more are dropped."),
@@ -493,7 +497,7 @@ const std::vector<SettingInfo>& setting_table() {
               "Deleted runs, logged models and experiments can be restored for so long, then they "
               "are taken away for good; 0: only `slipway gc` does that."),
       integer("reclaim-interval-seconds", &Settings::reclaim_interval_seconds, 1, 604'800,
-              "Time between two looks for deleted things whose retention is over."),
+              "Time between two looks for things whose retention is over."),
   };
   return table;
 }

@@ -243,6 +243,11 @@ Result<fs::path> Pipelines::log(const std::string& run, const std::string& step)
   for (const StepRecord& known : record.steps) {
     if (known.name != step) continue;
     const fs::path file = runner_->log_of(run, step);
+    if (record.outputs == "gone")
+      return base::error(Code::kNotFound,
+                         "the log is no longer kept (setting pipeline-outputs-retention-days): "
+                         "run={} step={}",
+                         run, step);
     if (!fs::exists(file))
       return base::error(Code::kNotFound, "the step has written nothing: run={} step={}", run,
                          step);

@@ -30,7 +30,8 @@ JsonObject RunRecord::summary() const {
           {"source", source},
           {"now", types::to_rfc3339(now)},
           {"created_at", types::to_rfc3339(created)},
-          {"finished_at", or_null(finished)}};
+          {"finished_at", or_null(finished)},
+          {"outputs", outputs}};
 }
 
 JsonObject RunRecord::to_json() const {

@@ -40,6 +40,7 @@ struct RunRecord {
   base::Timestamp now;  // of the event clock when it was asked for: what `{now}` means
   base::Timestamp created;
   std::optional<base::Timestamp> finished;
+  std::string outputs = "kept";  // | leaving | removing | gone: what it wrote (old_outputs.h)
   std::vector<StepRecord> steps;
 
   bool is_over() const { return state != "queued" && state != "running"; }

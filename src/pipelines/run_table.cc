@@ -1,5 +1,7 @@
 #include "pipelines/run_table.h"
 
+#include <array>
+
 namespace slipway::pipelines {
 namespace {
 
@@ -9,8 +11,8 @@ Result<JsonObject> object_or_empty(std::string_view text) {
 }
 
 constexpr std::string_view kRun =
-    "id, pipeline, state, reason, actor, params, source, now, created_at, finished_at";
-constexpr int kRunColumns = 10;
+    "id, pipeline, state, reason, actor, params, source, now, created_at, finished_at, outputs";
+constexpr int kRunColumns = 11;
 
 // From the columns of kRun. kCorruption: it can't be read.
 Result<void> read_run(const store::Row& row, RunRecord& run) {
@@ -22,6 +24,7 @@ Result<void> read_run(const store::Row& row, RunRecord& run) {
   run.now = row.time(7);
   run.created = row.time(8);
   if (!row.is_null(9)) run.finished = row.time(9);
+  run.outputs = row.string(10);
   const auto params = object_or_empty(row.text(5));
   auto source = object_or_empty(row.text(6));
   if (!params || !source)
@@ -239,28 +242,41 @@ Result<void> RunTable::answer(const std::string& id, const StepRecord& step,
 Result<void> RunTable::queue_again(const std::string& id, const std::string& actor) {
   return db_.write([&](store::Tx& tx) -> Result<void> {
     const auto found =
-        TRY(tx.find("SELECT state, pipeline FROM pipeline_runs WHERE id = ?", {id},
-                    [](const store::Row& row) { return std::pair(row.string(0), row.string(1)); }));
+        TRY(tx.find("SELECT state, pipeline, outputs FROM pipeline_runs WHERE id = ?", {id},
+                    [](const store::Row& row) {
+                      return std::array{row.string(0), row.string(1), row.string(2)};
+                    }));
     if (!found) return base::error(Code::kNotFound, "no such run: run={}", id);
-    if (found->first == "queued" || found->first == "running") {
+    const auto& [state, pipeline, outputs] = *found;
+    if (state == "queued" || state == "running") {
       return base::error(Code::kFailedPrecondition, "the run is not over: run={} state={}", id,
-                         found->first);
+                         state);
     }
-    if (found->first == "succeeded") {
+    if (state == "succeeded") {
       return base::error(Code::kFailedPrecondition,
                          "nothing of the run failed: run={}; start a new one", id);
     }
+    if (outputs == "removing") {
+      return base::error(Code::kUnavailable,
+                         "what the run wrote is being removed; try again in a moment: run={}", id);
+    }
+    // Of outputs that are gone, or may go at any moment, nothing is good any more.
+    const std::string_view good =
+        outputs == "kept" ? " AND state NOT IN ('succeeded', 'cached')" : "";
     TRY(tx.execute(
-        "UPDATE pipeline_steps SET state = 'pending', reason = '', exit_code = NULL, tries = 0, "
-        "not_before = NULL, started_at = NULL, finished_at = NULL WHERE run = ? AND state NOT IN "
-        "('succeeded', 'cached')",
+        fmt::format("UPDATE pipeline_steps SET state = 'pending', reason = '', exit_code = NULL, "
+                    "tries = 0, "
+                    "not_before = NULL, started_at = NULL, finished_at = NULL WHERE run = ?{}",
+                    good),
         {id}));
-    TRY(tx.execute("UPDATE pipeline_runs SET state = 'queued', finished_at = NULL WHERE id = ?",
+    TRY(
+        tx.execute("UPDATE pipeline_runs SET state = 'queued', finished_at = NULL, outputs = "
+                   "'kept' WHERE id = ?",
                    {id}));
     return tx.append_event({.kind = "pipeline.run.tried_again",
-                            .subject = "pipelines/" + found->second + "/runs/" + id,
+                            .subject = "pipelines/" + pipeline + "/runs/" + id,
                             .actor = actor,
-                            .payload = {{"state", found->first}}});
+                            .payload = {{"state", state}}});
   });
 }
 

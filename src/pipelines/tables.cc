@@ -115,10 +115,17 @@ CREATE INDEX pipeline_steps_of_run ON pipeline_steps(run, position);
 CREATE INDEX pipeline_steps_by_key ON pipeline_steps(cache_key, finished_at) WHERE state = 'succeeded';
 )sql";
 
+// Outputs of old runs go: kept | leaving | removing | gone.
+constexpr std::string_view kOutputs = R"sql(
+ALTER TABLE pipeline_runs ADD COLUMN outputs TEXT NOT NULL DEFAULT 'kept';
+CREATE INDEX pipeline_runs_by_outputs ON pipeline_runs(outputs, finished_at) WHERE outputs <> 'gone';
+CREATE INDEX pipeline_steps_by_folder ON pipeline_steps(folder) WHERE state = 'cached'
+)sql";
+
 }  // namespace
 
 store::RoomMigrations migrations() {
-  return {"pipelines", {{1, kFirst}, {2, kSchedules}, {3, kTries}, {4, kIndexes}}};
+  return {"pipelines", {{1, kFirst}, {2, kSchedules}, {3, kTries}, {4, kIndexes}, {5, kOutputs}}};
 }
 
 }  // namespace slipway::pipelines
