@@ -61,6 +61,8 @@ class Schedule {
     next_ = std::max(next_, position(time));
     return std::span(rows_).subspan(begin, next_ - begin);
   }
+  // What was taken last is not done: it comes with the next.
+  void put_back(std::size_t count) { next_ -= count; }
   std::optional<Timestamp> last() const {
     return times_.empty() ? std::nullopt : std::optional(times_.back());
   }
@@ -135,13 +137,16 @@ class Senders {
     for (const Failures& some : failures_) {
       report.failed += some.count;
       if (report.first_failure.empty()) report.first_failure = some.first;
+      report.failed_at.insert(report.failed_at.end(), some.times.begin(), some.times.end());
     }
+    std::sort(report.failed_at.begin(), report.failed_at.end());
   }
 
  private:
   struct Failures {
     std::int64_t count = 0;
     std::string first;
+    std::vector<Timestamp> times;
   };
 
   std::string body_of(std::size_t row) const {
@@ -173,6 +178,7 @@ class Senders {
     if (reply) return;
     Failures& failures = failures_[thread];
     if (failures.count++ == 0) failures.first = reply.error().message;
+    failures.times.push_back(Timestamp{time_->ints[row]});
   }
 
   const ReplayOptions& options_;
@@ -196,8 +202,12 @@ Result<std::int64_t> push(Client& client, const Recording::Source& source, Sched
         object[column.name] = cell_json(column, row);
       batch.push_back(std::move(object));
     }
-    TRY(client.post("/slipway/v1/features/push",
-                    {{"source", source.name}, {"rows", std::move(batch)}}));
+    const auto pushed = client.post("/slipway/v1/features/push",
+                                    {{"source", source.name}, {"rows", std::move(batch)}});
+    if (!pushed) {
+      schedule.put_back(rows.size() - begin);
+      return pushed.error();
+    }
   }
   return std::ssize(rows);
 }
@@ -208,7 +218,8 @@ Result<std::int64_t> post_labels(Client& client, const std::string& endpoint,
                                  Timestamp until) {
   const types::Column& ids = *recording.requests.find(recording.id);
   JsonArray batch;
-  for (const std::size_t row : schedule.take(until)) {
+  const auto rows = schedule.take(until);
+  for (const std::size_t row : rows) {
     const Timestamp event = recording.time(row);
     if (event < from) continue;
     const std::optional<double> label = recording.labels[row];
@@ -219,8 +230,12 @@ Result<std::int64_t> post_labels(Client& client, const std::string& endpoint,
   }
   const std::int64_t count = std::ssize(batch);
   if (count > 0) {
-    TRY(client.post(path_of("/slipway/v1/endpoints/{}/labels", {endpoint}),
-                    {{"labels", std::move(batch)}}));
+    const auto posted = client.post(path_of("/slipway/v1/endpoints/{}/labels", {endpoint}),
+                                    {{"labels", std::move(batch)}});
+    if (!posted) {
+      schedule.put_back(rows.size());
+      return posted.error();
+    }
   }
   return count;
 }
@@ -295,17 +310,32 @@ Result<ReplayReport> replay(const Context& context, const Recording& recording,
   while (now < until) {
     if (options.stop != nullptr && *options.stop)
       return base::error(Code::kUnavailable, "interrupted at {}", types::to_rfc3339(now));
+    if (options.at_tick) TRY(options.at_tick(now));
     const Timestamp end = std::min(now + options.tick, until);
+    // Done, or to be tried again in the next tick.
+    const auto wait = [&](const auto& done) -> Result<void> {
+      if (done) return {};
+      if (!options.at_tick) return done.error();
+      report.waited_until = end;
+      return {};
+    };
     // What arrives exactly at the end counts as known then.
     const Timestamp known = end + base::Duration{1};
-    for (std::size_t i = 0; i < pushes.size(); ++i)
-      report.pushed += TRY(push(client, recording.sources[i], pushes[i], known));
+    for (std::size_t i = 0; i < pushes.size(); ++i) {
+      const auto pushed = push(client, recording.sources[i], pushes[i], known);
+      TRY(wait(pushed));
+      report.pushed += pushed.value_or(0);
+      report.waited += pushed ? 0 : 1;
+    }
     const auto rows = requests.take(end);
     senders.send(rows);
     sent += rows.size();
-    report.labels +=
-        TRY(post_labels(client, options.endpoint, recording, labels, asked_since, known));
-    TRY(advance(client, end, tell));
+    const auto labelled =
+        post_labels(client, options.endpoint, recording, labels, asked_since, known);
+    TRY(wait(labelled));
+    report.labels += labelled.value_or(0);
+    report.waited += labelled ? 0 : 1;
+    TRY(wait(advance(client, end, tell)));
     now = end;
     if (std::chrono::duration<double>(SteadyClock::now() - told).count() > 0.5) {
       told = SteadyClock::now();

@@ -7,6 +7,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/timestamp.h"
 #include "cli/client.h"
@@ -26,6 +27,9 @@ struct ReplayOptions {
   std::optional<double> load_seconds;
   // Looked at between two ticks; true ends the replay with an error. Null: it goes on.
   const std::atomic<bool>* stop = nullptr;
+  // Called before each tick; an error ends the replay. With it, pushes, outcomes and steps of the
+  // clock that fail don't: they wait for the next tick, as a patient caller would.
+  std::function<Result<void>(base::Timestamp now)> at_tick;
 };
 
 struct ReplayReport {
@@ -34,6 +38,9 @@ struct ReplayReport {
   double request_seconds = 0;  // of it, while requests were sent
   double latency_ms_p50 = 0, latency_ms_p99 = 0;
   std::string first_failure;
+  std::vector<base::Timestamp> failed_at;       // event times, ascending
+  std::int64_t waited = 0;                      // posts of pushes and outcomes that failed at first
+  std::optional<base::Timestamp> waited_until;  // the end of the last tick in which something did
 
   JsonObject to_json() const;
 };

@@ -22,7 +22,9 @@ using base::Timestamp;
 
 // Outcomes that come after the last request still count.
 constexpr Duration kTail = Duration::days(2);
-constexpr double kShareMin = 1.0 / 64;            // smaller ones are not tried
+constexpr double kShareMin = 1.0 / 64;  // smaller ones are not tried
+constexpr Duration kWell =
+    Duration::hours(6);  // before a machine breaks: there is something to lose
 constexpr Duration kPlayed = Duration::days(14);  // before and after the start, unless told
 
 // Ctrl-C: the staging server ends and its folder goes. A second one ends this process at once.
@@ -193,13 +195,15 @@ Result<Played> play(const Stage& stage, const Fault& fault, double share, const 
                          .share = share,
                          .seed = stage.flags.seed,
                          .gradual = fault.gradual}};
+  if (fault.breakage) played.dose.start = played.dose.start + kWell;
   Recording changed = stage.recording;
   for (const std::size_t row : fault.apply(changed, played.dose)) {
     if (changed.requests.find(changed.event_time)->is_valid(row))
       played.harmed.push_back(changed.time(row));
   }
   std::sort(played.harmed.begin(), played.harmed.end());
-  played.observed = TRY(stage.staging.play(changed, stage.times.until + kTail, fault.deploy, tell));
+  played.observed =
+      TRY(stage.staging.play(changed, fault, played.dose, stage.times.until + kTail, tell));
   return played;
 }
 

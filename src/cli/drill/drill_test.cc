@@ -167,6 +167,7 @@ Json alert(std::string_view name, Timestamp time, std::string_view cause = "") {
 
 Json window(Timestamp end, double missing) {
   return JsonObject{{"window", "day"},
+                    {"start", types::to_rfc3339(end - Duration::days(1))},
                     {"end", types::to_rfc3339(end)},
                     {"judged_at", types::to_rfc3339(end + Duration::hours(6))},
                     {"rows", 100},
@@ -252,6 +253,57 @@ TEST(DrillScore, OnlyWhatTheFaultCausedCounts) {
   EXPECT_EQ(verdict.is_cause_right, true);
   EXPECT_EQ(verdict.is_action_right, true);  // nothing was started, and nothing should be
   EXPECT_EQ(verdict.alerts, std::vector<std::string>{"quality"});
+}
+
+TEST(DrillScore, AnOutageIsNoticedByWhoeverAsksAndEndsWhenNothingWaits) {
+  const std::vector<Fault> faults = faults_of(recording(), kLookedUp);
+  const Fault& dead = named(faults, "server:dead");
+  Recording changed = recording();
+  EXPECT_EQ(dead.apply(changed, kAll).size(), 6u);  // an hour apart, for six hours
+  Observed baseline;
+  baseline.replay.failed_at = {kStart + Duration::hours(2)};
+  baseline.replay.failed = 1;
+  baseline.windows = {window(kStart + Duration::days(1), 0)};
+  const auto played = [&] {
+    Played made{.fault = &dead, .dose = kAll};
+    made.observed.windows = baseline.windows;
+    made.observed.replay = baseline.replay;
+    return made;
+  };
+  const Verdict nothing = judge(played(), baseline, {&baseline});
+  EXPECT_FALSE(nothing.caught);
+  EXPECT_EQ(nothing.recovery, Duration{});
+  Played refused = played();
+  refused.observed.replay.waited = 2;
+  refused.observed.replay.waited_until = kStart + Duration::hours(6);
+  EXPECT_EQ(judge(refused, baseline, {&baseline}).by, "refused pushes and outcomes");
+  EXPECT_EQ(judge(refused, baseline, {&baseline}).recovery, Duration::hours(6));
+  Played failing = played();
+  failing.observed.replay.failed = 3;
+  failing.observed.replay.failed_at = {kStart + Duration::hours(1), kStart + Duration::hours(2),
+                                       kStart + Duration::hours(3)};
+  EXPECT_EQ(judge(failing, baseline, {&baseline}).recovery, Duration::hours(3));
+  EXPECT_EQ(judge(failing, baseline, {&baseline}).failed, 2);
+  EXPECT_EQ(judge(failing, baseline, {&baseline}).by, "failed requests");
+  failing.observed.outage = {.health_fails = true, .lost = {"events"}};
+  const Verdict down = judge(failing, baseline, {&baseline});
+  EXPECT_EQ(down.by, "/health");
+  EXPECT_EQ(down.delay, Duration{});
+  // Two are not in the window any more because they failed; it has as many as ever.
+  EXPECT_EQ(down.lost, std::vector<std::string>{"events"});
+}
+
+TEST(DrillScore, AnsweredRequestsThatNoWindowKnowsAreLost) {
+  const std::vector<Fault> faults = faults_of(recording(), kLookedUp);
+  Observed baseline;
+  baseline.windows = {window(kStart + Duration::days(1), 0)};
+  Played played{.fault = &named(faults, "server:dead"), .dose = kAll};
+  played.observed = baseline;
+  const auto rows = baseline.windows[0].at("rows").to_number<std::int64_t>();
+  played.observed.windows[0].as_object()["rows"] = rows - 5;
+  played.observed.replay.failed_at = {kStart + Duration::hours(1), kStart + Duration::hours(2)};
+  EXPECT_EQ(judge(played, baseline, {&baseline}).lost,
+            std::vector<std::string>{"3 answered requests"});
 }
 
 TEST(DrillScore, WhatWasMissedComesWithAnAlertThatNoControlSetsOff) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,9 +19,13 @@ enum class FaultGroup {
   kLabels,   // what turns out to be true, as we hear of it
   kDrift,    // the world
   kModel,    // what answers
+  kMachine,  // what it runs on
   kControl,  // nothing is wrong: whoever alarms cries wolf
 };
 std::string_view group_name(FaultGroup group);
+
+// How long a machine stays broken.
+constexpr base::Duration kOutage = base::Duration::hours(6);
 
 // When, and how much of it.
 struct Dose {
@@ -36,6 +41,9 @@ struct LookedUp {
   bool is_number = true;
 };
 
+// What befalls the staging server itself.
+enum class Breakage { kServerDead };
+
 struct Fault {
   std::string name;  // "nulls:distance"
   FaultGroup group = FaultGroup::kControl;
@@ -43,8 +51,9 @@ struct Fault {
   std::vector<std::string> causes;  // inputs and features; an alert that names one knows why
   std::string action;  // what an alert should do: "retrain", "none"; empty: nobody can say
   bool gradual = false;
-  bool has_share = true;  // false: all or nothing
-  std::string deploy;     // a model that takes charge at the start; empty: none does
+  bool has_share = true;             // false: all or nothing
+  std::string deploy;                // a model that takes charge at the start; empty: none does
+  std::optional<Breakage> breakage;  // from the dose's start on, for kOutage
   // Gives the requests that are answered on wrong grounds, or whose answer is wrong; of feeds, all
   // that come.
   std::function<std::vector<std::size_t>(Recording&, const Dose&)> apply;

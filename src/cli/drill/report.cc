@@ -22,6 +22,22 @@ std::string delay_text(const std::optional<base::Duration>& delay) {
   return hours > 0 ? fmt::format("{}h", hours) : fmt::format("{}min", minutes);
 }
 
+std::string recovery_text(const Verdict& verdict) {
+  return verdict.recovery ? delay_text(verdict.recovery) : "-";
+}
+
+// What a broken machine cost, and whether it kept what it had promised.
+std::string outage_text(const Verdict& verdict) {
+  std::string lost;
+  for (const std::string& one : verdict.lost) lost += (lost.empty() ? "" : ", ") + one;
+  return fmt::format(
+      "{}: {} requests failed, all is done again after {}; of what was acknowledged {}",
+      verdict.fault, verdict.failed, recovery_text(verdict),
+      lost.empty() ? "nothing is lost" : "LOST: " + lost);
+}
+
+bool is_of_machine(const Verdict& verdict) { return verdict.group == FaultGroup::kMachine; }
+
 std::string share_text(const std::optional<double>& share) {
   return share ? fmt::format("{:.3g} %", 100 * *share) : "-";
 }
@@ -95,13 +111,15 @@ std::string show_drill(const DrillReport& report) {
                               {"after", delay_text(verdict->delay)},
                               {"harmed", verdict->harmed},
                               {"smallest", share_text(verdict->smallest_share)},
+                              {"recovered", recovery_text(*verdict)},
                               {"cause", word_of(verdict->is_cause_right)},
                               {"action", action_text(*verdict)}});
   }
   std::vector<TableColumn> columns = {
       {"FAULT", "fault"}, {"NOTICED BY", "by"}, {"AFTER", "after"}, {"HARMED", "harmed"}};
   if (has_shares(report)) columns.push_back({"SMALLEST", "smallest"});
-  columns.insert(columns.end(), {{"CAUSE", "cause"}, {"ACTION", "action"}});
+  columns.insert(columns.end(),
+                 {{"RECOVERED", "recovered"}, {"CAUSE", "cause"}, {"ACTION", "action"}});
   std::string out = table(rows, columns);
   JsonArray quiet;
   for (const Verdict& verdict : report.controls) {
@@ -115,6 +133,9 @@ std::string show_drill(const DrillReport& report) {
   if (report.caught() < std::ssize(report.faults)) out += "\nNot covered:\n";
   for (const Verdict& verdict : report.faults) {
     if (!verdict.caught) out += "  " + uncovered(verdict) + "\n";
+  }
+  for (const Verdict& verdict : report.faults) {
+    if (is_of_machine(verdict)) out += "\n" + outage_text(verdict) + "\n";
   }
   for (const std::string& source : report.not_pushed) {
     out += fmt::format(
@@ -143,7 +164,7 @@ std::string drill_page(const DrillReport& report) {
       types::to_rfc3339(report.until));
   out +=
       "<table><thead><tr><th>Fault<th>Noticed by<th>After<th>Harmed<th>Smallest "
-      "share<th>Cause<th>Action";
+      "share<th>Recovered<th>Cause<th>Action";
   for (const std::string& alert : alerts)
     out += fmt::format("<th class=\"up\">{}", xml_escape(alert));
   out += "</thead><tbody>";
@@ -158,17 +179,17 @@ std::string drill_page(const DrillReport& report) {
   for (const Verdict* verdict : worst_first(report.faults)) {
     out += fmt::format(
         "<tr><td><code>{}</code><br><span class=\"quiet\">{}</span><td class=\"{}\">{}<td>{}<td>{}"
-        "<td>{}<td>{}<td>{}",
+        "<td>{}<td>{}<td>{}<td>{}",
         xml_escape(verdict->fault), xml_escape(verdict->what), verdict->caught ? "good" : "bad",
         xml_escape(verdict->caught ? verdict->by : "missed"), delay_text(verdict->delay),
-        verdict->harmed, share_text(verdict->smallest_share), word_of(verdict->is_cause_right),
-        xml_escape(action_text(*verdict)));
+        verdict->harmed, share_text(verdict->smallest_share), recovery_text(*verdict),
+        word_of(verdict->is_cause_right), xml_escape(action_text(*verdict)));
     matrix(*verdict, "good");
   }
   for (const Verdict& verdict : report.controls) {
     out += fmt::format(
         "<tr><td><code>{}</code><br><span class=\"quiet\">control: {}</span><td class=\"{}\">{}"
-        "<td>-<td>-<td>-<td>-<td>-",
+        "<td>-<td>-<td>-<td>-<td>-<td>-",
         xml_escape(verdict.fault), xml_escape(verdict.what),
         verdict.alerts.empty() ? "good" : "bad", verdict.alerts.empty() ? "silent" : "false page");
     matrix(verdict, "bad");
@@ -177,6 +198,10 @@ std::string drill_page(const DrillReport& report) {
   if (report.caught() < std::ssize(report.faults)) out += "<h2>Not covered</h2><ul>";
   for (const Verdict& verdict : report.faults) {
     if (!verdict.caught) out += "<li>" + xml_escape(uncovered(verdict));
+  }
+  if (report.caught() < std::ssize(report.faults)) out += "</ul>";
+  for (const Verdict& verdict : report.faults) {
+    if (is_of_machine(verdict)) out += "<p>" + xml_escape(outage_text(verdict));
   }
   return out + "</html>\n";
 }

@@ -163,6 +163,54 @@ void take_action(Verdict& verdict, const std::vector<const Json*>& alerts, const
     verdict.is_action_right = has_started;
 }
 
+// What noticed a broken machine before any alert. Empty: nothing did.
+std::string noticed_outage(const Played& played, std::int64_t refused) {
+  if (played.observed.outage.health_fails) return "/health";
+  if (refused > 0) return "failed requests";
+  if (played.observed.replay.waited > 0) return "refused pushes and outcomes";
+  return {};
+}
+
+// From the start until the last request that fails because of it, or the last that had to wait.
+std::optional<Duration> recovery_of(const Played& played, const Observed& baseline) {
+  const ReplayReport& replay = played.observed.replay;
+  std::vector<Timestamp> failed;
+  std::set_difference(replay.failed_at.begin(), replay.failed_at.end(),
+                      baseline.replay.failed_at.begin(), baseline.replay.failed_at.end(),
+                      std::back_inserter(failed));
+  const Timestamp start = played.dose.start;
+  return std::max(failed.empty() ? start : failed.back(), replay.waited_until.value_or(start)) -
+         start;
+}
+
+std::int64_t count_in(const std::vector<Timestamp>& sorted, Timestamp from, Timestamp to) {
+  return std::lower_bound(sorted.begin(), sorted.end(), to) -
+         std::lower_bound(sorted.begin(), sorted.end(), from);
+}
+
+// Requests that were answered, and that the windows of one monitor don't know of.
+std::int64_t lost_requests(const Observed& observed, const Observed& baseline) {
+  std::map<std::tuple<std::string, std::string, std::string>, std::int64_t> rows;
+  const auto key_of = [](const Json& window) {
+    return std::tuple(cell(member_at(window, "monitor")), cell(member_at(window, "window")),
+                      cell(member_at(window, "start")));
+  };
+  const auto answered = [](const Json& window, const ReplayReport& replay) {
+    const auto from = time_in(window, "start"), to = time_in(window, "end");
+    const Json& counted = member_at(window, "rows");
+    if (!from || !to || !counted.is_number()) return std::int64_t{0};
+    return counted.to_number<std::int64_t>() + count_in(replay.failed_at, *from, *to);
+  };
+  for (const Json& window : baseline.windows)
+    rows[key_of(window)] = answered(window, baseline.replay);
+  std::int64_t most = 0;
+  for (const Json& window : observed.windows) {
+    if (const auto was = rows.find(key_of(window)); was != rows.end())
+      most = std::max(most, was->second - answered(window, observed.replay));
+  }
+  return most;
+}
+
 JsonArray texts(const std::vector<std::string>& list) {
   JsonArray array;
   for (const std::string& text : list) array.push_back(Json(text));
@@ -193,6 +241,9 @@ JsonObject Verdict::to_json() const {
                     {"cause_right", json_of(is_cause_right)},
                     {"action", action.empty() ? Json(nullptr) : Json(action)},
                     {"action_right", json_of(is_action_right)}};
+  object["failed_requests"] = failed;
+  object["recovery_seconds"] = recovery ? Json(seconds_of(*recovery)) : Json(nullptr);
+  object["lost"] = texts(lost);
   object["delay_seconds"] = delay ? Json(seconds_of(*delay)) : Json(nullptr);
   object["smallest_share"] = smallest_share ? Json(*smallest_share) : Json(nullptr);
   object["suggestion"] = suggestion ? Json(suggestion->to_json()) : Json(nullptr);
@@ -207,7 +258,17 @@ Verdict judge(const Played& played, const Observed& baseline,
   const auto fresh = new_alerts(played.observed.alerts, baseline.alerts, played.dose.start);
   for (const Json* alert : fresh) verdict.alerts.push_back(cell(member_at(*alert, "alert")));
   const auto refused = played.observed.replay.failed - baseline.replay.failed;
-  if (!played.observed.refused.empty()) {
+  verdict.failed = std::max<std::int64_t>(refused, 0);
+  if (fault.group == FaultGroup::kMachine) {
+    verdict.by = noticed_outage(played, refused);
+    if (!verdict.by.empty()) verdict.delay = Duration{};
+    verdict.recovery = recovery_of(played, baseline);
+    verdict.lost = played.observed.outage.lost;
+    if (const auto lost = lost_requests(played.observed, baseline); lost > 0)
+      verdict.lost.push_back(fmt::format("{} answered requests", lost));
+  }
+  if (!verdict.by.empty()) {
+  } else if (!played.observed.refused.empty()) {
     verdict.by = "the release";
     verdict.delay = Duration{};
   } else if (fault.group != FaultGroup::kControl && !played.harmed.empty() &&

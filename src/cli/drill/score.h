@@ -32,12 +32,15 @@ struct Verdict {
   std::string by;                        // "alert log_loss", "the request check", "the release"
   std::optional<base::Duration> delay;   // from the start, in event time
   std::int64_t harmed = 0;               // requests answered on wrong grounds before it was caught
-  std::vector<std::string> alerts;       // all that fired because of it
-  std::vector<std::string> named;        // causes that the first alert names
-  std::optional<bool> is_cause_right;    // nothing: there is no cause to name
-  std::string action;                    // "retrain started"; empty: none
-  std::optional<bool> is_action_right;   // nothing: nobody can say what is right
-  std::optional<Suggestion> suggestion;  // for what was missed
+  std::int64_t failed = 0;               // requests that got no answer because of it
+  std::optional<base::Duration> recovery;  // of a machine: until everything is done, in event time
+  std::vector<std::string> lost;           // what was acknowledged before it, and is gone
+  std::vector<std::string> alerts;         // all that fired because of it
+  std::vector<std::string> named;          // causes that the first alert names
+  std::optional<bool> is_cause_right;      // nothing: there is no cause to name
+  std::string action;                      // "retrain started"; empty: none
+  std::optional<bool> is_action_right;     // nothing: nobody can say what is right
+  std::optional<Suggestion> suggestion;    // for what was missed
 
   JsonObject to_json() const;
 };

@@ -1,16 +1,9 @@
 #include "cli/drill/staging.h"
 
-#include <arpa/inet.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <csignal>
-#include <set>
-#include <thread>
 
-#include "base/process.h"
+#include "cli/drill/outage.h"
+#include "cli/drill/server.h"
 #include "cli/model_files.h"
 #include "cli/table.h"
 #include "store/file_system.h"
@@ -20,89 +13,6 @@ namespace slipway::cli {
 namespace {
 
 using base::Timestamp;
-
-constexpr auto kStartTime = std::chrono::seconds(60);
-constexpr auto kStopTime = std::chrono::seconds(20);
-constexpr auto kLookEvery = std::chrono::milliseconds(10);
-
-// Without the settings of the server that runs here, its database above all.
-std::vector<std::string> own_environment() {
-  std::vector<std::string> kept;
-  for (char** variable = environ; *variable != nullptr; ++variable) {
-    const std::string_view text = *variable;
-    if (!text.starts_with("SLIPWAY_") && !text.starts_with("MLFLOW_")) kept.emplace_back(text);
-  }
-  return kept;
-}
-
-Result<int> free_port() {
-  const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (socket < 0) return store::errno_error(errno, "socket", "127.0.0.1");
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t length = sizeof address;
-  const bool bound = ::bind(socket, reinterpret_cast<sockaddr*>(&address), length) == 0 &&
-                     ::getsockname(socket, reinterpret_cast<sockaddr*>(&address), &length) == 0;
-  ::close(socket);
-  if (!bound) return store::errno_error(errno, "bind", "127.0.0.1");
-  return ntohs(address.sin_port);
-}
-
-// `slipway server` on a folder, for as long as the object lives.
-class Server {
- public:
-  static Result<Server> start(const std::filesystem::path& data,
-                              const std::filesystem::path& models) {
-    Server server;
-    const int port = TRY(free_port());
-    const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe");
-    server.context_.url = fmt::format("http://127.0.0.1:{}", port);
-    const std::filesystem::path log = data.string() + ".log";
-    TRY(store::write_file(log, ""));
-    server.process_ = TRY(base::start_process(
-        {.words = {self, "server", "--host", "127.0.0.1", "--port", std::to_string(port),
-                   "--grpc-port", "0", "--data", data, "--models-root", models,
-                   "--ends-with-process", std::to_string(::getpid())},
-         .environment = own_environment(),
-         .log = log}));
-    const auto end = std::chrono::steady_clock::now() + kStartTime;
-    Client client(server.context_);
-    while (!client.get("/slipway/v1/clock")) {
-      const bool is_gone = ::waitpid(server.process_, nullptr, WNOHANG) == server.process_;
-      if (is_gone) server.process_ = 0;
-      if (is_gone || std::chrono::steady_clock::now() > end) {
-        const std::string said = store::read_file(log).value_or("");
-        return base::error(Code::kUnavailable, "the staging server did not start: {}",
-                           said.substr(said.size() - std::min<std::size_t>(said.size(), 500)));
-      }
-      std::this_thread::sleep_for(kLookEvery);
-    }
-    return server;
-  }
-  ~Server() { stop(); }
-  Server(Server&& other) noexcept
-      : context_(std::move(other.context_)), process_(std::exchange(other.process_, 0)) {}
-  Server& operator=(Server&&) = delete;
-
-  const Context& context() const { return context_; }
-  // Everything is on the disk then.
-  void stop() {
-    if (process_ == 0) return;
-    ::kill(process_, SIGTERM);
-    const auto end = std::chrono::steady_clock::now() + kStopTime;
-    while (::waitpid(process_, nullptr, WNOHANG) == 0) {
-      if (std::chrono::steady_clock::now() > end) ::kill(process_, SIGKILL);
-      std::this_thread::sleep_for(kLookEvery);
-    }
-    process_ = 0;
-  }
-
- private:
-  Server() = default;
-  Context context_;
-  pid_t process_ = 0;
-};
 
 Result<void> copy_folder(const std::filesystem::path& from, const std::filesystem::path& to) {
   std::error_code failed;
@@ -205,28 +115,34 @@ Result<void> Staging::warm_up(const Recording& recording, const Tell& tell) {
   return {};
 }
 
-Result<Observed> Staging::play(const Recording& recording, Timestamp until,
-                               const std::string& deploy, const Tell& tell) {
+Result<Observed> Staging::play(const Recording& recording, const Fault& fault, const Dose& dose,
+                               Timestamp until, const Tell& tell) {
   const std::filesystem::path data =
       state_->scratch.path() / fmt::format("play-{}", ++state_->plays);
   TRY(copy_folder(state_->warm(), data));
   Observed observed;
   {
-    const Server server = TRY(Server::start(data, state_->models()));
+    Server server = TRY(Server::start(data, state_->models()));
     Client client(server.context());
+    const std::string& deploy = fault.deploy;
     if (!deploy.empty()) {
       const auto deployed =
           client.post(path_of("/slipway/v1/endpoints/{}/deploy", {state_->endpoint}),
                       {{"model", deploy}, {"reason", "a drill"}});
       if (!deployed) observed.refused = deployed.error().message;
     }
-    observed.replay = TRY(replay(server.context(), recording,
-                                 {.endpoint = state_->endpoint,
-                                  .from = state_->options.start,
-                                  .until = until,
-                                  .asked_since = state_->options.from,
-                                  .stop = state_->options.stop},
-                                 tell));
+    ReplayOptions options{.endpoint = state_->endpoint,
+                          .from = state_->options.start,
+                          .until = until,
+                          .asked_since = state_->options.from,
+                          .stop = state_->options.stop};
+    std::optional<Outage> outage;
+    if (fault.breakage) {
+      outage.emplace(server, *fault.breakage, state_->endpoint, recording, dose, tell);
+      options.at_tick = [&](Timestamp now) { return outage->at(now); };
+    }
+    observed.replay = TRY(replay(server.context(), recording, options, tell));
+    if (outage) observed.outage = TRY(outage->end());
     for (const std::string& monitor : state_->project.monitors) {
       const Json alerts = TRY(client.get(path_of("/slipway/v1/alerts?monitor={}", {monitor})));
       const JsonArray& newest_first = member_at(alerts, "alerts").as_array();
@@ -234,7 +150,9 @@ Result<Observed> Staging::play(const Recording& recording, Timestamp until,
       const Json windows = TRY(
           client.get(path_of("/slipway/v1/monitors/{}/windows?variant=live&drift=0", {monitor})));
       for (const Json& window : member_at(windows, "windows").as_array()) {
-        if (member_at(window, "judged").as_bool()) observed.windows.push_back(window);
+        if (!member_at(window, "judged").as_bool()) continue;
+        observed.windows.push_back(window);
+        observed.windows.back().as_object()["monitor"] = monitor;
       }
     }
   }

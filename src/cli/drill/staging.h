@@ -2,14 +2,13 @@
 // read.
 #pragma once
 
-#include <sys/types.h>
-
 #include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "cli/client.h"
+#include "cli/drill/outage.h"
 #include "cli/drill/project_copy.h"
 #include "cli/replay.h"
 #include "cli/scratch.h"
@@ -29,6 +28,7 @@ struct Observed {
   std::string refused;  // why a model was not let through; empty: it was, or there was none
   JsonArray alerts;     // oldest first
   JsonArray windows;    // of the live variant, over all monitors of the endpoint, judged
+  OutageSeen outage;    // of faults of the machine
 };
 
 class Staging {
@@ -40,10 +40,10 @@ class Staging {
 
   // Plays what came before the start, once: every play() goes on from there.
   Result<void> warm_up(const Recording& recording, const Tell& tell);
-  // Plays from the start to `until` on a copy of the warm server. `deploy`: a model that takes
-  // charge at the start.
-  Result<Observed> play(const Recording& recording, base::Timestamp until,
-                        const std::string& deploy, const Tell& tell);
+  // Plays from the start to `until` on a copy of the warm server. `recording` has in it what the
+  // fault changes there; its model takes charge at the start, its machine breaks at the dose's.
+  Result<Observed> play(const Recording& recording, const Fault& fault, const Dose& dose,
+                        base::Timestamp until, const Tell& tell);
 
   // Features that the endpoint looks up, with the source they come from.
   Result<std::vector<LookedUp>> looked_up();

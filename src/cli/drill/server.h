@@ -1,0 +1,39 @@
+// `slipway server` on a folder of a drill: started, stopped, killed and started again.
+#pragma once
+
+#include <sys/types.h>
+
+#include <filesystem>
+
+#include "cli/client.h"
+
+namespace slipway::cli {
+
+// Runs for as long as the object lives.
+class Server {
+ public:
+  // `models`: its models-root. kUnavailable: it doesn't answer.
+  static Result<Server> start(const std::filesystem::path& data,
+                              const std::filesystem::path& models);
+  ~Server() { stop(); }
+  Server(Server&& other) noexcept;
+  Server& operator=(Server&&) = delete;
+
+  const Context& context() const { return context_; }
+  // Everything is on the disk then.
+  void stop();
+  // Like a machine that loses power, but for what the system has taken to write: SIGKILL.
+  void kill();
+  // After stop() or kill(): on the same folder and port.
+  Result<void> start_again();
+
+ private:
+  Server() = default;
+
+  std::filesystem::path data_, models_;
+  int port_ = 0;
+  Context context_;
+  pid_t process_ = 0;
+};
+
+}  // namespace slipway::cli
