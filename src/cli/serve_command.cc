@@ -80,6 +80,7 @@ Result<void> run(const Context& context, ServeFlags flags) {
   sigaddset(&stop_signals, SIGTERM);
   pthread_sigmask(SIG_BLOCK, &stop_signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file at its limit is an error of the write, not the end
   const Scratch scratch = TRY(Scratch::make("serve"));
   flags.options.scratch = scratch.path();
   const auto server = TRY(app::ModelServer::open(flags.options));

@@ -97,6 +97,7 @@ int serve(const ServerFlags& flags) {
   for (const int number : {SIGINT, SIGTERM, kStartAgain}) sigaddset(&signals, number);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file at its limit is an error of the write, not the end
   if (const std::int64_t parent = loaded->settings.ends_with_process; parent != 0) {
     ::prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (::getppid() != parent) {

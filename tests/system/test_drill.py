@@ -40,6 +40,7 @@ def played(production):
     before = state(production)
     page = production.folder / "drill.html"
     report = json.loads(production.cli("--json", *production.drill, "--out", str(page)).stdout)
+    (production.folder / "drill.json").write_text(json.dumps(report))
     report["page"] = page.read_text()
     report["production_changed"] = state(production) != before
     return report
@@ -68,7 +69,7 @@ def test_what_is_noticed_says_when_why_and_what_happened(played):
 
 def test_what_is_missed_comes_with_the_alert_that_would_have_noticed(played):
     faults = by_name(played)
-    expected = {"stopped:ended": "skew_rate", "late:ended": "skew_rate", "zone:ended": "skew_rate", "default:shop_recent__sale_share_24h": "skew_rate",
+    expected = {"stopped:ended": "skew_rate", "late:ended": "skew_rate", "zone:ended": "skew_rate", "empty:ended": "skew_rate", "off-by-one:ended": "skew_rate", "default:shop_recent__sale_share_24h": "skew_rate",
                 "nulls:shop": "missing_rate", "renamed:shop": "unseen_rate", "labels:none": "completeness"}
     for fault, metric in expected.items():
         assert not faults[fault]["caught"], faults[fault]
@@ -83,6 +84,18 @@ def test_a_server_that_is_killed_is_noticed_and_loses_nothing_it_acknowledged(pl
     assert (dead["by"], dead["delay_seconds"], dead["failed_requests"]) == ("/health", 0, 36)  # six hours of requests every ten minutes
     assert (dead["recovery_seconds"], dead["lost"]) == (6 * 3600, [])
     assert "server:dead: 36 requests failed, all is done again after 6h; of what was acknowledged nothing is lost" in played["page"]
+
+
+def test_a_full_disk_is_survived_and_everything_comes_again(played):
+    full = by_name(played)["disk:full"]
+    assert (full["by"], full["delay_seconds"], full["failed_requests"]) == ("refused pushes and outcomes", 0, 0)  # requests are answered all the time
+    assert (full["recovery_seconds"], full["lost"]) == (6 * 3600, [])
+
+
+def test_a_model_that_loads_and_is_wrong_is_noticed_by_its_answers(played):
+    wrong = by_name(played)["model:wrong"]
+    assert (wrong["by"], wrong["delay_seconds"], wrong["harmed"]) == ("alert log_loss", 86400, 144)
+    assert played["not_made"] == []
 
 
 def test_controls_are_silent_and_the_grade_counts(played):
@@ -107,10 +120,14 @@ def test_suggested_alerts_notice_and_cry_no_wolf(production, played, tmp_path):
     declared = (production.folder / "slipway.yaml").read_text()
     project = production.folder / "improved.yaml"
     project.write_text(declared.replace("    actions:\n", "".join(rules) + "    actions:\n"))
-    words = [*production.drill[:-2], "--project", str(project), "--faults", ",".join(missed)]
+    words = [*production.drill[:-2], "--project", str(project), "--faults", ",".join(missed), "--against", str(production.folder / "drill.json")]
     report = json.loads(production.cli("--json", *words).stdout)
     assert (report["caught"], report["faults_played"], report["false_pages"], report["grade"]) == (4, 4, 0, "A")
     assert by_name(report)["labels:none"]["by"] == "alert suggested3"
+    trend = report["trend"]
+    assert (trend["grade_was"], trend["worse"], len(trend["better"])) == ("C", [], 4)
+    assert all(any(line.startswith(f"{fault}: was missed, is noticed after ") for line in trend["better"]) for fault in missed)
+    assert "server:dead" in trend["not_compared"]
 
 
 def test_the_same_drill_gives_the_same_bytes_and_the_smallest_share(production):
@@ -168,6 +185,10 @@ def test_the_exit_code_is_a_gate_and_mistakes_are_named(production):
     assert done.returncode == 1 and "gremlins" in done.stderr and "nulls:pages" in done.stderr
     done = production.cli("drill", "nobody", *production.drill[2:], check=False)
     assert done.returncode == 4 and "nobody" in done.stderr
+    page = production.folder / "page.html"
+    page.write_text("<!doctype html>")
+    done = production.cli(*production.drill, "--against", str(page), check=False)
+    assert done.returncode == 1 and "--against wants the JSON of an earlier drill" in done.stderr
     words = [w.replace("2024-01-22", "2024-03-01") for w in production.drill]
     done = production.cli(*words, check=False)
     assert done.returncode == 1 and "--from < --start < --until" in done.stderr

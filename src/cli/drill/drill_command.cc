@@ -38,7 +38,7 @@ void end_on_signals() {
 }
 
 struct Flags {
-  std::string endpoint, project = "slipway.yaml", from, start, until, out;
+  std::string endpoint, project = "slipway.yaml", from, start, until, out, against;
   std::vector<std::string> faults;
   double share = 1;
   std::uint64_t seed = 1;
@@ -129,9 +129,11 @@ void keep_times(Recording& recording, const Times& times) {
   recording.label_times = std::move(label_times);
 }
 
+// `not_made`: those that this model can't have, and why.
 Result<std::vector<Fault>> choose_faults(const Flags& flags, const Recording& recording,
                                          const std::vector<LookedUp>& looked_up,
-                                         const Staging& staging) {
+                                         const Staging& staging,
+                                         std::vector<std::string>& not_made) {
   std::vector<Fault> all = faults_of(recording, looked_up);
   const auto everything = [](Recording& changed, const Dose& dose) {
     std::vector<std::size_t> rows;
@@ -153,6 +155,17 @@ Result<std::vector<Fault>> choose_faults(const Flags& flags, const Recording& re
                         .what = "an earlier version of the model is released by mistake",
                         .deploy = staging.earlier_model(),
                         .apply = everything});
+  }
+  if (const auto wrong = staging.wrong_model()) {
+    of_model.push_back({.name = "model:wrong",
+                        .group = FaultGroup::kModel,
+                        .what = "a model whose weights load but are wrong is released",
+                        .deploy = *wrong,
+                        .apply = everything});
+  } else if (wrong.error().code == Code::kFailedPrecondition) {
+    not_made.push_back("model:wrong: " + wrong.error().message);
+  } else {
+    return wrong.error();
   }
   all.insert(first_control, of_model.begin(), of_model.end());
   if (flags.faults.empty()) return all;
@@ -235,7 +248,9 @@ Result<DrillReport> drill(const Context& context, const Flags& flags,
                                        .stop = &interrupted},
                                       tell));
   const std::vector<LookedUp> looked_up = TRY(staging.looked_up());
-  const std::vector<Fault> faults = TRY(choose_faults(flags, recording, looked_up, staging));
+  std::vector<std::string> not_made;
+  const std::vector<Fault> faults =
+      TRY(choose_faults(flags, recording, looked_up, staging, not_made));
   TRY(staging.warm_up(recording, [&](const std::string& line) { tell("before: " + line); }));
   const Stage stage{staging, recording, flags, times};
   const auto telling = [&](const Fault& fault) {
@@ -258,7 +273,8 @@ Result<DrillReport> drill(const Context& context, const Flags& flags,
                      .until = times.until,
                      .seed = flags.seed,
                      .baseline_alerts = std::ssize(baseline.alerts),
-                     .not_pushed = not_pushed(recording, looked_up)};
+                     .not_pushed = not_pushed(recording, looked_up),
+                     .not_made = std::move(not_made)};
   for (const Played& one : played) {
     const FaultGroup group = one.fault->group;
     auto& verdicts = group == FaultGroup::kControl ? report.controls : report.faults;
@@ -272,7 +288,15 @@ Result<DrillReport> drill(const Context& context, const Flags& flags,
   return report;
 }
 
+Result<std::optional<EarlierDrill>> read_earlier(const Flags& flags) {
+  if (flags.against.empty()) return std::optional<EarlierDrill>();
+  const std::string text = TRY(store::read_file(flags.against));
+  return std::optional(TRY(EarlierDrill::read(text, flags.endpoint)));
+}
+
 int run_drill(const Context& context, const Flags& flags, const RecordingFlags& recorded) {
+  const auto earlier = read_earlier(flags);  // before the work, and before --out may replace it
+  if (!earlier) return fail(earlier.error(), context);
   end_on_signals();
   const bool terminal = isatty(STDERR_FILENO) != 0;
   const auto report = drill(context, flags, recorded, [terminal](const std::string& line) {
@@ -280,13 +304,18 @@ int run_drill(const Context& context, const Flags& flags, const RecordingFlags& 
   });
   if (terminal) std::fprintf(stderr, "\r\033[K");
   if (!report) return fail(report.error(), context);
-  const std::string json = base::to_text(report->to_json());
+  std::optional<Trend> trend;
+  if (*earlier) trend = compare(*report, **earlier);
+  JsonObject object = report->to_json();
+  if (trend) object["trend"] = trend->to_json();
+  const std::string json = base::to_text(object);
   if (!flags.out.empty()) {
     const bool is_json = flags.out.ends_with(".json");
-    const auto written = store::write_file(flags.out, is_json ? json + "\n" : drill_page(*report));
+    const auto written =
+        store::write_file(flags.out, is_json ? json + "\n" : drill_page(*report, trend));
     if (!written) return fail(written.error(), context);
   }
-  std::fputs(context.json ? (json + "\n").c_str() : show_drill(*report).c_str(), stdout);
+  std::fputs(context.json ? (json + "\n").c_str() : show_drill(*report, trend).c_str(), stdout);
   if (!flags.out.empty()) std::fprintf(stderr, "written to %s\n", flags.out.c_str());
   return flags.fail_under && report->share() < *flags.fail_under ? kGateSaidNo : kOk;
 }
@@ -319,6 +348,8 @@ void add_drill_command(CLI::App& root, Context& context, int& exit_code) {
                     "Halve the share of what was noticed until it is not");
   command->add_option("--seed", flags->seed, "For what is drawn")->capture_default_str();
   command->add_option("--out", flags->out, "A page (.html) or a file (.json) with the results");
+  command->add_option("--against", flags->against,
+                      "An earlier drill's JSON: what got better or worse since");
   command
       ->add_option("--fail-under", flags->fail_under,
                    "3 is the exit code when a smaller share of the faults is noticed")

@@ -5,6 +5,10 @@
 #include "cli/drill/project_copy.h"
 #include "cli/drill/report.h"
 #include "cli/drill/score.h"
+#include "cli/drill/trend.h"
+#include "cli/drill/wrong_model.h"
+#include "serving/trees/ensemble.h"
+#include "store/file_system.h"
 #include "types/timestamp.h"
 
 namespace slipway::cli {
@@ -41,7 +45,8 @@ Recording recording() {
   return made;
 }
 
-const std::vector<LookedUp> kLookedUp = {{"recent__count_1h", "ended"}};
+const std::vector<LookedUp> kLookedUp = {{"recent__count_1h", "ended", Duration::hours(1)},
+                                         {"recent__count_1d", "ended", Duration::days(1)}};
 const Dose kAll{.start = kStart, .until = kStart + Duration::days(9)};
 
 const Fault& named(const std::vector<Fault>& faults, std::string_view name) {
@@ -100,6 +105,15 @@ TEST(DrillFaults, EachDoesWhatItSays) {
             *was.sources[0].times[row] + Duration::hours(12));
   EXPECT_EQ(apply("zone:ended").sources[0].rows.find("at")->ints[row],
             (was.time(row) - Duration::hours(5)).micros);
+  // A day without rows, then they come again; a window later, each as it was
+  // one window before.
+  EXPECT_FALSE(apply("empty:ended").sources[0].times[kRequests / 2 + 22]);
+  EXPECT_EQ(apply("empty:ended").sources[0].times[kRequests / 2 + 23],
+            was.sources[0].times[kRequests / 2 + 23]);
+  const Recording behind = apply("off-by-one:ended");
+  EXPECT_EQ(*behind.sources[0].times[row], *was.sources[0].times[row] + Duration::hours(1));
+  EXPECT_EQ(behind.sources[0].rows.find("at")->ints[row],
+            (was.time(row) + Duration::hours(1)).micros);
   EXPECT_FALSE(apply("labels:none").label_times[row]);
   const Recording default_sent = apply("default:recent__count_1h");
   EXPECT_EQ(default_sent.given, std::vector<std::string>{"recent__count_1h"});
@@ -336,16 +350,101 @@ TEST(DrillScore, AFalsePageCostsAGrade) {
   for (std::size_t i = 0; i < 3; ++i) report.faults[i].caught = false;
   EXPECT_EQ(report.grade(), "D");
   report.faults[0].what = "<script>";
-  const std::string page = drill_page(report);
+  const std::string page = drill_page(report, {});
   EXPECT_EQ(page.find("<script>"), std::string::npos);
   EXPECT_NE(page.find("&lt;script&gt;"), std::string::npos);
+}
+
+std::string model_file(const char* name) {
+  return MUST(store::read_file(std::filesystem::path(SLIPWAY_TREES_TESTDATA) / name));
+}
+
+// What a model says of rows (x, 1, 2 ...), x = 0, 1 ... 19.
+std::vector<double> answers(const serving::trees::Ensemble& model) {
+  std::vector<double> all;
+  for (int x = 0; x < 20; ++x) {
+    std::vector<double> row(model.feature_count()), out(model.output_count());
+    for (std::size_t f = 0; f < row.size(); ++f) row[f] = static_cast<double>(f);
+    row[0] = x;
+    model.predict(row, out);
+    all.insert(all.end(), out.begin(), out.end());
+  }
+  return all;
+}
+
+TEST(DrillModel, ItsLeavesAreTurnedAround) {
+  using serving::trees::Ensemble;
+  for (const char* name : {"squared.json", "squared.ubj", "dart.json", "logistic.ubj"}) {
+    const std::string file = model_file(name);
+    const auto was = answers(MUST(Ensemble::from_xgboost(file)));
+    const auto now = answers(MUST(Ensemble::from_xgboost(MUST(turn_leaves(file)))));
+    EXPECT_NE(was, now) << name;
+    // Twice is not at all.
+    const std::string twice = MUST(turn_leaves(MUST(turn_leaves(file))));
+    EXPECT_EQ(answers(MUST(Ensemble::from_xgboost(twice))), was) << name;
+    if (!std::string_view(name).starts_with("squared")) continue;
+    // Mirrored at the base score.
+    for (std::size_t i = 1; i < was.size(); ++i)
+      EXPECT_NEAR(was[i] + now[i], was[0] + now[0], 1e-4) << name;
+  }
+  const std::string file = model_file("lightgbm_regression.txt");
+  const auto was = answers(MUST(Ensemble::from_lightgbm(file)));
+  const auto now = answers(MUST(Ensemble::from_lightgbm(MUST(turn_leaves(file)))));
+  for (std::size_t i = 0; i < was.size(); ++i) EXPECT_NEAR(was[i], -now[i], 1e-9);
+}
+
+TEST(DrillModel, WhatIsNoTreesIsLeftAlone) {
+  for (const char* bytes :
+       {"", "{", "{}", "[]", "flavors:\n", R"({"columns": ["a"]})", R"({"learner": []})",
+        R"({"learner": {"gradient_booster": {"model": {"trees": []}}}})",
+        R"({"learner": {"gradient_booster": {"model": {"trees": [{"left_children": [-1]}]}}}})"}) {
+    const auto turned = turn_leaves(bytes);
+    ASSERT_FALSE(turned) << bytes;
+    EXPECT_EQ(turned.error().code, Code::kFailedPrecondition) << bytes;
+  }
+}
+
+TEST(DrillTrend, SaysWhatGotBetterAndWorse) {
+  const auto verdict = [](const char* name, bool caught, int days) {
+    Verdict made{.fault = name, .group = FaultGroup::kInput, .caught = caught};
+    if (caught) made.delay = Duration::days(days);
+    return made;
+  };
+  DrillReport then{.endpoint = "sale"}, now{.endpoint = "sale"};
+  then.controls.resize(1);
+  then.faults = {verdict("a", false, 0), verdict("b", true, 1),    verdict("c", true, 2),
+                 verdict("d", true, 1),  verdict("same", true, 1), verdict("gone", true, 1)};
+  now.controls.resize(1);
+  now.controls[0].alerts = {"wolf"};
+  now.faults = {verdict("a", true, 3), verdict("b", false, 0),   verdict("c", true, 1),
+                verdict("d", true, 2), verdict("same", true, 1), verdict("new", true, 1)};
+  const EarlierDrill earlier = MUST(EarlierDrill::read(base::to_text(then.to_json()), "sale"));
+  const Trend trend = compare(now, earlier);
+  EXPECT_EQ(trend.grade_was, "B");
+  EXPECT_EQ(trend.better, (std::vector<std::string>{"a: was missed, is noticed after 3d",
+                                                    "c: was noticed after 2d, is after 1d"}));
+  EXPECT_EQ(trend.worse, (std::vector<std::string>{"b: was noticed after 1d, is missed",
+                                                   "d: was noticed after 1d, is after 2d",
+                                                   "false pages: were 0, are 1"}));
+  EXPECT_EQ(trend.not_compared, (std::vector<std::string>{"new", "gone"}));
+  const std::string text = show_drill(now, trend);
+  EXPECT_NE(text.find("Worse: b: was noticed"), std::string::npos) << text;
+}
+
+TEST(DrillTrend, OnlyADrillOfTheEndpointIsCompared) {
+  const std::string good = base::to_text(DrillReport{.endpoint = "sale"}.to_json());
+  EXPECT_TRUE(EarlierDrill::read(good, "sale"));
+  EXPECT_EQ(EarlierDrill::read(good, "other").error().code, Code::kInvalidArgument);
+  for (const char* bad : {"", "[]", "{}", "<!doctype html>",
+                          R"({"endpoint": "sale", "faults": [1], "grade": "A", "false_pages": 0})"})
+    EXPECT_EQ(EarlierDrill::read(bad, "sale").error().code, Code::kInvalidArgument) << bad;
 }
 
 constexpr std::string_view kYaml = R"(
 project: shop
 datasets: {visits: {path: visits.parquet}}
 features:
-  views: {recent: {source: ended}, clock: {columns: {hour: h}}}
+  views: {recent: {source: ended, windows: [7d, 6h, 24h]}, clock: {columns: {hour: h}}}
 pipelines:
   train: {params: {bad: 0}, schedule: daily, steps: [{name: a, run: rm -rf /}]}
 endpoints:
@@ -365,6 +464,7 @@ TEST(DrillProject, TheCopyRunsNothingAndReleasesNothing) {
   EXPECT_EQ(copy.service, "sale");
   ASSERT_EQ(copy.views.size(), 1u);
   EXPECT_EQ(copy.views[0].feature, "recent__");
+  EXPECT_EQ(copy.views[0].window, Duration::hours(6));
   EXPECT_NE(copy.whole.find("clock: rehearsal"), std::string::npos);
   EXPECT_NE(copy.whole.find("model: /models/live"), std::string::npos);
   for (const char* gone : {"rm -rf", "shadow", "release", "streams", "other", "schedule", "oncall"})

@@ -21,6 +21,7 @@ using Rows = std::vector<std::size_t>;
 constexpr const char* kComesAt = "_slipway_comes_at";
 constexpr Duration kLate = Duration::hours(12);
 constexpr Duration kZone = Duration::hours(5);
+constexpr Duration kBatch = Duration::days(1);
 constexpr double kThinned = 0.9;       // of the smaller half, under covariate drift
 constexpr double kPriorThinned = 0.7;  // of what turned out to be 0
 
@@ -264,7 +265,7 @@ Fault default_value(const LookedUp& one) {
 }
 
 // `change` gives when a row comes, and may change it.
-using ChangeRow = std::function<void(Recording::Source&, std::size_t row)>;
+using ChangeRow = std::function<void(Recording::Source&, std::size_t row, const Dose&)>;
 Fault of_feed(const std::string& what, const std::string& source, const std::string& sentence,
               const std::vector<LookedUp>& looked_up, ChangeRow change) {
   Fault fault{
@@ -277,12 +278,54 @@ Fault of_feed(const std::string& what, const std::string& source, const std::str
     for (Recording::Source& feed : recording.sources) {
       if (feed.name != source) continue;
       for (std::size_t row = 0; row < feed.times.size(); ++row) {
-        if (feed.times[row] && is_hit(dose, name, row, *feed.times[row])) change(feed, row);
+        if (feed.times[row] && is_hit(dose, name, row, *feed.times[row])) change(feed, row, dose);
       }
     }
     return all_after(recording, dose.start);
   };
   return fault;
+}
+
+// All that the source says is moved in time.
+void move_times(Recording::Source& feed, std::size_t row, Duration by) {
+  for (Column& column : feed.rows.columns()) {
+    if (column.type == ColumnType::kTimestamp && column.is_valid(row))
+      column.ints[row] += by.micros;
+  }
+}
+
+void add_feed_faults(const std::string& source, const std::vector<LookedUp>& looked_up,
+                     std::vector<Fault>& faults) {
+  const auto add = [&](const char* kind, const std::string& sentence, ChangeRow change) {
+    faults.push_back(of_feed(kind, source, source + " " + sentence, looked_up, std::move(change)));
+  };
+  add("stopped", "learns nothing any more",
+      [](Recording::Source& feed, std::size_t row, const Dose&) { feed.times[row].reset(); });
+  add("empty", "gets an empty batch: nothing comes for one day, then all goes on",
+      [](Recording::Source& feed, std::size_t row, const Dose& dose) {
+        if (*feed.times[row] < dose.start + kBatch) feed.times[row].reset();
+      });
+  add("late", "learns everything 12 hours late",
+      [](Recording::Source& feed, std::size_t row, const Dose&) {
+        feed.times[row] = *feed.times[row] + kLate;
+      });
+  add("zone", "has its times five hours early",
+      [](Recording::Source& feed, std::size_t row, const Dose&) {
+        move_times(feed, row, Duration{-kZone.micros});
+      });
+  Duration window;
+  for (const LookedUp& one : looked_up) {
+    if (one.source != source || one.window == Duration{}) continue;
+    window = window == Duration{} ? one.window : std::min(window, one.window);
+  }
+  if (window == Duration{}) return;
+  add("off-by-one",
+      fmt::format("is a window of {} hours behind: each is filled with the one before",
+                  static_cast<double>(window.micros) / 3.6e9),
+      [window](Recording::Source& feed, std::size_t row, const Dose&) {
+        feed.times[row] = *feed.times[row] + window;
+        move_times(feed, row, window);
+      });
 }
 
 Fault no_labels() {
@@ -471,22 +514,8 @@ std::vector<Fault> faults_of(const Recording& recording, const std::vector<Looke
   const auto number = std::find_if(looked_up.begin(), looked_up.end(),
                                    [](const LookedUp& one) { return one.is_number; });
   if (number != looked_up.end()) faults.push_back(default_value(*number));
-  for (const Recording::Source& source : recording.sources) {
-    faults.push_back(
-        of_feed("stopped", source.name, source.name + " learns nothing any more", looked_up,
-                [](Recording::Source& feed, std::size_t row) { feed.times[row].reset(); }));
-    faults.push_back(of_feed("late", source.name, source.name + " learns everything 12 hours late",
-                             looked_up, [](Recording::Source& feed, std::size_t row) {
-                               feed.times[row] = *feed.times[row] + kLate;
-                             }));
-    faults.push_back(of_feed("zone", source.name, source.name + " has its times five hours early",
-                             looked_up, [](Recording::Source& feed, std::size_t row) {
-                               for (Column& column : feed.rows.columns()) {
-                                 if (column.type == ColumnType::kTimestamp && column.is_valid(row))
-                                   column.ints[row] -= kZone.micros;
-                               }
-                             }));
-  }
+  for (const Recording::Source& source : recording.sources)
+    add_feed_faults(source.name, looked_up, faults);
   const bool has_labels = !recording.labels.empty();
   // Only what is 0 or 1 can turn around.
   const bool is_binary = has_labels && std::all_of(recording.labels.begin(), recording.labels.end(),
@@ -528,6 +557,8 @@ std::vector<Fault> faults_of(const Recording& recording, const std::vector<Looke
   faults.push_back(of_machine("server:dead",
                               "the server is killed, and started again 6 hours later",
                               Breakage::kServerDead));
+  faults.push_back(
+      of_machine("disk:full", "nothing can be written any more, for 6 hours", Breakage::kDiskFull));
   faults.push_back(control("nothing", "nothing is wrong", {}));
   faults.push_back(control("traffic-x3", "every request comes three times", triple));
   faults.push_back(

@@ -38,11 +38,12 @@ struct Dose {
 // How a looked-up feature comes to its source; what an endpoint looks up.
 struct LookedUp {
   std::string feature, source;
+  base::Duration window;  // the shortest of its view; nothing: it has none
   bool is_number = true;
 };
 
 // What befalls the staging server itself.
-enum class Breakage { kServerDead };
+enum class Breakage { kServerDead, kDiskFull };
 
 struct Fault {
   std::string name;  // "nulls:distance"

@@ -57,7 +57,8 @@ Result<Outage::Acknowledged> Outage::acknowledged() {
 
 Result<void> Outage::break_it() {
   before_ = TRY(acknowledged());
-  server_.kill();
+  if (breakage_ == Breakage::kServerDead) server_.kill();
+  if (breakage_ == Breakage::kDiskFull) TRY(server_.let_write(false));
   state_ = State::kBroken;
   seen_.health_fails = !Client(server_.context()).fetch("/health");
   return {};
@@ -65,12 +66,13 @@ Result<void> Outage::break_it() {
 
 Result<void> Outage::mend() {
   const auto begin = std::chrono::steady_clock::now();
-  TRY(server_.start_again());
+  if (breakage_ == Breakage::kServerDead) TRY(server_.start_again());
+  if (breakage_ == Breakage::kDiskFull) TRY(server_.let_write(true));
   state_ = State::kMended;
-  tell_(
-      fmt::format("answers again after {:.1f} s",
-                  std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count()));
   const Acknowledged after = TRY(acknowledged());
+  tell_(
+      fmt::format("well again after {:.1f} s",
+                  std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count()));
   if (after.clock < before_.clock) seen_.lost.push_back("the event clock");
   if (after.events < before_.events) seen_.lost.push_back("events");
   if (after.request != before_.request) seen_.lost.push_back("the last request");

@@ -26,6 +26,17 @@ void stop_pipelines(YAML::Node project) {
   }
 }
 
+// Nothing: there is none that can be read; what is wrong with it the server
+// will say.
+base::Duration shortest_window(const YAML::Node& windows) {
+  std::optional<base::Duration> shortest;
+  for (const auto& window : windows) {
+    const auto length = types::parse_duration(window.as<std::string>());
+    if (length) shortest = shortest ? std::min(*shortest, *length) : *length;
+  }
+  return shortest.value_or(base::Duration{});
+}
+
 }  // namespace
 
 Result<ProjectCopy> copy_project(std::string_view yaml, const std::string& endpoint,
@@ -63,7 +74,8 @@ Result<ProjectCopy> copy_project(std::string_view yaml, const std::string& endpo
     for (const auto& view : project["features"]["views"]) {
       if (!view.second["source"]) continue;
       copy.views.push_back({.feature = view.first.as<std::string>() + "__",
-                            .source = view.second["source"].as<std::string>()});
+                            .source = view.second["source"].as<std::string>(),
+                            .window = shortest_window(view.second["windows"])});
     }
     project["clock"] = "rehearsal";
     project["start"] = types::to_rfc3339(start);

@@ -12,16 +12,6 @@ namespace {
 
 using store::xml_escape;
 
-// Two units are enough for people: "2d 6h".
-std::string delay_text(const std::optional<base::Duration>& delay) {
-  if (!delay) return "-";
-  const std::int64_t minutes = delay->micros / 60'000'000;
-  if (minutes == 0) return "at once";
-  const std::int64_t days = minutes / 1440, hours = minutes / 60 % 24;
-  if (days > 0) return hours > 0 ? fmt::format("{}d {}h", days, hours) : fmt::format("{}d", days);
-  return hours > 0 ? fmt::format("{}h", hours) : fmt::format("{}min", minutes);
-}
-
 std::string recovery_text(const Verdict& verdict) {
   return verdict.recovery ? delay_text(verdict.recovery) : "-";
 }
@@ -91,6 +81,19 @@ std::string uncovered(const Verdict& verdict) {
   return text;
 }
 
+std::string trend_text(const Trend& trend) {
+  std::string out = fmt::format("The grade was {}.\n", trend.grade_was);
+  for (const auto& [word, lines] : {std::pair("Better", &trend.better), {"Worse", &trend.worse}}) {
+    for (const std::string& line : *lines) out += fmt::format("{}: {}\n", word, line);
+  }
+  if (trend.better.empty() && trend.worse.empty()) out += "Nothing got better or worse.\n";
+  if (!trend.not_compared.empty()) {
+    out += fmt::format("Not compared, because the two drills didn't play them alike: {}\n",
+                       fmt::join(trend.not_compared, ", "));
+  }
+  return out;
+}
+
 constexpr std::string_view kStyle = R"(
 :root{color-scheme:light dark;--ink:#1b1f24;--paper:#fff;--line:#d0d7de;--good:#0072b2;--bad:#d55e00;--quiet:#6e7781}
 @media(prefers-color-scheme:dark){:root{--ink:#e6edf3;--paper:#0d1117;--line:#30363d;--good:#56b4e9;--bad:#e69f00;--quiet:#8b949e}}
@@ -103,7 +106,7 @@ code{font:13px ui-monospace,monospace}@media print{body{margin:0;font-size:11px}
 
 }  // namespace
 
-std::string show_drill(const DrillReport& report) {
+std::string show_drill(const DrillReport& report, const std::optional<Trend>& trend) {
   JsonArray rows;
   for (const Verdict* verdict : worst_first(report.faults)) {
     rows.push_back(JsonObject{{"fault", verdict->fault},
@@ -137,6 +140,7 @@ std::string show_drill(const DrillReport& report) {
   for (const Verdict& verdict : report.faults) {
     if (is_of_machine(verdict)) out += "\n" + outage_text(verdict) + "\n";
   }
+  for (const std::string& fault : report.not_made) out += "\nNot played: " + fault + "\n";
   for (const std::string& source : report.not_pushed) {
     out += fmt::format(
         "\nNothing was pushed to {}: what is looked up of it stood still (--push).\n", source);
@@ -145,10 +149,11 @@ std::string show_drill(const DrillReport& report) {
     out += fmt::format("\nThe recording itself fires {} {}: they count for nothing here.\n",
                        report.baseline_alerts, report.baseline_alerts == 1 ? "alert" : "alerts");
   }
+  if (trend) out += "\n" + trend_text(*trend);
   return out + "\n" + headline(report) + "\n";
 }
 
-std::string drill_page(const DrillReport& report) {
+std::string drill_page(const DrillReport& report, const std::optional<Trend>& trend) {
   std::set<std::string> alerts;
   for (const auto* verdicts : {&report.faults, &report.controls}) {
     for (const Verdict& verdict : *verdicts)
@@ -202,6 +207,10 @@ std::string drill_page(const DrillReport& report) {
   if (report.caught() < std::ssize(report.faults)) out += "</ul>";
   for (const Verdict& verdict : report.faults) {
     if (is_of_machine(verdict)) out += "<p>" + xml_escape(outage_text(verdict));
+  }
+  for (const std::string& fault : report.not_made) out += "<p>Not played: " + xml_escape(fault);
+  if (trend) {
+    out += "<h2>Since the drill before</h2><pre>" + xml_escape(trend_text(*trend)) + "</pre>";
   }
   return out + "</html>\n";
 }

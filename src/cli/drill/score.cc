@@ -223,6 +223,16 @@ double seconds_of(Duration duration) { return static_cast<double>(duration.micro
 
 }  // namespace
 
+std::string delay_text(const std::optional<base::Duration>& delay) {
+  if (!delay) return "-";
+  // Two units are enough.
+  const std::int64_t minutes = delay->micros / 60'000'000;
+  if (minutes == 0) return "at once";
+  const std::int64_t days = minutes / 1440, hours = minutes / 60 % 24;
+  if (days > 0) return hours > 0 ? fmt::format("{}d {}h", days, hours) : fmt::format("{}d", days);
+  return hours > 0 ? fmt::format("{}h", hours) : fmt::format("{}min", minutes);
+}
+
 JsonObject Suggestion::to_json() const {
   return {{"metric", metric},           {"window", window}, {is_over ? "over" : "under", threshold},
           {"min_rows", kWindowRowsMin}, {"value", value},   {"delay_seconds", seconds_of(delay)}};
@@ -331,6 +341,7 @@ JsonObject DrillReport::to_json() const {
           {"false_pages", false_pages()},
           {"alerts_without_fault", baseline_alerts},
           {"sources_not_pushed", texts(not_pushed)},
+          {"not_made", texts(not_made)},
           {"faults", std::move(of_faults)},
           {"controls", std::move(of_controls)}};
 }

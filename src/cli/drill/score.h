@@ -11,6 +11,9 @@
 
 namespace slipway::cli {
 
+// Event time for people: "2d 6h".
+std::string delay_text(const std::optional<base::Duration>& delay);
+
 constexpr std::int64_t kWindowRowsMin = 50;  // smaller windows say nothing
 
 // An alert that would have noticed, with a threshold that no control reaches.
@@ -63,6 +66,7 @@ struct DrillReport {
   std::uint64_t seed = 0;
   std::int64_t baseline_alerts = 0;     // in the recording as it was
   std::vector<std::string> not_pushed;  // sources whose features stood still all the time
+  std::vector<std::string> not_made;    // faults that this model can't have, and why
   std::vector<Verdict> faults, controls;
 
   std::int64_t caught() const;

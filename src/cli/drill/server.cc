@@ -1,6 +1,7 @@
 #include "cli/drill/server.h"
 
 #include <arpa/inet.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -105,6 +106,17 @@ void Server::kill() {
   while (::waitpid(process_, nullptr, 0) < 0 && errno == EINTR) {
   }
   process_ = 0;
+}
+
+// The soft limit only: it can be lifted again.
+Result<void> Server::let_write(bool may_write) {
+  rlimit bytes{};
+  if (::prlimit(process_, RLIMIT_FSIZE, nullptr, &bytes) != 0)
+    return store::errno_error(errno, "read the limit of files", data_);
+  bytes.rlim_cur = may_write ? bytes.rlim_max : 0;
+  if (::prlimit(process_, RLIMIT_FSIZE, &bytes, nullptr) != 0)
+    return store::errno_error(errno, "set the limit of files", data_);
+  return {};
 }
 
 }  // namespace slipway::cli

@@ -24,6 +24,9 @@ class Server {
   void stop();
   // Like a machine that loses power, but for what the system has taken to write: SIGKILL.
   void kill();
+  // No file of its own takes a byte any more, or again as before: what a full
+  // disk is to it.
+  Result<void> let_write(bool may_write);
   // After stop() or kill(): on the same folder and port.
   Result<void> start_again();
 

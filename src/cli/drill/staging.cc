@@ -4,6 +4,7 @@
 
 #include "cli/drill/outage.h"
 #include "cli/drill/server.h"
+#include "cli/drill/wrong_model.h"
 #include "cli/model_files.h"
 #include "cli/table.h"
 #include "store/file_system.h"
@@ -22,6 +23,17 @@ Result<void> copy_folder(const std::filesystem::path& from, const std::filesyste
                        failed.message());
   }
   return {};
+}
+
+// A model is one file, or a folder of them.
+std::vector<std::filesystem::path> files_of(const std::filesystem::path& model) {
+  if (std::filesystem::is_regular_file(model)) return {model};
+  std::vector<std::filesystem::path> files;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(model)) {
+    if (entry.is_regular_file()) files.push_back(entry.path());
+  }
+  std::sort(files.begin(), files.end());
+  return files;
 }
 
 std::string live_uri(const Json& revision) {
@@ -174,6 +186,7 @@ Result<std::vector<LookedUp>> Staging::looked_up() {
         if (!name.starts_with(view.feature)) continue;
         found.push_back({.feature = name,
                          .source = view.source,
+                         .window = view.window,
                          .is_number = cell(member_at(output, "type")) == "number"});
       }
     }
@@ -186,19 +199,28 @@ const std::string& Staging::earlier_model() const { return state_->earlier; }
 Result<std::string> Staging::damaged_model() const {
   const std::filesystem::path damaged = state_->models() / "damaged";
   TRY(copy_folder(state_->model, damaged));
-  std::filesystem::path largest = damaged;
+  std::filesystem::path largest;
   std::uintmax_t bytes = 0;
-  if (std::filesystem::is_regular_file(damaged))
-    bytes = std::filesystem::file_size(damaged);
-  else {
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(damaged)) {
-      if (!entry.is_regular_file() || entry.file_size() <= bytes) continue;
-      largest = entry.path();
-      bytes = entry.file_size();
-    }
+  for (const std::filesystem::path& file : files_of(damaged)) {
+    if (!largest.empty() && std::filesystem::file_size(file) <= bytes) continue;
+    largest = file;
+    bytes = std::filesystem::file_size(file);
   }
   std::filesystem::resize_file(largest, bytes / 2);
   return damaged.string();
+}
+
+Result<std::string> Staging::wrong_model() const {
+  const std::filesystem::path wrong = state_->models() / "wrong";
+  TRY(copy_folder(state_->model, wrong));
+  for (const std::filesystem::path& file : files_of(wrong)) {
+    const auto turned = turn_leaves(TRY(store::read_file(file)));
+    if (!turned) continue;
+    TRY(store::write_file(file, *turned));
+    return wrong.string();
+  }
+  return base::error(Code::kFailedPrecondition,
+                     "only trees of XGBoost and LightGBM can be turned around");
 }
 
 }  // namespace slipway::cli

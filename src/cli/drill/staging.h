@@ -50,6 +50,9 @@ class Staging {
   // A model that was in charge before; empty: there was none. One with damaged weights.
   const std::string& earlier_model() const;
   Result<std::string> damaged_model() const;
+  // One that loads and says the opposite. kFailedPrecondition: it can't be made
+  // of this one.
+  Result<std::string> wrong_model() const;
 
  private:
   struct State;
