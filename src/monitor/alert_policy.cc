@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "monitor/metrics.h"
 #include "types/timestamp.h"
 
 namespace slipway::monitor {

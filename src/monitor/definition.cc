@@ -3,13 +3,13 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <cstring>
 #include <optional>
 #include <set>
 
 #include "monitor/drift/methods.h"
+#include "monitor/metrics.h"
 #include "monitor/multivariate/embeddings.h"
 #include "monitor/multivariate/multivariate.h"
 #include "monitor/windows.h"
@@ -21,144 +21,6 @@ namespace {
 
 using types::YamlMap;
 using types::YamlNode;
-
-// Which kinds of problem have the metric.
-constexpr unsigned only(Problem problem) { return 1u << static_cast<unsigned>(problem); }
-constexpr unsigned kAny = ~0u, kBinary = only(Problem::kBinary),
-                   kRegression = only(Problem::kRegression), kClasses = only(Problem::kMulticlass),
-                   kRanking = only(Problem::kRanking);
-
-// A name that ends with N or K stands for all with a number there: pN from 1 to 99, @K from 1 on.
-struct Metric {
-  const char* name;
-  bool needs_labels;
-  unsigned problems = kAny;
-};
-constexpr Metric kMetrics[] = {
-    {"auc", true, kBinary},
-    {"log_loss", true, kBinary | kClasses},
-    {"brier", true, kBinary},
-    {"ece", true, kBinary},
-    {"calibration_bias", true, kBinary},
-    {"late_rate", true, kBinary},
-    {"log_loss_ratio", true, kBinary},
-    {"average_precision", true, kBinary},
-    {"accuracy", true, kBinary | kClasses},
-    {"precision", true, kBinary},
-    {"recall", true, kBinary},
-    {"specificity", true, kBinary},
-    {"f1", true, kBinary},
-    {"estimated_auc", false, kBinary},
-    {"estimated_average_precision", false, kBinary},
-    {"estimated_accuracy", false, kBinary | kClasses},
-    {"estimated_precision", false, kBinary},
-    {"estimated_recall", false, kBinary},
-    {"estimated_specificity", false, kBinary},
-    {"estimated_f1", false, kBinary},
-    {"estimated_log_loss", false, kBinary | kClasses},
-    {"estimated_brier", false, kBinary},
-    {"estimated_late_rate", false, kBinary},
-    {"estimate_error_auc", true, kBinary},
-    {"estimate_error_average_precision", true, kBinary},
-    {"estimate_error_accuracy", true, kBinary | kClasses},
-    {"estimate_error_precision", true, kBinary},
-    {"estimate_error_recall", true, kBinary},
-    {"estimate_error_specificity", true, kBinary},
-    {"estimate_error_f1", true, kBinary},
-    {"estimate_error_log_loss", true, kBinary | kClasses},
-    {"estimate_error_brier", true, kBinary},
-    {"estimate_error_late_rate", true, kBinary},
-    {"mae", true, kRegression},
-    {"mse", true, kRegression},
-    {"rmse", true, kRegression},
-    {"msle", true, kRegression},
-    {"rmsle", true, kRegression},
-    {"mape", true, kRegression},
-    {"r2", true, kRegression},
-    {"mean_error", true, kRegression},
-    {"mean_label", true, kRegression},
-    {"absolute_error_pN", true, kRegression},
-    {"estimated_mae", false, kRegression},
-    {"estimated_mape", false, kRegression},
-    {"estimated_mse", false, kRegression},
-    {"estimated_msle", false, kRegression},
-    {"estimated_rmse", false, kRegression},
-    {"estimated_rmsle", false, kRegression},
-    {"estimate_error_mae", true, kRegression},
-    {"estimate_error_mape", true, kRegression},
-    {"estimate_error_mse", true, kRegression},
-    {"estimate_error_msle", true, kRegression},
-    {"estimate_error_rmse", true, kRegression},
-    {"estimate_error_rmsle", true, kRegression},
-    {"precision_macro", true, kClasses},
-    {"recall_macro", true, kClasses},
-    {"f1_macro", true, kClasses},
-    {"precision_weighted", true, kClasses},
-    {"recall_weighted", true, kClasses},
-    {"f1_weighted", true, kClasses},
-    {"roc_auc_ovr", true, kClasses},
-    {"estimated_precision_macro", false, kClasses},
-    {"estimated_recall_macro", false, kClasses},
-    {"estimated_f1_macro", false, kClasses},
-    {"estimated_roc_auc_ovr", false, kClasses},
-    {"estimate_error_precision_macro", true, kClasses},
-    {"estimate_error_recall_macro", true, kClasses},
-    {"estimate_error_f1_macro", true, kClasses},
-    {"estimate_error_roc_auc_ovr", true, kClasses},
-    {"ndcg@K", true, kRanking},
-    {"map@K", true, kRanking},
-    {"recall@K", true, kRanking},
-    {"precision@K", true, kRanking},
-    {"hit_rate@K", true, kRanking},
-    {"mrr", true, kRanking},
-    {"label_delay_hours_p50", true},
-    {"label_delay_hours_p90", true},
-    {"mean_prediction", false},
-    {"prediction_psi", false},
-    {"feature_psi_max", false},
-    {"drifted_share", false},
-    {"multivariate_drift", false},
-    {"multivariate_drifted", false},
-    {"embeddings_drifted", false},
-    {"missing_rate", false},
-    {"unseen_rate", false},
-    {"attribution_ndcg", false},
-    {"skew_rate", false},
-    {"completeness", false},
-    {"error_rate", false},
-    {"requests", false},
-    {"latency_ms_p50", false},
-    {"latency_ms_p99", false},
-};
-
-// Longer lists of a ranking are no lists that somebody looks at.
-constexpr int kPlacesMax = 10'000;
-
-bool is_family(std::string_view name) { return name.ends_with("@K") || name.ends_with("_pN"); }
-
-// The number that `name` has where a family of metrics has N or K; nothing when it isn't of that
-// family.
-std::optional<int> number_in(std::string_view family, std::string_view name) {
-  const bool is_place = family.ends_with("@K");
-  if (!is_family(family)) return std::nullopt;
-  const std::string_view stem = family.substr(0, family.size() - 1);
-  if (!name.starts_with(stem)) return std::nullopt;
-  const std::string_view digits = name.substr(stem.size());
-  int number = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
-  if (error != std::errc() || end != digits.data() + digits.size() || digits.starts_with('0'))
-    return std::nullopt;
-  if (number < 1 || number > (is_place ? kPlacesMax : 99)) return std::nullopt;
-  return number;
-}
-
-const Metric* find_metric(std::string_view name) {
-  const auto found =
-      std::find_if(std::begin(kMetrics), std::end(kMetrics), [&](const Metric& known) {
-        return is_family(known.name) ? number_in(known.name, name).has_value() : name == known.name;
-      });
-  return found == std::end(kMetrics) ? nullptr : found;
-}
 
 // Fewer rows say nothing about a calibration; more don't make it better and are kept until it is
 // made.
@@ -183,13 +45,6 @@ Result<std::vector<std::string>> read_names(const YamlNode& node) {
   if (const auto one = node.text()) return std::vector{*one};
   for (const YamlNode& item : TRY(node.list())) names.push_back(TRY(item.text()));
   return names;
-}
-
-Json one_or_list(const std::vector<std::string>& names) {
-  if (names.size() == 1) return Json(names.front());
-  JsonArray list;
-  for (const std::string& name : names) list.emplace_back(name);
-  return list;
 }
 
 struct KindName {
@@ -219,23 +74,12 @@ Result<std::string> read_severity(const YamlNode& node) {
   return severity;
 }
 
-// Others need a reference, or more than the rows of a slice.
-bool is_known_of_slices(std::string_view metric) {
-  constexpr std::string_view kOfAllRows[] = {
-      "prediction_psi", "feature_psi_max",   "drifted_share",    "multivariate_drift",
-      "missing_rate",   "unseen_rate",       "attribution_ndcg", "multivariate_drifted",
-      "skew_rate",      "embeddings_drifted"};
-  return !is_estimate(metric) && !metric.starts_with("estimate_error_") &&
-         std::find(std::begin(kOfAllRows), std::end(kOfAllRows), metric) == std::end(kOfAllRows);
-}
-
 Result<AlertRule> read_alert(const std::string& name, const YamlNode& node, Problem problem) {
   AlertRule rule{.name = name};
   YamlMap map = TRY(node.map("alert " + name));
   const YamlNode metric = TRY(map.get("metric"));
   rule.metric = TRY(metric.text());
-  const Metric* known = find_metric(rule.metric);
-  if (known == nullptr || (known->problems & only(problem)) == 0) {
+  if (!has_metric(problem, rule.metric)) {
     return metric.error("no such metric of a {} problem: metric={} known={}", problem_name(problem),
                         rule.metric, fmt::join(metric_names(problem), ", "));
   }
@@ -424,27 +268,6 @@ Result<DriftRules> read_drift(const YamlNode& node) {
   }
   TRY(map.finish());
   return rules;
-}
-
-JsonObject to_json(const EmbeddingInputs& inputs) {
-  JsonObject object{{"columns", JsonArray(inputs.columns.begin(), inputs.columns.end())},
-                    {"method", inputs.method}};
-  if (inputs.threshold) object["threshold"] = *inputs.threshold;
-  return object;
-}
-
-JsonObject to_json(const MultivariateRule& rule) {
-  JsonObject object{{"method", rule.method}, {"rows", rule.rows_max}};
-  if (rule.threshold) object["threshold"] = *rule.threshold;
-  if (!rule.columns.empty())
-    object["columns"] = JsonArray(rule.columns.begin(), rule.columns.end());
-  return object;
-}
-
-JsonObject to_json(const DriftRule& rule) {
-  JsonObject object{{"method", rule.method}};
-  if (rule.threshold) object["threshold"] = *rule.threshold;
-  return object;
 }
 
 Result<ProblemRules> read_problem(YamlMap& map) {
@@ -661,32 +484,16 @@ Result<ActionKind> parse_action_kind(std::string_view name) {
                      "no such action: do={} known=hold, rollback, fallback, incident", name);
 }
 
-std::vector<std::string> metric_names(Problem problem) {
-  std::vector<std::string> names;
-  for (const Metric& metric : kMetrics) {
-    if ((metric.problems & only(problem)) != 0) names.emplace_back(metric.name);
-  }
-  return names;
-}
-
-bool needs_labels(std::string_view metric) {
-  const Metric* known = find_metric(metric);
-  return known != nullptr && known->needs_labels;
-}
-
 QualityRules MonitorDefinition::quality() const {
   QualityRules rules{.problem = problem, .threshold = estimate.threshold};
   for (const AlertRule& alert : alerts) {
-    const Metric* metric = find_metric(alert.metric);
-    const auto number = metric == nullptr ? std::nullopt : number_in(metric->name, alert.metric);
+    const auto number = number_in_metric(alert.metric);
     if (!number) continue;
     auto& asked = problem.kind == Problem::kRanking ? rules.places : rules.percentiles;
     if (std::find(asked.begin(), asked.end(), *number) == asked.end()) asked.push_back(*number);
   }
   return rules;
 }
-
-bool is_estimate(std::string_view metric) { return metric.starts_with("estimated_"); }
 
 bool is_known_when_over(const AlertRule& rule) {
   constexpr std::string_view kLater[] = {"completeness", "skew_rate", "attribution_ndcg"};
@@ -710,108 +517,11 @@ bool AlertRule::fires(double value) const {
   return abs_over && std::abs(value) > *abs_over;
 }
 
-JsonObject DetectorRule::to_json() const {
-  JsonObject object{{"method", method}, {"of", of}, {"severity", severity}};
-  const DetectorMethod* known = find_detector_method(method);
-  for (const auto& [parameter, value] : parameters) {
-    object[parameter] = value;
-    for (const DetectorParameter& one : known->parameters) {
-      if (one.name == parameter && !one.words.empty())
-        object[parameter] = one.words[static_cast<std::size_t>(value)];
-    }
-  }
-  if (!actions.empty()) object["action"] = one_or_list(actions);
-  if (!routes.empty()) {
-    JsonArray names;
-    for (const std::string& route : routes) names.emplace_back(route);
-    object["route"] = std::move(names);
-  }
-  return object;
-}
-
 const ActionRule* MonitorDefinition::find_action(std::string_view action) const {
   for (const ActionRule& rule : actions) {
     if (rule.name == action) return &rule;
   }
   return nullptr;
-}
-
-JsonObject MonitorDefinition::to_json() const {
-  JsonObject object;
-  object["endpoint"] = endpoint;
-  object["problem"] = problem_name(problem.kind);
-  if (!problem.classes.empty()) {
-    object["classes"] = JsonArray(problem.classes.begin(), problem.classes.end());
-  }
-  if (!problem.group.empty()) object["group"] = problem.group;
-  JsonArray kinds;
-  for (const WindowKind kind : windows) kinds.emplace_back(window_name(kind));
-  object["windows"] = std::move(kinds);
-  object["time_zone"] = time_zone;
-  object["week_starts"] = week_starts;
-  object["complete"] = {{"share", complete_share}, {"after", types::to_text(complete_after)}};
-  if (reference_from && reference_to) {
-    object["reference"] = {{"from", types::to_rfc3339(*reference_from)},
-                           {"to", types::to_rfc3339(*reference_to)}};
-  }
-  JsonObject measured = monitor::to_json(drift.all), columns;
-  for (const auto& [column, rule] : drift.columns) columns[column] = monitor::to_json(rule);
-  measured["columns"] = std::move(columns);
-  if (drift.multivariate) measured["multivariate"] = monitor::to_json(*drift.multivariate);
-  JsonObject vectors;
-  for (const auto& [embedding, inputs] : drift.embeddings)
-    vectors[embedding] = monitor::to_json(inputs);
-  if (!vectors.empty()) measured["embeddings"] = std::move(vectors);
-  object["drift"] = std::move(measured);
-  object["causes"] = {{"psi_over", cause_psi_over}, {"max", causes_max}};
-  object["estimate"] = {{"rows", estimate.rows}, {"threshold", estimate.threshold}};
-  JsonArray declared;
-  for (const DeclaredSlice& slice : slices) {
-    if (slice.is_column()) {
-      declared.emplace_back(slice.name);
-    } else {
-      declared.push_back(JsonObject{{"name", slice.name}, {"when", slice.when}});
-    }
-  }
-  if (!declared.empty()) object["slices"] = std::move(declared);
-  JsonObject rules;
-  for (const AlertRule& rule : alerts) {
-    JsonObject member{{"metric", rule.metric}, {"window", window_name(rule.window)}};
-    if (!rule.slice.empty()) member["slice"] = rule.slice;
-    if (rule.over) member["over"] = *rule.over;
-    if (rule.under) member["under"] = *rule.under;
-    if (rule.abs_over) member["abs_over"] = *rule.abs_over;
-    if (rule.unusual) member["unusual"] = unusual_name(*rule.unusual);
-    member["min_rows"] = rule.min_rows;
-    if (!rule.actions.empty()) member["action"] = one_or_list(rule.actions);
-    member["severity"] = rule.severity;
-    if (!rule.routes.empty()) member["route"] = one_or_list(rule.routes);
-    rules[rule.name] = std::move(member);
-  }
-  object["alerts"] = std::move(rules);
-  JsonObject watching;
-  for (const DetectorRule& rule : detectors) watching[rule.name] = rule.to_json();
-  object["detectors"] = std::move(watching);
-  JsonObject started;
-  for (const ActionRule& rule : actions) {
-    JsonObject member{{"confirmed", rule.confirmed},
-                      {"min_labels", rule.min_labels},
-                      {"cool_down", types::to_text(rule.cool_down)},
-                      {"max_missing_rise", rule.max_missing_rise},
-                      {"with_open_incident", rule.despite_incident ? "act" : "refuse"}};
-    if (rule.kind == ActionKind::kPipeline) {
-      JsonObject params;
-      for (const auto& [key, value] : rule.params) params[key] = value;
-      member["pipeline"] = rule.pipeline;
-      member["params"] = std::move(params);
-    } else {
-      member["do"] = action_kind_name(rule.kind);
-    }
-    if (rule.kind == ActionKind::kFallback) member["model"] = rule.model;
-    started[rule.name] = std::move(member);
-  }
-  object["actions"] = std::move(started);
-  return object;
 }
 
 Result<std::vector<MonitorDefinition>> parse_monitors(std::string_view slipway_yaml) {

@@ -22,14 +22,6 @@ enum class WindowKind { kDay, kWeek, kMonth };
 std::string_view window_name(WindowKind kind);           // "day", "week", "month"
 Result<WindowKind> parse_window(std::string_view name);  // kInvalidArgument
 
-// Names of what a rule of such a problem may watch, as they stand in a window's `metrics`; K and N
-// at a name's end stand for a number.
-std::vector<std::string> metric_names(Problem problem);
-// True for those that need labels.
-bool needs_labels(std::string_view metric);
-// True for estimates of what labels will say.
-bool is_estimate(std::string_view metric);
-
 // On which side of what a metric usually is a window stands out.
 enum class Unusual { kHigh, kLow, kBoth };
 std::string_view unusual_name(Unusual side);  // "high", "low", "both"

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "monitor/metrics.h"
 #include "monitor/windows.h"
 #include "types/timestamp.h"
 
