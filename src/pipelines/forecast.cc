@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <set>
 
 #include "pipelines/step_outputs.h"
 
@@ -43,10 +44,16 @@ class Forecaster {
     if (definition.when) {
       const auto outcome = definition.when->evaluate(
           [&](const ConditionOperand& operand) { return value_of(operand); });
-      if (!outcome && outcome.error().code == Code::kUnavailable)
+      if (!outcome && outcome.error().code == Code::kUnavailable) {
+        may_be_skipped_.insert(definition.name);
         return say("depends", outcome.error().message);
+      }
       if (!outcome) return say("fails", "its condition: " + outcome.error().message);
       if (!outcome->holds) return say("skipped", "its condition says no: " + outcome->why);
+    }
+    if (const StepForecast* open = find_open_need(step)) {
+      may_be_skipped_.insert(definition.name);
+      return say("depends", fmt::format("it needs {}, which may be skipped", open->step));
     }
     if (definition.run.empty()) return say("waits", definition.approve);
     const auto declared = declared_digests(definition, project_, inputs_);
@@ -86,6 +93,15 @@ class Forecaster {
     return nullptr;
   }
 
+  // A step that this one needs and of which nobody knows yet whether it will be skipped.
+  const StepForecast* find_open_need(const PlannedStep& step) const {
+    if (step.definition.always) return nullptr;
+    for (const std::size_t need : step.needs) {
+      if (may_be_skipped_.contains(told_[need].step)) return &told_[need];
+    }
+    return nullptr;
+  }
+
   // kUnavailable: it isn't known before the run.
   Result<std::string> value_of(const ConditionOperand& operand) const {
     switch (operand.kind) {
@@ -118,6 +134,7 @@ class Forecaster {
   RunTable& table_;
   InputDigests& inputs_;
   std::vector<StepForecast> told_;
+  std::set<std::string> may_be_skipped_;
   std::map<std::string, KeptOutputs> kept_;  // by step: those that would be answered from cache
 };
 

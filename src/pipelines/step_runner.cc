@@ -95,6 +95,8 @@ Result<void> StepRunner::begin(RunRecord& run, std::size_t position, const Plan&
     }
     if (!outcome->holds) {
       end("skipped", "its condition says no: " + outcome->why);
+      step.started.reset();  // it never began
+      step.finished.reset();
       return {};
     }
   }

@@ -40,6 +40,7 @@ pipelines:
       - {name: score, run: 'echo {auc} > {out}/auc; cat {train}/model', outputs: [auc]}
       - {name: ask, approve: Is it good, when: "{score/auc} > 0.9"}
       - {name: effect, run: 'echo {train} >> effects'}
+      - {name: agreed, run: 'echo agreed', after: [ask]}
 """ % ("\n".join(f"      - {{name: s{i}, run: 'sleep 0.05; echo s{i} >> done'}}" for i in range(40)), ", ".join(f"s{i}" for i in range(40)))
 
 
@@ -105,7 +106,7 @@ def test_a_condition_decides_what_runs(project, open_page):
                         (["country=FR"], "{evaluate/metrics.json#test.auc} (0.8) > 0.7, {country} (FR) == US")):
         bad = run(*params)
         assert bad["state"] == "succeeded" and [step["state"] for step in bad["steps"]] in (["succeeded"] + ["skipped"] * 3, ["cached"] + ["skipped"] * 3)
-        assert bad["steps"][1]["reason"] == "its condition says no: " + why
+        assert bad["steps"][1]["reason"] == "its condition says no: " + why and bad["steps"][1]["seconds"] is None
     broken = run("auc=[]")
     assert broken["state"] == "failed" and [step["state"] for step in broken["steps"]] == ["succeeded", "failed", "skipped", "succeeded"]
     assert "its condition: {evaluate/metrics.json#test.auc}: it is no number" in broken["steps"][1]["reason"]
@@ -127,6 +128,7 @@ def test_a_run_is_explained_before_it_is_started(project):
     assert first["rows"] == ("runs", "it has not succeeded before")
     assert first["train"] == ("depends", "it runs unless what rows writes is as before")
     assert first["ask"] == ("depends", "its condition reads {score/auc}")
+    assert first["agreed"] == ("depends", "it needs ask, which may be skipped")
     assert first["effect"] == ("runs", "it declares no outputs, so it runs for its effect")
     assert json.loads(project.cli("--json", "pipelines", "runs", "told").stdout)["runs"] == []  # nothing ran
 
