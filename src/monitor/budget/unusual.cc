@@ -181,7 +181,10 @@ UnusualVerdict judge_unusual(const AlertRule& rule, double chance,
     if (was != Departure::kNone) band.drift = 0, band.drift_windows = 0;
   } else {
     if (was == Departure::kNone) band.out_since = window.window.start;
-    if (step - step_of(rule.window, *band.out_since) + 1 >= windows_needed(rule.window)) {
+    const auto judged_out = std::count_if(bands.begin(), bands.end(), [&](const Band& judged) {
+      return judged.window_start >= *band.out_since;
+    });
+    if (judged_out + 1 >= windows_needed(rule.window)) {
       // It stays: from now on it is what is usual.
       band.how = Departure::kNone;
       verdict.is_new_usual = true;

@@ -214,6 +214,19 @@ TEST(Unusual, AChangeThatStaysIsPagedOnceAndThenLearned) {
   EXPECT_TRUE(watched.next(160, 0)) << "now that is unusual";
 }
 
+// Days without a value, as of a service that rests at weekends, used to count as days that stood
+// out, so that a change was what is usual after fewer windows than are needed to know that.
+TEST(Unusual, OnlyJudgedWindowsMakeAChangeWhatIsUsual) {
+  Watched watched{.rule = rule("auc", Unusual::kBoth)};
+  Draws draws(2);
+  int number = 0, fired = 0;
+  for (; number < 60; ++number) watched.next(number, draws.normal());
+  ASSERT_EQ(watched.pages, 0);
+  for (; number < 160; number += 3) fired += watched.next(number, 30 + draws.normal());
+  EXPECT_EQ(watched.pages, 1);
+  EXPECT_EQ(fired, windows_needed(WindowKind::kDay) - 1);
+}
+
 TEST(Unusual, OneBadDayIsOverTheDayAfterAndIsNotLearned) {
   Watched watched{.rule = rule("auc", Unusual::kHigh)};
   Draws draws(2);
