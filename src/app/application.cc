@@ -56,6 +56,7 @@ Result<void> Application::open_stores() {
   db_ = TRY(open_database());
   blobs_ = TRY(store::open_folder_blobs(data_ / "blobs", random_));
   artifacts_ = TRY(open_artifacts_destination(settings_, data_, clock_));
+  remote_files_ = TRY(open_remotes_destination(settings_, data_, clock_));
   return {};
 }
 
@@ -91,6 +92,7 @@ Result<void> Application::open_rooms() {
                               .db = *db_,
                               .blobs = *blobs_,
                               .artifacts = *artifacts_,
+                              .remote_files = *remote_files_,
                               .source_pattern = std::move(source_pattern),
                               .access = access_.get(),
                               .webhook_key = std::move(webhook_key),

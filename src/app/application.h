@@ -71,7 +71,7 @@ class Application {
   base::Metrics metrics_;
   std::unique_ptr<store::Db> db_;
   std::unique_ptr<store::BlobStore> blobs_;
-  std::unique_ptr<store::ObjectStore> artifacts_;
+  std::unique_ptr<store::ObjectStore> artifacts_, remote_files_;
   std::unique_ptr<access::Access> access_;  // with login on
   std::unique_ptr<http::Guard> guard_;
   std::unique_ptr<Rooms> rooms_;

@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include "api/dvc/rules.h"
 #include "api/feast/rules.h"
 #include "api/mlflow/permits.h"
 #include "api/own/rules.h"
@@ -82,8 +83,8 @@ void protect_routes(http::Router& router, api::mlflow::Services& mlflow) {
       is_known = api::mlflow::apply_permit(mlflow, route);
     } else {
       const api::access::Rule* rule = nullptr;
-      for (const auto rules :
-           {api::own::rules(), api::predict::rules(), api::page::rules(), api::feast::rules()}) {
+      for (const auto rules : {api::own::rules(), api::predict::rules(), api::page::rules(),
+                               api::feast::rules(), api::dvc::rules()}) {
         if (rule == nullptr) rule = api::access::find_rule(rules, route);
       }
       api::access::apply_rule(

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "api/access/access_routes.h"
+#include "api/dvc/dvc_routes.h"
 #include "api/feast/feast_routes.h"
 #include "api/feast/registry.h"
 #include "api/feast/serving.h"
@@ -251,6 +252,7 @@ struct Application::Rooms::Impl {
                .access = f.access},
         datasets(f.db, f.blobs, f.clock, f.data / "uploads",
                  datasets_outside(f.settings, f.data, f.clock)),
+        remotes(f.remote_files, f.random, f.data / "uploads"),
         tables(datasets),
         features(f.db, tables, clock, std::move(online_store), feature_options(f.settings)),
         training_sets(
@@ -373,6 +375,7 @@ struct Application::Rooms::Impl {
   api::mlflow::Services mlflow;
 
   datasets::Datasets datasets;
+  datasets::Remotes remotes;
   DatasetTables tables;
   features::FeatureStore features;
   features::TrainingSets training_sets;
@@ -626,6 +629,9 @@ void Application::Rooms::add_routes(http::Router& router) {
   router.add_all(api::mlflow::routes(i.mlflow));
   router.add_all(api::otlp::otlp_routes(
       i.traces, static_cast<std::size_t>(i.foundation.settings.body_bytes_max)));
+  router.add_all(api::dvc::dvc_routes(
+      i.remotes,
+      {.file_bytes_max = static_cast<std::uint64_t>(i.foundation.settings.remote_file_bytes_max)}));
   for (const char* prefix : {"/api/", "/ajax-api/", "/get-artifact"})
     router.set_fallback(prefix, api::mlflow::no_route);
   router.add_all(api::own::stream_routes(i.runs, i.metric_feed,

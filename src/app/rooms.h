@@ -26,6 +26,7 @@ struct Foundation {
   store::Db& db;
   store::BlobStore& blobs;
   store::ObjectStore& artifacts;
+  store::ObjectStore& remote_files;
   std::optional<registry::SourcePattern> source_pattern;  // of model versions
   access::Access* access = nullptr;                       // null: nobody has to log in
   std::string webhook_key;                                // seals the secrets of webhooks

@@ -318,6 +318,8 @@ const std::vector<SettingInfo>& setting_table() {
               "How long a dataset's query of somebody's PostgreSQL may take."),
       integer("artifact-bytes-max", &Settings::artifact_bytes_max, 1024, 1ll << 44,
               "Largest artifact upload, streamed to disk."),
+      integer("remote-file-bytes-max", &Settings::remote_file_bytes_max, 1024, 1ll << 44,
+              "Largest file that a DVC remote takes, streamed to disk."),
       integer("artifact-list-max", &Settings::artifact_list_max, 100, 10'000'000,
               "Entries of an artifact folder in one listing; artifacts/list goes on page by page, "
               "the proxy's refuses a larger folder."),
@@ -476,6 +478,9 @@ const std::vector<SettingInfo>& setting_table() {
                 "Where the artifact proxy keeps files: a folder or s3://BUCKET/PREFIX; empty: the "
                 "folder `artifacts` of the data folder."),
            {}, {"MLFLOW_ARTIFACTS_DESTINATION"}),
+      text("remotes-destination", &Settings::remotes_destination, {},
+           "Where DVC remotes keep their files, a folder each, as DVC lays them out: a folder or "
+           "s3://BUCKET/PREFIX; empty: the folder `remotes` of the data folder."),
       also(text("default-artifact-root", &Settings::default_artifact_root, {},
                 "Where new experiments keep their artifacts; with a folder or s3:// clients write "
                 "there themselves; empty: the artifact proxy."),

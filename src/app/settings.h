@@ -59,6 +59,7 @@ struct Settings {
   std::int64_t postgres_query_seconds = 600;
   std::int64_t dataset_bytes_max = 32ll << 30;
   std::int64_t artifact_bytes_max = 64ll << 30;
+  std::int64_t remote_file_bytes_max = 1ll << 40;
   std::int64_t artifact_list_max = 100'000;
   std::int64_t feast_values_max = 1'000'000;
   // Features for online reads: features/online_store.h.
@@ -142,6 +143,7 @@ struct Settings {
 
   // Artifacts: app/storage.h.
   std::string artifacts_destination;
+  std::string remotes_destination;
   std::string default_artifact_root;
   bool serve_artifacts = true;
   bool artifacts_only = false;

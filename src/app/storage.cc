@@ -37,7 +37,7 @@ Result<std::unique_ptr<store::ObjectStore>> open_storage(const std::string& uri,
   if (uri.starts_with("s3://"))
     return store::open_s3_objects(TRY(store::s3_options(uri, environment)), clock);
   return base::error(Code::kInvalidArgument,
-                     "artifacts are kept in a folder or in s3://BUCKET/PREFIX: uri={}", uri);
+                     "files are kept in a folder or in s3://BUCKET/PREFIX: uri={}", uri);
 }
 
 Result<std::unique_ptr<store::ObjectStore>> open_artifacts_destination(
@@ -45,6 +45,16 @@ Result<std::unique_ptr<store::ObjectStore>> open_artifacts_destination(
   Result<std::unique_ptr<store::ObjectStore>> opened =
       open_storage(destination_of(settings, data), clock);
   if (!opened) return std::move(opened).error().with_context("setting artifacts-destination");
+  return opened;
+}
+
+Result<std::unique_ptr<store::ObjectStore>> open_remotes_destination(
+    const Settings& settings, const std::filesystem::path& data, const base::Clock& clock) {
+  Result<std::unique_ptr<store::ObjectStore>> opened =
+      open_storage(settings.remotes_destination.empty() ? (data / "remotes").string()
+                                                        : settings.remotes_destination,
+                   clock);
+  if (!opened) return std::move(opened).error().with_context("setting remotes-destination");
   return opened;
 }
 

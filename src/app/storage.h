@@ -26,6 +26,10 @@ std::optional<std::string> environment(const std::string& name);
 Result<std::unique_ptr<store::ObjectStore>> open_artifacts_destination(
     const Settings& settings, const std::filesystem::path& data, const base::Clock& clock);
 
+// Of --remotes-destination, likewise.
+Result<std::unique_ptr<store::ObjectStore>> open_remotes_destination(
+    const Settings& settings, const std::filesystem::path& data, const base::Clock& clock);
+
 tracking::ArtifactsOptions artifacts_options(const Settings& settings,
                                              const std::filesystem::path& data);
 tracking::ExperimentsOptions experiments_options(const Settings& settings);

@@ -106,12 +106,29 @@ Sha256Digest hmac_sha256(std::string_view key, std::string_view message) {
   return digest;
 }
 
-std::string md5_hex(std::string_view bytes) {
+struct Md5::State {
+  EVP_MD_CTX* context = EVP_MD_CTX_new();
+  ~State() { EVP_MD_CTX_free(context); }
+};
+
+Md5::Md5() : state_(std::make_unique<State>()) {
+  CHECK(EVP_DigestInit_ex(state_->context, EVP_md5(), nullptr) == 1);
+}
+Md5::~Md5() = default;
+
+Md5& Md5::update(std::string_view bytes) {
+  CHECK(EVP_DigestUpdate(state_->context, bytes.data(), bytes.size()) == 1);
+  return *this;
+}
+
+std::string Md5::finish_hex() {
   std::array<std::byte, 16> digest;
-  CHECK(EVP_Digest(bytes.data(), bytes.size(), reinterpret_cast<unsigned char*>(digest.data()),
-                   nullptr, EVP_md5(), nullptr) == 1);
+  CHECK(EVP_DigestFinal_ex(state_->context, reinterpret_cast<unsigned char*>(digest.data()),
+                           nullptr) == 1);
   return to_hex(digest);
 }
+
+std::string md5_hex(std::string_view bytes) { return Md5().update(bytes).finish_hex(); }
 
 std::uint64_t hash64(std::string_view bytes, std::uint64_t seed) {
   return XXH64(bytes.data(), bytes.size(), seed);

@@ -40,6 +40,21 @@ class Sha256 {
   std::unique_ptr<State> state_;
 };
 
+// MD5 (RFC 1321) of bytes that come in pieces, where others name content by it. One thread at a
+// time.
+class Md5 {
+ public:
+  Md5();
+  ~Md5();
+
+  Md5& update(std::string_view bytes);
+  std::string finish_hex();  // the object is spent afterwards
+
+ private:
+  struct State;
+  const std::unique_ptr<State> state_;
+};
+
 Sha256Digest sha256(std::string_view bytes);
 std::string sha256_hex(std::string_view bytes);
 std::string md5_hex(std::string_view bytes);

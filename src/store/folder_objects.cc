@@ -92,7 +92,7 @@ class FolderObjects final : public ObjectStore {
     std::error_code ec;
     if (path.empty() || std::filesystem::is_directory(target, ec))
       return base::error(Code::kInvalidArgument, "Invalid path: a folder has that name: {}", path);
-    TRY(make_folders(target.parent_path()));
+    TRY(make_durable_folders(target.parent_path()));
     TRY(sync_file(file));
     if (::rename(file.c_str(), target.c_str()) != 0) {
       if (errno != EXDEV) return errno_error(errno, "move the upload into place", target);
@@ -137,6 +137,21 @@ class FolderObjects final : public ObjectStore {
     if (::lstat(file.c_str(), &status) != 0) return;
     ++removed.files;
     if (S_ISREG(status.st_mode)) removed.bytes += status.st_size;
+  }
+
+  // Makes what is missing of them, so that their names survive a crash.
+  static Result<void> make_durable_folders(const std::filesystem::path& folder) {
+    std::error_code ec;
+    std::filesystem::path known = folder;
+    while (!std::filesystem::exists(known, ec) && known.has_relative_path())
+      known = known.parent_path();
+    if (known == folder) return {};
+    TRY(make_folders(folder));
+    for (std::filesystem::path made = folder; made != known;) {
+      made = made.parent_path();
+      TRY(sync_folder(made));
+    }
+    return {};
   }
 
   // From another file system: beside the target under a name of its own, then renamed.

@@ -1,8 +1,6 @@
 #include <unistd.h>
 
-#include <charconv>
-
-#include "api/http/byte_range.h"
+#include "api/http/object_body.h"
 #include "api/mlflow/artifact_wire.h"
 #include "api/mlflow/errors.h"
 #include "api/mlflow/services.h"
@@ -21,46 +19,12 @@ constexpr std::int64_t kPageUploadBytesMax = 10 << 20;  // of the page's upload-
 constexpr std::int64_t kPartsMax = 10'000;              // of one upload, by S3's rules
 constexpr std::int64_t kUploadSeconds = 900, kPartSeconds = 3600, kSignedSecondsMax = 604'800;
 
-// An artifact that passes through us on its way from its storage to a client.
-class RemoteArtifact final : public http::BodySource {
- public:
-  explicit RemoteArtifact(std::unique_ptr<store::ObjectReader> reader)
-      : reader_(std::move(reader)) {}
-  Result<std::size_t> read(std::span<char> out) override { return reader_->read(out); }
-
- private:
-  const std::unique_ptr<store::ObjectReader> reader_;
-};
-
 // A file as a download, or the part of it that a Range header asks for.
 Result<Response> send_artifact(const ArtifactPlace& place, const Request& request) {
-  const auto size = static_cast<std::uint64_t>(TRY(place.store->size(place.path)));
   Response response;
   response.content_type = tracking::mime_type(place.path);
-  response.headers = {{"Content-Disposition", content_disposition(place.path)},
-                      {"X-Content-Type-Options", "nosniff"},
-                      {"Accept-Ranges", "bytes"}};
-  const auto asked = http::parse_range(request.header("Range"), size);
-  if (!asked) {
-    response.status = 416;
-    response.headers.emplace_back("Content-Range", fmt::format("bytes */{}", size));
-    return response;
-  }
-  const http::ByteRange range = asked->value_or(http::ByteRange{0, size});
-  if (*asked) {
-    response.status = 206;
-    response.headers.emplace_back(
-        "Content-Range",
-        fmt::format("bytes {}-{}/{}", range.offset, range.offset + range.bytes - 1, size));
-  }
-  if (const auto file = TRY(place.store->local_path(place.path))) {
-    response.file = http::FileBody{*file, range.offset, range.bytes};
-    return response;
-  }
-  auto reader = TRY(place.store->read(place.path, static_cast<std::int64_t>(range.offset),
-                                      static_cast<std::int64_t>(range.bytes)));
-  response.stream =
-      http::StreamBody{std::make_shared<RemoteArtifact>(std::move(reader)), range.bytes};
+  response.headers = {{"Content-Disposition", content_disposition(place.path)}};
+  TRY(http::send_object(*place.store, place.path, request, response));
   return response;
 }
 
@@ -77,15 +41,6 @@ Result<JsonObject> list_place(const Services& services, const ArtifactPlace& pla
 }
 
 // The proxy.
-
-// What the client says that its body has; nothing when it does not say.
-std::optional<std::int64_t> content_length(const Request& request) {
-  const std::string_view text = request.header("Content-Length");
-  std::int64_t bytes = 0;
-  const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), bytes);
-  if (text.empty() || ec != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return bytes;
-}
 
 Result<Response> download(Services& services, const Request& request) {
   return send_artifact(TRY(services.artifacts.proxied(request.param("path"))), request);
@@ -107,7 +62,7 @@ class ArtifactUpload final : public http::BodySink {
 Result<std::shared_ptr<http::BodySink>> open_upload(Services& services, const Request& request) {
   const ArtifactPlace place = TRY(services.artifacts.proxied(request.param("path")));
   auto writer = place.store->write(place.path, std::string(tracking::mime_type(place.path)),
-                                   content_length(request));
+                                   http::content_length(request));
   std::shared_ptr<http::BodySink> sink;
   if (writer != nullptr) sink = std::make_shared<ArtifactUpload>(std::move(writer));
   return sink;

@@ -1,0 +1,62 @@
+#include "api/http/object_body.h"
+
+#include <charconv>
+
+#include "api/http/byte_range.h"
+
+namespace slipway::http {
+namespace {
+
+// An object that passes through us on its way from its storage to a client.
+class StoredBody final : public BodySource {
+ public:
+  explicit StoredBody(std::unique_ptr<store::ObjectReader> reader) : reader_(std::move(reader)) {}
+  Result<std::size_t> read(std::span<char> out) override { return reader_->read(out); }
+
+ private:
+  const std::unique_ptr<store::ObjectReader> reader_;
+};
+
+}  // namespace
+
+Result<void> send_object(store::ObjectStore& store, const std::string& path, const Request& request,
+                         Response& response) {
+  const auto size = static_cast<std::uint64_t>(TRY(store.size(path)));
+  response.headers.emplace_back("X-Content-Type-Options", "nosniff");
+  response.headers.emplace_back("Accept-Ranges", "bytes");
+  const auto asked = parse_range(request.header("Range"), size);
+  if (!asked) {
+    response.status = 416;
+    response.headers.emplace_back("Content-Range", fmt::format("bytes */{}", size));
+    return {};
+  }
+  const ByteRange range = asked->value_or(ByteRange{0, size});
+  if (*asked) {
+    response.status = 206;
+    response.headers.emplace_back(
+        "Content-Range",
+        fmt::format("bytes {}-{}/{}", range.offset, range.offset + range.bytes - 1, size));
+  }
+  if (request.method == Method::kHead) {
+    response.stream = StreamBody{nullptr, range.bytes};  // only its length is told
+    return {};
+  }
+  if (const auto file = TRY(store.local_path(path))) {
+    response.file = FileBody{*file, range.offset, range.bytes};
+    return {};
+  }
+  auto reader = TRY(store.read(path, static_cast<std::int64_t>(range.offset),
+                               static_cast<std::int64_t>(range.bytes)));
+  response.stream = StreamBody{std::make_shared<StoredBody>(std::move(reader)), range.bytes};
+  return {};
+}
+
+std::optional<std::int64_t> content_length(const Request& request) {
+  const std::string_view text = request.header("Content-Length");
+  std::int64_t bytes = 0;
+  const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), bytes);
+  if (text.empty() || ec != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return bytes;
+}
+
+}  // namespace slipway::http
