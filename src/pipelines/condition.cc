@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "base/json.h"
+#include "pipelines/names.h"
 
 namespace slipway::pipelines {
 namespace {
@@ -26,18 +27,6 @@ bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; 
 bool is_of_word(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
          std::string_view("_.+-").find(c) != std::string_view::npos;
-}
-
-// Whether a file named so stays below the step's outputs.
-bool stays_inside(std::string_view file) {
-  if (file.empty() || file.front() == '/' || file.find('\0') != std::string_view::npos)
-    return false;
-  for (std::size_t from = 0; from <= file.size();) {
-    const std::size_t slash = std::min(file.find('/', from), file.size());
-    if (file.substr(from, slash - from) == "..") return false;
-    from = slash + 1;
-  }
-  return true;
 }
 
 }  // namespace
@@ -197,30 +186,42 @@ std::vector<ConditionOperand> Condition::references() const {
   return found;
 }
 
-Result<Condition::Outcome> Condition::evaluate(const ValueOf& value_of) const {
+Result<Condition::Outcome> Condition::evaluate(const ConditionSources& sources) const {
   Outcome outcome;
-  outcome.holds = TRY(holds(nodes_.size() - 1, value_of, outcome.why));
+  outcome.holds = TRY(holds(nodes_.size() - 1, sources, outcome.why));
   return outcome;
 }
 
-Result<bool> Condition::holds(std::size_t at, const ValueOf& value_of, std::string& why) const {
+Result<bool> Condition::holds(std::size_t at, const ConditionSources& sources,
+                              std::string& why) const {
   const Node& node = nodes_[at];
   switch (node.kind) {
     case Kind::kAnd:
-      return TRY(holds(node.left, value_of, why)) && TRY(holds(node.right, value_of, why));
+      return TRY(holds(node.left, sources, why)) && TRY(holds(node.right, sources, why));
     case Kind::kOr:
-      return TRY(holds(node.left, value_of, why)) || TRY(holds(node.right, value_of, why));
+      return TRY(holds(node.left, sources, why)) || TRY(holds(node.right, sources, why));
     case Kind::kNot:
-      return !TRY(holds(node.left, value_of, why));
+      return !TRY(holds(node.left, sources, why));
     case Kind::kCompare:
-      return compare(node, value_of, why);
+      return compare(node, sources, why);
   }
   return false;
 }
 
-Result<bool> Condition::compare(const Node& node, const ValueOf& value_of, std::string& why) const {
+Result<bool> Condition::compare(const Node& node, const ConditionSources& sources,
+                                std::string& why) const {
   const auto text_of = [&](const ConditionOperand& operand) -> Result<std::string> {
-    return operand.kind == ConditionOperand::Kind::kLiteral ? operand.text : value_of(operand);
+    switch (operand.kind) {
+      case ConditionOperand::Kind::kLiteral:
+        return operand.text;
+      case ConditionOperand::Kind::kParameter:
+        return sources.params.at(operand.name);
+      case ConditionOperand::Kind::kOutput:
+        return sources.output(operand);
+      case ConditionOperand::Kind::kRunState:
+        return sources.run_state();
+    }
+    return std::string();
   };
   const ConditionOperand &left = operands_[node.left], &right = operands_[node.right];
   const std::string a = TRY(text_of(left)), b = TRY(text_of(right));

@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,6 +31,13 @@ struct ConditionOperand {
   bool operator==(const ConditionOperand&) const = default;
 };
 
+// Where the values come from that a condition refers to.
+struct ConditionSources {
+  const std::map<std::string, std::string>& params;  // all that are referred to
+  std::function<Result<std::string>(const ConditionOperand&)> output;
+  std::function<Result<std::string>()> run_state;
+};
+
 // A value. Texts that both read as numbers are compared as numbers.
 class Condition {
  public:
@@ -43,10 +51,9 @@ class Condition {
     bool holds = false;
     std::string why;  // the comparisons that were made, with their values
   };
-  // `value_of` gives the text of what is referred to. kFailedPrecondition: an order of things that
-  // aren't numbers; else what `value_of` says. What `and` and `or` don't need is not asked for.
-  Result<Outcome> evaluate(
-      const std::function<Result<std::string>(const ConditionOperand&)>& value_of) const;
+  // kFailedPrecondition: an order of things that aren't numbers; else what the sources say. What
+  // `and` and `or` don't need is not asked for.
+  Result<Outcome> evaluate(const ConditionSources& sources) const;
 
   bool operator==(const Condition&) const = default;
 
@@ -60,9 +67,8 @@ class Condition {
     std::size_t left = 0, right = 0;  // of nodes_; of operands_ for kCompare; kNot has `left` alone
     bool operator==(const Node&) const = default;
   };
-  using ValueOf = std::function<Result<std::string>(const ConditionOperand&)>;
-  Result<bool> holds(std::size_t node, const ValueOf& value_of, std::string& why) const;
-  Result<bool> compare(const Node& node, const ValueOf& value_of, std::string& why) const;
+  Result<bool> holds(std::size_t node, const ConditionSources& sources, std::string& why) const;
+  Result<bool> compare(const Node& node, const ConditionSources& sources, std::string& why) const;
 
   std::vector<Node> nodes_;  // each behind those it has
   std::vector<ConditionOperand> operands_;

@@ -8,17 +8,17 @@
 namespace slipway::pipelines {
 namespace {
 
-const std::map<std::string, std::string> kValues = {{"{n}", "3"},
-                                                    {"{country}", "US"},
-                                                    {"{m/f#auc}", "0.61"},
-                                                    {"{m/f}", "1e1"},
-                                                    {"{run.state}", "failed"}};
+const std::map<std::string, std::string> kParams = {{"n", "3"}, {"country", "US"}};
+const std::map<std::string, std::string> kOutputs = {{"{m/f#auc}", "0.61"}, {"{m/f}", "1e1"}};
 
-Result<std::string> value_of(const ConditionOperand& operand) {
-  const auto found = kValues.find(operand.text);
-  if (found == kValues.end()) return base::error(Code::kNotFound, "no {}", operand.text);
-  return found->second;
-}
+const ConditionSources kSources = {
+    .params = kParams,
+    .output = [](const ConditionOperand& operand) -> Result<std::string> {
+      const auto found = kOutputs.find(operand.text);
+      if (found == kOutputs.end()) return base::error(Code::kNotFound, "no {}", operand.text);
+      return found->second;
+    },
+    .run_state = [] { return std::string("failed"); }};
 
 TEST(Condition, Holds) {
   const std::pair<const char*, bool> cases[] = {
@@ -36,16 +36,16 @@ TEST(Condition, Holds) {
       {"{run.state} == 'failed'", true},
       {"not 1 == 2", true},
       {"not not 1 == 2", false},
-      {"1 == 1 or {missing} == 1 and 1 == 2", true},  // and binds closer; the rest isn't asked for
-      {"(1 == 1 or {missing} == 1) and 1 == 2", false},
-      {"1 == 2 and {missing} == 1", false},
+      {"1 == 1 or {m/none} == 1 and 1 == 2", true},  // and binds closer; the rest isn't asked for
+      {"(1 == 1 or {m/none} == 1) and 1 == 2", false},
+      {"1 == 2 and {m/none} == 1", false},
       {"1 == 2 or -1 < 1e-3", true},
       {"\t1==1\nand\n2>1 ", true},
   };
   for (const auto& [text, holds] : cases) {
     const auto condition = Condition::parse(text);
     ASSERT_TRUE(condition) << condition.error().message;
-    const auto outcome = condition->evaluate(value_of);
+    const auto outcome = condition->evaluate(kSources);
     ASSERT_TRUE(outcome) << outcome.error().message;
     EXPECT_EQ(outcome->holds, holds) << text;
   }
@@ -53,15 +53,15 @@ TEST(Condition, Holds) {
 
 TEST(Condition, SaysWhatItCompared) {
   const auto outcome =
-      Condition::parse("{country} == 'US' and {m/f#auc} > 0.7")->evaluate(value_of);
+      Condition::parse("{country} == 'US' and {m/f#auc} > 0.7")->evaluate(kSources);
   EXPECT_EQ(outcome->why, "{country} (US) == US, {m/f#auc} (0.61) > 0.7");
 }
 
 TEST(Condition, WhatCanNotBeTold) {
-  const std::pair<const char*, const char*> cases[] = {{"{missing} == 1", "no {missing}"},
+  const std::pair<const char*, const char*> cases[] = {{"{m/none} == 1", "no {m/none}"},
                                                        {"{country} < 1", "needs two numbers"}};
   for (const auto& [text, says] : cases) {
-    const auto outcome = Condition::parse(text)->evaluate(value_of);
+    const auto outcome = Condition::parse(text)->evaluate(kSources);
     ASSERT_FALSE(outcome) << text;
     EXPECT_NE(outcome.error().message.find(says), std::string::npos) << outcome.error().message;
   }

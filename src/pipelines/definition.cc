@@ -1,7 +1,6 @@
 #include "pipelines/definition.h"
 
 #include <algorithm>
-#include <filesystem>
 
 #include "pipelines/names.h"
 #include "pipelines/plan.h"
@@ -29,12 +28,6 @@ Result<std::vector<std::string>> find_list(YamlMap& map, std::string_view key) {
     values.push_back(std::move(value));
   }
   return values;
-}
-
-bool stays_inside(const std::string& path) {
-  std::filesystem::path p(path);
-  if (p.is_absolute()) return false;
-  return std::none_of(p.begin(), p.end(), [](const auto& part) { return part == ".."; });
 }
 
 Result<void> check_meaning(const std::string& name, const YamlNode& node, std::string_view what) {

@@ -43,7 +43,12 @@ class Forecaster {
                                         lost->verdict == "fails" ? "failing" : lost->verdict));
     if (definition.when) {
       const auto outcome = definition.when->evaluate(
-          [&](const ConditionOperand& operand) { return value_of(operand); });
+          {.params = plan_.params,
+           .output = [&](const auto& operand) { return output_of(operand); },
+           .run_state =
+               [] {
+                 return base::error(Code::kUnavailable, "its condition asks how the run stands");
+               }});
       if (!outcome && outcome.error().code == Code::kUnavailable) {
         may_be_skipped_.insert(definition.name);
         return say("depends", outcome.error().message);
@@ -102,18 +107,8 @@ class Forecaster {
     return nullptr;
   }
 
-  // kUnavailable: it isn't known before the run.
-  Result<std::string> value_of(const ConditionOperand& operand) const {
-    switch (operand.kind) {
-      case ConditionOperand::Kind::kLiteral:
-        return operand.text;
-      case ConditionOperand::Kind::kParameter:
-        return plan_.params.at(operand.name);
-      case ConditionOperand::Kind::kRunState:
-        return base::error(Code::kUnavailable, "its condition asks how the run stands");
-      case ConditionOperand::Kind::kOutput:
-        break;
-    }
+  // Of a step that would be answered from cache. kUnavailable: it isn't known before the run.
+  Result<std::string> output_of(const ConditionOperand& operand) const {
     const auto known = kept_.find(operand.name);
     if (known == kept_.end())
       return base::error(Code::kUnavailable, "its condition reads {}", operand.text);

@@ -1,6 +1,7 @@
 #include "pipelines/names.h"
 
 #include <algorithm>
+#include <filesystem>
 
 namespace slipway::pipelines {
 namespace {
@@ -22,6 +23,12 @@ Result<void> check_name(const std::string& name, const types::YamlNode& node,
       "the name of a {} starts with a letter and has letters, digits, '-' and '_' only, {} at "
       "most: {}",
       what, kNameLengthMax, name);
+}
+
+bool stays_inside(const std::string& path) {
+  const std::filesystem::path p(path);
+  if (p.empty() || p.is_absolute() || path.find('\0') != std::string::npos) return false;
+  return std::none_of(p.begin(), p.end(), [](const auto& part) { return part == ".."; });
 }
 
 }  // namespace slipway::pipelines

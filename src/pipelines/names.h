@@ -1,4 +1,4 @@
-// What pipelines, steps, parameters and schedules may be called.
+// What pipelines, steps, parameters, schedules and their files may be called.
 #pragma once
 
 #include <string>
@@ -11,5 +11,9 @@ namespace slipway::pipelines {
 // of `node`; `what` is "step" and the like.
 Result<void> check_name(const std::string& name, const types::YamlNode& node,
                         std::string_view what);
+
+// Whether a file named so is below the folder that it is said of: not empty, not absolute, without
+// "..".
+bool stays_inside(const std::string& path);
 
 }  // namespace slipway::pipelines

@@ -125,6 +125,7 @@ Result<bool> OldOutputs::move_on(const std::string& run, std::string_view from,
 }
 
 Result<std::int64_t> OldOutputs::remove_files(const std::string& run) {
+  CHECK(!run.empty());  // else all runs went
   const fs::path folder = options_.folder / run;
   const std::int64_t bytes = bytes_below(folder);
   std::error_code ec;

@@ -14,23 +14,6 @@ namespace {
 
 constexpr int kRefused = 3;  // a gate said no
 
-// What a condition refers to, as text.
-Result<std::string> value_of(const ConditionOperand& operand, const Plan& plan,
-                             const RunRecord& run,
-                             const std::map<std::string, std::string>& folders) {
-  switch (operand.kind) {
-    case ConditionOperand::Kind::kLiteral:
-      return operand.text;
-    case ConditionOperand::Kind::kParameter:
-      return plan.params.at(operand.name);
-    case ConditionOperand::Kind::kRunState:
-      return end_of(run.steps).state;
-    case ConditionOperand::Kind::kOutput:
-      break;
-  }
-  return output_value(operand, folders.at(operand.name));
-}
-
 double between_zero_and_one(base::Random& random) {
   return static_cast<double>(random.next_u64() >> 11) * 0x1p-53;
 }
@@ -88,7 +71,9 @@ Result<void> StepRunner::begin(RunRecord& run, std::size_t position, const Plan&
   };
   if (planned.definition.when) {
     const auto outcome = planned.definition.when->evaluate(
-        [&](const ConditionOperand& operand) { return value_of(operand, plan, run, folders); });
+        {.params = plan.params,
+         .output = [&](const auto& of) { return output_value(of, folders.at(of.name)); },
+         .run_state = [&] { return end_of(run.steps).state; }});
     if (!outcome) {
       end("failed", "its condition: " + outcome.error().message);
       return {};
