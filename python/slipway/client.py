@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import urllib.parse
+import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -87,6 +88,8 @@ class Client:
     def _declare(self, verb: str, project: Project) -> list[Change]:
         reply = self._http.json("POST", _path(verb), {"yaml": project.to_yaml(), "dir": str(project.folder)})
         self._outputs.clear()
+        for warning in reply.get("warnings", []):
+            warnings.warn(warning, stacklevel=3)
         return [Change(c["kind"], c["name"], c["change"]) for c in reply["changes"]]
 
     def features(self) -> dict[str, Any]:

@@ -21,7 +21,8 @@ class Retry(Part):
 class Step(Part):
     """One command of a pipeline, in which `{param}`, `{step}` (that step's folder) and `{out}` (its own) are filled in, or a question to a person
     (`approve`). `retry`: a number of more tries, or a Retry. `always`: it runs however the rest has ended. `when`: a condition over
-    `{param}`, `{step/file#member}` and, with `always`, `{run.state}`; else the step is skipped. ValueError: neither `run` nor `approve`, or both."""
+    `{param}`, `{step/file#member}` and, with `always`, `{run.state}`; else the step is skipped. `secrets`: names of variables that the server
+    knows the values of. ValueError: neither `run` nor `approve`, or both."""
 
     name: str
     run: str | None = None
@@ -30,6 +31,7 @@ class Step(Part):
     env: Sequence[str] = ()
     inputs: Sequence[str] = ()
     outputs: Sequence[str] = ()
+    secrets: Sequence[str] = ()
     after: Sequence[str] = ()
     timeout: Duration | None = field(default=None, metadata=DURATION)
     retry: int | Retry | None = None

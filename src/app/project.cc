@@ -203,6 +203,15 @@ Result<JsonArray> Project::left_over(const Parsed& parsed) {
   return left;
 }
 
+JsonObject Project::told(const Parsed& parsed, JsonArray changes) const {
+  JsonArray warnings;
+  for (const std::string& warning : rooms_.pipelines.warnings(parsed.pipelines))
+    warnings.push_back(Json(warning));
+  return {{"project", parsed.head.name},
+          {"changes", std::move(changes)},
+          {"warnings", std::move(warnings)}};
+}
+
 Result<JsonObject> Project::plan(const Declared& declared) {
   const Parsed parsed = TRY(parse(declared));
   JsonArray changes;
@@ -217,7 +226,7 @@ Result<JsonObject> Project::plan(const Declared& declared) {
   add_changes(changes, TRY(rooms_.webhooks.plan_routes(parsed.routes)));
   for (Json& left : TRY(left_over(parsed))) changes.push_back(std::move(left));
   TRY(check_features(parsed.features));
-  return JsonObject{{"project", parsed.head.name}, {"changes", std::move(changes)}};
+  return told(parsed, std::move(changes));
 }
 
 Result<JsonObject> Project::apply(const Declared& declared) {
@@ -266,7 +275,7 @@ Result<JsonObject> Project::apply(const Declared& declared) {
   TRY(rooms_.detections.begin(now));
   add_changes(changes, TRY(rooms_.streams.apply(parsed.streams, declared.actor)));
   for (Json& left : TRY(left_over(parsed))) changes.push_back(std::move(left));
-  return JsonObject{{"project", parsed.head.name}, {"changes", std::move(changes)}};
+  return told(parsed, std::move(changes));
 }
 
 Result<JsonObject> Project::clock() {

@@ -84,6 +84,8 @@ class Project final : public api::own::ProjectControl {
   Result<void> check_features(const features::Definitions& definitions);
   Result<bool> has_data(const features::Definitions& definitions);
   Result<JsonArray> left_over(const Parsed& parsed);
+  // What plan and apply answer.
+  JsonObject told(const Parsed& parsed, JsonArray changes) const;
   Result<std::string> stored_yaml();
   Result<void> keep_clock(base::Timestamp now);
   // Does the next thing that is due by `limit`; false: there is none.

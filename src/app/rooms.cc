@@ -263,7 +263,8 @@ struct Application::Rooms::Impl {
              .sets_at_once = static_cast<std::size_t>(f.settings.training_sets_at_once)}),
         inputs(datasets, registry),
         executor(f.access),
-        pipelines(f.db, clock, f.clock, f.random, executor, inputs),
+        secrets({.values = f.settings.secrets, .folder = f.settings.secrets_dir}),
+        pipelines(f.db, clock, f.clock, f.random, executor, inputs, secrets),
         old_outputs(f.db, f.clock, f.metrics,
                     {.folder = f.data / "pipelines",
                      .retention = base::Duration::days(f.settings.pipeline_outputs_retention_days),
@@ -381,6 +382,7 @@ struct Application::Rooms::Impl {
   features::TrainingSets training_sets;
   StepInputs inputs;
   StepExecutor executor;
+  pipelines::Secrets secrets;
   pipelines::Pipelines pipelines;
   pipelines::OldOutputs old_outputs;
   pipelines::Schedules schedules;

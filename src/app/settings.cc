@@ -341,6 +341,10 @@ const std::vector<SettingInfo>& setting_table() {
               "Runs of one backfill; a range with more is refused."),
       integer("pipeline-steps-max", &Settings::pipeline_steps_max, 1, 1'000,
               "Steps of pipelines at the same time, over all runs."),
+      text(
+          "secrets-dir", &Settings::secrets_dir, {},
+          "Folder with a file for each secret of pipeline steps, named as the secret and closed to "
+          "others; SLIPWAY_SECRET_NAME in the environment wins."),
       integer("pipeline-outputs-retention-days", &Settings::pipeline_outputs_retention_days, 0,
               36'500,
               "Outputs and logs of a pipeline's run are kept for so long after its end, and while "

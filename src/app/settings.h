@@ -85,6 +85,8 @@ struct Settings {
   std::int64_t backfill_runs_max = 10'000;
   std::int64_t pipeline_steps_max = 4;
   std::int64_t pipeline_outputs_retention_days = 90;
+  std::string secrets_dir;
+  std::map<std::string, std::string> secrets;  // of SLIPWAY_SECRET_NAME, by name; in no table
   std::int64_t request_log_rows_buffered_max = 200'000;
   std::int64_t request_log_values_max = 100;
   std::int64_t explained_values_max = 20'000'000;

@@ -26,8 +26,12 @@ Result<pid_t> start_process(Program program) {
   posix_spawn_file_actions_init(&files);
   posix_spawnattr_init(&attributes);
   posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_addopen(&files, 1, program.log.c_str(), O_WRONLY | O_CREAT | O_APPEND,
-                                   0644);
+  if (program.output >= 0) {
+    posix_spawn_file_actions_adddup2(&files, program.output, 1);
+  } else {
+    posix_spawn_file_actions_addopen(&files, 1, program.log.c_str(), O_WRONLY | O_CREAT | O_APPEND,
+                                     0644);
+  }
   posix_spawn_file_actions_adddup2(&files, 1, 2);
   posix_spawn_file_actions_addclosefrom_np(&files, 3);
   if (!program.folder.empty()) posix_spawn_file_actions_addchdir_np(&files, program.folder.c_str());

@@ -16,6 +16,7 @@ struct Program {
   std::vector<std::string> environment;  // "NAME=value"; empty: as this process has it
   std::filesystem::path folder;          // where it begins; empty: here
   std::filesystem::path log;             // its output goes behind what is there
+  int output = -1;                       // or into this file, which stays the caller's
 };
 
 // Starts a process in a group of its own, with nothing to read, no other open files and signals as

@@ -13,9 +13,14 @@ int declare(const Context& context, const std::string& verb, const std::string& 
   const auto yaml = store::read_file(file);
   if (!yaml) return fail(yaml.error(), context);
   const std::string folder = std::filesystem::absolute(file).parent_path().lexically_normal();
-  return finish_table(
-      context, Client(context).post("/slipway/v1/" + verb, {{"yaml", *yaml}, {"dir", folder}}),
-      "changes", {{"KIND", "kind"}, {"NAME", "name"}, {"CHANGE", "change"}});
+  const auto reply =
+      Client(context).post("/slipway/v1/" + verb, {{"yaml", *yaml}, {"dir", folder}});
+  if (reply && member_at(*reply, "warnings").is_array()) {
+    for (const Json& warning : member_at(*reply, "warnings").get_array())
+      std::fprintf(stderr, "slipway: warning: %s\n", cell(warning).c_str());
+  }
+  return finish_table(context, reply, "changes",
+                      {{"KIND", "kind"}, {"NAME", "name"}, {"CHANGE", "change"}});
 }
 
 std::string show_clock(const Json& reply) {

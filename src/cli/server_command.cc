@@ -14,6 +14,7 @@
 #include "app/mlflow_options.h"
 #include "base/log.h"
 #include "cli/commands.h"
+#include "pipelines/secrets.h"
 
 namespace slipway::cli {
 namespace {
@@ -76,9 +77,9 @@ int serve(const ServerFlags& flags) {
     std::fprintf(stderr, "slipway server: %s\n", error.message.c_str());
     return error.code == Code::kInvalidArgument ? kUsage : kFailed;
   };
-  const Result<app::LoadedSettings> loaded =
-      app::load_settings(flags.values, environment, flags.config);
+  Result<app::LoadedSettings> loaded = app::load_settings(flags.values, environment, flags.config);
   if (!loaded) return say(loaded.error());
+  loaded->settings.secrets = pipelines::Secrets::take_from_environment();
   for (const std::string& note : loaded->notes)
     std::fprintf(stderr, "slipway server: %s\n", note.c_str());
   if (flags.print_config) {

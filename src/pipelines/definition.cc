@@ -35,6 +35,16 @@ Result<void> check_meaning(const std::string& name, const YamlNode& node, std::s
   return node.error("a {} can't be called '{}': it has a meaning of its own", what, name);
 }
 
+// What a secret is called is what its variable is called.
+Result<void> check_secret(const std::string& name, const YamlNode& node) {
+  TRY(check_name(name, node, "secret"));
+  if (name.find('-') != std::string::npos)
+    return node.error("a secret is a variable of the shell, whose name has no '-': {}", name);
+  if (name == "PATH" || name.starts_with("SLIPWAY_"))
+    return node.error("a secret can't be called '{}': steps have a variable of that name", name);
+  return {};
+}
+
 // `retry: 3`, or a mapping that says more.
 Result<Retry> read_retry(const YamlNode& node) {
   Retry retry{.times = 1};
@@ -88,6 +98,8 @@ Result<MarkedStep> read_step(const YamlNode& node) {
   step.env = TRY(find_list(map, "env"));
   step.inputs = TRY(find_list(map, "inputs"));
   step.outputs = TRY(find_list(map, "outputs"));
+  step.secrets = TRY(find_list(map, "secrets"));
+  for (const std::string& secret : step.secrets) TRY(check_secret(secret, TRY(map.get("secrets"))));
   for (const std::string& output : step.outputs) {
     if (!stays_inside(output))
       return map.get("outputs")->error("an output must stay below {{out}}: {}", output);
@@ -101,9 +113,9 @@ Result<MarkedStep> read_step(const YamlNode& node) {
     return node.error("a step needs a command under run, or a question under approve: step={}",
                       step.name);
   }
-  const bool has_what_a_command_has = !step.code.empty() || !step.env.empty() ||
-                                      !step.inputs.empty() || !step.outputs.empty() ||
-                                      step.retry.times > 0 || step.always || step.cache;
+  const bool has_what_a_command_has =
+      !step.code.empty() || !step.env.empty() || !step.inputs.empty() || !step.outputs.empty() ||
+      !step.secrets.empty() || step.retry.times > 0 || step.always || step.cache;
   if (step.run.empty() && has_what_a_command_has) {
     return node.error("a step with approve has name, when, after and timeout alone: step={}",
                       step.name);

@@ -38,6 +38,7 @@ struct StepDefinition {
   std::vector<std::string> env;           // files that pin the environment
   std::vector<std::string> inputs;        // files, or "kind:name" resolved by InputDigests
   std::vector<std::string> outputs;       // below {out}; empty: whatever is there afterwards
+  std::vector<std::string> secrets;       // names of variables that Secrets has the values of
   std::optional<base::Duration> timeout;  // of a try, or for the answer
   Retry retry;
   bool always = false;        // runs however what it needs has ended

@@ -40,6 +40,12 @@ TEST(Definition, MistakesCarryLineAndColumn) {
       {"pipelines:\n  p:\n    steps:\n      - {name: a, run: x, when: \"{run.state} == "
        "'failed'\"}\n",
        "steps with always"},
+      {"pipelines:\n  p:\n    steps:\n      - {name: a, run: x, secrets: [a-b]}\n", "no '-'"},
+      {"pipelines:\n  p:\n    steps:\n      - {name: a, run: x, secrets: [../x]}\n",
+       "name of a secret"},
+      {"pipelines:\n  p:\n    steps:\n      - {name: a, run: x, secrets: [PATH]}\n",
+       "a variable of that name"},
+      {"pipelines:\n  p:\n    steps:\n      - {name: a, approve: x, secrets: [KEY]}\n", "alone"},
       {"pipelines:\n  p: [\n", "line"},
   };
   for (const auto& [yaml, says] : cases) {

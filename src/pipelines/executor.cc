@@ -1,23 +1,37 @@
 #include "pipelines/executor.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
+#include <cerrno>
 #include <chrono>
+#include <cstring>
 #include <fstream>
 #include <iterator>
+#include <memory>
+#include <utility>
 #include <vector>
 
+#include "base/log.h"
 #include "base/process.h"
+#include "pipelines/masker.h"
 
 namespace slipway::pipelines {
 namespace {
 
 constexpr int kPollMs = 50;                          // between two looks whether it should stop
 constexpr auto kPatience = std::chrono::seconds(5);  // between SIGTERM and SIGKILL
+
+std::map<std::string, std::string> variables_of(const Command& command) {
+  std::map<std::string, std::string> variables = command.secrets;
+  variables.insert(command.environment.begin(), command.environment.end());
+  return variables;
+}
 
 std::vector<std::string> merged_environment(const std::map<std::string, std::string>& more) {
   std::vector<std::string> merged;
@@ -29,27 +43,102 @@ std::vector<std::string> merged_environment(const std::map<std::string, std::str
   return merged;
 }
 
+// What a command with secrets writes, on its way into the log.
+class MaskedLog {
+ public:
+  static Result<std::unique_ptr<MaskedLog>> open(const Command& command) {
+    std::vector<std::string> values;
+    for (const auto& [name, value] : command.secrets) values.push_back(value);
+    auto log = std::make_unique<MaskedLog>(values);
+    log->file_ = ::open(command.log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    if (log->file_ < 0 || ::pipe2(log->pipe_.data(), O_CLOEXEC) != 0) {
+      return base::error(Code::kResourceExhausted, "a step's log can't be opened: log={} why={}",
+                         command.log.string(), std::strerror(errno));
+    }
+    ::fcntl(log->pipe_[0], F_SETFL, O_NONBLOCK);
+    return log;
+  }
+  explicit MaskedLog(const std::vector<std::string>& secrets) : masker_(secrets) {}
+  ~MaskedLog() {
+    write(masker_.finish());
+    for (const int file : {file_, pipe_[0], pipe_[1]}) {
+      if (file >= 0) ::close(file);
+    }
+  }
+  MaskedLog(const MaskedLog&) = delete;
+  MaskedLog& operator=(const MaskedLog&) = delete;
+
+  int input() const { return pipe_[1]; }     // for the command
+  int readable() const { return pipe_[0]; }  // when there is something to take; -1: no more comes
+  // The command alone has the other end from now on.
+  void close_input() { ::close(std::exchange(pipe_[1], -1)); }
+
+  // Takes what there is, or as much as a pipe holds.
+  void take() {
+    std::array<char, 1 << 14> buffer;
+    for (std::size_t taken = 0; taken < kPipeBytes && pipe_[0] >= 0;) {
+      const ssize_t count = ::read(pipe_[0], buffer.data(), buffer.size());
+      if (count < 0 && errno == EINTR) continue;
+      if (count < 0) return;  // nothing at the moment
+      if (count == 0) ::close(std::exchange(pipe_[0], -1));
+      write(masker_.pass({buffer.data(), static_cast<std::size_t>(count)}));
+      taken += static_cast<std::size_t>(count);
+    }
+  }
+
+ private:
+  static constexpr std::size_t kPipeBytes = 1 << 16;  // Linux' default
+
+  void write(std::string_view text) {
+    while (!text.empty() && !is_full_) {
+      const ssize_t count = ::write(file_, text.data(), text.size());
+      if (count < 0 && errno == EINTR) continue;
+      if (count < 0) {
+        is_full_ = true;
+        base::log_warning("pipelines", "the rest of a step's log is lost: why={}",
+                          std::strerror(errno));
+        return;
+      }
+      text.remove_prefix(static_cast<std::size_t>(count));
+    }
+  }
+
+  Masker masker_;
+  int file_ = -1;
+  std::array<int, 2> pipe_{-1, -1};
+  bool is_full_ = false;
+};
+
 }  // namespace
 
 Result<Exit> ProcessExecutor::run(const Command& command,
                                   const std::function<bool()>& should_stop) {
   using SteadyClock = std::chrono::steady_clock;
-  const pid_t pid = TRY(base::start_process({.words = {"/bin/sh", "-c", command.text},
-                                             .environment = merged_environment(command.environment),
-                                             .folder = command.folder,
-                                             .log = command.log}));
+  std::unique_ptr<MaskedLog> masked;
+  if (!command.secrets.empty()) masked = TRY(MaskedLog::open(command));
+  auto started = base::start_process({.words = {"/bin/sh", "-c", command.text},
+                                      .environment = merged_environment(variables_of(command)),
+                                      .folder = command.folder,
+                                      .log = command.log,
+                                      .output = masked ? masked->input() : -1});
+  const pid_t pid = TRY(std::move(started));
+  if (masked) masked->close_input();
   // Readable when the process has ended. (The C library's pidfd_open has no C++ linkage.)
   const int end = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
   const auto start = SteadyClock::now();
   std::optional<SteadyClock::time_point> asked;  // to end
   Exit exit;
   for (;;) {
-    pollfd ended{.fd = end, .events = POLLIN, .revents = 0};
-    ::poll(&ended, 1, kPollMs);
+    std::array<pollfd, 2> news{
+        {{.fd = end, .events = POLLIN, .revents = 0},
+         {.fd = masked ? masked->readable() : -1, .events = POLLIN, .revents = 0}}};
+    ::poll(news.data(), news.size(), kPollMs);
+    if (masked) masked->take();
     int status = 0;
     if (::waitpid(pid, &status, WNOHANG) == pid) {
       exit.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
       ::kill(-pid, SIGKILL);  // what it left in the background
+      if (masked) masked->take();
       ::close(end);
       return exit;
     }

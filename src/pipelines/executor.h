@@ -17,6 +17,7 @@ struct Command {
   std::string text;                                // for /bin/sh -c
   std::filesystem::path folder;                    // where it runs
   std::map<std::string, std::string> environment;  // on top of the server's own
+  std::map<std::string, std::string> secrets;      // as well, but *** in the log
   std::filesystem::path log;                       // stdout and stderr, appended
   std::optional<base::Duration> timeout;
 };

@@ -17,9 +17,8 @@ namespace fs = std::filesystem;
 // Goes through a plan as a run would, with what is known beforehand.
 class Forecaster {
  public:
-  Forecaster(const std::string& pipeline, const Plan& plan, const fs::path& project,
-             RunTable& table, InputDigests& inputs)
-      : pipeline_(pipeline), plan_(plan), project_(project), table_(table), inputs_(inputs) {}
+  Forecaster(const std::string& pipeline, const Plan& plan, const fs::path& project, World world)
+      : pipeline_(pipeline), plan_(plan), project_(project), world_(world) {}
 
   Result<std::vector<StepForecast>> all() {
     for (const PlannedStep& step : plan_.steps) {
@@ -61,9 +60,10 @@ class Forecaster {
       return say("depends", fmt::format("it needs {}, which may be skipped", open->step));
     }
     if (definition.run.empty()) return say("waits", definition.approve);
-    const auto declared = declared_digests(definition, project_, inputs_);
+    const auto declared = declared_digests(definition, project_, world_.inputs);
     if (!declared) return say("fails", declared.error().message);
     if (!definition.cached()) {
+      if (auto lacks = missing_secret(definition)) return say("fails", std::move(*lacks));
       return say("runs", definition.cache ? "cache is off for it"
                                           : "it declares no outputs, so it runs for its effect");
     }
@@ -81,12 +81,21 @@ class Forecaster {
       return say("depends",
                  fmt::format("it runs unless what {} writes is as before", fmt::join(open, ", ")));
     const StepKey key = make_step_key(plan_, step, *declared, outputs_of);
-    if (auto kept = TRY(find_kept(table_, key.digest))) {
+    if (auto kept = TRY(find_kept(world_.table, key.digest))) {
       std::string why = "nothing it depends on has changed since run " + kept->run;
       kept_[definition.name] = std::move(*kept);
       return say("cached", std::move(why));
     }
+    if (auto lacks = missing_secret(definition)) return say("fails", std::move(*lacks));
     return say("runs", TRY(why_not_cached(definition.name, key.document)));
+  }
+
+  // Why its command can't begin.
+  std::optional<std::string> missing_secret(const StepDefinition& definition) const {
+    for (const std::string& name : definition.secrets) {
+      if (const auto found = world_.secrets.find(name); !found) return found.error().message;
+    }
+    return std::nullopt;
   }
 
   // A step that this one needs and that won't succeed.
@@ -116,7 +125,7 @@ class Forecaster {
   }
 
   Result<std::string> why_not_cached(const std::string& step, const JsonObject& now) {
-    const auto before = TRY(table_.newest_key(pipeline_, step));
+    const auto before = TRY(world_.table.newest_key(pipeline_, step));
     if (!before) return std::string("it has not succeeded before");
     const std::string difference = explain_difference(before->document, now);
     if (difference.empty()) return fmt::format("what run {} wrote is gone or damaged", before->run);
@@ -126,8 +135,7 @@ class Forecaster {
   const std::string& pipeline_;
   const Plan& plan_;
   const fs::path& project_;
-  RunTable& table_;
-  InputDigests& inputs_;
+  const World world_;
   std::vector<StepForecast> told_;
   std::set<std::string> may_be_skipped_;
   std::map<std::string, KeptOutputs> kept_;  // by step: those that would be answered from cache
@@ -140,9 +148,8 @@ JsonObject StepForecast::to_json() const {
 }
 
 Result<std::vector<StepForecast>> forecast(const std::string& pipeline, const Plan& plan,
-                                           const fs::path& project, RunTable& table,
-                                           InputDigests& inputs) {
-  return Forecaster(pipeline, plan, project, table, inputs).all();
+                                           const fs::path& project, World world) {
+  return Forecaster(pipeline, plan, project, world).all();
 }
 
 }  // namespace slipway::pipelines

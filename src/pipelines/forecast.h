@@ -9,6 +9,7 @@
 #include "pipelines/cache_key.h"
 #include "pipelines/plan.h"
 #include "pipelines/run_table.h"
+#include "pipelines/secrets.h"
 
 namespace slipway::pipelines {
 
@@ -22,10 +23,16 @@ struct StepForecast {
   JsonObject to_json() const;
 };
 
+// What a run would find.
+struct World {
+  RunTable& table;  // with earlier runs
+  InputDigests& inputs;
+  const Secrets& secrets;
+};
+
 // One for each step of the plan, in its order. Reads the project's files and earlier runs of
 // `pipeline` as they are now.
 Result<std::vector<StepForecast>> forecast(const std::string& pipeline, const Plan& plan,
-                                           const std::filesystem::path& project, RunTable& table,
-                                           InputDigests& inputs);
+                                           const std::filesystem::path& project, World world);
 
 }  // namespace slipway::pipelines

@@ -51,10 +51,11 @@ class OldOutputsTest : public ::testing::Test {
   base::ManualClock clock_{{1'700'000'000'000'000}};
   base::SeededRandom random_{4};
   NoInputs inputs_;
+  const Secrets secrets_{{.values = {}, .folder = {}}};
   ProcessExecutor executor_;
   base::Metrics metrics_;
   std::unique_ptr<store::Db> db_ = open_db(folder_.path() / "db", clock_, random_);
-  Pipelines pipelines_{*db_, clock_, clock_, random_, executor_, inputs_};
+  Pipelines pipelines_{*db_, clock_, clock_, random_, executor_, inputs_, secrets_};
   OldOutputs old_{*db_, clock_, metrics_, {.folder = folder_.path() / "runs"}};
 };
 

@@ -46,7 +46,7 @@ Pipelines::~Pipelines() { stop(); }
 Result<void> Pipelines::start(Options options) {
   options_ = std::move(options);
   runner_.emplace(
-      table_, wall_clock_, random_, executor_, inputs_,
+      table_, wall_clock_, random_, executor_, inputs_, secrets_,
       StepRunner::Options{
           .folder = options_.folder, .url = options_.url, .path_prefix = options_.path_prefix});
   TRY(store::make_folders(options_.folder));
@@ -98,6 +98,20 @@ Result<std::vector<DefinitionChange>> Pipelines::plan(
                                                                 : "updated"});
   }
   return changes;
+}
+
+std::vector<std::string> Pipelines::warnings(const std::vector<ParsedPipeline>& pipelines) const {
+  std::vector<std::string> warnings;
+  for (const ParsedPipeline& pipeline : pipelines) {
+    for (const StepDefinition& step : pipeline.definition.steps) {
+      for (const std::string& secret : step.secrets) {
+        if (const auto found = secrets_.find(secret); !found)
+          warnings.push_back(fmt::format("pipeline {}, step {}: {}", pipeline.definition.name,
+                                         step.name, found.error().message));
+      }
+    }
+  }
+  return warnings;
 }
 
 Result<std::vector<DefinitionChange>> Pipelines::apply(const std::vector<ParsedPipeline>& pipelines,
@@ -173,7 +187,7 @@ Result<RunRecord> Pipelines::start_run(const std::string& pipeline,
 Result<std::vector<StepForecast>> Pipelines::explain_run(
     const std::string& pipeline, const std::map<std::string, std::string>& params) {
   const Planned planned = TRY(plan_run(pipeline, params));
-  return forecast(pipeline, planned.plan, planned.project, table_, inputs_);
+  return forecast(pipeline, planned.plan, planned.project, {table_, inputs_, secrets_});
 }
 
 Result<RunRecord> Pipelines::find_run(const std::string& id) { return TRY(table_.find(id)).record; }

@@ -22,6 +22,7 @@
 #include "pipelines/plan.h"
 #include "pipelines/run_record.h"
 #include "pipelines/run_table.h"
+#include "pipelines/secrets.h"
 #include "pipelines/step_runner.h"
 #include "store/db.h"
 
@@ -50,14 +51,15 @@ class Pipelines {
     std::size_t steps_parallel_max = 4;  // over all runs
   };
   Pipelines(store::Db& db, const base::Clock& event_clock, const base::Clock& wall_clock,
-            base::Random& random, Executor& executor, InputDigests& inputs)
+            base::Random& random, Executor& executor, InputDigests& inputs, const Secrets& secrets)
       : db_(db),
         table_(db),
         event_clock_(event_clock),
         wall_clock_(wall_clock),
         random_(random),
         executor_(executor),
-        inputs_(inputs) {}
+        inputs_(inputs),
+        secrets_(secrets) {}
   ~Pipelines();  // stop()
 
   // Takes up what was queued or running when the last server ended. With runs_parallel_max 0
@@ -67,6 +69,8 @@ class Pipelines {
   void stop();
 
   Result<std::vector<DefinitionChange>> plan(const std::vector<ParsedPipeline>& pipelines);
+  // What would let steps fail as the server is now, in sentences: secrets that it can't give.
+  std::vector<std::string> warnings(const std::vector<ParsedPipeline>& pipelines) const;
   // Pipelines that aren't named stay.
   Result<std::vector<DefinitionChange>> apply(const std::vector<ParsedPipeline>& pipelines,
                                               const std::filesystem::path& project,
@@ -140,6 +144,7 @@ class Pipelines {
   base::Random& random_;
   Executor& executor_;
   InputDigests& inputs_;
+  const Secrets& secrets_;
   Options options_;
   std::optional<StepRunner> runner_;
 

@@ -32,8 +32,8 @@ class PipelinesTest : public ::testing::Test {
   PipelinesTest() { MUST(db_->migrate({migrations()})); }
 
   std::unique_ptr<Pipelines> open(std::size_t workers = 0) {
-    auto pipelines =
-        std::make_unique<Pipelines>(*db_, event_clock_, clock_, random_, executor_, inputs_);
+    auto pipelines = std::make_unique<Pipelines>(*db_, event_clock_, clock_, random_, executor_,
+                                                 inputs_, secrets_);
     MUST(pipelines->start(
         {.folder = folder_.path() / "runs", .url = "http://here", .runs_parallel_max = workers}));
     return pipelines;
@@ -61,6 +61,7 @@ class PipelinesTest : public ::testing::Test {
   base::ManualClock event_clock_{{1'370'044'800'000'000}};
   base::SeededRandom random_{4};
   NoInputs inputs_;
+  const Secrets secrets_{{.values = {{"KEY", "hunter22"}}, .folder = {}}};
   ProcessExecutor executor_;
   std::unique_ptr<store::Db> db_ = open_db(folder_.path() / "db", clock_, random_);
 };
@@ -101,6 +102,36 @@ TEST_F(PipelinesTest, AGateThatSaysNoIsNoFailure) {
   EXPECT_EQ(states(failed), "failed: failed");
   EXPECT_EQ(MUST(store::read_file(MUST(pipelines->log(failed.id, "gate")))), "why\n");
   EXPECT_FALSE(pipelines->log(failed.id, "nothing"));
+}
+
+TEST_F(PipelinesTest, SecretsAreInTheStepThatNamesThemAndInNoLog) {
+  auto pipelines = open();
+  const std::string steps =
+      "      - {name: a, run: 'printf hunt; printf er22; printf $KEY > key', secrets: [KEY]}\n"
+      "      - {name: b, run: 'echo $KEY; test -z $KEY', after: [a]}\n";
+  apply(*pipelines, steps);
+  const RunRecord good = run(*pipelines);
+  EXPECT_EQ(states(good), "succeeded: succeeded succeeded");
+  EXPECT_EQ(MUST(store::read_file(folder_.path() / "key")), "hunter22");
+  EXPECT_EQ(MUST(store::read_file(MUST(pipelines->log(good.id, "a")))), "***");
+  EXPECT_EQ(MUST(store::read_file(MUST(pipelines->log(good.id, "b")))), "\n");
+  apply(*pipelines,
+        "      - {name: a, run: 'true', secrets: [OTHER], retry: {times: 1, after: 1ms}}\n");
+  const RunRecord lacks = run(*pipelines);
+  EXPECT_EQ(states(lacks), "failed: failed");
+  EXPECT_NE(lacks.reason.find("no such secret: secret=OTHER"), std::string::npos) << lacks.reason;
+}
+
+// More than a pipe holds, from a command that leaves something behind, which holds the pipe open.
+TEST_F(PipelinesTest, AMaskedLogIsWholeAndHasAnEnd) {
+  auto pipelines = open();
+  apply(*pipelines,
+        "      - {name: a, run: 'setsid sleep 1000 & seq 100000; echo $KEY; kill $!', secrets: "
+        "[KEY]}\n");
+  const RunRecord good = run(*pipelines);
+  const std::string log = MUST(store::read_file(MUST(pipelines->log(good.id, "a"))));
+  EXPECT_EQ(log.size(), 588'895u + 4);
+  EXPECT_TRUE(log.ends_with("100000\n***\n"));
 }
 
 TEST_F(PipelinesTest, MissingOutputsAndLateStepsFail) {

@@ -33,7 +33,8 @@ class SchedulesTest : public ::testing::Test {
  protected:
   SchedulesTest() {
     MUST(db_->migrate({migrations()}));
-    pipelines_ = std::make_unique<Pipelines>(*db_, clock_, clock_, random_, executor_, inputs_);
+    pipelines_ =
+        std::make_unique<Pipelines>(*db_, clock_, clock_, random_, executor_, inputs_, secrets_);
     MUST(pipelines_->start({.folder = folder_.path() / "runs", .runs_parallel_max = 0}));
     MUST(pipelines_->apply(MUST(parse_pipelines(kPipeline)), folder_.path(), "ann"));
     open();
@@ -67,6 +68,7 @@ class SchedulesTest : public ::testing::Test {
   base::ManualClock clock_{at("2024-01-01T12:00:00Z")};
   base::SeededRandom random_{4};
   NoInputs inputs_;
+  const Secrets secrets_{{.values = {}, .folder = {}}};
   ProcessExecutor executor_;
   std::unique_ptr<store::Db> db_ = open_db(folder_.path() / "db", clock_, random_);
   std::unique_ptr<Pipelines> pipelines_;
@@ -252,7 +254,7 @@ TEST_F(SchedulesTest, DeadlinesThatAreNotKeptAreTold) {
 // Prints how late a run is against its schedule; it is right at whatever speed.
 TEST_F(SchedulesTest, WakesAtTheTime) {
   base::SystemClock wall;
-  Pipelines pipelines(*db_, wall, wall, random_, executor_, inputs_);
+  Pipelines pipelines(*db_, wall, wall, random_, executor_, inputs_, secrets_);
   MUST(pipelines.start({.folder = folder_.path() / "wall", .runs_parallel_max = 0}));
   Schedules schedules(*db_, pipelines, wall, wall, random_, {});
   const auto parsed =

@@ -147,11 +147,18 @@ Command StepRunner::command_for(const RunRecord& run, std::size_t position, cons
           .timeout = definition.timeout};
 }
 
-std::optional<StepRecord> StepRunner::run(const Command& command, StepRecord step,
+Result<Exit> StepRunner::run_with_secrets(Command command, const StepDefinition& definition,
+                                          const std::function<bool()>& should_stop) {
+  for (const std::string& name : definition.secrets)
+    command.secrets[name] = TRY(secrets_.find(name));
+  return executor_.run(command, should_stop);
+}
+
+std::optional<StepRecord> StepRunner::run(Command command, StepRecord step,
                                           const StepDefinition& definition,
                                           const std::function<bool()>& should_stop,
                                           const std::function<bool()>& is_cancelled) {
-  const auto exit = executor_.run(command, should_stop);
+  const auto exit = run_with_secrets(std::move(command), definition, should_stop);
   step.finished = wall_clock_.now();
   step.state = "failed";
   if (!exit) {

@@ -13,6 +13,7 @@
 #include "pipelines/next_steps.h"
 #include "pipelines/plan.h"
 #include "pipelines/run_table.h"
+#include "pipelines/secrets.h"
 
 namespace slipway::pipelines {
 
@@ -25,12 +26,13 @@ class StepRunner {
   };
   // What is given must outlive it.
   StepRunner(RunTable& table, const base::Clock& wall_clock, base::Random& random,
-             Executor& executor, InputDigests& inputs, Options options)
+             Executor& executor, InputDigests& inputs, const Secrets& secrets, Options options)
       : table_(table),
         wall_clock_(wall_clock),
         random_(random),
         executor_(executor),
         inputs_(inputs),
+        secrets_(secrets),
         options_(std::move(options)) {}
 
   std::filesystem::path log_of(const std::string& run, const std::string& step) const {
@@ -45,18 +47,20 @@ class StepRunner {
   Result<void> begin(RunRecord& run, std::size_t position, const Plan& plan,
                      const std::filesystem::path& project);
 
-  // What a running step runs.
+  // What a running step runs, without its secrets.
   Command command_for(const RunRecord& run, std::size_t position, const Plan& plan,
                       const std::filesystem::path& project) const;
 
-  // Runs the command of a running step and waits; returns the step as it is then: over, or pending
-  // when it is tried again. Nothing: it was stopped although `is_cancelled` says no.
-  std::optional<StepRecord> run(const Command& command, StepRecord step,
-                                const StepDefinition& definition,
+  // Runs the command of a running step, with its secrets, and waits; returns the step as it is
+  // then: over, or pending when it is tried again. Nothing: it was stopped although `is_cancelled`
+  // says no.
+  std::optional<StepRecord> run(Command command, StepRecord step, const StepDefinition& definition,
                                 const std::function<bool()>& should_stop,
                                 const std::function<bool()>& is_cancelled);
 
  private:
+  Result<Exit> run_with_secrets(Command command, const StepDefinition& definition,
+                                const std::function<bool()>& should_stop);
   Result<bool> answer_from_cache(StepRecord& step);
 
   RunTable& table_;
@@ -64,6 +68,7 @@ class StepRunner {
   base::Random& random_;
   Executor& executor_;
   InputDigests& inputs_;
+  const Secrets& secrets_;
   const Options options_;
 };
 

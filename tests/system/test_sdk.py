@@ -106,7 +106,7 @@ pipelines:
   train:
     params: {as_of: "{now}", rounds: 60, share: 0.5, word: x}
     steps:
-      - {name: a, run: "echo {rounds} {{x}} > {out}/a", code: [a.py], env: [r.txt], inputs: ["dataset:rows", "model:m@champion"], outputs: [a], timeout: 1h,
+      - {name: a, run: "echo {rounds} {{x}} > {out}/a", code: [a.py], env: [r.txt], inputs: ["dataset:rows", "model:m@champion"], outputs: [a], secrets: [KEY], timeout: 1h,
          retry: {times: 2, after: 10s, factor: 3, at_most: 1h}, cache: false}
       - {name: ask, approve: Is it good, after: [a], timeout: 72h}
       - {name: b, run: "cat {a}/a", after: [a], retry: 1, always: true, when: "{rounds} >= 60 and {run.state} != 'failed'"}
@@ -187,7 +187,7 @@ def every_key() -> sw.Project:
                          request={"s": "string", "n": "int64", "dist": "double", "ok": "bool"})
     train = sw.Pipeline("train", params={"as_of": "{now}", "rounds": 60, "share": 0.5, "word": "x"}, steps=[
         sw.Step("a", "echo {rounds} {{x}} > {out}/a", code=["a.py"], env=["r.txt"], inputs=["dataset:rows", "model:m@champion"], outputs=["a"],
-                timeout=dt.timedelta(hours=1), retry=sw.Retry(times=2, after="10s", factor=3, at_most=dt.timedelta(hours=1)), cache=False),
+                secrets=["KEY"], timeout=dt.timedelta(hours=1), retry=sw.Retry(times=2, after="10s", factor=3, at_most=dt.timedelta(hours=1)), cache=False),
         sw.Step("ask", approve="Is it good", after=["a"], timeout="72h"),
         sw.Step("b", "cat {a}/a", after=["a"], retry=1, always=True, when="{rounds} >= 60 and {run.state} != 'failed'")])
     late = sw.Endpoint("late", "models:/m@champion", features=service, output="late", shadow={"frozen": "models:/m/1"}, release=sw.Release(
