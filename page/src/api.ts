@@ -363,6 +363,14 @@ export interface Step {
   not_before: string | null; // of a pending step: when it is tried again
   seconds: number | null;
   started_at: string | null;
+  finished_at: string | null;
+  needs: string[]; // steps that it comes after
+  earlier_tries: { started_at: string; finished_at: string; exit_code: number | null; reason: string }[]; // oldest first
+}
+
+// A run in a list, with how its steps went.
+export interface ListedRun extends Omit<PipelineRun, "steps"> {
+  steps: Pick<Step, "name" | "state" | "reason" | "tries" | "started_at" | "finished_at" | "seconds">[];
 }
 
 export interface PipelineRun {
@@ -383,7 +391,7 @@ export interface Pipeline {
   name: string;
   params: Record<string, string>;
   steps: { name: string; run: string }[];
-  last_run: PipelineRun | null;
+  last_run: Omit<PipelineRun, "steps"> | null;
 }
 
 // A time that a schedule was due, and what became of it.
@@ -572,7 +580,7 @@ export const api = {
 
   pipelines: async (s?: AbortSignal) => (await get<{ pipelines: Pipeline[] }>(own("pipelines"), s)).pipelines,
   pipelineRuns: async (pipeline: string, s?: AbortSignal) =>
-    (await get<{ runs: PipelineRun[] }>(own("pipelines", pipeline, "runs"), s)).runs,
+    (await get<{ runs: ListedRun[] }>(`${own("pipelines", pipeline, "runs")}?steps=true`, s)).runs,
   schedules: async (s?: AbortSignal) => (await get<{ schedules: Schedule[] }>(own("schedules"), s)).schedules,
   pauseSchedule: (schedule: string, pause: boolean) =>
     post<Schedule>(own("schedules", schedule, pause ? "pause" : "resume"), {}),
@@ -589,6 +597,8 @@ export const api = {
   answerStep: (id: string, step: string, approved: boolean, reason: string, actor: string) =>
     post<PipelineRun>(own("pipeline-runs", id, "steps", step, "answer"), { approved, reason, actor }),
   cancelPipelineRun: (id: string) => post<PipelineRun>(own("pipeline-runs", id, "cancel"), {}),
+  stepWhy: async (id: string, step: string, s?: AbortSignal) =>
+    (await get<{ why: string }>(own("pipeline-runs", id, "steps", step, "why"), s)).why,
   stepLog: async (id: string, step: string, s?: AbortSignal) =>
     (await answer(own("pipeline-runs", id, "steps", step, "log"), {}, s)).text(),
 

@@ -28,30 +28,28 @@ const kScreens: [string, string][] = [
 
 export function App() {
   return (
-    <AppShell header={{ height: 52 }} padding="md">
+    <AppShell header={{ height: { base: 88, sm: 52 } }} padding={{ base: "xs", sm: "md" }}>
       <a className="skip" href="#content">
         Skip to content
       </a>
       <AppShell.Header>
         <Container size="xl" h="100%">
-          <Group h="100%" justify="space-between" wrap="nowrap">
-            <Group gap="lg" wrap="nowrap">
-              <Anchor component={Link} to="/" underline="never" className="brand">
-                <img src="/ui/icon.svg" alt="" width={22} height={22} /> Slipway
-              </Anchor>
-              <nav aria-label="Screens">
-                {kScreens.map(([to, name]) => (
-                  <NavLink key={to} to={to} end={to === "/"} className="nav">
-                    {name}
-                  </NavLink>
-                ))}
-              </nav>
-            </Group>
+          <div className="header">
+            <Anchor component={Link} to="/" underline="never" className="brand">
+              <img src="/ui/icon.svg" alt="" width={22} height={22} /> Slipway
+            </Anchor>
+            <nav aria-label="Screens">
+              {kScreens.map(([to, name]) => (
+                <NavLink key={to} to={to} end={to === "/"} className="nav">
+                  {name}
+                </NavLink>
+              ))}
+            </nav>
             <Group gap="sm" wrap="nowrap">
               <EventClock />
               <SchemeButton />
             </Group>
-          </Group>
+          </div>
         </Container>
       </AppShell.Header>
       <AppShell.Main id="content" tabIndex={-1}>
@@ -120,7 +118,7 @@ function EventClock() {
     <Tooltip label={why}>
       <Group gap={8} wrap="nowrap" className="clock" tabIndex={0} aria-label="Event clock">
         {data.clock === "rehearsal" && (
-          <Badge color={data.state === "waiting" ? "blue" : "gray"} variant="light">
+          <Badge color={data.state === "waiting" ? "blue" : "gray"} variant="light" className={data.state === "waiting" ? "" : "wide-only"}>
             {data.state === "waiting" ? "waits for a run" : "rehearsal"}
           </Badge>
         )}

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "pipelines/step_outputs.h"
+#include "pipelines/why.h"
 
 namespace slipway::pipelines {
 namespace {
@@ -64,8 +65,7 @@ class Forecaster {
     if (!declared) return say("fails", declared.error().message);
     if (!definition.cached()) {
       if (auto lacks = missing_secret(definition)) return say("fails", std::move(*lacks));
-      return say("runs", definition.cache ? "cache is off for it"
-                                          : "it declares no outputs, so it runs for its effect");
+      return say("runs", why_never_cached(definition));
     }
     std::map<std::string, std::string> outputs_of;
     std::vector<std::string> open;
@@ -87,7 +87,8 @@ class Forecaster {
       return say("cached", std::move(why));
     }
     if (auto lacks = missing_secret(definition)) return say("fails", std::move(*lacks));
-    return say("runs", TRY(why_not_cached(definition.name, key.document)));
+    return say("runs", TRY(why_it_runs(world_.table, pipeline_, definition.name,
+                                       base::Timestamp{INT64_MAX}, key.document)));
   }
 
   // Why its command can't begin.
@@ -122,14 +123,6 @@ class Forecaster {
     if (known == kept_.end())
       return base::error(Code::kUnavailable, "its condition reads {}", operand.text);
     return output_value(operand, known->second.folder);
-  }
-
-  Result<std::string> why_not_cached(const std::string& step, const JsonObject& now) {
-    const auto before = TRY(world_.table.newest_key(pipeline_, step));
-    if (!before) return std::string("it has not succeeded before");
-    const std::string difference = explain_difference(before->document, now);
-    if (difference.empty()) return fmt::format("what run {} wrote is gone or damaged", before->run);
-    return fmt::format("since run {}: {}", before->run, difference);
   }
 
   const std::string& pipeline_;

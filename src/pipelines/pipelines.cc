@@ -6,6 +6,7 @@
 #include <array>
 
 #include "base/log.h"
+#include "pipelines/why.h"
 #include "store/file_system.h"
 #include "types/timestamp.h"
 
@@ -21,6 +22,19 @@ constexpr std::array<std::string_view, 6> kRunStates = {"queued",  "running", "s
 // The steady clock's time at which the wall clock will show `time`.
 SteadyClock::time_point steady(base::Timestamp time, base::Timestamp now) {
   return SteadyClock::now() + std::chrono::microseconds((time - now).micros);
+}
+
+Result<Plan> plan_of(const StoredRun& stored) {
+  const RunRecord& run = stored.record;
+  return make_plan(TRY(parse_pipeline(run.pipeline, stored.text)), run.params,
+                   types::to_rfc3339(run.now));
+}
+
+void name_needs(const Plan& plan, RunRecord& run) {
+  for (std::size_t i = 0; i < run.steps.size(); ++i) {
+    for (const std::size_t need : plan.steps[i].needs)
+      run.steps[i].needs.push_back(run.steps[need].name);
+  }
 }
 
 }  // namespace
@@ -190,14 +204,33 @@ Result<std::vector<StepForecast>> Pipelines::explain_run(
   return forecast(pipeline, planned.plan, planned.project, {table_, inputs_, secrets_});
 }
 
-Result<RunRecord> Pipelines::find_run(const std::string& id) { return TRY(table_.find(id)).record; }
+Result<RunRecord> Pipelines::find_run(const std::string& id) {
+  StoredRun stored = TRY(table_.find(id));
+  if (const auto plan = plan_of(stored)) name_needs(*plan, stored.record);
+  return std::move(stored.record);
+}
+
+Result<std::string> Pipelines::why(const std::string& id, const std::string& step) {
+  StoredRun stored = TRY(table_.find(id));
+  const Plan plan = TRY(plan_of(stored));
+  RunRecord& run = stored.record;
+  name_needs(plan, run);
+  for (std::size_t i = 0; i < run.steps.size(); ++i) {
+    if (run.steps[i].name == step)
+      return why_it_is_so(table_, run, run.steps[i], plan.steps[i].definition);
+  }
+  return base::error(Code::kNotFound, "the run has no such step: run={} step={}", id, step);
+}
 
 Result<std::vector<RunRecord>> Pipelines::runs(const std::string& pipeline,
-                                               const std::string& state, std::size_t limit) {
+                                               const std::string& state, std::size_t limit,
+                                               Steps steps) {
   if (!state.empty() && std::find(kRunStates.begin(), kRunStates.end(), state) == kRunStates.end())
     return base::error(Code::kInvalidArgument, "runs have no such state: state={} known={}", state,
                        fmt::join(kRunStates, ", "));
-  return table_.newest(pipeline, state, limit);
+  auto runs = TRY(table_.newest(pipeline, state, limit));
+  if (steps == Steps::kSummaries) TRY(table_.add_steps(runs));
+  return runs;
 }
 
 Result<std::vector<std::string>> Pipelines::active_runs() { return table_.active(); }
@@ -323,10 +356,11 @@ void Pipelines::execute(const std::string& id) {
 Result<void> Pipelines::advance(const std::string& id) {
   StoredRun stored = TRY(table_.find(id));
   if (stored.record.is_over()) return {};
-  Work work{.run = std::move(stored.record), .plan = {}, .project = std::move(stored.project)};
+  Plan plan = TRY(plan_of(stored));
+  Work work{.run = std::move(stored.record),
+            .plan = std::move(plan),
+            .project = std::move(stored.project)};
   RunRecord& run = work.run;
-  work.plan = TRY(make_plan(TRY(parse_pipeline(run.pipeline, stored.text)), run.params,
-                            types::to_rfc3339(run.now)));
   if (run.state == "queued") {
     TRY(store::make_folders(options_.folder / id));
     run.state = "running";

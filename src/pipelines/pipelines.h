@@ -86,9 +86,12 @@ class Pipelines {
   Result<std::vector<StepForecast>> explain_run(const std::string& pipeline,
                                                 const std::map<std::string, std::string>& params);
   Result<RunRecord> find_run(const std::string& id);  // kNotFound
-  // Newest first, without steps. An empty pipeline or state: any. kInvalidArgument: no such state.
+  // Why a step of it ran, was answered from cache, or did not run. kNotFound.
+  Result<std::string> why(const std::string& id, const std::string& step);
+  enum class Steps { kNone, kSummaries };
+  // Newest first. An empty pipeline or state: any. kInvalidArgument: no such state.
   Result<std::vector<RunRecord>> runs(const std::string& pipeline, const std::string& state,
-                                      std::size_t limit);
+                                      std::size_t limit, Steps steps = Steps::kNone);
   Result<std::vector<std::string>> active_runs();  // ids, oldest first
   // Steps with `always` still run. kFailedPrecondition: it is over.
   Result<RunRecord> cancel(const std::string& id);

@@ -255,6 +255,66 @@ TEST_F(PipelinesTest, AStepIsTriedAgain) {
   EXPECT_EQ(run(*pipelines).steps[0].tries, 1);  // a gate that says no is no failure
 }
 
+TEST_F(PipelinesTest, EarlierTriesAreKept) {
+  auto pipelines = open();
+  apply(*pipelines,
+        "      - {name: a, run: 'test -f go && exit 0; exit 7', retry: {times: 2, after: 10ms}}\n"
+        "      - {name: b, run: 'true', after: [a]}\n");
+  const std::string id = MUST(pipelines->start_run("p", {}, {})).id;
+  const auto tries = [&] {
+    RunRecord run;
+    do {
+      pipelines->run_queued();
+      run = MUST(pipelines->find_run(id));
+    } while (!run.is_over());
+    return run.steps[0];
+  };
+  const StepRecord failed = tries();
+  EXPECT_EQ(failed.tries, 3);
+  ASSERT_EQ(failed.earlier_tries.size(), 2u);  // the third is the step's own
+  EXPECT_EQ(failed.earlier_tries[0].exit_code, 7);
+  EXPECT_EQ(failed.earlier_tries[0].reason, "try 1 of 3 failed: exit code 7: see the step's log");
+  EXPECT_LE(failed.earlier_tries[0].finished, failed.earlier_tries[1].started);
+  EXPECT_LE(failed.earlier_tries[1].finished, *failed.started);
+  write("go", "");
+  MUST(pipelines->try_again(id, "ann"));
+  const StepRecord good = tries();
+  EXPECT_EQ(good.state, "succeeded");
+  EXPECT_EQ(good.earlier_tries.size(), 3u);
+}
+
+TEST_F(PipelinesTest, ARunSaysWhatItsStepsNeedAndWhyTheyRan) {
+  auto pipelines = open();
+  write("code.txt", "1\n");
+  const std::string steps = std::string(kTwoSteps) +
+                            "      - {name: tell, run: 'true', after: [use, make]}\n"
+                            "      - {name: never, run: 'true', when: \"{word} == 'bye'\"}\n";
+  apply(*pipelines, steps);
+  const RunRecord first = run(*pipelines);
+  EXPECT_EQ(first.steps[0].needs, std::vector<std::string>{});
+  EXPECT_EQ(first.steps[1].needs, std::vector<std::string>{"make"});
+  EXPECT_EQ(first.steps[2].needs, (std::vector<std::string>{"make", "use"}));
+  const auto why = [&](const RunRecord& run, const char* step) {
+    return MUST(pipelines->why(run.id, step));
+  };
+  EXPECT_EQ(why(first, "make"), "it has not succeeded before");
+  EXPECT_EQ(why(first, "tell"), "it declares no outputs, so it runs for its effect");
+  EXPECT_EQ(why(first, "never"), "its condition says no: {word} (hello) == bye");
+  const RunRecord second = run(*pipelines);
+  const std::string unchanged = "nothing it depends on has changed since run " + first.id;
+  EXPECT_EQ(why(second, "make"), unchanged);
+  write("code.txt", "2\n");
+  inputs_.digest = "d2";
+  const RunRecord third = run(*pipelines);
+  EXPECT_EQ(why(third, "make"), "since run " + second.id + ": code/code.txt changed");
+  EXPECT_EQ(why(second, "make"), unchanged);  // as it was then
+  EXPECT_EQ(pipelines->why(third.id, "nothing").error().code, Code::kNotFound);
+  const auto listed = MUST(pipelines->runs("p", "", 2, Pipelines::Steps::kSummaries));
+  ASSERT_EQ(listed.size(), 2u);
+  EXPECT_EQ(states(listed[0]), states(third));
+  EXPECT_EQ(states(listed[1]), "succeeded: cached cached succeeded skipped");
+}
+
 TEST_F(PipelinesTest, ARunThatWaitsForItsNextTryHoldsNobodyUpAndCanBeCancelled) {
   auto pipelines = open(1);
   apply(*pipelines,

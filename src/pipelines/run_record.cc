@@ -3,18 +3,47 @@
 #include "pipelines/or_null.h"
 
 namespace slipway::pipelines {
+namespace {
+
+Json seconds_between(const std::optional<base::Timestamp>& from,
+                     const std::optional<base::Timestamp>& to) {
+  return from && to ? Json(static_cast<double>((*to - *from).micros) * 1e-6) : Json(nullptr);
+}
+
+}  // namespace
+
+JsonObject StepRecord::summary() const {
+  return {{"name", name},
+          {"state", state},
+          {"reason", reason},
+          {"tries", tries},
+          {"started_at", or_null(started)},
+          {"finished_at", or_null(finished)},
+          {"seconds", seconds_between(started, finished)}};
+}
+
 JsonObject StepRecord::to_json() const {
-  JsonObject object{{"name", name},     {"state", state},      {"cached", state == "cached"},
-                    {"folder", folder}, {"command", command},  {"cache_key", cache_key},
-                    {"reason", reason}, {"key", key_document}, {"outputs", manifest},
-                    {"tries", tries}};
+  JsonObject object = summary();
+  object["cached"] = state == "cached";
+  object["folder"] = folder;
+  object["command"] = command;
+  object["cache_key"] = cache_key;
+  object["key"] = key_document;
+  object["outputs"] = manifest;
   object["exit_code"] = exit_code ? Json(*exit_code) : Json(nullptr);
   object["not_before"] = or_null(not_before);
-  object["started_at"] = or_null(started);
-  object["finished_at"] = or_null(finished);
-  object["seconds"] = started && finished
-                          ? Json(static_cast<double>((*finished - *started).micros) * 1e-6)
-                          : Json(nullptr);
+  JsonArray earlier;
+  for (const EarlierTry& one : earlier_tries) {
+    earlier.push_back(
+        JsonObject{{"started_at", types::to_rfc3339(one.started)},
+                   {"finished_at", types::to_rfc3339(one.finished)},
+                   {"exit_code", one.exit_code ? Json(*one.exit_code) : Json(nullptr)},
+                   {"reason", one.reason}});
+  }
+  object["earlier_tries"] = std::move(earlier);
+  JsonArray before;
+  for (const std::string& step : needs) before.emplace_back(step);
+  object["needs"] = std::move(before);
   return object;
 }
 

@@ -12,6 +12,13 @@
 
 namespace slipway::pipelines {
 
+// A try that another one came after.
+struct EarlierTry {
+  base::Timestamp started, finished;
+  std::optional<std::int64_t> exit_code;
+  std::string reason;
+};
+
 struct StepRecord {
   std::string name;
   // pending | running | waiting (for a person) | succeeded | cached | refused | failed | skipped |
@@ -25,9 +32,12 @@ struct StepRecord {
   std::int64_t tries = 0;                     // that were begun
   std::optional<base::Timestamp> not_before;  // of a pending step: when it is tried again
   std::optional<base::Timestamp> started, finished;
+  std::vector<EarlierTry> earlier_tries;  // oldest first
+  std::vector<std::string> needs;         // steps that it comes after; only where a run is told
 
   bool is_good() const { return state == "succeeded" || state == "cached"; }
   bool is_over() const { return state != "pending" && state != "running" && state != "waiting"; }
+  JsonObject summary() const;  // how it went, without what went into it
   JsonObject to_json() const;
 };
 

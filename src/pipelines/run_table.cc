@@ -83,7 +83,7 @@ Result<StoredRun> RunTable::find(const std::string& id) {
                        outcome = read_run(row, found->record);
                      }));
     if (!found) return base::error(Code::kNotFound, "no such run: run={}", id);
-    return reader.query(
+    TRY(reader.query(
         "SELECT name, state, command, cache_key, key_document, reason, exit_code, folder, "
         "manifest, manifest_digest, tries, not_before, started_at, finished_at FROM "
         "pipeline_steps WHERE run = ? ORDER BY position",
@@ -105,6 +105,18 @@ Result<StoredRun> RunTable::find(const std::string& id) {
           if (!row.is_null(12)) step.started = row.time(12);
           if (!row.is_null(13)) step.finished = row.time(13);
           found->record.steps.push_back(std::move(step));
+        }));
+    return reader.query(
+        "SELECT step, started_at, finished_at, exit_code, reason FROM pipeline_tries WHERE run = ? "
+        "ORDER BY started_at",
+        {id}, [&](const store::Row& row) {
+          for (StepRecord& step : found->record.steps) {
+            if (step.name == row.text(0))
+              step.earlier_tries.push_back({.started = row.time(1),
+                                            .finished = row.time(2),
+                                            .exit_code = row.maybe_int64(3),
+                                            .reason = row.string(4)});
+          }
         });
   }));
   TRY(std::move(outcome));
@@ -133,6 +145,27 @@ Result<std::vector<RunRecord>> RunTable::newest(const std::string& pipeline,
   return runs;
 }
 
+Result<void> RunTable::add_steps(std::vector<RunRecord>& runs) {
+  return db_.read([&](store::Reader& reader) -> Result<void> {
+    for (RunRecord& run : runs) {
+      run.steps.clear();
+      TRY(reader.query(
+          "SELECT name, state, reason, tries, started_at, finished_at FROM pipeline_steps WHERE "
+          "run = ? ORDER BY position",
+          {run.id}, [&](const store::Row& row) {
+            StepRecord& step = run.steps.emplace_back();
+            step.name = row.string(0);
+            step.state = row.string(1);
+            step.reason = row.string(2);
+            step.tries = row.int64(3);
+            if (!row.is_null(4)) step.started = row.time(4);
+            if (!row.is_null(5)) step.finished = row.time(5);
+          }));
+    }
+    return {};
+  });
+}
+
 Result<std::vector<std::string>> RunTable::active() {
   std::vector<std::string> ids;
   TRY(db_.read([&](store::Reader& reader) {
@@ -158,13 +191,14 @@ Result<std::vector<RunTable::Kept>> RunTable::with_key(const std::string& cache_
 }
 
 Result<std::optional<RunTable::KeyOfRun>> RunTable::newest_key(const std::string& pipeline,
-                                                               const std::string& step) {
+                                                               const std::string& step,
+                                                               base::Timestamp before) {
   const auto found = TRY(db_.read([&](store::Reader& reader) {
     return reader.find(
         "SELECT s.run, s.key_document FROM pipeline_runs r JOIN pipeline_steps s ON s.run = r.id "
-        "WHERE r.pipeline = ? AND s.name = ? AND s.state IN ('succeeded', 'cached') ORDER BY "
-        "r.created_at DESC, r.id DESC LIMIT 1",
-        {pipeline, step},
+        "WHERE r.pipeline = ? AND s.name = ? AND s.state IN ('succeeded', 'cached') AND "
+        "r.created_at < ? ORDER BY r.created_at DESC, r.id DESC LIMIT 1",
+        {pipeline, step, before},
         [](const store::Row& row) { return std::pair(row.string(0), row.string(1)); });
   }));
   std::optional<KeyOfRun> key;
@@ -199,6 +233,12 @@ Result<void> RunTable::save_steps(const RunRecord& run, const std::vector<std::s
           {step.state, step.command, step.cache_key, key, step.reason, step.exit_code, step.folder,
            manifest, step.manifest_digest, step.tries, step.not_before, step.started, step.finished,
            run.id, position}));
+      if (step.state == "pending" && step.started && step.finished) {  // to be tried again
+        TRY(tx.execute(
+            "INSERT INTO pipeline_tries(run, step, started_at, finished_at, exit_code, reason) "
+            "VALUES(?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            {run.id, step.name, *step.started, *step.finished, step.exit_code, step.reason}));
+      }
       if (step.state == "pending" || step.state == "running" || step.state == "skipped") continue;
       TRY(tx.append_event({.kind = "pipeline.step." + step.state,
                            .subject = subject_of(run) + "/steps/" + step.name,
@@ -263,6 +303,13 @@ Result<void> RunTable::queue_again(const std::string& id, const std::string& act
     // Of outputs that are gone, or may go at any moment, nothing is good any more.
     const std::string_view good =
         outputs == "kept" ? " AND state NOT IN ('succeeded', 'cached')" : "";
+    TRY(tx.execute(
+        fmt::format("INSERT INTO pipeline_tries(run, step, started_at, finished_at, exit_code, "
+                    "reason) SELECT run, name, started_at, finished_at, exit_code, reason FROM "
+                    "pipeline_steps WHERE run = ? AND tries > 0 AND started_at IS NOT NULL AND "
+                    "finished_at IS NOT NULL{} ON CONFLICT DO NOTHING",
+                    good),
+        {id}));
     TRY(tx.execute(
         fmt::format("UPDATE pipeline_steps SET state = 'pending', reason = '', exit_code = NULL, "
                     "tries = 0, "

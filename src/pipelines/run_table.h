@@ -27,6 +27,8 @@ class RunTable {
   // Newest first, without steps. An empty pipeline or state: any.
   Result<std::vector<RunRecord>> newest(const std::string& pipeline, const std::string& state,
                                         std::size_t limit);
+  // Fills in how the steps of these runs went: what their summaries tell.
+  Result<void> add_steps(std::vector<RunRecord>& runs);
   Result<std::vector<std::string>> active();  // oldest first
   struct Kept {
     std::string run, folder, manifest;
@@ -37,8 +39,10 @@ class RunTable {
     std::string run;
     JsonObject document;
   };
-  // What went into the key of a step in the newest run of a pipeline in which it was good.
-  Result<std::optional<KeyOfRun>> newest_key(const std::string& pipeline, const std::string& step);
+  // What went into the key of a step in the newest run of a pipeline, of those created before
+  // `before`, in which it was good.
+  Result<std::optional<KeyOfRun>> newest_key(const std::string& pipeline, const std::string& step,
+                                             base::Timestamp before);
 
   Result<void> save_state(const RunRecord& run);
   // Those steps at once: all of them are kept or none.

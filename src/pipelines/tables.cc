@@ -122,10 +122,29 @@ CREATE INDEX pipeline_runs_by_outputs ON pipeline_runs(outputs, finished_at) WHE
 CREATE INDEX pipeline_steps_by_folder ON pipeline_steps(folder) WHERE state = 'cached'
 )sql";
 
+// Tries that others came after; the last one is the step's own row.
+constexpr std::string_view kEarlierTries = R"sql(
+CREATE TABLE pipeline_tries(
+  workspace TEXT NOT NULL DEFAULT 'default',
+  run TEXT NOT NULL,
+  step TEXT NOT NULL,
+  started_at INTEGER NOT NULL,
+  finished_at INTEGER NOT NULL,
+  exit_code INTEGER,
+  reason TEXT NOT NULL,
+  PRIMARY KEY(run, step, started_at))
+)sql";
+
 }  // namespace
 
 store::RoomMigrations migrations() {
-  return {"pipelines", {{1, kFirst}, {2, kSchedules}, {3, kTries}, {4, kIndexes}, {5, kOutputs}}};
+  return {"pipelines",
+          {{1, kFirst},
+           {2, kSchedules},
+           {3, kTries},
+           {4, kIndexes},
+           {5, kOutputs},
+           {6, kEarlierTries}}};
 }
 
 }  // namespace slipway::pipelines

@@ -187,30 +187,32 @@ function Freshness({ views }: { views: FeatureViewFacts[] }) {
       <Title order={2} size="h4" mb="xs">
         Freshness
       </Title>
-      <Table verticalSpacing="xs" aria-label="Views">
-        <Table.Thead>
-          <Table.Tr>
-            <Table.Th>View</Table.Th>
-            <Table.Th>Source</Table.Th>
-            <Table.Th>Newest row</Table.Th>
-            <Table.Th>Age</Table.Th>
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {views.map((view) => (
-            <Table.Tr key={view.name}>
-              <Table.Td>
-                <b>{view.name}</b>
-              </Table.Td>
-              <Table.Td>{view.source}</Table.Td>
-              <Table.Td>
-                <Time at={view.newest} />
-              </Table.Td>
-              <Table.Td>{view.age_seconds !== null && view.age_seconds < 0 ? "ahead of the clock" : duration(view.age_seconds)}</Table.Td>
+      <Table.ScrollContainer minWidth={420}>
+        <Table verticalSpacing="xs" aria-label="Views">
+          <Table.Thead>
+            <Table.Tr>
+              <Table.Th>View</Table.Th>
+              <Table.Th>Source</Table.Th>
+              <Table.Th>Newest row</Table.Th>
+              <Table.Th>Age</Table.Th>
             </Table.Tr>
-          ))}
-        </Table.Tbody>
-      </Table>
+          </Table.Thead>
+          <Table.Tbody>
+            {views.map((view) => (
+              <Table.Tr key={view.name}>
+                <Table.Td>
+                  <b>{view.name}</b>
+                </Table.Td>
+                <Table.Td>{view.source}</Table.Td>
+                <Table.Td>
+                  <Time at={view.newest} />
+                </Table.Td>
+                <Table.Td>{view.age_seconds !== null && view.age_seconds < 0 ? "ahead of the clock" : duration(view.age_seconds)}</Table.Td>
+              </Table.Tr>
+            ))}
+          </Table.Tbody>
+        </Table>
+      </Table.ScrollContainer>
     </section>
   );
 }

@@ -14,6 +14,7 @@ import { Slices } from "./slices";
 
 interface Watched {
   monitor: Monitor | undefined;
+  kind: WindowKind;
   windows: Window[];
   alerts: Alert[];
   revisions: Revision[];
@@ -28,20 +29,23 @@ async function loadBands(monitor: Monitor | undefined, kind: WindowKind, signal:
   return Object.fromEntries(await Promise.all(bands));
 }
 
-async function load(endpoint: string, kind: WindowKind, signal: AbortSignal): Promise<Watched> {
+// Without a wish for another: weeks if the monitor judges them, else what it does judge.
+async function load(endpoint: string, wish: WindowKind | undefined, signal: AbortSignal): Promise<Watched> {
   const [monitors, alerts, revisions] = await Promise.all([
     api.monitors(signal),
     api.alerts(endpoint, signal),
     api.revisions(endpoint, signal),
   ]);
   const monitor = monitors.find((each) => each.endpoint === endpoint);
+  const judged = monitor?.definition.windows ?? [];
+  const kind = wish ?? (judged.includes("week") ? "week" : judged[0]) ?? "week";
   const [windows, bands] = await Promise.all([
     monitor ? api.windows(monitor.name, kind, signal) : [],
     loadBands(monitor, kind, signal),
   ]);
   const newest = windows.filter((window) => window.variant === "live" && window.judged).at(-1);
   const slices = monitor && newest ? await api.slices(monitor.name, kind, newest.start, signal) : undefined;
-  return { monitor, alerts, revisions, windows, slices, bands };
+  return { monitor, kind, alerts, revisions, windows, slices, bands };
 }
 
 const kKinds: WindowKind[] = ["day", "week", "month"];
@@ -50,8 +54,9 @@ const kKindNames = { day: "By day", week: "By week", month: "By month" };
 export function MonitoringPage() {
   const { name = "" } = useParams();
   const [query, setQuery] = useSearchParams();
-  const kind = kKinds.find((each) => each === query.get("window")) ?? "week";
-  const watched = useLive((signal) => load(name, kind, signal), `${name}/${kind}`, 5);
+  const wish = kKinds.find((each) => each === query.get("window"));
+  const watched = useLive((signal) => load(name, wish, signal), `${name}/${wish ?? ""}`, 5);
+  const kind = watched.data?.kind ?? wish ?? "week";
   const change = (key: string, value: string) =>
     setQuery((before) => {
       const after = new URLSearchParams(before);
@@ -89,7 +94,7 @@ export function MonitoringPage() {
       <Loaded from={watched}>
         {(data) =>
           data.monitor ? (
-            <Body {...data} monitor={data.monitor} kind={kind} feature={query.get("feature") ?? ""} change={change} changed={watched.reload} />
+            <Body {...data} monitor={data.monitor} feature={query.get("feature") ?? ""} change={change} changed={watched.reload} />
           ) : (
             <Empty title="No monitor watches this endpoint.">
               <Text size="sm">Declare one in slipway.yaml, under monitors, and apply it.</Text>

@@ -1,16 +1,16 @@
-import { Button, Code, Group, Stack, Table, Text } from "@mantine/core";
+import { Anchor, Button, Code, Group, SegmentedControl, Stack, Table, Text } from "@mantine/core";
 import { useState } from "react";
 import { useParams, useSearchParams } from "react-router";
 import { api, type PipelineRun, type Step } from "../api";
-import { ConfirmDialog } from "../components/confirm";
 import { useLive } from "../components/live";
 import { Loaded } from "../components/loaded";
 import { Fact, Head, Time, Word } from "../components/words";
 import { duration } from "../lib/format";
 import { told } from "../lib/problem";
+import { Gantt } from "./gantt";
+import { Graph } from "./graph";
 import { took } from "./pipelines";
-
-const kLogCharactersMax = 100_000;
+import { Answer, StepPanel } from "./step_panel";
 
 export function PipelineRunPage() {
   const { id = "" } = useParams();
@@ -56,7 +56,17 @@ function Deed({ run }: { run: PipelineRun }) {
 
 function Body({ run }: { run: PipelineRun }) {
   const [query, setQuery] = useSearchParams();
-  const shown = query.get("log");
+  const change = (key: string, value: string) =>
+    setQuery((before) => {
+      const after = new URLSearchParams(before);
+      if (value) after.set(key, value);
+      else after.delete(key);
+      return after;
+    });
+  const view = query.get("view") === "time" ? "time" : "graph";
+  const step = run.steps.find(({ name }) => name === query.get("step"));
+  const selected = step?.name ?? null;
+  const select = (name: string) => change("step", name === selected ? "" : name);
   const params = Object.entries(run.params).map(([key, value]) => `${key}=${value}`);
   return (
     <Stack gap="md">
@@ -73,57 +83,52 @@ function Body({ run }: { run: PipelineRun }) {
         </Fact>
       </Group>
       {params.length > 0 && (
-        <Text size="sm" ff="monospace" c="dimmed">
+        <Text size="sm" ff="monospace" c="dimmed" className="break">
           {params.join("  ")}
         </Text>
       )}
-      <Table verticalSpacing="xs" aria-label="Steps">
-        <Table.Thead>
-          <Table.Tr>
-            <Table.Th>Step</Table.Th>
-            <Table.Th>State</Table.Th>
-            <Table.Th>Took</Table.Th>
-            <Table.Th>Exit code</Table.Th>
-            <Table.Th>Command</Table.Th>
-            <Table.Th />
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {run.steps.map((step) => (
-            <Row key={step.name} run={run.id} step={step} shown={shown === step.name} show={(log) => setQuery(log ? { log } : {})} />
-          ))}
-        </Table.Tbody>
-      </Table>
-      {shown && <Log run={run.id} step={shown} />}
+      <SegmentedControl
+        className="views"
+        aria-label="Show the steps"
+        value={view}
+        onChange={(value) => change("view", value === "graph" ? "" : value)}
+        data={[
+          { value: "graph", label: "As a graph" },
+          { value: "time", label: "Over time" },
+        ]}
+      />
+      {view === "graph" ? <Graph run={run} selected={selected} select={select} /> : <Gantt run={run} selected={selected} select={select} />}
+      {step && <StepPanel run={run} step={step} close={() => change("step", "")} />}
+      <Table.ScrollContainer minWidth={560}>
+        <Table verticalSpacing="xs" aria-label="Steps">
+          <Table.Thead>
+            <Table.Tr>
+              <Table.Th>Step</Table.Th>
+              <Table.Th>State</Table.Th>
+              <Table.Th>Took</Table.Th>
+              <Table.Th>Tries</Table.Th>
+              <Table.Th>Exit code</Table.Th>
+            </Table.Tr>
+          </Table.Thead>
+          <Table.Tbody>
+            {run.steps.map((each) => (
+              <Row key={each.name} run={run.id} step={each} isShown={each === step} show={() => select(each.name)} />
+            ))}
+          </Table.Tbody>
+        </Table>
+      </Table.ScrollContainer>
     </Stack>
   );
 }
 
-// Asks a person who lets a run go on, or doesn't, for the reason.
-function Answer({ run, step }: { run: string; step: Step }) {
-  const [asks, setAsks] = useState<"Approve" | "Refuse" | null>(null);
-  const act = async (reason: string, actor: string) => {
-    await api.answerStep(run, step.name, asks === "Approve", reason, actor);
-  };
-  return (
-    <Group gap="xs" mt={4}>
-      <Button size="compact-xs" onClick={() => setAsks("Approve")}>
-        Approve
-      </Button>
-      <Button size="compact-xs" variant="default" onClick={() => setAsks("Refuse")}>
-        Refuse
-      </Button>
-      {asks && (
-        <ConfirmDialog title={step.reason} verb={asks} color={asks === "Approve" ? "teal" : "red"} optional={asks === "Approve"} act={act} close={() => setAsks(null)} />
-      )}
-    </Group>
-  );
-}
-
-function Row({ run, step, shown, show }: { run: string; step: Step; shown: boolean; show: (step: string) => void }) {
+function Row({ run, step, isShown, show }: { run: string; step: Step; isShown: boolean; show: () => void }) {
   return (
     <Table.Tr>
-      <Table.Td fw={600}>{step.name}</Table.Td>
+      <Table.Td>
+        <Anchor component="button" type="button" fw={600} aria-expanded={isShown} onClick={show}>
+          {step.name}
+        </Anchor>
+      </Table.Td>
       <Table.Td>
         <Word of={step.state} />
         {step.reason && (
@@ -131,7 +136,7 @@ function Row({ run, step, shown, show }: { run: string; step: Step; shown: boole
             {step.reason}
           </Text>
         )}
-        {step.state === "waiting" && <Answer run={run} step={step} />}
+        {step.state === "waiting" && !isShown && <Answer run={run} step={step} />}
         {step.not_before && (
           <Text size="xs" c="dimmed">
             again at <Time at={step.not_before} />
@@ -139,40 +144,8 @@ function Row({ run, step, shown, show }: { run: string; step: Step; shown: boole
         )}
       </Table.Td>
       <Table.Td className="nowrap">{duration(step.seconds)}</Table.Td>
+      <Table.Td>{step.tries || "–"}</Table.Td>
       <Table.Td>{step.exit_code ?? "–"}</Table.Td>
-      <Table.Td maw={420}>
-        <Text size="xs" ff="monospace" lineClamp={2} title={step.command}>
-          {step.command || "–"}
-        </Text>
-      </Table.Td>
-      <Table.Td>
-        <Button
-          size="compact-xs"
-          variant="default"
-          disabled={!step.started_at || !step.command}
-          aria-expanded={shown}
-          aria-label={`Log of ${step.name}`}
-          onClick={() => show(shown ? "" : step.name)}
-        >
-          {shown ? "Hide log" : "Log"}
-        </Button>
-      </Table.Td>
     </Table.Tr>
-  );
-}
-
-function Log({ run, step }: { run: string; step: string }) {
-  const log = useLive((signal) => api.stepLog(run, step, signal), `${run}/${step}`, 2);
-  return (
-    <section aria-label={`Log of ${step}`}>
-      <Loaded from={log}>
-        {(text) => (
-          <pre className="log" tabIndex={0}>
-            {text.length > kLogCharactersMax && "… the beginning is left out\n"}
-            {text.slice(-kLogCharactersMax) || "It has written nothing."}
-          </pre>
-        )}
-      </Loaded>
-    </section>
   );
 }

@@ -1,15 +1,16 @@
 import { Anchor, Code, Stack, Table, Text, Title } from "@mantine/core";
 import { Link, useParams } from "react-router";
-import { api, type Pipeline, type PipelineRun, type Schedule } from "../api";
+import { api, type Pipeline, type ListedRun, type Schedule } from "../api";
 import { useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
 import { Command, Head, Time, Word } from "../components/words";
 import { duration } from "../lib/format";
+import { Grid } from "./grid";
 import { Schedules } from "./schedules";
 
 interface WithRuns {
   pipeline: Pipeline;
-  runs: PipelineRun[];
+  runs: ListedRun[];
   schedules: Schedule[];
 }
 
@@ -47,13 +48,16 @@ export function PipelinesPage() {
                 <section key={pipeline.name} aria-label={pipeline.name}>
                   {!name && (
                     <Title order={2} size="h4">
-                      {pipeline.name}
+                      <Anchor component={Link} to={`/pipelines/${encodeURIComponent(pipeline.name)}`} inherit>
+                        {pipeline.name}
+                      </Anchor>
                     </Title>
                   )}
                   <Text size="sm" c="dimmed" mb="xs">
                     {pipeline.steps.length === 1 ? "1 step" : `${pipeline.steps.length} steps`}: {pipeline.steps.map((step) => step.name).join(", ")}
                   </Text>
                   <Schedules schedules={schedules} changed={pipelines.reload} />
+                  {name && <Grid runs={runs} />}
                   <Runs runs={runs} />
                 </section>
               ))}
@@ -65,12 +69,12 @@ export function PipelinesPage() {
   );
 }
 
-export function took(run: PipelineRun): string {
+export function took(run: Pick<ListedRun, "created_at" | "finished_at">): string {
   if (!run.finished_at) return "–";
   return duration((Date.parse(run.finished_at) - Date.parse(run.created_at)) / 1000);
 }
 
-function Runs({ runs }: { runs: PipelineRun[] }) {
+function Runs({ runs }: { runs: ListedRun[] }) {
   if (runs.length === 0) return <Empty title="It has not run yet." />;
   return (
     <Table.ScrollContainer minWidth={700}>

@@ -69,11 +69,19 @@ Result<Response> answer(Pipelines& pipelines, const Request& request) {
 }
 
 Result<Response> runs(Pipelines& pipelines, const Request& request) {
+  const bool with_steps = request.query("steps").value_or("") == "true";
   JsonArray found;
   for (const auto& run :
        TRY(pipelines.runs(request.param("name"), std::string(request.query("state").value_or("")),
-                          TRY(query_limit(request, 50, 1000))))) {
-    found.push_back(run.summary());
+                          TRY(query_limit(request, 50, 1000)),
+                          with_steps ? Pipelines::Steps::kSummaries : Pipelines::Steps::kNone))) {
+    JsonObject object = run.summary();
+    if (with_steps) {
+      JsonArray steps;
+      for (const auto& step : run.steps) steps.push_back(step.summary());
+      object["steps"] = std::move(steps);
+    }
+    found.push_back(std::move(object));
   }
   return reply({{"runs", std::move(found)}});
 }
@@ -100,7 +108,8 @@ std::vector<http::Route> pipeline_routes(Pipelines& pipelines) {
       {.method = Method::kGet,
        .pattern = "/slipway/v1/pipelines/{name}/runs",
        .summary =
-           "The pipeline's runs, newest first, without their steps; ?state=failed: those alone.",
+           "The pipeline's runs, newest first; ?state=failed: those alone; ?steps=true: with how "
+           "each of their steps went.",
        .handler = answering([&pipelines](const Request& r) { return runs(pipelines, r); }),
        .tag = "slipway"},
       {.method = Method::kGet,
@@ -116,6 +125,13 @@ std::vector<http::Route> pipeline_routes(Pipelines& pipelines) {
        .handler = answering([&pipelines](const Request& request) -> Result<Response> {
          return Response::text(
              TRY(store::read_file(TRY(pipelines.log(request.param("id"), request.param("step"))))));
+       }),
+       .tag = "slipway"},
+      {.method = Method::kGet,
+       .pattern = "/slipway/v1/pipeline-runs/{id}/steps/{step}/why",
+       .summary = "Why a step ran, was answered from cache, or did not run.",
+       .handler = answering([&pipelines](const Request& request) -> Result<Response> {
+         return reply({{"why", TRY(pipelines.why(request.param("id"), request.param("step")))}});
        }),
        .tag = "slipway"},
       {.method = Method::kPost,

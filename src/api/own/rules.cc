@@ -69,6 +69,7 @@ constexpr Rule kRules[] = {
     {kPost, "/slipway/v1/pipelines/{name}/runs", About::kProject, Permission::kEdit},
     {kGet, "/slipway/v1/pipeline-runs/{id}", About::kProject, Permission::kRead},
     {kGet, "/slipway/v1/pipeline-runs/{id}/steps/{step}/log", About::kProject, Permission::kRead},
+    {kGet, "/slipway/v1/pipeline-runs/{id}/steps/{step}/why", About::kProject, Permission::kRead},
     {kPost, "/slipway/v1/pipeline-runs/{id}/cancel", About::kProject, Permission::kEdit},
     {kPost, "/slipway/v1/pipeline-runs/{id}/retry", About::kProject, Permission::kEdit},
     {kPost, "/slipway/v1/pipeline-runs/{id}/steps/{step}/answer", About::kProject,

@@ -1,0 +1,108 @@
+// The last runs beside each other, step by step: one glance says what fails, and since when.
+import type { KeyboardEvent } from "react";
+import { Link } from "react-router";
+import type { ListedRun } from "../api";
+import { clock, day, duration, time } from "../lib/format";
+import { failsSince, stateOf } from "../lib/step_times";
+import { Legend, StepIcon, stateWords } from "./step_icon";
+
+const kRunsShown = 25;
+
+// The arrows go from cell to cell; the tab key past all of them.
+function move(event: KeyboardEvent<HTMLTableElement>) {
+  const by = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];
+  const from = (event.target as HTMLElement).closest<HTMLElement>("[data-row]");
+  if (!by || !from) return;
+  const [row, column] = [Number(from.dataset["row"]) + (by[0] ?? 0), Number(from.dataset["column"]) + (by[1] ?? 0)];
+  event.currentTarget.querySelector<HTMLElement>(`[data-row="${row}"][data-column="${column}"]`)?.focus();
+  event.preventDefault();
+}
+
+export function Grid({ runs }: { runs: ListedRun[] }) {
+  const shown = runs.slice(0, kRunsShown).reverse(); // oldest first
+  const newest = shown.at(-1);
+  if (!newest) return null;
+  const names = [...new Set([...newest.steps, ...shown.flatMap((run) => run.steps)].map((step) => step.name))];
+  const of = (run: ListedRun, name: string) => run.steps.find((step) => step.name === name);
+  const longest = Math.max(1, ...shown.map((run) => lasted(run) ?? 0));
+  return (
+    <section aria-label="Steps of the last runs">
+      <div className="grid-scroll" ref={(element) => void (element && (element.scrollLeft = element.scrollWidth))}>
+        <table className="grid" aria-label="Steps of the last runs" onKeyDown={move}>
+          <thead>
+            <tr>
+              <th scope="col">
+                <span className="dim">{shown.length === 1 ? "1 run" : `${shown.length} runs, oldest first`}</span>
+              </th>
+              {shown.map((run, column) => (
+                <th key={run.id} scope="col">
+                  <Link
+                    to={`/pipeline-runs/${run.id}`}
+                    className={`grid-run step-${run.state}`}
+                    data-row={0}
+                    data-column={column}
+                    tabIndex={run === newest ? 0 : -1}
+                    aria-label={`Run ${run.id} of ${time(run.now)}: ${run.state}${lasted(run) === null ? "" : `, took ${duration(lasted(run))}`}`}
+                    title={`${day(run.now)}, ${clock(run.now)}: ${run.state}${run.reason ? `\n${run.reason}` : ""}`}
+                  >
+                    <i className="grid-bar" style={{ height: `${Math.max(8, (100 * (lasted(run) ?? longest)) / longest)}%` }} />
+                  </Link>
+                </th>
+              ))}
+              <th scope="col" className="grid-since">
+                <span className="dim">Fails since</span>
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {names.map((name, row) => {
+              const since = shown[failsSince(shown.map((run) => of(run, name)?.state)) ?? -1];
+              return (
+                <tr key={name}>
+                  <th scope="row" title={name}>
+                    {name}
+                  </th>
+                  {shown.map((run, column) => {
+                    const step = of(run, name);
+                    if (!step) return <td key={run.id} aria-label="not in this run" />;
+                    const state = stateOf(step);
+                    return (
+                      <td key={run.id}>
+                        <Link
+                          to={`/pipeline-runs/${run.id}?step=${encodeURIComponent(name)}`}
+                          className="grid-cell"
+                          data-row={row + 1}
+                          data-column={column}
+                          tabIndex={-1}
+                          aria-label={`${name}, ${time(run.now)}: ${stateWords(state)}`}
+                          title={`${name}, ${time(run.now)}\n${stateWords(state)}${step.seconds === null ? "" : `, ${duration(step.seconds)}`}${step.tries > 1 ? `, ${step.tries} tries` : ""}${step.reason ? `\n${step.reason}` : ""}`}
+                        >
+                          <StepIcon of={state} size={15} />
+                          {step.tries > 1 && <sub>{step.tries}</sub>}
+                        </Link>
+                      </td>
+                    );
+                  })}
+                  <td className="grid-since">
+                    {since && (
+                      <>
+                        <StepIcon of="failed" size={12} /> <Link to={`/pipeline-runs/${since.id}?step=${encodeURIComponent(name)}`}>{time(since.now)}</Link>
+                      </>
+                    )}
+                  </td>
+                </tr>
+              );
+            })}
+          </tbody>
+        </table>
+      </div>
+      {shown.some((run) => run.steps.some((step) => step.tries > 1)) && <p className="gantt-legend dim">A number beside a sign: so many tries.</p>}
+      <Legend states={shown.flatMap((run) => run.steps.map(stateOf))} />
+    </section>
+  );
+}
+
+// Seconds; null: it goes on.
+function lasted(run: ListedRun): number | null {
+  return run.finished_at ? (Date.parse(run.finished_at) - Date.parse(run.created_at)) / 1000 : null;
+}

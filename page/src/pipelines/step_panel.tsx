@@ -1,0 +1,136 @@
+// One step of a run: how it went, why it ran or did not, its tries and its log.
+import { Button, CloseButton, Code, Group, Stack, Table, Text, Title } from "@mantine/core";
+import { type KeyboardEvent, useEffect, useRef, useState } from "react";
+import { api, type PipelineRun, type Step } from "../api";
+import { ConfirmDialog } from "../components/confirm";
+import { useLive } from "../components/live";
+import { Loaded } from "../components/loaded";
+import { Fact, Time } from "../components/words";
+import { duration } from "../lib/format";
+import { readyAt, stateOf } from "../lib/step_times";
+import { stateWords, StepIcon } from "./step_icon";
+
+const kLogCharactersMax = 100_000;
+
+export function StepPanel({ run, step, close }: { run: PipelineRun; step: Step; close: () => void }) {
+  const heading = useRef<HTMLHeadingElement>(null);
+  const before = useRef<Element | null>(null);
+  useEffect(() => {
+    before.current = document.activeElement;
+    heading.current?.focus({ preventScroll: true });
+    heading.current?.scrollIntoView({ block: "nearest" });
+  }, [step.name]);
+  const leave = () => {
+    close();
+    if (before.current instanceof HTMLElement) before.current.focus();
+  };
+  const onKey = (event: KeyboardEvent) => {
+    if (event.key === "Escape") leave();
+  };
+  const state = stateOf(step);
+  // Asked again when the step has gone on.
+  const why = useLive((signal) => api.stepWhy(run.id, step.name, signal), `${run.id}/${step.name}/${state}/${step.tries}`, 30);
+  const ready = readyAt(run, step);
+  const first = step.earlier_tries[0]?.started_at ?? step.started_at;
+  const failure = step.reason && step.reason !== why.data ? step.reason : "";
+  return (
+    <section className="step-panel" aria-label={`Step ${step.name}`} onKeyDown={onKey}>
+      <Group justify="space-between" wrap="nowrap" mb="xs">
+        <Group gap="xs">
+          <StepIcon of={state} size={18} />
+          <Title order={2} size="h4" tabIndex={-1} ref={heading} className="break">
+            {step.name}
+          </Title>
+          <Text size="sm">{stateWords(state)}</Text>
+        </Group>
+        <CloseButton aria-label={`Close ${step.name}`} onClick={leave} />
+      </Group>
+      <Stack gap="sm">
+        {failure && <Text size="sm">{failure}</Text>}
+        {step.state === "waiting" && <Answer run={run.id} step={step} />}
+        <Group gap="xl">
+          <Fact name="Why">{why.data ?? (why.error ? why.error.message : "…")}</Fact>
+          <Fact name="Waited">{ready === null || first === null ? "–" : duration(Math.max(0, Date.parse(first) - ready) / 1000)}</Fact>
+          <Fact name="Began">
+            <Time at={step.started_at} />
+          </Fact>
+          <Fact name="Took">{duration(step.seconds)}</Fact>
+          <Fact name="Exit code">{step.exit_code ?? "–"}</Fact>
+          <Fact name="Comes after">{step.needs.join(", ") || "nothing"}</Fact>
+          {step.not_before && (
+            <Fact name="Tried again at">
+              <Time at={step.not_before} />
+            </Fact>
+          )}
+        </Group>
+        {step.earlier_tries.length > 0 && (
+          <Table.ScrollContainer minWidth={420}>
+            <Table aria-label="Earlier tries">
+              <Table.Thead>
+                <Table.Tr>
+                  <Table.Th>Earlier try</Table.Th>
+                  <Table.Th>Took</Table.Th>
+                  <Table.Th>How it ended</Table.Th>
+                </Table.Tr>
+              </Table.Thead>
+              <Table.Tbody>
+                {step.earlier_tries.map((one) => (
+                  <Table.Tr key={one.started_at}>
+                    <Table.Td>
+                      <Time at={one.started_at} />
+                    </Table.Td>
+                    <Table.Td>{duration((Date.parse(one.finished_at) - Date.parse(one.started_at)) / 1000)}</Table.Td>
+                    <Table.Td>{one.reason}</Table.Td>
+                  </Table.Tr>
+                ))}
+              </Table.Tbody>
+            </Table>
+          </Table.ScrollContainer>
+        )}
+        {step.command && (
+          <Code block className="break-all">
+            {step.command}
+          </Code>
+        )}
+        {step.tries > 0 && <Log run={run.id} step={step.name} />}
+      </Stack>
+    </section>
+  );
+}
+
+// Asks a person who lets a run go on, or doesn't, for the reason.
+export function Answer({ run, step }: { run: string; step: Step }) {
+  const [asks, setAsks] = useState<"Approve" | "Refuse" | null>(null);
+  const act = async (reason: string, actor: string) => {
+    await api.answerStep(run, step.name, asks === "Approve", reason, actor);
+  };
+  return (
+    <Group gap="xs" mt={4}>
+      <Button size="compact-xs" onClick={() => setAsks("Approve")}>
+        Approve
+      </Button>
+      <Button size="compact-xs" variant="default" onClick={() => setAsks("Refuse")}>
+        Refuse
+      </Button>
+      {asks && (
+        <ConfirmDialog title={step.reason} verb={asks} color={asks === "Approve" ? "teal" : "red"} optional={asks === "Approve"} act={act} close={() => setAsks(null)} />
+      )}
+    </Group>
+  );
+}
+
+function Log({ run, step }: { run: string; step: string }) {
+  const log = useLive((signal) => api.stepLog(run, step, signal), `${run}/${step}`, 2);
+  return (
+    <section aria-label={`Log of ${step}`}>
+      <Loaded from={log}>
+        {(text) => (
+          <pre className="log" tabIndex={0}>
+            {text.length > kLogCharactersMax && "… the beginning is left out\n"}
+            {text.slice(-kLogCharactersMax) || "It has written nothing."}
+          </pre>
+        )}
+      </Loaded>
+    </section>
+  );
+}

@@ -1,0 +1,23 @@
+// Why a step ran or did not, in words: from what went into its key then and the time before.
+#pragma once
+
+#include <string>
+
+#include "pipelines/plan.h"
+#include "pipelines/run_table.h"
+
+namespace slipway::pipelines {
+
+// Of a step that isn't cached.
+std::string why_never_cached(const StepDefinition& definition);
+
+// Of a step that no earlier run of `pipeline`, created before `before`, has the answer for.
+Result<std::string> why_it_runs(RunTable& table, const std::string& pipeline,
+                                const std::string& step, base::Timestamp before,
+                                const JsonObject& key_document);
+
+// Of a step of a run that is over or goes on.
+Result<std::string> why_it_is_so(RunTable& table, const RunRecord& run, const StepRecord& step,
+                                 const StepDefinition& definition);
+
+}  // namespace slipway::pipelines
