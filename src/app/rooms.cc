@@ -589,7 +589,8 @@ void Application::Rooms::add_leading_routes(http::Router& router) {
                     access->may(request.user, access::kWorkspace, "*", access::Permission::kManage);
            },
        .pushed = [&features = i.features, bytes_max = i.foundation.settings.dataset_bytes_max](
-                     const std::string& name) { return features.pushed_rows(name, bytes_max); }}));
+                     const std::string& name) { return features.pushed_rows(name, bytes_max); }},
+      i.foundation.settings.dataset_diff_bytes_max));
   router.add_all(api::own::feature_routes(i.features, i.skew));
   const Settings& settings = i.foundation.settings;
   router.add_all(api::own::training_set_routes(

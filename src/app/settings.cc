@@ -383,6 +383,9 @@ const std::vector<SettingInfo>& setting_table() {
           "drift-rows-max", &Settings::drift_rows_max, 1, 1'000'000'000,
           "Rows a side of a drift report that the server makes, of which it keeps a column at a "
           "time; one report is made at a time."),
+      integer("dataset-diff-bytes-max", &Settings::dataset_diff_bytes_max, 1 << 20, 1ll << 40,
+              "Memory for the records of rows while two versions of a dataset are compared; those "
+              "that don't fit wait in a file. One comparison is made at a time."),
       integer("slice-rows-max", &Settings::slice_rows_max, 100, 10'000'000,
               "Labelled rows of a window that slices are looked for in; of more a sample."),
       integer(

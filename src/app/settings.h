@@ -99,6 +99,7 @@ struct Settings {
   std::int64_t profile_days_retention_days = 400;
   std::int64_t profile_inputs_max = 500;
   std::int64_t drift_rows_max = 10'000'000;
+  std::int64_t dataset_diff_bytes_max = 256ll << 20;
   std::int64_t slice_rows_max = 200'000;
   std::int64_t attribution_rows_max = 1'000;
   std::int64_t ends_with_process = 0;

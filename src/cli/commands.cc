@@ -24,6 +24,7 @@
 #include "cli/serve_command.h"
 #include "cli/server_command.h"
 #include "cli/stream_commands.h"
+#include "cli/table_diff_command.h"
 
 namespace slipway::cli {
 
@@ -42,6 +43,7 @@ int run(int argc, char** argv) {
   add_serve_command(root, context, exit_code);
   add_project_commands(root, context, exit_code);
   add_data_commands(root, context, exit_code);
+  add_table_diff_commands(root, context, exit_code);
   add_feature_commands(root, context, exit_code);
   add_pipeline_commands(root, context, exit_code);
   add_run_commands(root, context, exit_code);

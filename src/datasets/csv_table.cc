@@ -75,30 +75,6 @@ bool has_leading_zero(std::string_view text) {
   return text.size() > 1 && text[0] == '0' && text[1] != '.';
 }
 
-// What all of a column's cells are.
-class Inference {
- public:
-  void see(std::string_view text) {
-    seen_ = true;
-    if (is_int_ && (!read_int(text) || has_leading_zero(text))) is_int_ = false;
-    if (is_double_ && (!read_double(text) || has_leading_zero(text))) is_double_ = false;
-    if (is_bool_ && (text.size() < 4 || !read_bool(text))) is_bool_ = false;
-    if (is_time_ && !read_time(text)) is_time_ = false;
-  }
-  bool is_decided() const { return !is_int_ && !is_double_ && !is_bool_ && !is_time_; }
-  // Of nothing but missing values: as Parquet's null columns are read.
-  ColumnType type() const {
-    if (!seen_) return ColumnType::kDouble;
-    if (is_int_) return ColumnType::kInt64;
-    if (is_double_) return ColumnType::kDouble;
-    if (is_bool_) return ColumnType::kBool;
-    return is_time_ ? ColumnType::kTimestamp : ColumnType::kString;
-  }
-
- private:
-  bool seen_ = false, is_int_ = true, is_double_ = true, is_bool_ = true, is_time_ = true;
-};
-
 bool is_missing(const CsvCell& cell, const std::vector<std::string>& missing) {
   return !cell.is_quoted && (cell.text.empty() ||
                              std::find(missing.begin(), missing.end(), cell.text) != missing.end());
@@ -177,20 +153,35 @@ class FileCells final : public Cells {
 
 Result<CsvFile> CsvFile::parse(std::string name, std::string text, char delimiter,
                                std::vector<std::string> names) {
+  const auto empty_lines = names.empty() ? EmptyLines::kNoRows : EmptyLines::kRowsOfOneColumn;
+  return parse_text(std::move(name), std::move(text), delimiter,
+                    {.columns = std::move(names), .is_last = true}, empty_lines);
+}
+
+Result<CsvFile> CsvFile::parse_piece(std::string name, std::string text, char delimiter,
+                                     Place place) {
+  return parse_text(std::move(name), std::move(text), delimiter, std::move(place),
+                    EmptyLines::kNoRows);
+}
+
+Result<CsvFile> CsvFile::parse_text(std::string name, std::string text, char delimiter, Place place,
+                                    EmptyLines empty_lines) {
   CsvFile file;
-  const bool has_header = names.empty();
   file.name_ = std::move(name);
-  file.columns_ = std::move(names);
+  file.columns_ = std::move(place.columns);
   file.text_ = std::make_unique<const std::string>(std::move(text));
   std::string_view rest = *file.text_;
-  if (rest.starts_with(kByteOrderMark)) rest.remove_prefix(kByteOrderMark.size());
-  std::size_t line = 1;
+  std::size_t line = place.line;
+  if (line == 1 && rest.starts_with(kByteOrderMark)) rest.remove_prefix(kByteOrderMark.size());
   std::vector<CsvCell> row;
   const auto wrong = [&](std::size_t at, std::string_view what) {
     return base::error(Code::kInvalidArgument, "csv: {}: file={} line={}", what, file.name_, at);
   };
+  bool is_whole = true;  // the row that is read
   while (!rest.empty()) {
     const std::size_t first_line = line;
+    file.bytes_ = file.text_->size() - rest.size();
+    file.next_line_ = line;
     row.clear();
     for (bool ends_row = false; !ends_row;) {
       CsvCell cell;
@@ -200,12 +191,19 @@ Result<CsvFile> CsvFile::parse(std::string name, std::string text, char delimite
         bool has_doubled = false;
         while (true) {
           end = rest.find('"', end);
-          if (end == std::string_view::npos)
-            return wrong(first_line, "a quote has no end in the row that begins here");
+          if (end == std::string_view::npos) {
+            is_whole = place.is_last;
+            if (is_whole)
+              return wrong(first_line, "a quote has no end in the row that begins here");
+            break;
+          }
           if (end + 1 >= rest.size() || rest[end + 1] != '"') break;
           has_doubled = true;
           end += 2;
         }
+        // What comes next may be a second quote, or the other half of a line's end.
+        is_whole = is_whole && (place.is_last || end + 2 < rest.size());
+        if (!is_whole) break;
         cell.text = rest.substr(1, end - 1);
         line += static_cast<std::size_t>(std::count(cell.text.begin(), cell.text.end(), '\n'));
         if (has_doubled) {
@@ -223,6 +221,8 @@ Result<CsvFile> CsvFile::parse(std::string name, std::string text, char delimite
       } else {
         const std::size_t end =
             std::min(rest.size(), rest.find_first_of(std::string{delimiter, '\n', '\r'}));
+        is_whole = place.is_last || end + 1 < rest.size();
+        if (!is_whole) break;
         cell.text = rest.substr(0, end);
         rest.remove_prefix(end);
       }
@@ -237,9 +237,10 @@ Result<CsvFile> CsvFile::parse(std::string name, std::string text, char delimite
       if (!rest.empty()) rest.remove_prefix(1);
       ++line;
     }
+    if (!is_whole) return file;
     // A line of nothing is no row, but PostgreSQL's rows of one missing value.
     const bool is_empty = row.size() == 1 && row[0].text.empty() && !row[0].is_quoted;
-    if (is_empty && (has_header || file.columns_.size() != 1)) continue;
+    if (is_empty && (empty_lines == EmptyLines::kNoRows || file.columns_.size() != 1)) continue;
     if (file.columns_.empty()) {
       std::set<std::string_view> seen;
       for (const CsvCell& cell : row) {
@@ -257,19 +258,37 @@ Result<CsvFile> CsvFile::parse(std::string name, std::string text, char delimite
     file.cells_.insert(file.cells_.end(), row.begin(), row.end());
     file.lines_.push_back(first_line);
   }
-  if (file.columns_.empty()) return wrong(1, "there is no header");
+  file.bytes_ = file.text_->size();
+  file.next_line_ = line;
+  if (file.columns_.empty() && place.is_last) return wrong(1, "there is no header");
   return file;
+}
+
+void TypeInference::see(const CsvCell& cell, const std::vector<std::string>& missing) {
+  if (is_missing(cell, missing)) return;
+  const std::string_view text = cell.text;
+  seen_ = true;
+  if (is_int_ && (!read_int(text) || has_leading_zero(text))) is_int_ = false;
+  if (is_double_ && (!read_double(text) || has_leading_zero(text))) is_double_ = false;
+  if (is_bool_ && (text.size() < 4 || !read_bool(text))) is_bool_ = false;
+  if (is_time_ && !read_time(text)) is_time_ = false;
+}
+
+ColumnType TypeInference::type() const {
+  if (!seen_) return ColumnType::kDouble;
+  if (is_int_) return ColumnType::kInt64;
+  if (is_double_) return ColumnType::kDouble;
+  if (is_bool_) return ColumnType::kBool;
+  return is_time_ ? ColumnType::kTimestamp : ColumnType::kString;
 }
 
 Result<Column> typed_column(const std::string& name, const Cells& cells,
                             std::optional<ColumnType> type,
                             const std::vector<std::string>& missing) {
   if (!type) {
-    Inference inference;
-    for (std::size_t i = 0; i < cells.size() && !inference.is_decided(); ++i) {
-      const CsvCell cell = cells.cell(i);
-      if (!is_missing(cell, missing)) inference.see(cell.text);
-    }
+    TypeInference inference;
+    for (std::size_t i = 0; i < cells.size() && !inference.is_decided(); ++i)
+      inference.see(cells.cell(i), missing);
     type = inference.type();
   }
   Column column = Column::of_type(name, *type);

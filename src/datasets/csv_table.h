@@ -34,6 +34,19 @@ class CsvFile {
   static Result<CsvFile> parse(std::string name, std::string text, char delimiter,
                                std::vector<std::string> names = {});
 
+  // Where in a file a text begins that is a piece of it.
+  struct Place {
+    std::vector<std::string> columns;  // empty: the header comes
+    std::size_t line = 1;
+    bool is_last = false;  // the file ends with the text
+  };
+  // A piece of a file with a header. A last row that the text may not have the end of is left out:
+  // bytes() says where it begins. Errors as parse().
+  static Result<CsvFile> parse_piece(std::string name, std::string text, char delimiter,
+                                     Place place);
+  std::size_t bytes() const { return bytes_; }          // of the text that were read
+  std::size_t next_line() const { return next_line_; }  // where the text behind them begins
+
   const std::string& name() const { return name_; }
   const std::vector<std::string>& columns() const { return columns_; }
   std::size_t rows() const { return lines_.size(); }
@@ -43,12 +56,30 @@ class CsvFile {
   std::size_t line(std::size_t row) const { return lines_[row]; }  // from 1
 
  private:
+  enum class EmptyLines { kNoRows, kRowsOfOneColumn };
+  static Result<CsvFile> parse_text(std::string name, std::string text, char delimiter, Place place,
+                                    EmptyLines empty_lines);
+
   std::string name_;
+  std::size_t bytes_ = 0, next_line_ = 1;
   std::unique_ptr<const std::string> text_;
   std::vector<std::unique_ptr<const std::string>> unquoted_;  // cells that had doubled quotes
   std::vector<std::string> columns_;
   std::vector<CsvCell> cells_;
   std::vector<std::size_t> lines_;
+};
+
+// What all of a column's cells are, seen one after the other.
+class TypeInference {
+ public:
+  void see(const CsvCell& cell, const std::vector<std::string>& missing);
+  bool has_seen() const { return seen_; }  // a value
+  bool is_decided() const { return !is_int_ && !is_double_ && !is_bool_ && !is_time_; }
+  // As typed_column() says; of nothing but missing values: as Parquet's null columns are read.
+  types::ColumnType type() const;
+
+ private:
+  bool seen_ = false, is_int_ = true, is_double_ = true, is_bool_ = true, is_time_ = true;
 };
 
 // The cells of a column that are on hand for typed_column(), each with where it is.

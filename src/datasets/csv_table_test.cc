@@ -5,6 +5,10 @@
 
 #include <cmath>
 
+#include "datasets/csv_pieces.h"
+#include "store/file_system.h"
+#include "store/testing/temp_folder.h"
+
 namespace slipway::datasets {
 namespace {
 
@@ -94,6 +98,56 @@ TEST(CsvTable, MistakesAreToldWithFileLineAndColumn) {
     EXPECT_EQ(frame.error().code, Code::kInvalidArgument);
     EXPECT_THAT(frame.error().message, HasSubstr(c.says));
   }
+}
+
+// Whatever the size of the pieces, they are the rows and lines that the whole file has.
+TEST(CsvTable, PiecesAreTheWholeFile) {
+  const store::testing::TempFolder folder;
+  const std::vector<std::string> texts = {
+      "a,b\n1,2\n3,4\n",
+      "\xEF\xBB\xBF"
+      "a,b\r\n1,\"two\r\nlines\"\r\n\r\n3,\"a \"\"quote\"\"\"\r\n5,",
+      "a\n\n\n1\n\"\"\n2",
+      "a,b\n",
+      "a,b",
+      "a\r1\r2",
+      "gr\xC3\xB6\xC3\x9F"
+      "e,b\n\xC3\xA4\xC3\xB6,\xE2\x82\xAC\n",
+      "a,b\n\"" + std::string(300, 'x') + "\",1\n2,3\n",
+  };
+  for (const std::string& text : texts) {
+    const auto whole = CsvFile::parse("f", text, ',');
+    ASSERT_TRUE(whole) << text;
+    MUST(store::write_file(folder.path() / "f.csv", text));
+    for (const std::size_t bytes : {1, 2, 3, 5, 7, 16, 1000}) {
+      CsvPieces pieces = MUST(CsvPieces::open(folder.path() / "f.csv", "f", ',', bytes));
+      std::size_t row = 0;
+      for (;;) {
+        const auto piece = MUST(pieces.next());
+        if (!piece) break;
+        EXPECT_EQ(piece->columns(), whole->columns()) << text;
+        for (std::size_t i = 0; i < piece->rows(); ++i, ++row) {
+          ASSERT_LT(row, whole->rows()) << text << " in pieces of " << bytes;
+          EXPECT_EQ(piece->line(i), whole->line(row)) << text << " in pieces of " << bytes;
+          for (std::size_t c = 0; c < whole->columns().size(); ++c) {
+            EXPECT_EQ(piece->cell(i, c).text, whole->cell(row, c).text) << text;
+            EXPECT_EQ(piece->cell(i, c).is_quoted, whole->cell(row, c).is_quoted) << text;
+          }
+        }
+      }
+      EXPECT_EQ(row, whole->rows()) << text << " in pieces of " << bytes;
+    }
+  }
+}
+
+TEST(CsvTable, PiecesSayTheLineOfAMistake) {
+  const store::testing::TempFolder folder;
+  MUST(store::write_file(folder.path() / "f.csv", "a,b\n1,2\n\"x\ny\",3\n4\n"));
+  CsvPieces pieces = MUST(CsvPieces::open(folder.path() / "f.csv", "f.csv", ',', 4));
+  Result<std::optional<CsvFile>> piece = pieces.next();
+  while (piece && *piece) piece = pieces.next();
+  ASSERT_FALSE(piece.has_value());
+  EXPECT_THAT(piece.error().message, HasSubstr("file=f.csv line=5"));
 }
 
 TEST(CsvTable, FilesShareColumnsInAnyOrder) {

@@ -70,38 +70,16 @@ Result<void> append_column(Column& all, Column part, const RowFile& file, const 
   return {};
 }
 
-// Cells of partitions: the same for all rows of a file.
-class PartitionCells final : public Cells {
- public:
-  PartitionCells(const std::vector<RowFile>& files, std::size_t position)
-      : files_(files), position_(position) {}
-  std::size_t size() const override { return files_.size(); }
-  CsvCell cell(std::size_t at) const override {
-    const auto& value = files_[at].partitions[position_].second;
-    return value ? CsvCell{.text = *value} : CsvCell{};
-  }
-  std::string place(std::size_t at) const override { return "file=" + files_[at].name; }
-
- private:
-  const std::vector<RowFile>& files_;
-  const std::size_t position_;
-};
-
 // The columns that the folders' names give. `rows`: of each file.
 Result<void> add_partitions(const std::vector<RowFile>& files, const std::vector<std::size_t>& rows,
                             const Types& types, Frame& frame) {
-  for (std::size_t p = 0; p < files.front().partitions.size(); ++p) {
-    const std::string& name = files.front().partitions[p].first;
-    if (frame.find(name) != nullptr) {
+  for (const Column& values : TRY(partition_columns(files, types))) {
+    if (frame.find(values.name) != nullptr) {
       return base::error(Code::kInvalidArgument,
                          "a column is in the file and in the folder's name: file={} column={}",
-                         files.front().name, name);
+                         files.front().name, values.name);
     }
-    const auto type = types.find(name);
-    const Column values =
-        TRY(typed_column(name, PartitionCells(files, p),
-                         type == types.end() ? std::nullopt : std::optional(type->second), {}));
-    Column column = Column::of_type(name, values.type);
+    Column column = Column::of_type(values.name, values.type);
     for (std::size_t file = 0; file < files.size(); ++file) {
       for (std::size_t row = 0; row < rows[file]; ++row) column.append_from(values, file);
     }

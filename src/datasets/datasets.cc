@@ -3,6 +3,7 @@
 #include <set>
 
 #include "base/hash.h"
+#include "datasets/diff/table_diff.h"
 #include "datasets/profile.h"
 #include "store/file_system.h"
 #include "store/parquet.h"
@@ -448,6 +449,31 @@ Result<void> Datasets::scan(const Snapshot& snapshot, const std::vector<std::str
   constexpr std::int64_t kRowsPerPiece = 64 * 1024;
   return store::scan_parquet(TRY(blobs_.local_file(snapshot.digest)), columns, kRowsPerPiece, range,
                              visit);
+}
+
+Result<TableDiff> Datasets::diff(const std::string& name, std::optional<std::int64_t> from,
+                                 std::optional<std::int64_t> to, DiffKey key,
+                                 TableDiffOptions options) {
+  const DatasetDefinition definition = TRY(this->definition(name));
+  const Snapshot newer = TRY(snapshot(name, to));
+  if (!from && newer.version == 1) {
+    return base::error(Code::kFailedPrecondition,
+                       "there is no version before to compare with: dataset={} version={}", name,
+                       newer.version);
+  }
+  const Snapshot older = TRY(snapshot(name, from.value_or(newer.version - 1)));
+  if (key == DiffKey::kDeclared) options.key = definition.key;
+  options.scratch = scratch_;
+  TRY(store::make_folders(scratch_));
+  const auto version = [&](const Snapshot& of) -> Result<TableVersion> {
+    TableVersion found{.name = fmt::format("{}@{}", name, of.version)};
+    RowFile file;
+    file.file = TRY(this->file(of));
+    file.name = found.name;
+    found.files.push_back(std::move(file));
+    return found;
+  };
+  return diff_tables(TRY(version(older)), TRY(version(newer)), options);
 }
 
 Result<Frame> Datasets::quarantine(const Snapshot& snapshot) {

@@ -27,6 +27,9 @@ namespace slipway::datasets {
 
 store::RoomMigrations migrations();
 
+struct TableDiff;  // diff/table_diff.h
+struct TableDiffOptions;
+
 struct DefinitionChange {
   std::string kind = "dataset";
   std::string name;
@@ -112,6 +115,13 @@ class Datasets {
   Result<void> scan(const Snapshot& snapshot, const std::vector<std::string>& columns,
                     const std::optional<store::ParquetRange>& range,
                     const store::ParquetVisit& visit);
+  // What is different between two versions: `to`, or the newest, and `from`, or the one before it.
+  // Without a key in `options` the declared one is taken where `key` says so. `options.scratch` and
+  // `options.csv` don't matter. kNotFound: no such dataset or version; kFailedPrecondition: there
+  // is no version before. Errors as diff_tables().
+  enum class DiffKey { kDeclared, kGiven };
+  Result<TableDiff> diff(const std::string& name, std::optional<std::int64_t> from,
+                         std::optional<std::int64_t> to, DiffKey key, TableDiffOptions options);
   // Removes blobs that no version has: an ingest that ended before its version was written has left
   // them. Nobody else may keep blobs in the store.
   struct Reclaimed {

@@ -43,6 +43,23 @@ Result<std::vector<std::pair<std::string, std::optional<std::string>>>> partitio
   return out;
 }
 
+// Cells of partitions: the same for all rows of a file.
+class PartitionCells final : public Cells {
+ public:
+  PartitionCells(const std::vector<RowFile>& files, std::size_t position)
+      : files_(files), position_(position) {}
+  std::size_t size() const override { return files_.size(); }
+  CsvCell cell(std::size_t at) const override {
+    const auto& value = files_[at].partitions[position_].second;
+    return value ? CsvCell{.text = *value} : CsvCell{};
+  }
+  std::string place(std::size_t at) const override { return "file=" + files_[at].name; }
+
+ private:
+  const std::vector<RowFile>& files_;
+  const std::size_t position_;
+};
+
 }  // namespace
 
 bool is_parquet(const fs::path& file) {
@@ -107,6 +124,19 @@ Result<std::vector<RowFile>> find_row_files(const fs::path& path,
     }
   }
   return files;
+}
+
+Result<std::vector<types::Column>> partition_columns(
+    const std::vector<RowFile>& files, const std::map<std::string, types::ColumnType>& types) {
+  std::vector<types::Column> columns;
+  for (std::size_t p = 0; p < files.front().partitions.size(); ++p) {
+    const std::string& name = files.front().partitions[p].first;
+    const auto type = types.find(name);
+    columns.push_back(
+        TRY(typed_column(name, PartitionCells(files, p),
+                         type == types.end() ? std::nullopt : std::optional(type->second), {})));
+  }
+  return columns;
 }
 
 }  // namespace slipway::datasets

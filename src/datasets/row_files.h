@@ -2,12 +2,15 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "base/result.h"
 #include "datasets/definition.h"
+#include "types/frame.h"
 
 namespace slipway::datasets {
 
@@ -27,5 +30,10 @@ bool is_parquet(const std::filesystem::path& file);
 // both formats and no `format`, or files that don't share their partitions.
 Result<std::vector<RowFile>> find_row_files(const std::filesystem::path& path,
                                             std::optional<FileFormat> format);
+
+// A column a partition, with a value a file. `types`: of columns that are known. kInvalidArgument
+// naming the file: a value is not of its column's type.
+Result<std::vector<types::Column>> partition_columns(
+    const std::vector<RowFile>& files, const std::map<std::string, types::ColumnType>& types);
 
 }  // namespace slipway::datasets

@@ -4,6 +4,7 @@
 #include <arrow/io/api.h>
 #include <arrow/util/bitmap_builders.h>
 #include <parquet/arrow/reader.h>
+#include <parquet/arrow/schema.h>
 #include <parquet/arrow/writer.h>
 #include <parquet/column_reader.h>
 #include <parquet/exception.h>
@@ -196,6 +197,8 @@ Result<ParquetInfo> parquet_info(const std::filesystem::path& file, ParquetLists
   for (const auto& field : reader.schema().fields()) {
     if (lists == ParquetLists::kNamed && listed_numbers(*field) != nullptr) {
       info.lists.push_back(field->name());
+    } else if (lists == ParquetLists::kLeftOut && !arrow_column_type(*field)) {
+      info.others.emplace_back(field->name(), field->type()->ToString());
     } else {
       info.columns.emplace_back(field->name(), TRY(arrow_column_type(*field)));
     }
@@ -242,6 +245,16 @@ Result<std::vector<int>> positions_of(const arrow::Schema& schema,
     wanted.push_back(index);
   }
   return wanted;
+}
+
+// Where the values of these columns are among those of all columns and their parts.
+std::vector<int> leaves_of(ParquetReader& reader, const std::vector<int>& positions) {
+  std::vector<int> leaves;
+  for (const int position : positions) {
+    leaves.push_back(
+        reader.file().manifest().schema_fields[static_cast<std::size_t>(position)].column_index);
+  }
+  return leaves;
 }
 
 Result<types::Frame> read_lists(ParquetReader& reader, const std::filesystem::path& file,
@@ -550,7 +563,7 @@ Result<void> scan_parquet(const std::filesystem::path& file,
         }
         continue;
       }
-      auto batches = reader.file().GetRecordBatchReader(together, wanted);
+      auto batches = reader.file().GetRecordBatchReader(together, leaves_of(reader, wanted));
       if (!batches.ok()) return arrow_error(batches.status(), Code::kCorruption, file);
       for (;;) {
         std::shared_ptr<arrow::RecordBatch> batch;
@@ -605,7 +618,8 @@ Result<ParquetPieces> ParquetPieces::open(const std::filesystem::path& file,
   auto impl = std::make_unique<Impl>(Impl{std::move(reader), file, nullptr});
   try {
     impl->reader.file().set_batch_size(rows_per_piece);
-    auto batches = impl->reader.file().GetRecordBatchReader(row_groups, wanted);
+    auto batches =
+        impl->reader.file().GetRecordBatchReader(row_groups, leaves_of(impl->reader, wanted));
     if (!batches.ok()) return arrow_error(batches.status(), Code::kCorruption, file);
     impl->batches = std::move(*batches);
   } catch (const std::exception& e) {

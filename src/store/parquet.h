@@ -23,8 +23,10 @@ struct ParquetInfo {
   // The earliest and the latest of columns of microseconds, as far as the file tells.
   std::map<std::string, std::pair<std::int64_t, std::int64_t>> times;
   std::vector<std::string> lists;  // columns of lists of numbers, where those are asked for
+  // Columns that a Frame can't hold, with their types, where those are left out.
+  std::vector<std::pair<std::string, std::string>> others;
 };
-enum class ParquetLists { kRefused, kNamed };
+enum class ParquetLists { kRefused, kNamed, kLeftOut };  // the last: other nested types, too
 
 // kNotFound: no such file. kCorruption: not a Parquet file, or cut short. kInvalidArgument: a
 // column type that has no place in a Frame (nested types), naming it. Integers of any width become

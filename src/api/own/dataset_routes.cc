@@ -1,6 +1,9 @@
 #include "api/own/dataset_routes.h"
 
+#include <mutex>
+
 #include "api/own/loop_wire.h"
+#include "datasets/diff/table_diff.h"
 
 namespace slipway::api::own {
 namespace {
@@ -83,6 +86,35 @@ Result<Response> quarantine(Datasets& datasets, const Request& request) {
                 {"rows", std::move(rows)}});
 }
 
+// "a,b": columns; nothing between two commas is no column.
+std::vector<std::string> columns_of(std::string_view text) {
+  std::vector<std::string> columns;
+  while (!text.empty()) {
+    const std::size_t comma = text.find(',');
+    if (comma != 0) columns.emplace_back(text.substr(0, comma));
+    text.remove_prefix(comma == std::string_view::npos ? text.size() : comma + 1);
+  }
+  return columns;
+}
+
+Result<Response> diff(Datasets& datasets, std::int64_t bytes_max, const Request& request) {
+  constexpr std::int64_t kExamplesMax = 1'000;
+  datasets::TableDiffOptions options{.memory_max = bytes_max};
+  const auto key = request.query("key");
+  if (key) options.key = columns_of(*key);
+  if (const auto examples = TRY(query_integer(request, "examples"))) {
+    if (*examples < 0 || *examples > kExamplesMax) {
+      return base::error(Code::kInvalidArgument, "examples must be a whole number from 0 to {}: {}",
+                         kExamplesMax, *examples);
+    }
+    options.examples_max = static_cast<std::size_t>(*examples);
+  }
+  const datasets::TableDiff found = TRY(datasets.diff(
+      request.param("name"), TRY(query_integer(request, "from")), TRY(query_integer(request, "to")),
+      key ? Datasets::DiffKey::kGiven : Datasets::DiffKey::kDeclared, options));
+  return reply(found.to_json());
+}
+
 Result<Response> ingest(Datasets& datasets, const DatasetRouteHooks& hooks,
                         const Request& request) {
   const JsonObject body = TRY(read_body(request));
@@ -114,8 +146,10 @@ Result<Response> ingest(Datasets& datasets, const DatasetRouteHooks& hooks,
 
 }  // namespace
 
-std::vector<http::Route> dataset_routes(Datasets& datasets, DatasetRouteHooks hooks) {
+std::vector<http::Route> dataset_routes(Datasets& datasets, DatasetRouteHooks hooks,
+                                        std::int64_t diff_bytes_max) {
   const std::string base = "/slipway/v1/datasets";
+  auto turn = std::make_shared<std::mutex>();  // one comparison at a time
   return {
       {.method = Method::kGet,
        .pattern = base,
@@ -154,6 +188,21 @@ std::vector<http::Route> dataset_routes(Datasets& datasets, DatasetRouteHooks ho
        .pattern = base + "/{name}/quarantine",
        .summary = "Rows that were put aside, each with its reason.",
        .handler = answering([&datasets](const Request& r) { return quarantine(datasets, r); }),
+       .tag = "slipway"},
+      {.method = Method::kGet,
+       .pattern = base + "/{name}/diff",
+       .summary =
+           "What is different between two versions, from and to, or the two newest: columns, "
+           "rows by key, changed cells with examples, distributions.",
+       .handler =
+           answering([&datasets, diff_bytes_max, turn](const Request& r) -> Result<Response> {
+             const std::unique_lock mine(*turn, std::try_to_lock);
+             if (!mine.owns_lock()) {
+               return base::error(Code::kResourceExhausted,
+                                  "other versions are being compared; try again when it is done");
+             }
+             return diff(datasets, diff_bytes_max, r);
+           }),
        .tag = "slipway"},
       {.method = Method::kPost,
        .pattern = "/slipway/v1/gc/datasets",

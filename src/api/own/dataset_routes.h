@@ -20,7 +20,9 @@ struct DatasetRouteHooks {
   std::function<Result<features::FeatureStore::PushedRows>(const std::string& name)> pushed;
 };
 
-// All must outlive the routes.
-std::vector<http::Route> dataset_routes(datasets::Datasets& datasets, DatasetRouteHooks hooks);
+// All must outlive the routes. `diff_bytes_max`: memory of a comparison, of which one is made at a
+// time.
+std::vector<http::Route> dataset_routes(datasets::Datasets& datasets, DatasetRouteHooks hooks,
+                                        std::int64_t diff_bytes_max);
 
 }  // namespace slipway::api::own

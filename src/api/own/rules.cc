@@ -48,6 +48,7 @@ constexpr Rule kRules[] = {
     {kGet, "/slipway/v1/datasets", About::kProject, Permission::kRead},
     {kGet, "/slipway/v1/datasets/{name}", About::kProject, Permission::kRead},
     {kGet, "/slipway/v1/datasets/{name}/quarantine", About::kProject, Permission::kRead},
+    {kGet, "/slipway/v1/datasets/{name}/diff", About::kProject, Permission::kRead},
     {kPost, "/slipway/v1/datasets/{name}/ingest", About::kProject, Permission::kEdit},
     {kGet, "/slipway/v1/datasets/{name}/rows", About::kProject, Permission::kRead},
     {kPost, "/slipway/v1/datasets/{name}/rows", About::kProject, Permission::kEdit},
