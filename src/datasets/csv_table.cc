@@ -171,8 +171,9 @@ Result<CsvFile> CsvFile::parse_text(std::string name, std::string text, char del
   file.columns_ = std::move(place.columns);
   file.text_ = std::make_unique<const std::string>(std::move(text));
   std::string_view rest = *file.text_;
-  std::size_t line = place.line;
+  std::size_t line = file.next_line_ = place.line;
   if (line == 1 && rest.starts_with(kByteOrderMark)) rest.remove_prefix(kByteOrderMark.size());
+  if (rest.empty() && !place.is_last) return file;
   std::vector<CsvCell> row;
   const auto wrong = [&](std::size_t at, std::string_view what) {
     return base::error(Code::kInvalidArgument, "csv: {}: file={} line={}", what, file.name_, at);

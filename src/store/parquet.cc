@@ -43,13 +43,18 @@ Error too_much(const std::filesystem::path& file) {
 class ParquetReader {
  public:
   static Result<ParquetReader> open(const std::filesystem::path& file,
-                                    std::optional<std::int64_t> memory_max = std::nullopt) {
+                                    std::optional<std::int64_t> memory_max = std::nullopt,
+                                    ParquetAccess access = ParquetAccess::kMapped) {
     std::error_code ec;
     if (!std::filesystem::is_regular_file(file, ec))
       return base::error(Code::kNotFound, "no such file: file={}", file.string());
-    auto input = arrow::io::MemoryMappedFile::Open(file.string(), arrow::io::FileMode::READ);
-    if (!input.ok()) return arrow_error(input.status(), Code::kCorruption, file);
-    return open_input(std::move(*input), file, memory_max);
+    const auto open_as = [&](auto opened) -> Result<ParquetReader> {
+      if (!opened.ok()) return arrow_error(opened.status(), Code::kCorruption, file);
+      return open_input(std::move(*opened), file, memory_max);
+    };
+    return access == ParquetAccess::kRead ? open_as(arrow::io::ReadableFile::Open(file.string()))
+                                          : open_as(arrow::io::MemoryMappedFile::Open(
+                                                file.string(), arrow::io::FileMode::READ));
   }
   static Result<ParquetReader> open(const ParquetBytes& bytes) {
     ParquetReader opened = TRY(open_input(
@@ -522,8 +527,8 @@ bool may_have(const parquet::FileMetaData& metadata, int group, int column,
 Result<void> scan_parquet(const std::filesystem::path& file,
                           const std::vector<std::string>& columns, std::int64_t rows_per_piece,
                           const std::optional<ParquetRange>& range, const ParquetVisit& visit,
-                          std::optional<std::int64_t> memory_max) {
-  ParquetReader reader = TRY(ParquetReader::open(file, memory_max));
+                          std::optional<std::int64_t> memory_max, ParquetAccess access) {
+  ParquetReader reader = TRY(ParquetReader::open(file, memory_max, access));
   const std::vector<int> wanted = TRY(positions_of(reader.schema(), columns, file));
   for (const int index : wanted) TRY(arrow_column_type(*reader.schema().field(index)));
   int by = range ? reader.schema().GetFieldIndex(range->column) : -1;

@@ -74,11 +74,15 @@ struct ParquetRange {
 // nothing in `range` are left out. The frame is used again for the next piece. Errors as
 // read_parquet, and what `visit` says. With `memory_max` a file of somebody else's is refused that
 // takes more for a piece (kResourceExhausted).
+// `kRead`: a row group's bytes are read into memory of the process; `kMapped`: they are the file's
+// in the system's cache, which count for the process as long as the file is open.
+enum class ParquetAccess { kMapped, kRead };
 using ParquetVisit = std::function<Result<void>(const types::Frame& piece, std::int64_t first_row)>;
 Result<void> scan_parquet(const std::filesystem::path& file,
                           const std::vector<std::string>& columns, std::int64_t rows_per_piece,
                           const std::optional<ParquetRange>& range, const ParquetVisit& visit,
-                          std::optional<std::int64_t> memory_max = std::nullopt);
+                          std::optional<std::int64_t> memory_max = std::nullopt,
+                          ParquetAccess access = ParquetAccess::kMapped);
 
 // zstd-compressed where that pays; written beside, synced, then renamed over `file`. The same frame
 // gives the same bytes.

@@ -8,7 +8,8 @@ namespace {
 
 using Part = RowRecords::Part;
 
-// Positions of a part's records in the order of their keys.
+// A part's records in the order of their keys. Most are told apart by the first half of the key,
+// which lies beside its place: records themselves are looked at for those of the same half.
 class InOrder {
  public:
   explicit InOrder(const Part& part) : part_(part) {
@@ -23,17 +24,19 @@ class InOrder {
   }
 
   bool is_over() const { return at_ == order_.size(); }
-  RowKey key() const { return part_.record(order_[at_].at).key; }
+  std::uint64_t first_key() const { return order_[at_].key; }
+  std::uint64_t second_key() const { return record(at_).key.second; }
 
   struct Group {
     std::size_t first = 0, size = 0;
   };
   // The rows of the next key.
   Group next() {
-    Group group{.first = at_};
-    const RowKey key = this->key();
-    for (; !is_over() && order_[at_].key == key.first && this->key() == key; ++at_) ++group.size;
-    return group;
+    const std::size_t first = at_++;
+    while (!is_over() && first_key() == order_[first].key &&
+           second_key() == record(first).key.second)
+      ++at_;
+    return {.first = first, .size = at_ - first};
   }
   RowRecord record(std::size_t at) const { return part_.record(order_[at].at); }
   std::span<const std::uint32_t> cells(std::size_t at) const { return part_.cells(order_[at].at); }
@@ -48,8 +51,10 @@ class InOrder {
   std::size_t at_ = 0;
 };
 
-bool is_before(const RowKey& a, const RowKey& b) {
-  return std::tie(a.first, a.second) < std::tie(b.first, b.second);
+// Whether the next key of `a` is less than that of `b`.
+bool is_before(const InOrder& a, const InOrder& b) {
+  if (a.first_key() != b.first_key()) return a.first_key() < b.first_key();
+  return a.second_key() < b.second_key();
 }
 
 class Matcher {
@@ -61,9 +66,9 @@ class Matcher {
     while (!before_.is_over() || !after_.is_over()) {
       InOrder::Group olds, news;
       const bool has_both = !before_.is_over() && !after_.is_over();
-      if (after_.is_over() || (has_both && is_before(before_.key(), after_.key()))) {
+      if (after_.is_over() || (has_both && is_before(before_, after_))) {
         olds = before_.next();
-      } else if (before_.is_over() || is_before(after_.key(), before_.key())) {
+      } else if (before_.is_over() || is_before(after_, before_)) {
         news = after_.next();
       } else {
         olds = before_.next();

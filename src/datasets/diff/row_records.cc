@@ -25,7 +25,9 @@ Result<store::FileHandle> open_nameless(const std::filesystem::path& folder) {
 }  // namespace
 
 RowRecords::RowRecords(Options options)
-    : width_(kRecordWords + options.cells), folder_(std::move(options.folder)) {
+    : width_(kRecordWords + options.cells),
+      part_bits_(static_cast<unsigned>(std::countr_zero(options.parts))),
+      folder_(std::move(options.folder)) {
   CHECK(std::has_single_bit(options.parts));
   parts_.resize(options.parts);
   // Half of the memory for the blocks that are written, if they'd be smaller else.
@@ -37,8 +39,7 @@ RowRecords::RowRecords(Options options)
 }
 
 Result<std::span<std::uint32_t>> RowRecords::add(const RowRecord& record) {
-  const auto bits = static_cast<unsigned>(std::countr_zero(parts_.size()));
-  PartBlocks& part = parts_[bits == 0 ? 0 : record.key.first >> (64 - bits)];
+  PartBlocks& part = parts_[part_of(record.key)];
   if (part.open == nullptr || part.words == block_words_) TRY(put_away(part));
   std::uint32_t* const at = part.open.get() + part.words;
   std::memcpy(at, &record, sizeof(record));

@@ -38,7 +38,12 @@ class RowRecords {
   };
   explicit RowRecords(Options options);
 
-  // Where the cells' hashes go, until the next call. Errors as write().
+  // In which part a key is.
+  std::size_t part_of(const RowKey& key) const {
+    return part_bits_ == 0 ? 0 : key.first >> (64 - part_bits_);
+  }
+  // Where the cells' hashes go, until the next call. Rows of one part after the other are quicker.
+  // kStorageFull and what else the system says of the file.
   Result<std::span<std::uint32_t>> add(const RowRecord& record);
 
   // All of a part.
@@ -77,10 +82,11 @@ class RowRecords {
     std::int64_t records = 0;
   };
 
-  // Makes room in a part's open block. kStorageFull and what else the system says of the file.
+  // Makes room in a part's open block. Errors as add().
   Result<void> put_away(PartBlocks& part);
 
   const std::size_t width_;  // words of a record
+  const unsigned part_bits_;
   std::size_t block_words_;  // a multiple of it
   std::size_t blocks_left_;  // that may be taken still
   const std::filesystem::path folder_;

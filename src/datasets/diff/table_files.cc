@@ -210,15 +210,17 @@ Result<void> TableFiles::scan(const store::ParquetVisit& visit) const {
       }));
       continue;
     }
-    TRY(store::scan_parquet(part.file.file, names_in_files(), kRowsPerPiece, std::nullopt,
-                            [&](const Frame& piece, std::int64_t row) -> Result<void> {
-                              const auto is_typed = [](const types::Column& a, const Column& b) {
-                                return a.type == b.type;
-                              };
-                              if (std::ranges::equal(piece.columns(), columns_, is_typed))
-                                return visit(piece, part.first_row + row);
-                              return visit(TRY(completed(i, piece)), part.first_row + row);
-                            }));
+    TRY(store::scan_parquet(
+        part.file.file, names_in_files(), kRowsPerPiece, std::nullopt,
+        [&](const Frame& piece, std::int64_t row) -> Result<void> {
+          const auto is_typed = [](const types::Column& a, const Column& b) {
+            return a.type == b.type;
+          };
+          if (std::ranges::equal(piece.columns(), columns_, is_typed))
+            return visit(piece, part.first_row + row);
+          return visit(TRY(completed(i, piece)), part.first_row + row);
+        },
+        std::nullopt, store::ParquetAccess::kRead));
   }
   return {};
 }

@@ -69,8 +69,9 @@ Result<void> TablePass::take(const types::Frame& piece, std::int64_t first_row) 
       }
     }
   }
+  sort_by_part();
   order_.resize(rows);
-  for (std::size_t row = 0; row < rows; ++row) {
+  for (const std::uint32_t row : by_part_) {
     const std::int64_t place = first_row + static_cast<std::int64_t>(row);
     const auto cells =
         TRY(records_.add({.key = keys_[row], .content = contents_[row], .row = place}));
@@ -80,6 +81,15 @@ Result<void> TablePass::take(const types::Frame& piece, std::int64_t first_row) 
   }
   sample_.add(piece, order_);
   return {};
+}
+
+void TablePass::sort_by_part() {
+  ends_.assign(records_.parts() + 1, 0);
+  for (const RowKey& key : keys_) ++ends_[records_.part_of(key) + 1];
+  for (std::size_t part = 1; part < ends_.size(); ++part) ends_[part] += ends_[part - 1];
+  by_part_.resize(keys_.size());
+  for (std::size_t row = 0; row < keys_.size(); ++row)
+    by_part_[ends_[records_.part_of(keys_[row])]++] = static_cast<std::uint32_t>(row);
 }
 
 }  // namespace slipway::datasets

@@ -35,6 +35,7 @@ class TablePass {
 
  private:
   Result<void> take(const types::Frame& piece, std::int64_t first_row);
+  void sort_by_part();
 
   const TableFiles& table_;
   struct Column {
@@ -53,6 +54,7 @@ class TablePass {
   std::vector<RowKey> keys_;
   std::vector<std::uint32_t> cells_;
   std::vector<std::uint64_t> order_;
+  std::vector<std::uint32_t> by_part_, ends_;  // rows in the order of their parts
 };
 
 }  // namespace slipway::datasets
