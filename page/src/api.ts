@@ -31,6 +31,75 @@ export interface Overview {
   models: ModelOverview[];
 }
 
+// ---- datasets and what is different between two of their versions
+
+export interface DatasetVersion {
+  version: number;
+  rows: number;
+  quarantined: number;
+  digest: string;
+  source: string;
+  arrival_time: string;
+}
+
+export interface Dataset {
+  name: string;
+  latest: DatasetVersion | null;
+}
+
+export interface DatasetVersions extends Dataset {
+  versions: DatasetVersion[]; // newest first
+}
+
+export type TableCell = string | number | boolean | null;
+
+export interface ColumnSummary {
+  type: string;
+  missing: number;
+  missing_share: number | null;
+  distinct: number;
+  min?: number | string;
+  mean?: number | null;
+  max?: number | string;
+}
+
+export interface ColumnDifference {
+  column: string;
+  changed_cells: number;
+  before: ColumnSummary | null;
+  after: ColumnSummary | null;
+  drift: { measure: string; value: number } | null;
+}
+
+export interface TableDiff {
+  before: string;
+  after: string;
+  key: string[];
+  same: boolean;
+  schema: {
+    added: { column: string; type: string }[];
+    removed: { column: string; type: string }[];
+    types: { column: string; before: string; after: string }[];
+  };
+  rows: {
+    before: number;
+    after: number;
+    added: number;
+    removed: number;
+    changed: number;
+    unchanged: number;
+    duplicate_keys: number;
+  };
+  examples: {
+    changed: { key: Record<string, TableCell>; cells: { column: string; before: TableCell; after: TableCell }[] }[];
+    added: Record<string, TableCell>[];
+    removed: Record<string, TableCell>[];
+    duplicate_keys: Record<string, TableCell>[];
+  };
+  columns: ColumnDifference[];
+  notes: string[];
+}
+
 // ---- endpoints and their ledger
 
 export interface Variant {
@@ -557,6 +626,11 @@ export const api = {
     (await get<{ bands: UsualBand[] }>(own("monitors", monitor, "alerts", alert, "bands"), s)).bands,
   alerts: async (endpoint: string, s?: AbortSignal) =>
     (await get<{ alerts: Alert[] }>(`${own("alerts")}?endpoint=${encodeURIComponent(endpoint)}`, s)).alerts,
+
+  datasets: async (s?: AbortSignal) => (await get<{ datasets: Dataset[] }>(own("datasets"), s)).datasets,
+  dataset: (name: string, s?: AbortSignal) => get<DatasetVersions>(own("datasets", name), s),
+  tableDiff: (name: string, from: number, to: number, s?: AbortSignal) =>
+    get<TableDiff>(`${own("datasets", name, "diff")}?${new URLSearchParams({ from: String(from), to: String(to) })}`, s),
 
   skew: (endpoint: string, s?: AbortSignal) => get<Skew>(`${own("features", "skew")}?endpoint=${encodeURIComponent(endpoint)}`, s),
   featureViews: async (s?: AbortSignal) => (await get<{ views: FeatureViewFacts[] }>(own("features"), s)).views,

@@ -5,6 +5,8 @@ import { api } from "./api";
 import { useLive } from "./components/live";
 import { Empty } from "./components/loaded";
 import { Head, Time } from "./components/words";
+import { DatasetPage } from "./datasets/dataset";
+import { DatasetsPage } from "./datasets/datasets";
 import { EndpointPage } from "./endpoint/endpoint";
 import { ExperimentPage } from "./experiments/experiment";
 import { ExperimentsPage } from "./experiments/experiments";
@@ -24,6 +26,7 @@ const kScreens: [string, string][] = [
   ["/incidents", "Incidents"],
   ["/experiments", "Experiments"],
   ["/pipelines", "Pipelines"],
+  ["/datasets", "Datasets"],
 ];
 
 export function App() {
@@ -86,6 +89,8 @@ function Screens() {
       <Route path="/pipelines" element={<PipelinesPage />} />
       <Route path="/pipelines/:name" element={<PipelinesPage />} />
       <Route path="/pipeline-runs/:id" element={<PipelineRunPage />} />
+      <Route path="/datasets" element={<DatasetsPage />} />
+      <Route path="/datasets/:name" element={<DatasetPage />} />
       <Route path="*" element={<Nowhere />} />
     </Routes>
   );

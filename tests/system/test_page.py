@@ -300,3 +300,44 @@ def test_unknown_names_are_told(server, open_page):
     expect(page.get_by_role("alert")).to_contain_text("nowhere")
     page.goto(server.url + "/ui/no/such/place")
     expect(page.get_by_text("There is nothing at this address.")).to_be_visible()
+
+
+def test_what_is_different_between_two_versions_of_a_dataset(server, open_page, tmp_path):
+    (tmp_path / "slipway.yaml").write_text("project: tables\ndatasets:\n  items:\n    path: items.parquet\n    key: [id]\n")
+
+    def ingest(**columns):
+        pd.DataFrame(columns).to_parquet(tmp_path / "items.parquet")
+        server.cli("data", "ingest", "items")
+
+    page = open_page(server.url + "/ui/datasets")
+    expect(page.get_by_text("No dataset is declared yet.")).to_be_visible()
+    server.cli("apply", str(tmp_path / "slipway.yaml"))
+    page.reload()
+    page.get_by_role("link", name="items").click()
+    expect(page.get_by_text("Nothing has come in yet.")).to_be_visible()
+    ingest(id=[1, 2, 3], x=[1.0, 2.0, None])
+    page.reload()
+    expect(page.get_by_text("There is one version: nothing to compare it with.")).to_be_visible()
+    ingest(id=[3, 2, 4], x=[None, 2.5, 9.0])
+    ingest(id=[3, 2], x=[None, 2.5])
+    page.reload()
+    difference = page.get_by_role("region", name="Difference")
+    expect(difference.get_by_role("table", name="Removed").get_by_role("row").last).to_contain_text("9")
+    page.get_by_role("row").filter(has_text="what is new").last.get_by_role("link").click()
+    assert page.url.endswith("?from=1&to=2")
+    expect(difference.get_by_role("table", name="Changed", exact=True).get_by_role("row").last).to_have_text("2x22.5")
+    expect(difference.get_by_role("table", name="Added").get_by_role("row").last).to_have_text("49")
+    expect(difference.get_by_role("table", name="Columns").get_by_role("row").last).to_contain_text("2 → 9")
+    difference.get_by_label("To version").select_option("1")
+    expect(difference.get_by_text("The two versions are the same")).to_be_visible()
+
+
+@pytest.mark.expects_errors
+def test_a_version_that_is_not_there_is_told(server, open_page, tmp_path):
+    (tmp_path / "slipway.yaml").write_text("project: tables\ndatasets:\n  items:\n    path: items.parquet\n")
+    server.cli("apply", str(tmp_path / "slipway.yaml"))
+    for value in (1, 2):
+        pd.DataFrame({"id": [value]}).to_parquet(tmp_path / "items.parquet")
+        server.cli("data", "ingest", "items")
+    page = open_page(server.url + "/ui/datasets/items?from=7&to=2")
+    expect(page.get_by_role("alert")).to_contain_text("version 7")
