@@ -354,7 +354,8 @@ const std::vector<SettingInfo>& setting_table() {
               "Rows of the request log that may wait to be written; more are dropped."),
       integer("request-log-values-max", &Settings::request_log_values_max, 0, 1'000'000,
               "Values of a row's answer that the request log keeps when it isn't one number; of a "
-              "larger answer it keeps none."),
+              "larger answer it keeps single values and where each list has its largest: a model "
+              "of more classes is watched without the measures of chances then."),
       integer("explained-values-max", &Settings::explained_values_max, 1, 1'000'000'000,
               "Numbers of an explanation: rows times inputs, and times classes or targets where a "
               "model has several. More are refused."),

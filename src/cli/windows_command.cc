@@ -70,7 +70,16 @@ std::string show(const Json& reply, const std::vector<TableColumn>& metrics) {
                                       {"COMPLETE", "completeness"},
                                       {"DELAY P50, P90", "delay"}};
   columns.insert(columns.end(), metrics.begin(), metrics.end());
-  return table(rows, columns);
+  std::string text = table(rows, columns);
+  const JsonArray& windows = member_at(reply, "windows").as_array();
+  for (auto window = windows.rbegin(); window != windows.rend(); ++window) {
+    if (const Json& judged = member_at(*window, "judged"); !judged.is_bool() || !judged.get_bool())
+      continue;
+    if (const Json& note = member_at(*window, "note"); note.is_string())
+      text += fmt::format("The newest window says: {}\n", std::string_view(note.get_string()));
+    break;
+  }
+  return text;
 }
 
 }  // namespace

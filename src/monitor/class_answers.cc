@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <functional>
+#include <map>
 #include <set>
+#include <unordered_map>
 
 #include "base/json.h"
 
@@ -36,8 +39,32 @@ bool add_places(const ProblemRules& rules, const JsonArray& list, ClassAnswer& a
   return true;
 }
 
+// What is left of a list of numbers that was too long for the log.
+struct Largest {
+  std::size_t at = 0, of = 0;
+};
+std::optional<Largest> largest_of(const Json& value) {
+  if (!value.is_object() || value.as_object().size() != 2) return std::nullopt;
+  const Json* at = value.as_object().if_contains("largest_at");
+  const Json* of = value.as_object().if_contains("of");
+  if (at == nullptr || of == nullptr || !at->is_int64() || !of->is_int64()) return std::nullopt;
+  if (at->get_int64() < 0 || at->get_int64() >= of->get_int64()) return std::nullopt;
+  return Largest{static_cast<std::size_t>(at->get_int64()),
+                 static_cast<std::size_t>(of->get_int64())};
+}
+
+// False: a place that no class has.
+bool add_largest(const ProblemRules& rules, const Largest& largest, ClassAnswer& answer,
+                 std::string& likeliest) {
+  if (!rules.classes.empty() && largest.of != rules.classes.size()) return false;
+  answer.chances_left_out = largest.of;
+  likeliest = rules.classes.empty() ? fmt::format("{}", largest.at) : rules.classes[largest.at];
+  return true;
+}
+
 // Several outputs.
-bool add_outputs(const ProblemRules& rules, const JsonObject& outputs, ClassAnswer& answer) {
+bool add_outputs(const ProblemRules& rules, const JsonObject& outputs, ClassAnswer& answer,
+                 std::string& likeliest) {
   const bool all_numbers = std::all_of(outputs.begin(), outputs.end(), [](const auto& output) {
     return output.value().is_number();
   });
@@ -52,6 +79,8 @@ bool add_outputs(const ProblemRules& rules, const JsonObject& outputs, ClassAnsw
   for (const auto& [name, value] : outputs) {
     if (is_list_of_numbers(value)) {
       if (answer.chances.empty() && !add_places(rules, value.as_array(), answer)) return false;
+    } else if (const auto largest = largest_of(value)) {
+      if (likeliest.empty() && !add_largest(rules, *largest, answer, likeliest)) return false;
     } else if (answer.said.empty()) {
       const auto said = said_class(rules, value);
       if (!said) return false;
@@ -79,6 +108,34 @@ void sort_names(std::vector<std::string>& names) {
   });
 }
 
+struct ReadRow {
+  std::string label;
+  ClassAnswer answer;
+};
+
+// Those with the most labels.
+void keep_commonest(const std::vector<ReadRow>& read, std::vector<std::string>& classes) {
+  std::map<std::string, std::int64_t> counts;
+  for (const ReadRow& row : read) ++counts[row.label];
+  std::ranges::stable_sort(classes, std::greater(),
+                           [&](const std::string& name) { return counts[name]; });
+  classes.resize(kClassesMax - 1);
+}
+
+void keep_each_class(const std::vector<ReadRow>& read, bool has_chances, NamedClassRows& named) {
+  types::ClassRows& all = named.each_class.emplace();
+  std::unordered_map<std::string_view, std::size_t> places;
+  for (const ReadRow& row : read) {
+    if (row.label.empty()) continue;
+    all.labels.push_back(places.emplace(row.label, places.size()).first->second);
+    all.said.push_back(places.emplace(row.answer.said, places.size()).first->second);
+    if (!has_chances) continue;
+    double& chance = named.label_chances.emplace_back(0);
+    for (const auto& [name, value] : row.answer.chances) chance += name == row.label ? value : 0;
+  }
+  all.classes = places.size();
+}
+
 }  // namespace
 
 std::optional<ClassAnswer> read_class_answer(const ProblemRules& rules, double prediction,
@@ -92,13 +149,18 @@ std::optional<ClassAnswer> read_class_answer(const ProblemRules& rules, double p
   }
   const Result<Json> parsed = base::parse_json(text);
   if (!parsed) return std::nullopt;
-  if (parsed->is_object()) {
-    if (!add_outputs(rules, parsed->as_object(), answer)) return std::nullopt;
+  std::string likeliest;  // unless it says a class
+  if (const auto largest = largest_of(*parsed)) {
+    if (!add_largest(rules, *largest, answer, likeliest)) return std::nullopt;
+  } else if (parsed->is_object()) {
+    if (!add_outputs(rules, parsed->as_object(), answer, likeliest)) return std::nullopt;
   } else if (is_list_of_numbers(*parsed)) {
     if (!add_places(rules, parsed->as_array(), answer)) return std::nullopt;
   } else if (const auto said = said_class(rules, *parsed)) {
     answer.said = *said;
   }
+  if (!answer.chances.empty()) answer.chances_left_out = 0;
+  if (answer.said.empty()) answer.said = likeliest;
   if (answer.said.empty() && !answer.chances.empty()) {
     answer.said = std::max_element(answer.chances.begin(), answer.chances.end(),
                                    [](const auto& a, const auto& b) { return a.second < b.second; })
@@ -108,34 +170,64 @@ std::optional<ClassAnswer> read_class_answer(const ProblemRules& rules, double p
   return answer;
 }
 
-NamedClassRows class_rows(const ProblemRules& rules, const std::vector<LabelledAnswer>& answers) {
-  struct Row {
-    std::string label;
-    ClassAnswer answer;
+std::string NamedClassRows::note() const {
+  std::string text;
+  const auto add = [&](std::string sentence) {
+    text += (text.empty() ? "" : "; ") + std::move(sentence);
   };
-  std::vector<Row> read;
+  if (not_logged > 0) {
+    add(
+        fmt::format("{} of {} labelled answers aren't measured: the request log has none of their "
+                    "values, as they are more than request-log-values-max",
+                    not_logged, answers));
+  }
+  if (not_read > 0) {
+    add(
+        fmt::format("{} of {} labelled answers aren't measured: they say no class, or none that is "
+                    "declared",
+                    not_read, answers));
+  }
+  if (largest_only > 0) {
+    add(
+        fmt::format("log_loss, roc_auc_ovr and estimates aren't known: of {} of {} answers the "
+                    "request log has only the likeliest class; to have their chances start the "
+                    "server with request-log-values-max above {}",
+                    largest_only, answers, chances_left_out));
+  }
+  if (each_class && !label_chances.empty()) {
+    add(
+        fmt::format("roc_auc_ovr isn't known: there are more than {} classes; name those that "
+                    "matter under classes",
+                    kClassesMax));
+  }
+  return text;
+}
+
+NamedClassRows class_rows(const ProblemRules& rules, const std::vector<LabelledAnswer>& answers) {
+  NamedClassRows named{.classes = rules.classes, .rows = {}, .answers = std::ssize(answers)};
+  std::vector<ReadRow> read;
   std::set<std::string> seen;
   bool has_chances = true;
   for (const LabelledAnswer& one : answers) {
     const auto label = one.label == nullptr ? std::string() : class_of(rules, *one.label);
     auto answer = read_class_answer(rules, one.prediction, one.answer);
+    const bool is_logged = std::isfinite(one.prediction) || !one.answer.empty();
+    if (!answer) ++(is_logged ? named.not_read : named.not_logged);
     if (!label || !answer) continue;
+    if (answer->chances_left_out > 0) ++named.largest_only;
+    named.chances_left_out = std::max(named.chances_left_out, answer->chances_left_out);
     seen.insert(answer->said);
     if (!label->empty()) seen.insert(*label);
     for (const auto& [name, chance] : answer->chances) seen.insert(name);
     has_chances = has_chances && !answer->chances.empty();
     read.push_back({*label, std::move(*answer)});
   }
-  NamedClassRows named{.classes = rules.classes, .rows = {}};
   bool has_others = false;
   if (named.classes.empty()) {
     named.classes.assign(seen.begin(), seen.end());
     if ((has_others = named.classes.size() > kClassesMax)) {
-      std::map<std::string, std::int64_t> counts;
-      for (const Row& row : read) ++counts[row.label];
-      std::ranges::stable_sort(named.classes, std::greater(),
-                               [&](const std::string& name) { return counts[name]; });
-      named.classes.resize(kClassesMax - 1);
+      keep_commonest(read, named.classes);
+      keep_each_class(read, has_chances, named);
     }
     sort_names(named.classes);
     if (has_others) named.classes.emplace_back(kOtherClasses);
@@ -149,7 +241,7 @@ NamedClassRows class_rows(const ProblemRules& rules, const std::vector<LabelledA
     return named.classes.size() - 1;
   };
   named.rows.classes = named.classes.size();
-  for (const Row& row : read) {
+  for (const ReadRow& row : read) {
     if (!row.label.empty()) named.rows.labels.push_back(place_of(row.label));
     named.rows.said.push_back(place_of(row.answer.said));
     if (!has_chances) continue;

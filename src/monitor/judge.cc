@@ -100,7 +100,7 @@ Result<void> Monitor::judge(Cursor& cursor, base::Timestamp now, AdvanceReport& 
     live->metrics["skew_rate"] =
         TRY(ports_.skew.skew_rate(definition.endpoint, cursor.window.start, cursor.window.end))
             .value_or(std::numeric_limits<double>::quiet_NaN());
-    live->note = note;
+    live->add_note(note);
     if (reference != nullptr) rows.compare_together(*reference, *live);
     take_apart(cursor, rows, labels, now, *live);
     TRY(plan_rules(cursor, Stage::kLabelled, *live, now, planned));

@@ -153,6 +153,17 @@ Measures measure_groups(const std::vector<LabelledAnswer>& answers, const std::v
   return types::measure_ranking(rows, places);
 }
 
+// Answers within kOtherClasses are right only where they name the label's own class.
+Measures measure_named_classes(const NamedClassRows& named) {
+  if (!named.each_class) return types::measure_classes(named.rows);
+  Measures measures = types::measure_classes(*named.each_class);
+  if (named.label_chances.empty()) return measures;
+  std::vector<double> losses;
+  for (const double chance : named.label_chances) losses.push_back(types::log_loss(chance, 1));
+  measures["log_loss"] = types::mean_of(losses, 0);
+  return measures;
+}
+
 }  // namespace
 
 JsonObject Confusion::to_json() const {
@@ -210,7 +221,8 @@ Quality measure_quality(const QualityRules& rules, std::vector<LabelledAnswer> a
     case Problem::kMulticlass: {
       const NamedClassRows named = class_rows(rules.problem, answers);
       quality.rows = std::ssize(named.rows.labels);
-      quality.measures = types::measure_classes(named.rows);
+      quality.measures = measure_named_classes(named);
+      quality.note = named.note();
       quality.confusion = {named.classes, types::confusion_of(named.rows)};
       break;
     }

@@ -42,6 +42,7 @@ struct Quality {
   std::int64_t rows = 0;  // answers that make sense for the problem
   types::Measures measures;
   Confusion confusion;  // of kMulticlass
+  std::string note;     // what of them couldn't be measured, why, and what to do; empty: nothing
 };
 
 // Every metric of the problem that is computed from labels, NaN where it can't be. The answers'

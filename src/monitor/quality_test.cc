@@ -45,6 +45,13 @@ TEST(ClassAnswer, OfEveryShape) {
       {"a chance that is none", &kFree, NAN, "[0.1,null]", "", 0},
       {"no JSON", &kFree, NAN, "[0.1,", "", 0},
       {"nothing in it", &kFree, NAN, "{}", "", 0},
+      {"the likeliest place", &kFree, NAN, R"({"largest_at":417,"of":1000})", "417", 0},
+      {"that of declared ones", &kDeclared, NAN, R"({"largest_at":1,"of":3})", "cat", 0},
+      {"that of too many", &kDeclared, NAN, R"({"largest_at":1,"of":4})", "", 0},
+      {"a class beside it", &kFree, 5, R"({"label":5,"odds":{"largest_at":4,"of":300}})", "5", 0},
+      {"it before a class", &kFree, NAN, R"({"odds":{"largest_at":4,"of":300},"name":"ox"})", "ox",
+       0},
+      {"it alone of two", &kFree, NAN, R"({"odds":{"largest_at":4,"of":300}})", "4", 0},
   };
   for (const Case& one : cases) {
     const auto read = read_class_answer(*one.rules, one.prediction, one.answer);
@@ -84,6 +91,59 @@ TEST(ClassRows, OfManyClassesThatNobodyDeclaredTheRarestAreOne) {
   EXPECT_EQ(named.classes.back(), kOtherClasses);
   EXPECT_EQ(std::ranges::count(named.rows.labels, 0u), 500);
   EXPECT_EQ(std::ranges::count(named.rows.labels, kClassesMax - 1), 500 - (kClassesMax - 2));
+}
+
+// An answer of more chances than the log keeps was left out, and nothing said so.
+TEST(Quality, OfClassesWhoseChancesWereTooManyForTheLog) {
+  std::vector<KnownLabel> labels(8);
+  std::vector<std::string> texts;
+  for (int i = 0; i < 8; ++i) {
+    labels[i].value = 100 * i;
+    texts.push_back(fmt::format(R"({{"largest_at":{},"of":1000}})", i < 6 ? 100 * i : 7));
+  }
+  std::vector<LabelledAnswer> answers;
+  for (std::size_t i = 0; i < labels.size(); ++i)
+    answers.push_back({.prediction = NAN, .answer = texts[i], .label = &labels[i]});
+  const QualityRules rules{.problem = kFree};
+  const Quality measured = measure_quality(rules, answers);
+  EXPECT_EQ(measured.rows, 8);
+  EXPECT_EQ(measured.measures.at("accuracy").value, 0.75);
+  EXPECT_TRUE(std::isnan(measured.measures.at("log_loss").value));
+  EXPECT_EQ(measured.note,
+            "log_loss, roc_auc_ovr and estimates aren't known: of 8 of 8 answers the request log "
+            "has only the likeliest class; to have their chances start the server with "
+            "request-log-values-max above 1000");
+  answers[0].answer = "";
+  answers[1].answer = "{}";
+  const Quality some = measure_quality(rules, answers);
+  EXPECT_EQ(some.rows, 6);
+  EXPECT_TRUE(some.note.starts_with(
+      "1 of 8 labelled answers aren't measured: the request log has none of their values, as they "
+      "are more than request-log-values-max; 1 of 8 labelled answers aren't measured: they say no "
+      "class"))
+      << some.note;
+}
+
+// Where more classes occur than a matrix has room for, answers that took one rare class for
+// another counted as right.
+TEST(Quality, RareClassesAreNotTakenForEachOther) {
+  std::vector<KnownLabel> labels(400);
+  std::vector<std::string> texts;
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    labels[i].class_name = fmt::format("c{}", i);
+    texts.push_back(fmt::format(R"({{"c{}":0.75,"c{}":0.25}})", (i + 1) % 400, i));
+  }
+  std::vector<LabelledAnswer> answers;
+  for (std::size_t i = 0; i < labels.size(); ++i)
+    answers.push_back({.prediction = NAN, .answer = texts[i], .label = &labels[i]});
+  const Quality measured = measure_quality({.problem = kFree}, answers);
+  EXPECT_EQ(measured.measures.at("accuracy").value, 0);
+  EXPECT_EQ(measured.measures.at("f1_macro").value, 0);
+  EXPECT_NEAR(measured.measures.at("log_loss").value, std::log(4), 1e-12);
+  EXPECT_TRUE(std::isnan(measured.measures.at("roc_auc_ovr").value));
+  EXPECT_EQ(measured.confusion.classes.size(), kClassesMax);
+  EXPECT_TRUE(measured.note.starts_with("roc_auc_ovr isn't known: there are more than 200 classes"))
+      << measured.note;
 }
 
 TEST(Quality, EveryMetricOfABinaryProblemHasItsInterval) {

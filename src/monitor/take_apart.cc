@@ -16,10 +16,6 @@ constexpr std::size_t kValuesMax = 100;
 // Of an answer that was sure of what turned out wrong.
 constexpr double kChanceMin = 1e-15;
 
-void add_note(VariantResult& live, const std::string& note) {
-  live.note += (live.note.empty() ? "" : "; ") + note;
-}
-
 // At most `most` of them, evenly spread.
 template <typename Item>
 std::vector<Item> sampled(std::vector<Item> items, std::size_t most) {
@@ -117,8 +113,8 @@ void add_column_slices(const types::Column& column, const WindowRows& rows, cons
   for (const auto& [value, count] : counts) common.emplace_back(-count, value);
   std::sort(common.begin(), common.end());
   if (common.size() > kValuesMax) {
-    add_note(live, fmt::format("slices of {}: only its {} commonest values of {}", column.name,
-                               kValuesMax, common.size()));
+    live.add_note(fmt::format("slices of {}: only its {} commonest values of {}", column.name,
+                              kValuesMax, common.size()));
     common.resize(kValuesMax);
   }
   for (const auto& [count, value] : common) {
@@ -139,7 +135,7 @@ void Monitor::take_apart(const Cursor& cursor, const WindowRows& rows, const Lab
     if (slice.is_column()) {
       const types::Column* column = rows.frame().find(slice.name);
       if (column == nullptr) {
-        add_note(live, "no slices of an input that requests don't have: " + slice.name);
+        live.add_note("no slices of an input that requests don't have: " + slice.name);
       } else {
         add_column_slices(*column, rows, labels, quality, live);
       }
@@ -148,7 +144,7 @@ void Monitor::take_apart(const Cursor& cursor, const WindowRows& rows, const Lab
     if (ports_.conditions == nullptr) continue;
     const auto picks = ports_.conditions->holds(slice.when, rows.frame());
     if (!picks) {
-      add_note(live, fmt::format("no slice {}: {}", slice.name, picks.error().message));
+      live.add_note(fmt::format("no slice {}: {}", slice.name, picks.error().message));
       continue;
     }
     live.declared_slices.push_back(result_of(slice.name, rows, labels, *picks, quality));
@@ -156,7 +152,7 @@ void Monitor::take_apart(const Cursor& cursor, const WindowRows& rows, const Lab
   if (auto report = look_for_slices(cursor, rows, labels, now)) {
     live.slices = std::move(*report);
   } else {
-    add_note(live, "no slices looked for: " + report.error().message);
+    live.add_note("no slices looked for: " + report.error().message);
   }
   attribute(cursor, rows, live);
 }
@@ -203,7 +199,7 @@ void Monitor::attribute(const Cursor& cursor, const WindowRows& rows, VariantRes
     // A model that can't be explained is no news in every window.
     if (!made) {
       if (made.error().code != Code::kFailedPrecondition)
-        add_note(live, "no attributions: " + made.error().message);
+        live.add_note("no attributions: " + made.error().message);
       return;
     }
     known[live.model_version] = std::move(*made);
@@ -218,7 +214,7 @@ void Monitor::attribute(const Cursor& cursor, const WindowRows& rows, VariantRes
   const auto now = ports_.attributions->attributions(
       definition.endpoint, live.model_version, rows.frame(), sampled(std::move(answered), most));
   if (!now) {
-    add_note(live, "no attributions: " + now.error().message);
+    live.add_note("no attributions: " + now.error().message);
     return;
   }
   live.attributions = AttributionDrift::between(known[live.model_version], *now);

@@ -147,6 +147,11 @@ void VariantResult::add_estimates(Estimates made) {
   }
 }
 
+void VariantResult::add_note(std::string_view sentence) {
+  if (sentence.empty()) return;
+  note += (note.empty() ? "" : "; ") + std::string(sentence);
+}
+
 JsonObject VariantResult::to_json() const {
   JsonObject object{{"variant", variant},
                     {"role", role},
@@ -515,6 +520,7 @@ VariantResult WindowRows::judge(const std::string& variant, const Labels& labels
   Quality measured = measure_quality(quality, std::move(answers));
   result.labels = measured.rows;
   result.confusion = std::move(measured.confusion);
+  result.add_note(measured.note);
   const auto n = static_cast<double>(rows.size());
   result.completeness = resolved / n;
 
@@ -567,7 +573,7 @@ void WindowRows::compare_together(const DriftProfile& reference, VariantResult& 
   const auto picked = by_variant_.find("live");
   if (picked == by_variant_.end()) return;
   const auto note = [&](std::string_view what, const Error& error) {
-    live.note += fmt::format("{}{}: {}", live.note.empty() ? "" : "; ", what, error.message);
+    live.add_note(fmt::format("{}: {}", what, error.message));
   };
   if (const MultivariateProfile* together = reference.multivariate()) {
     const auto found = together->compare(

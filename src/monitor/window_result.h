@@ -40,7 +40,8 @@ struct VariantResult {
   std::optional<SliceReport> slices;
   std::vector<SliceResult> declared_slices;
   std::optional<AttributionDrift> attributions;
-  std::string note;  // why there is no drift, or not what was asked for
+  std::string note;  // what isn't known of it, and why
+  void add_note(std::string_view sentence);
 
   // Keeps them, as metrics "estimated_X" too, and, where X is known by now, with how far they were
   // off: "estimate_error_X", X less its estimate.

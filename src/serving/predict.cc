@@ -66,24 +66,52 @@ void add_values(const Output& output, std::size_t row, std::string& text) {
   if (size != 1) text += ']';
 }
 
+// The place of a row's largest number, and how many there are: what is kept of a list that is too
+// long. Empty: none of them is a number.
+std::string largest_of(const Output& output, std::size_t row) {
+  const std::size_t size = row_size(output);
+  std::optional<std::size_t> at;
+  std::visit(
+      [&](const auto& values) {
+        if constexpr (std::is_arithmetic_v<std::decay_t<decltype(values.front())>>) {
+          const auto first = values.begin() + static_cast<std::ptrdiff_t>(row * size);
+          for (std::size_t i = 0; i < size; ++i) {
+            if (std::isnan(static_cast<double>(first[static_cast<std::ptrdiff_t>(i)]))) continue;
+            if (!at ||
+                first[static_cast<std::ptrdiff_t>(i)] > first[static_cast<std::ptrdiff_t>(*at)])
+              at = i;
+          }
+        }
+      },
+      output.values);
+  return at ? fmt::format(R"({{"largest_at":{},"of":{}}})", *at, size) : "";
+}
+
 // What is logged of an answer that is not one number: its values as JSON, by name when there are
-// several outputs. Empty: more than `values_max` of them.
+// several outputs. Of more than `values_max` of them only what is one value, and of each list of
+// numbers where its largest is; nothing of more outputs than that.
 std::string values_of(const std::vector<Output>& outputs, std::size_t row, std::size_t values_max) {
   std::size_t size = 0;
   for (const Output& output : outputs) size += row_size(output);
+  if (outputs.size() > values_max) return "";
+  const bool is_whole = size <= values_max;
+  const auto value_of = [&](const Output& output) {
+    if (!is_whole && row_size(output) != 1) return largest_of(output, row);
+    std::string value;
+    add_values(output, row, value);
+    return value;
+  };
+  if (outputs.size() == 1) return value_of(outputs.front());
   std::string text;
-  if (size > values_max) return text;
-  if (outputs.size() == 1) {
-    add_values(outputs.front(), row, text);
-    return text;
-  }
   for (const Output& output : outputs) {
+    const std::string value = value_of(output);
+    if (value.empty()) continue;
     text += text.empty() ? '{' : ',';
     text += base::to_text(Json(output.name));
     text += ':';
-    add_values(output, row, text);
+    text += value;
   }
-  text += '}';
+  if (!text.empty()) text += '}';
   return text;
 }
 

@@ -179,6 +179,45 @@ def test_classes_are_measured_by_their_chances_or_names(told):
     assert one["labels"][0]["value"] in CLASSES and json.loads(one["request"]["variants"][0]["prediction_values"]) in CLASSES
 
 
+def test_classes_of_long_answers_are_measured_by_the_likeliest(tmp_path):
+    """Of an answer of more chances than the request log keeps nothing was measured, and nothing said so."""
+    server = Server(tmp_path / "data", "--python-path", str(pathlib.Path(sys.executable).parent), "--request-log-values-max", "3")
+    try:
+        os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+        mlflow.set_tracking_uri(server.url)
+        mlflow.set_experiment("long")
+        frame = rows(300)
+        place = truth(frame).place
+        booster = xgboost.train({"objective": "multi:softprob", "num_class": 4, "max_depth": 3, "seed": 1}, xgboost.DMatrix(frame, place), 10)
+        with mlflow.start_run():
+            mlflow.xgboost.log_model(booster, name="animal", registered_model_name="animal", model_format="json", signature=infer_signature(frame, booster.predict(xgboost.DMatrix(frame))), pip_requirements=["xgboost-cpu"])
+        (tmp_path / "slipway.yaml").write_text("""
+project: later
+owner: tests
+clock: rehearsal
+start: 2024-03-01T00:00:00Z
+endpoints: {animal: {model: models:/animal/1}}
+monitors: {animal-health: {endpoint: animal, problem: multiclass, classes: [cat, cow, dog, owl], windows: [day], complete: {share: 1, after: 12h}}}
+""")
+        server.cli("apply", str(tmp_path / "slipway.yaml"))
+        server.cli("endpoints", "deploy", "animal", "models:/animal/1")
+        asked = rows(60)
+        known = truth(asked).place
+        said = np.stack(list(ask(server.url, "animal", "q", asked, START + pd.Timedelta(hours=1)))).argmax(1)
+        assert label(server.url, "animal", [f"q/{i}" for i in range(60)], [CLASSES[p] for p in known], [START + pd.Timedelta(hours=2)] * 60).json()["added"] == 60
+        clock = requests.post(f"{server.url}/slipway/v1/clock", json={"advance_to": (START + pd.Timedelta(days=2)).isoformat()}, timeout=120)
+        assert clock.status_code == 200, clock.text
+        (window,) = windows(server, "animal-health")
+        assert window["labels"] == 60 and window["confusion"]["counts"] == sk.confusion_matrix(known, said).tolist()
+        expect_same(window, {"accuracy": sk.accuracy_score(known, said), "f1_macro": sk.f1_score(known, said, average="macro")})
+        assert window["metrics"]["log_loss"] is None and "request-log-values-max above 4" in window["note"], window["note"]
+        assert "request-log-values-max above 4" in server.cli("monitors", "windows", "animal-health", "--window", "day").stdout
+        one = requests.get(f"{server.url}/slipway/v1/endpoints/animal/requests/q%2F0", timeout=10).json()
+        assert json.loads(one["request"]["variants"][0]["prediction_values"]) == {"largest_at": int(said[0]), "of": 4}
+    finally:
+        server.stop()
+
+
 def test_a_ranking_is_measured_by_its_requests(told):
     server, asked = told
     found = windows(server, "shelf-health")

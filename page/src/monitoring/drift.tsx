@@ -33,7 +33,6 @@ export function Drift({ windows, zone, range, marks, feature, choose }: DriftPro
       },
     );
   const newest = windows.filter((window) => window.variant === "live" && window.drift.length > 0).at(-1);
-  const note = windows.filter((window) => window.variant === "live" && window.judged).at(-1)?.note;
   const verdict = newest?.drift.find((drift) => drift.feature === chosen?.feature);
   const together = newest?.multivariate;
   return (
@@ -41,11 +40,6 @@ export function Drift({ windows, zone, range, marks, feature, choose }: DriftPro
       <Title order={2} size="h4" mb="xs">
         Drift of the inputs
       </Title>
-      {note && (
-        <Text size="sm" mb="xs">
-          The newest window says: {note}
-        </Text>
-      )}
       {!chosen ? (
         <Text size="sm" c="dimmed">
           Nothing to compare with: the monitor has no reference, or the inputs are not logged.

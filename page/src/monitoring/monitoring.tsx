@@ -221,9 +221,15 @@ function Body({ monitor, windows, alerts, revisions, slices, bands, kind, featur
     return { title, metric, table, band: intervals(answered, metric, table.x) };
   });
   const confused = windows.findLast((window) => window.variant === "live" && window.confusion);
+  const note = windows.findLast((window) => window.variant === "live" && window.judged)?.note;
   return (
     <Stack gap="xl">
       <section aria-label="Performance over time">
+        {note && (
+          <Text size="sm" mb="xs" role="note">
+            The newest window says: {note}
+          </Text>
+        )}
         <Group gap="lg" mb="xs" className="legend">
           <span className="key key-live">live</span>
           {[...shadows].map((name) => (
