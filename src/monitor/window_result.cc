@@ -32,6 +32,13 @@ Result<const types::Column*> log_column(const types::Frame& frame, std::string_v
   return column;
 }
 
+// Rows of a request with several are logged as ID/0, ID/1...
+constexpr std::string_view kFirstRow = "/0";
+
+bool is_row_number(std::string_view text) {
+  return !text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+}
+
 bool is_error(const types::Column& errors, std::size_t row) {
   return errors.is_valid(row) && !errors.strings[row].empty();
 }
@@ -205,6 +212,8 @@ Result<WindowRows> WindowRows::of(const types::Frame& frame) {
   for (std::size_t row = 0; row < frame.rows(); ++row) {
     if (traffic->is_valid(row) && !traffic->strings[row].empty()) continue;
     const std::string& variant = rows.variants_->strings[row];
+    if (const std::string& id = rows.ids_->strings[row]; id.ends_with(kFirstRow))
+      rows.batches_.insert(id.substr(0, id.size() - kFirstRow.size()));
     const bool is_live = rows.roles_->strings[row] == "live";
     // One id is one request, whichever live variant a retry met.
     if (!seen.insert((is_live ? "live" : "shadow/" + variant) + '\n' + rows.ids_->strings[row])
@@ -237,7 +246,11 @@ std::vector<std::string> WindowRows::live_request_ids() const {
 std::string WindowRows::group_of(const ProblemRules& rules, std::size_t row) const {
   if (rules.group.empty()) {
     const std::string& id = ids_->strings[row];
-    return id.substr(0, id.rfind('/'));
+    const std::size_t slash = id.rfind('/');
+    if (slash == std::string::npos || !is_row_number(std::string_view(id).substr(slash + 1)))
+      return id;
+    const auto batch = batches_.find(id.substr(0, slash));
+    return batch == batches_.end() ? id : *batch;
   }
   const types::Column* column = frame_->find(rules.group);
   if (column == nullptr) column = frame_->find("request." + rules.group);

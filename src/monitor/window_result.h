@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "base/json.h"
@@ -81,7 +82,8 @@ class WindowRows {
   const std::map<std::string, std::vector<std::size_t>>& by_variant() const { return by_variant_; }
   std::vector<std::string> live_request_ids() const;
   const std::string& request_id(std::size_t row) const { return ids_->strings[row]; }
-  // Of a ranking: the value of the rules' column, or the request that the row came in; empty: none.
+  // Of a ranking: the value of the rules' column, or the request that the row came in (ids ID/N are
+  // rows of one where ID/0 is logged too); empty: none.
   std::string group_of(const ProblemRules& rules, std::size_t row) const;
   // How wrong one answer was: 1 or 0, of a regression the distance. Nothing: it can't be said, as
   // for each row of a ranking.
@@ -137,6 +139,7 @@ class WindowRows {
                       *errors_ = nullptr;
   const types::Column *times_ = nullptr, *answers_ = nullptr;  // older logs lack answers
   std::map<std::string, std::vector<std::size_t>> by_variant_;
+  std::unordered_set<std::string> batches_;  // ids of requests with several rows
 
   // A variant's rows in the order of their requests' ids; none of a live variant, whose own are
   // among those of "live".

@@ -71,6 +71,22 @@ TEST(WindowRows, AGroupIsAColumnOrTheRequest) {
   }
 }
 
+// Ids were cut at their last slash whoever chose them: requests of one session were one group.
+TEST(WindowRows, IdsThatUsersChoseAreNotCut) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"batch/0", "batch"},   {"batch/1", "batch"},   {"batch/10", "batch"},
+      {"shop/17", "shop/17"}, {"shop/18", "shop/18"}, {"batch/one", "batch/one"},
+      {"batch/", "batch/"},   {"a/b/0", "a/b"},       {"a/b/1", "a/b"},
+      {"a/c", "a/c"},         {"plain", "plain"},
+  };
+  std::vector<LoggedRequest> log;
+  for (const auto& [id, group] : cases) log.push_back({.id = id});
+  const types::Frame frame = to_frame(log);
+  const WindowRows rows = MUST(WindowRows::of(frame));
+  for (std::size_t i = 0; i < log.size(); ++i)
+    EXPECT_EQ(rows.group_of({.kind = Problem::kRanking}, i), cases[i].second) << cases[i].first;
+}
+
 TEST(WindowRows, AnEmptyLogHasNoVariants) {
   const WindowRows rows = MUST(WindowRows::of(types::Frame()));
   EXPECT_TRUE(rows.by_variant().empty());
