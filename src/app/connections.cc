@@ -564,6 +564,7 @@ Result<monitor::Attributions> ModelAttributions::attributions(
     }
   }
   const serving::Explained explained = TRY(endpoints_.explain(request));
+  if (explained.refusal) return *explained.refusal;
   monitor::Attributions mean{.rows = static_cast<std::int64_t>(rows.size())};
   std::size_t at = 0;
   for (std::size_t i = 0; i < rows.size() * explained.explanation.sums; ++i) {

@@ -106,8 +106,8 @@ class Endpoints {
   Result<Prediction> predict(const PredictRequest& request);
 
   // What predict() would answer, and what each input has to do with it. Nothing is logged and no
-  // shadow is asked. Errors as of predict(); kFailedPrecondition: nobody can say for such a model.
-  // Not on a thread that serves sockets: it takes many times as long.
+  // shadow is asked. Errors as of predict(). Not on a thread that serves sockets: it takes many
+  // times as long.
   Result<Explained> explain(const PredictRequest& request);
 
   // By name, the variant that answers requests with each of these route keys. Errors as of

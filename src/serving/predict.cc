@@ -168,12 +168,15 @@ Result<Explained> Endpoints::explain(const PredictRequest& request) {
   const std::string id = request.id.empty() ? make_id(random_) : std::string(request.id);
   const int slot = slot_of(serving->spec.salt, request.route_key.empty() ? id : request.route_key);
   const Variant& variant = *TRY(choose_variant(*serving, request, slot));
-  TRY(variant.model->can_explain());
+  Explained answer;
+  if (Result<void> can = variant.model->can_explain(); !can) {
+    answer.refusal = std::move(can).error();
+    return answer;
+  }
   thread_local Scratch scratch;
   scratch.reset(batch.rows, serving->inputs, serving->schema->size());
   TRY(gather(*serving, request, request.event_time.value_or(event_clock_.now()), features_,
              scratch));
-  Explained answer;
   answer.prediction.id = id;
   answer.prediction.variant = variant.spec.name;
   answer.prediction.revision = serving->spec.revision;

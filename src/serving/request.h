@@ -52,8 +52,10 @@ struct Prediction {
   std::vector<Output> outputs;
 };
 
-// An answer, and what each input had to do with it.
+// An answer, and what each input had to do with it; or why nobody can say that of such a model, and
+// nothing else.
 struct Explained {
+  std::optional<Error> refusal;
   Prediction prediction;
   std::vector<std::string> inputs;  // of the model, in its order
   Explanation explanation;

@@ -82,5 +82,46 @@ TEST_F(CallTest, AnEndpointThatIsNotThereIsSaidAtOnce) {
   EXPECT_EQ(route_of(request).choose_lane(request), http::Lane::kInline);
 }
 
+// A service that no longer gives what the model reads.
+class LostFeatures final : public serving::FeatureLookup {
+ public:
+  Result<Shape> shape(const std::string&) override {
+    return Shape{.request = {"key"},
+                 .request_types = {RequestType::kText},
+                 .outputs = {"a"},
+                 .is_text = {false}};
+  }
+  Result<std::vector<serving::FeatureValue>> look_up(const std::string&,
+                                                     std::span<const std::string>,
+                                                     std::span<const std::string_view>,
+                                                     std::span<const serving::Cell>,
+                                                     std::span<const base::Timestamp>) override {
+    return base::error(Code::kFailedPrecondition, "the service gives no feature a any more");
+  }
+};
+
+// 501 said that the model can't be explained, whatever the endpoint's state was.
+TEST(Explain, AStateThatIsWrongIsNotThatTheModelCannotBeExplained) {
+  LostFeatures features;
+  testing::ServedTrees trees(features, {});
+  trees.deploy("late", serving::kSlots, "service");
+  const Served served{.endpoints = trees.endpoints(),
+                      .version = "1",
+                      .rehearses = [] { return false; },
+                      .body_bytes_max = 1000};
+  http::Router router;
+  router.add_all(predict_routes(served));
+  http::Request request{.method = http::Method::kPost,
+                        .target = "/v1/models/late:explain",
+                        .path = "/v1/models/late:explain",
+                        .body = R"({"instances":[{"key":"k","b":1,"c":"x","d":1,"e":"k75"}]})"};
+  std::vector<http::Method> others;
+  const http::Route* const route = router.match(request, others);
+  ASSERT_NE(route, nullptr);
+  const http::Response response = route->handler(request);
+  EXPECT_EQ(response.status, http::http_status(Code::kFailedPrecondition)) << response.body;
+  EXPECT_NE(response.body.find("gives no feature a any more"), std::string::npos) << response.body;
+}
+
 }  // namespace
 }  // namespace slipway::api::predict

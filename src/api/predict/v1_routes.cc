@@ -46,13 +46,9 @@ http::Route predict_route(const Served& served, std::string pattern, EndpointOf 
 Result<Response> explain_v1(const Served& served, const Request& request) {
   const serving::Explained explained =
       TRY(explain_instances(served, request, named_in_path(request)));
-  return Response::json(explanation_answer(explained));
-}
-
-// 501, as KServe answers for models that have no explainer.
-Response explain_error(const Error& error) {
-  Response response = v1_error(error);
-  if (error.code == Code::kFailedPrecondition) response.status = 501;
+  if (!explained.refusal) return Response::json(explanation_answer(explained));
+  Response response = v1_error(*explained.refusal);
+  response.status = 501;  // as KServe answers for models that have no explainer
   return response;
 }
 
@@ -62,7 +58,7 @@ http::Route explain_route(const Served& served) {
       .pattern = "/v1/models/{name}:explain",
       .summary = "What the inputs of instances have to do with their predictions.",
       .handler = answering([served](const Request& request) { return explain_v1(served, request); },
-                           explain_error),
+                           v1_error),
       .tag = "v1"};
   score_in_queue(route, served, named_in_path, v1_error);
   route.choose_lane = [](const Request&) { return http::Lane::kScoring; };

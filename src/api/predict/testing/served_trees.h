@@ -22,15 +22,20 @@ class TreeFiles final : public serving::ModelSource {
 class ServedTrees {
  public:
   explicit ServedTrees(serving::Endpoints::Options options = {})
-      : endpoints_(models_, features_, log_, clock_, clock_, random_, metrics_, {}, options) {}
+      : ServedTrees(no_features_, options) {}
+  // `features` must outlive it.
+  explicit ServedTrees(serving::FeatureLookup& features, serving::Endpoints::Options options = {})
+      : endpoints_(models_, features, log_, clock_, clock_, random_, metrics_, {}, options) {}
 
   serving::Endpoints& endpoints() { return endpoints_; }
   serving::RequestLog& log() { return log_; }
 
   // Revision 5 of an endpoint with one output, `p`; keys whose slot is at least `canary_from` are
   // answered by the second model.
-  void deploy(const std::string& endpoint, int canary_from = serving::kSlots) {
-    serving::EndpointSpec spec{.endpoint = endpoint, .revision = 5, .output = "p", .salt = "salt"};
+  void deploy(const std::string& endpoint, int canary_from = serving::kSlots,
+              const std::string& features = "") {
+    serving::EndpointSpec spec{
+        .endpoint = endpoint, .revision = 5, .features = features, .output = "p", .salt = "salt"};
     spec.variants.push_back(
         {.name = "live", .uri = "models:/m/1", .model_version = 1, .slots = {{0, canary_from}}});
     if (canary_from < serving::kSlots) {
@@ -50,7 +55,7 @@ class ServedTrees {
   base::SeededRandom random_{1};
   base::ManualClock clock_{{1'000'000}};
   TreeFiles models_;
-  serving::NoFeatures features_;
+  serving::NoFeatures no_features_;
   serving::RequestLog log_{{.folder = folder_.path()}, metrics_};
   serving::Endpoints endpoints_;
 };
