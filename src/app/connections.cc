@@ -415,7 +415,7 @@ Result<releases::ExperimentFacts> MonitoredVariants::compare(
     const std::string& endpoint, const std::string& live, const std::string& challenger,
     const std::string& metric, double alpha, base::Timestamp since, base::Timestamp until) {
   CHECK(monitor_ != nullptr);
-  const auto measure = TRY(monitor::parse_measure(metric));
+  const auto measure = TRY(monitor_->measure(endpoint, metric));
   const auto compared =
       TRY(monitor_->compare(endpoint, live, challenger, measure, alpha, since, until));
   return releases::ExperimentFacts{.live_rows = compared.a.rows,
@@ -426,11 +426,15 @@ Result<releases::ExperimentFacts> MonitoredVariants::compare(
                                    .high = compared.interval.high};
 }
 
-Result<std::optional<bool>> MonitoredVariants::higher_is_better(const std::string& metric) {
-  switch (TRY(monitor::parse_measure(metric))) {
+Result<std::optional<bool>> MonitoredVariants::higher_is_better(const std::string& endpoint,
+                                                                const std::string& metric) {
+  CHECK(monitor_ != nullptr);
+  switch (TRY(monitor_->measure(endpoint, metric))) {
     case monitor::Measure::kLabel:
     case monitor::Measure::kPrediction:
       return std::optional<bool>();
+    case monitor::Measure::kAccuracy:
+      return std::optional(true);
     case monitor::Measure::kLogLoss:
     case monitor::Measure::kBrier:
     case monitor::Measure::kAbsoluteError:

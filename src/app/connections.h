@@ -136,7 +136,8 @@ class MonitoredVariants final : public releases::VariantFacts {
                                             const std::string& challenger,
                                             const std::string& metric, double alpha,
                                             base::Timestamp since, base::Timestamp until) override;
-  Result<std::optional<bool>> higher_is_better(const std::string& metric) override;
+  Result<std::optional<bool>> higher_is_better(const std::string& endpoint,
+                                               const std::string& metric) override;
 
  private:
   monitor::Monitor* monitor_ = nullptr;

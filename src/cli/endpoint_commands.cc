@@ -104,14 +104,23 @@ std::string show_comparison(const Json& reply) {
       fmt::format("difference {} (95 % at every look: {} to {})\n",
                   cell(member_at(reply, "difference")), cell(member_at(reply, "low")),
                   cell(member_at(reply, "high")));
+  if (const Json& note = member_at(reply, "note"); !note.is_null()) out += cell(note) + "\n";
   const Json& answers = member_at(reply, "answers");
   if (answers.is_null()) return out;
-  out += fmt::format(
-      "answers: {} pairs, mean distance {}, p99 {}, most {}, correlation {}; {} on other sides of "
-      "0.5\n",
-      cell(member_at(answers, "pairs")), cell(member_at(answers, "mean_absolute")),
-      cell(member_at(answers, "p99_absolute")), cell(member_at(answers, "max_absolute")),
-      cell(member_at(answers, "correlation")), cell(member_at(answers, "other_side")));
+  if (const Json& other = member_at(answers, "other_class"); !other.is_null()) {
+    out += fmt::format("answers: {} pairs, {} of them say two classes\n",
+                       cell(member_at(answers, "pairs")), cell(other));
+    return out + table(member_at(answers, "differing").as_array(),
+                       {{"OF TWO CLASSES", "request_id"}, {"A", "a"}, {"B", "b"}});
+  }
+  out += fmt::format("answers: {} pairs, mean distance {}, p99 {}, most {}, correlation {}",
+                     cell(member_at(answers, "pairs")), cell(member_at(answers, "mean_absolute")),
+                     cell(member_at(answers, "p99_absolute")),
+                     cell(member_at(answers, "max_absolute")),
+                     cell(member_at(answers, "correlation")));
+  if (const Json& other = member_at(answers, "other_side"); !other.is_null())
+    out += fmt::format("; {} on other sides of the threshold", cell(other));
+  out += "\n";
   return out + table(member_at(answers, "furthest").as_array(),
                      {{"FURTHEST APART", "request_id"}, {"A", "a"}, {"B", "b"}});
 }
@@ -322,7 +331,7 @@ void add_endpoint_commands(CLI::App& root, Context& context, int& exit_code) {
   add_explain_command(*endpoints, context, exit_code);
 
   struct CompareOptions {
-    std::string a = "live", b, metric = "log_loss", from, to;
+    std::string a = "live", b, metric, from, to;
   };
   auto compared = std::make_shared<CompareOptions>();
   CLI::App* compare = endpoints->add_subcommand(
@@ -330,12 +339,15 @@ void add_endpoint_commands(CLI::App& root, Context& context, int& exit_code) {
   compare->add_option("endpoint", options->endpoint)->required();
   compare->add_option("variant", compared->b, "A shadow's name, canary or challenger")->required();
   compare->add_option("--with", compared->a, "The other variant")->capture_default_str();
-  compare->add_option("--metric", compared->metric)->capture_default_str();
+  compare->add_option("--metric", compared->metric,
+                      "By default log_loss, of a regression absolute_error; also brier, accuracy, "
+                      "label, prediction, error_rate, latency_ms");
   compare->add_option("--from", compared->from, "Event time; by default since the last revision");
   compare->add_option("--to", compared->to, "Event time; by default now");
   compare->callback([&context, &exit_code, options, compared] {
-    std::string path = path_of("/slipway/v1/endpoints/{}/comparison?a={}&b={}&metric={}",
-                               {options->endpoint, compared->a, compared->b, compared->metric});
+    std::string path = path_of("/slipway/v1/endpoints/{}/comparison?a={}&b={}",
+                               {options->endpoint, compared->a, compared->b});
+    if (!compared->metric.empty()) path += path_of("&metric={}", {compared->metric});
     if (!compared->from.empty()) path += path_of("&from={}", {compared->from});
     if (!compared->to.empty()) path += path_of("&to={}", {compared->to});
     exit_code = finish(context, Client(context).get(path), show_comparison);

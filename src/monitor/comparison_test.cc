@@ -16,9 +16,10 @@ using testing::to_frame;
 constexpr double kAlpha = 0.05;
 
 Comparison compared(const std::vector<LoggedRequest>& requests, const std::string& a,
-                    const std::string& b, const Labels& labels, Measure measure) {
+                    const std::string& b, const Labels& labels, Measure measure,
+                    const QualityRules& rules = {}) {
   const types::Frame frame = to_frame(requests);
-  return MUST(compare(MUST(WindowRows::of(frame)), a, b, labels, measure, kAlpha));
+  return MUST(compare(MUST(WindowRows::of(frame)), a, b, labels, rules, measure, kAlpha));
 }
 
 TEST(Comparison, AShadowIsComparedRequestByRequest) {
@@ -85,15 +86,90 @@ TEST(Comparison, FailuresCountAsErrorsAndNotAsAnswers) {
 TEST(Comparison, WhatCannotBeCompared) {
   const types::Frame frame = to_frame({{.id = "a", .prediction = 0.2}});
   const WindowRows rows = MUST(WindowRows::of(frame));
-  EXPECT_EQ(compare(rows, "live", "live", {}, Measure::kBrier, kAlpha).error().code,
+  EXPECT_EQ(compare(rows, "live", "live", {}, {}, Measure::kBrier, kAlpha).error().code,
             Code::kInvalidArgument);
-  const Comparison alone = MUST(compare(rows, "live", "nobody", {}, Measure::kBrier, kAlpha));
+  const Comparison alone = MUST(compare(rows, "live", "nobody", {}, {}, Measure::kBrier, kAlpha));
   EXPECT_EQ(alone.b.requests, 0);
   EXPECT_TRUE(std::isnan(alone.difference));
-  EXPECT_NE(parse_measure("accuracy").error().message.find("log_loss"), std::string::npos);
-  for (const char* name :
-       {"log_loss", "brier", "absolute_error", "label", "prediction", "error_rate", "latency_ms"}) {
+  EXPECT_NE(parse_measure("fame").error().message.find("log_loss"), std::string::npos);
+  for (const char* name : {"log_loss", "brier", "absolute_error", "accuracy", "label", "prediction",
+                           "error_rate", "latency_ms"}) {
     EXPECT_EQ(measure_name(MUST(parse_measure(name))), name);
+  }
+}
+
+const QualityRules kAnimals{
+    .problem = {.kind = Problem::kMulticlass, .classes = {"cat", "cow", "dog"}}};
+
+// Answers that are lists of chances were no numbers, so nothing was compared.
+TEST(Comparison, ClassesAreComparedByTheirChances) {
+  const auto shadow = [](const char* id, const char* answer) {
+    return LoggedRequest{
+        .id = id, .prediction = NAN, .variant = "new", .role = "shadow", .answer = answer};
+  };
+  const std::vector<LoggedRequest> requests = {
+      {.id = "a", .prediction = NAN, .answer = "[0.5,0.25,0.25]"},
+      {.id = "b", .prediction = NAN, .answer = "[0.25,0.5,0.25]"},
+      {.id = "c", .prediction = NAN, .answer = "[0.25,0.5,0.25]"},
+      shadow("a", "[0.25,0.5,0.25]"),
+      shadow("b", "[0.25,0.5,0.25]"),
+      shadow("c", "[0,0,1]")};
+  Labels labels;
+  labels["a"].class_name = "cat";
+  labels["b"].value = 2;
+  const Comparison loss = compared(requests, "live", "new", labels, Measure::kLogLoss, kAnimals);
+  EXPECT_TRUE(loss.paired);
+  EXPECT_EQ(loss.a.rows, 2);
+  EXPECT_NEAR(loss.a.value, (std::log(2) + std::log(4)) / 2, 1e-12);
+  EXPECT_NEAR(loss.difference, std::log(2) / 2, 1e-12);
+  ASSERT_TRUE(loss.answers);
+  EXPECT_EQ(loss.answers->pairs, 3);
+  EXPECT_EQ(loss.answers->other_class, 2);
+  EXPECT_FALSE(loss.answers->other_side);
+  ASSERT_EQ(loss.answers->differing.size(), 2u);
+  EXPECT_EQ(loss.answers->differing[1].request_id, "c");
+  EXPECT_EQ(loss.answers->differing[1].a, "cow");
+  EXPECT_EQ(loss.answers->differing[1].b, "dog");
+  const Comparison right = compared(requests, "live", "new", labels, Measure::kAccuracy, kAnimals);
+  EXPECT_EQ(right.a.value, 0.5);
+  EXPECT_EQ(right.b.value, 0);
+  EXPECT_NEAR(compared(requests, "live", "new", labels, Measure::kBrier, kAnimals).a.value,
+              (0.25 + 2 * 0.0625 + 0.5625 + 0.25 + 0.0625) / 2, 1e-12);
+  const std::vector<LoggedRequest> names = {{.id = "a", .prediction = NAN, .answer = R"("cat")"},
+                                            shadow("a", R"("cow")")};
+  const Comparison bare = compared(names, "live", "new", labels, Measure::kLogLoss, kAnimals);
+  EXPECT_EQ(bare.a.rows, 0);
+  EXPECT_EQ(bare.note,
+            "log_loss needs the chance of each class, and no labelled answer has them: accuracy "
+            "doesn't");
+  EXPECT_EQ(compared(names, "live", "new", labels, Measure::kAccuracy, kAnimals).difference, -1);
+}
+
+TEST(Measure, SaysSomethingOfTheProblem) {
+  struct Case {
+    Problem problem;
+    const char* best;
+    const char* refused;
+    const char* known;
+  };
+  const Case cases[] = {
+      {Problem::kBinary, "log_loss", "fame",
+       "log_loss, absolute_error, brier, accuracy, prediction, label, error_rate, latency_ms"},
+      {Problem::kRegression, "absolute_error", "log_loss",
+       "absolute_error, brier, prediction, label, error_rate, latency_ms"},
+      {Problem::kMulticlass, "log_loss", "absolute_error",
+       "log_loss, brier, accuracy, error_rate, latency_ms"},
+      {Problem::kRanking, "prediction", "log_loss", "prediction, label, error_rate, latency_ms"},
+  };
+  for (const Case& one : cases) {
+    const std::string_view name = problem_name(one.problem);
+    EXPECT_EQ(measure_name(default_measure(one.problem)), one.best) << name;
+    EXPECT_TRUE(measure_of(one.problem, one.best)) << name;
+    const auto refused = measure_of(one.problem, one.refused);
+    ASSERT_FALSE(refused) << name;
+    EXPECT_EQ(refused.error().code, Code::kInvalidArgument);
+    EXPECT_TRUE(refused.error().message.ends_with(std::string("there are ") + one.known))
+        << refused.error().message;
   }
 }
 

@@ -146,12 +146,12 @@ Result<Monitor::Cursor> Monitor::cursor_at(std::shared_ptr<const MonitorDefiniti
   return Cursor{.definition = std::move(definition), .kind = kind, .window = window};
 }
 
-std::optional<ProblemRules> Monitor::problem_of(const std::string& endpoint) {
+std::shared_ptr<const MonitorDefinition> Monitor::watching(const std::string& endpoint) {
   base::MutexLock lock(mutex_);
   for (const auto& [name, definition] : definitions_) {
-    if (definition->endpoint == endpoint) return definition->problem;
+    if (definition->endpoint == endpoint) return definition;
   }
-  return std::nullopt;
+  return nullptr;
 }
 
 Result<std::vector<DefinitionChange>> Monitor::plan(
@@ -280,12 +280,12 @@ Result<MonitorDefinition> Monitor::definition(const std::string& name) {
 Result<LabelReceipt> Monitor::add_labels(const std::string& endpoint,
                                          const std::vector<LabelDraft>& drafts, Arrival arrival) {
   const base::Timestamp now = clock_.now();
-  const std::optional<ProblemRules> problem = problem_of(endpoint);
+  const auto watched = watching(endpoint);
   std::vector<Label> labels;
   for (const LabelDraft& draft : drafts) {
     KnownLabel known(draft.value);
     known.class_name = draft.class_name;
-    const auto fault = problem ? find_fault(*problem, known) : std::nullopt;
+    const auto fault = watched ? find_fault(watched->problem, known) : std::nullopt;
     if (fault) {
       return base::error(Code::kInvalidArgument,
                          "a label isn't of the monitor's problem, and none was added: row={} id={} "

@@ -169,6 +169,9 @@ class Monitor {
                                                       std::int64_t rows_max);
   // The rows the monitor measures drift from. kFailedPrecondition: it declares no reference.
   Result<std::unique_ptr<ColumnSource>> reference_inputs(const std::string& monitor);
+  // By what its variants can be compared; unset: what suits its problem best. kInvalidArgument
+  // listing the measures there are.
+  Result<Measure> measure(const std::string& endpoint, const std::optional<std::string>& name);
   // Two variants side by side over the same time: comparison.h. kInvalidArgument: a variant twice.
   Result<Comparison> compare(const std::string& endpoint, const std::string& a,
                              const std::string& b, Measure measure, double alpha,
@@ -200,7 +203,7 @@ class Monitor {
           std::string workspace, SampleLimits limits);
   Result<void> load();
   // Of the monitors that watch it; nothing when none does.
-  std::optional<ProblemRules> problem_of(const std::string& endpoint);
+  std::shared_ptr<const MonitorDefinition> watching(const std::string& endpoint);
   Result<void> fill_routes(store::Tx& tx) REQUIRES(mutex_);
   Result<void> resolve_orphans(store::Tx& tx, const MonitorDefinition& definition,
                                base::Timestamp now);

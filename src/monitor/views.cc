@@ -223,14 +223,25 @@ Result<std::unique_ptr<ColumnSource>> Monitor::reference_inputs(const std::strin
       TRY(ports_.reference.reference(found.endpoint, *found.reference_from, *found.reference_to)));
 }
 
+Result<Measure> Monitor::measure(const std::string& endpoint,
+                                 const std::optional<std::string>& name) {
+  const auto watched = watching(endpoint);
+  const Problem problem = watched == nullptr ? Problem::kBinary : watched->problem.kind;
+  return name ? measure_of(problem, *name) : Result<Measure>(default_measure(problem));
+}
+
 Result<Comparison> Monitor::compare(const std::string& endpoint, const std::string& a,
                                     const std::string& b, Measure measure, double alpha,
                                     base::Timestamp since, base::Timestamp until) {
-  const types::Frame frame = TRY(ports_.requests.requests(endpoint, since, until, kScoreColumns));
+  const auto watched = watching(endpoint);
+  const QualityRules rules = watched == nullptr ? QualityRules() : watched->quality();
+  std::vector<std::string> columns = kScoreColumns;
+  if (rules.problem.kind == Problem::kMulticlass) columns.push_back("prediction_values");
+  const types::Frame frame = TRY(ports_.requests.requests(endpoint, since, until, columns));
   const WindowRows rows = TRY(WindowRows::of(frame));
   Labels labels;
   if (needs_labels(measure)) labels = TRY(labels_.find(endpoint, rows.live_request_ids(), until));
-  return monitor::compare(rows, a, b, labels, measure, alpha);
+  return monitor::compare(rows, a, b, labels, rules, measure, alpha);
 }
 
 }  // namespace slipway::monitor

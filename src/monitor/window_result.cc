@@ -272,9 +272,7 @@ std::optional<double> WindowRows::error_of(const QualityRules& rules, std::size_
       if (!std::isfinite(prediction)) return std::nullopt;
       return std::abs(prediction - *label.value);
     case Problem::kMulticlass: {
-      const bool has_answer = answers_ != nullptr && answers_->is_valid(row);
-      const auto answer = read_class_answer(
-          rules.problem, prediction, has_answer ? std::string_view(answers_->strings[row]) : "");
+      const auto answer = class_answer(rules.problem, row);
       if (!answer) return std::nullopt;
       return answer->said != class_of(rules.problem, label) ? 1 : 0;
     }
@@ -282,6 +280,12 @@ std::optional<double> WindowRows::error_of(const QualityRules& rules, std::size_
       break;
   }
   return std::nullopt;
+}
+
+std::optional<ClassAnswer> WindowRows::class_answer(const ProblemRules& rules,
+                                                    std::size_t row) const {
+  const LabelledAnswer logged = answer_of(row);
+  return read_class_answer(rules, logged.prediction, logged.answer);
 }
 
 WindowRows WindowRows::live_where(const std::vector<bool>& picks) const {

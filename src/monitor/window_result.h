@@ -89,6 +89,8 @@ class WindowRows {
   // for each row of a ranking.
   std::optional<double> error_of(const QualityRules& rules, std::size_t row,
                                  const KnownLabel& label) const;
+  // What a multi-class model answered; nothing: it can't be read.
+  std::optional<ClassAnswer> class_answer(const ProblemRules& rules, std::size_t row) const;
   const types::Frame& frame() const { return *frame_; }
 
   // The live requests among them that `picks` says, by row of the frame.

@@ -35,7 +35,7 @@ Result<Revision> Releases::start_experiment(const std::string& endpoint,
                                             const ExperimentDraft& wanted,
                                             const std::string& reason, const std::string& actor) {
   TRY(check(wanted));
-  std::optional<bool> higher = TRY(ports_.facts.higher_is_better(wanted.metric));
+  std::optional<bool> higher = TRY(ports_.facts.higher_is_better(endpoint, wanted.metric));
   if (wanted.higher_is_better) higher = wanted.higher_is_better;
   if (!higher) {
     return base::error(Code::kInvalidArgument,

@@ -90,8 +90,9 @@ class VariantFacts {
                                           double alpha, base::Timestamp since,
                                           base::Timestamp until) = 0;
   // Whether more of a metric is better; nothing when that depends on what it counts.
-  // kInvalidArgument listing the metrics there are.
-  virtual Result<std::optional<bool>> higher_is_better(const std::string& metric) = 0;
+  // kInvalidArgument listing the metrics there are of such an endpoint.
+  virtual Result<std::optional<bool>> higher_is_better(const std::string& endpoint,
+                                                       const std::string& metric) = 0;
 };
 
 // The aliases of registered models. Safe to use from several threads.

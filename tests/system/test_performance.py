@@ -179,6 +179,24 @@ def test_classes_are_measured_by_their_chances_or_names(told):
     assert one["labels"][0]["value"] in CLASSES and json.loads(one["request"]["variants"][0]["prediction_values"]) in CLASSES
 
 
+def test_variants_are_compared_by_what_suits_the_problem(told):
+    """By log loss all, whatever their models were asked for: of lists of chances nothing was known, and of a regression nonsense."""
+    server, asked = told
+
+    def compared(endpoint, **more):
+        return requests.get(f"{server.url}/slipway/v1/endpoints/{endpoint}/comparison", params={"b": "nobody", "to": "2024-03-04T00:00:00Z", **more}, timeout=30)
+    price, animal, sound = (compared(name).json() for name in ("price", "animal", "sound"))
+    assert price["measure"] == "absolute_error" and price["a"]["rows"] == len(asked["price"])
+    assert price["a"]["value"] == pytest.approx(sk.mean_absolute_error(asked["price"].label.astype(float), [float(np.ravel(s)[0]) for s in asked["price"].said]), rel=1e-6)
+    assert animal["measure"] == "log_loss"
+    assert animal["a"]["value"] == pytest.approx(sk.log_loss(asked["animal"].place, np.stack(asked["animal"].said.to_list()), labels=range(4)), rel=1e-6)
+    assert sound["a"]["rows"] == 0 and "accuracy" in sound["note"]
+    right = compared("sound", metric="accuracy").json()
+    assert right["a"]["value"] == pytest.approx(sk.accuracy_score(asked["sound"].label.astype(str), [str(np.ravel(s)[0]) for s in asked["sound"].said]))
+    wrong = compared("price", metric="log_loss")
+    assert wrong.status_code == 400 and "regression" in wrong.text and "absolute_error, brier" in wrong.text
+
+
 def test_classes_of_long_answers_are_measured_by_the_likeliest(tmp_path):
     """Of an answer of more chances than the request log keeps nothing was measured, and nothing said so."""
     server = Server(tmp_path / "data", "--python-path", str(pathlib.Path(sys.executable).parent), "--request-log-values-max", "3")

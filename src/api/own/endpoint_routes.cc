@@ -187,7 +187,9 @@ Result<Response> comparison(Releases& releases, monitor::Monitor& monitor, const
   constexpr double kAlpha = 0.05;
   const std::string& endpoint = request.param("name");
   const auto status = TRY(releases.status(endpoint));
-  const auto measure = TRY(monitor::parse_measure(request.query("metric").value_or("log_loss")));
+  const auto metric = request.query("metric");
+  const auto measure =
+      TRY(monitor.measure(endpoint, metric ? std::optional(std::string(*metric)) : std::nullopt));
   const auto b = request.query("b");
   if (!b) return base::error(Code::kInvalidArgument, "b is missing: the variant to compare with a");
   const auto until = TRY(query_time(request, "to"));

@@ -86,7 +86,8 @@ class FakeFacts final : public VariantFacts {
     compared = {endpoint, live, challenger, metric, alpha, since, until};
     return experiment;
   }
-  Result<std::optional<bool>> higher_is_better(const std::string& metric) override {
+  Result<std::optional<bool>> higher_is_better(const std::string&,
+                                               const std::string& metric) override {
     if (metric == "label") return std::optional<bool>();
     if (metric == "log_loss") return std::optional(false);
     return base::error(Code::kInvalidArgument, "no such metric: {}", metric);
