@@ -45,31 +45,31 @@ TEST(Settings, PasswordsOfRedisAreNotShown) {
     return load_settings({{"online-store", given}}, no_environment, "");
   };
   EXPECT_EQ(load("rocksdb").value().settings.online_store, "rocksdb");
-  for (const char* given : {"redis://:pa?secret@h:6379", "redis://u:a/secret@h/2"}) {
+  for (const char* given : {"redis://:pa?sesame@h:6379", "redis://u:a/sesame@h/2"}) {
     const LoadedSettings loaded = load(given).value();
     EXPECT_EQ(loaded.settings.online_store, given);
-    EXPECT_EQ(print_config(loaded).find("secret"), std::string::npos);
+    EXPECT_EQ(print_config(loaded).find("sesame"), std::string::npos);
     EXPECT_NE(print_config(loaded).find(":***@h:6379/"), std::string::npos);
   }
-  for (const char* wrong : {"redis://:secret@h:port", "rediss://:secret@h", "http://:secret@h"})
-    EXPECT_EQ(load(wrong).error().message.find("secret"), std::string::npos) << wrong;
+  for (const char* wrong : {"redis://:sesame@h:port", "rediss://:sesame@h", "http://:sesame@h"})
+    EXPECT_EQ(load(wrong).error().message.find("sesame"), std::string::npos) << wrong;
 }
 
 TEST(Settings, PasswordsOfDatabasesAreNotShown) {
-  const std::string given = "postgresql+psycopg2://u:secret@h/d";
+  const std::string given = "postgresql+psycopg2://u:sesame@h/d";
   const LoadedSettings loaded = load_settings({{"database", given}}, no_environment, "").value();
-  EXPECT_EQ(loaded.settings.database, "postgresql://u:secret@h/d");
+  EXPECT_EQ(loaded.settings.database, "postgresql://u:sesame@h/d");
   EXPECT_NE(print_config(loaded).find("postgresql://u:***@h/d"), std::string::npos);
-  EXPECT_EQ(print_config(loaded).find("secret"), std::string::npos);
+  EXPECT_EQ(print_config(loaded).find("sesame"), std::string::npos);
   const LoadedSettings as_mlflow =
       load_settings({{"backend-store-uri", given}}, no_environment, "").value();
-  EXPECT_EQ(as_mlflow.settings.database, "postgresql://u:secret@h/d");
-  EXPECT_EQ(print_config(as_mlflow).find("secret"), std::string::npos);
+  EXPECT_EQ(as_mlflow.settings.database, "postgresql://u:sesame@h/d");
+  EXPECT_EQ(print_config(as_mlflow).find("sesame"), std::string::npos);
   for (const std::string& note : as_mlflow.notes)
-    EXPECT_EQ(note.find("secret"), std::string::npos) << note;
-  const auto wrong = load_settings({{"database", "mysql://u:secret@h/d"}}, no_environment, "");
+    EXPECT_EQ(note.find("sesame"), std::string::npos) << note;
+  const auto wrong = load_settings({{"database", "mysql://u:sesame@h/d"}}, no_environment, "");
   EXPECT_NE(wrong.error().message.find("expected postgresql://"), std::string::npos);
-  EXPECT_EQ(wrong.error().message.find("secret"), std::string::npos);
+  EXPECT_EQ(wrong.error().message.find("sesame"), std::string::npos);
 }
 
 TEST(Settings, RefusesWithNamePlaceAndRange) {
