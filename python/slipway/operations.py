@@ -22,7 +22,7 @@ class Step(Part):
     """One command of a pipeline, in which `{param}`, `{step}` (that step's folder) and `{out}` (its own) are filled in, or a question to a person
     (`approve`). `retry`: a number of more tries, or a Retry. `always`: it runs however the rest has ended. `when`: a condition over
     `{param}`, `{step/file#member}` and, with `always`, `{run.state}`; else the step is skipped. `secrets`: names of variables that the server
-    knows the values of. ValueError: neither `run` nor `approve`, or both."""
+    knows the values of. `pool`: the step takes `slots` (1) of it while it runs. ValueError: neither `run` nor `approve`, or both."""
 
     name: str
     run: str | None = None
@@ -32,6 +32,8 @@ class Step(Part):
     inputs: Sequence[str] = ()
     outputs: Sequence[str] = ()
     secrets: Sequence[str] = ()
+    pool: str | None = None
+    slots: int | None = None
     after: Sequence[str] = ()
     timeout: Duration | None = field(default=None, metadata=DURATION)
     retry: int | Retry | None = None
@@ -46,11 +48,13 @@ class Step(Part):
 
 @dataclass(frozen=True)
 class Pipeline(Part):
-    """Steps with a cache. `params`: names and defaults; "{now}" is the event clock when the run starts."""
+    """Steps with a cache. `params`: names and defaults; "{now}" is the event clock when the run starts. `priority`: of its runs; those with
+    more go first when not all can."""
 
     name: str = field(metadata=NAME)
     steps: Sequence[Step]
     params: Mapping[str, Any] = field(default_factory=dict)
+    priority: int | None = None
 
     def __post_init__(self) -> None:
         check_name("pipeline", self.name)

@@ -1,6 +1,7 @@
 """A project: everything that one slipway.yaml declares."""
 import dataclasses
 import pathlib
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from slipway.document import Time, moment, to_yaml
@@ -18,15 +19,17 @@ class Project:
     """Definitions in one document.
 
     `clock`: "wall", or "rehearsal" with `start`, whose event clock is moved by hand. `folder`: where relative paths begin, on the machine of the
-    server; this process's own folder if nothing is said. `alarm_budget`: how many false pages all monitors together may send.
+    server; this process's own folder if nothing is said. `alarm_budget`: how many false pages all monitors together may send. `pools`: names and
+    slots, which steps of pipelines take while they run.
     """
 
     def __init__(self, name: str, *, owner: str | None = None, clock: Literal["wall", "rehearsal"] | None = None, start: Time | None = None,
-                 alarm_budget: AlarmBudget | None = None, folder: str | pathlib.Path = "."):
+                 alarm_budget: AlarmBudget | None = None, pools: Mapping[str, int] | None = None, folder: str | pathlib.Path = "."):
         if clock == "rehearsal" and start is None:
             raise ValueError("a rehearsal needs `start`: the time its event clock begins with")
         self.name, self.owner, self.clock, self.start, self.alarm_budget = name, owner, clock, start, alarm_budget
         self.folder = pathlib.Path(folder).resolve()
+        self.pools = dict(pools or {})
         self._parts: dict[tuple[str, ...], dict[str, Any]] = {}
 
     def add(self, *parts: Any) -> "Project":
@@ -64,6 +67,8 @@ class Project:
             out["start"] = moment(self.start)
         if self.alarm_budget is not None:
             out["alarm_budget"] = self.alarm_budget.document()
+        if self.pools:
+            out["pools"] = dict(self.pools)
         sections: dict[str, Any] = {}
         for path in dict.fromkeys(_SECTIONS.values()):
             if path in self._parts:

@@ -55,6 +55,7 @@ struct Project::Parsed {
   Head head;
   std::vector<datasets::DatasetDefinition> datasets;
   features::Definitions features;
+  pipelines::Pools pools;
   std::vector<pipelines::ParsedPipeline> pipelines;
   std::vector<pipelines::ScheduleDefinition> schedules;
   std::vector<releases::EndpointDefinition> endpoints;
@@ -86,12 +87,13 @@ Result<Project::Parsed> Project::parse(const Declared& declared) {
   if (parsed.head.rehearses && !start)
     return root.error("a rehearsal needs `start`: the time its event clock begins with");
   // The rooms read their own part; here only unknown ones are refused.
-  for (const char* part : {"datasets", "features", "pipelines", "schedules", "endpoints",
+  for (const char* part : {"datasets", "features", "pools", "pipelines", "schedules", "endpoints",
                            "monitors", "streams", "routes", "maintenance", "alarm_budget"})
     top.find(part);
   TRY(top.finish());
   parsed.datasets = TRY(datasets::parse_datasets(declared.yaml));
   parsed.features = TRY(features::parse_definitions(declared.yaml));
+  parsed.pools = TRY(pipelines::parse_pools(declared.yaml));
   parsed.pipelines = TRY(pipelines::parse_pipelines(declared.yaml));
   parsed.schedules = TRY(pipelines::parse_schedules(declared.yaml, parsed.pipelines));
   parsed.endpoints = TRY(releases::parse_endpoints(declared.yaml));
@@ -192,6 +194,10 @@ Result<JsonArray> Project::left_over(const Parsed& parsed) {
   const auto own_name = [](const auto& item) -> const std::string& { return item.name; };
   for (const auto& known : TRY(rooms_.datasets.definitions()))
     add("dataset", known.name, parsed.datasets, own_name);
+  for (const auto& known : rooms_.pipelines.pools()) {
+    add("pool", known.name, parsed.pools,
+        [](const auto& item) -> const std::string& { return item.first; });
+  }
   for (const auto& known : TRY(rooms_.pipelines.definitions())) {
     add("pipeline", known.name, parsed.pipelines,
         [](const auto& item) -> const std::string& { return item.definition.name; });
@@ -216,6 +222,7 @@ Result<JsonObject> Project::plan(const Declared& declared) {
   const Parsed parsed = TRY(parse(declared));
   JsonArray changes;
   add_changes(changes, TRY(rooms_.datasets.plan(parsed.datasets)));
+  add_changes(changes, TRY(rooms_.pipelines.plan_pools(parsed.pools)));
   add_changes(changes, TRY(rooms_.pipelines.plan(parsed.pipelines)));
   add_changes(changes, TRY(rooms_.schedules.plan(parsed.schedules)));
   add_changes(changes, TRY(rooms_.releases.plan(parsed.endpoints)));
@@ -257,6 +264,7 @@ Result<JsonObject> Project::apply(const Declared& declared) {
   add_changes(changes,
               TRY(rooms_.datasets.apply(parsed.datasets, declared.folder, declared.actor)));
   TRY(bind_features());
+  add_changes(changes, TRY(rooms_.pipelines.apply_pools(parsed.pools, declared.actor)));
   add_changes(changes,
               TRY(rooms_.pipelines.apply(parsed.pipelines, declared.folder, declared.actor)));
   add_changes(changes, TRY(rooms_.schedules.apply(parsed.schedules, declared.actor)));

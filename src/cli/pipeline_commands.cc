@@ -86,6 +86,7 @@ int show_end(Context& context, Client& client, Result<Json> run, bool detached) 
 struct RunOptions {
   std::string pipeline, run, reason;
   std::vector<std::string> params;
+  std::optional<std::int64_t> priority;
   bool detached = false, explained = false;
 };
 
@@ -106,8 +107,10 @@ int start(Context& context, const RunOptions& options) {
                                     {{"params", std::move(params)}}),
                         "steps", {{"STEP", "step"}, {"VERDICT", "verdict"}, {"WHY", "why"}});
   }
-  Result<Json> run = client.post(path_of("/slipway/v1/pipelines/{}/runs", {options.pipeline}),
-                                 {{"params", std::move(params)}, {"reason", options.reason}});
+  JsonObject body{{"params", std::move(params)}, {"reason", options.reason}};
+  if (options.priority) body["priority"] = *options.priority;
+  Result<Json> run =
+      client.post(path_of("/slipway/v1/pipelines/{}/runs", {options.pipeline}), std::move(body));
   return show_end(context, client, std::move(run), options.detached);
 }
 
@@ -126,6 +129,9 @@ void add_pipeline_commands(CLI::App& root, Context& context, int& exit_code) {
   run->add_option("pipeline", options->pipeline)->required();
   run->add_option("--param,-p", options->params, "NAME=VALUE, again for more");
   run->add_option("--reason", options->reason, "Why, for the record");
+  run->add_option("--priority", options->priority,
+                  "Runs with more go first when not all can, -1000 to 1000; without, as the "
+                  "pipeline says, or 0");
   run->add_flag("--detach", options->detached, "Only start it");
   run->add_flag("--explain", options->explained,
                 "Run nothing: say for each step whether it would run, and why");
@@ -158,6 +164,15 @@ void add_pipeline_commands(CLI::App& root, Context& context, int& exit_code) {
          {"AT", "now"},
          {"ACTOR", "actor"},
          {"REASON", "reason"}});
+  });
+  CLI::App* pools = pipelines->add_subcommand("pools", "Pools: their slots, and who has them");
+  pools->callback([&context, &exit_code] {
+    exit_code = finish_table(context, Client(context).get("/slipway/v1/pools"), "pools",
+                             {{"POOL", "name"},
+                              {"SLOTS", "slots"},
+                              {"TAKEN", "taken"},
+                              {"BY", "taken_by"},
+                              {"WAITING", "waiting"}});
   });
   CLI::App* show = pipelines->add_subcommand("show", "One run with its steps");
   show->add_option("run", *name)->required();

@@ -15,6 +15,7 @@ using types::YamlNode;
 constexpr std::size_t kStepsMax = 1000;
 constexpr std::int64_t kRetriesMax = 100;
 constexpr double kFactorMax = 100;
+constexpr std::int64_t kSlotsMax = 1'000'000;
 
 Result<std::vector<std::string>> find_list(YamlMap& map, std::string_view key) {
   std::vector<std::string> values;
@@ -104,6 +105,11 @@ Result<MarkedStep> read_step(const YamlNode& node) {
     if (!stays_inside(output))
       return map.get("outputs")->error("an output must stay below {{out}}: {}", output);
   }
+  if (const auto pool = map.find("pool")) step.pool = TRY(pool->text());
+  const auto slots = TRY(map.find_integer("slots", 1, kSlotsMax));
+  if (slots && step.pool.empty())
+    return node.error("slots are of a pool, and none is named: step={}", step.name);
+  step.slots = slots.value_or(1);
   if (const auto timeout = map.find("timeout")) step.timeout = TRY(timeout->duration());
   if (const auto retry = map.find("retry")) step.retry = TRY(read_retry(*retry));
   if (const auto always = map.find("always")) step.always = TRY(always->boolean());
@@ -113,9 +119,10 @@ Result<MarkedStep> read_step(const YamlNode& node) {
     return node.error("a step needs a command under run, or a question under approve: step={}",
                       step.name);
   }
-  const bool has_what_a_command_has =
-      !step.code.empty() || !step.env.empty() || !step.inputs.empty() || !step.outputs.empty() ||
-      !step.secrets.empty() || step.retry.times > 0 || step.always || step.cache;
+  const bool has_what_a_command_has = !step.code.empty() || !step.env.empty() ||
+                                      !step.inputs.empty() || !step.outputs.empty() ||
+                                      !step.secrets.empty() || !step.pool.empty() ||
+                                      step.retry.times > 0 || step.always || step.cache;
   if (step.run.empty() && has_what_a_command_has) {
     return node.error("a step with approve has name, when, after and timeout alone: step={}",
                       step.name);
@@ -197,6 +204,8 @@ Result<PipelineDefinition> read_pipeline(const std::string& name, const YamlNode
       pipeline.params[param] = value.is_null() ? std::string() : TRY(value.text());
     }
   }
+  pipeline.priority =
+      TRY(map.find_integer("priority", kPriorityMin, kPriorityMax)).value_or(pipeline.priority);
   const YamlNode list = TRY(map.get("steps"));
   TRY(map.finish());
   std::vector<MarkedStep> steps;
@@ -212,6 +221,24 @@ Result<PipelineDefinition> read_pipeline(const std::string& name, const YamlNode
   return pipeline;
 }
 
+// Pools that are declared in the same file, with as many slots.
+Result<void> check_pools(const PipelineDefinition& pipeline, const Pools& pools,
+                         const YamlNode& node) {
+  for (const StepDefinition& step : pipeline.steps) {
+    if (step.pool.empty()) continue;
+    const auto pool = pools.find(step.pool);
+    if (pool == pools.end()) {
+      return node.error("a step uses a pool that isn't declared under `pools:`: step={} pool={}",
+                        step.name, step.pool);
+    }
+    if (pool->second < step.slots) {
+      return node.error("a step needs more slots than its pool has: step={} pool={} slots={} of {}",
+                        step.name, step.pool, step.slots, pool->second);
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 const StepDefinition* PipelineDefinition::find_step(std::string_view step) const {
@@ -221,8 +248,23 @@ const StepDefinition* PipelineDefinition::find_step(std::string_view step) const
   return nullptr;
 }
 
+Result<Pools> parse_pools(std::string_view slipway_yaml) {
+  Pools pools;
+  const YamlNode root = TRY(YamlNode::parse(slipway_yaml));
+  if (root.is_null()) return pools;
+  YamlMap top = TRY(root.map("slipway.yaml"));
+  const auto part = top.find("pools");
+  if (!part) return pools;
+  for (const auto& [name, node] : TRY(part->entries())) {
+    TRY(check_name(name, node, "pool"));
+    pools[name] = TRY(node.integer("a pool's slots", 1, kSlotsMax));
+  }
+  return pools;
+}
+
 Result<std::vector<ParsedPipeline>> parse_pipelines(std::string_view slipway_yaml) {
   std::vector<ParsedPipeline> parsed;
+  const Pools pools = TRY(parse_pools(slipway_yaml));
   const YamlNode root = TRY(YamlNode::parse(slipway_yaml));
   if (root.is_null()) return parsed;
   YamlMap top = TRY(root.map("slipway.yaml"));
@@ -230,7 +272,9 @@ Result<std::vector<ParsedPipeline>> parse_pipelines(std::string_view slipway_yam
   if (!part) return parsed;
   for (const auto& [name, node] : TRY(part->entries())) {
     TRY(check_name(name, node, "pipeline"));
-    parsed.push_back({.definition = TRY(read_pipeline(name, node)), .text = node.dump()});
+    PipelineDefinition definition = TRY(read_pipeline(name, node));
+    TRY(check_pools(definition, pools, node));
+    parsed.push_back({.definition = std::move(definition), .text = node.dump()});
   }
   return parsed;
 }

@@ -34,11 +34,13 @@ struct StepDefinition {
   std::optional<Condition> when;      // else the step, and what needs it, is skipped
   std::vector<std::string>
       after;  // steps that must have succeeded although nothing of theirs is read
-  std::vector<std::string> code;          // files or folders below the project
-  std::vector<std::string> env;           // files that pin the environment
-  std::vector<std::string> inputs;        // files, or "kind:name" resolved by InputDigests
-  std::vector<std::string> outputs;       // below {out}; empty: whatever is there afterwards
-  std::vector<std::string> secrets;       // names of variables that Secrets has the values of
+  std::vector<std::string> code;     // files or folders below the project
+  std::vector<std::string> env;      // files that pin the environment
+  std::vector<std::string> inputs;   // files, or "kind:name" resolved by InputDigests
+  std::vector<std::string> outputs;  // below {out}; empty: whatever is there afterwards
+  std::vector<std::string> secrets;  // names of variables that Secrets has the values of
+  std::string pool;                  // what it takes slots of while it runs; empty: of none
+  std::int64_t slots = 1;
   std::optional<base::Duration> timeout;  // of a try, or for the answer
   Retry retry;
   bool always = false;        // runs however what it needs has ended
@@ -53,6 +55,7 @@ struct PipelineDefinition {
   std::string name;
   std::map<std::string, std::string> params;  // with their default values
   std::vector<StepDefinition> steps;          // as written, at least one
+  std::int64_t priority = 0;                  // of its runs, unless they say another
 
   const StepDefinition* find_step(std::string_view step) const;
   bool operator==(const PipelineDefinition&) const = default;
@@ -64,9 +67,17 @@ struct ParsedPipeline {
   std::string text;  // the pipeline's own mapping, without its name
 };
 
-// Reads the `pipelines:` part of a whole slipway.yaml; other parts are not looked at, and no such
-// part means no pipelines. kInvalidArgument with line and column: broken YAML, unknown or repeated
-// keys, wrong types, references to nothing, circles.
+// From least to most; runs with more go before others.
+constexpr std::int64_t kPriorityMin = -1000, kPriorityMax = 1000;
+
+using Pools = std::map<std::string, std::int64_t>;  // name -> slots
+
+// Reads the `pools:` part of a whole slipway.yaml. kInvalidArgument as parse_pipelines.
+Result<Pools> parse_pools(std::string_view slipway_yaml);
+
+// Reads the `pipelines:` part of a whole slipway.yaml, whose steps may use its pools; other parts
+// are not looked at, and no such part means no pipelines. kInvalidArgument with line and column:
+// broken YAML, unknown or repeated keys, wrong types, references to nothing, circles.
 Result<std::vector<ParsedPipeline>> parse_pipelines(std::string_view slipway_yaml);
 
 // Reads back the stored text of one pipeline.

@@ -37,6 +37,12 @@ void name_needs(const Plan& plan, RunRecord& run) {
   }
 }
 
+void end_badly(StepRecord& step, std::string reason, base::Timestamp now) {
+  step.state = "failed";
+  step.reason = std::move(reason);
+  step.finished = now;
+}
+
 }  // namespace
 
 // A run that this thread advances. Its steps run in threads of their own, which hand over how they
@@ -46,6 +52,7 @@ struct Pipelines::Work {
   Plan plan;
   std::string project;
   std::vector<std::size_t> unsaved;              // positions
+  std::set<std::size_t> settled;                 // positions that a place is all they wait for
   std::map<std::size_t, std::thread> in_flight;  // by position
   // Guarded by the mutex of Pipelines: positions and steps as they ended; nothing: interrupted.
   std::vector<std::pair<std::size_t, std::optional<StepRecord>>> ended;
@@ -64,12 +71,18 @@ Result<void> Pipelines::start(Options options) {
       StepRunner::Options{
           .folder = options_.folder, .url = options_.url, .path_prefix = options_.path_prefix});
   TRY(store::make_folders(options_.folder));
+  Pools pools = TRY(pool_table_.read());
+  {
+    base::MutexLock lock(mutex_);
+    places_.set_limit(options_.steps_parallel_max);
+    places_.set_pools(std::move(pools));
+  }
   for (const std::string& id : TRY(active_runs())) {
     const RunRecord run = TRY(find_run(id));
     const auto is_running = [](const StepRecord& step) { return step.state == "running"; };
     if (std::any_of(run.steps.begin(), run.steps.end(), is_running))
       executor_.clean_up("SLIPWAY_RUN_ID=" + id);
-    enqueue(id, SteadyClock::now());
+    enqueue(run);
   }
   for (std::size_t i = 0; i < options_.runs_parallel_max; ++i) {
     workers_.emplace_back([this] {
@@ -151,6 +164,36 @@ Result<std::vector<DefinitionChange>> Pipelines::apply(const std::vector<ParsedP
   return changes;
 }
 
+Result<std::vector<DefinitionChange>> Pipelines::plan_pools(const Pools& pools) {
+  const Pools known = TRY(pool_table_.read());
+  std::vector<DefinitionChange> changes;
+  for (const auto& [name, slots] : pools) {
+    const auto found = known.find(name);
+    changes.push_back({.kind = "pool",
+                       .name = name,
+                       .change = found == known.end()     ? "created"
+                                 : found->second == slots ? "unchanged"
+                                                          : "updated"});
+  }
+  return changes;
+}
+
+Result<std::vector<DefinitionChange>> Pipelines::apply_pools(const Pools& pools,
+                                                             const std::string& actor) {
+  auto changes = TRY(plan_pools(pools));
+  TRY(pool_table_.declare(pools, actor));
+  Pools all = TRY(pool_table_.read());
+  base::MutexLock lock(mutex_);
+  places_.set_pools(std::move(all));
+  hand_out();
+  return changes;
+}
+
+std::vector<Places::PoolState> Pipelines::pools() {
+  base::MutexLock lock(mutex_);
+  return places_.pools();
+}
+
 Result<std::vector<PipelineDefinition>> Pipelines::definitions() {
   std::vector<std::pair<std::string, std::string>> texts;
   TRY(db_.read([&](store::Reader& reader) {
@@ -173,8 +216,9 @@ Result<Pipelines::Planned> Pipelines::plan_run(const std::string& pipeline,
   if (!found) return base::error(Code::kNotFound, "no such pipeline: pipeline={}", pipeline);
   Planned planned{.plan = {}, .text = found->first, .project = found->second};
   planned.now = event_clock_.now();
-  planned.plan = TRY(make_plan(TRY(parse_pipeline(pipeline, planned.text)), params,
-                               types::to_rfc3339(planned.now)));
+  const PipelineDefinition definition = TRY(parse_pipeline(pipeline, planned.text));
+  planned.priority = definition.priority;
+  planned.plan = TRY(make_plan(definition, params, types::to_rfc3339(planned.now)));
   return planned;
 }
 
@@ -182,19 +226,24 @@ Result<RunRecord> Pipelines::start_run(const std::string& pipeline,
                                        const std::map<std::string, std::string>& params,
                                        const Trigger& trigger) {
   const Planned planned = TRY(plan_run(pipeline, params));
+  if (trigger.priority && (*trigger.priority < kPriorityMin || *trigger.priority > kPriorityMax)) {
+    return base::error(Code::kInvalidArgument, "priority must be from {} to {}: got={}",
+                       kPriorityMin, kPriorityMax, *trigger.priority);
+  }
   RunRecord run{.id = random_.hex(8),
                 .pipeline = pipeline,
                 .state = "queued",
                 .reason = trigger.reason,
                 .actor = trigger.actor,
                 .params = planned.plan.params,
+                .priority = trigger.priority.value_or(planned.priority),
                 .now = planned.now,
                 .created = wall_clock_.now()};
   for (const PlannedStep& step : planned.plan.steps)
     run.steps.push_back({.name = step.definition.name});
   const std::string id = TRY(
       table_.add({.record = run, .text = planned.text, .project = planned.project}, trigger.id));
-  if (id == run.id) enqueue(id, SteadyClock::now());
+  if (id == run.id) enqueue(run);
   return find_run(id);
 }
 
@@ -206,15 +255,25 @@ Result<std::vector<StepForecast>> Pipelines::explain_run(
 
 Result<RunRecord> Pipelines::find_run(const std::string& id) {
   StoredRun stored = TRY(table_.find(id));
-  if (const auto plan = plan_of(stored)) name_needs(*plan, stored.record);
+  if (const auto plan = plan_of(stored)) fill_in(*plan, stored.record);
   return std::move(stored.record);
+}
+
+void Pipelines::fill_in(const Plan& plan, RunRecord& run) {
+  name_needs(plan, run);
+  base::MutexLock lock(mutex_);
+  for (std::size_t i = 0; i < run.steps.size(); ++i) {
+    if (run.steps[i].state != "pending") continue;
+    if (std::string why = places_.why_waiting(run.id, i); !why.empty())
+      run.steps[i].reason = std::move(why);
+  }
 }
 
 Result<std::string> Pipelines::why(const std::string& id, const std::string& step) {
   StoredRun stored = TRY(table_.find(id));
   const Plan plan = TRY(plan_of(stored));
   RunRecord& run = stored.record;
-  name_needs(plan, run);
+  fill_in(plan, run);
   for (std::size_t i = 0; i < run.steps.size(); ++i) {
     if (run.steps[i].name == step)
       return why_it_is_so(table_, run, run.steps[i], plan.steps[i].definition);
@@ -277,12 +336,14 @@ void Pipelines::touch(const std::string& id) {
 
 Result<RunRecord> Pipelines::try_again(const std::string& id, const std::string& actor) {
   TRY(table_.queue_again(id, actor));
+  const RunRecord run = TRY(find_run(id));
   {
     base::MutexLock lock(mutex_);
     cancelled_.erase(id);
+    ranks_[id] = {.priority = run.priority, .created = run.created, .run = id};
     touch(id);
   }
-  return find_run(id);
+  return run;
 }
 
 Result<fs::path> Pipelines::log(const std::string& run, const std::string& step) {
@@ -319,13 +380,35 @@ void Pipelines::enqueue(const std::string& id, SteadyTime due) {
   ready_.notify_one();
 }
 
+void Pipelines::enqueue(const RunRecord& run) {
+  {
+    base::MutexLock lock(mutex_);
+    ranks_[run.id] = {.priority = run.priority, .created = run.created, .run = run.id};
+  }
+  enqueue(run.id, SteadyClock::now());
+}
+
+Rank Pipelines::rank_of(const std::string& id) const {
+  const auto known = ranks_.find(id);
+  return known == ranks_.end() ? Rank{.run = id} : known->second;
+}
+
+void Pipelines::hand_out() {
+  for (const std::string& run : places_.granted_runs()) touch(run);
+}
+
 std::optional<std::string> Pipelines::take(bool wait) {
   base::MutexLock lock(mutex_);
   for (;;) {
     if (stopping_ || (queue_.empty() && !wait)) return std::nullopt;
-    if (!queue_.empty() && queue_.begin()->first <= SteadyClock::now()) {
-      std::string id = std::move(queue_.begin()->second);
-      queue_.erase(queue_.begin());
+    const auto due_end = queue_.upper_bound(SteadyClock::now());
+    const auto first = std::min_element(queue_.begin(), due_end,
+                                        [&](const auto& a, const auto& b) REQUIRES(mutex_) {
+                                          return rank_of(a.second) < rank_of(b.second);
+                                        });
+    if (first != due_end) {
+      std::string id = std::move(first->second);
+      queue_.erase(first);
       advancing_.insert(id);
       return id;
     }
@@ -338,7 +421,8 @@ void Pipelines::run_queued() {
 }
 
 void Pipelines::execute(const std::string& id) {
-  if (const Result<void> done = advance(id); !done) {
+  const Result<void> done = advance(id);
+  if (!done) {
     base::log_error("pipelines", "a run broke off: run={} {}", id, done.error().message);
     if (auto run = find_run(id)) {
       run->state = "failed";
@@ -349,6 +433,10 @@ void Pipelines::execute(const std::string& id) {
     }
   }
   base::MutexLock lock(mutex_);
+  if (!done) {
+    places_.forget(id);
+    hand_out();
+  }
   advancing_.erase(id);
   if (touched_.erase(id) > 0) touch(id);
 }
@@ -382,12 +470,13 @@ Result<void> Pipelines::advance(const std::string& id) {
     if (!is_stopping() && TRY(begin(work, next.ready))) continue;
     if (!work.unsaved.empty()) TRY(table_.save_steps(run, work.unsaved));
     work.unsaved.clear();
-    if (!work.in_flight.empty() || (!next.ready.empty() && !is_stopping())) {
-      wait_for_change(work, !next.ready.empty());
+    if (!work.in_flight.empty()) {
+      wait_for_change(work);
       if (next.is_waiting) TRY(read_answers(work));
     } else if (is_stopping()) {
       return {};
-    } else if (next.wake || next.is_waiting) {
+    } else if (next.wake || next.is_waiting || !next.ready.empty()) {
+      // It holds no worker up: hand_out, its time or an answer brings it back.
       if (next.wake) enqueue(id, steady(*next.wake, wall_clock_.now()));
       return {};
     } else {
@@ -396,39 +485,84 @@ Result<void> Pipelines::advance(const std::string& id) {
   }
 }
 
-Result<bool> Pipelines::begin(Work& work, const std::vector<std::size_t>& ready) {
-  bool is_over_at_once = false;
-  std::vector<std::size_t> begun;
+Result<std::vector<Place>> Pipelines::settle(Work& work, const std::vector<std::size_t>& ready,
+                                             bool& changed) {
+  std::vector<Place> places;
   for (const std::size_t position : ready) {
+    StepRecord& step = work.run.steps[position];
+    const StepDefinition& definition = work.plan.steps[position].definition;
+    Place place{.position = position,
+                .step = step.name,
+                .pool = definition.pool,
+                .slots = definition.slots};
+    std::string impossible;
     {
       base::MutexLock lock(mutex_);
-      if (steps_running_ == options_.steps_parallel_max) break;
-      ++steps_running_;
+      impossible = places_.impossible(place);
     }
-    StepRecord& step = work.run.steps[position];
-    if (const auto began = runner_->begin(work.run, position, work.plan, work.project); !began) {
-      step.state = "failed";
-      step.reason = began.error().message;
-      step.finished = wall_clock_.now();
+    // What may wait long for its place is answered from cache without one.
+    const bool is_first = (!definition.pool.empty() || definition.run.empty()) &&
+                          work.settled.insert(position).second;
+    bool is_settled = false;
+    if (!impossible.empty()) {
+      end_badly(step, std::move(impossible), wall_clock_.now());
+      is_settled = true;
+    } else if (is_first) {
+      is_settled = TRY(runner_->settle(work.run, position, work.plan, work.project));
+      if (!is_settled) step.started.reset();
     }
+    if (!is_settled) {
+      places.push_back(std::move(place));
+      continue;
+    }
+    changed = true;
+    work.unsaved.push_back(position);
+  }
+  return places;
+}
+
+Result<bool> Pipelines::begin(Work& work, const std::vector<std::size_t>& ready) {
+  bool is_over_at_once = false;
+  std::vector<Place> places = TRY(settle(work, ready, is_over_at_once));
+  std::vector<std::size_t> granted, begun;
+  {
+    base::MutexLock lock(mutex_);
+    places_.ask(rank_of(work.run.id), std::move(places));
+    granted = places_.granted(work.run.id);
+    for (const std::size_t position : granted) places_.take(work.run.id, position);
+  }
+  for (const std::size_t position : granted) {
+    const StepRecord& step = work.run.steps[position];
+    if (const auto began = runner_->begin(work.run, position, work.plan, work.project); !began)
+      end_badly(work.run.steps[position], began.error().message, wall_clock_.now());
+    work.settled.erase(position);
     work.unsaved.push_back(position);
     if (step.state == "running") {
       begun.push_back(position);
     } else {
       is_over_at_once = true;
-      base::MutexLock lock(mutex_);
-      --steps_running_;
     }
   }
-  if (begun.empty()) return is_over_at_once;
   // On record before they run, so that a crash leaves nothing that nobody knows of.
-  if (Result<void> saved = table_.save_steps(work.run, work.unsaved); !saved) {
+  Result<void> saved;
+  if (!begun.empty()) saved = table_.save_steps(work.run, work.unsaved);
+  {
     base::MutexLock lock(mutex_);
-    steps_running_ -= begun.size();
-    return saved.error();
+    for (const std::size_t position : granted) {
+      if (!saved || work.run.steps[position].state != "running")
+        places_.give_back(work.run.id, position);
+    }
+    hand_out();
   }
+  TRY(std::move(saved));
+  if (begun.empty()) return is_over_at_once;
   work.unsaved.clear();
-  for (const std::size_t position : begun) {
+  launch(work, begun);
+  return is_over_at_once;
+}
+
+void Pipelines::launch(Work& work, const std::vector<std::size_t>& positions) {
+  for (const std::size_t position : positions) {
     work.in_flight.emplace(
         position, [this, &work, position, step = work.run.steps[position],
                    command = runner_->command_for(work.run, position, work.plan, work.project)] {
@@ -437,22 +571,20 @@ Result<bool> Pipelines::begin(Work& work, const std::vector<std::size_t>& ready)
           auto ended = runner_->run(
               command, step, definition, [&] { return is_stopping() || cancelled(); }, cancelled);
           base::MutexLock lock(mutex_);
-          --steps_running_;
           work.ended.emplace_back(position, std::move(ended));
+          places_.give_back(work.run.id, position);
+          hand_out();
           changed_.notify_all();
         });
   }
-  return is_over_at_once;
 }
 
-void Pipelines::wait_for_change(Work& work, bool wants_place) {
+void Pipelines::wait_for_change(Work& work) {
   std::vector<std::pair<std::size_t, std::optional<StepRecord>>> ended;
   {
     base::MutexLock lock(mutex_);
     const auto is_changed = [&]() REQUIRES(mutex_) {
-      return !work.ended.empty() || touched_.contains(work.run.id) ||
-             (stopping_ ? work.in_flight.empty()
-                        : wants_place && steps_running_ < options_.steps_parallel_max);
+      return !work.ended.empty() || touched_.contains(work.run.id);
     };
     while (!is_changed()) changed_.wait(mutex_);
     ended.swap(work.ended);
@@ -497,6 +629,7 @@ Result<void> Pipelines::finish(Work& work) {
   TRY(table_.save_state(run));
   base::MutexLock lock(mutex_);
   cancelled_.erase(run.id);
+  ranks_.erase(run.id);
   return {};
 }
 

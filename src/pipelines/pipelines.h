@@ -19,7 +19,9 @@
 #include "pipelines/definition.h"
 #include "pipelines/executor.h"
 #include "pipelines/forecast.h"
+#include "pipelines/places.h"
 #include "pipelines/plan.h"
+#include "pipelines/pool_table.h"
 #include "pipelines/run_record.h"
 #include "pipelines/run_table.h"
 #include "pipelines/secrets.h"
@@ -38,6 +40,7 @@ struct Trigger {
   std::string id;  // the same id again gives the same run; empty: every call is a new one
   std::string actor = "anonymous";
   std::string reason;
+  std::optional<std::int64_t> priority;  // unset: as the pipeline says
 };
 
 // Safe to use from several threads. What is given to the constructor must outlive it.
@@ -54,6 +57,7 @@ class Pipelines {
             base::Random& random, Executor& executor, InputDigests& inputs, const Secrets& secrets)
       : db_(db),
         table_(db),
+        pool_table_(db),
         event_clock_(event_clock),
         wall_clock_(wall_clock),
         random_(random),
@@ -77,6 +81,11 @@ class Pipelines {
                                               const std::string& actor);
   Result<std::vector<PipelineDefinition>> definitions();
 
+  Result<std::vector<DefinitionChange>> plan_pools(const Pools& pools);
+  // Pools that aren't named stay; what waits for slots that there are now begins.
+  Result<std::vector<DefinitionChange>> apply_pools(const Pools& pools, const std::string& actor);
+  std::vector<Places::PoolState> pools();
+
   // Queues a run and returns without waiting. kNotFound: no such pipeline. kInvalidArgument: a
   // parameter it doesn't have.
   Result<RunRecord> start_run(const std::string& pipeline,
@@ -85,7 +94,8 @@ class Pipelines {
   // What such a run would do now, step by step; nothing is run. As start_run.
   Result<std::vector<StepForecast>> explain_run(const std::string& pipeline,
                                                 const std::map<std::string, std::string>& params);
-  Result<RunRecord> find_run(const std::string& id);  // kNotFound
+  // Steps that wait for a place say what for. kNotFound.
+  Result<RunRecord> find_run(const std::string& id);
   // Why a step of it ran, was answered from cache, or did not run. kNotFound.
   Result<std::string> why(const std::string& id, const std::string& step);
   enum class Steps { kNone, kSummaries };
@@ -115,33 +125,47 @@ class Pipelines {
   struct Planned {
     Plan plan;
     std::string text, project;  // as stored
+    std::int64_t priority = 0;
     base::Timestamp now;
   };
   // The plan of a run that would be started now.
   Result<Planned> plan_run(const std::string& pipeline,
                            const std::map<std::string, std::string>& params);
+  // What is no part of a run's record: what its steps need, and which place they wait for.
+  void fill_in(const Plan& plan, RunRecord& run);
   void enqueue(const std::string& id, SteadyTime due);
+  void enqueue(const RunRecord& run);  // now
+  Rank rank_of(const std::string& id) const REQUIRES(mutex_);
   // Lets whoever advances the run look at it again, now.
   void touch(const std::string& id) REQUIRES(mutex_);
   // Takes over what people have answered meanwhile.
   Result<void> read_answers(Work& work);
   // Refuses what nobody has answered in time.
   Result<void> expire(Work& work, const std::vector<std::size_t>& positions);
-  // The next run that is due; nothing when the server stops, or, without `wait`, when there is
-  // none.
+  // Lets the runs go on that have got places.
+  void hand_out() REQUIRES(mutex_);
+  // The run of the highest rank that is due; nothing when the server stops, or, without `wait`,
+  // when there is none.
   std::optional<std::string> take(bool wait);
   void execute(const std::string& id);
   Result<void> advance(const std::string& id);
-  // Begins ready steps while there are free places; true: one of them was over at once.
+  // Of ready steps, those that have to wait for a place; the others are over at once, or wait for a
+  // person (`changed`).
+  Result<std::vector<Place>> settle(Work& work, const std::vector<std::size_t>& ready,
+                                    bool& changed);
+  // Begins the ready steps that have places; true: one of them was over at once.
   Result<bool> begin(Work& work, const std::vector<std::size_t>& ready);
-  // Waits until a step has ended, the run shall end, or there is a free place when it wants one.
-  void wait_for_change(Work& work, bool wants_place);
+  // Starts the processes of steps that are on record as running.
+  void launch(Work& work, const std::vector<std::size_t>& positions);
+  // Waits until a step has ended, the run shall end, or it has got a place.
+  void wait_for_change(Work& work);
   Result<void> finish(Work& work);
   bool is_cancelled(const std::string& run);
   bool is_stopping();
 
   store::Db& db_;
   RunTable table_;
+  PoolTable pool_table_;
   const base::Clock& event_clock_;
   const base::Clock& wall_clock_;
   base::Random& random_;
@@ -156,9 +180,10 @@ class Pipelines {
   base::CondVar changed_;  // what a run waits for may have come
   std::multimap<SteadyTime, std::string> queue_ GUARDED_BY(mutex_);
   std::set<std::string> cancelled_ GUARDED_BY(mutex_);
-  std::set<std::string> advancing_ GUARDED_BY(mutex_);  // by a worker
-  std::set<std::string> touched_ GUARDED_BY(mutex_);    // of those: to be looked at again
-  std::size_t steps_running_ GUARDED_BY(mutex_) = 0;
+  std::set<std::string> advancing_ GUARDED_BY(mutex_);    // by a worker
+  std::set<std::string> touched_ GUARDED_BY(mutex_);      // of those: to be looked at again
+  std::map<std::string, Rank> ranks_ GUARDED_BY(mutex_);  // of runs that are not over
+  Places places_ GUARDED_BY(mutex_);
   bool stopping_ GUARDED_BY(mutex_) = false;
   std::vector<std::thread> workers_;
 };

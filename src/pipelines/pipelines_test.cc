@@ -329,6 +329,38 @@ TEST_F(PipelinesTest, ARunThatWaitsForItsNextTryHoldsNobodyUpAndCanBeCancelled) 
   EXPECT_EQ(states(MUST(pipelines->find_run(waits.id))), "cancelled: cancelled");
 }
 
+TEST_F(PipelinesTest, WhoWaitsForAPoolHoldsNobodyUpAndGoesByPriority) {
+  auto pipelines = open(2);
+  MUST(pipelines->apply_pools({{"gpu", 1}}, "ann"));
+  const auto parsed = parse_pipelines(
+      "pools: {gpu: 1}\npipelines:\n"
+      "  p: {steps: [{name: a, run: 'until test -f go; do sleep 0.01; done', pool: gpu}]}\n"
+      "  q: {steps: [{name: a, run: 'echo $SLIPWAY_RUN_ID >> order', pool: gpu}]}\n"
+      "  r: {steps: [{name: a, run: 'true'}]}\n");
+  ASSERT_TRUE(parsed) << parsed.error().message;
+  MUST(pipelines->apply(*parsed, folder_.path(), "ann"));
+  const auto start = [&](const char* name, std::optional<std::int64_t> priority = {}) {
+    return MUST(pipelines->start_run(name, {}, {.priority = priority})).id;
+  };
+  const auto find = [&](const std::string& id) { return MUST(pipelines->find_run(id)); };
+  const std::string holder = start("p");
+  while (find(holder).steps[0].state != "running") std::this_thread::yield();
+  const std::string low = start("q"), high = start("q", 3), other = start("r");
+  for (const std::string& id : {low, high}) {
+    while (find(id).steps[0].reason !=
+           "waits for pool gpu: 1 of 1 slots taken by a of run " + holder)
+      std::this_thread::yield();
+  }
+  while (!find(other).is_over()) std::this_thread::yield();
+  write("go", "");
+  while (!find(low).is_over() || !find(high).is_over()) std::this_thread::yield();
+  EXPECT_EQ(MUST(store::read_file(folder_.path() / "order")), high + "\n" + low + "\n");
+  EXPECT_EQ(find(low).steps[0].reason, "");
+  MUST(pipelines->apply_pools({{"gpu", 2}}, "ann"));
+  EXPECT_EQ(pipelines->pools()[0].slots, 2);
+  EXPECT_EQ(pipelines->start_run("q", {}, {.priority = 1001}).error().code, Code::kInvalidArgument);
+}
+
 TEST_F(PipelinesTest, WhatAlwaysRunsKnowsHowItWent) {
   auto pipelines = open();
   apply(*pipelines,

@@ -56,6 +56,7 @@ JsonObject RunRecord::summary() const {
           {"reason", reason},
           {"actor", actor},
           {"params", std::move(given)},
+          {"priority", priority},
           {"source", source},
           {"now", types::to_rfc3339(now)},
           {"created_at", types::to_rfc3339(created)},

@@ -46,6 +46,7 @@ struct StepRecord {
 struct RunRecord {
   std::string id, pipeline, state, reason, actor;
   std::map<std::string, std::string> params;
+  std::int64_t priority = 0;
   JsonObject source;    // {"commit","dirty"} of the project, when it is a git checkout
   base::Timestamp now;  // of the event clock when it was asked for: what `{now}` means
   base::Timestamp created;

@@ -11,8 +11,9 @@ Result<JsonObject> object_or_empty(std::string_view text) {
 }
 
 constexpr std::string_view kRun =
-    "id, pipeline, state, reason, actor, params, source, now, created_at, finished_at, outputs";
-constexpr int kRunColumns = 11;
+    "id, pipeline, state, reason, actor, params, source, now, created_at, finished_at, outputs, "
+    "priority";
+constexpr int kRunColumns = 12;
 
 // From the columns of kRun. kCorruption: it can't be read.
 Result<void> read_run(const store::Row& row, RunRecord& run) {
@@ -25,6 +26,7 @@ Result<void> read_run(const store::Row& row, RunRecord& run) {
   run.created = row.time(8);
   if (!row.is_null(9)) run.finished = row.time(9);
   run.outputs = row.string(10);
+  run.priority = row.int64(11);
   const auto params = object_or_empty(row.text(5));
   auto source = object_or_empty(row.text(6));
   if (!params || !source)
@@ -55,10 +57,10 @@ Result<std::string> RunTable::add(const StoredRun& stored, const std::string& tr
     }
     TRY(tx.execute(
         "INSERT INTO pipeline_runs(id, pipeline, trigger_id, state, reason, actor, params, "
-        "text, project, source, now, created_at) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, "
-        "'{}', ?, ?)",
+        "text, project, source, now, created_at, priority) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, "
+        "'{}', ?, ?, ?)",
         {run.id, run.pipeline, trigger, run.state, run.reason, run.actor, params, stored.text,
-         stored.project, run.now, run.created}));
+         stored.project, run.now, run.created, run.priority}));
     for (std::size_t i = 0; i < run.steps.size(); ++i) {
       TRY(tx.execute("INSERT INTO pipeline_steps(run, position, name, state) VALUES(?, ?, ?, ?)",
                      {run.id, i, run.steps[i].name, run.steps[i].state}));

@@ -48,11 +48,11 @@ Result<bool> StepRunner::answer_from_cache(StepRecord& step) {
   return true;
 }
 
-Result<void> StepRunner::begin(RunRecord& run, std::size_t position, const Plan& plan,
-                               const fs::path& project) {
+Result<bool> StepRunner::settle(RunRecord& run, std::size_t position, const Plan& plan,
+                                const fs::path& project) {
   StepRecord& step = run.steps[position];
   const PlannedStep& planned = plan.steps[position];
-  const fs::path own = options_.folder / run.id / step.name;
+  const fs::path own = folder_of(run, step);
   std::map<std::string, std::string> outputs_of, folders{{"out", own.string()}};
   for (const std::size_t need : planned.needs) {
     const StepRecord& before = run.steps[need];
@@ -76,24 +76,24 @@ Result<void> StepRunner::begin(RunRecord& run, std::size_t position, const Plan&
          .run_state = [&] { return end_of(run.steps).state; }});
     if (!outcome) {
       end("failed", "its condition: " + outcome.error().message);
-      return {};
+      return true;
     }
     if (!outcome->holds) {
       end("skipped", "its condition says no: " + outcome->why);
       step.started.reset();  // it never began
       step.finished.reset();
-      return {};
+      return true;
     }
   }
   if (planned.definition.run.empty()) {
     step.state = "waiting";
     step.reason = planned.definition.approve;
-    return {};
+    return true;
   }
   const auto declared = declared_digests(planned.definition, project, inputs_);
   if (!declared) {
     end("failed", declared.error().message);
-    return {};
+    return true;
   }
   StepKey key = make_step_key(plan, planned, *declared, outputs_of);
   step.cache_key = key.digest;
@@ -101,8 +101,16 @@ Result<void> StepRunner::begin(RunRecord& run, std::size_t position, const Plan&
   step.command = command_of(plan, planned, [&](const std::string& name) { return folders[name]; });
   if (planned.definition.cached() && TRY(answer_from_cache(step))) {
     step.finished = wall_clock_.now();
-    return {};
+    return true;
   }
+  return false;
+}
+
+Result<void> StepRunner::begin(RunRecord& run, std::size_t position, const Plan& plan,
+                               const fs::path& project) {
+  if (TRY(settle(run, position, plan, project))) return {};
+  StepRecord& step = run.steps[position];
+  const fs::path own = folder_of(run, step);
   std::error_code ignored;
   fs::remove_all(own, ignored);  // of a try before
   TRY(store::make_folders(own));

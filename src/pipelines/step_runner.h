@@ -42,6 +42,12 @@ class StepRunner {
   // The commit of the project and whether it has changes; empty when it is no git checkout.
   JsonObject find_source(const std::filesystem::path& project, const std::string& run);
 
+  // Finds out what the step at `position` needs no process for: whether its condition holds, a
+  // question to a person, an answer from cache, what it lacks. True: it is over, or waits for a
+  // person. False: it is pending, and its command has to run.
+  Result<bool> settle(RunRecord& run, std::size_t position, const Plan& plan,
+                      const std::filesystem::path& project);
+
   // Makes the step at `position` a running one with an empty folder, or one that waits for a
   // person, or, when nothing it depends on has changed or it can't begin, one that is over.
   Result<void> begin(RunRecord& run, std::size_t position, const Plan& plan,
@@ -59,6 +65,9 @@ class StepRunner {
                                 const std::function<bool()>& is_cancelled);
 
  private:
+  std::filesystem::path folder_of(const RunRecord& run, const StepRecord& step) const {
+    return options_.folder / run.id / step.name;
+  }
   Result<Exit> run_with_secrets(Command command, const StepDefinition& definition,
                                 const std::function<bool()>& should_stop);
   Result<bool> answer_from_cache(StepRecord& step);

@@ -135,6 +135,16 @@ CREATE TABLE pipeline_tries(
   PRIMARY KEY(run, step, started_at))
 )sql";
 
+// Pools with slots, and which runs go first.
+constexpr std::string_view kPools = R"sql(
+ALTER TABLE pipeline_runs ADD COLUMN priority INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE pipeline_pools(
+  workspace TEXT NOT NULL DEFAULT 'default',
+  name TEXT NOT NULL,
+  slots INTEGER NOT NULL,
+  PRIMARY KEY(workspace, name))
+)sql";
+
 }  // namespace
 
 store::RoomMigrations migrations() {
@@ -144,7 +154,8 @@ store::RoomMigrations migrations() {
            {3, kTries},
            {4, kIndexes},
            {5, kOutputs},
-           {6, kEarlierTries}}};
+           {6, kEarlierTries},
+           {7, kPools}}};
 }
 
 }  // namespace slipway::pipelines

@@ -74,6 +74,7 @@ owner: ada
 clock: rehearsal
 start: 2026-01-05T08:00:00Z
 alarm_budget: {false_pages: 1, per: week, severity: [critical, warning], route: [pager, chat]}
+pools: {gpu: 2, licence: 1}
 datasets:
   rows:
     path: rows.parquet
@@ -105,8 +106,9 @@ features:
 pipelines:
   train:
     params: {as_of: "{now}", rounds: 60, share: 0.5, word: x}
+    priority: 5
     steps:
-      - {name: a, run: "echo {rounds} {{x}} > {out}/a", code: [a.py], env: [r.txt], inputs: ["dataset:rows", "model:m@champion"], outputs: [a], secrets: [KEY], timeout: 1h,
+      - {name: a, run: "echo {rounds} {{x}} > {out}/a", code: [a.py], env: [r.txt], inputs: ["dataset:rows", "model:m@champion"], outputs: [a], secrets: [KEY], pool: gpu, slots: 2, timeout: 1h,
          retry: {times: 2, after: 10s, factor: 3, at_most: 1h}, cache: false}
       - {name: ask, approve: Is it good, after: [a], timeout: 72h}
       - {name: b, run: "cat {a}/a", after: [a], retry: 1, always: true, when: "{rounds} >= 60 and {run.state} != 'failed'"}
@@ -187,9 +189,9 @@ def every_key() -> sw.Project:
                          request={"s": "string", "n": "int64", "dist": "double", "ok": "bool"})
     train = sw.Pipeline("train", params={"as_of": "{now}", "rounds": 60, "share": 0.5, "word": "x"}, steps=[
         sw.Step("a", "echo {rounds} {{x}} > {out}/a", code=["a.py"], env=["r.txt"], inputs=["dataset:rows", "model:m@champion"], outputs=["a"],
-                secrets=["KEY"], timeout=dt.timedelta(hours=1), retry=sw.Retry(times=2, after="10s", factor=3, at_most=dt.timedelta(hours=1)), cache=False),
+                secrets=["KEY"], pool="gpu", slots=2, timeout=dt.timedelta(hours=1), retry=sw.Retry(times=2, after="10s", factor=3, at_most=dt.timedelta(hours=1)), cache=False),
         sw.Step("ask", approve="Is it good", after=["a"], timeout="72h"),
-        sw.Step("b", "cat {a}/a", after=["a"], retry=1, always=True, when="{rounds} >= 60 and {run.state} != 'failed'")])
+        sw.Step("b", "cat {a}/a", after=["a"], retry=1, always=True, when="{rounds} >= 60 and {run.state} != 'failed'")], priority=5)
     late = sw.Endpoint("late", "models:/m@champion", features=service, output="late", shadow={"frozen": "models:/m/1"}, release=sw.Release(
         delay="6h", steps=[10, 50, 100], hold="24h", check="6h", guard=sw.Guard(
             error_rate=0.01, latency_ms_p99=50, calibration_bias=0.1, quality=sw.Quality(metric="log_loss", worse_by=0.01), min_requests=20, min_labels=30)),
@@ -216,7 +218,7 @@ def every_key() -> sw.Project:
                  "page": sw.Action(do="incident"), "simple": sw.Action(do="fallback", model="models:/m/1")})
     stream = sw.Stream("scored", "log:/in", endpoint=late, target="log:/out", dead_letters="log:/dead", group="g", format="json", start="earliest",
                        batching=sw.Batching(max_rows=500, max_wait_ms=20))
-    project = sw.Project("whole", owner="ada", clock="rehearsal", start=START, alarm_budget=sw.AlarmBudget(
+    project = sw.Project("whole", owner="ada", clock="rehearsal", start=START, pools={"gpu": 2, "licence": 1}, alarm_budget=sw.AlarmBudget(
         false_pages=1, per="week", severity=["critical", "warning"], route=["pager", chat]))
     project.add(sw.Dataset("files", path="rows", format="csv", csv=sw.Csv(delimiter=";", missing=["NA", "-"])),
                 sw.Dataset("table", postgres=sw.Postgres(url="${WAREHOUSE_URL}", table="shop.rides")),

@@ -28,6 +28,20 @@ Result<Response> list(Pipelines& pipelines) {
   return reply({{"pipelines", std::move(found)}});
 }
 
+Result<Response> list_pools(Pipelines& pipelines) {
+  JsonArray found;
+  for (const auto& pool : pipelines.pools()) {
+    JsonArray holders;
+    for (const std::string& holder : pool.holders) holders.push_back(Json(holder));
+    found.push_back(JsonObject{{"name", pool.name},
+                               {"slots", pool.slots},
+                               {"taken", pool.taken},
+                               {"taken_by", std::move(holders)},
+                               {"waiting", pool.waiting}});
+  }
+  return reply({{"pools", std::move(found)}});
+}
+
 Result<std::map<std::string, std::string>> read_params(const JsonObject& body) {
   std::map<std::string, std::string> params;
   if (const Json* given = body.if_contains("params"); given != nullptr && !given->is_null()) {
@@ -46,6 +60,7 @@ Result<Response> start(Pipelines& pipelines, const Request& request) {
   trigger.id = TRY(base::find_string(body, "trigger_id")).value_or("");
   trigger.actor = TRY(read_actor(request, body));
   trigger.reason = TRY(base::find_string(body, "reason")).value_or("");
+  trigger.priority = TRY(base::find_int(body, "priority"));
   return reply(
       TRY(pipelines.start_run(request.param("name"), TRY(read_params(body)), trigger)).to_json());
 }
@@ -94,6 +109,11 @@ std::vector<http::Route> pipeline_routes(Pipelines& pipelines) {
        .pattern = "/slipway/v1/pipelines",
        .summary = "Every pipeline with its last run.",
        .handler = answering([&pipelines](const Request&) { return list(pipelines); }),
+       .tag = "slipway"},
+      {.method = Method::kGet,
+       .pattern = "/slipway/v1/pools",
+       .summary = "Every pool: its slots, which steps have taken them, how many wait.",
+       .handler = answering([&pipelines](const Request&) { return list_pools(pipelines); }),
        .tag = "slipway"},
       {.method = Method::kPost,
        .pattern = "/slipway/v1/pipelines/{name}/runs",

@@ -1,0 +1,80 @@
+// Which steps may begin when not all can: the limit over all runs, pools with slots, priorities.
+// Pure: no clock, no lock.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/timestamp.h"
+
+namespace slipway::pipelines {
+
+// Which run goes before which: the one that matters more, then the older one.
+struct Rank {
+  std::int64_t priority = 0;
+  base::Timestamp created;
+  std::string run;
+
+  bool operator==(const Rank&) const = default;
+  bool operator<(const Rank& other) const;
+};
+
+// What a step takes while it runs.
+struct Place {
+  std::size_t position = 0;  // in its run
+  std::string step, pool;    // no pool: one of all places alone
+  std::int64_t slots = 1;    // of the pool
+
+  bool operator==(const Place&) const = default;
+};
+
+// A step that asks for a place gets it when it is its turn: steps of one pool begin strictly by the
+// rank of their runs, so that one that needs many slots isn't passed by others for ever; steps of
+// different pools don't wait for each other.
+class Places {
+ public:
+  void set_limit(std::size_t places) { limit_ = places; }  // over all runs and pools
+  void set_pools(std::map<std::string, std::int64_t> slots) { pools_ = std::move(slots); }
+
+  // Why a step could never begin; empty: it could.
+  std::string impossible(const Place& place) const;
+
+  // What a run waits for, instead of what it waited for before, in its steps' order.
+  void ask(const Rank& run, std::vector<Place> places);
+  void forget(const std::string& run);  // it waits for nothing
+  // Of what it waits for, the positions whose turn it is.
+  std::vector<std::size_t> granted(const std::string& run) const;
+  // The runs that have such.
+  std::set<std::string> granted_runs() const;
+  // Takes what is granted.
+  void take(const std::string& run, std::size_t position);
+  void give_back(const std::string& run, std::size_t position);
+
+  // What a step waits for, as a sentence; empty: for nothing.
+  std::string why_waiting(const std::string& run, std::size_t position) const;
+
+  struct PoolState {
+    std::string name;
+    std::int64_t slots = 0, taken = 0;
+    std::vector<std::string> holders;  // "train of run 1a2b"
+    std::size_t waiting = 0;           // steps
+  };
+  std::vector<PoolState> pools() const;
+
+ private:
+  using Key = std::pair<std::string, std::size_t>;  // run and position
+  std::vector<Key> grants() const;
+  std::int64_t taken_of(const std::string& pool) const;
+  std::vector<std::string> holders_of(const std::string& pool) const;
+
+  std::size_t limit_ = 1;
+  std::map<std::string, std::int64_t> pools_;
+  std::map<Rank, std::vector<Place>> waiting_;
+  std::map<Key, Place> taken_;
+};
+
+}  // namespace slipway::pipelines

@@ -1,0 +1,134 @@
+// Who may begin when not all can.
+#include "pipelines/places.h"
+
+#include <gtest/gtest.h>
+
+#include "base/random.h"
+
+namespace slipway::pipelines {
+namespace {
+
+using Positions = std::vector<std::size_t>;
+
+Rank rank(std::string run, std::int64_t priority, std::int64_t created) {
+  return {.priority = priority, .created = {created}, .run = std::move(run)};
+}
+
+TEST(Places, ThePriorityThenTheAgeDecides) {
+  Places places;
+  places.set_limit(9);
+  places.set_pools({{"gpu", 2}});
+  places.ask(rank("old", 0, 1), {{0, "a", "gpu"}, {1, "b", "gpu"}, {2, "c", ""}});
+  EXPECT_EQ(places.granted("old"), (Positions{0, 1, 2}));
+  places.ask(rank("new", 0, 2), {{0, "a", "gpu"}});
+  places.ask(rank("urgent", 5, 3), {{0, "a", "gpu"}});
+  EXPECT_EQ(places.granted("urgent"), (Positions{0}));
+  EXPECT_EQ(places.granted("old"), (Positions{0, 2}));
+  EXPECT_TRUE(places.granted("new").empty());
+  places.take("urgent", 0);
+  places.take("old", 0);
+  EXPECT_EQ(places.granted_runs(), (std::set<std::string>{"old"}));  // what is in no pool
+  EXPECT_EQ(places.why_waiting("new", 0),
+            "waits for pool gpu: 2 of 2 slots taken by a of run old, a of run urgent");
+  places.give_back("urgent", 0);
+  EXPECT_EQ(places.granted("old"), (Positions{1, 2}));
+  places.ask(rank("old", 0, 1), {});  // cancelled
+  EXPECT_EQ(places.granted("new"), (Positions{0}));
+  EXPECT_EQ(places.why_waiting("old", 1), "");
+}
+
+TEST(Places, OneThatNeedsManySlotsIsNotPassed) {
+  Places places;
+  places.set_limit(9);
+  places.set_pools({{"gpu", 4}, {"licence", 1}});
+  places.ask(rank("small", 0, 1), {{0, "a", "gpu"}});
+  places.take("small", 0);
+  places.ask(rank("large", 0, 2), {{0, "all", "gpu", 4}});
+  places.ask(rank("late", 0, 3), {{0, "a", "gpu"}, {1, "b", "licence"}});
+  EXPECT_TRUE(places.granted("large").empty());
+  EXPECT_EQ(places.granted("late"), (Positions{1}));  // another pool
+  EXPECT_EQ(places.why_waiting("large", 0),
+            "waits for pool gpu: 1 of 4 slots taken by a of run small; it needs 4");
+  places.give_back("small", 0);
+  EXPECT_EQ(places.granted("large"), (Positions{0}));
+  EXPECT_EQ(places.granted("late"), (Positions{1}));
+  EXPECT_EQ(places.why_waiting("late", 0),
+            "waits for pool gpu: 0 of 4 slots taken by nobody, and others are before it");
+  EXPECT_EQ(places.pools()[0].waiting, 2u);
+}
+
+TEST(Places, TheLimitIsOverAll) {
+  Places places;
+  places.set_limit(1);
+  places.set_pools({{"gpu", 4}});
+  places.ask(rank("a", 0, 1), {{3, "x", "gpu"}, {4, "y", ""}});
+  EXPECT_EQ(places.granted("a"), (Positions{3}));
+  places.take("a", 3);
+  EXPECT_TRUE(places.granted("a").empty());
+  EXPECT_EQ(places.why_waiting("a", 4), "waits for a place: 1 of 1 steps run");
+}
+
+TEST(Places, WhatCanNeverBegin) {
+  Places places;
+  places.set_pools({{"gpu", 2}});
+  EXPECT_EQ(places.impossible({0, "a", ""}), "");
+  EXPECT_EQ(places.impossible({0, "a", "gpu", 2}), "");
+  EXPECT_EQ(places.impossible({0, "a", "gpu", 3}), "it needs 3 slots of pool gpu, which has 2");
+  EXPECT_EQ(places.impossible({0, "a", "tpu"}), "there is no pool tpu");
+}
+
+// Random runs: no limit is ever passed, nobody of a lower rank begins in a pool before one that
+// waits, and all get their turn.
+TEST(Places, RandomHistoriesBreakNoLimit) {
+  base::SeededRandom random(5);
+  const auto below = [&](std::uint64_t n) { return random.next_u64() % n; };
+  for (int history = 0; history < 300; ++history) {
+    const std::map<std::string, std::int64_t> pools{{"p", 1 + below(4)}, {"q", 1 + below(2)}};
+    const std::size_t limit = 1 + below(5);
+    Places places;
+    places.set_limit(limit);
+    places.set_pools(pools);
+    std::map<Rank, std::vector<Place>> waiting;
+    for (std::size_t i = 0; i < 1 + below(6); ++i) {
+      const Rank run = rank("r" + std::to_string(i), static_cast<std::int64_t>(below(3)), below(3));
+      for (std::size_t position = 0; position < 1 + below(4); ++position) {
+        const std::string pool = std::vector<std::string>{"", "p", "q"}[below(3)];
+        const std::int64_t slots = pool.empty() ? 1 : 1 + below(pools.at(pool));
+        waiting[run].push_back({position, "s", pool, slots});
+      }
+      places.ask(run, waiting[run]);
+    }
+    std::vector<std::pair<std::string, Place>> running;
+    for (int turn = 0;; ++turn) {
+      ASSERT_LT(turn, 1000);
+      const std::set<std::string> runs = places.granted_runs();
+      if (runs.empty() && running.empty()) break;
+      if (!runs.empty() && (running.empty() || below(2) == 0)) {
+        auto chosen = runs.begin();
+        std::advance(chosen, below(runs.size()));
+        const std::size_t position = places.granted(*chosen).front();
+        const auto entry = std::find_if(waiting.begin(), waiting.end(),
+                                        [&](const auto& e) { return e.first.run == *chosen; });
+        const auto place = std::find_if(entry->second.begin(), entry->second.end(),
+                                        [&](const Place& p) { return p.position == position; });
+        places.take(*chosen, position);
+        running.emplace_back(*chosen, *place);
+        entry->second.erase(place);
+      } else {
+        const std::size_t ended = below(running.size());
+        places.give_back(running[ended].first, running[ended].second.position);
+        running.erase(running.begin() + static_cast<std::ptrdiff_t>(ended));
+      }
+      ASSERT_LE(running.size(), limit);
+      for (const auto& [name, slots] : pools) {
+        std::int64_t taken = 0;
+        for (const auto& [run, place] : running) taken += place.pool == name ? place.slots : 0;
+        ASSERT_LE(taken, slots);
+      }
+    }
+    for (const auto& [run, places_left] : waiting) ASSERT_TRUE(places_left.empty()) << run.run;
+  }
+}
+
+}  // namespace
+}  // namespace slipway::pipelines
