@@ -41,6 +41,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (const auto parsed = features::parse_definitions(text); accepted(parsed)) {
     for (const auto& view : parsed->views) CHECK(parsed->find_view(view.name) != nullptr);
   }
+  accepted(pipelines::parse_pools(text));
   if (const auto parsed = pipelines::parse_pipelines(text); accepted(parsed)) {
     for (const auto& each : *parsed) {
       const auto again = pipelines::parse_pipeline(each.definition.name, each.text);

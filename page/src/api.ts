@@ -433,6 +433,7 @@ export interface Step {
   seconds: number | null;
   started_at: string | null;
   finished_at: string | null;
+  items?: Step[]; // of a step with `each`
   needs: string[]; // steps that it comes after
   earlier_tries: { started_at: string; finished_at: string; exit_code: number | null; reason: string }[]; // oldest first
 }

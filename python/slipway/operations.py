@@ -22,7 +22,9 @@ class Step(Part):
     """One command of a pipeline, in which `{param}`, `{step}` (that step's folder) and `{out}` (its own) are filled in, or a question to a person
     (`approve`). `retry`: a number of more tries, or a Retry. `always`: it runs however the rest has ended. `when`: a condition over
     `{param}`, `{step/file#member}` and, with `always`, `{run.state}`; else the step is skipped. `secrets`: names of variables that the server
-    knows the values of. `pool`: the step takes `slots` (1) of it while it runs. ValueError: neither `run` nor `approve`, or both."""
+    knows the values of. `pool`: the step takes `slots` (1) of it while it runs.
+    `each`: the command runs once for each item of a list, or of the JSON list that "{param}" or "{step/file#member}" is, `parallel` at a time, with
+    `{item}` or `{item.member}` filled in. ValueError: neither `run` nor `approve`, or both."""
 
     name: str
     run: str | None = None
@@ -35,6 +37,8 @@ class Step(Part):
     pool: str | None = None
     slots: int | None = None
     after: Sequence[str] = ()
+    each: Sequence[Any] | str | None = None
+    parallel: int | None = None
     timeout: Duration | None = field(default=None, metadata=DURATION)
     retry: int | Retry | None = None
     always: bool | None = None

@@ -694,7 +694,8 @@ Result<void> Application::Rooms::start(const std::string& url, const OnStop& on_
        .url = url,
        .path_prefix = path_prefix(i.foundation.settings),
        .runs_parallel_max = static_cast<std::size_t>(i.foundation.settings.pipeline_workers),
-       .steps_parallel_max = static_cast<std::size_t>(i.foundation.settings.pipeline_steps_max)}));
+       .steps_parallel_max = static_cast<std::size_t>(i.foundation.settings.pipeline_steps_max),
+       .items_max = static_cast<std::size_t>(i.foundation.settings.pipeline_items_max)}));
   on_stop("pipelines", [&i] { i.pipelines.stop(); });
   i.old_outputs.start();
   on_stop("old outputs", [&i] { i.old_outputs.stop(); });

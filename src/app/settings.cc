@@ -341,6 +341,8 @@ const std::vector<SettingInfo>& setting_table() {
               "Runs of one backfill; a range with more is refused."),
       integer("pipeline-steps-max", &Settings::pipeline_steps_max, 1, 1'000,
               "Steps of pipelines at the same time, over all runs."),
+      integer("pipeline-items-max", &Settings::pipeline_items_max, 1, 10'000,
+              "Items that one step with `each` becomes; a longer list fails the step."),
       text(
           "secrets-dir", &Settings::secrets_dir, {},
           "Folder with a file for each secret of pipeline steps, named as the secret and closed to "

@@ -24,12 +24,24 @@ const std::vector<TableColumn> kStepColumns = {{"STEP", "name"},
                                                {"EXIT", "exit_code"},
                                                {"REASON", "reason"}};
 
+// Steps with their items behind them.
+JsonArray rows_of(const Json& steps) {
+  JsonArray rows;
+  for (const Json& step : steps.as_array()) {
+    rows.push_back(step);
+    const Json& items = member_at(step, "items");
+    if (!items.is_array()) continue;
+    for (const Json& item : items.get_array()) rows.push_back(item);
+  }
+  return rows;
+}
+
 std::string show_run(const Json& run) {
   std::string out = fmt::format("run {} of {}: {}", cell(member_at(run, "id")),
                                 cell(member_at(run, "pipeline")), cell(member_at(run, "state")));
   if (const std::string reason = cell(member_at(run, "reason")); !reason.empty() && reason != "-")
     out += " (" + reason + ")";
-  return out + "\n" + table(member_at(run, "steps").as_array(), kStepColumns);
+  return out + "\n" + table(rows_of(member_at(run, "steps")), kStepColumns);
 }
 
 int exit_of(const std::string& state) {
@@ -39,7 +51,7 @@ int exit_of(const std::string& state) {
 
 // The end of what the step that stopped the run has written.
 void tell_log(Client& client, const Json& run) {
-  for (const Json& step : member_at(run, "steps").as_array()) {
+  for (const Json& step : rows_of(member_at(run, "steps"))) {
     const std::string state = cell(member_at(step, "state"));
     if (state != "failed" && state != "refused") continue;
     const auto log =
@@ -58,7 +70,7 @@ Result<Json> follow(Client& client, std::string id) {
   for (auto interval = kPollFirst;;
        interval = std::min(interval * 5 / 4 + kPollFirst / 2, kPollLast)) {
     Json run = TRY(client.get(path_of("/slipway/v1/pipeline-runs/{}", {id})));
-    for (const Json& step : member_at(run, "steps").as_array()) {
+    for (const Json& step : rows_of(member_at(run, "steps"))) {
       const std::string name = cell(member_at(step, "name"));
       const std::string state = cell(member_at(step, "state"));
       if (told[name] == state) continue;
@@ -102,10 +114,13 @@ int start(Context& context, const RunOptions& options) {
   }
   Client client(context);
   if (options.explained) {
-    return finish_table(context,
-                        client.post(path_of("/slipway/v1/pipelines/{}/explain", {options.pipeline}),
-                                    {{"params", std::move(params)}}),
-                        "steps", {{"STEP", "step"}, {"VERDICT", "verdict"}, {"WHY", "why"}});
+    return finish(context,
+                  client.post(path_of("/slipway/v1/pipelines/{}/explain", {options.pipeline}),
+                              {{"params", std::move(params)}}),
+                  [](const Json& reply) {
+                    return table(rows_of(member_at(reply, "steps")),
+                                 {{"STEP", "step"}, {"VERDICT", "verdict"}, {"WHY", "why"}});
+                  });
   }
   JsonObject body{{"params", std::move(params)}, {"reason", options.reason}};
   if (options.priority) body["priority"] = *options.priority;

@@ -84,7 +84,8 @@ Result<std::map<std::string, std::string>> declared_digests(const StepDefinition
 
 StepKey make_step_key(const Plan& plan, const PlannedStep& step,
                       const std::map<std::string, std::string>& declared,
-                      const std::map<std::string, std::string>& outputs_of) {
+                      const std::map<std::string, std::string>& outputs_of,
+                      const std::map<std::string, std::string>& item) {
   JsonObject parts;
   std::map<std::string, std::string> sorted = declared;
   for (const std::string& read : step.reads) sorted["step/" + read] = outputs_of.at(read);
@@ -97,8 +98,10 @@ StepKey make_step_key(const Plan& plan, const PlannedStep& step,
   key.document["format"] = 1;
   key.document["salt"] = kSalt;
   // Folders differ from run to run; their content is in `parts`.
-  key.document["command"] =
-      command_of(plan, step, [](const std::string& name) { return "{" + name + "}"; });
+  key.document["command"] = command_of(plan, step, [&](const std::string& name) {
+    const auto text = item.find(name);
+    return text == item.end() ? "{" + name + "}" : text->second;
+  });
   key.document["outputs"] = std::move(outputs);
   key.document["parts"] = std::move(parts);
   key.digest = base::sha256_hex(base::to_text(key.document));

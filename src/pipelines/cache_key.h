@@ -44,10 +44,12 @@ Result<std::map<std::string, std::string>> declared_digests(const StepDefinition
                                                             const std::filesystem::path& project,
                                                             InputDigests& inputs);
 
-// `outputs_of` has the manifest digest of each step that this one reads. Pure.
+// `outputs_of` has the manifest digest of each step that this one reads, `item` what `{item}` and
+// the like stand for. Pure.
 StepKey make_step_key(const Plan& plan, const PlannedStep& step,
                       const std::map<std::string, std::string>& declared,
-                      const std::map<std::string, std::string>& outputs_of);
+                      const std::map<std::string, std::string>& outputs_of,
+                      const std::map<std::string, std::string>& item = {});
 
 // The first difference between two documents as a sentence: "code/train.py changed". Empty: there
 // is none.

@@ -16,24 +16,30 @@ bool is_plain(std::string_view value) {
 }
 
 // Length of the reference at `text[at]`, braces included; 0 when there is none.
-std::size_t reference_length(std::string_view text, std::size_t at) {
+std::size_t reference_length(std::string_view text, std::size_t at, Items items) {
   if (text[at] != '{' || at + 2 >= text.size() || !starts_name(text[at + 1])) return 0;
   std::size_t end = at + 2;
   while (end < text.size() && continues_name(text[end])) ++end;
+  if (items == Items::kAllowed && text.substr(at + 1, end - at - 1) == "item") {
+    while (end + 1 < text.size() && text[end] == '.' && continues_name(text[end + 1])) {
+      ++end;
+      while (end < text.size() && continues_name(text[end])) ++end;
+    }
+  }
   return end < text.size() && text[end] == '}' ? end + 1 - at : 0;
 }
 
 // Length of "{{name}}" at `text[at]`; 0 when there is none.
-std::size_t escaped_length(std::string_view text, std::size_t at) {
+std::size_t escaped_length(std::string_view text, std::size_t at, Items items) {
   if (text[at] != '{' || at + 1 >= text.size()) return 0;
-  std::size_t inner = reference_length(text, at + 1);
+  std::size_t inner = reference_length(text, at + 1, items);
   std::size_t end = at + 1 + inner;
   return inner > 0 && end < text.size() && text[end] == '}' ? inner + 2 : 0;
 }
 
 }  // namespace
 
-std::vector<CommandPiece> parse_command(std::string_view text) {
+std::vector<CommandPiece> parse_command(std::string_view text, Items items) {
   std::vector<CommandPiece> pieces;
   std::string literal;
   Quoting quoting = Quoting::kNone;
@@ -57,11 +63,11 @@ std::vector<CommandPiece> parse_command(std::string_view text) {
       literal += "${";
       ++i;
       continue;
-    } else if (std::size_t escaped = escaped_length(text, i); escaped > 0) {
+    } else if (std::size_t escaped = escaped_length(text, i, items); escaped > 0) {
       literal += text.substr(i + 1, escaped - 2);
       i += escaped - 1;
       continue;
-    } else if (std::size_t length = reference_length(text, i); length > 0) {
+    } else if (std::size_t length = reference_length(text, i, items); length > 0) {
       end_literal();
       pieces.push_back(
           {CommandPiece::Kind::kReference, std::string(text.substr(i + 1, length - 2)), quoting});

@@ -26,7 +26,10 @@ struct CommandPiece {
   bool operator==(const CommandPiece&) const = default;
 };
 
-std::vector<CommandPiece> parse_command(std::string_view text);
+// Whether `{item}` may have members: `{item.a.b}`.
+enum class Items { kNone, kAllowed };
+
+std::vector<CommandPiece> parse_command(std::string_view text, Items items = Items::kNone);
 
 // The names referred to, in order of first mention.
 std::vector<std::string> references(const std::vector<CommandPiece>& pieces);

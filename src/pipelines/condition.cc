@@ -5,7 +5,7 @@
 #include <cmath>
 #include <optional>
 
-#include "base/json.h"
+#include "pipelines/json_path.h"
 #include "pipelines/names.h"
 
 namespace slipway::pipelines {
@@ -40,6 +40,13 @@ class ConditionParser {
     skip_spaces();
     if (at_ < text_.size()) return fail("expected and, or, or the end");
     return std::move(made_);
+  }
+
+  Result<ConditionOperand> parse_reference() {
+    if (!text_.starts_with('{')) return fail("expected a reference in braces");
+    ConditionOperand operand = TRY(reference());
+    if (at_ < text_.size()) return fail("expected the end");
+    return operand;
   }
 
  private:
@@ -252,21 +259,16 @@ Result<bool> Condition::compare(const Node& node, const ConditionSources& source
   return node.order == Order::kMore ? *x > *y : *x >= *y;
 }
 
+Result<ConditionOperand> parse_reference(std::string_view text) {
+  return ConditionParser(text).parse_reference();
+}
+
 Result<std::string> json_value(std::string_view document, std::string_view member) {
-  const JsonObject root = TRY(base::parse_json_object(document));
-  const JsonObject* object = &root;
-  const Json* found = nullptr;
-  for (std::size_t from = 0; from <= member.size();) {
-    const std::size_t dot = std::min(member.find('.', from), member.size());
-    const std::string_view name = member.substr(from, dot - from);
-    found = object == nullptr ? nullptr : object->if_contains(name);
-    if (found == nullptr) return base::error(Code::kNotFound, "no such member: {}", member);
-    object = found->if_object();
-    from = dot + 1;
-  }
-  if (found->is_string()) return std::string(std::string_view(found->get_string()));
-  if (found->is_double()) return fmt::format("{}", found->get_double());
-  if (found->is_number() || found->is_bool()) return base::to_text(*found);
+  const Json root = TRY(base::parse_json(document));
+  const Json* const found = find_member(root, member);
+  if (found == nullptr) return base::error(Code::kNotFound, "no such member: {}", member);
+  auto text = scalar_text(*found);
+  if (text) return std::move(*text);
   return base::error(Code::kInvalidArgument, "it is no number, text, true or false: {}", member);
 }
 

@@ -74,6 +74,9 @@ class Condition {
   std::vector<ConditionOperand> operands_;
 };
 
+// A reference in braces, as in a condition, and nothing else. kInvalidArgument: it is none.
+Result<ConditionOperand> parse_reference(std::string_view text);
+
 // The text at `member` ("a.b") of a JSON document; numbers and truth values as JSON writes them.
 // kNotFound: no such member. kInvalidArgument: no JSON, or what is there is a list, object or null.
 Result<std::string> json_value(std::string_view document, std::string_view member);

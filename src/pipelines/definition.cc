@@ -71,10 +71,11 @@ struct MarkedStep {
   YamlNode node;  // of the step
   YamlNode run;   // of its command
   YamlNode when;  // of its condition
+  YamlNode each;  // of its list
 };
 
 Result<MarkedStep> read_step(const YamlNode& node) {
-  MarkedStep read{.step = {}, .node = node, .run = node, .when = node};
+  MarkedStep read{.step = {}, .node = node, .run = node, .when = node, .each = node};
   StepDefinition& step = read.step;
   YamlMap map = TRY(node.map("a step"));
   const YamlNode name = TRY(map.get("name"));
@@ -105,6 +106,13 @@ Result<MarkedStep> read_step(const YamlNode& node) {
     if (!stays_inside(output))
       return map.get("outputs")->error("an output must stay below {{out}}: {}", output);
   }
+  if (const auto each = map.find("each")) {
+    step.each = TRY(read_each(*each));
+    read.each = *each;
+  }
+  step.parallel = TRY(map.find_integer("parallel", 1, kSlotsMax));
+  if (step.parallel && !step.each)
+    return node.error("parallel is of a step with each: step={}", step.name);
   if (const auto pool = map.find("pool")) step.pool = TRY(pool->text());
   const auto slots = TRY(map.find_integer("slots", 1, kSlotsMax));
   if (slots && step.pool.empty())
@@ -121,13 +129,13 @@ Result<MarkedStep> read_step(const YamlNode& node) {
   }
   const bool has_what_a_command_has = !step.code.empty() || !step.env.empty() ||
                                       !step.inputs.empty() || !step.outputs.empty() ||
-                                      !step.secrets.empty() || !step.pool.empty() ||
+                                      !step.secrets.empty() || !step.pool.empty() || step.each ||
                                       step.retry.times > 0 || step.always || step.cache;
   if (step.run.empty() && has_what_a_command_has) {
     return node.error("a step with approve has name, when, after and timeout alone: step={}",
                       step.name);
   }
-  step.command = parse_command(step.run);
+  step.command = parse_command(step.run, step.each ? Items::kAllowed : Items::kNone);
   return read;
 }
 
@@ -160,6 +168,22 @@ Result<void> check_condition(const PipelineDefinition& pipeline, const MarkedSte
   return {};
 }
 
+Result<void> check_each(const PipelineDefinition& pipeline, const MarkedStep& marked) {
+  if (pipeline.params.contains("item") || pipeline.find_step("item"))
+    return marked.each.error(
+        "where a step has each, no step or parameter is called item: it means the item");
+  if (!marked.step.each->source) return {};
+  const ConditionOperand& source = *marked.step.each->source;
+  const StepDefinition* const step = pipeline.find_step(source.name);
+  const bool is_parameter = source.kind == ConditionOperand::Kind::kParameter;
+  if (is_parameter ? pipeline.params.contains(source.name) : step != nullptr && !step->run.empty())
+    return {};
+  return marked.each.error(
+      "each refers to no {}: step={} reference={}",
+      is_parameter ? "parameter (a step's output is {step/file#member})" : "step with outputs",
+      marked.step.name, source.text);
+}
+
 // Names must be distinct, and what a command, a condition or `after` mentions must exist.
 Result<void> check_references(const PipelineDefinition& pipeline,
                               const std::vector<MarkedStep>& steps) {
@@ -175,7 +199,7 @@ Result<void> check_references(const PipelineDefinition& pipeline,
   for (const MarkedStep& marked : steps) {
     for (const std::string& reference : references(marked.step.command)) {
       if (reference == "out" || pipeline.params.contains(reference) ||
-          pipeline.find_step(reference)) {
+          pipeline.find_step(reference) || (marked.step.each && is_of_item(reference))) {
         continue;
       }
       return marked.run.error(
@@ -183,6 +207,7 @@ Result<void> check_references(const PipelineDefinition& pipeline,
           "{{{{{}}}}} for the literal text)",
           marked.step.name, reference, reference);
     }
+    if (marked.step.each) TRY(check_each(pipeline, marked));
     if (marked.step.when) TRY(check_condition(pipeline, marked));
     for (const std::string& other : marked.step.after) {
       if (!pipeline.find_step(other)) {
@@ -194,6 +219,12 @@ Result<void> check_references(const PipelineDefinition& pipeline,
   return {};
 }
 
+// A list or a mapping is JSON to the steps.
+Result<std::string> read_param(const YamlNode& value) {
+  if (value.is_list() || value.is_map()) return as_json(value);
+  return value.text();
+}
+
 Result<PipelineDefinition> read_pipeline(const std::string& name, const YamlNode& node) {
   PipelineDefinition pipeline{.name = name};
   YamlMap map = TRY(node.map("pipeline " + name));
@@ -201,7 +232,7 @@ Result<PipelineDefinition> read_pipeline(const std::string& name, const YamlNode
     for (const auto& [param, value] : TRY(params->entries())) {
       TRY(check_name(param, value, "parameter"));
       TRY(check_meaning(param, value, "parameter"));
-      pipeline.params[param] = value.is_null() ? std::string() : TRY(value.text());
+      pipeline.params[param] = value.is_null() ? std::string() : TRY(read_param(value));
     }
   }
   pipeline.priority =

@@ -13,6 +13,7 @@
 #include "base/timestamp.h"
 #include "pipelines/command_template.h"
 #include "pipelines/condition.h"
+#include "pipelines/each.h"
 
 namespace slipway::pipelines {
 
@@ -28,10 +29,12 @@ struct Retry {
 
 struct StepDefinition {
   std::string name;
-  std::string run;                    // as written; empty: `approve`
-  std::string approve;                // what a person is asked instead of a command
-  std::vector<CommandPiece> command;  // `run`, parsed
-  std::optional<Condition> when;      // else the step, and what needs it, is skipped
+  std::string run;                       // as written; empty: `approve`
+  std::string approve;                   // what a person is asked instead of a command
+  std::vector<CommandPiece> command;     // `run`, parsed
+  std::optional<Condition> when;         // else the step, and what needs it, is skipped
+  std::optional<Each> each;              // the command runs once for each item of a list
+  std::optional<std::int64_t> parallel;  // items at the same time; unset: as many as can
   std::vector<std::string>
       after;  // steps that must have succeeded although nothing of theirs is read
   std::vector<std::string> code;     // files or folders below the project

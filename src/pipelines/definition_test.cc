@@ -46,6 +46,18 @@ TEST(Definition, MistakesCarryLineAndColumn) {
       {"pipelines:\n  p:\n    steps:\n      - {name: a, run: x, secrets: [PATH]}\n",
        "a variable of that name"},
       {"pipelines:\n  p:\n    steps:\n      - {name: a, approve: x, secrets: [KEY]}\n", "alone"},
+      {"pipelines:\n  p:\n    steps:\n      - {name: a, run: x, each: word}\n", "each is a list"},
+      {"pipelines:\n  p:\n    steps:\n      - {name: a, run: x, each: '{b}'}\n",
+       "each refers to no parameter"},
+      {"pipelines:\n  p:\n    steps:\n      - {name: a, run: x, each: '{b/f}'}\n",
+       "each refers to no step"},
+      {"pipelines:\n  p:\n    steps:\n      - {name: a, run: x, each: '{a/f}'}\n", "in a circle"},
+      {"pipelines:\n  p:\n    steps:\n      - {name: a, run: 'x {item}'}\n", "reference={item}"},
+      {"pipelines:\n  p:\n    params: {item: 1}\n    steps:\n      - {name: a, run: x, each: "
+       "[1]}\n",
+       "called item"},
+      {"pipelines:\n  p:\n    steps:\n      - {name: a, run: x, parallel: 2}\n", "with each"},
+      {"pipelines:\n  p:\n    steps:\n      - {name: a, approve: x, each: [1]}\n", "alone"},
       {"pipelines:\n  p: [\n", "line"},
   };
   for (const auto& [yaml, says] : cases) {
@@ -79,6 +91,18 @@ TEST(Plan, RunsWhatIsReadFirst) {
   EXPECT_EQ(command_of(*plan, plan->steps[1], [](const std::string& s) { return "/" + s; }),
             "cat /early/x 4");
   EXPECT_FALSE(make_plan(parsed->front().definition, {{"m", "4"}}, "T"));
+}
+
+TEST(Plan, AParameterWithItemsIsAList) {
+  const auto parsed = parse_pipelines(
+      "pipelines:\n  p:\n    params: {rates: [0.5, 1]}\n    steps:\n"
+      "      - {name: a, run: 'echo {item}', each: '{rates}'}\n");
+  ASSERT_TRUE(parsed) << parsed.error().message;
+  EXPECT_TRUE(make_plan(parsed->front().definition, {}, "T"));
+  EXPECT_TRUE(make_plan(parsed->front().definition, {{"rates", "[]"}}, "T"));
+  const auto wrong = make_plan(parsed->front().definition, {{"rates", "3"}}, "T");
+  ASSERT_FALSE(wrong);
+  EXPECT_NE(wrong.error().message.find("must be a JSON list"), std::string::npos);
 }
 
 }  // namespace

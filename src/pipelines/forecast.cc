@@ -7,6 +7,8 @@
 #include <optional>
 #include <set>
 
+#include "base/hash.h"
+#include "pipelines/gather.h"
 #include "pipelines/step_outputs.h"
 #include "pipelines/why.h"
 
@@ -23,7 +25,7 @@ class Forecaster {
 
   Result<std::vector<StepForecast>> all() {
     for (const PlannedStep& step : plan_.steps) {
-      StepForecast told{.step = step.definition.name, .verdict = {}, .why = {}};
+      StepForecast told{.step = step.definition.name, .verdict = {}, .why = {}, .items = {}};
       TRY(tell(step, told));
       told_.push_back(std::move(told));
     }
@@ -61,6 +63,19 @@ class Forecaster {
       return say("depends", fmt::format("it needs {}, which may be skipped", open->step));
     }
     if (definition.run.empty()) return say("waits", definition.approve);
+    if (definition.each) return tell_items(step, told);
+    return tell_command(step, {}, told);
+  }
+
+  // One command, as it would be once `item` (none) is filled in.
+  Result<void> tell_command(const PlannedStep& step, const std::map<std::string, std::string>& item,
+                            StepForecast& told) {
+    const auto say = [&](std::string_view verdict, std::string why) -> Result<void> {
+      told.verdict = verdict;
+      told.why = std::move(why);
+      return {};
+    };
+    const StepDefinition& definition = step.definition;
     const auto declared = declared_digests(definition, project_, world_.inputs);
     if (!declared) return say("fails", declared.error().message);
     if (!definition.cached()) {
@@ -80,15 +95,72 @@ class Forecaster {
     if (!open.empty())
       return say("depends",
                  fmt::format("it runs unless what {} writes is as before", fmt::join(open, ", ")));
-    const StepKey key = make_step_key(plan_, step, *declared, outputs_of);
+    const StepKey key = make_step_key(plan_, step, *declared, outputs_of, item);
     if (auto kept = TRY(find_kept(world_.table, key.digest))) {
       std::string why = "nothing it depends on has changed since run " + kept->run;
-      kept_[definition.name] = std::move(*kept);
+      kept_[told.step] = std::move(*kept);
       return say("cached", std::move(why));
     }
     if (auto lacks = missing_secret(definition)) return say("fails", std::move(*lacks));
-    return say("runs", TRY(why_it_runs(world_.table, pipeline_, definition.name,
+    return say("runs", TRY(why_it_runs(world_.table, pipeline_, told.step,
                                        base::Timestamp{INT64_MAX}, key.document)));
+  }
+
+  Result<void> tell_items(const PlannedStep& step, StepForecast& told) {
+    const Each& each = *step.definition.each;
+    if (each.source && each.source->kind == ConditionOperand::Kind::kOutput) {
+      const auto known = kept_.find(each.source->name);
+      if (known == kept_.end() || known->second.folder.empty()) {
+        told.verdict = "depends";
+        told.why = "its items are what " + each.source->name + " writes";
+        return {};
+      }
+    }
+    const auto items = find_items(each, plan_, [&](const ConditionOperand& source) {
+      return fs::path(kept_.at(source.name).folder);
+    });
+    if (!items) {
+      told.verdict = "fails";
+      told.why = items.error().message;
+      return {};
+    }
+    std::vector<GatheredItem> gathered;
+    for (std::size_t i = 0; i < items->size(); ++i) {
+      StepForecast item{.step = item_name(told.step, i), .verdict = {}, .why = {}, .items = {}};
+      const auto texts = item_texts(step.definition.command, (*items)[i]);
+      if (texts) {
+        TRY(tell_command(step, *texts, item));
+      } else {
+        item.verdict = "fails";
+        item.why = texts.error().message;
+      }
+      if (const auto kept = kept_.find(item.step); kept != kept_.end())
+        gathered.push_back({.value = (*items)[i], .manifest = kept->second.manifest});
+      told.items.push_back(std::move(item));
+    }
+    sum_up(told);
+    // Its folder is made anew for each run.
+    if (gathered.size() == items->size()) {
+      const JsonObject manifest = gathered_manifest(gathered);
+      kept_[told.step].manifest_digest = base::sha256_hex(base::to_text(manifest));
+    }
+    return {};
+  }
+
+  // The worst of its items says what a step does.
+  static void sum_up(StepForecast& told) {
+    for (const std::string_view verdict : {"fails", "runs", "depends", "cached"}) {
+      const auto has_it = [&](const StepForecast& item) { return item.verdict == verdict; };
+      const auto count = std::count_if(told.items.begin(), told.items.end(), has_it);
+      if (count == 0) continue;
+      const auto first = std::find_if(told.items.begin(), told.items.end(), has_it);
+      told.verdict = verdict;
+      told.why =
+          fmt::format("{} of {} items: {}: {}", count, told.items.size(), first->step, first->why);
+      return;
+    }
+    told.verdict = "runs";
+    told.why = "it has no items";
   }
 
   // Why its command can't begin.
@@ -120,7 +192,7 @@ class Forecaster {
   // Of a step that would be answered from cache. kUnavailable: it isn't known before the run.
   Result<std::string> output_of(const ConditionOperand& operand) const {
     const auto known = kept_.find(operand.name);
-    if (known == kept_.end())
+    if (known == kept_.end() || known->second.folder.empty())
       return base::error(Code::kUnavailable, "its condition reads {}", operand.text);
     return output_value(operand, known->second.folder);
   }
@@ -137,7 +209,12 @@ class Forecaster {
 }  // namespace
 
 JsonObject StepForecast::to_json() const {
-  return {{"step", step}, {"verdict", verdict}, {"why", why}};
+  JsonObject object{{"step", step}, {"verdict", verdict}, {"why", why}};
+  if (items.empty()) return object;
+  JsonArray list;
+  for (const StepForecast& item : items) list.push_back(item.to_json());
+  object["items"] = std::move(list);
+  return object;
 }
 
 Result<std::vector<StepForecast>> forecast(const std::string& pipeline, const Plan& plan,

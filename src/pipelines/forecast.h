@@ -19,6 +19,7 @@ struct StepForecast {
   // fails
   std::string verdict;
   std::string why;
+  std::vector<StepForecast> items;  // of a step with `each`, as far as they are known; named so
 
   JsonObject to_json() const;
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <string_view>
 
 namespace slipway::pipelines {
@@ -24,17 +25,58 @@ void end_if_it_can_not_run(const PlannedStep& planned, const std::vector<StepRec
   }
 }
 
+void wake_at(NextSteps& next, base::Timestamp time) {
+  next.wake = next.wake ? std::min(*next.wake, time) : time;
+}
+
+// Of a running step with `each`, whose items are at `items`; true: none is to come any more.
+bool next_items(const StepDefinition& step, const std::vector<std::size_t>& items,
+                std::vector<StepRecord>& steps, bool cancelled, base::Timestamp now,
+                std::vector<std::size_t>& changed, NextSteps& next) {
+  std::int64_t at_it = 0;
+  for (const std::size_t item : items) at_it += steps[item].state == "running" ? 1 : 0;
+  bool is_complete = at_it == 0;
+  for (const std::size_t position : items) {
+    StepRecord& item = steps[position];
+    if (item.state != "pending") continue;
+    if (cancelled && !step.always) {
+      item.state = item.reason = "cancelled";
+      changed.push_back(position);
+      continue;
+    }
+    is_complete = false;
+    if (item.not_before && *item.not_before > now) {
+      wake_at(next, *item.not_before);
+    } else if (at_it < step.parallel.value_or(std::numeric_limits<std::int64_t>::max())) {
+      ++at_it;
+      next.ready.push_back(position);
+    }
+  }
+  return is_complete;
+}
+
+// Positions of items by that of their step.
+std::vector<std::vector<std::size_t>> items_of_steps(const Plan& plan,
+                                                     const std::vector<StepRecord>& steps) {
+  std::vector<std::vector<std::size_t>> items(plan.steps.size());
+  for (std::size_t i = plan.steps.size(); i < steps.size(); ++i)
+    items[*steps[i].parent].push_back(i);
+  return items;
+}
+
 }  // namespace
 
 NextSteps next_steps(const Plan& plan, std::vector<StepRecord>& steps, bool cancelled,
                      base::Timestamp now, std::vector<std::size_t>& changed) {
   NextSteps next;
-  const auto wake_at = [&](base::Timestamp time) {
-    next.wake = next.wake ? std::min(*next.wake, time) : time;
-  };
+  const auto items = items_of_steps(plan, steps);
   // The plan has each step behind what it needs, so one pass ends a whole branch.
-  for (std::size_t i = 0; i < steps.size(); ++i) {
+  for (std::size_t i = 0; i < plan.steps.size(); ++i) {
     StepRecord& step = steps[i];
+    const StepDefinition& definition = plan.steps[i].definition;
+    if (step.state == "running" && definition.each &&
+        next_items(definition, items[i], steps, cancelled, now, changed, next))
+      next.complete.push_back(i);
     if (step.state != "pending" && step.state != "waiting") continue;
     end_if_it_can_not_run(plan.steps[i], steps, step, cancelled, now);
     if (step.is_over()) {
@@ -43,11 +85,11 @@ NextSteps next_steps(const Plan& plan, std::vector<StepRecord>& steps, bool canc
     }
     if (step.state == "waiting") {
       next.is_waiting = true;
-      const auto& timeout = plan.steps[i].definition.timeout;
+      const auto& timeout = definition.timeout;
       if (timeout && now - *step.started >= *timeout) {
         next.expired.push_back(i);
       } else if (timeout) {
-        wake_at(*step.started + *timeout);
+        wake_at(next, *step.started + *timeout);
       }
       continue;
     }
@@ -56,7 +98,7 @@ NextSteps next_steps(const Plan& plan, std::vector<StepRecord>& steps, bool canc
                     [&](std::size_t need) { return steps[need].is_over(); });
     if (!has_what_it_needs) continue;
     if (step.not_before && *step.not_before > now) {
-      wake_at(*step.not_before);
+      wake_at(next, *step.not_before);
     } else {
       next.ready.push_back(i);
     }
@@ -67,7 +109,7 @@ NextSteps next_steps(const Plan& plan, std::vector<StepRecord>& steps, bool canc
 RunEnd end_of(const std::vector<StepRecord>& steps) {
   for (const std::string_view state : {"failed", "refused", "cancelled"}) {
     for (const StepRecord& step : steps) {
-      if (step.state != state) continue;
+      if (step.parent || step.state != state) continue;
       return {
           .state = step.state,
           .reason = state == "cancelled" ? "" : fmt::format("step {}: {}", step.name, step.reason)};

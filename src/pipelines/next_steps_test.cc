@@ -102,6 +102,55 @@ TEST(NextSteps, AQuestionWaitsUntilItsTimeIsUp) {
   EXPECT_EQ(run.states(), "cancelled cancelled ");
 }
 
+// As Pipelines does it: the step runs, its items are behind the others.
+void become_items(Course& run, std::size_t step, std::size_t count) {
+  run.steps[step].state = "running";
+  for (std::size_t i = 0; i < count; ++i) {
+    StepRecord item{.name = item_name(run.steps[step].name, i)};
+    item.parent = step;
+    item.item = i;
+    run.steps.push_back(std::move(item));
+  }
+}
+
+TEST(NextSteps, ItemsRunSideBySideUpToTheirLimitAndThenTheStepIsComplete) {
+  Course run = run_of(
+      "      - {name: a, run: 'x {item}', each: [1, 2, 3], parallel: 2}\n"
+      "      - {name: b, run: 'x {a}'}\n");
+  EXPECT_EQ(run.next().ready, (Positions{0}));
+  become_items(run, 0, 3);
+  EXPECT_EQ(run.next().ready, (Positions{2, 3}));
+  run.steps[2].state = run.steps[3].state = "running";
+  EXPECT_TRUE(run.next().ready.empty());
+  run.steps[2].state = "failed";  // the others go on
+  EXPECT_EQ(run.next().ready, (Positions{4}));
+  run.steps[3].state = "cached";
+  run.steps[4].not_before = base::Timestamp{9};
+  EXPECT_EQ(run.next().wake, base::Timestamp{9});
+  EXPECT_TRUE(run.next().complete.empty());
+  run.steps[4].state = "succeeded";
+  EXPECT_EQ(run.next().complete, (Positions{0}));
+  run.steps[0].state = "succeeded";
+  EXPECT_EQ(run.next().ready, (Positions{1}));
+}
+
+TEST(NextSteps, ItemsOfACancelledRunDoNotBegin) {
+  Course run = run_of("      - {name: a, run: 'x {item}', each: [1, 2]}\n");
+  become_items(run, 0, 2);
+  run.steps[1].state = "running";
+  NextSteps next = run.next(true);
+  EXPECT_TRUE(next.ready.empty() && next.complete.empty());
+  EXPECT_EQ(run.states(), "running running cancelled ");
+  run.steps[1].state = "cancelled";
+  EXPECT_EQ(run.next(true).complete, (Positions{0}));
+}
+
+TEST(NextSteps, WithoutItemsAStepIsCompleteAtOnce) {
+  Course run = run_of("      - {name: a, run: 'x {item}', each: []}\n");
+  become_items(run, 0, 0);
+  EXPECT_EQ(run.next().complete, (Positions{0}));
+}
+
 TEST(NextSteps, TheWorstEndDecides) {
   const auto end = [](std::vector<std::string> states) {
     std::vector<StepRecord> steps;
@@ -137,6 +186,7 @@ TEST(NextSteps, RandomHistoriesEndAndBreakNoRule) {
     std::string yaml;
     const std::size_t count = 1 + below(12);
     std::vector<bool> always;
+    std::vector<std::size_t> parallel;  // of steps with items; else 0
     for (std::size_t i = 0; i < count; ++i) {
       always.push_back(below(5) == 0);
       std::string needs;
@@ -144,34 +194,59 @@ TEST(NextSteps, RandomHistoriesEndAndBreakNoRule) {
         // One with `always` that needs nothing itself waits for all without, so none waits for it.
         if (!always[j] && below(4) == 0) needs += (needs.empty() ? "s" : ", s") + std::to_string(j);
       }
-      yaml += fmt::format("      - {{name: s{}, run: x, after: [{}], always: {}}}\n", i, needs,
-                          bool(always[i]));
+      parallel.push_back(below(3) == 0 ? 1 + below(3) : 0);
+      yaml += fmt::format(
+          "      - {{name: s{}, run: x, after: [{}], always: {}{}}}\n", i, needs, bool(always[i]),
+          parallel[i] == 0 ? std::string() : fmt::format(", each: [1], parallel: {}", parallel[i]));
     }
     Course run = run_of(yaml);
-    std::vector<int> begun(count, 0);
+    std::map<std::size_t, int> begun;
     std::vector<std::size_t> running;
     bool cancelled = false;
     for (std::int64_t now = 0;; ++now) {
       ASSERT_LT(now, 1000) << yaml;
       cancelled = cancelled || below(40) == 0;
       const NextSteps next = run.next(cancelled, now);
+      for (const std::size_t position : next.complete) {
+        std::size_t good = 0, all = 0;
+        for (const StepRecord& item : run.steps) {
+          if (item.parent != position) continue;
+          ASSERT_TRUE(item.is_over()) << yaml;
+          good += item.is_good() ? 1 : 0;
+          ++all;
+        }
+        run.steps[position].state = good == all ? "succeeded" : "failed";
+      }
+      if (!next.complete.empty()) continue;
+      bool is_expanded = false;
       for (const std::size_t position : next.ready) {
         if (below(3) == 0) continue;  // no free place
         ASSERT_EQ(++begun[position], 1) << yaml;
-        const PlannedStep& planned = run.plan.steps[position];
+        const std::size_t at = run.steps[position].parent.value_or(position);
+        const PlannedStep& planned = run.plan.steps[at];
         for (const std::size_t need : planned.needs) {
           ASSERT_TRUE(run.steps[need].is_over()) << yaml;
           ASSERT_TRUE(planned.definition.always || run.steps[need].is_good()) << yaml;
         }
         ASSERT_TRUE(planned.definition.always || !cancelled) << yaml;
+        if (planned.definition.each && position == at) {
+          become_items(run, position, below(5));
+          is_expanded = true;
+          continue;
+        }
         run.steps[position].state = "running";
         running.push_back(position);
+        if (!planned.definition.each) continue;
+        const auto together = std::count_if(running.begin(), running.end(), [&](std::size_t other) {
+          return run.steps[other].parent == at;
+        });
+        ASSERT_LE(together, *planned.definition.parallel) << yaml;
       }
       if (running.empty() && next.ready.empty()) {
         ASSERT_FALSE(next.wake) << yaml;
         break;
       }
-      if (running.empty()) continue;
+      if (running.empty() || is_expanded) continue;
       const std::size_t ended = below(running.size());
       constexpr const char* kEnds[] = {"succeeded", "succeeded", "succeeded", "failed", "refused"};
       run.steps[running[ended]].state = kEnds[below(5)];

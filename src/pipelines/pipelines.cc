@@ -32,7 +32,7 @@ Result<Plan> plan_of(const StoredRun& stored) {
 
 void name_needs(const Plan& plan, RunRecord& run) {
   for (std::size_t i = 0; i < run.steps.size(); ++i) {
-    for (const std::size_t need : plan.steps[i].needs)
+    for (const std::size_t need : plan.steps[run.planned(i)].needs)
       run.steps[i].needs.push_back(run.steps[need].name);
   }
 }
@@ -66,10 +66,11 @@ Pipelines::~Pipelines() { stop(); }
 
 Result<void> Pipelines::start(Options options) {
   options_ = std::move(options);
-  runner_.emplace(
-      table_, wall_clock_, random_, executor_, inputs_, secrets_,
-      StepRunner::Options{
-          .folder = options_.folder, .url = options_.url, .path_prefix = options_.path_prefix});
+  runner_.emplace(table_, wall_clock_, random_, executor_, inputs_, secrets_,
+                  StepRunner::Options{.folder = options_.folder,
+                                      .url = options_.url,
+                                      .path_prefix = options_.path_prefix,
+                                      .items_max = options_.items_max});
   TRY(store::make_folders(options_.folder));
   Pools pools = TRY(pool_table_.read());
   {
@@ -101,109 +102,6 @@ void Pipelines::stop() {
   changed_.notify_all();
   for (std::thread& worker : workers_) worker.join();
   workers_.clear();
-}
-
-Result<std::vector<DefinitionChange>> Pipelines::plan(
-    const std::vector<ParsedPipeline>& pipelines) {
-  std::map<std::string, std::string> known;
-  TRY(db_.read([&](store::Reader& reader) {
-    return reader.query("SELECT name, text FROM pipeline_definitions", {},
-                        [&](const store::Row& row) { known[row.string(0)] = row.string(1); });
-  }));
-  std::vector<DefinitionChange> changes;
-  for (const ParsedPipeline& pipeline : pipelines) {
-    const std::string& name = pipeline.definition.name;
-    const auto found = known.find(name);
-    // What it says counts, not how it is written.
-    const auto says_the_same = [&](const std::string& text) {
-      const auto before = parse_pipeline(name, text);
-      return before && *before == pipeline.definition;
-    };
-    changes.push_back({.name = name,
-                       .change = found == known.end()           ? "created"
-                                 : says_the_same(found->second) ? "unchanged"
-                                                                : "updated"});
-  }
-  return changes;
-}
-
-std::vector<std::string> Pipelines::warnings(const std::vector<ParsedPipeline>& pipelines) const {
-  std::vector<std::string> warnings;
-  for (const ParsedPipeline& pipeline : pipelines) {
-    for (const StepDefinition& step : pipeline.definition.steps) {
-      for (const std::string& secret : step.secrets) {
-        if (const auto found = secrets_.find(secret); !found)
-          warnings.push_back(fmt::format("pipeline {}, step {}: {}", pipeline.definition.name,
-                                         step.name, found.error().message));
-      }
-    }
-  }
-  return warnings;
-}
-
-Result<std::vector<DefinitionChange>> Pipelines::apply(const std::vector<ParsedPipeline>& pipelines,
-                                                       const fs::path& project,
-                                                       const std::string& actor) {
-  const auto changes = TRY(plan(pipelines));
-  TRY(db_.write([&](store::Tx& tx) -> Result<void> {
-    for (std::size_t i = 0; i < pipelines.size(); ++i) {
-      const std::string& name = pipelines[i].definition.name;
-      TRY(
-          tx.execute("INSERT INTO pipeline_definitions(name, text, project) VALUES(?, ?, ?) ON "
-                     "CONFLICT(workspace, name) DO UPDATE SET text = excluded.text, project = "
-                     "excluded.project",
-                     {name, pipelines[i].text, project.string()}));
-      if (changes[i].change == "unchanged") continue;
-      TRY(tx.append_event({.kind = "pipeline.declared",
-                           .subject = "pipelines/" + name,
-                           .actor = actor,
-                           .payload = {{"text", pipelines[i].text}}}));
-    }
-    return {};
-  }));
-  return changes;
-}
-
-Result<std::vector<DefinitionChange>> Pipelines::plan_pools(const Pools& pools) {
-  const Pools known = TRY(pool_table_.read());
-  std::vector<DefinitionChange> changes;
-  for (const auto& [name, slots] : pools) {
-    const auto found = known.find(name);
-    changes.push_back({.kind = "pool",
-                       .name = name,
-                       .change = found == known.end()     ? "created"
-                                 : found->second == slots ? "unchanged"
-                                                          : "updated"});
-  }
-  return changes;
-}
-
-Result<std::vector<DefinitionChange>> Pipelines::apply_pools(const Pools& pools,
-                                                             const std::string& actor) {
-  auto changes = TRY(plan_pools(pools));
-  TRY(pool_table_.declare(pools, actor));
-  Pools all = TRY(pool_table_.read());
-  base::MutexLock lock(mutex_);
-  places_.set_pools(std::move(all));
-  hand_out();
-  return changes;
-}
-
-std::vector<Places::PoolState> Pipelines::pools() {
-  base::MutexLock lock(mutex_);
-  return places_.pools();
-}
-
-Result<std::vector<PipelineDefinition>> Pipelines::definitions() {
-  std::vector<std::pair<std::string, std::string>> texts;
-  TRY(db_.read([&](store::Reader& reader) {
-    return reader.query(
-        "SELECT name, text FROM pipeline_definitions ORDER BY name", {},
-        [&](const store::Row& row) { texts.emplace_back(row.string(0), row.string(1)); });
-  }));
-  std::vector<PipelineDefinition> definitions;
-  for (const auto& [name, text] : texts) definitions.push_back(TRY(parse_pipeline(name, text)));
-  return definitions;
 }
 
 Result<Pipelines::Planned> Pipelines::plan_run(const std::string& pipeline,
@@ -276,7 +174,7 @@ Result<std::string> Pipelines::why(const std::string& id, const std::string& ste
   fill_in(plan, run);
   for (std::size_t i = 0; i < run.steps.size(); ++i) {
     if (run.steps[i].name == step)
-      return why_it_is_so(table_, run, run.steps[i], plan.steps[i].definition);
+      return why_it_is_so(table_, run, run.steps[i], plan.steps[run.planned(i)].definition);
   }
   return base::error(Code::kNotFound, "the run has no such step: run={} step={}", id, step);
 }
@@ -455,8 +353,11 @@ Result<void> Pipelines::advance(const std::string& id) {
     run.source = runner_->find_source(work.project, id);
     TRY(table_.save_state(run));
   }
-  for (StepRecord& step : run.steps) {
-    if (step.state != "running") continue;  // the last server ended in it
+  for (std::size_t i = 0; i < run.steps.size(); ++i) {
+    StepRecord& step = run.steps[i];
+    if (step.state != "running") continue;
+    if (work.plan.steps[run.planned(i)].definition.each && !step.parent) continue;  // its items do
+    // The last server ended in it.
     step.state = "pending";
     --step.tries;
   }
@@ -465,6 +366,10 @@ Result<void> Pipelines::advance(const std::string& id) {
         next_steps(work.plan, run.steps, is_cancelled(id), wall_clock_.now(), work.unsaved);
     if (!next.expired.empty()) {
       TRY(expire(work, next.expired));
+      continue;
+    }
+    if (!next.complete.empty()) {
+      TRY(gather(work, next.complete));
       continue;
     }
     if (!is_stopping() && TRY(begin(work, next.ready))) continue;
@@ -489,10 +394,10 @@ Result<std::vector<Place>> Pipelines::settle(Work& work, const std::vector<std::
                                              bool& changed) {
   std::vector<Place> places;
   for (const std::size_t position : ready) {
-    StepRecord& step = work.run.steps[position];
-    const StepDefinition& definition = work.plan.steps[position].definition;
+    const bool is_item = work.run.steps[position].parent.has_value();
+    const StepDefinition& definition = work.plan.steps[work.run.planned(position)].definition;
     Place place{.position = position,
-                .step = step.name,
+                .step = work.run.steps[position].name,
                 .pool = definition.pool,
                 .slots = definition.slots};
     std::string impossible;
@@ -501,15 +406,21 @@ Result<std::vector<Place>> Pipelines::settle(Work& work, const std::vector<std::
       impossible = places_.impossible(place);
     }
     // What may wait long for its place is answered from cache without one.
-    const bool is_first = (!definition.pool.empty() || definition.run.empty()) &&
-                          work.settled.insert(position).second;
+    const bool has_no_process = definition.run.empty() || (definition.each && !is_item);
+    const bool is_first =
+        (has_no_process || !definition.pool.empty()) && work.settled.insert(position).second;
     bool is_settled = false;
     if (!impossible.empty()) {
-      end_badly(step, std::move(impossible), wall_clock_.now());
+      end_badly(work.run.steps[position], std::move(impossible), wall_clock_.now());
       is_settled = true;
     } else if (is_first) {
-      is_settled = TRY(runner_->settle(work.run, position, work.plan, work.project));
+      const auto settled = runner_->settle(work.run, position, work.plan, work.project);
+      StepRecord& step = work.run.steps[position];
+      if (!settled) end_badly(step, settled.error().message, wall_clock_.now());
+      is_settled = !settled || *settled;
       if (!is_settled) step.started.reset();
+      // On record before any of them begins.
+      if (has_no_process && step.state == "running") TRY(table_.add_items(work.run, position));
     }
     if (!is_settled) {
       places.push_back(std::move(place));
@@ -565,8 +476,8 @@ void Pipelines::launch(Work& work, const std::vector<std::size_t>& positions) {
   for (const std::size_t position : positions) {
     work.in_flight.emplace(
         position, [this, &work, position, step = work.run.steps[position],
+                   &definition = work.plan.steps[work.run.planned(position)].definition,
                    command = runner_->command_for(work.run, position, work.plan, work.project)] {
-          const StepDefinition& definition = work.plan.steps[position].definition;
           const auto cancelled = [&] { return !definition.always && is_cancelled(work.run.id); };
           auto ended = runner_->run(
               command, step, definition, [&] { return is_stopping() || cancelled(); }, cancelled);
@@ -602,6 +513,15 @@ Result<void> Pipelines::read_answers(Work& work) {
   const StoredRun stored = TRY(table_.find(work.run.id));
   for (std::size_t i = 0; i < work.run.steps.size(); ++i) {
     if (work.run.steps[i].state == "waiting") work.run.steps[i] = stored.record.steps[i];
+  }
+  return {};
+}
+
+Result<void> Pipelines::gather(Work& work, const std::vector<std::size_t>& positions) {
+  for (const std::size_t position : positions) {
+    if (const auto gathered = runner_->gather(work.run, position); !gathered)
+      end_badly(work.run.steps[position], gathered.error().message, wall_clock_.now());
+    work.unsaved.push_back(position);
   }
   return {};
 }

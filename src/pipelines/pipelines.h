@@ -52,6 +52,7 @@ class Pipelines {
     std::string path_prefix;       // put before PATH, so that `slipway` and `python3` are found
     std::size_t runs_parallel_max = 2;
     std::size_t steps_parallel_max = 4;  // over all runs
+    std::size_t items_max = 1000;        // of one step
   };
   Pipelines(store::Db& db, const base::Clock& event_clock, const base::Clock& wall_clock,
             base::Random& random, Executor& executor, InputDigests& inputs, const Secrets& secrets)
@@ -149,8 +150,10 @@ class Pipelines {
   std::optional<std::string> take(bool wait);
   void execute(const std::string& id);
   Result<void> advance(const std::string& id);
-  // Of ready steps, those that have to wait for a place; the others are over at once, or wait for a
-  // person (`changed`).
+  // Ends the steps whose items are over.
+  Result<void> gather(Work& work, const std::vector<std::size_t>& positions);
+  // Of ready steps, those that have to wait for a place; the others are over at once, wait for a
+  // person or have become items (`changed`).
   Result<std::vector<Place>> settle(Work& work, const std::vector<std::size_t>& ready,
                                     bool& changed);
   // Begins the ready steps that have places; true: one of them was over at once.

@@ -391,6 +391,82 @@ TEST_F(PipelinesTest, ARunGoesOnFromTheStepThatFailed) {
   EXPECT_EQ(pipelines->try_again("nobody", "ann").error().code, Code::kNotFound);
 }
 
+constexpr const char* kItems =
+    "      - {name: list, run: 'cat list.json > {out}/list.json', inputs: [list.json], outputs: "
+    "[list.json]}\n"
+    "      - {name: each, run: 'echo {item.n} $SLIPWAY_ITEM_INDEX >> ran; echo {item.n} > "
+    "{out}/n', "
+    "each: '{list/list.json#of}', outputs: [n]}\n"
+    "      - {name: all, run: 'cat {each}/*/n {each}/items.json > {out}/all', outputs: [all]}\n";
+
+TEST_F(PipelinesTest, AStepBecomesItemsEachWithItsCache) {
+  auto pipelines = open();
+  apply(*pipelines, kItems);
+  write("list.json", "{\"of\": [{\"n\": 7}, {\"n\": 8}]}");
+  const RunRecord first = run(*pipelines);
+  EXPECT_EQ(states(first), "succeeded: succeeded succeeded succeeded succeeded succeeded");
+  EXPECT_EQ(first.steps[3].name, "each[0]");
+  EXPECT_EQ(
+      MUST(store::read_file(first.steps[2].folder + "/all")),
+      "7\n8\n[{\"item\":0,\"value\":{\"n\":7},\"folder\":\"0000\"},{\"item\":1,\"value\":{\"n\":"
+      "8},\"folder\":\"0001\"}]");
+  EXPECT_EQ(states(run(*pipelines)), "succeeded: cached cached cached cached cached");
+  // One more item: only that runs, and what reads them all.
+  write("list.json", "{\"of\": [{\"n\": 7}, {\"n\": 9}, {\"n\": 8}]}");
+  const RunRecord more = run(*pipelines);
+  EXPECT_EQ(states(more), "succeeded: succeeded succeeded succeeded cached succeeded cached");
+  EXPECT_TRUE(MUST(store::read_file(more.steps[2].folder + "/all")).starts_with("7\n9\n8\n["));
+  EXPECT_EQ(MUST(store::read_file(folder_.path() / "ran")), "7 0\n8 1\n9 1\n");
+  write("list.json", "{\"of\": []}");
+  const RunRecord none = run(*pipelines);
+  EXPECT_EQ(states(none), "failed: succeeded succeeded failed");  // cat */n finds none
+  EXPECT_EQ(MUST(store::read_file(none.steps[1].folder + "/items.json")), "[]");
+  for (const auto& [list, says] : {std::pair("{\"of\": 3}", "no JSON list"),
+                                   {"{}", "no such member: of"},
+                                   {"{\"of\": [3]}", "no such member: {item.n}"}}) {
+    write("list.json", list);
+    const RunRecord wrong = run(*pipelines);
+    EXPECT_EQ(wrong.steps[1].state, "failed") << list;
+    EXPECT_NE(wrong.reason.find(says), std::string::npos) << wrong.reason;
+  }
+}
+
+TEST_F(PipelinesTest, AFailedItemFailsItsStepWhenTheOthersAreDoneAndIsTriedAgainAlone) {
+  auto pipelines = open();
+  apply(*pipelines,
+        "      - {name: a, run: 'echo {item} >> ran; test {item} != 2 || test -f go', each: [1, 2, "
+        "3], parallel: 1}\n"
+        "      - {name: b, run: 'cat {a}/items.json > told', after: [a]}\n");
+  const RunRecord failed = run(*pipelines);
+  EXPECT_EQ(states(failed), "failed: failed skipped succeeded failed succeeded");
+  EXPECT_EQ(failed.reason, "step a: 1 of 3 items failed: a[1]: exit code 1: see the step's log");
+  write("go", "");
+  MUST(pipelines->try_again(failed.id, "ann"));
+  pipelines->run_queued();
+  EXPECT_EQ(states(MUST(pipelines->find_run(failed.id))),
+            "succeeded: succeeded succeeded succeeded succeeded succeeded");
+  EXPECT_EQ(MUST(store::read_file(folder_.path() / "ran")), "1\n2\n3\n2\n");
+}
+
+TEST_F(PipelinesTest, ItemsRunSideBySideAndCanBeCancelled) {
+  auto pipelines = open(1);
+  // Each of two waits for the other's file.
+  apply(*pipelines,
+        "      - {name: a, run: 'touch here-{item.own}; until test -f here-{item.other}; do sleep "
+        "0.01; done', each: [{own: x, other: y}, {own: y, other: x}]}\n");
+  const RunRecord together = MUST(pipelines->start_run("p", {}, {}));
+  while (!MUST(pipelines->find_run(together.id)).is_over()) std::this_thread::yield();
+  EXPECT_EQ(states(MUST(pipelines->find_run(together.id))),
+            "succeeded: succeeded succeeded succeeded");
+  apply(*pipelines,
+        "      - {name: a, run: 'touch begun; sleep 1000', each: [1, 2], parallel: 1}\n");
+  const RunRecord ends = MUST(pipelines->start_run("p", {}, {}));
+  wait_for(folder_.path() / "begun");
+  MUST(pipelines->cancel(ends.id));
+  while (!MUST(pipelines->find_run(ends.id)).is_over()) std::this_thread::yield();
+  EXPECT_EQ(states(MUST(pipelines->find_run(ends.id))), "cancelled: cancelled cancelled cancelled");
+}
+
 TEST_F(PipelinesTest, CancelEndsTheWholeGroup) {
   auto pipelines = open(1);
   apply(*pipelines, "      - {name: a, run: 'sleep 1000 & touch begun; wait'}\n");

@@ -19,6 +19,8 @@ std::vector<std::string> needs_of(const StepDefinition& step,
       if (operand.kind == ConditionOperand::Kind::kOutput) mentioned.push_back(operand.name);
     }
   }
+  if (step.each && step.each->source && step.each->source->kind == ConditionOperand::Kind::kOutput)
+    mentioned.push_back(step.each->source->name);
   std::vector<std::string> needs;
   for (const StepDefinition& other : steps) {
     if (holds(mentioned, other.name) || holds(step.after, other.name)) needs.push_back(other.name);
@@ -54,6 +56,22 @@ std::string describe_circle(const std::vector<StepDefinition>& steps,
   walk.erase(walk.begin(), std::find(walk.begin(), walk.end(), steps[at].name));
   walk.push_back(steps[at].name);
   return fmt::format("{}", fmt::join(walk, " -> "));
+}
+
+// A parameter that a step has its items from must be a list before anything runs.
+Result<void> check_items(const StepDefinition& step,
+                         const std::map<std::string, std::string>& params) {
+  if (!step.each || !step.each->source ||
+      step.each->source->kind != ConditionOperand::Kind::kParameter)
+    return {};
+  const std::string& name = step.each->source->name;
+  if (const auto items = items_of(params.at(name), ""); !items) {
+    return base::error(Code::kInvalidArgument,
+                       "a parameter must be a JSON list, for the items of a step: parameter={} "
+                       "step={} got={} ({})",
+                       name, step.name, params.at(name), items.error().message);
+  }
+  return {};
 }
 
 }  // namespace
@@ -111,6 +129,7 @@ Result<Plan> make_plan(const PipelineDefinition& definition,
     PlannedStep step{.definition = definition.steps[index]};
     for (const std::string& need : needs_of(step.definition, definition.steps))
       step.needs.push_back(position.at(need));
+    TRY(check_items(step.definition, plan.params));
     position[step.definition.name] = plan.steps.size();
     for (const std::string& name : references(step.definition.command)) {
       if (definition.find_step(name)) step.reads.push_back(name);
@@ -122,10 +141,10 @@ Result<Plan> make_plan(const PipelineDefinition& definition,
 }
 
 std::string command_of(const Plan& plan, const PlannedStep& step,
-                       const std::function<std::string(const std::string& step)>& folder_of) {
+                       const std::function<std::string(const std::string& name)>& text_of) {
   return render_command(step.definition.command, [&](const std::string& name) {
     auto param = plan.params.find(name);
-    return param != plan.params.end() ? param->second : folder_of(name);
+    return param != plan.params.end() ? param->second : text_of(name);
   });
 }
 

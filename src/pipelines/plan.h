@@ -32,9 +32,9 @@ Result<std::vector<std::size_t>> running_order(const std::vector<StepDefinition>
 Result<Plan> make_plan(const PipelineDefinition& definition,
                        const std::map<std::string, std::string>& given, const std::string& now);
 
-// The command of `step` with `{out}` and the folders of other steps as `folder_of` says ("out" for
-// its own).
+// The command of `step` with `{out}`, the folders of other steps and what stands for an item as
+// `text_of` says ("out" for its own folder).
 std::string command_of(const Plan& plan, const PlannedStep& step,
-                       const std::function<std::string(const std::string& step)>& folder_of);
+                       const std::function<std::string(const std::string& name)>& text_of);
 
 }  // namespace slipway::pipelines

@@ -30,6 +30,7 @@ JsonObject StepRecord::to_json() const {
   object["cache_key"] = cache_key;
   object["key"] = key_document;
   object["outputs"] = manifest;
+  if (parent) object["item"] = base::parse_json(value).value_or(nullptr);
   object["exit_code"] = exit_code ? Json(*exit_code) : Json(nullptr);
   object["not_before"] = or_null(not_before);
   JsonArray earlier;
@@ -64,10 +65,24 @@ JsonObject RunRecord::summary() const {
           {"outputs", outputs}};
 }
 
+std::vector<std::size_t> RunRecord::items(std::size_t step) const {
+  std::vector<std::size_t> positions;
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    if (steps[i].parent == step) positions.push_back(i);
+  }
+  return positions;
+}
+
 JsonObject RunRecord::to_json() const {
   JsonObject object = summary();
   JsonArray list;
-  for (const StepRecord& step : steps) list.push_back(step.to_json());
+  for (std::size_t i = 0; i < steps.size() && !steps[i].parent; ++i) {
+    JsonObject step = steps[i].to_json();
+    JsonArray below;
+    for (const std::size_t item : items(i)) below.push_back(steps[item].to_json());
+    if (!below.empty()) step["items"] = std::move(below);
+    list.push_back(std::move(step));
+  }
   object["steps"] = std::move(list);
   return object;
 }

@@ -34,6 +34,11 @@ struct StepRecord {
   std::optional<base::Timestamp> started, finished;
   std::vector<EarlierTry> earlier_tries;  // oldest first
   std::vector<std::string> needs;         // steps that it comes after; only where a run is told
+  // Of an item of a step with `each`: the step's position, which of its items, and the item as
+  // JSON.
+  std::optional<std::size_t> parent;
+  std::size_t item = 0;
+  std::string value;
 
   bool is_good() const { return state == "succeeded" || state == "cached"; }
   bool is_over() const { return state != "pending" && state != "running" && state != "waiting"; }
@@ -52,11 +57,18 @@ struct RunRecord {
   base::Timestamp created;
   std::optional<base::Timestamp> finished;
   std::string outputs = "kept";  // | leaving | removing | gone: what it wrote (old_outputs.h)
+  // Those of the plan, in its order; behind them items as they have become known, those of one step
+  // together and in order.
   std::vector<StepRecord> steps;
 
   bool is_over() const { return state != "queued" && state != "running"; }
-  JsonObject summary() const;  // without its steps
-  JsonObject to_json() const;
+  // Where the plan has the step, or that of the item, at `position`.
+  std::size_t planned(std::size_t position) const {
+    return steps[position].parent.value_or(position);
+  }
+  std::vector<std::size_t> items(std::size_t step) const;  // positions
+  JsonObject summary() const;                              // without its steps
+  JsonObject to_json() const;                              // items below their steps
 };
 
 }  // namespace slipway::pipelines

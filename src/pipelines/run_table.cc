@@ -87,8 +87,8 @@ Result<StoredRun> RunTable::find(const std::string& id) {
     if (!found) return base::error(Code::kNotFound, "no such run: run={}", id);
     TRY(reader.query(
         "SELECT name, state, command, cache_key, key_document, reason, exit_code, folder, "
-        "manifest, manifest_digest, tries, not_before, started_at, finished_at FROM "
-        "pipeline_steps WHERE run = ? ORDER BY position",
+        "manifest, manifest_digest, tries, not_before, started_at, finished_at, parent, item, "
+        "value FROM pipeline_steps WHERE run = ? ORDER BY position",
         {id}, [&](const store::Row& row) {
           StepRecord step{.name = row.string(0),
                           .state = row.string(1),
@@ -106,6 +106,9 @@ Result<StoredRun> RunTable::find(const std::string& id) {
           if (!row.is_null(11)) step.not_before = row.time(11);
           if (!row.is_null(12)) step.started = row.time(12);
           if (!row.is_null(13)) step.finished = row.time(13);
+          if (!row.is_null(14)) step.parent = static_cast<std::size_t>(row.int64(14));
+          step.item = static_cast<std::size_t>(row.int64(15));
+          step.value = row.string(16);
           found->record.steps.push_back(std::move(step));
         }));
     return reader.query(
@@ -153,7 +156,7 @@ Result<void> RunTable::add_steps(std::vector<RunRecord>& runs) {
       run.steps.clear();
       TRY(reader.query(
           "SELECT name, state, reason, tries, started_at, finished_at FROM pipeline_steps WHERE "
-          "run = ? ORDER BY position",
+          "run = ? AND parent IS NULL ORDER BY position",
           {run.id}, [&](const store::Row& row) {
             StepRecord& step = run.steps.emplace_back();
             step.name = row.string(0);
@@ -253,6 +256,23 @@ Result<void> RunTable::save_steps(const RunRecord& run, const std::vector<std::s
   });
 }
 
+Result<void> RunTable::add_items(const RunRecord& run, std::size_t position) {
+  const StepRecord& step = run.steps[position];
+  return db_.write([&](store::Tx& tx) -> Result<void> {
+    TRY(tx.execute(
+        "UPDATE pipeline_steps SET state = ?, started_at = ? WHERE run = ? AND position = ?",
+        {step.state, step.started, run.id, position}));
+    for (const std::size_t item : run.items(position)) {
+      const StepRecord& added = run.steps[item];
+      TRY(tx.execute(
+          "INSERT INTO pipeline_steps(run, position, name, state, parent, item, value) VALUES(?, "
+          "?, ?, ?, ?, ?, ?) ON CONFLICT(workspace, run, position) DO NOTHING",
+          {run.id, item, added.name, added.state, position, added.item, added.value}));
+    }
+    return {};
+  });
+}
+
 Result<void> RunTable::answer(const std::string& id, const StepRecord& step,
                               const std::string& actor) {
   return db_.write([&](store::Tx& tx) -> Result<void> {
@@ -305,6 +325,9 @@ Result<void> RunTable::queue_again(const std::string& id, const std::string& act
     // Of outputs that are gone, or may go at any moment, nothing is good any more.
     const std::string_view good =
         outputs == "kept" ? " AND state NOT IN ('succeeded', 'cached')" : "";
+    // So the lists of items may be others by then.
+    if (outputs != "kept")
+      TRY(tx.execute("DELETE FROM pipeline_steps WHERE run = ? AND parent IS NOT NULL", {id}));
     TRY(tx.execute(
         fmt::format("INSERT INTO pipeline_tries(run, step, started_at, finished_at, exit_code, "
                     "reason) SELECT run, name, started_at, finished_at, exit_code, reason FROM "

@@ -47,6 +47,8 @@ class RunTable {
   Result<void> save_state(const RunRecord& run);
   // Those steps at once: all of them are kept or none.
   Result<void> save_steps(const RunRecord& run, const std::vector<std::size_t>& positions);
+  // A step that has become the items it has now.
+  Result<void> add_items(const RunRecord& run, std::size_t position);
   // Answers a step that waits for a person. kFailedPrecondition: it doesn't.
   Result<void> answer(const std::string& id, const StepRecord& step, const std::string& actor);
   // Makes an ended run a queued one, in which all that isn't good is pending again.

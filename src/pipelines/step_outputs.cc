@@ -10,7 +10,7 @@ namespace slipway::pipelines {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr std::uintmax_t kValueBytesMax = 1 << 20;  // of a file that a condition reads
+constexpr std::uintmax_t kValueBytesMax = 1 << 20;  // of a file that a condition or each reads
 
 bool matches(const JsonObject& manifest, const fs::path& folder) {
   for (const auto& [name, digest] : manifest) {
@@ -67,7 +67,7 @@ Result<std::optional<KeptOutputs>> find_kept(RunTable& table, const std::string&
   return found;
 }
 
-Result<std::string> output_value(const ConditionOperand& operand, const fs::path& folder) {
+Result<std::string> output_text(const ConditionOperand& operand, const fs::path& folder) {
   const fs::path file = folder / operand.file;
   std::error_code ec;
   const auto bytes = fs::file_size(file, ec);
@@ -75,10 +75,14 @@ Result<std::string> output_value(const ConditionOperand& operand, const fs::path
     return base::error(Code::kNotFound, "the step has written no such file: {}", operand.text);
   if (bytes > kValueBytesMax) {
     return base::error(Code::kResourceExhausted,
-                       "the file is too large for a condition: {} bytes={} limit={}", operand.text,
+                       "the file is too large to be read here: {} bytes={} limit={}", operand.text,
                        bytes, kValueBytesMax);
   }
-  const std::string text = TRY(store::read_file(file));
+  return store::read_file(file);
+}
+
+Result<std::string> output_value(const ConditionOperand& operand, const fs::path& folder) {
+  const std::string text = TRY(output_text(operand, folder));
   if (!operand.member.empty()) {
     auto value = json_value(text, operand.member);
     if (!value) return std::move(value).error().with_context(operand.text);

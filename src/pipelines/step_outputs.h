@@ -28,6 +28,10 @@ struct KeptOutputs {
 // none.
 Result<std::optional<KeptOutputs>> find_kept(RunTable& table, const std::string& cache_key);
 
+// What is in the file of an output. kNotFound: there is none. kResourceExhausted: more than 1 MiB.
+Result<std::string> output_text(const ConditionOperand& operand,
+                                const std::filesystem::path& folder);
+
 // The text that a condition's `{step/file#member}` means, `folder` being the step's. kNotFound: no
 // such file or member. kInvalidArgument: the member is no single value. kResourceExhausted: a file
 // of more than 1 MiB.

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "base/check.h"
 #include "base/hash.h"
+#include "pipelines/gather.h"
 #include "pipelines/step_outputs.h"
 #include "store/file_system.h"
 #include "types/timestamp.h"
@@ -16,6 +18,19 @@ constexpr int kRefused = 3;  // a gate said no
 
 double between_zero_and_one(base::Random& random) {
   return static_cast<double>(random.next_u64() >> 11) * 0x1p-53;
+}
+
+void end(StepRecord& step, std::string_view state, std::string reason, base::Timestamp now) {
+  step.state = state;
+  step.reason = std::move(reason);
+  step.finished = now;
+}
+
+const StepRecord& find_step(const RunRecord& run, const std::string& name) {
+  const auto found = std::find_if(run.steps.begin(), run.steps.end(),
+                                  [&](const StepRecord& step) { return step.name == name; });
+  CHECK(found != run.steps.end());  // the definition was checked for it
+  return *found;
 }
 
 }  // namespace
@@ -48,58 +63,99 @@ Result<bool> StepRunner::answer_from_cache(StepRecord& step) {
   return true;
 }
 
+fs::path StepRunner::folder_of(const RunRecord& run, std::size_t position) const {
+  const StepRecord& step = run.steps[position];
+  if (!step.parent) return options_.folder / run.id / step.name;
+  return options_.folder / run.id / run.steps[*step.parent].name / item_folder(step.item);
+}
+
+bool StepRunner::end_by_condition(const RunRecord& run, StepRecord& step, const Plan& plan,
+                                  const PlannedStep& planned) {
+  const auto outcome = planned.definition.when->evaluate(
+      {.params = plan.params,
+       .output = [&](const auto& of) { return output_value(of, find_step(run, of.name).folder); },
+       .run_state = [&] { return end_of(run.steps).state; }});
+  if (!outcome) {
+    end(step, "failed", "its condition: " + outcome.error().message, wall_clock_.now());
+    return true;
+  }
+  if (outcome->holds) return false;
+  step.state = "skipped";
+  step.reason = "its condition says no: " + outcome->why;
+  step.started.reset();  // it never began
+  return true;
+}
+
+void StepRunner::expand(RunRecord& run, std::size_t position, const Plan& plan,
+                        const PlannedStep& planned) {
+  run.steps[position].state = "running";
+  if (!run.items(position).empty()) return;  // tried again
+  const Each& each = *planned.definition.each;
+  const auto items = find_items(each, plan, [&](const ConditionOperand& of) {
+    return fs::path(find_step(run, of.name).folder);
+  });
+  if (!items) return end(run.steps[position], "failed", items.error().message, wall_clock_.now());
+  if (items->size() > options_.items_max) {
+    return end(run.steps[position], "failed",
+               fmt::format("too many items: items={} limit={} (setting pipeline-items-max)",
+                           items->size(), options_.items_max),
+               wall_clock_.now());
+  }
+  for (std::size_t i = 0; i < items->size(); ++i) {
+    StepRecord item{.name = item_name(run.steps[position].name, i)};
+    item.parent = position;
+    item.item = i;
+    item.value = (*items)[i];
+    run.steps.push_back(std::move(item));
+  }
+}
+
 Result<bool> StepRunner::settle(RunRecord& run, std::size_t position, const Plan& plan,
                                 const fs::path& project) {
   StepRecord& step = run.steps[position];
-  const PlannedStep& planned = plan.steps[position];
-  const fs::path own = folder_of(run, step);
-  std::map<std::string, std::string> outputs_of, folders{{"out", own.string()}};
-  for (const std::size_t need : planned.needs) {
-    const StepRecord& before = run.steps[need];
-    outputs_of[before.name] = before.manifest_digest;
-    folders[before.name] = before.folder;
-  }
+  const PlannedStep& planned = plan.steps[run.planned(position)];
+  const StepDefinition& definition = planned.definition;
   step.started = wall_clock_.now();
   step.finished.reset();
   step.not_before.reset();
   step.reason.clear();
   step.exit_code.reset();
-  const auto end = [&](std::string_view state, std::string reason) {
-    step.state = state;
-    step.reason = std::move(reason);
-    step.finished = wall_clock_.now();
-  };
-  if (planned.definition.when) {
-    const auto outcome = planned.definition.when->evaluate(
-        {.params = plan.params,
-         .output = [&](const auto& of) { return output_value(of, folders.at(of.name)); },
-         .run_state = [&] { return end_of(run.steps).state; }});
-    if (!outcome) {
-      end("failed", "its condition: " + outcome.error().message);
-      return true;
-    }
-    if (!outcome->holds) {
-      end("skipped", "its condition says no: " + outcome->why);
-      step.started.reset();  // it never began
-      step.finished.reset();
-      return true;
-    }
-  }
-  if (planned.definition.run.empty()) {
+  if (definition.when && !step.parent && end_by_condition(run, step, plan, planned)) return true;
+  if (definition.run.empty()) {
     step.state = "waiting";
-    step.reason = planned.definition.approve;
+    step.reason = definition.approve;
     return true;
   }
-  const auto declared = declared_digests(planned.definition, project, inputs_);
+  if (definition.each && !step.parent) {
+    expand(run, position, plan, planned);
+    return true;
+  }
+  const auto declared = declared_digests(definition, project, inputs_);
   if (!declared) {
-    end("failed", declared.error().message);
+    end(step, "failed", declared.error().message, wall_clock_.now());
     return true;
   }
-  StepKey key = make_step_key(plan, planned, *declared, outputs_of);
+  std::map<std::string, std::string> item, outputs_of;
+  if (step.parent) {
+    auto texts = item_texts(definition.command, step.value);
+    if (!texts) {
+      end(step, "failed", texts.error().message, wall_clock_.now());
+      return true;
+    }
+    item = std::move(*texts);
+  }
+  std::map<std::string, std::string> texts = item;
+  texts["out"] = folder_of(run, position);
+  for (const std::size_t need : planned.needs) {
+    const StepRecord& before = run.steps[need];
+    outputs_of[before.name] = before.manifest_digest;
+    texts[before.name] = before.folder;
+  }
+  StepKey key = make_step_key(plan, planned, *declared, outputs_of, item);
   step.cache_key = key.digest;
   step.key_document = std::move(key.document);
-  step.command = command_of(plan, planned, [&](const std::string& name) { return folders[name]; });
-  if (planned.definition.cached() && TRY(answer_from_cache(step))) {
+  step.command = command_of(plan, planned, [&](const std::string& name) { return texts[name]; });
+  if (definition.cached() && TRY(answer_from_cache(step))) {
     step.finished = wall_clock_.now();
     return true;
   }
@@ -110,7 +166,7 @@ Result<void> StepRunner::begin(RunRecord& run, std::size_t position, const Plan&
                                const fs::path& project) {
   if (TRY(settle(run, position, plan, project))) return {};
   StepRecord& step = run.steps[position];
-  const fs::path own = folder_of(run, step);
+  const fs::path own = folder_of(run, position);
   std::error_code ignored;
   fs::remove_all(own, ignored);  // of a try before
   TRY(store::make_folders(own));
@@ -120,10 +176,41 @@ Result<void> StepRunner::begin(RunRecord& run, std::size_t position, const Plan&
   return {};
 }
 
+Result<void> StepRunner::gather(RunRecord& run, std::size_t position) {
+  StepRecord& step = run.steps[position];
+  const fs::path own = folder_of(run, position);
+  step.finished = wall_clock_.now();
+  ItemsEnd ended = end_of_items(run, position);
+  step.state = std::move(ended.state);
+  step.reason = std::move(ended.reason);
+  if (!step.is_good()) return {};
+  TRY(store::make_folders(own));
+  std::vector<GatheredItem> items;
+  for (const std::size_t at : run.items(position)) {
+    const StepRecord& item = run.steps[at];
+    const fs::path link = own / item_folder(item.item);
+    if (item.folder != link.string()) {  // answered from cache
+      std::error_code ec;
+      fs::remove_all(link, ec);  // of an earlier try
+      fs::create_directory_symlink(item.folder, link, ec);
+      if (ec)
+        return base::error(Code::kInternal, "outputs of an item can't be linked: link={} why={}",
+                           link.string(), ec.message());
+    }
+    items.push_back({.value = item.value, .manifest = item.manifest});
+  }
+  TRY(store::write_file(own / kItemsFile, list_of_items(items)));
+  step.folder = own.string();
+  step.manifest = gathered_manifest(items);
+  step.manifest_digest = base::sha256_hex(base::to_text(step.manifest));
+  step.exit_code = 0;
+  return {};
+}
+
 Command StepRunner::command_for(const RunRecord& run, std::size_t position, const Plan& plan,
                                 const fs::path& project) const {
   const StepRecord& step = run.steps[position];
-  const StepDefinition& definition = plan.steps[position].definition;
+  const StepDefinition& definition = plan.steps[run.planned(position)].definition;
   const char* path = std::getenv("PATH");
   std::map<std::string, std::string> environment = {
       {"SLIPWAY_URL", options_.url},
@@ -143,6 +230,10 @@ Command StepRunner::command_for(const RunRecord& run, std::size_t position, cons
        std::string(base::find_string(run.source, "commit").value_or(std::nullopt).value_or(""))},
       {"PATH", options_.path_prefix + (options_.path_prefix.empty() ? "" : ":") +
                    (path == nullptr ? "/usr/bin:/bin" : path)}};
+  if (step.parent) {
+    environment["SLIPWAY_ITEM"] = step.value;
+    environment["SLIPWAY_ITEM_INDEX"] = fmt::format("{}", step.item);
+  }
   if (definition.always) {
     const RunEnd so_far = end_of(run.steps);
     environment["SLIPWAY_RUN_STATE"] = so_far.state;

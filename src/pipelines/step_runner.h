@@ -23,6 +23,7 @@ class StepRunner {
     std::filesystem::path folder;  // runs and their outputs
     std::string url;               // of the server, for the steps
     std::string path_prefix;       // put before PATH, so that `slipway` and `python3` are found
+    std::size_t items_max = 1000;  // of one step
   };
   // What is given must outlive it.
   StepRunner(RunTable& table, const base::Clock& wall_clock, base::Random& random,
@@ -43,8 +44,9 @@ class StepRunner {
   JsonObject find_source(const std::filesystem::path& project, const std::string& run);
 
   // Finds out what the step at `position` needs no process for: whether its condition holds, a
-  // question to a person, an answer from cache, what it lacks. True: it is over, or waits for a
-  // person. False: it is pending, and its command has to run.
+  // question to a person, an answer from cache, what it lacks, the items that it becomes (behind
+  // the others in `run`). True: it is over, waits for a person, or runs as its items. False: it is
+  // pending, and its command has to run.
   Result<bool> settle(RunRecord& run, std::size_t position, const Plan& plan,
                       const std::filesystem::path& project);
 
@@ -52,6 +54,10 @@ class StepRunner {
   // person, or, when nothing it depends on has changed or it can't begin, one that is over.
   Result<void> begin(RunRecord& run, std::size_t position, const Plan& plan,
                      const std::filesystem::path& project);
+
+  // Ends a step of which no item is to come any more: with a folder that has the outputs of each in
+  // order, and the list of them (`items.json`).
+  Result<void> gather(RunRecord& run, std::size_t position);
 
   // What a running step runs, without its secrets.
   Command command_for(const RunRecord& run, std::size_t position, const Plan& plan,
@@ -65,9 +71,12 @@ class StepRunner {
                                 const std::function<bool()>& is_cancelled);
 
  private:
-  std::filesystem::path folder_of(const RunRecord& run, const StepRecord& step) const {
-    return options_.folder / run.id / step.name;
-  }
+  std::filesystem::path folder_of(const RunRecord& run, std::size_t position) const;
+  // Ends a step whose condition doesn't hold; true: it did.
+  bool end_by_condition(const RunRecord& run, StepRecord& step, const Plan& plan,
+                        const PlannedStep& planned);
+  // Makes a step the items that it has, or ends it.
+  void expand(RunRecord& run, std::size_t position, const Plan& plan, const PlannedStep& planned);
   Result<Exit> run_with_secrets(Command command, const StepDefinition& definition,
                                 const std::function<bool()>& should_stop);
   Result<bool> answer_from_cache(StepRecord& step);

@@ -145,6 +145,13 @@ CREATE TABLE pipeline_pools(
   PRIMARY KEY(workspace, name))
 )sql";
 
+// Items of a step with `each` are rows behind those of the plan.
+constexpr std::string_view kItems = R"sql(
+ALTER TABLE pipeline_steps ADD COLUMN parent INTEGER;
+ALTER TABLE pipeline_steps ADD COLUMN item INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE pipeline_steps ADD COLUMN value TEXT NOT NULL DEFAULT ''
+)sql";
+
 }  // namespace
 
 store::RoomMigrations migrations() {
@@ -155,7 +162,8 @@ store::RoomMigrations migrations() {
            {4, kIndexes},
            {5, kOutputs},
            {6, kEarlierTries},
-           {7, kPools}}};
+           {7, kPools},
+           {8, kItems}}};
 }
 
 }  // namespace slipway::pipelines

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 
 #include "pipelines/cache_key.h"
 
@@ -22,12 +23,35 @@ Result<std::string> why_it_runs(RunTable& table, const std::string& pipeline,
   return fmt::format("since run {}: {}", earlier->run, difference);
 }
 
+namespace {
+
+// "of its 3 items 2 succeeded, 1 cached"
+std::string count_of_items(const RunRecord& run, const StepRecord& step) {
+  std::map<std::string, int> counts;
+  int all = 0;
+  for (const StepRecord& item : run.steps) {
+    if (!item.parent || &run.steps[*item.parent] != &step) continue;
+    ++counts[item.state];
+    ++all;
+  }
+  std::string text;
+  for (const auto& [state, count] : counts)
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", count, state);
+  return fmt::format("of its {} items {}", all, text);
+}
+
+}  // namespace
+
 Result<std::string> why_it_is_so(RunTable& table, const RunRecord& run, const StepRecord& step,
                                  const StepDefinition& definition) {
-  if (step.state == "cached") {
+  const bool has_items = definition.each && !step.parent;
+  if (step.state == "cached" && !has_items) {
+    std::filesystem::path folder = std::filesystem::path(step.folder).parent_path();
+    if (step.parent) folder = folder.parent_path();
     return fmt::format("nothing it depends on has changed since run {}",
-                       std::filesystem::path(step.folder).parent_path().filename().string());
+                       folder.filename().string());
   }
+  if (has_items && step.started && step.reason.empty()) return count_of_items(run, step);
   if (step.tries == 0) {  // its command was not begun
     if (!step.reason.empty()) return step.reason;
     std::string waits;

@@ -111,6 +111,8 @@ pipelines:
       - {name: a, run: "echo {rounds} {{x}} > {out}/a", code: [a.py], env: [r.txt], inputs: ["dataset:rows", "model:m@champion"], outputs: [a], secrets: [KEY], pool: gpu, slots: 2, timeout: 1h,
          retry: {times: 2, after: 10s, factor: 3, at_most: 1h}, cache: false}
       - {name: ask, approve: Is it good, after: [a], timeout: 72h}
+      - {name: e, run: "echo {item.n}", after: [a], each: [{n: 1}, {n: x}], parallel: 2}
+      - {name: f, run: "echo {item}", each: "{a/a#list}"}
       - {name: b, run: "cat {a}/a", after: [a], retry: 1, always: true, when: "{rounds} >= 60 and {run.state} != 'failed'"}
 endpoints:
   late:
@@ -191,6 +193,7 @@ def every_key() -> sw.Project:
         sw.Step("a", "echo {rounds} {{x}} > {out}/a", code=["a.py"], env=["r.txt"], inputs=["dataset:rows", "model:m@champion"], outputs=["a"],
                 secrets=["KEY"], pool="gpu", slots=2, timeout=dt.timedelta(hours=1), retry=sw.Retry(times=2, after="10s", factor=3, at_most=dt.timedelta(hours=1)), cache=False),
         sw.Step("ask", approve="Is it good", after=["a"], timeout="72h"),
+        sw.Step("e", "echo {item.n}", after=["a"], each=[{"n": 1}, {"n": "x"}], parallel=2), sw.Step("f", "echo {item}", each="{a/a#list}"),
         sw.Step("b", "cat {a}/a", after=["a"], retry=1, always=True, when="{rounds} >= 60 and {run.state} != 'failed'")], priority=5)
     late = sw.Endpoint("late", "models:/m@champion", features=service, output="late", shadow={"frozen": "models:/m/1"}, release=sw.Release(
         delay="6h", steps=[10, 50, 100], hold="24h", check="6h", guard=sw.Guard(

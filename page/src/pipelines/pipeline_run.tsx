@@ -64,7 +64,8 @@ function Body({ run }: { run: PipelineRun }) {
       return after;
     });
   const view = query.get("view") === "time" ? "time" : "graph";
-  const step = run.steps.find(({ name }) => name === query.get("step"));
+  const rows = run.steps.flatMap((each) => [each, ...(each.items ?? [])]);
+  const step = rows.find(({ name }) => name === query.get("step"));
   const selected = step?.name ?? null;
   const select = (name: string) => change("step", name === selected ? "" : name);
   const params = Object.entries(run.params).map(([key, value]) => `${key}=${value}`);
@@ -111,7 +112,7 @@ function Body({ run }: { run: PipelineRun }) {
             </Table.Tr>
           </Table.Thead>
           <Table.Tbody>
-            {run.steps.map((each) => (
+            {rows.map((each) => (
               <Row key={each.name} run={run.id} step={each} isShown={each === step} show={() => select(each.name)} />
             ))}
           </Table.Tbody>
