@@ -24,6 +24,7 @@ DUCKDB = """
 import duckdb, json, sys
 before, after, columns, folder = sys.argv[1], sys.argv[2], sys.argv[3].split(","), sys.argv[4]
 db = duckdb.connect(config={"threads": 2, "memory_limit": "1GB", "temp_directory": folder})
+db.sql("SET enable_progress_bar = false")
 differs = {c: f'(a."{c}" IS DISTINCT FROM b."{c}")' for c in columns}
 both = "a.id IS NOT NULL AND b.id IS NOT NULL"
 counts = [f"count(*) FILTER ({both} AND {differs[c]})" for c in columns]

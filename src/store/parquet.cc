@@ -50,7 +50,7 @@ class ParquetReader {
       return base::error(Code::kNotFound, "no such file: file={}", file.string());
     const auto open_as = [&](auto opened) -> Result<ParquetReader> {
       if (!opened.ok()) return arrow_error(opened.status(), Code::kCorruption, file);
-      return open_input(std::move(*opened), file, memory_max);
+      return open_input(std::move(*opened), file, memory_max, access);
     };
     return access == ParquetAccess::kRead ? open_as(arrow::io::ReadableFile::Open(file.string()))
                                           : open_as(arrow::io::MemoryMappedFile::Open(
@@ -95,7 +95,8 @@ class ParquetReader {
  private:
   static Result<ParquetReader> open_input(std::shared_ptr<arrow::io::RandomAccessFile> input,
                                           const std::filesystem::path& file,
-                                          std::optional<std::int64_t> memory_max) {
+                                          std::optional<std::int64_t> memory_max,
+                                          ParquetAccess access = ParquetAccess::kMapped) {
     try {
       ParquetReader opened;
       arrow::MemoryPool* pool = arrow::default_memory_pool();
@@ -106,7 +107,11 @@ class ParquetReader {
       parquet::arrow::FileReaderBuilder builder;
       arrow::Status status = builder.Open(std::move(input), parquet::ReaderProperties(pool));
       if (!status.ok()) return arrow_error(status, Code::kCorruption, file);
-      auto reader = builder.memory_pool(pool)->Build();
+      parquet::ArrowReaderProperties arrow_properties;
+      // Arrow reads ahead all that was asked for: of a mapped file that is nothing, of another all
+      // of its row groups.
+      arrow_properties.set_pre_buffer(access == ParquetAccess::kMapped);
+      auto reader = builder.memory_pool(pool)->properties(arrow_properties)->Build();
       if (!reader.ok()) return arrow_error(reader.status(), Code::kCorruption, file);
       opened.reader_ = std::move(*reader);
       status = opened.reader_->GetSchema(&opened.schema_);

@@ -52,6 +52,7 @@ class RowRecords {
     std::size_t size() const { return words_.size() / width_; }
     RowRecord record(std::size_t at) const;
     std::uint64_t first_key(std::size_t at) const;
+    void prefetch(std::size_t at) const { __builtin_prefetch(words_.data() + at * width_); }
     std::span<const std::uint32_t> cells(std::size_t at) const {
       return std::span(words_).subspan(at * width_ + kRecordWords, width_ - kRecordWords);
     }
