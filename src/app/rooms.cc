@@ -12,6 +12,7 @@
 #include "api/own/advice_routes.h"
 #include "api/own/dataset_routes.h"
 #include "api/own/drift_routes.h"
+#include "api/own/drill_routes.h"
 #include "api/own/endpoint_routes.h"
 #include "api/own/feature_routes.h"
 #include "api/own/gate_routes.h"
@@ -315,6 +316,7 @@ struct Application::Rooms::Impl {
         neighbourhood(releases, features, clock),
         incidents(f.db, clock, neighbourhood,
                   base::Duration::hours(f.settings.incident_look_back_hours)),
+        drills(f.db, clock, static_cast<std::size_t>(f.settings.drills_kept_max)),
         actions(pipelines, releases, incidents),
         topics(f.db, f.clock, {.messages_max = f.settings.topic_messages_max}),
         topic_logs(topics),
@@ -412,6 +414,7 @@ struct Application::Rooms::Impl {
   ModelAttributions attributions;
   EndpointNeighbourhood neighbourhood;
   incidents::Incidents incidents;
+  monitor::DrillLog drills;
   AlertActions actions;
   store::LocalLog topics;
   TopicLogs topic_logs;
@@ -441,7 +444,8 @@ std::vector<store::RoomMigrations> Application::Rooms::migrations() {
       releases::migrations(),         monitor::migrations(),         Project::migrations(),
       webhooks::migrations(),         tracking::import_migrations(), traces::migrations(),
       evaluations::migrations(),      AliasFollower::migrations(),   store::LocalLog::migrations(),
-      streams::Streams::migrations(), invocations::migrations(),     incidents::migrations()};
+      streams::Streams::migrations(), invocations::migrations(),     incidents::migrations(),
+      monitor::DrillLog::migrations()};
 }
 
 Result<void> Application::Rooms::open() {
@@ -622,6 +626,7 @@ void Application::Rooms::add_leading_routes(http::Router& router) {
   router.add_all(api::own::route_routes(i.webhooks));
   router.add_all(api::own::silence_routes(*i.monitor));
   router.add_all(api::own::incident_routes(i.incidents));
+  router.add_all(api::own::drill_routes(i.drills, i.releases));
   router.add_all(
       api::own::drift_routes(i.datasets, *i.monitor, i.foundation.settings.drift_rows_max));
   router.add_all(api::own::streaming_routes(i.streams, i.topics));

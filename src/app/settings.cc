@@ -474,6 +474,8 @@ const std::vector<SettingInfo>& setting_table() {
               "not heard of for ten times as long."),
       integer("incident-look-back-hours", &Settings::incident_look_back_hours, 1, 8'760,
               "How long before an incident its time line begins, and changes are suspects."),
+      integer("drills-kept-max", &Settings::drills_kept_max, 1, 1'000,
+              "Results of drills that are kept of each endpoint; the oldest go first."),
       integer("webhook-deliveries-max", &Settings::webhook_deliveries_max, 1, 1'000'000,
               "Deliveries of one webhook that may wait; what comes after them stays in the event "
               "log until there is room."),

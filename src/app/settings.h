@@ -135,6 +135,7 @@ struct Settings {
   std::string webhook_ca_file;
   std::int64_t alert_repeat_seconds = 60;
   std::int64_t incident_look_back_hours = 168;
+  std::int64_t drills_kept_max = 50;
   std::int64_t webhook_workers = 4;
   std::int64_t webhook_timeout_seconds = 30;
   std::int64_t webhook_retries_max = 3;

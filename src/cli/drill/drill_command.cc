@@ -43,7 +43,7 @@ struct Flags {
   double share = 1;
   std::uint64_t seed = 1;
   std::optional<double> fail_under;
-  bool smallest = false;
+  bool smallest = false, keep = true;
 };
 
 struct Times {
@@ -294,6 +294,19 @@ Result<std::optional<EarlierDrill>> read_earlier(const Flags& flags) {
   return std::optional(TRY(EarlierDrill::read(text, flags.endpoint)));
 }
 
+// The server shows it on its page. That it can't keep it makes no drill worse.
+void hand_in(const Context& context, const Flags& flags, const JsonObject& report) {
+  Client production(context);
+  const auto kept = production.post(path_of("/slipway/v1/endpoints/{}/drills", {flags.endpoint}),
+                                    {{"report", report}});
+  if (!kept) {
+    std::fprintf(stderr, "the server does not keep the result: %s\n", kept.error().message.c_str());
+    return;
+  }
+  std::fprintf(stderr, "%s/ui%s\n", context.url.c_str(),
+               path_of("/endpoints/{}/drills", {flags.endpoint}).c_str());
+}
+
 int run_drill(const Context& context, const Flags& flags, const RecordingFlags& recorded) {
   const auto earlier = read_earlier(flags);  // before the work, and before --out may replace it
   if (!earlier) return fail(earlier.error(), context);
@@ -316,6 +329,7 @@ int run_drill(const Context& context, const Flags& flags, const RecordingFlags& 
     if (!written) return fail(written.error(), context);
   }
   std::fputs(context.json ? (json + "\n").c_str() : show_drill(*report, trend).c_str(), stdout);
+  if (flags.keep) hand_in(context, flags, object);
   if (!flags.out.empty()) std::fprintf(stderr, "written to %s\n", flags.out.c_str());
   return flags.fail_under && report->share() < *flags.fail_under ? kGateSaidNo : kOk;
 }
@@ -348,6 +362,8 @@ void add_drill_command(CLI::App& root, Context& context, int& exit_code) {
                     "Halve the share of what was noticed until it is not");
   command->add_option("--seed", flags->seed, "For what is drawn")->capture_default_str();
   command->add_option("--out", flags->out, "A page (.html) or a file (.json) with the results");
+  command->add_flag("--keep,!--no-keep", flags->keep,
+                    "Leave the result with the server, for its page; default: yes");
   command->add_option("--against", flags->against,
                       "An earlier drill's JSON: what got better or worse since");
   command

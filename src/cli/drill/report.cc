@@ -104,6 +104,25 @@ th.up{writing-mode:vertical-rl;transform:rotate(180deg);font-weight:500}td.cell{
 code{font:13px ui-monospace,monospace}@media print{body{margin:0;font-size:11px}}
 )";
 
+// Each fault that a monitor noticed, and after how long each of its alerts did. Empty: none fired.
+std::string matrix_text(const DrillReport& report) {
+  std::vector<TableColumn> columns{{"FAULT", "fault"}};
+  std::set<std::string> known;
+  JsonArray rows;
+  for (const auto* verdicts : {&report.faults, &report.controls}) {
+    for (const Verdict& verdict : *verdicts) {
+      JsonObject row{{"fault", verdict.fault}};
+      for (const NoticedBy& one : verdict.noticed) {
+        const std::string rule = one.monitor + "/" + one.alert;
+        if (known.insert(rule).second) columns.push_back({rule, rule});
+        row[rule] = delay_text(one.delay);
+      }
+      if (!verdict.noticed.empty()) rows.push_back(std::move(row));
+    }
+  }
+  return rows.empty() ? std::string() : table(rows, columns);
+}
+
 }  // namespace
 
 std::string show_drill(const DrillReport& report, const std::optional<Trend>& trend) {
@@ -133,6 +152,8 @@ std::string show_drill(const DrillReport& report, const std::optional<Trend>& tr
                                {"false", fired.empty() ? "silent" : "FALSE: " + fired}});
   }
   out += "\n" + table(quiet, {{"CONTROL", "control"}, {"WHAT", "what"}, {"ALERTS", "false"}});
+  if (const std::string matrix = matrix_text(report); !matrix.empty())
+    out += "\nAfter how long each alert fired:\n" + matrix;
   if (report.caught() < std::ssize(report.faults)) out += "\nNot covered:\n";
   for (const Verdict& verdict : report.faults) {
     if (!verdict.caught) out += "  " + uncovered(verdict) + "\n";

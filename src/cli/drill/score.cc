@@ -130,6 +130,19 @@ std::optional<Suggestion> suggest(const Played& played,
   return best;
 }
 
+// `alerts` are sorted by time.
+std::vector<NoticedBy> first_of_each(const std::vector<const Json*>& alerts, Timestamp start) {
+  std::vector<NoticedBy> found;
+  std::set<std::string> known;
+  for (const Json* alert : alerts) {
+    if (!known.insert(rule_of(*alert)).second) continue;
+    found.push_back({.monitor = cell(member_at(*alert, "monitor")),
+                     .alert = cell(member_at(*alert, "alert")),
+                     .delay = *time_in(*alert, "time") - start});
+  }
+  return found;
+}
+
 void take_first_alert(Verdict& verdict, const Json& alert, const Played& played) {
   verdict.by = "alert " + cell(member_at(alert, "alert"));
   verdict.delay = *time_in(alert, "time") - played.dose.start;
@@ -251,6 +264,12 @@ JsonObject Verdict::to_json() const {
                     {"cause_right", json_of(is_cause_right)},
                     {"action", action.empty() ? Json(nullptr) : Json(action)},
                     {"action_right", json_of(is_action_right)}};
+  JsonArray by_alert;
+  for (const NoticedBy& one : noticed) {
+    by_alert.push_back(JsonObject{
+        {"monitor", one.monitor}, {"alert", one.alert}, {"delay_seconds", seconds_of(one.delay)}});
+  }
+  object["noticed"] = std::move(by_alert);
   object["failed_requests"] = failed;
   object["recovery_seconds"] = recovery ? Json(seconds_of(*recovery)) : Json(nullptr);
   object["lost"] = texts(lost);
@@ -267,6 +286,7 @@ Verdict judge(const Played& played, const Observed& baseline,
       .fault = fault.name, .what = fault.what, .group = fault.group, .share = played.dose.share};
   const auto fresh = new_alerts(played.observed.alerts, baseline.alerts, played.dose.start);
   for (const Json* alert : fresh) verdict.alerts.push_back(cell(member_at(*alert, "alert")));
+  verdict.noticed = first_of_each(fresh, played.dose.start);
   const auto refused = played.observed.replay.failed - baseline.replay.failed;
   verdict.failed = std::max<std::int64_t>(refused, 0);
   if (fault.group == FaultGroup::kMachine) {

@@ -26,6 +26,12 @@ struct Suggestion {
   JsonObject to_json() const;
 };
 
+// An alert that fired because of a fault, the first time.
+struct NoticedBy {
+  std::string monitor, alert;
+  base::Duration delay;  // from the start, in event time
+};
+
 struct Verdict {
   std::string fault, what;
   FaultGroup group = FaultGroup::kControl;
@@ -39,6 +45,7 @@ struct Verdict {
   std::optional<base::Duration> recovery;  // of a machine: until everything is done, in event time
   std::vector<std::string> lost;           // what was acknowledged before it, and is gone
   std::vector<std::string> alerts;         // all that fired because of it
+  std::vector<NoticedBy> noticed;          // each of them once, the first to notice first
   std::vector<std::string> named;          // causes that the first alert names
   std::optional<bool> is_cause_right;      // nothing: there is no cause to name
   std::string action;                      // "retrain started"; empty: none
