@@ -380,6 +380,67 @@ export interface ExplainedRequest {
   features: ExplainedFeature[];
 }
 
+// ---- drills: which faults somebody would notice
+
+// An alert that would have noticed, with a threshold that no control reaches.
+export interface SuggestedAlert {
+  metric: string;
+  window: WindowKind;
+  over?: number;
+  under?: number;
+  min_rows: number;
+  delay_seconds: number;
+}
+
+export interface DrillVerdict {
+  fault: string;
+  what: string;
+  group: string;
+  share: number;
+  caught: boolean; // of a control: somebody cried wolf
+  by: string | null;
+  delay_seconds: number | null;
+  harmed: number;
+  action: string | null;
+  action_right: boolean | null;
+  cause_right: boolean | null;
+  noticed: { monitor: string; alert: string; delay_seconds: number }[]; // alerts that fired because of it
+  suggestion: SuggestedAlert | null; // for what was missed
+}
+
+export interface DrillReport {
+  endpoint: string;
+  from: string;
+  start: string;
+  until: string;
+  grade: string;
+  caught: number;
+  faults_played: number;
+  false_pages: number;
+  alerts_without_fault: number;
+  sources_not_pushed: string[];
+  not_made: string[];
+  faults: DrillVerdict[];
+  controls: DrillVerdict[];
+}
+
+export interface DrillSummary {
+  id: number;
+  time: string;
+  actor: string;
+  grade: string;
+  caught: number;
+  faults_played: number;
+  false_pages: number;
+}
+
+export interface KeptDrill {
+  id: number;
+  time: string;
+  actor: string;
+  report: DrillReport;
+}
+
 // ---- incidents
 
 export type IncidentState = "open" | "mitigated" | "resolved";
@@ -528,6 +589,11 @@ export interface Run {
   inputs: { dataset_inputs?: { dataset: { name: string; digest: string } }[] };
 }
 
+export interface RegisteredModel {
+  name: string;
+  latest_versions?: { version: string; run_id: string }[];
+}
+
 // A run with the histories of its first metrics by name, each of at most 2500 points.
 export interface RunAndCurves {
   run: Run;
@@ -550,6 +616,7 @@ export interface RunWatcher {
 
 const kTimeoutMs = 15_000;
 export const kCurvesMax = 24;
+const kRunsNamedMax = 8;
 
 // A failed request, in words for people. `gone`: nothing answered at all.
 export class ApiError extends Error {
@@ -606,6 +673,7 @@ export const api = {
   clock: (s?: AbortSignal) => get<Clock>(own("clock"), s),
   overview: (s?: AbortSignal) => get<Overview>(own("overview"), s),
 
+  endpoints: async (s?: AbortSignal) => (await get<{ endpoints: Endpoint[] }>(own("endpoints"), s)).endpoints,
   endpoint: (name: string, s?: AbortSignal) => get<Endpoint>(own("endpoints", name), s),
   revisions: async (name: string, s?: AbortSignal) =>
     (await get<{ revisions: Revision[] }>(own("endpoints", name, "revisions"), s)).revisions,
@@ -635,8 +703,13 @@ export const api = {
 
   skew: (endpoint: string, s?: AbortSignal) => get<Skew>(`${own("features", "skew")}?endpoint=${encodeURIComponent(endpoint)}`, s),
   featureViews: async (s?: AbortSignal) => (await get<{ views: FeatureViewFacts[] }>(own("features"), s)).views,
+  featureServices: (s?: AbortSignal) => get<{ services: { name: string; outputs: { name: string }[] }[] }>(own("features"), s),
   explain: (endpoint: string, request: string, feature: string, s?: AbortSignal) =>
     get<ExplainedRequest>(`${own("features", "explain")}?${new URLSearchParams({ endpoint, request, feature })}`, s),
+
+  drills: async (endpoint: string, s?: AbortSignal) =>
+    (await get<{ drills: DrillSummary[] }>(own("endpoints", endpoint, "drills"), s)).drills,
+  drill: (endpoint: string, id: number, s?: AbortSignal) => get<KeptDrill>(own("endpoints", endpoint, "drills", String(id)), s),
 
   acknowledge: (alert: number, comment: string, actor: string) =>
     post<Alert>(own("alerts", String(alert), "acknowledge"), { comment, actor }),
@@ -656,6 +729,8 @@ export const api = {
   pipelines: async (s?: AbortSignal) => (await get<{ pipelines: Pipeline[] }>(own("pipelines"), s)).pipelines,
   pipelineRuns: async (pipeline: string, s?: AbortSignal) =>
     (await get<{ runs: ListedRun[] }>(`${own("pipelines", pipeline, "runs")}?steps=true`, s)).runs,
+  newestPipelineRuns: async (pipeline: string, most: number, s?: AbortSignal) =>
+    (await get<{ runs: Omit<PipelineRun, "steps">[] }>(`${own("pipelines", pipeline, "runs")}?limit=${most}`, s)).runs,
   schedules: async (s?: AbortSignal) => (await get<{ schedules: Schedule[] }>(own("schedules"), s)).schedules,
   pauseSchedule: (schedule: string, pause: boolean) =>
     post<Schedule>(own("schedules", schedule, pause ? "pause" : "resume"), {}),
@@ -685,6 +760,20 @@ export const api = {
     const page = await post<{ runs?: Run[]; next_page_token?: string }>(mlflow + "runs/search", query, s);
     return { runs: page.runs ?? [], more: page.next_page_token !== undefined };
   },
+  // Of all experiments, the newest whose name or id has these letters.
+  runsNamed: async (letters: string, s?: AbortSignal): Promise<Run[]> => {
+    const experiments = (await api.experiments(s)).map(({ experiment_id }) => experiment_id);
+    const plain = letters.replace(/["'\\%_]/g, "");
+    if (plain === "" || experiments.length === 0) return [];
+    const filter = `attributes.run_name ILIKE "%${plain}%"`;
+    const query = { experiment_ids: experiments, filter, max_results: kRunsNamedMax, order_by: ["attributes.start_time DESC"] };
+    const named = (await post<{ runs?: Run[] }>(mlflow + "runs/search", query, s)).runs ?? [];
+    if (!/^[0-9a-f]{32}$/.test(plain)) return named;
+    const { run } = await get<{ run: Run }>(`${mlflow}runs/get?run_id=${plain}`, s).catch(() => ({ run: undefined }));
+    return run ? [run, ...named] : named;
+  },
+  registeredModels: async (s?: AbortSignal) =>
+    (await get<{ registered_models?: RegisteredModel[] }>(`${mlflow}registered-models/search?max_results=1000`, s)).registered_models ?? [],
   runAndCurves: async (id: string, s?: AbortSignal): Promise<RunAndCurves> => {
     const [{ run }, { curves }] = await Promise.all([
       get<{ run: Run }>(`${mlflow}runs/get?run_id=${encodeURIComponent(id)}`, s),

@@ -7,6 +7,7 @@ import { Empty } from "./components/loaded";
 import { Head, Time } from "./components/words";
 import { DatasetPage } from "./datasets/dataset";
 import { DatasetsPage } from "./datasets/datasets";
+import { DrillPage } from "./drill/drill";
 import { EndpointPage } from "./endpoint/endpoint";
 import { ExperimentPage } from "./experiments/experiment";
 import { ExperimentsPage } from "./experiments/experiments";
@@ -20,6 +21,7 @@ import { MonitoringPage } from "./monitoring/monitoring";
 import { PlainPage } from "./plain/plain";
 import { PipelineRunPage } from "./pipelines/pipeline_run";
 import { PipelinesPage } from "./pipelines/pipelines";
+import { SearchButton } from "./search/search";
 
 const kScreens: [string, string][] = [
   ["/", "Models"],
@@ -48,8 +50,9 @@ export function App() {
                 </NavLink>
               ))}
             </nav>
-            <Group gap="sm" wrap="nowrap">
+            <Group gap={8} wrap="nowrap">
               <EventClock />
+              <SearchButton />
               <SchemeButton />
             </Group>
           </div>
@@ -83,6 +86,7 @@ function Screens() {
       <Route path="/endpoints/:name" element={<EndpointPage />} />
       <Route path="/endpoints/:name/monitoring" element={<MonitoringPage />} />
       <Route path="/endpoints/:name/features" element={<FeaturesPage />} />
+      <Route path="/endpoints/:name/drills" element={<DrillPage />} />
       <Route path="/endpoints/:name/plain" element={<PlainPage />} />
       <Route path="/incidents" element={<IncidentsPage />} />
       <Route path="/incidents/:id" element={<IncidentPage />} />
@@ -128,7 +132,8 @@ function EventClock() {
           </Badge>
         )}
         <Text size="sm">
-          <Time at={data.now} /> UTC
+          <Time at={data.now} />
+          <span className="wide-only"> UTC</span>
         </Text>
       </Group>
     </Tooltip>

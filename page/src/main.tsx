@@ -9,11 +9,15 @@ import { App } from "./app";
 
 const theme = createTheme({
   primaryColor: "cyan",
-  primaryShade: { light: 8, dark: 6 },
+  primaryShade: 9,
   defaultRadius: "md",
   fontFamily: "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif",
   fontFamilyMonospace: "ui-monospace, 'SF Mono', Menlo, Consolas, 'DejaVu Sans Mono', monospace",
-  components: { Anchor: Anchor.extend({ defaultProps: { size: "sm" } }) },
+  components: {
+    Anchor: Anchor.extend({ defaultProps: { size: "sm" } }),
+    // Who has no mouse scrolls with the arrows.
+    TableScrollContainer: { defaultProps: { type: "native", tabIndex: 0 } },
+  },
   headings: { fontWeight: "650" },
 });
 

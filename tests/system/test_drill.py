@@ -1,4 +1,5 @@
-"""`slipway drill`: each fault of a small project is played by the built binary against a copy of its endpoint; production only is read."""
+"""`slipway drill`: each fault of a small project is played by the built binary against a copy of its endpoint; production only is read,
+and keeps the result, which its page shows."""
 import json
 import os
 import pathlib
@@ -9,7 +10,9 @@ import sys
 import pytest
 import requests
 import small_project
+import yaml
 from conftest import BINARY, Server, eventually
+from playwright.sync_api import expect
 
 TIMES = ["--from", "2024-01-15T00:00:00Z", "--start", "2024-01-22T00:00:00Z", "--until", "2024-02-04T00:00:00Z"]
 
@@ -32,7 +35,16 @@ def production(tmp_path_factory):
 
 def state(server) -> list:
     paths = ["clock", "endpoints/sale", "endpoints/sale/revisions", "alerts", "events?limit=1000", "features"]
-    return [requests.get(f"{server.url}/slipway/v1/{path}", timeout=10).text for path in paths]
+    read = [requests.get(f"{server.url}/slipway/v1/{path}", timeout=10).json() for path in paths]
+    events = next(part for part in read if "events" in part)
+    events["events"] = [event for event in events["events"] if event["kind"] != "drill.kept"]
+    return read
+
+
+def kept(server, path="") -> dict:
+    reply = requests.get(f"{server.url}/slipway/v1/endpoints/sale/drills{path}", timeout=10)
+    assert reply.ok, reply.text
+    return reply.json()
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +119,72 @@ def test_controls_are_silent_and_the_grade_counts(played):
 def test_the_page_needs_nobody_else(played):
     assert "nobody would know" in played["page"] and "log_loss" in played["page"]
     assert not re.search(r"(src|href)=", played["page"])
+
+
+def text_of(delay_seconds: float) -> str:
+    days, hours = int(delay_seconds // 86400), int(delay_seconds // 3600 % 24)
+    return "at once" if delay_seconds < 60 else (f"{days}d {hours}h" if hours else f"{days}d") if days else f"{hours}h"
+
+
+def test_the_server_keeps_the_result_and_its_page_shows_it(production, played, open_page):
+    report = {name: part for name, part in played.items() if name not in ("page", "production_changed")}
+    assert kept(production, "/1")["report"] == report
+    page = open_page(f"{production.url}/ui/endpoints/sale/drills?drill=1", permissions=["clipboard-read", "clipboard-write"])
+    expect(page.get_by_role("img", name=f"Grade {report['grade']}")).to_be_visible()
+    expect(page.get_by_text(f"{report['caught']} of {report['faults_played']} faults noticed, {report['false_pages']} false pages over 4 controls")).to_be_visible()
+    matrix = page.get_by_role("table", name="Faults by monitor")
+    columns = [heading.inner_text().split() for heading in matrix.get_by_role("columnheader").all()]
+    expect(matrix.get_by_role("row")).to_have_count(1 + len(report["faults"]) + len(report["controls"]))
+    for verdict in report["faults"]:
+        row = matrix.get_by_role("row").filter(has=page.get_by_text(verdict["fault"], exact=True))
+        expect(row).to_contain_text("nobody would know" if not verdict["caught"] else text_of(verdict["delay_seconds"]))
+        cells = dict(zip(map(tuple, columns), [cell.inner_text() for cell in row.locator("th, td").all()], strict=True))
+        for one in verdict["noticed"]:
+            assert cells[one["alert"], one["monitor"]] == text_of(one["delay_seconds"]), verdict["fault"]
+        assert sum(text != "·" for column, text in cells.items() if column[1:] == ("sale-health",)) == len(verdict["noticed"])
+    missed = [verdict for verdict in report["faults"] if not verdict["caught"]]
+    assert missed
+    for verdict in missed:
+        words = page.get_by_role("region", name="Not covered").get_by_role("article", name=verdict["fault"])
+        expect(words).to_contain_text("nobody would know")
+        if not (would := verdict["suggestion"]):
+            expect(words).to_contain_text("No metric of a monitor moves")
+            continue
+        words.get_by_role("button", name="Copy").click()
+        expect(words.get_by_role("status")).to_have_text("Copied")
+        (alert,) = yaml.safe_load(page.evaluate("navigator.clipboard.readText()")).values()
+        bound = "over" if "over" in would else "under"
+        assert alert == {"metric": would["metric"], "window": would["window"], bound: pytest.approx(would[bound], rel=1e-3), "min_rows": would["min_rows"]}
+
+
+def test_a_drill_after_it_makes_a_trend(production, played, open_page):
+    number = kept(production)["drills"][0]["id"]
+    words = [*production.drill, "--faults", "nulls:pages,labels"]
+    done = production.cli(*words, "--no-keep")
+    assert "After how long each alert fired:" in done.stdout and re.search(r"nulls:pages +1d", done.stdout)
+    assert kept(production)["drills"][0]["id"] == number
+    done = production.cli(*words)
+    assert f"{production.url}/ui/endpoints/sale/drills" in done.stderr
+    drills = kept(production)["drills"]
+    assert drills[0]["id"] == number + 1 and (drills[0]["caught"], drills[0]["faults_played"]) == (1, 2)
+    page = open_page(f"{production.url}/ui/endpoints/sale/drills")
+    table = page.get_by_role("table", name="Drills", exact=True)
+    expect(table.get_by_role("row")).to_have_count(1 + len(drills))
+    for row, drill in zip(table.get_by_role("row").all()[1:], drills, strict=True):
+        expect(row).to_contain_text(f"{drill['caught']} of {drill['faults_played']}")
+    expect(page.get_by_role("figure", name=re.compile("Share of faults noticed, by drill: noticed 0.5"))).to_be_visible()
+    expect(page.get_by_text("Of the faults that both played, none is noticed sooner or later.")).to_be_visible()
+    table.get_by_role("link", name="1", exact=True).click()
+    expect(page.get_by_role("img", name=f"Grade {played['grade']}")).to_be_visible()
+
+
+def test_what_is_no_report_is_refused(production, played):
+    report = kept(production, "/1")["report"]
+    for changed, said in ({**report, "grade": "Z"}, "report: grade must be A to E"), ({**report, "faults": [{}]}, "faults[0]"), (None, "report must be what"):
+        reply = requests.post(f"{production.url}/slipway/v1/endpoints/sale/drills", json={"report": changed}, timeout=10)
+        assert reply.status_code == 400 and said in reply.json()["error"]["message"], reply.text
+    assert requests.post(f"{production.url}/slipway/v1/endpoints/nobody/drills", json={"report": report}, timeout=10).status_code == 404
+    assert requests.get(f"{production.url}/slipway/v1/endpoints/sale/drills/999", timeout=10).status_code == 404
 
 
 def test_suggested_alerts_notice_and_cry_no_wolf(production, played, tmp_path):

@@ -259,6 +259,13 @@ def test_a_model_in_plain_words_is_one_sheet(endpoint, open_page):
     assert len(re.findall(rb"/Type\s*/Page\b", page.pdf(format="A4"))) == 1
 
 
+def test_without_a_drill_the_page_says_how_to_play_one(endpoint, open_page):
+    page = open_page(endpoint.url + "/ui/endpoints/berth")
+    page.get_by_role("link", name="Drill").click()
+    expect(page.get_by_text("No drill was played for this endpoint yet.")).to_be_visible()
+    expect(page.get_by_text("slipway drill berth --requests")).to_be_visible()
+
+
 def background(page):
     red, green, blue = map(int, re.findall(r"\d+", page.evaluate("getComputedStyle(document.body).backgroundColor"))[:3])
     return "dark" if red + green + blue < 300 else "light"

@@ -1,6 +1,7 @@
-import { Alert, Button, Group, Modal, Stack, Textarea, TextInput } from "@mantine/core";
+import { Alert, Button, Group, Stack, Textarea, TextInput } from "@mantine/core";
 import { type FormEvent, type ReactNode, useEffect, useState } from "react";
 import { told } from "../lib/problem";
+import { Dialog } from "./dialog";
 
 const kActorKey = "slipway-actor";
 
@@ -42,7 +43,7 @@ export function ConfirmDialog({ title, verb, color, act, close, label = "Reason"
   };
 
   return (
-    <Modal opened onClose={close} title={title} centered>
+    <Dialog title={title} close={close}>
       <form onSubmit={(event) => void submit(event)}>
         <Stack gap="sm">
           {children}
@@ -63,6 +64,6 @@ export function ConfirmDialog({ title, verb, color, act, close, label = "Reason"
           </Group>
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   );
 }

@@ -119,7 +119,7 @@ export function Fact({ name, children }: { name: string; children: ReactNode }) 
 
 export function Command({ children }: { children: string }) {
   return (
-    <Code block className="command">
+    <Code block className="command" tabIndex={0}>
       {children}
     </Code>
   );

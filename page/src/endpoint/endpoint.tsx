@@ -68,6 +68,9 @@ export function EndpointPage() {
         <Button component={Link} to={`/endpoints/${encodeURIComponent(name)}/monitoring`} variant="default">
           Monitoring
         </Button>
+        <Button component={Link} to={`/endpoints/${encodeURIComponent(name)}/drills`} variant="default">
+          Drill
+        </Button>
         {data?.endpoint.definition.features && (
           <Button component={Link} to={`/endpoints/${encodeURIComponent(name)}/features`} variant="default">
             Features
@@ -173,7 +176,7 @@ function Body({ endpoint, revisions, gates }: EndpointFacts) {
       {gates.length > 0 && <Verdicts gates={gates} />}
       <Text size="sm" c="dimmed">
         The same by command: <Code>slipway endpoints rollback {endpoint.name}</Code>.{" "}
-        <Anchor component={Link} to="/pipelines" size="sm">
+        <Anchor component={Link} to="/pipelines" size="sm" underline="always">
           Pipelines
         </Anchor>
       </Text>

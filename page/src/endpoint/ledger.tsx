@@ -49,7 +49,7 @@ export function Ledger({ revisions, gates, current, lastGood }: LedgerProps) {
                     <b>{revision.number}</b>
                     {revision.number === current && <Badge size="xs">now</Badge>}
                     {revision.number === lastGood && (
-                      <Badge size="xs" color="teal" variant="light">
+                      <Badge size="xs" color="teal" variant="light" className="word">
                         last good
                       </Badge>
                     )}

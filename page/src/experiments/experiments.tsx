@@ -18,32 +18,34 @@ export function ExperimentsPage() {
               <Command>{`export MLFLOW_TRACKING_URI=${location.origin}`}</Command>
             </Empty>
           ) : (
-            <Table verticalSpacing="xs" aria-label="Experiments">
-              <Table.Thead>
-                <Table.Tr>
-                  <Table.Th>Name</Table.Th>
-                  <Table.Th>Made</Table.Th>
-                  <Table.Th>Last changed</Table.Th>
-                </Table.Tr>
-              </Table.Thead>
-              <Table.Tbody>
-                {data.map((experiment) => (
-                  <Table.Tr key={experiment.experiment_id}>
-                    <Table.Td>
-                      <Anchor component={Link} to={`/experiments/${encodeURIComponent(experiment.experiment_id)}`} fw={600}>
-                        {experiment.name}
-                      </Anchor>
-                    </Table.Td>
-                    <Table.Td>
-                      <Time at={experiment.creation_time} />
-                    </Table.Td>
-                    <Table.Td>
-                      <Time at={experiment.last_update_time} />
-                    </Table.Td>
+            <Table.ScrollContainer minWidth={420}>
+              <Table verticalSpacing="xs" aria-label="Experiments">
+                <Table.Thead>
+                  <Table.Tr>
+                    <Table.Th>Name</Table.Th>
+                    <Table.Th>Made</Table.Th>
+                    <Table.Th>Last changed</Table.Th>
                   </Table.Tr>
-                ))}
-              </Table.Tbody>
-            </Table>
+                </Table.Thead>
+                <Table.Tbody>
+                  {data.map((experiment) => (
+                    <Table.Tr key={experiment.experiment_id}>
+                      <Table.Td>
+                        <Anchor component={Link} to={`/experiments/${encodeURIComponent(experiment.experiment_id)}`} fw={600}>
+                          {experiment.name}
+                        </Anchor>
+                      </Table.Td>
+                      <Table.Td>
+                        <Time at={experiment.creation_time} />
+                      </Table.Td>
+                      <Table.Td>
+                        <Time at={experiment.last_update_time} />
+                      </Table.Td>
+                    </Table.Tr>
+                  ))}
+                </Table.Tbody>
+              </Table>
+            </Table.ScrollContainer>
           )
         }
       </Loaded>

@@ -1,9 +1,11 @@
 import { Anchor, Code, Group, Table, Text } from "@mantine/core";
+import { useMediaQuery } from "@mantine/hooks";
 import { Link } from "react-router";
-import { api, type ModelOverview } from "../api";
+import { api, type HealthWord, type ModelOverview } from "../api";
 import { useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
 import { Command, Head, Time, Word } from "../components/words";
+import { StepIcon } from "../pipelines/step_icon";
 import { Sparkline } from "./sparkline";
 
 export function HomePage() {
@@ -18,24 +20,38 @@ export function HomePage() {
   );
 }
 
-function Models({ models }: { models: ModelOverview[] }) {
+// A light that is a shape, too.
+const kLights = { healthy: "succeeded", watch: "refused", alert: "failed", unknown: "pending" } as const;
+
+function Health({ of }: { of: HealthWord }) {
   return (
-    <Table.ScrollContainer minWidth={900}>
+    <Group gap={6} wrap="nowrap">
+      <StepIcon of={kLights[of]} size={18} />
+      <Word of={of} />
+    </Group>
+  );
+}
+
+// On a narrow screen the first column has what the others would.
+function Models({ models }: { models: ModelOverview[] }) {
+  const isNarrow = useMediaQuery("(max-width: 48em)") ?? false;
+  return (
+    <Table.ScrollContainer minWidth={isNarrow ? 0 : 900}>
       <Table verticalSpacing="sm" aria-label="Models in production">
         <Table.Thead>
           <Table.Tr>
             <Table.Th>Model</Table.Th>
             <Table.Th>Health</Table.Th>
-            <Table.Th>Owner</Table.Th>
-            <Table.Th>Version</Table.Th>
-            <Table.Th>Requests per day</Table.Th>
-            <Table.Th>Open alerts</Table.Th>
-            <Table.Th>Last release</Table.Th>
+            {!isNarrow && <Table.Th>Owner</Table.Th>}
+            {!isNarrow && <Table.Th>Version</Table.Th>}
+            {!isNarrow && <Table.Th>Requests per day</Table.Th>}
+            {!isNarrow && <Table.Th>Open alerts</Table.Th>}
+            {!isNarrow && <Table.Th>Last release</Table.Th>}
           </Table.Tr>
         </Table.Thead>
         <Table.Tbody>
           {models.map((model) => (
-            <Row key={model.endpoint} model={model} />
+            <Row key={model.endpoint} model={model} isNarrow={isNarrow} />
           ))}
         </Table.Tbody>
       </Table>
@@ -43,8 +59,22 @@ function Models({ models }: { models: ModelOverview[] }) {
   );
 }
 
-function Row({ model }: { model: ModelOverview }) {
+function Row({ model, isNarrow }: { model: ModelOverview; isNarrow: boolean }) {
   const to = `/endpoints/${encodeURIComponent(model.endpoint)}`;
+  const version = (
+    <Group gap={6} wrap="nowrap">
+      {model.version ?? "–"}
+      {model.phase !== "steady" && <Word of={model.phase} />}
+    </Group>
+  );
+  const alerts =
+    model.open_alerts === 0 ? (
+      "none"
+    ) : (
+      <Anchor component={Link} to={`${to}/monitoring`} fw={600} className="nowrap bad">
+        {model.open_alerts} open
+      </Anchor>
+    );
   return (
     <Table.Tr>
       <Table.Td>
@@ -56,35 +86,34 @@ function Row({ model }: { model: ModelOverview }) {
             at {model.endpoint}
           </Text>
         )}
+        {isNarrow && (
+          <Text size="xs" component="div">
+            {model.owner}
+            <Group gap={4}>version {version}</Group>
+            alerts: {alerts}
+            <Sparkline values={model.traffic_per_day} />
+          </Text>
+        )}
       </Table.Td>
       <Table.Td maw={340}>
-        <Word of={model.health} />
-        <Text size="xs" c="dimmed" mt={4}>
+        <Health of={model.health} />
+        <Text size="xs" c="dimmed" mt={4} className="break">
           {model.health_reason}
         </Text>
       </Table.Td>
-      <Table.Td>{model.owner || "–"}</Table.Td>
-      <Table.Td>
-        <Group gap={6} wrap="nowrap">
-          {model.version ?? "–"}
-          {model.phase !== "steady" && <Word of={model.phase} />}
-        </Group>
-      </Table.Td>
-      <Table.Td>
-        <Sparkline values={model.traffic_per_day} />
-      </Table.Td>
-      <Table.Td>
-        {model.open_alerts === 0 ? (
-          "none"
-        ) : (
-          <Anchor component={Link} to={`${to}/monitoring`} c="red" fw={600}>
-            {model.open_alerts}
-          </Anchor>
-        )}
-      </Table.Td>
-      <Table.Td>
-        <Time at={model.last_release} />
-      </Table.Td>
+      {!isNarrow && (
+        <>
+          <Table.Td>{model.owner || "–"}</Table.Td>
+          <Table.Td>{version}</Table.Td>
+          <Table.Td>
+            <Sparkline values={model.traffic_per_day} />
+          </Table.Td>
+          <Table.Td>{alerts}</Table.Td>
+          <Table.Td>
+            <Time at={model.last_release} />
+          </Table.Td>
+        </>
+      )}
     </Table.Tr>
   );
 }

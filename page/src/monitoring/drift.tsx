@@ -101,7 +101,7 @@ function HeatRow({ row, starts, chosen, choose }: HeatRowProps) {
     <UnstyledButton
       className="heat-row"
       aria-pressed={chosen}
-      aria-label={`${row.feature}: PSI up to ${number(row.most)}`}
+      title={`${row.feature}: PSI up to ${number(row.most)}`}
       onClick={() => choose(row.feature)}
     >
       <span className="heat-name">

@@ -78,7 +78,7 @@ export function Graph({ run, selected, select }: GraphProps) {
                 type="button"
                 className={`node step-${state}`}
                 style={{ left: x, top: y, ...node }}
-                aria-label={[`${step.name}: ${wordsOf(step)}`, triesOf(step)].filter(Boolean).join(", ")}
+                aria-label={`${step.name}: ${[triesOf(step), wordsOf(step)].filter(Boolean).join(", ")}`}
                 aria-pressed={selected === step.name}
                 onClick={() => select(step.name)}
               >

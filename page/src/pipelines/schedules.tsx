@@ -1,8 +1,9 @@
 // When a pipeline runs by itself: next and last times, pausing, and the past filled up.
-import { Alert, Anchor, Button, Code, Group, Modal, Stack, Table, Text, TextInput } from "@mantine/core";
+import { Alert, Anchor, Button, Code, Group, Stack, Table, Text, TextInput } from "@mantine/core";
 import { type FormEvent, useState } from "react";
 import { Link } from "react-router";
 import { api, type Backfill, type Schedule } from "../api";
+import { Dialog } from "../components/dialog";
 import { Time, Word } from "../components/words";
 import { told } from "../lib/problem";
 
@@ -128,7 +129,7 @@ function BackfillDialog({ schedule, done, close }: { schedule: Schedule; done: (
     setPlan(null);
   };
   return (
-    <Modal opened onClose={close} title={`Backfill ${schedule.name}`} centered>
+    <Dialog title={`Backfill ${schedule.name}`} close={close}>
       <form onSubmit={(event) => void submit(event)}>
         <Stack gap="sm">
           <TextInput label="From" placeholder="2026-01-01" required data-autofocus value={from} onChange={edit(setFrom)} />
@@ -154,6 +155,6 @@ function BackfillDialog({ schedule, done, close }: { schedule: Schedule; done: (
           </Group>
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   );
 }

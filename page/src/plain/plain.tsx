@@ -134,7 +134,7 @@ function Sheet({ model, now, endpoint, windows, alerts, incidents, revisions, co
       </Part>
       <Text size="sm" c="dimmed">
         {model.owner ? `${model.owner} answers for this model. ` : ""}As of {day(now)}.{" "}
-        <Anchor component={Link} to={`/endpoints/${encodeURIComponent(name)}/monitoring`} size="sm" className="no-print">
+        <Anchor component={Link} to={`/endpoints/${encodeURIComponent(name)}/monitoring`} size="sm" underline="always" className="no-print">
           The numbers behind it
         </Anchor>
       </Text>

@@ -1,0 +1,75 @@
+// Everything that has a screen of its own, as the search box finds it.
+import { api } from "../api";
+import { time } from "../lib/format";
+import type { Found } from "../lib/search";
+
+const kScreens: Found[] = [
+  ["Models in production", "/"],
+  ["Incidents", "/incidents"],
+  ["Experiments", "/experiments"],
+  ["Pipelines", "/pipelines"],
+  ["Datasets", "/datasets"],
+].map(([title = "", to = ""]) => ({ kind: "screen", title, detail: "", to }));
+
+const kOfEndpoint: [string, string][] = [
+  ["Monitoring", "/monitoring"],
+  ["Drill", "/drills"],
+  ["In plain words", "/plain"],
+];
+const kPipelineRunsSearched = 20; // of each pipeline
+
+const path = (...parts: string[]) => "/" + parts.map(encodeURIComponent).join("/");
+
+async function endpoints(signal: AbortSignal): Promise<Found[]> {
+  return (await api.overview(signal)).models.flatMap((model) => [
+    { kind: "model", title: model.name, detail: `at ${model.endpoint}, ${model.health}${model.owner && `, ${model.owner}`}`, to: path("endpoints", model.endpoint) },
+    ...(model.endpoint === model.name ? [] : [{ kind: "endpoint", title: model.endpoint, detail: model.name, to: path("endpoints", model.endpoint) }]),
+    ...kOfEndpoint.map(([title, to]) => ({ kind: "screen", title: `${title} of ${model.endpoint}`, detail: "", to: path("endpoints", model.endpoint) + to })),
+  ]);
+}
+
+// Models that are nowhere in charge lead to the run that made their newest version.
+async function models(signal: AbortSignal): Promise<Found[]> {
+  const [registered, served] = await Promise.all([api.registeredModels(signal), api.overview(signal)]);
+  const inCharge = new Set(served.models.map(({ name }) => name));
+  return registered
+    .filter(({ name, latest_versions }) => !inCharge.has(name) && latest_versions?.[0]?.run_id)
+    .map(({ name, latest_versions }) => ({ kind: "model", title: name, detail: `version ${latest_versions?.[0]?.version}, not in production`, to: path("runs", latest_versions?.[0]?.run_id ?? "") }));
+}
+
+async function features(signal: AbortSignal): Promise<Found[]> {
+  const [{ services }, all] = await Promise.all([api.featureServices(signal), api.endpoints(signal)]);
+  return all.flatMap(({ name, definition }) => {
+    const service = services.find((each) => each.name === definition.features);
+    return (service?.outputs ?? []).map((output) => ({ kind: "feature", title: output.name, detail: `as ${name} was served it`, to: path("endpoints", name, "features") }));
+  });
+}
+
+async function pipelines(signal: AbortSignal): Promise<Found[]> {
+  const all = await api.pipelines(signal);
+  const runs = await Promise.all(all.map(({ name }) => api.newestPipelineRuns(name, kPipelineRunsSearched, signal)));
+  return [
+    ...all.map(({ name, steps }) => ({ kind: "pipeline", title: name, detail: steps.map((step) => step.name).join(", "), to: path("pipelines", name) })),
+    ...runs.flat().map((run) => ({ kind: "pipeline run", title: run.id, detail: `${run.pipeline}, ${run.state}, ${time(run.now)}`, to: path("pipeline-runs", run.id) })),
+  ];
+}
+
+async function incidents(signal: AbortSignal): Promise<Found[]> {
+  return (await api.incidents(signal)).map((one) => ({ kind: "incident", title: `${one.id}: ${one.title}`, detail: `${one.endpoint}, ${one.state}`, to: path("incidents", String(one.id)) }));
+}
+
+async function datasets(signal: AbortSignal): Promise<Found[]> {
+  return (await api.datasets(signal)).map(({ name }) => ({ kind: "dataset", title: name, detail: "", to: path("datasets", name) }));
+}
+
+async function experiments(signal: AbortSignal): Promise<Found[]> {
+  return (await api.experiments(signal)).map((one) => ({ kind: "experiment", title: one.name, detail: "", to: path("experiments", one.experiment_id) }));
+}
+
+export const kSources: Record<string, (signal: AbortSignal) => Promise<Found[]>> = { endpoints, models, pipelines, datasets, incidents, experiments, features };
+export const screens = kScreens;
+
+// Runs are too many to have them here: the server is asked for those with such a name or id.
+export async function findRuns(typed: string, signal: AbortSignal): Promise<Found[]> {
+  return (await api.runsNamed(typed, signal)).map(({ info }) => ({ kind: "run", title: info.run_name || info.run_id, detail: `${info.status.toLowerCase()}, ${time(info.start_time)}, ${info.run_id}`, to: path("runs", info.run_id) }));
+}

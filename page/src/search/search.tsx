@@ -1,0 +1,136 @@
+// One box for everything: "/" opens it, letters narrow it, the arrows choose, Enter goes there.
+import { ActionIcon, Text, TextInput, Tooltip } from "@mantine/core";
+import { type KeyboardEvent, useEffect, useMemo, useState } from "react";
+import { useNavigate } from "react-router";
+import { Dialog } from "../components/dialog";
+import { told } from "../lib/problem";
+import { type Found, rank } from "../lib/search";
+import { findRuns, kSources, screens } from "./everything";
+
+const kLettersForRuns = 2;
+const kPauseMs = 150; // after a letter, before the server is asked
+
+// Where a slash is just a slash.
+const isTyping = (target: EventTarget | null) => target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
+
+export function SearchButton() {
+  const [isOpen, setOpen] = useState(false);
+  useEffect(() => {
+    const onKey = (event: globalThis.KeyboardEvent) => {
+      const isSlash = event.key === "/" && !event.ctrlKey && !event.metaKey && !event.altKey && !isTyping(event.target);
+      const isPalette = event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey);
+      if ((!isSlash && !isPalette) || document.querySelector('[role="dialog"]')) return;
+      event.preventDefault();
+      setOpen(true);
+    };
+    document.addEventListener("keydown", onKey);
+    return () => document.removeEventListener("keydown", onKey);
+  }, []);
+  return (
+    <>
+      <Tooltip label="Search: press /">
+        <ActionIcon variant="default" size="lg" aria-label="Search" aria-keyshortcuts="/ Control+K" onClick={() => setOpen(true)}>
+          <svg width="18" height="18" viewBox="0 0 24 24" fill="none" stroke="currentColor" strokeWidth="2" strokeLinecap="round" aria-hidden>
+            <path d="M10.5 4a6.5 6.5 0 1 0 0 13 6.5 6.5 0 0 0 0-13zM15.5 15.5 21 21" />
+          </svg>
+        </ActionIcon>
+      </Tooltip>
+      {isOpen && <SearchBox close={() => setOpen(false)} />}
+    </>
+  );
+}
+
+function SearchBox({ close }: { close: () => void }) {
+  const [typed, setTyped] = useState("");
+  const [known, setKnown] = useState<Record<string, Found[]>>({ screens });
+  const [runs, setRuns] = useState<Found[]>([]);
+  const [problems, setProblems] = useState<Record<string, string>>({});
+  const [at, setAt] = useState(0);
+  const navigate = useNavigate();
+
+  useEffect(() => {
+    const stop = new AbortController();
+    for (const [name, ask] of Object.entries(kSources)) {
+      ask(stop.signal).then(
+        (found) => setKnown((before) => ({ ...before, [name]: found })),
+        (problem: unknown) => !stop.signal.aborted && setProblems((before) => ({ ...before, [name]: told(problem) })),
+      );
+    }
+    return () => stop.abort();
+  }, []);
+  const isAsking = Object.keys(kSources).some((name) => !(name in known) && !(name in problems));
+
+  useEffect(() => {
+    setRuns([]);
+    if (typed.trim().length < kLettersForRuns) return;
+    const stop = new AbortController();
+    const timer = setTimeout(() => {
+      findRuns(typed.trim(), stop.signal).then(setRuns, (problem: unknown) => !stop.signal.aborted && setProblems((before) => ({ ...before, runs: told(problem) })));
+    }, kPauseMs);
+    return () => {
+      clearTimeout(timer);
+      stop.abort();
+    };
+  }, [typed]);
+
+  const found = useMemo(() => rank([...[...Object.keys(kSources), "screens"].flatMap((name) => known[name] ?? []), ...runs], typed), [known, runs, typed]);
+  const chosen = Math.min(at, found.length - 1);
+  const go = (one: Found | undefined) => {
+    if (!one) return;
+    close();
+    void navigate(one.to);
+  };
+  const onKey = (event: KeyboardEvent) => {
+    const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (by && found.length > 0) {
+      event.preventDefault();
+      setAt((chosen + by + found.length) % found.length);
+    } else if (event.key === "Enter") {
+      event.preventDefault();
+      go(found[chosen]);
+    }
+  };
+  useEffect(() => {
+    document.getElementById(`search-${chosen}`)?.scrollIntoView({ block: "nearest" });
+  }, [chosen]);
+
+  return (
+    <Dialog title="Search" size="lg" close={close}>
+      <TextInput
+        data-autofocus
+        role="combobox"
+        aria-label="Search everything"
+        aria-expanded={found.length > 0}
+        aria-controls="search-found"
+        aria-activedescendant={found.length > 0 ? `search-${chosen}` : undefined}
+        aria-autocomplete="list"
+        placeholder="Models, endpoints, runs, pipelines, datasets, features, incidents, screens"
+        value={typed}
+        onKeyDown={onKey}
+        onChange={(event) => {
+          setTyped(event.currentTarget.value);
+          setAt(0);
+        }}
+      />
+      {found.length > 0 && (
+        <ul id="search-found" role="listbox" aria-label="Found" className="found">
+          {found.map((one, index) => (
+            <li key={`${one.kind} ${one.to} ${one.title}`} id={`search-${index}`} role="option" aria-selected={index === chosen} onMouseMove={() => setAt(index)} onClick={() => go(one)}>
+              <b>{one.title}</b>
+              <span className="dim">{one.detail}</span>
+              <span className="found-kind">{one.kind}</span>
+            </li>
+          ))}
+        </ul>
+      )}
+      <Text size="sm" c="dimmed" mt="xs" role="status">
+        {found.length === 0 && (isAsking ? "Looking…" : "Nothing fits.")}
+      </Text>
+      {Object.entries(problems).map(([name, problem]) => (
+        <Text key={name} size="sm" c="red" role="alert">
+          {name}: {problem}
+        </Text>
+      ))}
+    </Dialog>
+  );
+}
