@@ -113,7 +113,7 @@ Result<void> Monitor::fill_routes(store::Tx& tx) {
 
 // Nobody would ever resolve an alert whose rule is gone.
 Result<void> Monitor::resolve_orphans(store::Tx& tx, const MonitorDefinition& definition,
-                                      base::Timestamp now) {
+                                      const std::set<std::string>& forgotten, base::Timestamp now) {
   for (const AlertRecord& alert :
        TRY(list_alerts(tx, workspace_, {.monitor = definition.name, .open_only = true}))) {
     const bool has_rule =
@@ -122,17 +122,51 @@ Result<void> Monitor::resolve_orphans(store::Tx& tx, const MonitorDefinition& de
     const bool has_detector =
         std::any_of(definition.detectors.begin(), definition.detectors.end(),
                     [&](const DetectorRule& rule) { return rule.name == alert.alert; });
-    if (has_rule || has_detector) continue;
+    const bool learns_anew = forgotten.contains(alert.alert);
+    if ((has_rule && !learns_anew) || has_detector) continue;
     TRY(tx.execute("UPDATE monitor_alerts SET resolved_at = ? WHERE workspace = ? AND id = ?",
                    {now, workspace_, alert.id}));
     JsonObject payload = alert.news(alert.last_value);
-    payload["reason"] = "slipway.yaml doesn't declare it any more";
+    payload["reason"] = has_rule ? "it watches something else now, and learns what is usual of it"
+                                 : "slipway.yaml doesn't declare it any more";
     TRY(tx.append_event(
         {.kind = "alert.resolved",
          .subject = fmt::format("monitors/{}/alerts/{}", alert.monitor, alert.alert),
          .payload = std::move(payload),
          .event_time = now,
          .workspace = workspace_}));
+  }
+  return {};
+}
+
+Result<void> Monitor::forget(store::Tx& tx, const MonitorDefinition& before,
+                             const MonitorDefinition& now,
+                             const std::map<WindowKind, base::Timestamp>& next_starts) {
+  const WatchedParts changed = changed_parts(before, now);
+  std::set<std::string> learn_anew;
+  for (const AlertRule& rule : before.alerts) {
+    if (keeps_its_past(rule, now, changed)) continue;
+    if (rule.unusual) learn_anew.insert(rule.name);
+    TRY(tx.execute("DELETE FROM monitor_bands WHERE workspace = ? AND monitor = ? AND alert = ?",
+                   {workspace_, now.name, rule.name}));
+  }
+  TRY(resolve_orphans(tx, now, learn_anew, clock_.now()));
+  const Calendar calendar = TRY(Calendar::create(now.time_zone, now.week_starts));
+  for (const std::string& part : changed) {
+    for (const auto& [kind, next] : next_starts) {
+      TRY(tx.execute(
+          "INSERT INTO monitor_changes(workspace, monitor, part, window_kind, watching_since) "
+          "VALUES(?, ?, ?, ?, ?) ON CONFLICT(workspace, monitor, part, window_kind) DO UPDATE SET "
+          "watching_since = excluded.watching_since",
+          {workspace_, now.name, part, window_name(kind),
+           first_whole_window(calendar, kind, next)}));
+    }
+  }
+  if (!changed.contains(kRequestsPart)) return {};
+  for (const char* table :
+       {"monitor_estimators", "monitor_estimates", "monitor_baselines", "monitor_detectors"}) {
+    TRY(tx.execute(fmt::format("DELETE FROM {} WHERE workspace = ? AND monitor = ?", table),
+                   {workspace_, now.name}));
   }
   return {};
 }
@@ -189,20 +223,21 @@ Result<std::vector<DefinitionChange>> Monitor::apply(
   base::MutexLock turn(advance_mutex_);
   std::vector<DefinitionChange> changes = TRY(plan(definitions));
   const base::Timestamp now = clock_.now();
-  // What was learned for one problem says nothing of another.
-  std::set<std::string> forgetful;
-  for (const MonitorDefinition& definition : definitions) {
-    const auto before = this->definition(definition.name);
-    if (before && before->problem != definition.problem) forgetful.insert(definition.name);
-  }
+  std::map<std::string, MonitorDefinition> before;
+  for (MonitorDefinition& known : this->definitions()) before[known.name] = std::move(known);
   // Where new kinds of window begin.
   std::vector<std::tuple<std::string, WindowKind, base::Timestamp>> starts;
+  std::map<std::string, std::map<WindowKind, base::Timestamp>> next_starts;
   for (const MonitorDefinition& definition : definitions) {
     const Calendar calendar = TRY(Calendar::create(definition.time_zone, definition.week_starts));
     for (const WindowKind kind : definition.windows) {
       starts.emplace_back(definition.name, kind, calendar.window_of(kind, now).start);
     }
+    for (const WindowKind kind : {WindowKind::kDay, WindowKind::kWeek, WindowKind::kMonth})
+      next_starts[definition.name][kind] = calendar.window_of(kind, now).start;
   }
+  for (const Cursor& cursor : cursors_)
+    next_starts[cursor.definition->name][cursor.kind] = cursor.window.start;
   TRY(db_.write([&](store::Tx& tx) -> Result<void> {
     for (std::size_t i = 0; i < definitions.size(); ++i) {
       if (changes[i].change == "unchanged") continue;
@@ -220,12 +255,9 @@ Result<std::vector<DefinitionChange>> Monitor::apply(
                            .payload = {{"definition", json}},
                            .event_time = now,
                            .workspace = workspace_}));
-      TRY(resolve_orphans(tx, definition, now));
-      if (!forgetful.contains(definition.name)) continue;
-      for (const char* table : {"monitor_estimators", "monitor_estimates", "monitor_baselines"}) {
-        TRY(tx.execute(fmt::format("DELETE FROM {} WHERE workspace = ? AND monitor = ?", table),
-                       {workspace_, definition.name}));
-      }
+      const auto known = before.find(definition.name);
+      if (known == before.end()) continue;
+      TRY(forget(tx, known->second, definition, next_starts[definition.name]));
     }
     for (const auto& [name, kind, start] : starts) {
       TRY(

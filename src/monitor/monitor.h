@@ -17,12 +17,14 @@
 #include "monitor/alert_log.h"
 #include "monitor/alert_policy.h"
 #include "monitor/budget/budget_report.h"
+#include "monitor/budget/past_windows.h"
 #include "monitor/comparison.h"
 #include "monitor/definition.h"
 #include "monitor/drift/column_source.h"
 #include "monitor/drift_profile.h"
 #include "monitor/labels.h"
 #include "monitor/ports.h"
+#include "monitor/watched_parts.h"
 #include "monitor/windows.h"
 #include "store/db.h"
 
@@ -205,8 +207,12 @@ class Monitor {
   // Of the monitors that watch it; nothing when none does.
   std::shared_ptr<const MonitorDefinition> watching(const std::string& endpoint);
   Result<void> fill_routes(store::Tx& tx) REQUIRES(mutex_);
+  // Of rules that are gone, and of those without a threshold among `forgotten`.
   Result<void> resolve_orphans(store::Tx& tx, const MonitorDefinition& definition,
-                               base::Timestamp now);
+                               const std::set<std::string>& forgotten, base::Timestamp now);
+  // What was learned while parts of it were declared otherwise.
+  Result<void> forget(store::Tx& tx, const MonitorDefinition& before, const MonitorDefinition& now,
+                      const std::map<WindowKind, base::Timestamp>& next_starts);
   Result<Cursor> cursor_at(std::shared_ptr<const MonitorDefinition> definition, WindowKind kind,
                            base::Timestamp start);
   Result<void> look_for_labels() REQUIRES(advance_mutex_);
@@ -221,9 +227,11 @@ class Monitor {
   Result<void> plan_rules(const Cursor& cursor, Stage stage, const VariantResult& live,
                           base::Timestamp now, Planned& planned) REQUIRES(advance_mutex_);
   std::size_t budgeted_rules() REQUIRES(mutex_);
-  // The newest judged windows of the live variant that start before `before`, oldest first.
-  Result<std::vector<StoredWindow>> past_windows(const std::string& monitor, WindowKind kind,
-                                                 base::Timestamp before);
+  // Of the judged windows of the live variant that start before `before`.
+  PastWindows past_windows(const std::string& monitor, WindowKind kind, base::Timestamp before);
+  // From which windows on these parts of the monitor are as they are declared now.
+  Result<base::Timestamp> watching_since(const std::string& monitor, WindowKind kind,
+                                         const WatchedParts& parts);
   Result<std::vector<Band>> bands(const std::string& monitor, const AlertRule& rule,
                                   base::Timestamp before);
   Result<UnusualVerdict> watch(const MonitorDefinition& definition, const AlertRule& rule,

@@ -991,6 +991,60 @@ TEST_F(UnusualMonitorTest, ARuleWithoutAThresholdLearnsThenTellsOnce) {
   EXPECT_EQ(monitor_->alert_bands("m", "b").error().code, Code::kNotFound);
 }
 
+// The newest hundred windows were looked at, known or not: after a quiet season a rule knew
+// nothing.
+TEST_F(UnusualMonitorTest, LearnsFromKnownWindowsHoweverFarBackTheyAre) {
+  declare("{metric: requests, window: day, unusual: high, min_rows: 100}");
+  days(0, 26, 200);
+  for (int day = 26; day < 140; ++day) traffic(start(day).c_str(), 3, 1, base::Duration::hours(1));
+  days(140, 141, 600);
+  walk_to(start(140).c_str());
+  EXPECT_EQ(line().at("state"), Json("usual"));
+  EXPECT_EQ(line().at("learned_from"), Json(26));
+  walk_to(start(142).c_str());
+  ASSERT_EQ(MUST(monitor_->alerts({})).size(), 1u);
+}
+
+TEST_F(UnusualMonitorTest, WhatIsDeclaredOtherwiseIsLearnedAnew) {
+  const auto declare_m = [&](const std::string& endpoint, const std::string& more,
+                             const char* metric = "requests") {
+    MUST(monitor_->apply(
+        MUST(parse_monitors(fmt::format(
+            "monitors:\n  m:\n    endpoint: {}\n    windows: [day]\n    alerts:\n      a: "
+            "{{metric: {}, window: day, unusual: high, min_rows: 10}}\n{}",
+            endpoint, metric, more))),
+        "test"));
+  };
+  const auto learned = [&] { return line().at("learned_from").to_number<int>(); };
+  declare_m("e", "");
+  days(0, 26, 200);
+  days(26, 28, 400);
+  days(28, 60, 200);
+  walk_to(start(27).c_str());
+  EXPECT_EQ(learned(), 26);
+  ASSERT_TRUE(MUST(monitor_->alerts({})).at(0).is_open());
+  declare_m("e",
+            "    complete: {share: 0.5, after: 12h}\n    reference: {from: 2013-03-01, to: "
+            "2013-06-01}\n");
+  EXPECT_EQ(learned(), 26) << "the rule is as it was";
+  EXPECT_TRUE(MUST(monitor_->alerts({})).at(0).is_open());
+  declare_m("other", "");
+  EXPECT_EQ(learned(), 0);
+  EXPECT_TRUE(MUST(monitor_->alert_bands("m", "a")).empty());
+  EXPECT_FALSE(MUST(monitor_->alerts({})).at(0).is_open()) << "nothing would ever resolve it";
+  EXPECT_EQ(MUST(monitor_->health("other")).word, "unknown");
+  open();
+  EXPECT_EQ(learned(), 0);
+  walk_to(start(37).c_str());
+  EXPECT_EQ(learned(), 10);
+  EXPECT_EQ(MUST(monitor_->alerts({})).size(), 1u);
+  declare_m("other", "", "mean_prediction");
+  EXPECT_EQ(learned(), 10) << "as a rule that is declared later";
+  declare_m("other", "    time_zone: America/New_York\n");
+  walk_to(start(40).c_str());
+  EXPECT_EQ(learned(), 2) << "the day that was cut short is none to learn from";
+}
+
 TEST_F(UnusualMonitorTest, GoesByItsBoundWhileItLearns) {
   declare("{metric: requests, window: day, unusual: high, over: 300, min_rows: 10}");
   days(0, 4, 200);

@@ -210,6 +210,18 @@ CREATE TABLE monitor_bands(
 ALTER TABLE monitor_alerts ADD COLUMN why TEXT NOT NULL DEFAULT ''
 )sql";
 
+// From which windows on a part of the monitor (watched_parts.h) is as it is declared now; no row:
+// all.
+constexpr std::string_view kChanges = R"sql(
+CREATE TABLE monitor_changes(
+  workspace TEXT NOT NULL DEFAULT 'default',
+  monitor TEXT NOT NULL,
+  part TEXT NOT NULL,
+  window_kind TEXT NOT NULL,
+  watching_since INTEGER NOT NULL,
+  PRIMARY KEY(workspace, monitor, part, window_kind))
+)sql";
+
 }  // namespace
 
 store::RoomMigrations migrations() {
@@ -221,7 +233,8 @@ store::RoomMigrations migrations() {
            {5, kProfiles},
            {6, kDetectors},
            {7, kClassLabels},
-           {8, kAlarmBudget}}};
+           {8, kAlarmBudget},
+           {9, kChanges}}};
 }
 
 }  // namespace slipway::monitor

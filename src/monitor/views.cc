@@ -132,11 +132,13 @@ Result<Health> Monitor::health(const std::string& endpoint) {
       const std::string kind_name(window_name(kind));
       std::optional<std::string> text;
       base::Timestamp start;
+      const auto since = TRY(watching_since(definition->name, kind, {kRequestsPart}));
       TRY(db_.read([&](store::Reader& reader) {
         return reader.query(
             "SELECT result, window_start FROM monitor_windows WHERE workspace = ? AND monitor = ? "
-            "AND window_kind = ? AND variant = 'live' ORDER BY window_start DESC LIMIT 1",
-            {workspace_, definition->name, kind_name}, [&](const store::Row& row) {
+            "AND window_kind = ? AND variant = 'live' AND window_start >= ? ORDER BY window_start "
+            "DESC LIMIT 1",
+            {workspace_, definition->name, kind_name, since}, [&](const store::Row& row) {
               text = row.string(0);
               start = row.time(1);
             });
@@ -166,8 +168,9 @@ Result<std::vector<std::int64_t>> Monitor::requests_per_day(const std::string& e
   }
   std::vector<std::int64_t> counts;
   if (monitor.empty()) return counts;
-  for (const StoredWindow& window :
-       TRY(windows(monitor, {.kind = WindowKind::kDay, .variant = "live", .limit = days}))) {
+  const auto since = TRY(watching_since(monitor, WindowKind::kDay, {kRequestsPart}));
+  for (const StoredWindow& window : TRY(windows(
+           monitor, {.kind = WindowKind::kDay, .variant = "live", .from = since, .limit = days}))) {
     if (window.judged_at) counts.push_back(window.result.rows);
   }
   return counts;

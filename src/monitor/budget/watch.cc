@@ -10,17 +10,7 @@
 namespace slipway::monitor {
 namespace {
 
-// What is learned from, and what stood out meanwhile.
-constexpr std::int64_t kPastWindowsMax = 100;
 constexpr std::size_t kCountedAlertsMax = 100'000;
-
-std::vector<WatchedWindow> watched_windows(const AlertRule& rule,
-                                           const std::vector<StoredWindow>& past) {
-  std::vector<WatchedWindow> windows;
-  for (const StoredWindow& stored : past)
-    windows.push_back(watched_window(rule, stored.window, stored.result));
-  return windows;
-}
 
 }  // namespace
 
@@ -76,32 +66,23 @@ double Monitor::allowed_chance(const AlertRule& rule, bool is_declared) {
                            budgeted_rules() + (is_declared ? 0 : 1), rule);
 }
 
-Result<std::vector<StoredWindow>> Monitor::past_windows(const std::string& monitor, WindowKind kind,
-                                                        base::Timestamp before) {
-  std::vector<StoredWindow> past;
-  Result<void> parsed;
+PastWindows Monitor::past_windows(const std::string& monitor, WindowKind kind,
+                                  base::Timestamp before) {
+  return {db_, workspace_, monitor, kind, before};
+}
+
+Result<base::Timestamp> Monitor::watching_since(const std::string& monitor, WindowKind kind,
+                                                const WatchedParts& parts) {
+  base::Timestamp since{INT64_MIN};
   TRY(db_.read([&](store::Reader& reader) {
     return reader.query(
-        "SELECT window_start, window_end, judged_at, result FROM monitor_windows WHERE "
-        "workspace = ? AND monitor = ? AND window_kind = ? AND variant = 'live' AND "
-        "window_start < ? ORDER BY window_start DESC LIMIT ?",
-        {workspace_, monitor, window_name(kind), before, kPastWindowsMax},
-        [&](const store::Row& row) {
-          const auto object = base::parse_json_object(row.text(3));
-          auto result = object ? VariantResult::from_json(*object) : object.error();
-          if (!result) {
-            parsed = std::move(result).error();
-            return;
-          }
-          past.push_back({.kind = kind,
-                          .window = {row.time(0), row.time(1)},
-                          .result = std::move(*result),
-                          .judged_at = row.time(2)});
+        "SELECT part, watching_since FROM monitor_changes WHERE workspace = ? AND monitor = ? AND "
+        "window_kind = ?",
+        {workspace_, monitor, window_name(kind)}, [&](const store::Row& row) {
+          if (parts.contains(row.string(0))) since = std::max(since, row.time(1));
         });
   }));
-  TRY(std::move(parsed));
-  std::reverse(past.begin(), past.end());
-  return past;
+  return since;
 }
 
 Result<std::vector<Band>> Monitor::bands(const std::string& monitor, const AlertRule& rule,
@@ -132,9 +113,11 @@ Result<UnusualVerdict> Monitor::watch(const MonitorDefinition& definition, const
                                       const Window& window, const VariantResult& live) {
   const WatchedWindow watched = watched_window(rule, window, live);
   if (!std::isfinite(watched.value)) return UnusualVerdict();
-  const auto past = TRY(past_windows(definition.name, rule.window, window.start));
+  PastWindows past = past_windows(definition.name, rule.window, window.start);
+  const auto since = TRY(watching_since(definition.name, rule.window, parts_of(rule)));
+  const auto learned = TRY(past.known(rule, since));
   const auto known = TRY(bands(definition.name, rule, window.start));
-  return judge_unusual(rule, allowed_chance(rule), watched_windows(rule, past), known, watched);
+  return judge_unusual(rule, allowed_chance(rule), learned, known, watched);
 }
 
 Result<void> Monitor::store_band(store::Tx& tx, const MonitorDefinition& definition,
@@ -179,15 +162,16 @@ Result<BudgetReport> Monitor::budget_report() {
       next_starts[{cursor.definition->name, cursor.kind}] = cursor.window.start;
   }
   for (const MonitorDefinition& definition : definitions()) {
-    std::map<WindowKind, std::vector<StoredWindow>> past;
+    std::map<WindowKind, PastWindows> past;
     for (const AlertRule& rule : definition.alerts) {
       BudgetReport::Line line{.monitor = definition.name, .alert = rule.name, .rule = rule};
       line.counts = report.budget.covers(rule);
       line.pages.resize(report.periods.size());
       base::Timestamp next = next_starts[{definition.name, rule.window}];
-      if (!past.contains(rule.window))
-        past[rule.window] = TRY(past_windows(definition.name, rule.window, next));
-      const std::vector<WatchedWindow> watched = watched_windows(rule, past[rule.window]);
+      const auto of_kind =
+          past.try_emplace(rule.window, past_windows(definition.name, rule.window, next)).first;
+      const auto since = TRY(watching_since(definition.name, rule.window, parts_of(rule)));
+      const auto watched = TRY(of_kind->second.known(rule, since));
       std::vector<Band> known;
       if (rule.unusual) known = TRY(bands(definition.name, rule, {INT64_MAX}));
       // What needs no labels was said of a window that still waits for them.

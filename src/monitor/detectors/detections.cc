@@ -177,8 +177,8 @@ Result<std::vector<std::vector<Monitor::Decided>>> Detections::decide(
   const auto quiet = find_quiet(TRY(monitor_.silences(now)), monitor_.maintenance(), labels, now);
   VariantResult live;
   const WindowKind shortest = *std::min_element(monitor.windows.begin(), monitor.windows.end());
-  if (auto past = TRY(monitor_.past_windows(monitor.name, shortest, now)); !past.empty())
-    live = std::move(past.back().result);
+  PastWindows past = monitor_.past_windows(monitor.name, shortest, now);
+  if (auto newest = TRY(past.newest())) live = std::move(*newest);
   const auto acts = [](const AlertRecord& alert) {
     return std::any_of(alert.actions.begin(), alert.actions.end(),
                        [](const ActionRecord& action) { return action.state != "skipped"; });
@@ -221,6 +221,9 @@ Result<void> Detections::record(const MonitorDefinition& monitor, const Detector
   const std::string subject = fmt::format("monitors/{}/alerts/{}", monitor.name, rule.name);
   const std::vector<MaintenanceWindow> maintenance = monitor_.maintenance();
   base::MutexLock turn(monitor_.advance_mutex_);
+  // Declared otherwise meanwhile, it may have been of another endpoint: the next pass knows.
+  const auto declared = monitor_.definition(monitor.name);
+  if (!declared || *declared != monitor) return {};
   const auto decisions = TRY(decide(monitor, rule, found, now));
   return db_.write([&](store::Tx& tx) -> Result<void> {
     TRY(tx.execute(

@@ -188,6 +188,38 @@ TEST_F(DetectionsTest, ADetectionIsAnAlertWithItsRow) {
   EXPECT_EQ(MUST(store::list_events(*db_, {.kind = "alert.resolved"})).size(), 1u);
 }
 
+// Rows of another endpoint were taken for more of the same stream.
+TEST_F(DetectionsTest, AnotherEndpointIsAnotherStream) {
+  const auto seen = [&] {
+    std::int64_t rows = -1;
+    MUST(db_->read([&](store::Reader& reader) {
+      return reader.query("SELECT seen FROM monitor_detectors", {},
+                          [&](const store::Row& row) { rows = row.int64(0); });
+    }));
+    return rows;
+  };
+  const auto declare = [&](const char* endpoint, const char* zone) {
+    MUST(monitor_->apply(MUST(parse_monitors(fmt::format(
+                             "monitors: {{m: {{endpoint: {}, time_zone: {}, complete: {{after: "
+                             "2d}}, detectors: {{moved: {{method: adwin, of: inputs.x}}}}}}}}",
+                             endpoint, zone))),
+                         "test"));
+  };
+  apply("      moved: {method: adwin, of: inputs.x}\n");
+  serve(24);
+  const auto at_hour = [](int hour) { return kBegin + base::Duration::hours(hour); };
+  MUST(detections_->advance(at_hour(12), Steps::kHours));
+  EXPECT_EQ(seen(), 720);
+  declare("e", "America/New_York");
+  MUST(detections_->begin(at_hour(12)));
+  MUST(detections_->advance(at_hour(13), Steps::kHours));
+  EXPECT_EQ(seen(), 780) << "a detector knows no days";
+  declare("other", "America/New_York");
+  MUST(detections_->begin(at_hour(13)));
+  MUST(detections_->advance(at_hour(14), Steps::kHours));
+  EXPECT_EQ(seen(), 60);
+}
+
 TEST_F(DetectionsTest, AnInputThatIsNoneStopsNoOther) {
   apply(
       "      gone: {method: adwin, of: inputs.carrier}\n"

@@ -1,0 +1,54 @@
+// What rules learn from: the judged windows of a monitor, from the newest back.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "monitor/budget/unusual.h"
+#include "monitor/definition.h"
+#include "monitor/window_result.h"
+#include "store/db.h"
+
+namespace slipway::monitor {
+
+// Windows that are learned from, and those that stood out meanwhile.
+constexpr std::int64_t kPastWindowsMax = 100;
+
+// Of the live variant and one kind, read a page at a time as far back as somebody asks. For one
+// thread; `db` must outlive it.
+class PastWindows {
+ public:
+  // Of the windows that start before `before`.
+  PastWindows(store::Db& db, std::string workspace, std::string monitor, WindowKind kind,
+              base::Timestamp before)
+      : db_(db),
+        workspace_(std::move(workspace)),
+        monitor_(std::move(monitor)),
+        kind_(kind),
+        before_(before) {}
+
+  // What the rule looked at of those that it knows a value of and that start at `since` or later:
+  // the newest kPastWindowsMax, oldest first.
+  Result<std::vector<WatchedWindow>> known(const AlertRule& rule, base::Timestamp since);
+  // What the newest says; nothing: none was judged.
+  Result<std::optional<VariantResult>> newest();
+
+ private:
+  struct Judged {
+    Window window;
+    VariantResult live;
+  };
+  // Reads up to `most` older ones; false: there are none.
+  Result<bool> read_on(std::int64_t most);
+
+  store::Db& db_;
+  const std::string workspace_, monitor_;
+  const WindowKind kind_;
+  base::Timestamp before_;       // what was read starts here or later
+  std::vector<Judged> windows_;  // newest first
+};
+
+}  // namespace slipway::monitor
