@@ -30,6 +30,7 @@
 #include "api/own/stream_routes.h"
 #include "api/own/streaming_routes.h"
 #include "api/own/training_set_routes.h"
+#include "api/own/version_routes.h"
 #include "api/page/mlflow_ui.h"
 #include "api/page/page_routes.h"
 #include "api/predict/async_routes.h"
@@ -75,6 +76,8 @@
 #include "tracking/run_index.h"
 #include "tracking/runs.h"
 #include "tracking/tables.h"
+#include "versions/hub.h"
+#include "versions/tables.h"
 #include "webhooks/deliveries.h"
 
 namespace slipway::app {
@@ -254,6 +257,7 @@ struct Application::Rooms::Impl {
         datasets(f.db, f.blobs, f.clock, f.data / "uploads",
                  datasets_outside(f.settings, f.data, f.clock)),
         remotes(f.remote_files, f.random, f.data / "uploads"),
+        data_versions(f.db, f.clock, f.data / "versions"),
         tables(datasets),
         features(f.db, tables, clock, std::move(online_store), feature_options(f.settings)),
         training_sets(
@@ -379,6 +383,7 @@ struct Application::Rooms::Impl {
 
   datasets::Datasets datasets;
   datasets::Remotes remotes;
+  versions::Hub data_versions;
   DatasetTables tables;
   features::FeatureStore features;
   features::TrainingSets training_sets;
@@ -438,14 +443,26 @@ Application::Rooms::Rooms(const Foundation& foundation,
 Application::Rooms::~Rooms() = default;
 
 std::vector<store::RoomMigrations> Application::Rooms::migrations() {
-  return {
-      access::migrations(),           tracking::migrations(),        registry::migrations(),
-      datasets::migrations(),         features::migrations(),        pipelines::migrations(),
-      releases::migrations(),         monitor::migrations(),         Project::migrations(),
-      webhooks::migrations(),         tracking::import_migrations(), traces::migrations(),
-      evaluations::migrations(),      AliasFollower::migrations(),   store::LocalLog::migrations(),
-      streams::Streams::migrations(), invocations::migrations(),     incidents::migrations(),
-      monitor::DrillLog::migrations()};
+  return {access::migrations(),
+          tracking::migrations(),
+          registry::migrations(),
+          datasets::migrations(),
+          features::migrations(),
+          pipelines::migrations(),
+          releases::migrations(),
+          monitor::migrations(),
+          Project::migrations(),
+          webhooks::migrations(),
+          tracking::import_migrations(),
+          traces::migrations(),
+          evaluations::migrations(),
+          AliasFollower::migrations(),
+          store::LocalLog::migrations(),
+          streams::Streams::migrations(),
+          invocations::migrations(),
+          incidents::migrations(),
+          monitor::DrillLog::migrations(),
+          versions::migrations()};
 }
 
 Result<void> Application::Rooms::open() {
@@ -606,6 +623,10 @@ void Application::Rooms::add_leading_routes(http::Router& router) {
   router.add_all(api::feast::feast_routes(
       i.features,
       {.values_max = static_cast<std::size_t>(i.foundation.settings.feast_values_max)}));
+  router.add_all(api::own::version_routes(
+      i.data_versions,
+      {.pack_bytes_max = static_cast<std::uint64_t>(i.foundation.settings.data_pack_bytes_max),
+       .reply_bytes_max = static_cast<std::uint64_t>(i.foundation.settings.data_reply_bytes_max)}));
   router.add_all(api::own::pipeline_routes(i.pipelines));
   router.add_all(api::own::schedule_routes(i.schedules));
   router.add_all(api::own::import_routes(i.run_import, i.model_import));

@@ -320,6 +320,10 @@ const std::vector<SettingInfo>& setting_table() {
               "Largest artifact upload, streamed to disk."),
       integer("remote-file-bytes-max", &Settings::remote_file_bytes_max, 1024, 1ll << 44,
               "Largest file that a DVC remote takes, streamed to disk."),
+      integer("data-pack-bytes-max", &Settings::data_pack_bytes_max, 1 << 20, 1ll << 40,
+              "Objects of data versions in one request, streamed to disk."),
+      integer("data-reply-bytes-max", &Settings::data_reply_bytes_max, 1 << 20, 1ll << 30,
+              "Objects of data versions in one reply, in memory; the client asks for the rest."),
       integer("artifact-list-max", &Settings::artifact_list_max, 100, 10'000'000,
               "Entries of an artifact folder in one listing; artifacts/list goes on page by page, "
               "the proxy's refuses a larger folder."),

@@ -94,6 +94,13 @@ Result<base::HttpReply> Client::download(const std::string& path, const JsonObje
   return base::error(Code::kInternal, "cannot write: {}: file={}", ec.message(), file.string());
 }
 
+Result<std::string> Client::post_bytes(const std::string& path, std::string_view bytes) {
+  base::HttpReply reply =
+      TRY(http_.send("POST", path, bytes, {{"Content-Type", "application/octet-stream"}}));
+  if (reply.status >= 300) return error_from(reply);
+  return std::move(reply.body);
+}
+
 Result<void> Client::put(const std::string& path, std::string_view bytes) {
   const base::HttpReply reply =
       TRY(http_.send("PUT", path, bytes, {{"Content-Type", "application/octet-stream"}}));

@@ -35,6 +35,8 @@ class Client {
   // The same into a file, which is replaced, however long it takes. The reply has no body.
   Result<base::HttpReply> download(const std::string& path, const JsonObject& body,
                                    const std::filesystem::path& file);
+  // Bytes as they are in both directions.
+  Result<std::string> post_bytes(const std::string& path, std::string_view bytes);
   // Bytes as they are, to a path that takes a file.
   Result<void> put(const std::string& path, std::string_view bytes);
   // The reply's body piece by piece, until its end or until `each` gives false.

@@ -14,6 +14,7 @@
 #include "cli/commands.h"
 #include "cli/online_commands.h"
 #include "cli/verb.h"
+#include "cli/versions/version_commands.h"
 #include "store/file_system.h"
 
 namespace slipway::cli {
@@ -64,9 +65,10 @@ std::string show_quarantine(const Json& reply) {
 }  // namespace
 
 void add_data_commands(CLI::App& root, Context& context, int& exit_code) {
-  CLI::App* data =
-      root.add_subcommand("data", "Datasets: versions by content, and what is wrong with rows");
+  CLI::App* data = root.add_subcommand(
+      "data", "Versions of folders; datasets of the project and what is wrong with rows");
   data->require_subcommand(1);
+  add_version_commands(*data, context, exit_code);
 
   struct Options {
     std::vector<std::string> names;

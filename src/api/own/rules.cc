@@ -53,6 +53,18 @@ constexpr Rule kRules[] = {
     {kGet, "/slipway/v1/datasets/{name}/rows", About::kProject, Permission::kRead},
     {kPost, "/slipway/v1/datasets/{name}/rows", About::kProject, Permission::kEdit},
 
+    {kGet, "/slipway/v1/data", About::kProject, Permission::kRead},
+    {kGet, "/slipway/v1/data/{name}", About::kProject, Permission::kRead},
+    {kGet, "/slipway/v1/data/{name}/log", About::kProject, Permission::kRead},
+    {kGet, "/slipway/v1/data/{name}/files", About::kProject, Permission::kRead},
+    {kGet, "/slipway/v1/data/{name}/file", About::kProject, Permission::kRead},
+    {kGet, "/slipway/v1/data/{name}/diff", About::kProject, Permission::kRead},
+    {kPost, "/slipway/v1/data/{name}/needed", About::kProject, Permission::kRead},
+    {kPost, "/slipway/v1/data/{name}/objects/read", About::kProject, Permission::kRead},
+    {kPost, "/slipway/v1/data/{name}/missing", About::kProject, Permission::kEdit},
+    {kPost, "/slipway/v1/data/{name}/objects", About::kProject, Permission::kEdit},
+    {kPut, "/slipway/v1/data/{name}/refs", About::kProject, Permission::kEdit},
+
     {kGet, "/slipway/v1/features", About::kProject, Permission::kRead},
     {kGet, "/slipway/v1/features/materialize", About::kProject, Permission::kRead},
     {kGet, "/slipway/v1/features/offsets", About::kProject, Permission::kRead},

@@ -1,0 +1,312 @@
+#include "api/own/version_routes.h"
+
+#include <algorithm>
+
+#include "api/own/loop_wire.h"
+#include "versions/diff.h"
+#include "versions/pack_stream.h"
+
+namespace slipway::api::own {
+namespace {
+
+using http::Method;
+using http::Request;
+using http::Response;
+using versions::Content;
+using versions::Digest;
+using versions::EntryKind;
+using versions::Hub;
+using versions::Packs;
+
+// What one object takes in a request before its bytes, at most so often as fits.
+constexpr std::uint64_t kToldBytesMin = 40;
+constexpr std::size_t kDigestsMax = 1'000'000;
+
+JsonObject to_json(const versions::HubRef& ref) {
+  return {{"kind", versions::ref_kind_name(ref.kind)},
+          {"name", ref.name},
+          {"commit", versions::to_hex(ref.commit)},
+          {"moved", types::to_rfc3339(ref.moved_at)},
+          {"by", ref.moved_by}};
+}
+
+JsonObject to_json(const versions::NamedCommit& named) {
+  JsonArray parents;
+  for (const Digest& parent : named.commit.parents) parents.emplace_back(versions::to_hex(parent));
+  return {{"commit", versions::to_hex(named.digest)},
+          {"parents", std::move(parents)},
+          {"author", named.commit.author},
+          {"message", named.commit.message},
+          {"time", types::to_rfc3339(named.commit.time)},
+          {"files", named.commit.files},
+          {"bytes", named.commit.bytes}};
+}
+
+JsonObject to_json(const versions::HubRepository& repository) {
+  JsonArray refs;
+  for (const versions::HubRef& ref : repository.refs) refs.emplace_back(to_json(ref));
+  return {{"name", repository.name},
+          {"created", types::to_rfc3339(repository.created_at)},
+          {"refs", std::move(refs)}};
+}
+
+Result<Response> list(Hub& hub) {
+  JsonArray repositories;
+  for (const versions::HubRepository& repository : TRY(hub.list()))
+    repositories.emplace_back(to_json(repository));
+  return reply({{"repositories", std::move(repositories)}});
+}
+
+Result<Response> show(Hub& hub, const Request& request) {
+  JsonObject object = to_json(TRY(hub.get(request.param("name"))));
+  const auto packs = TRY(hub.packs(request.param("name")));
+  object["objects"] = packs->size();
+  object["bytes"] = packs->bytes();
+  return reply(object);
+}
+
+struct At {
+  std::shared_ptr<Packs> packs;
+  versions::NamedCommit commit;
+};
+
+// The version that `?ref=` names, or the branch main's.
+Result<At> version_of(Hub& hub, const Request& request, std::string_view parameter = "ref") {
+  const std::string& name = request.param("name");
+  At at{.packs = TRY(hub.packs(name)), .commit = {}};
+  at.commit.digest =
+      TRY(hub.resolve(name, request.query(parameter).value_or(versions::kFirstBranch)));
+  at.commit.commit = TRY(versions::read_commit(*at.packs, at.commit.digest));
+  return at;
+}
+
+Result<Response> log(Hub& hub, const Request& request) {
+  const std::size_t limit = TRY(query_limit(request, 50, 1000));
+  const At at = TRY(version_of(hub, request));
+  JsonArray commits;
+  TRY(versions::walk_back(*at.packs, at.commit.digest, [&](const versions::NamedCommit& commit) {
+    commits.emplace_back(to_json(commit));
+    return commits.size() < limit;
+  }));
+  return reply({{"commits", std::move(commits)}});
+}
+
+// A folder's entries, one level of it.
+Result<Response> files(Hub& hub, const Request& request) {
+  const At at = TRY(version_of(hub, request));
+  const std::string path = request.query("path").value_or("");
+  const versions::Entry folder =
+      TRY(versions::find_entry(*at.packs, at.commit.commit.folder, path));
+  if (folder.kind != EntryKind::kFolder)
+    return base::error(Code::kInvalidArgument, "not a folder: {}", path);
+  JsonArray entries;
+  for (const versions::Entry& entry :
+       TRY(versions::read_folder(TRY(versions::read_content(*at.packs, folder.content))))) {
+    JsonObject object{{"name", entry.name}, {"kind", versions::kind_name(entry.kind)}};
+    if (entry.kind != EntryKind::kFolder) object["bytes"] = entry.content.bytes;
+    entries.emplace_back(std::move(object));
+  }
+  return reply({{"commit", versions::to_hex(at.commit.digest)},
+                {"path", path},
+                {"entries", std::move(entries)}});
+}
+
+class FileBytes final : public http::BodySource {
+ public:
+  explicit FileBytes(versions::ContentSource source) : source_(std::move(source)) {}
+  Result<std::size_t> read(std::span<char> out) override {
+    if (rest_.empty()) {
+      piece_ = TRY(source_.next());
+      rest_ = piece_;
+    }
+    const std::size_t bytes = std::min(out.size(), rest_.size());
+    std::copy_n(rest_.begin(), bytes, out.begin());
+    rest_.remove_prefix(bytes);
+    return bytes;
+  }
+
+ private:
+  versions::ContentSource source_;
+  std::string piece_;
+  std::string_view rest_;  // of piece_
+};
+
+Result<Response> file(Hub& hub, const Request& request) {
+  const At at = TRY(version_of(hub, request));
+  const std::string path = request.query("path").value_or("");
+  const versions::Entry entry = TRY(versions::find_entry(*at.packs, at.commit.commit.folder, path));
+  if (entry.kind == EntryKind::kFolder)
+    return base::error(Code::kInvalidArgument, "a folder, not a file: {}", path);
+  Response response;
+  response.content_type = "application/octet-stream";
+  response.headers = {{"ETag", '"' + versions::to_hex(entry.content.digest) + '"'}};
+  if (entry.content.bytes == 0) return response;
+  response.stream = http::StreamBody{
+      std::make_shared<FileBytes>(TRY(versions::ContentSource::open(at.packs, entry.content))),
+      entry.content.bytes};
+  return response;
+}
+
+Result<Response> diff(Hub& hub, const Request& request) {
+  const At from = TRY(version_of(hub, request, "from")), to = TRY(version_of(hub, request, "to"));
+  const std::size_t limit = TRY(query_limit(request, 1000, 100'000));
+  const auto before = TRY(versions::list_files(*from.packs, from.commit.commit.folder)),
+             after = TRY(versions::list_files(*to.packs, to.commit.commit.folder));
+  const auto changes = versions::diff_files(before, after);
+  JsonArray shown;
+  for (const versions::FileChange& change : changes) {
+    if (shown.size() == limit) break;
+    JsonObject object{{"path", change.path}, {"change", versions::change_name(change)}};
+    if (change.before) object["bytes_before"] = change.before->content.bytes;
+    if (change.after) object["bytes_after"] = change.after->content.bytes;
+    if (!change.moved_from.empty()) object["moved_from"] = change.moved_from;
+    shown.emplace_back(std::move(object));
+  }
+  return reply({{"from", versions::to_hex(from.commit.digest)},
+                {"to", versions::to_hex(to.commit.digest)},
+                {"changed", changes.size()},
+                {"changes", std::move(shown)}});
+}
+
+Response octets(std::string bytes) {
+  Response response;
+  response.content_type = "application/octet-stream";
+  response.body = std::move(bytes);
+  return response;
+}
+
+Result<Response> missing(Hub& hub, const Request& request) {
+  const auto packs = TRY(hub.ensure_packs(request.param("name")));
+  std::vector<Digest> digests = TRY(versions::read_digests(request.body));
+  std::erase_if(digests, [&](const Digest& digest) { return packs->find(digest).has_value(); });
+  return octets(versions::write_digests(digests));
+}
+
+Result<std::vector<Digest>> commits_of(const JsonObject& body, std::string_view name) {
+  std::vector<Digest> commits;
+  const Json* const list = body.if_contains(name);
+  if (list == nullptr) return commits;
+  if (!list->is_array() || list->get_array().size() > kDigestsMax)
+    return base::error(Code::kInvalidArgument, "{} must be a list of commits", name);
+  for (const Json& commit : list->get_array()) {
+    commits.push_back(TRY(versions::parse_digest(
+        commit.is_string() ? std::string_view(commit.get_string()) : std::string_view())));
+  }
+  return commits;
+}
+
+Result<Response> needed(Hub& hub, const Request& request) {
+  const JsonObject body = TRY(read_body(request));
+  const auto packs = TRY(hub.packs(request.param("name")));
+  return octets(versions::write_digests(TRY(versions::find_needed(
+      *packs, TRY(commits_of(body, "wanted")), TRY(commits_of(body, "known"))))));
+}
+
+Result<Response> objects(Hub& hub, const Request& request, std::uint64_t bytes_max) {
+  const auto packs = TRY(hub.packs(request.param("name")));
+  const std::vector<Digest> digests = TRY(versions::read_digests(request.body));
+  return octets(TRY(versions::write_stream(*packs, digests, bytes_max)).bytes);
+}
+
+// Objects of a request, into packs while they arrive.
+class ObjectSink final : public http::BodySink {
+ public:
+  ObjectSink(Hub& hub, std::string name, std::uint64_t objects_max)
+      : hub_(hub), name_(std::move(name)), objects_max_(objects_max) {}
+
+  Result<void> write(std::string_view bytes) override {
+    if (packs_ == nullptr) {
+      packs_ = TRY(hub_.ensure_packs(name_));
+      writer_.emplace(*packs_);
+      reader_.emplace(*writer_, objects_max_);
+    }
+    return reader_->read(bytes);
+  }
+  Result<JsonObject> finish() {
+    TRY(write({}));
+    const std::vector<Digest> came = TRY(reader_->finish());
+    TRY(writer_->finish());
+    return JsonObject{{"objects", came.size()}, {"bytes_added", writer_->bytes_added()}};
+  }
+
+ private:
+  Hub& hub_;
+  const std::string name_;
+  const std::uint64_t objects_max_;
+  std::shared_ptr<Packs> packs_;  // outlives what uses it
+  std::optional<versions::PackWriter> writer_;
+  std::optional<versions::StreamReader> reader_;
+};
+
+Result<Response> add_objects(const Request& request) {
+  return Response::json(base::to_text(TRY(static_cast<ObjectSink&>(*request.body_sink).finish())),
+                        201);
+}
+
+Result<std::optional<Digest>> find_digest(const JsonObject& body, std::string_view name) {
+  const auto hex = TRY(base::find_string(body, name));
+  if (!hex) return std::optional<Digest>();
+  return std::optional(TRY(versions::parse_digest(*hex)));
+}
+
+Result<Response> move(Hub& hub, const Request& request) {
+  const JsonObject body = TRY(read_body(request));
+  const versions::RefMove move{
+      .kind = TRY(versions::parse_ref_kind(TRY(base::get_string(body, "kind")))),
+      .name = TRY(base::get_string(body, "name")),
+      .from = TRY(find_digest(body, "from")),
+      .to = TRY(find_digest(body, "to")),
+      .force = TRY(read_flag(body, "force")).value_or(false) ? versions::RefMove::Force::kYes
+                                                             : versions::RefMove::Force::kNo};
+  return reply(to_json(TRY(hub.move(request.param("name"), move))));
+}
+
+}  // namespace
+
+std::vector<http::Route> version_routes(Hub& hub, VersionRouteLimits limits) {
+  const std::string base = "/slipway/v1/data", one = base + "/{name}";
+  const auto route = [](Method method, const std::string& pattern, std::string summary,
+                        http::Handler handler) {
+    return http::Route{.method = method,
+                       .pattern = pattern,
+                       .summary = std::move(summary),
+                       .handler = std::move(handler),
+                       .tag = "slipway"};
+  };
+  const auto with_hub = [&hub](Result<Response> (*handle)(Hub&, const Request&)) {
+    return answering([&hub, handle](const Request& r) { return handle(hub, r); });
+  };
+  std::vector<http::Route> routes = {
+      route(Method::kGet, base, "Repositories of data, with their branches and tags.",
+            answering([&hub](const Request&) { return list(hub); })),
+      route(Method::kGet, one, "A repository of data: branches, tags, size.", with_hub(show)),
+      route(Method::kGet, one + "/log", "Commits, newest first: ?ref=, limit.", with_hub(log)),
+      route(Method::kGet, one + "/files", "A folder of a version: ?ref=, path.", with_hub(files)),
+      route(Method::kGet, one + "/file", "A file of a version: ?ref=, path.", with_hub(file)),
+      route(Method::kGet, one + "/diff", "Files that differ: ?from=, to, limit.", with_hub(diff)),
+      route(Method::kPost, one + "/missing",
+            "Which of these objects are missing: 32 bytes each, in and out.", with_hub(missing)),
+      route(Method::kPost, one + "/needed",
+            "The objects that commits need: {wanted: [...], known: [...]}.", with_hub(needed)),
+      route(Method::kPost, one + "/objects/read",
+            "Objects by their digests, as many of the front as one reply may have.",
+            answering([&hub, limits](const Request& r) {
+              return objects(hub, r, limits.reply_bytes_max);
+            })),
+      route(Method::kPut, one + "/refs",
+            "Moves a branch or tag: {kind, name, from, to, force}; without `to` it goes.",
+            with_hub(move))};
+  http::Route add = route(Method::kPost, one + "/objects",
+                          "Adds objects, each checked against its digest.", answering(add_objects));
+  add.body = http::Route::Body::kFile;
+  add.body_bytes_max = limits.pack_bytes_max;
+  add.open_sink = [&hub, limits](const Request& r) -> Result<std::shared_ptr<http::BodySink>> {
+    std::shared_ptr<http::BodySink> sink =
+        std::make_shared<ObjectSink>(hub, r.param("name"), limits.pack_bytes_max / kToldBytesMin);
+    return sink;
+  };
+  routes.push_back(std::move(add));
+  return routes;
+}
+
+}  // namespace slipway::api::own

@@ -1,0 +1,143 @@
+#include "cli/versions/exchange.h"
+
+#include <algorithm>
+
+#include "cli/table.h"
+#include "versions/hub.h"
+#include "versions/pack_stream.h"
+
+namespace slipway::cli {
+namespace {
+
+using versions::Digest;
+
+constexpr std::uint64_t kRequestBytes = 32 << 20;
+constexpr std::size_t kDigestsAsked = 30'000;   // in one question of what is missing
+constexpr std::size_t kDigestsFetched = 4'096;  // in one request for objects
+
+Result<std::string> text_at(const Json& object, std::string_view name) {
+  const Json& value = member_at(object, name);
+  if (value.is_string()) return std::string(value.get_string());
+  return base::error(Code::kInternal, "the server's reply has no {}", name);
+}
+
+}  // namespace
+
+Exchange::Exchange(const Context& context, versions::Repository& repository, std::string name,
+                   Progress progress)
+    : client_(context),
+      repository_(repository),
+      name_(std::move(name)),
+      progress_(std::move(progress)) {}
+
+std::string Exchange::path(std::string_view rest) const {
+  return path_of("/slipway/v1/data/{}", {name_}) + std::string(rest);
+}
+
+Result<std::optional<std::vector<ServerRef>>> Exchange::refs() {
+  const Result<Json> reply = client_.get(path(""));
+  if (!reply && reply.error().code == Code::kNotFound)
+    return std::optional<std::vector<ServerRef>>();
+  if (!reply) return reply.error();
+  std::vector<ServerRef> refs;
+  const Json& list = member_at(*reply, "refs");
+  if (!list.is_array()) return base::error(Code::kInternal, "the server's reply has no refs");
+  for (const Json& ref : list.get_array()) {
+    refs.push_back({TRY(versions::parse_ref_kind(TRY(text_at(ref, "kind")))),
+                    TRY(text_at(ref, "name")),
+                    TRY(versions::parse_digest(TRY(text_at(ref, "commit"))))});
+  }
+  return std::optional(std::move(refs));
+}
+
+Result<std::vector<Digest>> Exchange::missing_there(const std::vector<Digest>& digests) {
+  std::vector<Digest> missing;
+  for (std::size_t from = 0; from < digests.size(); from += kDigestsAsked) {
+    const std::size_t count = std::min(kDigestsAsked, digests.size() - from);
+    const std::string reply = TRY(client_.post_bytes(
+        path("/missing"), versions::write_digests({digests.data() + from, count})));
+    const std::vector<Digest> some = TRY(versions::read_digests(reply));
+    missing.insert(missing.end(), some.begin(), some.end());
+  }
+  return missing;
+}
+
+Result<Moved> Exchange::send_objects(const Digest& commit) {
+  std::vector<Digest> there;
+  for (const versions::Ref& ref : TRY(repository_.refs())) {
+    if (ref.kind == versions::RefKind::kRemote) there.push_back(ref.commit);
+  }
+  const versions::Packs& packs = repository_.packs();
+  const std::vector<Digest> missing =
+      TRY(missing_there(TRY(versions::find_needed(packs, {commit}, there))));
+  std::vector<versions::PackedObject> objects;
+  std::uint64_t all = 0;
+  for (const Digest& digest : missing) {
+    const auto place = packs.find(digest);
+    if (!place) return base::error(Code::kInternal, "the server asks for what nobody offered");
+    objects.push_back({digest, *place});
+    all += place->bytes;
+  }
+  // As they lie on the disk.
+  std::sort(objects.begin(), objects.end(), [](const auto& a, const auto& b) {
+    return std::pair(a.place.pack, a.place.offset) < std::pair(b.place.pack, b.place.offset);
+  });
+  std::vector<Digest> digests;
+  for (const versions::PackedObject& object : objects) digests.push_back(object.digest);
+  Moved moved;
+  for (std::span<const Digest> rest = digests; !rest.empty();) {
+    const versions::Stream stream = TRY(versions::write_stream(packs, rest, kRequestBytes));
+    TRY(client_.post_bytes(path("/objects"), stream.bytes));
+    rest = rest.subspan(stream.objects);
+    moved.objects += stream.objects;
+    moved.bytes += stream.bytes.size();
+    progress_(moved.bytes, std::max(all, moved.bytes));
+  }
+  return moved;
+}
+
+Result<void> Exchange::move_ref(versions::RefKind kind, const std::string& name,
+                                const std::optional<Digest>& from, const Digest& to, bool force) {
+  JsonObject body{{"kind", versions::ref_kind_name(kind)},
+                  {"name", name},
+                  {"to", versions::to_hex(to)},
+                  {"force", force}};
+  if (from) body["from"] = versions::to_hex(*from);
+  TRY(client_.send("PUT", path("/refs"), body));
+  return {};
+}
+
+Result<Moved> Exchange::fetch_objects(const std::vector<Digest>& wanted,
+                                      const std::vector<Digest>& known) {
+  const auto as_list = [](const std::vector<Digest>& digests) {
+    JsonArray list;
+    for (const Digest& digest : digests) list.emplace_back(versions::to_hex(digest));
+    return list;
+  };
+  const std::string reply = TRY(client_.post_bytes(
+      path("/needed"),
+      base::to_text(JsonObject{{"wanted", as_list(wanted)}, {"known", as_list(known)}})));
+  versions::Packs& packs = repository_.packs();
+  std::vector<Digest> digests = TRY(versions::read_digests(reply));
+  std::erase_if(digests, [&](const Digest& digest) { return packs.find(digest).has_value(); });
+  Moved moved;
+  versions::PackWriter writer(packs);
+  for (std::span<const Digest> rest = digests; !rest.empty();) {
+    const auto some = rest.first(std::min(rest.size(), kDigestsFetched));
+    const std::string stream =
+        TRY(client_.post_bytes(path("/objects/read"), versions::write_digests(some)));
+    versions::StreamReader reader(writer, some.size());
+    TRY(reader.read(stream));
+    const std::size_t came = TRY(reader.finish()).size();
+    if (came == 0) return base::error(Code::kInternal, "the server sent none of the objects");
+    rest = rest.subspan(came);
+    moved.objects += came;
+    moved.bytes += stream.size();
+    // How long the rest is is not known, but how many it is.
+    progress_(moved.bytes, moved.bytes * digests.size() / moved.objects);
+  }
+  TRY(writer.finish());
+  return moved;
+}
+
+}  // namespace slipway::cli

@@ -1,0 +1,52 @@
+// What the verbs of `slipway data` do, but for those that ask a server (server_verbs.h).
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "cli/commands.h"
+#include "cli/progress.h"
+#include "versions/commits.h"
+
+namespace slipway::cli {
+
+// What a verb has to say: the same as JSON and for people.
+struct Said {
+  JsonObject json;
+  std::string text;
+  int exit_code = kOk;
+};
+
+struct CheckoutFlags {
+  std::string target, path;
+  bool make_branch = false, force = false;
+};
+struct RefFlags {
+  std::string name, at;
+  bool remove = false, force = false;
+};
+
+// Of the current folder, or one above.
+Result<versions::Repository> repository_here();
+
+Result<Said> init(const std::string& folder);
+Result<Said> add(versions::Repository& repository, const std::vector<std::string>& paths);
+Result<Said> commit(versions::Repository& repository, const std::string& message, bool all);
+Result<Said> status();
+Result<Said> log(const std::string& from, std::size_t limit);
+// Without `to`: to the folder as it is.
+Result<Said> diff(const std::string& from, const std::string& to, bool tell_by_exit_code);
+Result<Said> checkout(versions::Repository& repository, const CheckoutFlags& flags);
+// Branches or tags: all of them without a name.
+Result<Said> refs(versions::Repository& repository, versions::RefKind kind, const RefFlags& flags);
+Result<Said> gc(versions::Repository& repository);
+
+// What server_verbs.cc shares.
+std::string shown(const versions::Digest& digest);
+std::string in_bytes(std::uint64_t bytes);
+std::size_t threads();
+versions::CommitDraft draft(std::string message);
+versions::CheckoutOptions checkout_options(bool force, Progress& progress);
+
+}  // namespace slipway::cli

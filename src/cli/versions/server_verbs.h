@@ -1,0 +1,22 @@
+// What the verbs of `slipway data` do that ask a server.
+#pragma once
+
+#include <string>
+
+#include "cli/client.h"
+#include "cli/versions/local_verbs.h"
+
+namespace slipway::cli {
+
+// `name`: of the repository there; empty: as it was last time, or the folder's.
+Result<Said> push(versions::Repository& repository, const Context& context, const std::string& name,
+                  bool force);
+Result<Said> pull(versions::Repository& repository, const Context& context,
+                  const std::string& name);
+// `folder` empty: `name`; `version` empty: the branch main, or the only one.
+Result<Said> clone(const Context& context, const std::string& name, const std::string& folder,
+                   const std::string& version);
+// Reads every object; with `repairs` what is damaged or missing is asked of the server.
+Result<Said> verify(versions::Repository& repository, const Context& context, bool repairs);
+
+}  // namespace slipway::cli

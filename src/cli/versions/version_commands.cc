@@ -1,0 +1,144 @@
+#include "cli/versions/version_commands.h"
+
+#include <CLI/CLI.hpp>
+
+#include "cli/versions/server_verbs.h"
+
+namespace slipway::cli {
+namespace {
+
+using versions::RefKind;
+using versions::Repository;
+
+int say(const Context& context, const Result<Said>& said) {
+  if (!said) return fail(said.error(), context);
+  if (context.json) {
+    std::printf("%s\n", base::to_text(said->json).c_str());
+  } else {
+    std::fputs(said->text.c_str(), stdout);
+  }
+  return said->exit_code;
+}
+
+// A verb that changes the repository: nobody else does meanwhile.
+Result<Said> changing(const std::function<Result<Said>(Repository&)>& run) {
+  Repository repository = TRY(repository_here());
+  const store::FolderLock lock = TRY(repository.lock());
+  return run(repository);
+}
+
+}  // namespace
+
+void add_version_commands(CLI::App& data, Context& context, int& exit_code) {
+  const auto verb = [&](const char* name, const char* what) {
+    CLI::App* const added = data.add_subcommand(name, what);
+    added->group("Versions of folders");
+    return added;
+  };
+  const auto runs = [&context, &exit_code](CLI::App* of, std::function<Result<Said>()> run) {
+    of->callback([&context, &exit_code, run = std::move(run)] { exit_code = say(context, run()); });
+  };
+
+  auto folder = std::make_shared<std::string>(".");
+  CLI::App* one = verb("init", "Make a data repository in a folder");
+  one->add_option("folder", *folder);
+  runs(one, [folder] { return init(*folder); });
+
+  auto paths = std::make_shared<std::vector<std::string>>();
+  one = verb("add", "Keep files and folders as they are now, for the next commit");
+  one->add_option("paths", *paths)->required();
+  runs(one, [paths] { return changing([&](Repository& r) { return add(r, *paths); }); });
+
+  struct CommitFlags {
+    std::string message;
+    bool all = false;
+  };
+  auto commits = std::make_shared<CommitFlags>();
+  one = verb("commit", "Make what was added a version");
+  one->add_option("-m,--message", commits->message, "What changed")->required();
+  one->add_flag("-a,--all", commits->all, "Add the whole folder first");
+  runs(one, [commits] {
+    return changing([&](Repository& r) { return commit(r, commits->message, commits->all); });
+  });
+
+  runs(verb("status", "What would be committed, and what isn't added"), status);
+
+  struct LogFlags {
+    std::string from = "HEAD";
+    std::size_t limit = 50;
+  };
+  auto logs = std::make_shared<LogFlags>();
+  one = verb("log", "Versions, newest first");
+  one->add_option("version", logs->from, "A branch, tag or commit; VERSION~N: N before it");
+  one->add_option("--limit", logs->limit);
+  runs(one, [logs] { return log(logs->from, logs->limit); });
+
+  struct DiffFlags {
+    std::string from = "HEAD", to;
+    bool exit_code = false;
+  };
+  auto diffs = std::make_shared<DiffFlags>();
+  one = verb("diff", "Files that differ between two versions, or a version and the folder");
+  one->add_option("from", diffs->from);
+  one->add_option("to", diffs->to, "Left out: the folder as it is");
+  one->add_flag("--exit-code", diffs->exit_code, "1 when something differs");
+  runs(one, [diffs] { return diff(diffs->from, diffs->to, diffs->exit_code); });
+
+  auto checkouts = std::make_shared<CheckoutFlags>();
+  one = verb("checkout", "Make the folder, or a path in it, what a version has");
+  one->add_option("version", checkouts->target)->required();
+  one->add_option("--path", checkouts->path, "Only this file or folder; HEAD stays");
+  one->add_flag("-b,--branch", checkouts->make_branch, "Begin a branch of that name here");
+  one->add_flag("--force", checkouts->force, "Also where changes are lost");
+  runs(one,
+       [checkouts] { return changing([&](Repository& r) { return checkout(r, *checkouts); }); });
+
+  for (const RefKind kind : {RefKind::kBranch, RefKind::kTag}) {
+    const bool is_tag = kind == RefKind::kTag;
+    auto flags = std::make_shared<RefFlags>(RefFlags{.at = "HEAD"});
+    one = verb(is_tag ? "tag" : "branch",
+               is_tag ? "Name a version for good; all tags" : "Begin a branch; all branches");
+    one->add_option("name", flags->name);
+    one->add_option("version", flags->at);
+    one->add_flag("-d,--delete", flags->remove);
+    one->add_flag("--force", flags->force, "Move one that is there");
+    runs(one,
+         [flags, kind] { return changing([&](Repository& r) { return refs(r, kind, *flags); }); });
+  }
+
+  struct RemoteFlags {
+    std::string name, folder, version;
+    bool force = false;
+  };
+  auto remotes = std::make_shared<RemoteFlags>();
+  one = verb("push", "Bring the branch and its tags to the server");
+  one->add_option("name", remotes->name, "The repository there; first the folder's name");
+  one->add_flag("--force", remotes->force, "Also where the server loses commits");
+  runs(one, [remotes, &context] {
+    return changing([&](Repository& r) { return push(r, context, remotes->name, remotes->force); });
+  });
+  one = verb("pull", "Bring what the server has, and the folder to it");
+  one->add_option("name", remotes->name);
+  runs(one, [remotes, &context] {
+    return changing([&](Repository& r) { return pull(r, context, remotes->name); });
+  });
+  one = verb("clone", "A new folder with the server's repository");
+  one->add_option("name", remotes->name)->required();
+  one->add_option("folder", remotes->folder);
+  one->add_option("--version", remotes->version, "A branch, tag or commit; else main");
+  runs(one, [remotes, &context] {
+    return clone(context, remotes->name, remotes->folder, remotes->version);
+  });
+
+  runs(verb("gc", "Remove content that no version has"),
+       [] { return changing([](Repository& r) { return gc(r); }); });
+
+  auto repairs = std::make_shared<bool>(false);
+  one = verb("verify", "Read everything and compare it with its digests; 1 when it isn't whole");
+  one->add_flag("--repair", *repairs, "Bring what is damaged from the server");
+  runs(one, [repairs, &context] {
+    return changing([&](Repository& r) { return verify(r, context, *repairs); });
+  });
+}
+
+}  // namespace slipway::cli

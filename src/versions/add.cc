@@ -1,0 +1,415 @@
+#include "versions/add.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <deque>
+#include <future>
+#include <thread>
+
+#include "versions/chunker.h"
+
+namespace slipway::versions {
+namespace {
+
+// Files that are read as a whole, several at the same time; longer ones come one after the other,
+// so that each lies in one piece.
+constexpr std::uint64_t kWholeBytesMax = 4 << 20;
+constexpr std::size_t kBlockBytes = 8 << 20;
+constexpr std::size_t kBlocksAhead = 4;
+constexpr int kDepthMax = 400;
+constexpr std::size_t kPathBytesMax = 4096;
+
+struct FoundFile {
+  std::string path;
+  EntryKind kind;
+  FileMark mark;
+};
+
+std::int64_t now_ns() {
+  timespec time;
+  ::clock_gettime(CLOCK_REALTIME, &time);
+  return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+}
+
+class Scan {
+ public:
+  explicit Scan(const std::filesystem::path& top) : top_(top) {}
+
+  // Whether something is there.
+  Result<bool> add(const std::string& path) {
+    struct stat stat;
+    const std::filesystem::path full = path.empty() ? top_ : top_ / path;
+    if (::lstat(full.c_str(), &stat) != 0) {
+      if (errno == ENOENT || errno == ENOTDIR) return false;
+      return store::errno_error(errno, "look at the file", full);
+    }
+    if (S_ISDIR(stat.st_mode)) {
+      TRY(add_folder(AT_FDCWD, full.c_str(), path.empty() ? "" : path + '/', 0));
+    } else {
+      TRY(add_file(path, stat));
+    }
+    return true;
+  }
+
+  std::vector<FoundFile> files;
+  std::vector<std::string> passed_over;
+
+ private:
+  Result<void> add_file(std::string path, const struct stat& stat) {
+    if (path.size() > kPathBytesMax)
+      return base::error(Code::kInvalidArgument, "a path is too long: {}", path.substr(0, 200));
+    if (const auto kind = kind_of(stat)) {
+      files.push_back({std::move(path), *kind, mark_of(stat)});
+    } else {
+      passed_over.push_back(std::move(path));
+    }
+    return {};
+  }
+
+  Result<void> add_folder(int parent, const char* name, const std::string& prefix, int depth) {
+    if (depth > kDepthMax)
+      return base::error(Code::kInvalidArgument, "folders lie too deep: {}", prefix.substr(0, 200));
+    const int fd = ::openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    const std::unique_ptr<DIR, int (*)(DIR*)> folder(fd < 0 ? nullptr : ::fdopendir(fd),
+                                                     ::closedir);
+    if (folder == nullptr) return store::errno_error(errno, "open the folder", top_ / prefix);
+    std::vector<std::pair<std::string, struct stat>> entries;
+    while (const dirent* entry = ::readdir(folder.get())) {
+      const std::string_view of = entry->d_name;
+      if (!is_entry_name(of) || of == ".git") continue;
+      struct stat stat;
+      if (::fstatat(fd, entry->d_name, &stat, AT_SYMLINK_NOFOLLOW) != 0) {
+        if (errno == ENOENT) continue;  // it is just gone
+        return store::errno_error(errno, "look at the file", top_ / (prefix + entry->d_name));
+      }
+      entries.emplace_back(of, stat);
+    }
+    std::sort(entries.begin(), entries.end(),
+              [](const auto& a, const auto& b) { return a.first < b.first; });
+    for (const auto& [of, stat] : entries) {
+      if (S_ISDIR(stat.st_mode)) {
+        TRY(add_folder(fd, of.c_str(), prefix + of + '/', depth + 1));
+      } else {
+        TRY(add_file(prefix + of, stat));
+      }
+    }
+    return {};
+  }
+
+  const std::filesystem::path& top_;
+};
+
+// Up to `out.size()` bytes from here on; fewer at the end.
+Result<std::size_t> read_some(int fd, std::span<char> out, const std::filesystem::path& file) {
+  std::size_t done = 0;
+  while (done < out.size()) {
+    const ssize_t n = ::read(fd, out.data() + done, out.size() - done);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return store::errno_error(errno, "read the file", file);
+    if (n == 0) break;
+    done += static_cast<std::size_t>(n);
+  }
+  return done;
+}
+
+Error changed_meanwhile(const std::string& path) {
+  return base::error(Code::kConflict, "a file changed while it was read: {}; add it again", path);
+}
+
+// Reads the contents of files into packs.
+class ContentReader {
+ public:
+  ContentReader(const std::filesystem::path& top, PackWriter& writer, const AddOptions& options)
+      : top_(top), writer_(writer), options_(options) {}
+
+  // Of `files`, which need not be in order; each with its content.
+  Result<std::vector<IndexedFile>> read(const std::vector<const FoundFile*>& files) {
+    std::vector<IndexedFile> out(files.size());
+    std::vector<std::size_t> small, large;
+    for (std::size_t i = 0; i < files.size(); ++i)
+      (files[i]->mark.bytes <= kWholeBytesMax ? small : large).push_back(i);
+    TRY(read_small(files, small, out));
+    for (const std::size_t i : large) {
+      out[i] = {{files[i]->path, files[i]->kind, TRY(read_large(*files[i]))},
+                WorkIndex::settled(files[i]->mark, now_ns())};
+    }
+    return out;
+  }
+
+ private:
+  Result<void> read_small(const std::vector<const FoundFile*>& files,
+                          const std::vector<std::size_t>& small, std::vector<IndexedFile>& out) {
+    std::atomic<std::size_t> next = 0;
+    std::optional<Error> failed;
+    base::Mutex failed_mutex;
+    const auto work = [&] {
+      std::string buffer;
+      for (std::size_t at; (at = next++) < small.size();) {
+        const FoundFile& file = *files[small[at]];
+        const std::int64_t read_ns = now_ns();
+        Result<Content> content =
+            file.kind == EntryKind::kLink ? read_link(file) : read_whole(file, buffer);
+        if (!content) {
+          const base::MutexLock lock(failed_mutex);
+          failed = std::move(content).error();
+          next = small.size();
+          return;
+        }
+        out[small[at]] = {{file.path, file.kind, *content}, WorkIndex::settled(file.mark, read_ns)};
+        tell(1, content->bytes);
+      }
+    };
+    std::vector<std::thread> threads;
+    const std::size_t helpers = std::min(options_.threads, small.size() / 64 + 1);
+    for (std::size_t i = 1; i < helpers; ++i) threads.emplace_back(work);
+    work();
+    for (std::thread& thread : threads) thread.join();
+    if (failed) return std::move(*failed);
+    return {};
+  }
+
+  Result<Content> read_link(const FoundFile& file) {
+    std::string target(kPathBytesMax, '\0');
+    const ssize_t n = ::readlink((top_ / file.path).c_str(), target.data(), target.size());
+    if (n < 0) return store::errno_error(errno, "read the link", top_ / file.path);
+    target.resize(static_cast<std::size_t>(n));
+    return writer_.add_content(target);
+  }
+
+  Result<store::FileHandle> open(const FoundFile& file) const {
+    store::FileHandle fd(::open((top_ / file.path).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+    if (fd.get() < 0) return store::errno_error(errno, "open the file", top_ / file.path);
+    return fd;
+  }
+
+  Result<void> require_unchanged(int fd, const FoundFile& file) const {
+    struct stat stat;
+    if (::fstat(fd, &stat) == 0 && mark_of(stat) == file.mark) return {};
+    return changed_meanwhile(file.path);
+  }
+
+  Result<Content> read_whole(const FoundFile& file, std::string& buffer) {
+    const store::FileHandle fd = TRY(open(file));
+    buffer.resize(file.mark.bytes + 1);
+    const std::size_t bytes = TRY(read_some(fd.get(), buffer, top_ / file.path));
+    if (bytes != file.mark.bytes) return changed_meanwhile(file.path);
+    TRY(require_unchanged(fd.get(), file));
+    return writer_.add_content(std::string_view(buffer).substr(0, bytes));
+  }
+
+  struct Block {
+    std::string bytes;
+    std::vector<Chunk> chunks;  // of the front; the rest went on to the next block
+  };
+
+  // This thread reads, cuts and writes; others take the digests meanwhile.
+  Result<Content> read_large(const FoundFile& file) {
+    const store::FileHandle fd = TRY(open(file));
+    ::posix_fadvise(fd.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
+    TRY(writer_.align());
+    std::deque<std::future<std::unique_ptr<Block>>> ahead;
+    std::vector<Chunk> chunks;
+    const auto write_first = [&]() -> Result<void> {
+      const std::unique_ptr<Block> block = ahead.front().get();
+      ahead.pop_front();
+      std::string_view bytes = block->bytes;
+      for (const Chunk& chunk : block->chunks) {
+        TRY(writer_.add(chunk.digest, bytes.substr(0, chunk.bytes)));
+        bytes.remove_prefix(chunk.bytes);
+      }
+      chunks.insert(chunks.end(), block->chunks.begin(), block->chunks.end());
+      return {};
+    };
+    std::string rest;
+    for (bool is_end = false; !is_end;) {
+      auto block = std::make_unique<Block>();
+      block->bytes = std::move(rest);
+      const std::size_t before = block->bytes.size();
+      block->bytes.resize(before + kBlockBytes);
+      const std::size_t read =
+          TRY(read_some(fd.get(), std::span(block->bytes).subspan(before), top_ / file.path));
+      is_end = read < kBlockBytes;
+      block->bytes.resize(before + read);
+      std::string_view open = block->bytes;
+      while (open.size() >= kChunkBytesMax || (is_end && !open.empty())) {
+        const std::size_t cut = next_chunk(open);
+        block->chunks.push_back({{}, static_cast<std::uint32_t>(cut)});
+        open.remove_prefix(cut);
+      }
+      rest = open;
+      tell(0, read);
+      ahead.push_back(std::async(std::launch::async, take_digests, std::move(block)));
+      if (ahead.size() > kBlocksAhead) TRY(write_first());
+    }
+    while (!ahead.empty()) TRY(write_first());
+    TRY(require_unchanged(fd.get(), file));
+    tell(1, 0);
+    const std::string list = write_chunks(chunks);
+    const Content content{base::sha256(list), true, file.mark.bytes};
+    TRY(writer_.add(content.digest, list));
+    return content;
+  }
+
+  static std::unique_ptr<Block> take_digests(std::unique_ptr<Block> block) {
+    std::string_view bytes = block->bytes;
+    for (Chunk& chunk : block->chunks) {
+      chunk.digest = base::sha256(bytes.substr(0, chunk.bytes));
+      bytes.remove_prefix(chunk.bytes);
+    }
+    return block;
+  }
+
+  void tell(std::uint64_t files, std::uint64_t bytes) {
+    const base::MutexLock lock(told_mutex_);
+    files_ += files;
+    bytes_ += bytes;
+    if (options_.progress) options_.progress(files_, bytes_);
+  }
+
+  const std::filesystem::path& top_;
+  PackWriter& writer_;
+  const AddOptions& options_;
+  base::Mutex told_mutex_;
+  std::uint64_t files_ GUARDED_BY(told_mutex_) = 0, bytes_ GUARDED_BY(told_mutex_) = 0;
+};
+
+void sort_by_path(std::vector<IndexedFile>& files) {
+  std::stable_sort(files.begin(), files.end(), [](const IndexedFile& a, const IndexedFile& b) {
+    return a.file.path < b.file.path;
+  });
+}
+
+}  // namespace
+
+std::filesystem::path index_file(const Repository& repository) {
+  return repository.folder() / "index";
+}
+
+Result<std::string> path_in(const Repository& repository, const std::filesystem::path& path) {
+  // Links in the path's last part are kept as links.
+  const std::filesystem::path full = std::filesystem::absolute(path).lexically_normal();
+  std::error_code ec;
+  const std::filesystem::path folder =
+      std::filesystem::weakly_canonical(full.has_filename() ? full.parent_path() : full, ec);
+  const std::filesystem::path real = full.has_filename() ? folder / full.filename() : folder;
+  std::string relative = real.lexically_relative(repository.top()).string();
+  if (relative == ".") relative.clear();
+  if (relative == ".." || relative.starts_with("../")) {
+    return base::error(Code::kInvalidArgument, "outside the repository {}: {}",
+                       repository.top().string(), path.string());
+  }
+  return relative;
+}
+
+Result<Added> add_paths(Repository& repository, const std::vector<std::filesystem::path>& paths,
+                        const AddOptions& options) {
+  const WorkIndex index = TRY(WorkIndex::load(index_file(repository)));
+  Scan scan(repository.top());
+  std::vector<bool> stays(index.files().size(), true);
+  Added added;
+  for (const std::filesystem::path& path : paths) {
+    const std::string relative = TRY(path_in(repository, path));
+    const bool is_there = TRY(scan.add(relative));
+    auto [from, to] = range_below(index.files(), relative);
+    if (!is_there && from == to)
+      return base::error(Code::kNotFound, "no such file or folder: {}", path.string());
+    for (; from < to; ++from) stays[from] = false;
+    // What was a file and is a folder now.
+    for (std::size_t slash = relative.find('/'); slash != std::string::npos;
+         slash = relative.find('/', slash + 1)) {
+      const IndexedFile* const above = index.find(relative.substr(0, slash));
+      if (above != nullptr) stays[static_cast<std::size_t>(above - index.files().data())] = false;
+    }
+  }
+  std::sort(scan.files.begin(), scan.files.end(),
+            [](const FoundFile& a, const FoundFile& b) { return a.path < b.path; });
+  scan.files.erase(std::unique(scan.files.begin(), scan.files.end(),
+                               [](const auto& a, const auto& b) { return a.path == b.path; }),
+                   scan.files.end());
+
+  std::vector<IndexedFile> files;
+  std::vector<const FoundFile*> to_read;
+  std::size_t indexed_before = 0;
+  for (std::size_t i = 0; i < stays.size(); ++i) {
+    if (stays[i]) {
+      files.push_back(index.files()[i]);
+    } else {
+      ++indexed_before;
+    }
+  }
+  std::size_t known = 0;
+  for (const FoundFile& file : scan.files) {
+    const IndexedFile* const before = index.find(file.path);
+    known += before != nullptr;
+    added.bytes += file.mark.bytes;
+    if (before != nullptr && before->mark == file.mark && before->file.kind == file.kind) {
+      files.push_back(*before);
+    } else {
+      to_read.push_back(&file);
+    }
+  }
+  PackWriter writer(repository.packs());
+  ContentReader reader(repository.top(), writer, options);
+  for (IndexedFile& file : TRY(reader.read(to_read))) files.push_back(std::move(file));
+  TRY(writer.finish());
+  sort_by_path(files);
+  TRY(WorkIndex(std::move(files)).save(index_file(repository)));
+  added.files = scan.files.size();
+  added.read = to_read.size();
+  added.removed = indexed_before - known;
+  added.bytes_added = writer.bytes_added();
+  added.passed_over = std::move(scan.passed_over);
+  return added;
+}
+
+Result<bool> has_content(const Repository& repository, const std::string& path,
+                         const Content& content) {
+  const std::filesystem::path full = repository.top() / path;
+  std::string bytes;
+  if (std::error_code ec; std::filesystem::is_symlink(full, ec)) {
+    bytes = std::filesystem::read_symlink(full, ec).string();
+    return !content.is_list && base::sha256(bytes) == content.digest;
+  }
+  const store::FileHandle fd(::open(full.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (fd.get() < 0) return store::errno_error(errno, "open the file", full);
+  for (const Chunk& chunk : TRY(chunks_of(repository.packs(), content))) {
+    bytes.resize(chunk.bytes);
+    if (TRY(read_some(fd.get(), bytes, full)) != chunk.bytes) return false;
+    if (base::sha256(bytes) != chunk.digest) return false;
+  }
+  char more;
+  return TRY(read_some(fd.get(), {&more, 1}, full)) == 0;
+}
+
+Result<std::vector<WorkChange>> find_changes(const Repository& repository, const WorkIndex& index) {
+  Scan scan(repository.top());
+  TRY(scan.add(""));
+  std::sort(scan.files.begin(), scan.files.end(),
+            [](const FoundFile& a, const FoundFile& b) { return a.path < b.path; });
+  std::vector<WorkChange> changes;
+  auto before = index.files().begin();
+  const auto gone = [&] { changes.push_back({ChangeKind::kDeleted, (before++)->file.path}); };
+  for (const FoundFile& file : scan.files) {
+    while (before != index.files().end() && before->file.path < file.path) gone();
+    if (before == index.files().end() || before->file.path != file.path) {
+      changes.push_back({ChangeKind::kNew, file.path});
+      continue;
+    }
+    const IndexedFile& known = *before++;
+    if (known.mark == file.mark && known.file.kind == file.kind) continue;
+    const bool is_same = known.file.kind == file.kind &&
+                         known.file.content.bytes == file.mark.bytes &&
+                         TRY(has_content(repository, file.path, known.file.content));
+    if (!is_same) changes.push_back({ChangeKind::kModified, file.path});
+  }
+  while (before != index.files().end()) gone();
+  return changes;
+}
+
+}  // namespace slipway::versions

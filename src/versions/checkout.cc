@@ -1,0 +1,261 @@
+#include "versions/checkout.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <thread>
+#include <unordered_set>
+
+#include "versions/add.h"
+
+namespace slipway::versions {
+namespace {
+
+constexpr std::size_t kNamedMax = 10;
+// From here on the kernel copies, or shares blocks, instead of us.
+constexpr std::uint64_t kKernelCopyBytesMin = 1 << 20;
+
+Error lost_files(std::vector<std::string> paths) {
+  const std::size_t count = paths.size();
+  paths.resize(std::min(count, kNamedMax));
+  return base::error(Code::kFailedPrecondition,
+                     "changes would be lost of: {}{}; add and commit them, or say --force",
+                     fmt::join(paths, ", "),
+                     count > paths.size() ? fmt::format(" and {} more", count - paths.size()) : "");
+}
+
+class Checkout {
+ public:
+  Checkout(Repository& repository, const CheckoutOptions& options)
+      : repository_(repository), options_(options), scratch_(repository.folder() / "checkout") {}
+
+  Result<CheckedOut> run(const std::vector<File>& files, std::string_view path) {
+    const WorkIndex index = TRY(WorkIndex::load(index_file(repository_)));
+    TRY(plan(index, files, path));
+    std::error_code ec;
+    std::filesystem::remove_all(scratch_, ec);  // of one that was killed
+    TRY(store::make_folders(scratch_));
+    for (const IndexedFile* file : to_remove_) TRY(remove(file->file.path));
+    for (const File* file : to_write_) TRY(make_room(file->path));
+    TRY(write_all());
+    std::filesystem::remove_all(scratch_, ec);
+    std::sort(kept_.begin(), kept_.end(),
+              [](const IndexedFile& a, const IndexedFile& b) { return a.file.path < b.file.path; });
+    TRY(WorkIndex(std::move(kept_)).save(index_file(repository_)));
+    return done_;
+  }
+
+ private:
+  std::filesystem::path full(const std::string& path) const { return repository_.top() / path; }
+
+  // Nothing: nothing is there.
+  static std::optional<struct stat> look(const std::filesystem::path& path) {
+    struct stat stat;
+    if (::lstat(path.c_str(), &stat) != 0) return std::nullopt;
+    return stat;
+  }
+
+  // What is to be done, and whether it may be.
+  Result<void> plan(const WorkIndex& index, const std::vector<File>& files, std::string_view path) {
+    const auto [from, to] = range_below(index.files(), path);
+    std::vector<std::string> lost;
+    auto before = index.files().begin() + static_cast<std::ptrdiff_t>(from);
+    const auto end = index.files().begin() + static_cast<std::ptrdiff_t>(to);
+    kept_.assign(index.files().begin(), before);
+    kept_.insert(kept_.end(), end, index.files().end());
+    const auto drop = [&](const IndexedFile& file) -> Result<void> {
+      if (TRY(is_changed(file.file, &file))) lost.push_back(file.file.path);
+      to_remove_.push_back(&file);
+      return {};
+    };
+    const std::string prefix = std::string(path) + '/';
+    for (const File& file : files) {
+      const bool is_below = path.empty() || file.path == path || file.path.starts_with(prefix);
+      if (!is_below) continue;
+      while (before != end && before->file.path < file.path) TRY(drop(*before++));
+      const IndexedFile* const known =
+          before != end && before->file.path == file.path ? &*before++ : nullptr;
+      const auto stat = look(full(file.path));
+      const bool is_as_known = known != nullptr && stat && mark_of(*stat) == known->mark;
+      if (is_as_known && known->file == file) {
+        kept_.push_back(*known);
+        continue;
+      }
+      if (!is_as_known && stat && TRY(is_changed(file, known))) lost.push_back(file.path);
+      to_write_.push_back(&file);
+    }
+    while (before != end) TRY(drop(*before++));
+    if (!lost.empty() && options_.changed == CheckoutOptions::Changed::kKeep)
+      return lost_files(std::move(lost));
+    return {};
+  }
+
+  // Whether something is there whose content is neither what the index knows nor `wanted`.
+  Result<bool> is_changed(const File& wanted, const IndexedFile* known) {
+    const auto stat = look(full(wanted.path));
+    if (!stat) return false;
+    if (S_ISDIR(stat->st_mode)) return false;  // make_room() keeps what is in it
+    if (known != nullptr && mark_of(*stat) == known->mark) return false;
+    if (!kind_of(*stat)) return true;
+    const auto has = [&](const File& file) -> Result<bool> {
+      if (file.content.bytes != static_cast<std::uint64_t>(stat->st_size)) return false;
+      return has_content(repository_, wanted.path, file.content);
+    };
+    if (known != nullptr && TRY(has(known->file))) return false;
+    return !TRY(has(wanted));
+  }
+
+  Result<void> remove(const std::string& path) {
+    if (::unlink(full(path).c_str()) == 0) {
+      ++done_.removed;
+    } else if (errno != ENOENT && errno != ENOTDIR && errno != EISDIR) {
+      return store::errno_error(errno, "remove the file", full(path));
+    }
+    for (std::size_t slash = path.rfind('/'); slash != std::string::npos && slash > 0;
+         slash = path.rfind('/', slash - 1)) {
+      if (::rmdir(full(path.substr(0, slash)).c_str()) != 0) break;  // something else is in it
+    }
+    return {};
+  }
+
+  // Folders down to the file. A link on the way could lead outside: it gives way.
+  Result<void> make_room(const std::string& path) {
+    for (std::size_t slash = path.find('/'); slash != std::string::npos;
+         slash = path.find('/', slash + 1)) {
+      const std::string folder = path.substr(0, slash);
+      if (!made_.insert(folder).second) continue;
+      const std::filesystem::path at = full(folder);
+      const auto stat = look(at);
+      if (stat && S_ISDIR(stat->st_mode)) continue;
+      if (stat) {
+        if (options_.changed == CheckoutOptions::Changed::kKeep) return lost_files({folder});
+        if (::unlink(at.c_str()) != 0) return store::errno_error(errno, "remove the file", at);
+      }
+      if (::mkdir(at.c_str(), 0777) != 0 && errno != EEXIST)
+        return store::errno_error(errno, "make the folder", at);
+    }
+    const auto stat = look(full(path));
+    if (!stat || !S_ISDIR(stat->st_mode) || ::rmdir(full(path).c_str()) == 0) return {};
+    return base::error(Code::kFailedPrecondition,
+                       "a folder with files that nobody has added is where a file comes: {}", path);
+  }
+
+  Result<void> write_all() {
+    std::vector<IndexedFile> written(to_write_.size());
+    std::atomic<std::size_t> next = 0;
+    std::optional<Error> failed;
+    base::Mutex mutex;
+    const auto work = [&] {
+      std::string buffer;
+      for (std::size_t at; (at = next++) < to_write_.size();) {
+        Result<FileMark> mark = write(*to_write_[at], scratch_ / std::to_string(at), buffer);
+        const base::MutexLock lock(mutex);
+        if (!mark) {
+          failed = std::move(mark).error();
+          next = to_write_.size();
+          return;
+        }
+        written[at] = {*to_write_[at], *mark};
+        ++done_.written;
+        done_.bytes += to_write_[at]->content.bytes;
+        if (options_.progress) options_.progress(done_.written);
+      }
+    };
+    std::vector<std::thread> threads;
+    const std::size_t helpers = std::min(options_.threads, to_write_.size() / 64 + 1);
+    for (std::size_t i = 1; i < helpers; ++i) threads.emplace_back(work);
+    work();
+    for (std::thread& thread : threads) thread.join();
+    if (failed) return std::move(*failed);
+    for (IndexedFile& file : written) kept_.push_back(std::move(file));
+    return {};
+  }
+
+  Result<FileMark> write(const File& file, const std::filesystem::path& scratch,
+                         std::string& buffer) {
+    const std::filesystem::path target = full(file.path);
+    if (file.kind == EntryKind::kLink) {
+      const std::string to = TRY(read_content(repository_.packs(), file.content));
+      if (::symlink(to.c_str(), scratch.c_str()) != 0)
+        return store::errno_error(errno, "make the link", target);
+    } else {
+      const mode_t mode = file.kind == EntryKind::kProgram ? 0777 : 0666;
+      const store::FileHandle fd(
+          ::open(scratch.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
+      if (fd.get() < 0) return store::errno_error(errno, "make the file", target);
+      TRY(write_content(file.content, fd.get(), target, buffer));
+    }
+    if (::rename(scratch.c_str(), target.c_str()) != 0)
+      return store::errno_error(errno, "rename the file", target);
+    struct stat stat;
+    if (::lstat(target.c_str(), &stat) != 0)
+      return store::errno_error(errno, "look at the file", target);
+    return mark_of(stat);
+  }
+
+  Result<void> write_content(const Content& content, int fd, const std::filesystem::path& target,
+                             std::string& buffer) {
+    const Packs& packs = repository_.packs();
+    std::vector<Place> runs;  // places that lie one after the other are one
+    for (const Chunk& chunk : TRY(chunks_of(packs, content))) {
+      const auto place = packs.find(chunk.digest);
+      if (!place) return TRY(packs.read(chunk.digest)), Result<void>();
+      const bool goes_on = !runs.empty() && runs.back().pack == place->pack &&
+                           runs.back().offset + runs.back().bytes == place->offset &&
+                           std::uint64_t{runs.back().bytes} + place->bytes < (1u << 30);
+      if (goes_on) {
+        runs.back().bytes += place->bytes;
+      } else {
+        runs.push_back(*place);
+      }
+    }
+    for (const Place& run : runs) {
+      if (run.bytes >= kKernelCopyBytesMin && TRY(copied_by_kernel(run, fd))) continue;
+      buffer.clear();
+      TRY(packs.read(run, buffer));
+      std::string_view rest = buffer;
+      while (!rest.empty()) {
+        const ssize_t n = ::write(fd, rest.data(), rest.size());
+        if (n < 0 && errno != EINTR) return store::errno_error(errno, "write the file", target);
+        if (n > 0) rest.remove_prefix(static_cast<std::size_t>(n));
+      }
+    }
+    return {};
+  }
+
+  // False: this kernel or file system doesn't, and nothing was written.
+  Result<bool> copied_by_kernel(const Place& run, int fd) {
+    const auto from = TRY(repository_.packs().file(run.pack));
+    auto offset = static_cast<off_t>(run.offset);
+    for (std::size_t rest = run.bytes; rest > 0;) {
+      const ssize_t n = ::copy_file_range(from->get(), &offset, fd, nullptr, rest, 0);
+      if (n < 0 && errno == EINTR) continue;
+      if (n <= 0 && rest == run.bytes) return false;
+      if (n <= 0) return store::errno_error(n < 0 ? errno : EIO, "copy from the pack", scratch_);
+      rest -= static_cast<std::size_t>(n);
+    }
+    return true;
+  }
+
+  Repository& repository_;
+  const CheckoutOptions& options_;
+  const std::filesystem::path scratch_;
+  std::vector<IndexedFile> kept_;  // the index as it will be
+  std::vector<const IndexedFile*> to_remove_;
+  std::vector<const File*> to_write_;
+  std::unordered_set<std::string> made_;
+  CheckedOut done_;
+};
+
+}  // namespace
+
+Result<CheckedOut> check_out(Repository& repository, const std::vector<File>& files,
+                             std::string_view path, const CheckoutOptions& options) {
+  return Checkout(repository, options).run(files, path);
+}
+
+}  // namespace slipway::versions

@@ -1,0 +1,158 @@
+#include "versions/commits.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+
+#include "versions/add.h"
+
+namespace slipway::versions {
+namespace {
+
+std::string shortened(const Digest& digest) { return to_hex(digest).substr(0, 12); }
+
+Result<std::vector<File>> files_of(const Packs& packs, const std::optional<Digest>& commit) {
+  if (!commit) return std::vector<File>();
+  return list_files(packs, TRY(read_commit(packs, *commit)).folder);
+}
+
+Result<void> require_committed(const Repository& repository) {
+  const std::size_t changes = TRY(find_added(repository)).size();
+  if (changes == 0) return {};
+  return base::error(Code::kFailedPrecondition,
+                     "files were added and not committed: count={}; commit them, or say --force",
+                     changes);
+}
+
+Result<NamedCommit> write(Repository& repository, const std::vector<File>& files,
+                          std::vector<Digest> parents, const CommitDraft& draft) {
+  PackWriter writer(repository.packs());
+  Commit commit = TRY(write_files(writer, files));
+  commit.parents = std::move(parents);
+  commit.author = draft.author;
+  commit.message = draft.message;
+  commit.time = draft.time;
+  const Digest digest = TRY(write_commit(writer, commit));
+  TRY(writer.finish());
+  return NamedCommit{digest, std::move(commit)};
+}
+
+// HEAD, or the branch it follows, is the commit from now on.
+Result<void> move_head(Repository& repository, const Head& head, const Digest& commit) {
+  if (head.branch.empty()) return repository.set_head({.branch = {}, .commit = commit});
+  return repository.set_ref({RefKind::kBranch, head.branch, commit});
+}
+
+}  // namespace
+
+Result<std::vector<FileChange>> find_added(const Repository& repository) {
+  const WorkIndex index = TRY(WorkIndex::load(index_file(repository)));
+  return diff_files(TRY(files_of(repository.packs(), TRY(repository.head()).commit)),
+                    index.content());
+}
+
+Result<NamedCommit> commit(Repository& repository, const CommitDraft& draft) {
+  const WorkIndex index = TRY(WorkIndex::load(index_file(repository)));
+  const Head head = TRY(repository.head());
+  std::vector<Digest> parents;
+  if (head.commit) parents.push_back(*head.commit);
+  if (!head.commit && index.files().empty()) {
+    return base::error(Code::kFailedPrecondition,
+                       "nothing to commit: `slipway data add PATH` says what");
+  }
+  // The folders are small beside the files, which the packs have.
+  NamedCommit made = TRY(write(repository, index.content(), parents, draft));
+  if (head.commit &&
+      TRY(read_commit(repository.packs(), *head.commit)).folder == made.commit.folder) {
+    return base::error(Code::kFailedPrecondition,
+                       "nothing to commit: what was added is the same as {}",
+                       shortened(*head.commit));
+  }
+  TRY(move_head(repository, head, made.digest));
+  return made;
+}
+
+Result<CheckedOut> switch_to(Repository& repository, const Head& to,
+                             const CheckoutOptions& options) {
+  if (options.changed == CheckoutOptions::Changed::kKeep) TRY(require_committed(repository));
+  const CheckedOut done =
+      TRY(check_out(repository, TRY(files_of(repository.packs(), to.commit)), "", options));
+  TRY(repository.set_head(to));
+  return done;
+}
+
+Result<Merge> merge(Repository& repository, const Digest& theirs, const CommitDraft& draft,
+                    const CheckoutOptions& options) {
+  const Packs& packs = repository.packs();
+  const Head head = TRY(repository.head());
+  Merge merge{.commit = theirs, .files = {}};
+  if (head.commit) {
+    if (TRY(is_ancestor(packs, theirs, *head.commit))) {
+      merge.commit = *head.commit;
+      return merge;
+    }
+  }
+  if (options.changed == CheckoutOptions::Changed::kKeep) TRY(require_committed(repository));
+  if (!head.commit || TRY(is_ancestor(packs, *head.commit, theirs))) {
+    merge.how = Merged::kForward;
+    merge.files = TRY(check_out(repository, TRY(files_of(packs, theirs)), "", options));
+  } else {
+    merge.how = Merged::kBoth;
+    const auto base = TRY(common_ancestor(packs, *head.commit, theirs));
+    const std::vector<File> files =
+        TRY(merge_files(TRY(files_of(packs, base)), TRY(files_of(packs, head.commit)),
+                        TRY(files_of(packs, theirs))));
+    const NamedCommit both = TRY(write(repository, files, {*head.commit, theirs}, draft));
+    merge.files = TRY(check_out(repository, files, "", options));
+    merge.commit = both.digest;
+  }
+  TRY(move_head(repository, head, merge.commit));
+  return merge;
+}
+
+Result<std::vector<FileChange>> diff_to_work(const Repository& repository, const Digest& from) {
+  const WorkIndex index = TRY(WorkIndex::load(index_file(repository)));
+  std::vector<File> now = index.content();
+  std::vector<File> fresh;
+  for (const WorkChange& change : TRY(find_changes(repository, index))) {
+    const auto at = std::lower_bound(
+        now.begin(), now.end(), change.path,
+        [](const File& file, const std::string& path) { return file.path < path; });
+    const bool is_known = at != now.end() && at->path == change.path;
+    struct stat stat;
+    const std::filesystem::path full = repository.top() / change.path;
+    if (change.kind == ChangeKind::kDeleted || ::lstat(full.c_str(), &stat) != 0) {
+      if (is_known) now.erase(at);
+      continue;
+    }
+    const File file{change.path,
+                    kind_of(stat).value_or(EntryKind::kFile),
+                    {.bytes = static_cast<std::uint64_t>(stat.st_size)}};
+    if (is_known) {
+      *at = file;
+    } else {
+      fresh.push_back(file);
+    }
+  }
+  now.insert(now.end(), fresh.begin(), fresh.end());
+  std::sort(now.begin(), now.end(), [](const File& a, const File& b) { return a.path < b.path; });
+  return diff_files(TRY(files_of(repository.packs(), from)), now);
+}
+
+Result<Compacted> collect_garbage(Repository& repository) {
+  const Packs& packs = repository.packs();
+  std::vector<Digest> roots;
+  for (const Ref& ref : TRY(repository.refs())) roots.push_back(ref.commit);
+  if (const Head head = TRY(repository.head()); head.commit) roots.push_back(*head.commit);
+  const std::vector<Digest> found = TRY(find_needed(packs, roots, {}));
+  DigestSet needed(found.begin(), found.end());
+  for (const File& file : TRY(WorkIndex::load(index_file(repository))).content()) {
+    needed.insert(file.content.digest);
+    for (const Chunk& chunk : TRY(chunks_of(packs, file.content))) needed.insert(chunk.digest);
+  }
+  const Compacted compacted = TRY(compact(repository.packs(), needed));
+  TRY(repository.reopen_packs());
+  return compacted;
+}
+
+}  // namespace slipway::versions

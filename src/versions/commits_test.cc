@@ -1,0 +1,373 @@
+#include "versions/commits.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <map>
+#include <random>
+
+#include "store/testing/temp_folder.h"
+#include "versions/add.h"
+
+namespace slipway::versions {
+namespace {
+
+namespace fs = std::filesystem;
+
+class CommitsTest : public testing::Test {
+ protected:
+  CommitsTest() : repository_(MUST(Repository::create(fs::canonical(folder_.path())))) {}
+
+  const fs::path& top() const { return repository_.top(); }
+  void write(const std::string& path, std::string_view bytes) const {
+    fs::create_directories((top() / path).parent_path());
+    std::ofstream(top() / path, std::ios::binary) << bytes;
+  }
+  std::string read(const std::string& path) const {
+    std::ifstream file(top() / path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+  Added add(const fs::path& path = "") {
+    return MUST(add_paths(repository_, {path.empty() ? top() : top() / path}, {}));
+  }
+  Digest commit(const std::string& message) {
+    time_ += 1'000'000;
+    return MUST(versions::commit(repository_, {"Ada", message, {time_}})).digest;
+  }
+  Digest add_and_commit(const std::string& message) {
+    add();
+    return commit(message);
+  }
+  Result<CheckedOut> check_out(const Digest& commit, bool force = false) {
+    return switch_to(
+        repository_, {.branch = {}, .commit = commit},
+        {.changed = force ? CheckoutOptions::Changed::kReplace : CheckoutOptions::Changed::kKeep});
+  }
+  Result<Merge> merge_with(const Digest& theirs) {
+    return merge(repository_, theirs, {"Ada", "both", {time_ += 1'000'000}}, {});
+  }
+  // Path -> what is there, of everything but the repository.
+  std::map<std::string, std::string> snapshot() const {
+    std::map<std::string, std::string> all;
+    for (auto at = fs::recursive_directory_iterator(top());
+         at != fs::recursive_directory_iterator(); ++at) {
+      if (at->path().filename() == ".slipway") {
+        at.disable_recursion_pending();
+        continue;
+      }
+      const std::string path = at->path().lexically_relative(top()).string();
+      if (at->is_symlink()) {
+        all[path] = "-> " + fs::read_symlink(at->path()).string();
+      } else if (at->is_regular_file()) {
+        const bool is_program =
+            (at->status().permissions() & fs::perms::owner_exec) != fs::perms::none;
+        all[path] = (is_program ? "x " : "f ") + read(path);
+      }
+    }
+    return all;
+  }
+
+  store::testing::TempFolder folder_;
+  Repository repository_;
+  std::int64_t time_ = 1'795'000'000'000'000;
+};
+
+TEST_F(CommitsTest, AVersionComesBackAsItWas) {
+  write("a.csv", "1\n");
+  write("deep/er/b.bin", std::string(3'000'000, 'b'));
+  write("deep/run.sh", "#!/bin/sh\n");
+  fs::permissions(top() / "deep/run.sh", fs::perms::owner_all);
+  fs::create_symlink("a.csv", top() / "link");
+  write("empty", "");
+  const Digest first = add_and_commit("first");
+  const auto was = snapshot();
+  fs::remove_all(top() / "deep");
+  write("a.csv", "2\n");
+  write("deep", "a file now");
+  fs::remove(top() / "link");
+  write("link/file", "a folder now");
+  const Digest second = add_and_commit("second");
+  const auto is = snapshot();
+  MUST(check_out(first));
+  EXPECT_EQ(snapshot(), was);
+  MUST(check_out(second));
+  EXPECT_EQ(snapshot(), is);
+}
+
+TEST_F(CommitsTest, OnlyWhatHasChangedIsRead) {
+  for (int i = 0; i < 200; ++i) write(fmt::format("f{}", i), std::to_string(i));
+  add();
+  ::usleep(80'000);  // marks settle
+  add();
+  EXPECT_EQ(add().read, 0u);
+  write("f7", "seven");
+  fs::remove(top() / "f8");
+  const Added added = add();
+  EXPECT_EQ(added.read, 1u);
+  EXPECT_EQ(added.removed, 1u);
+  EXPECT_EQ(added.files, 199u);
+}
+
+// The time of a file's change may be that of its reading, when the clock stands still meanwhile.
+TEST_F(CommitsTest, AChangeRightAfterAddIsSeen) {
+  for (int i = 0; i < 50; ++i) {
+    write("file", fmt::format("{:02}", i));
+    add();
+    write("file", fmt::format("{:02}", 99 - i));
+    add();
+    EXPECT_EQ(MUST(WorkIndex::load(index_file(repository_))).find("file")->file.content.digest,
+              base::sha256(fmt::format("{:02}", 99 - i)));
+  }
+}
+
+TEST_F(CommitsTest, APathAddedAloneLeavesTheRestAsItWas) {
+  write("a/1", "1");
+  write("b/1", "1");
+  add_and_commit("first");
+  write("a/1", "2");
+  write("b/1", "2");
+  add("b");
+  const auto changes = MUST(find_added(repository_));
+  ASSERT_EQ(changes.size(), 1u);
+  EXPECT_EQ(changes[0].path, "b/1");
+  fs::remove_all(top() / "b");
+  EXPECT_EQ(add("b").removed, 1u);
+  EXPECT_FALSE(add_paths(repository_, {top() / "never"}, {}));
+  EXPECT_FALSE(add_paths(repository_, {"/etc/hostname"}, {}));
+}
+
+TEST_F(CommitsTest, AFileWhereAFolderWasAndBack) {
+  write("x", "file");
+  write("x.b", "between");
+  add_and_commit("file");
+  fs::remove(top() / "x");
+  write("x/y", "in a folder");
+  add("x/y");
+  commit("folder");
+  EXPECT_EQ(MUST(WorkIndex::load(index_file(repository_))).files().size(), 2u);
+  fs::remove_all(top() / "x");
+  write("x", "file again");
+  add("x");
+  commit("file again");
+  EXPECT_EQ(snapshot(),
+            (std::map<std::string, std::string>{{"x", "f file again"}, {"x.b", "f between"}}));
+}
+
+TEST_F(CommitsTest, NothingIsCommittedTwice) {
+  EXPECT_EQ(versions::commit(repository_, {}).error().code, Code::kFailedPrecondition);
+  write("a", "1");
+  add_and_commit("first");
+  EXPECT_EQ(versions::commit(repository_, {}).error().code, Code::kFailedPrecondition);
+}
+
+TEST_F(CommitsTest, CheckoutLosesNothingThatNobodyHasCommitted) {
+  write("a", "1");
+  const Digest first = add_and_commit("first");
+  write("a", "2");
+  const Digest second = add_and_commit("second");
+  const auto refused = [&](const std::string& name) {
+    const auto done = check_out(first);
+    ASSERT_FALSE(done);
+    EXPECT_EQ(done.error().code, Code::kFailedPrecondition);
+    EXPECT_NE(done.error().message.find(name), std::string::npos) << done.error().message;
+  };
+  write("a", "changed");
+  refused("a");
+  EXPECT_EQ(read("a"), "changed");
+  add();
+  refused("not committed: count=1");
+  MUST(check_out(second, true));
+  EXPECT_EQ(read("a"), "2");
+  fs::remove(top() / "a");
+  MUST(check_out(first));  // what is gone can't be lost
+  EXPECT_EQ(read("a"), "1");
+  write("b", "mine");
+  MUST(check_out(second));
+  EXPECT_EQ(read("b"), "mine");  // never added: not ours to remove
+}
+
+TEST_F(CommitsTest, CheckoutGoesOnAfterAKill) {
+  for (int i = 0; i < 20; ++i) write(fmt::format("f{}", i), "1");
+  const Digest first = add_and_commit("first");
+  for (int i = 0; i < 20; ++i) write(fmt::format("f{}", i), "2");
+  const Digest second = add_and_commit("second");
+  // Half of the files are new ones, and the index does not know.
+  for (int i = 0; i < 10; ++i) write(fmt::format("f{}", i), "1");
+  MUST(check_out(first));
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(read(fmt::format("f{}", i)), "1");
+  MUST(check_out(second));
+}
+
+TEST_F(CommitsTest, ALinkOnTheWayLeadsNowhere) {
+  store::testing::TempFolder outside;
+  write("d/f", "inside");
+  const Digest first = add_and_commit("first");
+  write("other", "x");
+  fs::remove_all(top() / "d");
+  add_and_commit("second");
+  fs::create_symlink(outside.path(), top() / "d");
+  EXPECT_FALSE(check_out(first));
+  MUST(check_out(first, true));
+  EXPECT_TRUE(fs::is_empty(outside.path()));
+  EXPECT_EQ(read("d/f"), "inside");
+}
+
+TEST_F(CommitsTest, DiffKnowsMoves) {
+  write("a", "content");
+  write("b", "1");
+  write("c", "same");
+  const Digest first = add_and_commit("first");
+  fs::rename(top() / "a", top() / "moved");
+  write("b", "22");
+  fs::remove(top() / "c");
+  write("d", "new");
+  const Digest second = add_and_commit("second");
+  const auto& packs = repository_.packs();
+  const auto files = [&](const Digest& of) {
+    return MUST(list_files(packs, MUST(read_commit(packs, of)).folder));
+  };
+  std::string all;
+  for (const FileChange& change : diff_files(files(first), files(second)))
+    all += fmt::format("{} {} {}\n", change_name(change), change.path, change.moved_from);
+  EXPECT_EQ(all, "changed b \nremoved c \nadded d \nmoved moved a\n");
+}
+
+TEST_F(CommitsTest, MergesWhatBothSidesChanged) {
+  write("a", "1");
+  write("b", "1");
+  write("c", "1");
+  const Digest base = add_and_commit("base");
+  write("a", "ours");
+  fs::remove(top() / "c");
+  const Digest ours = add_and_commit("ours");
+  MUST(check_out(base));
+  write("b", "theirs");
+  write("new/d", "theirs");
+  const Digest theirs = add_and_commit("theirs");
+  MUST(check_out(ours));
+  const Merge both = MUST(merge_with(theirs));
+  EXPECT_EQ(both.how, Merged::kBoth);
+  EXPECT_EQ(snapshot(), (std::map<std::string, std::string>{
+                            {"a", "f ours"}, {"b", "f theirs"}, {"new/d", "f theirs"}}));
+  EXPECT_EQ(MUST(merge_with(theirs)).how, Merged::kNothingNew);
+  MUST(check_out(ours));
+  EXPECT_EQ(MUST(merge_with(both.commit)).how, Merged::kForward);
+
+  MUST(check_out(base));
+  write("a", "another");
+  add_and_commit("conflict");
+  const auto before = snapshot();
+  const auto refused = merge_with(ours);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kConflict);
+  EXPECT_NE(refused.error().message.find("in different ways: a"), std::string::npos);
+  EXPECT_EQ(snapshot(), before);
+}
+
+TEST_F(CommitsTest, AFileOnOneSideAndAFolderOnTheOtherIsAConflict) {
+  write("a", "1");
+  const Digest base = add_and_commit("base");
+  write("x", "file");
+  const Digest ours = add_and_commit("ours");
+  MUST(check_out(base));
+  write("x/y", "folder");
+  const Digest theirs = add_and_commit("theirs");
+  MUST(check_out(ours));
+  EXPECT_EQ(merge_with(theirs).error().code, Code::kConflict);
+}
+
+TEST_F(CommitsTest, GarbageGoesAndVersionsStay) {
+  write("big", std::string(2'000'000, 'x') + "1");
+  add();
+  write("big", std::string(2'000'000, 'y') + "2");  // what was added before is nobody's
+  const Digest first = add_and_commit("first");
+  write("added", "and not committed");
+  add();
+  const Compacted compacted = MUST(collect_garbage(repository_));
+  EXPECT_GT(compacted.bytes_freed, 0u);
+  EXPECT_EQ(MUST(collect_garbage(repository_)).objects_removed, 0u);
+  const Digest second = commit("second");
+  MUST(check_out(first));
+  MUST(check_out(second));
+  EXPECT_EQ(read("added"), "and not committed");
+}
+
+TEST_F(CommitsTest, NamesOfVersions) {
+  write("a", "1");
+  const Digest first = add_and_commit("first");
+  write("a", "2");
+  const Digest second = add_and_commit("second");
+  MUST(repository_.set_ref({RefKind::kTag, "v1.0", first}));
+  MUST(repository_.set_ref({RefKind::kBranch, "team/x", second}));
+  EXPECT_EQ(*repository_.resolve("HEAD"), second);
+  EXPECT_EQ(*repository_.resolve("HEAD~"), first);
+  EXPECT_EQ(*repository_.resolve("main~1"), first);
+  EXPECT_EQ(*repository_.resolve("v1.0"), first);
+  EXPECT_EQ(*repository_.resolve("team/x"), second);
+  EXPECT_EQ(*repository_.resolve(to_hex(first).substr(0, 8)), first);
+  EXPECT_EQ(*repository_.resolve(to_hex(first)), first);
+  for (const char* text : {"HEAD~2", "HEAD~x", "nobody", "", "../HEAD", "origin/main", "abcdef"})
+    EXPECT_FALSE(repository_.resolve(text)) << text;
+  for (const char* name : {"", "-x", ".x", "a//b", "a/", "/a", "a b", "HEAD", "origin/x", "a/../b"})
+    EXPECT_FALSE(check_ref_name(name)) << name;
+  EXPECT_FALSE(repository_.set_ref({RefKind::kBranch, "team", second}));
+}
+
+// Random histories: every version that was ever committed comes back to the byte.
+TEST_F(CommitsTest, RandomHistoriesComeBack) {
+  std::mt19937 random(7);
+  const auto pick = [&](int below) {
+    return static_cast<int>(random() % static_cast<unsigned>(below));
+  };
+  std::vector<std::pair<Digest, std::map<std::string, std::string>>> history;
+  for (int round = 0; round < 60; ++round) {
+    for (int change = pick(6); change >= 0; --change) {
+      std::string path = fmt::format("{}", static_cast<char>('a' + pick(3)));
+      for (int depth = pick(3); depth > 0; --depth)
+        path += fmt::format("/{}", static_cast<char>('a' + pick(3)));
+      fs::path at;
+      bool is_blocked = false;
+      for (const fs::path& part : fs::path(path).parent_path()) {
+        at /= part;
+        is_blocked = is_blocked || fs::is_symlink(top() / at) || fs::is_regular_file(top() / at);
+      }
+      if (is_blocked) continue;
+      fs::remove_all(top() / path);
+      fs::create_directories((top() / path).parent_path());
+      switch (pick(4)) {
+        case 0:
+          break;  // it is gone
+        case 1:
+          fs::create_symlink(fmt::format("to-{}", pick(3)), top() / path);
+          break;
+        default:
+          write(path, std::string(static_cast<std::size_t>(pick(3) * pick(200'000)), 'x') +
+                          std::to_string(random()));
+      }
+    }
+    add();
+    const auto made = versions::commit(repository_, {"Ada", "round", {time_ += 1'000'000}});
+    if (made) history.emplace_back(made->digest, snapshot());
+    if (!history.empty() && pick(3) == 0) {
+      const auto& [digest, files] = history[random() % history.size()];
+      MUST(check_out(digest));
+      ASSERT_EQ(snapshot(), files) << round;
+    }
+    if (pick(10) == 0) {
+      // Commits on no branch are nobody's, so each has a tag.
+      for (const auto& [digest, files] : history)
+        MUST(repository_.set_ref({RefKind::kTag, to_hex(digest), digest}));
+      MUST(collect_garbage(repository_));
+    }
+  }
+  ASSERT_GT(history.size(), 20u);
+  for (const auto& [digest, files] : history) {
+    MUST(check_out(digest));
+    ASSERT_EQ(snapshot(), files);
+  }
+}
+
+}  // namespace
+}  // namespace slipway::versions

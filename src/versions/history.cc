@@ -1,0 +1,246 @@
+#include "versions/history.h"
+
+#include <algorithm>
+#include <queue>
+#include <unordered_map>
+#include <unordered_set>
+
+namespace slipway::versions {
+namespace {
+
+constexpr int kFolderDepthMax = 500;
+
+using Digests = std::unordered_set<Digest, DigestHash>;
+
+Result<std::vector<Entry>> read_folder_at(const Packs& packs, const Content& folder, int depth) {
+  if (depth > kFolderDepthMax)
+    return base::error(Code::kCorruption, "folders lie deeper than {} levels", kFolderDepthMax);
+  return read_folder(TRY(read_content(packs, folder)));
+}
+
+Result<void> list_into(const Packs& packs, const Content& folder, const std::string& prefix,
+                       int depth, std::vector<File>& files) {
+  for (Entry& entry : TRY(read_folder_at(packs, folder, depth))) {
+    if (entry.kind == EntryKind::kFolder) {
+      TRY(list_into(packs, entry.content, prefix + entry.name + '/', depth + 1, files));
+    } else {
+      files.push_back({prefix + entry.name, entry.kind, entry.content});
+    }
+  }
+  return {};
+}
+
+// Files [from, to) share the first `depth` bytes of their paths, which end with '/'.
+Result<Content> write_folder_of(PackWriter& writer, const std::vector<File>& files,
+                                std::size_t from, std::size_t to, std::size_t depth) {
+  std::vector<Entry> entries;
+  while (from < to) {
+    const std::string& path = files[from].path;
+    const std::size_t slash = path.find('/', depth);
+    if (slash == std::string::npos) {
+      entries.push_back({path.substr(depth), files[from].kind, files[from].content});
+      ++from;
+      continue;
+    }
+    std::size_t end = from + 1;
+    while (end < to && files[end].path.compare(0, slash + 1, path, 0, slash + 1) == 0) ++end;
+    Entry entry{.name = path.substr(depth, slash - depth), .kind = EntryKind::kFolder};
+    entry.content = TRY(write_folder_of(writer, files, from, end, slash + 1));
+    entries.push_back(std::move(entry));
+    from = end;
+  }
+  // "a.b" comes before "a/c" among paths, but after "a" among names.
+  std::sort(entries.begin(), entries.end(),
+            [](const Entry& a, const Entry& b) { return a.name < b.name; });
+  return writer.add_content(write_folder(entries));
+}
+
+// What a walk has met. That bytes were met as one kind of object says nothing of them as another.
+struct Met {
+  Digests objects;
+  Digests walked;  // with the kind mixed in
+};
+
+enum class Kind : unsigned char { kChunks = 1, kFolder, kCommit };
+
+// Walks over objects, each once, and not over those of `known`.
+class Collector {
+ public:
+  Collector(const Packs& packs, const Met& known) : packs_(packs), known_(known) {}
+
+  Result<void> add_commits(std::vector<Digest> open) {
+    while (!open.empty()) {
+      const Digest digest = open.back();
+      open.pop_back();
+      TRY(take(digest));
+      if (!enters(digest, Kind::kCommit)) continue;
+      const Commit commit = TRY(read_commit(packs_, digest));
+      if (Result<void> added = add_folder(commit.folder, 0); !added)
+        return std::move(added).error().with_context("commit " + to_hex(digest).substr(0, 12));
+      open.insert(open.end(), commit.parents.begin(), commit.parents.end());
+    }
+    return {};
+  }
+
+  Met take_met() { return std::move(met_); }
+  std::vector<Digest> take_found() { return std::move(found_); }
+
+ private:
+  Result<void> take(const Digest& digest) {
+    if (known_.objects.contains(digest) || !met_.objects.insert(digest).second) return {};
+    if (!packs_.find(digest))
+      return base::error(Code::kNotFound, "an object is missing: digest={}", to_hex(digest));
+    found_.push_back(digest);
+    return {};
+  }
+  bool enters(Digest digest, Kind kind) {
+    digest.back() ^= static_cast<std::byte>(kind);
+    return !known_.walked.contains(digest) && met_.walked.insert(digest).second;
+  }
+
+  Result<void> add_content(const Content& content) {
+    TRY(take(content.digest));
+    if (!content.is_list || !enters(content.digest, Kind::kChunks)) return {};
+    for (const Chunk& chunk : TRY(chunks_of(packs_, content))) TRY(take(chunk.digest));
+    return {};
+  }
+
+  Result<void> add_folder(const Content& folder, int depth) {
+    TRY(add_content(folder));
+    if (!enters(folder.digest, Kind::kFolder)) return {};
+    for (const Entry& entry : TRY(read_folder_at(packs_, folder, depth))) {
+      Result<void> added = entry.kind == EntryKind::kFolder ? add_folder(entry.content, depth + 1)
+                                                            : add_content(entry.content);
+      if (!added) return std::move(added).error().with_context(entry.name);
+    }
+    return {};
+  }
+
+  const Packs& packs_;
+  const Met& known_;
+  Met met_;
+  std::vector<Digest> found_;
+};
+
+}  // namespace
+
+Result<std::vector<Chunk>> chunks_of(const Packs& packs, const Content& content) {
+  if (!content.is_list)
+    return std::vector<Chunk>{{content.digest, static_cast<std::uint32_t>(content.bytes)}};
+  std::vector<Chunk> chunks = TRY(read_chunks(TRY(packs.read(content.digest))));
+  std::uint64_t bytes = 0;
+  for (const Chunk& chunk : chunks) bytes += chunk.bytes;
+  if (bytes != content.bytes) {
+    return base::error(Code::kCorruption, "chunks have {} bytes of {}: digest={}", bytes,
+                       content.bytes, to_hex(content.digest));
+  }
+  return chunks;
+}
+
+Result<std::string> read_content(const Packs& packs, const Content& content) {
+  if (!content.is_list) return packs.read(content.digest);
+  std::string bytes;
+  bytes.reserve(content.bytes);
+  for (const Chunk& chunk : TRY(chunks_of(packs, content))) bytes += TRY(packs.read(chunk.digest));
+  return bytes;
+}
+
+Result<Commit> read_commit(const Packs& packs, const Digest& digest) {
+  return read_commit(TRY(packs.read(digest)));
+}
+
+Result<std::vector<File>> list_files(const Packs& packs, const Content& folder) {
+  std::vector<File> files;
+  TRY(list_into(packs, folder, "", 0, files));
+  std::sort(files.begin(), files.end(),
+            [](const File& a, const File& b) { return a.path < b.path; });
+  return files;
+}
+
+Result<Entry> find_entry(const Packs& packs, const Content& folder, std::string_view path) {
+  Entry at{.kind = EntryKind::kFolder, .content = folder};
+  for (std::string_view rest = path; !rest.empty();) {
+    const std::string_view name = rest.substr(0, rest.find('/'));
+    rest.remove_prefix(std::min(name.size() + 1, rest.size()));
+    std::vector<Entry> entries;
+    if (at.kind == EntryKind::kFolder)
+      entries = TRY(read_folder(TRY(read_content(packs, at.content))));
+    const auto found = std::find_if(entries.begin(), entries.end(),
+                                    [&](const Entry& e) { return e.name == name; });
+    if (found == entries.end()) return base::error(Code::kNotFound, "no such path: {}", path);
+    at = std::move(*found);
+  }
+  return at;
+}
+
+Result<Commit> write_files(PackWriter& writer, const std::vector<File>& files) {
+  Commit commit{.files = files.size()};
+  for (const File& file : files) commit.bytes += file.content.bytes;
+  commit.folder = TRY(write_folder_of(writer, files, 0, files.size(), 0));
+  return commit;
+}
+
+Result<Digest> write_commit(PackWriter& writer, const Commit& commit) {
+  const std::string bytes = write_commit(commit);
+  const Digest digest = base::sha256(bytes);
+  TRY(writer.add(digest, bytes));
+  return digest;
+}
+
+Result<void> walk_back(const Packs& packs, const Digest& from,
+                       const std::function<bool(const NamedCommit&)>& each) {
+  const auto older = [](const NamedCommit& a, const NamedCommit& b) {
+    return a.commit.time < b.commit.time;
+  };
+  std::priority_queue<NamedCommit, std::vector<NamedCommit>, decltype(older)> open(older);
+  Digests seen{from};
+  open.push({from, TRY(read_commit(packs, from))});
+  while (!open.empty()) {
+    const NamedCommit newest = open.top();
+    open.pop();
+    if (!each(newest)) return {};
+    for (const Digest& parent : newest.commit.parents) {
+      if (seen.insert(parent).second) open.push({parent, TRY(read_commit(packs, parent))});
+    }
+  }
+  return {};
+}
+
+Result<bool> is_ancestor(const Packs& packs, const Digest& older, const Digest& newer) {
+  bool found = false;
+  TRY(walk_back(packs, newer, [&](const NamedCommit& commit) {
+    found = commit.digest == older;
+    return !found;
+  }));
+  return found;
+}
+
+Result<std::optional<Digest>> common_ancestor(const Packs& packs, const Digest& a,
+                                              const Digest& b) {
+  Digests of_a;
+  TRY(walk_back(packs, a, [&](const NamedCommit& commit) {
+    of_a.insert(commit.digest);
+    return true;
+  }));
+  std::optional<Digest> found;
+  TRY(walk_back(packs, b, [&](const NamedCommit& commit) {
+    if (of_a.contains(commit.digest)) found = commit.digest;
+    return !found.has_value();
+  }));
+  return found;
+}
+
+Result<std::vector<Digest>> find_needed(const Packs& packs, const std::vector<Digest>& wanted,
+                                        const std::vector<Digest>& known) {
+  const Met nothing;
+  Collector passed_over(packs, nothing);
+  for (const Digest& commit : known) {
+    if (packs.find(commit)) TRY(passed_over.add_commits({commit}));
+  }
+  const Met met = passed_over.take_met();
+  Collector collector(packs, met);
+  TRY(collector.add_commits(wanted));
+  return collector.take_found();
+}
+
+}  // namespace slipway::versions

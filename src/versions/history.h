@@ -1,0 +1,55 @@
+// Reading versions: what a commit holds, what came before it, what it needs.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "versions/packs.h"
+
+namespace slipway::versions {
+
+// A file, program or link of a version, by its path from the top, with '/'.
+struct File {
+  std::string path;
+  EntryKind kind = EntryKind::kFile;
+  Content content;
+  bool operator==(const File&) const = default;
+};
+
+struct NamedCommit {
+  Digest digest{};
+  Commit commit;
+};
+
+// All of these: kNotFound, kCorruption, as Packs::read.
+Result<std::string> read_content(const Packs& packs, const Content& content);
+// The objects that hold its bytes, in order.
+Result<std::vector<Chunk>> chunks_of(const Packs& packs, const Content& content);
+Result<Commit> read_commit(const Packs& packs, const Digest& digest);
+
+// All files below a folder, by path.
+Result<std::vector<File>> list_files(const Packs& packs, const Content& folder);
+// What is at `path`, "" being the folder itself.
+Result<Entry> find_entry(const Packs& packs, const Content& folder, std::string_view path);
+
+// Makes the folders that hold `files`, which are ordered by path. Gives the top one, with the
+// number of files and of their bytes.
+Result<Commit> write_files(PackWriter& writer, const std::vector<File>& files);
+Result<Digest> write_commit(PackWriter& writer, const Commit& commit);
+
+// A commit and those before it, newest first, until `limit` of them or until `each` gives false.
+Result<void> walk_back(const Packs& packs, const Digest& from,
+                       const std::function<bool(const NamedCommit&)>& each);
+Result<bool> is_ancestor(const Packs& packs, const Digest& older, const Digest& newer);
+// The newest commit that both come from.
+Result<std::optional<Digest>> common_ancestor(const Packs& packs, const Digest& a, const Digest& b);
+
+// Every object that the commits `wanted` and those before them need and the commits `known` don't.
+// kNotFound: one is missing, named with what needs it. Of the known ones those that are missing are
+// passed over.
+Result<std::vector<Digest>> find_needed(const Packs& packs, const std::vector<Digest>& wanted,
+                                        const std::vector<Digest>& known);
+
+}  // namespace slipway::versions

@@ -1,0 +1,227 @@
+#include "versions/hub.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+
+namespace slipway::versions {
+namespace {
+
+// As the first part of a path: a name, or parts with '/' between.
+Result<void> check_name(std::string_view name) {
+  if (check_ref_name(name) && name.find('/') == std::string_view::npos) return {};
+  return base::error(
+      Code::kInvalidArgument,
+      "a repository is called by letters, digits, '.', '_' and '-' and begins with a "
+      "letter or digit: {}",
+      name.substr(0, 80));
+}
+
+Error not_there(std::string_view name) {
+  return base::error(Code::kNotFound,
+                     "no such data repository: {}; `slipway data push {}` makes it", name, name);
+}
+
+Result<HubRef> read_ref(const store::Row& row) {
+  return HubRef{.kind = TRY(parse_ref_kind(row.text(0))),
+                .name = row.string(1),
+                .commit = TRY(parse_digest(row.text(2))),
+                .moved_at = row.time(3),
+                .moved_by = row.string(4)};
+}
+
+Result<std::vector<HubRef>> read_refs(store::Reader& reader, std::string_view repository) {
+  std::vector<HubRef> refs;
+  std::optional<Error> failed;
+  TRY(
+      reader.query("SELECT kind, name, commit_digest, moved_at, moved_by FROM data_refs WHERE "
+                   "workspace = 'default' AND repository = ? ORDER BY kind, name",
+                   {repository}, [&](const store::Row& row) {
+                     Result<HubRef> ref = read_ref(row);
+                     if (ref) {
+                       refs.push_back(std::move(*ref));
+                     } else {
+                       failed = std::move(ref).error();
+                     }
+                   }));
+  if (failed) return std::move(*failed);
+  return refs;
+}
+
+std::string text_of(const std::optional<Digest>& digest) { return digest ? to_hex(*digest) : ""; }
+
+}  // namespace
+
+std::string_view ref_kind_name(RefKind kind) {
+  switch (kind) {
+    case RefKind::kBranch:
+      return "branch";
+    case RefKind::kTag:
+      return "tag";
+    case RefKind::kRemote:
+      return "remote";
+  }
+  return "";
+}
+
+Result<RefKind> parse_ref_kind(std::string_view name) {
+  if (name == "branch") return RefKind::kBranch;
+  if (name == "tag") return RefKind::kTag;
+  return base::error(Code::kInvalidArgument, "kind must be branch or tag: {}", name);
+}
+
+Result<std::vector<HubRepository>> Hub::list() {
+  return db_.read([](store::Reader& reader) -> Result<std::vector<HubRepository>> {
+    std::vector<HubRepository> found;
+    TRY(reader.query(
+        "SELECT name, created_at FROM data_repositories WHERE workspace = 'default' "
+        "ORDER BY name",
+        {}, [&](const store::Row& row) {
+          found.push_back({.name = row.string(0), .created_at = row.time(1), .refs = {}});
+        }));
+    for (HubRepository& repository : found)
+      repository.refs = TRY(read_refs(reader, repository.name));
+    return found;
+  });
+}
+
+Result<HubRepository> Hub::get(std::string_view name) {
+  return db_.read([&](store::Reader& reader) -> Result<HubRepository> {
+    auto found = TRY(reader.find(
+        "SELECT created_at FROM data_repositories WHERE workspace = "
+        "'default' AND name = ?",
+        {name}, [&](const store::Row& row) {
+          return HubRepository{.name = std::string(name), .created_at = row.time(0), .refs = {}};
+        }));
+    if (!found) return not_there(name);
+    found->refs = TRY(read_refs(reader, name));
+    return std::move(*found);
+  });
+}
+
+Result<std::shared_ptr<Packs>> Hub::open_packs(const std::string& name) {
+  const base::MutexLock lock(mutex_);
+  std::shared_ptr<Packs>& packs = open_[name];
+  if (packs == nullptr) {
+    auto opened = Packs::open(folder_ / name / "packs");
+    if (!opened) {
+      open_.erase(name);
+      return std::move(opened).error();
+    }
+    packs = std::move(*opened);
+    for (const Error& damage : packs->damaged())
+      base::log_error("versions", "repository {}: {}", name, damage.message);
+  }
+  return packs;
+}
+
+Result<std::shared_ptr<Packs>> Hub::packs(std::string_view name) {
+  TRY(get(name));
+  return open_packs(std::string(name));
+}
+
+Result<std::shared_ptr<Packs>> Hub::ensure_packs(std::string_view name) {
+  TRY(check_name(name));
+  TRY(db_.write([&](store::Tx& tx) -> Result<void> {
+    const std::int64_t added = TRY(
+        tx.execute("INSERT INTO data_repositories(name, created_at) VALUES(?, ?) ON CONFLICT DO "
+                   "NOTHING",
+                   {name, clock_.now()}));
+    if (added == 0) return {};
+    return tx.append_event({.kind = "data.repository_created",
+                            .subject = fmt::format("data/{}", name),
+                            .payload = {}});
+  }));
+  return open_packs(std::string(name));
+}
+
+Result<HubRef> Hub::move(std::string_view repository, const RefMove& move) {
+  TRY(check_ref_name(move.name));
+  const std::shared_ptr<Packs> packs = TRY(this->packs(repository));
+  const auto is_at = [&](const std::vector<HubRef>& refs) -> std::optional<Digest> {
+    const auto found = std::find_if(refs.begin(), refs.end(), [&](const HubRef& ref) {
+      return ref.kind == move.kind && ref.name == move.name;
+    });
+    if (found == refs.end()) return std::nullopt;
+    return found->commit;
+  };
+  const auto elsewhere = [&](const std::optional<Digest>& at) {
+    return base::error(Code::kConflict,
+                       "{} {} has moved meanwhile: is={} expected={}; `slipway data pull` brings "
+                       "what is new",
+                       ref_kind_name(move.kind), move.name, text_of(at), text_of(move.from));
+  };
+  const HubRepository before = TRY(get(repository));
+  if (const auto at = is_at(before.refs); at != move.from) return elsewhere(at);
+  if (!move.to && !move.from)
+    return base::error(Code::kNotFound, "no such {}: {}", ref_kind_name(move.kind), move.name);
+  const bool may_lose = move.force == RefMove::Force::kYes || !move.to || !move.from;
+  if (move.kind == RefKind::kTag && !may_lose && move.from != move.to)
+    return base::error(Code::kConflict, "a tag stays where it is, but for --force: {}", move.name);
+  if (move.to) {
+    std::vector<Digest> known;
+    for (const HubRef& ref : before.refs) known.push_back(ref.commit);
+    if (const auto needed = find_needed(*packs, {*move.to}, known); !needed) {
+      return base::error(Code::kFailedPrecondition, "push the objects first: {}",
+                         needed.error().message);
+    }
+    if (!may_lose && !TRY(is_ancestor(*packs, *move.from, *move.to))) {
+      return base::error(Code::kConflict,
+                         "branch {} has commits that would be lost; `slipway data pull` brings "
+                         "them, --force drops them",
+                         move.name);
+    }
+  }
+  return db_.write([&](store::Tx& tx) -> Result<HubRef> {
+    if (const auto at = is_at(TRY(read_refs(tx, repository))); at != move.from)
+      return elsewhere(at);
+    HubRef ref{.kind = move.kind,
+               .name = move.name,
+               .commit = move.to.value_or(Digest()),
+               .moved_at = clock_.now(),
+               .moved_by = base::acting_user_or("anonymous")};
+    if (move.to) {
+      TRY(
+          tx.execute("INSERT INTO data_refs(repository, kind, name, commit_digest, moved_at, "
+                     "moved_by) VALUES(?, ?, ?, ?, ?, ?) ON CONFLICT(workspace, repository, kind, "
+                     "name) DO UPDATE SET commit_digest = excluded.commit_digest, moved_at = "
+                     "excluded.moved_at, moved_by = excluded.moved_by",
+                     {repository, ref_kind_name(ref.kind), ref.name, to_hex(ref.commit),
+                      ref.moved_at, ref.moved_by}));
+    } else {
+      TRY(
+          tx.execute("DELETE FROM data_refs WHERE workspace = 'default' AND repository = ? AND "
+                     "kind = ? AND name = ?",
+                     {repository, ref_kind_name(ref.kind), ref.name}));
+    }
+    TRY(tx.append_event({.kind = move.to ? "data.ref_moved" : "data.ref_removed",
+                         .subject = fmt::format("data/{}", repository),
+                         .payload = {{"kind", ref_kind_name(ref.kind)},
+                                     {"name", ref.name},
+                                     {"from", text_of(move.from)},
+                                     {"to", text_of(move.to)},
+                                     {"force", move.force == RefMove::Force::kYes}}}));
+    return ref;
+  });
+}
+
+Result<Digest> Hub::resolve(std::string_view repository, std::string_view text) {
+  const HubRepository found = TRY(get(repository));
+  for (const HubRef& ref : found.refs) {
+    if (ref.name == text) return ref.commit;
+  }
+  if (auto digest = parse_digest(text)) return digest;
+  return base::error(Code::kNotFound, "no such branch, tag or commit: {}", text);
+}
+
+Result<ContentSource> ContentSource::open(std::shared_ptr<Packs> packs, const Content& content) {
+  std::vector<Chunk> chunks = TRY(chunks_of(*packs, content));
+  return ContentSource(std::move(packs), std::move(chunks));
+}
+
+Result<std::string> ContentSource::next() {
+  if (next_ == chunks_.size()) return std::string();
+  return packs_->read(chunks_[next_++].digest);
+}
+
+}  // namespace slipway::versions

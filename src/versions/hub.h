@@ -1,0 +1,95 @@
+// Repositories of data on the server: what people push to and pull from. Objects are in a folder
+// for each, branches and tags in the database.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/mutex.h"
+#include "store/db.h"
+#include "versions/pack_stream.h"
+#include "versions/repository.h"
+
+namespace slipway::versions {
+
+struct HubRef {
+  RefKind kind = RefKind::kBranch;  // or kTag
+  std::string name;
+  Digest commit{};
+  base::Timestamp moved_at;
+  std::string moved_by;
+};
+
+struct HubRepository {
+  std::string name;
+  base::Timestamp created_at;
+  std::vector<HubRef> refs;
+};
+
+struct RefMove {
+  RefKind kind = RefKind::kBranch;
+  std::string name;
+  std::optional<Digest> from;  // where it was when the caller looked; none: it was not there
+  std::optional<Digest> to;    // none: it goes
+  enum class Force { kNo, kYes };
+  Force force = Force::kNo;  // kYes: whatever `to` comes from
+};
+
+std::string_view ref_kind_name(RefKind kind);
+// "branch" or "tag". kInvalidArgument.
+Result<RefKind> parse_ref_kind(std::string_view name);
+
+// Safe to use from several threads. `db` and `clock` must outlive it.
+class Hub {
+ public:
+  Hub(store::Db& db, const base::Clock& clock, std::filesystem::path folder)
+      : db_(db), clock_(clock), folder_(std::move(folder)) {}
+
+  Result<std::vector<HubRepository>> list();
+  Result<HubRepository> get(std::string_view name);  // kNotFound
+  // Its objects. kNotFound: nobody has pushed to a repository of that name.
+  Result<std::shared_ptr<Packs>> packs(std::string_view name);
+  // The same, made when it is not there. kInvalidArgument: it can't be called so.
+  Result<std::shared_ptr<Packs>> ensure_packs(std::string_view name);
+
+  // Moves a branch or a tag, on record as an event. kConflict: it is elsewhere than `from` by now,
+  // or without force a branch would lose commits, or a tag would move. kFailedPrecondition: objects
+  // that `to` needs are missing. kNotFound: what is to go isn't there.
+  Result<HubRef> move(std::string_view repository, const RefMove& move);
+
+  // A branch, a tag or a whole commit's digest.
+  Result<Digest> resolve(std::string_view repository, std::string_view text);
+
+ private:
+  Result<std::shared_ptr<Packs>> open_packs(const std::string& name);
+
+  store::Db& db_;
+  const base::Clock& clock_;
+  const std::filesystem::path folder_;
+  base::Mutex mutex_;
+  std::map<std::string, std::shared_ptr<Packs>, std::less<>> open_ GUARDED_BY(mutex_);
+};
+
+// A file of a version as its bytes, piece by piece.
+class ContentSource {
+ public:
+  static Result<ContentSource> open(std::shared_ptr<Packs> packs, const Content& content);
+  // The next piece, checked; empty at the end.
+  Result<std::string> next();
+
+ private:
+  ContentSource(std::shared_ptr<Packs> packs, std::vector<Chunk> chunks)
+      : packs_(std::move(packs)), chunks_(std::move(chunks)) {}
+
+  std::shared_ptr<Packs> packs_;
+  std::vector<Chunk> chunks_;
+  std::size_t next_ = 0;
+};
+
+}  // namespace slipway::versions

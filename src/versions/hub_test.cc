@@ -1,0 +1,158 @@
+#include "versions/hub.h"
+
+#include <gtest/gtest.h>
+
+#include "store/sqlite.h"
+#include "store/testing/temp_folder.h"
+#include "versions/tables.h"
+
+namespace slipway::versions {
+namespace {
+
+class HubTest : public testing::Test {
+ protected:
+  HubTest() { MUST(db_->migrate({migrations()})); }
+
+  // A version of one file after `parent`, in the hub's objects.
+  Digest put(const std::string& content, std::vector<Digest> parents = {}) {
+    const auto packs = MUST(hub_.ensure_packs("flights"));
+    PackWriter writer(*packs);
+    const Content file = MUST(writer.add_content(content));
+    Commit commit = MUST(write_files(writer, {{"file", EntryKind::kFile, file}}));
+    commit.parents = std::move(parents);
+    commit.author = "Ada";
+    commit.time = {time_ += 1'000'000};
+    const Digest digest = MUST(write_commit(writer, commit));
+    MUST(writer.finish());
+    return digest;
+  }
+  Result<HubRef> move(std::optional<Digest> from, std::optional<Digest> to,
+                      RefMove::Force force = RefMove::Force::kNo, RefKind kind = RefKind::kBranch) {
+    return hub_.move("flights",
+                     {.kind = kind, .name = "main", .from = from, .to = to, .force = force});
+  }
+  std::optional<Digest> main() {
+    for (const HubRef& ref : MUST(hub_.get("flights")).refs)
+      if (ref.name == "main") return ref.commit;
+    return std::nullopt;
+  }
+
+  store::testing::TempFolder folder_;
+  base::ManualClock clock_{{1'795'000'000'000'000}};
+  base::SystemRandom random_;
+  std::unique_ptr<store::Db> db_ =
+      store::open_sqlite({.file = folder_.path() / "h.db"}, clock_, random_).value();
+  Hub hub_{*db_, clock_, folder_.path() / "versions"};
+  std::int64_t time_ = 1'795'000'000'000'000;
+};
+
+TEST_F(HubTest, ABranchGoesForwardAndIsThereAfterARestart) {
+  const Digest first = put("1");
+  MUST(move(std::nullopt, first));
+  const Digest second = put("2", {first});
+  MUST(move(first, second));
+  EXPECT_EQ(main(), second);
+  Hub again(*db_, clock_, folder_.path() / "versions");
+  EXPECT_EQ(MUST(again.get("flights")).refs.at(0).commit, second);
+  EXPECT_EQ(MUST(again.resolve("flights", "main")), second);
+  EXPECT_TRUE(MUST(again.packs("flights"))->find(first));
+}
+
+TEST_F(HubTest, OfTwoWhoMoveABranchOneIsTooLate) {
+  const Digest base = put("0");
+  MUST(move(std::nullopt, base));
+  const Digest a = put("a", {base}), b = put("b", {base});
+  MUST(move(base, a));
+  const auto late = move(base, b);
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().code, Code::kConflict);
+  EXPECT_EQ(main(), a);
+}
+
+TEST_F(HubTest, CommitsAreLostOnlyByForce) {
+  const Digest base = put("0");
+  const Digest a = put("a", {base});
+  MUST(move(std::nullopt, a));
+  EXPECT_EQ(move(a, base).error().code, Code::kConflict);
+  MUST(move(a, base, RefMove::Force::kYes));
+  EXPECT_EQ(main(), base);
+  MUST(move(base, std::nullopt));
+  EXPECT_EQ(main(), std::nullopt);
+  EXPECT_EQ(move(std::nullopt, std::nullopt).error().code, Code::kNotFound);
+}
+
+TEST_F(HubTest, ATagStays) {
+  const Digest a = put("a");
+  const Digest b = put("b", {a});
+  MUST(move(std::nullopt, a, RefMove::Force::kNo, RefKind::kTag));
+  EXPECT_EQ(move(a, b, RefMove::Force::kNo, RefKind::kTag).error().code, Code::kConflict);
+  MUST(move(a, a, RefMove::Force::kNo, RefKind::kTag));
+  MUST(move(a, b, RefMove::Force::kYes, RefKind::kTag));
+}
+
+TEST_F(HubTest, AVersionWithoutAllItsObjectsIsRefused) {
+  const auto packs = MUST(hub_.ensure_packs("flights"));
+  PackWriter writer(*packs);
+  Commit commit =
+      MUST(write_files(writer, {{"file", EntryKind::kFile, {base::sha256("gone"), false, 4}}}));
+  const Digest digest = MUST(write_commit(writer, commit));
+  MUST(writer.finish());
+  const auto refused = move(std::nullopt, digest);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kFailedPrecondition);
+  EXPECT_NE(refused.error().message.find("file: an object is missing"), std::string::npos)
+      << refused.error().message;
+  EXPECT_FALSE(move(std::nullopt, base::sha256("no commit")));
+}
+
+// A file may have the bytes of a folder; what that folder needs is needed all the same.
+TEST_F(HubTest, AFileThatLooksLikeAFolderHidesNothing) {
+  const auto packs = MUST(hub_.ensure_packs("flights"));
+  PackWriter writer(*packs);
+  const std::string folder =
+      write_folder({{"inside", EntryKind::kFile, {base::sha256("gone"), false, 4}}});
+  const Content content = MUST(writer.add_content(folder));
+  Commit commit;
+  commit.folder = MUST(writer.add_content(write_folder(
+      {{"a file", EntryKind::kFile, content}, {"the folder", EntryKind::kFolder, content}})));
+  const Digest digest = MUST(write_commit(writer, commit));
+  MUST(writer.finish());
+  EXPECT_FALSE(move(std::nullopt, digest));
+}
+
+TEST_F(HubTest, FoldersThatLieTooDeepAreRefused) {
+  const auto packs = MUST(hub_.ensure_packs("flights"));
+  PackWriter writer(*packs);
+  Commit commit;
+  commit.folder = MUST(writer.add_content(""));
+  for (int depth = 0; depth < 5000; ++depth) {
+    commit.folder =
+        MUST(writer.add_content(write_folder({{"d", EntryKind::kFolder, commit.folder}})));
+  }
+  const Digest digest = MUST(write_commit(writer, commit));
+  MUST(writer.finish());
+  EXPECT_EQ(move(std::nullopt, digest).error().code, Code::kFailedPrecondition);
+}
+
+TEST_F(HubTest, NamesAreFoldersAndNothingElse) {
+  for (const char* name : {"", "..", ".x", "a/b", "-x", "a b", "HEAD"})
+    EXPECT_EQ(hub_.ensure_packs(name).error().code, Code::kInvalidArgument) << name;
+  EXPECT_EQ(hub_.packs("unknown").error().code, Code::kNotFound);
+  MUST(hub_.ensure_packs("a.b_C-9"));
+  EXPECT_EQ(MUST(hub_.list()).size(), 1u);
+}
+
+TEST_F(HubTest, AFileIsReadPieceByPiece) {
+  std::string bytes(3'000'000, '\0');
+  for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<char>(i * i >> 9);
+  const Digest commit = put(bytes);
+  const auto packs = MUST(hub_.packs("flights"));
+  const Entry entry = MUST(find_entry(*packs, MUST(read_commit(*packs, commit)).folder, "file"));
+  auto source = MUST(ContentSource::open(packs, entry.content));
+  std::string read;
+  for (std::string piece; !(piece = MUST(source.next())).empty();) read += piece;
+  EXPECT_EQ(read, bytes);
+}
+
+}  // namespace
+}  // namespace slipway::versions

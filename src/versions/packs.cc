@@ -1,0 +1,374 @@
+#include "versions/packs.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+
+#include "versions/chunker.h"
+
+namespace slipway::versions {
+namespace {
+
+constexpr std::string_view kMagic = "SLPINDX1";
+constexpr std::uint64_t kPackBytesFull = std::uint64_t{1} << 30;
+constexpr std::size_t kBufferBytes = 4 << 20;
+constexpr std::size_t kFilesOpenMax = 64;
+constexpr std::uint64_t kBlockBytes = 4096;
+
+// As it is in the file, little endian as all machines we run on.
+struct IndexHead {
+  char magic[8];
+  std::uint64_t objects, bytes;
+};
+struct IndexEntry {
+  Digest digest;
+  std::uint64_t offset;
+  std::uint64_t bytes;
+};
+static_assert(sizeof(IndexEntry) == 48);
+
+template <typename T>
+std::string_view as_bytes(const T* values, std::size_t count) {
+  return {reinterpret_cast<const char*>(values), count * sizeof(T)};
+}
+
+Error damage(const std::filesystem::path& file, std::string_view what) {
+  return base::error(Code::kCorruption,
+                     "{}: file={}; `slipway data verify --repair` gets the objects anew", what,
+                     file.string());
+}
+
+std::string write_index(const std::vector<PackedObject>& objects, std::uint64_t bytes) {
+  IndexHead head{.magic = {}, .objects = objects.size(), .bytes = bytes};
+  std::memcpy(head.magic, kMagic.data(), kMagic.size());
+  std::string out(as_bytes(&head, 1));
+  out.reserve(out.size() + objects.size() * sizeof(IndexEntry) + sizeof(Digest));
+  for (const PackedObject& object : objects) {
+    const IndexEntry entry{object.digest, object.place.offset, object.place.bytes};
+    out += as_bytes(&entry, 1);
+  }
+  const Digest digest = base::sha256(out);
+  return out += as_bytes(digest.data(), digest.size());
+}
+
+struct Index {
+  std::uint64_t bytes = 0;
+  std::vector<PackedObject> objects;
+};
+
+Result<Index> read_index(const std::filesystem::path& file) {
+  const std::string text = TRY(store::read_file(file));
+  IndexHead head;
+  if (text.size() < sizeof head + sizeof(Digest)) return damage(file, "an index breaks off");
+  std::memcpy(&head, text.data(), sizeof head);
+  const std::string_view body = std::string_view(text).substr(0, text.size() - sizeof(Digest));
+  const Digest digest = base::sha256(body);
+  if (std::string_view(head.magic, sizeof head.magic) != kMagic ||
+      (body.size() - sizeof head) / sizeof(IndexEntry) != head.objects ||
+      as_bytes(digest.data(), digest.size()) != std::string_view(text).substr(body.size()))
+    return damage(file, "an index is not what was written");
+  Index index{.bytes = head.bytes, .objects = {}};
+  index.objects.reserve(head.objects);
+  for (std::size_t at = sizeof head; at < body.size(); at += sizeof(IndexEntry)) {
+    IndexEntry entry;
+    std::memcpy(&entry, body.data() + at, sizeof entry);
+    index.objects.push_back(
+        {entry.digest, {.bytes = static_cast<std::uint32_t>(entry.bytes), .offset = entry.offset}});
+  }
+  return index;
+}
+
+Result<void> write_all(int fd, std::string_view bytes, const std::filesystem::path& path) {
+  while (!bytes.empty()) {
+    const ssize_t n = ::write(fd, bytes.data(), bytes.size());
+    if (n < 0 && errno != EINTR) return store::errno_error(errno, "write the pack", path);
+    if (n > 0) bytes.remove_prefix(static_cast<std::size_t>(n));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Packs>> Packs::open(std::filesystem::path folder) {
+  TRY(store::make_folders(folder));
+  std::unique_ptr<Packs> packs(new Packs(std::move(folder)));
+  std::vector<std::string> names;
+  std::error_code ec;
+  for (const auto& file : std::filesystem::directory_iterator(packs->folder_, ec)) {
+    if (file.path().extension() == ".index") names.push_back(file.path().stem().string());
+  }
+  if (ec) return store::errno_error(ec.value(), "list the folder", packs->folder_);
+  std::sort(names.begin(), names.end());
+  for (const std::string& name : names) {
+    if (Result<void> loaded = packs->load(name); !loaded) {
+      packs->damaged_.push_back(std::move(loaded).error());
+      packs->damaged_names_.push_back(name);
+    }
+  }
+  return packs;
+}
+
+Result<void> Packs::load(const std::string& name) {
+  const std::filesystem::path file = folder_ / (name + ".pack");
+  struct stat stat;
+  if (::stat(file.c_str(), &stat) != 0) return damage(file, "a pack is missing");
+  const Index index = TRY(read_index(folder_ / (name + ".index")));
+  if (static_cast<std::uint64_t>(stat.st_size) != index.bytes)
+    return damage(file, "a pack has another length than was written");
+  add(name, index.bytes, index.objects);
+  return {};
+}
+
+void Packs::add(const std::string& name, std::uint64_t bytes,
+                const std::vector<PackedObject>& objects) {
+  const base::WriteLock lock(mutex_);
+  const auto pack = static_cast<std::uint32_t>(names_.size());
+  names_.push_back(name);
+  bytes_ += bytes;
+  const std::size_t needed = (objects_.size() + objects.size()) * 2;
+  std::size_t first = objects_.size();
+  objects_.reserve(objects_.size() + objects.size());
+  for (PackedObject object : objects) {
+    object.place.pack = pack;
+    objects_.push_back(object);
+  }
+  if (slots_.size() < needed) {
+    std::size_t size = std::max<std::size_t>(slots_.size(), 1024);
+    while (size < needed) size *= 2;
+    slots_.assign(size, 0);
+    first = 0;
+  }
+  for (; first < objects_.size(); ++first) insert(static_cast<std::uint32_t>(first));
+}
+
+void Packs::insert(std::uint32_t number) {
+  const std::size_t mask = slots_.size() - 1;
+  std::size_t slot = DigestHash()(objects_[number].digest) & mask;
+  while (slots_[slot] != 0) slot = (slot + 1) & mask;
+  slots_[slot] = number + 1;
+}
+
+std::optional<Place> Packs::find(const Digest& digest) const {
+  const base::ReadLock lock(mutex_);
+  return find_locked(digest);
+}
+
+std::optional<Place> Packs::find_locked(const Digest& digest) const {
+  if (slots_.empty()) return std::nullopt;
+  const std::size_t mask = slots_.size() - 1;
+  for (std::size_t slot = DigestHash()(digest) & mask; slots_[slot] != 0;
+       slot = (slot + 1) & mask) {
+    const PackedObject& object = objects_[slots_[slot] - 1];
+    if (object.digest == digest) return object.place;
+  }
+  return std::nullopt;
+}
+
+std::filesystem::path Packs::pack_file(std::uint32_t pack) const {
+  const base::ReadLock lock(mutex_);
+  return folder_ / (names_.at(pack) + ".pack");
+}
+
+Result<std::shared_ptr<const store::FileHandle>> Packs::file(std::uint32_t pack) const {
+  const base::MutexLock lock(files_mutex_);
+  const auto found = std::find_if(files_.begin(), files_.end(),
+                                  [&](const auto& open) { return open.first == pack; });
+  if (found != files_.end()) {
+    std::rotate(found, found + 1, files_.end());
+    return files_.back().second;
+  }
+  const std::filesystem::path path = pack_file(pack);
+  auto opened =
+      std::make_shared<const store::FileHandle>(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (opened->get() < 0) return store::errno_error(errno, "open the pack", path);
+  if (files_.size() == kFilesOpenMax) files_.erase(files_.begin());
+  files_.emplace_back(pack, opened);
+  return opened;
+}
+
+Result<void> Packs::read(const Place& place, std::string& out) const {
+  const auto opened = TRY(file(place.pack));
+  const std::size_t before = out.size();
+  out.resize(before + place.bytes);
+  for (std::size_t done = 0; done < place.bytes;) {
+    const ssize_t n = ::pread(opened->get(), out.data() + before + done, place.bytes - done,
+                              static_cast<off_t>(place.offset + done));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return store::errno_error(errno, "read the pack", pack_file(place.pack));
+    if (n == 0) return damage(pack_file(place.pack), "a pack breaks off");
+    done += static_cast<std::size_t>(n);
+  }
+  return {};
+}
+
+Result<std::string> Packs::read(const Digest& digest) const {
+  const auto place = find(digest);
+  if (!place && !damaged_.empty()) return damaged_.front();
+  if (!place) return base::error(Code::kNotFound, "no such object: digest={}", to_hex(digest));
+  std::string bytes;
+  TRY(read(*place, bytes));
+  if (base::sha256(bytes) != digest) {
+    return damage(pack_file(place->pack),
+                  fmt::format("an object is not what was written: digest={} offset={}",
+                              to_hex(digest), place->offset));
+  }
+  return bytes;
+}
+
+std::vector<PackedObject> Packs::list() const {
+  const base::ReadLock lock(mutex_);
+  return objects_;
+}
+
+std::uint64_t Packs::bytes() const {
+  const base::ReadLock lock(mutex_);
+  return bytes_;
+}
+
+std::size_t Packs::size() const {
+  const base::ReadLock lock(mutex_);
+  return objects_.size();
+}
+
+Result<void> Packs::remove(const std::vector<std::uint32_t>& packs) {
+  std::vector<std::string> names;
+  for (const std::uint32_t pack : packs) names.push_back(pack_file(pack).stem().string());
+  return remove_named(names);
+}
+
+Result<void> Packs::remove_damaged() { return remove_named(damaged_names_); }
+
+Result<void> Packs::remove_named(const std::vector<std::string>& names) {
+  // What says where goes first: without it a pack is nobody's.
+  for (const std::string& name : names) {
+    const std::filesystem::path file = folder_ / (name + ".index");
+    if (::unlink(file.c_str()) != 0) return store::errno_error(errno, "remove the index", file);
+  }
+  TRY(store::sync_folder(folder_));
+  std::error_code ec;
+  std::vector<std::filesystem::path> orphans;
+  for (const auto& file : std::filesystem::directory_iterator(folder_, ec)) {
+    std::filesystem::path index = file.path();
+    if (index.extension() != ".index" &&
+        !std::filesystem::exists(index.replace_extension(".index")))
+      orphans.push_back(file.path());
+  }
+  if (ec) return store::errno_error(ec.value(), "list the folder", folder_);
+  for (const std::filesystem::path& file : orphans) {
+    if (::unlink(file.c_str()) != 0) return store::errno_error(errno, "remove the pack", file);
+  }
+  return {};
+}
+
+struct PackWriter::Pack {
+  Pack(std::filesystem::path where)
+      : path(std::move(where)),
+        file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644)) {
+    buffer.reserve(kBufferBytes);
+  }
+  ~Pack() { ::unlink(path.c_str()); }  // under its first name it is nobody's
+
+  const std::filesystem::path path;
+  const store::FileHandle file;
+  std::string buffer;
+  std::uint64_t bytes = 0;  // with the buffer's
+  std::vector<PackedObject> objects;
+};
+
+PackWriter::PackWriter(Packs& packs, std::set<std::uint32_t> leaving)
+    : packs_(packs), leaving_(std::move(leaving)) {}
+PackWriter::~PackWriter() = default;
+
+Result<void> PackWriter::append(std::string_view bytes) {
+  static std::atomic<unsigned> counter{0};
+  if (pack_ == nullptr) {
+    auto pack = std::make_unique<Pack>(packs_.folder_ /
+                                       fmt::format("new-{}-{}.pack", ::getpid(), ++counter));
+    if (pack->file.get() < 0) return store::errno_error(errno, "make the pack", pack->path);
+    pack_ = std::move(pack);
+  }
+  if (pack_->buffer.size() + bytes.size() > kBufferBytes) {
+    TRY(write_all(pack_->file.get(), pack_->buffer, pack_->path));
+    pack_->buffer.clear();
+  }
+  if (bytes.size() >= kBufferBytes) {
+    TRY(write_all(pack_->file.get(), bytes, pack_->path));
+  } else {
+    pack_->buffer += bytes;
+  }
+  pack_->bytes += bytes.size();
+  return {};
+}
+
+Result<bool> PackWriter::add(const Digest& digest, std::string_view bytes) {
+  const base::MutexLock lock(mutex_);
+  const auto place = packs_.find(digest);
+  const bool is_there = place && !leaving_.contains(place->pack);
+  if (is_there || !pending_.insert(digest).second) return false;
+  TRY(append(bytes));
+  pack_->objects.push_back(
+      {digest,
+       {.bytes = static_cast<std::uint32_t>(bytes.size()), .offset = pack_->bytes - bytes.size()}});
+  bytes_added_ += bytes.size();
+  if (pack_->bytes >= kPackBytesFull) TRY(close_pack());
+  return true;
+}
+
+Result<Content> PackWriter::add_content(std::string_view bytes) {
+  Content content{.bytes = bytes.size()};
+  std::vector<Chunk> chunks;
+  do {
+    const std::string_view chunk = bytes.substr(0, next_chunk(bytes));
+    bytes.remove_prefix(chunk.size());
+    chunks.push_back({base::sha256(chunk), static_cast<std::uint32_t>(chunk.size())});
+    TRY(add(chunks.back().digest, chunk));
+  } while (!bytes.empty());
+  content.digest = chunks.front().digest;
+  if (chunks.size() > 1) {
+    const std::string list = write_chunks(chunks);
+    content.is_list = true;
+    content.digest = base::sha256(list);
+    TRY(add(content.digest, list));
+  }
+  return content;
+}
+
+Result<void> PackWriter::align() {
+  static constexpr char kZeros[kBlockBytes] = {};
+  const base::MutexLock lock(mutex_);
+  if (pack_ == nullptr || pack_->bytes % kBlockBytes == 0) return {};
+  return append({kZeros, kBlockBytes - pack_->bytes % kBlockBytes});
+}
+
+Result<void> PackWriter::close_pack() {
+  if (pack_ == nullptr) return {};
+  Pack& pack = *pack_;
+  TRY(write_all(pack.file.get(), pack.buffer, pack.path));
+  if (::fsync(pack.file.get()) != 0) return store::errno_error(errno, "sync the pack", pack.path);
+  const std::string index = write_index(pack.objects, pack.bytes);
+  const std::string name = base::sha256_hex(index).substr(0, 40);
+  const std::filesystem::path file = packs_.folder_ / (name + ".pack");
+  if (::rename(pack.path.c_str(), file.c_str()) != 0)
+    return store::errno_error(errno, "rename the pack", file);
+  TRY(store::write_file(packs_.folder_ / (name + ".index"), index));
+  packs_.add(name, pack.bytes, pack.objects);
+  pack_.reset();
+  pending_.clear();
+  return {};
+}
+
+Result<void> PackWriter::finish() {
+  const base::MutexLock lock(mutex_);
+  return close_pack();
+}
+
+std::uint64_t PackWriter::bytes_added() const {
+  const base::MutexLock lock(mutex_);
+  return bytes_added_;
+}
+
+}  // namespace slipway::versions

@@ -1,0 +1,240 @@
+#include "versions/packs.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "store/testing/temp_folder.h"
+#include "versions/pack_stream.h"
+#include "versions/upkeep.h"
+
+namespace slipway::versions {
+namespace {
+
+class PacksTest : public testing::Test {
+ protected:
+  std::filesystem::path folder() const { return folder_.path() / "packs"; }
+  std::unique_ptr<Packs> open() const { return MUST(Packs::open(folder())); }
+
+  // Objects "PREFIX0", "PREFIX1", ... in a pack of their own.
+  static std::vector<Digest> write(Packs& packs, const std::string& prefix, int count) {
+    PackWriter writer(packs);
+    std::vector<Digest> digests;
+    for (int i = 0; i < count; ++i) {
+      const std::string bytes = prefix + std::to_string(i);
+      digests.push_back(base::sha256(bytes));
+      MUST(writer.add(digests.back(), bytes));
+    }
+    MUST(writer.finish());
+    return digests;
+  }
+
+  std::vector<std::filesystem::path> files(std::string_view extension) const {
+    std::vector<std::filesystem::path> found;
+    for (const auto& file : std::filesystem::directory_iterator(folder()))
+      if (file.path().extension() == extension) found.push_back(file.path());
+    return found;
+  }
+
+  store::testing::TempFolder folder_;
+};
+
+TEST_F(PacksTest, ObjectsAreThereAfterFinishAndAfterOpeningAnew) {
+  auto packs = open();
+  const auto digests = write(*packs, "object ", 5000);
+  for (int round = 0; round < 2; ++round) {
+    for (int i = 0; i < 5000; ++i)
+      ASSERT_EQ(*packs->read(digests[static_cast<std::size_t>(i)]), "object " + std::to_string(i));
+    EXPECT_EQ(packs->size(), 5000u);
+    EXPECT_EQ(packs->read(base::sha256("another")).error().code, Code::kNotFound);
+    packs = open();
+  }
+}
+
+TEST_F(PacksTest, AnObjectIsKeptOnce) {
+  auto packs = open();
+  write(*packs, "x", 10);
+  const std::uint64_t bytes = packs->bytes();
+  write(*packs, "x", 10);
+  EXPECT_EQ(packs->bytes(), bytes);
+  PackWriter writer(*packs);
+  EXPECT_TRUE(*writer.add(base::sha256("new"), "new"));
+  EXPECT_FALSE(*writer.add(base::sha256("new"), "new"));
+  EXPECT_FALSE(*writer.add(base::sha256("x3"), "x3"));
+}
+
+TEST_F(PacksTest, WhatWasNotFinishedLeavesNothing) {
+  auto packs = open();
+  {
+    PackWriter writer(*packs);
+    MUST(writer.add(base::sha256("lost"), "lost"));
+  }
+  EXPECT_TRUE(std::filesystem::is_empty(folder()));
+  EXPECT_EQ(open()->size(), 0u);
+}
+
+// A kill between any two steps leaves a prefix of these files; packs without what says where, and
+// temporary files, are nobody's.
+TEST_F(PacksTest, WhatAKillLeavesIsPassedOverAndRemoved) {
+  auto packs = open();
+  const auto kept = write(*packs, "kept", 3);
+  std::ofstream(folder() / "new-1-1.pack") << "half";
+  std::ofstream(folder() / "0123.pack") << "without an index";
+  std::ofstream(folder() / "0124.index.tmp-1-1") << "half an index";
+  packs = open();
+  EXPECT_EQ(packs->size(), 3u);
+  EXPECT_TRUE(packs->damaged().empty());
+  MUST(compact(*packs, {kept.begin(), kept.end()}));
+  EXPECT_EQ(files(".pack").size(), 1u);
+  EXPECT_EQ(files(".index").size(), 1u);
+  EXPECT_FALSE(std::filesystem::exists(folder() / "0124.index.tmp-1-1"));
+}
+
+TEST_F(PacksTest, EveryFlippedBitIsFoundAndNamed) {
+  auto packs = open();
+  const auto digests = write(*packs, "object number ", 20);
+  const std::filesystem::path pack = files(".pack").front(), index = files(".index").front();
+  for (const std::filesystem::path& file : {pack, index}) {
+    const auto size = std::filesystem::file_size(file);
+    for (std::size_t at = 0; at < size; at += 7) {
+      std::fstream stream(file, std::ios::in | std::ios::out | std::ios::binary);
+      stream.seekg(static_cast<std::streamoff>(at));
+      const int was = stream.get();
+      stream.seekp(static_cast<std::streamoff>(at));
+      stream.put(static_cast<char>(was ^ 1));
+      stream.flush();
+      const auto damaged = open();
+      if (file == index) {
+        ASSERT_EQ(damaged->damaged().size(), 1u) << at;
+        EXPECT_EQ(damaged->read(digests[0]).error().code, Code::kCorruption);
+      } else {
+        const Verified verified = MUST(verify(*damaged, 2, nullptr));
+        ASSERT_EQ(verified.damages.size(), 1u) << at;
+        EXPECT_EQ(verified.damages[0].file, pack.string());
+        const auto read = damaged->read(verified.damages[0].digest);
+        ASSERT_FALSE(read);
+        EXPECT_EQ(read.error().code, Code::kCorruption);
+        EXPECT_NE(read.error().message.find(pack.filename().string()), std::string::npos);
+      }
+      stream.seekp(static_cast<std::streamoff>(at));
+      stream.put(static_cast<char>(was));
+    }
+  }
+  EXPECT_TRUE(MUST(verify(*open(), 2, nullptr)).damages.empty());
+}
+
+TEST_F(PacksTest, ATruncatedPackIsDamageAndTheRestIsRead) {
+  auto packs = open();
+  const auto first = write(*packs, "first", 5);
+  const std::filesystem::path pack = files(".pack").front();
+  const auto second = write(*packs, "second", 5);
+  std::filesystem::resize_file(pack, 3);
+  packs = open();
+  EXPECT_EQ(packs->damaged().size(), 1u);
+  EXPECT_EQ(*packs->read(second[4]), "second4");
+  MUST(drop_damaged(*packs, {}));
+  packs = open();
+  EXPECT_TRUE(packs->damaged().empty());
+  EXPECT_EQ(packs->read(first[0]).error().code, Code::kNotFound);
+  EXPECT_EQ(*packs->read(second[4]), "second4");
+}
+
+TEST_F(PacksTest, DamagedObjectsGoAndTheirNeighboursStay) {
+  auto packs = open();
+  const auto digests = write(*packs, "object ", 9);
+  std::fstream stream(files(".pack").front(), std::ios::in | std::ios::out | std::ios::binary);
+  stream.seekp(static_cast<std::streamoff>(packs->find(digests[4])->offset));
+  stream.put('O');
+  stream.close();
+  const Verified verified = MUST(verify(*packs, 1, nullptr));
+  MUST(drop_damaged(*packs, verified.damages));
+  packs = open();
+  EXPECT_FALSE(packs->find(digests[4]));
+  EXPECT_EQ(packs->size(), 8u);
+  for (std::size_t i : {0u, 3u, 5u, 8u}) EXPECT_TRUE(packs->read(digests[i]));
+}
+
+TEST_F(PacksTest, CompactKeepsWhatIsNeededAndFreesTheRest) {
+  auto packs = open();
+  const auto a = write(*packs, "a", 100), b = write(*packs, "b", 100), c = write(*packs, "c", 100);
+  DigestSet needed(a.begin(), a.end());
+  needed.insert(b.begin(), b.begin() + 50);
+  const Compacted compacted = MUST(compact(*packs, needed));
+  EXPECT_EQ(compacted.objects_removed, 150u);
+  EXPECT_GT(compacted.bytes_freed, 0u);
+  EXPECT_EQ(compacted.packs_rewritten, 2u);  // a's pack stays as it is
+  packs = open();
+  EXPECT_EQ(packs->size(), 150u);
+  for (const Digest& digest : needed) EXPECT_TRUE(packs->read(digest));
+}
+
+TEST_F(PacksTest, ContentOfAnyLengthIsReadInOrder) {
+  auto packs = open();
+  for (const std::size_t size : {0u, 1u, 65'536u, 65'537u, 5'000'000u}) {
+    std::string bytes(size, 'a');
+    for (std::size_t i = 0; i < size; ++i) bytes[i] = static_cast<char>(i * i >> 7);
+    PackWriter writer(*packs);
+    const Content content = MUST(writer.add_content(bytes));
+    MUST(writer.finish());
+    EXPECT_EQ(content.bytes, size);
+    EXPECT_EQ(content.is_list, size > 1'000'000);
+    EXPECT_EQ(content.is_list, content.digest != base::sha256(bytes));
+  }
+}
+
+class StreamTest : public PacksTest {};
+
+TEST_F(StreamTest, ObjectsArriveInPiecesOfAnyLength) {
+  auto packs = open();
+  const auto digests = write(*packs, "object ", 300);
+  const Stream stream = MUST(write_stream(*packs, digests, 1 << 20));
+  EXPECT_EQ(stream.objects, 300u);
+  for (const std::size_t piece : {std::size_t{1}, std::size_t{13}, std::size_t{100'000}}) {
+    store::testing::TempFolder other;
+    auto there = MUST(Packs::open(other.path()));
+    PackWriter writer(*there);
+    StreamReader reader(writer, 300);
+    for (std::size_t at = 0; at < stream.bytes.size(); at += piece)
+      MUST(reader.read(std::string_view(stream.bytes).substr(at, piece)));
+    EXPECT_EQ(MUST(reader.finish()), digests);
+    MUST(writer.finish());
+    EXPECT_EQ(*there->read(digests[299]), "object 299");
+  }
+}
+
+TEST_F(StreamTest, AReplyHasAsManyAsFit) {
+  auto packs = open();
+  const auto digests = write(*packs, "123456789", 10);
+  EXPECT_EQ(MUST(write_stream(*packs, digests, 35)).objects, 3u);
+  EXPECT_EQ(MUST(write_stream(*packs, digests, 1)).objects, 1u);
+}
+
+TEST_F(StreamTest, WhatIsNoStreamIsRefused) {
+  auto packs = open();
+  const auto digests = write(*packs, "object ", 4);
+  const std::string good = MUST(write_stream(*packs, digests, 1 << 20)).bytes;
+  const auto refused = [&](const std::string& bytes, std::uint64_t objects_max) -> std::string {
+    store::testing::TempFolder other;
+    auto there = MUST(Packs::open(other.path()));
+    PackWriter writer(*there);
+    StreamReader reader(writer, objects_max);
+    Result<void> read = reader.read(bytes);
+    if (!read) return read.error().message;
+    const auto finished = reader.finish();
+    return finished ? "" : finished.error().message;
+  };
+  EXPECT_EQ(refused(good, 4), "");
+  EXPECT_NE(refused(good, 3).find("more objects"), std::string::npos);
+  for (std::size_t size = 0; size < good.size(); ++size)
+    EXPECT_NE(refused(good.substr(0, size), 4).find("break off"), std::string::npos) << size;
+  EXPECT_NE(refused(good + "x", 4).find("follow"), std::string::npos);
+  std::string other = good;
+  other.back() ^= 1;
+  EXPECT_NE(refused(other, 4).find("not what it is called"), std::string::npos);
+  std::string huge = good;
+  huge[8 + 32 + 7] = 1;  // the first one's length
+  EXPECT_NE(refused(huge, 4).find("more than"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace slipway::versions

@@ -1,0 +1,90 @@
+#include "versions/upkeep.h"
+
+#include <algorithm>
+#include <atomic>
+#include <thread>
+
+namespace slipway::versions {
+namespace {
+
+// Copies what `stays` says of the packs `leaving` into new ones, then removes them.
+Result<void> rewrite(Packs& packs, const std::set<std::uint32_t>& leaving,
+                     const std::function<bool(const PackedObject&)>& stays) {
+  PackWriter writer(packs, leaving);
+  std::string bytes;
+  for (const PackedObject& object : packs.list()) {
+    if (!leaving.contains(object.place.pack) || !stays(object)) continue;
+    bytes.clear();
+    TRY(packs.read(object.place, bytes));
+    TRY(writer.add(object.digest, bytes));
+  }
+  TRY(writer.finish());
+  return packs.remove({leaving.begin(), leaving.end()});
+}
+
+}  // namespace
+
+Result<Compacted> compact(Packs& packs, const DigestSet& needed) {
+  Compacted compacted;
+  std::set<std::uint32_t> leaving;
+  DigestSet seen;
+  for (const PackedObject& object : packs.list()) {
+    if (needed.contains(object.digest) && seen.insert(object.digest).second) continue;
+    leaving.insert(object.place.pack);
+    ++compacted.objects_removed;
+  }
+  const std::uint64_t before = packs.bytes();
+  TRY(rewrite(packs, leaving,
+              [&](const PackedObject& object) { return needed.contains(object.digest); }));
+  compacted.packs_rewritten = leaving.size();
+  const std::uint64_t after = TRY(Packs::open(packs.folder()))->bytes();
+  compacted.bytes_freed = before > after ? before - after : 0;
+  return compacted;
+}
+
+Result<Verified> verify(const Packs& packs, std::size_t threads,
+                        const std::function<void(std::uint64_t bytes)>& progress) {
+  const std::vector<PackedObject> objects = packs.list();
+  Verified verified{.objects = objects.size()};
+  base::Mutex mutex;
+  std::atomic<std::size_t> next = 0;
+  constexpr std::size_t kAtOnce = 64;
+  const auto work = [&] {
+    std::string bytes;
+    for (std::size_t from; (from = next.fetch_add(kAtOnce)) < objects.size();) {
+      std::uint64_t read = 0;
+      std::vector<Damage> damages;
+      for (std::size_t at = from; at < std::min(from + kAtOnce, objects.size()); ++at) {
+        const auto& [digest, place] = objects[at];
+        bytes.clear();
+        const Result<void> got = packs.read(place, bytes);
+        if (!got || base::sha256(bytes) != digest)
+          damages.push_back({digest, packs.pack_file(place.pack).string(), place.offset});
+        read += place.bytes;
+      }
+      const base::MutexLock lock(mutex);
+      verified.bytes += read;
+      verified.damages.insert(verified.damages.end(), damages.begin(), damages.end());
+      if (progress) progress(verified.bytes);
+    }
+  };
+  std::vector<std::thread> helpers;
+  for (std::size_t i = 1; i < threads; ++i) helpers.emplace_back(work);
+  work();
+  for (std::thread& helper : helpers) helper.join();
+  return verified;
+}
+
+Result<void> drop_damaged(Packs& packs, const std::vector<Damage>& damages) {
+  DigestSet damaged;
+  for (const Damage& damage : damages) damaged.insert(damage.digest);
+  std::set<std::uint32_t> leaving;
+  for (const PackedObject& object : packs.list()) {
+    if (damaged.contains(object.digest)) leaving.insert(object.place.pack);
+  }
+  TRY(rewrite(packs, leaving,
+              [&](const PackedObject& object) { return !damaged.contains(object.digest); }));
+  return packs.remove_damaged();
+}
+
+}  // namespace slipway::versions

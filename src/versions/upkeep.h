@@ -1,0 +1,43 @@
+// What keeps packs in order: objects that nothing needs go, damaged ones are found and replaced.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "versions/packs.h"
+
+namespace slipway::versions {
+
+using DigestSet = std::unordered_set<Digest, DigestHash>;
+
+struct Compacted {
+  std::uint64_t objects_removed = 0, bytes_freed = 0, packs_rewritten = 0;
+};
+
+// Keeps the objects of `needed`, each once: packs with others are written anew, which needs room
+// for the part that stays. Safe to be killed at any time. Nobody else uses the folder; `packs` is
+// to be opened anew afterwards.
+Result<Compacted> compact(Packs& packs, const DigestSet& needed);
+
+struct Damage {
+  Digest digest{};
+  std::string file;  // the pack
+  std::uint64_t offset = 0;
+};
+struct Verified {
+  std::uint64_t objects = 0, bytes = 0;
+  std::vector<Damage> damages;
+};
+
+// Reads every object, with `threads` of them at the same time, and compares it with its digest.
+// `progress` has the bytes that are read, called now and then from any thread.
+Result<Verified> verify(const Packs& packs, std::size_t threads,
+                        const std::function<void(std::uint64_t bytes)>& progress);
+
+// Writes the packs with damaged objects anew, without those, and removes packs of which nothing can
+// be found. As compact().
+Result<void> drop_damaged(Packs& packs, const std::vector<Damage>& damages);
+
+}  // namespace slipway::versions

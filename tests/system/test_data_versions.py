@@ -1,0 +1,365 @@
+"""Versions of folders: `slipway data` on this machine and with a server, killed at any time, on full disks and damaged ones."""
+import hashlib
+import json
+import os
+import pathlib
+import random
+import shutil
+import signal
+import subprocess
+import threading
+import time
+
+import numpy as np
+import pytest
+import requests
+from conftest import BINARY, eventually
+from test_artifacts import small_disk  # noqa: F401
+
+
+class Folder:
+    """A working folder and `slipway data` in it."""
+
+    def __init__(self, path: pathlib.Path, url: str = "http://127.0.0.1:9", **environment):
+        self.path, self.url = path, url
+        self.environment = {**os.environ, "SLIPWAY_AUTHOR": "Ada", **environment}
+        path.mkdir(exist_ok=True)
+
+    def __call__(self, *args, code=0) -> str:
+        done = subprocess.run(self.command(*args), cwd=self.path, env=self.environment, capture_output=True, text=True, timeout=300)
+        assert done.returncode == code, f"{args} gave {done.returncode}: {done.stdout[-2000:]}{done.stderr[-2000:]}"
+        return done.stdout if code == 0 else done.stdout + done.stderr
+
+    def command(self, *args):
+        return [BINARY, "--url", self.url, "data", *map(str, args)]
+
+    def json(self, *args, code=0):
+        return json.loads(self("--json", *args, code=code))
+
+    def write(self, path: str, content: bytes | str):
+        file = self.path / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+    def contents(self) -> dict[str, str]:
+        files = (p for p in self.path.rglob("*") if p.is_file() and ".slipway" not in p.parts)
+        return {p.relative_to(self.path).as_posix(): hashlib.md5(p.read_bytes()).hexdigest() for p in files}
+
+    def packs(self) -> list[pathlib.Path]:
+        return sorted((self.path / ".slipway/data/packs").glob("*.pack"))
+
+
+def fill(folder: Folder, files: int, seed: int = 1):
+    numbers = np.random.default_rng(seed)
+    for i in range(files):
+        folder.write(f"set/{i % 10}/{i:05}.bin", numbers.bytes(500 + i % 1000))
+
+
+def clone(tmp_path, name, url, repository="flights", *args) -> Folder:
+    folder = Folder(tmp_path / name, url)
+    subprocess.run([BINARY, "--url", url, "data", "clone", repository, folder.path, *args], check=True, capture_output=True, timeout=300)
+    return folder
+
+
+@pytest.fixture
+def work(tmp_path, server):
+    folder = Folder(tmp_path / "flights", server.url)
+    folder("init")
+    return folder
+
+
+def test_a_day_with_versions(work):
+    """What a person does from the first file to the second branch, with what each verb says."""
+    assert "no data repository" in Folder(work.path.parent / "elsewhere")("status", code=4)
+    assert "nothing to commit" in work("commit", "-m", "x", code=1)
+    work.write("2013/01.csv", "day,delay\n1,5\n")
+    work.write("notes.txt", "hello")
+    assert "new" in work("status") and "notes.txt" in work("status")
+    assert work.json("add", ".")["files"] == 2
+    first = work.json("commit", "-m", "January")
+    assert first["files"] == 2 and first["author"] == "Ada" and first["parents"] == []
+    assert "nothing has changed" in work("status")
+    work.write("2013/02.csv", "day,delay\n1,7\n")
+    (work.path / "notes.txt").rename(work.path / "README")
+    assert work.json("diff")["changes"] == [{"path": "2013/02.csv", "change": "added", "bytes_after": 14},
+                                            {"path": "README", "change": "added", "bytes_after": 5},
+                                            {"path": "notes.txt", "change": "removed", "bytes_before": 5}]
+    work("commit", "-a", "-m", "February")
+    assert [c["message"] for c in work.json("log")["commits"]] == ["February", "January"]
+    assert [(c["path"], c["change"]) for c in work.json("diff", "HEAD~1", "HEAD")["changes"]] == [("2013/02.csv", "added"), ("README", "moved")]
+    assert work("diff", "--exit-code", code=0) == "0 added, 0 removed, 0 changed, 0 moved\n"
+    work("diff", "HEAD~1", "HEAD", "--exit-code", code=1)
+    work("tag", "v1", "HEAD~1")
+    work("checkout", "v1")
+    assert set(work.contents()) == {"2013/01.csv", "notes.txt"}
+    work("checkout", "main")
+    work("checkout", "-b", "clean")
+    work.write("2013/01.csv", "day,delay\n")
+    work("commit", "-a", "-m", "Rows that can't be go")
+    work("checkout", "main")
+    assert (work.path / "2013/01.csv").read_text() == "day,delay\n1,5\n"
+    work("checkout", "clean", "--path", "2013/01.csv")
+    assert (work.path / "2013/01.csv").read_text() == "day,delay\n"
+    assert "not committed" in work("checkout", "v1", code=1)
+    work.write("README", "changed")
+    assert "would be lost of: README" in work("checkout", "HEAD", "--path", "README", code=1)
+    assert "clean" in work("branch") and "* " in work("branch")
+    assert "checked out" in work("branch", "-d", "main", code=1)
+
+
+def test_what_was_pushed_is_what_is_cloned(work, server, tmp_path):
+    fill(work, 300)
+    work.write("large.bin", np.random.default_rng(5).bytes(40 << 20))
+    (work.path / "link").symlink_to("set/0")
+    work.write("run.sh", "#!/bin/sh\n")
+    (work.path / "run.sh").chmod(0o755)
+    work("commit", "-a", "-m", "first")
+    work("tag", "v1")
+    sent = work.json("push")
+    assert sent["repository"] == "flights" and sent["bytes"] > 40 << 20
+    assert work.json("push")["objects"] == 0
+    there = clone(tmp_path, "there", server.url)
+    assert there.contents() == work.contents()
+    assert os.readlink(there.path / "link") == "set/0" and os.access(there.path / "run.sh", os.X_OK)
+    assert "v1" in there("tag") and "nothing has changed" in there("status")
+
+    # A row more in the large file costs a chunk.
+    content = (work.path / "large.bin").read_bytes()
+    work.write("large.bin", content[:20 << 20] + b"one row more\n" + content[20 << 20:])
+    work("commit", "-a", "-m", "second")
+    assert work.json("push")["bytes"] < 2 << 20
+    pulled = there.json("pull")
+    assert pulled["how"] == "forward" and pulled["bytes"] < 2 << 20 and pulled["written"] == 1
+    assert there.contents() == work.contents()
+    assert there.json("pull")["how"] == "nothing new"
+
+    shown = requests.get(f"{server.url}/slipway/v1/data/flights", timeout=20).json()
+    assert {(r["kind"], r["name"]) for r in shown["refs"]} == {("branch", "main"), ("tag", "v1")}
+    log = requests.get(f"{server.url}/slipway/v1/data/flights/log", timeout=20).json()["commits"]
+    assert [c["message"] for c in log] == ["second", "first"]
+    listed = requests.get(f"{server.url}/slipway/v1/data/flights/files?path=set", timeout=20).json()["entries"]
+    assert [e["name"] for e in listed] == [str(i) for i in range(10)]
+    file = requests.get(f"{server.url}/slipway/v1/data/flights/file?ref=v1&path=large.bin", timeout=60)
+    assert file.content == content
+    changes = requests.get(f"{server.url}/slipway/v1/data/flights/diff?from=v1&to=main", timeout=60).json()
+    assert [c["path"] for c in changes["changes"]] == ["large.bin"]
+    events = requests.get(f"{server.url}/slipway/v1/events", timeout=20).text
+    assert "data.ref_moved" in events
+
+
+def test_two_people_work_on_one_branch(work, server, tmp_path):
+    work.write("a", "1")
+    work.write("b", "1")
+    work("commit", "-a", "-m", "base")
+    work("push")
+    other = clone(tmp_path, "other", server.url)
+    work.write("a", "mine")
+    work("commit", "-a", "-m", "mine")
+    work("push")
+    other.write("b", "theirs")
+    other("commit", "-a", "-m", "theirs")
+    assert "pull" in other("push", code=1)
+    assert other.json("pull")["how"] == "brought together"
+    other("push")
+    work("pull")
+    assert work.contents() == other.contents() and (work.path / "b").read_text() == "theirs"
+    work.write("a", "again")
+    work("commit", "-a", "-m", "again")
+    other.write("a", "and again")
+    other("commit", "-a", "-m", "and again")
+    work("push")
+    assert "both sides changed, in different ways: a" in other("pull", code=1)
+    assert (other.path / "a").read_text() == "and again"
+
+
+def test_of_many_who_push_at_once_none_is_lost(work, server, tmp_path):
+    work.write("base", "1")
+    work("commit", "-a", "-m", "base")
+    work("push")
+    people = [clone(tmp_path, f"person-{i}", server.url) for i in range(4)]
+
+    def contribute(i):
+        people[i].write(f"file-{i}", str(i))
+        people[i]("commit", "-a", "-m", f"by {i}")
+        deadline = time.monotonic() + 120
+        while subprocess.run(people[i].command("push"), cwd=people[i].path, capture_output=True).returncode != 0:
+            assert time.monotonic() < deadline
+            people[i]("pull")
+
+    threads = [threading.Thread(target=contribute, args=(i,)) for i in range(4)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    work("pull")
+    assert set(work.contents()) == {"base", *(f"file-{i}" for i in range(4))}
+
+
+def test_kills_at_any_time_lose_nothing(tmp_path, server):
+    """add, commit, push, checkout and gc die at random moments; the next try always ends well and every version comes back."""
+    work = Folder(tmp_path / "flights", server.url)
+    work("init")
+    numbers = random.Random(3)
+    versions = {}
+    for round in range(6):
+        fill(work, 1500, seed=round)
+        for verb in (("add", "."), ("commit", "-m", str(round)), ("push",), ("checkout", "main"), ("gc",)):
+            for _ in range(2):
+                running = subprocess.Popen(work.command(*verb), cwd=work.path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                time.sleep(numbers.random() * 0.05)
+                running.send_signal(signal.SIGKILL)
+                running.wait()
+            done = subprocess.run(work.command(*verb), cwd=work.path, capture_output=True, text=True)
+            # The killed commit may have been done.
+            assert done.returncode == 0 or (verb[0] == "commit" and "nothing to commit" in done.stderr), done.stderr
+        versions[work.json("log", "--limit", 1)["commits"][0]["commit"]] = work.contents()
+        if round == 2:
+            server.kill()
+            server.start()
+    assert work.json("verify")["whole"]
+    for commit, contents in versions.items():
+        work("checkout", commit)
+        assert work.contents() == contents
+    there = clone(tmp_path, "there", server.url)
+    assert there.contents() == list(versions.values())[-1]
+
+
+def test_a_push_goes_on_where_the_server_was_killed(work, server, tmp_path):
+    for i in range(5):
+        work.write(f"{i}.bin", np.random.default_rng(i).bytes(40 << 20))
+    work("commit", "-a", "-m", "first")
+    there = server.data_dir / "versions/flights/packs"
+    push = subprocess.Popen(work.command("push"), cwd=work.path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    eventually(lambda: len(list(there.glob("*.index"))) >= 2)
+    server.kill()
+    assert push.wait(timeout=60) != 0
+    server.start()
+    assert work.json("push")["bytes"] < 170 << 20
+    assert clone(tmp_path, "there", server.url).contents() == work.contents()
+
+
+def test_flipped_bits_are_found_named_and_mended(work, server, tmp_path):
+    fill(work, 200)
+    work("commit", "-a", "-m", "first")
+    work("push")
+    before = work.contents()
+    pack = work.packs()[0]
+    content = bytearray(pack.read_bytes())
+    for at in (100, len(content) // 2, len(content) - 10):
+        content[at] ^= 4
+    pack.write_bytes(content)
+    said = work.json("verify", code=1)
+    assert not said["whole"] and 1 <= len(said["damages"]) <= 3 and all(d["file"] == str(pack) for d in said["damages"])
+    mended = work.json("verify", "--repair")
+    assert mended["whole"] and mended["repaired"] == len(said["damages"])
+    assert work.json("verify")["damages"] == []
+    # An index that can't be read costs its whole pack.
+    index = work.packs()[0].with_suffix(".index")
+    index.write_bytes(index.read_bytes()[:-7])
+    assert "an index is not what was written" in work("verify", code=1)
+    assert work.json("verify", "--repair")["whole"]
+    shutil.rmtree(work.path / "set")
+    work("checkout", "main", "--force")
+    assert work.contents() == before
+
+
+def test_a_full_disk_leaves_the_last_version_whole(small_disk):  # noqa: F811
+    work = Folder(small_disk / "flights")
+    work("init")
+    fill(work, 100)
+    work("commit", "-a", "-m", "first")
+    before = work.contents()
+    work.write("half", np.random.default_rng(2).bytes(18 << 20))
+    assert "No space left" in work("add", ".", code=1)
+    assert not [p for p in work.path.rglob("new-*")]
+    (work.path / "half").unlink()
+    assert work.json("verify")["whole"] and "nothing has changed" in work("status")
+    work.write("small", "1")
+    work("commit", "-a", "-m", "second")
+    work("checkout", "HEAD~1")
+    assert work.contents() == before
+
+
+def test_a_full_server_takes_nothing_by_halves(small_disk, start_server, tmp_path):  # noqa: F811
+    server = start_server("small/data")
+    work = Folder(tmp_path / "flights", server.url)
+    work("init")
+    work.write("large", np.random.default_rng(1).bytes(40 << 20))
+    work("commit", "-a", "-m", "large")
+    assert "No space left" in work("push", code=1)
+    packs = server.data_dir / "versions/flights/packs"
+    assert not list(packs.glob("new-*"))
+    (work.path / "large").write_bytes(b"small")
+    work("checkout", "-b", "small")
+    work("commit", "-a", "-m", "small")
+    assert requests.get(f"{server.url}/slipway/v1/data/flights", timeout=20).json()["refs"] == []
+
+
+def test_what_no_client_would_send(server):
+    at = f"{server.url}/slipway/v1/data/flights"
+    assert requests.get(at, timeout=20).status_code == 404
+    assert requests.post(at + "/objects", data=b"\1" + b"\0" * 7 + b"x" * 40 + b"object", timeout=20).status_code == 400
+    assert requests.post(at + "/objects", data=b"\xff" * 100, timeout=20).status_code == 400
+    assert requests.post(at + "/missing", data=b"x" * 33, timeout=20).status_code == 400
+    digest = hashlib.sha256(b"x").hexdigest()
+    for body, status in (({}, 400), ({"kind": "branch", "name": "main", "to": "x"}, 400), ({"kind": "x", "name": "main", "to": digest}, 400),
+                         ({"kind": "branch", "name": "../main", "to": digest}, 400), ({"kind": "branch", "name": "main", "to": digest}, 412),
+                         ({"kind": "branch", "name": "main", "from": digest, "to": digest}, 409), ({"kind": "branch", "name": "main"}, 404)):
+        reply = requests.put(at + "/refs", json=body, timeout=20)
+        assert reply.status_code == status, (body, reply.text)
+        assert set(reply.json()["error"]) == {"code", "message"}
+    assert requests.post(at + "/objects/read", data=bytes.fromhex(digest), timeout=20).status_code == 404
+    assert requests.post(f"{server.url}/slipway/v1/data/..%2Fx/objects", data=b"\0" * 8, timeout=20).status_code == 400
+    assert not (server.data_dir / "x").exists()
+
+
+def test_who_may_what(start_server, tmp_path, monkeypatch):
+    admin = ("admin", "password of the admin")
+    monkeypatch.setenv("SLIPWAY_ADMIN_PASSWORD", admin[1])
+    server = start_server("data", "--login")
+    requests.post(f"{server.url}/api/2.0/mlflow/users/create", json={"username": "reader", "password": "password of reader"}, auth=admin,
+                  timeout=20).raise_for_status()
+    tokens = {user[0]: requests.post(f"{server.url}/slipway/v1/tokens", json={"name": "data"}, auth=user, timeout=20).json()["token"]
+              for user in (admin, ("reader", "password of reader"))}
+    work = Folder(tmp_path / "flights", server.url)
+    work("init")
+    work.write("a", "1")
+    work("commit", "-a", "-m", "first")
+    assert "SLIPWAY_TOKEN" in work("push", code=1)
+    work.environment["SLIPWAY_TOKEN"] = tokens["reader"]
+    work("push", code=1)
+    work.environment["SLIPWAY_TOKEN"] = tokens["admin"]
+    work("push")
+    assert requests.get(f"{server.url}/slipway/v1/data/flights", auth=admin, timeout=20).json()["refs"][0]["by"] == "admin"
+    reader = Folder(tmp_path / "reader", server.url, SLIPWAY_TOKEN=tokens["reader"])
+    reader.path.rmdir()
+    subprocess.run(reader.command("clone", "flights", reader.path), env=reader.environment, check=True, capture_output=True)
+    assert reader.contents() == work.contents()
+
+
+@pytest.mark.parametrize("kind", ["xfs", "btrfs"])
+def test_long_files_share_blocks_where_the_file_system_can(tmp_path, kind):
+    if not shutil.which(f"mkfs.{kind}"):
+        pytest.skip(f"mkfs.{kind} is not installed")
+    image, folder = tmp_path / "image", tmp_path / "disk"
+    folder.mkdir()
+    with open(image, "wb") as file:
+        file.truncate(600 << 20)
+    subprocess.run([f"mkfs.{kind}", "-q", image], check=True)
+    if subprocess.run(["mount", "-o", "loop", image, folder], capture_output=True).returncode:
+        pytest.skip("mounting a file system needs root")
+    try:
+        work = Folder(folder / "flights")
+        work("init")
+        work.write("large", np.random.default_rng(1).bytes(100 << 20))
+        work("commit", "-a", "-m", "first")
+        content = work.contents()
+        (work.path / "large").unlink()
+        os.sync()
+        before = shutil.disk_usage(folder).free
+        work("checkout", "main", "--force")
+        os.sync()
+        assert work.contents() == content
+        assert before - shutil.disk_usage(folder).free < 10 << 20
+    finally:
+        subprocess.run(["umount", "-l", folder], check=True)
