@@ -626,7 +626,8 @@ void Application::Rooms::add_leading_routes(http::Router& router) {
   router.add_all(api::own::version_routes(
       i.data_versions,
       {.pack_bytes_max = static_cast<std::uint64_t>(i.foundation.settings.data_pack_bytes_max),
-       .reply_bytes_max = static_cast<std::uint64_t>(i.foundation.settings.data_reply_bytes_max)}));
+       .reply_bytes_max = static_cast<std::uint64_t>(i.foundation.settings.data_reply_bytes_max),
+       .diff_files_max = static_cast<std::uint64_t>(i.foundation.settings.data_diff_files_max)}));
   router.add_all(api::own::pipeline_routes(i.pipelines));
   router.add_all(api::own::schedule_routes(i.schedules));
   router.add_all(api::own::import_routes(i.run_import, i.model_import));

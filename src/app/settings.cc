@@ -324,6 +324,8 @@ const std::vector<SettingInfo>& setting_table() {
               "Objects of data versions in one request, streamed to disk."),
       integer("data-reply-bytes-max", &Settings::data_reply_bytes_max, 1 << 20, 1ll << 30,
               "Objects of data versions in one reply, in memory; the client asks for the rest."),
+      integer("data-diff-files-max", &Settings::data_diff_files_max, 1000, 1'000'000'000,
+              "Files and folders of each of two data versions that are compared in a request."),
       integer("artifact-list-max", &Settings::artifact_list_max, 100, 10'000'000,
               "Entries of an artifact folder in one listing; artifacts/list goes on page by page, "
               "the proxy's refuses a larger folder."),

@@ -62,6 +62,7 @@ struct Settings {
   std::int64_t remote_file_bytes_max = 1ll << 40;
   std::int64_t data_pack_bytes_max = 256ll << 20;
   std::int64_t data_reply_bytes_max = 32ll << 20;
+  std::int64_t data_diff_files_max = 2'000'000;
   std::int64_t artifact_list_max = 100'000;
   std::int64_t feast_values_max = 1'000'000;
   // Features for online reads: features/online_store.h.

@@ -9,8 +9,6 @@
 namespace slipway::versions {
 namespace {
 
-std::string shortened(const Digest& digest) { return to_hex(digest).substr(0, 12); }
-
 Result<std::vector<File>> files_of(const Packs& packs, const std::optional<Digest>& commit) {
   if (!commit) return std::vector<File>();
   return list_files(packs, TRY(read_commit(packs, *commit)).folder);
@@ -24,10 +22,9 @@ Result<void> require_committed(const Repository& repository) {
                      changes);
 }
 
-Result<NamedCommit> write(Repository& repository, const std::vector<File>& files,
-                          std::vector<Digest> parents, const CommitDraft& draft) {
-  PackWriter writer(repository.packs());
-  Commit commit = TRY(write_files(writer, files));
+// Of folders that `writer` has written; finishes it.
+Result<NamedCommit> write_named(PackWriter& writer, Commit commit, std::vector<Digest> parents,
+                                const CommitDraft& draft) {
   commit.parents = std::move(parents);
   commit.author = draft.author;
   commit.message = draft.message;
@@ -54,20 +51,22 @@ Result<std::vector<FileChange>> find_added(const Repository& repository) {
 Result<NamedCommit> commit(Repository& repository, const CommitDraft& draft) {
   const WorkIndex index = TRY(WorkIndex::load(index_file(repository)));
   const Head head = TRY(repository.head());
-  std::vector<Digest> parents;
-  if (head.commit) parents.push_back(*head.commit);
   if (!head.commit && index.files().empty()) {
     return base::error(Code::kFailedPrecondition,
                        "nothing to commit: `slipway data add PATH` says what");
   }
-  // The folders are small beside the files, which the packs have.
-  NamedCommit made = TRY(write(repository, index.content(), parents, draft));
-  if (head.commit &&
-      TRY(read_commit(repository.packs(), *head.commit)).folder == made.commit.folder) {
-    return base::error(Code::kFailedPrecondition,
-                       "nothing to commit: what was added is the same as {}",
-                       shortened(*head.commit));
+  PackWriter writer(repository.packs());
+  Commit commit = TRY(write_files(writer, index.content()));
+  std::vector<Digest> parents;
+  if (head.commit) {
+    if (TRY(read_commit(repository.packs(), *head.commit)).folder == commit.folder) {
+      return base::error(Code::kFailedPrecondition,
+                         "nothing to commit: what was added is the same as {}",
+                         to_hex(*head.commit).substr(0, 12));
+    }
+    parents.push_back(*head.commit);
   }
+  const NamedCommit made = TRY(write_named(writer, std::move(commit), std::move(parents), draft));
   TRY(move_head(repository, head, made.digest));
   return made;
 }
@@ -102,7 +101,10 @@ Result<Merge> merge(Repository& repository, const Digest& theirs, const CommitDr
     const std::vector<File> files =
         TRY(merge_files(TRY(files_of(packs, base)), TRY(files_of(packs, head.commit)),
                         TRY(files_of(packs, theirs))));
-    const NamedCommit both = TRY(write(repository, files, {*head.commit, theirs}, draft));
+    PackWriter writer(repository.packs());
+    Commit commit = TRY(write_files(writer, files));
+    const NamedCommit both =
+        TRY(write_named(writer, std::move(commit), {*head.commit, theirs}, draft));
     merge.files = TRY(check_out(repository, files, "", options));
     merge.commit = both.digest;
   }

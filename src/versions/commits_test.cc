@@ -159,7 +159,9 @@ TEST_F(CommitsTest, NothingIsCommittedTwice) {
   EXPECT_EQ(versions::commit(repository_, {}).error().code, Code::kFailedPrecondition);
   write("a", "1");
   add_and_commit("first");
+  const std::size_t objects = repository_.packs().size();
   EXPECT_EQ(versions::commit(repository_, {}).error().code, Code::kFailedPrecondition);
+  EXPECT_EQ(repository_.packs().size(), objects);
 }
 
 TEST_F(CommitsTest, CheckoutLosesNothingThatNobodyHasCommitted) {

@@ -19,10 +19,13 @@ Result<std::vector<Entry>> read_folder_at(const Packs& packs, const Content& fol
 }
 
 Result<void> list_into(const Packs& packs, const Content& folder, const std::string& prefix,
-                       int depth, std::vector<File>& files) {
+                       int depth, std::uint64_t& entries_left, std::vector<File>& files) {
   for (Entry& entry : TRY(read_folder_at(packs, folder, depth))) {
+    if (entries_left-- == 0)
+      return base::error(Code::kResourceExhausted, "the version has too many files to list");
     if (entry.kind == EntryKind::kFolder) {
-      TRY(list_into(packs, entry.content, prefix + entry.name + '/', depth + 1, files));
+      TRY(list_into(packs, entry.content, prefix + entry.name + '/', depth + 1, entries_left,
+                    files));
     } else {
       files.push_back({prefix + entry.name, entry.kind, entry.content});
     }
@@ -149,9 +152,10 @@ Result<Commit> read_commit(const Packs& packs, const Digest& digest) {
   return read_commit(TRY(packs.read(digest)));
 }
 
-Result<std::vector<File>> list_files(const Packs& packs, const Content& folder) {
+Result<std::vector<File>> list_files(const Packs& packs, const Content& folder,
+                                     std::uint64_t entries_max) {
   std::vector<File> files;
-  TRY(list_into(packs, folder, "", 0, files));
+  TRY(list_into(packs, folder, "", 0, entries_max, files));
   std::sort(files.begin(), files.end(),
             [](const File& a, const File& b) { return a.path < b.path; });
   return files;

@@ -29,8 +29,11 @@ Result<std::string> read_content(const Packs& packs, const Content& content);
 Result<std::vector<Chunk>> chunks_of(const Packs& packs, const Content& content);
 Result<Commit> read_commit(const Packs& packs, const Digest& digest);
 
-// All files below a folder, by path.
-Result<std::vector<File>> list_files(const Packs& packs, const Content& folder);
+// All files below a folder, by path. kResourceExhausted: there are more than `entries_max` of them
+// and their folders. A few objects can stand for any number of files.
+inline constexpr std::uint64_t kEntriesMax = 100'000'000;
+Result<std::vector<File>> list_files(const Packs& packs, const Content& folder,
+                                     std::uint64_t entries_max = kEntriesMax);
 // What is at `path`, "" being the folder itself.
 Result<Entry> find_entry(const Packs& packs, const Content& folder, std::string_view path);
 

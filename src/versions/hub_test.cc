@@ -134,6 +134,23 @@ TEST_F(HubTest, FoldersThatLieTooDeepAreRefused) {
   EXPECT_EQ(move(std::nullopt, digest).error().code, Code::kFailedPrecondition);
 }
 
+TEST_F(HubTest, AFewObjectsThatStandForManyFilesAreNotListed) {
+  const auto packs = MUST(hub_.ensure_packs("flights"));
+  PackWriter writer(*packs);
+  Commit commit;
+  commit.folder = MUST(writer.add_content(""));
+  for (int depth = 0; depth < 40; ++depth) {  // twice as many folders at each
+    commit.folder = MUST(writer.add_content(write_folder(
+        {{"a", EntryKind::kFolder, commit.folder}, {"b", EntryKind::kFolder, commit.folder}})));
+  }
+  const Digest digest = MUST(write_commit(writer, commit));
+  MUST(writer.finish());
+  MUST(move(std::nullopt, digest));  // each object is looked at once
+  const auto files = list_files(*packs, commit.folder, 100'000);
+  ASSERT_FALSE(files);
+  EXPECT_EQ(files.error().code, Code::kResourceExhausted);
+}
+
 TEST_F(HubTest, NamesAreFoldersAndNothingElse) {
   for (const char* name : {"", "..", ".x", "a/b", "-x", "a b", "HEAD"})
     EXPECT_EQ(hub_.ensure_packs(name).error().code, Code::kInvalidArgument) << name;

@@ -147,11 +147,11 @@ Result<Response> file(Hub& hub, const Request& request) {
   return response;
 }
 
-Result<Response> diff(Hub& hub, const Request& request) {
+Result<Response> diff(Hub& hub, const Request& request, std::uint64_t files_max) {
   const At from = TRY(version_of(hub, request, "from")), to = TRY(version_of(hub, request, "to"));
   const std::size_t limit = TRY(query_limit(request, 1000, 100'000));
-  const auto before = TRY(versions::list_files(*from.packs, from.commit.commit.folder)),
-             after = TRY(versions::list_files(*to.packs, to.commit.commit.folder));
+  const auto before = TRY(versions::list_files(*from.packs, from.commit.commit.folder, files_max)),
+             after = TRY(versions::list_files(*to.packs, to.commit.commit.folder, files_max));
   const auto changes = versions::diff_files(before, after);
   JsonArray shown;
   for (const versions::FileChange& change : changes) {
@@ -283,7 +283,9 @@ std::vector<http::Route> version_routes(Hub& hub, VersionRouteLimits limits) {
       route(Method::kGet, one + "/log", "Commits, newest first: ?ref=, limit.", with_hub(log)),
       route(Method::kGet, one + "/files", "A folder of a version: ?ref=, path.", with_hub(files)),
       route(Method::kGet, one + "/file", "A file of a version: ?ref=, path.", with_hub(file)),
-      route(Method::kGet, one + "/diff", "Files that differ: ?from=, to, limit.", with_hub(diff)),
+      route(Method::kGet, one + "/diff", "Files that differ: ?from=, to, limit.",
+            answering(
+                [&hub, limits](const Request& r) { return diff(hub, r, limits.diff_files_max); })),
       route(Method::kPost, one + "/missing",
             "Which of these objects are missing: 32 bytes each, in and out.", with_hub(missing)),
       route(Method::kPost, one + "/needed",

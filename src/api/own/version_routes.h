@@ -13,6 +13,7 @@ namespace slipway::api::own {
 struct VersionRouteLimits {
   std::uint64_t pack_bytes_max = 0;   // of one request with objects
   std::uint64_t reply_bytes_max = 0;  // of one reply with objects: the rest is asked for again
+  std::uint64_t diff_files_max = 0;   // of each version that is compared
 };
 
 // `hub` must outlive the routes.
