@@ -62,11 +62,7 @@ Result<std::vector<Digest>> Exchange::missing_there(const std::vector<Digest>& d
   return missing;
 }
 
-Result<Moved> Exchange::send_objects(const Digest& commit) {
-  std::vector<Digest> there;
-  for (const versions::Ref& ref : TRY(repository_.refs())) {
-    if (ref.kind == versions::RefKind::kRemote) there.push_back(ref.commit);
-  }
+Result<Moved> Exchange::send_objects(const Digest& commit, const std::vector<Digest>& there) {
   const versions::Packs& packs = repository_.packs();
   const std::vector<Digest> missing =
       TRY(missing_there(TRY(versions::find_needed(packs, {commit}, there))));

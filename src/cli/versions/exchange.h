@@ -33,8 +33,10 @@ class Exchange {
   // Nothing: the server has no such repository.
   Result<std::optional<std::vector<ServerRef>>> refs();
 
-  // Brings the server the objects of `commit` that it lacks. Goes on where a broken one stopped.
-  Result<Moved> send_objects(const versions::Digest& commit);
+  // Brings the server the objects of `commit` that it lacks; what the commits `there` need it has.
+  // Goes on where a broken one stopped.
+  Result<Moved> send_objects(const versions::Digest& commit,
+                             const std::vector<versions::Digest>& there);
   // Moves a branch or a tag there. kConflict: somebody else has, see versions/hub.h.
   Result<void> move_ref(versions::RefKind kind, const std::string& name,
                         const std::optional<versions::Digest>& from, const versions::Digest& to,

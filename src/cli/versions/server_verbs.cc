@@ -103,7 +103,9 @@ Result<Said> push(Repository& repository, const Context& context, const std::str
                          "pull` brings them, --force drops them",
                          head.branch);
     }
-    moved = TRY(exchange.send_objects(*head.commit));
+    std::vector<Digest> known;
+    for (const ServerRef& ref : there) known.push_back(ref.commit);
+    moved = TRY(exchange.send_objects(*head.commit, known));
     TRY(exchange.move_ref(RefKind::kBranch, head.branch, before, *head.commit, force));
   }
   TRY(repository.set_remote(name));
