@@ -293,8 +293,10 @@ std::filesystem::path index_file(const Repository& repository) {
 
 Result<std::string> path_in(const Repository& repository, const std::filesystem::path& path) {
   // Links in the path's last part are kept as links.
-  const std::filesystem::path full = std::filesystem::absolute(path).lexically_normal();
   std::error_code ec;
+  const std::filesystem::path full = std::filesystem::absolute(path, ec).lexically_normal();
+  if (ec || path.empty())
+    return base::error(Code::kInvalidArgument, "there is no such path: '{}'", path.string());
   const std::filesystem::path folder =
       std::filesystem::weakly_canonical(full.has_filename() ? full.parent_path() : full, ec);
   const std::filesystem::path real = full.has_filename() ? folder / full.filename() : folder;
@@ -315,6 +317,11 @@ Result<Added> add_paths(Repository& repository, const std::vector<std::filesyste
   Added added;
   for (const std::filesystem::path& path : paths) {
     const std::string relative = TRY(path_in(repository, path));
+    for (const std::filesystem::path& part : std::filesystem::path(relative)) {
+      if (part == ".slipway" || part == ".git")
+        return base::error(Code::kInvalidArgument, "{} is never kept: {}", part.string(),
+                           path.string());
+    }
     const bool is_there = TRY(scan.add(relative));
     auto [from, to] = range_below(index.files(), relative);
     if (!is_there && from == to)
@@ -366,6 +373,34 @@ Result<Added> add_paths(Repository& repository, const std::vector<std::filesyste
   added.bytes_added = writer.bytes_added();
   added.passed_over = std::move(scan.passed_over);
   return added;
+}
+
+Result<std::uint64_t> read_again(Repository& repository, const AddOptions& options) {
+  const WorkIndex index = TRY(WorkIndex::load(index_file(repository)));
+  const Packs& packs = repository.packs();
+  const auto is_whole = [&](const Content& content) {
+    if (!packs.find(content.digest)) return false;
+    const auto chunks = chunks_of(packs, content);
+    return chunks && std::all_of(chunks->begin(), chunks->end(), [&](const Chunk& chunk) {
+             return packs.find(chunk.digest).has_value();
+           });
+  };
+  std::vector<FoundFile> files;
+  for (const IndexedFile& indexed : index.files()) {
+    const File& file = indexed.file;
+    struct stat stat;
+    const bool may_be_it = ::lstat((repository.top() / file.path).c_str(), &stat) == 0 &&
+                           kind_of(stat) == file.kind && mark_of(stat).bytes == file.content.bytes;
+    if (may_be_it && !is_whole(file.content))
+      files.push_back({file.path, file.kind, mark_of(stat)});
+  }
+  std::vector<const FoundFile*> to_read;
+  for (const FoundFile& file : files) to_read.push_back(&file);
+  PackWriter writer(repository.packs());
+  ContentReader reader(repository.top(), writer, options);
+  TRY(reader.read(to_read));
+  TRY(writer.finish());
+  return files.size();
 }
 
 Result<bool> has_content(const Repository& repository, const std::string& path,

@@ -33,6 +33,10 @@ struct Added {
 Result<Added> add_paths(Repository& repository, const std::vector<std::filesystem::path>& paths,
                         const AddOptions& options);
 
+// Reads files again whose content the index names and the packs lack, where something of that
+// length is; the index stays. Gives how many. For packs that were damaged.
+Result<std::uint64_t> read_again(Repository& repository, const AddOptions& options);
+
 // What is in the working folder and differs from the index, which is not changed.
 enum class ChangeKind { kNew, kModified, kDeleted };
 struct WorkChange {

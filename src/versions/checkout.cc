@@ -31,7 +31,10 @@ Error lost_files(std::vector<std::string> paths) {
 class Checkout {
  public:
   Checkout(Repository& repository, const CheckoutOptions& options)
-      : repository_(repository), options_(options), scratch_(repository.folder() / "checkout") {}
+      : repository_(repository), options_(options), scratch_(repository.folder() / "checkout") {
+    std::error_code ec;
+    here_ = std::filesystem::current_path(ec);  // stays, so that the caller has one
+  }
 
   Result<CheckedOut> run(const std::vector<File>& files, std::string_view path) {
     const WorkIndex index = TRY(WorkIndex::load(index_file(repository_)));
@@ -89,6 +92,9 @@ class Checkout {
       to_write_.push_back(&file);
     }
     while (before != end) TRY(drop(*before++));
+    std::unordered_set<std::string> going;
+    for (const IndexedFile* file : to_remove_) going.insert(file->file.path);
+    for (const File* file : to_write_) find_obstacles(file->path, going, lost);
     if (!lost.empty() && options_.changed == CheckoutOptions::Changed::kKeep)
       return lost_files(std::move(lost));
     return {};
@@ -98,7 +104,7 @@ class Checkout {
   Result<bool> is_changed(const File& wanted, const IndexedFile* known) {
     const auto stat = look(full(wanted.path));
     if (!stat) return false;
-    if (S_ISDIR(stat->st_mode)) return false;  // make_room() keeps what is in it
+    if (S_ISDIR(stat->st_mode)) return false;  // find_obstacles() looks into it
     if (known != nullptr && mark_of(*stat) == known->mark) return false;
     if (!kind_of(*stat)) return true;
     const auto has = [&](const File& file) -> Result<bool> {
@@ -117,12 +123,15 @@ class Checkout {
     }
     for (std::size_t slash = path.rfind('/'); slash != std::string::npos && slash > 0;
          slash = path.rfind('/', slash - 1)) {
-      if (::rmdir(full(path.substr(0, slash)).c_str()) != 0) break;  // something else is in it
+      const std::filesystem::path folder = full(path.substr(0, slash));
+      const bool is_callers = here_ == folder || here_.string().starts_with(folder.string() + '/');
+      if (is_callers || ::rmdir(folder.c_str()) != 0) break;  // something else is in it
     }
     return {};
   }
 
-  // Folders down to the file. A link on the way could lead outside: it gives way.
+  // Folders down to the file. A link on the way could lead outside: it gives way. What plan() has
+  // let through may go.
   Result<void> make_room(const std::string& path) {
     for (std::size_t slash = path.find('/'); slash != std::string::npos;
          slash = path.find('/', slash + 1)) {
@@ -131,17 +140,39 @@ class Checkout {
       const std::filesystem::path at = full(folder);
       const auto stat = look(at);
       if (stat && S_ISDIR(stat->st_mode)) continue;
-      if (stat) {
-        if (options_.changed == CheckoutOptions::Changed::kKeep) return lost_files({folder});
-        if (::unlink(at.c_str()) != 0) return store::errno_error(errno, "remove the file", at);
-      }
+      if (stat && ::unlink(at.c_str()) != 0)
+        return store::errno_error(errno, "remove the file", at);
       if (::mkdir(at.c_str(), 0777) != 0 && errno != EEXIST)
         return store::errno_error(errno, "make the folder", at);
     }
     const auto stat = look(full(path));
-    if (!stat || !S_ISDIR(stat->st_mode) || ::rmdir(full(path).c_str()) == 0) return {};
-    return base::error(Code::kFailedPrecondition,
-                       "a folder with files that nobody has added is where a file comes: {}", path);
+    if (!stat || !S_ISDIR(stat->st_mode)) return {};
+    std::error_code ec;
+    std::filesystem::remove_all(full(path), ec);
+    if (ec) return store::errno_error(ec.value(), "remove the folder", full(path));
+    return {};
+  }
+
+  // What would have to give way to a file that is written and nobody has committed.
+  void find_obstacles(const std::string& path, const std::unordered_set<std::string>& going,
+                      std::vector<std::string>& lost) {
+    for (std::size_t slash = path.find('/'); slash != std::string::npos;
+         slash = path.find('/', slash + 1)) {
+      const std::string folder = path.substr(0, slash);
+      if (!looked_at_.insert(folder).second || going.contains(folder)) continue;
+      const auto stat = look(full(folder));
+      if (stat && !S_ISDIR(stat->st_mode)) lost.push_back(folder);
+    }
+    const auto stat = look(full(path));
+    if (!stat || !S_ISDIR(stat->st_mode)) return;
+    std::error_code ec;
+    for (std::filesystem::recursive_directory_iterator at(full(path), ec), end; !ec && at != end;
+         at.increment(ec)) {
+      if (at->is_directory(ec) && !at->is_symlink(ec)) continue;
+      std::string inside = at->path().lexically_relative(repository_.top()).string();
+      if (!going.contains(inside)) lost.push_back(std::move(inside));
+    }
+    if (ec) lost.push_back(path);
   }
 
   Result<void> write_all() {
@@ -244,10 +275,11 @@ class Checkout {
   Repository& repository_;
   const CheckoutOptions& options_;
   const std::filesystem::path scratch_;
+  std::filesystem::path here_;
   std::vector<IndexedFile> kept_;  // the index as it will be
   std::vector<const IndexedFile*> to_remove_;
   std::vector<const File*> to_write_;
-  std::unordered_set<std::string> made_;
+  std::unordered_set<std::string> looked_at_, made_;
   CheckedOut done_;
 };
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/json_document.h"
 #include "versions/add.h"
 
 namespace slipway::versions {
@@ -14,12 +15,22 @@ Result<std::vector<File>> files_of(const Packs& packs, const std::optional<Diges
   return list_files(packs, TRY(read_commit(packs, *commit)).folder);
 }
 
-Result<void> require_committed(const Repository& repository) {
-  const std::size_t changes = TRY(find_added(repository)).size();
+// Of what is at `path`; "" is everything.
+Result<void> require_committed(const Repository& repository, std::string_view path = "") {
+  std::size_t changes = 0;
+  for (const FileChange& change : TRY(find_added(repository)))
+    changes +=
+        path.empty() || change.path == path || change.path.starts_with(fmt::format("{}/", path));
   if (changes == 0) return {};
   return base::error(Code::kFailedPrecondition,
                      "files were added and not committed: count={}; commit them, or say --force",
                      changes);
+}
+
+Result<void> check_text(std::string_view what, std::string_view text) {
+  if (!text.empty() && base::is_utf8(text)) return {};
+  return base::error(Code::kInvalidArgument, "{} {}", what,
+                     text.empty() ? "is empty" : "is no UTF-8");
 }
 
 // Of folders that `writer` has written; finishes it.
@@ -49,6 +60,8 @@ Result<std::vector<FileChange>> find_added(const Repository& repository) {
 }
 
 Result<NamedCommit> commit(Repository& repository, const CommitDraft& draft) {
+  TRY(check_text("the author (SLIPWAY_AUTHOR)", draft.author));
+  TRY(check_text("the message", draft.message));
   const WorkIndex index = TRY(WorkIndex::load(index_file(repository)));
   const Head head = TRY(repository.head());
   if (!head.commit && index.files().empty()) {
@@ -80,8 +93,17 @@ Result<CheckedOut> switch_to(Repository& repository, const Head& to,
   return done;
 }
 
+Result<CheckedOut> restore(Repository& repository, const Digest& from, const std::string& path,
+                           const CheckoutOptions& options) {
+  const Content folder = TRY(read_commit(repository.packs(), from)).folder;
+  TRY(find_entry(repository.packs(), folder, path));
+  if (options.changed == CheckoutOptions::Changed::kKeep) TRY(require_committed(repository, path));
+  return check_out(repository, TRY(list_files(repository.packs(), folder)), path, options);
+}
+
 Result<Merge> merge(Repository& repository, const Digest& theirs, const CommitDraft& draft,
                     const CheckoutOptions& options) {
+  TRY(check_text("the author (SLIPWAY_AUTHOR)", draft.author));
   const Packs& packs = repository.packs();
   const Head head = TRY(repository.head());
   Merge merge{.commit = theirs, .files = {}};

@@ -17,13 +17,19 @@ struct CommitDraft {
 };
 
 // Makes what the index has a version after HEAD, and the branch's newest. kFailedPrecondition: it
-// is the same as HEAD; or nothing was ever added.
+// is the same as HEAD; or nothing was ever added. kInvalidArgument: author or message are empty or
+// no UTF-8.
 Result<NamedCommit> commit(Repository& repository, const CommitDraft& draft);
 
 // Makes the working folder that of `to` and follows its branch. kFailedPrecondition: files would be
 // lost that were changed or added and not committed, named.
 Result<CheckedOut> switch_to(Repository& repository, const Head& to,
                              const CheckoutOptions& options);
+
+// Makes what is at `path` that of a version, and leaves HEAD where it is. kNotFound.
+// kFailedPrecondition: as switch_to().
+Result<CheckedOut> restore(Repository& repository, const Digest& from, const std::string& path,
+                           const CheckoutOptions& options);
 
 // Brings `theirs` into HEAD's branch: forward to it where HEAD has nothing else, with a commit of
 // both where it has. kConflict: both changed the same files, named; nothing is changed.

@@ -156,11 +156,13 @@ TEST_F(CommitsTest, AFileWhereAFolderWasAndBack) {
 }
 
 TEST_F(CommitsTest, NothingIsCommittedTwice) {
-  EXPECT_EQ(versions::commit(repository_, {}).error().code, Code::kFailedPrecondition);
+  EXPECT_EQ(versions::commit(repository_, {"Ada", "again", {}}).error().code,
+            Code::kFailedPrecondition);
   write("a", "1");
   add_and_commit("first");
   const std::size_t objects = repository_.packs().size();
-  EXPECT_EQ(versions::commit(repository_, {}).error().code, Code::kFailedPrecondition);
+  EXPECT_EQ(versions::commit(repository_, {"Ada", "again", {}}).error().code,
+            Code::kFailedPrecondition);
   EXPECT_EQ(repository_.packs().size(), objects);
 }
 
@@ -188,6 +190,74 @@ TEST_F(CommitsTest, CheckoutLosesNothingThatNobodyHasCommitted) {
   write("b", "mine");
   MUST(check_out(second));
   EXPECT_EQ(read("b"), "mine");  // never added: not ours to remove
+}
+
+TEST_F(CommitsTest, APathIsNotMadeAnotherWhileItHasWhatNobodyCommitted) {
+  write("d/a", "1");
+  write("e", "1");
+  const Digest first = add_and_commit("first");
+  write("d/a", "2");
+  write("d/new", "precious");
+  add("d");
+  const auto refused = restore(repository_, first, "d", {});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kFailedPrecondition);
+  EXPECT_EQ(read("d/new"), "precious");
+  fs::remove(top() / "e");
+  MUST(restore(repository_, first, "e", {}));  // what else was added doesn't matter
+  EXPECT_EQ(read("e"), "1");
+  MUST(restore(repository_, first, "d", {.changed = CheckoutOptions::Changed::kReplace}));
+  EXPECT_EQ(snapshot(), (std::map<std::string, std::string>{{"d/a", "f 1"}, {"e", "f 1"}}));
+  EXPECT_EQ(restore(repository_, first, "nowhere", {}).error().code, Code::kNotFound);
+}
+
+TEST_F(CommitsTest, ARefusedCheckoutHasDoneNothing) {
+  write("n", "a file");
+  const Digest file = add_and_commit("file");
+  fs::remove(top() / "n");
+  write("n/in", "1");
+  write("z", "1");
+  const Digest folder = add_and_commit("folder");
+  write("n/mine", "mine");
+  const auto before = snapshot();
+  const auto refused = check_out(file);
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message.find("n/mine"), std::string::npos) << refused.error().message;
+  EXPECT_EQ(snapshot(), before);
+  MUST(check_out(file, true));
+  EXPECT_EQ(snapshot(), (std::map<std::string, std::string>{{"n", "f a file"}}));
+  MUST(check_out(folder));
+}
+
+TEST_F(CommitsTest, WhatCouldNotBeReadAgainIsNotWritten) {
+  write("a", "1");
+  add();
+  for (const CommitDraft& draft :
+       {CommitDraft{"Ada", "bad\xff", {}}, CommitDraft{"J\xf6rg", "m", {}},
+        CommitDraft{"", "m", {}}, CommitDraft{"Ada", "", {}}})
+    EXPECT_EQ(versions::commit(repository_, draft).error().code, Code::kInvalidArgument);
+  for (const char* path : {".slipway", ".slipway/data", "sub/.git", ".git/config"})
+    EXPECT_FALSE(add_paths(repository_, {top() / path}, {})) << path;
+  EXPECT_FALSE(add_paths(repository_, {""}, {}));
+}
+
+TEST_F(CommitsTest, WhatThePacksHaveLostIsReadFromTheFolder) {
+  write("big", std::string(3'000'000, 'x') + "end");
+  write("gone", "not there any more");
+  const Digest first = add_and_commit("first");
+  fs::remove(top() / "gone");
+  std::vector<Damage> damages;
+  for (const PackedObject& object : repository_.packs().list()) {
+    if (object.place.bytes > 100'000 || object.place.bytes == 18)
+      damages.push_back({object.digest, "", 0});
+  }
+  MUST(drop_damaged(repository_.packs(), damages));
+  MUST(repository_.reopen_packs());
+  EXPECT_EQ(MUST(read_again(repository_, {})), 1u);
+  fs::remove(top() / "big");
+  EXPECT_FALSE(check_out(first, true));  // "gone" is nowhere
+  MUST(restore(repository_, first, "big", {.changed = CheckoutOptions::Changed::kReplace}));
+  EXPECT_EQ(read("big"), std::string(3'000'000, 'x') + "end");
 }
 
 TEST_F(CommitsTest, CheckoutGoesOnAfterAKill) {

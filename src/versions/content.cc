@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/json.h"
+#include "base/json_document.h"
 #include "types/timestamp.h"
 
 namespace slipway::versions {
@@ -71,6 +72,21 @@ std::string_view kind_name(EntryKind kind) {
       return "folder";
   }
   return "";
+}
+
+std::string shown_name(std::string_view name, For whom) {
+  const bool is_text = base::is_utf8(name);
+  std::string out;
+  for (const char c : name) {
+    const auto byte = static_cast<unsigned char>(c);
+    const bool is_control = byte < 0x20 || byte == 0x7f;
+    if ((!is_text && byte >= 0x80) || (is_control && whom == For::kTerminal)) {
+      out += fmt::format("\\x{:02x}", byte);
+    } else {
+      out.push_back(c);
+    }
+  }
+  return out;
 }
 
 bool is_entry_name(std::string_view name) {

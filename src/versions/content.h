@@ -68,6 +68,11 @@ Result<std::vector<Entry>> read_folder(std::string_view bytes);
 std::string write_commit(const Commit& commit);
 Result<Commit> read_commit(std::string_view bytes);
 
+// A name as people and JSON can have it: bytes that are no UTF-8 become \xNN. For a terminal
+// control characters do, too.
+enum class For { kJson, kTerminal };
+std::string shown_name(std::string_view name, For whom);
+
 // Whether a folder may hold it: not empty, ".", ".." or ".slipway", no '/' and no zero byte.
 bool is_entry_name(std::string_view name);
 

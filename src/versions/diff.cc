@@ -105,7 +105,10 @@ Result<std::vector<File>> merge_files(const std::vector<File>& base, const std::
   const std::size_t count = conflicts.size();
   conflicts.resize(std::min(count, kConflictsNamedMax));
   return base::error(
-      Code::kConflict, "both sides changed, in different ways: {}{}", fmt::join(conflicts, ", "),
+      Code::kConflict,
+      "both sides changed, in different ways: {}{}; take theirs with `slipway data checkout "
+      "origin/BRANCH --path P` and commit, or keep yours under another name, then pull again",
+      fmt::join(conflicts, ", "),
       count > conflicts.size() ? fmt::format(" and {} more", count - conflicts.size()) : "");
 }
 

@@ -7,16 +7,6 @@
 namespace slipway::versions {
 namespace {
 
-// As the first part of a path: a name, or parts with '/' between.
-Result<void> check_name(std::string_view name) {
-  if (check_ref_name(name) && name.find('/') == std::string_view::npos) return {};
-  return base::error(
-      Code::kInvalidArgument,
-      "a repository is called by letters, digits, '.', '_' and '-' and begins with a "
-      "letter or digit: {}",
-      name.substr(0, 80));
-}
-
 Error not_there(std::string_view name) {
   return base::error(Code::kNotFound,
                      "no such data repository: {}; `slipway data push {}` makes it", name, name);
@@ -51,6 +41,15 @@ Result<std::vector<HubRef>> read_refs(store::Reader& reader, std::string_view re
 std::string text_of(const std::optional<Digest>& digest) { return digest ? to_hex(*digest) : ""; }
 
 }  // namespace
+
+Result<void> check_repository_name(std::string_view name) {
+  if (check_ref_name(name) && name.find('/') == std::string_view::npos) return {};
+  return base::error(
+      Code::kInvalidArgument,
+      "a repository is called by letters, digits, '.', '_' and '-' and begins with a "
+      "letter or digit: {}",
+      name.substr(0, 80));
+}
 
 std::string_view ref_kind_name(RefKind kind) {
   switch (kind) {
@@ -121,7 +120,7 @@ Result<std::shared_ptr<Packs>> Hub::packs(std::string_view name) {
 }
 
 Result<std::shared_ptr<Packs>> Hub::ensure_packs(std::string_view name) {
-  TRY(check_name(name));
+  TRY(check_repository_name(name));
   TRY(db_.write([&](store::Tx& tx) -> Result<void> {
     const std::int64_t added = TRY(
         tx.execute("INSERT INTO data_repositories(name, created_at) VALUES(?, ?) ON CONFLICT DO "

@@ -41,6 +41,8 @@ struct RefMove {
   Force force = Force::kNo;  // kYes: whatever `to` comes from
 };
 
+// Letters, digits, '.', '_' and '-', the first one a letter or digit. kInvalidArgument.
+Result<void> check_repository_name(std::string_view name);
 std::string_view ref_kind_name(RefKind kind);
 // "branch" or "tag". kInvalidArgument.
 Result<RefKind> parse_ref_kind(std::string_view name);

@@ -22,6 +22,16 @@ std::string_view folder_name(RefKind kind) {
   return "";
 }
 
+Result<Digest> commit_in(const std::filesystem::path& file, std::string_view text) {
+  const auto digest = parse_digest(base::trimmed(text));
+  if (digest) return digest;
+  return base::error(
+      Code::kCorruption,
+      "{} is damaged: it should have a commit's 64 hex digits; `slipway data log` of "
+      "another branch or origin/BRANCH shows commits to put there",
+      file.string());
+}
+
 bool is_there(const std::filesystem::path& path) {
   std::error_code ec;
   return std::filesystem::exists(path, ec);
@@ -95,7 +105,7 @@ Result<Head> Repository::head() const {
     head.branch = line.substr(kBranchPrefix.size());
     head.commit = TRY(find_ref(RefKind::kBranch, head.branch));
   } else {
-    head.commit = TRY(parse_digest(line));
+    head.commit = TRY(commit_in(folder_ / "HEAD", line));
   }
   return head;
 }
@@ -136,14 +146,21 @@ Result<std::optional<Digest>> Repository::find_ref(RefKind kind, std::string_vie
   const std::filesystem::path file = ref_file(kind, name);
   std::error_code ec;
   if (!std::filesystem::is_regular_file(file, ec)) return std::optional<Digest>();
-  return std::optional(TRY(parse_digest(base::trimmed(TRY(store::read_file(file))))));
+  return std::optional(TRY(commit_in(file, TRY(store::read_file(file)))));
 }
 
 Result<void> Repository::set_ref(const Ref& ref) const {
   TRY(check_ref_name(ref.name));
   const std::filesystem::path file = ref_file(ref.kind, ref.name);
-  if (std::filesystem::is_directory(file))
+  std::error_code ec;
+  if (std::filesystem::is_directory(file, ec))
     return base::error(Code::kInvalidArgument, "other names begin with {}/", ref.name);
+  for (std::size_t slash = ref.name.find('/'); slash != std::string::npos;
+       slash = ref.name.find('/', slash + 1)) {
+    const std::string above = ref.name.substr(0, slash);
+    if (std::filesystem::is_regular_file(ref_file(ref.kind, above), ec))
+      return base::error(Code::kInvalidArgument, "{} is in the way of {}", above, ref.name);
+  }
   TRY(store::make_folders(file.parent_path()));
   return store::write_file(file, to_hex(ref.commit) + "\n");
 }

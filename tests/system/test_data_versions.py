@@ -257,6 +257,7 @@ def test_flipped_bits_are_found_named_and_mended(work, server, tmp_path):
     pack.write_bytes(content)
     said = work.json("verify", code=1)
     assert not said["whole"] and 1 <= len(said["damages"]) <= 3 and all(d["file"] == str(pack) for d in said["damages"])
+    shutil.rmtree(work.path / "set")  # else the folder has it all
     mended = work.json("verify", "--repair")
     assert mended["whole"] and mended["repaired"] == len(said["damages"])
     assert work.json("verify")["damages"] == []
@@ -265,9 +266,79 @@ def test_flipped_bits_are_found_named_and_mended(work, server, tmp_path):
     index.write_bytes(index.read_bytes()[:-7])
     assert "an index is not what was written" in work("verify", code=1)
     assert work.json("verify", "--repair")["whole"]
-    shutil.rmtree(work.path / "set")
     work("checkout", "main", "--force")
     assert work.contents() == before
+
+
+def test_what_is_lost_is_brought_back_from_folder_and_server(work, server, tmp_path):
+    fill(work, 50)
+    work("commit", "-a", "-m", "first")
+    before = work.contents()
+    for pack in work.packs():
+        pack.with_suffix(".index").unlink()
+    assert "incomplete" in work("verify", code=1)
+    mended = work.json("verify", "--repair", code=1)  # the folders and the commit are nowhere else
+    assert mended["files_read"] == 50 and not mended["whole"]
+    again = Folder(tmp_path / "again", server.url)
+    again("init")
+    fill(again, 50)
+    again("commit", "-a", "-m", "first")
+    again("push", "again")
+    for pack in again.packs():
+        pack.with_suffix(".index").unlink()
+    shutil.rmtree(again.path / "set/3")
+    mended = again.json("verify", "--repair")
+    assert mended["whole"] and mended["files_read"] == 45 and mended["repaired"] >= 5
+    again("checkout", "main", "--force")
+    assert again.contents() == before
+
+
+def test_a_clone_goes_on_after_a_kill(work, server, tmp_path):
+    for i in range(3):
+        work.write(f"{i}.bin", np.random.default_rng(i).bytes(40 << 20))
+    work("commit", "-a", "-m", "first")
+    work("push")
+    there = Folder(tmp_path / "there", server.url)
+    cloning = subprocess.Popen(there.command("clone", "flights", there.path), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    eventually(lambda: list((there.path / ".slipway/data/packs").glob("*")) or cloning.poll() is not None)
+    cloning.kill()
+    if cloning.wait() != 0:  # else it was quicker
+        there("clone", "flights", there.path)
+    assert there.contents() == work.contents()
+    assert "not empty" in there("clone", "flights", there.path, code=1)
+
+
+def test_odd_names_and_places(work):
+    """Names that are no UTF-8 or would write on a terminal, no names, no folder to be in."""
+    names = [b"bad\xff", b"\x1b[31mred", b"two\nlines", "ümlaut".encode(), b"-x", b"a" * 250]
+    for name in names:
+        with open(os.path.join(os.fsencode(work.path), name), "wb") as file:
+            file.write(name)
+    (work.path / "deep/er").mkdir(parents=True)
+    first = work.json("status")
+    assert {c["path"] for c in first["not_added"]} >= {"bad\\xff", "two\nlines", "ümlaut", "-x"}
+    assert "\x1b" not in work("status") and "\\x1b[31mred" in work("status")
+    work("add", ".")
+    work("commit", "-m", "names\nand a second line")
+    assert "second line" not in work("log")
+    work("push")
+    assert "flights" in work("repositories")
+    entries = requests.get(f"{work.url}/slipway/v1/data/flights/files", timeout=20).json()["entries"]
+    assert len(entries) == len(names)
+    for path in os.listdir(os.fsencode(work.path)):
+        if os.path.isfile(os.path.join(os.fsencode(work.path), path)):
+            os.unlink(os.path.join(os.fsencode(work.path), path))
+    work("checkout", "main", "--force")
+    assert {n for n in os.listdir(os.fsencode(work.path)) if n not in (b".slipway", b"deep")} == set(names)
+    for args in (("init", ""), ("add", ""), ("clone", ""), ("push", ".."), ("add", ".slipway")):
+        assert "terminate" not in work(*args, code=1), args
+    work.write("deep/er/f", "1")
+    work("commit", "-a", "-m", "deep")
+    inside = Folder(work.path / "deep/er", work.url)
+    inside("checkout", "HEAD~1")  # does not pull the rug away
+    inside("status")
+    inside("checkout", "main")
+    assert (work.path / "deep/er/f").exists()
 
 
 def test_a_full_disk_leaves_the_last_version_whole(small_disk):  # noqa: F811

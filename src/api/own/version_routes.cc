@@ -102,7 +102,8 @@ Result<Response> files(Hub& hub, const Request& request) {
   JsonArray entries;
   for (const versions::Entry& entry :
        TRY(versions::read_folder(TRY(versions::read_content(*at.packs, folder.content))))) {
-    JsonObject object{{"name", entry.name}, {"kind", versions::kind_name(entry.kind)}};
+    JsonObject object{{"name", versions::shown_name(entry.name, versions::For::kJson)},
+                      {"kind", versions::kind_name(entry.kind)}};
     if (entry.kind != EntryKind::kFolder) object["bytes"] = entry.content.bytes;
     entries.emplace_back(std::move(object));
   }
@@ -156,10 +157,12 @@ Result<Response> diff(Hub& hub, const Request& request, std::uint64_t files_max)
   JsonArray shown;
   for (const versions::FileChange& change : changes) {
     if (shown.size() == limit) break;
-    JsonObject object{{"path", change.path}, {"change", versions::change_name(change)}};
+    JsonObject object{{"path", versions::shown_name(change.path, versions::For::kJson)},
+                      {"change", versions::change_name(change)}};
     if (change.before) object["bytes_before"] = change.before->content.bytes;
     if (change.after) object["bytes_after"] = change.after->content.bytes;
-    if (!change.moved_from.empty()) object["moved_from"] = change.moved_from;
+    if (!change.moved_from.empty())
+      object["moved_from"] = versions::shown_name(change.moved_from, versions::For::kJson);
     shown.emplace_back(std::move(object));
   }
   return reply({{"from", versions::to_hex(from.commit.digest)},

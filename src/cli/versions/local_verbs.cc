@@ -32,6 +32,16 @@ std::string author() {
   return fmt::format("uid {}", ::getuid());
 }
 
+// Of a message, as far as a table has room.
+std::string first_line(std::string_view message) {
+  constexpr std::size_t kRoom = 100;
+  std::string_view line = message.substr(0, message.find('\n'));
+  if (line.size() <= kRoom) return shown(line);
+  std::size_t end = kRoom;
+  while (end > 0 && (static_cast<unsigned char>(line[end]) & 0xC0) == 0x80) --end;  // whole letters
+  return shown(line.substr(0, end)) + "...";
+}
+
 JsonObject to_json(const versions::NamedCommit& named) {
   JsonArray parents;
   for (const Digest& parent : named.commit.parents) parents.emplace_back(versions::to_hex(parent));
@@ -58,32 +68,55 @@ void list_changes(const std::vector<versions::FileChange>& changes, JsonArray& j
                   std::string& text, std::string_view indent) {
   std::size_t shown_count = 0;
   for (const versions::FileChange& change : changes) {
-    JsonObject object{{"path", change.path}, {"change", versions::change_name(change)}};
+    JsonObject object{{"path", versions::shown_name(change.path, versions::For::kJson)},
+                      {"change", versions::change_name(change)}};
     if (change.before) object["bytes_before"] = change.before->content.bytes;
     if (change.after) object["bytes_after"] = change.after->content.bytes;
-    if (!change.moved_from.empty()) object["moved_from"] = change.moved_from;
+    if (!change.moved_from.empty())
+      object["moved_from"] = versions::shown_name(change.moved_from, versions::For::kJson);
     json.emplace_back(std::move(object));
     if (shown_count++ >= kShownPathsMax) continue;
     std::string size = change.after ? in_bytes(change.after->content.bytes) : "";
     if (change.before && change.after && change.moved_from.empty())
       size = fmt::format("{} -> {}", in_bytes(change.before->content.bytes), size);
-    text += fmt::format("{}{:8} {}{}{}\n", indent, versions::change_name(change), change.path,
-                        change.moved_from.empty() ? "" : " from " + change.moved_from,
-                        size.empty() ? "" : "  (" + size + ")");
+    text +=
+        fmt::format("{}{:8} {}{}{}\n", indent, versions::change_name(change), shown(change.path),
+                    change.moved_from.empty() ? "" : " from " + shown(change.moved_from),
+                    size.empty() ? "" : "  (" + size + ")");
   }
   if (shown_count > kShownPathsMax)
     text += fmt::format("{}... and {} more\n", indent, shown_count - kShownPathsMax);
+}
+
+// Whether a branch or tag, or HEAD, comes from it.
+Result<bool> is_named(const Repository& repository, const Digest& commit) {
+  std::vector<Digest> names;
+  for (const versions::Ref& ref : TRY(repository.refs())) names.push_back(ref.commit);
+  if (const Head head = TRY(repository.head()); head.commit) names.push_back(*head.commit);
+  for (const Digest& name : names) {
+    if (TRY(versions::is_ancestor(repository.packs(), commit, name))) return true;
+  }
+  return false;
 }
 
 }  // namespace
 
 std::string shown(const Digest& digest) { return versions::to_hex(digest).substr(0, kShownDigits); }
 
+std::string shown(std::string_view name) {
+  return versions::shown_name(name, versions::For::kTerminal);
+}
+
 std::string in_bytes(std::uint64_t bytes) { return short_bytes(static_cast<std::int64_t>(bytes)); }
 
 std::size_t threads() { return std::max(1u, std::thread::hardware_concurrency()); }
 
-Result<Repository> repository_here() { return Repository::find(std::filesystem::current_path()); }
+Result<Repository> repository_here() {
+  std::error_code ec;
+  const std::filesystem::path here = std::filesystem::current_path(ec);
+  if (ec) return base::error(Code::kNotFound, "the current folder is gone: go to another one");
+  return Repository::find(here);
+}
 
 versions::CommitDraft draft(std::string message) {
   return {author(), std::move(message), base::SystemClock().now()};
@@ -99,9 +132,12 @@ versions::CheckoutOptions checkout_options(bool force, Progress& progress) {
 }
 
 Result<Said> init(const std::string& folder) {
-  const std::filesystem::path top = std::filesystem::absolute(folder).lexically_normal();
-  TRY(store::make_folders(top));
-  const Repository repository = TRY(Repository::create(std::filesystem::canonical(top)));
+  if (folder.empty()) return base::error(Code::kInvalidArgument, "the folder needs a name");
+  TRY(store::make_folders(folder));
+  std::error_code ec;
+  const std::filesystem::path top = std::filesystem::canonical(folder, ec);
+  if (ec) return store::errno_error(ec.value(), "go to the folder", folder);
+  const Repository repository = TRY(Repository::create(top));
   const std::string where = repository.top().string();
   return Said{{{"folder", where}},
               fmt::format("made a data repository in {}\n"
@@ -116,8 +152,8 @@ Result<Said> add(Repository& repository, const std::vector<std::string>& paths) 
       in_bytes(added.bytes), added.read, added.removed, in_bytes(added.bytes_added));
   JsonArray passed_over;
   for (const std::string& path : added.passed_over) {
-    passed_over.emplace_back(path);
-    text += fmt::format("passed over, as it is neither file, link nor folder: {}\n", path);
+    passed_over.emplace_back(versions::shown_name(path, versions::For::kJson));
+    text += fmt::format("passed over, as it is neither file, link nor folder: {}\n", shown(path));
   }
   return Said{{{"files", added.files},
                {"bytes", added.bytes},
@@ -132,10 +168,10 @@ Result<Said> commit(Repository& repository, const std::string& message, bool all
   if (all) TRY(add_to(repository, {repository.top().string()}));
   const versions::NamedCommit made = TRY(versions::commit(repository, draft(message)));
   const Head head = TRY(repository.head());
-  return Said{
-      to_json(made),
-      fmt::format("[{} {}] {}\n{} files, {}\n", head.branch.empty() ? "HEAD" : head.branch,
-                  shown(made.digest), message, made.commit.files, in_bytes(made.commit.bytes))};
+  return Said{to_json(made),
+              fmt::format("[{} {}] {}\n{} files, {}\n", head.branch.empty() ? "HEAD" : head.branch,
+                          shown(made.digest), first_line(message), made.commit.files,
+                          in_bytes(made.commit.bytes))};
 }
 
 Result<Said> status() {
@@ -166,8 +202,10 @@ Result<Said> status() {
     const std::string_view word = change.kind == versions::ChangeKind::kNew        ? "new"
                                   : change.kind == versions::ChangeKind::kModified ? "modified"
                                                                                    : "deleted";
-    if (changed.size() < kShownPathsMax) text += fmt::format("  {:8} {}\n", word, change.path);
-    changed.emplace_back(JsonObject{{"path", change.path}, {"change", word}});
+    if (changed.size() < kShownPathsMax)
+      text += fmt::format("  {:8} {}\n", word, shown(change.path));
+    changed.emplace_back(JsonObject{
+        {"path", versions::shown_name(change.path, versions::For::kJson)}, {"change", word}});
   }
   if (changed.size() > kShownPathsMax)
     text += fmt::format("  ... and {} more\n", changed.size() - kShownPathsMax);
@@ -192,6 +230,8 @@ Result<Said> log(const std::string& from, std::size_t limit) {
         commits.emplace_back(object);
         object["commit"] = shown(named.digest);
         object["size"] = in_bytes(named.commit.bytes);
+        object["author"] = shown(named.commit.author);
+        object["message"] = first_line(named.commit.message);
         object["names"] = fmt::format("{}", fmt::join(names[named.digest], " "));
         rows.emplace_back(std::move(object));
         return rows.size() < limit;
@@ -239,22 +279,23 @@ Result<Said> checkout(Repository& repository, const CheckoutFlags& flags) {
   Progress progress("files", std::nullopt);
   const auto options = checkout_options(flags.force, progress);
   versions::CheckedOut done;
-  std::string what;
+  std::string what, left_behind;
   if (!flags.path.empty()) {
     const Digest commit = TRY(repository.resolve(flags.target));
     const std::string path = TRY(versions::path_in(repository, flags.path));
-    const versions::Packs& packs = repository.packs();
-    const auto folder = TRY(versions::read_commit(packs, commit)).folder;
-    TRY(versions::find_entry(packs, folder, path));
-    done = TRY(
-        versions::check_out(repository, TRY(versions::list_files(packs, folder)), path, options));
-    what = fmt::format("{} is as in {}", flags.path, shown(commit));
+    done = TRY(versions::restore(repository, commit, path, options));
+    what = fmt::format("{} is as in {}", shown(flags.path), shown(commit));
   } else if (flags.make_branch) {
-    const Head head = TRY(repository.head());
     if (TRY(repository.find_ref(RefKind::kBranch, flags.target)))
       return base::error(Code::kAlreadyExists, "there is a branch {}", flags.target);
-    if (head.commit) TRY(repository.set_ref({RefKind::kBranch, flags.target, *head.commit}));
-    TRY(repository.set_head({.branch = flags.target, .commit = {}}));
+    const Head head = TRY(repository.head());
+    Head to{.branch = flags.target, .commit = head.commit};
+    if (flags.from != "HEAD") {
+      to.commit = TRY(repository.resolve(flags.from));
+      done = TRY(versions::switch_to(repository, to, options));
+    }
+    if (to.commit) TRY(repository.set_ref({RefKind::kBranch, flags.target, *to.commit}));
+    TRY(repository.set_head(to));
     what = fmt::format("on the new branch {}", flags.target);
   } else {
     Head to;
@@ -263,15 +304,23 @@ Result<Said> checkout(Repository& repository, const CheckoutFlags& flags) {
         may_be_name ? TRY(repository.find_ref(RefKind::kBranch, flags.target)) : std::nullopt;
     const auto theirs =
         may_be_name ? TRY(repository.find_ref(RefKind::kRemote, flags.target)) : std::nullopt;
+    const Head before = TRY(repository.head());
     if (branch || theirs) to.branch = flags.target;
+    if (flags.target == "HEAD") to.branch = before.branch;
     to.commit = branch ? *branch : theirs ? *theirs : TRY(repository.resolve(flags.target));
     done = TRY(versions::switch_to(repository, to, options));
     if (!branch && theirs) TRY(repository.set_ref({RefKind::kBranch, flags.target, *theirs}));
     what = to.branch.empty() ? fmt::format("at {}, on no branch", shown(*to.commit))
                              : fmt::format("on branch {}, at {}", to.branch, shown(*to.commit));
+    if (before.branch.empty() && before.commit && !TRY(is_named(repository, *before.commit)))
+      left_behind = fmt::format(
+          "commit {0} is on no branch and goes with the next gc: `slipway data "
+          "branch NAME {0}` keeps it\n",
+          shown(*before.commit));
   }
   return Said{{{"written", done.written}, {"removed", done.removed}, {"bytes", done.bytes}},
-              fmt::format("{}: {} files written, {} removed\n", what, done.written, done.removed)};
+              fmt::format("{}: {} files written, {} removed\n{}", what, done.written, done.removed,
+                          left_behind)};
 }
 
 Result<Said> refs(Repository& repository, RefKind kind, const RefFlags& flags) {

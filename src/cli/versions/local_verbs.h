@@ -20,6 +20,7 @@ struct Said {
 
 struct CheckoutFlags {
   std::string target, path;
+  std::string from = "HEAD";  // where a new branch begins
   bool make_branch = false, force = false;
 };
 struct RefFlags {
@@ -44,6 +45,7 @@ Result<Said> gc(versions::Repository& repository);
 
 // What server_verbs.cc shares.
 std::string shown(const versions::Digest& digest);
+std::string shown(std::string_view name);  // on a terminal
 std::string in_bytes(std::uint64_t bytes);
 std::size_t threads();
 versions::CommitDraft draft(std::string message);

@@ -2,7 +2,10 @@
 
 #include <filesystem>
 
+#include "cli/table.h"
 #include "cli/versions/exchange.h"
+#include "versions/add.h"
+#include "versions/hub.h"
 
 namespace slipway::cli {
 
@@ -28,14 +31,35 @@ class BytesMoved {
 
 // The name on the server: as given, as it was last time, or the folder's.
 Result<std::string> remote_name(const Repository& repository, const std::string& given) {
-  if (!given.empty()) return given;
-  const std::string before = TRY(repository.remote());
-  return before.empty() ? repository.top().filename().string() : before;
+  std::string name = given;
+  if (name.empty()) name = TRY(repository.remote());
+  if (name.empty()) name = repository.top().filename().string();
+  Result<void> checked = versions::check_repository_name(name);
+  if (!checked && given.empty())
+    return std::move(checked).error().with_context("give a name: `slipway data push NAME`");
+  TRY(std::move(checked));
+  return name;
+}
+
+// In an empty folder, or one that a broken clone of the same repository has left.
+Result<Repository> open_clone(const std::filesystem::path& top, const std::string& name) {
+  std::error_code ec;
+  if (std::filesystem::is_empty(top, ec) && !ec) {
+    Repository repository = TRY(Repository::create(top));
+    TRY(repository.set_remote(name));
+    return repository;
+  }
+  auto begun = Repository::find(top);
+  const bool is_ours =
+      begun && begun->top() == top && TRY(begun->remote()) == name && !TRY(begun->head()).commit;
+  if (is_ours) return begun;
+  return base::error(Code::kAlreadyExists, "the folder is not empty: {}", top.string());
 }
 
 struct Fetched {
   std::vector<ServerRef> refs;
   Moved moved;
+  std::string tags_elsewhere;  // in words: ours stay where they are
 };
 
 Result<Fetched> fetch(Repository& repository, const Context& context, const std::string& name) {
@@ -45,31 +69,67 @@ Result<Fetched> fetch(Repository& repository, const Context& context, const std:
   std::vector<Digest> wanted, known;
   for (const ServerRef& ref : *there) wanted.push_back(ref.commit);
   for (const versions::Ref& ref : TRY(repository.refs())) known.push_back(ref.commit);
-  Fetched fetched{.refs = *there, .moved = {}};
+  Fetched fetched{.refs = *there, .moved = {}, .tags_elsewhere = {}};
   fetched.moved = TRY(exchange.fetch_objects(wanted, known));
   for (const ServerRef& ref : *there) {
     const bool is_tag = ref.kind == RefKind::kTag;
-    if (is_tag && TRY(repository.find_ref(RefKind::kTag, ref.name))) continue;  // ours stays
+    const auto ours = is_tag ? TRY(repository.find_ref(RefKind::kTag, ref.name)) : std::nullopt;
+    if (ours && *ours != ref.commit) {
+      fetched.tags_elsewhere += fmt::format(
+          "tag {0} is {1} there and {2} here: `slipway data tag {0} {1} --force` takes "
+          "theirs\n",
+          ref.name, shown(ref.commit), shown(*ours));
+    }
+    if (ours) continue;
     TRY(repository.set_ref({is_tag ? RefKind::kTag : RefKind::kRemote, ref.name, ref.commit}));
   }
   TRY(repository.set_remote(name));
   return fetched;
 }
 
-// Gets everything that the branches and tags need anew, as far as it isn't here.
-Result<Moved> repair(Repository& repository, const Context& context,
-                     const std::vector<versions::Damage>& damages) {
-  const std::string name = TRY(repository.remote());
-  if (name.empty())
-    return base::error(Code::kFailedPrecondition,
-                       "no server has these versions: nothing to repair from");
+// What is missing of what the branches, tags, HEAD and the index need, in words; empty: nothing.
+Result<std::string> find_missing(const Repository& repository) {
+  std::vector<Digest> roots;
+  for (const versions::Ref& ref : TRY(repository.refs())) roots.push_back(ref.commit);
+  if (const Head head = TRY(repository.head()); head.commit) roots.push_back(*head.commit);
+  const versions::Packs& packs = repository.packs();
+  if (const auto needed = versions::find_needed(packs, roots, {}); !needed)
+    return needed.error().message;
+  const auto index = TRY(versions::WorkIndex::load(versions::index_file(repository)));
+  for (const versions::File& file : index.content()) {
+    const auto chunks = versions::chunks_of(packs, file.content);
+    if (!chunks) return fmt::format("{}: {}", shown(file.path), chunks.error().message);
+    for (const versions::Chunk& chunk : *chunks) {
+      if (!packs.find(chunk.digest))
+        return fmt::format("{}: an object is missing: digest={}", shown(file.path),
+                           versions::to_hex(chunk.digest));
+    }
+  }
+  return std::string();
+}
+
+struct Repaired {
+  std::uint64_t files_read = 0;
+  Moved moved;
+};
+
+// What is damaged goes; what is missing then is read from the working folder, as far as it has it,
+// and asked of the server, if one has these versions.
+Result<Repaired> repair(Repository& repository, const Context& context,
+                        const std::vector<versions::Damage>& damages) {
   TRY(versions::drop_damaged(repository.packs(), damages));
   TRY(repository.reopen_packs());
+  Repaired repaired;
+  repaired.files_read =
+      TRY(versions::read_again(repository, {.threads = threads(), .progress = {}}));
+  const std::string name = TRY(repository.remote());
+  if (name.empty() || TRY(find_missing(repository)).empty()) return repaired;
   Exchange exchange(context, repository, name, BytesMoved("received"));
   std::vector<Digest> wanted;
   for (const ServerRef& ref : TRY(exchange.refs()).value_or(std::vector<ServerRef>()))
     wanted.push_back(ref.commit);
-  return exchange.fetch_objects(wanted, {});
+  repaired.moved = TRY(exchange.fetch_objects(wanted, {}));
+  return repaired;
 }
 
 }  // namespace
@@ -129,7 +189,8 @@ Result<Said> push(Repository& repository, const Context& context, const std::str
               std::move(text)};
 }
 
-Result<Said> pull(Repository& repository, const Context& context, const std::string& given) {
+Result<Said> pull(Repository& repository, const Context& context, const std::string& given,
+                  bool force) {
   const Head head = TRY(repository.head());
   if (head.branch.empty()) {
     return base::error(Code::kFailedPrecondition,
@@ -145,7 +206,7 @@ Result<Said> pull(Repository& repository, const Context& context, const std::str
   Progress progress("files", std::nullopt);
   const versions::Merge merge = TRY(
       versions::merge(repository, *theirs, draft(fmt::format("Merge {} of {}", head.branch, name)),
-                      checkout_options(false, progress)));
+                      checkout_options(force, progress)));
   const std::string_view how = merge.how == versions::Merged::kNothingNew ? "nothing new"
                                : merge.how == versions::Merged::kForward  ? "forward"
                                                                           : "brought together";
@@ -156,35 +217,53 @@ Result<Said> pull(Repository& repository, const Context& context, const std::str
                {"bytes", fetched.moved.bytes},
                {"written", merge.files.written},
                {"removed", merge.files.removed}},
-              fmt::format("{} is {}, {}: {} received, {} files written, {} removed\n", head.branch,
-                          shown(merge.commit), how, in_bytes(fetched.moved.bytes),
-                          merge.files.written, merge.files.removed)};
+              fmt::format("{} is {}, {}: {} received, {} files written, {} removed\n{}",
+                          head.branch, shown(merge.commit), how, in_bytes(fetched.moved.bytes),
+                          merge.files.written, merge.files.removed, fetched.tags_elsewhere)};
 }
 
 Result<Said> clone(const Context& context, const std::string& name, const std::string& given_folder,
                    const std::string& given_ref) {
-  const std::filesystem::path folder =
-      std::filesystem::absolute(given_folder.empty() ? name : given_folder).lexically_normal();
+  TRY(versions::check_repository_name(name));
+  const std::filesystem::path folder = given_folder.empty() ? name : given_folder;
   std::error_code ec;
-  if (std::filesystem::exists(folder, ec) && !std::filesystem::is_empty(folder, ec))
-    return base::error(Code::kAlreadyExists, "the folder is not empty: {}", folder.string());
   TRY(store::make_folders(folder));
-  Repository repository = TRY(Repository::create(std::filesystem::canonical(folder)));
+  const std::filesystem::path top = std::filesystem::canonical(folder, ec);
+  if (ec) return store::errno_error(ec.value(), "go to the folder", folder);
+  Repository repository = TRY(open_clone(top, name));
   const store::FolderLock lock = TRY(repository.lock());
   const Result<Fetched> fetched = fetch(repository, context, name);
-  if (!fetched) {
-    std::filesystem::remove_all(folder / ".slipway", ec);
-    std::filesystem::remove(folder, ec);
-    return fetched.error();
+  if (!fetched && fetched.error().code == Code::kNotFound) {
+    std::filesystem::remove_all(top / ".slipway", ec);
+    std::filesystem::remove(top, ec);
   }
+  if (!fetched) return fetched.error();
   // The branch main, or the only one there is.
   std::string ref = given_ref;
   for (const ServerRef& at : fetched->refs) {
     if (given_ref.empty() && at.kind == RefKind::kBranch && (ref.empty() || at.name == "main"))
       ref = at.name;
   }
-  if (ref.empty()) return Said{{{"folder", folder.string()}}, "the repository has no branch yet\n"};
+  if (ref.empty()) return Said{{{"folder", top.string()}}, "the repository has no branch yet\n"};
   return checkout(repository, {.target = ref});
+}
+
+Result<Said> repositories(const Context& context) {
+  const Json reply = TRY(Client(context).get("/slipway/v1/data"));
+  JsonArray rows;
+  for (const Json& repository : member_at(reply, "repositories").as_array()) {
+    JsonArray branches, tags;
+    for (const Json& ref : member_at(repository, "refs").as_array())
+      (member_at(ref, "kind") == Json("tag") ? tags : branches).push_back(member_at(ref, "name"));
+    rows.emplace_back(JsonObject{{"name", member_at(repository, "name")},
+                                 {"branches", std::move(branches)},
+                                 {"tags", std::move(tags)},
+                                 {"created", member_at(repository, "created")}});
+  }
+  return Said{reply.as_object(), table(rows, {{"REPOSITORY", "name"},
+                                              {"BRANCHES", "branches"},
+                                              {"TAGS", "tags"},
+                                              {"CREATED", "created"}})};
 }
 
 Result<Said> verify(Repository& repository, const Context& context, bool repairs) {
@@ -207,27 +286,31 @@ Result<Said> verify(Repository& repository, const Context& context, bool repairs
                                     {"file", damage.file},
                                     {"offset", damage.offset}});
   }
-  bool is_whole = damages.empty();
-  Moved moved;
+  std::string missing = TRY(find_missing(repository));
+  bool is_whole = damages.empty() && missing.empty();
+  Repaired repaired;
   if (!is_whole && repairs) {
-    moved = TRY(repair(repository, context, verified.damages));
-    text += fmt::format("{} objects, {} brought from the server\n", moved.objects,
-                        in_bytes(moved.bytes));
+    repaired = TRY(repair(repository, context, verified.damages));
+    text +=
+        fmt::format("{} files read again, {} objects, {} brought from the server\n",
+                    repaired.files_read, repaired.moved.objects, in_bytes(repaired.moved.bytes));
+    missing = TRY(find_missing(repository));
+    is_whole = missing.empty();
   }
-  // Whether all that the branches, tags and HEAD need is there.
-  std::vector<Digest> roots;
-  for (const versions::Ref& ref : TRY(repository.refs())) roots.push_back(ref.commit);
-  if (const auto needed = versions::find_needed(repository.packs(), roots, {}); !needed) {
-    is_whole = false;
-    text += fmt::format("incomplete: {}\n", needed.error().message);
+  if (!missing.empty()) text += fmt::format("incomplete: {}\n", missing);
+  if (is_whole) {
+    text += "whole\n";
   } else if (repairs) {
-    is_whole = true;
+    text += "NOT whole: neither the folder nor a server has the rest\n";
+  } else {
+    text += "NOT whole; `slipway data verify --repair` asks the folder and the server\n";
   }
-  text += is_whole ? "whole\n" : "NOT whole; `slipway data verify --repair` asks the server\n";
   return Said{{{"objects", verified.objects},
                {"bytes", verified.bytes},
                {"damages", std::move(damages)},
-               {"repaired", moved.objects},
+               {"files_read", repaired.files_read},
+               {"repaired", repaired.moved.objects},
+               {"missing", missing},
                {"whole", is_whole}},
               std::move(text),
               is_whole ? kOk : kFailed};

@@ -11,8 +11,9 @@ namespace slipway::cli {
 // `name`: of the repository there; empty: as it was last time, or the folder's.
 Result<Said> push(versions::Repository& repository, const Context& context, const std::string& name,
                   bool force);
-Result<Said> pull(versions::Repository& repository, const Context& context,
-                  const std::string& name);
+Result<Said> pull(versions::Repository& repository, const Context& context, const std::string& name,
+                  bool force);
+Result<Said> repositories(const Context& context);
 // `folder` empty: `name`; `version` empty: the branch main, or the only one.
 Result<Said> clone(const Context& context, const std::string& name, const std::string& folder,
                    const std::string& version);

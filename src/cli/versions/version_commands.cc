@@ -87,6 +87,7 @@ void add_version_commands(CLI::App& data, Context& context, int& exit_code) {
   auto checkouts = std::make_shared<CheckoutFlags>();
   one = verb("checkout", "Make the folder, or a path in it, what a version has");
   one->add_option("version", checkouts->target)->required();
+  one->add_option("from", checkouts->from, "With -b: where the branch begins, else here");
   one->add_option("--path", checkouts->path, "Only this file or folder; HEAD stays");
   one->add_flag("-b,--branch", checkouts->make_branch, "Begin a branch of that name here");
   one->add_flag("--force", checkouts->force, "Also where changes are lost");
@@ -119,9 +120,12 @@ void add_version_commands(CLI::App& data, Context& context, int& exit_code) {
   });
   one = verb("pull", "Bring what the server has, and the folder to it");
   one->add_option("name", remotes->name);
+  one->add_flag("--force", remotes->force, "Also where changes that weren't committed are lost");
   runs(one, [remotes, &context] {
-    return changing([&](Repository& r) { return pull(r, context, remotes->name); });
+    return changing([&](Repository& r) { return pull(r, context, remotes->name, remotes->force); });
   });
+  runs(verb("repositories", "What can be cloned from the server"),
+       [&context] { return repositories(context); });
   one = verb("clone", "A new folder with the server's repository");
   one->add_option("name", remotes->name)->required();
   one->add_option("folder", remotes->folder);
