@@ -55,6 +55,14 @@ std::string_view change_name(const FileChange& change) {
   return change.after ? "changed" : "removed";
 }
 
+JsonObject to_json(const FileChange& change) {
+  JsonObject object{{"path", shown_name(change.path, For::kJson)}, {"change", change_name(change)}};
+  if (change.before) object["bytes_before"] = change.before->content.bytes;
+  if (change.after) object["bytes_after"] = change.after->content.bytes;
+  if (!change.moved_from.empty()) object["moved_from"] = shown_name(change.moved_from, For::kJson);
+  return object;
+}
+
 std::vector<FileChange> diff_files(const std::vector<File>& before,
                                    const std::vector<File>& after) {
   std::vector<FileChange> changes;

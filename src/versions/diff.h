@@ -18,6 +18,9 @@ struct FileChange {
 // "added", "removed", "changed" or "moved".
 std::string_view change_name(const FileChange& change);
 
+// Path, change, bytes before and after, and where it was moved from.
+JsonObject to_json(const FileChange& change);
+
 // Of lists that are ordered by path; so is the result. A file whose content was elsewhere before,
 // and is gone there, is one change.
 std::vector<FileChange> diff_files(const std::vector<File>& before, const std::vector<File>& after);

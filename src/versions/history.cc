@@ -5,6 +5,8 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "types/timestamp.h"
+
 namespace slipway::versions {
 namespace {
 
@@ -126,6 +128,18 @@ class Collector {
 };
 
 }  // namespace
+
+JsonObject to_json(const NamedCommit& named) {
+  JsonArray parents;
+  for (const Digest& parent : named.commit.parents) parents.emplace_back(to_hex(parent));
+  return {{"commit", to_hex(named.digest)},
+          {"parents", std::move(parents)},
+          {"author", named.commit.author},
+          {"message", named.commit.message},
+          {"time", types::to_rfc3339(named.commit.time)},
+          {"files", named.commit.files},
+          {"bytes", named.commit.bytes}};
+}
 
 Result<std::vector<Chunk>> chunks_of(const Packs& packs, const Content& content) {
   if (!content.is_list)

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/json.h"
 #include "versions/packs.h"
 
 namespace slipway::versions {
@@ -22,6 +23,8 @@ struct NamedCommit {
   Digest digest{};
   Commit commit;
 };
+
+JsonObject to_json(const NamedCommit& named);
 
 // All of these: kNotFound, kCorruption, as Packs::read.
 Result<std::string> read_content(const Packs& packs, const Content& content);

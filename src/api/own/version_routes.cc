@@ -30,18 +30,6 @@ JsonObject to_json(const versions::HubRef& ref) {
           {"by", ref.moved_by}};
 }
 
-JsonObject to_json(const versions::NamedCommit& named) {
-  JsonArray parents;
-  for (const Digest& parent : named.commit.parents) parents.emplace_back(versions::to_hex(parent));
-  return {{"commit", versions::to_hex(named.digest)},
-          {"parents", std::move(parents)},
-          {"author", named.commit.author},
-          {"message", named.commit.message},
-          {"time", types::to_rfc3339(named.commit.time)},
-          {"files", named.commit.files},
-          {"bytes", named.commit.bytes}};
-}
-
 JsonObject to_json(const versions::HubRepository& repository) {
   JsonArray refs;
   for (const versions::HubRef& ref : repository.refs) refs.emplace_back(to_json(ref));
@@ -157,13 +145,7 @@ Result<Response> diff(Hub& hub, const Request& request, std::uint64_t files_max)
   JsonArray shown;
   for (const versions::FileChange& change : changes) {
     if (shown.size() == limit) break;
-    JsonObject object{{"path", versions::shown_name(change.path, versions::For::kJson)},
-                      {"change", versions::change_name(change)}};
-    if (change.before) object["bytes_before"] = change.before->content.bytes;
-    if (change.after) object["bytes_after"] = change.after->content.bytes;
-    if (!change.moved_from.empty())
-      object["moved_from"] = versions::shown_name(change.moved_from, versions::For::kJson);
-    shown.emplace_back(std::move(object));
+    shown.emplace_back(versions::to_json(change));
   }
   return reply({{"from", versions::to_hex(from.commit.digest)},
                 {"to", versions::to_hex(to.commit.digest)},

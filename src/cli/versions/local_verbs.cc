@@ -42,18 +42,6 @@ std::string first_line(std::string_view message) {
   return shown(line.substr(0, end)) + "...";
 }
 
-JsonObject to_json(const versions::NamedCommit& named) {
-  JsonArray parents;
-  for (const Digest& parent : named.commit.parents) parents.emplace_back(versions::to_hex(parent));
-  return {{"commit", versions::to_hex(named.digest)},
-          {"parents", std::move(parents)},
-          {"author", named.commit.author},
-          {"message", named.commit.message},
-          {"time", types::to_rfc3339(named.commit.time)},
-          {"files", named.commit.files},
-          {"bytes", named.commit.bytes}};
-}
-
 Result<versions::Added> add_to(Repository& repository, const std::vector<std::string>& paths) {
   Progress progress("files", std::nullopt);
   versions::AddOptions options{
@@ -68,13 +56,7 @@ void list_changes(const std::vector<versions::FileChange>& changes, JsonArray& j
                   std::string& text, std::string_view indent) {
   std::size_t shown_count = 0;
   for (const versions::FileChange& change : changes) {
-    JsonObject object{{"path", versions::shown_name(change.path, versions::For::kJson)},
-                      {"change", versions::change_name(change)}};
-    if (change.before) object["bytes_before"] = change.before->content.bytes;
-    if (change.after) object["bytes_after"] = change.after->content.bytes;
-    if (!change.moved_from.empty())
-      object["moved_from"] = versions::shown_name(change.moved_from, versions::For::kJson);
-    json.emplace_back(std::move(object));
+    json.emplace_back(versions::to_json(change));
     if (shown_count++ >= kShownPathsMax) continue;
     std::string size = change.after ? in_bytes(change.after->content.bytes) : "";
     if (change.before && change.after && change.moved_from.empty())
