@@ -71,9 +71,9 @@ function Screens() {
   const { pathname, hash } = useLocation();
   const link = pathname === "/" ? fromMlflow(hash) : undefined;
   const first = useRef(true);
-  // A new screen starts at its top, and the keyboard with it.
+  // A new screen starts at its top, and the keyboard with it, unless somebody types into a dialog by now.
   useEffect(() => {
-    if (!first.current) document.getElementById("content")?.focus();
+    if (!first.current && !document.querySelector('[role="dialog"]')) document.getElementById("content")?.focus();
     first.current = false;
     window.scrollTo(0, 0);
   }, [pathname]);
