@@ -1,10 +1,9 @@
 // Objects of data versions, and streams of them, as others send them: what is read as an object is
 // written as the same bytes, what is taken from a stream is what it is called, and nothing depends
 // on the pieces that come.
-#include <stdlib.h>
-
 #include "base/check.h"
 #include "fuzz.h"
+#include "store/testing/temp_folder.h"
 #include "versions/pack_stream.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -22,11 +21,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   } else {
     CHECK(commit.error().code == Code::kCorruption);
   }
-  static const auto packs = [] {
-    std::string name = "/tmp/slipway-fuzz-XXXXXX";
-    CHECK(::mkdtemp(name.data()) != nullptr);
-    return *Packs::open(name);
-  }();
+  static const slipway::store::testing::TempFolder folder;
+  static const auto packs = *Packs::open(folder.path());
   const auto read_in_pieces = [&](std::size_t piece) {
     PackWriter writer(*packs);
     StreamReader reader(writer, 1000);

@@ -377,21 +377,13 @@ Result<Added> add_paths(Repository& repository, const std::vector<std::filesyste
 
 Result<std::uint64_t> read_again(Repository& repository, const AddOptions& options) {
   const WorkIndex index = TRY(WorkIndex::load(index_file(repository)));
-  const Packs& packs = repository.packs();
-  const auto is_whole = [&](const Content& content) {
-    if (!packs.find(content.digest)) return false;
-    const auto chunks = chunks_of(packs, content);
-    return chunks && std::all_of(chunks->begin(), chunks->end(), [&](const Chunk& chunk) {
-             return packs.find(chunk.digest).has_value();
-           });
-  };
   std::vector<FoundFile> files;
   for (const IndexedFile& indexed : index.files()) {
     const File& file = indexed.file;
     struct stat stat;
     const bool may_be_it = ::lstat((repository.top() / file.path).c_str(), &stat) == 0 &&
                            kind_of(stat) == file.kind && mark_of(stat).bytes == file.content.bytes;
-    if (may_be_it && !is_whole(file.content))
+    if (may_be_it && !is_whole(repository.packs(), file.content))
       files.push_back({file.path, file.kind, mark_of(stat)});
   }
   std::vector<const FoundFile*> to_read;

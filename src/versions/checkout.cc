@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cerrno>
 #include <thread>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "versions/add.h"
@@ -55,6 +56,21 @@ class Checkout {
  private:
   std::filesystem::path full(const std::string& path) const { return repository_.top() / path; }
 
+  // Of what lies in the working folder. Nothing: nothing is there; what a link on the way leads to
+  // is somewhere else.
+  std::optional<struct stat> look_inside(const std::string& path) {
+    for (std::size_t slash = path.find('/'); slash != std::string::npos;
+         slash = path.find('/', slash + 1)) {
+      const std::string folder = path.substr(0, slash);
+      auto known = is_folder_.find(folder);
+      if (known == is_folder_.end()) {
+        const auto stat = look(full(folder));
+        known = is_folder_.emplace(folder, stat && S_ISDIR(stat->st_mode)).first;
+      }
+      if (!known->second) return std::nullopt;
+    }
+    return look(full(path));
+  }
   // Nothing: nothing is there.
   static std::optional<struct stat> look(const std::filesystem::path& path) {
     struct stat stat;
@@ -71,6 +87,7 @@ class Checkout {
     kept_.assign(index.files().begin(), before);
     kept_.insert(kept_.end(), end, index.files().end());
     const auto drop = [&](const IndexedFile& file) -> Result<void> {
+      if (!look_inside(file.file.path)) return {};
       if (TRY(is_changed(file.file, &file))) lost.push_back(file.file.path);
       to_remove_.push_back(&file);
       return {};
@@ -82,7 +99,7 @@ class Checkout {
       while (before != end && before->file.path < file.path) TRY(drop(*before++));
       const IndexedFile* const known =
           before != end && before->file.path == file.path ? &*before++ : nullptr;
-      const auto stat = look(full(file.path));
+      const auto stat = look_inside(file.path);
       const bool is_as_known = known != nullptr && stat && mark_of(*stat) == known->mark;
       if (is_as_known && known->file == file) {
         kept_.push_back(*known);
@@ -102,7 +119,7 @@ class Checkout {
 
   // Whether something is there whose content is neither what the index knows nor `wanted`.
   Result<bool> is_changed(const File& wanted, const IndexedFile* known) {
-    const auto stat = look(full(wanted.path));
+    const auto stat = look_inside(wanted.path);
     if (!stat) return false;
     if (S_ISDIR(stat->st_mode)) return false;  // find_obstacles() looks into it
     if (known != nullptr && mark_of(*stat) == known->mark) return false;
@@ -163,7 +180,7 @@ class Checkout {
       const auto stat = look(full(folder));
       if (stat && !S_ISDIR(stat->st_mode)) lost.push_back(folder);
     }
-    const auto stat = look(full(path));
+    const auto stat = look_inside(path);
     if (!stat || !S_ISDIR(stat->st_mode)) return;
     std::error_code ec;
     for (std::filesystem::recursive_directory_iterator at(full(path), ec), end; !ec && at != end;
@@ -279,6 +296,7 @@ class Checkout {
   std::vector<IndexedFile> kept_;  // the index as it will be
   std::vector<const IndexedFile*> to_remove_;
   std::vector<const File*> to_write_;
+  std::unordered_map<std::string, bool> is_folder_;  // while it is planned
   std::unordered_set<std::string> looked_at_, made_;
   CheckedOut done_;
 };

@@ -163,12 +163,27 @@ Result<std::vector<FileChange>> diff_to_work(const Repository& repository, const
   return diff_files(TRY(files_of(repository.packs(), from)), now);
 }
 
+Result<std::vector<Digest>> named_commits(const Repository& repository) {
+  std::vector<Digest> commits;
+  for (const Ref& ref : TRY(repository.refs())) commits.push_back(ref.commit);
+  if (const Head head = TRY(repository.head()); head.commit) commits.push_back(*head.commit);
+  return commits;
+}
+
+Result<std::string> find_missing(const Repository& repository) {
+  const Packs& packs = repository.packs();
+  if (const auto needed = find_needed(packs, TRY(named_commits(repository)), {}); !needed)
+    return needed.error().message;
+  for (const File& file : TRY(WorkIndex::load(index_file(repository))).content()) {
+    if (!is_whole(packs, file.content))
+      return fmt::format("content of {} is missing", shown_name(file.path, For::kTerminal));
+  }
+  return std::string();
+}
+
 Result<Compacted> collect_garbage(Repository& repository) {
   const Packs& packs = repository.packs();
-  std::vector<Digest> roots;
-  for (const Ref& ref : TRY(repository.refs())) roots.push_back(ref.commit);
-  if (const Head head = TRY(repository.head()); head.commit) roots.push_back(*head.commit);
-  const std::vector<Digest> found = TRY(find_needed(packs, roots, {}));
+  const std::vector<Digest> found = TRY(find_needed(packs, TRY(named_commits(repository)), {}));
   DigestSet needed(found.begin(), found.end());
   for (const File& file : TRY(WorkIndex::load(index_file(repository))).content()) {
     needed.insert(file.content.digest);

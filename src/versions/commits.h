@@ -42,12 +42,17 @@ struct Merge {
 Result<Merge> merge(Repository& repository, const Digest& theirs, const CommitDraft& draft,
                     const CheckoutOptions& options);
 
+// What branches, tags, origin's branches and HEAD name.
+Result<std::vector<Digest>> named_commits(const Repository& repository);
 // What the index has that HEAD hasn't.
 Result<std::vector<FileChange>> find_added(const Repository& repository);
 // From a version to the working folder as it is. Of a file that differs from the index only the
 // size is known, its digest is zero.
 Result<std::vector<FileChange>> diff_to_work(const Repository& repository, const Digest& from);
 
+// What is missing of what the branches, the tags, HEAD and the index need, in words; empty:
+// nothing.
+Result<std::string> find_missing(const Repository& repository);
 // Removes objects that no branch, no tag, HEAD and the index need. `repository` is opened anew.
 Result<Compacted> collect_garbage(Repository& repository);
 

@@ -248,8 +248,7 @@ TEST_F(CommitsTest, WhatThePacksHaveLostIsReadFromTheFolder) {
   fs::remove(top() / "gone");
   std::vector<Damage> damages;
   for (const PackedObject& object : repository_.packs().list()) {
-    if (object.place.bytes > 100'000 || object.place.bytes == 18)
-      damages.push_back({object.digest, "", 0});
+    if (object.place.bytes > 100'000 || object.place.bytes == 18) damages.push_back({object, ""});
   }
   MUST(drop_damaged(repository_.packs(), damages));
   MUST(repository_.reopen_packs());
@@ -284,6 +283,20 @@ TEST_F(CommitsTest, ALinkOnTheWayLeadsNowhere) {
   MUST(check_out(first, true));
   EXPECT_TRUE(fs::is_empty(outside.path()));
   EXPECT_EQ(read("d/f"), "inside");
+}
+
+TEST_F(CommitsTest, NothingIsRemovedThroughALink) {
+  store::testing::TempFolder outside;
+  write("a", "1");
+  const Digest first = add_and_commit("first");
+  write("d/f", "the same");
+  add_and_commit("second");
+  fs::remove_all(top() / "d");
+  fs::create_directory_symlink(outside.path(), top() / "d");
+  std::ofstream(outside.path() / "f") << "the same";
+  MUST(check_out(first, true));
+  EXPECT_TRUE(fs::exists(outside.path() / "f"));
+  EXPECT_TRUE(fs::is_symlink(top() / "d"));
 }
 
 TEST_F(CommitsTest, DiffKnowsMoves) {

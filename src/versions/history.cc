@@ -154,6 +154,13 @@ Result<std::vector<Chunk>> chunks_of(const Packs& packs, const Content& content)
   return chunks;
 }
 
+bool is_whole(const Packs& packs, const Content& content) {
+  const auto chunks = chunks_of(packs, content);
+  return chunks && std::all_of(chunks->begin(), chunks->end(), [&](const Chunk& chunk) {
+           return packs.find(chunk.digest).has_value();
+         });
+}
+
 Result<std::string> read_content(const Packs& packs, const Content& content) {
   if (!content.is_list) return packs.read(content.digest);
   std::string bytes;

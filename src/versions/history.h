@@ -30,6 +30,8 @@ JsonObject to_json(const NamedCommit& named);
 Result<std::string> read_content(const Packs& packs, const Content& content);
 // The objects that hold its bytes, in order.
 Result<std::vector<Chunk>> chunks_of(const Packs& packs, const Content& content);
+// Whether all of them are there.
+bool is_whole(const Packs& packs, const Content& content);
 Result<Commit> read_commit(const Packs& packs, const Digest& digest);
 
 // All files below a folder, by path. kResourceExhausted: there are more than `entries_max` of them

@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 
 #include "versions/chunker.h"
@@ -265,15 +264,22 @@ Result<void> Packs::remove_named(const std::vector<std::string>& names) {
 }
 
 struct PackWriter::Pack {
-  Pack(std::filesystem::path where)
-      : path(std::move(where)),
-        file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644)) {
+  // Under a name that no pack has: were it named by what is in it, one that is written anew could
+  // have the name of one that is about to be removed.
+  explicit Pack(const std::filesystem::path& folder)
+      : path((folder / "XXXXXX.pack").string()),
+        file(::mkostemps(path.data(), kSuffixBytes, O_CLOEXEC)) {
+    if (file.get() >= 0) ::fchmod(file.get(), 0644);
     buffer.reserve(kBufferBytes);
   }
-  ~Pack() { ::unlink(path.c_str()); }  // under its first name it is nobody's
+  ~Pack() {
+    if (!is_published && file.get() >= 0) ::unlink(path.c_str());
+  }
 
-  const std::filesystem::path path;
+  static constexpr int kSuffixBytes = 5;  // ".pack"
+  std::string path;
   const store::FileHandle file;
+  bool is_published = false;
   std::string buffer;
   std::uint64_t bytes = 0;  // with the buffer's
   std::vector<PackedObject> objects;
@@ -284,10 +290,8 @@ PackWriter::PackWriter(Packs& packs, std::set<std::uint32_t> leaving)
 PackWriter::~PackWriter() = default;
 
 Result<void> PackWriter::append(std::string_view bytes) {
-  static std::atomic<unsigned> counter{0};
   if (pack_ == nullptr) {
-    auto pack = std::make_unique<Pack>(packs_.folder_ /
-                                       fmt::format("new-{}-{}.pack", ::getpid(), ++counter));
+    auto pack = std::make_unique<Pack>(packs_.folder_);
     if (pack->file.get() < 0) return store::errno_error(errno, "make the pack", pack->path);
     pack_ = std::move(pack);
   }
@@ -349,12 +353,10 @@ Result<void> PackWriter::close_pack() {
   Pack& pack = *pack_;
   TRY(write_all(pack.file.get(), pack.buffer, pack.path));
   if (::fsync(pack.file.get()) != 0) return store::errno_error(errno, "sync the pack", pack.path);
-  const std::string index = write_index(pack.objects, pack.bytes);
-  const std::string name = base::sha256_hex(index).substr(0, 40);
-  const std::filesystem::path file = packs_.folder_ / (name + ".pack");
-  if (::rename(pack.path.c_str(), file.c_str()) != 0)
-    return store::errno_error(errno, "rename the pack", file);
-  TRY(store::write_file(packs_.folder_ / (name + ".index"), index));
+  const std::string name = std::filesystem::path(pack.path).stem().string();
+  // With it the pack is there; that its own name is durable comes with the index's.
+  TRY(store::write_file(packs_.folder_ / (name + ".index"), write_index(pack.objects, pack.bytes)));
+  pack.is_published = true;
   packs_.add(name, pack.bytes, pack.objects);
   pack_.reset();
   pending_.clear();

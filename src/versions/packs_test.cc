@@ -111,7 +111,7 @@ TEST_F(PacksTest, EveryFlippedBitIsFoundAndNamed) {
         const Verified verified = MUST(verify(*damaged, 2, nullptr));
         ASSERT_EQ(verified.damages.size(), 1u) << at;
         EXPECT_EQ(verified.damages[0].file, pack.string());
-        const auto read = damaged->read(verified.damages[0].digest);
+        const auto read = damaged->read(verified.damages[0].object.digest);
         ASSERT_FALSE(read);
         EXPECT_EQ(read.error().code, Code::kCorruption);
         EXPECT_NE(read.error().message.find(pack.filename().string()), std::string::npos);
@@ -166,6 +166,55 @@ TEST_F(PacksTest, CompactKeepsWhatIsNeededAndFreesTheRest) {
   packs = open();
   EXPECT_EQ(packs->size(), 150u);
   for (const Digest& digest : needed) EXPECT_TRUE(packs->read(digest));
+}
+
+// As a kill between writing packs anew and removing the old ones leaves them.
+TEST_F(PacksTest, CompactAfterAKilledOneLosesNothing) {
+  auto packs = open();
+  const auto kept = write(*packs, "kept", 3);
+  store::testing::TempFolder aside;
+  std::filesystem::copy(folder(), aside.path(), std::filesystem::copy_options::recursive);
+  const auto dead = write(*packs, "dead", 1);
+  {
+    std::vector<Digest> all = kept;
+    all.push_back(dead[0]);
+    const std::string stream = MUST(write_stream(*packs, all, 1 << 20)).bytes;
+    std::filesystem::remove_all(folder());
+    packs = open();
+    PackWriter writer(*packs);
+    StreamReader reader(writer, 4);
+    MUST(reader.read(stream));
+    MUST(writer.finish());
+  }
+  // The old pack has the dead object, the new one is what is written anew.
+  std::filesystem::copy(aside.path(), folder(), std::filesystem::copy_options::recursive);
+  for (int round = 0; round < 3; ++round) {
+    packs = open();
+    MUST(compact(*packs, {kept.begin(), kept.end()}));
+    packs = open();
+    for (const Digest& digest : kept) ASSERT_TRUE(packs->read(digest)) << round;
+  }
+  EXPECT_EQ(packs->size(), 3u);
+}
+
+TEST_F(PacksTest, OfTwoCopiesTheDamagedOneGoes) {
+  auto packs = open();
+  const auto digests = write(*packs, "object ", 3);
+  store::testing::TempFolder aside;
+  std::filesystem::copy(folder(), aside.path(), std::filesystem::copy_options::recursive);
+  for (const auto& file : std::filesystem::directory_iterator(aside.path())) {
+    std::filesystem::copy(file.path(), folder() / ("copy" + file.path().extension().string()));
+  }
+  std::fstream stream(folder() / "copy.pack", std::ios::in | std::ios::out | std::ios::binary);
+  stream.put('O');
+  stream.close();
+  packs = open();
+  EXPECT_EQ(packs->size(), 6u);
+  const Verified verified = MUST(verify(*packs, 1, nullptr));
+  ASSERT_EQ(verified.damages.size(), 1u);
+  MUST(drop_damaged(*packs, verified.damages));
+  packs = open();
+  for (const Digest& digest : digests) EXPECT_TRUE(packs->read(digest));
 }
 
 TEST_F(PacksTest, ContentOfAnyLengthIsReadInOrder) {

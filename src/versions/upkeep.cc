@@ -59,7 +59,7 @@ Result<Verified> verify(const Packs& packs, std::size_t threads,
         bytes.clear();
         const Result<void> got = packs.read(place, bytes);
         if (!got || base::sha256(bytes) != digest)
-          damages.push_back({digest, packs.pack_file(place.pack).string(), place.offset});
+          damages.push_back({objects[at], packs.pack_file(place.pack).string()});
         read += place.bytes;
       }
       const base::MutexLock lock(mutex);
@@ -76,14 +76,15 @@ Result<Verified> verify(const Packs& packs, std::size_t threads,
 }
 
 Result<void> drop_damaged(Packs& packs, const std::vector<Damage>& damages) {
-  DigestSet damaged;
-  for (const Damage& damage : damages) damaged.insert(damage.digest);
+  std::set<std::pair<std::uint32_t, std::uint64_t>> damaged;  // packs and offsets
   std::set<std::uint32_t> leaving;
-  for (const PackedObject& object : packs.list()) {
-    if (damaged.contains(object.digest)) leaving.insert(object.place.pack);
+  for (const auto& [object, file] : damages) {
+    damaged.emplace(object.place.pack, object.place.offset);
+    leaving.insert(object.place.pack);
   }
-  TRY(rewrite(packs, leaving,
-              [&](const PackedObject& object) { return !damaged.contains(object.digest); }));
+  TRY(rewrite(packs, leaving, [&](const PackedObject& object) {
+    return !damaged.contains({object.place.pack, object.place.offset});
+  }));
   return packs.remove_damaged();
 }
 

@@ -22,9 +22,8 @@ struct Compacted {
 Result<Compacted> compact(Packs& packs, const DigestSet& needed);
 
 struct Damage {
-  Digest digest{};
-  std::string file;  // the pack
-  std::uint64_t offset = 0;
+  PackedObject object;  // this copy of it
+  std::string file;     // the pack
 };
 struct Verified {
   std::uint64_t objects = 0, bytes = 0;

@@ -72,10 +72,7 @@ void list_changes(const std::vector<versions::FileChange>& changes, JsonArray& j
 
 // Whether a branch or tag, or HEAD, comes from it.
 Result<bool> is_named(const Repository& repository, const Digest& commit) {
-  std::vector<Digest> names;
-  for (const versions::Ref& ref : TRY(repository.refs())) names.push_back(ref.commit);
-  if (const Head head = TRY(repository.head()); head.commit) names.push_back(*head.commit);
-  for (const Digest& name : names) {
+  for (const Digest& name : TRY(versions::named_commits(repository))) {
     if (TRY(versions::is_ancestor(repository.packs(), commit, name))) return true;
   }
   return false;

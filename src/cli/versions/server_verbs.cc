@@ -87,27 +87,6 @@ Result<Fetched> fetch(Repository& repository, const Context& context, const std:
   return fetched;
 }
 
-// What is missing of what the branches, tags, HEAD and the index need, in words; empty: nothing.
-Result<std::string> find_missing(const Repository& repository) {
-  std::vector<Digest> roots;
-  for (const versions::Ref& ref : TRY(repository.refs())) roots.push_back(ref.commit);
-  if (const Head head = TRY(repository.head()); head.commit) roots.push_back(*head.commit);
-  const versions::Packs& packs = repository.packs();
-  if (const auto needed = versions::find_needed(packs, roots, {}); !needed)
-    return needed.error().message;
-  const auto index = TRY(versions::WorkIndex::load(versions::index_file(repository)));
-  for (const versions::File& file : index.content()) {
-    const auto chunks = versions::chunks_of(packs, file.content);
-    if (!chunks) return fmt::format("{}: {}", shown(file.path), chunks.error().message);
-    for (const versions::Chunk& chunk : *chunks) {
-      if (!packs.find(chunk.digest))
-        return fmt::format("{}: an object is missing: digest={}", shown(file.path),
-                           versions::to_hex(chunk.digest));
-    }
-  }
-  return std::string();
-}
-
 struct Repaired {
   std::uint64_t files_read = 0;
   Moved moved;
@@ -123,7 +102,7 @@ Result<Repaired> repair(Repository& repository, const Context& context,
   repaired.files_read =
       TRY(versions::read_again(repository, {.threads = threads(), .progress = {}}));
   const std::string name = TRY(repository.remote());
-  if (name.empty() || TRY(find_missing(repository)).empty()) return repaired;
+  if (name.empty() || TRY(versions::find_missing(repository)).empty()) return repaired;
   Exchange exchange(context, repository, name, BytesMoved("received"));
   std::vector<Digest> wanted;
   for (const ServerRef& ref : TRY(exchange.refs()).value_or(std::vector<ServerRef>()))
@@ -280,13 +259,13 @@ Result<Said> verify(Repository& repository, const Context& context, bool repairs
     damages.emplace_back(JsonObject{{"what", damage.message}});
   }
   for (const versions::Damage& damage : verified.damages) {
-    text += fmt::format("damaged: object {} in {} at {}\n", versions::to_hex(damage.digest),
-                        damage.file, damage.offset);
-    damages.emplace_back(JsonObject{{"object", versions::to_hex(damage.digest)},
+    text += fmt::format("damaged: object {} in {} at {}\n", versions::to_hex(damage.object.digest),
+                        damage.file, damage.object.place.offset);
+    damages.emplace_back(JsonObject{{"object", versions::to_hex(damage.object.digest)},
                                     {"file", damage.file},
-                                    {"offset", damage.offset}});
+                                    {"offset", damage.object.place.offset}});
   }
-  std::string missing = TRY(find_missing(repository));
+  std::string missing = TRY(versions::find_missing(repository));
   bool is_whole = damages.empty() && missing.empty();
   Repaired repaired;
   if (!is_whole && repairs) {
@@ -294,7 +273,7 @@ Result<Said> verify(Repository& repository, const Context& context, bool repairs
     text +=
         fmt::format("{} files read again, {} objects, {} brought from the server\n",
                     repaired.files_read, repaired.moved.objects, in_bytes(repaired.moved.bytes));
-    missing = TRY(find_missing(repository));
+    missing = TRY(versions::find_missing(repository));
     is_whole = missing.empty();
   }
   if (!missing.empty()) text += fmt::format("incomplete: {}\n", missing);
