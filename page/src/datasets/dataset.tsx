@@ -43,7 +43,7 @@ function Versions({ versions }: { versions: DatasetVersion[] }) {
             <Table.Th>Put aside</Table.Th>
             <Table.Th>Came in</Table.Th>
             <Table.Th>Digest</Table.Th>
-            <Table.Th />
+            <Table.Th>Compared</Table.Th>
           </Table.Tr>
         </Table.Thead>
         <Table.Tbody>

@@ -86,7 +86,7 @@ export function Graph({ run, selected, select }: GraphProps) {
                 <span className="node-text">
                   <span title={step.name}>
                     <b>{step.name}</b> <span className="dim">{triesOf(step)}</span>
-                  </span>
+                  </span>{" "}
                   <span className="dim">{wordsOf(step)}</span>
                 </span>
               </button>

@@ -1,0 +1,200 @@
+"""The page for who can't see it, use a mouse, or has a small screen: every screen, empty and full, in both colours."""
+import json
+import pathlib
+import sys
+
+import pytest
+import requests
+import small_project
+from conftest import ROOT, Server, eventually
+from playwright.sync_api import expect
+
+AXE = ROOT / "page" / "node_modules" / "axe-core" / "axe.min.js"
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]
+
+
+ASKS = """\
+  asks:
+    steps:
+      - {name: first, run: 'exit 1', retry: {times: 1, after: 20ms}}
+      - {name: ask, approve: 'Is it good?'}
+      - {name: last, run: 'true', after: [ask]}
+"""
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory):
+    """A model in charge after a retraining, an open alert, an incident, and runs that went well and badly."""
+    folder = tmp_path_factory.mktemp("shop")
+    server = Server(tmp_path_factory.mktemp("server") / "data", "--python-path", str(pathlib.Path(sys.executable).parent))
+    file = small_project.write(folder)
+    file.write_text(file.read_text().replace("pipelines:\n", "pipelines:\n" + ASKS))
+    server.cli("apply", str(file))
+    server.cli("data", "ingest", "visits")
+    server.cli("features", "materialize", "--as-of", small_project.START.isoformat())
+    server.cli("run", "train")
+    server.cli("replay", "sale", *small_project.replay_flags(folder, "2024-02-13T00:00:00Z"))
+    server.cli("incidents", "open", "sale", "sells to nobody")
+    server.incident = requests.get(server.url + "/slipway/v1/incidents", timeout=10).json()["incidents"][0]["id"]
+    server.asks = json.loads(server.cli("--json", "run", "asks", "--detach").stdout)["id"]
+    eventually(lambda: {step["state"] for step in requests.get(f"{server.url}/slipway/v1/pipeline-runs/{server.asks}", timeout=10).json()["steps"]} == {"failed", "waiting", "pending"})
+    server.trained = requests.get(server.url + "/slipway/v1/pipelines/train/runs", timeout=10).json()["runs"][0]["id"]
+    found = requests.post(server.url + "/api/2.0/mlflow/experiments/search", json={"max_results": 10}, timeout=10).json()["experiments"]
+    server.experiment = next(one["experiment_id"] for one in found if one["name"] == "sale")
+    server.run = requests.post(server.url + "/api/2.0/mlflow/runs/search", json={"experiment_ids": [server.experiment]}, timeout=10).json()["runs"][0]["info"]["run_id"]
+    yield server
+    server.stop()
+
+
+def screens(server):
+    return ["", "endpoints/sale", "endpoints/sale/monitoring", "endpoints/sale/features", "endpoints/sale/plain", "endpoints/sale/drills", "incidents", f"incidents/{server.incident}",
+            "experiments", f"experiments/{server.experiment}", f"runs/{server.run}", "pipelines", "pipelines/train", f"pipeline-runs/{server.trained}?step=train",
+            f"pipeline-runs/{server.trained}?view=time", f"pipeline-runs/{server.asks}?step=ask", "datasets", "datasets/visits", "no/such/place"]
+
+
+def ready(page):
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    expect(page.get_by_role("status", name="Loading")).to_have_count(0)
+
+
+def violations(page):
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(AXE.read_text())  # the page's own rules allow no other scripts
+    found = page.evaluate("tags => axe.run(document, { runOnly: { type: 'tag', values: tags }, resultTypes: ['violations'] })", TAGS)["violations"]
+    return [f"{one['id']}: {one['help']}: {node['html'][:200]} {node.get('failureSummary', '')[:300]}" for one in found for node in one["nodes"]]
+
+
+def looks(page):
+    """The screen in both colours, wide and narrow, one after the other; says which."""
+    for width in (1440, 390):
+        page.set_viewport_size({"width": width, "height": 900})
+        for colours in ("light", "dark"):
+            page.emulate_media(color_scheme=colours, reduced_motion="reduce")
+            expect(page.locator(f"html[data-mantine-color-scheme={colours}]")).to_have_count(1)
+            ready(page)
+            page.evaluate("Promise.allSettled(document.getAnimations().filter(one => one instanceof CSSTransition).map(one => one.finished))")
+            yield f"{colours}, {width}"
+
+
+def problems_of(page, screen):
+    problems = [f"{screen}, {look}: {one}" for look in looks(page) for one in violations(page)]
+    if (wide := page.evaluate("document.documentElement.scrollWidth")) > 390:
+        problems.append(f"{screen}: is {wide} pixels wide on a narrow screen")
+    return problems
+
+
+def search(page, typed):
+    page.keyboard.press("/")
+    expect(page.get_by_role("combobox", name="Search everything")).to_be_focused()
+    page.keyboard.type(typed)
+
+
+def test_axe_finds_nothing_on_any_screen(shop, open_page):
+    page = open_page(shop.url + "/ui/")
+    problems = []
+    for screen in screens(shop):
+        page.goto(f"{shop.url}/ui/{screen}")
+        ready(page)
+        problems += problems_of(page, screen)
+    page.goto(shop.url + "/ui/")
+    ready(page)
+    search(page, "sale")
+    expect(page.get_by_role("option").first).to_be_visible()
+    problems += problems_of(page, "search")
+    page.goto(shop.url + "/ui/endpoints/sale")
+    page.get_by_role("button", name="Roll back").click()
+    expect(page.get_by_label("Reason")).to_be_visible()
+    problems += problems_of(page, "rollback")
+    assert problems == []
+
+
+def test_a_picture_without_a_name_is_found(shop, open_page):
+    """What the test above relies on."""
+    page = open_page(shop.url + "/ui/")
+    ready(page)
+    page.evaluate("document.querySelector('h1').insertAdjacentHTML('afterend', '<img src=\"/ui/icon.svg\">')")
+    assert any(one.startswith("image-alt") for one in violations(page))
+
+
+EMPTY = {"": "No model is in production yet.", "incidents": "There was no incident yet.", "pipelines": "No pipeline is declared yet.", "pipelines/none": "There is no such pipeline.", "datasets": "No dataset is declared yet."}
+
+
+@pytest.mark.parametrize("screen", EMPTY)
+def test_empty_screens_say_what_would_change_that(server, open_page, screen):
+    page = open_page(f"{server.url}/ui/{screen}")
+    expect(page.get_by_text(EMPTY[screen])).to_be_visible()
+    assert violations(page) == []
+
+
+ASKED = {"": "overview", "endpoints/sale": "endpoints/sale", "endpoints/sale/monitoring": "monitors", "endpoints/sale/features": "features/skew*", "endpoints/sale/plain": "endpoints/sale",
+         "endpoints/sale/drills": "endpoints/sale/drills", "incidents": "incidents", "pipelines": "pipelines", "datasets": "datasets", "datasets/visits": "datasets/visits"}
+
+
+@pytest.mark.expects_errors  # a refused request is an error in the browser's console
+@pytest.mark.parametrize("screen", ASKED)
+def test_a_screen_waits_tells_what_failed_and_comes_back(shop, open_page, screen):
+    page = open_page(shop.url + "/ui/no/such/place")
+    held, state = [], "silent"
+
+    def answer(route):
+        if state == "silent":
+            held.append(route)
+        elif state == "broken":
+            route.fulfill(status=503, json={"error": {"message": "the disk is being changed"}})
+        else:
+            route.continue_()
+
+    page.route(f"**/slipway/v1/{ASKED[screen]}", answer)
+    page.goto(f"{shop.url}/ui/{screen}")
+    expect(page.get_by_role("status", name="Loading").first).to_be_visible()
+    assert violations(page) == []
+    state = "broken"
+    for route in held:
+        answer(route)
+    expect(page.get_by_role("alert").first).to_contain_text("the disk is being changed")
+    assert violations(page) == []
+    state = "well"
+    page.get_by_role("button", name="Try again").first.click()
+    expect(page.get_by_role("alert").filter(has_text="the disk is being changed")).to_have_count(0)
+
+
+def tab_to(page, name):
+    """Presses the tab key until what has this name has the focus."""
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        if page.evaluate("name => (document.activeElement.getAttribute('aria-label') ?? document.activeElement.textContent).trim() === name", name):
+            return
+    raise AssertionError(f"the tab key does not reach {name}")
+
+
+def test_keyboard_alone_from_an_alert_to_a_rollback(shop, open_page):
+    endpoint = requests.get(shop.url + "/slipway/v1/endpoints/sale", timeout=10).json()
+    assert endpoint["last_good"] is not None
+    alerts = str(requests.get(shop.url + "/slipway/v1/overview", timeout=10).json()["models"][0]["open_alerts"])
+    page = open_page(shop.url + "/ui/")
+    ready(page)
+    tab_to(page, f"{alerts} open")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Monitoring", level=1)).to_be_visible()
+    tab_to(page, "Acknowledge")
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Comment")).to_be_focused()
+    page.keyboard.type("I look")
+    page.keyboard.press("Tab")
+    page.keyboard.type("grace")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("seen by grace: I look").first).to_be_visible()
+    search(page, "sale")
+    expect(page.get_by_role("option").first.locator(".found-kind")).to_have_text("model")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="sale", level=1)).to_be_visible()
+    tab_to(page, "Roll back")
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Reason")).to_be_focused()
+    page.keyboard.type("sells to nobody")
+    page.keyboard.press("Tab")
+    page.keyboard.type("grace")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status").first).to_contain_text("is in charge again")
+    revision = requests.get(shop.url + "/slipway/v1/endpoints/sale", timeout=10).json()["revision"]
+    assert (revision["kind"], revision["actor"], revision["reason"]) == ("rollback", "grace", "sells to nobody")
