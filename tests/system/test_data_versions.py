@@ -141,10 +141,17 @@ def test_what_was_pushed_is_what_is_cloned(work, server, tmp_path):
     assert [c["message"] for c in log] == ["second", "first"]
     listed = requests.get(f"{server.url}/slipway/v1/data/flights/files?path=set", timeout=20).json()["entries"]
     assert [e["name"] for e in listed] == [str(i) for i in range(10)]
+    part = requests.get(f"{server.url}/slipway/v1/data/flights/files?path=set&limit=3&offset=8", timeout=20).json()
+    assert part["total"] == 10 and [e["name"] for e in part["entries"]] == ["8", "9"]
+    for wrong in ("limit=0", "limit=100001", "offset=-1", "offset=x"):
+        assert requests.get(f"{server.url}/slipway/v1/data/flights/files?{wrong}", timeout=20).status_code == 400
+    assert requests.get(f"{server.url}/slipway/v1/data/flights/files?offset=9000", timeout=20).json()["entries"] == []
     file = requests.get(f"{server.url}/slipway/v1/data/flights/file?ref=v1&path=large.bin", timeout=60)
     assert file.content == content
     changes = requests.get(f"{server.url}/slipway/v1/data/flights/diff?from=v1&to=main", timeout=60).json()
     assert [c["path"] for c in changes["changes"]] == ["large.bin"]
+    assert changes["counts"] == {"added": 0, "removed": 0, "changed": 1, "moved": 0}
+    assert changes["bytes_after"] - changes["bytes_before"] == len("one row more\n")
     events = requests.get(f"{server.url}/slipway/v1/events", timeout=20).text
     assert "data.ref_moved" in events
 

@@ -1,6 +1,8 @@
 #include "api/own/version_routes.h"
 
 #include <algorithm>
+#include <map>
+#include <span>
 
 #include "api/own/loop_wire.h"
 #include "versions/diff.h"
@@ -21,6 +23,7 @@ using versions::Packs;
 // What one object takes in a request before its bytes, at most so often as fits.
 constexpr std::uint64_t kToldBytesMin = 40;
 constexpr std::size_t kDigestsMax = 1'000'000;
+constexpr std::size_t kEntriesShown = 1000, kEntriesShownMax = 100'000;
 
 JsonObject to_json(const versions::HubRef& ref) {
   return {{"kind", versions::ref_kind_name(ref.kind)},
@@ -79,17 +82,24 @@ Result<Response> log(Hub& hub, const Request& request) {
   return reply({{"commits", std::move(commits)}});
 }
 
-// A folder's entries, one level of it.
+// A folder's entries, one level of it, `limit` of them behind the first `offset`.
 Result<Response> files(Hub& hub, const Request& request) {
+  const std::size_t limit = TRY(query_limit(request, kEntriesShown, kEntriesShownMax));
+  const std::int64_t offset = TRY(query_integer(request, "offset")).value_or(0);
+  if (offset < 0)
+    return base::error(Code::kInvalidArgument, "offset must be a whole number from 0: {}", offset);
   const At at = TRY(version_of(hub, request));
   const std::string path = request.query("path").value_or("");
   const versions::Entry folder =
       TRY(versions::find_entry(*at.packs, at.commit.commit.folder, path));
   if (folder.kind != EntryKind::kFolder)
     return base::error(Code::kInvalidArgument, "not a folder: {}", path);
+  const std::vector<versions::Entry> all =
+      TRY(versions::read_folder(TRY(versions::read_content(*at.packs, folder.content))));
+  const std::size_t begin = std::min(static_cast<std::size_t>(offset), all.size());
   JsonArray entries;
   for (const versions::Entry& entry :
-       TRY(versions::read_folder(TRY(versions::read_content(*at.packs, folder.content))))) {
+       std::span(all).subspan(begin, std::min(limit, all.size() - begin))) {
     JsonObject object{{"name", versions::shown_name(entry.name, versions::For::kJson)},
                       {"kind", versions::kind_name(entry.kind)}};
     if (entry.kind != EntryKind::kFolder) object["bytes"] = entry.content.bytes;
@@ -97,6 +107,7 @@ Result<Response> files(Hub& hub, const Request& request) {
   }
   return reply({{"commit", versions::to_hex(at.commit.digest)},
                 {"path", path},
+                {"total", all.size()},
                 {"entries", std::move(entries)}});
 }
 
@@ -142,14 +153,21 @@ Result<Response> diff(Hub& hub, const Request& request, std::uint64_t files_max)
   const auto before = TRY(versions::list_files(*from.packs, from.commit.commit.folder, files_max)),
              after = TRY(versions::list_files(*to.packs, to.commit.commit.folder, files_max));
   const auto changes = versions::diff_files(before, after);
+  std::map<std::string_view, std::size_t> counts{
+      {"added", 0}, {"removed", 0}, {"changed", 0}, {"moved", 0}};
   JsonArray shown;
   for (const versions::FileChange& change : changes) {
-    if (shown.size() == limit) break;
-    shown.emplace_back(versions::to_json(change));
+    ++counts[versions::change_name(change)];
+    if (shown.size() < limit) shown.emplace_back(versions::to_json(change));
   }
+  JsonObject counted;
+  for (const auto& [name, count] : counts) counted[name] = count;
   return reply({{"from", versions::to_hex(from.commit.digest)},
                 {"to", versions::to_hex(to.commit.digest)},
                 {"changed", changes.size()},
+                {"counts", std::move(counted)},
+                {"bytes_before", from.commit.commit.bytes},
+                {"bytes_after", to.commit.commit.bytes},
                 {"changes", std::move(shown)}});
 }
 
@@ -266,7 +284,8 @@ std::vector<http::Route> version_routes(Hub& hub, VersionRouteLimits limits) {
             answering([&hub](const Request&) { return list(hub); })),
       route(Method::kGet, one, "A repository of data: branches, tags, size.", with_hub(show)),
       route(Method::kGet, one + "/log", "Commits, newest first: ?ref=, limit.", with_hub(log)),
-      route(Method::kGet, one + "/files", "A folder of a version: ?ref=, path.", with_hub(files)),
+      route(Method::kGet, one + "/files", "A folder of a version: ?ref=, path, limit, offset.",
+            with_hub(files)),
       route(Method::kGet, one + "/file", "A file of a version: ?ref=, path.", with_hub(file)),
       route(Method::kGet, one + "/diff", "Files that differ: ?from=, to, limit.",
             answering(
