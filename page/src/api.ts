@@ -494,7 +494,12 @@ export interface Step {
   seconds: number | null;
   started_at: string | null;
   finished_at: string | null;
-  items?: Step[]; // of a step with `each`
+  items?: Step[]; // of a step with `each`, or the trials of one with `search`
+  search?: { method: string; trials: number; parallel: number; metric: string; goal: string; seed: number };
+  best?: { name: string; score: number; tracked_run: string }; // of a search, so far
+  item?: Record<string, unknown>; // of a trial: its values
+  score?: number | null; // of a trial
+  tracked_run?: string;
   needs: string[]; // steps that it comes after
   earlier_tries: { started_at: string; finished_at: string; exit_code: number | null; reason: string }[]; // oldest first
 }

@@ -12,17 +12,17 @@ from slipway.errors import (AlreadyExists, Conflict, Corruption, DeadlineExceede
                             PermissionDenied, ResourceExhausted, SlipwayError, StorageFull, Unauthenticated, Unavailable)
 from slipway.features import Column, Csv, Dataset, Entity, FeatureReference, OnDemandView, Postgres, Service, Source, View, request
 from slipway.notebook import ColumnProfile, Profile, profile
-from slipway.operations import (Action, AlarmBudget, Alert, Async, Batching, Causes, ColumnDrift, Complete, DataTrigger, Detector, Drift, Embedding, Endpoint, Estimate,
-                                Guard, Maintenance, Monitor, MultivariateDrift, Pipeline, PythonWorkers, Quality, Reference, Release, RequestLog, Retry, Route, Schedule, Slice, Step, Stream)
+from slipway.operations import (Action, AlarmBudget, Alert, Async, Batching, Causes, Choices, ColumnDrift, Complete, DataTrigger, Detector, Drift, Embedding, Endpoint, Estimate,
+                                Guard, Maintenance, Monitor, MultivariateDrift, Pipeline, PythonWorkers, Quality, Range, Reference, Release, RequestLog, Retry, Route, Schedule, Search, Slice, Step, Stream)
 from slipway.project import Project
 
 __version__ = "0.1.0"
 __all__ = [
-    "Action", "Aggregate", "AlarmBudget", "Alert", "AlreadyExists", "Async", "Batching", "Causes", "Change", "Client", "Column", "ColumnDrift", "ColumnProfile",
+    "Action", "Aggregate", "AlarmBudget", "Alert", "AlreadyExists", "Async", "Batching", "Causes", "Change", "Choices", "Client", "Column", "ColumnDrift", "ColumnProfile",
     "Complete", "Conflict", "Corruption", "Csv", "DataTrigger", "Dataset", "DeadlineExceeded", "Detector", "Drift", "Embedding", "Endpoint", "Entity", "Estimate",
     "FailedPrecondition", "FeatureReference", "Guard", "Internal", "InvalidArgument", "Maintenance", "Monitor",
     "MultivariateDrift", "NotFound", "OnDemandView", "PermissionDenied",
     "Pipeline", "Postgres",
-    "Profile", "Project", "PythonWorkers", "Quality", "Reference", "Release", "RequestLog", "ResourceExhausted", "Retry", "Route", "Schedule", "Service", "Slice", "SlipwayError",
+    "Profile", "Project", "PythonWorkers", "Quality", "Range", "Reference", "Release", "RequestLog", "ResourceExhausted", "Retry", "Route", "Schedule", "Search", "Service", "Slice", "SlipwayError",
     "Snapshot", "Source", "Step", "StorageFull", "Stream", "Unauthenticated", "Unavailable", "View", "agg", "profile", "request",
 ]

@@ -18,13 +18,47 @@ class Retry(Part):
 
 
 @dataclass(frozen=True)
+class Range(Part):
+    """Numbers from `low` to `high`: whole ones if both are ints. `log`: what counts is the ratio of values. `step`: low, low + step and so on."""
+
+    low: float
+    high: float
+    log: bool | None = None
+    step: float | None = None
+
+
+@dataclass(frozen=True)
+class Choices(Part):
+    """Texts, numbers or truth values, in no order."""
+
+    choices: Sequence[Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Search(Part):
+    """The command of a step runs as `trials`, `parallel` at a time, each with other values of what is in `space`, filled in for `{name}`; the outputs of the
+    best by `metric` are the step's, with best.json and trials.json. `metric`: "metrics.json#auc" of a file that a trial writes, or "auc", which it logs
+    with mlflow. `max_failed`: one more that fails ends the search. `experiment`: where trials are tracked, the pipeline's name if nothing is said."""
+
+    method: Literal["grid", "random", "tpe"]
+    trials: int | None = None
+    parallel: int | None = None
+    metric: str
+    goal: Literal["maximize", "minimize"]
+    seed: int | None = None
+    space: Mapping[str, Range | Choices]
+    max_failed: int | None = None
+    experiment: str | None = None
+
+
+@dataclass(frozen=True)
 class Step(Part):
     """One command of a pipeline, in which `{param}`, `{step}` (that step's folder) and `{out}` (its own) are filled in, or a question to a person
     (`approve`). `retry`: a number of more tries, or a Retry. `always`: it runs however the rest has ended. `when`: a condition over
     `{param}`, `{step/file#member}` and, with `always`, `{run.state}`; else the step is skipped. `secrets`: names of variables that the server
     knows the values of. `pool`: the step takes `slots` (1) of it while it runs.
     `each`: the command runs once for each item of a list, or of the JSON list that "{param}" or "{step/file#member}" is, `parallel` at a time, with
-    `{item}` or `{item.member}` filled in. ValueError: neither `run` nor `approve`, or both."""
+    `{item}` or `{item.member}` filled in. `search`: the command runs as trials of a search. ValueError: neither `run` nor `approve`, or both."""
 
     name: str
     run: str | None = None
@@ -39,6 +73,7 @@ class Step(Part):
     after: Sequence[str] = ()
     each: Sequence[Any] | str | None = None
     parallel: int | None = None
+    search: Search | None = None
     timeout: Duration | None = field(default=None, metadata=DURATION)
     retry: int | Retry | None = None
     always: bool | None = None

@@ -47,6 +47,7 @@
 #include "app/project.h"
 #include "app/storage.h"
 #include "app/tracking_connections.h"
+#include "app/trial_connections.h"
 #include "base/log.h"
 #include "evaluations/tables.h"
 #include "incidents/tables.h"
@@ -269,7 +270,8 @@ struct Application::Rooms::Impl {
         inputs(datasets, registry),
         executor(f.access),
         secrets({.values = f.settings.secrets, .folder = f.settings.secrets_dir}),
-        pipelines(f.db, clock, f.clock, f.random, executor, inputs, secrets),
+        trial_runs(experiments, runs, f.clock),
+        pipelines(f.db, clock, f.clock, f.random, executor, inputs, secrets, trial_runs),
         old_outputs(f.db, f.clock, f.metrics,
                     {.folder = f.data / "pipelines",
                      .retention = base::Duration::days(f.settings.pipeline_outputs_retention_days),
@@ -390,6 +392,7 @@ struct Application::Rooms::Impl {
   StepInputs inputs;
   StepExecutor executor;
   pipelines::Secrets secrets;
+  TrackedTrials trial_runs;
   pipelines::Pipelines pipelines;
   pipelines::OldOutputs old_outputs;
   pipelines::Schedules schedules;

@@ -21,6 +21,7 @@
 #include "cli/route_commands.h"
 #include "cli/run_commands.h"
 #include "cli/schedule_commands.h"
+#include "cli/search_commands.h"
 #include "cli/serve_command.h"
 #include "cli/server_command.h"
 #include "cli/stream_commands.h"
@@ -51,6 +52,7 @@ int run(int argc, char** argv) {
   add_endpoint_commands(root, context, exit_code);
   add_batch_commands(root, context, exit_code);
   add_schedule_commands(root, context, exit_code);
+  add_search_commands(root, context, exit_code);
   add_stream_commands(root, context, exit_code);
   add_monitor_commands(root, context, exit_code);
   add_access_commands(root, context, exit_code);

@@ -9,6 +9,7 @@
 #include "base/http_client.h"
 #include "cli/commands.h"
 #include "cli/schedule_commands.h"
+#include "cli/search_view.h"
 #include "cli/verb.h"
 
 namespace slipway::cli {
@@ -24,11 +25,13 @@ const std::vector<TableColumn> kStepColumns = {{"STEP", "name"},
                                                {"EXIT", "exit_code"},
                                                {"REASON", "reason"}};
 
-// Steps with their items behind them.
-JsonArray rows_of(const Json& steps) {
+// Steps with their items behind them, or without those that are trials.
+enum class Trials { kWith, kWithout };
+JsonArray rows_of(const Json& steps, Trials trials = Trials::kWith) {
   JsonArray rows;
   for (const Json& step : steps.as_array()) {
     rows.push_back(step);
+    if (trials == Trials::kWithout && is_search(step)) continue;
     const Json& items = member_at(step, "items");
     if (!items.is_array()) continue;
     for (const Json& item : items.get_array()) rows.push_back(item);
@@ -41,7 +44,12 @@ std::string show_run(const Json& run) {
                                 cell(member_at(run, "pipeline")), cell(member_at(run, "state")));
   if (const std::string reason = cell(member_at(run, "reason")); !reason.empty() && reason != "-")
     out += " (" + reason + ")";
-  return out + "\n" + table(rows_of(member_at(run, "steps")), kStepColumns);
+  const Json& steps = member_at(run, "steps");
+  out += "\n" + table(rows_of(steps, Trials::kWithout), kStepColumns);
+  for (const Json& step : steps.as_array()) {
+    if (is_search(step) && member_at(step, "items").is_array()) out += "\n" + trials_table(step);
+  }
+  return out;
 }
 
 int exit_of(const std::string& state) {
@@ -64,9 +72,22 @@ void tell_log(Client& client, const Json& run) {
   }
 }
 
+// The step that `name` is a trial of; null: it is none.
+const Json& search_of(const Json& run, const std::string& name) {
+  static const Json none;
+  const std::string step_name = name.substr(0, name.find('['));
+  for (const Json& step : member_at(run, "steps").as_array()) {
+    if (name.find('[') != std::string::npos && cell(member_at(step, "name")) == step_name)
+      return step;
+  }
+  return none;
+}
+
 // Says every change of a step's state on stderr until the run has ended.
 Result<Json> follow(Client& client, std::string id) {
   std::map<std::string, std::string> told;
+  LiveTrials live;
+  const bool is_terminal = ::isatty(2) == 1;
   for (auto interval = kPollFirst;;
        interval = std::min(interval * 5 / 4 + kPollFirst / 2, kPollLast)) {
     Json run = TRY(client.get(path_of("/slipway/v1/pipeline-runs/{}", {id})));
@@ -76,10 +97,13 @@ Result<Json> follow(Client& client, std::string id) {
       if (told[name] == state) continue;
       told[name] = state;
       if (state == "pending") continue;
+      live.clear();
       const std::string seconds = cell(member_at(step, "seconds"));
-      std::fprintf(stderr, "  %-20s %s%s\n", name.c_str(), state.c_str(),
-                   seconds == "-" ? "" : (" after " + seconds + " s").c_str());
+      std::fprintf(stderr, "  %-20s %s%s%s\n", name.c_str(), state.c_str(),
+                   seconds == "-" ? "" : (" after " + seconds + " s").c_str(),
+                   told_score(search_of(run, name), step).c_str());
     }
+    if (is_terminal) live.draw(run);
     if (!member_at(run, "finished_at").is_null()) return run;
     std::this_thread::sleep_for(interval);
   }

@@ -71,7 +71,7 @@ struct MarkedStep {
   YamlNode node;  // of the step
   YamlNode run;   // of its command
   YamlNode when;  // of its condition
-  YamlNode each;  // of its list
+  YamlNode each;  // of its list, or its search
 };
 
 Result<MarkedStep> read_step(const YamlNode& node) {
@@ -110,9 +110,16 @@ Result<MarkedStep> read_step(const YamlNode& node) {
     step.each = TRY(read_each(*each));
     read.each = *each;
   }
+  if (const auto search = map.find("search")) {
+    if (step.each) return search->error("a step has each or search, not both: step={}", step.name);
+    step.search = TRY(read_search(*search));
+    read.each = *search;
+  }
   step.parallel = TRY(map.find_integer("parallel", 1, kSlotsMax));
   if (step.parallel && !step.each)
-    return node.error("parallel is of a step with each: step={}", step.name);
+    return node.error("parallel is of a step with each{}: step={}",
+                      step.search ? "; that of a search is below search" : "", step.name);
+  if (step.search) step.parallel = step.search->parallel;
   if (const auto pool = map.find("pool")) step.pool = TRY(pool->text());
   const auto slots = TRY(map.find_integer("slots", 1, kSlotsMax));
   if (slots && step.pool.empty())
@@ -127,10 +134,10 @@ Result<MarkedStep> read_step(const YamlNode& node) {
     return node.error("a step needs a command under run, or a question under approve: step={}",
                       step.name);
   }
-  const bool has_what_a_command_has = !step.code.empty() || !step.env.empty() ||
-                                      !step.inputs.empty() || !step.outputs.empty() ||
-                                      !step.secrets.empty() || !step.pool.empty() || step.each ||
-                                      step.retry.times > 0 || step.always || step.cache;
+  const bool has_what_a_command_has =
+      !step.code.empty() || !step.env.empty() || !step.inputs.empty() || !step.outputs.empty() ||
+      !step.secrets.empty() || !step.pool.empty() || step.has_items() || step.retry.times > 0 ||
+      step.always || step.cache;
   if (step.run.empty() && has_what_a_command_has) {
     return node.error("a step with approve has name, when, after and timeout alone: step={}",
                       step.name);
@@ -184,6 +191,43 @@ Result<void> check_each(const PipelineDefinition& pipeline, const MarkedStep& ma
       marked.step.name, source.text);
 }
 
+bool is_searched(const StepDefinition& step, const std::string& name) {
+  if (!step.search) return false;
+  const Space& space = step.search->space;
+  return name == "item" || std::any_of(space.begin(), space.end(), [&](const Dimension& dimension) {
+           return dimension.name == name;
+         });
+}
+
+// What is searched must be in the command, and mean nothing else there.
+Result<void> check_search(const PipelineDefinition& pipeline, const MarkedStep& marked) {
+  const StepDefinition& step = marked.step;
+  const std::vector<std::string> mentioned = references(step.command);
+  const auto is_mentioned = [&](std::string_view name) {
+    return std::find(mentioned.begin(), mentioned.end(), name) != mentioned.end();
+  };
+  for (const Dimension& dimension : step.search->space) {
+    if (pipeline.params.contains(dimension.name) || pipeline.find_step(dimension.name))
+      return marked.each.error(
+          "what is searched is called as a parameter or step of the pipeline: step={} name={}",
+          step.name, dimension.name);
+    if (!is_mentioned(dimension.name) && !is_mentioned("item"))
+      return marked.each.error(
+          "the command doesn't use what is searched: step={} name={} (write {{{}}} in `run`, or "
+          "{{item}} for all of them as JSON)",
+          step.name, dimension.name, dimension.name);
+  }
+  if (pipeline.params.contains("item") || pipeline.find_step("item"))
+    return marked.each.error(
+        "where a step has search, no step or parameter is called item: it means the trial's "
+        "values");
+  for (const std::string_view file : {kBestFile, kTrialsFile}) {
+    if (std::find(step.outputs.begin(), step.outputs.end(), file) != step.outputs.end())
+      return marked.each.error("a search writes {} itself: step={}", file, step.name);
+  }
+  return {};
+}
+
 // Names must be distinct, and what a command, a condition or `after` mentions must exist.
 Result<void> check_references(const PipelineDefinition& pipeline,
                               const std::vector<MarkedStep>& steps) {
@@ -199,7 +243,8 @@ Result<void> check_references(const PipelineDefinition& pipeline,
   for (const MarkedStep& marked : steps) {
     for (const std::string& reference : references(marked.step.command)) {
       if (reference == "out" || pipeline.params.contains(reference) ||
-          pipeline.find_step(reference) || (marked.step.each && is_of_item(reference))) {
+          pipeline.find_step(reference) || (marked.step.each && is_of_item(reference)) ||
+          is_searched(marked.step, reference)) {
         continue;
       }
       return marked.run.error(
@@ -208,6 +253,7 @@ Result<void> check_references(const PipelineDefinition& pipeline,
           marked.step.name, reference, reference);
     }
     if (marked.step.each) TRY(check_each(pipeline, marked));
+    if (marked.step.search) TRY(check_search(pipeline, marked));
     if (marked.step.when) TRY(check_condition(pipeline, marked));
     for (const std::string& other : marked.step.after) {
       if (!pipeline.find_step(other)) {

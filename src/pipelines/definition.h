@@ -14,6 +14,7 @@
 #include "pipelines/command_template.h"
 #include "pipelines/condition.h"
 #include "pipelines/each.h"
+#include "pipelines/search/search.h"
 
 namespace slipway::pipelines {
 
@@ -34,6 +35,7 @@ struct StepDefinition {
   std::vector<CommandPiece> command;     // `run`, parsed
   std::optional<Condition> when;         // else the step, and what needs it, is skipped
   std::optional<Each> each;              // the command runs once for each item of a list
+  std::optional<Search> search;          // the command runs as trials; the best one's outputs stay
   std::optional<std::int64_t> parallel;  // items at the same time; unset: as many as can
   std::vector<std::string>
       after;  // steps that must have succeeded although nothing of theirs is read
@@ -51,6 +53,8 @@ struct StepDefinition {
 
   // A step without declared outputs is run for its effect, so it runs each time.
   bool cached() const { return cache.value_or(!outputs.empty()); }
+  // It is what its items or trials come to, and runs nothing itself.
+  bool has_items() const { return each || search; }
   bool operator==(const StepDefinition&) const = default;
 };
 

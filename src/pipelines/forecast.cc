@@ -64,6 +64,9 @@ class Forecaster {
     }
     if (definition.run.empty()) return say("waits", definition.approve);
     if (definition.each) return tell_items(step, told);
+    if (definition.search)
+      return say("depends", fmt::format("each of its {} trials runs unless it is in the cache",
+                                        definition.search->trials));
     return tell_command(step, {}, told);
   }
 

@@ -5,6 +5,8 @@
 #include <limits>
 #include <string_view>
 
+#include "pipelines/search/search_runner.h"
+
 namespace slipway::pipelines {
 namespace {
 
@@ -29,7 +31,8 @@ void wake_at(NextSteps& next, base::Timestamp time) {
   next.wake = next.wake ? std::min(*next.wake, time) : time;
 }
 
-// Of a running step with `each`, whose items are at `items`; true: none is to come any more.
+// Of a running step with `each` or `search`, whose items are at `items`; true: none is to come any
+// more.
 bool next_items(const StepDefinition& step, const std::vector<std::size_t>& items,
                 std::vector<StepRecord>& steps, bool cancelled, base::Timestamp now,
                 std::vector<std::size_t>& changed, NextSteps& next) {
@@ -74,9 +77,13 @@ NextSteps next_steps(const Plan& plan, std::vector<StepRecord>& steps, bool canc
   for (std::size_t i = 0; i < plan.steps.size(); ++i) {
     StepRecord& step = steps[i];
     const StepDefinition& definition = plan.steps[i].definition;
-    if (step.state == "running" && definition.each &&
-        next_items(definition, items[i], steps, cancelled, now, changed, next))
-      next.complete.push_back(i);
+    if (step.state == "running" && definition.has_items()) {
+      const bool grows = definition.search && (!cancelled || definition.always) &&
+                         trials_due(*definition.search, trials_at(steps, items[i])) > 0;
+      if (grows) next.growing.push_back(i);
+      if (next_items(definition, items[i], steps, cancelled, now, changed, next) && !grows)
+        next.complete.push_back(i);
+    }
     if (step.state != "pending" && step.state != "waiting") continue;
     end_if_it_can_not_run(plan.steps[i], steps, step, cancelled, now);
     if (step.is_over()) {

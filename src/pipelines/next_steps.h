@@ -16,14 +16,15 @@ struct NextSteps {
   std::optional<base::Timestamp> wake;  // when the next is tried again, or has waited too long
   bool is_waiting = false;              // for a person
   std::vector<std::size_t> expired;     // have waited for a person too long
-  std::vector<std::size_t> complete;    // steps with `each` of which no item is to come any more
+  std::vector<std::size_t> growing;     // steps with `search` that have trials to propose
+  std::vector<std::size_t> complete;    // steps of which no item or trial is to come any more
 };
 
 // Ends the steps that can't run any more ("skipped": one it needs did not succeed; "cancelled")
 // and returns those that can. `changed` gets the positions of the ended ones. A step with `always`
 // waits until all it needs is over, however it ended, and runs in a cancelled run, too. A step with
-// `each` is ready once, to become its items; then it is running until it is complete and somebody
-// ends it.
+// `each` or `search` is ready once, to become its items; then it is running until it is complete
+// and somebody ends it.
 NextSteps next_steps(const Plan& plan, std::vector<StepRecord>& steps, bool cancelled,
                      base::Timestamp now, std::vector<std::size_t>& changed);
 

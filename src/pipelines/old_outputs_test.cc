@@ -7,6 +7,7 @@
 
 #include "pipelines/pipelines.h"
 #include "pipelines/tables.h"
+#include "pipelines/testing/fake_trial_runs.h"
 #include "store/sqlite.h"
 #include "store/testing/temp_folder.h"
 
@@ -53,9 +54,10 @@ class OldOutputsTest : public ::testing::Test {
   NoInputs inputs_;
   const Secrets secrets_{{.values = {}, .folder = {}}};
   ProcessExecutor executor_;
+  FakeTrialRuns trial_runs_;
   base::Metrics metrics_;
   std::unique_ptr<store::Db> db_ = open_db(folder_.path() / "db", clock_, random_);
-  Pipelines pipelines_{*db_, clock_, clock_, random_, executor_, inputs_, secrets_};
+  Pipelines pipelines_{*db_, clock_, clock_, random_, executor_, inputs_, secrets_, trial_runs_};
   OldOutputs old_{*db_, clock_, metrics_, {.folder = folder_.path() / "runs"}};
 };
 

@@ -66,7 +66,7 @@ Pipelines::~Pipelines() { stop(); }
 
 Result<void> Pipelines::start(Options options) {
   options_ = std::move(options);
-  runner_.emplace(table_, wall_clock_, random_, executor_, inputs_, secrets_,
+  runner_.emplace(table_, wall_clock_, random_, executor_, inputs_, secrets_, trial_runs_,
                   StepRunner::Options{.folder = options_.folder,
                                       .url = options_.url,
                                       .path_prefix = options_.path_prefix,
@@ -356,7 +356,8 @@ Result<void> Pipelines::advance(const std::string& id) {
   for (std::size_t i = 0; i < run.steps.size(); ++i) {
     StepRecord& step = run.steps[i];
     if (step.state != "running") continue;
-    if (work.plan.steps[run.planned(i)].definition.each && !step.parent) continue;  // its items do
+    if (work.plan.steps[run.planned(i)].definition.has_items() && !step.parent)
+      continue;  // they do
     // The last server ended in it.
     step.state = "pending";
     --step.tries;
@@ -370,6 +371,10 @@ Result<void> Pipelines::advance(const std::string& id) {
     }
     if (!next.complete.empty()) {
       TRY(gather(work, next.complete));
+      continue;
+    }
+    if (!next.growing.empty() && !is_stopping()) {
+      TRY(grow(work, next.growing));
       continue;
     }
     if (!is_stopping() && TRY(begin(work, next.ready))) continue;
@@ -406,7 +411,7 @@ Result<std::vector<Place>> Pipelines::settle(Work& work, const std::vector<std::
       impossible = places_.impossible(place);
     }
     // What may wait long for its place is answered from cache without one.
-    const bool has_no_process = definition.run.empty() || (definition.each && !is_item);
+    const bool has_no_process = definition.run.empty() || (definition.has_items() && !is_item);
     const bool is_first =
         (has_no_process || !definition.pool.empty()) && work.settled.insert(position).second;
     bool is_settled = false;
@@ -477,10 +482,12 @@ void Pipelines::launch(Work& work, const std::vector<std::size_t>& positions) {
     work.in_flight.emplace(
         position, [this, &work, position, step = work.run.steps[position],
                    &definition = work.plan.steps[work.run.planned(position)].definition,
-                   command = runner_->command_for(work.run, position, work.plan, work.project)] {
+                   command = runner_->command_for(work.run, position, work.plan, work.project),
+                   trial = runner_->trial_of(work.run, position, work.plan)] {
           const auto cancelled = [&] { return !definition.always && is_cancelled(work.run.id); };
           auto ended = runner_->run(
-              command, step, definition, [&] { return is_stopping() || cancelled(); }, cancelled);
+              command, step, definition, trial, [&] { return is_stopping() || cancelled(); },
+              cancelled);
           base::MutexLock lock(mutex_);
           work.ended.emplace_back(position, std::move(ended));
           places_.give_back(work.run.id, position);
@@ -517,9 +524,22 @@ Result<void> Pipelines::read_answers(Work& work) {
   return {};
 }
 
+Result<void> Pipelines::grow(Work& work, const std::vector<std::size_t>& positions) {
+  for (const std::size_t position : positions) {
+    const std::size_t known = work.run.items(position).size();
+    if (const auto proposed = runner_->propose(work.run, position, work.plan)) {
+      TRY(table_.add_items(work.run, position, known));
+    } else {
+      end_badly(work.run.steps[position], proposed.error().message, wall_clock_.now());
+      work.unsaved.push_back(position);
+    }
+  }
+  return {};
+}
+
 Result<void> Pipelines::gather(Work& work, const std::vector<std::size_t>& positions) {
   for (const std::size_t position : positions) {
-    if (const auto gathered = runner_->gather(work.run, position); !gathered)
+    if (const auto gathered = runner_->gather(work.run, position, work.plan); !gathered)
       end_badly(work.run.steps[position], gathered.error().message, wall_clock_.now());
     work.unsaved.push_back(position);
   }

@@ -24,6 +24,7 @@
 #include "pipelines/pool_table.h"
 #include "pipelines/run_record.h"
 #include "pipelines/run_table.h"
+#include "pipelines/search/trial_runs.h"
 #include "pipelines/secrets.h"
 #include "pipelines/step_runner.h"
 #include "store/db.h"
@@ -55,7 +56,8 @@ class Pipelines {
     std::size_t items_max = 1000;        // of one step
   };
   Pipelines(store::Db& db, const base::Clock& event_clock, const base::Clock& wall_clock,
-            base::Random& random, Executor& executor, InputDigests& inputs, const Secrets& secrets)
+            base::Random& random, Executor& executor, InputDigests& inputs, const Secrets& secrets,
+            TrialRuns& trial_runs)
       : db_(db),
         table_(db),
         pool_table_(db),
@@ -64,7 +66,8 @@ class Pipelines {
         random_(random),
         executor_(executor),
         inputs_(inputs),
-        secrets_(secrets) {}
+        secrets_(secrets),
+        trial_runs_(trial_runs) {}
   ~Pipelines();  // stop()
 
   // Takes up what was queued or running when the last server ended. With runs_parallel_max 0
@@ -104,6 +107,11 @@ class Pipelines {
   Result<std::vector<RunRecord>> runs(const std::string& pipeline, const std::string& state,
                                       std::size_t limit, Steps steps = Steps::kNone);
   Result<std::vector<std::string>> active_runs();  // ids, oldest first
+  // Searches, of the newest runs first. An empty pipeline: any.
+  Result<std::vector<RunTable::SearchOfRun>> searches(const std::string& pipeline,
+                                                      std::size_t limit) {
+    return table_.newest_searches(pipeline, limit);
+  }
   // Steps with `always` still run. kFailedPrecondition: it is over.
   Result<RunRecord> cancel(const std::string& id);
   // What a person says to a step with `approve`: it succeeds, or it is refused as by a gate.
@@ -150,6 +158,8 @@ class Pipelines {
   std::optional<std::string> take(bool wait);
   void execute(const std::string& id);
   Result<void> advance(const std::string& id);
+  // Adds the trials that are due.
+  Result<void> grow(Work& work, const std::vector<std::size_t>& positions);
   // Ends the steps whose items are over.
   Result<void> gather(Work& work, const std::vector<std::size_t>& positions);
   // Of ready steps, those that have to wait for a place; the others are over at once, wait for a
@@ -175,6 +185,7 @@ class Pipelines {
   Executor& executor_;
   InputDigests& inputs_;
   const Secrets& secrets_;
+  TrialRuns& trial_runs_;
   Options options_;
   std::optional<StepRunner> runner_;
 

@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "pipelines/tables.h"
+#include "pipelines/testing/fake_trial_runs.h"
 #include "store/file_system.h"
 #include "store/sqlite.h"
 #include "store/testing/temp_folder.h"
@@ -34,7 +35,7 @@ class PipelinesTest : public ::testing::Test {
 
   std::unique_ptr<Pipelines> open(std::size_t workers = 0) {
     auto pipelines = std::make_unique<Pipelines>(*db_, event_clock_, clock_, random_, executor_,
-                                                 inputs_, secrets_);
+                                                 inputs_, secrets_, trial_runs_);
     MUST(pipelines->start(
         {.folder = folder_.path() / "runs", .url = "http://here", .runs_parallel_max = workers}));
     return pipelines;
@@ -64,6 +65,7 @@ class PipelinesTest : public ::testing::Test {
   NoInputs inputs_;
   const Secrets secrets_{{.values = {{"KEY", "hunter22"}}, .folder = {}}};
   ProcessExecutor executor_;
+  FakeTrialRuns trial_runs_;
   std::unique_ptr<store::Db> db_ = open_db(folder_.path() / "db", clock_, random_);
 };
 

@@ -30,7 +30,12 @@ JsonObject StepRecord::to_json() const {
   object["cache_key"] = cache_key;
   object["key"] = key_document;
   object["outputs"] = manifest;
-  if (parent) object["item"] = base::parse_json(value).value_or(nullptr);
+  if (!value.empty())
+    object[parent ? "item" : "search"] = base::parse_json(value).value_or(nullptr);
+  if (!tracked_run.empty()) {
+    object["tracked_run"] = tracked_run;
+    object["score"] = score ? Json(*score) : Json(nullptr);
+  }
   object["exit_code"] = exit_code ? Json(*exit_code) : Json(nullptr);
   object["not_before"] = or_null(not_before);
   JsonArray earlier;
@@ -73,11 +78,32 @@ std::vector<std::size_t> RunRecord::items(std::size_t step) const {
   return positions;
 }
 
+std::optional<std::size_t> RunRecord::best_trial(std::size_t step) const {
+  const auto search = base::parse_json_object(steps[step].value);
+  if (!search) return std::nullopt;
+  const auto goal = base::find_string(*search, "goal");
+  const bool maximizes = goal && *goal == "maximize";
+  std::optional<std::size_t> best;
+  for (const std::size_t item : items(step)) {
+    if (!steps[item].is_good() || !steps[item].score) continue;
+    const double score = *steps[item].score;
+    if (!best || (maximizes ? score > *steps[*best].score : score < *steps[*best].score))
+      best = item;
+  }
+  return best;
+}
+
 JsonObject RunRecord::to_json() const {
   JsonObject object = summary();
   JsonArray list;
   for (std::size_t i = 0; i < steps.size() && !steps[i].parent; ++i) {
     JsonObject step = steps[i].to_json();
+    if (const auto best = best_trial(i)) {
+      step["best"] = JsonObject{{"name", steps[*best].name},
+                                {"score", *steps[*best].score},
+                                {"params", base::parse_json(steps[*best].value).value_or(nullptr)},
+                                {"tracked_run", steps[*best].tracked_run}};
+    }
     JsonArray below;
     for (const std::size_t item : items(i)) below.push_back(steps[item].to_json());
     if (!below.empty()) step["items"] = std::move(below);

@@ -34,11 +34,14 @@ struct StepRecord {
   std::optional<base::Timestamp> started, finished;
   std::vector<EarlierTry> earlier_tries;  // oldest first
   std::vector<std::string> needs;         // steps that it comes after; only where a run is told
-  // Of an item of a step with `each`: the step's position, which of its items, and the item as
-  // JSON.
+  // Of an item of a step with `each`, or a trial of one with `search`: the step's position, which
+  // of its items, and the item as JSON. Of a step with `search`: what it says, as JSON.
   std::optional<std::size_t> parent;
   std::size_t item = 0;
   std::string value;
+  // Of a search and its trials.
+  std::string tracked_run;      // id
+  std::optional<double> score;  // of a trial that came to its end; of a search, the best
 
   bool is_good() const { return state == "succeeded" || state == "cached"; }
   bool is_over() const { return state != "pending" && state != "running" && state != "waiting"; }
@@ -58,7 +61,7 @@ struct RunRecord {
   std::optional<base::Timestamp> finished;
   std::string outputs = "kept";  // | leaving | removing | gone: what it wrote (old_outputs.h)
   // Those of the plan, in its order; behind them items as they have become known, those of one step
-  // together and in order.
+  // in order.
   std::vector<StepRecord> steps;
 
   bool is_over() const { return state != "queued" && state != "running"; }
@@ -67,8 +70,10 @@ struct RunRecord {
     return steps[position].parent.value_or(position);
   }
   std::vector<std::size_t> items(std::size_t step) const;  // positions
-  JsonObject summary() const;                              // without its steps
-  JsonObject to_json() const;                              // items below their steps
+  // Of a search: the position of the trial that is the best so far, of equals the first.
+  std::optional<std::size_t> best_trial(std::size_t step) const;
+  JsonObject summary() const;  // without its steps
+  JsonObject to_json() const;  // items below their steps
 };
 
 }  // namespace slipway::pipelines

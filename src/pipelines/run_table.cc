@@ -88,7 +88,7 @@ Result<StoredRun> RunTable::find(const std::string& id) {
     TRY(reader.query(
         "SELECT name, state, command, cache_key, key_document, reason, exit_code, folder, "
         "manifest, manifest_digest, tries, not_before, started_at, finished_at, parent, item, "
-        "value FROM pipeline_steps WHERE run = ? ORDER BY position",
+        "value, tracked_run, score FROM pipeline_steps WHERE run = ? ORDER BY position",
         {id}, [&](const store::Row& row) {
           StepRecord step{.name = row.string(0),
                           .state = row.string(1),
@@ -109,6 +109,8 @@ Result<StoredRun> RunTable::find(const std::string& id) {
           if (!row.is_null(14)) step.parent = static_cast<std::size_t>(row.int64(14));
           step.item = static_cast<std::size_t>(row.int64(15));
           step.value = row.string(16);
+          step.tracked_run = row.string(17);
+          if (!row.is_null(18)) step.score = row.real(18);
           found->record.steps.push_back(std::move(step));
         }));
     return reader.query(
@@ -185,11 +187,14 @@ Result<std::vector<RunTable::Kept>> RunTable::with_key(const std::string& cache_
   std::vector<Kept> found;
   TRY(db_.read([&](store::Reader& reader) {
     return reader.query(
-        "SELECT run, folder, manifest FROM pipeline_steps WHERE cache_key = ? AND state = "
+        "SELECT run, folder, manifest, tracked_run FROM pipeline_steps WHERE cache_key = ? AND "
+        "state = "
         "'succeeded' ORDER BY finished_at DESC LIMIT 5",
         {cache_key}, [&](const store::Row& row) {
-          found.push_back(
-              {.run = row.string(0), .folder = row.string(1), .manifest = row.string(2)});
+          found.push_back({.run = row.string(0),
+                           .folder = row.string(1),
+                           .manifest = row.string(2),
+                           .tracked_run = row.string(3)});
         });
   }));
   return found;
@@ -210,6 +215,32 @@ Result<std::optional<RunTable::KeyOfRun>> RunTable::newest_key(const std::string
   if (found) key = KeyOfRun{.run = found->first, .document = {}};
   if (key) key->document = TRY(object_or_empty(found->second));
   return key;
+}
+
+Result<std::vector<RunTable::SearchOfRun>> RunTable::newest_searches(const std::string& pipeline,
+                                                                     std::size_t limit) {
+  std::vector<SearchOfRun> found;
+  TRY(db_.read([&](store::Reader& reader) {
+    return reader.query(
+        "SELECT s.run, r.pipeline, s.name, s.state, s.reason, s.value, s.tracked_run, s.score, "
+        "s.started_at, s.finished_at, (SELECT COUNT(*) FROM pipeline_steps t WHERE t.run = s.run "
+        "AND t.parent = s.position) FROM pipeline_steps s JOIN pipeline_runs r ON r.id = s.run "
+        "WHERE s.parent IS NULL AND s.tracked_run <> '' AND (? = '' OR r.pipeline = ?) ORDER BY "
+        "r.created_at DESC, r.id DESC, s.position LIMIT ?",
+        {pipeline, pipeline, limit}, [&](const store::Row& row) {
+          StepRecord step{.name = row.string(2), .state = row.string(3), .reason = row.string(4)};
+          step.value = row.string(5);
+          step.tracked_run = row.string(6);
+          if (!row.is_null(7)) step.score = row.real(7);
+          if (!row.is_null(8)) step.started = row.time(8);
+          if (!row.is_null(9)) step.finished = row.time(9);
+          found.push_back({.run = row.string(0),
+                           .pipeline = row.string(1),
+                           .step = std::move(step),
+                           .trials = row.int64(10)});
+        });
+  }));
+  return found;
 }
 
 Result<void> RunTable::save_state(const RunRecord& run) {
@@ -234,10 +265,11 @@ Result<void> RunTable::save_steps(const RunRecord& run, const std::vector<std::s
       TRY(tx.execute(
           "UPDATE pipeline_steps SET state = ?, command = ?, cache_key = ?, key_document = ?, "
           "reason = ?, exit_code = ?, folder = ?, manifest = ?, manifest_digest = ?, tries = ?, "
-          "not_before = ?, started_at = ?, finished_at = ? WHERE run = ? AND position = ?",
+          "not_before = ?, started_at = ?, finished_at = ?, tracked_run = ?, score = ? WHERE run = "
+          "? AND position = ?",
           {step.state, step.command, step.cache_key, key, step.reason, step.exit_code, step.folder,
            manifest, step.manifest_digest, step.tries, step.not_before, step.started, step.finished,
-           run.id, position}));
+           step.tracked_run, step.score, run.id, position}));
       if (step.state == "pending" && step.started && step.finished) {  // to be tried again
         TRY(tx.execute(
             "INSERT INTO pipeline_tries(run, step, started_at, finished_at, exit_code, reason) "
@@ -256,18 +288,23 @@ Result<void> RunTable::save_steps(const RunRecord& run, const std::vector<std::s
   });
 }
 
-Result<void> RunTable::add_items(const RunRecord& run, std::size_t position) {
+Result<void> RunTable::add_items(const RunRecord& run, std::size_t position, std::size_t known) {
   const StepRecord& step = run.steps[position];
   return db_.write([&](store::Tx& tx) -> Result<void> {
     TRY(tx.execute(
-        "UPDATE pipeline_steps SET state = ?, started_at = ? WHERE run = ? AND position = ?",
-        {step.state, step.started, run.id, position}));
-    for (const std::size_t item : run.items(position)) {
+        "UPDATE pipeline_steps SET state = ?, started_at = ?, value = ?, tracked_run = ? WHERE run "
+        "= ? AND position = ?",
+        {step.state, step.started, step.value, step.tracked_run, run.id, position}));
+    const std::vector<std::size_t> items = run.items(position);
+    for (std::size_t i = known; i < items.size(); ++i) {
+      const std::size_t item = items[i];
       const StepRecord& added = run.steps[item];
       TRY(tx.execute(
-          "INSERT INTO pipeline_steps(run, position, name, state, parent, item, value) VALUES(?, "
-          "?, ?, ?, ?, ?, ?) ON CONFLICT(workspace, run, position) DO NOTHING",
-          {run.id, item, added.name, added.state, position, added.item, added.value}));
+          "INSERT INTO pipeline_steps(run, position, name, state, parent, item, value, "
+          "tracked_run) VALUES(?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(workspace, run, position) DO "
+          "NOTHING",
+          {run.id, item, added.name, added.state, position, added.item, added.value,
+           added.tracked_run}));
     }
     return {};
   });

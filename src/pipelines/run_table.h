@@ -31,7 +31,7 @@ class RunTable {
   Result<void> add_steps(std::vector<RunRecord>& runs);
   Result<std::vector<std::string>> active();  // oldest first
   struct Kept {
-    std::string run, folder, manifest;
+    std::string run, folder, manifest, tracked_run;
   };
   // Of the newest steps that succeeded with this key.
   Result<std::vector<Kept>> with_key(const std::string& cache_key);
@@ -44,11 +44,19 @@ class RunTable {
   Result<std::optional<KeyOfRun>> newest_key(const std::string& pipeline, const std::string& step,
                                              base::Timestamp before);
 
+  // Steps with `search` that were begun, of the newest runs first. An empty pipeline: any.
+  struct SearchOfRun {
+    std::string run, pipeline;
+    StepRecord step;
+    std::int64_t trials = 0;  // that were proposed
+  };
+  Result<std::vector<SearchOfRun>> newest_searches(const std::string& pipeline, std::size_t limit);
+
   Result<void> save_state(const RunRecord& run);
   // Those steps at once: all of them are kept or none.
   Result<void> save_steps(const RunRecord& run, const std::vector<std::size_t>& positions);
-  // A step that has become the items it has now.
-  Result<void> add_items(const RunRecord& run, std::size_t position);
+  // A step that has become the items it has now, of which the first `known` are on record.
+  Result<void> add_items(const RunRecord& run, std::size_t position, std::size_t known = 0);
   // Answers a step that waits for a person. kFailedPrecondition: it doesn't.
   Result<void> answer(const std::string& id, const StepRecord& step, const std::string& actor);
   // Makes an ended run a queued one, in which all that isn't good is pending again.

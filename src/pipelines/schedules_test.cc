@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "pipelines/tables.h"
+#include "pipelines/testing/fake_trial_runs.h"
 #include "store/events.h"
 #include "store/sqlite.h"
 #include "store/testing/temp_folder.h"
@@ -33,8 +34,8 @@ class SchedulesTest : public ::testing::Test {
  protected:
   SchedulesTest() {
     MUST(db_->migrate({migrations()}));
-    pipelines_ =
-        std::make_unique<Pipelines>(*db_, clock_, clock_, random_, executor_, inputs_, secrets_);
+    pipelines_ = std::make_unique<Pipelines>(*db_, clock_, clock_, random_, executor_, inputs_,
+                                             secrets_, trial_runs_);
     MUST(pipelines_->start({.folder = folder_.path() / "runs", .runs_parallel_max = 0}));
     MUST(pipelines_->apply(MUST(parse_pipelines(kPipeline)), folder_.path(), "ann"));
     open();
@@ -70,6 +71,7 @@ class SchedulesTest : public ::testing::Test {
   NoInputs inputs_;
   const Secrets secrets_{{.values = {}, .folder = {}}};
   ProcessExecutor executor_;
+  FakeTrialRuns trial_runs_;
   std::unique_ptr<store::Db> db_ = open_db(folder_.path() / "db", clock_, random_);
   std::unique_ptr<Pipelines> pipelines_;
   std::unique_ptr<Schedules> schedules_;
@@ -254,7 +256,7 @@ TEST_F(SchedulesTest, DeadlinesThatAreNotKeptAreTold) {
 // Prints how late a run is against its schedule; it is right at whatever speed.
 TEST_F(SchedulesTest, WakesAtTheTime) {
   base::SystemClock wall;
-  Pipelines pipelines(*db_, wall, wall, random_, executor_, inputs_, secrets_);
+  Pipelines pipelines(*db_, wall, wall, random_, executor_, inputs_, secrets_, trial_runs_);
   MUST(pipelines.start({.folder = folder_.path() / "wall", .runs_parallel_max = 0}));
   Schedules schedules(*db_, pipelines, wall, wall, random_, {});
   const auto parsed =

@@ -61,7 +61,8 @@ Result<std::optional<KeptOutputs>> find_kept(RunTable& table, const std::string&
     found = KeptOutputs{.run = std::move(kept.run),
                         .folder = std::move(kept.folder),
                         .manifest = std::move(*manifest),
-                        .manifest_digest = base::sha256_hex(kept.manifest)};
+                        .manifest_digest = base::sha256_hex(kept.manifest),
+                        .tracked_run = std::move(kept.tracked_run)};
     break;
   }
   return found;

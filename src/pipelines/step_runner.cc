@@ -33,6 +33,16 @@ const StepRecord& find_step(const RunRecord& run, const std::string& name) {
   return *found;
 }
 
+// What stands for an item or a trial's values in a command.
+Result<std::map<std::string, std::string>> texts_of_item(const StepDefinition& definition,
+                                                         const std::string& value) {
+  if (!definition.search) return item_texts(definition.command, value);
+  const Space& space = definition.search->space;
+  auto texts = texts_of(space, TRY(point_of(space, value)));
+  texts["item"] = value;
+  return texts;
+}
+
 }  // namespace
 
 JsonObject StepRunner::find_source(const fs::path& project, const std::string& run) {
@@ -51,15 +61,24 @@ JsonObject StepRunner::find_source(const fs::path& project, const std::string& r
       {"commit", text->substr(0, 40)}, {"dirty", text->size() > 41}, {"folder", project.string()}};
 }
 
-Result<bool> StepRunner::answer_from_cache(StepRecord& step) {
+Result<bool> StepRunner::answer_from_cache(RunRecord& run, std::size_t position,
+                                           const StepDefinition& definition) {
+  StepRecord& step = run.steps[position];
   auto kept = TRY(find_kept(table_, step.cache_key));
   if (!kept) return false;
+  if (definition.search) {
+    const auto score = searches_.score(*definition.search, kept->folder, kept->tracked_run);
+    if (!score) return false;  // it was another metric then, or its run is deleted
+    step.score = *score;
+    TRY(searches_.track(SearchRunner::tracked(run, position, *definition.search)));
+  }
   step.state = "cached";
   step.folder = std::move(kept->folder);
   step.manifest_digest = std::move(kept->manifest_digest);
   step.manifest = std::move(kept->manifest);
   step.reason = "nothing it depends on has changed";
   step.exit_code = 0;
+  if (definition.search) searches_.end(step, *definition.search);
   return true;
 }
 
@@ -120,6 +139,7 @@ Result<bool> StepRunner::settle(RunRecord& run, std::size_t position, const Plan
   step.not_before.reset();
   step.reason.clear();
   step.exit_code.reset();
+  step.score.reset();
   if (definition.when && !step.parent && end_by_condition(run, step, plan, planned)) return true;
   if (definition.run.empty()) {
     step.state = "waiting";
@@ -130,6 +150,11 @@ Result<bool> StepRunner::settle(RunRecord& run, std::size_t position, const Plan
     expand(run, position, plan, planned);
     return true;
   }
+  if (definition.search && !step.parent) {
+    if (const auto begun = searches_.begin(step, *definition.search); !begun)
+      end(step, "failed", begun.error().message, wall_clock_.now());
+    return true;
+  }
   const auto declared = declared_digests(definition, project, inputs_);
   if (!declared) {
     end(step, "failed", declared.error().message, wall_clock_.now());
@@ -137,7 +162,7 @@ Result<bool> StepRunner::settle(RunRecord& run, std::size_t position, const Plan
   }
   std::map<std::string, std::string> item, outputs_of;
   if (step.parent) {
-    auto texts = item_texts(definition.command, step.value);
+    auto texts = texts_of_item(definition, step.value);
     if (!texts) {
       end(step, "failed", texts.error().message, wall_clock_.now());
       return true;
@@ -155,7 +180,7 @@ Result<bool> StepRunner::settle(RunRecord& run, std::size_t position, const Plan
   step.cache_key = key.digest;
   step.key_document = std::move(key.document);
   step.command = command_of(plan, planned, [&](const std::string& name) { return texts[name]; });
-  if (definition.cached() && TRY(answer_from_cache(step))) {
+  if (definition.cached() && TRY(answer_from_cache(run, position, definition))) {
     step.finished = wall_clock_.now();
     return true;
   }
@@ -166,6 +191,7 @@ Result<void> StepRunner::begin(RunRecord& run, std::size_t position, const Plan&
                                const fs::path& project) {
   if (TRY(settle(run, position, plan, project))) return {};
   StepRecord& step = run.steps[position];
+  if (plan.steps[run.planned(position)].definition.search) TRY(searches_.renew(step));
   const fs::path own = folder_of(run, position);
   std::error_code ignored;
   fs::remove_all(own, ignored);  // of a try before
@@ -176,10 +202,20 @@ Result<void> StepRunner::begin(RunRecord& run, std::size_t position, const Plan&
   return {};
 }
 
-Result<void> StepRunner::gather(RunRecord& run, std::size_t position) {
+Result<void> StepRunner::propose(RunRecord& run, std::size_t position, const Plan& plan) {
+  return searches_.propose(run, position, *plan.steps[position].definition.search);
+}
+
+Result<void> StepRunner::gather(RunRecord& run, std::size_t position, const Plan& plan) {
+  run.steps[position].finished = wall_clock_.now();
+  const auto& search = plan.steps[position].definition.search;
+  if (!search) return gather_items(run, position);
+  return searches_.gather(run, position, *search, folder_of(run, position) / "best");
+}
+
+Result<void> StepRunner::gather_items(RunRecord& run, std::size_t position) {
   StepRecord& step = run.steps[position];
   const fs::path own = folder_of(run, position);
-  step.finished = wall_clock_.now();
   ItemsEnd ended = end_of_items(run, position);
   step.state = std::move(ended.state);
   step.reason = std::move(ended.reason);
@@ -233,6 +269,8 @@ Command StepRunner::command_for(const RunRecord& run, std::size_t position, cons
   if (step.parent) {
     environment["SLIPWAY_ITEM"] = step.value;
     environment["SLIPWAY_ITEM_INDEX"] = fmt::format("{}", step.item);
+    // The mlflow client goes on with this run instead of making one.
+    if (!step.tracked_run.empty()) environment["MLFLOW_RUN_ID"] = step.tracked_run;
   }
   if (definition.always) {
     const RunEnd so_far = end_of(run.steps);
@@ -253,10 +291,43 @@ Result<Exit> StepRunner::run_with_secrets(Command command, const StepDefinition&
   return executor_.run(command, should_stop);
 }
 
+std::optional<TrialRun> StepRunner::trial_of(const RunRecord& run, std::size_t position,
+                                             const Plan& plan) {
+  const auto& search = plan.steps[run.planned(position)].definition.search;
+  if (!search) return std::nullopt;
+  return SearchRunner::tracked(run, position, *search);
+}
+
 std::optional<StepRecord> StepRunner::run(Command command, StepRecord step,
                                           const StepDefinition& definition,
+                                          const std::optional<TrialRun>& trial,
                                           const std::function<bool()>& should_stop,
                                           const std::function<bool()>& is_cancelled) {
+  if (trial) {
+    if (const auto tracked = searches_.track(*trial); !tracked) {
+      end(step, "failed", "it can't be tracked: " + tracked.error().message, wall_clock_.now());
+      return step;
+    }
+  }
+  auto ended =
+      run_command(std::move(command), std::move(step), definition, should_stop, is_cancelled);
+  if (trial && ended) searches_.end(*ended, *definition.search);
+  return ended;
+}
+
+Result<void> StepRunner::take_outputs(StepRecord& step, const StepDefinition& definition) {
+  JsonObject manifest = TRY(make_manifest(step.folder, definition));
+  if (definition.search)
+    step.score = TRY(searches_.score(*definition.search, step.folder, step.tracked_run));
+  step.manifest_digest = base::sha256_hex(base::to_text(manifest));
+  step.manifest = std::move(manifest);
+  return {};
+}
+
+std::optional<StepRecord> StepRunner::run_command(Command command, StepRecord step,
+                                                  const StepDefinition& definition,
+                                                  const std::function<bool()>& should_stop,
+                                                  const std::function<bool()>& is_cancelled) {
   const auto exit = run_with_secrets(std::move(command), definition, should_stop);
   step.finished = wall_clock_.now();
   step.state = "failed";
@@ -277,12 +348,10 @@ std::optional<StepRecord> StepRunner::run(Command command, StepRecord step,
     }
     if (exit->code != 0) {
       step.reason = fmt::format("exit code {}: see the step's log", exit->code);
-    } else if (auto manifest = make_manifest(step.folder, definition); !manifest) {
-      step.reason = manifest.error().message;
+    } else if (const auto taken = take_outputs(step, definition); !taken) {
+      step.reason = taken.error().message;
     } else {
       step.state = "succeeded";
-      step.manifest_digest = base::sha256_hex(base::to_text(*manifest));
-      step.manifest = std::move(*manifest);
       return step;
     }
   }

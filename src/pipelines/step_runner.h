@@ -13,6 +13,7 @@
 #include "pipelines/next_steps.h"
 #include "pipelines/plan.h"
 #include "pipelines/run_table.h"
+#include "pipelines/search/search_runner.h"
 #include "pipelines/secrets.h"
 
 namespace slipway::pipelines {
@@ -27,14 +28,16 @@ class StepRunner {
   };
   // What is given must outlive it.
   StepRunner(RunTable& table, const base::Clock& wall_clock, base::Random& random,
-             Executor& executor, InputDigests& inputs, const Secrets& secrets, Options options)
+             Executor& executor, InputDigests& inputs, const Secrets& secrets,
+             TrialRuns& trial_runs, Options options)
       : table_(table),
         wall_clock_(wall_clock),
         random_(random),
         executor_(executor),
         inputs_(inputs),
         secrets_(secrets),
-        options_(std::move(options)) {}
+        options_(std::move(options)),
+        searches_(trial_runs, random, options_.items_max) {}
 
   std::filesystem::path log_of(const std::string& run, const std::string& step) const {
     return options_.folder / run / (step + ".log");
@@ -55,18 +58,26 @@ class StepRunner {
   Result<void> begin(RunRecord& run, std::size_t position, const Plan& plan,
                      const std::filesystem::path& project);
 
+  // Adds the trials that are due of a running search, behind the other steps.
+  Result<void> propose(RunRecord& run, std::size_t position, const Plan& plan);
+
   // Ends a step of which no item is to come any more: with a folder that has the outputs of each in
-  // order, and the list of them (`items.json`).
-  Result<void> gather(RunRecord& run, std::size_t position);
+  // order, and the list of them (`items.json`); a search with the best trial's outputs.
+  Result<void> gather(RunRecord& run, std::size_t position, const Plan& plan);
 
   // What a running step runs, without its secrets.
   Command command_for(const RunRecord& run, std::size_t position, const Plan& plan,
                       const std::filesystem::path& project) const;
 
+  // What a running step is tracked as; nothing: it is no trial.
+  static std::optional<TrialRun> trial_of(const RunRecord& run, std::size_t position,
+                                          const Plan& plan);
+
   // Runs the command of a running step, with its secrets, and waits; returns the step as it is
   // then: over, or pending when it is tried again. Nothing: it was stopped although `is_cancelled`
   // says no.
   std::optional<StepRecord> run(Command command, StepRecord step, const StepDefinition& definition,
+                                const std::optional<TrialRun>& trial,
                                 const std::function<bool()>& should_stop,
                                 const std::function<bool()>& is_cancelled);
 
@@ -77,9 +88,17 @@ class StepRunner {
                         const PlannedStep& planned);
   // Makes a step the items that it has, or ends it.
   void expand(RunRecord& run, std::size_t position, const Plan& plan, const PlannedStep& planned);
+  Result<void> gather_items(RunRecord& run, std::size_t position);
+  std::optional<StepRecord> run_command(Command command, StepRecord step,
+                                        const StepDefinition& definition,
+                                        const std::function<bool()>& should_stop,
+                                        const std::function<bool()>& is_cancelled);
+  // Takes what a command that ended well has written.
+  Result<void> take_outputs(StepRecord& step, const StepDefinition& definition);
   Result<Exit> run_with_secrets(Command command, const StepDefinition& definition,
                                 const std::function<bool()>& should_stop);
-  Result<bool> answer_from_cache(StepRecord& step);
+  Result<bool> answer_from_cache(RunRecord& run, std::size_t position,
+                                 const StepDefinition& definition);
 
   RunTable& table_;
   const base::Clock& wall_clock_;
@@ -88,6 +107,7 @@ class StepRunner {
   InputDigests& inputs_;
   const Secrets& secrets_;
   const Options options_;
+  SearchRunner searches_;
 };
 
 }  // namespace slipway::pipelines

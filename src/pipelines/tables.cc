@@ -152,6 +152,13 @@ ALTER TABLE pipeline_steps ADD COLUMN item INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE pipeline_steps ADD COLUMN value TEXT NOT NULL DEFAULT ''
 )sql";
 
+// Trials of a search: items that are tracked as runs and have a value.
+constexpr std::string_view kTrials = R"sql(
+ALTER TABLE pipeline_steps ADD COLUMN tracked_run TEXT NOT NULL DEFAULT '';
+ALTER TABLE pipeline_steps ADD COLUMN score REAL;
+CREATE INDEX pipeline_searches ON pipeline_steps(run) WHERE parent IS NULL AND tracked_run <> ''
+)sql";
+
 }  // namespace
 
 store::RoomMigrations migrations() {
@@ -163,7 +170,8 @@ store::RoomMigrations migrations() {
            {5, kOutputs},
            {6, kEarlierTries},
            {7, kPools},
-           {8, kItems}}};
+           {8, kItems},
+           {9, kTrials}}};
 }
 
 }  // namespace slipway::pipelines

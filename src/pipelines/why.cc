@@ -44,7 +44,7 @@ std::string count_of_items(const RunRecord& run, const StepRecord& step) {
 
 Result<std::string> why_it_is_so(RunTable& table, const RunRecord& run, const StepRecord& step,
                                  const StepDefinition& definition) {
-  const bool has_items = definition.each && !step.parent;
+  const bool has_items = definition.has_items() && !step.parent;
   if (step.state == "cached" && !has_items) {
     std::filesystem::path folder = std::filesystem::path(step.folder).parent_path();
     if (step.parent) folder = folder.parent_path();

@@ -187,7 +187,7 @@ Result<Run> Runs::create(const Draft& draft) {
     by_key.insert_or_assign(std::move(tag.key),
                             cut_value(std::move(tag.value), kTagValueLengthMax));
   }
-  Run run{.id = random_.hex(),
+  Run run{.id = draft.id.empty() ? random_.hex() : draft.id,
           .experiment_id = std::to_string(experiment),
           .name = by_key.at(std::string(kNameTag)),
           .user = std::move(user),

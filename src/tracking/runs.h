@@ -31,6 +31,7 @@ class Runs {
     std::string name;                      // empty: the tag mlflow.runName, or a random one
     std::optional<std::int64_t> start_ms;  // now when left out
     std::vector<KeyValue> tags;
+    std::string id = {};  // 32 hex digits that no run has; empty: random ones
   };
   // kNotFound: no such experiment. kFailedPrecondition: it is deleted. kInvalidArgument: name and
   // tag disagree.

@@ -113,6 +113,8 @@ pipelines:
       - {name: ask, approve: Is it good, after: [a], timeout: 72h}
       - {name: e, run: "echo {item.n}", after: [a], each: [{n: 1}, {n: x}], parallel: 2}
       - {name: f, run: "echo {item}", each: "{a/a#list}"}
+      - {name: s, run: "echo {rate} {kind} {depth} > {out}/m.json", outputs: [m.json], after: [a], search: {method: tpe, trials: 9, parallel: 3, metric: m.json#auc, goal: maximize, seed: 7,
+         space: {rate: {low: 0.0001, high: 0.3, log: true}, kind: {choices: [a, 1]}, depth: {low: 2, high: 10, step: 2}}, max_failed: 5, experiment: found}}
       - {name: b, run: "cat {a}/a", after: [a], retry: 1, always: true, when: "{rounds} >= 60 and {run.state} != 'failed'"}
 endpoints:
   late:
@@ -194,6 +196,9 @@ def every_key() -> sw.Project:
                 secrets=["KEY"], pool="gpu", slots=2, timeout=dt.timedelta(hours=1), retry=sw.Retry(times=2, after="10s", factor=3, at_most=dt.timedelta(hours=1)), cache=False),
         sw.Step("ask", approve="Is it good", after=["a"], timeout="72h"),
         sw.Step("e", "echo {item.n}", after=["a"], each=[{"n": 1}, {"n": "x"}], parallel=2), sw.Step("f", "echo {item}", each="{a/a#list}"),
+        sw.Step("s", "echo {rate} {kind} {depth} > {out}/m.json", outputs=["m.json"], after=["a"], search=sw.Search(
+            method="tpe", trials=9, parallel=3, metric="m.json#auc", goal="maximize", seed=7, max_failed=5, experiment="found",
+            space={"rate": sw.Range(1e-4, 0.3, log=True), "kind": sw.Choices(["a", 1]), "depth": sw.Range(2, 10, step=2)})),
         sw.Step("b", "cat {a}/a", after=["a"], retry=1, always=True, when="{rounds} >= 60 and {run.state} != 'failed'")], priority=5)
     late = sw.Endpoint("late", "models:/m@champion", features=service, output="late", shadow={"frozen": "models:/m/1"}, release=sw.Release(
         delay="6h", steps=[10, 50, 100], hold="24h", check="6h", guard=sw.Guard(

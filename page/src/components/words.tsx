@@ -23,6 +23,7 @@ const kColors: Record<string, string> = {
   warning: "orange",
   fallback: "orange",
   cached: "cyan",
+  best: "teal",
   running: "blue",
   started: "blue",
   starting: "blue",

@@ -11,6 +11,7 @@ import { Gantt } from "./gantt";
 import { Graph } from "./graph";
 import { took } from "./pipelines";
 import { Answer, StepPanel } from "./step_panel";
+import { Trials } from "./trials";
 
 export function PipelineRunPage() {
   const { id = "" } = useParams();
@@ -65,6 +66,7 @@ function Body({ run }: { run: PipelineRun }) {
     });
   const view = query.get("view") === "time" ? "time" : "graph";
   const rows = run.steps.flatMap((each) => [each, ...(each.items ?? [])]);
+  const trials = new Set(run.steps.filter(({ search }) => search).flatMap(({ items }) => (items ?? []).map(({ name }) => name)));
   const step = rows.find(({ name }) => name === query.get("step"));
   const selected = step?.name ?? null;
   const select = (name: string) => change("step", name === selected ? "" : name);
@@ -112,12 +114,15 @@ function Body({ run }: { run: PipelineRun }) {
             </Table.Tr>
           </Table.Thead>
           <Table.Tbody>
-            {rows.map((each) => (
+            {rows.filter((each) => !trials.has(each.name)).map((each) => (
               <Row key={each.name} run={run.id} step={each} isShown={each === step} show={() => select(each.name)} />
             ))}
           </Table.Tbody>
         </Table>
       </Table.ScrollContainer>
+      {run.steps.map((each) => (
+        <Trials key={each.name} step={each} select={select} />
+      ))}
     </Stack>
   );
 }

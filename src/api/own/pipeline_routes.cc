@@ -101,6 +101,23 @@ Result<Response> runs(Pipelines& pipelines, const Request& request) {
   return reply({{"runs", std::move(found)}});
 }
 
+Result<Response> list_searches(Pipelines& pipelines, const Request& request) {
+  JsonArray found;
+  for (const auto& search :
+       TRY(pipelines.searches(std::string(request.query("pipeline").value_or("")),
+                              TRY(query_limit(request, 50, 1000))))) {
+    JsonObject object = search.step.summary();
+    object["run"] = search.run;
+    object["pipeline"] = search.pipeline;
+    object["search"] = base::parse_json(search.step.value).value_or(nullptr);
+    object["trials"] = search.trials;
+    object["score"] = search.step.score ? Json(*search.step.score) : Json(nullptr);
+    object["tracked_run"] = search.step.tracked_run;
+    found.push_back(std::move(object));
+  }
+  return reply({{"searches", std::move(found)}});
+}
+
 }  // namespace
 
 std::vector<http::Route> pipeline_routes(Pipelines& pipelines) {
@@ -131,6 +148,13 @@ std::vector<http::Route> pipeline_routes(Pipelines& pipelines) {
            "The pipeline's runs, newest first; ?state=failed: those alone; ?steps=true: with how "
            "each of their steps went.",
        .handler = answering([&pipelines](const Request& r) { return runs(pipelines, r); }),
+       .tag = "slipway"},
+      {.method = Method::kGet,
+       .pattern = "/slipway/v1/searches",
+       .summary =
+           "Steps with `search`, newest first, with their best value; ?pipeline=NAME: of that "
+           "alone. Their trials are the items of the step in its run.",
+       .handler = answering([&pipelines](const Request& r) { return list_searches(pipelines, r); }),
        .tag = "slipway"},
       {.method = Method::kGet,
        .pattern = "/slipway/v1/pipeline-runs/{id}",

@@ -81,6 +81,7 @@ constexpr Rule kRules[] = {
     {kGet, "/slipway/v1/pipelines/{name}/runs", About::kProject, Permission::kRead},
     {kPost, "/slipway/v1/pipelines/{name}/runs", About::kProject, Permission::kEdit},
     {kGet, "/slipway/v1/pools", About::kProject, Permission::kRead},
+    {kGet, "/slipway/v1/searches", About::kProject, Permission::kRead},
     {kGet, "/slipway/v1/pipeline-runs/{id}", About::kProject, Permission::kRead},
     {kGet, "/slipway/v1/pipeline-runs/{id}/steps/{step}/log", About::kProject, Permission::kRead},
     {kGet, "/slipway/v1/pipeline-runs/{id}/steps/{step}/why", About::kProject, Permission::kRead},
