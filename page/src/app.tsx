@@ -22,6 +22,8 @@ import { PlainPage } from "./plain/plain";
 import { PipelineRunPage } from "./pipelines/pipeline_run";
 import { PipelinesPage } from "./pipelines/pipelines";
 import { SearchButton } from "./search/search";
+import { RepositoriesPage } from "./versions/repositories";
+import { RepositoryPage } from "./versions/repository";
 
 const kScreens: [string, string][] = [
   ["/", "Models"],
@@ -29,6 +31,7 @@ const kScreens: [string, string][] = [
   ["/experiments", "Experiments"],
   ["/pipelines", "Pipelines"],
   ["/datasets", "Datasets"],
+  ["/data", "Folders"],
 ];
 
 export function App() {
@@ -95,6 +98,8 @@ function Screens() {
       <Route path="/pipeline-runs/:id" element={<PipelineRunPage />} />
       <Route path="/datasets" element={<DatasetsPage />} />
       <Route path="/datasets/:name" element={<DatasetPage />} />
+      <Route path="/data" element={<RepositoriesPage />} />
+      <Route path="/data/:name" element={<RepositoryPage />} />
       <Route path="*" element={<Nowhere />} />
     </Routes>
   );

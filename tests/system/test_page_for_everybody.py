@@ -8,6 +8,7 @@ import requests
 import small_project
 from conftest import ROOT, Server, eventually
 from playwright.sync_api import expect
+from test_data_versions import Folder
 
 AXE = ROOT / "page" / "node_modules" / "axe-core" / "axe.min.js"
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]
@@ -35,6 +36,13 @@ def shop(tmp_path_factory):
     server.cli("run", "train")
     server.cli("replay", "sale", *small_project.replay_flags(folder, "2024-02-13T00:00:00Z"))
     server.cli("incidents", "open", "sale", "sells to nobody")
+    parts = Folder(folder / "parts", server.url)
+    parts("init")
+    for number in range(2):
+        parts.write(f"more/{number}.csv", f"x\n{number}\n")
+        parts("commit", "-a", "-m", f"number {number}")
+    parts("tag", "v1", "HEAD~1")
+    parts("push")
     server.incident = requests.get(server.url + "/slipway/v1/incidents", timeout=10).json()["incidents"][0]["id"]
     server.asks = json.loads(server.cli("--json", "run", "asks", "--detach").stdout)["id"]
     eventually(lambda: {step["state"] for step in requests.get(f"{server.url}/slipway/v1/pipeline-runs/{server.asks}", timeout=10).json()["steps"]} == {"failed", "waiting", "pending"})
@@ -49,7 +57,7 @@ def shop(tmp_path_factory):
 def screens(server):
     return ["", "endpoints/sale", "endpoints/sale/monitoring", "endpoints/sale/features", "endpoints/sale/plain", "endpoints/sale/drills", "incidents", f"incidents/{server.incident}",
             "experiments", f"experiments/{server.experiment}", f"runs/{server.run}", "pipelines", "pipelines/train", f"pipeline-runs/{server.trained}?step=train",
-            f"pipeline-runs/{server.trained}?view=time", f"pipeline-runs/{server.asks}?step=ask", "datasets", "datasets/visits", "no/such/place"]
+            f"pipeline-runs/{server.trained}?view=time", f"pipeline-runs/{server.asks}?step=ask", "datasets", "datasets/visits", "data", "data/parts?path=more", "data/parts?from=v1&to=main", "no/such/place"]
 
 
 def ready(page):
@@ -116,7 +124,7 @@ def test_a_picture_without_a_name_is_found(shop, open_page):
     assert any(one.startswith("image-alt") for one in violations(page))
 
 
-EMPTY = {"": "No model is in production yet.", "incidents": "There was no incident yet.", "pipelines": "No pipeline is declared yet.", "pipelines/none": "There is no such pipeline.", "datasets": "No dataset is declared yet."}
+EMPTY = {"": "No model is in production yet.", "incidents": "There was no incident yet.", "pipelines": "No pipeline is declared yet.", "pipelines/none": "There is no such pipeline.", "datasets": "No dataset is declared yet.", "data": "No folder was pushed yet."}
 
 
 @pytest.mark.parametrize("screen", EMPTY)
@@ -127,7 +135,7 @@ def test_empty_screens_say_what_would_change_that(server, open_page, screen):
 
 
 ASKED = {"": "overview", "endpoints/sale": "endpoints/sale", "endpoints/sale/monitoring": "monitors", "endpoints/sale/features": "features/skew*", "endpoints/sale/plain": "endpoints/sale",
-         "endpoints/sale/drills": "endpoints/sale/drills", "incidents": "incidents", "pipelines": "pipelines", "datasets": "datasets", "datasets/visits": "datasets/visits"}
+         "endpoints/sale/drills": "endpoints/sale/drills", "incidents": "incidents", "pipelines": "pipelines", "datasets": "datasets", "datasets/visits": "datasets/visits", "data": "data", "data/parts": "data/parts"}
 
 
 @pytest.mark.expects_errors  # a refused request is an error in the browser's console

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { ago, duration, featureParts, number, percent, time } from "./format";
+import { ago, bytes, duration, featureParts, number, percent, time } from "./format";
 
 test.each([
   [null, "–"],
@@ -31,6 +31,17 @@ test.each([
   [7440, "2 h 4 min"],
   [null, "–"],
 ])("%s seconds read %s", (seconds, text) => expect(duration(seconds)).toBe(text));
+
+test.each([
+  [null, "–"],
+  [0, "0 B"],
+  [999, "999 B"],
+  [1000, "1 kB"],
+  [1536, "1.5 kB"],
+  [999_960, "1 MB"],
+  [40_180_000, "40.2 MB"],
+  [2 ** 60, "1152.9 PB"],
+])("%s bytes read %s", (count, text) => expect(bytes(count)).toBe(text));
 
 test("times are UTC, whatever the browser's zone is", () => {
   expect(time("2013-06-13T10:05:00Z")).toBe("13 Jun 2013, 10:05");

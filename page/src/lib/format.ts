@@ -48,6 +48,15 @@ export function duration(seconds: number | null | undefined): string {
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
+// "0 B", "14 B", "1.5 kB", "40.2 MB".
+export function bytes(count: number | null | undefined): string {
+  if (count === null || count === undefined) return kNothing;
+  const units = ["B", "kB", "MB", "GB", "TB", "PB"];
+  const power = Math.max(0, Math.min(units.length - 1, Math.floor(Math.log10(Math.max(count, 1)) / 3)));
+  const size = Number((count / 1000 ** power).toFixed(power === 0 ? 0 : 1));
+  return size === 1000 && power + 1 < units.length ? `1 ${units[power + 1]}` : `${size} ${units[power]}`;
+}
+
 // "just now", "5 min ago", "3 days ago".
 export function ago(at: number, now: number): string {
   const minutes = Math.floor((now - at) / 60_000);

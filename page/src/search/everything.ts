@@ -9,6 +9,7 @@ const kScreens: Found[] = [
   ["Experiments", "/experiments"],
   ["Pipelines", "/pipelines"],
   ["Datasets", "/datasets"],
+  ["Folders of data", "/data"],
 ].map(([title = "", to = ""]) => ({ kind: "screen", title, detail: "", to }));
 
 const kOfEndpoint: [string, string][] = [
@@ -62,11 +63,18 @@ async function datasets(signal: AbortSignal): Promise<Found[]> {
   return (await api.datasets(signal)).map(({ name }) => ({ kind: "dataset", title: name, detail: "", to: path("datasets", name) }));
 }
 
+async function folders(signal: AbortSignal): Promise<Found[]> {
+  return (await api.repositories(signal)).flatMap(({ name, refs }) => [
+    { kind: "folder", title: name, detail: refs.map((ref) => ref.name).join(", "), to: path("data", name) },
+    ...refs.filter(({ kind }) => kind === "tag").map((ref) => ({ kind: "version", title: `${name} ${ref.name}`, detail: ref.commit.slice(0, 12), to: `${path("data", name)}?ref=${encodeURIComponent(ref.name)}` })),
+  ]);
+}
+
 async function experiments(signal: AbortSignal): Promise<Found[]> {
   return (await api.experiments(signal)).map((one) => ({ kind: "experiment", title: one.name, detail: "", to: path("experiments", one.experiment_id) }));
 }
 
-export const kSources: Record<string, (signal: AbortSignal) => Promise<Found[]>> = { endpoints, models, pipelines, datasets, incidents, experiments, features };
+export const kSources: Record<string, (signal: AbortSignal) => Promise<Found[]>> = { endpoints, models, pipelines, datasets, folders, incidents, experiments, features };
 export const screens = kScreens;
 
 // Runs are too many to have them here: the server is asked for those with such a name or id.

@@ -104,7 +104,7 @@ function SearchBox({ close }: { close: () => void }) {
         aria-controls="search-found"
         aria-activedescendant={found.length > 0 ? `search-${chosen}` : undefined}
         aria-autocomplete="list"
-        placeholder="Models, endpoints, runs, pipelines, datasets, features, incidents, screens"
+        placeholder="Models, endpoints, runs, pipelines, datasets, folders, features, incidents, screens"
         value={typed}
         onKeyDown={onKey}
         onChange={(event) => {

@@ -287,7 +287,8 @@ std::vector<http::Route> version_routes(Hub& hub, VersionRouteLimits limits) {
       route(Method::kGet, one + "/files", "A folder of a version: ?ref=, path, limit, offset.",
             with_hub(files)),
       route(Method::kGet, one + "/file", "A file of a version: ?ref=, path.", with_hub(file)),
-      route(Method::kGet, one + "/diff", "Files that differ: ?from=, to, limit.",
+      route(Method::kGet, one + "/diff",
+            "Files that differ, and how many in all: ?from=, to, limit.",
             answering(
                 [&hub, limits](const Request& r) { return diff(hub, r, limits.diff_files_max); })),
       route(Method::kPost, one + "/missing",

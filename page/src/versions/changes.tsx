@@ -1,0 +1,109 @@
+import { Anchor, Group, NativeSelect, Stack, Table, Text, Title } from "@mantine/core";
+import { Link, useSearchParams } from "react-router";
+import { api, type DataChanges, type StoredRepository } from "../api";
+import { useLive } from "../components/live";
+import { Empty, Loaded } from "../components/loaded";
+import { Command, Fact, Word } from "../components/words";
+import { bytes, number } from "../lib/format";
+import { short, versionsOf } from "./repository";
+
+const kChangesShown = 1000;
+
+// What is different between two versions, file by file.
+export function Changes({ repository, from, to }: { repository: StoredRepository; from: string; to: string }) {
+  const [, setQuery] = useSearchParams();
+  const changes = useLive((signal) => api.dataChanges(repository.name, from, to, kChangesShown, signal), `${repository.name} ${from} ${to}`, 30);
+  return (
+    <section aria-label="Difference">
+      <Title order={2} size="h4" mb="xs">
+        What is different
+      </Title>
+      <Stack gap="md">
+        <Group gap="sm" align="flex-end">
+          <NativeSelect label="From version" data={versionsOf(repository, from)} value={from} onChange={(event) => setQuery({ from: event.currentTarget.value, to })} />
+          <NativeSelect label="To version" data={versionsOf(repository, to)} value={to} onChange={(event) => setQuery({ from, to: event.currentTarget.value })} />
+          <Anchor component={Link} size="sm" to={`?from=${encodeURIComponent(to)}&to=${encodeURIComponent(from)}`}>
+            the other way round
+          </Anchor>
+          <Anchor component={Link} size="sm" to={`?ref=${encodeURIComponent(to)}`}>
+            files and history
+          </Anchor>
+        </Group>
+        <Loaded from={changes}>{(found) => <Told changes={found} repository={repository.name} />}</Loaded>
+      </Stack>
+    </section>
+  );
+}
+
+function Told({ changes, repository }: { changes: DataChanges; repository: string }) {
+  const { counts } = changes;
+  return (
+    <Stack gap="md">
+      <Group gap="xl">
+        <Fact name="Commits">
+          {short(changes.from)} → {short(changes.to)}
+        </Fact>
+        <Fact name="Bytes">
+          {bytes(changes.bytes_before)} → {bytes(changes.bytes_after)}
+        </Fact>
+        <Fact name="Added">{number(counts.added)}</Fact>
+        <Fact name="Removed">{number(counts.removed)}</Fact>
+        <Fact name="Changed">{number(counts.changed)}</Fact>
+        <Fact name="Moved">{number(counts.moved)}</Fact>
+      </Group>
+      {changes.changed === 0 ? <Empty title="The two versions have the same files." /> : <List changes={changes} repository={repository} />}
+      {changes.changed > changes.changes.length && (
+        <>
+          <Text size="sm">
+            The first {number(changes.changes.length)} of {number(changes.changed)} by path. All of them, in a clone:
+          </Text>
+          <Command>{`slipway data diff ${short(changes.from)} ${short(changes.to)}`}</Command>
+        </>
+      )}
+    </Stack>
+  );
+}
+
+function List({ changes, repository }: { changes: DataChanges; repository: string }) {
+  const file = (commit: string, path: string, size: number | undefined) =>
+    size === undefined ? (
+      "–"
+    ) : (
+      <Anchor size="sm" href={api.dataFilePath(repository, commit, path)} download={path.split("/").at(-1)} title={`${number(size)} bytes`} aria-label={`${bytes(size)}, ${path} of ${short(commit)}`}>
+        {bytes(size)}
+      </Anchor>
+    );
+  return (
+    <Table.ScrollContainer minWidth={520}>
+      <Table verticalSpacing={6} aria-label="Changes">
+        <Table.Thead>
+          <Table.Tr>
+            <Table.Th>File</Table.Th>
+            <Table.Th>What</Table.Th>
+            <Table.Th>Before</Table.Th>
+            <Table.Th>After</Table.Th>
+            <Table.Th>More by</Table.Th>
+          </Table.Tr>
+        </Table.Thead>
+        <Table.Tbody>
+          {changes.changes.map((each) => (
+            <Table.Tr key={each.path}>
+              <Table.Td className="break">
+                {each.path}
+                {each.moved_from && <div className="dim">was {each.moved_from}</div>}
+              </Table.Td>
+              <Table.Td>
+                <Word of={each.change} />
+              </Table.Td>
+              <Table.Td className="figures">{file(changes.from, each.moved_from ?? each.path, each.bytes_before)}</Table.Td>
+              <Table.Td className="figures">{file(changes.to, each.path, each.bytes_after)}</Table.Td>
+              <Table.Td className="figures">{more((each.bytes_after ?? 0) - (each.bytes_before ?? 0))}</Table.Td>
+            </Table.Tr>
+          ))}
+        </Table.Tbody>
+      </Table>
+    </Table.ScrollContainer>
+  );
+}
+
+const more = (by: number) => (by === 0 ? "0 B" : by > 0 ? `+${bytes(by)}` : `−${bytes(-by)}`);

@@ -1,0 +1,119 @@
+import { Anchor, Breadcrumbs, Group, Table, Text, Title } from "@mantine/core";
+import { Link, useSearchParams } from "react-router";
+import { api, type DataFolder } from "../api";
+import { useLive } from "../components/live";
+import { Empty, Loaded } from "../components/loaded";
+import { bytes, number } from "../lib/format";
+
+const kEntriesShown = 200;
+
+// A folder of a version, a page of it at a time: `path` and `offset` of the address.
+export function Files({ repository, version }: { repository: string; version: string }) {
+  const [query] = useSearchParams();
+  const path = query.get("path") ?? "";
+  const offset = Number(query.get("offset")) || 0;
+  const folder = useLive((signal) => api.dataFolder(repository, version, path, offset, kEntriesShown, signal), `${repository} ${version} ${path} ${offset}`, 30);
+  const at = (to: string, from = 0) => `?${new URLSearchParams({ ref: version, ...(to && { path: to }), ...(from && { offset: String(from) }) })}`;
+  const parts = path.split("/").filter(Boolean);
+  return (
+    <section aria-label="Files">
+      <Title order={2} size="h4" mb="xs">
+        Files
+      </Title>
+      {parts.length > 0 && (
+        <Breadcrumbs separator="/" mb="xs" className="break">
+          {["", ...parts].map((part, index) => {
+            const name = part || repository;
+            return index === parts.length ? (
+              <Text key={index} size="sm" aria-current="page">
+                {name}
+              </Text>
+            ) : (
+              <Anchor key={index} component={Link} size="sm" to={at(parts.slice(0, index).join("/"))}>
+                {name}
+              </Anchor>
+            );
+          })}
+        </Breadcrumbs>
+      )}
+      <Loaded from={folder}>
+        {(found) =>
+          found.total === 0 ? (
+            <Empty title="There are no files in it." />
+          ) : (
+            <>
+              <Entries folder={found} repository={repository} version={version} at={at} />
+              <Pages offset={offset} total={found.total} to={(from) => at(path, from)} />
+            </>
+          )
+        }
+      </Loaded>
+    </section>
+  );
+}
+
+interface EntriesProps {
+  folder: DataFolder;
+  repository: string;
+  version: string;
+  at: (path: string) => string;
+}
+
+function Entries({ folder, repository, version, at }: EntriesProps) {
+  const below = (name: string) => (folder.path ? `${folder.path}/${name}` : name);
+  return (
+    <Table.ScrollContainer minWidth={320}>
+      <Table verticalSpacing={6} aria-label="Entries">
+        <Table.Thead>
+          <Table.Tr>
+            <Table.Th>Name</Table.Th>
+            <Table.Th>What</Table.Th>
+            <Table.Th>Bytes</Table.Th>
+          </Table.Tr>
+        </Table.Thead>
+        <Table.Tbody>
+          {folder.entries.map((each) => (
+            <Table.Tr key={each.name}>
+              <Table.Td className="break">
+                {each.kind === "folder" ? (
+                  <Anchor component={Link} size="sm" to={at(below(each.name))}>
+                    {each.name}/
+                  </Anchor>
+                ) : (
+                  <Anchor size="sm" href={api.dataFilePath(repository, version, below(each.name))} download={each.name}>
+                    {each.name}
+                  </Anchor>
+                )}
+              </Table.Td>
+              <Table.Td>{each.kind}</Table.Td>
+              <Table.Td className="figures" title={each.bytes === undefined ? undefined : `${number(each.bytes)} bytes`}>
+                {bytes(each.bytes)}
+              </Table.Td>
+            </Table.Tr>
+          ))}
+        </Table.Tbody>
+      </Table>
+    </Table.ScrollContainer>
+  );
+}
+
+function Pages({ offset, total, to }: { offset: number; total: number; to: (offset: number) => string }) {
+  if (total <= kEntriesShown && offset === 0) return null;
+  return (
+    <Group gap="sm" component="nav" aria-label="Pages of the folder">
+      <Text size="sm">
+        {number(Math.min(offset + 1, total))} to {number(Math.min(offset + kEntriesShown, total))} of {number(total)}
+      </Text>
+      {offset > 0 && (
+        <Anchor component={Link} size="sm" to={to(Math.max(0, offset - kEntriesShown))}>
+          before
+        </Anchor>
+      )}
+      {offset + kEntriesShown < total && (
+        <Anchor component={Link} size="sm" to={to(offset + kEntriesShown)}>
+          after
+        </Anchor>
+      )}
+    </Group>
+  );
+}
