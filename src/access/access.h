@@ -112,6 +112,8 @@ class Access {
                                 std::optional<base::Timestamp> expires);
   std::vector<Token> list_tokens(const std::string& user) const;  // empty: everybody's
   Result<Token> get_token(const std::string& id) const;
+  // Whose it is, as long as it is good.
+  std::optional<std::string> user_of_token(std::string_view id) const;
   Result<void> revoke_token(const std::string& id);
   // For a service of this server, until it is taken back or the server stops: it may do everything
   // but manage users. Kept in memory only. `name` follows kServicePrefix.

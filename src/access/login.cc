@@ -199,6 +199,17 @@ Result<Token> Access::get_token(const std::string& id) const {
   return base::error(Code::kNotFound, "no such token: id={}", id);
 }
 
+std::optional<std::string> Access::user_of_token(std::string_view id) const {
+  const base::MutexLock lock(mutex_);
+  for (const auto& [digest, state] : tokens_) {
+    const Token& token = state.token;
+    if (state.is_service || token.id != id) continue;
+    if (token.expires && *token.expires <= clock_.now()) return std::nullopt;
+    return token.user;
+  }
+  return std::nullopt;
+}
+
 Result<void> Access::revoke_token(const std::string& id) {
   const base::MutexLock change(change_mutex_);
   const Token token = TRY(get_token(id));

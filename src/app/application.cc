@@ -2,6 +2,7 @@
 
 #include "api/access/guard.h"
 #include "api/own/server_routes.h"
+#include "api/s3/guard.h"
 #include "app/login.h"
 #include "app/online_store.h"
 #include "app/rooms.h"
@@ -60,10 +61,9 @@ Result<void> Application::open_stores() {
   return {};
 }
 
-// The setting, or what is in the file, or a new one.
-Result<std::string> Application::find_webhook_key() {
-  if (!settings_.webhook_key.empty()) return settings_.webhook_key;
-  const std::filesystem::path file = data_ / "webhook-key";
+Result<std::string> Application::find_key(const std::string& setting, const char* name) {
+  if (!setting.empty()) return setting;
+  const std::filesystem::path file = data_ / name;
   if (std::filesystem::exists(file)) return store::read_file(file);
   std::string key = random_.hex(32);
   TRY(store::write_file(file, key, store::Readable::kByOwner));
@@ -80,7 +80,15 @@ Result<void> Application::open_rooms() {
     guard_ = std::make_unique<api::access::LoginGuard>(*access_);
     router_.set_guard(guard_.get());
   }
-  std::string webhook_key = TRY(find_webhook_key());
+  std::string webhook_key = TRY(find_key(settings_.webhook_key, "webhook-key"));
+  std::string s3_key;
+  if (access_ && settings_.s3_port > 0) {
+    s3_key = TRY(find_key(settings_.s3_key, "s3-key"));
+    s3_guard_ = std::make_unique<api::s3::SignatureGuard>(
+        api::s3::tokens_as_credentials(*access_, s3_key), clock_,
+        base::Duration::seconds(settings_.s3_clock_skew_seconds));
+    s3_router_.set_guard(s3_guard_.get());
+  }
   TRY(db_->migrate(Rooms::migrations()));
   auto online = open_online_store(settings_, data_, *db_, random_);
   if (!online) return std::move(online).error().with_context("setting online-store");
@@ -96,6 +104,7 @@ Result<void> Application::open_rooms() {
                               .source_pattern = std::move(source_pattern),
                               .access = access_.get(),
                               .webhook_key = std::move(webhook_key),
+                              .s3_key = std::move(s3_key),
                               .on_lead_change = on_lead_change_};
   rooms_ = std::make_unique<Rooms>(foundation, std::move(*online));
   if (access_) {
@@ -108,14 +117,13 @@ Result<void> Application::open_rooms() {
 void Application::add_routes() {
   router_.add_all(api::own::server_routes(*db_, metrics_, router_, kVersion));
   rooms_->add_routes(router_);
+  if (settings_.s3_port > 0) rooms_->add_s3_routes(s3_router_);
 }
 
 int Application::share_listener() const { return server_ ? server_->share_listener() : -1; }
 
-Result<void> Application::start(int listener) {
-  sealer_ = std::make_unique<store::EventSealer>(*db_, clock_);
-  on_stop("event sealer", [this] { sealer_->stop(); });
-  http::ServerOptions options{
+http::ServerOptions Application::http_options() const {
+  return {
       .host = settings_.host,
       .port = static_cast<std::uint16_t>(settings_.port),
       .io_threads = static_cast<std::size_t>(settings_.io_threads),
@@ -131,12 +139,19 @@ Result<void> Application::start(int listener) {
       .idle_timeout_seconds = static_cast<int>(settings_.idle_timeout_seconds),
       .request_timeout_seconds = static_cast<int>(settings_.request_timeout_seconds),
       .upload_folder = data_ / "uploads",
-      .listener = listener,
       .path_prefix = settings_.static_prefix,
       .origin_policy = {.enabled = !settings_.disable_security_middleware,
                         .allowed_hosts = settings_.allowed_hosts,
                         .allowed_origins = settings_.cors_allowed_origins,
                         .frame_options = settings_.x_frame_options}};
+}
+
+Result<void> Application::start(int listener) {
+  sealer_ = std::make_unique<store::EventSealer>(*db_, clock_);
+  on_stop("event sealer", [this] { sealer_->stop(); });
+  TRY(start_s3());  // before the port whose /health says that all answer
+  http::ServerOptions options = http_options();
+  options.listener = listener;
   server_ = std::make_unique<http::Server>(std::move(options), router_, metrics_, random_);
   TRY(server_->start());
   // The listener stops first: what it still runs needs everything below it.
@@ -148,6 +163,25 @@ Result<void> Application::start(int listener) {
   // Nobody waits for the hours that one may take: it goes on where it was.
   on_stop("materialization", [this] { rooms_->end_loads(); });
   base::log_info("app", "serving: url={} data={} version={}", url(), data_.string(), kVersion);
+  return {};
+}
+
+Result<void> Application::start_s3() {
+  if (settings_.s3_port == 0) return {};
+  if (!rooms_->leads()) {
+    base::log_warning("app", "S3 is off: another server on this database leads");
+    return {};
+  }
+  http::ServerOptions options = http_options();
+  options.port = static_cast<std::uint16_t>(settings_.s3_port);
+  options.data_threads = static_cast<std::size_t>(settings_.s3_threads);
+  options.control_threads = options.scoring_threads = 1;  // nothing runs there
+  options.path_prefix.clear();
+  options.metric_labels = {{"port", "s3"}};
+  s3_server_ = std::make_unique<http::Server>(std::move(options), s3_router_, metrics_, random_);
+  if (Result<void> started = s3_server_->start(); !started)
+    return std::move(started).error().with_context("setting s3-port");
+  on_stop("S3 server", [this] { s3_server_->stop(static_cast<int>(settings_.drain_seconds)); });
   return {};
 }
 

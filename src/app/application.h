@@ -56,8 +56,11 @@ class Application {
   Result<std::unique_ptr<store::Db>> open_database();
   Result<void> open_stores();
   Result<void> open_rooms();
-  Result<std::string> find_webhook_key();
+  // The setting, or what is in the file of that name, or a new one.
+  Result<std::string> find_key(const std::string& setting, const char* file);
   void add_routes();
+  http::ServerOptions http_options() const;
+  Result<void> start_s3();
   Result<void> start_grpc();
   // Remembers how to stop what was just started; stop() walks the list backwards.
   void on_stop(std::string what, std::function<void()> stop);
@@ -77,7 +80,10 @@ class Application {
   std::unique_ptr<Rooms> rooms_;
   http::Router router_;
   std::unique_ptr<store::EventSealer> sealer_;
+  http::Router s3_router_;
+  std::unique_ptr<http::Guard> s3_guard_;  // with login on
   std::unique_ptr<http::Server> server_;
+  std::unique_ptr<http::Server> s3_server_;                  // unless it is off
   std::unique_ptr<api::grpc::InferenceServer> grpc_server_;  // unless it is off
   std::vector<std::pair<std::string, std::function<void()>>> stops_;
 };

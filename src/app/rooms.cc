@@ -38,6 +38,7 @@
 #include "api/predict/oip_routes.h"
 #include "api/predict/predict_routes.h"
 #include "api/predict/stream_scorer.h"
+#include "api/s3/s3_routes.h"
 #include "app/alert_connections.h"
 #include "app/alias_follower.h"
 #include "app/connections.h"
@@ -54,6 +55,10 @@
 #include "invocations/invocations.h"
 #include "invocations/tables.h"
 #include "monitor/tables.h"
+#include "objects/buckets.h"
+#include "objects/tables.h"
+#include "objects/upkeep.h"
+#include "objects/uploads.h"
 #include "pipelines/old_outputs.h"
 #include "pipelines/tables.h"
 #include "registry/import.h"
@@ -259,6 +264,13 @@ struct Application::Rooms::Impl {
                  datasets_outside(f.settings, f.data, f.clock)),
         remotes(f.remote_files, f.random, f.data / "uploads"),
         data_versions(f.db, f.clock, f.data / "versions"),
+        contents(f.db, f.clock, f.random, f.data / "objects", f.data / "uploads"),
+        buckets(f.db, f.clock, contents),
+        uploads(f.db, f.clock, f.random, contents),
+        objects_upkeep(
+            contents, uploads, f.clock, f.metrics,
+            {.upload_retention = base::Duration::days(f.settings.s3_upload_retention_days),
+             .interval = base::Duration::seconds(f.settings.reclaim_interval_seconds)}),
         tables(datasets),
         features(f.db, tables, clock, std::move(online_store), feature_options(f.settings)),
         training_sets(
@@ -386,6 +398,10 @@ struct Application::Rooms::Impl {
   datasets::Datasets datasets;
   datasets::Remotes remotes;
   versions::Hub data_versions;
+  objects::Contents contents;
+  objects::Buckets buckets;
+  objects::Uploads uploads;
+  objects::Upkeep objects_upkeep;
   DatasetTables tables;
   features::FeatureStore features;
   features::TrainingSets training_sets;
@@ -465,7 +481,8 @@ std::vector<store::RoomMigrations> Application::Rooms::migrations() {
           invocations::migrations(),
           incidents::migrations(),
           monitor::DrillLog::migrations(),
-          versions::migrations()};
+          versions::migrations(),
+          objects::migrations()};
 }
 
 Result<void> Application::Rooms::open() {
@@ -679,10 +696,34 @@ void Application::Rooms::add_routes(http::Router& router) {
       router.set_fallback(prefix, led_by_another);
   }
   if (i.foundation.access != nullptr) {
-    router.add_all(api::access::access_routes(*i.foundation.access, i.foundation.clock));
+    std::function<std::string(const std::string&)> secret_of_token;
+    if (!i.foundation.s3_key.empty()) {
+      secret_of_token = [key = i.foundation.s3_key](const std::string& id) {
+        return api::s3::secret_of_token(key, id);
+      };
+    }
+    router.add_all(api::access::access_routes(*i.foundation.access, i.foundation.clock,
+                                              std::move(secret_of_token)));
     protect_routes(router, i.mlflow);
   }
 }
+
+void Application::Rooms::add_s3_routes(http::Router& router) {
+  Impl& i = *impl_;
+  const Foundation& f = i.foundation;
+  api::s3::Services services{
+      .buckets = i.buckets,
+      .uploads = i.uploads,
+      .contents = i.contents,
+      .access = f.access,
+      .options = {.object_bytes_max = static_cast<std::uint64_t>(f.settings.s3_object_bytes_max),
+                  .request_bytes_max = static_cast<std::uint64_t>(f.settings.body_bytes_max)}};
+  if (f.access != nullptr)
+    services.find_credential = api::s3::tokens_as_credentials(*f.access, f.s3_key);
+  api::s3::add_routes(router, services);
+}
+
+bool Application::Rooms::leads() const { return impl_->leads; }
 
 Result<void> Application::Rooms::start(const std::string& url, const OnStop& on_stop) {
   Impl& i = *impl_;
@@ -727,6 +768,8 @@ Result<void> Application::Rooms::start(const std::string& url, const OnStop& on_
        .steps_parallel_max = static_cast<std::size_t>(i.foundation.settings.pipeline_steps_max),
        .items_max = static_cast<std::size_t>(i.foundation.settings.pipeline_items_max)}));
   on_stop("pipelines", [&i] { i.pipelines.stop(); });
+  i.objects_upkeep.start();
+  on_stop("objects", [&i] { i.objects_upkeep.stop(); });
   i.old_outputs.start();
   on_stop("old outputs", [&i] { i.old_outputs.stop(); });
   i.schedules.start();

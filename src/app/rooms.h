@@ -30,6 +30,7 @@ struct Foundation {
   std::optional<registry::SourcePattern> source_pattern;  // of model versions
   access::Access* access = nullptr;                       // null: nobody has to log in
   std::string webhook_key;                                // seals the secrets of webhooks
+  std::string s3_key;                                     // makes secret access keys; empty: none
   std::function<void()> on_lead_change;                   // see Application::open
 };
 
@@ -43,6 +44,8 @@ struct Application::Rooms {
 
   Result<void> open();
   void add_routes(http::Router& router);
+  void add_s3_routes(http::Router& router);
+  bool leads() const;  // the other servers of the database, if there are any
   // What answers with predictions; nothing when another server of the database does.
   std::optional<api::predict::Served> served() const;
   // What else gRPC's port answers, where it answers with predictions.

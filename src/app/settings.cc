@@ -197,6 +197,8 @@ const std::vector<SettingInfo>& setting_table() {
           "grpc-port", &Settings::grpc_port, 0, 65535,
           "Port of the Open Inference Protocol over gRPC; 0 turns gRPC off, and so does another "
           "program on 5001 when none is named."),
+      integer("s3-port", &Settings::s3_port, 0, 65535,
+              "Port of S3's protocol, for buckets in the data folder; 0: it is not spoken."),
       text("data", &Settings::data, {},
            "Folder that holds everything the server keeps, but for the tables of --database."),
       database_url("database", &Settings::database,
@@ -499,6 +501,19 @@ const std::vector<SettingInfo>& setting_table() {
       text("remotes-destination", &Settings::remotes_destination, {},
            "Where DVC remotes keep their files, a folder each, as DVC lays them out: a folder or "
            "s3://BUCKET/PREFIX; empty: the folder `remotes` of the data folder."),
+      secret(
+          text("s3-key", &Settings::s3_key, {},
+               "Makes the secret access keys of tokens, with --login; without it a random one is "
+               "made and kept in `s3-key` in the data folder. Another one makes all of them "
+               "another.")),
+      integer("s3-threads", &Settings::s3_threads, 1, 4096,
+              "Requests of S3's port that are worked on at the same time."),
+      integer("s3-object-bytes-max", &Settings::s3_object_bytes_max, 1024, 1ll << 44,
+              "Largest object, or part of one, that one request of S3's port brings."),
+      integer("s3-clock-skew-seconds", &Settings::s3_clock_skew_seconds, 1, 86'400,
+              "How much clocks of clients that sign may differ from the server's."),
+      integer("s3-upload-retention-days", &Settings::s3_upload_retention_days, 0, 36'500,
+              "Uploads in parts that nobody has completed are given up after so long; 0: never."),
       also(text("default-artifact-root", &Settings::default_artifact_root, {},
                 "Where new experiments keep their artifacts; with a folder or s3:// clients write "
                 "there themselves; empty: the artifact proxy."),

@@ -17,6 +17,7 @@ struct Settings {
   std::string host = "127.0.0.1";
   std::int64_t port = 5000;
   std::int64_t grpc_port = 5001;
+  std::int64_t s3_port = 0;
   std::string data = "./slipway-data";
   std::string database;  // postgresql://..., with its password; empty: SQLite in the data folder
   std::string database_schema = "slipway";
@@ -153,6 +154,14 @@ struct Settings {
   std::string artifacts_destination;
   std::string remotes_destination;
   std::string default_artifact_root;
+
+  // Buckets over S3's protocol: api/s3/services.h, objects/upkeep.h.
+  std::string s3_key;
+  std::int64_t s3_threads = 32;
+  std::int64_t s3_object_bytes_max = 1ll << 40;
+  std::int64_t s3_clock_skew_seconds = 900;
+  std::int64_t s3_upload_retention_days = 7;
+
   bool serve_artifacts = true;
   bool artifacts_only = false;
   bool direct_artifacts = true;

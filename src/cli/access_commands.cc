@@ -18,6 +18,7 @@ struct UserFlags {
 struct TokenFlags {
   std::string name, id, user;
   std::int64_t days = 0;
+  bool is_for_s3 = false;
 };
 
 // Asked for on a terminal, else the first line of stdin: never an argument, which others can see.
@@ -118,12 +119,26 @@ void add_token_commands(CLI::App& root, Context& context, int& exit_code) {
   create->add_option("--days", flags->days, "How long it is good; else until it is revoked")
       ->check(CLI::Range(1, 3650));
   create->add_option("--user", flags->user, "Whose (administrators); else your own");
+  create->add_flag("--s3", flags->is_for_s3,
+                   "Print what clients of the S3 port have in their environment instead");
   create->callback([flags, &context, &exit_code] {
     JsonObject body{{"name", flags->name}};
     if (flags->days > 0) body["expires_in_seconds"] = flags->days * 86'400;
     if (!flags->user.empty()) body["user"] = flags->user;
-    exit_code = finish(context, Client(context).post("/slipway/v1/tokens", body),
-                       [](const Json& made) { return cell(member_at(made, "token")) + "\n"; });
+    Result<Json> made = Client(context).post("/slipway/v1/tokens", body);
+    if (made && flags->is_for_s3 && member_at(*made, "s3").is_null()) {
+      made = base::error(Code::kFailedPrecondition,
+                         "made the token, but the server has no S3 port: start it with --s3-port; "
+                         "id={}",
+                         cell(member_at(*made, "id")));
+    }
+    exit_code = finish(context, made, [&](const Json& token) {
+      if (!flags->is_for_s3) return cell(member_at(token, "token")) + "\n";
+      const Json& s3 = member_at(token, "s3");
+      return fmt::format("export AWS_ACCESS_KEY_ID={}\nexport AWS_SECRET_ACCESS_KEY={}\n",
+                         cell(member_at(s3, "access_key_id")),
+                         cell(member_at(s3, "secret_access_key")));
+    });
   });
 
   CLI::App* list = tokens->add_subcommand("list", "Your tokens");

@@ -47,7 +47,10 @@ Result<Response> list(sa::Access& access, const Request& request) {
   return reply({{"tokens", std::move(tokens)}});
 }
 
-Result<Response> create(sa::Access& access, const base::Clock& clock, const Request& request) {
+using SecretOfToken = std::function<std::string(const std::string&)>;
+
+Result<Response> create(sa::Access& access, const base::Clock& clock,
+                        const SecretOfToken& secret_of_token, const Request& request) {
   const JsonObject body = TRY(base::parse_json_object(request.body));
   const std::string user = TRY(whose(access, request, TRY(base::find_string(body, "user"))));
   std::optional<base::Timestamp> expires;
@@ -61,6 +64,10 @@ Result<Response> create(sa::Access& access, const base::Clock& clock, const Requ
       TRY(access.create_token(user, TRY(base::get_string(body, "name")), expires));
   JsonObject object = token_json(made.token);
   object["token"] = made.text;
+  if (secret_of_token) {
+    object["s3"] = {{"access_key_id", made.token.id},
+                    {"secret_access_key", secret_of_token(made.token.id)}};
+  }
   return reply(object);
 }
 
@@ -83,7 +90,8 @@ http::Handler answer(std::function<Result<Response>(const Request&)> handle) {
 
 }  // namespace
 
-std::vector<http::Route> access_routes(sa::Access& access, const base::Clock& clock) {
+std::vector<http::Route> access_routes(sa::Access& access, const base::Clock& clock,
+                                       SecretOfToken secret_of_token) {
   return {
       {.method = Method::kGet,
        .pattern = "/slipway/v1/me",
@@ -98,7 +106,9 @@ std::vector<http::Route> access_routes(sa::Access& access, const base::Clock& cl
       {.method = Method::kPost,
        .pattern = "/slipway/v1/tokens",
        .summary = "Makes a token; its text is in this reply and nowhere else.",
-       .handler = answer([&access, &clock](const Request& r) { return create(access, clock, r); }),
+       .handler = answer([&access, &clock, secret_of_token](const Request& r) {
+         return create(access, clock, secret_of_token, r);
+       }),
        .tag = "slipway"},
       {.method = Method::kDelete,
        .pattern = "/slipway/v1/tokens/{id}",

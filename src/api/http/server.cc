@@ -82,14 +82,18 @@ class Server::Impl final : private EventLoop::Source {
                 .data_pool = data_pool_,
                 .control_pool = control_pool_,
                 .scoring_pool = scoring_pool_,
-                .requests = metrics.counter("slipway_http_requests_total", "Requests answered."),
+                .requests = metrics.counter("slipway_http_requests_total", "Requests answered.",
+                                            options_.metric_labels),
                 .refused = metrics.counter("slipway_http_refused_total",
-                                           "Requests refused because a queue was full."),
-                .seconds = metrics.histogram(
-                    "slipway_http_request_seconds",
-                    "From the first byte of a request to the last of its reply.")} {
-    metrics.gauge("slipway_http_connections", "Open connections.",
-                  [this] { return static_cast<double>(shared_.connections.load()); });
+                                           "Requests refused because a queue was full.",
+                                           options_.metric_labels),
+                .seconds =
+                    metrics.histogram("slipway_http_request_seconds",
+                                      "From the first byte of a request to the last of its reply.",
+                                      options_.metric_labels)} {
+    metrics.gauge(
+        "slipway_http_connections", "Open connections.",
+        [this] { return static_cast<double>(shared_.connections.load()); }, options_.metric_labels);
   }
 
   Result<void> start() {

@@ -35,6 +35,7 @@ struct ServerOptions {
   int listener = -1;  // a socket that listens already, to be used instead of host and port; taken
   std::string path_prefix;  // "/mlflow": taken off the paths that have it; a proxy leaves it on
   OriginPolicy::Options origin_policy;
+  base::Metrics::Labels metric_labels;  // of one of several servers
 };
 
 // Serves a router. Connections keep alive and may pipeline; requests of one connection are handled
