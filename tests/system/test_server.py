@@ -76,6 +76,23 @@ def test_metrics_and_openapi(server):
     assert "/slipway/v1/events" in description["paths"]
 
 
+def test_events_in_pages_from_either_end(server):
+    for name in "abc":
+        urllib.request.urlopen(urllib.request.Request(server.url + "/api/2.0/mlflow/experiments/create", json.dumps({"name": name}).encode(), {"Content-Type": "application/json"}))
+    everything = [event["sequence"] for event in json.loads(get(server.url + "/slipway/v1/events"))["events"]]
+    assert len(everything) >= 3
+
+    def walk(order, place, behind):
+        seen, more = [], ""
+        while page := json.loads(get(f"{server.url}/slipway/v1/events?limit=2&order={order}{more}"))["events"]:
+            seen += [event["sequence"] for event in page]
+            more = f"&{place}={behind(seen)}"
+        return seen
+
+    assert walk("oldest", "after", max) == everything
+    assert walk("newest", "before", min) == everything[::-1]
+
+
 def test_exit_codes_of_the_command_line(server):
     assert server.cli("events", "list").returncode == 0
     assert run("--url", "http://127.0.0.1:1", "events", "list").returncode == 5

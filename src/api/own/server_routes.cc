@@ -48,6 +48,8 @@ Result<Response> list(store::Db& db, const Request& request) {
   filter.subject = request.query("subject").value_or("");
   filter.kind = request.query("kind").value_or("");
   filter.after = TRY(query_int(request, "after", 0, 0, std::numeric_limits<std::int64_t>::max()));
+  constexpr std::int64_t kNewest = std::numeric_limits<std::int64_t>::max();
+  filter.before = TRY(query_int(request, "before", kNewest, 1, kNewest));
   filter.limit = static_cast<std::size_t>(TRY(query_int(request, "limit", 100, 1, kEventsPageMax)));
   filter.newest_first = request.query("order").value_or("") == "newest";
   JsonArray events;
@@ -97,7 +99,7 @@ std::vector<http::Route> server_routes(store::Db& db, base::Metrics& metrics,
       {.method = Method::kGet,
        .pattern = "/slipway/v1/events",
        .summary = "What happened: filter by subject (a trailing / takes everything under it) and "
-                  "kind, page by after and limit.",
+                  "kind, page by after, before and limit; order=newest begins at the end.",
        .handler = answer(db, list),
        .tag = "slipway"},
       {.method = Method::kGet,
