@@ -544,6 +544,7 @@ export interface Step {
   seconds: number | null;
   started_at: string | null;
   finished_at: string | null;
+  key?: { parts?: Record<string, string> } | null; // what its cache key is made of, by digests
   items?: Step[]; // of a step with `each`, or the trials of one with `search`
   search?: { method: string; trials: number; parallel: number; metric: string; goal: string; seed: number };
   best?: { name: string; score: number; tracked_run: string }; // of a search, so far
@@ -607,6 +608,26 @@ export interface Backfill {
   id: string | null;
   runs: number;
   done_before: number;
+}
+
+// ---- what a prediction, a model or a feature comes from
+
+export interface LoggedRequest {
+  request: { event_time: string; revision: number; variants: { role: "live" | "shadow"; variant: string; prediction: number | string | null }[] };
+  labels: { value: number | string | null; arrival_time: string }[];
+}
+
+export interface ModelVersion {
+  name: string;
+  version: string;
+  source: string;
+  run_id?: string;
+}
+
+export interface FeatureDefinitions {
+  sources: { name: string; dataset: string }[];
+  views: { name: string; source: string; features: string[] }[];
+  services: { name: string; request: { name: string }[]; outputs: { name: string }[] }[];
 }
 
 // ---- experiments and runs, in MLflow's words
@@ -683,6 +704,8 @@ export class ApiError extends Error {
     super(message);
   }
 }
+
+export const isAbsent = (problem: unknown) => problem instanceof ApiError && problem.status === 404;
 
 function sentenceOf(status: number, body: unknown): string {
   if (typeof body === "object" && body !== null) {
@@ -771,6 +794,22 @@ export const api = {
   featureServices: (s?: AbortSignal) => get<{ services: { name: string; outputs: { name: string }[] }[] }>(own("features"), s),
   explain: (endpoint: string, request: string, feature: string, s?: AbortSignal) =>
     get<ExplainedRequest>(`${own("features", "explain")}?${new URLSearchParams({ endpoint, request, feature })}`, s),
+
+  features: (s?: AbortSignal) => get<FeatureDefinitions>(own("features"), s),
+  request: (endpoint: string, id: string, s?: AbortSignal) => get<LoggedRequest>(own("endpoints", endpoint, "requests", id), s),
+  revisionOf: async (endpoint: string, number: number, s?: AbortSignal) =>
+    (await get<{ revisions: Revision[] }>(`${own("endpoints", endpoint, "revisions")}?limit=1&before=${number + 1}`, s)).revisions[0],
+  modelVersion: async (name: string, version: string, s?: AbortSignal) =>
+    (await get<{ model_version: ModelVersion }>(`${mlflow}model-versions/get?${new URLSearchParams({ name, version })}`, s)).model_version,
+  versionsOfRun: async (run: string, s?: AbortSignal) =>
+    (await get<{ model_versions?: ModelVersion[] }>(`${mlflow}model-versions/search?${new URLSearchParams({ filter: `run_id = '${run}'` })}`, s)).model_versions ?? [],
+  run: async (id: string, s?: AbortSignal) => (await get<{ run: Run }>(`${mlflow}runs/get?run_id=${encodeURIComponent(id)}`, s)).run,
+  runsOfPipelineRun: async (id: string, s?: AbortSignal) => {
+    const experiments = (await api.experiments(s)).map(({ experiment_id }) => experiment_id);
+    if (experiments.length === 0) return [];
+    const query = { experiment_ids: experiments, filter: `tags."slipway.run_id" = "${id.replace(/[^0-9a-z-]/gi, "")}"`, max_results: 100 };
+    return (await post<{ runs?: Run[] }>(mlflow + "runs/search", query, s)).runs ?? [];
+  },
 
   drills: async (endpoint: string, s?: AbortSignal) =>
     (await get<{ drills: DrillSummary[] }>(own("endpoints", endpoint, "drills"), s)).drills,

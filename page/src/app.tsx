@@ -17,6 +17,7 @@ import { HomePage } from "./home/home";
 import { IncidentPage } from "./incidents/incident";
 import { IncidentsPage } from "./incidents/incidents";
 import { fromMlflow } from "./lib/links";
+import { LineagePage } from "./lineage/lineage";
 import { MonitoringPage } from "./monitoring/monitoring";
 import { PlainPage } from "./plain/plain";
 import { PipelineRunPage } from "./pipelines/pipeline_run";
@@ -32,6 +33,7 @@ const kScreens: [string, string][] = [
   ["/pipelines", "Pipelines"],
   ["/datasets", "Datasets"],
   ["/data", "Folders"],
+  ["/lineage", "Lineage"],
 ];
 
 export function App() {
@@ -100,6 +102,7 @@ function Screens() {
       <Route path="/datasets/:name" element={<DatasetPage />} />
       <Route path="/data" element={<RepositoriesPage />} />
       <Route path="/data/:name" element={<RepositoryPage />} />
+      <Route path="/lineage" element={<LineagePage />} />
       <Route path="*" element={<Nowhere />} />
     </Routes>
   );

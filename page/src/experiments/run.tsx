@@ -1,5 +1,5 @@
-import { Code, Group, SimpleGrid, Stack, Table, Text, Title } from "@mantine/core";
-import { useParams } from "react-router";
+import { Anchor, Code, Group, SimpleGrid, Stack, Table, Text, Title } from "@mantine/core";
+import { Link, useParams } from "react-router";
 import { kCurvesMax, type KeyValue, type RunAndCurves } from "../api";
 import { Chart } from "../components/chart";
 import { Empty, Loaded } from "../components/loaded";
@@ -20,7 +20,11 @@ function OneRun({ id }: { id: string }) {
   if (info) trail.push(["Runs", `/experiments/${encodeURIComponent(info.experiment_id)}`]);
   return (
     <>
-      <Head title={info?.run_name || id} trail={trail} words={info && <Word of={info.status} />} />
+      <Head title={info?.run_name || id} trail={trail} words={info && <Word of={info.status} />}>
+        <Anchor component={Link} to={`/lineage?of=${encodeURIComponent(id)}`}>
+          Lineage
+        </Anchor>
+      </Head>
       <Loaded from={loaded}>{(data) => <RunBody {...data} />}</Loaded>
     </>
   );

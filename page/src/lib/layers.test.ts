@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { layered } from "./layers";
+import { drawn, layered } from "./layers";
 
 const graph = (text: string) =>
   text.split(";").map((part) => {
@@ -36,4 +36,14 @@ test("lines that need not cross don't", () => {
 
 test("a circle ends", () => {
   expect(layered(graph("a < b; b < a")).places.size).toBe(2);
+});
+
+test("what is drawn lies beside each other, its lines from edge to edge", () => {
+  const { width, height, corners, lines } = drawn(layered(graph("a; b < a; c < a; d < b, c")), { width: 100, height: 40 }, { along: 20, across: 10 });
+  expect([width, height]).toEqual([340, 90]);
+  expect(corners.get("a")).toEqual({ x: 0, y: 25 });
+  expect(corners.get("b")).toEqual({ x: 120, y: 0 });
+  expect(corners.get("c")).toEqual({ x: 120, y: 50 });
+  expect(lines.find(({ from, to }) => from === "a" && to === "c")?.path).toBe("M100 45C110 45 110 70 120 70");
+  expect(drawn(layered([]), { width: 100, height: 40 }, { along: 20, across: 10 }).width).toBe(0);
 });

@@ -80,3 +80,42 @@ export function layered(steps: { name: string; needs: string[] }[]): Layers {
     rows: layers.map((layer) => layer.length),
   };
 }
+
+export interface Drawn {
+  width: number;
+  height: number;
+  corners: Map<string, { x: number; y: number }>; // upper left
+  lines: { from: string; to: string; path: string }[]; // as SVG has them
+}
+
+// Layers beside each other, from left to right, each in the middle of the height.
+export function drawn(layers: Layers, node: { width: number; height: number }, gap: { along: number; across: number }): Drawn {
+  const most = Math.max(1, ...layers.rows);
+  const across = node.height + gap.across;
+  const corner = ({ layer, row }: Place) => ({ x: layer * (node.width + gap.along), y: (row + (most - (layers.rows[layer] ?? 1)) / 2) * across });
+  const path = (from: Place, via: Place[], to: Place) => {
+    const points = [from, ...via, to].flatMap((place, index, all) => {
+      const { x, y } = corner(place);
+      const enter = { x, y: y + node.height / 2 };
+      const leave = { x: x + node.width, y: y + node.height / 2 };
+      return index === 0 ? [leave] : index === all.length - 1 ? [enter] : [enter, leave];
+    });
+    return points
+      .map(({ x, y }, index) => {
+        const before = points[index - 1];
+        if (!before) return `M${x} ${y}`;
+        const middle = (before.x + x) / 2;
+        return `C${middle} ${before.y} ${middle} ${y} ${x} ${y}`;
+      })
+      .join("");
+  };
+  return {
+    width: Math.max(0, layers.rows.length * (node.width + gap.along) - gap.along),
+    height: most * across - gap.across,
+    corners: new Map([...layers.places].map(([name, place]) => [name, corner(place)])),
+    lines: layers.edges.flatMap(({ from, to, via }) => {
+      const [first, last] = [layers.places.get(from), layers.places.get(to)];
+      return first && last ? [{ from, to, path: path(first, via, last) }] : [];
+    }),
+  };
+}

@@ -10,6 +10,7 @@ const kScreens: Found[] = [
   ["Pipelines", "/pipelines"],
   ["Datasets", "/datasets"],
   ["Folders of data", "/data"],
+  ["Lineage", "/lineage"],
 ].map(([title = "", to = ""]) => ({ kind: "screen", title, detail: "", to }));
 
 const kOfEndpoint: [string, string][] = [

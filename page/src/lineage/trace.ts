@@ -1,0 +1,211 @@
+// What something was made from and what was made of it, as the server knows it: asked for step by step, from any id.
+import { api, type Endpoint, isAbsent, type LoggedRequest, type Run } from "../api";
+
+export interface Made {
+  key: string; // "model version models:/sale/1"
+  kind: string;
+  title: string;
+  detail: string;
+  to: string | undefined; // its screen
+  of: string | undefined; // its own lineage
+  needs: string[]; // keys of what it was made from
+}
+
+const kCodeShown = 8; // files of code of a pipeline's run; the others are counted
+const kFirst = "models:/";
+
+const path = (...parts: string[]) => "/" + parts.map(encodeURIComponent).join("/");
+
+class Trace {
+  readonly found = new Map<string, Made>();
+  constructor(private readonly signal: AbortSignal) {}
+
+  private add(kind: string, id: string, rest: { title?: string; detail?: string; to?: string; of?: string }): { made: Made; isNew: boolean } {
+    const key = `${kind} ${id}`;
+    const known = this.found.get(key);
+    if (known) return { made: known, isNew: false };
+    const made: Made = { key, kind, title: rest.title ?? id, detail: rest.detail ?? "", to: rest.to, of: rest.of, needs: [] };
+    this.found.set(key, made);
+    return { made, isNew: true };
+  }
+  private link(from: string, to: Made) {
+    if (!to.needs.includes(from)) to.needs.push(from);
+  }
+
+  // ---- back: what something was made from; gives the key of it
+
+  async prediction(endpoint: string, id: string, { request, labels }: LoggedRequest): Promise<string> {
+    const live = request.variants.filter(({ role }) => role === "live");
+    const label = labels.at(-1);
+    const { made } = this.add("prediction", id, {
+      detail: [live.map(({ prediction }) => String(prediction)).join(", "), `at ${request.event_time}`, label && `label ${String(label.value)}`].filter(Boolean).join(", "),
+      of: id,
+    });
+    const revision = await api.revisionOf(endpoint, request.revision, this.signal);
+    const names = new Set(live.map(({ variant }) => variant));
+    if (revision) this.link(await this.revision(endpoint, revision.number, `${revision.kind} by ${revision.actor}: ${revision.reason}`, revision.variants.filter(({ name }) => names.has(name))), made);
+    return made.key;
+  }
+
+  private async revision(endpoint: string, number: number, detail: string, variants: { model: string; version: number }[]): Promise<string> {
+    const { made } = this.add("revision", `${endpoint}/${number}`, { detail, to: path("endpoints", endpoint) });
+    for (const { model, version } of variants) this.link(await this.version(model, String(version)), made);
+    return made.key;
+  }
+
+  async version(model: string, version: string): Promise<string> {
+    const id = `${kFirst}${model}/${version}`;
+    const { made, isNew } = this.add("model version", id, { title: `${model} ${version}`, of: id });
+    if (!isNew) return made.key;
+    const [found, gates] = await Promise.all([api.modelVersion(model, version, this.signal), api.gates(model, this.signal).catch(() => [])]);
+    made.detail = found.source;
+    if (found.run_id) made.to = path("runs", found.run_id);
+    for (const gate of gates.filter(({ promoted_version }) => String(promoted_version) === version)) this.link(this.add("gate", gate.id, { detail: gate.sentence }).made.key, made);
+    if (found.run_id) this.link(await this.run(found.run_id), made);
+    return made.key;
+  }
+
+  async run(id: string, known?: Run): Promise<string> {
+    const { made, isNew } = this.add("run", id, { to: path("runs", id), of: id });
+    if (!isNew) return made.key;
+    const run = known ?? (await api.run(id, this.signal));
+    const tag = (name: string) => run.data.tags?.find(({ key }) => key === name)?.value;
+    made.title = run.info.run_name || id;
+    made.detail = [run.info.status.toLowerCase(), run.info.user_id && `by ${run.info.user_id}`].filter(Boolean).join(", ");
+    for (const { dataset } of run.inputs.dataset_inputs ?? []) this.link(this.add("data", `${dataset.name} ${dataset.digest}`, { title: dataset.name, detail: dataset.digest }).made.key, made);
+    const pipelineRun = tag("slipway.run_id");
+    const commit = tag("mlflow.source.git.commit");
+    if (pipelineRun) this.link(await this.pipelineRun(pipelineRun), made);
+    else if (commit) this.link(this.commit(commit), made);
+    return made.key;
+  }
+
+  private commit(id: string): string {
+    return this.add("commit", id, { title: id.slice(0, 12), detail: id }).made.key;
+  }
+
+  async pipelineRun(id: string): Promise<string> {
+    const { made, isNew } = this.add("pipeline run", id, { to: path("pipeline-runs", id), of: id });
+    if (!isNew) return made.key;
+    const run = await api.pipelineRun(id, this.signal);
+    made.title = run.pipeline;
+    made.detail = `${id}, ${run.state}${run.reason && `: ${run.reason}`}`;
+    if (run.source.commit) this.link(this.commit(run.source.commit), made);
+    const parts = new Map(run.steps.flatMap((step) => Object.entries(step.key?.parts ?? {})));
+    const code = [...parts].filter(([name]) => name.startsWith("code/"));
+    for (const [name, digest] of code.slice(0, kCodeShown)) this.link(this.add("code", `${name.slice(5)} ${digest}`, { title: name.slice(5), detail: digest }).made.key, made);
+    if (code.length > kCodeShown) this.link(this.add("code", `${id} more`, { title: `${code.length - kCodeShown} more files` }).made.key, made);
+    for (const [name, digest] of [...parts].filter(([part]) => part.startsWith("input/"))) this.link(this.input(name.slice(6), digest), made);
+    return made.key;
+  }
+
+  private input(name: string, digest: string): string {
+    const dataset = /^dataset:([^@]+)/.exec(name)?.[1];
+    const where = dataset ? { title: dataset, to: path("datasets", dataset), of: `dataset:${dataset}` } : { title: name };
+    return this.add(dataset ? "dataset" : "input", dataset ? dataset : `${name} ${digest}`, { ...where, detail: digest }).made.key;
+  }
+
+  // ---- forward: what was made of it
+
+  async ofVersion(model: string, version: string, endpoints: Endpoint[]) {
+    const key = await this.version(model, version);
+    for (const { name, revision } of endpoints) {
+      const uses = revision?.variants.filter((each) => each.model === model && String(each.version) === version) ?? [];
+      if (!revision || uses.length === 0) continue;
+      this.link(key, this.add("revision", `${name}/${revision.number}`, { detail: `${uses.map(({ role }) => role).join(", ")} now: ${revision.kind}, ${revision.reason}`, to: path("endpoints", name) }).made);
+    }
+  }
+
+  async ofRun(id: string, endpoints: Endpoint[]) {
+    for (const { name, version } of await api.versionsOfRun(id, this.signal)) await this.ofVersion(name, version, endpoints);
+  }
+
+  async ofPipelineRun(id: string, endpoints: Endpoint[]) {
+    for (const run of await api.runsOfPipelineRun(id, this.signal)) {
+      await this.run(run.info.run_id, run);
+      await this.ofRun(run.info.run_id, endpoints);
+    }
+  }
+
+  // From a dataset, or one feature, through what the definitions say to every model that answers with it now.
+  async ofDefinitions(start: { dataset: string } | { feature: string }, endpoints: Endpoint[]) {
+    const { sources, views, services } = await api.features(this.signal);
+    const named = "feature" in start ? start.feature : undefined;
+    const isWanted = (feature: string) => named === undefined || named === feature || feature.endsWith(`__${named}`);
+    for (const { name: view, source, features } of views) {
+      const dataset = sources.find(({ name }) => name === source)?.dataset;
+      if ("dataset" in start && dataset !== start.dataset) continue;
+      for (const column of features.filter(isWanted)) {
+        const users = services.filter(({ outputs }) => outputs.some(({ name }) => name === column));
+        const { made } = this.add("feature", column, { detail: `of the view ${view}, over ${source}`, of: `feature:${column}` });
+        if (dataset) this.link(this.add("dataset", dataset, { to: path("datasets", dataset), of: `dataset:${dataset}` }).made.key, made);
+        for (const { name } of users) await this.ofService(name, made.key, endpoints);
+      }
+    }
+    for (const { name, request } of services) {
+      for (const column of named === undefined ? [] : request.filter((each) => each.name === named))
+        await this.ofService(name, this.add("feature", column.name, { detail: `sent with the request of ${name}`, of: `feature:${column.name}` }).made.key, endpoints);
+    }
+  }
+
+  private async ofService(service: string, feature: string, endpoints: Endpoint[]) {
+    for (const { name, definition, revision } of endpoints) {
+      if (definition.features !== service || !revision) continue;
+      for (const { model, version } of revision.variants) {
+        const id = `${kFirst}${model}/${version}`;
+        const { made } = this.add("model version", id, { title: `${model} ${version}`, detail: `answers at ${name} with the features ${service}`, of: id });
+        this.link(feature, made);
+        this.link(made.key, this.add("revision", `${name}/${revision.number}`, { detail: `${revision.kind}: ${revision.reason}`, to: path("endpoints", name) }).made);
+      }
+    }
+  }
+}
+
+// kinds of ids: models:/NAME/VERSION, dataset:NAME, feature:COLUMN, a run, a pipeline's run, a request. Says so when it is none.
+export async function trace(id: string, signal: AbortSignal): Promise<{ start: string; found: Made[] }> {
+  const walk = new Trace(signal);
+  const endpoints = await api.endpoints(signal);
+  const done = (start: string) => {
+    if (walk.found.size === 0) throw new Error(`Nothing is called ${id}: no feature, dataset, run or request has this id.`);
+    return { start, found: [...walk.found.values()] };
+  };
+  if (id.startsWith(kFirst)) {
+    const [, model = "", version = ""] = /^models:\/(.+)\/(\d+)$/.exec(id) ?? [];
+    if (!model) throw new Error(`A model version is models:/NAME/VERSION: ${id}`);
+    await walk.ofVersion(model, version, endpoints);
+    return done(`model version ${id}`);
+  }
+  const [, noun, name = ""] = /^(dataset|feature):(.+)$/.exec(id) ?? [];
+  if (noun) {
+    await walk.ofDefinitions(noun === "dataset" ? { dataset: name } : { feature: name }, endpoints);
+    const first = [...walk.found.values()].find(({ kind, title }) => kind === noun && (title === name || title.endsWith(`__${name}`)));
+    return done(first?.key ?? "");
+  }
+  if (/^[0-9a-f]{32}$/.test(id)) {
+    const run = await absent(api.run(id, signal));
+    if (run) {
+      await walk.run(id, run);
+      await walk.ofRun(id, endpoints);
+      return done(`run ${id}`);
+    }
+  }
+  if (/^[0-9a-f]{16}$/.test(id) && (await absent(api.pipelineRun(id, signal)))) {
+    await walk.pipelineRun(id);
+    await walk.ofPipelineRun(id, endpoints);
+    return done(`pipeline run ${id}`);
+  }
+  for (const { name: endpoint } of endpoints) {
+    const logged = await absent(api.request(endpoint, id, signal));
+    if (logged) return done(await walk.prediction(endpoint, id, logged));
+  }
+  return done("");
+}
+
+// What isn't there is none; other failures are failures.
+async function absent<T>(asked: Promise<T>): Promise<T | undefined> {
+  return asked.catch((problem: unknown) => {
+    if (isAbsent(problem)) return undefined;
+    throw problem;
+  });
+}
+
