@@ -13,7 +13,7 @@ from slipway.errors import (AlreadyExists, Conflict, Corruption, DeadlineExceede
 from slipway.features import Column, Csv, Dataset, Entity, FeatureReference, OnDemandView, Postgres, Service, Source, View, request
 from slipway.notebook import ColumnProfile, Profile, profile
 from slipway.operations import (Action, AlarmBudget, Alert, Async, Batching, Causes, Choices, ColumnDrift, Complete, DataTrigger, Detector, Drift, Embedding, Endpoint, Estimate,
-                                Guard, Maintenance, Monitor, MultivariateDrift, Pipeline, PythonWorkers, Quality, Range, Reference, Release, RequestLog, Retry, Route, Schedule, Search, Slice, Step, Stream)
+                                Guard, Maintenance, Monitor, MultivariateDrift, Pipeline, PythonWorkers, Quality, Range, Reference, Release, RequestLog, Retry, Route, Schedule, Search, Slice, Step, StopEarly, Stream)
 from slipway.project import Project
 
 __version__ = "0.1.0"
@@ -24,5 +24,5 @@ __all__ = [
     "MultivariateDrift", "NotFound", "OnDemandView", "PermissionDenied",
     "Pipeline", "Postgres",
     "Profile", "Project", "PythonWorkers", "Quality", "Range", "Reference", "Release", "RequestLog", "ResourceExhausted", "Retry", "Route", "Schedule", "Search", "Service", "Slice", "SlipwayError",
-    "Snapshot", "Source", "Step", "StorageFull", "Stream", "Unauthenticated", "Unavailable", "View", "agg", "profile", "request",
+    "Snapshot", "Source", "Step", "StopEarly", "StorageFull", "Stream", "Unauthenticated", "Unavailable", "View", "agg", "profile", "request",
 ]

@@ -35,6 +35,18 @@ class Choices(Part):
 
 
 @dataclass(frozen=True, kw_only=True)
+class StopEarly(Part):
+    """Trials that aren't among the best 1/`reduction` at step `min`, `min` * `reduction` and so on below `max` end there. `metric`: what they log with mlflow
+    on their way; the search's, if nothing is said."""
+
+    method: Literal["asha"] = "asha"
+    min: int | None = None
+    max: int
+    reduction: int | None = None
+    metric: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Search(Part):
     """The command of a step runs as `trials`, `parallel` at a time, each with other values of what is in `space`, filled in for `{name}`; the outputs of the
     best by `metric` are the step's, with best.json and trials.json. `metric`: "metrics.json#auc" of a file that a trial writes, or "auc", which it logs
@@ -47,6 +59,7 @@ class Search(Part):
     goal: Literal["maximize", "minimize"]
     seed: int | None = None
     space: Mapping[str, Range | Choices]
+    stop_early: StopEarly | None = None
     max_failed: int | None = None
     experiment: str | None = None
 

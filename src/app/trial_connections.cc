@@ -1,5 +1,7 @@
 #include "app/trial_connections.h"
 
+#include <algorithm>
+
 namespace slipway::app {
 namespace {
 
@@ -83,6 +85,16 @@ Result<std::optional<double>> TrackedTrials::metric(const std::string& id,
     }
   }
   return std::optional<double>();
+}
+
+Result<std::vector<pipelines::Report>> TrackedTrials::reports(const std::string& id,
+                                                              const std::string& name) {
+  std::vector<pipelines::Report> reports;
+  for (const tracking::Metric& metric : TRY(runs_.metric_history(id, name, 0, "")).items)
+    reports.push_back({.step = metric.step, .value = metric.value});
+  std::stable_sort(reports.begin(), reports.end(),
+                   [](const auto& a, const auto& b) { return a.step < b.step; });
+  return reports;
 }
 
 Result<bool> TrackedTrials::exists(const std::string& id) { return TRY(find(id)).has_value(); }

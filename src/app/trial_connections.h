@@ -17,6 +17,8 @@ class TrackedTrials final : public pipelines::TrialRuns {
                    std::optional<double> value,
                    const std::map<std::string, std::string>& tags) override;
   Result<std::optional<double>> metric(const std::string& id, const std::string& name) override;
+  Result<std::vector<pipelines::Report>> reports(const std::string& id,
+                                                 const std::string& name) override;
   Result<bool> exists(const std::string& id) override;
   Result<void> discard(const std::string& id) override;
 

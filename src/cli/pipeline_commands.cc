@@ -99,7 +99,8 @@ Result<Json> follow(Client& client, std::string id) {
       if (state == "pending") continue;
       live.clear();
       const std::string seconds = cell(member_at(step, "seconds"));
-      std::fprintf(stderr, "  %-20s %s%s%s\n", name.c_str(), state.c_str(),
+      std::fprintf(stderr, "  %-20s %s%s%s\n", name.c_str(),
+                   state == "stopped" ? "stopped early" : state.c_str(),
                    seconds == "-" ? "" : (" after " + seconds + " s").c_str(),
                    told_score(search_of(run, name), step).c_str());
     }

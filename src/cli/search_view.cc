@@ -43,6 +43,8 @@ std::string trials_table(const Json& step, std::size_t rows_max) {
   const std::string best = cell(member_at(step, "best.name"));
   if (const Json& trials = member_at(step, "items"); trials.is_array()) {
     for (Json trial : trials.get_array()) {
+      if (cell(member_at(trial, "state")) == "stopped")
+        trial.as_object()["state"] = "stopped early";
       trial.as_object()["star"] = cell(member_at(trial, "name")) == best ? "*" : "";
       rows.push_back(std::move(trial));
     }

@@ -35,6 +35,7 @@ JsonObject StepRecord::to_json() const {
   if (!tracked_run.empty()) {
     object["tracked_run"] = tracked_run;
     object["score"] = score ? Json(*score) : Json(nullptr);
+    if (state == "stopped") object["reached"] = reached;
   }
   object["exit_code"] = exit_code ? Json(*exit_code) : Json(nullptr);
   object["not_before"] = or_null(not_before);

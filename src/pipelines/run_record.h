@@ -22,7 +22,7 @@ struct EarlierTry {
 struct StepRecord {
   std::string name;
   // pending | running | waiting (for a person) | succeeded | cached | refused | failed | skipped |
-  // cancelled
+  // cancelled | stopped (early, of a trial)
   std::string state = "pending";
   std::string command, cache_key, reason, folder;
   std::optional<std::int64_t> exit_code;
@@ -40,8 +40,10 @@ struct StepRecord {
   std::size_t item = 0;
   std::string value;
   // Of a search and its trials.
-  std::string tracked_run;      // id
-  std::optional<double> score;  // of a trial that came to its end; of a search, the best
+  std::string tracked_run;  // id
+  std::optional<double>
+      score;  // of a trial that came to its end or was stopped; of a search, the best
+  std::int64_t reached = 0;  // of a trial that was stopped early: the step of its last report
 
   bool is_good() const { return state == "succeeded" || state == "cached"; }
   bool is_over() const { return state != "pending" && state != "running" && state != "waiting"; }

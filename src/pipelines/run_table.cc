@@ -36,6 +36,13 @@ Result<void> read_run(const store::Row& row, RunRecord& run) {
   return {};
 }
 
+// Of outputs that are gone the lists of items may be others by then.
+Result<void> forget_items(store::Tx& tx, const std::string& run) {
+  TRY(tx.execute("DELETE FROM pipeline_rungs WHERE run = ?", {run}));
+  TRY(tx.execute("DELETE FROM pipeline_steps WHERE run = ? AND parent IS NOT NULL", {run}));
+  return {};
+}
+
 std::string subject_of(const RunRecord& run) {
   return "pipelines/" + run.pipeline + "/runs/" + run.id;
 }
@@ -88,7 +95,7 @@ Result<StoredRun> RunTable::find(const std::string& id) {
     TRY(reader.query(
         "SELECT name, state, command, cache_key, key_document, reason, exit_code, folder, "
         "manifest, manifest_digest, tries, not_before, started_at, finished_at, parent, item, "
-        "value, tracked_run, score FROM pipeline_steps WHERE run = ? ORDER BY position",
+        "value, tracked_run, score, reached FROM pipeline_steps WHERE run = ? ORDER BY position",
         {id}, [&](const store::Row& row) {
           StepRecord step{.name = row.string(0),
                           .state = row.string(1),
@@ -111,6 +118,7 @@ Result<StoredRun> RunTable::find(const std::string& id) {
           step.value = row.string(16);
           step.tracked_run = row.string(17);
           if (!row.is_null(18)) step.score = row.real(18);
+          step.reached = row.int64(19);
           found->record.steps.push_back(std::move(step));
         }));
     return reader.query(
@@ -187,14 +195,17 @@ Result<std::vector<RunTable::Kept>> RunTable::with_key(const std::string& cache_
   std::vector<Kept> found;
   TRY(db_.read([&](store::Reader& reader) {
     return reader.query(
-        "SELECT run, folder, manifest, tracked_run FROM pipeline_steps WHERE cache_key = ? AND "
+        "SELECT run, folder, manifest, tracked_run, parent, item FROM pipeline_steps WHERE "
+        "cache_key = ? AND "
         "state = "
         "'succeeded' ORDER BY finished_at DESC LIMIT 5",
         {cache_key}, [&](const store::Row& row) {
           found.push_back({.run = row.string(0),
                            .folder = row.string(1),
                            .manifest = row.string(2),
-                           .tracked_run = row.string(3)});
+                           .tracked_run = row.string(3),
+                           .parent = static_cast<std::size_t>(row.maybe_int64(4).value_or(0)),
+                           .item = static_cast<std::size_t>(row.int64(5))});
         });
   }));
   return found;
@@ -215,6 +226,59 @@ Result<std::optional<RunTable::KeyOfRun>> RunTable::newest_key(const std::string
   if (found) key = KeyOfRun{.run = found->first, .document = {}};
   if (key) key->document = TRY(object_or_empty(found->second));
   return key;
+}
+
+Result<std::vector<double>> RunTable::leave_at_rung(const TrialOfRun& trial, std::int64_t rung,
+                                                    double value) {
+  return db_.write([&](store::Tx& tx) -> Result<std::vector<double>> {
+    TRY(
+        tx.execute("INSERT INTO pipeline_rungs(run, search, rung, trial, value) VALUES(?, ?, ?, ?, "
+                   "?) ON CONFLICT DO NOTHING",
+                   {trial.run, trial.search, rung, trial.trial, value}));
+    std::vector<double> values;
+    TRY(tx.query("SELECT value FROM pipeline_rungs WHERE run = ? AND search = ? AND rung = ?",
+                 {trial.run, trial.search, rung},
+                 [&](const store::Row& row) { values.push_back(row.real(0)); }));
+    return values;
+  });
+}
+
+Result<void> RunTable::forget_rungs(const TrialOfRun& trial) {
+  return db_.write([&](store::Tx& tx) -> Result<void> {
+    TRY(tx.execute("DELETE FROM pipeline_rungs WHERE run = ? AND search = ? AND trial = ?",
+                   {trial.run, trial.search, trial.trial}));
+    return {};
+  });
+}
+
+Result<void> RunTable::copy_rungs(const TrialOfRun& from, const TrialOfRun& to) {
+  return db_.write([&](store::Tx& tx) -> Result<void> {
+    TRY(tx.execute(
+        "INSERT INTO pipeline_rungs(run, search, rung, trial, value) SELECT ?, ?, rung, ?, value "
+        "FROM pipeline_rungs WHERE run = ? AND search = ? AND trial = ? ON CONFLICT DO NOTHING",
+        {to.run, to.search, to.trial, from.run, from.search, from.trial}));
+    return {};
+  });
+}
+
+Result<std::vector<RunTable::StoppedTrial>> RunTable::stopped_with_key(
+    const std::string& cache_key) {
+  std::vector<StoppedTrial> found;
+  TRY(db_.read([&](store::Reader& reader) {
+    return reader.query(
+        "SELECT s.run, s.parent, s.item, p.value, s.score, s.reached FROM pipeline_steps s JOIN "
+        "pipeline_steps p ON p.run = s.run AND p.position = s.parent WHERE s.cache_key = ? AND "
+        "s.state = 'stopped' AND s.score IS NOT NULL ORDER BY s.finished_at DESC LIMIT 5",
+        {cache_key}, [&](const store::Row& row) {
+          found.push_back({.trial = {.run = row.string(0),
+                                     .search = static_cast<std::size_t>(row.int64(1)),
+                                     .trial = static_cast<std::size_t>(row.int64(2))},
+                           .search = row.string(3),
+                           .score = row.real(4),
+                           .reached = row.int64(5)});
+        });
+  }));
+  return found;
 }
 
 Result<std::vector<RunTable::SearchOfRun>> RunTable::newest_searches(const std::string& pipeline,
@@ -265,11 +329,12 @@ Result<void> RunTable::save_steps(const RunRecord& run, const std::vector<std::s
       TRY(tx.execute(
           "UPDATE pipeline_steps SET state = ?, command = ?, cache_key = ?, key_document = ?, "
           "reason = ?, exit_code = ?, folder = ?, manifest = ?, manifest_digest = ?, tries = ?, "
-          "not_before = ?, started_at = ?, finished_at = ?, tracked_run = ?, score = ? WHERE run = "
+          "not_before = ?, started_at = ?, finished_at = ?, tracked_run = ?, score = ?, reached = "
+          "? WHERE run = "
           "? AND position = ?",
           {step.state, step.command, step.cache_key, key, step.reason, step.exit_code, step.folder,
            manifest, step.manifest_digest, step.tries, step.not_before, step.started, step.finished,
-           step.tracked_run, step.score, run.id, position}));
+           step.tracked_run, step.score, step.reached, run.id, position}));
       if (step.state == "pending" && step.started && step.finished) {  // to be tried again
         TRY(tx.execute(
             "INSERT INTO pipeline_tries(run, step, started_at, finished_at, exit_code, reason) "
@@ -361,10 +426,8 @@ Result<void> RunTable::queue_again(const std::string& id, const std::string& act
     }
     // Of outputs that are gone, or may go at any moment, nothing is good any more.
     const std::string_view good =
-        outputs == "kept" ? " AND state NOT IN ('succeeded', 'cached')" : "";
-    // So the lists of items may be others by then.
-    if (outputs != "kept")
-      TRY(tx.execute("DELETE FROM pipeline_steps WHERE run = ? AND parent IS NOT NULL", {id}));
+        outputs == "kept" ? " AND state NOT IN ('succeeded', 'cached', 'stopped')" : "";
+    if (outputs != "kept") TRY(forget_items(tx, id));
     TRY(tx.execute(
         fmt::format("INSERT INTO pipeline_tries(run, step, started_at, finished_at, exit_code, "
                     "reason) SELECT run, name, started_at, finished_at, exit_code, reason FROM "

@@ -32,6 +32,7 @@ class RunTable {
   Result<std::vector<std::string>> active();  // oldest first
   struct Kept {
     std::string run, folder, manifest, tracked_run;
+    std::size_t parent = 0, item = 0;  // of a trial
   };
   // Of the newest steps that succeeded with this key.
   Result<std::vector<Kept>> with_key(const std::string& cache_key);
@@ -43,6 +44,26 @@ class RunTable {
   // `before`, in which it was good.
   Result<std::optional<KeyOfRun>> newest_key(const std::string& pipeline, const std::string& step,
                                              base::Timestamp before);
+
+  // A trial of the search whose step is at position `search`.
+  struct TrialOfRun {
+    std::string run;
+    std::size_t search = 0, trial = 0;
+  };
+  // Keeps what the trial has at a rung, the same again changing nothing; what all have left there.
+  Result<std::vector<double>> leave_at_rung(const TrialOfRun& trial, std::int64_t rung,
+                                            double value);
+  // Of a trial that is tried again.
+  Result<void> forget_rungs(const TrialOfRun& trial);
+  Result<void> copy_rungs(const TrialOfRun& from, const TrialOfRun& to);
+  struct StoppedTrial {
+    TrialOfRun trial;
+    std::string search;  // what it said
+    double score = 0;
+    std::int64_t reached = 0;
+  };
+  // The newest that were stopped early with this key.
+  Result<std::vector<StoppedTrial>> stopped_with_key(const std::string& cache_key);
 
   // Steps with `search` that were begun, of the newest runs first. An empty pipeline: any.
   struct SearchOfRun {

@@ -65,12 +65,17 @@ Result<bool> StepRunner::answer_from_cache(RunRecord& run, std::size_t position,
                                            const StepDefinition& definition) {
   StepRecord& step = run.steps[position];
   auto kept = TRY(find_kept(table_, step.cache_key));
-  if (!kept) return false;
+  if (!kept)
+    return definition.search && definition.search->stop_early
+               ? stop_as_before(run, position, *definition.search)
+               : Result<bool>(false);
   if (definition.search) {
     const auto score = searches_.score(*definition.search, kept->folder, kept->tracked_run);
     if (!score) return false;  // it was another metric then, or its run is deleted
     step.score = *score;
     TRY(searches_.track(SearchRunner::tracked(run, position, *definition.search)));
+    TRY(table_.copy_rungs({.run = kept->run, .search = kept->parent, .trial = kept->item},
+                          {.run = run.id, .search = *step.parent, .trial = step.item}));
   }
   step.state = "cached";
   step.folder = std::move(kept->folder);
@@ -80,6 +85,24 @@ Result<bool> StepRunner::answer_from_cache(RunRecord& run, std::size_t position,
   step.exit_code = 0;
   if (definition.search) searches_.end(step, *definition.search);
   return true;
+}
+
+Result<bool> StepRunner::stop_as_before(RunRecord& run, std::size_t position,
+                                        const Search& search) {
+  StepRecord& step = run.steps[position];
+  for (const auto& before : TRY(table_.stopped_with_key(step.cache_key))) {
+    if (!SearchRunner::would_stop_as(search, before.search)) continue;
+    TRY(searches_.track(SearchRunner::tracked(run, position, search)));
+    TRY(table_.copy_rungs(before.trial,
+                          {.run = run.id, .search = *step.parent, .trial = step.item}));
+    step.state = "stopped";
+    step.score = before.score;
+    step.reached = before.reached;
+    step.reason = "stopped early as in run " + before.trial.run;
+    searches_.end(step, search);
+    return true;
+  }
+  return false;
 }
 
 fs::path StepRunner::folder_of(const RunRecord& run, std::size_t position) const {
@@ -191,7 +214,11 @@ Result<void> StepRunner::begin(RunRecord& run, std::size_t position, const Plan&
                                const fs::path& project) {
   if (TRY(settle(run, position, plan, project))) return {};
   StepRecord& step = run.steps[position];
-  if (plan.steps[run.planned(position)].definition.search) TRY(searches_.renew(step));
+  if (const auto& search = plan.steps[run.planned(position)].definition.search) {
+    TRY(searches_.renew(step));
+    if (search->stop_early)
+      TRY(table_.forget_rungs({.run = run.id, .search = *step.parent, .trial = step.item}));
+  }
   const fs::path own = folder_of(run, position);
   std::error_code ignored;
   fs::remove_all(own, ignored);  // of a try before
@@ -291,26 +318,30 @@ Result<Exit> StepRunner::run_with_secrets(Command command, const StepDefinition&
   return executor_.run(command, should_stop);
 }
 
-std::optional<TrialRun> StepRunner::trial_of(const RunRecord& run, std::size_t position,
-                                             const Plan& plan) {
+std::optional<StepRunner::RunningTrial> StepRunner::trial_of(const RunRecord& run,
+                                                             std::size_t position,
+                                                             const Plan& plan) {
   const auto& search = plan.steps[run.planned(position)].definition.search;
   if (!search) return std::nullopt;
-  return SearchRunner::tracked(run, position, *search);
+  return RunningTrial{.run = run.id, .tracked = SearchRunner::tracked(run, position, *search)};
 }
 
 std::optional<StepRecord> StepRunner::run(Command command, StepRecord step,
                                           const StepDefinition& definition,
-                                          const std::optional<TrialRun>& trial,
+                                          const std::optional<RunningTrial>& trial,
                                           const std::function<bool()>& should_stop,
                                           const std::function<bool()>& is_cancelled) {
   if (trial) {
-    if (const auto tracked = searches_.track(*trial); !tracked) {
+    if (const auto tracked = searches_.track(trial->tracked); !tracked) {
       end(step, "failed", "it can't be tracked: " + tracked.error().message, wall_clock_.now());
       return step;
     }
   }
-  auto ended =
-      run_command(std::move(command), std::move(step), definition, should_stop, is_cancelled);
+  std::optional<EarlyStop> early;
+  if (trial && definition.search->stop_early)
+    early.emplace(trial_runs_, table_, *definition.search, trial->run, step);
+  auto ended = run_command(std::move(command), std::move(step), definition,
+                           early ? &*early : nullptr, should_stop, is_cancelled);
   if (trial && ended) searches_.end(*ended, *definition.search);
   return ended;
 }
@@ -326,13 +357,22 @@ Result<void> StepRunner::take_outputs(StepRecord& step, const StepDefinition& de
 
 std::optional<StepRecord> StepRunner::run_command(Command command, StepRecord step,
                                                   const StepDefinition& definition,
+                                                  EarlyStop* early,
                                                   const std::function<bool()>& should_stop,
                                                   const std::function<bool()>& is_cancelled) {
-  const auto exit = run_with_secrets(std::move(command), definition, should_stop);
+  const auto exit = run_with_secrets(std::move(command), definition, [&] {
+    return should_stop() || (early != nullptr && early->stops());
+  });
   step.finished = wall_clock_.now();
   step.state = "failed";
   if (!exit) {
     step.reason = exit.error().message;
+  } else if (exit->kind == Exit::Kind::kStopped && early != nullptr && early->stopped()) {
+    step.state = "stopped";
+    step.score = early->stopped()->last.value;
+    step.reached = early->stopped()->last.step;
+    step.reason = early->stopped()->reason;
+    return step;
   } else if (exit->kind == Exit::Kind::kStopped) {
     if (!is_cancelled()) return std::nullopt;
     step.state = step.reason = "cancelled";
@@ -351,6 +391,7 @@ std::optional<StepRecord> StepRunner::run_command(Command command, StepRecord st
     } else if (const auto taken = take_outputs(step, definition); !taken) {
       step.reason = taken.error().message;
     } else {
+      if (early != nullptr) early->finish();
       step.state = "succeeded";
       return step;
     }

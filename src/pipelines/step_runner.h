@@ -13,6 +13,7 @@
 #include "pipelines/next_steps.h"
 #include "pipelines/plan.h"
 #include "pipelines/run_table.h"
+#include "pipelines/search/early_stop.h"
 #include "pipelines/search/search_runner.h"
 #include "pipelines/secrets.h"
 
@@ -37,6 +38,7 @@ class StepRunner {
         inputs_(inputs),
         secrets_(secrets),
         options_(std::move(options)),
+        trial_runs_(trial_runs),
         searches_(trial_runs, random, options_.items_max) {}
 
   std::filesystem::path log_of(const std::string& run, const std::string& step) const {
@@ -69,15 +71,19 @@ class StepRunner {
   Command command_for(const RunRecord& run, std::size_t position, const Plan& plan,
                       const std::filesystem::path& project) const;
 
-  // What a running step is tracked as; nothing: it is no trial.
-  static std::optional<TrialRun> trial_of(const RunRecord& run, std::size_t position,
-                                          const Plan& plan);
+  struct RunningTrial {
+    std::string run;  // of the pipeline
+    TrialRun tracked;
+  };
+  // Nothing: the step is no trial.
+  static std::optional<RunningTrial> trial_of(const RunRecord& run, std::size_t position,
+                                              const Plan& plan);
 
   // Runs the command of a running step, with its secrets, and waits; returns the step as it is
   // then: over, or pending when it is tried again. Nothing: it was stopped although `is_cancelled`
   // says no.
   std::optional<StepRecord> run(Command command, StepRecord step, const StepDefinition& definition,
-                                const std::optional<TrialRun>& trial,
+                                const std::optional<RunningTrial>& trial,
                                 const std::function<bool()>& should_stop,
                                 const std::function<bool()>& is_cancelled);
 
@@ -89,8 +95,11 @@ class StepRunner {
   // Makes a step the items that it has, or ends it.
   void expand(RunRecord& run, std::size_t position, const Plan& plan, const PlannedStep& planned);
   Result<void> gather_items(RunRecord& run, std::size_t position);
+  // Of a trial that is stopped early, and has a key; true: it is over.
+  Result<bool> stop_as_before(RunRecord& run, std::size_t position, const Search& search);
+  // `early`: null, or what may end it.
   std::optional<StepRecord> run_command(Command command, StepRecord step,
-                                        const StepDefinition& definition,
+                                        const StepDefinition& definition, EarlyStop* early,
                                         const std::function<bool()>& should_stop,
                                         const std::function<bool()>& is_cancelled);
   // Takes what a command that ended well has written.
@@ -107,6 +116,7 @@ class StepRunner {
   InputDigests& inputs_;
   const Secrets& secrets_;
   const Options options_;
+  TrialRuns& trial_runs_;
   SearchRunner searches_;
 };
 

@@ -159,6 +159,20 @@ ALTER TABLE pipeline_steps ADD COLUMN score REAL;
 CREATE INDEX pipeline_searches ON pipeline_steps(run) WHERE parent IS NULL AND tracked_run <> ''
 )sql";
 
+// What trials of a search leave at its rungs, and how far those came that are stopped early.
+constexpr std::string_view kRungs = R"sql(
+ALTER TABLE pipeline_steps ADD COLUMN reached INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX pipeline_stopped_by_key ON pipeline_steps(cache_key, finished_at) WHERE state = 'stopped';
+CREATE TABLE pipeline_rungs(
+  workspace TEXT NOT NULL DEFAULT 'default',
+  run TEXT NOT NULL,
+  search INTEGER NOT NULL,
+  rung INTEGER NOT NULL,
+  trial INTEGER NOT NULL,
+  value REAL NOT NULL,
+  PRIMARY KEY(run, search, rung, trial))
+)sql";
+
 }  // namespace
 
 store::RoomMigrations migrations() {
@@ -171,7 +185,8 @@ store::RoomMigrations migrations() {
            {6, kEarlierTries},
            {7, kPools},
            {8, kItems},
-           {9, kTrials}}};
+           {9, kTrials},
+           {10, kRungs}}};
 }
 
 }  // namespace slipway::pipelines

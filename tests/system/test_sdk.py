@@ -114,7 +114,7 @@ pipelines:
       - {name: e, run: "echo {item.n}", after: [a], each: [{n: 1}, {n: x}], parallel: 2}
       - {name: f, run: "echo {item}", each: "{a/a#list}"}
       - {name: s, run: "echo {rate} {kind} {depth} > {out}/m.json", outputs: [m.json], after: [a], search: {method: tpe, trials: 9, parallel: 3, metric: m.json#auc, goal: maximize, seed: 7,
-         space: {rate: {low: 0.0001, high: 0.3, log: true}, kind: {choices: [a, 1]}, depth: {low: 2, high: 10, step: 2}}, max_failed: 5, experiment: found}}
+         space: {rate: {low: 0.0001, high: 0.3, log: true}, kind: {choices: [a, 1]}, depth: {low: 2, high: 10, step: 2}}, stop_early: {method: asha, min: 1, max: 27, reduction: 3, metric: auc}, max_failed: 5, experiment: found}}
       - {name: b, run: "cat {a}/a", after: [a], retry: 1, always: true, when: "{rounds} >= 60 and {run.state} != 'failed'"}
 endpoints:
   late:
@@ -198,7 +198,7 @@ def every_key() -> sw.Project:
         sw.Step("e", "echo {item.n}", after=["a"], each=[{"n": 1}, {"n": "x"}], parallel=2), sw.Step("f", "echo {item}", each="{a/a#list}"),
         sw.Step("s", "echo {rate} {kind} {depth} > {out}/m.json", outputs=["m.json"], after=["a"], search=sw.Search(
             method="tpe", trials=9, parallel=3, metric="m.json#auc", goal="maximize", seed=7, max_failed=5, experiment="found",
-            space={"rate": sw.Range(1e-4, 0.3, log=True), "kind": sw.Choices(["a", 1]), "depth": sw.Range(2, 10, step=2)})),
+            space={"rate": sw.Range(1e-4, 0.3, log=True), "kind": sw.Choices(["a", 1]), "depth": sw.Range(2, 10, step=2)}, stop_early=sw.StopEarly(min=1, max=27, reduction=3, metric="auc"))),
         sw.Step("b", "cat {a}/a", after=["a"], retry=1, always=True, when="{rounds} >= 60 and {run.state} != 'failed'")], priority=5)
     late = sw.Endpoint("late", "models:/m@champion", features=service, output="late", shadow={"frozen": "models:/m/1"}, release=sw.Release(
         delay="6h", steps=[10, 50, 100], hold="24h", check="6h", guard=sw.Guard(

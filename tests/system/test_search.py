@@ -1,5 +1,6 @@
 """Searches of parameters: a real training with the unmodified mlflow client in each trial, kills, and answers from the cache."""
 import json
+import re
 import sqlite3
 import subprocess
 import time
@@ -7,9 +8,10 @@ import time
 import mlflow
 import pytest
 from conftest import BINARY, Server, eventually
+from playwright.sync_api import expect
 
 TRAIN = '''
-import argparse, json, os, pickle
+import argparse, pickle, time
 import mlflow
 from sklearn.datasets import load_breast_cancer
 from sklearn.linear_model import SGDClassifier
@@ -32,6 +34,7 @@ with mlflow.start_run():
         model.partial_fit(scaler.transform(x_train), y_train, classes=[0, 1])
         auc = roc_auc_score(y_test, model.decision_function(scaler.transform(x_test)))
         mlflow.log_metric("auc", auc, step=epoch)
+        time.sleep(60 if args.alpha >= 100 and epoch == 1 else 0)  # it is stopped before that
 pickle.dump((scaler, model), open(f"{args.out}/model.pkl", "wb"))
 '''
 PROJECT = """\
@@ -53,6 +56,13 @@ pipelines:
           experiment: cancer
           space: {alpha: {low: 1e-6, high: 100.0, log: true}, penalty: {choices: [l2, l1]}, epochs: {low: 1, high: 5}}
       - {name: use, run: 'test -s {fit}/model.pkl; cp {fit}/best.json {fit}/trials.json {out}', outputs: [best.json, trials.json]}
+  early:
+    steps:
+      - name: fit
+        run: exec python3 train.py --alpha {alpha} --penalty l2 --epochs 9 --out {out}
+        code: [train.py]
+        outputs: [model.pkl]
+        search: {method: grid, metric: auc, goal: maximize, space: {alpha: {choices: [0.1, 1000.0, 100.0]}}, stop_early: {method: asha, max: 9}}
   quick:
     steps:
       - name: fit
@@ -85,7 +95,7 @@ def ended(project, run):
     return eventually(lambda: (told := json.loads(project.cli("--json", "pipelines", "show", run).stdout))["finished_at"] and told, 120)
 
 
-def test_trials_are_runs_of_the_mlflow_client_and_the_best_one_stays(project):
+def test_trials_are_runs_of_the_mlflow_client_and_the_best_one_stays(project, open_page):
     told = subprocess.run([BINARY, "--url", project.url, "--json", "run", "train"], capture_output=True, text=True)
     run = json.loads(told.stdout)
     fit = run["steps"][0]
@@ -115,6 +125,15 @@ def test_trials_are_runs_of_the_mlflow_client_and_the_best_one_stays(project):
     assert [run.info.run_id for run in client.search_runs(["0"])] == []
     best_file = json.loads((project.data_dir / "pipelines" / run["id"] / "use" / "best.json").read_text())
     assert best_file == {"trial": scores.index(max(scores)), "state": "complete", "value": max(scores), "params": best["item"], "metric": "auc"}
+
+    page = open_page(f"{project.url}/ui/pipeline-runs/{run['id']}")
+    rows = page.get_by_role("table", name="Trials of fit").get_by_role("row")
+    expect(rows).to_have_count(5)
+    expect(rows.filter(has_text="best")).to_have_count(1)
+    expect(rows.filter(has_text="best")).to_contain_text(best["name"])
+    expect(page.get_by_role("img", name=re.compile("^The best auc so far over 4 trials"))).to_be_visible()
+    rows.nth(1).get_by_role("link", name="metrics").click()
+    expect(page.get_by_role("heading", name="fit[0]")).to_be_visible()
 
     again = json.loads(project.cli("--json", "run", "train").stdout)
     assert [step["state"] for step in again["steps"]] == ["cached", "cached"]
@@ -163,3 +182,25 @@ def test_kills_at_any_moment_neither_lose_nor_double_a_trial(project):
     assert [trial["item"] for trial in again["steps"][0]["items"]] == [trial["item"] for trial in fit["items"]]
     assert {trial["state"] for trial in again["steps"][0]["items"]} == {"cached"}
     assert again["steps"][0]["best"]["params"] == fit["best"]["params"] and abs(fit["best"]["params"]["x"] - 3) < 1
+
+
+def test_trials_that_report_bad_values_are_stopped_early(project):
+    told = subprocess.run([BINARY, "--url", project.url, "--json", "run", "early"], capture_output=True, text=True)
+    run = json.loads(told.stdout)
+    fit = run["steps"][0]
+    assert told.returncode == 0 and "stopped early" in told.stderr, told.stdout + told.stderr
+    assert [trial["state"] for trial in fit["items"]] == ["succeeded", "stopped", "stopped"]
+    assert fit["best"]["name"] == "fit[0]" and fit["reason"].endswith("2 stopped early")
+    client = mlflow.MlflowClient(project.url)
+    for trial, points in zip(fit["items"], (9, 2, 2)):
+        history = client.get_metric_history(trial["tracked_run"], "auc")
+        assert [point.step for point in history] == list(range(points)) and history[-1].value == trial["score"]
+    stopped = client.get_run(fit["items"][1]["tracked_run"])
+    assert stopped.info.status == "KILLED" and stopped.data.tags["slipway.state"] == "stopped"
+    assert fit["items"][1]["reason"].startswith("stopped early: auc=") and "at step 1 is not among the best of 2" in fit["items"][1]["reason"]
+    assert "stopped early" in project.cli("search", "show", run["id"]).stdout
+
+    again = json.loads(project.cli("--json", "run", "early").stdout)["steps"][0]
+    assert again["state"] == "cached" and [trial["state"] for trial in again["items"]] == ["cached", "stopped", "stopped"]
+    assert again["items"][1]["tries"] == 0 and again["items"][1]["reason"] == f"stopped early as in run {run['id']}"
+    assert client.get_run(again["items"][1]["tracked_run"]).data.metrics["auc"] == fit["items"][1]["score"]

@@ -24,6 +24,7 @@ const kColors: Record<string, string> = {
   fallback: "orange",
   cached: "cyan",
   best: "teal",
+  "stopped-early": "yellow",
   running: "blue",
   started: "blue",
   starting: "blue",

@@ -72,7 +72,7 @@ export function Trials({ step, select }: { step: Step; select: (name: string) =>
                   </Anchor>
                 </Table.Td>
                 <Table.Td>
-                  <Word of={trial.state} /> {trial.name === step.best?.name && <Word of="best" />}
+                  <Word of={trial.state === "stopped" ? "stopped-early" : trial.state} /> {trial.name === step.best?.name && <Word of="best" />}
                 </Table.Td>
                 <Table.Td>{number(trial.score)}</Table.Td>
                 {names.map((name) => (

@@ -96,17 +96,30 @@ Result<Search> read_search(const YamlNode& node) {
     search.experiment = TRY(experiment->text());
     if (search.experiment.empty()) return experiment->error("experiment is empty");
   }
+  if (const auto stop = map.find("stop_early")) {
+    search.stop_early = TRY(read_stop_early(*stop));
+    if (search.stop_early->metric.empty() && !search.metric.file.empty())
+      return stop->error(
+          "stop_early needs the metric that trials log with mlflow on their way: metric: loss");
+  }
   TRY(map.finish());
   return search;
 }
 
 std::string describe(const Search& search) {
-  return base::to_text(JsonObject{{"method", method_name(search.method)},
-                                  {"trials", search.trials},
-                                  {"parallel", search.parallel},
-                                  {"metric", search.metric.text},
-                                  {"goal", search.maximizes ? "maximize" : "minimize"},
-                                  {"seed", search.seed}});
+  JsonObject told{{"method", method_name(search.method)},
+                  {"trials", search.trials},
+                  {"parallel", search.parallel},
+                  {"metric", search.metric.text},
+                  {"goal", search.maximizes ? "maximize" : "minimize"},
+                  {"seed", search.seed}};
+  if (const auto& stop = search.stop_early) {
+    told["stop_early"] = JsonObject{{"min", stop->min},
+                                    {"max", stop->max},
+                                    {"reduction", stop->reduction},
+                                    {"metric", stop->metric}};
+  }
+  return base::to_text(told);
 }
 
 }  // namespace slipway::pipelines

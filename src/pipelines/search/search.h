@@ -3,10 +3,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/result.h"
+#include "pipelines/search/asha.h"
 #include "pipelines/search/space.h"
 #include "types/yaml_reader.h"
 
@@ -35,6 +37,7 @@ struct Search {
   Space space;
   std::int64_t max_failed = 3;  // one more that fails ends the search
   std::string experiment;       // that trials are tracked in; empty: named as the pipeline
+  std::optional<StopEarly> stop_early;
 
   bool is_better(double value, double than) const {
     return maximizes ? value > than : value < than;
@@ -49,7 +52,7 @@ std::string_view method_name(Search::Method method);
 // kInvalidArgument with line and column.
 Result<Search> read_search(const types::YamlNode& node);
 
-// {"method","trials","parallel","metric","goal","seed"}, for the record.
+// {"method","trials","parallel","metric","goal","seed","stop_early"}, for the record.
 std::string describe(const Search& search);
 
 }  // namespace slipway::pipelines

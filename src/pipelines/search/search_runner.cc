@@ -91,6 +91,9 @@ std::vector<Trial> trials_at(const std::vector<StepRecord>& steps,
     Trial trial;
     if (step.is_good()) {
       trial.state = Trial::State::kComplete;
+    } else if (step.state == "stopped") {
+      trial.state = Trial::State::kStopped;
+      trial.step = step.reached;
     } else if (step.is_over()) {
       trial.state = Trial::State::kLost;
     }
@@ -191,18 +194,27 @@ void SearchRunner::end(const StepRecord& trial, const Search& search) {
   TrialRuns::End end = TrialRuns::End::kFailed;
   if (trial.is_good()) {
     end = TrialRuns::End::kFinished;
-  } else if (trial.state == "cancelled") {
+  } else if (trial.state == "cancelled" || trial.state == "stopped") {
     end = TrialRuns::End::kKilled;
   }
   std::map<std::string, std::string> tags = {{"slipway.state", trial.state}};
   if (!trial.reason.empty()) tags["slipway.reason"] = trial.reason;
   // A tracked metric is there already, of a trial that ran.
-  const bool is_told = search.metric.file.empty() && trial.parent && trial.state != "cached";
+  const bool ran = trial.state == "succeeded" || (trial.state == "stopped" && trial.tries > 0);
+  const bool is_told = search.metric.file.empty() && trial.parent && ran;
   const auto ended = tracked_.end(trial.tracked_run, end, search.metric.metric(),
                                   is_told ? std::nullopt : trial.score, tags);
   if (!ended)
     base::log_warning("pipelines", "the end of a trial could not be tracked: trial={} run={} {}",
                       trial.name, trial.tracked_run, ended.error().message);
+}
+
+bool SearchRunner::would_stop_as(const Search& search, const std::string& other) {
+  auto ours = base::parse_json_object(describe(search)), theirs = base::parse_json_object(other);
+  if (!ours || !theirs) return false;
+  ours->erase("trials");
+  theirs->erase("trials");
+  return *ours == *theirs;
 }
 
 Result<void> SearchRunner::gather(RunRecord& run, std::size_t position, const Search& search,
@@ -227,10 +239,15 @@ Result<void> SearchRunner::gather(RunRecord& run, std::size_t position, const Se
     step.reason = fmt::format("none of {} trials has a value: {}", items.size(),
                               first_with(run, items, step.state));
   } else {
-    step.state = count_of("cached") == std::ssize(items) ? "cached" : "succeeded";
+    const auto ran = std::count_if(items.begin(), items.end(), [&](std::size_t item) {
+      return run.steps[item].state != "cached" && run.steps[item].tries > 0;
+    });
+    step.state = ran == 0 ? "cached" : "succeeded";
     step.score = trials[*best].value;
     step.reason = fmt::format("best of {} trials: {} with {}={}", items.size(),
                               run.steps[items[*best]].name, search.metric.metric(), *step.score);
+    if (const auto stopped = count_of("stopped"); stopped > 0)
+      step.reason += fmt::format("; {} stopped early", stopped);
     if (failed > 0) step.reason += fmt::format("; {} failed", failed);
   }
   if (step.is_good()) {

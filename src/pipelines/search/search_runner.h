@@ -45,6 +45,10 @@ class SearchRunner {
   // Tells how a trial has ended. What can't be told is a warning in the log.
   void end(const StepRecord& trial, const Search& search);
 
+  // Whether a trial that another search stopped early would have been stopped by this one, too: it
+  // says the same but for how many trials it makes.
+  static bool would_stop_as(const Search& search, const std::string& other);
+
   // Ends a search of which no trial is to come any more, with the best trial's outputs, best.json
   // and trials.json in `folder`.
   Result<void> gather(RunRecord& run, std::size_t position, const Search& search,

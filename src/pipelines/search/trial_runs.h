@@ -5,8 +5,10 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
+#include "pipelines/search/asha.h"
 
 namespace slipway::pipelines {
 
@@ -32,6 +34,8 @@ class TrialRuns {
                            const std::map<std::string, std::string>& tags) = 0;
   // The latest value; nothing: no such run or metric.
   virtual Result<std::optional<double>> metric(const std::string& id, const std::string& name) = 0;
+  // All its values, in the order of their steps; of one step, as they came.
+  virtual Result<std::vector<Report>> reports(const std::string& id, const std::string& name) = 0;
   virtual Result<bool> exists(const std::string& id) = 0;
   // Deletes it as a user would; one that isn't there is fine.
   virtual Result<void> discard(const std::string& id) = 0;

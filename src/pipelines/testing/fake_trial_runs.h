@@ -1,6 +1,9 @@
 // Tracked runs in memory.
 #pragma once
 
+#include <filesystem>
+#include <fstream>
+
 #include "base/mutex.h"
 #include "pipelines/search/trial_runs.h"
 
@@ -36,6 +39,16 @@ class FakeTrialRuns final : public TrialRuns {
       return std::optional<double>();
     return std::optional(known->second.metrics.at(name));
   }
+  // `VALUE` lines that a command has written to a file named as its run, in `reports_folder`.
+  Result<std::vector<Report>> reports(const std::string& id, const std::string&) override {
+    std::vector<Report> found;
+    std::ifstream file(reports_folder / id);
+    for (double value = 0; file >> value;)
+      found.push_back({.step = static_cast<std::int64_t>(found.size()) + 1, .value = value});
+    return found;
+  }
+  std::filesystem::path reports_folder;
+
   Result<bool> exists(const std::string& id) override {
     const base::MutexLock lock(mutex_);
     return known_.contains(id);
