@@ -71,7 +71,7 @@ Result<Value> read_cell(const Json& cell, ValueType type, std::string_view colum
       break;
   }
   std::string got = base::to_text(cell);
-  if (got.size() > 60) got = got.substr(0, 60) + "...";
+  if (got.size() > 60) got.replace(60, std::string::npos, "...");
   return base::error(Code::kInvalidArgument, "{} must be a {}: {}", column,
                      features::value_type_name(type), got);
 }
@@ -79,32 +79,31 @@ Result<Value> read_cell(const Json& cell, ValueType type, std::string_view colum
 void write_text(std::string& out, std::string_view text) { out += base::to_text(Json(text)); }
 
 void write_cell(std::string& out, const Value& value, ValueType type, bool is_whole) {
+  if (const auto* text = std::get_if<std::string>(&value)) return write_text(out, *text);
+  std::array<char, kShortCell> room;
+  out.append(room.data(), write_short_cell(room.data(), value, type, is_whole));
+}
+
+char* write_short_cell(char* at, const Value& value, ValueType type, bool is_whole) {
+  const auto put = [at](std::string_view text) { return std::ranges::copy(text, at).out; };
   if (const auto* number = std::get_if<double>(&value)) {
-    if (type == ValueType::kBool) {
-      out += *number != 0 ? "true" : "false";
-    } else if (std::isinf(*number)) {
-      out += *number > 0 ? "\"Infinity\"" : "\"-Infinity\"";
-    } else if (std::isnan(*number)) {
-      out += "\"NaN\"";
-    } else if (is_whole && std::abs(*number) <= kWholeMax && *number == std::trunc(*number)) {
-      fmt::format_to(std::back_inserter(out), "{}", static_cast<std::int64_t>(*number));
-    } else {
-      std::array<char, 32> room;  // the longest is 24 characters
-      const char* end = fmt::format_to(room.data(), FMT_COMPILE("{}"), *number);
-      const std::string_view text(room.data(), end);
-      out += text;
-      if (text.find_first_of(".e") == std::string_view::npos) out += ".0";
-    }
-  } else if (const auto* whole = std::get_if<std::int64_t>(&value)) {
-    fmt::format_to(std::back_inserter(out), "{}", *whole);
-  } else if (const auto* text = std::get_if<std::string>(&value)) {
-    write_text(out, *text);
-  } else if (const auto* time = std::get_if<types::Timestamp>(&value)) {
-    const std::int64_t below = time->micros % kMicros < 0 ? 1 : 0;
-    fmt::format_to(std::back_inserter(out), "{}", time->micros / kMicros - below);
-  } else {
-    out += "null";
+    if (type == ValueType::kBool) return put(*number != 0 ? "true" : "false");
+    if (std::isinf(*number)) return put(*number > 0 ? "\"Infinity\"" : "\"-Infinity\"");
+    if (std::isnan(*number)) return put("\"NaN\"");
+    if (is_whole && std::abs(*number) <= kWholeMax && *number == std::trunc(*number))
+      return fmt::format_to(at, FMT_COMPILE("{}"), static_cast<std::int64_t>(*number));
+    char* end = fmt::format_to(at, FMT_COMPILE("{}"), *number);  // 24 characters at most
+    const bool looks_whole =
+        std::find_if(at, end, [](char c) { return c == '.' || c == 'e'; }) == end;
+    return looks_whole ? std::ranges::copy(std::string_view(".0"), end).out : end;
   }
+  if (const auto* whole = std::get_if<std::int64_t>(&value))
+    return fmt::format_to(at, FMT_COMPILE("{}"), *whole);
+  if (const auto* time = std::get_if<types::Timestamp>(&value)) {
+    const std::int64_t below = time->micros % kMicros < 0 ? 1 : 0;
+    return fmt::format_to(at, FMT_COMPILE("{}"), time->micros / kMicros - below);
+  }
+  return put("null");
 }
 
 }  // namespace slipway::api::feast

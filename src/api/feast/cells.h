@@ -22,6 +22,12 @@ Result<features::Value> read_cell(const Json& cell, features::ValueType type,
 void write_cell(std::string& out, const features::Value& value, features::ValueType type,
                 bool is_whole);
 
+// The same of a cell that is no text, at a place with room for kShortCell characters. Returns its
+// end.
+inline constexpr std::size_t kShortCell = 32;
+char* write_short_cell(char* at, const features::Value& value, features::ValueType type,
+                       bool is_whole);
+
 // A text, quoted.
 void write_text(std::string& out, std::string_view text);
 

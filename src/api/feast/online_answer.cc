@@ -8,7 +8,9 @@ namespace {
 using features::FeatureStore;
 using features::Sight;
 
-constexpr std::string_view kNoTime = "\"1970-01-01T00:00:00Z\"";
+constexpr std::string_view kNoTime = "1970-01-01T00:00:00Z";
+// About what a cell takes with its status and time, and a column beside its cells.
+constexpr std::size_t kCellRoom = 64, kColumnRoom = 128;
 
 Result<void> check_size(const OnlineRequest& request, const std::vector<WantedView>& wanted,
                         std::size_t values_max) {
@@ -41,6 +43,42 @@ std::optional<AnswerColumn> find_key(std::string_view name, const std::vector<Wa
   return std::nullopt;
 }
 
+// Quoted, with commas between them.
+template <typename TextOf>
+std::string list_of(std::size_t rows, TextOf text_of) {
+  std::string out;
+  for (std::size_t row = 0; row < rows; ++row) {
+    out += row > 0 ? ",\"" : "\"";
+    out += text_of(row);
+    out += '"';
+  }
+  return out;
+}
+
+// Returns whether one of them is null.
+bool write_values(std::string& out, const AnswerColumn& column, std::size_t rows) {
+  bool has_null = false;
+  const auto& shape = column.shape;
+  if (shape.type == features::ValueType::kText) {
+    for (std::size_t row = 0; row < rows; ++row) {
+      if (row > 0) out += ',';
+      has_null |= features::is_null(column.value(row));
+      write_cell(out, column.value(row), shape.type, shape.is_whole);
+    }
+    return has_null;
+  }
+  const std::size_t begin = out.size();
+  out.resize(begin + rows * (kShortCell + 1));
+  char* at = out.data() + begin;
+  for (std::size_t row = 0; row < rows; ++row) {
+    if (row > 0) *at++ = ',';
+    has_null |= features::is_null(column.value(row));
+    at = write_short_cell(at, column.value(row), shape.type, shape.is_whole);
+  }
+  out.resize(static_cast<std::size_t>(at - out.data()));
+  return has_null;
+}
+
 }  // namespace
 
 Result<std::vector<ViewAnswer>> read_views(const FeatureStore& store, const OnlineRequest& request,
@@ -61,14 +99,18 @@ Result<std::vector<ViewAnswer>> read_views(const FeatureStore& store, const Onli
   return answers;
 }
 
-std::string_view AnswerColumn::status(std::size_t row) const {
-  if (view == nullptr) return "PRESENT";
+std::string_view AnswerColumn::status_of_row(std::size_t row) const {
+  if (view == nullptr || view->is_on_demand) return "PRESENT";
   const Sight::Seen seen = answer.rows.sights[row].seen;
-  if (!view->is_on_demand && seen == Sight::Seen::kNever) return "NOT_FOUND";
+  if (seen == Sight::Seen::kNever) return "NOT_FOUND";
   // What windows say of a key is true when no row is in them.
-  if (!view->is_on_demand && !view->is_windowed && seen == Sight::Seen::kTooOld)
-    return "OUTSIDE_MAX_AGE";
-  return features::is_null(value(row)) ? "NULL_VALUE" : "PRESENT";
+  return seen == Sight::Seen::kTooOld && !view->is_windowed ? "OUTSIDE_MAX_AGE" : "PRESENT";
+}
+
+std::string_view AnswerColumn::status(std::size_t row) const {
+  const std::string_view status = status_of_row(row);
+  const bool may_be_null = view != nullptr && status == "PRESENT";
+  return may_be_null && features::is_null(value(row)) ? "NULL_VALUE" : status;
 }
 
 std::optional<types::Timestamp> AnswerColumn::event_time(std::size_t row) const {
@@ -98,38 +140,31 @@ std::vector<AnswerColumn> answer_columns(const OnlineRequest& request,
 
 std::string write_online_answer(const OnlineRequest& request, const std::vector<WantedView>& wanted,
                                 const std::vector<ViewAnswer>& answers) {
+  const std::vector<AnswerColumn> columns = answer_columns(request, wanted, answers);
   std::string out = "{\"results\":[", names;
-  const WantedView* timed = nullptr;  // the view that times are of
-  std::vector<std::string> times(request.rows, std::string(kNoTime));
-  for (const AnswerColumn& column : answer_columns(request, wanted, answers)) {
+  out.reserve(kColumnRoom * columns.size() + kCellRoom * columns.size() * request.rows);
+  const WantedView* view = nullptr;
+  std::string statuses, times;  // of all columns of the view
+  for (const AnswerColumn& column : columns) {
     if (!names.empty()) names += ',';
     write_text(names, column.name);
-    if (column.view != timed) {
-      timed = column.view;
-      for (std::size_t row = 0; row < request.rows; ++row) {
+    if (times.empty() || column.view != view) {
+      view = column.view;
+      statuses = list_of(request.rows, [&](std::size_t row) { return column.status_of_row(row); });
+      times = list_of(request.rows, [&](std::size_t row) {
         const auto time = column.event_time(row);
-        times[row] = time ? '"' + types::to_rfc3339(*time) + '"' : std::string(kNoTime);
-      }
+        return time ? types::to_rfc3339(*time) : std::string(kNoTime);
+      });
     }
-    const auto list = [&](const char* name, auto write) {
-      out += name;
-      for (std::size_t row = 0; row < request.rows; ++row) {
-        if (row > 0) out += ',';
-        write(row);
-      }
-      out += ']';
-    };
     if (out.back() != '[') out += ',';
-    list("{\"values\":[", [&](std::size_t row) {
-      write_cell(out, column.value(row), column.shape.type, column.shape.is_whole);
-    });
-    list(",\"statuses\":[", [&](std::size_t row) {
-      out += '"';
-      out += column.status(row);
-      out += '"';
-    });
-    list(",\"event_timestamps\":[", [&](std::size_t row) { out += times[row]; });
-    out += '}';
+    out += "{\"values\":[";
+    const bool has_null = write_values(out, column, request.rows);
+    out += "],\"statuses\":[";
+    out += has_null ? list_of(request.rows, [&](std::size_t row) { return column.status(row); })
+                    : statuses;
+    out += "],\"event_timestamps\":[";
+    out += times;
+    out += "]}";
   }
   out += "],\"metadata\":{\"feature_names\":[" + names + "]";
   if (request.names_views) {

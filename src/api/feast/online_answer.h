@@ -34,6 +34,8 @@ struct AnswerColumn {
     return (view == nullptr ? answer.inputs : answer.rows.values)[row * width + position];
   }
   std::string_view status(std::size_t row) const;  // "PRESENT", "NOT_FOUND", ...
+  // What it is where the value is no null: the same for all columns of a view.
+  std::string_view status_of_row(std::size_t row) const;
   std::optional<types::Timestamp> event_time(std::size_t row) const;
 };
 std::vector<AnswerColumn> answer_columns(const OnlineRequest& request,

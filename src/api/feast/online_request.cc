@@ -8,6 +8,7 @@ namespace slipway::api::feast {
 namespace {
 
 using features::FeatureStore;
+using Output = features::FeatureStore::Output;
 using features::Value;
 using features::ValueType;
 
@@ -129,10 +130,15 @@ Result<std::vector<WantedView>> find_wanted(const FeatureStore& store,
     }
     const auto& features = found->shape.features;
     const std::string full = view + "__" + feature;
-    const auto at = std::ranges::find_if(features, [&](const auto& f) { return f.name == full; });
-    if (at == features.end())
+    // Most ask in the view's order: the next one is tried first.
+    std::size_t at = found->features.empty() ? 0 : found->features.back() + 1;
+    if (at >= features.size() || features[at].name != full) {
+      at = static_cast<std::size_t>(std::ranges::find(features, full, &Output::name) -
+                                    features.begin());
+    }
+    if (at == features.size())
       return base::error(Code::kInvalidArgument, "Feature {} not found in view {}", feature, view);
-    found->features.push_back(static_cast<std::size_t>(at - features.begin()));
+    found->features.push_back(at);
   }
   for (const WantedView& view : wanted) {
     for (const std::size_t feature : view.features)
