@@ -1,5 +1,6 @@
 """Starts what is measured, and reads what it costs from /proc."""
 import ctypes
+import json
 import os
 import pathlib
 import signal
@@ -7,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.parse
 import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -108,3 +110,14 @@ def machine() -> dict:
     commit = subprocess.run(["git", "-C", ROOT, "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
     return {"cpu": cpu, "cores": os.cpu_count(), "commit": commit, "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "load_1min": round(os.getloadavg()[0], 2)}
+
+
+def paced(url: str, bodies: pathlib.Path, connections: int, rps: float, seconds: float) -> dict:
+    """Requests at random times, so many a second on the average, whatever the answers take: how long they take when the machine is not full.
+    `bodies`: one a line."""
+    at = urllib.parse.urlparse(url)
+    command = [BUILD / "bench" / "paced", at.hostname, at.port, at.path, bodies, rps, seconds, connections]
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True)
+    if done.returncode != 0:
+        raise SystemExit(f"requests of {url}: {done.stderr}")
+    return {"asked_rps": round(rps, 1), **json.loads(done.stdout)}

@@ -110,21 +110,6 @@ def wrk(url: str, bodies: pathlib.Path, connections: int, seconds: float) -> dic
     return {"rps": (result["requests"] - result["errors"]) / result["seconds"], "p50_us": result["p50_us"], "p99_us": result["p99_us"]}
 
 
-def paced(url: str, bodies: pathlib.Path, connections: int, rps: float, seconds: float) -> dict:
-    """Requests at a stated rate, whatever the answers take."""
-    with tempfile.TemporaryDirectory(prefix="slipway-paced-") as name:
-        body, log = pathlib.Path(name) / "body", pathlib.Path(name) / "log"
-        body.write_text(bodies.read_text().splitlines()[0])
-        command = ["h2load", "--h1", "-t1", f"-c{connections}", f"-D{seconds}", f"--rps={rps / connections:.1f}", "-d", body,
-                   "-H", "content-type: application/json", f"--log-file={log}", url]
-        subprocess.run([str(part) for part in command], check=True, capture_output=True)
-        answers = [line.split("\t") for line in log.read_text().splitlines()]
-    took = sorted(int(micros) for _, status, micros in answers if status == "200")
-    if len(took) != len(answers) or not took:
-        raise SystemExit(f"{len(answers) - len(took)} of {len(answers)} requests of {url} failed")
-    return {"rps": len(took) / seconds, "p50_us": took[len(took) // 2], "p99_us": took[len(took) * 99 // 100], "max_us": took[-1]}
-
-
 def values_of(url: str, body: str) -> list:
     reply = requests.post(url, data=body, headers={"content-type": "application/json"}, timeout=30)
     reply.raise_for_status()
@@ -152,7 +137,7 @@ def measure_reads(folder: pathlib.Path, args) -> dict:
                 for server, url in urls.items():
                     samples[server].append(wrk(url, bodies, 16, args.seconds))
             rps = {server: statistics.median(s["rps"] for s in all) for server, all in samples.items()}
-            half = paced(urls["slipway"], bodies, 16, rps["slipway"] / 2, args.seconds)
+            half = processes.paced(urls["slipway"], bodies, 16, rps["slipway"] / 2, args.seconds)
             out[name] = {"slipway_rps": round(rps["slipway"]), "feast_rps": round(rps["feast"], 1), "ratio": round(rps["slipway"] / rps["feast"], 1),
                          "half_load_p50_us": half["p50_us"], "half_load_p99_us": half["p99_us"]}
     return out

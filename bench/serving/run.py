@@ -81,22 +81,6 @@ def load(asked: peers.Asked, connections: int, seconds: float, body: pathlib.Pat
             "cpu_us": (server.cpu_seconds() - before) / max(1, result["requests"]) * 1e6}
 
 
-def paced(asked: peers.Asked, connections: int, rps: float, seconds: float, body: pathlib.Path) -> dict:
-    """Requests at a stated rate, whatever the answers take: how long they take when the machine is not full."""
-    body.write_text(json.dumps(asked.body))
-    with tempfile.NamedTemporaryFile(prefix="slipway-paced-") as log:
-        command = ["h2load", "--h1", "-t1", f"-c{connections}", f"-D{seconds}", f"--rps={rps / connections:.1f}", "-d", body,
-                   "-H", "content-type: application/json", f"--log-file={log.name}", asked.process.url + asked.path]
-        subprocess.run([str(part) for part in command], check=True, capture_output=True)
-        answers = [line.split("\t") for line in pathlib.Path(log.name).read_text().splitlines()]
-    wrong = sum(status != "200" for _, status, _ in answers)
-    if wrong or not answers:
-        raise SystemExit(f"{wrong} of {len(answers)} requests of {asked.process.url} failed")
-    took = sorted(int(micros) for _, _, micros in answers)
-    return {"asked_rps": round(rps, 1), "rps": round(len(took) / seconds, 1), "p50_us": took[len(took) // 2], "p99_us": took[len(took) * 99 // 100],
-            "max_us": took[-1]}
-
-
 def rows_dropped(server: processes.Process) -> float:
     """Rows that the request log could not take; a quick server that logs nothing would be no server."""
     text = requests.get(server.url + "/metrics", timeout=10).text
@@ -185,7 +169,7 @@ def main() -> None:
             samples = measure(servers, args, body)
             table = summary(samples, args)
             most = max(row["rps"] for row in table if row["server"] == "slipway")
-            half_load = paced(servers["slipway"], 64, most / 2, args.seconds * 2, body)
+            half_load = processes.paced(servers["slipway"].process.url + servers["slipway"].path, body, 64, most / 2, args.seconds * 2)
             result = {"bench": "serving", **processes.machine(), "rounds": args.rounds, "seconds": args.seconds,
                       "body_bytes": len(json.dumps(ask)), "trees": booster.num_boosted_rounds(), "features": booster.num_features(),
                       "log_rows_dropped": rows_dropped(slipway), "table": table, "ratios": ratios(table), "half_load": half_load}
