@@ -15,7 +15,7 @@ std::string subject(std::int64_t role) { return fmt::format("roles/{}", role); }
 
 // The number of the new row.
 Result<std::int64_t> insert(store::Tx& tx, std::string_view sql, store::Params params) {
-  return TRY(tx.find(sql, params, [](const store::Row& row) { return row.int64(0); })).value_or(0);
+  return TRY(tx.insert(sql, "id", params)).value_or(0);
 }
 
 JsonObject payload_of(const RolePermission& permission) {
@@ -41,9 +41,9 @@ Result<Role> Access::create_role(const std::string& workspace, const std::string
                                  const std::optional<std::string>& description) {
   const base::MutexLock change(change_mutex_);
   Result<std::int64_t> id = db_.write([&](store::Tx& tx) -> Result<std::int64_t> {
-    const std::int64_t made = TRY(
-        insert(tx, "INSERT INTO roles(workspace, name, description) VALUES(?, ?, ?) RETURNING id",
-               {workspace, name, description}));
+    const std::int64_t made =
+        TRY(insert(tx, "INSERT INTO roles(workspace, name, description) VALUES(?, ?, ?)",
+                   {workspace, name, description}));
     TRY(tx.append_event({.kind = "role.created",
                          .subject = subject(made),
                          .payload = {{"workspace", workspace}, {"name", name}}}));
@@ -133,7 +133,7 @@ Result<RolePermission> Access::add_role_permission(std::int64_t role, const std:
     const std::int64_t number =
         TRY(insert(tx,
                    "INSERT INTO role_permissions(role_id, resource_type, resource_pattern, "
-                   "permission) VALUES(?, ?, ?, ?) RETURNING id",
+                   "permission) VALUES(?, ?, ?, ?)",
                    {role, type, pattern, permission_name(permission)}));
     TRY(tx.append_event(
         {.kind = "role.permission_added", .subject = subject(role), .payload = payload_of(made)}));
@@ -207,8 +207,8 @@ Result<RoleAssignment> Access::assign_role(const std::string& user, std::int64_t
   const std::int64_t owner = TRY(user_id(user));
   TRY(get_role(role));
   Result<std::int64_t> id = db_.write([&](store::Tx& tx) -> Result<std::int64_t> {
-    const std::int64_t number = TRY(insert(
-        tx, "INSERT INTO user_roles(user_id, role_id) VALUES(?, ?) RETURNING id", {owner, role}));
+    const std::int64_t number =
+        TRY(insert(tx, "INSERT INTO user_roles(user_id, role_id) VALUES(?, ?)", {owner, role}));
     TRY(tx.append_event(
         {.kind = "role.assigned", .subject = subject(role), .payload = {{"user", user}}}));
     return number;

@@ -55,10 +55,10 @@ Result<User> Access::create_user(const std::string& name, const std::string& pas
   const base::MutexLock change(change_mutex_);
   const base::Timestamp now = clock_.now();
   Result<std::int64_t> id = db_.write([&](store::Tx& tx) -> Result<std::int64_t> {
-    const std::optional<std::int64_t> made = TRY(tx.find(
-        "INSERT INTO users(username, password_hash, is_admin, created, updated) "
-        "VALUES(?, ?, ?, ?, ?) RETURNING id",
-        {name, hash, is_admin, now, now}, [](const store::Row& row) { return row.int64(0); }));
+    const std::optional<std::int64_t> made =
+        TRY(tx.insert("INSERT INTO users(username, password_hash, is_admin, created, updated) "
+                      "VALUES(?, ?, ?, ?, ?)",
+                      "id", {name, hash, is_admin, now, now}));
     TRY(tx.append_event(
         {.kind = "user.created", .subject = subject(name), .payload = {{"is_admin", is_admin}}}));
     return made.value_or(0);

@@ -174,18 +174,18 @@ Result<std::int64_t> FeatureStore::push(const std::string& source_name, const Js
       row.is_new = false;
       if (row.is_old_message) continue;
       const auto identity = static_cast<std::int64_t>(row.identity);
-      const auto number = [](const store::Row& found) { return found.int64(0); };
       const auto added =
-          TRY(tx.find("INSERT INTO feature_rows(source, event_time, arrival_time, identity, row) "
-                      "VALUES(?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING number",
-                      {source_name, row.event, row.arrival, identity, row.text}, number));
+          TRY(tx.insert("INSERT INTO feature_rows(source, event_time, arrival_time, identity, row) "
+                        "VALUES(?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                        "number", {source_name, row.event, row.arrival, identity, row.text}));
       row.is_new = added.has_value();
       row.number = added.value_or(0);
       if (!added) {
         row.number =
             TRY(tx.find("SELECT number FROM feature_rows WHERE source = ? AND event_time = ? AND "
                         "arrival_time = ? AND identity = ?",
-                        {source_name, row.event, row.arrival, identity}, number))
+                        {source_name, row.event, row.arrival, identity},
+                        [](const store::Row& found) { return found.int64(0); }))
                 .value_or(0);
       }
       written.added += row.is_new ? 1 : 0;

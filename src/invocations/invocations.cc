@@ -278,13 +278,13 @@ Result<Receipt> Invocations::accept(const Draft& draft) {
   const base::Timestamp event_time = event_clock_.now();
   const Result<std::int64_t> number = db_.write([&](store::Tx& tx) -> Result<std::int64_t> {
     const auto given =
-        TRY(tx.find("INSERT INTO invocations(endpoint, inference_id, input, body, content_type, "
-                    "output, failure, event_time, received_at, expires_at, call_limit_us) "
-                    "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING number",
-                    {draft.endpoint, receipt.id, draft.input, store::Bytes{draft.body},
-                     draft.content_type, receipt.output, receipt.failure, event_time, now,
-                     now + draft.queue_limit, draft.call_limit.micros},
-                    [](const store::Row& row) { return row.int64(0); }));
+        TRY(tx.insert("INSERT INTO invocations(endpoint, inference_id, input, body, content_type, "
+                      "output, failure, event_time, received_at, expires_at, call_limit_us) "
+                      "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                      "number",
+                      {draft.endpoint, receipt.id, draft.input, store::Bytes{draft.body},
+                       draft.content_type, receipt.output, receipt.failure, event_time, now,
+                       now + draft.queue_limit, draft.call_limit.micros}));
     if (!given) return base::error(Code::kInternal, "an invocation was given no number");
     return *given;
   });

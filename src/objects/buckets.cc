@@ -82,10 +82,9 @@ Result<Bucket> Buckets::create(const std::string& name) {
   TRY(check_bucket_name(name));
   const base::Timestamp now = clock_.now();
   Result<Bucket> made = db_.write([&](store::Tx& tx) -> Result<Bucket> {
-    const std::optional<std::int64_t> id = TRY(
-        tx.find("INSERT INTO buckets(name, created_at, created_by) VALUES(?, ?, ?) RETURNING id",
-                {name, now, base::acting_user_or("system")},
-                [](const store::Row& row) { return row.int64(0); }));
+    const std::optional<std::int64_t> id =
+        TRY(tx.insert("INSERT INTO buckets(name, created_at, created_by) VALUES(?, ?, ?)", "id",
+                      {name, now, base::acting_user_or("system")}));
     TRY(tx.append_event({.kind = "bucket.created", .subject = subject(name)}));
     return Bucket{id.value_or(0), name, now};
   });

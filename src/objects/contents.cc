@@ -84,13 +84,13 @@ std::unique_ptr<Arrival> Contents::receive() {
 
 Result<std::vector<Piece>> Contents::keep(store::Tx& tx, const Arrival& arrival) {
   if (arrival.bytes() == 0) return std::vector<Piece>();
-  const auto number = [](const store::Row& row) { return row.int64(0); };
   std::optional<std::int64_t> content =
-      TRY(tx.find("SELECT id FROM object_contents WHERE digest = ?", {arrival.sha256()}, number));
+      TRY(tx.find("SELECT id FROM object_contents WHERE digest = ?", {arrival.sha256()},
+                  [](const store::Row& row) { return row.int64(0); }));
   if (!content) {
-    content = TRY(tx.find(
-        "INSERT INTO object_contents(digest, bytes, file, uses) VALUES(?, ?, ?, 1) RETURNING id",
-        {arrival.sha256(), arrival.bytes(), arrival.file()}, number));
+    content =
+        TRY(tx.insert("INSERT INTO object_contents(digest, bytes, file, uses) VALUES(?, ?, ?, 1)",
+                      "id", {arrival.sha256(), arrival.bytes(), arrival.file()}));
     return std::vector<Piece>{{content.value_or(0), 0, arrival.bytes()}};
   }
   std::vector<Piece> pieces{{*content, 0, arrival.bytes()}};

@@ -139,6 +139,17 @@ class Tx : public Reader {
   virtual Result<std::int64_t> execute_span(std::string_view sql,
                                             std::span<const Param> params) = 0;
 
+  // Inserts one row: the number that `column`, the counting primary key, was given. Nothing: the
+  // row was left out (ON CONFLICT DO NOTHING). SQLite takes half the time of INSERT ... RETURNING,
+  // whose results it keeps in a table of their own.
+  Result<std::optional<std::int64_t>> insert(std::string_view sql, std::string_view column,
+                                             Params params) {
+    return insert_span(sql, column, {params.begin(), params.size()});
+  }
+  virtual Result<std::optional<std::int64_t>> insert_span(std::string_view sql,
+                                                          std::string_view column,
+                                                          std::span<const Param> params) = 0;
+
   // Like execute, for a caller that doesn't need the count: the statement may still be under way
   // when this returns. Its error is then the outcome of a later call, or of the whole write. Saves
   // a round trip each where the database is another process.

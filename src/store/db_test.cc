@@ -373,8 +373,7 @@ TEST_P(DbTest, NumbersCountOnFromThoseThatWereGiven) {
                               "TEXT NOT NULL)"}}}}));
   const auto next = [&] {
     return MUST(db->write([](Tx& tx) {
-             return tx.find("INSERT INTO numbered(name) VALUES('x') RETURNING id", {},
-                            [](const Row& row) { return row.int64(0); });
+             return tx.insert("INSERT INTO numbered(name) VALUES('x')", "id", {});
            }))
         .value();
   };
@@ -391,6 +390,26 @@ TEST_P(DbTest, NumbersCountOnFromThoseThatWereGiven) {
     return tx.count_on_from("numbered", "id");
   }));
   EXPECT_EQ(next(), 9);
+}
+
+TEST_P(DbTest, ARowThatIsLeftOutGetsNoNumber) {
+  auto db = open();
+  ASSERT_TRUE(db->migrate({{"numbered",
+                            {{1,
+                              "CREATE TABLE numbered(id INTEGER PRIMARY KEY, name TEXT NOT NULL "
+                              "UNIQUE)"}}}}));
+  const auto add = [&](std::string_view name) {
+    return MUST(db->write([&](Tx& tx) {
+      return tx.insert("INSERT INTO numbered(name) VALUES(?) ON CONFLICT DO NOTHING", "id", {name});
+    }));
+  };
+  EXPECT_EQ(add("first"), 1);
+  EXPECT_EQ(add("first"), std::nullopt);
+  EXPECT_EQ(add("second").has_value(), true);
+  const auto refused = db->write(
+      [](Tx& tx) { return tx.insert("INSERT INTO numbered(name) VALUES('first')", "id", {}); });
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kAlreadyExists);
 }
 
 TEST_P(DbTest, TextsAreOrderedByTheirBytes) {

@@ -42,6 +42,13 @@ class PostgresTx final : public Tx {
     wrote_ = true;
     return connection_.run(sql, params);
   }
+  Result<std::optional<std::int64_t>> insert_span(std::string_view sql, std::string_view column,
+                                                  std::span<const Param> params) override {
+    std::optional<std::int64_t> number;
+    TRY(query_span(fmt::format("{} RETURNING {}", sql, column), params,
+                   [&](const Row& row) { number = row.int64(0); }));
+    return number;
+  }
   Result<void> send_span(std::string_view sql, std::span<const Param> params) override {
     wrote_ = true;
     return connection_.send(sql, params);

@@ -230,6 +230,12 @@ class SqliteTx final : public Tx {
     TRY(connection_.step_through(sql, params, nullptr));
     return sqlite3_changes64(connection_.handle());
   }
+  Result<std::optional<std::int64_t>> insert_span(std::string_view sql, std::string_view,
+                                                  std::span<const Param> params) override {
+    TRY(connection_.step_through(sql, params, nullptr));
+    if (sqlite3_changes64(connection_.handle()) == 0) return std::optional<std::int64_t>();
+    return std::optional<std::int64_t>(sqlite3_last_insert_rowid(connection_.handle()));
+  }
   Result<void> send_span(std::string_view sql, std::span<const Param> params) override {
     return connection_.step_through(sql, params, nullptr);
   }

@@ -78,15 +78,15 @@ Result<StoredTrace> get_trace(store::Reader& reader, const std::string& id) {
 
 Result<std::int64_t> insert_trace(store::Tx& tx, const TraceInfo& info) {
   const std::string labels = pack_labels(info.tags, info.metadata);
-  return TRY(tx.find(
+  return TRY(tx.insert(
                  "INSERT INTO traces(id, experiment, start_ms, duration_ms, state, "
                  "client_request_id, name, run, session, labels, request_preview, "
-                 "response_preview) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING number",
+                 "response_preview) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                 "number",
                  {info.id, info.experiment, info.start_ms, info.duration_ms,
                   static_cast<int>(info.state), info.client_request_id, label(info.tags, kNameTag),
                   label(info.metadata, kRunMetadata), label(info.metadata, kSessionMetadata),
-                  store::Bytes{labels}, info.request_preview, info.response_preview},
-                 [](const store::Row& row) { return row.int64(0); }))
+                  store::Bytes{labels}, info.request_preview, info.response_preview}))
       .value();
 }
 

@@ -236,9 +236,10 @@ Result<std::string> Experiments::create(const std::string& name,
   const std::string location = absolute_location(artifact_location, options_.working_folder);
   Result<std::string> created = db_.write([&](store::Tx& tx) -> Result<std::string> {
     const std::int64_t id =
-        TRY(tx.find("INSERT INTO experiments(name, artifact_location, created, updated) VALUES(?, "
-                    "?, ?, ?) RETURNING id",
-                    {name, location, now, now}, [](const store::Row& row) { return row.int64(0); }))
+        TRY(tx.insert(
+                "INSERT INTO experiments(name, artifact_location, created, updated) VALUES(?, "
+                "?, ?, ?)",
+                "id", {name, location, now, now}))
             .value();
     if (location.empty()) {
       TRY(tx.execute("UPDATE experiments SET artifact_location = ? WHERE id = ?",
