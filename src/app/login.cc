@@ -4,6 +4,7 @@
 
 #include "api/dvc/rules.h"
 #include "api/feast/rules.h"
+#include "api/lfs/rules.h"
 #include "api/mlflow/permits.h"
 #include "api/own/rules.h"
 #include "api/page/rules.h"
@@ -84,7 +85,7 @@ void protect_routes(http::Router& router, api::mlflow::Services& mlflow) {
     } else {
       const api::access::Rule* rule = nullptr;
       for (const auto rules : {api::own::rules(), api::predict::rules(), api::page::rules(),
-                               api::feast::rules(), api::dvc::rules()}) {
+                               api::feast::rules(), api::dvc::rules(), api::lfs::rules()}) {
         if (rule == nullptr) rule = api::access::find_rule(rules, route);
       }
       api::access::apply_rule(

@@ -7,6 +7,7 @@
 #include "api/feast/feast_routes.h"
 #include "api/feast/registry.h"
 #include "api/feast/serving.h"
+#include "api/lfs/lfs_routes.h"
 #include "api/mlflow/routes.h"
 #include "api/otlp/otlp_routes.h"
 #include "api/own/advice_routes.h"
@@ -56,6 +57,7 @@
 #include "invocations/tables.h"
 #include "monitor/tables.h"
 #include "objects/buckets.h"
+#include "objects/lfs_files.h"
 #include "objects/tables.h"
 #include "objects/upkeep.h"
 #include "objects/uploads.h"
@@ -267,6 +269,7 @@ struct Application::Rooms::Impl {
         contents(f.db, f.clock, f.random, f.data / "objects", f.data / "uploads"),
         buckets(f.db, f.clock, contents),
         uploads(f.db, f.clock, f.random, contents),
+        lfs_files(f.db, f.clock, f.random, contents),
         objects_upkeep(
             contents, uploads, f.clock, f.metrics,
             {.upload_retention = base::Duration::days(f.settings.s3_upload_retention_days),
@@ -401,6 +404,7 @@ struct Application::Rooms::Impl {
   objects::Contents contents;
   objects::Buckets buckets;
   objects::Uploads uploads;
+  objects::LfsFiles lfs_files;
   objects::Upkeep objects_upkeep;
   DatasetTables tables;
   features::FeatureStore features;
@@ -612,8 +616,26 @@ void Application::Rooms::measure_online_features() {
   }
 }
 
+void Application::Rooms::add_lfs_routes(http::Router& router) {
+  Impl& i = *impl_;
+  const Foundation& f = i.foundation;
+  const auto may = [access = f.access](access::Permission need) {
+    return [access, need](const std::string& user) {
+      return access == nullptr || access->may(user, access::kWorkspace, "*", need);
+    };
+  };
+  router.add_all(api::lfs::lfs_routes(
+      i.lfs_files, i.contents,
+      {.file_bytes_max = static_cast<std::uint64_t>(f.settings.lfs_file_bytes_max),
+       .path_prefix = f.settings.static_prefix,
+       .may_edit = may(access::Permission::kEdit),
+       .may_manage = may(access::Permission::kManage)}));
+  router.set_fallback("/lfs/", api::lfs::no_route);
+}
+
 void Application::Rooms::add_leading_routes(http::Router& router) {
   Impl& i = *impl_;
+  add_lfs_routes(router);
   measure_online_features();
   const auto rehearses = [&clock = i.clock] { return clock.rehearses(); };
   router.add_all(api::predict::predict_routes(*served()));
@@ -692,7 +714,7 @@ void Application::Rooms::add_routes(http::Router& router) {
   if (i.leads) {
     add_leading_routes(router);
   } else {
-    for (const char* prefix : {"/slipway/v1/", "/v1/", "/v2", "/endpoints/", "/score"})
+    for (const char* prefix : {"/slipway/v1/", "/v1/", "/v2", "/endpoints/", "/score", "/lfs/"})
       router.set_fallback(prefix, led_by_another);
   }
   if (i.foundation.access != nullptr) {

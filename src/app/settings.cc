@@ -510,6 +510,8 @@ const std::vector<SettingInfo>& setting_table() {
               "Requests of S3's port that are worked on at the same time."),
       integer("s3-object-bytes-max", &Settings::s3_object_bytes_max, 1024, 1ll << 44,
               "Largest object, or part of one, that one request of S3's port brings."),
+      integer("lfs-file-bytes-max", &Settings::lfs_file_bytes_max, 1024, 1ll << 44,
+              "Largest file that Git LFS brings."),
       integer("s3-clock-skew-seconds", &Settings::s3_clock_skew_seconds, 1, 86'400,
               "How much clocks of clients that sign may differ from the server's."),
       integer("s3-upload-retention-days", &Settings::s3_upload_retention_days, 0, 36'500,

@@ -161,6 +161,7 @@ struct Settings {
   std::int64_t s3_object_bytes_max = 1ll << 40;
   std::int64_t s3_clock_skew_seconds = 900;
   std::int64_t s3_upload_retention_days = 7;
+  std::int64_t lfs_file_bytes_max = 1ll << 40;  // api/lfs/lfs_routes.h
 
   bool serve_artifacts = true;
   bool artifacts_only = false;

@@ -26,8 +26,18 @@ CREATE TABLE object_parts(
   md5 TEXT NOT NULL, arrived_at INTEGER NOT NULL, checksum TEXT NOT NULL, pieces TEXT NOT NULL, PRIMARY KEY(upload, number))
 )sql";
 
+// Files and locks of Git LFS.
+constexpr std::string_view kLfs = R"sql(
+CREATE TABLE lfs_files(
+  repository TEXT NOT NULL, workspace TEXT NOT NULL DEFAULT 'default', oid TEXT NOT NULL, bytes INTEGER NOT NULL,
+  arrived_at INTEGER NOT NULL, pieces TEXT NOT NULL, PRIMARY KEY(repository, oid));
+CREATE TABLE lfs_locks(
+  id TEXT PRIMARY KEY, workspace TEXT NOT NULL DEFAULT 'default', repository TEXT NOT NULL, path TEXT NOT NULL, ref TEXT NOT NULL,
+  owner TEXT NOT NULL, locked_at INTEGER NOT NULL, UNIQUE(repository, path))
+)sql";
+
 }  // namespace
 
-store::RoomMigrations migrations() { return {"objects", {{1, kFirst}}}; }
+store::RoomMigrations migrations() { return {"objects", {{1, kFirst}, {2, kLfs}}}; }
 
 }  // namespace slipway::objects
