@@ -4,6 +4,7 @@
 
 #include "api/s3/faults.h"
 #include "api/s3/upload_body.h"
+#include "base/json_document.h"
 #include "base/text.h"
 
 namespace slipway::api::s3 {
@@ -106,8 +107,12 @@ Result<objects::Properties> read_properties(const http::Request& request) {
                    "who may do what is said by Slipway's permissions: header=x-amz-acl value={}",
                    value);
     }
-    if (name.starts_with(kMeta) || std::ranges::find(kKept, name) != std::end(kKept))
-      properties[name] = value;
+    const bool is_kept =
+        name.starts_with(kMeta) || std::ranges::find(kKept, name) != std::end(kKept);
+    // What could not be read back would leave the object unreadable.
+    if (is_kept && !base::is_utf8(value))
+      return fault(Fault::kInvalidArgument, "a header's value is no UTF-8: header={}", name);
+    if (is_kept) properties[name] = value;
   }
   const auto encoding = properties.find("content-encoding");
   if (encoding != properties.end()) {
