@@ -195,17 +195,13 @@ Result<std::vector<RunTable::Kept>> RunTable::with_key(const std::string& cache_
   std::vector<Kept> found;
   TRY(db_.read([&](store::Reader& reader) {
     return reader.query(
-        "SELECT run, folder, manifest, tracked_run, parent, item FROM pipeline_steps WHERE "
-        "cache_key = ? AND "
-        "state = "
-        "'succeeded' ORDER BY finished_at DESC LIMIT 5",
+        "SELECT run, folder, manifest, tracked_run FROM pipeline_steps WHERE cache_key = ? AND "
+        "state = 'succeeded' ORDER BY finished_at DESC LIMIT 5",
         {cache_key}, [&](const store::Row& row) {
           found.push_back({.run = row.string(0),
                            .folder = row.string(1),
                            .manifest = row.string(2),
-                           .tracked_run = row.string(3),
-                           .parent = static_cast<std::size_t>(row.maybe_int64(4).value_or(0)),
-                           .item = static_cast<std::size_t>(row.int64(5))});
+                           .tracked_run = row.string(3)});
         });
   }));
   return found;
@@ -268,13 +264,13 @@ Result<std::vector<RunTable::StoppedTrial>> RunTable::stopped_with_key(
     return reader.query(
         "SELECT s.run, s.parent, s.item, p.value, s.score, s.reached FROM pipeline_steps s JOIN "
         "pipeline_steps p ON p.run = s.run AND p.position = s.parent WHERE s.cache_key = ? AND "
-        "s.state = 'stopped' AND s.score IS NOT NULL ORDER BY s.finished_at DESC LIMIT 5",
+        "s.state = 'stopped' ORDER BY s.finished_at DESC LIMIT 5",
         {cache_key}, [&](const store::Row& row) {
           found.push_back({.trial = {.run = row.string(0),
                                      .search = static_cast<std::size_t>(row.int64(1)),
                                      .trial = static_cast<std::size_t>(row.int64(2))},
                            .search = row.string(3),
-                           .score = row.real(4),
+                           .score = row.is_null(4) ? std::nullopt : std::optional(row.real(4)),
                            .reached = row.int64(5)});
         });
   }));
@@ -424,9 +420,14 @@ Result<void> RunTable::queue_again(const std::string& id, const std::string& act
       return base::error(Code::kUnavailable,
                          "what the run wrote is being removed; try again in a moment: run={}", id);
     }
-    // Of outputs that are gone, or may go at any moment, nothing is good any more.
+    // Of outputs that are gone, or may go at any moment, nothing is good any more. A search that is
+    // good stays as it is, with the trials that failed.
     const std::string_view good =
-        outputs == "kept" ? " AND state NOT IN ('succeeded', 'cached', 'stopped')" : "";
+        outputs == "kept"
+            ? " AND state NOT IN ('succeeded', 'cached', 'stopped') AND NOT EXISTS (SELECT 1 FROM "
+              "pipeline_steps search WHERE search.run = pipeline_steps.run AND search.position = "
+              "pipeline_steps.parent AND search.state IN ('succeeded', 'cached'))"
+            : "";
     if (outputs != "kept") TRY(forget_items(tx, id));
     TRY(tx.execute(
         fmt::format("INSERT INTO pipeline_tries(run, step, started_at, finished_at, exit_code, "

@@ -32,7 +32,6 @@ class RunTable {
   Result<std::vector<std::string>> active();  // oldest first
   struct Kept {
     std::string run, folder, manifest, tracked_run;
-    std::size_t parent = 0, item = 0;  // of a trial
   };
   // Of the newest steps that succeeded with this key.
   Result<std::vector<Kept>> with_key(const std::string& cache_key);
@@ -58,8 +57,8 @@ class RunTable {
   Result<void> copy_rungs(const TrialOfRun& from, const TrialOfRun& to);
   struct StoppedTrial {
     TrialOfRun trial;
-    std::string search;  // what it said
-    double score = 0;
+    std::string search;           // what it said
+    std::optional<double> score;  // nothing: what it reported last was no number
     std::int64_t reached = 0;
   };
   // The newest that were stopped early with this key.

@@ -62,9 +62,7 @@ Result<std::optional<KeptOutputs>> find_kept(RunTable& table, const std::string&
                         .folder = std::move(kept.folder),
                         .manifest = std::move(*manifest),
                         .manifest_digest = base::sha256_hex(kept.manifest),
-                        .tracked_run = std::move(kept.tracked_run),
-                        .parent = kept.parent,
-                        .item = kept.item};
+                        .tracked_run = std::move(kept.tracked_run)};
     break;
   }
   return found;

@@ -22,8 +22,7 @@ struct KeptOutputs {
   std::string folder;
   JsonObject manifest;
   std::string manifest_digest;
-  std::string tracked_run;           // of a trial
-  std::size_t parent = 0, item = 0;  // likewise
+  std::string tracked_run;  // of a trial
 };
 
 // The newest outputs under this key whose files still have the bytes they had; nothing: there are

@@ -1,6 +1,7 @@
 #include "pipelines/step_runner.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 
 #include "base/check.h"
@@ -73,9 +74,14 @@ Result<bool> StepRunner::answer_from_cache(RunRecord& run, std::size_t position,
     const auto score = searches_.score(*definition.search, kept->folder, kept->tracked_run);
     if (!score) return false;  // it was another metric then, or its run is deleted
     step.score = *score;
+    TRY(searches_.renew(step));
     TRY(searches_.track(SearchRunner::tracked(run, position, *definition.search)));
-    TRY(table_.copy_rungs({.run = kept->run, .search = kept->parent, .trial = kept->item},
-                          {.run = run.id, .search = *step.parent, .trial = step.item}));
+    if (definition.search->stop_early) {
+      // What it reported then counts by this search's metric and rungs, not by those of its own.
+      StepRecord reporter = step;
+      reporter.tracked_run = kept->tracked_run;
+      EarlyStop(trial_runs_, table_, *definition.search, run.id, reporter).finish();
+    }
   }
   step.state = "cached";
   step.folder = std::move(kept->folder);
@@ -92,6 +98,7 @@ Result<bool> StepRunner::stop_as_before(RunRecord& run, std::size_t position,
   StepRecord& step = run.steps[position];
   for (const auto& before : TRY(table_.stopped_with_key(step.cache_key))) {
     if (!SearchRunner::would_stop_as(search, before.search)) continue;
+    TRY(searches_.renew(step));
     TRY(searches_.track(SearchRunner::tracked(run, position, search)));
     TRY(table_.copy_rungs(before.trial,
                           {.run = run.id, .search = *step.parent, .trial = step.item}));
@@ -369,7 +376,7 @@ std::optional<StepRecord> StepRunner::run_command(Command command, StepRecord st
     step.reason = exit.error().message;
   } else if (exit->kind == Exit::Kind::kStopped && early != nullptr && early->stopped()) {
     step.state = "stopped";
-    step.score = early->stopped()->last.value;
+    if (const double value = early->stopped()->last.value; std::isfinite(value)) step.score = value;
     step.reached = early->stopped()->last.step;
     step.reason = early->stopped()->reason;
     return step;

@@ -42,14 +42,14 @@ class EarlyStopTest : public ::testing::Test {
     return pipelines;
   }
   // Trials report x three times, and then wait to be stopped unless there is a file go-x.
-  std::string start(Pipelines& pipelines, const std::string& choices,
-                    const std::string& more = "") {
+  std::string start(Pipelines& pipelines, const std::string& choices, const std::string& more = "",
+                    const std::string& metric = "v") {
     const auto parsed = parse_pipelines(
         "pipelines:\n  p:\n    steps:\n      - name: t\n        run: >-\n          echo {x} {x} "
         "{x} >> reports/$MLFLOW_RUN_ID; until test -f go-{x}; do sleep 0.02; done; echo '{\"v\": "
         "{x}}' > {out}/m.json\n        outputs: [m.json]\n        search: {method: grid, metric: "
         "m.json#v, goal: maximize, space: {x: {choices: [" +
-        choices + "]}}, stop_early: {method: asha, max: 9, metric: v}" + more + "}\n");
+        choices + "]}}, stop_early: {method: asha, max: 9, metric: " + metric + "}" + more + "}\n");
     EXPECT_TRUE(parsed) << parsed.error().message;
     MUST(pipelines.apply(*parsed, folder_.path(), "ann"));
     return MUST(pipelines.start_run("p", {}, {})).id;
@@ -109,6 +109,26 @@ TEST_F(EarlyStopTest, WhatIsNotAmongTheBestIsStoppedAndAgainWithoutRunning) {
   pipelines->run_queued();
   EXPECT_EQ(states(MUST(pipelines->find_run(third_id))).substr(0, 37),
             "succeeded: succeeded succeeded cached");
+}
+
+TEST_F(EarlyStopTest, WhatAnotherSearchStoppedOrReportedDoesNotCountForThisOne) {
+  auto pipelines = open();
+  let_go("9");
+  start(*pipelines, "9, 1, 4");
+  pipelines->run_queued();
+  // Without the 9 nobody has said that 1 and 4 are bad.
+  let_go("1");
+  let_go("4");
+  const std::string narrow = start(*pipelines, "4, 1");
+  pipelines->run_queued();
+  const RunRecord over = MUST(pipelines->find_run(narrow));
+  EXPECT_EQ(states(over).substr(0, 30), "succeeded: succeeded succeeded");
+  EXPECT_EQ(over.steps[2].tries, 1);
+  // Of another metric the cached trial has reported nothing.
+  const std::string other = start(*pipelines, "9", "", "w");
+  pipelines->run_queued();
+  EXPECT_EQ(states(MUST(pipelines->find_run(other))), "succeeded: cached cached");
+  EXPECT_TRUE(at_rung(other, 1).empty());
 }
 
 TEST_F(EarlyStopTest, ATrialThatRunsAgainLeavesItsRungsAnew) {

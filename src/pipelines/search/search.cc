@@ -112,7 +112,8 @@ std::string describe(const Search& search) {
                   {"parallel", search.parallel},
                   {"metric", search.metric.text},
                   {"goal", search.maximizes ? "maximize" : "minimize"},
-                  {"seed", search.seed}};
+                  {"seed", search.seed},
+                  {"space", digest(search.space)}};
   if (const auto& stop = search.stop_early) {
     told["stop_early"] = JsonObject{{"min", stop->min},
                                     {"max", stop->max},

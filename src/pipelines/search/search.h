@@ -52,7 +52,7 @@ std::string_view method_name(Search::Method method);
 // kInvalidArgument with line and column.
 Result<Search> read_search(const types::YamlNode& node);
 
-// {"method","trials","parallel","metric","goal","seed","stop_early"}, for the record.
+// {"method","trials","parallel","metric","goal","seed","space","stop_early"}, for the record.
 std::string describe(const Search& search);
 
 }  // namespace slipway::pipelines

@@ -4,6 +4,7 @@
 #include <fstream>
 
 #include "pipelines/pipelines.h"
+#include "pipelines/search/search_runner.h"
 #include "pipelines/tables.h"
 #include "pipelines/testing/fake_trial_runs.h"
 #include "store/file_system.h"
@@ -139,6 +140,48 @@ TEST_F(SearchRunTest, FailuresAreToldAndEndItOnlyWhenThereAreMoreThanMay) {
   EXPECT_EQ(states(MUST(pipelines->find_run(none.id))),
             "failed: failed skipped failed failed failed");
   EXPECT_EQ(MUST(pipelines->find_run(none.id)).steps[2].earlier_tries.size(), 1u);
+}
+
+TEST_F(SearchRunTest, TryingAgainWhatCameAfterItLeavesItsFailedTrialsAlone) {
+  auto pipelines = open();
+  const auto parsed = parse_pipelines(
+      "pipelines:\n  p:\n    steps:\n      - name: train\n        run: test {x} -gt 2 && exit 4; "
+      "echo "
+      "'{\"v\":{x}}' > {out}/m.json\n        outputs: [m.json]\n        search: {metric: m.json#v, "
+      "goal: minimize, " +
+      std::string(kGrid) +
+      "}\n      - {name: use, run: 'cat {train}/m.json && test -f go && touch {out}/used', "
+      "outputs: "
+      "[used]}\n");
+  ASSERT_TRUE(parsed) << parsed.error().message;
+  MUST(pipelines->apply(*parsed, folder_.path(), "ann"));
+  id_ = MUST(pipelines->start_run("p", {}, {})).id;
+  pipelines->run_queued();
+  EXPECT_EQ(states(MUST(pipelines->find_run(id_))),
+            "failed: succeeded failed failed succeeded succeeded");
+  std::ofstream(folder_.path() / "go") << "";
+  MUST(pipelines->try_again(id_, "ann"));
+  pipelines->run_queued();
+  const RunRecord over = MUST(pipelines->find_run(id_));
+  EXPECT_EQ(states(over), "succeeded: succeeded succeeded failed succeeded succeeded");
+  EXPECT_EQ(over.steps[2].reason, "exit code 4: see the step's log");
+}
+
+TEST_F(SearchRunTest, IsCancelledWhenNotAllOfItsTrialsCame) {
+  Search search;
+  search.method = Search::Method::kRandom;
+  search.trials = 3;
+  search.space = {{.name = "x", .low = 0, .high = 1}};
+  RunRecord run;
+  run.steps = {{.name = "train", .state = "running"}, {.name = "train[0]", .state = "succeeded"}};
+  run.steps[0].tracked_run = "of the search";
+  run.steps[1].parent = 0;
+  run.steps[1].value = R"({"x":0.5})";
+  run.steps[1].score = 1;
+  MUST(tracked_.begin({.id = "of the search", .experiment = "p", .name = "train"}));
+  MUST(SearchRunner(tracked_, random_, 10).gather(run, 0, search, folder_.path() / "out"));
+  EXPECT_EQ(run.steps[0].state, "cancelled");
+  EXPECT_EQ(tracked_.active().at("of the search").end, "killed");
 }
 
 TEST_F(SearchRunTest, MoreTrialsThanMayBeFailIt) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <limits>
 
 #include "base/hash.h"
 #include "base/log.h"
@@ -49,7 +50,8 @@ std::string first_with(const RunRecord& run, const std::vector<std::size_t>& ite
 // Nothing of it depends on when or where the trials ran, so that what reads it is cached as well.
 JsonObject told(const Trial& trial, std::size_t number, const StepRecord& step) {
   const bool has_value =
-      trial.state == Trial::State::kComplete || trial.state == Trial::State::kStopped;
+      (trial.state == Trial::State::kComplete || trial.state == Trial::State::kStopped) &&
+      std::isfinite(trial.value);
   return {{"trial", number},
           {"state", state_name(trial.state)},
           {"value", has_value ? Json(trial.value) : Json(nullptr)},
@@ -98,7 +100,7 @@ std::vector<Trial> trials_at(const std::vector<StepRecord>& steps,
       trial.state = Trial::State::kLost;
     }
     trial.has_failed = step.state == "failed";
-    trial.value = step.score.value_or(0);
+    trial.value = step.score.value_or(std::numeric_limits<double>::quiet_NaN());
     trials.push_back(std::move(trial));
   }
   return trials;
@@ -212,6 +214,9 @@ void SearchRunner::end(const StepRecord& trial, const Search& search) {
 bool SearchRunner::would_stop_as(const Search& search, const std::string& other) {
   auto ours = base::parse_json_object(describe(search)), theirs = base::parse_json_object(other);
   if (!ours || !theirs) return false;
+  // One that makes more trials has all the competitors that the other had.
+  const Json* made = theirs->if_contains("trials");
+  if (made == nullptr || !made->is_int64() || made->get_int64() > search.trials) return false;
   ours->erase("trials");
   theirs->erase("trials");
   return *ours == *theirs;
@@ -226,9 +231,15 @@ Result<void> SearchRunner::gather(RunRecord& run, std::size_t position, const Se
     return std::count_if(items.begin(), items.end(),
                          [&](std::size_t item) { return run.steps[item].state == state; });
   };
+  for (const std::size_t item : items) {
+    // One that a kill interrupted, and that was cancelled before it could run again.
+    const StepRecord& trial = run.steps[item];
+    if (trial.state == "cancelled" && TRY(tracked_.exists(trial.tracked_run))) end(trial, search);
+  }
   const auto best = best_of(search, trials);
   const auto failed = count_of("failed");
-  if (count_of("cancelled") > 0) {
+  const bool is_cut_off = std::ssize(items) < search.trials && !too_many_failed(search, trials);
+  if (is_cut_off || count_of("cancelled") > 0) {
     step.state = step.reason = "cancelled";
   } else if (too_many_failed(search, trials)) {
     step.state = "failed";

@@ -46,7 +46,7 @@ class SearchRunner {
   void end(const StepRecord& trial, const Search& search);
 
   // Whether a trial that another search stopped early would have been stopped by this one, too: it
-  // says the same but for how many trials it makes.
+  // says the same and makes at least as many trials.
   static bool would_stop_as(const Search& search, const std::string& other);
 
   // Ends a search of which no trial is to come any more, with the best trial's outputs, best.json

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/hash.h"
+#include "base/json.h"
 #include "pipelines/each.h"
 #include "pipelines/json_path.h"
 #include "pipelines/names.h"
@@ -163,6 +165,17 @@ double random_value(const Dimension& dimension, base::Random& random) {
   if (dimension.log)
     return dimension.nearest(std::exp(std::log(low) + at * (std::log(high) - std::log(low))));
   return dimension.nearest(low + at * (high - low));
+}
+
+std::string digest(const Space& space) {
+  JsonArray all;
+  for (const Dimension& dimension : space) {
+    JsonArray choices;
+    for (const std::string& choice : dimension.choices) choices.push_back(Json(choice));
+    all.push_back(JsonArray{dimension.name, static_cast<int>(dimension.kind), dimension.low,
+                            dimension.high, dimension.step, dimension.log, std::move(choices)});
+  }
+  return base::sha256_hex(base::to_text(Json(std::move(all)))).substr(0, 16);
 }
 
 std::string params_of(const Space& space, const Point& point) {

@@ -46,6 +46,9 @@ double uniform(base::Random& random);
 // Each value as likely as any other; with `log`, each ratio.
 double random_value(const Dimension& dimension, base::Random& random);
 
+// Equal spaces have the same, others another.
+std::string digest(const Space& space);
+
 // {"learning_rate":0.01,"kind":"tree"}, in the order written; numbers read back as they were.
 std::string params_of(const Space& space, const Point& point);
 // kInvalidArgument: not such a text.

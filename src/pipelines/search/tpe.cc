@@ -214,6 +214,8 @@ std::vector<std::size_t> ranked(bool maximizes, std::span<const Trial> trials) {
     const Trial &one = trials[a], &other = trials[b];
     if (one.state != other.state) return one.state == Trial::State::kComplete;
     if (one.state == Trial::State::kStopped && one.step != other.step) return one.step > other.step;
+    if (std::isnan(one.value) || std::isnan(other.value))
+      return !std::isnan(one.value) && std::isnan(other.value);
     return maximizes ? one.value > other.value : one.value < other.value;
   });
   return order;

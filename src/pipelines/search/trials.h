@@ -24,7 +24,7 @@ struct Trial {
   };
   State state = State::kOpen;
   Point point;
-  double value = 0;       // of a complete or stopped one
+  double value = 0;       // of a complete or stopped one; NaN: it had none when it was stopped
   std::int64_t step = 0;  // of a stopped one: how far it came
   bool has_failed = false;
 

@@ -39,9 +39,11 @@ class FakeTrialRuns final : public TrialRuns {
       return std::optional<double>();
     return std::optional(known->second.metrics.at(name));
   }
-  // `VALUE` lines that a command has written to a file named as its run, in `reports_folder`.
-  Result<std::vector<Report>> reports(const std::string& id, const std::string&) override {
+  // `VALUE` lines that a command has written to a file named as its run, in `reports_folder`: of
+  // the metric v.
+  Result<std::vector<Report>> reports(const std::string& id, const std::string& name) override {
     std::vector<Report> found;
+    if (name != "v") return found;
     std::ifstream file(reports_folder / id);
     for (double value = 0; file >> value;)
       found.push_back({.step = static_cast<std::int64_t>(found.size()) + 1, .value = value});
