@@ -143,17 +143,20 @@ Result<Object> Buckets::put(const std::string& bucket, const std::string& key,
   return object;
 }
 
-Result<Object> Buckets::copy(const Bucket& from, const std::string& from_key,
-                             const std::string& bucket, const std::string& key,
-                             const std::optional<Properties>& properties,
+Result<Object> Buckets::copy(const Bucket& from, const Object& source, const std::string& bucket,
+                             const std::string& key, const std::optional<Properties>& properties,
                              const Condition& condition) {
   TRY(check_key(key));
   const base::Timestamp now = clock_.now();
   return db_.write([&](store::Tx& tx) -> Result<Object> {
-    std::optional<Object> object = TRY(objects::find_object(tx, from.id, from_key));
+    std::optional<Object> object = TRY(objects::find_object(tx, from.id, source.key));
     if (!object)
       return base::error(Code::kNotFound, "the object to copy is not there: bucket={} key={}",
-                         from.name, from_key);
+                         from.name, source.key);
+    if (object->pieces != source.pieces || object->etag != source.etag)
+      return base::error(Code::kUnavailable,
+                         "the object to copy was replaced a moment ago: try again: key={}",
+                         source.key);
     object->key = key;
     object->modified_at = now;
     if (properties) object->properties = *properties;
@@ -169,15 +172,15 @@ Result<std::optional<Object>> Buckets::find_object(const Bucket& bucket, const s
 }
 
 Result<std::int64_t> Buckets::remove_objects(const std::string& bucket,
-                                             const std::vector<std::string>& keys) {
+                                             const std::vector<std::string>& keys,
+                                             const Condition& condition) {
   return db_.write([&](store::Tx& tx) -> Result<std::int64_t> {
     const std::optional<Bucket> found = TRY(find_bucket(tx, bucket));
     if (!found) return no_bucket(bucket);
     JsonArray removed;
     for (const std::string& key : keys) {
-      const auto there =
-          TRY(tx.find("SELECT 1 FROM stored_objects WHERE bucket = ? AND object_key = ?",
-                      {found->id, key}, [](const store::Row&) { return true; }));
+      const std::optional<Object> there = TRY(objects::find_object(tx, found->id, key));
+      TRY(check(condition, there, key));
       if (!there) continue;
       TRY(contents_.release(tx, TRY(take_away(tx, found->id, key))));
       removed.emplace_back(key);

@@ -28,7 +28,7 @@ struct Object {
   std::vector<Piece> pieces;
 };
 
-// What has to hold when an object is put.
+// What has to hold when an object is put or removed.
 struct Condition {
   std::optional<std::string> etag;  // the object is there and has this one; "*": it is there
   bool is_absent = false;
@@ -61,14 +61,15 @@ class Buckets {
   Result<Object> put(const std::string& bucket, const std::string& key, const Arrival& arrival,
                      Properties properties, const Condition& condition = {});
   // Another object of the same content; `properties`: instead of those it has. kNotFound also when
-  // the object is not there any more.
-  Result<Object> copy(const Bucket& from, const std::string& from_key, const std::string& bucket,
+  // the object is not there any more, kUnavailable when it was replaced since it was read.
+  Result<Object> copy(const Bucket& from, const Object& source, const std::string& bucket,
                       const std::string& key, const std::optional<Properties>& properties,
                       const Condition& condition = {});
   Result<std::optional<Object>> find_object(const Bucket& bucket, const std::string& key);
-  // Those that are not there are no error. How many there were.
+  // Those that are not there are no error, unless the condition wants them. How many there were.
   Result<std::int64_t> remove_objects(const std::string& bucket,
-                                      const std::vector<std::string>& keys);
+                                      const std::vector<std::string>& keys,
+                                      const Condition& condition = {});
   Result<Listing> list_objects(const Bucket& bucket, const ListQuery& query);
 
  private:

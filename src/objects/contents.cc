@@ -56,7 +56,11 @@ Result<void> Arrival::finish() {
   if (::fdatasync(handle_->get()) != 0)
     return store::errno_error(errno, "make the upload durable", scratch_);
   handle_.reset();
-  TRY(store::make_folders(folder_));
+  if (std::error_code ec; !fs::exists(folder_, ec)) {
+    TRY(store::make_folders(folder_));
+    for (const fs::path& above : {folder_.parent_path(), folder_.parent_path().parent_path()})
+      TRY(store::sync_folder(above));
+  }
   if (::rename(scratch_.c_str(), (folder_ / file_).c_str()) != 0)
     return store::errno_error(errno, "move the upload", folder_ / file_);
   is_scratch_ = false;
@@ -84,14 +88,24 @@ std::unique_ptr<Arrival> Contents::receive() {
 
 Result<std::vector<Piece>> Contents::keep(store::Tx& tx, const Arrival& arrival) {
   if (arrival.bytes() == 0) return std::vector<Piece>();
+  std::string file;
   std::optional<std::int64_t> content =
-      TRY(tx.find("SELECT id FROM object_contents WHERE digest = ?", {arrival.sha256()},
-                  [](const store::Row& row) { return row.int64(0); }));
+      TRY(tx.find("SELECT id, file FROM object_contents WHERE digest = ?", {arrival.sha256()},
+                  [&](const store::Row& row) {
+                    file = row.string(1);
+                    return row.int64(0);
+                  }));
   if (!content) {
     content =
         TRY(tx.insert("INSERT INTO object_contents(digest, bytes, file, uses) VALUES(?, ?, ?, 1)",
                       "id", {arrival.sha256(), arrival.bytes(), arrival.file()}));
     return std::vector<Piece>{{content.value_or(0), 0, arrival.bytes()}};
+  }
+  // Another server that led before this one may have kept it in a folder of its own.
+  std::error_code ec;
+  const auto bytes = fs::file_size(path_of(file), ec);
+  if (ec || bytes != static_cast<std::uintmax_t>(arrival.bytes())) {
+    TRY(tx.send("UPDATE object_contents SET file = ? WHERE id = ?", {arrival.file(), *content}));
   }
   std::vector<Piece> pieces{{*content, 0, arrival.bytes()}};
   TRY(use(tx, pieces));

@@ -127,7 +127,8 @@ TEST_F(ObjectsTest, ConditionsHoldAtTheMomentOfThePut) {
 TEST_F(ObjectsTest, TheSameBytesAreKeptOnceUntilNobodyUsesThem) {
   MUST(put("one", "shared"));
   MUST(put("two", "shared"));
-  MUST(buckets_.copy(bucket_, "one", "data", "three", std::nullopt));
+  const Object one = *MUST(buckets_.find_object(bucket_, "one"));
+  MUST(buckets_.copy(bucket_, one, "data", "three", std::nullopt));
   EXPECT_EQ(buckets_.find_object(bucket_, "three").value()->properties.at("kind"), "test");
   MUST(buckets_.remove_objects("data", {"one", "two"}));
   clock_.advance(base::Duration::hours(1));
@@ -138,6 +139,30 @@ TEST_F(ObjectsTest, TheSameBytesAreKeptOnceUntilNobodyUsesThem) {
   clock_.advance(base::Duration::seconds(61));
   EXPECT_EQ(contents_.sweep(Contents::Sweep::kUnused).value().bytes, 6);
   EXPECT_EQ(files(), 1u) << "the second arrival's file is nobody's, and goes as one that is lost";
+}
+
+TEST_F(ObjectsTest, ACopyIsOfWhatWasRead) {
+  const Object read = put("k", "1").value();
+  MUST(put("k", "2"));
+  EXPECT_EQ(buckets_.copy(bucket_, read, "data", "copy", std::nullopt).error().code,
+            Code::kUnavailable);
+  EXPECT_EQ(get("copy").error().code, Code::kNotFound);
+}
+
+TEST_F(ObjectsTest, ARemovalMayBeOfOneContentAlone) {
+  MUST(put("k", "1"));
+  EXPECT_EQ(buckets_.remove_objects("data", {"k"}, {.etag = base::md5_hex("0")}).error().code,
+            Code::kFailedPrecondition);
+  EXPECT_EQ(get("k").value(), "1");
+  EXPECT_EQ(buckets_.remove_objects("data", {"k"}, {.etag = base::md5_hex("1")}).value(), 1);
+}
+
+TEST_F(ObjectsTest, BytesWhoseFileIsInAnotherFolderAreKeptAnew) {
+  MUST(put("k", "hello"));
+  fs::remove_all(folder_.path() / "objects");  // as a server sees it that leads with another folder
+  MUST(put("again", "hello"));
+  EXPECT_EQ(get("again").value(), "hello");
+  EXPECT_EQ(get("k").value(), "hello");
 }
 
 TEST_F(ObjectsTest, WhatIsReadStays) {

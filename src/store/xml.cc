@@ -6,6 +6,7 @@ namespace slipway::store {
 namespace {
 
 constexpr int kDepthMax = 64;
+constexpr std::size_t kElementsMax = 200'000;
 
 bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
@@ -74,6 +75,7 @@ class XmlParser {
 
   Result<XmlElement> element(int depth) {
     if (depth == kDepthMax) return broken("nested too deeply");
+    if (++elements_ > kElementsMax) return broken("too many elements");
     if (!take("<")) return broken("an element was expected");
     std::string_view tag = TRY(take_until(">"));
     const bool is_empty = tag.ends_with('/');
@@ -144,6 +146,7 @@ class XmlParser {
   }
 
   std::string_view rest_;
+  std::size_t elements_ = 0;
 };
 
 }  // namespace

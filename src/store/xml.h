@@ -21,7 +21,8 @@ struct XmlElement {
   std::string child_text(std::string_view child_name) const;
 };
 
-// The root element. kInvalidArgument: not well-formed, or nested deeper than 64.
+// The root element. kInvalidArgument: not well-formed, nested deeper than 64, or of more than
+// 200,000 elements.
 Result<XmlElement> parse_xml(std::string_view text);
 
 // The text with &, <, > and quotes escaped.

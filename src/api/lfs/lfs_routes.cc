@@ -7,6 +7,8 @@
 namespace slipway::api::lfs {
 namespace {
 
+constexpr std::uint64_t kMessageBytesMax = 1 << 20;  // of JSON
+
 using http::Method;
 using http::Request;
 using http::Response;
@@ -248,6 +250,7 @@ std::vector<http::Route> lfs_routes(LfsFiles& files, Contents& contents, Options
               return response ? std::move(*response) : error_reply(response.error());
             },
         .refuse = [](const Request&, const Error& error) { return error_reply(error); },
+        .body_bytes_max = kMessageBytesMax,
         .tag = "lfs"};
   };
   std::vector<http::Route> routes = {

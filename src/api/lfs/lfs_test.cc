@@ -130,6 +130,9 @@ TEST_F(LfsTest, WhatIsRefusedSaysWhy) {
       {"a limit", send(Method::kGet, "/lfs/r/locks?limit=x"), 422, "limit"},
       {"a lock without a path", send(Method::kPost, "/lfs/r/locks", R"({"path":""})"), 422, "path"},
   };
+  std::string many = R"({"operation":"download","objects":[0)";
+  for (int i = 0; i < 1000; ++i) many += ",0";
+  EXPECT_EQ(send(Method::kPost, "/lfs/r/objects/batch", many + "]}").status, 413);
   for (const auto& c : cases) {
     EXPECT_EQ(c.response.status, c.status) << c.name << ": " << c.response.body;
     EXPECT_NE(message(c.response).find(c.words), std::string::npos) << c.response.body;

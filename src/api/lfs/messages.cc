@@ -47,8 +47,11 @@ Result<std::string> ref_of(const JsonObject& body) {
   return TRY(base::find_string(ref->get_object(), "name")).value_or("");
 }
 
+constexpr std::size_t kBatchMax = 1000;  // git-lfs asks for a hundred at a time
+
 int status_of(Code code) {
   // A request that can be read and makes no sense is 422 in this protocol.
+  if (code == Code::kResourceExhausted) return 413;  // a batch of too many
   return code == Code::kInvalidArgument ? 422 : http::http_status(code);
 }
 
@@ -70,6 +73,9 @@ Result<BatchRequest> parse_batch(std::string_view body) {
   const Json* objects = object.if_contains("objects");
   if (objects == nullptr || !objects->is_array())
     return base::error(Code::kInvalidArgument, "a batch has a list of objects");
+  if (objects->get_array().size() > kBatchMax)
+    return base::error(Code::kResourceExhausted, "too many objects in a batch: objects={} max={}",
+                       objects->get_array().size(), kBatchMax);
   for (const Json& one : objects->get_array()) batch.files.push_back(read_file(one));
   return batch;
 }

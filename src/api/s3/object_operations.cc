@@ -35,7 +35,7 @@ Result<Response> copy_object(const Services& services, const Request& request) {
     properties = TRY(read_properties(request));
   const objects::Bucket bucket = TRY(bucket_of(services, request));
   const objects::Object object =
-      TRY(services.buckets.copy(source.bucket, source.object.key, bucket.name, request.param("key"),
+      TRY(services.buckets.copy(source.bucket, source.object, bucket.name, request.param("key"),
                                 properties, TRY(put_condition(request))));
   XmlWriter xml;
   xml.open("CopyObjectResult")
@@ -105,7 +105,12 @@ Result<Response> put_object(const Services& services, const Request& request) {
 
 Result<Response> remove_object(const Services& services, const Request& request) {
   const objects::Bucket bucket = TRY(bucket_of(services, request));
-  TRY(services.buckets.remove_objects(bucket.name, {request.param("key")}));
+  for (const std::string_view name : {"x-amz-if-match-size", "x-amz-if-match-last-modified-time"}) {
+    if (!request.header(name).empty())
+      return fault(Fault::kNotImplemented, "a DELETE takes If-Match alone: header={}", name);
+  }
+  TRY(services.buckets.remove_objects(bucket.name, {request.param("key")},
+                                      TRY(put_condition(request))));
   return Response{.status = 204};
 }
 

@@ -23,6 +23,12 @@ Result<Removal> parse_removal(std::string_view body) {
     removal.keys.push_back(one.child_text("Key"));
     if (!one.child_text("VersionId").empty() && one.child_text("VersionId") != "null")
       return fault(Fault::kNotImplemented, "objects have no versions: key={}", removal.keys.back());
+    for (const std::string_view condition : {"ETag", "Size", "LastModifiedTime"}) {
+      if (one.child(condition) != nullptr)
+        return fault(Fault::kNotImplemented,
+                     "conditions are taken when one object is removed alone: {} key={}", condition,
+                     removal.keys.back());
+    }
   }
   if (root->name != "Delete" || removal.keys.empty() || removal.keys.size() > kRemovedAtOnce)
     return fault(Fault::kMalformedXml, "a Delete with 1 to {} Objects was expected: got={}",

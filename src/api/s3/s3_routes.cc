@@ -6,6 +6,7 @@
 #include "api/s3/operations.h"
 #include "api/s3/signed_request.h"
 #include "api/s3/upload_body.h"
+#include "base/text.h"
 #include "objects/names.h"
 
 namespace slipway::api::s3 {
@@ -41,9 +42,24 @@ bool is_answered(const Request& request, std::string_view name, bool is_object) 
   return (name == "tagging" && is_object) || (name == "versioning" && !is_object);
 }
 
+// Clients may move headers into a URL that they sign; here they count as headers alone.
+bool is_moved_header(std::string_view name) {
+  const std::string lowered = base::lowered(name);
+  static constexpr std::string_view kOfSignatures[] = {
+      "x-amz-algorithm", "x-amz-credential",    "x-amz-date",           "x-amz-expires",
+      "x-amz-signature", "x-amz-signedheaders", "x-amz-security-token", "x-amz-content-sha256"};
+  return lowered.starts_with("x-amz-") && !lowered.starts_with("x-amz-checksum-") &&
+         !lowered.starts_with("x-amz-sdk-") &&
+         std::ranges::find(kOfSignatures, lowered) == std::end(kOfSignatures);
+}
+
 Result<void> check_answered(const Request& request) {
   const bool is_object = !request.param("key").empty();
   for (const auto& [name, value] : TRY(query_pairs(request.target))) {
+    if (is_moved_header(name))
+      return fault(Fault::kNotImplemented,
+                   "in a URL this does not count: send it as a header that is signed: {}",
+                   name.substr(0, 100));
     if (std::ranges::find(kNotHere, name) == std::end(kNotHere) ||
         is_answered(request, name, is_object))
       continue;

@@ -140,6 +140,18 @@ TEST_F(S3Test, WhatIsRefusedSaysWhy) {
       {"a bucket's name", Method::kPut, "/A_b", {}, "InvalidBucketName", 400},
       {"a bucket again", Method::kPut, "/data", {}, "BucketAlreadyOwnedByYou", 409},
       {"a bucket that is not empty", Method::kDelete, "/full", {}, "BucketNotEmpty", 409},
+      {"a copy whose source is in its URL",
+       Method::kPut,
+       "/data/k?x-amz-copy-source=full%2Fk",
+       {},
+       "NotImplemented",
+       501},
+      {"metadata that could not be read back",
+       Method::kPut,
+       "/data/k",
+       {{"x-amz-meta-name", "caf\xe9"}},
+       "InvalidArgument",
+       400},
       {"another body",
        Method::kPut,
        "/data/k",
@@ -283,6 +295,13 @@ TEST_F(S3Test, Conditions) {
   };
   for (const auto& c : cases)
     EXPECT_EQ(send(Method::kGet, "/data/k", "", c.headers).status, c.status) << c.name;
+  EXPECT_EQ(send(Method::kDelete, "/data/k", "", {{"If-Match", "\"0\""}}).status, 412);
+  EXPECT_EQ(send(Method::kDelete, "/data/k", "", {{"x-amz-if-match-size", "4"}}).status, 501);
+  EXPECT_EQ(send(Method::kGet, "/data/k").status, 200);
+  EXPECT_EQ(
+      send(Method::kDelete, "/data/k", "", {{"If-Match", "\"5d41402abc4b2a76b9719d911017c592\""}})
+          .status,
+      204);
 }
 
 TEST_F(S3Test, PartsAndCopies) {
@@ -386,6 +405,10 @@ TEST(RequestBodies, WhatIsRefused) {
   for (int i = 0; i < 1001; ++i) many += "<Object><Key>k</Key></Object>";
   EXPECT_FALSE(parse_removal(many + "</Delete>"));
   EXPECT_FALSE(parse_removal("<Delete></Delete>"));
+  EXPECT_FALSE(parse_removal("<Delete><Object><Key>k</Key><ETag>e</ETag></Object></Delete>"));
+  std::string elements = "<Delete>";
+  for (int i = 0; i < 200'000; ++i) elements += "<a/>";
+  EXPECT_FALSE(store::parse_xml(elements + "</Delete>"));
   EXPECT_FALSE(parse_removal("<Other><Object><Key>k</Key></Object></Other>"));
   const auto part = [](const char* number) {
     return fmt::format("<Part><PartNumber>{}</PartNumber><ETag>\"e\"</ETag></Part>", number);

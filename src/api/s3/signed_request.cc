@@ -200,7 +200,13 @@ Result<std::optional<SignatureClaim>> find_claim(const http::Request& request) {
   }
   const store::AwsPairs query = TRY(query_pairs(request.target));
   if (find(query, "AWSAccessKeyId")) return old_signature();
-  if (find(query, "X-Amz-Signature")) claim = TRY(read_query(query));
+  if (!find(query, "X-Amz-Signature")) return claim;
+  claim = TRY(read_query(query));
+  // The body is checked against the header.
+  if (claim->body_sha256 != "UNSIGNED-PAYLOAD" && claim->body_sha256 != request.header(kBodyHash))
+    return fault(Fault::kInvalidRequest,
+                 "a URL that says what the body's SHA-256 is needs the same in the header "
+                 "x-amz-content-sha256");
   return claim;
 }
 
