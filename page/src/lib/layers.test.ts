@@ -47,3 +47,11 @@ test("what is drawn lies beside each other, its lines from edge to edge", () => 
   expect(lines.find(({ from, to }) => from === "a" && to === "c")?.path).toBe("M100 45C110 45 110 70 120 70");
   expect(drawn(layered([]), { width: 100, height: 40 }, { along: 20, across: 10 }).width).toBe(0);
 });
+
+test("downwards it is the same with the sides changed", () => {
+  const layers = layered(graph("a; b < a; c < a; d < b, c"));
+  const { width, height, corners, lines } = drawn(layers, { width: 100, height: 40 }, { along: 20, across: 10 }, "down");
+  expect([width, height]).toEqual([210, 160]);
+  expect(corners.get("c")).toEqual({ x: 110, y: 60 });
+  expect(lines.find(({ from, to }) => from === "a" && to === "c")?.path).toBe("M105 40C105 50 160 50 160 60");
+});

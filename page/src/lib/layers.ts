@@ -88,31 +88,45 @@ export interface Drawn {
   lines: { from: string; to: string; path: string }[]; // as SVG has them
 }
 
-// Layers beside each other, from left to right, each in the middle of the height.
-export function drawn(layers: Layers, node: { width: number; height: number }, gap: { along: number; across: number }): Drawn {
+// Layers one behind the other, to the right or down, each in the middle of the widest.
+export function drawn(
+  layers: Layers,
+  node: { width: number; height: number },
+  gap: { along: number; across: number },
+  direction: "right" | "down" = "right",
+): Drawn {
+  const isDown = direction === "down";
+  const [depth, breadth] = isDown ? [node.height, node.width] : [node.width, node.height];
   const most = Math.max(1, ...layers.rows);
-  const across = node.height + gap.across;
-  const corner = ({ layer, row }: Place) => ({ x: layer * (node.width + gap.along), y: (row + (most - (layers.rows[layer] ?? 1)) / 2) * across });
+  const across = breadth + gap.across;
+  const point = (along: number, aside: number) => (isDown ? { x: aside, y: along } : { x: along, y: aside });
+  const place = ({ layer, row }: Place): [number, number] => [layer * (depth + gap.along), (row + (most - (layers.rows[layer] ?? 1)) / 2) * across];
+  const text = (along: number, aside: number) => {
+    const { x, y } = point(along, aside);
+    return `${x} ${y}`;
+  };
+  // A line leaves at the far side, arrives at the near side, and crosses a layer between over its whole depth.
   const path = (from: Place, via: Place[], to: Place) => {
-    const points = [from, ...via, to].flatMap((place, index, all) => {
-      const { x, y } = corner(place);
-      const enter = { x, y: y + node.height / 2 };
-      const leave = { x: x + node.width, y: y + node.height / 2 };
+    const points = [from, ...via, to].flatMap((each, index, all): [number, number][] => {
+      const [along, aside] = place(each);
+      const enter: [number, number] = [along, aside + breadth / 2];
+      const leave: [number, number] = [along + depth, aside + breadth / 2];
       return index === 0 ? [leave] : index === all.length - 1 ? [enter] : [enter, leave];
     });
     return points
-      .map(({ x, y }, index) => {
+      .map(([along, aside], index) => {
         const before = points[index - 1];
-        if (!before) return `M${x} ${y}`;
-        const middle = (before.x + x) / 2;
-        return `C${middle} ${before.y} ${middle} ${y} ${x} ${y}`;
+        if (!before) return `M${text(along, aside)}`;
+        const middle = (before[0] + along) / 2;
+        return `C${text(middle, before[1])} ${text(middle, aside)} ${text(along, aside)}`;
       })
       .join("");
   };
+  const { x: width, y: height } = point(Math.max(0, layers.rows.length * (depth + gap.along) - gap.along), most * across - gap.across);
   return {
-    width: Math.max(0, layers.rows.length * (node.width + gap.along) - gap.along),
-    height: most * across - gap.across,
-    corners: new Map([...layers.places].map(([name, place]) => [name, corner(place)])),
+    width,
+    height,
+    corners: new Map([...layers.places].map(([name, each]) => [name, point(...place(each))])),
     lines: layers.edges.flatMap(({ from, to, via }) => {
       const [first, last] = [layers.places.get(from), layers.places.get(to)];
       return first && last ? [{ from, to, path: path(first, via, last) }] : [];
