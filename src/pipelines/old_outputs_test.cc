@@ -8,18 +8,12 @@
 #include "pipelines/pipelines.h"
 #include "pipelines/tables.h"
 #include "pipelines/testing/fake_trial_runs.h"
+#include "pipelines/testing/no_inputs.h"
 #include "store/sqlite.h"
 #include "store/testing/temp_folder.h"
 
 namespace slipway::pipelines {
 namespace {
-
-class NoInputs final : public InputDigests {
- public:
-  Result<Input> resolve(const std::string& kind, const std::string&) override {
-    return base::error(Code::kInvalidArgument, "no such kind: {}", kind);
-  }
-};
 
 std::unique_ptr<store::Db> open_db(const std::filesystem::path& file, const base::Clock& clock,
                                    base::Random& random) {
