@@ -221,11 +221,14 @@ void Application::on_stop(std::string what, std::function<void()> stop) {
   stops_.emplace_back(std::move(what), std::move(stop));
 }
 
-std::string Application::url() const {
+std::string Application::url() const { return url_of(server_ ? server_->port() : settings_.port); }
+
+std::string Application::s3_url() const { return s3_server_ ? url_of(s3_server_->port()) : ""; }
+
+std::string Application::url_of(int port) const {
   const std::string host =
       settings_.host.find(':') == std::string::npos ? settings_.host : "[" + settings_.host + "]";
-  return fmt::format("http://{}:{}", host == "0.0.0.0" ? "127.0.0.1" : host,
-                     server_ ? server_->port() : settings_.port);
+  return fmt::format("http://{}:{}", host == "0.0.0.0" ? "127.0.0.1" : host, port);
 }
 
 }  // namespace slipway::app

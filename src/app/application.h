@@ -48,6 +48,7 @@ class Application {
   void stop();
 
   std::string url() const;
+  std::string s3_url() const;  // empty: the port is off
 
   struct Rooms;  // rooms.h
 
@@ -61,6 +62,7 @@ class Application {
   void add_routes();
   http::ServerOptions http_options() const;
   Result<void> start_s3();
+  std::string url_of(int port) const;
   Result<void> start_grpc();
   // Remembers how to stop what was just started; stop() walks the list backwards.
   void on_stop(std::string what, std::function<void()> stop);

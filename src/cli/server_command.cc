@@ -119,6 +119,8 @@ int serve(const ServerFlags& flags) {
   std::fprintf(
       stderr, "Slipway %s is ready.\n  page    %s/ui/\n  mlflow  export MLFLOW_TRACKING_URI=%s\n",
       std::string(app::kVersion).c_str(), (*opened)->url().c_str(), (*opened)->url().c_str());
+  if (const std::string s3 = (*opened)->s3_url(); !s3.empty())
+    std::fprintf(stderr, "  s3      export AWS_ENDPOINT_URL_S3=%s\n", s3.c_str());
   while (true) {
     int signal_number = 0;
     sigwait(&signals, &signal_number);
