@@ -44,8 +44,10 @@ def ask(server, route, **query):
     return reply.json()
 
 
-def rows(page, table):
+def rows(page, table, count):
+    """What the table says as soon as it has that many rows."""
     found = page.get_by_role("table", name=table).locator("tbody tr")
+    expect(found).to_have_count(count)
     return [[cell.strip() for cell in row.locator("td").all_inner_texts()] for row in found.all()]
 
 
@@ -53,8 +55,7 @@ def test_from_all_folders_to_a_file(flights, open_page):
     page = open_page(flights.url + "/ui/")
     page.get_by_role("link", name="Folders").click()
     repository = ask(flights, "")
-    expect(page.get_by_role("table", name="Folders").locator("tbody tr")).to_have_count(1)
-    name, branches, tags, pushed = rows(page, "Folders")[0]
+    name, branches, tags, pushed = rows(page, "Folders", 1)[0]
     assert (name, branches, tags) == ("flights", "2", "1") == ("flights", str(sum(r["kind"] == "branch" for r in repository["refs"])), str(sum(r["kind"] == "tag" for r in repository["refs"])))
     assert "clean" in pushed
     page.get_by_role("link", name="flights").click()
@@ -62,20 +63,18 @@ def test_from_all_folders_to_a_file(flights, open_page):
 
     commits = ask(flights, "/log")["commits"]
     assert [c["message"] for c in commits] == ["March", "February", "January"]
-    expect(page.get_by_role("table", name="Commits").locator("tbody tr")).to_have_count(3)
-    for shown, commit in zip(rows(page, "Commits"), commits, strict=True):
+    for shown, commit in zip(rows(page, "Commits", 3), commits, strict=True):
         assert [shown[0], shown[1], shown[2], shown[4]] == [commit["commit"][:12], commit["message"], commit["author"], str(commit["files"])]
     bytes_shown = page.get_by_role("table", name="Commits").locator("tbody td[title$=bytes]").evaluate_all("cells => cells.map(cell => cell.title)")
     assert bytes_shown == [f"{c['bytes']:,} bytes" for c in commits]
     expect(page.locator(".command")).to_contain_text(f"slipway --url {flights.url} data clone flights --version main")
 
-    expect(page.get_by_role("table", name="Entries").locator("tbody tr")).to_have_count(3)
     listed = [[e["name"] + "/" * (e["kind"] == "folder"), e["kind"], f"{e['bytes']} B" if "bytes" in e else "–"] for e in ask(flights, "/files")["entries"]]
-    assert rows(page, "Entries") == listed
+    assert rows(page, "Entries", 3) == listed
     page.get_by_role("link", name="2013/").click()
     expect(page).to_have_url(f"{flights.url}/ui/data/flights?ref=main&path=2013")
     expect(page.get_by_role("link", name="02.csv")).to_be_visible()
-    assert rows(page, "Entries") == [[e["name"], e["kind"], f"{e['bytes']} B"] for e in ask(flights, "/files", path="2013")["entries"]]
+    assert rows(page, "Entries", 2) == [[e["name"], e["kind"], f"{e['bytes']} B"] for e in ask(flights, "/files", path="2013")["entries"]]
     with page.expect_download() as download:
         page.get_by_role("link", name="02.csv").click()
     assert download.value.suggested_filename == "02.csv"
@@ -88,7 +87,7 @@ def test_the_address_says_what_is_shown(flights, open_page):
     page.get_by_role("combobox", name="Version").select_option("v1")
     expect(page).to_have_url(f"{flights.url}/ui/data/flights?ref=v1")
     expect(page.get_by_role("table", name="Commits").locator("tbody tr")).to_have_count(1)
-    assert [name for name, _, _ in rows(page, "Entries")] == ["2013/", "notes.txt"]
+    assert [name for name, _, _ in rows(page, "Entries", 2)] == ["2013/", "notes.txt"]
     page.go_back()
     expect(page.get_by_role("combobox", name="Version")).to_have_value("clean")
     january = ask(flights, "/log", ref="v1")["commits"][0]["commit"]
@@ -104,7 +103,7 @@ def test_a_large_folder_has_pages(flights, open_page):
     expect(page.get_by_text(f"1 to {FILES_A_PAGE} of {total}")).to_be_visible()
     page.get_by_role("link", name="after").click()
     expect(page.get_by_text(f"{FILES_A_PAGE + 1} to {total} of {total}")).to_be_visible()
-    assert [name for name, _, _ in rows(page, "Entries")] == [f"{i:04}.bin" for i in range(FILES_A_PAGE, total)]
+    assert [name for name, _, _ in rows(page, "Entries", 5)] == [f"{i:04}.bin" for i in range(FILES_A_PAGE, total)]
     page.get_by_role("link", name="before", exact=True).click()
     expect(page.get_by_text(f"1 to {FILES_A_PAGE} of {total}")).to_be_visible()
 
@@ -116,11 +115,10 @@ def test_what_is_different_between_two_commits(flights, open_page):
     expect(page).to_have_url(f"{flights.url}/ui/data/flights?from={january}&to={february}")
     diff = ask(flights, "/diff", **{"from": january, "to": february})
     facts = page.get_by_label("Difference")
-    expect(page.get_by_role("table", name="Changes").locator("tbody tr")).to_have_count(diff["changed"])
     assert diff["counts"] == {"added": FILES_A_PAGE + 5, "removed": 1, "changed": 1, "moved": 1}
     for name, count in diff["counts"].items():
         expect(facts.get_by_text(name.capitalize(), exact=True).locator("..")).to_contain_text(str(count))
-    shown = {row[0].split("\n")[0]: row[1:] for row in rows(page, "Changes")}
+    shown = {row[0].split("\n")[0]: row[1:] for row in rows(page, "Changes", diff["changed"])}
     size = lambda count: "–" if count is None else f"{count} B"
     for change in diff["changes"]:
         before, after = change.get("bytes_before"), change.get("bytes_after")
@@ -139,6 +137,7 @@ def test_what_is_different_between_two_commits(flights, open_page):
 
 def test_a_version_is_found_in_the_search_box_by_keyboard(flights, open_page):
     page = open_page(flights.url + "/ui/")
+    expect(page.get_by_role("heading", name="Models in production")).to_be_visible()
     for typed, kind, address in (("flights", "folder", "/ui/data/flights"), ("flights v1", "version", "/ui/data/flights?ref=v1"), ("folders of", "screen", "/ui/data")):
         page.keyboard.press("Control+k")
         expect(page.get_by_role("combobox", name="Search everything")).to_be_focused()

@@ -1,6 +1,6 @@
 // One box for everything: "/" opens it, letters narrow it, the arrows choose, Enter goes there.
 import { ActionIcon, Text, TextInput, Tooltip } from "@mantine/core";
-import { type KeyboardEvent, useEffect, useMemo, useState } from "react";
+import { type KeyboardEvent, useEffect, useLayoutEffect, useMemo, useState } from "react";
 import { useNavigate } from "react-router";
 import { Dialog } from "../components/dialog";
 import { told } from "../lib/problem";
@@ -15,7 +15,7 @@ const isTyping = (target: EventTarget | null) => target instanceof HTMLElement &
 
 export function SearchButton() {
   const [isOpen, setOpen] = useState(false);
-  useEffect(() => {
+  useLayoutEffect(() => {  // the keys work as soon as the button is seen
     const onKey = (event: globalThis.KeyboardEvent) => {
       const isSlash = event.key === "/" && !event.ctrlKey && !event.metaKey && !event.altKey && !isTyping(event.target);
       const isPalette = event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey);
