@@ -111,6 +111,7 @@ Result<FeatureStore::ParsedRows> FeatureStore::parse(std::shared_ptr<const State
     ParsedRows::Row row;
     row.values.reserve(columns.size());
     JsonObject stored;
+    stored.reserve(columns.size());
     for (const NamedColumn& column : columns) {
       Result<Value> value = cell_from_json(object.if_contains(column.name), column);
       if (!value) return in_row(value.error());

@@ -267,6 +267,8 @@ Result<std::unique_ptr<OnlineStore>> open_rocksdb_store(const RocksDbOptions& op
   rows.merge_operator = std::make_shared<MergeRows>();
   rows.compression = rocksdb::kLZ4Compression;
   rows.write_buffer_size = 64 << 20;
+  // A key that was written lately is written again next to where it was: nothing is searched for.
+  rows.memtable_insert_with_hint_prefix_extractor.reset(rocksdb::NewNoopTransform());
   rows.level_compaction_dynamic_level_bytes = true;
   rows.table_factory.reset(rocksdb::NewBlockBasedTableFactory(blocks));
 
