@@ -211,6 +211,19 @@ export interface Rollback {
 }
 
 // What answering takes, measured since the server started.
+export interface Event {
+  sequence: number;
+  event_time: string; // when it happened, by the project's clock
+  arrival_time: string; // when it was written
+  actor: string;
+  kind: string;
+  subject: string;
+  payload: unknown;
+}
+
+// As the query has it.
+export type EventFilter = Partial<Record<"actor" | "kind" | "subject" | "from" | "until" | "before" | "limit", string>>;
+
 export interface VersionCost {
   version: number;
   predictions: number;
@@ -750,6 +763,9 @@ const mlflow = "/api/2.0/mlflow/";
 export const api = {
   clock: (s?: AbortSignal) => get<Clock>(own("clock"), s),
   overview: (s?: AbortSignal) => get<Overview>(own("overview"), s),
+  eventsPath: (filter: EventFilter) => `${own("events")}?${new URLSearchParams({ order: "newest", ...filter })}`,
+  events: async (filter: EventFilter, s?: AbortSignal) => (await get<{ events: Event[] }>(api.eventsPath(filter), s)).events,
+  verifyEvents: (s?: AbortSignal) => get<{ events: number; sealed: number; seals: number; head: string }>(own("events", "verify"), s),
 
   endpoints: async (s?: AbortSignal) => (await get<{ endpoints: Endpoint[] }>(own("endpoints"), s)).endpoints,
   endpoint: (name: string, s?: AbortSignal) => get<Endpoint>(own("endpoints", name), s),
@@ -765,8 +781,8 @@ export const api = {
     (await get<{ gates: Gate[] }>(own("models", model, "gates"), s)).gates,
 
   monitors: async (s?: AbortSignal) => (await get<{ monitors: Monitor[] }>(own("monitors"), s)).monitors,
-  windows: async (monitor: string, window: WindowKind, s?: AbortSignal) =>
-    (await get<{ windows: Window[] }>(`${own("monitors", monitor, "windows")}?window=${window}`, s)).windows,
+  windowsPath: (monitor: string, window: WindowKind) => `${own("monitors", monitor, "windows")}?window=${window}`,
+  windows: async (monitor: string, window: WindowKind, s?: AbortSignal) => (await get<{ windows: Window[] }>(api.windowsPath(monitor, window), s)).windows,
   slices: (monitor: string, window: WindowKind, start: string, s?: AbortSignal) =>
     get<WindowSlices>(`${own("monitors", monitor, "slices")}?${new URLSearchParams({ window, start })}`, s),
   bands: async (monitor: string, alert: string, s?: AbortSignal) =>
@@ -811,8 +827,8 @@ export const api = {
     return (await post<{ runs?: Run[] }>(mlflow + "runs/search", query, s)).runs ?? [];
   },
 
-  drills: async (endpoint: string, s?: AbortSignal) =>
-    (await get<{ drills: DrillSummary[] }>(own("endpoints", endpoint, "drills"), s)).drills,
+  drillsPath: (endpoint: string) => own("endpoints", endpoint, "drills"),
+  drills: async (endpoint: string, s?: AbortSignal) => (await get<{ drills: DrillSummary[] }>(api.drillsPath(endpoint), s)).drills,
   drill: (endpoint: string, id: number, s?: AbortSignal) => get<KeptDrill>(own("endpoints", endpoint, "drills", String(id)), s),
 
   acknowledge: (alert: number, comment: string, actor: string) =>
@@ -878,10 +894,11 @@ export const api = {
   },
   registeredModels: async (s?: AbortSignal) =>
     (await get<{ registered_models?: RegisteredModel[] }>(`${mlflow}registered-models/search?max_results=1000`, s)).registered_models ?? [],
+  curvesPath: (run: string) => `${own("runs", run, "metrics", "curves")}?limit=${kCurvesMax}`,
   runAndCurves: async (id: string, s?: AbortSignal): Promise<RunAndCurves> => {
     const [{ run }, { curves }] = await Promise.all([
       get<{ run: Run }>(`${mlflow}runs/get?run_id=${encodeURIComponent(id)}`, s),
-      get<{ curves: Metric[][] }>(`${own("runs", id, "metrics", "curves")}?limit=${kCurvesMax}`, s),
+      get<{ curves: Metric[][] }>(api.curvesPath(id), s),
     ]);
     return { run, curves };
   },

@@ -5,6 +5,7 @@ import { api } from "./api";
 import { useLive } from "./components/live";
 import { Empty } from "./components/loaded";
 import { Head, Time } from "./components/words";
+import { AuditPage } from "./audit/audit";
 import { DatasetPage } from "./datasets/dataset";
 import { DatasetsPage } from "./datasets/datasets";
 import { DrillPage } from "./drill/drill";
@@ -34,6 +35,7 @@ const kScreens: [string, string][] = [
   ["/datasets", "Datasets"],
   ["/data", "Folders"],
   ["/lineage", "Lineage"],
+  ["/audit", "Audit"],
 ];
 
 export function App() {
@@ -103,6 +105,7 @@ function Screens() {
       <Route path="/data" element={<RepositoriesPage />} />
       <Route path="/data/:name" element={<RepositoryPage />} />
       <Route path="/lineage" element={<LineagePage />} />
+      <Route path="/audit" element={<AuditPage />} />
       <Route path="*" element={<Nowhere />} />
     </Routes>
   );

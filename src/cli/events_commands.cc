@@ -12,7 +12,7 @@ void add_events_commands(CLI::App& root, Context& context, int& exit_code) {
   events->require_subcommand(1);
 
   struct Filter {
-    std::string subject, kind;
+    std::string subject, kind, actor, from, until;
     int limit = 50;
   };
   auto filter = std::make_shared<Filter>();
@@ -20,11 +20,16 @@ void add_events_commands(CLI::App& root, Context& context, int& exit_code) {
   list->add_option("--subject", filter->subject,
                    "Only this subject; ending in /, everything under it");
   list->add_option("--kind", filter->kind, "Only this kind, such as model_version.created");
+  list->add_option("--actor", filter->actor, "Only what this user or part of the server did");
+  list->add_option("--from", filter->from, "Only what was written since: 2026-11-28, or RFC 3339");
+  list->add_option("--until", filter->until, "Only what was written before");
   list->add_option("--limit", filter->limit, "How many")->check(CLI::Range(1, 1000));
   list->callback([filter, &context, &exit_code] {
-    const std::string path =
-        fmt::format("/slipway/v1/events?order=newest&limit={}&subject={}&kind={}", filter->limit,
-                    base::percent_encode(filter->subject), base::percent_encode(filter->kind));
+    const auto encoded = base::percent_encode;
+    const std::string path = fmt::format(
+        "/slipway/v1/events?order=newest&limit={}&subject={}&kind={}&actor={}&from={}&until={}",
+        filter->limit, encoded(filter->subject), encoded(filter->kind), encoded(filter->actor),
+        encoded(filter->from), encoded(filter->until));
     exit_code = finish_table(
         context, Client(context).get(path), "events",
         {{"TIME", "event_time"}, {"KIND", "kind"}, {"SUBJECT", "subject"}, {"ACTOR", "actor"}});

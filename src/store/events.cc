@@ -98,29 +98,31 @@ Result<void> insert_event(Tx& tx, const EventDraft& draft, base::Timestamp arriv
 }
 
 Result<std::vector<Event>> list_events(Db& db, const EventFilter& filter) {
-  std::vector<Param> params{filter.after, filter.kind, filter.kind};
-  std::string subjects, behind;
+  std::string where = "sequence > ?", behind;
+  std::vector<Param> params{filter.after};
+  const auto narrow = [&](std::string_view condition, Param param) {
+    where += fmt::format(" AND {} ?", condition);
+    params.push_back(param);
+  };
   if (filter.subject.ends_with('/')) {
-    subjects = "AND subject >= ? AND subject < ?";
     // The end of the texts that begin like this: the last byte, '/', plus one.
     behind = filter.subject.substr(0, filter.subject.size() - 1) + '0';
-    params.insert(params.end(), {filter.subject, behind});
+    narrow("subject >=", filter.subject);
+    narrow("subject <", behind);
   } else if (!filter.subject.empty()) {
-    subjects = "AND subject = ?";
-    params.emplace_back(filter.subject);
+    narrow("subject =", filter.subject);
   }
-  if (filter.before) {
-    subjects += " AND sequence < ?";
-    params.emplace_back(*filter.before);
-  }
+  if (!filter.kind.empty()) narrow("kind =", filter.kind);
+  if (!filter.actor.empty()) narrow("actor =", filter.actor);
+  if (filter.from) narrow("arrival_time >=", *filter.from);
+  if (filter.until) narrow("arrival_time <", *filter.until);
+  if (filter.before) narrow("sequence <", *filter.before);
   params.emplace_back(filter.limit);
   return db.read([&](Reader& reader) -> Result<std::vector<Event>> {
     std::vector<Event> events;
-    TRY(reader.query_span(
-        fmt::format("SELECT {} FROM events WHERE sequence > ? AND (? = '' OR kind = ?) {} ORDER BY "
-                    "sequence {} LIMIT ?",
-                    kEventColumns, subjects, filter.newest_first ? "DESC" : "ASC"),
-        params, [&](const Row& row) { events.push_back(read_event(row)); }));
+    TRY(reader.query_span(fmt::format("SELECT {} FROM events WHERE {} ORDER BY sequence {} LIMIT ?",
+                                      kEventColumns, where, filter.newest_first ? "DESC" : "ASC"),
+                          params, [&](const Row& row) { events.push_back(read_event(row)); }));
     return events;
   });
 }

@@ -14,9 +14,12 @@
 namespace slipway::store {
 
 struct EventFilter {
-  std::string subject;     // exactly this one or, ending in '/', everything under it; empty: all
-  std::string kind;        // exactly this one; empty: all
-  std::int64_t after = 0;  // sequence numbers above this one
+  std::string subject;  // exactly this one or, ending in '/', everything under it; empty: all
+  std::string kind;     // exactly this one; empty: all
+  std::string actor{};  // exactly this one; empty: all
+  // When they were written, by the server's own clock: from, and before.
+  std::optional<base::Timestamp> from{}, until{};
+  std::int64_t after = 0;                // sequence numbers above this one
   std::optional<std::int64_t> before{};  // and below this one
   std::size_t limit = 100;
   bool newest_first = false;

@@ -2,6 +2,7 @@ import { useComputedColorScheme } from "@mantine/core";
 import { useEffect, useRef } from "react";
 import uPlot from "uplot";
 import { number } from "../lib/format";
+import { Numbers } from "./numbers";
 import type { Band, Mark, Table } from "../lib/series";
 
 export interface UsualPoint {
@@ -22,6 +23,7 @@ export interface ChartProps {
   sync?: string; // charts of one group share their cursor and their zoom
   range?: [number, number]; // of x
   height?: number;
+  call?: string; // of the API, that gave the numbers
 }
 
 const kHues = {
@@ -197,6 +199,13 @@ function spread(low: number | null, high: number | null, lines: number[]): [numb
   return [from - air, to + air];
 }
 
+function numbers({ table: { x, series }, band, time, xLabel }: ChartProps) {
+  return {
+    names: [time ? "time" : (xLabel ?? "x"), ...series.map(({ label }) => label), ...(band ? ["low", "high"] : [])],
+    rows: () => x.map((at, row) => [time ? new Date(at * 1000).toISOString() : at, ...series.map(({ values }) => values[row]), ...(band ? [band.low[row], band.high[row]] : [])]),
+  };
+}
+
 // A line chart. Drag to zoom, double click to see all again. The same numbers in words are its label.
 export function Chart(props: ChartProps) {
   const place = useRef<HTMLDivElement>(null);
@@ -243,6 +252,7 @@ export function Chart(props: ChartProps) {
             <b>{number(last(series.values))}</b>
           </span>
         ))}
+        <Numbers of={props.title} call={props.call} {...numbers(props)} />
       </figcaption>
       <div ref={place} />
     </figure>

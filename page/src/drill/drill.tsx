@@ -107,7 +107,7 @@ function Trend({ endpoint, all, shown }: { endpoint: string; all: DrillSummary[]
         Over {plural(all.length, "drill")}
       </Title>
       <div className="drill-trend">
-        <Chart title="Share of faults noticed, by drill" xLabel="drill" table={{ x: oldest.map(({ id }) => id), series: [{ label: "noticed", kind: "live", values: oldest.map(share) }] }} />
+        <Chart title="Share of faults noticed, by drill" xLabel="drill" call={api.drillsPath(endpoint)} table={{ x: oldest.map(({ id }) => id), series: [{ label: "noticed", kind: "live", values: oldest.map(share) }] }} />
         <Table.ScrollContainer minWidth={380}>
           <Table verticalSpacing={4} aria-label="Drills">
             <Table.Thead>

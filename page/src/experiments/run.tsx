@@ -1,6 +1,6 @@
 import { Anchor, Code, Group, SimpleGrid, Stack, Table, Text, Title } from "@mantine/core";
 import { Link, useParams } from "react-router";
-import { kCurvesMax, type KeyValue, type RunAndCurves } from "../api";
+import { api, kCurvesMax, type KeyValue, type RunAndCurves } from "../api";
 import { Chart } from "../components/chart";
 import { Empty, Loaded } from "../components/loaded";
 import { Fact, Head, Time, Word } from "../components/words";
@@ -55,7 +55,7 @@ function RunBody({ run, curves }: RunAndCurves) {
         <SimpleGrid cols={{ base: 1, sm: 2, lg: 3 }} spacing="md">
           {drawn.map((points) => {
             const { axis, ...table } = curve(points);
-            return <Chart key={points[0]?.key} title={points[0]?.key ?? ""} table={table} xLabel={axis} height={170} />;
+            return <Chart key={points[0]?.key} title={points[0]?.key ?? ""} table={table} xLabel={axis} height={170} call={api.curvesPath(info.run_id)} />;
           })}
         </SimpleGrid>
       )}

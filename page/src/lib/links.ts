@@ -5,3 +5,12 @@ export function fromMlflow(hash: string): string | undefined {
   if (!experiment) return "/experiments";
   return runs === "runs" && run ? `/runs/${run}` : `/experiments/${experiment}`;
 }
+
+const kScreens: Record<string, string> = { endpoints: "endpoints", experiments: "experiments", runs: "runs", pipelines: "pipelines", datasets: "datasets", data: "data" };
+
+// The screen of what an event is about, where it has one.
+export function screenOf(subject: string): string | undefined {
+  const [kind = "", name] = subject.split("/");
+  const screen = kScreens[kind];
+  return screen && name ? `/${screen}/${encodeURIComponent(name)}` : undefined;
+}

@@ -2,6 +2,7 @@ import { Button, Group, SimpleGrid, Text, Title, UnstyledButton } from "@mantine
 import { useState } from "react";
 import type { FeatureDrift, Window } from "../api";
 import { Chart } from "../components/chart";
+import { Numbers } from "../components/numbers";
 import { day, featureParts, number } from "../lib/format";
 import { byVariant, driftHeat, type Mark } from "../lib/series";
 
@@ -10,6 +11,7 @@ const kLevels = [0.1, 0.25, 0.5, 1];
 const kRowsAtFirst = 10;
 
 interface DriftProps {
+  call: string; // that gave the windows
   windows: Window[];
   zone: string;
   range: [number, number];
@@ -19,7 +21,7 @@ interface DriftProps {
 }
 
 // Each input against the training data: a row of squares over time, and one input's numbers as curves.
-export function Drift({ windows, zone, range, marks, feature, choose }: DriftProps) {
+export function Drift({ call, windows, zone, range, marks, feature, choose }: DriftProps) {
   const [all, setAll] = useState(false);
   const heat = driftHeat(windows);
   const shown = all ? heat.rows : heat.rows.slice(0, kRowsAtFirst);
@@ -58,6 +60,7 @@ export function Drift({ windows, zone, range, marks, feature, choose }: DriftPro
                 from {level}
               </span>
             ))}
+            <Numbers of="PSI of all inputs" call={call} names={["input", ...heat.starts]} rows={() => heat.rows.map(({ feature, values }) => [feature, ...values])} />
             {heat.rows.length > kRowsAtFirst && (
               <Button size="compact-xs" variant="default" onClick={() => setAll(!all)}>
                 {all ? `The ${kRowsAtFirst} that moved most` : `All ${heat.rows.length} inputs`}
@@ -79,8 +82,8 @@ export function Drift({ windows, zone, range, marks, feature, choose }: DriftPro
             </Text>
           )}
           <SimpleGrid cols={{ base: 1, md: 2 }} spacing="md">
-            <Chart title={`PSI of ${chosen.feature}`} table={of((drift) => drift.psi)} time={zone} range={range} marks={marks} sync="monitoring" />
-            <Chart title={`Missing share of ${chosen.feature}`} table={of((drift) => drift.missing_rate)} time={zone} range={range} marks={marks} sync="monitoring" />
+            <Chart title={`PSI of ${chosen.feature}`} table={of((drift) => drift.psi)} time={zone} range={range} marks={marks} sync="monitoring" call={call} />
+            <Chart title={`Missing share of ${chosen.feature}`} table={of((drift) => drift.missing_rate)} time={zone} range={range} marks={marks} sync="monitoring" call={call} />
           </SimpleGrid>
         </>
       )}

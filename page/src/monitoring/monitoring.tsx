@@ -262,6 +262,7 @@ function Body({ monitor, windows, alerts, revisions, slices, bands, kind, featur
               usual={(bands[metric] ?? []).map(({ window_start, low, high }) => ({ x: seconds(window_start), low, high }))}
               sync="monitoring"
               range={range}
+              call={api.windowsPath(monitor.name, kind)}
             />
           ))}
         </SimpleGrid>
@@ -274,10 +275,10 @@ function Body({ monitor, windows, alerts, revisions, slices, bands, kind, featur
         <AlertsTable alerts={alerts} changed={changed} />
       </section>
       {slices && <Slices of={slices} />}
-      <Drift windows={windows} zone={zone} range={range} marks={happened} feature={feature} choose={(name) => change("feature", name)} />
+      <Drift call={api.windowsPath(monitor.name, kind)} windows={windows} zone={zone} range={range} marks={happened} feature={feature} choose={(name) => change("feature", name)} />
       <Text size="xs" c="dimmed">
         The same as JSON:{" "}
-        <Anchor href={`/slipway/v1/monitors/${encodeURIComponent(monitor.name)}/windows?window=${kind}`} size="xs">
+        <Anchor href={api.windowsPath(monitor.name, kind)} size="xs">
           windows of {monitor.name}
         </Anchor>
       </Text>

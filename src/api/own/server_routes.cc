@@ -32,6 +32,16 @@ Result<std::int64_t> query_int(const Request& request, std::string_view name,
   return value;
 }
 
+// A moment from the query: RFC 3339, or a day, which begins at midnight UTC.
+Result<std::optional<base::Timestamp>> query_time(const Request& request, std::string_view name) {
+  const std::optional<std::string> text = request.query(name);
+  if (!text || text->empty()) return std::optional<base::Timestamp>();
+  constexpr std::size_t kDay = 10;  // 2026-11-28
+  const auto time = types::parse_rfc3339(text->size() == kDay ? *text + "T00:00:00Z" : *text);
+  if (!time) return Error(time.error()).with_context(fmt::format("query parameter {}", name));
+  return std::optional(*time);
+}
+
 JsonObject to_json(const store::Event& event) {
   const Result<Json> payload = base::parse_json(event.payload);
   return {{"sequence", event.sequence},
@@ -47,6 +57,9 @@ Result<Response> list(store::Db& db, const Request& request) {
   store::EventFilter filter;
   filter.subject = request.query("subject").value_or("");
   filter.kind = request.query("kind").value_or("");
+  filter.actor = request.query("actor").value_or("");
+  filter.from = TRY(query_time(request, "from"));
+  filter.until = TRY(query_time(request, "until"));
   filter.after = TRY(query_int(request, "after", 0, 0, std::numeric_limits<std::int64_t>::max()));
   constexpr std::int64_t kNewest = std::numeric_limits<std::int64_t>::max();
   filter.before = TRY(query_int(request, "before", kNewest, 1, kNewest));
@@ -98,8 +111,10 @@ std::vector<http::Route> server_routes(store::Db& db, base::Metrics& metrics,
        .tag = "slipway"},
       {.method = Method::kGet,
        .pattern = "/slipway/v1/events",
-       .summary = "What happened: filter by subject (a trailing / takes everything under it) and "
-                  "kind, page by after, before and limit; order=newest begins at the end.",
+       .summary =
+           "What happened: filter by subject (a trailing / takes everything under it), kind, "
+           "actor, and from and until when it was written (RFC 3339 or a day); page by "
+           "after, before and limit; order=newest begins at the end.",
        .handler = answer(db, list),
        .tag = "slipway"},
       {.method = Method::kGet,
