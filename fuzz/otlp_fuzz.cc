@@ -1,6 +1,6 @@
 // OpenTelemetry's requests in both encodings, and what is made of the spans. The first byte
 // chooses: '{' is JSON, 'z' is something compressed, all else is protobuf.
-#include "api/otlp/inflate.h"
+#include "api/http/inflate.h"
 #include "api/otlp/trace_request.h"
 #include "base/check.h"
 #include "base/json.h"
@@ -36,7 +36,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view bytes = fuzz::text_of(data, size);
   if (bytes.starts_with('z')) {
     for (const char* encoding : {"gzip", "deflate"}) {
-      const auto inflated = api::otlp::inflate_body(bytes.substr(1), encoding, 1 << 16);
+      const auto inflated = http::inflate_body(bytes.substr(1), encoding, 1 << 16);
       CHECK(!inflated || inflated->size() <= 1 << 16);
     }
     std::vector<traces::Span> spans;

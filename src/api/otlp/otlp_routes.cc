@@ -1,6 +1,6 @@
 #include "api/otlp/otlp_routes.h"
 
-#include "api/otlp/inflate.h"
+#include "api/http/inflate.h"
 #include "api/otlp/otlp.pb.h"
 #include "api/otlp/trace_request.h"
 #include "base/json.h"
@@ -106,7 +106,7 @@ http::Response export_traces(traces::Traces& traces, std::size_t bytes_max,
                               kExperimentHeader));
   }
   const Result<std::string> body =
-      inflate_body(request.body, request.header("Content-Encoding"), bytes_max);
+      http::inflate_body(request.body, request.header("Content-Encoding"), bytes_max);
   if (!body) {
     if (body.error().code == Code::kResourceExhausted)  // sending it again would not help
       return refuse(encoding, 413, 8, body.error().message);

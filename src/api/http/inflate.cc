@@ -1,10 +1,10 @@
-#include "api/otlp/inflate.h"
+#include "api/http/inflate.h"
 
 #include <zlib.h>
 
 #include "base/text.h"
 
-namespace slipway::api::otlp {
+namespace slipway::http {
 namespace {
 
 // What zlib's window bits say about the format.
@@ -35,7 +35,7 @@ Result<std::string> inflate_as(std::string_view body, std::string_view encoding,
   inflateEnd(&stream);
   if (out.size() > bytes_max) {
     return base::error(Code::kResourceExhausted,
-                       "the decompressed body has more than {} bytes: send fewer spans at a time",
+                       "the decompressed body has more than {} bytes: send less at a time",
                        bytes_max);
   }
   if (state != Z_STREAM_END) return broken(encoding);
@@ -56,4 +56,4 @@ Result<std::string> inflate_body(std::string_view body, std::string_view encodin
   return inflate_as(body, name, kRaw, bytes_max);
 }
 
-}  // namespace slipway::api::otlp
+}  // namespace slipway::http

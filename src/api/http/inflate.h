@@ -6,7 +6,7 @@
 
 #include "base/result.h"
 
-namespace slipway::api::otlp {
+namespace slipway::http {
 
 // `encoding` is that of HTTP's Content-Encoding: gzip, deflate (with or without zlib's header),
 // identity, nothing. kInvalidArgument: another one, or bytes that it can't have made;
@@ -14,4 +14,4 @@ namespace slipway::api::otlp {
 Result<std::string> inflate_body(std::string_view body, std::string_view encoding,
                                  std::size_t bytes_max);
 
-}  // namespace slipway::api::otlp
+}  // namespace slipway::http
