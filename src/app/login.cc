@@ -6,6 +6,7 @@
 #include "api/feast/rules.h"
 #include "api/lfs/rules.h"
 #include "api/mlflow/permits.h"
+#include "api/openlineage/rules.h"
 #include "api/own/rules.h"
 #include "api/page/rules.h"
 #include "api/predict/rules.h"
@@ -34,6 +35,7 @@ Result<void> write_secret(const std::filesystem::path& file, const std::string& 
 }
 
 bool is_mlflows(const std::string& pattern) {
+  if (pattern.starts_with("/api/v1/")) return false;  // OpenLineage's
   for (const std::string_view prefix : {"/api/", "/ajax-api/", "/get-artifact", "/model-versions/",
                                         "/version", "/graphql", "/v1/traces"}) {
     if (pattern.starts_with(prefix)) return true;
@@ -84,8 +86,9 @@ void protect_routes(http::Router& router, api::mlflow::Services& mlflow) {
       is_known = api::mlflow::apply_permit(mlflow, route);
     } else {
       const api::access::Rule* rule = nullptr;
-      for (const auto rules : {api::own::rules(), api::predict::rules(), api::page::rules(),
-                               api::feast::rules(), api::dvc::rules(), api::lfs::rules()}) {
+      for (const auto rules :
+           {api::own::rules(), api::predict::rules(), api::page::rules(), api::feast::rules(),
+            api::dvc::rules(), api::lfs::rules(), api::openlineage::rules()}) {
         if (rule == nullptr) rule = api::access::find_rule(rules, route);
       }
       api::access::apply_rule(

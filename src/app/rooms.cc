@@ -9,6 +9,7 @@
 #include "api/feast/serving.h"
 #include "api/lfs/lfs_routes.h"
 #include "api/mlflow/routes.h"
+#include "api/openlineage/openlineage_routes.h"
 #include "api/otlp/otlp_routes.h"
 #include "api/own/advice_routes.h"
 #include "api/own/dataset_routes.h"
@@ -19,6 +20,7 @@
 #include "api/own/gate_routes.h"
 #include "api/own/import_routes.h"
 #include "api/own/incident_routes.h"
+#include "api/own/lineage_routes.h"
 #include "api/own/model_routes.h"
 #include "api/own/monitor_routes.h"
 #include "api/own/pipeline_routes.h"
@@ -44,6 +46,7 @@
 #include "app/alias_follower.h"
 #include "app/connections.h"
 #include "app/invocation_files.h"
+#include "app/lineage_connections.h"
 #include "app/login.h"
 #include "app/other_servers.h"
 #include "app/project.h"
@@ -55,6 +58,7 @@
 #include "incidents/tables.h"
 #include "invocations/invocations.h"
 #include "invocations/tables.h"
+#include "lineage/tables.h"
 #include "monitor/tables.h"
 #include "objects/buckets.h"
 #include "objects/lfs_files.h"
@@ -274,6 +278,9 @@ struct Application::Rooms::Impl {
             contents, uploads, f.clock, f.metrics,
             {.upload_retention = base::Duration::days(f.settings.s3_upload_retention_days),
              .interval = base::Duration::seconds(f.settings.reclaim_interval_seconds)}),
+        known_datasets(datasets),
+        lineage(f.db, f.clock, known_datasets,
+                {.nodes_max = static_cast<std::size_t>(f.settings.lineage_nodes_max)}),
         tables(datasets),
         features(f.db, tables, clock, std::move(online_store), feature_options(f.settings)),
         training_sets(
@@ -406,6 +413,8 @@ struct Application::Rooms::Impl {
   objects::Uploads uploads;
   objects::LfsFiles lfs_files;
   objects::Upkeep objects_upkeep;
+  KnownDatasets known_datasets;
+  lineage::Lineage lineage;
   DatasetTables tables;
   features::FeatureStore features;
   features::TrainingSets training_sets;
@@ -486,7 +495,8 @@ std::vector<store::RoomMigrations> Application::Rooms::migrations() {
           incidents::migrations(),
           monitor::DrillLog::migrations(),
           versions::migrations(),
-          objects::migrations()};
+          objects::migrations(),
+          lineage::migrations()};
 }
 
 Result<void> Application::Rooms::open() {
@@ -633,6 +643,17 @@ void Application::Rooms::add_lfs_routes(http::Router& router) {
   router.set_fallback("/lfs/", api::lfs::no_route);
 }
 
+void Application::Rooms::add_lineage_routes(http::Router& router) {
+  Impl& i = *impl_;
+  const Settings& settings = i.foundation.settings;
+  router.add_all(api::openlineage::openlineage_routes(
+      i.lineage, {.event_bytes_max = static_cast<std::uint64_t>(settings.lineage_event_bytes_max),
+                  .events_max = static_cast<std::size_t>(settings.lineage_batch_events_max),
+                  .datasets_max = static_cast<std::size_t>(settings.lineage_datasets_max)}));
+  router.set_fallback("/api/v1/", api::openlineage::no_route);
+  router.add_all(api::own::lineage_routes(i.lineage));
+}
+
 void Application::Rooms::add_leading_routes(http::Router& router) {
   Impl& i = *impl_;
   add_lfs_routes(router);
@@ -706,6 +727,7 @@ void Application::Rooms::add_routes(http::Router& router) {
       {.file_bytes_max = static_cast<std::uint64_t>(i.foundation.settings.remote_file_bytes_max)}));
   for (const char* prefix : {"/api/", "/ajax-api/", "/get-artifact"})
     router.set_fallback(prefix, api::mlflow::no_route);
+  add_lineage_routes(router);
   router.add_all(api::own::stream_routes(i.runs, i.metric_feed,
                                          {.waiting_bytes_max = static_cast<std::size_t>(
                                               i.foundation.settings.stream_waiting_bytes_max)}));

@@ -59,6 +59,7 @@ struct Application::Rooms {
   // What changes outside of tracking and registry, and predictions.
   void add_leading_routes(http::Router& router);
   void add_lfs_routes(http::Router& router);
+  void add_lineage_routes(http::Router& router);
   void measure_online_features();
 
   void watch_other_servers();

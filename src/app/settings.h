@@ -163,6 +163,12 @@ struct Settings {
   std::int64_t s3_upload_retention_days = 7;
   std::int64_t lfs_file_bytes_max = 1ll << 40;  // api/lfs/lfs_routes.h
 
+  // What others tell of their jobs: api/openlineage/openlineage_routes.h, lineage/lineage.h.
+  std::int64_t lineage_event_bytes_max = 16 << 20;
+  std::int64_t lineage_batch_events_max = 1000;
+  std::int64_t lineage_datasets_max = 5000;
+  std::int64_t lineage_nodes_max = 1000;
+
   bool serve_artifacts = true;
   bool artifacts_only = false;
   bool direct_artifacts = true;

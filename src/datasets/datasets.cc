@@ -227,6 +227,32 @@ Result<DatasetDefinition> Datasets::definition(const std::string& name) {
   return base::error(Code::kNotFound, "no such dataset: dataset={}", name);
 }
 
+Result<std::vector<Datasets::Place>> Datasets::places() {
+  std::map<std::string, std::filesystem::path> projects;
+  TRY(db_.read([&](store::Reader& reader) {
+    return reader.query("SELECT name, project FROM dataset_definitions", {},
+                        [&](const store::Row& row) { projects[row.string(0)] = row.string(1); });
+  }));
+  std::vector<Place> places;
+  for (const DatasetDefinition& definition : TRY(definitions())) {
+    Place place{.dataset = definition.name};
+    if (!definition.postgres) {
+      place.address =
+          definition.path.starts_with("s3://")
+              ? definition.path
+              : (projects[definition.name] / definition.path).lexically_normal().string();
+    } else if (!definition.postgres->table.empty()) {
+      const std::string& url = definition.postgres->url;
+      const bool is_variable = url.starts_with("${") && url.ends_with('}');
+      place.url =
+          is_variable ? outside_.environment(url.substr(2, url.size() - 3)).value_or("") : url;
+      if (!place.url.empty()) place.table = definition.postgres->table;
+    }
+    if (!place.address.empty() || !place.table.empty()) places.push_back(std::move(place));
+  }
+  return places;
+}
+
 Result<std::string> Datasets::put(const Frame& frame) {
   const std::filesystem::path file = scratch_ / "ingest.parquet";  // under ingest_mutex_
   TRY(store::make_folders(scratch_));

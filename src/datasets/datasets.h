@@ -81,6 +81,13 @@ class Datasets {
                                               const std::string& actor);
   Result<std::vector<DatasetDefinition>> definitions();
   Result<DatasetDefinition> definition(const std::string& name);  // kNotFound
+  // Where a dataset's rows come from: a file's or folder's absolute path, s3://BUCKET/KEY, or a
+  // table of the database at `url`.
+  struct Place {
+    std::string dataset, address, url, table;
+  };
+  // Of those whose place is known: variables that are not set, and queries, name none.
+  Result<std::vector<Place>> places();
 
   // Where a path that is given instead of the declared place may lead.
   enum class Reach { kAnywhere, kProject };

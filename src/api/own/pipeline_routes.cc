@@ -17,8 +17,12 @@ Result<Response> list(Pipelines& pipelines) {
     JsonObject params;
     for (const auto& [name, value] : definition.params) params[name] = value;
     JsonArray steps;
-    for (const auto& step : definition.steps)
-      steps.push_back(JsonObject{{"name", step.name}, {"run", step.run}});
+    for (const auto& step : definition.steps) {
+      JsonArray inputs;
+      for (const std::string& input : step.inputs) inputs.emplace_back(input);
+      steps.push_back(
+          JsonObject{{"name", step.name}, {"run", step.run}, {"inputs", std::move(inputs)}});
+    }
     const auto newest = TRY(pipelines.runs(definition.name, "", 1));
     JsonObject object{
         {"name", definition.name}, {"params", std::move(params)}, {"steps", std::move(steps)}};

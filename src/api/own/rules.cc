@@ -53,6 +53,14 @@ constexpr Rule kRules[] = {
     {kGet, "/slipway/v1/datasets/{name}/rows", About::kProject, Permission::kRead},
     {kPost, "/slipway/v1/datasets/{name}/rows", About::kProject, Permission::kEdit},
 
+    {kGet, "/slipway/v1/lineage/jobs", About::kProject, Permission::kRead},
+    {kGet, "/slipway/v1/lineage/job", About::kProject, Permission::kRead},
+    {kGet, "/slipway/v1/lineage/datasets", About::kProject, Permission::kRead},
+    {kGet, "/slipway/v1/lineage/dataset", About::kProject, Permission::kRead},
+    {kGet, "/slipway/v1/lineage/runs/{id}", About::kProject, Permission::kRead},
+    {kGet, "/slipway/v1/lineage/runs/{id}/events", About::kProject, Permission::kRead},
+    {kGet, "/slipway/v1/lineage/graph", About::kProject, Permission::kRead},
+
     {kGet, "/slipway/v1/data", About::kProject, Permission::kRead},
     {kGet, "/slipway/v1/data/{name}", About::kProject, Permission::kRead},
     {kGet, "/slipway/v1/data/{name}/log", About::kProject, Permission::kRead},

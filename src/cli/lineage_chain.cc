@@ -1,0 +1,258 @@
+#include "cli/lineage_chain.h"
+
+#include <deque>
+#include <map>
+#include <set>
+
+#include "cli/verb.h"
+
+namespace slipway::cli {
+namespace {
+
+constexpr std::string_view kInputPart = "input/", kDatasetPart = "input/dataset:";
+
+}  // namespace
+
+void Chain::add(const std::string& kind, const std::string& id, const std::string& text) {
+  links_.push_back(JsonObject{{"kind", kind}, {"id", id}, {"text", text}});
+}
+
+Result<void> Chain::add_request(const std::string& endpoint, const std::string& id) {
+  const Json reply =
+      TRY(client_.get(path_of("/slipway/v1/endpoints/{}/requests/{}", {endpoint, id})));
+  const Json& request = member_at(reply, "request");
+  for (const Json& variant : member_at(request, "variants").as_array()) {
+    if (cell(member_at(variant, "role")) != "live") continue;
+    add("prediction", endpoint + "/" + id,
+        fmt::format("{} for {}, asked at {}", cell(member_at(variant, "prediction")),
+                    cell(member_at(variant, "variant")), cell(member_at(request, "event_time"))));
+  }
+  for (const Json& label : member_at(reply, "labels").as_array()) {
+    add("label", endpoint + "/" + id,
+        fmt::format("{}, known at {}", cell(member_at(label, "value")),
+                    cell(member_at(label, "arrival_time"))));
+  }
+  return add_revision(endpoint, member_at(request, "revision").to_number<std::int64_t>(),
+                      member_at(request, "variants").as_array());
+}
+
+Result<void> Chain::add_model(const std::string& model, const std::string& version) {
+  const Json reply = TRY(client_.get(
+      path_of("/api/2.0/mlflow/model-versions/get?name={}&version={}", {model, version})));
+  const Json& found = member_at(reply, "model_version");
+  std::string text = "source " + cell(member_at(found, "source"));
+  if (const Json& tags = member_at(found, "tags"); tags.is_array()) {
+    for (const Json& tag : tags.get_array())
+      text += fmt::format(", {}={}", cell(member_at(tag, "key")), cell(member_at(tag, "value")));
+  }
+  add("model version", fmt::format("models:/{}/{}", model, version), text);
+  const Json gates = TRY(client_.get(path_of("/slipway/v1/models/{}/gates?limit=1000", {model})));
+  for (const Json& gate : member_at(gates, "gates").as_array()) {
+    if (cell(member_at(gate, "promoted_version")) == version)
+      add("gate", cell(member_at(gate, "id")), cell(member_at(gate, "sentence")));
+  }
+  const Json& run = member_at(found, "run_id");
+  return run.is_string() && !run.get_string().empty() ? add_run(cell(run)) : Result<void>();
+}
+
+Result<void> Chain::add_revision(const std::string& endpoint, std::int64_t number,
+                                 const JsonArray& answered) {
+  const Json reply = TRY(client_.get(path_of("/slipway/v1/endpoints/{}/revisions?limit=1&before={}",
+                                             {endpoint, std::to_string(number + 1)})));
+  const JsonArray& revisions = member_at(reply, "revisions").as_array();
+  if (revisions.empty()) return {};
+  const Json& revision = revisions.front();
+  add("revision", fmt::format("{}/{}", endpoint, number),
+      fmt::format("{} by {} at {}: {}", cell(member_at(revision, "kind")),
+                  cell(member_at(revision, "actor")), cell(member_at(revision, "time")),
+                  cell(member_at(revision, "reason"))));
+  for (const Json& variant : member_at(revision, "variants").as_array()) {
+    for (const Json& row : answered) {
+      if (cell(member_at(row, "role")) == "live" &&
+          member_at(row, "variant") == member_at(variant, "name")) {
+        return add_model(cell(member_at(variant, "model")), cell(member_at(variant, "version")));
+      }
+    }
+  }
+  return {};
+}
+
+Result<void> Chain::add_run(const std::string& id) {
+  const Json reply = TRY(client_.get(path_of("/api/2.0/mlflow/runs/get?run_id={}", {id})));
+  std::string pipeline_run, text = cell(member_at(reply, "run.info.run_name"));
+  if (const Json& tags = member_at(reply, "run.data.tags"); tags.is_array()) {
+    for (const Json& tag : tags.get_array()) {
+      const std::string key = cell(member_at(tag, "key")), value = cell(member_at(tag, "value"));
+      if (key == "slipway.run_id") pipeline_run = value;
+      if (key == "mlflow.source.git.commit") text += ", commit " + value;
+      if (key == "mlflow.user") text += ", by " + value;
+    }
+  }
+  add("run", id, text);
+  return pipeline_run.empty() ? Result<void>() : add_pipeline_run(pipeline_run);
+}
+
+Result<void> Chain::add_pipeline_run(const std::string& id) {
+  const Json run = TRY(client_.get(path_of("/slipway/v1/pipeline-runs/{}", {id})));
+  add("pipeline run", id,
+      fmt::format("{} at {}: {}", cell(member_at(run, "pipeline")), cell(member_at(run, "now")),
+                  cell(member_at(run, "reason"))));
+  if (const Json& commit = member_at(run, "source.commit"); commit.is_string())
+    add("commit", cell(commit), "");
+  std::set<std::string> told;
+  for (const Json& step : member_at(run, "steps").as_array()) {
+    const Json& parts = member_at(step, "key");
+    const Json* found = parts.is_object() ? parts.get_object().if_contains("parts") : nullptr;
+    if (found == nullptr || !found->is_object()) continue;
+    for (const auto& [name, digest] : found->get_object()) {
+      const std::string part(name);
+      if (part.starts_with("step/") || !told.insert(part).second) continue;
+      add(part.substr(0, part.find('/')), part.substr(part.find('/') + 1), cell(digest));
+      if (part.starts_with(kDatasetPart)) TRY(add_told(part.substr(kInputPart.size()), "up"));
+    }
+  }
+  return {};
+}
+
+namespace {
+
+std::string title_of(const Json& node) {
+  return cell(member_at(node, "namespace")) + "/" + cell(member_at(node, "name"));
+}
+
+// So that everything stands behind what it was made from, as far as that is possible.
+std::vector<const Json*> in_order(const JsonArray& nodes) {
+  std::map<std::string, const Json*> left;
+  for (const Json& node : nodes) left[cell(member_at(node, "key"))] = &node;
+  std::vector<const Json*> ordered;
+  while (!left.empty()) {
+    auto next = std::find_if(left.begin(), left.end(), [&](const auto& one) {
+      const JsonArray& needs = member_at(*one.second, "needs").as_array();
+      return std::none_of(needs.begin(), needs.end(),
+                          [&](const Json& need) { return left.contains(cell(need)); });
+    });
+    if (next == left.end()) next = left.begin();  // a circle
+    ordered.push_back(next->second);
+    left.erase(next);
+  }
+  return ordered;
+}
+
+std::string text_of(const Json& node, const std::map<std::string, std::string>& titles) {
+  std::vector<std::string> parts;
+  if (const Json& run = member_at(node, "run"); run.is_object()) {
+    parts.push_back(fmt::format("{} at {}, run {}", cell(member_at(run, "state")),
+                                cell(member_at(run, "last_time")), cell(member_at(run, "id"))));
+  }
+  if (const Json& version = member_at(node, "version"); version.is_string())
+    parts.push_back("version " + cell(version));
+  if (const Json& own = member_at(node, "own"); own.is_string())
+    parts.push_back("here: dataset:" + cell(own));
+  const auto add_names = [&](std::string_view member, std::string_view word) {
+    const Json& keys = member_at(node, member);
+    if (!keys.is_array() || keys.get_array().empty()) return;
+    std::string names;
+    for (const Json& key : keys.get_array()) {
+      const auto title = titles.find(cell(key));
+      if (title != titles.end()) names += (names.empty() ? "" : ", ") + title->second;
+    }
+    parts.push_back(fmt::format("{} {}", word, names));
+  };
+  add_names("needs", cell(member_at(node, "kind")) == "job" ? "reads" : "written by");
+  add_names("same_as", "the same as");
+  std::string text;
+  for (const std::string& part : parts) text += (text.empty() ? "" : "; ") + part;
+  return text;
+}
+
+}  // namespace
+
+Result<bool> Chain::add_told(const std::string& of, const std::string& walk) {
+  const auto graph = client_.get(path_of("/slipway/v1/lineage/graph?of={}&walk={}", {of, walk}));
+  if (!graph && graph.error().code == Code::kNotFound) return false;
+  if (!graph) return graph.error();
+  const JsonArray& nodes = member_at(*graph, "nodes").as_array();
+  std::map<std::string, std::string> titles;
+  for (const Json& node : nodes) titles[cell(member_at(node, "key"))] = title_of(node);
+  std::set<std::string> ours;
+  for (const Json* node : in_order(nodes)) {
+    add(cell(member_at(*node, "kind")), title_of(*node), text_of(*node, titles));
+    if (const Json& own = member_at(*node, "own"); own.is_string()) ours.insert(cell(own));
+  }
+  if (member_at(*graph, "cut") == Json(true))
+    add("more", of, "not all is shown: ask from what is nearer, or raise lineage-nodes-max");
+  if (walk == "up") return true;
+  for (const std::string& dataset : ours) TRY(add_made_of(dataset));
+  return true;
+}
+
+Result<void> Chain::add_dataset(const std::string& name) {
+  const Json versions = TRY(client_.get(path_of("/slipway/v1/datasets/{}", {name})));
+  if (!TRY(add_told("dataset:" + name, "both"))) {
+    const Json& newest = member_at(versions, "latest");
+    add("dataset", "dataset:" + name,
+        newest.is_object() ? fmt::format("version {}", cell(member_at(newest, "version"))) : "");
+  }
+  return add_made_of(name);
+}
+
+Result<void> Chain::add_made_of(const std::string& dataset) {
+  constexpr std::string_view kRunsShown = "5";
+  if (!made_of_.insert(dataset).second) return {};
+  const Json pipelines = TRY(client_.get("/slipway/v1/pipelines"));
+  std::set<std::string> known;
+  for (const Json& pipeline : member_at(pipelines, "pipelines").as_array()) {
+    bool reads = false;
+    for (const Json& step : member_at(pipeline, "steps").as_array()) {
+      const Json& inputs = member_at(step, "inputs");
+      if (!inputs.is_array()) continue;
+      for (const Json& input : inputs.get_array()) reads |= cell(input) == "dataset:" + dataset;
+    }
+    if (!reads) continue;
+    const std::string name = cell(member_at(pipeline, "name"));
+    const Json runs =
+        TRY(client_.get(path_of("/slipway/v1/pipelines/{}/runs?limit={}", {name, kRunsShown})));
+    for (const Json& run : member_at(runs, "runs").as_array()) {
+      const std::string id = cell(member_at(run, "id"));
+      add("pipeline run", id,
+          fmt::format("{} at {}: {}; reads dataset:{}", name, cell(member_at(run, "now")),
+                      cell(member_at(run, "state")), dataset));
+      TRY(add_tracked(id, known));
+    }
+  }
+  return {};
+}
+
+Result<void> Chain::add_tracked(const std::string& pipeline_run, std::set<std::string>& known) {
+  const Json experiments =
+      TRY(client_.post("/api/2.0/mlflow/experiments/search", {{"max_results", 1000}}));
+  JsonArray ids;
+  if (const Json& found = member_at(experiments, "experiments"); found.is_array()) {
+    for (const Json& one : found.get_array()) ids.push_back(member_at(one, "experiment_id"));
+  }
+  if (ids.empty()) return {};
+  const Json runs =
+      TRY(client_.post("/api/2.0/mlflow/runs/search",
+                       {{"experiment_ids", std::move(ids)},
+                        {"filter", fmt::format("tags.\"slipway.run_id\" = \"{}\"", pipeline_run)},
+                        {"max_results", 100}}));
+  const Json& found = member_at(runs, "runs");
+  if (!found.is_array()) return {};
+  for (const Json& run : found.get_array()) {
+    const std::string id = cell(member_at(run, "info.run_id"));
+    add("run", id,
+        fmt::format("{}, of pipeline run {}", cell(member_at(run, "info.run_name")), pipeline_run));
+    const Json versions = TRY(client_.get(path_of("/api/2.0/mlflow/model-versions/search?filter={}",
+                                                  {fmt::format("run_id = '{}'", id)})));
+    const Json& made = member_at(versions, "model_versions");
+    if (!made.is_array()) continue;
+    for (const Json& version : made.get_array()) {
+      const std::string uri = fmt::format("models:/{}/{}", cell(member_at(version, "name")),
+                                          cell(member_at(version, "version")));
+      if (known.insert(uri).second) add("model version", uri, "of run " + id);
+    }
+  }
+  return {};
+}
+
+}  // namespace slipway::cli
