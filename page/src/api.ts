@@ -210,7 +210,7 @@ export interface Rollback {
   entry: Revision;
 }
 
-// What answering takes, measured since the server started.
+// A change, as the record has it.
 export interface Event {
   sequence: number;
   event_time: string; // when it happened, by the project's clock
@@ -224,6 +224,7 @@ export interface Event {
 // As the query has it.
 export type EventFilter = Partial<Record<"actor" | "kind" | "subject" | "from" | "until" | "before" | "limit", string>>;
 
+// What answering takes, measured since the server started.
 export interface VersionCost {
   version: number;
   predictions: number;
@@ -704,6 +705,7 @@ export interface RunWatcher {
 // ---- fetching
 
 const kTimeoutMs = 15_000;
+const kPointsOfRun = 320;
 export const kCurvesMax = 24;
 const kRunsNamedMax = 8;
 
@@ -891,6 +893,19 @@ export const api = {
     if (!/^[0-9a-f]{32}$/.test(plain)) return named;
     const { run } = await get<{ run: Run }>(`${mlflow}runs/get?run_id=${plain}`, s).catch(() => ({ run: undefined }));
     return run ? [run, ...named] : named;
+  },
+  runsById: async (ids: string[], s?: AbortSignal): Promise<Run[]> => {
+    const experiments = (await api.experiments(s)).map(({ experiment_id }) => experiment_id);
+    const query = { experiment_ids: experiments, filter: `attributes.run_id IN (${ids.map((id) => `'${id}'`).join(", ")})`, max_results: ids.length };
+    const found = new Map(((await post<{ runs?: Run[] }>(mlflow + "runs/search", query, s)).runs ?? []).map((run) => [run.info.run_id, run]));
+    return ids.flatMap((id) => found.get(id) ?? []);
+  },
+  historiesPath: (ids: string[], metric: string) =>
+    `${mlflow}metrics/get-history-bulk-interval?${new URLSearchParams([...ids.map((id) => ["run_ids", id]), ["metric_key", metric], ["max_results", String(kPointsOfRun)]])}`,
+  // A metric's points, thinned, by run.
+  histories: async (ids: string[], metric: string, s?: AbortSignal): Promise<Metric[][]> => {
+    const { metrics = [] } = await get<{ metrics?: (Metric & { run_id: string })[] }>(api.historiesPath(ids, metric), s);
+    return ids.map((id) => metrics.filter(({ run_id }) => run_id === id));
   },
   registeredModels: async (s?: AbortSignal) =>
     (await get<{ registered_models?: RegisteredModel[] }>(`${mlflow}registered-models/search?max_results=1000`, s)).registered_models ?? [],

@@ -6,6 +6,7 @@ import { useLive } from "./components/live";
 import { Empty } from "./components/loaded";
 import { Head, Time } from "./components/words";
 import { AuditPage } from "./audit/audit";
+import { ComparePage } from "./compare/compare";
 import { DatasetPage } from "./datasets/dataset";
 import { DatasetsPage } from "./datasets/datasets";
 import { DrillPage } from "./drill/drill";
@@ -89,6 +90,7 @@ function Screens() {
       <Route path="/" element={link ? <Navigate to={link} replace /> : <HomePage />} />
       <Route path="/experiments" element={<ExperimentsPage />} />
       <Route path="/experiments/:id" element={<ExperimentPage />} />
+      <Route path="/compare" element={<ComparePage />} />
       <Route path="/runs/:id" element={<RunPage />} />
       <Route path="/endpoints/:name" element={<EndpointPage />} />
       <Route path="/endpoints/:name/monitoring" element={<MonitoringPage />} />

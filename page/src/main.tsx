@@ -15,6 +15,7 @@ const theme = createTheme({
   fontFamilyMonospace: "ui-monospace, 'SF Mono', Menlo, Consolas, 'DejaVu Sans Mono', monospace",
   components: {
     Anchor: Anchor.extend({ defaultProps: { size: "sm" } }),
+    Checkbox: { defaultProps: { radius: "sm" } },
     // Who has no mouse scrolls with the arrows.
     TableScrollContainer: { defaultProps: { type: "native", tabIndex: 0 } },
   },

@@ -49,7 +49,8 @@ def shop(tmp_path_factory):
     server.trained = requests.get(server.url + "/slipway/v1/pipelines/train/runs", timeout=10).json()["runs"][0]["id"]
     found = requests.post(server.url + "/api/2.0/mlflow/experiments/search", json={"max_results": 10}, timeout=10).json()["experiments"]
     server.experiment = next(one["experiment_id"] for one in found if one["name"] == "sale")
-    server.run = requests.post(server.url + "/api/2.0/mlflow/runs/search", json={"experiment_ids": [server.experiment]}, timeout=10).json()["runs"][0]["info"]["run_id"]
+    server.runs = [run["info"]["run_id"] for run in requests.post(server.url + "/api/2.0/mlflow/runs/search", json={"experiment_ids": [server.experiment]}, timeout=10).json()["runs"]]
+    server.run = server.runs[0]
     yield server
     server.stop()
 
@@ -57,7 +58,7 @@ def shop(tmp_path_factory):
 def screens(server):
     return ["", "endpoints/sale", "endpoints/sale/monitoring", "endpoints/sale/features", "endpoints/sale/plain", "endpoints/sale/drills", "incidents", f"incidents/{server.incident}",
             "experiments", f"experiments/{server.experiment}", f"runs/{server.run}", "pipelines", "pipelines/train", f"pipeline-runs/{server.trained}?step=train",
-            f"pipeline-runs/{server.trained}?view=time", f"pipeline-runs/{server.asks}?step=ask", "datasets", "datasets/visits", "data", "data/parts?path=more", "data/parts?from=v1&to=main", "lineage", "lineage?of=models:/sale/1", "audit", "audit?kind=none", "no/such/place"]
+            f"pipeline-runs/{server.trained}?view=time", f"pipeline-runs/{server.asks}?step=ask", "datasets", "datasets/visits", "data", "data/parts?path=more", "data/parts?from=v1&to=main", "lineage", "lineage?of=models:/sale/1", "audit", "audit?kind=none", "compare?" + "&".join(f"runs={run}" for run in server.runs), "no/such/place"]
 
 
 def ready(page):
@@ -124,7 +125,7 @@ def test_a_picture_without_a_name_is_found(shop, open_page):
     assert any(one.startswith("image-alt") for one in violations(page))
 
 
-EMPTY = {"": "No model is in production yet.", "incidents": "There was no incident yet.", "pipelines": "No pipeline is declared yet.", "pipelines/none": "There is no such pipeline.", "datasets": "No dataset is declared yet.", "data": "No folder was pushed yet.", "audit?kind=none": "No event is like this."}
+EMPTY = {"": "No model is in production yet.", "incidents": "There was no incident yet.", "pipelines": "No pipeline is declared yet.", "pipelines/none": "There is no such pipeline.", "datasets": "No dataset is declared yet.", "data": "No folder was pushed yet.", "audit?kind=none": "No event is like this.", "compare": "No run was chosen."}
 
 
 @pytest.mark.parametrize("screen", EMPTY)

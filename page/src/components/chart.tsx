@@ -24,6 +24,8 @@ export interface ChartProps {
   range?: [number, number]; // of x
   height?: number;
   call?: string; // of the API, that gave the numbers
+  isSparse?: boolean; // a series goes on over places where others have points
+  hasKey?: boolean; // false: what the series are is said elsewhere
 }
 
 const kHues = {
@@ -158,11 +160,11 @@ function options(props: ChartProps, current: () => ChartProps, dark: boolean, wi
       {},
       ...props.table.series.map((series) => ({
         label: series.label,
-        stroke: hues[series.kind],
+        stroke: series.colour ?? hues[series.kind],
         width: series.kind === "live" ? 2 : 1.5,
-        spanGaps: false,
-        ...(series.kind === "shadow" ? { dash: [4, 3] } : {}),
-        points: { show: props.table.x.length < 40, size: 4, fill: hues[series.kind] },
+        spanGaps: props.isSparse ?? false,
+        ...(series.kind === "shadow" || series.isDashed ? { dash: [4, 3] } : {}),
+        points: { show: props.table.x.length < 40, size: 4, fill: series.colour ?? hues[series.kind] },
       })),
       ...(props.band ? ["low", "high"] : []).map((label) => ({ label, width: 0, points: { show: false } })),
     ],
@@ -214,7 +216,7 @@ export function Chart(props: ChartProps) {
   newest.current = props;
   const dark = useComputedColorScheme("light") === "dark";
   const seen = useRef("");
-  const shape = props.table.series.map((series) => `${series.kind}/${series.label}`).join("|") + (props.band ? "|band" : "");
+  const shape = props.table.series.map((series) => `${series.kind}/${series.label}/${series.colour ?? ""}`).join("|") + (props.band ? "|band" : "");
 
   useEffect(() => {
     const element = place.current;
@@ -246,7 +248,7 @@ export function Chart(props: ChartProps) {
     <figure className="chart" aria-label={`${props.title}: ${words || "no values"}`}>
       <figcaption>
         <span>{props.title}</span>
-        {props.table.series.map((series) => (
+        {(props.hasKey ?? true ? props.table.series : []).map((series) => (
           <span key={series.label} className={`key key-${series.kind}`}>
             {props.table.series.length > 1 && `${series.label} `}
             <b>{number(last(series.values))}</b>

@@ -1,7 +1,8 @@
-import { Anchor, Button, Group, Table, Text, TextInput } from "@mantine/core";
+import { Anchor, Button, Checkbox, Group, Table, Text, TextInput } from "@mantine/core";
 import { useState } from "react";
 import { Link, useParams, useSearchParams } from "react-router";
 import { api, type Run } from "../api";
+import { kRunsCompared } from "../compare/compare";
 import { useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
 import { Command, Head, Time, Word } from "../components/words";
@@ -82,13 +83,50 @@ function commonMetrics(runs: Run[]): string[] {
     .map(([key]) => key);
 }
 
+// Runs, and which of them are chosen to be compared.
 function Runs({ runs }: { runs: Run[] }) {
+  const [chosen, setChosen] = useState<string[]>([]);
+  const there = runs.map(({ info }) => info.run_id);
+  const compared = there.filter((id) => chosen.includes(id)).slice(0, kRunsCompared);
+  const isAll = there.every((id) => chosen.includes(id));
+  return (
+    <>
+      <Group gap="sm" mb="xs">
+        {compared.length < 2 ? (
+          <Button size="xs" disabled>
+            Compare
+          </Button>
+        ) : (
+          <Button size="xs" component={Link} to={`/compare?${new URLSearchParams(compared.map((id) => ["runs", id]))}`}>
+            Compare {compared.length} runs
+          </Button>
+        )}
+        <Text size="xs" c="dimmed">
+          {compared.length < 2 ? "Choose two runs or more." : compared.length === kRunsCompared && `${kRunsCompared} at most.`}
+        </Text>
+      </Group>
+      <RunsTable runs={runs} isAll={isAll} chosen={chosen} choose={(ids, are) => setChosen((before) => [...before.filter((id) => !ids.includes(id)), ...(are ? ids : [])])} />
+    </>
+  );
+}
+
+interface RunsTableProps {
+  runs: Run[];
+  isAll: boolean;
+  chosen: string[];
+  choose: (ids: string[], are: boolean) => void;
+}
+
+function RunsTable({ runs, isAll, chosen, choose }: RunsTableProps) {
   const keys = commonMetrics(runs);
   return (
     <Table.ScrollContainer minWidth={700}>
       <Table verticalSpacing="xs" highlightOnHover aria-label="Runs">
         <Table.Thead>
           <Table.Tr>
+            <Table.Th w={36}>
+              <Checkbox size="xs" aria-label="Choose all" checked={isAll} onChange={() => choose(runs.map(({ info }) => info.run_id), !isAll)} />
+            </Table.Th>
             <Table.Th>Run</Table.Th>
             <Table.Th>State</Table.Th>
             <Table.Th>Started</Table.Th>
@@ -103,6 +141,9 @@ function Runs({ runs }: { runs: Run[] }) {
         <Table.Tbody>
           {runs.map(({ info, data }) => (
             <Table.Tr key={info.run_id}>
+              <Table.Td>
+                <Checkbox size="xs" aria-label={`Choose ${info.run_name || info.run_id}`} checked={chosen.includes(info.run_id)} onChange={(event) => choose([info.run_id], event.currentTarget.checked)} />
+              </Table.Td>
               <Table.Td>
                 <Anchor component={Link} to={`/runs/${info.run_id}`} className="run-name" title={info.run_name}>
                   {info.run_name || info.run_id}

@@ -5,6 +5,8 @@ export interface Series {
   label: string;
   kind: "live" | "shadow" | "other";
   values: (number | null)[];
+  colour?: string; // of its own
+  isDashed?: boolean;
 }
 
 // Several series over one axis: seconds since 1970, or steps.

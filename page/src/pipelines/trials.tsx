@@ -2,6 +2,7 @@
 import { Anchor, Group, Stack, Table, Text, Title } from "@mantine/core";
 import { Link } from "react-router";
 import type { Step } from "../api";
+import { kRunsCompared } from "../compare/compare";
 import { Word } from "../components/words";
 import { duration, number } from "../lib/format";
 import { bestSoFar, metricOf, searchedNames } from "../lib/trials";
@@ -35,6 +36,7 @@ export function Trials({ step, select }: { step: Step; select: (name: string) =>
   if (!search || trials.length === 0) return null;
   const metric = metricOf(search.metric);
   const names = searchedNames(trials);
+  const tracked = trials.flatMap(({ tracked_run, state }) => (tracked_run && state !== "pending" ? [tracked_run] : [])).slice(0, kRunsCompared);
   return (
     <Stack component="section" gap="xs" aria-label={`Trials of ${step.name}`}>
       <Group justify="space-between" align="end">
@@ -47,6 +49,11 @@ export function Trials({ step, select }: { step: Step; select: (name: string) =>
             {step.best && `; best so far ${number(step.best.score)} of ${step.best.name}`}
           </Text>
         </div>
+        {tracked.length > 1 && (
+          <Anchor component={Link} to={`/compare?${new URLSearchParams([...tracked.map((id) => ["runs", id]), ["metric", metric]])}`}>
+            Compare {tracked.length} trials
+          </Anchor>
+        )}
         <Curve trials={trials} goal={search.goal} metric={metric} />
       </Group>
       <Table.ScrollContainer minWidth={560}>

@@ -1,0 +1,114 @@
+"""The page's comparison of runs in Chromium, against what the mlflow client logged and the API says."""
+import csv
+import io
+import math
+
+import mlflow
+import pytest
+import requests
+from conftest import Server
+from playwright.sync_api import expect
+
+DEPTHS = [2, 3, 4, 6, 8, 9]
+
+
+@pytest.fixture(scope="module")
+def tried(tmp_path_factory):
+    """Six runs with curves: the deeper, the better; one has no rate, all share their seed."""
+    server = Server(tmp_path_factory.mktemp("server") / "data")
+    client = mlflow.MlflowClient(server.url)
+    experiment = client.create_experiment("depths")
+    server.runs = []
+    for number, depth in enumerate(DEPTHS):
+        run = client.create_run(experiment, run_name=f"depth {depth}")
+        params = {"depth": depth, "kind": "abc"[number % 3], "seed": 7} | ({} if depth == 9 else {"rate": 10.0**-number})
+        for name, value in params.items():
+            client.log_param(run.info.run_id, name, value)
+        for step in range(20):
+            client.log_metric(run.info.run_id, "auc", 0.5 + depth / 20 * (1 - math.exp(-step / 5)), step=step)
+        client.log_metric(run.info.run_id, "seconds", 10 - number)
+        client.set_tag(run.info.run_id, "team", "harbour")
+        client.set_terminated(run.info.run_id)
+        server.runs.append(run.info.run_id)
+    server.experiment = experiment
+    yield server
+    server.stop()
+
+
+def values(page):
+    table = page.get_by_role("table", name="Values")
+    return {row.locator("th").inner_text(): row.locator("td").all_inner_texts() for row in table.locator("tbody tr").all()}
+
+
+def last(server, metric):
+    runs = [requests.get(f"{server.url}/api/2.0/mlflow/runs/get?run_id={run}", timeout=10).json()["run"] for run in server.runs]
+    return [next(m["value"] for m in run["data"]["metrics"] if m["key"] == metric) for run in runs]
+
+
+def test_runs_are_chosen_and_compared(tried, open_page):
+    page = open_page(f"{tried.url}/ui/experiments/{tried.experiment}")
+    expect(page.get_by_role("button", name="Compare")).to_be_disabled()
+    page.get_by_role("checkbox", name="Choose depth 2").check()
+    page.get_by_role("checkbox", name="Choose depth 9").check()
+    page.get_by_role("link", name="Compare 2 runs").click()
+    expect(page.get_by_role("heading", name="2 runs compared")).to_be_visible()
+    expect(page.get_by_role("list", name="Runs").get_by_role("link")).to_have_count(2)
+    expect(page.get_by_text("It takes 5 runs")).to_be_visible()
+
+
+def compared(tried, more=""):
+    return f"{tried.url}/ui/compare?{'&'.join(f'runs={run}' for run in tried.runs)}{more}"
+
+
+def test_only_what_is_different_or_all(tried, open_page):
+    page = open_page(compared(tried))
+    expect(page.get_by_role("table", name="Values")).to_be_visible()
+    shown = values(page)
+    assert shown["depth"] == [str(depth) for depth in DEPTHS] and shown["rate"][-1] == "–" and "seed" not in shown and "team" not in shown
+    page.get_by_role("checkbox", name="only what is different").click()
+    expect(page).to_have_url(compared(tried, "&all="))
+    expect(page.get_by_role("rowheader", name="team")).to_be_visible()
+    shown = values(page)
+    assert shown["seed"] == ["7"] * 6 and shown["team"] == ["harbour"] * 6
+    with page.expect_download() as download:
+        page.get_by_role("button", name="runs as CSV").click()
+    table = list(csv.DictReader(io.StringIO(download.value.path().read_text())))
+    assert [(row["run_id"], row["depth"], float(row["auc"])) for row in table] == [(run, str(depth), auc) for run, depth, auc in zip(tried.runs, DEPTHS, last(tried, "auc"), strict=True)]
+
+
+def test_what_goes_with_a_metric(tried, open_page):
+    page = open_page(compared(tried, "&metric=auc"))
+    table = page.get_by_role("table", name="What goes with auc")
+    expect(table).to_be_visible()
+    told = {row.locator("td").nth(0).inner_text(): row.locator("td").all_inner_texts()[1:] for row in table.locator("tbody tr").all()}
+    assert told["depth"] == ["1", "the more, the higher"] and told["rate"] == ["1", "the more, the lower"]
+    assert told["kind"][1] == "depends on which" and 0 < float(told["kind"][0]) < 1
+    page.get_by_label("Looked at by").select_option("seconds")
+    expect(page).to_have_url(compared(tried, "&metric=seconds"))
+    expect(page.get_by_role("table", name="What goes with seconds").locator("tbody tr").filter(has_text="depth")).to_contain_text("the more, the lower")
+
+
+def test_lines_and_dots_are_the_runs(tried, open_page):
+    page = open_page(compared(tried, "&metric=auc"))
+    lines = page.get_by_role("group", name="Lines of runs").locator("path")
+    expect(lines).to_have_count(6)
+    assert "depth 9: depth 9, kind c, rate –, auc" in lines.nth(5).locator("title").text_content()
+    assert lines.nth(5).get_attribute("d").count("M") == 2 and lines.nth(0).get_attribute("d").count("M") == 1  # a gap where there is no rate
+    expect(page.locator(".scatter circle")).to_have_count(6)
+    page.get_by_label("Across").select_option("rate")
+    expect(page.locator(".scatter circle")).to_have_count(5)
+    chart = page.get_by_role("figure", name="auc")
+    expect(chart).to_have_count(1)
+    with page.expect_download() as download:
+        chart.get_by_role("button", name="auc as CSV").click()
+    table = list(csv.DictReader(io.StringIO(download.value.path().read_text())))
+    assert len(table) == 20 and float(table[-1]["depth 9"]) == last(tried, "auc")[-1]
+    call = requests.get(tried.url + chart.get_by_role("link", name="auc: the call of the API").get_attribute("href"), timeout=10)
+    assert len(call.json()["metrics"]) == 120
+
+
+def test_what_is_not_there_is_told(tried, open_page):
+    page = open_page(tried.url + "/ui/compare")
+    expect(page.get_by_text("No run was chosen.")).to_be_visible()
+    page.goto(f"{tried.url}/ui/compare?runs={'0' * 32}")
+    expect(page.get_by_text("None of these runs is there any more.")).to_be_visible()
