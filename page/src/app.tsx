@@ -7,6 +7,7 @@ import { Empty } from "./components/loaded";
 import { Head, Time } from "./components/words";
 import { AuditPage } from "./audit/audit";
 import { ComparePage } from "./compare/compare";
+import { CostPage } from "./cost/cost";
 import { DatasetPage } from "./datasets/dataset";
 import { DatasetsPage } from "./datasets/datasets";
 import { DrillPage } from "./drill/drill";
@@ -28,18 +29,21 @@ import { SearchButton } from "./search/search";
 import { RepositoriesPage } from "./versions/repositories";
 import { RepositoryPage } from "./versions/repository";
 
-const kScreens: [string, string][] = [
-  ["/", "Models"],
+// Where the navigation leads, and what else lies below it.
+const kScreens: [string, string, ...string[]][] = [
+  ["/", "Models", "/endpoints"],
   ["/incidents", "Incidents"],
-  ["/experiments", "Experiments"],
-  ["/pipelines", "Pipelines"],
+  ["/experiments", "Experiments", "/runs", "/compare"],
+  ["/pipelines", "Pipelines", "/pipeline-runs"],
   ["/datasets", "Datasets"],
   ["/data", "Folders"],
   ["/lineage", "Lineage"],
+  ["/cost", "Cost"],
   ["/audit", "Audit"],
 ];
 
 export function App() {
+  const { pathname } = useLocation();
   return (
     <AppShell header={{ height: { base: 88, sm: 52 } }} padding={{ base: "xs", sm: "md" }}>
       <a className="skip" href="#content">
@@ -52,8 +56,8 @@ export function App() {
               <img src="/ui/icon.svg" alt="" width={22} height={22} /> Slipway
             </Anchor>
             <nav aria-label="Screens">
-              {kScreens.map(([to, name]) => (
-                <NavLink key={to} to={to} end={to === "/"} className="nav">
+              {kScreens.map(([to, name, ...below]) => (
+                <NavLink key={to} to={to} end={to === "/"} className={({ isActive }) => (isActive || below.some((path) => pathname.startsWith(path)) ? "nav active" : "nav")}>
                   {name}
                 </NavLink>
               ))}
@@ -107,6 +111,7 @@ function Screens() {
       <Route path="/data" element={<RepositoriesPage />} />
       <Route path="/data/:name" element={<RepositoryPage />} />
       <Route path="/lineage" element={<LineagePage />} />
+      <Route path="/cost" element={<CostPage />} />
       <Route path="/audit" element={<AuditPage />} />
       <Route path="*" element={<Nowhere />} />
     </Routes>

@@ -1,5 +1,9 @@
 """What predictions cost and how an endpoint is best served, from traffic that really came."""
+import csv
+import io
 import json
+import pathlib
+import sys
 import time
 
 import mlflow
@@ -7,9 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import requests
+import small_project
 import xgboost
 from conftest import Server
 from mlflow.models import infer_signature
+from playwright.sync_api import expect
 
 
 @pytest.fixture(scope="module")
@@ -75,3 +81,58 @@ def test_cost_and_advice_come_from_what_was_measured(served):
     assert next(o["replicas"] for o in many if o["mode"] == "real-time" and o["max_rows"] == 1) > 1
     bad = requests.get(f"{served.url}/slipway/v1/endpoints/sale/advice", params={"latency_ms": "soon"}, timeout=10)
     assert bad.status_code == 400 and "latency_ms must be a number" in bad.text
+
+
+def test_the_page_says_the_same(served, open_page):
+    page = open_page(served.url + "/ui/cost")
+    (cost,) = requests.get(f"{served.url}/slipway/v1/costs", timeout=10).json()["versions"]
+    assert cost == {"endpoint": "sale"} | requests.get(f"{served.url}/slipway/v1/endpoints/sale/cost", timeout=10).json()["versions"][0]
+    row = page.get_by_role("table", name="Cost of models").locator("tbody tr")
+    expect(row).to_have_count(1)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="cost of models as CSV").click()
+    (told,) = csv.DictReader(io.StringIO(download.value.path().read_text()))
+    assert float(told["cost_per_1000"]) == cost["cost_per_1000"] and told["currency"] == "EUR"
+    assert told["requests_a_week"] == told["cost_per_week"] == ""  # no monitor counts them
+    expect(row).to_contain_text("EUR")
+
+    page.get_by_role("link", name="how best served").click()
+    page.get_by_label("Answers within, ms").fill("50")
+    page.get_by_label("at requests a second").fill("1e7")
+    page.get_by_role("button", name="Reckon").click()
+    expect(page).to_have_url(f"{served.url}/ui/cost?of=sale&latency_ms=50&rate=1e7")
+    options = advise(served, "--latency-ms", "50", "--rate", "1e7")["options"]
+    ways = page.get_by_role("table", name="Ways to serve it").locator("tbody tr")
+    expect(ways).to_have_count(len(options))
+    assert [word.split(",")[0] for word in ways.locator("td:first-child").all_inner_texts()] == [option["mode"] for option in options]
+    page.goto(served.url + "/ui/")
+    expect(page.get_by_role("columnheader", name="Cost per week")).to_be_visible()
+
+
+@pytest.mark.expects_errors
+def test_what_is_wanted_must_be_numbers(served, open_page):
+    page = open_page(served.url + "/ui/cost?of=sale&latency_ms=soon")
+    expect(page.get_by_role("alert")).to_contain_text("latency_ms must be a number")
+
+
+def test_a_week_of_a_watched_model_has_a_cost(tmp_path, open_page):
+    server = Server(tmp_path / "data", "--price-core-hour", "500000", "--price-currency", "EUR", "--python-path", str(pathlib.Path(sys.executable).parent))
+    try:
+        server.cli("apply", str(small_project.write(tmp_path)))
+        server.cli("data", "ingest", "visits")
+        server.cli("features", "materialize", "--as-of", small_project.START.isoformat())
+        server.cli("run", "train")
+        server.cli("replay", "sale", *small_project.replay_flags(tmp_path, "2024-02-13T00:00:00Z"))
+        (model,) = requests.get(server.url + "/slipway/v1/overview", timeout=10).json()["models"]
+        costs = requests.get(server.url + "/slipway/v1/costs", timeout=10).json()["versions"]
+        cost = next(one for one in costs if one["version"] == model["version"])
+        week = 7 * model["traffic_per_day"][-1] / 1000 * cost["cost_per_1000"]
+        assert week > 0.01
+        page = open_page(server.url + "/ui/cost")
+        row = page.get_by_role("table", name="Cost of models").locator("tbody tr")
+        expect(row).to_contain_text(f"{week:.2f} EUR")
+        expect(row).to_contain_text("100 %")
+        page.goto(server.url + "/ui/")
+        expect(page.get_by_role("table", name="Models in production").get_by_text(f"{week:.2f} EUR")).to_be_visible()
+    finally:
+        server.stop()

@@ -1,20 +1,23 @@
 import { Anchor, Code, Group, Table, Text } from "@mantine/core";
 import { useMediaQuery } from "@mantine/hooks";
 import { Link } from "react-router";
-import { api, type HealthWord, type ModelOverview } from "../api";
+import { api, type HealthWord, type ModelOverview, type VersionCost } from "../api";
 import { useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
 import { Command, Head, Time, Word } from "../components/words";
+import { WeekCost } from "../cost/cost";
+import { type Week, weekOf } from "../lib/costs";
 import { StepIcon } from "../pipelines/step_icon";
 import { Sparkline } from "./sparkline";
 
 export function HomePage() {
   const overview = useLive(api.overview, "overview", 3);
+  const costs = useLive(api.allCosts, "costs", 10);
   return (
     <>
       <Head title="Models in production" />
       <Loaded from={overview}>
-        {(data) => (data.models.length === 0 ? <NoModels /> : <Models models={data.models} />)}
+        {(data) => (data.models.length === 0 ? <NoModels /> : <Models models={data.models} costs={costs.data ?? []} />)}
       </Loaded>
     </>
   );
@@ -33,7 +36,7 @@ function Health({ of }: { of: HealthWord }) {
 }
 
 // On a narrow screen the first column has what the others would.
-function Models({ models }: { models: ModelOverview[] }) {
+function Models({ models, costs }: { models: ModelOverview[]; costs: VersionCost[] }) {
   const isNarrow = useMediaQuery("(max-width: 48em)") ?? false;
   return (
     <Table.ScrollContainer minWidth={isNarrow ? 0 : 900}>
@@ -46,12 +49,13 @@ function Models({ models }: { models: ModelOverview[] }) {
             {!isNarrow && <Table.Th>Version</Table.Th>}
             {!isNarrow && <Table.Th>Requests per day</Table.Th>}
             {!isNarrow && <Table.Th>Open alerts</Table.Th>}
+            {!isNarrow && <Table.Th>Cost per week</Table.Th>}
             {!isNarrow && <Table.Th>Last release</Table.Th>}
           </Table.Tr>
         </Table.Thead>
         <Table.Tbody>
           {models.map((model) => (
-            <Row key={model.endpoint} model={model} isNarrow={isNarrow} />
+            <Row key={model.endpoint} model={model} week={weekOf(model, costs.filter(({ endpoint }) => endpoint === model.endpoint))} isNarrow={isNarrow} />
           ))}
         </Table.Tbody>
       </Table>
@@ -59,7 +63,7 @@ function Models({ models }: { models: ModelOverview[] }) {
   );
 }
 
-function Row({ model, isNarrow }: { model: ModelOverview; isNarrow: boolean }) {
+function Row({ model, week, isNarrow }: { model: ModelOverview; week: Week | undefined; isNarrow: boolean }) {
   const to = `/endpoints/${encodeURIComponent(model.endpoint)}`;
   const version = (
     <Group gap={6} wrap="nowrap">
@@ -109,6 +113,9 @@ function Row({ model, isNarrow }: { model: ModelOverview; isNarrow: boolean }) {
             <Sparkline values={model.traffic_per_day} />
           </Table.Td>
           <Table.Td>{alerts}</Table.Td>
+          <Table.Td className="figures">
+            <WeekCost week={week} />
+          </Table.Td>
           <Table.Td>
             <Time at={model.last_release} />
           </Table.Td>

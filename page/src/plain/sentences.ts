@@ -1,4 +1,5 @@
 // What a model's facts mean to somebody who is no engineer. Pure functions.
+import { sum, weekOf } from "../lib/costs";
 import type { Action, Alert, HealthWord, Incident, ModelOverview, Revision, Rollout, VersionCost, Window } from "../api";
 import { day, number, percent, plural } from "../lib/format";
 
@@ -62,15 +63,11 @@ export function quality(windows: Window[]): Quality | undefined {
 
 // What answering costs a week, at the newest day's traffic and the live version's price.
 export function money(model: ModelOverview, costs: VersionCost[]): string {
-  const cost = costs.find((each) => each.version === model.version) ?? costs.find((each) => each.predictions > 0);
-  const a_week = 7 * (model.traffic_per_day.at(-1) ?? 0);
-  if (!cost || cost.cpu_seconds_per_1000 === null) return "Nothing was measured since the server started.";
-  if (cost.cost_per_1000 === null || cost.currency === null) {
-    const seconds = (a_week / 1000) * cost.cpu_seconds_per_1000;
-    return `About ${number(Number(seconds.toPrecision(2)))} seconds of a processor a week; what one costs is not set (price-core-hour).`;
-  }
-  const sum = (a_week / 1000) * cost.cost_per_1000;
-  return `About ${sum < 0.01 ? "less than 0.01" : sum.toFixed(2)} ${cost.currency} a week.`;
+  const week = weekOf(model, costs);
+  if (!week) return "Nothing was measured since the server started.";
+  if (week.cpuSeconds === null) return "How much it is asked is not known: no monitor watches it.";
+  if (week.cost === null) return `About ${number(Number(week.cpuSeconds.toPrecision(2)))} seconds of a processor a week; what one costs is not set (price-core-hour).`;
+  return `About ${sum(week.cost, week.currency)} a week.`;
 }
 
 export function nextSteps(model: ModelOverview, rollout: Rollout, alerts: Alert[], incidents: Incident[]): string[] {

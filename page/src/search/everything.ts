@@ -11,6 +11,7 @@ const kScreens: Found[] = [
   ["Datasets", "/datasets"],
   ["Folders of data", "/data"],
   ["Lineage", "/lineage"],
+  ["Cost and capacity", "/cost"],
   ["Audit", "/audit"],
 ].map(([title = "", to = ""]) => ({ kind: "screen", title, detail: "", to }));
 

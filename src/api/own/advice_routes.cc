@@ -86,13 +86,15 @@ Result<Response> advice(serving::Endpoints& endpoints, serving::RequestLog& log,
                 {"options", std::move(options)}});
 }
 
-// By version of the endpoint: CPU seconds of a thousand predictions and, with a price, their cost.
-JsonArray costs_of(const serving::Endpoints& endpoints, const std::string& endpoint,
+// By version of the endpoint, or of all: CPU seconds of a thousand predictions and, with a price,
+// their cost.
+JsonArray costs_of(const serving::Endpoints& endpoints, const std::optional<std::string>& endpoint,
                    const Price& price) {
   JsonArray costs;
   for (const serving::VersionStatistics& version : endpoints.statistics()) {
-    if (version.endpoint != endpoint) continue;
+    if (endpoint && version.endpoint != *endpoint) continue;
     JsonObject cost{{"version", version.version}, {"predictions", version.rows}};
+    if (!endpoint) cost["endpoint"] = version.endpoint;
     const double seconds = version.cpu_seconds_per_1000();
     cost["cpu_seconds_per_1000"] = version.rows == 0 ? Json(nullptr) : Json(seconds);
     cost["cost_per_1000"] = version.rows == 0 || price.core_hour <= 0
@@ -116,6 +118,13 @@ std::vector<http::Route> advice_routes(serving::Endpoints& endpoints, serving::R
          const std::string& name = request.param("name");
          TRY(endpoints.shape(name));
          return reply({{"endpoint", name}, {"versions", costs_of(endpoints, name, price)}});
+       }),
+       .tag = "slipway"},
+      {.method = Method::kGet,
+       .pattern = "/slipway/v1/costs",
+       .summary = "CPU seconds and cost of a thousand predictions of every endpoint's versions.",
+       .handler = answering([&endpoints, price](const Request&) -> Result<Response> {
+         return reply({{"versions", costs_of(endpoints, std::nullopt, price)}});
        }),
        .tag = "slipway"},
       {.method = Method::kGet,

@@ -110,6 +110,7 @@ constexpr Rule kRules[] = {
     {kGet, "/slipway/v1/endpoints", About::kProject, Permission::kRead},
     {kGet, "/slipway/v1/endpoints/{name}", About::kProject, Permission::kRead},
     {kGet, "/slipway/v1/endpoints/{name}/cost", About::kProject, Permission::kRead},
+    {kGet, "/slipway/v1/costs", About::kProject, Permission::kRead},
     {kGet, "/slipway/v1/endpoints/{name}/advice", About::kProject, Permission::kRead},
     {kGet, "/slipway/v1/endpoints/{name}/revisions", About::kProject, Permission::kRead},
     {kGet, "/slipway/v1/endpoints/{name}/requests/{id}", About::kProject, Permission::kRead},
