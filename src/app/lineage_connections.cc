@@ -7,7 +7,7 @@ namespace slipway::app {
 Result<std::map<lineage::Name, std::string>> KnownDatasets::ours() {
   std::map<lineage::Name, std::string> ours;
   for (const auto& definition : TRY(datasets_.definitions()))
-    ours[{.space = std::string(kOwnNamespace), .name = definition.name}] = definition.name;
+    ours[{.space = own_namespace_, .name = definition.name}] = definition.name;
   for (const auto& place : TRY(datasets_.places())) {
     const auto name = place.table.empty() ? api::openlineage::name_of_address(place.address)
                                           : api::openlineage::name_of_table(place.url, place.table);

@@ -9,7 +9,8 @@ namespace slipway::app {
 // Those that have the place of one of ours, or its name in our own namespace.
 class KnownDatasets final : public lineage::OwnDatasets {
  public:
-  explicit KnownDatasets(datasets::Datasets& datasets) : datasets_(datasets) {}
+  KnownDatasets(datasets::Datasets& datasets, std::string own_namespace)
+      : datasets_(datasets), own_namespace_(std::move(own_namespace)) {}
   Result<std::map<lineage::Name, std::string>> find(
       const std::vector<lineage::Name>& names) override;
   Result<std::vector<lineage::Name>> names_of(const std::string& own) override;
@@ -19,9 +20,7 @@ class KnownDatasets final : public lineage::OwnDatasets {
   Result<std::map<lineage::Name, std::string>> ours();
 
   datasets::Datasets& datasets_;
+  const std::string own_namespace_;
 };
-
-// Where our own pipelines and datasets are, in OpenLineage's words.
-inline constexpr std::string_view kOwnNamespace = "slipway";
 
 }  // namespace slipway::app

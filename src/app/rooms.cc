@@ -49,6 +49,7 @@
 #include "app/lineage_connections.h"
 #include "app/login.h"
 #include "app/other_servers.h"
+#include "app/pipeline_news.h"
 #include "app/project.h"
 #include "app/storage.h"
 #include "app/tracking_connections.h"
@@ -115,6 +116,15 @@ webhooks::UrlPolicy url_policy(const Settings& settings) {
     if (!scheme.empty()) policy.schemes.emplace_back(scheme);
   }
   return policy;
+}
+
+webhooks::LineageReceiver lineage_receiver(const Settings& settings) {
+  std::string url = settings.openlineage_url;
+  while (url.ends_with('/')) url.pop_back();
+  if (url.empty()) return {};
+  std::string_view endpoint = settings.openlineage_endpoint;
+  while (endpoint.starts_with('/')) endpoint.remove_prefix(1);
+  return {.url = fmt::format("{}/{}", url, endpoint), .api_key = settings.openlineage_api_key};
 }
 
 datasets::Outside datasets_outside(const Settings& settings, const std::filesystem::path& data,
@@ -218,6 +228,8 @@ struct Application::Rooms::Impl {
         model_import(f.db, f.clock, registry),
         webhook_box(f.webhook_key, f.random),
         webhook_sender(url_policy(f.settings), f.settings.webhook_timeout_seconds),
+        lineage_sender({.private_addresses = true, .ca_file = f.settings.webhook_ca_file},
+                       f.settings.webhook_timeout_seconds),
         webhooks(f.db, f.clock, f.random, webhook_box, webhook_sender, url_policy(f.settings),
                  // Prometheus repeats four times before an alert ends; a restart may take longer.
                  base::Duration::seconds(10 * f.settings.alert_repeat_seconds)),
@@ -225,6 +237,7 @@ struct Application::Rooms::Impl {
                    {.workers = static_cast<std::size_t>(f.settings.webhook_workers),
                     .retries_max = f.settings.webhook_retries_max,
                     .route_retries_max = f.settings.route_retries_max,
+                    .lineage_retries_max = f.settings.openlineage_retries_max,
                     .deliveries_max = f.settings.webhook_deliveries_max,
                     .timeout_seconds = f.settings.webhook_timeout_seconds,
                     .alert_repeat_seconds = f.settings.alert_repeat_seconds},
@@ -278,9 +291,11 @@ struct Application::Rooms::Impl {
             contents, uploads, f.clock, f.metrics,
             {.upload_retention = base::Duration::days(f.settings.s3_upload_retention_days),
              .interval = base::Duration::seconds(f.settings.reclaim_interval_seconds)}),
-        known_datasets(datasets),
+        known_datasets(datasets, f.settings.openlineage_namespace),
         lineage(f.db, f.clock, known_datasets,
                 {.nodes_max = static_cast<std::size_t>(f.settings.lineage_nodes_max)}),
+        pipeline_news(f.db, datasets, registry, runs, f.settings.openlineage_namespace,
+                      std::string(kVersion)),
         tables(datasets),
         features(f.db, tables, clock, std::move(online_store), feature_options(f.settings)),
         training_sets(
@@ -382,6 +397,7 @@ struct Application::Rooms::Impl {
   registry::ModelImport model_import;
   base::SecretBox webhook_box;
   webhooks::HttpSender webhook_sender;
+  webhooks::HttpSender lineage_sender;
   webhooks::Webhooks webhooks;
   MonitoredAlerts open_alerts;
   webhooks::Deliveries deliveries;
@@ -415,6 +431,7 @@ struct Application::Rooms::Impl {
   objects::Upkeep objects_upkeep;
   KnownDatasets known_datasets;
   lineage::Lineage lineage;
+  PipelineNews pipeline_news;
   DatasetTables tables;
   features::FeatureStore features;
   features::TrainingSets training_sets;
@@ -780,6 +797,9 @@ Result<void> Application::Rooms::start(const std::string& url, const OnStop& on_
     on_stop("other servers", [&i] { i.others.stop(); });
   }
   if (!i.leads) return {};
+  const Settings& settings = i.foundation.settings;
+  TRY(i.webhooks.set_lineage_receiver(lineage_receiver(settings), i.lineage_sender));
+  i.deliveries.tell_of_lineage(i.pipeline_news);
   i.deliveries.start();
   on_stop("webhooks", [&i] { i.deliveries.stop(); });
   i.reclaimer.start();

@@ -521,6 +521,24 @@ const std::vector<SettingInfo>& setting_table() {
               "413."),
       integer("lineage-nodes-max", &Settings::lineage_nodes_max, 1, 1'000'000,
               "Jobs and datasets of one answer about lineage; it says when there are more."),
+      also(
+          url("openlineage-url", &Settings::openlineage_url,
+              "Server that is told, in OpenLineage's events, what pipelines read and write; empty: "
+              "none."),
+          {}, {"OPENLINEAGE_URL"}),
+      also(text("openlineage-endpoint", &Settings::openlineage_endpoint, {},
+                "Path of that server's API for events."),
+           {}, {"OPENLINEAGE_ENDPOINT"}),
+      secret(also(text("openlineage-api-key", &Settings::openlineage_api_key, {},
+                       "Sent to that server as a bearer token."),
+                  {}, {"OPENLINEAGE_API_KEY"})),
+      also(text("openlineage-namespace", &Settings::openlineage_namespace, {},
+                "Namespace of this server's jobs and datasets in OpenLineage; each server that "
+                "tells the same one needs its own."),
+           {}, {"OPENLINEAGE_NAMESPACE"}),
+      integer("openlineage-retries-max", &Settings::openlineage_retries_max, 0, 10'000'000,
+              "Tries to tell an event of OpenLineage after the first one; after a while one a "
+              "minute."),
       integer("s3-clock-skew-seconds", &Settings::s3_clock_skew_seconds, 1, 86'400,
               "How much clocks of clients that sign may differ from the server's."),
       integer("s3-upload-retention-days", &Settings::s3_upload_retention_days, 0, 36'500,

@@ -168,6 +168,12 @@ struct Settings {
   std::int64_t lineage_batch_events_max = 1000;
   std::int64_t lineage_datasets_max = 5000;
   std::int64_t lineage_nodes_max = 1000;
+  // Who is told of our own: app/pipeline_news.h.
+  std::string openlineage_url;
+  std::string openlineage_endpoint = "api/v1/lineage";
+  std::string openlineage_api_key;
+  std::string openlineage_namespace = "slipway";
+  std::int64_t openlineage_retries_max = 10'080;
 
   bool serve_artifacts = true;
   bool artifacts_only = false;

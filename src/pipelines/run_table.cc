@@ -224,6 +224,46 @@ Result<std::optional<RunTable::KeyOfRun>> RunTable::newest_key(const std::string
   return key;
 }
 
+Result<std::optional<RunTable::ToldRun>> RunTable::told_run(const std::string& id) {
+  return db_.read([&](store::Reader& reader) {
+    return reader.find(
+        "SELECT pipeline, project, trigger_id, reason FROM pipeline_runs WHERE id = ?", {id},
+        [](const store::Row& row) {
+          return ToldRun{.pipeline = row.string(0),
+                         .project = row.string(1),
+                         .trigger_id = row.string(2),
+                         .reason = row.string(3)};
+        });
+  });
+}
+
+Result<std::optional<RunTable::ToldStep>> RunTable::told_step(const std::string& run,
+                                                              const std::string& step) {
+  std::string key, manifest;
+  auto found = TRY(db_.read([&](store::Reader& reader) {
+    return reader.find(
+        "SELECT COALESCE(p.name, s.name), s.state, s.reason, s.manifest_digest, s.key_document, "
+        "s.manifest, s.started_at, (SELECT COUNT(*) FROM pipeline_steps i WHERE i.run = s.run AND "
+        "i.parent = s.position) FROM pipeline_steps s LEFT JOIN pipeline_steps p ON p.run = s.run "
+        "AND p.position = s.parent WHERE s.run = ? AND s.name = ?",
+        {run, step}, [&](const store::Row& row) {
+          key = row.string(4);
+          manifest = row.string(5);
+          ToldStep told{.planned = row.string(0),
+                        .state = row.string(1),
+                        .reason = row.string(2),
+                        .manifest_digest = row.string(3)};
+          if (!row.is_null(6)) told.started = row.time(6);
+          told.has_items = row.int64(7) > 0;
+          return told;
+        });
+  }));
+  if (!found) return found;
+  found->key_document = TRY(object_or_empty(key));
+  found->files = static_cast<std::int64_t>(TRY(object_or_empty(manifest)).size());
+  return found;
+}
+
 Result<std::vector<double>> RunTable::leave_at_rung(const TrialOfRun& trial, std::int64_t rung,
                                                     double value) {
   return db_.write([&](store::Tx& tx) -> Result<std::vector<double>> {
@@ -337,7 +377,14 @@ Result<void> RunTable::save_steps(const RunRecord& run, const std::vector<std::s
             "VALUES(?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
             {run.id, step.name, *step.started, *step.finished, step.exit_code, step.reason}));
       }
-      if (step.state == "pending" || step.state == "running" || step.state == "skipped") continue;
+      if (step.state == "pending" || step.state == "skipped") continue;
+      if (step.state == "running") {
+        TRY(tx.append_event({.kind = "pipeline.step.running",
+                             .subject = subject_of(run) + "/steps/" + step.name,
+                             .payload = {{"cache_key", step.cache_key}, {"tries", step.tries}},
+                             .event_time = run.now}));
+        continue;
+      }
       TRY(tx.append_event({.kind = "pipeline.step." + step.state,
                            .subject = subject_of(run) + "/steps/" + step.name,
                            .payload = {{"cache_key", step.cache_key},

@@ -44,6 +44,22 @@ class RunTable {
   Result<std::optional<KeyOfRun>> newest_key(const std::string& pipeline, const std::string& step,
                                              base::Timestamp before);
 
+  // What is told of a run to others.
+  struct ToldRun {
+    std::string pipeline, project, trigger_id, reason;
+  };
+  Result<std::optional<ToldRun>> told_run(const std::string& id);
+  // And of a step of it.
+  struct ToldStep {
+    std::string planned;  // the step of the plan: of an item, the step that it is one of
+    std::string state, reason, manifest_digest;
+    JsonObject key_document;
+    std::int64_t files = 0;  // of its outputs
+    std::optional<base::Timestamp> started;
+    bool has_items = false;
+  };
+  Result<std::optional<ToldStep>> told_step(const std::string& run, const std::string& step);
+
   // A trial of the search whose step is at position `search`.
   struct TrialOfRun {
     std::string run;

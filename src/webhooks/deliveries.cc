@@ -34,6 +34,13 @@ bool is_temporary(int status) {
   return status == 429 || status == 500 || status == 502 || status == 503 || status == 504;
 }
 
+// Of a receiver of lineage: what says nothing of the event, but that the receiver is another than
+// it should be.
+bool may_come_back(int status) {
+  return (status >= 300 && status < 400) || status == 401 || status == 403 || status == 404 ||
+         status == 405 || status == 408;
+}
+
 }  // namespace
 
 Verdict judge(const Result<base::HttpReply>& reply, std::int64_t tries, std::int64_t retries_max) {
@@ -102,10 +109,16 @@ void Deliveries::run() {
   while (true) {
     const Result<bool> busy = step();
     if (!busy) base::log_error("webhooks", "a round failed: why={}", busy.error().message);
-    base::MutexLock lock(mutex_);
-    if (!stopping_) wake_.wait_for_ms(mutex_, busy && !*busy ? kIdlePollMs : kPollMs);
-    if (stopping_) return;
+    if (!wait_for_work(!busy || *busy)) return;
   }
+}
+
+bool Deliveries::wait_for_work(bool is_busy) {
+  base::MutexLock lock(mutex_);
+  // What was sent may have held up what comes after it.
+  if (!stopping_ && !settled_) wake_.wait_for_ms(mutex_, is_busy ? kPollMs : kIdlePollMs);
+  settled_ = false;
+  return !stopping_;
 }
 
 Result<bool> Deliveries::step() {
@@ -118,6 +131,9 @@ Result<bool> Deliveries::step() {
     const auto submitted = pool_->submit([this, due = std::move(due)] {
       deliver(due);
       --sending_;
+      base::MutexLock lock(mutex_);
+      settled_ = true;
+      wake_.notify_all();
     });
     // Stopping: the claim runs out, and it is sent after the next start.
     if (!submitted) --sending_;
@@ -132,7 +148,7 @@ Result<std::vector<Deliveries::Subscriber>> Deliveries::read_subscribers(store::
                      const Format format = parse_format(row.string(3));
                      found.push_back({.id = row.string(0),
                                       .seen = row.int64(1),
-                                      .route = format == Format::kMlflow ? "" : row.string(2),
+                                      .route = is_route(format) ? row.string(2) : "",
                                       .format = format});
                    }));
   for (Subscriber& subscriber : found) {
@@ -161,22 +177,12 @@ Result<Deliveries::Intake> Deliveries::take_events() {
   waiting_ = waiting;
   if (!after) return intake;
   const auto events = TRY(store::list_events(db_, {.after = *after, .limit = kEventsPerRound}));
+  const bool for_lineage =
+      std::any_of(subscribers.begin(), subscribers.end(),
+                  [](const Subscriber& s) { return s.format == Format::kOpenLineage; });
   std::vector<News> news;
   for (const store::Event& event : events) {
-    if (const auto alert = alert_news_of(event)) {
-      news.push_back(
-          {.sequence = event.sequence,
-           .event = alert->event,
-           .content = {.form = Content::Form::kNews, .text = AlertNews::to_text({*alert})},
-           .routes = alert->routes,
-           .about = event.subject});
-      continue;
-    }
-    const std::optional<Message> message = message_of(event);
-    if (message)
-      news.push_back({.sequence = event.sequence,
-                      .event = message->event,
-                      .content = {.text = body_of(*message, event.arrival_time)}});
+    if (std::optional<News> one = TRY(news_of(event, for_lineage))) news.push_back(std::move(*one));
   }
   if (events.empty()) return intake;
   for (const Subscriber& subscriber : subscribers) {
@@ -184,6 +190,36 @@ Result<Deliveries::Intake> Deliveries::take_events() {
       TRY(take_for(subscriber, news, events.back().sequence));
   }
   return intake;
+}
+
+Result<std::optional<Deliveries::News>> Deliveries::news_of(const store::Event& event,
+                                                            bool for_lineage) {
+  std::optional<News> news;
+  if (const auto alert = alert_news_of(event)) {
+    news = News{.sequence = event.sequence,
+                .event = alert->event,
+                .content = {.form = Content::Form::kNews, .text = AlertNews::to_text({*alert})},
+                .routes = alert->routes,
+                .about = event.subject};
+  } else if (const std::optional<Message> message = message_of(event)) {
+    news = News{.sequence = event.sequence,
+                .event = message->event,
+                .content = {.text = body_of(*message, event.arrival_time)}};
+  } else if (for_lineage && lineage_news_ != nullptr) {
+    auto told = lineage_news_->told_of(event);
+    if (!told && told.error().code == Code::kUnavailable) return std::move(told).error();
+    if (!told) {
+      // It must not keep others from hearing of what comes after it.
+      base::log_error("webhooks", "lineage is not told: event={} why={}", event.sequence,
+                      told.error().message);
+    } else if (*told) {
+      news = News{.sequence = event.sequence,
+                  .event = std::string(kLineageEvent),
+                  .content = {.text = std::move((*told)->events)},
+                  .about = std::move((*told)->about)};
+    }
+  }
+  return news;
 }
 
 bool Deliveries::News::is_for(const Subscriber& subscriber) const {
@@ -320,9 +356,13 @@ void Deliveries::deliver(const Due& due) {
 }
 
 Result<void> Deliveries::settle(const Due& due, const Result<base::HttpReply>& reply) {
-  const std::int64_t retries_max =
-      is_route_id(due.webhook) ? options_.route_retries_max : options_.retries_max;
-  Verdict verdict = judge(reply, due.tries + 1, retries_max);
+  const bool is_lineage = due.webhook == kLineageId;
+  const std::int64_t retries_max = is_lineage                 ? options_.lineage_retries_max
+                                   : is_route_id(due.webhook) ? options_.route_retries_max
+                                                              : options_.retries_max;
+  const bool is_away = is_lineage && reply && may_come_back(reply->status);
+  Verdict verdict = judge(is_away ? base::error(Code::kUnavailable, "not now") : reply,
+                          due.tries + 1, retries_max);
   const int status = reply ? reply->status : 0;
   const std::string_view why = reply ? "" : base::code_name(reply.error().code);
   switch (verdict.what) {

@@ -25,10 +25,11 @@
 namespace slipway::webhooks {
 
 struct DeliveryOptions {
-  std::size_t workers = 4;                 // deliveries at the same time; 0: inside step()
-  std::int64_t retries_max = 3;            // after the first try
-  std::int64_t route_retries_max = 1440;   // of alerts: a page must not be lost with a short outage
-  std::int64_t deliveries_max = 10'000;    // waiting, of one webhook; more stay in the event log
+  std::size_t workers = 4;                // deliveries at the same time; 0: inside step()
+  std::int64_t retries_max = 3;           // after the first try
+  std::int64_t route_retries_max = 1440;  // of alerts: a page must not be lost with a short outage
+  std::int64_t lineage_retries_max = 10'080;  // a receiver may be away for a week
+  std::int64_t deliveries_max = 10'000;       // waiting, of one webhook; more stay in the event log
   std::int64_t timeout_seconds = 30;       // of one try: another server leaves it alone that long
   std::int64_t alert_repeat_seconds = 60;  // Alertmanager hears of open alerts that often
 };
@@ -39,6 +40,18 @@ class OpenAlerts {
   virtual ~OpenAlerts() = default;
   // Those that their routes were told of and that nobody has silenced since.
   virtual Result<std::vector<AlertNews>> open_alerts() = 0;
+};
+
+// What our events mean to who hears of lineage. Safe to use from several threads.
+class LineageNews {
+ public:
+  virtual ~LineageNews() = default;
+  struct Told {
+    std::string about;   // what is told of one thing stays in order
+    std::string events;  // a list of JSON, to be sent one by one
+  };
+  // Nothing: it means nothing to them.
+  virtual Result<std::optional<Told>> told_of(const store::Event& event) = 0;
 };
 
 // What to do after a try; a pure function. `tries` counts this one.
@@ -58,6 +71,9 @@ class Deliveries {
   Deliveries(store::Db& db, const base::Clock& clock, base::Random& random, Webhooks& webhooks,
              OpenAlerts& open_alerts, DeliveryOptions options, base::Metrics& metrics);
   ~Deliveries();  // stop()
+
+  // Before start(). Without, nobody hears of lineage.
+  void tell_of_lineage(LineageNews& news) { lineage_news_ = &news; }
 
   // Looks for work about five times a second as long as there is a webhook.
   void start();
@@ -95,6 +111,10 @@ class Deliveries {
   };
 
   void run();
+  // Waits until there may be work again; false: stop.
+  bool wait_for_work(bool is_busy);
+  // What `event` means to those who hear of it; nothing: to nobody.
+  Result<std::optional<News>> news_of(const store::Event& event, bool for_lineage);
   static Result<std::vector<Subscriber>> read_subscribers(store::Reader& reader);
   // Makes deliveries of the next events. A webhook whose queue is full takes nothing: the log keeps
   // the events for it.
@@ -114,6 +134,7 @@ class Deliveries {
   base::Random& random_;
   Webhooks& webhooks_;
   OpenAlerts& open_alerts_;
+  LineageNews* lineage_news_ = nullptr;
   const DeliveryOptions options_;
   base::Counter& delivered_;
   base::Counter& retried_;
@@ -129,6 +150,7 @@ class Deliveries {
   base::Mutex mutex_;
   base::CondVar wake_;
   bool stopping_ GUARDED_BY(mutex_) = false;
+  bool settled_ GUARDED_BY(mutex_) = false;  // a delivery was, since the last round
   std::thread thread_;
   std::unique_ptr<base::ThreadPool> pool_;
 };

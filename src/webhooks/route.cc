@@ -12,11 +12,10 @@ using types::YamlNode;
 
 constexpr std::string_view kVariables = "SLIPWAY_ROUTE_";
 constexpr std::string_view kAlertmanagerPath = "/api/v2/alerts";
-constexpr std::pair<Format, std::string_view> kFormats[] = {{Format::kMlflow, "mlflow"},
-                                                            {Format::kWebhook, "webhook"},
-                                                            {Format::kSlack, "slack"},
-                                                            {Format::kAlertmanager, "alertmanager"},
-                                                            {Format::kEmail, "email"}};
+constexpr std::pair<Format, std::string_view> kFormats[] = {
+    {Format::kMlflow, "mlflow"}, {Format::kWebhook, "webhook"},
+    {Format::kSlack, "slack"},   {Format::kAlertmanager, "alertmanager"},
+    {Format::kEmail, "email"},   {Format::kOpenLineage, "openlineage"}};
 
 // An address of a mail, without its display name: what goes into the envelope.
 bool is_mail_address(std::string_view text) {
@@ -67,7 +66,7 @@ Result<Route> read_route(const std::string& name, const YamlNode& node) {
   YamlMap map = TRY(node.map("route " + name));
   int kinds = 0;
   for (const auto& [format, key] : kFormats) {
-    if (format == Format::kMlflow) continue;
+    if (!is_route(format)) continue;
     const auto place = map.find(key);
     if (!place) continue;
     ++kinds;

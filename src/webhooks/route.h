@@ -16,8 +16,13 @@ enum class Format {
   kSlack,         // {"text"}: Slack's incoming webhooks, and what is compatible
   kAlertmanager,  // Prometheus Alertmanager's POST /api/v2/alerts
   kEmail,         // a mail over SMTP
+  kOpenLineage,   // events of OpenLineage, to the address that the settings name; no route
 };
 std::string_view format_name(Format format);
+// Whether the `routes:` of slipway.yaml have such places.
+inline bool is_route(Format format) {
+  return format != Format::kMlflow && format != Format::kOpenLineage;
+}
 Format parse_format(std::string_view name);  // of what format_name() gave
 
 // Who a mail is from and to, and how its server is spoken to.

@@ -294,7 +294,8 @@ Result<std::vector<RouteState>> Webhooks::routes() {
   TRY(db_.read([&](store::Reader& reader) {
     return reader.query(
         "SELECT w.name, w.format, w.secret, (SELECT COUNT(*) FROM webhook_deliveries d "
-        "WHERE d.webhook = w.id) FROM webhooks w WHERE w.format <> 'mlflow' ORDER BY w.name",
+        "WHERE d.webhook = w.id) FROM webhooks w WHERE w.format NOT IN ('mlflow', 'openlineage') "
+        "ORDER BY w.name",
         {}, [&](const store::Row& row) {
           found.push_back({.name = row.string(0),
                            .format = parse_format(row.string(1)),
@@ -309,8 +310,9 @@ Result<std::vector<Webhooks::StoredRoute>> Webhooks::stored_routes() {
   std::vector<StoredRoute> found;
   TRY(db_.read([&](store::Reader& reader) {
     return reader.query(
-        "SELECT name, format, url, secret, options FROM webhooks WHERE format <> 'mlflow'", {},
-        [&](const store::Row& row) {
+        "SELECT name, format, url, secret, options FROM webhooks WHERE format NOT IN ('mlflow', "
+        "'openlineage')",
+        {}, [&](const store::Row& row) {
           StoredRoute stored{.route = {.name = row.string(0),
                                        .format = parse_format(row.string(1)),
                                        .url = row.string(2),
@@ -356,7 +358,7 @@ Result<base::HttpReply> Webhooks::send(const std::string& webhook_id,
                        });
   }));
   if (!target) return no_webhook(webhook_id);
-  const bool is_route = target->format != Format::kMlflow;
+  const bool is_route = webhooks::is_route(target->format);
   std::string secret;
   if (!target->secret.empty()) {
     auto opened = box_.open(target->secret, webhook_id);
@@ -369,6 +371,8 @@ Result<base::HttpReply> Webhooks::send(const std::string& webhook_id,
     if (is_route) secret = TRY(resolve_reference(secret));
   }
   if (is_route) target->url = address_of(target->format, TRY(resolve_reference(target->url)));
+  if (target->format == Format::kOpenLineage)
+    return post_lineage(*target, delivery_id, content.text, secret);
   if (content.form == Content::Form::kReady)
     return post(*target, delivery_id, content.text, secret);
   const auto news = AlertNews::from_text(content.text);
@@ -393,6 +397,57 @@ Result<base::HttpReply> Webhooks::post(const Target& target, const std::string& 
         "v1," + base::to_base64({reinterpret_cast<const char*>(digest.data()), digest.size()}));
   }
   return sender_.post(target.url, body, headers);
+}
+
+Result<void> Webhooks::set_lineage_receiver(const LineageReceiver& receiver, Sender& sender) {
+  lineage_sender_ = &sender;
+  const std::string id(kLineageId);
+  if (receiver.url.empty()) {
+    return db_.write([&](store::Tx& tx) -> Result<void> {
+      if (TRY(tx.execute("DELETE FROM webhooks WHERE id = ?", {id})) == 0) return {};
+      return tx.append_event({.kind = "lineage.receiver_removed", .subject = subject_of(id)});
+    });
+  }
+  const auto known = TRY(db_.read([&](store::Reader& reader) {
+    return reader.find("SELECT url, secret FROM webhooks WHERE id = ?", {id},
+                       [](const store::Row& row) {
+                         return LineageReceiver{.url = row.string(0), .api_key = row.string(1)};
+                       });
+  }));
+  std::string known_key;
+  if (known && !known->api_key.empty()) {
+    if (auto opened = box_.open(known->api_key, id)) known_key = std::move(*opened);
+  }
+  if (known && known->url == receiver.url && known_key == receiver.api_key) return {};
+  const std::string secret = receiver.api_key.empty() ? "" : box_.seal(receiver.api_key, id);
+  const base::Timestamp now = clock_.now();
+  return db_.write([&](store::Tx& tx) -> Result<void> {
+    const std::int64_t seen = TRY(newest_event(tx));
+    TRY(tx.execute(
+        "INSERT INTO webhooks(id, name, description, url, secret, active, seen, created, updated, "
+        "format) VALUES(?, ?, '', ?, ?, 1, ?, ?, ?, 'openlineage') ON CONFLICT(id) DO UPDATE SET "
+        "url = excluded.url, secret = excluded.secret, updated = excluded.updated",
+        {id, id, receiver.url, secret, seen, now, now}));
+    TRY(write_events(tx, id, {std::string(kLineageEvent)}));
+    return tx.append_event({.kind = "lineage.receiver_set", .subject = subject_of(id)});
+  });
+}
+
+// One after the other: a later one says more of the same run.
+Result<base::HttpReply> Webhooks::post_lineage(const Target& target, const std::string& delivery_id,
+                                               const std::string& events,
+                                               const std::string& api_key) {
+  CHECK(lineage_sender_ != nullptr);
+  base::HttpClient::Headers headers{{"Content-Type", "application/json"},
+                                    {"X-Slipway-Delivery-Id", delivery_id}};
+  if (!api_key.empty()) headers.emplace_back("Authorization", "Bearer " + api_key);
+  const Json list = TRY(base::parse_json(events));
+  base::HttpReply reply{.status = 200};
+  for (const Json& event : list.as_array()) {
+    reply = TRY(lineage_sender_->post(target.url, base::to_text(event), headers));
+    if (reply.status >= 300) break;
+  }
+  return reply;
 }
 
 Result<base::HttpReply> Webhooks::mail(const Target& target, const std::string& delivery_id,

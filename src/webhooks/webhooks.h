@@ -35,6 +35,12 @@ struct Content {
   std::string text;
 };
 
+// Who hears of lineage: the operator's choice, so any address will do.
+struct LineageReceiver {
+  std::string url;      // of its API for events; empty: nobody
+  std::string api_key;  // sent as a bearer token; empty: none
+};
+
 // Safe to use from several threads. Everything given to the constructor must outlive it. Secrets
 // are kept sealed and never given out.
 class Webhooks {
@@ -76,6 +82,10 @@ class Webhooks {
   // Sends an example now, once. kNotFound.
   Result<TestResult> test_route(const std::string& name);
 
+  // It hears of what happens from now on, or, when it was set before, of what it hasn't heard yet.
+  // What waited for one that is no longer set goes. Before anything is sent; through `sender`.
+  Result<void> set_lineage_receiver(const LineageReceiver& receiver, Sender& sender);
+
   // Sends one delivery: a signed POST, or a mail (whose reply has no status of HTTP's, but 200 once
   // it was taken). kFailedPrecondition: the secret cannot be opened (webhook-key is another than
   // when it was declared), or a variable is not set.
@@ -92,6 +102,8 @@ class Webhooks {
   Result<std::vector<StoredRoute>> stored_routes();
   Result<base::HttpReply> post(const Target& target, const std::string& delivery_id,
                                const std::string& body, const std::string& secret);
+  Result<base::HttpReply> post_lineage(const Target& target, const std::string& delivery_id,
+                                       const std::string& events, const std::string& api_key);
   Result<base::HttpReply> mail(const Target& target, const std::string& delivery_id,
                                const AlertNews& news, const std::string& secret);
 
@@ -102,7 +114,11 @@ class Webhooks {
   Sender& sender_;
   const UrlPolicy policy_;
   const base::Duration alerts_stay_;
+  Sender* lineage_sender_ = nullptr;
 };
+
+// The webhook that hears of lineage, and what it hears.
+inline constexpr std::string_view kLineageId = "openlineage", kLineageEvent = "lineage";
 
 // The event of a delivery that only says again which alerts are open.
 inline constexpr std::string_view kAlertRepeated = "alert.repeated";

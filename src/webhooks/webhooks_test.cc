@@ -47,6 +47,18 @@ class FakeOpenAlerts final : public OpenAlerts {
   std::vector<AlertNews> open;
 };
 
+// "run.NAME" is told of, in two events.
+class FakeLineageNews final : public LineageNews {
+ public:
+  Result<std::optional<Told>> told_of(const store::Event& event) override {
+    if (event.kind == "run.broken") return base::error(Code::kCorruption, "it can't be read");
+    if (!event.kind.starts_with("run.")) return std::optional<Told>();
+    return std::optional(
+        Told{.about = event.subject,
+             .events = fmt::format(R"([{{"is":"{}"}},{{"is":"behind"}}])", event.kind.substr(4))});
+  }
+};
+
 class WebhooksTest : public ::testing::Test {
  protected:
   WebhooksTest() {
@@ -333,6 +345,94 @@ TEST_F(WebhooksTest, ALostKeyIsMendedByApply) {
   wait(5);
   ASSERT_TRUE(deliveries.step());
   EXPECT_EQ(sender_.posts.size(), 1u) << "what waited was not lost";
+}
+
+class LineageOutTest : public WebhooksTest {
+ protected:
+  LineageOutTest() { hear("http://127.0.0.1:5000/api/v1/lineage", "key"); }
+  void hear(const std::string& url, const std::string& key) {
+    MUST(webhooks_.set_lineage_receiver({.url = url, .api_key = key}, sender_));
+    deliveries_->tell_of_lineage(news_);
+  }
+  std::vector<std::string> bodies() {
+    std::vector<std::string> all;
+    for (const auto& post : sender_.posts) all.push_back(post.body);
+    return all;
+  }
+  FakeLineageNews news_;
+};
+
+constexpr const char* kBehind = R"({"is":"behind"})";
+
+TEST_F(LineageOutTest, EventsAreSentOneByOneInOrder) {
+  happens("run.a", "runs/1");
+  happens("something.else", "runs/1");
+  happens("run.b", "runs/1");
+  for (int i = 0; i < 3; ++i) MUST(deliveries_->step());
+  EXPECT_EQ(bodies(),
+            (std::vector<std::string>{R"({"is":"a"})", kBehind, R"({"is":"b"})", kBehind}));
+  EXPECT_EQ(sender_.posts[0].url, "http://127.0.0.1:5000/api/v1/lineage");
+  EXPECT_EQ(sender_.posts[0].header("Authorization"), "Bearer key");
+}
+
+TEST_F(LineageOutTest, AReceiverThatIsAwayHearsLaterAndInOrder) {
+  sender_.next = {base::error(Code::kUnavailable, "away"), base::HttpReply{.status = 404},
+                  base::HttpReply{.status = 401}, base::HttpReply{.status = 302}};
+  happens("run.a", "runs/1");
+  happens("run.b", "runs/1");
+  for (int i = 0; i < 4; ++i) {
+    MUST(deliveries_->step());
+    restart();
+    hear("http://127.0.0.1:5000/api/v1/lineage", "key");
+    wait(120);
+  }
+  sender_.posts.clear();
+  for (int i = 0; i < 3; ++i) MUST(deliveries_->step());
+  EXPECT_EQ(bodies(),
+            (std::vector<std::string>{R"({"is":"a"})", kBehind, R"({"is":"b"})", kBehind}));
+}
+
+TEST_F(LineageOutTest, RunsDoNotWaitForEachOther) {
+  sender_.next = {base::HttpReply{.status = 503}};
+  happens("run.a", "runs/1");
+  happens("run.b", "runs/2");
+  for (int i = 0; i < 2; ++i) MUST(deliveries_->step());
+  EXPECT_EQ(bodies(), (std::vector<std::string>{R"({"is":"a"})", R"({"is":"b"})", kBehind}));
+}
+
+TEST_F(LineageOutTest, WhatIsWrongWithAnEventHoldsUpNothing) {
+  happens("run.broken", "runs/1");  // can't be said
+  sender_.next = {base::HttpReply{.status = 400}};
+  happens("run.a", "runs/1");  // is refused
+  happens("run.b", "runs/1");
+  for (int i = 0; i < 3; ++i) MUST(deliveries_->step());
+  EXPECT_EQ(bodies(), (std::vector<std::string>{R"({"is":"a"})", R"({"is":"b"})", kBehind}));
+}
+
+TEST_F(LineageOutTest, ItIsNoRouteAndNoWebhookOfAnybodys) {
+  EXPECT_TRUE(MUST(webhooks_.list(10, 0)).items.empty());
+  EXPECT_TRUE(MUST(webhooks_.routes()).empty());
+  apply("  chat: {slack: \"https://93.184.216.34/\"}");
+  happens("run.a", "runs/1");
+  MUST(deliveries_->step());
+  EXPECT_EQ(sender_.posts.size(), 2u) << "apply has not taken it away";
+  EXPECT_FALSE(parse_routes("routes:\n  r: {openlineage: \"https://93.184.216.34/\"}"));
+}
+
+TEST_F(LineageOutTest, AnotherReceiverHearsWhatWaits) {
+  sender_.next = {base::HttpReply{.status = 503}};
+  happens("run.a", "runs/1");
+  MUST(deliveries_->step());
+  hear("http://127.0.0.1:6000/x", "");
+  wait(10);
+  MUST(deliveries_->step());
+  EXPECT_EQ(sender_.posts.back().url, "http://127.0.0.1:6000/x");
+  EXPECT_EQ(sender_.posts.back().header("Authorization"), "");
+  hear("", "");
+  sender_.posts.clear();
+  happens("run.b", "runs/1");
+  EXPECT_FALSE(MUST(deliveries_->step())) << "nobody hears any more";
+  EXPECT_TRUE(sender_.posts.empty());
 }
 
 // What waited went to the new place in the words of the old one.

@@ -1,4 +1,5 @@
 """OpenLineage: what the unmodified openlineage-python client sends is kept, read again, and joined with our own lineage."""
+import http.server
 import json
 import pathlib
 import sys
@@ -7,18 +8,19 @@ import time
 import uuid
 
 import attr
+import jsonschema
 import pandas as pd
 import pytest
+import referencing
 import requests
 import small_project
-from conftest import Server
+from conftest import Server, eventually, free_port
 from openlineage.client import OpenLineageClient
 from openlineage.client import event_v2 as ol
 from openlineage.client.generated import (column_lineage_dataset, dataset_version_dataset, output_statistics_output_dataset, parent_run,
                                           processing_engine_run, schema_dataset, sql_job, symlinks_dataset)
 from openlineage.client.transport.http import ApiKeyTokenProvider, HttpCompression, HttpConfig, HttpTransport
 from openlineage.client.uuid import generate_new_uuid
-
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -250,3 +252,184 @@ def test_our_models_lead_back_to_foreign_jobs(shop):
 def test_what_nobody_told_of_is_not_found(shop):
     done = shop.cli("lineage", "nowhere/nothing", check=False)
     assert done.returncode == 4 and "nobody has told of such a run, job or dataset" in done.stderr
+
+
+# ---- what our pipelines tell others
+
+SCHEMAS = {file.stem: json.loads(file.read_text()) for file in (pathlib.Path(__file__).parent / "testdata" / "openlineage").glob("*.json")}
+REGISTRY = referencing.Registry().with_resources((schema["$id"], referencing.Resource.from_contents(schema)) for schema in SCHEMAS.values())
+
+
+def check_schema(schema_url: str, value):
+    """The value is what the spec's schema at that address says; an address that the spec hasn't is an error."""
+    jsonschema.Draft202012Validator({"$ref": schema_url}, registry=REGISTRY, format_checker=jsonschema.FormatChecker()).validate(value)
+
+
+def check_event(told: dict):
+    """As the spec has it, with all its facets, and as the client's own classes have it."""
+    check_schema(told["schemaURL"], told)
+    datasets = told["inputs"] + told["outputs"]
+    for owner in [told["run"], told["job"], *datasets]:
+        for facets in (owner.get("facets", {}), owner.get("outputFacets", {})):
+            for facet in facets.values():
+                check_schema(facet["_schemaURL"], facet)
+    as_class = lambda kind, one: kind(namespace=one["namespace"], name=one["name"])
+    ol.RunEvent(eventTime=told["eventTime"], producer=told["producer"], eventType=ol.RunState(told["eventType"]), run=ol.Run(runId=told["run"]["runId"]), job=as_class(ol.Job, told["job"]),
+                inputs=[as_class(ol.InputDataset, one) for one in told["inputs"]], outputs=[as_class(ol.OutputDataset, one) for one in told["outputs"]])
+    assert str(uuid.UUID(told["run"]["runId"])) == told["run"]["runId"]
+
+
+class Receiver:
+    """Takes events at a port of its own, in the order in which they come; may be away."""
+
+    def __init__(self):
+        self.events, self.keys, self.paths = [], set(), set()
+        self.port, self.server = free_port(), None
+
+    def start(self):
+        receiver = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                receiver.events.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+                receiver.keys.add(self.headers["Authorization"])
+                receiver.paths.add(self.path)
+                self.send_response(201)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def stop(self):
+        if self.server:
+            self.server.shutdown()
+            self.server.server_close()
+            self.server = None
+
+    def said(self):
+        return [(told["job"]["name"], told["eventType"]) for told in self.events]
+
+
+@pytest.fixture
+def receiver():
+    made = Receiver()
+    yield made
+    made.stop()
+
+
+PIPELINE = """
+project: told
+datasets:
+  visits: {path: visits.parquet}
+pipelines:
+  daily:
+    steps:
+      - {name: count, run: "echo 12 > {out}/count.txt", inputs: ["dataset:visits"], outputs: [count.txt]}
+      - {name: report, run: "cat {count}/count.txt > {out}/report.txt", outputs: [report.txt]}
+  broken:
+    steps:
+      - {name: fails, run: "exit 7"}
+"""
+
+
+def project(folder: pathlib.Path, server) -> pathlib.Path:
+    folder.mkdir()
+    pd.DataFrame({"shop": ["north"], "pages": [3.0]}).to_parquet(folder / "visits.parquet")
+    (folder / "slipway.yaml").write_text(PIPELINE)
+    server.cli("apply", str(folder / "slipway.yaml"))
+    server.cli("data", "ingest", "visits")
+    return folder
+
+
+def test_pipelines_tell_as_the_spec_has_it(start_server, receiver, tmp_path, monkeypatch):
+    monkeypatch.setenv("OPENLINEAGE_URL", f"http://127.0.0.1:{receiver.port}/")
+    monkeypatch.setenv("OPENLINEAGE_ENDPOINT", "some/where")
+    monkeypatch.setenv("OPENLINEAGE_API_KEY", "secret-key")
+    server = start_server("data", "--openlineage-namespace", "plant")
+    folder = project(tmp_path / "project", server)
+    server.cli("run", "daily")  # nobody is there, and no step minds
+    assert server.cli("run", "broken", check=False).returncode == 1
+    server.kill()  # what was not told yet is told after the next start
+    receiver.start()
+    server.start()
+    eventually(lambda: len(receiver.events) >= 10)
+    for told in receiver.events:
+        check_event(told)
+        assert told["job"]["namespace"] == "plant"
+    assert receiver.keys == {"Bearer secret-key"} and receiver.paths == {"/some/where"}
+    daily = [one for one in receiver.said() if one[0].startswith("daily")]
+    assert daily == [("daily", "START"), ("daily.count", "START"), ("daily.count", "COMPLETE"), ("daily.report", "START"), ("daily.report", "COMPLETE"), ("daily", "COMPLETE")]
+    assert [one for one in receiver.said() if one[0].startswith("broken")] == [("broken", "START"), ("broken.fails", "START"), ("broken.fails", "FAIL"), ("broken", "FAIL")]
+
+    by = {(told["job"]["name"], told["eventType"]): told for told in receiver.events}
+    above, count = by["daily", "START"]["run"]["runId"], by["daily.count", "COMPLETE"]
+    assert count["run"]["runId"] == by["daily.count", "START"]["run"]["runId"]
+    assert count["run"]["facets"]["parent"]["run"]["runId"] == above == by["daily", "COMPLETE"]["run"]["runId"]
+    assert count["run"]["facets"]["processing_engine"]["name"] == "slipway"
+    visits, = count["inputs"]
+    assert (visits["namespace"], visits["name"], visits["facets"]["version"]["datasetVersion"]) == ("plant", "visits", "1")
+    assert visits["facets"]["schema"]["fields"] == [{"name": "shop", "type": "string"}, {"name": "pages", "type": "double"}]
+    assert visits["facets"]["symlinks"]["identifiers"] == [{"namespace": "file", "name": str(folder / "visits.parquet"), "type": "LOCATION"}]
+    written, = count["outputs"]
+    assert written["name"] == "daily/count" and written["outputFacets"]["outputStatistics"]["fileCount"] == 1
+    read, = by["daily.report", "START"]["inputs"]
+    assert (read["name"], read["facets"]["version"]) == (written["name"], written["facets"]["version"]), "one dataset, one version"
+    assert "7" in by["broken.fails", "FAIL"]["run"]["facets"]["errorMessage"]["message"]
+    assert "secret-key" not in server.log.read_text() and b"secret-key" not in b"".join(file.read_bytes() for file in server.data_dir.glob("*.db*"))
+
+    # A step that is answered from cache has begun and ended, too; a run that is tried again is another one.
+    before = len(receiver.events)
+    server.cli("run", "daily")
+    eventually(lambda: len(receiver.events) >= before + 6)
+    assert receiver.said()[before:] == daily
+    again = {told["job"]["name"]: told["run"]["runId"] for told in receiver.events[before:]}
+    assert again["daily"] != above and again["daily.count"] != count["run"]["runId"]
+    before = len(receiver.events)
+    failed = requests.get(server.url + "/slipway/v1/pipelines/broken/runs", timeout=20).json()["runs"][0]["id"]
+    assert requests.post(f"{server.url}/slipway/v1/pipeline-runs/{failed}/retry", json={}, timeout=20).ok
+    eventually(lambda: len(receiver.events) >= before + 4)
+    assert receiver.said()[before:] == [("broken", "START"), ("broken.fails", "START"), ("broken.fails", "FAIL"), ("broken", "FAIL")]
+    assert not {told["run"]["runId"] for told in receiver.events[before:]} & {told["run"]["runId"] for told in receiver.events[:before]}
+
+
+def test_a_schedules_time_is_told(start_server, receiver, tmp_path):
+    receiver.start()
+    server = start_server("data", "--openlineage-url", f"http://127.0.0.1:{receiver.port}")
+    folder = tmp_path / "project"
+    folder.mkdir()
+    (folder / "slipway.yaml").write_text("project: told\npipelines:\n  tick: {steps: [{name: one, run: 'true'}]}\nschedules:\n  often: {pipeline: tick, cron: '0 * * * *'}\n")
+    server.cli("apply", str(folder / "slipway.yaml"))
+    server.cli("pipelines", "backfill", "tick", "--schedule", "often", "--from", "2026-01-02T03:00:00Z", "--to", "2026-01-02T04:00:00Z")
+    eventually(lambda: ("tick", "COMPLETE") in receiver.said())
+    for told in receiver.events:
+        check_event(told)
+        assert told["run"]["facets"]["nominalTime"]["nominalStartTime"] == "2026-01-02T03:00:00Z"
+
+
+def test_another_server_shows_our_pipelines(start_server, tmp_path_factory):
+    """Events out of one server into another: its lineage has the first one's pipeline, from data to model."""
+    second = start_server("second")
+    first = start_server("first", "--openlineage-url", second.url, "--openlineage-namespace", "plant", "--python-path", str(pathlib.Path(sys.executable).parent))
+    first.cli("apply", str(small_project.write(tmp_path_factory.mktemp("plant"))))
+    first.cli("data", "ingest", "visits")
+    first.cli("features", "materialize", "--as-of", small_project.START.isoformat())
+    first.cli("run", "train")
+
+    def ended():
+        reply = requests.get(second.url + "/slipway/v1/lineage/job", params={"namespace": "plant", "name": "train"}, timeout=20)
+        return reply.ok and reply.json()["runs"][0]["state"] == "completed"
+
+    eventually(ended)
+    found = lineage(second, "plant/visits")
+    order = [one for _, one in found]
+    assert order.index("plant/visits") < order.index("plant/train.rows") < order.index("plant/train/rows") < order.index("plant/train.train") < order.index("plant/models:/sale")
+    run = get(second, "job", namespace="plant", name="train")["runs"][0]["id"]
+    told = get(second, f"runs/{run}")
+    assert len(told["children"]) == 4 and all(get(second, f"runs/{child}")["state"] == "completed" for child in told["children"])
+    assert {one for _, one in lineage(second, run)} >= {"plant/train.gate", "plant/train.promote", "plant/models:/sale"}
+    versions = get(second, "dataset", namespace="plant", name="models:/sale")["versions"]
+    assert [one["version"] for one in versions] == ["1"] and versions[0]["written_by"] in told["children"]

@@ -4,6 +4,7 @@
 #include "api/openlineage/naming.h"
 #include "api/openlineage/openlineage_routes.h"
 #include "api/openlineage/rules.h"
+#include "api/openlineage/run_event.h"
 #include "lineage/tables.h"
 #include "store/sqlite.h"
 #include "store/testing/temp_folder.h"
@@ -140,6 +141,49 @@ TEST(Naming, PlacesHaveNames) {
   EXPECT_EQ(canonical({"s3a://b/", "/x/"}), (Name{"s3://b", "x"}));
   EXPECT_EQ(canonical({"file://", "/x"}), (Name{"file", "/x"}));
   EXPECT_EQ(canonical({"postgresql://db:1", "a.b.c"}), (Name{"postgres://db:1", "a.b.c"}));
+}
+
+TEST(RunEvent, WhatIsSaidIsRead) {
+  RunSaid said{.time = {1'700'000'000'000'000},
+               .state = lineage::RunState::kFailed,
+               .id = uuid_of("a run"),
+               .job = {"n", "p.s"},
+               .job_type = "STEP",
+               .parent = RunSaid::Parent{.id = uuid_of("its parent"), .job = {"n", "p"}},
+               .nominal_time = base::Timestamp{1'700'000'000'000'000},
+               .error = "exit code 7",
+               .version = "1"};
+  said.inputs = {{.name = {"n", "visits"}, .version = "3", .place = lineage::Name{"file", "/v"}}};
+  said.outputs = {{.name = {"n", "p/s"}, .version = "x", .files = 2}};
+  const auto told = MUST(read_event(to_event(said), 10));
+  EXPECT_EQ(told.time, said.time);
+  EXPECT_EQ(told.run->state, said.state);
+  EXPECT_EQ(told.run->id, said.id);
+  EXPECT_EQ(told.run->parent, said.parent->id);
+  EXPECT_EQ(told.run->parent_job, said.parent->job);
+  EXPECT_NE(told.run->facets.at("errorMessage").find("exit code 7"), std::string::npos);
+  EXPECT_NE(told.run->facets.at("nominalTime").find("2023-11-14T22:13:20Z"), std::string::npos);
+  EXPECT_EQ(told.job->name, said.job);
+  EXPECT_EQ(told.job->inputs.at(0).version, "3");
+  EXPECT_EQ(told.job->inputs.at(0).other_names, (std::vector<lineage::Name>{{"file", "/v"}}));
+  EXPECT_NE(told.job->outputs.at(0).use_facets.at("outputStatistics").find("\"fileCount\":2"),
+            std::string::npos);
+  for (const auto state :
+       {lineage::RunState::kStarted, lineage::RunState::kRunning, lineage::RunState::kCompleted,
+        lineage::RunState::kAborted, lineage::RunState::kUnknown}) {
+    said.state = state;
+    EXPECT_EQ(MUST(read_event(to_event(said), 10)).run->state, state);
+  }
+}
+
+TEST(RunEvent, Uuids) {
+  EXPECT_EQ(uuid_of("a"), uuid_of("a"));
+  for (int i = 0; i < 100; ++i) {
+    const std::string uuid = uuid_of(std::to_string(i));
+    EXPECT_EQ(parse_uuid(uuid), uuid);
+    EXPECT_EQ(uuid[14], '8');
+    EXPECT_NE(std::string("89ab").find(uuid[19]), std::string::npos) << uuid;
+  }
 }
 
 class Nothing final : public lineage::OwnDatasets {
