@@ -5,7 +5,15 @@
 namespace slipway::cli {
 
 // Exit codes, stable: scripts rely on them.
-enum Exit { kOk = 0, kFailed = 1, kUsage = 2, kGateSaidNo = 3, kNotFound = 4, kUnreachable = 5 };
+enum Exit {
+  kOk = 0,
+  kFailed = 1,
+  kUsage = 2,
+  kGateSaidNo = 3,
+  kNotFound = 4,
+  kUnreachable = 5,
+  kDiffers = 6
+};
 
 int run(int argc, char** argv);
 
