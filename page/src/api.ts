@@ -210,6 +210,47 @@ export interface Rollback {
   entry: Revision;
 }
 
+// ---- who may do what
+
+export interface Me {
+  user: string;
+  is_admin: boolean;
+  is_service: boolean;
+}
+
+export interface User {
+  username: string;
+  is_admin: boolean;
+  roles: { id: number; name: string }[];
+}
+
+export interface Permission {
+  resource_type: string; // "workspace", "experiment", "registered_model"
+  resource_pattern: string; // an id, or "*"
+  permission: string;
+}
+
+export interface Role {
+  id: number;
+  name: string;
+  workspace: string;
+  description: string | null;
+  permissions: Permission[];
+}
+
+export interface Token {
+  id: string;
+  user: string;
+  name: string;
+  created: number;
+  expires: number | null;
+}
+
+export interface NewToken extends Token {
+  token: string; // shown once
+  s3?: { access_key_id: string; secret_access_key: string };
+}
+
 // A change, as the record has it.
 export interface Event {
   sequence: number;
@@ -797,6 +838,19 @@ export const api = {
     (await get<{ revisions: Revision[] }>(own("endpoints", name, "revisions"), s)).revisions,
   costs: async (name: string, s?: AbortSignal) =>
     (await get<{ versions: VersionCost[] }>(own("endpoints", name, "cost"), s)).versions,
+  // Nobody where login is off.
+  me: (s?: AbortSignal): Promise<Me | null> =>
+    get<Me>(own("me"), s).catch((problem: unknown) => {
+      if (isAbsent(problem)) return null;
+      throw problem;
+    }),
+  users: async (s?: AbortSignal) => (await get<{ users: User[] }>(mlflow + "users/list", s)).users,
+  roles: async (s?: AbortSignal) => (await get<{ roles: Role[] }>("/api/3.0/mlflow/roles/list?workspace=default", s)).roles,
+  permissionsOf: async (user: string, s?: AbortSignal) =>
+    (await get<{ permissions: Permission[] }>(`/api/3.0/mlflow/users/permissions/list?username=${encodeURIComponent(user)}`, s)).permissions,
+  tokens: async (user: string, s?: AbortSignal) => (await get<{ tokens: Token[] }>(`${own("tokens")}?user=${encodeURIComponent(user)}`, s)).tokens,
+  makeToken: (user: string, name: string, seconds?: number) => post<NewToken>(own("tokens"), { user, name, ...(seconds === undefined ? {} : { expires_in_seconds: seconds }) }),
+  takeTokenBack: (id: string) => answer(own("tokens", id), { method: "DELETE" }),
   allCosts: async (s?: AbortSignal) => (await get<{ versions: VersionCost[] }>(own("costs"), s)).versions,
   advicePath: (name: string, target: Record<string, string>) => `${own("endpoints", name, "advice")}?${new URLSearchParams(target)}`,
   advice: (name: string, target: Record<string, string>, s?: AbortSignal) => get<Advice>(api.advicePath(name, target), s),

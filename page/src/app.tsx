@@ -26,6 +26,7 @@ import { PlainPage } from "./plain/plain";
 import { PipelineRunPage } from "./pipelines/pipeline_run";
 import { PipelinesPage } from "./pipelines/pipelines";
 import { SearchButton } from "./search/search";
+import { UsersPage } from "./users/users";
 import { RepositoriesPage } from "./versions/repositories";
 import { RepositoryPage } from "./versions/repository";
 
@@ -39,7 +40,7 @@ const kScreens: [string, string, ...string[]][] = [
   ["/data", "Folders"],
   ["/lineage", "Lineage"],
   ["/cost", "Cost"],
-  ["/audit", "Audit"],
+  ["/audit", "Audit", "/users"],
 ];
 
 export function App() {
@@ -112,6 +113,7 @@ function Screens() {
       <Route path="/data/:name" element={<RepositoryPage />} />
       <Route path="/lineage" element={<LineagePage />} />
       <Route path="/cost" element={<CostPage />} />
+      <Route path="/users" element={<UsersPage />} />
       <Route path="/audit" element={<AuditPage />} />
       <Route path="*" element={<Nowhere />} />
     </Routes>

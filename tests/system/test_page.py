@@ -348,3 +348,16 @@ def test_a_version_that_is_not_there_is_told(server, open_page, tmp_path):
         server.cli("data", "ingest", "items")
     page = open_page(server.url + "/ui/datasets/items?from=7&to=2")
     expect(page.get_by_role("alert")).to_contain_text("version 7")
+
+
+def test_the_first_load_is_small_and_asks_little(server, open_page):
+    """Everything the browser was sent until the first screen stood, as it travelled."""
+    sizes = {}
+    page = open_page(server.url + "/health")
+    page.on("response", lambda response: sizes.update({response.url: int(response.all_headers().get("content-length", 0))}))
+    page.goto(server.url + "/ui/")
+    expect(page.get_by_text("No model is in production yet.")).to_be_visible()
+    code = [url for url in sizes if "/assets/" in url]
+    assert len(code) == 2 and min(sizes[url] for url in code) > 10_000
+    assert sum(sizes.values()) < 300_000
+    assert len([url for url in sizes if "/slipway/v1/" in url]) <= 5

@@ -28,6 +28,9 @@ export function AuditPage() {
   return (
     <>
       <Head title="Audit">
+        <Anchor component={Link} to="/users">
+          Users and tokens
+        </Anchor>
         <Verify />
       </Head>
       <Stack gap="md">

@@ -13,6 +13,7 @@ const kScreens: Found[] = [
   ["Lineage", "/lineage"],
   ["Cost and capacity", "/cost"],
   ["Audit", "/audit"],
+  ["Users and tokens", "/users"],
 ].map(([title = "", to = ""]) => ({ kind: "screen", title, detail: "", to }));
 
 const kOfEndpoint: [string, string][] = [
