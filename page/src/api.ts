@@ -825,6 +825,30 @@ async function post<T>(path: string, body: object, signal?: AbortSignal): Promis
 const own = (...parts: string[]) => "/slipway/v1/" + parts.map(encodeURIComponent).join("/");
 const mlflow = "/api/2.0/mlflow/";
 
+// ---- what others have told of their jobs and datasets
+
+export interface ToldNode {
+  key: string;
+  kind: "job" | "dataset";
+  namespace: string;
+  name: string;
+  needs: string[]; // keys
+  same_as?: string[];
+  own?: string; // our dataset that it is
+  version?: string;
+  run?: { id: string; state: string; last_time: string };
+}
+
+export interface ToldGraph {
+  start: string[];
+  nodes: ToldNode[];
+  cut: boolean;
+}
+
+export interface ToldColumns {
+  facets: { columnLineage?: { fields?: Record<string, { inputFields?: { namespace: string; name: string; field: string }[] }> } };
+}
+
 export const api = {
   clock: (s?: AbortSignal) => get<Clock>(own("clock"), s),
   overview: (s?: AbortSignal) => get<Overview>(own("overview"), s),
@@ -909,6 +933,9 @@ export const api = {
   },
 
   drillsPath: (endpoint: string) => own("endpoints", endpoint, "drills"),
+  toldGraph: (of: string, s?: AbortSignal) => get<ToldGraph>(`${own("lineage", "graph")}?${new URLSearchParams({ of })}`, s),
+  toldDataset: (namespace: string, name: string, s?: AbortSignal) => get<ToldColumns>(`${own("lineage", "dataset")}?${new URLSearchParams({ namespace, name })}`, s),
+
   drills: async (endpoint: string, s?: AbortSignal) => (await get<{ drills: DrillSummary[] }>(api.drillsPath(endpoint), s)).drills,
   drill: (endpoint: string, id: number, s?: AbortSignal) => get<KeptDrill>(own("endpoints", endpoint, "drills", String(id)), s),
 

@@ -172,6 +172,7 @@ Result<bool> Chain::add_told(const std::string& of, const std::string& walk) {
   if (!graph && graph.error().code == Code::kNotFound) return false;
   if (!graph) return graph.error();
   const JsonArray& nodes = member_at(*graph, "nodes").as_array();
+  if (nodes.empty()) return false;
   std::map<std::string, std::string> titles;
   for (const Json& node : nodes) titles[cell(member_at(node, "key"))] = title_of(node);
   std::set<std::string> ours;

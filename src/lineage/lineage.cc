@@ -303,7 +303,7 @@ Result<JsonObject> Lineage::graph(const std::string& of, Walk walk, std::size_t 
                       ? TRY(start_at_run(reader, base::lowered(of), options_.nodes_max))
                       : TRY(start_at_datasets(reader, own_names));
     if (start.nodes.empty()) start = TRY(start_at_name(reader, of));
-    if (start.nodes.empty()) {
+    if (start.nodes.empty() && own_names.empty()) {
       return base::error(Code::kNotFound,
                          "nobody has told of such a run, or of a job or dataset NAMESPACE/NAME: {}",
                          of);

@@ -56,7 +56,7 @@ class Lineage {
 
   // What leads to `of` and what comes of it. `of` is a run's id, SPACE/NAME of jobs and datasets,
   // or dataset:NAME of ours. {"start": [key], "nodes": [...], "cut": bool}; a node names by key
-  // what it was made from. kNotFound.
+  // what it was made from. kNotFound; of ours that nobody has told of, no nodes.
   Result<JsonObject> graph(const std::string& of, Walk walk, std::size_t steps_max);
 
  private:

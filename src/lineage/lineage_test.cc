@@ -236,6 +236,7 @@ TEST_F(LineageTest, WhatIsOursIsNamed) {
     if (node.as_object().contains("own")) own.insert(text(node, "own"));
   EXPECT_EQ(own, std::set<std::string>{"visits"});
   EXPECT_TRUE(walk("dataset:visits").contains("dataset out"));
+  EXPECT_TRUE(walk("dataset:other").empty()) << "ours, and nobody has told of it";
   EXPECT_EQ(MUST(lineage_.dataset({.space = "ours", .name = "visits"}, 1)).at("own"), "visits");
 }
 

@@ -21,6 +21,7 @@ from openlineage.client.generated import (column_lineage_dataset, dataset_versio
                                           processing_engine_run, schema_dataset, sql_job, symlinks_dataset)
 from openlineage.client.transport.http import ApiKeyTokenProvider, HttpCompression, HttpConfig, HttpTransport
 from openlineage.client.uuid import generate_new_uuid
+from playwright.sync_api import expect
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -247,6 +248,30 @@ def test_our_models_lead_back_to_foreign_jobs(shop):
     assert ("model version", "models:/sale/1") in lineage(shop, "dataset:visits")
     told = shop.cli("lineage", "airflow/export", "--walk", "down").stdout
     assert "here: dataset:visits" in told and "completed at 2026-01-02T03:04:05Z" in told
+
+
+def test_the_page_shows_both(shop, open_page):
+    fields = {"total": column_lineage_dataset.Fields(inputFields=[column_lineage_dataset.InputField(namespace="s", name="orders", field="amount")], transformationDescription="", transformationType="")}
+    raw = dataset(ol.OutputDataset, "postgres://db:5432 shop.public.visits", columnLineage=column_lineage_dataset.ColumnLineageDatasetFacet(fields=fields))
+    client(shop).emit(event(ol.RunState.COMPLETE, str(uuid.uuid4()), "collect", ["s orders"], [raw]))
+    page = open_page(shop.url + "/ui/lineage?of=postgres://db:5432/shop.public.visits")
+    rows = page.get_by_role("table", name="Lineage").locator("tbody tr")
+
+    def shown():
+        """Made from and detail, by kind and name."""
+        expect(rows.first).to_be_visible(timeout=15_000)
+        cells = [[cell.strip() for cell in row.locator("td").all_inner_texts()] for row in rows.all()]
+        return {(kind, name): (made_from, detail) for kind, name, made_from, detail, _ in cells}
+
+    found = shown()
+    file = str(shop.project / "visits.parquet")
+    assert found["foreign job", "export"][0] == "foreign dataset shop.public.visits"
+    assert "columns: total from orders.amount" in found["foreign dataset", "shop.public.visits"][1]
+    assert found["foreign dataset", file][0] == "foreign job export"
+    assert found["dataset", "visits"][0] == f"foreign dataset {file}"
+    assert ("model version", "sale 1") in found and ("foreign job", "report") in found
+    page.goto(shop.url + "/ui/lineage?of=dataset:visits")
+    assert shown()["dataset", "visits"][0] == f"foreign dataset {file}"
 
 
 def test_what_nobody_told_of_is_not_found(shop):

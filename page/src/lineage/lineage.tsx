@@ -48,7 +48,7 @@ function Nothing() {
   return (
     <Empty title="Of what?">
       <Text size="sm">
-        A prediction's request id, a run's or a pipeline run's id, models:/NAME/VERSION, dataset:NAME or feature:COLUMN. Predictions lead back to model, run, data and code; a feature leads to every model that
+        A prediction's request id, a run's or a pipeline run's id, models:/NAME/VERSION, dataset:NAME or feature:COLUMN; of what others have told, a run's id or NAMESPACE/NAME. Predictions lead back to model, run, data and code; a feature leads to every model that
         answers with it.
       </Text>
     </Empty>

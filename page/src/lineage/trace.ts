@@ -1,5 +1,5 @@
 // What something was made from and what was made of it, as the server knows it: asked for step by step, from any id.
-import { api, type Endpoint, isAbsent, type LoggedRequest, type Run } from "../api";
+import { api, type Endpoint, isAbsent, type LoggedRequest, type Run, type ToldGraph, type ToldNode } from "../api";
 
 export interface Made {
   key: string; // "model version models:/sale/1"
@@ -148,6 +148,35 @@ class Trace {
     }
   }
 
+  // ---- what others have told of: gives the key of what was asked for
+
+  async told({ nodes, start }: ToldGraph): Promise<string> {
+    const added = new Map<string, Made>();
+    for (const node of nodes) {
+      const name = `${node.namespace}/${node.name}`;
+      const { made } = this.add(node.kind === "job" ? "foreign job" : "foreign dataset", name, { title: node.name, detail: toldDetail(node), of: name });
+      added.set(node.key, made);
+    }
+    for (const node of nodes) {
+      const made = added.get(node.key);
+      if (!made) continue;
+      for (const need of node.needs) if (added.has(need)) this.link(added.get(need)?.key ?? "", made);
+      if (!node.own) continue;
+      const ours = this.add("dataset", node.own, { to: path("datasets", node.own), of: `dataset:${node.own}` }).made;
+      this.link(made.key, ours);
+    }
+    const first = nodes.find(({ key }) => key === start[0]);
+    const made = first && added.get(first.key);
+    if (first?.kind === "dataset" && made) made.detail = [made.detail, await this.columns(first)].filter(Boolean).join("; ");
+    return made?.key ?? "";
+  }
+
+  private async columns({ namespace, name }: ToldNode): Promise<string> {
+    const fields = (await api.toldDataset(namespace, name, this.signal)).facets.columnLineage?.fields ?? {};
+    const words = Object.entries(fields).map(([column, { inputFields = [] }]) => `${column} from ${inputFields.map((from) => `${from.name}.${from.field}`).join(", ")}`);
+    return words.length > 0 ? `columns: ${words.join("; ")}` : "";
+  }
+
   private async ofService(service: string, feature: string, endpoints: Endpoint[]) {
     for (const { name, definition, revision } of endpoints) {
       if (definition.features !== service || !revision) continue;
@@ -159,6 +188,10 @@ class Trace {
       }
     }
   }
+}
+
+function toldDetail({ namespace, run, version, same_as = [] }: ToldNode): string {
+  return [namespace, run && `${run.state} at ${run.last_time}`, version && `version ${version}`, same_as.length > 0 && `has ${same_as.length} other names here`].filter(Boolean).join(", ");
 }
 
 // kinds of ids: models:/NAME/VERSION, dataset:NAME, feature:COLUMN, a run, a pipeline's run, a request. Says so when it is none.
@@ -178,6 +211,8 @@ export async function trace(id: string, signal: AbortSignal): Promise<{ start: s
   const [, noun, name = ""] = /^(dataset|feature):(.+)$/.exec(id) ?? [];
   if (noun) {
     await walk.ofDefinitions(noun === "dataset" ? { dataset: name } : { feature: name }, endpoints);
+    const told = noun === "dataset" && walk.found.size > 0 ? await absent(api.toldGraph(id, signal)) : undefined;
+    if (told) await walk.told(told);
     const first = [...walk.found.values()].find(({ kind, title }) => kind === noun && (title === name || title.endsWith(`__${name}`)));
     return done(first?.key ?? "");
   }
@@ -194,11 +229,21 @@ export async function trace(id: string, signal: AbortSignal): Promise<{ start: s
     await walk.ofPipelineRun(id, endpoints);
     return done(`pipeline run ${id}`);
   }
+  const told = async () => {
+    const graph = await absent(api.toldGraph(id, signal));
+    if (!graph) return "";
+    const start = await walk.told(graph);
+    for (const { own } of graph.nodes) if (own) await walk.ofDefinitions({ dataset: own }, endpoints);
+    return start;
+  };
+  // A name has a slash; a run's id may be a request's as well.
+  const named = id.includes("/") && (await told());
+  if (named) return done(named);
   for (const { name: endpoint } of endpoints) {
     const logged = await absent(api.request(endpoint, id, signal));
     if (logged) return done(await walk.prediction(endpoint, id, logged));
   }
-  return done("");
+  return done(id.includes("/") ? "" : await told());
 }
 
 // What isn't there is none; other failures are failures.
