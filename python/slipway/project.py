@@ -20,16 +20,18 @@ class Project:
 
     `clock`: "wall", or "rehearsal" with `start`, whose event clock is moved by hand. `folder`: where relative paths begin, on the machine of the
     server; this process's own folder if nothing is said. `alarm_budget`: how many false pages all monitors together may send. `pools`: names and
-    slots, which steps of pipelines take while they run.
+    slots, which steps of pipelines take while they run. `ci`: what `slipway ci` runs and checks, as docs/ci.md says.
     """
 
     def __init__(self, name: str, *, owner: str | None = None, clock: Literal["wall", "rehearsal"] | None = None, start: Time | None = None,
-                 alarm_budget: AlarmBudget | None = None, pools: Mapping[str, int] | None = None, folder: str | pathlib.Path = "."):
+                 alarm_budget: AlarmBudget | None = None, pools: Mapping[str, int] | None = None,
+                 ci: Mapping[str, Any] | None = None, folder: str | pathlib.Path = "."):
         if clock == "rehearsal" and start is None:
             raise ValueError("a rehearsal needs `start`: the time its event clock begins with")
         self.name, self.owner, self.clock, self.start, self.alarm_budget = name, owner, clock, start, alarm_budget
         self.folder = pathlib.Path(folder).resolve()
         self.pools = dict(pools or {})
+        self.ci = dict(ci or {})
         self._parts: dict[tuple[str, ...], dict[str, Any]] = {}
 
     def add(self, *parts: Any) -> "Project":
@@ -69,6 +71,8 @@ class Project:
             out["alarm_budget"] = self.alarm_budget.document()
         if self.pools:
             out["pools"] = dict(self.pools)
+        if self.ci:
+            out["ci"] = dict(self.ci)
         sections: dict[str, Any] = {}
         for path in dict.fromkeys(_SECTIONS.values()):
             if path in self._parts:

@@ -86,9 +86,10 @@ Result<Project::Parsed> Project::parse(const Declared& declared) {
   if (start) parsed.head.start = TRY(start->time());
   if (parsed.head.rehearses && !start)
     return root.error("a rehearsal needs `start`: the time its event clock begins with");
-  // The rooms read their own part; here only unknown ones are refused.
+  // The rooms read their own part; here only unknown ones are refused. `ci` is read by
+  // `slipway ci` alone.
   for (const char* part : {"datasets", "features", "pools", "pipelines", "schedules", "endpoints",
-                           "monitors", "streams", "routes", "maintenance", "alarm_budget"})
+                           "monitors", "streams", "routes", "maintenance", "alarm_budget", "ci"})
     top.find(part);
   TRY(top.finish());
   parsed.datasets = TRY(datasets::parse_datasets(declared.yaml));

@@ -5,6 +5,7 @@
 
 #include "cli/access_commands.h"
 #include "cli/batch_commands.h"
+#include "cli/ci/ci_command.h"
 #include "cli/client.h"
 #include "cli/data_commands.h"
 #include "cli/drill/drill_command.h"
@@ -65,6 +66,7 @@ int run(int argc, char** argv) {
   add_silence_commands(root, context, exit_code);
   add_replay_command(root, context, exit_code);
   add_drill_command(root, context, exit_code);
+  add_ci_command(root, context, exit_code);
   try {
     root.parse(argc, argv);
   } catch (const CLI::RequiredError& e) {

@@ -1,5 +1,10 @@
 """CI for models: the server against the files in Git, and pull requests judged by what their pipelines come to."""
 import json
+import os
+import subprocess
+
+import pytest
+from conftest import BINARY, ROOT, eventually
 
 PLAIN = """\
 project: shop
@@ -27,3 +32,175 @@ def test_plan_tells_ci_when_the_server_is_not_what_the_file_says(server, tmp_pat
     assert left.returncode == 0 and json.loads(left.stdout)["changes"] == [{"kind": "pipeline", "name": "train", "change": "left as it is"}]
     file.write_text("project: shop\nunheard: of\n")
     assert plan("--check").returncode not in (0, 6)
+
+
+PROJECT = """\
+project: shop
+datasets:
+  visits:
+    path: visits.csv
+    key: [visit]
+    columns: {pages: {type: double, min: 0, max: 100}}
+    on_violation: quarantine
+pipelines:
+  train:
+    steps:
+      - {name: train, run: 'sh train.sh {out}', code: [train.sh], inputs: ["dataset:visits"], outputs: [model, metrics.json]}
+      - {name: promote, run: 'echo promoted >> promoted', after: [train]}
+schedules:
+  nightly: {pipeline: train, cron: "0 3 * * *"}
+ci:
+  pipelines: {train: {until: [train]}}
+  checks:
+    - {value: "train/train/metrics.json#auc", drop: 0.01}
+    - {value: "train/train/metrics.json#slices.*", min: 0.6}
+    - {value: train/train/model, max: 100}
+  quarantined: 0.2
+"""
+TRAIN = """echo trained >> trained.log
+echo model > $1/model
+echo '{"auc": %s, "slices": {"north": 0.75, "south": %s}}' > $1/metrics.json
+"""
+VISITS = "visit,pages\n" + "".join(f"{i},{i % 7}\n" for i in range(20))
+
+
+def git(folder, *words):
+    return subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@b", *words], cwd=folder, check=True, capture_output=True, text=True).stdout
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A project on main, and a branch of it that is checked out."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    (folder / "slipway.yaml").write_text(PROJECT)
+    (folder / "train.sh").write_text(TRAIN % (0.8, 0.7))
+    (folder / "visits.csv").write_text(VISITS)
+    (folder / ".gitignore").write_text("*.log\n")
+    git(folder, "init", "-q", "-b", "main")
+    git(folder, "add", "-A")
+    git(folder, "commit", "-q", "-m", "begin")
+    git(folder, "checkout", "-q", "-b", "change")
+    return folder
+
+
+def change(folder, **files):
+    for name, text in files.items():
+        (folder / name.replace("_", ".")).write_text(text)
+    git(folder, "add", "-A")
+    git(folder, "commit", "-q", "-m", "change")
+
+
+def ci(folder, *flags, **variables):
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("GITHUB_", "CI_"))}
+    report = folder.parent / "report.md"
+    done = subprocess.run([BINARY, "--json", "ci", "--data", str(folder.parent / "ci-data"), "--report", str(report), *flags], cwd=folder,
+                          capture_output=True, text=True, env=clean | variables)
+    done.report = report.read_text() if report.exists() else ""
+    done.reply = json.loads(done.stdout) if done.stdout.startswith("{") else None
+    return done
+
+
+def checks(done):
+    return {check["name"]: check for check in done.reply["checks"]}
+
+
+def trained(folder):
+    return (folder / "trained.log").read_text().count("trained") if (folder / "trained.log").exists() else 0
+
+
+def test_what_changes_nothing_comes_from_cache_and_passes(checkout):
+    change(checkout, README_md="words\n")
+    done = ci(checkout)
+    assert done.returncode == 0, done.stderr
+    assert done.reply["verdict"] == "passes" and "| train/train | from cache | nothing it depends on has changed |" in done.report
+    assert trained(checkout) == 0 and not (checkout / "promoted").exists()
+    again = ci(checkout)
+    assert again.returncode == 0 and again.report == done.report
+
+
+def test_a_better_and_a_worse_model(checkout):
+    change(checkout, train_sh=TRAIN % (0.85, 0.72))
+    better = ci(checkout)
+    assert better.returncode == 0, better.stderr
+    auc = checks(better)["train/train/metrics.json#auc"]
+    assert (auc["base"], auc["value"], auc["word"]) == (0.8, 0.85, "ok")
+    assert "| train/train | succeeded | code/train.sh changed |" in better.report
+
+    change(checkout, train_sh=TRAIN % (0.75, 0.5))
+    summary, output = checkout.parent / "summary", checkout.parent / "output"
+    summary.write_text("before\n")
+    worse = ci(checkout, GITHUB_STEP_SUMMARY=str(summary), GITHUB_OUTPUT=str(output), GITHUB_BASE_REF="main")
+    assert worse.returncode == 3, worse.stderr
+    assert {name: check["word"] for name, check in checks(worse).items() if not check["ok"]} == {
+        "train/train/metrics.json#auc": "fell too far", "train/train/metrics.json#slices.south": "too low"}
+    assert "metrics.json#auc fell too far (0.75, -0.05 beside the base)" in worse.reply["sentence"]
+    assert summary.read_text() == "before\n" + worse.report and output.read_text() == "verdict=refused\n"
+    commits = {git(checkout, "rev-parse", "HEAD").strip(): "HEAD", git(checkout, "rev-parse", "main").strip(): "BASE"}
+    told = worse.report
+    for commit, name in commits.items():
+        told = told.replace(commit, name)
+    sample = (ROOT / "docs" / "ci.md").read_text().split("````markdown\n")[1].split("````")[0]
+    assert told == sample  # the report in the docs is this one
+
+
+def test_a_broken_step_is_no_gate_that_says_no(checkout):
+    change(checkout, train_sh="echo 'the disk | is `on` fire'\nexit 1\n")
+    done = ci(checkout)
+    assert done.returncode == 1 and done.reply["verdict"] == "broke"
+    assert "the disk | is 'on' fire" in done.report
+    change(checkout, train_sh="echo 'not good enough'\nexit 3\n")
+    done = ci(checkout)
+    assert done.returncode == 3 and "the gate of train says no" in done.reply["sentence"]
+
+
+def test_changed_data_is_told_and_judged(checkout):
+    change(checkout, visits_csv=VISITS + "20,500\n21,5\n")
+    done = ci(checkout)
+    assert done.returncode == 0, done.stderr
+    assert "| visits | 20 | 21 | 1 |" in done.report and "input/dataset:visits" in done.report
+    change(checkout, visits_csv=VISITS + "".join(f"{i},500\n" for i in range(20, 40)))
+    done = ci(checkout)
+    assert done.returncode == 3 and checks(done)["dataset visits: rows put aside"]["word"] == "too many"
+
+
+def test_a_shallow_clone_is_told_what_it_needs(checkout):
+    change(checkout, README_md="words\n")
+    shallow = checkout.parent / "shallow"
+    git(checkout.parent, "clone", "-q", "--depth", "1", "--branch", "change", f"file://{checkout}", str(shallow))
+    done = ci(shallow)
+    assert done.returncode == 1 and "fetch-depth: 0" in done.stderr
+    (checkout.parent / "empty").mkdir()
+    (checkout.parent / "empty" / "slipway.yaml").write_text("project: p\n")
+    assert "no Git checkout" in ci(checkout.parent / "empty").stderr
+
+
+def test_mistakes_of_the_project_are_usage(checkout):
+    assert ci(checkout, "--pipeline", "nobody").returncode == 2
+    change(checkout, slipway_yaml=PROJECT.replace("quarantined: 0.2", "unheard: 1"))
+    done = ci(checkout)
+    assert done.returncode == 2 and "unheard" in done.stderr and "line" in done.stderr
+
+
+def test_hostile_names_stay_text(checkout):
+    evil = "a|b <img src=x onerror=alert(1)> @everyone [x](http:evil) `c`"
+    (checkout / evil).write_text("x")
+    change(checkout, train_sh=TRAIN.replace('"north"', '"n|<b>@all"') % (0.8, 0.5))
+    done = ci(checkout)
+    assert done.returncode == 3
+    for line in done.report.splitlines():
+        assert "<img" not in line and "<b>" not in line and "@" not in line
+        if line.startswith("| train/train/metrics"):
+            assert line.count("|") in (6, 7)
+
+
+def test_a_killed_run_is_repeated(checkout):
+    change(checkout, train_sh="touch begun; while [ ! -e go ]; do sleep 0.02; done\n" + TRAIN % (0.81, 0.7))
+    process = subprocess.Popen([BINARY, "ci", "--data", str(checkout.parent / "ci-data")], cwd=checkout, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    eventually((checkout / "begun").exists)
+    process.kill()
+    process.wait()
+    (checkout / "go").touch()
+    done = ci(checkout)
+    assert done.returncode == 0, done.stderr
+    assert checks(done)["train/train/metrics.json#auc"]["value"] == 0.81

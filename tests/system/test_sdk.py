@@ -75,6 +75,7 @@ clock: rehearsal
 start: 2026-01-05T08:00:00Z
 alarm_budget: {false_pages: 1, per: week, severity: [critical, warning], route: [pager, chat]}
 pools: {gpu: 2, licence: 1}
+ci: {pipelines: {train: {until: [rows], params: {as_of: "2026-01-01"}}}, checks: [{value: train/rows/m.json#auc, min: 0.7, max: 1, drop: 0.01, rise: 0.1}], quarantined: 0.1}
 datasets:
   rows:
     path: rows.parquet
@@ -226,7 +227,9 @@ def every_key() -> sw.Project:
                  "page": sw.Action(do="incident"), "simple": sw.Action(do="fallback", model="models:/m/1")})
     stream = sw.Stream("scored", "log:/in", endpoint=late, target="log:/out", dead_letters="log:/dead", group="g", format="json", start="earliest",
                        batching=sw.Batching(max_rows=500, max_wait_ms=20))
-    project = sw.Project("whole", owner="ada", clock="rehearsal", start=START, pools={"gpu": 2, "licence": 1}, alarm_budget=sw.AlarmBudget(
+    project = sw.Project("whole", owner="ada", clock="rehearsal", start=START, pools={"gpu": 2, "licence": 1}, ci={
+        "pipelines": {"train": {"until": ["rows"], "params": {"as_of": "2026-01-01"}}},
+        "checks": [{"value": "train/rows/m.json#auc", "min": 0.7, "max": 1, "drop": 0.01, "rise": 0.1}], "quarantined": 0.1}, alarm_budget=sw.AlarmBudget(
         false_pages=1, per="week", severity=["critical", "warning"], route=["pager", chat]))
     project.add(sw.Dataset("files", path="rows", format="csv", csv=sw.Csv(delimiter=";", missing=["NA", "-"])),
                 sw.Dataset("table", postgres=sw.Postgres(url="${WAREHOUSE_URL}", table="shop.rides")),

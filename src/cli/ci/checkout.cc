@@ -1,0 +1,132 @@
+#include "cli/ci/checkout.h"
+
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+
+#include "base/process.h"
+#include "cli/scratch.h"
+#include "store/file_system.h"
+
+namespace slipway::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Said {
+  int exit_code = 0;
+  std::string text;
+};
+
+Result<Said> run_program(std::vector<std::string> words, const fs::path& folder) {
+  const Scratch scratch = TRY(Scratch::make("git"));
+  const fs::path log = scratch.path() / "said";
+  TRY(store::write_file(log, ""));
+  const pid_t process = TRY(base::start_process(
+      {.words = std::move(words), .environment = {}, .folder = folder, .log = log}));
+  int status = 0;
+  while (::waitpid(process, &status, 0) < 0 && errno == EINTR) {
+  }
+  return Said{.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128,
+              .text = TRY(store::read_file(log))};
+}
+
+Result<Said> git(std::vector<std::string> words, const fs::path& folder) {
+  words.insert(words.begin(), {"/usr/bin/env", "git"});
+  return run_program(std::move(words), folder);
+}
+
+std::string line_of(const Said& said) { return said.text.substr(0, said.text.find('\n')); }
+
+// Names of the base to try, the likeliest first.
+std::vector<std::string> base_names(const std::string& given) {
+  if (!given.empty()) return {given, "origin/" + given};
+  for (const char* name : {"CI_MERGE_REQUEST_DIFF_BASE_SHA", "GITHUB_BASE_REF"}) {
+    const char* value = std::getenv(name);
+    if (value != nullptr && *value != 0) return {"origin/" + std::string(value), value};
+  }
+  return {"origin/main", "main", "origin/master", "master"};
+}
+
+Result<std::string> find_commit(const std::vector<std::string>& names, const fs::path& folder) {
+  for (const std::string& name : names) {
+    const Said said = TRY(
+        git({"rev-parse", "--verify", "--quiet", "--end-of-options", name + "^{commit}"}, folder));
+    if (said.exit_code == 0) return line_of(said);
+  }
+  return base::error(Code::kFailedPrecondition,
+                     "the base isn't in this clone: tried {}. A CI that fetches one commit alone "
+                     "needs the history: fetch-depth: 0 (GitHub), GIT_DEPTH: 0 (GitLab), or name a "
+                     "commit with --base",
+                     fmt::join(names, ", "));
+}
+
+std::vector<std::string> split(const std::string& text) {
+  std::vector<std::string> names;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find('\0', at), text.size());
+    names.push_back(text.substr(at, end - at));
+    at = end + 1;
+  }
+  return names;
+}
+
+bool is_hidden(const fs::path& path) {
+  return std::any_of(path.begin(), path.end(),
+                     [](const fs::path& part) { return part.string().starts_with('.'); });
+}
+
+}  // namespace
+
+Result<Checkout> find_checkout(const fs::path& folder, const std::string& base) {
+  Checkout checkout;
+  checkout.folder = folder;
+  const Said prefix = TRY(git({"rev-parse", "--show-prefix"}, folder));
+  if (prefix.exit_code != 0)
+    return base::error(Code::kFailedPrecondition, "{} is no Git checkout: {}", folder.string(),
+                       line_of(prefix));
+  checkout.prefix = line_of(prefix);
+  checkout.head = TRY(find_commit({"HEAD"}, folder));
+  const std::string commit = TRY(find_commit(base_names(base), folder));
+  const Said parting = TRY(git({"merge-base", commit, "HEAD"}, folder));
+  if (parting.exit_code != 0) {
+    return base::error(Code::kFailedPrecondition,
+                       "this clone doesn't know where {} and {} part. Its history is too short: "
+                       "fetch-depth: 0 (GitHub), GIT_DEPTH: 0 (GitLab), or `git fetch --unshallow`",
+                       commit.substr(0, 12), checkout.head.substr(0, 12));
+  }
+  checkout.base = line_of(parting);
+  const Said changed =
+      TRY(git({"diff", "--name-only", "-z", "--no-renames", checkout.base}, folder));
+  if (changed.exit_code != 0)
+    return base::error(Code::kFailedPrecondition, "git diff: {}", line_of(changed));
+  checkout.changed = split(changed.text);
+  return checkout;
+}
+
+Result<void> copy_base(const Checkout& checkout, const fs::path& to, const fs::path& without) {
+  const Scratch scratch = TRY(Scratch::make("base"));
+  const std::string tar = scratch.path() / "base.tar";
+  const std::string tree = checkout.base + ":" + checkout.prefix;
+  Said said = TRY(git({"archive", "--format=tar", "--output=" + tar, tree}, checkout.folder));
+  if (said.exit_code == 0)
+    said = TRY(run_program({"/usr/bin/env", "tar", "-xf", tar, "-C", to}, checkout.folder));
+  if (said.exit_code != 0)
+    return base::error(Code::kFailedPrecondition, "the base's files: {}", line_of(said));
+  const Said others = TRY(git({"ls-files", "--others", "-z"}, checkout.folder));
+  for (const std::string& name : split(others.text)) {
+    const fs::path from = checkout.folder / name;
+    const std::string kept_out = without.string() + "/";
+    if (is_hidden(name) || from.string().starts_with(kept_out)) continue;
+    std::error_code failed;
+    fs::create_directories((to / name).parent_path(), failed);
+    fs::copy(from, to / name, fs::copy_options::copy_symlinks | fs::copy_options::skip_existing,
+             failed);
+    if (failed) return base::error(Code::kInternal, "copy {}: {}", from.string(), failed.message());
+  }
+  return {};
+}
+
+}  // namespace slipway::cli

@@ -1,0 +1,24 @@
+// One commit's data and pipelines, run on a server of CI's own.
+#pragma once
+
+#include <filesystem>
+
+#include "cli/ci/project_part.h"
+#include "cli/client.h"
+
+namespace slipway::cli {
+
+// Ends what an interrupted run has left going. Its steps that ended stay in the cache.
+Result<void> end_left_runs(Client& client);
+
+// Declares the project of `folder`, takes in its datasets and runs its pipelines; says each step on
+// stderr. What datasets or pipelines come to is in the result; an error means that the server or
+// slipway.yaml is broken.
+Result<CiSide> run_side(Client& client, const CiProject& project,
+                        const std::filesystem::path& folder, const std::string& commit);
+
+// Why a step of `head` ran, from what the same step of `base` depended on; then its state says
+// whether the cache knew the answer already.
+void tell_why(CiSide& head, const CiSide& base);
+
+}  // namespace slipway::cli
