@@ -210,6 +210,19 @@ export interface Rollback {
   entry: Revision;
 }
 
+export interface ListedSearch {
+  run: string; // of the pipeline
+  pipeline: string;
+  name: string; // of the step
+  state: string;
+  started_at: string | null;
+  seconds: number | null;
+  search: Step["search"] | null;
+  trials: number; // that there are so far
+  score: number | null; // the best
+  tracked_run: string;
+}
+
 // ---- who may do what
 
 export interface Me {
@@ -959,6 +972,8 @@ export const api = {
     (await get<{ runs: ListedRun[] }>(`${own("pipelines", pipeline, "runs")}?steps=true`, s)).runs,
   newestPipelineRuns: async (pipeline: string, most: number, s?: AbortSignal) =>
     (await get<{ runs: Omit<PipelineRun, "steps">[] }>(`${own("pipelines", pipeline, "runs")}?limit=${most}`, s)).runs,
+  searchesPath: own("searches"),
+  searches: async (s?: AbortSignal) => (await get<{ searches: ListedSearch[] }>(api.searchesPath, s)).searches,
   schedules: async (s?: AbortSignal) => (await get<{ schedules: Schedule[] }>(own("schedules"), s)).schedules,
   pauseSchedule: (schedule: string, pause: boolean) =>
     post<Schedule>(own("schedules", schedule, pause ? "pause" : "resume"), {}),

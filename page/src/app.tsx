@@ -25,6 +25,7 @@ import { MonitoringPage } from "./monitoring/monitoring";
 import { PlainPage } from "./plain/plain";
 import { PipelineRunPage } from "./pipelines/pipeline_run";
 import { PipelinesPage } from "./pipelines/pipelines";
+import { SearchesPage } from "./pipelines/searches";
 import { SearchButton } from "./search/search";
 import { UsersPage } from "./users/users";
 import { RepositoriesPage } from "./versions/repositories";
@@ -35,7 +36,7 @@ const kScreens: [string, string, ...string[]][] = [
   ["/", "Models", "/endpoints"],
   ["/incidents", "Incidents"],
   ["/experiments", "Experiments", "/runs", "/compare"],
-  ["/pipelines", "Pipelines", "/pipeline-runs"],
+  ["/pipelines", "Pipelines", "/pipeline-runs", "/searches"],
   ["/datasets", "Datasets"],
   ["/data", "Folders"],
   ["/lineage", "Lineage"],
@@ -112,6 +113,7 @@ function Screens() {
       <Route path="/data" element={<RepositoriesPage />} />
       <Route path="/data/:name" element={<RepositoryPage />} />
       <Route path="/lineage" element={<LineagePage />} />
+      <Route path="/searches" element={<SearchesPage />} />
       <Route path="/cost" element={<CostPage />} />
       <Route path="/users" element={<UsersPage />} />
       <Route path="/audit" element={<AuditPage />} />

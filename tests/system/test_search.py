@@ -134,6 +134,17 @@ def test_trials_are_runs_of_the_mlflow_client_and_the_best_one_stays(project, op
     expect(page.get_by_role("img", name=re.compile("^The best auc so far over 4 trials"))).to_be_visible()
     rows.nth(1).get_by_role("link", name="metrics").click()
     expect(page.get_by_role("heading", name="fit[0]")).to_be_visible()
+    page.goto(project.url + "/ui/searches")
+    listed = page.get_by_role("table", name="Searches").locator("tbody tr")
+    expect(listed).to_have_count(1)
+    expect(listed).to_contain_text("maximize auc by random")
+    expect(listed).to_contain_text("4 of 4")
+    page.get_by_role("link", name="fit").click()
+    page.get_by_role("link", name="Compare 4 trials").click()
+    expect(page.get_by_role("heading", name="4 runs compared")).to_be_visible()
+    expect(page.get_by_role("group", name="Lines of runs").locator("path")).to_have_count(4)
+    compared = {row.locator("th").inner_text(): row.locator("td").all_inner_texts() for row in page.get_by_role("table", name="Values").locator("tbody tr").all()}
+    assert [float(value) for value in compared["auc"]] == [pytest.approx(score, rel=1e-3) for score in scores] and len(compared["alpha"]) == 4
 
     again = json.loads(project.cli("--json", "run", "train").stdout)
     assert [step["state"] for step in again["steps"]] == ["cached", "cached"]

@@ -32,7 +32,11 @@ export function PipelinesPage() {
   const pipelines = useLive((signal) => load(name, signal), name ?? "", 3);
   return (
     <>
-      <Head title={name ?? "Pipelines"} trail={name ? [["Pipelines", "/pipelines"]] : []} />
+      <Head title={name ?? "Pipelines"} trail={name ? [["Pipelines", "/pipelines"]] : []}>
+        <Anchor component={Link} to="/searches">
+          Searches
+        </Anchor>
+      </Head>
       <Loaded from={pipelines}>
         {(data) =>
           data.length === 0 ? (

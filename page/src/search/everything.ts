@@ -11,6 +11,7 @@ const kScreens: Found[] = [
   ["Datasets", "/datasets"],
   ["Folders of data", "/data"],
   ["Lineage", "/lineage"],
+  ["Searches of parameters", "/searches"],
   ["Cost and capacity", "/cost"],
   ["Audit", "/audit"],
   ["Users and tokens", "/users"],
