@@ -4,6 +4,7 @@ import os
 import subprocess
 
 import pytest
+import yaml
 from conftest import BINARY, ROOT, eventually
 
 PLAIN = """\
@@ -204,3 +205,23 @@ def test_a_killed_run_is_repeated(checkout):
     done = ci(checkout)
     assert done.returncode == 0, done.stderr
     assert checks(done)["train/train/metrics.json#auc"]["value"] == 0.81
+
+
+def test_templates_are_workflows(tmp_path):
+    def template(name):
+        return yaml.safe_load(subprocess.run([BINARY, "ci", "template", name], capture_output=True, text=True, check=True, cwd=tmp_path).stdout)
+
+    github, gitlab = template("github"), template("gitlab")
+    steps = github["jobs"]["models"]["steps"]
+    assert set(github[True]) == {"pull_request", "push"}  # YAML 1.1 reads `on` as true
+    assert steps[0]["with"]["fetch-depth"] == 0 and gitlab["slipway"]["variables"]["GIT_DEPTH"] == "0"
+    scripts = [step["run"] for step in steps if "run" in step] + [line for job in gitlab.values() for part in ("script", "after_script") for line in job.get(part, [])]
+    assert len(scripts) == 5
+    for script in scripts:
+        assert "${{" not in script  # what comes from outside goes through the environment
+        subprocess.run(["sh", "-n"], input=script, text=True, check=True)
+    for command in [line for script in scripts for line in script.splitlines() if line.startswith("slipway ")]:
+        words = [word for word in command.split() if word.startswith("--")]
+        told = subprocess.run([BINARY, command.split()[1], "--help"], capture_output=True, text=True).stdout
+        assert words and all(word in told for word in words), command
+    assert subprocess.run([BINARY, "ci", "template", "jenkins"], capture_output=True, cwd=tmp_path).returncode == 2

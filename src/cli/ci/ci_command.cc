@@ -8,6 +8,7 @@
 
 #include "cli/ci/checkout.h"
 #include "cli/ci/side.h"
+#include "cli/ci/template.h"
 #include "cli/commands.h"
 #include "cli/drill/server.h"
 #include "cli/scratch.h"
@@ -163,7 +164,19 @@ void add_ci_command(CLI::App& root, Context& context, int& exit_code) {
       ->add_option("--data", flags->data, "Folder of the server that CI runs: keep it as a cache")
       ->capture_default_str();
   command->add_option("--report", flags->report, "Write the report here, as Markdown");
-  command->callback([&context, &exit_code, flags] { exit_code = ci(context, *flags); });
+  command->require_subcommand(0, 1);
+  command->callback([&context, &exit_code, flags, command] {
+    if (command->get_subcommands().empty()) exit_code = ci(context, *flags);
+  });
+  auto site = std::make_shared<std::string>();
+  CLI::App* text = command->add_subcommand("template", "A workflow that runs it, as YAML");
+  text->add_option("site", *site, "github or gitlab")
+      ->required()
+      ->check(CLI::IsMember({"github", "gitlab"}));
+  text->callback([site] {
+    const std::string_view yaml = *site == "github" ? kGithubTemplate : kGitlabTemplate;
+    std::fwrite(yaml.data(), 1, yaml.size(), stdout);
+  });
 }
 
 }  // namespace slipway::cli

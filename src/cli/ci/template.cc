@@ -1,0 +1,110 @@
+#include "cli/ci/template.h"
+
+namespace slipway::cli {
+
+const std::string_view kGithubTemplate =
+    R"YAML(# .github/workflows/slipway.yml, made by `slipway ci template github`.
+# Set in the repository (Settings, Actions, Variables): SLIPWAY_IMAGE, an image with slipway, git, tar and what the steps
+# need. To train on the server after a merge also SLIPWAY_URL and SLIPWAY_PIPELINE, and the secret SLIPWAY_TOKEN: the
+# pipeline's own gate decides there whether the model is promoted. The server's project folder has to be at main by then.
+name: slipway
+on:
+  pull_request:
+  push:
+    branches: [main]
+permissions:
+  contents: read
+  pull-requests: write
+concurrency:
+  group: slipway-${{ github.ref }}
+  cancel-in-progress: ${{ github.event_name == 'pull_request' }}
+jobs:
+  models:
+    runs-on: ubuntu-latest
+    container: ${{ vars.SLIPWAY_IMAGE }}
+    steps:
+      - uses: actions/checkout@v4
+        with:
+          fetch-depth: 0
+      - uses: actions/cache/restore@v4
+        with:
+          path: .slipway-ci
+          key: slipway-ci-${{ github.run_id }}-${{ github.run_attempt }}
+          restore-keys: slipway-ci-
+      - name: Judge the change
+        env:
+          BASE: ${{ github.event.pull_request.base.sha || github.event.before }}
+        run: |
+          git config --global --add safe.directory "$GITHUB_WORKSPACE"
+          slipway ci --base "$BASE" --data .slipway-ci --report slipway-ci.md
+      - uses: actions/cache/save@v4
+        if: always()
+        with:
+          path: .slipway-ci
+          key: slipway-ci-${{ github.run_id }}-${{ github.run_attempt }}
+      - name: Comment
+        if: always() && github.event.pull_request.head.repo.full_name == github.repository
+        uses: actions/github-script@v7
+        with:
+          script: |
+            const fs = require('fs');
+            if (!fs.existsSync('slipway-ci.md')) return;
+            const body = fs.readFileSync('slipway-ci.md', 'utf8');
+            const place = { owner: context.repo.owner, repo: context.repo.repo };
+            const issue_number = context.issue.number;
+            const comments = await github.paginate(github.rest.issues.listComments, { ...place, issue_number });
+            const ours = comments.find((comment) => comment.body.startsWith('<!-- slipway ci -->'));
+            if (ours) await github.rest.issues.updateComment({ ...place, comment_id: ours.id, body });
+            else await github.rest.issues.createComment({ ...place, issue_number, body });
+      - name: Train on the server
+        if: github.event_name == 'push' && vars.SLIPWAY_PIPELINE != ''
+        env:
+          SLIPWAY_URL: ${{ vars.SLIPWAY_URL }}
+          SLIPWAY_TOKEN: ${{ secrets.SLIPWAY_TOKEN }}
+          PIPELINE: ${{ vars.SLIPWAY_PIPELINE }}
+        run: slipway run "$PIPELINE" --reason "merged $GITHUB_SHA"
+)YAML";
+
+const std::string_view kGitlabTemplate =
+    R"YAML(# .gitlab-ci.yml, made by `slipway ci template gitlab`.
+# Set in the project (Settings, CI/CD, Variables): SLIPWAY_IMAGE, an image with slipway, git, tar, curl, python3 and what the
+# steps need; SLIPWAY_COMMENT_TOKEN, a project access token with the scope api, for the comment. To train on the server
+# after a merge also SLIPWAY_URL, SLIPWAY_TOKEN and SLIPWAY_PIPELINE: the pipeline's own gate decides there whether the model
+# is promoted. The server's project folder has to be at the default branch by then.
+slipway:
+  stage: test
+  image: $SLIPWAY_IMAGE
+  variables:
+    GIT_DEPTH: "0"
+  rules:
+    - if: $CI_PIPELINE_SOURCE == "merge_request_event"
+    - if: $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH
+  cache:
+    key: slipway-ci
+    paths: [.slipway-ci/]
+    when: always
+  script:
+    - slipway ci --base "${CI_MERGE_REQUEST_DIFF_BASE_SHA:-$CI_COMMIT_BEFORE_SHA}" --data .slipway-ci --report slipway-ci.md
+  after_script:
+    - |
+      if [ -z "$CI_MERGE_REQUEST_IID" ] || [ -z "$SLIPWAY_COMMENT_TOKEN" ] || [ ! -f slipway-ci.md ]; then exit 0; fi
+      notes="$CI_API_V4_URL/projects/$CI_PROJECT_ID/merge_requests/$CI_MERGE_REQUEST_IID/notes"
+      first='import json, sys; print(next((n["id"] for n in json.load(sys.stdin) if n["body"].startswith("<!-- slipway ci -->")), ""))'
+      id=$(curl -fsS -H "PRIVATE-TOKEN: $SLIPWAY_COMMENT_TOKEN" "$notes?per_page=100&sort=asc" | python3 -c "$first")
+      if [ -n "$id" ]; then method=PUT; notes="$notes/$id"; else method=POST; fi
+      curl -fsS -X "$method" -H "PRIVATE-TOKEN: $SLIPWAY_COMMENT_TOKEN" --data-urlencode body@slipway-ci.md "$notes" > /dev/null
+  artifacts:
+    when: always
+    paths: [slipway-ci.md]
+
+slipway-train:
+  stage: deploy
+  image: $SLIPWAY_IMAGE
+  needs: [slipway]
+  rules:
+    - if: $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH && $SLIPWAY_PIPELINE
+  script:
+    - slipway run "$SLIPWAY_PIPELINE" --reason "merged $CI_COMMIT_SHA"
+)YAML";
+
+}  // namespace slipway::cli
