@@ -98,6 +98,24 @@ TEST_F(DatasetsTest, ImpossibleValuesAreKeptAsideWithAReason) {
   EXPECT_EQ(datasets_.rows(report->snapshot)->rows(), 3u);
 }
 
+// Others know data by where it is: relative paths are made whole, queries have no place.
+TEST_F(DatasetsTest, PlacesAreWhole) {
+  MUST(datasets_.apply(MUST(parse_datasets(R"(
+datasets:
+  lake: {path: "s3://bucket/a/b.parquet"}
+  table: {postgres: {url: "postgresql://db/shop", table: sales.orders}}
+  asked: {postgres: {url: "postgresql://db/shop", query: SELECT 1 AS id}}
+)")),
+                       folder_.path(), "ann"));
+  std::map<std::string, std::string> places;
+  for (const auto& place : MUST(datasets_.places()))
+    places[place.dataset] = place.address + place.url + " " + place.table;
+  EXPECT_EQ(places, (std::map<std::string, std::string>{
+                        {"weather", (folder_.path() / "weather.parquet").string() + " "},
+                        {"lake", "s3://bucket/a/b.parquet "},
+                        {"table", "postgresql://db/shop sales.orders"}}));
+}
+
 TEST_F(DatasetsTest, SameContentIsTheSameVersionAndOtherContentANewOne) {
   write(weather({3, 8}, {"EWR"}));
   const auto first = datasets_.ingest("weather", "", "ann");
