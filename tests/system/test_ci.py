@@ -225,3 +225,13 @@ def test_templates_are_workflows(tmp_path):
         told = subprocess.run([BINARY, command.split()[1], "--help"], capture_output=True, text=True).stdout
         assert words and all(word in told for word in words), command
     assert subprocess.run([BINARY, "ci", "template", "jenkins"], capture_output=True, cwd=tmp_path).returncode == 2
+
+
+def test_a_broken_base_does_not_stop_what_mends_it(checkout):
+    git(checkout, "checkout", "-q", "main")
+    change(checkout, train_sh="exit 1\n")
+    git(checkout, "checkout", "-q", "-b", "mended")
+    change(checkout, train_sh=TRAIN % (0.7, 0.7))
+    done = ci(checkout)
+    assert done.returncode == 0, done.stderr
+    assert "The base could not be run" in done.reply["sentence"] and checks(done)["train/train/metrics.json#auc"]["word"] == "no base"

@@ -65,10 +65,14 @@ Result<CiSide> run_base(Client& client, const Checkout& checkout, const CiPolicy
     side.problem = ran.error().message;
     return side;
   }
+  for (const CiDataset& dataset : ran->datasets) {
+    if (!dataset.problem.empty()) ran->problem = dataset.problem;
+  }
   for (const CiRun& run : ran->runs) {
     if (run.state != "succeeded" && run.state != "refused")
       ran->problem = run.pipeline + ": " + run.reason;
   }
+  if (!ran->problem.empty()) ran->runs.clear();  // half of it would be compared
   return ran;
 }
 
