@@ -176,6 +176,12 @@ def test_a_shallow_clone_is_told_what_it_needs(checkout):
     assert "no Git checkout" in ci(checkout.parent / "empty").stderr
 
 
+def test_the_first_push_of_a_branch_is_compared_with_the_commit_before(checkout):
+    change(checkout, train_sh=TRAIN % (0.7, 0.7))
+    done = ci(checkout, "--base", "0" * 40)
+    assert done.returncode == 3 and "-0.1 beside the base" in done.stdout
+
+
 def test_mistakes_of_the_project_are_usage(checkout):
     assert ci(checkout, "--pipeline", "nobody").returncode == 2
     change(checkout, slipway_yaml=PROJECT.replace("quarantined: 0.2", "unheard: 1"))

@@ -42,6 +42,9 @@ std::string line_of(const Said& said) { return said.text.substr(0, said.text.fin
 
 // Names of the base to try, the likeliest first.
 std::vector<std::string> base_names(const std::string& given) {
+  // GitHub and GitLab say so of what was before a branch's first push.
+  const bool is_nothing = !given.empty() && given.find_first_not_of('0') == std::string::npos;
+  if (is_nothing) return {"HEAD^", "HEAD"};
   if (!given.empty()) return {given, "origin/" + given};
   for (const char* name : {"CI_MERGE_REQUEST_DIFF_BASE_SHA", "GITHUB_BASE_REF"}) {
     const char* value = std::getenv(name);
