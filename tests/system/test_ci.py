@@ -1,9 +1,12 @@
 """CI for models: the server against the files in Git, and pull requests judged by what their pipelines come to."""
 import json
 import os
+import pathlib
 import subprocess
+import sys
 
 import pytest
+import small_project
 import yaml
 from conftest import BINARY, ROOT, eventually
 
@@ -211,6 +214,29 @@ def test_a_killed_run_is_repeated(checkout):
     done = ci(checkout)
     assert done.returncode == 0, done.stderr
     assert checks(done)["train/train/metrics.json#auc"]["value"] == 0.81
+
+
+def test_the_projects_own_gate_is_a_check(tmp_path):
+    """`slipway models gate` over unseen rows of a model that a step has trained with the mlflow client."""
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    file = small_project.write(folder)
+    file.write_text(file.read_text() + "ci:\n  pipelines: {train: {until: [gate]}}\n")
+    git(folder, "init", "-q", "-b", "main")
+    git(folder, "add", "-A")
+    git(folder, "commit", "-q", "-m", "begin")
+    git(folder, "checkout", "-q", "-b", "change")
+    path = f"{pathlib.Path(sys.executable).parent}:{os.environ['PATH']}"
+    done = ci(folder, PATH=path)
+    gate = checks(done)["train/gate/verdict.json: log_loss"]
+    assert done.returncode == 0 and gate["ok"] and gate["value"] < 0, done.stderr
+    train = folder / "train.py"
+    train.write_text(train.read_text().replace("1 - label if args.bad else label", "1 - label"))
+    git(folder, "commit", "-q", "-a", "-m", "the other way round")
+    done = ci(folder, PATH=path)
+    gate = checks(done)["train/gate/verdict.json: log_loss"]
+    assert done.returncode == 3 and not gate["ok"] and gate["value"] > 0, done.stderr
+    assert "which must end below" in done.report and "code/train.py changed" in done.report
 
 
 def test_templates_are_workflows(tmp_path):
