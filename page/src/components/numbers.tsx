@@ -2,6 +2,8 @@
 import { Anchor, Group } from "@mantine/core";
 import { csv } from "../lib/csv";
 
+const kSaveMs = 60_000; // that a browser may take to read what is saved
+
 interface NumbersProps {
   of: string; // what it is, also the file's name
   names: string[];
@@ -16,7 +18,7 @@ export function Numbers({ of, names, rows, call }: NumbersProps) {
     link.href = address;
     link.download = `${of.replace(/[^\w.-]+/g, "_")}.csv`;
     link.click();
-    URL.revokeObjectURL(address);
+    setTimeout(() => URL.revokeObjectURL(address), kSaveMs);
   };
   return (
     <Group gap={8} wrap="nowrap" className="numbers">
