@@ -243,6 +243,12 @@ export interface Permission {
   permission: string;
 }
 
+// What a user holds, by name and through roles.
+export interface Held {
+  is_admin: boolean;
+  permissions: Permission[];
+}
+
 export interface Role {
   id: number;
   name: string;
@@ -781,7 +787,11 @@ export interface RunWatcher {
 // ---- fetching
 
 const kTimeoutMs = 15_000;
+const kVerifyMs = 600_000;
+// Of a metric's curve beside those of other runs.
 const kPointsOfRun = 320;
+const kPointsOfRunMin = 40;
+const kPointsOfAll = 5000;
 export const kCurvesMax = 24;
 const kRunsNamedMax = 8;
 
@@ -807,8 +817,8 @@ function sentenceOf(status: number, body: unknown): string {
   return `The server answered with status ${status}.`;
 }
 
-async function answer(path: string, init: RequestInit, signal?: AbortSignal): Promise<Response> {
-  const timeout = AbortSignal.timeout(kTimeoutMs);
+async function answer(path: string, init: RequestInit, signal?: AbortSignal, timeoutMs = kTimeoutMs): Promise<Response> {
+  const timeout = AbortSignal.timeout(timeoutMs);
   let response: Response;
   try {
     response = await fetch(path, { ...init, signal: signal ? AbortSignal.any([signal, timeout]) : timeout });
@@ -816,7 +826,7 @@ async function answer(path: string, init: RequestInit, signal?: AbortSignal): Pr
     if (signal?.aborted) throw problem;
     throw new ApiError(
       timeout.aborted
-        ? `The server at ${location.host} took longer than ${kTimeoutMs / 1000} seconds.`
+        ? `The server at ${location.host} took longer than ${timeoutMs / 1000} seconds.`
         : `The server at ${location.host} does not answer.`,
       0,
       true,
@@ -867,7 +877,8 @@ export const api = {
   overview: (s?: AbortSignal) => get<Overview>(own("overview"), s),
   eventsPath: (filter: EventFilter) => `${own("events")}?${new URLSearchParams({ order: "newest", ...filter })}`,
   events: async (filter: EventFilter, s?: AbortSignal) => (await get<{ events: Event[] }>(api.eventsPath(filter), s)).events,
-  verifyEvents: (s?: AbortSignal) => get<{ events: number; sealed: number; seals: number; head: string }>(own("events", "verify"), s),
+  // All of the record is read.
+  verifyEvents: async () => (await (await answer(own("events", "verify"), {}, undefined, kVerifyMs)).json()) as { events: number; sealed: number; head: string },
 
   endpoints: async (s?: AbortSignal) => (await get<{ endpoints: Endpoint[] }>(own("endpoints"), s)).endpoints,
   endpoint: (name: string, s?: AbortSignal) => get<Endpoint>(own("endpoints", name), s),
@@ -883,8 +894,7 @@ export const api = {
     }),
   users: async (s?: AbortSignal) => (await get<{ users: User[] }>(mlflow + "users/list", s)).users,
   roles: async (s?: AbortSignal) => (await get<{ roles: Role[] }>("/api/3.0/mlflow/roles/list?workspace=default", s)).roles,
-  permissionsOf: async (user: string, s?: AbortSignal) =>
-    (await get<{ permissions: Permission[] }>(`/api/3.0/mlflow/users/permissions/list?username=${encodeURIComponent(user)}`, s)).permissions,
+  permissionsOf: (user: string, s?: AbortSignal) => get<Held>(`/api/3.0/mlflow/users/permissions/list?username=${encodeURIComponent(user)}`, s),
   tokens: async (user: string, s?: AbortSignal) => (await get<{ tokens: Token[] }>(`${own("tokens")}?user=${encodeURIComponent(user)}`, s)).tokens,
   makeToken: (user: string, name: string, seconds?: number) => post<NewToken>(own("tokens"), { user, name, ...(seconds === undefined ? {} : { expires_in_seconds: seconds }) }),
   takeTokenBack: (id: string) => answer(own("tokens", id), { method: "DELETE" }),
@@ -972,7 +982,7 @@ export const api = {
     (await get<{ runs: ListedRun[] }>(`${own("pipelines", pipeline, "runs")}?steps=true`, s)).runs,
   newestPipelineRuns: async (pipeline: string, most: number, s?: AbortSignal) =>
     (await get<{ runs: Omit<PipelineRun, "steps">[] }>(`${own("pipelines", pipeline, "runs")}?limit=${most}`, s)).runs,
-  searchesPath: own("searches"),
+  searchesPath: `${own("searches")}?limit=500`,
   searches: async (s?: AbortSignal) => (await get<{ searches: ListedSearch[] }>(api.searchesPath, s)).searches,
   schedules: async (s?: AbortSignal) => (await get<{ schedules: Schedule[] }>(own("schedules"), s)).schedules,
   pauseSchedule: (schedule: string, pause: boolean) =>
@@ -1021,8 +1031,10 @@ export const api = {
     const found = new Map(((await post<{ runs?: Run[] }>(mlflow + "runs/search", query, s)).runs ?? []).map((run) => [run.info.run_id, run]));
     return ids.flatMap((id) => found.get(id) ?? []);
   },
-  historiesPath: (ids: string[], metric: string) =>
-    `${mlflow}metrics/get-history-bulk-interval?${new URLSearchParams([...ids.map((id) => ["run_ids", id]), ["metric_key", metric], ["max_results", String(kPointsOfRun)]])}`,
+  historiesPath: (ids: string[], metric: string) => {
+    const points = Math.round(Math.min(kPointsOfRun, Math.max(kPointsOfRunMin, kPointsOfAll / ids.length)));
+    return `${mlflow}metrics/get-history-bulk-interval?${new URLSearchParams([...ids.map((id) => ["run_ids", id]), ["metric_key", metric], ["max_results", String(points)]])}`;
+  },
   // A metric's points, thinned, by run.
   histories: async (ids: string[], metric: string, s?: AbortSignal): Promise<Metric[][]> => {
     const { metrics = [] } = await get<{ metrics?: (Metric & { run_id: string })[] }>(api.historiesPath(ids, metric), s);

@@ -93,7 +93,7 @@ def test_the_page_says_the_same(served, open_page):
         page.get_by_role("button", name="cost of models as CSV").click()
     (told,) = csv.DictReader(io.StringIO(download.value.path().read_text()))
     assert float(told["cost_per_1000"]) == cost["cost_per_1000"] and told["currency"] == "EUR"
-    assert told["requests_a_week"] == told["cost_per_week"] == ""  # no monitor counts them
+    assert told["predictions_a_week"] == told["cost_per_week"] == ""  # no monitor counts them
     expect(row).to_contain_text("EUR")
 
     page.get_by_role("link", name="how best served").click()

@@ -103,6 +103,7 @@ def test_lines_and_dots_are_the_runs(tried, open_page):
         chart.get_by_role("button", name="auc as CSV").click()
     table = list(csv.DictReader(io.StringIO(download.value.path().read_text())))
     assert len(table) == 20 and float(table[-1]["depth 9"]) == last(tried, "auc")[-1]
+    assert page.get_by_role("group", name="Lines of runs").get_by_text("(log)").count() == 1  # the rate goes over decades
     call = requests.get(tried.url + chart.get_by_role("link", name="auc: the call of the API").get_attribute("href"), timeout=10)
     assert len(call.json()["metrics"]) == 120
 
@@ -112,3 +113,25 @@ def test_what_is_not_there_is_told(tried, open_page):
     expect(page.get_by_text("No run was chosen.")).to_be_visible()
     page.goto(f"{tried.url}/ui/compare?runs={'0' * 32}")
     expect(page.get_by_text("None of these runs is there any more.")).to_be_visible()
+
+
+def test_runs_of_one_name_that_diverged_and_that_counted_no_steps(tried, open_page):
+    client = mlflow.MlflowClient(tried.url)
+    runs = []
+    for loss in (0.85, 0.9, math.nan, 0.123456):
+        run = client.create_run(tried.experiment, run_name="same").info.run_id
+        for moment in range(3):
+            client.log_metric(run, "loss", loss, timestamp=1_700_000_000_000 + 1000 * moment)
+        client.log_param(run, "seed", 1234567890 + len(runs))
+        runs.append(run)
+    page = open_page(f"{tried.url}/ui/compare?{'&'.join(f'runs={run}' for run in runs)}&runs={'f' * 32}")
+    expect(page.get_by_role("note")).to_have_text("1 run of these is not there any more, or not for you to see.")
+    expect(page.get_by_role("table", name="Values")).to_be_visible()
+    assert values(page)["seed"] == [str(1234567890 + number) for number in range(4)]
+    assert page.get_by_role("list", name="Runs").get_by_role("link").all_inner_texts() == [f"same {run[:8]}" for run in runs]
+    heights = [float(circle.get_attribute("cy")) for circle in page.locator(".scatter circle").all()]
+    assert len(heights) == 3 and heights[1] < heights[0] < heights[2]  # the one that is not a number has no place
+    with page.expect_download() as download:
+        page.get_by_role("figure", name="loss").get_by_role("button", name="loss as CSV").click()
+    table = list(csv.DictReader(io.StringIO(download.value.path().read_text())))
+    assert [row["seconds"] for row in table] == ["0", "1", "2"] and len(table[0]) == 4

@@ -43,6 +43,7 @@ def texts(page, table):
 def test_an_administrator_sees_everybody(guarded, open_page):
     page = open_page(guarded.url + "/ui/users", **login("admin"))
     expect(page.get_by_role("heading", name="admin (you)")).to_be_visible()
+    expect(page.get_by_role("region", name="User admin")).to_contain_text("Is an administrator, who may do everything.")
     assert sorted(row[:3] for row in texts(page, "Users")) == [["ada", "no", "services"], ["admin", "administrator", "–"], ["brunel", "no", "–"]]
     assert [f"{look}: {one}" for look in looks(page) for one in violations(page)] == []
     assert texts(page, "Roles") == [["services", "USE on every workspace", "ada"]]

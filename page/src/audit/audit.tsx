@@ -1,7 +1,7 @@
 import { Alert, Anchor, Button, Group, Stack, Table, Text, TextInput } from "@mantine/core";
 import { type FormEvent, useState } from "react";
 import { Link, useSearchParams } from "react-router";
-import { api, type Event, type EventFilter } from "../api";
+import { api, ApiError, type Event, type EventFilter } from "../api";
 import { useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
 import { Numbers } from "../components/numbers";
@@ -11,20 +11,21 @@ import { screenOf } from "../lib/links";
 import { told } from "../lib/problem";
 
 const kEventsShown = 100;
+const kAgainSeconds = 5;
 const kNames = ["sequence", "arrival_time", "event_time", "actor", "kind", "subject", "payload"] as const;
 const kFields = [
   ["actor", "Who", "ada"],
   ["kind", "What", "endpoint.rolled_back"],
   ["subject", "On what", "endpoints/ or models/churn"],
-  ["from", "Since", "2026-11-28"],
-  ["until", "Before", "2026-11-29T12:00:00Z"],
+  ["from", "Since (UTC)", "2026-11-28"],
+  ["until", "Before (UTC)", "2026-11-29T12:00:00Z"],
 ] as const;
 
 // Who did what to what, and when: every change that this server has made. The address says which are shown.
 export function AuditPage() {
   const [query, setQuery] = useSearchParams();
   const filter: EventFilter = { ...Object.fromEntries(query), limit: String(kEventsShown) };
-  const events = useLive((signal) => api.events(filter, signal), query.toString(), 5);
+  const events = useLive((signal) => api.events(filter, signal), query.toString(), query.has("before") || query.has("until") ? Infinity : kAgainSeconds);
   return (
     <>
       <Head title="Audit">
@@ -34,7 +35,7 @@ export function AuditPage() {
         <Verify />
       </Head>
       <Stack gap="md">
-        <Filter key={query.toString()} query={query} choose={setQuery} />
+        <Filter key={kFields.map(([name]) => query.get(name)).join(" ")} query={query} choose={setQuery} />
         <Loaded from={events}>{(found) => (found.length === 0 ? <None isAll={query.size === 0} /> : <Events events={found} filter={filter} query={query} />)}</Loaded>
       </Stack>
     </>
@@ -151,22 +152,22 @@ function Row({ event }: { event: Event }) {
 
 // Whether anybody has changed what was written: the server recomputes all.
 function Verify() {
-  const [said, say] = useState<{ text: string; isGood: boolean }>();
+  const [said, say] = useState<{ text: string; color: string }>();
   const [isAsking, setAsking] = useState(false);
   const ask = async () => {
     setAsking(true);
     try {
       const { events, sealed, head } = await api.verifyEvents();
-      say({ isGood: true, text: `All ${number(events)} events are as they were written; ${number(sealed)} of them are sealed, up to ${head.slice(0, 12) || "nothing"}.` });
+      say({ color: "teal", text: `All ${number(events)} events are as they were written; ${number(sealed)} of them are sealed, up to ${head.slice(0, 12) || "nothing"}.` });
     } catch (problem) {
-      say({ isGood: false, text: told(problem) });
+      say({ color: problem instanceof ApiError && problem.status >= 500 ? "red" : "gray", text: told(problem) });
     }
     setAsking(false);
   };
   return (
     <>
       {said && (
-        <Alert color={said.isGood ? "teal" : "red"} variant="light" p="xs">
+        <Alert color={said.color} variant="light" p="xs">
           {said.text}
         </Alert>
       )}

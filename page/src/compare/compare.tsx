@@ -1,12 +1,13 @@
 import { Anchor, Checkbox, Group, NativeSelect, SimpleGrid, Stack, Text, Title } from "@mantine/core";
+import { useState } from "react";
 import { Link, useSearchParams } from "react-router";
-import { api, type Metric, type Run } from "../api";
+import { api, isFinal, type Metric, type Run } from "../api";
 import { Chart } from "../components/chart";
 import { useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
 import { Head, Word } from "../components/words";
 import { type Attribute, attributes, colourOf, isDifferent, overlay } from "../lib/compare";
-import { number, plural } from "../lib/format";
+import { plural } from "../lib/format";
 import { Differences } from "./differences";
 import { ImportanceTable } from "./importance";
 import { Parallel } from "./parallel";
@@ -15,8 +16,18 @@ import { Scatter } from "./scatter";
 export const kRunsCompared = 100;
 const kCurvesShown = 6;
 const kShortId = 8;
+const kAgainSeconds = 10;
+const kCurvesAgainSeconds = 30;
 
-const labelOf = ({ info }: Run) => info.run_name || info.run_id.slice(0, kShortId);
+// Their names; with the beginning of the id where there is none, or several runs have it.
+function labelsOf(runs: Run[]): string[] {
+  const names = runs.map(({ info }) => info.run_name);
+  return runs.map(({ info }, at) => {
+    const id = info.run_id.slice(0, kShortId);
+    if (!info.run_name) return id;
+    return names.some((name, other) => other !== at && name === info.run_name) ? `${info.run_name} ${id}` : info.run_name;
+  });
+}
 
 // Several runs side by side. The address says which: `runs`, and by which metric they are looked at: `metric`.
 export function ComparePage() {
@@ -40,11 +51,34 @@ export function ComparePage() {
 
 function Chosen({ ids }: { ids: string[] }) {
   const key = ids.join(" ");
-  const runs = useLive((signal) => api.runsById(ids, signal), key, 10);
-  return <Loaded from={runs}>{(found) => (found.length === 0 ? <Empty title="None of these runs is there any more." /> : <Compared runs={found} />)}</Loaded>;
+  const [isOver, setOver] = useState(false);
+  const fetchRuns = async (signal: AbortSignal) => {
+    const found = await api.runsById(ids, signal);
+    setOver(found.every(({ info }) => isFinal(info.status)));
+    return found;
+  };
+  const runs = useLive(fetchRuns, key, isOver ? Infinity : kAgainSeconds);
+  return (
+    <Loaded from={runs}>
+      {(found) =>
+        found.length === 0 ? (
+          <Empty title="None of these runs is there any more." />
+        ) : (
+          <>
+            {found.length < ids.length && (
+              <Text size="sm" role="note">
+                {plural(ids.length - found.length, "run")} of these {ids.length - found.length === 1 ? "is" : "are"} not there any more, or not for you to see.
+              </Text>
+            )}
+            <Compared runs={found} isOver={isOver} />
+          </>
+        )
+      }
+    </Loaded>
+  );
 }
 
-function Compared({ runs }: { runs: Run[] }) {
+function Compared({ runs, isOver }: { runs: Run[]; isOver: boolean }) {
   const [query, setQuery] = useSearchParams();
   const all = attributes(runs);
   const different = all.filter(isDifferent);
@@ -55,7 +89,7 @@ function Compared({ runs }: { runs: Run[] }) {
     next.set(name, value);
     setQuery(next, { replace: true });
   };
-  const labels = runs.map(labelOf);
+  const labels = labelsOf(runs);
   return (
     <Stack gap="xl">
       <Keys runs={runs} labels={labels} />
@@ -69,7 +103,7 @@ function Compared({ runs }: { runs: Run[] }) {
           <ImportanceTable parameters={parameters} metric={metric} />
         </SimpleGrid>
       )}
-      <Curves runs={runs} labels={labels} first={metric?.name} />
+      <Curves runs={runs} labels={labels} first={metric?.name} isOver={isOver} />
       <Differences runs={runs} labels={labels} attributes={query.has("all") ? all : different}>
         <Checkbox
           size="xs"
@@ -114,19 +148,19 @@ function drawn(runs: Run[], first: string | undefined): string[] {
   return [...most.filter((name) => name === first), ...most.filter((name) => name !== first)].slice(0, kCurvesShown);
 }
 
-function Curves({ runs, labels, first }: { runs: Run[]; labels: string[]; first: string | undefined }) {
+function Curves({ runs, labels, first, isOver }: { runs: Run[]; labels: string[]; first: string | undefined; isOver: boolean }) {
   const ids = runs.map(({ info }) => info.run_id);
   const names = drawn(runs, first);
-  const isOver = runs.every(({ info }) => info.status !== "RUNNING");
+  const asked = [...names].sort();
   const histories = useLive(
-    async (signal) => Promise.all(names.map(async (name): Promise<[string, Metric[][]]> => [name, await api.histories(ids, name, signal)])),
-    `${ids.join(" ")} ${names.join(" ")}`,
-    isOver ? 60 : 5,
+    async (signal) => Promise.all(asked.map(async (name): Promise<[string, Metric[][]]> => [name, await api.histories(ids, name, signal)])),
+    `${ids.join(" ")} ${asked.join(" ")}`,
+    isOver ? Infinity : kCurvesAgainSeconds,
   );
   return (
     <Loaded from={histories}>
       {(found) => {
-        const curves = found.filter(([, points]) => points.some((of) => of.length > 1));
+        const curves = found.filter(([, points]) => points.some((of) => of.length > 1)).sort(([a], [b]) => names.indexOf(a) - names.indexOf(b));
         if (curves.length === 0) return null;
         return (
           <section aria-label="Curves">
@@ -134,9 +168,10 @@ function Curves({ runs, labels, first }: { runs: Run[]; labels: string[]; first:
               Curves
             </Title>
             <SimpleGrid cols={{ base: 1, md: 2 }} spacing="md">
-              {curves.map(([name, points]) => (
-                <Chart key={name} title={name} table={overlay(points, labels, ids.map((_, at) => colourOf(at)))} xLabel="step" height={200} sync="compare" call={api.historiesPath(ids, name)} isSparse hasKey={ids.length <= 4} />
-              ))}
+              {curves.map(([name, points]) => {
+                const { axis, ...table } = overlay(points, labels, ids.map((_, at) => colourOf(at)));
+                return <Chart key={name} title={name} table={table} xLabel={axis} height={200} sync="compare" call={api.historiesPath(ids, name)} isSparse hasKey={ids.length <= 4} />;
+              })}
             </SimpleGrid>
           </section>
         );
@@ -144,5 +179,3 @@ function Curves({ runs, labels, first }: { runs: Run[]; labels: string[]; first:
     </Loaded>
   );
 }
-
-export const shown = (value: number | string | null | undefined) => (value === null || value === undefined ? "–" : number(value));

@@ -1,10 +1,12 @@
-import { Group, Table, Text, Title } from "@mantine/core";
-import type { ReactNode } from "react";
+import { Button, Group, Table, Text, Title } from "@mantine/core";
+import { type ReactNode, useState } from "react";
 import type { Run } from "../api";
 import { Numbers } from "../components/numbers";
 import { type Attribute, colourOf, isDifferent } from "../lib/compare";
-import { shown } from "./compare";
+import { number } from "../lib/format";
 
+const kRowsAtFirst = 100;
+const kGroups = ["parameter", "metric", "tag"] as const;
 const kTitles = { parameter: "Parameters", metric: "Metrics", tag: "Tags" };
 
 interface DifferencesProps {
@@ -16,6 +18,8 @@ interface DifferencesProps {
 
 // A column for each run, a row for each thing that they say.
 export function Differences({ runs, labels, attributes, children }: DifferencesProps) {
+  const [isAll, setAll] = useState(false);
+  const isLong = kGroups.some((group) => attributes.filter((one) => one.group === group).length > kRowsAtFirst);
   return (
     <section aria-label="Values">
       <Group justify="space-between" mb="xs">
@@ -24,9 +28,14 @@ export function Differences({ runs, labels, attributes, children }: DifferencesP
         </Title>
         <Group gap="md">
           {children}
-          <Numbers of="runs" names={["run_id", "run", ...attributes.map(({ name }) => name)]} rows={() => runs.map(({ info }, at) => [info.run_id, labels[at], ...attributes.map(({ values }) => values[at])])} />
+          <Numbers of="runs" names={["run_id", "run", ...attributes.map(({ group, name }) => (attributes.some((other) => other.name === name && other.group !== group) ? `${group} ${name}` : name))]} rows={() => runs.map(({ info }, at) => [info.run_id, labels[at], ...attributes.map(({ values }) => values[at])])} />
         </Group>
       </Group>
+      {isLong && (
+        <Button size="compact-xs" variant="default" mb="xs" onClick={() => setAll(!isAll)}>
+          {isAll ? `The first ${kRowsAtFirst} of each` : `All ${attributes.length}`}
+        </Button>
+      )}
       {attributes.length === 0 ? (
         <Text size="sm">These runs say the same.</Text>
       ) : (
@@ -43,8 +52,9 @@ export function Differences({ runs, labels, attributes, children }: DifferencesP
                 ))}
               </Table.Tr>
             </Table.Thead>
-            {(["parameter", "metric", "tag"] as const).map((group) => {
-              const rows = attributes.filter((one) => one.group === group);
+            {kGroups.map((group) => {
+              const of = attributes.filter((one) => one.group === group);
+              const rows = isAll ? of : of.slice(0, kRowsAtFirst);
               if (rows.length === 0) return null;
               return (
                 <Table.Tbody key={group}>
@@ -59,8 +69,8 @@ export function Differences({ runs, labels, attributes, children }: DifferencesP
                         {row.name}
                       </Table.Th>
                       {row.values.map((value, at) => (
-                        <Table.Td key={runs[at]?.info.run_id} ta="right" className="figures break">
-                          {shown(value)}
+                        <Table.Td key={runs[at]?.info.run_id} ta="right" className="figures break" title={typeof value === "number" ? String(value) : undefined}>
+                          {number(value)}
                         </Table.Td>
                       ))}
                     </Table.Tr>

@@ -14,6 +14,8 @@ const kStepMax = 320;
 const kAxesShown = 12;
 const kTicksShown = 8;
 
+const short = (text: string) => (text.length > 14 ? `${text.slice(0, 13)}…` : text);
+
 // A line for each run through what was given and what came out. Where two axes meet a run without a value, its line has a gap.
 export function Parallel({ labels, attributes }: { labels: string[]; attributes: Attribute[] }) {
   const [over, setOver] = useState<number>();
@@ -66,22 +68,23 @@ export function Parallel({ labels, attributes }: { labels: string[]; attributes:
               <title>{words(run)}</title>
             </path>
           ))}
-          {axes.map(({ of, ends, ticks }, index) => (
+          {axes.map(({ of, ends, ticks, isLogarithmic }, index) => (
             <g key={`${of.group} ${of.name}`} className="axis">
               <line x1={x(index)} x2={x(index)} y1={y(1)} y2={y(0)} />
               <text x={x(index)} y={12} textAnchor="middle" fontWeight={600}>
                 {of.name.length > 20 ? `${of.name.slice(0, 19)}…` : of.name}
               </text>
               <text x={x(index)} y={y(1) - 6} textAnchor="middle">
-                {ends[1]}
+                {ticks.length > kTicksShown || ticks.length === 0 ? short(ends[1]) : ""}
+                {isLogarithmic && " (log)"}
               </text>
               <text x={x(index)} y={y(0) + 16} textAnchor="middle">
-                {ends[0]}
+                {ticks.length > kTicksShown || ticks.length === 0 ? short(ends[0]) : ""}
               </text>
               {ticks.length <= kTicksShown &&
                 ticks.map(({ text, place }) => (
                   <text key={text} x={x(index) + 6} y={y(place) + 4}>
-                    {text.length > 14 ? `${text.slice(0, 13)}…` : text}
+                    {short(text)}
                   </text>
                 ))}
             </g>

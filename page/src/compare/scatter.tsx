@@ -17,9 +17,11 @@ interface ScatterProps {
   choose: (name: string) => void;
 }
 
+const valueOf = ({ group, name }: Attribute) => `${group}/${name}`;
+
 // A dot for each run: one parameter or metric against the metric.
 export function Scatter({ labels, choices, metric, x, choose }: ScatterProps) {
-  const chosen = choices.find(({ name }) => name === x) ?? choices[0];
+  const chosen = choices.find((one) => valueOf(one) === x) ?? choices[0];
   if (!chosen) return null;
   const [across, up] = [axis(chosen, number), axis(metric, number)];
   const left = (place: number) => kLeft + kAir + place * (kWidth - kLeft - 2 * kAir);
@@ -32,7 +34,7 @@ export function Scatter({ labels, choices, metric, x, choose }: ScatterProps) {
         </Title>
         <Numbers of={`${metric.name} against ${chosen.name}`} names={["run", chosen.name, metric.name]} rows={() => labels.map((label, run) => [label, chosen.values[run], metric.values[run]])} />
       </Group>
-      <NativeSelect size="xs" label="Across" mb="xs" style={{ maxWidth: 240 }} data={choices.map(({ name }) => name)} value={chosen.name} onChange={(event) => choose(event.currentTarget.value)} />
+      <NativeSelect size="xs" label="Across" mb="xs" style={{ maxWidth: 240 }} data={choices.map((one) => ({ value: valueOf(one), label: choices.some(({ group, name }) => name === one.name && group !== one.group) ? `${one.name} (${one.group})` : one.name }))} value={valueOf(chosen)} onChange={(event) => choose(event.currentTarget.value)} />
       <svg viewBox={`0 0 ${kWidth} ${kHeight}`} className="scatter axis" role="img" aria-label={`${metric.name} against ${chosen.name} of ${labels.length} runs; the same numbers are in the table of values`}>
         <line x1={kLeft} x2={kLeft} y1={kAir} y2={kHeight - kBottom} />
         <line x1={kLeft} x2={kWidth} y1={kHeight - kBottom} y2={kHeight - kBottom} />
@@ -49,6 +51,7 @@ export function Scatter({ labels, choices, metric, x, choose }: ScatterProps) {
         ))}
         <text x={(kLeft + kWidth) / 2} y={kHeight - 4} textAnchor="middle" fontWeight={600}>
           {chosen.name}
+          {across.isLogarithmic && " (logarithmic)"}
         </text>
         {labels.map((label, run) => {
           const [a, b] = [across.places[run], up.places[run]];

@@ -248,8 +248,8 @@ export function Chart(props: ChartProps) {
     <figure className="chart" aria-label={`${props.title}: ${words || "no values"}`}>
       <figcaption>
         <span>{props.title}</span>
-        {(props.hasKey ?? true ? props.table.series : []).map((series) => (
-          <span key={series.label} className={`key key-${series.kind}`}>
+        {(props.hasKey ?? true ? props.table.series : []).map((series, at) => (
+          <span key={`${series.label} ${at}`} className={`key key-${series.kind}`}>
             {props.table.series.length > 1 && `${series.label} `}
             <b>{number(last(series.values))}</b>
           </span>

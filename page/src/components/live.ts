@@ -6,7 +6,7 @@ export interface Live<T> {
   reload: () => void;
 }
 
-// Fetches now and again `seconds` after the last answer, not while the tab is hidden. Another `key` starts over
+// Fetches now and again `seconds` after the last answer, not while the tab is hidden; Infinity: once. Another `key` starts over
 // without the old data.
 export function useLive<T>(fetcher: (signal: AbortSignal) => Promise<T>, key: string, seconds: number): Live<T> {
   const [state, setState] = useState<{ key: string; turn: number; data?: T; error?: Error }>({ key, turn: -1 });
@@ -33,7 +33,7 @@ export function useLive<T>(fetcher: (signal: AbortSignal) => Promise<T>, key: st
 
   const isAnswered = state.key === key && state.turn === turn;
   useEffect(() => {
-    if (!isAnswered) return;
+    if (!isAnswered || !Number.isFinite(seconds)) return;
     const again = () => {
       if (!document.hidden) reload();
     };

@@ -30,7 +30,7 @@ const money = (of1000: number | null | undefined, currency = "") => (of1000 === 
 
 export function WeekCost({ week }: { week: Week | undefined }) {
   if (!week || week.cpuSeconds === null) return <>–</>;
-  return <span title={`${number(week.requests)} requests at the newest day's rate`}>{week.cost === null ? `${duration(week.cpuSeconds)} of a core` : sum(week.cost, week.currency)}</span>;
+  return <span title={`${number(week.predictions)} predictions at the rate of the newest day that had any`}>{week.cost === null ? `${duration(week.cpuSeconds)} of a core` : sum(week.cost, week.currency)}</span>;
 }
 
 function Models({ models, costs }: { models: ModelOverview[]; costs: VersionCost[] }) {
@@ -48,9 +48,9 @@ function Models({ models, costs }: { models: ModelOverview[]; costs: VersionCost
             <Table.Tr>
               <Table.Th>Model</Table.Th>
               <Table.Th>Version</Table.Th>
-              <Table.Th ta="right">Requests a week</Table.Th>
+              <Table.Th ta="right">Predictions a week</Table.Th>
               <Table.Th ta="right">Processor for 1,000</Table.Th>
-              <Table.Th ta="right">Cost of 1,000,000</Table.Th>
+              <Table.Th ta="right">Cost of 1,000,000 predictions</Table.Th>
               <Table.Th ta="right">Cost per week</Table.Th>
               <Table.Th>Share</Table.Th>
               <Table.Th>Capacity</Table.Th>
@@ -66,7 +66,7 @@ function Models({ models, costs }: { models: ModelOverview[]; costs: VersionCost
                 </Table.Td>
                 <Table.Td>{week?.measured.version ?? model.version ?? "–"}</Table.Td>
                 <Table.Td ta="right" className="figures">
-                  {number(week?.requests)}
+                  {number(week?.predictions)}
                 </Table.Td>
                 <Table.Td ta="right" className="figures">
                   {duration(week?.measured.cpu_seconds_per_1000)}
@@ -90,12 +90,12 @@ function Models({ models, costs }: { models: ModelOverview[]; costs: VersionCost
       </Table.ScrollContainer>
       <Group justify="space-between" mt="xs">
         <Text size="sm" c="dimmed">
-          A week at the newest day&apos;s rate, where a monitor counts requests: {isPriced ? sum(rows.reduce((of, { week }) => of + (week?.cost ?? 0), 0), currency) : `${duration(all)} of a core`} in all, as measured since the server started.
+          A week at the rate of the newest day that a monitor counted predictions: {isPriced ? sum(rows.reduce((of, { week }) => of + (week?.cost ?? 0), 0), currency) : `${duration(all)} of a core`} in all, as measured since the server started.
         </Text>
         <Numbers
           of="cost of models"
-          names={["endpoint", "version", "requests_a_week", "cpu_seconds_per_1000", "cost_per_1000", "cost_per_week", "currency"]}
-          rows={() => rows.map(({ model, week }) => [model.endpoint, week?.measured.version, week?.requests, week?.measured.cpu_seconds_per_1000, week?.measured.cost_per_1000, week?.cost, week?.currency])}
+          names={["endpoint", "version", "predictions_a_week", "cpu_seconds_per_1000", "cost_per_1000", "cost_per_week", "currency"]}
+          rows={() => rows.map(({ model, week }) => [model.endpoint, week?.measured.version, week?.predictions, week?.measured.cpu_seconds_per_1000, week?.measured.cost_per_1000, week?.cost, week?.currency])}
           call="/slipway/v1/costs"
         />
       </Group>
@@ -119,7 +119,7 @@ const kTargets = [
 function Capacity({ of }: { of: string }) {
   const [query, setQuery] = useSearchParams();
   const target = Object.fromEntries(kTargets.flatMap(([name]) => (query.get(name) ? [[name, query.get(name) ?? ""]] : [])));
-  const advice = useLive((signal) => api.advice(of, target, signal), query.toString(), 60);
+  const advice = useLive((signal) => api.advice(of, target, signal), query.toString(), Infinity); // it asks the model itself, so not again and again
   const apply = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
     const typed = [...new FormData(event.currentTarget)].map(([name, value]) => [name, String(value).trim()]);
@@ -159,7 +159,7 @@ function Options({ advice, call }: { advice: Advice; call: string }) {
               <Table.Th ta="right">Cores</Table.Th>
               <Table.Th ta="right">Busy</Table.Th>
               <Table.Th ta="right">{percent(target.percentile)} within</Table.Th>
-              <Table.Th ta="right">Cost of 1,000,000</Table.Th>
+              <Table.Th ta="right">Cost of 1,000,000 requests</Table.Th>
             </Table.Tr>
           </Table.Thead>
           <Table.Tbody>
@@ -178,7 +178,7 @@ function Options({ advice, call }: { advice: Advice; call: string }) {
                   {option.replicas > 0 ? percent(option.load) : "–"}
                 </Table.Td>
                 <Table.Td ta="right" className="figures">
-                  {option.latency_ms === null ? "–" : duration(option.latency_ms / 1000)}
+                  {option.latency_ms === null || option.mode === "batch" ? "–" : duration(option.latency_ms / 1000)}
                 </Table.Td>
                 <Table.Td ta="right" className="figures">
                   {money(option.cost_per_1000, cost.currency)}

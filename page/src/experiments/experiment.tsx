@@ -87,7 +87,7 @@ function commonMetrics(runs: Run[]): string[] {
 function Runs({ runs }: { runs: Run[] }) {
   const [chosen, setChosen] = useState<string[]>([]);
   const there = runs.map(({ info }) => info.run_id);
-  const compared = there.filter((id) => chosen.includes(id)).slice(0, kRunsCompared);
+  const compared = chosen.slice(0, kRunsCompared); // also those that newer runs have pushed off the table
   const isAll = there.every((id) => chosen.includes(id));
   return (
     <>

@@ -13,7 +13,7 @@ export interface Attribute {
 // Tags that each run has of its own, or that MLflow keeps for itself.
 const isOwn = (tag: string) => tag.startsWith("mlflow.") || tag.startsWith("slipway.");
 
-// All that runs say, by group and name. Parameters that are written as numbers are numbers.
+// All that runs say, by group and name. Parameters stay as they were written: "007" is not "7".
 export function attributes(runs: Run[]): Attribute[] {
   const read = (group: Group, of: (run: Run) => [string, number | string][]): Attribute[] => {
     const found = new Map<string, (number | string | null)[]>();
@@ -27,17 +27,24 @@ export function attributes(runs: Run[]): Attribute[] {
     return [...found].sort(([a], [b]) => a.localeCompare(b)).map(([name, values]) => ({ group, name, values }));
   };
   return [
-    ...read("parameter", ({ data }) => (data.params ?? []).map(({ key, value }) => [key, asNumber(value)])),
+    ...read("parameter", ({ data }) => (data.params ?? []).map(({ key, value }) => [key, value])),
     ...read("metric", ({ data }) => (data.metrics ?? []).map(({ key, value }) => [key, value])),
     ...read("tag", ({ data }) => (data.tags ?? []).filter(({ key }) => !isOwn(key)).map(({ key, value }) => [key, value])),
   ];
 }
 
-const asNumber = (text: string) => (/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text.trim()) ? Number(text) : text);
+const kInfinity = 1.79e308; // what MLflow keeps of an infinite metric is beyond
+
+// What a value counts as; null where it is no number, or none that has a place on an axis.
+export function asNumber(value: number | string | null): number | null {
+  const isWritten = typeof value === "string" && /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(value.trim());
+  const number = isWritten ? Number(value) : value;
+  return typeof number === "number" && Math.abs(number) < kInfinity ? number : null;
+}
 
 export const isDifferent = ({ values }: Attribute) => new Set(values).size > 1;
 
-const isNumber = (value: unknown): value is number => typeof value === "number" && Number.isFinite(value);
+const isNumber = (value: number | null): value is number => value !== null;
 
 // One upright line of parallel coordinates: where each run's value lies between 0, below, and 1; null where it has none.
 export interface Axis {
@@ -45,22 +52,28 @@ export interface Axis {
   places: (number | null)[];
   ends: [string, string]; // below, above
   ticks: { text: string; place: number }[]; // of texts
+  isLogarithmic: boolean;
 }
 
 const kRatioOfLogarithm = 1000; // from that ratio on a learning rate's steps would lie on each other
 
+// An axis of numbers where most values are; what is none has no place on it.
 export function axis(of: Attribute, told: (value: number) => string): Axis {
+  const numbers = of.values.map(asNumber);
+  const finite = numbers.filter(isNumber);
   const present = of.values.filter((value) => value !== null);
-  if (present.every(isNumber)) {
-    const [low, high] = [Math.min(...present), Math.max(...present)];
-    const scale = low > 0 && high / low >= kRatioOfLogarithm ? Math.log : (value: number) => value;
+  if (of.group === "metric" || 2 * finite.length > present.length) {
+    if (finite.length === 0) return { of, places: numbers, ends: ["", ""], ticks: [], isLogarithmic: false };
+    const [low, high] = [Math.min(...finite), Math.max(...finite)];
+    const isLogarithmic = low > 0 && high / low >= kRatioOfLogarithm;
+    const scale = isLogarithmic ? Math.log : (value: number) => value;
     const place = (value: number) => (high > low ? (scale(value) - scale(low)) / (scale(high) - scale(low)) : 0.5);
-    return { of, places: of.values.map((value) => (isNumber(value) ? place(value) : null)), ends: [told(low), told(high)], ticks: [] };
+    return { of, places: numbers.map((value) => (value === null ? null : place(value))), ends: [told(low), told(high)], ticks: [], isLogarithmic };
   }
   const texts = [...new Set(present.map(String))].sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
   const place = (text: string) => (texts.length > 1 ? texts.indexOf(text) / (texts.length - 1) : 0.5);
   const ticks = texts.map((text) => ({ text, place: place(text) }));
-  return { of, places: of.values.map((value) => (value === null ? null : place(String(value)))), ends: ["", ""], ticks };
+  return { of, places: of.values.map((value) => (value === null ? null : place(String(value)))), ends: [texts[0] ?? "", texts.at(-1) ?? ""], ticks, isLogarithmic: false };
 }
 
 // Ranks from 1; of equal values their mean.
@@ -99,20 +112,23 @@ export interface Importance {
 export const kRunsForImportance = 5;
 
 // How much of a metric's ranks each parameter tells: of numbers Spearman's correlation without its sign, of texts the
-// correlation ratio eta (the square root of the share of the ranks' variance that lies between the texts' means).
+// correlation ratio eta (the square root of the share of the ranks' variance that lies between the texts' means). A text
+// that is another one in most runs tells all of them apart, and nothing: it is left out.
 export function importance(parameters: Attribute[], metric: Attribute): Importance[] {
   const found = parameters.flatMap(({ name, values }): Importance[] => {
     const both = values.flatMap((value, at) => {
-      const score = metric.values[at];
-      return value !== null && isNumber(score) ? [{ value, score }] : [];
+      const score = asNumber(metric.values[at] ?? null);
+      return value !== null && score !== null ? [{ value, score }] : [];
     });
-    if (both.length < kRunsForImportance || new Set(both.map(({ value }) => value)).size < 2) return [];
+    const different = new Set(both.map(({ value }) => value)).size;
+    if (both.length < kRunsForImportance || different < 2) return [];
     const scores = ranks(both.map(({ score }) => score));
-    const numbers = both.map(({ value }) => value).filter(isNumber);
+    const numbers = both.map(({ value }) => asNumber(value)).filter(isNumber);
     if (numbers.length === both.length) {
       const of = correlation(ranks(numbers), scores);
       return [{ name, strength: Math.abs(of), direction: of < 0 ? "less" : "more", runs: both.length }];
     }
+    if (2 * different > both.length) return [];
     return [{ name, strength: ratio(both.map(({ value }) => String(value)), scores), direction: "mixed", runs: both.length }];
   });
   return found.sort((a, b) => b.strength - a.strength || a.name.localeCompare(b.name));
@@ -128,16 +144,22 @@ function ratio(texts: string[], scores: number[]): number {
   return all > 0 ? Math.sqrt(between / all) : 0;
 }
 
-// The curves of one metric over each other, by the steps that any run has.
-export function overlay(histories: Metric[][], labels: string[], colours: string[]): Table {
-  const x = [...new Set(histories.flat().map(({ step }) => step))].sort((a, b) => a - b);
-  const at = new Map(x.map((step, index) => [step, index]));
+// The curves of one metric over each other, by the steps that any run has; by seconds since each run's first point where
+// nobody counted steps.
+export function overlay(histories: Metric[][], labels: string[], colours: string[]): Table & { axis: "step" | "seconds" } {
+  const bySteps = new Set(histories.flat().map(({ step }) => step)).size > 1;
+  const places = histories.map((points) => {
+    const first = Math.min(...points.map(({ timestamp }) => timestamp));
+    return points.map(({ step, timestamp }) => (bySteps ? step : (timestamp - first) / 1000));
+  });
+  const x = [...new Set(places.flat())].sort((a, b) => a - b);
+  const at = new Map(x.map((place, index) => [place, index]));
   const series = histories.map((points, run) => {
     const values = new Array<number | null>(x.length).fill(null);
-    for (const { step, value } of points) values[at.get(step) ?? 0] = isNumber(value) ? value : null;
+    points.forEach(({ value }, index) => (values[at.get(places[run]?.[index] ?? 0) ?? 0] = asNumber(value)));
     return { label: labels[run] ?? "", kind: "other" as const, values, colour: colours[run] ?? "", isDashed: run >= kColours.length };
   });
-  return { x, series: series.filter(({ values }) => values.some((value) => value !== null)) };
+  return { axis: bySteps ? "step" : "seconds", x, series: series.filter(({ values }) => values.some((value) => value !== null)) };
 }
 
 // Okabe and Ito's colours, that people who see fewer colours tell apart too; lines beyond them are dashed.

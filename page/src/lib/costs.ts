@@ -2,7 +2,7 @@
 import type { ModelOverview, VersionCost } from "../api";
 
 export interface Week {
-  requests: number | null; // null: no monitor counts them, so nothing of the week is known
+  predictions: number | null; // null: no monitor counts them, so nothing of the week is known
   cpuSeconds: number | null;
   cost: number | null; // null: also when no price is set
   currency: string;
@@ -16,7 +16,7 @@ export function weekOf(model: ModelOverview, costs: VersionCost[]): Week | undef
   const a_day = model.traffic_per_day.at(-1);
   const of = (per_1000: number | null) => (a_day === undefined || per_1000 === null ? null : ((7 * a_day) / 1000) * per_1000);
   return {
-    requests: of(1000),
+    predictions: of(1000),
     cpuSeconds: of(measured.cpu_seconds_per_1000),
     cost: of(measured.cost_per_1000),
     currency: measured.currency ?? "",

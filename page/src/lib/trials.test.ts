@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Step } from "../api";
-import { bestSoFar, metricOf, searchedNames } from "./trials";
+import { bestOf, bestSoFar, metricOf, searchedNames } from "./trials";
 
 const trial = (state: string, score: number | null, item = {}) => ({ state, score, item }) as Step;
 
@@ -16,4 +16,11 @@ test("what is searched, and by what", () => {
   expect(metricOf("auc")).toBe("auc");
   expect(searchedNames([trial("running", null, { rate: 0.1, kind: "a" })])).toEqual(["rate", "kind"]);
   expect(searchedNames([])).toEqual([]);
+});
+
+test("of more trials than can be looked at the best are, in their order", () => {
+  const trials = [trial("succeeded", 2), trial("failed", null), trial("cached", 3), trial("succeeded", 1)];
+  expect(bestOf(trials, "maximize", 2).map(({ score }) => score)).toEqual([2, 3]);
+  expect(bestOf(trials, "minimize", 2).map(({ score }) => score)).toEqual([2, 1]);
+  expect(bestOf(trials, "minimize", 4)).toBe(trials);
 });

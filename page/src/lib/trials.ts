@@ -13,6 +13,14 @@ export function bestSoFar(trials: Step[], goal: string): { trial: number; value:
   return found;
 }
 
+// As many trials as may be looked at together, in their order: all, or the best of them.
+export function bestOf(trials: Step[], goal: string, most: number): Step[] {
+  if (trials.length <= most) return trials;
+  const worth = ({ score }: Step) => (score === null || score === undefined ? -Infinity : goal === "maximize" ? score : -score);
+  const chosen = new Set([...trials].sort((a, b) => worth(b) - worth(a)).slice(0, most));
+  return trials.filter((trial) => chosen.has(trial));
+}
+
 const isGood = ({ state }: Step) => state === "succeeded" || state === "cached";
 
 // "auc" of auc and of metrics.json#auc

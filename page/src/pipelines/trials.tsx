@@ -5,7 +5,7 @@ import type { Step } from "../api";
 import { kRunsCompared } from "../compare/compare";
 import { Word } from "../components/words";
 import { duration, number } from "../lib/format";
-import { bestSoFar, metricOf, searchedNames } from "../lib/trials";
+import { bestOf, bestSoFar, metricOf, searchedNames } from "../lib/trials";
 
 const kWidth = 260;
 const kHeight = 64;
@@ -36,7 +36,7 @@ export function Trials({ step, select }: { step: Step; select: (name: string) =>
   if (!search || trials.length === 0) return null;
   const metric = metricOf(search.metric);
   const names = searchedNames(trials);
-  const tracked = trials.flatMap(({ tracked_run, state }) => (tracked_run && state !== "pending" ? [tracked_run] : [])).slice(0, kRunsCompared);
+  const tracked = bestOf(trials, search.goal, kRunsCompared).flatMap(({ tracked_run, state }) => (tracked_run && state !== "pending" ? [tracked_run] : []));
   return (
     <Stack component="section" gap="xs" aria-label={`Trials of ${step.name}`}>
       <Group justify="space-between" align="end">

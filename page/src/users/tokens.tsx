@@ -13,14 +13,18 @@ export function Tokens({ user }: { user: string }) {
   const tokens = useLive((signal) => api.tokens(user, signal), user, 15);
   const [made, setMade] = useState<NewToken>();
   const [problem, setProblem] = useState("");
+  // Whether it was done.
   const change = async (act: () => Promise<void>) => {
     try {
       await act();
       setProblem("");
+      return true;
     } catch (error) {
       setProblem(told(error));
+      return false;
+    } finally {
+      tokens.reload();
     }
-    tokens.reload();
   };
   return (
     <Stack gap="xs">
@@ -51,7 +55,7 @@ function Shown({ token }: { token: NewToken }) {
   );
 }
 
-function List({ tokens, takeBack }: { tokens: Token[]; takeBack: (id: string) => Promise<void> }) {
+function List({ tokens, takeBack }: { tokens: Token[]; takeBack: (id: string) => Promise<boolean> }) {
   const [asked, setAsked] = useState("");
   return (
     <Table.ScrollContainer minWidth={460}>
@@ -75,7 +79,7 @@ function List({ tokens, takeBack }: { tokens: Token[]; takeBack: (id: string) =>
               <Table.Td>
                 {asked === id ? (
                   <Group gap="xs" wrap="nowrap">
-                    <Button size="compact-xs" color="red" onClick={() => void takeBack(id)} data-autofocus>
+                    <Button size="compact-xs" color="red" onClick={() => void takeBack(id)} autoFocus>
                       Yes, {name} stops working
                     </Button>
                     <Button size="compact-xs" variant="default" onClick={() => setAsked("")}>
@@ -96,20 +100,25 @@ function List({ tokens, takeBack }: { tokens: Token[]; takeBack: (id: string) =>
   );
 }
 
-function Make({ make }: { make: (name: string, days?: number) => Promise<void> }) {
+function Make({ make }: { make: (name: string, days?: number) => Promise<boolean> }) {
+  const [isMaking, setMaking] = useState(false);
   const submit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
     const form = event.currentTarget;
     const typed = new FormData(form);
     const days = String(typed.get("days")).trim();
-    void make(String(typed.get("name")).trim(), days === "" ? undefined : Number(days)).then(() => form.reset());
+    setMaking(true);
+    void make(String(typed.get("name")).trim(), days === "" ? undefined : Number(days)).then((isMade) => {
+      setMaking(false);
+      if (isMade) form.reset();
+    });
   };
   return (
     <form onSubmit={submit}>
       <Group align="flex-end" gap="xs">
         <TextInput name="name" size="xs" label="Name of a new token" placeholder="laptop" required />
         <TextInput name="days" size="xs" label="Good for so many days" placeholder="for ever" type="number" min={0.01} step="any" />
-        <Button type="submit" size="xs">
+        <Button type="submit" size="xs" loading={isMaking}>
           Make
         </Button>
       </Group>

@@ -53,9 +53,9 @@ function One({ name, isMe }: { name: string; isMe: boolean }) {
       </Title>
       <Stack gap="md">
         <Loaded from={permissions}>
-          {(found) => (
+          {({ is_admin, permissions: held }) => (
             <Text size="sm">
-              {found.length === 0 ? "Has no permissions of their own or through roles, but those that everybody has." : found.map(told).join("; ")}
+              {is_admin ? "Is an administrator, who may do everything." : held.length === 0 ? "Has no permissions of their own or through roles, but those that everybody has." : held.map(told).join("; ")}
             </Text>
           )}
         </Loaded>
