@@ -20,15 +20,21 @@
 namespace slipway::cli {
 namespace {
 
-int ingest(Context& context, const std::vector<std::string>& names, const std::string& path,
-           bool pushed) {
+struct Ingest {
+  std::vector<std::string> names;
+  std::string path;
+  bool pushed = false, anew = false;
+};
+
+int ingest(Context& context, const Ingest& options) {
   Client client(context);
   JsonArray snapshots;
-  for (const std::string& name : names) {
+  for (const std::string& name : options.names) {
     if (!context.json) std::fprintf(stderr, "reading %s ...\n", name.c_str());
     JsonObject body;
-    if (pushed) body["pushed"] = true;
-    if (!path.empty()) body["path"] = std::filesystem::absolute(path).string();
+    if (options.pushed) body["pushed"] = true;
+    if (options.anew) body["anew"] = true;
+    if (!options.path.empty()) body["path"] = std::filesystem::absolute(options.path).string();
     const auto reply = client.post(path_of("/slipway/v1/datasets/{}/ingest", {name}), body);
     if (!reply) return fail(reply.error(), context);
     JsonObject snapshot = member_at(*reply, "snapshot").as_object();
@@ -70,21 +76,16 @@ void add_data_commands(CLI::App& root, Context& context, int& exit_code) {
   data->require_subcommand(1);
   add_version_commands(*data, context, exit_code);
 
-  struct Options {
-    std::vector<std::string> names;
-    std::string path;
-    bool pushed = false;
-  };
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<Ingest>();
   CLI::App* add =
       data->add_subcommand("ingest", "Read, validate and keep a dataset's file as a version");
   add->add_option("names", options->names, "Datasets as declared")->required();
   add->add_option("--path", options->path, "Another file than the declared one");
   add->add_flag("--pushed", options->pushed,
                 "Keep the newest version and what was pushed since, by API or from topics");
-  add->callback([&context, &exit_code, options] {
-    exit_code = ingest(context, options->names, options->path, options->pushed);
-  });
+  add->add_flag("--anew", options->anew,
+                "Also when columns of the last version are gone or have another type");
+  add->callback([&context, &exit_code, options] { exit_code = ingest(context, *options); });
 
   CLI::App* list = data->add_subcommand("list", "Every dataset with its newest version");
   list->callback([&context, &exit_code] {

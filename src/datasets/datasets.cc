@@ -268,7 +268,7 @@ Result<std::optional<Snapshot>> Datasets::newest(const std::string& name) {
 }
 
 Result<IngestReport> Datasets::ingest(const std::string& name, const std::string& path,
-                                      const std::string& actor, Reach reach) {
+                                      const std::string& actor, Reach reach, Columns columns) {
   const DatasetDefinition definition = TRY(this->definition(name));
   const std::filesystem::path project =
       TRY(db_.read([&](store::Reader& reader) {
@@ -285,7 +285,7 @@ Result<IngestReport> Datasets::ingest(const std::string& name, const std::string
   };
   remove_copies();  // of a server that was killed
   return take_in(
-      definition, Basis::kTypes,
+      definition, columns == Columns::kAnew ? Basis::kNothing : Basis::kTypes,
       [&](const std::optional<Snapshot>& last) {
         Result<DatasetRows> rows =
             read_dataset_rows(definition, path, project, types_of(last), outside_, copies);
@@ -333,24 +333,27 @@ Datasets::Types Datasets::types_of(const std::optional<Snapshot>& version) {
 Result<IngestReport> Datasets::take_in(const DatasetDefinition& definition, Basis basis,
                                        const ReadRows& read, const std::string& actor) {
   for (;;) {
-    const std::optional<Snapshot> last = TRY(newest(definition.name));
+    std::optional<Snapshot> last = TRY(newest(definition.name));
+    if (basis == Basis::kNothing) last.reset();
     DatasetRows rows = TRY(read(last));
     base::MutexLock lock(ingest_mutex_);
     std::optional<Snapshot> before = TRY(newest(definition.name));
     // Somebody else was quicker, with other columns: rows are read as the version before them says.
-    if (types_of(before) != types_of(last)) continue;
+    if (basis != Basis::kNothing && types_of(before) != types_of(last)) continue;
     const auto version_of = [](const auto& snapshot) { return snapshot ? snapshot->version : 0; };
     if (basis == Basis::kRows && version_of(before) != version_of(last)) continue;
-    return keep(definition, std::move(rows), std::move(before), actor);
+    return keep(definition, basis, std::move(rows), std::move(before), actor);
   }
 }
 
-Result<IngestReport> Datasets::keep(const DatasetDefinition& definition, DatasetRows rows,
-                                    std::optional<Snapshot> before, const std::string& actor) {
+Result<IngestReport> Datasets::keep(const DatasetDefinition& definition, Basis basis,
+                                    DatasetRows rows, std::optional<Snapshot> before,
+                                    const std::string& actor) {
   const std::string& name = definition.name;
   Frame& frame = rows.frame;
+  const bool follows = before && basis != Basis::kNothing;
   const Validation validation =
-      TRY(validate(frame, definition, before ? &before->schema : nullptr));
+      TRY(validate(frame, definition, follows ? &before->schema : nullptr));
   std::vector<std::size_t> good, bad;
   if (definition.on_violation != OnViolation::kFlag && !validation.violations.empty()) {
     if (definition.on_violation == OnViolation::kReject) {

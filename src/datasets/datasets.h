@@ -91,6 +91,8 @@ class Datasets {
 
   // Where a path that is given instead of the declared place may lead.
   enum class Reach { kAnywhere, kProject };
+  // Whether columns that are gone or of another type than in the last version are an error.
+  enum class Columns { kFollow, kAnew };
   // Reads, validates, keeps. `path`: another file, folder or s3:// address than the declared place;
   // kPermissionDenied where `reach` doesn't go (check_given_path).
   // kNotFound: no such dataset, file or folder. kCorruption: not a Parquet file, or cut short.
@@ -98,7 +100,8 @@ class Datasets {
   // PostgreSQL doesn't answer. kFailedPrecondition: rows break a rule and the dataset rejects them;
   // or the schema doesn't follow the last one. Nothing has changed then.
   Result<IngestReport> ingest(const std::string& name, const std::string& path,
-                              const std::string& actor, Reach reach = Reach::kAnywhere);
+                              const std::string& actor, Reach reach = Reach::kAnywhere,
+                              Columns columns = Columns::kFollow);
   // The same with a file that somebody has sent, of Parquet or CSV. kInvalidArgument: of neither.
   Result<IngestReport> ingest_sent(const std::string& name, const std::filesystem::path& file,
                                    const std::string& actor);
@@ -144,14 +147,14 @@ class Datasets {
   using Types = std::map<std::string, types::ColumnType>;
   using ReadRows = std::function<Result<DatasetRows>(const std::optional<Snapshot>& last_version)>;
   // What of the last version rows depend on: when it is another by then, they are read again.
-  enum class Basis { kTypes, kRows };
+  enum class Basis { kNothing, kTypes, kRows };
 
   // Reads, which may take long and depends on others, without the lock; keeps under it.
   Result<IngestReport> take_in(const DatasetDefinition& definition, Basis basis,
                                const ReadRows& read, const std::string& actor);
   static Types types_of(const std::optional<Snapshot>& version);
   // `before`: the newest version, or none.
-  Result<IngestReport> keep(const DatasetDefinition& definition, DatasetRows rows,
+  Result<IngestReport> keep(const DatasetDefinition& definition, Basis basis, DatasetRows rows,
                             std::optional<Snapshot> before, const std::string& actor)
       REQUIRES(ingest_mutex_);
   Result<std::string> put(const types::Frame& frame) REQUIRES(ingest_mutex_);

@@ -81,8 +81,11 @@ Result<void> compare_schemas(const Schema& now, const Schema& before,
   for (const auto& [name, type] : before.columns) {
     const auto at = find(now, name);
     if (at == now.columns.end()) {
-      return base::error(Code::kFailedPrecondition,
-                         "a column of the last snapshot is gone: column={}", name);
+      return base::error(
+          Code::kFailedPrecondition,
+          "a column of the last snapshot is gone: column={} (ingest it anew if that is "
+          "meant)",
+          name);
     }
     if (at->second != type && is_declared(definition, name, at->second)) {
       found.notes.push_back(fmt::format("{} is {} as declared, and was {}", name,
@@ -90,7 +93,7 @@ Result<void> compare_schemas(const Schema& now, const Schema& before,
     } else if (at->second != type) {
       return base::error(Code::kFailedPrecondition,
                          "a column has another type than in the last snapshot: column={} was={} "
-                         "is={} (declare its type if it is to change)",
+                         "is={} (declare its type, or ingest it anew, if it is to change)",
                          name, types::type_name(type), types::type_name(at->second));
     }
   }

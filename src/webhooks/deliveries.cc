@@ -38,7 +38,7 @@ bool is_temporary(int status) {
 // it should be.
 bool may_come_back(int status) {
   return (status >= 300 && status < 400) || status == 401 || status == 403 || status == 404 ||
-         status == 405 || status == 408;
+         status == 405 || status == 408 || status >= 500;
 }
 
 }  // namespace

@@ -1,7 +1,9 @@
 """CI for models: the server against the files in Git, and pull requests judged by what their pipelines come to."""
+import http.server
 import json
 import os
 import pathlib
+import select
 import subprocess
 import sys
 
@@ -214,6 +216,53 @@ def test_a_killed_run_is_repeated(checkout):
     done = ci(checkout)
     assert done.returncode == 0, done.stderr
     assert checks(done)["train/train/metrics.json#auc"]["value"] == 0.81
+
+
+def test_what_an_earlier_run_left_changes_no_verdict(checkout):
+    """A column that the change adds is no column that the base has lost when it is judged again."""
+    wider = "visit,pages,shop\n" + "".join(f"{i},{i % 7},{i % 2}\n" for i in range(20))
+    change(checkout, visits_csv=wider, train_sh=TRAIN % (0.7, 0.7))
+    for _ in range(2):
+        done = ci(checkout)
+        assert done.returncode == 3 and "-0.1 beside the base" in done.stdout, done.stderr
+    change(checkout, visits_csv="visit\n" + "".join(f"{i}\n" for i in range(20)), train_sh=TRAIN % (0.8, 0.7))
+    for _ in range(2):
+        done = ci(checkout)
+        assert done.returncode == 3 and "a column of the last snapshot is gone" in done.report
+
+
+def test_a_project_in_a_folder_of_the_repository(tmp_path):
+    folder = tmp_path / "models" / "churn"
+    folder.mkdir(parents=True)
+    (folder / "slipway.yaml").write_text(PLAIN + "ci: {checks: [{value: train/train/model, max: 3}]}\n")
+    git(tmp_path, "init", "-q", "-b", "main")
+    git(tmp_path, "add", "-A")
+    git(tmp_path, "commit", "-q", "-m", "begin")
+    git(tmp_path, "checkout", "-q", "-b", "change")
+    (folder / "slipway.yaml").write_text((folder / "slipway.yaml").read_text().replace("echo 1", "echo 123"))
+    git(tmp_path, "commit", "-q", "-a", "-m", "larger")
+    done = ci(folder)
+    assert done.returncode == 3, done.stderr
+    assert checks(done)["train/train/model"]["base"] == 2 and checks(done)["train/train/model"]["value"] == 4
+
+
+def test_secrets_are_there_and_no_lineage_is_sent(tmp_path):
+    folder = tmp_path / "project"
+    folder.mkdir()
+    (folder / "slipway.yaml").write_text("""project: shop
+pipelines:
+  train:
+    steps:
+      - {name: train, run: 'test "$DOOR" = open-sesame && echo 1 > {out}/model', secrets: [DOOR], outputs: [model]}
+""")
+    git(folder, "init", "-q", "-b", "main")
+    git(folder, "add", "-A")
+    git(folder, "commit", "-q", "-m", "begin")
+    with http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler) as receiver:
+        receiver.timeout = 0
+        done = ci(folder, "--base", "main", SLIPWAY_SECRET_DOOR="open-sesame", OPENLINEAGE_URL=f"http://127.0.0.1:{receiver.server_port}")
+        assert done.returncode == 0, done.stderr + done.report
+        assert select.select([receiver], [], [], 1)[0] == []  # nobody has called
 
 
 def test_the_projects_own_gate_is_a_check(tmp_path):

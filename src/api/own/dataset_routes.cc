@@ -135,7 +135,9 @@ Result<Response> ingest(Datasets& datasets, const DatasetRouteHooks& hooks,
   } else {
     const auto reach =
         hooks.manages(request) ? Datasets::Reach::kAnywhere : Datasets::Reach::kProject;
-    report = TRY(datasets.ingest(name, path, actor, reach));
+    const bool anew = TRY(base::find_bool(body, "anew")).value_or(false);
+    report = TRY(datasets.ingest(name, path, actor, reach,
+                                 anew ? Datasets::Columns::kAnew : Datasets::Columns::kFollow));
   }
   // Also of a version that was there: the server may have ended before it was bound.
   TRY(hooks.ingested(name));

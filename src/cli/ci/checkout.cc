@@ -113,7 +113,9 @@ Result<void> copy_base(const Checkout& checkout, const fs::path& to, const fs::p
   const Scratch scratch = TRY(Scratch::make("base"));
   const std::string tar = scratch.path() / "base.tar";
   const std::string tree = checkout.base + ":" + checkout.prefix;
-  Said said = TRY(git({"archive", "--format=tar", "--output=" + tar, tree}, checkout.folder));
+  const Said top = TRY(git({"rev-parse", "--show-toplevel"}, checkout.folder));
+  // From the top: in a folder of the tree git would look for that folder in it.
+  Said said = TRY(git({"archive", "--format=tar", "--output=" + tar, tree}, line_of(top)));
   if (said.exit_code == 0)
     said = TRY(run_program({"/usr/bin/env", "tar", "-xf", tar, "-C", to}, checkout.folder));
   if (said.exit_code != 0)

@@ -60,7 +60,7 @@ Result<CiSide> run_base(Client& client, const Checkout& checkout, const CiPolicy
     side.problem = project.error().message;
     return side;
   }
-  auto ran = run_side(client, *project, scratch.path(), checkout.base);
+  auto ran = run_side(client, *project, scratch.path(), checkout.base, CiFollows::kNothing);
   if (!ran) {
     side.problem = ran.error().message;
     return side;
@@ -89,7 +89,7 @@ Result<Outcome> run_ci(const Flags& flags) {
   std::fprintf(stderr, "the base, %s\n", checkout.base.substr(0, 12).c_str());
   const CiSide base = TRY(run_base(client, checkout, policy, flags, data));
   std::fprintf(stderr, "this, %s\n", checkout.head.substr(0, 12).c_str());
-  CiSide head = TRY(run_side(client, project, folder, checkout.head));
+  CiSide head = TRY(run_side(client, project, folder, checkout.head, CiFollows::kBase));
   tell_why(head, base);
   Outcome outcome;
   outcome.review = judge_change(policy, base, head);

@@ -28,12 +28,15 @@ std::optional<double> number_at(const Json& value, std::string_view path) {
 }
 
 // A dataset that is refused says no to the change; everything else is an error.
-Result<CiDataset> take_in(Client& client, const std::string& name) {
+Result<CiDataset> take_in(Client& client, const std::string& name, CiFollows follows) {
   CiDataset dataset{.name = name, .digest = "", .rows = 0, .quarantined = 0, .problem = ""};
-  const auto reply = client.post(path_of("/slipway/v1/datasets/{}/ingest", {name}), {});
+  const auto reply = client.post(path_of("/slipway/v1/datasets/{}/ingest", {name}),
+                                 {{"anew", follows == CiFollows::kNothing}});
   if (!reply) {
     const Code code = reply.error().code;
-    if (code == Code::kUnavailable || code == Code::kInternal) return reply.error();
+    const bool says_no = code == Code::kFailedPrecondition || code == Code::kInvalidArgument ||
+                         code == Code::kCorruption;
+    if (!says_no) return Error(reply.error()).with_context("dataset " + name);
     dataset.problem = reply.error().message;
     return dataset;
   }
@@ -160,13 +163,13 @@ Result<void> end_left_runs(Client& client) {
 }
 
 Result<CiSide> run_side(Client& client, const CiProject& project, const fs::path& folder,
-                        const std::string& commit) {
+                        const std::string& commit, CiFollows follows) {
   CiSide side;
   side.commit = commit;
   TRY(client.post("/slipway/v1/apply", {{"yaml", project.yaml}, {"dir", folder.string()}}));
   bool refused = false;
   for (const std::string& name : project.datasets) {
-    side.datasets.push_back(TRY(take_in(client, name)));
+    side.datasets.push_back(TRY(take_in(client, name, follows)));
     refused = refused || !side.datasets.back().problem.empty();
   }
   if (refused) return side;  // what was there before must not be judged instead

@@ -11,11 +11,16 @@ namespace slipway::cli {
 // Ends what an interrupted run has left going. Its steps that ended stay in the cache.
 Result<void> end_left_runs(Client& client);
 
+// Whose columns a side's datasets must still have: those of nothing that an earlier run left, or of
+// the side before it.
+enum class CiFollows { kNothing, kBase };
+
 // Declares the project of `folder`, takes in its datasets and runs its pipelines; says each step on
 // stderr. What datasets or pipelines come to is in the result; an error means that the server or
 // slipway.yaml is broken.
 Result<CiSide> run_side(Client& client, const CiProject& project,
-                        const std::filesystem::path& folder, const std::string& commit);
+                        const std::filesystem::path& folder, const std::string& commit,
+                        CiFollows follows);
 
 // Why a step of `head` ran, from what the same step of `base` depended on; then its state says
 // whether the cache knew the answer already.

@@ -20,12 +20,15 @@ constexpr auto kStartTime = std::chrono::seconds(60);
 constexpr auto kStopTime = std::chrono::seconds(20);
 constexpr auto kLookEvery = std::chrono::milliseconds(10);
 
-// Without the settings of the server that runs here, its database above all.
+// Without the settings of the server that runs here, its database above all, and who hears of its
+// runs; with the secrets of steps.
 std::vector<std::string> own_environment() {
   std::vector<std::string> kept;
   for (char** variable = environ; *variable != nullptr; ++variable) {
     const std::string_view text = *variable;
-    if (!text.starts_with("SLIPWAY_") && !text.starts_with("MLFLOW_")) kept.emplace_back(text);
+    const bool is_setting = text.starts_with("SLIPWAY_") && !text.starts_with("SLIPWAY_SECRET");
+    if (!is_setting && !text.starts_with("MLFLOW_") && !text.starts_with("OPENLINEAGE_"))
+      kept.emplace_back(text);
   }
   return kept;
 }
