@@ -180,8 +180,8 @@ TEST_F(DatasetsTest, TheLastSchemaBindsTheNext) {
   const auto refused = datasets_.ingest("weather", "", "ann");
   ASSERT_FALSE(refused);
   EXPECT_NE(refused.error().message.find("column=id"), std::string::npos);
-  const auto anew = datasets_.ingest("weather", "", "ann", Datasets::Reach::kAnywhere,
-                                     Datasets::Columns::kAnew);
+  const auto anew =
+      datasets_.ingest("weather", "", "ann", Datasets::Reach::kAnywhere, Datasets::Columns::kAnew);
   ASSERT_TRUE(anew) << anew.error().message;
   EXPECT_EQ(anew->snapshot.version, 2);
   EXPECT_FALSE(MUST(datasets_.ingest("weather", "", "ann")).is_new);  // it is the last one now

@@ -26,6 +26,7 @@ jobs:
       - uses: actions/checkout@v4
         with:
           fetch-depth: 0
+          persist-credentials: false
       - uses: actions/cache/restore@v4
         with:
           path: .slipway-ci
@@ -33,12 +34,12 @@ jobs:
           restore-keys: slipway-ci-
       - name: Judge the change
         env:
-          BASE: ${{ github.event.pull_request.base.sha || github.event.before }}
+          BASE: ${{ github.event_name == 'push' && github.event.before || '' }}
         run: |
           git config --global --add safe.directory "$GITHUB_WORKSPACE"
-          slipway ci --base "$BASE" --data .slipway-ci --report slipway-ci.md
+          slipway ci ${BASE:+--base "$BASE"} --data .slipway-ci --report slipway-ci.md
       - uses: actions/cache/save@v4
-        if: always()
+        if: ${{ !cancelled() }}
         with:
           path: .slipway-ci
           key: slipway-ci-${{ github.run_id }}-${{ github.run_attempt }}
