@@ -197,9 +197,10 @@ Result<Start> start_at_run(store::Reader& reader, const std::string& id, std::si
   while (!next.empty()) {
     const std::string parent = std::move(next.front());
     next.pop_front();
-    TRY(reader.query(
-        "SELECT number, job, id FROM lineage_runs WHERE parent = ? ORDER BY first_time LIMIT ?",
-        {parent, runs_max}, take));
+    TRY(
+        reader.query("SELECT number, job, id FROM lineage_runs WHERE parent = ? AND parent <> '' "
+                     "ORDER BY first_time LIMIT ?",
+                     {parent, runs_max}, take));
   }
   return start;
 }

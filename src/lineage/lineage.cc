@@ -255,11 +255,11 @@ Result<JsonObject> Lineage::run(const std::string& id) {
       return base::error(Code::kNotFound, "nobody has told of such a run: id={}", id);
     told["parent"] = parent.empty() ? Json(nullptr) : Json(parent);
     JsonArray children;
-    TRY(
-        reader.query("SELECT id FROM lineage_runs WHERE parent = ? ORDER BY first_time, number "
-                     "LIMIT ?",
-                     {id, options_.nodes_max},
-                     [&](const store::Row& row) { children.emplace_back(row.text(0)); }));
+    TRY(reader.query(
+        "SELECT id FROM lineage_runs WHERE parent = ? AND parent <> '' ORDER BY first_time, number "
+        "LIMIT ?",
+        {id, options_.nodes_max},
+        [&](const store::Row& row) { children.emplace_back(row.text(0)); }));
     told["children"] = std::move(children);
     told["facets"] = TRY(facets_of(reader, FacetOwner::kRun, number));
     told["inputs"] = TRY(uses_of_run(reader, number, Direction::kRead));

@@ -1,5 +1,4 @@
 """Starts the built server for a test, with an empty data folder and a free port."""
-import contextlib
 import os
 import pathlib
 import re
@@ -126,11 +125,14 @@ class Postgres:
         self.start()
 
     def start(self):
-        with open(self.folder / "server.log", "ab") as log:
+        said = self.folder / "server.log"
+        ready = lambda: said.read_bytes().count(b"ready to accept connections")  # it listens before it answers
+        with open(said, "ab") as log:
+            before = ready()
             self.process = subprocess.Popen([ROOT / "tools" / "postgres_for_tests.sh", self.folder, str(self.port)], stdout=log, stderr=log)
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1):
+            if ready() > before:
                 return
             if self.process.poll() is not None:
                 break

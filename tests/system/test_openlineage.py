@@ -1,4 +1,5 @@
 """OpenLineage: what the unmodified openlineage-python client sends is kept, read again, and joined with our own lineage."""
+import gzip
 import http.server
 import json
 import pathlib
@@ -150,6 +151,19 @@ def test_what_is_wrong_is_said(start_server, change, status, said):
     # The client raises what it was told.
     with pytest.raises(requests.HTTPError):
         client(server, endpoint="api/v1/namespaces").emit(event(ol.RunState.START, str(uuid.uuid4()), "j"))
+
+
+def test_a_body_of_several_gzip_members_is_read_whole(start_server):
+    server = start_server("gzip")
+    run = str(uuid.uuid4())
+    text = json.dumps({"eventType": "START", "eventTime": "2026-01-02T03:04:05Z", "producer": "http://here", "schemaURL": "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent",
+                       "run": {"runId": run}, "job": {"namespace": "s", "name": "halves"}}).encode()
+    post = lambda body: requests.post(server.url + "/api/v1/lineage", body, headers={"Content-Type": "application/json", "Content-Encoding": "gzip"}, timeout=20)
+    reply = post(gzip.compress(text[:40]) + gzip.compress(text[40:]))
+    assert reply.status_code == 200, reply.text
+    assert get(server, f"runs/{run}")["state"].lower() in ("start", "started", "running")
+    assert post(gzip.compress(text) + b"more").status_code == 400
+    assert post(gzip.compress(text[:40])).status_code == 400
 
 
 def test_login(start_server):

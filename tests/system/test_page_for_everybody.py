@@ -136,7 +136,7 @@ def test_empty_screens_say_what_would_change_that(server, open_page, screen):
 
 
 ASKED = {"": "overview", "endpoints/sale": "endpoints/sale", "endpoints/sale/monitoring": "monitors", "endpoints/sale/features": "features/skew*", "endpoints/sale/plain": "endpoints/sale",
-         "endpoints/sale/drills": "endpoints/sale/drills", "incidents": "incidents", "pipelines": "pipelines", "datasets": "datasets", "datasets/visits": "datasets/visits", "data": "data", "data/parts": "data/parts", "lineage?of=models:/sale/1": "endpoints", "audit": "events?*", "cost": "costs", "searches": "searches"}
+         "endpoints/sale/drills": "endpoints/sale/drills", "incidents": "incidents", "pipelines": "pipelines", "datasets": "datasets", "datasets/visits": "datasets/visits", "data": "data", "data/parts": "data/parts", "lineage?of=models:/sale/1": "endpoints", "audit": "events?*", "cost": "costs", "searches": "searches?*"}
 
 
 @pytest.mark.expects_errors  # a refused request is an error in the browser's console

@@ -31,6 +31,9 @@ Result<std::string> inflate_as(std::string_view body, std::string_view encoding,
     stream.avail_out = sizeof(buffer);
     state = ::inflate(&stream, Z_NO_FLUSH);
     out.append(buffer, sizeof(buffer) - stream.avail_out);
+    // A gzip file may be several, one behind the other (RFC 1952, 2.2).
+    if (state == Z_STREAM_END && format == kGzip && stream.avail_in > 0)
+      state = ::inflateReset(&stream);
   }
   inflateEnd(&stream);
   if (out.size() > bytes_max) {
