@@ -898,7 +898,8 @@ export const api = {
   tokens: async (user: string, s?: AbortSignal) => (await get<{ tokens: Token[] }>(`${own("tokens")}?user=${encodeURIComponent(user)}`, s)).tokens,
   makeToken: (user: string, name: string, seconds?: number) => post<NewToken>(own("tokens"), { user, name, ...(seconds === undefined ? {} : { expires_in_seconds: seconds }) }),
   takeTokenBack: (id: string) => answer(own("tokens", id), { method: "DELETE" }),
-  allCosts: async (s?: AbortSignal) => (await get<{ versions: VersionCost[] }>(own("costs"), s)).versions,
+  allCostsPath: own("costs"),
+  allCosts: async (s?: AbortSignal) => (await get<{ versions: VersionCost[] }>(api.allCostsPath, s)).versions,
   advicePath: (name: string, target: Record<string, string>) => `${own("endpoints", name, "advice")}?${new URLSearchParams(target)}`,
   advice: (name: string, target: Record<string, string>, s?: AbortSignal) => get<Advice>(api.advicePath(name, target), s),
   rollBack: (name: string, reason: string, actor: string) =>

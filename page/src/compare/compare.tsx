@@ -6,14 +6,13 @@ import { Chart } from "../components/chart";
 import { useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
 import { Head, Word } from "../components/words";
-import { type Attribute, attributes, colourOf, isDifferent, overlay } from "../lib/compare";
+import { type Attribute, attributes, colourOf, isDifferent, kRunsCompared, overlay } from "../lib/compare";
 import { plural } from "../lib/format";
 import { Differences } from "./differences";
 import { ImportanceTable } from "./importance";
 import { Parallel } from "./parallel";
 import { Scatter } from "./scatter";
 
-export const kRunsCompared = 100;
 const kCurvesShown = 6;
 const kShortId = 8;
 const kAgainSeconds = 10;

@@ -96,7 +96,7 @@ function Models({ models, costs }: { models: ModelOverview[]; costs: VersionCost
           of="cost of models"
           names={["endpoint", "version", "predictions_a_week", "cpu_seconds_per_1000", "cost_per_1000", "cost_per_week", "currency"]}
           rows={() => rows.map(({ model, week }) => [model.endpoint, week?.measured.version, week?.predictions, week?.measured.cpu_seconds_per_1000, week?.measured.cost_per_1000, week?.cost, week?.currency])}
-          call="/slipway/v1/costs"
+          call={api.allCostsPath}
         />
       </Group>
       {!isPriced && (

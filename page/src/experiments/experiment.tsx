@@ -2,10 +2,10 @@ import { Anchor, Button, Checkbox, Group, Table, Text, TextInput } from "@mantin
 import { useState } from "react";
 import { Link, useParams, useSearchParams } from "react-router";
 import { api, type Run } from "../api";
-import { kRunsCompared } from "../compare/compare";
 import { useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
 import { Command, Head, Time, Word } from "../components/words";
+import { kRunsCompared } from "../lib/compare";
 import { duration, number } from "../lib/format";
 
 const kPage = 50;

@@ -2,6 +2,8 @@
 import type { Metric, Run } from "../api";
 import type { Table } from "./series";
 
+export const kRunsCompared = 100; // at most: of so many runs one request has the points
+
 export type Group = "parameter" | "metric" | "tag";
 
 export interface Attribute {

@@ -2,8 +2,8 @@
 import { Anchor, Group, Stack, Table, Text, Title } from "@mantine/core";
 import { Link } from "react-router";
 import type { Step } from "../api";
-import { kRunsCompared } from "../compare/compare";
 import { Word } from "../components/words";
+import { kRunsCompared } from "../lib/compare";
 import { duration, number } from "../lib/format";
 import { bestOf, bestSoFar, metricOf, searchedNames } from "../lib/trials";
 
