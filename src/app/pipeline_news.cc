@@ -192,10 +192,17 @@ Result<std::vector<PipelineNews::DatasetSaid>> PipelineNews::outputs_of(
 Result<void> PipelineNews::add_models(const store::Event& event, const Place& place,
                                       base::Timestamp since, std::vector<DatasetSaid>& outputs) {
   constexpr std::string_view kModels = "models/";
-  for (const store::Event& made : TRY(store::list_events(db_, {.kind = "model_version.created",
-                                                              .before = event.sequence,
-                                                              .limit = kVersionsLookedAt,
-                                                              .newest_first = true}))) {
+  const auto begun = TRY(store::list_events(db_, {.subject = place.subject_of_run(),
+                                                  .kind = "pipeline.run.running",
+                                                  .before = event.sequence,
+                                                  .limit = 1,
+                                                  .newest_first = true}));
+  for (const store::Event& made :
+       TRY(store::list_events(db_, {.kind = "model_version.created",
+                                   .after = begun.empty() ? 0 : begun[0].sequence,
+                                   .before = event.sequence,
+                                   .limit = kVersionsLookedAt,
+                                   .newest_first = true}))) {
     if (made.arrival_time < since) break;
     const std::string_view subject = made.subject;
     const std::size_t slash = subject.rfind('/');

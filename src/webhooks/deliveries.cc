@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <tuple>
 
 #include "base/log.h"
 #include "store/events.h"
@@ -14,6 +15,8 @@ namespace {
 constexpr std::size_t kEventsPerRound = 500;
 // What a webhook has seen is written down at the latest after so many events that it didn't want.
 constexpr std::int64_t kUnwrittenEventsMax = 1000;
+// Of one webhook, at a time: what waits behind so many for what they are about waits for them, too.
+constexpr std::size_t kLookedAt = 500;
 constexpr long kPollMs = 200;
 constexpr long kIdlePollMs = 1000;  // no webhook: one may be made, here or by another server
 constexpr std::int64_t kWaitSecondsMax = 60;
@@ -122,23 +125,29 @@ bool Deliveries::wait_for_work(bool is_busy) {
 }
 
 Result<bool> Deliveries::step() {
-  const Intake intake = TRY(take_events());
+  const auto subscribers =
+      TRY(db_.read([](store::Reader& reader) { return read_subscribers(reader); }));
+  TRY(take_events(subscribers));
   TRY(repeat_alerts());
-  const std::size_t workers = std::max<std::size_t>(options_.workers, 1);
-  const std::size_t free = workers - std::min(workers, sending_.load());
-  for (Due& due : TRY(claim(free))) {
-    ++sending_;
+  for (Due& due : TRY(claim(subscribers))) {
+    const std::string webhook = due.webhook;
+    {
+      base::MutexLock lock(mutex_);
+      ++sending_[webhook];
+    }
     const auto submitted = pool_->submit([this, due = std::move(due)] {
       deliver(due);
-      --sending_;
       base::MutexLock lock(mutex_);
+      --sending_[due.webhook];
       settled_ = true;
       wake_.notify_all();
     });
+    if (submitted) continue;
     // Stopping: the claim runs out, and it is sent after the next start.
-    if (!submitted) --sending_;
+    base::MutexLock lock(mutex_);
+    --sending_[webhook];
   }
-  return intake.subscribers != 0 || waiting_ != 0;
+  return !subscribers.empty() || waiting_ != 0;
 }
 
 Result<std::vector<Deliveries::Subscriber>> Deliveries::read_subscribers(store::Reader& reader) {
@@ -160,36 +169,39 @@ Result<std::vector<Deliveries::Subscriber>> Deliveries::read_subscribers(store::
   return found;
 }
 
-Result<Deliveries::Intake> Deliveries::take_events() {
-  const auto subscribers =
-      TRY(db_.read([](store::Reader& reader) { return read_subscribers(reader); }));
-  Intake intake{.subscribers = subscribers.size()};
+Result<void> Deliveries::take_events(const std::vector<Subscriber>& subscribers) {
   std::map<std::string, std::int64_t> examined;
   std::int64_t waiting = 0;
-  std::optional<std::int64_t> after;
   for (const Subscriber& subscriber : subscribers) {
     waiting += subscriber.waiting;
-    std::int64_t& mark = examined[subscriber.id];
-    mark = std::max(subscriber.seen, examined_[subscriber.id]);
-    if (subscriber.waiting < options_.deliveries_max) after = std::min(after.value_or(mark), mark);
+    examined[subscriber.id] = std::max(subscriber.seen, examined_[subscriber.id]);
   }
   examined_ = std::move(examined);
   waiting_ = waiting;
-  if (!after) return intake;
-  const auto events = TRY(store::list_events(db_, {.after = *after, .limit = kEventsPerRound}));
   const bool for_lineage =
       std::any_of(subscribers.begin(), subscribers.end(),
                   [](const Subscriber& s) { return s.format == Format::kOpenLineage; });
-  std::vector<News> news;
-  for (const store::Event& event : events) {
-    if (std::optional<News> one = TRY(news_of(event, for_lineage))) news.push_back(std::move(*one));
-  }
-  if (events.empty()) return intake;
+  // Most have seen as much as the others; one that is behind doesn't hold them up.
+  std::map<std::int64_t, Stretch> behind;
   for (const Subscriber& subscriber : subscribers) {
-    if (subscriber.waiting < options_.deliveries_max)
-      TRY(take_for(subscriber, news, events.back().sequence));
+    if (subscriber.waiting >= options_.deliveries_max) continue;
+    const std::int64_t mark = examined_[subscriber.id];
+    const auto [at, is_new] = behind.try_emplace(mark);
+    if (is_new) at->second = TRY(read_stretch(mark, for_lineage));
+    TRY(take_for(subscriber, at->second));
   }
-  return intake;
+  return {};
+}
+
+Result<Deliveries::Stretch> Deliveries::read_stretch(std::int64_t after, bool for_lineage) {
+  Stretch stretch{.last = after};
+  for (const store::Event& event :
+       TRY(store::list_events(db_, {.after = after, .limit = kEventsPerRound}))) {
+    if (std::optional<News> one = TRY(news_of(event, for_lineage)))
+      stretch.news.push_back(std::move(*one));
+    stretch.last = event.sequence;
+  }
+  return stretch;
 }
 
 Result<std::optional<Deliveries::News>> Deliveries::news_of(const store::Event& event,
@@ -228,15 +240,14 @@ bool Deliveries::News::is_for(const Subscriber& subscriber) const {
   return std::find(routes.begin(), routes.end(), subscriber.route) != routes.end();
 }
 
-Result<void> Deliveries::take_for(const Subscriber& subscriber, const std::vector<News>& news,
-                                  std::int64_t last) {
+Result<void> Deliveries::take_for(const Subscriber& subscriber, const Stretch& stretch) {
   std::int64_t& mark = examined_[subscriber.id];
-  if (mark >= last) return {};
+  if (mark >= stretch.last) return {};
   std::vector<const News*> taken;
   const auto room = static_cast<std::size_t>(options_.deliveries_max - subscriber.waiting);
-  std::int64_t until = last;
-  for (const News& item : news) {
-    if (item.sequence <= mark || !item.is_for(subscriber)) continue;
+  std::int64_t until = stretch.last;
+  for (const News& item : stretch.news) {
+    if (!item.is_for(subscriber)) continue;
     if (taken.size() == room) {  // the rest stays in the log
       until = item.sequence - 1;
       break;
@@ -304,44 +315,95 @@ Result<void> Deliveries::repeat_alerts() {
   return {};
 }
 
-// Oldest first, so that no other server sends it as long as a try may last.
-Result<std::vector<Deliveries::Due>> Deliveries::claim(std::size_t limit) {
-  std::vector<Due> claimed;
-  if (limit == 0) return claimed;
-  const base::Timestamp now = clock_.now();
-  std::vector<std::pair<Due, base::Timestamp>> due;
-  TRY(db_.read([&](store::Reader& reader) {
-    return reader.query(
-        "SELECT d.id, d.webhook, d.event, d.form, d.body, d.tries, d.next_time FROM "
-        "webhook_deliveries d JOIN webhooks w ON w.id = d.webhook WHERE w.active = 1 AND "
-        "d.next_time <= ? AND "
-        "(w.format = 'mlflow' OR NOT EXISTS (SELECT 1 FROM webhook_deliveries e WHERE e.webhook = "
-        "d.webhook AND e.sequence < d.sequence AND (e.about = d.about OR e.about = '' OR d.about = "
-        "''))) ORDER BY d.next_time, d.sequence, d.id LIMIT ?",
-        {now, limit}, [&](const store::Row& row) {
-          due.emplace_back(Due{.id = row.string(0),
-                               .webhook = row.string(1),
-                               .event = row.string(2),
-                               .content = {.form = parse_form(row.text(3)), .text = row.string(4)},
-                               .tries = row.int64(5)},
-                           row.time(6));
-        });
-  }));
-  if (due.empty()) return claimed;
-  const base::Timestamp until = now + seconds(options_.timeout_seconds + kClaimMarginSeconds);
-  const auto mine = TRY(db_.write([&](store::Tx& tx) -> Result<std::vector<bool>> {
-    std::vector<bool> got;
-    for (const auto& [item, seen] : due) {
-      got.push_back(TRY(tx.execute("UPDATE webhook_deliveries SET next_time = ? WHERE id = ? AND "
-                                   "next_time = ?",
-                                   {until, item.id, seen})) != 0);
-    }
-    return got;
-  }));
-  for (std::size_t i = 0; i < due.size(); ++i) {
-    if (mine[i]) claimed.push_back(std::move(due[i].first));
+Result<std::vector<Deliveries::Waiting>> Deliveries::waiting_of(store::Reader& reader,
+                                                                const Subscriber& subscriber,
+                                                                base::Timestamp now) {
+  std::vector<Waiting> due;
+  const auto read = [](const store::Row& row) {
+    return Waiting{.id = row.string(0), .sequence = row.int64(1), .next_time = row.time(2)};
+  };
+  if (subscriber.format == Format::kMlflow) {
+    TRY(reader.query(
+        "SELECT id, sequence, next_time FROM webhook_deliveries WHERE webhook = ? AND next_time <= "
+        "? ORDER BY next_time, sequence, id LIMIT ?",
+        {subscriber.id, now, kLookedAt}, [&](const store::Row& row) { due.push_back(read(row)); }));
+    return due;
   }
-  return claimed;
+  std::set<std::string, std::less<>> before, here;  // what earlier ones, and these, are about
+  std::int64_t sequence = 0;
+  TRY(reader.query(
+      "SELECT id, sequence, next_time, about FROM webhook_deliveries WHERE webhook = ? ORDER BY "
+      "sequence, id LIMIT ?",
+      {subscriber.id, kLookedAt}, [&](const store::Row& row) {
+        if (row.int64(1) != sequence) before.merge(here);
+        sequence = row.int64(1);
+        const std::string about = row.string(3);
+        const bool must_wait =
+            before.contains("") || before.contains(about) || (about.empty() && !before.empty());
+        if (!must_wait && row.time(2) <= now) due.push_back(read(row));
+        here.insert(about);
+      }));
+  return due;
+}
+
+Result<std::vector<Deliveries::Waiting>> Deliveries::next(
+    const std::vector<Subscriber>& subscribers) {
+  std::map<std::string, std::size_t> sending;
+  {
+    base::MutexLock lock(mutex_);
+    std::erase_if(sending_, [](const auto& one) { return one.second == 0; });
+    sending = sending_;
+  }
+  const std::size_t workers = std::max<std::size_t>(options_.workers, 1);
+  // One that hangs leaves room for the others.
+  const std::size_t workers_of_one = std::max<std::size_t>(workers / 2, 1);
+  std::size_t free = workers;
+  for (const auto& [webhook, count] : sending) free -= std::min(free, count);
+  std::vector<Waiting> due;
+  if (free == 0) return due;
+  TRY(db_.read([&](store::Reader& reader) -> Result<void> {
+    due.clear();
+    for (const Subscriber& subscriber : subscribers) {
+      const std::size_t busy = sending[subscriber.id];
+      if (busy >= workers_of_one) continue;
+      std::vector<Waiting> of_one = TRY(waiting_of(reader, subscriber, clock_.now()));
+      of_one.resize(std::min(of_one.size(), workers_of_one - busy));
+      due.insert(due.end(), of_one.begin(), of_one.end());
+    }
+    return {};
+  }));
+  std::sort(due.begin(), due.end(), [](const Waiting& a, const Waiting& b) {
+    return std::tie(a.next_time, a.sequence, a.id) < std::tie(b.next_time, b.sequence, b.id);
+  });
+  due.resize(std::min(due.size(), free));
+  return due;
+}
+
+// Oldest first, so that no other server sends it as long as a try may last.
+Result<std::vector<Deliveries::Due>> Deliveries::claim(const std::vector<Subscriber>& subscribers) {
+  const std::vector<Waiting> due = TRY(next(subscribers));
+  if (due.empty()) return std::vector<Due>();
+  const base::Timestamp until =
+      clock_.now() + seconds(options_.timeout_seconds + kClaimMarginSeconds);
+  return db_.write([&](store::Tx& tx) -> Result<std::vector<Due>> {
+    std::vector<Due> claimed;
+    for (const Waiting& item : due) {
+      if (TRY(tx.execute(
+              "UPDATE webhook_deliveries SET next_time = ? WHERE id = ? AND next_time = ?",
+              {until, item.id, item.next_time})) == 0)
+        continue;
+      TRY(tx.query("SELECT webhook, event, form, body, tries FROM webhook_deliveries WHERE id = ?",
+                   {item.id}, [&](const store::Row& row) {
+                     claimed.push_back(
+                         {.id = item.id,
+                          .webhook = row.string(0),
+                          .event = row.string(1),
+                          .content = {.form = parse_form(row.text(2)), .text = row.string(3)},
+                          .tries = row.int64(4)});
+                   }));
+    }
+    return claimed;
+  });
 }
 
 void Deliveries::deliver(const Due& due) {

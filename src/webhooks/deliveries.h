@@ -101,8 +101,15 @@ class Deliveries {
     std::string about;                // the alert, whose news stay in order; empty: of an event
     bool is_for(const Subscriber& subscriber) const;
   };
-  struct Intake {
-    std::size_t subscribers = 0;
+  // Of the log, from one event to another.
+  struct Stretch {
+    std::vector<News> news;
+    std::int64_t last = 0;  // sequence of the last event
+  };
+  struct Waiting {
+    std::string id;
+    std::int64_t sequence = 0;
+    base::Timestamp next_time;
   };
   struct Due {
     std::string id, webhook, event;
@@ -118,14 +125,19 @@ class Deliveries {
   static Result<std::vector<Subscriber>> read_subscribers(store::Reader& reader);
   // Makes deliveries of the next events. A webhook whose queue is full takes nothing: the log keeps
   // the events for it.
-  Result<Intake> take_events();
-  Result<void> take_for(const Subscriber& subscriber, const std::vector<News>& news,
-                        std::int64_t last);
+  Result<void> take_events(const std::vector<Subscriber>& subscribers);
+  Result<Stretch> read_stretch(std::int64_t after, bool for_lineage);
+  Result<void> take_for(const Subscriber& subscriber, const Stretch& stretch);
   // Alertmanager forgets what nobody repeats, and everything when it restarts: it hears again of
   // what is open, unless something waits for it anyway.
   Result<void> repeat_alerts();
-  // Takes what is due. What a route hears keeps its order: "resolved" never comes before "opened".
-  Result<std::vector<Due>> claim(std::size_t limit);
+  // What may be sent to it now. What a route hears keeps its order: "resolved" never comes before
+  // "opened".
+  static Result<std::vector<Waiting>> waiting_of(store::Reader& reader,
+                                                 const Subscriber& subscriber, base::Timestamp now);
+  // As much of what is due as there are workers for it.
+  Result<std::vector<Waiting>> next(const std::vector<Subscriber>& subscribers);
+  Result<std::vector<Due>> claim(const std::vector<Subscriber>& subscribers);
   void deliver(const Due& due);
   Result<void> settle(const Due& due, const Result<base::HttpReply>& reply);
 
@@ -141,7 +153,6 @@ class Deliveries {
   base::Counter& given_up_;
   base::Histogram& seconds_;
 
-  std::atomic<std::size_t> sending_{0};
   std::atomic<std::int64_t> waiting_{0};  // rows, as of the last round
   // By webhook, the last event looked at; of the thread that calls step().
   std::map<std::string, std::int64_t> examined_;
@@ -151,6 +162,7 @@ class Deliveries {
   base::CondVar wake_;
   bool stopping_ GUARDED_BY(mutex_) = false;
   bool settled_ GUARDED_BY(mutex_) = false;  // a delivery was, since the last round
+  std::map<std::string, std::size_t> sending_ GUARDED_BY(mutex_);  // deliveries, by webhook
   std::thread thread_;
   std::unique_ptr<base::ThreadPool> pool_;
 };

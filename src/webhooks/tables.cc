@@ -33,6 +33,11 @@ store::RoomMigrations migrations() {
            // What a delivery is about keeps its order: an alert; '' is everything of the route.
            {4, R"(
     ALTER TABLE webhook_deliveries ADD COLUMN about TEXT NOT NULL DEFAULT ''
+  )"},
+           {5, R"(
+    CREATE INDEX webhook_deliveries_due ON webhook_deliveries(webhook, next_time);
+    DROP INDEX webhook_deliveries_next;
+    DROP INDEX webhook_deliveries_webhook
   )"}}};
 }
 

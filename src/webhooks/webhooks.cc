@@ -404,12 +404,14 @@ Result<void> Webhooks::set_lineage_receiver(const LineageReceiver& receiver, Sen
   const std::string id(kLineageId);
   if (receiver.url.empty()) {
     return db_.write([&](store::Tx& tx) -> Result<void> {
-      if (TRY(tx.execute("DELETE FROM webhooks WHERE id = ?", {id})) == 0) return {};
+      // What waits for it waits until there is one again.
+      if (TRY(tx.execute("UPDATE webhooks SET active = 0 WHERE id = ? AND active = 1", {id})) == 0)
+        return {};
       return tx.append_event({.kind = "lineage.receiver_removed", .subject = subject_of(id)});
     });
   }
   const auto known = TRY(db_.read([&](store::Reader& reader) {
-    return reader.find("SELECT url, secret FROM webhooks WHERE id = ?", {id},
+    return reader.find("SELECT url, secret FROM webhooks WHERE id = ? AND active = 1", {id},
                        [](const store::Row& row) {
                          return LineageReceiver{.url = row.string(0), .api_key = row.string(1)};
                        });
@@ -426,6 +428,7 @@ Result<void> Webhooks::set_lineage_receiver(const LineageReceiver& receiver, Sen
     TRY(tx.execute(
         "INSERT INTO webhooks(id, name, description, url, secret, active, seen, created, updated, "
         "format) VALUES(?, ?, '', ?, ?, 1, ?, ?, ?, 'openlineage') ON CONFLICT(id) DO UPDATE SET "
+        "seen = CASE webhooks.active WHEN 1 THEN webhooks.seen ELSE excluded.seen END, active = 1, "
         "url = excluded.url, secret = excluded.secret, updated = excluded.updated",
         {id, id, receiver.url, secret, seen, now, now}));
     TRY(write_events(tx, id, {std::string(kLineageEvent)}));

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <thread>
+
 #include "base/hash.h"
 #include "store/events.h"
 #include "store/sqlite.h"
@@ -326,6 +329,72 @@ TEST_F(WebhooksTest, ARouteThatWaitsHoldsUpNoOther) {
   EXPECT_EQ(sender_.posts.size(), 2u);
 }
 
+// One whose queue was full for a while kept the others waiting for the stretch that it had to catch
+// up with.
+TEST_F(WebhooksTest, OneThatIsBehindHoldsUpNoOther) {
+  restart(1);
+  add({"registered_model.created"});
+  const Webhook other = add({"model_version.created"});
+  for (int i = 0; i < 20; ++i) happens("model.created", fmt::format("models/m{}", i));
+  for (int i = 0; i < 1500; ++i) happens("something.else", "things/1");
+  happens("model_version.created", "models/last/1");
+  for (int i = 0; i < 6; ++i) ASSERT_TRUE(deliveries_->step());
+  std::int64_t taken = 0;
+  MUST(db_->read([&](store::Reader& reader) {
+    return reader.query("SELECT COUNT(*) FROM webhook_deliveries WHERE webhook = ?", {other.id},
+                        [&](const store::Row& row) { taken = row.int64(0); });
+  }));
+  EXPECT_EQ(taken, 1);
+}
+
+// Answers "slow" when it is let go, and everybody else at once.
+class HangingSender final : public Sender {
+ public:
+  Result<base::HttpReply> post(const std::string& url, const std::string&,
+                               const base::HttpClient::Headers&) override {
+    base::MutexLock lock(mutex_);
+    ++posts_[url];
+    while (url.find("slow") != url.npos && !let_go_) changed_.wait(mutex_);
+    return base::HttpReply{.status = 200};
+  }
+  Result<void> mail(base::MailServer, const base::Mail&) override { return {}; }
+  int posts(const std::string& url) {
+    base::MutexLock lock(mutex_);
+    return posts_[url];
+  }
+  void let_go() {
+    base::MutexLock lock(mutex_);
+    let_go_ = true;
+    changed_.notify_all();
+  }
+
+ private:
+  base::Mutex mutex_;
+  base::CondVar changed_;
+  std::map<std::string, int> posts_ GUARDED_BY(mutex_);
+  bool let_go_ GUARDED_BY(mutex_) = false;
+};
+
+TEST_F(WebhooksTest, OneThatHangsLeavesWorkersToOthers) {
+  HangingSender sender;
+  Webhooks webhooks(*db_, clock_, random_, box_, sender, {});
+  for (const char* name : {"slow", "quick"}) {
+    MUST(webhooks.create({.name = name,
+                          .url = fmt::format("https://93.184.216.34/{}", name),
+                          .events = {"registered_model.created"}}));
+  }
+  Deliveries deliveries(*db_, clock_, random_, webhooks, open_, {.workers = 4}, metrics_);
+  for (int i = 0; i < 10; ++i) happens("model.created", fmt::format("models/m{}", i));
+  const std::string slow = "https://93.184.216.34/slow", quick = "https://93.184.216.34/quick";
+  for (int i = 0; i < 10'000 && sender.posts(quick) < 10; ++i) {
+    ASSERT_TRUE(deliveries.step());
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  EXPECT_EQ(sender.posts(quick), 10);
+  EXPECT_EQ(sender.posts(slow), 2);
+  sender.let_go();
+}
+
 // plan and apply failed for good once the key was another one.
 TEST_F(WebhooksTest, ALostKeyIsMendedByApply) {
   const std::string routes = "  hook: {webhook: \"https://93.184.216.34/\", secret: s}";
@@ -433,6 +502,23 @@ TEST_F(LineageOutTest, AnotherReceiverHearsWhatWaits) {
   happens("run.b", "runs/1");
   EXPECT_FALSE(MUST(deliveries_->step())) << "nobody hears any more";
   EXPECT_TRUE(sender_.posts.empty());
+}
+
+// One start without the setting threw away what waited.
+TEST_F(LineageOutTest, WhatWaitsWaitsUntilThereIsAReceiverAgain) {
+  sender_.next = {base::HttpReply{.status = 503}};
+  happens("run.a", "runs/1");
+  MUST(deliveries_->step());
+  hear("", "");
+  happens("run.meanwhile", "runs/1");
+  wait(10);
+  EXPECT_FALSE(MUST(deliveries_->step()));
+  sender_.posts.clear();
+  hear("http://127.0.0.1:5000/api/v1/lineage", "key");
+  happens("run.b", "runs/1");
+  for (int i = 0; i < 3; ++i) MUST(deliveries_->step());
+  EXPECT_EQ(bodies(),
+            (std::vector<std::string>{R"({"is":"a"})", kBehind, R"({"is":"b"})", kBehind}));
 }
 
 // What waited went to the new place in the words of the old one.
