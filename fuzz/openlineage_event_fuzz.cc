@@ -39,7 +39,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   (void)api::openlineage::name_of_table(text, text);
   const auto json = base::parse_json(text);
   if (!json) return 0;
-  const auto event = api::openlineage::read_event(*json, 100);
+  const auto event = api::openlineage::read_event(*json, {.datasets_max = 100});
   if (!event) {
     CHECK(!event.error().message.empty());
     return 0;
@@ -58,7 +58,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (const auto& one : event->job->outputs) check_dataset(one);
   }
   if (event->dataset) check_dataset(*event->dataset);
-  const auto again = api::openlineage::read_event(MUST(base::parse_json(event->text)), 100);
+  const auto again =
+      api::openlineage::read_event(MUST(base::parse_json(event->text)), {.datasets_max = 100});
   CHECK(again && again->text == event->text && again->time == event->time);
   return 0;
 }

@@ -31,7 +31,9 @@ Result<std::map<lineage::Name, std::string>> KnownDatasets::find(
 Result<std::vector<lineage::Name>> KnownDatasets::names_of(const std::string& own) {
   std::vector<lineage::Name> names;
   for (const auto& [name, dataset] : TRY(ours())) {
-    if (dataset == own) names.push_back(name);
+    if (dataset != own) continue;
+    for (lineage::Name& spelling : api::openlineage::spellings(name))
+      names.push_back(std::move(spelling));
   }
   return names;
 }

@@ -666,7 +666,8 @@ void Application::Rooms::add_lineage_routes(http::Router& router) {
   router.add_all(api::openlineage::openlineage_routes(
       i.lineage, {.event_bytes_max = static_cast<std::uint64_t>(settings.lineage_event_bytes_max),
                   .events_max = static_cast<std::size_t>(settings.lineage_batch_events_max),
-                  .datasets_max = static_cast<std::size_t>(settings.lineage_datasets_max)}));
+                  .event = {.datasets_max = static_cast<std::size_t>(settings.lineage_datasets_max),
+                            .facets_max = static_cast<std::size_t>(settings.lineage_facets_max)}}));
   router.set_fallback("/api/v1/", api::openlineage::no_route);
   router.add_all(api::own::lineage_routes(i.lineage));
 }

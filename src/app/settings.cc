@@ -106,6 +106,7 @@ SettingInfo also(SettingInfo info, std::vector<std::string> flags,
 SettingInfo url(std::string name, std::string Settings::*field, std::string help) {
   SettingInfo info = text(std::move(name), field, {}, std::move(help));
   info.get = [field](const Settings& settings) { return store::without_password(settings.*field); };
+  info.may_hold_password = true;
   return info;
 }
 
@@ -121,6 +122,7 @@ SettingInfo database_url(std::string name, std::string Settings::*field, std::st
 SettingInfo online_store(std::string name, std::string Settings::*field, std::string help) {
   SettingInfo info = text(std::move(name), field, {}, std::move(help));
   info.range = "memory, rocksdb, redis://...";
+  info.may_hold_password = true;
   info.get = [field](const Settings& settings) {
     const auto address = features::parse_redis_url(settings.*field);
     return address ? features::shown(*address) : settings.*field;
@@ -519,6 +521,9 @@ const std::vector<SettingInfo>& setting_table() {
       integer("lineage-datasets-max", &Settings::lineage_datasets_max, 1, 1'000'000,
               "Datasets that an event of OpenLineage reads, and as many that it writes; more get "
               "413."),
+      integer("lineage-facets-max", &Settings::lineage_facets_max, 1, 10'000'000,
+              "Facets of everything in an event of OpenLineage, with the other names of its "
+              "datasets; more get 413."),
       integer("lineage-nodes-max", &Settings::lineage_nodes_max, 1, 1'000'000,
               "Jobs and datasets of one answer about lineage; it says when there are more."),
       also(
@@ -606,6 +611,14 @@ Result<LoadedSettings> load_settings(
                        settings.host);
   }
   return loaded;
+}
+
+void forget_secrets(const std::function<void(const std::string&)>& forget) {
+  for (const SettingInfo& info : setting_table()) {
+    if (!info.secret && !info.may_hold_password) continue;
+    forget(environment_name(info.name));
+    for (const std::string& variable : info.other_variables) forget(variable);
+  }
 }
 
 bool is_loopback(std::string_view host) {

@@ -167,6 +167,7 @@ struct Settings {
   std::int64_t lineage_event_bytes_max = 16 << 20;
   std::int64_t lineage_batch_events_max = 1000;
   std::int64_t lineage_datasets_max = 5000;
+  std::int64_t lineage_facets_max = 50'000;
   std::int64_t lineage_nodes_max = 1000;
   // Who is told of our own: app/pipeline_news.h.
   std::string openlineage_url;
@@ -196,6 +197,7 @@ struct SettingInfo {
   std::vector<std::string> other_variables;  // "MLFLOW_PORT"
   std::string off_flag;                      // of a boolean: "--no-serve-artifacts"
   bool secret = false;                       // has no flag, and is never printed
+  bool may_hold_password = false;            // a URL
 };
 
 const std::vector<SettingInfo>& setting_table();
@@ -214,6 +216,10 @@ Result<LoadedSettings> load_settings(
     const std::map<std::string, std::string>& flags,
     const std::function<std::optional<std::string>(const std::string&)>& environment,
     const std::string& file);
+
+// Calls `forget` with each variable that may hold a secret: once settings are loaded nothing reads
+// them any more, and programs that the server starts must not.
+void forget_secrets(const std::function<void(const std::string&)>& forget);
 
 bool is_loopback(std::string_view host);
 

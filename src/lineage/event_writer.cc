@@ -66,6 +66,20 @@ class Writer {
 
   Result<Number> told(const DatasetTold& told) {
     const Number number = TRY(dataset(told.name));
+    if (told.facets.contains("symlinks")) TRY(other_names(number, told));
+    TRY(facets(FacetOwner::kDataset, number, 0, told.facets));
+    return number;
+  }
+
+  // As the newest facet has it.
+  Result<void> other_names(Number number, const DatasetTold& told) {
+    const auto known = TRY(
+        tx_.find("SELECT time FROM lineage_facets WHERE kind = ? AND owner = ? AND part = 0 AND "
+                 "name = 'symlinks'",
+                 {static_cast<int>(FacetOwner::kDataset), number},
+                 [](const store::Row& row) { return row.time(0); }));
+    if (known && *known > time_) return {};
+    TRY(tx_.send("DELETE FROM lineage_other_names WHERE dataset = ?", {number}));
     for (const Name& other : told.other_names) {
       if (other == told.name) continue;
       TRY(
@@ -73,8 +87,7 @@ class Writer {
                    "CONFLICT DO NOTHING",
                    {number, other.space, other.name}));
     }
-    TRY(facets(FacetOwner::kDataset, number, 0, told.facets));
-    return number;
+    return {};
   }
 
   Result<void> version(Number dataset, const std::string& version, std::optional<Number> by) {

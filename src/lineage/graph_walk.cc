@@ -131,8 +131,8 @@ class Walker {
         "lineage_datasets d JOIN lineage_other_names o ON o.namespace = d.namespace AND o.name = "
         "d.name WHERE d.number = ? UNION SELECT p.dataset FROM lineage_other_names o JOIN "
         "lineage_other_names p ON p.namespace = o.namespace AND p.name = o.name WHERE o.dataset = "
-        "?",
-        {dataset.number, dataset.number, dataset.number}, NodeKind::kDataset);
+        "? LIMIT ?",
+        {dataset.number, dataset.number, dataset.number, nodes_max_ + 1}, NodeKind::kDataset);
   }
 
   Result<std::vector<Node>> numbers(std::string_view sql, store::Params params, NodeKind kind) {

@@ -15,6 +15,18 @@ constexpr std::size_t kNamesMax = 1000;  // of the other names of a dataset that
 
 JsonObject to_json(const Name& name) { return {{"namespace", name.space}, {"name", name.name}}; }
 
+// The dataset's own name, then the others that are told of it.
+Result<std::vector<Name>> names_of(store::Reader& reader, Number dataset, const Name& own) {
+  std::vector<Name> names{own};
+  TRY(reader.query(
+      "SELECT namespace, name FROM lineage_other_names WHERE dataset = ? ORDER BY namespace, name "
+      "LIMIT ?",
+      {dataset, kNamesMax}, [&](const store::Row& row) {
+        names.push_back({.space = row.string(0), .name = row.string(1)});
+      }));
+  return names;
+}
+
 Json time_or_null(const store::Row& row, int column) {
   if (row.is_null(column)) return nullptr;
   return Json(types::to_rfc3339(row.time(column)));
@@ -76,16 +88,28 @@ JsonObject renamed(JsonObject page, std::string_view noun) {
   return named;
 }
 
+// A list of an answer is cut at so many; the answer says when one was.
+struct Cut {
+  std::size_t max = 0;
+  bool is_cut = false;
+  bool has_room(const JsonArray& list) {
+    is_cut |= list.size() >= max;
+    return list.size() < max;
+  }
+};
+
 // Which jobs or datasets are at the other end, newest first.
-Result<JsonArray> ends(store::Reader& reader, NodeKind from, Number number, Direction direction) {
+Result<JsonArray> ends(store::Reader& reader, NodeKind from, Number number, Direction direction,
+                       Cut& cut) {
   const bool is_job = from == NodeKind::kJob;
   JsonArray found;
   TRY(reader.query(
       fmt::format("SELECT t.namespace, t.name, e.time FROM lineage_edges e JOIN {} t ON t.number = "
-                  "e.{} WHERE e.{} = ? AND e.direction = ? ORDER BY e.time DESC, t.number",
+                  "e.{} WHERE e.{} = ? AND e.direction = ? ORDER BY e.time DESC, t.number LIMIT ?",
                   is_job ? "lineage_datasets" : "lineage_jobs", is_job ? "dataset" : "job",
                   is_job ? "job" : "dataset"),
-      {number, static_cast<int>(direction)}, [&](const store::Row& row) {
+      {number, static_cast<int>(direction), cut.max + 1}, [&](const store::Row& row) {
+        if (!cut.has_room(found)) return;
         found.push_back(JsonObject{{"namespace", row.text(0)},
                                    {"name", row.text(1)},
                                    {"last_time", types::to_rfc3339(row.time(2))}});
@@ -182,8 +206,10 @@ Result<JsonObject> Lineage::job(const Name& name, std::size_t runs_max) {
           told["parent"] = to_json({.space = row.string(0), .name = row.string(1)});
         }));
     told["facets"] = TRY(facets_of(reader, FacetOwner::kJob, number));
-    told["inputs"] = TRY(ends(reader, NodeKind::kJob, number, Direction::kRead));
-    told["outputs"] = TRY(ends(reader, NodeKind::kJob, number, Direction::kWritten));
+    Cut cut{.max = options_.nodes_max};
+    told["inputs"] = TRY(ends(reader, NodeKind::kJob, number, Direction::kRead, cut));
+    told["outputs"] = TRY(ends(reader, NodeKind::kJob, number, Direction::kWritten, cut));
+    told["cut"] = cut.is_cut;
     JsonArray runs;
     TRY(reader.query(
         "SELECT id, state, first_time, last_time FROM lineage_runs WHERE job = ? ORDER BY "
@@ -200,16 +226,13 @@ Result<JsonObject> Lineage::job(const Name& name, std::size_t runs_max) {
 }
 
 Result<JsonObject> Lineage::dataset(const Name& name, std::size_t versions_max) {
+  std::vector<Name> names;
   JsonObject told = TRY(db_.read([&](store::Reader& reader) -> Result<JsonObject> {
     const Number number = TRY(find_number(reader, NodeKind::kDataset, name));
     JsonObject found = to_json(name);
     JsonArray others, versions;
-    TRY(reader.query(
-        "SELECT namespace, name FROM lineage_other_names WHERE dataset = ? ORDER BY namespace, "
-        "name LIMIT ?",
-        {number, kNamesMax}, [&](const store::Row& row) {
-          others.push_back(to_json({.space = row.string(0), .name = row.string(1)}));
-        }));
+    names = TRY(names_of(reader, number, name));
+    for (std::size_t i = 1; i < names.size(); ++i) others.push_back(to_json(names[i]));
     TRY(reader.query(
         "SELECT v.version, v.first_time, r.id FROM lineage_versions v LEFT JOIN lineage_runs r ON "
         "r.number = v.written_by WHERE v.dataset = ? ORDER BY v.first_time DESC, v.version DESC "
@@ -223,11 +246,13 @@ Result<JsonObject> Lineage::dataset(const Name& name, std::size_t versions_max) 
     found["other_names"] = std::move(others);
     found["versions"] = std::move(versions);
     found["facets"] = TRY(facets_of(reader, FacetOwner::kDataset, number));
-    found["read_by"] = TRY(ends(reader, NodeKind::kDataset, number, Direction::kRead));
-    found["written_by"] = TRY(ends(reader, NodeKind::kDataset, number, Direction::kWritten));
+    Cut cut{.max = options_.nodes_max};
+    found["read_by"] = TRY(ends(reader, NodeKind::kDataset, number, Direction::kRead, cut));
+    found["written_by"] = TRY(ends(reader, NodeKind::kDataset, number, Direction::kWritten, cut));
+    found["cut"] = cut.is_cut;
     return found;
   }));
-  const auto own = TRY(own_.find({name}));
+  const auto own = TRY(own_.find(names));
   told["own"] = own.empty() ? Json(nullptr) : Json(own.begin()->second);
   return told;
 }
@@ -255,12 +280,15 @@ Result<JsonObject> Lineage::run(const std::string& id) {
       return base::error(Code::kNotFound, "nobody has told of such a run: id={}", id);
     told["parent"] = parent.empty() ? Json(nullptr) : Json(parent);
     JsonArray children;
+    Cut cut{.max = options_.nodes_max};
     TRY(reader.query(
         "SELECT id FROM lineage_runs WHERE parent = ? AND parent <> '' ORDER BY first_time, number "
         "LIMIT ?",
-        {id, options_.nodes_max},
-        [&](const store::Row& row) { children.emplace_back(row.text(0)); }));
+        {id, cut.max + 1}, [&](const store::Row& row) {
+          if (cut.has_room(children)) children.emplace_back(row.text(0));
+        }));
     told["children"] = std::move(children);
+    told["cut"] = cut.is_cut;
     told["facets"] = TRY(facets_of(reader, FacetOwner::kRun, number));
     told["inputs"] = TRY(uses_of_run(reader, number, Direction::kRead));
     told["outputs"] = TRY(uses_of_run(reader, number, Direction::kWritten));
@@ -294,7 +322,8 @@ Result<JsonObject> Lineage::events_of_run(const std::string& id, const Page& pag
 
 Result<JsonObject> Lineage::graph(const std::string& of, Walk walk, std::size_t steps_max) {
   std::map<Node, JsonObject> told;
-  std::vector<Name> datasets, own_names;
+  std::map<Node, std::vector<Name>> datasets;
+  std::vector<Name> own_names;
   if (of.starts_with(kOwnDataset)) own_names = TRY(own_.names_of(of.substr(kOwnDataset.size())));
   const Graph graph = TRY(db_.read([&](store::Reader& reader) -> Result<Graph> {
     told.clear();
@@ -318,17 +347,23 @@ Result<JsonObject> Lineage::graph(const std::string& of, Walk walk, std::size_t 
              {"needs", keys_of(seen.needs)}};
       if (!seen.same_as.empty()) one["same_as"] = keys_of(seen.same_as);
       TRY(describe(reader, node, one));
-      if (node.kind == NodeKind::kDataset) datasets.push_back(seen.name);
+      if (node.kind == NodeKind::kDataset)
+        datasets[node] = TRY(names_of(reader, node.number, seen.name));
     }
     return found;
   }));
-  const auto own = TRY(own_.find(datasets));
+  std::vector<Name> asked;
+  for (const auto& [node, names] : datasets) asked.insert(asked.end(), names.begin(), names.end());
+  const auto own = TRY(own_.find(asked));
   JsonArray start, nodes;
   for (auto& [node, one] : told) {
     const Graph::Seen& seen = graph.nodes.at(node);
     if (seen.is_start) start.emplace_back(key_of(node));
-    if (node.kind == NodeKind::kDataset) {
-      if (const auto ours = own.find(seen.name); ours != own.end()) one["own"] = ours->second;
+    for (const Name& name : datasets[node]) {
+      const auto ours = own.find(name);
+      if (ours == own.end()) continue;
+      one["own"] = ours->second;
+      break;
     }
     nodes.push_back(std::move(one));
   }

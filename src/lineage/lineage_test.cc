@@ -50,6 +50,11 @@ class LineageTest : public ::testing::Test {
     if (at != text.npos) told.version = text.substr(at + 1);
     return told;
   }
+  // What `told` writes has this other name.
+  static void call(Event& told, const Name& other) {
+    told.job->outputs[0].other_names = {other};
+    told.job->outputs[0].facets["symlinks"] = "{}";
+  }
   std::size_t keep(const std::vector<Event>& events) { return MUST(lineage_.keep(events)); }
   JsonObject run(int number) { return MUST(lineage_.run(run_id(number))); }
 
@@ -197,11 +202,42 @@ TEST_F(LineageTest, ACircleEnds) {
 
 TEST_F(LineageTest, OtherNamesOfADatasetAreTheSame) {
   Event told = event(1, "load", RunState::kCompleted, 1, {}, {"s3://lake:orders"});
-  told.job->outputs[0].other_names = {{.space = "hive", .name = "db.orders"}};
+  call(told, {.space = "hive", .name = "db.orders"});
   keep({told, event(2, "train", RunState::kCompleted, 2, {"hive:db.orders"}, {"s:model"})});
   const Needs up = walk("s/model", Walk::kUp);
   EXPECT_TRUE(up.contains("job load")) << "through the other name";
   EXPECT_TRUE(walk("s3://lake/orders", Walk::kDown).contains("dataset model"));
+}
+
+TEST_F(LineageTest, TheNewestOtherNamesCount) {
+  Event first = event(1, "load", RunState::kCompleted, 1, {}, {"s:orders"});
+  Event second = event(2, "load", RunState::kCompleted, 2, {}, {"s:orders"});
+  call(first, {.space = "hive", .name = "old"});
+  call(second, {.space = "ours", .name = "orders"});
+  const Json expected = JsonArray{JsonObject{{"namespace", "ours"}, {"name", "orders"}}};
+  keep({second, first});
+  const JsonObject told = MUST(lineage_.dataset({.space = "s", .name = "orders"}, 1));
+  EXPECT_EQ(told.at("other_names"), expected);
+  EXPECT_EQ(told.at("own"), "orders") << "known by its other name";
+  walk("s/orders");
+  const JsonArray& nodes = last_["nodes"].as_array();
+  EXPECT_TRUE(std::any_of(nodes.begin(), nodes.end(), [](const Json& node) {
+    const Json* own = node.as_object().if_contains("own");
+    return own != nullptr && *own == "orders";
+  }));
+  Event silent = event(3, "load", RunState::kCompleted, 3, {}, {"s:orders"});
+  keep({silent});
+  EXPECT_EQ(MUST(lineage_.dataset({.space = "s", .name = "orders"}, 1)).at("other_names"),
+            expected);
+}
+
+TEST_F(LineageTest, AnAnswerThatIsCutSaysSo) {
+  keep({event(1, "a", RunState::kCompleted, 1, {"s:x", "s:y"}, {"s:z"})});
+  Lineage narrow(*db_, clock_, ours_, {.nodes_max = 1});
+  const JsonObject job = MUST(narrow.job({.space = "jobs", .name = "a"}, 1));
+  EXPECT_EQ(job.at("inputs").as_array().size(), 1u);
+  EXPECT_TRUE(job.at("cut").as_bool());
+  EXPECT_FALSE(MUST(lineage_.job({.space = "jobs", .name = "a"}, 1)).at("cut").as_bool());
 }
 
 TEST_F(LineageTest, ARunLeadsToWhatItReadAndItsPartsToo) {

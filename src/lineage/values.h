@@ -24,7 +24,7 @@ using Facets = std::map<std::string, std::string>;
 struct DatasetTold {
   Name name;
   std::string version;            // empty: not said
-  std::vector<Name> other_names;  // the same data under other names
+  std::vector<Name> other_names;  // the same data under other names, as facet "symlinks" has them
   Facets facets;                  // of the dataset
   Facets use_facets;              // of this one reading or writing of it
 };

@@ -33,11 +33,17 @@ std::map<std::string, std::string> Secrets::take_from_environment() {
     if (!text.starts_with(kPrefix) || equals == std::string_view::npos) continue;
     values.emplace(text.substr(kPrefix.size(), equals - kPrefix.size()), text.substr(equals + 1));
     variables.emplace_back(text.substr(0, equals));
-    // /proc shows the memory that the process began with.
-    std::memset(*entry + equals + 1, 0, text.size() - equals - 1);
   }
-  for (const std::string& variable : variables) ::unsetenv(variable.c_str());
+  for (const std::string& variable : variables) forget_variable(variable);
   return values;
+}
+
+void Secrets::forget_variable(const std::string& name) {
+  char* value = std::getenv(name.c_str());
+  if (value == nullptr) return;
+  // /proc shows the memory that the process began with.
+  std::memset(value, 0, std::strlen(value));
+  ::unsetenv(name.c_str());
 }
 
 Result<std::string> Secrets::read(const fs::path& file) const {

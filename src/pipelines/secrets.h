@@ -24,6 +24,8 @@ class Secrets {
   // there afterwards: what it starts doesn't inherit them, nor finds them under /proc. Only while
   // there are no other threads.
   static std::map<std::string, std::string> take_from_environment();
+  // Takes one variable away in the same way.
+  static void forget_variable(const std::string& name);
 
   // kNotFound: no such secret. kFailedPrecondition: others may read its file. kInvalidArgument: a
   // value that no variable can hold, or that is too short to be masked.

@@ -128,3 +128,22 @@ def test_the_live_log_holds_back_what_may_become_a_secret(project):
         time.sleep(0.02)
     assert log(project, started, "half") == "key: ***.\n"
     nowhere(project)
+
+
+def test_the_servers_own_secrets_reach_no_step(tmp_path, start_server, monkeypatch):
+    own = {"OPENLINEAGE_API_KEY": "of-the-receiver", "SLIPWAY_WEBHOOK_KEY": "of-the-webhooks", "SLIPWAY_S3_KEY": "of-the-tokens"}
+    for name, value in own.items():
+        monkeypatch.setenv(name, value)
+    server = start_server("data")
+    for name in own:
+        monkeypatch.delenv(name)
+    (tmp_path / "slipway.yaml").write_text("""\
+project: p
+pipelines:
+  look: {steps: [{name: all, run: 'env; tr "\\0" "\\n" < /proc/$PPID/environ'}]}
+""")
+    server.cli("apply", str(tmp_path / "slipway.yaml"))
+    done = run(server, "look")
+    seen = log(server, done, "all")
+    assert done["state"] == "succeeded" and "SLIPWAY_STEP=all" in seen
+    assert [name for name, value in own.items() if value in seen] == []

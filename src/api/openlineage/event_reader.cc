@@ -108,6 +108,12 @@ Result<std::vector<Name>> read_symlinks(const JsonObject& facet, std::string_vie
     const Json& one = identifiers->get_array()[i];
     const std::string here = fmt::format("{}[{}]", place, i);
     if (!one.is_object()) return wrong(here, "an object is expected");
+    // Spark tells of tables without a catalog so: a name of nothing.
+    const auto is_empty = [&](std::string_view member) {
+      const Json* text = one.get_object().if_contains(member);
+      return text != nullptr && text->is_string() && text->get_string().empty();
+    };
+    if (is_empty("namespace") || is_empty("name")) continue;
     names.push_back(TRY(read_name(one.get_object(), here)));
   }
   return names;
@@ -197,6 +203,26 @@ Result<RunTold> read_run(const JsonObject& event) {
   return told;
 }
 
+std::size_t facets_of(const std::vector<DatasetTold>& datasets) {
+  std::size_t count = 0;
+  for (const DatasetTold& one : datasets)
+    count += one.facets.size() + one.use_facets.size() + one.other_names.size();
+  return count;
+}
+
+Result<void> check_facets(const lineage::Event& event, std::size_t facets_max) {
+  std::size_t count = 0;
+  if (event.run) count += event.run->facets.size();
+  if (event.job)
+    count +=
+        event.job->facets.size() + facets_of(event.job->inputs) + facets_of(event.job->outputs);
+  if (event.dataset) count += facets_of({*event.dataset});
+  if (count <= facets_max) return {};
+  return base::error(Code::kResourceExhausted,
+                     "too many facets and symlinks in an event: facets={} max={}", count,
+                     facets_max);
+}
+
 bool has(const JsonObject& event, std::string_view member) {
   const Json* found = event.if_contains(member);
   return found != nullptr && !found->is_null();
@@ -216,7 +242,7 @@ std::optional<std::string> parse_uuid(std::string_view text) {
   return base::lowered(text);
 }
 
-Result<lineage::Event> read_event(const Json& json, std::size_t datasets_max) {
+Result<lineage::Event> read_event(const Json& json, const EventLimits& limits) {
   if (!json.is_object())
     return base::error(Code::kInvalidArgument, "an event is an object of JSON");
   const JsonObject& event = json.get_object();
@@ -229,7 +255,7 @@ Result<lineage::Event> read_event(const Json& json, std::size_t datasets_max) {
   TRY(get_text(event, "schemaURL", ""));
   if (has(event, "run")) told.run = TRY(read_run(event));
   if (told.run || has(event, "job")) {
-    told.job = TRY(read_job(event, datasets_max));
+    told.job = TRY(read_job(event, limits.datasets_max));
   } else if (has(event, "dataset")) {
     const JsonObject* dataset = TRY(get_object(event, "dataset", ""));
     told.dataset = TRY(read_dataset(*dataset, "", "dataset"));
@@ -237,6 +263,7 @@ Result<lineage::Event> read_event(const Json& json, std::size_t datasets_max) {
     return base::error(Code::kInvalidArgument,
                        "an event has a run and a job, a job, or a dataset: this one has none");
   }
+  TRY(check_facets(told, limits.facets_max));
   told.text = base::to_text(json);
   return told;
 }

@@ -12,14 +12,20 @@
 
 namespace slipway::api::openlineage {
 
+// Of one event; more than they allow is kResourceExhausted.
+struct EventLimits {
+  std::size_t datasets_max = 5000;  // that it reads, and as many that it writes
+  std::size_t facets_max = 50'000;  // of everything in it, other names of datasets among them
+};
+
 // Of namespaces, names and versions: they are keys of tables.
 inline constexpr std::size_t kNameBytesMax = 1000;
 inline constexpr std::size_t kFacetNameBytesMax = 200;
 
 // A run event has a run and a job, a job event a job alone, a dataset event a dataset. Facets that
 // nobody here knows are kept as they are. kInvalidArgument: what is wrong and where
-// ("inputs[2].facets.version: ..."); kResourceExhausted: more than `datasets_max` datasets.
-Result<lineage::Event> read_event(const Json& event, std::size_t datasets_max);
+// ("inputs[2].facets.version: ...").
+Result<lineage::Event> read_event(const Json& event, const EventLimits& limits);
 
 // A UUID as 8-4-4-4-12 digits, in lower case; nothing: it is none.
 std::optional<std::string> parse_uuid(std::string_view text);

@@ -61,4 +61,21 @@ Name canonical(const Name& name) {
   return one;
 }
 
+std::vector<Name> spellings(const Name& canonical) {
+  std::vector<Name> all{canonical};
+  const auto add = [&](std::string_view prefix, std::string_view other) {
+    if (!canonical.space.starts_with(prefix)) return;
+    all.push_back({.space = std::string(other) + canonical.space.substr(prefix.size()),
+                   .name = canonical.name});
+  };
+  add(kS3, "s3a://");
+  add(kS3, "s3n://");
+  add("postgres://", "postgresql://");
+  if (canonical.space == "file") {
+    add("file", "file:");
+    add("file", "file://");
+  }
+  return all;
+}
+
 }  // namespace slipway::api::openlineage

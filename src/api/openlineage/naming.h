@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "lineage/values.h"
 
@@ -18,5 +19,7 @@ std::optional<lineage::Name> name_of_table(std::string_view url, std::string_vie
 
 // One form for names that mean the same: s3a:// and s3://, with and without slashes at the ends.
 lineage::Name canonical(const lineage::Name& name);
+// The namespaces under which others may tell of what has this canonical name, itself among them.
+std::vector<lineage::Name> spellings(const lineage::Name& canonical);
 
 }  // namespace slipway::api::openlineage

@@ -2,7 +2,6 @@
 
 #include "api/http/inflate.h"
 #include "api/http/object_body.h"
-#include "api/openlineage/event_reader.h"
 
 namespace slipway::api::openlineage {
 namespace {
@@ -48,7 +47,7 @@ Result<Json> read_body(const Request& request, const Limits& limits) {
 Result<Response> receive(Lineage& lineage, const Limits& limits, const Request& request) {
   const Json body = TRY(read_body(request, limits));
   std::vector<lineage::Event> events;
-  events.push_back(TRY(read_event(body, limits.datasets_max)));
+  events.push_back(TRY(read_event(body, limits.event)));
   TRY(lineage.keep(events));
   return Response::json("{}");
 }
@@ -65,7 +64,8 @@ class Outcome {
     failed_.push_back(
         JsonObject{{"index", index}, {"reason", error.message}, {"retriable", can_be_tried_again}});
   }
-  bool is_failed() const { return !failed_.empty(); }
+  // Nothing of it was kept, and all may be sent again.
+  bool is_unavailable() const { return received_ != 0 && again_ == received_; }
   JsonObject to_json() && {
     const std::size_t failed = failed_.size();
     return {{"status", failed == 0 ? "success" : "partial_success"},
@@ -103,7 +103,7 @@ Result<Response> receive_batch(Lineage& lineage, const Limits& limits, const Req
     indexes.clear();
   };
   for (std::size_t i = 0; i < list.size(); ++i) {
-    Result<lineage::Event> event = read_event(list[i], limits.datasets_max);
+    Result<lineage::Event> event = read_event(list[i], limits.event);
     if (!event) {
       outcome.fail(i, event.error());
       continue;
@@ -113,6 +113,8 @@ Result<Response> receive_batch(Lineage& lineage, const Limits& limits, const Req
     if (events.size() == kEventsAtOnce) keep();
   }
   if (!events.empty()) keep();
+  if (outcome.is_unavailable())
+    return base::error(Code::kUnavailable, "none of these events could be kept: try again");
   return Response::json(base::to_text(std::move(outcome).to_json()));
 }
 

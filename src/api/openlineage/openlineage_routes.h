@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "api/http/router.h"
+#include "api/openlineage/event_reader.h"
 #include "lineage/lineage.h"
 
 namespace slipway::api::openlineage {
@@ -14,7 +15,7 @@ namespace slipway::api::openlineage {
 struct Limits {
   std::uint64_t event_bytes_max = 16 << 20;  // of a request, without compression
   std::size_t events_max = 1000;             // of a batch
-  std::size_t datasets_max = 5000;           // that an event reads, and as many that it writes
+  EventLimits event;
 };
 
 // `lineage` must outlive the routes.

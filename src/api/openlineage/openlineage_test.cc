@@ -31,7 +31,7 @@ std::string run_event(std::string_view more = "") {
 }
 
 Result<lineage::Event> read(std::string_view text, std::size_t datasets_max = 3) {
-  return read_event(MUST(base::parse_json(text)), datasets_max);
+  return read_event(MUST(base::parse_json(text)), {.datasets_max = datasets_max, .facets_max = 8});
 }
 
 TEST(EventReader, ARunEvent) {
@@ -48,6 +48,23 @@ TEST(EventReader, ARunEvent) {
   EXPECT_EQ(input.facets.at("mine"), R"({"x":[1]})") << "kept as it is";
   EXPECT_EQ(input.facets.at("gone"), "") << "taken away";
   EXPECT_EQ(input.use_facets.at("rows"), R"({"n":1})");
+}
+
+TEST(EventReader, ASymlinkOfNothingIsNone) {
+  const auto told = MUST(read(run_event(
+      R"(,"inputs":[{"namespace":"s","name":"a","facets":{"symlinks":{"identifiers":[
+      {"namespace":"","name":"b","type":"TABLE"},{"namespace":"t","name":"b","type":"TABLE"}]}}}])")));
+  EXPECT_EQ(told.job->inputs.at(0).other_names, (std::vector<lineage::Name>{{"t", "b"}}));
+}
+
+TEST(EventReader, FacetsHaveALimit) {
+  std::string facets = R"("f0":{})";
+  for (int i = 1; i < 9; ++i) facets += fmt::format(R"(,"f{}":{{}})", i);
+  const auto refused = read(run_event(
+      fmt::format(R"(,"inputs":[{{"namespace":"s","name":"a","facets":{{{}}}}}])", facets)));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kResourceExhausted);
+  EXPECT_NE(refused.error().message.find("facets=9 max=8"), std::string::npos);
 }
 
 TEST(EventReader, WhatIsWrongIsSaidWithWhereItIs) {
@@ -141,6 +158,11 @@ TEST(Naming, PlacesHaveNames) {
   EXPECT_EQ(canonical({"s3a://b/", "/x/"}), (Name{"s3://b", "x"}));
   EXPECT_EQ(canonical({"file://", "/x"}), (Name{"file", "/x"}));
   EXPECT_EQ(canonical({"postgresql://db:1", "a.b.c"}), (Name{"postgres://db:1", "a.b.c"}));
+  for (const Name& name : {Name{"s3://b", "x"}, Name{"file", "/x"}, Name{"postgres://d:1", "a"}}) {
+    const auto all = spellings(name);
+    EXPECT_GT(all.size(), 1u);
+    for (const Name& one : all) EXPECT_EQ(canonical(one), name) << one.space;
+  }
 }
 
 TEST(RunEvent, WhatIsSaidIsRead) {
@@ -155,7 +177,7 @@ TEST(RunEvent, WhatIsSaidIsRead) {
                .version = "1"};
   said.inputs = {{.name = {"n", "visits"}, .version = "3", .place = lineage::Name{"file", "/v"}}};
   said.outputs = {{.name = {"n", "p/s"}, .version = "x", .files = 2}};
-  const auto told = MUST(read_event(to_event(said), 10));
+  const auto told = MUST(read_event(to_event(said), {.datasets_max = 10}));
   EXPECT_EQ(told.time, said.time);
   EXPECT_EQ(told.run->state, said.state);
   EXPECT_EQ(told.run->id, said.id);
@@ -172,7 +194,7 @@ TEST(RunEvent, WhatIsSaidIsRead) {
        {lineage::RunState::kStarted, lineage::RunState::kRunning, lineage::RunState::kCompleted,
         lineage::RunState::kAborted, lineage::RunState::kUnknown}) {
     said.state = state;
-    EXPECT_EQ(MUST(read_event(to_event(said), 10)).run->state, state);
+    EXPECT_EQ(MUST(read_event(to_event(said), {.datasets_max = 10})).run->state, state);
   }
 }
 
@@ -201,7 +223,7 @@ class OpenLineageTest : public ::testing::Test {
   OpenLineageTest() {
     MUST(db_->migrate({lineage::migrations()}));
     router_.add_all(openlineage_routes(
-        lineage_, {.event_bytes_max = 4000, .events_max = 3, .datasets_max = 2}));
+        lineage_, {.event_bytes_max = 4000, .events_max = 3, .event = {.datasets_max = 2}}));
     router_.set_fallback("/api/v1/", no_route);
   }
   Response send(std::string_view path, std::string_view body, std::string_view encoding = "",
