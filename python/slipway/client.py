@@ -31,11 +31,14 @@ _KEYS_SHOWN = 1000  # of a view, in a notebook
 
 @dataclasses.dataclass(frozen=True)
 class Change:
-    """What apply has done, or would do, with one definition: "created", "updated", "unchanged", "left as it is"."""
+    """What apply has done, or would do, with one definition: "created", "updated", "removed", "unchanged", "left as it is".
+
+    `means`: of features, which values come, go or change, and who reads them."""
 
     kind: str
     name: str
     change: str
+    means: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,7 +93,7 @@ class Client:
         self._outputs.clear()
         for warning in reply.get("warnings", []):
             warnings.warn(warning, stacklevel=3)
-        return [Change(c["kind"], c["name"], c["change"]) for c in reply["changes"]]
+        return [Change(c["kind"], c["name"], c["change"], c.get("means", "")) for c in reply["changes"]]
 
     def features(self) -> dict[str, Any]:
         """Sources, views and services as they are declared, with what services give (`outputs`: name and type)."""

@@ -27,6 +27,24 @@ void add_changes(JsonArray& list, const std::vector<Change>& changes) {
   }
 }
 
+// Of features, with what each change means. Endpoints take theirs from a service by its name.
+void add_changes(JsonArray& list, const std::vector<features::DefinitionChange>& changes,
+                 const std::vector<releases::EndpointDefinition>& endpoints) {
+  for (const auto& change : changes) {
+    std::string means = change.means;
+    if (change.kind == "feature service" && change.change != "unchanged") {
+      for (const auto& endpoint : endpoints) {
+        if (endpoint.features == change.name)
+          means += fmt::format("{}read by endpoint {}", means.empty() ? "" : "; ", endpoint.name);
+      }
+    }
+    list.push_back(JsonObject{{"kind", change.kind},
+                              {"name", change.name},
+                              {"change", change.change},
+                              {"means", std::move(means)}});
+  }
+}
+
 // `alert` is the name of an alert or a detector, or the alarm budget.
 Result<void> check_routes(std::string_view alert, const std::vector<std::string>& names,
                           const std::vector<webhooks::Route>& routes) {
@@ -140,25 +158,28 @@ Result<std::string> Project::name() {
 
 Result<void> Project::open() { return bind_features(); }
 
-Result<bool> Project::has_data(const features::Definitions& definitions) {
+Result<std::set<std::string>> Project::without_data(const features::Definitions& definitions) {
+  std::set<std::string> datasets;
   for (const auto& source : definitions.sources) {
-    if (const auto snapshot = rooms_.datasets.snapshot(source.dataset); !snapshot) {
-      if (snapshot.error().code != Code::kNotFound) return snapshot.error();
-      base::log_info("app", "features wait for data: dataset={}", source.dataset);
-      return false;
-    }
+    const auto snapshot = rooms_.datasets.snapshot(source.dataset);
+    if (snapshot) continue;
+    if (snapshot.error().code != Code::kNotFound) return snapshot.error();
+    datasets.insert(source.dataset);
   }
-  return true;
+  return datasets;
 }
 
 Result<void> Project::bind_features() {
-  features::Definitions definitions = TRY(features::parse_definitions(TRY(stored_yaml())));
-  if (!TRY(has_data(definitions))) return {};
-  return rooms_.features.set_definitions(std::move(definitions));
+  const features::Definitions declared = TRY(features::parse_definitions(TRY(stored_yaml())));
+  const std::set<std::string> empty = TRY(without_data(declared));
+  for (const std::string& dataset : empty)
+    base::log_info("app", "features wait for data: dataset={}", dataset);
+  return rooms_.features.set_definitions(features::without(declared, empty));
 }
 
-Result<void> Project::check_features(const features::Definitions& definitions) {
-  if (!TRY(has_data(definitions))) return {};
+Result<std::vector<std::string>> Project::check_features(const features::Definitions& declared) {
+  const std::set<std::string> empty = TRY(without_data(declared));
+  const features::Definitions definitions = features::without(declared, empty);
   const auto services = TRY(rooms_.features.try_definitions(definitions));
   for (const auto& status : TRY(rooms_.releases.statuses())) {
     if (!status.current) continue;
@@ -172,14 +193,27 @@ Result<void> Project::check_features(const features::Definitions& definitions) {
                    (output.type == features::ValueType::kText) == feature.is_text;
           });
       if (given) continue;
-      return base::error(Code::kFailedPrecondition,
-                         "nothing was changed: the model that answers at an endpoint reads a "
-                         "feature that would be gone or of another type: endpoint={} feature={} "
-                         "service={} (keep it until a model without it is in charge)",
-                         endpoint, feature.name, status.current->features);
+      return base::error(
+          Code::kFailedPrecondition,
+          "nothing was changed: the model that answers at an endpoint reads a "
+          "feature that would be gone or of another type: endpoint={} feature={} "
+          "service={} ({})",
+          endpoint, feature.name, status.current->features,
+          declared.find_service(status.current->features) != nullptr && service == services.end()
+              ? "the service now gives views of a dataset without rows: ingest it "
+                "first"
+              : "keep it until a model without it is in charge");
     }
   }
-  return {};
+  std::vector<std::string> warnings;
+  for (const auto& source : declared.sources) {
+    if (!empty.contains(source.dataset)) continue;
+    warnings.push_back(
+        fmt::format("the features of source {} wait for the first rows of its dataset, and so do "
+                    "the services that give them: slipway data ingest {}",
+                    source.name, source.dataset));
+  }
+  return warnings;
 }
 
 // What an earlier declaration has left, so that nobody thinks it is gone.
@@ -210,8 +244,10 @@ Result<JsonArray> Project::left_over(const Parsed& parsed) {
   return left;
 }
 
-JsonObject Project::told(const Parsed& parsed, JsonArray changes) const {
+JsonObject Project::told(const Parsed& parsed, JsonArray changes,
+                         const std::vector<std::string>& of_features) const {
   JsonArray warnings;
+  for (const std::string& warning : of_features) warnings.push_back(Json(warning));
   for (const std::string& warning : rooms_.pipelines.warnings(parsed.pipelines))
     warnings.push_back(Json(warning));
   return {{"project", parsed.head.name},
@@ -223,6 +259,8 @@ Result<JsonObject> Project::plan(const Declared& declared) {
   const Parsed parsed = TRY(parse(declared));
   JsonArray changes;
   add_changes(changes, TRY(rooms_.datasets.plan(parsed.datasets)));
+  const auto before = TRY(features::parse_definitions(TRY(stored_yaml())));
+  add_changes(changes, features::plan(before, parsed.features), parsed.endpoints);
   add_changes(changes, TRY(rooms_.pipelines.plan_pools(parsed.pools)));
   add_changes(changes, TRY(rooms_.pipelines.plan(parsed.pipelines)));
   add_changes(changes, TRY(rooms_.schedules.plan(parsed.schedules)));
@@ -233,15 +271,15 @@ Result<JsonObject> Project::plan(const Declared& declared) {
   add_changes(changes, TRY(rooms_.streams.plan(parsed.streams)));
   add_changes(changes, TRY(rooms_.webhooks.plan_routes(parsed.routes)));
   for (Json& left : TRY(left_over(parsed))) changes.push_back(std::move(left));
-  TRY(check_features(parsed.features));
-  return told(parsed, std::move(changes));
+  const auto warnings = TRY(check_features(parsed.features));
+  return told(parsed, std::move(changes), warnings);
 }
 
 Result<JsonObject> Project::apply(const Declared& declared) {
   const Parsed parsed = TRY(parse(declared));
   base::MutexLock lock(advance_mutex_);
   TRY(datasets::Datasets::check(parsed.datasets));
-  TRY(check_features(parsed.features));
+  const auto warnings = TRY(check_features(parsed.features));
   TRY(rooms_.webhooks.check_routes(parsed.routes));
   const std::string before = TRY(stored_yaml());
   // A rehearsal that has begun goes on where it stands.
@@ -265,6 +303,8 @@ Result<JsonObject> Project::apply(const Declared& declared) {
   add_changes(changes,
               TRY(rooms_.datasets.apply(parsed.datasets, declared.folder, declared.actor)));
   TRY(bind_features());
+  add_changes(changes, features::plan(TRY(features::parse_definitions(before)), parsed.features),
+              parsed.endpoints);
   add_changes(changes, TRY(rooms_.pipelines.apply_pools(parsed.pools, declared.actor)));
   add_changes(changes,
               TRY(rooms_.pipelines.apply(parsed.pipelines, declared.folder, declared.actor)));
@@ -284,7 +324,7 @@ Result<JsonObject> Project::apply(const Declared& declared) {
   TRY(rooms_.detections.begin(now));
   add_changes(changes, TRY(rooms_.streams.apply(parsed.streams, declared.actor)));
   for (Json& left : TRY(left_over(parsed))) changes.push_back(std::move(left));
-  return told(parsed, std::move(changes));
+  return told(parsed, std::move(changes), warnings);
 }
 
 Result<JsonObject> Project::clock() {

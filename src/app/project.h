@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <set>
 #include <string>
 #include <thread>
 
@@ -10,6 +11,7 @@
 #include "base/mutex.h"
 #include "datasets/datasets.h"
 #include "features/feature_store.h"
+#include "features/plan.h"
 #include "features/skew_meter.h"
 #include "incidents/incidents.h"
 #include "monitor/detectors/detections.h"
@@ -81,11 +83,14 @@ class Project final : public api::own::ProjectControl {
   struct Parsed;
   static Result<Parsed> parse(const Declared& declared);
   // What would break what answers now is refused before anything changes.
-  Result<void> check_features(const features::Definitions& definitions);
-  Result<bool> has_data(const features::Definitions& definitions);
+  // What waits for data is said as warnings.
+  Result<std::vector<std::string>> check_features(const features::Definitions& declared);
+  // Datasets of sources that have no version yet.
+  Result<std::set<std::string>> without_data(const features::Definitions& definitions);
   Result<JsonArray> left_over(const Parsed& parsed);
   // What plan and apply answer.
-  JsonObject told(const Parsed& parsed, JsonArray changes) const;
+  JsonObject told(const Parsed& parsed, JsonArray changes,
+                  const std::vector<std::string>& of_features) const;
   Result<std::string> stored_yaml();
   Result<void> keep_clock(base::Timestamp now);
   // Does the next thing that is due by `limit`; false: there is none.

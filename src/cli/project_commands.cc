@@ -32,10 +32,15 @@ int declare(const Context& context, const std::string& verb, const std::string& 
     for (const Json& warning : member_at(*reply, "warnings").get_array())
       std::fprintf(stderr, "slipway: warning: %s\n", cell(warning).c_str());
   }
+  if (reply && member_at(*reply, "changes").is_array()) {
+    for (Json& change : reply->as_object()["changes"].as_array())
+      if (member_at(change, "means").is_null()) change.as_object()["means"] = "";
+  }
   const bool differs = reply && check == Check::kYes && would_change(*reply);
   if (reply && check == Check::kYes) reply->as_object()["differs"] = differs;
-  const int shown = finish_table(context, reply, "changes",
-                                 {{"KIND", "kind"}, {"NAME", "name"}, {"CHANGE", "change"}});
+  const int shown =
+      finish_table(context, reply, "changes",
+                   {{"KIND", "kind"}, {"NAME", "name"}, {"CHANGE", "change"}, {"", "means"}});
   return shown == kOk && differs ? kDiffers : shown;
 }
 

@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "base/hash.h"
+#include "features/plan.h"
 #include "store/arrow_stream.h"
 #include "store/file_system.h"
 #include "store/parquet.h"
@@ -75,7 +76,7 @@ Result<void> TrainingSets::accepts(const std::string& service, const types::Fram
 
 // All that the rows and their division into parts depend on.
 Result<std::string> TrainingSets::identity_of(const HistoryRequest& request, Inputs& inputs) const {
-  const Definitions& definitions = *inputs.definitions;
+  const Definitions definitions = only(*inputs.definitions, request.service);
   const auto dataset = [&](const std::string& name) -> Result<std::string> {
     std::string text = name + " " + TRY(inputs.tables.open(name))->version();
     for (const NamedColumn& column : TRY(inputs.tables.columns(name)))

@@ -9,12 +9,13 @@
 namespace slipway::features {
 namespace {
 
-Value value_of(double x) { return std::isnan(x) ? Value() : Value(x); }
+// The two zeros are one value: which of them came first must not be seen.
+Value value_of(double x) { return std::isnan(x) ? Value() : Value(x + 0.0); }
 Value value_of(std::string_view text) { return std::string(text); }
 Value value_of(types::Timestamp time) { return time; }
 
 std::string json_of(double x) {
-  return std::isfinite(x) ? fmt::format("{}", x) : fmt::format("\"{}\"", x);
+  return std::isfinite(x) ? fmt::format("{}", x + 0.0) : fmt::format("\"{}\"", x);
 }
 std::string json_of(std::string_view text) { return base::to_text(Json(std::string(text))); }
 std::string json_of(types::Timestamp time) { return json_of(types::to_rfc3339(time)); }

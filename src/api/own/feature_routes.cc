@@ -99,7 +99,8 @@ Result<const JsonArray*> get_rows(const JsonObject& body) {
 Result<Response> materialize(FeatureStore& store, const Request& request) {
   const JsonObject body = TRY(read_body(request));
   const auto as_of = TRY(read_time(body, "as_of"));
-  features::Materialization wanted{.as_of = as_of.value_or(store.now())};
+  // Nothing is known of later: an incremental one after it would find nothing new for as long.
+  features::Materialization wanted{.as_of = std::min(as_of.value_or(store.now()), store.now())};
   wanted.is_incremental = TRY(base::find_bool(body, "incremental")).value_or(false);
   wanted.from = TRY(read_time(body, "from"));
   wanted.until = TRY(read_time(body, "until"));
@@ -189,7 +190,11 @@ Result<Response> online(FeatureStore& store, const Request& request) {
   if (service == nullptr)
     return base::error(Code::kNotFound, "no such feature service: service={}", name);
   JsonArray names;
-  for (const auto& output : TRY(store.outputs(name))) names.push_back(Json(output.name));
+  std::vector<std::string> wanted;  // a declaration may change its order meanwhile
+  for (const auto& output : TRY(store.outputs(name))) {
+    names.push_back(Json(output.name));
+    wanted.push_back(output.name);
+  }
   std::vector<std::vector<std::pair<std::string, Value>>> requests;
   for (const Json& item : *TRY(get_rows(body))) {
     const std::size_t number = requests.size();
@@ -207,7 +212,7 @@ Result<Response> online(FeatureStore& store, const Request& request) {
   std::vector<FeatureStore::LookupRow> asked;
   for (const auto& row : requests) asked.push_back({row, as_of});
   JsonArray rows;
-  for (const auto& found : TRY(store.lookup_rows(name, asked))) {
+  for (const auto& found : TRY(store.lookup_rows(name, asked, wanted))) {
     JsonArray values;
     for (const Value& value : found) values.push_back(to_json(value));
     rows.push_back(std::move(values));

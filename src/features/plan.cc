@@ -1,0 +1,165 @@
+#include "features/plan.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <map>
+
+namespace slipway::features {
+namespace {
+
+std::string_view view_of(std::string_view feature) { return feature.substr(0, feature.find('.')); }
+
+// All that each feature of a view is computed from, by the feature's name.
+std::map<std::string, std::string> texts(const Definitions& definitions, const View& view) {
+  std::map<std::string, std::string> texts;
+  const std::vector<std::string> names = view.feature_names();
+  for (std::size_t i = 0; i < names.size(); ++i)
+    texts[names[i]] = feature_text(definitions, view, i);
+  return texts;
+}
+
+class Meaning {
+ public:
+  void add(std::string_view what, const std::vector<std::string>& names) {
+    if (names.empty()) return;
+    if (!text_.empty()) text_ += "; ";
+    text_ += fmt::format("{}: {}", what, fmt::join(names, ", "));
+  }
+  bool is_empty() const { return text_.empty(); }
+  std::string text() && { return std::move(text_); }
+
+ private:
+  std::string text_;
+};
+
+std::string meaning(const Definitions& before, const View* old, const Definitions& after,
+                    const View* now) {
+  const auto was = old == nullptr ? std::map<std::string, std::string>() : texts(before, *old);
+  const auto is = now == nullptr ? std::map<std::string, std::string>() : texts(after, *now);
+  std::vector<std::string> fresh, other, gone;
+  for (const auto& [name, text] : is) {
+    const auto known = was.find(name);
+    if (known == was.end()) {
+      fresh.push_back(name);
+    } else if (known->second != text) {
+      other.push_back(name);
+    }
+  }
+  for (const auto& [name, text] : was)
+    if (!is.contains(name)) gone.push_back(name);
+  Meaning meaning;
+  meaning.add("new", fresh);
+  meaning.add("values change", other);
+  meaning.add("gone", gone);
+  if (meaning.is_empty()) return "values stay";
+  meaning.add("given by", readers(now == nullptr ? before : after, (now ? now : old)->name));
+  std::string text = std::move(meaning).text();
+  const bool is_loaded =
+      now != nullptr && !now->is_on_demand() && !(fresh.empty() && other.empty());
+  return is_loaded ? text + "; its rows are loaded again from what is materialized" : text;
+}
+
+std::string meaning(const Service* old, const Service* now) {
+  if (old == nullptr || now == nullptr) return "";
+  const auto lacks = [](const Service& service, const std::string& feature) {
+    return std::ranges::find(service.features, feature) == service.features.end();
+  };
+  std::vector<std::string> fresh, gone;
+  for (const std::string& feature : now->features)
+    if (lacks(*old, feature)) fresh.push_back(feature);
+  for (const std::string& feature : old->features)
+    if (lacks(*now, feature)) gone.push_back(feature);
+  Meaning meaning;
+  meaning.add("gives more", fresh);
+  meaning.add("no longer gives", gone);
+  if (meaning.is_empty() && old->features != now->features) return "another order of values";
+  return std::move(meaning).text();
+}
+
+template <typename T, typename Means>
+void add(std::vector<DefinitionChange>& changes, std::string_view kind,
+         const std::vector<T>& before, const std::vector<T>& after, const Means& means) {
+  const auto find = [](const std::vector<T>& all, const std::string& name) -> const T* {
+    const auto at = std::ranges::find(all, name, &T::name);
+    return at == all.end() ? nullptr : &*at;
+  };
+  for (const T& now : after) {
+    const T* old = find(before, now.name);
+    std::string change = old == nullptr ? "created" : *old == now ? "unchanged" : "updated";
+    std::string text = change == "unchanged" ? "" : means(old, &now);
+    changes.push_back({std::string(kind), now.name, std::move(change), std::move(text)});
+  }
+  for (const T& old : before) {
+    if (find(after, old.name) == nullptr)
+      changes.push_back({std::string(kind), old.name, "removed", means(&old, nullptr)});
+  }
+}
+
+}  // namespace
+
+std::vector<DefinitionChange> plan(const Definitions& before, const Definitions& after) {
+  std::vector<DefinitionChange> changes;
+  add(changes, "source", before.sources, after.sources,
+      [](const Source*, const Source*) { return ""; });
+  add(changes, "view", before.views, after.views,
+      [&](const View* old, const View* now) { return meaning(before, old, after, now); });
+  add(changes, "feature service", before.services, after.services,
+      [](const Service* old, const Service* now) { return meaning(old, now); });
+  // A view may stand as it stood over a source that does not.
+  for (DefinitionChange& change : changes) {
+    if (change.kind != "view" || change.change != "unchanged") continue;
+    const View* old = before.find_view(change.name);
+    const View* now = after.find_view(change.name);
+    if (texts(before, *old) == texts(after, *now)) continue;
+    change.change = "updated";
+    change.means = meaning(before, old, after, now);
+  }
+  return changes;
+}
+
+Definitions without(const Definitions& definitions, const std::set<std::string>& datasets) {
+  Definitions rest = definitions;
+  std::erase_if(rest.sources, [&](const Source& s) { return datasets.contains(s.dataset); });
+  std::erase_if(rest.views, [&](const View& view) {
+    return !view.is_on_demand() && rest.find_source(view.source) == nullptr;
+  });
+  const auto is_whole = [&](const Service& service) {
+    return std::ranges::all_of(service.features, [&](const std::string& feature) {
+      return view_of(feature) == "request" || rest.find_view(view_of(feature)) != nullptr;
+    });
+  };
+  std::erase_if(rest.services, [&](const Service& service) { return !is_whole(service); });
+  std::erase_if(rest.views, [&](const View& view) {
+    return view.is_on_demand() && readers(rest, view.name).empty() &&
+           !readers(definitions, view.name).empty();
+  });
+  return rest;
+}
+
+Definitions only(const Definitions& definitions, std::string_view service) {
+  Definitions part;
+  const Service* found = definitions.find_service(service);
+  if (found == nullptr) return part;
+  part.services = {*found};
+  for (const View& view : definitions.views)
+    if (!readers(part, view.name).empty()) part.views.push_back(view);
+  for (const Source& source : definitions.sources) {
+    if (std::ranges::any_of(part.views, [&](const View& v) { return v.source == source.name; }))
+      part.sources.push_back(source);
+  }
+  return part;
+}
+
+std::vector<std::string> readers(const Definitions& definitions, std::string_view view) {
+  std::vector<std::string> names;
+  for (const Service& service : definitions.services) {
+    const bool gives = std::ranges::any_of(
+        service.features, [&](const std::string& feature) { return view_of(feature) == view; });
+    if (gives) names.push_back(service.name);
+  }
+  return names;
+}
+
+}  // namespace slipway::features
