@@ -32,7 +32,7 @@ int declare(const Context& context, const std::string& verb, const std::string& 
     for (const Json& warning : member_at(*reply, "warnings").get_array())
       std::fprintf(stderr, "slipway: warning: %s\n", cell(warning).c_str());
   }
-  if (reply && member_at(*reply, "changes").is_array()) {
+  if (reply && !context.json && member_at(*reply, "changes").is_array()) {
     for (Json& change : reply->as_object()["changes"].as_array())
       if (member_at(change, "means").is_null()) change.as_object()["means"] = "";
   }

@@ -23,7 +23,7 @@ features:
 
 
 def changes(server, verb, file, *flags):
-    return {(one["kind"], one["name"]): (one["change"], one["means"]) for one in json.loads(server.cli("--json", verb, str(file), *flags).stdout)["changes"]}
+    return {(one["kind"], one["name"]): (one["change"], one.get("means", "")) for one in json.loads(server.cli("--json", verb, str(file), *flags).stdout)["changes"]}
 
 
 def online(server, service):
