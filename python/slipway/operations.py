@@ -140,6 +140,7 @@ class Schedule(Part):
     params: Mapping[str, Any] = field(default_factory=dict)
     catch_up: bool | None = None
     overlap: Literal["allow", "forbid", "queue", "replace"] | None = None
+    parallel: int | None = None  # with overlap="queue"
     start_within: Duration | None = field(default=None, metadata=DURATION)
     finish_within: Duration | None = field(default=None, metadata=DURATION)
 

@@ -4,6 +4,7 @@
 
 #include "api/dvc/rules.h"
 #include "api/feast/rules.h"
+#include "api/kubeflow/rules.h"
 #include "api/lfs/rules.h"
 #include "api/mlflow/permits.h"
 #include "api/openlineage/rules.h"
@@ -86,9 +87,9 @@ void protect_routes(http::Router& router, api::mlflow::Services& mlflow) {
       is_known = api::mlflow::apply_permit(mlflow, route);
     } else {
       const api::access::Rule* rule = nullptr;
-      for (const auto rules :
-           {api::own::rules(), api::predict::rules(), api::page::rules(), api::feast::rules(),
-            api::dvc::rules(), api::lfs::rules(), api::openlineage::rules()}) {
+      for (const auto rules : {api::own::rules(), api::predict::rules(), api::page::rules(),
+                               api::feast::rules(), api::dvc::rules(), api::lfs::rules(),
+                               api::openlineage::rules(), api::kubeflow::rules()}) {
         if (rule == nullptr) rule = api::access::find_rule(rules, route);
       }
       api::access::apply_rule(

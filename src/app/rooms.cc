@@ -7,6 +7,7 @@
 #include "api/feast/feast_routes.h"
 #include "api/feast/registry.h"
 #include "api/feast/serving.h"
+#include "api/kubeflow/errors.h"
 #include "api/lfs/lfs_routes.h"
 #include "api/mlflow/routes.h"
 #include "api/openlineage/openlineage_routes.h"
@@ -46,6 +47,7 @@
 #include "app/alias_follower.h"
 #include "app/connections.h"
 #include "app/invocation_files.h"
+#include "app/kubeflow_connections.h"
 #include "app/lineage_connections.h"
 #include "app/login.h"
 #include "app/other_servers.h"
@@ -59,6 +61,7 @@
 #include "incidents/tables.h"
 #include "invocations/invocations.h"
 #include "invocations/tables.h"
+#include "kubeflow/tables.h"
 #include "lineage/tables.h"
 #include "monitor/tables.h"
 #include "objects/buckets.h"
@@ -318,6 +321,7 @@ struct Application::Rooms::Impl {
                    .catch_up_max = static_cast<std::size_t>(f.settings.schedule_catch_up_max),
                    .backfill_max = static_cast<std::size_t>(f.settings.backfill_runs_max),
                    .rehearses = [&c = clock] { return c.rehearses(); }}),
+        kubeflow(f.db, pipelines, schedules, clock, f.random, f.data / "kubeflow"),
         models(registry, runs, logged_models, artifacts, f.settings.models_root),
         online(features),
         log({.folder = f.data / "requests",
@@ -442,6 +446,7 @@ struct Application::Rooms::Impl {
   pipelines::Pipelines pipelines;
   pipelines::OldOutputs old_outputs;
   pipelines::Schedules schedules;
+  Kubeflow kubeflow;
 
   RegisteredModels models;
   OnlineFeatures online;
@@ -513,7 +518,8 @@ std::vector<store::RoomMigrations> Application::Rooms::migrations() {
           monitor::DrillLog::migrations(),
           versions::migrations(),
           objects::migrations(),
-          lineage::migrations()};
+          lineage::migrations(),
+          kubeflow::migrations()};
 }
 
 Result<void> Application::Rooms::open() {
@@ -711,6 +717,9 @@ void Application::Rooms::add_leading_routes(http::Router& router) {
        .diff_files_max = static_cast<std::uint64_t>(i.foundation.settings.data_diff_files_max)}));
   router.add_all(api::own::pipeline_routes(i.pipelines));
   router.add_all(api::own::schedule_routes(i.schedules));
+  router.add_all(api::kubeflow::kubeflow_routes(
+      i.kubeflow.services(static_cast<std::uint64_t>(i.foundation.settings.body_bytes_max))));
+  router.set_fallback("/apis/", api::kubeflow::no_route);
   router.add_all(api::own::import_routes(i.run_import, i.model_import));
   router.add_all(
       api::own::endpoint_routes(i.releases, *i.monitor, i.logged, i.endpoints, rehearses));
@@ -754,7 +763,8 @@ void Application::Rooms::add_routes(http::Router& router) {
   if (i.leads) {
     add_leading_routes(router);
   } else {
-    for (const char* prefix : {"/slipway/v1/", "/v1/", "/v2", "/endpoints/", "/score", "/lfs/"})
+    for (const char* prefix :
+         {"/slipway/v1/", "/v1/", "/v2", "/endpoints/", "/score", "/lfs/", "/apis/"})
       router.set_fallback(prefix, led_by_another);
   }
   if (i.foundation.access != nullptr) {
@@ -833,6 +843,7 @@ Result<void> Application::Rooms::start(const std::string& url, const OnStop& on_
        .steps_parallel_max = static_cast<std::size_t>(i.foundation.settings.pipeline_steps_max),
        .items_max = static_cast<std::size_t>(i.foundation.settings.pipeline_items_max)}));
   on_stop("pipelines", [&i] { i.pipelines.stop(); });
+  TRY(i.kubeflow.runs.open());
   i.objects_upkeep.start();
   on_stop("objects", [&i] { i.objects_upkeep.stop(); });
   i.old_outputs.start();

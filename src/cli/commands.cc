@@ -21,6 +21,7 @@
 #include "cli/replay_command.h"
 #include "cli/route_commands.h"
 #include "cli/run_commands.h"
+#include "cli/run_task_command.h"
 #include "cli/schedule_commands.h"
 #include "cli/search_commands.h"
 #include "cli/serve_command.h"
@@ -49,6 +50,7 @@ int run(int argc, char** argv) {
   add_feature_commands(root, context, exit_code);
   add_pipeline_commands(root, context, exit_code);
   add_run_commands(root, context, exit_code);
+  add_run_task_command(root, context, exit_code);
   add_model_commands(root, context, exit_code);
   add_endpoint_commands(root, context, exit_code);
   add_batch_commands(root, context, exit_code);

@@ -12,7 +12,7 @@ namespace slipway::pipelines {
 namespace {
 
 constexpr std::size_t kNestingMax = 50, kComparisonsMax = 100;
-constexpr std::string_view kOrders[] = {"==", "!=", "<", "<=", ">", ">="};
+constexpr std::string_view kOrders[] = {"==", "!=", "<", "<=", ">", ">=", "is"};
 
 std::optional<double> find_number(std::string_view text) {
   double value = 0;
@@ -117,15 +117,15 @@ class ConditionParser {
   }
 
   Result<Order> comparison() {
-    skip_spaces();
+    if (take_word("is")) return Order::kIs;
     for (const std::size_t length : {std::size_t{2}, std::size_t{1}}) {
       const auto found =
           std::find(std::begin(kOrders), std::end(kOrders), text_.substr(at_, length));
-      if (found == std::end(kOrders) || found->size() != length) continue;
+      if (found == std::end(kOrders) || found->size() != length || *found == "is") continue;
       at_ += length;
       return static_cast<Order>(found - std::begin(kOrders));
     }
-    return fail("expected ==, !=, <, <=, > or >=");
+    return fail("expected ==, !=, <, <=, >, >= or is");
   }
 
   Result<std::size_t> operand() {
@@ -242,6 +242,8 @@ Result<bool> Condition::compare(const Node& node, const ConditionSources& source
   const auto x = find_number(a), y = find_number(b);
   const bool are_numbers = x && y;
   switch (node.order) {
+    case Order::kIs:
+      return a == b;
     case Order::kEqual:
       return are_numbers ? *x == *y : a == b;
     case Order::kUnequal:

@@ -4,9 +4,13 @@
 //   {country} == 'US' and {evaluate/metrics.json#auc.test} >= 0.7
 //
 //   condition  := all ("or" all)*        all := one ("and" one)*
-//   one        := "not" one | "(" condition ")" | operand ("==" | "!=" | "<" | "<=" | ">" | ">=")
-//   operand operand    := number | 'text' | "text" | true | false | reference reference  := "{"
-//   parameter "}" | "{" step "/" file ["#" member ("." member)*] "}" | "{run.state}"
+//   one        := "not" one | "(" condition ")" | operand order operand
+//   order      := "==" | "!=" | "<" | "<=" | ">" | ">=" | "is"
+//   operand    := number | 'text' | "text" | true | false | reference
+//   reference  := "{" parameter "}" | "{" step "/" file ["#" member ("." member)*] "}" |
+//                 "{run.state}"
+//
+// Texts that both read as numbers are compared as numbers; not by "is", to which '1.0' isn't '1'.
 #pragma once
 
 #include <cstdint>
@@ -38,7 +42,7 @@ struct ConditionSources {
   std::function<Result<std::string>()> run_state;
 };
 
-// A value. Texts that both read as numbers are compared as numbers.
+// A value.
 class Condition {
  public:
   // kInvalidArgument with the position (from 1) of what can't be read.
@@ -60,7 +64,7 @@ class Condition {
  private:
   friend class ConditionParser;
   enum class Kind : std::uint8_t { kAnd, kOr, kNot, kCompare };
-  enum class Order : std::uint8_t { kEqual, kUnequal, kLess, kLessEqual, kMore, kMoreEqual };
+  enum class Order : std::uint8_t { kEqual, kUnequal, kLess, kLessEqual, kMore, kMoreEqual, kIs };
   struct Node {
     Kind kind = Kind::kCompare;
     Order order = Order::kEqual;

@@ -14,6 +14,7 @@ using types::YamlMap;
 using types::YamlNode;
 
 constexpr base::Duration kShortest = base::Duration::seconds(1);
+constexpr std::int64_t kParallelMax = 1000;
 constexpr base::Duration kLongest = base::Duration::days(3660);
 constexpr std::array<std::pair<std::string_view, Overlap>, 4> kOverlaps = {
     {{"allow", Overlap::kAllow},
@@ -98,6 +99,11 @@ Result<ScheduleDefinition> read_schedule(const std::string& name, const YamlNode
       return overlap->error("overlap must be allow, forbid, queue or replace: got={}", word);
     schedule.overlap = known->second;
   }
+  if (const auto parallel = map.find("parallel")) {
+    schedule.parallel = TRY(parallel->integer("parallel", 1, kParallelMax));
+    if (schedule.overlap != Overlap::kQueue)
+      return parallel->error("parallel is of a schedule with overlap: queue");
+  }
   schedule.start_within = TRY(find_duration(map, "start_within"));
   schedule.finish_within = TRY(find_duration(map, "finish_within"));
   TRY(map.finish());
@@ -160,6 +166,7 @@ JsonObject ScheduleDefinition::to_json() const {
   for (const auto& [word, known] : kOverlaps) {
     if (known == overlap) object["overlap"] = word;
   }
+  if (parallel > 1) object["parallel"] = parallel;
   if (start_within) object["start_within"] = types::to_text(*start_within);
   if (finish_within) object["finish_within"] = types::to_text(*finish_within);
   return object;

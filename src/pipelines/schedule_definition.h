@@ -36,6 +36,7 @@ struct ScheduleDefinition {
   std::map<std::string, std::string> params;
   bool catch_up = false;  // what was due while no server ran is run afterwards
   Overlap overlap = Overlap::kAllow;
+  std::int64_t parallel = 1;  // runs at the same time before others wait, with Overlap::kQueue
   std::optional<base::Duration> start_within, finish_within;  // of the time it was due
 
   // The first due time after `after`; nothing: never again, or data decides.

@@ -78,8 +78,9 @@ Result<std::vector<Schedule>> Schedules::stored() {
     std::vector<Schedule> schedules;
     Result<void> intact;
     TRY(reader.query(
-        "SELECT name, definition, paused, next_at, seen FROM pipeline_schedules ORDER BY name", {},
-        [&](const store::Row& row) {
+        "SELECT name, definition, paused, next_at, seen, declared FROM pipeline_schedules ORDER BY "
+        "name",
+        {}, [&](const store::Row& row) {
           auto definition = parse_schedule(row.string(0), row.text(1));
           if (!definition) {
             intact = std::move(definition).error().with_context("stored schedule");
@@ -87,6 +88,7 @@ Result<std::vector<Schedule>> Schedules::stored() {
           }
           Schedule schedule{.definition = std::move(*definition),
                             .paused = row.int64(2) != 0,
+                            .declared = row.int64(5) != 0,
                             .seen = row.int64(4)};
           if (!row.is_null(3)) schedule.next = row.time(3);
           schedules.push_back(std::move(schedule));
@@ -109,6 +111,7 @@ Result<std::vector<ScheduleChange>> Schedules::plan(
     changes.push_back(std::move(change));
   }
   for (const Schedule& each : known) {
+    if (!each.declared) continue;
     const std::string& name = each.definition.name;
     const bool still = std::any_of(definitions.begin(), definitions.end(),
                                    [&](const auto& definition) { return definition.name == name; });
@@ -130,11 +133,7 @@ Result<std::vector<ScheduleChange>> Schedules::apply(
       if (changes[i].change == "unchanged") continue;
       JsonObject payload;
       if (changes[i].change == "removed") {
-        TRY(tx.execute("DELETE FROM pipeline_schedules WHERE name = ?", {changes[i].name}));
-        TRY(
-            tx.execute("UPDATE pipeline_turns SET state = 'cancelled', reason = 'the schedule was "
-                       "removed' WHERE schedule = ? AND state = 'waiting'",
-                       {changes[i].name}));
+        TRY(forget(tx, changes[i].name));
       } else {
         payload = definitions[i].to_json();
         TRY(tx.execute(
@@ -154,6 +153,59 @@ Result<std::vector<ScheduleChange>> Schedules::apply(
   }));
   wake();
   return changes;
+}
+
+Result<void> Schedules::forget(store::Tx& tx, const std::string& name) {
+  TRY(tx.execute("DELETE FROM pipeline_schedules WHERE name = ?", {name}));
+  TRY(
+      tx.execute("UPDATE pipeline_turns SET state = 'cancelled', reason = 'the schedule was "
+                 "removed' WHERE schedule = ? AND state = 'waiting'",
+                 {name}));
+  return {};
+}
+
+Result<void> Schedules::add(const ScheduleDefinition& definition, bool paused,
+                            const std::string& actor) {
+  {
+    base::MutexLock turn(turn_mutex_);
+    const base::Timestamp now = event_clock_.now();
+    TRY(db_.write([&](store::Tx& tx) -> Result<void> {
+      std::int64_t newest = 0;
+      TRY(tx.query("SELECT COALESCE(MAX(sequence), 0) FROM events", {},
+                   [&](const store::Row& row) { newest = row.int64(0); }));
+      JsonObject payload = definition.to_json();
+      if (TRY(tx.execute("INSERT INTO pipeline_schedules(name, definition, paused, next_at, seen, "
+                         "created_at, declared) VALUES(?, ?, ?, ?, ?, ?, 0) ON CONFLICT(workspace, "
+                         "name) DO NOTHING",
+                         {definition.name, base::to_text(payload), paused, definition.next(now),
+                          newest, now})) == 0)
+        return base::error(Code::kAlreadyExists, "a schedule of that name is there: schedule={}",
+                           definition.name);
+      return tx.append_event({.kind = "schedule.created",
+                              .subject = "schedules/" + definition.name,
+                              .actor = actor,
+                              .payload = std::move(payload),
+                              .event_time = now});
+    }));
+  }
+  wake();
+  return {};
+}
+
+Result<void> Schedules::remove(const std::string& name, const std::string& actor) {
+  base::MutexLock turn(turn_mutex_);
+  const base::Timestamp now = event_clock_.now();
+  return db_.write([&](store::Tx& tx) -> Result<void> {
+    const auto added =
+        TRY(tx.find("SELECT name FROM pipeline_schedules WHERE name = ? AND declared = 0", {name},
+                    [](const store::Row& row) { return row.string(0); }));
+    if (!added) return base::error(Code::kNotFound, "no such schedule: schedule={}", name);
+    TRY(forget(tx, name));
+    return tx.append_event({.kind = "schedule.removed",
+                            .subject = "schedules/" + name,
+                            .actor = actor,
+                            .event_time = now});
+  });
 }
 
 Result<std::vector<Schedule>> Schedules::list() {
@@ -409,7 +461,7 @@ Result<Schedules::Open> Schedules::start_waiting() {
     if (!turn.backfill.empty()) {
       const auto most = parallel.find(turn.backfill);
       if (most != parallel.end() && others.size() >= most->second) continue;
-    } else if (!others.empty() && overlap == Overlap::kQueue) {
+    } else if (overlap == Overlap::kQueue && std::ssize(others) >= definition->second.parallel) {
       continue;
     } else if (!others.empty() && overlap == Overlap::kForbid) {
       turn.state = "skipped";

@@ -33,6 +33,7 @@ struct ScheduleChange {
 struct Schedule {
   ScheduleDefinition definition;
   bool paused = false;
+  bool declared = true;  // by the project; else it was added
   std::optional<base::Timestamp> next;
   std::int64_t seen = 0;  // the last event that was looked at
   std::optional<Turn> last;
@@ -89,6 +90,10 @@ class Schedules {
   Result<std::vector<ScheduleChange>> apply(const std::vector<ScheduleDefinition>& definitions,
                                             const std::string& actor);
 
+  // One that no project declares: apply leaves it as it is. kAlreadyExists: the name is taken.
+  Result<void> add(const ScheduleDefinition& definition, bool paused, const std::string& actor);
+  Result<void> remove(const std::string& name, const std::string& actor);  // kNotFound: no such one
+
   Result<std::vector<Schedule>> list();           // by name
   Result<Schedule> get(const std::string& name);  // kNotFound
   // Newest first.
@@ -109,6 +114,7 @@ class Schedules {
 
  private:
   Result<std::vector<Schedule>> stored();
+  static Result<void> forget(store::Tx& tx, const std::string& name);
   // Makes turns of what is due.
   Result<void> take_due(base::Timestamp now) REQUIRES(turn_mutex_);
   Result<void> take_times(const Schedule& schedule, base::Timestamp now) REQUIRES(turn_mutex_);

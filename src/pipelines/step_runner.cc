@@ -34,6 +34,22 @@ const StepRecord& find_step(const RunRecord& run, const std::string& name) {
   return *found;
 }
 
+// How the steps have ended that it comes after, for a variable: of very many without the reasons.
+std::string ends_of(const RunRecord& run, const PlannedStep& step) {
+  constexpr std::size_t kBytesMax = 64 << 10;
+  for (const bool with_reasons : {true, false}) {
+    JsonObject ends;
+    for (const std::size_t need : step.needs) {
+      const StepRecord& before = run.steps[need];
+      ends[before.name] = JsonObject{{"state", before.state},
+                                     {"reason", with_reasons ? before.reason : std::string()}};
+    }
+    std::string text = base::to_text(ends);
+    if (text.size() <= kBytesMax || !with_reasons) return text;
+  }
+  return {};
+}
+
 // What stands for an item or a trial's values in a command.
 Result<std::map<std::string, std::string>> texts_of_item(const StepDefinition& definition,
                                                          const std::string& value) {
@@ -310,6 +326,7 @@ Command StepRunner::command_for(const RunRecord& run, std::size_t position, cons
     const RunEnd so_far = end_of(run.steps);
     environment["SLIPWAY_RUN_STATE"] = so_far.state;
     environment["SLIPWAY_RUN_REASON"] = so_far.reason;
+    environment["SLIPWAY_NEEDS"] = ends_of(run, plan.steps[run.planned(position)]);
   }
   return {.text = step.command,
           .folder = project,

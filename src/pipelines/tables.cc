@@ -173,6 +173,11 @@ CREATE TABLE pipeline_rungs(
   PRIMARY KEY(run, search, rung, trial))
 )sql";
 
+// Schedules that no project declares: a new project leaves them as they are.
+constexpr std::string_view kAddedSchedules = R"sql(
+ALTER TABLE pipeline_schedules ADD COLUMN declared INTEGER NOT NULL DEFAULT 1
+)sql";
+
 }  // namespace
 
 store::RoomMigrations migrations() {
@@ -186,7 +191,8 @@ store::RoomMigrations migrations() {
            {7, kPools},
            {8, kItems},
            {9, kTrials},
-           {10, kRungs}}};
+           {10, kRungs},
+           {11, kAddedSchedules}}};
 }
 
 }  // namespace slipway::pipelines

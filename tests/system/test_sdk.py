@@ -160,7 +160,7 @@ maintenance:
 schedules:
   nightly: {pipeline: train, cron: "0 2 * * MON-FRI", time_zone: Europe/Berlin, params: {rounds: "{scheduled}"}, catch_up: true, overlap: forbid,
             start: 2026-01-05T08:00:00Z, end: 2027-01-05T08:00:00Z, start_within: 5m, finish_within: 2h}
-  often: {pipeline: train, every: 15m, overlap: queue}
+  often: {pipeline: train, every: 15m, overlap: queue, parallel: 2}
   fresh: {pipeline: train, when: {dataset: files}}
   promoted: {pipeline: train, when: {model: m, alias: champion}}
 streams:
@@ -239,7 +239,7 @@ def every_key() -> sw.Project:
                 sw.Maintenance(name="move", match="alert=a", start="2026-02-01T00:00:00Z", end="2026-02-02T00:00:00Z"))
     project.add(sw.Schedule(name="nightly", pipeline=train, cron="0 2 * * MON-FRI", time_zone="Europe/Berlin", params={"rounds": "{scheduled}"}, catch_up=True,
                             overlap="forbid", start="2026-01-05T08:00:00Z", end="2027-01-05T08:00:00Z", start_within="5m", finish_within="2h"),
-                sw.Schedule(name="often", pipeline=train, every=dt.timedelta(minutes=15), overlap="queue"),
+                sw.Schedule(name="often", pipeline=train, every=dt.timedelta(minutes=15), overlap="queue", parallel=2),
                 sw.Schedule(name="fresh", pipeline=train, when=sw.DataTrigger(dataset="files")),
                 sw.Schedule(name="promoted", pipeline=train, when=sw.DataTrigger(model="m", alias="champion")))
     return project.add(source, always, windows, latest, asked, service, sw.Route(name="pager", alertmanager="https://alerts.example.com"),

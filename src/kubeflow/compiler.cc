@@ -1,0 +1,562 @@
+#include "kubeflow/compiler.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <set>
+
+#include "base/hash.h"
+#include "kubeflow/cel.h"
+#include "kubeflow/placeholder.h"
+#include "kubeflow/value_source.h"
+#include "types/timestamp.h"
+
+namespace slipway::kubeflow {
+namespace {
+
+using Kind = ValueSource::Kind;
+
+constexpr std::size_t kStepsMax = 1000;     // of one of our pipelines
+constexpr std::size_t kNestingMax = 32;     // of dags in each other
+constexpr std::size_t kNameLengthMax = 56;  // leaves room for a number
+
+bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
+
+// Of the letters that our names have.
+std::string plain_name(std::string_view name) {
+  std::string plain;
+  for (const char c : name) plain += is_letter(c) || (c >= '0' && c <= '9') || c == '-' ? c : '-';
+  if (plain.empty() || !is_letter(plain[0])) plain.insert(0, "t-");
+  if (plain.size() > kNameLengthMax) plain.resize(kNameLengthMax);
+  return plain;
+}
+
+JsonArray list_of(const std::vector<std::string>& texts) {
+  return JsonArray(texts.begin(), texts.end());
+}
+
+void add_unique(std::vector<std::string>& list, const std::string& name) {
+  if (std::find(list.begin(), list.end(), name) == list.end()) list.push_back(name);
+}
+
+// What a task of a dag has come to.
+struct Done {
+  std::vector<std::string> steps;                            // that it is
+  std::map<std::string, ValueSource> parameters, artifacts;  // its outputs
+};
+
+// A dag where it is used.
+struct Scope {
+  std::map<std::string, ValueSource> inputs, artifacts;  // by the component's names
+  std::map<std::string, ParameterType> types;            // of `inputs`
+  std::vector<std::string> conditions;                   // ours, all of which must hold
+  std::vector<std::string> after;                        // what its first tasks come after
+  bool first_run_always = false;
+  std::string name;  // of the task that it is; empty: the pipeline
+  std::string loop;  // its name; empty: none
+  Json each;         // what our `each` says
+  std::optional<std::int64_t> parallel;
+  std::size_t depth = 0;
+};
+
+// What a leaf's step needs to be told.
+struct Needed {
+  std::vector<std::string> parameters, steps;
+  bool item = false;
+
+  void add(const ValueSource& source) {
+    if (source.kind == Kind::kParameter) add_unique(parameters, source.name);
+    if (source.kind == Kind::kOutput) add_unique(steps, source.step);
+    if (source.kind == Kind::kItem) item = true;
+  }
+};
+
+class Compiler {
+ public:
+  explicit Compiler(const PipelineSpec& spec) : spec_(spec) {}
+
+  Result<CompiledPipeline> compile() {
+    taken_ = {"out", "now", "item"};
+    compiled_.name = plain_name(spec_.name);
+    Scope scope;
+    JsonObject params;
+    for (const auto& [name, parameter] : spec_.root.inputs) {
+      if (parameter.type == ParameterType::kFinalStatus)
+        return error(spec_.root.place, "a pipeline's input can't be a final status: {}", name);
+      const std::string plan_name = free_name(name, "");
+      compiled_.parameters.push_back({.name = name, .plan_name = plan_name, .spec = parameter});
+      params[plan_name] = plan_text(parameter.value, parameter);
+      scope.inputs[name] = {
+          .kind = Kind::kParameter, .name = plan_name, .is_plain = parameter.is_plain()};
+      scope.types[name] = parameter.type;
+    }
+    for (const auto& [name, artifact] : spec_.root.input_artifacts) {
+      if (!artifact.is_optional)
+        return error(spec_.root.place, "a pipeline can't be given artifacts: {} (dsl.importer can)",
+                     name);
+      scope.artifacts[name] = {};
+    }
+    TRY(add_dag(spec_.root, scope));
+    if (steps_.empty()) return error("root", "the pipeline has no tasks");
+    compiled_.text =
+        base::to_text(JsonObject{{"params", std::move(params)}, {"steps", std::move(steps_)}});
+    return std::move(compiled_);
+  }
+
+ private:
+  template <typename... Args>
+  static Error error(std::string_view place, fmt::format_string<Args...> format, Args&&... args) {
+    return base::error(Code::kInvalidArgument, "{}: {}", place,
+                       fmt::format(format, std::forward<Args>(args)...));
+  }
+
+  std::string free_name(std::string_view wanted, std::string_view parent) {
+    std::string name = plain_name(wanted);
+    if (taken_.contains(name) && !parent.empty())
+      name = plain_name(fmt::format("{}--{}", parent, wanted));
+    const std::string first = name;
+    for (int i = 2; taken_.contains(name); ++i) name = fmt::format("{}-{}", first, i);
+    taken_.insert(name);
+    return name;
+  }
+
+  // Each behind what it comes after or reads.
+  static Result<std::vector<const Task*>> in_order(const Component& component) {
+    std::vector<const Task*> order;
+    std::set<std::string> done;
+    const auto is_ready = [&](const Task& task) {
+      const auto is_done = [&](const std::string& name) {
+        return name.empty() || done.contains(name);
+      };
+      return std::all_of(task.after.begin(), task.after.end(), is_done) &&
+             std::all_of(task.parameters.begin(), task.parameters.end(),
+                         [&](const auto& each) { return is_done(each.second.task); }) &&
+             std::all_of(task.artifacts.begin(), task.artifacts.end(),
+                         [&](const auto& each) { return is_done(each.second.task); });
+    };
+    while (order.size() < component.dag.tasks.size()) {
+      const std::size_t before = order.size();
+      for (const Task& task : component.dag.tasks) {
+        if (done.contains(task.name) || !is_ready(task)) continue;
+        order.push_back(&task);
+        done.insert(task.name);
+        break;
+      }
+      if (order.size() == before)
+        return error(component.place, "its tasks need each other in a circle");
+    }
+    return order;
+  }
+
+  Result<Done> add_dag(const Component& component, const Scope& scope) {
+    if (scope.depth > kNestingMax)
+      return error(component.place, "dags are nested too deeply: limit={}", kNestingMax);
+    std::map<std::string, Done> done;
+    Done whole;
+    for (const Task* const task : TRY(in_order(component))) {
+      Done one = TRY(add_task(*task, scope, done));
+      whole.steps.insert(whole.steps.end(), one.steps.begin(), one.steps.end());
+      done[task->name] = std::move(one);
+    }
+    for (const auto& [name, output] : component.dag.parameters) {
+      const auto& parameters = done.at(output.task).parameters;
+      const auto found = parameters.find(output.name);
+      if (found == parameters.end())
+        return error(component.place, "an output of a task that has none: output={} task={}", name,
+                     output.task);
+      whole.parameters[name] = found->second;
+    }
+    for (const auto& [name, output] : component.dag.artifacts) {
+      const auto& artifacts = done.at(output.task).artifacts;
+      const auto found = artifacts.find(output.name);
+      if (found == artifacts.end())
+        return error(component.place, "an output of a task that has none: output={} task={}", name,
+                     output.task);
+      whole.artifacts[name] = found->second;
+    }
+    return whole;
+  }
+
+  // The inputs of a task as they are outside of it: those it is given, and defaults.
+  Result<Scope> inputs_of(const Task& task, const Component& component, const Scope& scope,
+                          const std::map<std::string, Done>& done) {
+    Scope inner;
+    for (const auto& [name, given] : task.parameters) {
+      inner.inputs[name] = TRY(find_parameter(task, name, given, scope, done));
+      const auto declared = component.inputs.find(name);
+      // Those that texts of others refer to are not declared.
+      inner.types[name] =
+          declared == component.inputs.end() ? type_of(given, scope) : declared->second.type;
+    }
+    for (const auto& [name, declared] : component.inputs) {
+      if (inner.inputs.contains(name)) continue;
+      if (task.iterator && task.iterator->item_input == name) continue;
+      inner.types[name] = declared.type;
+      if (declared.value) {
+        inner.inputs[name] = {.kind = Kind::kConstant, .constant = *declared.value};
+      } else if (declared.is_optional || declared.type == ParameterType::kFinalStatus) {
+        inner.inputs[name] = {};
+      } else {
+        return error(task.place, "it isn't given an input of {}: {}", task.component, name);
+      }
+    }
+    for (const auto& [name, declared] : component.input_artifacts) {
+      const auto given = task.artifacts.find(name);
+      if (given != task.artifacts.end()) {
+        inner.artifacts[name] = TRY(find_artifact(task, name, given->second, scope, done));
+      } else if (declared.is_optional) {
+        inner.artifacts[name] = {};
+      } else {
+        return error(task.place, "it isn't given an artifact of {}: {}", task.component, name);
+      }
+    }
+    return inner;
+  }
+
+  static ParameterType type_of(const ParameterSource& given, const Scope& scope) {
+    const auto found = scope.types.find(given.name);
+    const bool is_input =
+        given.kind == ParameterSource::Kind::kComponentInput && found != scope.types.end();
+    return is_input ? found->second : ParameterType::kText;
+  }
+
+  Result<ValueSource> find_parameter(const Task& task, const std::string& name,
+                                     const ParameterSource& given, const Scope& scope,
+                                     const std::map<std::string, Done>& done) {
+    ValueSource source;
+    switch (given.kind) {
+      case ParameterSource::Kind::kConstant:
+        source = {.kind = Kind::kConstant, .constant = given.constant};
+        break;
+      case ParameterSource::Kind::kComponentInput: {
+        const auto found = scope.inputs.find(given.name);
+        if (found == scope.inputs.end())
+          return error(task.place, "the input {} is from one that isn't there: {}", name,
+                       given.name);
+        source = found->second;
+        break;
+      }
+      case ParameterSource::Kind::kTaskOutput: {
+        const auto& outputs = done.at(given.task).parameters;
+        const auto found = outputs.find(given.name);
+        if (found == outputs.end())
+          return error(task.place, "the input {} is from an output that {} doesn't have: {}", name,
+                       given.task, given.name);
+        source = found->second;
+        break;
+      }
+      case ParameterSource::Kind::kFinalStatus:
+        source = {
+            .kind = Kind::kFinalStatus, .name = given.task, .steps = done.at(given.task).steps};
+        break;
+    }
+    source.members.insert(source.members.end(), given.members.begin(), given.members.end());
+    return source;
+  }
+
+  Result<ValueSource> find_artifact(const Task& task, const std::string& name,
+                                    const ArtifactSource& given, const Scope& scope,
+                                    const std::map<std::string, Done>& done) {
+    const auto& from = given.task.empty() ? scope.artifacts : done.at(given.task).artifacts;
+    const auto found = from.find(given.name);
+    if (found == from.end())
+      return error(task.place, "the artifact {} is from one that isn't there: {}", name,
+                   given.name);
+    return found->second;
+  }
+
+  // What our conditions call a value.
+  Result<std::string> operand_of(const std::string& place, const ValueSource& source,
+                                 ParameterType type) {
+    switch (source.kind) {
+      case Kind::kConstant:
+        if (type == ParameterType::kText && source.constant.is_string())
+          return text_literal(std::string_view(source.constant.get_string()));
+        if (!source.constant.is_string()) return base::to_text(source.constant);
+        break;
+      case Kind::kParameter:
+        if (!source.members.empty() || (type == ParameterType::kText && !source.is_plain)) break;
+        return fmt::format("{{{}}}", source.name);
+      case Kind::kOutput:
+        if (source.of_items != OfItems::kNone || !source.loop.empty()) break;
+        return fmt::format("{{{}}}", path_of(source));
+      case Kind::kMissing:
+      case Kind::kItem:
+      case Kind::kFinalStatus:
+        break;
+    }
+    return error(place,
+                 "a condition here is about parameters and outputs of tasks outside of loops, and "
+                 "not about a loop's item, what is made in a loop, or what may be missing");
+  }
+
+  static std::string path_of(const ValueSource& source) {
+    std::string path = fmt::format("{}/{}#parameters.{}", source.step, kOutputsFile, source.name);
+    for (const std::string& member : source.members) path += "." + member;
+    return path;
+  }
+
+  Result<std::string> condition_of(const Task& task, const Scope& inner) {
+    auto condition =
+        translate_condition(task.condition, [&](const std::string& name) -> Result<ConditionInput> {
+          const auto found = inner.inputs.find(name);
+          if (found == inner.inputs.end())
+            return base::error(Code::kInvalidArgument, "no such input: {}", name);
+          ConditionInput input{.type = inner.types.at(name)};
+          input.operand = TRY(operand_of(task.place, found->second, input.type));
+          return input;
+        });
+    if (!condition) return error(task.place, "triggerPolicy: {}", condition.error().message);
+    return condition;
+  }
+
+  Result<void> begin_loop(const Task& task, const ParameterIterator& iterator, Scope& inner) {
+    if (!inner.loop.empty()) return error(task.place, "a loop inside of a loop can't be run here");
+    inner.loop = task.place;
+    inner.parallel = iterator.parallel;
+    ValueSource item{.kind = Kind::kItem};
+    if (!iterator.items) {
+      const auto found = inner.inputs.find(iterator.items_input);
+      if (found == inner.inputs.end())
+        return error(task.place, "the loop's items are from an input that isn't there: {}",
+                     iterator.items_input);
+      const ValueSource& source = found->second;
+      if (source.kind == Kind::kConstant && source.constant.is_array()) {
+        item.items = source.constant.get_array();
+      } else if (source.kind == Kind::kParameter && source.members.empty()) {
+        inner.each = fmt::format("{{{}}}", source.name);
+      } else if (source.kind == Kind::kOutput && source.of_items == OfItems::kNone) {
+        inner.each = fmt::format("{{{}}}", path_of(source));
+      } else {
+        return error(task.place,
+                     "a loop's items are a list, a parameter or the output of a task: {}",
+                     iterator.items_input);
+      }
+    } else {
+      item.items = iterator.items;
+    }
+    if (item.items) {
+      // Which of them; our own lists don't tell texts from numbers.
+      JsonArray numbers;
+      for (std::size_t i = 0; i < item.items->size(); ++i) numbers.emplace_back(i);
+      inner.each = std::move(numbers);
+    }
+    inner.inputs[iterator.item_input] = std::move(item);
+    return {};
+  }
+
+  Result<Done> add_task(const Task& task, const Scope& scope,
+                        const std::map<std::string, Done>& done) {
+    const Component& component = spec_.components.at(task.component);
+    Scope inner = TRY(inputs_of(task, component, scope, done));
+    inner.name = task.name;
+    inner.depth = scope.depth + 1;
+    inner.conditions = scope.conditions;
+    inner.loop = scope.loop;
+    inner.each = scope.each;
+    inner.parallel = scope.parallel;
+    if (!task.condition.empty()) inner.conditions.push_back(TRY(condition_of(task, inner)));
+    const auto reads_inside = [](const auto& each) { return !each.second.task.empty(); };
+    const bool is_first =
+        task.after.empty() &&
+        std::none_of(task.parameters.begin(), task.parameters.end(), reads_inside) &&
+        std::none_of(task.artifacts.begin(), task.artifacts.end(), reads_inside);
+    if (is_first) inner.after = scope.after;
+    inner.first_run_always = task.runs_always || (is_first && scope.first_run_always);
+    for (const std::string& other : task.after) {
+      for (const std::string& step : done.at(other).steps) add_unique(inner.after, step);
+    }
+    if (task.iterator) TRY(begin_loop(task, *task.iterator, inner));
+    if (!component.executor.empty()) return add_step(task, component, inner, scope.name);
+    Done whole = TRY(add_dag(component, inner));
+    if (task.iterator) {
+      for (auto* outputs : {&whole.parameters, &whole.artifacts}) {
+        for (auto& [name, source] : *outputs) {
+          if (source.loop != inner.loop) continue;
+          source.of_items = OfItems::kAll;
+          source.loop.clear();
+        }
+      }
+    }
+    return whole;
+  }
+
+  Result<Done> add_step(const Task& task, const Component& component, const Scope& inner,
+                        const std::string& parent) {
+    if (steps_.size() == kStepsMax)
+      return base::error(Code::kResourceExhausted, "{}: the pipeline has too many tasks: limit={}",
+                         task.place, kStepsMax);
+    const std::string step = free_name(task.name, parent);
+    Needed needed;
+    bool depends_on_status = false;
+    JsonObject parameters, artifacts;
+    for (const auto& [name, source] : inner.inputs) {
+      ValueSource told = source;
+      if (told.kind == Kind::kOutput && told.of_items == OfItems::kNone && !told.loop.empty())
+        told.of_items = OfItems::kSame;
+      depends_on_status |= told.kind == Kind::kFinalStatus;
+      needed.add(told);
+      JsonObject input = told.to_json();
+      const auto declared = component.inputs.find(name);
+      if (declared != component.inputs.end()) {
+        input["type"] = name_of(declared->second.type);
+        if (declared->second.is_optional) input["optional"] = true;
+        if (declared->second.value) input["default"] = *declared->second.value;
+      }
+      parameters[name] = std::move(input);
+    }
+    for (const auto& [name, source] : inner.artifacts) {
+      ValueSource told = source;
+      if (told.kind == Kind::kOutput && told.of_items == OfItems::kNone && !told.loop.empty())
+        told.of_items = OfItems::kSame;
+      needed.add(told);
+      JsonObject input = told.to_json();
+      if (component.input_artifacts.at(name).is_optional) input["optional"] = true;
+      artifacts[name] = std::move(input);
+    }
+    const Executor& executor = spec_.executors.at(component.executor);
+    TRY(check_words(executor, component, inner));
+    JsonObject file{{"format", 1},
+                    {"pipeline", spec_.name},
+                    {"task", task.name},
+                    {"parameters", std::move(parameters)},
+                    {"artifacts", std::move(artifacts)},
+                    {"outputs", outputs_of(component)}};
+    add_executor(executor, file);
+    const std::string path = fmt::format("tasks/{}.json", step);
+    compiled_.files[path] = base::to_text(file);
+    compiled_.tasks[step] = task.name;
+
+    std::string run = fmt::format("slipway run-task {} --out {{out}}", path);
+    for (const std::string& name : needed.parameters)
+      run += fmt::format(" --parameter {0}={{{0}}}", name);
+    for (const std::string& name : needed.steps) run += fmt::format(" --step {0}={{{0}}}", name);
+    if (needed.item) run += " --item={item}";
+    JsonObject made{{"name", step},
+                    {"run", run},
+                    {"code", JsonArray{Json(path)}},
+                    {"outputs", JsonArray{Json(kOutputsFile), Json(kArtifactsFolder)}},
+                    // What is imported may have changed where it is.
+                    {"cache", task.is_cached && !depends_on_status && !executor.importer}};
+    if (!inner.after.empty()) made["after"] = list_of(inner.after);
+    if (inner.first_run_always) made["always"] = true;
+    if (!inner.conditions.empty())
+      made["when"] = inner.conditions.size() == 1
+                         ? inner.conditions[0]
+                         : fmt::format("({})", fmt::join(inner.conditions, ") and ("));
+    if (!inner.loop.empty()) made["each"] = inner.each;
+    if (!inner.loop.empty() && inner.parallel) made["parallel"] = *inner.parallel;
+    if (task.retry.times > 0) {
+      made["retry"] = JsonObject{{"times", task.retry.times},
+                                 {"after", types::to_text(task.retry.after)},
+                                 {"factor", task.retry.factor},
+                                 {"at_most", types::to_text(task.retry.at_most)}};
+    }
+    steps_.push_back(std::move(made));
+
+    Done done;
+    done.steps.push_back(step);
+    const auto output = [&](const std::string& name) {
+      return ValueSource{.kind = Kind::kOutput, .name = name, .step = step, .loop = inner.loop};
+    };
+    for (const auto& [name, spec] : component.outputs) done.parameters[name] = output(name);
+    for (const auto& [name, spec] : component.output_artifacts) done.artifacts[name] = output(name);
+    return done;
+  }
+
+  static JsonObject outputs_of(const Component& component) {
+    JsonObject parameters, artifacts;
+    for (const auto& [name, spec] : component.outputs) parameters[name] = name_of(spec.type);
+    for (const auto& [name, spec] : component.output_artifacts)
+      artifacts[name] =
+          JsonObject{{"schemaTitle", spec.schema_title}, {"schemaVersion", spec.schema_version}};
+    return {{"parameters", std::move(parameters)}, {"artifacts", std::move(artifacts)}};
+  }
+
+  static void add_executor(const Executor& executor, JsonObject& file) {
+    if (executor.importer) {
+      JsonObject importer{{"metadata", executor.importer->metadata},
+                          {"schemaTitle", executor.importer->artifact.schema_title},
+                          {"schemaVersion", executor.importer->artifact.schema_version}};
+      if (executor.importer->uri_input.empty()) {
+        importer["uri"] = executor.importer->uri;
+      } else {
+        importer["uri_input"] = executor.importer->uri_input;
+      }
+      file["importer"] = std::move(importer);
+      return;
+    }
+    JsonObject environment;
+    for (const auto& [name, value] : executor.environment) environment[name] = value;
+    file["container"] = JsonObject{{"image", executor.image},
+                                   {"command", list_of(executor.command)},
+                                   {"args", list_of(executor.args)},
+                                   {"environment", std::move(environment)}};
+  }
+
+  // What stands in the words must be known before anything runs.
+  Result<void> check_words(const Executor& executor, const Component& component,
+                           const Scope& inner) {
+    const auto check = [&](const Placeholder& placeholder) -> Result<std::string> {
+      const auto is_there = [&]() {
+        switch (placeholder.kind) {
+          case Placeholder::Kind::kInputParameter:
+            return inner.inputs.contains(placeholder.name);
+          case Placeholder::Kind::kInputArtifact:
+            return component.input_artifacts.contains(placeholder.name);
+          case Placeholder::Kind::kOutputParameter:
+            return component.outputs.contains(placeholder.name);
+          case Placeholder::Kind::kOutputArtifact:
+            return component.output_artifacts.contains(placeholder.name);
+          case Placeholder::Kind::kExecutorInput:
+          case Placeholder::Kind::kOutputFile:
+          case Placeholder::Kind::kOfRun:
+            return true;
+        }
+        return false;
+      };
+      if (is_there()) return std::string();
+      return base::error(Code::kInvalidArgument,
+                         "a placeholder of an input or output that the component doesn't have: {}",
+                         placeholder.name);
+    };
+    for (const auto* const words : {&executor.command, &executor.args}) {
+      const auto expanded = expand_words(*words, [](const std::string&) { return true; });
+      if (!expanded) return error(executor.place, "{}", expanded.error().message);
+      for (const std::string& word : *expanded) {
+        if (const auto known = replace_placeholders(word, check); !known)
+          return error(executor.place, "{}", known.error().message);
+      }
+    }
+    for (const auto& [name, value] : executor.environment) {
+      if (const auto known = replace_placeholders(value, check); !known)
+        return error(executor.place, "env {}: {}", name, known.error().message);
+    }
+    if (executor.importer && !executor.importer->uri_input.empty() &&
+        !inner.inputs.contains(executor.importer->uri_input))
+      return error(executor.place, "artifactUri is of an input that isn't there: {}",
+                   executor.importer->uri_input);
+    if (executor.importer && component.output_artifacts.size() != 1)
+      return error(executor.place, "an importer has one output: the artifact");
+    return {};
+  }
+
+  const PipelineSpec& spec_;
+  CompiledPipeline compiled_;
+  JsonArray steps_;
+  std::set<std::string> taken_;  // names
+};
+
+}  // namespace
+
+std::string CompiledPipeline::digest() const {
+  base::Sha256 hash;
+  hash.update(text);
+  for (const auto& [path, content] : files)
+    hash.update(fmt::format("\n{} {}\n", path, content.size())).update(content);
+  return hash.finish_hex();
+}
+
+Result<CompiledPipeline> compile(const PipelineSpec& spec) { return Compiler(spec).compile(); }
+
+}  // namespace slipway::kubeflow

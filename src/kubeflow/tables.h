@@ -1,0 +1,9 @@
+#pragma once
+
+#include "store/db.h"
+
+namespace slipway::kubeflow {
+
+store::RoomMigrations migrations();
+
+}  // namespace slipway::kubeflow

@@ -1,0 +1,27 @@
+// YAML that others wrote, as JSON: what is quoted is text, what isn't is what YAML's core schema
+// takes it for.
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+#include <vector>
+
+#include "base/json.h"
+#include "base/result.h"
+
+namespace slipway::types {
+
+struct YamlLimits {
+  std::size_t values_max = 1'000'000;  // with what aliases stand for
+  std::size_t nesting_max = 64;
+};
+
+// The documents of `text`, without empty ones. kInvalidArgument with line and column: no YAML, a
+// key that comes twice or is no text, a tag, a number that JSON doesn't have. kResourceExhausted:
+// more than the limits.
+Result<std::vector<Json>> yaml_as_json(std::string_view text, const YamlLimits& limits);
+inline Result<std::vector<Json>> yaml_as_json(std::string_view text) {
+  return yaml_as_json(text, YamlLimits());
+}
+
+}  // namespace slipway::types
