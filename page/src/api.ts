@@ -47,7 +47,43 @@ export interface Dataset {
   latest: DatasetVersion | null;
 }
 
+export interface ColumnProfile {
+  name: string;
+  type: string;
+  rows: number;
+  missing: number;
+  distinct?: number | null; // null: more than are counted
+  min?: number | string | null;
+  p05?: number | null;
+  p50?: number | null;
+  p95?: number | null;
+  max?: number | string | null;
+  mean?: number | null;
+  stddev?: number | null;
+  top?: { value: string | number | boolean; rows: number }[];
+}
+
+export interface ColumnRule {
+  type?: string;
+  min?: number;
+  max?: number;
+  in?: string[];
+  required?: boolean;
+}
+
+export interface DatasetDefinition {
+  path?: string;
+  postgres?: { table?: string };
+  key?: string[];
+  event_time?: string;
+  arrival_time?: string;
+  columns?: Record<string, ColumnRule>;
+  on_violation?: string;
+}
+
 export interface DatasetVersions extends Dataset {
+  definition: DatasetDefinition;
+  latest: (DatasetVersion & { profile: ColumnProfile[]; violations: Record<string, number> }) | null;
   versions: DatasetVersion[]; // newest first
 }
 
@@ -718,6 +754,14 @@ export interface ModelVersion {
   version: string;
   source: string;
   run_id?: string;
+  description?: string;
+  user_id?: string;
+  creation_timestamp?: number;
+  current_stage?: string;
+  status?: string;
+  status_message?: string;
+  aliases?: string[];
+  tags?: KeyValue[];
 }
 
 export interface FeatureDefinitions {
@@ -763,7 +807,30 @@ export interface Run {
 
 export interface RegisteredModel {
   name: string;
+  description?: string;
+  creation_timestamp?: number;
+  last_updated_timestamp?: number;
   latest_versions?: { version: string; run_id: string }[];
+  aliases?: { alias: string; version: string }[];
+  tags?: KeyValue[];
+}
+
+// Where an alias points, and what protects it.
+export interface ModelAlias {
+  alias: string;
+  version: number | null;
+  gated?: boolean; // a gate's verdict moves it
+  approvers?: string[];
+  approvals?: { version: number; approver: string; reason: string; time: string }[];
+}
+
+export interface AliasMove {
+  alias: string;
+  from: number | null;
+  to: number | null;
+  time: string;
+  actor: string;
+  reason: string;
 }
 
 // A run with the histories of its first metrics by name, each of at most 2500 points.
@@ -872,6 +939,9 @@ export interface ToldColumns {
   facets: { columnLineage?: { fields?: Record<string, { inputFields?: { namespace: string; name: string; field: string }[] }> } };
 }
 
+// A text in MLflow's filters, which know no other way to have a quote in one.
+const quoted = (text: string) => (text.includes("'") ? `"${text}"` : `'${text}'`);
+
 export const api = {
   clock: (s?: AbortSignal) => get<Clock>(own("clock"), s),
   overview: (s?: AbortSignal) => get<Overview>(own("overview"), s),
@@ -920,7 +990,8 @@ export const api = {
     (await get<{ alerts: Alert[] }>(`${own("alerts")}?endpoint=${encodeURIComponent(endpoint)}`, s)).alerts,
 
   datasets: async (s?: AbortSignal) => (await get<{ datasets: Dataset[] }>(own("datasets"), s)).datasets,
-  dataset: (name: string, s?: AbortSignal) => get<DatasetVersions>(own("datasets", name), s),
+  datasetPath: (name: string) => own("datasets", name),
+  dataset: (name: string, s?: AbortSignal) => get<DatasetVersions>(api.datasetPath(name), s),
   tableDiff: (name: string, from: number, to: number, s?: AbortSignal) =>
     get<TableDiff>(`${own("datasets", name, "diff")}?${new URLSearchParams({ from: String(from), to: String(to) })}`, s),
 
@@ -944,6 +1015,25 @@ export const api = {
   request: (endpoint: string, id: string, s?: AbortSignal) => get<LoggedRequest>(own("endpoints", endpoint, "requests", id), s),
   revisionOf: async (endpoint: string, number: number, s?: AbortSignal) =>
     (await get<{ revisions: Revision[] }>(`${own("endpoints", endpoint, "revisions")}?limit=1&before=${number + 1}`, s)).revisions[0],
+  // Those whose names have the text in them, and where the rest begins.
+  modelsNamed: (text: string, most: number, s?: AbortSignal) =>
+    get<{ registered_models?: RegisteredModel[]; next_page_token?: string }>(
+      `${mlflow}registered-models/search?${new URLSearchParams({ max_results: String(most), ...(text ? { filter: `name ILIKE ${quoted(`%${text}%`)}` } : {}) })}`,
+      s,
+    ),
+  registeredModel: async (name: string, s?: AbortSignal) =>
+    (await get<{ registered_model: RegisteredModel }>(`${mlflow}registered-models/get?${new URLSearchParams({ name })}`, s)).registered_model,
+  // Newest first.
+  modelVersions: (name: string, most: number, s?: AbortSignal) =>
+    get<{ model_versions?: ModelVersion[]; next_page_token?: string }>(
+      `${mlflow}model-versions/search?${new URLSearchParams({ filter: `name = ${quoted(name)}`, max_results: String(most), order_by: "version_number DESC" })}`,
+      s,
+    ),
+  aliases: async (model: string, s?: AbortSignal) => (await get<{ aliases: ModelAlias[] }>(own("models", model, "aliases"), s)).aliases,
+  movesPath: (model: string) => own("models", model, "alias-moves"),
+  aliasMoves: async (model: string, s?: AbortSignal) => (await get<{ moves: AliasMove[] }>(api.movesPath(model), s)).moves,
+  approveAlias: (model: string, alias: string, version: number, reason: string, actor: string) =>
+    post<{ aliases: ModelAlias[] }>(own("models", model, "aliases", alias, "approve"), { version, reason, actor }),
   modelVersion: async (name: string, version: string, s?: AbortSignal) =>
     (await get<{ model_version: ModelVersion }>(`${mlflow}model-versions/get?${new URLSearchParams({ name, version })}`, s)).model_version,
   versionsOfRun: async (run: string, s?: AbortSignal) =>

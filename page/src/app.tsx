@@ -25,6 +25,8 @@ import { MonitoringPage } from "./monitoring/monitoring";
 import { PlainPage } from "./plain/plain";
 import { PipelineRunPage } from "./pipelines/pipeline_run";
 import { PipelinesPage } from "./pipelines/pipelines";
+import { ModelPage } from "./registry/model";
+import { ModelsPage } from "./registry/models";
 import { SearchesPage } from "./pipelines/searches";
 import { SearchButton } from "./search/search";
 import { UsersPage } from "./users/users";
@@ -36,6 +38,7 @@ const kScreens: [string, string, ...string[]][] = [
   ["/", "Models", "/endpoints"],
   ["/incidents", "Incidents"],
   ["/experiments", "Experiments", "/runs", "/compare"],
+  ["/models", "Registry"],
   ["/pipelines", "Pipelines", "/pipeline-runs", "/searches"],
   ["/datasets", "Datasets"],
   ["/data", "Folders"],
@@ -103,6 +106,8 @@ function Screens() {
       <Route path="/endpoints/:name/features" element={<FeaturesPage />} />
       <Route path="/endpoints/:name/drills" element={<DrillPage />} />
       <Route path="/endpoints/:name/plain" element={<PlainPage />} />
+      <Route path="/models" element={<ModelsPage />} />
+      <Route path="/models/:name" element={<ModelPage />} />
       <Route path="/incidents" element={<IncidentsPage />} />
       <Route path="/incidents/:id" element={<IncidentPage />} />
       <Route path="/pipelines" element={<PipelinesPage />} />

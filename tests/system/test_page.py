@@ -325,6 +325,8 @@ def test_what_is_different_between_two_versions_of_a_dataset(server, open_page, 
     ingest(id=[1, 2, 3], x=[1.0, 2.0, None])
     page.reload()
     expect(page.get_by_text("There is one version: nothing to compare it with.")).to_be_visible()
+    columns = page.get_by_role("region", name="Columns", exact=True).locator("tbody tr")
+    assert [row.locator("td").all_inner_texts() for row in columns.all()] == [["id", "int64", "none", "3", "1 · 1 · 2 · 3 · 3", "2", "", ""], ["x", "double", "33.3 %", "2", "1 · 1 · 1 · 2 · 2", "1.5", "", ""]]
     ingest(id=[3, 2, 4], x=[None, 2.5, 9.0])
     ingest(id=[3, 2], x=[None, 2.5])
     page.reload()

@@ -6,6 +6,7 @@ import { Empty, Loaded } from "../components/loaded";
 import { Command, Head, Time } from "../components/words";
 import { number } from "../lib/format";
 import { Difference } from "./difference";
+import { Profile } from "./profile";
 
 // Versions of a dataset, and what is different between the two that the address names: `from`, `to`.
 export function DatasetPage() {
@@ -15,7 +16,7 @@ export function DatasetPage() {
     <>
       <Head title={name} trail={[["Datasets", "/datasets"]]} />
       <Loaded from={dataset}>
-        {({ versions }) =>
+        {({ versions, definition, latest }) =>
           versions.length === 0 ? (
             <Empty title="Nothing has come in yet.">
               <Command>{`slipway data ingest ${name}`}</Command>
@@ -23,6 +24,7 @@ export function DatasetPage() {
           ) : (
             <Stack gap="lg">
               <Versions versions={versions} />
+              {latest && <Profile name={name} definition={definition} version={latest} columns={latest.profile} violations={latest.violations} call={api.datasetPath(name)} />}
               <Compared name={name} versions={versions} />
             </Stack>
           )

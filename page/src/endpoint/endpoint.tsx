@@ -4,6 +4,7 @@ import { Link, useParams } from "react-router";
 import { api, type Endpoint, type Gate, type Revision } from "../api";
 import { useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
+import { Verdicts } from "../components/verdicts";
 import { Command, Fact, Head, Time, Word } from "../components/words";
 import { duration } from "../lib/format";
 import { ConfirmDialog } from "../components/confirm";
@@ -14,12 +15,18 @@ interface EndpointFacts {
   endpoint: Endpoint;
   revisions: Revision[];
   gates: Gate[];
+  lastGood: Revision | undefined; // what a rollback goes back to
 }
 
 async function load(name: string, signal: AbortSignal): Promise<EndpointFacts> {
   const [endpoint, revisions] = await Promise.all([api.endpoint(name, signal), api.revisions(name, signal)]);
   const model = endpoint.revision?.variants.find((variant) => variant.role === "live")?.model;
-  return { endpoint, revisions, gates: model ? await api.gates(model, signal) : [] };
+  // It may be older than what is listed.
+  const [gates, lastGood] = await Promise.all([
+    model ? api.gates(model, signal) : [],
+    endpoint.last_good === null ? undefined : (revisions.find(({ number }) => number === endpoint.last_good) ?? api.revisionOf(name, endpoint.last_good, signal)),
+  ]);
+  return { endpoint, revisions, gates, lastGood };
 }
 
 export function EndpointPage() {
@@ -28,7 +35,7 @@ export function EndpointPage() {
   const [asks, setAsks] = useState<"rollback" | "follow" | null>(null);
   const [done, setDone] = useState("");
   const data = facts.data;
-  const target = data?.revisions.find((revision) => revision.number === data.endpoint.last_good);
+  const target = data?.lastGood;
   const rollout = data?.endpoint.rollout;
 
   const rollBack = async (reason: string, actor: string) => {
@@ -173,7 +180,7 @@ function Body({ endpoint, revisions, gates }: EndpointFacts) {
           <Ledger revisions={revisions} gates={gates} current={revision?.number} lastGood={endpoint.last_good} />
         )}
       </section>
-      {gates.length > 0 && <Verdicts gates={gates} />}
+      <Verdicts gates={gates} />
       <Text size="sm" c="dimmed">
         The same by command: <Code>slipway endpoints rollback {endpoint.name}</Code>.{" "}
         <Anchor component={Link} to="/pipelines" size="sm" underline="always">
@@ -181,30 +188,5 @@ function Body({ endpoint, revisions, gates }: EndpointFacts) {
         </Anchor>
       </Text>
     </Stack>
-  );
-}
-
-function Verdicts({ gates }: { gates: Gate[] }) {
-  return (
-    <section aria-label="Verdicts of the gate">
-      <Title order={2} size="h4" mb="xs">
-        Verdicts of the gate
-      </Title>
-      <Stack gap="xs">
-        {gates.map((gate) => (
-          <Group key={gate.id} gap="sm" wrap="nowrap" align="flex-start">
-            <Word of={gate.verdict} />
-            <div>
-              <Text size="sm">{gate.sentence}</Text>
-              <Text size="xs" c="dimmed">
-                <Time at={gate.time} />
-                {gate.champion_version !== null && `, against version ${gate.champion_version}`}
-                {gate.promoted_version !== null && `, became version ${gate.promoted_version}`}
-              </Text>
-            </div>
-          </Group>
-        ))}
-      </Stack>
-    </section>
   );
 }

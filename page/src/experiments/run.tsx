@@ -1,8 +1,9 @@
-import { Anchor, Code, Group, SimpleGrid, Stack, Table, Text, Title } from "@mantine/core";
+import { Anchor, Code, Group, SimpleGrid, Stack, Text } from "@mantine/core";
 import { Link, useParams } from "react-router";
-import { api, kCurvesMax, type KeyValue, type RunAndCurves } from "../api";
+import { api, kCurvesMax, type RunAndCurves } from "../api";
 import { Chart } from "../components/chart";
 import { Empty, Loaded } from "../components/loaded";
+import { Pairs } from "../components/pairs";
 import { Fact, Head, Time, Word } from "../components/words";
 import { duration, number } from "../lib/format";
 import { curve } from "../lib/series";
@@ -70,33 +71,5 @@ function RunBody({ run, curves }: RunAndCurves) {
         <Pairs title="Tags" pairs={tags} />
       </SimpleGrid>
     </Stack>
-  );
-}
-
-function Pairs({ title, pairs }: { title: string; pairs: KeyValue[] }) {
-  return (
-    <section aria-label={title}>
-      <Title order={2} size="h5" mb={6}>
-        {title}
-      </Title>
-      {pairs.length === 0 ? (
-        <Text size="sm" c="dimmed">
-          none
-        </Text>
-      ) : (
-        <Table aria-label={title} layout="fixed">
-          <Table.Tbody>
-            {pairs.map(({ key, value }) => (
-              <Table.Tr key={key}>
-                <Table.Td className="break" c="dimmed">
-                  {key}
-                </Table.Td>
-                <Table.Td className="break">{value}</Table.Td>
-              </Table.Tr>
-            ))}
-          </Table.Tbody>
-        </Table>
-      )}
-    </section>
   );
 }

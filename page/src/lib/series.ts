@@ -77,6 +77,9 @@ const kEnds: Record<Action["state"], string> = {
   skipped: "skipped",
 };
 
+// Kinds of revisions that put a version in charge.
+const kTakesCharge: Record<string, string> = { deploy: "released", promote: "released", conclude: "concluded for", rollback: "rolled back to", fallback: "fell back to" };
+
 // Alerts, the actions they really started, and changes of the version in charge.
 export function marks(alerts: Alert[], revisions: Revision[]): Mark[] {
   const all: Mark[] = [];
@@ -88,9 +91,9 @@ export function marks(alerts: Alert[], revisions: Revision[]): Mark[] {
     }
   }
   for (const revision of revisions) {
-    if (revision.kind === "canary-step" || revision.kind === "hold" || revision.kind === "follow") continue;
+    const what = kTakesCharge[revision.kind];
+    if (!what) continue;
     const live = revision.variants.find((variant) => variant.name === "live");
-    const what = revision.kind === "rollback" ? "rolled back to" : "released";
     all.push({ x: seconds(revision.time), kind: "release", text: `${what} version ${live?.version ?? "?"}` });
   }
   return all.sort((a, b) => a.x - b.x);

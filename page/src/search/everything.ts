@@ -5,6 +5,7 @@ import type { Found } from "../lib/search";
 
 const kScreens: Found[] = [
   ["Models in production", "/"],
+  ["Registry of models", "/models"],
   ["Incidents", "/incidents"],
   ["Experiments", "/experiments"],
   ["Pipelines", "/pipelines"],

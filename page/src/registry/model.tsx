@@ -1,0 +1,370 @@
+import { Anchor, Button, Group, SimpleGrid, Stack, Table, Text, Title } from "@mantine/core";
+import { lazy, Suspense, useState } from "react";
+import { Link, useParams, useSearchParams } from "react-router";
+import { type AliasMove, api, type Gate, type ModelAlias, type ModelVersion, type RegisteredModel, type Run } from "../api";
+import { ConfirmDialog } from "../components/confirm";
+import { useLive } from "../components/live";
+import { Empty, Loaded } from "../components/loaded";
+import { Numbers } from "../components/numbers";
+import { Pairs } from "../components/pairs";
+import { Verdicts } from "../components/verdicts";
+import { Fact, Head, Time, Word } from "../components/words";
+import { number } from "../lib/format";
+import { Alias } from "./models";
+
+const Written = lazy(() => import("./markdown"));
+
+const kVersionsShown = 200;
+const kVersionsMax = 10_000;
+
+interface ModelFacts {
+  model: RegisteredModel;
+  versions: ModelVersion[];
+  isMore: boolean;
+  aliases: ModelAlias[];
+  moves: AliasMove[];
+  gates: Gate[];
+  endpoints: { endpoint: string; version: number | null }[];
+}
+
+async function factsOf(name: string, most: number, signal: AbortSignal): Promise<ModelFacts> {
+  const [model, found, aliases, moves, gates, { models }] = await Promise.all([
+    api.registeredModel(name, signal),
+    api.modelVersions(name, most, signal),
+    api.aliases(name, signal),
+    api.aliasMoves(name, signal),
+    api.gates(name, signal),
+    api.overview(signal),
+  ]);
+  const endpoints = models.filter((each) => each.name === name && each.version !== null);
+  return { model, versions: found.model_versions ?? [], isMore: Boolean(found.next_page_token), aliases, moves, gates, endpoints };
+}
+
+// A registered model. The address says which version its card is about; without, the one that is in production, or the newest.
+export function ModelPage() {
+  const { name = "" } = useParams();
+  const [query] = useSearchParams();
+  const most = Math.min(Number(query.get("versions")) || kVersionsShown, kVersionsMax);
+  const facts = useLive((signal) => factsOf(name, most, signal), `model ${name} ${most}`, 10);
+  return (
+    <>
+      <Head title={name} trail={[["Registry", "/models"]]} />
+      <Loaded from={facts}>{(found) => <Body {...found} asked={query.get("version")} reload={facts.reload} />}</Loaded>
+    </>
+  );
+}
+
+function Body({ asked, reload, ...facts }: ModelFacts & { asked: string | null; reload: () => void }) {
+  const { model, versions, aliases, moves, gates, endpoints } = facts;
+  const served = endpoints[0]?.version;
+  const shown = asked ?? (served ? String(served) : versions[0]?.version);
+  return (
+    <Stack gap="xl">
+      {versions.length === 0 ? <Empty title="It has no version yet." /> : shown !== undefined && <Card key={shown} model={model} version={shown} facts={facts} />}
+      {versions.length > 0 && <Versions {...facts} shown={shown} />}
+      <Aliases model={model.name} aliases={aliases} versions={versions} reload={reload} />
+      <Moves model={model.name} moves={moves} />
+      <Verdicts gates={gates} />
+    </Stack>
+  );
+}
+
+// What this version is: in its people's words, and what is on record of how it was made and judged.
+function Card({ model, version, facts }: { model: RegisteredModel; version: string; facts: ModelFacts }) {
+  const made = useLive(
+    async (signal) => {
+      const found = await api.modelVersion(model.name, version, signal);
+      const run = found.run_id ? await api.run(found.run_id, signal).catch(() => undefined) : undefined;
+      return { version: found, run };
+    },
+    `${model.name} ${version}`,
+    30,
+  );
+  return (
+    <section aria-label="Model card">
+      <Group gap="sm" mb="xs">
+        <Title order={2} size="h4">
+          Version {version}
+        </Title>
+        {facts.aliases
+          .filter((alias) => String(alias.version) === version)
+          .map(({ alias }) => (
+            <Alias key={alias} name={alias} />
+          ))}
+      </Group>
+      <Loaded from={made}>{(found) => <CardBody model={model} {...found} facts={facts} />}</Loaded>
+    </section>
+  );
+}
+
+function CardBody({ model, version, run, facts }: { model: RegisteredModel; version: ModelVersion; run: Run | undefined; facts: ModelFacts }) {
+  const verdict = facts.gates.find((gate) => String(gate.promoted_version ?? gate.candidate_version) === version.version);
+  const inputs = run?.inputs.dataset_inputs ?? [];
+  const endpoints = facts.endpoints.filter((each) => String(each.version) === version.version);
+  return (
+    <Stack gap="md">
+      <Group gap="xl">
+        <Fact name="Registered">
+          <Time at={version.creation_timestamp ?? null} />
+        </Fact>
+        <Fact name="By">{version.user_id || run?.info.user_id || "–"}</Fact>
+        <Fact name="Run">
+          {version.run_id ? (
+            <Anchor component={Link} to={`/runs/${version.run_id}`} size="sm">
+              {run?.info.run_name || version.run_id}
+            </Anchor>
+          ) : (
+            "–"
+          )}
+        </Fact>
+        <Fact name="Data">{inputs.map(({ dataset }) => `${dataset.name} (${dataset.digest})`).join(", ") || "–"}</Fact>
+        <Fact name="Answers at">
+          {endpoints.length === 0
+            ? "–"
+            : endpoints.map(({ endpoint }) => (
+                <Anchor key={endpoint} component={Link} to={`/endpoints/${encodeURIComponent(endpoint)}`} size="sm" mr={8}>
+                  {endpoint}
+                </Anchor>
+              ))}
+        </Fact>
+        <Fact name="State">
+          {[version.status === "READY" ? "" : (version.status ?? ""), version.current_stage === "None" ? "" : (version.current_stage ?? "")].filter(Boolean).join(", ") || "ready"}
+          {version.status_message && `: ${version.status_message}`}
+        </Fact>
+        <Fact name="Lineage">
+          <Anchor component={Link} to={`/lineage?${new URLSearchParams({ of: `models:/${model.name}/${version.version}` })}`} size="sm">
+            from data to predictions
+          </Anchor>
+        </Fact>
+      </Group>
+      {verdict && (
+        <Group gap="sm" wrap="nowrap" align="flex-start">
+          <Word of={verdict.verdict} />
+          <Text size="sm">{verdict.sentence}</Text>
+        </Group>
+      )}
+      <Suspense fallback={<Text size="sm">{version.description ?? model.description}</Text>}>
+        {model.description && <Written text={model.description} />}
+        {version.description && <Written text={version.description} />}
+      </Suspense>
+      {!model.description && !version.description && (
+        <Text size="sm" c="dimmed">
+          Nobody has described it yet: mlflow's client does with update_registered_model and update_model_version, in Markdown.
+        </Text>
+      )}
+      <SimpleGrid cols={{ base: 1, md: 3 }} spacing="lg">
+        <Pairs title="Metrics" pairs={(run?.data.metrics ?? []).map(({ key, value }) => ({ key, value: number(value) }))} />
+        <Pairs title="Parameters" pairs={run?.data.params ?? []} />
+        <Pairs title="Tags" pairs={[...(model.tags ?? []), ...(version.tags ?? [])]} />
+      </SimpleGrid>
+    </Stack>
+  );
+}
+
+function Versions({ versions, isMore, aliases, gates, endpoints, shown }: ModelFacts & { shown: string | undefined }) {
+  const [query, setQuery] = useSearchParams();
+  const withRuns = versions.filter(({ run_id }) => run_id).slice(0, 2);
+  const verdictOn = (version: string) => gates.find((gate) => String(gate.promoted_version) === version);
+  const named = (version: string) => aliases.filter((each) => String(each.version) === version).map(({ alias }) => alias);
+  const show = (changes: Record<string, string>) => setQuery({ ...Object.fromEntries(query), ...changes });
+  return (
+    <section aria-label="Versions">
+      <Group justify="space-between" mb="xs">
+        <Title order={2} size="h4">
+          Versions
+        </Title>
+        {withRuns.length === 2 && (
+          <Anchor component={Link} size="sm" to={`/compare?${withRuns.map(({ run_id }) => `runs=${run_id}`).join("&")}`}>
+            compare the runs of the newest two
+          </Anchor>
+        )}
+      </Group>
+      <Table.ScrollContainer minWidth={720}>
+        <Table verticalSpacing="xs" aria-label="Versions">
+          <Table.Thead>
+            <Table.Tr>
+              <Table.Th>Version</Table.Th>
+              <Table.Th>Aliases</Table.Th>
+              <Table.Th>Answers at</Table.Th>
+              <Table.Th>Verdict</Table.Th>
+              <Table.Th>Registered</Table.Th>
+              <Table.Th>Run</Table.Th>
+              <Table.Th>Description</Table.Th>
+            </Table.Tr>
+          </Table.Thead>
+          <Table.Tbody>
+            {versions.map((each) => {
+              const verdict = verdictOn(each.version);
+              return (
+                <Table.Tr key={each.version} data-current={each.version === shown || undefined}>
+                  <Table.Td className="figures">
+                    <Anchor component="button" type="button" size="sm" aria-current={each.version === shown || undefined} aria-label={`Card of version ${each.version}`} onClick={() => show({ version: each.version })}>
+                      {each.version}
+                    </Anchor>
+                  </Table.Td>
+                  <Table.Td>
+                    <Group gap={6}>
+                      {named(each.version).map((alias) => (
+                        <Alias key={alias} name={alias} />
+                      ))}
+                    </Group>
+                  </Table.Td>
+                  <Table.Td>
+                    {endpoints
+                      .filter(({ version }) => String(version) === each.version)
+                      .map(({ endpoint }) => endpoint)
+                      .join(", ") || "–"}
+                  </Table.Td>
+                  <Table.Td>
+                    {verdict ? (
+                      <span title={verdict.sentence}>
+                        <Word of={verdict.verdict} />
+                      </span>
+                    ) : (
+                      "–"
+                    )}
+                  </Table.Td>
+                  <Table.Td>
+                    <Time at={each.creation_timestamp ?? null} />
+                  </Table.Td>
+                  <Table.Td>
+                    {each.run_id ? (
+                      <Anchor component={Link} to={`/runs/${each.run_id}`} size="sm" aria-label={`${each.run_id.slice(0, 8)}, the run of version ${each.version}`}>
+                        {each.run_id.slice(0, 8)}
+                      </Anchor>
+                    ) : (
+                      "–"
+                    )}
+                  </Table.Td>
+                  <Table.Td className="break">{(each.description ?? "").split("\n")[0]}</Table.Td>
+                </Table.Tr>
+              );
+            })}
+          </Table.Tbody>
+        </Table>
+      </Table.ScrollContainer>
+      {isMore && (
+        <Button variant="default" size="xs" onClick={() => show({ versions: String(Math.min(versions.length * 5, kVersionsMax)) })} disabled={versions.length >= kVersionsMax}>
+          Show older versions
+        </Button>
+      )}
+    </section>
+  );
+}
+
+// What an alias needs before it moves.
+function protectionOf({ gated, approvers = [] }: ModelAlias): string {
+  if (approvers.length > 0) return `moved or approved by ${approvers.join(", ")}`;
+  return gated ? "moved by a gate's verdict" : "moves freely";
+}
+
+function Aliases({ model, aliases, versions, reload }: { model: string; aliases: ModelAlias[]; versions: ModelVersion[]; reload: () => void }) {
+  const [approving, setApproving] = useState<string>();
+  const newest = Number(versions[0]?.version ?? 0);
+  return (
+    <section aria-label="Aliases">
+      <Title order={2} size="h4" mb="xs">
+        Aliases
+      </Title>
+      {aliases.length === 0 ? (
+        <Text size="sm" c="dimmed">
+          none
+        </Text>
+      ) : (
+        <Table.ScrollContainer minWidth={560}>
+          <Table verticalSpacing="xs" aria-label="Aliases">
+            <Table.Thead>
+              <Table.Tr>
+                <Table.Th>Alias</Table.Th>
+                <Table.Th>Version</Table.Th>
+                <Table.Th>Protection</Table.Th>
+                <Table.Th>Approved</Table.Th>
+                <Table.Th>Approve</Table.Th>
+              </Table.Tr>
+            </Table.Thead>
+            <Table.Tbody>
+              {aliases.map((each) => (
+                <Table.Tr key={each.alias}>
+                  <Table.Td className="break">@{each.alias}</Table.Td>
+                  <Table.Td className="figures">{each.version ?? "–"}</Table.Td>
+                  <Table.Td>{protectionOf(each)}</Table.Td>
+                  <Table.Td>
+                    {(each.approvals ?? []).map(({ version, approver, reason, time }) => (
+                      <div key={`${version} ${approver}`}>
+                        version {version} by {approver}, <Time at={time} />
+                        {reason && `: ${reason}`}
+                      </div>
+                    ))}
+                  </Table.Td>
+                  <Table.Td>
+                    {(each.approvers ?? []).length > 0 && newest > (each.version ?? 0) && (
+                      <Button size="compact-xs" variant="default" onClick={() => setApproving(each.alias)} aria-label={`Approve version ${newest} for ${each.alias}`}>
+                        version {newest}
+                      </Button>
+                    )}
+                  </Table.Td>
+                </Table.Tr>
+              ))}
+            </Table.Tbody>
+          </Table>
+        </Table.ScrollContainer>
+      )}
+      {approving && (
+        <ConfirmDialog
+          title={`Approve version ${newest} of ${model} for @${approving}`}
+          verb="Approve"
+          color="teal"
+          close={() => setApproving(undefined)}
+          act={async (reason, actor) => {
+            await api.approveAlias(model, approving, newest, reason, actor);
+            reload();
+          }}
+        >
+          <Text size="sm">The alias may be moved to this version once; nothing moves yet.</Text>
+        </ConfirmDialog>
+      )}
+    </section>
+  );
+}
+
+const whence = (version: number | null) => (version === null ? "nothing" : `version ${version}`);
+
+function Moves({ model, moves }: { model: string; moves: AliasMove[] }) {
+  if (moves.length === 0) return null;
+  return (
+    <section aria-label="History of aliases">
+      <Title order={2} size="h4" mb="xs">
+        History of aliases
+      </Title>
+      <Table.ScrollContainer minWidth={560}>
+        <Table verticalSpacing="xs" aria-label="History of aliases">
+          <Table.Thead>
+            <Table.Tr>
+              <Table.Th>When</Table.Th>
+              <Table.Th>Alias</Table.Th>
+              <Table.Th>From</Table.Th>
+              <Table.Th>To</Table.Th>
+              <Table.Th>Who</Table.Th>
+              <Table.Th>Why</Table.Th>
+            </Table.Tr>
+          </Table.Thead>
+          <Table.Tbody>
+            {moves.map((move, position) => (
+              <Table.Tr key={moves.length - position}>
+                <Table.Td>
+                  <Time at={move.time} />
+                </Table.Td>
+                <Table.Td className="break">@{move.alias}</Table.Td>
+                <Table.Td>{whence(move.from)}</Table.Td>
+                <Table.Td>{whence(move.to)}</Table.Td>
+                <Table.Td className="break">{move.actor}</Table.Td>
+                <Table.Td className="break">{move.reason}</Table.Td>
+              </Table.Tr>
+            ))}
+          </Table.Tbody>
+        </Table>
+      </Table.ScrollContainer>
+      <Numbers of={`Aliases of ${model}`} names={["time", "alias", "from", "to", "actor", "reason"]} rows={() => moves.map((move) => [move.time, move.alias, move.from ?? "", move.to ?? "", move.actor, move.reason])} call={api.movesPath(model)} />
+    </section>
+  );
+}
