@@ -62,6 +62,10 @@ def test_files_are_compressed_known_again_and_kept(server):
     index = requests.get(server.url + "/ui/", timeout=10)
     assert index.headers["Content-Encoding"] == "gzip"
     assert index.headers["Cache-Control"] == "no-cache"
+    policy = dict(part.split(" ", 1) for part in index.headers["Content-Security-Policy"].split("; "))
+    assert policy["default-src"] == "'self'" and "script-src" not in policy and policy["frame-ancestors"] == policy["base-uri"] == "'none'"
+    icon = requests.get(server.url + "/favicon.ico", timeout=10)
+    assert icon.url == server.url + "/ui/icon.svg" and icon.headers["Content-Type"] == "image/svg+xml"
     again = requests.get(server.url + "/ui/runs/any", timeout=10, headers={"If-None-Match": index.headers["ETag"]})
     assert again.status_code == 304
     script = re.search(r'src="(/ui/assets/[^"]+\.js)"', index.text).group(1)

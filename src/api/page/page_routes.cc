@@ -35,7 +35,7 @@ Response answer(const Request& request, std::string_view path) {
       {"X-Content-Type-Options", "nosniff"},
       {"Content-Security-Policy",
        "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
-       "frame-ancestors 'none'"}};
+       "frame-ancestors 'none'; base-uri 'none'; form-action 'self'"}};
   if (request.header("If-None-Match") == asset->etag) {
     response.status = 304;
     return response;
@@ -58,6 +58,11 @@ std::vector<http::Route> page_routes() {
        .pattern = "/ui",
        .summary = "Leads to the page.",
        .handler = [](const Request&) { return redirect("/ui/"); },
+       .tag = "page"},
+      {.method = Method::kGet,
+       .pattern = "/favicon.ico",
+       .summary = "The icon that browsers ask for beside any answer.",
+       .handler = [](const Request&) { return redirect("/ui/icon.svg"); },
        .tag = "page"},
       {.method = Method::kGet,
        .pattern = "/ui/{path*}",
