@@ -230,6 +230,24 @@ export interface Endpoint {
   last_good: number | null;
 }
 
+// In the Open Inference Protocol's words.
+export interface InferenceInput {
+  name: string;
+  datatype: string;
+  shape: number[]; // -1: rows
+}
+
+export interface InferenceReply {
+  model_version?: string;
+  id?: string;
+  outputs: { name: string; data: (number | string | boolean | null)[] }[];
+}
+
+export interface InferenceStats {
+  version: string;
+  inference_stats: Record<"success" | "fail", { count: number; ns: number }>; // since the server's start
+}
+
 export interface Gate {
   id: string;
   verdict: "pass" | "refuse";
@@ -877,7 +895,8 @@ export const isAbsent = (problem: unknown) => problem instanceof ApiError && pro
 
 function sentenceOf(status: number, body: unknown): string {
   if (typeof body === "object" && body !== null) {
-    const { error, message } = body as { error?: { message?: unknown }; message?: unknown };
+    const { error, message } = body as { error?: { message?: unknown } | string; message?: unknown };
+    if (typeof error === "string") return error; // the Open Inference Protocol's
     if (typeof error?.message === "string") return error.message;
     if (typeof message === "string") return message; // MLflow's envelope
   }
@@ -972,6 +991,11 @@ export const api = {
   allCosts: async (s?: AbortSignal) => (await get<{ versions: VersionCost[] }>(api.allCostsPath, s)).versions,
   advicePath: (name: string, target: Record<string, string>) => `${own("endpoints", name, "advice")}?${new URLSearchParams(target)}`,
   advice: (name: string, target: Record<string, string>, s?: AbortSignal) => get<Advice>(api.advicePath(name, target), s),
+  inferPath: (name: string) => `/v2/models/${encodeURIComponent(name)}/infer`,
+  infer: (name: string, request: object) => post<InferenceReply>(api.inferPath(name), request),
+  signature: (name: string, s?: AbortSignal) => get<{ inputs: InferenceInput[] }>(`/v2/models/${encodeURIComponent(name)}`, s),
+  inferenceStatsPath: (name: string) => `/v2/models/${encodeURIComponent(name)}/stats`,
+  inferenceStats: async (name: string, s?: AbortSignal) => (await get<{ model_stats: InferenceStats[] }>(api.inferenceStatsPath(name), s)).model_stats,
   rollBack: (name: string, reason: string, actor: string) =>
     post<Rollback>(own("endpoints", name, "rollback"), { reason, actor }),
   follow: (name: string, reason: string, actor: string) =>

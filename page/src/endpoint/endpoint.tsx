@@ -9,7 +9,9 @@ import { Command, Fact, Head, Time, Word } from "../components/words";
 import { duration } from "../lib/format";
 import { ConfirmDialog } from "../components/confirm";
 import { Ledger } from "./ledger";
+import { LiveTraffic } from "./live";
 import { Steps, TrafficSplit } from "./traffic";
+import { TryIt } from "./try";
 
 interface EndpointFacts {
   endpoint: Endpoint;
@@ -168,6 +170,8 @@ function Body({ endpoint, revisions, gates }: EndpointFacts) {
           </Stack>
         </Card>
       )}
+      {revision !== null && <LiveTraffic key={endpoint.name} endpoint={endpoint.name} />}
+      {revision !== null && <TryIt key={`try ${endpoint.name}`} endpoint={endpoint.name} />}
       <section aria-label="Ledger of revisions">
         <Title order={2} size="h4" mb="xs">
           Ledger
