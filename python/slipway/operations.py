@@ -84,6 +84,7 @@ class Step(Part):
     pool: str | None = None
     slots: int | None = None
     after: Sequence[str] = ()
+    unless_failed: Sequence[str] = ()  # like after, but they may have been skipped
     each: Sequence[Any] | str | None = None
     parallel: int | None = None
     search: Search | None = None

@@ -7,7 +7,7 @@
 
 #include "base/hash.h"
 #include "kubeflow/cel.h"
-#include "kubeflow/placeholder.h"
+#include "kubeflow/task_file.h"
 #include "kubeflow/value_source.h"
 #include "types/timestamp.h"
 
@@ -31,17 +31,15 @@ std::string plain_name(std::string_view name) {
   return plain;
 }
 
-JsonArray list_of(const std::vector<std::string>& texts) {
-  return JsonArray(texts.begin(), texts.end());
-}
-
 void add_unique(std::vector<std::string>& list, const std::string& name) {
   if (std::find(list.begin(), list.end(), name) == list.end()) list.push_back(name);
 }
 
 // What a task of a dag has come to.
 struct Done {
-  std::vector<std::string> steps;                            // that it is
+  std::vector<std::string> steps;     // that it is
+  std::vector<std::string> optional;  // of them: may be skipped by a condition within the task
+  bool is_optional = false;           // the whole of it may be, by its own
   std::map<std::string, ValueSource> parameters, artifacts;  // its outputs
 };
 
@@ -51,6 +49,7 @@ struct Scope {
   std::map<std::string, ParameterType> types;            // of `inputs`
   std::vector<std::string> conditions;                   // ours, all of which must hold
   std::vector<std::string> after;                        // what its first tasks come after
+  std::vector<std::string> unless_failed;                // the same, of what may have been skipped
   bool first_run_always = false;
   std::string name;  // of the task that it is; empty: the pipeline
   std::string loop;  // its name; empty: none
@@ -62,12 +61,17 @@ struct Scope {
 // What a leaf's step needs to be told.
 struct Needed {
   std::vector<std::string> parameters, steps;
+  std::vector<std::string> alternatives;  // of `steps`
   bool item = false;
 
   void add(const ValueSource& source) {
     if (source.kind == Kind::kParameter) add_unique(parameters, source.name);
     if (source.kind == Kind::kOutput) add_unique(steps, source.step);
     if (source.kind == Kind::kItem) item = true;
+    for (const ValueSource& one : source.alternatives) {
+      add(one);
+      if (one.kind == Kind::kOutput) add_unique(alternatives, one.step);
+    }
   }
 };
 
@@ -155,26 +159,37 @@ class Compiler {
     Done whole;
     for (const Task* const task : TRY(in_order(component))) {
       Done one = TRY(add_task(*task, scope, done));
+      // What comes after a task that may be skipped may be so, too.
+      one.is_optional = !task->condition.empty() ||
+                        std::any_of(task->after.begin(), task->after.end(),
+                                    [&](const auto& other) { return done.at(other).is_optional; });
+      const auto& optional = one.is_optional ? one.steps : one.optional;
       whole.steps.insert(whole.steps.end(), one.steps.begin(), one.steps.end());
+      whole.optional.insert(whole.optional.end(), optional.begin(), optional.end());
       done[task->name] = std::move(one);
     }
-    for (const auto& [name, output] : component.dag.parameters) {
-      const auto& parameters = done.at(output.task).parameters;
-      const auto found = parameters.find(output.name);
-      if (found == parameters.end())
-        return error(component.place, "an output of a task that has none: output={} task={}", name,
-                     output.task);
-      whole.parameters[name] = found->second;
-    }
-    for (const auto& [name, output] : component.dag.artifacts) {
-      const auto& artifacts = done.at(output.task).artifacts;
-      const auto found = artifacts.find(output.name);
-      if (found == artifacts.end())
-        return error(component.place, "an output of a task that has none: output={} task={}", name,
-                     output.task);
-      whole.artifacts[name] = found->second;
-    }
+    for (const auto& [name, outputs] : component.dag.parameters)
+      whole.parameters[name] = TRY(find_output(component, name, outputs, done, &Done::parameters));
+    for (const auto& [name, outputs] : component.dag.artifacts)
+      whole.artifacts[name] = TRY(find_output(component, name, outputs, done, &Done::artifacts));
     return whole;
+  }
+
+  static Result<ValueSource> find_output(const Component& component, const std::string& name,
+                                         const std::vector<OutputOfTask>& outputs,
+                                         const std::map<std::string, Done>& done,
+                                         std::map<std::string, ValueSource> Done::*kind) {
+    std::vector<ValueSource> sources;
+    for (const OutputOfTask& output : outputs) {
+      const auto& those = done.at(output.task).*kind;
+      const auto found = those.find(output.name);
+      if (found == those.end())
+        return error(component.place, "an output of a task that has none: output={} task={}", name,
+                     output.task);
+      sources.push_back(found->second);
+    }
+    if (sources.size() == 1) return std::move(sources.front());
+    return ValueSource{.kind = Kind::kOneOf, .alternatives = std::move(sources)};
   }
 
   // The inputs of a task as they are outside of it: those it is given, and defaults.
@@ -266,8 +281,7 @@ class Compiler {
   }
 
   // What our conditions call a value.
-  Result<std::string> operand_of(const std::string& place, const ValueSource& source,
-                                 ParameterType type) {
+  static Result<std::string> operand_of(const ValueSource& source, ParameterType type) {
     switch (source.kind) {
       case Kind::kConstant:
         if (type == ParameterType::kText && source.constant.is_string())
@@ -283,11 +297,13 @@ class Compiler {
       case Kind::kMissing:
       case Kind::kItem:
       case Kind::kFinalStatus:
+      case Kind::kOneOf:
         break;
     }
-    return error(place,
-                 "a condition here is about parameters and outputs of tasks outside of loops, and "
-                 "not about a loop's item, what is made in a loop, or what may be missing");
+    return base::error(
+        Code::kInvalidArgument,
+        "a condition here is about parameters and outputs of tasks outside of loops, and "
+        "not about a loop's item, what is made in a loop, or what may be missing");
   }
 
   static std::string path_of(const ValueSource& source) {
@@ -303,7 +319,7 @@ class Compiler {
           if (found == inner.inputs.end())
             return base::error(Code::kInvalidArgument, "no such input: {}", name);
           ConditionInput input{.type = inner.types.at(name)};
-          input.operand = TRY(operand_of(task.place, found->second, input.type));
+          input.operand = TRY(operand_of(found->second, input.type));
           return input;
         });
     if (!condition) return error(task.place, "triggerPolicy: {}", condition.error().message);
@@ -361,10 +377,18 @@ class Compiler {
         task.after.empty() &&
         std::none_of(task.parameters.begin(), task.parameters.end(), reads_inside) &&
         std::none_of(task.artifacts.begin(), task.artifacts.end(), reads_inside);
-    if (is_first) inner.after = scope.after;
+    if (is_first) {
+      inner.after = scope.after;
+      inner.unless_failed = scope.unless_failed;
+    }
     inner.first_run_always = task.runs_always || (is_first && scope.first_run_always);
     for (const std::string& other : task.after) {
-      for (const std::string& step : done.at(other).steps) add_unique(inner.after, step);
+      const Done& before = done.at(other);
+      for (const std::string& step : before.steps) {
+        const bool may_be_skipped = std::find(before.optional.begin(), before.optional.end(),
+                                              step) != before.optional.end();
+        add_unique(may_be_skipped ? inner.unless_failed : inner.after, step);
+      }
     }
     if (task.iterator) TRY(begin_loop(task, *task.iterator, inner));
     if (!component.executor.empty()) return add_step(task, component, inner, scope.name);
@@ -372,6 +396,9 @@ class Compiler {
     if (task.iterator) {
       for (auto* outputs : {&whole.parameters, &whole.artifacts}) {
         for (auto& [name, source] : *outputs) {
+          if (source.kind == Kind::kOneOf)
+            return error(task.place, "what is one of several tasks' can't be collected here: {}",
+                         name);
           if (source.loop != inner.loop) continue;
           source.of_items = OfItems::kAll;
           source.loop.clear();
@@ -379,6 +406,14 @@ class Compiler {
       }
     }
     return whole;
+  }
+
+  // Where it stands for one item, what was made in the loop is of the same one.
+  static ValueSource in_same_item(ValueSource source) {
+    if (source.kind == Kind::kOutput && source.of_items == OfItems::kNone && !source.loop.empty())
+      source.of_items = OfItems::kSame;
+    for (ValueSource& one : source.alternatives) one = in_same_item(one);
+    return source;
   }
 
   Result<Done> add_step(const Task& task, const Component& component, const Scope& inner,
@@ -391,9 +426,7 @@ class Compiler {
     bool depends_on_status = false;
     JsonObject parameters, artifacts;
     for (const auto& [name, source] : inner.inputs) {
-      ValueSource told = source;
-      if (told.kind == Kind::kOutput && told.of_items == OfItems::kNone && !told.loop.empty())
-        told.of_items = OfItems::kSame;
+      const ValueSource told = in_same_item(source);
       depends_on_status |= told.kind == Kind::kFinalStatus;
       needed.add(told);
       JsonObject input = told.to_json();
@@ -406,16 +439,14 @@ class Compiler {
       parameters[name] = std::move(input);
     }
     for (const auto& [name, source] : inner.artifacts) {
-      ValueSource told = source;
-      if (told.kind == Kind::kOutput && told.of_items == OfItems::kNone && !told.loop.empty())
-        told.of_items = OfItems::kSame;
+      const ValueSource told = in_same_item(source);
       needed.add(told);
       JsonObject input = told.to_json();
       if (component.input_artifacts.at(name).is_optional) input["optional"] = true;
       artifacts[name] = std::move(input);
     }
     const Executor& executor = spec_.executors.at(component.executor);
-    TRY(check_words(executor, component, inner));
+    TRY(check_words(executor, component, inner.inputs));
     JsonObject file{{"format", 1},
                     {"pipeline", spec_.name},
                     {"task", task.name},
@@ -438,7 +469,7 @@ class Compiler {
                     {"outputs", JsonArray{Json(kOutputsFile), Json(kArtifactsFolder)}},
                     // What is imported may have changed where it is.
                     {"cache", task.is_cached && !depends_on_status && !executor.importer}};
-    if (!inner.after.empty()) made["after"] = list_of(inner.after);
+    add_order(inner, needed, made);
     if (inner.first_run_always) made["always"] = true;
     if (!inner.conditions.empty())
       made["when"] = inner.conditions.size() == 1
@@ -464,81 +495,20 @@ class Compiler {
     return done;
   }
 
-  static JsonObject outputs_of(const Component& component) {
-    JsonObject parameters, artifacts;
-    for (const auto& [name, spec] : component.outputs) parameters[name] = name_of(spec.type);
-    for (const auto& [name, spec] : component.output_artifacts)
-      artifacts[name] =
-          JsonObject{{"schemaTitle", spec.schema_title}, {"schemaVersion", spec.schema_version}};
-    return {{"parameters", std::move(parameters)}, {"artifacts", std::move(artifacts)}};
-  }
-
-  static void add_executor(const Executor& executor, JsonObject& file) {
-    if (executor.importer) {
-      JsonObject importer{{"metadata", executor.importer->metadata},
-                          {"schemaTitle", executor.importer->artifact.schema_title},
-                          {"schemaVersion", executor.importer->artifact.schema_version}};
-      if (executor.importer->uri_input.empty()) {
-        importer["uri"] = executor.importer->uri;
-      } else {
-        importer["uri_input"] = executor.importer->uri_input;
-      }
-      file["importer"] = std::move(importer);
-      return;
-    }
-    JsonObject environment;
-    for (const auto& [name, value] : executor.environment) environment[name] = value;
-    file["container"] = JsonObject{{"image", executor.image},
-                                   {"command", list_of(executor.command)},
-                                   {"args", list_of(executor.args)},
-                                   {"environment", std::move(environment)}};
-  }
-
-  // What stands in the words must be known before anything runs.
-  Result<void> check_words(const Executor& executor, const Component& component,
-                           const Scope& inner) {
-    const auto check = [&](const Placeholder& placeholder) -> Result<std::string> {
-      const auto is_there = [&]() {
-        switch (placeholder.kind) {
-          case Placeholder::Kind::kInputParameter:
-            return inner.inputs.contains(placeholder.name);
-          case Placeholder::Kind::kInputArtifact:
-            return component.input_artifacts.contains(placeholder.name);
-          case Placeholder::Kind::kOutputParameter:
-            return component.outputs.contains(placeholder.name);
-          case Placeholder::Kind::kOutputArtifact:
-            return component.output_artifacts.contains(placeholder.name);
-          case Placeholder::Kind::kExecutorInput:
-          case Placeholder::Kind::kOutputFile:
-          case Placeholder::Kind::kOfRun:
-            return true;
-        }
-        return false;
-      };
-      if (is_there()) return std::string();
-      return base::error(Code::kInvalidArgument,
-                         "a placeholder of an input or output that the component doesn't have: {}",
-                         placeholder.name);
+  // What it comes after: read from one of several tasks, all of which but one were skipped.
+  static void add_order(const Scope& inner, const Needed& needed, JsonObject& step) {
+    const auto is_in = [](const std::vector<std::string>& list, const std::string& name) {
+      return std::find(list.begin(), list.end(), name) != list.end();
     };
-    for (const auto* const words : {&executor.command, &executor.args}) {
-      const auto expanded = expand_words(*words, [](const std::string&) { return true; });
-      if (!expanded) return error(executor.place, "{}", expanded.error().message);
-      for (const std::string& word : *expanded) {
-        if (const auto known = replace_placeholders(word, check); !known)
-          return error(executor.place, "{}", known.error().message);
-      }
+    std::vector<std::string> after, unless_failed = needed.alternatives;
+    for (const std::string& name : inner.after)
+      if (!is_in(unless_failed, name)) after.push_back(name);
+    for (const std::string& name : inner.unless_failed) {
+      const bool is_read = is_in(needed.steps, name);  // what is read must be there
+      if (!is_read && !is_in(after, name)) add_unique(unless_failed, name);
     }
-    for (const auto& [name, value] : executor.environment) {
-      if (const auto known = replace_placeholders(value, check); !known)
-        return error(executor.place, "env {}: {}", name, known.error().message);
-    }
-    if (executor.importer && !executor.importer->uri_input.empty() &&
-        !inner.inputs.contains(executor.importer->uri_input))
-      return error(executor.place, "artifactUri is of an input that isn't there: {}",
-                   executor.importer->uri_input);
-    if (executor.importer && component.output_artifacts.size() != 1)
-      return error(executor.place, "an importer has one output: the artifact");
-    return {};
+    if (!after.empty()) step["after"] = list_of(after);
+    if (!unless_failed.empty()) step["unless_failed"] = list_of(unless_failed);
   }
 
   const PipelineSpec& spec_;

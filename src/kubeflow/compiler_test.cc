@@ -106,6 +106,45 @@ TEST(Compiler, ConditionsOfDagsAreThoseOfTheirTasks) {
   EXPECT_EQ(text_at(step_of(*compiled, "last"), "after"), R"(["inner","then"])");
 }
 
+TEST(Compiler, OneOfTheBranchesIsTaken) {
+  const auto compiled = compile_yaml(spec_of(
+      std::string(kMakeAndUse) +
+          "  comp-condition-2: {dag: {tasks: {a: {componentRef: {name: comp-make}}}, outputs: "
+          "{parameters: {o: {valueFromParameter: {producerSubtask: a, outputParameterKey: "
+          "Output}}}}}, inputDefinitions: {parameters: {c: {parameterType: STRING}}}, "
+          "outputDefinitions: {parameters: {o: {parameterType: STRING}}}}\n"
+          "  comp-branches-1: {dag: {tasks: {condition-2: {componentRef: {name: comp-condition-2}, "
+          "inputs: {parameters: {c: {componentInputParameter: c}}}, triggerPolicy: {condition: "
+          "\"inputs.parameter_values['c'] == 'x'\"}}, condition-3: {componentRef: {name: "
+          "comp-condition-2}, inputs: {parameters: {c: {componentInputParameter: c}}}, "
+          "triggerPolicy: {condition: \"!(inputs.parameter_values['c'] == 'x')\"}}, plain: "
+          "{componentRef: {name: comp-make}}}, outputs: "
+          "{parameters: {one: {valueFromOneof: {parameterSelectors: [{producerSubtask: "
+          "condition-2, "
+          "outputParameterKey: o}, {producerSubtask: condition-3, outputParameterKey: o}]}}}}}, "
+          "inputDefinitions: {parameters: {c: {parameterType: STRING}}}}\n",
+      "  inputDefinitions: {parameters: {side: {parameterType: STRING}}}\n  dag:\n    tasks:\n"
+      "      branches-1: {componentRef: {name: comp-branches-1}, inputs: {parameters: {c: "
+      "{componentInputParameter: side}}}}\n"
+      "      use: {componentRef: {name: comp-use}, dependentTasks: [branches-1], inputs: "
+      "{parameters: {x: {taskOutputParameter: {producerTask: branches-1, outputParameterKey: "
+      "one}}}}}\n"
+      "      last: {componentRef: {name: comp-make}, dependentTasks: [branches-1]}\n"));
+  ASSERT_TRUE(compiled) << compiled.error().message;
+  const JsonObject use = step_of(*compiled, "use");
+  EXPECT_EQ(text_at(use, "after"), R"(["plain"])");
+  EXPECT_EQ(text_at(use, "unless_failed"), R"(["a","condition-3--a"])");
+  EXPECT_EQ(text_at(use, "run"),
+            R"("slipway run-task tasks/use.json --out {out} --step a={a} --step )"
+            R"(condition-3--a={condition-3--a}")");
+  EXPECT_NE(
+      compiled->files.at("tasks/use.json")
+          .find(R"("from":"one_of","alternatives":[{"from":"output","name":"Output","step":"a"})"),
+      std::string::npos)
+      << compiled->files.at("tasks/use.json");
+  EXPECT_EQ(text_at(step_of(*compiled, "last"), "unless_failed"), R"(["a","condition-3--a"])");
+}
+
 TEST(Compiler, LoopsBecomeStepsWithItems) {
   const std::string loop =
       std::string(kMakeAndUse) +
@@ -240,7 +279,7 @@ TEST(Compiler, WhatCanNotBeRunIsRefusedWithItsPlace) {
                    "  comp-x: {dag: {tasks: {t: {componentRef: {name: comp-make}}}, outputs: "
                    "{parameters: {o: {valueFromOneof: {parameterSelectors: []}}}}}}\n",
                tasks + "      t: {componentRef: {name: comp-x}}\n"),
-       "components.comp-x.dag.outputs.parameters.o: one of several tasks' outputs (dsl.OneOf)"},
+       "components.comp-x.dag.outputs.parameters.o.valueFromOneof: parameterSelectors must be"},
       {spec_of(kMakeAndUse,
                "  inputDefinitions: {artifacts: {a: {artifactType: {schemaTitle: "
                "system.Dataset}}}}\n  dag: {tasks: {m: {componentRef: {name: "

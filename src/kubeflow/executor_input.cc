@@ -69,6 +69,11 @@ Result<std::optional<Json>> find_output_parameter(const ValueSource& source, con
 }
 
 Result<JsonArray> find_artifacts(const ValueSource& source, const TaskCall& call) {
+  for (const ValueSource& one : source.alternatives) {
+    auto artifacts = find_artifacts(one, call);
+    if (artifacts || artifacts.error().code != Code::kNotFound) return artifacts;
+  }
+  if (source.kind == Kind::kOneOf) return base::error(Code::kNotFound, "none of its tasks has run");
   JsonArray found;
   for (const Written& written : TRY(written_by(source, call))) {
     const Json* const list = find_output(written, kArtifactsFolder, source.name);
@@ -143,6 +148,13 @@ Result<std::optional<Json>> find_value(const ValueSource& source, const TaskCall
       return find_item(source, call);
     case Kind::kFinalStatus:
       return std::optional(TRY(final_status(source, call)));
+    case Kind::kOneOf:
+      for (const ValueSource& one : source.alternatives) {
+        auto value = find_value(one, call, is_optional, type);
+        const bool is_there = value && value->has_value();
+        if (is_there || (!value && value.error().code != Code::kNotFound)) return value;
+      }
+      return base::error(Code::kNotFound, "none of its tasks has run");
   }
   return std::optional<Json>();
 }
@@ -179,6 +191,7 @@ Result<std::optional<Json>> value_of(const Input& input, const TaskCall& call) {
   }
   if (input.otherwise) return input.otherwise;
   if (input.is_optional || input.source.kind == Kind::kMissing) return std::optional<Json>();
+  if (input.source.kind == Kind::kOneOf) return std::move(value).error();
   return base::error(Code::kNotFound, "the step {} has not written {}", input.source.step,
                      input.source.name);
 }

@@ -256,24 +256,36 @@ Result<OutputOfTask> read_output(Fields fields, std::string_view key) {
   return output;
 }
 
+// Of several, one will be there.
+Result<std::vector<OutputOfTask>> read_outputs(Fields& fields, std::string_view list,
+                                               std::string_view key) {
+  const Json* const selectors = TRY(fields.get(list));
+  if (!selectors->is_array() || selectors->get_array().empty())
+    return fields.error("{} must be a list of outputs of tasks", list);
+  std::vector<OutputOfTask> outputs;
+  for (const Json& one : selectors->get_array())
+    outputs.push_back(TRY(read_output(TRY(Fields::of(one, fields.place_of(list))), key)));
+  return outputs;
+}
+
 Result<void> read_dag_outputs(Fields& fields, Dag& dag) {
-  TRY(fields.each(
-      "parameters", [&](const auto& name, const Json& value, const auto& place) -> Result<void> {
-        Fields output = TRY(Fields::of(value, place));
-        auto from = TRY(output.find_object("valueFromParameter"));
-        if (!from)
-          return output.error("one of several tasks' outputs (dsl.OneOf) can't be taken here");
-        dag.parameters[name] = TRY(read_output(*from, "outputParameterKey"));
-        return output.finish();
-      }));
+  TRY(fields.each("parameters",
+                  [&](const auto& name, const Json& value, const auto& place) -> Result<void> {
+                    Fields output = TRY(Fields::of(value, place));
+                    if (const auto from = TRY(output.find_object("valueFromParameter")))
+                      dag.parameters[name].push_back(TRY(read_output(*from, "outputParameterKey")));
+                    if (auto one_of = TRY(output.find_object("valueFromOneof"))) {
+                      dag.parameters[name] =
+                          TRY(read_outputs(*one_of, "parameterSelectors", "outputParameterKey"));
+                      TRY(one_of->finish());
+                    }
+                    if (dag.parameters[name].empty()) return output.error("it is no task's output");
+                    return output.finish();
+                  }));
   TRY(fields.each(
       "artifacts", [&](const auto& name, const Json& value, const auto& place) -> Result<void> {
         Fields output = TRY(Fields::of(value, place));
-        const Json* const selectors = TRY(output.get("artifactSelectors"));
-        if (!selectors->is_array() || selectors->get_array().size() != 1)
-          return output.error("one of several tasks' artifacts (dsl.OneOf) can't be taken here");
-        dag.artifacts[name] = TRY(
-            read_output(TRY(Fields::of(selectors->get_array()[0], place)), "outputArtifactKey"));
+        dag.artifacts[name] = TRY(read_outputs(output, "artifactSelectors", "outputArtifactKey"));
         return output.finish();
       }));
   return fields.finish();
@@ -384,10 +396,12 @@ Result<void> check_references(const PipelineSpec& spec, const Component& compone
       if (!source.task.empty() && !has_task(source.task)) return missing("task", source.task);
   }
   for (const auto* outputs : {&component.dag.parameters, &component.dag.artifacts}) {
-    for (const auto& [name, output] : *outputs) {
-      if (!has_task(output.task))
-        return base::error(Code::kInvalidArgument, "{}: an output of no task: output={} task={}",
-                           component.place, name, output.task);
+    for (const auto& [name, sources] : *outputs) {
+      for (const OutputOfTask& source : sources) {
+        if (!has_task(source.task))
+          return base::error(Code::kInvalidArgument, "{}: an output of no task: output={} task={}",
+                             component.place, name, source.task);
+      }
     }
   }
   return {};

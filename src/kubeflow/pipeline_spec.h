@@ -70,7 +70,8 @@ struct OutputOfTask {
 
 struct Dag {
   std::vector<Task> tasks;
-  std::map<std::string, OutputOfTask> parameters, artifacts;  // its outputs
+  // Its outputs; of several, those of the one that has run.
+  std::map<std::string, std::vector<OutputOfTask>> parameters, artifacts;
 };
 
 struct Component {

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
@@ -96,6 +97,10 @@ Result<int> run_container(const TaskFile& task, const TaskCall& call, const Task
   const bool installs = std::any_of(words.begin(), words.end(), [](const std::string& word) {
     return word.find("pip install") != std::string::npos;
   });
+  const std::string image = TRY(base::find_string(task.container, "image")).value_or("");
+  if (!image.empty())
+    std::fprintf(stderr, "slipway: runs here as a process; the image is not used: %s\n",
+                 image.c_str());
   if (installs) TRY(make_environment(folders.scratch() / "python"));
   for (const auto& [name, value] : task.container.at("environment").get_object())
     set_variable(std::string(std::string_view(name)),

@@ -11,17 +11,18 @@ namespace {
 
 using Kind = ValueSource::Kind;
 
-constexpr std::array<std::pair<std::string_view, Kind>, 6> kKinds = {
+constexpr std::array<std::pair<std::string_view, Kind>, 7> kKinds = {
     {{"nothing", Kind::kMissing},
      {"constant", Kind::kConstant},
      {"parameter", Kind::kParameter},
      {"output", Kind::kOutput},
      {"item", Kind::kItem},
-     {"final_status", Kind::kFinalStatus}}};
+     {"final_status", Kind::kFinalStatus},
+     {"one_of", Kind::kOneOf}}};
 constexpr std::array<std::pair<std::string_view, OfItems>, 2> kOfItems = {
     {{"same", OfItems::kSame}, {"all", OfItems::kAll}}};
 
-JsonArray list_of(const std::vector<std::string>& texts) {
+JsonArray texts_as_json(const std::vector<std::string>& texts) {
   return JsonArray(texts.begin(), texts.end());
 }
 
@@ -34,11 +35,14 @@ JsonObject ValueSource::to_json() const {
   if (kind == Kind::kConstant) object["constant"] = constant;
   if (!name.empty()) object["name"] = name;
   if (!step.empty()) object["step"] = step;
-  if (!steps.empty()) object["steps"] = list_of(steps);
-  if (!members.empty()) object["members"] = list_of(members);
+  if (!steps.empty()) object["steps"] = texts_as_json(steps);
+  if (!members.empty()) object["members"] = texts_as_json(members);
   for (const auto& [name_of_items, known] : kOfItems)
     if (known == of_items) object["of_items"] = name_of_items;
   if (items) object["items"] = *items;
+  JsonArray others;
+  for (const ValueSource& one : alternatives) others.push_back(one.to_json());
+  if (!others.empty()) object["alternatives"] = std::move(others);
   if (is_plain) object["plain"] = true;
   return object;
 }
@@ -64,6 +68,11 @@ Result<ValueSource> ValueSource::from_json(const Json& value, const std::string&
     source.items = items->get_array();
   }
   source.is_plain = TRY(fields.flag("plain"));
+  if (const Json* const others = fields.find("alternatives")) {
+    if (!others->is_array()) return fields.error("alternatives must be a list");
+    for (const Json& one : others->get_array())
+      source.alternatives.push_back(TRY(ValueSource::from_json(one, place)));
+  }
   TRY(fields.finish());
   return source;
 }

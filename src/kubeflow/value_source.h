@@ -23,6 +23,7 @@ struct ValueSource {
     kOutput,       // what `step` has written under `name`
     kItem,         // the item; with `items`, which of them
     kFinalStatus,  // how the task `name` ended, which is `steps`
+    kOneOf,        // the one of `alternatives` that is there
   };
   Kind kind = Kind::kMissing;
   Json constant;
@@ -31,6 +32,7 @@ struct ValueSource {
   std::vector<std::string> members;  // of what is there
   OfItems of_items = OfItems::kNone;
   std::optional<JsonArray> items;
+  std::vector<ValueSource> alternatives;
   bool is_plain = false;  // of a parameter: text that stands for itself
   std::string loop;       // while compiling: the loop that `step` or the item is in
 

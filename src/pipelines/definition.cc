@@ -96,6 +96,7 @@ Result<MarkedStep> read_step(const YamlNode& node) {
     read.when = *when;
   }
   step.after = TRY(find_list(map, "after"));
+  step.unless_failed = TRY(find_list(map, "unless_failed"));
   step.code = TRY(find_list(map, "code"));
   step.env = TRY(find_list(map, "env"));
   step.inputs = TRY(find_list(map, "inputs"));
@@ -137,7 +138,7 @@ Result<MarkedStep> read_step(const YamlNode& node) {
   const bool has_what_a_command_has =
       !step.code.empty() || !step.env.empty() || !step.inputs.empty() || !step.outputs.empty() ||
       !step.secrets.empty() || !step.pool.empty() || step.has_items() || step.retry.times > 0 ||
-      step.always || step.cache;
+      step.always || step.cache || !step.unless_failed.empty();
   if (step.run.empty() && has_what_a_command_has) {
     return node.error("a step with approve has name, when, after and timeout alone: step={}",
                       step.name);
@@ -255,10 +256,12 @@ Result<void> check_references(const PipelineDefinition& pipeline,
     if (marked.step.each) TRY(check_each(pipeline, marked));
     if (marked.step.search) TRY(check_search(pipeline, marked));
     if (marked.step.when) TRY(check_condition(pipeline, marked));
-    for (const std::string& other : marked.step.after) {
-      if (!pipeline.find_step(other)) {
-        return marked.node.error("'after' names a step that doesn't exist: step={} after={}",
-                                 marked.step.name, other);
+    for (const auto& [key, others] :
+         {std::pair("after", &marked.step.after), {"unless_failed", &marked.step.unless_failed}}) {
+      for (const std::string& other : *others) {
+        if (!pipeline.find_step(other))
+          return marked.node.error("'{}' names a step that doesn't exist: step={} {}={}", key,
+                                   marked.step.name, key, other);
       }
     }
   }

@@ -39,12 +39,13 @@ struct StepDefinition {
   std::optional<std::int64_t> parallel;  // items at the same time; unset: as many as can
   std::vector<std::string>
       after;  // steps that must have succeeded although nothing of theirs is read
-  std::vector<std::string> code;     // files or folders below the project
-  std::vector<std::string> env;      // files that pin the environment
-  std::vector<std::string> inputs;   // files, or "kind:name" resolved by InputDigests
-  std::vector<std::string> outputs;  // below {out}; empty: whatever is there afterwards
-  std::vector<std::string> secrets;  // names of variables that Secrets has the values of
-  std::string pool;                  // what it takes slots of while it runs; empty: of none
+  std::vector<std::string> unless_failed;  // steps that come before, and may have been skipped
+  std::vector<std::string> code;           // files or folders below the project
+  std::vector<std::string> env;            // files that pin the environment
+  std::vector<std::string> inputs;         // files, or "kind:name" resolved by InputDigests
+  std::vector<std::string> outputs;        // below {out}; empty: whatever is there afterwards
+  std::vector<std::string> secrets;        // names of variables that Secrets has the values of
+  std::string pool;                        // what it takes slots of while it runs; empty: of none
   std::int64_t slots = 1;
   std::optional<base::Duration> timeout;  // of a try, or for the answer
   Retry retry;

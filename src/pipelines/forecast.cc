@@ -174,11 +174,19 @@ class Forecaster {
     return std::nullopt;
   }
 
+  // Whether it runs although the step that it needs was skipped.
+  static bool lets_pass(const PlannedStep& step, std::size_t need) {
+    return std::find(step.may_be_skipped.begin(), step.may_be_skipped.end(), need) !=
+           step.may_be_skipped.end();
+  }
+
   // A step that this one needs and that won't succeed.
   const StepForecast* find_lost_need(const PlannedStep& step) const {
     if (step.definition.always) return nullptr;
     for (const std::size_t need : step.needs) {
-      if (told_[need].verdict == "skipped" || told_[need].verdict == "fails") return &told_[need];
+      const bool is_lost = told_[need].verdict == "fails" ||
+                           (told_[need].verdict == "skipped" && !lets_pass(step, need));
+      if (is_lost) return &told_[need];
     }
     return nullptr;
   }
@@ -187,7 +195,7 @@ class Forecaster {
   const StepForecast* find_open_need(const PlannedStep& step) const {
     if (step.definition.always) return nullptr;
     for (const std::size_t need : step.needs) {
-      if (may_be_skipped_.contains(told_[need].step)) return &told_[need];
+      if (may_be_skipped_.contains(told_[need].step) && !lets_pass(step, need)) return &told_[need];
     }
     return nullptr;
   }

@@ -22,7 +22,10 @@ void end_if_it_can_not_run(const PlannedStep& planned, const std::vector<StepRec
   if (cancelled) return end("cancelled", "cancelled");
   for (const std::size_t need : planned.needs) {
     const StepRecord& needed = steps[need];
-    if (needed.is_over() && !needed.is_good())
+    const bool is_let_pass = needed.state == "skipped" &&
+                             std::find(planned.may_be_skipped.begin(), planned.may_be_skipped.end(),
+                                       need) != planned.may_be_skipped.end();
+    if (needed.is_over() && !needed.is_good() && !is_let_pass)
       return end("skipped", "it needs " + needed.name + ": " + needed.state);
   }
 }

@@ -67,6 +67,25 @@ TEST(NextSteps, AFailureEndsItsBranchAloneAndWhatAlwaysRunsComesLast) {
   EXPECT_EQ(run.next().ready, (Positions{5}));
 }
 
+TEST(NextSteps, WhatMayHaveBeenSkippedIsLetPassButNoFailure) {
+  constexpr const char* kJoin =
+      "      - {name: a, run: x}\n"
+      "      - {name: b, run: x}\n"
+      "      - {name: join, run: 'x {a} {b}', unless_failed: [a, b]}\n"
+      "      - {name: strict, run: 'x {a}', unless_failed: [b]}\n";
+  Course run = run_of(kJoin);
+  run.steps[0].state = "skipped";
+  EXPECT_EQ(run.next().ready, (Positions{1}));
+  EXPECT_EQ(run.states(), "skipped pending pending skipped ");
+  run.steps[1].state = "succeeded";
+  EXPECT_EQ(run.next().ready, (Positions{2}));
+  Course failed = run_of(kJoin);
+  failed.steps[0].state = "failed";
+  failed.steps[1].state = "succeeded";
+  EXPECT_TRUE(failed.next().ready.empty());
+  EXPECT_EQ(failed.steps[2].reason, "it needs a: failed");
+}
+
 TEST(NextSteps, ACancelledRunStillTidiesUp) {
   Course run = run_of(kDiamond);
   run.steps[0].state = "succeeded";

@@ -23,7 +23,9 @@ std::vector<std::string> needs_of(const StepDefinition& step,
     mentioned.push_back(step.each->source->name);
   std::vector<std::string> needs;
   for (const StepDefinition& other : steps) {
-    if (holds(mentioned, other.name) || holds(step.after, other.name)) needs.push_back(other.name);
+    if (holds(mentioned, other.name) || holds(step.after, other.name) ||
+        holds(step.unless_failed, other.name))
+      needs.push_back(other.name);
   }
   if (!step.always || !needs.empty()) return needs;
   for (const StepDefinition& other : steps) {
@@ -129,6 +131,8 @@ Result<Plan> make_plan(const PipelineDefinition& definition,
     PlannedStep step{.definition = definition.steps[index]};
     for (const std::string& need : needs_of(step.definition, definition.steps))
       step.needs.push_back(position.at(need));
+    for (const std::string& need : step.definition.unless_failed)
+      step.may_be_skipped.push_back(position.at(need));
     TRY(check_items(step.definition, plan.params));
     position[step.definition.name] = plan.steps.size();
     for (const std::string& name : references(step.definition.command)) {

@@ -15,7 +15,8 @@ struct PlannedStep {
   std::vector<std::string> reads;  // steps whose output folders the command mentions
   std::vector<std::size_t> needs;  // positions of `reads`, `after` and what `when` reads. A step
                                    // with `always` that says nothing of it comes behind all without
-  std::vector<std::string> params;  // names the command mentions
+  std::vector<std::size_t> may_be_skipped;  // of `needs`
+  std::vector<std::string> params;          // names the command mentions
 };
 
 struct Plan {

@@ -219,8 +219,9 @@ Result<bool> StepRunner::settle(RunRecord& run, std::size_t position, const Plan
   texts["out"] = folder_of(run, position);
   for (const std::size_t need : planned.needs) {
     const StepRecord& before = run.steps[need];
-    outputs_of[before.name] = before.manifest_digest;
-    texts[before.name] = before.folder;
+    const bool is_skipped = before.state == "skipped";  // whatever it wrote in an earlier try
+    outputs_of[before.name] = is_skipped ? std::string() : before.manifest_digest;
+    texts[before.name] = is_skipped ? std::string() : before.folder;
   }
   StepKey key = make_step_key(plan, planned, *declared, outputs_of, item);
   step.cache_key = key.digest;

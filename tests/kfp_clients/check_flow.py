@@ -50,6 +50,54 @@ def test_conditions_choose(client, wait, tmp_path, side, ran):
     assert sorted(set(states_of(run).values())) == ["SKIPPED", "SUCCEEDED"]
 
 
+@pytest.mark.parametrize("side", ["heads", "tails"])
+def test_what_one_of_the_branches_made_is_taken(client, wait, tmp_path, side):
+    @dsl.component
+    def make(text: str, data: dsl.Output[dsl.Dataset]) -> str:
+        with open(data.path, "w") as file:
+            file.write(f"data of {text}")
+        return f"text of {text}"
+
+    @dsl.container_component
+    def show(text: str, data: dsl.Input[dsl.Dataset], file: str):
+        return dsl.ContainerSpec(image="alpine", command=["sh", "-ec", 'echo "$0, $(cat "$1")" >> "$2"'], args=[text, data.path, file])
+
+    @dsl.pipeline(name="branches")
+    def branches(side: str, file: str):
+        with dsl.If(side == "heads"):
+            a = make(text="a")
+        with dsl.Else():
+            b = make(text="b")
+        show(text=dsl.OneOf(a.outputs["Output"], b.outputs["Output"]), data=dsl.OneOf(a.outputs["data"], b.outputs["data"]), file=file)
+
+    run = wait(client.create_run_from_pipeline_func(branches, arguments={"side": side, "file": str(tmp_path / "seen")}), 300)
+    assert run.state == "SUCCEEDED", run.error
+    taken = "a" if side == "heads" else "b"
+    assert lines(tmp_path / "seen") == [f"text of {taken}, data of {taken}"]
+
+
+@pytest.mark.parametrize("side", ["heads", "tails"])
+def test_a_pipeline_with_branches_is_done_when_one_of_them_is(client, wait, tmp_path, side):
+    @dsl.pipeline(name="choose")
+    def choose(side: str, file: str) -> str:
+        with dsl.If(side == "heads"):
+            a = steps.write(text="a")
+            steps.note(text="only in one", file=f"{file}.one")
+        with dsl.Else():
+            b = steps.write(text="b")
+        return dsl.OneOf(a.outputs["out"], b.outputs["out"])
+
+    @dsl.pipeline(name="around")
+    def around(side: str, file: str):
+        chosen = choose(side=side, file=file)
+        steps.note(text=chosen.output, file=file)
+        steps.note(text="later", file=file).after(chosen)
+
+    run = wait(client.create_run_from_pipeline_func(around, arguments={"side": side, "file": str(tmp_path / "seen")}))
+    assert run.state == "SUCCEEDED", run.error
+    assert lines(tmp_path / "seen") == ["a" if side == "heads" else "b", "later"]
+
+
 def test_loops_run_each_item_and_collect(client, wait, tmp_path):
     @dsl.container_component
     def join(texts: List[str], file: str):
@@ -168,14 +216,3 @@ def test_what_can_not_be_run_is_refused_when_it_is_sent(client):
     with pytest.raises(ApiException) as refused:
         client.create_run_from_pipeline_func(nested)
     assert refused.value.status == 400 and "for-loop-4: a loop inside of a loop can't be run here" in refused.value.body, refused.value.body
-
-    @dsl.pipeline(name="oneof")
-    def oneof(x: str) -> str:
-        with dsl.If(x == "a"):
-            a = steps.write(text="a")
-        with dsl.Else():
-            b = steps.write(text="b")
-        return dsl.OneOf(a.outputs["out"], b.outputs["out"])
-
-    with pytest.raises(ApiException, match="dsl.OneOf"):
-        client.create_run_from_pipeline_func(oneof, arguments={"x": "a"})

@@ -116,7 +116,7 @@ pipelines:
       - {name: f, run: "echo {item}", each: "{a/a#list}"}
       - {name: s, run: "echo {rate} {kind} {depth} > {out}/m.json", outputs: [m.json], after: [a], search: {method: tpe, trials: 9, parallel: 3, metric: m.json#auc, goal: maximize, seed: 7,
          space: {rate: {low: 0.0001, high: 0.3, log: true}, kind: {choices: [a, 1]}, depth: {low: 2, high: 10, step: 2}}, stop_early: {method: asha, min: 1, max: 27, reduction: 3, metric: auc}, max_failed: 5, experiment: found}}
-      - {name: b, run: "cat {a}/a", after: [a], retry: 1, always: true, when: "{rounds} >= 60 and {run.state} != 'failed'"}
+      - {name: b, run: "cat {a}/a", after: [a], unless_failed: [a], retry: 1, always: true, when: "{rounds} >= 60 and {run.state} != 'failed'"}
 endpoints:
   late:
     model: models:/m@champion
@@ -200,7 +200,7 @@ def every_key() -> sw.Project:
         sw.Step("s", "echo {rate} {kind} {depth} > {out}/m.json", outputs=["m.json"], after=["a"], search=sw.Search(
             method="tpe", trials=9, parallel=3, metric="m.json#auc", goal="maximize", seed=7, max_failed=5, experiment="found",
             space={"rate": sw.Range(1e-4, 0.3, log=True), "kind": sw.Choices(["a", 1]), "depth": sw.Range(2, 10, step=2)}, stop_early=sw.StopEarly(min=1, max=27, reduction=3, metric="auc"))),
-        sw.Step("b", "cat {a}/a", after=["a"], retry=1, always=True, when="{rounds} >= 60 and {run.state} != 'failed'")], priority=5)
+        sw.Step("b", "cat {a}/a", after=["a"], unless_failed=["a"], retry=1, always=True, when="{rounds} >= 60 and {run.state} != 'failed'")], priority=5)
     late = sw.Endpoint("late", "models:/m@champion", features=service, output="late", shadow={"frozen": "models:/m/1"}, release=sw.Release(
         delay="6h", steps=[10, 50, 100], hold="24h", check="6h", guard=sw.Guard(
             error_rate=0.01, latency_ms_p99=50, calibration_bias=0.1, quality=sw.Quality(metric="log_loss", worse_by=0.01), min_requests=20, min_labels=30)),

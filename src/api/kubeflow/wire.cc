@@ -89,6 +89,13 @@ Result<kfp::Target> read_target(const JsonObject& body) {
   return target;
 }
 
+JsonObject note_of(const std::string& plan) {
+  return {{"pipeline", plan},
+          {"note",
+           "tasks run as processes of the server's machine, in the Python of its setting "
+           "python-path: images and resources of components are not used"}};
+}
+
 Result<void> tell_target(const Services& services, const std::string& plan,
                          const std::string& pipeline, const std::string& version,
                          const JsonObject& config, JsonObject& object) {
@@ -99,6 +106,7 @@ Result<void> tell_target(const Services& services, const std::string& plan,
         JsonObject{{"pipeline_id", pipeline}, {"pipeline_version_id", version}};
   }
   object["runtime_config"] = config;
+  object["slipway"] = note_of(plan);
   return {};
 }
 
