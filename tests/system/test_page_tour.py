@@ -1,0 +1,38 @@
+"""docs/page.md shows each view as it is: the pictures are taken here (`./x screenshots` writes them), and no view asks for much."""
+import os
+import re
+
+import pytest
+from conftest import ROOT
+from playwright.sync_api import expect
+from test_page_for_everybody import ready, shop  # noqa: F401
+
+TOUR = ROOT / "docs" / "page.md"
+REQUESTS_MAX = 12  # of one view, until it stands
+
+# Picture -> where it is; {run} and the like are the shop's own.
+VIEWS = {"home": "", "plain": "endpoints/sale/plain", "experiments": "experiments/{experiment}", "run": "runs/{run}", "compare": "compare?runs={runs[0]}&runs={runs[1]}",
+         "dataset": "datasets/visits", "folder": "data/parts?path=more", "features": "endpoints/sale/features", "pipeline": "pipelines/train", "pipeline_run": "pipeline-runs/{trained}?step=train",
+         "registry": "models", "model": "models/sale", "endpoint": "endpoints/sale", "monitoring": "endpoints/sale/monitoring", "incident": "incidents/{incident}", "drill": "endpoints/sale/drills",
+         "lineage": "lineage?of=models:/sale/1", "cost": "cost", "audit": "audit", "searches": "searches"}
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_view_stands_after_few_requests(shop, open_page, tmp_path, view):  # noqa: F811
+    page = open_page(shop.url + "/ui/no/such/place")
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    asked = []
+    page.on("request", lambda request: asked.append(request.url) if request.resource_type == "fetch" else None)
+    page.goto(f"{shop.url}/ui/{VIEWS[view].format(**vars(shop))}")
+    ready(page)
+    page.evaluate("document.fonts.ready")
+    folder = os.environ.get("SCREENSHOTS", tmp_path)
+    page.screenshot(path=f"{folder}/{view}.png")
+    page.wait_for_load_state("networkidle") if not any("/stream" in url for url in asked) else None
+    assert len(asked) <= REQUESTS_MAX, asked
+
+
+def test_the_tour_shows_every_view():
+    told = TOUR.read_text()
+    assert re.findall(r"!\[[^\]]+\]\(screens/(\w+)\.png\)", told) == list(VIEWS)
+    assert [name for name in VIEWS if not (TOUR.parent / "screens" / f"{name}.png").exists()] == []
