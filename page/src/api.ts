@@ -823,6 +823,42 @@ export interface Run {
   inputs: { dataset_inputs?: { dataset: { name: string; digest: string } }[] };
 }
 
+// The runs of an experiment as a table: a page of them, of the columns that were asked for.
+export interface TableQuery {
+  experiment: string;
+  filter: string;
+  order: string | null; // as MLflow writes it; null: the newest first
+  columns: string[];
+  group?: { column: string; value: string | null } | undefined; // null: runs that don't have it
+}
+
+export type TableValue = string | number | null;
+
+export interface RunTable {
+  total: number;
+  offset: number;
+  view: number | null; // the order that was kept
+  run_ids: string[];
+  columns: { name: string; values: TableValue[] }[];
+}
+
+export interface RunColumns {
+  total: number;
+  columns: { name: string; runs: number }[];
+}
+
+export interface RunGroup {
+  value: string | null;
+  runs: number;
+  metrics: Record<string, { runs: number; mean: number | null; min: number; max: number }>;
+}
+
+export interface RunGroups {
+  total: number;
+  runs: number;
+  groups: RunGroup[];
+}
+
 export interface RegisteredModel {
   name: string;
   description?: string;
@@ -879,6 +915,7 @@ const kPointsOfRunMin = 40;
 const kPointsOfAll = 5000;
 export const kCurvesMax = 24;
 const kRunsNamedMax = 8;
+const kExperimentsOfPage = 1000;
 
 // A failed request, in words for people. `gone`: nothing answered at all.
 export class ApiError extends Error {
@@ -1120,17 +1157,33 @@ export const api = {
   stepLog: async (id: string, step: string, s?: AbortSignal) =>
     (await answer(own("pipeline-runs", id, "steps", step, "log"), {}, s)).text(),
 
-  experiments: async (s?: AbortSignal) =>
-    (await post<{ experiments?: Experiment[] }>(mlflow + "experiments/search", { max_results: 1000 }, s)).experiments ??
-    [],
-  runs: async (experiment: string, filter: string, most: number, s?: AbortSignal) => {
-    const query = { experiment_ids: [experiment], filter, max_results: most, order_by: ["attributes.start_time DESC"] };
-    const page = await post<{ runs?: Run[]; next_page_token?: string }>(mlflow + "runs/search", query, s);
-    return { runs: page.runs ?? [], more: page.next_page_token !== undefined };
+  experiments: async (s?: AbortSignal) => {
+    const all: Experiment[] = [];
+    let token: string | undefined;
+    do {
+      const query = { max_results: kExperimentsOfPage, ...(token && { page_token: token }) };
+      const page = await post<{ experiments?: Experiment[]; next_page_token?: string }>(mlflow + "experiments/search", query, s);
+      all.push(...(page.experiments ?? []));
+      token = page.next_page_token;
+    } while (token);
+    return all;
   },
-  // Of all experiments, the newest whose name or id has these letters.
-  runsNamed: async (letters: string, s?: AbortSignal): Promise<Run[]> => {
-    const experiments = (await api.experiments(s)).map(({ experiment_id }) => experiment_id);
+  experiment: async (id: string, s?: AbortSignal) => (await get<{ experiment: Experiment }>(`${mlflow}experiments/get?experiment_id=${encodeURIComponent(id)}`, s)).experiment,
+  runTablePath: ({ experiment, filter, order, columns, group }: TableQuery, offset: number, limit: number, view: number | null) => {
+    const query = new URLSearchParams({ columns: columns.join(","), offset: String(offset), limit: String(limit), ...(filter && { filter }), ...(order && { order_by: order }), ...(view && { view: String(view) }) });
+    if (group) query.set("group", group.column);
+    if (group && group.value !== null) query.set("value", group.value);
+    return `${own("experiments", experiment, "table")}?${query}`;
+  },
+  runTable: (query: TableQuery, offset: number, limit: number, view: number | null, s?: AbortSignal) => get<RunTable>(api.runTablePath(query, offset, limit, view), s),
+  runColumns: (experiment: string, prefix: string, contains: string, limit: number, s?: AbortSignal) =>
+    get<RunColumns>(`${own("experiments", experiment, "columns")}?${new URLSearchParams({ prefix, contains, limit: String(limit) })}`, s),
+  runGroupsPath: (experiment: string, by: string, filter: string, metrics: string[], contains: string, limit: number) =>
+    `${own("experiments", experiment, "groups")}?${new URLSearchParams({ by, limit: String(limit), ...(filter && { filter }), ...(metrics.length > 0 && { metrics: metrics.join(",") }), ...(contains && { contains }) })}`,
+  runGroups: (experiment: string, by: string, filter: string, metrics: string[], contains: string, limit: number, s?: AbortSignal) =>
+    get<RunGroups>(api.runGroupsPath(experiment, by, filter, metrics, contains, limit), s),
+  // Of these experiments, the newest whose name has these letters; of all, the one with this id.
+  runsNamed: async (letters: string, experiments: string[], s?: AbortSignal): Promise<Run[]> => {
     const plain = letters.replace(/["'\\%_]/g, "");
     if (plain === "" || experiments.length === 0) return [];
     const filter = `attributes.run_name ILIKE "%${plain}%"`;

@@ -29,6 +29,7 @@
 #include "api/own/project_routes.h"
 #include "api/own/reclaim_routes.h"
 #include "api/own/route_routes.h"
+#include "api/own/run_table_routes.h"
 #include "api/own/schedule_routes.h"
 #include "api/own/silence_routes.h"
 #include "api/own/stream_routes.h"
@@ -90,6 +91,7 @@
 #include "tracking/metric_upgrade.h"
 #include "tracking/run_changes.h"
 #include "tracking/run_index.h"
+#include "tracking/run_table.h"
 #include "tracking/runs.h"
 #include "tracking/tables.h"
 #include "versions/hub.h"
@@ -221,6 +223,9 @@ struct Application::Rooms::Impl {
         runs(f.db, metric_keys, f.clock, f.random),
         run_index(f.db, metric_keys, f.metrics,
                   {.bytes_max = static_cast<std::size_t>(f.settings.run_index_bytes_max)}),
+        run_table(
+            f.db, metric_keys, run_index,
+            {.views_bytes_max = static_cast<std::size_t>(f.settings.run_table_views_bytes_max)}),
         logged_models(f.db, f.clock, f.random),
         artifacts(f.artifacts, artifacts_options(f.settings, f.data),
                   [&clock = f.clock](const std::string& uri) { return open_storage(uri, clock); }),
@@ -392,6 +397,7 @@ struct Application::Rooms::Impl {
   tracking::MetricKeys metric_keys;
   tracking::Runs runs;
   tracking::RunIndex run_index;
+  tracking::RunTable run_table;
   tracking::LoggedModels logged_models;
   tracking::Artifacts artifacts;
   RunPlaces places;
@@ -758,6 +764,7 @@ void Application::Rooms::add_routes(http::Router& router) {
   router.add_all(api::own::stream_routes(i.runs, i.metric_feed,
                                          {.waiting_bytes_max = static_cast<std::size_t>(
                                               i.foundation.settings.stream_waiting_bytes_max)}));
+  router.add_all(api::own::run_table_routes(i.run_table));
   router.add_all(api::page::page_routes());
   router.add_all(std::move(i.root));
   if (i.leads) {

@@ -310,6 +310,9 @@ const std::vector<SettingInfo>& setting_table() {
               "often as rows name them."),
       integer("run-index-bytes-max", &Settings::run_index_bytes_max, 1 << 20, 1ll << 44,
               "Memory that run search may take; when runs need more, searches get 429."),
+      integer("run-table-views-bytes-max", &Settings::run_table_views_bytes_max, 1 << 20, 1ll << 40,
+              "Memory for the orders of long tables of runs that are being scrolled through; the "
+              "ones not used for longest go first."),
       integer("stream-clients-max", &Settings::stream_clients_max, 1, 100'000,
               "Live metric streams at once; more get 429."),
       integer("stream-waiting-bytes-max", &Settings::stream_waiting_bytes_max, 4096, 1 << 30,

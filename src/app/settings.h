@@ -78,6 +78,7 @@ struct Settings {
   std::int64_t posted_rows_max = 100'000'000;
   std::int64_t posted_bytes_max = 16ll << 30;
   std::int64_t run_index_bytes_max = 4ll << 30;
+  std::int64_t run_table_views_bytes_max = 64 << 20;
   std::int64_t stream_clients_max = 1000;
   std::int64_t stream_waiting_bytes_max = 256 << 10;
   std::int64_t idle_timeout_seconds = 120;

@@ -56,6 +56,13 @@ T Column<T>::get(std::size_t row) const {
 }
 
 template <typename T>
+std::size_t Column<T>::count() const {
+  std::size_t count = 0;
+  for (const Chunk& chunk : chunks_) count += chunk.count;
+  return count;
+}
+
+template <typename T>
 std::size_t Column<T>::bytes() const {
   std::size_t bytes = chunks_.capacity() * sizeof(Chunk);
   for (const Chunk& chunk : chunks_) {
@@ -185,6 +192,18 @@ const TextColumn* ExperimentRuns::param(std::uint32_t key) const {
   return find_column(params_, key);
 }
 const TextColumn* ExperimentRuns::tag(std::uint32_t key) const { return find_column(tags_, key); }
+
+void ExperimentRuns::each_metric(const EachKey& each) const {
+  for (const auto& [key, column] : metrics_) each(key, column.count());
+}
+
+void ExperimentRuns::each_param(const EachKey& each) const {
+  for (const auto& [key, column] : params_) each(key, column.count());
+}
+
+void ExperimentRuns::each_tag(const EachKey& each) const {
+  for (const auto& [key, column] : tags_) each(key, column.count());
+}
 
 std::size_t ExperimentRuns::bytes() const {
   constexpr std::size_t kHeadBytes = 3 * sizeof(std::int64_t) + sizeof(RunId) +

@@ -4,6 +4,7 @@
 #include <array>
 #include <bit>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <span>
 #include <string_view>
@@ -50,6 +51,7 @@ class Column {
   const Chunk* chunk(std::size_t index) const {
     return index < chunks_.size() && chunks_[index].count > 0 ? &chunks_[index] : nullptr;
   }
+  std::size_t count() const;  // of values
   std::size_t bytes() const;
 
  private:
@@ -108,7 +110,7 @@ class ExperimentRuns {
   void set_param(std::uint32_t row, std::uint32_t key, std::uint32_t value);
   void set_tag(std::uint32_t row, std::uint32_t key, std::uint32_t value);
   void clear_tags(std::uint32_t row);
-  // All dataset inputs of a run as one text, see run_selection.h.
+  // All dataset inputs of a run as one text, see run_filter.h.
   void set_datasets(std::uint32_t row, std::uint32_t datasets) { datasets_.set(row, datasets); }
 
   // Null when no run has the key.
@@ -116,6 +118,12 @@ class ExperimentRuns {
   const TextColumn* param(std::uint32_t key) const;
   const TextColumn* tag(std::uint32_t key) const;
   const TextColumn& datasets() const { return datasets_; }
+
+  // Call `each` with every key and how many runs have it.
+  using EachKey = std::function<void(std::uint32_t key, std::size_t runs)>;
+  void each_metric(const EachKey& each) const;
+  void each_param(const EachKey& each) const;
+  void each_tag(const EachKey& each) const;
 
   std::size_t bytes() const;
 

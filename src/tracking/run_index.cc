@@ -68,23 +68,25 @@ void RunIndex::run_thread() {
   }
 }
 
-Result<SelectedRuns> RunIndex::select(const RunSelection& selection) {
-  TRY(catch_up());
-  MetricNumbers metrics;
+Result<MetricNumbers> RunIndex::numbers_of(const std::vector<std::string>& metrics) {
+  MetricNumbers numbers;
   std::vector<std::string> unseen;
-  const auto need = [&](types::Entity entity, const std::string& key) {
-    if (entity != types::Entity::kMetric || !metrics.try_emplace(key, keys_.seen(key)).second)
-      return;
-    if (metrics[key] == 0) unseen.push_back(key);
-  };
-  for (const types::SearchClause& clause : selection.clauses) need(clause.entity, clause.key);
-  for (const types::SearchOrder& order : selection.order) need(order.entity, order.key);
+  for (const std::string& key : metrics) {
+    const auto [at, fresh] = numbers.try_emplace(key, keys_.seen(key));
+    if (fresh && at->second == 0) unseen.push_back(key);
+  }
   if (!unseen.empty()) {
     TRY(db_.read([&](store::Reader& reader) -> Result<void> {
-      for (const std::string& key : unseen) metrics[key] = TRY(keys_.find(reader, key));
+      for (const std::string& key : unseen) numbers[key] = TRY(keys_.find(reader, key));
       return {};
     }));
   }
+  return numbers;
+}
+
+Result<SelectedRuns> RunIndex::select(const RunSelection& selection) {
+  TRY(catch_up());
+  const MetricNumbers metrics = TRY(numbers_of(metrics_of(selection)));
 
   base::ReadLock lock(columns_mutex_);
   std::vector<const ExperimentRuns*> experiments;
@@ -96,6 +98,21 @@ Result<SelectedRuns> RunIndex::select(const RunSelection& selection) {
       experiments.push_back(runs);
   }
   return select_runs(experiments, texts_, metrics, selection);
+}
+
+Result<void> RunIndex::look(std::int64_t experiment, const std::vector<std::string>& metrics,
+                            const std::function<void(const Look&)>& at) {
+  TRY(catch_up());
+  const MetricNumbers numbers = TRY(numbers_of(metrics));
+  static const ExperimentRuns kNone;
+  base::ReadLock lock(columns_mutex_);
+  const auto found = experiment_places_.find(experiment);
+  at({.runs = found == experiment_places_.end() ? kNone : *experiments_[found->second],
+      .texts = texts_,
+      .metrics = numbers,
+      .position = position_.load(),
+      .generation = generation_});
+  return {};
 }
 
 Result<void> RunIndex::catch_up() {
@@ -306,6 +323,7 @@ void RunIndex::clear() {
   experiment_places_.clear();
   places_.clear();
   places_.shrink_to_fit();
+  ++generation_;
   runs_loaded_ = 0;
 }
 

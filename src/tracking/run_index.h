@@ -7,6 +7,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <thread>
 #include <unordered_map>
@@ -44,6 +45,20 @@ class RunIndex {
   // Numbers of the runs that pass, in order, as committed when the call began or later.
   Result<SelectedRuns> select(const RunSelection& selection);
 
+  // The columns of one experiment while nobody changes them. Rows stay where they are as long as
+  // `generation` is the same.
+  struct Look {
+    const ExperimentRuns& runs;
+    const TextPool& texts;
+    const MetricNumbers& metrics;
+    std::int64_t position;  // the last change that is in
+    std::int64_t generation;
+  };
+  // Calls `at` with everything committed before the call in the columns, and the numbers of these
+  // metrics' keys. Searches wait for changes while it runs: it must not wait for anything itself.
+  Result<void> look(std::int64_t experiment, const std::vector<std::string>& metrics,
+                    const std::function<void(const Look&)>& at);
+
  private:
   struct Place {
     std::uint32_t experiment = kNowhere;  // in experiments_
@@ -51,6 +66,7 @@ class RunIndex {
   };
   static constexpr std::uint32_t kNowhere = ~std::uint32_t{0};
 
+  Result<MetricNumbers> numbers_of(const std::vector<std::string>& metrics);
   // Makes everything committed before the call visible.
   Result<void> catch_up();
   Result<void> load() REQUIRES(catch_up_mutex_);
@@ -85,7 +101,8 @@ class RunIndex {
   TextPool texts_ GUARDED_BY(columns_mutex_);
   std::vector<std::unique_ptr<ExperimentRuns>> experiments_ GUARDED_BY(columns_mutex_);
   std::unordered_map<std::int64_t, std::uint32_t> experiment_places_ GUARDED_BY(columns_mutex_);
-  std::vector<Place> places_ GUARDED_BY(columns_mutex_);  // of runs, by number
+  std::vector<Place> places_ GUARDED_BY(columns_mutex_);    // of runs, by number
+  std::int64_t generation_ GUARDED_BY(columns_mutex_) = 0;  // grows with each clear()
 
   base::Mutex thread_mutex_;
   base::CondVar wake_;

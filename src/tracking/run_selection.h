@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "tracking/experiments.h"
 #include "tracking/run_columns.h"
+#include "tracking/run_filter.h"
 #include "tracking/text_pool.h"
 #include "types/search_filter.h"
 
@@ -23,29 +23,30 @@ struct RunSelection {
   std::size_t count = 1000;
 };
 
+// Keys of the metrics that it speaks of.
+std::vector<std::string> metrics_of(const RunSelection& selection);
+
 // Numbers of runs, in order.
 struct SelectedRuns {
   std::vector<std::int64_t> numbers;
   bool more = false;
 };
 
-// The number of a metric's key, 0 when no run has it.
-using MetricNumbers = std::unordered_map<std::string, std::uint32_t>;
-
 // With gaps: values, then NaN, then missing, for ascending and descending; ties by newest start,
 // then id. `metrics` has the number of every metric that the selection speaks of.
 SelectedRuns select_runs(std::span<const ExperimentRuns* const> experiments, const TextPool& texts,
                          const MetricNumbers& metrics, const RunSelection& selection);
 
-// The dataset inputs of a run as one text, which select_runs takes apart again. A context is what
-// the dataset was used for, as tagged; a dataset may have several or none.
-struct DatasetUse {
-  std::string name, digest;
-  std::vector<std::string> contexts;
+// The same of one experiment, whose number in `selection` doesn't matter: rows instead of numbers,
+// and how many runs pass.
+struct SelectedRows {
+  std::vector<std::uint32_t> rows;
+  std::size_t passing = 0;
 };
-std::string pack_datasets(const std::vector<DatasetUse>& uses);
-
-// An artifact URI with the run's id taken out, so that all runs of an experiment share one text.
-std::string pack_artifact_uri(std::string_view uri, std::string_view run_id);
+SelectedRows select_rows(const ExperimentRuns& runs, const TextPool& texts,
+                         const MetricNumbers& metrics, const RunSelection& selection);
+// All that pass, in order; offset and count of the selection don't matter.
+std::vector<std::uint32_t> order_rows(const ExperimentRuns& runs, const TextPool& texts,
+                                      const MetricNumbers& metrics, const RunSelection& selection);
 
 }  // namespace slipway::tracking

@@ -58,7 +58,7 @@ def test_everything_is_found_and_reached_by_keyboard(harbour, open_page):
         box = page.get_by_role("combobox", name="Search everything")
         expect(box).to_be_focused()
         page.keyboard.type(typed)
-        first = page.get_by_role("option").first
+        first = page.get_by_role("listbox", name="Found").get_by_role("option").first
         expect(first.locator(".found-kind")).to_have_text(kind)
         expect(first).to_have_attribute("aria-selected", "true")
         page.keyboard.press("Enter")

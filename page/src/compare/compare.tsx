@@ -1,32 +1,19 @@
-import { Anchor, Checkbox, Group, NativeSelect, SimpleGrid, Stack, Text, Title } from "@mantine/core";
+import { Anchor, Checkbox, Group, NativeSelect, SimpleGrid, Stack, Text } from "@mantine/core";
 import { useState } from "react";
 import { Link, useSearchParams } from "react-router";
-import { api, isFinal, type Metric, type Run } from "../api";
-import { Chart } from "../components/chart";
+import { api, isFinal, type Run } from "../api";
 import { useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
 import { Head, Word } from "../components/words";
-import { type Attribute, attributes, colourOf, isDifferent, kRunsCompared, overlay } from "../lib/compare";
+import { type Attribute, attributes, colourOf, isDifferent, kRunsCompared } from "../lib/compare";
 import { plural } from "../lib/format";
+import { Curves, labelsOf } from "./curves";
 import { Differences } from "./differences";
 import { ImportanceTable } from "./importance";
 import { Parallel } from "./parallel";
 import { Scatter } from "./scatter";
 
-const kCurvesShown = 6;
-const kShortId = 8;
 const kAgainSeconds = 10;
-const kCurvesAgainSeconds = 30;
-
-// Their names; with the beginning of the id where there is none, or several runs have it.
-function labelsOf(runs: Run[]): string[] {
-  const names = runs.map(({ info }) => info.run_name);
-  return runs.map(({ info }, at) => {
-    const id = info.run_id.slice(0, kShortId);
-    if (!info.run_name) return id;
-    return names.some((name, other) => other !== at && name === info.run_name) ? `${info.run_name} ${id}` : info.run_name;
-  });
-}
 
 // Several runs side by side. The address says which: `runs`, and by which metric they are looked at: `metric`.
 export function ComparePage() {
@@ -134,47 +121,5 @@ function Keys({ runs, labels }: { runs: Run[]; labels: string[] }) {
         </li>
       ))}
     </Group>
-  );
-}
-
-// The metrics that most runs have; the one that is looked at comes first.
-function drawn(runs: Run[], first: string | undefined): string[] {
-  const counts = new Map<string, number>();
-  for (const { data } of runs) {
-    for (const { key } of data.metrics ?? []) counts.set(key, (counts.get(key) ?? 0) + 1);
-  }
-  const most = [...counts].sort((a, b) => b[1] - a[1] || a[0].localeCompare(b[0])).map(([name]) => name);
-  return [...most.filter((name) => name === first), ...most.filter((name) => name !== first)].slice(0, kCurvesShown);
-}
-
-function Curves({ runs, labels, first, isOver }: { runs: Run[]; labels: string[]; first: string | undefined; isOver: boolean }) {
-  const ids = runs.map(({ info }) => info.run_id);
-  const names = drawn(runs, first);
-  const asked = [...names].sort();
-  const histories = useLive(
-    async (signal) => Promise.all(asked.map(async (name): Promise<[string, Metric[][]]> => [name, await api.histories(ids, name, signal)])),
-    `${ids.join(" ")} ${asked.join(" ")}`,
-    isOver ? Infinity : kCurvesAgainSeconds,
-  );
-  return (
-    <Loaded from={histories}>
-      {(found) => {
-        const curves = found.filter(([, points]) => points.some((of) => of.length > 1)).sort(([a], [b]) => names.indexOf(a) - names.indexOf(b));
-        if (curves.length === 0) return null;
-        return (
-          <section aria-label="Curves">
-            <Title order={2} size="h4" mb="xs">
-              Curves
-            </Title>
-            <SimpleGrid cols={{ base: 1, md: 2 }} spacing="md">
-              {curves.map(([name, points]) => {
-                const { axis, ...table } = overlay(points, labels, ids.map((_, at) => colourOf(at)));
-                return <Chart key={name} title={name} table={table} xLabel={axis} height={200} sync="compare" call={api.historiesPath(ids, name)} isSparse hasKey={ids.length <= 4} />;
-              })}
-            </SimpleGrid>
-          </section>
-        );
-      }}
-    </Loaded>
   );
 }

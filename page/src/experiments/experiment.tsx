@@ -1,174 +1,202 @@
-import { Anchor, Button, Checkbox, Group, Table, Text, TextInput } from "@mantine/core";
-import { useState } from "react";
+import { Button, Checkbox, Group, NativeSelect, Text } from "@mantine/core";
+import { useCallback, useEffect, useRef, useState } from "react";
 import { Link, useParams, useSearchParams } from "react-router";
-import { api, type Run } from "../api";
-import { useLive } from "../components/live";
+import { api, type RunGroups, type TableQuery } from "../api";
+import { type Live, useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
-import { Command, Head, Time, Word } from "../components/words";
+import { Numbers } from "../components/numbers";
+import { Command, Head } from "../components/words";
 import { kRunsCompared } from "../lib/compare";
-import { duration, number } from "../lib/format";
+import { number, plural } from "../lib/format";
+import { asked, firstColumns, isGroupable, keyOf, kindOf, kindWord, kName, nextOrder, readLook, type TableLook, titleOf, writeLook, written } from "../lib/run_table";
+import { Beside } from "./beside";
+import { ColumnPicker } from "./column_picker";
+import { FilterBox } from "./filter_box";
+import { valueOf } from "./run_cells";
+import { RunGrid } from "./run_grid";
+import { type Line, useRunRows } from "./run_rows";
 
-const kPage = 50;
-const kMetricsShown = 5;
+const kColumnsAsked = 100; // of the commonest parameters and metrics
+const kColumnsAgainSeconds = 30;
+const kNameAgainSeconds = 60;
+const kGroupsShown = 1000;
+const kGroupsAgainSeconds = 10;
+const kRunsInCharts = 50;
+const kSettleMs = 400; // that runs are seen before there are charts of them
 
 export function ExperimentPage() {
   const { id = "" } = useParams();
+  return <OneExperiment key={id} id={id} />;
+}
+
+function OneExperiment({ id }: { id: string }) {
   const [query, setQuery] = useSearchParams();
-  const filter = query.get("filter") ?? "";
-  const [most, setMost] = useState(kPage);
-  const experiments = useLive(api.experiments, "experiments", 30);
-  const runs = useLive((signal) => api.runs(id, filter, most, signal), `${id}/${filter}`, 4);
-  const name = experiments.data?.find((experiment) => experiment.experiment_id === id)?.name ?? `Experiment ${id}`;
+  const look = readLook(query);
+  const change = (part: Partial<TableLook>) => {
+    const next = writeLook({ ...look, ...part });
+    for (const name of ["metric", "x"]) if (query.has(name)) next.set(name, query.get(name) ?? "");
+    setQuery(next, { replace: part.filter === undefined });
+  };
+  const experiment = useLive((signal) => api.experiment(id, signal), id, kNameAgainSeconds);
+  const name = experiment.data?.name ?? `Experiment ${id}`;
+  const known = useLive(
+    async (signal) => {
+      const of = async (prefix: string) => (await api.runColumns(id, prefix, "", kColumnsAsked, signal)).columns.map((column) => column.name);
+      const [metrics, params, tags] = await Promise.all(["metrics.", "params.", "tags."].map(of));
+      return { metrics: metrics ?? [], params: params ?? [], tags: tags ?? [] };
+    },
+    id,
+    kColumnsAgainSeconds,
+  );
   return (
     <>
       <Head title={name} trail={[["Experiments", "/experiments"]]} />
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          const text = String(new FormData(event.currentTarget).get("filter") ?? "").trim();
-          setQuery(text ? { filter: text } : {});
-        }}
-      >
-        <Group gap="xs" mb="md">
-          <TextInput
-            key={filter}
-            name="filter"
-            defaultValue={filter}
-            className="filter"
-            aria-label="Filter runs"
-            placeholder="metrics.auc > 0.75 and params.rounds = '60'"
-          />
-          <Button type="submit" variant="default">
-            Filter
-          </Button>
-        </Group>
-      </form>
-      <Loaded from={runs}>
-        {(data) =>
-          data.runs.length === 0 ? (
-            <Empty title={filter ? "No run fits this filter." : "This experiment has no runs yet."}>
-              {!filter && <Command>{`export MLFLOW_TRACKING_URI=${location.origin}`}</Command>}
-            </Empty>
-          ) : (
-            <>
-              <Runs runs={data.runs} />
-              {data.more && (
-                <Button
-                  variant="default"
-                  onClick={() => {
-                    setMost(most * 2);
-                    runs.reload();
-                  }}
-                >
-                  Show more runs
-                </Button>
-              )}
-            </>
-          )
-        }
-      </Loaded>
+      <FilterBox experiment={id} filter={look.filter} set={(filter) => change({ filter })} />
+      <Loaded from={known}>{({ metrics, params, tags }) => <RunsOf id={id} look={look} change={change} columns={look.columns ?? firstColumns(metrics, params)} groupable={[...params, ...tags]} />}</Loaded>
     </>
   );
 }
 
-// The metrics that most of these runs have.
-function commonMetrics(runs: Run[]): string[] {
-  const counts = new Map<string, number>();
-  for (const run of runs) {
-    for (const metric of run.data.metrics ?? []) counts.set(metric.key, (counts.get(metric.key) ?? 0) + 1);
-  }
-  return [...counts]
-    .sort((a, b) => b[1] - a[1] || a[0].localeCompare(b[0]))
-    .slice(0, kMetricsShown)
-    .map(([key]) => key);
+interface RunsOfProps {
+  id: string;
+  look: TableLook;
+  change: (part: Partial<TableLook>) => void;
+  columns: string[];
+  groupable: string[];
 }
 
-// Runs, and which of them are chosen to be compared.
-function Runs({ runs }: { runs: Run[] }) {
+function RunsOf({ id, look, change, columns, groupable }: RunsOfProps) {
+  const shown = [kName, ...look.pins.filter((one) => one !== kName), ...columns.filter((one) => !look.pins.includes(one))];
+  const query: TableQuery = {
+    experiment: id,
+    filter: look.filter,
+    order: look.order && `${written(look.order.column)} ${look.order.isAscending ? "ASC" : "DESC"}`,
+    columns: asked(shown),
+    group: look.group ? { column: look.group, value: null } : undefined,
+  };
+  return <Runs query={query} look={look} change={change} shown={shown} groupable={groupable} />;
+}
+
+interface RunsProps {
+  query: TableQuery;
+  look: TableLook;
+  change: (part: Partial<TableLook>) => void;
+  shown: string[];
+  groupable: string[];
+}
+
+// The groups of all runs that pass; null where none are asked for. The last ones stay while others come.
+function useGroups({ experiment, filter, group }: TableQuery, shown: string[]): Live<RunGroups | null> {
+  const metrics = shown.filter((column) => kindOf(column) === "metrics").map(keyOf);
+  const by = group?.column;
+  const found = useLive(
+    (signal) => (by ? api.runGroups(experiment, by, filter, metrics, "", kGroupsShown, signal) : Promise.resolve(null)),
+    by ? JSON.stringify([by, filter, metrics]) : "",
+    by ? kGroupsAgainSeconds : Infinity,
+  );
+  const last = useRef<{ of: string; data: RunGroups | null }>();
+  const of = `${by} ${filter}`;
+  if (found.data !== undefined) last.current = { of, data: found.data };
+  return { ...found, data: found.data ?? (last.current?.of === of ? last.current.data : undefined) };
+}
+
+function Runs({ query, look, change, shown, groupable }: RunsProps) {
+  const [open, setOpen] = useState<string[]>([]);
   const [chosen, setChosen] = useState<string[]>([]);
-  const there = runs.map(({ info }) => info.run_id);
-  const compared = chosen.slice(0, kRunsCompared); // also those that newer runs have pushed off the table
-  const isAll = there.every((id) => chosen.includes(id));
+  const [isPicking, setPicking] = useState(false);
+  const [seen, setSeen] = useState<string[]>([]);
+  const grouped = useGroups(query, shown);
+  const rows = useRunRows(query, look.group ? (grouped.data ?? undefined) : undefined, open);
+  const { groups, look: lookAt } = rows;
+  const compared = chosen.slice(0, kRunsCompared); // also those that newer runs have pushed off the screen
+  const choose = (ids: string[], are: boolean) => setChosen((before) => [...before.filter((one) => !ids.includes(one)), ...(are ? ids : [])]);
+  const see = useCallback(
+    (from: Line, to: Line, ids: string[]) => {
+      lookAt(from, to);
+      setSeen(ids);
+    },
+    [lookAt],
+  );
+  const charted = useSettled(compared.length > 0 ? compared : seen.slice(0, kRunsInCharts));
+  const toggle = (at: number) => {
+    const key = JSON.stringify(groups?.groups[at]?.value ?? null);
+    setOpen((before) => (before.includes(key) ? before.filter((one) => one !== key) : [...before, key]));
+  };
+  const by = titleOf(look.group ?? "");
+  const titles = groups?.groups.map((of) => ({ title: of.value === null ? `without ${by}` : `${by} = ${of.value}`, of, isOpen: open.includes(JSON.stringify(of.value)) }));
+  const reload = () => {
+    grouped.reload();
+    rows.reload();
+  };
   return (
     <>
-      <Group gap="sm" mb="xs">
+      <Group gap="sm" align="center">
         {compared.length < 2 ? (
           <Button size="xs" disabled>
             Compare
           </Button>
         ) : (
-          <Button size="xs" component={Link} to={`/compare?${new URLSearchParams(compared.map((id) => ["runs", id]))}`}>
+          <Button size="xs" component={Link} to={`/compare?${new URLSearchParams(compared.map((one) => ["runs", one]))}`}>
             Compare {compared.length} runs
           </Button>
         )}
-        <Text size="xs" c="dimmed">
-          {compared.length < 2 ? "Choose two runs or more." : compared.length === kRunsCompared && `${kRunsCompared} at most.`}
+        <Button size="xs" variant="default" onClick={() => setPicking(true)}>
+          Columns
+        </Button>
+        <GroupBy by={look.group} choices={[...groupable, ...shown]} set={(group) => change({ group })} />
+        <Checkbox size="xs" label="Charts" checked={look.hasCharts} onChange={(event) => change({ hasCharts: event.currentTarget.checked })} />
+        <Text size="xs" c="dimmed" role="status">
+          {rows.total !== undefined && plural(rows.total, "run")}
+          {groups && ` in ${plural(groups.total, "group")}${groups.total > groups.groups.length ? `, of which the ${number(groups.groups.length)} largest are here` : ""}, counted over all`}
+          {rows.total !== undefined && ". "}
+          {compared.length < 2 ? "Choose two or more to compare them." : compared.length === kRunsCompared && `${kRunsCompared} are compared at most.`}
         </Text>
+        <Numbers of="runs" names={["run_id", ...shown.map(titleOf)]} rows={() => rows.here().map((row) => [row.id, ...shown.map((column) => valueOf(column, row))])} call={api.runTablePath({ ...query, group: undefined }, 0, kRunsInCharts, null)} />
       </Group>
-      <RunsTable runs={runs} isAll={isAll} chosen={chosen} choose={(ids, are) => setChosen((before) => [...before.filter((id) => !ids.includes(id)), ...(are ? ids : [])])} />
+      <Loaded from={{ data: rows.total, error: grouped.error ?? rows.error, reload }}>
+        {(total) =>
+          total === 0 ? (
+            <Empty title={look.filter ? "No run fits this filter." : "This experiment has no runs yet."}>{!look.filter && <Command>{`export MLFLOW_TRACKING_URI=${location.origin}`}</Command>}</Empty>
+          ) : (
+            <div className={look.hasCharts ? "beside" : undefined}>
+              <RunGrid
+                of={JSON.stringify([query.filter, query.order, query.group?.column])}
+                columns={shown}
+                pins={look.pins}
+                order={look.order}
+                groups={titles ?? null}
+                stretches={rows.stretches}
+                rowAt={rows.rowAt}
+                chosen={chosen}
+                choose={choose}
+                sort={(column) => change({ order: nextOrder(look.order, column) })}
+                pin={(column) => change({ pins: look.pins.includes(column) ? look.pins.filter((one) => one !== column) : [...look.pins, column] })}
+                open={toggle}
+                look={see}
+              />
+              {look.hasCharts && <Beside ids={charted} isChosen={compared.length > 0} />}
+            </div>
+          )
+        }
+      </Loaded>
+      {isPicking && <ColumnPicker experiment={query.experiment} columns={shown.filter((column) => column !== kName)} set={(columns) => change(columns ? { columns, pins: look.pins.filter((one) => columns.includes(one)) } : { columns, pins: [] })} close={() => setPicking(false)} />}
     </>
   );
 }
 
-interface RunsTableProps {
-  runs: Run[];
-  isAll: boolean;
-  chosen: string[];
-  choose: (ids: string[], are: boolean) => void;
+function GroupBy({ by, choices, set }: { by: string | null; choices: string[]; set: (by: string | null) => void }) {
+  const all = [...new Set(["attributes.status", "attributes.user_id", ...choices, ...(by ? [by] : [])])].filter((column) => isGroupable(column) && column !== kName);
+  const titled = (column: string) => `By ${titleOf(column)}${kindWord(column) && ` (${kindWord(column)})`}`;
+  return <NativeSelect size="xs" aria-label="Group by" data={[{ value: "", label: "Not grouped" }, ...all.map((column) => ({ value: column, label: titled(column) }))]} value={by ?? ""} onChange={(event) => set(event.currentTarget.value || null)} />;
 }
 
-function RunsTable({ runs, isAll, chosen, choose }: RunsTableProps) {
-  const keys = commonMetrics(runs);
-  return (
-    <Table.ScrollContainer minWidth={700}>
-      <Table verticalSpacing="xs" highlightOnHover aria-label="Runs">
-        <Table.Thead>
-          <Table.Tr>
-            <Table.Th w={36}>
-              <Checkbox size="xs" aria-label="Choose all" checked={isAll} onChange={() => choose(runs.map(({ info }) => info.run_id), !isAll)} />
-            </Table.Th>
-            <Table.Th>Run</Table.Th>
-            <Table.Th>State</Table.Th>
-            <Table.Th>Started</Table.Th>
-            <Table.Th>Took</Table.Th>
-            {keys.map((key) => (
-              <Table.Th key={key} ta="right">
-                {key}
-              </Table.Th>
-            ))}
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {runs.map(({ info, data }) => (
-            <Table.Tr key={info.run_id}>
-              <Table.Td>
-                <Checkbox size="xs" aria-label={`Choose ${info.run_name || info.run_id}`} checked={chosen.includes(info.run_id)} onChange={(event) => choose([info.run_id], event.currentTarget.checked)} />
-              </Table.Td>
-              <Table.Td>
-                <Anchor component={Link} to={`/runs/${info.run_id}`} className="run-name" title={info.run_name}>
-                  {info.run_name || info.run_id}
-                </Anchor>
-              </Table.Td>
-              <Table.Td>
-                <Word of={info.status} />
-              </Table.Td>
-              <Table.Td>
-                <Time at={info.start_time} />
-              </Table.Td>
-              <Table.Td>
-                <Text size="sm" className="nowrap">
-                  {info.end_time ? duration((info.end_time - info.start_time) / 1000) : "–"}
-                </Text>
-              </Table.Td>
-              {keys.map((key) => (
-                <Table.Td key={key} ta="right" className="figures">
-                  {number(data.metrics?.find((metric) => metric.key === key)?.value)}
-                </Table.Td>
-              ))}
-            </Table.Tr>
-          ))}
-        </Table.Tbody>
-      </Table>
-    </Table.ScrollContainer>
-  );
+// The last value that stayed for a moment.
+function useSettled(value: string[]): string[] {
+  const text = value.join(" ");
+  const [settled, setSettled] = useState(text);
+  useEffect(() => {
+    const timer = setTimeout(() => setSettled(text), kSettleMs);
+    return () => clearTimeout(timer);
+  }, [text]);
+  return settled ? settled.split(" ") : [];
 }

@@ -35,6 +35,9 @@ void apply_rule(const Rule* rule, const sa::Access& access,
       case About::kModel:
         may = access.may(request.user, sa::kRegisteredModel, request.param("name"), need);
         break;
+      case About::kExperiment:
+        may = access.may(request.user, sa::kExperiment, request.param("id"), need);
+        break;
       case About::kRun: {
         const auto experiment = experiment_of_run(std::string(request.param("id")));
         may = experiment &&

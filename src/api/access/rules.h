@@ -18,6 +18,7 @@ enum class About {
   kUser,           // whoever has logged in
   kProject,        // needs a permission on the whole workspace: endpoints, pipelines, data
   kModel,          // on the registered model {name}
+  kExperiment,     // on the experiment {id}
   kRun,            // on the experiment of the run {id}
   kAdministrator,  // nobody else
 };

@@ -35,6 +35,7 @@ TEST(Rules, WhoMayAskARoute) {
   const Rule use{http::Method::kGet, "/x", About::kProject, sa::Permission::kUse};
   const Rule edit{http::Method::kGet, "/x", About::kProject, sa::Permission::kEdit};
   const Rule model{http::Method::kGet, "/x", About::kModel, sa::Permission::kEdit};
+  const Rule experiment{http::Method::kGet, "/x", About::kExperiment, sa::Permission::kRead};
   const Rule run{http::Method::kGet, "/x", About::kRun, sa::Permission::kEdit};
   const Rule run_read{http::Method::kGet, "/x", About::kRun, sa::Permission::kRead};
   const auto experiment_of_run = [](const std::string& id) -> Result<std::optional<std::string>> {
@@ -58,6 +59,8 @@ TEST(Rules, WhoMayAskARoute) {
       {"edits", &edit, "root", true},
       {"edits the model", &model, "ada", true},
       {"not bob", &model, "bob", false},
+      {"reads the experiment", &experiment, "ada", true, "7"},
+      {"not bob's experiment", &experiment, "bob", false, "7"},
       {"edits the run", &run, "ada", true},
       {"not bob's run", &run, "bob", false},
       {"nor may bob read it", &run_read, "bob", false},

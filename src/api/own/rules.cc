@@ -45,6 +45,10 @@ constexpr Rule kRules[] = {
     {kGet, "/slipway/v1/runs/{id}/metrics/curves", About::kRun, Permission::kRead},
     {kGet, "/slipway/v1/runs/{id}/metrics/stream", About::kRun, Permission::kRead},
 
+    {kGet, "/slipway/v1/experiments/{id}/table", About::kExperiment, Permission::kRead},
+    {kGet, "/slipway/v1/experiments/{id}/columns", About::kExperiment, Permission::kRead},
+    {kGet, "/slipway/v1/experiments/{id}/groups", About::kExperiment, Permission::kRead},
+
     {kGet, "/slipway/v1/datasets", About::kProject, Permission::kRead},
     {kGet, "/slipway/v1/datasets/{name}", About::kProject, Permission::kRead},
     {kGet, "/slipway/v1/datasets/{name}/quarantine", About::kProject, Permission::kRead},
