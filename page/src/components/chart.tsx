@@ -2,6 +2,7 @@ import { useComputedColorScheme } from "@mantine/core";
 import { useEffect, useRef } from "react";
 import uPlot from "uplot";
 import { number } from "../lib/format";
+import { isSame } from "../lib/same";
 import { Numbers } from "./numbers";
 import type { Band, Mark, Table } from "../lib/series";
 
@@ -32,6 +33,7 @@ const kHues = {
   light: { live: "#0b7285", shadow: "#868e96", other: "#e8590c", text: "#495057", grid: "#e9ecef" },
   dark: { live: "#3bc9db", shadow: "#909296", other: "#ff922b", text: "#c1c2c5", grid: "#373a40" },
 };
+const kDotsMax = 40; // of so few points that are seen each has a dot
 export const kMarkHues = { alert: "#e03131", action: "#9c36b5", release: "#1971c2" };
 
 // What is usual, as a shadow under the curves.
@@ -164,7 +166,7 @@ function options(props: ChartProps, current: () => ChartProps, dark: boolean, wi
         width: series.kind === "live" ? 2 : 1.5,
         spanGaps: props.isSparse ?? false,
         ...(series.kind === "shadow" || series.isDashed ? { dash: [4, 3] } : {}),
-        points: { show: props.table.x.length < 40, size: 4, fill: series.colour ?? hues[series.kind] },
+        points: { show: (_: uPlot, __: number, first: number, last: number) => last - first < kDotsMax, size: 4, fill: series.colour ?? hues[series.kind] },
       })),
       ...(props.band ? ["low", "high"] : []).map((label) => ({ label, width: 0, points: { show: false } })),
     ],
@@ -215,7 +217,8 @@ export function Chart(props: ChartProps) {
   const newest = useRef(props);
   newest.current = props;
   const dark = useComputedColorScheme("light") === "dark";
-  const seen = useRef("");
+  const seen = useRef<unknown[]>();
+  const all = useRef<[number, number]>([0, 0]); // the ends of x when nothing is zoomed
   const shape = props.table.series.map((series) => `${series.kind}/${series.label}/${series.colour ?? ""}`).join("|") + (props.band ? "|band" : "");
 
   useEffect(() => {
@@ -223,7 +226,7 @@ export function Chart(props: ChartProps) {
     if (!element) return;
     const made = new uPlot(options(newest.current, () => newest.current, dark, element.clientWidth), [[]], element);
     plot.current = made;
-    seen.current = "";
+    seen.current = undefined;
     const resize = new ResizeObserver(() => made.setSize({ width: element.clientWidth, height: made.height }));
     resize.observe(element);
     return () => {
@@ -235,11 +238,16 @@ export function Chart(props: ChartProps) {
 
   useEffect(() => {
     const { table, marks, lines, range, band, usual } = newest.current;
-    const now = JSON.stringify([table, marks, lines, range, band, usual]);
-    if (now === seen.current || !plot.current) return; // nothing new: a zoom stays as it is
+    const now = [table, marks, lines, range, band, usual];
+    const made = plot.current;
+    if (!made || isSame(now, seen.current)) return;
+    const { min, max } = made.scales["x"] ?? {};
+    const isZoomed = seen.current !== undefined && typeof min === "number" && typeof max === "number" && (min > all.current[0] || max < all.current[1]);
     seen.current = now;
+    all.current = range ?? [table.x[0] ?? 0, table.x.at(-1) ?? 0];
     const ends = band ? [band.low, band.high] : [];
-    plot.current.setData([table.x, ...table.series.map((series) => series.values), ...ends] as uPlot.AlignedData);
+    made.setData([table.x, ...table.series.map((series) => series.values), ...ends] as uPlot.AlignedData, !isZoomed);
+    if (isZoomed) made.setScale("x", { min, max }); // who looks at a part keeps it while points come
   });
 
   const last = (values: (number | null)[]) => values.findLast((value) => value !== null);

@@ -1,6 +1,7 @@
 import { useEffect, useRef, useState } from "react";
 import { api, isFinal, type Metric, type RunAndCurves } from "../api";
 import { type Live, useLive } from "../components/live";
+import { OneAtATime } from "../lib/one_at_a_time";
 import { latest, withPoints } from "../lib/series";
 
 const kAskingSeconds = 4; // while nothing is pushed
@@ -8,6 +9,8 @@ const kPushedSeconds = 30; // for what isn't pushed: name, parameters, tags
 const kRetrySeconds = 20; // after the server has refused to push
 const kDrawEveryMs = 200;
 const kPointsMax = 20_000; // since the last load; when more have come the curves are loaded anew, thinned out
+const kPointsKept = 200_000; // while they are being loaded; older ones are in what comes
+const kReloadPauseMs = 2000;
 
 // A run with its curves. While the run goes on the server pushes its points and its end; where that fails it is
 // asked. A tab in the background holds no connection: a browser has few for each server.
@@ -15,11 +18,17 @@ export function useWatchedRun(id: string): Live<RunAndCurves> {
   const [isPushed, setPushed] = useState(false);
   const [, draw] = useState(0);
   const arrived = useRef<Metric[]>([]); // what `loaded` may lack
+  const loading = useRef<OneAtATime>();
   const load = async (signal: AbortSignal) => {
-    const before = arrived.current.length;
-    const answer = await api.runAndCurves(id, signal);
-    arrived.current = arrived.current.slice(before);
-    return answer;
+    const before = arrived.current.at(-1);
+    loading.current?.begun();
+    try {
+      const answer = await api.runAndCurves(id, signal);
+      arrived.current = arrived.current.slice(before ? arrived.current.lastIndexOf(before) + 1 : 0);
+      return answer;
+    } finally {
+      if (!signal.aborted) loading.current?.ended();
+    }
   };
   const known = useRef<Metric[]>([]);
   const [isOver, setOver] = useState(false);
@@ -34,6 +43,7 @@ export function useWatchedRun(id: string): Live<RunAndCurves> {
     let drawing: ReturnType<typeof setTimeout> | undefined;
     let retry: ReturnType<typeof setTimeout> | undefined;
     let stop: (() => void) | undefined;
+    const anew = (loading.current = new OneAtATime(reload, kReloadPauseMs)); // a reload that begins ends the one before it
     const close = () => {
       clearTimeout(retry);
       stop?.();
@@ -50,11 +60,12 @@ export function useWatchedRun(id: string): Live<RunAndCurves> {
             const last = seen.get(metric.key);
             return last?.step === metric.step && last.timestamp === metric.timestamp && last.value === metric.value;
           };
-          if (!metrics.every(isSeen)) reload();
+          if (!metrics.every(isSeen)) anew.ask();
         },
         points: (points) => {
-          arrived.current.push(...points);
-          if (arrived.current.length > kPointsMax) reload();
+          for (const point of points) arrived.current.push(point);
+          if (arrived.current.length > kPointsKept) arrived.current = arrived.current.slice(-kPointsMax);
+          if (arrived.current.length > kPointsMax) return anew.ask(); // they are drawn when they are thinned out
           drawing ??= setTimeout(() => {
             drawing = undefined;
             draw((turn) => turn + 1);
@@ -74,6 +85,8 @@ export function useWatchedRun(id: string): Live<RunAndCurves> {
     return () => {
       document.removeEventListener("visibilitychange", follow);
       clearTimeout(drawing);
+      anew.stop();
+      loading.current = undefined;
       close();
     };
   }, [id, goesOn, reload]);

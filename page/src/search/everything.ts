@@ -1,5 +1,5 @@
 // Everything that has a screen of its own, as the search box finds it.
-import { api } from "../api";
+import { api, type Experiment } from "../api";
 import { time } from "../lib/format";
 import type { Found } from "../lib/search";
 
@@ -76,14 +76,14 @@ async function folders(signal: AbortSignal): Promise<Found[]> {
   ]);
 }
 
-async function experiments(signal: AbortSignal): Promise<Found[]> {
-  return (await api.experiments(signal)).map((one) => ({ kind: "experiment", title: one.name, detail: "", to: path("experiments", one.experiment_id) }));
+export function asFound(experiments: Experiment[]): Found[] {
+  return experiments.map((one) => ({ kind: "experiment", title: one.name, detail: "", to: path("experiments", one.experiment_id) }));
 }
 
-export const kSources: Record<string, (signal: AbortSignal) => Promise<Found[]>> = { endpoints, models, pipelines, datasets, folders, incidents, experiments, features };
+export const kSources: Record<string, (signal: AbortSignal) => Promise<Found[]>> = { endpoints, models, pipelines, datasets, folders, incidents, features };
 export const screens = kScreens;
 
-// Runs are too many to have them here: the server is asked for those with such a name or id.
-export async function findRuns(typed: string, signal: AbortSignal): Promise<Found[]> {
-  return (await api.runsNamed(typed, signal)).map(({ info }) => ({ kind: "run", title: info.run_name || info.run_id, detail: `${info.status.toLowerCase()}, ${time(info.start_time)}, ${info.run_id}`, to: path("runs", info.run_id) }));
+// Runs are too many to have them here: the server is asked for those of the experiments with such a name or id.
+export async function findRuns(typed: string, experiments: string[]): Promise<Found[]> {
+  return (await api.runsNamed(typed, experiments)).map(({ info }) => ({ kind: "run", title: info.run_name || info.run_id, detail: `${info.status.toLowerCase()}, ${time(info.start_time)}, ${info.run_id}`, to: path("runs", info.run_id) }));
 }

@@ -1,14 +1,17 @@
 // One box for everything: "/" opens it, letters narrow it, the arrows choose, Enter goes there.
 import { ActionIcon, Text, TextInput, Tooltip } from "@mantine/core";
-import { type KeyboardEvent, useEffect, useLayoutEffect, useMemo, useState } from "react";
+import { type KeyboardEvent, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { useNavigate } from "react-router";
+import { api } from "../api";
 import { Dialog } from "../components/dialog";
 import { told } from "../lib/problem";
 import { type Found, rank } from "../lib/search";
-import { findRuns, kSources, screens } from "./everything";
+import { asFound, findRuns, kSources, screens } from "./everything";
 
-const kLettersForRuns = 2;
-const kPauseMs = 150; // after a letter, before the server is asked
+const kLettersForRuns = 3;
+const kPauseMs = 250; // after a letter, before the server is asked
+
+const kNames = [...Object.keys(kSources), "experiments"];
 
 // Where a slash is just a slash.
 const isTyping = (target: EventTarget | null) => target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
@@ -47,10 +50,15 @@ function SearchBox({ close }: { close: () => void }) {
   const [problems, setProblems] = useState<Record<string, string>>({});
   const [at, setAt] = useState(0);
   const navigate = useNavigate();
+  const experiments = useRef<Promise<string[]>>(Promise.resolve([]));
+  const before = useRef<Promise<void>>(Promise.resolve()); // the last search of runs: the server has one at a time
 
   useEffect(() => {
     const stop = new AbortController();
-    for (const [name, ask] of Object.entries(kSources)) {
+    const listed = api.experiments(stop.signal);
+    experiments.current = listed.then((all) => all.map(({ experiment_id }) => experiment_id));
+    experiments.current.catch(() => undefined); // it is told below
+    for (const [name, ask] of [...Object.entries(kSources), ["experiments", () => listed.then(asFound)] as const]) {
       ask(stop.signal).then(
         (found) => setKnown((before) => ({ ...before, [name]: found })),
         (problem: unknown) => !stop.signal.aborted && setProblems((before) => ({ ...before, [name]: told(problem) })),
@@ -58,22 +66,31 @@ function SearchBox({ close }: { close: () => void }) {
     }
     return () => stop.abort();
   }, []);
-  const isAsking = Object.keys(kSources).some((name) => !(name in known) && !(name in problems));
+  const isAsking = kNames.some((name) => !(name in known) && !(name in problems));
 
   useEffect(() => {
     setRuns([]);
-    if (typed.trim().length < kLettersForRuns) return;
+    setProblems(({ runs: _, ...others }) => others);
+    const letters = typed.trim();
+    if (letters.length < kLettersForRuns) return;
     const stop = new AbortController();
-    const timer = setTimeout(() => {
-      findRuns(typed.trim(), stop.signal).then(setRuns, (problem: unknown) => !stop.signal.aborted && setProblems((before) => ({ ...before, runs: told(problem) })));
-    }, kPauseMs);
+    const search = async () => {
+      if (stop.signal.aborted) return;
+      try {
+        const found = await findRuns(letters, await experiments.current);
+        if (!stop.signal.aborted) setRuns(found);
+      } catch (problem) {
+        if (!stop.signal.aborted) setProblems((others) => ({ ...others, runs: told(problem) }));
+      }
+    };
+    const timer = setTimeout(() => (before.current = before.current.then(search)), kPauseMs);
     return () => {
       clearTimeout(timer);
       stop.abort();
     };
   }, [typed]);
 
-  const found = useMemo(() => rank([...[...Object.keys(kSources), "screens"].flatMap((name) => known[name] ?? []), ...runs], typed), [known, runs, typed]);
+  const found = useMemo(() => rank([...[...kNames, "screens"].flatMap((name) => known[name] ?? []), ...runs], typed), [known, runs, typed]);
   const chosen = Math.min(at, found.length - 1);
   const go = (one: Found | undefined) => {
     if (!one) return;
