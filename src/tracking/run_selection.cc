@@ -106,6 +106,39 @@ class Order {
     });
   }
 
+  // Makes equal `first`s mean equal places, where there is one key at most and it is a metric, a
+  // time or a text that is kept once: then before_exact orders them. False: it can't.
+  bool make_exact(std::vector<Candidate>& candidates) const {
+    if (keys_.empty()) return true;
+    const SearchOrder& key = keys_[0];
+    if (keys_.size() > 1) return false;
+    if (key.entity == Entity::kMetric) return true;
+    if (key.entity == Entity::kAttribute && (key.key == "start_time" || key.key == "end_time"))
+      return true;
+    const bool is_kept_once = key.entity == Entity::kParam || key.entity == Entity::kTag ||
+                              key.key == "run_name" || key.key == "user_id";
+    if (!is_kept_once) return false;
+    std::vector<std::uint32_t> codes, distinct, ranks(std::size_t{texts_.size()} + 1);
+    codes.reserve(candidates.size());
+    for (const Candidate& candidate : candidates) {
+      const std::uint32_t code = codes.emplace_back(first_code(candidate));
+      if (code == kNoText || ranks[code] != 0) continue;
+      ranks[code] = 1;
+      distinct.push_back(code);
+    }
+    std::sort(distinct.begin(), distinct.end(),
+              [&](std::uint32_t a, std::uint32_t b) { return texts_.text(a) < texts_.text(b); });
+    constexpr std::uint32_t kFirstRank = 3;  // the inverse of a smaller one would stand for a gap
+    for (std::uint32_t i = 0; i < distinct.size(); ++i) ranks[distinct[i]] = kFirstRank + i;
+    for (std::size_t i = 0; i < candidates.size(); ++i) {
+      if (codes[i] != kNoText) candidates[i].first = directed(std::uint64_t{ranks[codes[i]]}, key);
+    }
+    return true;
+  }
+  bool before_exact(const Candidate& a, const Candidate& b) const {
+    return a.first != b.first ? a.first < b.first : is_newer(a, b);
+  }
+
   bool before(const Candidate& a, const Candidate& b) const {
     if (a.first != b.first) return a.first < b.first;
     for (std::size_t i = 0; i < keys_.size(); ++i) {
@@ -116,6 +149,11 @@ class Order {
       if (x.gap != Place::kValue) continue;
       if (const int order = compare(x, y)) return keys_[i].ascending ? order < 0 : order > 0;
     }
+    return is_newer(a, b);
+  }
+
+ private:
+  bool is_newer(const Candidate& a, const Candidate& b) const {
     const auto& x = heads(a);
     const auto& y = heads(b);
     const std::size_t i = a.row % kChunkRows, j = b.row % kChunkRows;
@@ -123,7 +161,20 @@ class Order {
     return x.ids[i] < y.ids[j];
   }
 
- private:
+  // The text of the first key, which is one of those that are kept once.
+  std::uint32_t first_code(const Candidate& candidate) const {
+    const SearchOrder& key = keys_[0];
+    if (key.entity == Entity::kAttribute) {
+      const ExperimentRuns::Heads& of = heads(candidate);
+      const std::size_t at = candidate.row % kChunkRows;
+      return key.key == "run_name" ? of.names[at] : of.users[at];
+    }
+    const ExperimentRuns& runs = *experiments_[candidate.experiment];
+    const TextColumn* column =
+        key.entity == Entity::kParam ? runs.param(numbers_[0]) : runs.tag(numbers_[0]);
+    return column == nullptr ? kNoText : column->get(candidate.row);
+  }
+
   const ExperimentRuns::Heads& heads(const Candidate& c) const {
     return experiments_[c.experiment]->heads(c.row / kChunkRows);
   }
@@ -326,8 +377,10 @@ std::vector<std::uint32_t> order_rows(const ExperimentRuns& runs, const TextPool
       [&](std::uint32_t experiment, std::uint32_t row, std::uint64_t first) {
         candidates.push_back({first, experiment, row});
       });
-  std::sort(candidates.begin(), candidates.end(),
-            [&](const Candidate& a, const Candidate& b) { return order.before(a, b); });
+  const bool is_exact = order.make_exact(candidates);
+  std::sort(candidates.begin(), candidates.end(), [&](const Candidate& a, const Candidate& b) {
+    return is_exact ? order.before_exact(a, b) : order.before(a, b);
+  });
   std::vector<std::uint32_t> rows;
   rows.reserve(candidates.size());
   for (const Candidate& candidate : candidates) rows.push_back(candidate.row);
