@@ -887,6 +887,12 @@ export interface AliasMove {
   reason: string;
 }
 
+export interface RunFile {
+  path: string; // from the run on
+  is_dir: boolean;
+  file_size?: number;
+}
+
 // A run with the histories of its first metrics by name, each of at most 2500 points.
 export interface RunAndCurves {
   run: Run;
@@ -915,6 +921,7 @@ const kPointsOfRunMin = 40;
 const kPointsOfAll = 5000;
 export const kCurvesMax = 24;
 const kRunsNamedMax = 8;
+const kFilesListed = 2000; // of a folder
 const kExperimentsOfPage = 1000;
 
 // A failed request, in words for people. `gone`: nothing answered at all.
@@ -1217,6 +1224,28 @@ export const api = {
       get<{ curves: Metric[][] }>(api.curvesPath(id), s),
     ]);
     return { run, curves };
+  },
+  // A folder of a run's files.
+  runFiles: async (run: string, folder: string, s?: AbortSignal): Promise<{ files: RunFile[]; isMore: boolean }> => {
+    const files: RunFile[] = [];
+    let token: string | undefined;
+    do {
+      const query = new URLSearchParams({ run_id: run, ...(folder && { path: folder }), ...(token && { page_token: token }) });
+      const page = await get<{ files?: RunFile[]; next_page_token?: string }>(`${mlflow}artifacts/list?${query}`, s);
+      files.push(...(page.files ?? []).map((file) => (file.is_dir ? file : { ...file, file_size: file.file_size ?? 0 }))); // nothing is said of an empty one
+      token = page.next_page_token;
+    } while (token && files.length < kFilesListed);
+    return { files, isMore: token !== undefined };
+  },
+  runFilePath: (run: string, path: string) => `/get-artifact?${new URLSearchParams({ run_id: run, path })}`,
+  // At most so many bytes of it, as text.
+  runFileBeginning: async (run: string, path: string, most: number, s?: AbortSignal): Promise<{ text: string; isCut: boolean }> => {
+    const reply = await answer(api.runFilePath(run, path), { headers: { Range: `bytes=0-${most - 1}` } }, s).catch((problem: unknown) => {
+      if (problem instanceof ApiError && problem.status === 416) return null; // it is empty
+      throw problem;
+    });
+    const all = Number(/\/(\d+)$/.exec(reply?.headers.get("Content-Range") ?? "")?.[1] ?? 0);
+    return { text: (await reply?.text()) ?? "", isCut: all > most };
   },
   // Returns what ends it.
   watchRun: (id: string, watcher: RunWatcher): (() => void) => {

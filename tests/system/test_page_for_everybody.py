@@ -57,7 +57,7 @@ def shop(tmp_path_factory):
 
 def screens(server):
     return ["", "endpoints/sale", "endpoints/sale/monitoring", "endpoints/sale/features", "endpoints/sale/plain", "endpoints/sale/drills", "incidents", f"incidents/{server.incident}",
-            "experiments", f"experiments/{server.experiment}", f"experiments/{server.experiment}?group=attributes.status&charts=", f"runs/{server.run}", "pipelines", "pipelines/train", f"pipeline-runs/{server.trained}?step=train",
+            "experiments", f"experiments/{server.experiment}", f"experiments/{server.experiment}?group=attributes.status&charts=", f"runs/{server.run}", f"runs/{server.run}?view=files", f"runs/{server.run}?view=console", "pipelines", "pipelines/train", f"pipeline-runs/{server.trained}?step=train",
             f"pipeline-runs/{server.trained}?view=time", f"pipeline-runs/{server.asks}?step=ask", "datasets", "datasets/visits", "data", "data/parts?path=more", "data/parts?from=v1&to=main", "lineage", "lineage?of=models:/sale/1", "audit", "audit?kind=none", "cost", "cost?of=sale", "searches", "models", "models/sale", "compare?" + "&".join(f"runs={run}" for run in server.runs), "no/such/place"]
 
 

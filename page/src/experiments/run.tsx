@@ -1,13 +1,18 @@
 import { Anchor, Code, Group, SimpleGrid, Stack, Text } from "@mantine/core";
-import { Link, useParams } from "react-router";
-import { api, kCurvesMax, type RunAndCurves } from "../api";
+import { Link, useParams, useSearchParams } from "react-router";
+import { api, kCurvesMax, type Run, type RunAndCurves } from "../api";
 import { Chart } from "../components/chart";
 import { Empty, Loaded } from "../components/loaded";
 import { Pairs } from "../components/pairs";
-import { Fact, Head, Time, Word } from "../components/words";
+import { Command, Fact, Head, Time, Word } from "../components/words";
 import { duration, number } from "../lib/format";
 import { curve } from "../lib/series";
+import { isSystem, RunConsole, SystemMetrics, systemMetrics } from "./run_console";
+import { RunFiles } from "./run_files";
 import { useWatchedRun } from "./watched_run";
+
+const kViews = { "": "What it logged", files: "Files", console: "Console", system: "System metrics", reproduce: "Make it again" };
+type View = keyof typeof kViews;
 
 export function RunPage() {
   const { id = "" } = useParams();
@@ -26,15 +31,53 @@ function OneRun({ id }: { id: string }) {
           Lineage
         </Anchor>
       </Head>
-      <Loaded from={loaded}>{(data) => <RunBody {...data} />}</Loaded>
+      <Loaded from={loaded}>{(data) => <Views {...data} />}</Loaded>
     </>
+  );
+}
+
+// The address says which part of the run is looked at: `view`.
+function Views(data: RunAndCurves) {
+  const [query] = useSearchParams();
+  const asked = query.get("view") ?? "";
+  const view = (asked in kViews ? asked : "") as View;
+  const { run } = data;
+  return (
+    <>
+      <nav aria-label="Parts of the run" className="views">
+        {Object.entries(kViews).map(([name, title]) => (
+          <Link key={name} to={name ? `?view=${name}` : "?"} className={name === view ? "nav active" : "nav"} aria-current={name === view ? "page" : undefined}>
+            {title}
+            {name === "system" && systemMetrics(run).length > 0 && ` (${systemMetrics(run).length})`}
+          </Link>
+        ))}
+      </nav>
+      {view === "" && <RunBody {...data} />}
+      {view === "files" && <RunFiles run={run.info.run_id} />}
+      {view === "console" && <RunConsole run={run} />}
+      {view === "system" && <SystemMetrics run={run} />}
+      {view === "reproduce" && <Reproduce run={run} />}
+    </>
+  );
+}
+
+function Reproduce({ run }: { run: Run }) {
+  const has = (key: string) => run.data.tags?.some((tag) => tag.key === key) ?? false;
+  const flags = has("slipway.run_id") ? "" : " --repository FOLDER";
+  return (
+    <Stack gap="xs">
+      <Text size="sm">From its commit, its data and its environment, and then compared with what it logged:</Text>
+      <Command>{`slipway --url ${location.origin} runs reproduce ${run.info.run_id}${flags}`}</Command>
+      {flags && <Text size="sm">FOLDER is the clone of the repository that has its commit: no pipeline has started this run.</Text>}
+      {flags && !has("mlflow.source.git.commit") && <Text size="sm">No commit was logged, so its code can't be brought back.</Text>}
+    </Stack>
   );
 }
 
 function RunBody({ run, curves }: RunAndCurves) {
   const { info, data, inputs } = run;
   const metrics = data.metrics ?? [];
-  const drawn = curves.filter((points) => points.length > 1);
+  const drawn = curves.filter((points) => points.length > 1 && !isSystem(points[0]?.key));
   const tags = (data.tags ?? []).filter((tag) => tag.value.length < 2000);
   return (
     <Stack gap="lg">

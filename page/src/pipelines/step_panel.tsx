@@ -4,13 +4,11 @@ import { type KeyboardEvent, useEffect, useRef, useState } from "react";
 import { api, type PipelineRun, type Step } from "../api";
 import { ConfirmDialog } from "../components/confirm";
 import { useLive } from "../components/live";
-import { Loaded } from "../components/loaded";
+import { StepLog } from "../components/step_log";
 import { Fact, Time } from "../components/words";
 import { duration } from "../lib/format";
 import { readyAt, stateOf } from "../lib/step_times";
 import { stateWords, StepIcon } from "./step_icon";
-
-const kLogCharactersMax = 100_000;
 
 export function StepPanel({ run, step, close }: { run: PipelineRun; step: Step; close: () => void }) {
   const heading = useRef<HTMLHeadingElement>(null);
@@ -92,7 +90,7 @@ export function StepPanel({ run, step, close }: { run: PipelineRun; step: Step; 
             {step.command}
           </Code>
         )}
-        {step.tries > 0 && <Log run={run.id} step={step.name} />}
+        {step.tries > 0 && <StepLog run={run.id} step={step.name} />}
       </Stack>
     </section>
   );
@@ -116,21 +114,5 @@ export function Answer({ run, step }: { run: string; step: Step }) {
         <ConfirmDialog title={step.reason} verb={asks} color={asks === "Approve" ? "teal" : "red"} optional={asks === "Approve"} act={act} close={() => setAsks(null)} />
       )}
     </Group>
-  );
-}
-
-function Log({ run, step }: { run: string; step: string }) {
-  const log = useLive((signal) => api.stepLog(run, step, signal), `${run}/${step}`, 2);
-  return (
-    <section aria-label={`Log of ${step}`}>
-      <Loaded from={log}>
-        {(text) => (
-          <pre className="log" tabIndex={0}>
-            {text.length > kLogCharactersMax && "… the beginning is left out\n"}
-            {text.slice(-kLogCharactersMax) || "It has written nothing."}
-          </pre>
-        )}
-      </Loaded>
-    </section>
   );
 }

@@ -1,0 +1,68 @@
+// What the step wrote that made a run; and what the machine did meanwhile.
+import { Anchor, SimpleGrid, Text } from "@mantine/core";
+import { Link } from "react-router";
+import { api, isFinal, type Run } from "../api";
+import { Chart } from "../components/chart";
+import { useLive } from "../components/live";
+import { Empty, Loaded } from "../components/loaded";
+import { StepLog } from "../components/step_log";
+import { curve } from "../lib/series";
+
+const kSystem = "system/";
+const kSystemAgainSeconds = 10;
+
+export const systemMetrics = ({ data }: Run) => (data.metrics ?? []).map(({ key }) => key).filter((key) => key.startsWith(kSystem));
+export const isSystem = (key: string | undefined) => key?.startsWith(kSystem) ?? false;
+
+export function RunConsole({ run }: { run: Run }) {
+  const tag = (key: string) => run.data.tags?.find((one) => one.key === key)?.value;
+  const [pipelineRun, step] = [tag("slipway.run_id"), tag("slipway.step")];
+  if (!pipelineRun || !step) {
+    return (
+      <Empty title="No console was logged.">
+        <Text size="sm">What a step of a pipeline writes is kept; this run was made by something else.</Text>
+      </Empty>
+    );
+  }
+  return (
+    <>
+      <Text size="sm" mb="xs">
+        What step{" "}
+        <Anchor component={Link} underline="always" to={`/pipeline-runs/${encodeURIComponent(pipelineRun)}?step=${encodeURIComponent(step)}`}>
+          {step} of {pipelineRun}
+        </Anchor>{" "}
+        wrote: of this run, and of all that the step made.
+      </Text>
+      <StepLog run={pipelineRun} step={step} />
+    </>
+  );
+}
+
+export function SystemMetrics({ run }: { run: Run }) {
+  const names = systemMetrics(run);
+  const id = run.info.run_id;
+  const curves = useLive(
+    async (signal) => Promise.all(names.map(async (name) => (await api.histories([id], name, signal))[0] ?? [])),
+    `${id} ${names.join(" ")}`,
+    isFinal(run.info.status) ? Infinity : kSystemAgainSeconds,
+  );
+  if (names.length === 0) {
+    return (
+      <Empty title="No system metrics were logged.">
+        <Text size="sm">mlflow.enable_system_metrics_logging() logs them from the next run on.</Text>
+      </Empty>
+    );
+  }
+  return (
+    <Loaded from={curves}>
+      {(found) => (
+        <SimpleGrid cols={{ base: 1, sm: 2, lg: 3 }} spacing="md">
+          {found.map((points, at) => {
+            const { axis, ...table } = curve(points);
+            return <Chart key={names[at]} title={(names[at] ?? "").slice(kSystem.length)} table={table} xLabel={axis} height={170} call={api.historiesPath([id], names[at] ?? "")} />;
+          })}
+        </SimpleGrid>
+      )}
+    </Loaded>
+  );
+}
