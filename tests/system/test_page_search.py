@@ -35,6 +35,7 @@ def harbour(tmp_path_factory):
         mlflow.log_param("moon", "full")
     client = mlflow.MlflowClient(server.url)
     client.create_registered_model("tug")
+    client.create_registered_model("raft")  # without a version
     client.create_model_version("tug", "runs:/" + run.info.run_id + "/model", run.info.run_id)
     server.run = run.info.run_id
     server.experiment = run.info.experiment_id
@@ -52,7 +53,7 @@ def test_everything_is_found_and_reached_by_keyboard(harbour, open_page):
     for typed, kind, address in (("berth-t", "model", "/ui/endpoints/berth-time"), ("dredge", "pipeline", "/ui/pipelines/dredge"),
                                  (harbour.dredged[:9], "pipeline run", f"/ui/pipeline-runs/{harbour.dredged}"), ("spring", "run", f"/ui/runs/{harbour.run}"),
                                  (harbour.run, "run", f"/ui/runs/{harbour.run}"), ("tides", "experiment", f"/ui/experiments/{harbour.experiment}"),
-                                 ("tug", "model", f"/ui/runs/{harbour.run}"), ("soundings", "dataset", "/ui/datasets/soundings"), ("crane gulls", "incident", f"/ui/incidents/{harbour.incident}"),
+                                 ("tug", "model", "/ui/models/tug"), ("raft", "model", "/ui/models/raft"), ("soundings", "dataset", "/ui/datasets/soundings"), ("crane gulls", "incident", f"/ui/incidents/{harbour.incident}"),
                                  ("monitoring berth", "screen", "/ui/endpoints/berth-time/monitoring"), ("experiments", "screen", "/ui/experiments")):
         page.keyboard.press("/")
         box = page.get_by_role("combobox", name="Search everything")

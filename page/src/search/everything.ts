@@ -35,13 +35,13 @@ async function endpoints(signal: AbortSignal): Promise<Found[]> {
   ]);
 }
 
-// Models that are nowhere in charge lead to the run that made their newest version.
+// Models that are nowhere in charge.
 async function models(signal: AbortSignal): Promise<Found[]> {
   const [registered, served] = await Promise.all([api.registeredModels(signal), api.overview(signal)]);
   const inCharge = new Set(served.models.map(({ name }) => name));
   return registered
-    .filter(({ name, latest_versions }) => !inCharge.has(name) && latest_versions?.[0]?.run_id)
-    .map(({ name, latest_versions }) => ({ kind: "model", title: name, detail: `version ${latest_versions?.[0]?.version}, not in production`, to: path("runs", latest_versions?.[0]?.run_id ?? "") }));
+    .filter(({ name }) => !inCharge.has(name))
+    .map(({ name, latest_versions: [newest] = [] }) => ({ kind: "model", title: name, detail: newest ? `version ${newest.version}, not in production` : "no version yet", to: path("models", name) }));
 }
 
 async function features(signal: AbortSignal): Promise<Found[]> {
