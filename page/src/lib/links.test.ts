@@ -8,5 +8,8 @@ test("what MLflow's client prints has an address here", () => {
   expect(fromMlflow("#/experiments/2/runs")).toBe("/experiments/2");
   expect(fromMlflow("#/experiments/2?searchFilter=a")).toBe("/experiments/2");
   expect(fromMlflow("#/experiments")).toBe("/experiments");
-  for (const other of ["", "#", "#content", "#/models/m/versions/1"]) expect(fromMlflow(other)).toBeUndefined();
+  expect(fromMlflow("#/models")).toBe("/models");
+  expect(fromMlflow("#/models/m")).toBe("/models/m");
+  expect(fromMlflow("#/models/m/versions/1")).toBe("/models/m?version=1");
+  for (const other of ["", "#", "#content", "#/prompts/p"]) expect(fromMlflow(other)).toBeUndefined();
 });

@@ -121,7 +121,6 @@ export function happened(revisions: Revision[], alerts: Alert[], incidents: Inci
     promote: (revision) => `Version ${version(revision)} took charge.`,
     deploy: (revision) => `Version ${version(revision)} was put in charge by ${revision.actor}.`,
     rollback: (revision) => `Version ${version(revision)} was put back in charge.`,
-    "canary-step": () => "A new version was tried with a part of the requests.",
     hold: () => "New versions were stopped.",
     fallback: () => "A substitute was put in charge.",
   };
