@@ -61,34 +61,45 @@ def served_until(url: str) -> pd.Timestamp:
     return pd.Timestamp(until) if until else pd.Timestamp(0, tz="UTC")
 
 
-def write_log(folder: pathlib.Path, rows: int, seconds: float) -> pd.Timestamp:
-    """Parts like those there are, with `rows` requests in the next `seconds`; when the last one came."""
+def template(folder: pathlib.Path) -> pathlib.Path:
+    """A part that the log has written."""
     deadline = time.monotonic() + 60
     while not (parts := sorted(folder.rglob("*.parquet"))):
         if time.monotonic() > deadline:
             raise SystemExit("the request log has written nothing")
         time.sleep(0.2)
-    schema, random = pq.read_schema(parts[0]), np.random.default_rng(5)
+    return parts[0]
+
+
+def write_part(like: pathlib.Path, to: pathlib.Path, times: np.ndarray, first: int) -> None:
+    """Requests number `first` and on at these times, in microseconds, as the part `like` has them."""
+    schema, random, n = pq.read_schema(like), np.random.default_rng(first), len(times)
+    columns = []
+    for field in schema:
+        if field.name == "request_id":
+            columns.append(pa.array([f"r{first + i}" for i in range(n)]))
+        elif field.name in ("event_time", "arrival_time"):
+            columns.append(pa.array(times).cast(field.type))
+        elif field.name == "error":
+            columns.append(pa.nulls(n, field.type))
+        elif pa.types.is_string(field.type):
+            columns.append(pa.array(["" if field.name == "traffic" else "live"] * n))  # endpoint, variant, role
+        elif pa.types.is_floating(field.type):
+            columns.append(pa.array(random.random(n) if field.name == "prediction" else random.normal(size=n)))
+        else:
+            columns.append(pa.array(np.full(n, 1 if field.name != "latency_us" else 120), type=field.type))
+    to.parent.mkdir(exist_ok=True)
+    pq.write_table(pa.table(columns, schema=schema.remove_metadata()), to, compression="zstd", use_dictionary=False, column_encoding=None)
+
+
+def write_log(folder: pathlib.Path, rows: int, seconds: float) -> pd.Timestamp:
+    """Parts like those there are, with `rows` requests in the next `seconds`; when the last one came."""
+    like = template(folder)
     begin = pd.Timestamp.now(tz="UTC").ceil("s")
     for first in range(0, rows, ROWS_A_PART):
         n = min(ROWS_A_PART, rows - first)
-        times = pa.array((begin.value // 1000 + (first + np.arange(n)) * int(seconds * 1e6) // rows).astype("int64"))
-        columns = []
-        for field in schema:
-            if field.name == "request_id":
-                columns.append(pa.array([f"r{first + i}" for i in range(n)]))
-            elif field.name in ("event_time", "arrival_time"):
-                columns.append(times.cast(field.type))
-            elif field.name == "error":
-                columns.append(pa.nulls(n, field.type))
-            elif pa.types.is_string(field.type):
-                columns.append(pa.array(["" if field.name == "traffic" else "live"] * n))  # endpoint, variant, role
-            elif pa.types.is_floating(field.type):
-                columns.append(pa.array(random.random(n) if field.name == "prediction" else random.normal(size=n)))
-            else:
-                columns.append(pa.array(np.full(n, 1 if field.name != "latency_us" else 120), type=field.type))
-        name = parts[0].with_name(f"part-{1000 + first // ROWS_A_PART}.parquet")
-        pq.write_table(pa.table(columns, schema=schema.remove_metadata()), name, compression="zstd", use_dictionary=False, column_encoding=None)
+        times = (begin.value // 1000 + (first + np.arange(n)) * int(seconds * 1e6) // rows).astype("int64")
+        write_part(like, like.with_name(f"part-{1000 + first // ROWS_A_PART}.parquet"), times, first)
     return begin + pd.Timedelta(seconds=seconds)
 
 

@@ -8,6 +8,7 @@
 from slipway import agg
 from slipway.agg import Aggregate
 from slipway.client import Change, Client, Snapshot
+from slipway.drift import DriftReport, drift_report
 from slipway.errors import (AlreadyExists, Conflict, Corruption, DeadlineExceeded, FailedPrecondition, Internal, InvalidArgument, NotFound,
                             PermissionDenied, ResourceExhausted, SlipwayError, StorageFull, Unauthenticated, Unavailable)
 from slipway.features import Column, Csv, Dataset, Entity, FeatureReference, OnDemandView, Postgres, Service, Source, View, request
@@ -19,10 +20,10 @@ from slipway.project import Project
 __version__ = "0.1.0"
 __all__ = [
     "Action", "Aggregate", "AlarmBudget", "Alert", "AlreadyExists", "Async", "Batching", "Causes", "Change", "Choices", "Client", "Column", "ColumnDrift", "ColumnProfile",
-    "Complete", "Conflict", "Corruption", "Csv", "DataTrigger", "Dataset", "DeadlineExceeded", "Detector", "Drift", "Embedding", "Endpoint", "Entity", "Estimate",
+    "Complete", "Conflict", "Corruption", "Csv", "DataTrigger", "Dataset", "DeadlineExceeded", "Detector", "Drift", "DriftReport", "Embedding", "Endpoint", "Entity", "Estimate",
     "FailedPrecondition", "FeatureReference", "Guard", "Internal", "InvalidArgument", "Maintenance", "Monitor",
     "MultivariateDrift", "NotFound", "OnDemandView", "PermissionDenied",
     "Pipeline", "Postgres",
     "Profile", "Project", "PythonWorkers", "Quality", "Range", "Reference", "Release", "RequestLog", "ResourceExhausted", "Retry", "Route", "Schedule", "Search", "Service", "Slice", "SlipwayError",
-    "Snapshot", "Source", "Step", "StopEarly", "StorageFull", "Stream", "Unauthenticated", "Unavailable", "View", "agg", "profile", "request",
+    "Snapshot", "Source", "Step", "StopEarly", "StorageFull", "Stream", "Unauthenticated", "Unavailable", "View", "agg", "drift_report", "profile", "request",
 ]

@@ -293,6 +293,7 @@ class Drift(Part):
     columns: Mapping[str, ColumnDrift] = field(default_factory=dict)
     multivariate: MultivariateDrift | None = None
     embeddings: Mapping[str, Embedding] = field(default_factory=dict)
+    associations: bool | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -477,6 +477,41 @@ Result<void> ServedRequests::each_part(const std::string& endpoint, base::Timest
                         {}, [&](types::Frame& part) { return each(part); });
 }
 
+Result<std::vector<monitor::ServedRows::Slice>> ServedRequests::slices(const std::string& endpoint,
+                                                                       const types::Frame& part) {
+  std::vector<Slice> found;
+  if (monitor_ == nullptr) return found;
+  std::set<std::string> known;  // two monitors may declare the same
+  const auto add = [&](std::string name, std::vector<bool> picks) {
+    if (known.insert(name).second) found.push_back({std::move(name), std::move(picks)});
+  };
+  for (const monitor::MonitorDefinition& definition : monitor_->definitions()) {
+    if (definition.endpoint != endpoint) continue;
+    for (const monitor::DeclaredSlice& slice : definition.slices) {
+      if (!slice.is_column()) {
+        if (auto picks = conditions_->holds(slice.when, part)) add(slice.name, std::move(*picks));
+        continue;
+      }
+      const types::Column* const column = part.find(slice.name);
+      if (column == nullptr) continue;
+      const std::vector<std::string> values = monitor::slice_values(*column);
+      std::map<std::string, std::int64_t> counts;
+      for (const std::string& value : values) {
+        if (!value.empty()) ++counts[value];
+      }
+      std::vector<std::pair<std::int64_t, std::string>> common;
+      for (const auto& [value, count] : counts) common.emplace_back(-count, value);
+      std::sort(common.begin(), common.end());
+      for (const auto& [count, value] : common) {
+        std::vector<bool> picks(values.size());
+        for (std::size_t row = 0; row < values.size(); ++row) picks[row] = values[row] == value;
+        add(fmt::format("{}={}", slice.name, value), std::move(picks));
+      }
+    }
+  }
+  return found;
+}
+
 Result<std::vector<features::ServedVectors::Endpoint>> LoggedVectors::endpoints() {
   std::vector<Endpoint> found;
   for (const auto& status : TRY(releases_.statuses())) {

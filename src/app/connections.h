@@ -166,11 +166,19 @@ class ServedRequests final : public monitor::ServedRows {
   Result<std::vector<std::string>> endpoints() override;
   Result<void> each_part(const std::string& endpoint, base::Timestamp from, base::Timestamp to,
                          const EachPart& each) override;
+  Result<std::vector<Slice>> slices(const std::string& endpoint, const types::Frame& part) override;
+  // Before that there are no slices. Both must outlive this.
+  void connect(monitor::Monitor& monitor, monitor::Conditions& conditions) {
+    monitor_ = &monitor;
+    conditions_ = &conditions;
+  }
 
  private:
   const EventClock& clock_;
   releases::Releases& releases_;
   serving::RequestLog& log_;
+  monitor::Monitor* monitor_ = nullptr;
+  monitor::Conditions* conditions_ = nullptr;
 };
 
 // features computes again what the request log says was served.

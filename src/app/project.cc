@@ -244,12 +244,42 @@ Result<JsonArray> Project::left_over(const Parsed& parsed) {
   return left;
 }
 
+// Monitors of several classes whose model answers with more than the request log keeps.
+std::vector<std::string> Project::unmeasured(const Parsed& parsed) const {
+  std::vector<std::string> warnings;
+  const std::size_t kept = rooms_.endpoints.logged_values_max();
+  for (const monitor::MonitorDefinition& definition : parsed.monitors) {
+    if (definition.problem.kind != monitor::Problem::kMulticlass) continue;
+    const auto shape = rooms_.endpoints.shape(definition.endpoint);
+    if (!shape) continue;  // no model answers yet
+    std::size_t values = 0;
+    for (const serving::OutputSpec& output : shape->outputs) {
+      std::size_t size = 1;
+      for (const std::int64_t side : output.row_shape)
+        size *= static_cast<std::size_t>(std::max<std::int64_t>(1, side));
+      values += size;
+    }
+    if (values <= kept) continue;
+    warnings.push_back(fmt::format(
+        "monitor {}: the model of endpoint {} answers a request with {} values, and the request "
+        "log keeps up to {}: {} (start the server with --request-log-values-max {})",
+        definition.name, definition.endpoint, values, kept,
+        shape->outputs.size() > kept
+            ? "the quality of its answers will not be measured"
+            : "log_loss, roc_auc_ovr and estimates will not be measured, the rest goes by the "
+              "likeliest class",
+        values));
+  }
+  return warnings;
+}
+
 JsonObject Project::told(const Parsed& parsed, JsonArray changes,
                          const std::vector<std::string>& of_features) const {
   JsonArray warnings;
   for (const std::string& warning : of_features) warnings.push_back(Json(warning));
   for (const std::string& warning : rooms_.pipelines.warnings(parsed.pipelines))
     warnings.push_back(Json(warning));
+  for (const std::string& warning : unmeasured(parsed)) warnings.push_back(Json(warning));
   return {{"project", parsed.head.name},
           {"changes", std::move(changes)},
           {"warnings", std::move(warnings)}};

@@ -360,9 +360,11 @@ struct Application::Rooms::Impl {
         served(clock, releases, log),
         profiles(f.db, served,
                  {.interval = base::Duration::seconds(f.settings.profile_interval_seconds),
+                  .minutes_kept = base::Duration::hours(f.settings.profile_minutes_retention_hours),
                   .hours_kept = base::Duration::days(f.settings.profile_hours_retention_days),
                   .days_kept = base::Duration::days(f.settings.profile_days_retention_days),
-                  .inputs_max = static_cast<std::size_t>(f.settings.profile_inputs_max)}),
+                  .inputs_max = static_cast<std::size_t>(f.settings.profile_inputs_max),
+                  .slices_max = static_cast<std::size_t>(f.settings.profile_slices_max)}),
         training(releases, features, datasets),
         attributions(endpoints),
         neighbourhood(releases, features, clock),
@@ -547,6 +549,7 @@ Result<void> Application::Rooms::open() {
       {.slice_rows = i.foundation.settings.slice_rows_max,
        .attribution_rows = i.foundation.settings.attribution_rows_max}));
   i.facts.connect(*i.monitor);
+  i.served.connect(*i.monitor, i.slice_conditions);
   i.detections = std::make_unique<monitor::Detections>(i.foundation.db, *i.monitor, i.logged);
   i.open_alerts.connect(*i.monitor);
   i.neighbourhood.connect(*i.monitor);

@@ -389,12 +389,19 @@ const std::vector<SettingInfo>& setting_table() {
       integer("profile-delay-seconds", &Settings::profile_delay_seconds, 0, 86'400,
               "Time that an answer has to reach the request log: profiles take what came longer "
               "ago; not in a rehearsal."),
+      integer(
+          "profile-minutes-retention-hours", &Settings::profile_minutes_retention_hours, 0, 48,
+          "How long profiles of minutes are kept; after that an hour is the shortest window; 0: "
+          "there are none."),
       integer("profile-hours-retention-days", &Settings::profile_hours_retention_days, 2, 3'650,
               "How long profiles of hours are kept; after that a day is the shortest window."),
       integer("profile-days-retention-days", &Settings::profile_days_retention_days, 32, 36'500,
               "How long profiles of days are kept; those of months are kept for good."),
       integer("profile-inputs-max", &Settings::profile_inputs_max, 1, 100'000,
               "Inputs of an endpoint that are profiled; the others are not."),
+      integer("profile-slices-max", &Settings::profile_slices_max, 0, 1'000,
+              "Declared slices of an endpoint that have profiles of their own, of a column its "
+              "commonest values; 0: none."),
       integer(
           "drift-rows-max", &Settings::drift_rows_max, 1, 1'000'000'000,
           "Rows a side of a drift report that the server makes, of which it keeps a column at a "

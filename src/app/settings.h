@@ -101,9 +101,11 @@ struct Settings {
   std::int64_t skew_delay_seconds = 60;
   std::int64_t profile_interval_seconds = 60;
   std::int64_t profile_delay_seconds = 60;
+  std::int64_t profile_minutes_retention_hours = 3;
   std::int64_t profile_hours_retention_days = 14;
   std::int64_t profile_days_retention_days = 400;
   std::int64_t profile_inputs_max = 500;
+  std::int64_t profile_slices_max = 20;
   std::int64_t drift_rows_max = 10'000'000;
   std::int64_t dataset_diff_bytes_max = 256ll << 20;
   std::int64_t slice_rows_max = 200'000;

@@ -13,7 +13,7 @@ namespace slipway::cli {
 namespace {
 
 struct Options {
-  std::string of, from, to, input, version;
+  std::string of, from, to, input, version, slice;
 };
 
 bool is_file(const std::string& of) { return of.ends_with(".parquet") || of.ends_with(".csv"); }
@@ -48,7 +48,8 @@ Result<JsonObject> profile_of_server(const Context& context, const Options& opti
   for (const auto& [name, value] : {std::pair("from", &options.from),
                                     {"to", &options.to},
                                     {"input", &options.input},
-                                    {"version", &options.version}}) {
+                                    {"version", &options.version},
+                                    {"slice", &options.slice}}) {
     if (value->empty()) continue;
     path += sign + std::string(name) + path_of("={}", {*value});
     sign = '&';
@@ -113,6 +114,7 @@ void add_profile_command(CLI::App& monitors, Context& context, int& exit_code) {
   verb->add_option("--from", options->from, "A time; else a day before the end");
   verb->add_option("--to", options->to, "A time; else now");
   verb->add_option("--input", options->input, "Only this one");
+  verb->add_option("--slice", options->slice, "Only this declared slice: long-haul, carrier=UA");
   verb->add_option("--version", options->version, "Only what this version of the model answered");
   verb->callback([&context, &exit_code, options] {
     const auto found =

@@ -71,6 +71,8 @@ std::vector<Cause> find_causes(const MonitorDefinition& definition, const Varian
       causes.push_back({"unseen_category", drift});
     } else if (drift.psi > definition.cause_psi_over) {
       causes.push_back({"distribution", drift});
+    } else if (drift.text && drift.drifted) {
+      causes.push_back({"texts", drift});
     }
   }
   const auto size = [](const Cause& cause) {

@@ -23,7 +23,7 @@ std::int64_t watched_rows(const AlertRule& rule, const VariantResult& live);
 
 // An input that moved, in one word how, and by how much. The largest first.
 struct Cause {
-  std::string kind;  // "distribution", "missing_rate", "unseen_category" or "attribution"
+  std::string kind;  // "distribution", "missing_rate", "unseen_category", "texts" or "attribution"
   FeatureDrift drift;
   JsonObject to_json() const;
 };

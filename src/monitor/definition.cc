@@ -266,6 +266,8 @@ Result<DriftRules> read_drift(const YamlNode& node) {
     for (const auto& [name, value] : TRY(embeddings->entries()))
       rules.embeddings[name] = TRY(read_embedding(name, value));
   }
+  if (auto associations = map.find("associations"))
+    rules.associations = TRY(associations->boolean());
   TRY(map.finish());
   return rules;
 }

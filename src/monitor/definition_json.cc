@@ -82,6 +82,7 @@ JsonObject MonitorDefinition::to_json() const {
   for (const auto& [embedding, inputs] : drift.embeddings)
     vectors[embedding] = monitor::to_json(inputs);
   if (!vectors.empty()) measured["embeddings"] = std::move(vectors);
+  if (drift.associations) measured["associations"] = true;
   object["drift"] = std::move(measured);
   object["causes"] = {{"psi_over", cause_psi_over}, {"max", causes_max}};
   object["estimate"] = {{"rows", estimate.rows}, {"threshold", estimate.threshold}};

@@ -7,6 +7,7 @@
 
 #include "monitor/drift/bins.h"
 #include "monitor/drift/category_tests.h"
+#include "monitor/drift/column_report.h"
 #include "monitor/drift/dependence.h"
 #include "monitor/drift/distances.h"
 #include "monitor/drift/draws.h"
@@ -125,6 +126,42 @@ double compare_categories(const DriftProfile::Feature& reference, const Categori
   return unseen;
 }
 
+bool is_measured_as_text(const DriftRule& rule) {
+  const DriftMethod* method = find_drift_method(rule.method);
+  return method != nullptr && method->of_texts != nullptr;
+}
+
+// The texts among `rows` of a column, at most kTextsMax of them.
+std::vector<std::string_view> texts_of(const types::Column& column,
+                                       const std::vector<std::size_t>& rows, std::uint64_t seed) {
+  std::vector<std::string_view> all, some;
+  for (const std::size_t row : rows) {
+    if (column.is_valid(row)) all.push_back(column.strings[row]);
+  }
+  for (const std::size_t i : rows_drawn(all.size(), kTextsMax, seed)) some.push_back(all[i]);
+  return some;
+}
+
+void compare_texts(const DriftProfile::Feature& reference,
+                   const std::vector<std::string_view>& current, const DriftRule& rule,
+                   std::size_t columns, FeatureDrift& drift) {
+  drift.psi = drift.jensen_shannon = kNone;
+  const auto choice = choose_drift_method(
+      rule.method, {.text = true, .reference_values = reference.texts.size(), .columns = columns});
+  drift.method = choice->method->name;
+  drift.threshold = rule.threshold.value_or(choice->threshold);
+  drift.score = kNone;
+  const std::vector<std::string_view> before(reference.texts.begin(), reference.texts.end());
+  auto contents = tell_texts_apart({.reference = before, .current = current});
+  if (!contents) return;  // no words, or too few texts
+  const DriftScore score = choice->method->of_texts(*contents, drift.threshold);
+  drift.score = score.value;
+  drift.drifted = choice->method->has_drifted(score, drift.threshold);
+  if (!drift.drifted) return;
+  drift.current_words = std::move(contents->current_words);
+  drift.reference_words = std::move(contents->reference_words);
+}
+
 }  // namespace
 
 std::vector<double> profile_edges(const std::vector<double>& sorted_reference) {
@@ -145,10 +182,15 @@ std::vector<double> profile_edges(const std::vector<double>& sorted_reference) {
 JsonObject FeatureDrift::to_json() const {
   using base::number_or_null;
   JsonObject object{{"feature", feature},
-                    {"kind", categorical ? "categorical" : "numeric"},
+                    {"kind", text          ? "text"
+                             : categorical ? "categorical"
+                                           : "numeric"},
                     {"psi", number_or_null(psi)},
                     {"jensen_shannon", number_or_null(jensen_shannon)}};
-  if (categorical) {
+  if (text) {
+    object["current_words"] = JsonArray(current_words.begin(), current_words.end());
+    object["reference_words"] = JsonArray(reference_words.begin(), reference_words.end());
+  } else if (categorical) {
     object["l_infinity"] = number_or_null(l_infinity);
     object["chi_square_p"] = number_or_null(chi_square_p);
   } else {
@@ -168,7 +210,17 @@ JsonObject FeatureDrift::to_json() const {
 
 Result<FeatureDrift> FeatureDrift::from_json(const JsonObject& object) {
   FeatureDrift drift{.feature = TRY(base::get_string(object, "feature"))};
-  drift.categorical = TRY(base::get_string(object, "kind")) == "categorical";
+  const std::string kind = TRY(base::get_string(object, "kind"));
+  drift.categorical = kind == "categorical";
+  drift.text = kind == "text";
+  for (const auto& [name, words] : {std::pair("current_words", &drift.current_words),
+                                    {"reference_words", &drift.reference_words}}) {
+    const Json* list = object.if_contains(name);
+    if (list == nullptr || !list->is_array()) continue;
+    for (const Json& word : list->get_array()) {
+      if (word.is_string()) words->emplace_back(std::string_view(word.get_string()));
+    }
+  }
   const std::pair<const char*, double*> members[] = {
       {"psi", &drift.psi},
       {"jensen_shannon", &drift.jensen_shannon},
@@ -199,9 +251,15 @@ DriftProfile DriftProfile::of(const types::Frame& reference, DriftRules rules) {
   for (std::size_t i = 0; i < all.size(); ++i) all[i] = i;
   for (const types::Column& column : reference.columns()) {
     if (column.type == types::ColumnType::kTimestamp) continue;
-    Feature feature{.name = column.name, .categorical = column.type == types::ColumnType::kString};
+    const bool is_string = column.type == types::ColumnType::kString;
+    const bool is_text = is_string && is_measured_as_text(profile.rules_.of(column.name));
+    Feature feature{.name = column.name, .categorical = is_string && !is_text, .text = is_text};
     double present = 0;
-    if (feature.categorical) {
+    if (is_text) {
+      const auto texts = texts_of(column, all, kReferenceSeed);
+      feature.texts.assign(texts.begin(), texts.end());
+      present = static_cast<double>(column.size() - column.null_count());
+    } else if (feature.categorical) {
       Categories categories = categories_of(column, all);
       feature.categories = std::move(categories.counts);
       feature.inflation = categories.inflation;
@@ -227,6 +285,11 @@ DriftProfile DriftProfile::of(const types::Frame& reference, DriftRules rules) {
       if (column == nullptr || profile.components_.find(component) != nullptr) continue;
       MUST(profile.components_.add(column->take(drawn)));
     }
+  }
+  for (const types::Column& column : reference.columns()) {
+    if (!profile.rules_.associations || column.type == types::ColumnType::kTimestamp) continue;
+    if (profile.associated_.columns().size() == kAssociatedColumnsMax) break;
+    MUST(profile.associated_.add(column.take(drawn)));
   }
   if (const auto& rule = profile.rules_.multivariate) {
     profile.multivariate_ = std::make_shared<const MultivariateProfile>(reference, *rule);
@@ -256,6 +319,22 @@ std::vector<std::pair<std::string, Result<EmbeddingDrift>>> DriftProfile::compar
   return drifts;
 }
 
+std::optional<std::vector<AssociationChange>> DriftProfile::association_changes(
+    const types::Frame& window, const std::vector<std::size_t>& rows) const {
+  if (!rules_.associations) return std::nullopt;
+  std::vector<std::size_t> drawn;
+  for (const std::size_t i : rows_drawn(rows.size(), kMultivariateRows, kCurrentSeed))
+    drawn.push_back(rows[i]);
+  types::Frame before, now;
+  for (const types::Column& column : associated_.columns()) {
+    const types::Column* const other = window.find(column.name);
+    if (other == nullptr || other->type != column.type) continue;
+    MUST(before.add(column));
+    MUST(now.add(other->take(drawn)));
+  }
+  return monitor::association_changes(before, now);
+}
+
 bool DriftProfile::has(std::string_view feature) const {
   return std::any_of(features_.begin(), features_.end(),
                      [&](const Feature& known) { return known.name == feature; });
@@ -268,14 +347,21 @@ std::vector<FeatureDrift> DriftProfile::compare(const types::Frame& window,
     const types::Column* column = window.find(feature.name);
     if (column == nullptr) continue;
     // A column without any value may come with another type: then everything is missing.
-    if (feature.categorical != (column->type == types::ColumnType::kString) &&
+    if ((feature.categorical || feature.text) != (column->type == types::ColumnType::kString) &&
         column->null_count() != column->size()) {
       continue;
     }
-    FeatureDrift drift{.feature = feature.name, .categorical = feature.categorical};
+    FeatureDrift drift{
+        .feature = feature.name, .categorical = feature.categorical, .text = feature.text};
     drift.reference_missing_rate = feature.missing_rate;
     double present = 0, unseen = 0;
-    if (feature.categorical) {
+    if (feature.text) {
+      const auto is_there = [&](std::size_t row) { return column->is_valid(row); };
+      present = static_cast<double>(std::count_if(rows.begin(), rows.end(), is_there));
+      const auto texts =
+          present == 0 ? std::vector<std::string_view>() : texts_of(*column, rows, kCurrentSeed);
+      compare_texts(feature, texts, rules_.of(feature.name), features_.size(), drift);
+    } else if (feature.categorical) {
       const Categories categories =
           column->type == types::ColumnType::kString ? categories_of(*column, rows) : Categories();
       for (const auto& [category, count] : categories.counts) present += count;

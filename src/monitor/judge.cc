@@ -101,6 +101,7 @@ Result<void> Monitor::judge(Cursor& cursor, base::Timestamp now, AdvanceReport& 
         TRY(ports_.skew.skew_rate(definition.endpoint, cursor.window.start, cursor.window.end))
             .value_or(std::numeric_limits<double>::quiet_NaN());
     live->add_note(note);
+    rows.look_at_data(cursor.window.start, cursor.window.end, *live);
     if (reference != nullptr) rows.compare_together(*reference, *live);
     take_apart(cursor, rows, labels, now, *live);
     TRY(plan_rules(cursor, Stage::kLabelled, *live, now, planned));

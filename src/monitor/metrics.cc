@@ -105,6 +105,7 @@ constexpr Metric kMetrics[] = {
     {"multivariate_drift", false},
     {"multivariate_drifted", false},
     {"embeddings_drifted", false},
+    {"associations_changed", false},
     {"missing_rate", false},
     {"unseen_rate", false},
     {"attribution_ndcg", false},
@@ -112,6 +113,8 @@ constexpr Metric kMetrics[] = {
     {"completeness", false},
     {"error_rate", false},
     {"requests", false},
+    {"quiet_hours_max", false},
+    {"duplicate_rate", false},
     {"latency_ms_p50", false},
     {"latency_ms_p99", false},
 };
@@ -174,9 +177,10 @@ bool is_estimate(std::string_view metric) { return metric.starts_with("estimated
 
 bool is_known_of_slices(std::string_view metric) {
   constexpr std::string_view kOfAllRows[] = {
-      "prediction_psi", "feature_psi_max",   "drifted_share",    "multivariate_drift",
-      "missing_rate",   "unseen_rate",       "attribution_ndcg", "multivariate_drifted",
-      "skew_rate",      "embeddings_drifted"};
+      "prediction_psi", "feature_psi_max",    "drifted_share",        "multivariate_drift",
+      "missing_rate",   "unseen_rate",        "attribution_ndcg",     "multivariate_drifted",
+      "skew_rate",      "embeddings_drifted", "associations_changed", "quiet_hours_max",
+      "duplicate_rate"};
   return !is_estimate(metric) && !metric.starts_with("estimate_error_") &&
          std::find(std::begin(kOfAllRows), std::end(kOfAllRows), metric) == std::end(kOfAllRows);
 }

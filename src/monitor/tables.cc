@@ -222,6 +222,28 @@ CREATE TABLE monitor_changes(
   PRIMARY KEY(workspace, monitor, part, window_kind))
 )sql";
 
+constexpr std::string_view kSliceProfiles = R"sql(
+ALTER TABLE monitor_profiles RENAME TO monitor_profiles_of_all;
+
+-- docs/formats/profiles.md
+CREATE TABLE monitor_profiles(
+  workspace TEXT NOT NULL DEFAULT 'default',
+  endpoint TEXT NOT NULL,
+  slice TEXT NOT NULL DEFAULT '',
+  level TEXT NOT NULL,
+  block_start INTEGER NOT NULL,
+  model_version INTEGER NOT NULL,
+  input TEXT NOT NULL,
+  profile BLOB NOT NULL,
+  PRIMARY KEY(workspace, endpoint, slice, level, block_start, model_version, input));
+
+INSERT INTO monitor_profiles(workspace, endpoint, level, block_start, model_version, input, profile)
+  SELECT workspace, endpoint, level, block_start, model_version, input, profile
+  FROM monitor_profiles_of_all;
+
+DROP TABLE monitor_profiles_of_all
+)sql";
+
 }  // namespace
 
 store::RoomMigrations migrations() {
@@ -234,7 +256,8 @@ store::RoomMigrations migrations() {
            {6, kDetectors},
            {7, kClassLabels},
            {8, kAlarmBudget},
-           {9, kChanges}}};
+           {9, kChanges},
+           {10, kSliceProfiles}}};
 }
 
 }  // namespace slipway::monitor

@@ -76,22 +76,6 @@ RowLosses losses_of(const WindowRows& rows, const Labels& labels, const QualityR
   return all;
 }
 
-// By row of the frame, which of its texts or numbers it has, as a slice calls it; empty: none.
-std::vector<std::string> values_of(const types::Column& column) {
-  std::vector<std::string> values(column.size());
-  for (std::size_t row = 0; row < values.size(); ++row) {
-    if (!column.is_valid(row)) continue;
-    if (column.type == types::ColumnType::kString) {
-      values[row] = column.strings[row];
-    } else if (column.type == types::ColumnType::kBool) {
-      values[row] = column.ints[row] != 0 ? "true" : "false";
-    } else if (const double number = column.number(row); !std::isnan(number)) {
-      values[row] = fmt::format("{:.12g}", number);
-    }
-  }
-  return values;
-}
-
 SliceResult result_of(std::string name, const WindowRows& rows, const Labels& labels,
                       const std::vector<bool>& picks, const QualityRules& quality) {
   SliceResult slice{.name = std::move(name)};
@@ -104,7 +88,7 @@ SliceResult result_of(std::string name, const WindowRows& rows, const Labels& la
 
 void add_column_slices(const types::Column& column, const WindowRows& rows, const Labels& labels,
                        const QualityRules& quality, VariantResult& live) {
-  const std::vector<std::string> values = values_of(column);
+  const std::vector<std::string> values = slice_values(column);
   std::map<std::string, std::int64_t> counts;
   for (const std::size_t row : rows.by_variant().at("live")) {
     if (!values[row].empty()) ++counts[values[row]];

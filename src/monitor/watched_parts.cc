@@ -11,8 +11,9 @@ const std::string kCalendar = "calendar", kWeek = "week", kReference = "referenc
                   kThreshold = "threshold", kEstimates = "estimates";
 
 constexpr std::string_view kFromReference[] = {
-    "feature_psi_max",    "drifted_share", "multivariate_drift", "multivariate_drifted",
-    "embeddings_drifted", "missing_rate",  "unseen_rate",        "attribution_ndcg"};
+    "feature_psi_max",      "drifted_share",      "multivariate_drift",
+    "multivariate_drifted", "embeddings_drifted", "missing_rate",
+    "unseen_rate",          "attribution_ndcg",   "associations_changed"};
 constexpr std::string_view kDecided[] = {"accuracy", "precision", "recall", "specificity", "f1"};
 
 template <std::size_t kSize>

@@ -125,6 +125,8 @@ Result<VariantResult> VariantResult::from_json(const JsonObject& object) {
     result.multivariate = together->as_object();
   if (const Json* vectors = object.if_contains("embeddings"); vectors && vectors->is_array())
     result.embeddings = vectors->as_array();
+  if (const Json* changes = object.if_contains("associations"); changes && changes->is_array())
+    result.associations = changes->as_array();
   if (const Json* member = object.if_contains("slices"); member && member->is_object())
     result.slices = TRY(SliceReport::from_json(member->as_object()));
   if (const Json* declared = object.if_contains("declared_slices");
@@ -181,6 +183,7 @@ JsonObject VariantResult::to_json() const {
   object["drift"] = std::move(features);
   if (!multivariate.empty()) object["multivariate"] = multivariate;
   if (!embeddings.empty()) object["embeddings"] = embeddings;
+  if (!associations.empty()) object["associations"] = associations;
   if (!estimates.values.empty()) object["estimates"] = estimates.to_json();
   if (slices) object["slices"] = slices->to_json();
   JsonArray declared;
@@ -584,37 +587,6 @@ VariantResult WindowRows::judge(const std::string& variant, const Labels& labels
   metrics["feature_psi_max"] = psi_max;
   metrics["drifted_share"] = features > 0 ? drifted / features : kNone;
   return result;
-}
-
-void WindowRows::compare_together(const DriftProfile& reference, VariantResult& live) const {
-  const auto picked = by_variant_.find("live");
-  if (picked == by_variant_.end()) return;
-  const auto note = [&](std::string_view what, const Error& error) {
-    live.add_note(fmt::format("{}: {}", what, error.message));
-  };
-  if (const MultivariateProfile* together = reference.multivariate()) {
-    const auto found = together->compare(
-        *frame_, picked->second, [](std::string_view column) { return !is_log_column(column); });
-    live.metrics["multivariate_drift"] = found ? found->score : kNone;
-    live.metrics["multivariate_drifted"] = found ? (found->drifted ? 1 : 0) : kNone;
-    if (found) {
-      live.multivariate = found->to_json();
-    } else {
-      note("no multivariate drift", found.error());
-    }
-  }
-  double drifted = 0;
-  const auto embeddings = reference.compare_embeddings(*frame_, picked->second);
-  for (const auto& [name, found] : embeddings) {
-    if (found) {
-      live.embeddings.push_back(found->to_json());
-      drifted += found->drifted;
-    } else {
-      note("no drift of embedding " + name, found.error());
-    }
-  }
-  if (!embeddings.empty())
-    live.metrics["embeddings_drifted"] = live.embeddings.empty() ? kNone : drifted;
 }
 
 }  // namespace slipway::monitor

@@ -37,6 +37,7 @@ struct VariantResult {
   JsonObject multivariate;          // MultivariateDrift::to_json(); empty: not asked, or not known
   Estimates estimates;              // what was expected before the labels came
   JsonArray embeddings;             // EmbeddingDrift::to_json() of each that is known
+  JsonArray associations;           // AssociationChange::to_json() of those that changed
   // Of "live" only; take_apart.cc.
   std::optional<SliceReport> slices;
   std::vector<SliceResult> declared_slices;
@@ -103,6 +104,9 @@ class WindowRows {
   // The live requests' inputs together and their embeddings, as the reference's rules ask for:
   // metrics and the rest, or a note why not.
   void compare_together(const DriftProfile& reference, VariantResult& live) const;
+  // Of the live requests of a window from..to: inputs that came before already, and the longest
+  // time in which none came.
+  void look_at_data(base::Timestamp from, base::Timestamp to, VariantResult& live) const;
   // Answers of a variant that are chances: within 0..1.
   std::vector<VersionedScore> chances(const std::string& variant) const;
   // Scores and labels by the model version that gave the score, shadows' included: those with a

@@ -123,6 +123,9 @@ class Endpoints {
   // Whether its models are in memory.
   bool is_awake(std::string_view endpoint) const;
 
+  // Values of an answer that the request log keeps; of longer ones it has less.
+  std::size_t logged_values_max() const { return options_.logged_values_max; }
+
   // kNotFound. Without inputs and outputs when its models were never in memory.
   Result<EndpointShape> shape(std::string_view endpoint) const;
   // What its models read, the columns first; stays good when the endpoint changes. Errors as of

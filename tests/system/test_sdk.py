@@ -15,7 +15,8 @@ import pyarrow.parquet
 import pytest
 import requests
 import yaml
-from conftest import ROOT
+from conftest import BINARY, ROOT
+from playwright.sync_api import expect
 
 sys.path.insert(0, str(ROOT / "python"))
 import slipway as sw  # noqa: E402
@@ -138,7 +139,7 @@ monitors:
     complete: {share: 0.99, after: 24h}
     reference: {from: 2026-01-01T00:00:00Z, to: 2026-01-05T00:00:00Z}
     drift: {method: evidently, columns: {dist: {method: ks, threshold: 0.01}}, multivariate: {method: mmd, threshold: 0.01, columns: [dist, n], rows: 500},
-            embeddings: {v: {columns: [dist, n], method: ratio, threshold: 0.3}}}
+            embeddings: {v: {columns: [dist, n], method: ratio, threshold: 0.3}}, associations: true}
     causes: {psi_over: 0.1, max: 5}
     estimate: {rows: 500, threshold: 0.4}
     slices: [dist, {name: far, when: dist > 10}]
@@ -215,7 +216,7 @@ def every_key() -> sw.Project:
         reference=sw.Reference(start="2026-01-01T00:00:00Z", end=dt.datetime(2026, 1, 5, 1, tzinfo=dt.timezone(dt.timedelta(hours=1)))),
         drift=sw.Drift(method="evidently", columns={"dist": sw.ColumnDrift(method="ks", threshold=0.01)},
                        multivariate=sw.MultivariateDrift(method="mmd", threshold=0.01, columns=["dist", "n"], rows=500),
-                       embeddings={"v": sw.Embedding(columns=["dist", "n"], method="ratio", threshold=0.3)}),
+                       embeddings={"v": sw.Embedding(columns=["dist", "n"], method="ratio", threshold=0.3)}, associations=True),
         causes=sw.Causes(psi_over=0.1, max=5), estimate=sw.Estimate(rows=500, threshold=0.4),
         slices=["dist", sw.Slice(name="far", when="dist > 10")],
         alerts={"a": sw.Alert(metric="auc", window="week", slice="far", under=0.5, min_rows=10, action=["again", "page"], route="pager"),
@@ -425,6 +426,42 @@ def test_any_frame_has_a_profile(make):
     assert [bar.rows for bar in by_name["t"].bars] == [1, 1, *[0] * 17, 1]
     assert "<b>:" not in shown._repr_html_() and "&lt;b&gt;" in shown._repr_html_()
     assert sw.profile([]).columns == [] and sw.profile({"x": []}).columns[0].bars == []
+
+
+@pytest.mark.parametrize("make", [pa.table, pd.DataFrame, pl.DataFrame], ids=["arrow", "pandas", "polars"])
+def test_a_notebook_shows_a_drift_report_of_any_frame(make, tmp_path, open_page):
+    """What the command says of the same rows in files, by the command."""
+    before, now = ({"x<": [float(i * 37 % 300 + shift) for i in range(300)], "city": [("here", "there")[i % 2 or i < swap] for i in range(300)]} for shift, swap in ((0, 0), (200, 3)))
+    shown = sw.drift_report(make(before), make(now), quality=True, binary=BINARY)
+    for name, rows in (("reference", before), ("current", now)):
+        pa.parquet.write_table(pa.table(rows), tmp_path / f"{name}.parquet")
+    done = subprocess.run([BINARY, "--json", "monitor", "report", "reference.parquet", "current.parquet", "--quality"], capture_output=True, text=True, cwd=tmp_path, check=True)
+    assert shown.result == json.loads(done.stdout)
+    assert [(column["column"], column["verdict"]) for column in shown.columns] == [("x<", "drift"), ("city", "no drift")] and shown.drifted
+    assert str(shown).startswith("1 of 2 columns drifted\n  x<: drift")
+    shown.save(tmp_path / "report.html")
+    assert "x&lt;" in (tmp_path / "report.html").read_text()
+    with pytest.raises(ValueError, match="html or .json"):
+        shown.save(tmp_path / "report.pdf")
+    page = open_page("about:blank")
+    page.set_content(shown._repr_html_())
+    expect(page.frame_locator("iframe[title='Drift report']").get_by_text("x<", exact=True).first).to_be_visible()
+
+
+def test_mistakes_of_a_drift_report_have_the_commands_words(client, shared_server, tmp_path):
+    one = {"x": [1.0, 2.0]}
+    with pytest.raises(sw.InvalidArgument, match="no column in common"):
+        sw.drift_report(one, {"y": [1.0]}, binary=BINARY)
+    with pytest.raises(sw.InvalidArgument, match="magic"):
+        sw.drift_report(one, one, method="magic", binary=BINARY)
+    with pytest.raises(sw.SlipwayError, match="both must be files"):
+        sw.drift_report(one, "dataset:rides", binary=BINARY)
+    with pytest.raises(sw.NotFound):
+        sw.drift_report("dataset:nobody", "dataset:rides", url=shared_server.url, binary=BINARY)
+    of_server = sw.drift_report("dataset:rides", "dataset:rides", url=shared_server.url, binary=BINARY)
+    assert not of_server.drifted and of_server.result["reference"]["rows"] > 0
+    with pytest.raises(FileNotFoundError):
+        sw.drift_report(one, one, binary=tmp_path / "nothing")
 
 
 def test_skew_is_reported(client):

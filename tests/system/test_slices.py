@@ -103,6 +103,17 @@ def slices(air, start: pd.Timestamp) -> dict:
     return json.loads(air.server.cli("--json", "monitor", "slices", "late", "--window", "week", "--start", start.isoformat()).stdout)
 
 
+def test_declared_slices_have_profiles_of_their_own(air):
+    window = air.rows[(air.rows["at"] >= BAD) & (air.rows["at"] < BAD + pd.Timedelta(days=2))]
+    for name, rows in (("", window), ("carrier=HA", window[window.carrier == "HA"]), ("long-haul", window[window.distance > 2000])):
+        flags = ["--from", BAD.isoformat(), "--to", (BAD + pd.Timedelta(days=2)).isoformat(), *(["--slice", name] if name else [])]
+        inputs = {one["input"]: one for one in json.loads(air.server.cli("--json", "monitor", "profile", "late", *flags).stdout)["inputs"]}
+        assert inputs["distance"]["rows"] == inputs["prediction"]["rows"] == len(rows) > 0, name
+        assert inputs["distance"]["numbers"]["mean"] == pytest.approx(rows.distance.mean(), rel=1e-9), name
+        assert inputs["distance"]["numbers"]["min"] == rows.distance.min(), name
+    assert json.loads(air.server.cli("--json", "monitor", "profile", "late", "--slice", "carrier=XX").stdout)["inputs"] == []
+
+
 def test_a_planted_slice_is_found_and_named(air):
     week = slices(air, BAD)
     found = week["slices"]["found"]

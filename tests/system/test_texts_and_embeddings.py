@@ -5,12 +5,14 @@ Evidently lives in an environment of its own (../evidently_clients/requirements.
 import json
 import pathlib
 import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
+import requests
 from conftest import ROOT
 from reports import report, run
 
@@ -161,3 +163,95 @@ def test_quality_beside_pandas(tmp_path):
     page = (tmp_path / "report.html").read_text()
     assert "Rows that are there twice" in page and "<td>height, weight</td>" in page
     assert "quality" not in report(*files)
+
+
+REVIEWS = """
+project: reviews
+owner: tests
+clock: rehearsal
+start: 2024-01-08T00:00:00Z
+datasets:
+  reviews: {path: reviews.parquet, key: [id], event_time: at, arrival_time: at}
+features:
+  services:
+    reviews: {event_time: at, request: {complaint: string, a: double, b: double, at: timestamp}, features: [request.complaint, request.a, request.b]}
+endpoints: {reviews: {model: MODEL, features: reviews}}
+monitors:
+  health:
+    endpoint: reviews
+    windows: [day]
+    complete: {share: 1, after: 1h}
+    reference: {from: 2024-01-01T00:00:00Z, to: 2024-01-08T00:00:00Z}
+    drift: {columns: {complaint: {method: text_content_drift}}, associations: true}
+    alerts:
+      words: {metric: drifted_share, window: day, over: 0.3}
+      together: {metric: associations_changed, window: day, over: 0}
+      twice: {metric: duplicate_rate, window: day, over: 0.4}
+      quiet: {metric: quiet_hours_max, window: day, over: 5}
+"""
+MODEL = """
+class Model:
+    inputs = {"complaint": "string", "a": "double", "b": "double"}
+    outputs = {"score": "double"}
+
+    def predict(self, inputs, params):
+        return {"score": inputs["a"] * 0 + 0.5}
+"""
+
+
+def reviews(seed: int, rows: int, changed: bool = False) -> pd.DataFrame:
+    """Texts, and two numbers of which one follows the other; when they have changed each number is as before, but they don't go together."""
+    random = np.random.default_rng(seed)
+    a, b = random.normal(size=rows), random.normal(size=rows)
+    return pd.DataFrame({"complaint": texts(seed, rows, changed)["complaint"].fillna("nothing"), "a": a, "b": b * 5**0.5 if changed else 2 * a + b})
+
+
+def test_monitors_watch_texts_and_what_goes_together(start_server, tmp_path):
+    before = reviews(1, 2000)
+    at = pd.date_range("2024-01-01", "2024-01-07", periods=len(before), tz="UTC").floor("us")
+    before.assign(id=[f"r{i}" for i in range(len(before))], at=at).to_parquet(tmp_path / "reviews.parquet", index=False)
+    folder = tmp_path / "models" / "reviews"
+    folder.mkdir(parents=True)
+    (folder / "model.py").write_text(MODEL)
+    (tmp_path / "slipway.yaml").write_text(REVIEWS.replace("MODEL", str(folder)))
+    server = start_server("data", "--models-root", str(tmp_path / "models"), "--python-models", sys.executable)
+    server.cli("apply", str(tmp_path / "slipway.yaml"))
+    server.cli("data", "ingest", "reviews")
+    server.cli("endpoints", "deploy", "reviews", str(folder))
+
+    def ask(day: str, hours: list[int], rows: pd.DataFrame) -> None:
+        for hour, places in zip(hours, np.array_split(np.arange(len(rows)), len(hours)), strict=True):
+            part = rows.iloc[places]
+            time = f"{day}T{hour:02}:00:00Z"
+            columns = [("complaint", "BYTES", part.complaint.tolist()), ("a", "FP64", part.a.tolist()), ("b", "FP64", part.b.tolist()), ("at", "BYTES", [time] * len(part))]
+            body = {"id": f"{day}-{hour}", "inputs": [{"name": name, "datatype": kind, "shape": [len(part)], "data": data} for name, kind, data in columns],
+                    "parameters": {"event_time": time}}
+            reply = requests.post(f"{server.url}/v2/models/reviews/infer", json=body, timeout=60)
+            assert reply.ok, reply.text
+
+    every_hour = list(range(24))
+    ask("2024-01-08", every_hour, reviews(2, 1200))
+    ask("2024-01-09", every_hour, reviews(3, 1200, changed=True))
+    ask("2024-01-10", [*range(10), *range(16, 24)], pd.concat([reviews(4, 600)] * 2))
+    clock = requests.post(f"{server.url}/slipway/v1/clock", json={"advance_to": "2024-01-12T00:00:00Z"}, timeout=120)
+    assert clock.ok, clock.text
+    windows = requests.get(f"{server.url}/slipway/v1/monitors/health/windows?variant=live&window=day", timeout=10).json()["windows"]
+    calm, changed, repeated = sorted((w for w in windows if w["judged"] and w["rows"] > 0), key=lambda w: w["start"])
+    metrics = ("associations_changed", "duplicate_rate", "quiet_hours_max", "drifted_share")
+    assert [calm["metrics"][name] for name in metrics] == [0, 0, 1, 0], calm
+    drift = {one["feature"]: one for one in changed["drift"]}
+    assert {name for name, one in drift.items() if one["drifted"]} == {"complaint"}
+    assert (drift["complaint"]["kind"], drift["complaint"]["method"], drift["complaint"]["current_words"][0]) == ("text", "text_content_drift", "strike")
+    assert {tuple(one["columns"]) for one in changed["associations"]} == {("a", "b")} and changed["metrics"]["associations_changed"] == 2
+    assert [repeated["metrics"][name] for name in metrics[:3]] == [0, 0.5, 7], repeated
+    # The score is the report's of the same rows.
+    files = tmp_path / "before.parquet", tmp_path / "now.parquet"
+    for rows, file in ((before, files[0]), (reviews(3, 1200, changed=True), files[1])):
+        rows.to_parquet(file)
+    (complaint,) = (column for column in report(*files)["columns"] if column["column"] == "complaint")
+    assert drift["complaint"]["score"] == pytest.approx(complaint["score"], abs=0.05)  # half of them are learned from: which, follows from their order
+    alerts = {a["alert"]: a for a in requests.get(f"{server.url}/slipway/v1/alerts?monitor=health", timeout=10).json()["alerts"]}
+    assert set(alerts) == {"words", "together", "twice", "quiet"}
+    assert alerts["words"]["window_start"].startswith("2024-01-09") and alerts["twice"]["window_start"].startswith("2024-01-10")
+    (cause,) = alerts["words"]["causes"]
+    assert (cause["feature"], cause["how"]) == ("complaint", "texts") and "strike" in cause["current_words"]

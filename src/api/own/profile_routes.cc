@@ -13,7 +13,8 @@ Result<Response> profile(monitor::Profiles& profiles, releases::Releases& releas
                          const Request& request) {
   const std::string& endpoint = request.param("name");
   TRY(releases.require(endpoint));
-  monitor::Profiles::Filter filter{.input = request.query("input").value_or("")};
+  monitor::Profiles::Filter filter{.input = request.query("input").value_or(""),
+                                   .slice = request.query("slice").value_or("")};
   filter.model_version = TRY(query_integer(request, "version"));
   filter.from = TRY(query_time(request, "from"));
   filter.to = TRY(query_time(request, "to"));
@@ -29,8 +30,9 @@ std::vector<http::Route> profile_routes(monitor::Profiles& profiles, releases::R
       {.method = Method::kGet,
        .pattern = "/slipway/v1/endpoints/{name}/profile",
        .summary = "What inputs and predictions looked like between from and to (else the last "
-                  "day), in whole hours, days or months: counts, moments, quantiles, distinct and "
-                  "frequent values, each with its error; filter by input and version.",
+                  "day), in whole minutes, hours, days or months: counts, moments, quantiles, "
+                  "distinct and frequent values, each with its error; filter by input, version and "
+                  "a declared slice.",
        .handler = answering([&profiles, &releases](const Request& request) {
          return profile(profiles, releases, request);
        }),

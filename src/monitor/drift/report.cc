@@ -4,9 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
-#include <bit>
 #include <cmath>
-#include <functional>
 #include <limits>
 #include <optional>
 #include <thread>
@@ -14,6 +12,7 @@
 #include "base/mutex.h"
 #include "monitor/drift/draws.h"
 #include "monitor/drift/methods.h"
+#include "monitor/drift/repeated_rows.h"
 
 namespace slipway::monitor {
 namespace {
@@ -74,31 +73,6 @@ struct KeptSide {
   std::vector<std::uint64_t> hashes;  // of each row, over all columns; if those are asked for
 };
 
-std::uint64_t mixed(std::uint64_t z) {
-  z += 0x9E3779B97F4A7C15u;
-  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-  z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-  return z ^ (z >> 31);
-}
-
-std::uint64_t hash_of(const types::Column& column, std::size_t row) {
-  if (!column.is_valid(row)) return 1;
-  switch (column.type) {
-    case types::ColumnType::kString:
-      return std::hash<std::string>()(column.strings[row]);
-    case types::ColumnType::kDouble: {
-      const double value = column.doubles[row];
-      // A gap is a gap, and a zero a zero.
-      return std::isnan(value) ? 1 : std::bit_cast<std::uint64_t>(value == 0 ? 0.0 : value);
-    }
-    case types::ColumnType::kInt64:
-    case types::ColumnType::kBool:
-    case types::ColumnType::kTimestamp:
-      return static_cast<std::uint64_t>(column.ints[row]);
-  }
-  return 1;
-}
-
 // What several columns are looked at together by. Columns may come from several threads.
 struct Kept {
   bool rows = false, hashes = false;  // what is asked for
@@ -109,17 +83,12 @@ struct Kept {
   void add_hashes(const types::Column& column, std::size_t place, KeptSide& side) {
     std::vector<std::uint64_t> hashes(column.size());
     for (std::size_t row = 0; row < hashes.size(); ++row)
-      hashes[row] = mixed(hash_of(column, row) ^ mixed(place));
+      hashes[row] = cell_hash(column, place, row);
     const base::MutexLock lock(mutex);
     side.hashes.resize(std::max(side.hashes.size(), hashes.size()), 0);
     for (std::size_t row = 0; row < hashes.size(); ++row) side.hashes[row] += hashes[row];
   }
 };
-
-std::int64_t duplicates_of(std::vector<std::uint64_t> hashes) {
-  std::sort(hashes.begin(), hashes.end());
-  return hashes.end() - std::unique(hashes.begin(), hashes.end());
-}
 
 // A column as it is looked at together with others.
 struct KeptColumn {
@@ -415,8 +384,8 @@ Result<DriftReport> compare_columns(ColumnSource& reference, ColumnSource& curre
   std::stable_sort(report.columns.begin(), report.columns.end(), is_worse);
   if (options.quality) {
     report.quality.emplace();
-    report.quality->reference_duplicates = duplicates_of(std::move(kept.reference.hashes));
-    report.quality->current_duplicates = duplicates_of(std::move(kept.current.hashes));
+    report.quality->reference_duplicates = repeated_rows(std::move(kept.reference.hashes));
+    report.quality->current_duplicates = repeated_rows(std::move(kept.current.hashes));
   }
   if (kept.rows) TRY(compare_together(std::move(columns), options, report));
   for (const Embedding& embedding : embeddings) {

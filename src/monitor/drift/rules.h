@@ -42,6 +42,7 @@ struct DriftRules {
   std::map<std::string, DriftRule> columns;      // by input
   std::optional<MultivariateRule> multivariate;  // of inputs together; unset: not asked
   std::map<std::string, EmbeddingInputs> embeddings;
+  bool associations = false;  // which inputs no more go together (multivariate/associations.h)
 
   const DriftRule& of(const std::string& column) const {
     const auto found = columns.find(column);

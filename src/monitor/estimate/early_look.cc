@@ -17,7 +17,8 @@ bool judges_when_over(const MonitorDefinition& definition, WindowKind kind) {
 bool judges_together(const MonitorDefinition& definition, WindowKind kind) {
   return std::any_of(definition.alerts.begin(), definition.alerts.end(), [&](const AlertRule& r) {
     return r.window == kind &&
-           (r.metric.starts_with("multivariate_") || r.metric == "embeddings_drifted");
+           (r.metric.starts_with("multivariate_") || r.metric == "embeddings_drifted" ||
+            r.metric == "associations_changed");
   });
 }
 
@@ -68,6 +69,7 @@ Result<void> Monitor::look(Cursor& cursor, base::Timestamp now, AdvanceReport& r
       VariantResult live = rows.judge("live", {}, reference.get(),
                                       baseline == baselines.end() ? nullptr : &baseline->second,
                                       definition.quality());
+      rows.look_at_data(cursor.window.start, cursor.window.end, live);
       if (reference != nullptr && judges_together(definition, cursor.kind))
         rows.compare_together(*reference, live);
       live.add_estimates(planned.estimates["live"]);

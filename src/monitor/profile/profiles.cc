@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <set>
 
 #include "monitor/window_result.h"
 #include "types/timestamp.h"
@@ -9,13 +10,16 @@
 namespace slipway::monitor {
 namespace {
 
-enum class Level { kHour, kDay, kMonth };
-constexpr Level kLevels[] = {Level::kHour, Level::kDay, Level::kMonth};
+enum class Level { kMinute, kHour, kDay, kMonth };
+constexpr Level kLevels[] = {Level::kMinute, Level::kHour, Level::kDay, Level::kMonth};
+constexpr base::Duration kMinute = base::Duration::seconds(60);
 constexpr base::Duration kFirstReach = base::Duration::days(7);
 constexpr base::Duration kStep = base::Duration::days(1);
 
 std::string_view level_name(Level level) {
   switch (level) {
+    case Level::kMinute:
+      return "minute";
     case Level::kHour:
       return "hour";
     case Level::kDay:
@@ -42,6 +46,8 @@ base::Timestamp month_of(base::Timestamp time, int months_later) {
 
 base::Timestamp start_of(Level level, base::Timestamp time) {
   switch (level) {
+    case Level::kMinute:
+      return {floor_to(time.micros, kMinute)};
     case Level::kHour:
       return {floor_to(time.micros, base::Duration::hours(1))};
     case Level::kDay:
@@ -54,6 +60,8 @@ base::Timestamp start_of(Level level, base::Timestamp time) {
 
 base::Timestamp end_of(Level level, base::Timestamp start) {
   switch (level) {
+    case Level::kMinute:
+      return start + kMinute;
     case Level::kHour:
       return start + base::Duration::hours(1);
     case Level::kDay:
@@ -70,16 +78,26 @@ struct Run {
   base::Timestamp from, to;
 };
 
-// The fewest blocks from `from` to `to`, which lie on hours. Hours begin at `hours_from`, days at
-// `days_from`.
-std::vector<Run> cover(base::Timestamp from, base::Timestamp to, base::Timestamp hours_from,
-                       base::Timestamp days_from) {
+// From when on there are blocks of each level; of months always.
+struct Kept {
+  base::Timestamp minutes, hours, days;
+
+  // The shortest blocks that there are of this time.
+  Level shortest(base::Timestamp time) const {
+    return time < days      ? Level::kMonth
+           : time < hours   ? Level::kDay
+           : time < minutes ? Level::kHour
+                            : Level::kMinute;
+  }
+};
+
+// The fewest blocks from `from` to `to`, which lie on the shortest ones there are.
+std::vector<Run> cover(base::Timestamp from, base::Timestamp to, const Kept& kept) {
   std::vector<Run> runs;
   for (base::Timestamp at = from; at < to;) {
-    Level level = Level::kHour;
-    for (const Level larger : {Level::kDay, Level::kMonth}) {
-      const bool must = at < (larger == Level::kDay ? hours_from : days_from);
-      if (start_of(larger, at) == at && (must || end_of(larger, at) <= to)) level = larger;
+    Level level = kept.shortest(at);
+    for (const Level larger : kLevels) {
+      if (larger > level && start_of(larger, at) == at && end_of(larger, at) <= to) level = larger;
     }
     const base::Timestamp end = end_of(level, at);
     if (runs.empty() || runs.back().level != level) runs.push_back({level, at, at});
@@ -94,7 +112,7 @@ std::vector<Run> cover(base::Timestamp from, base::Timestamp to, base::Timestamp
 struct Profiles::Block {
   Level level = Level::kHour;
   std::int64_t start = 0, model_version = 0;
-  std::string input;
+  std::string input, slice;  // empty: all rows
   auto operator<=>(const Block&) const = default;
 };
 
@@ -141,6 +159,7 @@ Result<void> Profiles::advance(const std::string& endpoint, base::Timestamp unti
 Result<Profiles::Blocks> Profiles::collect(const std::string& endpoint, base::Timestamp from,
                                            base::Timestamp to) {
   Blocks blocks;
+  std::set<std::string> known;  // slices of this pass
   TRY(served_.each_part(endpoint, from, to, [&](const types::Frame& part) -> Result<void> {
     if (part.rows() == 0) return {};
     const types::Column* roles = TRY(part.column("role"));
@@ -151,11 +170,12 @@ Result<Profiles::Blocks> Profiles::collect(const std::string& endpoint, base::Ti
     struct Rows {
       std::vector<std::size_t> asked, answered;  // live requests; all that have a prediction
     };
-    // What came so late that its hour or day is kept no more goes to the next longer block.
+    // What came so late that its minute, hour or day is kept no more goes to the next longer block.
     const auto level_of = [&](base::Timestamp time) {
-      return time < to - options_.days_kept    ? Level::kMonth
-             : time < to - options_.hours_kept ? Level::kDay
-                                               : Level::kHour;
+      return time < to - options_.days_kept      ? Level::kMonth
+             : time < to - options_.hours_kept   ? Level::kDay
+             : time < to - options_.minutes_kept ? Level::kHour
+                                                 : Level::kMinute;
     };
     using Key = std::tuple<Level, std::int64_t, std::int64_t>;  // block's start, model version
     std::map<Key, Rows> by_block;
@@ -170,16 +190,36 @@ Result<Profiles::Blocks> Profiles::collect(const std::string& endpoint, base::Ti
       if (roles->strings[i] == "live") rows->asked.push_back(i);
       if (!errors->is_valid(i) || errors->strings[i].empty()) rows->answered.push_back(i);
     }
+    std::vector<ServedRows::Slice> slices;
+    if (options_.slices_max > 0) slices = TRY(served_.slices(endpoint, part));
+    std::erase_if(slices, [&](const ServedRows::Slice& slice) {
+      if (known.size() < options_.slices_max) known.insert(slice.name);
+      return !known.contains(slice.name);
+    });
     for (const auto& [key, found] : by_block) {
       const auto& [level, start, version] = key;
+      const Level hours = std::max(level, Level::kHour);
+      const std::int64_t hour = start_of(hours, {start}).micros;
+      std::vector<Rows> apart(slices.size());
+      for (std::size_t i = 0; i < slices.size(); ++i) {
+        const auto is_in = [&](std::size_t row) { return slices[i].picks[row]; };
+        std::copy_if(found.asked.begin(), found.asked.end(), std::back_inserter(apart[i].asked),
+                     is_in);
+        std::copy_if(found.answered.begin(), found.answered.end(),
+                     std::back_inserter(apart[i].answered), is_in);
+      }
       std::size_t inputs = 0;
       for (const types::Column& column : part.columns()) {
         const bool is_prediction = column.name == "prediction";
         if (is_log_column(column.name) && !is_prediction) continue;
         if (!is_prediction && ++inputs > options_.inputs_max) continue;
-        const std::vector<std::size_t>& picked = is_prediction ? found.answered : found.asked;
-        if (picked.empty()) continue;
-        blocks[{level, start, version, column.name}].add(column, picked);
+        const auto picked = is_prediction ? &Rows::answered : &Rows::asked;
+        if ((found.*picked).empty()) continue;
+        blocks[{level, start, version, column.name, ""}].add(column, found.*picked);
+        for (std::size_t i = 0; i < slices.size(); ++i) {
+          if ((apart[i].*picked).empty()) continue;
+          blocks[{hours, hour, version, column.name, slices[i].name}].add(column, apart[i].*picked);
+        }
       }
     }
     return {};
@@ -203,9 +243,9 @@ Result<void> Profiles::store(const std::string& endpoint, Blocks fresh, base::Ti
     for (auto& [block, profile] : blocks) {
       const auto bytes = TRY(reader.find(
           "SELECT profile FROM monitor_profiles WHERE workspace = ? AND endpoint = ? AND level = ? "
-          "AND block_start = ? AND model_version = ? AND input = ?",
+          "AND block_start = ? AND model_version = ? AND input = ? AND slice = ?",
           {workspace_, endpoint, level_name(block.level), block.start, block.model_version,
-           block.input},
+           block.input, block.slice},
           [](const store::Row& row) { return row.string(0); }));
       if (!bytes) continue;
       InputProfile whole = TRY(InputProfile::from_bytes(*bytes));
@@ -218,13 +258,15 @@ Result<void> Profiles::store(const std::string& endpoint, Blocks fresh, base::Ti
     for (const auto& [block, profile] : blocks) {
       const std::string bytes = profile.to_bytes();
       TRY(tx.execute(
-          "INSERT INTO monitor_profiles(workspace, endpoint, level, block_start, model_version, "
-          "input, profile) VALUES(?, ?, ?, ?, ?, ?, ?) ON CONFLICT(workspace, endpoint, level, "
-          "block_start, model_version, input) DO UPDATE SET profile = excluded.profile",
-          {workspace_, endpoint, level_name(block.level), block.start, block.model_version,
-           block.input, store::Bytes{bytes}}));
+          "INSERT INTO monitor_profiles(workspace, endpoint, slice, level, block_start, "
+          "model_version, input, profile) VALUES(?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(workspace, "
+          "endpoint, slice, level, block_start, model_version, input) DO UPDATE SET profile = "
+          "excluded.profile",
+          {workspace_, endpoint, block.slice, level_name(block.level), block.start,
+           block.model_version, block.input, store::Bytes{bytes}}));
     }
-    for (const auto& [level, kept] : {std::pair(Level::kHour, options_.hours_kept),
+    for (const auto& [level, kept] : {std::pair(Level::kMinute, options_.minutes_kept),
+                                      std::pair(Level::kHour, options_.hours_kept),
                                       std::pair(Level::kDay, options_.days_kept)}) {
       TRY(
           tx.execute("DELETE FROM monitor_profiles WHERE workspace = ? AND endpoint = ? AND "
@@ -252,31 +294,27 @@ Result<Profiles::Found> Profiles::find(const std::string& endpoint, const Filter
                        types::to_rfc3339(from), types::to_rfc3339(to));
   }
   // A block that begins in what is deleted by now may be there in part only.
-  const base::Timestamp hours_from =
-      start_of(Level::kDay, now - options_.hours_kept) + base::Duration::days(1);
-  const base::Timestamp days_from = month_of(now - options_.days_kept, 1);
-  const auto widened = [&](base::Timestamp time) {
-    return time < days_from    ? start_of(Level::kMonth, time)
-           : time < hours_from ? start_of(Level::kDay, time)
-                               : start_of(Level::kHour, time);
-  };
-  found.from = widened(from);
-  found.to = widened(to);
-  if (found.to < to) {
-    found.to = to < days_from    ? end_of(Level::kMonth, found.to)
-               : to < hours_from ? end_of(Level::kDay, found.to)
-                                 : end_of(Level::kHour, found.to);
-  }
-  const std::vector<Run> runs = cover(found.from, found.to, hours_from, days_from);
+  const Kept kept{
+      // Slices have none.
+      .minutes = filter.slice.empty() ? start_of(Level::kHour, now - options_.minutes_kept) +
+                                            base::Duration::hours(1)
+                                      : base::Timestamp{INT64_MAX},
+      .hours = start_of(Level::kDay, now - options_.hours_kept) + base::Duration::days(1),
+      .days = month_of(now - options_.days_kept, 1)};
+  found.from = start_of(kept.shortest(from), from);
+  found.to = start_of(kept.shortest(to), to);
+  if (found.to < to) found.to = end_of(kept.shortest(to), found.to);
+  const std::vector<Run> runs = cover(found.from, found.to, kept);
   Result<void> read;
   TRY(db_.read([&](store::Reader& reader) -> Result<void> {
     for (const Run& run : runs) {
       TRY(reader.query(
           "SELECT input, model_version, profile FROM monitor_profiles WHERE workspace = ? AND "
-          "endpoint = ? AND level = ? AND block_start >= ? AND block_start < ? AND (? = '' OR "
-          "input = ?) ORDER BY block_start, model_version, input",
-          {workspace_, endpoint, level_name(run.level), run.from, run.to, filter.input,
-           filter.input},
+          "endpoint = ? AND slice = ? AND level = ? AND block_start >= ? AND block_start < ? AND "
+          "(? "
+          "= '' OR input = ?) ORDER BY block_start, model_version, input",
+          {workspace_, endpoint, filter.slice, level_name(run.level), run.from, run.to,
+           filter.input, filter.input},
           [&](const store::Row& row) {
             const std::int64_t version = row.int64(1);
             if (filter.model_version && *filter.model_version != version) return;

@@ -1,5 +1,5 @@
-// The profiles of what endpoints served: per hour, day and month of event time (UTC), model version
-// and input, so that any window of the past is answered without reading a request again.
+// The profiles of what endpoints served: per minute, hour, day and month of event time (UTC), model
+// version and input, so that any window of the past is answered without reading a request again.
 #pragma once
 
 #include <atomic>
@@ -18,7 +18,8 @@
 namespace slipway::monitor {
 
 // Of the inputs and predictions of live requests, and the predictions of shadows; load tests and
-// failed predictions don't count; a request that is retried counts twice.
+// failed predictions don't count; a request that is retried counts twice. Rows of declared slices
+// have profiles of their own beside, from hours on.
 //
 // Safe to use from several threads; passes take turns. A pass merges what came since the last one
 // into the blocks it falls into, however late, and stores them with how far it came in one
@@ -27,10 +28,12 @@ namespace slipway::monitor {
 class Profiles {
  public:
   struct Options {
-    base::Duration interval = base::Duration::seconds(60);  // from one pass to the next; 0: none
+    base::Duration interval = base::Duration::seconds(60);   // from one pass to the next; 0: none
+    base::Duration minutes_kept = base::Duration::hours(3);  // nothing: hours are the shortest
     base::Duration hours_kept = base::Duration::days(14);
     base::Duration days_kept = base::Duration::days(400);  // months are kept for good
     std::size_t inputs_max = 500;                          // of an endpoint; the others have none
+    std::size_t slices_max = 20;  // of an endpoint and pass, likewise; 0: none is looked at
   };
   Profiles(store::Db& db, ServedRows& served, Options options, std::string workspace = "default")
       : db_(db), served_(served), options_(options), workspace_(std::move(workspace)) {}
@@ -46,6 +49,7 @@ class Profiles {
 
   struct Filter {
     std::string input;                          // empty: all
+    std::string slice;                          // empty: all rows
     std::optional<std::int64_t> model_version;  // none: all of them together
     std::optional<base::Timestamp> from, to;    // none: the day before `to`; all there is
   };
@@ -58,9 +62,9 @@ class Profiles {
 
     JsonObject to_json() const;
   };
-  // From the fewest blocks: months, days and hours. Where hours or days are no longer kept the
-  // window is widened to whole days or months. Empty where nothing was served. kInvalidArgument:
-  // the window ends before it begins.
+  // From the fewest blocks: months, days, hours and minutes. Where minutes, hours or days are no
+  // longer kept the window is widened to whole hours, days or months. Empty where nothing was
+  // served. kInvalidArgument: the window ends before it begins.
   Result<Found> find(const std::string& endpoint, const Filter& filter);
 
  private:

@@ -4,8 +4,11 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "base/clock.h"
 #include "base/random.h"
+#include "monitor/slices/declared_slice.h"
 #include "monitor/tables.h"
 #include "monitor/testing/fakes.h"
 #include "store/sqlite.h"
@@ -36,7 +39,27 @@ class FakeServed final : public ServedRows {
     TRY(each(testing::to_frame({picked.begin(), middle})));
     return each(testing::to_frame({middle, picked.end()}));
   }
+  Result<std::vector<Slice>> slices(const std::string&, const types::Frame& part) override;
 };
+
+// As app's: by the values of a column.
+Result<std::vector<ServedRows::Slice>> slices_of_carriers(const types::Frame& part) {
+  std::vector<ServedRows::Slice> slices;
+  const types::Column* const column = part.find("carrier");
+  if (column == nullptr) return slices;
+  const std::vector<std::string> values = slice_values(*column);
+  for (const std::string& one : std::set<std::string>(values.begin(), values.end())) {
+    ServedRows::Slice& slice =
+        slices.emplace_back(ServedRows::Slice{.name = "carrier=" + one, .picks = {}});
+    for (const std::string& value : values) slice.picks.push_back(value == one);
+  }
+  return slices;
+}
+
+Result<std::vector<ServedRows::Slice>> FakeServed::slices(const std::string&,
+                                                          const types::Frame& part) {
+  return slices_of_carriers(part);
+}
 
 class ProfilesTest : public ::testing::Test {
  protected:
@@ -113,6 +136,45 @@ TEST_F(ProfilesTest, AWindowIsAnsweredFromTheFewestBlocks) {
       profiles_->find("e", {.from = at("2024-02-01T00:00:00Z"), .to = at("2024-02-01T00:00:00Z")}));
 }
 
+TEST_F(ProfilesTest, MinutesOfTheLastHoursAreApart) {
+  for (base::Timestamp time = at("2024-03-01T00:00:00Z"); time < at("2024-03-01T06:00:00Z");
+       time = time + base::Duration::seconds(30)) {
+    served_.log.push_back(
+        {.id = fmt::format("r{}", served_.log.size()), .event_time = time, .x = 1});
+  }
+  for (base::Timestamp until = at("2024-03-01T00:01:00Z"); until <= at("2024-03-01T06:00:00Z");
+       until = until + base::Duration::seconds(60))
+    MUST(profiles_->advance(until));
+  struct Case {
+    const char *from, *to, *covers_from, *covers_to;
+    std::uint64_t rows;
+    std::int64_t blocks;
+  };
+  const std::vector<Case> cases = {
+      {"2024-03-01T05:10:20Z", "2024-03-01T05:12:10Z", "2024-03-01T05:10:00Z",
+       "2024-03-01T05:13:00Z", 6, 3},
+      {"2024-03-01T03:58:00Z", "2024-03-01T05:02:00Z", "2024-03-01T03:00:00Z",
+       "2024-03-01T05:02:00Z", 244, 4},  // two hours, two minutes
+      {"2024-03-01T04:30:00Z", "2024-03-01T05:30:00Z", "2024-03-01T04:30:00Z",
+       "2024-03-01T05:30:00Z", 120, 60},
+      {"2024-03-01T00:59:00Z", "2024-03-01T01:01:00Z", "2024-03-01T00:00:00Z",
+       "2024-03-01T02:00:00Z", 240, 2},  // its minutes are no longer kept
+      {"2024-03-01T00:00:00Z", "2024-03-02T00:00:00Z", "2024-03-01T00:00:00Z",
+       "2024-03-02T00:00:00Z", 720, 1}};
+  for (const Case& one : cases) {
+    const Profiles::Found found = find(one.from, one.to);
+    EXPECT_EQ(found.from, at(one.covers_from)) << one.from;
+    EXPECT_EQ(found.to, at(one.covers_to)) << one.to;
+    ASSERT_TRUE(found.inputs.contains("x")) << one.from;
+    EXPECT_EQ(found.inputs.at("x").rows(), one.rows) << one.from;
+    EXPECT_EQ(found.blocks, one.blocks) << one.from;
+  }
+  // What comes later than minutes are kept is in its hour all the same.
+  served_.log = {{.id = "late", .event_time = at("2024-03-01T06:00:00Z"), .x = 1}};
+  MUST(profiles_->advance(at("2024-03-01T12:00:00Z")));
+  EXPECT_EQ(find("2024-03-01T06:00:00Z", "2024-03-01T07:00:00Z").inputs.at("x").rows(), 1u);
+}
+
 TEST_F(ProfilesTest, EveryRowIsCountedOnceAcrossFailuresAndRestarts) {
   serve("2024-03-01T00:00:00Z", "2024-03-04T00:00:00Z");
   MUST(profiles_->advance(at("2024-03-01T12:30:00Z")));
@@ -133,6 +195,33 @@ TEST_F(ProfilesTest, EveryRowIsCountedOnceAcrossFailuresAndRestarts) {
   EXPECT_EQ(found.until, at("2024-03-04T00:00:00Z"));
   EXPECT_EQ(found.inputs.at("x").quantiles().max(), 71);
   EXPECT_EQ(found.inputs.at("carrier").frequent().top(1)[0].count_min, 72u);
+}
+
+TEST_F(ProfilesTest, DeclaredSlicesHaveProfilesOfTheirOwn) {
+  serve("2024-03-01T00:00:00Z", "2024-03-03T00:00:00Z");
+  for (std::size_t i = 0; i < served_.log.size(); ++i)
+    served_.log[i].carrier = i % 4 == 0 ? "DL" : i % 4 == 1 ? "AA" : "UA";
+  options_.slices_max = 2;  // the first two by name
+  open();
+  MUST(profiles_->advance(at("2024-03-02T00:00:00Z")));
+  MUST(profiles_->advance(at("2024-03-03T00:00:00Z")));
+  const auto rows = [&](const std::string& slice, const char* from, const char* to) {
+    const auto found =
+        MUST(profiles_->find("e", {.input = "x", .slice = slice, .from = at(from), .to = at(to)}));
+    return found.inputs.contains("x") ? found.inputs.at("x").rows() : 0;
+  };
+  EXPECT_EQ(rows("", "2024-03-01T00:00:00Z", "2024-03-03T00:00:00Z"), 48u);
+  EXPECT_EQ(rows("carrier=DL", "2024-03-01T00:00:00Z", "2024-03-03T00:00:00Z"), 12u);
+  EXPECT_EQ(rows("carrier=AA", "2024-03-01T00:00:00Z", "2024-03-02T00:00:00Z"), 6u);
+  EXPECT_EQ(rows("carrier=UA", "2024-03-01T00:00:00Z", "2024-03-03T00:00:00Z"), 0u);
+  // An hour is the shortest window of a slice, also where all rows have minutes.
+  const auto found = MUST(profiles_->find("e", {.input = "x",
+                                                .slice = "carrier=DL",
+                                                .from = at("2024-03-02T20:10:00Z"),
+                                                .to = at("2024-03-02T20:20:00Z")}));
+  EXPECT_EQ(found.from, at("2024-03-02T20:00:00Z"));
+  EXPECT_EQ(found.to, at("2024-03-02T21:00:00Z"));
+  EXPECT_EQ(found.inputs.at("x").rows(), 1u);
 }
 
 TEST_F(ProfilesTest, VersionsAreApartAndShadowsOnlyAnswer) {

@@ -22,6 +22,15 @@ class ServedRows {
   using EachPart = std::function<Result<void>(const types::Frame& part)>;
   virtual Result<void> each_part(const std::string& endpoint, base::Timestamp from,
                                  base::Timestamp to, const EachPart& each) = 0;
+
+  // The slices that monitors of the endpoint declare; of a column those of its values that are in
+  // `part`, the commonest first. One that can't be told of these rows is left out.
+  struct Slice {
+    std::string name;         // as alerts name it: "long-haul", "carrier=UA"
+    std::vector<bool> picks;  // by row
+  };
+  virtual Result<std::vector<Slice>> slices(const std::string& endpoint,
+                                            const types::Frame& part) = 0;
 };
 
 }  // namespace slipway::monitor

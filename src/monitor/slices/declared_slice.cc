@@ -5,6 +5,21 @@
 
 namespace slipway::monitor {
 
+std::vector<std::string> slice_values(const types::Column& column) {
+  std::vector<std::string> values(column.size());
+  for (std::size_t row = 0; row < values.size(); ++row) {
+    if (!column.is_valid(row)) continue;
+    if (column.type == types::ColumnType::kString) {
+      values[row] = column.strings[row];
+    } else if (column.type == types::ColumnType::kBool) {
+      values[row] = column.ints[row] != 0 ? "true" : "false";
+    } else if (const double number = column.number(row); !std::isnan(number)) {
+      values[row] = fmt::format("{:.12g}", number);
+    }
+  }
+  return values;
+}
+
 JsonObject SliceResult::to_json() const {
   JsonObject values;
   for (const auto& [metric, value] : metrics) {

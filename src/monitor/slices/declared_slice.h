@@ -8,6 +8,7 @@
 
 #include "base/json.h"
 #include "base/result.h"
+#include "types/frame.h"
 
 namespace slipway::monitor {
 
@@ -18,6 +19,9 @@ struct DeclaredSlice {
   bool is_column() const { return when.empty(); }
   bool operator==(const DeclaredSlice&) const = default;
 };
+
+// By row of a column, which of its texts or numbers it has, as a slice calls it; empty: none.
+std::vector<std::string> slice_values(const types::Column& column);
 
 // The live variant in one slice of a window.
 struct SliceResult {

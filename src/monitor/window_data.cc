@@ -1,0 +1,78 @@
+// What the rows of a window are like together: beside the reference, and on their own.
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "monitor/drift/repeated_rows.h"
+#include "monitor/window_result.h"
+
+namespace slipway::monitor {
+namespace {
+
+constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+constexpr double kMicrosPerHour = 3.6e9;
+
+}  // namespace
+
+void WindowRows::compare_together(const DriftProfile& reference, VariantResult& live) const {
+  const auto picked = by_variant_.find("live");
+  if (picked == by_variant_.end()) return;
+  const auto note = [&](std::string_view what, const Error& error) {
+    live.add_note(fmt::format("{}: {}", what, error.message));
+  };
+  if (const MultivariateProfile* together = reference.multivariate()) {
+    const auto found = together->compare(
+        *frame_, picked->second, [](std::string_view column) { return !is_log_column(column); });
+    live.metrics["multivariate_drift"] = found ? found->score : kNone;
+    live.metrics["multivariate_drifted"] = found ? (found->drifted ? 1 : 0) : kNone;
+    if (found) {
+      live.multivariate = found->to_json();
+    } else {
+      note("no multivariate drift", found.error());
+    }
+  }
+  double drifted = 0;
+  const auto embeddings = reference.compare_embeddings(*frame_, picked->second);
+  for (const auto& [name, found] : embeddings) {
+    if (found) {
+      live.embeddings.push_back(found->to_json());
+      drifted += found->drifted;
+    } else {
+      note("no drift of embedding " + name, found.error());
+    }
+  }
+  if (!embeddings.empty())
+    live.metrics["embeddings_drifted"] = live.embeddings.empty() ? kNone : drifted;
+  if (const auto changes = reference.association_changes(*frame_, picked->second)) {
+    live.metrics["associations_changed"] = static_cast<double>(changes->size());
+    for (const AssociationChange& change : *changes) live.associations.push_back(change.to_json());
+  }
+}
+
+void WindowRows::look_at_data(base::Timestamp from, base::Timestamp to, VariantResult& live) const {
+  const auto picked = by_variant_.find("live");
+  if (picked == by_variant_.end()) return;
+  const std::vector<std::size_t>& rows = picked->second;
+  std::vector<std::uint64_t> hashes(rows.size(), 0);
+  std::size_t place = 0;
+  for (const types::Column& column : frame_->columns()) {
+    if (is_log_column(column.name)) continue;
+    for (std::size_t i = 0; i < rows.size(); ++i) hashes[i] += cell_hash(column, place, rows[i]);
+    ++place;
+  }
+  live.metrics["duplicate_rate"] = place == 0
+                                       ? kNone
+                                       : static_cast<double>(repeated_rows(std::move(hashes))) /
+                                             static_cast<double>(rows.size());
+  if (times_ == nullptr) return;
+  std::vector<std::int64_t> times;
+  for (const std::size_t row : rows) times.push_back(times_->ints[row]);
+  times.push_back(to.micros);
+  std::sort(times.begin(), times.end());
+  std::int64_t longest = 0, last = from.micros;
+  for (const std::int64_t time : times)
+    longest = std::max(longest, time - std::exchange(last, time));
+  live.metrics["quiet_hours_max"] = static_cast<double>(longest) / kMicrosPerHour;
+}
+
+}  // namespace slipway::monitor
