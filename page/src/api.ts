@@ -606,6 +606,7 @@ export interface DrillVerdict {
   cause_right: boolean | null;
   noticed: { monitor: string; alert: string; delay_seconds: number }[]; // alerts that fired because of it
   suggestion: SuggestedAlert | null; // for what was missed
+  advice?: string | null; // likewise, where no alert would help
 }
 
 export interface DrillReport {

@@ -17,6 +17,7 @@
 #include "api/own/drift_routes.h"
 #include "api/own/drill_routes.h"
 #include "api/own/endpoint_routes.h"
+#include "api/own/fault_routes.h"
 #include "api/own/feature_routes.h"
 #include "api/own/gate_routes.h"
 #include "api/own/import_routes.h"
@@ -59,6 +60,7 @@
 #include "app/trial_connections.h"
 #include "base/log.h"
 #include "evaluations/tables.h"
+#include "features/breakable_store.h"
 #include "incidents/tables.h"
 #include "invocations/invocations.h"
 #include "invocations/tables.h"
@@ -305,7 +307,11 @@ struct Application::Rooms::Impl {
         pipeline_news(f.db, datasets, registry, runs, f.settings.openlineage_namespace,
                       std::string(kVersion)),
         tables(datasets),
-        features(f.db, tables, clock, std::move(online_store), feature_options(f.settings)),
+        features(f.db, tables, clock,
+                 f.settings.breakable
+                     ? features::make_breakable(std::move(online_store), faults.online_store_gone)
+                     : std::move(online_store),
+                 feature_options(f.settings)),
         training_sets(
             features, tables,
             {.folder = f.data / "training-sets",
@@ -343,6 +349,7 @@ struct Application::Rooms::Impl {
              .models_bytes_max = static_cast<std::uint64_t>(f.settings.models_bytes_max),
              .logged_values_max = static_cast<std::size_t>(f.settings.request_log_values_max),
              .explained_values_max = static_cast<std::size_t>(f.settings.explained_values_max),
+             .faults = f.settings.breakable ? &faults.models : nullptr,
              .on_eviction =
                  [&db = f.db, &clock = clock](const serving::Eviction& eviction) {
                    record(db, clock, eviction);
@@ -444,6 +451,7 @@ struct Application::Rooms::Impl {
   KnownDatasets known_datasets;
   lineage::Lineage lineage;
   PipelineNews pipeline_news;
+  api::own::ServerFaults faults;
   DatasetTables tables;
   features::FeatureStore features;
   features::TrainingSets training_sets;
@@ -748,6 +756,7 @@ void Application::Rooms::add_leading_routes(http::Router& router) {
   router.add_all(api::own::silence_routes(*i.monitor));
   router.add_all(api::own::incident_routes(i.incidents));
   router.add_all(api::own::drill_routes(i.drills, i.releases));
+  if (settings.breakable) router.add_all(api::own::fault_routes(i.faults, i.features));
   router.add_all(
       api::own::drift_routes(i.datasets, *i.monitor, i.foundation.settings.drift_rows_max));
   router.add_all(api::own::streaming_routes(i.streams, i.topics));

@@ -494,6 +494,10 @@ const std::vector<SettingInfo>& setting_table() {
               "not heard of for ten times as long."),
       integer("incident-look-back-hours", &Settings::incident_look_back_hours, 1, 8'760,
               "How long before an incident its time line begins, and changes are suspects."),
+      boolean(
+          "breakable", &Settings::breakable,
+          "Lets PUT /slipway/v1/faults break this server: it takes the online store away, makes "
+          "models late or fail. Of the copies that drills break; never in production."),
       integer("drills-kept-max", &Settings::drills_kept_max, 1, 1'000,
               "Results of drills that are kept of each endpoint; the oldest go first."),
       integer("webhook-deliveries-max", &Settings::webhook_deliveries_max, 1, 1'000'000,

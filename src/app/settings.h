@@ -111,6 +111,7 @@ struct Settings {
   std::int64_t slice_rows_max = 200'000;
   std::int64_t attribution_rows_max = 1'000;
   std::int64_t ends_with_process = 0;
+  bool breakable = false;
   double price_core_hour = 0;
   std::string price_currency = "USD";
   std::string kafka_properties;

@@ -83,16 +83,11 @@ class Schedule {
 class Senders {
  public:
   Senders(const Context& context, const Recording& recording, const ReplayOptions& options)
-      : options_(options) {
+      : options_(options), recording_(recording) {
     for (std::size_t i = 0; i < options.connections; ++i) clients_.emplace_back(context);
     latencies_.resize(options.connections);
     failures_.resize(options.connections);
     path_ = path_of("/v2/models/{}/infer", {options.endpoint});
-    const types::Frame& frame = recording.requests;
-    id_ = frame.find(recording.id);
-    time_ = frame.find(recording.event_time);
-    for (const std::string& name : recording.inputs) inputs_.push_back(frame.find(name));
-    for (const std::string& name : recording.given) given_.push_back(frame.find(name));
   }
 
   void send(std::span<const std::size_t> rows) {
@@ -149,43 +144,22 @@ class Senders {
     std::vector<Timestamp> times;
   };
 
-  std::string body_of(std::size_t row) const {
-    JsonArray inputs;
-    const auto add = [&](const types::Column* column) {
-      const bool is_text =
-          column->type == ColumnType::kString || column->type == ColumnType::kTimestamp;
-      inputs.push_back(JsonObject{{"name", column->name},
-                                  {"shape", JsonArray{1}},
-                                  {"datatype", is_text ? "BYTES" : "FP64"},
-                                  {"data", JsonArray{cell_json(*column, row)}}});
-    };
-    for (const types::Column* column : inputs_) add(column);
-    for (const types::Column* column : given_) {
-      if (column->is_valid(row)) add(column);
-    }
-    JsonObject parameters{{"event_time", cell_json(*time_, row)}};
-    if (options_.load_seconds) parameters["traffic"] = "load";
-    return base::to_text(JsonObject{{"id", cell_json(*id_, row)},
-                                    {"inputs", std::move(inputs)},
-                                    {"parameters", std::move(parameters)}});
-  }
-
   void send_one(std::size_t thread, std::size_t row) {
-    const std::string body = body_of(row);
+    const std::string body =
+        infer_body(recording_, row, {.traffic = options_.load_seconds ? "load" : ""});
     const auto begin = SteadyClock::now();
     const auto reply = clients_[thread].post_text(path_, body);
     latencies_[thread].push_back(seconds_since(begin) * 1e3);
     if (reply) return;
     Failures& failures = failures_[thread];
     if (failures.count++ == 0) failures.first = reply.error().message;
-    failures.times.push_back(Timestamp{time_->ints[row]});
+    failures.times.push_back(recording_.time(row));
   }
 
   const ReplayOptions& options_;
+  const Recording& recording_;
   std::string path_;
   std::vector<Client> clients_;
-  const types::Column *id_ = nullptr, *time_ = nullptr;
-  std::vector<const types::Column*> inputs_, given_;
   std::vector<std::vector<double>> latencies_;  // milliseconds, by thread
   std::vector<Failures> failures_;              // by thread
   double seconds_ = 0;
@@ -241,13 +215,15 @@ Result<std::int64_t> post_labels(Client& client, const std::string& endpoint,
 }
 
 // The clock stands still while a run that the loop has started goes on.
-Result<void> advance(Client& client, Timestamp target, const Tell& tell) {
+Result<void> advance(Client& client, Timestamp target, const ReplayOptions& options,
+                     const Tell& tell) {
   for (;;) {
     Json clock = TRY(client.post("/slipway/v1/clock", {{"advance_to", types::to_rfc3339(target)}}));
     if (cell(member_at(clock, "state")) == "ready") return {};
     tell("at " + cell(member_at(clock, "now")) + " a pipeline runs; the event clock waits");
     while (cell(member_at(clock, "state")) != "ready") {
       std::this_thread::sleep_for(kWaitForRun);
+      if (options.at_wait) TRY(options.at_wait());
       clock = TRY(client.get("/slipway/v1/clock"));
     }
   }
@@ -258,6 +234,29 @@ Result<Timestamp> clock_now(Client& client) {
 }
 
 }  // namespace
+
+std::string infer_body(const Recording& recording, std::size_t row, const AskedAs& as) {
+  const types::Frame& frame = recording.requests;
+  JsonArray inputs;
+  const auto add = [&](const types::Column& column) {
+    const bool is_text =
+        column.type == ColumnType::kString || column.type == ColumnType::kTimestamp;
+    inputs.push_back(JsonObject{{"name", column.name},
+                                {"shape", JsonArray{1}},
+                                {"datatype", is_text ? "BYTES" : "FP64"},
+                                {"data", JsonArray{cell_json(column, row)}}});
+  };
+  for (const std::string& name : recording.inputs) add(*frame.find(name));
+  for (const std::string& name : recording.given) {
+    const types::Column& column = *frame.find(name);
+    if (column.is_valid(row)) add(column);
+  }
+  JsonObject parameters{{"event_time", cell_json(*frame.find(recording.event_time), row)}};
+  if (!as.traffic.empty()) parameters["traffic"] = as.traffic;
+  const Json id = as.id.empty() ? cell_json(*frame.find(recording.id), row) : Json(as.id);
+  return base::to_text(
+      JsonObject{{"id", id}, {"inputs", std::move(inputs)}, {"parameters", std::move(parameters)}});
+}
 
 JsonObject ReplayReport::to_json() const {
   return {{"requests", requests},
@@ -335,7 +334,7 @@ Result<ReplayReport> replay(const Context& context, const Recording& recording,
     TRY(wait(labelled));
     report.labels += labelled.value_or(0);
     report.waited += labelled ? 0 : 1;
-    TRY(wait(advance(client, end, tell)));
+    TRY(wait(advance(client, end, options, tell)));
     now = end;
     if (std::chrono::duration<double>(SteadyClock::now() - told).count() > 0.5) {
       told = SteadyClock::now();

@@ -7,6 +7,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/timestamp.h"
@@ -30,6 +31,8 @@ struct ReplayOptions {
   // Called before each tick; an error ends the replay. With it, pushes, outcomes and steps of the
   // clock that fail don't: they wait for the next tick, as a patient caller would.
   std::function<Result<void>(base::Timestamp now)> at_tick;
+  // Called again and again while the clock waits for a run; an error ends the replay.
+  std::function<Result<void>()> at_wait;
 };
 
 struct ReplayReport {
@@ -44,6 +47,13 @@ struct ReplayReport {
 
   JsonObject to_json() const;
 };
+
+// What asks an endpoint for the answer to a row, in v2's JSON.
+struct AskedAs {
+  std::string_view id = {};       // empty: the row's
+  std::string_view traffic = {};  // the kind of request; empty: a user's
+};
+std::string infer_body(const Recording& recording, std::size_t row, const AskedAs& as);
 
 // One line for people about how far it is; called about twice a second.
 using Tell = std::function<void(const std::string&)>;

@@ -125,6 +125,9 @@ class FeatureStore {
   // Brings the online store up to date after it was away; while rows are being loaded that is for
   // another time. To be called about once a second.
   Result<void> tend();
+  // Whether reads are answered now. kUnavailable: the online store is away, or has lost rows that
+  // are being brought.
+  Result<void> check_readable() const;
 
   // Loads rows of the datasets for online reads, as far back as reads need them. Returns the rows
   // loaded. Ended by a crash and asked for again it goes on where it was, unless a dataset or a
@@ -249,7 +252,7 @@ class FeatureStore {
     std::optional<types::Timestamp> loaded_until;  // what of the datasets is in their tables
     // By view, on demand: it alone, as a service with the request of the first one that uses it.
     std::vector<std::optional<BoundService>> alone;
-    std::vector<ViewShape> shapes;  // by view
+    std::vector<ViewShape> shapes;                         // by view
     std::vector<std::vector<NamedColumn>> source_columns;  // by source
     std::vector<std::vector<std::size_t>>
         source_keys;  // positions of the dataset's key columns, by source
@@ -266,8 +269,6 @@ class FeatureStore {
   std::shared_ptr<const State> state() const;
   // The same, where reads may be answered. kUnavailable.
   Result<std::shared_ptr<const State>> readable() const;
-  // Before a read and after it: it may have met a store that had lost its rows.
-  Result<void> check_readable() const;
   Error noted(Error error) const;  // what a read failed with
 
   // materialization.cc

@@ -8,6 +8,7 @@
 #include <thread>
 #include <utility>
 
+#include "features/breakable_store.h"
 #include "features/feature_store.h"
 #include "features/packed_rows.h"
 #include "features/recomputation.h"
@@ -642,20 +643,12 @@ INSTANTIATE_TEST_SUITE_P(Stores, OnlineFeaturesTest,
                          ::testing::Values("memory", "rocksdb", "redis"),
                          [](const auto& info) { return std::string(info.param); });
 
-class RedisAwayTest : public ::testing::Test {
+class AwayTest : public ::testing::Test {
  protected:
-  RedisAwayTest() {
-    MUST(db_->migrate({migrations()}));
-    open(testing::kTripsYaml);
-  }
-  void open(std::string_view yaml) {
-    features_ = std::make_unique<FeatureStore>(
-        *db_, tables_, clock_,
-        make_redis_store({.address = MUST(parse_redis_url(server_.url())),
-                          .prefix = "p",
-                          .timeout = std::chrono::milliseconds(200)},
-                         random_),
-        FeatureStore::Options());
+  AwayTest() { MUST(db_->migrate({migrations()})); }
+  void open(std::string_view yaml, std::unique_ptr<OnlineStore> store) {
+    features_ = std::make_unique<FeatureStore>(*db_, tables_, clock_, std::move(store),
+                                               FeatureStore::Options());
     MUST(features_->set_definitions(MUST(parse_definitions(yaml))));
   }
   Result<double> count() {
@@ -678,7 +671,6 @@ class RedisAwayTest : public ::testing::Test {
                        {"delay", 1}}};
   }
 
-  testing::RedisServer server_;
   store::testing::TempFolder folder_;
   base::ManualClock clock_{{100'000 * kMinute}};
   base::SystemRandom random_;
@@ -686,6 +678,38 @@ class RedisAwayTest : public ::testing::Test {
       store::open_sqlite({.file = folder_.path() / "f.db"}, clock_, random_).value();
   testing::MemoryTables tables_ = testing::random_trips(1, 0);
   std::unique_ptr<FeatureStore> features_;
+};
+
+// What a drill takes away is away as another machine would be, and comes back with what it had.
+TEST_F(AwayTest, ABreakableStoreGoesAndComesBack) {
+  std::atomic<bool> is_gone = false;
+  open(testing::kTripsYaml, make_breakable(open_memory_store(), is_gone));
+  ASSERT_EQ(features_->push("landings", landing(1)).value(), 1);
+  ASSERT_EQ(count().value(), 1);
+  is_gone = true;
+  EXPECT_EQ(count().error().code, Code::kUnavailable);
+  EXPECT_EQ(features_->push("landings", landing(2)).error().code, Code::kUnavailable);
+  EXPECT_EQ(features_->tend().error().code, Code::kUnavailable);
+  EXPECT_EQ(features_->check_readable().error().code, Code::kUnavailable);
+  is_gone = false;
+  ASSERT_TRUE(features_->tend());
+  ASSERT_TRUE(features_->check_readable());
+  EXPECT_EQ(count().value(), 2);
+  EXPECT_EQ(features_->push("landings", landing(2)).value(), 0);
+  features_.reset();  // before the flag
+}
+
+class RedisAwayTest : public AwayTest {
+ protected:
+  RedisAwayTest() { open(testing::kTripsYaml); }
+  void open(std::string_view yaml) {
+    AwayTest::open(yaml, make_redis_store({.address = MUST(parse_redis_url(server_.url())),
+                                           .prefix = "p",
+                                           .timeout = std::chrono::milliseconds(200)},
+                                          random_));
+  }
+
+  testing::RedisServer server_;
 };
 
 TEST_F(RedisAwayTest, IsSaidSoonAndWhatWasPushedComesAgain) {

@@ -57,6 +57,7 @@ Result<LoadedModel> Endpoints::load(const std::string& uri, const PythonSpec& py
   const auto path = TRY(models_.locate(uri));
   Result<std::shared_ptr<const Model>> model = load_model(path, runtimes_, python);
   if (!model) return std::move(model).error().with_context("model " + uri);
+  if (options_.faults != nullptr) model = make_breakable(std::move(*model), *options_.faults);
   const LoadedModel loaded{.model = *model, .row_cost_us = warm_up(**model)};
   base::MutexLock lock(mutex_);
   return loaded_.emplace(key, Resident{loaded, wall_clock_.now().micros}).first->second.loaded;

@@ -19,6 +19,7 @@
 #include "base/result.h"
 #include "serving/advice.h"
 #include "serving/batcher.h"
+#include "serving/breakable_model.h"
 #include "serving/endpoint_spec.h"
 #include "serving/memory_budget.h"
 #include "serving/model_loader.h"
@@ -68,6 +69,7 @@ class Endpoints {
     std::size_t logged_values_max =
         100;  // of an answer that isn't one number; more: none is logged
     std::size_t explained_values_max = 20'000'000;  // numbers of an explanation
+    const ModelFaults* faults = nullptr;            // of every model; null: models can't be broken
     // Called after it happened, by the thread that needed the memory; may block.
     std::function<void(const Eviction&)> on_eviction = [](const Eviction&) {};
   };

@@ -88,7 +88,7 @@ def test_what_is_missed_comes_with_the_alert_that_would_have_noticed(played):
         everything = 13 * 144
         assert faults[fault]["harmed"] == (0 if fault == "labels:none" else pytest.approx(everything / 2, rel=0.1) if fault == "renamed:shop" else everything), fault
         assert faults[fault]["suggestion"]["metric"] == metric, faults[fault]
-    assert {v["suggestion"]["metric"] for v in faults.values() if v["suggestion"]}.isdisjoint({"latency_ms_p50", "latency_ms_p99", "requests"})
+    assert {v["suggestion"]["metric"] for v in faults.values() if v["suggestion"] and v["fault"] != "answers:late"}.isdisjoint({"quiet_hours_max", "latency_ms_p50", "latency_ms_p99", "requests"})
 
 
 def test_a_server_that_is_killed_is_noticed_and_loses_nothing_it_acknowledged(played):
@@ -104,6 +104,47 @@ def test_a_full_disk_is_survived_and_everything_comes_again(played):
     assert (full["recovery_seconds"], full["lost"]) == (6 * 3600, [])
 
 
+def test_a_service_that_fails_is_for_monitors_to_notice(played):
+    """36 requests in six hours; the store takes all of them with it, the model a quarter. Callers know; no monitor here does."""
+    faults = by_name(played)
+    gone, fails, late = (faults[name] for name in ("store:gone", "answers:fail", "answers:late"))
+    assert (gone["caught"], gone["failed_requests"], gone["harmed"], gone["lost"]) == (False, 36, 36, [])
+    assert gone["recovery_seconds"] == 6 * 3600 and gone["suggestion"]["metric"] == "error_rate"  # what was pushed meanwhile came with the next step
+    assert not fails["caught"] and 3 <= fails["failed_requests"] == fails["harmed"] <= 18
+    assert (fails["suggestion"]["metric"], fails["suggestion"]["delay_seconds"]) == ("error_rate", 18 * 3600)  # when the day is over
+    assert (late["caught"], late["failed_requests"], late["harmed"], late["recovery_seconds"]) == (False, 0, 36, None)
+    assert (late["suggestion"]["metric"], late["suggestion"]["over"]) == ("latency_ms_p99", 250)
+    assert "store:gone: 36 requests failed, all is done again after 6h; of what was acknowledged nothing is lost" in played["page"]
+
+
+def test_a_retraining_that_hangs_or_comes_twice_is_noticed_by_what_is_declared(production, played):
+    for fault, advice in (("pipeline:stuck", "a timeout of the step"), ("pipeline:twice", "a pool with one slot")):
+        missed = by_name(played)[fault]
+        assert (missed["caught"], missed["suggestion"], missed["alerts"]) == (False, None, []) and missed["advice"].startswith(advice), missed
+        assert missed["advice"] in played["page"]
+    declared = (production.folder / "slipway.yaml").read_text().replace("      - name: rows\n", "      - name: rows\n        timeout: 2h\n        pool: retraining\n")
+    project = production.folder / "bounded.yaml"
+    project.write_text(declared.replace("pipelines:\n", "pools: {retraining: 1}\npipelines:\n"))
+    report = json.loads(production.cli("--json", *production.drill[:-2], "--project", str(project), "--faults", "pipeline", "--no-keep").stdout)
+    stuck, twice = by_name(report)["pipeline:stuck"], by_name(report)["pipeline:twice"]
+    assert (stuck["by"], stuck["delay_seconds"], stuck["advice"]) == ("the timeout of rows", 86400 + 7200, None)
+    assert (twice["by"], twice["delay_seconds"]) == ("the pool of rows", 86400)
+
+
+def test_only_a_server_that_lets_itself_be_broken_is(start_server):
+    well, breakable = start_server("well"), start_server("breakable", "--breakable")
+    assert requests.put(f"{well.url}/slipway/v1/faults", json={"late_ms": 5}, timeout=10).status_code == 404
+    url = f"{breakable.url}/slipway/v1/faults"
+    whole = {"online_store_gone": False, "online_store_answers": True, "late_ms": 0, "failing_share": 0.0}
+    assert requests.get(url, timeout=10).json() == whole
+    assert requests.put(url, json={"late_ms": 5, "failing_share": 0.5}, timeout=10).json() == {**whole, "late_ms": 5, "failing_share": 0.5}
+    assert requests.put(url, json={}, timeout=10).json() == whole
+    for wrong, said in (({"late_ms": -1}, "late_ms"), ({"failing_share": 2}, "failing_share"), ({"online_store_gone": "yes"}, "online_store_gone")):
+        reply = requests.put(url, json=wrong, timeout=10)
+        assert reply.status_code == 400 and said in reply.json()["error"]["message"], reply.text
+    assert requests.get(url, timeout=10).json() == whole
+
+
 def test_a_model_that_loads_and_is_wrong_is_noticed_by_its_answers(played):
     wrong = by_name(played)["model:wrong"]
     assert (wrong["by"], wrong["delay_seconds"], wrong["harmed"]) == ("alert log_loss", 86400, 144)
@@ -113,7 +154,7 @@ def test_a_model_that_loads_and_is_wrong_is_noticed_by_its_answers(played):
 def test_controls_are_silent_and_the_grade_counts(played):
     assert {c["fault"]: c["alerts"] for c in played["controls"]} == {"nothing": [], "traffic-x3": [], "weekends": [], "twice": []}
     assert played["caught"] == sum(v["caught"] for v in played["faults"])
-    assert (played["false_pages"], played["grade"]) == (0, "C")
+    assert (played["false_pages"], played["grade"]) == (0, "D")
 
 
 def test_the_page_needs_nobody_else(played):
@@ -189,7 +230,7 @@ def test_what_is_no_report_is_refused(production, played):
 
 def test_suggested_alerts_notice_and_cry_no_wolf(production, played, tmp_path):
     """What the drill suggests is declared and the drill repeated."""
-    missed = ["stopped:ended", "nulls:shop", "renamed:shop", "labels:none"]
+    missed = ["stopped:ended", "nulls:shop", "renamed:shop", "labels:none", "store:gone", "answers:fail", "answers:late"]
     rules = []
     for number, fault in enumerate(missed):
         s = by_name(played)[fault]["suggestion"]
@@ -200,10 +241,11 @@ def test_suggested_alerts_notice_and_cry_no_wolf(production, played, tmp_path):
     project.write_text(declared.replace("    actions:\n", "".join(rules) + "    actions:\n"))
     words = [*production.drill[:-2], "--project", str(project), "--faults", ",".join(missed), "--against", str(production.folder / "drill.json")]
     report = json.loads(production.cli("--json", *words).stdout)
-    assert (report["caught"], report["faults_played"], report["false_pages"], report["grade"]) == (4, 4, 0, "A")
+    assert (report["caught"], report["faults_played"], report["false_pages"], report["grade"]) == (7, 7, 0, "A")
     assert by_name(report)["labels:none"]["by"] == "alert suggested3"
+    assert by_name(report)["answers:late"]["by"] == "alert suggested6"
     trend = report["trend"]
-    assert (trend["grade_was"], trend["worse"], len(trend["better"])) == ("C", [], 4)
+    assert (trend["grade_was"], trend["worse"], len(trend["better"])) == (played["grade"], [], 7)
     assert all(any(line.startswith(f"{fault}: was missed, is noticed after ") for line in trend["better"]) for fault in missed)
     assert "server:dead" in trend["not_compared"]
 
@@ -251,6 +293,46 @@ def test_a_drill_that_is_killed_leaves_no_server_running(production):
     playing.kill()
     playing.wait()
     eventually(lambda: not runs(pid), seconds=30)
+
+
+PYTHON_MODEL = """
+class Model:
+    inputs = {"pages": "double", "shop": "string"}
+    outputs = {"sold": "double"}
+
+    def predict(self, inputs, params):
+        return {"sold": 1 / (1 + 2.718281828 ** -((inputs["pages"] - 15) / 4))}
+"""
+
+
+def test_workers_that_die_are_for_monitors_to_notice(tmp_path):
+    """A model in Python whose processes are killed for six hours: 36 requests fail, and what they answer afterwards is as before."""
+    folder = small_project.write(tmp_path / "shop").parent
+    model = tmp_path / "models" / "sale"
+    model.mkdir(parents=True)
+    (model / "model.py").write_text(PYTHON_MODEL)
+    declared = (folder / "slipway.yaml").read_text()
+    errors = "      errors: {metric: error_rate, window: day, over: 0.1}\n"
+    server = Server(tmp_path / "data", "--models-root", str(tmp_path / "models"), "--python-models", sys.executable)
+    try:
+        server.cli("apply", str(folder / "slipway.yaml"))
+        server.cli("data", "ingest", "visits")
+        server.cli("features", "materialize", "--as-of", small_project.START.isoformat())
+        declared = declared.replace("models:/sale@champion", str(model)).replace("    actions:\n", errors + "    actions:\n")
+        (folder / "slipway.yaml").write_text(declared)
+        server.cli("apply", str(folder / "slipway.yaml"))
+        server.cli("endpoints", "deploy", "sale", str(model))
+        file = folder / "visits.parquet"
+        words = ["drill", "sale", "--requests", str(file), "--push", f"ended={file}:known_at", *small_project.REPLAY[:-2], *TIMES, "--project", str(folder / "slipway.yaml"),
+                 "--python-models", sys.executable, "--faults", "worker:dead,answers:fail"]
+        report = json.loads(server.cli("--json", *words).stdout)
+    finally:
+        server.stop()
+    dead = by_name(report)["worker:dead"]
+    assert (dead["by"], dead["delay_seconds"], dead["failed_requests"], dead["harmed"]) == ("alert errors", 18 * 3600, 36, 36)
+    assert dead["recovery_seconds"] == 6 * 3600 - 600 and dead["lost"] == []  # the last that failed was ten minutes before the end
+    assert by_name(report)["answers:fail"]["failed_requests"] < 36
+    assert report["false_pages"] == 0
 
 
 def test_the_exit_code_is_a_gate_and_mistakes_are_named(production):

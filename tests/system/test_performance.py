@@ -219,6 +219,9 @@ monitors: {animal-health: {endpoint: animal, problem: multiclass, classes: [cat,
 """)
         server.cli("apply", str(tmp_path / "slipway.yaml"))
         server.cli("endpoints", "deploy", "animal", "models:/animal/1")
+        for verb in ("plan", "apply"):
+            said = server.cli(verb, str(tmp_path / "slipway.yaml")).stderr
+            assert "answers a request with 4 values, and the request log keeps up to 3" in said and "--request-log-values-max 4" in said, said
         asked = rows(60)
         known = truth(asked).place
         said = np.stack(list(ask(server.url, "animal", "q", asked, START + pd.Timedelta(hours=1)))).argmax(1)

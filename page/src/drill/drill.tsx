@@ -246,7 +246,7 @@ function NotCovered({ missed }: { missed: DrillVerdict[] }) {
               </>
             ) : (
               <Text size="xs" c="dimmed" mt={4}>
-                No metric of a monitor moves beyond what it does without a fault.
+                {verdict.advice ? `What would help: ${verdict.advice}.` : "No metric of a monitor moves beyond what it does without a fault."}
               </Text>
             )}
           </article>

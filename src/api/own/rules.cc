@@ -119,6 +119,8 @@ constexpr Rule kRules[] = {
     {kGet, "/slipway/v1/endpoints/{name}/revisions", About::kProject, Permission::kRead},
     {kGet, "/slipway/v1/endpoints/{name}/requests/{id}", About::kProject, Permission::kRead},
     {kPost, "/slipway/v1/endpoints/{name}/labels", About::kProject, Permission::kUse},
+    {kGet, "/slipway/v1/faults", About::kProject, Permission::kRead},
+    {kPut, "/slipway/v1/faults", About::kProject, Permission::kManage},
     {kGet, "/slipway/v1/endpoints/{name}/drills", About::kProject, Permission::kRead},
     {kPost, "/slipway/v1/endpoints/{name}/drills", About::kProject, Permission::kEdit},
     {kGet, "/slipway/v1/endpoints/{name}/drills/{id}", About::kProject, Permission::kRead},

@@ -37,7 +37,7 @@ Result<Server> start_server(const fs::path& data) {
   TRY(store::make_folders(data));
   const auto end = std::chrono::steady_clock::now() + kFolderTime;
   for (;;) {
-    auto server = Server::start(data / "server", "");
+    auto server = Server::start(data / "server", {});
     if (server || std::chrono::steady_clock::now() > end) return server;
     std::this_thread::sleep_for(kTryEvery);
   }

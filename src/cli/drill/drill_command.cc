@@ -10,6 +10,7 @@
 
 #include "cli/commands.h"
 #include "cli/drill/report.h"
+#include "cli/drill/server_faults.h"
 #include "cli/recording_flags.h"
 #include "store/file_system.h"
 #include "types/timestamp.h"
@@ -38,7 +39,7 @@ void end_on_signals() {
 }
 
 struct Flags {
-  std::string endpoint, project = "slipway.yaml", from, start, until, out, against;
+  std::string endpoint, project = "slipway.yaml", from, start, until, out, against, python_models;
   std::vector<std::string> faults;
   double share = 1;
   std::uint64_t seed = 1;
@@ -131,10 +132,9 @@ void keep_times(Recording& recording, const Times& times) {
 
 // `not_made`: those that this model can't have, and why.
 Result<std::vector<Fault>> choose_faults(const Flags& flags, const Recording& recording,
-                                         const std::vector<LookedUp>& looked_up,
-                                         const Staging& staging,
+                                         const Staging::Made& made, const Staging& staging,
                                          std::vector<std::string>& not_made) {
-  std::vector<Fault> all = faults_of(recording, looked_up);
+  std::vector<Fault> all = faults_of(recording, made.looked_up);
   const auto everything = [](Recording& changed, const Dose& dose) {
     std::vector<std::size_t> rows;
     for (std::size_t row = 0; row < changed.requests.rows(); ++row) {
@@ -167,6 +167,9 @@ Result<std::vector<Fault>> choose_faults(const Flags& flags, const Recording& re
   } else {
     return wrong.error();
   }
+  for (auto& some : {pipeline_faults(all, staging.retraining()),
+                     server_faults(made.looked_up, made.runs_python)})
+    of_model.insert(of_model.end(), some.begin(), some.end());
   all.insert(first_control, of_model.begin(), of_model.end());
   if (flags.faults.empty()) return all;
   std::vector<Fault> chosen;
@@ -217,6 +220,12 @@ Result<Played> play(const Stage& stage, const Fault& fault, double share, const 
   std::sort(played.harmed.begin(), played.harmed.end());
   played.observed =
       TRY(stage.staging.play(changed, fault, played.dose, stage.times.until + kTail, tell));
+  if (fault.harms_failed) {
+    const std::vector<Timestamp>& failed = played.observed.replay.failed_at;
+    std::erase_if(played.harmed, [&](Timestamp time) {
+      return !std::binary_search(failed.begin(), failed.end(), time);
+    });
+  }
   return played;
 }
 
@@ -245,12 +254,12 @@ Result<DrillReport> drill(const Context& context, const Flags& flags,
                                        .project = flags.project,
                                        .from = times.from,
                                        .start = times.start,
-                                       .stop = &interrupted},
+                                       .stop = &interrupted,
+                                       .python_models = flags.python_models},
                                       tell));
-  const std::vector<LookedUp> looked_up = TRY(staging.looked_up());
+  const Staging::Made made = TRY(staging.look());
   std::vector<std::string> not_made;
-  const std::vector<Fault> faults =
-      TRY(choose_faults(flags, recording, looked_up, staging, not_made));
+  const std::vector<Fault> faults = TRY(choose_faults(flags, recording, made, staging, not_made));
   TRY(staging.warm_up(recording, [&](const std::string& line) { tell("before: " + line); }));
   const Stage stage{staging, recording, flags, times};
   const auto telling = [&](const Fault& fault) {
@@ -273,7 +282,7 @@ Result<DrillReport> drill(const Context& context, const Flags& flags,
                      .until = times.until,
                      .seed = flags.seed,
                      .baseline_alerts = std::ssize(baseline.alerts),
-                     .not_pushed = not_pushed(recording, looked_up),
+                     .not_pushed = not_pushed(recording, made.looked_up),
                      .not_made = std::move(not_made)};
   for (const Played& one : played) {
     const FaultGroup group = one.fault->group;
@@ -360,6 +369,9 @@ void add_drill_command(CLI::App& root, Context& context, int& exit_code) {
       ->capture_default_str();
   command->add_flag("--smallest", flags->smallest,
                     "Halve the share of what was noticed until it is not");
+  command->add_option("--python-models", flags->python_models,
+                      "Interpreter for a model in Python, with all that it needs; default: an "
+                      "environment of its own, made anew");
   command->add_option("--seed", flags->seed, "For what is drawn")->capture_default_str();
   command->add_option("--out", flags->out, "A page (.html) or a file (.json) with the results");
   command->add_flag("--keep,!--no-keep", flags->keep,

@@ -5,6 +5,7 @@
 #include "cli/drill/project_copy.h"
 #include "cli/drill/report.h"
 #include "cli/drill/score.h"
+#include "cli/drill/server_faults.h"
 #include "cli/drill/trend.h"
 #include "cli/drill/wrong_model.h"
 #include "serving/trees/ensemble.h"
@@ -270,7 +271,7 @@ TEST(DrillScore, OnlyWhatTheFaultCausedCounts) {
 }
 
 TEST(DrillScore, AnOutageIsNoticedByWhoeverAsksAndEndsWhenNothingWaits) {
-  const std::vector<Fault> faults = faults_of(recording(), kLookedUp);
+  const std::vector<Fault> faults = server_faults(kLookedUp, true);
   const Fault& dead = named(faults, "server:dead");
   Recording changed = recording();
   EXPECT_EQ(dead.apply(changed, kAll).size(), 6u);  // an hour apart, for six hours
@@ -307,8 +308,94 @@ TEST(DrillScore, AnOutageIsNoticedByWhoeverAsksAndEndsWhenNothingWaits) {
   EXPECT_EQ(down.lost, std::vector<std::string>{"events"});
 }
 
+Json window_with(Timestamp end, std::string_view metric, double value) {
+  Json made = window(end, 0);
+  made.as_object()["metrics"] = JsonObject{{metric, value}};
+  return made;
+}
+
+// A share of requests that fail is for monitors to see, however many of those concerned they are.
+TEST(DrillScore, AServiceThatFailsIsNoticedByAlertsAlone) {
+  const std::vector<Fault> faults = server_faults(kLookedUp, true);
+  EXPECT_EQ(named(faults, "store:gone").causes,
+            (std::vector<std::string>{kLookedUp[0].feature, kLookedUp[1].feature}));
+  EXPECT_EQ(named(faults, "worker:dead").breakage, Breakage::kWorkersDead);
+  for (const Fault& fault : server_faults({}, false)) {
+    EXPECT_NE(fault.name, "store:gone");
+    EXPECT_NE(fault.name, "worker:dead");
+  }
+  Observed baseline;
+  baseline.windows = {window_with(kStart + Duration::days(1), "error_rate", 0)};
+  for (const char* name : {"store:gone", "answers:fail"}) {
+    Played played{.fault = &named(faults, name), .dose = kAll};
+    played.harmed = {kStart + Duration::hours(1), kStart + Duration::hours(2)};
+    played.observed.replay.failed = 2;
+    played.observed.replay.failed_at = played.harmed;
+    played.observed.windows = {window_with(kStart + Duration::days(1), "error_rate", 0.3)};
+    const Verdict missed = judge(played, baseline, {&baseline});
+    EXPECT_FALSE(missed.caught) << name;
+    EXPECT_EQ(missed.failed, 2);
+    EXPECT_EQ(missed.recovery, Duration::hours(2));
+    ASSERT_TRUE(missed.suggestion) << name;
+    EXPECT_EQ(missed.suggestion->metric, "error_rate");
+    played.observed.alerts = {alert("errors", kStart + Duration::days(1), "shop")};
+    const Verdict caught = judge(played, baseline, {&baseline});
+    EXPECT_EQ(caught.by, "alert errors");
+    EXPECT_EQ(caught.harmed, 2);
+  }
+}
+
+TEST(DrillScore, LateAnswersSuggestAThresholdThatNoMachineMoves) {
+  const std::vector<Fault> faults = server_faults(kLookedUp, true);
+  const double late_ms = static_cast<double>(kAnswerDelay.micros) / 1e3;
+  Observed baseline;
+  baseline.windows = {window_with(kStart + Duration::days(1), "latency_ms_p99", 3)};
+  Played played{.fault = &named(faults, "answers:late"), .dose = kAll};
+  played.observed.windows = {
+      window_with(kStart + Duration::days(1), "latency_ms_p99", late_ms + 7)};
+  const Verdict missed = judge(played, baseline, {&baseline});
+  EXPECT_FALSE(missed.caught);
+  EXPECT_FALSE(missed.recovery);
+  ASSERT_TRUE(missed.suggestion);
+  EXPECT_EQ(missed.suggestion->metric, "latency_ms_p99");
+  EXPECT_EQ(missed.suggestion->threshold, late_ms / 2);
+  EXPECT_EQ(missed.suggestion->value, late_ms);  // as it was made, not as this machine had it
+  baseline.windows = {window_with(kStart + Duration::days(1), "latency_ms_p99", late_ms)};
+  EXPECT_FALSE(judge(played, baseline, {&baseline}).suggestion);
+}
+
+// The alert that starts a run says that the world has changed, not that the run hangs.
+TEST(DrillScore, APipelineIsNoticedByWhatEndsOrOrdersItsRuns) {
+  const std::vector<Fault> known = faults_of(recording(), kLookedUp);
+  const Retraining retraining{.pipeline = "train", .step = "fit"};
+  EXPECT_TRUE(pipeline_faults(known, std::nullopt).empty());
+  EXPECT_TRUE(pipeline_faults(server_faults({}, false), retraining).empty());
+  const std::vector<Fault> faults = pipeline_faults(known, retraining);
+  Observed baseline;
+  for (const auto& [name, advice] :
+       {std::pair("pipeline:stuck", "a timeout of the step"), {"pipeline:twice", "a pool with"}}) {
+    Played played{.fault = &named(faults, name), .dose = kAll};
+    played.harmed = {kStart, kStart + Duration::hours(30), kStart + Duration::days(3)};
+    played.observed.alerts = {alert("quality", kStart + Duration::days(1))};
+    EXPECT_TRUE(judge(played, baseline, {&baseline}).advice.starts_with("no alert")) << name;
+    played.observed.pipeline.has_started = true;
+    const Verdict missed = judge(played, baseline, {&baseline});
+    EXPECT_FALSE(missed.caught) << name;
+    EXPECT_EQ(missed.harmed, 3);
+    EXPECT_TRUE(missed.alerts.empty() && missed.noticed.empty());
+    EXPECT_TRUE(missed.advice.starts_with(advice)) << missed.advice;
+    played.observed.pipeline.by = "the timeout of fit";
+    played.observed.pipeline.after = Duration::hours(12);
+    const Verdict caught = judge(played, baseline, {&baseline});
+    EXPECT_EQ(caught.by, "the timeout of fit");
+    EXPECT_EQ(caught.delay, Duration::hours(36));
+    EXPECT_EQ(caught.harmed, 2);
+    EXPECT_TRUE(caught.advice.empty());
+  }
+}
+
 TEST(DrillScore, AnsweredRequestsThatNoWindowKnowsAreLost) {
-  const std::vector<Fault> faults = faults_of(recording(), kLookedUp);
+  const std::vector<Fault> faults = server_faults(kLookedUp, true);
   Observed baseline;
   baseline.windows = {window(kStart + Duration::days(1), 0)};
   Played played{.fault = &named(faults, "server:dead"), .dose = kAll};
@@ -470,6 +557,35 @@ TEST(DrillProject, TheCopyRunsNothingAndReleasesNothing) {
   for (const char* gone : {"rm -rf", "shadow", "release", "streams", "other", "schedule", "oncall"})
     EXPECT_EQ(copy.whole.find(gone), std::string::npos) << gone;
   EXPECT_EQ(copy.data_only.find("endpoints"), std::string::npos);
+  EXPECT_FALSE(copy.retraining);
+}
+
+TEST(DrillProject, WhatAnAlertStartsMayHangOrTakeAWhile) {
+  const auto copied = [](std::string_view step) {
+    return MUST(copy_project(fmt::format(R"(
+endpoints: {{sale: {{model: "models:/sale@champion"}}}}
+pools: {{gpu: 1}}
+pipelines:
+  train: {{steps: [{{name: ask, approve: "really?"}}, {}]}}
+monitors:
+  sale-health: {{endpoint: sale, actions: {{page: {{do: incident}}, again: {{pipeline: train}}}}}}
+)",
+                                         step),
+                             "sale", "/m", kStart));
+  };
+  const ProjectCopy bare = copied("{name: fit, run: python3 fit.py}");
+  ASSERT_TRUE(bare.retraining);
+  EXPECT_EQ(bare.retraining->pipeline, "train");
+  EXPECT_EQ(bare.retraining->step, "fit");
+  EXPECT_FALSE(bare.retraining->timeout);
+  EXPECT_NE(bare.stuck.find("run: sleep 3600"), std::string::npos);
+  EXPECT_EQ(bare.stuck.find("timeout"), std::string::npos);  // it never ends
+  EXPECT_NE(bare.slow.find("run: sleep 2"), std::string::npos);
+  const ProjectCopy limited = copied("{name: fit, run: a, timeout: 3h, pool: gpu, slots: 1}");
+  EXPECT_EQ(limited.retraining->timeout, Duration::hours(3));
+  EXPECT_NE(limited.stuck.find("timeout: 1s"), std::string::npos);
+  EXPECT_NE(limited.slow.find("pool: gpu"), std::string::npos);
+  EXPECT_EQ(limited.whole.find("sleep"), std::string::npos);
 }
 
 TEST(DrillProject, WhatIsMissingIsSaid) {

@@ -384,22 +384,6 @@ std::function<bool(const Recording&, std::size_t)> is_below(const std::string& i
   };
 }
 
-// Concerned are the requests that come meanwhile.
-Fault of_machine(std::string name, std::string what, Breakage breakage) {
-  return {.name = std::move(name),
-          .group = FaultGroup::kMachine,
-          .what = std::move(what),
-          .action = "none",
-          .has_share = false,
-          .breakage = breakage,
-          .apply = [](Recording& recording, const Dose& dose) {
-            Rows rows = all_after(recording, dose.start);
-            std::erase_if(
-                rows, [&](std::size_t row) { return recording.time(row) >= dose.start + kOutage; });
-            return rows;
-          }};
-}
-
 Fault control(std::string name, std::string what,
               std::function<void(Recording&, const Dose&)> apply) {
   return {.name = std::move(name),
@@ -472,6 +456,10 @@ std::string_view group_name(FaultGroup group) {
       return "model";
     case FaultGroup::kMachine:
       return "machine";
+    case FaultGroup::kService:
+      return "service";
+    case FaultGroup::kPipeline:
+      return "pipeline";
     case FaultGroup::kControl:
       return "control";
   }
@@ -554,11 +542,6 @@ std::vector<Fault> faults_of(const Recording& recording, const std::vector<Looke
                   }));
     }
   }
-  faults.push_back(of_machine("server:dead",
-                              "the server is killed, and started again 6 hours later",
-                              Breakage::kServerDead));
-  faults.push_back(
-      of_machine("disk:full", "nothing can be written any more, for 6 hours", Breakage::kDiskFull));
   faults.push_back(control("nothing", "nothing is wrong", {}));
   faults.push_back(control("traffic-x3", "every request comes three times", triple));
   faults.push_back(

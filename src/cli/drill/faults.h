@@ -14,13 +14,15 @@
 namespace slipway::cli {
 
 enum class FaultGroup {
-  kInput,    // what callers send
-  kFeed,     // what feature sources learn
-  kLabels,   // what turns out to be true, as we hear of it
-  kDrift,    // the world
-  kModel,    // what answers
-  kMachine,  // what it runs on
-  kControl,  // nothing is wrong: whoever alarms cries wolf
+  kInput,     // what callers send
+  kFeed,      // what feature sources learn
+  kLabels,    // what turns out to be true, as we hear of it
+  kDrift,     // the world
+  kModel,     // what answers
+  kMachine,   // what it runs on
+  kService,   // what it answers with, or needs for an answer
+  kPipeline,  // what alerts start
+  kControl,   // nothing is wrong: whoever alarms cries wolf
 };
 std::string_view group_name(FaultGroup group);
 
@@ -43,7 +45,19 @@ struct LookedUp {
 };
 
 // What befalls the staging server itself.
-enum class Breakage { kServerDead, kDiskFull };
+enum class Breakage {
+  kServerDead,
+  kDiskFull,
+  kStoreGone,
+  kAnswersLate,
+  kAnswersFail,
+  kWorkersDead,
+};
+constexpr base::Duration kAnswerDelay = base::Duration{500'000};  // of those that are late
+constexpr double kFailingShare = 0.25;                            // of the answers, when some fail
+
+// What befalls the pipeline that an alert starts.
+enum class PipelineFault { kStuck, kTwice };
 
 struct Fault {
   std::string name;  // "nulls:distance"
@@ -55,6 +69,8 @@ struct Fault {
   bool has_share = true;             // false: all or nothing
   std::string deploy;                // a model that takes charge at the start; empty: none does
   std::optional<Breakage> breakage;  // from the dose's start on, for kOutage
+  std::optional<PipelineFault> pipeline;
+  bool harms_failed = false;  // harmed are those that get no answer, of those concerned
   // Gives the requests that are answered on wrong grounds, or whose answer is wrong; of feeds, all
   // that come.
   std::function<std::vector<std::size_t>(Recording&, const Dose&)> apply;

@@ -2,9 +2,11 @@
 // kOutage later, while the replay goes on.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "cli/drill/dying_workers.h"
 #include "cli/drill/faults.h"
 #include "cli/drill/server.h"
 #include "cli/replay.h"
@@ -38,15 +40,20 @@ class Outage {
   Result<Acknowledged> acknowledged();
   Result<void> break_it();
   Result<void> mend();
+  Result<void> mend_it();
+  Result<void> wait_for_answers();
 
   Server& server_;
   const Breakage breakage_;
-  const std::string endpoint_, last_request_;  // the last that is answered before
+  const std::string endpoint_;
+  const Recording& recording_;
+  const std::optional<std::size_t> last_row_;  // the last request that is answered before
   const Dose& dose_;
   const Tell& tell_;
   State state_ = State::kBefore;
   Acknowledged before_;
   OutageSeen seen_;
+  std::optional<DyingWorkers> workers_;
 };
 
 }  // namespace slipway::cli

@@ -13,6 +13,45 @@ std::string text_of(const YAML::Node& node) {
   return std::string(out.c_str()) + "\n";
 }
 
+// The first command of the pipeline that an action starts.
+std::optional<Retraining> find_retraining(const YAML::Node& monitors, const YAML::Node& pipelines) {
+  for (const auto& monitor : monitors) {
+    for (const auto& action : monitor.second["actions"]) {
+      const auto pipeline = action.second["pipeline"].as<std::string>("");
+      if (pipeline.empty() || !pipelines[pipeline]) continue;
+      for (const auto& step : pipelines[pipeline]["steps"]) {
+        if (!step["run"]) continue;
+        Retraining found{.pipeline = pipeline, .step = step["name"].as<std::string>("")};
+        const auto timeout = types::parse_duration(step["timeout"].as<std::string>(""));
+        if (timeout) found.timeout = *timeout;
+        return found;
+      }
+    }
+  }
+  return std::nullopt;
+}
+
+// The whole project, with another command in place of the retraining's.
+std::string with_command(const YAML::Node& project, const YAML::Node& declared,
+                         const Retraining& retraining, const char* command, const char* timeout) {
+  YAML::Node changed = YAML::Clone(project);
+  YAML::Node step;
+  step["name"] = retraining.step;
+  step["run"] = command;
+  step["cache"] = false;
+  if (retraining.timeout) step["timeout"] = timeout;
+  for (const auto& known : declared[retraining.pipeline]["steps"]) {
+    if (known["name"].as<std::string>("") != retraining.step) continue;
+    for (const char* key : {"pool", "slots"}) {
+      if (known[key]) step[key] = known[key];
+    }
+  }
+  YAML::Node steps;
+  steps.push_back(step);
+  changed["pipelines"][retraining.pipeline]["steps"] = steps;
+  return text_of(changed);
+}
+
 void stop_pipelines(YAML::Node project) {
   for (auto pipeline : project["pipelines"]) {
     YAML::Node step;
@@ -80,11 +119,20 @@ Result<ProjectCopy> copy_project(std::string_view yaml, const std::string& endpo
     project["clock"] = "rehearsal";
     project["start"] = types::to_rfc3339(start);
     for (const char* key : {"endpoints", "monitors", "streams", "routes"}) project.remove(key);
-    if (project["pipelines"]) stop_pipelines(project);
+    YAML::Node pipelines;
+    if (project["pipelines"]) {
+      pipelines = YAML::Clone(project["pipelines"]);
+      stop_pipelines(project);
+    }
+    copy.retraining = find_retraining(monitors, pipelines);
     copy.data_only = text_of(project);
     project["endpoints"] = endpoints;
     project["monitors"] = monitors;
     copy.whole = text_of(project);
+    if (copy.retraining) {
+      copy.stuck = with_command(project, pipelines, *copy.retraining, "sleep 3600", "1s");
+      copy.slow = with_command(project, pipelines, *copy.retraining, "sleep 2", "1h");
+    }
   } catch (const YAML::Exception& broken) {
     return base::error(Code::kInvalidArgument, "slipway.yaml: {}", broken.what());
   }

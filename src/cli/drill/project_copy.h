@@ -2,6 +2,7 @@
 // monitors.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "base/result.h"
 #include "base/timestamp.h"
 #include "cli/drill/faults.h"
+#include "cli/drill/pipeline_trouble.h"
 
 namespace slipway::cli {
 
@@ -16,7 +18,11 @@ struct ProjectCopy {
   std::string data_only;  // without endpoints and monitors: what has to be there before them
   std::string whole;
   std::vector<std::string> datasets, monitors;
-  std::string service;          // feature service of the endpoint; empty: none
+  std::string service;                   // feature service of the endpoint; empty: none
+  std::optional<Retraining> retraining;  // of the first action that starts a pipeline
+  // The whole, but that pipeline's command never ends (with a timeout of a second, if it has one),
+  // or takes two seconds. Empty: there is none.
+  std::string stuck, slow;
   std::vector<LookedUp> views;  // by view: the prefix of its features ("VIEW__"), its source
 };
 

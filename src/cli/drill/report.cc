@@ -26,7 +26,7 @@ std::string outage_text(const Verdict& verdict) {
       lost.empty() ? "nothing is lost" : "LOST: " + lost);
 }
 
-bool is_of_machine(const Verdict& verdict) { return verdict.group == FaultGroup::kMachine; }
+bool is_outage(const Verdict& verdict) { return verdict.recovery.has_value(); }
 
 std::string share_text(const std::optional<double>& share) {
   return share ? fmt::format("{:.3g} %", 100 * *share) : "-";
@@ -75,6 +75,8 @@ std::string uncovered(const Verdict& verdict) {
   if (verdict.suggestion) {
     text += fmt::format("; {} would, after {}", suggestion_text(*verdict.suggestion),
                         delay_text(verdict.suggestion->delay));
+  } else if (!verdict.advice.empty()) {
+    text += "; " + verdict.advice;
   } else {
     text += ", and no metric of a monitor moves";
   }
@@ -159,7 +161,7 @@ std::string show_drill(const DrillReport& report, const std::optional<Trend>& tr
     if (!verdict.caught) out += "  " + uncovered(verdict) + "\n";
   }
   for (const Verdict& verdict : report.faults) {
-    if (is_of_machine(verdict)) out += "\n" + outage_text(verdict) + "\n";
+    if (is_outage(verdict)) out += "\n" + outage_text(verdict) + "\n";
   }
   for (const std::string& fault : report.not_made) out += "\nNot played: " + fault + "\n";
   for (const std::string& source : report.not_pushed) {
@@ -227,7 +229,7 @@ std::string drill_page(const DrillReport& report, const std::optional<Trend>& tr
   }
   if (report.caught() < std::ssize(report.faults)) out += "</ul>";
   for (const Verdict& verdict : report.faults) {
-    if (is_of_machine(verdict)) out += "<p>" + xml_escape(outage_text(verdict));
+    if (is_outage(verdict)) out += "<p>" + xml_escape(outage_text(verdict));
   }
   for (const std::string& fault : report.not_made) out += "<p>Not played: " + xml_escape(fault);
   if (trend) {

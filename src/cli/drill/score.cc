@@ -21,7 +21,7 @@ constexpr double kSpreadMargin = 0.25, kValueMargin = 0.05;
 constexpr double kShareMargin = 0.01;  // of metrics that are shares: one odd row is no alarm
 // No answer to what is wrong: how much comes, and how fast this machine was.
 bool may_suggest(std::string_view metric) {
-  return metric != "requests" && !metric.starts_with("latency");
+  return metric != "requests" && metric != "quiet_hours_max" && !metric.starts_with("latency");
 }
 
 std::optional<Timestamp> time_in(const Json& object, std::string_view member) {
@@ -128,6 +128,34 @@ std::optional<Suggestion> suggest(const Played& played,
                           .delay = delay};
       });
   return best;
+}
+
+// Answers that are late by a known time: half of it is a threshold on any machine that answers
+// faster without the fault. Nothing: no window shows it.
+std::optional<Suggestion> suggest_latency(const Played& played,
+                                          const std::vector<const Observed*>& controls) {
+  const std::string_view metric = "latency_ms_p99";
+  const double late_ms = static_cast<double>(kAnswerDelay.micros) / 1e3;
+  bool is_slow_anyway = false;
+  for (const Observed* control : controls) {
+    each_metric(control->windows, Timestamp{}, [&](const auto& key, double value, Timestamp) {
+      is_slow_anyway = is_slow_anyway || (key.second == metric && value > late_ms / 2);
+    });
+  }
+  std::optional<Suggestion> first;
+  if (is_slow_anyway) return first;
+  each_metric(played.observed.windows, played.dose.start,
+              [&](const auto& key, double value, Timestamp judged) {
+                const Duration delay = judged - played.dose.start;
+                if (key.second != metric || value < late_ms || (first && first->delay <= delay))
+                  return;
+                first = Suggestion{.metric = key.second,
+                                   .window = key.first,
+                                   .threshold = late_ms / 2,
+                                   .value = late_ms,
+                                   .delay = delay};
+              });
+  return first;
 }
 
 // `alerts` are sorted by time.
@@ -275,9 +303,43 @@ JsonObject Verdict::to_json() const {
   object["lost"] = texts(lost);
   object["delay_seconds"] = delay ? Json(seconds_of(*delay)) : Json(nullptr);
   object["smallest_share"] = smallest_share ? Json(*smallest_share) : Json(nullptr);
+  object["advice"] = advice.empty() ? Json(nullptr) : Json(advice);
   object["suggestion"] = suggestion ? Json(suggestion->to_json()) : Json(nullptr);
   return object;
 }
+
+namespace {
+
+// That the world has changed is what the alert says that starts the run, and no news of the run.
+Verdict judge_pipeline(const Played& played, const std::vector<const Json*>& fresh,
+                       Verdict verdict) {
+  const PipelineSeen& seen = played.observed.pipeline;
+  const bool is_stuck = played.fault->pipeline == PipelineFault::kStuck;
+  verdict.by = seen.by;
+  verdict.caught = !seen.by.empty();
+  if (verdict.caught) {
+    const Duration alert =
+        fresh.empty() ? Duration{} : *time_in(*fresh.front(), "time") - played.dose.start;
+    verdict.delay = Duration{alert.micros + seen.after.micros};
+  } else if (!seen.has_started) {
+    verdict.advice =
+        "no alert has started it: one that notices the change, and whose action may "
+        "start it, comes first";
+  } else if (is_stuck) {
+    verdict.advice =
+        "a timeout of the step would end the run: it fails then, and so does the "
+        "alert's action, which is told";
+  } else {
+    verdict.advice = "a pool with one slot for the step would let its runs take turns";
+  }
+  const Timestamp caught_at =
+      verdict.delay ? played.dose.start + *verdict.delay : played.dose.until;
+  verdict.harmed = std::lower_bound(played.harmed.begin(), played.harmed.end(), caught_at) -
+                   played.harmed.begin();
+  return verdict;
+}
+
+}  // namespace
 
 Verdict judge(const Played& played, const Observed& baseline,
               const std::vector<const Observed*>& controls) {
@@ -285,6 +347,7 @@ Verdict judge(const Played& played, const Observed& baseline,
   Verdict verdict{
       .fault = fault.name, .what = fault.what, .group = fault.group, .share = played.dose.share};
   const auto fresh = new_alerts(played.observed.alerts, baseline.alerts, played.dose.start);
+  if (fault.pipeline) return judge_pipeline(played, fresh, std::move(verdict));
   for (const Json* alert : fresh) verdict.alerts.push_back(cell(member_at(*alert, "alert")));
   verdict.noticed = first_of_each(fresh, played.dose.start);
   const auto refused = played.observed.replay.failed - baseline.replay.failed;
@@ -292,7 +355,9 @@ Verdict judge(const Played& played, const Observed& baseline,
   if (fault.group == FaultGroup::kMachine) {
     verdict.by = noticed_outage(played, refused);
     if (!verdict.by.empty()) verdict.delay = Duration{};
-    verdict.recovery = recovery_of(played, baseline);
+  }
+  if (fault.breakage) {
+    if (fault.breakage != Breakage::kAnswersLate) verdict.recovery = recovery_of(played, baseline);
     verdict.lost = played.observed.outage.lost;
     if (const auto lost = lost_requests(played.observed, baseline); lost > 0)
       verdict.lost.push_back(fmt::format("{} answered requests", lost));
@@ -301,7 +366,7 @@ Verdict judge(const Played& played, const Observed& baseline,
   } else if (!played.observed.refused.empty()) {
     verdict.by = "the release";
     verdict.delay = Duration{};
-  } else if (fault.group != FaultGroup::kControl && !played.harmed.empty() &&
+  } else if (fault.group != FaultGroup::kControl && !fault.breakage && !played.harmed.empty() &&
              2 * refused >= std::ssize(played.harmed)) {
     verdict.by = "the request check";
     verdict.delay = Duration{};
@@ -316,7 +381,10 @@ Verdict judge(const Played& played, const Observed& baseline,
                    played.harmed.begin();
   if (!verdict.caught) {
     verdict.is_action_right.reset();
-    if (fault.group != FaultGroup::kControl) verdict.suggestion = suggest(played, controls);
+    if (fault.breakage == Breakage::kAnswersLate)
+      verdict.suggestion = suggest_latency(played, controls);
+    else if (fault.group != FaultGroup::kControl)
+      verdict.suggestion = suggest(played, controls);
   }
   return verdict;
 }

@@ -49,11 +49,10 @@ Result<int> free_port() {
 
 }  // namespace
 
-Result<Server> Server::start(const std::filesystem::path& data,
-                             const std::filesystem::path& models) {
+Result<Server> Server::start(const std::filesystem::path& data, const ServerOptions& options) {
   Server server;
   server.data_ = data;
-  server.models_ = models;
+  server.options_ = options;
   server.port_ = TRY(free_port());
   server.context_.url = fmt::format("http://127.0.0.1:{}", server.port_);
   TRY(store::write_file(data.string() + ".log", ""));
@@ -63,7 +62,7 @@ Result<Server> Server::start(const std::filesystem::path& data,
 
 Server::Server(Server&& other) noexcept
     : data_(std::move(other.data_)),
-      models_(std::move(other.models_)),
+      options_(std::move(other.options_)),
       port_(other.port_),
       context_(std::move(other.context_)),
       process_(std::exchange(other.process_, 0)) {}
@@ -71,12 +70,25 @@ Server::Server(Server&& other) noexcept
 Result<void> Server::start_again() {
   const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe");
   const std::filesystem::path log = data_.string() + ".log";
+  std::vector<std::string> words{self,
+                                 "server",
+                                 "--host",
+                                 "127.0.0.1",
+                                 "--port",
+                                 std::to_string(port_),
+                                 "--grpc-port",
+                                 "0",
+                                 "--data",
+                                 data_,
+                                 "--models-root",
+                                 options_.models,
+                                 "--ends-with-process",
+                                 std::to_string(::getpid())};
+  if (options_.breakable) words.emplace_back("--breakable");
+  if (!options_.python_models.empty())
+    words.insert(words.end(), {"--python-models", options_.python_models});
   process_ = TRY(base::start_process(
-      {.words = {self, "server", "--host", "127.0.0.1", "--port", std::to_string(port_),
-                 "--grpc-port", "0", "--data", data_, "--models-root", models_,
-                 "--ends-with-process", std::to_string(::getpid())},
-       .environment = own_environment(),
-       .log = log}));
+      {.words = std::move(words), .environment = own_environment(), .log = log}));
   const auto end = std::chrono::steady_clock::now() + kStartTime;
   Client client(context_);
   while (!client.get("/slipway/v1/clock")) {

@@ -4,22 +4,31 @@
 #include <sys/types.h>
 
 #include <filesystem>
+#include <string>
 
 #include "cli/client.h"
 
 namespace slipway::cli {
 
+struct ServerOptions {
+  std::filesystem::path models;  // its models-root
+  std::string python_models;     // the setting; empty: its default
+  bool breakable = false;        // the setting
+};
+
 // Runs for as long as the object lives.
 class Server {
  public:
-  // `models`: its models-root. kUnavailable: it doesn't answer.
-  static Result<Server> start(const std::filesystem::path& data,
-                              const std::filesystem::path& models);
+  // kUnavailable: it doesn't answer.
+  static Result<Server> start(const std::filesystem::path& data, const ServerOptions& options);
   ~Server() { stop(); }
   Server(Server&& other) noexcept;
   Server& operator=(Server&&) = delete;
 
   const Context& context() const { return context_; }
+  pid_t process() const { return process_; }
+  // What its models in Python run in.
+  std::filesystem::path worker_program() const { return data_ / "python-models" / "worker.py"; }
   // Everything is on the disk then.
   void stop();
   // Like a machine that loses power, but for what the system has taken to write: SIGKILL.
@@ -33,7 +42,8 @@ class Server {
  private:
   Server() = default;
 
-  std::filesystem::path data_, models_;
+  std::filesystem::path data_;
+  ServerOptions options_;
   int port_ = 0;
   Context context_;
   pid_t process_ = 0;

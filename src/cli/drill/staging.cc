@@ -57,6 +57,13 @@ struct Staging::State {
 
   std::filesystem::path models() const { return scratch.path() / "models"; }
   std::filesystem::path warm() const { return scratch.path() / "warm"; }
+  // Of the project.
+  std::string folder() const {
+    return std::filesystem::absolute(options.project).parent_path().lexically_normal();
+  }
+  ServerOptions server() const {
+    return {.models = models(), .python_models = options.python_models, .breakable = true};
+  }
 
   // The model's files below models-root.
   Result<std::string> fetch(Client& production, const std::string& uri, const char* name) const {
@@ -92,10 +99,9 @@ Result<Staging> Staging::make(Client& production, const StagingOptions& options,
   if (uris.size() > 1) state->earlier = TRY(state->fetch(production, uris[1], "earlier"));
   state->project = TRY(copy_project(yaml, options.endpoint, state->model, options.from));
 
-  const Server server = TRY(Server::start(state->warm(), state->models()));
+  const Server server = TRY(Server::start(state->warm(), state->server()));
   Client client(server.context());
-  const std::string folder =
-      std::filesystem::absolute(options.project).parent_path().lexically_normal();
+  const std::string folder = state->folder();
   TRY(client.post("/slipway/v1/apply", {{"yaml", state->project.data_only}, {"dir", folder}}));
   for (const std::string& dataset : state->project.datasets) {
     tell("reading " + dataset);
@@ -112,7 +118,7 @@ Result<Staging> Staging::make(Client& production, const StagingOptions& options,
 }
 
 Result<void> Staging::warm_up(const Recording& recording, const Tell& tell) {
-  const Server server = TRY(Server::start(state_->warm(), state_->models()));
+  const Server server = TRY(Server::start(state_->warm(), state_->server()));
   const ReplayReport report = TRY(replay(server.context(), recording,
                                          {.endpoint = state_->endpoint,
                                           .from = state_->options.from,
@@ -134,7 +140,7 @@ Result<Observed> Staging::play(const Recording& recording, const Fault& fault, c
   TRY(copy_folder(state_->warm(), data));
   Observed observed;
   {
-    Server server = TRY(Server::start(data, state_->models()));
+    Server server = TRY(Server::start(data, state_->server()));
     Client client(server.context());
     const std::string& deploy = fault.deploy;
     if (!deploy.empty()) {
@@ -148,6 +154,15 @@ Result<Observed> Staging::play(const Recording& recording, const Fault& fault, c
                           .until = until,
                           .asked_since = state_->options.from,
                           .stop = state_->options.stop};
+    std::optional<PipelineTrouble> trouble;
+    if (fault.pipeline) {
+      const ProjectCopy& project = state_->project;
+      const bool is_stuck = fault.pipeline == PipelineFault::kStuck;
+      TRY(client.post("/slipway/v1/apply", {{"yaml", is_stuck ? project.stuck : project.slow},
+                                            {"dir", state_->folder()}}));
+      trouble.emplace(server.context(), *fault.pipeline, *project.retraining);
+      options.at_wait = [&] { return trouble->at_wait(); };
+    }
     std::optional<Outage> outage;
     if (fault.breakage) {
       outage.emplace(server, *fault.breakage, state_->endpoint, recording, dose, tell);
@@ -155,6 +170,7 @@ Result<Observed> Staging::play(const Recording& recording, const Fault& fault, c
     }
     observed.replay = TRY(replay(server.context(), recording, options, tell));
     if (outage) observed.outage = TRY(outage->end());
+    if (trouble) observed.pipeline = TRY(trouble->end());
     for (const std::string& monitor : state_->project.monitors) {
       const Json alerts = TRY(client.get(path_of("/slipway/v1/alerts?monitor={}", {monitor})));
       const JsonArray& newest_first = member_at(alerts, "alerts").as_array();
@@ -173,26 +189,31 @@ Result<Observed> Staging::play(const Recording& recording, const Fault& fault, c
   return observed;
 }
 
-Result<std::vector<LookedUp>> Staging::looked_up() {
-  std::vector<LookedUp> found;
-  if (state_->project.service.empty()) return found;
-  const Server server = TRY(Server::start(state_->warm(), state_->models()));
-  const Json reply = TRY(Client(server.context()).get("/slipway/v1/features"));
+Result<Staging::Made> Staging::look() {
+  Made made;
+  const Server server = TRY(Server::start(state_->warm(), state_->server()));
+  Client client(server.context());
+  const Json shape = TRY(client.get(path_of("/v2/models/{}", {state_->endpoint})));
+  made.runs_python = cell(member_at(shape, "platform")) == "python";
+  if (state_->project.service.empty()) return made;
+  const Json reply = TRY(client.get("/slipway/v1/features"));
   for (const Json& service : member_at(reply, "services").as_array()) {
     if (cell(member_at(service, "name")) != state_->project.service) continue;
     for (const Json& output : member_at(service, "outputs").as_array()) {
       const std::string name = cell(member_at(output, "name"));
       for (const LookedUp& view : state_->project.views) {
         if (!name.starts_with(view.feature)) continue;
-        found.push_back({.feature = name,
-                         .source = view.source,
-                         .window = view.window,
-                         .is_number = cell(member_at(output, "type")) == "number"});
+        made.looked_up.push_back({.feature = name,
+                                  .source = view.source,
+                                  .window = view.window,
+                                  .is_number = cell(member_at(output, "type")) == "number"});
       }
     }
   }
-  return found;
+  return made;
 }
+
+const std::optional<Retraining>& Staging::retraining() const { return state_->project.retraining; }
 
 const std::string& Staging::earlier_model() const { return state_->earlier; }
 

@@ -20,15 +20,17 @@ struct StagingOptions {
   std::filesystem::path project;  // slipway.yaml
   base::Timestamp from, start;    // the clock begins; what breaks, breaks
   const std::atomic<bool>* stop;  // true: replays end with an error
+  std::string python_models;      // the copy's setting; empty: its default
 };
 
 // What there was to see after a replay.
 struct Observed {
   ReplayReport replay;
-  std::string refused;  // why a model was not let through; empty: it was, or there was none
-  JsonArray alerts;     // oldest first
-  JsonArray windows;    // of the live variant, over all monitors of the endpoint, judged
-  OutageSeen outage;    // of faults of the machine
+  std::string refused;    // why a model was not let through; empty: it was, or there was none
+  JsonArray alerts;       // oldest first
+  JsonArray windows;      // of the live variant, over all monitors of the endpoint, judged
+  OutageSeen outage;      // of faults of the machine
+  PipelineSeen pipeline;  // of faults of the pipeline
 };
 
 class Staging {
@@ -45,8 +47,14 @@ class Staging {
   Result<Observed> play(const Recording& recording, const Fault& fault, const Dose& dose,
                         base::Timestamp until, const Tell& tell);
 
-  // Features that the endpoint looks up, with the source they come from.
-  Result<std::vector<LookedUp>> looked_up();
+  // What the endpoint is made of.
+  struct Made {
+    std::vector<LookedUp> looked_up;  // features, with the source they come from
+    bool runs_python = false;         // its model
+  };
+  Result<Made> look();
+  // What an alert may start; nothing: no action starts a pipeline.
+  const std::optional<Retraining>& retraining() const;
   // A model that was in charge before; empty: there was none. One with damaged weights.
   const std::string& earlier_model() const;
   Result<std::string> damaged_model() const;
