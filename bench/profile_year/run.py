@@ -57,6 +57,7 @@ def measure(folder: pathlib.Path, args) -> dict:
         ask(server.url + "/slipway/v1/apply", {"yaml": PROJECT, "dir": str(folder)})
         ask(server.url + "/slipway/v1/endpoints/live/deploy", {"model": "models:/live/1", "reason": "bench"})
         ask(server.url + "/v2/models/live/infer", {"inputs": [{"name": name, "shape": [1], "datatype": "FP64", "data": [0.5]} for name in inputs]})
+        ask(server.url + "/slipway/v1/clock", {"advance_to": (BEGIN + pd.Timedelta(minutes=1)).isoformat()})  # profiles begin here
         time.sleep(2)
     end = write_year(folder / "data" / "requests" / "live", args.rows)
     with processes.Process(command, port, folder / "server.log") as server:
