@@ -62,7 +62,8 @@ def measure(folder: pathlib.Path, args) -> dict:
     end = write_year(folder / "data" / "requests" / "live", args.rows)
     with processes.Process(command, port, folder / "server.log") as server:
         began = server.cpu_seconds()
-        ask(server.url + "/slipway/v1/clock", {"advance_to": (end + pd.Timedelta(hours=1)).isoformat()})
+        for time_of_clock in pd.date_range(BEGIN + pd.Timedelta(days=10), end, freq="10D").append(pd.DatetimeIndex([end + pd.Timedelta(hours=1)])):
+            ask(server.url + "/slipway/v1/clock", {"advance_to": time_of_clock.isoformat()})
         profiled = server.cpu_seconds() - began
         windows = {"the year": (BEGIN, end), "a quarter, off the days": (BEGIN + pd.Timedelta(days=40, hours=5), BEGIN + pd.Timedelta(days=131, hours=17)),
                    "a day": (end - pd.Timedelta(days=2), end - pd.Timedelta(days=1)), "the last ten minutes": (end - pd.Timedelta(minutes=10), end)}

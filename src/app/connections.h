@@ -166,6 +166,7 @@ class ServedRequests final : public monitor::ServedRows {
   Result<std::vector<std::string>> endpoints() override;
   Result<void> each_part(const std::string& endpoint, base::Timestamp from, base::Timestamp to,
                          const EachPart& each) override;
+  bool come_in_days() const override { return clock_.rehearses(); }
   Result<std::vector<Slice>> slices(const std::string& endpoint, const types::Frame& part) override;
   // Before that there are no slices. Both must outlive this.
   void connect(monitor::Monitor& monitor, monitor::Conditions& conditions) {

@@ -172,10 +172,10 @@ Result<Profiles::Blocks> Profiles::collect(const std::string& endpoint, base::Ti
     };
     // What came so late that its minute, hour or day is kept no more goes to the next longer block.
     const auto level_of = [&](base::Timestamp time) {
-      return time < to - options_.days_kept      ? Level::kMonth
-             : time < to - options_.hours_kept   ? Level::kDay
-             : time < to - options_.minutes_kept ? Level::kHour
-                                                 : Level::kMinute;
+      return time < to - options_.days_kept    ? Level::kMonth
+             : time < to - options_.hours_kept ? Level::kDay
+             : time < to - minutes_kept()      ? Level::kHour
+                                               : Level::kMinute;
     };
     using Key = std::tuple<Level, std::int64_t, std::int64_t>;  // block's start, model version
     std::map<Key, Rows> by_block;
@@ -265,9 +265,9 @@ Result<void> Profiles::store(const std::string& endpoint, Blocks fresh, base::Ti
           {workspace_, endpoint, block.slice, level_name(block.level), block.start,
            block.model_version, block.input, store::Bytes{bytes}}));
     }
-    for (const auto& [level, kept] : {std::pair(Level::kMinute, options_.minutes_kept),
-                                      std::pair(Level::kHour, options_.hours_kept),
-                                      std::pair(Level::kDay, options_.days_kept)}) {
+    for (const auto& [level, kept] :
+         {std::pair(Level::kMinute, minutes_kept()), std::pair(Level::kHour, options_.hours_kept),
+          std::pair(Level::kDay, options_.days_kept)}) {
       TRY(
           tx.execute("DELETE FROM monitor_profiles WHERE workspace = ? AND endpoint = ? AND "
                      "level = ? AND block_start < ?",
@@ -296,9 +296,9 @@ Result<Profiles::Found> Profiles::find(const std::string& endpoint, const Filter
   // A block that begins in what is deleted by now may be there in part only.
   const Kept kept{
       // Slices have none.
-      .minutes = filter.slice.empty() ? start_of(Level::kHour, now - options_.minutes_kept) +
-                                            base::Duration::hours(1)
-                                      : base::Timestamp{INT64_MAX},
+      .minutes = filter.slice.empty()
+                     ? start_of(Level::kHour, now - minutes_kept()) + base::Duration::hours(1)
+                     : base::Timestamp{INT64_MAX},
       .hours = start_of(Level::kDay, now - options_.hours_kept) + base::Duration::days(1),
       .days = month_of(now - options_.days_kept, 1)};
   found.from = start_of(kept.shortest(from), from);

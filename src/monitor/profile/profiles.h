@@ -76,6 +76,10 @@ class Profiles {
   Result<Blocks> collect(const std::string& endpoint, base::Timestamp from, base::Timestamp to);
   Result<void> store(const std::string& endpoint, Blocks fresh, base::Timestamp until);
 
+  base::Duration minutes_kept() const {
+    return served_.come_in_days() ? base::Duration{} : options_.minutes_kept;
+  }
+
   store::Db& db_;
   ServedRows& served_;
   const Options options_;

@@ -17,6 +17,8 @@ class ServedRows {
   virtual ~ServedRows() = default;
 
   virtual Result<std::vector<std::string>> endpoints() = 0;
+  // Whether they are taken in by days, as in a rehearsal: then nobody asks for minutes.
+  virtual bool come_in_days() const { return false; }
   // Rows of the request log, as RequestSource has them, a part after the other: those that came in
   // [from, to) by the wall clock; in a rehearsal those whose event time lies there.
   using EachPart = std::function<Result<void>(const types::Frame& part)>;
