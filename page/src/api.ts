@@ -223,7 +223,7 @@ export interface Rollout {
 
 export interface Endpoint {
   name: string;
-  definition: { model: string; features?: string; output?: string; release?: { steps?: number[]; hold?: string } };
+  definition: { model: string; features?: string; output?: string; release?: Partial<ReleasePolicy> };
   rollout: Rollout;
   revision: Revision | null;
   previous: number | null;
@@ -461,7 +461,36 @@ export interface AlertRule {
   under?: number;
   abs_over?: number;
   unusual?: "high" | "low" | "both";
-  action?: string;
+  action?: string | string[];
+  severity?: string;
+  route?: string | string[];
+}
+
+// What false pages the alerts without thresholds may give, and all rules are expected to.
+export interface AlarmBudget {
+  declared: boolean;
+  budget: { false_pages: number; per: string };
+  false_pages: number;
+  false_pages_of_thresholds: number;
+}
+
+export interface AlertRoute {
+  name: string;
+  kind: string;
+  signed: boolean;
+  waiting: number;
+}
+
+// What keeps alerts quiet.
+export interface Quiet {
+  silences: { id: number; state: string; match: string[]; starts: string; ends: string; by: string; comment: string }[];
+  maintenance: { name: string; match: string[]; why: string; start?: string; end?: string; until: string | null }[];
+}
+
+export interface ReleasePolicy {
+  steps?: number[];
+  hold?: string;
+  guard: { error_rate?: number; latency_ms_p99?: number; calibration_bias?: number; quality?: { metric: string; worse_by: number }; min_requests: number; min_labels: number };
 }
 
 export type Problem = "binary" | "regression" | "multiclass" | "ranking";
@@ -1048,7 +1077,11 @@ export const api = {
   gates: async (model: string, s?: AbortSignal) =>
     (await get<{ gates: Gate[] }>(own("models", model, "gates"), s)).gates,
 
-  monitors: async (s?: AbortSignal) => (await get<{ monitors: Monitor[] }>(own("monitors"), s)).monitors,
+  monitorsPath: own("monitors"),
+  monitors: async (s?: AbortSignal) => (await get<{ monitors: Monitor[] }>(api.monitorsPath, s)).monitors,
+  alarmBudget: (s?: AbortSignal) => get<AlarmBudget>(own("alarm-budget"), s),
+  routes: async (s?: AbortSignal) => (await get<{ routes: AlertRoute[] }>(own("routes"), s)).routes,
+  quiet: (s?: AbortSignal) => get<Quiet>(own("silences"), s),
   windowsPath: (monitor: string, window: WindowKind) => `${own("monitors", monitor, "windows")}?window=${window}`,
   windows: async (monitor: string, window: WindowKind, s?: AbortSignal) => (await get<{ windows: Window[] }>(api.windowsPath(monitor, window), s)).windows,
   slices: (monitor: string, window: WindowKind, start: string, s?: AbortSignal) =>

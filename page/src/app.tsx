@@ -6,6 +6,7 @@ import { useLive } from "./components/live";
 import { Empty } from "./components/loaded";
 import { Head, Time } from "./components/words";
 import { AuditPage } from "./audit/audit";
+import { PoliciesPage } from "./audit/policies";
 import { ComparePage } from "./compare/compare";
 import { CostPage } from "./cost/cost";
 import { DatasetPage } from "./datasets/dataset";
@@ -44,7 +45,7 @@ const kScreens: [string, string, ...string[]][] = [
   ["/data", "Folders"],
   ["/lineage", "Lineage"],
   ["/cost", "Cost"],
-  ["/audit", "Audit", "/users"],
+  ["/audit", "Audit", "/users", "/policies"],
 ];
 
 export function App() {
@@ -121,6 +122,7 @@ function Screens() {
       <Route path="/searches" element={<SearchesPage />} />
       <Route path="/cost" element={<CostPage />} />
       <Route path="/users" element={<UsersPage />} />
+      <Route path="/policies" element={<PoliciesPage />} />
       <Route path="/audit" element={<AuditPage />} />
       <Route path="*" element={<Nowhere />} />
     </Routes>

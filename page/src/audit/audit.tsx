@@ -29,6 +29,9 @@ export function AuditPage() {
   return (
     <>
       <Head title="Audit">
+        <Anchor component={Link} to="/policies">
+          Policies
+        </Anchor>
         <Anchor component={Link} to="/users">
           Users and tokens
         </Anchor>

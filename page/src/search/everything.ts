@@ -15,6 +15,7 @@ const kScreens: Found[] = [
   ["Searches of parameters", "/searches"],
   ["Cost and capacity", "/cost"],
   ["Audit", "/audit"],
+  ["Policies", "/policies"],
   ["Users and tokens", "/users"],
 ].map(([title = "", to = ""]) => ({ kind: "screen", title, detail: "", to }));
 
