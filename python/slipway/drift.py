@@ -44,7 +44,7 @@ class DriftReport:
 
     def _repr_html_(self) -> str:
         # A frame: the page's styles are its own, and so are the notebook's.
-        return f"<iframe srcdoc=\"{html.escape(self.page)}\" style=\"width:100%;height:36em;border:0\" title=\"Drift report\"></iframe>"
+        return f"<iframe sandbox=\"allow-scripts\" srcdoc=\"{html.escape(self.page)}\" style=\"width:100%;height:36em;border:0\" title=\"Drift report\"></iframe>"
 
     def __str__(self) -> str:
         lines = [f"{self.result['columns_drifted']} of {self.result['columns_compared']} columns drifted"]

@@ -2,6 +2,8 @@
 
 #include <charconv>
 #include <cmath>
+#include <functional>
+#include <unordered_map>
 
 #include "base/log.h"
 #include "features/expression.h"
@@ -477,38 +479,64 @@ Result<void> ServedRequests::each_part(const std::string& endpoint, base::Timest
                         {}, [&](types::Frame& part) { return each(part); });
 }
 
+namespace {
+
+// Those of the column's values that are wanted, each with its rows.
+std::vector<monitor::ServedRows::Slice> slices_of(
+    const types::Column& column, const std::function<bool(const std::string&)>& is_wanted) {
+  const std::vector<std::string> values = monitor::slice_values(column);
+  std::map<std::string, std::int64_t> counts;
+  for (const std::string& value : values) {
+    if (!value.empty()) ++counts[value];
+  }
+  std::vector<std::pair<std::int64_t, std::string>> common;
+  for (const auto& [value, count] : counts) common.emplace_back(-count, value);
+  std::sort(common.begin(), common.end());
+  std::vector<monitor::ServedRows::Slice> slices;
+  std::unordered_map<std::string, std::size_t> positions;
+  for (const auto& [count, value] : common) {
+    std::string name = fmt::format("{}={}", column.name, value);
+    if (!is_wanted(name)) continue;
+    positions[value] = slices.size();
+    slices.push_back({std::move(name), std::vector<bool>(values.size())});
+  }
+  for (std::size_t row = 0; row < values.size(); ++row) {
+    const auto at = positions.find(values[row]);
+    if (at != positions.end()) slices[at->second].picks[row] = true;
+  }
+  return slices;
+}
+
+}  // namespace
+
 Result<std::vector<monitor::ServedRows::Slice>> ServedRequests::slices(const std::string& endpoint,
-                                                                       const types::Frame& part) {
+                                                                       const types::Frame& part,
+                                                                       std::set<std::string>& known,
+                                                                       std::size_t most) {
   std::vector<Slice> found;
   if (monitor_ == nullptr) return found;
-  std::set<std::string> known;  // two monitors may declare the same
-  const auto add = [&](std::string name, std::vector<bool> picks) {
-    if (known.insert(name).second) found.push_back({std::move(name), std::move(picks)});
+  std::set<std::string> seen;  // two monitors may declare the same
+  const auto is_wanted = [&](const std::string& name) {
+    if (known.size() < most) known.insert(name);
+    return known.contains(name) && seen.insert(name).second;
   };
-  for (const monitor::MonitorDefinition& definition : monitor_->definitions()) {
-    if (definition.endpoint != endpoint) continue;
-    for (const monitor::DeclaredSlice& slice : definition.slices) {
-      if (!slice.is_column()) {
-        if (auto picks = conditions_->holds(slice.when, part)) add(slice.name, std::move(*picks));
-        continue;
-      }
-      const types::Column* const column = part.find(slice.name);
-      if (column == nullptr) continue;
-      const std::vector<std::string> values = monitor::slice_values(*column);
-      std::map<std::string, std::int64_t> counts;
-      for (const std::string& value : values) {
-        if (!value.empty()) ++counts[value];
-      }
-      std::vector<std::pair<std::int64_t, std::string>> common;
-      for (const auto& [value, count] : counts) common.emplace_back(-count, value);
-      std::sort(common.begin(), common.end());
-      for (const auto& [count, value] : common) {
-        std::vector<bool> picks(values.size());
-        for (std::size_t row = 0; row < values.size(); ++row) picks[row] = values[row] == value;
-        add(fmt::format("{}={}", slice.name, value), std::move(picks));
-      }
+  const auto definitions = monitor_->definitions();
+  const auto each = [&](const auto& visit) {
+    for (const monitor::MonitorDefinition& definition : definitions) {
+      if (definition.endpoint != endpoint) continue;
+      for (const monitor::DeclaredSlice& slice : definition.slices) visit(slice);
     }
-  }
+  };
+  each([&](const monitor::DeclaredSlice& slice) {
+    if (slice.is_column()) return;
+    auto picks = conditions_->holds(slice.when, part);
+    if (picks && is_wanted(slice.name)) found.push_back({slice.name, std::move(*picks)});
+  });
+  each([&](const monitor::DeclaredSlice& slice) {
+    const types::Column* const column = slice.is_column() ? part.find(slice.name) : nullptr;
+    if (column == nullptr) return;
+    for (Slice& one : slices_of(*column, is_wanted)) found.push_back(std::move(one));
+  });
   return found;
 }
 

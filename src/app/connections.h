@@ -167,7 +167,8 @@ class ServedRequests final : public monitor::ServedRows {
   Result<void> each_part(const std::string& endpoint, base::Timestamp from, base::Timestamp to,
                          const EachPart& each) override;
   bool come_in_days() const override { return clock_.rehearses(); }
-  Result<std::vector<Slice>> slices(const std::string& endpoint, const types::Frame& part) override;
+  Result<std::vector<Slice>> slices(const std::string& endpoint, const types::Frame& part,
+                                    std::set<std::string>& known, std::size_t most) override;
   // Before that there are no slices. Both must outlive this.
   void connect(monitor::Monitor& monitor, monitor::Conditions& conditions) {
     monitor_ = &monitor;

@@ -3,6 +3,8 @@
 #include <fstream>
 #include <limits>
 
+#include "versions/content.h"
+
 namespace slipway::app {
 namespace {
 
@@ -85,7 +87,7 @@ std::string PipelinesAsPlanRunner::last_line(const std::string& run, const std::
   text.resize(last + 1);
   text.erase(0, text.find_last_of('\n') + 1);
   if (text.size() > kLineMax) text.resize(kLineMax);
-  return text;
+  return versions::shown_name(text, versions::For::kJson);  // clients read UTF-8 alone
 }
 
 Result<void> SchedulesOfPlans::add(const std::string& schedule, const std::string& plan,

@@ -198,6 +198,14 @@ class Compiler {
     Scope inner;
     for (const auto& [name, given] : task.parameters) {
       inner.inputs[name] = TRY(find_parameter(task, name, given, scope, done));
+      const ValueSource& source = inner.inputs[name];
+      if (component.executor.empty() && source.kind == Kind::kConstant &&
+          base::to_text(source.constant).find("{{$.inputs") != std::string::npos) {
+        return error(task.place,
+                     "a text made of other values is given to a pipeline, which is not supported "
+                     "(make it in a component): {}",
+                     name);
+      }
       const auto declared = component.inputs.find(name);
       // Those that texts of others refer to are not declared.
       inner.types[name] =
@@ -423,11 +431,13 @@ class Compiler {
                          task.place, kStepsMax);
     const std::string step = free_name(task.name, parent);
     Needed needed;
-    bool depends_on_status = false;
+    bool depends_on_status = false, names_run = false;
     JsonObject parameters, artifacts;
     for (const auto& [name, source] : inner.inputs) {
       const ValueSource told = in_same_item(source);
       depends_on_status |= told.kind == Kind::kFinalStatus;
+      names_run |= told.kind == Kind::kConstant &&
+                   base::to_text(told.constant).find("{{$.pipeline_") != std::string::npos;
       needed.add(told);
       JsonObject input = told.to_json();
       const auto declared = component.inputs.find(name);
@@ -463,12 +473,13 @@ class Compiler {
       run += fmt::format(" --parameter {0}={{{0}}}", name);
     for (const std::string& name : needed.steps) run += fmt::format(" --step {0}={{{0}}}", name);
     if (needed.item) run += " --item={item}";
-    JsonObject made{{"name", step},
-                    {"run", run},
-                    {"code", JsonArray{Json(path)}},
-                    {"outputs", JsonArray{Json(kOutputsFile), Json(kArtifactsFolder)}},
-                    // What is imported may have changed where it is.
-                    {"cache", task.is_cached && !depends_on_status && !executor.importer}};
+    JsonObject made{
+        {"name", step},
+        {"run", run},
+        {"code", JsonArray{Json(path)}},
+        {"outputs", JsonArray{Json(kOutputsFile), Json(kArtifactsFolder)}},
+        // What is imported may have changed where it is; a run's name is another's not.
+        {"cache", task.is_cached && !depends_on_status && !names_run && !executor.importer}};
     add_order(inner, needed, made);
     if (inner.first_run_always) made["always"] = true;
     if (!inner.conditions.empty())
@@ -522,6 +533,11 @@ class Compiler {
 std::string CompiledPipeline::digest() const {
   base::Sha256 hash;
   hash.update(text);
+  for (const CompiledParameter& one : parameters) {
+    hash.update(fmt::format("\n{} {} {} {} {}", one.name, one.plan_name, name_of(one.spec.type),
+                            one.spec.is_optional,
+                            one.spec.value ? base::to_text(*one.spec.value) : "-"));
+  }
   for (const auto& [path, content] : files)
     hash.update(fmt::format("\n{} {}\n", path, content.size())).update(content);
   return hash.finish_hex();

@@ -196,11 +196,23 @@ Result<std::optional<Json>> value_of(const Input& input, const TaskCall& call) {
                      input.source.name);
 }
 
-// Texts in a constant refer to other inputs.
-Result<Json> replace_in_constant(const Json& value, const JsonObject& values) {
+std::string text_of_run(const std::string& name, const TaskFile& task, const TaskCall& call) {
+  if (name == "pipeline_job_name" || name == "pipeline_job_resource_name")
+    return fmt::format("{}-{}", task.pipeline, call.run);
+  if (name == "pipeline_job_uuid") return call.run;
+  if (name == "pipeline_task_name") return task.task;
+  if (name == "pipeline_task_uuid") return fmt::format("{}-{}", call.run, call.step);
+  if (name == "pipeline_root") return call.out.parent_path().string();
+  return call.now;
+}
+
+// Texts in a constant refer to other inputs, or to the run.
+Result<Json> replace_in_constant(const Json& value, const JsonObject& values, const TaskFile& task,
+                                 const TaskCall& call) {
   if (value.is_string()) {
     const std::string text = TRY(replace_placeholders(
         std::string_view(value.get_string()), [&](const Placeholder& one) -> Result<std::string> {
+          if (one.kind == Placeholder::Kind::kOfRun) return text_of_run(one.name, task, call);
           const Json* const other = one.kind == Placeholder::Kind::kInputParameter
                                         ? values.if_contains(one.name)
                                         : nullptr;
@@ -214,13 +226,13 @@ Result<Json> replace_in_constant(const Json& value, const JsonObject& values) {
   if (value.is_array()) {
     JsonArray replaced;
     for (const Json& item : value.get_array())
-      replaced.push_back(TRY(replace_in_constant(item, values)));
+      replaced.push_back(TRY(replace_in_constant(item, values, task, call)));
     return Json(std::move(replaced));
   }
   if (value.is_object()) {
     JsonObject replaced;
     for (const auto& [name, item] : value.get_object())
-      replaced[name] = TRY(replace_in_constant(item, values));
+      replaced[name] = TRY(replace_in_constant(item, values, task, call));
     return Json(std::move(replaced));
   }
   return value;
@@ -242,7 +254,7 @@ Result<JsonObject> parameter_values(const TaskFile& task, const TaskCall& call) 
   }
   const JsonObject known = values;
   for (const std::string& input : referring)
-    values[input] = TRY(replace_in_constant(known.at(input), known));
+    values[input] = TRY(replace_in_constant(known.at(input), known, task, call));
   return values;
 }
 
@@ -274,16 +286,6 @@ Result<std::string> text_of_artifact(const Placeholder& placeholder, const JsonO
   if (value != nullptr) return text_of(*value);
   return base::error(Code::kNotFound, "the artifact {} has no metadata {}", placeholder.name,
                      placeholder.key);
-}
-
-std::string text_of_run(const std::string& name, const TaskFile& task, const TaskCall& call) {
-  if (name == "pipeline_job_name" || name == "pipeline_job_resource_name")
-    return fmt::format("{}-{}", task.pipeline, call.run);
-  if (name == "pipeline_job_uuid") return call.run;
-  if (name == "pipeline_task_name") return task.task;
-  if (name == "pipeline_task_uuid") return fmt::format("{}-{}", call.run, call.step);
-  if (name == "pipeline_root") return call.out.parent_path().string();
-  return call.now;
 }
 
 // As the container names it in its own message, or else as it was told.

@@ -29,7 +29,7 @@ Result<Plan> Plans::keep(const Json& spec, const std::string& actor) {
     TRY(store::make_folders((project / path).parent_path()));
     TRY(store::write_file(project / path, content));
   }
-  TRY(runner_.declare(plan.name, plan.compiled.text, project, actor));
+  // What is listed has its spec, whatever comes in between.
   const std::string text = base::to_text(plan.spec);
   TRY(db_.write([&](store::Tx& tx) -> Result<void> {
     TRY(
@@ -38,6 +38,7 @@ Result<Plan> Plans::keep(const Json& spec, const std::string& actor) {
                    {plan.name, text}));
     return {};
   }));
+  TRY(runner_.declare(plan.name, plan.compiled.text, project, actor));
   return plan;
 }
 

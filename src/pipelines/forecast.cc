@@ -40,9 +40,12 @@ class Forecaster {
       return {};
     };
     const StepDefinition& definition = step.definition;
-    if (const StepForecast* lost = find_lost_need(step))
+    if (const StepForecast* lost = find_lost_need(step)) {
+      if (lost->verdict == "fails" || for_failures_.contains(lost->step))
+        for_failures_.insert(definition.name);
       return say("skipped", fmt::format("it needs {}, which is {}", lost->step,
                                         lost->verdict == "fails" ? "failing" : lost->verdict));
+    }
     if (definition.when) {
       const auto outcome = definition.when->evaluate(
           {.params = plan_.params,
@@ -185,7 +188,8 @@ class Forecaster {
     if (step.definition.always) return nullptr;
     for (const std::size_t need : step.needs) {
       const bool is_lost = told_[need].verdict == "fails" ||
-                           (told_[need].verdict == "skipped" && !lets_pass(step, need));
+                           (told_[need].verdict == "skipped" &&
+                            (!lets_pass(step, need) || for_failures_.contains(told_[need].step)));
       if (is_lost) return &told_[need];
     }
     return nullptr;
@@ -214,6 +218,7 @@ class Forecaster {
   const World world_;
   std::vector<StepForecast> told_;
   std::set<std::string> may_be_skipped_;
+  std::set<std::string> for_failures_;       // are skipped because something would fail
   std::map<std::string, KeptOutputs> kept_;  // by step: those that would be answered from cache
 };
 

@@ -10,9 +10,11 @@
 namespace slipway::pipelines {
 namespace {
 
-// Ends `step` when it can't run any more.
+// Ends `step` when it can't run any more. `lost` says of the steps before it whether they failed,
+// or were skipped because something had failed.
 void end_if_it_can_not_run(const PlannedStep& planned, const std::vector<StepRecord>& steps,
-                           StepRecord& step, bool cancelled, base::Timestamp now) {
+                           const std::vector<bool>& lost, StepRecord& step, bool cancelled,
+                           base::Timestamp now) {
   const auto end = [&](std::string_view state, std::string reason) {
     step.state = state;
     step.reason = std::move(reason);
@@ -22,7 +24,7 @@ void end_if_it_can_not_run(const PlannedStep& planned, const std::vector<StepRec
   if (cancelled) return end("cancelled", "cancelled");
   for (const std::size_t need : planned.needs) {
     const StepRecord& needed = steps[need];
-    const bool is_let_pass = needed.state == "skipped" &&
+    const bool is_let_pass = needed.state == "skipped" && !lost[need] &&
                              std::find(planned.may_be_skipped.begin(), planned.may_be_skipped.end(),
                                        need) != planned.may_be_skipped.end();
     if (needed.is_over() && !needed.is_good() && !is_let_pass)
@@ -76,9 +78,17 @@ NextSteps next_steps(const Plan& plan, std::vector<StepRecord>& steps, bool canc
                      base::Timestamp now, std::vector<std::size_t>& changed) {
   NextSteps next;
   const auto items = items_of_steps(plan, steps);
+  std::vector<bool> lost(plan.steps.size());
+  const auto is_lost = [&](std::size_t i) {
+    const StepRecord& step = steps[i];
+    if (step.state != "skipped") return step.is_over() && !step.is_good();
+    const auto& needs = plan.steps[i].needs;
+    return std::any_of(needs.begin(), needs.end(), [&](std::size_t need) { return lost[need]; });
+  };
   // The plan has each step behind what it needs, so one pass ends a whole branch.
   for (std::size_t i = 0; i < plan.steps.size(); ++i) {
     StepRecord& step = steps[i];
+    lost[i] = is_lost(i);
     const StepDefinition& definition = plan.steps[i].definition;
     if (step.state == "running" && definition.has_items()) {
       const bool grows = definition.search && (!cancelled || definition.always) &&
@@ -88,7 +98,8 @@ NextSteps next_steps(const Plan& plan, std::vector<StepRecord>& steps, bool canc
         next.complete.push_back(i);
     }
     if (step.state != "pending" && step.state != "waiting") continue;
-    end_if_it_can_not_run(plan.steps[i], steps, step, cancelled, now);
+    end_if_it_can_not_run(plan.steps[i], steps, lost, step, cancelled, now);
+    lost[i] = is_lost(i);
     if (step.is_over()) {
       changed.push_back(i);
       continue;

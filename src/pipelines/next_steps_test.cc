@@ -86,6 +86,17 @@ TEST(NextSteps, WhatMayHaveBeenSkippedIsLetPassButNoFailure) {
   EXPECT_EQ(failed.steps[2].reason, "it needs a: failed");
 }
 
+// What was skipped because something failed is no branch that was not taken.
+TEST(NextSteps, WhatWasSkippedForAFailureIsNotLetPass) {
+  Course run = run_of(
+      "      - {name: load, run: x}\n"
+      "      - {name: a, run: 'x {load}'}\n"
+      "      - {name: deploy, run: 'x {a}', unless_failed: [a]}\n");
+  run.steps[0].state = "failed";
+  EXPECT_TRUE(run.next().ready.empty());
+  EXPECT_EQ(run.states(), "failed skipped skipped ");
+}
+
 TEST(NextSteps, ACancelledRunStillTidiesUp) {
   Course run = run_of(kDiamond);
   run.steps[0].state = "succeeded";

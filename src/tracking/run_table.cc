@@ -98,9 +98,9 @@ Result<RunSelection> parse_query(const RunTable::Query& query) {
 // What two queries with the same order have the same.
 std::string words_of(const RunTable::Query& query) {
   std::string text = query.experiment_id + '\n' + query.filter + '\n';
-  for (const std::string& order : query.order_by) text += order + '\n';
+  for (const std::string& order : query.order_by) text += "order " + order + '\n';
   if (query.in)
-    text += fmt::format("{}\n{}{}", query.in->column, query.in->value.has_value() ? "=" : "",
+    text += fmt::format("in {}\n{}{}", query.in->column, query.in->value.has_value() ? "=" : "",
                         query.in->value.value_or(""));
   return text;
 }

@@ -178,17 +178,24 @@ Result<void> Deliveries::take_events(const std::vector<Subscriber>& subscribers)
   }
   examined_ = std::move(examined);
   waiting_ = waiting;
-  const bool for_lineage =
-      std::any_of(subscribers.begin(), subscribers.end(),
-                  [](const Subscriber& s) { return s.format == Format::kOpenLineage; });
-  // Most have seen as much as the others; one that is behind doesn't hold them up.
-  std::map<std::int64_t, Stretch> behind;
+  // Most have seen as much as the others; one that is behind doesn't hold them up, nor does what
+  // can't be told of lineage now.
+  std::map<std::pair<std::int64_t, bool>, Result<Stretch>> behind;
   for (const Subscriber& subscriber : subscribers) {
     if (subscriber.waiting >= options_.deliveries_max) continue;
     const std::int64_t mark = examined_[subscriber.id];
-    const auto [at, is_new] = behind.try_emplace(mark);
-    if (is_new) at->second = TRY(read_stretch(mark, for_lineage));
-    TRY(take_for(subscriber, at->second));
+    const bool is_lineage = subscriber.format == Format::kOpenLineage;
+    const auto [at, is_new] = behind.try_emplace({mark, is_lineage}, Stretch());
+    if (is_new) at->second = read_stretch(mark, is_lineage);
+    if (at->second) {
+      TRY(take_for(subscriber, *at->second));
+    } else if (is_lineage) {
+      if (is_new) {
+        base::log_error("webhooks", "lineage is told later: why={}", at->second.error().message);
+      }
+    } else {
+      return at->second.error();
+    }
   }
   return {};
 }

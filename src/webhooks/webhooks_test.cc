@@ -54,6 +54,7 @@ class FakeOpenAlerts final : public OpenAlerts {
 class FakeLineageNews final : public LineageNews {
  public:
   Result<std::optional<Told>> told_of(const store::Event& event) override {
+    if (event.kind == "run.away") return base::error(Code::kUnavailable, "not now");
     if (event.kind == "run.broken") return base::error(Code::kCorruption, "it can't be read");
     if (!event.kind.starts_with("run.")) return std::optional<Told>();
     return std::optional(
@@ -476,6 +477,14 @@ TEST_F(LineageOutTest, WhatIsWrongWithAnEventHoldsUpNothing) {
   happens("run.b", "runs/1");
   for (int i = 0; i < 3; ++i) MUST(deliveries_->step());
   EXPECT_EQ(bodies(), (std::vector<std::string>{R"({"is":"a"})", R"({"is":"b"})", kBehind}));
+}
+
+TEST_F(LineageOutTest, WhatCannotBeToldNowHoldsUpNoOther) {
+  apply("  chat: {slack: \"https://93.184.216.34/\"}");
+  happens("run.away", "runs/1");
+  happens("alert.opened", "monitors/m/alerts/a", alert_payload("a", {"chat"}));
+  ASSERT_TRUE(deliveries_->step());
+  EXPECT_EQ(told(), (std::vector<std::string>{"opened"}));
 }
 
 TEST_F(LineageOutTest, ItIsNoRouteAndNoWebhookOfAnybodys) {

@@ -98,6 +98,34 @@ def test_a_pipeline_with_branches_is_done_when_one_of_them_is(client, wait, tmp_
     assert lines(tmp_path / "seen") == ["a" if side == "heads" else "b", "later"]
 
 
+def test_nothing_comes_after_branches_whose_choice_failed(client, wait, tmp_path):
+    @dsl.pipeline(name="branches")
+    def branches(side: str, file: str):
+        with dsl.If(side == "heads"):
+            steps.note(text="heads", file=file)
+        with dsl.Else():
+            steps.note(text="tails", file=file)
+
+    @dsl.pipeline(name="choice-fails")
+    def choice_fails(file: str):
+        side = steps.write(text="heads").after(steps.fail(message="50 % \u2588\u2588 it broke"))
+        steps.note(text="deployed", file=file).after(branches(side=side.output, file=file))
+
+    run = wait(client.create_run_from_pipeline_func(choice_fails, arguments={"file": str(tmp_path / "seen")}))
+    assert run.state == "FAILED" and "\u2588 it broke" in tasks_of(run)["fail"].error.message
+    assert not (tmp_path / "seen").exists()
+
+
+def test_a_run_is_named_to_its_tasks(client, wait, tmp_path):
+    @dsl.pipeline(name="named")
+    def named(file: str):
+        steps.note(text=f"run {dsl.PIPELINE_JOB_ID_PLACEHOLDER}", file=file)
+
+    runs = [wait(client.create_run_from_pipeline_func(named, arguments={"file": str(tmp_path / "seen")})) for _ in range(2)]
+    assert [run.state for run in runs] == ["SUCCEEDED"] * 2
+    assert lines(tmp_path / "seen") == sorted(f"run {run.run_id}" for run in runs), "a cached one would name the first"
+
+
 def test_loops_run_each_item_and_collect(client, wait, tmp_path):
     @dsl.container_component
     def join(texts: List[str], file: str):
@@ -216,3 +244,15 @@ def test_what_can_not_be_run_is_refused_when_it_is_sent(client):
     with pytest.raises(ApiException) as refused:
         client.create_run_from_pipeline_func(nested)
     assert refused.value.status == 400 and "for-loop-4: a loop inside of a loop can't be run here" in refused.value.body, refused.value.body
+
+    @dsl.pipeline(name="inner")
+    def inner(text: str):
+        steps.write(text=text)
+
+    @dsl.pipeline(name="outer")
+    def outer(base: str):
+        inner(text=f"{base}/x")
+
+    with pytest.raises(ApiException) as refused:
+        client.create_run_from_pipeline_func(outer, arguments={"base": "b"})
+    assert refused.value.status == 400 and "a text made of other values is given to a pipeline" in refused.value.body, refused.value.body

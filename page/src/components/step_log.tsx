@@ -5,8 +5,8 @@ import { Loaded } from "./loaded";
 
 const kLogCharactersMax = 100_000;
 
-export function StepLog({ run, step }: { run: string; step: string }) {
-  const log = useLive((signal) => api.stepLog(run, step, signal), `${run}/${step}`, 2);
+export function StepLog({ run, step, isOver }: { run: string; step: string; isOver: boolean }) {
+  const log = useLive((signal) => api.stepLog(run, step, signal), `${run}/${step} ${isOver}`, isOver ? Infinity : 2);
   return (
     <section aria-label={`Log of ${step}`}>
       <Loaded from={log}>

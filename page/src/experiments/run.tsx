@@ -40,7 +40,7 @@ function OneRun({ id }: { id: string }) {
 function Views(data: RunAndCurves) {
   const [query] = useSearchParams();
   const asked = query.get("view") ?? "";
-  const view = (asked in kViews ? asked : "") as View;
+  const view = (Object.hasOwn(kViews, asked) ? asked : "") as View;
   const { run } = data;
   return (
     <>

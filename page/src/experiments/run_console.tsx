@@ -33,7 +33,7 @@ export function RunConsole({ run }: { run: Run }) {
         </Anchor>{" "}
         wrote: of this run, and of all that the step made.
       </Text>
-      <StepLog run={pipelineRun} step={step} />
+      <StepLog run={pipelineRun} step={step} isOver={isFinal(run.info.status)} />
     </>
   );
 }

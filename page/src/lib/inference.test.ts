@@ -16,6 +16,8 @@ describe("a request from a form", () => {
   it.each([
     ["pages", "", "pages: a number is expected: nothing is there"],
     ["pages", "x", "pages: a number is expected: x"],
+    ["pages", "Infinity", "pages: a finite number is expected: Infinity"],
+    ["place", "1, 9007199254740993", "place: browsers round a number of this size, other clients don't: 9007199254740993"],
     ["new", "yes", "new: true or false is expected"],
     ["place", "1", "place: 2 values are expected, separated by commas: there are 1"],
     ["place", "1,2.5", "place: a whole number is expected: 2.5"],
@@ -26,6 +28,7 @@ describe("a request from a form", () => {
     const request = requestOf(inputs, texts);
     expect(curlOf("http://h/v2", request)).toContain(`"it'\\''s"`);
     expect(pythonOf("http://h/v2", request)).toContain('{"name": "new", "datatype": "BOOL", "shape": [1, 1], "data": [True]}');
+    expect(pythonOf("u", requestOf(inputs, { ...texts, shop: "true" }))).toContain('"data": ["true"]');
   });
 });
 

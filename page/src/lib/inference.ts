@@ -19,7 +19,9 @@ function valueOf(text: string, datatype: string): number | string | boolean {
   }
   const value = Number(word);
   if (word === "" || Number.isNaN(value)) throw new Error(`a number is expected: ${word || "nothing is there"}`);
+  if (!Number.isFinite(value)) throw new Error(`a finite number is expected: ${word}`);
   if (kWhole.has(datatype) && !Number.isInteger(value)) throw new Error(`a whole number is expected: ${word}`);
+  if (kWhole.has(datatype) && !Number.isSafeInteger(value)) throw new Error(`browsers round a number of this size, other clients don't: ${word}`);
   return value;
 }
 
@@ -42,11 +44,11 @@ export function requestOf(inputs: InferenceInput[], texts: Record<string, string
 
 export const curlOf = (url: string, request: InferenceRequest) => `curl ${url} -H 'Content-Type: application/json' -d '${JSON.stringify(request).replaceAll("'", "'\\''")}'`;
 
-const kWords: Record<string, string> = { true: "True", false: "False", null: "None" };
+const inPython = (value: number | string | boolean | null) => (value === null ? "None" : typeof value === "boolean" ? (value ? "True" : "False") : JSON.stringify(value));
 const python = (request: InferenceRequest) =>
   request.inputs
     .map(({ name, datatype, shape, data }) => {
-      const values = data.map((value) => kWords[String(value)] ?? JSON.stringify(value)).join(", ");
+      const values = data.map(inPython).join(", ");
       return `    {"name": ${JSON.stringify(name)}, "datatype": "${datatype}", "shape": [${shape.join(", ")}], "data": [${values}]},`;
     })
     .join("\n");

@@ -90,7 +90,7 @@ export function StepPanel({ run, step, close }: { run: PipelineRun; step: Step; 
             {step.command}
           </Code>
         )}
-        {step.tries > 0 && <StepLog run={run.id} step={step.name} />}
+        {step.tries > 0 && <StepLog run={run.id} step={step.name} isOver={step.finished_at !== null} />}
       </Stack>
     </section>
   );

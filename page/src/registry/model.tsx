@@ -259,7 +259,7 @@ function protectionOf({ gated, approvers = [] }: ModelAlias): string {
 }
 
 function Aliases({ model, aliases, versions, reload }: { model: string; aliases: ModelAlias[]; versions: ModelVersion[]; reload: () => void }) {
-  const [approving, setApproving] = useState<string>();
+  const [approving, setApproving] = useState<{ alias: string; version: number }>();
   const newest = Number(versions[0]?.version ?? 0);
   return (
     <section aria-label="Aliases">
@@ -298,7 +298,7 @@ function Aliases({ model, aliases, versions, reload }: { model: string; aliases:
                   </Table.Td>
                   <Table.Td>
                     {(each.approvers ?? []).length > 0 && newest > (each.version ?? 0) && (
-                      <Button size="compact-xs" variant="default" onClick={() => setApproving(each.alias)} aria-label={`Approve version ${newest} for ${each.alias}`}>
+                      <Button size="compact-xs" variant="default" onClick={() => setApproving({ alias: each.alias, version: newest })} aria-label={`Approve version ${newest} for ${each.alias}`}>
                         version {newest}
                       </Button>
                     )}
@@ -311,12 +311,12 @@ function Aliases({ model, aliases, versions, reload }: { model: string; aliases:
       )}
       {approving && (
         <ConfirmDialog
-          title={`Approve version ${newest} of ${model} for @${approving}`}
+          title={`Approve version ${approving.version} of ${model} for @${approving.alias}`}
           verb="Approve"
           color="teal"
           close={() => setApproving(undefined)}
           act={async (reason, actor) => {
-            await api.approveAlias(model, approving, newest, reason, actor);
+            await api.approveAlias(model, approving.alias, approving.version, reason, actor);
             reload();
           }}
         >

@@ -156,10 +156,26 @@ Result<void> Profiles::advance(const std::string& endpoint, base::Timestamp unti
   return {};
 }
 
+Result<std::set<std::string>> Profiles::known_slices(const std::string& endpoint,
+                                                     base::Timestamp from) {
+  std::set<std::string> known;
+  if (options_.slices_max == 0) return known;
+  TRY(db_.read([&](store::Reader& reader) {
+    known.clear();
+    return reader.query(
+        "SELECT DISTINCT slice FROM monitor_profiles WHERE workspace = ? AND endpoint = ? AND "
+        "slice "
+        "<> '' AND block_start >= ? ORDER BY slice LIMIT ?",
+        {workspace_, endpoint, start_of(Level::kMonth, from), options_.slices_max},
+        [&](const store::Row& row) { known.insert(row.string(0)); });
+  }));
+  return known;
+}
+
 Result<Profiles::Blocks> Profiles::collect(const std::string& endpoint, base::Timestamp from,
                                            base::Timestamp to) {
   Blocks blocks;
-  std::set<std::string> known;  // slices of this pass
+  std::set<std::string> known = TRY(known_slices(endpoint, from));
   TRY(served_.each_part(endpoint, from, to, [&](const types::Frame& part) -> Result<void> {
     if (part.rows() == 0) return {};
     const types::Column* roles = TRY(part.column("role"));
@@ -191,11 +207,8 @@ Result<Profiles::Blocks> Profiles::collect(const std::string& endpoint, base::Ti
       if (!errors->is_valid(i) || errors->strings[i].empty()) rows->answered.push_back(i);
     }
     std::vector<ServedRows::Slice> slices;
-    if (options_.slices_max > 0) slices = TRY(served_.slices(endpoint, part));
-    std::erase_if(slices, [&](const ServedRows::Slice& slice) {
-      if (known.size() < options_.slices_max) known.insert(slice.name);
-      return !known.contains(slice.name);
-    });
+    if (options_.slices_max > 0)
+      slices = TRY(served_.slices(endpoint, part, known, options_.slices_max));
     for (const auto& [key, found] : by_block) {
       const auto& [level, start, version] = key;
       const Level hours = std::max(level, Level::kHour);

@@ -33,7 +33,7 @@ class Profiles {
     base::Duration hours_kept = base::Duration::days(14);
     base::Duration days_kept = base::Duration::days(400);  // months are kept for good
     std::size_t inputs_max = 500;                          // of an endpoint; the others have none
-    std::size_t slices_max = 20;  // of an endpoint and pass, likewise; 0: none is looked at
+    std::size_t slices_max = 20;  // of an endpoint and month, likewise; 0: none is looked at
   };
   Profiles(store::Db& db, ServedRows& served, Options options, std::string workspace = "default")
       : db_(db), served_(served), options_(options), workspace_(std::move(workspace)) {}
@@ -73,6 +73,8 @@ class Profiles {
 
   Result<std::optional<base::Timestamp>> profiled_until(const std::string& endpoint);
   Result<void> advance(const std::string& endpoint, base::Timestamp until);
+  // Slices that already have profiles in the month of `from`: those go on.
+  Result<std::set<std::string>> known_slices(const std::string& endpoint, base::Timestamp from);
   Result<Blocks> collect(const std::string& endpoint, base::Timestamp from, base::Timestamp to);
   Result<void> store(const std::string& endpoint, Blocks fresh, base::Timestamp until);
 

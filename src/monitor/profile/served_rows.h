@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -25,14 +26,15 @@ class ServedRows {
   virtual Result<void> each_part(const std::string& endpoint, base::Timestamp from,
                                  base::Timestamp to, const EachPart& each) = 0;
 
-  // The slices that monitors of the endpoint declare; of a column those of its values that are in
-  // `part`, the commonest first. One that can't be told of these rows is left out.
+  // The slices that monitors of the endpoint declare: conditions, then the values of columns that
+  // are in `part`, the commonest first. Only those that are in `known`; as long as that has fewer
+  // than `most`, others come into it. One that can't be told of these rows is left out.
   struct Slice {
     std::string name;         // as alerts name it: "long-haul", "carrier=UA"
     std::vector<bool> picks;  // by row
   };
-  virtual Result<std::vector<Slice>> slices(const std::string& endpoint,
-                                            const types::Frame& part) = 0;
+  virtual Result<std::vector<Slice>> slices(const std::string& endpoint, const types::Frame& part,
+                                            std::set<std::string>& known, std::size_t most) = 0;
 };
 
 }  // namespace slipway::monitor
