@@ -472,7 +472,7 @@ class Compiler {
     for (const std::string& name : needed.parameters)
       run += fmt::format(" --parameter {0}={{{0}}}", name);
     for (const std::string& name : needed.steps) run += fmt::format(" --step {0}={{{0}}}", name);
-    if (needed.item) run += " --item={item}";
+    if (needed.item) run += " --item=:{item}";  // an empty one is one, too
     JsonObject made{
         {"name", step},
         {"run", run},

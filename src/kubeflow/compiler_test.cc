@@ -168,7 +168,7 @@ TEST(Compiler, LoopsBecomeStepsWithItems) {
   EXPECT_EQ(text_at(step_of(*compiled, "a"), "each"), "[0,1]");
   EXPECT_EQ(text_at(step_of(*compiled, "a"), "parallel"), "2");
   EXPECT_EQ(text_at(step_of(*compiled, "a"), "run"),
-            R"("slipway run-task tasks/a.json --out {out} --item={item}")");
+            R"("slipway run-task tasks/a.json --out {out} --item=:{item}")");
   EXPECT_NE(compiled->files.at("tasks/a.json").find(R"("from":"item","items":["1","2"])"),
             std::string::npos);
   EXPECT_NE(compiled->files.at("tasks/b.json").find(R"("step":"a","of_items":"same")"),

@@ -7,6 +7,8 @@
 #include <cmath>
 #include <utility>
 
+#include "base/json_document.h"
+
 namespace slipway::kubeflow {
 namespace {
 
@@ -85,7 +87,11 @@ std::string text_of(const Json& value) {
 }
 
 Result<Json> value_of_text(std::string_view text, ParameterType type) {
-  if (type == ParameterType::kText) return Json(text);
+  if (type == ParameterType::kText) {
+    if (!base::is_utf8(text))
+      return base::error(Code::kInvalidArgument, "a text is UTF-8, and this is none");
+    return Json(text);
+  }
   if (type == ParameterType::kBoolean) {
     while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.remove_suffix(1);
     if (text == "True") return Json(true);

@@ -49,6 +49,15 @@ Result<ArtifactSpec> read_artifact(const Json& value, const std::string& place) 
   return spec;
 }
 
+// They become names of files.
+Result<void> check_name(std::string_view name, std::string_view place) {
+  const bool is_good = !name.empty() && name != "." && name != ".." &&
+                       name.find_first_of(std::string_view("/{}\0", 4)) == name.npos;
+  if (is_good) return {};
+  return base::error(Code::kInvalidArgument,
+                     "{}: a name has no '/', '{{', '}}' or NUL, and is not '.' or '..'", place);
+}
+
 Result<void> read_definitions(Fields& component, std::string_view key,
                               std::map<std::string, ParameterSpec>& parameters,
                               std::map<std::string, ArtifactSpec>& artifacts) {
@@ -56,11 +65,13 @@ Result<void> read_definitions(Fields& component, std::string_view key,
   if (!definitions) return {};
   TRY(definitions->each(
       "parameters", [&](const auto& name, const Json& value, const auto& place) -> Result<void> {
+        TRY(check_name(name, place));
         parameters[name] = TRY(read_parameter(value, place));
         return {};
       }));
   TRY(definitions->each(
       "artifacts", [&](const auto& name, const Json& value, const auto& place) -> Result<void> {
+        TRY(check_name(name, place));
         artifacts[name] = TRY(read_artifact(value, place));
         return {};
       }));

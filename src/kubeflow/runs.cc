@@ -262,8 +262,8 @@ Result<void> Runs::terminate(const std::string& id) {
 
 Result<void> Runs::retry(const std::string& id, const std::string& actor) {
   const Run run = TRY(find(id));
-  if (run.is_terminated) TRY(mark(id, "terminated", false));
-  return runner_.try_again(id, actor);
+  TRY(runner_.try_again(id, actor));
+  return run.is_terminated ? mark(id, "terminated", false) : Result<void>();
 }
 
 Result<void> Runs::set_archived(const std::string& id, bool archived) {

@@ -36,6 +36,12 @@ with open(os.path.join(packages, "below.pth"), "w") as file:
 
 // Waits for it; 128 + signal when a signal ended it.
 Result<int> run_words(const std::vector<std::string>& words) {
+  if (words.empty() || words[0].empty())
+    return base::error(Code::kInvalidArgument, "the container has no command to start");
+  for (const std::string& word : words) {
+    if (word.find('\0') != std::string::npos)
+      return base::error(Code::kInvalidArgument, "a word of the command has a NUL character");
+  }
   std::vector<char*> list;
   for (const std::string& word : words) list.push_back(const_cast<char*>(word.c_str()));
   list.push_back(nullptr);

@@ -142,10 +142,10 @@ def test_loops_run_each_item_and_collect(client, wait, tmp_path):
         with dsl.ParallelFor(items=[{"a": "1", "b": "one"}, {"a": "2", "b": "two"}]) as pair:
             steps.note(text=pair.b, file=f"{file}.pairs")
 
-    run = wait(client.create_run_from_pipeline_func(loops, arguments={"file": str(tmp_path / "seen"), "names": ["p", "q", "r"]}))
+    run = wait(client.create_run_from_pipeline_func(loops, arguments={"file": str(tmp_path / "seen"), "names": ["p", "", "r"]}))
     assert run.state == "SUCCEEDED", run.error
     assert (tmp_path / "seen").read_text() == '["<1>!","<2>!","<three>!"]'
-    assert lines(tmp_path / "seen.names") == ["p", "q", "r"]
+    assert lines(tmp_path / "seen.names") == ["", "p", "r"]
     assert lines(tmp_path / "seen.pairs") == ["one", "two"]
     items = [task for task in run.run_details.task_details if task.parent_task_id == tasks_of(run)["write"].task_id]
     assert len(items) == 3 and {item.state for item in items} == {"SUCCEEDED"}
