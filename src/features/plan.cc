@@ -4,12 +4,28 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cctype>
 #include <map>
 
 namespace slipway::features {
 namespace {
 
 std::string_view view_of(std::string_view feature) { return feature.substr(0, feature.find('.')); }
+
+// Whether a view on demand names a feature of the other one in its expressions.
+bool reads(const View& view, const View& other) {
+  if (!view.is_on_demand() || view.name == other.name) return false;
+  const std::string front = other.name + "__";
+  const auto names_it = [&](const ViewColumn& column) {
+    const std::string& text = column.expression;
+    for (std::size_t at = text.find(front); at != text.npos; at = text.find(front, at + 1)) {
+      const auto before = static_cast<unsigned char>(at == 0 ? ' ' : text[at - 1]);
+      if (std::isalnum(before) == 0 && before != '_') return true;
+    }
+    return false;
+  };
+  return std::ranges::any_of(view.columns, names_it);
+}
 
 // All that each feature of a view is computed from, by the feature's name.
 std::map<std::string, std::string> texts(const Definitions& definitions, const View& view) {
@@ -125,6 +141,15 @@ Definitions without(const Definitions& definitions, const std::set<std::string>&
   std::erase_if(rest.views, [&](const View& view) {
     return !view.is_on_demand() && rest.find_source(view.source) == nullptr;
   });
+  // What they read may be on demand, too.
+  for (std::size_t before = 0; before != rest.views.size();) {
+    before = rest.views.size();
+    std::erase_if(rest.views, [&](const View& view) {
+      return std::ranges::any_of(definitions.views, [&](const View& other) {
+        return reads(view, other) && rest.find_view(other.name) == nullptr;
+      });
+    });
+  }
   const auto is_whole = [&](const Service& service) {
     return std::ranges::all_of(service.features, [&](const std::string& feature) {
       return view_of(feature) == "request" || rest.find_view(view_of(feature)) != nullptr;
@@ -143,8 +168,20 @@ Definitions only(const Definitions& definitions, std::string_view service) {
   const Service* found = definitions.find_service(service);
   if (found == nullptr) return part;
   part.services = {*found};
+  std::set<std::string> needed;
   for (const View& view : definitions.views)
-    if (!readers(part, view.name).empty()) part.views.push_back(view);
+    if (!readers(part, view.name).empty()) needed.insert(view.name);
+  for (std::size_t before = 0; before != needed.size();) {
+    before = needed.size();
+    for (const View& other : definitions.views) {
+      if (std::ranges::any_of(needed, [&](const std::string& name) {
+            return reads(*definitions.find_view(name), other);
+          }))
+        needed.insert(other.name);
+    }
+  }
+  for (const View& view : definitions.views)
+    if (needed.contains(view.name)) part.views.push_back(view);
   for (const Source& source : definitions.sources) {
     if (std::ranges::any_of(part.views, [&](const View& v) { return v.source == source.name; }))
       part.sources.push_back(source);

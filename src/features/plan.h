@@ -20,10 +20,12 @@ struct DefinitionChange {
 std::vector<DefinitionChange> plan(const Definitions& before, const Definitions& after);
 
 // Without what can't be read because these datasets have no rows yet: views of their sources,
-// services that give such a view, and views on demand that no other service gives.
+// views on demand that read one, services that give such a view, and views on demand that no other
+// service gives.
 Definitions without(const Definitions& definitions, const std::set<std::string>& datasets);
 
-// The service alone with the views that it gives and their sources; nothing: there is no such one.
+// The service alone with the views that it gives, those that these read, and their sources;
+// nothing: there is no such one.
 Definitions only(const Definitions& definitions, std::string_view service);
 
 // Names of services that give something of the view.

@@ -16,8 +16,10 @@ features:
     sold: {source: sales, keys: [shop], windows: [1h, 1d], aggregates: {n: count(), sum: sum(price)}}
     shop: {source: shops, keys: [shop], columns: {size: size}}
     hour: {columns: {of_day: hour(at)}}
+    share: {columns: {of_size: sold__sum_1d / (shop__size + 1)}}
   services:
     price: {event_time: at, request: {at: timestamp, shop: string}, features: [sold, hour]}
+    share: {event_time: at, request: {at: timestamp, shop: string}, features: [share]}
     size: {event_time: at, request: {at: timestamp, shop: string}, features: [shop.size]}
 )";
 
@@ -59,8 +61,8 @@ TEST(FeaturePlan, SaysWhatAChangeMeans) {
     EXPECT_EQ(changed(kBefore, after), c.lines) << c.name;
   }
   const auto lines = [](const std::string& text) { return std::ranges::count(text, '\n'); };
-  EXPECT_EQ(lines(changed("", kBefore)), 7);
-  EXPECT_EQ(lines(changed(kBefore, "")), 7);
+  EXPECT_EQ(lines(changed("", kBefore)), 9);
+  EXPECT_EQ(lines(changed(kBefore, "")), 9);
   EXPECT_NE(changed(kBefore, "").find("view shop: removed, gone: shop__size; given by: size\n"),
             std::string::npos);
 }
@@ -74,12 +76,13 @@ TEST(FeaturePlan, WhatHasNoRowsYetHoldsUpNothingElse) {
     for (const auto& one : some.services) text += one.name + " ";
     return text;
   };
-  EXPECT_EQ(names(without(all, {})), "sales shops sold shop hour price size ");
+  EXPECT_EQ(names(without(all, {})), "sales shops sold shop hour share price share size ");
   EXPECT_EQ(names(without(all, {"sales"})), "shops shop size ");
   EXPECT_EQ(names(without(all, {"shops"})), "sales sold hour price ");
   EXPECT_EQ(names(without(all, {"sales", "shops"})), "");
   EXPECT_EQ(names(only(all, "size")), "shops shop size ");
   EXPECT_EQ(names(only(all, "price")), "sales sold hour price ");
+  EXPECT_EQ(names(only(all, "share")), "sales shops sold shop share share ") << "what it reads";
   EXPECT_EQ(names(only(all, "none")), "");
 }
 
