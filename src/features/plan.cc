@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <functional>
 #include <map>
 
 namespace slipway::features {
@@ -12,9 +13,9 @@ namespace {
 
 std::string_view view_of(std::string_view feature) { return feature.substr(0, feature.find('.')); }
 
-// Whether a view on demand names a feature of the other one in its expressions.
+// Whether a view on demand names a feature of the other one, of a source, in its expressions.
 bool reads(const View& view, const View& other) {
-  if (!view.is_on_demand() || view.name == other.name) return false;
+  if (!view.is_on_demand() || other.is_on_demand()) return false;
   const std::string front = other.name + "__";
   const auto names_it = [&](const ViewColumn& column) {
     const std::string& text = column.expression;
@@ -27,6 +28,18 @@ bool reads(const View& view, const View& other) {
   return std::ranges::any_of(view.columns, names_it);
 }
 
+bool gives(const Service& service, const View& view) {
+  return std::ranges::any_of(
+      service.features, [&](const std::string& feature) { return view_of(feature) == view.name; });
+}
+
+// Gives something of the view, or of one on demand that reads it.
+bool needs(const Definitions& definitions, const Service& service, const View& view) {
+  return gives(service, view) || std::ranges::any_of(definitions.views, [&](const View& other) {
+           return gives(service, other) && reads(other, view);
+         });
+}
+
 // All that each feature of a view is computed from, by the feature's name.
 std::map<std::string, std::string> texts(const Definitions& definitions, const View& view) {
   std::map<std::string, std::string> texts;
@@ -34,6 +47,14 @@ std::map<std::string, std::string> texts(const Definitions& definitions, const V
   for (std::size_t i = 0; i < names.size(); ++i)
     texts[names[i]] = feature_text(definitions, view, i);
   return texts;
+}
+
+// Names of services that need the view.
+std::vector<std::string> readers(const Definitions& definitions, const View& view) {
+  std::vector<std::string> names;
+  for (const Service& service : definitions.services)
+    if (needs(definitions, service, view)) names.push_back(service.name);
+  return names;
 }
 
 class Meaning {
@@ -70,7 +91,7 @@ std::string meaning(const Definitions& before, const View* old, const Definition
   meaning.add("values change", other);
   meaning.add("gone", gone);
   if (meaning.is_empty()) return "values stay";
-  meaning.add("given by", readers(now == nullptr ? before : after, (now ? now : old)->name));
+  meaning.add("read by", readers(now == nullptr ? before : after, now == nullptr ? *old : *now));
   std::string text = std::move(meaning).text();
   const bool is_loaded =
       now != nullptr && !now->is_on_demand() && !(fresh.empty() && other.empty());
@@ -96,14 +117,15 @@ std::string meaning(const Service* old, const Service* now) {
 
 template <typename T, typename Means>
 void add(std::vector<DefinitionChange>& changes, std::string_view kind,
-         const std::vector<T>& before, const std::vector<T>& after, const Means& means) {
+         const std::vector<T>& before, const std::vector<T>& after, const Means& means,
+         const std::function<bool(const T&, const T&)>& is_same = std::equal_to<T>()) {
   const auto find = [](const std::vector<T>& all, const std::string& name) -> const T* {
     const auto at = std::ranges::find(all, name, &T::name);
     return at == all.end() ? nullptr : &*at;
   };
   for (const T& now : after) {
     const T* old = find(before, now.name);
-    std::string change = old == nullptr ? "created" : *old == now ? "unchanged" : "updated";
+    std::string change = old == nullptr ? "created" : is_same(*old, now) ? "unchanged" : "updated";
     std::string text = change == "unchanged" ? "" : means(old, &now);
     changes.push_back({std::string(kind), now.name, std::move(change), std::move(text)});
   }
@@ -119,46 +141,36 @@ std::vector<DefinitionChange> plan(const Definitions& before, const Definitions&
   std::vector<DefinitionChange> changes;
   add(changes, "source", before.sources, after.sources,
       [](const Source*, const Source*) { return ""; });
-  add(changes, "view", before.views, after.views,
-      [&](const View* old, const View* now) { return meaning(before, old, after, now); });
+  add<View>(
+      changes, "view", before.views, after.views,
+      [&](const View* old, const View* now) { return meaning(before, old, after, now); },
+      // One may stand as it stood over a source that doesn't.
+      [&](const View& old, const View& now) {
+        return old == now && texts(before, old) == texts(after, now);
+      });
   add(changes, "feature service", before.services, after.services,
       [](const Service* old, const Service* now) { return meaning(old, now); });
-  // A view may stand as it stood over a source that does not.
-  for (DefinitionChange& change : changes) {
-    if (change.kind != "view" || change.change != "unchanged") continue;
-    const View* old = before.find_view(change.name);
-    const View* now = after.find_view(change.name);
-    if (texts(before, *old) == texts(after, *now)) continue;
-    change.change = "updated";
-    change.means = meaning(before, old, after, now);
-  }
   return changes;
 }
 
 Definitions without(const Definitions& definitions, const std::set<std::string>& datasets) {
   Definitions rest = definitions;
   std::erase_if(rest.sources, [&](const Source& s) { return datasets.contains(s.dataset); });
-  std::erase_if(rest.views, [&](const View& view) {
-    return !view.is_on_demand() && rest.find_source(view.source) == nullptr;
-  });
-  // What they read may be on demand, too.
-  for (std::size_t before = 0; before != rest.views.size();) {
-    before = rest.views.size();
-    std::erase_if(rest.views, [&](const View& view) {
-      return std::ranges::any_of(definitions.views, [&](const View& other) {
-        return reads(view, other) && rest.find_view(other.name) == nullptr;
-      });
-    });
+  std::vector<View> lost;
+  for (const View& view : definitions.views) {
+    if (!view.is_on_demand() && rest.find_source(view.source) == nullptr) lost.push_back(view);
   }
-  const auto is_whole = [&](const Service& service) {
-    return std::ranges::all_of(service.features, [&](const std::string& feature) {
-      return view_of(feature) == "request" || rest.find_view(view_of(feature)) != nullptr;
-    });
+  const auto is_any_lost = [&](const auto& is_wanted) {
+    return std::ranges::any_of(lost, is_wanted);
   };
-  std::erase_if(rest.services, [&](const Service& service) { return !is_whole(service); });
+  std::erase_if(rest.services, [&](const Service& service) {
+    return is_any_lost([&](const View& view) { return needs(definitions, service, view); });
+  });
   std::erase_if(rest.views, [&](const View& view) {
-    return view.is_on_demand() && readers(rest, view.name).empty() &&
-           !readers(definitions, view.name).empty();
+    const bool is_unused =
+        readers(rest, view).empty() && !readers(definitions, view).empty() && view.is_on_demand();
+    return is_unused ||
+           is_any_lost([&](const View& one) { return one == view || reads(view, one); });
   });
   return rest;
 }
@@ -168,35 +180,13 @@ Definitions only(const Definitions& definitions, std::string_view service) {
   const Service* found = definitions.find_service(service);
   if (found == nullptr) return part;
   part.services = {*found};
-  std::set<std::string> needed;
   for (const View& view : definitions.views)
-    if (!readers(part, view.name).empty()) needed.insert(view.name);
-  for (std::size_t before = 0; before != needed.size();) {
-    before = needed.size();
-    for (const View& other : definitions.views) {
-      if (std::ranges::any_of(needed, [&](const std::string& name) {
-            return reads(*definitions.find_view(name), other);
-          }))
-        needed.insert(other.name);
-    }
-  }
-  for (const View& view : definitions.views)
-    if (needed.contains(view.name)) part.views.push_back(view);
+    if (needs(definitions, *found, view)) part.views.push_back(view);
   for (const Source& source : definitions.sources) {
     if (std::ranges::any_of(part.views, [&](const View& v) { return v.source == source.name; }))
       part.sources.push_back(source);
   }
   return part;
-}
-
-std::vector<std::string> readers(const Definitions& definitions, std::string_view view) {
-  std::vector<std::string> names;
-  for (const Service& service : definitions.services) {
-    const bool gives = std::ranges::any_of(
-        service.features, [&](const std::string& feature) { return view_of(feature) == view; });
-    if (gives) names.push_back(service.name);
-  }
-  return names;
 }
 
 }  // namespace slipway::features

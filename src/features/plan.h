@@ -28,7 +28,4 @@ Definitions without(const Definitions& definitions, const std::set<std::string>&
 // nothing: there is no such one.
 Definitions only(const Definitions& definitions, std::string_view service);
 
-// Names of services that give something of the view.
-std::vector<std::string> readers(const Definitions& definitions, std::string_view view);
-
 }  // namespace slipway::features

@@ -40,15 +40,18 @@ TEST(FeaturePlan, SaysWhatAChangeMeans) {
   } cases[] = {
       {"nothing", "features:", "features:", ""},
       {"an aggregate", "sum(price)", "sum(price * 2)",
-       "view sold: updated, values change: sold__sum_1d, sold__sum_1h; given by: price; its rows "
+       "view sold: updated, values change: sold__sum_1d, sold__sum_1h; read by: price, share; its "
+       "rows "
        "are loaded again from what is materialized\n"},
       {"a window more", "[1h, 1d]", "[1h, 1d, 7d]",
-       "view sold: updated, new: sold__n_7d, sold__sum_7d; given by: price; its rows are loaded "
+       "view sold: updated, new: sold__n_7d, sold__sum_7d; read by: price, share; its rows are "
+       "loaded "
        "again from what is materialized\n"},
       {"an owner", "{source: shops,", "{owner: ann, source: shops,",
        "view shop: updated, values stay\n"},
       {"another dataset below", "{dataset: shops}", "{dataset: stores}",
-       "source shops: updated\nview shop: updated, values change: shop__size; given by: size; its "
+       "source shops: updated\nview shop: updated, values change: shop__size; read by: share, "
+       "size; its "
        "rows are loaded again from what is materialized\n"},
       {"a service", "[shop.size]", "[shop.size, sold.n_1h]",
        "feature service size: updated, gives more: sold.n_1h\n"},
@@ -63,8 +66,9 @@ TEST(FeaturePlan, SaysWhatAChangeMeans) {
   const auto lines = [](const std::string& text) { return std::ranges::count(text, '\n'); };
   EXPECT_EQ(lines(changed("", kBefore)), 9);
   EXPECT_EQ(lines(changed(kBefore, "")), 9);
-  EXPECT_NE(changed(kBefore, "").find("view shop: removed, gone: shop__size; given by: size\n"),
-            std::string::npos);
+  EXPECT_NE(
+      changed(kBefore, "").find("view shop: removed, gone: shop__size; read by: share, size\n"),
+      std::string::npos);
 }
 
 TEST(FeaturePlan, WhatHasNoRowsYetHoldsUpNothingElse) {

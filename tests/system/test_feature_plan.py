@@ -37,7 +37,7 @@ def test_what_a_change_means_and_what_waits_for_rows(start_server, tmp_path):
     pd.DataFrame({"shop": ["a"], "size": [7.0]}).to_parquet(tmp_path / "shops.parquet")
     file = tmp_path / "slipway.yaml"
     file.write_text(SALES)
-    assert changes(server, "plan", file)["view", "sold"] == ("created", "new: sold__total_1d; given by: price, both; its rows are loaded again from what is materialized")
+    assert changes(server, "plan", file)["view", "sold"] == ("created", "new: sold__total_1d; read by: price, both; its rows are loaded again from what is materialized")
     said = server.cli("apply", str(file)).stderr
     assert "the features of source sales wait for the first rows of its dataset" in said and "slipway data ingest shops" in said
 
@@ -51,7 +51,7 @@ def test_what_a_change_means_and_what_waits_for_rows(start_server, tmp_path):
     other = tmp_path / "other.yaml"
     other.write_text(SALES.replace("sum(price)", "sum(price * 2)").replace("    both:", "    # both:"))
     planned = changes(server, "plan", other)
-    assert planned["view", "sold"] == ("updated", "values change: sold__total_1d; given by: price; its rows are loaded again from what is materialized")
+    assert planned["view", "sold"] == ("updated", "values change: sold__total_1d; read by: price; its rows are loaded again from what is materialized")
     assert planned["feature service", "both"][0] == "removed" and planned["source", "sales"] == ("unchanged", "")
     same, differs = [server.cli("plan", str(each), "--check", check=False) for each in (file, other)]
     assert (same.returncode, differs.returncode) == (0, 6) and "values change" in differs.stdout
