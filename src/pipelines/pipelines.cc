@@ -84,6 +84,8 @@ Result<void> Pipelines::start(Options options) {
     if (std::any_of(run.steps.begin(), run.steps.end(), is_running))
       executor_.clean_up("SLIPWAY_RUN_ID=" + id);
     enqueue(run);
+    base::MutexLock lock(mutex_);
+    places_.expect(rank_of(id));
   }
   for (std::size_t i = 0; i < options_.runs_parallel_max; ++i) {
     workers_.emplace_back([this] {

@@ -24,6 +24,7 @@ std::string Places::impossible(const Place& place) const {
 }
 
 void Places::ask(const Rank& run, std::vector<Place> places) {
+  expected_.erase(run);
   if (places.empty()) {
     waiting_.erase(run);
   } else {
@@ -32,6 +33,7 @@ void Places::ask(const Rank& run, std::vector<Place> places) {
 }
 
 void Places::forget(const std::string& run) {
+  std::erase_if(expected_, [&](const Rank& rank) { return rank.run == run; });
   std::erase_if(waiting_, [&](const auto& entry) { return entry.first.run == run; });
 }
 
@@ -55,6 +57,7 @@ std::vector<Places::Key> Places::grants() const {
   for (const auto& [name, slots] : pools_) free[name] = slots - taken_of(name);
   std::set<std::string> closed;  // pools in which somebody waits who goes first
   for (const auto& [rank, places] : waiting_) {
+    if (!expected_.empty() && *expected_.begin() < rank) break;
     for (const Place& place : places) {
       if (taken_.size() + granted.size() >= limit_) return granted;
       if (!place.pool.empty()) {

@@ -43,6 +43,9 @@ class Places {
   // Why a step could never begin; empty: it could.
   std::string impossible(const Place& place) const;
 
+  // The run is about to ask for the first time: until it does, nobody behind it gets a place. For
+  // runs that a server takes up when it starts, which ask in any order.
+  void expect(const Rank& run) { expected_.insert(run); }
   // What a run waits for, instead of what it waited for before, in its steps' order.
   void ask(const Rank& run, std::vector<Place> places);
   void forget(const std::string& run);  // it waits for nothing
@@ -73,6 +76,7 @@ class Places {
 
   std::size_t limit_ = 1;
   std::map<std::string, std::int64_t> pools_;
+  std::set<Rank> expected_;
   std::map<Rank, std::vector<Place>> waiting_;
   std::map<Key, Place> taken_;
 };

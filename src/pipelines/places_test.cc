@@ -68,6 +68,24 @@ TEST(Places, TheLimitIsOverAll) {
   EXPECT_EQ(places.why_waiting("a", 4), "waits for a place: 1 of 1 steps run");
 }
 
+TEST(Places, NobodyPassesOneThatIsAboutToAsk) {
+  Places places;
+  places.set_limit(9);
+  places.set_pools({{"gpu", 2}});
+  places.expect(rank("high", 5, 2));
+  places.expect(rank("old", 0, 1));
+  places.ask(rank("old", 0, 1), {{0, "a", "gpu"}, {1, "b", ""}});
+  EXPECT_TRUE(places.granted_runs().empty());
+  places.ask(rank("higher", 6, 3), {{0, "a", "gpu"}});
+  EXPECT_EQ(places.granted_runs(), (std::set<std::string>{"higher"}));
+  places.ask(rank("high", 5, 2), {{0, "a", "gpu", 2}});
+  EXPECT_EQ(places.granted("old"), (Positions{1}));
+  places.expect(rank("broken", 5, 1));
+  EXPECT_TRUE(places.granted("old").empty());
+  places.forget("broken");
+  EXPECT_EQ(places.granted("old"), (Positions{1}));
+}
+
 TEST(Places, WhatCanNeverBegin) {
   Places places;
   places.set_pools({{"gpu", 2}});
