@@ -69,17 +69,23 @@ class Dataset(Part):
 
 @dataclass(frozen=True)
 class Source(About):
-    """Rows of a dataset as events, which can also be pushed. Without times a row is always known and always true."""
+    """Rows of a dataset as events, which can also be pushed. Without times a row is always known and always true.
+
+    `deduplication_key`: columns that say of which event a row tells. Of rows of one key with the same the one counts that has arrived last.
+    """
 
     name: str = field(metadata=NAME)
     dataset: Dataset | str = field(metadata=REFERENCE)
     event_time: str | None = None
     arrival_time: str | None = None
+    deduplication_key: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         check_name("source", self.name)
         if (self.event_time is None) != (self.arrival_time is None):
             raise ValueError(f"source {self.name}: event_time and arrival_time come together")
+        if self.deduplication_key and self.arrival_time is None:
+            raise ValueError(f"source {self.name}: with a deduplication_key the row counts that arrived last: event_time and arrival_time are missing")
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,18 @@ Result<Source> read_source(const std::string& name, const YamlNode& node) {
   if (source.event_time.empty() != source.arrival_time.empty()) {
     return node.error("source {}: event_time and arrival_time come together", name);
   }
+  if (const auto key = map.find("deduplication_key")) {
+    for (const YamlNode& column : TRY(key->list()))
+      source.deduplication_key.push_back(TRY(column.text()));
+    if (source.deduplication_key.empty())
+      return key->error("source {}: expected the columns that say which rows tell of one event",
+                        name);
+    if (source.event_time.empty())
+      return key->error(
+          "source {}: with a deduplication_key the row counts that arrived last: event_time and "
+          "arrival_time are missing",
+          name);
+  }
   TRY(map.finish());
   return source;
 }
@@ -120,6 +132,25 @@ Result<Aggregate> read_aggregate(const std::string& name, const YamlNode& node) 
   return node.error("aggregate {}: unknown function {} ({})", name, text.substr(0, open), all);
 }
 
+// Whether what is kept online of a view can be corrected: kInvalidArgument where it can't.
+Result<void> check_corrections(const View& view, const Source& source, const YamlNode& node) {
+  if (source.deduplication_key.empty()) return {};
+  if (view.resolution) {
+    return node.error(
+        "view {}: a resolution keeps sums online, which no corrected row can be taken out of: "
+        "leave "
+        "out the resolution, or the deduplication_key of source {}",
+        view.name, source.name);
+  }
+  if (!view.is_windowed() && !view.ttl) {
+    return node.error(
+        "view {}: source {} has a deduplication_key, so that a correction may bring back an older "
+        "row: a ttl is missing, which says how long rows are kept for that",
+        view.name, source.name);
+  }
+  return {};
+}
+
 Result<View> read_view(const std::string& name, const YamlNode& node, const Definitions& before) {
   YamlMap map = TRY(node.map("view " + name));
   View view{.name = name};
@@ -173,6 +204,7 @@ Result<View> read_view(const std::string& name, const YamlNode& node, const Defi
   if (view.is_windowed() && before.find_source(view.source)->event_time.empty()) {
     return node.error("view {}: windows need a source with event_time and arrival_time", name);
   }
+  if (!view.is_on_demand()) TRY(check_corrections(view, *before.find_source(view.source), node));
   return view;
 }
 
@@ -261,6 +293,8 @@ std::string feature_text(const Definitions& definitions, const View& view, std::
   if (const Source* source = definitions.find_source(view.source)) {
     text += fmt::format("|{}|{}|{}|{}", source->name, source->dataset, source->event_time,
                         source->arrival_time);
+    if (!source->deduplication_key.empty())
+      text += fmt::format("|deduplicated by {}", fmt::join(source->deduplication_key, ","));
   }
   if (view.ttl) text += fmt::format("|{}", view.ttl->micros);
   if (view.resolution) text += fmt::format("|resolution {}", view.resolution->micros);

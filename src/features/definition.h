@@ -26,6 +26,8 @@ struct About {
 struct Source {
   std::string name, dataset;
   std::string event_time, arrival_time;  // columns; empty: none
+  // Columns that say of which event a row tells (corrections.h); none: every row counts.
+  std::vector<std::string> deduplication_key;
   About about;
 
   bool operator==(const Source&) const = default;

@@ -23,6 +23,21 @@ std::size_t column_position(const std::vector<NamedColumn>& columns, std::string
   return static_cast<std::size_t>(at - columns.begin());
 }
 
+// A dataset has one row of a key: if a correction has the same, it is put aside, and no training
+// set can tell what was known before it. kInvalidArgument.
+Result<void> check_deduplication(const Source& source, const std::vector<NamedColumn>& columns,
+                                 const std::vector<std::size_t>& dataset_key) {
+  const std::vector<std::string>& key = source.deduplication_key;
+  const auto is_in_key = [&](std::size_t column) {
+    return std::ranges::find(key, columns[column].name) != key.end();
+  };
+  if (key.empty() || dataset_key.empty() || !std::ranges::all_of(dataset_key, is_in_key)) return {};
+  return base::error(Code::kInvalidArgument,
+                     "source {}: a corrected row has the same key of dataset {} as the one that it "
+                     "corrects, so that the dataset can't have both: add {} to the dataset's key",
+                     source.name, source.dataset, source.arrival_time);
+}
+
 // So many rows are looked up with one question: a store on another machine has others to answer.
 constexpr std::size_t kRowsPerRead = 1'000;
 
@@ -59,6 +74,7 @@ Result<std::shared_ptr<FeatureStore::State>> FeatureStore::bind(Definitions defi
     std::vector<std::size_t> keys;
     for (const std::string& key : TRY(tables.key(source.dataset)))
       keys.push_back(column_position(state->source_columns.back(), key));
+    TRY(check_deduplication(source, state->source_columns.back(), keys));
     state->source_keys.push_back(std::move(keys));
   }
   const std::vector<View>& views = state->definitions.views;
@@ -444,6 +460,7 @@ Result<FeatureStore::SourceShape> FeatureStore::source_shape(const std::string& 
     if (bound.view.source != source) continue;
     for (const std::size_t key : bound.keys) shape.are_read[key] = true;
     if (bound.event_time) shape.are_read[*bound.event_time] = true;
+    for (const std::size_t key : bound.deduplication_key) shape.are_read[key] = true;
     for (const Expression& input : bound.inputs) {
       for (const std::size_t column : input.columns()) shape.are_read[column] = true;
     }

@@ -135,6 +135,52 @@ TEST_F(FeatureStoreTest, ServicesWithOtherRequestsShareAViewOnDemand) {
       << "nobody says what the view reads";
 }
 
+// A row counts until what corrects it arrives: whatever came first, and as it was known then.
+TEST_F(FeatureStoreTest, ACorrectedRowNoLongerCounts) {
+  testing::correct_some(tables_, 1);
+  const auto define = [&](const std::string& yaml) {
+    auto store = std::make_unique<FeatureStore>(*db_, tables_, clock_);
+    const auto done = store->set_definitions(MUST(parse_definitions(yaml)));
+    return std::pair(done ? "" : done.error().message, std::move(store));
+  };
+  std::string yaml = testing::with_corrections(std::string(testing::kTripsYaml));
+  const auto [no_error, store] = define(yaml);
+  ASSERT_EQ(no_error, "");
+  const auto row = [](int id, int event, int arrival, double delay, int trip) {
+    JsonObject told = landing(id, event, arrival, delay);
+    if (trip > 0) told["trip"] = trip;
+    return told;
+  };
+  ASSERT_TRUE(
+      store->push("landings", {row(3, 40, 90, 8, 7), row(1, 60, 60, 1, 7), row(2, 65, 65, 2, 0),
+                               row(4, 50, 120, 32, 7), row(5, 65, 65, 4, 0)}));
+  const struct {
+    int minute;
+    double count, worst, newest;  // newest: of the rows without a trip the one that is told apart
+  } cases[] = {{60, 1, 1, 1},   {61, 1, 1, 1},   {70, 3, 4, -1}, {90, 3, 8, -1},
+               {100, 2, 4, -1}, {109, 2, 4, -1}, {121, 2, 4, -1}};
+  for (const auto& c : cases) {
+    SCOPED_TRACE(c.minute);
+    EXPECT_EQ(ask(*store, "carrier__landed_1h", c.minute), Value(c.count));
+    EXPECT_EQ(ask(*store, "carrier__worst_1h", c.minute), Value(c.worst));
+    if (c.newest > 0) {
+      EXPECT_EQ(ask(*store, "newest__delay", c.minute), Value(c.newest));
+    }
+  }
+  EXPECT_EQ(ask(*store, "carrier__worst_24h", 119), Value(8.0));
+  EXPECT_EQ(ask(*store, "carrier__worst_24h", 120), Value(32.0));
+
+  // A dataset that can't have both rows would give other training sets.
+  tables_.tables["trips"].key = {"trip"};
+  EXPECT_EQ(define(yaml).first,
+            "source landings: a corrected row has the same key of dataset trips as the one that it "
+            "corrects, so that the dataset can't have both: add known_at to the dataset's key");
+  tables_.tables["trips"].key = {"trip", "known_at"};
+  EXPECT_EQ(define(yaml).first, "");
+  yaml.replace(yaml.find("[trip]"), 6, "[journey]");
+  EXPECT_EQ(define(yaml).first, "view carrier: the source has no column journey");
+}
+
 TEST_F(FeatureStoreTest, ArrivalIsStampedWhenItIsNotSaid) {
   auto store = open();
   JsonObject row = landing(1, 0, 0, 10);
@@ -297,6 +343,21 @@ TEST(Definitions, MistakesHaveAPlace) {
            {"features:\n  sources: {s: {dataset: d}}\n  views:\n    v: {source: s, keys: [a], "
             "columns: {x: x}, resolution: 1h}\n",
             "a resolution is for windows, and there are none"},
+           {"features:\n  sources:\n    s: {dataset: d, deduplication_key: [k]}\n",
+            "line 3, column 40: source s: with a deduplication_key the row counts that arrived "
+            "last: event_time and arrival_time are missing"},
+           {"features:\n  sources:\n    s: {dataset: d, event_time: t, arrival_time: t, "
+            "deduplication_key: []}\n",
+            "source s: expected the columns that say which rows tell of one event"},
+           {"features:\n  sources: {s: {dataset: d, event_time: t, arrival_time: t, "
+            "deduplication_key: [k]}}\n  views:\n    v: {source: s, keys: [a], windows: [1h], "
+            "aggregates: {m: count()}, resolution: 1h}\n",
+            "line 4, column 8: view v: a resolution keeps sums online, which no corrected row can "
+            "be taken out of: leave out the resolution, or the deduplication_key of source s"},
+           {"features:\n  sources: {s: {dataset: d, event_time: t, arrival_time: t, "
+            "deduplication_key: [k]}}\n  views:\n    v: {source: s, keys: [a], columns: {x: x}}\n",
+            "view v: source s has a deduplication_key, so that a correction may bring back an "
+            "older row: a ttl is missing"},
            {"features:\n  services:\n    s: {event_time: t, request: {t: timestamp}, features: "
             "[nope]}\n",
             "no such view: nope"},

@@ -6,6 +6,7 @@
 #include <numeric>
 #include <tuple>
 
+#include "features/corrections.h"
 #include "features/input_numbers.h"
 #include "features/window_reader.h"
 
@@ -43,6 +44,9 @@ struct KeyedRows::OfKey {
   std::size_t size() const { return end - begin; }
   std::int64_t event(std::size_t row) const { return all.rows_[begin + row].event; }
   std::int64_t arrival(std::size_t row) const { return all.rows_[begin + row].arrival; }
+  bool is_known(std::size_t row, std::int64_t moment) const {
+    return arrival(row) <= moment && (all.untils_.empty() || moment < all.untils_[begin + row]);
+  }
   double number(std::size_t row, std::size_t input) const {
     const std::size_t slot = all.slots_[input];
     return slot == kOne ? 1 : all.numbers_[(begin + row) * all.numbers_per_row_ + slot];
@@ -121,6 +125,22 @@ KeyedRows::KeyedRows(const BoundView& bound, std::span<const Column* const> colu
     if (is_sorted(starts_[key], ends_[key])) continue;
     ends_[key] = sort_key(starts_[key], ends_[key], identity);
     for (std::uint32_t at = starts_[key]; at < ends_[key]; ++at) fill(at, rows_[at].at);
+  }
+  if (!bound.deduplication_key.empty()) find_corrections();
+}
+
+void KeyedRows::find_corrections() {
+  const std::vector<const Column*> columns = picked(columns_, bound_.deduplication_key);
+  const std::vector<std::uint32_t> codes = KeyCodes(columns).take_codes();
+  untils_.assign(ends_.empty() ? 0 : ends_.back(), kStillCounts);
+  std::vector<Correctable> of_key;
+  for (std::size_t key = 0; key < starts_.size(); ++key) {
+    of_key.clear();
+    for (std::uint32_t at = starts_[key]; at < ends_[key]; ++at) {
+      const std::uint32_t code = codes[rows_[at].at];
+      if (code != KeyCodes::kMissing) of_key.push_back({code, rows_[at].arrival, at});
+    }
+    for_corrected(of_key, [&](std::size_t at, std::int64_t until) { untils_[at] = until; });
   }
 }
 

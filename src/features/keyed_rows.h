@@ -49,6 +49,8 @@ class KeyedRows {
     return a.event != b.event ? a.event < b.event : a.arrival < b.arrival;
   }
   bool is_sorted(std::uint32_t begin, std::uint32_t end) const;
+  // Fills `untils_`.
+  void find_corrections();
   // Returns where the key's rows end; equal ones are left out.
   std::uint32_t sort_key(std::uint32_t begin, std::uint32_t end,
                          const std::function<std::uint64_t(std::size_t)>& identity);
@@ -59,6 +61,7 @@ class KeyedRows {
   // By key, then in the order of event time, arrival time and identity:
   std::unique_ptr<Row[]> rows_;
   std::vector<std::uint32_t> starts_, ends_;  // of each key
+  std::vector<std::int64_t> untils_;          // when rows no longer count; none: they all do
   // Windowed views. What running aggregates read lies together for each row, in the same order:
   // what a row brings into the cache is all that a window asks of it. Collected ones read cells in
   // the source's order.

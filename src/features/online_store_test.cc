@@ -161,9 +161,10 @@ class OnlineFeaturesTest : public OnlineStoreTest {
           db_(MUST(store::open_sqlite({.file = file}, clock, random))) {
       MUST(db_->migrate({migrations()}));
     }
-    void open(std::unique_ptr<OnlineStore> online, FeatureStore::Options options) {
+    void open(std::unique_ptr<OnlineStore> online, FeatureStore::Options options,
+              std::string_view yaml = testing::kTripsYaml) {
       store = std::make_unique<FeatureStore>(*db_, tables_, clock_, std::move(online), options);
-      MUST(store->set_definitions(MUST(parse_definitions(testing::kTripsYaml))));
+      MUST(store->set_definitions(MUST(parse_definitions(yaml))));
     }
     testing::MemoryTables& tables_;
     const base::Clock& clock_;
@@ -189,9 +190,14 @@ class OnlineFeaturesTest : public OnlineStoreTest {
 };
 
 // Random histories: rows that are late, come twice, or again with another delay and arrival; pushed
-// and materialized, all and little by little; the server starts anew in between.
+// and materialized, all and little by little; the server starts anew in between. From seed 7 on
+// rows correct others.
 TEST_P(OnlineFeaturesTest, AnswersAsMemoryDoesWhateverHappens) {
-  for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 12; ++seed) {
+    const bool is_corrected = seed > 6;
+    const std::string yaml = is_corrected
+                                 ? testing::with_corrections(std::string(testing::kTripsYaml))
+                                 : std::string(testing::kTripsYaml);
     SCOPED_TRACE(seed);
     store::testing::TempFolder folder;
     base::SeededRandom random(seed);
@@ -199,6 +205,7 @@ TEST_P(OnlineFeaturesTest, AnswersAsMemoryDoesWhateverHappens) {
       return static_cast<std::int64_t>(random.next_u64() % n);
     };
     testing::MemoryTables tables = testing::random_trips(seed, 300);
+    if (is_corrected) testing::correct_some(tables, seed);
     const types::Frame all = tables.tables["trips"].frame;
     base::ManualClock clock{{100'000 * kMinute}};
     Features kept(tables, clock, folder.path() / "a.db", random_),
@@ -206,8 +213,8 @@ TEST_P(OnlineFeaturesTest, AnswersAsMemoryDoesWhateverHappens) {
     // Reads are exact for so long before the newest row.
     const std::int64_t history_minutes = seed % 2 == 0 ? 2'000 : 10'000;
     const FeatureStore::Options options{.history = types::Duration{history_minutes * kMinute}};
-    kept.open(open(seed), options);
-    oracle.open(open_memory_store(), FeatureStore::Options());
+    kept.open(open(seed), options, yaml);
+    oracle.open(open_memory_store(), FeatureStore::Options(), yaml);
     std::int64_t moment = 0;
     int id = 10'000;
     JsonArray before;
@@ -221,6 +228,10 @@ TEST_P(OnlineFeaturesTest, AnswersAsMemoryDoesWhateverHappens) {
             if (below(2) == 0) {
               again["delay"] = below(100);
               again["known_at"] = again["known_at"].to_number<std::int64_t>() + kMinute;
+              if (is_corrected && below(2) == 0) {
+                again["landed_at"] =
+                    again["landed_at"].to_number<std::int64_t>() + (below(400) - 200) * kMinute;
+              }
             }
             rows.push_back(again);
           } else {
@@ -231,6 +242,8 @@ TEST_P(OnlineFeaturesTest, AnswersAsMemoryDoesWhateverHappens) {
                            {"landed_at", event * kMinute},
                            {"known_at", (event + (below(3) == 0 ? below(500) : 0)) * kMinute}};
             if (below(10) > 0) row["delay"] = static_cast<double>(below(1'000)) / 7 - 20;
+            // Of the dataset's trips, of one that was told of before, or a new one.
+            if (is_corrected) row["trip"] = below(3) == 0 ? below(300) : id - below(3);
             rows.push_back(row);
           }
           before.push_back(rows.back());
@@ -252,7 +265,7 @@ TEST_P(OnlineFeaturesTest, AnswersAsMemoryDoesWhateverHappens) {
         }
       } else if (outlives()) {
         kept.store.reset();  // two can't have a folder
-        kept.open(open(seed), options);
+        kept.open(open(seed), options, yaml);
       }
       for (int i = 0; i < 20; ++i) {
         const std::int64_t minute = std::max<std::int64_t>(0, moment + 300 - below(1'500)),
@@ -301,10 +314,33 @@ features:
       features: [tiled, values]
 )yaml";
 
+// Over rows that correct others.
+constexpr std::string_view kCorrectedYaml = R"yaml(
+features:
+  sources:
+    landings: {dataset: trips, event_time: landed_at, arrival_time: known_at, deduplication_key: [trip]}
+  views:
+    tiled:
+      source: landings
+      keys: [carrier]
+      windows: [1h, 24h]
+      aggregates: {landed: count(), told: count(delay), sum: sum(delay), mean: mean(delay), late: mean(delay > 15), worst: max(delay), best: min(delay),
+                   first: first(delay), last: last(place), least: min(place), newest: max(landed_at), mid: "quantile(delay, 0.5)",
+                   variance: variance(delay), places: distinct(place), top: "top_k(place, 2)", tens: mode(floor(delay / 10))}
+    newest: {source: landings, keys: [carrier], ttl: 6h, columns: {delay: delay, place: place}}
+  services:
+    trips:
+      event_time: asked_at
+      request: {carrier: string, place: string, asked_at: timestamp}
+      features: [tiled, newest]
+)yaml";
+
 // What is served while rows arrive, late and again, by pushes and materializations, over restarts,
 // is what a training set has of those moments, and what they are computed from again: to the bit.
-TEST_P(OnlineFeaturesTest, TilesServeWhatTrainingSetsHave) {
-  for (std::uint64_t seed = 1; seed <= 8; ++seed) {
+// From seed 9 on there are corrections, and no tiles.
+TEST_P(OnlineFeaturesTest, ServesWhatTrainingSetsHave) {
+  for (std::uint64_t seed = 1; seed <= 16; ++seed) {
+    const bool is_corrected = seed > 8;
     SCOPED_TRACE(seed);
     store::testing::TempFolder folder;
     base::SeededRandom random(seed);
@@ -312,6 +348,7 @@ TEST_P(OnlineFeaturesTest, TilesServeWhatTrainingSetsHave) {
       return static_cast<std::int64_t>(random.next_u64() % n);
     };
     testing::MemoryTables tables = testing::random_trips(seed, 500);
+    if (is_corrected) testing::correct_some(tables, seed);
     const types::Frame trips = tables.tables["trips"].frame;
     const types::Column &landed = *trips.find("landed_at"), &known = *trips.find("known_at"),
                         &carrier = *trips.find("carrier"), &delay = *trips.find("delay");
@@ -327,6 +364,8 @@ TEST_P(OnlineFeaturesTest, TilesServeWhatTrainingSetsHave) {
                         {"landed_at", landed.ints[row]},
                         {"known_at", known.ints[row]}};
       if (delay.is_valid(row)) object["delay"] = delay.doubles[row];
+      if (is_corrected && trips.find("trip")->is_valid(row))
+        object["trip"] = trips.find("trip")->ints[row];
       return object;
     };
     base::ManualClock clock;
@@ -336,7 +375,8 @@ TEST_P(OnlineFeaturesTest, TilesServeWhatTrainingSetsHave) {
       features.store = std::make_unique<FeatureStore>(
           *features.db_, tables, clock, open(seed),
           FeatureStore::Options{.history = types::Duration{60 * kMinute}});
-      ASSERT_TRUE(features.store->set_definitions(MUST(parse_definitions(kTiledYaml))));
+      ASSERT_TRUE(features.store->set_definitions(
+          MUST(parse_definitions(is_corrected ? kCorrectedYaml : kTiledYaml))));
     };
     reopen();
     std::vector<std::vector<Value>> served;
@@ -397,15 +437,25 @@ TEST_P(OnlineFeaturesTest, TilesServeWhatTrainingSetsHave) {
         ASSERT_EQ(served[row][o], cell_of(again[o], row)) << outputs[o].name << " row " << row;
       }
       for (const auto& [window, hours] : {std::pair{"1h", 1}, std::pair{"24h", 24}}) {
+        std::int64_t begin = now - hours * 60 * kMinute;
+        if (!is_corrected) begin = begin / (30 * kMinute) * (30 * kMinute);  // of 1970 on
+        const auto counts = [&](std::size_t trip) {
+          return carrier.strings[trip] == asked.columns[0].strings[row] && known.ints[trip] <= now;
+        };
+        const auto corrects = [&](std::size_t other, std::size_t trip) {
+          const types::Column& of = *trips.find("trip");
+          return counts(other) && of.is_valid(other) && of.is_valid(trip) &&
+                 of.ints[other] == of.ints[trip] &&
+                 std::tuple(known.ints[other], landed.ints[other], other) >
+                     std::tuple(known.ints[trip], landed.ints[trip], trip);
+        };
         double count = 0;
-        const std::int64_t begin =
-            (now - hours * 60 * kMinute) / (30 * kMinute) * (30 * kMinute);  // of 1970 on
         for (const std::size_t trip : order) {
-          count += carrier.strings[trip] == asked.columns[0].strings[row] &&
-                           known.ints[trip] <= now && landed.ints[trip] <= now &&
-                           landed.ints[trip] > begin
-                       ? 1
-                       : 0;
+          if (!counts(trip) || landed.ints[trip] > now || landed.ints[trip] <= begin) continue;
+          if (is_corrected &&
+              std::ranges::any_of(order, [&](std::size_t other) { return corrects(other, trip); }))
+            continue;
+          count += 1;
         }
         if (begin >= 0) {
           ASSERT_EQ(cell_of(*trained.find(fmt::format("tiled__landed_{}", window)), row),
@@ -413,6 +463,7 @@ TEST_P(OnlineFeaturesTest, TilesServeWhatTrainingSetsHave) {
         }
       }
     }
+    if (is_corrected) continue;
     // And they are tiles.
     std::size_t tiles = 0;
     const std::vector<OnlineStore::Table> kept = features.store->online().tables().value();

@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "base/check.h"
+#include "features/corrections.h"
 
 namespace slipway::features {
 namespace {
@@ -13,6 +14,7 @@ namespace {
 constexpr std::size_t kHeader = 24;
 constexpr std::uint8_t kHasKinds = 1;       // flag: not all cells are numbers
 constexpr std::uint8_t kHasResolution = 2;  // flag: what tiles are made of follows the kinds
+constexpr std::uint8_t kIsCorrected = 4;    // flag: the last two cells say what corrects what
 constexpr std::size_t kTimes = PackedRows::kTimes;
 
 // A block in the bytes that it was read from.
@@ -23,6 +25,7 @@ struct Block {
   const CellKind* kinds = nullptr;
   std::int64_t resolution = 0, settled = kNothingSettled;
   const Fold* folds = nullptr;
+  bool is_corrected = false;
   const char* first = nullptr;
   const char* texts = nullptr;
   std::size_t bytes = 0;
@@ -31,6 +34,9 @@ struct Block {
   const char* row(std::size_t i) const { return first + i * stride(); }
   // With a resolution.
   std::int64_t number_of(const char* row) const { return load<std::int64_t>(row + stride() - 8); }
+  // Where rows correct others.
+  std::int64_t until_of(const char* row) const { return load<std::int64_t>(row + stride() - 8); }
+  std::int64_t key_of(const char* row) const { return load<std::int64_t>(row + stride() - 16); }
 };
 
 Error damaged() { return base::error(Code::kCorruption, "stored feature rows are damaged"); }
@@ -45,7 +51,7 @@ Result<Block> read_block(std::string_view bytes) {
   block.text_bytes = load<std::uint32_t>(bytes.data() + 8);
   block.keep_seconds = load<std::uint32_t>(bytes.data() + 12);
   block.written = load<std::int64_t>(bytes.data() + 16);
-  if (flags > (kHasKinds | kHasResolution)) return damaged();
+  if (flags > (kHasKinds | kHasResolution | kIsCorrected)) return damaged();
   const std::size_t kinds = (flags & kHasKinds) != 0 ? padded(block.cells) : 0;
   const std::size_t folds = (flags & kHasResolution) != 0 ? 16 + padded(block.cells) : 0;
   // 2^32 rows of 2^16 cells fit into 64 bits.
@@ -74,6 +80,11 @@ Result<Block> read_block(std::string_view bytes) {
         return damaged();
     }
   }
+  block.is_corrected = (flags & kIsCorrected) != 0;
+  if (block.is_corrected && (folds > 0 || block.kinds == nullptr || block.cells < 2 ||
+                             block.kinds[block.cells - 1] != CellKind::kTime ||
+                             block.kinds[block.cells - 2] != CellKind::kTime))
+    return damaged();
   block.first = at + folds;
   block.texts = block.first + block.rows * block.stride();
   return block;
@@ -82,7 +93,7 @@ Result<Block> read_block(std::string_view bytes) {
 bool is_alike(const Block& a, const Block& b) {
   return a.cells == b.cells && (a.kinds == nullptr) == (b.kinds == nullptr) &&
          (a.kinds == nullptr || std::equal(a.kinds, a.kinds + a.cells, b.kinds)) &&
-         a.resolution == b.resolution &&
+         a.resolution == b.resolution && a.is_corrected == b.is_corrected &&
          (a.folds == nullptr || std::equal(a.folds, a.folds + a.cells, b.folds));
 }
 
@@ -124,7 +135,8 @@ bool are_texts_inside(const Block& block) {
 struct RowAt {
   const char* row;
   const Block* block;
-  std::int64_t number = 0;  // with a resolution; of rows that are the same the greatest
+  std::int64_t number = 0;            // with a resolution; of rows that are the same the greatest
+  std::int64_t until = kStillCounts;  // when it counts no longer
 
   std::int64_t event() const { return load<std::int64_t>(row); }
   std::int64_t arrival() const { return load<std::int64_t>(row + 8); }
@@ -155,6 +167,36 @@ std::size_t first_kept(std::span<const RowAt> rows, std::int64_t cut) {
   return first;
 }
 
+// Leaves out what is kept for no read. What corrects others is kept as long as what it corrects may
+// be: a correction that happened long ago may have arrived just now.
+void drop_old(std::vector<RowAt>& rows, bool is_corrected, std::int64_t cut) {
+  if (!is_corrected) {
+    rows.erase(rows.begin(), rows.begin() + static_cast<std::ptrdiff_t>(first_kept(rows, cut)));
+    return;
+  }
+  const char* newest = nullptr;  // that counted at the cut
+  for (const RowAt& at : rows) {
+    if (at.event() <= cut && at.arrival() <= cut && cut < at.until) newest = at.row;
+  }
+  std::erase_if(rows, [&](const RowAt& at) {
+    return at.row != newest && std::max(at.event(), at.arrival()) < cut;
+  });
+}
+
+// Until when each counts, of rows in their order. What was known of that before stays: the row that
+// has corrected one may be gone.
+void find_corrections(std::vector<RowAt>& rows) {
+  std::vector<Correctable> all;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const std::int64_t key = rows[i].block->key_of(rows[i].row);
+    if (key != PackedRows::kMissingTime)
+      all.push_back({static_cast<std::uint64_t>(key), rows[i].arrival(), i});
+  }
+  for_corrected(all, [&](std::size_t row, std::int64_t until) {
+    rows[row].until = std::min(rows[row].until, until);
+  });
+}
+
 // What was true and known by then is for tiles.
 std::int64_t tiles_until(std::int64_t newest, std::int64_t resolution) {
   constexpr std::int64_t kFirst = std::numeric_limits<std::int64_t>::min();
@@ -167,7 +209,8 @@ std::string write_rows(const Block& like, std::span<const RowAt> rows, std::uint
   const std::size_t folds = like.folds != nullptr ? 16 + padded(like.cells) : 0;
   std::string out(kHeader + kinds + folds + rows.size() * like.stride(), '\0');
   out[0] = static_cast<char>(kPackedRowsVersion);
-  out[1] = static_cast<char>((kinds > 0 ? kHasKinds : 0) | (folds > 0 ? kHasResolution : 0));
+  out[1] = static_cast<char>((kinds > 0 ? kHasKinds : 0) | (folds > 0 ? kHasResolution : 0) |
+                             (like.is_corrected ? kIsCorrected : 0));
   const auto cells = static_cast<std::uint16_t>(like.cells);
   const auto count = static_cast<std::uint32_t>(rows.size());
   std::memcpy(out.data() + 2, &cells, 2);
@@ -195,6 +238,7 @@ std::string write_rows(const Block& like, std::span<const RowAt> rows, std::uint
     }
     to += like.stride();
     if (folds > 0) std::memcpy(to - 8, &at.number, 8);
+    if (like.is_corrected) std::memcpy(to - 8, &at.until, 8);
   }
   const auto text_bytes = static_cast<std::uint32_t>(texts.size());
   std::memcpy(out.data() + 8, &text_bytes, 4);
@@ -220,6 +264,7 @@ void sort_rows(std::vector<RowAt>& rows) {
   for (const RowAt& at : rows) {
     if (kept > 0 && order_of(rows[kept - 1].row) == order_of(at.row)) {
       rows[kept - 1].number = std::max(rows[kept - 1].number, at.number);
+      rows[kept - 1].until = std::min(rows[kept - 1].until, at.until);
     } else {
       rows[kept++] = at;
     }
@@ -232,6 +277,18 @@ bool tiles_may_have(const Tiles& tiles, const Block& block) {
   for (std::size_t i = 0; tiles.bytes() > 0 && i < block.rows; ++i) {
     const RowAt at{block.row(i), &block};
     if (tiles.have(at.event(), at.arrival(), block.number_of(at.row))) return true;
+  }
+  return false;
+}
+
+// Whether rows that are there tell of an event that added ones tell of, too.
+bool are_corrected(const Block& there, const Block& added) {
+  for (std::size_t i = 0; there.is_corrected && i < added.rows; ++i) {
+    const std::int64_t key = added.key_of(added.row(i));
+    if (key == PackedRows::kMissingTime) continue;
+    for (std::size_t row = 0; row < there.rows; ++row) {
+      if (there.key_of(there.row(row)) == key) return true;
+    }
   }
   return false;
 }
@@ -281,6 +338,7 @@ Result<std::string> merge(std::string_view bytes, Behind behind) {
     for (std::size_t i = 0; i < block.rows; ++i) {
       RowAt at{block.row(i), &block};
       if (has_tiles) at.number = block.number_of(at.row);
+      if (like.is_corrected) at.until = block.until_of(at.row);
       if (!tiles.have(at.event(), at.arrival(), at.number)) rows.push_back(at);
     }
   }
@@ -289,9 +347,11 @@ Result<std::string> merge(std::string_view bytes, Behind behind) {
       rows.size() > std::numeric_limits<std::uint32_t>::max())
     return base::error(Code::kResourceExhausted, "a key has too many rows: rows={}", rows.size());
   sort_rows(rows);
+  if (like.is_corrected) find_corrections(rows);
 
   const std::int64_t newest = newest_of(rows, written), cut = cut_of(newest, keep_seconds);
-  rows.erase(rows.begin(), rows.begin() + static_cast<std::ptrdiff_t>(first_kept(rows, cut)));
+  // Who stands before may have what these rows correct.
+  if (!like.is_corrected || behind == Behind::kNothing) drop_old(rows, like.is_corrected, cut);
   std::string of_tiles(bytes.substr(0, tiles.bytes()));
   if (has_tiles && behind == Behind::kNothing && !rows.empty()) {
     const std::int64_t until = std::max(tiles_until(newest, like.resolution), tiles.until());
@@ -311,6 +371,7 @@ Result<std::string> merge(std::string_view bytes, Behind behind) {
 
 BlockWriter::BlockWriter(const RowLayout& layout, std::size_t rows, types::Timestamp now,
                          std::int64_t settled) {
+  CHECK(!layout.is_corrected || layout.resolution == 0);
   const bool has_kinds =
       std::ranges::any_of(layout.cells, [](CellKind kind) { return kind != CellKind::kNumber; });
   const auto cells = static_cast<std::uint16_t>(layout.cells.size());
@@ -320,7 +381,8 @@ BlockWriter::BlockWriter(const RowLayout& layout, std::size_t rows, types::Times
   out_.reserve(kHeader + kinds + folds + rows * (kTimes + 8 * cells));
   out_.resize(kHeader + kinds + folds);
   out_[0] = static_cast<char>(kPackedRowsVersion);
-  out_[1] = static_cast<char>((has_kinds ? kHasKinds : 0) | (folds > 0 ? kHasResolution : 0));
+  out_[1] = static_cast<char>((has_kinds ? kHasKinds : 0) | (folds > 0 ? kHasResolution : 0) |
+                              (layout.is_corrected ? kIsCorrected : 0));
   std::memcpy(out_.data() + 2, &cells, 2);
   std::memcpy(out_.data() + 12, &layout.keep_seconds, 4);
   std::memcpy(out_.data() + 16, &now.micros, 8);
@@ -392,7 +454,7 @@ Result<void> add_block(std::string& bytes, std::string_view block) {
                         added.text_bytes == 0 && is_alike(there, added) &&
                         there.keep_seconds == added.keep_seconds;
   if (is_plain && order_of(there.row(there.rows - 1)) < order_of(added.first) &&
-      !tiles_may_have(tiles, added) &&
+      !tiles_may_have(tiles, added) && !are_corrected(there, added) &&
       std::uint64_t{there.rows} + added.rows <= std::numeric_limits<std::uint32_t>::max()) {
     // Once half of the rows are of no use they are dropped, so that each is moved seldom.
     const std::int64_t written = std::max(there.written, added.written);
@@ -448,7 +510,7 @@ Result<PackedRows> PackedRows::open(const RowLayout& layout, std::string_view by
     return damaged();
   }
   if (block.cells != layout.cells.size() || block.resolution != layout.resolution ||
-      folds_of(block) != layout.folds ||
+      block.is_corrected != layout.is_corrected || folds_of(block) != layout.folds ||
       !rows.tiles_.is_of(layout.resolution, layout.cells, layout.folds))
     return damaged();
   for (std::size_t cell = 0; cell < block.cells; ++cell) {
@@ -460,6 +522,7 @@ Result<PackedRows> PackedRows::open(const RowLayout& layout, std::string_view by
   rows.kinds_ = block.kinds;
   rows.size_ = block.rows;
   rows.stride_ = block.stride();
+  rows.is_corrected_ = block.is_corrected;
   return rows;
 }
 

@@ -73,6 +73,10 @@ class PackedRows {
   std::int64_t event(std::size_t row) const { return load<std::int64_t>(at(row)); }
   std::int64_t arrival(std::size_t row) const { return load<std::int64_t>(at(row) + 8); }
   std::uint64_t identity(std::size_t row) const { return load<std::uint64_t>(at(row) + 16); }
+  bool is_known(std::size_t row, std::int64_t moment) const {
+    return arrival(row) <= moment &&
+           (!is_corrected_ || moment < load<std::int64_t>(at(row) + stride_ - 8));
+  }
 
   double number_cell(std::size_t row, std::size_t cell) const {  // NaN: missing
     return load<double>(at(row) + kTimes + 8 * cell);
@@ -119,6 +123,7 @@ class PackedRows {
   const char* texts_ = nullptr;
   const CellKind* kinds_ = nullptr;  // null: all are numbers
   std::size_t size_ = 0, stride_ = 0;
+  bool is_corrected_ = false;
 };
 
 }  // namespace slipway::features

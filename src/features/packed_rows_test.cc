@@ -106,6 +106,75 @@ TEST(PackedRows, BlocksAreReadInOrderWhateverTheOrderTheyCameIn) {
   }
 }
 
+// Rows that correct others: added one by one or all together, in any order, what is there of a
+// moment that may be asked for is what looking at all rows gives.
+TEST(PackedRows, CorrectedRowsCountUntilTheCorrectionArrives) {
+  base::SeededRandom random(11);
+  const auto below = [&](std::uint64_t n) {
+    return static_cast<std::int64_t>(random.next_u64() % n);
+  };
+  constexpr std::int64_t kSecond = 1'000'000, kKept = 20;
+  const RowLayout layout{.cells = {CellKind::kNumber, CellKind::kTime, CellKind::kTime},
+                         .keep_seconds = kKept,
+                         .is_corrected = true};
+  struct Told {
+    std::int64_t event, arrival, key;
+    std::uint64_t identity;
+    auto later() const { return std::tie(arrival, event, identity); }
+  };
+  std::size_t corrected = 0, dropped = 0;
+  for (int round = 0; round < 500; ++round) {
+    std::vector<Told> all;
+    std::string added, appended;
+    for (std::int64_t left = 5 + below(40); left-- > 0;) {
+      // Known when it happens, or later: now and then of something long ago.
+      const std::int64_t arrival = below(150), before = below(3) == 0 ? below(100) : below(5);
+      all.push_back({std::max<std::int64_t>(arrival - before, 0) * kSecond, arrival * kSecond,
+                     below(8) == 0 ? PackedRows::kMissingTime : below(12), all.size()});
+      const Told& told = all.back();
+      BlockWriter block(layout, 1, {std::int64_t{1} << 61});
+      block.row(told.event, told.arrival, told.identity);
+      block.number(static_cast<double>(told.identity));
+      block.time(told.key);
+      block.time(std::numeric_limits<std::int64_t>::max());
+      const std::string bytes = block.finish();
+      ASSERT_TRUE(add_block(added, bytes));
+      appended += below(3) == 0 ? merge_part(bytes + bytes).value() : bytes;
+    }
+    std::int64_t newest = 0;
+    for (const Told& told : all) newest = std::max(newest, std::min(told.event, told.arrival));
+    const std::int64_t cut = newest - kKept * kSecond;
+    const auto counts = [&](const Told& told, std::int64_t moment) {
+      return told.arrival <= moment && std::ranges::none_of(all, [&](const Told& other) {
+               return other.arrival <= moment && other.key == told.key &&
+                      other.key != PackedRows::kMissingTime && other.later() > told.later();
+             });
+    };
+    for (const std::string& bytes : {added, appended, merge_part(appended).value()}) {
+      std::string scratch;
+      const PackedRows rows = PackedRows::open(layout, bytes, scratch).value();
+      dropped += all.size() - rows.size();
+      for (std::int64_t moment = std::max<std::int64_t>(cut, 0); moment <= 150 * kSecond;
+           moment += kSecond) {
+        std::vector<double> expected, found;
+        for (const Told& told : all) {
+          if (told.event <= cut) continue;
+          if (counts(told, moment)) expected.push_back(static_cast<double>(told.identity));
+          corrected += told.arrival <= moment && !counts(told, moment) ? 1 : 0;
+        }
+        for (std::size_t row = 0; row < rows.size(); ++row) {
+          if (rows.event(row) > cut && rows.is_known(row, moment))
+            found.push_back(rows.number_cell(row, 0));
+        }
+        std::ranges::sort(found);
+        ASSERT_EQ(found, expected) << "round " << round << " at " << moment / kSecond;
+      }
+    }
+  }
+  EXPECT_GT(corrected, 5'000u);
+  EXPECT_GT(dropped, 1'000u);
+}
+
 // A row of 2099, of a wrong clock, must not push out what is true today.
 TEST(PackedRows, ARowOfTheFuturePushesNothingOut) {
   RowLayout layout = kNumbers;

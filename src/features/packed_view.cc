@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <numeric>
 #include <unordered_map>
 
 #include "base/hash.h"
 #include "base/json.h"
+#include "features/corrections.h"
 #include "features/window_reader.h"
 
 namespace slipway::features {
@@ -73,9 +75,37 @@ struct RowToPack {
   std::int64_t event, arrival;
   std::uint64_t identity;
   std::size_t row;
+  std::int64_t until = kStillCounts;  // when it counts no longer
 
   auto order() const { return std::tie(event, arrival, identity); }
 };
+
+// Deduplication keys of rows as numbers; kMissingTime: it has none.
+std::vector<std::int64_t> deduplication_keys(const BoundView& view,
+                                             std::span<const types::Column* const> columns,
+                                             std::size_t rows) {
+  std::vector<std::int64_t> keys(rows, PackedRows::kMissingTime);
+  std::vector<Value> cells(view.deduplication_key.size());
+  std::vector<std::size_t> positions(cells.size());
+  std::iota(positions.begin(), positions.end(), std::size_t{0});
+  for (std::size_t row = 0; row < rows; ++row) {
+    for (std::size_t i = 0; i < cells.size(); ++i)
+      cells[i] = cell_of(*columns[view.deduplication_key[i]], row);
+    if (const auto text = key_of(cells, positions))
+      keys[row] = static_cast<std::int64_t>(base::hash64(*text) >> 1);
+  }
+  return keys;
+}
+
+// Of rows in their order, each once.
+void find_corrections(std::vector<RowToPack>& rows, const std::vector<std::int64_t>& keys) {
+  std::vector<Correctable> all;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (const std::int64_t key = keys[rows[i].row]; key != PackedRows::kMissingTime)
+      all.push_back({static_cast<std::uint64_t>(key), rows[i].arrival, i});
+  }
+  for_corrected(all, [&](std::size_t row, std::int64_t until) { rows[row].until = until; });
+}
 
 }  // namespace
 
@@ -89,9 +119,15 @@ RowLayout layout_of(const BoundView& view, std::optional<types::Duration> histor
     layout.cells.push_back(CellKind::kTime);  // the row's number
     layout.folds.push_back(Fold::kNone);
   }
+  layout.is_corrected = !view.deduplication_key.empty();
+  if (layout.is_corrected)  // the deduplication key, and until when the row counts
+    layout.cells.insert(layout.cells.end(), 2, CellKind::kTime);
   if (!history) return layout;
   constexpr std::int64_t kSecond = 1'000'000;
-  const std::int64_t seconds = (view.view.reach().micros + history->micros + kSecond - 1) / kSecond;
+  std::int64_t reach = view.view.reach().micros;
+  // A correction brings back the row that was the newest before.
+  if (layout.is_corrected && view.view.ttl) reach = std::max(reach, view.view.ttl->micros);
+  const std::int64_t seconds = (reach + history->micros + kSecond - 1) / kSecond;
   layout.keep_seconds =
       static_cast<std::uint32_t>(std::min<std::int64_t>(seconds, layout.keep_seconds));
   return layout;
@@ -127,6 +163,7 @@ std::string fingerprint_of(const BoundView& view, const Source& source,
     for (const Fold fold : layout.folds) folds.push_back(static_cast<int>(fold));
     all["tiles"] = JsonArray{kTilesVersion, layout.resolution, std::move(folds)};
   }
+  if (layout.is_corrected) all["deduplication_key"] = described(view.deduplication_key);
   return base::sha256_hex(base::to_text(all)).substr(0, 32);
 }
 
@@ -158,6 +195,8 @@ std::int64_t pack_rows(const BoundView& view, const RowLayout& layout, const Row
   std::vector<types::Column> cells;
   for (const Expression& input : view.inputs)
     cells.push_back(input.evaluate(columns, identities.size()));
+  std::vector<std::int64_t> keys;
+  if (layout.is_corrected) keys = deduplication_keys(view, columns, identities.size());
 
   out.reserve(out.size() + by_key.size());
   for (auto& [text, rows] : by_key) {
@@ -169,6 +208,7 @@ std::int64_t pack_rows(const BoundView& view, const RowLayout& layout, const Row
     };
     std::ranges::stable_sort(rows, is_before);
     rows.erase(std::ranges::unique(rows, is_same).begin(), rows.end());
+    if (layout.is_corrected) find_corrections(rows, keys);
     BlockWriter block(layout, rows.size(), now, settled);
     for (const RowToPack& at : rows) {
       block.row(at.event, at.arrival, at.identity);
@@ -185,6 +225,9 @@ std::int64_t pack_rows(const BoundView& view, const RowLayout& layout, const Row
         }
       }
       if (layout.resolution > 0) block.time(numbers.empty() ? 0 : numbers[at.row]);
+      if (!layout.is_corrected) continue;
+      block.time(keys[at.row]);
+      block.time(at.until);
     }
     out.push_back({table, text, block.finish()});
   }

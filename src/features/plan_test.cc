@@ -53,6 +53,11 @@ TEST(FeaturePlan, SaysWhatAChangeMeans) {
        "source shops: updated\nview shop: updated, values change: shop__size; read by: share, "
        "size; its "
        "rows are loaded again from what is materialized\n"},
+      {"rows that correct others", "arrival_time: at}",
+       "arrival_time: at, deduplication_key: [sale]}",
+       "source sales: updated\nview sold: updated, values change: sold__n_1d, sold__n_1h, "
+       "sold__sum_1d, sold__sum_1h; read by: price, share; its rows are loaded again from what is "
+       "materialized\n"},
       {"a service", "[shop.size]", "[shop.size, sold.n_1h]",
        "feature service size: updated, gives more: sold.n_1h\n"},
       {"an order", "[sold, hour]", "[hour, sold]",

@@ -5,6 +5,7 @@
 #include <set>
 #include <tuple>
 
+#include "features/corrections.h"
 #include "features/keyed_rows.h"
 
 namespace slipway::features {
@@ -18,9 +19,11 @@ constexpr std::int64_t kEver = std::numeric_limits<std::int64_t>::max();
 // Moments that are asked for lie at most this far from the requests' own.
 constexpr types::Duration kBefore = types::Duration::days(8), kAfter = types::Duration::hours(15);
 
-// How far back a view looks; nothing: as far as there are rows.
-std::optional<types::Duration> reach(const View& view) {
-  return view.is_windowed() ? view.reach() : view.ttl;
+// How far back a view looks; nothing: as far as there are rows. What corrects a row may have
+// happened at any time.
+std::optional<types::Duration> reach(const BoundView& bound) {
+  if (!bound.deduplication_key.empty()) return std::nullopt;
+  return bound.view.is_windowed() ? bound.view.reach() : bound.view.ttl;
 }
 
 Columns pointers(const std::vector<Column>& columns, const std::vector<bool>& is_read) {
@@ -88,9 +91,9 @@ Result<Recomputation::SourceRows> Recomputation::read_rows(const FeatureStore& s
   if (times.empty()) return out;
 
   const auto [first, last] = std::minmax_element(times.begin(), times.end());
-  const auto back = reach(view.view);
+  const auto back = reach(view);
   const std::int64_t from = back ? *first - back->micros - kBefore.micros : -kEver;
-  const std::int64_t until = *last + kAfter.micros;
+  const std::int64_t until = back || view.deduplication_key.empty() ? *last + kAfter.micros : kEver;
   const KeyCodes asked(keys);
   const types::Frame frame = TRY(TRY(store.tables_.open(source->dataset))->rows(names));
   Columns source_keys;
@@ -174,7 +177,7 @@ Recomputation Recomputation::only(std::size_t request) const {
     const KeyCodes key(one.keys_of(part));
     Columns keys;
     for (const std::size_t column : view.keys) keys.push_back(&all.columns[column]);
-    const auto back = reach(view.view);
+    const auto back = reach(view);
     std::vector<std::size_t> picked;
     const std::vector<std::uint32_t> codes = key.find(keys);
     for (std::size_t row = 0; row < all.rows; ++row) {
@@ -221,14 +224,56 @@ std::vector<Column> Recomputation::read_part(std::size_t p, const Moment& moment
   }
   const SourceRows& rows = parts_[p];
   Columns cells = pointers(rows.columns, rows.is_read);
-  if (moment.ignores_arrival && view.arrival_time)
-    cells[*view.arrival_time] = cells[*view.event_time];
+  Column known;  // when each was, had it been known at once
+  if (moment.ignores_arrival && view.arrival_time) {
+    known = *cells[*view.event_time];
+    if (!view.deduplication_key.empty()) {
+      const std::vector<std::int64_t> untils = counted_until(view, rows);
+      for (std::size_t row = 0; row < rows.rows; ++row) {
+        if (untils[row] != kStillCounts) known.set_null(row);
+      }
+    }
+    cells[*view.arrival_time] = &known;
+  }
   std::vector<std::int64_t> times = requests_.times;
   for (std::int64_t& time : times) time += moment.shift.micros;
   const KeyedRows keyed(view, cells, rows.rows,
                         moment.known_until.value_or(types::Timestamp{kEver}),
                         [&](std::size_t row) { return rows.identities[row]; });
   return keyed.read(keys_of(part), times);
+}
+
+std::vector<std::int64_t> Recomputation::counted_until(const BoundView& view,
+                                                       const SourceRows& rows) {
+  std::vector<std::int64_t> untils(rows.rows, kStillCounts);
+  if (view.deduplication_key.empty()) return untils;
+  const std::vector<std::int64_t>& events = rows.columns[*view.event_time].ints;
+  const std::vector<std::int64_t>& arrivals = rows.columns[*view.arrival_time].ints;
+  Columns columns;
+  for (const std::size_t key : view.keys) columns.push_back(&rows.columns[key]);
+  for (const std::size_t key : view.deduplication_key) columns.push_back(&rows.columns[key]);
+  const std::vector<std::uint32_t> codes = KeyCodes(columns).take_codes();
+  const auto order = [&](std::size_t row) {
+    return std::tuple(events[row], arrivals[row], rows.identities[row]);
+  };
+  std::vector<std::size_t> in_order;
+  for (std::size_t row = 0; row < rows.rows; ++row) {
+    const bool is_known = rows.columns[*view.event_time].is_valid(row) &&
+                          rows.columns[*view.arrival_time].is_valid(row);
+    if (is_known && codes[row] != KeyCodes::kMissing) in_order.push_back(row);
+  }
+  std::ranges::stable_sort(in_order, {}, order);
+  std::vector<Correctable> all;
+  for (std::size_t i = 0; i < in_order.size(); ++i) {
+    const std::size_t row = in_order[i];
+    if (i > 0 && order(in_order[i - 1]) == order(row)) {
+      untils[row] = kNeverCounts;
+    } else {
+      all.push_back({codes[row], arrivals[row], i});
+    }
+  }
+  for_corrected(all, [&](std::size_t i, std::int64_t until) { untils[in_order[i]] = until; });
+  return untils;
 }
 
 std::vector<Column> Recomputation::values(const Moment& moment) const {
@@ -270,8 +315,10 @@ std::vector<Recomputation::SourceRow> Recomputation::source_rows(const BoundServ
     return event <=
            view.view.window_begin(view.view.windows[output.position % windows].length, time);
   };
+  const std::vector<std::int64_t> untils = counted_until(view, rows);
   std::set<std::tuple<std::int64_t, std::int64_t, std::uint64_t>> seen;
   for (std::size_t row = 0; row < rows.rows; ++row) {
+    if (untils[row] <= time) continue;
     SourceRow is{.input = cell_of(inputs, row)};
     if (view.event_time) {
       const Column& events = rows.columns[*view.event_time];

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -58,6 +59,7 @@ class Recomputation {
     std::optional<types::Timestamp> event, arrival;  // nothing: the source has no times
     Value input;                                     // what is aggregated, or the column's value
     bool is_known = true;                            // had arrived by then
+                                                     // (what was corrected by then is left out)
   };
   std::vector<SourceRow> source_rows(const BoundService::Output& output, std::size_t request) const;
   // When the newest rows of the request's keys had arrived, up to its time: newest first.
@@ -72,6 +74,9 @@ class Recomputation {
     std::vector<std::uint64_t> identities;
     std::size_t rows = 0;
   };
+  // By row: until when it counts, or kNeverCounts where it is the same row as one before it.
+  static constexpr std::int64_t kNeverCounts = std::numeric_limits<std::int64_t>::min();
+  static std::vector<std::int64_t> counted_until(const BoundView& view, const SourceRows& rows);
 
   static Result<SourceRows> read_rows(const FeatureStore& store, const State& state,
                                       const BoundView& view,

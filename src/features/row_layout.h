@@ -33,6 +33,10 @@ struct RowLayout {
   // time then, and means the row's number among those that were pushed, 0 for others.
   std::int64_t resolution = 0;
   std::vector<Fold> folds;  // by cell, with a resolution; the number's is kNone
+  // Rows correct others (corrections.h). The last two cells are times then, and mean the
+  // deduplication key as a number, missing where a row has none, and until when the row counts. Not
+  // with a resolution. A row goes only when its arrival, too, is so old.
+  bool is_corrected = false;
 
   bool operator==(const RowLayout&) const = default;
 };

@@ -61,7 +61,7 @@ ViewHistory::ViewHistory(const FeatureStore::State& state, std::size_t view, typ
                                        state.definitions.sources.data())),
       as_of_(as_of),
       memory_bytes_(memory_bytes),
-      needs_rows_(!bound_.collected.empty()) {
+      needs_rows_(!bound_.collected.empty() || !bound_.deduplication_key.empty()) {
   for (const std::size_t column : bound_.columns())
     names_.push_back(state.source_columns[source_][column].name);
 }
@@ -87,12 +87,17 @@ ViewHistory::Columns ViewHistory::columns_of(const types::Frame& frame) const {
   return columns;
 }
 
-// The pieces that may have rows for these times; all when the source has none.
+// The pieces that may have rows for these times; all when the source has none. What corrects a row
+// in a window may itself have happened at any time.
 std::optional<Table::TimeRange> ViewHistory::range_of(std::span<const std::int64_t> times) const {
   if (!bound_.event_time || times.empty()) return std::nullopt;
   const auto [first, last] = std::ranges::minmax(times);
   const std::int64_t back = look_back(bound_.view);
   constexpr std::int64_t kLeast = std::numeric_limits<std::int64_t>::min();
+  if (!bound_.deduplication_key.empty())
+    return Table::TimeRange{.column = state_.source_columns[source_][*bound_.arrival_time].name,
+                            .first = kLeast,
+                            .last = last};
   return Table::TimeRange{.column = state_.source_columns[source_][*bound_.event_time].name,
                           .first = back == 0 || first < kLeast + back ? kLeast : first - back,
                           .last = last};
@@ -146,7 +151,7 @@ Result<std::vector<std::uint64_t>> ViewHistory::identities(
 Result<std::vector<Column>> ViewHistory::read(const EntityRows& entities, const Columns& keys,
                                               std::span<const std::int64_t> times) {
   const std::optional<Table::TimeRange> range = range_of(times);
-  if (!bound_.view.is_windowed()) return read_newest(entities, range);
+  if (!bound_.view.is_windowed() && !needs_rows_) return read_newest(entities, range);
   if (!needs_rows_) {
     WindowPass pass(bound_, entities, as_of_);
     TRY(scan(range, [&](const SourcePiece& piece) -> Result<void> {

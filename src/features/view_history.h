@@ -16,9 +16,9 @@ class RowSet;
 
 // Reads a view's source for one batch of entity rows after the other. Sources are read a piece at a
 // time: newest rows, and windows of running aggregates, in one pass (source_pass.h, window_pass.h).
-// Where windows need the rows themselves, or rows come in no order, those of the keys that are
-// asked for are kept, of as many keys at a time as the memory allows, and the source is read again
-// for the next ones. One thread at a time; what is given to open() must outlive it.
+// Where windows need the rows themselves, rows come in no order, or correct others, those of the
+// keys that are asked for are kept, of as many keys at a time as the memory allows, and the source
+// is read again for the next ones. One thread at a time; what is given to open() must outlive it.
 class ViewHistory {
  public:
   using Columns = std::vector<const types::Column*>;
@@ -75,7 +75,7 @@ class ViewHistory {
   const std::uint64_t memory_bytes_;
   std::unique_ptr<Table> table_;
   std::vector<std::string> names_;  // of the columns that the view reads
-  bool needs_rows_;                 // windows: one pass doesn't do
+  bool needs_rows_;                 // one pass doesn't do
 };
 
 }  // namespace slipway::features

@@ -73,6 +73,8 @@ Result<BoundView> BoundView::bind(const View& view, const Source* source,
       (name == source->event_time && !bound.event_time ? bound.event_time : bound.arrival_time) =
           at;
     }
+    for (const std::string& name : source->deduplication_key)
+      bound.deduplication_key.push_back(TRY(position(columns, name, view)));
   }
   const auto parse = [&](const std::string& text, const auto& of) -> Result<Expression> {
     Result<Expression> parsed = Expression::parse(text, columns);
@@ -105,6 +107,7 @@ Result<BoundView> BoundView::bind(const View& view, const Source* source,
 
 std::vector<std::size_t> BoundView::columns() const {
   std::set<std::size_t> read(keys.begin(), keys.end());
+  read.insert(deduplication_key.begin(), deduplication_key.end());
   if (event_time) read.insert({*event_time, *arrival_time});
   for (const Expression& input : inputs) {
     for (const std::size_t column : input.columns()) read.insert(column);

@@ -26,6 +26,7 @@ struct BoundView {
   // its values together (window_values.h).
   std::vector<std::size_t> running, collected;
   std::optional<std::size_t> event_time, arrival_time;  // positions; none: always known
+  std::vector<std::size_t> deduplication_key;           // positions; none: every row counts
 
   // kInvalidArgument naming view and column when something isn't there.
   static Result<BoundView> bind(const View& view, const Source* source,

@@ -21,6 +21,7 @@ inline constexpr std::int64_t kAlways = std::numeric_limits<std::int64_t>::min()
 
 // `Rows` are one key's rows in the order of event time, arrival time and identity:
 //   std::size_t size(); std::int64_t event(row), arrival(row);
+//   bool is_known(row, moment);   // had arrived by then, and nothing that corrects it
 //   double number(row, input);   // of an aggregate; NaN: missing; a text or time is 1
 //   void collect(row, input, std::vector<T>& values);   // adds the cell when it is there
 // Those that are kept online may have Tiles of rows before them. Nothing is copied and nothing
@@ -117,7 +118,7 @@ double run_over(AggregateFunction function, const Rows& rows, const InWindow& in
   return count == 0 ? std::numeric_limits<double>::quiet_NaN() : result;
 }
 
-// What is in_window() and had arrived at as_of. Writes one number for each aggregate and window,
+// What is in_window() and was known at as_of. Writes one number for each aggregate and window,
 // NaN where it is missing; and where the aggregate is none of bound.running.
 template <typename Rows>
 void read_windows(const BoundView& bound, const Rows& rows, types::Timestamp as_of,
@@ -129,7 +130,7 @@ void read_windows(const BoundView& bound, const Rows& rows, types::Timestamp as_
   }
   for (std::size_t w = 0; w < windows.size(); ++w) {
     const InWindow in = in_window(bound.view, rows, as_of, windows[w]);
-    const auto is_known = [&](std::size_t row) { return rows.arrival(row) <= as_of.micros; };
+    const auto is_known = [&](std::size_t row) { return rows.is_known(row, as_of.micros); };
     bool all_known = true;
     for (std::size_t row = in.row; row < in.rows_end && all_known; ++row) all_known = is_known(row);
     for (const std::size_t a : bound.running) {
@@ -211,7 +212,7 @@ Value read_collected(const BoundView& bound, const Rows& rows, types::Timestamp 
     const InWindow in = in_window(bound.view, rows, as_of, window);
     std::optional<std::size_t> first_row, last_row;  // with a value
     for (std::size_t row = in.row; row < in.rows_end; ++row) {
-      if (rows.arrival(row) > as_of.micros) continue;
+      if (!rows.is_known(row, as_of.micros)) continue;
       const std::size_t before = values.size();
       rows.collect(row, aggregate, values);
       if (values.size() == before) continue;
@@ -243,7 +244,7 @@ Value read_collected(const BoundView& bound, const Rows& rows, types::Timestamp 
 template <typename Rows>
 std::optional<std::size_t> find_newest(const Rows& rows, types::Timestamp as_of) {
   for (std::size_t row = first_after(rows, as_of.micros); row-- > 0;) {
-    if (rows.arrival(row) <= as_of.micros) return row;
+    if (rows.is_known(row, as_of.micros)) return row;
   }
   return std::nullopt;
 }

@@ -206,6 +206,63 @@ def test_tiles_serve_what_a_training_set_has(tmp_path, store):
     assert [features(server, shop, now) for shop in ("t0", "t1")] == served[-2:]
     server.stop()
 
+def test_a_corrected_row_counts_no_longer_anywhere(tmp_path, store):
+    """Rows are told again, late, twice and with other times: what was served is what its training set has, what pandas finds, and what is computed again."""
+    server = begin(tmp_path, store)
+    clicks = pd.read_parquet(tmp_path / "project" / "clicks.parquet").assign(click="")
+    clicks.assign(click=None).astype({"click": "string"}).to_parquet(tmp_path / "project" / "clicks.parquet")
+    corrected = PROJECT.replace("clicks, event_time: at, arrival_time: known_at}", "clicks, event_time: at, arrival_time: known_at, deduplication_key: [click]}").replace(
+        "keys: [shop], columns: {amount", "keys: [shop], ttl: 9h, columns: {amount").replace(
+        "amount: sum(amount)}", "amount: sum(amount), most: max(amount), first: first(amount), page: last(page), pages: distinct(page), mid: 'quantile(amount, 0.5)'}")
+    (tmp_path / "project" / "slipway.yaml").write_text(corrected)
+    refused = server.cli("apply", str(tmp_path / "project" / "slipway.yaml"), check=False)
+    assert refused.returncode != 0 and "the source has no column click" in refused.stderr  # of the version before
+    server.cli("data", "ingest", "clicks")
+    server.cli("apply", str(tmp_path / "project" / "slipway.yaml"))
+    draw, asked, served, told, now = random.Random(3), [], [], [], BEGIN
+    for step in range(40):
+        rows = []
+        for _ in range(20):
+            now += pd.Timedelta(minutes=draw.choice([1, 3, 20]))
+            row = {"id": 1_000_000 + len(told) + len(rows), "shop": f"t{draw.randrange(2)}", "at": now - pd.Timedelta(minutes=draw.choice([0, 0, 5, 700])), "known_at": now,
+                   "amount": draw.random() * 100, "page": draw.choice("abc"), "click": f"c{len(told) + len(rows)}"}
+            if told and draw.random() < 0.4:  # of an earlier one: the same once more, the same but for the amount, or at another time
+                before = draw.choice(told[-60:])
+                row |= draw.choice([before, {"shop": before["shop"], "click": before["click"], "at": before["at"]}, {"shop": before["shop"], "click": before["click"]}])
+            rows.append(row)
+        reply = push(server, [row | {"at": row["at"].isoformat(), "known_at": row["known_at"].isoformat()} for row in rows])
+        assert reply.status_code == 200, reply.text
+        told += rows
+        if step % 20 == 10:
+            server.kill()
+            server.start()
+        for shop in ("t0", "t1"):
+            asked.append({"shop": shop, "asked_at": now})
+            served.append(features(server, shop, now))
+    all_told = pd.DataFrame(told).drop_duplicates("id")
+    for at, row in zip(asked, served):
+        known = all_told[(all_told.shop == at["shop"]) & (all_told.known_at <= at["asked_at"])]
+        counting = known.sort_values(["known_at", "at"]).drop_duplicates("click", keep="last")
+        for window, length in (("1h", "1h"), ("24h", "24h")):
+            inside = counting[(counting["at"] > at["asked_at"] - pd.Timedelta(length)) & (counting["at"] <= at["asked_at"])]
+            assert row[f"clicks__count_{window}"] == len(inside) and row[f"clicks__pages_{window}"] == inside.page.nunique(), (at, window)
+            assert row[f"clicks__most_{window}"] == (inside.amount.max() if len(inside) else None)
+    assert sum(all_told.click.duplicated()) > 100
+    server.cli("data", "ingest", "clicks", "--pushed")
+    trained = sw.Client(server.url).training_set("sale", pd.DataFrame(asked), kind="pandas")
+    names = [name for name in served[0] if not name.startswith("shop__")]
+    assert len(names) == 23
+    for at, row in enumerate(served):
+        of_training = {name: None if pd.isna(trained[name][at]) else trained[name][at] for name in names}
+        assert {name: row[name] for name in names} == of_training, asked[at]
+    server.cli("features", "materialize", "--as-of", now.isoformat())
+    assert [features(server, shop, now) for shop in ("t0", "t1")] == served[-2:]
+    server.kill()
+    server.start()
+    assert [features(server, shop, now) for shop in ("t0", "t1")] == served[-2:]
+    server.stop()
+
+
 def test_a_materialization_goes_on_after_a_kill(tmp_path, store):
     server = begin(tmp_path, store, 6000)
     server.cli("features", "materialize", "--as-of", "2024-01-01T12:00:00Z")

@@ -92,6 +92,7 @@ features:
   sources:
     rows: {dataset: rows, event_time: at, arrival_time: known_at, owner: ada, description: "What\\nhappened", tags: {team: "rides: ü"}}
     always: {dataset: rows}
+    corrected: {dataset: rows, event_time: at, arrival_time: known_at, deduplication_key: [n, s]}
   views:
     windows:
       source: rows
@@ -183,6 +184,7 @@ def every_key() -> sw.Project:
         "n": sw.Column(type="int64"), "b": sw.Column(type="bool")})
     source = sw.Source("rows", rows, event_time="at", arrival_time="known_at", owner="ada", description="What\nhappened", tags={"team": "rides: ü"})
     always = sw.Source("always", rows)
+    corrected = sw.Source("corrected", rows, event_time="at", arrival_time="known_at", deduplication_key=["n", "s"])
     s, n = sw.Entity("s"), sw.Entity("n", "int64")
     windows = sw.View("windows", source, [s, n], windows=[dt.timedelta(seconds=90), "1h", dt.timedelta(days=7)], resolution="30s", aggregates={
         "a": agg.count(), "b": agg.count("x"), "c": agg.sum("x"), "d": agg.mean("x > 1"), "e": agg.min("x"), "f": agg.max("s"), "g": agg.variance("x"),
@@ -243,7 +245,7 @@ def every_key() -> sw.Project:
                 sw.Schedule(name="often", pipeline=train, every=dt.timedelta(minutes=15), overlap="queue", parallel=2),
                 sw.Schedule(name="fresh", pipeline=train, when=sw.DataTrigger(dataset="files")),
                 sw.Schedule(name="promoted", pipeline=train, when=sw.DataTrigger(model="m", alias="champion")))
-    return project.add(source, always, windows, latest, asked, service, sw.Route(name="pager", alertmanager="https://alerts.example.com"),
+    return project.add(source, always, corrected, windows, latest, asked, service, sw.Route(name="pager", alertmanager="https://alerts.example.com"),
                        sw.Route(name="mail", email=["a@example.com", "b@example.com"], sender="s@example.com", smtp="smtps://mail.example.com:465", user="u", password="not-told",
                                 tls="required"), health, sw.Monitor("kinds", "animal", problem="multiclass", classes=["cat", "dog"]),
                        sw.Monitor("order", "shelf", problem="ranking", group="query"), stream)

@@ -26,10 +26,13 @@ Result<Response> describe(FeatureStore& store) {
   const auto definitions = store.definitions();
   JsonArray sources, views, services;
   for (const auto& source : definitions->sources) {
+    JsonArray key;
+    for (const std::string& column : source.deduplication_key) key.push_back(Json(column));
     sources.push_back(with_about({{"name", source.name},
                                   {"dataset", source.dataset},
                                   {"event_time", source.event_time},
-                                  {"arrival_time", source.arrival_time}},
+                                  {"arrival_time", source.arrival_time},
+                                  {"deduplication_key", std::move(key)}},
                                  source.about));
   }
   for (const auto& view : definitions->views) {

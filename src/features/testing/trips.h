@@ -1,5 +1,5 @@
-// Random trips with late arrivals, missing values and equal times, and definitions over them;
-// shared by this room's tests.
+// Random trips with late arrivals, missing values, equal times, duplicates and corrections, and
+// definitions over them; shared by this room's tests.
 #pragma once
 
 #include "base/random.h"
@@ -79,6 +79,53 @@ inline MemoryTables random_trips(std::uint64_t seed, int rows) {
   for (types::Column* column : {&name, &size, &kind}) MUST(places.frame.add(std::move(*column)));
   places.key = {"place"};
   return tables;
+}
+
+// The same definitions with a source whose rows correct others.
+inline std::string with_corrections(std::string yaml) {
+  const std::string_view times = "event_time: landed_at, arrival_time: known_at";
+  yaml.insert(yaml.find(times) + times.size(), ", deduplication_key: [trip]");
+  return yaml;
+}
+
+// Makes every third row, about, one that tells again of an earlier one's trip: the same once more,
+// or other values and times that are known later, or at the same time. Some are of another carrier,
+// and correct nothing; some rows don't say which trip they tell of.
+inline void correct_some(MemoryTables& tables, std::uint64_t seed) {
+  base::SeededRandom random(seed);
+  const auto below = [&](std::uint64_t n) {
+    return static_cast<std::int64_t>(random.next_u64() % n);
+  };
+  constexpr std::int64_t kMinute = 60'000'000, kSecond = 1'000'000;
+  types::Frame& trips = tables.tables["trips"].frame;
+  types::Column trip = types::Column::of_type("trip", types::ColumnType::kInt64);
+  std::vector<std::int64_t>&landed = trips.find("landed_at")->ints,
+  &known = trips.find("known_at")->ints;
+  const std::vector<std::string>& carrier = trips.find("carrier")->strings;
+  types::Column& delay = *trips.find("delay");
+  for (std::size_t row = 0; row < trips.rows(); ++row) {
+    if (below(15) == 0) {
+      trip.append_null();
+      continue;
+    }
+    trip.append_int(static_cast<std::int64_t>(row));
+    if (row == 0 || below(3) > 0 || !trips.find("landed_at")->is_valid(row)) continue;
+    const auto other = static_cast<std::size_t>(below(row));
+    if (!trip.is_valid(other) || !trips.find("landed_at")->is_valid(other)) continue;
+    if (carrier[other] != carrier[row] && below(4) > 0) continue;
+    trip.ints[row] = trip.ints[other];
+    if (below(5) == 0 && delay.is_valid(row) && delay.is_valid(other)) {
+      landed[row] = landed[other];
+      known[row] = known[other];
+      delay.doubles[row] = delay.doubles[other];
+      trips.find("place")->strings[row] = trips.find("place")->strings[other];
+      continue;
+    }
+    const std::int64_t moved = below(4) == 0 ? below(4'000) - 2'000 : below(100) - 50;
+    landed[row] = landed[other] + moved * kMinute + static_cast<std::int64_t>(row) * kSecond;
+    known[row] = known[other] + (below(4) == 0 ? 0 : below(1'500) * kMinute);
+  }
+  MUST(trips.add(std::move(trip)));
 }
 
 }  // namespace slipway::features::testing
