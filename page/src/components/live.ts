@@ -48,3 +48,10 @@ export function useLive<T>(fetcher: (signal: AbortSignal) => Promise<T>, key: st
   const current = state.key === key ? state : undefined;
   return { data: current?.data, error: current?.error, reload };
 }
+
+// The same, with what another key had given until this one gives something.
+export function useKept<T>(live: Live<T>): Live<T> {
+  const last = useRef<T>();
+  last.current = live.data ?? last.current;
+  return { ...live, data: last.current };
+}

@@ -3,12 +3,14 @@ import { Button, Checkbox, Group, Stack, Text, TextInput } from "@mantine/core";
 import { useState } from "react";
 import { api } from "../api";
 import { Dialog } from "../components/dialog";
-import { useLive } from "../components/live";
+import { useKept, useLive } from "../components/live";
 import { Loaded } from "../components/loaded";
+import { useSettled } from "../components/settled";
 import { number } from "../lib/format";
 import { kAttributes, kindWord, titleOf } from "../lib/run_table";
 
 const kListed = 200;
+const kPauseMs = 200; // after a letter, before the server is asked
 const kColumnsMax = 190; // one page of rows can have 200, some of them for every table
 
 interface ColumnPickerProps {
@@ -20,7 +22,8 @@ interface ColumnPickerProps {
 
 export function ColumnPicker({ experiment, columns, set, close }: ColumnPickerProps) {
   const [letters, setLetters] = useState("");
-  const found = useLive((signal) => api.runColumns(experiment, "", letters.trim(), kListed, signal), `${experiment} ${letters.trim()}`, 60);
+  const asked = useSettled(letters.trim(), kPauseMs);
+  const found = useKept(useLive((signal) => api.runColumns(experiment, "", asked, kListed, signal), `${experiment} ${asked}`, 60));
   const fits = (column: string) => `${column} ${titleOf(column)}`.toLowerCase().includes(letters.trim().toLowerCase());
   const change = (names: string[], are: boolean) => set([...columns.filter((one) => are || !names.includes(one)), ...(are ? names.filter((one) => !columns.includes(one)) : [])].slice(0, kColumnsMax));
   const list = (names: string[], details: Map<string, number>) => (

@@ -1,10 +1,11 @@
 import { Button, Checkbox, Group, NativeSelect, Text } from "@mantine/core";
-import { useCallback, useEffect, useRef, useState } from "react";
+import { useCallback, useRef, useState } from "react";
 import { Link, useParams, useSearchParams } from "react-router";
 import { api, type RunGroups, type TableQuery } from "../api";
 import { type Live, useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
 import { Numbers } from "../components/numbers";
+import { useSettled } from "../components/settled";
 import { Command, Head } from "../components/words";
 import { kRunsCompared } from "../lib/compare";
 import { number, plural } from "../lib/format";
@@ -117,7 +118,7 @@ function Runs({ query, look, change, shown, groupable }: RunsProps) {
     },
     [lookAt],
   );
-  const charted = useSettled(compared.length > 0 ? compared : seen.slice(0, kRunsInCharts));
+  const charted = useSettled((compared.length > 0 ? compared : seen.slice(0, kRunsInCharts)).join(" "), kSettleMs).split(" ").filter(Boolean);
   const toggle = (at: number) => {
     const key = JSON.stringify(groups?.groups[at]?.value ?? null);
     setOpen((before) => (before.includes(key) ? before.filter((one) => one !== key) : [...before, key]));
@@ -188,15 +189,4 @@ function GroupBy({ by, choices, set }: { by: string | null; choices: string[]; s
   const all = [...new Set(["attributes.status", "attributes.user_id", ...choices, ...(by ? [by] : [])])].filter((column) => isGroupable(column) && column !== kName);
   const titled = (column: string) => `By ${titleOf(column)}${kindWord(column) && ` (${kindWord(column)})`}`;
   return <NativeSelect size="xs" aria-label="Group by" data={[{ value: "", label: "Not grouped" }, ...all.map((column) => ({ value: column, label: titled(column) }))]} value={by ?? ""} onChange={(event) => set(event.currentTarget.value || null)} />;
-}
-
-// The last value that stayed for a moment.
-function useSettled(value: string[]): string[] {
-  const text = value.join(" ");
-  const [settled, setSettled] = useState(text);
-  useEffect(() => {
-    const timer = setTimeout(() => setSettled(text), kSettleMs);
-    return () => clearTimeout(timer);
-  }, [text]);
-  return settled ? settled.split(" ") : [];
 }

@@ -2,6 +2,7 @@
 import { Button, Group, TextInput } from "@mantine/core";
 import { type KeyboardEvent, useEffect, useRef, useState } from "react";
 import { api } from "../api";
+import { useSettled } from "../components/settled";
 import { columnOf, expected, operators, quoted, withChosen } from "../lib/completion";
 import { isGroupable, kAttributes, kDuration, kName, written } from "../lib/run_table";
 
@@ -54,18 +55,14 @@ export function FilterBox({ experiment, filter, set }: FilterBoxProps) {
   useEffect(() => setText(filter), [filter]);
 
   const before = text.slice(0, caret);
+  const settled = useSettled(before, kPauseMs);
+  useEffect(() => setAt(-1), [before, isOpen]);
   useEffect(() => {
-    setAt(-1);
     if (!isOpen) return setOffers([]);
     const stop = new AbortController();
-    const timer = setTimeout(() => {
-      offersFor(experiment, before, stop.signal).then(setOffers, () => !stop.signal.aborted && setOffers([])); // a filter can be typed without help
-    }, kPauseMs);
-    return () => {
-      clearTimeout(timer);
-      stop.abort();
-    };
-  }, [experiment, before, isOpen]);
+    offersFor(experiment, settled, stop.signal).then(setOffers, () => !stop.signal.aborted && setOffers([])); // a filter can be typed without help
+    return () => stop.abort();
+  }, [experiment, settled, isOpen]);
 
   useEffect(() => {
     if (moved.current === undefined) return;

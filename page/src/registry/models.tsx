@@ -1,13 +1,16 @@
 import { Anchor, Badge, Button, Group, Stack, Table, Text, TextInput } from "@mantine/core";
-import { Link, useSearchParams } from "react-router";
+import { useEffect, useState } from "react";
+import { Link, useLocation, useNavigationType, useSearchParams } from "react-router";
 import { api, type ModelOverview, type RegisteredModel } from "../api";
-import { useLive } from "../components/live";
+import { useKept, useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
 import { Numbers } from "../components/numbers";
+import { useSettled } from "../components/settled";
 import { Command, Head, Time } from "../components/words";
 
 const kShown = 100;
 const kShownMax = 1000;
+const kPauseMs = 250; // after a letter, before the server is asked
 
 export const modelPath = (name: string, version?: string | number) => `/models/${encodeURIComponent(name)}${version === undefined ? "" : `?version=${version}`}`;
 
@@ -16,12 +19,12 @@ export function ModelsPage() {
   const [query, setQuery] = useSearchParams();
   const text = query.get("name") ?? "";
   const most = Math.min(Number(query.get("most")) || kShown, kShownMax);
-  const found = useLive(async (signal) => Promise.all([api.modelsNamed(text, most, signal), api.overview(signal)]), `models ${text} ${most}`, 10);
+  const found = useKept(useLive(async (signal) => Promise.all([api.modelsNamed(text, most, signal), api.overview(signal)]), `models ${text} ${most}`, 10));
   return (
     <>
       <Head title="Registry" />
       <Stack gap="md">
-        <TextInput aria-label="Name has in it" placeholder="Name has in it" value={text} onChange={(event) => setQuery(event.currentTarget.value ? { name: event.currentTarget.value } : {}, { replace: true })} maw={360} />
+        <NameBox text={text} set={(name) => setQuery(name ? { name } : {}, { replace: true })} />
         <Loaded from={found}>
           {([{ registered_models = [], next_page_token }, { models }]) =>
             registered_models.length === 0 ? (
@@ -46,6 +49,21 @@ export function ModelsPage() {
       </Stack>
     </>
   );
+}
+
+// What is typed goes into the address when it has stayed for a moment. What came into the address another way is what was typed.
+function NameBox({ text, set }: { text: string; set: (text: string) => void }) {
+  const [typed, setTyped] = useState(text);
+  const { key } = useLocation();
+  const how = useNavigationType();
+  useEffect(() => {
+    if (how !== "REPLACE") setTyped(text);
+  }, [key]);
+  const settled = useSettled(typed, kPauseMs);
+  useEffect(() => {
+    if (settled !== text) set(settled);
+  }, [settled]);
+  return <TextInput aria-label="Name has in it" placeholder="Name has in it" value={typed} onChange={(event) => setTyped(event.currentTarget.value)} maw={360} />;
 }
 
 function None() {

@@ -4,6 +4,7 @@ import { type KeyboardEvent, useEffect, useLayoutEffect, useMemo, useRef, useSta
 import { useNavigate } from "react-router";
 import { api } from "../api";
 import { Dialog } from "../components/dialog";
+import { useSettled } from "../components/settled";
 import { told } from "../lib/problem";
 import { type Found, rank } from "../lib/search";
 import { asFound, findRuns, kSources, screens } from "./everything";
@@ -68,10 +69,10 @@ function SearchBox({ close }: { close: () => void }) {
   }, []);
   const isAsking = kNames.some((name) => !(name in known) && !(name in problems));
 
+  const letters = useSettled(typed.trim(), kPauseMs);
   useEffect(() => {
     setRuns([]);
     setProblems(({ runs: _, ...others }) => others);
-    const letters = typed.trim();
     if (letters.length < kLettersForRuns) return;
     const stop = new AbortController();
     const search = async () => {
@@ -83,12 +84,9 @@ function SearchBox({ close }: { close: () => void }) {
         if (!stop.signal.aborted) setProblems((others) => ({ ...others, runs: told(problem) }));
       }
     };
-    const timer = setTimeout(() => (before.current = before.current.then(search)), kPauseMs);
-    return () => {
-      clearTimeout(timer);
-      stop.abort();
-    };
-  }, [typed]);
+    before.current = before.current.then(search);
+    return () => stop.abort();
+  }, [letters]);
 
   const found = useMemo(() => rank([...[...kNames, "screens"].flatMap((name) => known[name] ?? []), ...runs], typed), [known, runs, typed]);
   const chosen = Math.min(at, found.length - 1);
