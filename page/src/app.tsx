@@ -2,6 +2,7 @@ import { ActionIcon, Anchor, AppShell, Badge, Container, Group, Text, Tooltip, u
 import { useEffect, useRef } from "react";
 import { Link, Navigate, NavLink, Route, Routes, useLocation } from "react-router";
 import { api } from "./api";
+import { Boundary } from "./components/boundary";
 import { useLive } from "./components/live";
 import { Empty } from "./components/loaded";
 import { Head, Time } from "./components/words";
@@ -50,6 +51,7 @@ const kScreens: [string, string, ...string[]][] = [
 
 export function App() {
   const { pathname } = useLocation();
+  useTopOf(pathname);
   return (
     <AppShell header={{ height: { base: 88, sm: 52 } }} padding={{ base: "xs", sm: "md" }}>
       <a className="skip" href="#content">
@@ -78,23 +80,28 @@ export function App() {
       </AppShell.Header>
       <AppShell.Main id="content" tabIndex={-1}>
         <Container size="xl">
-          <Screens />
+          <Boundary key={pathname}>
+            <Screens />
+          </Boundary>
         </Container>
       </AppShell.Main>
     </AppShell>
   );
 }
 
-function Screens() {
-  const { pathname, hash } = useLocation();
-  const link = pathname === "/" ? fromMlflow(hash) : undefined;
+// A new screen starts at its top, and the keyboard with it, unless somebody types into a dialog by now.
+function useTopOf(pathname: string) {
   const first = useRef(true);
-  // A new screen starts at its top, and the keyboard with it, unless somebody types into a dialog by now.
   useEffect(() => {
     if (!first.current && !document.querySelector('[role="dialog"]')) document.getElementById("content")?.focus();
     first.current = false;
     window.scrollTo(0, 0);
   }, [pathname]);
+}
+
+function Screens() {
+  const { pathname, hash } = useLocation();
+  const link = pathname === "/" ? fromMlflow(hash) : undefined;
   return (
     <Routes>
       <Route path="/" element={link ? <Navigate to={link} replace /> : <HomePage />} />

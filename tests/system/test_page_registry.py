@@ -92,6 +92,31 @@ def test_a_models_card_versions_and_history(registry, open_page):
     expect(card.get_by_role("heading", name="Version 2")).to_be_visible()
 
 
+@pytest.mark.expects_errors
+def test_a_tab_that_is_older_than_the_server_keeps_its_card(registry, open_page):
+    page = open_page(registry.url + "/ui/models?name=price")
+    page.route("**/assets/markdown-*", lambda route: route.fulfill(status=404))
+    page.get_by_role("link", name="price", exact=True).click()
+    card = page.get_by_role("region", name="Model card")
+    expect(card.get_by_text("# Price of a trip")).to_be_visible()  # as it was typed
+    expect(card.get_by_role("table", name="Metrics")).to_contain_text("3.333")
+
+
+@pytest.mark.expects_errors
+def test_a_screen_that_breaks_leaves_the_others(registry, open_page):
+    page = open_page(registry.url + "/ui/incidents")
+    page.route("**/registered-models/search*", lambda route: route.fulfill(json={"registered_models": [{"name": "price", "aliases": 7}]}))
+    screens = page.get_by_role("navigation", name="Screens")
+    screens.get_by_role("link", name="Registry").click()
+    expect(page.get_by_role("alert").filter(has_text="This screen broke")).to_be_visible()
+    screens.get_by_role("link", name="Incidents").click()
+    expect(page.get_by_role("heading", level=1, name="Incidents")).to_be_visible()
+    screens.get_by_role("link", name="Registry").click()
+    page.unroute("**/registered-models/search*")
+    page.get_by_role("button", name="Reload").click()
+    expect(page.get_by_role("table", name="Models").locator("tbody tr")).to_have_count(100)
+
+
 def test_an_approver_lets_a_version_through(start_server, open_page):
     server = start_server("data", "--login")
     admin = ("admin", (server.data_dir / "admin-password").read_text().strip())

@@ -12,7 +12,8 @@ import { Fact, Head, Time, Word } from "../components/words";
 import { number } from "../lib/format";
 import { Alias } from "./models";
 
-const Written = lazy(() => import("./markdown"));
+// Where it can't be loaded, as from a server that has another version by now, the text stands as it was written.
+const Written = lazy(() => import("./markdown").catch(() => ({ default: AsTyped })));
 
 const kVersionsShown = 200;
 const kVersionsMax = 10_000;
@@ -143,7 +144,7 @@ function CardBody({ model, version, run, facts }: { model: RegisteredModel; vers
           <Text size="sm">{verdict.sentence}</Text>
         </Group>
       )}
-      <Suspense fallback={<Text size="sm">{version.description ?? model.description}</Text>}>
+      <Suspense fallback={<AsTyped text={version.description ?? model.description ?? ""} />}>
         {model.description && <Written text={model.description} />}
         {version.description && <Written text={version.description} />}
       </Suspense>
@@ -158,6 +159,14 @@ function CardBody({ model, version, run, facts }: { model: RegisteredModel; vers
         <Pairs title="Tags" pairs={[...(model.tags ?? []), ...(version.tags ?? [])]} />
       </SimpleGrid>
     </Stack>
+  );
+}
+
+function AsTyped({ text }: { text: string }) {
+  return (
+    <Text size="sm" className="as-typed">
+      {text}
+    </Text>
   );
 }
 
