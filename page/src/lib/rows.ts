@@ -17,11 +17,13 @@ function rowsOf({ run_ids, columns }: RunTable): Row[] {
   return run_ids.map((id, at) => ({ id, values: new Map(columns.map(({ name, values }) => [name, values[at] ?? null])) }));
 }
 
+const isDeep = (page: number) => (page + 1) * kRowsOfPage > kTopRows;
+
 export class Rows {
   total: number | undefined;
   error: Error | undefined;
-  private view: number | null = null;
-  private pages = new Map<number, { rows: Row[]; view: number | null }>(); // last used last
+  private kept: { view: number | null } = { view: null }; // the order that deep rows are of; another one when it was forgotten
+  private pages = new Map<number, Row[]>(); // last used last
   private asking = new Map<number, AbortController>();
   private looked = { first: 0, end: 1 }; // pages that are seen
   private settling: ReturnType<typeof setTimeout> | undefined;
@@ -32,17 +34,21 @@ export class Rows {
   ) {}
 
   row(index: number): Row | undefined {
-    return this.pages.get(Math.floor(index / kRowsOfPage))?.rows[index % kRowsOfPage];
+    return this.pages.get(Math.floor(index / kRowsOfPage))?.[index % kRowsOfPage];
   }
 
   // All rows that are here, in order.
   get here(): Row[] {
-    return [...this.pages].sort(([a], [b]) => a - b).flatMap(([, { rows }]) => rows);
+    return [...this.pages].sort(([a], [b]) => a - b).flatMap(([, rows]) => rows);
   }
 
   // Somebody looks at these rows: fetches what of them isn't here, when he stays.
   want(from: number, to: number) {
     this.looked = { first: Math.floor(from / kRowsOfPage), end: Math.floor(Math.max(from, to - 1) / kRowsOfPage) + 1 };
+    if (!this.wanted().some(isDeep)) {
+      this.kept = { view: null }; // who comes back sees what is there by then
+      this.drop(isDeep);
+    }
     const isMissing = this.wanted().some((page) => !this.pages.has(page) && !this.asking.has(page));
     if (!isMissing) return;
     clearTimeout(this.settling);
@@ -58,6 +64,10 @@ export class Rows {
     clearTimeout(this.settling);
     for (const one of this.asking.values()) one.abort();
     this.asking.clear();
+  }
+
+  private drop(isOld: (page: number) => boolean) {
+    for (const page of [...this.pages.keys()].filter(isOld)) this.pages.delete(page);
   }
 
   private wanted(): number[] {
@@ -82,11 +92,16 @@ export class Rows {
   private async fetchPage(page: number) {
     const stop = new AbortController();
     this.asking.set(page, stop);
-    const isTop = (page + 1) * kRowsOfPage <= kTopRows;
+    const { kept } = this;
     try {
-      const found = await this.ask(page * kRowsOfPage, kRowsOfPage, isTop ? null : this.view, stop.signal);
+      const found = await this.ask(page * kRowsOfPage, kRowsOfPage, isDeep(page) ? kept.view : null, stop.signal);
       if (stop.signal.aborted) return;
-      this.put(page, found, isTop);
+      if (isDeep(page) && kept !== this.kept) {
+        this.asking.delete(page); // of an order that was forgotten meanwhile
+        if (this.wanted().includes(page)) void this.fetchPage(page);
+      } else {
+        this.put(page, found);
+      }
     } catch (problem) {
       if (stop.signal.aborted) return;
       this.asking.delete(page);
@@ -95,20 +110,22 @@ export class Rows {
     }
   }
 
-  private put(page: number, found: RunTable, isTop: boolean) {
+  private put(page: number, found: RunTable) {
     this.asking.delete(page);
     this.error = undefined;
-    if (!isTop && found.view !== this.view) {
-      this.view = found.view; // another order: what was fetched by the last one is no part of it
-      for (const [one] of [...this.pages]) if ((one + 1) * kRowsOfPage > kTopRows) this.pages.delete(one);
+    if (isDeep(page) && found.view !== this.kept.view) {
+      this.kept.view = found.view; // what was fetched by the last one is no part of it
+      this.drop(isDeep);
     }
-    if (isTop && this.total !== undefined && found.total !== this.total) {
-      this.view = null;
-      for (const [one] of [...this.pages]) if (!this.wanted().includes(one)) this.pages.delete(one);
+    const wanted = this.wanted();
+    if (!isDeep(page) && this.total !== undefined && found.total !== this.total) {
+      this.kept = { view: null };
+      this.drop((one) => !wanted.includes(one));
     }
-    this.total = found.total;
+    // A kept order has the rows that there were when it was made.
+    if (!isDeep(page) || wanted.every(isDeep)) this.total = found.total;
     this.pages.delete(page);
-    this.pages.set(page, { rows: rowsOf(found), view: found.view });
+    this.pages.set(page, rowsOf(found));
     for (const [one] of [...this.pages].slice(0, Math.max(0, this.pages.size - kPagesKept))) this.pages.delete(one);
     this.changed();
     this.want(this.looked.first * kRowsOfPage, this.looked.end * kRowsOfPage); // the first answer says how many there are
