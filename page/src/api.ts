@@ -1000,6 +1000,16 @@ async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
   return (await (await answer(path, {}, signal)).json()) as T;
 }
 
+// A part of a file, as text; whether there is more of it.
+async function part(path: string, range: string, signal?: AbortSignal): Promise<{ text: string; isCut: boolean }> {
+  const reply = await answer(path, { headers: { Range: range } }, signal).catch((problem: unknown) => {
+    if (problem instanceof ApiError && problem.status === 416) return null; // it is empty
+    throw problem;
+  });
+  const [, from, to, all] = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(reply?.headers.get("Content-Range") ?? "")?.map(Number) ?? [0, 0, 0, 0];
+  return { text: (await reply?.text()) ?? "", isCut: (to ?? 0) - (from ?? 0) + 1 < (all ?? 0) };
+}
+
 async function post<T>(path: string, body: object, signal?: AbortSignal): Promise<T> {
   const init = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
   return (await (await answer(path, init, signal)).json()) as T;
@@ -1195,8 +1205,11 @@ export const api = {
   cancelPipelineRun: (id: string) => post<PipelineRun>(own("pipeline-runs", id, "cancel"), {}),
   stepWhy: async (id: string, step: string, s?: AbortSignal) =>
     (await get<{ why: string }>(own("pipeline-runs", id, "steps", step, "why"), s)).why,
-  stepLog: async (id: string, step: string, s?: AbortSignal) =>
-    (await answer(own("pipeline-runs", id, "steps", step, "log"), {}, s)).text(),
+  // At most so many bytes of its end, from the beginning of a line on.
+  stepLogEnd: async (id: string, step: string, most: number, s?: AbortSignal): Promise<{ text: string; isCut: boolean }> => {
+    const { text, isCut } = await part(own("pipeline-runs", id, "steps", step, "log"), `bytes=-${most}`, s);
+    return { text: isCut ? text.slice(text.indexOf("\n") + 1) : text, isCut };
+  },
 
   experiments: async (s?: AbortSignal) => {
     const all: Experiment[] = [];
@@ -1273,14 +1286,7 @@ export const api = {
   },
   runFilePath: (run: string, path: string) => `/get-artifact?${new URLSearchParams({ run_id: run, path })}`,
   // At most so many bytes of it, as text.
-  runFileBeginning: async (run: string, path: string, most: number, s?: AbortSignal): Promise<{ text: string; isCut: boolean }> => {
-    const reply = await answer(api.runFilePath(run, path), { headers: { Range: `bytes=0-${most - 1}` } }, s).catch((problem: unknown) => {
-      if (problem instanceof ApiError && problem.status === 416) return null; // it is empty
-      throw problem;
-    });
-    const all = Number(/\/(\d+)$/.exec(reply?.headers.get("Content-Range") ?? "")?.[1] ?? 0);
-    return { text: (await reply?.text()) ?? "", isCut: all > most };
-  },
+  runFileBeginning: (run: string, path: string, most: number, s?: AbortSignal) => part(api.runFilePath(run, path), `bytes=0-${most - 1}`, s),
   // Returns what ends it.
   watchRun: (id: string, watcher: RunWatcher): (() => void) => {
     const source = new EventSource(own("runs", id, "metrics", "stream"));

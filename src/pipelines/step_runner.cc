@@ -307,6 +307,7 @@ Command StepRunner::command_for(const RunRecord& run, std::size_t position, cons
       {"MLFLOW_RUN_CONTEXT", base::to_text(JsonObject{{"slipway.run_id", run.id},
                                                       {"slipway.pipeline", run.pipeline},
                                                       {"slipway.step", step.name}})},
+      {"PYTHONUNBUFFERED", "1"},  // its log says what it does while it does it
       {"SLIPWAY_RUN_ID", run.id},
       {"SLIPWAY_PIPELINE", run.pipeline},
       {"SLIPWAY_STEP", step.name},

@@ -8,7 +8,7 @@ import zlib
 import mlflow
 import pytest
 import requests
-from conftest import BINARY, Server
+from conftest import BINARY, Server, eventually
 from playwright.sync_api import expect
 from test_page_for_everybody import ready, tab_to, violations
 
@@ -18,6 +18,18 @@ print("the tide is coming in")
 mlflow.set_experiment("tides")
 with mlflow.start_run(run_name="made by a step"):
     mlflow.log_metric("height", 4.5)
+"""
+SLOW = """\
+import mlflow, pathlib, time
+print("the ebb begins")
+mlflow.set_experiment("tides")
+with mlflow.start_run(run_name="left early"):
+    mlflow.log_metric("height", 1.5)
+while not pathlib.Path("go-on").exists():
+    time.sleep(0.05)
+for line in range(40_000):
+    print(f"low water {line:05}")
+print("the last word", end="")
 """
 
 
@@ -31,10 +43,14 @@ def picture() -> bytes:
 def harbour(tmp_path_factory):
     folder = tmp_path_factory.mktemp("project")
     (folder / "fit.py").write_text(FIT)
-    (folder / "slipway.yaml").write_text(f"project: harbour\npipelines:\n  tides:\n    steps: [{{name: fit, run: '{sys.executable} fit.py'}}]\n")
+    (folder / "slow.py").write_text(SLOW)
+    (folder / "slipway.yaml").write_text(
+        f"project: harbour\npipelines:\n  tides:\n    steps: [{{name: fit, run: '{sys.executable} fit.py'}}]\n"
+        f"  ebb:\n    steps: [{{name: slow, run: '{sys.executable} slow.py'}}]\n")
     server = Server(tmp_path_factory.mktemp("server") / "data")
     subprocess.run([BINARY, "--url", server.url, "apply"], cwd=folder, check=True, capture_output=True)
     client = mlflow.MlflowClient(server.url)
+    server.client, server.folder = client, folder
     run = client.create_run("0", run_name="by hand").info.run_id
     client.log_text(run, "the first line\nthe second\n", "notes.txt")
     client.log_text(run, '{"depth":[1,2]}', "more/deep/shape.json")
@@ -121,6 +137,34 @@ def test_what_the_step_wrote_is_there(harbour, open_page):
     expect(page).to_have_url(f"{harbour.url}/ui/pipeline-runs/{harbour.piped}?step=fit")
     page.goto(f"{harbour.url}/ui/runs/{harbour.run}?view=console")
     expect(page.get_by_text("No console was logged.")).to_be_visible()
+
+
+def test_what_a_step_writes_after_its_run_comes_too(harbour, open_page):
+    piped = requests.post(f"{harbour.url}/slipway/v1/pipelines/ebb/runs", json={}, timeout=10).json()["id"]
+    path = f"{harbour.url}/slipway/v1/pipeline-runs/{piped}/steps/slow/log"
+
+    def ended():
+        found = harbour.client.get_experiment_by_name("tides")
+        return [run for run in harbour.client.search_runs([found.experiment_id], "attributes.run_name = 'left early' and attributes.status = 'FINISHED'")]
+
+    run = eventually(ended)[0]
+    page = open_page(f"{harbour.url}/ui/runs/{run.info.run_id}?view=console")
+    log = page.locator(".log")
+    expect(log).to_contain_text("the ebb begins")  # though it hasn't filled Python's buffer
+    log.evaluate("log => { log.dataset.seen = 'yes' }")
+    (harbour.folder / "go-on").touch()
+    expect(log).to_contain_text("the last word", timeout=60_000)
+    expect(log).to_contain_text("… the beginning is left out")
+    expect(log).to_have_attribute("data-seen", "yes")  # it stays where somebody has scrolled to
+    shown = log.text_content().split("\n")
+    assert shown[1].startswith("low water ") and len(shown[1]) == len(shown[-2]) == len("low water 00000") and len("\n".join(shown)) <= 400_100
+    whole = requests.get(path, timeout=10)
+    assert (whole.status_code, whole.text.split("\n")[0], whole.text.endswith("the last word")) == (200, "the ebb begins", True)
+    part = requests.get(path, headers={"Range": "bytes=-13"}, timeout=10)
+    size = len(whole.content)
+    assert (part.status_code, part.text, part.headers["Content-Range"]) == (206, "the last word", f"bytes {size - 13}-{size - 1}/{size}")
+    beyond = requests.get(path, headers={"Range": f"bytes={size}-"}, timeout=10)
+    assert (beyond.status_code, beyond.headers["Content-Range"]) == (416, f"bytes */{size}")
 
 
 def test_how_it_is_made_again(harbour, open_page):

@@ -3,12 +3,15 @@ import { useCallback, useEffect, useRef, useState } from "react";
 export interface Live<T> {
   data: T | undefined; // of this key; stays when a later refresh fails
   error: Error | undefined;
+  isRetried?: boolean; // what failed is asked for again by itself
   reload: () => void;
 }
 
-// Fetches now and again `seconds` after the last answer, not while the tab is hidden; Infinity: once. Another `key` starts over
-// without the old data.
-export function useLive<T>(fetcher: (signal: AbortSignal) => Promise<T>, key: string, seconds: number): Live<T> {
+const kRetrySeconds = 10;
+
+// Fetches now and again `seconds` after the last answer, which may say how many; not while the tab is hidden. Infinity: once. What
+// fails is asked for again after `retrySeconds` at the latest. Another `key` starts over without the old data.
+export function useLive<T>(fetcher: (signal: AbortSignal) => Promise<T>, key: string, seconds: number | ((data: T) => number), retrySeconds = kRetrySeconds): Live<T> {
   const [state, setState] = useState<{ key: string; turn: number; data?: T; error?: Error }>({ key, turn: -1 });
   const [turn, setTurn] = useState(0);
   const newest = useRef(fetcher);
@@ -31,22 +34,24 @@ export function useLive<T>(fetcher: (signal: AbortSignal) => Promise<T>, key: st
     return () => stop.abort();
   }, [key, turn]);
 
-  const isAnswered = state.key === key && state.turn === turn;
+  const current = state.key === key ? state : undefined;
+  const isAnswered = current?.turn === turn;
+  const regular = typeof seconds === "number" ? seconds : current?.data === undefined ? Infinity : seconds(current.data);
+  const pause = current?.error ? Math.min(regular, retrySeconds) : regular;
   useEffect(() => {
-    if (!isAnswered || !Number.isFinite(seconds)) return;
+    if (!isAnswered || !Number.isFinite(pause)) return;
     const again = () => {
       if (!document.hidden) reload();
     };
-    const timer = setTimeout(again, seconds * 1000);
+    const timer = setTimeout(again, pause * 1000);
     document.addEventListener("visibilitychange", again);
     return () => {
       clearTimeout(timer);
       document.removeEventListener("visibilitychange", again);
     };
-  }, [isAnswered, turn, seconds, reload]);
+  }, [isAnswered, turn, pause, reload]);
 
-  const current = state.key === key ? state : undefined;
-  return { data: current?.data, error: current?.error, reload };
+  return { data: current?.data, error: current?.error, isRetried: Number.isFinite(pause), reload };
 }
 
 // The same, with what another key had given until this one gives something.

@@ -4,14 +4,15 @@ import type { Live } from "./live";
 
 // What has been loaded, or why it isn't there: the waiting and the failing of every screen.
 export function Loaded<T>({ from, children }: { from: Live<T>; children: (data: T) => ReactNode }) {
-  const { data, error, reload } = from;
+  const { data, error, isRetried, reload } = from;
   return (
     <Stack gap="md">
       {error && (
         <Alert color="red" variant="light" role="alert" title={error.message}>
           <Group justify="space-between">
             <Text size="sm">
-              {data === undefined ? "Trying again every few seconds." : "Below is what was there before."}
+              {isRetried && "Trying again every few seconds. "}
+              {data !== undefined && "Below is what was there before."}
             </Text>
             <Button size="xs" variant="default" onClick={reload}>
               Try again

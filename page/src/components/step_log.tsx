@@ -3,17 +3,19 @@ import { api } from "../api";
 import { useLive } from "./live";
 import { Loaded } from "./loaded";
 
-const kLogCharactersMax = 100_000;
+const kLogBytesMax = 400_000; // of its end
+const kAgainSeconds = 2;
 
 export function StepLog({ run, step, isOver }: { run: string; step: string; isOver: boolean }) {
-  const log = useLive((signal) => api.stepLog(run, step, signal), `${run}/${step} ${isOver}`, isOver ? Infinity : 2);
+  // Once more after its end: the last lines.
+  const log = useLive(async (signal) => ({ ...(await api.stepLogEnd(run, step, kLogBytesMax, signal)), isWhole: isOver }), `${run}/${step}`, ({ isWhole }) => (isWhole && isOver ? Infinity : kAgainSeconds));
   return (
     <section aria-label={`Log of ${step}`}>
       <Loaded from={log}>
-        {(text) => (
+        {({ text, isCut }) => (
           <pre className="log" tabIndex={0}>
-            {text.length > kLogCharactersMax && "… the beginning is left out\n"}
-            {text.slice(-kLogCharactersMax) || "It has written nothing."}
+            {isCut && "… the beginning is left out\n"}
+            {text || "It has written nothing."}
           </pre>
         )}
       </Loaded>

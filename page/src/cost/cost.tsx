@@ -119,7 +119,7 @@ const kTargets = [
 function Capacity({ of }: { of: string }) {
   const [query, setQuery] = useSearchParams();
   const target = Object.fromEntries(kTargets.flatMap(([name]) => (query.get(name) ? [[name, query.get(name) ?? ""]] : [])));
-  const advice = useLive((signal) => api.advice(of, target, signal), query.toString(), Infinity); // it asks the model itself, so not again and again
+  const advice = useLive((signal) => api.advice(of, target, signal), query.toString(), Infinity, Infinity); // it asks the model itself, so not again and again
   const apply = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
     const typed = [...new FormData(event.currentTarget)].map(([name, value]) => [name, String(value).trim()]);

@@ -1,7 +1,7 @@
 // What the step wrote that made a run; and what the machine did meanwhile.
 import { Anchor, SimpleGrid, Text } from "@mantine/core";
 import { Link } from "react-router";
-import { api, isFinal, type Run } from "../api";
+import { api, isFinal, type PipelineRun, type Run } from "../api";
 import { Chart } from "../components/chart";
 import { useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
@@ -10,6 +10,7 @@ import { curve } from "../lib/series";
 
 const kSystem = "system/";
 const kSystemAgainSeconds = 10;
+const kStepAgainSeconds = 3;
 
 export const systemMetrics = ({ data }: Run) => (data.metrics ?? []).map(({ key }) => key).filter((key) => key.startsWith(kSystem));
 export const isSystem = (key: string | undefined) => key?.startsWith(kSystem) ?? false;
@@ -24,16 +25,26 @@ export function RunConsole({ run }: { run: Run }) {
       </Empty>
     );
   }
+  return <StepConsole run={pipelineRun} step={step} />;
+}
+
+// The step may write after the end of the run that it made, and may have ended without ending that.
+function StepConsole({ run, step }: { run: string; step: string }) {
+  const isOver = (found: PipelineRun) => {
+    const made = found.steps.flatMap((one) => [one, ...(one.items ?? [])]).find(({ name }) => name === step);
+    return (made ?? found).finished_at !== null;
+  };
+  const made = useLive((signal) => api.pipelineRun(run, signal), run, (found) => (isOver(found) ? Infinity : kStepAgainSeconds));
   return (
     <>
       <Text size="sm" mb="xs">
         What step{" "}
-        <Anchor component={Link} underline="always" to={`/pipeline-runs/${encodeURIComponent(pipelineRun)}?step=${encodeURIComponent(step)}`}>
-          {step} of {pipelineRun}
+        <Anchor component={Link} underline="always" to={`/pipeline-runs/${encodeURIComponent(run)}?step=${encodeURIComponent(step)}`}>
+          {step} of {run}
         </Anchor>{" "}
         wrote: of this run, and of all that the step made.
       </Text>
-      <StepLog run={pipelineRun} step={step} isOver={isFinal(run.info.status)} />
+      <StepLog run={run} step={step} isOver={made.data !== undefined && isOver(made.data)} />
     </>
   );
 }

@@ -17,18 +17,17 @@ class StoredBody final : public BodySource {
   const std::unique_ptr<store::ObjectReader> reader_;
 };
 
-}  // namespace
-
-Result<void> send_object(store::ObjectStore& store, const std::string& path, const Request& request,
-                         Response& response) {
-  const auto size = static_cast<std::uint64_t>(TRY(store.size(path)));
+// What of `size` bytes is sent: the part that is asked for, or all; nothing, and 416, when that
+// part is not there.
+std::optional<ByteRange> sent_range(const Request& request, std::uint64_t size,
+                                    Response& response) {
   response.headers.emplace_back("X-Content-Type-Options", "nosniff");
   response.headers.emplace_back("Accept-Ranges", "bytes");
   const auto asked = parse_range(request.header("Range"), size);
   if (!asked) {
     response.status = 416;
     response.headers.emplace_back("Content-Range", fmt::format("bytes */{}", size));
-    return {};
+    return std::nullopt;
   }
   const ByteRange range = asked->value_or(ByteRange{0, size});
   if (*asked) {
@@ -37,17 +36,37 @@ Result<void> send_object(store::ObjectStore& store, const std::string& path, con
         "Content-Range",
         fmt::format("bytes {}-{}/{}", range.offset, range.offset + range.bytes - 1, size));
   }
-  if (request.method == Method::kHead) {
+  if (request.method == Method::kHead)
     response.stream = StreamBody{nullptr, range.bytes};  // only its length is told
-    return {};
-  }
+  return range;
+}
+
+}  // namespace
+
+Result<void> send_object(store::ObjectStore& store, const std::string& path, const Request& request,
+                         Response& response) {
+  const auto size = static_cast<std::uint64_t>(TRY(store.size(path)));
+  const std::optional<ByteRange> range = sent_range(request, size, response);
+  if (!range || response.stream) return {};
   if (const auto file = TRY(store.local_path(path))) {
-    response.file = FileBody{*file, range.offset, range.bytes};
+    response.file = FileBody{*file, range->offset, range->bytes};
     return {};
   }
-  auto reader = TRY(store.read(path, static_cast<std::int64_t>(range.offset),
-                               static_cast<std::int64_t>(range.bytes)));
-  response.stream = StreamBody{std::make_shared<StoredBody>(std::move(reader)), range.bytes};
+  auto reader = TRY(store.read(path, static_cast<std::int64_t>(range->offset),
+                               static_cast<std::int64_t>(range->bytes)));
+  response.stream = StreamBody{std::make_shared<StoredBody>(std::move(reader)), range->bytes};
+  return {};
+}
+
+Result<void> send_file(const std::filesystem::path& file, const Request& request,
+                       Response& response) {
+  std::error_code ec;
+  const std::uintmax_t size = std::filesystem::file_size(file, ec);
+  if (ec)
+    return base::error(Code::kInternal, "a file can't be read: file={} why={}", file.string(),
+                       ec.message());
+  const std::optional<ByteRange> range = sent_range(request, size, response);
+  if (range && !response.stream) response.file = FileBody{file, range->offset, range->bytes};
   return {};
 }
 

@@ -1,7 +1,8 @@
-// Objects of a storage as bodies of replies.
+// Objects of a storage, and files, as bodies of replies.
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <string>
 
@@ -14,6 +15,10 @@ namespace slipway::http {
 // that is not there. Of HEAD nothing is read. kNotFound: no such object.
 Result<void> send_object(store::ObjectStore& store, const std::string& path, const Request& request,
                          Response& response);
+
+// The same of a file on this machine, as long as it is now.
+Result<void> send_file(const std::filesystem::path& file, const Request& request,
+                       Response& response);
 
 // What the client says that its body has; nothing when it does not say.
 std::optional<std::int64_t> content_length(const Request& request);

@@ -1,7 +1,7 @@
 #include "api/own/pipeline_routes.h"
 
+#include "api/http/object_body.h"
 #include "api/own/loop_wire.h"
-#include "store/file_system.h"
 
 namespace slipway::api::own {
 namespace {
@@ -122,6 +122,13 @@ Result<Response> list_searches(Pipelines& pipelines, const Request& request) {
   return reply({{"searches", std::move(found)}});
 }
 
+Result<Response> log(Pipelines& pipelines, const Request& request) {
+  Response response = Response::text("");
+  TRY(http::send_file(TRY(pipelines.log(request.param("id"), request.param("step"))), request,
+                      response));
+  return response;
+}
+
 }  // namespace
 
 std::vector<http::Route> pipeline_routes(Pipelines& pipelines) {
@@ -169,11 +176,9 @@ std::vector<http::Route> pipeline_routes(Pipelines& pipelines) {
        .tag = "slipway"},
       {.method = Method::kGet,
        .pattern = "/slipway/v1/pipeline-runs/{id}/steps/{step}/log",
-       .summary = "What a step has written so far.",
-       .handler = answering([&pipelines](const Request& request) -> Result<Response> {
-         return Response::text(
-             TRY(store::read_file(TRY(pipelines.log(request.param("id"), request.param("step"))))));
-       }),
+       .summary = "What a step has written so far, or the part that a Range header asks for.",
+       .handler =
+           answering([&pipelines](const Request& request) { return log(pipelines, request); }),
        .tag = "slipway"},
       {.method = Method::kGet,
        .pattern = "/slipway/v1/pipeline-runs/{id}/steps/{step}/why",
