@@ -21,6 +21,7 @@
 #include "cli/replay_command.h"
 #include "cli/route_commands.h"
 #include "cli/run_commands.h"
+#include "cli/run_stage_command.h"
 #include "cli/run_task_command.h"
 #include "cli/schedule_commands.h"
 #include "cli/search_commands.h"
@@ -51,6 +52,7 @@ int run(int argc, char** argv) {
   add_pipeline_commands(root, context, exit_code);
   add_run_commands(root, context, exit_code);
   add_run_task_command(root, context, exit_code);
+  add_run_stage_command(root, context, exit_code);
   add_model_commands(root, context, exit_code);
   add_endpoint_commands(root, context, exit_code);
   add_batch_commands(root, context, exit_code);

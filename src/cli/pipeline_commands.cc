@@ -8,6 +8,7 @@
 
 #include "base/http_client.h"
 #include "cli/commands.h"
+#include "cli/dvc_run.h"
 #include "cli/schedule_commands.h"
 #include "cli/search_view.h"
 #include "cli/verb.h"
@@ -124,7 +125,7 @@ struct RunOptions {
   std::string pipeline, run, reason;
   std::vector<std::string> params;
   std::optional<std::int64_t> priority;
-  bool detached = false, explained = false;
+  bool detached = false, explained = false, forced = false;
 };
 
 int start(Context& context, const RunOptions& options) {
@@ -138,9 +139,17 @@ int start(Context& context, const RunOptions& options) {
     params[param.substr(0, equals)] = param.substr(equals + 1);
   }
   Client client(context);
+  std::string pipeline = options.pipeline;
+  if (is_dvc_target(pipeline)) {
+    const Result<DvcRun> declared = declare_dvc(client, pipeline);
+    if (!declared) return fail(declared.error(), context);
+    pipeline = declared->pipeline;
+    params["locked"] = std::to_string(declared->locked);
+    params["force"] = options.forced ? "1" : "0";
+  }
   if (options.explained) {
     return finish(context,
-                  client.post(path_of("/slipway/v1/pipelines/{}/explain", {options.pipeline}),
+                  client.post(path_of("/slipway/v1/pipelines/{}/explain", {pipeline}),
                               {{"params", std::move(params)}}),
                   [](const Json& reply) {
                     return table(rows_of(member_at(reply, "steps")),
@@ -150,7 +159,7 @@ int start(Context& context, const RunOptions& options) {
   JsonObject body{{"params", std::move(params)}, {"reason", options.reason}};
   if (options.priority) body["priority"] = *options.priority;
   Result<Json> run =
-      client.post(path_of("/slipway/v1/pipelines/{}/runs", {options.pipeline}), std::move(body));
+      client.post(path_of("/slipway/v1/pipelines/{}/runs", {pipeline}), std::move(body));
   return show_end(context, client, std::move(run), options.detached);
 }
 
@@ -166,13 +175,16 @@ int try_again(Context& context, const RunOptions& options) {
 void add_pipeline_commands(CLI::App& root, Context& context, int& exit_code) {
   auto options = std::make_shared<RunOptions>();
   CLI::App* run = root.add_subcommand("run", "Run a pipeline and wait for it; 3: a gate said no");
-  run->add_option("pipeline", options->pipeline)->required();
+  run->add_option("pipeline", options->pipeline,
+                  "Its name, or dvc.yaml or dvc.yaml:STAGE; without, the dvc.yaml that is here");
   run->add_option("--param,-p", options->params, "NAME=VALUE, again for more");
   run->add_option("--reason", options->reason, "Why, for the record");
   run->add_option("--priority", options->priority,
                   "Runs with more go first when not all can, -1000 to 1000; without, as the "
                   "pipeline says, or 0");
   run->add_flag("--detach", options->detached, "Only start it");
+  run->add_flag("--force", options->forced,
+                "Of dvc.yaml: also stages of which nothing has changed");
   run->add_flag("--explain", options->explained,
                 "Run nothing: say for each step whether it would run, and why");
   run->callback([&context, &exit_code, options] { exit_code = start(context, *options); });

@@ -32,6 +32,18 @@ Result<Response> list(Pipelines& pipelines) {
   return reply({{"pipelines", std::move(found)}});
 }
 
+// Other parts of the project stay as they are.
+Result<Response> declare(Pipelines& pipelines, const Request& request) {
+  const JsonObject body = TRY(read_body(request));
+  const auto parsed = TRY(pipelines::parse_pipelines(TRY(base::get_string(body, "yaml"))));
+  JsonArray changes;
+  for (const auto& change : TRY(pipelines.apply(parsed, TRY(base::get_string(body, "dir")),
+                                                TRY(read_actor(request, body)))))
+    changes.push_back(
+        JsonObject{{"kind", change.kind}, {"name", change.name}, {"change", change.change}});
+  return reply({{"changes", std::move(changes)}});
+}
+
 Result<Response> list_pools(Pipelines& pipelines) {
   JsonArray found;
   for (const auto& pool : pipelines.pools()) {
@@ -137,6 +149,13 @@ std::vector<http::Route> pipeline_routes(Pipelines& pipelines) {
        .pattern = "/slipway/v1/pipelines",
        .summary = "Every pipeline with its last run.",
        .handler = answering([&pipelines](const Request&) { return list(pipelines); }),
+       .tag = "slipway"},
+      {.method = Method::kPost,
+       .pattern = "/slipway/v1/pipelines",
+       .summary =
+           "Declares the pipelines of a slipway.yaml whose steps run in the folder `dir`; all "
+           "else stays.",
+       .handler = answering([&pipelines](const Request& r) { return declare(pipelines, r); }),
        .tag = "slipway"},
       {.method = Method::kGet,
        .pattern = "/slipway/v1/pools",

@@ -89,6 +89,7 @@ constexpr Rule kRules[] = {
     {kPost, "/slipway/v1/features/materialize", About::kProject, Permission::kEdit},
     {kPost, "/slipway/v1/features/push", About::kProject, Permission::kUse},
 
+    {kPost, "/slipway/v1/pipelines", About::kProject, Permission::kManage},
     {kGet, "/slipway/v1/pipelines", About::kProject, Permission::kRead},
     {kGet, "/slipway/v1/pipelines/{name}/runs", About::kProject, Permission::kRead},
     {kPost, "/slipway/v1/pipelines/{name}/runs", About::kProject, Permission::kEdit},

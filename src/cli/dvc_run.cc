@@ -1,0 +1,73 @@
+#include "cli/dvc_run.h"
+
+#include <cctype>
+#include <filesystem>
+
+#include "dvc/dvc_file.h"
+#include "dvc/lock_file.h"
+#include "dvc/plan.h"
+#include "dvc/stage_run.h"
+#include "store/file_system.h"
+
+namespace slipway::cli {
+namespace fs = std::filesystem;
+namespace {
+
+struct Target {
+  fs::path file;
+  std::string stage;
+};
+
+Target parse(const std::string& target) {
+  const std::size_t colon = target.find(':');
+  return {.file = target.empty() ? std::string(dvc::kDvcFile) : target.substr(0, colon),
+          .stage = colon == std::string::npos ? "" : target.substr(colon + 1)};
+}
+
+// Named after its folder.
+std::string name_of(const fs::path& project) {
+  constexpr std::size_t kLongest = 60;  // of 64
+  std::string name = "dvc-";
+  for (const char c : project.filename().string()) {
+    const auto byte = static_cast<unsigned char>(c);
+    name += byte < 128 && (std::isalnum(byte) != 0 || c == '-' || c == '_') ? c : '-';
+  }
+  return name.substr(0, kLongest);
+}
+
+}  // namespace
+
+bool is_dvc_target(const std::string& target) {
+  return parse(target).file.filename() == dvc::kDvcFile;
+}
+
+Result<DvcRun> declare_dvc(Client& client, const std::string& target) {
+  const Target asked = parse(target);
+  const auto text = store::read_file(asked.file);
+  if (!text && text.error().code == Code::kNotFound && target.empty())
+    return base::error(
+        Code::kNotFound,
+        "there is no dvc.yaml here: name a pipeline (`slipway pipelines` lists them) "
+        "or go where dvc.yaml is");
+  if (!text) return text.error();
+  const fs::path project = fs::absolute(asked.file).lexically_normal().parent_path();
+  TRY(dvc::find_repository(project));
+  const std::vector<dvc::Stage> stages = TRY(dvc::read_stages(
+      *text, [&](const std::string& path) { return store::read_file(project / path); }));
+  if (stages.empty()) return base::error(Code::kNotFound, "dvc.yaml: it has no stages");
+  const dvc::Plan plan = TRY(dvc::make_plan(stages));
+  std::vector<std::string> wanted;
+  if (!asked.stage.empty()) wanted.push_back(asked.stage);
+  const std::vector<std::size_t> selected = TRY(dvc::select_stages(stages, plan, wanted));
+  const JsonObject lock = TRY(dvc::read_lock(project / dvc::kLockFile));
+  DvcRun run{.pipeline = name_of(project)};
+  if (const Json* const locked = lock.if_contains("stages");
+      locked != nullptr && locked->is_object())
+    run.locked = locked->get_object().size();
+  TRY(client.post("/slipway/v1/pipelines",
+                  {{"yaml", dvc::pipeline_text(run.pipeline, stages, plan, selected)},
+                   {"dir", project.string()}}));
+  return run;
+}
+
+}  // namespace slipway::cli

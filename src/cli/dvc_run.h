@@ -1,0 +1,23 @@
+// `slipway run` on a dvc.yaml: its stages become one of our pipelines.
+#pragma once
+
+#include <string>
+
+#include "cli/client.h"
+
+namespace slipway::cli {
+
+// "", "dvc.yaml", "folder/dvc.yaml", "dvc.yaml:STAGE": an empty one means the dvc.yaml that is
+// here.
+bool is_dvc_target(const std::string& target);
+
+struct DvcRun {
+  std::string pipeline;
+  std::size_t locked = 0;  // stages that dvc.lock has
+};
+
+// Declares the pipeline, so that it can be run. The server has to be on this machine. Errors as
+// dvc/dvc_file.h and dvc/plan.h.
+Result<DvcRun> declare_dvc(Client& client, const std::string& target);
+
+}  // namespace slipway::cli

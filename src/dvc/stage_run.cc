@@ -1,0 +1,335 @@
+#include "dvc/stage_run.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+
+#include "base/process.h"
+#include "dvc/contents.h"
+#include "dvc/dvc_file.h"
+#include "dvc/git_ignore.h"
+#include "dvc/lock_file.h"
+#include "dvc/plan.h"
+#include "dvc/template.h"
+#include "dvc/yaml_text.h"
+#include "store/file_system.h"
+
+namespace slipway::dvc {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr int kRefused = 3;  // a gate's no, to who runs steps
+
+void say(const std::string& line) {
+  std::printf("%s\n", line.c_str());
+  std::fflush(stdout);
+}
+
+// The item of `list` in a stage's entry; null: there is none.
+const JsonObject* find_item(const JsonObject* entry, std::string_view list,
+                            const std::string& path) {
+  const Json* const items = entry == nullptr ? nullptr : entry->if_contains(list);
+  if (items == nullptr) return nullptr;
+  for (const Json& item : items->get_array())
+    if (item.get_object().at("path").get_string() == path) return &item.get_object();
+  return nullptr;
+}
+
+std::string md5_in(const JsonObject* item) {
+  const Json* const md5 = item == nullptr ? nullptr : item->if_contains("md5");
+  return md5 != nullptr && md5->is_string() ? std::string(std::string_view(md5->get_string())) : "";
+}
+
+class StageRun {
+ public:
+  StageRun(const StageCall& call, const Stage& stage, const std::vector<std::string>& order,
+           fs::path repository)
+      : call_(call),
+        stage_(stage),
+        order_(order),
+        repository_(std::move(repository)),
+        cache_(repository_ / ".dvc" / "cache"),
+        folder_(call.project / stage.wdir) {}
+
+  Result<int> run() {
+    lock_ = TRY(read_lock(call_.project / kLockFile));
+    entry_ = find_entry(lock_, stage_.name);
+    const bool stage_changed = entry_ != nullptr && !same_value(entry_->at("cmd"), stage_.cmd);
+    const bool deps_changed = TRY(have_deps_changed());
+    const bool outs_changed = TRY(have_outs_changed());
+    if (!call_.force && !stage_changed && !deps_changed && !outs_changed) {
+      say(fmt::format("Stage '{}' didn't change, skipping", stage_.name));
+      return 0;
+    }
+    if (stage_.frozen) {
+      say(fmt::format("Verifying outputs in frozen stage: '{}'", stage_.name));
+      return save();
+    }
+    const bool can_restore = !call_.force && !stage_changed && !deps_changed && entry_ != nullptr &&
+                             !stage_.outs.empty() && are_outs_cached();
+    TRY(remove_outs());
+    if (can_restore) {
+      say(fmt::format("Stage '{}' is cached - skipping run, checking out outputs", stage_.name));
+      TRY(restore());
+      return save();
+    }
+    TRY(find_deps());
+    if (const int code = TRY(run_commands()); code != 0) return code == kRefused ? 1 : code;
+    return save();
+  }
+
+ private:
+  Result<bool> have_deps_changed() {
+    if (stage_.frozen) return false;
+    if (stage_.runs_always()) return true;
+    for (const std::string& dep : stage_.deps) {
+      const auto content = TRY(content_of(folder_ / dep));
+      if (!content || content->md5 != md5_in(find_item(entry_, "deps", dep))) return true;
+    }
+    for (const ParamsFile& params : stage_.params)
+      if (TRY(have_params_changed(params))) return true;
+    return false;
+  }
+
+  Result<bool> have_params_changed(const ParamsFile& params) {
+    const Json* const files = entry_ == nullptr ? nullptr : entry_->if_contains("params");
+    const Json* const locked =
+        files == nullptr ? nullptr : files->get_object().if_contains(params.path);
+    if (locked == nullptr) return true;
+    const auto text = store::read_file(folder_ / params.path);
+    if (!text) return true;
+    const JsonObject values = TRY(read_values(params.path, *text));
+    if (params.keys.empty()) return !same_value(Json(values), *locked);
+    const Json all(values);
+    for (const std::string& key : params.keys) {
+      const Json* const value = find_value(all, key);
+      const Json* const old = locked->get_object().if_contains(key);
+      if (value == nullptr || old == nullptr || !same_value(*value, *old)) return true;
+    }
+    return false;
+  }
+
+  Result<bool> have_outs_changed() {
+    for (const Output& out : stage_.outs) {
+      const std::string md5 = md5_in(find_item(entry_, "outs", out.path));
+      if (md5.empty() || (out.cache && !cache_.has(md5))) return true;
+      const auto content = TRY(content_of(folder_ / out.path));
+      if (!content || content->md5 != md5) return true;
+    }
+    return false;
+  }
+
+  bool are_outs_cached() const {
+    return std::all_of(stage_.outs.begin(), stage_.outs.end(), [&](const Output& out) {
+      return !out.persist && cache_.has(md5_in(find_item(entry_, "outs", out.path)));
+    });
+  }
+
+  Result<void> remove_outs() {
+    for (const Output& out : stage_.outs) {
+      if (out.persist) continue;
+      std::error_code why;
+      fs::remove_all(folder_ / out.path, why);
+      if (why)
+        return base::error(Code::kInternal, "{}: can't be removed: {}", out.path, why.message());
+    }
+    return {};
+  }
+
+  Result<void> restore() {
+    for (const Output& out : stage_.outs) {
+      const JsonObject* const item = find_item(entry_, "outs", out.path);
+      const Json* const executable = item->if_contains("isexec");
+      TRY(cache_.take(md5_in(item), executable != nullptr && *executable == Json(true),
+                      folder_ / out.path));
+    }
+    return {};
+  }
+
+  // What the command reads has to be there before it runs.
+  Result<void> find_deps() {
+    for (const std::string& dep : stage_.deps) {
+      std::error_code why;
+      if (!fs::exists(folder_ / dep, why))
+        return base::error(Code::kNotFound,
+                           "stage '{}' needs {}, which isn't there; if DVC has it, `dvc checkout` "
+                           "or `dvc pull` brings it",
+                           stage_.name, dep);
+    }
+    return params_entry().has_value() ? Result<void>() : Result<void>(params_entry().error());
+  }
+
+  Result<int> run_commands() {
+    std::vector<std::string> commands;
+    if (stage_.cmd.is_array()) {
+      for (const Json& command : stage_.cmd.get_array()) commands.push_back(TRY(text_of(command)));
+    } else {
+      std::string_view rest(stage_.cmd.get_string());
+      while (!rest.empty()) {
+        const std::size_t end = std::min(rest.find('\n'), rest.size());
+        commands.emplace_back(rest.substr(0, end));
+        rest.remove_prefix(std::min(end + 1, rest.size()));
+      }
+    }
+    say(fmt::format("Running stage '{}':", stage_.name));
+    ::setenv("DVC_ROOT", repository_.c_str(), 0);
+    ::setenv("DVC_STAGE", stage_.name.c_str(), 1);
+    for (const std::string& command : commands) {
+      say("> " + command);
+      if (const int code = TRY(run_command(command)); code != 0) {
+        say(fmt::format("failed to run: {}, exited with {}", command, code));
+        return code;
+      }
+    }
+    return 0;
+  }
+
+  Result<int> run_command(const std::string& command) {
+    const char* const shell = std::getenv("SHELL");
+    const std::string executable = shell == nullptr || *shell == '\0' ? "/bin/sh" : shell;
+    std::vector<std::string> words{executable};
+    const std::string name = fs::path(executable).filename();
+    if (name == "bash") words.insert(words.end(), {"--noprofile", "--norc"});
+    if (name == "zsh") words.emplace_back("--no-rcs");
+    words.insert(words.end(), {"-c", command});
+    const pid_t process =
+        TRY(base::start_process({.words = words, .folder = folder_, .output = STDOUT_FILENO}));
+    int status = 0;
+    while (::waitpid(process, &status, 0) < 0) {
+      if (errno != EINTR) return base::error(Code::kInternal, "the command can't be waited for");
+    }
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  }
+
+  Result<JsonObject> params_entry() const {
+    std::vector<ParamsFile> files = stage_.params;
+    std::sort(files.begin(), files.end(), [](const ParamsFile& one, const ParamsFile& other) {
+      const bool first = one.path == kParamsFile, second = other.path == kParamsFile;
+      return first != second ? first : one.path < other.path;
+    });
+    JsonObject entry;
+    for (const ParamsFile& params : files) {
+      const auto text = store::read_file(folder_ / params.path);
+      if (!text)
+        return base::error(Code::kNotFound, "stage '{}' needs {}, which isn't there", stage_.name,
+                           params.path);
+      const JsonObject values = TRY(read_values(params.path, *text));
+      const Json all(values);
+      std::vector<std::string> keys = params.keys;
+      if (keys.empty())
+        for (const auto& member : values) keys.emplace_back(std::string_view(member.key()));
+      std::sort(keys.begin(), keys.end());
+      JsonObject taken;
+      for (const std::string& key : keys) {
+        const Json* const value =
+            params.keys.empty() ? values.if_contains(key) : find_value(all, key);
+        if (value == nullptr)
+          return base::error(Code::kNotFound,
+                             "stage '{}' needs the parameter {} of {}, which has none", stage_.name,
+                             key, params.path);
+        taken[key] = *value;
+      }
+      entry[params.path] = std::move(taken);
+    }
+    return entry;
+  }
+
+  Result<int> save() {
+    JsonObject entry{{"cmd", stage_.cmd}};
+    std::vector<std::string> deps = stage_.deps;
+    std::sort(deps.begin(), deps.end());
+    JsonArray dep_items;
+    for (const std::string& dep : deps) {
+      const auto content = TRY(content_of(folder_ / dep));
+      if (!content)
+        return base::error(Code::kNotFound, "stage '{}' needs {}, which isn't there", stage_.name,
+                           dep);
+      dep_items.push_back(content->entry(dep));
+    }
+    JsonObject params = TRY(params_entry());
+    JsonArray out_items = TRY(save_outs());
+    if (!dep_items.empty()) entry["deps"] = std::move(dep_items);
+    if (!params.empty()) entry["params"] = std::move(params);
+    if (!out_items.empty()) entry["outs"] = std::move(out_items);
+    TRY(write(std::move(entry)));
+    return 0;
+  }
+
+  Result<JsonArray> save_outs() {
+    std::vector<Output> outs = stage_.outs;
+    std::stable_sort(outs.begin(), outs.end(),
+                     [](const Output& one, const Output& other) { return one.path < other.path; });
+    JsonArray items;
+    for (const Output& out : outs) {
+      const fs::path path = folder_ / out.path;
+      const auto content = TRY(content_of(path));
+      if (!content)
+        return base::error(Code::kFailedPrecondition, "stage '{}' has not made {}", stage_.name,
+                           out.path);
+      if (out.cache) TRY(cache_.put(path, *content));
+      items.push_back(content->entry(out.path));
+    }
+    return items;
+  }
+
+  // Stages that run side by side write the same files.
+  Result<void> write(JsonObject entry) {
+    const fs::path scratch = repository_ / ".dvc" / "tmp";
+    TRY(store::make_folders(scratch));
+    const store::FileHandle held(
+        ::open((scratch / "slipway.lock").c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0644));
+    if (held.get() < 0 || ::flock(held.get(), LOCK_EX) != 0)
+      return store::errno_error(errno, "the lock can't be had", scratch / "slipway.lock");
+    for (const Output& out : stage_.outs)
+      if (out.cache) TRY(ignore_in_git(repository_, folder_ / out.path));
+    JsonObject lock = TRY(read_lock(call_.project / kLockFile));
+    put_entry(lock, stage_.name, std::move(entry), call_.locked, order_);
+    return store::write_file(call_.project / kLockFile, yaml_text(lock));
+  }
+
+  const StageCall& call_;
+  const Stage& stage_;
+  const std::vector<std::string>& order_;
+  const fs::path repository_;
+  const Cache cache_;
+  const fs::path folder_;  // that its command runs in
+  JsonObject lock_;
+  const JsonObject* entry_ = nullptr;  // of the stage in `lock_`
+};
+
+}  // namespace
+
+Result<fs::path> find_repository(const fs::path& project) {
+  std::error_code why;
+  for (fs::path at = fs::absolute(project).lexically_normal();; at = at.parent_path()) {
+    if (fs::is_directory(at / ".dvc", why)) return at;
+    if (at == at.parent_path()) break;
+  }
+  return base::error(Code::kFailedPrecondition,
+                     "{} is in no repository of DVC; make one with `dvc init` (or `mkdir .dvc` "
+                     "where it shall begin)",
+                     project.string());
+}
+
+Result<int> run_stage(const StageCall& call) try {
+  const fs::path repository = TRY(find_repository(call.project));
+  const std::string text = TRY(store::read_file(call.project / kDvcFile));
+  const std::vector<Stage> stages = TRY(read_stages(
+      text, [&](const std::string& path) { return store::read_file(call.project / path); }));
+  const Plan plan = TRY(make_plan(stages));
+  std::vector<std::string> order;
+  for (const std::size_t position : plan.order) order.push_back(stages[position].name);
+  for (const Stage& stage : stages)
+    if (stage.name == call.stage) return StageRun(call, stage, order, repository).run();
+  return base::error(Code::kNotFound, "dvc.yaml: no such stage: {}", call.stage);
+} catch (const fs::filesystem_error& e) {
+  return base::error(Code::kInternal, "a file of the stage can't be had: {}", e.what());
+}
+
+}  // namespace slipway::dvc

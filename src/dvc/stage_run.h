@@ -1,0 +1,28 @@
+// What `slipway run-stage` does in a step: nothing when dvc.lock says that nothing has changed,
+// else the stage's command, and what came of it goes into DVC's cache and into dvc.lock.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+
+#include "base/result.h"
+
+namespace slipway::dvc {
+
+struct StageCall {
+  std::filesystem::path project;  // the folder of dvc.yaml
+  std::string stage;
+  std::size_t locked = 0;  // stages that dvc.lock had when the run began
+  bool force = false;      // also when nothing has changed
+};
+
+// The exit code of the step. kNotFound: no such stage, or what it needs isn't there.
+// kFailedPrecondition: the command has not made what it should.
+Result<int> run_stage(const StageCall& call);
+
+// The folder with `.dvc` that `project` is in. kFailedPrecondition: there is none.
+Result<std::filesystem::path> find_repository(const std::filesystem::path& project);
+
+}  // namespace slipway::dvc

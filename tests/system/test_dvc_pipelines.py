@@ -1,0 +1,206 @@
+"""dvc.yaml and dvc.lock, beside the unmodified dvc client (../data_clients/requirements.txt): the same repository twice, `dvc repro` in one and `slipway run` in
+the other, and the lock files are equal byte for byte."""
+import json
+import os
+import shutil
+import subprocess
+
+import pytest
+from conftest import BINARY, Server
+from test_dvc_remote import Repository
+
+DVC_YAML = """
+vars:
+  - sizes: {small: 1, big: 3}
+  - options: {rate: 0.5, deep: true, name: a b, layers: [1, 2]}
+stages:
+  evaluate:
+    desc: what the models say
+    cmd: cat models/big.txt models/small.txt > all.txt && echo 0.75 > metrics.json && cp all.txt curve.csv
+    deps: [models/big.txt, models/small.txt]
+    metrics:
+      - metrics.json: {cache: false}
+    plots:
+      - curve.csv: {x: a, y: b}
+    outs: [all.txt]
+  prepare:
+    cmd:
+      - mkdir -p data/sub
+      - cp raw.txt data/sub/é.txt; echo ${train.epochs} > data/y.txt
+    deps: [raw.txt, tool.sh]
+    params: [train.epochs, seed]
+    outs: [data]
+  model:
+    foreach: ${sizes}
+    do:
+      cmd: echo ${key} ${item} ${train.rate} > models/${key}.txt
+      deps: [data]
+      params: [train]
+      outs: ["models/${key}.txt"]
+  grid:
+    matrix: {kind: [a, b], n: [1, 2]}
+    cmd: mkdir -p grid && echo ${item.kind}${item.n} ${key} > grid/${key}.txt && echo a very long command line that goes on and on to see how it is folded ${options}
+    outs: ["grid/${key}.txt"]
+  folder:
+    wdir: sub
+    cmd: "echo 'a: b' > o.txt  # x"
+    deps: [../raw.txt]
+    params: [{other.yaml: }, {other.json: [a.b]}]
+    outs:
+      - o.txt: {persist: true, desc: said, push: false}
+  script:
+    cmd: |
+      printf '#!/bin/sh\\n' > made.sh
+      chmod +x made.sh
+    deps: [raw.txt]
+    outs: [made.sh]
+"""
+PARAMS = """
+seed: 7
+train: {rate: 0.001, epochs: 10, small: 1e-5, name: "yes", on: true, none: null, list: [1, a, {b: 2}, []], "1": x, f: 1.0, s: "1.0", e: "", d: "2020-01-01"}
+"""
+
+
+def fill(folder):
+    (folder / "dvc.yaml").write_text(DVC_YAML)
+    (folder / "params.yaml").write_text(PARAMS)
+    (folder / "sub").mkdir()
+    (folder / "models").mkdir()
+    (folder / "sub" / "other.yaml").write_text("z: 1\ny: {q: [1]}\n")
+    (folder / "sub" / "other.json").write_text('{"a": {"b": 1.50}}')
+    (folder / "raw.txt").write_text("raw\n")
+    (folder / "tool.sh").write_text("x\n")
+    (folder / "tool.sh").chmod(0o755)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    server = Server(tmp_path_factory.mktemp("dvc") / "data")
+    yield server
+    server.stop()
+
+
+class Pair:
+    """The same repository twice: theirs for dvc, ours for slipway."""
+
+    def __init__(self, tmp_path, server):
+        self.server = server
+        self.theirs = Repository(tmp_path / "theirs")
+        fill(self.theirs.folder)
+        self.ours = Repository(tmp_path / "ours", self.theirs.folder)
+        shutil.rmtree(self.ours.folder)
+        shutil.copytree(self.theirs.folder, self.ours.folder)
+
+    def write(self, path: str, text: str):
+        for repository in (self.theirs, self.ours):
+            (repository.folder / path).write_text(text)
+
+    def replace(self, path: str, old: str, new: str):
+        text = (self.ours.folder / path).read_text()
+        assert old in text
+        self.write(path, text.replace(old, new))
+
+    def slipway(self, *args: str, check=True) -> subprocess.CompletedProcess:
+        done = subprocess.run([BINARY, "--url", self.server.url, "--json", "run", *args], cwd=self.ours.folder, capture_output=True, text=True,
+                              env=self.ours.environment)
+        assert not check or done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+        return done
+
+    def logs(self, *args: str) -> dict[str, str]:
+        run = json.loads(self.slipway(*args).stdout)
+        return {step["name"]: self.server.cli("pipelines", "log", run["id"], step["name"]).stdout for step in run["steps"]}
+
+    def run(self) -> set[str]:
+        """The steps of ours that ran their commands; the lock files are the same afterwards."""
+        self.theirs.dvc("repro")
+        logs = self.logs()
+        assert self.lock(self.ours) == self.lock(self.theirs)
+        return {step for step, log in logs.items() if "Running stage" in log}
+
+    def lock(self, repository) -> str:
+        return (repository.folder / "dvc.lock").read_text()
+
+
+@pytest.fixture
+def pair(tmp_path, server):
+    return Pair(tmp_path, server)
+
+
+ALL = {"evaluate", "prepare", "model-small", "model-big", "grid-a-1", "grid-a-2", "grid-b-1", "grid-b-2", "folder", "script"}
+
+
+def test_dvc_and_slipway_write_the_same_lock_file(pair):
+    assert pair.run() == ALL
+    assert pair.run() == set()
+    pair.replace("params.yaml", "epochs: 10", "epochs: 11")
+    assert pair.run() == {"prepare", "model-small", "model-big"}  # the models say the same
+    pair.write("raw.txt", "rarer\n")
+    assert pair.run() == {"prepare", "model-small", "model-big", "folder", "script"}
+    pair.replace("dvc.yaml", "{small: 1, big: 3}", "{small: 1, big: 3, huge: 9}")  # a new stage, behind the others
+    pair.replace("dvc.yaml", "n: [1, 2]", "n: [1, 3]")
+    assert pair.run() == {"model-huge", "grid-a-3", "grid-b-3"}
+
+
+def test_what_one_made_is_good_for_the_other(pair):
+    pair.slipway()
+    assert "up to date" in pair.ours.dvc("status").stdout
+    before = pair.lock(pair.ours)
+    assert "Running" not in pair.ours.dvc("repro").stdout
+    assert pair.lock(pair.ours) == before
+    (pair.ours.folder / "all.txt").unlink()
+    shutil.rmtree(pair.ours.folder / "data")
+    pair.ours.dvc("checkout")  # from the cache that we filled
+    assert (pair.ours.folder / "data" / "sub" / "é.txt").read_text() == "raw\n"
+
+    pair.theirs.dvc("repro")
+    shutil.rmtree(pair.ours.folder)
+    shutil.copytree(pair.theirs.folder, pair.ours.folder)
+    assert all("didn't change, skipping" in log for log in pair.logs().values())
+    assert pair.lock(pair.ours) == pair.lock(pair.theirs)
+
+
+def test_lost_outputs_come_from_the_cache(pair):
+    pair.run()
+    for repository in (pair.theirs, pair.ours):
+        shutil.rmtree(repository.folder / "data")
+        (repository.folder / "made.sh").unlink()
+    logs = pair.logs()
+    assert {step for step, log in logs.items() if "cached - skipping run" in log} == {"prepare", "script"}
+    assert not any("Running" in log for log in logs.values())
+    assert (pair.ours.folder / "data" / "y.txt").read_text() == "10\n" and os.access(pair.ours.folder / "made.sh", os.X_OK)
+    pair.theirs.dvc("repro")
+    assert pair.lock(pair.ours) == pair.lock(pair.theirs)
+    assert "up to date" in pair.ours.dvc("status").stdout
+
+
+def test_one_stage_with_what_it_needs(pair):
+    assert set(pair.logs("dvc.yaml:model@big")) == {"prepare", "model-big"}
+    pair.theirs.dvc("repro", "model@big")
+    assert pair.lock(pair.ours) == pair.lock(pair.theirs)
+    assert "Running" in pair.logs("dvc.yaml:model@big", "--force")["prepare"]
+    none = pair.slipway("dvc.yaml:nothing", check=False)
+    assert none.returncode != 0 and "no such stage: nothing" in none.stderr
+
+
+def test_a_stage_that_fails_leaves_the_others_in_the_lock(pair):
+    pair.replace("dvc.yaml", "cp raw.txt data/sub/é.txt", "exit 7")
+    done = pair.slipway(check=False)
+    assert done.returncode != 0
+    lock = pair.lock(pair.ours)
+    assert "folder:" in lock and "prepare:" not in lock and "evaluate:" not in lock
+    pair.replace("dvc.yaml", "exit 7", "cp raw.txt data/sub/é.txt")
+    pair.slipway()
+    assert "up to date" in pair.ours.dvc("status").stdout
+
+
+@pytest.mark.parametrize("stage, told", [
+    ("  x:\n    cmd: echo\n    deps:\n      - s3://bucket/file\n", "line 5, column 9: s3://bucket/file is elsewhere"),
+    ("  x:\n    cmd: echo\n    depz: [a]\n", "line 4, column 11: stages.x: no such key: depz"),
+    ("  x:\n    cmd: echo\n    params:\n      - {conf.py: [a]}\n", "line 5, column 19: stages.x.params: parameters in conf.py can't be read"),
+    ("  x:\n    cmd: echo ${nothing}\n", "line 3, column 5: stages.x: cmd: no such value: ${nothing}"),
+    ("  x:\n    cmd: echo\n    deps: [b]\n    outs: [a]\n  y:\n    cmd: echo\n    deps: [a]\n    outs: [b]\n", "stages need each other: x, y"),
+])
+def test_what_can_not_be_run_is_refused_with_its_place(pair, stage, told):
+    (pair.ours.folder / "dvc.yaml").write_text("stages:\n" + stage)
+    done = pair.slipway(check=False)
+    assert done.returncode != 0 and "dvc.yaml" in done.stderr and told in done.stderr, done.stderr
