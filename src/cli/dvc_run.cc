@@ -6,7 +6,7 @@
 #include "dvc/dvc_file.h"
 #include "dvc/lock_file.h"
 #include "dvc/plan.h"
-#include "dvc/stage_run.h"
+#include "dvc/repository.h"
 #include "store/file_system.h"
 
 namespace slipway::cli {

@@ -16,6 +16,7 @@
 #include "dvc/git_ignore.h"
 #include "dvc/lock_file.h"
 #include "dvc/plan.h"
+#include "dvc/repository.h"
 #include "dvc/template.h"
 #include "dvc/yaml_text.h"
 #include "store/file_system.h"
@@ -304,18 +305,6 @@ class StageRun {
 };
 
 }  // namespace
-
-Result<fs::path> find_repository(const fs::path& project) {
-  std::error_code why;
-  for (fs::path at = fs::absolute(project).lexically_normal();; at = at.parent_path()) {
-    if (fs::is_directory(at / ".dvc", why)) return at;
-    if (at == at.parent_path()) break;
-  }
-  return base::error(Code::kFailedPrecondition,
-                     "{} is in no repository of DVC; make one with `dvc init` (or `mkdir .dvc` "
-                     "where it shall begin)",
-                     project.string());
-}
 
 Result<int> run_stage(const StageCall& call) try {
   const fs::path repository = TRY(find_repository(call.project));

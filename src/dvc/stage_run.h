@@ -22,7 +22,4 @@ struct StageCall {
 // kFailedPrecondition: the command has not made what it should.
 Result<int> run_stage(const StageCall& call);
 
-// The folder with `.dvc` that `project` is in. kFailedPrecondition: there is none.
-Result<std::filesystem::path> find_repository(const std::filesystem::path& project);
-
 }  // namespace slipway::dvc

@@ -109,6 +109,8 @@ class Writer {
       } else if (item.is_array() && !item.get_array().empty()) {
         put(U" ");
         list(item.get_array(), indent + kIndent);
+      } else if (item.is_null()) {
+        put(U" ");
       } else {
         member(item, indent, indent);
       }

@@ -204,3 +204,14 @@ def test_what_can_not_be_run_is_refused_with_its_place(pair, stage, told):
     (pair.ours.folder / "dvc.yaml").write_text("stages:\n" + stage)
     done = pair.slipway(check=False)
     assert done.returncode != 0 and "dvc.yaml" in done.stderr and told in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize("file, text, told", [
+    (".dvcignore", "# said\n*.tmp\n", ".dvcignore: line 2: patterns can't be read here"),
+    (".dvc/config", "[core]\n    autostage = true\n[cache]\n    dir = /tmp/elsewhere\n", "config: line 4: only .dvc/cache can be the cache here"),
+])
+def test_a_repository_that_dvc_would_see_otherwise_is_refused(pair, file, text, told):
+    (pair.ours.folder / file).write_text(text)
+    done = pair.slipway(check=False)
+    assert done.returncode != 0 and told in done.stderr, done.stderr
+    assert not (pair.ours.folder / "dvc.lock").exists()
