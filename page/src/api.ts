@@ -965,7 +965,12 @@ export class ApiError extends Error {
   }
 }
 
-export const isAbsent = (problem: unknown) => problem instanceof ApiError && problem.status === 404;
+// `otherwise` where it is not there; any other failure stays one.
+export const ifAbsent = <T, U>(asked: Promise<T>, otherwise: U, statuses = [404]): Promise<T | U> =>
+  asked.catch((problem: unknown) => {
+    if (problem instanceof ApiError && statuses.includes(problem.status)) return otherwise;
+    throw problem;
+  });
 
 function sentenceOf(status: number, body: unknown): string {
   if (typeof body === "object" && body !== null) {
@@ -1061,10 +1066,7 @@ export const api = {
     (await get<{ versions: VersionCost[] }>(own("endpoints", name, "cost"), s)).versions,
   // Nobody where login is off.
   me: (s?: AbortSignal): Promise<Me | null> =>
-    get<Me>(own("me"), s).catch((problem: unknown) => {
-      if (isAbsent(problem)) return null;
-      throw problem;
-    }),
+    ifAbsent(get<Me>(own("me"), s), null),
   users: async (s?: AbortSignal) => (await get<{ users: User[] }>(mlflow + "users/list", s)).users,
   roles: async (s?: AbortSignal) => (await get<{ roles: Role[] }>("/api/3.0/mlflow/roles/list?workspace=default", s)).roles,
   permissionsOf: (user: string, s?: AbortSignal) => get<Held>(`/api/3.0/mlflow/users/permissions/list?username=${encodeURIComponent(user)}`, s),
@@ -1244,7 +1246,7 @@ export const api = {
     const query = { experiment_ids: experiments, filter, max_results: kRunsNamedMax, order_by: ["attributes.start_time DESC"] };
     const named = (await post<{ runs?: Run[] }>(mlflow + "runs/search", query, s)).runs ?? [];
     if (!/^[0-9a-f]{32}$/.test(plain)) return named;
-    const { run } = await get<{ run: Run }>(`${mlflow}runs/get?run_id=${plain}`, s).catch(() => ({ run: undefined }));
+    const run = await ifAbsent(api.run(plain, s), undefined);
     return run ? [run, ...named] : named;
   },
   runsById: async (ids: string[], s?: AbortSignal): Promise<Run[]> => {

@@ -1,4 +1,5 @@
 """The screen of policies in Chromium: what slipway.yaml and people have laid down, as the API has it."""
+import pytest
 import requests
 import small_project
 from playwright.sync_api import expect
@@ -34,3 +35,15 @@ def test_what_is_laid_down_is_shown(server, open_page, tmp_path):
     kept = rows("What is kept quiet")
     assert [(row[0], row[1]) for row in kept] == [("endpoint=sale", "active")] and "moving house" in kept[0][4]
     assert [f"{look}: {one}" for look in looks(page) for one in violations(page)] == []
+
+
+@pytest.mark.expects_errors
+def test_what_cannot_be_read_is_told(server, open_page, tmp_path):
+    server.cli("apply", str(small_project.write(tmp_path)))
+    page = open_page(server.url + "/ui/audit")
+    page.route("**/models/sale/aliases", lambda route: route.fulfill(status=503, json={"error": {"message": "the server is full"}}))
+    page.get_by_role("link", name="Policies").click()
+    expect(page.get_by_role("alert").filter(has_text="the server is full")).to_contain_text("Trying again every few seconds.")
+    page.unroute("**/models/sale/aliases")
+    expect(page.get_by_role("region", name="Who may move an alias")).to_be_visible(timeout=30_000)  # it was tried again
+    expect(page.get_by_role("alert")).to_have_count(0)

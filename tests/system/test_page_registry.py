@@ -103,6 +103,17 @@ def test_a_tab_that_is_older_than_the_server_keeps_its_card(registry, open_page)
 
 
 @pytest.mark.expects_errors
+def test_a_run_that_cannot_be_read_is_not_taken_for_none(registry, open_page):
+    page = open_page(registry.url + "/ui/models?name=price")
+    page.route("**/runs/get*", lambda route: route.fulfill(status=503, json={"message": "the server is full"}))
+    page.get_by_role("link", name="price", exact=True).click()
+    card = page.get_by_role("region", name="Model card")
+    expect(card.get_by_role("alert").filter(has_text="the server is full")).to_be_visible()
+    page.unroute("**/runs/get*")
+    expect(card.get_by_role("table", name="Metrics")).to_contain_text("3.333", timeout=30_000)
+
+
+@pytest.mark.expects_errors
 def test_a_screen_that_breaks_leaves_the_others(registry, open_page):
     page = open_page(registry.url + "/ui/incidents")
     page.route("**/registered-models/search*", lambda route: route.fulfill(json={"registered_models": [{"name": "price", "aliases": 7}]}))

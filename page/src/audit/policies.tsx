@@ -1,7 +1,7 @@
 import { Anchor, Stack, Table, Text, Title } from "@mantine/core";
 import type { ReactNode } from "react";
 import { Link } from "react-router";
-import { type AlarmBudget, type AlertRoute, type AlertRule, api, type Endpoint, type ModelAlias, type Monitor, type Quiet, type ReleasePolicy } from "../api";
+import { type AlarmBudget, type AlertRoute, type AlertRule, api, type Endpoint, ifAbsent, type ModelAlias, type Monitor, type Quiet, type ReleasePolicy } from "../api";
 import { useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
 import { Numbers } from "../components/numbers";
@@ -23,7 +23,7 @@ async function factsOf(signal: AbortSignal): Promise<Facts> {
   const [endpoints, monitors, budget, routes, quiet] = await Promise.all([api.endpoints(signal), api.monitors(signal), api.alarmBudget(signal), api.routes(signal), api.quiet(signal)]);
   const models = [...new Set(endpoints.map(({ definition }) => /^models:\/([^@/]+)/.exec(definition.model)?.[1] ?? "").filter(Boolean))].slice(0, kModelsMax);
   // A model that endpoints wait for may not be there yet.
-  const aliases = await Promise.all(models.map(async (model) => (await api.aliases(model, signal).catch(() => [])).map((alias) => ({ model, alias }))));
+  const aliases = await Promise.all(models.map(async (model) => (await ifAbsent(api.aliases(model, signal), [])).map((alias) => ({ model, alias }))));
   return { endpoints, monitors, budget, routes, quiet, aliases: aliases.flat().filter(({ alias }) => alias.gated || (alias.approvers ?? []).length > 0) };
 }
 

@@ -1,11 +1,12 @@
 import { Anchor, Code, Group, SimpleGrid, Stack, Text } from "@mantine/core";
+import { useMemo } from "react";
 import { Link, useParams, useSearchParams } from "react-router";
 import { api, kCurvesMax, type Run, type RunAndCurves } from "../api";
 import { Chart } from "../components/chart";
 import { Empty, Loaded } from "../components/loaded";
-import { Pairs } from "../components/pairs";
+import { Pairs, pairsOf } from "../components/pairs";
 import { Command, Fact, Head, Time, Word } from "../components/words";
-import { duration, number } from "../lib/format";
+import { duration } from "../lib/format";
 import { curve } from "../lib/series";
 import { isSystem, RunConsole, SystemMetrics, systemMetrics } from "./run_console";
 import { RunFiles } from "./run_files";
@@ -44,7 +45,7 @@ function Views(data: RunAndCurves) {
   const { run } = data;
   return (
     <>
-      <nav aria-label="Parts of the run" className="views">
+      <nav aria-label="Parts of the run" className="parts">
         {Object.entries(kViews).map(([name, title]) => (
           <Link key={name} to={name ? `?view=${name}` : "?"} className={name === view ? "nav active" : "nav"} aria-current={name === view ? "page" : undefined}>
             {title}
@@ -76,9 +77,11 @@ function Reproduce({ run }: { run: Run }) {
 
 function RunBody({ run, curves }: RunAndCurves) {
   const { info, data, inputs } = run;
-  const metrics = data.metrics ?? [];
+  const metrics = useMemo(() => data.metrics ?? [], [data.metrics]);
+  const params = useMemo(() => data.params ?? [], [data.params]);
+  const tags = useMemo(() => (data.tags ?? []).filter((tag) => tag.value.length < 2000), [data.tags]);
+  const values = useMemo(() => pairsOf(metrics), [metrics]);
   const drawn = curves.filter((points) => points.length > 1 && !isSystem(points[0]?.key));
-  const tags = (data.tags ?? []).filter((tag) => tag.value.length < 2000);
   return (
     <Stack gap="lg">
       <Group gap="xl">
@@ -109,8 +112,8 @@ function RunBody({ run, curves }: RunAndCurves) {
         </Text>
       )}
       <SimpleGrid cols={{ base: 1, md: 3 }} spacing="lg">
-        <Pairs title="Metrics" pairs={metrics.map(({ key, value }) => ({ key, value: number(value) }))} />
-        <Pairs title="Parameters" pairs={data.params ?? []} />
+        <Pairs title="Metrics" pairs={values} />
+        <Pairs title="Parameters" pairs={params} />
         <Pairs title="Tags" pairs={tags} />
       </SimpleGrid>
     </Stack>

@@ -1,5 +1,5 @@
 // What something was made from and what was made of it, as the server knows it: asked for step by step, from any id.
-import { api, type Endpoint, isAbsent, type LoggedRequest, type Run, type ToldGraph, type ToldNode } from "../api";
+import { api, type Endpoint, ifAbsent, type LoggedRequest, type Run, type ToldGraph, type ToldNode } from "../api";
 
 export interface Made {
   key: string; // "model version models:/sale/1"
@@ -211,26 +211,26 @@ export async function trace(id: string, signal: AbortSignal): Promise<{ start: s
   const [, noun, name = ""] = /^(dataset|feature):(.+)$/.exec(id) ?? [];
   if (noun) {
     await walk.ofDefinitions(noun === "dataset" ? { dataset: name } : { feature: name }, endpoints);
-    const told = noun === "dataset" && walk.found.size > 0 ? await absent(api.toldGraph(id, signal)) : undefined;
+    const told = noun === "dataset" && walk.found.size > 0 ? await ifAbsent(api.toldGraph(id, signal), undefined) : undefined;
     if (told) await walk.told(told);
     const first = [...walk.found.values()].find(({ kind, title }) => kind === noun && (title === name || title.endsWith(`__${name}`)));
     return done(first?.key ?? "");
   }
   if (/^[0-9a-f]{32}$/.test(id)) {
-    const run = await absent(api.run(id, signal));
+    const run = await ifAbsent(api.run(id, signal), undefined);
     if (run) {
       await walk.run(id, run);
       await walk.ofRun(id, endpoints);
       return done(`run ${id}`);
     }
   }
-  if (/^[0-9a-f]{16}$/.test(id) && (await absent(api.pipelineRun(id, signal)))) {
+  if (/^[0-9a-f]{16}$/.test(id) && (await ifAbsent(api.pipelineRun(id, signal), undefined))) {
     await walk.pipelineRun(id);
     await walk.ofPipelineRun(id, endpoints);
     return done(`pipeline run ${id}`);
   }
   const told = async () => {
-    const graph = await absent(api.toldGraph(id, signal));
+    const graph = await ifAbsent(api.toldGraph(id, signal), undefined);
     if (!graph) return "";
     const start = await walk.told(graph);
     for (const { own } of graph.nodes) if (own) await walk.ofDefinitions({ dataset: own }, endpoints);
@@ -240,17 +240,8 @@ export async function trace(id: string, signal: AbortSignal): Promise<{ start: s
   const named = id.includes("/") && (await told());
   if (named) return done(named);
   for (const { name: endpoint } of endpoints) {
-    const logged = await absent(api.request(endpoint, id, signal));
+    const logged = await ifAbsent(api.request(endpoint, id, signal), undefined);
     if (logged) return done(await walk.prediction(endpoint, id, logged));
   }
   return done(id.includes("/") ? "" : await told());
 }
-
-// What isn't there is none; other failures are failures.
-async function absent<T>(asked: Promise<T>): Promise<T | undefined> {
-  return asked.catch((problem: unknown) => {
-    if (isAbsent(problem)) return undefined;
-    throw problem;
-  });
-}
-

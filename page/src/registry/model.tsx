@@ -1,15 +1,14 @@
 import { Anchor, Button, Group, SimpleGrid, Stack, Table, Text, Title } from "@mantine/core";
 import { lazy, Suspense, useState } from "react";
 import { Link, useParams, useSearchParams } from "react-router";
-import { type AliasMove, api, type Gate, type ModelAlias, type ModelVersion, type RegisteredModel, type Run } from "../api";
+import { type AliasMove, api, type Gate, ifAbsent, type ModelAlias, type ModelVersion, type RegisteredModel, type Run } from "../api";
 import { ConfirmDialog } from "../components/confirm";
 import { useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
 import { Numbers } from "../components/numbers";
-import { Pairs } from "../components/pairs";
+import { Pairs, pairsOf } from "../components/pairs";
 import { Verdicts } from "../components/verdicts";
 import { Fact, Head, Time, Word } from "../components/words";
-import { number } from "../lib/format";
 import { Alias } from "./models";
 
 // Where it can't be loaded, as from a server that has another version by now, the text stands as it was written.
@@ -75,7 +74,7 @@ function Card({ model, version, facts }: { model: RegisteredModel; version: stri
   const made = useLive(
     async (signal) => {
       const found = await api.modelVersion(model.name, version, signal);
-      const run = found.run_id ? await api.run(found.run_id, signal).catch(() => undefined) : undefined;
+      const run = found.run_id ? await ifAbsent(api.run(found.run_id, signal), undefined, [403, 404]) : undefined; // it may be deleted, or not for this user
       return { version: found, run };
     },
     `${model.name} ${version}`,
@@ -154,7 +153,7 @@ function CardBody({ model, version, run, facts }: { model: RegisteredModel; vers
         </Text>
       )}
       <SimpleGrid cols={{ base: 1, md: 3 }} spacing="lg">
-        <Pairs title="Metrics" pairs={(run?.data.metrics ?? []).map(({ key, value }) => ({ key, value: number(value) }))} />
+        <Pairs title="Metrics" pairs={pairsOf(run?.data.metrics ?? [])} />
         <Pairs title="Parameters" pairs={run?.data.params ?? []} />
         <Pairs title="Tags" pairs={[...(model.tags ?? []), ...(version.tags ?? [])]} />
       </SimpleGrid>
