@@ -953,6 +953,7 @@ export const kCurvesMax = 24;
 const kRunsNamedMax = 8;
 const kFilesListed = 2000; // of a folder
 const kExperimentsOfPage = 1000;
+const kTableRowsMax = 1000; // of one answer
 
 // A failed request, in words for people. `gone`: nothing answered at all.
 export class ApiError extends Error {
@@ -1232,6 +1233,17 @@ export const api = {
     return `${own("experiments", experiment, "table")}?${query}`;
   },
   runTable: (query: TableQuery, offset: number, limit: number, view: number | null, s?: AbortSignal) => get<RunTable>(api.runTablePath(query, offset, limit, view), s),
+  // The first `most` runs, by one order that is kept meanwhile.
+  runTables: async (query: TableQuery, most: number, s?: AbortSignal): Promise<RunTable[]> => {
+    const { view } = await api.runTable(query, kTableRowsMax, 1, null, s); // a page so deep makes the order
+    const pages: RunTable[] = [];
+    for (let offset = 0, total = most; offset < Math.min(most, total); offset += kTableRowsMax) {
+      const page = await api.runTable(query, offset, Math.min(kTableRowsMax, most - offset), view, s);
+      total = page.total;
+      pages.push(page);
+    }
+    return pages;
+  },
   runColumns: (experiment: string, prefix: string, contains: string, limit: number, s?: AbortSignal) =>
     get<RunColumns>(`${own("experiments", experiment, "columns")}?${new URLSearchParams({ prefix, contains, limit: String(limit) })}`, s),
   runGroupsPath: (experiment: string, by: string, filter: string, metrics: string[], contains: string, limit: number) =>

@@ -239,17 +239,46 @@ def test_charts_beside_are_of_the_chosen_runs(harbour, open_page):
     expect(page.get_by_role("heading", name="3 runs compared")).to_be_visible()
 
 
-def test_what_is_loaded_is_there_as_csv_and_as_a_call(harbour, open_page):
+def test_all_runs_are_there_as_csv_and_the_first_as_a_call(harbour, open_page):
     page = open_page(screen(harbour, columns="metrics.auc,computed.duration", order="metrics.loss"))
     ready(page)
     expect(page.get_by_role("link", name="run 000")).to_be_visible()
     with page.expect_download() as download:
         page.get_by_role("button", name="runs as CSV").click()
     rows = list(csv.DictReader(io.StringIO(download.value.path().read_text())))
-    assert [row["run_id"] for row in rows] == harbour.ids[:len(rows)] and len(rows) >= 100
+    assert [row["run_id"] for row in rows] == harbour.ids
     assert (rows[3]["Run"], float(rows[3]["auc"]), float(rows[3]["Took"])) == ("run 003", 3 * 37 / RUNS, 5)
     call = requests.get(harbour.url + page.get_by_role("link", name="runs: the call of the API").get_attribute("href"), timeout=10).json()
     assert call["run_ids"][:5] == harbour.ids[:5]
+
+
+def test_groups_are_there_as_csv_and_as_a_call(harbour, open_page):
+    page = open_page(screen(harbour, columns="metrics.loss", group="params.max depth"))
+    ready(page)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="groups as CSV").click()
+    rows = list(csv.DictReader(io.StringIO(download.value.path().read_text())))
+    call = requests.get(harbour.url + page.get_by_role("link", name="groups: the call of the API").get_attribute("href"), timeout=10).json()
+    assert [[row["max depth"] or None, int(row["runs"]), float(row["loss mean"]), float(row["loss max"])] for row in rows] == [
+        [group["value"], group["runs"], group["metrics"]["loss"]["mean"], group["metrics"]["loss"]["max"]] for group in call["groups"]]
+    assert sum(int(row["runs"]) for row in rows) == RUNS
+
+
+@pytest.mark.expects_errors
+def test_a_file_that_cannot_be_made_says_why(harbour, open_page):
+    page = open_page(screen(harbour, columns="metrics.auc"))
+    ready(page)
+    page.route("**/table?*limit=1000*", lambda route: route.fulfill(status=503, json={"error": {"message": "the server is full"}}))
+    page.get_by_role("button", name="runs as CSV").click()
+    expect(page.get_by_role("alert").filter(has_text="the server is full")).to_be_visible()
+
+
+def test_a_run_with_12_000_metrics_is_shown_in_part(harbour, open_page):
+    page = open_page(f"{harbour.url}/ui/runs/{harbour.ids[0]}")
+    rows = page.get_by_role("table", name="Metrics").locator("tr")
+    expect(rows).to_have_count(200)
+    page.get_by_role("button", name=f"Show all {WIDE + 1:,}").click()
+    expect(rows).to_have_count(WIDE + 1, timeout=60_000)
 
 
 def test_by_keyboard_from_the_filter_to_the_last_run(harbour, open_page):
@@ -260,6 +289,37 @@ def test_by_keyboard_from_the_filter_to_the_last_run(harbour, open_page):
     expect(page.get_by_role("link", name="run 000")).to_be_visible()
     page.keyboard.press("Home")
     expect(page.get_by_role("link", name="run 259")).to_be_visible()
+
+
+def test_the_arrows_go_from_run_to_run(harbour, open_page):
+    page = open_page(screen(harbour, columns="metrics.auc"))
+    ready(page)
+    tab_to(page, "Choose run 259")
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_role("checkbox", name="Choose run 258")).to_be_focused()
+    page.keyboard.press("Space")
+    expect(page.get_by_role("checkbox", name="Choose run 258")).to_be_checked()
+    page.keyboard.press("ArrowRight")
+    for number in range(257, 230, -1):  # beyond what is seen at first
+        page.keyboard.press("ArrowDown")
+        expect(page.get_by_role("link", name=f"run {number}")).to_be_focused()
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.closest('.run-grid-line') === null")
+    page.keyboard.press("Shift+Tab")
+    expect(page.get_by_role("link", name="run 231")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1, name="run 231")).to_be_visible()
+
+
+def test_the_keyboard_stays_with_its_run_when_newer_ones_come(harbour, open_page):
+    page = open_page(screen(harbour, columns="metrics.auc"))
+    ready(page)
+    page.get_by_role("link", name="run 259").focus()
+    run = harbour.client.create_run(harbour.experiment, run_name="newer").info.run_id
+    expect(page.get_by_role("link", name="newer")).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("link", name="run 259")).to_be_focused()
+    harbour.client.delete_run(run)
+    expect(page.get_by_role("link", name="newer")).to_have_count(0, timeout=30_000)
 
 
 def test_new_runs_and_values_come_by_themselves(harbour, open_page):

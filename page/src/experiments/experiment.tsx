@@ -9,6 +9,7 @@ import { useSettled } from "../components/settled";
 import { Command, Head } from "../components/words";
 import { kRunsCompared } from "../lib/compare";
 import { number, plural } from "../lib/format";
+import { rowsOf } from "../lib/rows";
 import { asked, firstColumns, isGroupable, keyOf, kindOf, kindWord, kName, nextOrder, readLook, type TableLook, titleOf, writeLook, written } from "../lib/run_table";
 import { Beside } from "./beside";
 import { ColumnPicker } from "./column_picker";
@@ -23,6 +24,8 @@ const kNameAgainSeconds = 60;
 const kGroupsShown = 1000;
 const kGroupsAgainSeconds = 10;
 const kRunsInCharts = 50;
+const kRunsInFile = 100_000;
+const kRunsInCall = 50;
 const kSettleMs = 400; // that runs are seen before there are charts of them
 
 export function ExperimentPage() {
@@ -86,9 +89,11 @@ interface RunsProps {
   groupable: string[];
 }
 
+const metricsOf = (shown: string[]) => shown.filter((column) => kindOf(column) === "metrics").map(keyOf);
+
 // The groups of all runs that pass; null where none are asked for. The last ones stay while others come.
 function useGroups({ experiment, filter, group }: TableQuery, shown: string[]): Live<RunGroups | null> {
-  const metrics = shown.filter((column) => kindOf(column) === "metrics").map(keyOf);
+  const metrics = metricsOf(shown);
   const by = group?.column;
   const found = useLive(
     (signal) => (by ? api.runGroups(experiment, by, filter, metrics, "", kGroupsShown, signal) : Promise.resolve(null)),
@@ -150,9 +155,10 @@ function Runs({ query, look, change, shown, groupable }: RunsProps) {
           {rows.total !== undefined && plural(rows.total, "run")}
           {groups && ` in ${plural(groups.total, "group")}${groups.total > groups.groups.length ? `, of which the ${number(groups.groups.length)} largest are here` : ""}, counted over all`}
           {rows.total !== undefined && ". "}
+          {!look.group && (rows.total ?? 0) > kRunsInFile && `The first ${number(kRunsInFile)} are in the CSV. `}
           {compared.length < 2 ? "Choose two or more to compare them." : compared.length === kRunsCompared && `${kRunsCompared} are compared at most.`}
         </Text>
-        <Numbers of="runs" names={["run_id", ...shown.map(titleOf)]} rows={() => rows.here().map((row) => [row.id, ...shown.map((column) => valueOf(column, row))])} call={api.runTablePath({ ...query, group: undefined }, 0, kRunsInCharts, null)} />
+        {look.group ? groups && <GroupNumbers query={query} groups={groups} metrics={metricsOf(shown)} by={by} /> : <RunNumbers query={query} shown={shown} />}
       </Group>
       <Loaded from={{ data: rows.total, error: grouped.error ?? rows.error, reload }}>
         {(total) =>
@@ -183,6 +189,25 @@ function Runs({ query, look, change, shown, groupable }: RunsProps) {
       {isPicking && <ColumnPicker experiment={query.experiment} columns={shown.filter((column) => column !== kName)} set={(columns) => change(columns ? { columns, pins: look.pins.filter((one) => columns.includes(one)) } : { columns, pins: [] })} close={() => setPicking(false)} />}
     </>
   );
+}
+
+function RunNumbers({ query, shown }: { query: TableQuery; shown: string[] }) {
+  const rows = async () => (await api.runTables(query, kRunsInFile)).flatMap(rowsOf).map((row) => [row.id, ...shown.map((column) => valueOf(column, row))]);
+  return <Numbers of="runs" names={["run_id", ...shown.map(titleOf)]} rows={rows} call={api.runTablePath(query, 0, kRunsInCall, null)} />;
+}
+
+function GroupNumbers({ query, groups, metrics, by }: { query: TableQuery; groups: RunGroups; metrics: string[]; by: string }) {
+  const names = [by, "runs", ...metrics.flatMap((metric) => ["runs", "mean", "min", "max"].map((what) => `${metric} ${what}`))];
+  const rows = () =>
+    groups.groups.map((one) => [
+      one.value,
+      one.runs,
+      ...metrics.flatMap((metric) => {
+        const spread = one.metrics[metric];
+        return spread ? [spread.runs, spread.mean, spread.min, spread.max] : [0, null, null, null];
+      }),
+    ]);
+  return <Numbers of="groups" names={names} rows={rows} call={api.runGroupsPath(query.experiment, query.group?.column ?? "", query.filter, metrics, "", kGroupsShown)} />;
 }
 
 function GroupBy({ by, choices, set }: { by: string | null; choices: string[]; set: (by: string | null) => void }) {

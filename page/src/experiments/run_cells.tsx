@@ -1,11 +1,9 @@
 // What a table of runs says in a cell.
-import { Anchor } from "@mantine/core";
 import type { ReactNode } from "react";
-import { Link } from "react-router";
 import { Time, Word } from "../components/words";
 import { duration, number } from "../lib/format";
 import type { Row } from "../lib/rows";
-import { kDuration, kindOf, kName } from "../lib/run_table";
+import { kDuration, kindOf } from "../lib/run_table";
 import type { TableValue } from "../api";
 
 // Milliseconds; undefined while it goes on.
@@ -24,14 +22,6 @@ export function valueOf(column: string, row: Row): TableValue {
 export function cell(column: string, row: Row): ReactNode {
   if (!row.values.has(column === kDuration ? "attributes.end_time" : column)) return <span className="dim">…</span>; // it is on its way
   const value = row.values.get(column) ?? null;
-  if (column === kName) {
-    const name = String(value ?? "") || row.id;
-    return (
-      <Anchor component={Link} to={`/runs/${row.id}`} className="run-grid-text" title={name}>
-        {name}
-      </Anchor>
-    );
-  }
   if (column === kDuration) return duration((lengthOf(row) ?? NaN) / 1000);
   if (column === "attributes.status" && typeof value === "string") return <Word of={value} />;
   if (kindOf(column) === "attributes" && column.endsWith("_time")) return <Time at={value} />;

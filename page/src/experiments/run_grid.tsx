@@ -1,7 +1,9 @@
 // A table of any number of runs and columns: only what is seen is drawn. Pinned columns stay at the left.
-import { ActionIcon, Checkbox, Text } from "@mantine/core";
+import { ActionIcon, Anchor, Checkbox, Text } from "@mantine/core";
 import { type ReactNode, type UIEvent, useLayoutEffect, useRef, useState } from "react";
+import { Link } from "react-router";
 import type { RunGroup } from "../api";
+import { move } from "../components/arrows";
 import { boxHeight, findLine, isSortable, kindOf, kindWord, kName, lines, type Order, scrolled, seenColumns, type Stretch, titleOf } from "../lib/run_table";
 import { number, plural } from "../lib/format";
 import type { Row } from "../lib/rows";
@@ -106,9 +108,20 @@ export function RunGrid(props: RunGridProps) {
     );
   };
 
+  // What takes the keyboard where it was last, or in the first line that is seen; the arrows go on from there.
+  const [reached, setReached] = useState({ line: 0, column: 0 });
+  const firstSeen = Math.ceil(now.top / kRowPixels);
+  const stop = drawn.some(({ index }) => index === reached.line) ? reached.line : firstSeen;
+  const met = new Set<string>();
+  const keyOfLine = ({ index, stretch, row, isTitle }: (typeof drawn)[number]) => {
+    if (isTitle) return `group ${JSON.stringify(props.groups?.[stretch]?.of.value)}`;
+    if (!row || met.has(row.id)) return `line ${index}`;
+    met.add(row.id);
+    return row.id;
+  };
   const height = Math.min(boxHeight(rowsPixels) + kHeadPixels + 16, 20_000);
   return (
-    <div ref={place} className="run-grid" role="table" aria-label="Runs" aria-rowcount={count + 1} aria-colcount={columns.length} tabIndex={0} onScroll={onScroll} style={{ height }}>
+    <div ref={place} className="run-grid" role="table" aria-label="Runs" aria-rowcount={count + 1} aria-colcount={columns.length} tabIndex={0} onScroll={onScroll} style={{ height, scrollPaddingTop: kHeadPixels }}>
       <div role="rowgroup" className="run-grid-head" style={{ width: total, minWidth: "100%", height: kHeadPixels }}>
         <div role="row" aria-rowindex={1} className="run-grid-row">
           {line((column, index, style, isPinned) => (
@@ -116,15 +129,25 @@ export function RunGrid(props: RunGridProps) {
           ))}
         </div>
       </div>
-      <div role="rowgroup" style={{ position: "relative", width: total, minWidth: "100%", height: boxHeight(rowsPixels) }}>
-        {drawn.map(({ index, stretch, row, isTitle }) => {
+      <div
+        role="rowgroup"
+        style={{ position: "relative", width: total, minWidth: "100%", height: boxHeight(rowsPixels) }}
+        onKeyDown={move}
+        onFocus={({ target }) => {
+          const { row, column } = target.closest<HTMLElement>("[data-row]")?.dataset ?? {};
+          if (row) setReached({ line: Number(row), column: Number.parseInt(column ?? "0") });
+        }}
+      >
+        {drawn.map((one) => {
+          const { index, stretch, row, isTitle } = one;
+          const keys: Keys = (...columns) => ({ "data-row": index, "data-column": columns.join(" "), tabIndex: index === stop && columns.includes(reached.column) ? 0 : -1 });
           const top = now.place + index * kRowPixels - now.top;
           const group = props.groups?.[stretch];
           return (
-            <div key={index} role="row" aria-rowindex={index + 2} className={isTitle ? "run-grid-row run-grid-line run-grid-group" : "run-grid-row run-grid-line"} style={{ transform: `translateY(${top}px)`, height: kRowPixels }}>
+            <div key={keyOfLine(one)} role="row" aria-rowindex={index + 2} className={isTitle ? "run-grid-row run-grid-line run-grid-group" : "run-grid-row run-grid-line"} style={{ transform: `translateY(${top}px)`, height: kRowPixels }}>
               {line((column, number_, style, isPinned) => (
                 <div key={column} role="cell" aria-colindex={number_ + 1} className={`run-grid-cell${isPinned ? " run-grid-pinned" : ""}${isFigure(column) ? " figures run-grid-figure" : ""}`} style={style}>
-                  {isTitle ? group && <GroupCell group={group} column={column} toggle={() => props.open(stretch)} /> : column === kName ? <NameCell row={row} chosen={props.chosen} choose={props.choose} /> : row ? cell(column, row) : <span className="dim">…</span>}
+                  {isTitle ? group && <GroupCell group={group} column={column} keys={keys} toggle={() => props.open(stretch)} /> : column === kName ? <NameCell row={row} keys={keys} chosen={props.chosen} choose={props.choose} /> : row ? cell(column, row) : <span className="dim">…</span>}
                 </div>
               ))}
             </div>
@@ -168,21 +191,30 @@ function HeadCell({ column, index, style, isPinned, order, pins, sort, pin }: Ru
   );
 }
 
-function NameCell({ row, chosen, choose }: { row: Row | undefined; chosen: string[]; choose: RunGridProps["choose"] }) {
+// Of what takes the keyboard in these columns of a line.
+type Keys = (...columns: number[]) => { "data-row": number; "data-column": string; tabIndex: number };
+
+function NameCell({ row, keys, chosen, choose }: { row: Row | undefined; keys: Keys; chosen: string[]; choose: RunGridProps["choose"] }) {
   if (!row) return <span className="dim">…</span>;
   const name = String(row.values.get(kName) ?? "") || row.id;
   return (
     <>
-      <Checkbox size="xs" aria-label={`Choose ${name}`} checked={chosen.includes(row.id)} onChange={(event) => choose([row.id], event.currentTarget.checked)} />
-      {cell(kName, row)}
+      <Checkbox size="xs" {...keys(0)} aria-label={`Choose ${name}`} checked={chosen.includes(row.id)} onChange={(event) => choose([row.id], event.currentTarget.checked)} />
+      {row.values.has(kName) ? (
+        <Anchor component={Link} {...keys(1)} to={`/runs/${row.id}`} className="run-grid-text" title={name}>
+          {name}
+        </Anchor>
+      ) : (
+        <span className="dim">…</span>
+      )}
     </>
   );
 }
 
-function GroupCell({ group, column, toggle }: { group: GridGroup; column: string; toggle: () => void }) {
+function GroupCell({ group, column, keys, toggle }: { group: GridGroup; column: string; keys: Keys; toggle: () => void }) {
   if (column === kName) {
     return (
-      <button type="button" className="run-grid-toggle" aria-expanded={group.isOpen} onClick={toggle}>
+      <button type="button" {...keys(0, 1)} className="run-grid-toggle" aria-expanded={group.isOpen} onClick={toggle}>
         <span aria-hidden>{group.isOpen ? "▾" : "▸"}</span>
         <b>{group.title}</b>
         <span className="dim">{plural(group.of.runs, "run")}</span>

@@ -18,7 +18,6 @@ export interface RunRows {
   groups: RunGroups | undefined; // that the stretches are of
   error: Error | undefined;
   rowAt: (stretch: number, row: number) => Row | undefined;
-  here: () => Row[]; // all that were loaded, in order
   look: (from: Line, to: Line) => void;
   reload: () => void;
 }
@@ -76,7 +75,6 @@ export function useRunRows(query: TableQuery, groups: RunGroups | undefined, ope
     stretches: sources.map((rows, at) => ({ rows: rows?.total ?? (shown[at] ? 1 : 0), hasTitle: groups !== undefined })),
     groups,
     rowAt: (stretch: number, row: number) => sources[stretch]?.row(row),
-    here: () => sources.flatMap((rows) => rows?.here ?? []),
   };
   // What was there before stays until the new rows come, and with it the keyboard's place.
   const before = useRef(now);

@@ -13,7 +13,7 @@ export interface Row {
 
 type Ask = (offset: number, limit: number, view: number | null, signal: AbortSignal) => Promise<RunTable>;
 
-function rowsOf({ run_ids, columns }: RunTable): Row[] {
+export function rowsOf({ run_ids, columns }: RunTable): Row[] {
   return run_ids.map((id, at) => ({ id, values: new Map(columns.map(({ name, values }) => [name, values[at] ?? null])) }));
 }
 
@@ -35,11 +35,6 @@ export class Rows {
 
   row(index: number): Row | undefined {
     return this.pages.get(Math.floor(index / kRowsOfPage))?.[index % kRowsOfPage];
-  }
-
-  // All rows that are here, in order.
-  get here(): Row[] {
-    return [...this.pages].sort(([a], [b]) => a - b).flatMap(([, rows]) => rows);
   }
 
   // Somebody looks at these rows: fetches what of them isn't here, when he stays.

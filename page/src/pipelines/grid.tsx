@@ -1,22 +1,12 @@
 // The last runs beside each other, step by step: one glance says what fails, and since when.
-import type { KeyboardEvent } from "react";
 import { Link } from "react-router";
 import type { ListedRun } from "../api";
+import { move } from "../components/arrows";
 import { clock, day, duration, time } from "../lib/format";
 import { failsSince, stateOf } from "../lib/step_times";
 import { Legend, StepIcon, stateWords } from "./step_icon";
 
 const kRunsShown = 25;
-
-// The arrows go from cell to cell; the tab key past all of them.
-function move(event: KeyboardEvent<HTMLTableElement>) {
-  const by = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];
-  const from = (event.target as HTMLElement).closest<HTMLElement>("[data-row]");
-  if (!by || !from) return;
-  const [row, column] = [Number(from.dataset["row"]) + (by[0] ?? 0), Number(from.dataset["column"]) + (by[1] ?? 0)];
-  event.currentTarget.querySelector<HTMLElement>(`[data-row="${row}"][data-column="${column}"]`)?.focus();
-  event.preventDefault();
-}
 
 export function Grid({ runs }: { runs: ListedRun[] }) {
   const shown = runs.slice(0, kRunsShown).reverse(); // oldest first
