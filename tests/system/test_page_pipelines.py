@@ -209,3 +209,17 @@ def test_a_pipeline_that_never_ran_has_no_grid(drawn, tmp_path, open_page):
     page = open_page(f"{drawn.url}/ui/pipelines/new")
     expect(page.get_by_text("It has not run yet.")).to_be_visible()
     expect(page.get_by_role("table", name="Steps of the last runs")).to_have_count(0)
+
+
+def test_all_pipelines_show_their_newest_runs(drawn, runs, open_page):
+    asked = []
+    page = open_page(f"{drawn.url}/ui/incidents")
+    page.on("request", lambda request: asked.append(request.url))
+    page.get_by_role("navigation", name="Screens").get_by_role("link", name="Pipelines").click()
+    nightly = page.get_by_role("region", name="nightly")
+    newest = [run["id"] for run in get(drawn, "pipelines/nightly/runs?limit=5")["runs"]]
+    expect(nightly.get_by_role("table", name="Pipeline runs").locator("tbody tr")).to_have_count(5)
+    assert nightly.get_by_role("table", name="Pipeline runs").locator("tbody a").all_inner_texts() == newest
+    assert not [url for url in asked if "steps=true" in url]
+    nightly.get_by_role("link", name="All runs of nightly").click()
+    expect(page.get_by_role("table", name="Steps of the last runs")).to_be_visible()

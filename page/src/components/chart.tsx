@@ -1,7 +1,7 @@
 import { useComputedColorScheme } from "@mantine/core";
 import { useEffect, useRef } from "react";
 import uPlot from "uplot";
-import { number } from "../lib/format";
+import { moment, number } from "../lib/format";
 import { isSame } from "../lib/same";
 import { Numbers } from "./numbers";
 import type { Band, Mark, Table } from "../lib/series";
@@ -112,7 +112,7 @@ function followPointer(props: () => ChartProps): uPlot.Plugin {
           return;
         }
         const when = shown.time
-          ? new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeZone: shown.time }).format(x * 1000)
+          ? moment(x, shown.time, shown.table.x)
           : `${shown.xLabel ?? "x"} ${number(x)}`;
         const texts = [when];
         for (const series of shown.table.series) {

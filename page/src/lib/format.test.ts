@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { ago, bytes, duration, featureParts, number, percent, time } from "./format";
+import { ago, bytes, duration, featureParts, moment, number, percent, time } from "./format";
 
 test.each([
   [null, "–"],
@@ -58,4 +58,11 @@ test.each([
 test("a feature's name falls into view and column", () => {
   expect(featureParts("plane__age")).toEqual({ view: "plane", column: "age" });
   expect(featureParts("distance")).toEqual({ view: "", column: "distance" });
+});
+
+test("a time in a chart has its hour where they are close to each other", () => {
+  const at = Date.parse("2013-06-13T10:05:00Z") / 1000;
+  expect(moment(at, "UTC", [at - 3600, at])).toBe("13 Jun 2013, 10:05");
+  expect(moment(at, "Asia/Tokyo", [at - 3600, at])).toBe("13 Jun 2013, 19:05");
+  expect(moment(at, "UTC", [at - 7 * 86_400, at])).toBe("13 Jun 2013");
 });

@@ -28,6 +28,14 @@ export function time(at: string | number | null | undefined): string {
   return `${day(at)}, ${clock(at)}`;
 }
 
+const kDaysWithTimes = 2;
+
+// One of the times of a chart, in seconds: with the time of day where they are close to each other.
+export function moment(at: number, timeZone: string, all: number[]): string {
+  const isShort = (all.at(-1) ?? at) - (all[0] ?? at) < kDaysWithTimes * 86_400;
+  return new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", ...(isShort ? { timeStyle: "short" } : {}), timeZone }).format(at * 1000);
+}
+
 export function day(at: string | number): string {
   const date = new Date(at);
   return `${date.getUTCDate()} ${kMonths[date.getUTCMonth()]} ${date.getUTCFullYear()}`;

@@ -8,9 +8,13 @@ import { duration } from "../lib/format";
 import { Grid } from "./grid";
 import { Schedules } from "./schedules";
 
+const kNewest = 5; // of each pipeline where all are shown
+
+type BriefRun = Omit<ListedRun, "steps">;
+
 interface WithRuns {
   pipeline: Pipeline;
-  runs: ListedRun[];
+  runs: (ListedRun | BriefRun)[];
   schedules: Schedule[];
 }
 
@@ -21,7 +25,7 @@ async function load(only: string | undefined, signal: AbortSignal): Promise<With
       .filter((pipeline) => !only || pipeline.name === only)
       .map(async (pipeline) => ({
         pipeline,
-        runs: await api.pipelineRuns(pipeline.name, signal),
+        runs: await (only ? api.pipelineRuns(pipeline.name, signal) : api.newestPipelineRuns(pipeline.name, kNewest, signal)),
         schedules: schedules.filter((schedule) => schedule.pipeline === pipeline.name),
       })),
   );
@@ -61,8 +65,13 @@ export function PipelinesPage() {
                     {pipeline.steps.length === 1 ? "1 step" : `${pipeline.steps.length} steps`}: {pipeline.steps.map((step) => step.name).join(", ")}
                   </Text>
                   <Schedules schedules={schedules} changed={pipelines.reload} />
-                  {name && <Grid runs={runs} />}
+                  {name && <Grid runs={runs.filter(hasSteps)} />}
                   <Runs runs={runs} />
+                  {!name && runs.length === kNewest && (
+                    <Anchor component={Link} to={`/pipelines/${encodeURIComponent(pipeline.name)}`}>
+                      All runs of {pipeline.name}
+                    </Anchor>
+                  )}
                 </section>
               ))}
             </Stack>
@@ -73,12 +82,14 @@ export function PipelinesPage() {
   );
 }
 
+const hasSteps = (run: ListedRun | BriefRun): run is ListedRun => "steps" in run;
+
 export function took(run: Pick<ListedRun, "created_at" | "finished_at">): string {
   if (!run.finished_at) return "–";
   return duration((Date.parse(run.finished_at) - Date.parse(run.created_at)) / 1000);
 }
 
-function Runs({ runs }: { runs: ListedRun[] }) {
+function Runs({ runs }: { runs: BriefRun[] }) {
   if (runs.length === 0) return <Empty title="It has not run yet." />;
   return (
     <Table.ScrollContainer minWidth={700}>
