@@ -312,6 +312,34 @@ int explain(Context& context, const ExplainOptions& options) {
       show_explained);
 }
 
+struct VersionOptions {
+  std::string service;
+  std::int64_t version = 0;  // 0: all
+};
+
+int show_versions(Context& context, const VersionOptions& options) {
+  Result<Json> reply =
+      Client(context).get(path_of("/slipway/v1/features/services/{}/versions", {options.service}));
+  if (!reply || options.version == 0) {
+    return finish(context, reply, [](const Json& all) {
+      return table(member_at(all, "versions").as_array(),
+                   {{"VERSION", "version"}, {"SINCE", "since"}});
+    });
+  }
+  for (const Json& one : member_at(*reply, "versions").as_array()) {
+    if (member_at(one, "version").to_number<std::int64_t>() != options.version) continue;
+    return finish(context, one, [](const Json& found) {
+      return base::to_text(member_at(found, "definition")) + "\n";
+    });
+  }
+  return finish(context,
+                base::error(Code::kNotFound,
+                            "the feature service has no such version: service={} "
+                            "version={}",
+                            options.service, options.version),
+                [](const Json&) { return std::string(); });
+}
+
 }  // namespace
 
 void add_feature_commands(CLI::App& root, Context& context, int& exit_code) {
@@ -353,6 +381,15 @@ void add_feature_commands(CLI::App& root, Context& context, int& exit_code) {
   why->add_option("--endpoint", explained->endpoint, "When several have such a request");
   why->callback([&context, &exit_code, explained] { exit_code = explain(context, *explained); });
 
+  auto versioned = std::make_shared<VersionOptions>();
+  CLI::App* versions = features->add_subcommand(
+      "versions", "The definitions that a service has had, the newest first, and since when");
+  versions->add_option("service", versioned->service, "Feature service")->required();
+  versions->add_option("--version", versioned->version, "Show this one's definition")
+      ->check(CLI::PositiveNumber);
+  versions->callback(
+      [&context, &exit_code, versioned] { exit_code = show_versions(context, *versioned); });
+
   CLI::App* list = features->add_subcommand(
       "list", "Sources, views and services, whose they are, what they give");
   list->callback([&context, &exit_code] {
@@ -363,13 +400,14 @@ void add_feature_commands(CLI::App& root, Context& context, int& exit_code) {
         columns.insert(columns.end(), about.begin(), about.end());
         return columns;
       };
-      std::string out =
-          table(member_at(reply, "sources").as_array(),
-                with_about({{"SOURCE", "name"}, {"DATASET", "dataset"}})) +
-          "\n" +
-          table(member_at(reply, "views").as_array(),
-                with_about({{"VIEW", "name"}, {"SOURCE", "source"}})) +
-          "\n" + table(member_at(reply, "services").as_array(), with_about({{"SERVICE", "name"}}));
+      std::string out = table(member_at(reply, "sources").as_array(),
+                              with_about({{"SOURCE", "name"}, {"DATASET", "dataset"}})) +
+                        "\n" +
+                        table(member_at(reply, "views").as_array(),
+                              with_about({{"VIEW", "name"}, {"SOURCE", "source"}})) +
+                        "\n" +
+                        table(member_at(reply, "services").as_array(),
+                              with_about({{"SERVICE", "name"}, {"VERSION", "version"}}));
       for (const Json& service : member_at(reply, "services").as_array()) {
         out += "\n" + cell(member_at(service, "name")) + "\n";
         out += table(member_at(service, "outputs").as_array(),

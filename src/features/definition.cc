@@ -270,6 +270,11 @@ types::Duration View::reach() const {
   return {longest.micros + resolution.value_or(types::Duration()).micros};
 }
 
+std::string_view function_name(AggregateFunction function) {
+  const auto at = std::ranges::find(kAggregates, function, [](const auto& a) { return a.second; });
+  return at->first;
+}
+
 std::vector<std::string> View::feature_names() const {
   std::vector<std::string> names;
   for (const ViewColumn& column : columns) names.push_back(name + "__" + column.name);

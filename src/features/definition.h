@@ -2,6 +2,7 @@
 // they meet any data.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -48,6 +49,9 @@ enum class AggregateFunction {
   kMode,
   kQuantile
 };
+
+// As it is written: "mean".
+std::string_view function_name(AggregateFunction function);
 
 struct Aggregate {
   std::string name;
@@ -122,8 +126,12 @@ struct Service {
   std::vector<RequestColumn> request;
   std::vector<std::string> features;  // "view", "view.column" or "request.column", as written
   About about;
+  std::int64_t version = 0;  // of what it gives (service_versions.h); 0: not in force
 
-  bool operator==(const Service&) const = default;
+  bool operator==(const Service& other) const {  // whichever version it is
+    return name == other.name && event_time == other.event_time && request == other.request &&
+           features == other.features && about == other.about;
+  }
 };
 
 struct Definitions {

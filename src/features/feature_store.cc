@@ -234,9 +234,10 @@ Result<std::vector<Value>> FeatureStore::lookup(
 
 Result<std::vector<std::vector<Value>>> FeatureStore::lookup_rows(
     const std::string& service, std::span<const LookupRow> rows,
-    std::span<const std::string> wanted) const {
+    std::span<const std::string> wanted, std::int64_t* version) const {
   const std::shared_ptr<const State> present = TRY(readable());
   const BoundService& bound = *TRY(find_service(*present, service));
+  if (version != nullptr) *version = present->definitions.find_service(service)->version;
   const std::vector<std::size_t> positions = TRY(output_positions(bound, wanted));
   std::vector<std::vector<Value>> out;
   out.reserve(rows.size());

@@ -21,6 +21,7 @@
 #include "features/online_catalog.h"
 #include "features/packed_view.h"
 #include "features/service.h"
+#include "features/service_versions.h"
 #include "features/tables.h"
 #include "store/db.h"
 
@@ -105,7 +106,8 @@ class FeatureStore {
         clock_(clock),
         options_(options),
         online_(std::move(online)),
-        catalog_(*online_) {}
+        catalog_(*online_),
+        versions_(db, clock) {}
 
   // Replaces the definitions, binds them to the datasets, and loads the rows that the online store
   // doesn't have yet of what was materialized and pushed before. kInvalidArgument: an expression,
@@ -113,6 +115,8 @@ class FeatureStore {
   // then. (The first definitions are taken nevertheless, and tend() loads their rows.)
   Result<void> set_definitions(Definitions definitions);
   std::shared_ptr<const Definitions> definitions() const;
+  // What services have been.
+  const ServiceVersions& versions() const { return versions_; }
   // What services would give; changes nothing. kInvalidArgument as set_definitions.
   struct Output {
     std::string name;
@@ -173,14 +177,16 @@ class FeatureStore {
                                     const std::vector<std::pair<std::string, Value>>& request,
                                     std::optional<types::Timestamp> as_of,
                                     std::span<const std::string> wanted = {}) const;
-  // The same for many rows. The online store is asked for many of them at a time.
+  // The same for many rows. The online store is asked for many of them at a time. `version`: of the
+  // service, which gave them.
   struct LookupRow {
     std::span<const std::pair<std::string, Value>> request;
     std::optional<types::Timestamp> as_of;
   };
-  Result<std::vector<std::vector<Value>>> lookup_rows(
-      const std::string& service, std::span<const LookupRow> rows,
-      std::span<const std::string> wanted = {}) const;
+  Result<std::vector<std::vector<Value>>> lookup_rows(const std::string& service,
+                                                      std::span<const LookupRow> rows,
+                                                      std::span<const std::string> wanted = {},
+                                                      std::int64_t* version = nullptr) const;
 
   // A view on its own, without a service. `inputs` are what a read needs: the key columns; on
   // demand, the request columns that its expressions read, and the keys of the features they read.
@@ -379,6 +385,7 @@ class FeatureStore {
 
   base::Mutex replace_mutex_;  // one replacement of the state at a time; before the others
   OnlineCatalog catalog_ GUARDED_BY(replace_mutex_);
+  ServiceVersions versions_;
   std::set<OnlineStore::Table> unused_ GUARDED_BY(replace_mutex_);  // to be dropped
 
   // Held shared while rows that are in the database are brought to the store, and while the state

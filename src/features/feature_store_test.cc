@@ -135,6 +135,52 @@ TEST_F(FeatureStoreTest, ServicesWithOtherRequestsShareAViewOnDemand) {
       << "nobody says what the view reads";
 }
 
+// A version is what a service's rows are made of: not who owns it, nor what others give.
+TEST_F(FeatureStoreTest, AServiceThatChangesHasANewVersion) {
+  FeatureStore store(*db_, tables_, clock_);
+  const std::string plain(testing::kTripsYaml);
+  const auto define = [&](FeatureStore& in, std::string_view from, std::string_view to) {
+    std::string yaml = plain;
+    yaml.replace(yaml.find(from), from.size(), to);
+    clock_.set({clock_.now().micros + 1'000'000});
+    MUST(in.set_definitions(MUST(parse_definitions(yaml))));
+    return in.definitions()->find_service("trips")->version;
+  };
+  EXPECT_EQ(define(store, "", ""), 1);
+  EXPECT_EQ(define(store, "ttl: 6h", "ttl: 7h"), 2);
+  EXPECT_EQ(define(store, "ttl: 6h", "ttl: 7h, owner: ann"), 2);
+  EXPECT_EQ(define(store, "newest, place.size", "place.size, newest"), 3) << "the order of values";
+  EXPECT_EQ(define(store, "", ""), 4) << "it was put in force again";
+  FeatureStore again(*db_, tables_, clock_);
+  EXPECT_EQ(define(again, "", ""), 4);
+  const types::Timestamp before = clock_.now();
+  EXPECT_EQ(define(again, "  services:\n    trips:",
+                   "  services:\n    short: {event_time: at, request: {at: timestamp, carrier: "
+                   "string}, features: [newest]}\n    trips:"),
+            4);
+  EXPECT_EQ(again.definitions()->find_service("short")->version, 1);
+
+  std::int64_t version = 0;
+  const std::vector<std::pair<std::string, Value>> request = {{"asked_at", types::Timestamp{1}}};
+  const FeatureStore::LookupRow row{request, std::nullopt};
+  ASSERT_TRUE(again.lookup_rows("trips", {&row, 1}, {}, &version));
+  EXPECT_EQ(version, 4);
+
+  const std::vector<ServiceVersion> all = again.versions().all("trips").value();
+  ASSERT_EQ(all.size(), 4u);
+  EXPECT_EQ(all.front().version, 4);
+  EXPECT_LT(all.front().since, before);
+  EXPECT_GT(all.front().since, all.back().since);
+  EXPECT_EQ(all[0].definition, all[3].definition);
+  EXPECT_EQ(all[2].definition.at("views").at("newest"),
+            base::parse_json(R"({"source": "landings", "keys": ["carrier"], "ttl": "7h",
+                                 "columns": {"delay": "delay"}})")
+                .value());
+  EXPECT_EQ(all[0].definition.at("views").at("spread").at("aggregates").at("mid"),
+            Json("quantile(delay, 0.5)"));
+  EXPECT_EQ(again.versions().all("none").error().code, Code::kNotFound);
+}
+
 // A row counts until what corrects it arrives: whatever came first, and as it was known then.
 TEST_F(FeatureStoreTest, ACorrectedRowNoLongerCounts) {
   testing::correct_some(tables_, 1);

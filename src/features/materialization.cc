@@ -480,8 +480,9 @@ Result<void> FeatureStore::set_definitions(Definitions definitions) {
   ++definitions_wait_;
   const base::MutexLock replacing(replace_mutex_);
   --definitions_wait_;
+  TRY(versions_.number(fresh->definitions));
   const Materialized present = TRY(materializations());
-  const auto commit = [](std::int64_t) -> Result<void> { return {}; };
+  const auto commit = [&](std::int64_t) { return versions_.keep(fresh->definitions); };
   const auto done =
       replace(fresh, {.before = present, .after = present, .until = present.until}, commit);
   if (done) return {};
@@ -502,9 +503,9 @@ Result<void> FeatureStore::tend() {
   is_suspect_ = false;
   catalog_.close();
   const Materialized present = TRY(materializations());
-  const auto commit = [](std::int64_t) -> Result<void> { return {}; };
-  TRY(replace(TRY(bind(*definitions())),
-              {.before = present, .after = present, .until = present.until}, commit));
+  const std::shared_ptr<State> fresh = TRY(bind(*definitions()));
+  const auto commit = [&](std::int64_t) { return versions_.keep(fresh->definitions); };
+  TRY(replace(fresh, {.before = present, .after = present, .until = present.until}, commit));
   base::log_info("features", "the online store is up to date again");
   return {};
 }

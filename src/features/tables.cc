@@ -45,6 +45,13 @@ store::RoomMigrations migrations() {
   )"},
            {5, R"(
     ALTER TABLE feature_state ADD COLUMN loads INTEGER NOT NULL DEFAULT 0
+  )"},
+           {6, R"(
+    CREATE TABLE feature_service_versions(
+      workspace TEXT NOT NULL DEFAULT 'default',
+      service TEXT NOT NULL, version INTEGER NOT NULL,
+      since INTEGER NOT NULL, definition TEXT NOT NULL,
+      PRIMARY KEY(workspace, service, version))
   )"}}};
 }
 

@@ -165,6 +165,7 @@ Result<TrainingSets::Made> TrainingSets::make(HistoryRequest request, Format for
                        request.service);
   }
   set(name, [](Making& making) { making.is_made = true; });
+  made.version = made_of.definitions->find_service(request.service)->version;
   made.owner = entry;
   return made;
 }

@@ -35,6 +35,7 @@ class TrainingSets {
   struct Made {
     std::filesystem::path file;
     std::int64_t rows = 0, rows_found = 0, unlabeled = 0;  // found: done before it was asked for
+    std::int64_t version = 0;                              // of the service
     std::shared_ptr<const void> owner;                     // the file is removed with it
   };
   // `mark` is how progress() calls it. As FeatureStore::history. kConflict: the data or the

@@ -57,6 +57,14 @@ def test_what_a_change_means_and_what_waits_for_rows(start_server, tmp_path):
     assert (same.returncode, differs.returncode) == (0, 6) and "values change" in differs.stdout
     assert changes(server, "apply", other) == planned
     assert online(server, "price") == [[10.0]]
+    kept = server.cli("features", "versions", "price").stdout.splitlines()
+    assert [line.split()[0] for line in kept] == ["VERSION", "2", "1"]
+    first, now = [json.loads(server.cli("features", "versions", "price", "--version", version).stdout)["views"]["sold"] for version in ("1", "2")]
+    assert (first["aggregates"], now["aggregates"]) == ({"total": "sum(price)"}, {"total": "sum(price * 2)"})
+    assert "no such version" in server.cli("features", "versions", "price", "--version", "3", check=False).stderr
+    rows = requests.post(server.url + "/slipway/v1/features/online", json={"service": "price", "rows": [{"shop": "a", "at": "2026-01-02T12:00:00Z"}]}, timeout=20).json()
+    made = requests.post(server.url + "/slipway/v1/features/history", json={"service": "price", "entities": "sales", "as_of": "2026-01-03T00:00:00Z"}, timeout=20)
+    assert rows["version"] == 2 and (made.status_code, made.headers["Slipway-Service-Version"]) == (200, "2")
 
     server.cli("data", "ingest", "shops")
     server.cli("apply", str(file))

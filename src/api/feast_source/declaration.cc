@@ -81,39 +81,6 @@ class Map {
   std::vector<std::pair<std::string, std::string>> members_;
 };
 
-std::string_view function_name(features::AggregateFunction function) {
-  using features::AggregateFunction;
-  switch (function) {
-    case AggregateFunction::kCount:
-      return "count";
-    case AggregateFunction::kSum:
-      return "sum";
-    case AggregateFunction::kMean:
-      return "mean";
-    case AggregateFunction::kMin:
-      return "min";
-    case AggregateFunction::kMax:
-      return "max";
-    case AggregateFunction::kVariance:
-      return "variance";
-    case AggregateFunction::kStddev:
-      return "stddev";
-    case AggregateFunction::kFirst:
-      return "first";
-    case AggregateFunction::kLast:
-      return "last";
-    case AggregateFunction::kDistinct:
-      return "distinct";
-    case AggregateFunction::kTopK:
-      return "top_k";
-    case AggregateFunction::kMode:
-      return "mode";
-    case AggregateFunction::kQuantile:
-      return "quantile";
-  }
-  return "";
-}
-
 std::string write_view(const features::View& view) {
   Map map;
   map.add_text("source", view.source);

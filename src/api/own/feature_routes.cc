@@ -61,6 +61,7 @@ Result<Response> describe(FeatureStore& store) {
           JsonObject{{"name", output.name}, {"type", features::value_type_name(output.type)}});
     }
     services.push_back(with_about({{"name", service.name},
+                                   {"version", service.version},
                                    {"event_time", service.event_time},
                                    {"request", std::move(request)},
                                    {"outputs", std::move(outputs)}},
@@ -215,12 +216,26 @@ Result<Response> online(FeatureStore& store, const Request& request) {
   std::vector<FeatureStore::LookupRow> asked;
   for (const auto& row : requests) asked.push_back({row, as_of});
   JsonArray rows;
-  for (const auto& found : TRY(store.lookup_rows(name, asked, wanted))) {
+  std::int64_t version = 0;
+  for (const auto& found : TRY(store.lookup_rows(name, asked, wanted, &version))) {
     JsonArray values;
     for (const Value& value : found) values.push_back(to_json(value));
     rows.push_back(std::move(values));
   }
-  return reply({{"names", std::move(names)}, {"rows", std::move(rows)}});
+  return reply({{"names", std::move(names)}, {"rows", std::move(rows)}, {"version", version}});
+}
+
+JsonObject describe(const features::ServiceVersion& version) {
+  return {{"version", version.version},
+          {"since", types::to_rfc3339(version.since)},
+          {"definition", version.definition}};
+}
+
+Result<Response> service_versions(const FeatureStore& store, const std::string& service) {
+  JsonArray versions;
+  for (const auto& version : TRY(store.versions().all(service)))
+    versions.push_back(describe(version));
+  return reply({{"service", service}, {"versions", std::move(versions)}});
 }
 
 }  // namespace
@@ -232,6 +247,12 @@ std::vector<http::Route> feature_routes(FeatureStore& store, features::SkewMeter
        .pattern = base,
        .summary = "Sources, views and services as declared.",
        .handler = answering([&store](const Request&) { return describe(store); }),
+       .tag = "slipway"},
+      {.method = Method::kGet,
+       .pattern = base + "/services/{name}/versions",
+       .summary = "Definitions that a service has had, the newest first, and since when.",
+       .handler = answering(
+           [&store](const Request& r) { return service_versions(store, r.param("name")); }),
        .tag = "slipway"},
       {.method = Method::kPost,
        .pattern = base + "/online",

@@ -79,6 +79,7 @@ constexpr Rule kRules[] = {
 
     {kGet, "/slipway/v1/features", About::kProject, Permission::kRead},
     {kGet, "/slipway/v1/features/materialize", About::kProject, Permission::kRead},
+    {kGet, "/slipway/v1/features/services/{name}/versions", About::kProject, Permission::kRead},
     {kGet, "/slipway/v1/features/offsets", About::kProject, Permission::kRead},
     {kGet, "/slipway/v1/features/skew", About::kProject, Permission::kRead},
     {kGet, "/slipway/v1/features/explain", About::kProject, Permission::kRead},

@@ -49,7 +49,8 @@ Result<Response> answer(TrainingSets& sets, const features::HistoryRequest& want
   response.file = {.file = made.file, .bytes = bytes, .owner = made.owner};
   response.headers = {{"Slipway-Rows", std::to_string(made.rows)},
                       {"Slipway-Rows-Found", std::to_string(made.rows_found)},
-                      {"Slipway-Unlabeled", std::to_string(made.unlabeled)}};
+                      {"Slipway-Unlabeled", std::to_string(made.unlabeled)},
+                      {"Slipway-Service-Version", std::to_string(made.version)}};
   return response;
 }
 
