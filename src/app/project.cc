@@ -420,15 +420,23 @@ Result<bool> Project::step(base::Timestamp limit) {
   const base::Timestamp due = std::max(release_first ? *release : *window, clock_.now());
   if (clock_.rehearses()) TRY(keep_clock(due));
   if (release_first) {
-    for (const auto& done : TRY(rooms_.releases.advance(due))) {
-      base::log_info("app", "release: endpoint={} revision={} reason=\"{}\"", done.endpoint,
-                     done.revision, done.reason);
-    }
-  } else {
-    TRY(rooms_.monitor.advance(due));
-    TRY(rooms_.incidents.follow_up());
+    TRY(advance_releases(due));
+    return true;
   }
+  const auto judged = rooms_.monitor.advance(due);
+  // A window that can't be judged holds up no release.
+  if (!judged && release_due) TRY(advance_releases(due));
+  TRY(judged);
+  TRY(rooms_.incidents.follow_up());
   return true;
+}
+
+Result<void> Project::advance_releases(base::Timestamp due) {
+  for (const auto& done : TRY(rooms_.releases.advance(due))) {
+    base::log_info("app", "release: endpoint={} revision={} reason=\"{}\"", done.endpoint,
+                   done.revision, done.reason);
+  }
+  return {};
 }
 
 Result<JsonObject> Project::advance_clock(base::Timestamp target) {

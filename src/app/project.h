@@ -96,6 +96,7 @@ class Project final : public api::own::ProjectControl {
   Result<void> keep_clock(base::Timestamp now);
   // Does the next thing that is due by `limit`; false: there is none.
   Result<bool> step(base::Timestamp limit);
+  Result<void> advance_releases(base::Timestamp due);
   // Recomputes what was served, if that is due by `now`.
   Result<bool> measure_skew(base::Timestamp now);
   // Takes into the profiles what was served, if that is due by `now`, and gives detectors what came

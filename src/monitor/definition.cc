@@ -95,7 +95,8 @@ Result<AlertRule> read_alert(const std::string& name, const YamlNode& node, Prob
         "alert {} needs exactly one of over, under and abs_over, or unusual: high, low or both",
         name);
   }
-  rule.min_rows = TRY(map.find_integer("min_rows", 1)).value_or(rule.min_rows);
+  rule.min_rows = TRY(map.find_integer("min_rows", 0))
+                      .value_or(counts_silence(rule.metric) ? 0 : rule.min_rows);
   if (auto slice = map.find("slice")) {
     rule.slice = TRY(slice->text());
     if (!is_known_of_slices(rule.metric))

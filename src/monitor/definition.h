@@ -37,8 +37,8 @@ struct AlertRule {
   std::optional<double> under;     // fires below it
   std::optional<double> abs_over;  // fires when the absolute value is above it
   std::optional<Unusual> unusual;  // fires when it stands out of its own history (budget/unusual.h)
-  std::int64_t min_rows =
-      100;  // fewer rows (labelled ones, where the metric needs labels): not judged
+  std::int64_t min_rows = 100;     // fewer rows (labelled ones, where the metric needs labels): not
+                                // judged; 0 where a window without any says something of the metric
   std::vector<std::string> actions;  // in this order; empty: only tells
   std::string severity = "warning";  // critical | warning | info
   std::vector<std::string> routes;   // of slipway.yaml, that hear of it

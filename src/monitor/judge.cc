@@ -55,18 +55,29 @@ Result<AdvanceReport> Monitor::advance(base::Timestamp now) {
   TRY(hand_over(now, report));  // what a crash left undone
   TRY(follow_up(now));
   TRY(end_silences(now));
+  // What can't be judged now holds up nothing else.
+  std::set<const Cursor*> failed;
+  Result<void> first_failure;
   while (true) {
     TRY(look_for_labels());
-    Cursor* cursor = earliest();
-    if (cursor == nullptr || cursor->due() > now) return report;
-    if (!cursor->waiting) {
-      TRY(look(*cursor, now, report));
-      TRY(hand_over(now, report));
-    } else {
-      TRY(judge(*cursor, now, report));
-      TRY(hand_over(now, report));
+    Cursor* cursor = earliest(failed);
+    if (cursor == nullptr || cursor->due() > now) break;
+    if (Result<void> done = step(*cursor, now, report); !done) {
+      failed.insert(cursor);
+      if (first_failure)
+        first_failure = std::move(done).error().with_context("monitor " + cursor->definition->name);
+      continue;
     }
+    TRY(hand_over(now, report));
   }
+  TRY(std::move(first_failure));
+  return report;
+}
+
+Result<void> Monitor::step(Cursor& cursor, base::Timestamp now, AdvanceReport& report) {
+  if (cursor.is_judged_next()) return judge(cursor, now, report);
+  if (cursor.waits_for_labels() && !cursor.waiting) return count_labels(cursor);
+  return look(cursor, now, report);
 }
 
 Result<void> Monitor::judge(Cursor& cursor, base::Timestamp now, AdvanceReport& report) {
@@ -80,7 +91,8 @@ Result<void> Monitor::judge(Cursor& cursor, base::Timestamp now, AdvanceReport& 
   std::string note;
   if (!rows.by_variant().empty()) reference = TRY(profile(definition, note));
   const auto known = TRY(baselines(cursor));
-  auto estimates = TRY(stored_estimates(cursor)).value_or(std::map<std::string, Estimates>());
+  auto estimates = TRY(stored_estimates(definition.name, cursor.kind, cursor.window.start))
+                       .value_or(std::map<std::string, Estimates>());
   for (const auto& [variant, picked] : rows.by_variant()) {
     const auto found = known.find(variant);
     const PredictionBaseline* baseline = found == known.end() ? nullptr : &found->second;
@@ -96,18 +108,25 @@ Result<void> Monitor::judge(Cursor& cursor, base::Timestamp now, AdvanceReport& 
   const auto live =
       std::find_if(planned.results.begin(), planned.results.end(),
                    [](const VariantResult& result) { return result.variant == "live"; });
-  if (live != planned.results.end()) {
+  const auto asked = TRY(last_asked(definition.name, cursor.kind, cursor.window.start));
+  if (live == planned.results.end()) {
+    if (asked) {
+      planned.results.push_back(VariantResult::of_silence(*asked, cursor.window.end));
+      TRY(look_at_labels(definition, cursor.window, planned.results.back()));
+    }
+  } else {
     live->metrics["skew_rate"] =
         TRY(ports_.skew.skew_rate(definition.endpoint, cursor.window.start, cursor.window.end))
             .value_or(std::numeric_limits<double>::quiet_NaN());
     live->add_note(note);
-    rows.look_at_data(cursor.window.start, cursor.window.end, *live);
+    rows.look_at_data(asked, cursor.window.end, *live);
+    TRY(look_at_labels(definition, cursor.window, *live));
     if (reference != nullptr) rows.compare_together(*reference, *live);
     take_apart(cursor, rows, labels, now, *live);
     TRY(plan_rules(cursor, Stage::kLabelled, *live, now, planned));
   }
   TRY(record(cursor, Stage::kLabelled, now, planned, report));
-  cursor = TRY(cursor_at(cursor.definition, cursor.kind, cursor.window.end));
+  cursor = TRY(cursor_at(cursor.definition, cursor.kind, cursor.window.end, cursor.at_hand.start));
   return {};
 }
 
@@ -123,7 +142,7 @@ Result<void> Monitor::plan_rules(const Cursor& cursor, Stage stage, const Varian
     Planned::Rule verdict{.rule = &rule, .verdict = judge_rule(rule, live)};
     if (rule.unusual) {
       // Until it knows what is usual it goes by its bound, if it has one.
-      verdict.unusual = TRY(watch(definition, rule, cursor.window, live));
+      verdict.unusual = TRY(watch(definition, rule, window_of(cursor, stage), live));
       if (verdict.unusual.state == UnusualVerdict::State::kUsual)
         verdict.verdict = RuleVerdict::kFine;
       if (verdict.unusual.state == UnusualVerdict::State::kUnusual)
@@ -258,6 +277,7 @@ Result<void> Monitor::record_decisions(store::Tx& tx, const MonitorDefinition& d
 Result<void> Monitor::record(Cursor& cursor, Stage stage, base::Timestamp now,
                              const Planned& planned, AdvanceReport& report) {
   const MonitorDefinition& definition = *cursor.definition;
+  const Window& window = window_of(cursor, stage);
   const std::string kind(window_name(cursor.kind));
   struct Written {
     std::vector<std::int64_t> opened, resolved;
@@ -268,13 +288,13 @@ Result<void> Monitor::record(Cursor& cursor, Stage stage, base::Timestamp now,
       TRY(tx.execute(
           "INSERT INTO monitor_windows(workspace, monitor, window_kind, window_start, variant, "
           "window_end, judged_at, result) VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
-          {workspace_, definition.name, kind, cursor.window.start, result.variant,
-           cursor.window.end, now, base::to_text(result.to_json())}));
+          {workspace_, definition.name, kind, window.start, result.variant, window.end, now,
+           base::to_text(result.to_json())}));
       if (result.variant != "live") continue;
       TRY(tx.append_event({.kind = "monitor.window_judged",
                            .subject = "monitors/" + definition.name,
                            .payload = {{"window", kind},
-                                       {"start", types::to_rfc3339(cursor.window.start)},
+                                       {"start", types::to_rfc3339(window.start)},
                                        {"rows", result.rows},
                                        {"labels", result.labels},
                                        {"completeness", result.completeness}},
@@ -320,10 +340,10 @@ Result<void> Monitor::record(Cursor& cursor, Stage stage, base::Timestamp now,
                           .value = judged.value,
                           .threshold = rule.threshold(),
                           .kind = cursor.kind,
-                          .window = cursor.window,
+                          .window = window,
                           .opened_at = now,
                           .last_value = judged.value,
-                          .last_window_end = cursor.window.end,
+                          .last_window_end = window.end,
                           .quiet = judged.quiet};
         if (band) {
           alert.threshold = band->bound();
@@ -344,12 +364,12 @@ Result<void> Monitor::record(Cursor& cursor, Stage stage, base::Timestamp now,
         TRY(
             tx.execute("UPDATE monitor_alerts SET windows = windows + 1, last_value = ?, "
                        "last_window_end = ? WHERE workspace = ? AND id = ?",
-                       {judged.value, cursor.window.end, workspace_, alert_id}));
+                       {judged.value, window.end, workspace_, alert_id}));
       }
       TRY(record_decisions(tx, definition, rule.name, alert_id, judged.actions, now));
     }
     if (stage == Stage::kOver) {
-      TRY(store_estimates(tx, cursor, planned.estimates));
+      TRY(store_first_look(tx, cursor, planned));
       return ids;
     }
     for (const auto& [version, estimator] : planned.learned) {
@@ -361,12 +381,12 @@ Result<void> Monitor::record(Cursor& cursor, Stage stage, base::Timestamp now,
     }
     TRY(tx.execute(
         "DELETE FROM monitor_estimates WHERE workspace = ? AND monitor = ? AND window_kind = ? "
-        "AND window_start = ?",
-        {workspace_, definition.name, kind, cursor.window.start}));
+        "AND window_start < ?",
+        {workspace_, definition.name, kind, window.end}));
     TRY(tx.execute(
         "UPDATE monitor_cursors SET next_start = ? WHERE workspace = ? AND monitor = ? AND "
         "window_kind = ?",
-        {cursor.window.end, workspace_, definition.name, kind}));
+        {window.end, workspace_, definition.name, kind}));
     return ids;
   }));
   report.windows += planned.results.empty() ? 0 : 1;

@@ -28,7 +28,8 @@ struct Monitor::Planned {
     std::vector<Decided> actions;
   };
   std::vector<VariantResult> results;          // once labelled
-  std::map<std::string, Estimates> estimates;  // before
+  std::optional<VariantResult> first_look;     // before: of live, without what needs labels
+  std::map<std::string, Estimates> estimates;  // by variant, with it
   // Estimators that know more now, by model version, as they are stored.
   std::map<std::int64_t, std::string> learned;
   std::map<std::string, PredictionBaseline> new_baselines;

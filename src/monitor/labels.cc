@@ -121,6 +121,16 @@ Result<std::vector<std::pair<std::string, base::Timestamp>>> LabelStore::arrival
   });
 }
 
+Result<std::optional<base::Timestamp>> LabelStore::newest_arrival(const std::string& endpoint,
+                                                                  base::Timestamp until) {
+  return db_.read([&](store::Reader& reader) {
+    return reader.find(
+        "SELECT arrival_time FROM monitor_labels WHERE workspace = ? AND endpoint = ? AND "
+        "arrival_time <= ? ORDER BY arrival_time DESC LIMIT 1",
+        {workspace_, endpoint, until}, [](const store::Row& row) { return row.time(0); });
+  });
+}
+
 Result<std::vector<Label>> LabelStore::history(const std::string& endpoint, const std::string& id) {
   return db_.read([&](store::Reader& reader) -> Result<std::vector<Label>> {
     std::vector<Label> labels;

@@ -113,7 +113,9 @@ constexpr Metric kMetrics[] = {
     {"completeness", false},
     {"error_rate", false},
     {"requests", false},
+    {"quiet_hours", false},
     {"quiet_hours_max", false},
+    {"labels_quiet_hours", false},
     {"duplicate_rate", false},
     {"latency_ms_p50", false},
     {"latency_ms_p99", false},
@@ -173,6 +175,11 @@ std::optional<int> number_in_metric(std::string_view metric) {
   return known == nullptr ? std::nullopt : number_in(known->name, metric);
 }
 
+bool counts_silence(std::string_view metric) {
+  return metric == "requests" || metric.starts_with("quiet_hours") ||
+         metric == "labels_quiet_hours";
+}
+
 bool is_estimate(std::string_view metric) { return metric.starts_with("estimated_"); }
 
 bool is_known_of_slices(std::string_view metric) {
@@ -180,7 +187,7 @@ bool is_known_of_slices(std::string_view metric) {
       "prediction_psi", "feature_psi_max",    "drifted_share",        "multivariate_drift",
       "missing_rate",   "unseen_rate",        "attribution_ndcg",     "multivariate_drifted",
       "skew_rate",      "embeddings_drifted", "associations_changed", "quiet_hours_max",
-      "duplicate_rate"};
+      "duplicate_rate", "quiet_hours",        "labels_quiet_hours"};
   return !is_estimate(metric) && !metric.starts_with("estimate_error_") &&
          std::find(std::begin(kOfAllRows), std::end(kOfAllRows), metric) == std::end(kOfAllRows);
 }

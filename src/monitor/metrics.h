@@ -18,6 +18,8 @@ bool has_metric(Problem problem, std::string_view metric);
 std::optional<int> number_in_metric(std::string_view metric);
 // True for those that need labels.
 bool needs_labels(std::string_view metric);
+// True for those that a window without any request has a value of, too.
+bool counts_silence(std::string_view metric);
 // True for estimates of what labels will say.
 bool is_estimate(std::string_view metric);
 // True for those that are known of a slice; others need a reference, or more than its rows.

@@ -8,7 +8,12 @@
 namespace slipway::monitor {
 
 base::Timestamp Monitor::Cursor::due() const {
+  if (!waits_for_labels()) return at_hand.end;
   if (!waiting) return window.end;
+  return std::min(complete_at(), at_hand.end);
+}
+
+base::Timestamp Monitor::Cursor::complete_at() const {
   const base::Timestamp latest = window.end + definition->complete_after;
   const auto needed = static_cast<std::size_t>(
       std::ceil(definition->complete_share * static_cast<double>(waiting->rows) - 1e-9));
@@ -51,7 +56,11 @@ Result<void> Monitor::load() {
     std::string name, text;
   };
   std::vector<Stored> stored;
-  std::vector<std::tuple<std::string, std::string, base::Timestamp>> cursors;
+  struct Position {
+    std::string monitor, kind;
+    base::Timestamp next_start, at_hand;
+  };
+  std::vector<Position> cursors;
   std::vector<Stored> maintenance;
   std::optional<std::string> budget;
   TRY(db_.read([&](store::Reader& reader) -> Result<void> {
@@ -68,10 +77,10 @@ Result<void> Monitor::load() {
           stored.push_back({row.string(0), row.string(1)});
         }));
     return reader.query(
-        "SELECT monitor, window_kind, next_start FROM monitor_cursors WHERE workspace = ? ORDER BY "
-        "monitor, window_kind",
+        "SELECT monitor, window_kind, next_start, COALESCE(at_hand, next_start) FROM "
+        "monitor_cursors WHERE workspace = ? ORDER BY monitor, window_kind",
         {workspace_}, [&](const store::Row& row) {
-          cursors.emplace_back(row.string(0), row.string(1), row.time(2));
+          cursors.push_back({row.string(0), row.string(1), row.time(2), row.time(3)});
         });
   }));
   base::MutexLock turn(advance_mutex_);
@@ -84,13 +93,13 @@ Result<void> Monitor::load() {
     if (!parsed) return std::move(parsed).error().with_context("stored monitor " + row.name);
     definitions_[row.name] = std::make_shared<const MonitorDefinition>(std::move(*parsed));
   }
-  for (const auto& [name, kind_name, next_start] : cursors) {
+  for (const auto& [name, kind_name, next_start, at_hand] : cursors) {
     const auto found = definitions_.find(name);
     if (found == definitions_.end()) continue;
     const WindowKind kind = TRY(parse_window(kind_name));
     const auto& wanted = found->second->windows;
     if (std::find(wanted.begin(), wanted.end(), kind) == wanted.end()) continue;
-    cursors_.push_back(TRY(cursor_at(found->second, kind, next_start)));
+    cursors_.push_back(TRY(cursor_at(found->second, kind, next_start, at_hand)));
   }
   TRY(db_.write([&](store::Tx& tx) REQUIRES(mutex_) { return fill_routes(tx); }));
   return {};
@@ -172,12 +181,18 @@ Result<void> Monitor::forget(store::Tx& tx, const MonitorDefinition& before,
 }
 
 Result<Monitor::Cursor> Monitor::cursor_at(std::shared_ptr<const MonitorDefinition> definition,
-                                           WindowKind kind, base::Timestamp start) {
+                                           WindowKind kind, base::Timestamp start,
+                                           base::Timestamp at_hand) {
   const Calendar calendar = TRY(Calendar::create(definition->time_zone, definition->week_starts));
-  Window window = calendar.window_of(kind, start);
   // After a change of zone or weekday the first window may be shorter: it never overlaps the last.
-  window.start = start;
-  return Cursor{.definition = std::move(definition), .kind = kind, .window = window};
+  const auto from = [&](base::Timestamp first) {
+    return Window{first, calendar.window_of(kind, first).end};
+  };
+  return Cursor{.definition = std::move(definition),
+                .kind = kind,
+                .window = from(start),
+                .at_hand = from(std::max(start, at_hand)),
+                .waiting = std::nullopt};
 }
 
 std::shared_ptr<const MonitorDefinition> Monitor::watching(const std::string& endpoint) {
@@ -276,14 +291,16 @@ Result<std::vector<DefinitionChange>> Monitor::apply(
     std::erase_if(loss_estimators_, [&](const auto& known) { return known.first.first == name; });
     std::vector<Cursor> next;
     for (const WindowKind kind : shared->windows) {
-      base::Timestamp start;
+      base::Timestamp start, at_hand;
       for (const auto& [owner, of_kind, first] : starts) {
-        if (owner == name && of_kind == kind) start = first;
+        if (owner == name && of_kind == kind) start = at_hand = first;
       }
       for (const Cursor& cursor : cursors_) {
-        if (cursor.definition->name == name && cursor.kind == kind) start = cursor.window.start;
+        if (cursor.definition->name != name || cursor.kind != kind) continue;
+        start = cursor.window.start;
+        at_hand = cursor.at_hand.start;
       }
-      next.push_back(TRY(cursor_at(shared, kind, start)));
+      next.push_back(TRY(cursor_at(shared, kind, start, at_hand)));
     }
     std::erase_if(cursors_, [&](const Cursor& c) { return c.definition->name == name; });
     std::move(next.begin(), next.end(), std::back_inserter(cursors_));
@@ -364,9 +381,10 @@ Result<void> Monitor::look_for_labels() {
   return {};
 }
 
-Monitor::Cursor* Monitor::earliest() {
+Monitor::Cursor* Monitor::earliest(const std::set<const Cursor*>& without) {
   Cursor* first = nullptr;
   for (Cursor& cursor : cursors_) {
+    if (without.contains(&cursor)) continue;
     if (first == nullptr || cursor.due() < first->due()) first = &cursor;
   }
   return first;

@@ -182,20 +182,23 @@ class Monitor {
  private:
   friend class Detections;  // whose detections ask for actions as alerts on windows do, in turn
 
-  // One kind of window of one monitor, and how far it has come.
+  // One kind of window of one monitor, and how far it has come: each is looked at when it is over,
+  // and judged once its labels came, which may be many windows later.
   struct Cursor {
     std::shared_ptr<const MonitorDefinition> definition;
     WindowKind kind = WindowKind::kDay;
-    Window window;  // the next to judge
-    // Set once the window was over and was looked at.
+    Window window;   // the next to judge
+    Window at_hand;  // the next to look at: that one, or a later one
     struct Waiting {
       std::int64_t rows = 0;
-      std::vector<std::string> missing;            // request ids without a label
-      std::vector<base::Timestamp> arrivals;       // of the labels there are
-      std::map<std::string, Estimates> estimates;  // by variant
+      std::vector<std::string> missing;       // request ids without a label
+      std::vector<base::Timestamp> arrivals;  // of the labels there are
     };
-    std::optional<Waiting> waiting;
+    std::optional<Waiting> waiting;  // of `window`, once it was looked at and its labels counted
 
+    bool waits_for_labels() const { return window.start < at_hand.start; }
+    bool is_judged_next() const { return waiting && complete_at() <= at_hand.end; }
+    base::Timestamp complete_at() const;  // of `window`, by the labels there are
     base::Timestamp due() const;
   };
   struct Decided;
@@ -213,12 +216,27 @@ class Monitor {
   // What was learned while parts of it were declared otherwise.
   Result<void> forget(store::Tx& tx, const MonitorDefinition& before, const MonitorDefinition& now,
                       const std::map<WindowKind, base::Timestamp>& next_starts);
-  Result<Cursor> cursor_at(std::shared_ptr<const MonitorDefinition> definition, WindowKind kind,
-                           base::Timestamp start);
+  // The next window to judge starts at `start`, the next to look at at `at_hand`.
+  static Result<Cursor> cursor_at(std::shared_ptr<const MonitorDefinition> definition,
+                                  WindowKind kind, base::Timestamp start, base::Timestamp at_hand);
   Result<void> look_for_labels() REQUIRES(advance_mutex_);
-  Cursor* earliest() REQUIRES(advance_mutex_);
+  // Of all but `without`; null: none.
+  Cursor* earliest(const std::set<const Cursor*>& without = {}) REQUIRES(advance_mutex_);
+  Result<void> step(Cursor& cursor, base::Timestamp now, AdvanceReport& report)
+      REQUIRES(advance_mutex_);
   Result<void> look(Cursor& cursor, base::Timestamp now, AdvanceReport& report)
       REQUIRES(advance_mutex_);
+  Result<VariantResult> first_look(const Cursor& cursor, const WindowRows& rows,
+                                   const Estimates& estimates) REQUIRES(advance_mutex_);
+  // How long no label has come.
+  Result<void> look_at_labels(const MonitorDefinition& definition, const Window& window,
+                              VariantResult& live);
+  // Which requests of the next window to judge have a label.
+  Result<void> count_labels(Cursor& cursor) REQUIRES(advance_mutex_);
+  // When the endpoint was asked last before a window of this kind, as the one before it says;
+  // nothing: never.
+  Result<std::optional<base::Timestamp>> last_asked(const std::string& monitor, WindowKind kind,
+                                                    base::Timestamp start);
   Result<void> judge(Cursor& cursor, base::Timestamp now, AdvanceReport& report)
       REQUIRES(advance_mutex_);
   // Which alerts are judged: those on what is known when a window is over then, the others with its
@@ -226,6 +244,9 @@ class Monitor {
   enum class Stage { kOver, kLabelled };
   Result<void> plan_rules(const Cursor& cursor, Stage stage, const VariantResult& live,
                           base::Timestamp now, Planned& planned) REQUIRES(advance_mutex_);
+  static const Window& window_of(const Cursor& cursor, Stage stage) {
+    return stage == Stage::kOver ? cursor.at_hand : cursor.window;
+  }
   std::size_t budgeted_rules() REQUIRES(mutex_);
   // Of the judged windows of the live variant that start before `before`.
   PastWindows past_windows(const std::string& monitor, WindowKind kind, base::Timestamp before);
@@ -241,9 +262,12 @@ class Monitor {
   Result<void> record(Cursor& cursor, Stage stage, base::Timestamp now, const Planned& planned,
                       AdvanceReport& report) REQUIRES(advance_mutex_);
   // Estimates of a window that was looked at before, by variant; nothing when it wasn't.
-  Result<std::optional<std::map<std::string, Estimates>>> stored_estimates(const Cursor& cursor);
-  Result<void> store_estimates(store::Tx& tx, const Cursor& cursor,
-                               const std::map<std::string, Estimates>& estimates);
+  Result<std::optional<std::map<std::string, Estimates>>> stored_estimates(
+      const std::string& monitor, WindowKind kind, base::Timestamp start);
+  Result<void> store_first_look(store::Tx& tx, const Cursor& cursor, const Planned& planned);
+  // Of those that were looked at and aren't judged yet.
+  Result<std::vector<StoredWindow>> waiting_windows(const std::string& monitor,
+                                                    const WindowFilter& filter);
   // By model version.
   Result<std::map<std::int64_t, std::string>> stored_estimators(const std::string& monitor);
   Result<Estimators> estimators(const std::string& monitor);

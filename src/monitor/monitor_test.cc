@@ -157,7 +157,7 @@ TEST_F(MonitorTest, JudgesLateWhenLabelsStayAway) {
   EXPECT_FALSE(waiting[0].judged_at.has_value());
   EXPECT_EQ(waiting[0].result.completeness, 0);
   walk_to("2013-06-05T00:00:00Z");
-  EXPECT_EQ(judged_, 1);
+  EXPECT_EQ(judged_, 2) << "and the silent day behind it";
   EXPECT_EQ(moments_.back(), "2013-06-05T00:00:00Z");
   EXPECT_EQ(MUST(monitor_->alerts({})).size(), 0u) << "without labels the rule says nothing";
 }
@@ -175,7 +175,7 @@ TEST_F(MonitorTest, WhoHeardOfAnAlertHearsOfItsEnd) {
       "a: {metric: requests, window: day, over: 10, severity: critical, route: pager}, "
       "b: {metric: requests, window: day, over: 10, route: [pager, chat]}");
   traffic("2013-06-03T00:00:00Z", 100, 50, base::Duration::hours(1));
-  walk_to("2013-06-05T00:00:00Z");
+  walk_to("2013-06-04T12:00:00Z");
   ASSERT_EQ(MUST(monitor_->alerts({.open_only = true})).size(), 2u);
   declare(
       "a: {metric: requests, window: day, over: 1000, route: chat}, "
@@ -193,7 +193,7 @@ TEST_F(MonitorTest, WhoHeardOfAnAlertHearsOfItsEnd) {
   EXPECT_EQ(resolved().at("b").at("routes").as_array().size(), 2u);
   EXPECT_EQ(resolved().at("b").at("reason"), Json("slipway.yaml doesn't declare it any more"));
   traffic("2013-06-05T00:00:00Z", 100, 50, base::Duration::hours(1));
-  walk_to("2013-06-07T00:00:00Z");
+  walk_to("2013-06-06T12:00:00Z");
   EXPECT_EQ(resolved().at("a").at("routes"), Json(JsonArray{"pager"}));
   EXPECT_EQ(resolved().at("a").at("severity"), Json("critical"));
   open();
@@ -226,7 +226,7 @@ TEST_F(MonitorTest, TheTickSizeChangesNothing) {
   traffic("2013-06-04T00:00:00Z", 200, 150, base::Duration::hours(1));
   walk_to("2013-06-06T00:00:00Z");  // one leap
   const auto leap = MUST(monitor_->windows("m", {}));
-  ASSERT_EQ(judged_, 2);
+  ASSERT_EQ(judged_, 3) << "the last one silent";
 
   store::testing::TempFolder other;
   base::ManualClock clock{at("2013-06-03T00:00:00Z")};
@@ -504,7 +504,7 @@ TEST_F(MonitorTest, AReopenedMonitorGoesOnExactly) {
   walk_to("2013-06-05T00:30:00Z");  // a day after the end: judged with what there is
   EXPECT_EQ(judged_, 1);
   open();
-  walk_to("2013-06-06T00:00:00Z");
+  walk_to("2013-06-05T12:00:00Z");
   EXPECT_EQ(judged_, 2);
   EXPECT_EQ(MUST(monitor_->windows("m", {.variant = "live"})).size(), 2u);
 }
@@ -557,8 +557,8 @@ TEST_F(MonitorTest, AFailingSourceLeavesTheWindowForLater) {
   EXPECT_EQ(MUST(monitor_->advance(at("2013-06-04T12:00:00Z"))).windows, 1);
   reference_.failure = base::error(Code::kNotFound, "no training rows");
   traffic("2013-06-04T00:00:00Z", 100, 50, base::Duration::hours(1));
-  EXPECT_EQ(MUST(monitor_->advance(at("2013-06-06T12:00:00Z"))).windows, 1)
-      << "without a reference there is no drift, but a verdict";
+  EXPECT_EQ(MUST(monitor_->advance(at("2013-06-06T12:00:00Z"))).windows, 2)
+      << "without a reference there is no drift, but a verdict; the second is silent";
 }
 
 TEST_F(MonitorTest, DaysWithoutRequestsAreSkipped) {
@@ -568,6 +568,117 @@ TEST_F(MonitorTest, DaysWithoutRequestsAreSkipped) {
   const auto windows = MUST(monitor_->windows("m", {.variant = "live"}));
   ASSERT_EQ(windows.size(), 1u);
   EXPECT_EQ(types::to_rfc3339(windows[0].window.start), "2013-06-05T00:00:00Z");
+}
+
+// A day without any request was skipped, so that nobody heard of an endpoint that nobody reached.
+TEST_F(MonitorTest, SilenceIsJudgedOnceSomebodyHasAsked) {
+  const char* declared =
+      "monitors:\n  m:\n    endpoint: e\n    windows: [day]\n    alerts:\n"
+      "      few: {metric: requests, window: day, under: 10}\n"
+      "      quiet: {metric: quiet_hours_max, window: day, over: 6}\n"
+      "      sure: {metric: requests, window: day, under: 10, min_rows: 1}\n";
+  MUST(monitor_->apply(MUST(parse_monitors(declared)), "test"));
+  traffic("2013-06-05T00:00:00Z", 100, 50, base::Duration::hours(1));
+  traffic("2013-06-08T00:00:00Z", 100, 50, base::Duration::hours(1));
+  walk_to("2013-06-06T12:00:00Z");
+  EXPECT_EQ(MUST(monitor_->alerts({})).size(), 0u) << "nor before it was asked for the first time";
+  walk_to("2013-06-07T00:00:00Z");
+  auto open = MUST(monitor_->alerts({.open_only = true}));
+  ASSERT_EQ(open.size(), 2u) << "sure wants to see one";
+  EXPECT_EQ(open[0].opened_at, at("2013-06-07T00:00:00Z"));
+  EXPECT_EQ(MUST(monitor_->health("e")).word, "alert");
+  this->open();
+  walk_to("2013-06-08T00:00:00Z");
+  open = MUST(monitor_->alerts({.alert = "few"}));
+  ASSERT_EQ(open.size(), 1u);
+  EXPECT_EQ(open[0].windows, 2);
+  const auto windows = MUST(monitor_->windows("m", {.variant = "live"}));
+  ASSERT_EQ(windows.size(), 3u);
+  EXPECT_EQ(windows[1].result.rows, 0);
+  EXPECT_NEAR(windows[1].result.metrics.at("quiet_hours_max"), 24.24, 1e-9) << "since the last";
+  EXPECT_NEAR(windows[2].result.metrics.at("quiet_hours"), 48.24, 1e-9);
+  walk_to("2013-06-09T00:00:00Z");
+  open = MUST(monitor_->alerts({.open_only = true}));
+  ASSERT_EQ(open.size(), 1u) << "the silence ended within the window";
+  EXPECT_EQ(open[0].alert, "quiet");
+}
+
+// Labels that stop are news before a window has waited for them in vain.
+TEST_F(MonitorTest, HowLongNoLabelHasCome) {
+  MUST(monitor_->apply(
+      MUST(parse_monitors(
+          "monitors:\n  m:\n    endpoint: e\n    windows: [day]\n    complete: {after: 30d}\n"
+          "    alerts: {stale: {metric: labels_quiet_hours, window: day, over: 20}}\n")),
+      "test"));
+  traffic("2013-06-03T00:00:00Z", 100, 50, base::Duration::hours(1));
+  for (const char* day : {"2013-06-04T00:00:00Z", "2013-06-05T00:00:00Z"})
+    traffic(day, 100, 50, base::Duration::days(20));
+  walk_to("2013-06-04T12:00:00Z");
+  EXPECT_EQ(MUST(monitor_->alerts({})).size(), 0u);
+  walk_to("2013-06-05T00:00:00Z");
+  const auto alerts = MUST(monitor_->alerts({}));
+  ASSERT_EQ(alerts.size(), 1u);
+  EXPECT_NEAR(alerts[0].value, 23.24, 1e-9);
+}
+
+// One window that couldn't be read held up every other monitor.
+TEST_F(MonitorTest, WhatCannotBeJudgedHoldsUpNothingElse) {
+  MUST(monitor_->apply(
+      MUST(parse_monitors("monitors:\n"
+                          "  a: {endpoint: broken, windows: [day]}\n"
+                          "  m: {endpoint: e, windows: [day], complete: {after: 0s}}\n")),
+      "test"));
+  traffic("2013-06-03T00:00:00Z", 100, 50, base::Duration::hours(1));
+  requests_.failure = base::error(Code::kCorruption, "the file is cut short");
+  requests_.failing_endpoint = "broken";
+  const auto advanced = monitor_->advance(at("2013-06-04T12:00:00Z"));
+  EXPECT_EQ(advanced.error().code, Code::kCorruption);
+  EXPECT_NE(advanced.error().message.find("monitor a"), std::string::npos);
+  EXPECT_EQ(MUST(monitor_->windows("m", {.variant = "live"})).size(), 1u);
+}
+
+// Days behind one that waited for its labels were not looked at before it was judged: what broke on
+// the second day was told when the labels of the first had come.
+TEST_F(MonitorTest, WhatNeedsNoLabelsWaitsForNone) {
+  MUST(monitor_->apply(
+      MUST(parse_monitors("monitors:\n  m:\n    endpoint: e\n    windows: [day, week]\n"
+                          "    complete: {share: 0.99, after: 30d}\n"
+                          "    reference: {from: 2013-03-01, to: 2013-06-01}\n    alerts:\n"
+                          "      volume: {metric: requests, window: day, over: 150}\n"
+                          "      bias: {metric: calibration_bias, window: day, abs_over: 0.1}\n")),
+      "test"));
+  const auto walk = [&](const char* to) {
+    const std::size_t before = moments_.size();
+    walk_to(to);
+    return moments_.size() - before;
+  };
+  for (const char* day : {"2013-06-03", "2013-06-04", "2013-06-05", "2013-06-06"}) {
+    traffic(fmt::format("{}T00:00:00Z", day).c_str(),
+            std::string_view(day) < "2013-06-05" ? 100 : 200, 50, base::Duration::days(10));
+  }
+  walk("2013-06-06T00:00:00Z");
+  auto alerts = MUST(monitor_->alerts({}));
+  ASSERT_EQ(alerts.size(), 1u);
+  EXPECT_EQ(alerts[0].alert, "volume");
+  EXPECT_EQ(alerts[0].opened_at, at("2013-06-06T00:00:00Z"));
+  open();
+  walk("2013-06-07T00:00:00Z");
+  EXPECT_EQ(MUST(monitor_->alerts({}))[0].windows, 2) << "each is looked at once";
+  EXPECT_EQ(judged_, 0);
+  const auto waiting = MUST(monitor_->windows("m", {.kind = WindowKind::kDay}));
+  ASSERT_EQ(waiting.size(), 4u);
+  EXPECT_FALSE(waiting[3].judged_at);
+  EXPECT_EQ(waiting[3].result.rows, 200);
+  EXPECT_EQ(waiting[3].result.metrics.at("error_rate"), 0);
+  EXPECT_FALSE(waiting[3].result.metrics.contains("auc"));
+  walk("2013-06-14T12:00:00Z");
+  EXPECT_EQ(judged_, 1);
+  alerts = MUST(monitor_->alerts({.alert = "bias"}));
+  ASSERT_EQ(alerts.size(), 0u) << "half of 100 were late, as was said";
+  walk("2013-06-17T12:00:00Z");
+  EXPECT_EQ(judged_, 16) << "four days and a week, and silent ones behind them";
+  const auto judged = MUST(monitor_->windows("m", {.kind = WindowKind::kDay, .variant = "live"}));
+  EXPECT_EQ(judged.size(), 14u);
 }
 
 // An input misspelt under drift: was measured by the rule of all, and nobody was told.
@@ -910,7 +1021,7 @@ TEST_F(EstimatesTest, KnowsBeforeLabelsComeAndHowFarOffItWas) {
   EXPECT_EQ(MUST(monitor_->alerts({}))[0].windows, 1);
 
   walk_to("2013-06-07T00:00:00Z");
-  const StoredWindow judged = newest();
+  const StoredWindow judged = MUST(monitor_->windows("m", {})).at(1);
   ASSERT_TRUE(judged.judged_at);
   const Estimate& accuracy = judged.result.estimates.values.at("accuracy");
   EXPECT_NEAR(accuracy.value, 0.9, 1e-9);

@@ -244,6 +244,13 @@ INSERT INTO monitor_profiles(workspace, endpoint, level, block_start, model_vers
 DROP TABLE monitor_profiles_of_all
 )sql";
 
+// Windows that wait for their labels, as they were when they were over.
+constexpr std::string_view kFirstLooks = R"sql(
+ALTER TABLE monitor_cursors ADD COLUMN at_hand INTEGER;
+ALTER TABLE monitor_estimates ADD COLUMN window_end INTEGER;
+ALTER TABLE monitor_estimates ADD COLUMN result TEXT
+)sql";
+
 }  // namespace
 
 store::RoomMigrations migrations() {
@@ -257,7 +264,8 @@ store::RoomMigrations migrations() {
            {7, kClassLabels},
            {8, kAlarmBudget},
            {9, kChanges},
-           {10, kSliceProfiles}}};
+           {10, kSliceProfiles},
+           {11, kFirstLooks}}};
 }
 
 }  // namespace slipway::monitor

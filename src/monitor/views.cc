@@ -11,10 +11,14 @@ namespace {
 Result<StoredWindow> read_window(const store::Row& row) {
   StoredWindow window;
   window.window = {row.time(1), row.time(2)};
-  window.judged_at = row.time(3);
   window.kind = TRY(parse_window(row.text(0)));
-  window.result = TRY(VariantResult::from_json(TRY(base::parse_json_object(row.text(4)))));
+  window.result = TRY(VariantResult::from_json(TRY(base::parse_json_object(row.text(3)))));
   return window;
+}
+
+bool is_within(const WindowFilter& filter, const StoredWindow& window) {
+  return (!filter.from || window.window.start >= *filter.from) &&
+         (!filter.to || window.window.start < *filter.to);
 }
 
 int badness(std::string_view word) {
@@ -46,7 +50,7 @@ Result<std::vector<StoredWindow>> Monitor::windows(const std::string& monitor,
   // The newest `limit`, then turned around.
   TRY(db_.read([&](store::Reader& reader) {
     return reader.query(
-        "SELECT window_kind, window_start, window_end, judged_at, result FROM monitor_windows "
+        "SELECT window_kind, window_start, window_end, result, judged_at FROM monitor_windows "
         "WHERE workspace = ? AND monitor = ? AND (? = '' OR window_kind = ?) "
         "AND (? = '' OR variant = ?) AND window_start >= ? AND window_start < ? "
         "ORDER BY window_start DESC, window_kind DESC, variant DESC LIMIT ?",
@@ -54,6 +58,7 @@ Result<std::vector<StoredWindow>> Monitor::windows(const std::string& monitor,
         [&](const store::Row& row) {
           Result<StoredWindow> window = read_window(row);
           if (window) {
+            window->judged_at = row.time(4);
             windows.push_back(std::move(*window));
           } else {
             parsed = std::move(window).error();
@@ -64,24 +69,40 @@ Result<std::vector<StoredWindow>> Monitor::windows(const std::string& monitor,
   std::reverse(windows.begin(), windows.end());
   if (!filter.variant.empty() && filter.variant != "live") return windows;
 
+  for (StoredWindow& window : TRY(waiting_windows(monitor, filter)))
+    windows.push_back(std::move(window));
+  return windows;
+}
+
+Result<std::vector<StoredWindow>> Monitor::waiting_windows(const std::string& monitor,
+                                                           const WindowFilter& filter) {
+  std::vector<StoredWindow> windows;
+  Result<void> parsed;
+  TRY(db_.read([&](store::Reader& reader) {
+    return reader.query(
+        "SELECT window_kind, window_start, window_end, result FROM monitor_estimates WHERE "
+        "workspace = ? AND monitor = ? AND result IS NOT NULL ORDER BY window_start",
+        {workspace_, monitor}, [&](const store::Row& row) {
+          Result<StoredWindow> window = read_window(row);
+          if (!window) {
+            parsed = std::move(window).error();
+          } else if ((!filter.kind || *filter.kind == window->kind) && is_within(filter, *window)) {
+            windows.push_back(std::move(*window));
+          }
+        });
+  }));
+  TRY(std::move(parsed));
+  // Of the first of each kind the labels are counted as they come.
   base::MutexLock turn(advance_mutex_);
   for (const Cursor& cursor : cursors_) {
     if (cursor.definition->name != monitor || !cursor.waiting || cursor.waiting->rows == 0)
       continue;
-    if (filter.kind && *filter.kind != cursor.kind) continue;
-    if (cursor.window.start < from || cursor.window.start >= to) continue;
-    StoredWindow open{.kind = cursor.kind, .window = cursor.window};
-    open.result.variant = "live";
-    open.result.role = "live";
-    open.result.rows = cursor.waiting->rows;
-    open.result.labels = std::ssize(cursor.waiting->arrivals);
-    open.result.completeness =
-        static_cast<double>(open.result.labels) / static_cast<double>(open.result.rows);
-    if (const auto made = cursor.waiting->estimates.find("live");
-        made != cursor.waiting->estimates.end()) {
-      open.result.add_estimates(made->second);
+    for (StoredWindow& window : windows) {
+      if (window.kind != cursor.kind || window.window != cursor.window) continue;
+      window.result.labels = std::ssize(cursor.waiting->arrivals);
+      window.result.completeness =
+          static_cast<double>(window.result.labels) / static_cast<double>(cursor.waiting->rows);
     }
-    windows.push_back(std::move(open));
   }
   return windows;
 }
@@ -204,7 +225,7 @@ Result<std::unique_ptr<ColumnSource>> Monitor::newest_inputs(const std::string& 
                                                              std::int64_t rows_max) {
   std::optional<Window> newest;
   for (const StoredWindow& window : TRY(windows(monitor, {.variant = "live", .limit = 10}))) {
-    if (!window.judged_at) continue;
+    if (!window.judged_at || window.result.rows == 0) continue;
     if (!newest || window.window.end > newest->end) newest = window.window;
   }
   if (!newest) {

@@ -10,7 +10,6 @@ namespace slipway::monitor {
 namespace {
 
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
-constexpr double kMicrosPerHour = 3.6e9;
 
 }  // namespace
 
@@ -49,7 +48,17 @@ void WindowRows::compare_together(const DriftProfile& reference, VariantResult& 
   }
 }
 
-void WindowRows::look_at_data(base::Timestamp from, base::Timestamp to, VariantResult& live) const {
+VariantResult VariantResult::of_silence(base::Timestamp last_asked, base::Timestamp to) {
+  VariantResult live{.variant = "live", .role = "live"};
+  live.completeness = 1;  // no label is missing
+  live.metrics["requests"] = 0;
+  live.metrics["quiet_hours_max"] = live.metrics["quiet_hours"] =
+      static_cast<double>((to - last_asked).micros) / kMicrosPerHour;
+  return live;
+}
+
+void WindowRows::look_at_data(std::optional<base::Timestamp> last_asked, base::Timestamp to,
+                              VariantResult& live) const {
   const auto picked = by_variant_.find("live");
   if (picked == by_variant_.end()) return;
   const std::vector<std::size_t>& rows = picked->second;
@@ -67,9 +76,10 @@ void WindowRows::look_at_data(base::Timestamp from, base::Timestamp to, VariantR
   if (times_ == nullptr) return;
   std::vector<std::int64_t> times;
   for (const std::size_t row : rows) times.push_back(times_->ints[row]);
-  times.push_back(to.micros);
   std::sort(times.begin(), times.end());
-  std::int64_t longest = 0, last = from.micros;
+  live.metrics["quiet_hours"] = static_cast<double>(to.micros - times.back()) / kMicrosPerHour;
+  times.push_back(to.micros);
+  std::int64_t longest = 0, last = last_asked ? last_asked->micros : times.front();
   for (const std::int64_t time : times)
     longest = std::max(longest, time - std::exchange(last, time));
   live.metrics["quiet_hours_max"] = static_cast<double>(longest) / kMicrosPerHour;

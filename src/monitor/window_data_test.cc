@@ -19,11 +19,12 @@ using types::ColumnType;
 const base::Timestamp kStart{1704067200LL * 1'000'000};  // 2024-01-01T00:00:00Z
 const base::Timestamp kEnd = kStart + base::Duration::days(1);
 
-VariantResult looked_at(const std::vector<LoggedRequest>& log) {
+VariantResult looked_at(const std::vector<LoggedRequest>& log,
+                        std::optional<base::Timestamp> last_asked = {}) {
   const types::Frame frame = to_frame(log);
   const WindowRows rows = MUST(WindowRows::of(frame));
   VariantResult live{.variant = "live"};
-  rows.look_at_data(kStart, kEnd, live);
+  rows.look_at_data(last_asked, kEnd, live);
   return live;
 }
 
@@ -42,17 +43,19 @@ TEST(WindowData, RowsThatAreThereTwiceAreThoseWithEqualInputs) {
   EXPECT_EQ(rate({at("a", 1, "UA"), at("a", 1, "UA"), at("b", 2, "UA")}), 0);
 }
 
-TEST(WindowData, TheLongestTimeWithoutARequestReachesToBothEnds) {
-  const auto quiet = [](const std::vector<int>& hours) {
+TEST(WindowData, TheLongestTimeWithoutARequestIsFromTheOneBeforeToItsEnd) {
+  const auto quiet = [](const std::vector<int>& hours,
+                        std::optional<base::Timestamp> last_asked = {}) {
     std::vector<LoggedRequest> log;
     for (const int hour : hours) {
       log.push_back(
           {.id = fmt::format("{}", hour), .event_time = kStart + base::Duration::hours(hour)});
     }
-    return looked_at(log).metrics.at("quiet_hours_max");
+    return looked_at(log, last_asked).metrics.at("quiet_hours_max");
   };
   EXPECT_EQ(quiet({0, 6, 12, 18}), 6);
-  EXPECT_EQ(quiet({9, 12, 18}), 9);    // from the window's begin
+  EXPECT_EQ(quiet({9, 12, 18}), 6);  // nobody has asked before
+  EXPECT_EQ(quiet({9, 12, 18}, kStart - base::Duration::hours(2)), 11);
   EXPECT_EQ(quiet({5, 3, 1, 4}), 19);  // to its end, in whatever order they were logged
 }
 

@@ -19,7 +19,6 @@ constexpr std::array<std::string_view, 13> kLogColumns = {
     "request_id",    "endpoint",   "revision",         "variant",    "role",
     "model_version", "event_time", "arrival_time",     "latency_us", "prediction",
     "error",         "traffic",    "prediction_values"};
-constexpr double kMicrosPerHour = 3.6e9;
 
 Result<const types::Column*> log_column(const types::Frame& frame, std::string_view name,
                                         types::ColumnType type) {

@@ -21,6 +21,8 @@
 
 namespace slipway::monitor {
 
+inline constexpr double kMicrosPerHour = 3.6e9;
+
 struct VariantResult {
   std::string variant;  // "live": everything users got; else the name of a shadow, or of one of
                         // several live variants
@@ -45,6 +47,8 @@ struct VariantResult {
   std::string note;  // what isn't known of it, and why
   void add_note(std::string_view sentence);
 
+  // Of "live" in a window up to `to` in which nobody asked, nor since `last_asked`.
+  static VariantResult of_silence(base::Timestamp last_asked, base::Timestamp to);
   // Keeps them, as metrics "estimated_X" too, and, where X is known by now, with how far they were
   // off: "estimate_error_X", X less its estimate.
   void add_estimates(Estimates made);
@@ -104,9 +108,10 @@ class WindowRows {
   // The live requests' inputs together and their embeddings, as the reference's rules ask for:
   // metrics and the rest, or a note why not.
   void compare_together(const DriftProfile& reference, VariantResult& live) const;
-  // Of the live requests of a window from..to: inputs that came before already, and the longest
-  // time in which none came.
-  void look_at_data(base::Timestamp from, base::Timestamp to, VariantResult& live) const;
+  // Of the live requests of a window up to `to`: inputs that came before already, and the longest
+  // time in which none came, since `last_asked` (nothing: since the first of them).
+  void look_at_data(std::optional<base::Timestamp> last_asked, base::Timestamp to,
+                    VariantResult& live) const;
   // Answers of a variant that are chances: within 0..1.
   std::vector<VersionedScore> chances(const std::string& variant) const;
   // Scores and labels by the model version that gave the score, shadows' included: those with a

@@ -1,18 +1,16 @@
 // The monitor's look at a window that is over, before its labels come: what its performance will
 // turn out to be, and alerts on what is known by now.
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <unordered_set>
 
 #include "monitor/judging.h"
+#include "monitor/metrics.h"
 #include "monitor/monitor.h"
 
 namespace slipway::monitor {
 namespace {
-
-bool judges_when_over(const MonitorDefinition& definition, WindowKind kind) {
-  return std::any_of(definition.alerts.begin(), definition.alerts.end(),
-                     [&](const AlertRule& r) { return r.window == kind && is_known_when_over(r); });
-}
 
 bool judges_together(const MonitorDefinition& definition, WindowKind kind) {
   return std::any_of(definition.alerts.begin(), definition.alerts.end(), [&](const AlertRule& r) {
@@ -31,65 +29,114 @@ constexpr std::size_t kLossEstimatorsKept = 64;
 
 }  // namespace
 
-// Finds out how many requests the window has, and which of them have a label.
 Result<void> Monitor::look(Cursor& cursor, base::Timestamp now, AdvanceReport& report) {
   const MonitorDefinition& definition = *cursor.definition;
-  // Alerts name the inputs that moved, and errors are told from inputs; else nobody asks for them
-  // yet.
-  const bool judges = judges_when_over(definition, cursor.kind);
-  std::vector<std::string> columns;
-  if (!judges && definition.problem.kind != Problem::kRegression) {
-    columns = {"request_id", "variant", "role",    "model_version",    "latency_us",
-               "prediction", "error",   "traffic", "prediction_values"};
-  }
-  const types::Frame frame = TRY(ports_.requests.requests(definition.endpoint, cursor.window.start,
-                                                          cursor.window.end, columns));
+  const Window window = cursor.at_hand;
+  const types::Frame frame =
+      TRY(ports_.requests.requests(definition.endpoint, window.start, window.end, {}));
   const WindowRows rows = TRY(WindowRows::of(frame));
-  std::vector<std::string> ids = rows.live_request_ids();
-  Cursor::Waiting waiting{.rows = std::ssize(ids)};
+  Planned planned;
+  const auto asked = TRY(last_asked(definition.name, cursor.kind, window.start));
+  if (rows.by_variant().contains("live")) {
+    planned.estimates = TRY(estimate(definition, rows));
+    planned.first_look = TRY(first_look(cursor, rows, planned.estimates["live"]));
+    rows.look_at_data(asked, window.end, *planned.first_look);
+  } else if (asked) {
+    planned.estimates["live"] = {};
+    planned.first_look = VariantResult::of_silence(*asked, window.end);
+  }
+  if (planned.first_look) TRY(look_at_labels(definition, window, *planned.first_look));
+  // A server that kept no first looks may have judged its rules already.
+  const bool is_judged =
+      TRY(stored_estimates(definition.name, cursor.kind, window.start)).has_value();
+  if (planned.first_look && !is_judged)
+    TRY(plan_rules(cursor, Stage::kOver, *planned.first_look, now, planned));
+  if (planned.first_look) TRY(record(cursor, Stage::kOver, now, planned, report));
+  cursor.at_hand = TRY(cursor_at(cursor.definition, cursor.kind, window.end, window.end)).at_hand;
+  return {};
+}
+
+// What can be said of a window without labels.
+Result<VariantResult> Monitor::first_look(const Cursor& cursor, const WindowRows& rows,
+                                          const Estimates& estimates) {
+  const MonitorDefinition& definition = *cursor.definition;
+  std::string note;
+  const auto reference = TRY(profile(definition, note));
+  const auto known = TRY(baselines(cursor));
+  const auto baseline = known.find("live");
+  VariantResult live =
+      rows.judge("live", {}, reference.get(), baseline == known.end() ? nullptr : &baseline->second,
+                 definition.quality());
+  std::erase_if(live.metrics, [](const auto& metric) { return needs_labels(metric.first); });
+  live.add_note(note);
+  if (reference != nullptr && judges_together(definition, cursor.kind))
+    rows.compare_together(*reference, live);
+  live.add_estimates(estimates);
+  return live;
+}
+
+Result<void> Monitor::look_at_labels(const MonitorDefinition& definition, const Window& window,
+                                     VariantResult& live) {
+  const auto newest = TRY(labels_.newest_arrival(definition.endpoint, window.end));
+  live.metrics["labels_quiet_hours"] =
+      newest ? static_cast<double>((window.end - *newest).micros) / kMicrosPerHour
+             : std::numeric_limits<double>::quiet_NaN();
+  return {};
+}
+
+Result<void> Monitor::count_labels(Cursor& cursor) {
+  const std::string& endpoint = cursor.definition->endpoint;
+  const types::Frame frame =
+      TRY(ports_.requests.requests(endpoint, cursor.window.start, cursor.window.end,
+                                   {"request_id", "variant", "role", "model_version", "latency_us",
+                                    "prediction", "error", "traffic"}));
+  std::vector<std::string> ids = TRY(WindowRows::of(frame)).live_request_ids();
+  Cursor::Waiting waiting{.rows = std::ssize(ids), .missing = {}, .arrivals = {}};
   std::unordered_set<std::string> labelled;
-  for (auto& [id, time] : TRY(labels_.arrivals(definition.endpoint, ids))) {
+  for (auto& [id, time] : TRY(labels_.arrivals(endpoint, ids))) {
     labelled.insert(std::move(id));
     waiting.arrivals.push_back(time);
   }
   for (std::string& id : ids) {
     if (!labelled.contains(id)) waiting.missing.push_back(std::move(id));
   }
-  auto known = TRY(stored_estimates(cursor));
-  if (known) {
-    waiting.estimates = std::move(*known);
-  } else if (waiting.rows > 0) {
-    Planned planned;
-    planned.estimates = TRY(estimate(definition, rows));
-    if (judges) {
-      std::string note;  // the judged window gives it
-      const auto reference = TRY(profile(definition, note));
-      const auto baselines = TRY(this->baselines(cursor));
-      const auto baseline = baselines.find("live");
-      VariantResult live = rows.judge("live", {}, reference.get(),
-                                      baseline == baselines.end() ? nullptr : &baseline->second,
-                                      definition.quality());
-      rows.look_at_data(cursor.window.start, cursor.window.end, live);
-      if (reference != nullptr && judges_together(definition, cursor.kind))
-        rows.compare_together(*reference, live);
-      live.add_estimates(planned.estimates["live"]);
-      TRY(plan_rules(cursor, Stage::kOver, live, now, planned));
-    }
-    TRY(record(cursor, Stage::kOver, now, planned, report));
-    waiting.estimates = std::move(planned.estimates);
-  }
   cursor.waiting = std::move(waiting);
   return {};
 }
 
+Result<std::optional<base::Timestamp>> Monitor::last_asked(const std::string& monitor,
+                                                           WindowKind kind, base::Timestamp start) {
+  const base::Timestamp since = TRY(watching_since(monitor, kind, {kRequestsPart}));
+  std::optional<std::pair<base::Timestamp, std::string>> newest;  // its end, and what it says
+  TRY(db_.read([&](store::Reader& reader) -> Result<void> {
+    for (const char* table : {"monitor_windows", "monitor_estimates"}) {
+      const auto found = TRY(reader.find(
+          fmt::format("SELECT window_end, result FROM {} WHERE workspace = ? AND monitor = ? AND "
+                      "window_kind = ? AND variant = 'live' AND window_start >= ? AND window_start "
+                      "< ? AND result IS NOT NULL ORDER BY window_start DESC LIMIT 1",
+                      table),
+          {workspace_, monitor, window_name(kind), since, start},
+          [](const store::Row& row) { return std::pair(row.time(0), row.string(1)); }));
+      if (found && (!newest || newest->first < found->first)) newest = found;
+    }
+    return {};
+  }));
+  if (!newest) return std::optional<base::Timestamp>();
+  const auto live = TRY(VariantResult::from_json(TRY(base::parse_json_object(newest->second))));
+  const auto quiet = live.metrics.find("quiet_hours");
+  if (quiet == live.metrics.end()) return std::optional(newest->first);  // of an older server
+  return std::optional(newest->first -
+                       base::Duration{std::llround(quiet->second * kMicrosPerHour)});
+}
+
 Result<std::optional<std::map<std::string, Estimates>>> Monitor::stored_estimates(
-    const Cursor& cursor) {
+    const std::string& monitor, WindowKind kind, base::Timestamp start) {
   std::map<std::string, std::string> texts;
   TRY(db_.read([&](store::Reader& reader) {
     return reader.query(
         "SELECT variant, estimates FROM monitor_estimates WHERE workspace = ? AND monitor = ? AND "
         "window_kind = ? AND window_start = ?",
-        {workspace_, cursor.definition->name, window_name(cursor.kind), cursor.window.start},
+        {workspace_, monitor, window_name(kind), start},
         [&](const store::Row& row) { texts[row.string(0)] = row.string(1); });
   }));
   std::optional<std::map<std::string, Estimates>> known;
@@ -101,15 +148,25 @@ Result<std::optional<std::map<std::string, Estimates>>> Monitor::stored_estimate
   return known;
 }
 
-Result<void> Monitor::store_estimates(store::Tx& tx, const Cursor& cursor,
-                                      const std::map<std::string, Estimates>& estimates) {
-  for (const auto& [variant, made] : estimates) {
-    TRY(tx.execute(
-        "INSERT INTO monitor_estimates(workspace, monitor, window_kind, window_start, variant, "
-        "estimates) VALUES(?, ?, ?, ?, ?, ?)",
-        {workspace_, cursor.definition->name, window_name(cursor.kind), cursor.window.start,
-         variant, base::to_text(made.to_json())}));
+Result<void> Monitor::store_first_look(store::Tx& tx, const Cursor& cursor,
+                                       const Planned& planned) {
+  const std::string& monitor = cursor.definition->name;
+  for (const auto& [variant, made] : planned.estimates) {
+    std::optional<std::string> result;
+    if (variant == "live" && planned.first_look)
+      result = base::to_text(planned.first_look->to_json());
+    TRY(
+        tx.execute("INSERT INTO monitor_estimates(workspace, monitor, window_kind, window_start, "
+                   "variant, estimates, window_end, result) VALUES(?, ?, ?, ?, ?, ?, ?, ?) ON "
+                   "CONFLICT(workspace, monitor, window_kind, window_start, variant) DO UPDATE SET "
+                   "window_end = excluded.window_end, result = excluded.result",
+                   {workspace_, monitor, window_name(cursor.kind), cursor.at_hand.start, variant,
+                    base::to_text(made.to_json()), cursor.at_hand.end, result}));
   }
+  TRY(tx.execute(
+      "UPDATE monitor_cursors SET at_hand = ? WHERE workspace = ? AND monitor = ? AND window_kind "
+      "= ?",
+      {cursor.at_hand.end, workspace_, monitor, window_name(cursor.kind)}));
   return {};
 }
 

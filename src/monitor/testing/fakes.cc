@@ -38,11 +38,11 @@ types::Frame to_frame(const std::vector<LoggedRequest>& rows) {
   return frame;
 }
 
-Result<types::Frame> FakeRequests::requests(const std::string&, base::Timestamp from,
+Result<types::Frame> FakeRequests::requests(const std::string& endpoint, base::Timestamp from,
                                             base::Timestamp to,
                                             const std::vector<std::string>& columns) {
   ++reads;
-  if (failure) return *failure;
+  if (failure && (failing_endpoint.empty() || endpoint == failing_endpoint)) return *failure;
   std::vector<LoggedRequest> picked;
   for (const LoggedRequest& row : log) {
     if (row.event_time >= from && row.event_time < to) picked.push_back(row);
