@@ -37,8 +37,8 @@ bool is_temporary(int status) {
   return status == 429 || status == 500 || status == 502 || status == 503 || status == 504;
 }
 
-// Of a receiver of lineage: what says nothing of the event, but that the receiver is another than
-// it should be.
+// Of a receiver of alerts or lineage: what says nothing of the news, but that the receiver is
+// another than it should be. (MLflow's webhooks take a redirect for delivered, and give these up.)
 bool may_come_back(int status) {
   return (status >= 300 && status < 400) || status == 401 || status == 403 || status == 404 ||
          status == 405 || status == 408 || status >= 500;
@@ -429,7 +429,8 @@ Result<void> Deliveries::settle(const Due& due, const Result<base::HttpReply>& r
   const std::int64_t retries_max = is_lineage                 ? options_.lineage_retries_max
                                    : is_route_id(due.webhook) ? options_.route_retries_max
                                                               : options_.retries_max;
-  const bool is_away = is_lineage && reply && may_come_back(reply->status);
+  const bool is_away =
+      (is_lineage || is_route_id(due.webhook)) && reply && may_come_back(reply->status);
   Verdict verdict = judge(is_away ? base::error(Code::kUnavailable, "not now") : reply,
                           due.tries + 1, retries_max);
   const int status = reply ? reply->status : 0;

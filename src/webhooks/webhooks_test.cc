@@ -320,6 +320,22 @@ TEST_F(WebhooksTest, ResolvedNeverComesBeforeOpened) {
   EXPECT_EQ(told(), (std::vector<std::string>{"opened", "opened", "resolved"}));
 }
 
+// A redirect to a login counted as told, and a chat whose address had been revoked lost the page at
+// the first try.
+TEST_F(WebhooksTest, WhoIsNotThereNowIsToldOfAlertsLater) {
+  apply("  chat: {slack: \"https://93.184.216.34/\"}");
+  sender_.next = {base::HttpReply{.status = 302}, base::HttpReply{.status = 404},
+                  base::HttpReply{.status = 403}};
+  happens("alert.opened", "monitors/m/alerts/a", alert_payload("a", {"chat"}));
+  for (int i = 0; i < 6; ++i) {
+    ASSERT_TRUE(deliveries_->step());
+    wait(60);
+  }
+  EXPECT_EQ(sender_.posts.size(), 4u);
+  sender_.next = {base::HttpReply{.status = 302}};
+  EXPECT_FALSE(MUST(webhooks_.test_route("chat")).success);
+}
+
 TEST_F(WebhooksTest, ARouteThatWaitsHoldsUpNoOther) {
   apply(
       "  chat: {slack: \"https://93.184.216.34/\"}\n  hook: {webhook: \"https://93.184.216.35/\"}");
