@@ -19,7 +19,8 @@ kubeflow::RunState state_of(const pipelines::RunRecord& run) {
                            .state = run.state,
                            .created = run.created,
                            .finished = run.finished,
-                           .parameters = run.params};
+                           .parameters = run.params,
+                           .is_cancelled = run.is_cancelled};
   for (const pipelines::StepRecord& step : run.steps) {
     state.steps.push_back({.name = step.name,
                            .state = step.state,

@@ -862,7 +862,6 @@ Result<void> Application::Rooms::start(const std::string& url, const OnStop& on_
        .steps_parallel_max = static_cast<std::size_t>(i.foundation.settings.pipeline_steps_max),
        .items_max = static_cast<std::size_t>(i.foundation.settings.pipeline_items_max)}));
   on_stop("pipelines", [&i] { i.pipelines.stop(); });
-  TRY(i.kubeflow.runs.open());
   i.objects_upkeep.start();
   on_stop("objects", [&i] { i.objects_upkeep.stop(); });
   i.old_outputs.start();

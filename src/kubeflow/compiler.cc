@@ -16,9 +16,12 @@ namespace {
 
 using Kind = ValueSource::Kind;
 
-constexpr std::size_t kStepsMax = 1000;     // of one of our pipelines
-constexpr std::size_t kNestingMax = 32;     // of dags in each other
-constexpr std::size_t kNameLengthMax = 56;  // leaves room for a number
+constexpr std::size_t kStepsMax = 1000;    // of one of our pipelines
+constexpr std::size_t kNestingMax = 32;    // of dags in each other
+constexpr std::size_t kTasksMax = 10'000;  // of all dags, as often as they are called
+constexpr std::size_t kSourcesMax = 1000;  // that an output may be one of
+constexpr std::size_t kFilesBytesMax = std::size_t{64} << 20;  // of what steps are told
+constexpr std::size_t kNameLengthMax = 56;                     // leaves room for a number
 
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 
@@ -114,6 +117,11 @@ class Compiler {
                        fmt::format(format, std::forward<Args>(args)...));
   }
 
+  static Error too_many(std::string_view place, std::string_view what, std::size_t most) {
+    return base::error(Code::kResourceExhausted, "{}: the pipeline has too many {}: limit={}",
+                       place, what, most);
+  }
+
   std::string free_name(std::string_view wanted, std::string_view parent) {
     std::string name = plain_name(wanted);
     if (taken_.contains(name) && !parent.empty())
@@ -155,6 +163,8 @@ class Compiler {
   Result<Done> add_dag(const Component& component, const Scope& scope) {
     if (scope.depth > kNestingMax)
       return error(component.place, "dags are nested too deeply: limit={}", kNestingMax);
+    tasks_ += component.dag.tasks.size();
+    if (tasks_ > kTasksMax) return too_many(component.place, "tasks", kTasksMax);
     std::map<std::string, Done> done;
     Done whole;
     for (const Task* const task : TRY(in_order(component))) {
@@ -186,7 +196,14 @@ class Compiler {
       if (found == those.end())
         return error(component.place, "an output of a task that has none: output={} task={}", name,
                      output.task);
-      sources.push_back(found->second);
+      const ValueSource& source = found->second;
+      if (source.kind == Kind::kOneOf) {
+        sources.insert(sources.end(), source.alternatives.begin(), source.alternatives.end());
+      } else {
+        sources.push_back(source);
+      }
+      if (sources.size() > kSourcesMax)
+        return too_many(component.place, "tasks for one output", kSourcesMax);
     }
     if (sources.size() == 1) return std::move(sources.front());
     return ValueSource{.kind = Kind::kOneOf, .alternatives = std::move(sources)};
@@ -426,9 +443,7 @@ class Compiler {
 
   Result<Done> add_step(const Task& task, const Component& component, const Scope& inner,
                         const std::string& parent) {
-    if (steps_.size() == kStepsMax)
-      return base::error(Code::kResourceExhausted, "{}: the pipeline has too many tasks: limit={}",
-                         task.place, kStepsMax);
+    if (steps_.size() == kStepsMax) return too_many(task.place, "steps", kStepsMax);
     const std::string step = free_name(task.name, parent);
     Needed needed;
     bool depends_on_status = false, names_run = false;
@@ -465,7 +480,11 @@ class Compiler {
                     {"outputs", outputs_of(component)}};
     add_executor(executor, file);
     const std::string path = fmt::format("tasks/{}.json", step);
-    compiled_.files[path] = base::to_text(file);
+    std::string text = base::to_text(file);
+    bytes_ += text.size();
+    if (bytes_ > kFilesBytesMax)
+      return too_many(task.place, "bytes in what its steps are told", kFilesBytesMax);
+    compiled_.files[path] = std::move(text);
     compiled_.tasks[step] = task.name;
 
     std::string run = fmt::format("slipway run-task {} --out {{out}}", path);
@@ -526,6 +545,7 @@ class Compiler {
   CompiledPipeline compiled_;
   JsonArray steps_;
   std::set<std::string> taken_;  // names
+  std::size_t tasks_ = 0, bytes_ = 0;
 };
 
 }  // namespace

@@ -145,6 +145,24 @@ TEST(Compiler, OneOfTheBranchesIsTaken) {
   EXPECT_EQ(text_at(step_of(*compiled, "last"), "unless_failed"), R"(["a","condition-3--a"])");
 }
 
+// Dags that call the next one twice are called 2^32 times.
+TEST(Compiler, WhatGrowsWithEachLevelEndsAtALimit) {
+  std::string components(kMakeAndUse), last = "comp-make";
+  for (int level = 0; level < 30; ++level) {
+    const std::string name = fmt::format("comp-level-{}", level);
+    components += fmt::format(
+        "  {}: {{dag: {{tasks: {{a: {{componentRef: {{name: {}}}}}, b: {{componentRef: {{name: "
+        "{}}}}}}}}}}}\n",
+        name, last, last);
+    last = name;
+  }
+  const auto compiled = compile_yaml(
+      spec_of(components,
+              fmt::format("  dag:\n    tasks:\n      x: {{componentRef: {{name: {}}}}}\n", last)));
+  ASSERT_FALSE(compiled);
+  EXPECT_EQ(compiled.error().code, Code::kResourceExhausted) << compiled.error().message;
+}
+
 TEST(Compiler, LoopsBecomeStepsWithItems) {
   const std::string loop =
       std::string(kMakeAndUse) +

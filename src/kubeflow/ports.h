@@ -29,6 +29,7 @@ struct RunState {
   std::map<std::string, std::string> parameters;
   std::vector<StepState> steps;
 
+  bool is_cancelled = false;  // its end was asked for
   bool is_over() const { return state != "queued" && state != "running"; }
 };
 

@@ -73,7 +73,7 @@ Result<std::map<std::string, std::string>> parameters_of(const CompiledPipeline&
 }
 
 std::string_view Run::state_name() const {
-  if (!state.is_over() && is_terminated) return "CANCELING";
+  if (!state.is_over() && state.is_cancelled) return "CANCELING";
   if (state.state == "queued") return "PENDING";
   if (state.state == "running") return "RUNNING";
   if (state.state == "succeeded") return "SUCCEEDED";
@@ -108,7 +108,7 @@ Result<Runs::Said> Runs::read_said(const std::string& only) {
   TRY(db_.read([&](store::Reader& reader) -> Result<void> {
     TRY(reader.query(
         "SELECT id, experiment, name, description, pipeline, version, config, service_account, "
-        "terminated, archived, deleted FROM kubeflow_runs WHERE ? = '' OR id = ?",
+        "archived, deleted FROM kubeflow_runs WHERE ? = '' OR id = ?",
         {only, only}, [&](const store::Row& row) {
           Said::Beside& beside = said.runs[row.string(0)];
           beside.run.experiment = row.string(1);
@@ -118,9 +118,8 @@ Result<Runs::Said> Runs::read_said(const std::string& only) {
           beside.run.version = row.string(5);
           beside.run.config = config_of(row.text(6));
           beside.run.service_account = row.string(7);
-          beside.run.is_terminated = row.int64(8) != 0;
-          beside.run.is_archived = row.int64(9) != 0;
-          beside.is_deleted = row.int64(10) != 0;
+          beside.run.is_archived = row.int64(8) != 0;
+          beside.is_deleted = row.int64(9) != 0;
         }));
     return reader.query(
         "SELECT id, experiment, name, pipeline, version, config, service_account FROM "
@@ -156,27 +155,11 @@ std::optional<Run> Runs::with_said(RunState state, const Said& said,
     run = beside->second.run;
   } else if (beside != said.runs.end()) {
     run.is_archived = beside->second.run.is_archived;
-    run.is_terminated = beside->second.run.is_terminated;
   }
   if (run.name.empty()) run.name = state.plan;  // started by others
   if (run.experiment.empty()) run.experiment = default_experiment;
   run.state = std::move(state);
   return run;
-}
-
-Result<void> Runs::open() {
-  std::vector<std::string> terminated;
-  TRY(db_.read([&](store::Reader& reader) {
-    return reader.query("SELECT id FROM kubeflow_runs WHERE terminated = 1", {},
-                        [&](const store::Row& row) { terminated.push_back(row.string(0)); });
-  }));
-  for (const std::string& id : terminated) {
-    const auto ended = runner_.cancel(id);
-    if (!ended && ended.error().code != Code::kFailedPrecondition &&
-        ended.error().code != Code::kNotFound)
-      return ended.error();
-  }
-  return {};
 }
 
 Result<Run> Runs::create(RunDraft draft, const std::string& actor) {
@@ -249,21 +232,13 @@ Result<void> Runs::mark(const std::string& id, std::string_view column, bool val
 }
 
 Result<void> Runs::terminate(const std::string& id) {
-  const Run run = TRY(find(id));
-  if (run.state.is_over())
-    return base::error(Code::kFailedPrecondition, "the run is over: run={} state={}", id,
-                       run.state_name());
-  TRY(mark(id, "terminated", true));
-  const auto ended = runner_.cancel(id);
-  // It ended in this very moment.
-  if (!ended && ended.error().code != Code::kFailedPrecondition) return ended.error();
-  return {};
+  TRY(find(id));
+  return runner_.cancel(id);
 }
 
 Result<void> Runs::retry(const std::string& id, const std::string& actor) {
-  const Run run = TRY(find(id));
-  TRY(runner_.try_again(id, actor));
-  return run.is_terminated ? mark(id, "terminated", false) : Result<void>();
+  TRY(find(id));
+  return runner_.try_again(id, actor);
 }
 
 Result<void> Runs::set_archived(const std::string& id, bool archived) {
@@ -272,8 +247,8 @@ Result<void> Runs::set_archived(const std::string& id, bool archived) {
 }
 
 Result<void> Runs::remove(const std::string& id) {
-  const Run run = TRY(find(id));
-  if (!run.state.is_over()) TRY(terminate(id));
+  const Result<void> ended = terminate(id);
+  if (!ended && ended.error().code != Code::kFailedPrecondition) return ended.error();
   return mark(id, "deleted", true);
 }
 

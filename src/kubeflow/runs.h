@@ -41,7 +41,6 @@ struct Run {
   std::string experiment, name, description, service_account, recurring_run;
   std::string pipeline, version;  // empty: it was given a spec
   JsonObject config;
-  bool is_terminated = false;  // somebody asked for it
   bool is_archived = false;
   RunState state;
 
@@ -66,9 +65,6 @@ class Runs {
         experiments_(experiments),
         clock_(clock),
         random_(random) {}
-
-  // Ends what was terminated before the last server ended.
-  Result<void> open();
 
   // Starts it. kInvalidArgument: what is wrong with the spec or a parameter.
   Result<Run> create(RunDraft draft, const std::string& actor);

@@ -49,6 +49,7 @@ class TaskRun : public testing::Test {
     }
     int status = 0;
     ::waitpid(child, &status, 0);
+    if (!WIFEXITED(status)) return -2;  // it broke down
     if (WEXITSTATUS(status) != 99) return WEXITSTATUS(status);
     if (error != nullptr) *error = MUST(store::read_file(told));
     return -1;

@@ -86,6 +86,7 @@ Result<void> Pipelines::start(Options options) {
     enqueue(run);
     base::MutexLock lock(mutex_);
     places_.expect(rank_of(id));
+    if (run.is_cancelled) cancelled_.insert(id);
   }
   for (std::size_t i = 0; i < options_.runs_parallel_max; ++i) {
     workers_.emplace_back([this] {
@@ -195,14 +196,13 @@ Result<std::vector<RunRecord>> Pipelines::runs(const std::string& pipeline,
 Result<std::vector<std::string>> Pipelines::active_runs() { return table_.active(); }
 
 Result<RunRecord> Pipelines::cancel(const std::string& id) {
-  const RunRecord run = TRY(find_run(id));
-  if (run.is_over())
-    return base::error(Code::kFailedPrecondition, "the run is over: run={} state={}", id,
-                       run.state);
-  base::MutexLock lock(mutex_);
-  cancelled_.insert(id);
-  touch(id);
-  return run;
+  TRY(table_.cancel(id));
+  {
+    base::MutexLock lock(mutex_);
+    cancelled_.insert(id);
+    touch(id);
+  }
+  return find_run(id);
 }
 
 Result<RunRecord> Pipelines::answer(const std::string& id, const std::string& step, bool approved,
@@ -343,7 +343,11 @@ void Pipelines::execute(const std::string& id) {
 
 Result<void> Pipelines::advance(const std::string& id) {
   StoredRun stored = TRY(table_.find(id));
-  if (stored.record.is_over()) return {};
+  if (stored.record.is_over()) {
+    base::MutexLock lock(mutex_);
+    cancelled_.erase(id);  // it was asked for while the run ended
+    return {};
+  }
   Plan plan = TRY(plan_of(stored));
   Work work{.run = std::move(stored.record),
             .plan = std::move(plan),

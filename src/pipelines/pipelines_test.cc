@@ -332,6 +332,23 @@ TEST_F(PipelinesTest, ARunThatWaitsForItsNextTryHoldsNobodyUpAndCanBeCancelled) 
   EXPECT_EQ(states(MUST(pipelines->find_run(waits.id))), "cancelled: cancelled");
 }
 
+// A run that somebody had cancelled went on when the server was killed before it ended.
+TEST_F(PipelinesTest, ACancelledRunIsOneAfterARestartUntilItIsTriedAgain) {
+  auto pipelines = open();
+  apply(*pipelines, "      - {name: a, run: 'touch ran'}\n");
+  const RunRecord asked = MUST(pipelines->start_run("p", {}, {}));
+  EXPECT_TRUE(MUST(pipelines->cancel(asked.id)).is_cancelled);
+  EXPECT_EQ(pipelines->cancel("absent").error().code, Code::kNotFound);
+  pipelines = open();
+  pipelines->run_queued();
+  EXPECT_EQ(states(MUST(pipelines->find_run(asked.id))), "cancelled: cancelled");
+  EXPECT_FALSE(std::filesystem::exists(folder_.path() / "ran"));
+  MUST(pipelines->try_again(asked.id, "ann"));
+  pipelines = open();
+  pipelines->run_queued();
+  EXPECT_EQ(states(MUST(pipelines->find_run(asked.id))), "succeeded: succeeded");
+}
+
 TEST_F(PipelinesTest, WhoWaitsForAPoolHoldsNobodyUpAndGoesByPriority) {
   auto pipelines = open(2);
   MUST(pipelines->apply_pools({{"gpu", 1}}, "ann"));

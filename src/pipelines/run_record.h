@@ -57,8 +57,9 @@ struct RunRecord {
   std::string id, pipeline, state, reason, actor;
   std::map<std::string, std::string> params;
   std::int64_t priority = 0;
-  JsonObject source;    // {"commit","dirty"} of the project, when it is a git checkout
-  base::Timestamp now;  // of the event clock when it was asked for: what `{now}` means
+  bool is_cancelled = false;  // somebody asked for its end
+  JsonObject source;          // {"commit","dirty"} of the project, when it is a git checkout
+  base::Timestamp now;        // of the event clock when it was asked for: what `{now}` means
   base::Timestamp created;
   std::optional<base::Timestamp> finished;
   std::string outputs = "kept";  // | leaving | removing | gone: what it wrote (old_outputs.h)

@@ -12,8 +12,8 @@ Result<JsonObject> object_or_empty(std::string_view text) {
 
 constexpr std::string_view kRun =
     "id, pipeline, state, reason, actor, params, source, now, created_at, finished_at, outputs, "
-    "priority";
-constexpr int kRunColumns = 12;
+    "priority, cancelled";
+constexpr int kRunColumns = 13;
 
 // From the columns of kRun. kCorruption: it can't be read.
 Result<void> read_run(const store::Row& row, RunRecord& run) {
@@ -27,6 +27,7 @@ Result<void> read_run(const store::Row& row, RunRecord& run) {
   if (!row.is_null(9)) run.finished = row.time(9);
   run.outputs = row.string(10);
   run.priority = row.int64(11);
+  run.is_cancelled = row.int64(12) != 0;
   const auto params = object_or_empty(row.text(5));
   auto source = object_or_empty(row.text(6));
   if (!params || !source)
@@ -446,6 +447,18 @@ Result<void> RunTable::answer(const std::string& id, const StepRecord& step,
   });
 }
 
+Result<void> RunTable::cancel(const std::string& id) {
+  return db_.write([&](store::Tx& tx) -> Result<void> {
+    const auto state = TRY(tx.find("SELECT state FROM pipeline_runs WHERE id = ?", {id},
+                                   [](const store::Row& row) { return row.string(0); }));
+    if (!state) return base::error(Code::kNotFound, "no such run: run={}", id);
+    if (*state != "queued" && *state != "running")
+      return base::error(Code::kFailedPrecondition, "the run is over: run={} state={}", id, *state);
+    TRY(tx.execute("UPDATE pipeline_runs SET cancelled = 1 WHERE id = ?", {id}));
+    return {};
+  });
+}
+
 Result<void> RunTable::queue_again(const std::string& id, const std::string& actor) {
   return db_.write([&](store::Tx& tx) -> Result<void> {
     const auto found =
@@ -491,7 +504,7 @@ Result<void> RunTable::queue_again(const std::string& id, const std::string& act
         {id}));
     TRY(
         tx.execute("UPDATE pipeline_runs SET state = 'queued', finished_at = NULL, outputs = "
-                   "'kept' WHERE id = ?",
+                   "'kept', cancelled = 0 WHERE id = ?",
                    {id}));
     return tx.append_event({.kind = "pipeline.run.tried_again",
                             .subject = "pipelines/" + pipeline + "/runs/" + id,

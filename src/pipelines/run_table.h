@@ -93,6 +93,8 @@ class RunTable {
   Result<void> save_steps(const RunRecord& run, const std::vector<std::size_t>& positions);
   // A step that has become the items it has now, of which the first `known` are on record.
   Result<void> add_items(const RunRecord& run, std::size_t position, std::size_t known = 0);
+  // Keeps that its end was asked for. kNotFound; kFailedPrecondition: it is over.
+  Result<void> cancel(const std::string& id);
   // Answers a step that waits for a person. kFailedPrecondition: it doesn't.
   Result<void> answer(const std::string& id, const StepRecord& step, const std::string& actor);
   // Makes an ended run a queued one, in which all that isn't good is pending again.

@@ -178,6 +178,11 @@ constexpr std::string_view kAddedSchedules = R"sql(
 ALTER TABLE pipeline_schedules ADD COLUMN declared INTEGER NOT NULL DEFAULT 1
 )sql";
 
+// Runs whose end somebody asked for.
+constexpr std::string_view kCancelled = R"sql(
+ALTER TABLE pipeline_runs ADD COLUMN cancelled INTEGER NOT NULL DEFAULT 0
+)sql";
+
 }  // namespace
 
 store::RoomMigrations migrations() {
@@ -192,7 +197,8 @@ store::RoomMigrations migrations() {
            {8, kItems},
            {9, kTrials},
            {10, kRungs},
-           {11, kAddedSchedules}}};
+           {11, kAddedSchedules},
+           {12, kCancelled}}};
 }
 
 }  // namespace slipway::pipelines

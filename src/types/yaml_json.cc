@@ -23,10 +23,12 @@ class Converter {
   explicit Converter(const YamlLimits& limits) : limits_(limits) {}
 
   Result<Json> convert(const YAML::Node& node, std::size_t depth) {
-    if (depth > limits_.nesting_max || ++values_ > limits_.values_max) {
+    if (node.IsScalar()) bytes_ += node.Scalar().size();
+    if (depth > limits_.nesting_max || ++values_ > limits_.values_max ||
+        bytes_ > limits_.bytes_max) {
       return base::error(Code::kResourceExhausted,
-                         "{}: too much YAML: values_max={} nesting_max={}", place(node),
-                         limits_.values_max, limits_.nesting_max);
+                         "{}: too much YAML: values_max={} nesting_max={} bytes_max={}",
+                         place(node), limits_.values_max, limits_.nesting_max, limits_.bytes_max);
     }
     switch (node.Type()) {
       case YAML::NodeType::Undefined:
@@ -81,6 +83,7 @@ class Converter {
       if (!member.first.IsScalar())
         return base::error(Code::kInvalidArgument, "{}: a key must be text", place(member.first));
       const std::string& key = member.first.Scalar();
+      bytes_ += key.size();
       if (members.contains(key))
         return base::error(Code::kInvalidArgument, "{}: the key comes twice: key={}",
                            place(member.first), key);
@@ -90,7 +93,7 @@ class Converter {
   }
 
   const YamlLimits limits_;
-  std::size_t values_ = 0;
+  std::size_t values_ = 0, bytes_ = 0;
 };
 
 }  // namespace

@@ -14,6 +14,7 @@ namespace slipway::types {
 struct YamlLimits {
   std::size_t values_max = 1'000'000;  // with what aliases stand for
   std::size_t nesting_max = 64;
+  std::size_t bytes_max = std::size_t{256} << 20;  // of keys and texts, so counted, too
 };
 
 // The documents of `text`, without empty ones. kInvalidArgument with line and column: no YAML, a

@@ -62,6 +62,9 @@ TEST(YamlJson, AliasesThatGrowEndAtALimit) {
   EXPECT_EQ(yaml_as_json(bomb).error().code, Code::kResourceExhausted);
   EXPECT_EQ(yaml_as_json("[[[1]]]", {.nesting_max = 2}).error().code, Code::kResourceExhausted);
   EXPECT_TRUE(yaml_as_json("[[1]]", {.nesting_max = 2}));
+  const std::string long_text = fmt::format("a: &a {}\nb: [*a, *a, *a]\n", std::string(100, 'x'));
+  EXPECT_TRUE(yaml_as_json(long_text, {.bytes_max = 402}));
+  EXPECT_EQ(yaml_as_json(long_text, {.bytes_max = 401}).error().code, Code::kResourceExhausted);
 }
 
 }  // namespace
