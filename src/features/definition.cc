@@ -138,8 +138,7 @@ Result<void> check_corrections(const View& view, const Source& source, const Yam
   if (view.resolution) {
     return node.error(
         "view {}: a resolution keeps sums online, which no corrected row can be taken out of: "
-        "leave "
-        "out the resolution, or the deduplication_key of source {}",
+        "leave out the resolution, or the deduplication_key of source {}",
         view.name, source.name);
   }
   if (!view.is_windowed() && !view.ttl) {

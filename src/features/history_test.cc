@@ -1,8 +1,12 @@
 // Training sets against a brute force that looks at every row for every question, with both clocks.
+#include <fmt/ranges.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <map>
 #include <numeric>
+#include <ranges>
 
 #include "features/feature_store.h"
 #include "features/testing/trips.h"
@@ -56,6 +60,10 @@ class HistoryTest : public ::testing::TestWithParam<int> {
     return true;
   }
 
+  // What `spread` has of the rows in a window, for one row of a training set.
+  void expect_spread(const types::Frame& trained, std::size_t out, const std::string& window,
+                     const std::vector<std::size_t>& inside) const;
+
   store::testing::TempFolder folder_;
   base::ManualClock clock_;
   base::SeededRandom random_{1};
@@ -65,6 +73,84 @@ class HistoryTest : public ::testing::TestWithParam<int> {
       testing::random_trips(static_cast<std::uint64_t>(GetParam()), 600);
   FeatureStore store_{*db_, tables_, clock_};
 };
+
+// Texts or numbers and how often each is there: the most frequent first, then the least.
+template <typename T>
+std::vector<T> by_frequency(const std::vector<T>& values) {
+  std::map<T, std::size_t> counts;
+  for (const T& value : values) ++counts[value];
+  std::vector<T> different;
+  for (const auto& [value, count] : counts) different.push_back(value);
+  std::ranges::stable_sort(different, std::greater(), [&](const T& v) { return counts[v]; });
+  return different;
+}
+
+void HistoryTest::expect_spread(const types::Frame& trained, std::size_t out,
+                                const std::string& window,
+                                const std::vector<std::size_t>& inside) const {
+  const types::Frame& trips = tables_.tables.at("trips").frame;
+  const types::Column &delay = *trips.find("delay"), &place = *trips.find("place"),
+                      &landed = *trips.find("landed_at"), &known = *trips.find("known_at");
+  const auto found = [&](const char* name) {
+    return cell_of(*trained.find(fmt::format("spread__{}_{}", name, window)), out);
+  };
+  std::vector<double> delays, tens;
+  std::vector<std::string> places;
+  std::vector<std::pair<std::pair<std::int64_t, std::int64_t>, std::size_t>> told, all;
+  for (const std::size_t row : inside) {
+    const auto times = std::pair(landed.ints[row], known.ints[row]);
+    all.emplace_back(times, row);
+    places.push_back(place.strings[row]);
+    if (!delay.is_valid(row)) continue;
+    told.emplace_back(times, row);
+    delays.push_back(delay.doubles[row]);
+    tens.push_back(std::floor(delay.doubles[row] / 10));
+  }
+  std::ranges::sort(delays);
+  std::ranges::sort(told);
+  std::ranges::sort(all);
+
+  EXPECT_EQ(found("told"), Value(static_cast<double>(inside.size())));
+  const auto frequent_places = by_frequency(places);
+  const auto frequent_tens = by_frequency(tens);
+  EXPECT_EQ(found("distinct"), Value(static_cast<double>(frequent_places.size())));
+  EXPECT_EQ(found("delays"), Value(static_cast<double>(frequent_tens.size())));
+  const bool is_empty = inside.empty();
+  EXPECT_EQ(found("mode"), is_empty ? Value() : Value(frequent_places.front()));
+  EXPECT_EQ(found("least"), is_empty ? Value() : Value(std::ranges::min(places)));
+  EXPECT_EQ(found("landing"), is_empty ? Value() : Value(types::Timestamp{all.back().first.first}));
+  std::vector<std::string> top, top_tens;
+  for (const std::string& one : frequent_places | std::views::take(2))
+    top.push_back(fmt::format("\"{}, 1\"", one));
+  for (const double one : frequent_tens | std::views::take(3))
+    top_tens.push_back(fmt::format("{}", static_cast<std::int64_t>(one)));
+  EXPECT_EQ(found("top"), top.empty() ? Value() : Value(fmt::format("[{}]", fmt::join(top, ","))));
+  EXPECT_EQ(found("tens"),
+            top_tens.empty() ? Value() : Value(fmt::format("[{}]", fmt::join(top_tens, ","))));
+
+  // Of rows with the same two times their identity decides which is the first, or the last.
+  if (told.size() == 1 || (told.size() > 1 && told[0].first != told[1].first)) {
+    EXPECT_EQ(found("first"), cell_of(delay, told.front().second));
+  }
+  if (all.size() == 1 || (all.size() > 1 && all.back().first != all[all.size() - 2].first)) {
+    EXPECT_EQ(found("last"), cell_of(place, all.back().second));
+  }
+
+  const auto number = [&](const char* name) { return std::get<double>(found(name)); };
+  const auto n = static_cast<double>(delays.size());
+  ASSERT_EQ(found("variance") == Value(), delays.size() < 2);
+  ASSERT_EQ(found("mid") == Value(), delays.empty());
+  if (!delays.empty()) {
+    const std::size_t low = (delays.size() - 1) / 2, high = delays.size() / 2;
+    EXPECT_NEAR(number("mid"), (delays[low] + delays[high]) / 2, 1e-9);
+  }
+  if (delays.size() < 2) return;
+  const double mean = std::accumulate(delays.begin(), delays.end(), 0.0) / n;
+  double squares = 0;
+  for (const double one : delays) squares += (one - mean) * (one - mean);
+  EXPECT_NEAR(number("variance"), squares / (n - 1), 1e-7);
+  EXPECT_NEAR(number("stddev"), std::sqrt(squares / (n - 1)), 1e-8);
+}
 
 TEST_P(HistoryTest, AgreesWithBruteForce) {
   const types::Timestamp as_of{4'000 * 60'000'000LL};
@@ -99,6 +185,7 @@ TEST_P(HistoryTest, AgreesWithBruteForce) {
             landed.ints[j] > t - hours * kHour && landed.ints[j] <= t)
           inside.push_back(j);
       }
+      expect_spread(result.frame, out, window, inside);
       // Sums in the order of event time; ties don't matter here, because equal times are summed in
       // one order on both sides only up to rounding.
       double sum = 0, late = 0, worst = -INFINITY;

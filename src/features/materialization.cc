@@ -275,11 +275,12 @@ Result<FeatureStore::Plan> FeatureStore::plan(State& fresh, Load& load) {
     const BoundView& view = fresh.views[v];
     Kept& kept = fresh.kept[v];
     if (view.view.is_on_demand()) continue;
-    // Of rows without times nobody can say which ones are new, and tiles can't say which of a
-    // dataset's rows they have.
+    // Of rows without times nobody can say which ones are new, tiles can't say which of a
+    // dataset's rows they have, and what corrects a range's rows may lie outside of it.
     const bool has_tiles = kept.layout.resolution > 0;
     const bool is_whole = (load.arrived_after && !view.event_time) || (load.adds() && has_tiles) ||
-                          (is_of_another_day && has_tiles);
+                          (is_of_another_day && has_tiles) ||
+                          (load.from && kept.layout.is_corrected);
     const OnlineCatalog::Loaded* serves =
         load.makes_new_tables || is_whole ? nullptr : catalog_.find(kept.fingerprint, load.before);
     if (serves != nullptr) {

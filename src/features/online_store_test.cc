@@ -688,6 +688,85 @@ TEST_P(OnlineFeaturesTest, AStoreThatMissedALoadIsLoadedAgain) {
   }
 }
 
+// Rows that were kept under another deduplication key, or none, are not read under this one: they
+// are loaded again once, while the server runs, and are there after a restart.
+TEST_P(OnlineFeaturesTest, WhatAnotherDeduplicationKeyKeptIsNotRead) {
+  testing::MemoryTables tables = testing::random_trips(1, 300);
+  testing::correct_some(tables, 1);
+  base::ManualClock clock{{100'000 * kMinute}};
+  const FeatureStore::Options options{.history = types::Duration{10'000 * kMinute}};
+  const types::Timestamp until{90'000 * kMinute};
+  JsonArray pushed;
+  for (int trip = 0; trip < 300; trip += 7) {
+    pushed.push_back(JsonObject{{"id", 10'000 + trip},
+                                {"carrier", std::string(1, static_cast<char>('A' + trip % 3))},
+                                {"place", "X"},
+                                {"landed_at", (trip * 10 + 5) * kMinute},
+                                {"known_at", (trip * 10 + 900) * kMinute},
+                                {"delay", trip},
+                                {"trip", trip}});
+  }
+  const std::string plain(testing::kTripsYaml), by_trip = testing::with_corrections(plain);
+  std::string by_both = by_trip;
+  by_both.replace(by_both.find("[trip]"), 6, "[trip, place]");
+  const auto answers = [&](const FeatureStore& store) {
+    std::vector<std::vector<Value>> all;
+    for (std::int64_t minute = 0; minute < 5'000; minute += 61)
+      all.push_back(store.lookup("trips", request(minute % 3, minute), std::nullopt).value());
+    return all;
+  };
+  Features features(tables, clock, folder_.path() / "a.db", random_);
+  features.open(open(), options, plain);
+  ASSERT_TRUE(features.store->materialize({.as_of = until}));
+  ASSERT_TRUE(features.store->push("landings", pushed));
+  std::vector<std::vector<Value>> before;
+  for (const std::string& yaml : {plain, by_trip, by_both, by_trip, plain}) {
+    SCOPED_TRACE(yaml);
+    ASSERT_TRUE(features.store->set_definitions(MUST(parse_definitions(yaml))));
+    store::testing::TempFolder other;
+    Features whole(tables, clock, other.path() / "b.db", random_);
+    whole.open(open_memory_store(), options, yaml);
+    ASSERT_TRUE(whole.store->materialize({.as_of = until}));
+    ASSERT_TRUE(whole.store->push("landings", pushed));
+    const auto right = answers(*whole.store);
+    EXPECT_NE(right, before);
+    EXPECT_EQ(answers(*features.store), right);
+    features.store.reset();
+    tables.reads = 0;
+    features.open(open(), options, yaml);
+    EXPECT_EQ(tables.reads > 0, !outlives());
+    EXPECT_EQ(answers(*features.store), right);
+    before = right;
+  }
+}
+
+// What corrects a row of a range may itself lie outside of it.
+TEST_P(OnlineFeaturesTest, ARangeThatIsLoadedAgainHasWhatCorrectsItsRows) {
+  const std::string yaml = testing::with_corrections(std::string(testing::kTripsYaml));
+  testing::MemoryTables tables = testing::random_trips(1, 300);
+  testing::correct_some(tables, 1);
+  base::ManualClock clock{{100'000 * kMinute}};
+  const FeatureStore::Options options{.history = types::Duration{10'000 * kMinute}};
+  const types::Timestamp until{90'000 * kMinute};
+  Features features(tables, clock, folder_.path() / "a.db", random_);
+  features.open(open(), options, yaml);
+  ASSERT_TRUE(features.store->materialize({.as_of = until}));
+  tables.tables = testing::random_trips(1, 900).tables;
+  testing::correct_some(tables, 1);
+  ASSERT_TRUE(features.store->materialize(
+      {.from = types::Timestamp{0}, .until = types::Timestamp{2'000 * kMinute}}));
+
+  store::testing::TempFolder other;
+  Features whole(tables, clock, other.path() / "b.db", random_);
+  whole.open(open_memory_store(), options, yaml);
+  ASSERT_TRUE(whole.store->materialize({.as_of = until}));
+  for (std::int64_t minute = 0; minute < 2'000; minute += 31) {
+    EXPECT_EQ(features.store->lookup("trips", request(minute % 3, minute), std::nullopt).value(),
+              whole.store->lookup("trips", request(minute % 3, minute), std::nullopt).value())
+        << minute;
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Stores, OnlineStoreTest, ::testing::Values("memory", "rocksdb", "redis"),
                          [](const auto& info) { return std::string(info.param); });
 INSTANTIATE_TEST_SUITE_P(Stores, OnlineFeaturesTest,

@@ -283,12 +283,15 @@ bool tiles_may_have(const Tiles& tiles, const Block& block) {
 
 // Whether rows that are there tell of an event that added ones tell of, too.
 bool are_corrected(const Block& there, const Block& added) {
+  std::vector<std::int64_t> keys;
   for (std::size_t i = 0; there.is_corrected && i < added.rows; ++i) {
     const std::int64_t key = added.key_of(added.row(i));
-    if (key == PackedRows::kMissingTime) continue;
-    for (std::size_t row = 0; row < there.rows; ++row) {
-      if (there.key_of(there.row(row)) == key) return true;
-    }
+    if (key != PackedRows::kMissingTime) keys.push_back(key);
+  }
+  if (keys.empty()) return false;
+  std::ranges::sort(keys);
+  for (std::size_t row = 0; row < there.rows; ++row) {
+    if (std::ranges::binary_search(keys, there.key_of(there.row(row)))) return true;
   }
   return false;
 }

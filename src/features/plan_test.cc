@@ -53,11 +53,6 @@ TEST(FeaturePlan, SaysWhatAChangeMeans) {
        "source shops: updated\nview shop: updated, values change: shop__size; read by: share, "
        "size; its "
        "rows are loaded again from what is materialized\n"},
-      {"rows that correct others", "arrival_time: at}",
-       "arrival_time: at, deduplication_key: [sale]}",
-       "source sales: updated\nview sold: updated, values change: sold__n_1d, sold__n_1h, "
-       "sold__sum_1d, sold__sum_1h; read by: price, share; its rows are loaded again from what is "
-       "materialized\n"},
       {"a service", "[shop.size]", "[shop.size, sold.n_1h]",
        "feature service size: updated, gives more: sold.n_1h\n"},
       {"an order", "[sold, hour]", "[hour, sold]",
@@ -74,6 +69,25 @@ TEST(FeaturePlan, SaysWhatAChangeMeans) {
   EXPECT_NE(
       changed(kBefore, "").find("view shop: removed, gone: shop__size; read by: share, size\n"),
       std::string::npos);
+}
+
+// Declared, of other columns, and no more: values change each time.
+TEST(FeaturePlan, ADeduplicationKeyChangesValues) {
+  const auto with = [](std::string_view key) {
+    std::string yaml = kBefore;
+    yaml.insert(yaml.find("arrival_time: at}") + 16, key);
+    return yaml;
+  };
+  const std::string none = with(""), one = with(", deduplication_key: [sale]"),
+                    two = with(", deduplication_key: [sale, shop]");
+  for (const auto& [before, after] :
+       {std::pair(&none, &one), std::pair(&one, &two), std::pair(&two, &none)}) {
+    EXPECT_EQ(changed(*before, *after),
+              "source sales: updated\nview sold: updated, values change: sold__n_1d, sold__n_1h, "
+              "sold__sum_1d, sold__sum_1h; read by: price, share; its rows are loaded again from "
+              "what is materialized\n");
+  }
+  EXPECT_EQ(changed(two, two), "");
 }
 
 TEST(FeaturePlan, WhatHasNoRowsYetHoldsUpNothingElse) {

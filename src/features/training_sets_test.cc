@@ -99,6 +99,8 @@ TEST_F(TrainingSetsTest, PartsAreNotUsedAfterAChange) {
   std::string yaml(testing::kTripsYaml);
   const std::string ttl = "ttl: 6h";
   yaml.replace(yaml.find(ttl), ttl.size(), "ttl: 2h");
+  std::string corrected = testing::with_corrections(yaml);
+  corrected.replace(corrected.find("[trip]"), 6, "[place]");
   const std::pair<const char*, std::function<void()>> changes[] = {
       {"the key",
        [&] {
@@ -106,6 +108,8 @@ TEST_F(TrainingSetsTest, PartsAreNotUsedAfterAChange) {
        }},
       {"the arrival time", [&] { tables_.tables["trips"].arrival = "landed_at"; }},
       {"the definitions", [&] { MUST(store_.set_definitions(MUST(parse_definitions(yaml)))); }},
+      {"the deduplication key",
+       [&] { MUST(store_.set_definitions(MUST(parse_definitions(corrected)))); }},
   };
   TrainingSets sets = this->sets();
   HistoryRequest request = request_;
