@@ -1,10 +1,10 @@
-import { Anchor, Stack, Table, Text, Title } from "@mantine/core";
+import { Anchor, Stack, Text, Title } from "@mantine/core";
 import type { ReactNode } from "react";
 import { Link } from "react-router";
 import { type AlarmBudget, type AlertRoute, type AlertRule, api, type Endpoint, ifAbsent, type ModelAlias, type Monitor, type Quiet, type ReleasePolicy } from "../api";
 import { useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
-import { Numbers } from "../components/numbers";
+import { type Column, PlainTable, type PlainTableProps } from "../components/plain_table";
 import { Command, Head, Time, Word } from "../components/words";
 import { number } from "../lib/format";
 
@@ -55,49 +55,14 @@ export function PoliciesPage() {
   );
 }
 
-interface PolicyTableProps {
-  title: string;
-  names: string[];
-  rows: { key: string; cells: ReactNode[] }[];
-  none: string;
-  children?: ReactNode;
-}
-
-function PolicyTable({ title, names, rows, none, children }: PolicyTableProps) {
+function Policy<T>({ title, children, ...table }: { title: string; children?: ReactNode } & Omit<PlainTableProps<T>, "name">) {
   return (
     <section aria-label={title}>
       <Title order={2} size="h4" mb="xs">
         {title}
       </Title>
-      {rows.length === 0 ? (
-        <Text size="sm" c="dimmed">
-          {none}
-        </Text>
-      ) : (
-        <Table.ScrollContainer minWidth={640}>
-          <Table verticalSpacing="xs" aria-label={title}>
-            <Table.Thead>
-              <Table.Tr>
-                {names.map((name) => (
-                  <Table.Th key={name}>{name}</Table.Th>
-                ))}
-              </Table.Tr>
-            </Table.Thead>
-            <Table.Tbody>
-              {rows.map(({ key, cells }) => (
-                <Table.Tr key={key}>
-                  {cells.map((cell, position) => (
-                    <Table.Td key={names[position]} className="break">
-                      {cell}
-                    </Table.Td>
-                  ))}
-                </Table.Tr>
-              ))}
-            </Table.Tbody>
-          </Table>
-        </Table.ScrollContainer>
-      )}
       {children}
+      <PlainTable name={title} {...table} />
     </section>
   );
 }
@@ -115,43 +80,51 @@ function guardWords({ guard }: ReleasePolicy): string {
 
 function Releases({ endpoints }: { endpoints: Endpoint[] }) {
   return (
-    <PolicyTable
+    <Policy
       title="Releases"
-      names={["Endpoint", "Follows", "Steps", "A step takes", "Taken away by", "Now"]}
       none="No endpoint is declared."
-      rows={endpoints.map(({ name, definition, rollout }) => ({
-        key: name,
-        cells: [
-          <Anchor component={Link} to={`/endpoints/${encodeURIComponent(name)}`} size="sm">
-            {name}
-          </Anchor>,
-          definition.model,
-          definition.release?.steps?.map((step) => `${step} %`).join(", ") ?? "–",
-          definition.release?.hold ?? "–",
-          definition.release?.guard ? guardWords(definition.release as ReleasePolicy) : "–",
-          <Word of={rollout.held ? "held" : rollout.phase} />,
-        ],
-      }))}
+      rows={endpoints}
+      keyOf={({ name }) => name}
+      columns={[
+        {
+          title: "Endpoint",
+          kind: "break",
+          cell: ({ name }) => (
+            <Anchor component={Link} to={`/endpoints/${encodeURIComponent(name)}`} size="sm">
+              {name}
+            </Anchor>
+          ),
+        },
+        { title: "Follows", kind: "break", cell: ({ definition }) => definition.model },
+        { title: "Steps", cell: ({ definition }) => definition.release?.steps?.map((step) => `${step} %`).join(", ") ?? "–" },
+        { title: "A step takes", cell: ({ definition }) => definition.release?.hold ?? "–" },
+        { title: "Taken away by", kind: "break", cell: ({ definition }) => (definition.release?.guard ? guardWords(definition.release as ReleasePolicy) : "–") },
+        { title: "Now", cell: ({ rollout }) => <Word of={rollout.held ? "held" : rollout.phase} /> },
+      ]}
     />
   );
 }
 
 function Protection({ aliases }: { aliases: Facts["aliases"] }) {
   return (
-    <PolicyTable
+    <Policy
       title="Who may move an alias"
-      names={["Model", "Alias", "Moved by"]}
       none="No alias is protected."
-      rows={aliases.map(({ model, alias }) => ({
-        key: `${model} ${alias.alias}`,
-        cells: [
-          <Anchor component={Link} to={`/models/${encodeURIComponent(model)}`} size="sm">
-            {model}
-          </Anchor>,
-          `@${alias.alias}`,
-          (alias.approvers ?? []).length > 0 ? (alias.approvers ?? []).join(", ") : "a gate's verdict",
-        ],
-      }))}
+      rows={aliases}
+      keyOf={({ model, alias }) => `${model} ${alias.alias}`}
+      columns={[
+        {
+          title: "Model",
+          kind: "break",
+          cell: ({ model }) => (
+            <Anchor component={Link} to={`/models/${encodeURIComponent(model)}`} size="sm">
+              {model}
+            </Anchor>
+          ),
+        },
+        { title: "Alias", kind: "break", cell: ({ alias }) => `@${alias.alias}` },
+        { title: "Moved by", kind: "break", cell: ({ alias: { approvers = [] } }) => (approvers.length > 0 ? approvers.join(", ") : "a gate's verdict") },
+      ]}
     />
   );
 }
@@ -167,45 +140,74 @@ const listed = (names: string | string[] | undefined) => (names === undefined ? 
 
 function Rules({ monitors, budget }: { monitors: Monitor[]; budget: AlarmBudget }) {
   const rules = monitors.flatMap((monitor) => Object.entries(monitor.definition.alerts).map(([alert, rule]) => ({ monitor, alert, rule })));
-  const cellsOf = ({ monitor, alert, rule }: (typeof rules)[number]) => [monitor.name, alert, `${conditionWords(rule)}${rule.slice ? ` in ${rule.slice}` : ""}, by ${rule.window}`, rule.severity ?? "", listed(rule.action).join(", "), listed(rule.route).join(", ")];
+  type Rule = (typeof rules)[number];
+  // What the CSV has, too.
+  const said = (title: string, of: (rule: Rule) => string): Column<Rule> => ({ title, kind: "break", cell: (rule) => of(rule) || "–", value: [title.toLowerCase(), of] });
   return (
-    <PolicyTable
+    <Policy
       title="Alerts and what they do"
-      names={["Monitor", "Alert", "When", "Severity", "Does", "Tells"]}
       none="No alert is declared."
-      rows={rules.map((one) => {
-        const [monitor = "", ...rest] = cellsOf(one);
-        const link = (
-          <Anchor component={Link} to={`/endpoints/${encodeURIComponent(one.monitor.endpoint)}/monitoring`} size="sm">
-            {monitor}
-          </Anchor>
-        );
-        return { key: `${monitor} ${one.alert}`, cells: [link, ...rest.map((cell) => cell || "–")] };
-      })}
+      rows={rules}
+      keyOf={({ monitor, alert }) => `${monitor.name} ${alert}`}
+      columns={[
+        {
+          ...said("Monitor", ({ monitor }) => monitor.name),
+          cell: ({ monitor }) => (
+            <Anchor component={Link} to={`/endpoints/${encodeURIComponent(monitor.endpoint)}/monitoring`} size="sm">
+              {monitor.name}
+            </Anchor>
+          ),
+        },
+        said("Alert", ({ alert }) => alert),
+        said("When", ({ rule }) => `${conditionWords(rule)}${rule.slice ? ` in ${rule.slice}` : ""}, by ${rule.window}`),
+        said("Severity", ({ rule }) => rule.severity ?? ""),
+        said("Does", ({ rule }) => listed(rule.action).join(", ")),
+        said("Tells", ({ rule }) => listed(rule.route).join(", ")),
+      ]}
+      file={{ of: "Alerts", call: api.monitorsPath }}
     >
-      <Text size="sm" my="xs">
+      <Text size="sm" mb="xs">
         {budget.declared ? `At most ${number(budget.budget.false_pages)} false pages a ${budget.budget.per} over all models; the rules as they stand are expected to give ${number(budget.false_pages + budget.false_pages_of_thresholds)}.` : "No alarm budget is declared."}
       </Text>
-      <Numbers of="Alerts" names={["monitor", "alert", "when", "severity", "does", "tells"]} rows={() => rules.map(cellsOf)} call={api.monitorsPath} />
-    </PolicyTable>
+    </Policy>
   );
 }
 
 function Routes({ routes }: { routes: AlertRoute[] }) {
   return (
-    <PolicyTable
+    <Policy
       title="Where alerts go"
-      names={["Route", "Kind", "Signed", "Waiting"]}
       none="No route is declared: alerts stand on these screens alone."
-      rows={routes.map((route) => ({ key: route.name, cells: [route.name, route.kind, route.signed ? "yes" : "no", number(route.waiting)] }))}
+      rows={routes}
+      keyOf={({ name }) => name}
+      columns={[
+        { title: "Route", kind: "break", cell: ({ name }) => name },
+        { title: "Kind", cell: ({ kind }) => kind },
+        { title: "Signed", cell: ({ signed }) => (signed ? "yes" : "no") },
+        { title: "Waiting", kind: "figures", cell: ({ waiting }) => number(waiting) },
+      ]}
     />
   );
 }
 
 function Silences({ quiet }: { quiet: Quiet }) {
   const rows = [
-    ...quiet.silences.map((silence) => ({ key: `silence ${silence.id}`, cells: [silence.match.join(", "), <Word of={silence.state} />, <Time at={silence.starts} />, <Time at={silence.ends} />, `${silence.by}: ${silence.comment}`] })),
-    ...quiet.maintenance.map((window) => ({ key: window.name, cells: [window.match.join(", "), window.until ? "maintenance now" : "maintenance", <Time at={window.start ?? null} />, <Time at={window.until ?? window.end ?? null} />, `${window.name}: ${window.why}`] })),
+    ...quiet.silences.map(({ id, match, state, starts, ends, by, comment }) => ({ key: `silence ${id}`, match, state: <Word of={state} />, from: starts, until: ends, why: `${by}: ${comment}` })),
+    ...quiet.maintenance.map(({ name, match, until, start, end, why }) => ({ key: name, match, state: until ? "maintenance now" : "maintenance", from: start ?? null, until: until ?? end ?? null, why: `${name}: ${why}` })),
   ];
-  return <PolicyTable title="What is kept quiet" names={["Alerts", "State", "From", "Until", "Why"]} none="Nothing." rows={rows} />;
+  return (
+    <Policy
+      title="What is kept quiet"
+      none="Nothing."
+      rows={rows}
+      keyOf={({ key }) => key}
+      columns={[
+        { title: "Alerts", kind: "break", cell: ({ match }) => match.join(", ") },
+        { title: "State", cell: ({ state }) => state },
+        { title: "From", cell: ({ from }) => <Time at={from} /> },
+        { title: "Until", cell: ({ until }) => <Time at={until} /> },
+        { title: "Why", kind: "break", cell: ({ why }) => why },
+      ]}
+    />
+  );
 }

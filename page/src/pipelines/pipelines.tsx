@@ -1,8 +1,9 @@
-import { Anchor, Code, Stack, Table, Text, Title } from "@mantine/core";
+import { Anchor, Code, Stack, Text, Title } from "@mantine/core";
 import { Link, useParams } from "react-router";
 import { api, type Pipeline, type ListedRun, type Schedule } from "../api";
 import { useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
+import { PlainTable } from "../components/plain_table";
 import { Command, Head, Time, Word } from "../components/words";
 import { duration } from "../lib/format";
 import { Grid } from "./grid";
@@ -92,39 +93,26 @@ export function took(run: Pick<ListedRun, "created_at" | "finished_at">): string
 function Runs({ runs }: { runs: BriefRun[] }) {
   if (runs.length === 0) return <Empty title="It has not run yet." />;
   return (
-    <Table.ScrollContainer minWidth={700}>
-      <Table verticalSpacing="xs" highlightOnHover aria-label="Pipeline runs">
-        <Table.Thead>
-          <Table.Tr>
-            <Table.Th>Run</Table.Th>
-            <Table.Th>State</Table.Th>
-            <Table.Th>Event time</Table.Th>
-            <Table.Th>Took</Table.Th>
-            <Table.Th>Why</Table.Th>
-            <Table.Th>Who</Table.Th>
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {runs.map((run) => (
-            <Table.Tr key={run.id}>
-              <Table.Td>
-                <Anchor component={Link} to={`/pipeline-runs/${run.id}`} ff="monospace" size="sm">
-                  {run.id}
-                </Anchor>
-              </Table.Td>
-              <Table.Td>
-                <Word of={run.state} />
-              </Table.Td>
-              <Table.Td>
-                <Time at={run.now} />
-              </Table.Td>
-              <Table.Td className="nowrap">{took(run)}</Table.Td>
-              <Table.Td>{run.reason || "–"}</Table.Td>
-              <Table.Td>{run.actor}</Table.Td>
-            </Table.Tr>
-          ))}
-        </Table.Tbody>
-      </Table>
-    </Table.ScrollContainer>
+    <PlainTable
+      name="Pipeline runs"
+      minWidth={700}
+      rows={runs}
+      keyOf={({ id }) => id}
+      columns={[
+        {
+          title: "Run",
+          cell: ({ id }) => (
+            <Anchor component={Link} to={`/pipeline-runs/${id}`} ff="monospace" size="sm">
+              {id}
+            </Anchor>
+          ),
+        },
+        { title: "State", cell: ({ state }) => <Word of={state} /> },
+        { title: "Event time", cell: ({ now }) => <Time at={now} /> },
+        { title: "Took", cell: took, kind: "nowrap" },
+        { title: "Why", cell: ({ reason }) => reason || "–" },
+        { title: "Who", cell: ({ actor }) => actor },
+      ]}
+    />
   );
 }

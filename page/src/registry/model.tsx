@@ -1,12 +1,12 @@
-import { Anchor, Button, Group, SimpleGrid, Stack, Table, Text, Title } from "@mantine/core";
+import { Anchor, Button, Group, SimpleGrid, Stack, Text, Title } from "@mantine/core";
 import { lazy, Suspense, useState } from "react";
 import { Link, useParams, useSearchParams } from "react-router";
 import { type AliasMove, api, type Gate, ifAbsent, type ModelAlias, type ModelVersion, type RegisteredModel, type Run } from "../api";
 import { ConfirmDialog } from "../components/confirm";
 import { useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
-import { Numbers } from "../components/numbers";
 import { Pairs, pairsOf } from "../components/pairs";
+import { PlainTable } from "../components/plain_table";
 import { Verdicts } from "../components/verdicts";
 import { Fact, Head, Time, Word } from "../components/words";
 import { Alias } from "./models";
@@ -187,70 +187,61 @@ function Versions({ versions, isMore, aliases, gates, endpoints, shown }: ModelF
           </Anchor>
         )}
       </Group>
-      <Table.ScrollContainer minWidth={720}>
-        <Table verticalSpacing="xs" aria-label="Versions">
-          <Table.Thead>
-            <Table.Tr>
-              <Table.Th>Version</Table.Th>
-              <Table.Th>Aliases</Table.Th>
-              <Table.Th>Answers at</Table.Th>
-              <Table.Th>Verdict</Table.Th>
-              <Table.Th>Registered</Table.Th>
-              <Table.Th>Run</Table.Th>
-              <Table.Th>Description</Table.Th>
-            </Table.Tr>
-          </Table.Thead>
-          <Table.Tbody>
-            {versions.map((each) => {
-              const verdict = verdictOn(each.version);
-              return (
-                <Table.Tr key={each.version} data-current={each.version === shown || undefined}>
-                  <Table.Td className="figures">
-                    <Anchor component="button" type="button" size="sm" aria-current={each.version === shown || undefined} aria-label={`Card of version ${each.version}`} onClick={() => show({ version: each.version })}>
-                      {each.version}
-                    </Anchor>
-                  </Table.Td>
-                  <Table.Td>
-                    <Group gap={6}>
-                      {named(each.version).map((alias) => (
-                        <Alias key={alias} name={alias} />
-                      ))}
-                    </Group>
-                  </Table.Td>
-                  <Table.Td>
-                    {endpoints
-                      .filter(({ version }) => String(version) === each.version)
-                      .map(({ endpoint }) => endpoint)
-                      .join(", ") || "–"}
-                  </Table.Td>
-                  <Table.Td>
-                    {verdict ? (
-                      <span title={verdict.sentence}>
-                        <Word of={verdict.verdict} />
-                      </span>
-                    ) : (
-                      "–"
-                    )}
-                  </Table.Td>
-                  <Table.Td>
-                    <Time at={each.creation_timestamp ?? null} />
-                  </Table.Td>
-                  <Table.Td>
-                    {each.run_id ? (
-                      <Anchor component={Link} to={`/runs/${each.run_id}`} size="sm" aria-label={`${each.run_id.slice(0, 8)}, the run of version ${each.version}`}>
-                        {each.run_id.slice(0, 8)}
-                      </Anchor>
-                    ) : (
-                      "–"
-                    )}
-                  </Table.Td>
-                  <Table.Td className="break">{(each.description ?? "").split("\n")[0]}</Table.Td>
-                </Table.Tr>
+      <PlainTable
+        name="Versions"
+        minWidth={720}
+        rows={versions}
+        keyOf={({ version }) => version}
+        isCurrent={({ version }) => version === shown}
+        columns={[
+          {
+            title: "Version",
+            kind: "figures",
+            cell: ({ version }) => (
+              <Anchor component="button" type="button" size="sm" aria-current={version === shown || undefined} aria-label={`Card of version ${version}`} onClick={() => show({ version })}>
+                {version}
+              </Anchor>
+            ),
+          },
+          {
+            title: "Aliases",
+            cell: ({ version }) => (
+              <Group gap={6}>
+                {named(version).map((alias) => (
+                  <Alias key={alias} name={alias} />
+                ))}
+              </Group>
+            ),
+          },
+          { title: "Answers at", cell: (each) => endpoints.flatMap(({ endpoint, version }) => (String(version) === each.version ? [endpoint] : [])).join(", ") || "–" },
+          {
+            title: "Verdict",
+            cell: ({ version }) => {
+              const verdict = verdictOn(version);
+              return verdict ? (
+                <span title={verdict.sentence}>
+                  <Word of={verdict.verdict} />
+                </span>
+              ) : (
+                "–"
               );
-            })}
-          </Table.Tbody>
-        </Table>
-      </Table.ScrollContainer>
+            },
+          },
+          { title: "Registered", cell: ({ creation_timestamp }) => <Time at={creation_timestamp ?? null} /> },
+          {
+            title: "Run",
+            cell: ({ run_id, version }) =>
+              run_id ? (
+                <Anchor component={Link} to={`/runs/${run_id}`} size="sm" aria-label={`${run_id.slice(0, 8)}, the run of version ${version}`}>
+                  {run_id.slice(0, 8)}
+                </Anchor>
+              ) : (
+                "–"
+              ),
+          },
+          { title: "Description", kind: "break", cell: ({ description }) => (description ?? "").split("\n")[0] },
+        ]}
+      />
       {isMore && (
         <Button variant="default" size="xs" onClick={() => show({ versions: String(Math.min(versions.length * 5, kVersionsMax)) })} disabled={versions.length >= kVersionsMax}>
           Show older versions
@@ -274,49 +265,38 @@ function Aliases({ model, aliases, versions, reload }: { model: string; aliases:
       <Title order={2} size="h4" mb="xs">
         Aliases
       </Title>
-      {aliases.length === 0 ? (
-        <Text size="sm" c="dimmed">
-          none
-        </Text>
-      ) : (
-        <Table.ScrollContainer minWidth={560}>
-          <Table verticalSpacing="xs" aria-label="Aliases">
-            <Table.Thead>
-              <Table.Tr>
-                <Table.Th>Alias</Table.Th>
-                <Table.Th>Version</Table.Th>
-                <Table.Th>Protection</Table.Th>
-                <Table.Th>Approved</Table.Th>
-                <Table.Th>Approve</Table.Th>
-              </Table.Tr>
-            </Table.Thead>
-            <Table.Tbody>
-              {aliases.map((each) => (
-                <Table.Tr key={each.alias}>
-                  <Table.Td className="break">@{each.alias}</Table.Td>
-                  <Table.Td className="figures">{each.version ?? "–"}</Table.Td>
-                  <Table.Td>{protectionOf(each)}</Table.Td>
-                  <Table.Td>
-                    {(each.approvals ?? []).map(({ version, approver, reason, time }) => (
-                      <div key={`${version} ${approver}`}>
-                        version {version} by {approver}, <Time at={time} />
-                        {reason && `: ${reason}`}
-                      </div>
-                    ))}
-                  </Table.Td>
-                  <Table.Td>
-                    {(each.approvers ?? []).length > 0 && newest > (each.version ?? 0) && (
-                      <Button size="compact-xs" variant="default" onClick={() => setApproving({ alias: each.alias, version: newest })} aria-label={`Approve version ${newest} for ${each.alias}`}>
-                        version {newest}
-                      </Button>
-                    )}
-                  </Table.Td>
-                </Table.Tr>
-              ))}
-            </Table.Tbody>
-          </Table>
-        </Table.ScrollContainer>
-      )}
+      <PlainTable
+        name="Aliases"
+        none="none"
+        minWidth={560}
+        rows={aliases}
+        keyOf={({ alias }) => alias}
+        columns={[
+          { title: "Alias", kind: "break", cell: ({ alias }) => `@${alias}` },
+          { title: "Version", kind: "figures", cell: ({ version }) => version ?? "–" },
+          { title: "Protection", cell: protectionOf },
+          {
+            title: "Approved",
+            cell: ({ approvals = [] }) =>
+              approvals.map(({ version, approver, reason, time }) => (
+                <div key={`${version} ${approver}`}>
+                  version {version} by {approver}, <Time at={time} />
+                  {reason && `: ${reason}`}
+                </div>
+              )),
+          },
+          {
+            title: "Approve",
+            cell: ({ alias, version, approvers = [] }) =>
+              approvers.length > 0 &&
+              newest > (version ?? 0) && (
+                <Button size="compact-xs" variant="default" onClick={() => setApproving({ alias, version: newest })} aria-label={`Approve version ${newest} for ${alias}`}>
+                  version {newest}
+                </Button>
+              ),
+          },
+        ]}
+      />
       {approving && (
         <ConfirmDialog
           title={`Approve version ${approving.version} of ${model} for @${approving.alias}`}
@@ -344,35 +324,21 @@ function Moves({ model, moves }: { model: string; moves: AliasMove[] }) {
       <Title order={2} size="h4" mb="xs">
         History of aliases
       </Title>
-      <Table.ScrollContainer minWidth={560}>
-        <Table verticalSpacing="xs" aria-label="History of aliases">
-          <Table.Thead>
-            <Table.Tr>
-              <Table.Th>When</Table.Th>
-              <Table.Th>Alias</Table.Th>
-              <Table.Th>From</Table.Th>
-              <Table.Th>To</Table.Th>
-              <Table.Th>Who</Table.Th>
-              <Table.Th>Why</Table.Th>
-            </Table.Tr>
-          </Table.Thead>
-          <Table.Tbody>
-            {moves.map((move, position) => (
-              <Table.Tr key={moves.length - position}>
-                <Table.Td>
-                  <Time at={move.time} />
-                </Table.Td>
-                <Table.Td className="break">@{move.alias}</Table.Td>
-                <Table.Td>{whence(move.from)}</Table.Td>
-                <Table.Td>{whence(move.to)}</Table.Td>
-                <Table.Td className="break">{move.actor}</Table.Td>
-                <Table.Td className="break">{move.reason}</Table.Td>
-              </Table.Tr>
-            ))}
-          </Table.Tbody>
-        </Table>
-      </Table.ScrollContainer>
-      <Numbers of={`Aliases of ${model}`} names={["time", "alias", "from", "to", "actor", "reason"]} rows={() => moves.map((move) => [move.time, move.alias, move.from ?? "", move.to ?? "", move.actor, move.reason])} call={api.movesPath(model)} />
+      <PlainTable
+        name="History of aliases"
+        minWidth={560}
+        rows={moves}
+        keyOf={(_, index) => moves.length - index}
+        columns={[
+          { title: "When", cell: ({ time }) => <Time at={time} />, value: ["time", ({ time }) => time] },
+          { title: "Alias", kind: "break", cell: ({ alias }) => `@${alias}`, value: ["alias", ({ alias }) => alias] },
+          { title: "From", cell: ({ from }) => whence(from), value: ["from", ({ from }) => from ?? ""] },
+          { title: "To", cell: ({ to }) => whence(to), value: ["to", ({ to }) => to ?? ""] },
+          { title: "Who", kind: "break", cell: ({ actor }) => actor, value: ["actor", ({ actor }) => actor] },
+          { title: "Why", kind: "break", cell: ({ reason }) => reason, value: ["reason", ({ reason }) => reason] },
+        ]}
+        file={{ of: `Aliases of ${model}`, call: api.movesPath(model) }}
+      />
     </section>
   );
 }

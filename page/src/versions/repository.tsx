@@ -1,8 +1,9 @@
-import { Anchor, Button, Group, NativeSelect, Stack, Table, Text, Title } from "@mantine/core";
+import { Anchor, Button, Group, NativeSelect, Stack, Text, Title } from "@mantine/core";
 import { Link, useParams, useSearchParams } from "react-router";
 import { api, type DataCommit, type StoredRepository } from "../api";
 import { useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
+import { PlainTable } from "../components/plain_table";
 import { Command, Fact, Head, Time } from "../components/words";
 import { bytes, number } from "../lib/format";
 import { Changes } from "./changes";
@@ -122,49 +123,37 @@ function Log({ commits }: { commits: DataCommit[] }) {
       <Title order={2} size="h4" mb="xs">
         History
       </Title>
-      <Table.ScrollContainer minWidth={680}>
-        <Table verticalSpacing="xs" aria-label="Commits">
-          <Table.Thead>
-            <Table.Tr>
-              <Table.Th>Commit</Table.Th>
-              <Table.Th>Message</Table.Th>
-              <Table.Th>By</Table.Th>
-              <Table.Th>At</Table.Th>
-              <Table.Th>Files</Table.Th>
-              <Table.Th>Bytes</Table.Th>
-              <Table.Th>Compared</Table.Th>
-            </Table.Tr>
-          </Table.Thead>
-          <Table.Tbody>
-            {commits.map((each) => (
-              <Table.Tr key={each.commit}>
-                <Table.Td>
-                  <Anchor component={Link} size="sm" to={`?ref=${each.commit}`} title={each.commit}>
-                    {short(each.commit)}
-                  </Anchor>
-                </Table.Td>
-                <Table.Td className="break">{each.message}</Table.Td>
-                <Table.Td>{each.author}</Table.Td>
-                <Table.Td>
-                  <Time at={each.time} />
-                </Table.Td>
-                <Table.Td className="figures">{number(each.files)}</Table.Td>
-                <Table.Td className="figures" title={`${number(each.bytes)} bytes`}>
-                  {bytes(each.bytes)}
-                </Table.Td>
-                <Table.Td>
-                  {each.parents.map((parent, index) => (
-                    <Anchor key={parent} component={Link} size="sm" mr="xs" to={`?from=${parent}&to=${each.commit}`} aria-label={`what is new in ${short(each.commit)}${index > 0 ? ` since ${short(parent)}` : ""}`}>
-                      {index === 0 ? "what is new" : `since ${short(parent)}`}
-                    </Anchor>
-                  ))}
-                  {each.parents.length === 0 && <span className="dim">the first</span>}
-                </Table.Td>
-              </Table.Tr>
-            ))}
-          </Table.Tbody>
-        </Table>
-      </Table.ScrollContainer>
+      <PlainTable
+        name="Commits"
+        minWidth={680}
+        rows={commits}
+        keyOf={({ commit }) => commit}
+        columns={[
+          {
+            title: "Commit",
+            cell: ({ commit }) => (
+              <Anchor component={Link} size="sm" to={`?ref=${commit}`} title={commit}>
+                {short(commit)}
+              </Anchor>
+            ),
+          },
+          { title: "Message", cell: ({ message }) => message, kind: "break" },
+          { title: "By", cell: ({ author }) => author },
+          { title: "At", cell: ({ time }) => <Time at={time} /> },
+          { title: "Files", cell: ({ files }) => number(files), kind: "figures" },
+          { title: "Bytes", cell: (each) => bytes(each.bytes), kind: "figures", hint: (each) => `${number(each.bytes)} bytes` },
+          { title: "Compared", cell: (each) => <Compared commit={each} /> },
+        ]}
+      />
     </section>
   );
+}
+
+function Compared({ commit: { commit, parents } }: { commit: DataCommit }) {
+  if (parents.length === 0) return <span className="dim">the first</span>;
+  return parents.map((parent, index) => (
+    <Anchor key={parent} component={Link} size="sm" mr="xs" to={`?from=${parent}&to=${commit}`} aria-label={`what is new in ${short(commit)}${index > 0 ? ` since ${short(parent)}` : ""}`}>
+      {index === 0 ? "what is new" : `since ${short(parent)}`}
+    </Anchor>
+  ));
 }
