@@ -157,3 +157,31 @@ def test_answers_are_feasts_but_for_the_listed_ones(url, feast_url):
         if differs:
             found[name] = differs
     assert found == DIFFERENCES, json.dumps({n: w for n, w in found.items() if DIFFERENCES.get(n) != w}, indent=1)
+
+
+def test_the_sdk_reads_the_same_from_both(url, feast_url, tmp_path):
+    """Feast's own SDK, unmodified, its online store once here and once at `feast serve`."""
+    from feast import FeatureStore
+    from feast.errors import FeatureViewNotFoundException
+    ours, theirs = (FeatureStore(repo_path=str(shop.write_feast(tmp_path / name, f"{{type: remote, path: '{at}'}}"))) for name, at in (("here", url), ("there", feast_url)))
+
+    def same(features, rows, **flags):
+        answers = [store.get_online_features(features=store.get_feature_service(features) if isinstance(features, str) else features, entity_rows=rows, **flags)
+                   for store in (ours, theirs)]
+        assert answers[0].to_dict(include_event_timestamps=True) == answers[1].to_dict(include_event_timestamps=True)
+        frames = [answer.to_df() for answer in answers]  # Feast's server has no order of columns
+        assert frames[0].sort_index(axis=1).equals(frames[1].sort_index(axis=1))
+        return answers[0].to_dict()
+
+    assert same(ALL, [{"driver": 1001}, {"driver": 9}])["trips"] == [6, None]
+    assert same(["stats:trips"], [{"driver": 1001}], full_feature_names=True)["stats__trips"] == [6]
+    assert same("driver", [{"driver": 9}, {"driver": 1001}])["name"] == [None, "b"]
+    assert same("ride", [{"driver": 1001, "dist": 1.5}])["twice"] == [3.0]
+    assert same(["fare:twice"], [{"dist": 2.0}, {"dist": 3.0}])["twice"] == [4.0, 6.0]
+    rows = shop.drivers().iloc[:2].drop(columns="row").assign(driver=[6001, 6002])
+    for store in (ours, theirs):
+        store.push("drivers_push", rows)
+        store.write_to_online_store("stats", rows.iloc[:1].assign(driver=6003, trips=70))
+        with pytest.raises(FeatureViewNotFoundException):
+            store.get_online_features(features=["nobody:x"], entity_rows=[{"driver": 1001}])
+    assert same(ALL, [{"driver": d} for d in (6001, 6002, 6003)])["trips"] == [5, 6, 70]
