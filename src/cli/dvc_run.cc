@@ -3,6 +3,7 @@
 #include <cctype>
 #include <filesystem>
 
+#include "base/hash.h"
 #include "dvc/dvc_file.h"
 #include "dvc/lock_file.h"
 #include "dvc/plan.h"
@@ -24,15 +25,15 @@ Target parse(const std::string& target) {
           .stage = colon == std::string::npos ? "" : target.substr(colon + 1)};
 }
 
-// Named after its folder.
+// Named after its folder, of which there may be others.
 std::string name_of(const fs::path& project) {
-  constexpr std::size_t kLongest = 60;  // of 64
+  constexpr std::size_t kLongest = 50;  // of 64, with what comes behind it
   std::string name = "dvc-";
   for (const char c : project.filename().string()) {
     const auto byte = static_cast<unsigned char>(c);
     name += byte < 128 && (std::isalnum(byte) != 0 || c == '-' || c == '_') ? c : '-';
   }
-  return name.substr(0, kLongest);
+  return name.substr(0, kLongest) + "-" + base::md5_hex(project.string()).substr(0, 6);
 }
 
 }  // namespace

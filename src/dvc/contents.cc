@@ -34,6 +34,8 @@ Result<std::string> md5_of_file(const fs::path& path) {
     file.read(piece.data(), static_cast<std::streamsize>(piece.size()));
     hash.update(std::string_view(piece).substr(0, static_cast<std::size_t>(file.gcount())));
   }
+  if (file.bad())
+    return base::error(Code::kInternal, "{}: can't be read to its end", path.string());
   return hash.finish_hex();
 }
 
@@ -67,8 +69,13 @@ Result<Content> content_of_folder(const fs::path& folder) {
   std::error_code why;
   fs::recursive_directory_iterator at(folder, why), end;
   for (; !why && at != end; at.increment(why)) {
-    if (at->is_directory(why) && !at->is_symlink(why)) {
-      if (is_passed_over(at->path())) at.disable_recursion_pending();
+    if (at->path().filename() == ".dvcignore")
+      return base::error(Code::kFailedPrecondition,
+                         "{}: patterns can't be read here, so the folder would have other contents "
+                         "than with DVC; take it out",
+                         at->path().string());
+    if (at->is_directory(why)) {  // links to some are no part of it
+      if (at->is_symlink(why) || is_passed_over(at->path())) at.disable_recursion_pending();
     } else {
       files[at->path().lexically_relative(folder).generic_string()] = at->path();
     }
@@ -138,8 +145,13 @@ Result<void> Cache::put_file(const fs::path& from, const std::string& md5) const
   if (fs::exists(to, why)) return {};
   TRY(store::make_folders(to.parent_path()));
   const fs::path beside = to.string() + fmt::format(".{}.tmp", ::getpid());
-  fs::copy_file(from, beside, fs::copy_options::overwrite_existing, why);
+  fs::remove(beside, why);
+  fs::copy_file(from, beside, why);
   if (why) return file_error(beside, why);
+  if (TRY(md5_of_file(beside)) != md5) {
+    fs::remove(beside, why);
+    return base::error(Code::kFailedPrecondition, "{}: it changes while it is kept", from.string());
+  }
   constexpr fs::perms kReadOnly =
       fs::perms::owner_read | fs::perms::group_read | fs::perms::others_read;
   fs::permissions(beside, kReadOnly, why);

@@ -200,6 +200,12 @@ class Reader {
   }
 
   static Result<void> check_paths(const Stage& stage) {
+    if (stage.name.find_first_of("{}") != std::string::npos)
+      return base::error(Code::kInvalidArgument, "a stage can't have braces in its name here: {}",
+                         stage.name);
+    if (stage.wdir.starts_with('/'))
+      return base::error(Code::kInvalidArgument, "wdir has to be below the project: {}",
+                         stage.wdir);
     for (const Output& out : stage.outs) {
       if (out.path.starts_with('/') || out.path.find("://") != std::string::npos)
         return base::error(Code::kInvalidArgument, "an output has to be below the project: {}",
@@ -272,6 +278,16 @@ class Reader {
   std::vector<Stage> stages_;
 };
 
+bool has_merge_key(const Json& value) {
+  if (value.is_array()) {
+    return std::any_of(value.get_array().begin(), value.get_array().end(), has_merge_key);
+  }
+  if (!value.is_object()) return false;
+  return std::any_of(value.get_object().begin(), value.get_object().end(), [](const auto& member) {
+    return member.key() == "<<" || has_merge_key(member.value());
+  });
+}
+
 Result<std::map<std::string, std::string>> lines_of_stages(std::string_view dvc_yaml) {
   std::map<std::string, std::string> lines;
   const types::YamlNode root = TRY(types::YamlNode::parse(dvc_yaml));
@@ -297,6 +313,9 @@ Result<JsonObject> read_values(const std::string& path, std::string_view text) {
   if (documents->empty()) return JsonObject();
   if (documents->size() > 1 || !documents->front().is_object())
     return base::error(Code::kInvalidArgument, "{}: expected one map of values", path);
+  if (has_merge_key(documents->front()))
+    return base::error(Code::kInvalidArgument,
+                       "{}: merge keys (<<) can't be read here; write their values out", path);
   return std::move(documents->front().get_object());
 }
 

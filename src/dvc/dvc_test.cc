@@ -81,6 +81,33 @@ stages:
   EXPECT_THAT(plan.needs[3], ElementsAre());
 }
 
+// An output goes before its stage runs: what else is there must not be one.
+TEST(Plan, WhatMustNotBeRemovedIsNoOutput) {
+  struct Case {
+    const char *wdir, *path;
+    bool is_fine = false;
+  };
+  for (const Case& each :
+       {Case{"", "."}, Case{"", ""}, Case{"", ".."}, Case{"sub", ".."}, Case{"sub", "../.."},
+        Case{"", "../x"}, Case{"", ".git"}, Case{"", ".git/config"}, Case{"", ".dvc/cache"},
+        Case{"sub", "../dvc.yaml"}, Case{"", "dvc.lock"}, Case{"", "x.dvc"},
+        Case{"", "a/.gitignore"}, Case{"", "./data/", true}, Case{"sub", "../data", true},
+        Case{"", "a.dvc/b", true}}) {
+    Stage stage{.name = "a", .cmd = Json("x"), .wdir = each.wdir};
+    stage.outs.push_back({.path = each.path});
+    EXPECT_EQ(make_plan({stage}).has_value(), each.is_fine) << each.wdir << " " << each.path;
+  }
+  const auto read = [](const std::string& stage) {
+    return read_stages("stages:\n  a: {cmd: x, " + stage + "}\n",
+                       [](const std::string&) -> Result<std::string> {
+                         return base::error(Code::kNotFound, "none");
+                       });
+  };
+  EXPECT_TRUE(read("outs: [b]"));
+  EXPECT_FALSE(read("wdir: /srv/x, outs: [b]"));
+  EXPECT_FALSE(read("outs: [/srv/x]"));
+}
+
 TEST(Lock, NewEntriesComeInTheOrderOfTheRun) {
   JsonObject lock = MUST(parse_lock("schema: '2.0'\nstages:\n  c: {cmd: x}\n  a: {cmd: x}\n"));
   const std::vector<std::string> order{"a", "b", "c", "d", "e"};

@@ -73,10 +73,31 @@ Result<std::vector<std::size_t>> find_order(const std::vector<Stage>& stages,
   return order;
 }
 
+// What may be an output: below the project, and nothing that DVC or Git live by. An output goes
+// before its stage runs.
+Result<void> check_output(const Stage& stage, const Output& out) {
+  const auto refuse = [&](std::string_view why) {
+    return base::error(Code::kInvalidArgument, "dvc.yaml: stages.{}: {}: \"{}\"", stage.name, why,
+                       out.path);
+  };
+  const std::filesystem::path place = place_of(stage, out.path);
+  if (place.empty() || place == "." || place == ".." || place.is_absolute() ||
+      place.generic_string().starts_with("../"))
+    return refuse("an output has to be below the project");
+  const auto is_ours = [](const std::filesystem::path& part) {
+    return part == ".git" || part == ".dvc" || part == ".hg";
+  };
+  const std::string name = place.filename();
+  if (std::any_of(place.begin(), place.end(), is_ours) || name == "dvc.yaml" ||
+      name == "dvc.lock" || name == ".gitignore" || name == ".dvcignore" || name.ends_with(".dvc"))
+    return refuse("DVC and Git need that file; it can't be an output");
+  return {};
+}
+
 // Names of steps have letters, digits, '-' and '_'.
 std::vector<std::string> step_names(const std::vector<Stage>& stages) {
   std::vector<std::string> names;
-  std::set<std::string> taken;
+  std::set<std::string> taken = {"out", "now", "force", "locked"};  // mean something in commands
   for (const Stage& stage : stages) {
     std::string name;
     for (const char c : stage.name) {
@@ -111,11 +132,8 @@ Result<Plan> make_plan(const std::vector<Stage>& stages) {
   Makers makers;
   for (std::size_t i = 0; i < stages.size(); ++i) {
     for (const Output& out : stages[i].outs) {
+      TRY(check_output(stages[i], out));
       const std::string place = place_of(stages[i], out.path);
-      if (place == ".." || place.starts_with("../"))
-        return base::error(Code::kInvalidArgument,
-                           "dvc.yaml: stages.{}: an output has to be below the project: {}",
-                           stages[i].name, out.path);
       const std::vector<std::size_t> others = makers_of(makers, place);
       if (!others.empty())
         return base::error(Code::kInvalidArgument,
@@ -169,7 +187,8 @@ std::string pipeline_text(const std::string& name, const std::vector<Stage>& sta
     std::string stage = quoted(stages[position].name);
     JsonObject step{
         {"name", step_of[position]},
-        {"run", fmt::format("slipway run-stage {} --locked {{locked}} --force {{force}}", stage)},
+        {"run",
+         fmt::format("slipway run-stage --locked {{locked}} --force {{force}} -- {}", stage)},
         {"cache", false}};  // dvc.lock says what has changed
     if (!after.empty()) step["after"] = std::move(after);
     steps.push_back(std::move(step));

@@ -1,5 +1,6 @@
 #include "dvc/repository.h"
 
+#include <cstdlib>
 #include <sstream>
 
 #include "base/text.h"
@@ -50,6 +51,8 @@ Result<fs::path> find_repository(const fs::path& project) {
     if (fs::is_directory(at / ".dvc", why)) {
       for (const char* const file : {"config", "config.local"})
         TRY(check_config(at / ".dvc" / file));
+      const char* const home = std::getenv("HOME");
+      if (home != nullptr) TRY(check_config(fs::path(home) / ".config" / "dvc" / "config"));
       TRY(check_ignored(at / ".dvcignore"));
       return at;
     }

@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "base/hash.h"
 #include "base/process.h"
 #include "dvc/contents.h"
 #include "dvc/dvc_file.h"
@@ -59,6 +60,9 @@ class StageRun {
         folder_(call.project / stage.wdir) {}
 
   Result<int> run() {
+    // Two runs of one stage would write the same files; the second sees what the first has made.
+    const store::FileHandle turn =
+        TRY(hold("slipway-" + base::md5_hex((call_.project / stage_.name).string()) + ".lock"));
     lock_ = TRY(read_lock(call_.project / kLockFile));
     entry_ = find_entry(lock_, stage_.name);
     const bool stage_changed = entry_ != nullptr && !same_value(entry_->at("cmd"), stage_.cmd);
@@ -74,23 +78,29 @@ class StageRun {
     }
     const bool can_restore = !call_.force && !stage_changed && !deps_changed && entry_ != nullptr &&
                              !stage_.outs.empty() && are_outs_cached();
+    if (!can_restore) TRY(find_deps());
     TRY(remove_outs());
     if (can_restore) {
       say(fmt::format("Stage '{}' is cached - skipping run, checking out outputs", stage_.name));
       TRY(restore());
       return save();
     }
-    TRY(find_deps());
     if (const int code = TRY(run_commands()); code != 0) return code == kRefused ? 1 : code;
     return save();
   }
 
  private:
+  // Where a path of the stage is. What follows a slash at its end would be what a link leads to.
+  fs::path at(std::string path) const {
+    while (path.size() > 1 && path.ends_with('/')) path.pop_back();
+    return folder_ / path;
+  }
+
   Result<bool> have_deps_changed() {
     if (stage_.frozen) return false;
     if (stage_.runs_always()) return true;
     for (const std::string& dep : stage_.deps) {
-      const auto content = TRY(content_of(folder_ / dep));
+      const auto content = TRY(content_of(at(dep)));
       if (!content || content->md5 != md5_in(find_item(entry_, "deps", dep))) return true;
     }
     for (const ParamsFile& params : stage_.params)
@@ -120,7 +130,7 @@ class StageRun {
     for (const Output& out : stage_.outs) {
       const std::string md5 = md5_in(find_item(entry_, "outs", out.path));
       if (md5.empty() || (out.cache && !cache_.has(md5))) return true;
-      const auto content = TRY(content_of(folder_ / out.path));
+      const auto content = TRY(content_of(at(out.path)));
       if (!content || content->md5 != md5) return true;
     }
     return false;
@@ -134,11 +144,52 @@ class StageRun {
 
   Result<void> remove_outs() {
     for (const Output& out : stage_.outs) {
-      if (out.persist) continue;
+      TRY(check_place(out));
+      if (out.persist) {
+        TRY(unshare(at(out.path)));
+        continue;
+      }
       std::error_code why;
-      fs::remove_all(folder_ / out.path, why);
+      fs::remove_all(at(out.path), why);
       if (why)
         return base::error(Code::kInternal, "{}: can't be removed: {}", out.path, why.message());
+    }
+    return {};
+  }
+
+  // Links on the way to an output may lead out of the project.
+  Result<void> check_place(const Output& out) const {
+    const fs::path project = fs::weakly_canonical(call_.project);
+    const fs::path folder = fs::weakly_canonical(at(out.path).parent_path());
+    const auto [last, end] =
+        std::mismatch(project.begin(), project.end(), folder.begin(), folder.end());
+    if (last == project.end()) return {};
+    return base::error(Code::kInvalidArgument,
+                       "an output has to be below the project, and a link leads out of it: {}",
+                       out.path);
+  }
+
+  // What is linked with DVC's cache must not be written into.
+  static Result<void> unshare(const fs::path& path) {
+    std::error_code why;
+    std::vector<fs::path> files;
+    if (fs::is_directory(path, why)) {
+      for (fs::recursive_directory_iterator each(path, why), end; !why && each != end;
+           each.increment(why)) {
+        if (each->is_regular_file(why)) files.push_back(each->path());
+      }
+    } else if (fs::is_regular_file(path, why)) {
+      files.push_back(path);
+    }
+    for (const fs::path& file : files) {
+      if (!fs::is_symlink(file, why) && fs::hard_link_count(file, why) < 2) continue;
+      const fs::path beside = file.string() + ".slipway.tmp";
+      fs::copy_file(file, beside, fs::copy_options::overwrite_existing, why);
+      if (!why) fs::permissions(beside, fs::perms::owner_write, fs::perm_options::add, why);
+      if (!why) fs::rename(beside, file, why);
+      if (why)
+        return base::error(Code::kInternal, "{}: can't be copied out of DVC's cache: {}",
+                           file.string(), why.message());
     }
     return {};
   }
@@ -148,7 +199,7 @@ class StageRun {
       const JsonObject* const item = find_item(entry_, "outs", out.path);
       const Json* const executable = item->if_contains("isexec");
       TRY(cache_.take(md5_in(item), executable != nullptr && *executable == Json(true),
-                      folder_ / out.path));
+                      at(out.path)));
     }
     return {};
   }
@@ -157,7 +208,7 @@ class StageRun {
   Result<void> find_deps() {
     for (const std::string& dep : stage_.deps) {
       std::error_code why;
-      if (!fs::exists(folder_ / dep, why))
+      if (!fs::exists(at(dep), why))
         return base::error(Code::kNotFound,
                            "stage '{}' needs {}, which isn't there; if DVC has it, `dvc checkout` "
                            "or `dvc pull` brings it",
@@ -199,8 +250,8 @@ class StageRun {
     if (name == "bash") words.insert(words.end(), {"--noprofile", "--norc"});
     if (name == "zsh") words.emplace_back("--no-rcs");
     words.insert(words.end(), {"-c", command});
-    const pid_t process =
-        TRY(base::start_process({.words = words, .folder = folder_, .output = STDOUT_FILENO}));
+    const pid_t process = TRY(base::start_process(
+        {.words = words, .folder = folder_, .output = STDOUT_FILENO, .is_in_our_group = true}));
     int status = 0;
     while (::waitpid(process, &status, 0) < 0) {
       if (errno != EINTR) return base::error(Code::kInternal, "the command can't be waited for");
@@ -247,7 +298,7 @@ class StageRun {
     std::sort(deps.begin(), deps.end());
     JsonArray dep_items;
     for (const std::string& dep : deps) {
-      const auto content = TRY(content_of(folder_ / dep));
+      const auto content = TRY(content_of(at(dep)));
       if (!content)
         return base::error(Code::kNotFound, "stage '{}' needs {}, which isn't there", stage_.name,
                            dep);
@@ -268,7 +319,7 @@ class StageRun {
                      [](const Output& one, const Output& other) { return one.path < other.path; });
     JsonArray items;
     for (const Output& out : outs) {
-      const fs::path path = folder_ / out.path;
+      const fs::path path = at(out.path);
       const auto content = TRY(content_of(path));
       if (!content)
         return base::error(Code::kFailedPrecondition, "stage '{}' has not made {}", stage_.name,
@@ -279,19 +330,26 @@ class StageRun {
     return items;
   }
 
+  // Waits for it; other processes have it meanwhile.
+  Result<store::FileHandle> hold(const std::string& name) const {
+    const fs::path file = repository_ / ".dvc" / "tmp" / name;
+    TRY(store::make_folders(file.parent_path()));
+    store::FileHandle held(::open(file.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0644));
+    if (held.get() < 0) return store::errno_error(errno, "a lock can't be had", file);
+    while (::flock(held.get(), LOCK_EX) != 0) {
+      if (errno != EINTR) return store::errno_error(errno, "a lock can't be had", file);
+    }
+    return held;
+  }
+
   // Stages that run side by side write the same files.
   Result<void> write(JsonObject entry) {
-    const fs::path scratch = repository_ / ".dvc" / "tmp";
-    TRY(store::make_folders(scratch));
-    const store::FileHandle held(
-        ::open((scratch / "slipway.lock").c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0644));
-    if (held.get() < 0 || ::flock(held.get(), LOCK_EX) != 0)
-      return store::errno_error(errno, "the lock can't be had", scratch / "slipway.lock");
+    const store::FileHandle held = TRY(hold("slipway.lock"));
     for (const Output& out : stage_.outs)
-      if (out.cache) TRY(ignore_in_git(repository_, folder_ / out.path));
+      if (out.cache) TRY(ignore_in_git(repository_, at(out.path)));
     JsonObject lock = TRY(read_lock(call_.project / kLockFile));
     put_entry(lock, stage_.name, std::move(entry), call_.locked, order_);
-    return store::write_file(call_.project / kLockFile, yaml_text(lock));
+    return store::write_file(fs::weakly_canonical(call_.project / kLockFile), yaml_text(lock));
   }
 
   const StageCall& call_;

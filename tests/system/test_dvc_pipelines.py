@@ -2,11 +2,12 @@
 the other, and the lock files are equal byte for byte."""
 import json
 import os
+import pathlib
 import shutil
 import subprocess
 
 import pytest
-from conftest import BINARY, Server
+from conftest import BINARY, Server, eventually
 from test_dvc_remote import Repository
 
 DVC_YAML = """
@@ -43,7 +44,7 @@ stages:
     outs: ["grid/${key}.txt"]
   folder:
     wdir: sub
-    cmd: "echo 'a: b' > o.txt  # x"
+    cmd: "echo 'a: b' >> o.txt  # x"
     deps: [../raw.txt]
     params: [{other.yaml: }, {other.json: [a.b]}]
     outs:
@@ -193,10 +194,37 @@ def test_a_stage_that_fails_leaves_the_others_in_the_lock(pair):
     assert "up to date" in pair.ours.dvc("status").stdout
 
 
+def test_what_lies_elsewhere_stays(pair, tmp_path):
+    elsewhere, folder = tmp_path / "elsewhere", pair.ours.folder
+    elsewhere.mkdir()
+    (elsewhere / "kept").write_text("x")
+    (folder / "data").symlink_to(elsewhere)
+    (folder / "dvc.yaml").write_text("stages:\n  a:\n    cmd: mkdir data && echo 1 > data/x\n    deps: [raw.txt]\n    outs: [data/]\n")
+    pair.slipway()
+    assert (elsewhere / "kept").read_text() == "x" and not (folder / "data").is_symlink() and (folder / "data" / "x").exists()
+    assert "didn't change" in pair.logs()["a"] and "up to date" in pair.ours.dvc("status").stdout
+    (folder / "way").symlink_to(elsewhere)
+    (folder / "dvc.yaml").write_text("stages:\n  a:\n    cmd: echo 1 > way/kept\n    outs: [way/kept]\n")
+    done = pair.slipway(check=False)
+    assert done.returncode != 0 and (elsewhere / "kept").read_text() == "x"
+
+
+def test_a_cancelled_run_ends_its_commands(pair):
+    (pair.ours.folder / "dvc.yaml").write_text("stages:\n  a:\n    cmd: echo $$ > pid; sleep 1000; echo never\n    outs: [never]\n")
+    run = json.loads(pair.slipway("--detach").stdout)["id"]
+    pid = pair.ours.folder / "pid"
+    eventually(lambda: pid.exists() and pid.read_text().endswith("\n"), seconds=60)
+    pair.server.cli("pipelines", "cancel", run)
+    eventually(lambda: not pathlib.Path("/proc", pid.read_text().strip()).exists(), seconds=60)
+
+
 @pytest.mark.parametrize("stage, told", [
     ("  x:\n    cmd: echo\n    deps:\n      - s3://bucket/file\n", "line 5, column 9: s3://bucket/file is elsewhere"),
     ("  x:\n    cmd: echo\n    depz: [a]\n", "line 4, column 11: stages.x: no such key: depz"),
     ("  x:\n    cmd: echo\n    params:\n      - {conf.py: [a]}\n", "line 5, column 19: stages.x.params: parameters in conf.py can't be read"),
+    ("  x:\n    cmd: echo\n    outs: [.]\n", "stages.x: an output has to be below the project"),
+    ("  x:\n    cmd: echo\n    wdir: /srv\n    outs: [data]\n", "wdir has to be below the project: /srv"),
+    ("  x:\n    cmd: echo\n    outs: [.dvc/cache]\n", "DVC and Git need that file"),
     ("  x:\n    cmd: echo ${nothing}\n", "line 3, column 5: stages.x: cmd: no such value: ${nothing}"),
     ("  x:\n    cmd: echo\n    deps: [b]\n    outs: [a]\n  y:\n    cmd: echo\n    deps: [a]\n    outs: [b]\n", "stages need each other: x, y"),
 ])
