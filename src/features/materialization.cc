@@ -487,9 +487,11 @@ Result<void> FeatureStore::set_definitions(Definitions definitions) {
   const auto done =
       replace(fresh, {.before = present, .after = present, .until = present.until}, commit);
   if (done) return {};
-  const base::MutexLock lock(mutex_);
-  const bool is_first = state_->views.empty() && state_->definitions.sources.empty();
+  const std::shared_ptr<const State> before = state();
+  const bool is_first = before->views.empty() && before->definitions.sources.empty();
   if (done.error().code != Code::kUnavailable || !is_first || stopping_) return done.error();
+  TRY(versions_.keep(fresh->definitions));
+  const base::MutexLock lock(mutex_);
   base::log_warning("features", "rows are loaded when the online store is there: {}",
                     done.error().message);
   for (Kept& kept : fresh->kept) kept.table = 0;
