@@ -196,12 +196,20 @@ Result<std::vector<RunRecord>> Pipelines::runs(const std::string& pipeline,
 Result<std::vector<std::string>> Pipelines::active_runs() { return table_.active(); }
 
 Result<RunRecord> Pipelines::cancel(const std::string& id) {
-  TRY(table_.cancel(id));
   {
     base::MutexLock lock(mutex_);
     cancelled_.insert(id);
-    touch(id);
   }
+  const Result<void> kept = table_.cancel(id);
+  {
+    base::MutexLock lock(mutex_);
+    if (kept) {
+      touch(id);
+    } else {
+      cancelled_.erase(id);
+    }
+  }
+  TRY(kept);
   return find_run(id);
 }
 
