@@ -75,6 +75,7 @@ std::string show(const Json& reply, const std::vector<TableColumn>& metrics) {
   for (auto window = windows.rbegin(); window != windows.rend(); ++window) {
     if (const Json& judged = member_at(*window, "judged"); !judged.is_bool() || !judged.get_bool())
       continue;
+    if (member_at(*window, "rows") == Json(0)) continue;  // of silence there is nothing to say
     if (const Json& note = member_at(*window, "note"); note.is_string())
       text += fmt::format("The newest window says: {}\n", std::string_view(note.get_string()));
     break;

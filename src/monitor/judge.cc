@@ -75,7 +75,12 @@ Result<AdvanceReport> Monitor::advance(base::Timestamp now) {
 }
 
 Result<void> Monitor::step(Cursor& cursor, base::Timestamp now, AdvanceReport& report) {
-  if (cursor.is_judged_next()) return judge(cursor, now, report);
+  if (cursor.is_judged_next()) {
+    Result<void> judged = judge(cursor, now, report);
+    // The windows behind one that can't be judged are looked at all the same.
+    if (!judged && cursor.at_hand.end <= now) TRY(look(cursor, now, report));
+    return judged;
+  }
   if (cursor.waits_for_labels() && !cursor.waiting) return count_labels(cursor);
   return look(cursor, now, report);
 }
@@ -110,10 +115,7 @@ Result<void> Monitor::judge(Cursor& cursor, base::Timestamp now, AdvanceReport& 
                    [](const VariantResult& result) { return result.variant == "live"; });
   const auto asked = TRY(last_asked(definition.name, cursor.kind, cursor.window.start));
   if (live == planned.results.end()) {
-    if (asked) {
-      planned.results.push_back(VariantResult::of_silence(*asked, cursor.window.end));
-      TRY(look_at_labels(definition, cursor.window, planned.results.back()));
-    }
+    if (asked) planned.results.push_back(VariantResult::of_silence(*asked, cursor.window.end));
   } else {
     live->metrics["skew_rate"] =
         TRY(ports_.skew.skew_rate(definition.endpoint, cursor.window.start, cursor.window.end))

@@ -176,8 +176,7 @@ std::optional<int> number_in_metric(std::string_view metric) {
 }
 
 bool counts_silence(std::string_view metric) {
-  return metric == "requests" || metric.starts_with("quiet_hours") ||
-         metric == "labels_quiet_hours";
+  return metric == "requests" || metric.starts_with("quiet_hours");
 }
 
 bool is_estimate(std::string_view metric) { return metric.starts_with("estimated_"); }

@@ -274,6 +274,18 @@ Result<std::vector<DefinitionChange>> Monitor::apply(
       if (known == before.end()) continue;
       TRY(forget(tx, known->second, definition, next_starts[definition.name]));
     }
+    for (const MonitorDefinition& definition : definitions) {
+      for (const WindowKind kind : {WindowKind::kDay, WindowKind::kWeek, WindowKind::kMonth}) {
+        const auto& declared = definition.windows;
+        if (std::find(declared.begin(), declared.end(), kind) != declared.end()) continue;
+        for (const char* table : {"monitor_cursors", "monitor_estimates"}) {
+          TRY(tx.execute(fmt::format("DELETE FROM {} WHERE workspace = ? AND monitor = ? AND "
+                                     "window_kind = ?",
+                                     table),
+                         {workspace_, definition.name, window_name(kind)}));
+        }
+      }
+    }
     for (const auto& [name, kind, start] : starts) {
       TRY(
           tx.execute("INSERT INTO monitor_cursors(workspace, monitor, window_kind, next_start) "

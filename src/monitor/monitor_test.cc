@@ -637,6 +637,45 @@ TEST_F(MonitorTest, WhatCannotBeJudgedHoldsUpNothingElse) {
   EXPECT_EQ(MUST(monitor_->windows("m", {.variant = "live"})).size(), 1u);
 }
 
+// Nor does a window hold up what is seen of those behind it.
+TEST_F(MonitorTest, AWindowThatCannotBeJudgedLeavesTheLooksBehindIt) {
+  MUST(monitor_->apply(
+      MUST(parse_monitors("monitors:\n  m:\n    endpoint: e\n    windows: [day]\n"
+                          "    alerts: {few: {metric: requests, window: day, under: 10}}\n")),
+      "test"));
+  traffic("2013-06-03T00:00:00Z", 100, 50, base::Duration::days(9));
+  walk_to("2013-06-04T12:00:00Z");
+  requests_.failure = base::error(Code::kCorruption, "the file is cut short");
+  requests_.failing_from = at("2013-06-03T00:00:00Z");
+  EXPECT_EQ(monitor_->advance(at("2013-06-05T12:00:00Z")).error().code, Code::kCorruption);
+  const auto alerts = MUST(monitor_->alerts({.open_only = true}));
+  ASSERT_EQ(alerts.size(), 1u);
+  EXPECT_EQ(alerts[0].window.start, at("2013-06-04T00:00:00Z"));
+  EXPECT_EQ(MUST(monitor_->health("e")).word, "alert");
+  requests_.failure.reset();
+  EXPECT_EQ(MUST(monitor_->advance(at("2013-06-05T12:00:00Z"))).windows, 2);
+}
+
+TEST_F(MonitorTest, WindowsThatAreNoLongerDeclaredWaitForNothing) {
+  apply("", "30d");
+  traffic("2013-06-03T00:00:00Z", 100, 50, base::Duration::days(40));
+  walk_to("2013-06-11T00:00:00Z");
+  EXPECT_FALSE(MUST(monitor_->windows("m", {.kind = WindowKind::kWeek})).empty());
+  const auto declare = [&](const char* windows) {
+    MUST(monitor_->apply(MUST(parse_monitors(fmt::format(
+                             "monitors:\n  m: {{endpoint: e, windows: [{}]}}\n", windows))),
+                         "test"));
+  };
+  declare("day");
+  EXPECT_TRUE(MUST(monitor_->windows("m", {.kind = WindowKind::kWeek})).empty());
+  walk_to("2013-06-25T00:00:00Z");
+  declare("day, week");
+  open();
+  walk_to("2013-07-08T12:00:00Z");
+  const auto weeks = MUST(monitor_->windows("m", {.kind = WindowKind::kWeek, .variant = "live"}));
+  for (const StoredWindow& week : weeks) EXPECT_GE(week.window.start, at("2013-06-24T00:00:00Z"));
+}
+
 // Days behind one that waited for its labels were not looked at before it was judged: what broke on
 // the second day was told when the labels of the first had come.
 TEST_F(MonitorTest, WhatNeedsNoLabelsWaitsForNone) {
@@ -1114,6 +1153,15 @@ TEST_F(UnusualMonitorTest, LearnsFromKnownWindowsHoweverFarBackTheyAre) {
   EXPECT_EQ(line().at("learned_from"), Json(26));
   walk_to(start(142).c_str());
   ASSERT_EQ(MUST(monitor_->alerts({})).size(), 1u);
+}
+
+TEST_F(UnusualMonitorTest, SilenceStandsOut) {
+  declare("{metric: quiet_hours_max, window: day, unusual: high}");
+  days(0, 26, 200);
+  walk_to(start(26).c_str());
+  EXPECT_EQ(MUST(monitor_->alerts({})).size(), 0u);
+  walk_to(start(27).c_str());
+  EXPECT_EQ(MUST(monitor_->alerts({})).size(), 1u);
 }
 
 TEST_F(UnusualMonitorTest, WhatIsDeclaredOtherwiseIsLearnedAnew) {

@@ -168,6 +168,12 @@ Result<Health> Monitor::health(const std::string& endpoint) {
       JudgedWindow& judged = facts.newest[kind];
       judged.live = TRY(VariantResult::from_json(TRY(base::parse_json_object(*text))));
       judged.text = fmt::format("{} from {}", kind_name, types::to_rfc3339(start));
+      for (StoredWindow& waiting : TRY(waiting_windows(definition->name, {.kind = kind}))) {
+        if (waiting.window.start <= start || waiting.result.rows != 0) continue;
+        start = waiting.window.start;
+        judged = {.live = std::move(waiting.result),
+                  .text = fmt::format("{} from {}", kind_name, types::to_rfc3339(start))};
+      }
     }
     Health health = judge_health(facts);
     if (first || badness(health.word) > badness(worst.word)) worst = std::move(health);
@@ -224,7 +230,7 @@ Result<std::unique_ptr<ColumnSource>> Monitor::inputs(const std::string& monitor
 Result<std::unique_ptr<ColumnSource>> Monitor::newest_inputs(const std::string& monitor,
                                                              std::int64_t rows_max) {
   std::optional<Window> newest;
-  for (const StoredWindow& window : TRY(windows(monitor, {.variant = "live", .limit = 10}))) {
+  for (const StoredWindow& window : TRY(windows(monitor, {.variant = "live", .limit = 100}))) {
     if (!window.judged_at || window.result.rows == 0) continue;
     if (!newest || window.window.end > newest->end) newest = window.window;
   }

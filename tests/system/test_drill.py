@@ -82,7 +82,7 @@ def test_what_is_noticed_says_when_why_and_what_happened(played):
 def test_what_is_missed_comes_with_the_alert_that_would_have_noticed(played):
     faults = by_name(played)
     expected = {"stopped:ended": "skew_rate", "late:ended": "skew_rate", "zone:ended": "skew_rate", "empty:ended": "skew_rate", "off-by-one:ended": "skew_rate", "default:shop_recent__sale_share_24h": "skew_rate",
-                "nulls:shop": "missing_rate", "renamed:shop": "unseen_rate", "labels:none": "completeness"}
+                "nulls:shop": "missing_rate", "renamed:shop": "unseen_rate", "labels:none": "labels_quiet_hours"}
     for fault, metric in expected.items():
         assert not faults[fault]["caught"], faults[fault]
         everything = 13 * 144

@@ -43,7 +43,7 @@ async function load(endpoint: string, wish: WindowKind | undefined, signal: Abor
     monitor ? api.windows(monitor.name, kind, signal) : [],
     loadBands(monitor, kind, signal),
   ]);
-  const newest = windows.filter((window) => window.variant === "live" && window.judged).at(-1);
+  const newest = windows.filter((window) => window.variant === "live" && window.judged && window.rows > 0).at(-1);
   const slices = monitor && newest ? await api.slices(monitor.name, kind, newest.start, signal) : undefined;
   return { monitor, kind, alerts, revisions, windows, slices, bands };
 }
@@ -221,7 +221,7 @@ function Body({ monitor, windows, alerts, revisions, slices, bands, kind, featur
     return { title, metric, table, band: intervals(answered, metric, table.x) };
   });
   const confused = windows.findLast((window) => window.variant === "live" && window.confusion);
-  const note = windows.findLast((window) => window.variant === "live" && window.judged)?.note;
+  const note = windows.findLast((window) => window.variant === "live" && window.judged && window.rows > 0)?.note;
   return (
     <Stack gap="xl">
       <section aria-label="Performance over time">

@@ -66,7 +66,9 @@ Result<Response> slices(Monitor& monitor, const Request& request) {
   filter.from = TRY(query_time(request, "start"));
   if (filter.from) filter.to = *filter.from + base::Duration{.micros = 1};
   std::vector<monitor::StoredWindow> windows = TRY(monitor.windows(name, filter));
-  std::erase_if(windows, [](const monitor::StoredWindow& window) { return !window.judged_at; });
+  std::erase_if(windows, [](const monitor::StoredWindow& window) {
+    return !window.judged_at || window.result.rows == 0;
+  });
   if (windows.empty()) {
     return base::error(Code::kNotFound, "no such window was judged yet: monitor={} window={}", name,
                        monitor::window_name(*filter.kind));

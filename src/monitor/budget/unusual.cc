@@ -8,6 +8,7 @@
 
 #include "monitor/alert_policy.h"
 #include "monitor/budget/usual.h"
+#include "monitor/metrics.h"
 #include "types/timestamp.h"
 
 namespace slipway::monitor {
@@ -123,9 +124,10 @@ WatchedWindow watched_window(const AlertRule& rule, const Window& window,
                              const VariantResult& live) {
   WatchedWindow watched{.window = window, .value = std::nan("")};
   const std::int64_t behind = watched_rows(rule, live);
-  // It is a share of the inputs, not of the rows.
+  // It is a share of the inputs, not of the rows; and silence is as sure as any number of rows.
   watched.rows =
       static_cast<double>(rule.metric == "drifted_share" ? std::ssize(live.drift) : behind);
+  if (counts_silence(rule.metric)) watched.rows = 1;
   if (behind >= rule.min_rows) watched.value = watched_value(rule, live);
   return watched;
 }

@@ -42,7 +42,9 @@ Result<types::Frame> FakeRequests::requests(const std::string& endpoint, base::T
                                             base::Timestamp to,
                                             const std::vector<std::string>& columns) {
   ++reads;
-  if (failure && (failing_endpoint.empty() || endpoint == failing_endpoint)) return *failure;
+  if (failure && (failing_endpoint.empty() || endpoint == failing_endpoint) &&
+      (!failing_from || from == *failing_from))
+    return *failure;
   std::vector<LoggedRequest> picked;
   for (const LoggedRequest& row : log) {
     if (row.event_time >= from && row.event_time < to) picked.push_back(row);

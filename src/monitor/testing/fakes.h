@@ -30,8 +30,9 @@ class FakeRequests final : public RequestSource {
  public:
   std::vector<LoggedRequest> log;
   std::optional<Error> failure;
-  std::string failing_endpoint;  // empty: any
-  std::string kept_column;       // when set, another column of texts that requests came with
+  std::string failing_endpoint;                 // empty: any
+  std::optional<base::Timestamp> failing_from;  // unset: any
+  std::string kept_column;  // when set, another column of texts that requests came with
   int reads = 0;
 
   Result<types::Frame> requests(const std::string&, base::Timestamp from, base::Timestamp to,
