@@ -123,6 +123,7 @@ def test_a_screen_that_breaks_leaves_the_others(registry, open_page):
     screens.get_by_role("link", name="Incidents").click()
     expect(page.get_by_role("heading", level=1, name="Incidents")).to_be_visible()
     screens.get_by_role("link", name="Registry").click()
+    expect(page.get_by_role("alert").filter(has_text="This screen broke")).to_be_visible()
     page.unroute("**/registered-models/search*")
     page.get_by_role("button", name="Reload").click()
     expect(page.get_by_role("table", name="Models").locator("tbody tr")).to_have_count(100)
