@@ -125,7 +125,8 @@ ActionDecision decide_action(const ActionRule& rule, const VariantResult& live,
     return {false, fmt::format("people work on it: incident {} is open", *facts.incident)};
   const bool changes_version =
       rule.kind == ActionKind::kRollback || rule.kind == ActionKind::kFallback;
-  if (changes_version && live.rows == 0) return {false, "nobody asked: no version was judged"};
+  if (changes_version && live.rows == 0 && live.model_version == 0)
+    return {false, "nobody asked: no version was judged"};
   if (changes_version && facts.version != live.model_version) {
     return {false, fmt::format("version {} was judged, but version {} is in charge by now",
                                live.model_version, facts.version)};
