@@ -65,6 +65,7 @@ Result<void> send_file(const std::filesystem::path& file, const Request& request
   if (ec)
     return base::error(Code::kInternal, "a file can't be read: file={} why={}", file.string(),
                        ec.message());
+  if (size == 0) return {};  // 416 would be an error to who follows a file that grows
   const std::optional<ByteRange> range = sent_range(request, size, response);
   if (range && !response.stream) response.file = FileBody{file, range->offset, range->bytes};
   return {};

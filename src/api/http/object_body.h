@@ -16,7 +16,7 @@ namespace slipway::http {
 Result<void> send_object(store::ObjectStore& store, const std::string& path, const Request& request,
                          Response& response);
 
-// The same of a file on this machine, as long as it is now.
+// The same of a file on this machine, as long as it is now; of an empty one any part is empty.
 Result<void> send_file(const std::filesystem::path& file, const Request& request,
                        Response& response);
 
