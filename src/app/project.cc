@@ -1,9 +1,5 @@
 #include "app/project.h"
 
-#include <fmt/ranges.h>
-
-#include <algorithm>
-
 #include "base/log.h"
 #include "types/timestamp.h"
 #include "types/yaml_reader.h"
@@ -277,26 +273,6 @@ std::vector<std::string> Project::unmeasured(const Parsed& parsed) const {
   return warnings;
 }
 
-// Monitors with alerts that open and are told to nobody.
-std::vector<std::string> Project::untold(const Parsed& parsed) {
-  std::vector<std::string> warnings;
-  if (parsed.routes.empty()) return warnings;
-  for (const monitor::MonitorDefinition& definition : parsed.monitors) {
-    std::vector<std::string> names;
-    const auto add = [&](const auto& rule) {
-      if (rule.routes.empty() && rule.severity != "info") names.push_back(rule.name);
-    };
-    std::for_each(definition.alerts.begin(), definition.alerts.end(), add);
-    std::for_each(definition.detectors.begin(), definition.detectors.end(), add);
-    if (names.empty()) continue;
-    warnings.push_back(fmt::format(
-        "monitor {}: nobody is told when these open, as they name no route: {} (severity: info "
-        "says that this is meant)",
-        definition.name, fmt::join(names, ", ")));
-  }
-  return warnings;
-}
-
 JsonObject Project::told(const Parsed& parsed, JsonArray changes,
                          const std::vector<std::string>& of_features) const {
   JsonArray warnings;
@@ -304,7 +280,10 @@ JsonObject Project::told(const Parsed& parsed, JsonArray changes,
   for (const std::string& warning : rooms_.pipelines.warnings(parsed.pipelines))
     warnings.push_back(Json(warning));
   for (const std::string& warning : unmeasured(parsed)) warnings.push_back(Json(warning));
-  for (const std::string& warning : untold(parsed)) warnings.push_back(Json(warning));
+  if (!parsed.routes.empty()) {
+    for (const std::string& warning : monitor::untold_alerts(parsed.monitors))
+      warnings.push_back(Json(warning));
+  }
   return {{"project", parsed.head.name},
           {"changes", std::move(changes)},
           {"warnings", std::move(warnings)}};

@@ -89,7 +89,6 @@ class Project final : public api::own::ProjectControl {
   Result<std::set<std::string>> without_data(const features::Definitions& definitions);
   Result<JsonArray> left_over(const Parsed& parsed);
   std::vector<std::string> unmeasured(const Parsed& parsed) const;
-  static std::vector<std::string> untold(const Parsed& parsed);
   // What plan and apply answer.
   JsonObject told(const Parsed& parsed, JsonArray changes,
                   const std::vector<std::string>& of_features) const;

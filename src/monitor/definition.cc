@@ -504,6 +504,24 @@ bool is_known_when_over(const AlertRule& rule) {
          std::find(std::begin(kLater), std::end(kLater), rule.metric) == std::end(kLater);
 }
 
+std::vector<std::string> untold_alerts(const std::vector<MonitorDefinition>& definitions) {
+  std::vector<std::string> sentences;
+  for (const MonitorDefinition& definition : definitions) {
+    std::vector<std::string> names;
+    const auto add = [&](const auto& rule) {
+      if (rule.routes.empty() && rule.severity != "info") names.push_back(rule.name);
+    };
+    std::for_each(definition.alerts.begin(), definition.alerts.end(), add);
+    std::for_each(definition.detectors.begin(), definition.detectors.end(), add);
+    if (names.empty()) continue;
+    sentences.push_back(fmt::format(
+        "monitor {}: nobody is told when these open, as they name no route: {} (severity: info "
+        "says that this is meant)",
+        definition.name, fmt::join(names, ", ")));
+  }
+  return sentences;
+}
+
 std::string AlertRule::watched() const {
   return slice.empty() ? metric : fmt::format("{} of {}", metric, slice);
 }

@@ -37,8 +37,9 @@ struct AlertRule {
   std::optional<double> under;     // fires below it
   std::optional<double> abs_over;  // fires when the absolute value is above it
   std::optional<Unusual> unusual;  // fires when it stands out of its own history (budget/unusual.h)
-  std::int64_t min_rows = 100;     // fewer rows (labelled ones, where the metric needs labels): not
-                                // judged; 0 where a window without any says something of the metric
+  // Fewer rows (labelled ones, where the metric needs labels): not judged. Unless it is declared, 0
+  // for metrics that a window without any request has, too.
+  std::int64_t min_rows = 100;
   std::vector<std::string> actions;  // in this order; empty: only tells
   std::string severity = "warning";  // critical | warning | info
   std::vector<std::string> routes;   // of slipway.yaml, that hear of it
@@ -126,6 +127,10 @@ struct MonitorDefinition {
 // Reads the `monitors:` part of a whole slipway.yaml; other parts are not looked at, and no such
 // part means no monitors. kInvalidArgument with line and column.
 Result<std::vector<MonitorDefinition>> parse_monitors(std::string_view slipway_yaml);
+
+// Of each monitor whose alerts, but for those of severity info, name no route: a sentence that says
+// so.
+std::vector<std::string> untold_alerts(const std::vector<MonitorDefinition>& definitions);
 
 // Reads one alert's mapping, `{metric: auc, window: week, under: 0.7}`, of a monitor of such a
 // problem. kInvalidArgument with line and column.

@@ -306,5 +306,22 @@ TEST(Calendar, DaysWeeksAndMonths) {
   }
 }
 
+TEST(Definition, AlertsThatNobodyIsToldOf) {
+  const auto untold = [](const char* parts) {
+    return untold_alerts(MUST(parse_monitors(
+        std::string("monitors:\n  m:\n    endpoint: e\n    windows: [day]\n") + parts)));
+  };
+  EXPECT_TRUE(untold("").empty());
+  EXPECT_TRUE(untold("    alerts: {a: {metric: requests, window: day, under: 1, route: r}, "
+                     "b: {metric: requests, window: day, under: 1, severity: info}}\n")
+                  .empty());
+  const auto told = untold(
+      "    alerts: {a: {metric: requests, window: day, under: 1}}\n"
+      "    detectors: {d: {method: adwin, of: prediction}}\n");
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_NE(told[0].find("monitor m: nobody is told when these open, as they name no route: a, d"),
+            std::string::npos);
+}
+
 }  // namespace
 }  // namespace slipway::monitor

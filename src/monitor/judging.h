@@ -11,6 +11,11 @@
 
 namespace slipway::monitor {
 
+// Columns of the request log that say what was answered, without the inputs.
+inline const std::vector<std::string> kScoreColumns = {"request_id",    "variant",    "role",
+                                                       "model_version", "latency_us", "prediction",
+                                                       "error",         "traffic"};
+
 struct Monitor::Decided {
   const ActionRule* rule = nullptr;
   ActionDecision decision;

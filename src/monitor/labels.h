@@ -51,10 +51,10 @@ class LabelStore {
   // without one are left out.
   Result<Labels> find(const std::string& endpoint, const std::vector<std::string>& ids,
                       base::Timestamp as_of);
-  // When each id's first label arrived, as far as we know now; ids without one are left out.
   // When the newest came that came until `until`; nothing: none did.
   Result<std::optional<base::Timestamp>> newest_arrival(const std::string& endpoint,
                                                         base::Timestamp until);
+  // When each id's first label arrived, as far as we know now; ids without one are left out.
   Result<std::vector<std::pair<std::string, base::Timestamp>>> arrivals(
       const std::string& endpoint, const std::vector<std::string>& ids);
   // All that is known about one request, oldest first.

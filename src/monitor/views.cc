@@ -1,6 +1,7 @@
 // What the monitor tells about what it found.
 #include <algorithm>
 
+#include "monitor/judging.h"
 #include "monitor/logged_inputs.h"
 #include "monitor/monitor.h"
 #include "types/timestamp.h"
@@ -202,14 +203,6 @@ Result<std::vector<std::int64_t>> Monitor::requests_per_day(const std::string& e
   }
   return counts;
 }
-
-namespace {
-
-const std::vector<std::string> kScoreColumns = {"request_id",    "variant",    "role",
-                                                "model_version", "latency_us", "prediction",
-                                                "error",         "traffic"};
-
-}  // namespace
 
 Result<VariantSummary> Monitor::summarize(const std::string& endpoint, const std::string& variant,
                                           base::Timestamp since, base::Timestamp until,

@@ -86,10 +86,8 @@ Result<void> Monitor::look_at_labels(const MonitorDefinition& definition, const 
 
 Result<void> Monitor::count_labels(Cursor& cursor) {
   const std::string& endpoint = cursor.definition->endpoint;
-  const types::Frame frame =
-      TRY(ports_.requests.requests(endpoint, cursor.window.start, cursor.window.end,
-                                   {"request_id", "variant", "role", "model_version", "latency_us",
-                                    "prediction", "error", "traffic"}));
+  const types::Frame frame = TRY(
+      ports_.requests.requests(endpoint, cursor.window.start, cursor.window.end, kScoreColumns));
   std::vector<std::string> ids = TRY(WindowRows::of(frame)).live_request_ids();
   Cursor::Waiting waiting{.rows = std::ssize(ids), .missing = {}, .arrivals = {}};
   std::unordered_set<std::string> labelled;
