@@ -214,7 +214,8 @@ class StageRun {
                            "or `dvc pull` brings it",
                            stage_.name, dep);
     }
-    return params_entry().has_value() ? Result<void>() : Result<void>(params_entry().error());
+    TRY(params_entry());
+    return {};
   }
 
   Result<int> run_commands() {

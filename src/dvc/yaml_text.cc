@@ -85,7 +85,7 @@ class Writer {
   void map(const JsonObject& members, std::size_t indent) {
     bool first = true;
     for (const auto& [key, value] : members) {
-      if (!first || column_ > indent) new_line(indent);
+      if (!first || column_ > indent) new_line();
       first = false;
       pad(indent);
       scalar(std::string(std::string_view(key)), indent, Split::kNo);
@@ -100,7 +100,7 @@ class Writer {
 
   void list(const JsonArray& items, std::size_t indent) {
     for (const Json& item : items) {
-      if (column_ > indent) new_line(indent);
+      if (column_ > indent) new_line();
       pad(indent);
       put(U"-");
       if (item.is_object() && !item.get_object().empty()) {
@@ -120,12 +120,12 @@ class Writer {
   void member(const Json& value, std::size_t indent, std::size_t list_indent) {
     if (value.is_object()) {
       if (value.get_object().empty()) return put(U" {}");
-      new_line(indent + kIndent);
+      new_line();
       return map(value.get_object(), indent + kIndent);
     }
     if (value.is_array()) {
       if (value.get_array().empty()) return put(U" []");
-      new_line(list_indent);
+      new_line();
       return list(value.get_array(), list_indent);
     }
     if (value.is_null()) return;
@@ -152,7 +152,7 @@ class Writer {
     words(text, indent, split, [&](std::u32string_view word) {
       // A word that is longer than the line has one of its own.
       if (word.size() + column_ > kWidth && column_ > indent && split == Split::kYes)
-        new_line(indent), pad(indent);
+        new_line(), pad(indent);
       put(word);
     });
   }
@@ -165,7 +165,7 @@ class Writer {
       if (end > at) {
         if (end - at == 1 && column_ > kWidth && split == Split::kYes && at != 0 &&
             end != text.size()) {
-          new_line(indent);
+          new_line();
           pad(indent);
         } else {
           put(std::u32string_view(text).substr(at, end - at));
@@ -184,7 +184,7 @@ class Writer {
       const std::size_t spaces = std::min(text.find_first_not_of(U' ', at), text.size());
       if (spaces > at) {
         if (spaces - at == 1 && column_ >= kWidth && split == Split::kYes) {
-          new_line(indent);
+          new_line();
           pad(indent);
         } else {
           put(std::u32string_view(text).substr(at, spaces - at));
@@ -248,7 +248,7 @@ class Writer {
         start = end;
       }
       if (backslash) put(U"\\");
-      new_line(indent);
+      new_line();
       pad(indent);
       if (text[start] == U' ') {
         if (backslash)
@@ -264,7 +264,7 @@ class Writer {
     out_ += utf8(text);
     column_ += text.size();
   }
-  void new_line(std::size_t) {
+  void new_line() {
     out_ += '\n';
     column_ = 0;
   }
