@@ -32,7 +32,8 @@ void read_pipeline(std::string_view text) {
   if (stages->empty()) return;
   const auto ours =
       pipelines::parse_pipelines(dvc::pipeline_text("dvc", *stages, *plan, *selected));
-  CHECK(ours.has_value() || ours.error().code == Code::kInvalidArgument);
+  constexpr std::size_t kStepsMax = 1000;  // of one of our pipelines
+  CHECK(ours.has_value() || stages->size() > kStepsMax);
   if (ours) CHECK(ours->front().definition.steps.size() == stages->size());
 }
 
