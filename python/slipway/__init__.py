@@ -15,15 +15,21 @@ from slipway.features import Column, Csv, Dataset, Entity, FeatureReference, OnD
 from slipway.notebook import ColumnProfile, Profile, profile
 from slipway.operations import (Action, AlarmBudget, Alert, Async, Batching, Causes, Choices, ColumnDrift, Complete, DataTrigger, Detector, Drift, Embedding, Endpoint, Estimate,
                                 Guard, Maintenance, Monitor, MultivariateDrift, Pipeline, PythonWorkers, Quality, Range, Reference, Release, RequestLog, Retry, Route, Schedule, Search, Slice, Step, StopEarly, Stream)
+from slipway.pipelines import NOW, PipelineFunction, pipeline
 from slipway.project import Project
+from slipway.placeholders import Condition, PipelineError, each, rows, run_state
+from slipway.steps import Refused, StepFunction, out, step
+from slipway.trace import add_step, when
+from slipway.values import File, Folder, Model
 
 __version__ = "0.1.0"
 __all__ = [
-    "Action", "Aggregate", "AlarmBudget", "Alert", "AlreadyExists", "Async", "Batching", "Causes", "Change", "Choices", "Client", "Column", "ColumnDrift", "ColumnProfile",
-    "Complete", "Conflict", "Corruption", "Csv", "DataTrigger", "Dataset", "DeadlineExceeded", "Detector", "Drift", "DriftReport", "Embedding", "Endpoint", "Entity", "Estimate",
-    "FailedPrecondition", "FeatureReference", "Guard", "Internal", "InvalidArgument", "Maintenance", "Monitor",
-    "MultivariateDrift", "NotFound", "OnDemandView", "PermissionDenied",
-    "Pipeline", "Postgres",
-    "Profile", "Project", "PythonWorkers", "Quality", "Range", "Reference", "Release", "RequestLog", "ResourceExhausted", "Retry", "Route", "Schedule", "Search", "Service", "Slice", "SlipwayError",
-    "Snapshot", "Source", "Step", "StopEarly", "StorageFull", "Stream", "Unauthenticated", "Unavailable", "View", "agg", "drift_report", "profile", "request",
+    "Action", "Aggregate", "AlarmBudget", "Alert", "AlreadyExists", "Async", "Batching", "Causes", "Change", "Choices", "Client", "Column",
+    "ColumnDrift", "ColumnProfile", "Complete", "Condition", "Conflict", "Corruption", "Csv", "DataTrigger", "Dataset", "DeadlineExceeded",
+    "Detector", "Drift", "DriftReport", "Embedding", "Endpoint", "Entity", "Estimate", "FailedPrecondition", "FeatureReference", "File", "Folder",
+    "Guard", "Internal", "InvalidArgument", "Maintenance", "Model", "Monitor", "MultivariateDrift", "NOW", "NotFound", "OnDemandView",
+    "PermissionDenied", "Pipeline", "PipelineError", "PipelineFunction", "Postgres", "Profile", "Project", "PythonWorkers", "Quality", "Range",
+    "Reference", "Refused", "Release", "RequestLog", "ResourceExhausted", "Retry", "Route", "Schedule", "Search", "Service", "Slice", "SlipwayError",
+    "Snapshot", "Source", "Step", "StepFunction", "StopEarly", "StorageFull", "Stream", "Unauthenticated", "Unavailable", "View", "add_step", "agg",
+    "drift_report", "each", "out", "pipeline", "profile", "request", "rows", "run_state", "step", "when",
 ]

@@ -5,7 +5,9 @@ import io
 import json
 import os
 import pathlib
+import time
 import urllib.parse
+import uuid
 import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -14,12 +16,13 @@ import pyarrow as pa
 import pyarrow.ipc
 import pyarrow.parquet as pq
 
-from slipway.document import Time, moment, name_of
-from slipway.errors import InvalidArgument, NotFound
+from slipway.document import Time, moment, name_of, plain
+from slipway.errors import DeadlineExceeded, InvalidArgument, NotFound
 from slipway.features import Dataset, Service, Source, View
 from slipway.frames import Kind, feature_column, from_arrow, json_column, json_rows, kind_of, seconds_column, to_arrow
 from slipway.notebook import Profile, profile
-from slipway.operations import Endpoint
+from slipway.operations import Endpoint, Pipeline
+from slipway.pipelines import PipelineFunction
 from slipway.project import Project
 from slipway.transport import Transport
 
@@ -98,6 +101,31 @@ class Client:
     def features(self) -> dict[str, Any]:
         """Sources, views and services as they are declared, with what services give (`outputs`: name and type)."""
         return self._http.json("GET", _path("features"))
+
+    # Pipelines
+
+    def run(self, pipeline: Pipeline | PipelineFunction[Any, Any] | str, params: Mapping[str, Any] | None = None, *, priority: int | None = None,
+            wait: bool = True, timeout: float = _LONG_S) -> dict[str, Any]:
+        """Starts a run of a declared pipeline and gives it with its steps: `id`, `state` ("succeeded", "failed", "refused", "cancelled"), `reason`, `steps`.
+
+        `wait`: until it is over, or a person is asked, `timeout` seconds at most (DeadlineExceeded; the run goes on). InvalidArgument: no such
+        parameter. NotFound: no such pipeline.
+        """
+        body = {"params": plain(params or {}), "trigger_id": f"sdk:{uuid.uuid4()}"} | ({} if priority is None else {"priority": priority})
+        run = self._http.json("POST", _path("pipelines", name_of(pipeline), "runs"), body)
+        until, pause = time.monotonic() + timeout, 0.05
+        while wait and run["finished_at"] is None and not any(step["state"] == "waiting" for step in run.get("steps", [])):
+            if time.monotonic() > until:
+                raise DeadlineExceeded(f"the run isn't over after {timeout} s: run={run['id']}")
+            time.sleep(pause)
+            pause = min(pause * 1.5, 1.0)
+            run = self._http.json("GET", _path("pipeline-runs", run["id"]))
+        return run
+
+    def log(self, run: str, step: str) -> str:
+        """What a step of a run has written so far. NotFound: no such run or step."""
+        body, _ = self._http.call("GET", _path("pipeline-runs", run, "steps", step, "log"))
+        return body.decode(errors="replace")
 
     # Rows in
 

@@ -1,10 +1,13 @@
 """Pipelines, endpoints, monitors and streams. Every field is a key of slipway.yaml; what is left out has the server's default."""
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from slipway.document import DURATION, NAME, REFERENCE, Duration, Part, Time, check_name, moment, name_of
 from slipway.features import Dataset, Service, Source
+
+if TYPE_CHECKING:
+    from slipway.pipelines import PipelineFunction
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,7 +134,7 @@ class Schedule(Part):
     """When a pipeline runs by itself: by `cron`, `every` so often, or `when` data is new. In params "{scheduled}" is the time it was due."""
 
     name: str = field(metadata=NAME)
-    pipeline: Pipeline | str = field(metadata=REFERENCE)
+    pipeline: "Pipeline | PipelineFunction[Any, Any] | str" = field(metadata=REFERENCE)
     cron: str | None = None
     time_zone: str | None = None
     every: Duration | None = field(default=None, metadata=DURATION)
@@ -415,7 +418,7 @@ class Action(Part):
     `confirmed`: windows in a row in which the alert fired. `cool_down`: at most once in that time. ValueError unless it is exactly one of them.
     """
 
-    pipeline: Pipeline | str | None = field(default=None, metadata=REFERENCE)
+    pipeline: "Pipeline | PipelineFunction[Any, Any] | str | None" = field(default=None, metadata=REFERENCE)
     params: Mapping[str, Any] = field(default_factory=dict)
     do: Literal["hold", "rollback", "fallback", "incident"] | None = None
     model: str | None = None

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from slipway.document import Time, moment, to_yaml
 from slipway.features import Dataset, OnDemandView, Service, Source, View
 from slipway.operations import AlarmBudget, Endpoint, Maintenance, Monitor, Pipeline, Route, Schedule, Stream
+from slipway.pipelines import PipelineFunction
 
 _SECTIONS: dict[type, tuple[str, ...]] = {
     Dataset: ("datasets",), Source: ("features", "sources"), View: ("features", "views"), OnDemandView: ("features", "views"),
@@ -46,6 +47,9 @@ class Project:
         return self
 
     def _add(self, into: dict[tuple[str, ...], dict[str, Any]], part: Any) -> None:
+        needs = _needs(part)
+        if isinstance(part, PipelineFunction):
+            part = part.definition(self.folder)
         section = _SECTIONS.get(type(part))
         if section is None:
             raise TypeError(f"not a definition: {part!r}")
@@ -54,7 +58,7 @@ class Project:
             if named[part.name] != part:
                 raise ValueError(f"two {section[-1]} are called {part.name}")
             return
-        for needed in _needs(part):
+        for needed in needs:
             self._add(into, needed)
         named[part.name] = part
 
@@ -94,12 +98,20 @@ class Project:
 
 def _needs(part: Any) -> list[Any]:
     """What it names, as far as that is given as objects."""
+    if isinstance(part, PipelineFunction):
+        return part.needs()
+    if type(part) not in _SECTIONS:
+        return []
     if isinstance(part, Service):
         return list(part.views())
     if isinstance(part, Monitor):
         routes = [route for alert in part.alerts.values() for route in (alert.route if isinstance(alert.route, (list, tuple)) else [alert.route])]
         named = [part.endpoint, *(action.pipeline for action in part.actions.values()), *routes]
-        return [needed for needed in named if type(needed) in _SECTIONS]
+        return [needed for needed in named if _is_definition(needed)]
     fields = {field.name for field in dataclasses.fields(part)}
-    named = [getattr(part, name) for name in ("dataset", "source", "features", "endpoint") if name in fields]
-    return [needed for needed in named if type(needed) in _SECTIONS]
+    named = [getattr(part, name) for name in ("dataset", "source", "features", "endpoint", "pipeline") if name in fields]
+    return [needed for needed in named if _is_definition(needed)]
+
+
+def _is_definition(part: Any) -> bool:
+    return type(part) in _SECTIONS or isinstance(part, PipelineFunction)
