@@ -7,7 +7,7 @@
 """
 from slipway import agg
 from slipway.agg import Aggregate
-from slipway.client import Change, Client, Snapshot
+from slipway.client import Change, Client, ServiceVersion, Snapshot, service_version
 from slipway.drift import DriftReport, drift_report
 from slipway.errors import (AlreadyExists, Conflict, Corruption, DeadlineExceeded, FailedPrecondition, Internal, InvalidArgument, NotFound,
                             PermissionDenied, ResourceExhausted, SlipwayError, StorageFull, Unauthenticated, Unavailable)
@@ -29,7 +29,7 @@ __all__ = [
     "Detector", "Drift", "DriftReport", "Embedding", "Endpoint", "Entity", "Estimate", "FailedPrecondition", "FeatureReference", "File", "Folder",
     "Guard", "Internal", "InvalidArgument", "Maintenance", "Model", "Monitor", "MultivariateDrift", "NOW", "NotFound", "OnDemandView",
     "PermissionDenied", "Pipeline", "PipelineError", "PipelineFunction", "Postgres", "Profile", "Project", "PythonWorkers", "Quality", "Range",
-    "Reference", "Refused", "Release", "RequestLog", "ResourceExhausted", "Retry", "Route", "Schedule", "Search", "Service", "Slice", "SlipwayError",
+    "Reference", "Refused", "Release", "RequestLog", "ResourceExhausted", "Retry", "Route", "Schedule", "Search", "Service", "ServiceVersion", "Slice", "SlipwayError",
     "Snapshot", "Source", "Step", "StepFunction", "StopEarly", "StorageFull", "Stream", "Unauthenticated", "Unavailable", "View", "add_step", "agg",
-    "drift_report", "each", "out", "pipeline", "profile", "request", "rows", "run_state", "step", "when",
+    "drift_report", "each", "out", "pipeline", "profile", "request", "rows", "run_state", "service_version", "step", "when",
 ]

@@ -17,7 +17,7 @@ import pyarrow.ipc
 import pyarrow.parquet as pq
 
 from slipway.document import Time, moment, name_of, plain
-from slipway.errors import DeadlineExceeded, InvalidArgument, NotFound
+from slipway.errors import Conflict, DeadlineExceeded, InvalidArgument, NotFound
 from slipway.features import Dataset, Service, Source, View
 from slipway.frames import Kind, feature_column, from_arrow, json_column, json_rows, kind_of, seconds_column, to_arrow
 from slipway.notebook import Profile, profile
@@ -42,6 +42,16 @@ class Change:
     name: str
     change: str
     means: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class ServiceVersion:
+    """A definition that a feature service has had: all that its rows are made of, in force from `since` until the next version."""
+
+    service: str
+    version: int
+    since: dt.datetime
+    definition: Mapping[str, Any]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,6 +111,13 @@ class Client:
     def features(self) -> dict[str, Any]:
         """Sources, views and services as they are declared, with what services give (`outputs`: name and type)."""
         return self._http.json("GET", _path("features"))
+
+    def service_versions(self, service: Service | str) -> list[ServiceVersion]:
+        """Definitions that a service has had, the newest first. NotFound: there never was such a service."""
+        name = name_of(service)
+        reply = self._http.json("GET", _path("features", "services", name, "versions"))
+        return [ServiceVersion(name, found["version"], dt.datetime.fromisoformat(found["since"].replace("Z", "+00:00")), found["definition"])
+                for found in reply["versions"]]
 
     # Pipelines
 
@@ -181,22 +198,26 @@ class Client:
 
         `rows`: as for `push`, with the columns of the service's request; a missing column or cell is a missing value. Gives a frame of the features
         in the service's order, one row for each of `rows`: pandas for pandas, polars for polars, else Arrow, or what `kind` says. Numbers are
-        float64, times are microseconds in UTC; what isn't known is null (NaN in pandas). NotFound: no such service.
+        float64, times are microseconds in UTC; what isn't known is null (NaN in pandas). `service_version()` tells which version of the service they
+        are of. NotFound: no such service. Conflict: it was declared anew meanwhile.
         """
         name = name_of(service)
-        table, columns = to_arrow(rows), None
+        table, columns, version = to_arrow(rows), None, None
         types = self._types(name)
         for piece in _pieces(table):
             body = {"service": name, "rows": json_rows(piece)} | ({} if as_of is None else {"as_of": moment(as_of)})
             reply = self._http.json("POST", _path("features", "online"), body)
-            if reply["names"] != list(types):  # declared anew meanwhile
+            if version not in (None, reply["version"]):
+                raise Conflict(f"the service was declared anew while its rows were read: ask again: service={name} versions={version},{reply['version']}")
+            version = reply["version"]
+            if reply["names"] != list(types):  # declared anew before
                 self._outputs.pop(name, None)
                 types = self._types(name)
             cells = list(zip(*reply["rows"], strict=True))
             fresh = [feature_column(column, types[feature]) for column, feature in zip(cells, reply["names"], strict=True)]
             columns = [[column] for column in fresh] if columns is None else [[*before, column] for before, column in zip(columns, fresh, strict=True)]
         arrays = [pa.chunked_array(column) for column in columns] if columns else [feature_column([], t) for t in types.values()]
-        return from_arrow(pa.table(dict(zip(types, arrays, strict=True))), kind or kind_of(rows))
+        return _of_version(pa.table(dict(zip(types, arrays, strict=True))), kind or kind_of(rows), name, version)
 
     def _types(self, service: str) -> dict[str, str]:
         if service not in self._outputs:
@@ -215,7 +236,7 @@ class Client:
         label was not known at `as_of` are left out; `start`, `end`: event time of the rows, from and before (TypeError with rows).
 
         Gives of a dataset its key, the event time, the label and when it was known (`late_known_at`), then the features; of rows their own columns,
-        then the features. A frame as for `online`. `timeout`: seconds until the answer begins, which is when the whole is made.
+        then the features. A frame as for `online`, which `service_version()` knows. `timeout`: seconds until the answer begins, which is when the whole is made.
         """
         headers = {"Accept": _ARROW_STREAM}
         if isinstance(entities, (Dataset, str)):
@@ -224,7 +245,7 @@ class Client:
             body |= {key: value for key, value in given.items() if value is not None}
             reply, replied = self._http.call("POST", _path("features", "history"), json.dumps(body).encode(),
                                              headers | {"Content-Type": "application/json"}, timeout=timeout)
-            return from_arrow(_table(reply, replied), kind or "arrow")
+            return _of_version(_table(reply, replied), kind or "arrow", name_of(service), replied.get("slipway-service-version"))
         if not (label is None and start is None and end is None):
             raise TypeError("label, start and end are of a dataset's rows; rows that are given bring their own")
         table, sink = to_arrow(entities), pa.BufferOutputStream()
@@ -233,7 +254,7 @@ class Client:
         query = _query(service=name_of(service), as_of=None if as_of is None else moment(as_of))
         reply, replied = self._http.call("POST", _path("features", "history", "rows") + query, sink.getvalue(), headers | {"Content-Type": _ARROW_STREAM},
                                          timeout=timeout)
-        return from_arrow(_table(reply, replied), kind or kind_of(entities))
+        return _of_version(_table(reply, replied), kind or kind_of(entities), name_of(service), replied.get("slipway-service-version"))
 
     def view(self, view: View | str, keys: Any = None) -> Profile:
         """What a view's features look like online now: types, what is missing, histograms; notebooks show it as a table.
@@ -272,6 +293,30 @@ class Client:
         """A served request by its id: its values, recomputed, and the rows they come from. NotFound: no such request."""
         name = None if endpoint is None else name_of(endpoint)
         return self._http.json("GET", _path("features", "explain") + _query(request=request, endpoint=name, feature=feature))
+
+
+_SERVICE, _VERSION = "slipway.service", "slipway.service_version"  # of an Arrow table's metadata, or the attrs of a frame of pandas
+
+
+def _of_version(table: pa.Table, kind: Kind, service: str, version: int | str | None) -> Any:
+    """The table as `kind`, knowing of which version of the service it is."""
+    if version is None:  # no rows were asked for
+        return from_arrow(table, kind)
+    if kind == "arrow":
+        return table.replace_schema_metadata((table.schema.metadata or {}) | {_SERVICE.encode(): service.encode(), _VERSION.encode(): str(version).encode()})
+    frame = from_arrow(table, kind)
+    if kind == "pandas":
+        frame.attrs |= {_SERVICE: service, _VERSION: int(version)}
+    return frame
+
+
+def service_version(rows: Any) -> int | None:
+    """The version of the service that `online` or `training_set` has answered with, of their Arrow table or pandas frame (also from a Parquet file of
+    one). None: these rows don't say, as polars keeps no such notes."""
+    if isinstance(rows, pa.Table):
+        noted = (rows.schema.metadata or {}).get(_VERSION.encode())
+        return None if noted is None else int(noted)
+    return getattr(rows, "attrs", {}).get(_VERSION)
 
 
 def _table(body: bytes, headers: Mapping[str, str]) -> pa.Table:

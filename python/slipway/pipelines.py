@@ -19,8 +19,8 @@ from slipway.values import Plain, kind_of
 P = ParamSpec("P")
 R = TypeVar("R")
 
-NOW = "{now}"
-"""As the default of a pipeline's parameter: the event clock when the run starts, as a text."""
+NOW: Any = "{now}"
+"""As the default of a pipeline's parameter, a text or a datetime: the event clock when the run starts."""
 
 
 class PipelineFunction(Generic[P, R]):

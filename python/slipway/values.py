@@ -281,7 +281,7 @@ class Frame(Kind):
 
     def __init__(self, kind: FrameKind):
         self.name = "pyarrow.Table" if kind == "arrow" else f"{kind}.DataFrame"
-        self._kind = kind
+        self._kind: FrameKind = kind
 
     def text(self, value: Any) -> str:
         if isinstance(value, DatasetRows):

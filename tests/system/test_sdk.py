@@ -392,6 +392,32 @@ def test_a_training_set_for_rows_of_ones_own(client, make):
         client.training_set("ride", {"driver": ["ada"], "at": [hours(3)]})
 
 
+def test_rows_say_which_version_of_a_service_they_are_of(server, tmp_path):
+    project, service = taxi(tmp_path)
+    client = sw.Client(server.url)
+    client.apply(project)
+    client.ingest("rides")
+    client.materialize(hours(3))
+    assert [(found.service, found.version) for found in client.service_versions(service)] == [("ride", 1)]
+    assert sw.service_version(client.online(service, ASKED)) == sw.service_version(client.online("ride", ASKED, kind="pandas")) == 1
+
+    wider = sw.View("latest", service.views()[1].source, [sw.Entity("driver")], columns={"km": "km + 1", "is_far": "km > 10", "name": "upper(driver)", "at": "at"})
+    changed = sw.Service("ride", [service.views()[0], wider, service.views()[2]], event_time="at", request={"dist": "double"})
+    client.apply(sw.Project("taxi", folder=tmp_path).add(changed))
+    newest, first = client.service_versions("ride")
+    assert (newest.version, first.version) == (2, 1) and first.since < newest.since
+    assert first.definition["views"]["latest"]["columns"]["km"] == "km" and newest.definition["views"]["latest"]["columns"]["km"] == "km + 1"
+    table = client.training_set(changed, "rides")
+    frame = client.training_set(changed, pd.DataFrame(ASKED).assign(dist=1.0))
+    assert sw.service_version(table) == sw.service_version(frame) == sw.service_version(client.online(changed, ASKED)) == 2
+    pa.parquet.write_table(table, tmp_path / "set.parquet")  # the note goes with the rows
+    assert sw.service_version(pa.parquet.read_table(tmp_path / "set.parquet")) == 2
+    assert list(frame.columns)[:3] == ["driver", "dist", "at"] and sw.service_version(frame.head(1)) == 2
+    assert sw.service_version(client.online(changed, ASKED, kind="polars")) is None and sw.service_version(pa.table(ASKED)) is None
+    with pytest.raises(sw.NotFound, match="nobody"):
+        client.service_versions("nobody")
+
+
 def test_a_dataset_is_read_back(client):
     table = client.rows("rides")
     assert table.column("km").to_pylist() == [3.5, 12.0, 7.25] and client.rows("rides", version=1, kind="polars").shape == (3, 5)

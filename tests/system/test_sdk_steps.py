@@ -84,7 +84,7 @@ def word(of: str) -> str:
 
 
 @sw.pipeline(name="train-it", priority=3)
-def train_it(count: int = 10, words: str = "it's {x}", rates: list[float] = [0.1, 0.3], as_of: str = sw.NOW):
+def train_it(count: int = 10, words: str = "it's {x}", rates: list[float] = [0.1, 0.3], as_of: dt.datetime = sw.NOW):
     parts = split(load(count))
     models = fit.map(parts.train, sw.each(rates))
     top = best(evaluate.map(sw.each(models), parts.test), models)
@@ -555,6 +555,11 @@ def test_the_command_of_a_step(tmp_path, monkeypatch, capsys):
     assert main(["steps/job.py:twice", "out", "n=21"]) == 0 and (tmp_path / "out" / "result.json").read_text() == "42"
     assert main(["steps/job.py:twice", "again", "n@out/result.json"]) == 0 and (tmp_path / "again" / "result.json").read_text() == "84"
     assert main(["steps/job.py:twice", "out", "n=0"]) == 3 and "refused: nothing there" in capsys.readouterr().err
+    (tmp_path / "pkg").mkdir()
+    (tmp_path / "pkg" / "__init__.py").write_text("")
+    (tmp_path / "pkg" / "near.py").write_text("WORDS = 'relative'\n")
+    (tmp_path / "pkg" / "job.py").write_text("from __future__ import annotations\nimport slipway as sw\nfrom .near import WORDS\n@sw.step\ndef word() -> str:\n    return WORDS\n")
+    assert main(["pkg/job.py:word", "relative"]) == 0 and (tmp_path / "relative" / "result.txt").read_text() == "relative"
     for words, says in ((["steps/job.py:twice", "out", "n=-1"], 'job.py", line 7'), (["steps/job.py:twice", "out", "n=x"], "step twice: argument n: it is no int: 'x'"),
                         (["steps/job.py:wrong", "out", "n=1"], r"step wrong says that it returns int (result.json): it is no int: 'x'"),
                         (["steps/job.py:plain", "out"], "steps/job.py has no function plain with @step"), (["nowhere.py:f", "out"], "there is no file nowhere.py")):
