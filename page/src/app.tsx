@@ -34,6 +34,7 @@ import { SearchButton } from "./search/search";
 import { UsersPage } from "./users/users";
 import { RepositoriesPage } from "./versions/repositories";
 import { RepositoryPage } from "./versions/repository";
+import "./app.css";
 
 // Where the navigation leads, and what else lies below it.
 const kScreens: [string, string, ...string[]][] = [

@@ -9,6 +9,7 @@ import { Command, Head, Time } from "../components/words";
 import { number } from "../lib/format";
 import { screenOf } from "../lib/links";
 import { told } from "../lib/problem";
+import "./audit.css";
 
 const kEventsShown = 100;
 const kAgainSeconds = 5;

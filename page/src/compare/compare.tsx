@@ -12,6 +12,7 @@ import { Differences } from "./differences";
 import { ImportanceTable } from "./importance";
 import { Parallel } from "./parallel";
 import { Scatter } from "./scatter";
+import "./compare.css";
 
 const kAgainSeconds = 10;
 

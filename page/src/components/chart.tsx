@@ -5,6 +5,7 @@ import { moment, number } from "../lib/format";
 import { isSame } from "../lib/same";
 import { Numbers } from "./numbers";
 import type { Band, Mark, Table } from "../lib/series";
+import "./chart.css";
 
 export interface UsualPoint {
   x: number;

@@ -10,6 +10,7 @@ import { Command, Fact, Head, Time } from "../components/words";
 import { number, percent, plural } from "../lib/format";
 import { alertYaml, changes, delay, noticedAfter, watchers, worstFirst } from "../lib/drill";
 import { StepIcon } from "../pipelines/step_icon";
+import "./drill.css";
 
 interface Drills {
   drills: DrillSummary[]; // newest first

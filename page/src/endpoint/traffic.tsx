@@ -2,6 +2,7 @@ import { Group, Text } from "@mantine/core";
 import type { Variant } from "../api";
 import { Time } from "../components/words";
 import { percent } from "../lib/format";
+import "./traffic.css";
 
 const kSlots = 10_000;
 

@@ -8,6 +8,7 @@ import { useLive } from "../components/live";
 import { Loaded } from "../components/loaded";
 import { type Attribute, attributes, isDifferent } from "../lib/compare";
 import { plural } from "../lib/format";
+import "./beside.css";
 
 const kAgainSeconds = 10;
 

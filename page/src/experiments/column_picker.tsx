@@ -8,6 +8,7 @@ import { Loaded } from "../components/loaded";
 import { useSettled } from "../components/settled";
 import { number } from "../lib/format";
 import { kAttributes, kindWord, titleOf } from "../lib/run_table";
+import "./column_picker.css";
 
 const kListed = 200;
 const kPauseMs = 200; // after a letter, before the server is asked

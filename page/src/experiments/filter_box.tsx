@@ -5,6 +5,7 @@ import { api } from "../api";
 import { useSettled } from "../components/settled";
 import { columnOf, expected, operators, quoted, withChosen } from "../lib/completion";
 import { isGroupable, kAttributes, kDuration, kName, written } from "../lib/run_table";
+import "./filter_box.css";
 
 const kOffered = 12;
 const kPauseMs = 120; // after a letter, before the server is asked

@@ -6,6 +6,7 @@ import { useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
 import { bytes, number } from "../lib/format";
 import { lookOf, parseTable, readableJson } from "../lib/preview";
+import "./run_files.css";
 
 const kAgainSeconds = 15;
 const kPreviewBytes = 256_000; // of a text

@@ -9,6 +9,7 @@ import { number, plural } from "../lib/format";
 import type { Row } from "../lib/rows";
 import { cell } from "./run_cells";
 import type { Line } from "./run_rows";
+import "./run_grid.css";
 
 const kRowPixels = 34;
 const kHeadPixels = 46;

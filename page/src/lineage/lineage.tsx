@@ -6,6 +6,8 @@ import { Empty, Loaded } from "../components/loaded";
 import { Head } from "../components/words";
 import { drawn, layered } from "../lib/layers";
 import { type Made, trace } from "./trace";
+import "../components/graph.css";
+import "./lineage.css";
 
 const kNode = { width: 172, height: 56 };
 const kGap = { along: 32, across: 14 };

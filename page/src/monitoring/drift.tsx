@@ -5,6 +5,7 @@ import { Chart } from "../components/chart";
 import { Numbers } from "../components/numbers";
 import { day, featureParts, number } from "../lib/format";
 import { byVariant, driftHeat, type Mark } from "../lib/series";
+import "./drift.css";
 
 // The usual reading of PSI: below 0.1 nothing, from 0.25 on a lot.
 const kLevels = [0.1, 0.25, 0.5, 1];

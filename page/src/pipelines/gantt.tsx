@@ -3,6 +3,7 @@ import type { PipelineRun } from "../api";
 import { duration } from "../lib/format";
 import { spanOf, stateOf, stretches, ticks, type Stretch } from "../lib/step_times";
 import { stateWords, StepIcon } from "./step_icon";
+import "./gantt.css";
 
 interface GanttProps {
   run: PipelineRun;

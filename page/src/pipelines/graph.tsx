@@ -6,6 +6,7 @@ import { duration } from "../lib/format";
 import { drawn, layered } from "../lib/layers";
 import { stateOf } from "../lib/step_times";
 import { Legend, StepIcon, stateWords } from "./step_icon";
+import "../components/graph.css";
 
 const kWide = { width: 176, height: 52 };
 const kNarrow = { width: 150, height: 52 }; // two beside each other on a telephone

@@ -1,5 +1,6 @@
 // The state of a step by shape and colour: either alone is enough.
 import type { StepState } from "../lib/step_times";
+import "./step_icon.css";
 
 const kShapes: Record<StepState, { outline: string; sign: string }> = {
   succeeded: { outline: "M8 1a7 7 0 1 0 0 14A7 7 0 0 0 8 1z", sign: "M4.5 8.2 7 10.7 11.5 5.6" },

@@ -9,6 +9,7 @@ import { Fact, Time } from "../components/words";
 import { duration } from "../lib/format";
 import { readyAt, stateOf } from "../lib/step_times";
 import { stateWords, StepIcon } from "./step_icon";
+import "./step_panel.css";
 
 export function StepPanel({ run, step, close }: { run: PipelineRun; step: Step; close: () => void }) {
   const heading = useRef<HTMLHeadingElement>(null);

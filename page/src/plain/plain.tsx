@@ -8,6 +8,7 @@ import { Head } from "../components/words";
 import { day } from "../lib/format";
 import { Sparkline } from "../home/sparkline";
 import { happened, kHealthWords, money, nextSteps, quality, summary } from "./sentences";
+import "./plain.css";
 
 interface Facts {
   model: ModelOverview | undefined;

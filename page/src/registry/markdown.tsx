@@ -3,6 +3,7 @@
 import { Anchor, Table } from "@mantine/core";
 import Markdown, { type Components } from "react-markdown";
 import gfm from "remark-gfm";
+import "./markdown.css";
 
 const kParts: Components = {
   a: ({ href, children }) => (

@@ -8,6 +8,7 @@ import { useSettled } from "../components/settled";
 import { told } from "../lib/problem";
 import { type Found, rank } from "../lib/search";
 import { asFound, findRuns, kSources, screens } from "./everything";
+import "./search.css";
 
 const kLettersForRuns = 3;
 const kPauseMs = 250; // after a letter, before the server is asked

@@ -1,0 +1,59 @@
+// Who may do what.
+import { answer, get, ifAbsent, mlflow, own, post } from "./fetch";
+
+export interface Me {
+  user: string;
+  is_admin: boolean;
+  is_service: boolean;
+}
+
+export interface User {
+  username: string;
+  is_admin: boolean;
+  roles: { id: number; name: string }[];
+}
+
+export interface Permission {
+  resource_type: string; // "workspace", "experiment", "registered_model"
+  resource_pattern: string; // an id, or "*"
+  permission: string;
+}
+
+// What a user holds, by name and through roles.
+export interface Held {
+  is_admin: boolean;
+  permissions: Permission[];
+}
+
+export interface Role {
+  id: number;
+  name: string;
+  workspace: string;
+  description: string | null;
+  permissions: Permission[];
+}
+
+export interface Token {
+  id: string;
+  user: string;
+  name: string;
+  created: number;
+  expires: number | null;
+}
+
+export interface NewToken extends Token {
+  token: string; // shown once
+  s3?: { access_key_id: string; secret_access_key: string };
+}
+
+export const accessApi = {
+  // Nobody where login is off.
+  me: (s?: AbortSignal): Promise<Me | null> =>
+    ifAbsent(get<Me>(own("me"), s), null),
+  users: async (s?: AbortSignal) => (await get<{ users: User[] }>(mlflow + "users/list", s)).users,
+  roles: async (s?: AbortSignal) => (await get<{ roles: Role[] }>("/api/3.0/mlflow/roles/list?workspace=default", s)).roles,
+  permissionsOf: (user: string, s?: AbortSignal) => get<Held>(`/api/3.0/mlflow/users/permissions/list?username=${encodeURIComponent(user)}`, s),
+  tokens: async (user: string, s?: AbortSignal) => (await get<{ tokens: Token[] }>(`${own("tokens")}?user=${encodeURIComponent(user)}`, s)).tokens,
+  makeToken: (user: string, name: string, seconds?: number) => post<NewToken>(own("tokens"), { user, name, ...(seconds === undefined ? {} : { expires_in_seconds: seconds }) }),
+  takeTokenBack: (id: string) => answer(own("tokens", id), { method: "DELETE" }),
+};

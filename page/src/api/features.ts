@@ -1,0 +1,73 @@
+// Features that were served, and recomputed.
+import { get, own } from "./fetch";
+
+export interface FeatureSpread {
+  missing_rate: number;
+  p10: number | null;
+  p50: number | null;
+  p90: number | null;
+}
+
+type Cell = number | string | null;
+
+export interface SkewedFeature {
+  endpoint: string;
+  feature: string;
+  version: string;
+  current: boolean;
+  compared: number;
+  different: number;
+  rate: number | null;
+  rate_low: number;
+  rate_high: number;
+  reason: string | null;
+  detail: string | null;
+  first: { request: string; event_time: string; served: Cell; recomputed: Cell } | null;
+  last_served: FeatureSpread | null;
+  last_recomputed: FeatureSpread | null;
+}
+
+export interface Skew {
+  features: SkewedFeature[];
+  failures: { endpoint: string; why: string }[];
+  looked_until: string | null;
+}
+
+export interface FeatureViewFacts {
+  name: string;
+  source: string;
+  newest: string | null;
+  age_seconds: number | null;
+}
+
+export interface ExplainedFeature {
+  feature: string;
+  served: Cell;
+  recomputed: Cell;
+  same: boolean | null; // null: a value it was computed from is missing
+  rows_in_window: number;
+  rows: { event_time: string | null; arrival_time: string | null; value: Cell; known: boolean }[];
+  reasons: { reason: string; detail: string }[];
+}
+
+export interface ExplainedRequest {
+  request: string;
+  event_time: string;
+  asked: Record<string, Cell>;
+  features: ExplainedFeature[];
+}
+
+export interface FeatureDefinitions {
+  sources: { name: string; dataset: string }[];
+  views: { name: string; source: string; features: string[] }[];
+  services: { name: string; request: { name: string }[]; outputs: { name: string }[] }[];
+}
+
+export const featuresApi = {
+  skew: (endpoint: string, s?: AbortSignal) => get<Skew>(`${own("features", "skew")}?endpoint=${encodeURIComponent(endpoint)}`, s),
+  featureViews: async (s?: AbortSignal) => (await get<{ views: FeatureViewFacts[] }>(own("features"), s)).views,
+  featureServices: (s?: AbortSignal) => get<{ services: { name: string; outputs: { name: string }[] }[] }>(own("features"), s),
+  explain: (endpoint: string, request: string, feature: string, s?: AbortSignal) =>
+    get<ExplainedRequest>(`${own("features", "explain")}?${new URLSearchParams({ endpoint, request, feature })}`, s),
+  features: (s?: AbortSignal) => get<FeatureDefinitions>(own("features"), s),
+};

@@ -1,0 +1,76 @@
+// The only place that fetches, and errors turned into sentences.
+
+const kTimeoutMs = 15_000;
+
+// A failed request, in words for people. `gone`: nothing answered at all.
+export class ApiError extends Error {
+  constructor(
+    message: string,
+    readonly status: number,
+    readonly gone = false,
+  ) {
+    super(message);
+  }
+}
+
+// `otherwise` where it is not there; any other failure stays one.
+export const ifAbsent = <T, U>(asked: Promise<T>, otherwise: U, statuses = [404]): Promise<T | U> =>
+  asked.catch((problem: unknown) => {
+    if (problem instanceof ApiError && statuses.includes(problem.status)) return otherwise;
+    throw problem;
+  });
+
+function sentenceOf(status: number, body: unknown): string {
+  if (typeof body === "object" && body !== null) {
+    const { error, message } = body as { error?: { message?: unknown } | string; message?: unknown };
+    if (typeof error === "string") return error; // the Open Inference Protocol's
+    if (typeof error?.message === "string") return error.message;
+    if (typeof message === "string") return message; // MLflow's envelope
+  }
+  return `The server answered with status ${status}.`;
+}
+
+export async function answer(path: string, init: RequestInit, signal?: AbortSignal, timeoutMs = kTimeoutMs): Promise<Response> {
+  const timeout = AbortSignal.timeout(timeoutMs);
+  let response: Response;
+  try {
+    response = await fetch(path, { ...init, signal: signal ? AbortSignal.any([signal, timeout]) : timeout });
+  } catch (problem) {
+    if (signal?.aborted) throw problem;
+    throw new ApiError(
+      timeout.aborted
+        ? `The server at ${location.host} took longer than ${timeoutMs / 1000} seconds.`
+        : `The server at ${location.host} does not answer.`,
+      0,
+      true,
+    );
+  }
+  if (response.ok) return response;
+  throw new ApiError(sentenceOf(response.status, await response.json().catch(() => null)), response.status);
+}
+
+export async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
+  return (await (await answer(path, {}, signal)).json()) as T;
+}
+
+// A part of a file, as text; whether there is more of it.
+export async function part(path: string, range: string, signal?: AbortSignal): Promise<{ text: string; isCut: boolean }> {
+  const reply = await answer(path, { headers: { Range: range } }, signal).catch((problem: unknown) => {
+    if (problem instanceof ApiError && problem.status === 416) return null; // it is empty
+    throw problem;
+  });
+  const [, from, to, all] = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(reply?.headers.get("Content-Range") ?? "")?.map(Number) ?? [0, 0, 0, 0];
+  return { text: (await reply?.text()) ?? "", isCut: (to ?? 0) - (from ?? 0) + 1 < (all ?? 0) };
+}
+
+export async function post<T>(path: string, body: object, signal?: AbortSignal): Promise<T> {
+  const init = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
+  return (await (await answer(path, init, signal)).json()) as T;
+}
+
+export const own = (...parts: string[]) => "/slipway/v1/" + parts.map(encodeURIComponent).join("/");
+
+export const mlflow = "/api/2.0/mlflow/";
+
+// A text in MLflow's filters, which know no other way to have a quote in one.
+export const quoted = (text: string) => (text.includes("'") ? `"${text}"` : `'${text}'`);

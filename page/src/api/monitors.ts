@@ -1,0 +1,116 @@
+// Monitors and the windows they have judged.
+import type { AlertRule } from "./alerts";
+import { get, own } from "./fetch";
+import type { HealthWord } from "./overview";
+
+export type WindowKind = "day" | "week" | "month";
+
+export interface FeatureDrift {
+  feature: string;
+  psi: number | null;
+  jensen_shannon: number | null;
+  ks: number | null;
+  wasserstein: number | null;
+  missing_rate: number | null;
+  unseen_rate: number | null;
+  method?: string; // windows judged by a server before methods had names have none
+  score?: number | null;
+  threshold?: number | null;
+  drifted?: boolean;
+}
+
+// The inputs compared together, where the monitor asks for it.
+export interface MultivariateDrift {
+  method_title: string;
+  score_is: string;
+  score: number | null;
+  low?: number | null;
+  high?: number | null;
+  drifted: boolean;
+  causes: { column: string; share: number | null }[];
+}
+
+// A part of a window's rows: mean loss there and elsewhere.
+export interface Slice {
+  slice: string;
+  rows: number;
+  share: number;
+  inside: number;
+  outside: number;
+  low: number | null;
+  high: number | null;
+  expected: number | null;
+  before?: { rows: number; inside: number; outside: number };
+}
+
+export interface SliceReport {
+  loss: "log_loss" | "absolute_error" | "wrong_share" | "";
+  rows: number;
+  mean: number | null;
+  examined: number;
+  found: Slice[];
+}
+
+export interface Attributions {
+  rows: number;
+  ndcg: number | null;
+  inputs: { input: string; now: number | null; reference: number | null; rank: number; reference_rank: number }[];
+}
+
+// Of one judged window.
+export interface WindowSlices {
+  window: WindowKind;
+  start: string;
+  slices: SliceReport;
+  declared_slices: { name: string; rows: number; labels: number; metrics: Record<string, number | null> }[];
+  attributions: Attributions | null;
+}
+
+export interface Window {
+  window: WindowKind;
+  variant: string;
+  role: "live" | "shadow";
+  model_version: number;
+  start: string;
+  end: string;
+  rows: number;
+  labels: number;
+  completeness: number | null;
+  judged: boolean;
+  metrics: Record<string, number | null>;
+  intervals?: Record<string, [number | null, number | null]>; // 95 %
+  confusion?: { classes: string[]; counts: number[][] }; // a row per label, a column per answer
+  drift: FeatureDrift[];
+  multivariate?: MultivariateDrift;
+  note?: string; // why there is no drift, or not what was asked for
+}
+
+export type Problem = "binary" | "regression" | "multiclass" | "ranking";
+
+// What an alert without a threshold said of a window.
+export interface UsualBand {
+  window_start: string;
+  expected: number | null;
+  low: number | null; // no bound on that side
+  high: number | null;
+}
+
+export interface Monitor {
+  name: string;
+  endpoint: string;
+  health: HealthWord;
+  health_reason: string;
+  open_alerts: number;
+  definition: { problem: Problem; windows: WindowKind[]; time_zone: string; alerts: Record<string, AlertRule> };
+}
+
+export const monitorsApi = {
+  monitorsPath: own("monitors"),
+  monitors: async (s?: AbortSignal) => (await get<{ monitors: Monitor[] }>(monitorsApi.monitorsPath, s)).monitors,
+  windowsPath: (monitor: string, window: WindowKind) => `${own("monitors", monitor, "windows")}?window=${window}`,
+  windows: async (monitor: string, window: WindowKind, s?: AbortSignal) => (await get<{ windows: Window[] }>(monitorsApi.windowsPath(monitor, window), s)).windows,
+  slices: (monitor: string, window: WindowKind, start: string, s?: AbortSignal) =>
+    get<WindowSlices>(`${own("monitors", monitor, "slices")}?${new URLSearchParams({ window, start })}`, s),
+  bands: async (monitor: string, alert: string, s?: AbortSignal) =>
+    (await get<{ bands: UsualBand[] }>(own("monitors", monitor, "alerts", alert, "bands"), s)).bands,
+};
