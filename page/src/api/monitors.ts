@@ -104,13 +104,27 @@ export interface Monitor {
   definition: { problem: Problem; windows: WindowKind[]; time_zone: string; alerts: Record<string, AlertRule> };
 }
 
+export type VerdictWord = "fires" | "fine" | "not_judged";
+
+// What each declared alert says of each window of a kind, oldest first; null: it waits for labels.
+export interface Verdicts {
+  monitor: string;
+  endpoint: string;
+  window: WindowKind;
+  windows: { start: string; end: string; judged: boolean; rows: number; labels: number; model_version: number; inputs: number; inputs_drifted: number }[];
+  alerts: { alert: string; watches: string; threshold: number | null; severity: string; verdicts: (VerdictWord | null)[]; values: (number | null)[] }[];
+}
+
 export const monitorsApi = {
   monitorsPath: own("monitors"),
   monitors: async (s?: AbortSignal) => (await get<{ monitors: Monitor[] }>(monitorsApi.monitorsPath, s)).monitors,
   windowsPath: (monitor: string, window: WindowKind) => `${own("monitors", monitor, "windows")}?window=${window}`,
   windows: async (monitor: string, window: WindowKind, s?: AbortSignal) => (await get<{ windows: Window[] }>(monitorsApi.windowsPath(monitor, window), s)).windows,
+  verdictsPath: (monitor: string, window: WindowKind) => `${own("monitors", monitor, "verdicts")}?window=${window}`,
+  verdicts: (monitor: string, window: WindowKind, s?: AbortSignal) => get<Verdicts>(monitorsApi.verdictsPath(monitor, window), s),
+  slicesPath: (monitor: string, window: WindowKind, start: string) => `${own("monitors", monitor, "slices")}?${new URLSearchParams({ window, start })}`,
   slices: (monitor: string, window: WindowKind, start: string, s?: AbortSignal) =>
-    get<WindowSlices>(`${own("monitors", monitor, "slices")}?${new URLSearchParams({ window, start })}`, s),
+    get<WindowSlices>(monitorsApi.slicesPath(monitor, window, start), s),
   bands: async (monitor: string, alert: string, s?: AbortSignal) =>
     (await get<{ bands: UsualBand[] }>(own("monitors", monitor, "alerts", alert, "bands"), s)).bands,
 };

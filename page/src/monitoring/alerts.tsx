@@ -9,7 +9,8 @@ import { featureParts, number, percent, plural } from "../lib/format";
 
 const kCausesShown = 4;
 
-export function AlertsTable({ alerts, changed }: { alerts: Alert[]; changed: () => void }) {
+// `isOfSeveral`: monitors, so each alert says of which.
+export function AlertsTable({ alerts, isOfSeveral = false, changed }: { alerts: Alert[]; isOfSeveral?: boolean; changed: () => void }) {
   const [asked, setAsked] = useState<{ alert: Alert; what: "silence" | "acknowledge" }>();
   if (alerts.length === 0) return <Empty title="No alert so far." />;
   return (
@@ -35,6 +36,7 @@ export function AlertsTable({ alerts, changed }: { alerts: Alert[]; changed: () 
               <Table.Td>
                 <b>{alert.alert}</b>
                 <Text size="xs" c="dimmed">
+                  {isOfSeveral && `${alert.monitor}, `}
                   {isDetection(alert) ? plural(alert.windows, "detection") : plural(alert.windows, alert.window)}
                 </Text>
               </Table.Td>

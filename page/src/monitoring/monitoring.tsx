@@ -1,25 +1,36 @@
-import { Anchor, Group, SegmentedControl, SimpleGrid, Stack, Table, Text, Title } from "@mantine/core";
+import { Anchor, Group, NativeSelect, SegmentedControl, SimpleGrid, Stack, Table, Text, Title } from "@mantine/core";
 import { useMemo } from "react";
 import { useParams, useSearchParams } from "react-router";
-import { api, type Alert, type AlertRule, type Monitor, type Problem, type Revision, type UsualBand, type Window, type WindowKind, type WindowSlices } from "../api";
+import { api, type Alert, type AlertRule, type Monitor, type Problem, type Revision, type UsualBand, type Verdicts, type Window, type WindowKind, type WindowSlices } from "../api";
 import { Chart } from "../components/chart";
-import { useLive } from "../components/live";
+import { useKept, useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
 import { Head, Word } from "../components/words";
 import { plural } from "../lib/format";
 import { byVariant, intervals, marks, seconds, withEstimates } from "../lib/series";
 import { AlertsTable } from "./alerts";
+import { ChosenWindow } from "./chosen_window";
 import { Drift } from "./drift";
+import { HealthLine } from "./health_line";
 import { Slices } from "./slices";
 
 interface Watched {
+  monitors: Monitor[]; // of the endpoint
   monitor: Monitor | undefined;
   kind: WindowKind;
   windows: Window[];
-  alerts: Alert[];
+  verdicts: Verdicts | undefined;
+  alerts: Alert[]; // of all its monitors
   revisions: Revision[];
-  slices: WindowSlices | undefined; // of the newest judged window
+  slices: WindowSlices | undefined; // of the chosen window, else of the newest that was judged
   bands: Record<string, UsualBand[]>; // by metric
+}
+
+// What the address asks for; empty: what there is.
+interface Wish {
+  monitor: string;
+  kind: WindowKind | undefined;
+  at: string; // the start of a window
 }
 
 // What is usual of each metric, as its alert without a threshold has it.
@@ -29,23 +40,27 @@ async function loadBands(monitor: Monitor | undefined, kind: WindowKind, signal:
   return Object.fromEntries(await Promise.all(bands));
 }
 
-// Without a wish for another: weeks if the monitor judges them, else what it does judge.
-async function load(endpoint: string, wish: WindowKind | undefined, signal: AbortSignal): Promise<Watched> {
-  const [monitors, alerts, revisions] = await Promise.all([
+// Without a wish for another: the monitor with the most open alerts, and weeks if it judges them, else what it does judge.
+async function load(endpoint: string, wish: Wish, signal: AbortSignal): Promise<Watched> {
+  const [all, alerts, revisions] = await Promise.all([
     api.monitors(signal),
     api.alerts(endpoint, signal),
     api.revisions(endpoint, signal),
   ]);
-  const monitor = monitors.find((each) => each.endpoint === endpoint);
+  const monitors = all.filter((each) => each.endpoint === endpoint);
+  const worst = monitors.toSorted((a, b) => b.open_alerts - a.open_alerts)[0];
+  const monitor = wish.monitor ? monitors.find((each) => each.name === wish.monitor) : worst;
   const judged = monitor?.definition.windows ?? [];
-  const kind = wish ?? (judged.includes("week") ? "week" : judged[0]) ?? "week";
-  const [windows, bands] = await Promise.all([
+  const kind = wish.kind ?? (judged.includes("week") ? "week" : judged[0]) ?? "week";
+  const [windows, verdicts, bands] = await Promise.all([
     monitor ? api.windows(monitor.name, kind, signal) : [],
+    monitor ? api.verdicts(monitor.name, kind, signal) : undefined,
     loadBands(monitor, kind, signal),
   ]);
-  const newest = windows.filter((window) => window.variant === "live" && window.judged && window.rows > 0).at(-1);
-  const slices = monitor && newest ? await api.slices(monitor.name, kind, newest.start, signal) : undefined;
-  return { monitor, kind, alerts, revisions, windows, slices, bands };
+  const told = windows.filter((window) => window.variant === "live" && window.judged && window.rows > 0);
+  const shown = wish.at ? told.find((window) => window.start === wish.at) : told.at(-1);
+  const slices = monitor && shown ? await api.slices(monitor.name, kind, shown.start, signal) : undefined;
+  return { monitors, monitor, kind, alerts, revisions, windows, verdicts, slices, bands };
 }
 
 const kKinds: WindowKind[] = ["day", "week", "month"];
@@ -54,17 +69,21 @@ const kKindNames = { day: "By day", week: "By week", month: "By month" };
 export function MonitoringPage() {
   const { name = "" } = useParams();
   const [query, setQuery] = useSearchParams();
-  const wish = kKinds.find((each) => each === query.get("window"));
-  const watched = useLive((signal) => load(name, wish, signal), `${name}/${wish ?? ""}`, 5);
-  const kind = watched.data?.kind ?? wish ?? "week";
+  const wish = { monitor: query.get("monitor") ?? "", kind: kKinds.find((each) => each === query.get("window")), at: query.get("at") ?? "" };
+  const watched = useKept(useLive((signal) => load(name, wish, signal), JSON.stringify([name, wish]), 5));
+  const kind = wish.kind ?? watched.data?.kind ?? "week";
+  // A window of one monitor and length is none of another's.
   const change = (key: string, value: string) =>
     setQuery((before) => {
       const after = new URLSearchParams(before);
       if (value) after.set(key, value);
       else after.delete(key);
+      if (key === "monitor" || key === "window") after.delete("at");
+      if (key === "monitor") after.delete("window");
       return after;
     });
   const monitor = watched.data?.monitor;
+  const monitors = watched.data?.monitors ?? [];
   return (
     <>
       <Head
@@ -84,6 +103,14 @@ export function MonitoringPage() {
           )
         }
       >
+        {monitors.length > 1 && (
+          <NativeSelect
+            aria-label="Monitor"
+            value={monitor?.name ?? ""}
+            onChange={(event) => change("monitor", event.currentTarget.value)}
+            data={[...(monitor ? [] : [{ value: "", label: "Choose a monitor" }]), ...monitors.map((each) => ({ value: each.name, label: each.open_alerts > 0 ? `${each.name} (${each.open_alerts} open)` : each.name }))]}
+          />
+        )}
         <SegmentedControl
           aria-label="Length of a window"
           value={kind}
@@ -94,7 +121,11 @@ export function MonitoringPage() {
       <Loaded from={watched}>
         {(data) =>
           data.monitor ? (
-            <Body {...data} monitor={data.monitor} feature={query.get("feature") ?? ""} change={change} changed={watched.reload} />
+            <Body {...data} monitor={data.monitor} at={wish.at} feature={query.get("feature") ?? ""} change={change} changed={watched.reload} />
+          ) : data.monitors.length > 0 ? (
+            <Empty title={`No monitor ${wish.monitor} watches this endpoint.`}>
+              <Text size="sm">There is {data.monitors.map((each) => each.name).join(", ")}.</Text>
+            </Empty>
           ) : (
             <Empty title="No monitor watches this endpoint.">
               <Text size="sm">Declare one in slipway.yaml, under monitors, and apply it.</Text>
@@ -194,14 +225,22 @@ function Confusion({ of, since }: { of: NonNullable<Window["confusion"]>; since:
 
 interface BodyProps extends Watched {
   monitor: Monitor;
-  kind: WindowKind;
+  at: string;
   feature: string;
   change: (key: string, value: string) => void;
   changed: () => void;
 }
 
-function Body({ monitor, windows, alerts, revisions, slices, bands, kind, feature, change, changed }: BodyProps) {
-  const happened = useMemo(() => marks(alerts, revisions), [alerts, revisions]);
+function Body({ monitors, monitor, windows, verdicts, alerts, revisions, slices, bands, kind, at, feature, change, changed }: BodyProps) {
+  const [query] = useSearchParams();
+  const happened = useMemo(
+    () =>
+      marks(
+        alerts.filter((alert) => alert.monitor === monitor.name),
+        revisions,
+      ),
+    [alerts, revisions, monitor.name],
+  );
   const { time_zone: zone, alerts: rules } = monitor.definition;
   if (windows.length === 0) {
     return (
@@ -220,10 +259,15 @@ function Body({ monitor, windows, alerts, revisions, slices, bands, kind, featur
     const table = byVariant(withEstimates(answered, metric), valueOf(metric));
     return { title, metric, table, band: intervals(answered, metric, table.x) };
   });
-  const confused = windows.findLast((window) => window.variant === "live" && window.confusion);
+  const confused = windows.findLast((window) => window.variant === "live" && window.confusion && (!at || window.start === at));
+  const calls = { verdicts: api.verdictsPath(monitor.name, kind), windows: api.windowsPath(monitor.name, kind) };
+  const withoutWindow = new URLSearchParams(query);
+  withoutWindow.delete("at");
   const note = windows.findLast((window) => window.variant === "live" && window.judged && window.rows > 0)?.note;
   return (
     <Stack gap="xl">
+      {verdicts && <HealthLine verdicts={verdicts} marks={happened} zone={zone} chosen={at} call={calls.verdicts} />}
+      {verdicts && at && <ChosenWindow verdicts={verdicts} windows={windows} marks={happened} start={at} leave={`?${withoutWindow}`} calls={calls} />}
       <section aria-label="Performance over time">
         {note && (
           <Text size="sm" mb="xs" role="note">
@@ -262,7 +306,7 @@ function Body({ monitor, windows, alerts, revisions, slices, bands, kind, featur
               usual={(bands[metric] ?? []).map(({ window_start, low, high }) => ({ x: seconds(window_start), low, high }))}
               sync="monitoring"
               range={range}
-              call={api.windowsPath(monitor.name, kind)}
+              call={calls.windows}
             />
           ))}
         </SimpleGrid>
@@ -272,13 +316,13 @@ function Body({ monitor, windows, alerts, revisions, slices, bands, kind, featur
         <Title order={2} size="h4" mb="xs">
           Alerts and what they did
         </Title>
-        <AlertsTable alerts={alerts} changed={changed} />
+        <AlertsTable alerts={alerts} isOfSeveral={monitors.length > 1} changed={changed} />
       </section>
       {slices && <Slices of={slices} />}
-      <Drift call={api.windowsPath(monitor.name, kind)} windows={windows} zone={zone} range={range} marks={happened} feature={feature} choose={(name) => change("feature", name)} />
+      <Drift call={calls.windows} windows={windows} zone={zone} range={range} marks={happened} feature={feature} choose={(name) => change("feature", name)} />
       <Text size="xs" c="dimmed">
         The same as JSON:{" "}
-        <Anchor href={api.windowsPath(monitor.name, kind)} size="xs">
+        <Anchor href={calls.windows} size="xs">
           windows of {monitor.name}
         </Anchor>
       </Text>

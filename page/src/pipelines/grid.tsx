@@ -5,7 +5,7 @@ import { move } from "../components/arrows";
 import { clock, day, duration, time } from "../lib/format";
 import { failsSince, stateOf } from "../lib/step_times";
 import { Legend, StepIcon, stateWords } from "./step_icon";
-import "./grid.css";
+import "../components/grid.css";
 
 const kRunsShown = 25;
 

@@ -1,6 +1,9 @@
 #include "api/own/monitor_routes.h"
 
+#include <algorithm>
+
 #include "api/own/loop_wire.h"
+#include "monitor/alert_policy.h"
 #include "monitor/rehearsal.h"
 #include "types/timestamp.h"
 
@@ -152,6 +155,85 @@ Result<Response> rehearse(Monitor& monitor, const Request& request) {
   return reply(object);
 }
 
+Json verdict_name(monitor::RuleVerdict verdict) {
+  switch (verdict) {
+    case monitor::RuleVerdict::kFires:
+      return "fires";
+    case monitor::RuleVerdict::kFine:
+      return "fine";
+    case monitor::RuleVerdict::kNotJudged:
+      return "not_judged";
+  }
+  return nullptr;
+}
+
+// A rehearsal's character for each judged window, in words; a window that waits for labels has one
+// of the rules that don't.
+JsonArray said_of(const monitor::AlertRule& rule, const std::string& strip,
+                  const std::vector<monitor::StoredWindow>& windows) {
+  using monitor::RuleVerdict;
+  JsonArray said;
+  std::size_t judged = 0;
+  for (const monitor::StoredWindow& window : windows) {
+    if (window.judged_at) {
+      const char sign = strip[judged++];
+      said.push_back(verdict_name(sign == '#'   ? RuleVerdict::kFires
+                                  : sign == '.' ? RuleVerdict::kFine
+                                                : RuleVerdict::kNotJudged));
+    } else if (is_known_when_over(rule) && !rule.unusual) {
+      said.push_back(verdict_name(judge_rule(rule, window.result)));
+    } else {
+      said.push_back(nullptr);
+    }
+  }
+  return said;
+}
+
+JsonObject describe(const monitor::StoredWindow& window) {
+  const auto& drift = window.result.drift;
+  const auto drifted = std::count_if(drift.begin(), drift.end(),
+                                     [](const monitor::FeatureDrift& one) { return one.drifted; });
+  return {{"start", types::to_rfc3339(window.window.start)},
+          {"end", types::to_rfc3339(window.window.end)},
+          {"judged", window.judged_at.has_value()},
+          {"rows", window.result.rows},
+          {"labels", window.result.labels},
+          {"model_version", window.result.model_version},
+          {"inputs", std::ssize(drift)},
+          {"inputs_drifted", drifted}};
+}
+
+// Of the newest windows of a kind, oldest first, each declared alert's word.
+Result<Response> verdicts(Monitor& monitor, const Request& request) {
+  const std::string& name = request.param("name");
+  const monitor::MonitorDefinition definition = TRY(monitor.definition(name));
+  monitor::WindowFilter filter{.kind = definition.windows.back(), .variant = "live"};
+  if (const auto kind = request.query("window")) filter.kind = TRY(monitor::parse_window(*kind));
+  filter.limit = TRY(query_limit(request, 1000, 10'000));
+  const std::vector<monitor::StoredWindow> windows = TRY(monitor.windows(name, filter));
+  JsonArray listed, alerts;
+  for (const monitor::StoredWindow& window : windows) listed.push_back(describe(window));
+  for (const monitor::AlertRule& rule : definition.alerts) {
+    if (rule.window != *filter.kind) continue;
+    const double chance = monitor.allowed_chance(rule, true);
+    const std::string strip = monitor::rehearse(rule, definition, windows, chance).strip;
+    JsonArray values;
+    for (const monitor::StoredWindow& window : windows)
+      values.push_back(base::number_or_null(watched_value(rule, window.result)));
+    alerts.push_back(JsonObject{{"alert", rule.name},
+                                {"watches", rule.watched()},
+                                {"threshold", rule.has_bound() ? Json(rule.threshold()) : nullptr},
+                                {"severity", rule.severity},
+                                {"verdicts", said_of(rule, strip, windows)},
+                                {"values", std::move(values)}});
+  }
+  return reply({{"monitor", name},
+                {"endpoint", definition.endpoint},
+                {"window", monitor::window_name(*filter.kind)},
+                {"windows", std::move(listed)},
+                {"alerts", std::move(alerts)}});
+}
+
 Result<Response> bands(Monitor& monitor, const Request& request) {
   JsonArray found;
   for (const auto& band : TRY(monitor.alert_bands(request.param("name"), request.param("alert"))))
@@ -195,6 +277,13 @@ std::vector<http::Route> monitor_routes(Monitor& monitor) {
        .summary = "When an alert, declared or only thought of, would have fired over the windows "
                   "that were judged: {alert, from, until}.",
        .handler = answering([&monitor](const Request& r) { return rehearse(monitor, r); }),
+       .tag = "slipway"},
+      {.method = Method::kGet,
+       .pattern = "/slipway/v1/monitors/{name}/verdicts",
+       .summary =
+           "What each declared alert says of each window of ?window=, oldest first, as it is "
+           "declared now: fires, fine or not_judged; null: it waits for labels.",
+       .handler = answering([&monitor](const Request& r) { return verdicts(monitor, r); }),
        .tag = "slipway"},
       {.method = Method::kGet,
        .pattern = "/slipway/v1/monitors/{name}/alerts/{alert}/bands",

@@ -148,6 +148,7 @@ constexpr Rule kRules[] = {
     {kGet, "/slipway/v1/monitors/{name}", About::kProject, Permission::kRead},
     {kGet, "/slipway/v1/monitors/{name}/windows", About::kProject, Permission::kRead},
     {kGet, "/slipway/v1/monitors/{name}/slices", About::kProject, Permission::kRead},
+    {kGet, "/slipway/v1/monitors/{name}/verdicts", About::kProject, Permission::kRead},
     {kPost, "/slipway/v1/monitors/{name}/rehearse", About::kProject, Permission::kRead},
     {kGet, "/slipway/v1/monitors/{name}/alerts/{alert}/bands", About::kProject, Permission::kRead},
     {kGet, "/slipway/v1/alarm-budget", About::kProject, Permission::kRead},

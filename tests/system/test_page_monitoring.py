@@ -1,0 +1,141 @@
+"""The monitoring screen: health over time as the server's verdicts say it, one window of it, and several monitors of one endpoint."""
+import pytest
+import requests
+import small_project
+from conftest import Server
+from playwright.sync_api import expect
+from test_page_for_everybody import ready, violations
+
+SECOND = """\
+  sale-drift:
+    endpoint: sale
+    windows: [day, week]
+    complete: {share: 0.95, after: 6h}
+    reference: {from: 2024-01-08T00:00:00Z, to: 2024-01-29T00:00:00Z}
+    alerts:
+      moved: {metric: prediction_psi, window: day, over: 100}
+      few: {metric: auc, window: day, under: 0.01, min_rows: 100000}
+      weekly: {metric: completeness, window: week, under: 0.01}
+"""
+STATES = {"fires": "alert fires", "fine": "fine", "not_judged": "not judged", None: "waits for labels"}
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory):
+    """Two monitors of one endpoint; the first has fired."""
+    folder = tmp_path_factory.mktemp("shop")
+    server = Server(tmp_path_factory.mktemp("server") / "data")
+    file = small_project.write(folder)
+    file.write_text(file.read_text() + SECOND)
+    server.cli("apply", str(file))
+    server.cli("data", "ingest", "visits")
+    server.cli("features", "materialize", "--as-of", small_project.START.isoformat())
+    server.cli("run", "train")
+    server.cli("replay", "sale", *small_project.replay_flags(folder, "2024-02-13T00:00:00Z"))
+    yield server
+    server.stop()
+
+
+def own(server, path):
+    reply = requests.get(f"{server.url}/slipway/v1/{path}", timeout=10)
+    assert reply.status_code == 200, reply.text
+    return reply.json()
+
+
+def verdicts(server, monitor="sale-health", window="day"):
+    return own(server, f"monitors/{monitor}/verdicts?window={window}")
+
+
+def test_verdicts_are_a_rehearsals_beside_the_windows(shop):
+    for monitor, alerts in (("sale-health", ["log_loss"]), ("sale-drift", ["few", "moved"])):
+        said = verdicts(shop, monitor)
+        assert [one["alert"] for one in said["alerts"]] == alerts
+        windows = [one for one in own(shop, f"monitors/{monitor}/windows?window=day&variant=live")["windows"]]
+        assert [(one["start"], one["judged"], one["rows"], one["inputs_drifted"]) for one in said["windows"]] == [
+            (one["start"], one["judged"], one["rows"], sum(drift["drifted"] for drift in one["drift"])) for one in windows]
+        for alert in said["alerts"]:
+            told = requests.post(f"{shop.url}/slipway/v1/monitors/{monitor}/rehearse", json={"alert": alert["alert"]}, timeout=10).json()
+            judged = [word for word, window in zip(alert["verdicts"], windows) if window["judged"]]
+            assert "".join({"fires": "#", "fine": ".", "not_judged": "?"}[word] for word in judged) == told["strip"]
+            assert alert["values"] == [one["metrics"].get(alert["watches"]) for one in windows]
+            assert alert["threshold"] == told["threshold"]
+    assert "fires" in verdicts(shop)["alerts"][0]["verdicts"]
+    assert set(verdicts(shop, "sale-drift")["alerts"][0]["verdicts"]) <= {"not_judged", None}
+
+
+def test_verdicts_of_what_is_not_there(shop):
+    assert requests.get(f"{shop.url}/slipway/v1/monitors/none/verdicts", timeout=10).status_code == 404
+    assert requests.get(f"{shop.url}/slipway/v1/monitors/sale-health/verdicts?window=year", timeout=10).status_code == 400
+    assert [one["alert"] for one in verdicts(shop, "sale-drift", "week")["alerts"]] == ["weekly"]
+    assert len(own(shop, "monitors/sale-health/verdicts?limit=3")["windows"]) >= 3
+
+
+def test_the_line_says_what_the_server_says(shop, open_page):
+    page = open_page(f"{shop.url}/ui/endpoints/sale/monitoring")
+    ready(page)
+    line = page.get_by_role("table", name="Health over time")
+    said = verdicts(shop)
+    [alert] = said["alerts"]
+    row = line.get_by_role("row").filter(has=page.get_by_role("rowheader", name="log_loss"))
+    labels = row.get_by_role("link").evaluate_all("all => all.map(one => one.getAttribute('aria-label'))")
+    assert len(labels) == len(alert["verdicts"])
+    for label, word in zip(labels, alert["verdicts"]):
+        assert STATES[word] in label
+    happened = line.get_by_role("row").filter(has=page.get_by_role("rowheader", name="Happened"))
+    expect(happened).to_contain_text("▲")
+    expect(happened).to_contain_text("●")
+    told = happened.get_by_role("link").evaluate_all("all => all.map(one => one.getAttribute('aria-label')).join()")
+    for opened in own(shop, "alerts?endpoint=sale&monitor=sale-health")["alerts"]:
+        assert f"alert {opened['alert']}" in told
+
+
+def test_a_window_is_chosen_with_the_keyboard_and_in_the_address(shop, open_page):
+    said = verdicts(shop)
+    index = said["alerts"][0]["verdicts"].index("fires")
+    window = said["windows"][index]
+    page = open_page(f"{shop.url}/ui/endpoints/sale/monitoring")
+    ready(page)
+    line = page.get_by_role("table", name="Health over time")
+    newest = line.locator('[data-row="0"][tabindex="0"]')
+    newest.focus()
+    for _ in range(len(said["windows"]) - 1 - index):
+        page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    chosen = page.get_by_role("region", name="The chosen window")
+    expect(chosen).to_contain_text(f"{window['rows']:,}")
+    assert f"at={window['start'].replace(':', '%3A')}" in page.url
+    alerts = chosen.get_by_role("table", name="What the alerts say of it")
+    expect(alerts).to_contain_text("alert fires")
+    value = said["alerts"][0]["values"][index]
+    expect(alerts).to_contain_text(f"{value:.4g}")
+    expect(page.get_by_role("region", name="Slices")).to_be_visible()
+    assert violations(page) == []
+    page.goto(page.url)  # as a colleague has it
+    expect(page.get_by_role("region", name="The chosen window").get_by_role("table", name="What the alerts say of it")).to_contain_text("alert fires")
+    page.get_by_role("link", name="All windows").click()
+    expect(page.get_by_role("region", name="The chosen window")).to_have_count(0)
+    page.goto(f"{shop.url}/ui/endpoints/sale/monitoring?at=1999-01-01T00:00:00Z")
+    expect(page.get_by_text("No day is kept that begins at 1999-01-01T00:00:00Z.")).to_be_visible()
+
+
+def test_each_monitor_of_an_endpoint_has_its_screen(shop, open_page):
+    page = open_page(f"{shop.url}/ui/endpoints/sale/monitoring")
+    ready(page)
+    line = page.get_by_role("table", name="Health over time")
+    first = {one["name"]: one["open_alerts"] for one in own(shop, "monitors")["monitors"]}
+    choice = page.get_by_role("combobox", name="Monitor")
+    assert {text.split(" ")[0] for text in choice.locator("option").all_text_contents()} == set(first)
+    choice.select_option("sale-health")
+    expect(line.get_by_role("rowheader", name="log_loss")).to_be_visible()
+    choice.select_option("sale-drift")
+    expect(line.get_by_role("rowheader", name="weekly")).to_be_visible()
+    assert "monitor=sale-drift" in page.url
+    page.get_by_role("radio", name="By day").check(force=True)
+    expect(line.get_by_role("rowheader", name="moved")).to_be_visible()
+    expect(line.get_by_role("rowheader", name="log_loss")).to_have_count(0)
+    assert violations(page) == []
+    page.goto(f"{shop.url}/ui/endpoints/sale/monitoring?monitor=none")
+    expect(page.get_by_text("No monitor none watches this endpoint.")).to_be_visible()
+    page.get_by_role("combobox", name="Monitor").select_option("sale-drift")
+    expect(line.get_by_role("rowheader", name="weekly")).to_be_visible()
