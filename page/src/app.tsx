@@ -18,6 +18,8 @@ import { ExperimentPage } from "./experiments/experiment";
 import { ExperimentsPage } from "./experiments/experiments";
 import { RunPage } from "./experiments/run";
 import { FeaturesPage } from "./features/features";
+import { FeatureViewPage } from "./features/view";
+import { FeatureViewsPage } from "./features/views";
 import { HomePage } from "./home/home";
 import { IncidentPage } from "./incidents/incident";
 import { IncidentsPage } from "./incidents/incidents";
@@ -43,7 +45,7 @@ const kScreens: [string, string, ...string[]][] = [
   ["/experiments", "Experiments", "/runs", "/compare"],
   ["/models", "Registry"],
   ["/pipelines", "Pipelines", "/pipeline-runs", "/searches"],
-  ["/datasets", "Datasets"],
+  ["/datasets", "Datasets", "/features"],
   ["/data", "Folders"],
   ["/lineage", "Lineage"],
   ["/cost", "Cost"],
@@ -122,6 +124,8 @@ function Screens() {
       <Route path="/pipelines" element={<PipelinesPage />} />
       <Route path="/pipelines/:name" element={<PipelinesPage />} />
       <Route path="/pipeline-runs/:id" element={<PipelineRunPage />} />
+      <Route path="/features" element={<FeatureViewsPage />} />
+      <Route path="/features/:name" element={<FeatureViewPage />} />
       <Route path="/datasets" element={<DatasetsPage />} />
       <Route path="/datasets/:name" element={<DatasetPage />} />
       <Route path="/data" element={<RepositoriesPage />} />

@@ -56,7 +56,7 @@ def shop(tmp_path_factory):
 
 
 def screens(server):
-    return ["", "endpoints/sale", "endpoints/sale/monitoring", "endpoints/sale/features", "endpoints/sale/plain", "endpoints/sale/drills", "incidents", f"incidents/{server.incident}",
+    return ["", "endpoints/sale", "endpoints/sale/monitoring", "endpoints/sale/monitoring?at=2024-02-05T00:00:00Z", "endpoints/sale/features", "features", "features/shop_recent", "endpoints/sale/plain", "endpoints/sale/drills", "incidents", f"incidents/{server.incident}",
             "experiments", f"experiments/{server.experiment}", f"experiments/{server.experiment}?group=attributes.status&charts=", f"runs/{server.run}", f"runs/{server.run}?view=files", f"runs/{server.run}?view=console", "pipelines", "pipelines/train", f"pipeline-runs/{server.trained}?step=train",
             f"pipeline-runs/{server.trained}?view=time", f"pipeline-runs/{server.asks}?step=ask", "datasets", "datasets/visits", "data", "data/parts?path=more", "data/parts?from=v1&to=main", "lineage", "lineage?of=models:/sale/1", "audit", "audit?kind=none", "cost", "cost?of=sale", "searches", "models", "models/sale", "policies", "compare?" + "&".join(f"runs={run}" for run in server.runs), "no/such/place"]
 
@@ -125,7 +125,7 @@ def test_a_picture_without_a_name_is_found(shop, open_page):
     assert any(one.startswith("image-alt") for one in violations(page))
 
 
-EMPTY = {"": "No model is in production yet.", "incidents": "There was no incident yet.", "pipelines": "No pipeline is declared yet.", "pipelines/none": "There is no such pipeline.", "datasets": "No dataset is declared yet.", "data": "No folder was pushed yet.", "audit?kind=none": "No event is like this.", "compare": "No run was chosen.", "experiments/0": "This experiment has no runs yet.", "cost": "No model is in production yet.", "searches": "Nothing was searched for yet.", "models": "No model was registered yet.", "policies": "Nothing is laid down yet.", "models?name=none": "No model has a name like this."}
+EMPTY = {"": "No model is in production yet.", "incidents": "There was no incident yet.", "pipelines": "No pipeline is declared yet.", "pipelines/none": "There is no such pipeline.", "datasets": "No dataset is declared yet.", "features": "No feature view is declared yet.", "data": "No folder was pushed yet.", "audit?kind=none": "No event is like this.", "compare": "No run was chosen.", "experiments/0": "This experiment has no runs yet.", "cost": "No model is in production yet.", "searches": "Nothing was searched for yet.", "models": "No model was registered yet.", "policies": "Nothing is laid down yet.", "models?name=none": "No model has a name like this."}
 
 
 @pytest.mark.parametrize("screen", EMPTY)
@@ -136,7 +136,7 @@ def test_empty_screens_say_what_would_change_that(server, open_page, screen):
 
 
 ASKED = {"": "overview", "endpoints/sale": "endpoints/sale", "endpoints/sale/monitoring": "monitors", "endpoints/sale/features": "features/skew*", "endpoints/sale/plain": "endpoints/sale",
-         "endpoints/sale/drills": "endpoints/sale/drills", "incidents": "incidents", "pipelines": "pipelines", "datasets": "datasets", "datasets/visits": "datasets/visits", "data": "data", "data/parts": "data/parts", "lineage?of=models:/sale/1": "endpoints", "audit": "events?*", "cost": "costs", "searches": "searches?*", "experiments/0": "experiments/0/table?*", "models/sale": "models/sale/aliases", "policies": "alarm-budget"}
+         "endpoints/sale/drills": "endpoints/sale/drills", "incidents": "incidents", "pipelines": "pipelines", "features": "features", "features/shop_recent": "features", "datasets": "datasets", "datasets/visits": "datasets/visits", "data": "data", "data/parts": "data/parts", "lineage?of=models:/sale/1": "endpoints", "audit": "events?*", "cost": "costs", "searches": "searches?*", "experiments/0": "experiments/0/table?*", "models/sale": "models/sale/aliases", "policies": "alarm-budget"}
 
 
 @pytest.mark.expects_errors  # a refused request is an error in the browser's console

@@ -12,8 +12,8 @@ REQUESTS_MAX = 12  # of one view, until it stands
 
 # Picture -> where it is; {run} and the like are the shop's own.
 VIEWS = {"home": "", "plain": "endpoints/sale/plain", "experiments": "experiments/{experiment}", "run": "runs/{run}", "compare": "compare?runs={runs[0]}&runs={runs[1]}",
-         "dataset": "datasets/visits", "folder": "data/parts?path=more", "features": "endpoints/sale/features", "pipeline": "pipelines/train", "pipeline_run": "pipeline-runs/{trained}?step=train",
-         "registry": "models", "model": "models/sale", "endpoint": "endpoints/sale", "monitoring": "endpoints/sale/monitoring", "incident": "incidents/{incident}", "drill": "endpoints/sale/drills",
+         "dataset": "datasets/visits", "folder": "data/parts?path=more", "features": "endpoints/sale/features", "view": "features/shop_recent", "pipeline": "pipelines/train", "pipeline_run": "pipeline-runs/{trained}?step=train",
+         "registry": "models", "model": "models/sale", "endpoint": "endpoints/sale", "monitoring": "endpoints/sale/monitoring", "window": "endpoints/sale/monitoring?at=2024-02-07T00:00:00Z", "incident": "incidents/{incident}", "drill": "endpoints/sale/drills",
          "lineage": "lineage?of=models:/sale/1", "cost": "cost", "audit": "audit", "policies": "policies", "searches": "searches"}
 
 

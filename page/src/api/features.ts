@@ -36,8 +36,13 @@ export interface Skew {
 export interface FeatureViewFacts {
   name: string;
   source: string;
+  keys: string[];
+  features: string[]; // as they are served: VIEW__COLUMN
+  outputs: { name: string; type: string }[];
   newest: string | null;
   age_seconds: number | null;
+  owner: string;
+  description: string;
 }
 
 export interface ExplainedFeature {
@@ -59,15 +64,14 @@ export interface ExplainedRequest {
 
 export interface FeatureDefinitions {
   sources: { name: string; dataset: string }[];
-  views: { name: string; source: string; features: string[] }[];
-  services: { name: string; request: { name: string }[]; outputs: { name: string }[] }[];
+  views: FeatureViewFacts[];
+  services: { name: string; version: number; request: { name: string }[]; outputs: { name: string }[] }[];
 }
 
 export const featuresApi = {
   skew: (endpoint: string, s?: AbortSignal) => get<Skew>(`${own("features", "skew")}?endpoint=${encodeURIComponent(endpoint)}`, s),
-  featureViews: async (s?: AbortSignal) => (await get<{ views: FeatureViewFacts[] }>(own("features"), s)).views,
-  featureServices: (s?: AbortSignal) => get<{ services: { name: string; outputs: { name: string }[] }[] }>(own("features"), s),
   explain: (endpoint: string, request: string, feature: string, s?: AbortSignal) =>
     get<ExplainedRequest>(`${own("features", "explain")}?${new URLSearchParams({ endpoint, request, feature })}`, s),
-  features: (s?: AbortSignal) => get<FeatureDefinitions>(own("features"), s),
+  featuresPath: own("features"),
+  features: (s?: AbortSignal) => get<FeatureDefinitions>(featuresApi.featuresPath, s),
 };

@@ -49,8 +49,8 @@ export async function answer(path: string, init: RequestInit, signal?: AbortSign
   throw new ApiError(sentenceOf(response.status, await response.json().catch(() => null)), response.status);
 }
 
-export async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
-  return (await (await answer(path, {}, signal)).json()) as T;
+export async function get<T>(path: string, signal?: AbortSignal, timeoutMs = kTimeoutMs): Promise<T> {
+  return (await (await answer(path, {}, signal, timeoutMs)).json()) as T;
 }
 
 // A part of a file, as text; whether there is more of it.

@@ -3,6 +3,7 @@ import { accessApi } from "./access";
 import { alertsApi } from "./alerts";
 import { costsApi } from "./costs";
 import { datasetsApi } from "./datasets";
+import { driftApi } from "./drift";
 import { drillsApi } from "./drills";
 import { endpointsApi } from "./endpoints";
 import { eventsApi } from "./events";
@@ -22,6 +23,7 @@ export * from "./access";
 export * from "./alerts";
 export * from "./costs";
 export * from "./datasets";
+export * from "./drift";
 export * from "./drills";
 export * from "./endpoints";
 export * from "./events";
@@ -41,6 +43,7 @@ export const api = {
   ...alertsApi,
   ...costsApi,
   ...datasetsApi,
+  ...driftApi,
   ...drillsApi,
   ...endpointsApi,
   ...eventsApi,

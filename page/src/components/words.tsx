@@ -47,6 +47,8 @@ const kColors: Record<string, string> = {
   alert: "red",
   open: "red",
   agrees: "teal",
+  drift: "orange",
+  "no drift": "teal",
   differs: "red",
 };
 

@@ -10,7 +10,11 @@ export function DatasetsPage() {
   const datasets = useLive(api.datasets, "datasets", 10);
   return (
     <>
-      <Head title="Datasets" />
+      <Head title="Datasets">
+        <Anchor component={Link} to="/features">
+          Feature views
+        </Anchor>
+      </Head>
       <Loaded from={datasets}>{(found) => (found.length === 0 ? <None /> : <List datasets={found} />)}</Loaded>
     </>
   );

@@ -5,7 +5,8 @@ import { api, type FeatureSpread, type FeatureViewFacts, type Skew, type SkewedF
 import { useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
 import { Command, Head, Time, Word } from "../components/words";
-import { duration, featureParts, number, percent, plural } from "../lib/format";
+import { age, featureParts, number, percent, plural } from "../lib/format";
+import { Distributions } from "./distributions";
 import { Explained } from "./explained";
 
 interface Facts {
@@ -14,7 +15,7 @@ interface Facts {
 }
 
 async function load(endpoint: string, signal: AbortSignal): Promise<Facts> {
-  const [skew, views] = await Promise.all([api.skew(endpoint, signal), api.featureViews(signal)]);
+  const [skew, { views }] = await Promise.all([api.skew(endpoint, signal), api.features(signal)]);
   return { skew: { ...skew, features: skew.features.filter((each) => each.current) }, views };
 }
 
@@ -52,15 +53,25 @@ export function FeaturesPage() {
         </Button>
       </Head>
       <Loaded from={facts}>{(data) => <Body endpoint={name} {...data} />}</Loaded>
+      <Distributions endpoint={name} />
       <section aria-label="One request">
         <Title order={2} size="h4" mt="lg" mb="xs">
           One request, explained
         </Title>
-        <Ask key={request} request={request} ask={(id) => setQuery(id ? { request: id } : {})} />
+        <Ask key={request} request={request} ask={(id) => setQuery(asked(query, id))} />
         {request && <Explained endpoint={name} request={request} feature={query.get("feature") ?? ""} />}
       </section>
     </>
   );
+}
+
+// The address with a request to explain, or without one; what else is chosen stays.
+function asked(query: URLSearchParams, id: string): URLSearchParams {
+  const after = new URLSearchParams(query);
+  after.delete("feature");
+  if (id) after.set("request", id);
+  else after.delete("request");
+  return after;
 }
 
 function Body({ endpoint, skew, views }: Facts & { endpoint: string }) {
@@ -201,13 +212,15 @@ function Freshness({ views }: { views: FeatureViewFacts[] }) {
             {views.map((view) => (
               <Table.Tr key={view.name}>
                 <Table.Td>
-                  <b>{view.name}</b>
+                  <Anchor component={Link} to={`/features/${encodeURIComponent(view.name)}`}>
+                    {view.name}
+                  </Anchor>
                 </Table.Td>
                 <Table.Td>{view.source}</Table.Td>
                 <Table.Td>
                   <Time at={view.newest} />
                 </Table.Td>
-                <Table.Td>{view.age_seconds !== null && view.age_seconds < 0 ? "ahead of the clock" : duration(view.age_seconds)}</Table.Td>
+                <Table.Td>{age(view.age_seconds)}</Table.Td>
               </Table.Tr>
             ))}
           </Table.Tbody>

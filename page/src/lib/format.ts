@@ -56,6 +56,9 @@ export function duration(seconds: number | null | undefined): string {
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
+// How old data is.
+export const age = (seconds: number | null) => (seconds !== null && seconds < 0 ? "ahead of the clock" : duration(seconds));
+
 // "0 B", "14 B", "1.5 kB", "40.2 MB".
 export function bytes(count: number | null | undefined): string {
   if (count === null || count === undefined) return kNothing;

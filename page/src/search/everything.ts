@@ -1,6 +1,6 @@
 // Everything that has a screen of its own, as the search box finds it.
 import { api, type Experiment } from "../api";
-import { time } from "../lib/format";
+import { plural, time } from "../lib/format";
 import type { Found } from "../lib/search";
 
 const kScreens: Found[] = [
@@ -10,6 +10,7 @@ const kScreens: Found[] = [
   ["Experiments", "/experiments"],
   ["Pipelines", "/pipelines"],
   ["Datasets", "/datasets"],
+  ["Feature views", "/features"],
   ["Folders of data", "/data"],
   ["Lineage", "/lineage"],
   ["Searches of parameters", "/searches"],
@@ -46,11 +47,12 @@ async function models(signal: AbortSignal): Promise<Found[]> {
 }
 
 async function features(signal: AbortSignal): Promise<Found[]> {
-  const [{ services }, all] = await Promise.all([api.featureServices(signal), api.endpoints(signal)]);
-  return all.flatMap(({ name, definition }) => {
+  const [{ services, views }, all] = await Promise.all([api.features(signal), api.endpoints(signal)]);
+  const found = views.map((view) => ({ kind: "feature view", title: view.name, detail: plural(view.features.length, "feature"), to: path("features", view.name) }));
+  return found.concat(all.flatMap(({ name, definition }) => {
     const service = services.find((each) => each.name === definition.features);
     return (service?.outputs ?? []).map((output) => ({ kind: "feature", title: output.name, detail: `as ${name} was served it`, to: path("endpoints", name, "features") }));
-  });
+  }));
 }
 
 async function pipelines(signal: AbortSignal): Promise<Found[]> {

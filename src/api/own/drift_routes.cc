@@ -1,5 +1,6 @@
 #include "api/own/drift_routes.h"
 
+#include <algorithm>
 #include <charconv>
 #include <memory>
 #include <mutex>
@@ -143,9 +144,25 @@ Result<std::vector<monitor::MultivariateRule>> multivariate_rules(const JsonObje
   return rules;
 }
 
+// As an address: its options are ?reference=, ?current= and ?columns=, names with commas.
+JsonObject asked_in(const Request& request) {
+  JsonObject asked;
+  for (const char* key : {"reference", "current", "method"}) {
+    if (const auto value = request.query(key)) asked[key] = *value;
+  }
+  const std::string columns(request.query("columns").value_or(""));
+  JsonArray names;
+  for (std::size_t from = 0; from < columns.size();) {
+    const std::size_t comma = std::min(columns.find(',', from), columns.size());
+    names.emplace_back(std::string_view(columns).substr(from, comma - from));
+    from = comma + 1;
+  }
+  asked["columns"] = std::move(names);
+  return asked;
+}
+
 Result<Response> report(Datasets& datasets, Monitor& monitor, std::int64_t rows_max,
-                        const Request& request) {
-  const JsonObject body = TRY(read_body(request));
+                        const JsonObject& body) {
   const std::string reference = TRY(base::get_string(body, "reference"));
   const std::string current = TRY(base::get_string(body, "current"));
   monitor::DriftReportOptions options;
@@ -185,19 +202,29 @@ Result<Response> report(Datasets& datasets, Monitor& monitor, std::int64_t rows_
 }  // namespace
 
 std::vector<http::Route> drift_routes(Datasets& datasets, Monitor& monitor, std::int64_t rows_max) {
-  auto turn = std::make_shared<std::mutex>();  // one report at a time
+  auto turn = std::make_shared<std::mutex>();
+  const auto one_at_a_time = [&, rows_max, turn](const JsonObject& body) -> Result<Response> {
+    const std::unique_lock mine(*turn, std::try_to_lock);
+    if (!mine.owns_lock()) {
+      return base::error(Code::kResourceExhausted,
+                         "another drift report is being made; try again when it is done");
+    }
+    return report(datasets, monitor, rows_max, body);
+  };
   return {
+      {.method = Method::kGet,
+       .pattern = "/slipway/v1/drift",
+       .summary = "Two data sets compared column by column, as a link: reference, current, method, "
+                  "and columns by commas (all of them: none).",
+       .handler = answering(
+           [one_at_a_time](const Request& request) { return one_at_a_time(asked_in(request)); }),
+       .tag = "slipway"},
       {.method = Method::kPost,
        .pattern = "/slipway/v1/drift",
        .summary = "Two data sets compared column by column: reference and current are "
                   "dataset:NAME[@VERSION] or monitor:NAME[@FROM..TO].",
-       .handler = answering([&, rows_max, turn](const Request& request) -> Result<Response> {
-         const std::unique_lock mine(*turn, std::try_to_lock);
-         if (!mine.owns_lock()) {
-           return base::error(Code::kResourceExhausted,
-                              "another drift report is being made; try again when it is done");
-         }
-         return report(datasets, monitor, rows_max, request);
+       .handler = answering([one_at_a_time](const Request& request) -> Result<Response> {
+         return one_at_a_time(TRY(read_body(request)));
        }),
        .tag = "slipway"},
   };

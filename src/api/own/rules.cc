@@ -168,6 +168,7 @@ constexpr Rule kRules[] = {
     {kGet, "/slipway/v1/incidents/{id}/post-mortem", About::kProject, Permission::kRead},
     {kGet, "/slipway/v1/routes", About::kProject, Permission::kRead},
     {kPost, "/slipway/v1/routes/{name}/test", About::kProject, Permission::kEdit},
+    {kGet, "/slipway/v1/drift", About::kProject, Permission::kRead},
     {kPost, "/slipway/v1/drift", About::kProject, Permission::kRead},
 
     {kGet, "/slipway/v1/models/{name}/gates", About::kModel, Permission::kRead},
