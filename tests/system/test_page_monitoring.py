@@ -47,7 +47,7 @@ def verdicts(server, monitor="sale-health", window="day"):
 
 
 def test_verdicts_are_a_rehearsals_beside_the_windows(shop):
-    for monitor, alerts in (("sale-health", ["log_loss"]), ("sale-drift", ["few", "moved"])):
+    for monitor, alerts in (("sale-health", ["log_loss"]), ("sale-drift", ["moved", "few"])):
         said = verdicts(shop, monitor)
         assert [one["alert"] for one in said["alerts"]] == alerts
         windows = [one for one in own(shop, f"monitors/{monitor}/windows?window=day&variant=live")["windows"]]
@@ -60,7 +60,7 @@ def test_verdicts_are_a_rehearsals_beside_the_windows(shop):
             assert alert["values"] == [one["metrics"].get(alert["watches"]) for one in windows]
             assert alert["threshold"] == told["threshold"]
     assert "fires" in verdicts(shop)["alerts"][0]["verdicts"]
-    assert set(verdicts(shop, "sale-drift")["alerts"][0]["verdicts"]) <= {"not_judged", None}
+    assert set(verdicts(shop, "sale-drift")["alerts"][1]["verdicts"]) <= {"not_judged", None}
 
 
 def test_verdicts_of_what_is_not_there(shop):
@@ -124,6 +124,8 @@ def test_each_monitor_of_an_endpoint_has_its_screen(shop, open_page):
     ready(page)
     line = page.get_by_role("table", name="Health over time")
     first = {one["name"]: one["open_alerts"] for one in own(shop, "monitors")["monitors"]}
+    assert first["sale-health"] > first["sale-drift"] == 0
+    expect(line.get_by_role("rowheader", name="log_loss")).to_be_visible()  # what is open comes first
     choice = page.get_by_role("combobox", name="Monitor")
     assert {text.split(" ")[0] for text in choice.locator("option").all_text_contents()} == set(first)
     choice.select_option("sale-health")
@@ -131,7 +133,7 @@ def test_each_monitor_of_an_endpoint_has_its_screen(shop, open_page):
     choice.select_option("sale-drift")
     expect(line.get_by_role("rowheader", name="weekly")).to_be_visible()
     assert "monitor=sale-drift" in page.url
-    page.get_by_role("radio", name="By day").check(force=True)
+    page.get_by_text("By day", exact=True).click()
     expect(line.get_by_role("rowheader", name="moved")).to_be_visible()
     expect(line.get_by_role("rowheader", name="log_loss")).to_have_count(0)
     assert violations(page) == []
@@ -139,3 +141,35 @@ def test_each_monitor_of_an_endpoint_has_its_screen(shop, open_page):
     expect(page.get_by_text("No monitor none watches this endpoint.")).to_be_visible()
     page.get_by_role("combobox", name="Monitor").select_option("sale-drift")
     expect(line.get_by_role("rowheader", name="weekly")).to_be_visible()
+
+
+def test_what_is_to_be_done_is_done_from_the_search_box(shop, open_page):
+    [alert] = [one for one in own(shop, "alerts?state=open&monitor=sale-health")["alerts"]]
+    page = open_page(f"{shop.url}/ui/incidents")
+    ready(page)
+    for verb, words in (("Acknowledge", "I look"), ("Silence", "known")):
+        page.keyboard.press("/")
+        expect(page.get_by_role("combobox", name="Search everything")).to_be_focused()
+        page.keyboard.type(f"{verb} {alert['alert']}")
+        expect(page.get_by_role("listbox", name="Found").get_by_role("option").first).to_contain_text(f"{verb} {alert['alert']} of sale")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("dialog")).to_contain_text(f"{verb} {alert['alert']}")
+        expect(page.get_by_label("Comment")).to_be_focused()
+        page.keyboard.type(words)
+        page.get_by_role("dialog").get_by_role("button", name=verb).click()
+        expect(page.get_by_role("heading", name="Monitoring", level=1)).to_be_visible()
+        expect(page.get_by_role("dialog")).to_have_count(0)
+        ready(page)
+    [now] = [one for one in own(shop, "alerts?state=open&monitor=sale-health")["alerts"] if one["id"] == alert["id"]]
+    assert now["acknowledged"]["comment"] == "I look" and "known" in now["silenced"]
+    endpoint = own(shop, "endpoints/sale")
+    page.keyboard.press("/")
+    page.keyboard.type("roll back sale")
+    expect(page.get_by_role("listbox", name="Found").get_by_role("option").first).to_contain_text(f"to revision {endpoint['last_good']}")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog")).to_contain_text(f"All requests go back to what revision {endpoint['last_good']} served")
+    page.get_by_label("Reason").fill("sells to nobody")
+    page.get_by_role("dialog").get_by_role("button", name="Roll back").click()
+    expect(page.get_by_role("heading", name="sale", level=1)).to_be_visible()
+    revision = own(shop, "endpoints/sale")["revision"]
+    assert (revision["kind"], revision["reason"]) == ("rollback", "sells to nobody")

@@ -105,3 +105,36 @@ def test_what_cannot_be_asked_is_told_and_the_rest_is_found(harbour, open_page):
     expect(page.get_by_role("alert")).to_have_text("pipelines: it is being moved")
     page.keyboard.type("gulls")
     expect(page.get_by_role("option")).to_have_count(1)
+
+
+def palette(page, typed):
+    page.keyboard.press("Control+k")
+    expect(page.get_by_role("combobox", name="Search everything")).to_be_focused()
+    page.keyboard.type(typed)
+    first = page.get_by_role("listbox", name="Found").get_by_role("option").first
+    expect(first.locator(".found-kind")).to_have_text("action")
+    return first
+
+
+def test_an_action_says_what_it_will_do_and_does_it_when_it_is_confirmed(harbour, open_page):
+    page = open_page(harbour.url + "/ui/")
+    expect(page.get_by_role("heading", name="Models in production")).to_be_visible()
+    runs = len(requests.get(harbour.url + "/slipway/v1/pipelines/dredge/runs", timeout=10).json()["runs"])
+    expect(palette(page, "run dredge")).to_contain_text("Run dredge")
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog")
+    forecast = requests.post(harbour.url + "/slipway/v1/pipelines/dredge/explain", json={}, timeout=10).json()["steps"]
+    for step in forecast:
+        expect(dialog.get_by_role("list", name="What it will do")).to_contain_text(step["step"])
+        expect(dialog.get_by_role("list", name="What it will do")).to_contain_text(step["why"])
+    page.keyboard.press("Escape")  # nothing is done
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    assert len(requests.get(harbour.url + "/slipway/v1/pipelines/dredge/runs", timeout=10).json()["runs"]) == runs
+    palette(page, "run dredge")
+    page.keyboard.press("Enter")
+    expect(dialog.get_by_label("Reason")).to_be_focused()
+    page.keyboard.type("silt")
+    dialog.get_by_role("button", name="Run").click()
+    expect(page).to_have_url(re.compile(r"/ui/pipeline-runs/[0-9a-f]{16}$"))
+    run = requests.get(f"{harbour.url}/slipway/v1/pipeline-runs/{page.url.rsplit('/', 1)[1]}", timeout=10).json()
+    assert (run["pipeline"], run["reason"]) == ("dredge", "silt")

@@ -76,6 +76,7 @@ export interface Alert {
 }
 
 export const alertsApi = {
+  openAlerts: async (s?: AbortSignal) => (await get<{ alerts: Alert[] }>(`${own("alerts")}?state=open`, s)).alerts,
   alarmBudget: (s?: AbortSignal) => get<AlarmBudget>(own("alarm-budget"), s),
   routes: async (s?: AbortSignal) => (await get<{ routes: AlertRoute[] }>(own("routes"), s)).routes,
   quiet: (s?: AbortSignal) => get<Quiet>(own("silences"), s),

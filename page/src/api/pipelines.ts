@@ -56,6 +56,13 @@ export interface PipelineRun {
   steps: Step[];
 }
 
+// What a step of a run that is started now would do: "cached", "runs", "depends" (on what one before it writes), "waits" (for a person), "skipped", "fails".
+export interface StepForecast {
+  step: string;
+  verdict: string;
+  why: string;
+}
+
 export interface Pipeline {
   name: string;
   params: Record<string, string>;
@@ -111,6 +118,10 @@ export const pipelinesApi = {
       parallel,
       dry_run: dryRun,
     }),
+  explainRun: async (pipeline: string, params: Record<string, string>, s?: AbortSignal) =>
+    (await post<{ steps: StepForecast[] }>(own("pipelines", pipeline, "explain"), { params }, s)).steps,
+  startRun: (pipeline: string, params: Record<string, string>, reason: string, actor: string) =>
+    post<PipelineRun>(own("pipelines", pipeline, "runs"), { params, reason, actor }),
   pipelineRun: (id: string, s?: AbortSignal) => get<PipelineRun>(own("pipeline-runs", id), s),
   retryPipelineRun: (id: string) => post<PipelineRun>(own("pipeline-runs", id, "retry"), {}),
   answerStep: (id: string, step: string, approved: boolean, reason: string, actor: string) =>

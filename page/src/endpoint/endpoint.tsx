@@ -6,10 +6,10 @@ import { useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
 import { Verdicts } from "../components/verdicts";
 import { Command, Fact, Head, Time, Word } from "../components/words";
-import { duration } from "../lib/format";
 import { ConfirmDialog } from "../components/confirm";
 import { Ledger } from "./ledger";
 import { LiveTraffic } from "./live";
+import { RollBackDialog } from "./roll_back";
 import { Steps, TrafficSplit } from "./traffic";
 import { TryIt } from "./try";
 
@@ -40,17 +40,6 @@ export function EndpointPage() {
   const target = data?.lastGood;
   const rollout = data?.endpoint.rollout;
 
-  const rollBack = async (reason: string, actor: string) => {
-    const before = performance.now();
-    const answer = await api.rollBack(name, reason, actor);
-    const seen = (performance.now() - before) / 1000;
-    const version = answer.entry.variants.find((variant) => variant.name === "live")?.version;
-    setDone(
-      `Version ${version} is in charge again, as revision ${answer.revision}: the server took ` +
-        `${duration(answer.seconds)}, the button ${duration(seen)}.`,
-    );
-    facts.reload();
-  };
   const follow = async (reason: string, actor: string) => {
     const answer = await api.follow(name, reason, actor);
     setDone(`The endpoint follows its alias again, since revision ${answer.revision}.`);
@@ -101,15 +90,15 @@ export function EndpointPage() {
       )}
       <Loaded from={facts}>{(found) => <Body {...found} />}</Loaded>
       {asks === "rollback" && target && (
-        <ConfirmDialog title={`Roll back ${name}?`} verb="Roll back" color="red" act={rollBack} close={() => setAsks(null)}>
-          <Text size="sm">
-            All requests go back to what revision {target.number} served, from <Time at={target.time} />:
-          </Text>
-          <TrafficSplit variants={target.variants} />
-          <Text size="sm" c="dimmed">
-            The endpoint is then held: it follows its alias again only when somebody says so.
-          </Text>
-        </ConfirmDialog>
+        <RollBackDialog
+          endpoint={name}
+          target={target}
+          close={() => setAsks(null)}
+          done={(words) => {
+            setDone(words);
+            facts.reload();
+          }}
+        />
       )}
       {asks === "follow" && (
         <ConfirmDialog title={`Follow the alias again?`} verb="Follow" color="cyan" act={follow} close={() => setAsks(null)}>

@@ -1,10 +1,15 @@
 // Which of many things somebody means who types a few letters. Pure functions.
+import type { Alert } from "../api";
+
+// Something to do, that is asked about first.
+export type Deed = { verb: "roll back"; endpoint: string } | { verb: "run"; pipeline: string } | { verb: "acknowledge" | "silence"; alert: Alert };
 
 export interface Found {
   kind: string; // "model", "pipeline run"
   title: string;
   detail: string;
   to: string; // its address
+  deed?: Deed; // in place of going there
 }
 
 const kShown = 12;

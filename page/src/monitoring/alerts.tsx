@@ -15,7 +15,7 @@ export function AlertsTable({ alerts, isOfSeveral = false, changed }: { alerts: 
   if (alerts.length === 0) return <Empty title="No alert so far." />;
   return (
     <Table.ScrollContainer minWidth={950}>
-      {asked && <Answer {...asked} close={() => setAsked(undefined)} changed={changed} />}
+      {asked && <AnswerAlert {...asked} close={() => setAsked(undefined)} changed={changed} />}
       <Table verticalSpacing="xs" aria-label="Alerts">
         <Table.Thead>
           <Table.Tr>
@@ -109,7 +109,8 @@ const kLengths = [
   { value: "7d", label: "1 week" },
 ];
 
-function Answer({
+// Asks before an alert is silenced or acknowledged.
+export function AnswerAlert({
   alert,
   what,
   close,

@@ -1,5 +1,6 @@
-import { Anchor, Code, Stack, Text, Title } from "@mantine/core";
-import { Link, useParams } from "react-router";
+import { Anchor, Button, Code, Stack, Text, Title } from "@mantine/core";
+import { useState } from "react";
+import { Link, useNavigate, useParams } from "react-router";
 import { api, type Pipeline, type ListedRun, type Schedule } from "../api";
 import { useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
@@ -7,6 +8,7 @@ import { PlainTable } from "../components/plain_table";
 import { Command, Head, Time, Word } from "../components/words";
 import { duration } from "../lib/format";
 import { Grid } from "./grid";
+import { RunDialog } from "./run_dialog";
 import { Schedules } from "./schedules";
 
 const kNewest = 5; // of each pipeline where all are shown
@@ -34,6 +36,8 @@ async function load(only: string | undefined, signal: AbortSignal): Promise<With
 
 export function PipelinesPage() {
   const { name } = useParams();
+  const navigate = useNavigate();
+  const [asks, setAsks] = useState(false);
   const pipelines = useLive((signal) => load(name, signal), name ?? "", 3);
   return (
     <>
@@ -41,7 +45,13 @@ export function PipelinesPage() {
         <Anchor component={Link} to="/searches">
           Searches
         </Anchor>
+        {name && pipelines.data?.[0] && (
+          <Button variant="default" onClick={() => setAsks(true)}>
+            Run
+          </Button>
+        )}
       </Head>
+      {asks && pipelines.data?.[0] && <RunDialog pipeline={pipelines.data[0].pipeline} close={() => setAsks(false)} started={(run) => void navigate(`/pipeline-runs/${run}`)} />}
       <Loaded from={pipelines}>
         {(data) =>
           data.length === 0 ? (

@@ -60,8 +60,27 @@ async function pipelines(signal: AbortSignal): Promise<Found[]> {
   const runs = await Promise.all(all.map(({ name }) => api.newestPipelineRuns(name, kPipelineRunsSearched, signal)));
   return [
     ...all.map(({ name, steps }) => ({ kind: "pipeline", title: name, detail: steps.map((step) => step.name).join(", "), to: path("pipelines", name) })),
+    ...all.map(({ name, steps }) => ({ kind: "action", title: `Run ${name}`, detail: plural(steps.length, "step"), to: path("pipelines", name), deed: { verb: "run" as const, pipeline: name } })),
     ...runs.flat().map((run) => ({ kind: "pipeline run", title: run.id, detail: `${run.pipeline}, ${run.state}, ${time(run.now)}`, to: path("pipeline-runs", run.id) })),
   ];
+}
+
+// What can be taken back: an endpoint that something good was in charge of before.
+async function rollbacks(signal: AbortSignal): Promise<Found[]> {
+  return (await api.endpoints(signal))
+    .filter(({ last_good }) => last_good !== null)
+    .map(({ name, last_good }) => ({ kind: "action", title: `Roll back ${name}`, detail: `to revision ${last_good}`, to: path("endpoints", name), deed: { verb: "roll back", endpoint: name } }));
+}
+
+async function alerts(signal: AbortSignal): Promise<Found[]> {
+  return (await api.openAlerts(signal)).flatMap((alert) => {
+    const to = `${path("endpoints", alert.endpoint, "monitoring")}?monitor=${encodeURIComponent(alert.monitor)}`;
+    const of = { kind: "action", detail: `open since ${time(alert.time)}`, to };
+    return [
+      ...(alert.acknowledged ? [] : [{ ...of, title: `Acknowledge ${alert.alert} of ${alert.endpoint}`, deed: { verb: "acknowledge" as const, alert } }]),
+      ...(alert.silenced ? [] : [{ ...of, title: `Silence ${alert.alert} of ${alert.endpoint}`, deed: { verb: "silence" as const, alert } }]),
+    ];
+  });
 }
 
 async function incidents(signal: AbortSignal): Promise<Found[]> {
@@ -83,7 +102,7 @@ export function asFound(experiments: Experiment[]): Found[] {
   return experiments.map((one) => ({ kind: "experiment", title: one.name, detail: "", to: path("experiments", one.experiment_id) }));
 }
 
-export const kSources: Record<string, (signal: AbortSignal) => Promise<Found[]>> = { endpoints, models, pipelines, datasets, folders, incidents, features };
+export const kSources: Record<string, (signal: AbortSignal) => Promise<Found[]>> = { endpoints, models, pipelines, datasets, folders, incidents, features, rollbacks, alerts };
 export const screens = kScreens;
 
 // Runs are too many to have them here: the server is asked for those of the experiments with such a name or id.

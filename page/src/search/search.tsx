@@ -1,4 +1,4 @@
-// One box for everything: "/" opens it, letters narrow it, the arrows choose, Enter goes there.
+// One box for everything: "/" opens it, letters narrow it, the arrows choose, Enter goes there, or asks before it does what is to be done.
 import { ActionIcon, Text, TextInput, Tooltip } from "@mantine/core";
 import { type KeyboardEvent, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { useNavigate } from "react-router";
@@ -7,6 +7,7 @@ import { Dialog } from "../components/dialog";
 import { useSettled } from "../components/settled";
 import { told } from "../lib/problem";
 import { type Found, rank } from "../lib/search";
+import { DeedDialog } from "./deeds";
 import { asFound, findRuns, kSources, screens } from "./everything";
 import "./search.css";
 
@@ -20,6 +21,7 @@ const isTyping = (target: EventTarget | null) => target instanceof HTMLElement &
 
 export function SearchButton() {
   const [isOpen, setOpen] = useState(false);
+  const [asked, setAsked] = useState<Found>(); // an action, before it is done
   useLayoutEffect(() => {  // the keys work as soon as the button is seen
     const onKey = (event: globalThis.KeyboardEvent) => {
       const isSlash = event.key === "/" && !event.ctrlKey && !event.metaKey && !event.altKey && !isTyping(event.target);
@@ -40,12 +42,13 @@ export function SearchButton() {
           </svg>
         </ActionIcon>
       </Tooltip>
-      {isOpen && <SearchBox close={() => setOpen(false)} />}
+      {isOpen && <SearchBox close={() => setOpen(false)} ask={setAsked} />}
+      {asked?.deed && <DeedDialog found={asked} deed={asked.deed} close={() => setAsked(undefined)} />}
     </>
   );
 }
 
-function SearchBox({ close }: { close: () => void }) {
+function SearchBox({ close, ask }: { close: () => void; ask: (action: Found) => void }) {
   const [typed, setTyped] = useState("");
   const [known, setKnown] = useState<Record<string, Found[]>>({ screens });
   const [runs, setRuns] = useState<Found[]>([]);
@@ -60,8 +63,8 @@ function SearchBox({ close }: { close: () => void }) {
     const listed = api.experiments(stop.signal);
     experiments.current = listed.then((all) => all.map(({ experiment_id }) => experiment_id));
     experiments.current.catch(() => undefined); // it is told below
-    for (const [name, ask] of [...Object.entries(kSources), ["experiments", () => listed.then(asFound)] as const]) {
-      ask(stop.signal).then(
+    for (const [name, load] of [...Object.entries(kSources), ["experiments", () => listed.then(asFound)] as const]) {
+      load(stop.signal).then(
         (found) => setKnown((before) => ({ ...before, [name]: found })),
         (problem: unknown) => !stop.signal.aborted && setProblems((before) => ({ ...before, [name]: told(problem) })),
       );
@@ -94,7 +97,8 @@ function SearchBox({ close }: { close: () => void }) {
   const go = (one: Found | undefined) => {
     if (!one) return;
     close();
-    void navigate(one.to);
+    if (one.deed) ask(one);
+    else void navigate(one.to);
   };
   const onKey = (event: KeyboardEvent) => {
     const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
@@ -120,7 +124,7 @@ function SearchBox({ close }: { close: () => void }) {
         aria-controls="search-found"
         aria-activedescendant={found.length > 0 ? `search-${chosen}` : undefined}
         aria-autocomplete="list"
-        placeholder="Models, endpoints, runs, pipelines, datasets, folders, features, incidents, screens"
+        placeholder="Models, endpoints, runs, pipelines, datasets, features, incidents, screens; or what to do: roll back, run, acknowledge, silence"
         value={typed}
         onKeyDown={onKey}
         onChange={(event) => {
