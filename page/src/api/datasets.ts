@@ -105,7 +105,8 @@ export interface TableDiff {
 }
 
 export const datasetsApi = {
-  datasets: async (s?: AbortSignal) => (await get<{ datasets: Dataset[] }>(own("datasets"), s)).datasets,
+  datasetsPath: own("datasets"),
+  datasets: async (s?: AbortSignal) => (await get<{ datasets: Dataset[] }>(datasetsApi.datasetsPath, s)).datasets,
   datasetPath: (name: string) => own("datasets", name),
   dataset: (name: string, s?: AbortSignal) => get<DatasetVersions>(datasetsApi.datasetPath(name), s),
   tableDiff: (name: string, from: number, to: number, s?: AbortSignal) =>

@@ -39,7 +39,8 @@ export interface IncidentReport extends Incident {
 }
 
 export const incidentsApi = {
-  incidents: async (s?: AbortSignal) => (await get<{ incidents: Incident[] }>(own("incidents"), s)).incidents,
+  incidentsPath: own("incidents"),
+  incidents: async (s?: AbortSignal) => (await get<{ incidents: Incident[] }>(incidentsApi.incidentsPath, s)).incidents,
   incident: (id: string, s?: AbortSignal) => get<IncidentReport>(own("incidents", id), s),
   noteIncident: (id: number, text: string, actor: string) =>
     post<Incident>(own("incidents", String(id), "notes"), { text, actor }),

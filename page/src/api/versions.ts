@@ -50,7 +50,8 @@ export interface DataChanges {
 }
 
 export const versionsApi = {
-  repositories: async (s?: AbortSignal) => (await get<{ repositories: DataRepository[] }>(own("data"), s)).repositories,
+  repositoriesPath: own("data"),
+  repositories: async (s?: AbortSignal) => (await get<{ repositories: DataRepository[] }>(versionsApi.repositoriesPath, s)).repositories,
   repository: (name: string, s?: AbortSignal) => get<StoredRepository>(own("data", name), s),
   dataLog: async (name: string, ref: string, most: number, s?: AbortSignal) =>
     (await get<{ commits: DataCommit[] }>(`${own("data", name, "log")}?${new URLSearchParams({ ref, limit: String(most) })}`, s)).commits,

@@ -6,6 +6,7 @@ export interface Column<T> {
   title: string;
   cell: (row: T) => ReactNode;
   kind?: "figures" | "break" | "nowrap";
+  isRight?: boolean; // aligned so
   hint?: (row: T) => string;
   value?: [name: string, of: (row: T) => unknown]; // as the CSV has it
 }
@@ -18,7 +19,7 @@ export interface PlainTableProps<T> {
   isCurrent?: (row: T) => boolean;
   none?: string; // said where there are no rows
   minWidth?: number;
-  file?: { of: string; call: string }; // of the columns that have a value; the call of the API gave them
+  file?: { of: string; call?: string }; // of the columns that have a value; the call of the API that gave them
 }
 
 // A table that is shown as a whole: a line for each row.
@@ -37,16 +38,18 @@ export function PlainTable<T>({ name, columns, rows, keyOf, isCurrent, none, min
         <Table verticalSpacing="xs" aria-label={name}>
           <Table.Thead>
             <Table.Tr>
-              {columns.map(({ title }) => (
-                <Table.Th key={title}>{title}</Table.Th>
+              {columns.map(({ title, isRight }) => (
+                <Table.Th key={title} {...(isRight && { ta: "right" })}>
+                  {title}
+                </Table.Th>
               ))}
             </Table.Tr>
           </Table.Thead>
           <Table.Tbody>
             {rows.map((row, index) => (
               <Table.Tr key={keyOf(row, index)} data-current={isCurrent?.(row) || undefined}>
-                {columns.map(({ title, cell, kind, hint }) => (
-                  <Table.Td key={title} className={kind ?? ""} {...(hint ? { title: hint(row) } : {})}>
+                {columns.map(({ title, cell, kind, isRight, hint }) => (
+                  <Table.Td key={title} className={kind ?? ""} {...(isRight && { ta: "right" })} {...(hint ? { title: hint(row) } : {})}>
                     {cell(row)}
                   </Table.Td>
                 ))}

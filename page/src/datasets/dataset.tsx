@@ -1,8 +1,9 @@
-import { Anchor, Group, NativeSelect, Stack, Table, Text, Title } from "@mantine/core";
+import { Anchor, Group, NativeSelect, Stack, Text, Title } from "@mantine/core";
 import { Link, useParams, useSearchParams } from "react-router";
 import { api, type DatasetVersion } from "../api";
 import { useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
+import { PlainTable } from "../components/plain_table";
 import { Command, Head, Time } from "../components/words";
 import { number } from "../lib/format";
 import { Difference } from "./difference";
@@ -23,7 +24,7 @@ export function DatasetPage() {
             </Empty>
           ) : (
             <Stack gap="lg">
-              <Versions versions={versions} />
+              <Versions name={name} versions={versions} />
               {latest && <Profile name={name} definition={definition} version={latest} columns={latest.profile} violations={latest.violations} call={api.datasetPath(name)} />}
               <Compared name={name} versions={versions} />
             </Stack>
@@ -34,42 +35,31 @@ export function DatasetPage() {
   );
 }
 
-function Versions({ versions }: { versions: DatasetVersion[] }) {
+function Versions({ name, versions }: { name: string; versions: DatasetVersion[] }) {
   return (
-    <Table.ScrollContainer minWidth={620}>
-      <Table verticalSpacing="xs" aria-label="Versions">
-        <Table.Thead>
-          <Table.Tr>
-            <Table.Th>Version</Table.Th>
-            <Table.Th>Rows</Table.Th>
-            <Table.Th>Put aside</Table.Th>
-            <Table.Th>Came in</Table.Th>
-            <Table.Th>Digest</Table.Th>
-            <Table.Th>Compared</Table.Th>
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {versions.map((each) => (
-            <Table.Tr key={each.version}>
-              <Table.Td className="figures">{each.version}</Table.Td>
-              <Table.Td className="figures">{number(each.rows)}</Table.Td>
-              <Table.Td className="figures">{number(each.quarantined)}</Table.Td>
-              <Table.Td>
-                <Time at={each.arrival_time} />
-              </Table.Td>
-              <Table.Td title={each.digest}>{each.digest.slice(0, 12)}</Table.Td>
-              <Table.Td>
-                {each.version > 1 && (
-                  <Anchor component={Link} size="sm" to={`?from=${each.version - 1}&to=${each.version}`}>
-                    what is new
-                  </Anchor>
-                )}
-              </Table.Td>
-            </Table.Tr>
-          ))}
-        </Table.Tbody>
-      </Table>
-    </Table.ScrollContainer>
+    <PlainTable
+      name="Versions"
+      minWidth={620}
+      rows={versions}
+      keyOf={({ version }) => version}
+      columns={[
+        { title: "Version", kind: "figures", cell: ({ version }) => version, value: ["version", ({ version }) => version] },
+        { title: "Rows", kind: "figures", cell: ({ rows }) => number(rows), value: ["rows", ({ rows }) => rows] },
+        { title: "Put aside", kind: "figures", cell: ({ quarantined }) => number(quarantined), value: ["put aside", ({ quarantined }) => quarantined] },
+        { title: "Came in", cell: ({ arrival_time }) => <Time at={arrival_time} />, value: ["came in", ({ arrival_time }) => arrival_time] },
+        { title: "Digest", cell: ({ digest }) => digest.slice(0, 12), hint: ({ digest }) => digest, value: ["digest", ({ digest }) => digest] },
+        {
+          title: "Compared",
+          cell: ({ version }) =>
+            version > 1 && (
+              <Anchor component={Link} size="sm" to={`?from=${version - 1}&to=${version}`}>
+                what is new
+              </Anchor>
+            ),
+        },
+      ]}
+      file={{ of: `Versions of ${name}`, call: api.datasetPath(name) }}
+    />
   );
 }
 

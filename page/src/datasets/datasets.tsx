@@ -1,8 +1,9 @@
-import { Anchor, Table, Text } from "@mantine/core";
+import { Anchor, Text } from "@mantine/core";
 import { Link } from "react-router";
 import { api, type Dataset } from "../api";
 import { useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
+import { PlainTable } from "../components/plain_table";
 import { Command, Head, Time } from "../components/words";
 import { number } from "../lib/format";
 
@@ -31,35 +32,27 @@ function None() {
 
 function List({ datasets }: { datasets: Dataset[] }) {
   return (
-    <Table.ScrollContainer minWidth={560}>
-      <Table verticalSpacing="xs" aria-label="Datasets">
-        <Table.Thead>
-          <Table.Tr>
-            <Table.Th>Dataset</Table.Th>
-            <Table.Th>Newest version</Table.Th>
-            <Table.Th>Rows</Table.Th>
-            <Table.Th>Put aside</Table.Th>
-            <Table.Th>Came in</Table.Th>
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {datasets.map(({ name, latest }) => (
-            <Table.Tr key={name}>
-              <Table.Td>
-                <Anchor component={Link} to={`/datasets/${encodeURIComponent(name)}`}>
-                  {name}
-                </Anchor>
-              </Table.Td>
-              <Table.Td className="figures">{number(latest?.version)}</Table.Td>
-              <Table.Td className="figures">{number(latest?.rows)}</Table.Td>
-              <Table.Td className="figures">{number(latest?.quarantined)}</Table.Td>
-              <Table.Td>
-                <Time at={latest?.arrival_time ?? null} />
-              </Table.Td>
-            </Table.Tr>
-          ))}
-        </Table.Tbody>
-      </Table>
-    </Table.ScrollContainer>
+    <PlainTable
+      name="Datasets"
+      minWidth={560}
+      rows={datasets}
+      keyOf={({ name }) => name}
+      columns={[
+        {
+          title: "Dataset",
+          cell: ({ name }) => (
+            <Anchor component={Link} to={`/datasets/${encodeURIComponent(name)}`}>
+              {name}
+            </Anchor>
+          ),
+          value: ["dataset", ({ name }) => name],
+        },
+        { title: "Newest version", kind: "figures", cell: ({ latest }) => number(latest?.version), value: ["version", ({ latest }) => latest?.version] },
+        { title: "Rows", kind: "figures", cell: ({ latest }) => number(latest?.rows), value: ["rows", ({ latest }) => latest?.rows] },
+        { title: "Put aside", kind: "figures", cell: ({ latest }) => number(latest?.quarantined), value: ["put aside", ({ latest }) => latest?.quarantined] },
+        { title: "Came in", cell: ({ latest }) => <Time at={latest?.arrival_time ?? null} />, value: ["came in", ({ latest }) => latest?.arrival_time] },
+      ]}
+      file={{ of: "Datasets", call: api.datasetsPath }}
+    />
   );
 }

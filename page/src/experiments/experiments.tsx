@@ -1,8 +1,9 @@
-import { Anchor, Table, Text } from "@mantine/core";
+import { Anchor, Text } from "@mantine/core";
 import { Link } from "react-router";
 import { api } from "../api";
 import { useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
+import { PlainTable } from "../components/plain_table";
 import { Command, Head, Time } from "../components/words";
 
 export function ExperimentsPage() {
@@ -18,34 +19,26 @@ export function ExperimentsPage() {
               <Command>{`export MLFLOW_TRACKING_URI=${location.origin}`}</Command>
             </Empty>
           ) : (
-            <Table.ScrollContainer minWidth={420}>
-              <Table verticalSpacing="xs" aria-label="Experiments">
-                <Table.Thead>
-                  <Table.Tr>
-                    <Table.Th>Name</Table.Th>
-                    <Table.Th>Made</Table.Th>
-                    <Table.Th>Last changed</Table.Th>
-                  </Table.Tr>
-                </Table.Thead>
-                <Table.Tbody>
-                  {data.map((experiment) => (
-                    <Table.Tr key={experiment.experiment_id}>
-                      <Table.Td>
-                        <Anchor component={Link} to={`/experiments/${encodeURIComponent(experiment.experiment_id)}`} fw={600}>
-                          {experiment.name}
-                        </Anchor>
-                      </Table.Td>
-                      <Table.Td>
-                        <Time at={experiment.creation_time} />
-                      </Table.Td>
-                      <Table.Td>
-                        <Time at={experiment.last_update_time} />
-                      </Table.Td>
-                    </Table.Tr>
-                  ))}
-                </Table.Tbody>
-              </Table>
-            </Table.ScrollContainer>
+            <PlainTable
+              name="Experiments"
+              minWidth={420}
+              rows={data}
+              keyOf={(experiment) => experiment.experiment_id}
+              columns={[
+                {
+                  title: "Name",
+                  cell: (experiment) => (
+                    <Anchor component={Link} to={`/experiments/${encodeURIComponent(experiment.experiment_id)}`} fw={600}>
+                      {experiment.name}
+                    </Anchor>
+                  ),
+                  value: ["name", (experiment) => experiment.name],
+                },
+                { title: "Made", cell: (experiment) => <Time at={experiment.creation_time} />, value: ["made", (experiment) => new Date(experiment.creation_time).toISOString()] },
+                { title: "Last changed", cell: (experiment) => <Time at={experiment.last_update_time} />, value: ["last changed", (experiment) => new Date(experiment.last_update_time).toISOString()] },
+              ]}
+              file={{ of: "Experiments" }}
+            />
           )
         }
       </Loaded>

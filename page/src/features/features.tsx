@@ -4,6 +4,7 @@ import { Link, useParams, useSearchParams } from "react-router";
 import { api, type FeatureSpread, type FeatureViewFacts, type Skew, type SkewedFeature } from "../api";
 import { useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
+import { PlainTable } from "../components/plain_table";
 import { Command, Head, Time, Word } from "../components/words";
 import { age, featureParts, number, percent, plural } from "../lib/format";
 import { Distributions } from "./distributions";
@@ -198,34 +199,27 @@ function Freshness({ views }: { views: FeatureViewFacts[] }) {
       <Title order={2} size="h4" mb="xs">
         Freshness
       </Title>
-      <Table.ScrollContainer minWidth={420}>
-        <Table verticalSpacing="xs" aria-label="Views">
-          <Table.Thead>
-            <Table.Tr>
-              <Table.Th>View</Table.Th>
-              <Table.Th>Source</Table.Th>
-              <Table.Th>Newest row</Table.Th>
-              <Table.Th>Age</Table.Th>
-            </Table.Tr>
-          </Table.Thead>
-          <Table.Tbody>
-            {views.map((view) => (
-              <Table.Tr key={view.name}>
-                <Table.Td>
-                  <Anchor component={Link} to={`/features/${encodeURIComponent(view.name)}`}>
-                    {view.name}
-                  </Anchor>
-                </Table.Td>
-                <Table.Td>{view.source}</Table.Td>
-                <Table.Td>
-                  <Time at={view.newest} />
-                </Table.Td>
-                <Table.Td>{age(view.age_seconds)}</Table.Td>
-              </Table.Tr>
-            ))}
-          </Table.Tbody>
-        </Table>
-      </Table.ScrollContainer>
+      <PlainTable
+        name="Views"
+        minWidth={420}
+        rows={views}
+        keyOf={({ name }) => name}
+        columns={[
+          {
+            title: "View",
+            cell: ({ name }) => (
+              <Anchor component={Link} to={`/features/${encodeURIComponent(name)}`}>
+                {name}
+              </Anchor>
+            ),
+            value: ["view", ({ name }) => name],
+          },
+          { title: "Source", cell: ({ source }) => source, value: ["source", ({ source }) => source] },
+          { title: "Newest row", cell: ({ newest }) => <Time at={newest} />, value: ["newest", ({ newest }) => newest] },
+          { title: "Age", cell: ({ age_seconds }) => age(age_seconds), value: ["age in seconds", ({ age_seconds }) => age_seconds] },
+        ]}
+        file={{ of: "Freshness of views", call: api.featuresPath }}
+      />
     </section>
   );
 }

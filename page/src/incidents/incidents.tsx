@@ -1,8 +1,9 @@
-import { Anchor, SegmentedControl, Table, Text } from "@mantine/core";
+import { Anchor, SegmentedControl, Text } from "@mantine/core";
 import { Link, useSearchParams } from "react-router";
 import { api, type Incident } from "../api";
 import { useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
+import { PlainTable } from "../components/plain_table";
 import { Command, Head, Time, Word } from "../components/words";
 
 const kShown = [
@@ -41,45 +42,36 @@ function Incidents({ incidents, any }: { incidents: Incident[]; any: boolean }) 
     );
   }
   return (
-    <Table.ScrollContainer minWidth={800}>
-      <Table verticalSpacing="xs" highlightOnHover aria-label="Incidents">
-        <Table.Thead>
-          <Table.Tr>
-            <Table.Th>Incident</Table.Th>
-            <Table.Th>State</Table.Th>
-            <Table.Th>Severity</Table.Th>
-            <Table.Th>Endpoint</Table.Th>
-            <Table.Th>Bad since</Table.Th>
-            <Table.Th>Owner</Table.Th>
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {incidents.map((incident) => (
-            <Table.Tr key={incident.id}>
-              <Table.Td>
-                <Anchor component={Link} to={`/incidents/${incident.id}`} size="sm">
-                  {incident.id}: {incident.title}
-                </Anchor>
-              </Table.Td>
-              <Table.Td>
-                <Word of={incident.state} />
-              </Table.Td>
-              <Table.Td>
-                <Word of={incident.severity} />
-              </Table.Td>
-              <Table.Td>
-                <Anchor component={Link} to={`/endpoints/${encodeURIComponent(incident.endpoint)}`} size="sm">
-                  {incident.endpoint}
-                </Anchor>
-              </Table.Td>
-              <Table.Td>
-                <Time at={incident.bad_since} />
-              </Table.Td>
-              <Table.Td>{incident.owner || "nobody"}</Table.Td>
-            </Table.Tr>
-          ))}
-        </Table.Tbody>
-      </Table>
-    </Table.ScrollContainer>
+    <PlainTable
+      name="Incidents"
+      minWidth={800}
+      rows={incidents}
+      keyOf={({ id }) => id}
+      columns={[
+        {
+          title: "Incident",
+          cell: ({ id, title }) => (
+            <Anchor component={Link} to={`/incidents/${id}`} size="sm">
+              {id}: {title}
+            </Anchor>
+          ),
+          value: ["incident", ({ title }) => title],
+        },
+        { title: "State", cell: ({ state }) => <Word of={state} />, value: ["state", ({ state }) => state] },
+        { title: "Severity", cell: ({ severity }) => <Word of={severity} />, value: ["severity", ({ severity }) => severity] },
+        {
+          title: "Endpoint",
+          cell: ({ endpoint }) => (
+            <Anchor component={Link} to={`/endpoints/${encodeURIComponent(endpoint)}`} size="sm">
+              {endpoint}
+            </Anchor>
+          ),
+          value: ["endpoint", ({ endpoint }) => endpoint],
+        },
+        { title: "Bad since", cell: ({ bad_since }) => <Time at={bad_since} />, value: ["bad since", ({ bad_since }) => bad_since] },
+        { title: "Owner", cell: ({ owner }) => owner || "nobody", value: ["owner", ({ owner }) => owner] },
+      ]}
+      file={{ of: "Incidents", call: api.incidentsPath }}
+    />
   );
 }

@@ -318,7 +318,7 @@ function Body({ monitors, monitor, windows, verdicts, alerts, revisions, slices,
         </Title>
         <AlertsTable alerts={alerts} isOfSeveral={monitors.length > 1} changed={changed} />
       </section>
-      {slices && <Slices of={slices} />}
+      {slices && <Slices of={slices} call={api.slicesPath(monitor.name, kind, slices.start)} />}
       <Drift call={calls.windows} windows={windows} zone={zone} range={range} marks={happened} feature={feature} choose={(name) => change("feature", name)} />
       <Text size="xs" c="dimmed">
         The same as JSON:{" "}

@@ -1,5 +1,6 @@
-import { Table, Text, Title } from "@mantine/core";
-import type { WindowSlices } from "../api";
+import { Box, Text, Title } from "@mantine/core";
+import type { Attributions, Slice, WindowSlices } from "../api";
+import { type Column, PlainTable } from "../components/plain_table";
 import { day, number, percent } from "../lib/format";
 
 const kLossNames: Record<string, string> = { log_loss: "log loss", absolute_error: "absolute error", wrong_share: "share of wrong answers" };
@@ -16,8 +17,13 @@ const kMetrics: [title: string, metric: string][] = [
   ["NDCG@10", "ndcg@10"],
 ];
 
+type Declared = WindowSlices["declared_slices"][number];
+type Attributed = Attributions["inputs"][number];
+
+const figure = <T,>(title: string, of: (row: T) => number | null | undefined): Column<T> => ({ title, isRight: true, cell: (row) => number(of(row)), value: [title, of] });
+
 // Where the model does worst in a judged window, how it does in declared slices, and what it goes by.
-export function Slices({ of }: { of: WindowSlices }) {
+export function Slices({ of, call }: { of: WindowSlices; call: string }) {
   const { slices: report, declared_slices: declared, attributions } = of;
   const loss = kLossNames[report.loss] ?? report.loss;
   const metrics = kMetrics.filter(([, metric]) => declared.some((slice) => typeof slice.metrics[metric] === "number"));
@@ -34,72 +40,41 @@ export function Slices({ of }: { of: WindowSlices }) {
             : `In the ${of.window} from ${day(of.start)}, by ${loss} (${number(report.mean)} over all ${number(report.rows)} rows).`}
       </Text>
       {report.found.length > 0 && (
-        <Table.ScrollContainer minWidth={640} mb="md">
-          <Table aria-label="Slices where it does worst">
-            <Table.Thead>
-              <Table.Tr>
-                <Table.Th>Slice</Table.Th>
-                <Table.Th ta="right">Rows</Table.Th>
-                <Table.Th ta="right">Share</Table.Th>
-                <Table.Th ta="right">There</Table.Th>
-                <Table.Th ta="right">Elsewhere</Table.Th>
-                <Table.Th ta="right">Difference (95 %)</Table.Th>
-                <Table.Th ta="right">The model expects</Table.Th>
-                <Table.Th ta="right">Before</Table.Th>
-              </Table.Tr>
-            </Table.Thead>
-            <Table.Tbody>
-              {report.found.map((slice) => (
-                <Table.Tr key={slice.slice}>
-                  <Table.Td>{slice.slice}</Table.Td>
-                  <Table.Td ta="right">{number(slice.rows)}</Table.Td>
-                  <Table.Td ta="right">{percent(slice.share)}</Table.Td>
-                  <Table.Td ta="right">
-                    <b>{number(slice.inside)}</b>
-                  </Table.Td>
-                  <Table.Td ta="right">{number(slice.outside)}</Table.Td>
-                  <Table.Td ta="right">
-                    {number(slice.low)} to {number(slice.high)}
-                  </Table.Td>
-                  <Table.Td ta="right">{number(slice.expected)}</Table.Td>
-                  <Table.Td ta="right">{number(slice.before?.inside)}</Table.Td>
-                </Table.Tr>
-              ))}
-            </Table.Tbody>
-          </Table>
-        </Table.ScrollContainer>
+        <Box mb="md">
+          <PlainTable
+            name="Slices where it does worst"
+            rows={report.found}
+            keyOf={({ slice }) => slice}
+            columns={[
+              { title: "Slice", cell: ({ slice }) => slice, value: ["slice", ({ slice }) => slice] },
+              figure<Slice>("Rows", ({ rows }) => rows),
+              { title: "Share", isRight: true, cell: ({ share }) => percent(share), value: ["share", ({ share }) => share] },
+              { title: "There", isRight: true, cell: ({ inside }) => <b>{number(inside)}</b>, value: ["there", ({ inside }) => inside] },
+              figure<Slice>("Elsewhere", ({ outside }) => outside),
+              { title: "Difference (95 %)", isRight: true, cell: ({ low, high }) => `${number(low)} to ${number(high)}`, value: ["difference, at least", ({ low }) => low] },
+              figure<Slice>("The model expects", ({ expected }) => expected),
+              figure<Slice>("Before", ({ before }) => before?.inside),
+            ]}
+            file={{ of: "Slices where it does worst", call }}
+          />
+        </Box>
       )}
       {declared.length > 0 && (
-        <Table.ScrollContainer minWidth={480} mb="md">
-          <Table aria-label="Declared slices">
-            <Table.Thead>
-              <Table.Tr>
-                <Table.Th>Declared slice</Table.Th>
-                <Table.Th ta="right">Rows</Table.Th>
-                <Table.Th ta="right">Labels</Table.Th>
-                {metrics.map(([title]) => (
-                  <Table.Th key={title} ta="right">
-                    {title}
-                  </Table.Th>
-                ))}
-              </Table.Tr>
-            </Table.Thead>
-            <Table.Tbody>
-              {declared.map((slice) => (
-                <Table.Tr key={slice.name}>
-                  <Table.Td>{slice.name}</Table.Td>
-                  <Table.Td ta="right">{number(slice.rows)}</Table.Td>
-                  <Table.Td ta="right">{number(slice.labels)}</Table.Td>
-                  {metrics.map(([title, metric]) => (
-                    <Table.Td key={title} ta="right">
-                      {number(slice.metrics[metric])}
-                    </Table.Td>
-                  ))}
-                </Table.Tr>
-              ))}
-            </Table.Tbody>
-          </Table>
-        </Table.ScrollContainer>
+        <Box mb="md">
+          <PlainTable
+            name="Declared slices"
+            minWidth={480}
+            rows={declared}
+            keyOf={({ name }) => name}
+            columns={[
+              { title: "Declared slice", cell: ({ name }) => name, value: ["slice", ({ name }) => name] },
+              figure<Declared>("Rows", ({ rows }) => rows),
+              figure<Declared>("Labels", ({ labels }) => labels),
+              ...metrics.map(([title, metric]) => figure<Declared>(title, (slice) => slice.metrics[metric])),
+            ]}
+            file={{ of: "Declared slices", call }}
+          />
+        </Box>
       )}
       {attributions && (
         <>
@@ -107,30 +82,20 @@ export function Slices({ of }: { of: WindowSlices }) {
             What it goes by: mean |SHAP| of {number(attributions.rows)} rows; against the reference the order has an NDCG of{" "}
             <strong>{number(attributions.ndcg)}</strong> (below 0.9 it is another one).
           </Text>
-          <Table.ScrollContainer minWidth={480}>
-            <Table aria-label="What the model goes by">
-              <Table.Thead>
-                <Table.Tr>
-                  <Table.Th>Input</Table.Th>
-                  <Table.Th ta="right">Now</Table.Th>
-                  <Table.Th ta="right">Reference</Table.Th>
-                  <Table.Th ta="right">Rank</Table.Th>
-                  <Table.Th ta="right">Was</Table.Th>
-                </Table.Tr>
-              </Table.Thead>
-              <Table.Tbody>
-                {attributions.inputs.map((input) => (
-                  <Table.Tr key={input.input}>
-                    <Table.Td>{input.input}</Table.Td>
-                    <Table.Td ta="right">{number(input.now)}</Table.Td>
-                    <Table.Td ta="right">{number(input.reference)}</Table.Td>
-                    <Table.Td ta="right">{input.rank}</Table.Td>
-                    <Table.Td ta="right">{input.reference_rank}</Table.Td>
-                  </Table.Tr>
-                ))}
-              </Table.Tbody>
-            </Table>
-          </Table.ScrollContainer>
+          <PlainTable
+            name="What the model goes by"
+            minWidth={480}
+            rows={attributions.inputs}
+            keyOf={({ input }) => input}
+            columns={[
+              { title: "Input", cell: ({ input }) => input, value: ["input", ({ input }) => input] },
+              figure<Attributed>("Now", ({ now }) => now),
+              figure<Attributed>("Reference", ({ reference }) => reference),
+              figure<Attributed>("Rank", ({ rank }) => rank),
+              figure<Attributed>("Was", ({ reference_rank }) => reference_rank),
+            ]}
+            file={{ of: "What the model goes by", call }}
+          />
         </>
       )}
     </section>

@@ -1,8 +1,9 @@
-import { Anchor, Table, Text } from "@mantine/core";
+import { Anchor, Text } from "@mantine/core";
 import { Link } from "react-router";
 import { api, type DataRef, type DataRepository } from "../api";
 import { useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
+import { PlainTable } from "../components/plain_table";
 import { Command, Head, Time } from "../components/words";
 import { number, plural } from "../lib/format";
 
@@ -26,41 +27,37 @@ function None() {
   );
 }
 
+const count = (refs: DataRef[], wanted: DataRef["kind"]) => refs.filter(({ kind }) => kind === wanted).length;
 const newest = (refs: DataRef[]): DataRef | undefined => [...refs].sort((a, b) => b.moved.localeCompare(a.moved))[0];
 
 function List({ repositories }: { repositories: DataRepository[] }) {
   return (
-    <Table.ScrollContainer minWidth={560}>
-      <Table verticalSpacing="xs" aria-label="Folders">
-        <Table.Thead>
-          <Table.Tr>
-            <Table.Th>Folder</Table.Th>
-            <Table.Th>Branches</Table.Th>
-            <Table.Th>Tags</Table.Th>
-            <Table.Th>Last pushed</Table.Th>
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {repositories.map(({ name, refs }) => (
-            <Table.Tr key={name}>
-              <Table.Td>
-                <Anchor component={Link} to={`/data/${encodeURIComponent(name)}`}>
-                  {name}
-                </Anchor>
-              </Table.Td>
-              <Table.Td className="figures">{number(refs.filter(({ kind }) => kind === "branch").length)}</Table.Td>
-              <Table.Td className="figures">{number(refs.filter(({ kind }) => kind === "tag").length)}</Table.Td>
-              <Table.Td>
-                <LastPushed of={newest(refs)} />
-              </Table.Td>
-            </Table.Tr>
-          ))}
-        </Table.Tbody>
-      </Table>
+    <>
+      <PlainTable
+        name="Folders"
+        minWidth={560}
+        rows={repositories}
+        keyOf={({ name }) => name}
+        columns={[
+          {
+            title: "Folder",
+            cell: ({ name }) => (
+              <Anchor component={Link} to={`/data/${encodeURIComponent(name)}`}>
+                {name}
+              </Anchor>
+            ),
+            value: ["folder", ({ name }) => name],
+          },
+          { title: "Branches", kind: "figures", cell: ({ refs }) => number(count(refs, "branch")), value: ["branches", ({ refs }) => count(refs, "branch")] },
+          { title: "Tags", kind: "figures", cell: ({ refs }) => number(count(refs, "tag")), value: ["tags", ({ refs }) => count(refs, "tag")] },
+          { title: "Last pushed", cell: ({ refs }) => <LastPushed of={newest(refs)} />, value: ["last pushed", ({ refs }) => newest(refs)?.moved] },
+        ]}
+        file={{ of: "Folders", call: api.repositoriesPath }}
+      />
       <Text size="sm" c="dimmed" mt="xs">
         {plural(repositories.length, "folder")}
       </Text>
-    </Table.ScrollContainer>
+    </>
   );
 }
 
