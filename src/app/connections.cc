@@ -5,6 +5,7 @@
 #include <functional>
 #include <unordered_map>
 
+#include "app/storage.h"
 #include "base/log.h"
 #include "features/expression.h"
 #include "features/row_messages.h"
@@ -206,6 +207,8 @@ Result<registry::ModelVersion> find_version(registry::Registry& registry, const 
   return found;
 }
 
+constexpr std::string_view kS3 = "s3://";
+
 }  // namespace
 
 Result<pipelines::Exit> StepExecutor::run(const pipelines::Command& command,
@@ -247,9 +250,25 @@ Result<pipelines::InputDigests::Input> StepInputs::resolve(const std::string& ki
                      kind, name);
 }
 
+Result<bool> StepInputs::has_object(const std::string& uri) {
+  const std::size_t key = uri.find('/', kS3.size());
+  if (key == std::string::npos || key + 1 == uri.size() || key == kS3.size())
+    return base::error(Code::kInvalidArgument, "an object is s3://BUCKET/KEY: got={}", uri);
+  const auto bucket = TRY(open_storage(uri.substr(0, key), clock_));
+  std::string path = uri.substr(key + 1);
+  if (path.ends_with('/')) {
+    path.pop_back();
+    return !TRY(bucket->list(path)).empty();
+  }
+  const auto size = bucket->size(path);
+  if (size) return true;
+  if (size.error().code == Code::kNotFound) return false;
+  return size.error();
+}
+
 namespace {
 
-constexpr std::string_view kModels = "models:/", kRuns = "runs:/", kS3 = "s3://";
+constexpr std::string_view kModels = "models:/", kRuns = "runs:/";
 
 // "models:/m-0123...": a logged model.
 std::optional<std::string> logged_model_id(std::string_view uri) {

@@ -40,13 +40,15 @@ class DatasetTables final : public features::TableSource {
 // pipelines asks for the content of inputs: "dataset:flights", "model:flight-delay@champion".
 class StepInputs final : public pipelines::InputDigests {
  public:
-  StepInputs(datasets::Datasets& datasets, registry::Registry& registry)
-      : datasets_(datasets), registry_(registry) {}
+  StepInputs(datasets::Datasets& datasets, registry::Registry& registry, const base::Clock& clock)
+      : datasets_(datasets), registry_(registry), clock_(clock) {}
   Result<Input> resolve(const std::string& kind, const std::string& name) override;
+  Result<bool> has_object(const std::string& uri) override;
 
  private:
   datasets::Datasets& datasets_;
   registry::Registry& registry_;
+  const base::Clock& clock_;
 };
 
 // pipelines runs steps as processes; with login on, each gets a token of its own for as long as it

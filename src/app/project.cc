@@ -363,7 +363,7 @@ Result<JsonObject> Project::apply(const Declared& declared) {
 
 Result<JsonObject> Project::clock() {
   JsonArray runs;
-  for (const std::string& id : TRY(rooms_.pipelines.active_runs())) runs.push_back(Json(id));
+  for (const std::string& id : TRY(rooms_.pipelines.busy_runs())) runs.push_back(Json(id));
   return JsonObject{{"clock", clock_.rehearses() ? "rehearsal" : "wall"},
                     {"now", types::to_rfc3339(clock_.now())},
                     {"state", runs.empty() || !clock_.rehearses() ? "ready" : "waiting"},
@@ -399,8 +399,19 @@ Result<bool> Project::step(base::Timestamp limit) {
   const auto release = TRY(rooms_.releases.next_due());
   const auto window = TRY(rooms_.monitor.next_due());
   if (clock_.rehearses()) {
-    // Before what is judged at the same time.
     const base::Timestamp skew = TRY(rooms_.skew.next_due(clock_.now(), true));
+    // What steps wait for: before the schedules of the same time, which were no reason to wait.
+    const auto wait = rooms_.pipelines.next_wait();
+    const auto goes_before = [&](const std::optional<base::Timestamp>& other) {
+      return !other || *wait <= *other;
+    };
+    if (wait && *wait <= limit && goes_before(release) && goes_before(window) && *wait <= skew &&
+        goes_before(TRY(rooms_.schedules.next_due()))) {
+      TRY(keep_clock(std::max(*wait, clock_.now())));
+      TRY(rooms_.pipelines.tend(pipelines::Pipelines::Waits::kNews));
+      return true;
+    }
+    // Before what is judged at the same time.
     if (skew <= limit && (!release || skew < *release) && (!window || skew <= *window)) {
       TRY(keep_clock(std::max(skew, clock_.now())));
       return measure_skew(clock_.now());
@@ -453,20 +464,24 @@ Result<JsonObject> Project::advance_clock(base::Timestamp target) {
     return base::error(Code::kFailedPrecondition, "the event clock only goes forward: now={}",
                        types::to_rfc3339(clock_.now()));
   }
-  // Each turn does something that is due, or ends the walk; a run that was started stops it.
+  // Each turn does something that is due, or ends the walk; a run that was started, or that goes
+  // on, stops it.
+  TRY(rooms_.pipelines.tend(pipelines::Pipelines::Waits::kAll));
   for (;;) {
-    if (!TRY(rooms_.pipelines.active_runs()).empty()) return clock();
+    TRY(rooms_.pipelines.tend(pipelines::Pipelines::Waits::kNews));
+    if (!TRY(rooms_.pipelines.busy_runs()).empty()) return clock();
     const auto release = TRY(rooms_.releases.next_due());
     const auto window = TRY(rooms_.monitor.next_due());
     const auto skew = TRY(rooms_.skew.next_due(clock_.now(), true));
     const auto schedule = TRY(rooms_.schedules.next_due());
+    const auto wait = rooms_.pipelines.next_wait();
     if (!TRY(step(target))) break;
     const auto release_after = TRY(rooms_.releases.next_due());
     const auto window_after = TRY(rooms_.monitor.next_due());
     if (release == release_after && window == window_after &&
         skew == TRY(rooms_.skew.next_due(clock_.now(), true)) &&
-        schedule == TRY(rooms_.schedules.next_due()) &&
-        TRY(rooms_.pipelines.active_runs()).empty()) {
+        schedule == TRY(rooms_.schedules.next_due()) && wait == rooms_.pipelines.next_wait() &&
+        TRY(rooms_.pipelines.busy_runs()).empty()) {
       return base::error(Code::kInternal, "the loop makes no progress: now={}",
                          types::to_rfc3339(clock_.now()));
     }
@@ -547,12 +562,14 @@ Result<void> Project::take_turn() try {
   waits_for_ = waits;
   if (clock_.rehearses()) return {};
   base::MutexLock lock(advance_mutex_);
+  const Result<void> waited = rooms_.pipelines.tend(pipelines::Pipelines::Waits::kNews);
   const Result<void> done = rooms_.monitor.tend(clock_.now());
   const auto followed = rooms_.incidents.follow_up();
   // One thing of each kind per second is plenty on the wall clock, and a window whose labels
   // are still coming stays due without being a reason to spin.
   TRY(step(clock_.now()));
   TRY(followed);
+  TRY(waited);
   return done;
 } catch (const std::exception& e) {  // the net at the entry of a thread
   return base::error(Code::kInternal, "{}", e.what());

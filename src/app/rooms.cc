@@ -318,7 +318,7 @@ struct Application::Rooms::Impl {
              .memory_bytes = static_cast<std::uint64_t>(f.settings.training_set_memory_mb) << 20,
              .rows_at_once = static_cast<std::size_t>(f.settings.training_set_rows),
              .sets_at_once = static_cast<std::size_t>(f.settings.training_sets_at_once)}),
-        inputs(datasets, registry),
+        inputs(datasets, registry, f.clock),
         executor(f.access),
         secrets({.values = f.settings.secrets, .folder = f.settings.secrets_dir}),
         trial_runs(experiments, runs, f.clock),

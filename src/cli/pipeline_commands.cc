@@ -100,10 +100,11 @@ Result<Json> follow(Client& client, std::string id) {
       if (state == "pending") continue;
       live.clear();
       const std::string seconds = cell(member_at(step, "seconds"));
-      std::fprintf(stderr, "  %-20s %s%s%s\n", name.c_str(),
+      const std::string why = state == "waiting" ? ": " + cell(member_at(step, "reason")) : "";
+      std::fprintf(stderr, "  %-20s %s%s%s%s\n", name.c_str(),
                    state == "stopped" ? "stopped early" : state.c_str(),
                    seconds == "-" ? "" : (" after " + seconds + " s").c_str(),
-                   told_score(search_of(run, name), step).c_str());
+                   told_score(search_of(run, name), step).c_str(), why.c_str());
     }
     if (is_terminal) live.draw(run);
     if (!member_at(run, "finished_at").is_null()) return run;

@@ -329,6 +329,7 @@ class Restore {
     Result<Input> resolve(const std::string& kind, const std::string& name) override {
       return base::error(Code::kInvalidArgument, "not a file: {}:{}", kind, name);
     }
+    Result<bool> has_object(const std::string&) override { return false; }
   };
 
   Client& client_;

@@ -24,6 +24,9 @@ class InputDigests {
   };
   // kNotFound: no such thing. kInvalidArgument: a kind that can't be an input.
   virtual Result<Input> resolve(const std::string& kind, const std::string& name) = 0;
+  // Of an s3:// URI: whether there is such an object or, when it ends in '/', one below it.
+  // kUnavailable, kPermissionDenied: it can't be told.
+  virtual Result<bool> has_object(const std::string& uri) = 0;
 };
 
 // A step's key and everything that went into it. A value.

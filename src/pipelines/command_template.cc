@@ -129,4 +129,12 @@ std::string render_command(const std::vector<CommandPiece>& pieces,
   return out;
 }
 
+std::string render_text(const std::vector<CommandPiece>& pieces,
+                        const std::function<std::string(const std::string& name)>& value_of) {
+  std::string out;
+  for (const CommandPiece& piece : pieces)
+    out += piece.kind == CommandPiece::Kind::kText ? piece.text : value_of(piece.text);
+  return out;
+}
+
 }  // namespace slipway::pipelines

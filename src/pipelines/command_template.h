@@ -41,4 +41,8 @@ std::string quote_for_shell(std::string_view value, Quoting quoting);
 std::string render_command(const std::vector<CommandPiece>& pieces,
                            const std::function<std::string(const std::string& name)>& value_of);
 
+// The same of what no shell reads: values stand as they are.
+std::string render_text(const std::vector<CommandPiece>& pieces,
+                        const std::function<std::string(const std::string& name)>& value_of);
+
 }  // namespace slipway::pipelines

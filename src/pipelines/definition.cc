@@ -72,10 +72,11 @@ struct MarkedStep {
   YamlNode run;   // of its command
   YamlNode when;  // of its condition
   YamlNode each;  // of its list, or its search
+  YamlNode wait;  // of what it waits for
 };
 
 Result<MarkedStep> read_step(const YamlNode& node) {
-  MarkedStep read{.step = {}, .node = node, .run = node, .when = node, .each = node};
+  MarkedStep read{.step = {}, .node = node, .run = node, .when = node, .each = node, .wait = node};
   StepDefinition& step = read.step;
   YamlMap map = TRY(node.map("a step"));
   const YamlNode name = TRY(map.get("name"));
@@ -89,6 +90,10 @@ Result<MarkedStep> read_step(const YamlNode& node) {
       return run->error("a command can't hold a NUL byte: step={}", step.name);
   }
   if (const auto approve = map.find("approve")) step.approve = TRY(approve->text());
+  if (const auto wait = map.find("wait_for")) {
+    step.wait_for = TRY(read_wait_for(*wait));
+    read.wait = *wait;
+  }
   if (const auto when = map.find("when")) {
     auto condition = Condition::parse(TRY(when->text()));
     if (!condition) return when->error("{}", condition.error().message);
@@ -131,17 +136,24 @@ Result<MarkedStep> read_step(const YamlNode& node) {
   if (const auto always = map.find("always")) step.always = TRY(always->boolean());
   if (const auto cache = map.find("cache")) step.cache = TRY(cache->boolean());
   TRY(map.finish());
-  if (step.run.empty() == step.approve.empty()) {
-    return node.error("a step needs a command under run, or a question under approve: step={}",
-                      step.name);
+  if (int{!step.run.empty()} + int{!step.approve.empty()} + int{step.wait_for.has_value()} != 1) {
+    return node.error(
+        "a step needs one thing: a command under run, or a question under approve, or wait_for: "
+        "step={}",
+        step.name);
+  }
+  if (step.wait_for && step.wait_for->delay &&
+      *step.wait_for->delay >= step.timeout.value_or(kWaitTimeout)) {
+    return read.wait.error("the delay is not over within the step's timeout ({}): step={}",
+                           types::to_text(step.timeout.value_or(kWaitTimeout)), step.name);
   }
   const bool has_what_a_command_has =
       !step.code.empty() || !step.env.empty() || !step.inputs.empty() || !step.outputs.empty() ||
       !step.secrets.empty() || !step.pool.empty() || step.has_items() || step.retry.times > 0 ||
       step.always || step.cache || !step.unless_failed.empty();
   if (step.run.empty() && has_what_a_command_has) {
-    return node.error("a step with approve has name, when, after and timeout alone: step={}",
-                      step.name);
+    return node.error("a step with {} has name, when, after and timeout alone: step={}",
+                      step.wait_for ? "wait_for" : "approve", step.name);
   }
   step.command = parse_command(step.run, step.each ? Items::kAllowed : Items::kNone);
   return read;
@@ -172,6 +184,16 @@ Result<void> check_condition(const PipelineDefinition& pipeline, const MarkedSte
               marked.step.name, operand.text);
         break;
     }
+  }
+  return {};
+}
+
+// It begins before anything is written, so that parameters are all it can be told by.
+Result<void> check_wait(const PipelineDefinition& pipeline, const MarkedStep& marked) {
+  for (const std::string& reference : references(marked.step.wait_for->file)) {
+    if (!pipeline.params.contains(reference))
+      return marked.wait.error("the file refers to no parameter: step={} reference={{{}}}",
+                               marked.step.name, reference);
   }
   return {};
 }
@@ -253,6 +275,7 @@ Result<void> check_references(const PipelineDefinition& pipeline,
           "{{{{{}}}}} for the literal text)",
           marked.step.name, reference, reference);
     }
+    if (marked.step.wait_for) TRY(check_wait(pipeline, marked));
     if (marked.step.each) TRY(check_each(pipeline, marked));
     if (marked.step.search) TRY(check_search(pipeline, marked));
     if (marked.step.when) TRY(check_condition(pipeline, marked));

@@ -15,6 +15,7 @@
 #include "pipelines/condition.h"
 #include "pipelines/each.h"
 #include "pipelines/search/search.h"
+#include "pipelines/wait_for.h"
 
 namespace slipway::pipelines {
 
@@ -30,8 +31,9 @@ struct Retry {
 
 struct StepDefinition {
   std::string name;
-  std::string run;                       // as written; empty: `approve`
+  std::string run;                       // as written; empty: `approve` or `wait_for`
   std::string approve;                   // what a person is asked instead of a command
+  std::optional<WaitFor> wait_for;       // what has to come, instead of a command
   std::vector<CommandPiece> command;     // `run`, parsed
   std::optional<Condition> when;         // else the step, and what needs it, is skipped
   std::optional<Each> each;              // the command runs once for each item of a list
@@ -47,7 +49,7 @@ struct StepDefinition {
   std::vector<std::string> secrets;        // names of variables that Secrets has the values of
   std::string pool;                        // what it takes slots of while it runs; empty: of none
   std::int64_t slots = 1;
-  std::optional<base::Duration> timeout;  // of a try, or for the answer
+  std::optional<base::Duration> timeout;  // of a try, for the answer, or for what has to come
   Retry retry;
   bool always = false;        // runs however what it needs has ended
   std::optional<bool> cache;  // unset: cached when outputs are declared

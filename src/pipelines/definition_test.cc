@@ -12,7 +12,7 @@ TEST(Definition, MistakesCarryLineAndColumn) {
   const std::pair<const char*, const char*> cases[] = {
       {"pipelines: []", "line 1"},
       {"pipelines:\n  p: {steps: []}\n", "at least one step"},
-      {"pipelines:\n  p:\n    steps:\n      - {name: a}\n", "needs a command"},
+      {"pipelines:\n  p:\n    steps:\n      - {name: a}\n", "needs one thing: a command"},
       {"pipelines:\n  p:\n    steps:\n      - {name: a, run: 'echo {b}'}\n", "reference={b}"},
       {"pipelines:\n  p:\n    steps:\n      - {name: a, run: x, ouputs: [y]}\n",
        "no such key: key=ouputs"},

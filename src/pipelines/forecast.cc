@@ -65,6 +65,10 @@ class Forecaster {
       may_be_skipped_.insert(definition.name);
       return say("depends", fmt::format("it needs {}, which may be skipped", open->step));
     }
+    if (definition.wait_for) {
+      if (definition.wait_for->soft_fail) may_be_skipped_.insert(definition.name);
+      return say("waits", "for " + words_of(*definition.wait_for));
+    }
     if (definition.run.empty()) return say("waits", definition.approve);
     if (definition.each) return tell_items(step, told);
     if (definition.search)

@@ -15,8 +15,8 @@ namespace slipway::pipelines {
 
 struct StepForecast {
   std::string step;
-  // cached | runs | depends (on what a step before it writes) | waits (for a person) | skipped |
-  // fails
+  // cached | runs | depends (on what a step before it writes) | waits (for a person or something) |
+  // skipped | fails
   std::string verdict;
   std::string why;
   std::vector<StepForecast> items;  // of a step with `each`, as far as they are known; named so

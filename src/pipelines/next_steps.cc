@@ -104,6 +104,10 @@ NextSteps next_steps(const Plan& plan, std::vector<StepRecord>& steps, bool canc
       changed.push_back(i);
       continue;
     }
+    if (step.state == "waiting" && definition.wait_for) {
+      next.watching.push_back(i);
+      continue;
+    }
     if (step.state == "waiting") {
       next.is_waiting = true;
       const auto& timeout = definition.timeout;

@@ -6,6 +6,7 @@
 #include <array>
 
 #include "base/log.h"
+#include "pipelines/run_work.h"
 #include "pipelines/why.h"
 #include "store/file_system.h"
 #include "types/timestamp.h"
@@ -45,28 +46,12 @@ void end_badly(StepRecord& step, std::string reason, base::Timestamp now) {
 
 }  // namespace
 
-// A run that this thread advances. Its steps run in threads of their own, which hand over how they
-// ended.
-struct Pipelines::Work {
-  RunRecord run;
-  Plan plan;
-  std::string project;
-  std::vector<std::size_t> unsaved;              // positions
-  std::set<std::size_t> settled;                 // positions that a place is all they wait for
-  std::map<std::size_t, std::thread> in_flight;  // by position
-  // Guarded by the mutex of Pipelines: positions and steps as they ended; nothing: interrupted.
-  std::vector<std::pair<std::size_t, std::optional<StepRecord>>> ended;
-
-  ~Work() {
-    for (auto& [position, thread] : in_flight) thread.join();
-  }
-};
-
 Pipelines::~Pipelines() { stop(); }
 
 Result<void> Pipelines::start(Options options) {
   options_ = std::move(options);
-  runner_.emplace(table_, wall_clock_, random_, executor_, inputs_, secrets_, trial_runs_,
+  runner_.emplace(table_, wall_clock_, random_, event_clock_, executor_, inputs_, secrets_,
+                  trial_runs_,
                   StepRunner::Options{.folder = options_.folder,
                                       .url = options_.url,
                                       .path_prefix = options_.path_prefix,
@@ -90,7 +75,7 @@ Result<void> Pipelines::start(Options options) {
   }
   for (std::size_t i = 0; i < options_.runs_parallel_max; ++i) {
     workers_.emplace_back([this] {
-      while (const auto id = take(true)) execute(*id);
+      while (const auto id = take(Take::kAlways)) execute(*id);
     });
   }
   return {};
@@ -213,23 +198,9 @@ Result<RunRecord> Pipelines::cancel(const std::string& id) {
   return find_run(id);
 }
 
-Result<RunRecord> Pipelines::answer(const std::string& id, const std::string& step, bool approved,
-                                    const std::string& actor, const std::string& reason) {
-  TRY(table_.answer(id,
-                    {.name = step,
-                     .state = approved ? "succeeded" : "refused",
-                     .reason = fmt::format("{} by {}{}{}", approved ? "approved" : "refused", actor,
-                                           reason.empty() ? "" : ": ", reason),
-                     .finished = wall_clock_.now()},
-                    actor));
-  {
-    base::MutexLock lock(mutex_);
-    touch(id);
-  }
-  return find_run(id);
-}
-
 void Pipelines::touch(const std::string& id) {
+  if (const auto waiting = waiting_.find(id); waiting != waiting_.end())
+    waiting->second.rests = false;
   const auto queued = std::find_if(queue_.begin(), queue_.end(),
                                    [&](const auto& entry) { return entry.second == id; });
   if (queued != queue_.end()) queue_.erase(queued);
@@ -305,10 +276,10 @@ void Pipelines::hand_out() {
   for (const std::string& run : places_.granted_runs()) touch(run);
 }
 
-std::optional<std::string> Pipelines::take(bool wait) {
+std::optional<std::string> Pipelines::take(Take how) {
   base::MutexLock lock(mutex_);
   for (;;) {
-    if (stopping_ || (queue_.empty() && !wait)) return std::nullopt;
+    if (stopping_ || (queue_.empty() && how != Take::kAlways)) return std::nullopt;
     const auto due_end = queue_.upper_bound(SteadyClock::now());
     const auto first = std::min_element(queue_.begin(), due_end,
                                         [&](const auto& a, const auto& b) REQUIRES(mutex_) {
@@ -318,14 +289,21 @@ std::optional<std::string> Pipelines::take(bool wait) {
       std::string id = std::move(first->second);
       queue_.erase(first);
       advancing_.insert(id);
+      if (const auto waiting = waiting_.find(id); waiting != waiting_.end())
+        waiting->second.rests = false;
       return id;
     }
+    if (how == Take::kIfDue) return std::nullopt;
     ready_.wait_until(mutex_, queue_.empty() ? SteadyTime::max() : queue_.begin()->first);
   }
 }
 
 void Pipelines::run_queued() {
-  while (const auto id = take(false)) execute(*id);
+  while (const auto id = take(Take::kWhileQueued)) execute(*id);
+}
+
+void Pipelines::run_due() {
+  while (const auto id = take(Take::kIfDue)) execute(*id);
 }
 
 void Pipelines::execute(const std::string& id) {
@@ -342,6 +320,7 @@ void Pipelines::execute(const std::string& id) {
   }
   base::MutexLock lock(mutex_);
   if (!done) {
+    waiting_.erase(id);
     places_.forget(id);
     hand_out();
   }
@@ -377,7 +356,7 @@ Result<void> Pipelines::advance(const std::string& id) {
     --step.tries;
   }
   for (;;) {
-    const NextSteps next =
+    NextSteps next =
         next_steps(work.plan, run.steps, is_cancelled(id), wall_clock_.now(), work.unsaved);
     if (!next.expired.empty()) {
       TRY(expire(work, next.expired));
@@ -394,14 +373,17 @@ Result<void> Pipelines::advance(const std::string& id) {
     if (!is_stopping() && TRY(begin(work, next.ready))) continue;
     if (!work.unsaved.empty()) TRY(table_.save_steps(run, work.unsaved));
     work.unsaved.clear();
+    std::optional<base::Timestamp> wake = next.wake;
+    if (!is_stopping() && TRY(look(work, next.watching, wake))) continue;
+    note_waits(work, next);
     if (!work.in_flight.empty()) {
-      wait_for_change(work);
-      if (next.is_waiting) TRY(read_answers(work));
+      wait_for_change(work, wake);
+      if (next.is_waiting || !next.watching.empty()) TRY(read_answers(work));
     } else if (is_stopping()) {
       return {};
-    } else if (next.wake || next.is_waiting || !next.ready.empty()) {
+    } else if (wake || next.is_waiting || !next.ready.empty()) {
       // It holds no worker up: hand_out, its time or an answer brings it back.
-      if (next.wake) enqueue(id, steady(*next.wake, wall_clock_.now()));
+      if (wake) enqueue(id, steady(*wake, wall_clock_.now()));
       return {};
     } else {
       return finish(work);
@@ -511,14 +493,15 @@ void Pipelines::launch(Work& work, const std::vector<std::size_t>& positions) {
   }
 }
 
-void Pipelines::wait_for_change(Work& work) {
+void Pipelines::wait_for_change(Work& work, std::optional<base::Timestamp> wake) {
+  const SteadyTime until = wake ? steady(*wake, wall_clock_.now()) : SteadyTime::max();
   std::vector<std::pair<std::size_t, std::optional<StepRecord>>> ended;
   {
     base::MutexLock lock(mutex_);
     const auto is_changed = [&]() REQUIRES(mutex_) {
       return !work.ended.empty() || touched_.contains(work.run.id);
     };
-    while (!is_changed()) changed_.wait(mutex_);
+    while (!is_changed() && SteadyClock::now() < until) changed_.wait_until(mutex_, until);
     ended.swap(work.ended);
     touched_.erase(work.run.id);
   }
@@ -528,14 +511,6 @@ void Pipelines::wait_for_change(Work& work) {
     work.run.steps[position] = std::move(*step);
     work.unsaved.push_back(position);
   }
-}
-
-Result<void> Pipelines::read_answers(Work& work) {
-  const StoredRun stored = TRY(table_.find(work.run.id));
-  for (std::size_t i = 0; i < work.run.steps.size(); ++i) {
-    if (work.run.steps[i].state == "waiting") work.run.steps[i] = stored.record.steps[i];
-  }
-  return {};
 }
 
 Result<void> Pipelines::grow(Work& work, const std::vector<std::size_t>& positions) {
@@ -560,20 +535,6 @@ Result<void> Pipelines::gather(Work& work, const std::vector<std::size_t>& posit
   return {};
 }
 
-Result<void> Pipelines::expire(Work& work, const std::vector<std::size_t>& positions) {
-  for (const std::size_t position : positions) {
-    const Result<void> told = table_.answer(work.run.id,
-                                            {.name = work.run.steps[position].name,
-                                             .state = "refused",
-                                             .reason = "nobody answered in time",
-                                             .finished = wall_clock_.now()},
-                                            "system");
-    // Somebody may have answered in this very moment; what is on record counts.
-    if (!told && told.error().code != Code::kFailedPrecondition) return told.error();
-  }
-  return read_answers(work);
-}
-
 Result<void> Pipelines::finish(Work& work) {
   RunRecord& run = work.run;
   RunEnd end = end_of(run.steps);
@@ -584,6 +545,7 @@ Result<void> Pipelines::finish(Work& work) {
   base::MutexLock lock(mutex_);
   cancelled_.erase(run.id);
   ranks_.erase(run.id);
+  waiting_.erase(run.id);
   return {};
 }
 

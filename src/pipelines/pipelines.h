@@ -107,6 +107,15 @@ class Pipelines {
   Result<std::vector<RunRecord>> runs(const std::string& pipeline, const std::string& state,
                                       std::size_t limit, Steps steps = Steps::kNone);
   Result<std::vector<std::string>> active_runs();  // ids, oldest first
+  // Those that do more than wait with `wait_for`: while there are any, a rehearsal's clock stands
+  // still. What the others wait for may come only when it moves.
+  Result<std::vector<std::string>> busy_runs();
+  // When, by the event clock, the first of the others goes on or has waited too long.
+  std::optional<base::Timestamp> next_wait();
+  // Lets runs go on whose steps wait for what has come, or have waited too long. Without it steps
+  // see news when they look by themselves (poke_interval). Files are looked at with kAll alone.
+  enum class Waits { kNews, kAll };
+  Result<void> tend(Waits waits);
   // Searches, of the newest runs first. An empty pipeline: any.
   Result<std::vector<RunTable::SearchOfRun>> searches(const std::string& pipeline,
                                                       std::size_t limit) {
@@ -126,6 +135,7 @@ class Pipelines {
 
   // Runs what is queued in this thread (tests).
   void run_queued();
+  void run_due();  // and leaves what waits for its time
 
  private:
   using SteadyTime = std::chrono::steady_clock::time_point;
@@ -149,13 +159,22 @@ class Pipelines {
   void touch(const std::string& id) REQUIRES(mutex_);
   // Takes over what people have answered meanwhile.
   Result<void> read_answers(Work& work);
+  // Ends steps of these that wait for what has come, or too long; true: one of them. `wake`: when,
+  // by the wall clock, to look again.
+  Result<bool> look(Work& work, const std::vector<std::size_t>& positions,
+                    std::optional<base::Timestamp>& wake);
+  // Puts on record how a step that waits ends, unless somebody was faster.
+  Result<void> end_waiting(const std::string& run, const StepRecord& step);
+  // Says what the run waits for, and whether that is all it does.
+  void note_waits(const Work& work, const NextSteps& next);
   // Refuses what nobody has answered in time.
   Result<void> expire(Work& work, const std::vector<std::size_t>& positions);
   // Lets the runs go on that have got places.
   void hand_out() REQUIRES(mutex_);
-  // The run of the highest rank that is due; nothing when the server stops, or, without `wait`,
-  // when there is none.
-  std::optional<std::string> take(bool wait);
+  // The run of the highest rank that is due; nothing when the server stops, or when nothing is
+  // queued or due.
+  enum class Take { kAlways, kWhileQueued, kIfDue };
+  std::optional<std::string> take(Take how);
   void execute(const std::string& id);
   Result<void> advance(const std::string& id);
   // Adds the trials that are due.
@@ -170,8 +189,9 @@ class Pipelines {
   Result<bool> begin(Work& work, const std::vector<std::size_t>& ready);
   // Starts the processes of steps that are on record as running.
   void launch(Work& work, const std::vector<std::size_t>& positions);
-  // Waits until a step has ended, the run shall end, or it has got a place.
-  void wait_for_change(Work& work);
+  // Waits until a step has ended, the run shall end, it has got a place, or it is `wake` by the
+  // wall clock.
+  void wait_for_change(Work& work, std::optional<base::Timestamp> wake);
   Result<void> finish(Work& work);
   bool is_cancelled(const std::string& run);
   bool is_stopping();
@@ -194,8 +214,14 @@ class Pipelines {
   base::CondVar changed_;  // what a run waits for may have come
   std::multimap<SteadyTime, std::string> queue_ GUARDED_BY(mutex_);
   std::set<std::string> cancelled_ GUARDED_BY(mutex_);
-  std::set<std::string> advancing_ GUARDED_BY(mutex_);    // by a worker
-  std::set<std::string> touched_ GUARDED_BY(mutex_);      // of those: to be looked at again
+  std::set<std::string> advancing_ GUARDED_BY(mutex_);  // by a worker
+  std::set<std::string> touched_ GUARDED_BY(mutex_);    // of those: to be looked at again
+  // Of runs with steps that wait for something.
+  struct Waiting {
+    bool rests = false;  // all that the run does
+    std::vector<std::pair<WaitFor, Wait>> waits;
+  };
+  std::map<std::string, Waiting> waiting_ GUARDED_BY(mutex_);
   std::map<std::string, Rank> ranks_ GUARDED_BY(mutex_);  // of runs that are not over
   Places places_ GUARDED_BY(mutex_);
   bool stopping_ GUARDED_BY(mutex_) = false;

@@ -21,6 +21,7 @@ class NoInputs final : public InputDigests {
     if (kind != "dataset") return base::error(Code::kInvalidArgument, "no such kind: {}", kind);
     return Input{.digest = digest, .revision = name};
   }
+  Result<bool> has_object(const std::string&) override { return false; }
   std::string digest = "d1";
 };
 
@@ -183,6 +184,18 @@ TEST_F(PipelinesTest, AStepWaitsForAPersonAlsoAfterAStop) {
   pipelines = open(1);
   MUST(pipelines->answer(two.id, "ask", false, "bob", ""));
   while (state_of(two) != "refused: refused skipped succeeded") std::this_thread::yield();
+}
+
+TEST_F(PipelinesTest, AStepIsTriedAgainWhileAnotherRuns) {
+  auto pipelines = open(1);
+  apply(*pipelines,
+        "      - {name: a, run: 'test -f tried || { touch tried; exit 1; }', retry: {times: 1, "
+        "after: 1ms}}\n"
+        "      - {name: end, run: 'touch end', after: [a]}\n"
+        "      - {name: beside, run: 'until test -f end; do sleep 0.01; done'}\n");
+  const RunRecord one = MUST(pipelines->start_run("p", {}, {}));
+  while (!MUST(pipelines->find_run(one.id)).is_over()) std::this_thread::yield();
+  EXPECT_EQ(states(MUST(pipelines->find_run(one.id))), "succeeded: succeeded succeeded succeeded");
 }
 
 TEST_F(PipelinesTest, AnAnswerMayComeTooLate) {

@@ -37,6 +37,7 @@ JsonObject StepRecord::to_json() const {
     object["score"] = score ? Json(*score) : Json(nullptr);
     if (state == "stopped") object["reached"] = reached;
   }
+  if (!wait.empty()) object["waits_for"] = wait;
   object["exit_code"] = exit_code ? Json(*exit_code) : Json(nullptr);
   object["not_before"] = or_null(not_before);
   JsonArray earlier;

@@ -21,8 +21,8 @@ struct EarlierTry {
 
 struct StepRecord {
   std::string name;
-  // pending | running | waiting (for a person) | succeeded | cached | refused | failed | skipped |
-  // cancelled | stopped (early, of a trial)
+  // pending | running | waiting (for a person or something) | succeeded | cached | refused | failed
+  // | skipped | cancelled | stopped (early, of a trial)
   std::string state = "pending";
   std::string command, cache_key, reason, folder;
   std::optional<std::int64_t> exit_code;
@@ -39,6 +39,7 @@ struct StepRecord {
   std::optional<std::size_t> parent;
   std::size_t item = 0;
   std::string value;
+  JsonObject wait;  // of a step with `wait_for` that began: what it has on record (wait_for.h)
   // Of a search and its trials.
   std::string tracked_run;  // id
   std::optional<double>

@@ -96,7 +96,8 @@ Result<StoredRun> RunTable::find(const std::string& id) {
     TRY(reader.query(
         "SELECT name, state, command, cache_key, key_document, reason, exit_code, folder, "
         "manifest, manifest_digest, tries, not_before, started_at, finished_at, parent, item, "
-        "value, tracked_run, score, reached FROM pipeline_steps WHERE run = ? ORDER BY position",
+        "value, tracked_run, score, reached, wait FROM pipeline_steps WHERE run = ? ORDER BY "
+        "position",
         {id}, [&](const store::Row& row) {
           StepRecord step{.name = row.string(0),
                           .state = row.string(1),
@@ -120,6 +121,7 @@ Result<StoredRun> RunTable::find(const std::string& id) {
           step.tracked_run = row.string(17);
           if (!row.is_null(18)) step.score = row.real(18);
           step.reached = row.int64(19);
+          if (auto wait = object_or_empty(row.text(20))) step.wait = std::move(*wait);
           found->record.steps.push_back(std::move(step));
         }));
     return reader.query(
@@ -363,15 +365,15 @@ Result<void> RunTable::save_steps(const RunRecord& run, const std::vector<std::s
       const StepRecord& step = run.steps[position];
       const std::string key = base::to_text(step.key_document);
       const std::string manifest = base::to_text(step.manifest);
+      const std::string wait = step.wait.empty() ? "" : base::to_text(step.wait);
       TRY(tx.execute(
           "UPDATE pipeline_steps SET state = ?, command = ?, cache_key = ?, key_document = ?, "
           "reason = ?, exit_code = ?, folder = ?, manifest = ?, manifest_digest = ?, tries = ?, "
           "not_before = ?, started_at = ?, finished_at = ?, tracked_run = ?, score = ?, reached = "
-          "? WHERE run = "
-          "? AND position = ?",
+          "?, wait = ? WHERE run = ? AND position = ?",
           {step.state, step.command, step.cache_key, key, step.reason, step.exit_code, step.folder,
            manifest, step.manifest_digest, step.tries, step.not_before, step.started, step.finished,
-           step.tracked_run, step.score, step.reached, run.id, position}));
+           step.tracked_run, step.score, step.reached, wait, run.id, position}));
       if (step.state == "pending" && step.started && step.finished) {  // to be tried again
         TRY(tx.execute(
             "INSERT INTO pipeline_tries(run, step, started_at, finished_at, exit_code, reason) "
@@ -445,6 +447,29 @@ Result<void> RunTable::answer(const std::string& id, const StepRecord& step,
          .actor = actor,
          .payload = {{"reason", step.reason}}});
   });
+}
+
+Result<std::int64_t> RunTable::began(const RunRecord& run) {
+  return db_.read([&](store::Reader& reader) -> Result<std::int64_t> {
+    const auto sequence = TRY(
+        reader.find("SELECT MAX(sequence) FROM events WHERE subject = ? AND kind = "
+                    "'pipeline.run.created'",
+                    {subject_of(run)}, [](const store::Row& row) { return row.maybe_int64(0); }));
+    return sequence.value_or(std::nullopt).value_or(0);
+  });
+}
+
+Result<std::int64_t> RunTable::last_success_began(const RunRecord& run) {
+  RunRecord last{.pipeline = run.pipeline};
+  last.id = TRY(db_.read([&](store::Reader& reader) {
+              return reader.find(
+                  "SELECT id FROM pipeline_runs WHERE pipeline = ? AND state = 'succeeded' AND "
+                  "created_at <= ? AND id <> ? ORDER BY created_at DESC, id DESC LIMIT 1",
+                  {run.pipeline, run.created, run.id},
+                  [](const store::Row& row) { return row.string(0); });
+            })).value_or("");
+  if (last.id.empty()) return 0;
+  return began(last);
 }
 
 Result<void> RunTable::cancel(const std::string& id) {

@@ -93,6 +93,10 @@ class RunTable {
   Result<void> save_steps(const RunRecord& run, const std::vector<std::size_t>& positions);
   // A step that has become the items it has now, of which the first `known` are on record.
   Result<void> add_items(const RunRecord& run, std::size_t position, std::size_t known = 0);
+  // The number of the event that tells of its creation: what came later has a higher one.
+  Result<std::int64_t> began(const RunRecord& run);
+  // Of the last run of its pipeline before it that succeeded; 0: there is none.
+  Result<std::int64_t> last_success_began(const RunRecord& run);
   // Keeps that its end was asked for. kNotFound; kFailedPrecondition: it is over.
   Result<void> cancel(const std::string& id);
   // Answers a step that waits for a person. kFailedPrecondition: it doesn't.

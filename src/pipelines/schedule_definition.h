@@ -12,18 +12,13 @@
 #include "base/result.h"
 #include "base/timestamp.h"
 #include "pipelines/cron.h"
+#include "pipelines/data_trigger.h"
 #include "pipelines/definition.h"
 
 namespace slipway::pipelines {
 
 // What becomes of a run that is due while an earlier one of the schedule is not over.
 enum class Overlap { kAllow, kForbid, kQueue, kReplace };
-
-// A new snapshot of a dataset, a new version of a model, or an alias of it that moves.
-struct DataTrigger {
-  std::string dataset, model, alias;
-  bool operator==(const DataTrigger&) const = default;
-};
 
 // Exactly one of `cron`, `every` and `when` says when.
 struct ScheduleDefinition {

@@ -19,41 +19,6 @@ constexpr std::size_t kEventsAtOnce = 100;
 constexpr std::size_t kTimesAtOnce = 100'000;  // that one look at a schedule counts
 constexpr std::size_t kNextShown = 5;
 
-bool starts(const DataTrigger& trigger, const store::Event& event, std::string* version) {
-  const auto payload_version = [&] {
-    const auto payload = base::parse_json_object(event.payload);
-    const Json* const to = payload ? payload->if_contains("to") : nullptr;
-    if (to == nullptr || !to->is_int64()) return std::string();
-    return std::to_string(to->as_int64());
-  };
-  const std::size_t slash = event.subject.rfind('/');
-  if (!trigger.dataset.empty()) {
-    if (event.kind != "dataset.ingested" ||
-        event.subject.substr(0, slash) != "datasets/" + trigger.dataset)
-      return false;
-    *version = event.subject.substr(slash + 1);
-    return true;
-  }
-  if (trigger.alias.empty()) {
-    if (event.kind != "model_version.created" ||
-        !event.subject.starts_with("models/" + trigger.model + "/"))
-      return false;
-    *version = event.subject.substr(slash + 1);
-    return true;
-  }
-  if (event.kind != "alias.moved" || event.subject != "models/" + trigger.model) return false;
-  const auto payload = base::parse_json_object(event.payload);
-  if (!payload) return false;  // erased
-  const auto alias = base::get_string(*payload, "alias");
-  *version = payload_version();
-  return alias && *alias == trigger.alias && !version->empty();
-}
-
-const char* kind_of_event(const DataTrigger& trigger) {
-  if (!trigger.dataset.empty()) return "dataset.ingested";
-  return trigger.alias.empty() ? "model_version.created" : "alias.moved";
-}
-
 }  // namespace
 
 JsonObject Schedule::to_json() const {
@@ -263,8 +228,7 @@ Result<std::optional<base::Timestamp>> Schedules::next_due() {
     if (!schedule.definition.when) continue;
     const auto& trigger = *schedule.definition.when;
     for (const store::Event& event : TRY(new_events(schedule))) {
-      std::string version;
-      if (!starts(trigger, event, &version)) continue;
+      if (!trigger.version_in(event)) continue;
       const base::Timestamp now = event_clock_.now();
       if (!due || now < *due) due = now;
       break;
@@ -337,7 +301,7 @@ Result<std::vector<store::Event>> Schedules::new_events(const Schedule& schedule
   if (looked >= newest) return events;
   events = TRY(store::list_events(
       db_,
-      {.kind = kind_of_event(*schedule.definition.when), .after = looked, .limit = kEventsAtOnce}));
+      {.kind = schedule.definition.when->event_kind(), .after = looked, .limit = kEventsAtOnce}));
   if (events.empty()) looked = newest;
   return events;
 }
@@ -352,16 +316,16 @@ Result<void> Schedules::take_events(const Schedule& schedule) {
                        {events.back().sequence, schedule.definition.name, schedule.seen})) == 0)
       return {};
     for (const store::Event& event : events) {
-      std::string version;
       const ScheduleDefinition& definition = schedule.definition;
-      if (!starts(trigger, event, &version)) continue;
+      const auto version = trigger.version_in(event);
+      if (!version) continue;
       if (definition.start && event.event_time < *definition.start) continue;
       if (definition.end && event.event_time > *definition.end) continue;
       Turn turn{.schedule = definition.name,
                 .slot = "event-" + std::to_string(event.sequence),
                 .scheduled = event.event_time,
                 .state = "waiting",
-                .version = version};
+                .version = *version};
       if (definition.start_within) turn.start_by = wall + *definition.start_within;
       if (definition.finish_within) turn.finish_by = wall + *definition.finish_within;
       TRY(insert(tx, turn, wall));

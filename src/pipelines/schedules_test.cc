@@ -18,6 +18,7 @@ namespace {
 class NoInputs final : public InputDigests {
  public:
   Result<Input> resolve(const std::string&, const std::string&) override { return Input{}; }
+  Result<bool> has_object(const std::string&) override { return false; }
 };
 
 base::Timestamp at(std::string_view text) { return MUST(types::parse_rfc3339(text)); }

@@ -175,6 +175,20 @@ void StepRunner::expand(RunRecord& run, std::size_t position, const Plan& plan,
   }
 }
 
+Result<void> StepRunner::begin_waiting(const RunRecord& run, StepRecord& step, const Plan& plan,
+                                       const StepDefinition& definition, const fs::path& project) {
+  const WaitFor& wait_for = *definition.wait_for;
+  std::int64_t after = 0;
+  if (!wait_for.news.empty())
+    after = TRY(wait_for.since_success ? table_.last_success_began(run) : table_.began(run));
+  const Wait wait = begin_wait(wait_for, plan.params, project, run.now, event_clock_.now(),
+                               definition.timeout.value_or(kWaitTimeout), after);
+  step.state = "waiting";
+  step.reason = fmt::format("it waits for {}, until {}", wait.what, types::to_rfc3339(wait.until));
+  step.wait = wait.to_json();
+  return {};
+}
+
 Result<bool> StepRunner::settle(RunRecord& run, std::size_t position, const Plan& plan,
                                 const fs::path& project) {
   StepRecord& step = run.steps[position];
@@ -187,6 +201,10 @@ Result<bool> StepRunner::settle(RunRecord& run, std::size_t position, const Plan
   step.exit_code.reset();
   step.score.reset();
   if (definition.when && !step.parent && end_by_condition(run, step, plan, planned)) return true;
+  if (definition.wait_for) {
+    TRY(begin_waiting(run, step, plan, definition, project));
+    return true;
+  }
   if (definition.run.empty()) {
     step.state = "waiting";
     step.reason = definition.approve;

@@ -29,10 +29,11 @@ class StepRunner {
   };
   // What is given must outlive it.
   StepRunner(RunTable& table, const base::Clock& wall_clock, base::Random& random,
-             Executor& executor, InputDigests& inputs, const Secrets& secrets,
-             TrialRuns& trial_runs, Options options)
+             const base::Clock& event_clock, Executor& executor, InputDigests& inputs,
+             const Secrets& secrets, TrialRuns& trial_runs, Options options)
       : table_(table),
         wall_clock_(wall_clock),
+        event_clock_(event_clock),
         random_(random),
         executor_(executor),
         inputs_(inputs),
@@ -49,9 +50,9 @@ class StepRunner {
   JsonObject find_source(const std::filesystem::path& project, const std::string& run);
 
   // Finds out what the step at `position` needs no process for: whether its condition holds, a
-  // question to a person, an answer from cache, what it lacks, the items that it becomes (behind
-  // the others in `run`). True: it is over, waits for a person, or runs as its items. False: it is
-  // pending, and its command has to run.
+  // question to a person, something to wait for, an answer from cache, what it lacks, the items
+  // that it becomes (behind the others in `run`). True: it is over, waits, or runs as its items.
+  // False: it is pending, and its command has to run.
   Result<bool> settle(RunRecord& run, std::size_t position, const Plan& plan,
                       const std::filesystem::path& project);
 
@@ -92,6 +93,10 @@ class StepRunner {
   // Ends a step whose condition doesn't hold; true: it did.
   bool end_by_condition(const RunRecord& run, StepRecord& step, const Plan& plan,
                         const PlannedStep& planned);
+  // Lets a step wait for what its definition says.
+  Result<void> begin_waiting(const RunRecord& run, StepRecord& step, const Plan& plan,
+                             const StepDefinition& definition,
+                             const std::filesystem::path& project);
   // Makes a step the items that it has, or ends it.
   void expand(RunRecord& run, std::size_t position, const Plan& plan, const PlannedStep& planned);
   Result<void> gather_items(RunRecord& run, std::size_t position);
@@ -111,6 +116,7 @@ class StepRunner {
 
   RunTable& table_;
   const base::Clock& wall_clock_;
+  const base::Clock& event_clock_;
   base::Random& random_;
   Executor& executor_;
   InputDigests& inputs_;

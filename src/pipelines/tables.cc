@@ -183,6 +183,11 @@ constexpr std::string_view kCancelled = R"sql(
 ALTER TABLE pipeline_runs ADD COLUMN cancelled INTEGER NOT NULL DEFAULT 0
 )sql";
 
+// What steps wait for.
+constexpr std::string_view kWaits = R"sql(
+ALTER TABLE pipeline_steps ADD COLUMN wait TEXT NOT NULL DEFAULT ''
+)sql";
+
 }  // namespace
 
 store::RoomMigrations migrations() {
@@ -198,7 +203,8 @@ store::RoomMigrations migrations() {
            {9, kTrials},
            {10, kRungs},
            {11, kAddedSchedules},
-           {12, kCancelled}}};
+           {12, kCancelled},
+           {13, kWaits}}};
 }
 
 }  // namespace slipway::pipelines

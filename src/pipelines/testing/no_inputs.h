@@ -10,6 +10,7 @@ class NoInputs final : public InputDigests {
   Result<Input> resolve(const std::string& kind, const std::string&) override {
     return base::error(Code::kInvalidArgument, "no such kind: {}", kind);
   }
+  Result<bool> has_object(const std::string&) override { return false; }
 };
 
 }  // namespace slipway::pipelines
