@@ -236,7 +236,7 @@ class StepFunction(Generic[P, R]):
             bound = self.signature.bind_partial(*args, **kwargs)
         except TypeError as error:
             raise PipelineError(f"{where}: step {self.name}: {error}") from None
-        given = dict(bound.arguments)
+        given = {name: value for name, value in bound.arguments.items() if value is not None or self.signature.parameters[name].default is not None}
         for name in space:
             if name not in self.parameters or name in given:
                 raise PipelineError(f"{where}: step {self.name}: the search chooses {name}, which " +

@@ -393,5 +393,7 @@ def kind_of(annotation: Any) -> Kind | None:
         return Frame("pandas" if module == "pandas" else "polars")
     if base is pa.Table:
         return Frame("arrow")
-    check = _checker(base)
-    return None if check is None else Plain(base, check)
+    if (check := _checker(base)) is not None:
+        return Plain(base, check)
+    some = [option for option in _options(base) if option is not type(None)]
+    return kind_of(some[0]) if len(some) == 1 and some[0] is not base else None  # None is what a step gives that was skipped

@@ -276,6 +276,23 @@ def test_commands_and_questions_stand_beside_functions(capsys):
     assert "promote is skipped" in (told := capsys.readouterr().err) and "last is skipped: it needs ask" in told
 
 
+def test_frames_and_files_may_be_missing():
+    @sw.pipeline
+    def maybe(count: int = 3):
+        with sw.when(count > 5):
+            rows = load(count)
+        return height.with_options(unless_failed=[rows])(rows, None, limit=None)
+
+    assert define(maybe)["steps"][1]["run"].endswith("{out} rows@{load}/result.parquet")  # an argument that is None, as the default is, isn't written
+    assert maybe() == -1 and maybe(count=6) == 6
+
+
+@sw.step
+def height(rows: pd.DataFrame | None, file: sw.File | None = None, limit: int | None = None) -> int:
+    assert file is None and limit is None
+    return -1 if rows is None else len(rows)
+
+
 @pytest.mark.parametrize("annotation, value, text, file", [
     (int, 7, "7", "7"), (float, 0.5, "0.5", "0.5"), (float, 1, "1", "1"), (bool, True, "true", "true"), (str, "it's\n{x} ", "it's\n{x} ", "it's\n{x} "),
     (str, "7", "7", "7"), (Optional[int], None, "", "null"), (int | None, 3, "3", "3"), (Optional[str], None, "", ""), (list[int], [1, 2], "[1, 2]", "[1, 2]"),
