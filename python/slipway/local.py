@@ -56,8 +56,8 @@ class _Run:
         return [step for step in found if step not in may_be_skipped]
 
     def _step(self, call: Call, always: bool) -> None:
-        if call.step is None:
-            return _skip(call.name, "it is a question to a person" if call.definition is not None and call.definition.approve else "it is a command for the server")
+        if call.definition is not None and call.definition.wait_for is None:
+            return _skip(call.name, "what is added with add_step is for the server")
         missing = [need for need in self._needs(call) if need not in self.done]
         if missing and not always:
             return _skip(call.name, f"it needs {missing[0]}")
@@ -65,7 +65,9 @@ class _Run:
             if not condition.holds(self._value):
                 return _skip(call.name, f"its condition says no: {condition.text}")
         folder = self.folder / call.name
-        if call.items is None:
+        if call.step is None:
+            folder.mkdir()  # what it waits for has come
+        elif call.items is None:
             self._call(call.step, call, folder, self._text)
         else:
             items = []

@@ -67,10 +67,32 @@ class Search(Part):
     experiment: str | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class WaitFor(Part):
+    """What a step waits for: a snapshot of a `dataset`, a version of a `model` (or that its `alias` moves), a `file` or folder, a `time` of the day the run
+    began on ("06:30"), or a `delay` after it began. `newer_than`: of a dataset or model, what came since the run began, or since the last run that
+    succeeded did. `soft_fail`: what doesn't come skips the step instead of failing it. ValueError unless it is exactly one of them."""
+
+    dataset: Dataset | str | None = field(default=None, metadata=REFERENCE)
+    model: str | None = None
+    alias: str | None = None
+    file: str | None = None
+    time: str | None = None
+    time_zone: str | None = None
+    delay: Duration | None = field(default=None, metadata=DURATION)
+    newer_than: Literal["run", "last_success"] | None = None
+    poke_interval: Duration | None = field(default=None, metadata=DURATION)
+    soft_fail: bool | None = None
+
+    def __post_init__(self) -> None:
+        if [self.dataset, self.model, self.file, self.time, self.delay].count(None) != 4:
+            raise ValueError("exactly one of dataset, model, file, time and delay")
+
+
 @dataclass(frozen=True)
 class Step(Part):
     """One command of a pipeline, in which `{param}`, `{step}` (that step's folder) and `{out}` (its own) are filled in, or a question to a person
-    (`approve`). `retry`: a number of more tries, or a Retry. `always`: it runs however the rest has ended. `when`: a condition over
+    (`approve`), or something that it waits for (`wait_for`). `retry`: a number of more tries, or a Retry. `always`: it runs however the rest has ended. `when`: a condition over
     `{param}`, `{step/file#member}` and, with `always`, `{run.state}`; else the step is skipped. `secrets`: names of variables that the server
     knows the values of. `pool`: the step takes `slots` (1) of it while it runs.
     `each`: the command runs once for each item of a list, or of the JSON list that "{param}" or "{step/file#member}" is, `parallel` at a time, with
@@ -79,6 +101,7 @@ class Step(Part):
     name: str
     run: str | None = None
     approve: str | None = None
+    wait_for: WaitFor | None = None
     code: Sequence[str] = ()
     env: Sequence[str] = ()
     inputs: Sequence[str] = ()
@@ -98,8 +121,8 @@ class Step(Part):
     cache: bool | None = None
 
     def __post_init__(self) -> None:
-        if (self.run is None) == (self.approve is None):
-            raise ValueError(f"step {self.name}: either run or approve")
+        if [self.run, self.approve, self.wait_for].count(None) != 2:
+            raise ValueError(f"step {self.name}: exactly one of run, approve and wait_for")
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ class PipelineFunction(Generic[P, R]):
 
     A Project takes it like any definition. Called, it runs here, without a server, a cache, retries and timeouts: steps in this process one after the
     other, with their values in files as on the server; what it returns is returned with its values. Commands and questions (`add_step`) are for the
-    server: they are skipped, with what comes after them.
+    server: they are skipped, with what comes after them; what is waited for has come.
     """
 
     def __init__(self, function: Callable[P, R], name: str | None, priority: int | None):

@@ -50,6 +50,7 @@ class Project:
         needs = _needs(part)
         if isinstance(part, PipelineFunction):
             part = part.definition(self.folder)
+            needs += _needs(part)
         section = _SECTIONS.get(type(part))
         if section is None:
             raise TypeError(f"not a definition: {part!r}")
@@ -107,6 +108,9 @@ def _needs(part: Any) -> list[Any]:
     if isinstance(part, Monitor):
         routes = [route for alert in part.alerts.values() for route in (alert.route if isinstance(alert.route, (list, tuple)) else [alert.route])]
         named = [part.endpoint, *(action.pipeline for action in part.actions.values()), *routes]
+        return [needed for needed in named if _is_definition(needed)]
+    if isinstance(part, Pipeline):
+        named = [step.wait_for.dataset for step in part.steps if step.wait_for is not None]
         return [needed for needed in named if _is_definition(needed)]
     fields = {field.name for field in dataclasses.fields(part)}
     named = [getattr(part, name) for name in ("dataset", "source", "features", "endpoint", "pipeline") if name in fields]

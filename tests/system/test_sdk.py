@@ -118,6 +118,11 @@ pipelines:
       - {name: f, run: "echo {item}", each: "{a/a#list}"}
       - {name: s, run: "echo {rate} {kind} {depth} > {out}/m.json", outputs: [m.json], after: [a], search: {method: tpe, trials: 9, parallel: 3, metric: m.json#auc, goal: maximize, seed: 7,
          space: {rate: {low: 0.0001, high: 0.3, log: true}, kind: {choices: [a, 1]}, depth: {low: 2, high: 10, step: 2}}, stop_early: {method: asha, min: 1, max: 27, reduction: 3, metric: auc}, max_failed: 5, experiment: found}}
+      - {name: w, wait_for: {dataset: rows, newer_than: last_success}, timeout: 7d, after: [a]}
+      - {name: x, wait_for: {model: m, alias: champion, soft_fail: true}}
+      - {name: y, wait_for: {file: "s3://bucket/{word}", poke_interval: 1m}}
+      - {name: z, wait_for: {time: "06:30", time_zone: Europe/Berlin}}
+      - {name: later, wait_for: {delay: 30m}}
       - {name: b, run: "cat {a}/a", after: [a], unless_failed: [a], retry: 1, always: true, when: "{rounds} >= 60 and {run.state} != 'failed'"}
 endpoints:
   late:
@@ -203,6 +208,9 @@ def every_key() -> sw.Project:
         sw.Step("s", "echo {rate} {kind} {depth} > {out}/m.json", outputs=["m.json"], after=["a"], search=sw.Search(
             method="tpe", trials=9, parallel=3, metric="m.json#auc", goal="maximize", seed=7, max_failed=5, experiment="found",
             space={"rate": sw.Range(1e-4, 0.3, log=True), "kind": sw.Choices(["a", 1]), "depth": sw.Range(2, 10, step=2)}, stop_early=sw.StopEarly(min=1, max=27, reduction=3, metric="auc"))),
+        sw.Step("w", wait_for=sw.WaitFor(dataset="rows", newer_than="last_success"), timeout="7d", after=["a"]),
+        sw.Step("x", wait_for=sw.WaitFor(model="m", alias="champion", soft_fail=True)), sw.Step("y", wait_for=sw.WaitFor(file="s3://bucket/{word}", poke_interval="1m")),
+        sw.Step("z", wait_for=sw.WaitFor(time="06:30", time_zone="Europe/Berlin")), sw.Step("later", wait_for=sw.WaitFor(delay=dt.timedelta(minutes=30))),
         sw.Step("b", "cat {a}/a", after=["a"], unless_failed=["a"], retry=1, always=True, when="{rounds} >= 60 and {run.state} != 'failed'")], priority=5)
     late = sw.Endpoint("late", "models:/m@champion", features=service, output="late", shadow={"frozen": "models:/m/1"}, release=sw.Release(
         delay="6h", steps=[10, 50, 100], hold="24h", check="6h", guard=sw.Guard(

@@ -276,6 +276,20 @@ def test_commands_and_questions_stand_beside_functions(capsys):
     assert "promote is skipped" in (told := capsys.readouterr().err) and "last is skipped: it needs ask" in told
 
 
+def test_a_wait_is_over_at_once_here_and_brings_its_dataset():
+    @sw.pipeline
+    def waits(count: int = 3):
+        arrives = sw.add_step(sw.Step("arrives", wait_for=sw.WaitFor(dataset=sw.Dataset("rides", path="rides.csv"), newer_than="last_success"), timeout="1d"))
+        return area.with_options(after=[arrives])(count)
+
+    document = yaml.safe_load(sw.Project("x", folder=HERE).add(waits).to_yaml())
+    assert set(document["datasets"]) == {"rides"} and waits() == 9.0
+    assert document["pipelines"]["waits"]["steps"][0] == {"name": "arrives", "wait_for": {"dataset": "rides", "newer_than": "last_success"}, "timeout": "1d"}
+    for wrong in (lambda: sw.WaitFor(), lambda: sw.WaitFor(file="a", delay="1h"), lambda: sw.Step("a"), lambda: sw.Step("a", "b", approve="c")):
+        with pytest.raises(ValueError, match="exactly one of"):
+            wrong()
+
+
 def test_frames_and_files_may_be_missing():
     @sw.pipeline
     def maybe(count: int = 3):
