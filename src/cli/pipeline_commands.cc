@@ -26,7 +26,7 @@ const std::vector<TableColumn> kStepColumns = {{"STEP", "name"},
                                                {"EXIT", "exit_code"},
                                                {"REASON", "reason"}};
 
-// Steps with their items behind them, or without those that are trials.
+// Steps with their items, or what they would run, behind them, or without those that are trials.
 enum class Trials { kWith, kWithout };
 JsonArray rows_of(const Json& steps, Trials trials = Trials::kWith) {
   JsonArray rows;
@@ -35,7 +35,7 @@ JsonArray rows_of(const Json& steps, Trials trials = Trials::kWith) {
     if (trials == Trials::kWithout && is_search(step)) continue;
     const Json& items = member_at(step, "items");
     if (!items.is_array()) continue;
-    for (const Json& item : items.get_array()) rows.push_back(item);
+    for (const Json& row : rows_of(items, trials)) rows.push_back(row);
   }
   return rows;
 }
@@ -43,6 +43,9 @@ JsonArray rows_of(const Json& steps, Trials trials = Trials::kWith) {
 std::string show_run(const Json& run) {
   std::string out = fmt::format("run {} of {}: {}", cell(member_at(run, "id")),
                                 cell(member_at(run, "pipeline")), cell(member_at(run, "state")));
+  if (const Json& parent = member_at(run, "parent"); parent.is_object())
+    out += fmt::format(", step {} of run {}", cell(member_at(parent, "step")),
+                       cell(member_at(parent, "run")));
   if (const std::string reason = cell(member_at(run, "reason")); !reason.empty() && reason != "-")
     out += " (" + reason + ")";
   const Json& steps = member_at(run, "steps");
@@ -63,6 +66,11 @@ void tell_log(Client& client, const Json& run) {
   for (const Json& step : rows_of(member_at(run, "steps"))) {
     const std::string state = cell(member_at(step, "state"));
     if (state != "failed" && state != "refused") continue;
+    if (const std::string nested = cell(member_at(step, "nested_run")); nested != "-") {
+      if (const auto inner = client.get(path_of("/slipway/v1/pipeline-runs/{}", {nested})))
+        tell_log(client, *inner);
+      continue;
+    }
     const auto log =
         client.fetch(path_of("/slipway/v1/pipeline-runs/{}/steps/{}/log",
                              {cell(member_at(run, "id")), cell(member_at(step, "name"))}));
@@ -100,7 +108,9 @@ Result<Json> follow(Client& client, std::string id) {
       if (state == "pending") continue;
       live.clear();
       const std::string seconds = cell(member_at(step, "seconds"));
-      const std::string why = state == "waiting" ? ": " + cell(member_at(step, "reason")) : "";
+      const std::string why = state == "waiting" || !member_at(step, "nested_run").is_null()
+                                  ? ": " + cell(member_at(step, "reason"))
+                                  : "";
       std::fprintf(stderr, "  %-20s %s%s%s%s\n", name.c_str(),
                    state == "stopped" ? "stopped early" : state.c_str(),
                    seconds == "-" ? "" : (" after " + seconds + " s").c_str(),
@@ -216,6 +226,7 @@ void add_pipeline_commands(CLI::App& root, Context& context, int& exit_code) {
          {"STATE", "state"},
          {"AT", "now"},
          {"ACTOR", "actor"},
+         {"PARENT", "parent.run"},
          {"REASON", "reason"}});
   });
   CLI::App* pools = pipelines->add_subcommand("pools", "Pools: their slots, and who has them");

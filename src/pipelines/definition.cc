@@ -1,6 +1,9 @@
 #include "pipelines/definition.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
+#include <set>
 
 #include "pipelines/names.h"
 #include "pipelines/plan.h"
@@ -68,15 +71,22 @@ Result<Retry> read_retry(const YamlNode& node) {
 
 struct MarkedStep {
   StepDefinition step;
-  YamlNode node;  // of the step
-  YamlNode run;   // of its command
-  YamlNode when;  // of its condition
-  YamlNode each;  // of its list, or its search
-  YamlNode wait;  // of what it waits for
+  YamlNode node;    // of the step
+  YamlNode run;     // of its command
+  YamlNode when;    // of its condition
+  YamlNode each;    // of its list, or its search
+  YamlNode wait;    // of what it waits for
+  YamlNode nested;  // of the pipeline that it runs
 };
 
 Result<MarkedStep> read_step(const YamlNode& node) {
-  MarkedStep read{.step = {}, .node = node, .run = node, .when = node, .each = node, .wait = node};
+  MarkedStep read{.step = {},
+                  .node = node,
+                  .run = node,
+                  .when = node,
+                  .each = node,
+                  .wait = node,
+                  .nested = node};
   StepDefinition& step = read.step;
   YamlMap map = TRY(node.map("a step"));
   const YamlNode name = TRY(map.get("name"));
@@ -93,6 +103,13 @@ Result<MarkedStep> read_step(const YamlNode& node) {
   if (const auto wait = map.find("wait_for")) {
     step.wait_for = TRY(read_wait_for(*wait));
     read.wait = *wait;
+  }
+  const auto params = map.find("parameters");
+  if (const auto pipeline = map.find("pipeline")) {
+    step.nested = TRY(read_nested(*pipeline, params));
+    read.nested = *pipeline;
+  } else if (params) {
+    return params->error("parameters are of a step with pipeline: step={}", step.name);
   }
   if (const auto when = map.find("when")) {
     auto condition = Condition::parse(TRY(when->text()));
@@ -136,10 +153,12 @@ Result<MarkedStep> read_step(const YamlNode& node) {
   if (const auto always = map.find("always")) step.always = TRY(always->boolean());
   if (const auto cache = map.find("cache")) step.cache = TRY(cache->boolean());
   TRY(map.finish());
-  if (int{!step.run.empty()} + int{!step.approve.empty()} + int{step.wait_for.has_value()} != 1) {
+  if (int{!step.run.empty()} + int{!step.approve.empty()} + int{step.wait_for.has_value()} +
+          int{step.nested.has_value()} !=
+      1) {
     return node.error(
-        "a step needs one thing: a command under run, or a question under approve, or wait_for: "
-        "step={}",
+        "a step needs one thing: a command under run, or a question under approve, or wait_for, "
+        "or pipeline: step={}",
         step.name);
   }
   if (step.wait_for && step.wait_for->delay &&
@@ -149,9 +168,16 @@ Result<MarkedStep> read_step(const YamlNode& node) {
   }
   const bool has_what_a_command_has =
       !step.code.empty() || !step.env.empty() || !step.inputs.empty() || !step.outputs.empty() ||
-      !step.secrets.empty() || !step.pool.empty() || step.has_items() || step.retry.times > 0 ||
-      step.always || step.cache || !step.unless_failed.empty();
-  if (step.run.empty() && has_what_a_command_has) {
+      !step.secrets.empty() || !step.pool.empty() || step.has_items() || step.cache;
+  const bool has_what_a_run_has =
+      step.retry.times > 0 || step.always || !step.unless_failed.empty();
+  if (step.nested && has_what_a_command_has) {
+    return node.error(
+        "a step with pipeline has name, parameters, when, after, unless_failed, always, retry and "
+        "timeout alone; the rest is of that pipeline's steps: step={}",
+        step.name);
+  }
+  if (!step.has_outputs() && (has_what_a_command_has || has_what_a_run_has)) {
     return node.error("a step with {} has name, when, after and timeout alone: step={}",
                       step.wait_for ? "wait_for" : "approve", step.name);
   }
@@ -177,7 +203,7 @@ Result<void> check_condition(const PipelineDefinition& pipeline, const MarkedSte
             marked.step.name, operand.text);
       case ConditionOperand::Kind::kOutput:
         const StepDefinition* step = pipeline.find_step(operand.name);
-        if (step == nullptr || step->run.empty())
+        if (step == nullptr || !step->has_outputs())
           return marked.when.error(
               "the condition refers to no step with outputs: step={} "
               "reference={}",
@@ -198,6 +224,27 @@ Result<void> check_wait(const PipelineDefinition& pipeline, const MarkedStep& ma
   return {};
 }
 
+Result<void> check_nested(const PipelineDefinition& pipeline, const MarkedStep& marked) {
+  for (const auto& [name, param] : marked.step.nested->params) {
+    for (const std::string& reference : references(param.text)) {
+      if (reference == "now" || pipeline.params.contains(reference) ||
+          pipeline.find_step(reference))
+        continue;
+      return marked.nested.error(
+          "a parameter refers to nothing that exists: step={} parameter={} reference={{{}}} (write "
+          "{{{{{}}}}} for the literal text)",
+          marked.step.name, name, reference, reference);
+    }
+    if (!param.output) continue;
+    const StepDefinition* const step = pipeline.find_step(param.output->name);
+    if (step == nullptr || !step->has_outputs())
+      return marked.nested.error(
+          "a parameter refers to no step with outputs: step={} parameter={} reference={}",
+          marked.step.name, name, param.output->text);
+  }
+  return {};
+}
+
 Result<void> check_each(const PipelineDefinition& pipeline, const MarkedStep& marked) {
   if (pipeline.params.contains("item") || pipeline.find_step("item"))
     return marked.each.error(
@@ -206,7 +253,7 @@ Result<void> check_each(const PipelineDefinition& pipeline, const MarkedStep& ma
   const ConditionOperand& source = *marked.step.each->source;
   const StepDefinition* const step = pipeline.find_step(source.name);
   const bool is_parameter = source.kind == ConditionOperand::Kind::kParameter;
-  if (is_parameter ? pipeline.params.contains(source.name) : step != nullptr && !step->run.empty())
+  if (is_parameter ? pipeline.params.contains(source.name) : step != nullptr && step->has_outputs())
     return {};
   return marked.each.error(
       "each refers to no {}: step={} reference={}",
@@ -276,6 +323,7 @@ Result<void> check_references(const PipelineDefinition& pipeline,
           marked.step.name, reference, reference);
     }
     if (marked.step.wait_for) TRY(check_wait(pipeline, marked));
+    if (marked.step.nested) TRY(check_nested(pipeline, marked));
     if (marked.step.each) TRY(check_each(pipeline, marked));
     if (marked.step.search) TRY(check_search(pipeline, marked));
     if (marked.step.when) TRY(check_condition(pipeline, marked));
@@ -342,6 +390,75 @@ Result<void> check_pools(const PipelineDefinition& pipeline, const Pools& pools,
   return {};
 }
 
+// Of pipelines that run others: those are there, have the parameters, and none runs itself.
+class NestingCheck {
+ public:
+  explicit NestingCheck(const std::vector<std::pair<const PipelineDefinition*, YamlNode>>& all) {
+    for (const auto& [pipeline, node] : all) known_.emplace(pipeline->name, Known{pipeline, node});
+  }
+
+  Result<void> run() {
+    for (const auto& [name, pipeline] : known_) TRY(go_down(name));
+    return {};
+  }
+
+ private:
+  struct Known {
+    const PipelineDefinition* pipeline;
+    YamlNode node;
+  };
+
+  // The chain ends in `name`, which is there.
+  Result<void> go_down(const std::string& name) {
+    const Known& here = known_.at(name);
+    chain_.push_back(name);
+    for (std::size_t i = 0; i < here.pipeline->steps.size(); ++i) {
+      const StepDefinition& step = here.pipeline->steps[i];
+      if (!step.nested) continue;
+      const YamlNode place = TRY(place_of(here.node, i));
+      const std::string& next = step.nested->pipeline;
+      const auto found = known_.find(next);
+      if (found == known_.end())
+        return place.error("a step runs a pipeline that isn't declared here: step={} pipeline={}",
+                           step.name, next);
+      for (const auto& [param, value] : step.nested->params) {
+        if (!found->second.pipeline->params.contains(param))
+          return place.error(
+              "the pipeline has no such parameter: step={} pipeline={} parameter={} known={}",
+              step.name, next, param, known_params(*found->second.pipeline));
+      }
+      const bool is_circle = std::find(chain_.begin(), chain_.end(), next) != chain_.end();
+      if (is_circle)
+        return place.error("pipelines run each other in a circle: {} -> {}",
+                           fmt::join(chain_, " -> "), next);
+      if (chain_.size() == kNestingMax)
+        return place.error("pipelines are nested too deep: {} -> {} (limit={})",
+                           fmt::join(chain_, " -> "), next, kNestingMax);
+      if (!done_.contains({next, chain_.size()})) TRY(go_down(next));
+    }
+    done_.emplace(name, chain_.size() - 1);
+    chain_.pop_back();
+    return {};
+  }
+
+  // Of what a step runs.
+  static Result<YamlNode> place_of(const YamlNode& pipeline, std::size_t step) {
+    YamlMap map = TRY(pipeline.map("pipeline"));
+    YamlMap found = TRY(TRY(TRY(map.get("steps")).list())[step].map("a step"));
+    return found.get("pipeline");
+  }
+
+  static std::string known_params(const PipelineDefinition& pipeline) {
+    std::vector<std::string> names;
+    for (const auto& [name, value] : pipeline.params) names.push_back(name);
+    return fmt::format("{}", fmt::join(names, ","));
+  }
+
+  std::map<std::string, Known> known_;
+  std::vector<std::string> chain_;
+  std::set<std::pair<std::string, std::size_t>> done_;  // pipelines, at so deep a place
+};
+
 }  // namespace
 
 const StepDefinition* PipelineDefinition::find_step(std::string_view step) const {
@@ -367,6 +484,7 @@ Result<Pools> parse_pools(std::string_view slipway_yaml) {
 
 Result<std::vector<ParsedPipeline>> parse_pipelines(std::string_view slipway_yaml) {
   std::vector<ParsedPipeline> parsed;
+  std::vector<YamlNode> nodes;
   const Pools pools = TRY(parse_pools(slipway_yaml));
   const YamlNode root = TRY(YamlNode::parse(slipway_yaml));
   if (root.is_null()) return parsed;
@@ -378,7 +496,11 @@ Result<std::vector<ParsedPipeline>> parse_pipelines(std::string_view slipway_yam
     PipelineDefinition definition = TRY(read_pipeline(name, node));
     TRY(check_pools(definition, pools, node));
     parsed.push_back({.definition = std::move(definition), .text = node.dump()});
+    nodes.push_back(node);
   }
+  std::vector<std::pair<const PipelineDefinition*, YamlNode>> all;
+  for (std::size_t i = 0; i < parsed.size(); ++i) all.emplace_back(&parsed[i].definition, nodes[i]);
+  TRY(NestingCheck(all).run());
   return parsed;
 }
 

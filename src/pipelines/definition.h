@@ -14,6 +14,7 @@
 #include "pipelines/command_template.h"
 #include "pipelines/condition.h"
 #include "pipelines/each.h"
+#include "pipelines/nested.h"
 #include "pipelines/search/search.h"
 #include "pipelines/wait_for.h"
 
@@ -31,9 +32,10 @@ struct Retry {
 
 struct StepDefinition {
   std::string name;
-  std::string run;                       // as written; empty: `approve` or `wait_for`
+  std::string run;                       // as written; empty: one of the next three
   std::string approve;                   // what a person is asked instead of a command
   std::optional<WaitFor> wait_for;       // what has to come, instead of a command
+  std::optional<Nested> nested;          // another pipeline that runs, instead of a command
   std::vector<CommandPiece> command;     // `run`, parsed
   std::optional<Condition> when;         // else the step, and what needs it, is skipped
   std::optional<Each> each;              // the command runs once for each item of a list
@@ -56,6 +58,8 @@ struct StepDefinition {
 
   // A step without declared outputs is run for its effect, so it runs each time.
   bool cached() const { return cache.value_or(!outputs.empty()); }
+  // Its command writes files, or the steps of the pipeline that it runs do.
+  bool has_outputs() const { return !run.empty() || nested; }
   // It is what its items or trials come to, and runs nothing itself.
   bool has_items() const { return each || search; }
   bool operator==(const StepDefinition&) const = default;
@@ -80,6 +84,9 @@ struct ParsedPipeline {
 // From least to most; runs with more go before others.
 constexpr std::int64_t kPriorityMin = -1000, kPriorityMax = 1000;
 
+// Pipelines that run one in another.
+constexpr std::size_t kNestingMax = 10;
+
 using Pools = std::map<std::string, std::int64_t>;  // name -> slots
 
 // Reads the `pools:` part of a whole slipway.yaml. kInvalidArgument as parse_pipelines.
@@ -87,7 +94,8 @@ Result<Pools> parse_pools(std::string_view slipway_yaml);
 
 // Reads the `pipelines:` part of a whole slipway.yaml, whose steps may use its pools; other parts
 // are not looked at, and no such part means no pipelines. kInvalidArgument with line and column:
-// broken YAML, unknown or repeated keys, wrong types, references to nothing, circles.
+// broken YAML, unknown or repeated keys, wrong types, references to nothing, circles of steps or of
+// pipelines that run each other.
 Result<std::vector<ParsedPipeline>> parse_pipelines(std::string_view slipway_yaml);
 
 // Reads back the stored text of one pipeline.

@@ -65,6 +65,7 @@ class Forecaster {
       may_be_skipped_.insert(definition.name);
       return say("depends", fmt::format("it needs {}, which may be skipped", open->step));
     }
+    if (definition.nested) return tell_nested(step, told);
     if (definition.wait_for) {
       if (definition.wait_for->soft_fail) may_be_skipped_.insert(definition.name);
       return say("waits", "for " + words_of(*definition.wait_for));
@@ -148,7 +149,7 @@ class Forecaster {
         gathered.push_back({.value = (*items)[i], .manifest = kept->second.manifest});
       told.items.push_back(std::move(item));
     }
-    sum_up(told);
+    sum_up(told, "items");
     // Its folder is made anew for each run.
     if (gathered.size() == items->size()) {
       const JsonObject manifest = gathered_manifest(gathered);
@@ -158,19 +159,53 @@ class Forecaster {
   }
 
   // The worst of its items says what a step does.
-  static void sum_up(StepForecast& told) {
-    for (const std::string_view verdict : {"fails", "runs", "depends", "cached"}) {
+  static void sum_up(StepForecast& told, std::string_view things) {
+    for (const std::string_view verdict : {"fails", "runs", "waits", "depends", "cached"}) {
       const auto has_it = [&](const StepForecast& item) { return item.verdict == verdict; };
       const auto count = std::count_if(told.items.begin(), told.items.end(), has_it);
       if (count == 0) continue;
       const auto first = std::find_if(told.items.begin(), told.items.end(), has_it);
       told.verdict = verdict;
-      told.why =
-          fmt::format("{} of {} items: {}: {}", count, told.items.size(), first->step, first->why);
+      told.why = fmt::format("{} of {} {}: {}: {}", count, told.items.size(), things, first->step,
+                             first->why);
       return;
     }
     told.verdict = "runs";
-    told.why = "it has no items";
+    told.why = told.items.empty() ? "it has no items" : "all that is in it is skipped";
+  }
+
+  // The run that a step would be, as far as its parameters are known beforehand.
+  Result<void> tell_nested(const PlannedStep& step, StepForecast& told) {
+    const Nested& nested = *step.definition.nested;
+    const auto params = nested.values(
+        [&](const std::string& name) -> Result<std::string> {
+          if (name == "now") return std::string("{now}");
+          const auto param = plan_.params.find(name);
+          if (param != plan_.params.end()) return param->second;
+          const auto known = kept_.find(name);
+          if (known != kept_.end() && !known->second.folder.empty()) return known->second.folder;
+          return base::error(Code::kUnavailable, "its parameters have the folder of {}", name);
+        },
+        [&](const ConditionOperand& operand) -> Result<std::string> {
+          if (!kept_.contains(operand.name) || kept_.at(operand.name).folder.empty())
+            return base::error(Code::kUnavailable, "its parameters read {}", operand.text);
+          return output_of(operand);
+        });
+    if (!params) {
+      told.verdict = params.error().code == Code::kUnavailable ? "depends" : "fails";
+      told.why = params.error().message;
+      return {};
+    }
+    const auto plan = world_.plan_of(nested.pipeline, *params);
+    if (!plan) {
+      told.verdict = "fails";
+      told.why = plan.error().message;
+      return {};
+    }
+    told.items = TRY(Forecaster(nested.pipeline, *plan, project_, world_).all());
+    for (StepForecast& inner : told.items) inner.step = told.step + "/" + inner.step;
+    sum_up(told, "steps of " + nested.pipeline);
+    return {};
   }
 
   // Why its command can't begin.

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -19,7 +21,8 @@ struct StepForecast {
   // skipped | fails
   std::string verdict;
   std::string why;
-  std::vector<StepForecast> items;  // of a step with `each`, as far as they are known; named so
+  // Of a step with `each` or `pipeline`, as far as they are known; named so.
+  std::vector<StepForecast> items;
 
   JsonObject to_json() const;
 };
@@ -29,6 +32,10 @@ struct World {
   RunTable& table;  // with earlier runs
   InputDigests& inputs;
   const Secrets& secrets;
+  // Of another pipeline with these parameters. kNotFound, kInvalidArgument as Pipelines::start_run.
+  std::function<Result<Plan>(const std::string& pipeline,
+                             const std::map<std::string, std::string>& params)>
+      plan_of;
 };
 
 // One for each step of the plan, in its order. Reads the project's files and earlier runs of

@@ -97,6 +97,7 @@ NextSteps next_steps(const Plan& plan, std::vector<StepRecord>& steps, bool canc
       if (next_items(definition, items[i], steps, cancelled, now, changed, next) && !grows)
         next.complete.push_back(i);
     }
+    if (step.state == "running" && definition.nested) next.nested.push_back(i);
     if (step.state != "pending" && step.state != "waiting") continue;
     end_if_it_can_not_run(plan.steps[i], steps, lost, step, cancelled, now);
     lost[i] = is_lost(i);

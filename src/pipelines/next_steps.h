@@ -17,6 +17,7 @@ struct NextSteps {
   bool is_waiting = false;              // for a person
   std::vector<std::size_t> expired;     // have waited for a person too long
   std::vector<std::size_t> watching;    // wait for something
+  std::vector<std::size_t> nested;      // are runs of other pipelines
   std::vector<std::size_t> growing;     // steps with `search` that have trials to propose
   std::vector<std::size_t> complete;    // steps of which no item or trial is to come any more
 };

@@ -105,7 +105,14 @@ Result<bool> OldOutputs::is_used(store::Tx& tx, const std::string& run) {
       "r.outputs = 'kept') LIMIT 1",
       {run, wall_clock_.now() - options_.retention},
       [](const store::Row& row) { return row.string(0); }));
-  return user.has_value();
+  if (user) return true;
+  // The step of another run whose folder leads here.
+  const auto parent = TRY(tx.find(
+      "SELECT r.id FROM pipeline_runs own JOIN pipeline_runs r ON r.id = own.parent_run WHERE "
+      "own.id = ? AND (r.finished_at IS NULL OR r.finished_at >= ? OR r.outputs = 'kept')",
+      {run, wall_clock_.now() - options_.retention},
+      [](const store::Row& row) { return row.string(0); }));
+  return parent.has_value();
 }
 
 Result<bool> OldOutputs::move_on(const std::string& run, std::string_view from,

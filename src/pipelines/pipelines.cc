@@ -124,7 +124,9 @@ Result<RunRecord> Pipelines::start_run(const std::string& pipeline,
                 .params = planned.plan.params,
                 .priority = trigger.priority.value_or(planned.priority),
                 .now = planned.now,
-                .created = wall_clock_.now()};
+                .created = wall_clock_.now(),
+                .parent_run = trigger.parent_run,
+                .parent_step = trigger.parent_step};
   for (const PlannedStep& step : planned.plan.steps)
     run.steps.push_back({.name = step.definition.name});
   const std::string id = TRY(
@@ -136,7 +138,11 @@ Result<RunRecord> Pipelines::start_run(const std::string& pipeline,
 Result<std::vector<StepForecast>> Pipelines::explain_run(
     const std::string& pipeline, const std::map<std::string, std::string>& params) {
   const Planned planned = TRY(plan_run(pipeline, params));
-  return forecast(pipeline, planned.plan, planned.project, {table_, inputs_, secrets_});
+  const auto plan_of = [this](const std::string& nested,
+                              const std::map<std::string, std::string>& with) -> Result<Plan> {
+    return TRY(plan_run(nested, with)).plan;
+  };
+  return forecast(pipeline, planned.plan, planned.project, {table_, inputs_, secrets_, plan_of});
 }
 
 Result<RunRecord> Pipelines::find_run(const std::string& id) {
@@ -314,7 +320,7 @@ void Pipelines::execute(const std::string& id) {
       run->state = "failed";
       run->reason = done.error().message;
       run->finished = wall_clock_.now();
-      if (const Result<void> saved = table_.save_state(*run); !saved)
+      if (const Result<void> saved = save_end(*run); !saved)
         base::log_error("pipelines", "and its end could not be kept: {}", saved.error().message);
     }
   }
@@ -349,8 +355,8 @@ Result<void> Pipelines::advance(const std::string& id) {
   for (std::size_t i = 0; i < run.steps.size(); ++i) {
     StepRecord& step = run.steps[i];
     if (step.state != "running") continue;
-    if (work.plan.steps[run.planned(i)].definition.has_items() && !step.parent)
-      continue;  // they do
+    const StepDefinition& definition = work.plan.steps[run.planned(i)].definition;
+    if (definition.nested || (definition.has_items() && !step.parent)) continue;  // they do
     // The last server ended in it.
     step.state = "pending";
     --step.tries;
@@ -374,6 +380,7 @@ Result<void> Pipelines::advance(const std::string& id) {
     if (!work.unsaved.empty()) TRY(table_.save_steps(run, work.unsaved));
     work.unsaved.clear();
     std::optional<base::Timestamp> wake = next.wake;
+    if (!is_stopping() && TRY(follow_nested(work, next.nested, wake))) continue;
     if (!is_stopping() && TRY(look(work, next.watching, wake))) continue;
     note_waits(work, next);
     if (!work.in_flight.empty()) {
@@ -381,7 +388,7 @@ Result<void> Pipelines::advance(const std::string& id) {
       if (next.is_waiting || !next.watching.empty()) TRY(read_answers(work));
     } else if (is_stopping()) {
       return {};
-    } else if (wake || next.is_waiting || !next.ready.empty()) {
+    } else if (wake || next.is_waiting || !next.ready.empty() || !next.nested.empty()) {
       // It holds no worker up: hand_out, its time or an answer brings it back.
       if (wake) enqueue(id, steady(*wake, wall_clock_.now()));
       return {};
@@ -421,7 +428,9 @@ Result<std::vector<Place>> Pipelines::settle(Work& work, const std::vector<std::
       is_settled = !settled || *settled;
       if (!is_settled) step.started.reset();
       // On record before any of them begins.
-      if (has_no_process && step.state == "running") TRY(table_.add_items(work.run, position));
+      if (has_no_process && step.state == "running" && !definition.nested)
+        TRY(table_.add_items(work.run, position));
+      if (step.state == "running" && definition.nested) TRY(begin_nested(work, position));
     }
     if (!is_settled) {
       places.push_back(std::move(place));
@@ -541,7 +550,7 @@ Result<void> Pipelines::finish(Work& work) {
   run.state = std::move(end.state);
   if (!end.reason.empty()) run.reason += (run.reason.empty() ? "" : "; ") + end.reason;
   run.finished = wall_clock_.now();
-  TRY(table_.save_state(run));
+  TRY(save_end(run));
   base::MutexLock lock(mutex_);
   cancelled_.erase(run.id);
   ranks_.erase(run.id);

@@ -42,6 +42,7 @@ struct Trigger {
   std::string actor = "anonymous";
   std::string reason;
   std::optional<std::int64_t> priority;  // unset: as the pipeline says
+  std::string parent_run, parent_step;   // that the run is a step of; empty: of none
 };
 
 // Safe to use from several threads. What is given to the constructor must outlive it.
@@ -163,6 +164,15 @@ class Pipelines {
   // by the wall clock, to look again.
   Result<bool> look(Work& work, const std::vector<std::size_t>& positions,
                     std::optional<base::Timestamp>& wake);
+  // Starts the run that a step is, or goes on with the one it was.
+  Result<void> begin_nested(Work& work, std::size_t position);
+  // Ends steps whose runs are over; true: one of them. `wake`: when they have taken too long.
+  Result<bool> follow_nested(Work& work, const std::vector<std::size_t>& positions,
+                             std::optional<base::Timestamp>& wake);
+  // Ends a step as its run has.
+  Result<void> end_as(Work& work, std::size_t position, const RunRecord& nested, bool is_late);
+  // Ends a run and lets go on the one that it is a step of.
+  Result<void> save_end(const RunRecord& run);
   // Puts on record how a step that waits ends, unless somebody was faster.
   Result<void> end_waiting(const std::string& run, const StepRecord& step);
   // Says what the run waits for, and whether that is all it does.
@@ -222,6 +232,7 @@ class Pipelines {
     std::vector<std::pair<WaitFor, Wait>> waits;
   };
   std::map<std::string, Waiting> waiting_ GUARDED_BY(mutex_);
+  std::multiset<std::string> waking_ GUARDED_BY(mutex_);  // a run that is a step of them ends
   std::map<std::string, Rank> ranks_ GUARDED_BY(mutex_);  // of runs that are not over
   Places places_ GUARDED_BY(mutex_);
   bool stopping_ GUARDED_BY(mutex_) = false;

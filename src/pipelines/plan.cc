@@ -14,6 +14,9 @@ bool holds(const std::vector<std::string>& names, const std::string& name) {
 std::vector<std::string> needs_of(const StepDefinition& step,
                                   const std::vector<StepDefinition>& steps) {
   std::vector<std::string> mentioned = references(step.command);
+  if (step.nested) {
+    for (std::string& name : step.nested->references()) mentioned.push_back(std::move(name));
+  }
   if (step.when) {
     for (const ConditionOperand& operand : step.when->references()) {
       if (operand.kind == ConditionOperand::Kind::kOutput) mentioned.push_back(operand.name);

@@ -37,6 +37,7 @@ JsonObject StepRecord::to_json() const {
     object["score"] = score ? Json(*score) : Json(nullptr);
     if (state == "stopped") object["reached"] = reached;
   }
+  if (!nested_run.empty()) object["nested_run"] = nested_run;
   if (!wait.empty()) object["waits_for"] = wait;
   object["exit_code"] = exit_code ? Json(*exit_code) : Json(nullptr);
   object["not_before"] = or_null(not_before);
@@ -58,8 +59,11 @@ JsonObject StepRecord::to_json() const {
 JsonObject RunRecord::summary() const {
   JsonObject given;
   for (const auto& [name, value] : params) given[name] = value;
+  Json parent;
+  if (!parent_run.empty()) parent = JsonObject{{"run", parent_run}, {"step", parent_step}};
   return {{"id", id},
           {"pipeline", pipeline},
+          {"parent", std::move(parent)},
           {"state", state},
           {"reason", reason},
           {"actor", actor},

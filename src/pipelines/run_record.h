@@ -40,6 +40,7 @@ struct StepRecord {
   std::size_t item = 0;
   std::string value;
   JsonObject wait;  // of a step with `wait_for` that began: what it has on record (wait_for.h)
+  std::string nested_run;  // id; of a step with `pipeline` that began
   // Of a search and its trials.
   std::string tracked_run;  // id
   std::optional<double>
@@ -63,6 +64,7 @@ struct RunRecord {
   base::Timestamp now;        // of the event clock when it was asked for: what `{now}` means
   base::Timestamp created;
   std::optional<base::Timestamp> finished;
+  std::string parent_run, parent_step;  // of a run that is a step of another one
   std::string outputs = "kept";  // | leaving | removing | gone: what it wrote (old_outputs.h)
   // Those of the plan, in its order; behind them items as they have become known, those of one step
   // in order.

@@ -12,8 +12,8 @@ Result<JsonObject> object_or_empty(std::string_view text) {
 
 constexpr std::string_view kRun =
     "id, pipeline, state, reason, actor, params, source, now, created_at, finished_at, outputs, "
-    "priority, cancelled";
-constexpr int kRunColumns = 13;
+    "priority, cancelled, parent_run, parent_step";
+constexpr int kRunColumns = 15;
 
 // From the columns of kRun. kCorruption: it can't be read.
 Result<void> read_run(const store::Row& row, RunRecord& run) {
@@ -28,6 +28,8 @@ Result<void> read_run(const store::Row& row, RunRecord& run) {
   run.outputs = row.string(10);
   run.priority = row.int64(11);
   run.is_cancelled = row.int64(12) != 0;
+  run.parent_run = row.string(13);
+  run.parent_step = row.string(14);
   const auto params = object_or_empty(row.text(5));
   auto source = object_or_empty(row.text(6));
   if (!params || !source)
@@ -65,10 +67,10 @@ Result<std::string> RunTable::add(const StoredRun& stored, const std::string& tr
     }
     TRY(tx.execute(
         "INSERT INTO pipeline_runs(id, pipeline, trigger_id, state, reason, actor, params, "
-        "text, project, source, now, created_at, priority) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, "
-        "'{}', ?, ?, ?)",
+        "text, project, source, now, created_at, priority, parent_run, parent_step) VALUES(?, ?, "
+        "?, ?, ?, ?, ?, ?, ?, '{}', ?, ?, ?, ?, ?)",
         {run.id, run.pipeline, trigger, run.state, run.reason, run.actor, params, stored.text,
-         stored.project, run.now, run.created, run.priority}));
+         stored.project, run.now, run.created, run.priority, run.parent_run, run.parent_step}));
     for (std::size_t i = 0; i < run.steps.size(); ++i) {
       TRY(tx.execute("INSERT INTO pipeline_steps(run, position, name, state) VALUES(?, ?, ?, ?)",
                      {run.id, i, run.steps[i].name, run.steps[i].state}));
@@ -96,7 +98,8 @@ Result<StoredRun> RunTable::find(const std::string& id) {
     TRY(reader.query(
         "SELECT name, state, command, cache_key, key_document, reason, exit_code, folder, "
         "manifest, manifest_digest, tries, not_before, started_at, finished_at, parent, item, "
-        "value, tracked_run, score, reached, wait FROM pipeline_steps WHERE run = ? ORDER BY "
+        "value, tracked_run, score, reached, wait, nested_run FROM pipeline_steps WHERE run = ? "
+        "ORDER BY "
         "position",
         {id}, [&](const store::Row& row) {
           StepRecord step{.name = row.string(0),
@@ -122,6 +125,7 @@ Result<StoredRun> RunTable::find(const std::string& id) {
           if (!row.is_null(18)) step.score = row.real(18);
           step.reached = row.int64(19);
           if (auto wait = object_or_empty(row.text(20))) step.wait = std::move(*wait);
+          step.nested_run = row.string(21);
           found->record.steps.push_back(std::move(step));
         }));
     return reader.query(
@@ -138,6 +142,18 @@ Result<StoredRun> RunTable::find(const std::string& id) {
         });
   }));
   TRY(std::move(outcome));
+  return std::move(*found);
+}
+
+Result<RunRecord> RunTable::summary(const std::string& id) {
+  std::optional<RunRecord> found;
+  Result<void> outcome;
+  TRY(db_.read([&](store::Reader& reader) {
+    return reader.query(fmt::format("SELECT {} FROM pipeline_runs WHERE id = ?", kRun), {id},
+                        [&](const store::Row& row) { outcome = read_run(row, found.emplace()); });
+  }));
+  TRY(std::move(outcome));
+  if (!found) return base::error(Code::kNotFound, "no such run: run={}", id);
   return std::move(*found);
 }
 
@@ -370,10 +386,27 @@ Result<void> RunTable::save_steps(const RunRecord& run, const std::vector<std::s
           "UPDATE pipeline_steps SET state = ?, command = ?, cache_key = ?, key_document = ?, "
           "reason = ?, exit_code = ?, folder = ?, manifest = ?, manifest_digest = ?, tries = ?, "
           "not_before = ?, started_at = ?, finished_at = ?, tracked_run = ?, score = ?, reached = "
-          "?, wait = ? WHERE run = ? AND position = ?",
-          {step.state, step.command, step.cache_key, key, step.reason, step.exit_code, step.folder,
-           manifest, step.manifest_digest, step.tries, step.not_before, step.started, step.finished,
-           step.tracked_run, step.score, step.reached, wait, run.id, position}));
+          "?, wait = ?, nested_run = ? WHERE run = ? AND position = ?",
+          {step.state,
+           step.command,
+           step.cache_key,
+           key,
+           step.reason,
+           step.exit_code,
+           step.folder,
+           manifest,
+           step.manifest_digest,
+           step.tries,
+           step.not_before,
+           step.started,
+           step.finished,
+           step.tracked_run,
+           step.score,
+           step.reached,
+           wait,
+           step.nested_run,
+           run.id,
+           position}));
       if (step.state == "pending" && step.started && step.finished) {  // to be tried again
         TRY(tx.execute(
             "INSERT INTO pipeline_tries(run, step, started_at, finished_at, exit_code, reason) "

@@ -23,7 +23,8 @@ class RunTable {
 
   // Adds a queued run. A trigger id that is known adds nothing and gives the id of its run.
   Result<std::string> add(const StoredRun& run, const std::string& trigger_id);
-  Result<StoredRun> find(const std::string& id);  // kNotFound
+  Result<StoredRun> find(const std::string& id);     // kNotFound
+  Result<RunRecord> summary(const std::string& id);  // without steps. kNotFound
   // Newest first, without steps. An empty pipeline or state: any.
   Result<std::vector<RunRecord>> newest(const std::string& pipeline, const std::string& state,
                                         std::size_t limit);

@@ -50,6 +50,14 @@ std::string ends_of(const RunRecord& run, const PlannedStep& step) {
   return {};
 }
 
+Result<void> link_folder(const fs::path& link, const fs::path& folder) {
+  std::error_code ec;
+  fs::create_directory_symlink(folder, link, ec);
+  if (!ec) return {};
+  return base::error(Code::kInternal, "outputs can't be linked: link={} why={}", link.string(),
+                     ec.message());
+}
+
 // What stands for an item or a trial's values in a command.
 Result<std::map<std::string, std::string>> texts_of_item(const StepDefinition& definition,
                                                          const std::string& value) {
@@ -201,6 +209,11 @@ Result<bool> StepRunner::settle(RunRecord& run, std::size_t position, const Plan
   step.exit_code.reset();
   step.score.reset();
   if (definition.when && !step.parent && end_by_condition(run, step, plan, planned)) return true;
+  if (definition.nested) {
+    step.state = "running";
+    ++step.tries;
+    return true;
+  }
   if (definition.wait_for) {
     TRY(begin_waiting(run, step, plan, definition, project));
     return true;
@@ -282,6 +295,38 @@ Result<void> StepRunner::gather(RunRecord& run, std::size_t position, const Plan
   return searches_.gather(run, position, *search, folder_of(run, position) / "best");
 }
 
+Result<std::map<std::string, std::string>> StepRunner::nested_params(const RunRecord& run,
+                                                                     const Nested& nested,
+                                                                     const Plan& plan) const {
+  return nested.values(
+      [&](const std::string& name) -> Result<std::string> {
+        if (name == "now") return types::to_rfc3339(run.now);
+        const auto param = plan.params.find(name);
+        if (param != plan.params.end()) return param->second;
+        const StepRecord& before = find_step(run, name);
+        return before.state == "skipped" ? std::string() : before.folder;
+      },
+      [&](const ConditionOperand& of) { return output_value(of, find_step(run, of.name).folder); });
+}
+
+Result<void> StepRunner::gather_nested(const RunRecord& run, std::size_t position,
+                                       const RunRecord& nested, StepRecord& step) {
+  const fs::path own = folder_of(run, position);
+  std::error_code ec;
+  fs::remove_all(own, ec);  // of an earlier try: links alone
+  TRY(store::make_folders(own));
+  step.manifest.clear();
+  for (const StepRecord& inner : nested.steps) {
+    if (inner.parent || !inner.is_good() || inner.manifest.empty()) continue;
+    TRY(link_folder(own / inner.name, inner.folder));
+    for (const auto& [file, digest] : inner.manifest)
+      step.manifest[inner.name + "/" + std::string(std::string_view(file))] = digest;
+  }
+  step.folder = own.string();
+  step.manifest_digest = base::sha256_hex(base::to_text(step.manifest));
+  return {};
+}
+
 Result<void> StepRunner::gather_items(RunRecord& run, std::size_t position) {
   StepRecord& step = run.steps[position];
   const fs::path own = folder_of(run, position);
@@ -295,12 +340,9 @@ Result<void> StepRunner::gather_items(RunRecord& run, std::size_t position) {
     const StepRecord& item = run.steps[at];
     const fs::path link = own / item_folder(item.item);
     if (item.folder != link.string()) {  // answered from cache
-      std::error_code ec;
-      fs::remove_all(link, ec);  // of an earlier try
-      fs::create_directory_symlink(item.folder, link, ec);
-      if (ec)
-        return base::error(Code::kInternal, "outputs of an item can't be linked: link={} why={}",
-                           link.string(), ec.message());
+      std::error_code ignored;
+      fs::remove_all(link, ignored);  // of an earlier try
+      TRY(link_folder(link, item.folder));
     }
     items.push_back({.value = item.value, .manifest = item.manifest});
   }
@@ -440,15 +482,18 @@ std::optional<StepRecord> StepRunner::run_command(Command command, StepRecord st
       return step;
     }
   }
-  if (step.tries <= definition.retry.times) {
-    const base::Duration wait =
-        retry_delay(definition.retry, step.tries, between_zero_and_one(random_));
-    step.state = "pending";
-    step.not_before = *step.finished + wait;
-    step.reason =
-        fmt::format("try {} of {} failed: {}", step.tries, definition.retry.times + 1, step.reason);
-  }
+  try_later(step, definition);
   return step;
+}
+
+void StepRunner::try_later(StepRecord& step, const StepDefinition& definition) {
+  if (step.tries > definition.retry.times) return;
+  const base::Duration wait =
+      retry_delay(definition.retry, step.tries, between_zero_and_one(random_));
+  step.state = "pending";
+  step.not_before = *step.finished + wait;
+  step.reason =
+      fmt::format("try {} of {} failed: {}", step.tries, definition.retry.times + 1, step.reason);
 }
 
 }  // namespace slipway::pipelines

@@ -61,6 +61,18 @@ class StepRunner {
   Result<void> begin(RunRecord& run, std::size_t position, const Plan& plan,
                      const std::filesystem::path& project);
 
+  // What a step with `pipeline` gives the run that it is. Errors: it can't be told.
+  Result<std::map<std::string, std::string>> nested_params(const RunRecord& run,
+                                                           const Nested& nested,
+                                                           const Plan& plan) const;
+
+  // Ends a step whose run `nested` has succeeded, with a folder that has those of its steps.
+  Result<void> gather_nested(const RunRecord& run, std::size_t position, const RunRecord& nested,
+                             StepRecord& step);
+
+  // Makes a step that has failed, at `finished`, a pending one when it is to be tried again.
+  void try_later(StepRecord& step, const StepDefinition& definition);
+
   // Adds the trials that are due of a running search, behind the other steps.
   Result<void> propose(RunRecord& run, std::size_t position, const Plan& plan);
 

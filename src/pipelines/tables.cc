@@ -188,6 +188,13 @@ constexpr std::string_view kWaits = R"sql(
 ALTER TABLE pipeline_steps ADD COLUMN wait TEXT NOT NULL DEFAULT ''
 )sql";
 
+// Runs that are steps of other runs.
+constexpr std::string_view kNested = R"sql(
+ALTER TABLE pipeline_steps ADD COLUMN nested_run TEXT NOT NULL DEFAULT '';
+ALTER TABLE pipeline_runs ADD COLUMN parent_run TEXT NOT NULL DEFAULT '';
+ALTER TABLE pipeline_runs ADD COLUMN parent_step TEXT NOT NULL DEFAULT ''
+)sql";
+
 }  // namespace
 
 store::RoomMigrations migrations() {
@@ -204,7 +211,8 @@ store::RoomMigrations migrations() {
            {10, kRungs},
            {11, kAddedSchedules},
            {12, kCancelled},
-           {13, kWaits}}};
+           {13, kWaits},
+           {14, kNested}}};
 }
 
 }  // namespace slipway::pipelines

@@ -10,7 +10,7 @@ Result<std::vector<std::string>> Pipelines::busy_runs() {
   base::MutexLock lock(mutex_);
   std::erase_if(runs, [&](const std::string& id) REQUIRES(mutex_) {
     const auto known = waiting_.find(id);
-    return known != waiting_.end() && known->second.rests;
+    return known != waiting_.end() && known->second.rests && !waking_.contains(id);
   });
   return runs;
 }
@@ -56,7 +56,7 @@ void Pipelines::note_waits(const Work& work, const NextSteps& next) {
     if (wait) waiting.waits.emplace_back(*work.plan.steps[position].definition.wait_for, *wait);
   }
   base::MutexLock lock(mutex_);
-  if (waiting.waits.empty()) {
+  if (waiting.waits.empty() && next.nested.empty()) {
     waiting_.erase(work.run.id);
     return;
   }

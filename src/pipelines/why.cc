@@ -44,6 +44,7 @@ std::string count_of_items(const RunRecord& run, const StepRecord& step) {
 
 Result<std::string> why_it_is_so(RunTable& table, const RunRecord& run, const StepRecord& step,
                                  const StepDefinition& definition) {
+  if (definition.nested && !step.reason.empty()) return step.reason;
   const bool has_items = definition.has_items() && !step.parent;
   if (step.state == "cached" && !has_items) {
     std::filesystem::path folder = std::filesystem::path(step.folder).parent_path();

@@ -20,8 +20,10 @@ Result<Response> list(Pipelines& pipelines) {
     for (const auto& step : definition.steps) {
       JsonArray inputs;
       for (const std::string& input : step.inputs) inputs.emplace_back(input);
-      steps.push_back(
-          JsonObject{{"name", step.name}, {"run", step.run}, {"inputs", std::move(inputs)}});
+      JsonObject told{{"name", step.name}, {"run", step.run}, {"inputs", std::move(inputs)}};
+      if (step.wait_for) told["wait_for"] = pipelines::words_of(*step.wait_for);
+      if (step.nested) told["pipeline"] = step.nested->pipeline;
+      steps.push_back(std::move(told));
     }
     const auto newest = TRY(pipelines.runs(definition.name, "", 1));
     JsonObject object{
