@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
+from slipway.operations import Step
 from slipway.placeholders import ITEMS, Each, Placeholder
 from slipway.steps import StepFunction, scratch_folder
 from slipway.trace import Call, Trace
@@ -25,7 +26,8 @@ class _Run:
         self.done: dict[str, pathlib.Path] = {}  # where steps have written
         self.state = "running"
 
-    def run(self) -> Any:
+    def run_steps(self) -> pathlib.Path:
+        """Where each of them has a folder with what it has written."""
         last = [call for call in self.trace.calls if self._waits_for_all(call)]
         failure: BaseException | None = None
         for call in [*(call for call in self.trace.calls if call not in last), *last]:
@@ -39,6 +41,10 @@ class _Run:
                 failure = failure or error
         if failure is not None:
             raise failure
+        return self.folder
+
+    def run(self) -> Any:
+        self.run_steps()
         return self._result(self.trace.result)
 
     def _waits_for_all(self, call: Call) -> bool:
@@ -51,12 +57,14 @@ class _Run:
             found.append(call.items.values.step)
         after = call.step.options.get("after", ()) if call.step is not None else call.definition.after if call.definition is not None else ()
         found += names_of(after)
+        if call.inner is not None:
+            found += [value.step for value in call.inner[1].values() if isinstance(value, Placeholder) and value.step is not None]
         found += [step for condition in call.conditions for step in condition.steps]
         may_be_skipped = names_of(call.step.options.get("unless_failed", ())) if call.step is not None else []
         return [step for step in found if step not in may_be_skipped]
 
     def _step(self, call: Call, always: bool) -> None:
-        if call.definition is not None and call.definition.wait_for is None:
+        if call.definition is not None and call.inner is None and call.definition.wait_for is None:
             return _skip(call.name, "what is added with add_step is for the server")
         missing = [need for need in self._needs(call) if need not in self.done]
         if missing and not always:
@@ -65,7 +73,11 @@ class _Run:
             if not condition.holds(self._value):
                 return _skip(call.name, f"its condition says no: {condition.text}")
         folder = self.folder / call.name
-        if call.step is None:
+        if call.inner is not None:
+            made, given = call.inner
+            values = {name: self._value(value) if isinstance(value, Placeholder) else value for name, value in given.items()}
+            folder = _Run(made, cast(Step, call.definition).pipeline.texts(values)).run_steps()  # type: ignore[union-attr]
+        elif call.step is None:
             folder.mkdir()  # what it waits for has come
         elif call.items is None:
             self._call(call.step, call, folder, self._text)

@@ -92,7 +92,7 @@ class WaitFor(Part):
 @dataclass(frozen=True)
 class Step(Part):
     """One command of a pipeline, in which `{param}`, `{step}` (that step's folder) and `{out}` (its own) are filled in, or a question to a person
-    (`approve`), or something that it waits for (`wait_for`). `retry`: a number of more tries, or a Retry. `always`: it runs however the rest has ended. `when`: a condition over
+    (`approve`), or something that it waits for (`wait_for`), or another pipeline that it runs with `parameters`. `retry`: a number of more tries, or a Retry. `always`: it runs however the rest has ended. `when`: a condition over
     `{param}`, `{step/file#member}` and, with `always`, `{run.state}`; else the step is skipped. `secrets`: names of variables that the server
     knows the values of. `pool`: the step takes `slots` (1) of it while it runs.
     `each`: the command runs once for each item of a list, or of the JSON list that "{param}" or "{step/file#member}" is, `parallel` at a time, with
@@ -102,6 +102,8 @@ class Step(Part):
     run: str | None = None
     approve: str | None = None
     wait_for: WaitFor | None = None
+    pipeline: "Pipeline | PipelineFunction[Any, Any] | str | None" = field(default=None, metadata=REFERENCE)
+    parameters: Mapping[str, Any] = field(default_factory=dict)
     code: Sequence[str] = ()
     env: Sequence[str] = ()
     inputs: Sequence[str] = ()
@@ -121,8 +123,10 @@ class Step(Part):
     cache: bool | None = None
 
     def __post_init__(self) -> None:
-        if [self.run, self.approve, self.wait_for].count(None) != 2:
-            raise ValueError(f"step {self.name}: exactly one of run, approve and wait_for")
+        if [self.run, self.approve, self.wait_for, self.pipeline].count(None) != 3:
+            raise ValueError(f"step {self.name}: exactly one of run, approve, wait_for and pipeline")
+        if self.parameters and self.pipeline is None:
+            raise ValueError(f"step {self.name}: parameters are of a step with pipeline")
 
 
 @dataclass(frozen=True)

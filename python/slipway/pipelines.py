@@ -5,15 +5,15 @@ import datetime as dt
 import functools
 import inspect
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
 
 from slipway import local
 from slipway.features import Dataset
 from slipway.operations import Pipeline, Step
-from slipway.placeholders import PipelineError, Placeholder, caller, defined_at
+from slipway.placeholders import PipelineError, Placeholder, caller, defined_at, escaped
 from slipway.steps import annotations_of
-from slipway.trace import Call, Trace, check_name, current, joined, tracing
+from slipway.trace import Call, Trace, check_name, current, joined, record, tracing
 from slipway.values import Plain, kind_of
 
 P = ParamSpec("P")
@@ -28,7 +28,7 @@ class PipelineFunction(Generic[P, R]):
 
     A Project takes it like any definition. Called, it runs here, without a server, a cache, retries and timeouts: steps in this process one after the
     other, with their values in files as on the server; what it returns is returned with its values. Commands and questions (`add_step`) are for the
-    server: they are skipped, with what comes after them; what is waited for has come.
+    server: they are skipped, with what comes after them; what is waited for has come. Called in another pipeline, it is a step of that, which runs it.
     """
 
     def __init__(self, function: Callable[P, R], name: str | None, priority: int | None):
@@ -65,9 +65,12 @@ class PipelineFunction(Generic[P, R]):
 
     def graph(self) -> Trace:
         """Runs the function for its graph. PipelineError: it is none."""
-        if current() is not None:
-            raise PipelineError(f"{caller()}: pipeline {self.name} can't be called in another one: calls that both have go into a plain function")
-        made = Trace({name: Placeholder(None, name, kind) for name, kind in self._kinds.items()})
+        outer, around = current(), current()
+        while around is not None:
+            if around.pipeline == self.name:
+                raise PipelineError(f"{caller()}: pipeline {self.name} runs itself")
+            around = around.outer
+        made = Trace(self.name, outer, {name: Placeholder(None, name, kind) for name, kind in self._kinds.items()})
         with tracing(made):
             given = inspect.BoundArguments(self.signature, collections.OrderedDict(made.parameters))
             made.result = self.function(*given.args, **given.kwargs)
@@ -109,9 +112,53 @@ class PipelineFunction(Generic[P, R]):
             return definition
         return dataclasses.replace(definition, when=joined([*([definition.when] if definition.when else []), *(asked.text for asked in call.conditions)]))
 
+    def _call(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        """A step of the pipeline that is traced, which runs this one."""
+        where = caller()
+        try:
+            given = self.signature.bind(*args, **kwargs).arguments
+        except TypeError as error:
+            raise PipelineError(f"{where}: pipeline {self.name}: {error}") from None
+        parameters = {name: self._parameter(name, value, where) for name, value in given.items()}
+        made = self.graph()
+        record(Call(self.name, where, definition=Step(self.name, pipeline=self, parameters=parameters), inner=(made, dict(given))))
+        return self._outside(made.result, where)
+
+    def _parameter(self, name: str, value: Any, where: str) -> str:
+        """As slipway.yaml has it."""
+        kind = self._kinds[name]
+        if isinstance(value, Placeholder):
+            if value.kind is None or value.many or not (value.member or kind.takes(value.kind)):
+                raise PipelineError(f"{where}: pipeline {self.name} takes {name} as {kind.name}, not {value!r}")
+            return value.text
+        try:
+            return NOW if value == NOW else escaped(kind.text(value))
+        except (TypeError, ValueError) as error:
+            raise PipelineError(f"{where}: pipeline {self.name}: {name}: {error}") from None
+
+    def _outside(self, result: Any, where: str) -> Any:
+        """What it returns, as the pipeline has it that calls it: files of its steps are below the folder of the step that it is."""
+        if isinstance(result, Placeholder):
+            if result.step is None or result.many:
+                raise PipelineError(f"{where}: what pipeline {self.name} returns can't be used here, as {result!r} is " +
+                                    ("a list of files: return what one step gives" if result.many else "no file: return what a step gives"))
+            return Placeholder(self.name, f"{result.step}/{result.file}" if result.kind else "", result.kind, member=result.member)
+        if isinstance(result, dict):
+            return {key: self._outside(value, where) for key, value in result.items()}
+        if isinstance(result, tuple) and hasattr(result, "_fields"):
+            return type(result)(*(self._outside(value, where) for value in result))
+        return type(result)(self._outside(value, where) for value in result) if isinstance(result, (list, tuple)) else result
+
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        if current() is not None:
+            return cast(R, self._call(args, kwargs))
         made = self.graph()
         bound = self.signature.bind(*args, **kwargs)
+        return cast(R, local.run(made, self.texts(bound.arguments)))
+
+    def texts(self, given: Mapping[str, Any]) -> dict[str, str]:
+        """What the parameters of a run here are, with defaults for what isn't given."""
+        bound = inspect.BoundArguments(self.signature, collections.OrderedDict(given))
         bound.apply_defaults()
         params = {}
         for name, value in bound.arguments.items():
@@ -120,7 +167,7 @@ class PipelineFunction(Generic[P, R]):
                 params[name] = text if text is not None else self._kinds[name].text(value)
             except (TypeError, ValueError) as error:
                 raise PipelineError(f"{caller()}: pipeline {self.name}: {name}: {error}") from None
-        return cast(R, local.run(made, params))
+        return params
 
 
 @overload

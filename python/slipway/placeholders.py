@@ -281,7 +281,12 @@ def _quoted(text: str) -> str:
 
 def literal(text: str, items: bool = False) -> str:
     """A text as one word of a command that means just that."""
-    return shlex.quote(re.sub(_REFERENCE_OR_ITEM if items else _REFERENCE, r"{{\1}}", text))
+    return shlex.quote(escaped(text, items))
+
+
+def escaped(text: str, items: bool = False) -> str:
+    """A text that means just that where names in braces mean something."""
+    return re.sub(_REFERENCE_OR_ITEM if items else _REFERENCE, r"{{\1}}", text)
 
 
 def below(file: str | pathlib.Path, folder: pathlib.Path, where: str) -> str:

@@ -110,7 +110,7 @@ def _needs(part: Any) -> list[Any]:
         named = [part.endpoint, *(action.pipeline for action in part.actions.values()), *routes]
         return [needed for needed in named if _is_definition(needed)]
     if isinstance(part, Pipeline):
-        named = [step.wait_for.dataset for step in part.steps if step.wait_for is not None]
+        named = [needed for step in part.steps for needed in (step.pipeline, step.wait_for and step.wait_for.dataset)]
         return [needed for needed in named if _is_definition(needed)]
     fields = {field.name for field in dataclasses.fields(part)}
     named = [getattr(part, name) for name in ("dataset", "source", "features", "endpoint", "pipeline") if name in fields]

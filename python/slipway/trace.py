@@ -37,11 +37,14 @@ class Call:
     items: Each | None = None
     inputs: list[str] = dataclasses.field(default_factory=list)  # by what it is called with
     definition: Step | None = None
+    inner: "tuple[Trace, dict[str, Any]] | None" = None  # of a call of another pipeline, whose step `definition` is: its graph, and what it is called with
     conditions: list[Condition] = dataclasses.field(default_factory=list)
 
 
 @dataclasses.dataclass
 class Trace:
+    pipeline: str
+    outer: "Trace | None"  # of the pipeline that calls it
     parameters: dict[str, Placeholder]
     calls: list[Call] = dataclasses.field(default_factory=list)
     conditions: list[Condition] = dataclasses.field(default_factory=list)  # that hold where the function is
@@ -73,7 +76,7 @@ def record(call: Call) -> None:
     trace = _current.get()
     assert trace is not None
     if other := trace.find(call.name):
-        instead = f'{call.step.function.__name__}.with_options(name="{call.name}_2")(...)' if call.step is not None else "another name"
+        instead = f'sw.add_step(sw.Step("{call.name}_2", pipeline=...))' if call.inner is not None else f'{call.step.function.__name__}.with_options(name="{call.name}_2")(...)' if call.step is not None else "another name"
         raise PipelineError(f"{call.where}: two steps are called {call.name} (the other one at {other.where}): give this one another name, {instead}")
     if call.name in trace.parameters:
         raise PipelineError(f"{call.where}: a step and a parameter of the pipeline are both called {call.name}: give one of them another name")

@@ -123,7 +123,11 @@ pipelines:
       - {name: y, wait_for: {file: "s3://bucket/{word}", poke_interval: 1m}}
       - {name: z, wait_for: {time: "06:30", time_zone: Europe/Berlin}}
       - {name: later, wait_for: {delay: 30m}}
+      - {name: d, pipeline: inner, parameters: {p: "{rounds}"}, retry: 1}
       - {name: b, run: "cat {a}/a", after: [a], unless_failed: [a], retry: 1, always: true, when: "{rounds} >= 60 and {run.state} != 'failed'"}
+  inner:
+    params: {p: 1}
+    steps: [{name: a, run: "echo {p}"}]
 endpoints:
   late:
     model: models:/m@champion
@@ -211,6 +215,7 @@ def every_key() -> sw.Project:
         sw.Step("w", wait_for=sw.WaitFor(dataset="rows", newer_than="last_success"), timeout="7d", after=["a"]),
         sw.Step("x", wait_for=sw.WaitFor(model="m", alias="champion", soft_fail=True)), sw.Step("y", wait_for=sw.WaitFor(file="s3://bucket/{word}", poke_interval="1m")),
         sw.Step("z", wait_for=sw.WaitFor(time="06:30", time_zone="Europe/Berlin")), sw.Step("later", wait_for=sw.WaitFor(delay=dt.timedelta(minutes=30))),
+        sw.Step("d", pipeline=sw.Pipeline("inner", steps=[sw.Step("a", "echo {p}")], params={"p": 1}), parameters={"p": "{rounds}"}, retry=1),
         sw.Step("b", "cat {a}/a", after=["a"], unless_failed=["a"], retry=1, always=True, when="{rounds} >= 60 and {run.state} != 'failed'")], priority=5)
     late = sw.Endpoint("late", "models:/m@champion", features=service, output="late", shadow={"frozen": "models:/m/1"}, release=sw.Release(
         delay="6h", steps=[10, 50, 100], hold="24h", check="6h", guard=sw.Guard(

@@ -298,6 +298,45 @@ def test_rows_of_datasets_searches_and_commands(project):
     assert again["total"] == again["tune"] == again["low"] == "succeeded" and again["copy"] == again["high"] == "skipped"
 
 
+def test_a_pipeline_that_another_one_runs(project):
+    write(project.folder, {"flow.py": """
+        import pandas as pd
+        import slipway as sw
+
+        @sw.step
+        def squares(count: int) -> list[int]:
+            return [n * n for n in range(count)]
+
+        @sw.step
+        def total(numbers: list[int], words: str) -> dict[str, int]:
+            return {words: sum(numbers)}
+
+        @sw.step
+        def double(n: int) -> int:
+            return 2 * n
+
+        @sw.pipeline
+        def inner(count: int = 2, words: str = "w"):
+            return total(squares(count), words)
+
+        @sw.pipeline
+        def outer(count: int = 4):
+            sw.add_step(sw.Step("arrives", wait_for=sw.WaitFor(file="there", poke_interval="1s")))
+            sums = inner(double.with_options(after=["arrives"])(count), "in")
+            with sw.when(sums["in"] > 100):
+                return double.with_options(name="last")(sums["in"])
+
+        if __name__ == "__main__":
+            print(sw.Project("flow").add(outer).to_yaml())
+        """, "there": ""})
+    apply(project)
+    run = project.client.run("outer")
+    assert run["state"] == "succeeded" and states(run) == {"arrives": "succeeded", "double": "succeeded", "inner": "succeeded", "last": "succeeded"}
+    last = next(step for step in run["steps"] if step["name"] == "last")
+    assert (pathlib.Path(last["folder"]) / "result.json").read_text() == "280"
+    assert states(project.client.run("outer", {"count": 2}))["last"] == "skipped"
+
+
 def test_the_example_registers_its_model(project):
     shutil.copytree(ROOT / "examples" / "wine", project.folder / "wine", ignore=shutil.ignore_patterns("__pycache__"))
     flow = project.folder / "wine" / "flow.py"

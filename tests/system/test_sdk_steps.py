@@ -276,6 +276,41 @@ def test_commands_and_questions_stand_beside_functions(capsys):
     assert "promote is skipped" in (told := capsys.readouterr().err) and "last is skipped: it needs ask" in told
 
 
+def test_a_pipeline_called_in_another_one_is_a_step():
+    @sw.pipeline
+    def inner(count: int = 2, words: str = "w", as_of: str = sw.NOW):
+        sized = area(count)
+        return {"sized": sized, "words": (word(words),)}
+
+    @sw.pipeline
+    def outer(count: int = 3):
+        sw.add_step(sw.Step("wait", wait_for=sw.WaitFor(delay="1h")))
+        got = inner(count, words="{x}")
+        with sw.when(got["sized"] > 4):
+            word.with_options(name="again", after=["wait"])(got["words"][0])
+        return area.with_options(name="last")(count), got
+
+    document = yaml.safe_load(sw.Project("p", folder=HERE).add(outer).to_yaml())["pipelines"]
+    assert set(document) == {"inner", "outer"} and document["inner"]["params"] == {"count": 2, "words": "w", "as_of": "{now}"}
+    assert document["outer"]["steps"][1] == {"name": "inner", "pipeline": "inner", "parameters": {"count": "{count}", "words": "{{x}}"}}
+    assert document["outer"]["steps"][2]["when"] == "{inner/area/result.json} > 4"
+    assert document["outer"]["steps"][2]["run"].endswith("{out} of@{inner}/word/result.txt")
+    assert outer() == (9.0, {"sized": 9.0, "words": ("{x}",)})
+
+
+def test_waits_and_pipelines_by_name_bring_what_they_name():
+    rides = sw.Dataset("rides", path="rides.csv")
+    made = sw.Pipeline("p", steps=[sw.Step("wait", wait_for=sw.WaitFor(dataset=rides, newer_than="last_success"), timeout="1d"), sw.Step("a", pipeline=train_it, parameters={"count": "{n}"})],
+                       params={"n": 3})
+    document = yaml.safe_load(sw.Project("x", folder=HERE).add(made).to_yaml())
+    assert set(document["datasets"]) == {"rides"} and set(document["pipelines"]) == {"p", "train-it"}
+    assert document["pipelines"]["p"]["steps"] == [{"name": "wait", "wait_for": {"dataset": "rides", "newer_than": "last_success"}, "timeout": "1d"},
+                                                   {"name": "a", "pipeline": "train-it", "parameters": {"count": "{n}"}}]
+    for wrong in (lambda: sw.WaitFor(), lambda: sw.WaitFor(file="a", delay="1h"), lambda: sw.Step("a"), lambda: sw.Step("a", "b", pipeline="c"), lambda: sw.Step("a", "b", parameters={"a": 1})):
+        with pytest.raises(ValueError, match="exactly one of|parameters are of"):
+            wrong()
+
+
 def test_a_wait_is_over_at_once_here_and_brings_its_dataset():
     @sw.pipeline
     def waits(count: int = 3):
@@ -492,9 +527,23 @@ MISTAKES = {
         def p(n: int = 1):
             one.with_options(after=["other"])(n)  #!
     """,
-    "pipeline inner can't be called in another one": """
+    "pipeline p runs itself": """
+        @sw.pipeline
+        def inner(n: int = 1): p(n)  #!
+        @sw.pipeline
+        def p(n: int = 1):
+            inner()
+    """,
+    "pipeline inner takes n as int, not what step text gives": """
         @sw.pipeline
         def inner(n: int = 1): one(n)
+        @sw.pipeline
+        def p(n: int = 1):
+            inner(text("a"))  #!
+    """,
+    "what pipeline inner returns can't be used here, as what step one gives .*is a list of files": """
+        @sw.pipeline
+        def inner(n: int = 1): return one.map(sw.each([1, 2]))
         @sw.pipeline
         def p(n: int = 1):
             inner()  #!
