@@ -89,14 +89,14 @@ def test_lower_priorities_go_first(protocol):
             infer(protocol, "alone", [float(number)], priority=priority)
             done.append(number)
 
-        waiting = [pool.submit(ask, 1000, 0)]  # holds the model
-        time.sleep(0.15)
+        waiting = [pool.submit(ask, 3000, 0)]  # holds the model until all of them wait
+        time.sleep(0.3)
         for number, priority in [(1, 3), (2, 0), (3, 1), (4, 2), (5, 1)]:
             waiting.append(pool.submit(ask, number, priority))
-            time.sleep(0.03)
+            time.sleep(0.2)
         for each in waiting:
             each.result()
-    assert done == [1000, 3, 5, 2, 4, 1], "0 is the default, 2"
+    assert done == [3000, 3, 5, 2, 4, 1], "0 is the default, 2"
 
 
 def test_a_full_queue_is_said(protocol, url):

@@ -27,10 +27,10 @@ MODEL = textwrap.dedent('''
     from mlflow.pyfunc import PythonModel
 
     class Slow(PythonModel):
-        """Takes 40 ms a call, or half a second for 1000; doubles."""
+        """Takes 40 ms a call, half a second for 1000, four for 3000; doubles."""
         def predict(self, context, model_input, params=None):
             x = model_input["x"]
-            time.sleep(0.5 if (x == 1000).any() else 0.04)
+            time.sleep(4 if (x == 3000).any() else 0.5 if (x == 1000).any() else 0.04)
             if (x == 13).any():
                 raise ValueError("not thirteen")
             if (x == 666).any():
