@@ -52,6 +52,7 @@
 #include "app/kubeflow_connections.h"
 #include "app/lineage_connections.h"
 #include "app/login.h"
+#include "app/metrics_exporter.h"
 #include "app/other_servers.h"
 #include "app/pipeline_news.h"
 #include "app/project.h"
@@ -448,6 +449,7 @@ struct Application::Rooms::Impl {
   objects::Uploads uploads;
   objects::LfsFiles lfs_files;
   objects::Upkeep objects_upkeep;
+  std::unique_ptr<MetricsExporter> exporter;  // once started, if there is a collector
   KnownDatasets known_datasets;
   lineage::Lineage lineage;
   PipelineNews pipeline_news;
@@ -818,6 +820,12 @@ bool Application::Rooms::leads() const { return impl_->leads; }
 
 Result<void> Application::Rooms::start(const std::string& url, const OnStop& on_stop) {
   Impl& i = *impl_;
+  if (auto options = MetricsExporter::options_of(i.foundation.settings)) {
+    i.exporter = std::make_unique<MetricsExporter>(i.foundation.metrics, i.foundation.clock,
+                                                   std::move(*options));
+    i.exporter->start();
+    on_stop("metrics exporter", [&i] { i.exporter->stop(); });
+  }
   i.run_index.start();
   on_stop("run index", [&i] { i.run_index.stop(); });
   i.metric_feed.start();

@@ -4,6 +4,7 @@
 
 #include <charconv>
 
+#include "api/otlp/metrics_request.h"
 #include "app/mlflow_options.h"
 #include "base/text.h"
 #include "features/redis_store.h"
@@ -136,6 +137,18 @@ SettingInfo online_store(std::string name, std::string Settings::*field, std::st
       }
       TRY(features::parse_redis_url(value));
     }
+    settings.*field = value;
+    return {};
+  };
+  return info;
+}
+
+// KEY=VALUE,KEY=VALUE
+SettingInfo attributes(std::string name, std::string Settings::*field, std::string help) {
+  SettingInfo info = text(std::move(name), field, {}, std::move(help));
+  info.range = "KEY=VALUE,KEY=VALUE";
+  info.set = [field](Settings& settings, std::string_view value) -> Result<void> {
+    TRY(api::otlp::parse_attributes(value));
     settings.*field = value;
     return {};
   };
@@ -558,6 +571,26 @@ const std::vector<SettingInfo>& setting_table() {
       integer("openlineage-retries-max", &Settings::openlineage_retries_max, 0, 10'000'000,
               "Tries to tell an event of OpenLineage after the first one; after a while one a "
               "minute."),
+      also(
+          url("otlp-metrics-url", &Settings::otlp_metrics_url,
+              "OpenTelemetry collector that is sent what /metrics says (OTLP over HTTP, protobuf), "
+              "with its path, as http://localhost:4318/v1/metrics; empty: none."),
+          {}, {"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"}),
+      secret(also(attributes("otlp-metrics-headers", &Settings::otlp_metrics_headers,
+                             "Headers of what is sent to the collector, values percent-encoded."),
+                  {}, {"OTEL_EXPORTER_OTLP_METRICS_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"})),
+      also(integer("otlp-metrics-interval-ms", &Settings::otlp_metrics_interval_ms, 100, 86'400'000,
+                   "Time between two times that metrics are sent to the collector."),
+           {}, {"OTEL_METRIC_EXPORT_INTERVAL"}),
+      also(integer("otlp-metrics-timeout-ms", &Settings::otlp_metrics_timeout_ms, 1, 600'000,
+                   "How long the collector may take; what is missed comes with the next time."),
+           {}, {"OTEL_EXPORTER_OTLP_METRICS_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"}),
+      also(text("otel-service-name", &Settings::otel_service_name, {},
+                "The attribute service.name of this server's metrics."),
+           {}, {"OTEL_SERVICE_NAME"}),
+      also(attributes("otel-resource-attributes", &Settings::otel_resource_attributes,
+                      "Attributes of this server that go with its metrics."),
+           {}, {"OTEL_RESOURCE_ATTRIBUTES"}),
       integer("s3-clock-skew-seconds", &Settings::s3_clock_skew_seconds, 1, 86'400,
               "How much clocks of clients that sign may differ from the server's."),
       integer("s3-upload-retention-days", &Settings::s3_upload_retention_days, 0, 36'500,

@@ -179,6 +179,13 @@ struct Settings {
   std::string openlineage_api_key;
   std::string openlineage_namespace = "slipway";
   std::int64_t openlineage_retries_max = 10'080;
+  // app/metrics_exporter.h
+  std::string otlp_metrics_url;
+  std::string otlp_metrics_headers;
+  std::int64_t otlp_metrics_interval_ms = 60'000;
+  std::int64_t otlp_metrics_timeout_ms = 10'000;
+  std::string otel_service_name = "slipway";
+  std::string otel_resource_attributes;
 
   bool serve_artifacts = true;
   bool artifacts_only = false;

@@ -51,19 +51,20 @@ std::vector<double> latency_bounds_seconds() {
 }
 
 Metrics::Family& Metrics::family(const std::string& name, const std::string& help,
-                                 const char* type) {
-  Family& found = families_[name];
-  if (found.type.empty()) {
-    found.type = type;
-    found.help = help;
+                                 Reading::Type type) {
+  const auto [found, is_new] = families_.try_emplace(name);
+  Family& family = found->second;
+  if (is_new) {
+    family.type = type;
+    family.help = help;
   }
-  CHECK(found.type == type);
-  return found;
+  CHECK(family.type == type);
+  return family;
 }
 
 Counter& Metrics::counter(const std::string& name, const std::string& help, const Labels& labels) {
   MutexLock lock(mutex_);
-  auto& slot = family(name, help, "counter").counters[render(labels)];
+  auto& slot = family(name, help, Reading::Type::kCounter).counters[labels];
   if (!slot) slot = std::make_unique<Counter>();
   return *slot;
 }
@@ -71,7 +72,7 @@ Counter& Metrics::counter(const std::string& name, const std::string& help, cons
 Histogram& Metrics::histogram(const std::string& name, const std::string& help,
                               const Labels& labels, std::vector<double> bounds) {
   MutexLock lock(mutex_);
-  auto& slot = family(name, help, "histogram").histograms[render(labels)];
+  auto& slot = family(name, help, Reading::Type::kHistogram).histograms[labels];
   if (!slot) slot = std::make_unique<Histogram>(std::move(bounds));
   return *slot;
 }
@@ -79,48 +80,71 @@ Histogram& Metrics::histogram(const std::string& name, const std::string& help,
 void Metrics::counter_of(const std::string& name, const std::string& help,
                          std::function<std::uint64_t()> read, const Labels& labels) {
   MutexLock lock(mutex_);
-  family(name, help, "counter").counters_of[render(labels)] = std::move(read);
+  family(name, help, Reading::Type::kCounter).counters_of[labels] = std::move(read);
 }
 
 void Metrics::gauge(const std::string& name, const std::string& help, std::function<double()> read,
                     const Labels& labels) {
   MutexLock lock(mutex_);
-  family(name, help, "gauge").gauges[render(labels)] = std::move(read);
+  family(name, help, Reading::Type::kGauge).gauges[labels] = std::move(read);
 }
 
 void Metrics::gauges(const std::string& name, const std::string& help,
                      std::function<Readings()> read) {
   MutexLock lock(mutex_);
-  family(name, help, "gauge").readings = std::move(read);
+  family(name, help, Reading::Type::kGauge).readings = std::move(read);
+}
+
+std::vector<Metrics::Reading> Metrics::read() const {
+  MutexLock lock(mutex_);
+  std::vector<Reading> all;
+  for (const auto& [name, family] : families_) {
+    Reading& one = all.emplace_back(Reading{name, family.help, family.type, {}});
+    for (const auto& [labels, counter] : family.counters)
+      one.samples.push_back({.labels = labels, .count = counter->value()});
+    for (const auto& [labels, count] : family.counters_of)
+      one.samples.push_back({.labels = labels, .count = count()});
+    for (const auto& [labels, value] : family.gauges)
+      one.samples.push_back({.labels = labels, .value = value()});
+    for (auto& [labels, value] : family.readings ? family.readings() : Readings())
+      one.samples.push_back({.labels = std::move(labels), .value = value});
+    for (const auto& [labels, histogram] : family.histograms) {
+      Sample& sample = one.samples.emplace_back(
+          Sample{.labels = labels, .value = histogram->sum(), .bounds = histogram->bounds()});
+      for (std::size_t i = 0; i <= sample.bounds.size(); ++i) {
+        sample.buckets.push_back(histogram->bucket(i));
+        sample.count += sample.buckets.back();
+      }
+    }
+  }
+  return all;
 }
 
 std::string Metrics::prometheus_text() const {
-  MutexLock lock(mutex_);
   std::string out;
   auto line = std::back_inserter(out);
-  for (const auto& [name, family] : families_) {
-    fmt::format_to(line, "# HELP {} {}\n# TYPE {} {}\n", name, family.help, name, family.type);
-    for (const auto& [labels, counter] : family.counters) {
-      fmt::format_to(line, "{}{} {}\n", name, braces(labels), counter->value());
-    }
-    for (const auto& [labels, read] : family.counters_of)
-      fmt::format_to(line, "{}{} {}\n", name, braces(labels), read());
-    for (const auto& [labels, read] : family.gauges)
-      fmt::format_to(line, "{}{} {}\n", name, braces(labels), read());
-    for (const auto& [labels, value] : family.readings ? family.readings() : Readings())
-      fmt::format_to(line, "{}{} {}\n", name, braces(render(labels)), value);
-    for (const auto& [labels, histogram] : family.histograms) {
-      const std::string comma = labels.empty() ? "" : ",";
-      std::uint64_t total = 0;
-      for (std::size_t i = 0; i < histogram->bounds().size(); ++i) {
-        total += histogram->bucket(i);
-        fmt::format_to(line, "{}_bucket{{{}{}le=\"{}\"}} {}\n", name, labels, comma,
-                       histogram->bounds()[i], total);
+  constexpr const char* kTypes[] = {"counter", "gauge", "histogram"};
+  for (const auto& [name, help, type, samples] : read()) {
+    fmt::format_to(line, "# HELP {} {}\n# TYPE {} {}\n", name, help, name,
+                   kTypes[static_cast<int>(type)]);
+    for (const Sample& sample : samples) {
+      const std::string labels = render(sample.labels);
+      if (type == Reading::Type::kCounter) {
+        fmt::format_to(line, "{}{} {}\n", name, braces(labels), sample.count);
+      } else if (type == Reading::Type::kGauge) {
+        fmt::format_to(line, "{}{} {}\n", name, braces(labels), sample.value);
+      } else {
+        const std::string comma = labels.empty() ? "" : ",";
+        std::uint64_t total = 0;
+        for (std::size_t i = 0; i < sample.bounds.size(); ++i) {
+          total += sample.buckets[i];
+          fmt::format_to(line, "{}_bucket{{{}{}le=\"{}\"}} {}\n", name, labels, comma,
+                         sample.bounds[i], total);
+        }
+        fmt::format_to(line, "{}_bucket{{{}{}le=\"+Inf\"}} {}\n{}_sum{} {}\n{}_count{} {}\n", name,
+                       labels, comma, sample.count, name, braces(labels), sample.value, name,
+                       braces(labels), sample.count);
       }
-      total += histogram->bucket(histogram->bounds().size());
-      fmt::format_to(line, "{}_bucket{{{}{}le=\"+Inf\"}} {}\n", name, labels, comma, total);
-      fmt::format_to(line, "{}_sum{} {}\n{}_count{} {}\n", name, braces(labels), histogram->sum(),
-                     name, braces(labels), total);
     }
   }
   return out;

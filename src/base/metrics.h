@@ -1,4 +1,4 @@
-// Slipway's own metrics in Prometheus' text format (version 0.0.4).
+// Slipway's own metrics, and Prometheus' text format (version 0.0.4) of them.
 #pragma once
 
 #include <atomic>
@@ -65,19 +65,36 @@ class Metrics {
   using Readings = std::vector<std::pair<Labels, double>>;
   void gauges(const std::string& name, const std::string& help, std::function<Readings()> read);
 
+  // What a metric stands at.
+  struct Sample {
+    Labels labels;
+    std::uint64_t count = 0;     // of a counter; of a histogram: observations
+    double value = 0;            // of a gauge; of a histogram: their sum
+    std::vector<double> bounds;  // of a histogram: upper bounds, included
+    std::vector<std::uint64_t>
+        buckets;  // under each bound and not under the one before; then above all
+  };
+  struct Reading {
+    enum class Type { kCounter, kGauge, kHistogram };
+    std::string name, help;
+    Type type = Type::kCounter;
+    std::vector<Sample> samples;
+  };
+  // Every metric, in the order of names.
+  std::vector<Reading> read() const;
   std::string prometheus_text() const;
 
  private:
   struct Family {
     std::string help;
-    std::string type;
-    std::map<std::string, std::unique_ptr<Counter>> counters;  // by rendered labels
-    std::map<std::string, std::unique_ptr<Histogram>> histograms;
-    std::map<std::string, std::function<std::uint64_t()>> counters_of;
-    std::map<std::string, std::function<double()>> gauges;
+    Reading::Type type = Reading::Type::kCounter;
+    std::map<Labels, std::unique_ptr<Counter>> counters;
+    std::map<Labels, std::unique_ptr<Histogram>> histograms;
+    std::map<Labels, std::function<std::uint64_t()>> counters_of;
+    std::map<Labels, std::function<double()>> gauges;
     std::function<Readings()> readings;
   };
-  Family& family(const std::string& name, const std::string& help, const char* type)
+  Family& family(const std::string& name, const std::string& help, Reading::Type type)
       REQUIRES(mutex_);
 
   mutable Mutex mutex_;

@@ -1,0 +1,29 @@
+// Slipway's own metrics as OpenTelemetry's collectors take them: an ExportMetricsServiceRequest of
+// OTLP 1.x, in protobuf. Counters and histograms are cumulative since the start of the process.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/metrics.h"
+#include "base/result.h"
+#include "base/timestamp.h"
+
+namespace slipway::api::otlp {
+
+using Attributes = std::vector<std::pair<std::string, std::string>>;
+
+// "key=value,key=value" with percent escapes in values, as the variables OTEL_RESOURCE_ATTRIBUTES
+// and OTEL_EXPORTER_OTLP_HEADERS have it. kInvalidArgument with the pair that is none.
+Result<Attributes> parse_attributes(std::string_view text);
+
+struct MetricsMoment {
+  base::Timestamp since;  // counted from here on
+  base::Timestamp now;
+};
+// Names are those of /metrics; the unit is what a name ends with: seconds "s", bytes "By".
+std::string metrics_request(const std::vector<base::Metrics::Reading>& readings,
+                            const Attributes& resource, const MetricsMoment& moment);
+
+}  // namespace slipway::api::otlp
