@@ -185,10 +185,18 @@ JsonObject AlertRecord::news(double at) const {
   if (quiet) object["silenced"] = quiet->words;
   object["action"] = nullptr;
   if (const ActionRecord* main = main_action()) {
-    object["action"] = JsonObject{
-        {"name", main->action}, {"starts", main->state != "skipped"}, {"reason", main->reason}};
+    object["action"] = main->news();
   }
+  if (resolved_at) object["resolved_at"] = types::to_rfc3339(*resolved_at);
   return object;
+}
+
+JsonObject ActionRecord::news() const {
+  return {{"name", action},
+          {"starts", state != "skipped"},
+          {"state", state},
+          {"run_id", run_id},
+          {"reason", reason}};
 }
 
 Result<std::vector<AlertRecord>> list_alerts(store::Reader& reader, const std::string& workspace,

@@ -33,6 +33,7 @@ struct ActionRecord {
   std::optional<base::Timestamp> finished_at;
 
   JsonObject to_json() const;
+  JsonObject news() const;  // what whoever is told of the alert hears of it
 };
 
 // A rule that fired. It stays one alert for as long as window after window fires, and is resolved

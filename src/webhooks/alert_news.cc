@@ -47,13 +47,14 @@ std::string what_happened(const JsonObject& alert) {
     return fmt::format("{} changed with request {} at {}", text_at(alert, "metric"),
                        text_at(*row, "request_id"), text_at(*row, "event_time"));
   }
-  if (const std::string why = text_at(alert, "why"); !why.empty()) {
-    return fmt::format("in the {} from {} {}", text_at(alert, "window"),
-                       text_at(alert, "window_start").substr(0, 10), why);
-  }
-  return fmt::format("{} {} in the {} from {} (threshold {})", text_at(alert, "metric"),
-                     number_at(alert, "value"), text_at(alert, "window"),
-                     text_at(alert, "window_start").substr(0, 10), number_at(alert, "threshold"));
+  const std::string window = text_at(alert, "window");
+  const std::string start = text_at(alert, "window_start");
+  const std::string where =
+      fmt::format("in the {} from {}", window, window == "hour" ? start : start.substr(0, 10));
+  if (const std::string why = text_at(alert, "why"); !why.empty())
+    return fmt::format("{} {}", where, why);
+  return fmt::format("{} {} {} (threshold {})", text_at(alert, "metric"), number_at(alert, "value"),
+                     where, number_at(alert, "threshold"));
 }
 
 std::string causes_text(const JsonObject& alert) {
@@ -68,14 +69,39 @@ std::string causes_text(const JsonObject& alert) {
   return text;
 }
 
+// "retrain failed: the run ..."
+std::string came_to_nothing(const JsonObject& deed) {
+  std::string text = fmt::format("{} {}: {}", text_at(deed, "name"),
+                                 text_at(deed, "state") == "failed" ? "failed" : "was refused",
+                                 text_at(deed, "reason"));
+  if (const std::string run = text_at(deed, "run_id"); !run.empty())
+    text += fmt::format(" (run {})", run);
+  return text;
+}
+
 std::string action_text(const JsonObject& alert) {
   const Json* action = alert.if_contains("action");
   if (action == nullptr || !action->is_object()) return "none";
-  const Json* starts = action->get_object().if_contains("starts");
-  if (starts != nullptr && starts->is_bool() && starts->get_bool())
-    return text_at(action->get_object(), "name") + " starts";
-  return fmt::format("{} is held back: {}", text_at(action->get_object(), "name"),
-                     text_at(action->get_object(), "reason"));
+  const JsonObject& deed = action->get_object();
+  const std::string name = text_at(deed, "name"), state = text_at(deed, "state");
+  if (state == "done") return name + " is done";
+  if (state == "failed" || state == "refused") return came_to_nothing(deed);
+  const Json* starts = deed.if_contains("starts");
+  if (starts != nullptr && starts->is_bool() && starts->get_bool()) return name + " starts";
+  return fmt::format("{} is held back: {}", name, text_at(deed, "reason"));
+}
+
+bool is_of_action(const AlertNews& news) { return news.event.starts_with("action."); }
+
+// What happened, in a word for a title; "retrain failed" is not the alert's own news.
+std::string title_word(const AlertNews& news) {
+  if (!is_of_action(news)) return news.event == "alert.opened" ? "opened" : "is resolved";
+  const Json* action = news.alert.if_contains("action");
+  const JsonObject* deed = action != nullptr ? action->if_object() : nullptr;
+  if (deed == nullptr) return "has an action that came to nothing";
+  return fmt::format("has an action that {}: {}",
+                     text_at(*deed, "state") == "failed" ? "failed" : "was refused",
+                     text_at(*deed, "name"));
 }
 
 // Slack reads &, < and > as markup.
@@ -97,10 +123,13 @@ std::string slack_text(std::string_view text) {
 std::string slack_body(const AlertNews& news) {
   const JsonObject& alert = news.alert;
   const bool is_open = news.event == "alert.opened";
-  std::string text = fmt::format(
-      "*{}* {}: alert *{}* of {} {}", slack_text(text_at(alert, "endpoint")),
-      is_open ? text_at(alert, "severity") : "fine again", slack_text(text_at(alert, "alert")),
-      slack_text(text_at(alert, "monitor")), is_open ? "opened" : "is resolved");
+  std::string text =
+      fmt::format("*{}* {}: alert *{}* of {} {}", slack_text(text_at(alert, "endpoint")),
+                  news.event == "alert.resolved" ? "fine again" : text_at(alert, "severity"),
+                  slack_text(text_at(alert, "alert")), slack_text(text_at(alert, "monitor")),
+                  slack_text(title_word(news)));
+  if (is_of_action(news))
+    return base::to_text(JsonObject{{"text", text + "\n" + slack_text(action_text(alert))}});
   text += "\n" + slack_text(what_happened(alert));
   if (is_open) {
     const std::string causes = causes_text(alert);
@@ -112,7 +141,8 @@ std::string slack_body(const AlertNews& news) {
 
 JsonObject alertmanager_alert(const AlertNews& news, const Moment& moment) {
   const JsonObject& alert = news.alert;
-  const bool is_open = news.event == "alert.opened";
+  // Of an action that ended after its alert, nothing opens again.
+  const bool is_open = news.event != "alert.resolved" && !alert.contains("resolved_at");
   // A rehearsal may be ahead of the clock that Alertmanager has.
   const auto opened = types::parse_rfc3339(text_at(alert, "opened_at"));
   const base::Timestamp starts = std::min(opened ? *opened : news.time, moment.now);
@@ -171,9 +201,16 @@ std::optional<std::vector<AlertNews>> AlertNews::from_text(std::string_view text
 
 std::optional<AlertNews> alert_news_of(const store::Event& event) {
   const bool is_open = event.kind == "alert.opened" || event.kind == "alert.silence_ended";
-  if (!is_open && event.kind != "alert.resolved") return std::nullopt;
+  const bool is_of_action = event.kind == "action.failed" || event.kind == "action.refused";
+  if (!is_open && !is_of_action && event.kind != "alert.resolved") return std::nullopt;
   auto payload = base::parse_json_object(event.payload);
   if (!payload) return std::nullopt;  // it was erased
+  if (is_of_action) {
+    Json* alert = payload->if_contains("alert");
+    if (alert == nullptr || !alert->is_object()) return std::nullopt;  // of an older server
+    JsonObject about = std::move(alert->get_object());
+    *payload = std::move(about);
+  }
   AlertNews news = open_alert(event.event_time, std::move(*payload));
   if (!is_open) news.event = event.kind;
   return news;
@@ -217,13 +254,15 @@ std::string alert_body(Format format, const std::vector<AlertNews>& news, const 
 AlertMail alert_mail(const AlertNews& news) {
   const JsonObject& alert = news.alert;
   const bool is_open = news.event == "alert.opened";
+  const bool is_resolved = news.event == "alert.resolved";
   AlertMail mail;
-  mail.subject = one_line(fmt::format(
-      "[{}] {}: {} {}", is_open ? text_at(alert, "severity") : "resolved",
-      text_at(alert, "endpoint"), text_at(alert, "alert"), is_open ? "opened" : "is resolved"));
-  mail.text = fmt::format("Alert {} of monitor {} {} at {}.\n\n{}\n", text_at(alert, "alert"),
-                          text_at(alert, "monitor"), is_open ? "opened" : "was resolved",
-                          types::to_rfc3339(news.time), what_happened(alert));
+  mail.subject =
+      one_line(fmt::format("[{}] {}: {} {}", is_resolved ? "resolved" : text_at(alert, "severity"),
+                           text_at(alert, "endpoint"), text_at(alert, "alert"), title_word(news)));
+  mail.text = fmt::format(
+      "Alert {} of monitor {} {} at {}.\n\n{}\n", text_at(alert, "alert"),
+      text_at(alert, "monitor"), is_resolved ? "was resolved" : title_word(news),
+      types::to_rfc3339(news.time), is_of_action(news) ? action_text(alert) : what_happened(alert));
   if (is_open) {
     const std::string causes = causes_text(alert);
     mail.text += fmt::format("Moved: {}\nAction: {}\n", causes.empty() ? "no input" : causes,

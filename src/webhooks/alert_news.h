@@ -14,11 +14,11 @@
 
 namespace slipway::webhooks {
 
-// An alert that opened or was resolved, as its event tells of it.
+// An alert that opened or was resolved, or whose action came to nothing, as its event tells of it.
 struct AlertNews {
-  std::string event;                // "alert.opened", "alert.resolved"
-  base::Timestamp time;             // event time
-  JsonObject alert;                 // monitor, alert, endpoint, metric, value ...
+  std::string event;     // "alert.opened", "alert.resolved", "action.failed", "action.refused"
+  base::Timestamp time;  // event time
+  JsonObject alert;      // monitor, alert, endpoint, metric, value ...
   std::vector<std::string> routes;  // that hear of it
 
   // What a delivery keeps of them, and read back; nothing: it is something else.

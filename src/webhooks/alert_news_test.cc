@@ -94,6 +94,40 @@ TEST(AlertNews, AMailIsOneThreadPerAlert) {
   EXPECT_EQ(over.thread, open.thread);
 }
 
+// "retrain starts" was the last that anybody heard of a run that failed.
+TEST(AlertNews, AnActionThatCameToNothing) {
+  store::Event event = opened();
+  event.kind = "action.failed";
+  event.payload = fmt::format(R"({{"run_id":"r7","alert":{}}})", event.payload);
+  const std::string deed =
+      R"("action":{"name":"retrain","starts":true,"state":"failed","run_id":"r7","reason":"step train: exit code 1"})";
+  const std::size_t from = event.payload.find("\"action\"");
+  event.payload.replace(from, event.payload.find('}', from) + 1 - from, deed);
+  const auto news = alert_news_of(event);
+  ASSERT_TRUE(news);
+  EXPECT_EQ(news->routes, (std::vector<std::string>{"oncall", "team"}));
+  const JsonObject slack =
+      MUST(base::parse_json_object(alert_body(Format::kSlack, {*news}, kMoment)));
+  EXPECT_EQ(std::string(slack.at("text").as_string()),
+            "*e* critical: alert *quality &lt;1&gt;* of m has an action that failed: retrain\n"
+            "retrain failed: step train: exit code 1 (run r7)");
+  const AlertMail mail = alert_mail(*news);
+  EXPECT_EQ(mail.subject, "[critical] e: quality <1> has an action that failed: retrain");
+  EXPECT_EQ(mail.thread, alert_mail(*alert_news_of(opened())).thread);
+  const auto annotation = [&](const AlertNews& told) {
+    const Json body = MUST(base::parse_json(alert_body(Format::kAlertmanager, {told}, kMoment)));
+    const JsonObject& alert = body.as_array()[0].as_object();
+    return std::pair(alert.at("annotations").as_object().at("action"), alert.at("endsAt"));
+  };
+  EXPECT_EQ(annotation(*news), std::pair(Json("retrain failed: step train: exit code 1 (run r7)"),
+                                         Json("2024-02-01T00:10:00Z")));
+  AlertNews late = *news;
+  late.alert["resolved_at"] = "2024-01-20T00:00:00Z";
+  EXPECT_EQ(annotation(late).second, Json("2024-01-08T01:00:00Z")) << "it opens nothing again";
+  event.payload = R"({"run_id":"r7","reason":"of an older server"})";
+  EXPECT_FALSE(alert_news_of(event));
+}
+
 TEST(AlertNews, WhatIsKeptIsReadBack) {
   const AlertNews news = *alert_news_of(opened());
   const auto back = AlertNews::from_text(AlertNews::to_text({news, news}));

@@ -242,8 +242,8 @@ Result<std::optional<Deliveries::News>> Deliveries::news_of(const store::Event& 
 }
 
 bool Deliveries::News::is_for(const Subscriber& subscriber) const {
-  if (!subscriber.events.contains(event)) return false;
-  if (content.form == Content::Form::kReady) return subscriber.route.empty();
+  if (content.form == Content::Form::kReady)
+    return subscriber.route.empty() && subscriber.events.contains(event);
   return std::find(routes.begin(), routes.end(), subscriber.route) != routes.end();
 }
 

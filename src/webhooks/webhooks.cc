@@ -282,7 +282,6 @@ Result<std::vector<RouteChange>> Webhooks::apply_routes(const std::vector<Route>
       // What only Alertmanager needs to hear again is nothing for another kind of place.
       TRY(tx.execute("DELETE FROM webhook_deliveries WHERE webhook = ? AND event = ?",
                      {id, kAlertRepeated}));
-      TRY(write_events(tx, id, {"alert.opened", "alert.resolved"}));
     }
     return {};
   }));
