@@ -251,6 +251,10 @@ ALTER TABLE monitor_estimates ADD COLUMN window_end INTEGER;
 ALTER TABLE monitor_estimates ADD COLUMN result TEXT
 )sql";
 
+constexpr std::string_view kNewestRows = R"sql(
+ALTER TABLE monitor_detectors ADD COLUMN newest_row INTEGER NOT NULL DEFAULT 0
+)sql";
+
 }  // namespace
 
 store::RoomMigrations migrations() {
@@ -265,7 +269,8 @@ store::RoomMigrations migrations() {
            {8, kAlarmBudget},
            {9, kChanges},
            {10, kSliceProfiles},
-           {11, kFirstLooks}}};
+           {11, kFirstLooks},
+           {12, kNewestRows}}};
 }
 
 }  // namespace slipway::monitor

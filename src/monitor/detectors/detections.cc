@@ -66,11 +66,11 @@ Result<std::optional<Detections::Stored>> Detections::stored(const std::string& 
                                                              const std::string& detector) {
   return db_.read([&](store::Reader& reader) {
     return reader.find(
-        "SELECT declared, detected_until, passed_until, seen, state FROM monitor_detectors WHERE "
-        "workspace = ? "
-        "AND monitor = ? AND detector = ?",
+        "SELECT declared, detected_until, passed_until, newest_row, seen, state FROM "
+        "monitor_detectors WHERE workspace = ? AND monitor = ? AND detector = ?",
         {workspace_, monitor, detector}, [](const store::Row& row) {
-          return Stored{row.string(0), row.time(1), row.time(2), row.int64(3), row.string(4)};
+          return Stored{row.string(0), row.time(1),  row.time(2),
+                        row.time(3),   row.int64(4), row.string(5)};
         });
   });
 }
@@ -95,6 +95,7 @@ Result<void> Detections::advance(const MonitorDefinition& monitor, const Detecto
     for (const Row& row : next.rows) {
       if (detector->update(row.value)) found.push_back({row, reached.seen});
       ++reached.seen;
+      reached.newest_row = row.time;
     }
     reached.until = next.until;
     if (next.until < to) break;  // a label is still to come
@@ -228,13 +229,12 @@ Result<void> Detections::record(const MonitorDefinition& monitor, const Detector
   return db_.write([&](store::Tx& tx) -> Result<void> {
     TRY(tx.execute(
         "INSERT INTO monitor_detectors(workspace, monitor, detector, declared, detected_until, "
-        "passed_until, seen, state) VALUES(?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(workspace, monitor, "
-        "detector) DO "
-        "UPDATE SET declared = excluded.declared, detected_until = excluded.detected_until, "
-        "passed_until = excluded.passed_until, "
-        "seen = excluded.seen, state = excluded.state",
+        "passed_until, newest_row, seen, state) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?) ON "
+        "CONFLICT(workspace, monitor, detector) DO UPDATE SET declared = excluded.declared, "
+        "detected_until = excluded.detected_until, passed_until = excluded.passed_until, "
+        "newest_row = excluded.newest_row, seen = excluded.seen, state = excluded.state",
         {workspace_, monitor.name, rule.name, reached.declared, reached.until, reached.passed,
-         reached.seen, store::Bytes{reached.state}}));
+         reached.newest_row, reached.seen, store::Bytes{reached.state}}));
     auto open = TRY(list_alerts(tx, workspace_,
                                 {.monitor = monitor.name, .alert = rule.name, .open_only = true}));
     // Event time at which the newest alert is over.
@@ -290,7 +290,7 @@ Result<void> Detections::record(const MonitorDefinition& monitor, const Detector
       TRY(monitor_.record_decisions(tx, monitor, rule.name, alert.id, decisions[i], now));
       open = {std::move(alert)};
     }
-    if (!open.empty() && open.front().last_window_end + kQuiet < reached.until)
+    if (!open.empty() && open.front().last_window_end + kQuiet < reached.newest_row)
       TRY(resolve(open.front()));
     return {};
   });

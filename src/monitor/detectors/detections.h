@@ -16,11 +16,12 @@
 namespace slipway::monitor {
 
 // A detection is an alert of the detector's name: its cause is the request that showed the change.
-// It stays one alert while more detections follow, and is resolved after kQuiet of event time
-// without one. Its actions are decided as those of alerts on windows are, with `confirmed` as
-// detections of the alert, the row's model version as what was judged and the newest judged window
-// as what says whether the data is clean; at every detection until something is started, though not
-// more often than once a pass beyond `confirmed`. Monitor::tend hands them over.
+// It stays one alert while more detections follow, and is resolved by the first row that comes
+// kQuiet of event time after the last: no traffic is no good news. Its actions are decided as those
+// of alerts on windows are, with `confirmed` as detections of the alert, the row's model version as
+// what was judged and the newest judged window as what says whether the data is clean; at every
+// detection until something is started, though not more often than once a pass beyond `confirmed`.
+// Monitor::tend hands them over.
 //
 // Live requests count (one that is retried counts once a pass); load tests and failed ones don't.
 // Errors are taken once a label is known, in the order of the requests; one that has none after the
@@ -50,8 +51,9 @@ class Detections {
  private:
   struct Stored {
     std::string declared;
-    base::Timestamp until;   // of the rows it took; before `passed` where a label is awaited
-    base::Timestamp passed;  // of the last pass
+    base::Timestamp until;       // of the rows it took; before `passed` where a label is awaited
+    base::Timestamp passed;      // of the last pass
+    base::Timestamp newest_row;  // that it took
     std::int64_t seen = 0;
     std::string state;
   };

@@ -113,7 +113,7 @@ class DetectionsTest : public ::testing::Test {
     db_ = MUST(store::open_sqlite({.file = folder_.path() / "slipway.db"}, wall_, random_));
     MUST(db_->migrate({migrations()}));
     monitor_ =
-        MUST(Monitor::open(*db_, clock_, {requests_, reference_, actions_, skew_}, metrics_));
+        MUST(Monitor::open(*db_, clock_, {requests_, reference_, actions_, features_}, metrics_));
     detections_ = std::make_unique<Detections>(*db_, *monitor_, requests_);
   }
   void apply(const std::string& detectors) {
@@ -125,13 +125,15 @@ class DetectionsTest : public ::testing::Test {
     MUST(detections_->begin(kBegin));
   }
   // A request a minute for `hours`; its score is 0.9 or 0.1, its label what the score says.
-  void serve(int hours) {
+  // A row a minute, after `pause` hours without any.
+  void serve(int hours, int pause = 0) {
     for (int i = 0; i < hours * 60; ++i) {
       const auto n = static_cast<int>(requests_.log.size());
-      requests_.log.push_back({.id = fmt::format("r{:05}", n),
-                               .event_time = kBegin + base::Duration::seconds(60 * n),
-                               .prediction = n % 2 == 0 ? 0.9 : 0.1,
-                               .x = static_cast<double>(n % 10) + (n >= 1000 ? 20 : 0)});
+      requests_.log.push_back(
+          {.id = fmt::format("r{:05}", n),
+           .event_time = kBegin + base::Duration::seconds(60 * n + 3600 * pause),
+           .prediction = n % 2 == 0 ? 0.9 : 0.1,
+           .x = static_cast<double>(n % 10) + (n >= 1000 ? 20 : 0)});
     }
   }
   void label(int from, int to, bool right) {
@@ -158,7 +160,7 @@ class DetectionsTest : public ::testing::Test {
   testing::FakeRequests requests_;
   testing::FakeReference reference_;
   testing::FakeActions actions_;
-  testing::FakeSkew skew_;
+  testing::FakeFeatures features_;
   std::unique_ptr<store::Db> db_;
   std::unique_ptr<Monitor> monitor_;
   std::unique_ptr<Detections> detections_;
@@ -182,9 +184,12 @@ TEST_F(DetectionsTest, ADetectionIsAnAlertWithItsRow) {
   EXPECT_EQ(alert.window.start, kBegin + base::Duration::seconds(60 * index));
   EXPECT_EQ(alert.opened_at, kBegin + base::Duration::hours(index / 60 + 1)) << "by the hour";
   ASSERT_EQ(MUST(store::list_events(*db_, {.kind = "alert.opened"})).size(), 1u);
-  // Nothing follows for a day: it is resolved.
   MUST(detections_->advance(kBegin + base::Duration::days(3), Steps::kHours));
-  EXPECT_FALSE(alerts()[0].is_open());
+  EXPECT_TRUE(alerts()[0].is_open()) << "nobody asked: nothing says that it is over";
+  open();
+  serve(72, 48);
+  MUST(detections_->advance(kBegin + base::Duration::days(4), Steps::kHours));
+  EXPECT_FALSE(alerts()[0].is_open()) << "a day of rows without another";
   EXPECT_EQ(MUST(store::list_events(*db_, {.kind = "alert.resolved"})).size(), 1u);
 }
 
