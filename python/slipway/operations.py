@@ -350,7 +350,7 @@ class Alert(Part):
     """
 
     metric: str
-    window: Literal["day", "week", "month"]
+    window: Literal["hour", "day", "week", "month"]
     slice: str | None = None
     over: float | None = None
     under: float | None = None
@@ -365,6 +365,8 @@ class Alert(Part):
         bounds = sum(limit is not None for limit in (self.over, self.under, self.abs_over))
         if bounds > 1 or (bounds == 0 and self.unusual is None):
             raise ValueError("an alert needs exactly one of over, under and abs_over, or unusual")
+        if self.unusual is not None and self.window == "hour":
+            raise ValueError("what is usual is learned of days, weeks and months; of an hour say over, under or abs_over")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -489,7 +491,7 @@ class Monitor(Part):
 
     name: str = field(metadata=NAME)
     endpoint: Endpoint | str = field(metadata=REFERENCE)
-    windows: Sequence[Literal["day", "week", "month"]] = ()
+    windows: Sequence[Literal["hour", "day", "week", "month"]] = ()
     time_zone: str | None = None
     week_starts: str | None = None
     complete: Complete | None = None

@@ -8,6 +8,7 @@
 #include "app/storage.h"
 #include "base/log.h"
 #include "features/expression.h"
+#include "features/plan.h"
 #include "features/row_messages.h"
 #include "types/timestamp.h"
 
@@ -282,6 +283,23 @@ bool is_registered(std::string_view uri) {
 }
 
 }  // namespace
+
+Result<std::optional<base::Timestamp>> ServedFeatures::oldest_view(const std::string& endpoint) {
+  std::optional<base::Timestamp> oldest;
+  const auto status = releases_.status(endpoint);
+  if (!status && status.error().code != Code::kNotFound) return status.error();
+  if (!status) return oldest;
+  const auto definitions = features_.definitions();
+  const features::Service* service =
+      definitions->find_service(status->endpoint.definition.features);
+  if (service == nullptr) return oldest;
+  for (const auto& [name, newest] : features_.freshness()) {
+    const features::View* view = definitions->find_view(name);
+    if (!newest || view == nullptr || !features::needs(*definitions, *service, *view)) continue;
+    if (!oldest || *newest < *oldest) oldest = newest;
+  }
+  return oldest;
+}
 
 Result<std::string> RegisteredModels::place_of(const std::string& uri) {
   if (const auto id = logged_model_id(uri)) return TRY(logged_models_.get(*id)).artifact_uri;

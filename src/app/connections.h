@@ -206,16 +206,21 @@ class LoggedVectors final : public features::ServedVectors {
   serving::RequestLog& log_;
 };
 
-// monitor asks how much of what was served differs from what is computed again.
-class MeasuredSkew final : public monitor::SkewSource {
+// monitor asks how much of what was served differs from what is computed again, and how old it is.
+class ServedFeatures final : public monitor::FeatureSource {
  public:
-  explicit MeasuredSkew(features::SkewMeter& skew) : skew_(skew) {}
+  ServedFeatures(releases::Releases& releases, features::FeatureStore& features,
+                 features::SkewMeter& skew)
+      : releases_(releases), features_(features), skew_(skew) {}
   Result<std::optional<double>> skew_rate(const std::string& endpoint, base::Timestamp from,
                                           base::Timestamp to) override {
     return skew_.rate(endpoint, from, to);
   }
+  Result<std::optional<base::Timestamp>> oldest_view(const std::string& endpoint) override;
 
  private:
+  releases::Releases& releases_;
+  features::FeatureStore& features_;
   features::SkewMeter& skew_;
 };
 

@@ -364,7 +364,7 @@ struct Application::Rooms::Impl {
         skew(f.db, features, vectors, f.metrics,
              {.rows_per_pass = static_cast<std::size_t>(f.settings.skew_rows_per_pass),
               .interval = base::Duration::seconds(f.settings.skew_interval_seconds)}),
-        measured_skew(skew),
+        served_features(releases, features, skew),
         served(clock, releases, log),
         profiles(f.db, served,
                  {.interval = base::Duration::seconds(f.settings.profile_interval_seconds),
@@ -482,7 +482,7 @@ struct Application::Rooms::Impl {
   LoggedRequests logged;
   LoggedVectors vectors;
   features::SkewMeter skew;
-  MeasuredSkew measured_skew;
+  ServedFeatures served_features;
   ServedRequests served;
   monitor::Profiles profiles;
   std::unique_ptr<monitor::Detections> detections;  // of the monitor below, after it is opened
@@ -554,7 +554,7 @@ Result<void> Application::Rooms::open() {
   TRY(Project::restore_clock(i.foundation.db, i.clock));
   i.monitor = TRY(monitor::Monitor::open(
       i.foundation.db, i.clock,
-      {i.logged, i.training, i.actions, i.measured_skew, &i.slice_conditions, &i.attributions},
+      {i.logged, i.training, i.actions, i.served_features, &i.slice_conditions, &i.attributions},
       i.foundation.metrics, "default",
       {.slice_rows = i.foundation.settings.slice_rows_max,
        .attribution_rows = i.foundation.settings.attribution_rows_max}));
@@ -645,6 +645,26 @@ api::grpc::OtherCalls Application::Rooms::other_calls() const {
       .need_use = [](std::string_view service) { return service != api::feast::kRegistryService; }};
 }
 
+void Application::Rooms::measure_alerts() {
+  Impl& i = *impl_;
+  i.foundation.metrics.gauges(
+      "slipway_alert_open", "1 for each alert that is open; silenced: whether nobody is told.",
+      [&i] {
+        base::Metrics::Readings readings;
+        const auto open = i.monitor->alerts({.open_only = true});
+        if (!open) return readings;  // the database is away: /health says so
+        for (const monitor::AlertRecord& alert : *open) {
+          readings.emplace_back(base::Metrics::Labels{{"endpoint", alert.endpoint},
+                                                      {"monitor", alert.monitor},
+                                                      {"alert", alert.alert},
+                                                      {"severity", alert.severity},
+                                                      {"silenced", alert.quiet ? "true" : "false"}},
+                                1);
+        }
+        return readings;
+      });
+}
+
 void Application::Rooms::measure_online_features() {
   Impl& i = *impl_;
   base::Metrics& metrics = i.foundation.metrics;
@@ -701,6 +721,7 @@ void Application::Rooms::add_leading_routes(http::Router& router) {
   Impl& i = *impl_;
   add_lfs_routes(router);
   measure_online_features();
+  measure_alerts();
   const auto rehearses = [&clock = i.clock] { return clock.rehearses(); };
   router.add_all(api::predict::predict_routes(*served()));
   router.add_all(api::predict::async_routes(i.invocations, i.endpoints));

@@ -61,6 +61,7 @@ struct Application::Rooms {
   void add_lfs_routes(http::Router& router);
   void add_lineage_routes(http::Router& router);
   void measure_online_features();
+  void measure_alerts();
 
   void watch_other_servers();
   Result<void> look_who_leads();

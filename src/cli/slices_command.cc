@@ -113,7 +113,7 @@ void add_slices_command(CLI::App& monitors, Context& context, int& exit_code) {
       "slices", "Where a model does worst, how it does in declared slices, and what it goes by");
   slices->add_option("endpoint", options->endpoint, "Or the name of a monitor")->required();
   slices->add_option("--window", options->window,
-                     "day, week or month; by default the monitor's last");
+                     "hour, day, week or month; by default the monitor's last");
   slices->add_option("--start", options->start, "Where the window begins; by default the newest");
   slices->callback([&context, &exit_code, options] {
     Client client(context);

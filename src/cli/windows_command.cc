@@ -93,7 +93,8 @@ void add_windows_command(CLI::App& monitors, Context& context, int& exit_code) {
   CLI::App* windows = monitors.add_subcommand(
       "windows", "Judged windows, oldest first; metrics with their 95 % intervals");
   windows->add_option("monitor", options->monitor)->required();
-  windows->add_option("--window", options->window, "day, week or month")->capture_default_str();
+  windows->add_option("--window", options->window, "hour, day, week or month")
+      ->capture_default_str();
   windows->add_option("--variant", options->variant, "live or a shadow's name")
       ->capture_default_str();
   windows->callback([&context, &exit_code, options] {

@@ -33,13 +33,6 @@ bool gives(const Service& service, const View& view) {
       service.features, [&](const std::string& feature) { return view_of(feature) == view.name; });
 }
 
-// Gives something of the view, or of one on demand that reads it.
-bool needs(const Definitions& definitions, const Service& service, const View& view) {
-  return gives(service, view) || std::ranges::any_of(definitions.views, [&](const View& other) {
-           return gives(service, other) && reads(other, view);
-         });
-}
-
 // All that each feature of a view is computed from, by the feature's name.
 std::map<std::string, std::string> texts(const Definitions& definitions, const View& view) {
   std::map<std::string, std::string> texts;
@@ -136,6 +129,12 @@ void add(std::vector<DefinitionChange>& changes, std::string_view kind,
 }
 
 }  // namespace
+
+bool needs(const Definitions& definitions, const Service& service, const View& view) {
+  return gives(service, view) || std::ranges::any_of(definitions.views, [&](const View& other) {
+           return gives(service, other) && reads(other, view);
+         });
+}
 
 std::vector<DefinitionChange> plan(const Definitions& before, const Definitions& after) {
   std::vector<DefinitionChange> changes;

@@ -19,6 +19,9 @@ struct DefinitionChange {
 // Sources, views, services, in the order of `after`; then what is no longer declared.
 std::vector<DefinitionChange> plan(const Definitions& before, const Definitions& after);
 
+// Gives something of the view, or of one on demand that reads it.
+bool needs(const Definitions& definitions, const Service& service, const View& view);
+
 // Without what can't be read because these datasets have no rows yet: views of their sources,
 // views on demand that read one, services that give such a view, and views on demand that no other
 // service gives.

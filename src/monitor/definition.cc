@@ -88,7 +88,14 @@ Result<AlertRule> read_alert(const std::string& name, const YamlNode& node, Prob
   if (auto under = map.find("under")) rule.under = TRY(under->number());
   if (auto abs_over = map.find("abs_over"))
     rule.abs_over = TRY(number_between(*abs_over, 0, 1e300));
-  if (auto unusual = map.find("unusual")) rule.unusual = TRY(read_unusual(*unusual));
+  if (auto unusual = map.find("unusual")) {
+    rule.unusual = TRY(read_unusual(*unusual));
+    if (!can_be_learned(rule.window))
+      return unusual->error(
+          "what is usual is learned of days, weeks and months; of an {} say over, "
+          "under or abs_over",
+          window_name(rule.window));
+  }
   const int bounds = rule.over.has_value() + rule.under.has_value() + rule.abs_over.has_value();
   if (bounds > 1 || (bounds == 0 && !rule.unusual)) {
     return node.error(
@@ -442,6 +449,8 @@ Result<MonitorDefinition> read_monitor(const std::string& name, const YamlNode& 
 
 std::string_view window_name(WindowKind kind) {
   switch (kind) {
+    case WindowKind::kHour:
+      return "hour";
     case WindowKind::kDay:
       return "day";
     case WindowKind::kWeek:
@@ -465,11 +474,11 @@ std::string_view unusual_name(Unusual side) {
 }
 
 Result<WindowKind> parse_window(std::string_view name) {
-  for (const WindowKind kind : {WindowKind::kDay, WindowKind::kWeek, WindowKind::kMonth}) {
+  for (const WindowKind kind : kWindowKinds) {
     if (name == window_name(kind)) return kind;
   }
-  return base::error(Code::kInvalidArgument, "no such window: window={} known=day, week, month",
-                     name);
+  return base::error(Code::kInvalidArgument,
+                     "no such window: window={} known=hour, day, week, month", name);
 }
 
 std::string_view action_kind_name(ActionKind kind) {

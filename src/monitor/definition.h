@@ -18,9 +18,14 @@
 
 namespace slipway::monitor {
 
-enum class WindowKind { kDay, kWeek, kMonth };
-std::string_view window_name(WindowKind kind);           // "day", "week", "month"
+enum class WindowKind { kHour, kDay, kWeek, kMonth };  // the shortest first
+constexpr WindowKind kWindowKinds[] = {WindowKind::kHour, WindowKind::kDay, WindowKind::kWeek,
+                                       WindowKind::kMonth};
+std::string_view window_name(WindowKind kind);           // "hour", "day", "week", "month"
 Result<WindowKind> parse_window(std::string_view name);  // kInvalidArgument
+// Whether what is usual of them can be told from the newest 56 (budget/unusual.h). Not of hours: it
+// depends on the hour and the weekday.
+constexpr bool can_be_learned(WindowKind kind) { return kind != WindowKind::kHour; }
 
 // On which side of what a metric usually is a window stands out.
 enum class Unusual { kHigh, kLow, kBoth };

@@ -225,6 +225,11 @@ TEST(Definition, MistakesAreToldWithTheirPlace) {
       {"monitors:\n  m: {endpoint: e, alerts: {a: {metric: auc, window: day, over: 1}}, detectors: "
        "{a: {method: adwin, of: error}}}\n",
        "an alert of the monitor has that name"},
+      {"monitors:\n  m: {endpoint: e, windows: [hour], alerts: {a: {metric: auc, window: hour, "
+       "unusual: low}}}\n",
+       "what is usual is learned of days, weeks and months"},
+      {"monitors:\n  m: {endpoint: e, windows: [minute]}\n",
+       "no such window: window=minute known=hour, day, week, month"},
       {"monitors: [m]\n", "line 1, column 11: expected a mapping"},
   };
   for (const auto& [text, message] : cases) {
@@ -298,6 +303,15 @@ TEST(Calendar, DaysWeeksAndMonths) {
        "2013-01-01T00:00:00Z"},
       {"UTC", "monday", kWeek, "1969-12-31T00:00:00Z", "1969-12-29T00:00:00Z",
        "1970-01-05T00:00:00Z"},
+      {"UTC", "monday", kHour, "1969-12-31T23:30:00Z", "1969-12-31T23:00:00Z",
+       "1970-01-01T00:00:00Z"},
+      {"Asia/Kolkata", "monday", kHour, "2013-06-01T04:29:59Z", "2013-06-01T03:30:00Z",
+       "2013-06-01T04:30:00Z"},
+      // The hour that comes twice is two windows.
+      {"America/New_York", "monday", kHour, "2013-11-03T05:59:59Z", "2013-11-03T05:00:00Z",
+       "2013-11-03T06:00:00Z"},
+      {"America/New_York", "monday", kHour, "2013-11-03T06:00:00Z", "2013-11-03T06:00:00Z",
+       "2013-11-03T07:00:00Z"},
   };
   for (const Case& c : cases) {
     const Window window = window_at(c.zone, c.week_starts, c.kind, c.time);

@@ -11,8 +11,6 @@
 namespace slipway::monitor {
 namespace {
 
-constexpr std::size_t kBaselinePredictionsMin = 200;
-
 std::string alert_subject(const std::string& monitor, const std::string& alert) {
   return fmt::format("monitors/{}/alerts/{}", monitor, alert);
 }
@@ -104,10 +102,6 @@ Result<void> Monitor::judge(Cursor& cursor, base::Timestamp now, AdvanceReport& 
     planned.results.push_back(
         rows.judge(variant, labels, reference.get(), baseline, definition.quality()));
     planned.results.back().add_estimates(std::move(estimates[variant]));
-    std::vector<double> predictions = rows.predictions(variant);
-    if (baseline == nullptr && predictions.size() >= kBaselinePredictionsMin) {
-      planned.new_baselines[variant] = PredictionBaseline::of(std::move(predictions));
-    }
   }
   planned.learned = TRY(learn(cursor, rows, labels));
   const auto live =
@@ -118,11 +112,12 @@ Result<void> Monitor::judge(Cursor& cursor, base::Timestamp now, AdvanceReport& 
     if (asked) planned.results.push_back(VariantResult::of_silence(*asked, cursor.window.end));
   } else {
     live->metrics["skew_rate"] =
-        TRY(ports_.skew.skew_rate(definition.endpoint, cursor.window.start, cursor.window.end))
+        TRY(ports_.features.skew_rate(definition.endpoint, cursor.window.start, cursor.window.end))
             .value_or(std::numeric_limits<double>::quiet_NaN());
     live->add_note(note);
     rows.look_at_data(asked, cursor.window.end, *live);
     TRY(look_at_labels(definition, cursor.window, *live));
+    TRY(remember_first_look(cursor, *live));
     if (reference != nullptr) rows.compare_together(*reference, *live);
     take_apart(cursor, rows, labels, now, *live);
     TRY(plan_rules(cursor, Stage::kLabelled, *live, now, planned));
@@ -472,11 +467,21 @@ Result<void> Monitor::hand_over(base::Timestamp now, AdvanceReport& report) {
 }
 
 Result<void> Monitor::settle(const ActionRecord& action, base::Timestamp now) {
+  JsonObject payload = event_payload(action);
+  // What was promised and didn't happen: whoever heard of the alert has to look after it now.
+  if (action.state == "refused" || action.state == "failed") {
+    for (const AlertRecord& alert : TRY(alerts({.id = action.alert_id}))) {
+      JsonObject news = alert.news(alert.last_value);
+      news["action"] = action.news();
+      if (alert.quiet) news["routes"] = JsonArray();
+      payload["alert"] = std::move(news);
+    }
+  }
   return db_.write([&](store::Tx& tx) -> Result<void> {
     TRY(update_action(tx, workspace_, action));
     return tx.append_event({.kind = "action." + action.state,
                             .subject = alert_subject(action.monitor, action.alert),
-                            .payload = event_payload(action),
+                            .payload = payload,
                             .event_time = now,
                             .workspace = workspace_});
   });

@@ -116,6 +116,7 @@ constexpr Metric kMetrics[] = {
     {"quiet_hours", false},
     {"quiet_hours_max", false},
     {"labels_quiet_hours", false},
+    {"feature_age_hours_max", false},
     {"duplicate_rate", false},
     {"latency_ms_p50", false},
     {"latency_ms_p99", false},
@@ -186,7 +187,7 @@ bool is_known_of_slices(std::string_view metric) {
       "prediction_psi", "feature_psi_max",    "drifted_share",        "multivariate_drift",
       "missing_rate",   "unseen_rate",        "attribution_ndcg",     "multivariate_drifted",
       "skew_rate",      "embeddings_drifted", "associations_changed", "quiet_hours_max",
-      "duplicate_rate", "quiet_hours",        "labels_quiet_hours"};
+      "duplicate_rate", "quiet_hours",        "labels_quiet_hours",   "feature_age_hours_max"};
   return !is_estimate(metric) && !metric.starts_with("estimate_error_") &&
          std::find(std::begin(kOfAllRows), std::end(kOfAllRows), metric) == std::end(kOfAllRows);
 }

@@ -248,7 +248,7 @@ Result<std::vector<DefinitionChange>> Monitor::apply(
     for (const WindowKind kind : definition.windows) {
       starts.emplace_back(definition.name, kind, calendar.window_of(kind, now).start);
     }
-    for (const WindowKind kind : {WindowKind::kDay, WindowKind::kWeek, WindowKind::kMonth})
+    for (const WindowKind kind : kWindowKinds)
       next_starts[definition.name][kind] = calendar.window_of(kind, now).start;
   }
   for (const Cursor& cursor : cursors_)
@@ -275,7 +275,7 @@ Result<std::vector<DefinitionChange>> Monitor::apply(
       TRY(forget(tx, known->second, definition, next_starts[definition.name]));
     }
     for (const MonitorDefinition& definition : definitions) {
-      for (const WindowKind kind : {WindowKind::kDay, WindowKind::kWeek, WindowKind::kMonth}) {
+      for (const WindowKind kind : kWindowKinds) {
         const auto& declared = definition.windows;
         if (std::find(declared.begin(), declared.end(), kind) != declared.end()) continue;
         for (const char* table : {"monitor_cursors", "monitor_estimates"}) {

@@ -76,7 +76,7 @@ class Monitor {
     RequestSource& requests;
     ReferenceSource& reference;
     Actions& actions;
-    SkewSource& skew;
+    FeatureSource& features;
     Conditions* conditions = nullptr;           // null: declared slices are columns only
     AttributionSource* attributions = nullptr;  // null: nobody knows what models go by
   };
@@ -231,6 +231,11 @@ class Monitor {
   // How long no label has come.
   Result<void> look_at_labels(const MonitorDefinition& definition, const Window& window,
                               VariantResult& live);
+  // How old the oldest features are that are looked up for it.
+  Result<void> look_at_features(const MonitorDefinition& definition, const Window& window,
+                                VariantResult& live);
+  // What was seen of the next window to judge when it was over, and can't be seen any more.
+  Result<void> remember_first_look(const Cursor& cursor, VariantResult& live);
   // Which requests of the next window to judge have a label.
   Result<void> count_labels(Cursor& cursor) REQUIRES(advance_mutex_);
   // When the endpoint was asked last before a window of this kind, as the one before it says;

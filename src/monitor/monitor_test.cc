@@ -103,7 +103,7 @@ TEST_F(MonitorTest, SkewIsAMetricThatNeedsNoLabels) {
   traffic("2013-06-04T00:00:00Z", 200, 100, base::Duration::hours(2));
   walk_to("2013-06-04T12:00:00Z");
   EXPECT_TRUE(MUST(monitor_->alerts({.monitor = "served"})).empty()) << "nothing was looked at";
-  skew_.rate = 0.5;
+  features_.rate = 0.5;
   walk_to("2013-06-05T12:00:00Z");
   const auto alerts = MUST(monitor_->alerts({.monitor = "served"}));
   ASSERT_EQ(alerts.size(), 1u);
@@ -122,7 +122,8 @@ TEST_F(MonitorTest, TheTickSizeChangesNothing) {
   base::ManualClock clock{at("2013-06-03T00:00:00Z")};
   auto db = MUST(store::open_sqlite({.file = other.path() / "slipway.db"}, wall_, random_));
   MUST(db->migrate({migrations()}));
-  auto fine = MUST(Monitor::open(*db, clock, {requests_, reference_, actions_, skew_}, metrics_));
+  auto fine =
+      MUST(Monitor::open(*db, clock, {requests_, reference_, actions_, features_}, metrics_));
   MUST(fine->apply(monitor_->definitions(), "test"));
   std::vector<Label> labels;
   for (const auto& request : requests_.log) {
@@ -424,6 +425,11 @@ TEST_F(MonitorTest, WhatCannotBeStartedIsWrittenDown) {
   auto action = MUST(monitor_->alerts({}))[0].actions.at(0);
   EXPECT_EQ(action.state, "failed");
   EXPECT_EQ(action.reason, "could not be started: no such pipeline: name=train");
+  const auto told = MUST(base::parse_json_object(
+      MUST(store::list_events(*db_, {.kind = "action.failed"})).at(0).payload));
+  const JsonObject& about = told.at("alert").as_object();
+  EXPECT_EQ(about.at("alert"), Json("bias"));
+  EXPECT_EQ(about.at("action").at("reason"), Json(action.reason)) << "who heard of it hears this";
   actions_.failure.reset();
   walk_to("2013-06-05T12:00:00Z");
   EXPECT_EQ(actions_.started.size(), 1u) << "a failed start doesn't cool down";

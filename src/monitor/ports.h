@@ -50,15 +50,18 @@ class ReferenceSource {
                                          base::Timestamp to) = 0;
 };
 
-// How much of what was served is not what is known offline. Safe to use from several threads.
-class SkewSource {
+// What an endpoint's features are like. Safe to use from several threads.
+class FeatureSource {
  public:
-  virtual ~SkewSource() = default;
+  virtual ~FeatureSource() = default;
 
   // The share of requests looked at in (from, to] that had a feature which differs. Nothing: none
   // was looked at.
   virtual Result<std::optional<double>> skew_rate(const std::string& endpoint, base::Timestamp from,
                                                   base::Timestamp to) = 0;
+  // The newest event time of the view that is furthest behind, of those that its features come
+  // from, as it is now. Nothing: it looks none up, or they have no rows.
+  virtual Result<std::optional<base::Timestamp>> oldest_view(const std::string& endpoint) = 0;
 };
 
 // What the conditions of declared slices mean. Safe to use from several threads.

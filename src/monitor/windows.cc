@@ -51,6 +51,11 @@ Window Calendar::window_of(WindowKind kind, base::Timestamp time) const {
   if (!zone_.empty()) {
     local = date::locate_zone(zone_)->to_local(to_sys(time)).time_since_epoch().count();
   }
+  if (kind == WindowKind::kHour) {
+    const std::int64_t hour = base::Duration::hours(1).micros;
+    const base::Timestamp start{time.micros - (local - floor_div(local, hour) * hour)};
+    return {start, start + base::Duration::hours(1)};
+  }
   std::int64_t first = floor_div(local, base::Duration::days(1).micros);
   std::int64_t days = 1;
   if (kind == WindowKind::kMonth) {

@@ -1,4 +1,4 @@
-// Days, weeks and months of event time, where the monitor's people live.
+// Hours, days, weeks and months of event time, where the monitor's people live.
 #pragma once
 
 #include <string>
@@ -15,7 +15,7 @@ struct Window {
   bool operator==(const Window&) const = default;
 };
 
-// A value. Days are those of the zone's clocks, so two a year last 23 and 25 hours.
+// A value. Hours and days are those of the zone's clocks, so two days a year last 23 and 25 hours.
 class Calendar {
  public:
   // `zone` is an IANA name; `week_starts` a weekday in lower case. kInvalidArgument: no such zone

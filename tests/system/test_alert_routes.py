@@ -148,7 +148,8 @@ def test_alerts_arrive(tmp_path):
             server.cli("replay", "sale", *small_project.replay_flags(folder, "2024-02-18T00:00:00Z"))
             alerts = list(reversed(json.loads(server.cli("--json", "alerts").stdout)["alerts"]))
             assert alerts and alerts[0]["alert"] == "log_loss"
-            expected = len(alerts) + sum(a["state"] == "resolved" for a in alerts)
+            in_vain = sum(action["state"] in ("failed", "refused") for alert in alerts for action in alert["actions"])
+            expected = len(alerts) + sum(a["state"] == "resolved" for a in alerts) + in_vain
             got = []
             eventually(lambda: len(got) == expected or got.extend(drain(hook)), seconds=30)
             told = sorted((json.loads(body) for _, body in got), key=lambda m: m["time"])
@@ -208,6 +209,34 @@ def test_alerts_arrive(tmp_path):
             slack.close()
             post.controller.stop()
             insecure.controller.stop()
+
+
+def test_an_action_that_fails_is_told(tmp_path):
+    hook, slack = Receiver(), Receiver()
+    server = Server(tmp_path / "data", "--webhook-allow-private=true", "--webhook-schemes=http", "--python-path", str(pathlib.Path(sys.executable).parent))
+    try:
+        folder = tmp_path / "shop"
+        file = declare(folder, f'routes:\n  hook: {{webhook: "{hook.url}"}}\n  chat: {{slack: "{slack.url}"}}\n', "[hook, chat]")
+        file.write_text(file.read_text().replace("retrain: {pipeline: train,", 'retrain: {pipeline: train, params: {bad: "no"},'))
+        server.cli("apply", str(file))
+        server.cli("data", "ingest", "visits")
+        server.cli("features", "materialize", "--as-of", small_project.START.isoformat())
+        server.cli("run", "train")
+        server.cli("replay", "sale", *small_project.replay_flags(folder, "2024-02-08T00:00:00Z"))
+        opened, failed = (json.loads(hook.got.get(timeout=30)[1]) for _ in range(2))
+        assert (opened["event"], failed["event"]) == ("alert.opened", "action.failed")
+        assert failed["alert"]["id"] == opened["alert"]["id"]
+        action = failed["alert"]["action"]
+        assert (action["name"], action["state"]) == ("retrain", "failed") and "train" in action["reason"]
+        assert server.cli("pipelines", "show", action["run_id"], check=False).returncode == 0
+        texts = [json.loads(slack.got.get(timeout=30)[1])["text"] for _ in range(2)]
+        assert "has an action that failed: retrain" in texts[1] and action["run_id"] in texts[1]
+        said = requests.get(server.url + "/metrics", timeout=10).text
+        assert 'slipway_alert_open{alert="log_loss",endpoint="sale",monitor="sale-health",severity="critical",silenced="false"} 1' in said
+    finally:
+        server.stop()
+        hook.close()
+        slack.close()
 
 
 @pytest.mark.parametrize("route, words", [('{slack: "https://127.0.0.1:1/x"}', "127.0.0.1"), ('{webhook: "ftp://example.org"}', "ftp"), ('{webhook: "https://example.org", secret: "${HOME}"}', "SLIPWAY_ROUTE_"),

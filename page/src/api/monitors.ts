@@ -3,7 +3,7 @@ import type { AlertRule } from "./alerts";
 import { get, own } from "./fetch";
 import type { HealthWord } from "./overview";
 
-export type WindowKind = "day" | "week" | "month";
+export type WindowKind = "hour" | "day" | "week" | "month";
 
 export interface FeatureDrift {
   feature: string;

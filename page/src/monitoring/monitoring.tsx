@@ -63,8 +63,8 @@ async function load(endpoint: string, wish: Wish, signal: AbortSignal): Promise<
   return { monitors, monitor, kind, alerts, revisions, windows, verdicts, slices, bands };
 }
 
-const kKinds: WindowKind[] = ["day", "week", "month"];
-const kKindNames = { day: "By day", week: "By week", month: "By month" };
+const kKinds: WindowKind[] = ["hour", "day", "week", "month"];
+const kKindNames = { hour: "By hour", day: "By day", week: "By week", month: "By month" };
 
 export function MonitoringPage() {
   const { name = "" } = useParams();

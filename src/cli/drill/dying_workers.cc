@@ -13,6 +13,7 @@ namespace slipway::cli {
 namespace {
 
 constexpr auto kLookEvery = std::chrono::milliseconds(10);
+constexpr auto kLastDies = std::chrono::seconds(10);
 
 // A process belongs to the thread that has made it.
 std::vector<pid_t> children_of(pid_t process) {
@@ -45,7 +46,10 @@ bool kill_all(pid_t server, const std::filesystem::path& program) {
 }  // namespace
 
 DyingWorkers::DyingWorkers(pid_t server, std::filesystem::path program) {
-  while (kill_all(server, program)) std::this_thread::sleep_for(kLookEvery);
+  // A server may start one again at once: that one is killed below.
+  const auto deadline = std::chrono::steady_clock::now() + kLastDies;
+  while (kill_all(server, program) && std::chrono::steady_clock::now() < deadline)
+    std::this_thread::sleep_for(kLookEvery);
   thread_ = std::jthread([server, program = std::move(program)](const std::stop_token& stop) {
     while (!stop.stop_requested()) {
       kill_all(server, program);

@@ -8,7 +8,7 @@ namespace slipway::cli {
 namespace {
 
 // A step with a timeout has one of a second in the copy; what lasts longer hangs.
-constexpr auto kPatience = std::chrono::seconds(5);
+constexpr auto kPatience = std::chrono::seconds(15);
 
 bool is_over(const Json& run) {
   const std::string state = cell(member_at(run, "state"));

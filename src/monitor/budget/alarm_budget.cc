@@ -35,7 +35,7 @@ Result<AlarmBudget> read_budget(const YamlNode& node) {
     return pages.error("false_pages must be between {} and {}", kPagesMin, kPagesMax);
   if (const auto per = map.find("per")) {
     auto kind = parse_window(TRY(per->text()));
-    if (!kind) return per->error("per must be day, week or month");
+    if (!kind || *kind == WindowKind::kHour) return per->error("per must be day, week or month");
     budget.per = *kind;
   }
   if (const auto severity = map.find("severity")) {
@@ -84,6 +84,8 @@ Result<AlarmBudget> parse_alarm_budget_mapping(std::string_view text) {
 
 double days_of(WindowKind kind) {
   switch (kind) {
+    case WindowKind::kHour:
+      return 1.0 / 24;
     case WindowKind::kDay:
       return 1;
     case WindowKind::kWeek:

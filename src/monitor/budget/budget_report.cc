@@ -14,7 +14,10 @@ std::optional<double> BudgetReport::Line::false_pages(const AlarmBudget& budget)
 
 std::string BudgetReport::Line::state() const {
   if (!rule) return "";
-  if (!rule->unusual) return chance_of_threshold ? "threshold" : "threshold, learning";
+  if (!rule->unusual) {
+    const bool is_learning = !chance_of_threshold && can_be_learned(rule->window);
+    return is_learning ? "threshold, learning" : "threshold";
+  }
   if (!next) {
     return fmt::format("learning: {} of {} windows", learned_from, windows_needed(rule->window));
   }
@@ -34,7 +37,8 @@ JsonObject BudgetReport::Line::to_json(const AlarmBudget& budget) const {
   const auto expected = false_pages(budget);
   object["false_pages"] = expected ? Json(*expected) : Json(nullptr);
   object["learned_from"] = learned_from;
-  object["needed"] = rule ? Json(windows_needed(rule->window)) : Json(nullptr);
+  object["needed"] =
+      rule && can_be_learned(rule->window) ? Json(windows_needed(rule->window)) : Json(nullptr);
   object["next"] = next ? Json(next->bounds()) : Json(nullptr);
   JsonArray counted;
   for (const std::int64_t number : pages) counted.emplace_back(number);

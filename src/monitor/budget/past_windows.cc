@@ -10,9 +10,9 @@ Result<std::vector<WatchedWindow>> PastWindows::known(const AlertRule& rule,
   std::vector<WatchedWindow> known;
   for (std::size_t i = 0; std::ssize(known) < kPastWindowsMax; ++i) {
     if (i == windows_.size() && !TRY(read_on(kPastWindowsMax))) break;
-    const Judged& judged = windows_[i];
-    if (judged.window.start < since) break;
-    const WatchedWindow watched = watched_window(rule, judged.window, judged.live);
+    const Past& past = windows_[i];
+    if (past.window.start < since) break;
+    const WatchedWindow watched = watched_window(rule, past.window, past.live);
     if (std::isfinite(watched.value)) known.push_back(watched);
   }
   std::reverse(known.begin(), known.end());
@@ -26,14 +26,21 @@ Result<std::optional<VariantResult>> PastWindows::newest() {
 
 Result<bool> PastWindows::read_on(std::int64_t most) {
   const std::size_t read_before = windows_.size();
+  // Whatever waits is newer than all that was judged.
+  if (!has_read_waiting_) TRY(read("monitor_estimates", INT64_MAX));
+  has_read_waiting_ = true;
+  TRY(read("monitor_windows", most));
+  return windows_.size() != read_before;
+}
+
+Result<void> PastWindows::read(const char* table, std::int64_t most) {
   Result<void> parsed;
   TRY(db_.read([&](store::Reader& reader) {
     return reader.query(
-        "SELECT window_start, window_end, result FROM monitor_windows WHERE "
-        "workspace = ? AND "
-        "monitor = ? AND window_kind = ? AND variant = 'live' AND window_start "
-        "< ? ORDER BY "
-        "window_start DESC LIMIT ?",
+        fmt::format("SELECT window_start, window_end, result FROM {} WHERE workspace = ? AND "
+                    "monitor = ? AND window_kind = ? AND variant = 'live' AND window_start < ? AND "
+                    "result IS NOT NULL ORDER BY window_start DESC LIMIT ?",
+                    table),
         {workspace_, monitor_, window_name(kind_), before_, most}, [&](const store::Row& row) {
           const auto object = base::parse_json_object(row.text(2));
           auto live = object ? VariantResult::from_json(*object) : object.error();
@@ -45,9 +52,8 @@ Result<bool> PastWindows::read_on(std::int64_t most) {
         });
   }));
   TRY(std::move(parsed));
-  if (windows_.size() == read_before) return false;
-  before_ = windows_.back().window.start;
-  return true;
+  if (!windows_.empty()) before_ = windows_.back().window.start;
+  return {};
 }
 
 }  // namespace slipway::monitor

@@ -1,4 +1,5 @@
-// What rules learn from: the judged windows of a monitor, from the newest back.
+// What rules learn from: the windows of a monitor, from the newest back, those that still wait for
+// their labels as they were when they were over.
 #pragma once
 
 #include <cstdint>
@@ -33,22 +34,24 @@ class PastWindows {
   // What the rule looked at of those that it knows a value of and that start at `since` or later:
   // the newest kPastWindowsMax, oldest first.
   Result<std::vector<WatchedWindow>> known(const AlertRule& rule, base::Timestamp since);
-  // What the newest says; nothing: none was judged.
+  // What the newest says; nothing: there is none.
   Result<std::optional<VariantResult>> newest();
 
  private:
-  struct Judged {
+  struct Past {
     Window window;
     VariantResult live;
   };
-  // Reads up to `most` older ones; false: there are none.
+  // Reads up to `most` older ones, and first those that wait; false: there are none.
   Result<bool> read_on(std::int64_t most);
+  Result<void> read(const char* table, std::int64_t most);
 
   store::Db& db_;
   const std::string workspace_, monitor_;
   const WindowKind kind_;
-  base::Timestamp before_;       // what was read starts here or later
-  std::vector<Judged> windows_;  // newest first
+  base::Timestamp before_;     // what was read starts here or later
+  std::vector<Past> windows_;  // newest first
+  bool has_read_waiting_ = false;
 };
 
 }  // namespace slipway::monitor

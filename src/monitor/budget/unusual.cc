@@ -35,6 +35,8 @@ std::int64_t step_of(WindowKind kind, base::Timestamp start) {
       static_cast<double>(start.micros) / static_cast<double>(base::Duration::days(1).micros) +
       kMiddle;
   switch (kind) {
+    case WindowKind::kHour:
+      return static_cast<std::int64_t>(std::floor(days * 24));
     case WindowKind::kDay:
       return std::llround(days);
     case WindowKind::kWeek:
@@ -71,7 +73,8 @@ std::vector<Observation> learnable(const AlertRule& rule, const std::vector<Watc
 }
 
 std::optional<Usual> learn(const AlertRule& rule, const std::vector<Observation>& observations) {
-  if (std::ssize(observations) < windows_needed(rule.window)) return std::nullopt;
+  if (!can_be_learned(rule.window) || std::ssize(observations) < windows_needed(rule.window))
+    return std::nullopt;
   // What begins slowly would otherwise be learned before it shows.
   const auto held =
       std::min<std::ptrdiff_t>(kHeldBack, std::ssize(observations) - windows_needed(rule.window));

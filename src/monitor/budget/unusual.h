@@ -80,7 +80,7 @@ std::optional<Band> next_bounds(const AlertRule& rule, double chance,
                                 const std::vector<WatchedWindow>& past,
                                 const std::vector<Band>& bands, base::Timestamp next_start);
 // The chance that the next window is over a declared threshold although nothing is the matter.
-// Nothing: still learning.
+// Nothing: still learning, or it can't be learned.
 std::optional<double> chance_of_threshold(const AlertRule& rule,
                                           const std::vector<WatchedWindow>& past,
                                           base::Timestamp next_start);

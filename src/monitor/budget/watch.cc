@@ -2,6 +2,7 @@
 // from, and what the budget is spent on.
 #include <algorithm>
 #include <cmath>
+#include <tuple>
 
 #include "monitor/budget/budget_report.h"
 #include "monitor/judging.h"
@@ -155,31 +156,30 @@ Result<BudgetReport> Monitor::budget_report() {
   for (std::size_t i = 1; i <= BudgetReport::kPeriods; ++i)
     report.periods.push_back(now - base::Duration{length * static_cast<std::int64_t>(i)});
 
-  std::map<std::pair<std::string, WindowKind>, base::Timestamp> next_starts;
+  // What is known when a window is over is ahead of what waits for its labels.
+  std::map<std::tuple<std::string, WindowKind, bool>, base::Timestamp> next_starts;
   {
     base::MutexLock turn(advance_mutex_);
-    for (const Cursor& cursor : cursors_)
-      next_starts[{cursor.definition->name, cursor.kind}] = cursor.window.start;
+    for (const Cursor& cursor : cursors_) {
+      next_starts[{cursor.definition->name, cursor.kind, false}] = cursor.window.start;
+      next_starts[{cursor.definition->name, cursor.kind, true}] = cursor.at_hand.start;
+    }
   }
   for (const MonitorDefinition& definition : definitions()) {
-    std::map<WindowKind, PastWindows> past;
+    std::map<std::pair<WindowKind, bool>, PastWindows> past;
     for (const AlertRule& rule : definition.alerts) {
       BudgetReport::Line line{.monitor = definition.name, .alert = rule.name, .rule = rule};
       line.counts = report.budget.covers(rule);
       line.pages.resize(report.periods.size());
-      base::Timestamp next = next_starts[{definition.name, rule.window}];
-      const auto of_kind =
-          past.try_emplace(rule.window, past_windows(definition.name, rule.window, next)).first;
+      const bool is_ahead = is_known_when_over(rule);
+      const base::Timestamp next = next_starts[{definition.name, rule.window, is_ahead}];
+      const auto of_kind = past.try_emplace(std::pair(rule.window, is_ahead),
+                                            past_windows(definition.name, rule.window, next))
+                               .first;
       const auto since = TRY(watching_since(definition.name, rule.window, parts_of(rule)));
       const auto watched = TRY(of_kind->second.known(rule, since));
       std::vector<Band> known;
       if (rule.unusual) known = TRY(bands(definition.name, rule, {INT64_MAX}));
-      // What needs no labels was said of a window that still waits for them.
-      if (!known.empty() && known.back().window_start >= next) {
-        next =
-            known.back().window_start + base::Duration{static_cast<std::int64_t>(
-                                            days_of(rule.window) * base::Duration::days(1).micros)};
-      }
       line.learned_from = learnable_windows(rule, watched, known);
       if (rule.unusual) {
         line.chance = chance_per_window(report.budget, report.shared_by, rule);

@@ -36,7 +36,7 @@ TEST_F(UnusualMonitorTest, ARuleWithoutAThresholdLearnsThenTellsOnce) {
   days(26, 30, 400);
   days(30, 33, 200);
   walk_to(start(13).c_str());
-  EXPECT_EQ(line().at("state"), Json("learning: 12 of 21 windows"));
+  EXPECT_EQ(line().at("state"), Json("learning: 13 of 21 windows"));
   EXPECT_TRUE(line().at("next").is_null());
   walk_to(start(26).c_str());
   ASSERT_EQ(MUST(monitor_->alerts({})).size(), 0u);
@@ -70,6 +70,25 @@ TEST_F(UnusualMonitorTest, LearnsFromKnownWindowsHoweverFarBackTheyAre) {
   EXPECT_EQ(line().at("learned_from"), Json(26));
   walk_to(start(142).c_str());
   ASSERT_EQ(MUST(monitor_->alerts({})).size(), 1u);
+}
+
+// Where labels take a month, what needs none was learned a month later, too.
+TEST_F(UnusualMonitorTest, LearnsFromWindowsThatWaitForTheirLabels) {
+  MUST(monitor_->apply(
+      MUST(parse_monitors(
+          "monitors:\n  m:\n    endpoint: e\n    windows: [day]\n    complete: {after: 90d}\n"
+          "    alerts:\n      a: {metric: requests, window: day, unusual: high}\n"
+          "      b: {metric: auc, window: day, unusual: low}\n")),
+      "test"));
+  for (int day = 0; day < 27; ++day)
+    traffic(start(day).c_str(), 200 + day * 7 % 11, 50, base::Duration::days(60));
+  traffic(start(27).c_str(), 600, 50, base::Duration::days(60));
+  walk_to(start(27).c_str());
+  EXPECT_EQ(line().at("state"), Json("usual"));
+  EXPECT_EQ(MUST(monitor_->budget_report()).lines.at(1).learned_from, 0) << "b needs the labels";
+  walk_to(start(28).c_str());
+  ASSERT_EQ(MUST(monitor_->alerts({})).size(), 1u);
+  EXPECT_EQ(judged_, 0);
 }
 
 TEST_F(UnusualMonitorTest, SilenceStandsOut) {
@@ -112,13 +131,13 @@ TEST_F(UnusualMonitorTest, WhatIsDeclaredOtherwiseIsLearnedAnew) {
   open();
   EXPECT_EQ(learned(), 0);
   walk_to(start(37).c_str());
-  EXPECT_EQ(learned(), 10);
+  EXPECT_EQ(learned(), 11);
   EXPECT_EQ(MUST(monitor_->alerts({})).size(), 1u);
   declare_m("other", "", "mean_prediction");
-  EXPECT_EQ(learned(), 10) << "as a rule that is declared later";
+  EXPECT_EQ(learned(), 11) << "as a rule that is declared later";
   declare_m("other", "    time_zone: America/New_York\n");
   walk_to(start(40).c_str());
-  EXPECT_EQ(learned(), 2) << "the day that was cut short is none to learn from";
+  EXPECT_EQ(learned(), 3) << "the day that was cut short is none to learn from";
 }
 
 TEST_F(UnusualMonitorTest, GoesByItsBoundWhileItLearns) {

@@ -26,6 +26,8 @@ WindowKind shortest(const MonitorDefinition& definition) {
 }
 
 constexpr std::size_t kLossEstimatorsKept = 64;
+constexpr std::size_t kBaselinePredictionsMin = 200;
+constexpr const char* kFeatureAge = "feature_age_hours_max";
 
 }  // namespace
 
@@ -37,11 +39,18 @@ Result<void> Monitor::look(Cursor& cursor, base::Timestamp now, AdvanceReport& r
   const WindowRows rows = TRY(WindowRows::of(frame));
   Planned planned;
   const auto asked = TRY(last_asked(definition.name, cursor.kind, window.start));
+  const auto known = TRY(baselines(cursor));
+  for (const auto& [variant, picked] : rows.by_variant()) {
+    std::vector<double> predictions = rows.predictions(variant);
+    if (known.contains(variant) || predictions.size() < kBaselinePredictionsMin) continue;
+    planned.new_baselines[variant] = PredictionBaseline::of(std::move(predictions));
+  }
   if (rows.by_variant().contains("live")) {
     planned.estimates = TRY(estimate(definition, rows));
     planned.first_look = TRY(first_look(cursor, rows, planned.estimates["live"]));
     rows.look_at_data(asked, window.end, *planned.first_look);
     TRY(look_at_labels(definition, window, *planned.first_look));
+    TRY(look_at_features(definition, window, *planned.first_look));
   } else if (asked) {
     planned.estimates["live"] = {};
     planned.first_look = VariantResult::of_silence(*asked, window.end);
@@ -51,7 +60,8 @@ Result<void> Monitor::look(Cursor& cursor, base::Timestamp now, AdvanceReport& r
       TRY(stored_estimates(definition.name, cursor.kind, window.start)).has_value();
   if (planned.first_look && !is_judged)
     TRY(plan_rules(cursor, Stage::kOver, *planned.first_look, now, planned));
-  if (planned.first_look) TRY(record(cursor, Stage::kOver, now, planned, report));
+  if (planned.first_look || !planned.new_baselines.empty())
+    TRY(record(cursor, Stage::kOver, now, planned, report));
   cursor.at_hand = TRY(cursor_at(cursor.definition, cursor.kind, window.end, window.end)).at_hand;
   return {};
 }
@@ -81,6 +91,31 @@ Result<void> Monitor::look_at_labels(const MonitorDefinition& definition, const 
   live.metrics["labels_quiet_hours"] =
       newest ? static_cast<double>((window.end - *newest).micros) / kMicrosPerHour
              : std::numeric_limits<double>::quiet_NaN();
+  return {};
+}
+
+Result<void> Monitor::look_at_features(const MonitorDefinition& definition, const Window& window,
+                                       VariantResult& live) {
+  const auto newest = TRY(ports_.features.oldest_view(definition.endpoint));
+  if (!newest) return {};
+  live.metrics[kFeatureAge] =
+      static_cast<double>(std::max<std::int64_t>((window.end - *newest).micros, 0)) /
+      kMicrosPerHour;
+  return {};
+}
+
+Result<void> Monitor::remember_first_look(const Cursor& cursor, VariantResult& live) {
+  const auto text = TRY(db_.read([&](store::Reader& reader) {
+    return reader.find(
+        "SELECT result FROM monitor_estimates WHERE workspace = ? AND monitor = ? AND window_kind "
+        "= ? AND window_start = ? AND variant = 'live' AND result IS NOT NULL",
+        {workspace_, cursor.definition->name, window_name(cursor.kind), cursor.window.start},
+        [](const store::Row& row) { return row.string(0); });
+  }));
+  if (!text) return {};
+  const auto seen = TRY(VariantResult::from_json(TRY(base::parse_json_object(*text))));
+  if (const auto age = seen.metrics.find(kFeatureAge); age != seen.metrics.end())
+    live.metrics[kFeatureAge] = age->second;
   return {};
 }
 

@@ -70,6 +70,56 @@ TEST_F(MonitorTest, HowLongNoLabelHasCome) {
   EXPECT_NEAR(alerts[0].value, 23.24, 1e-9);
 }
 
+// A table that nobody loads any more is news before a model does worse for it.
+TEST_F(MonitorTest, HowOldTheFeaturesAre) {
+  MUST(monitor_->apply(
+      MUST(parse_monitors(
+          "monitors:\n  m:\n    endpoint: e\n    windows: [day]\n    complete: {after: 2d}\n"
+          "    alerts: {stale: {metric: feature_age_hours_max, window: day, over: 20}}\n")),
+      "test"));
+  for (const char* day : {"2013-06-03T00:00:00Z", "2013-06-04T00:00:00Z", "2013-06-05T00:00:00Z"})
+    traffic(day, 100, 50, base::Duration::hours(1));
+  features_.oldest = at("2013-06-03T20:00:00Z");
+  walk_to("2013-06-04T12:00:00Z");
+  EXPECT_EQ(MUST(monitor_->alerts({})).size(), 0u);
+  walk_to("2013-06-05T12:00:00Z");
+  const auto alerts = MUST(monitor_->alerts({}));
+  ASSERT_EQ(alerts.size(), 1u);
+  EXPECT_NEAR(alerts[0].value, 28, 1e-9);
+  features_.oldest = at("2013-06-08T00:00:00Z");
+  walk_to("2013-06-09T00:00:00Z");
+  const auto windows = MUST(monitor_->windows(
+      "m",
+      {.variant = "live", .from = at("2013-06-04T00:00:00Z"), .to = at("2013-06-05T00:00:00Z")}));
+  ASSERT_EQ(windows.size(), 1u);
+  ASSERT_TRUE(windows[0].judged_at);
+  EXPECT_NEAR(windows[0].result.metrics.at("feature_age_hours_max"), 28, 1e-9)
+      << "as it was when the window was over";
+}
+
+// Days are long where much is asked.
+TEST_F(MonitorTest, HoursAreWindowsToo) {
+  MUST(monitor_->apply(
+      MUST(
+          parse_monitors("monitors:\n  m:\n    endpoint: e\n    windows: [hour, day]\n    alerts:\n"
+                         "      few: {metric: requests, window: hour, under: 3}\n"
+                         "      bias: {metric: calibration_bias, window: hour, abs_over: 0.3, "
+                         "min_rows: 2}\n")),
+      "test"));
+  traffic("2013-06-03T00:00:00Z", 96, 96, base::Duration::hours(1));
+  walk_to("2013-06-03T03:00:00Z");
+  const auto open = MUST(monitor_->alerts({.open_only = true}));
+  ASSERT_EQ(open.size(), 1u);
+  EXPECT_EQ(open[0].alert, "bias");
+  EXPECT_EQ(open[0].window.end, at("2013-06-03T01:00:00Z"));
+  EXPECT_LE(open[0].opened_at, at("2013-06-03T02:00:00Z")) << "an hour for its labels";
+  walk_to("2013-06-04T02:00:00Z");
+  EXPECT_EQ(MUST(monitor_->alerts({.alert = "few"})).at(0).opened_at, at("2013-06-04T01:00:00Z"));
+  EXPECT_EQ(MUST(monitor_->windows("m", {.kind = WindowKind::kHour, .variant = "live"})).size(),
+            26u);
+  EXPECT_EQ(MUST(monitor_->windows("m", {.kind = WindowKind::kDay, .variant = "live"})).size(), 1u);
+}
+
 // One window that couldn't be read held up every other monitor.
 TEST_F(MonitorTest, WhatCannotBeJudgedHoldsUpNothingElse) {
   MUST(monitor_->apply(

@@ -53,7 +53,7 @@ class FakeReference final : public ReferenceSource {
   }
 };
 
-class FakeSkew final : public SkewSource {
+class FakeFeatures final : public FeatureSource {
  public:
   std::optional<double> rate;
 
@@ -61,6 +61,8 @@ class FakeSkew final : public SkewSource {
                                           base::Timestamp) override {
     return rate;
   }
+  std::optional<base::Timestamp> oldest;
+  Result<std::optional<base::Timestamp>> oldest_view(const std::string&) override { return oldest; }
 };
 
 class FakeActions final : public Actions {

@@ -30,7 +30,7 @@ class MonitorTest : public ::testing::Test {
     db_ = MUST(store::open_sqlite({.file = folder_.path() / "slipway.db"}, wall_, random_));
     MUST(db_->migrate({migrations()}));
     monitor_ =
-        MUST(Monitor::open(*db_, clock_, {requests_, reference_, actions_, skew_}, metrics_));
+        MUST(Monitor::open(*db_, clock_, {requests_, reference_, actions_, features_}, metrics_));
   }
 
   void apply(const std::string& more = "", const std::string& after = "24h") {
@@ -118,7 +118,7 @@ class MonitorTest : public ::testing::Test {
   FakeRequests requests_;
   FakeReference reference_;
   FakeActions actions_;
-  FakeSkew skew_;
+  FakeFeatures features_;
   std::unique_ptr<store::Db> db_;
   std::unique_ptr<Monitor> monitor_;
   std::vector<Label> later_;
