@@ -6,6 +6,7 @@ import time
 import pytest
 import requests
 from conftest import Server, eventually
+from playwright.sync_api import expect
 
 YAML = """\
 project: nested
@@ -126,3 +127,15 @@ pipelines:
     refused = project.cli("plan", str(project.folder / "slipway.yaml"), check=False)
     assert refused.returncode != 0
     assert "line 6, column" in refused.stderr and "pipelines run each other in a circle: a -> b -> a" in refused.stderr
+
+
+def test_the_page_leads_from_a_step_to_its_run_and_back(project, open_page):
+    (project.folder / "ok").touch()
+    outer = begin(project, "outer")
+    eventually(lambda: show(project, outer)["state"] == "succeeded")
+    page = open_page(f"{project.url}/ui/pipeline-runs/{outer}?step=train")
+    inner = next(step["nested_run"] for step in show(project, outer)["steps"] if step["name"] == "train")
+    page.get_by_role("region", name="Step train").get_by_role("link", name=inner).click()
+    expect(page.get_by_role("heading", name=f"Run {inner}")).to_be_visible()
+    page.get_by_role("link", name=f"train of {outer}").click()
+    expect(page.get_by_role("region", name="Step train")).to_be_visible()

@@ -33,6 +33,8 @@ export interface Step {
   item?: Record<string, unknown>; // of a trial: its values
   score?: number | null; // of a trial
   tracked_run?: string;
+  waits_for?: Record<string, unknown>; // of a step with `wait_for` that began
+  nested_run?: string; // of a step with `pipeline`: the run that it started
   needs: string[]; // steps that it comes after
   earlier_tries: { started_at: string; finished_at: string; exit_code: number | null; reason: string }[]; // oldest first
 }
@@ -48,6 +50,7 @@ export interface PipelineRun {
   state: string;
   reason: string;
   actor: string;
+  parent: { run: string; step: string } | null; // whose step started it
   params: Record<string, string>;
   source: { commit?: string; dirty?: boolean };
   now: string;

@@ -1,6 +1,6 @@
 import { Anchor, Button, Code, Group, SegmentedControl, Stack, Table, Text } from "@mantine/core";
 import { useState } from "react";
-import { useParams, useSearchParams } from "react-router";
+import { Link, useParams, useSearchParams } from "react-router";
 import { api, type PipelineRun, type Step } from "../api";
 import { useLive } from "../components/live";
 import { Loaded } from "../components/loaded";
@@ -80,6 +80,13 @@ function Body({ run }: { run: PipelineRun }) {
         <Fact name="Took">{took(run)}</Fact>
         <Fact name="Why">{run.reason || "–"}</Fact>
         <Fact name="Who">{run.actor}</Fact>
+        {run.parent && (
+          <Fact name="Step of">
+            <Anchor component={Link} to={`/pipeline-runs/${run.parent.run}?step=${encodeURIComponent(run.parent.step)}`} size="sm">
+              {run.parent.step} of {run.parent.run}
+            </Anchor>
+          </Fact>
+        )}
         <Fact name="Commit">
           {run.source.commit ? <Code>{run.source.commit.slice(0, 10)}</Code> : "–"}
           {run.source.dirty && " with changes"}

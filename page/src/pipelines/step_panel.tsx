@@ -1,6 +1,7 @@
 // One step of a run: how it went, why it ran or did not, its tries and its log.
-import { Button, CloseButton, Code, Group, Stack, Table, Text, Title } from "@mantine/core";
+import { Anchor, Button, CloseButton, Code, Group, Stack, Table, Text, Title } from "@mantine/core";
 import { type KeyboardEvent, useEffect, useRef, useState } from "react";
+import { Link } from "react-router";
 import { api, type PipelineRun, type Step } from "../api";
 import { ConfirmDialog } from "../components/confirm";
 import { useLive } from "../components/live";
@@ -40,7 +41,7 @@ export function StepPanel({ run, step, close }: { run: PipelineRun; step: Step; 
           <Title order={2} size="h4" tabIndex={-1} ref={heading} className="break">
             {step.name}
           </Title>
-          <Text size="sm">{stateWords(state)}</Text>
+          <Text size="sm">{step.waits_for && step.state === "waiting" ? "waits" : stateWords(state)}</Text>
         </Group>
         <CloseButton aria-label={`Close ${step.name}`} onClick={leave} />
       </Group>
@@ -56,6 +57,13 @@ export function StepPanel({ run, step, close }: { run: PipelineRun; step: Step; 
           <Fact name="Took">{duration(step.seconds)}</Fact>
           <Fact name="Exit code">{step.exit_code ?? "–"}</Fact>
           <Fact name="Comes after">{step.needs.join(", ") || "nothing"}</Fact>
+          {step.nested_run && (
+            <Fact name="Its run">
+              <Anchor component={Link} to={`/pipeline-runs/${step.nested_run}`} ff="monospace" size="sm">
+                {step.nested_run}
+              </Anchor>
+            </Fact>
+          )}
           {step.not_before && (
             <Fact name="Tried again at">
               <Time at={step.not_before} />
@@ -91,7 +99,7 @@ export function StepPanel({ run, step, close }: { run: PipelineRun; step: Step; 
             {step.command}
           </Code>
         )}
-        {step.tries > 0 && <StepLog run={run.id} step={step.name} isOver={step.finished_at !== null} />}
+        {step.tries > 0 && !step.nested_run && <StepLog run={run.id} step={step.name} isOver={step.finished_at !== null} />}
       </Stack>
     </section>
   );
@@ -99,20 +107,21 @@ export function StepPanel({ run, step, close }: { run: PipelineRun; step: Step; 
 
 // Asks a person who lets a run go on, or doesn't, for the reason.
 export function Answer({ run, step }: { run: string; step: Step }) {
-  const [asks, setAsks] = useState<"Approve" | "Refuse" | null>(null);
+  const yes = step.waits_for ? "Let it pass" : "Approve";
+  const [asks, setAsks] = useState<typeof yes | "Refuse" | null>(null);
   const act = async (reason: string, actor: string) => {
-    await api.answerStep(run, step.name, asks === "Approve", reason, actor);
+    await api.answerStep(run, step.name, asks === yes, reason, actor);
   };
   return (
     <Group gap="xs" mt={4}>
-      <Button size="compact-xs" onClick={() => setAsks("Approve")}>
-        Approve
+      <Button size="compact-xs" onClick={() => setAsks(yes)}>
+        {yes}
       </Button>
       <Button size="compact-xs" variant="default" onClick={() => setAsks("Refuse")}>
         Refuse
       </Button>
       {asks && (
-        <ConfirmDialog title={step.reason} verb={asks} color={asks === "Approve" ? "teal" : "red"} optional={asks === "Approve"} act={act} close={() => setAsks(null)} />
+        <ConfirmDialog title={step.reason} verb={asks} color={asks === yes ? "teal" : "red"} optional={asks === yes} act={act} close={() => setAsks(null)} />
       )}
     </Group>
   );
