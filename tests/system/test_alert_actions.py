@@ -192,7 +192,7 @@ def test_the_page_silences_and_acknowledges(shop, open_page):  # noqa: F811
             page.emulate_media(color_scheme=scheme)
             page.wait_for_timeout(300)
             alerts.screenshot(path=f"{folder}/alerts-{scheme}.png")
-    page.get_by_role("link", name="page").first.click()  # the action that opened the incident
+    alerts.get_by_role("link", name="page").first.click()  # the action that opened the incident
     expect(page.get_by_role("heading", name="sale: wrong")).to_be_visible()
 
 

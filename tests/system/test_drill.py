@@ -81,13 +81,13 @@ def test_what_is_noticed_says_when_why_and_what_happened(played):
 
 def test_what_is_missed_comes_with_the_alert_that_would_have_noticed(played):
     faults = by_name(played)
-    expected = {"stopped:ended": "skew_rate", "late:ended": "skew_rate", "zone:ended": "skew_rate", "empty:ended": "skew_rate", "off-by-one:ended": "skew_rate", "default:shop_recent__sale_share_24h": "skew_rate",
+    expected = {"stopped:ended": "feature_age_hours_max", "late:ended": "feature_age_hours_max", "zone:ended": "feature_age_hours_max", "empty:ended": "skew_rate", "off-by-one:ended": "skew_rate", "default:shop_recent__sale_share_24h": "skew_rate",
                 "nulls:shop": "missing_rate", "renamed:shop": "unseen_rate", "labels:none": "labels_quiet_hours"}
-    for fault, metric in expected.items():
+    for fault in expected:
         assert not faults[fault]["caught"], faults[fault]
         everything = 13 * 144
         assert faults[fault]["harmed"] == (0 if fault == "labels:none" else pytest.approx(everything / 2, rel=0.1) if fault == "renamed:shop" else everything), fault
-        assert faults[fault]["suggestion"]["metric"] == metric, faults[fault]
+    assert {fault: faults[fault]["suggestion"]["metric"] for fault in expected} == expected
     assert {v["suggestion"]["metric"] for v in faults.values() if v["suggestion"] and v["fault"] != "answers:late"}.isdisjoint({"quiet_hours_max", "latency_ms_p50", "latency_ms_p99", "requests"})
 
 
