@@ -9,18 +9,25 @@ Result<void> Pipelines::begin_nested(Work& work, std::size_t position) {
   StepRecord& step = work.run.steps[position];
   const Nested& nested = *work.plan.steps[position].definition.nested;
   const auto begun = [&]() -> Result<std::string> {
+    const auto params = TRY(runner_->nested_params(work.run, nested, work.plan));
     if (!step.nested_run.empty()) {
       const auto before = table_.summary(step.nested_run);
       if (!before && before.error().code != Code::kNotFound) return before.error();
       if (before && !before->is_over()) return step.nested_run;  // somebody has tried it again
       if (before && before->state == "succeeded" && before->outputs == "kept")
         return step.nested_run;
-      if (before && before->state != "succeeded")
+      // What came before it may say something else now.
+      const bool is_same =
+          before && std::all_of(params.begin(), params.end(), [&](const auto& one) {
+            const auto given = before->params.find(one.first);
+            return given != before->params.end() && given->second == one.second;
+          });
+      if (is_same && before->state != "succeeded")
         return TRY(try_again(step.nested_run, work.run.actor)).id;
     }
     // The same after a crash before it was on record.
     const std::string id = fmt::format("step:{}:{}:{}", work.run.id, step.name, step.nested_run);
-    return TRY(start_run(nested.pipeline, TRY(runner_->nested_params(work.run, nested, work.plan)),
+    return TRY(start_run(nested.pipeline, params,
                          {.id = id,
                           .actor = work.run.actor,
                           .priority = work.run.priority,

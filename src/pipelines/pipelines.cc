@@ -320,6 +320,9 @@ void Pipelines::execute(const std::string& id) {
       run->state = "failed";
       run->reason = done.error().message;
       run->finished = wall_clock_.now();
+      for (const StepRecord& step : run->steps) {  // nobody would wait for them
+        if (step.state == "running" && !step.nested_run.empty()) (void)cancel(step.nested_run);
+      }
       if (const Result<void> saved = save_end(*run); !saved)
         base::log_error("pipelines", "and its end could not be kept: {}", saved.error().message);
     }

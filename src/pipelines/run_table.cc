@@ -492,7 +492,7 @@ Result<std::int64_t> RunTable::began(const RunRecord& run) {
   });
 }
 
-Result<std::int64_t> RunTable::last_success_began(const RunRecord& run) {
+Result<std::int64_t> RunTable::last_success_passed(const RunRecord& run, const std::string& step) {
   RunRecord last{.pipeline = run.pipeline};
   last.id = TRY(db_.read([&](store::Reader& reader) {
               return reader.find(
@@ -502,6 +502,13 @@ Result<std::int64_t> RunTable::last_success_began(const RunRecord& run) {
                   [](const store::Row& row) { return row.string(0); });
             })).value_or("");
   if (last.id.empty()) return 0;
+  const auto passed = TRY(db_.read([&](store::Reader& reader) {
+    return reader.find(
+        "SELECT MAX(sequence) FROM events WHERE subject = ? AND kind = 'pipeline.step.succeeded'",
+        {subject_of(last) + "/steps/" + step},
+        [](const store::Row& row) { return row.maybe_int64(0); });
+  }));
+  if (const auto sequence = passed.value_or(std::nullopt)) return *sequence;
   return began(last);
 }
 

@@ -96,8 +96,9 @@ class RunTable {
   Result<void> add_items(const RunRecord& run, std::size_t position, std::size_t known = 0);
   // The number of the event that tells of its creation: what came later has a higher one.
   Result<std::int64_t> began(const RunRecord& run);
-  // Of the last run of its pipeline before it that succeeded; 0: there is none.
-  Result<std::int64_t> last_success_began(const RunRecord& run);
+  // Of the last run of its pipeline before it that succeeded, the number of the event that tells
+  // that this step, which waited, went on; or, if it didn't, began(). 0: there is no such run.
+  Result<std::int64_t> last_success_passed(const RunRecord& run, const std::string& step);
   // Keeps that its end was asked for. kNotFound; kFailedPrecondition: it is over.
   Result<void> cancel(const std::string& id);
   // Answers a step that waits for a person. kFailedPrecondition: it doesn't.

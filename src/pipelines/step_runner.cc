@@ -188,7 +188,8 @@ Result<void> StepRunner::begin_waiting(const RunRecord& run, StepRecord& step, c
   const WaitFor& wait_for = *definition.wait_for;
   std::int64_t after = 0;
   if (!wait_for.news.empty())
-    after = TRY(wait_for.since_success ? table_.last_success_began(run) : table_.began(run));
+    after = TRY(wait_for.since_success ? table_.last_success_passed(run, step.name)
+                                       : table_.began(run));
   const Wait wait = begin_wait(wait_for, plan.params, project, run.now, event_clock_.now(),
                                definition.timeout.value_or(kWaitTimeout), after);
   step.state = "waiting";

@@ -50,6 +50,14 @@ bool is_there(const fs::path& file) {
   return fs::is_directory(file, ec) && !fs::is_empty(file, ec) && !ec;
 }
 
+// A path, or s3://BUCKET/KEY; with parameters it may become one.
+bool names_object(std::string_view file) {
+  if (!file.starts_with(kS3) || file.find('{') != std::string_view::npos) return true;
+  file.remove_prefix(kS3.size());
+  const std::size_t slash = file.find('/');
+  return slash != 0 && slash != std::string_view::npos && slash + 1 < file.size();
+}
+
 }  // namespace
 
 std::string words_of(const WaitFor& wait) {
@@ -90,7 +98,8 @@ Result<WaitFor> read_wait_for(const YamlNode& node) {
   if (const auto file = map.find("file")) {
     ++ways;
     const std::string text = TRY(file->text());
-    if (text.empty() || text == kS3) return file->error("file needs a path, or s3://BUCKET/KEY");
+    if (text.empty() || !names_object(text))
+      return file->error("file needs a path, or s3://BUCKET/KEY");
     if (text.find('\0') != std::string::npos) return file->error("a path can't hold a NUL byte");
     wait.file = parse_command(text);
   }
@@ -145,8 +154,9 @@ Wait begin_wait(const WaitFor& definition, const std::map<std::string, std::stri
                 base::Duration timeout, std::int64_t after) {
   Wait wait{.what = {}, .after = after, .file = {}, .due = {}, .until = now + timeout};
   if (!definition.news.empty()) {
-    wait.what = fmt::format("{} since {} began", words_of(definition.news),
-                            definition.since_success ? "the last run that succeeded" : "the run");
+    wait.what = fmt::format("{} {}", words_of(definition.news),
+                            definition.since_success ? "after that of the last run that succeeded"
+                                                     : "since the run began");
   } else if (!definition.file.empty()) {
     wait.file =
         render_text(definition.file, [&](const std::string& name) { return params.at(name); });

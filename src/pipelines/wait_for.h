@@ -21,7 +21,7 @@ class InputDigests;
 // Exactly one of `news`, `file`, `time` and `delay`.
 struct WaitFor {
   DataTrigger news;                     // of a dataset or model, since
-  bool since_success = false;           // the last run that succeeded began; else this one
+  bool since_success = false;           // it came for the last run that succeeded; else this began
   std::vector<CommandPiece> file;       // a path or s3:// URI, parsed; ending in '/': a
                                         // folder with something in it
   std::optional<base::Duration> time;   // of the day on which the run began

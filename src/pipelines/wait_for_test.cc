@@ -30,6 +30,8 @@ TEST(WaitFor, MistakesCarryLineAndColumn) {
       {"wait_for: {dataset: d, model: m}", "exactly one"},
       {"wait_for: {dataset: ''}", "dataset needs a name"},
       {"wait_for: {alias: champion}", "name the model, too"},
+      {"wait_for: {file: s3://bucket}", "file needs a path, or s3://BUCKET/KEY"},
+      {"wait_for: {file: s3://bucket/}", "file needs a path, or s3://BUCKET/KEY"},
       {"wait_for: {dataset: d, newer_than: yesterday}", "run or last_success: got=yesterday"},
       {"wait_for: {file: f, newer_than: run}", "of a dataset or a model"},
       {"wait_for: {file: 's3://'}", "s3://BUCKET/KEY"},

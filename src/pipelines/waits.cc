@@ -1,6 +1,7 @@
 // What Pipelines does with steps that wait: for a person, or for what comes.
 #include <algorithm>
 
+#include "base/log.h"
 #include "pipelines/run_work.h"
 
 namespace slipway::pipelines {
@@ -118,7 +119,10 @@ Result<bool> Pipelines::look(Work& work, const std::vector<std::size_t>& positio
       work.looked[position] = wall;
     }
     StepRecord ended{.name = step.name};
-    if (come && *come) {
+    if (!come && come.error().code == Code::kInvalidArgument) {
+      ended.state = "failed";
+      ended.reason = come.error().message;
+    } else if (come && *come) {
       ended.state = "succeeded";
       ended.reason = **come;
     } else if (now >= wait.until) {
@@ -126,6 +130,10 @@ Result<bool> Pipelines::look(Work& work, const std::vector<std::size_t>& positio
       ended.reason = wait.what + " did not come in time";
       if (!come) ended.reason += ": " + come.error().message;
     } else {
+      if (!come) {
+        base::log_warning("pipelines", "a step can't see what it waits for: run={} step={} why={}",
+                          work.run.id, step.name, come.error().message);
+      }
       wake_at(wall + ((wait.due ? std::min(*wait.due, wait.until) : wait.until) - now));
       if (!wait.due) wake_at(work.looked[position] + definition.poke_interval);
       continue;

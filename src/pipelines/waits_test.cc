@@ -117,7 +117,11 @@ TEST_F(WaitsTest, NewsMayCountFromTheLastSuccessOn) {
   EXPECT_EQ(states(), "running: waiting pending");
   tell("dataset.ingested", "datasets/d/2");
   EXPECT_EQ(states(), "succeeded: succeeded succeeded");
+  start();
+  EXPECT_EQ(states(), "running: waiting pending") << "that one was for the run before";
   tell("dataset.ingested", "datasets/d/3");
+  EXPECT_EQ(states(), "succeeded: succeeded succeeded");
+  tell("dataset.ingested", "datasets/d/4");
   start();
   EXPECT_EQ(states(), "succeeded: succeeded succeeded");
 }
