@@ -131,13 +131,23 @@ class Client:
         body = {"params": plain(params or {}), "trigger_id": f"sdk:{uuid.uuid4()}"} | ({} if priority is None else {"priority": priority})
         run = self._http.json("POST", _path("pipelines", name_of(pipeline), "runs"), body)
         until, pause = time.monotonic() + timeout, 0.05
-        while wait and run["finished_at"] is None and not any(step["state"] == "waiting" for step in run.get("steps", [])):
+        while wait and run["finished_at"] is None and not self._asks(run):
             if time.monotonic() > until:
                 raise DeadlineExceeded(f"the run isn't over after {timeout} s: run={run['id']}")
             time.sleep(pause)
             pause = min(pause * 1.5, 1.0)
             run = self._http.json("GET", _path("pipeline-runs", run["id"]))
         return run
+
+    def _asks(self, run: Mapping[str, Any]) -> bool:
+        """Whether a step of it, or of a pipeline that it runs, waits for a person."""
+        for step in run.get("steps", []):
+            if step["state"] == "waiting" and not step.get("waits_for"):
+                return True
+            inner = step.get("nested_run") if step["state"] == "running" else None
+            if inner and self._asks(self._http.json("GET", _path("pipeline-runs", inner))):
+                return True
+        return False
 
     def log(self, run: str, step: str) -> str:
         """What a step of a run has written so far. NotFound: no such run or step."""

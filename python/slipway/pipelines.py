@@ -96,6 +96,8 @@ class PipelineFunction(Generic[P, R]):
 
     def _default(self, name: str) -> Any:
         default = self.signature.parameters[name].default
+        if isinstance(default, (list, dict)):
+            return self._kinds[name].text(default)  # as one text of JSON: items keep their types
         return "" if default is None else default
 
     def _step(self, call: Call, made: Trace, folder: pathlib.Path) -> Step:
@@ -128,6 +130,8 @@ class PipelineFunction(Generic[P, R]):
         """As slipway.yaml has it."""
         kind = self._kinds[name]
         if isinstance(value, Placeholder):
+            if value.file == "run.state" and value.step is None:
+                raise PipelineError(f"{where}: run_state is for `when` alone; a step with always finds SLIPWAY_RUN_STATE in its environment")
             if value.kind is None or value.many or not (value.member or kind.takes(value.kind)):
                 raise PipelineError(f"{where}: pipeline {self.name} takes {name} as {kind.name}, not {value!r}")
             return value.text

@@ -7,7 +7,6 @@ import inspect
 import json
 import os
 import pathlib
-import re
 import sys
 import tempfile
 import typing
@@ -72,7 +71,14 @@ class Output:
     file: str  # below the step's folder
 
 
-# Where the step that runs writes. Each run of a step has its own.
+def _is_of_no_folder(place: str) -> bool:
+    """Whether it is FILE of a step without a folder: what {step}/FILE is then begins with a slash."""
+    first = place[1:].partition("/")[0].partition("#")[0]
+    return place.startswith("/") and not pathlib.Path("/", first).exists()
+
+
+# Where the step that runs writes. Each run of a step has its own; threads that it starts have its, too.
+_of_threads: pathlib.Path | None = None
 _folder: contextvars.ContextVar[pathlib.Path | None] = contextvars.ContextVar("slipway_step_folder", default=None)
 _scratch: list[tempfile.TemporaryDirectory[str]] = []  # until the process ends
 
@@ -85,7 +91,7 @@ def scratch_folder() -> pathlib.Path:
 
 def out() -> pathlib.Path:
     """The folder that the step that runs writes to, `{out}` of slipway.yaml; of a function that is called plainly a temporary one."""
-    folder = _folder.get()
+    folder = _folder.get() or _of_threads
     if folder is None:
         folder = scratch_folder()
         _folder.set(folder)
@@ -95,10 +101,13 @@ def out() -> pathlib.Path:
 @contextlib.contextmanager
 def writing_to(folder: pathlib.Path | None) -> Iterator[None]:
     """None: a temporary one, once it is asked for."""
-    token = _folder.set(folder)
+    global _of_threads
+    token, before = _folder.set(folder), _of_threads
+    _of_threads = folder
     try:
         yield
     finally:
+        _of_threads = before
         _folder.reset(token)
 
 
@@ -327,8 +336,8 @@ class StepFunction(Generic[P, R]):
 
     def read_argument(self, name: str, sign: str, place: str) -> Any:
         parameter = self.parameters[name]
-        if sign == "@" and re.match(r"/(\*/)?[^/]*$", place):
-            return None  # the step was skipped, which unless_failed allows: its folder is empty
+        if sign == "@" and _is_of_no_folder(place):
+            return None  # the step was skipped, which unless_failed allows
         try:
             if sign == "@" and "/*/" in place:
                 top, _, each_file = place.rpartition("/*/")

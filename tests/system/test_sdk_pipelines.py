@@ -96,7 +96,7 @@ YAML = """
 project: flow
 pipelines:
   train-it:
-    params: {count: 10, words: "it's {x}", rates: [0.5, 0.1], as_of: "{now}"}
+    params: {count: 10, words: "it's {x}", rates: "[0.5, 0.1]", as_of: "{now}"}
     priority: 3
     steps:
       - name: make

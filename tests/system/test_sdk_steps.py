@@ -1,4 +1,5 @@
 """Steps and pipelines as Python functions, without a server: the document they make, runs in this process, and what is said of mistakes."""
+import concurrent.futures
 import datetime as dt
 import importlib.util
 import pathlib
@@ -102,7 +103,7 @@ def define(made, folder=HERE):
 
 def test_the_graph_is_the_document():
     assert define(train_it) == yaml.safe_load(f"""
-        params: {{count: 10, words: "it's {{x}}", rates: [0.1, 0.3], as_of: "{{now}}"}}
+        params: {{count: 10, words: "it's {{x}}", rates: "[0.1, 0.3]", as_of: "{{now}}"}}
         priority: 3
         steps:
           - name: load
@@ -548,6 +549,13 @@ MISTAKES = {
         def p(n: int = 1):
             inner()  #!
     """,
+    "run_state is for `when` alone; a step with always finds SLIPWAY_RUN_STATE": """
+        @sw.pipeline
+        def inner(s: str = "x"): text(s)
+        @sw.pipeline
+        def p(n: int = 1):
+            inner(sw.run_state)  #!
+    """,
     "outputs are named where the function is": """
         @sw.pipeline
         def p(n: int = 1):
@@ -611,6 +619,26 @@ def test_code_is_the_file_and_what_it_imports_of_the_project(tmp_path):
 def test_a_project_elsewhere_says_so(tmp_path):
     with pytest.raises(sw.PipelineError, match=r"test_sdk_steps.py isn't below the project's folder.*Project\(\.\.\., folder=\.\.\.\)"):
         define(train_it, tmp_path)
+
+
+@sw.step(outputs=["part.txt"])
+def by_threads() -> pathlib.Path:
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda name: (sw.out() / name).write_text(name), ["a.txt", "b.txt"]))
+    (sw.out() / "part.txt").write_text("done")
+    return sw.out() / "part.txt"
+
+
+def test_threads_of_a_step_write_where_it_writes(tmp_path):
+    by_threads.run({}, tmp_path / "out")
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["a.txt", "b.txt", "part.txt"]
+
+
+def test_what_a_skipped_step_would_have_written_is_none_wherever_it_lies():
+    for place in ("/result.json", "/sub/result.json", "/inner/result.json#auc", "/*/result.json"):
+        assert choose.read_argument("one", "@", place) is None
+    with pytest.raises(TypeError, match="No such file"):
+        choose.read_argument("one", "@", f"{HERE}/nowhere/result.json")
 
 
 def test_the_command_of_a_step(tmp_path, monkeypatch, capsys):
