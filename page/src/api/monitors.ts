@@ -115,12 +115,15 @@ export interface Verdicts {
   alerts: { alert: string; watches: string; threshold: number | null; severity: string; verdicts: (VerdictWord | null)[]; values: (number | null)[] }[];
 }
 
+// Hours that are shown, as a year of them is no screen; and variants that each window may have.
+const kHoursMost = 24 * 14, kVariants = 4;
+
 export const monitorsApi = {
   monitorsPath: own("monitors"),
   monitors: async (s?: AbortSignal) => (await get<{ monitors: Monitor[] }>(monitorsApi.monitorsPath, s)).monitors,
-  windowsPath: (monitor: string, window: WindowKind) => `${own("monitors", monitor, "windows")}?window=${window}`,
+  windowsPath: (monitor: string, window: WindowKind) => `${own("monitors", monitor, "windows")}?window=${window}${window === "hour" ? `&limit=${kHoursMost * kVariants}` : ""}`,
   windows: async (monitor: string, window: WindowKind, s?: AbortSignal) => (await get<{ windows: Window[] }>(monitorsApi.windowsPath(monitor, window), s)).windows,
-  verdictsPath: (monitor: string, window: WindowKind) => `${own("monitors", monitor, "verdicts")}?window=${window}`,
+  verdictsPath: (monitor: string, window: WindowKind) => `${own("monitors", monitor, "verdicts")}?window=${window}${window === "hour" ? `&limit=${kHoursMost}` : ""}`,
   verdicts: (monitor: string, window: WindowKind, s?: AbortSignal) => get<Verdicts>(monitorsApi.verdictsPath(monitor, window), s),
   slicesPath: (monitor: string, window: WindowKind, start: string) => `${own("monitors", monitor, "slices")}?${new URLSearchParams({ window, start })}`,
   slices: (monitor: string, window: WindowKind, start: string, s?: AbortSignal) =>

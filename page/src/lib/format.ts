@@ -41,6 +41,11 @@ export function day(at: string | number): string {
   return `${date.getUTCDate()} ${kMonths[date.getUTCMonth()]} ${date.getUTCFullYear()}`;
 }
 
+// Where a window begins, as people say it.
+export function begin(window: { window: string; start: string }): string {
+  return window.window === "hour" ? `${day(window.start)}, ${clock(window.start)}` : day(window.start);
+}
+
 export function clock(at: string | number): string {
   const date = new Date(at);
   return `${two(date.getUTCHours())}:${two(date.getUTCMinutes())}`;

@@ -51,6 +51,10 @@ describe("columns", () => {
       { above: "Feb", below: "1" },
       { above: "", below: "2" },
     ]);
+    expect(headings(["2024-03-30T22:00:00Z", "2024-03-30T23:00:00Z"], "hour", "Europe/Berlin")).toEqual([
+      { above: "30 Mar", below: "23" },
+      { above: "31 Mar", below: "00" },
+    ]);
     expect(headings(["2023-12-01T00:00:00Z", "2024-01-01T00:00:00Z"], "month", "UTC")).toEqual([
       { above: "2023", below: "Dec" },
       { above: "2024", below: "Jan" },

@@ -45,10 +45,19 @@ export function shownColumns(count: number, chosen: number, most: number): [from
   return [Math.max(0, until - most), until];
 }
 
+const kDays: [Intl.DateTimeFormatOptions, Intl.DateTimeFormatOptions] = [{ month: "short" }, { day: "numeric" }];
+const kParts: Record<WindowKind, typeof kDays> = {
+  hour: [{ day: "numeric", month: "short" }, { hour: "2-digit", hourCycle: "h23" }],
+  day: kDays,
+  week: kDays,
+  month: [{ year: "numeric" }, { month: "short" }],
+};
+
 // What stands above a column, in the monitor's zone: the larger part only where it changes.
 export function headings(starts: string[], kind: WindowKind, timeZone: string): { above: string; below: string }[] {
-  const large = new Intl.DateTimeFormat("en-GB", { ...(kind === "month" ? { year: "numeric" } : { month: "short" }), timeZone });
-  const small = new Intl.DateTimeFormat("en-GB", { ...(kind === "month" ? { month: "short" } : { day: "numeric" }), timeZone });
+  const [above, below] = kParts[kind];
+  const large = new Intl.DateTimeFormat("en-GB", { ...above, timeZone });
+  const small = new Intl.DateTimeFormat("en-GB", { ...below, timeZone });
   let last = "";
   return starts.map((start) => {
     const at = new Date(start);

@@ -3,7 +3,7 @@ import { useState } from "react";
 import type { FeatureDrift, Window } from "../api";
 import { Chart } from "../components/chart";
 import { Numbers } from "../components/numbers";
-import { day, featureParts, number } from "../lib/format";
+import { begin, day, featureParts, number } from "../lib/format";
 import { byVariant, driftHeat, type Mark } from "../lib/series";
 import "./drift.css";
 
@@ -70,14 +70,14 @@ export function Drift({ call, windows, zone, range, marks, feature, choose }: Dr
           </Group>
           {verdict?.method && newest && (
             <Text size="sm" mb="xs">
-              {verdict.feature} in the {newest.window} from {day(newest.start)}:{" "}
+              {verdict.feature} in the {newest.window} from {begin(newest)}:{" "}
               <strong>{verdict.drifted ? "drift" : "no drift"}</strong> by {verdict.method}, {number(verdict.score ?? null)} against{" "}
               {number(verdict.threshold ?? null)}
             </Text>
           )}
           {together && newest && (
             <Text size="sm" mb="xs">
-              All inputs together in the {newest.window} from {day(newest.start)}: <strong>{together.drifted ? "drift" : "no drift"}</strong> by{" "}
+              All inputs together in the {newest.window} from {begin(newest)}: <strong>{together.drifted ? "drift" : "no drift"}</strong> by{" "}
               {together.method_title}, {together.score_is} {number(together.score)}
               {together.drifted && together.causes.length > 0 && `; it lies in ${together.causes.map((cause) => cause.column).join(", ")}`}
             </Text>

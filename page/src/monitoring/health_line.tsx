@@ -47,7 +47,7 @@ export function HealthLine({ verdicts, marks, zone, chosen, call }: HealthLinePr
     verdicts.window,
     zone,
   );
-  const name = (column: number) => new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeZone: zone }).format(new Date(shown[column]?.start ?? 0));
+  const name = (column: number) => new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", ...(verdicts.window === "hour" && { timeStyle: "short" }), timeZone: zone }).format(new Date(shown[column]?.start ?? 0));
   const to = (start: string | undefined) => {
     const after = new URLSearchParams(query);
     after.set("at", start ?? "");

@@ -66,8 +66,13 @@ async function load(endpoint: string, wish: Wish, signal: AbortSignal): Promise<
 const kKinds: WindowKind[] = ["hour", "day", "week", "month"];
 const kKindNames = { hour: "By hour", day: "By day", week: "By week", month: "By month" };
 
+// What is kept while something new is asked for is of this endpoint alone.
 export function MonitoringPage() {
   const { name = "" } = useParams();
+  return <Monitoring key={name} name={name} />;
+}
+
+function Monitoring({ name }: { name: string }) {
   const [query, setQuery] = useSearchParams();
   const wish = { monitor: query.get("monitor") ?? "", kind: kKinds.find((each) => each === query.get("window")), at: query.get("at") ?? "" };
   const watched = useKept(useLive((signal) => load(name, wish, signal), JSON.stringify([name, wish]), 5));

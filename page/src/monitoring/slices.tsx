@@ -1,7 +1,7 @@
 import { Box, Text, Title } from "@mantine/core";
 import type { Attributions, Slice, WindowSlices } from "../api";
 import { type Column, PlainTable } from "../components/plain_table";
-import { day, number, percent } from "../lib/format";
+import { begin, number, percent } from "../lib/format";
 
 const kLossNames: Record<string, string> = { log_loss: "log loss", absolute_error: "absolute error", wrong_share: "share of wrong answers" };
 
@@ -36,8 +36,8 @@ export function Slices({ of, call }: { of: WindowSlices; call: string }) {
         {!report.loss
           ? "No answer has a label, so nobody knows."
           : report.found.length === 0
-            ? `Nothing stands out in the ${of.window} from ${day(of.start)}: ${number(report.examined)} conditions looked at.`
-            : `In the ${of.window} from ${day(of.start)}, by ${loss} (${number(report.mean)} over all ${number(report.rows)} rows).`}
+            ? `Nothing stands out in the ${of.window} from ${begin(of)}: ${number(report.examined)} conditions looked at.`
+            : `In the ${of.window} from ${begin(of)}, by ${loss} (${number(report.mean)} over all ${number(report.rows)} rows).`}
       </Text>
       {report.found.length > 0 && (
         <Box mb="md">
