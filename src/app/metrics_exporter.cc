@@ -2,8 +2,11 @@
 
 #include <unistd.h>
 
+#include <boost/algorithm/string/replace.hpp>
+
 #include "base/check.h"
 #include "base/log.h"
+#include "store/postgres_url.h"
 
 namespace slipway::app {
 
@@ -31,6 +34,7 @@ MetricsExporter::MetricsExporter(base::Metrics& metrics, const base::Clock& cloc
     : metrics_(metrics),
       clock_(clock),
       options_(std::move(options)),
+      shown_url_(store::without_password(options_.url)),
       since_(clock.now()),
       sent_(metrics.counter("slipway_otlp_exports_total", "Metrics sent to the collector.")),
       failures_(metrics.counter("slipway_otlp_export_failures_total",
@@ -81,12 +85,14 @@ void MetricsExporter::run() {
       if (!stopping_) wake_.wait_for_ms(mutex_, static_cast<long>(options_.interval.micros / 1000));
       is_last = stopping_;
     }
+    if (is_last && !was_fine) return;  // nobody answers: the server's end doesn't wait for it
     const Result<void> sent = send();
     if (!sent && was_fine) {
-      base::log_warning("otlp", "metrics are not taken: url={} why={}", options_.url,
-                        sent.error().message);
+      std::string why = sent.error().message;
+      boost::replace_all(why, options_.url, shown_url_);
+      base::log_warning("otlp", "metrics are not taken: url={} why={}", shown_url_, why);
     }
-    if (sent && !was_fine) base::log_info("otlp", "metrics are taken again: url={}", options_.url);
+    if (sent && !was_fine) base::log_info("otlp", "metrics are taken again: url={}", shown_url_);
     was_fine = sent.has_value();
     if (is_last) return;
   }

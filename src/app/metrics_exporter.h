@@ -43,6 +43,7 @@ class MetricsExporter {
   base::Metrics& metrics_;
   const base::Clock& clock_;
   const Options options_;
+  const std::string shown_url_;  // without its password
   const base::Timestamp since_;
   base::Counter& sent_;
   base::Counter& failures_;

@@ -579,7 +579,7 @@ const std::vector<SettingInfo>& setting_table() {
       secret(also(attributes("otlp-metrics-headers", &Settings::otlp_metrics_headers,
                              "Headers of what is sent to the collector, values percent-encoded."),
                   {}, {"OTEL_EXPORTER_OTLP_METRICS_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"})),
-      also(integer("otlp-metrics-interval-ms", &Settings::otlp_metrics_interval_ms, 100, 86'400'000,
+      also(integer("otlp-metrics-interval-ms", &Settings::otlp_metrics_interval_ms, 1, 86'400'000,
                    "Time between two times that metrics are sent to the collector."),
            {}, {"OTEL_METRIC_EXPORT_INTERVAL"}),
       also(integer("otlp-metrics-timeout-ms", &Settings::otlp_metrics_timeout_ms, 1, 600'000,
@@ -642,7 +642,10 @@ Result<LoadedSettings> load_settings(
       TRY(take(found->second, "file"));
     for (auto variable = info.other_variables.rbegin(); variable != info.other_variables.rend();
          ++variable) {
-      if (const auto value = environment(*variable)) TRY(take(*value, "environment"));
+      const auto value = environment(*variable);
+      // OpenTelemetry's variables are unset when they are empty.
+      const bool is_unset = !value || (value->empty() && variable->starts_with("OTEL_"));
+      if (!is_unset) TRY(take(*value, "environment"));
     }
     if (const auto value = environment(environment_name(info.name)))
       TRY(take(*value, "environment"));

@@ -96,27 +96,43 @@ void Metrics::gauges(const std::string& name, const std::string& help,
 }
 
 std::vector<Metrics::Reading> Metrics::read() const {
-  MutexLock lock(mutex_);
   std::vector<Reading> all;
-  for (const auto& [name, family] : families_) {
-    Reading& one = all.emplace_back(Reading{name, family.help, family.type, {}});
-    for (const auto& [labels, counter] : family.counters)
-      one.samples.push_back({.labels = labels, .count = counter->value()});
-    for (const auto& [labels, count] : family.counters_of)
-      one.samples.push_back({.labels = labels, .count = count()});
-    for (const auto& [labels, value] : family.gauges)
-      one.samples.push_back({.labels = labels, .value = value()});
-    for (auto& [labels, value] : family.readings ? family.readings() : Readings())
-      one.samples.push_back({.labels = std::move(labels), .value = value});
-    for (const auto& [labels, histogram] : family.histograms) {
-      Sample& sample = one.samples.emplace_back(
-          Sample{.labels = labels, .value = histogram->sum(), .bounds = histogram->bounds()});
-      for (std::size_t i = 0; i <= sample.bounds.size(); ++i) {
-        sample.buckets.push_back(histogram->bucket(i));
-        sample.count += sample.buckets.back();
+  // What others are asked for may take its time: nobody who counts waits for it.
+  std::vector<std::pair<std::size_t, std::function<void(Reading&)>>> asks;
+  {
+    MutexLock lock(mutex_);
+    for (const auto& [name, family] : families_) {
+      const std::size_t at = all.size();
+      Reading& one = all.emplace_back(Reading{name, family.help, family.type, {}});
+      for (const auto& [labels, counter] : family.counters)
+        one.samples.push_back({.labels = labels, .count = counter->value()});
+      for (const auto& [labels, count] : family.counters_of) {
+        asks.emplace_back(at, [labels = labels, count = count](Reading& reading) {
+          reading.samples.push_back({.labels = labels, .count = count()});
+        });
+      }
+      for (const auto& [labels, value] : family.gauges) {
+        asks.emplace_back(at, [labels = labels, value = value](Reading& reading) {
+          reading.samples.push_back({.labels = labels, .value = value()});
+        });
+      }
+      if (family.readings) {
+        asks.emplace_back(at, [readings = family.readings](Reading& reading) {
+          for (auto& [labels, value] : readings())
+            reading.samples.push_back({.labels = std::move(labels), .value = value});
+        });
+      }
+      for (const auto& [labels, histogram] : family.histograms) {
+        Sample& sample = one.samples.emplace_back(
+            Sample{.labels = labels, .value = histogram->sum(), .bounds = histogram->bounds()});
+        for (std::size_t i = 0; i <= sample.bounds.size(); ++i) {
+          sample.buckets.push_back(histogram->bucket(i));
+          sample.count += sample.buckets.back();
+        }
       }
     }
   }
+  for (const auto& [at, ask] : asks) ask(all[at]);
   return all;
 }
 
