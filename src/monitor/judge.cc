@@ -93,7 +93,7 @@ Result<void> Monitor::judge(Cursor& cursor, base::Timestamp now, AdvanceReport& 
   std::shared_ptr<const DriftProfile> reference;
   std::string note;
   if (!rows.by_variant().empty()) reference = TRY(profile(definition, note));
-  const auto known = TRY(baselines(cursor));
+  const auto known = TRY(baselines(cursor, cursor.window));
   auto estimates = TRY(stored_estimates(definition.name, cursor.kind, cursor.window.start))
                        .value_or(std::map<std::string, Estimates>());
   for (const auto& [variant, picked] : rows.by_variant()) {
@@ -300,10 +300,10 @@ Result<void> Monitor::record(Cursor& cursor, Stage stage, base::Timestamp now,
     }
     for (const auto& [variant, baseline] : planned.new_baselines) {
       TRY(tx.execute(
-          "INSERT INTO monitor_baselines(workspace, monitor, window_kind, variant, baseline) "
-          "VALUES(?, ?, ?, ?, ?) ON CONFLICT(workspace, monitor, window_kind, variant) "
-          "DO NOTHING",
-          {workspace_, definition.name, kind, variant, baseline.to_text()}));
+          "INSERT INTO monitor_baselines(workspace, monitor, window_kind, variant, baseline, "
+          "window_start) VALUES(?, ?, ?, ?, ?, ?) ON CONFLICT(workspace, monitor, window_kind, "
+          "variant) DO NOTHING",
+          {workspace_, definition.name, kind, variant, baseline.to_text(), window.start}));
     }
     for (const Planned::Rule& judged : planned.rules) {
       const AlertRule& rule = *judged.rule;
@@ -531,13 +531,14 @@ Result<std::shared_ptr<const DriftProfile>> Monitor::profile(const MonitorDefini
   return profiles_[definition.name] = std::move(made);
 }
 
-Result<std::map<std::string, PredictionBaseline>> Monitor::baselines(const Cursor& cursor) {
+Result<std::map<std::string, PredictionBaseline>> Monitor::baselines(const Cursor& cursor,
+                                                                     const Window& window) {
   std::map<std::string, std::string> texts;
   TRY(db_.read([&](store::Reader& reader) {
     return reader.query(
         "SELECT variant, baseline FROM monitor_baselines WHERE workspace = ? AND monitor = ? AND "
-        "window_kind = ?",
-        {workspace_, cursor.definition->name, window_name(cursor.kind)},
+        "window_kind = ? AND window_start < ?",
+        {workspace_, cursor.definition->name, window_name(cursor.kind), window.start},
         [&](const store::Row& row) { texts[row.string(0)] = row.string(1); });
   }));
   std::map<std::string, PredictionBaseline> known;

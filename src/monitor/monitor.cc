@@ -252,7 +252,7 @@ Result<std::vector<DefinitionChange>> Monitor::apply(
       next_starts[definition.name][kind] = calendar.window_of(kind, now).start;
   }
   for (const Cursor& cursor : cursors_)
-    next_starts[cursor.definition->name][cursor.kind] = cursor.window.start;
+    next_starts[cursor.definition->name][cursor.kind] = cursor.at_hand.start;
   TRY(db_.write([&](store::Tx& tx) -> Result<void> {
     for (std::size_t i = 0; i < definitions.size(); ++i) {
       if (changes[i].change == "unchanged") continue;

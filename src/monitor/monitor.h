@@ -315,7 +315,9 @@ class Monitor {
                                       const Labels& labels, base::Timestamp now);
   void attribute(const Cursor& cursor, const WindowRows& rows, VariantResult& live)
       REQUIRES(advance_mutex_);
-  Result<std::map<std::string, PredictionBaseline>> baselines(const Cursor& cursor);
+  // By variant, of windows before this one.
+  Result<std::map<std::string, PredictionBaseline>> baselines(const Cursor& cursor,
+                                                              const Window& window);
   Result<void> hand_over(base::Timestamp now, AdvanceReport& report);
   Result<void> follow_up(base::Timestamp now);
   Result<void> settle(const ActionRecord& action, base::Timestamp now);

@@ -255,6 +255,11 @@ constexpr std::string_view kNewestRows = R"sql(
 ALTER TABLE monitor_detectors ADD COLUMN newest_row INTEGER NOT NULL DEFAULT 0
 )sql";
 
+// The window that a baseline is of: no window is measured from itself or a later one.
+constexpr std::string_view kBaselineWindows = R"sql(
+ALTER TABLE monitor_baselines ADD COLUMN window_start INTEGER NOT NULL DEFAULT 0
+)sql";
+
 }  // namespace
 
 store::RoomMigrations migrations() {
@@ -270,7 +275,8 @@ store::RoomMigrations migrations() {
            {9, kChanges},
            {10, kSliceProfiles},
            {11, kFirstLooks},
-           {12, kNewestRows}}};
+           {12, kNewestRows},
+           {13, kBaselineWindows}}};
 }
 
 }  // namespace slipway::monitor

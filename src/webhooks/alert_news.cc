@@ -141,8 +141,7 @@ std::string slack_body(const AlertNews& news) {
 
 JsonObject alertmanager_alert(const AlertNews& news, const Moment& moment) {
   const JsonObject& alert = news.alert;
-  // Of an action that ended after its alert, nothing opens again.
-  const bool is_open = news.event != "alert.resolved" && !alert.contains("resolved_at");
+  const bool is_open = news.event != "alert.resolved";
   // A rehearsal may be ahead of the clock that Alertmanager has.
   const auto opened = types::parse_rfc3339(text_at(alert, "opened_at"));
   const base::Timestamp starts = std::min(opened ? *opened : news.time, moment.now);

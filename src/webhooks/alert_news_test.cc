@@ -121,9 +121,6 @@ TEST(AlertNews, AnActionThatCameToNothing) {
   };
   EXPECT_EQ(annotation(*news), std::pair(Json("retrain failed: step train: exit code 1 (run r7)"),
                                          Json("2024-02-01T00:10:00Z")));
-  AlertNews late = *news;
-  late.alert["resolved_at"] = "2024-01-20T00:00:00Z";
-  EXPECT_EQ(annotation(late).second, Json("2024-01-08T01:00:00Z")) << "it opens nothing again";
   event.payload = R"({"run_id":"r7","reason":"of an older server"})";
   EXPECT_FALSE(alert_news_of(event));
 }

@@ -215,11 +215,13 @@ Result<std::optional<Deliveries::News>> Deliveries::news_of(const store::Event& 
                                                             bool for_lineage) {
   std::optional<News> news;
   if (const auto alert = alert_news_of(event)) {
-    news = News{.sequence = event.sequence,
-                .event = alert->event,
-                .content = {.form = Content::Form::kNews, .text = AlertNews::to_text({*alert})},
-                .routes = alert->routes,
-                .about = event.subject};
+    news = News{
+        .sequence = event.sequence,
+        .event = alert->event,
+        .content = {.form = Content::Form::kNews, .text = AlertNews::to_text({*alert})},
+        .routes = alert->routes,
+        .about = event.subject,
+        .is_of_the_past = alert->event != "alert.resolved" && alert->alert.contains("resolved_at")};
   } else if (const std::optional<Message> message = message_of(event)) {
     news = News{.sequence = event.sequence,
                 .event = message->event,
@@ -244,6 +246,7 @@ Result<std::optional<Deliveries::News>> Deliveries::news_of(const store::Event& 
 bool Deliveries::News::is_for(const Subscriber& subscriber) const {
   if (content.form == Content::Form::kReady)
     return subscriber.route.empty() && subscriber.events.contains(event);
+  if (is_of_the_past && subscriber.format == Format::kAlertmanager) return false;
   return std::find(routes.begin(), routes.end(), subscriber.route) != routes.end();
 }
 

@@ -99,6 +99,7 @@ class Deliveries {
     Content content;
     std::vector<std::string> routes;  // that hear of an alert
     std::string about;                // the alert, whose news stay in order; empty: of an event
+    bool is_of_the_past = false;      // of an alert that is over: Alertmanager has none of it
     bool is_for(const Subscriber& subscriber) const;
   };
   // Of the log, from one event to another.

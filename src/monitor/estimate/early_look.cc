@@ -39,7 +39,7 @@ Result<void> Monitor::look(Cursor& cursor, base::Timestamp now, AdvanceReport& r
   const WindowRows rows = TRY(WindowRows::of(frame));
   Planned planned;
   const auto asked = TRY(last_asked(definition.name, cursor.kind, window.start));
-  const auto known = TRY(baselines(cursor));
+  const auto known = TRY(baselines(cursor, cursor.at_hand));
   for (const auto& [variant, picked] : rows.by_variant()) {
     std::vector<double> predictions = rows.predictions(variant);
     if (known.contains(variant) || predictions.size() < kBaselinePredictionsMin) continue;
@@ -72,7 +72,7 @@ Result<VariantResult> Monitor::first_look(const Cursor& cursor, const WindowRows
   const MonitorDefinition& definition = *cursor.definition;
   std::string note;
   const auto reference = TRY(profile(definition, note));
-  const auto known = TRY(baselines(cursor));
+  const auto known = TRY(baselines(cursor, cursor.at_hand));
   const auto baseline = known.find("live");
   VariantResult live =
       rows.judge("live", {}, reference.get(), baseline == known.end() ? nullptr : &baseline->second,
@@ -97,10 +97,9 @@ Result<void> Monitor::look_at_labels(const MonitorDefinition& definition, const 
 Result<void> Monitor::look_at_features(const MonitorDefinition& definition, const Window& window,
                                        VariantResult& live) {
   const auto newest = TRY(ports_.features.oldest_view(definition.endpoint));
-  if (!newest) return {};
-  live.metrics[kFeatureAge] =
-      static_cast<double>(std::max<std::int64_t>((window.end - *newest).micros, 0)) /
-      kMicrosPerHour;
+  // What was loaded since says nothing of the window: it is looked at late.
+  if (!newest || *newest > window.end) return {};
+  live.metrics[kFeatureAge] = static_cast<double>((window.end - *newest).micros) / kMicrosPerHour;
   return {};
 }
 

@@ -1,6 +1,8 @@
 // What is seen of windows before their labels come: silence, estimates, what needs no labels.
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "monitor/testing/monitor_fixture.h"
 #include "types/timestamp.h"
 
@@ -95,6 +97,31 @@ TEST_F(MonitorTest, HowOldTheFeaturesAre) {
   ASSERT_TRUE(windows[0].judged_at);
   EXPECT_NEAR(windows[0].result.metrics.at("feature_age_hours_max"), 28, 1e-9)
       << "as it was when the window was over";
+}
+
+// No window is measured from itself, and none has to wait for the first verdict.
+TEST_F(MonitorTest, PredictionsAreMeasuredFromTheFirstWindow) {
+  MUST(monitor_->apply(
+      MUST(
+          parse_monitors("monitors:\n  m: {endpoint: e, windows: [day], complete: {after: 9d}}\n")),
+      "test"));
+  for (const char* day : {"2013-06-03T00:00:00Z", "2013-06-04T00:00:00Z"})
+    traffic(day, 300, 50, base::Duration::days(5));
+  const auto psi = [&] {
+    std::vector<double> values;
+    for (const StoredWindow& window :
+         MUST(monitor_->windows("m", {.variant = "live", .to = at("2013-06-05T00:00:00Z")})))
+      values.push_back(window.result.metrics.at("prediction_psi"));
+    return values;
+  };
+  walk_to("2013-06-05T12:00:00Z");
+  ASSERT_EQ(psi().size(), 2u);
+  EXPECT_TRUE(std::isnan(psi()[0]));
+  EXPECT_EQ(psi()[1], 0) << "the same predictions, long before their labels";
+  walk_to("2013-06-10T12:00:00Z");
+  EXPECT_GE(judged_, 2);
+  EXPECT_TRUE(std::isnan(psi()[0])) << "also once it is judged";
+  EXPECT_EQ(psi()[1], 0);
 }
 
 // Days are long where much is asked.
