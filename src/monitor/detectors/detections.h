@@ -19,9 +19,9 @@ namespace slipway::monitor {
 // It stays one alert while more detections follow, and is resolved by the first row that comes
 // kQuiet of event time after the last: no traffic is no good news. Its actions are decided as those
 // of alerts on windows are, with `confirmed` as detections of the alert, the row's model version as
-// what was judged and the newest judged window as what says whether the data is clean; at every
-// detection until something is started, though not more often than once a pass beyond `confirmed`.
-// Monitor::tend hands them over.
+// what was judged and the newest window that is over as what says whether the data is clean; at
+// every detection until something is started, though not more often than once a pass beyond
+// `confirmed`. Monitor::tend hands them over.
 //
 // Live requests count (one that is retried counts once a pass); load tests and failed ones don't.
 // Errors are taken once a label is known, in the order of the requests; one that has none after the
