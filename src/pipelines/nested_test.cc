@@ -6,13 +6,8 @@
 #include <fstream>
 
 #include "pipelines/old_outputs.h"
-#include "pipelines/pipelines.h"
-#include "pipelines/tables.h"
-#include "pipelines/testing/fake_trial_runs.h"
-#include "pipelines/testing/no_inputs.h"
+#include "pipelines/testing/pipelines_fixture.h"
 #include "store/file_system.h"
-#include "store/sqlite.h"
-#include "store/testing/temp_folder.h"
 
 namespace slipway::pipelines {
 namespace {
@@ -55,24 +50,10 @@ TEST(Nested, MistakesCarryLineAndColumn) {
   EXPECT_TRUE(deep) << deep.error().message;
 }
 
-std::unique_ptr<store::Db> open_db(const std::filesystem::path& file, const base::Clock& clock,
-                                   base::Random& random) {
-  return MUST(store::open_sqlite({.file = file}, clock, random));
-}
-
-class NestedTest : public ::testing::Test {
+class NestedTest : public PipelinesTest<> {
  protected:
-  NestedTest() {
-    MUST(db_->migrate({migrations()}));
-    open();
-  }
-  void open() {
-    pipelines_.reset();
-    pipelines_ = std::make_unique<Pipelines>(*db_, event_clock_, clock_, random_, executor_,
-                                             inputs_, secrets_, trial_runs_);
-    MUST(pipelines_->start(
-        {.folder = folder_.path() / "runs", .url = "http://here", .runs_parallel_max = 0}));
-  }
+  NestedTest() : PipelinesTest({1'370'044'800'000'000}) {}
+
   void apply(const std::string& outer, const std::string& inner) {
     const auto parsed =
         parse_pipelines("pipelines:\n  outer:\n    params: {word: hello}\n    steps:\n" + outer +
@@ -91,24 +72,7 @@ class NestedTest : public ::testing::Test {
   RunRecord inner(const RunRecord& run) {
     return MUST(pipelines_->find_run(run.steps[0].nested_run));
   }
-  static std::string states(const RunRecord& run) {
-    std::string text = run.state + ":";
-    for (const StepRecord& step : run.steps) text += " " + step.state;
-    return text;
-  }
   void write(const char* name) { std::ofstream(folder_.path() / name) << "x"; }
-
-  std::string run_;
-  store::testing::TempFolder folder_;
-  base::SystemClock clock_;
-  base::ManualClock event_clock_{{1'370'044'800'000'000}};
-  base::SeededRandom random_{4};
-  NoInputs inputs_;
-  const Secrets secrets_{{.values = {}, .folder = {}}};
-  ProcessExecutor executor_;
-  FakeTrialRuns trial_runs_;
-  std::unique_ptr<store::Db> db_ = open_db(folder_.path() / "db", clock_, random_);
-  std::unique_ptr<Pipelines> pipelines_;
 };
 
 TEST_F(NestedTest, ParametersGoInAndOutputsComeOut) {
@@ -120,7 +84,7 @@ TEST_F(NestedTest, ParametersGoInAndOutputsComeOut) {
       "      - {name: maybe, run: 'true', when: \"{sub/say/text} == 'hello you 3'\"}\n",
       "      - {name: say, run: 'echo {word} {n} > {out}/text', outputs: [text]}\n");
   RunRecord run = start();
-  EXPECT_EQ(states(run), "succeeded: succeeded succeeded succeeded succeeded");
+  EXPECT_EQ(states_of(run), "succeeded: succeeded succeeded succeeded succeeded");
   EXPECT_EQ(run.steps[0].name, "make");
   const StepRecord& sub = run.steps[1];
   EXPECT_EQ(MUST(store::read_file(run.steps[2].folder + "/text")), "hello you 3\n");
@@ -134,8 +98,8 @@ TEST_F(NestedTest, ParametersGoInAndOutputsComeOut) {
   EXPECT_EQ(MUST(pipelines_->why(run.id, "sub")), "run " + nested.id + " of inner");
   // The cache works inside, and for what reads it.
   run = start();
-  EXPECT_EQ(states(run), "succeeded: cached succeeded cached succeeded");
-  EXPECT_EQ(states(MUST(pipelines_->find_run(run.steps[1].nested_run))), "succeeded: cached");
+  EXPECT_EQ(states_of(run), "succeeded: cached succeeded cached succeeded");
+  EXPECT_EQ(states_of(MUST(pipelines_->find_run(run.steps[1].nested_run))), "succeeded: cached");
   const auto told = MUST(pipelines_->explain_run("outer", {}));
   EXPECT_EQ(told[1].verdict, "cached");
   EXPECT_EQ(told[1].items.front().step, "sub/say");
@@ -148,14 +112,14 @@ TEST_F(NestedTest, FailuresPassUpAndRetriesGoDown) {
       "      - {name: good, run: 'echo x >> good'}\n"
       "      - {name: bad, run: 'test -f mended', after: [good]}\n");
   RunRecord run = start();
-  EXPECT_EQ(states(run), "failed: failed skipped");
+  EXPECT_EQ(states_of(run), "failed: failed skipped");
   const std::string nested = run.steps[0].nested_run;
   EXPECT_EQ(run.steps[0].reason,
             "run " + nested + " of inner failed: step bad: exit code 1: see the step's log");
   write("mended");
   MUST(pipelines_->try_again(run.id, "ann"));
   run = go_on();
-  EXPECT_EQ(states(run), "succeeded: succeeded succeeded");
+  EXPECT_EQ(states_of(run), "succeeded: succeeded succeeded");
   EXPECT_EQ(run.steps[0].nested_run, nested);
   EXPECT_EQ(MUST(store::read_file(folder_.path() / "good")), "x\n");  // it was good already
 
@@ -165,9 +129,9 @@ TEST_F(NestedTest, FailuresPassUpAndRetriesGoDown) {
   write("mended");
   MUST(pipelines_->try_again(run.steps[0].nested_run, "bob"));
   pipelines_->run_queued();
-  EXPECT_EQ(states(MUST(pipelines_->find_run(run.id))), "failed: failed skipped");
+  EXPECT_EQ(states_of(MUST(pipelines_->find_run(run.id))), "failed: failed skipped");
   MUST(pipelines_->try_again(run.id, "ann"));
-  EXPECT_EQ(states(go_on()), "succeeded: succeeded succeeded");
+  EXPECT_EQ(states_of(go_on()), "succeeded: succeeded succeeded");
   EXPECT_EQ(MUST(store::read_file(folder_.path() / "good")), "x\nx\n");
 }
 
@@ -177,14 +141,14 @@ TEST_F(NestedTest, AStepsOwnRetryGoesOnInside) {
   start();
   while (!MUST(pipelines_->find_run(run_)).is_over()) pipelines_->run_queued();
   const RunRecord run = go_on();
-  EXPECT_EQ(states(run), "succeeded: succeeded");
+  EXPECT_EQ(states_of(run), "succeeded: succeeded");
   EXPECT_EQ(run.steps[0].tries, 2);
   EXPECT_EQ(MUST(pipelines_->runs("inner", "", 5)).size(), 1u);
 }
 
 TEST_F(NestedTest, AGateInsideSaysNoForAll) {
   apply("      - {name: sub, pipeline: inner}\n", "      - {name: gate, run: 'exit 3'}\n");
-  EXPECT_EQ(states(start()), "refused: refused");
+  EXPECT_EQ(states_of(start()), "refused: refused");
 }
 
 TEST_F(NestedTest, ACancelPassesDownAndUp) {
@@ -192,22 +156,22 @@ TEST_F(NestedTest, ACancelPassesDownAndUp) {
         "      - {name: ask, approve: 'Good?'}\n"
         "      - {name: tidy, run: 'echo {n} > tidied', always: true}\n");
   RunRecord run = start();
-  EXPECT_EQ(states(run), "running: running pending");
+  EXPECT_EQ(states_of(run), "running: running pending");
   MUST(pipelines_->cancel(run.id));
   run = go_on();
-  EXPECT_EQ(states(run), "cancelled: cancelled cancelled");
-  EXPECT_EQ(states(inner(run)), "cancelled: cancelled succeeded");
+  EXPECT_EQ(states_of(run), "cancelled: cancelled cancelled");
+  EXPECT_EQ(states_of(inner(run)), "cancelled: cancelled succeeded");
   EXPECT_TRUE(std::filesystem::exists(folder_.path() / "tidied"));
   run = start();
   MUST(pipelines_->cancel(run.steps[0].nested_run));
   run = go_on();
-  EXPECT_EQ(states(run), "cancelled: cancelled skipped");
+  EXPECT_EQ(states_of(run), "cancelled: cancelled skipped");
   // Retried, it asks again.
   MUST(pipelines_->try_again(run.id, "ann"));
   run = go_on();
-  EXPECT_EQ(states(inner(run)), "running: waiting succeeded");
+  EXPECT_EQ(states_of(inner(run)), "running: waiting succeeded");
   MUST(pipelines_->answer(run.steps[0].nested_run, "ask", false, "ann", ""));
-  EXPECT_EQ(states(go_on()), "refused: refused skipped");
+  EXPECT_EQ(states_of(go_on()), "refused: refused skipped");
 }
 
 TEST_F(NestedTest, ARunThatTakesTooLongIsEnded) {
@@ -216,9 +180,9 @@ TEST_F(NestedTest, ARunThatTakesTooLongIsEnded) {
   start();
   while (!MUST(pipelines_->find_run(run_)).is_over()) pipelines_->run_queued();
   const RunRecord run = go_on();
-  EXPECT_EQ(states(run), "failed: failed");
+  EXPECT_EQ(states_of(run), "failed: failed");
   EXPECT_NE(run.reason.find("took longer than its timeout"), std::string::npos) << run.reason;
-  EXPECT_EQ(states(inner(run)), "cancelled: cancelled");
+  EXPECT_EQ(states_of(inner(run)), "cancelled: cancelled");
 }
 
 TEST_F(NestedTest, ItGoesOnAfterAStopAndWaitsAsOneRun) {
@@ -226,17 +190,17 @@ TEST_F(NestedTest, ItGoesOnAfterAStopAndWaitsAsOneRun) {
         "      - {name: w, wait_for: {file: there}}\n"
         "      - {name: a, run: 'true', after: [w]}\n");
   RunRecord run = start(&Pipelines::run_due);
-  EXPECT_EQ(states(run), "running: running");
+  EXPECT_EQ(states_of(run), "running: running");
   // A rehearsal's clock may go on: neither does anything.
   EXPECT_EQ(MUST(pipelines_->busy_runs()).size(), 0u);
   open();
   EXPECT_EQ(MUST(pipelines_->busy_runs()).size(), 2u);
-  EXPECT_EQ(states(go_on(&Pipelines::run_due)), "running: running");
+  EXPECT_EQ(states_of(go_on(&Pipelines::run_due)), "running: running");
   EXPECT_EQ(MUST(pipelines_->busy_runs()).size(), 0u);
   write("there");
   MUST(pipelines_->tend(Pipelines::Waits::kAll));
   run = go_on(&Pipelines::run_due);
-  EXPECT_EQ(states(run), "succeeded: succeeded");
+  EXPECT_EQ(states_of(run), "succeeded: succeeded");
   EXPECT_EQ(MUST(pipelines_->runs("inner", "", 5)).size(), 1u);
 }
 
@@ -253,7 +217,7 @@ TEST_F(NestedTest, ACrashStartsNoSecondRun) {
   }));
   open();
   run = go_on();
-  EXPECT_EQ(states(run), "succeeded: succeeded");
+  EXPECT_EQ(states_of(run), "succeeded: succeeded");
   EXPECT_EQ(MUST(pipelines_->runs("inner", "", 5)).size(), 1u);
   EXPECT_EQ(MUST(store::read_file(folder_.path() / "ran")), "x\n");
 }

@@ -4,11 +4,7 @@
 
 #include <fstream>
 
-#include "pipelines/pipelines.h"
-#include "pipelines/tables.h"
-#include "pipelines/testing/fake_trial_runs.h"
-#include "store/sqlite.h"
-#include "store/testing/temp_folder.h"
+#include "pipelines/testing/pipelines_fixture.h"
 #include "types/timestamp.h"
 
 namespace slipway::pipelines {
@@ -29,25 +25,10 @@ class Inputs final : public InputDigests {
 
 base::Timestamp at(const char* text) { return MUST(types::parse_rfc3339(text)); }
 
-std::unique_ptr<store::Db> open_db(const std::filesystem::path& file, const base::Clock& clock,
-                                   base::Random& random) {
-  return MUST(store::open_sqlite({.file = file}, clock, random));
-}
-
-class WaitsTest : public ::testing::Test {
+class WaitsTest : public PipelinesTest<Inputs> {
  protected:
-  WaitsTest() {
-    MUST(db_->migrate({migrations()}));
-    open();
-  }
+  WaitsTest() : PipelinesTest(at("2026-03-10T05:00:00Z")) {}
 
-  void open() {
-    pipelines_.reset();
-    pipelines_ = std::make_unique<Pipelines>(*db_, event_clock_, clock_, random_, executor_,
-                                             inputs_, secrets_, trial_runs_);
-    MUST(pipelines_->start(
-        {.folder = folder_.path() / "runs", .url = "http://here", .runs_parallel_max = 0}));
-  }
   void apply(const std::string& steps) {
     const auto parsed =
         parse_pipelines("pipelines:\n  p:\n    params: {day: 1}\n    steps:\n" + steps);
@@ -66,24 +47,9 @@ class WaitsTest : public ::testing::Test {
   std::string states() {
     MUST(pipelines_->tend(Pipelines::Waits::kAll));
     pipelines_->run_due();
-    const RunRecord run = MUST(pipelines_->find_run(run_));
-    std::string text = run.state + ":";
-    for (const StepRecord& step : run.steps) text += " " + step.state;
-    return text;
+    return states_of(MUST(pipelines_->find_run(run_)));
   }
   std::string reason() { return MUST(pipelines_->find_run(run_)).steps[0].reason; }
-
-  std::string run_;
-  store::testing::TempFolder folder_;
-  base::SystemClock clock_;
-  base::ManualClock event_clock_{at("2026-03-10T05:00:00Z")};
-  base::SeededRandom random_{4};
-  Inputs inputs_;
-  const Secrets secrets_{{.values = {}, .folder = {}}};
-  ProcessExecutor executor_;
-  FakeTrialRuns trial_runs_;
-  std::unique_ptr<store::Db> db_ = open_db(folder_.path() / "db", clock_, random_);
-  std::unique_ptr<Pipelines> pipelines_;
 };
 
 constexpr const char* kThen = "      - {name: then, run: 'true', after: [w]}\n";
