@@ -5,6 +5,7 @@ import os
 import pytest
 import requests
 from conftest import Server, eventually, free_port
+from playwright.sync_api import expect
 from s3_server import S3Server
 
 YAML = """\
@@ -159,3 +160,14 @@ pipelines:
     eventually(lambda: states(server, run) == "failed: succeeded succeeded failed")
     eventually(lambda: clock("2026-03-20T00:00:00Z")["now"] == "2026-03-20T00:00:00Z")
     server.stop()
+
+
+def test_the_page_says_what_a_step_waits_for_and_lets_it_pass(project, open_page):
+    run = begin(project, "on-data")
+    page = open_page(f"{project.url}/ui/pipeline-runs/{run}?step=new-rows")
+    expect(page.get_by_role("button", name="new-rows: waits for something")).to_be_visible()
+    panel = page.get_by_role("region", name="Step new-rows")
+    expect(panel).to_contain_text("it waits for a snapshot of dataset rows")
+    panel.get_by_role("button", name="Let it pass").click()
+    page.get_by_role("dialog").get_by_role("button", name="Let it pass").click()
+    eventually(lambda: states(project, run) == "succeeded: succeeded succeeded")

@@ -12,10 +12,11 @@ export interface Stretch {
 
 const ms = (at: string | null) => (at === null ? null : Date.parse(at));
 
-export type StepState = "pending" | "retrying" | "running" | "waiting" | "succeeded" | "cached" | "refused" | "failed" | "skipped" | "cancelled";
+export type StepState = "pending" | "retrying" | "running" | "waiting" | "sensing" | "succeeded" | "cached" | "refused" | "failed" | "skipped" | "cancelled";
 
-// A step's state as people tell it: one that failed and is tried again is more than pending.
-export function stateOf(step: { state: string; not_before?: string | null }): StepState {
+// A step's state as people tell it: one that failed and is tried again is more than pending, and one that waits for a file asks nobody.
+export function stateOf(step: { state: string; not_before?: string | null; waits_for?: unknown }): StepState {
+  if (step.state === "waiting" && step.waits_for) return "sensing";
   return (step.state === "pending" && step.not_before ? "retrying" : step.state) as StepState;
 }
 

@@ -10,6 +10,7 @@ const kShapes: Record<StepState, { outline: string; sign: string }> = {
   running: { outline: "M8 1a7 7 0 1 0 0 14A7 7 0 0 0 8 1z", sign: "M6.2 4.8 11.2 8l-5 3.2z" },
   retrying: { outline: "M8 1a7 7 0 1 0 0 14A7 7 0 0 0 8 1z", sign: "M11 6.2A3.6 3.6 0 1 0 11.5 9M11.4 4v2.6H8.8" },
   waiting: { outline: "M8 .4 15.6 8 8 15.6.4 8z", sign: "M6.4 5.4v5.2M9.6 5.4v5.2" },
+  sensing: { outline: "M8 .4 15.6 8 8 15.6.4 8z", sign: "M8 4.6V8l2.4 1.6" },
   pending: { outline: "M8 1.5a6.5 6.5 0 1 0 0 13 6.5 6.5 0 0 0 0-13z", sign: "" },
   skipped: { outline: "M1 5.5h14v5H1z", sign: "M5 8h6" },
   cancelled: { outline: "M1.5 1.5h13v13h-13z", sign: "M4.5 11.5l7-7" },
@@ -31,6 +32,7 @@ const kWords: Partial<Record<StepState, string>> = {
   cached: "from cache",
   retrying: "will be tried again",
   waiting: "waits for a person",
+  sensing: "waits for something",
   refused: "a gate said no",
 };
 

@@ -41,7 +41,7 @@ export function StepPanel({ run, step, close }: { run: PipelineRun; step: Step; 
           <Title order={2} size="h4" tabIndex={-1} ref={heading} className="break">
             {step.name}
           </Title>
-          <Text size="sm">{step.waits_for && step.state === "waiting" ? "waits" : stateWords(state)}</Text>
+          <Text size="sm">{stateWords(state)}</Text>
         </Group>
         <CloseButton aria-label={`Close ${step.name}`} onClick={leave} />
       </Group>
