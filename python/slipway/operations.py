@@ -1,7 +1,7 @@
 """Pipelines, endpoints, monitors and streams. Every field is a key of slipway.yaml; what is left out has the server's default."""
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from slipway.document import DURATION, NAME, REFERENCE, Duration, Part, Time, check_name, moment, name_of
 from slipway.features import Dataset, Service, Source
@@ -89,12 +89,19 @@ class WaitFor(Part):
             raise ValueError("exactly one of dataset, model, file, time and delay")
 
 
+class Resources(TypedDict, total=False):
+    """CPU and memory as Kubernetes writes them: 2, 0.5, "500m"; "4Gi"."""
+
+    cpu: int | float | str
+    memory: int | str
+
+
 @dataclass(frozen=True)
 class Step(Part):
     """One command of a pipeline, in which `{param}`, `{step}` (that step's folder) and `{out}` (its own) are filled in, or a question to a person
     (`approve`), or something that it waits for (`wait_for`), or another pipeline that it runs with `parameters`. `retry`: a number of more tries, or a Retry. `always`: it runs however the rest has ended. `when`: a condition over
     `{param}`, `{step/file#member}` and, with `always`, `{run.state}`; else the step is skipped. `secrets`: names of variables that the server
-    knows the values of. `pool`: the step takes `slots` (1) of it while it runs.
+    knows the values of. `pool`: the step takes `slots` (1) of it while it runs. `resources`: it begins when the server has them, and ends with more memory.
     `each`: the command runs once for each item of a list, or of the JSON list that "{param}" or "{step/file#member}" is, `parallel` at a time, with
     `{item}` or `{item.member}` filled in. `search`: the command runs as trials of a search. ValueError: neither `run` nor `approve`, or both."""
 
@@ -111,6 +118,7 @@ class Step(Part):
     secrets: Sequence[str] = ()
     pool: str | None = None
     slots: int | None = None
+    resources: Resources | None = None
     after: Sequence[str] = ()
     unless_failed: Sequence[str] = ()  # like after, but they may have been skipped
     each: Sequence[Any] | str | None = None

@@ -18,7 +18,7 @@ from slipway import trace
 from slipway.document import Duration
 from slipway.features import Dataset
 from slipway.imports import project_files
-from slipway.operations import Retry, Search, Step
+from slipway.operations import Resources, Retry, Search, Step
 from slipway.placeholders import ITEMS, Argument, Each, PipelineError, Placeholder, below, caller, defined_at, literal
 from slipway.values import DatasetRows, Frame, Kind, Model, Place, kind_of
 
@@ -49,6 +49,7 @@ class Options(TypedDict, total=False):
     secrets: Sequence[str]
     pool: str
     slots: int
+    resources: Resources
     after: Sequence[Any]
     unless_failed: Sequence[Any]
     parallel: int

@@ -88,7 +88,8 @@ store::RoomMigrations Project::migrations() { return {"projects", {{1, kFirst}}}
 
 Project::~Project() { stop(); }
 
-Result<Project::Parsed> Project::parse(const Declared& declared) {
+Result<Project::Parsed> Project::parse(const Declared& declared,
+                                       const pipelines::Resources* capacity) {
   Parsed parsed;
   const auto root = TRY(types::YamlNode::parse(declared.yaml));
   types::YamlMap top = TRY(root.map("slipway.yaml"));
@@ -113,7 +114,7 @@ Result<Project::Parsed> Project::parse(const Declared& declared) {
   parsed.datasets = TRY(datasets::parse_datasets(declared.yaml));
   parsed.features = TRY(features::parse_definitions(declared.yaml));
   parsed.pools = TRY(pipelines::parse_pools(declared.yaml));
-  parsed.pipelines = TRY(pipelines::parse_pipelines(declared.yaml));
+  parsed.pipelines = TRY(pipelines::parse_pipelines(declared.yaml, capacity));
   parsed.schedules = TRY(pipelines::parse_schedules(declared.yaml, parsed.pipelines));
   parsed.endpoints = TRY(releases::parse_endpoints(declared.yaml));
   parsed.monitors = TRY(monitor::parse_monitors(declared.yaml));
@@ -290,7 +291,7 @@ JsonObject Project::told(const Parsed& parsed, JsonArray changes,
 }
 
 Result<JsonObject> Project::plan(const Declared& declared) {
-  const Parsed parsed = TRY(parse(declared));
+  const Parsed parsed = TRY(parse(declared, &rooms_.pipelines.capacity()));
   JsonArray changes;
   add_changes(changes, TRY(rooms_.datasets.plan(parsed.datasets)));
   const auto before = TRY(features::parse_definitions(TRY(stored_yaml())));
@@ -310,7 +311,7 @@ Result<JsonObject> Project::plan(const Declared& declared) {
 }
 
 Result<JsonObject> Project::apply(const Declared& declared) {
-  const Parsed parsed = TRY(parse(declared));
+  const Parsed parsed = TRY(parse(declared, &rooms_.pipelines.capacity()));
   base::MutexLock lock(advance_mutex_);
   TRY(datasets::Datasets::check(parsed.datasets));
   const auto warnings = TRY(check_features(parsed.features));

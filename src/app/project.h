@@ -81,7 +81,9 @@ class Project final : public api::own::ProjectControl {
  private:
   struct Head;
   struct Parsed;
-  static Result<Parsed> parse(const Declared& declared);
+  // `capacity`: what steps may have; null when it was declared before.
+  static Result<Parsed> parse(const Declared& declared,
+                              const pipelines::Resources* capacity = nullptr);
   // What would break what answers now is refused before anything changes.
   // What waits for data is said as warnings.
   Result<std::vector<std::string>> check_features(const features::Definitions& declared);

@@ -111,6 +111,15 @@ std::string path_prefix(const Settings& settings) {
   return settings.python_path.empty() ? own : settings.python_path + ":" + own;
 }
 
+// What steps may have together.
+pipelines::Resources step_capacity(const Settings& settings) {
+  pipelines::Resources capacity = pipelines::machine_resources();
+  if (settings.pipeline_cpus_max > 0) capacity.cpu_millis = 1000 * settings.pipeline_cpus_max;
+  if (settings.pipeline_memory_bytes_max > 0)
+    capacity.memory_bytes = settings.pipeline_memory_bytes_max;
+  return capacity;
+}
+
 webhooks::UrlPolicy url_policy(const Settings& settings) {
   webhooks::UrlPolicy policy{.schemes = {},
                              .private_addresses = settings.webhook_allow_private,
@@ -889,7 +898,8 @@ Result<void> Application::Rooms::start(const std::string& url, const OnStop& on_
        .path_prefix = path_prefix(i.foundation.settings),
        .runs_parallel_max = static_cast<std::size_t>(i.foundation.settings.pipeline_workers),
        .steps_parallel_max = static_cast<std::size_t>(i.foundation.settings.pipeline_steps_max),
-       .items_max = static_cast<std::size_t>(i.foundation.settings.pipeline_items_max)}));
+       .items_max = static_cast<std::size_t>(i.foundation.settings.pipeline_items_max),
+       .capacity = step_capacity(i.foundation.settings)}));
   on_stop("pipelines", [&i] { i.pipelines.stop(); });
   i.objects_upkeep.start();
   on_stop("objects", [&i] { i.objects_upkeep.stop(); });

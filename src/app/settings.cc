@@ -369,6 +369,10 @@ const std::vector<SettingInfo>& setting_table() {
               "Steps of pipelines at the same time, over all runs."),
       integer("pipeline-items-max", &Settings::pipeline_items_max, 1, 10'000,
               "Items that one step with `each` becomes; a longer list fails the step."),
+      integer("pipeline-cpus-max", &Settings::pipeline_cpus_max, 0, 1'000'000,
+              "Cores that steps with `resources` have together; 0: as many as the machine has."),
+      integer("pipeline-memory-bytes-max", &Settings::pipeline_memory_bytes_max, 0, 1ll << 50,
+              "Memory that steps with `resources` have together; 0: as much as the machine has."),
       text(
           "secrets-dir", &Settings::secrets_dir, {},
           "Folder with a file for each secret of pipeline steps, named as the secret and closed to "

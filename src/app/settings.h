@@ -90,6 +90,8 @@ struct Settings {
   std::int64_t backfill_runs_max = 10'000;
   std::int64_t pipeline_steps_max = 4;
   std::int64_t pipeline_items_max = 1'000;
+  std::int64_t pipeline_cpus_max = 0;
+  std::int64_t pipeline_memory_bytes_max = 0;
   std::int64_t pipeline_outputs_retention_days = 90;
   std::string secrets_dir;
   std::map<std::string, std::string> secrets;  // of SLIPWAY_SECRET_NAME, by name; in no table

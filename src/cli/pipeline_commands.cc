@@ -9,6 +9,7 @@
 #include "base/http_client.h"
 #include "cli/commands.h"
 #include "cli/dvc_run.h"
+#include "cli/progress.h"
 #include "cli/schedule_commands.h"
 #include "cli/search_view.h"
 #include "cli/verb.h"
@@ -20,11 +21,9 @@ constexpr auto kPollFirst = std::chrono::milliseconds(2),
                kPollLast = std::chrono::milliseconds(200);
 constexpr std::size_t kLogTailBytes = 3000;
 
-const std::vector<TableColumn> kStepColumns = {{"STEP", "name"},
-                                               {"STATE", "state"},
-                                               {"SECONDS", "seconds"},
-                                               {"EXIT", "exit_code"},
-                                               {"REASON", "reason"}};
+const std::vector<TableColumn> kStepColumns = {
+    {"STEP", "name"},     {"STATE", "state"},       {"SECONDS", "seconds"}, {"EXIT", "exit_code"},
+    {"MEMORY", "memory"}, {"CPU S", "cpu_seconds"}, {"REASON", "reason"}};
 
 // Steps with their items, or what they would run, behind them, or without those that are trials.
 enum class Trials { kWith, kWithout };
@@ -49,7 +48,12 @@ std::string show_run(const Json& run) {
   if (const std::string reason = cell(member_at(run, "reason")); !reason.empty() && reason != "-")
     out += " (" + reason + ")";
   const Json& steps = member_at(run, "steps");
-  out += "\n" + table(rows_of(steps, Trials::kWithout), kStepColumns);
+  JsonArray rows = rows_of(steps, Trials::kWithout);
+  for (Json& row : rows) {
+    if (const Json& bytes = member_at(row, "peak_memory_bytes"); bytes.is_int64())
+      row.as_object()["memory"] = short_bytes(bytes.get_int64());
+  }
+  out += "\n" + table(rows, kStepColumns);
   for (const Json& step : steps.as_array()) {
     if (is_search(step) && member_at(step, "items").is_array()) out += "\n" + trials_table(step);
   }

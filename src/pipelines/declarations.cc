@@ -83,9 +83,9 @@ Result<std::vector<DefinitionChange>> Pipelines::apply_pools(const Pools& pools,
                                                              const std::string& actor) {
   auto changes = TRY(plan_pools(pools));
   TRY(pool_table_.declare(pools, actor));
-  Pools all = TRY(pool_table_.read());
+  const Pools all = TRY(pool_table_.read());
   base::MutexLock lock(mutex_);
-  places_.set_pools(std::move(all));
+  places_.set_pools(all);
   hand_out();
   return changes;
 }

@@ -79,7 +79,7 @@ struct MarkedStep {
   YamlNode nested;  // of the pipeline that it runs
 };
 
-Result<MarkedStep> read_step(const YamlNode& node) {
+Result<MarkedStep> read_step(const YamlNode& node, const Resources* capacity) {
   MarkedStep read{.step = {},
                   .node = node,
                   .run = node,
@@ -148,6 +148,12 @@ Result<MarkedStep> read_step(const YamlNode& node) {
   if (slots && step.pool.empty())
     return node.error("slots are of a pool, and none is named: step={}", step.name);
   step.slots = slots.value_or(1);
+  if (const auto resources = map.find("resources")) {
+    step.resources = TRY(read_resources(*resources));
+    const std::string lack = capacity == nullptr ? "" : lack_of(step.resources, *capacity);
+    if (!lack.empty())
+      return resources->error("the step could never run: {}: step={}", lack, step.name);
+  }
   if (const auto timeout = map.find("timeout")) step.timeout = TRY(timeout->duration());
   if (const auto retry = map.find("retry")) step.retry = TRY(read_retry(*retry));
   if (const auto always = map.find("always")) step.always = TRY(always->boolean());
@@ -168,7 +174,8 @@ Result<MarkedStep> read_step(const YamlNode& node) {
   }
   const bool has_what_a_command_has =
       !step.code.empty() || !step.env.empty() || !step.inputs.empty() || !step.outputs.empty() ||
-      !step.secrets.empty() || !step.pool.empty() || step.has_items() || step.cache;
+      !step.secrets.empty() || !step.pool.empty() || step.has_items() || step.cache ||
+      step.resources != Resources();
   const bool has_what_a_run_has =
       step.retry.times > 0 || step.always || !step.unless_failed.empty();
   if (step.nested && has_what_a_command_has) {
@@ -345,7 +352,8 @@ Result<std::string> read_param(const YamlNode& value) {
   return value.text();
 }
 
-Result<PipelineDefinition> read_pipeline(const std::string& name, const YamlNode& node) {
+Result<PipelineDefinition> read_pipeline(const std::string& name, const YamlNode& node,
+                                         const Resources* capacity) {
   PipelineDefinition pipeline{.name = name};
   YamlMap map = TRY(node.map("pipeline " + name));
   if (const auto params = map.find("params")) {
@@ -362,7 +370,7 @@ Result<PipelineDefinition> read_pipeline(const std::string& name, const YamlNode
   std::vector<MarkedStep> steps;
   for (const YamlNode& step : TRY(list.list())) {
     if (steps.size() == kStepsMax) return list.error("too many steps: limit={}", kStepsMax);
-    steps.push_back(TRY(read_step(step)));
+    steps.push_back(TRY(read_step(step, capacity)));
     pipeline.steps.push_back(steps.back().step);
   }
   if (steps.empty()) return list.error("steps must be a list of at least one step");
@@ -482,7 +490,8 @@ Result<Pools> parse_pools(std::string_view slipway_yaml) {
   return pools;
 }
 
-Result<std::vector<ParsedPipeline>> parse_pipelines(std::string_view slipway_yaml) {
+Result<std::vector<ParsedPipeline>> parse_pipelines(std::string_view slipway_yaml,
+                                                    const Resources* capacity) {
   std::vector<ParsedPipeline> parsed;
   std::vector<YamlNode> nodes;
   const Pools pools = TRY(parse_pools(slipway_yaml));
@@ -493,7 +502,7 @@ Result<std::vector<ParsedPipeline>> parse_pipelines(std::string_view slipway_yam
   if (!part) return parsed;
   for (const auto& [name, node] : TRY(part->entries())) {
     TRY(check_name(name, node, "pipeline"));
-    PipelineDefinition definition = TRY(read_pipeline(name, node));
+    PipelineDefinition definition = TRY(read_pipeline(name, node, capacity));
     TRY(check_pools(definition, pools, node));
     parsed.push_back({.definition = std::move(definition), .text = node.dump()});
     nodes.push_back(node);
@@ -505,7 +514,7 @@ Result<std::vector<ParsedPipeline>> parse_pipelines(std::string_view slipway_yam
 }
 
 Result<PipelineDefinition> parse_pipeline(const std::string& name, std::string_view text) {
-  return read_pipeline(name, TRY(YamlNode::parse(text)));
+  return read_pipeline(name, TRY(YamlNode::parse(text)), nullptr);
 }
 
 }  // namespace slipway::pipelines

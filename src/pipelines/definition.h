@@ -15,6 +15,7 @@
 #include "pipelines/condition.h"
 #include "pipelines/each.h"
 #include "pipelines/nested.h"
+#include "pipelines/resources.h"
 #include "pipelines/search/search.h"
 #include "pipelines/wait_for.h"
 
@@ -51,6 +52,7 @@ struct StepDefinition {
   std::vector<std::string> secrets;        // names of variables that Secrets has the values of
   std::string pool;                        // what it takes slots of while it runs; empty: of none
   std::int64_t slots = 1;
+  Resources resources;                    // of the machine, while it runs
   std::optional<base::Duration> timeout;  // of a try, for the answer, or for what has to come
   Retry retry;
   bool always = false;        // runs however what it needs has ended
@@ -95,8 +97,9 @@ Result<Pools> parse_pools(std::string_view slipway_yaml);
 // Reads the `pipelines:` part of a whole slipway.yaml, whose steps may use its pools; other parts
 // are not looked at, and no such part means no pipelines. kInvalidArgument with line and column:
 // broken YAML, unknown or repeated keys, wrong types, references to nothing, circles of steps or of
-// pipelines that run each other.
-Result<std::vector<ParsedPipeline>> parse_pipelines(std::string_view slipway_yaml);
+// pipelines that run each other, steps that need more than `capacity` (null: nothing is known).
+Result<std::vector<ParsedPipeline>> parse_pipelines(std::string_view slipway_yaml,
+                                                    const Resources* capacity = nullptr);
 
 // Reads back the stored text of one pipeline.
 Result<PipelineDefinition> parse_pipeline(const std::string& name, std::string_view text);

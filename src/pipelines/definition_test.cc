@@ -58,6 +58,12 @@ TEST(Definition, MistakesCarryLineAndColumn) {
        "called item"},
       {"pipelines:\n  p:\n    steps:\n      - {name: a, run: x, parallel: 2}\n", "with each"},
       {"pipelines:\n  p:\n    steps:\n      - {name: a, approve: x, each: [1]}\n", "alone"},
+      {"pipelines:\n  p:\n    steps:\n      - {name: a, run: x, resources: {memory: 4 GB}}\n",
+       "line 4, column 47: memory: no quantity"},
+      {"pipelines:\n  p:\n    steps:\n      - {name: a, run: x, resources: {cores: 4}}\n",
+       "known=cpu"},
+      {"pipelines:\n  p:\n    steps:\n      - {name: a, approve: x, resources: {cpu: 1}}\n",
+       "alone"},
       {"pipelines:\n  p: [\n", "line"},
   };
   for (const auto& [yaml, says] : cases) {

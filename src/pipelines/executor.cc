@@ -3,16 +3,19 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
 #include <fstream>
 #include <iterator>
+#include <limits>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -20,12 +23,14 @@
 #include "base/log.h"
 #include "base/process.h"
 #include "pipelines/masker.h"
+#include "pipelines/process_group.h"
 
 namespace slipway::pipelines {
 namespace {
 
 constexpr int kPollMs = 50;                          // between two looks whether it should stop
 constexpr auto kPatience = std::chrono::seconds(5);  // between SIGTERM and SIGKILL
+constexpr auto kMemoryPeriod = std::chrono::milliseconds(500);  // between two looks at its memory
 
 std::map<std::string, std::string> variables_of(const Command& command) {
   std::map<std::string, std::string> variables = command.secrets;
@@ -109,6 +114,44 @@ class MaskedLog {
   bool is_full_ = false;
 };
 
+// Looks at the memory of a command's processes: often at its beginning, then once in a period; not
+// at those of one that is over at once, which would take longer than itself.
+class MemoryWatch {
+ public:
+  using SteadyClock = std::chrono::steady_clock;
+
+  MemoryWatch(pid_t group, std::int64_t bytes_max) : group_(group), bytes_max_(bytes_max) {}
+
+  // True: the command has more than it may.
+  bool look(SteadyClock::time_point now) {
+    if (now < next_) return false;
+    const std::int64_t limit =
+        bytes_max_ > 0 ? bytes_max_ : std::numeric_limits<std::int64_t>::max();
+    const std::int64_t bytes = group_memory(group_, limit);
+    peak_bytes_ = std::max(peak_bytes_, bytes);
+    const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(now - start_);
+    next_ = now + std::min(kMemoryPeriod, age / 4);
+    return bytes > limit;
+  }
+  std::optional<std::int64_t> peak_bytes() const {
+    return peak_bytes_ > 0 ? std::optional(peak_bytes_) : std::nullopt;
+  }
+
+ private:
+  const pid_t group_;
+  const std::int64_t bytes_max_;
+  const SteadyClock::time_point start_ = SteadyClock::now();
+  SteadyClock::time_point next_ = start_ + std::chrono::milliseconds(kPollMs);
+  std::int64_t peak_bytes_ = 0;
+};
+
+double seconds_of(const rusage& used) {
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
+  };
+  return seconds(used.ru_utime) + seconds(used.ru_stime);
+}
+
 }  // namespace
 
 Result<Exit> ProcessExecutor::run(const Command& command,
@@ -127,6 +170,7 @@ Result<Exit> ProcessExecutor::run(const Command& command,
   const int end = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
   const auto start = SteadyClock::now();
   std::optional<SteadyClock::time_point> asked;  // to end
+  MemoryWatch memory(pid, command.memory_bytes_max);
   Exit exit;
   for (;;) {
     std::array<pollfd, 2> news{
@@ -135,14 +179,22 @@ Result<Exit> ProcessExecutor::run(const Command& command,
     ::poll(news.data(), news.size(), kPollMs);
     if (masked) masked->take();
     int status = 0;
-    if (::waitpid(pid, &status, WNOHANG) == pid) {
+    rusage used{};
+    if (::wait4(pid, &status, WNOHANG, &used) == pid) {
       exit.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
       ::kill(-pid, SIGKILL);  // what it left in the background
       if (masked) masked->take();
       ::close(end);
+      exit.usage = {.peak_memory_bytes = memory.peak_bytes(), .cpu_seconds = seconds_of(used)};
       return exit;
     }
     const auto now = SteadyClock::now();
+    if (!asked && memory.look(now)) {
+      exit.kind = Exit::Kind::kOutOfMemory;
+      asked = now;
+      ::kill(-pid, SIGKILL);
+      continue;
+    }
     if (!asked) {
       const bool late =
           command.timeout && now - start >= std::chrono::microseconds(command.timeout->micros);

@@ -2,6 +2,7 @@
 // does.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -20,12 +21,20 @@ struct Command {
   std::map<std::string, std::string> secrets;      // as well, but *** in the log
   std::filesystem::path log;                       // stdout and stderr, appended
   std::optional<base::Duration> timeout;
+  std::int64_t memory_bytes_max = 0;  // of all its processes; 0: as the machine has it
+};
+
+// What a command used; nothing: it isn't known.
+struct Usage {
+  std::optional<std::int64_t> peak_memory_bytes;  // of all its processes, as it was seen
+  std::optional<double> cpu_seconds;              // of those that it waited for
 };
 
 struct Exit {
-  enum class Kind { kExited, kTimedOut, kStopped };
+  enum class Kind { kExited, kTimedOut, kStopped, kOutOfMemory };
   Kind kind = Kind::kExited;
   int code = 0;  // 128 + signal when a signal ended it
+  Usage usage = {};
 };
 
 // Safe to use from several threads.

@@ -57,11 +57,12 @@ Result<void> Pipelines::start(Options options) {
                                       .path_prefix = options_.path_prefix,
                                       .items_max = options_.items_max});
   TRY(store::make_folders(options_.folder));
-  Pools pools = TRY(pool_table_.read());
+  const Pools pools = TRY(pool_table_.read());
   {
     base::MutexLock lock(mutex_);
     places_.set_limit(options_.steps_parallel_max);
-    places_.set_pools(std::move(pools));
+    places_.set_pools(pools);
+    places_.set_capacity(options_.capacity);
   }
   for (const std::string& id : TRY(active_runs())) {
     const RunRecord run = TRY(find_run(id));
@@ -410,7 +411,8 @@ Result<std::vector<Place>> Pipelines::settle(Work& work, const std::vector<std::
     Place place{.position = position,
                 .step = work.run.steps[position].name,
                 .pool = definition.pool,
-                .slots = definition.slots};
+                .slots = definition.slots,
+                .resources = definition.resources};
     std::string impossible;
     {
       base::MutexLock lock(mutex_);
@@ -418,8 +420,8 @@ Result<std::vector<Place>> Pipelines::settle(Work& work, const std::vector<std::
     }
     // What may wait long for its place is answered from cache without one.
     const bool has_no_process = definition.run.empty() || (definition.has_items() && !is_item);
-    const bool is_first =
-        (has_no_process || !definition.pool.empty()) && work.settled.insert(position).second;
+    const bool may_wait = !definition.pool.empty() || definition.resources != Resources();
+    const bool is_first = (has_no_process || may_wait) && work.settled.insert(position).second;
     bool is_settled = false;
     if (!impossible.empty()) {
       end_badly(work.run.steps[position], std::move(impossible), wall_clock_.now());

@@ -53,8 +53,9 @@ class Pipelines {
     std::string url;               // of the server, for the steps
     std::string path_prefix;       // put before PATH, so that `slipway` and `python3` are found
     std::size_t runs_parallel_max = 2;
-    std::size_t steps_parallel_max = 4;  // over all runs
-    std::size_t items_max = 1000;        // of one step
+    std::size_t steps_parallel_max = 4;        // over all runs
+    std::size_t items_max = 1000;              // of one step
+    Resources capacity = machine_resources();  // for steps that say what they need
   };
   Pipelines(store::Db& db, const base::Clock& event_clock, const base::Clock& wall_clock,
             base::Random& random, Executor& executor, InputDigests& inputs, const Secrets& secrets,
@@ -90,6 +91,7 @@ class Pipelines {
   // Pools that aren't named stay; what waits for slots that there are now begins.
   Result<std::vector<DefinitionChange>> apply_pools(const Pools& pools, const std::string& actor);
   std::vector<Places::PoolState> pools();
+  const Resources& capacity() const { return options_.capacity; }
 
   // Queues a run and returns without waiting. kNotFound: no such pipeline. kInvalidArgument: a
   // parameter it doesn't have.

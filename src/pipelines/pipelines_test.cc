@@ -126,6 +126,38 @@ TEST_F(PipelinesTest, SecretsAreInTheStepThatNamesThemAndInNoLog) {
   EXPECT_NE(lacks.reason.find("no such secret: secret=OTHER"), std::string::npos) << lacks.reason;
 }
 
+TEST_F(PipelinesTest, AStepThatTakesMoreMemoryThanItSaysIsEnded) {
+  auto pipelines = open();
+  // Doubles until somebody ends it; in the background, so that it is the group that counts.
+  apply(*pipelines,
+        "      - {name: a, run: 'sh -c \"x=x; while :; do x=\\$x\\$x; done\" & wait', resources: "
+        "{memory: 64Mi}, retry: {times: 1, after: 1ms}}\n");
+  const RunRecord ended = run(*pipelines);
+  ASSERT_EQ(states(ended), "failed: failed");
+  const StepRecord& step = ended.steps[0];
+  EXPECT_THAT(step.reason, ::testing::StartsWith("OOMKilled: step a used "));
+  EXPECT_THAT(step.reason, ::testing::EndsWith("more than its 64 MiB; raise resources.memory"));
+  EXPECT_EQ(step.exit_code, 137);
+  EXPECT_EQ(step.tries, 2);
+  EXPECT_GT(step.usage.peak_memory_bytes.value_or(0), 64 << 20);
+}
+
+TEST_F(PipelinesTest, WhatAStepUsedIsOnRecordAndNoPartOfItsKey) {
+  auto pipelines = open();
+  const std::string step =
+      "      - {name: a, run: 'x=x; until test ${#x} -gt 4000000; do x=$x$x; done; sleep 0.3; "
+      "echo > {out}/a', outputs: [a]";
+  apply(*pipelines, step + "}\n");
+  const RunRecord first = run(*pipelines);
+  ASSERT_EQ(states(first), "succeeded: succeeded") << first.reason;
+  EXPECT_GT(first.steps[0].usage.peak_memory_bytes.value_or(0), 4 << 20);
+  EXPECT_GT(first.steps[0].usage.cpu_seconds.value_or(0), 0);
+  apply(*pipelines, step + ", resources: {memory: 1Gi, cpu: 100m}}\n");
+  const RunRecord second = run(*pipelines);
+  EXPECT_EQ(states(second), "succeeded: cached");
+  EXPECT_FALSE(second.steps[0].usage.cpu_seconds);
+}
+
 // More than a pipe holds, from a command that leaves something behind, which holds the pipe open.
 TEST_F(PipelinesTest, AMaskedLogIsWholeAndHasAnEnd) {
   auto pipelines = open();

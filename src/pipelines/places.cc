@@ -7,6 +7,14 @@
 #include "base/check.h"
 
 namespace slipway::pipelines {
+namespace {
+
+// No pool can be called so.
+const std::string kCpu = "resources.cpu", kMemory = "resources.memory";
+
+bool is_pool(const std::string& store) { return store != kCpu && store != kMemory; }
+
+}  // namespace
 
 bool Rank::operator<(const Rank& other) const {
   if (priority != other.priority) return priority > other.priority;
@@ -14,13 +22,37 @@ bool Rank::operator<(const Rank& other) const {
   return run < other.run;
 }
 
+void Places::set_pools(const std::map<std::string, std::int64_t>& slots) {
+  std::erase_if(stores_, [](const auto& store) { return is_pool(store.first); });
+  stores_.insert(slots.begin(), slots.end());
+}
+
+void Places::set_capacity(const Resources& capacity) {
+  stores_[kCpu] = capacity.cpu_millis;
+  stores_[kMemory] = capacity.memory_bytes;
+}
+
+std::vector<Places::Demand> Places::demands_of(const Place& place) const {
+  std::vector<Demand> demands;
+  if (!place.pool.empty()) demands.push_back({place.pool, place.slots});
+  if (place.resources.cpu_millis > 0 && stores_.contains(kCpu))
+    demands.push_back({kCpu, place.resources.cpu_millis});
+  if (place.resources.memory_bytes > 0 && stores_.contains(kMemory))
+    demands.push_back({kMemory, place.resources.memory_bytes});
+  return demands;
+}
+
 std::string Places::impossible(const Place& place) const {
-  if (place.pool.empty()) return {};
-  const auto pool = pools_.find(place.pool);
-  if (pool == pools_.end()) return fmt::format("there is no pool {}", place.pool);
-  if (place.slots <= pool->second) return {};
-  return fmt::format("it needs {} slots of pool {}, which has {}", place.slots, place.pool,
-                     pool->second);
+  for (const Demand& demand : demands_of(place)) {
+    const auto store = stores_.find(demand.store);
+    if (store == stores_.end()) return fmt::format("there is no pool {}", demand.store);
+    if (demand.amount <= store->second) continue;
+    if (is_pool(demand.store))
+      return fmt::format("it needs {} slots of pool {}, which has {}", demand.amount, demand.store,
+                         store->second);
+    return lack_of(place.resources, {stores_.at(kCpu), stores_.at(kMemory)});
+  }
+  return {};
 }
 
 void Places::ask(const Rank& run, std::vector<Place> places) {
@@ -37,16 +69,22 @@ void Places::forget(const std::string& run) {
   std::erase_if(waiting_, [&](const auto& entry) { return entry.first.run == run; });
 }
 
-std::int64_t Places::taken_of(const std::string& pool) const {
+std::int64_t Places::taken_of(const std::string& store) const {
   std::int64_t taken = 0;
-  for (const auto& [key, place] : taken_) taken += place.pool == pool ? place.slots : 0;
+  for (const auto& [key, place] : taken_) {
+    for (const Demand& demand : demands_of(place))
+      taken += demand.store == store ? demand.amount : 0;
+  }
   return taken;
 }
 
-std::vector<std::string> Places::holders_of(const std::string& pool) const {
+std::vector<std::string> Places::holders_of(const std::string& store) const {
   std::vector<std::string> holders;
   for (const auto& [key, place] : taken_) {
-    if (place.pool == pool) holders.push_back(fmt::format("{} of run {}", place.step, key.first));
+    for (const Demand& demand : demands_of(place)) {
+      if (demand.store == store)
+        holders.push_back(fmt::format("{} of run {}", place.step, key.first));
+    }
   }
   return holders;
 }
@@ -54,21 +92,21 @@ std::vector<std::string> Places::holders_of(const std::string& pool) const {
 std::vector<Places::Key> Places::grants() const {
   std::vector<Key> granted;
   std::map<std::string, std::int64_t> free;
-  for (const auto& [name, slots] : pools_) free[name] = slots - taken_of(name);
-  std::set<std::string> closed;  // pools in which somebody waits who goes first
+  for (const auto& [name, amount] : stores_) free[name] = amount - taken_of(name);
+  std::set<std::string> closed;  // in which somebody waits who goes first
   for (const auto& [rank, places] : waiting_) {
     if (!expected_.empty() && *expected_.begin() < rank) break;
     for (const Place& place : places) {
       if (taken_.size() + granted.size() >= limit_) return granted;
-      if (!place.pool.empty()) {
-        if (closed.contains(place.pool)) continue;
-        const auto slots = free.find(place.pool);
-        if (slots == free.end() || slots->second < place.slots) {
-          closed.insert(place.pool);
-          continue;
-        }
-        slots->second -= place.slots;
+      const std::vector<Demand> demands = demands_of(place);
+      bool fits = true;
+      for (const Demand& demand : demands) {
+        if (!closed.contains(demand.store) && free[demand.store] >= demand.amount) continue;
+        closed.insert(demand.store);
+        fits = false;
       }
+      if (!fits) continue;
+      for (const Demand& demand : demands) free[demand.store] -= demand.amount;
       granted.emplace_back(rank.run, place.position);
     }
   }
@@ -106,20 +144,36 @@ void Places::give_back(const std::string& run, std::size_t position) {
   CHECK(taken_.erase({run, position}) == 1);
 }
 
+std::string Places::words_for(const Demand& demand) const {
+  const auto store = stores_.find(demand.store);
+  const std::int64_t all = store == stores_.end() ? 0 : store->second;
+  const std::int64_t taken = taken_of(demand.store);
+  const std::string holders = taken == 0
+                                  ? "nobody, and others are before it"
+                                  : fmt::format("{}", fmt::join(holders_of(demand.store), ", "));
+  if (is_pool(demand.store))
+    return fmt::format("pool {}: {} of {} slots taken by {}{}", demand.store, taken, all, holders,
+                       demand.amount == 1 ? "" : fmt::format("; it needs {}", demand.amount));
+  const auto text = demand.store == kCpu ? cpu_text : memory_text;
+  return fmt::format("{}: {} of {} taken by {}; it needs {}",
+                     demand.store == kCpu ? "CPU" : "memory", text(taken), text(all), holders,
+                     text(demand.amount));
+}
+
 std::string Places::why_waiting(const std::string& run, std::size_t position) const {
   for (const auto& [rank, places] : waiting_) {
     if (rank.run != run) continue;
     for (const Place& place : places) {
       if (place.position != position) continue;
-      if (place.pool.empty())
+      const std::vector<Demand> demands = demands_of(place);
+      const auto lacks = std::find_if(demands.begin(), demands.end(), [&](const Demand& demand) {
+        const auto store = stores_.find(demand.store);
+        return store == stores_.end() || store->second - taken_of(demand.store) < demand.amount;
+      });
+      if (lacks != demands.end()) return "waits for " + words_for(*lacks);
+      if (demands.empty() || taken_.size() >= limit_)
         return fmt::format("waits for a place: {} of {} steps run", taken_.size(), limit_);
-      const auto pool = pools_.find(place.pool);
-      return fmt::format("waits for pool {}: {} of {} slots taken by {}{}", place.pool,
-                         taken_of(place.pool), pool == pools_.end() ? 0 : pool->second,
-                         taken_of(place.pool) == 0
-                             ? "nobody, and others are before it"
-                             : fmt::format("{}", fmt::join(holders_of(place.pool), ", ")),
-                         place.slots == 1 ? "" : fmt::format("; it needs {}", place.slots));
+      return "waits for " + words_for(demands.front());
     }
   }
   return {};
@@ -127,7 +181,8 @@ std::string Places::why_waiting(const std::string& run, std::size_t position) co
 
 std::vector<Places::PoolState> Places::pools() const {
   std::vector<PoolState> states;
-  for (const auto& [name, slots] : pools_) {
+  for (const auto& [name, slots] : stores_) {
+    if (!is_pool(name)) continue;
     PoolState state{.name = name,
                     .slots = slots,
                     .taken = taken_of(name),

@@ -1,4 +1,5 @@
-// Which steps may begin when not all can: the limit over all runs, pools with slots, priorities.
+// Which steps may begin when not all can: the limit over all runs, pools with slots, the machine's
+// CPU and memory, priorities.
 // Pure: no clock, no lock.
 #pragma once
 
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "base/timestamp.h"
+#include "pipelines/resources.h"
 
 namespace slipway::pipelines {
 
@@ -28,17 +30,20 @@ struct Place {
   std::size_t position = 0;  // in its run
   std::string step, pool;    // no pool: one of all places alone
   std::int64_t slots = 1;    // of the pool
+  Resources resources;       // of the machine
 
   bool operator==(const Place&) const = default;
 };
 
 // A step that asks for a place gets it when it is its turn: steps of one pool begin strictly by the
 // rank of their runs, so that one that needs many slots isn't passed by others for ever; steps of
-// different pools don't wait for each other.
+// different pools don't wait for each other. CPU and memory are two more such pools.
 class Places {
  public:
   void set_limit(std::size_t places) { limit_ = places; }  // over all runs and pools
-  void set_pools(std::map<std::string, std::int64_t> slots) { pools_ = std::move(slots); }
+  void set_pools(const std::map<std::string, std::int64_t>& slots);
+  // What the machine has for steps that say what they need. Without: nobody is kept waiting.
+  void set_capacity(const Resources& capacity);
 
   // Why a step could never begin; empty: it could.
   std::string impossible(const Place& place) const;
@@ -70,12 +75,18 @@ class Places {
 
  private:
   using Key = std::pair<std::string, std::size_t>;  // run and position
+  struct Demand {
+    std::string store;
+    std::int64_t amount = 0;
+  };
+  std::vector<Demand> demands_of(const Place& place) const;
   std::vector<Key> grants() const;
-  std::int64_t taken_of(const std::string& pool) const;
-  std::vector<std::string> holders_of(const std::string& pool) const;
+  std::int64_t taken_of(const std::string& store) const;
+  std::vector<std::string> holders_of(const std::string& store) const;
+  std::string words_for(const Demand& demand) const;
 
   std::size_t limit_ = 1;
-  std::map<std::string, std::int64_t> pools_;
+  std::map<std::string, std::int64_t> stores_;  // pools, and what the machine has
   std::set<Rank> expected_;
   std::map<Rank, std::vector<Place>> waiting_;
   std::map<Key, Place> taken_;

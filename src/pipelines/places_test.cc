@@ -95,6 +95,40 @@ TEST(Places, WhatCanNeverBegin) {
   EXPECT_EQ(places.impossible({0, "a", "tpu"}), "there is no pool tpu");
 }
 
+TEST(Places, StepsShareWhatTheMachineHas) {
+  Places places;
+  places.set_limit(9);
+  places.set_pools({{"gpu", 1}});
+  const std::int64_t gib = 1ll << 30;
+  places.ask(rank("any", 0, 0), {{0, "a", "", 1, {.cpu_millis = 9000}}});
+  EXPECT_EQ(places.granted("any"), (Positions{0}));  // nothing is known of the machine
+  places.forget("any");
+  places.set_capacity({.cpu_millis = 2000, .memory_bytes = 8 * gib});
+  places.ask(rank("old", 0, 1), {{0, "a", "", 1, {.cpu_millis = 1500, .memory_bytes = 2 * gib}},
+                                 {1, "b", "", 1, {.memory_bytes = 4 * gib}}});
+  EXPECT_EQ(places.granted("old"), (Positions{0, 1}));
+  places.take("old", 0);
+  places.take("old", 1);
+  places.ask(rank("big", 0, 2), {{0, "c", "gpu", 1, {.memory_bytes = 3 * gib}}});
+  places.ask(rank("new", 0, 3), {{0, "d", "", 1, {.memory_bytes = gib}},
+                                 {1, "e", "", 1, {.cpu_millis = 500}},
+                                 {2, "f", "gpu"},
+                                 {3, "g", ""}});
+  EXPECT_EQ(places.granted("new"), (Positions{1, 2, 3}));  // memory is for the bigger one first
+  EXPECT_EQ(places.why_waiting("big", 0),
+            "waits for memory: 6 GiB of 8 GiB taken by a of run old, b of run old; it needs 3 GiB");
+  places.give_back("old", 0);
+  EXPECT_EQ(places.granted("big"), (Positions{0}));
+  EXPECT_EQ(places.granted("new"), (Positions{0, 1, 3}));
+  EXPECT_EQ(places.pools().size(), 1u);
+  places.set_pools({});  // the machine stays
+  EXPECT_EQ(places.impossible({0, "x", "", 1, {.cpu_millis = 2500}}),
+            "it needs 2.5 cores, and steps may have 2 (setting pipeline-cpus-max)");
+  EXPECT_EQ(places.impossible({0, "x", "", 1, {.memory_bytes = 9 * gib}}),
+            "it needs 9 GiB of memory, and steps may have 8 GiB (setting "
+            "pipeline-memory-bytes-max)");
+}
+
 // Random runs: no limit is ever passed, nobody of a lower rank begins in a pool before one that
 // waits, and all get their turn.
 TEST(Places, RandomHistoriesBreakNoLimit) {

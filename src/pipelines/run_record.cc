@@ -10,6 +10,11 @@ Json seconds_between(const std::optional<base::Timestamp>& from,
   return from && to ? Json(static_cast<double>((*to - *from).micros) * 1e-6) : Json(nullptr);
 }
 
+template <typename T>
+Json json_or_null(const std::optional<T>& value) {
+  return value ? Json(*value) : Json(nullptr);
+}
+
 }  // namespace
 
 JsonObject StepRecord::summary() const {
@@ -34,20 +39,21 @@ JsonObject StepRecord::to_json() const {
     object[parent ? "item" : "search"] = base::parse_json(value).value_or(nullptr);
   if (!tracked_run.empty()) {
     object["tracked_run"] = tracked_run;
-    object["score"] = score ? Json(*score) : Json(nullptr);
+    object["score"] = json_or_null(score);
     if (state == "stopped") object["reached"] = reached;
   }
   if (!nested_run.empty()) object["nested_run"] = nested_run;
   if (!wait.empty()) object["waits_for"] = wait;
-  object["exit_code"] = exit_code ? Json(*exit_code) : Json(nullptr);
+  object["exit_code"] = json_or_null(exit_code);
+  object["peak_memory_bytes"] = json_or_null(usage.peak_memory_bytes);
+  object["cpu_seconds"] = json_or_null(usage.cpu_seconds);
   object["not_before"] = or_null(not_before);
   JsonArray earlier;
   for (const EarlierTry& one : earlier_tries) {
-    earlier.push_back(
-        JsonObject{{"started_at", types::to_rfc3339(one.started)},
-                   {"finished_at", types::to_rfc3339(one.finished)},
-                   {"exit_code", one.exit_code ? Json(*one.exit_code) : Json(nullptr)},
-                   {"reason", one.reason}});
+    earlier.push_back(JsonObject{{"started_at", types::to_rfc3339(one.started)},
+                                 {"finished_at", types::to_rfc3339(one.finished)},
+                                 {"exit_code", json_or_null(one.exit_code)},
+                                 {"reason", one.reason}});
   }
   object["earlier_tries"] = std::move(earlier);
   JsonArray before;

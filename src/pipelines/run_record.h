@@ -9,6 +9,7 @@
 
 #include "base/json.h"
 #include "base/timestamp.h"
+#include "pipelines/executor.h"
 
 namespace slipway::pipelines {
 
@@ -44,7 +45,8 @@ struct StepRecord {
   // Of a search and its trials.
   std::string tracked_run;  // id
   std::optional<double>
-      score;  // of a trial that came to its end or was stopped; of a search, the best
+      score;    // of a trial that came to its end or was stopped; of a search, the best
+  Usage usage;  // of the last try
   std::int64_t reached = 0;  // of a trial that was stopped early: the step of its last report
 
   bool is_good() const { return state == "succeeded" || state == "cached"; }

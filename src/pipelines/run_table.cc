@@ -98,9 +98,8 @@ Result<StoredRun> RunTable::find(const std::string& id) {
     TRY(reader.query(
         "SELECT name, state, command, cache_key, key_document, reason, exit_code, folder, "
         "manifest, manifest_digest, tries, not_before, started_at, finished_at, parent, item, "
-        "value, tracked_run, score, reached, wait, nested_run FROM pipeline_steps WHERE run = ? "
-        "ORDER BY "
-        "position",
+        "value, tracked_run, score, reached, wait, nested_run, peak_memory, cpu_seconds FROM "
+        "pipeline_steps WHERE run = ? ORDER BY position",
         {id}, [&](const store::Row& row) {
           StepRecord step{.name = row.string(0),
                           .state = row.string(1),
@@ -126,6 +125,8 @@ Result<StoredRun> RunTable::find(const std::string& id) {
           step.reached = row.int64(19);
           if (auto wait = object_or_empty(row.text(20))) step.wait = std::move(*wait);
           step.nested_run = row.string(21);
+          step.usage.peak_memory_bytes = row.maybe_int64(22);
+          if (!row.is_null(23)) step.usage.cpu_seconds = row.real(23);
           found->record.steps.push_back(std::move(step));
         }));
     return reader.query(
@@ -386,7 +387,8 @@ Result<void> RunTable::save_steps(const RunRecord& run, const std::vector<std::s
           "UPDATE pipeline_steps SET state = ?, command = ?, cache_key = ?, key_document = ?, "
           "reason = ?, exit_code = ?, folder = ?, manifest = ?, manifest_digest = ?, tries = ?, "
           "not_before = ?, started_at = ?, finished_at = ?, tracked_run = ?, score = ?, reached = "
-          "?, wait = ?, nested_run = ? WHERE run = ? AND position = ?",
+          "?, wait = ?, nested_run = ?, peak_memory = ?, cpu_seconds = ? WHERE run = ? AND "
+          "position = ?",
           {step.state,
            step.command,
            step.cache_key,
@@ -405,6 +407,8 @@ Result<void> RunTable::save_steps(const RunRecord& run, const std::vector<std::s
            step.reached,
            wait,
            step.nested_run,
+           step.usage.peak_memory_bytes,
+           step.usage.cpu_seconds,
            run.id,
            position}));
       if (step.state == "pending" && step.started && step.finished) {  // to be tried again

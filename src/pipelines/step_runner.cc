@@ -15,7 +15,8 @@ namespace slipway::pipelines {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr int kRefused = 3;  // a gate said no
+constexpr int kRefused = 3;   // a gate said no
+constexpr int kKilled = 137;  // 128 + SIGKILL
 
 double between_zero_and_one(base::Random& random) {
   return static_cast<double>(random.next_u64() >> 11) * 0x1p-53;
@@ -66,6 +67,12 @@ Result<std::map<std::string, std::string>> texts_of_item(const StepDefinition& d
   auto texts = texts_of(space, TRY(point_of(space, value)));
   texts["item"] = value;
   return texts;
+}
+
+std::string out_of_memory(const StepRecord& step, const StepDefinition& definition) {
+  return fmt::format("OOMKilled: step {} used {}, more than its {}; raise resources.memory",
+                     step.name, memory_text(step.usage.peak_memory_bytes.value_or(0)),
+                     memory_text(definition.resources.memory_bytes));
 }
 
 }  // namespace
@@ -208,6 +215,7 @@ Result<bool> StepRunner::settle(RunRecord& run, std::size_t position, const Plan
   step.not_before.reset();
   step.reason.clear();
   step.exit_code.reset();
+  step.usage = {};
   step.score.reset();
   if (definition.when && !step.parent && end_by_condition(run, step, plan, planned)) return true;
   if (definition.nested) {
@@ -395,7 +403,8 @@ Command StepRunner::command_for(const RunRecord& run, std::size_t position, cons
           .folder = project,
           .environment = std::move(environment),
           .log = log_of(run.id, step.name),
-          .timeout = definition.timeout};
+          .timeout = definition.timeout,
+          .memory_bytes_max = definition.resources.memory_bytes};
 }
 
 Result<Exit> StepRunner::run_with_secrets(Command command, const StepDefinition& definition,
@@ -452,6 +461,7 @@ std::optional<StepRecord> StepRunner::run_command(Command command, StepRecord st
   });
   step.finished = wall_clock_.now();
   step.state = "failed";
+  if (exit) step.usage = exit->usage;
   if (!exit) {
     step.reason = exit.error().message;
   } else if (exit->kind == Exit::Kind::kStopped && early != nullptr && early->stopped()) {
@@ -466,6 +476,9 @@ std::optional<StepRecord> StepRunner::run_command(Command command, StepRecord st
     return step;
   } else if (exit->kind == Exit::Kind::kTimedOut) {
     step.reason = "it took longer than its timeout";
+  } else if (exit->kind == Exit::Kind::kOutOfMemory) {
+    step.exit_code = kKilled;
+    step.reason = out_of_memory(step, definition);
   } else {
     step.exit_code = exit->code;
     if (exit->code == kRefused) {

@@ -195,6 +195,12 @@ ALTER TABLE pipeline_runs ADD COLUMN parent_run TEXT NOT NULL DEFAULT '';
 ALTER TABLE pipeline_runs ADD COLUMN parent_step TEXT NOT NULL DEFAULT ''
 )sql";
 
+// What steps used.
+constexpr std::string_view kUsage = R"sql(
+ALTER TABLE pipeline_steps ADD COLUMN peak_memory INTEGER;
+ALTER TABLE pipeline_steps ADD COLUMN cpu_seconds REAL
+)sql";
+
 }  // namespace
 
 store::RoomMigrations migrations() {
@@ -212,7 +218,8 @@ store::RoomMigrations migrations() {
            {11, kAddedSchedules},
            {12, kCancelled},
            {13, kWaits},
-           {14, kNested}}};
+           {14, kNested},
+           {15, kUsage}}};
 }
 
 }  // namespace slipway::pipelines

@@ -111,7 +111,7 @@ pipelines:
     params: {as_of: "{now}", rounds: 60, share: 0.5, word: x}
     priority: 5
     steps:
-      - {name: a, run: "echo {rounds} {{x}} > {out}/a", code: [a.py], env: [r.txt], inputs: ["dataset:rows", "model:m@champion"], outputs: [a], secrets: [KEY], pool: gpu, slots: 2, timeout: 1h,
+      - {name: a, run: "echo {rounds} {{x}} > {out}/a", code: [a.py], env: [r.txt], inputs: ["dataset:rows", "model:m@champion"], outputs: [a], secrets: [KEY], pool: gpu, slots: 2, resources: {cpu: 500m, memory: 64Mi}, timeout: 1h,
          retry: {times: 2, after: 10s, factor: 3, at_most: 1h}, cache: false}
       - {name: ask, approve: Is it good, after: [a], timeout: 72h}
       - {name: e, run: "echo {item.n}", after: [a], each: [{n: 1}, {n: x}], parallel: 2}
@@ -206,7 +206,7 @@ def every_key() -> sw.Project:
                          request={"s": "string", "n": "int64", "dist": "double", "ok": "bool"})
     train = sw.Pipeline("train", params={"as_of": "{now}", "rounds": 60, "share": 0.5, "word": "x"}, steps=[
         sw.Step("a", "echo {rounds} {{x}} > {out}/a", code=["a.py"], env=["r.txt"], inputs=["dataset:rows", "model:m@champion"], outputs=["a"],
-                secrets=["KEY"], pool="gpu", slots=2, timeout=dt.timedelta(hours=1), retry=sw.Retry(times=2, after="10s", factor=3, at_most=dt.timedelta(hours=1)), cache=False),
+                secrets=["KEY"], pool="gpu", slots=2, resources={"cpu": "500m", "memory": "64Mi"}, timeout=dt.timedelta(hours=1), retry=sw.Retry(times=2, after="10s", factor=3, at_most=dt.timedelta(hours=1)), cache=False),
         sw.Step("ask", approve="Is it good", after=["a"], timeout="72h"),
         sw.Step("e", "echo {item.n}", after=["a"], each=[{"n": 1}, {"n": "x"}], parallel=2), sw.Step("f", "echo {item}", each="{a/a#list}"),
         sw.Step("s", "echo {rate} {kind} {depth} > {out}/m.json", outputs=["m.json"], after=["a"], search=sw.Search(

@@ -21,6 +21,8 @@ export interface Step {
   command: string;
   reason: string;
   exit_code: number | null;
+  peak_memory_bytes: number | null; // of the last try's processes, as far as it is known
+  cpu_seconds: number | null;
   tries: number;
   not_before: string | null; // of a pending step: when it is tried again
   seconds: number | null;

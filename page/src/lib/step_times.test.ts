@@ -12,6 +12,8 @@ function step(name: string, state: string, from: number | null, to: number | nul
     command: "run",
     reason: "",
     exit_code: null,
+    peak_memory_bytes: null,
+    cpu_seconds: null,
     tries: 1,
     not_before: null,
     seconds: null,

@@ -7,7 +7,7 @@ import { ConfirmDialog } from "../components/confirm";
 import { useLive } from "../components/live";
 import { StepLog } from "../components/step_log";
 import { Fact, Time } from "../components/words";
-import { duration } from "../lib/format";
+import { bytes, duration } from "../lib/format";
 import { readyAt, stateOf } from "../lib/step_times";
 import { stateWords, StepIcon } from "./step_icon";
 import "./step_panel.css";
@@ -56,6 +56,11 @@ export function StepPanel({ run, step, close }: { run: PipelineRun; step: Step; 
           </Fact>
           <Fact name="Took">{duration(step.seconds)}</Fact>
           <Fact name="Exit code">{step.exit_code ?? "–"}</Fact>
+          {step.cpu_seconds !== null && (
+            <Fact name="Used">
+              {duration(step.cpu_seconds)} of CPU{step.peak_memory_bytes !== null && `, ${bytes(step.peak_memory_bytes)} of memory at most`}
+            </Fact>
+          )}
           <Fact name="Comes after">{step.needs.join(", ") || "nothing"}</Fact>
           {step.nested_run && (
             <Fact name="Its run">

@@ -37,7 +37,8 @@ Result<Response> list(Pipelines& pipelines) {
 // Other parts of the project stay as they are.
 Result<Response> declare(Pipelines& pipelines, const Request& request) {
   const JsonObject body = TRY(read_body(request));
-  const auto parsed = TRY(pipelines::parse_pipelines(TRY(base::get_string(body, "yaml"))));
+  const auto parsed =
+      TRY(pipelines::parse_pipelines(TRY(base::get_string(body, "yaml")), &pipelines.capacity()));
   JsonArray changes;
   for (const auto& change : TRY(pipelines.apply(parsed, TRY(base::get_string(body, "dir")),
                                                 TRY(read_actor(request, body)))))
