@@ -14,7 +14,7 @@ from slipway.errors import (AlreadyExists, Conflict, Corruption, DeadlineExceede
 from slipway.features import Column, Csv, Dataset, Entity, FeatureReference, OnDemandView, Postgres, Service, Source, View, request
 from slipway.notebook import ColumnProfile, Profile, profile
 from slipway.operations import (Action, AlarmBudget, Alert, Async, Batching, Causes, Choices, ColumnDrift, Complete, DataTrigger, Detector, Drift, Embedding, Endpoint, Estimate,
-                                Guard, Maintenance, Monitor, MultivariateDrift, Pipeline, PythonWorkers, Quality, Range, Reference, Release, RequestLog, Resources, Retry, Route, Schedule, Search, Slice, Step, StopEarly, Stream, WaitFor)
+                                Guard, Input, Inputs, Maintenance, Monitor, MultivariateDrift, Pipeline, PythonWorkers, Quality, Range, Reference, Release, RequestLog, Resources, Retry, Route, Schedule, Search, Slice, Step, StopEarly, Stream, WaitFor)
 from slipway.pipelines import NOW, PipelineFunction, pipeline
 from slipway.project import Project
 from slipway.placeholders import Condition, PipelineError, each, rows, run_state
@@ -27,7 +27,7 @@ __all__ = [
     "Action", "Aggregate", "AlarmBudget", "Alert", "AlreadyExists", "Async", "Batching", "Causes", "Change", "Choices", "Client", "Column",
     "ColumnDrift", "ColumnProfile", "Complete", "Condition", "Conflict", "Corruption", "Csv", "DataTrigger", "Dataset", "DeadlineExceeded",
     "Detector", "Drift", "DriftReport", "Embedding", "Endpoint", "Entity", "Estimate", "FailedPrecondition", "FeatureReference", "File", "Folder",
-    "Guard", "Internal", "InvalidArgument", "Maintenance", "Model", "Monitor", "MultivariateDrift", "NOW", "NotFound", "OnDemandView",
+    "Guard", "Input", "Inputs", "Internal", "InvalidArgument", "Maintenance", "Model", "Monitor", "MultivariateDrift", "NOW", "NotFound", "OnDemandView",
     "PermissionDenied", "Pipeline", "PipelineError", "PipelineFunction", "Postgres", "Profile", "Project", "PythonWorkers", "Quality", "Range",
     "Reference", "Refused", "Release", "RequestLog", "ResourceExhausted", "Resources", "Retry", "Route", "Schedule", "Search", "Service", "ServiceVersion", "Slice", "SlipwayError",
     "Snapshot", "Source", "Step", "StepFunction", "StopEarly", "StorageFull", "Stream", "Unauthenticated", "Unavailable", "View", "WaitFor", "add_step", "agg",

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from slipway.document import DURATION, NAME, REFERENCE, Duration, Part, Time, check_name, moment, name_of
-from slipway.features import Dataset, Service, Source
+from slipway.features import Column, Dataset, Service, Source
 
 if TYPE_CHECKING:
     from slipway.pipelines import PipelineFunction
@@ -250,6 +250,22 @@ class PythonWorkers(Part):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Input(Column):
+    """What must hold for an input's values, and what happens to rows that break it; as for all inputs, if nothing is said."""
+
+    on_violation: Literal["quarantine", "reject", "flag"] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inputs(Part):
+    """What is checked of what an endpoint is asked. Rows that break a rule are answered and only counted (flag), or answered but no traffic that
+    monitors learn from (quarantine), or the request is refused (reject)."""
+
+    columns: Mapping[str, Input]
+    on_violation: Literal["quarantine", "reject", "flag"] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class RequestLog(Part):
     policy: Literal["best_effort", "durable"]
 
@@ -268,6 +284,7 @@ class Endpoint(Part):
     batching: Batching | None = None
     asynchronous: Async | None = field(default=None, metadata={"key": "async"})
     python: PythonWorkers | None = None
+    inputs: Inputs | None = None
 
     def __post_init__(self) -> None:
         check_name("endpoint", self.name)

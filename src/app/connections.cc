@@ -404,6 +404,7 @@ serving::EndpointSpec spec_of(const releases::Revision& revision) {
   spec.python.memory_bytes_max = python.memory_bytes_max;
   if (python.call_timeout_ms)
     spec.python.call_limit = std::chrono::milliseconds(*python.call_timeout_ms);
+  spec.inputs = revision.running.inputs;
   for (const releases::Variant& variant : revision.variants) {
     serving::VariantSpec& out = spec.variants.emplace_back(
         serving::VariantSpec{.name = variant.name,

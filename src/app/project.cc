@@ -1,5 +1,6 @@
 #include "app/project.h"
 
+#include "app/endpoint_inputs.h"
 #include "base/log.h"
 #include "types/timestamp.h"
 #include "types/yaml_reader.h"
@@ -217,6 +218,15 @@ Result<std::vector<std::string>> Project::check_features(const features::Definit
   return warnings;
 }
 
+// Before anything is changed. Gives what is worth a warning.
+Result<std::vector<std::string>> Project::check(const Parsed& parsed) {
+  std::vector<std::string> warnings = TRY(check_features(parsed.features));
+  for (std::string& warning :
+       TRY(check_inputs(rooms_.endpoints, parsed.endpoints, parsed.features)))
+    warnings.push_back(std::move(warning));
+  return warnings;
+}
+
 // What an earlier declaration has left, so that nobody thinks it is gone.
 Result<JsonArray> Project::left_over(const Parsed& parsed) {
   JsonArray left;
@@ -275,9 +285,9 @@ std::vector<std::string> Project::unmeasured(const Parsed& parsed) const {
 }
 
 JsonObject Project::told(const Parsed& parsed, JsonArray changes,
-                         const std::vector<std::string>& of_features) const {
+                         const std::vector<std::string>& of_checks) const {
   JsonArray warnings;
-  for (const std::string& warning : of_features) warnings.push_back(Json(warning));
+  for (const std::string& warning : of_checks) warnings.push_back(Json(warning));
   for (const std::string& warning : rooms_.pipelines.warnings(parsed.pipelines))
     warnings.push_back(Json(warning));
   for (const std::string& warning : unmeasured(parsed)) warnings.push_back(Json(warning));
@@ -306,7 +316,7 @@ Result<JsonObject> Project::plan(const Declared& declared) {
   add_changes(changes, TRY(rooms_.streams.plan(parsed.streams)));
   add_changes(changes, TRY(rooms_.webhooks.plan_routes(parsed.routes)));
   for (Json& left : TRY(left_over(parsed))) changes.push_back(std::move(left));
-  const auto warnings = TRY(check_features(parsed.features));
+  const auto warnings = TRY(check(parsed));
   return told(parsed, std::move(changes), warnings);
 }
 
@@ -314,7 +324,7 @@ Result<JsonObject> Project::apply(const Declared& declared) {
   const Parsed parsed = TRY(parse(declared, &rooms_.pipelines.capacity()));
   base::MutexLock lock(advance_mutex_);
   TRY(datasets::Datasets::check(parsed.datasets));
-  const auto warnings = TRY(check_features(parsed.features));
+  const auto warnings = TRY(check(parsed));
   TRY(rooms_.webhooks.check_routes(parsed.routes));
   const std::string before = TRY(stored_yaml());
   // A rehearsal that has begun goes on where it stands.

@@ -87,13 +87,14 @@ class Project final : public api::own::ProjectControl {
   // What would break what answers now is refused before anything changes.
   // What waits for data is said as warnings.
   Result<std::vector<std::string>> check_features(const features::Definitions& declared);
+  Result<std::vector<std::string>> check(const Parsed& parsed);
   // Datasets of sources that have no version yet.
   Result<std::set<std::string>> without_data(const features::Definitions& definitions);
   Result<JsonArray> left_over(const Parsed& parsed);
   std::vector<std::string> unmeasured(const Parsed& parsed) const;
   // What plan and apply answer.
   JsonObject told(const Parsed& parsed, JsonArray changes,
-                  const std::vector<std::string>& of_features) const;
+                  const std::vector<std::string>& of_checks) const;
   Result<std::string> stored_yaml();
   Result<void> keep_clock(base::Timestamp now);
   // Does the next thing that is due by `limit`; false: there is none.

@@ -22,6 +22,7 @@
 #include "api/own/gate_routes.h"
 #include "api/own/import_routes.h"
 #include "api/own/incident_routes.h"
+#include "api/own/input_routes.h"
 #include "api/own/lineage_routes.h"
 #include "api/own/model_routes.h"
 #include "api/own/monitor_routes.h"
@@ -48,6 +49,7 @@
 #include "app/alert_connections.h"
 #include "app/alias_follower.h"
 #include "app/connections.h"
+#include "app/endpoint_inputs.h"
 #include "app/invocation_files.h"
 #include "app/kubeflow_connections.h"
 #include "app/lineage_connections.h"
@@ -383,6 +385,7 @@ struct Application::Rooms::Impl {
                   .inputs_max = static_cast<std::size_t>(f.settings.profile_inputs_max),
                   .slices_max = static_cast<std::size_t>(f.settings.profile_slices_max)}),
         training(releases, features, datasets),
+        trained_inputs(releases, datasets, training),
         attributions(endpoints),
         neighbourhood(releases, features, clock),
         incidents(f.db, clock, neighbourhood,
@@ -496,6 +499,7 @@ struct Application::Rooms::Impl {
   monitor::Profiles profiles;
   std::unique_ptr<monitor::Detections> detections;  // of the monitor below, after it is opened
   TrainingRows training;
+  TrainingInputs trained_inputs;
   SliceConditions slice_conditions;
   ModelAttributions attributions;
   EndpointNeighbourhood neighbourhood;
@@ -772,6 +776,8 @@ void Application::Rooms::add_leading_routes(http::Router& router) {
   router.add_all(api::own::import_routes(i.run_import, i.model_import));
   router.add_all(
       api::own::endpoint_routes(i.releases, *i.monitor, i.logged, i.endpoints, rehearses));
+  i.trained_inputs.connect(*i.monitor);
+  router.add_all(api::own::input_routes(i.releases, i.endpoints, i.trained_inputs));
   if (i.foundation.settings.price_core_hour > 0) {
     i.foundation.metrics.gauge("slipway_price_per_core_hour", "The setting price-core-hour.",
                                [price = i.foundation.settings.price_core_hour] { return price; },

@@ -5,6 +5,7 @@
 #include "cli/detect_command.h"
 #include "cli/drift_report.h"
 #include "cli/explain_command.h"
+#include "cli/inputs_command.h"
 #include "cli/profile_command.h"
 #include "cli/slices_command.h"
 #include "cli/unusual_command.h"
@@ -327,6 +328,7 @@ void add_endpoint_commands(CLI::App& root, Context& context, int& exit_code) {
     });
   }
 
+  add_inputs_command(*endpoints, context, exit_code);
   add_experiment_commands(*endpoints, context, exit_code);
   add_explain_command(*endpoints, context, exit_code);
 

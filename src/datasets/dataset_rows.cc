@@ -28,7 +28,7 @@ Types known_types(const DatasetDefinition& definition, const Types& before) {
   for (const std::string& time : {definition.event_time, definition.arrival_time}) {
     if (!time.empty()) types[time] = ColumnType::kTimestamp;
   }
-  for (const ColumnRule& rule : definition.columns) {
+  for (const types::ColumnRule& rule : definition.columns) {
     if (rule.type) types[rule.name] = *rule.type;
   }
   return types;

@@ -355,8 +355,8 @@ Result<IngestReport> Datasets::keep(const DatasetDefinition& definition, Basis b
   const Validation validation =
       TRY(validate(frame, definition, follows ? &before->schema : nullptr));
   std::vector<std::size_t> good, bad;
-  if (definition.on_violation != OnViolation::kFlag && !validation.violations.empty()) {
-    if (definition.on_violation == OnViolation::kReject) {
+  if (definition.on_violation != types::OnViolation::kFlag && !validation.violations.empty()) {
+    if (definition.on_violation == types::OnViolation::kReject) {
       const Violation& first = validation.violations.front();
       return base::error(Code::kFailedPrecondition,
                          "{} rows break a rule and the dataset rejects them; the first: row={} "

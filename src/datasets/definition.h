@@ -9,23 +9,9 @@
 #include "base/json.h"
 #include "base/result.h"
 #include "datasets/csv_table.h"
-#include "types/frame.h"
+#include "types/column_rules.h"
 
 namespace slipway::datasets {
-
-// What must hold for a column's values. Everything left out isn't checked.
-struct ColumnRule {
-  std::string name;
-  std::optional<types::ColumnType> type;
-  std::optional<double> min, max;
-  std::vector<std::string> in;  // allowed texts
-  bool required = false;        // may not be missing
-  bool operator==(const ColumnRule&) const = default;
-};
-
-// What happens to rows that break a rule: they leave the snapshot and are kept beside it with the
-// reason; or nothing is taken in; or they stay and are only counted.
-enum class OnViolation { kQuarantine, kReject, kFlag };
 
 enum class FileFormat { kParquet, kCsv };
 
@@ -44,8 +30,8 @@ struct DatasetDefinition {
   std::optional<PostgresRows> postgres;
   std::vector<std::string> key;
   std::string event_time, arrival_time;  // columns; empty: none
-  std::vector<ColumnRule> columns;
-  OnViolation on_violation = OnViolation::kQuarantine;
+  std::vector<types::ColumnRule> columns;
+  types::OnViolation on_violation = types::OnViolation::kQuarantine;
 
   JsonObject to_json() const;  // in the shape of slipway.yaml, so that parse_dataset reads it back
   JsonObject shown() const;    // the same for people: a password as ***

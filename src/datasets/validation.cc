@@ -14,24 +14,16 @@ bool is_numeric(ColumnType type) {
   return type == ColumnType::kDouble || type == ColumnType::kInt64 || type == ColumnType::kBool;
 }
 
-void check_values(const Column& column, const ColumnRule& rule, Validation& found) {
-  const auto report = [&](std::size_t row, const char* what) {
-    found.violations.push_back({row, column.name, what, cell_text(column, row)});
-  };
-  const bool numeric = is_numeric(column.type);
+void check_values(const Column& column, const types::ColumnRule& rule, Validation& found) {
+  const types::ColumnCheck check(rule);
+  const bool numeric = is_numeric(column.type), text = column.type == ColumnType::kString;
   for (std::size_t row = 0; row < column.size(); ++row) {
-    if (!column.is_valid(row)) {
-      if (rule.required) report(row, "required");
-      continue;
-    }
-    if (numeric) {
-      const double value = column.number(row);
-      if (rule.min && value < *rule.min) report(row, "min");
-      if (rule.max && value > *rule.max) report(row, "max");
-    } else if (!rule.in.empty() && column.type == ColumnType::kString &&
-               std::find(rule.in.begin(), rule.in.end(), column.strings[row]) == rule.in.end()) {
-      report(row, "in");
-    }
+    const char* broken = !column.is_valid(row) ? check.of_missing()
+                         : numeric             ? check.of_number(column.number(row))
+                         : text                ? check.of_text(column.strings[row])
+                                               : nullptr;
+    if (broken != nullptr)
+      found.violations.push_back({row, column.name, broken, cell_text(column, row)});
   }
 }
 
@@ -67,7 +59,7 @@ Result<void> check_keys(const Frame& frame, const std::vector<std::string>& key,
 bool is_declared(const DatasetDefinition& definition, const std::string& name, ColumnType type) {
   if (name == definition.event_time || name == definition.arrival_time)
     return type == ColumnType::kTimestamp;
-  return std::ranges::any_of(definition.columns, [&](const ColumnRule& rule) {
+  return std::ranges::any_of(definition.columns, [&](const types::ColumnRule& rule) {
     return rule.name == name && rule.type == type;
   });
 }
@@ -141,7 +133,7 @@ Result<Validation> validate(const Frame& frame, const DatasetDefinition& definit
                             const Schema* before) {
   Validation found;
   if (before != nullptr) TRY(compare_schemas(Schema::of(frame), *before, definition, found));
-  for (const ColumnRule& rule : definition.columns) {
+  for (const types::ColumnRule& rule : definition.columns) {
     const Column* column = frame.find(rule.name);
     if (column == nullptr) {
       return base::error(Code::kInvalidArgument, "a declared column is not in the data: column={}",

@@ -13,6 +13,7 @@ namespace {
 
 constexpr double kMissingRise = 0.05;
 constexpr double kUnseenShare = 0.01;
+constexpr double kViolatedShare = 0.01;
 constexpr double kDriftedPsi = 0.25;
 constexpr double kNearThreshold = 0.8;
 
@@ -43,6 +44,8 @@ double watched_value(const AlertRule& rule, const VariantResult& live) {
 
 std::int64_t watched_rows(const AlertRule& rule, const VariantResult& live) {
   const bool counts_labels = needs_labels(rule.metric);
+  // Rows that were refused or put aside are behind it too.
+  if (rule.metric == "violation_rate") return live.violations.rows;
   if (rule.slice.empty()) return counts_labels ? live.labels : live.rows;
   const SliceResult* slice = slice_of(rule, live);
   if (slice == nullptr) return 0;
@@ -80,6 +83,29 @@ std::vector<Cause> find_causes(const MonitorDefinition& definition, const Varian
   };
   std::stable_sort(causes.begin(), causes.end(),
                    [&](const Cause& a, const Cause& b) { return size(a) > size(b); });
+  // Before them what broke its rule, which is no question of chance.
+  std::vector<Cause> broken;
+  for (const auto& [column, rules] : live.violations.columns) {
+    if (static_cast<double>(live.violations.rows_of(column)) <
+        kViolatedShare * static_cast<double>(live.violations.rows))
+      continue;
+    Cause& cause = broken.emplace_back(Cause{.kind = "violation", .drift = {}});
+    cause.drift.feature = column;
+    cause.drift.psi = std::nan("");
+    for (const FeatureDrift& drift : live.drift) {
+      if (drift.feature == column) cause.drift = drift;
+    }
+    const auto known = std::find_if(causes.begin(), causes.end(), [&](const Cause& other) {
+      return other.drift.feature == column;
+    });
+    if (known == causes.end()) continue;
+    cause = *known;
+    causes.erase(known);
+  }
+  std::stable_sort(broken.begin(), broken.end(), [&](const Cause& a, const Cause& b) {
+    return live.violations.rows_of(a.drift.feature) > live.violations.rows_of(b.drift.feature);
+  });
+  causes.insert(causes.begin(), broken.begin(), broken.end());
   // Behind them what the model goes by otherwise than it did.
   if (live.attributions && live.attributions->ndcg < kAttributionNdcgMin) {
     std::vector<AttributionDrift::Input> moved = live.attributions->inputs;

@@ -23,13 +23,14 @@ std::int64_t watched_rows(const AlertRule& rule, const VariantResult& live);
 
 // An input that moved, in one word how, and by how much. The largest first.
 struct Cause {
-  std::string kind;  // "distribution", "missing_rate", "unseen_category", "texts" or "attribution"
+  std::string kind;  // "violation", "distribution", "missing_rate", "unseen_category", "texts" or
+                     // "attribution"
   FeatureDrift drift;
   JsonObject to_json() const;
 };
 // Inputs whose rank among the attributions changed are named once the order is another one
 // (kAttributionNdcgMin), behind those that moved themselves. A missing rate counts once it rose by
-// 0.05, unseen categories from 0.01 of the rows on.
+// 0.05, unseen categories and broken rules from 0.01 of the rows on.
 std::vector<Cause> find_causes(const MonitorDefinition& definition, const VariantResult& live);
 
 // What is known when an action is asked for.

@@ -109,13 +109,17 @@ Result<void> Monitor::judge(Cursor& cursor, base::Timestamp now, AdvanceReport& 
                    [](const VariantResult& result) { return result.variant == "live"; });
   const auto asked = TRY(last_asked(definition.name, cursor.kind, cursor.window.start));
   if (live == planned.results.end()) {
-    if (asked) planned.results.push_back(VariantResult::of_silence(*asked, cursor.window.end));
+    if (asked) {
+      planned.results.push_back(VariantResult::of_silence(*asked, cursor.window.end));
+      rows.look_at_inputs(planned.results.back());
+    }
   } else {
     live->metrics["skew_rate"] =
         TRY(ports_.features.skew_rate(definition.endpoint, cursor.window.start, cursor.window.end))
             .value_or(std::numeric_limits<double>::quiet_NaN());
     live->add_note(note);
     rows.look_at_data(asked, cursor.window.end, *live);
+    rows.look_at_inputs(*live);
     TRY(look_at_labels(definition, cursor.window, *live));
     TRY(remember_first_look(cursor, *live));
     if (reference != nullptr) rows.compare_together(*reference, *live);

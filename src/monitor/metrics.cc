@@ -108,6 +108,7 @@ constexpr Metric kMetrics[] = {
     {"associations_changed", false},
     {"missing_rate", false},
     {"unseen_rate", false},
+    {"violation_rate", false},
     {"attribution_ndcg", false},
     {"skew_rate", false},
     {"completeness", false},
@@ -187,7 +188,8 @@ bool is_known_of_slices(std::string_view metric) {
       "prediction_psi", "feature_psi_max",    "drifted_share",        "multivariate_drift",
       "missing_rate",   "unseen_rate",        "attribution_ndcg",     "multivariate_drifted",
       "skew_rate",      "embeddings_drifted", "associations_changed", "quiet_hours_max",
-      "duplicate_rate", "quiet_hours",        "labels_quiet_hours",   "feature_age_hours_max"};
+      "duplicate_rate", "quiet_hours",        "labels_quiet_hours",   "feature_age_hours_max",
+      "violation_rate"};
   return !is_estimate(metric) && !metric.starts_with("estimate_error_") &&
          std::find(std::begin(kOfAllRows), std::end(kOfAllRows), metric) == std::end(kOfAllRows);
 }

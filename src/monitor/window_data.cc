@@ -48,6 +48,11 @@ void WindowRows::compare_together(const DriftProfile& reference, VariantResult& 
   }
 }
 
+void WindowRows::look_at_inputs(VariantResult& live) const {
+  live.violations = InputViolations::of(*frame_);
+  if (live.violations.rows > 0) live.metrics["violation_rate"] = live.violations.rate();
+}
+
 VariantResult VariantResult::of_silence(base::Timestamp last_asked, base::Timestamp to) {
   VariantResult live{.variant = "live", .role = "live"};
   live.completeness = 1;  // no label is missing

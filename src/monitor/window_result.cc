@@ -15,10 +15,10 @@ namespace slipway::monitor {
 namespace {
 
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
-constexpr std::array<std::string_view, 13> kLogColumns = {
-    "request_id",    "endpoint",   "revision",         "variant",    "role",
-    "model_version", "event_time", "arrival_time",     "latency_us", "prediction",
-    "error",         "traffic",    "prediction_values"};
+constexpr std::array<std::string_view, 14> kLogColumns = {
+    "request_id",    "endpoint",   "revision",          "variant",         "role",
+    "model_version", "event_time", "arrival_time",      "latency_us",      "prediction",
+    "error",         "traffic",    "prediction_values", "input_violations"};
 
 Result<const types::Column*> log_column(const types::Frame& frame, std::string_view name,
                                         types::ColumnType type) {
@@ -140,6 +140,8 @@ Result<VariantResult> VariantResult::from_json(const JsonObject& object) {
   // Windows that were judged before there were estimates have none.
   if (const Json* estimates = object.if_contains("estimates"); estimates && estimates->is_object())
     result.estimates = TRY(Estimates::from_json(estimates->as_object()));
+  if (const Json* member = object.if_contains("violations"); member && member->is_object())
+    result.violations = TRY(InputViolations::from_json(member->as_object()));
   result.note = TRY(base::find_string(object, "note")).value_or("");
   return result;
 }
@@ -189,6 +191,7 @@ JsonObject VariantResult::to_json() const {
   for (const SliceResult& slice : declared_slices) declared.push_back(slice.to_json());
   if (!declared.empty()) object["declared_slices"] = std::move(declared);
   if (attributions) object["attributions"] = attributions->to_json();
+  if (violations.rows > 0) object["violations"] = violations.to_json();
   if (!note.empty()) object["note"] = note;
   return object;
 }

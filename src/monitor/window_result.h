@@ -14,6 +14,7 @@
 #include "monitor/estimate/class_estimator.h"
 #include "monitor/estimate/estimator.h"
 #include "monitor/estimate/loss_estimator.h"
+#include "monitor/input_violations.h"
 #include "monitor/quality.h"
 #include "monitor/slices/declared_slice.h"
 #include "monitor/slices/slice.h"
@@ -44,7 +45,8 @@ struct VariantResult {
   std::optional<SliceReport> slices;
   std::vector<SliceResult> declared_slices;
   std::optional<AttributionDrift> attributions;
-  std::string note;  // what isn't known of it, and why
+  InputViolations violations;  // of "live" only
+  std::string note;            // what isn't known of it, and why
   void add_note(std::string_view sentence);
 
   // Of "live" in a window up to `to` in which nobody asked, nor since `last_asked`.
@@ -112,6 +114,8 @@ class WindowRows {
   // time in which none came, since `last_asked` (nothing: since the first of them).
   void look_at_data(std::optional<base::Timestamp> last_asked, base::Timestamp to,
                     VariantResult& live) const;
+  // Which rules of the inputs were broken, also by rows that don't count.
+  void look_at_inputs(VariantResult& live) const;
   // Answers of a variant that are chances: within 0..1.
   std::vector<VersionedScore> chances(const std::string& variant) const;
   // Scores and labels by the model version that gave the score, shadows' included: those with a

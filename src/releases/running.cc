@@ -54,6 +54,8 @@ Result<Running> read_running(YamlMap& declaration) {
   if (const auto batching = declaration.find("batching"))
     running.batching = TRY(read_batching(*batching));
   if (const auto python = declaration.find("python")) running.python = TRY(read_python(*python));
+  if (const auto inputs = declaration.find("inputs"))
+    running.inputs = TRY(types::read_input_rules(*inputs));
   return running;
 }
 
@@ -70,6 +72,7 @@ void Running::append_to(JsonObject& declaration) const {
   put(processes, "memory_bytes_max", python.memory_bytes_max);
   put(processes, "call_timeout_ms", python.call_timeout_ms);
   if (!processes.empty()) declaration["python"] = std::move(processes);
+  if (!(inputs == types::InputRules())) declaration["inputs"] = inputs.to_json();
 }
 
 Result<Running> parse_running(std::string_view text) {

@@ -1,4 +1,5 @@
-// How an endpoint's models are run: the parts `batching:` and `python:` of its declaration.
+// How an endpoint's models are run, and what is checked of what they are asked: the parts
+// `batching:`, `python:` and `inputs:` of its declaration.
 #pragma once
 
 #include <cstdint>
@@ -7,6 +8,7 @@
 
 #include "base/json.h"
 #include "base/result.h"
+#include "types/column_rules.h"
 #include "types/yaml_reader.h"
 
 namespace slipway::releases {
@@ -30,6 +32,7 @@ struct PythonRun {
 struct Running {
   Batching batching;
   PythonRun python;
+  types::InputRules inputs;
 
   // Adds the parts that say something to a declaration.
   void append_to(JsonObject& declaration) const;

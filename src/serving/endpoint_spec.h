@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "types/column_rules.h"
+
 namespace slipway::serving {
 
 // Requests are spread over this many slots: hash64(salt + "\x1f" + key) modulo it.
@@ -64,6 +66,7 @@ struct EndpointSpec {
   bool durable_log = false;
   BatchingSpec batching;
   PythonSpec python;
+  types::InputRules inputs;  // what they must hold
   std::vector<VariantSpec> variants;
 };
 

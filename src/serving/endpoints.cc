@@ -67,7 +67,7 @@ Result<std::shared_ptr<const Serving>> Endpoints::build(const EndpointSpec& spec
   std::vector<LoadedModel> models;
   for (const VariantSpec& variant : spec.variants)
     models.push_back(TRY(load(variant.uri, spec.python)));
-  return make_serving(spec, models, features_, tallies_, metrics_);
+  return make_serving(spec, models, features_, tallies_, input_tallies_, metrics_);
 }
 
 Result<std::shared_ptr<const Serving>> Endpoints::build_from_memory(const EndpointSpec& spec) {
@@ -81,7 +81,7 @@ Result<std::shared_ptr<const Serving>> Endpoints::build_from_memory(const Endpoi
       models.push_back(found->second.loaded);
     }
   }
-  return make_serving(spec, models, features_, tallies_, metrics_);
+  return make_serving(spec, models, features_, tallies_, input_tallies_, metrics_);
 }
 
 Result<Endpoints::Prepared> Endpoints::prepare(const EndpointSpec& spec) {
@@ -410,6 +410,13 @@ Result<Endpoints::Inputs> Endpoints::inputs(std::string_view endpoint) {
   auto serving = TRY(awake(endpoint, Deadline::max()));
   const auto* inputs = &serving->inputs;
   return Inputs(std::move(serving), inputs);
+}
+
+Result<InputTally::Counts> Endpoints::violations(std::string_view endpoint) {
+  const auto serving = find(endpoint);
+  if (serving == nullptr)
+    return base::error(Code::kNotFound, "no such endpoint answers: endpoint={}", endpoint);
+  return input_tallies_.of(serving->spec.endpoint)->read();
 }
 
 std::vector<VersionStatistics> Endpoints::statistics() const {

@@ -79,7 +79,8 @@ class Endpoints {
             base::Metrics& metrics, const Runtimes& runtimes, Options options);
 
   // Loads every model of `spec` and checks that the feature service (or the caller) can feed it.
-  // kInvalidArgument: a feature that nobody provides. Changes nothing for requests. The models
+  // kInvalidArgument: a feature that nobody provides, or an input's rule of texts where there are
+  // numbers. Changes nothing for requests. The models
   // stay in memory for as long as what is returned is held.
   using Prepared = std::shared_ptr<const std::vector<std::string>>;
   Result<Prepared> prepare(const EndpointSpec& spec);
@@ -102,9 +103,10 @@ class Endpoints {
 
   // kNotFound: no such endpoint, it has no revision yet, or the version or variant asked for is not
   // among its own. kInvalidArgument: missing, mistyped or (when they are refused) unknown inputs,
-  // named. kUnavailable: a durable log is full. kResourceExhausted: too much waits for the model.
-  // kDeadlineExceeded: the request's time was over before it was answered; if that was before the
-  // model had it, it is not scored.
+  // named; or the
+  // rules of the endpoint's inputs reject one. kUnavailable: a durable log is full.
+  // kResourceExhausted: too much waits for the model. kDeadlineExceeded: the request's time was
+  // over before it was answered; if that was before the model had it, it is not scored.
   Result<Prediction> predict(const PredictRequest& request);
 
   // What predict() would answer, and what each input has to do with it. Nothing is logged and no
@@ -134,6 +136,8 @@ class Endpoints {
   // wake().
   using Inputs = std::shared_ptr<const std::vector<InputSpec>>;
   Result<Inputs> inputs(std::string_view endpoint);
+  // Which rules of its inputs were broken since the server started. kNotFound.
+  Result<InputTally::Counts> violations(std::string_view endpoint);
   std::vector<VariantMemory> memory(std::string_view endpoint) const;  // empty: no such endpoint
   std::size_t memory_bytes() const;                                    // of all models in memory
   // Of the versions that answer now; by endpoint and version.
@@ -189,6 +193,7 @@ class Endpoints {
 
   base::Counter& evicted_;
   VersionTallies tallies_{metrics_};
+  InputTallies input_tallies_;
   std::atomic<std::shared_ptr<const Table>> table_{std::make_shared<const Table>()};
   mutable base::Mutex mutex_;  // changes; never held while a model loads
   // Keys of the models that somebody holds.

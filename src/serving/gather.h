@@ -30,6 +30,8 @@ struct Scratch {
   std::vector<std::string> row_ids;
   std::vector<Output> shadow_outputs;
   std::vector<LogRow> logged;
+  std::vector<InputViolation> violations;
+  std::vector<RowVerdict> verdicts;  // one a row, or none: nothing broke a rule
 
   void reset(std::size_t rows, const std::vector<InputSpec>& inputs, std::size_t columns) {
     if (numbers.size() + texts.size() > kValuesKept) *this = {};
@@ -49,6 +51,8 @@ struct Scratch {
     }
     kept.clear();
     logged.clear();
+    violations.clear();
+    verdicts.clear();
   }
 };
 

@@ -32,6 +32,7 @@ constexpr FixedLogColumn kFixed[] = {
     {"error", ColumnType::kString},
     {"traffic", ColumnType::kString},
     {"prediction_values", ColumnType::kString},
+    {"input_violations", ColumnType::kString},
 };
 
 // A packed row is a head, the features that are numbers, those that are texts (each its length and
@@ -39,8 +40,9 @@ constexpr FixedLogColumn kFixed[] = {
 struct Head {
   std::int64_t revision, model_version, latency_us, event_us, arrival_us;
   double prediction;
-  std::array<std::uint32_t, 6> lengths;  // request_id, variant, role, error, traffic, values
-  std::uint32_t bytes;                   // of the whole row
+  // request_id, variant, role, error, traffic, values, input_violations
+  std::array<std::uint32_t, 7> lengths;
+  std::uint32_t bytes;  // of the whole row
 };
 
 template <typename T>
@@ -132,6 +134,10 @@ void add_rows(const LogSchema& schema, std::span<const Head> heads, std::span<co
   add_texts(3, true);
   add_texts(4);
   add_texts(5, true);
+  for (std::size_t row = 0; row < rows; ++row) {
+    const std::size_t length = heads[row].lengths[6];
+    length == kMissing ? column->append_null() : column->append_string(get_text(at[row], length));
+  }
 }
 
 std::string_view text_of(const InputView& value, std::size_t row) {
@@ -170,8 +176,8 @@ LogRows::~LogRows() {
 }
 
 void LogRows::append(const LogRow& row) {
-  const std::array texts = {row.request_id, row.variant, row.role,
-                            row.error,      row.traffic, row.values};
+  const std::array texts = {row.request_id, row.variant,         row.role, row.error, row.traffic,
+                            row.values,     row.input_violations};
   std::size_t bytes = sizeof(Head);
   for (const std::string_view text : texts) bytes += text.size();
   for (std::size_t i = 0; i < schema_->size(); ++i) {
@@ -195,6 +201,7 @@ void LogRows::append(const LogRow& row) {
             .bytes = 0};
   for (std::size_t i = 0; i < texts.size(); ++i)
     head.lengths[i] = static_cast<std::uint32_t>(texts[i].size());
+  if (row.input_violations.data() == nullptr) head.lengths.back() = kMissing;
   to += sizeof head;
   const auto feature = [&](std::size_t i) {
     return i < row.features.size() ? row.features[i] : InputView();

@@ -36,6 +36,9 @@ struct LogRow {
   base::Timestamp event_time, arrival_time;
   double prediction = 0;    // NaN: none, or not a number; see `values` and `error`
   std::string_view values;  // JSON, of an answer that isn't one number
+  // JSON of the rules that the inputs broke, by column; empty: none. No data(): nothing was
+  // checked.
+  std::string_view input_violations = {};
   // In the order of the schema, columns all; too few: missing. This row's values are at `row`.
   std::span<const InputView> features;
   std::size_t row = 0;

@@ -236,16 +236,59 @@ Result<Prediction> Endpoints::predict(const PredictRequest& request) {
   // that the endpoint's monitors count it.
   if (!gathered && gathered.error().code == Code::kInvalidArgument)
     return fail_version(gathered.error());
+  gather_logged(*serving, batch, scratch);
   const std::span<const RowOrigin> origins = request.origins;
   if (batch.rows > 1 && origins.empty()) {
     scratch.row_ids.resize(batch.rows);
     for (std::size_t row = 0; row < batch.rows; ++row)
       scratch.row_ids[row] = fmt::format("{}/{}", answer.id, row);
   }
+  const auto row_id = [&](std::size_t row) {
+    return !origins.empty()  ? origins[row].id
+           : batch.rows == 1 ? std::string_view(answer.id)
+                             : std::string_view(scratch.row_ids[row]);
+  };
+  const auto time_of = [&](std::size_t row) {
+    return origins.empty() ? event_time : origins[row].event_time;
+  };
+  const bool is_checked = serving->policy != nullptr && gathered;
+  if (is_checked) serving->policy->check(batch.rows, scratch.logged_views, scratch.violations);
+  if (!scratch.violations.empty()) {
+    const InputPolicy& policy = *serving->policy;
+    const auto gravest = policy.judge(scratch.violations, batch.rows, scratch.verdicts);
+    const bool is_rejected = gravest == types::OnViolation::kReject;
+    // Messages of a stream are asked one by one then.
+    if (is_rejected && origins.size() > 1)
+      return fail_version(policy.refusal(scratch.violations, scratch.logged_views, batch.rows));
+    policy.count(scratch.violations, scratch.verdicts, scratch.logged_views, event_time, row_id);
+    if (is_rejected) {
+      Error refusal = policy.refusal(scratch.violations, scratch.logged_views, batch.rows);
+      for (std::size_t row = 0; row < batch.rows; ++row) {
+        if (!scratch.verdicts[row].is_violated) continue;
+        scratch.logged.push_back(
+            {.request_id = row_id(row),
+             .variant = chosen->spec.name,
+             .role = "live",
+             .error = refusal.message,
+             .traffic = request.traffic.empty() ? kRejectedTraffic : request.traffic,
+             .revision = answer.revision,
+             .model_version = answer.model_version,
+             .latency_us = static_cast<std::int64_t>(micros_since(start)),
+             .event_time = time_of(row),
+             .arrival_time = arrival_time,
+             .prediction = std::nan(""),
+             .values = {},
+             .input_violations = scratch.verdicts[row].broken,
+             .features = scratch.logged_views,
+             .row = row});
+      }
+      log_.append(serving->spec.endpoint, serving->log_schema, scratch.logged);
+      return fail_version(std::move(refusal));
+    }
+  }
   const double prepared_us = micros_since(start);
   Batcher::Receipt receipt;
   std::optional<Error> failure;
-  gather_logged(*serving, batch, scratch);
   for (const Variant& variant : serving->variants) {
     const bool shadows = gathered && variant.spec.is_shadow &&
                          (variant.spec.slots.empty() || variant.spec.has_slot(slot));
@@ -272,23 +315,27 @@ Result<Prediction> Endpoints::predict(const PredictRequest& request) {
     const double latency_us = prepared_us + scoring_us / static_cast<double>(batch.rows);
     const bool has_values = scored && !outputs.empty() && !is_one_number(outputs);
     for (std::size_t row = 0; row < batch.rows; ++row) {
+      const RowVerdict* verdict = scratch.verdicts.empty() ? nullptr : &scratch.verdicts[row];
+      const bool is_apart = verdict != nullptr && verdict->is_violated &&
+                            verdict->on_violation == types::OnViolation::kQuarantine;
       scratch.logged.push_back(
-          {.request_id = !origins.empty()  ? origins[row].id
-                         : batch.rows == 1 ? std::string_view(answer.id)
-                                           : scratch.row_ids[row],
+          {.request_id = row_id(row),
            .variant = variant.spec.name,
            .role = variant.spec.is_shadow ? "shadow" : "live",
            .error = error,
-           .traffic = request.traffic,
+           .traffic = is_apart && request.traffic.empty() ? kQuarantinedTraffic : request.traffic,
            .revision = answer.revision,
            .model_version = variant.spec.model_version,
            .latency_us = static_cast<std::int64_t>(latency_us),
-           .event_time = origins.empty() ? event_time : origins[row].event_time,
+           .event_time = time_of(row),
            .arrival_time = arrival_time,
            .prediction = scored ? single_value(outputs, row) : std::nan(""),
            .values = has_values ? std::string_view(scratch.kept.emplace_back(
                                       values_of(outputs, row, options_.logged_values_max)))
                                 : std::string_view(),
+           .input_violations = verdict != nullptr ? std::string_view(verdict->broken)
+                               : is_checked       ? std::string_view("")
+                                                  : std::string_view(),
            .features = scratch.logged_views,
            .row = row});
     }

@@ -87,11 +87,9 @@ std::shared_ptr<const Serving> make_asleep(const EndpointSpec& spec, VersionTall
   return asleep;
 }
 
-Result<std::shared_ptr<const Serving>> make_serving(const EndpointSpec& spec,
-                                                    const std::vector<LoadedModel>& models,
-                                                    FeatureLookup& features,
-                                                    VersionTallies& tallies,
-                                                    base::Metrics& metrics) {
+Result<std::shared_ptr<const Serving>> make_serving(
+    const EndpointSpec& spec, const std::vector<LoadedModel>& models, FeatureLookup& features,
+    VersionTallies& tallies, InputTallies& input_tallies, base::Metrics& metrics) {
   CHECK(models.size() == spec.variants.size());
   auto serving = std::make_shared<Serving>();
   serving->spec = spec;
@@ -136,9 +134,9 @@ Result<std::shared_ptr<const Serving>> make_serving(const EndpointSpec& spec,
     serving->row_bytes_min += kValueBytesMin * values_per_row(input);
   }
   static const std::set<std::string, std::less<>> reserved = {
-      "request_id",    "endpoint",   "revision",         "variant",      "role",
-      "model_version", "event_time", "latency_us",       "arrival_time", "prediction",
-      "error",         "traffic",    "prediction_values"};
+      "request_id",    "endpoint",   "revision",          "variant",         "role",
+      "model_version", "event_time", "latency_us",        "arrival_time",    "prediction",
+      "error",         "traffic",    "prediction_values", "input_violations"};
   for (const LoggedFeature& feature : *schema) {
     if (reserved.contains(feature.name)) {
       return base::error(Code::kInvalidArgument,
@@ -177,6 +175,8 @@ Result<std::shared_ptr<const Serving>> make_serving(const EndpointSpec& spec,
       serving->wanted.push_back((*schema)[i].name);
     }
   }
+  serving->policy = TRY(InputPolicy::make(spec.endpoint, spec.inputs, *log_schema,
+                                          input_tallies.of(spec.endpoint), metrics));
   serving->schema = std::move(schema);
   serving->log_schema = std::move(log_schema);
   for (const Variant& variant : serving->variants) variant.tally->set_model(variant.model);

@@ -10,6 +10,7 @@
 #include "base/result.h"
 #include "serving/batcher.h"
 #include "serving/endpoint_spec.h"
+#include "serving/input_policy.h"
 #include "serving/model.h"
 #include "serving/ports.h"
 #include "serving/request.h"
@@ -57,6 +58,7 @@ struct Serving {
   };
   std::vector<Kept> kept;
   std::shared_ptr<const LogSchema> log_schema;  // the columns of `schema`, then the kept ones
+  std::shared_ptr<const InputPolicy> policy;    // of the columns of `log_schema`; null: none
   bool may_block = false;
   double row_cost_us = 0;         // of all variants together, at most
   std::size_t row_bytes_min = 0;  // of a request's body
@@ -78,12 +80,10 @@ std::shared_ptr<const Serving> put_to_sleep(const Serving& serving);
 // Of an endpoint whose models were not loaded yet, so that nobody knows what they read.
 std::shared_ptr<const Serving> make_asleep(const EndpointSpec& spec, VersionTallies& tallies);
 
-// Puts together what `spec` and its models, one a variant, need. kInvalidArgument: variants or the
-// feature service that don't go together, named; kNotFound: no such service.
-Result<std::shared_ptr<const Serving>> make_serving(const EndpointSpec& spec,
-                                                    const std::vector<LoadedModel>& models,
-                                                    FeatureLookup& features,
-                                                    VersionTallies& tallies,
-                                                    base::Metrics& metrics);
+// Puts together what `spec` and its models, one a variant, need. kInvalidArgument: variants,
+// feature service or rules of inputs that don't go together, named; kNotFound: no such service.
+Result<std::shared_ptr<const Serving>> make_serving(
+    const EndpointSpec& spec, const std::vector<LoadedModel>& models, FeatureLookup& features,
+    VersionTallies& tallies, InputTallies& input_tallies, base::Metrics& metrics);
 
 }  // namespace slipway::serving

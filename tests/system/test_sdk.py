@@ -140,6 +140,7 @@ endpoints:
     batching: {max_rows: 64, max_wait_ms: 5, max_queue_rows: 10000, priority_levels: 10, default_priority_level: 5}
     async: {output: "s3://bucket/prefix", failure: "s3://bucket/failed", in_flight: 4}
     python: {workers: 2, memory_bytes_max: 4294967296, call_timeout_ms: 30000}
+    inputs: {on_violation: quarantine, columns: {dist: {type: double, min: 0, max: 5000, required: true, on_violation: reject}, s: {in: [a, b]}}}
 monitors:
   health:
     endpoint: late
@@ -223,7 +224,9 @@ def every_key() -> sw.Project:
         log=sw.RequestLog(policy="durable"),
         batching=sw.Batching(max_rows=64, max_wait_ms=5, max_queue_rows=10000, priority_levels=10, default_priority_level=5),
         asynchronous=sw.Async(output="s3://bucket/prefix", failure="s3://bucket/failed", in_flight=4),
-        python=sw.PythonWorkers(workers=2, memory_bytes_max=4294967296, call_timeout_ms=30000))
+        python=sw.PythonWorkers(workers=2, memory_bytes_max=4294967296, call_timeout_ms=30000),
+        inputs=sw.Inputs(on_violation="quarantine", columns={
+            "dist": sw.Input(type="double", min=0, max=5000, required=True, on_violation="reject"), "s": sw.Input(one_of=["a", "b"])}))
     post = sw.Route(name="post", webhook="https://hooks.example.com/a", secret="not-told")
     chat = sw.Route(name="chat", slack="https://hooks.slack.example.com/b")
     health = sw.Monitor(

@@ -115,6 +115,8 @@ constexpr Rule kRules[] = {
 
     {kGet, "/slipway/v1/endpoints", About::kProject, Permission::kRead},
     {kGet, "/slipway/v1/endpoints/{name}", About::kProject, Permission::kRead},
+    {kGet, "/slipway/v1/endpoints/{name}/inputs", About::kProject, Permission::kRead},
+    {kGet, "/slipway/v1/endpoints/{name}/inputs/inferred", About::kProject, Permission::kRead},
     {kGet, "/slipway/v1/endpoints/{name}/cost", About::kProject, Permission::kRead},
     {kGet, "/slipway/v1/costs", About::kProject, Permission::kRead},
     {kGet, "/slipway/v1/endpoints/{name}/advice", About::kProject, Permission::kRead},

@@ -55,7 +55,7 @@ Scale scale_of(std::string_view metric) {
   };
   if (metric == "requests") return Scale::kCount;
   if (is_one_of({"error_rate", "completeness", "late_rate", "accuracy", "missing_rate",
-                 "unseen_rate", "skew_rate", "drifted_share"})) {
+                 "unseen_rate", "skew_rate", "drifted_share", "violation_rate"})) {
     return Scale::kShare;
   }
   if (is_one_of({"latency_ms_p50", "latency_ms_p99", "log_loss", "log_loss_ratio"}))

@@ -49,11 +49,13 @@ Result<void> Monitor::look(Cursor& cursor, base::Timestamp now, AdvanceReport& r
     planned.estimates = TRY(estimate(definition, rows));
     planned.first_look = TRY(first_look(cursor, rows, planned.estimates["live"]));
     rows.look_at_data(asked, window.end, *planned.first_look);
+    rows.look_at_inputs(*planned.first_look);
     TRY(look_at_labels(definition, window, *planned.first_look));
     TRY(look_at_features(definition, window, *planned.first_look));
   } else if (asked) {
     planned.estimates["live"] = {};
     planned.first_look = VariantResult::of_silence(*asked, window.end);
+    rows.look_at_inputs(*planned.first_look);
   }
   // A server that kept no first looks may have judged its rules already.
   const bool is_judged =

@@ -1,0 +1,121 @@
+#include "api/own/input_routes.h"
+
+#include <charconv>
+
+#include "api/own/loop_wire.h"
+
+namespace slipway::api::own {
+namespace {
+
+using http::Method;
+using http::Request;
+using http::Response;
+using releases::Releases;
+
+Result<Response> show(Releases& releases, serving::Endpoints& endpoints, const Request& request) {
+  const std::string& name = request.param("name");
+  const releases::EndpointStatus status = TRY(releases.status(name));
+  JsonObject object =
+      (status.current ? status.current->running : status.endpoint.definition.running)
+          .inputs.to_json();
+  object["endpoint"] = name;
+  // Nothing has answered yet: nothing was broken.
+  const auto found = endpoints.violations(name);
+  const serving::InputTally::Counts counts = found ? *found : serving::InputTally::Counts();
+  object["rows"] = {{"rejected", counts.rejected},
+                    {"quarantined", counts.quarantined},
+                    {"flagged", counts.flagged}};
+  JsonArray violations;
+  for (const serving::ViolationCount& of : counts.violations) {
+    JsonArray last;
+    for (auto example = of.last.rbegin(); example != of.last.rend(); ++example) {
+      last.push_back({{"request_id", example->request_id},
+                      {"time", types::to_rfc3339(example->event_time)},
+                      {"value", example->value}});
+    }
+    violations.push_back({{"column", of.column},
+                          {"rule", of.rule},
+                          {"on_violation", on_violation_name(of.on_violation)},
+                          {"values", of.values},
+                          {"last", std::move(last)}});
+  }
+  object["violations"] = std::move(violations);
+  return reply(object);
+}
+
+Result<double> query_margin(const Request& request, double otherwise) {
+  const auto text = request.query("margin");
+  if (!text) return otherwise;
+  double value = 0;
+  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
+  if (error != std::errc() || end != text->data() + text->size() || !(value >= 0 && value <= 100)) {
+    return base::error(Code::kInvalidArgument, "margin must be a number from 0 to 100: got={}",
+                       *text);
+  }
+  return value;
+}
+
+Result<Response> infer(Releases& releases, serving::Endpoints& endpoints, TrainedInputs& trained,
+                       const Request& request) {
+  const std::string& name = request.param("name");
+  TRY(releases.require(name));
+  types::InferenceOptions options;
+  options.margin = TRY(query_margin(request, options.margin));
+  if (const auto most = TRY(query_integer(request, "categories_max"))) {
+    if (*most < 0 || *most > 10'000)
+      return base::error(Code::kInvalidArgument, "categories_max must be from 0 to 10000: got={}",
+                         *most);
+    options.categories_max = static_cast<std::size_t>(*most);
+  }
+  const auto inputs = TRY(endpoints.inputs(name));
+  std::vector<std::string> columns;
+  for (const serving::InputSpec& input : *inputs) {
+    if (input.is_column()) columns.push_back(input.name);
+  }
+  const TrainedInputs::Rows rows =
+      TRY(trained.rows(name, std::string(request.query("dataset").value_or("")), columns));
+  types::InputRules rules;
+  JsonArray not_found;
+  for (const serving::InputSpec& input : *inputs) {
+    const types::Column* column = input.is_column() ? rows.frame.find(input.name) : nullptr;
+    if (column == nullptr || (column->type == types::ColumnType::kString) != input.is_text()) {
+      not_found.push_back(Json(input.name));
+      continue;
+    }
+    rules.columns.push_back({.rule = types::infer_rule(*column, options), .on_violation = {}});
+  }
+  return reply({{"endpoint", name},
+                {"from", rows.from},
+                {"rows", rows.frame.rows()},
+                {"inputs", rules.to_json()},
+                {"yaml", rules.to_yaml()},
+                {"not_found", std::move(not_found)}});
+}
+
+}  // namespace
+
+std::vector<http::Route> input_routes(Releases& releases, serving::Endpoints& endpoints,
+                                      TrainedInputs& trained) {
+  const std::string base = "/slipway/v1/endpoints/{name}/inputs";
+  return {
+      {.method = Method::kGet,
+       .pattern = base,
+       .summary =
+           "The rules of an endpoint's inputs, and what broke them since the server started: "
+           "counts by column and rule, with the last values.",
+       .handler = answering(
+           [&releases, &endpoints](const Request& r) { return show(releases, endpoints, r); }),
+       .tag = "slipway"},
+      {.method = Method::kGet,
+       .pattern = base + "/inferred",
+       .summary =
+           "Rules that all rows hold that the endpoint's model was trained on, or those of "
+           "?dataset=: ranges widened by ?margin=, texts of at most ?categories_max= values.",
+       .handler = answering([&releases, &endpoints, &trained](const Request& r) {
+         return infer(releases, endpoints, trained, r);
+       }),
+       .tag = "slipway"},
+  };
+}
+
+}  // namespace slipway::api::own

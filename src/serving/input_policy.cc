@@ -1,0 +1,253 @@
+#include "serving/input_policy.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/json.h"
+#include "base/json_document.h"
+
+namespace slipway::serving {
+namespace {
+
+using types::OnViolation;
+
+constexpr std::size_t kValuesShown = 10;
+constexpr std::size_t kValueBytesMax = 100;  // of a text that people are shown
+
+int gravity(OnViolation what) {
+  switch (what) {
+    case OnViolation::kFlag:
+      return 0;
+    case OnViolation::kQuarantine:
+      return 1;
+    case OnViolation::kReject:
+      return 2;
+  }
+  return 0;
+}
+
+// "max: 6000", as it was declared.
+std::string rule_text(const types::ColumnRule& rule, std::string_view broken) {
+  JsonObject members;
+  rule.append_to(members);
+  const Json* member = members.if_contains(broken);
+  if (member == nullptr) return std::string(broken);
+  if (member->is_double()) return fmt::format("{}: {}", broken, member->get_double());
+  if (member->is_string())
+    return fmt::format("{}: {}", broken, std::string_view(member->get_string()));
+  if (member->is_array() && member->get_array().size() > kValuesShown)
+    return fmt::format("{}: one of {} values", broken, member->get_array().size());
+  return fmt::format("{}: {}", broken, base::to_text(*member));
+}
+
+}  // namespace
+
+void InputTally::add_rows(OnViolation what, std::int64_t rows) {
+  base::MutexLock lock(mutex_);
+  switch (what) {
+    case OnViolation::kReject:
+      counts_.rejected += rows;
+      break;
+    case OnViolation::kQuarantine:
+      counts_.quarantined += rows;
+      break;
+    case OnViolation::kFlag:
+      counts_.flagged += rows;
+      break;
+  }
+}
+
+void InputTally::add(const std::string& column, const char* rule, OnViolation what,
+                     ViolationExample example) {
+  base::MutexLock lock(mutex_);
+  const auto key = [](const ViolationCount& of) {
+    return std::tie(of.column, of.rule, of.on_violation);
+  };
+  const std::string broken = rule;
+  const auto wanted = std::tie(column, broken, what);
+  auto at =
+      std::lower_bound(counts_.violations.begin(), counts_.violations.end(), wanted,
+                       [&](const ViolationCount& of, const auto& than) { return key(of) < than; });
+  if (at == counts_.violations.end() || key(*at) != wanted) {
+    at = counts_.violations.insert(
+        at, {.column = column, .rule = broken, .on_violation = what, .values = 0, .last = {}});
+  }
+  ++at->values;
+  if (at->last.size() == kExamples) at->last.pop_front();
+  at->last.push_back(std::move(example));
+}
+
+InputTally::Counts InputTally::read() const {
+  base::MutexLock lock(mutex_);
+  return counts_;
+}
+
+std::shared_ptr<InputTally> InputTallies::of(const std::string& endpoint) {
+  base::MutexLock lock(mutex_);
+  std::shared_ptr<InputTally>& tally = tallies_[endpoint];
+  if (tally == nullptr) tally = std::make_shared<InputTally>();
+  return tally;
+}
+
+Result<std::shared_ptr<const InputPolicy>> InputPolicy::make(const std::string& endpoint,
+                                                             const types::InputRules& rules,
+                                                             const LogSchema& schema,
+                                                             std::shared_ptr<InputTally> tally,
+                                                             base::Metrics& metrics) {
+  std::shared_ptr<const InputPolicy> none;
+  if (rules.columns.empty()) return none;
+  auto policy = std::make_shared<InputPolicy>();
+  policy->tally_ = std::move(tally);
+  for (const types::InputRule& input : rules.columns) {
+    const types::ColumnRule& rule = input.rule;
+    const std::string of_request = std::string(kRequestPrefix) + rule.name;
+    const auto at = std::find_if(schema.begin(), schema.end(), [&](const LoggedFeature& feature) {
+      return feature.name == rule.name || feature.name == of_request;
+    });
+    if (at == schema.end()) continue;
+    if (at->is_text ? rule.is_of_numbers() : rule.is_of_texts()) {
+      return base::error(Code::kInvalidArgument,
+                         "the endpoint's rule for an input is one of {}, and the model reads {}: "
+                         "endpoint={} input={}",
+                         at->is_text ? "numbers" : "texts", at->is_text ? "texts" : "numbers",
+                         endpoint, rule.name);
+    }
+    OfColumn column{.name = rule.name,
+                    .position = static_cast<std::size_t>(at - schema.begin()),
+                    .is_text = at->is_text,
+                    .rule = rule,
+                    .check = types::ColumnCheck(rule),
+                    .on_violation = input.on_violation.value_or(rules.on_violation),
+                    .counters = {}};
+    JsonObject members;
+    rule.append_to(members);
+    for (const auto& [member, value] : members) {
+      // Static, as what the check answers.
+      for (const std::string_view known : {"type", "min", "max", "in", "required"}) {
+        if (known != std::string_view(member)) continue;
+        column.counters.emplace_back(
+            known, &metrics.counter(
+                       "slipway_endpoint_violations_total",
+                       "Values of requests that broke a rule of the endpoint's inputs.",
+                       {{"endpoint", endpoint},
+                        {"column", rule.name},
+                        {"rule", std::string(known)},
+                        {"on_violation", std::string(on_violation_name(column.on_violation))}}));
+      }
+    }
+    policy->columns_.push_back(std::move(column));
+  }
+  for (const OnViolation what :
+       {OnViolation::kQuarantine, OnViolation::kReject, OnViolation::kFlag}) {
+    policy->rows_[static_cast<std::size_t>(what)] = &metrics.counter(
+        "slipway_endpoint_violating_rows_total",
+        "Rows of requests that broke a rule, by what became of them.",
+        {{"endpoint", endpoint}, {"on_violation", std::string(on_violation_name(what))}});
+  }
+  return std::shared_ptr<const InputPolicy>(std::move(policy));
+}
+
+void InputPolicy::check(std::size_t rows, std::span<const InputView> views,
+                        std::vector<InputViolation>& found) const {
+  found.clear();
+  for (std::size_t i = 0; i < columns_.size(); ++i) {
+    const OfColumn& column = columns_[i];
+    const types::ColumnCheck& check = column.check;
+    const InputView& view = views[column.position];
+    if (column.is_text) {
+      for (std::size_t row = 0; row < rows; ++row) {
+        const std::string_view text = view.texts[row];
+        const char* broken = text.data() == nullptr ? check.of_missing() : check.of_text(text);
+        if (broken != nullptr) found.push_back({row, i, broken});
+      }
+    } else {
+      for (std::size_t row = 0; row < rows; ++row) {
+        const double number = view.numbers[row];
+        const char* broken = std::isnan(number) ? check.of_missing() : check.of_number(number);
+        if (broken != nullptr) found.push_back({row, i, broken});
+      }
+    }
+  }
+}
+
+OnViolation InputPolicy::judge(std::span<const InputViolation> found, std::size_t rows,
+                               std::vector<RowVerdict>& verdicts) const {
+  verdicts.assign(rows, {});
+  OnViolation gravest = OnViolation::kFlag;
+  for (const InputViolation& one : found) {
+    const OfColumn& column = columns_[one.column];
+    RowVerdict& verdict = verdicts[one.row];
+    verdict.broken += verdict.is_violated ? ',' : '{';
+    verdict.broken += base::to_text(Json(column.name));
+    verdict.broken += fmt::format(":\"{}\"", one.broken);
+    verdict.is_violated = true;
+    for (OnViolation* worst : {&verdict.on_violation, &gravest}) {
+      if (gravity(column.on_violation) > gravity(*worst)) *worst = column.on_violation;
+    }
+  }
+  for (RowVerdict& verdict : verdicts) {
+    if (!verdict.is_violated) continue;
+    verdict.broken += '}';
+    if (gravest == OnViolation::kReject) verdict.on_violation = gravest;
+  }
+  return gravest;
+}
+
+std::string InputPolicy::value_of(const InputViolation& one,
+                                  std::span<const InputView> views) const {
+  const OfColumn& column = columns_[one.column];
+  const InputView& view = views[column.position];
+  if (!column.is_text) {
+    const double number = view.numbers[one.row];
+    return std::isnan(number) ? "" : fmt::format("{}", number);
+  }
+  const std::string_view text = view.texts[one.row];
+  if (!base::is_utf8(text)) return fmt::format("{} bytes that are no text", text.size());
+  std::size_t end = std::min(text.size(), kValueBytesMax);
+  while (end < text.size() && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  return std::string(text.substr(0, end)) + (end < text.size() ? "..." : "");
+}
+
+Error InputPolicy::refusal(std::span<const InputViolation> found, std::span<const InputView> views,
+                           std::size_t rows) const {
+  const InputViolation* first = nullptr;
+  std::size_t refusing = 0;
+  for (const InputViolation& one : found) {
+    if (columns_[one.column].on_violation != OnViolation::kReject) continue;
+    ++refusing;
+    if (first == nullptr || one.row < first->row) first = &one;
+  }
+  const OfColumn& column = columns_[first->column];
+  const std::string value = value_of(*first, views);
+  Error error = base::error(
+      Code::kInvalidArgument, "input {} breaks a rule of this endpoint: got={} rule=\"{}\"{}",
+      column.name,
+      std::string_view(first->broken) == "required" ? "nothing"
+      : column.is_text                              ? base::to_text(Json(value))
+                                                    : value,
+      rule_text(column.rule, first->broken),
+      refusing > 1 ? fmt::format(" (and {} more values)", refusing - 1) : std::string());
+  return rows > 1 ? std::move(error).with_context(fmt::format("row {}", first->row)) : error;
+}
+
+void InputPolicy::count_value(const InputViolation& one, ViolationExample example) const {
+  const OfColumn& column = columns_[one.column];
+  for (const auto& [rule, counter] : column.counters) {
+    if (rule == one.broken) counter->add();
+  }
+  tally_->add(column.name, one.broken, column.on_violation, std::move(example));
+}
+
+void InputPolicy::count_rows(std::span<const RowVerdict> verdicts) const {
+  std::array<std::int64_t, 3> rows{};
+  for (const RowVerdict& verdict : verdicts) {
+    if (verdict.is_violated) ++rows[static_cast<std::size_t>(verdict.on_violation)];
+  }
+  for (std::size_t what = 0; what < rows.size(); ++what) {
+    if (rows[what] == 0) continue;
+    rows_[what]->add(static_cast<std::uint64_t>(rows[what]));
+    tally_->add_rows(static_cast<OnViolation>(what), rows[what]);
+  }
+}
+
+}  // namespace slipway::serving
