@@ -187,6 +187,10 @@ Health judge_health(const HealthFacts& facts) {
   if (facts.newest.empty()) return {"unknown", "no window has been judged yet"};
   for (const auto& [kind, judged] : facts.newest) {
     const VariantResult& live = judged.live;
+    if (live.rows == 0 && live.violations.rows > 0) {
+      return {"watch", fmt::format("all {} rows of the {} broke a rule of the inputs",
+                                   live.violations.rows, judged.text)};
+    }
     // Many an endpoint sleeps for an hour.
     if (live.rows == 0 && kind == WindowKind::kHour) continue;
     if (live.rows == 0) return {"watch", fmt::format("nobody asked in the {}", judged.text)};

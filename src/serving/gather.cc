@@ -55,7 +55,8 @@ Result<void> gather_column(const Serving& serving, const Batch& batch, std::size
   const InputSpec& spec = serving.inputs[input];
   const Cell* cells = batch.cells.data() + column * batch.rows;
   const WholeRange* range = whole_range(spec.type);
-  const auto at_row = [&](std::size_t row, Error error) {
+  const auto refused = [&](std::size_t row, std::string value, Error error) {
+    scratch.mistyped = {.column = spec.name, .row = row, .value = std::move(value)};
     return batch.rows > 1 ? std::move(error).with_context(fmt::format("row {}", row)) : error;
   };
   for (std::size_t row = 0; row < batch.rows; ++row) {
@@ -63,23 +64,24 @@ Result<void> gather_column(const Serving& serving, const Batch& batch, std::size
     const auto* text = std::get_if<std::string_view>(&cells[row]);
     if (spec.is_text()) {
       if (number != nullptr) {
-        return at_row(row, base::error(Code::kInvalidArgument, "feature {} must be a text: got={}",
-                                       spec.name, *number));
+        return refused(row, fmt::format("{}", *number),
+                       base::error(Code::kInvalidArgument, "feature {} must be a text: got={}",
+                                   spec.name, *number));
       }
       scratch.texts[input * batch.rows + row] = text == nullptr ? std::string_view() : *text;
     } else {
       if (range != nullptr && number != nullptr && !range->has(*number)) {
-        return at_row(
-            row,
+        return refused(
+            row, fmt::format("{}", *number),
             base::error(Code::kInvalidArgument,
                         "feature {} must be {}, which holds whole numbers from {} to {}: "
                         "got={}",
                         spec.name, datatype_name(spec.type), range->low, range->high, *number));
       }
       if (text != nullptr) {
-        return at_row(row,
-                      base::error(Code::kInvalidArgument, "feature {} must be a number: got=\"{}\"",
-                                  spec.name, *text));
+        return refused(row, std::string(*text),
+                       base::error(Code::kInvalidArgument,
+                                   "feature {} must be a number: got=\"{}\"", spec.name, *text));
       }
       scratch.numbers[input * batch.rows + row] =
           number == nullptr ? std::numeric_limits<double>::quiet_NaN() : *number;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <deque>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,6 +31,7 @@ struct Scratch {
   std::vector<std::string> row_ids;
   std::vector<Output> shadow_outputs;
   std::vector<LogRow> logged;
+  std::optional<Mistyped> mistyped;  // why gather() refused, if that is why
   std::vector<InputViolation> violations;
   std::vector<RowVerdict> verdicts;  // one a row, or none: nothing broke a rule
 
@@ -51,6 +53,7 @@ struct Scratch {
     }
     kept.clear();
     logged.clear();
+    mistyped.reset();
     violations.clear();
     verdicts.clear();
   }

@@ -40,6 +40,14 @@ std::string rule_text(const types::ColumnRule& rule, std::string_view broken) {
   return fmt::format("{}: {}", broken, base::to_text(*member));
 }
 
+// A text as people are shown it.
+std::string shown(std::string_view text) {
+  if (!base::is_utf8(text)) return fmt::format("{} bytes that are no text", text.size());
+  std::size_t end = std::min(text.size(), kValueBytesMax);
+  while (end < text.size() && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  return std::string(text.substr(0, end)) + (end < text.size() ? "..." : "");
+}
+
 }  // namespace
 
 void InputTally::add_rows(OnViolation what, std::int64_t rows) {
@@ -97,6 +105,8 @@ Result<std::shared_ptr<const InputPolicy>> InputPolicy::make(const std::string& 
   std::shared_ptr<const InputPolicy> none;
   if (rules.columns.empty()) return none;
   auto policy = std::make_shared<InputPolicy>();
+  policy->endpoint_ = endpoint;
+  policy->metrics_ = &metrics;
   policy->tally_ = std::move(tally);
   for (const types::InputRule& input : rules.columns) {
     const types::ColumnRule& rule = input.rule;
@@ -124,15 +134,9 @@ Result<std::shared_ptr<const InputPolicy>> InputPolicy::make(const std::string& 
     for (const auto& [member, value] : members) {
       // Static, as what the check answers.
       for (const std::string_view known : {"type", "min", "max", "in", "required"}) {
-        if (known != std::string_view(member)) continue;
-        column.counters.emplace_back(
-            known, &metrics.counter(
-                       "slipway_endpoint_violations_total",
-                       "Values of requests that broke a rule of the endpoint's inputs.",
-                       {{"endpoint", endpoint},
-                        {"column", rule.name},
-                        {"rule", std::string(known)},
-                        {"on_violation", std::string(on_violation_name(column.on_violation))}}));
+        if (known == std::string_view(member))
+          column.counters.emplace_back(known,
+                                       &policy->counter(rule.name, known, column.on_violation));
       }
     }
     policy->columns_.push_back(std::move(column));
@@ -145,6 +149,16 @@ Result<std::shared_ptr<const InputPolicy>> InputPolicy::make(const std::string& 
         {{"endpoint", endpoint}, {"on_violation", std::string(on_violation_name(what))}});
   }
   return std::shared_ptr<const InputPolicy>(std::move(policy));
+}
+
+base::Counter& InputPolicy::counter(const std::string& column, std::string_view rule,
+                                    OnViolation what) const {
+  return metrics_->counter("slipway_endpoint_violations_total",
+                           "Values of requests that broke a rule of the endpoint's inputs.",
+                           {{"endpoint", endpoint_},
+                            {"column", column},
+                            {"rule", std::string(rule)},
+                            {"on_violation", std::string(on_violation_name(what))}});
 }
 
 void InputPolicy::check(std::size_t rows, std::span<const InputView> views,
@@ -160,7 +174,7 @@ void InputPolicy::check(std::size_t rows, std::span<const InputView> views,
         const char* broken = text.data() == nullptr ? check.of_missing() : check.of_text(text);
         if (broken != nullptr) found.push_back({row, i, broken});
       }
-    } else {
+    } else if (!check.surely_holds({view.numbers, rows})) {
       for (std::size_t row = 0; row < rows; ++row) {
         const double number = view.numbers[row];
         const char* broken = std::isnan(number) ? check.of_missing() : check.of_number(number);
@@ -201,11 +215,7 @@ std::string InputPolicy::value_of(const InputViolation& one,
     const double number = view.numbers[one.row];
     return std::isnan(number) ? "" : fmt::format("{}", number);
   }
-  const std::string_view text = view.texts[one.row];
-  if (!base::is_utf8(text)) return fmt::format("{} bytes that are no text", text.size());
-  std::size_t end = std::min(text.size(), kValueBytesMax);
-  while (end < text.size() && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
-  return std::string(text.substr(0, end)) + (end < text.size() ? "..." : "");
+  return shown(view.texts[one.row]);
 }
 
 Error InputPolicy::refusal(std::span<const InputViolation> found, std::span<const InputView> views,
@@ -236,6 +246,16 @@ void InputPolicy::count_value(const InputViolation& one, ViolationExample exampl
     if (rule == one.broken) counter->add();
   }
   tally_->add(column.name, one.broken, column.on_violation, std::move(example));
+}
+
+void InputPolicy::count(const Mistyped& one, base::Timestamp event_time,
+                        std::string_view id) const {
+  const std::string column(one.column);
+  counter(column, "type", OnViolation::kReject).add();
+  tally_->add(column, "type", OnViolation::kReject,
+              {event_time, std::string(id), shown(one.value)});
+  count_rows(std::array{
+      RowVerdict{.is_violated = true, .on_violation = OnViolation::kReject, .broken = {}}});
 }
 
 void InputPolicy::count_rows(std::span<const RowVerdict> verdicts) const {

@@ -31,6 +31,13 @@ struct InputViolation {
   const char* broken = nullptr;  // "max"
 };
 
+// A value that its column can't hold, which is refused whatever the rules are.
+struct Mistyped {
+  std::string_view column;
+  std::size_t row = 0;
+  std::string value;  // as text
+};
+
 // What becomes of one row.
 struct RowVerdict {
   bool is_violated = false;
@@ -110,6 +117,8 @@ class InputPolicy {
       count_value(one, {event_time, std::string(id_of(one.row)), value_of(one, views)});
     count_rows(verdicts);
   }
+  // The same of one that is refused for its type.
+  void count(const Mistyped& one, base::Timestamp event_time, std::string_view id) const;
 
  private:
   struct OfColumn {
@@ -125,6 +134,11 @@ class InputPolicy {
   void count_value(const InputViolation& one, ViolationExample example) const;
   void count_rows(std::span<const RowVerdict> verdicts) const;
 
+  base::Counter& counter(const std::string& column, std::string_view rule,
+                         types::OnViolation what) const;
+
+  std::string endpoint_;
+  base::Metrics* metrics_ = nullptr;
   std::vector<OfColumn> columns_;
   std::shared_ptr<InputTally> tally_;
   std::array<base::Counter*, 3> rows_{};  // by OnViolation

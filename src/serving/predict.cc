@@ -231,12 +231,6 @@ Result<Prediction> Endpoints::predict(const PredictRequest& request) {
   const base::Timestamp arrival_time = wall_clock_.now();
   thread_local Scratch scratch;
   scratch.reset(batch.rows, serving->inputs, serving->schema->size());
-  const Result<void> gathered = gather(*serving, request, event_time, features_, scratch);
-  // Wrong input is its sender's fault. A lookup that failed is the endpoint's: it is logged, so
-  // that the endpoint's monitors count it.
-  if (!gathered && gathered.error().code == Code::kInvalidArgument)
-    return fail_version(gathered.error());
-  gather_logged(*serving, batch, scratch);
   const std::span<const RowOrigin> origins = request.origins;
   if (batch.rows > 1 && origins.empty()) {
     scratch.row_ids.resize(batch.rows);
@@ -251,36 +245,57 @@ Result<Prediction> Endpoints::predict(const PredictRequest& request) {
   const auto time_of = [&](std::size_t row) {
     return origins.empty() ? event_time : origins[row].event_time;
   };
+  const auto log_rejected = [&](std::size_t row, std::string_view error, std::string_view broken,
+                                std::span<const InputView> features) {
+    scratch.logged.push_back(
+        {.request_id = row_id(row),
+         .variant = chosen->spec.name,
+         .role = "live",
+         .error = error,
+         .traffic = request.traffic.empty() ? kRejectedTraffic : request.traffic,
+         .revision = answer.revision,
+         .model_version = answer.model_version,
+         .latency_us = static_cast<std::int64_t>(micros_since(start)),
+         .event_time = time_of(row),
+         .arrival_time = arrival_time,
+         .prediction = std::nan(""),
+         .values = {},
+         .input_violations = broken,
+         .features = features,
+         .row = row});
+  };
+  // Messages of a stream that are refused together are asked one by one then.
+  const bool is_asked_again = origins.size() > 1;
+  const Result<void> gathered = gather(*serving, request, event_time, features_, scratch);
+  // Wrong input is its sender's fault. A lookup that failed is the endpoint's: it is logged, so
+  // that the endpoint's monitors count it.
+  if (!gathered && gathered.error().code == Code::kInvalidArgument) {
+    if (scratch.mistyped && serving->policy != nullptr && !is_asked_again) {
+      const Mistyped& wrong = *scratch.mistyped;
+      serving->policy->count(wrong, event_time, row_id(wrong.row));
+      log_rejected(wrong.row, gathered.error().message,
+                   scratch.kept.emplace_back(base::to_text(JsonObject{{wrong.column, "type"}})),
+                   {});
+      log_.append(serving->spec.endpoint, serving->log_schema, scratch.logged);
+    }
+    return fail_version(gathered.error());
+  }
+  gather_logged(*serving, batch, scratch);
   const bool is_checked = serving->policy != nullptr && gathered;
   if (is_checked) serving->policy->check(batch.rows, scratch.logged_views, scratch.violations);
   if (!scratch.violations.empty()) {
     const InputPolicy& policy = *serving->policy;
     const auto gravest = policy.judge(scratch.violations, batch.rows, scratch.verdicts);
     const bool is_rejected = gravest == types::OnViolation::kReject;
-    // Messages of a stream are asked one by one then.
-    if (is_rejected && origins.size() > 1)
+    if (is_rejected && is_asked_again)
       return fail_version(policy.refusal(scratch.violations, scratch.logged_views, batch.rows));
     policy.count(scratch.violations, scratch.verdicts, scratch.logged_views, event_time, row_id);
     if (is_rejected) {
       Error refusal = policy.refusal(scratch.violations, scratch.logged_views, batch.rows);
       for (std::size_t row = 0; row < batch.rows; ++row) {
-        if (!scratch.verdicts[row].is_violated) continue;
-        scratch.logged.push_back(
-            {.request_id = row_id(row),
-             .variant = chosen->spec.name,
-             .role = "live",
-             .error = refusal.message,
-             .traffic = request.traffic.empty() ? kRejectedTraffic : request.traffic,
-             .revision = answer.revision,
-             .model_version = answer.model_version,
-             .latency_us = static_cast<std::int64_t>(micros_since(start)),
-             .event_time = time_of(row),
-             .arrival_time = arrival_time,
-             .prediction = std::nan(""),
-             .values = {},
-             .input_violations = scratch.verdicts[row].broken,
-             .features = scratch.logged_views,
-             .row = row});
+        const RowVerdict& verdict = scratch.verdicts[row];
+        if (verdict.is_violated)
+          log_rejected(row, refusal.message, verdict.broken, scratch.logged_views);
       }
       log_.append(serving->spec.endpoint, serving->log_schema, scratch.logged);
       return fail_version(std::move(refusal));

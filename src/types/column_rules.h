@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_set>
@@ -52,6 +53,13 @@ class ColumnCheck {
     if (value < min_) return "min";
     if (value > max_) return "max";
     return is_plain_ ? nullptr : of_rare(value);
+  }
+  // True: none of them breaks it, and none is missing (NaN). False: ask one by one.
+  bool surely_holds(std::span<const double> values) const {
+    if (!is_plain_) return false;
+    bool is_outside = false;
+    for (const double value : values) is_outside |= !(value >= min_ && value <= max_);
+    return !is_outside;
   }
   const char* of_text(std::string_view value) const {
     return texts_.empty() || texts_.contains(value) ? nullptr : "in";

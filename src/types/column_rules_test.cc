@@ -67,6 +67,9 @@ TEST(ColumnRules, ValuesAreAskedOneByOne) {
   for (const auto& [value, expected] : numbers)
     EXPECT_EQ(broken(range.of_number(value)), expected) << value;
   EXPECT_EQ(broken(range.of_missing()), "");
+  EXPECT_TRUE(range.surely_holds(std::vector<double>{0, 5, 10}));
+  EXPECT_FALSE(range.surely_holds(std::vector<double>{0, 5, 10.5}));
+  EXPECT_FALSE(range.surely_holds(std::vector<double>{0, std::nan("")}));
   EXPECT_EQ(broken(range.of_text("x")), "");
 
   const ColumnCheck whole(

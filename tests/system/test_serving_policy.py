@@ -13,6 +13,7 @@ import requests
 import xgboost
 from conftest import ROOT, Server, free_port
 from mlflow.models import infer_signature
+from playwright.sync_api import expect
 
 CLIENTS = pathlib.Path(__file__).parents[1] / "serving_clients"
 PYTHON = ROOT / ".deps" / "serving-clients" / "bin" / "python3"
@@ -120,6 +121,8 @@ def test_rejected_put_aside_or_counted(shop):
     assert flagged.status_code == 200
     assert infer(shop, "fine").status_code == 200
     assert infer(shop, "loaded", pages=77.0, traffic="load").status_code == 400
+    words = requests.post(f"{shop.url}/v1/models/sale:predict", json={"id": "typed", "instances": [{"pages": "many", "hour": 1, "shop": "north"}]}, timeout=10)
+    assert words.status_code == 400 and words.json()["error"] == 'feature pages must be a number: got="many"'
 
     def told(id: str) -> tuple:
         row = logged(shop, id)
@@ -133,15 +136,15 @@ def test_rejected_put_aside_or_counted(shop):
     assert logged(shop, "refused")["features"] == {"pages": 4000, "hour": 12, "shop": "east"}
 
     found = own(shop, "endpoints/sale/inputs")
-    assert found["rows"] == {"rejected": 3, "quarantined": 1, "flagged": 1}
+    assert found["rows"] == {"rejected": 4, "quarantined": 1, "flagged": 1}
     values = {(one["column"], one["rule"]): (one["on_violation"], one["values"], one["last"][0]["value"]) for one in found["violations"]}
-    assert values == {("pages", "max"): ("reject", 2, "77"), ("pages", "type"): ("reject", 1, "2.5"), ("shop", "in"): ("quarantine", 2, "east"),
+    assert values == {("pages", "max"): ("reject", 2, "77"), ("pages", "type"): ("reject", 2, "many"), ("shop", "in"): ("quarantine", 2, "east"),
                       ("hour", "required"): ("flag", 1, "")}
     assert metric(shop, "slipway_endpoint_violations_total", column="pages", rule="max", on_violation="reject") == 2
     assert metric(shop, "slipway_endpoint_violating_rows_total", on_violation="quarantine") == 1
-    assert metric(shop, "slipway_endpoint_errors_total", endpoint="sale") == 3
+    assert metric(shop, "slipway_endpoint_errors_total", endpoint="sale") == 4
     words = shop.cli("endpoints", "inputs", "show", "sale").stdout
-    assert "3 rows rejected, 1 quarantined, 1 flagged" in words and "required" in words
+    assert "4 rows rejected, 1 quarantined, 1 flagged" in words and "required" in words
 
     shop.stop(signal.SIGKILL)
     shop.start()
@@ -150,6 +153,23 @@ def test_rejected_put_aside_or_counted(shop):
     assert logged(shop, "refused")["traffic"] == "rejected"
     apply(shop, BASE)
     assert infer(shop, "after", pages=4000.0).status_code == 200
+
+
+def test_the_page_shows_what_broke_a_rule(shop, open_page):
+    page = open_page(f"{shop.url}/ui/endpoints/sale")
+    section = page.get_by_role("region", name="Inputs")
+    expect(section).to_contain_text("declares no rules for its inputs")
+    expect(section).to_contain_text("slipway endpoints inputs infer sale")
+    apply(shop, BASE + INPUTS)
+    page.reload()
+    expect(section).to_contain_text("No value broke a rule.")
+    infer(shop, "refused", pages=4000.0)
+    infer(shop, "flagged", hour=None)
+    page.reload()
+    expect(section).to_contain_text("3 inputs with rules. Since the server started 1 row refused, 0 put aside, 1 flagged.")
+    rows = section.get_by_role("row")
+    expect(rows.filter(has_text="pages")).to_contain_text("at most 30refused14000refused")
+    expect(rows.filter(has_text="hour")).to_contain_text("not missingflagged1missingflagged")
 
 
 def _written(server, yaml: str) -> pathlib.Path:

@@ -79,6 +79,34 @@ export interface LoggedRequest {
   labels: { value: number | string | null; arrival_time: string }[];
 }
 
+// What must hold for an input's values.
+export interface InputRule {
+  type?: string;
+  min?: number;
+  max?: number;
+  in?: string[];
+  required?: boolean;
+  on_violation?: OnViolation;
+}
+
+export type OnViolation = "reject" | "quarantine" | "flag";
+
+export interface InputViolation {
+  column: string;
+  rule: string;
+  on_violation: OnViolation;
+  values: number;
+  last: { request_id: string; time: string; value: string }[]; // the newest first; "": missing
+}
+
+// Counts are since the server's start.
+export interface EndpointInputs {
+  on_violation: OnViolation;
+  columns: Record<string, InputRule>;
+  rows: { rejected: number; quarantined: number; flagged: number };
+  violations: InputViolation[];
+}
+
 export const endpointsApi = {
   endpoints: async (s?: AbortSignal) => (await get<{ endpoints: Endpoint[] }>(own("endpoints"), s)).endpoints,
   endpoint: (name: string, s?: AbortSignal) => get<Endpoint>(own("endpoints", name), s),
@@ -89,6 +117,8 @@ export const endpointsApi = {
   signature: (name: string, s?: AbortSignal) => get<{ inputs: InferenceInput[] }>(`/v2/models/${encodeURIComponent(name)}`, s),
   inferenceStatsPath: (name: string) => `/v2/models/${encodeURIComponent(name)}/stats`,
   inferenceStats: async (name: string, s?: AbortSignal) => (await get<{ model_stats: InferenceStats[] }>(endpointsApi.inferenceStatsPath(name), s)).model_stats,
+  endpointInputsPath: (name: string) => own("endpoints", name, "inputs"),
+  endpointInputs: (name: string, s?: AbortSignal) => get<EndpointInputs>(endpointsApi.endpointInputsPath(name), s),
   rollBack: (name: string, reason: string, actor: string) =>
     post<Rollback>(own("endpoints", name, "rollback"), { reason, actor }),
   follow: (name: string, reason: string, actor: string) =>

@@ -7,6 +7,7 @@ import { Empty, Loaded } from "../components/loaded";
 import { Verdicts } from "../components/verdicts";
 import { Command, Fact, Head, Time, Word } from "../components/words";
 import { ConfirmDialog } from "../components/confirm";
+import { Inputs } from "./inputs";
 import { Ledger } from "./ledger";
 import { LiveTraffic } from "./live";
 import { RollBackDialog } from "./roll_back";
@@ -160,6 +161,7 @@ function Body({ endpoint, revisions, gates }: EndpointFacts) {
         </Card>
       )}
       {revision !== null && <LiveTraffic key={endpoint.name} endpoint={endpoint.name} />}
+      {revision !== null && <Inputs key={`inputs ${endpoint.name}`} endpoint={endpoint.name} />}
       {revision !== null && <TryIt key={`try ${endpoint.name}`} endpoint={endpoint.name} />}
       <section aria-label="Ledger of revisions">
         <Title order={2} size="h4" mb="xs">

@@ -162,6 +162,8 @@ function Causes({ alert }: { alert: Alert }) {
             ? `${percent(cause.missing_rate)} missing`
             : cause.how === "attribution"
               ? "counts for more or less than it did"
+              : cause.how === "violation"
+                ? "broke a rule"
             : `PSI ${number(cause.psi)}`;
         return (
           <Text key={cause.feature} size="xs" title={`${cause.feature}: ${how}`} className="nowrap">

@@ -1,0 +1,17 @@
+import { expect, test } from "vitest";
+import { ruleWords } from "./input_rules";
+
+test("a rule in words", () => {
+  expect(ruleWords({ max: 6000 }, "max")).toBe("at most 6000");
+  expect(ruleWords({ min: 0 }, "min")).toBe("at least 0");
+  expect(ruleWords({}, "required")).toBe("not missing");
+  expect(ruleWords({ type: "int64" }, "type")).toBe("a whole number");
+  expect(ruleWords({ type: "bool" }, "type")).toBe("0 or 1");
+  expect(ruleWords({ in: ["AA", "B6"] }, "in")).toBe("one of AA, B6");
+  expect(ruleWords({ in: ["a", "b", "c", "d", "e", "f", "g"] }, "in")).toBe("one of a, b, c, d, e and 2 more");
+});
+
+test("a rule that is no longer declared", () => {
+  expect(ruleWords(undefined, "max")).toBe("max");
+  expect(ruleWords({ min: 1 }, "in")).toBe("in");
+});
