@@ -17,11 +17,6 @@ Result<StoredWindow> read_window(const store::Row& row) {
   return window;
 }
 
-bool is_within(const WindowFilter& filter, const StoredWindow& window) {
-  return (!filter.from || window.window.start >= *filter.from) &&
-         (!filter.to || window.window.start < *filter.to);
-}
-
 int badness(std::string_view word) {
   if (word == "alert") return 3;
   if (word == "watch") return 2;
@@ -40,8 +35,8 @@ JsonObject StoredWindow::to_json() const {
   return object;
 }
 
-Result<std::vector<StoredWindow>> Monitor::windows(const std::string& monitor,
-                                                   const WindowFilter& filter) {
+Result<std::vector<StoredWindow>> Monitor::judged_windows(const std::string& monitor,
+                                                          const WindowFilter& filter) {
   TRY(definition(monitor));
   const std::string kind(filter.kind ? window_name(*filter.kind) : "");
   const base::Timestamp from = filter.from.value_or(base::Timestamp{INT64_MIN});
@@ -68,6 +63,12 @@ Result<std::vector<StoredWindow>> Monitor::windows(const std::string& monitor,
   }));
   TRY(std::move(parsed));
   std::reverse(windows.begin(), windows.end());
+  return windows;
+}
+
+Result<std::vector<StoredWindow>> Monitor::windows(const std::string& monitor,
+                                                   const WindowFilter& filter) {
+  std::vector<StoredWindow> windows = TRY(judged_windows(monitor, filter));
   if (!filter.variant.empty() && filter.variant != "live") return windows;
 
   for (StoredWindow& window : TRY(waiting_windows(monitor, filter)))
@@ -75,24 +76,35 @@ Result<std::vector<StoredWindow>> Monitor::windows(const std::string& monitor,
   return windows;
 }
 
-Result<std::vector<StoredWindow>> Monitor::waiting_windows(const std::string& monitor,
-                                                           const WindowFilter& filter) {
+Result<std::vector<StoredWindow>> Monitor::first_looks(const std::string& monitor,
+                                                       const WindowFilter& filter) {
+  const std::string kind(filter.kind ? window_name(*filter.kind) : "");
+  const base::Timestamp from = filter.from.value_or(base::Timestamp{INT64_MIN});
+  const base::Timestamp to = filter.to.value_or(base::Timestamp{INT64_MAX});
   std::vector<StoredWindow> windows;
   Result<void> parsed;
   TRY(db_.read([&](store::Reader& reader) {
     return reader.query(
         "SELECT window_kind, window_start, window_end, result FROM monitor_estimates WHERE "
-        "workspace = ? AND monitor = ? AND result IS NOT NULL ORDER BY window_start",
-        {workspace_, monitor}, [&](const store::Row& row) {
+        "workspace = ? AND monitor = ? AND (? = '' OR window_kind = ?) AND window_start >= ? AND "
+        "window_start < ? AND result IS NOT NULL ORDER BY window_start DESC LIMIT ?",
+        {workspace_, monitor, kind, kind, from, to, filter.limit}, [&](const store::Row& row) {
           Result<StoredWindow> window = read_window(row);
           if (!window) {
             parsed = std::move(window).error();
-          } else if ((!filter.kind || *filter.kind == window->kind) && is_within(filter, *window)) {
+          } else {
             windows.push_back(std::move(*window));
           }
         });
   }));
   TRY(std::move(parsed));
+  std::reverse(windows.begin(), windows.end());
+  return windows;
+}
+
+Result<std::vector<StoredWindow>> Monitor::waiting_windows(const std::string& monitor,
+                                                           const WindowFilter& filter) {
+  std::vector<StoredWindow> windows = TRY(first_looks(monitor, filter));
   // Of the first of each kind the labels are counted as they come.
   base::MutexLock turn(advance_mutex_);
   for (const Cursor& cursor : cursors_) {
@@ -169,11 +181,13 @@ Result<Health> Monitor::health(const std::string& endpoint) {
       JudgedWindow& judged = facts.newest[kind];
       judged.live = TRY(VariantResult::from_json(TRY(base::parse_json_object(*text))));
       judged.text = fmt::format("{} from {}", kind_name, types::to_rfc3339(start));
-      for (StoredWindow& waiting : TRY(waiting_windows(definition->name, {.kind = kind}))) {
-        if (waiting.window.start <= start || waiting.result.rows != 0) continue;
-        start = waiting.window.start;
-        judged = {.live = std::move(waiting.result),
-                  .text = fmt::format("{} from {}", kind_name, types::to_rfc3339(start))};
+      // That nobody asks is known before labels come.
+      const auto newer = TRY(first_looks(
+          definition->name, {.kind = kind, .from = start + base::Duration{1}, .limit = 1}));
+      if (!newer.empty() && newer.front().result.rows == 0) {
+        judged = {.live = newer.front().result,
+                  .text = fmt::format("{} from {}", kind_name,
+                                      types::to_rfc3339(newer.front().window.start))};
       }
     }
     Health health = judge_health(facts);
@@ -197,10 +211,9 @@ Result<std::vector<std::int64_t>> Monitor::requests_per_day(const std::string& e
   std::vector<std::int64_t> counts;
   if (monitor.empty()) return counts;
   const auto since = TRY(watching_since(monitor, WindowKind::kDay, {kRequestsPart}));
-  for (const StoredWindow& window : TRY(windows(
-           monitor, {.kind = WindowKind::kDay, .variant = "live", .from = since, .limit = days}))) {
-    if (window.judged_at) counts.push_back(window.result.rows);
-  }
+  for (const StoredWindow& window : TRY(judged_windows(
+           monitor, {.kind = WindowKind::kDay, .variant = "live", .from = since, .limit = days})))
+    counts.push_back(window.result.rows);
   return counts;
 }
 
@@ -223,8 +236,9 @@ Result<std::unique_ptr<ColumnSource>> Monitor::inputs(const std::string& monitor
 Result<std::unique_ptr<ColumnSource>> Monitor::newest_inputs(const std::string& monitor,
                                                              std::int64_t rows_max) {
   std::optional<Window> newest;
-  for (const StoredWindow& window : TRY(windows(monitor, {.variant = "live", .limit = 100}))) {
-    if (!window.judged_at || window.result.rows == 0) continue;
+  for (const StoredWindow& window :
+       TRY(judged_windows(monitor, {.variant = "live", .limit = 100}))) {
+    if (window.result.rows == 0) continue;
     if (!newest || window.window.end > newest->end) newest = window.window;
   }
   if (!newest) {
