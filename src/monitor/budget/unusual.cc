@@ -58,11 +58,16 @@ std::vector<Observation> learnable(const AlertRule& rule, const std::vector<Watc
       out.insert(band.window_start);
   }
   std::vector<Observation> observations;
+  std::optional<std::int64_t> seen;  // the step of the window before, learned from or not
   for (const WatchedWindow& window : past) {
     if (window.window.start < since) continue;
     if (!std::isfinite(window.value)) continue;
-    if (out.contains(window.window.start)) continue;
     const std::int64_t step = step_of(rule.window, window.window.start);
+    for (std::int64_t left_out = seen ? *seen + 1 : step; window.follows_silence && left_out < step;
+         ++left_out)
+      observations.push_back({left_out, 0, 1});
+    seen = std::max(step, seen.value_or(step));
+    if (out.contains(window.window.start)) continue;
     // Windows that a change of zone has cut short.
     if (!observations.empty() && observations.back().step >= step) continue;
     observations.push_back({step, window.value, window.rows});
@@ -131,6 +136,9 @@ WatchedWindow watched_window(const AlertRule& rule, const Window& window,
   watched.rows =
       static_cast<double>(rule.metric == "drifted_share" ? std::ssize(live.drift) : behind);
   if (counts_silence(rule.metric)) watched.rows = 1;
+  // Since windows without requests are kept, each has quiet_hours.
+  watched.follows_silence = rule.metric == "requests" && rule.slice.empty() && rule.min_rows == 0 &&
+                            !live.metrics.contains("quiet_hours");
   if (behind >= rule.min_rows) watched.value = watched_value(rule, live);
   return watched;
 }

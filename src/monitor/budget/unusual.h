@@ -21,6 +21,9 @@ struct WatchedWindow {
   Window window;
   double value = 0;  // NaN: not known
   double rows = 0;   // behind it
+  // It was judged by a server that left out windows without requests: where windows are missing
+  // before it, nobody asked.
+  bool follows_silence = false;
 };
 
 enum class Departure {

@@ -60,8 +60,8 @@ struct Watched {
   bool is_open = false;
 
   // True: it fires.
-  bool next(std::int64_t number, double value, double rows = 1000) {
-    const WatchedWindow window{day(number), value, rows};
+  bool next(std::int64_t number, double value, double rows = 1000, bool follows_silence = false) {
+    const WatchedWindow window{day(number), value, rows, follows_silence};
     const UnusualVerdict verdict = judge_unusual(rule, chance, past, bands, window);
     if (verdict.band) bands.push_back(*verdict.band);
     past.push_back(window);
@@ -359,6 +359,43 @@ TEST(Unusual, EstimatesTheChanceOfADeclaredThreshold) {
   declared.abs_over = 1.64;
   EXPECT_NEAR(chance(), 0.1, 0.05);
   EXPECT_FALSE(chance_of_threshold(declared, {}, day(60).start));
+}
+
+// A server that left out windows without requests taught that nobody ever asks nothing: from the
+// upgrade on, every weekend paged.
+TEST(Unusual, WindowsThatWereLeftOutWereSilent) {
+  for (const bool are_known_as_such : {true, false}) {
+    Draws draws(5);
+    Watched watched{.rule = rule("requests", Unusual::kLow)};
+    watched.rule.min_rows = 0;
+    int pages_before = 0;
+    for (int number = 0; number < 20 * 7; ++number) {
+      const bool is_weekend = number % 7 >= 5, is_old_server = number < 10 * 7;
+      if (is_weekend && is_old_server) continue;
+      watched.next(number, is_weekend ? 0 : std::round(1000 + 30 * draws.normal()), 1,
+                   is_old_server && are_known_as_such);
+      if (is_old_server) pages_before = watched.pages;
+    }
+    EXPECT_EQ(pages_before, 0);
+    if (are_known_as_such) {
+      EXPECT_EQ(watched.pages, 0);
+      EXPECT_TRUE(watched.next(20 * 7, 0, 1)) << "a Monday without requests";
+    } else {
+      EXPECT_GE(watched.pages, 8) << "it was so";
+    }
+  }
+}
+
+// What stood out is no silence, though nothing is learned from it.
+TEST(Unusual, WindowsThatStoodOutWereNotSilent) {
+  Draws draws(6);
+  Watched watched{.rule = rule("requests", Unusual::kLow)};
+  watched.rule.min_rows = 0;
+  for (int number = 0; number < 40; ++number) {
+    const double value = number == 30 ? 10 : std::round(1000 + 30 * draws.normal());
+    EXPECT_EQ(watched.next(number, value, 1, true), number == 30) << number;
+  }
+  EXPECT_EQ(learnable_windows(watched.rule, watched.past, watched.bands), 39);
 }
 
 }  // namespace
