@@ -22,8 +22,7 @@ std::optional<MetricsExporter::Options> MetricsExporter::options_of(const Settin
                   .interval = {settings.otlp_metrics_interval_ms * 1000},
                   .timeout = {settings.otlp_metrics_timeout_ms * 1000}};
   // What somebody says of this server goes before what it says itself.
-  for (const auto& [key, value] :
-       MUST(api::otlp::parse_attributes(settings.otel_resource_attributes))) {
+  for (const auto& [key, value] : api::otlp::pick_attributes(settings.otel_resource_attributes)) {
     std::erase_if(options.resource, [&](const auto& known) { return known.first == key; });
     options.resource.emplace_back(key, value);
   }

@@ -91,6 +91,23 @@ def test_a_collector_hears_what_metrics_says(collector, start_server, monkeypatc
     assert {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")} >= set(metrics)
 
 
+def test_attributes_that_others_wrote_stop_no_server(collector, start_server, monkeypatch):
+    """A percent sign that is no escape is one, as for OpenTelemetry's SDKs; what is no pair is left out."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", f"http://127.0.0.1:{collector.server_port}/v1/metrics")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "x-share=100%")
+    monkeypatch.setenv("OTEL_METRIC_EXPORT_INTERVAL", "100")
+    monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "share=100%,half=50%zz,bytes=%ff%fe,odd,=none,team=a%20b")
+    server = start_server()
+    eventually(lambda: collector.requests)
+    path, body, headers = collector.requests[-1]
+    assert headers["x-share"] == "100%"
+    resource = attributes(ExportMetricsServiceRequest.FromString(body).resource_metrics[0].resource)
+    assert {key: resource[key] for key in ("share", "half", "bytes", "team")} == {"share": "100%", "half": "50%zz", "bytes": "%ff%fe", "team": "a b"}
+    assert "odd" not in resource
+    log = server.log.read_text()
+    assert "pair 4 of OTEL_RESOURCE_ATTRIBUTES" in log and "pair 5" in log
+
+
 def test_what_a_collector_misses_comes_with_the_next(collector, start_server):
     collector.status = 503
     server = start_server("data", "--otlp-metrics-url", f"http://127.0.0.1:{collector.server_port}/v1/metrics", "--otlp-metrics-interval-ms", "100")

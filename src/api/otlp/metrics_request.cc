@@ -4,6 +4,8 @@
 
 #include "api/otlp/otlp.pb.h"
 #include "base/http_client.h"
+#include "base/json_document.h"
+#include "base/log.h"
 #include "base/text.h"
 
 namespace slipway::api::otlp {
@@ -73,26 +75,49 @@ void fill(const Reading& reading, const MetricsMoment& moment, slipway::otlp::Me
   }
 }
 
-}  // namespace
+std::string unescaped(std::string_view text) {
+  Result<std::string> decoded = base::percent_decode(text);
+  return decoded && base::is_utf8(*decoded) ? std::move(*decoded) : std::string(text);
+}
 
-Result<Attributes> parse_attributes(std::string_view text) {
+// Calls `odd` with the number of each pair that is none.
+template <typename Odd>
+Attributes split_attributes(std::string_view text, const Odd& odd) {
   Attributes attributes;
-  while (!text.empty()) {
+  for (std::size_t number = 1; !text.empty(); ++number) {
     const std::size_t comma = std::min(text.find(','), text.size());
     const std::string_view pair = base::trimmed(text.substr(0, comma));
     text.remove_prefix(std::min(comma + 1, text.size()));
     if (pair.empty()) continue;
     const std::size_t equals = pair.find('=');
     if (equals == std::string_view::npos || equals == 0) {
-      // What was given may be a secret.
-      return base::error(Code::kInvalidArgument,
-                         "expected KEY=VALUE,KEY=VALUE: pair {} has no key and value",
-                         attributes.size() + 1);
+      odd(number);
+    } else {
+      attributes.emplace_back(base::trimmed(pair.substr(0, equals)),
+                              unescaped(base::trimmed(pair.substr(equals + 1))));
     }
-    attributes.emplace_back(base::trimmed(pair.substr(0, equals)),
-                            TRY(base::percent_decode(base::trimmed(pair.substr(equals + 1)))));
   }
   return attributes;
+}
+
+}  // namespace
+
+Result<Attributes> parse_attributes(std::string_view text) {
+  std::optional<std::size_t> wrong;
+  Attributes attributes =
+      split_attributes(text, [&](std::size_t number) { wrong = wrong.value_or(number); });
+  if (!wrong) return attributes;
+  // What was given may be a secret.
+  return base::error(Code::kInvalidArgument,
+                     "expected KEY=VALUE,KEY=VALUE: pair {} has no key and value", *wrong);
+}
+
+Attributes pick_attributes(std::string_view text) {
+  return split_attributes(text, [&](std::size_t number) {
+    base::log_warning("otlp",
+                      "pair {} of OTEL_RESOURCE_ATTRIBUTES has no key and value, and is left out",
+                      number);
+  });
 }
 
 std::string metrics_request(const std::vector<Reading>& readings, const Attributes& resource,

@@ -15,8 +15,12 @@ namespace slipway::api::otlp {
 using Attributes = std::vector<std::pair<std::string, std::string>>;
 
 // "key=value,key=value" with percent escapes in values, as the variables OTEL_RESOURCE_ATTRIBUTES
-// and OTEL_EXPORTER_OTLP_HEADERS have it. kInvalidArgument with the pair that is none.
+// and OTEL_EXPORTER_OTLP_HEADERS have it; a value that is no such text is taken as it stands.
+// kInvalidArgument with the pair that is none.
 Result<Attributes> parse_attributes(std::string_view text);
+// The same where others may have written it for themselves: what is no pair is left out, with a
+// warning.
+Attributes pick_attributes(std::string_view text);
 
 struct MetricsMoment {
   base::Timestamp since;  // counted from here on
