@@ -426,6 +426,29 @@ TEST(DrillScore, WhatWasMissedComesWithAnAlertThatNoControlSetsOff) {
   EXPECT_EQ(verdict.suggestion->delay, Duration::hours(54));
 }
 
+// Nearly all rows are refused, so that few are left that count.
+TEST(DrillScore, RulesOfInputsAreSuggestedByTheRowsThatBrokeThem) {
+  const Recording was = recording();
+  const std::vector<Fault> faults = faults_of(was, kLookedUp);
+  const auto checked = [](Timestamp end, double rate) {
+    Json made = window(end, 0.01);
+    JsonObject& object = made.as_object();
+    object["rows"] = rate > 0 ? 5 : 100;
+    object["violations"] = JsonObject{{"rows", 100}};
+    object["metrics"].as_object()["violation_rate"] = rate;
+    return made;
+  };
+  Observed baseline;
+  baseline.windows = {checked(kStart + Duration::days(1), 0),
+                      checked(kStart + Duration::days(2), 0)};
+  Played played{.fault = &named(faults, "x1000:pages"), .dose = kAll};
+  played.observed.windows = {checked(kStart + Duration::days(1), 0.95)};
+  const Verdict verdict = judge(played, baseline, {&baseline});
+  ASSERT_TRUE(verdict.suggestion);
+  EXPECT_EQ(verdict.suggestion->metric, "violation_rate");
+  EXPECT_TRUE(verdict.suggestion->is_over);
+}
+
 TEST(DrillScore, AFalsePageCostsAGrade) {
   DrillReport report;
   report.faults.resize(10);

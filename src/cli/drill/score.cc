@@ -80,11 +80,15 @@ void each_metric(const JsonArray& windows, Timestamp start, const Each& each) {
     const auto end = time_in(window, "end"), judged = time_in(window, "judged_at");
     const Json& rows = member_at(window, "rows");
     if (!end || !judged || *end <= start || !rows.is_number()) continue;
-    if (rows.to_number<double>() < static_cast<double>(kWindowRowsMin)) continue;
+    // Rows that were refused or put aside for their inputs are behind violation_rate alone.
+    const Json& checked = member_at(window, "violations.rows");
     const Json& metrics = member_at(window, "metrics");
     if (!metrics.is_object()) continue;
     for (const auto& [name, value] : metrics.get_object()) {
-      if (value.is_number())
+      const Json& behind = name == "violation_rate" ? checked : rows;
+      const bool is_enough =
+          behind.is_number() && behind.to_number<double>() >= static_cast<double>(kWindowRowsMin);
+      if (value.is_number() && is_enough)
         each(std::pair(cell(member_at(window, "window")), std::string(name)),
              value.template to_number<double>(), *judged);
     }
