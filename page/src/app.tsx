@@ -163,13 +163,13 @@ function EventClock() {
   const why =
     data.clock === "wall"
       ? "The project runs on the wall clock."
-      : "This project replays recorded traffic: all its times are those of the event clock.";
+      : `This project replays recorded traffic: all its times are those of the event clock.${data.state === "waiting" ? " It waits for a pipeline's run to end." : ""}`;
   return (
     <Tooltip label={why}>
       <Group gap={8} wrap="nowrap" className="clock" tabIndex={0} aria-label="Event clock">
         {data.clock === "rehearsal" && (
-          <Badge color={data.state === "waiting" ? "blue" : "gray"} variant="light" className={data.state === "waiting" ? "" : "wide-only"}>
-            {data.state === "waiting" ? "waits for a run" : "rehearsal"}
+          <Badge color={data.state === "waiting" ? "blue" : "gray"} variant="light" className={data.state === "waiting" ? "clock-state" : "clock-state wide-only"}>
+            {data.state === "waiting" ? "waits" : "rehearsal"}
           </Badge>
         )}
         <Text size="sm">

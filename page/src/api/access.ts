@@ -50,10 +50,13 @@ export const accessApi = {
   // Nobody where login is off.
   me: (s?: AbortSignal): Promise<Me | null> =>
     ifAbsent(get<Me>(own("me"), s), null),
-  users: async (s?: AbortSignal) => (await get<{ users: User[] }>(mlflow + "users/list", s)).users,
-  roles: async (s?: AbortSignal) => (await get<{ roles: Role[] }>("/api/3.0/mlflow/roles/list?workspace=default", s)).roles,
+  usersPath: mlflow + "users/list",
+  users: async (s?: AbortSignal) => (await get<{ users: User[] }>(accessApi.usersPath, s)).users,
+  rolesPath: "/api/3.0/mlflow/roles/list?workspace=default",
+  roles: async (s?: AbortSignal) => (await get<{ roles: Role[] }>(accessApi.rolesPath, s)).roles,
   permissionsOf: (user: string, s?: AbortSignal) => get<Held>(`/api/3.0/mlflow/users/permissions/list?username=${encodeURIComponent(user)}`, s),
-  tokens: async (user: string, s?: AbortSignal) => (await get<{ tokens: Token[] }>(`${own("tokens")}?user=${encodeURIComponent(user)}`, s)).tokens,
+  tokensPath: (user: string) => `${own("tokens")}?user=${encodeURIComponent(user)}`,
+  tokens: async (user: string, s?: AbortSignal) => (await get<{ tokens: Token[] }>(accessApi.tokensPath(user), s)).tokens,
   makeToken: (user: string, name: string, seconds?: number) => post<NewToken>(own("tokens"), { user, name, ...(seconds === undefined ? {} : { expires_in_seconds: seconds }) }),
   takeTokenBack: (id: string) => answer(own("tokens", id), { method: "DELETE" }),
 };

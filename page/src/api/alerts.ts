@@ -78,10 +78,12 @@ export interface Alert {
 export const alertsApi = {
   openAlerts: async (s?: AbortSignal) => (await get<{ alerts: Alert[] }>(`${own("alerts")}?state=open`, s)).alerts,
   alarmBudget: (s?: AbortSignal) => get<AlarmBudget>(own("alarm-budget"), s),
-  routes: async (s?: AbortSignal) => (await get<{ routes: AlertRoute[] }>(own("routes"), s)).routes,
-  quiet: (s?: AbortSignal) => get<Quiet>(own("silences"), s),
-  alerts: async (endpoint: string, s?: AbortSignal) =>
-    (await get<{ alerts: Alert[] }>(`${own("alerts")}?endpoint=${encodeURIComponent(endpoint)}`, s)).alerts,
+  routesPath: own("routes"),
+  routes: async (s?: AbortSignal) => (await get<{ routes: AlertRoute[] }>(alertsApi.routesPath, s)).routes,
+  quietPath: own("silences"),
+  quiet: (s?: AbortSignal) => get<Quiet>(alertsApi.quietPath, s),
+  alertsPath: (endpoint: string) => `${own("alerts")}?endpoint=${encodeURIComponent(endpoint)}`,
+  alerts: async (endpoint: string, s?: AbortSignal) => (await get<{ alerts: Alert[] }>(alertsApi.alertsPath(endpoint), s)).alerts,
   acknowledge: (alert: number, comment: string, actor: string) =>
     post<Alert>(own("alerts", String(alert), "acknowledge"), { comment, actor }),
   silence: (match: string[], length: string, comment: string, actor: string) =>

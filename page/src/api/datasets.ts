@@ -109,6 +109,6 @@ export const datasetsApi = {
   datasets: async (s?: AbortSignal) => (await get<{ datasets: Dataset[] }>(datasetsApi.datasetsPath, s)).datasets,
   datasetPath: (name: string) => own("datasets", name),
   dataset: (name: string, s?: AbortSignal) => get<DatasetVersions>(datasetsApi.datasetPath(name), s),
-  tableDiff: (name: string, from: number, to: number, s?: AbortSignal) =>
-    get<TableDiff>(`${own("datasets", name, "diff")}?${new URLSearchParams({ from: String(from), to: String(to) })}`, s),
+  tableDiffPath: (name: string, from: number, to: number) => `${own("datasets", name, "diff")}?${new URLSearchParams({ from: String(from), to: String(to) })}`,
+  tableDiff: (name: string, from: number, to: number, s?: AbortSignal) => get<TableDiff>(datasetsApi.tableDiffPath(name, from, to), s),
 };

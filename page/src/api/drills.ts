@@ -65,5 +65,6 @@ export interface KeptDrill {
 export const drillsApi = {
   drillsPath: (endpoint: string) => own("endpoints", endpoint, "drills"),
   drills: async (endpoint: string, s?: AbortSignal) => (await get<{ drills: DrillSummary[] }>(drillsApi.drillsPath(endpoint), s)).drills,
-  drill: (endpoint: string, id: number, s?: AbortSignal) => get<KeptDrill>(own("endpoints", endpoint, "drills", String(id)), s),
+  drillPath: (endpoint: string, id: number) => own("endpoints", endpoint, "drills", String(id)),
+  drill: (endpoint: string, id: number, s?: AbortSignal) => get<KeptDrill>(drillsApi.drillPath(endpoint, id), s),
 };

@@ -108,10 +108,11 @@ export interface EndpointInputs {
 }
 
 export const endpointsApi = {
-  endpoints: async (s?: AbortSignal) => (await get<{ endpoints: Endpoint[] }>(own("endpoints"), s)).endpoints,
+  endpointsPath: own("endpoints"),
+  endpoints: async (s?: AbortSignal) => (await get<{ endpoints: Endpoint[] }>(endpointsApi.endpointsPath, s)).endpoints,
   endpoint: (name: string, s?: AbortSignal) => get<Endpoint>(own("endpoints", name), s),
-  revisions: async (name: string, s?: AbortSignal) =>
-    (await get<{ revisions: Revision[] }>(own("endpoints", name, "revisions"), s)).revisions,
+  revisionsPath: (name: string) => own("endpoints", name, "revisions"),
+  revisions: async (name: string, s?: AbortSignal) => (await get<{ revisions: Revision[] }>(endpointsApi.revisionsPath(name), s)).revisions,
   inferPath: (name: string) => `/v2/models/${encodeURIComponent(name)}/infer`,
   infer: (name: string, request: object) => post<InferenceReply>(endpointsApi.inferPath(name), request),
   signature: (name: string, s?: AbortSignal) => get<{ inputs: InferenceInput[] }>(`/v2/models/${encodeURIComponent(name)}`, s),

@@ -69,9 +69,10 @@ export interface FeatureDefinitions {
 }
 
 export const featuresApi = {
-  skew: (endpoint: string, s?: AbortSignal) => get<Skew>(`${own("features", "skew")}?endpoint=${encodeURIComponent(endpoint)}`, s),
-  explain: (endpoint: string, request: string, feature: string, s?: AbortSignal) =>
-    get<ExplainedRequest>(`${own("features", "explain")}?${new URLSearchParams({ endpoint, request, feature })}`, s),
+  skewPath: (endpoint: string) => `${own("features", "skew")}?endpoint=${encodeURIComponent(endpoint)}`,
+  skew: (endpoint: string, s?: AbortSignal) => get<Skew>(featuresApi.skewPath(endpoint), s),
+  explainPath: (endpoint: string, request: string, feature: string) => `${own("features", "explain")}?${new URLSearchParams({ endpoint, request, feature })}`,
+  explain: (endpoint: string, request: string, feature: string, s?: AbortSignal) => get<ExplainedRequest>(featuresApi.explainPath(endpoint, request, feature), s),
   featuresPath: own("features"),
   features: (s?: AbortSignal) => get<FeatureDefinitions>(featuresApi.featuresPath, s),
 };

@@ -41,7 +41,8 @@ export interface IncidentReport extends Incident {
 export const incidentsApi = {
   incidentsPath: own("incidents"),
   incidents: async (s?: AbortSignal) => (await get<{ incidents: Incident[] }>(incidentsApi.incidentsPath, s)).incidents,
-  incident: (id: string, s?: AbortSignal) => get<IncidentReport>(own("incidents", id), s),
+  incidentPath: (id: string) => own("incidents", id),
+  incident: (id: string, s?: AbortSignal) => get<IncidentReport>(incidentsApi.incidentPath(id), s),
   noteIncident: (id: number, text: string, actor: string) =>
     post<Incident>(own("incidents", String(id), "notes"), { text, actor }),
   assignIncident: (id: number, owner: string, actor: string) =>

@@ -33,5 +33,6 @@ export interface Overview {
 
 export const overviewApi = {
   clock: (s?: AbortSignal) => get<Clock>(own("clock"), s),
-  overview: (s?: AbortSignal) => get<Overview>(own("overview"), s),
+  overviewPath: own("overview"),
+  overview: (s?: AbortSignal) => get<Overview>(overviewApi.overviewPath, s),
 };

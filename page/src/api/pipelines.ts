@@ -106,13 +106,15 @@ export interface Backfill {
 
 export const pipelinesApi = {
   pipelines: async (s?: AbortSignal) => (await get<{ pipelines: Pipeline[] }>(own("pipelines"), s)).pipelines,
+  pipelineRunsPath: (pipeline: string) => own("pipelines", pipeline, "runs"),
   pipelineRuns: async (pipeline: string, s?: AbortSignal) =>
-    (await get<{ runs: ListedRun[] }>(`${own("pipelines", pipeline, "runs")}?steps=true`, s)).runs,
+    (await get<{ runs: ListedRun[] }>(`${pipelinesApi.pipelineRunsPath(pipeline)}?steps=true`, s)).runs,
   newestPipelineRuns: async (pipeline: string, most: number, s?: AbortSignal) =>
-    (await get<{ runs: Omit<PipelineRun, "steps">[] }>(`${own("pipelines", pipeline, "runs")}?limit=${most}`, s)).runs,
+    (await get<{ runs: Omit<PipelineRun, "steps">[] }>(`${pipelinesApi.pipelineRunsPath(pipeline)}?limit=${most}`, s)).runs,
   searchesPath: `${own("searches")}?limit=500`,
   searches: async (s?: AbortSignal) => (await get<{ searches: ListedSearch[] }>(pipelinesApi.searchesPath, s)).searches,
-  schedules: async (s?: AbortSignal) => (await get<{ schedules: Schedule[] }>(own("schedules"), s)).schedules,
+  schedulesPath: own("schedules"),
+  schedules: async (s?: AbortSignal) => (await get<{ schedules: Schedule[] }>(pipelinesApi.schedulesPath, s)).schedules,
   pauseSchedule: (schedule: string, pause: boolean) =>
     post<Schedule>(own("schedules", schedule, pause ? "pause" : "resume"), {}),
   backfill: (schedule: Schedule, from: string, to: string, parallel: number, dryRun: boolean) =>
@@ -127,7 +129,8 @@ export const pipelinesApi = {
     (await post<{ steps: StepForecast[] }>(own("pipelines", pipeline, "explain"), { params }, s)).steps,
   startRun: (pipeline: string, params: Record<string, string>, reason: string, actor: string) =>
     post<PipelineRun>(own("pipelines", pipeline, "runs"), { params, reason, actor }),
-  pipelineRun: (id: string, s?: AbortSignal) => get<PipelineRun>(own("pipeline-runs", id), s),
+  pipelineRunPath: (id: string) => own("pipeline-runs", id),
+  pipelineRun: (id: string, s?: AbortSignal) => get<PipelineRun>(pipelinesApi.pipelineRunPath(id), s),
   retryPipelineRun: (id: string) => post<PipelineRun>(own("pipeline-runs", id, "retry"), {}),
   answerStep: (id: string, step: string, approved: boolean, reason: string, actor: string) =>
     post<PipelineRun>(own("pipeline-runs", id, "steps", step, "answer"), { approved, reason, actor }),

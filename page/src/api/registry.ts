@@ -67,12 +67,10 @@ export const registryApi = {
   registeredModel: async (name: string, s?: AbortSignal) =>
     (await get<{ registered_model: RegisteredModel }>(`${mlflow}registered-models/get?${new URLSearchParams({ name })}`, s)).registered_model,
   // Newest first.
-  modelVersions: (name: string, most: number, s?: AbortSignal) =>
-    get<{ model_versions?: ModelVersion[]; next_page_token?: string }>(
-      `${mlflow}model-versions/search?${new URLSearchParams({ filter: `name = ${quoted(name)}`, max_results: String(most), order_by: "version_number DESC" })}`,
-      s,
-    ),
-  aliases: async (model: string, s?: AbortSignal) => (await get<{ aliases: ModelAlias[] }>(own("models", model, "aliases"), s)).aliases,
+  modelVersionsPath: (name: string, most: number) => `${mlflow}model-versions/search?${new URLSearchParams({ filter: `name = ${quoted(name)}`, max_results: String(most), order_by: "version_number DESC" })}`,
+  modelVersions: (name: string, most: number, s?: AbortSignal) => get<{ model_versions?: ModelVersion[]; next_page_token?: string }>(registryApi.modelVersionsPath(name, most), s),
+  aliasesPath: (model: string) => own("models", model, "aliases"),
+  aliases: async (model: string, s?: AbortSignal) => (await get<{ aliases: ModelAlias[] }>(registryApi.aliasesPath(model), s)).aliases,
   movesPath: (model: string) => own("models", model, "alias-moves"),
   aliasMoves: async (model: string, s?: AbortSignal) => (await get<{ moves: AliasMove[] }>(registryApi.movesPath(model), s)).moves,
   approveAlias: (model: string, alias: string, version: number, reason: string, actor: string) =>

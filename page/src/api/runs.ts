@@ -60,8 +60,11 @@ const kFilesListed = 2000; // of a folder
 
 export const isFinal = (status: string) => status === "FINISHED" || status === "FAILED" || status === "KILLED";
 
+const byId = (experiments: string[], ids: string[]) => ({ experiment_ids: experiments, filter: `attributes.run_id IN (${ids.map((id) => `'${id}'`).join(", ")})`, max_results: ids.length });
+
 export const runsApi = {
-  run: async (id: string, s?: AbortSignal) => (await get<{ run: Run }>(`${mlflow}runs/get?run_id=${encodeURIComponent(id)}`, s)).run,
+  runPath: (id: string) => `${mlflow}runs/get?run_id=${encodeURIComponent(id)}`,
+  run: async (id: string, s?: AbortSignal) => (await get<{ run: Run }>(runsApi.runPath(id), s)).run,
   runsOfPipelineRun: async (id: string, s?: AbortSignal) => {
     const experiments = (await experimentsApi.experiments(s)).map(({ experiment_id }) => experiment_id);
     if (experiments.length === 0) return [];
@@ -79,10 +82,11 @@ export const runsApi = {
     const run = await ifAbsent(runsApi.run(plain, s), undefined);
     return run ? [run, ...named] : named;
   },
+  // What of them is asked for when they are shown together.
+  runsCall: (runs: Run[]) => ({ path: mlflow + "runs/search", body: byId([...new Set(runs.map(({ info }) => info.experiment_id))], runs.map(({ info }) => info.run_id)) }),
   runsById: async (ids: string[], s?: AbortSignal): Promise<Run[]> => {
     const experiments = (await experimentsApi.experiments(s)).map(({ experiment_id }) => experiment_id);
-    const query = { experiment_ids: experiments, filter: `attributes.run_id IN (${ids.map((id) => `'${id}'`).join(", ")})`, max_results: ids.length };
-    const found = new Map(((await post<{ runs?: Run[] }>(mlflow + "runs/search", query, s)).runs ?? []).map((run) => [run.info.run_id, run]));
+    const found = new Map(((await post<{ runs?: Run[] }>(mlflow + "runs/search", byId(experiments, ids), s)).runs ?? []).map((run) => [run.info.run_id, run]));
     return ids.flatMap((id) => found.get(id) ?? []);
   },
   historiesPath: (ids: string[], metric: string) => {
@@ -97,11 +101,12 @@ export const runsApi = {
   curvesPath: (run: string) => `${own("runs", run, "metrics", "curves")}?limit=${kCurvesMax}`,
   runAndCurves: async (id: string, s?: AbortSignal): Promise<RunAndCurves> => {
     const [{ run }, { curves }] = await Promise.all([
-      get<{ run: Run }>(`${mlflow}runs/get?run_id=${encodeURIComponent(id)}`, s),
+      get<{ run: Run }>(runsApi.runPath(id), s),
       get<{ curves: Metric[][] }>(runsApi.curvesPath(id), s),
     ]);
     return { run, curves };
   },
+  runFilesPath: (run: string, folder: string) => `${mlflow}artifacts/list?${new URLSearchParams({ run_id: run, ...(folder && { path: folder }) })}`,
   // A folder of a run's files.
   runFiles: async (run: string, folder: string, s?: AbortSignal): Promise<{ files: RunFile[]; isMore: boolean }> => {
     const files: RunFile[] = [];

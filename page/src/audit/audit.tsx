@@ -1,10 +1,11 @@
-import { Alert, Anchor, Button, Group, Stack, Table, Text, TextInput } from "@mantine/core";
+import { Alert, Anchor, Button, Group, Stack, Text, TextInput } from "@mantine/core";
 import { type FormEvent, useState } from "react";
 import { Link, useSearchParams } from "react-router";
 import { api, ApiError, type Event, type EventFilter } from "../api";
 import { useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
 import { Numbers } from "../components/numbers";
+import { PlainTable } from "../components/plain_table";
 import { Command, Head, Time } from "../components/words";
 import { number } from "../lib/format";
 import { screenOf } from "../lib/links";
@@ -85,24 +86,19 @@ function Events({ events, filter, query }: { events: Event[]; filter: EventFilte
   };
   return (
     <Stack gap="xs">
-      <Table.ScrollContainer minWidth={720}>
-        <Table verticalSpacing={4} aria-label="Events">
-          <Table.Thead>
-            <Table.Tr>
-              <Table.Th>When</Table.Th>
-              <Table.Th>Who</Table.Th>
-              <Table.Th>What</Table.Th>
-              <Table.Th>On what</Table.Th>
-              <Table.Th>What it says</Table.Th>
-            </Table.Tr>
-          </Table.Thead>
-          <Table.Tbody>
-            {events.map((event) => (
-              <Row key={event.sequence} event={event} />
-            ))}
-          </Table.Tbody>
-        </Table>
-      </Table.ScrollContainer>
+      <PlainTable
+        name="Events"
+        minWidth={720}
+        rows={events}
+        keyOf={({ sequence }) => sequence}
+        columns={[
+          { title: "When", cell: (event) => <When event={event} />, value: ["arrival_time", ({ arrival_time }) => arrival_time] },
+          { title: "Who", cell: ({ actor }) => actor || "–", kind: "break", value: ["actor", ({ actor }) => actor] },
+          { title: "What", cell: ({ kind }) => kind, kind: "break", value: ["kind", ({ kind }) => kind] },
+          { title: "On what", cell: ({ subject }) => <Subject of={subject} />, kind: "break", value: ["subject", ({ subject }) => subject] },
+          { title: "What it says", cell: ({ payload }) => <Payload of={payload} /> },
+        ]}
+      />
       <Group gap="md">
         {query.has("before") && (
           <Anchor component={Link} to={to()}>
@@ -120,37 +116,35 @@ function Events({ events, filter, query }: { events: Event[]; filter: EventFilte
   );
 }
 
-function Row({ event }: { event: Event }) {
-  const screen = screenOf(event.subject);
-  const isReplayed = event.event_time !== event.arrival_time;
+function When({ event }: { event: Event }) {
   return (
-    <Table.Tr>
-      <Table.Td>
-        <Time at={event.arrival_time} />
-        {isReplayed && (
-          <Text size="xs" c="dimmed">
-            about <Time at={event.event_time} />
-          </Text>
-        )}
-      </Table.Td>
-      <Table.Td className="break">{event.actor || "–"}</Table.Td>
-      <Table.Td className="break">{event.kind}</Table.Td>
-      <Table.Td className="break">
-        {screen ? (
-          <Anchor component={Link} to={screen}>
-            {event.subject}
-          </Anchor>
-        ) : (
-          event.subject
-        )}
-      </Table.Td>
-      <Table.Td>
-        <details>
-          <summary className="event-summary">{JSON.stringify(event.payload)}</summary>
-          <Command>{JSON.stringify(event.payload, null, 2)}</Command>
-        </details>
-      </Table.Td>
-    </Table.Tr>
+    <>
+      <Time at={event.arrival_time} />
+      {event.event_time !== event.arrival_time && (
+        <Text size="xs" c="dimmed">
+          about <Time at={event.event_time} />
+        </Text>
+      )}
+    </>
+  );
+}
+
+function Subject({ of }: { of: string }) {
+  const screen = screenOf(of);
+  if (!screen) return <>{of}</>;
+  return (
+    <Anchor component={Link} to={screen}>
+      {of}
+    </Anchor>
+  );
+}
+
+function Payload({ of }: { of: unknown }) {
+  return (
+    <details>
+      <summary className="event-summary">{JSON.stringify(of)}</summary>
+      <Command>{JSON.stringify(of, null, 2)}</Command>
+    </details>
   );
 }
 

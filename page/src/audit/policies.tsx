@@ -78,6 +78,10 @@ function guardWords({ guard }: ReleasePolicy): string {
   return parts.length === 0 ? "nothing" : `${parts.join(", ")}; from ${guard.min_requests} requests and ${guard.min_labels} labels on`;
 }
 
+const stepsOf = ({ definition }: Endpoint) => (definition.release?.steps ?? []).map((step) => `${step} %`).join(", ");
+const guardOf = ({ definition }: Endpoint) => (definition.release?.guard ? guardWords(definition.release as ReleasePolicy) : "");
+const stateOf = ({ rollout }: Endpoint) => (rollout.held ? "held" : rollout.phase);
+
 function Releases({ endpoints }: { endpoints: Endpoint[] }) {
   return (
     <Policy
@@ -94,16 +98,20 @@ function Releases({ endpoints }: { endpoints: Endpoint[] }) {
               {name}
             </Anchor>
           ),
+          value: ["endpoint", ({ name }) => name],
         },
-        { title: "Follows", kind: "break", cell: ({ definition }) => definition.model },
-        { title: "Steps", cell: ({ definition }) => definition.release?.steps?.map((step) => `${step} %`).join(", ") ?? "–" },
-        { title: "A step takes", cell: ({ definition }) => definition.release?.hold ?? "–" },
-        { title: "Taken away by", kind: "break", cell: ({ definition }) => (definition.release?.guard ? guardWords(definition.release as ReleasePolicy) : "–") },
-        { title: "Now", cell: ({ rollout }) => <Word of={rollout.held ? "held" : rollout.phase} /> },
+        { title: "Follows", kind: "break", cell: ({ definition }) => definition.model, value: ["follows", ({ definition }) => definition.model] },
+        { title: "Steps", cell: (endpoint) => stepsOf(endpoint) || "–", value: ["steps", stepsOf] },
+        { title: "A step takes", cell: ({ definition }) => definition.release?.hold ?? "–", value: ["a step takes", ({ definition }) => definition.release?.hold] },
+        { title: "Taken away by", kind: "break", cell: (endpoint) => guardOf(endpoint) || "–", value: ["taken away by", guardOf] },
+        { title: "Now", cell: (endpoint) => <Word of={stateOf(endpoint)} />, value: ["now", stateOf] },
       ]}
+      file={{ of: "releases", call: api.endpointsPath }}
     />
   );
 }
+
+const moverOf = ({ alias: { approvers = [] } }: Facts["aliases"][number]) => (approvers.length > 0 ? approvers.join(", ") : "a gate's verdict");
 
 function Protection({ aliases }: { aliases: Facts["aliases"] }) {
   return (
@@ -121,10 +129,12 @@ function Protection({ aliases }: { aliases: Facts["aliases"] }) {
               {model}
             </Anchor>
           ),
+          value: ["model", ({ model }) => model],
         },
-        { title: "Alias", kind: "break", cell: ({ alias }) => `@${alias.alias}` },
-        { title: "Moved by", kind: "break", cell: ({ alias: { approvers = [] } }) => (approvers.length > 0 ? approvers.join(", ") : "a gate's verdict") },
+        { title: "Alias", kind: "break", cell: ({ alias }) => `@${alias.alias}`, value: ["alias", ({ alias }) => alias.alias] },
+        { title: "Moved by", kind: "break", cell: moverOf, value: ["moved by", moverOf] },
       ]}
+      file={{ of: "who may move an alias" }}
     />
   );
 }
@@ -181,18 +191,19 @@ function Routes({ routes }: { routes: AlertRoute[] }) {
       rows={routes}
       keyOf={({ name }) => name}
       columns={[
-        { title: "Route", kind: "break", cell: ({ name }) => name },
-        { title: "Kind", cell: ({ kind }) => kind },
-        { title: "Signed", cell: ({ signed }) => (signed ? "yes" : "no") },
-        { title: "Waiting", kind: "figures", cell: ({ waiting }) => number(waiting) },
+        { title: "Route", kind: "break", cell: ({ name }) => name, value: ["route", ({ name }) => name] },
+        { title: "Kind", cell: ({ kind }) => kind, value: ["kind", ({ kind }) => kind] },
+        { title: "Signed", cell: ({ signed }) => (signed ? "yes" : "no"), value: ["signed", ({ signed }) => signed] },
+        { title: "Waiting", kind: "figures", cell: ({ waiting }) => number(waiting), value: ["waiting", ({ waiting }) => waiting] },
       ]}
+      file={{ of: "routes", call: api.routesPath }}
     />
   );
 }
 
 function Silences({ quiet }: { quiet: Quiet }) {
   const rows = [
-    ...quiet.silences.map(({ id, match, state, starts, ends, by, comment }) => ({ key: `silence ${id}`, match, state: <Word of={state} />, from: starts, until: ends, why: `${by}: ${comment}` })),
+    ...quiet.silences.map(({ id, match, state, starts, ends, by, comment }) => ({ key: `silence ${id}`, match, state, from: starts, until: ends, why: `${by}: ${comment}` })),
     ...quiet.maintenance.map(({ name, match, until, start, end, why }) => ({ key: name, match, state: until ? "maintenance now" : "maintenance", from: start ?? null, until: until ?? end ?? null, why: `${name}: ${why}` })),
   ];
   return (
@@ -202,12 +213,13 @@ function Silences({ quiet }: { quiet: Quiet }) {
       rows={rows}
       keyOf={({ key }) => key}
       columns={[
-        { title: "Alerts", kind: "break", cell: ({ match }) => match.join(", ") },
-        { title: "State", cell: ({ state }) => state },
-        { title: "From", cell: ({ from }) => <Time at={from} /> },
-        { title: "Until", cell: ({ until }) => <Time at={until} /> },
-        { title: "Why", kind: "break", cell: ({ why }) => why },
+        { title: "Alerts", kind: "break", cell: ({ match }) => match.join(", "), value: ["alerts", ({ match }) => match.join(" ")] },
+        { title: "State", cell: ({ state }) => (state.startsWith("maintenance") ? state : <Word of={state} />), value: ["state", ({ state }) => state] },
+        { title: "From", cell: ({ from }) => <Time at={from} />, value: ["from", ({ from }) => from] },
+        { title: "Until", cell: ({ until }) => <Time at={until} />, value: ["until", ({ until }) => until] },
+        { title: "Why", kind: "break", cell: ({ why }) => why, value: ["why", ({ why }) => why] },
       ]}
+      file={{ of: "what is kept quiet", call: api.quietPath }}
     />
   );
 }

@@ -77,21 +77,22 @@ function Compared({ runs, isOver }: { runs: Run[]; isOver: boolean }) {
     setQuery(next, { replace: true });
   };
   const labels = labelsOf(runs);
+  const call = api.runsCall(runs);
   return (
     <Stack gap="xl">
       <Keys runs={runs} labels={labels} />
       {metric && (
         <NativeSelect label="Looked at by" style={{ alignSelf: "flex-start" }} data={metrics.map(({ name }) => name)} value={metric.name} onChange={(event) => change("metric", event.currentTarget.value)} />
       )}
-      {metric && <Parallel labels={labels} attributes={[...parameters, metric]} />}
+      {metric && <Parallel labels={labels} attributes={[...parameters, metric]} call={call} />}
       {metric && parameters.length > 0 && (
         <SimpleGrid cols={{ base: 1, md: 2 }} spacing="lg">
-          <Scatter labels={labels} choices={[...parameters, ...metrics]} metric={metric} x={query.get("x") ?? ""} choose={(name) => change("x", name)} />
-          <ImportanceTable parameters={parameters} metric={metric} />
+          <Scatter labels={labels} choices={[...parameters, ...metrics]} metric={metric} x={query.get("x") ?? ""} call={call} choose={(name) => change("x", name)} />
+          <ImportanceTable parameters={parameters} metric={metric} call={call} />
         </SimpleGrid>
       )}
       <Curves runs={runs} labels={labels} first={metric?.name} isOver={isOver} />
-      <Differences runs={runs} labels={labels} attributes={query.has("all") ? all : different}>
+      <Differences runs={runs} labels={labels} call={call} attributes={query.has("all") ? all : different}>
         <Checkbox
           size="xs"
           label="only what is different"

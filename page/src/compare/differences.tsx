@@ -1,7 +1,7 @@
 import { Button, Group, Table, Text, Title } from "@mantine/core";
 import { type ReactNode, useState } from "react";
 import type { Run } from "../api";
-import { Numbers } from "../components/numbers";
+import { type Call, Numbers } from "../components/numbers";
 import { type Attribute, colourOf, isDifferent } from "../lib/compare";
 import { number } from "../lib/format";
 
@@ -13,11 +13,12 @@ interface DifferencesProps {
   runs: Run[];
   labels: string[];
   attributes: Attribute[];
+  call: Call; // that gave the runs
   children: ReactNode; // what chooses
 }
 
 // A column for each run, a row for each thing that they say.
-export function Differences({ runs, labels, attributes, children }: DifferencesProps) {
+export function Differences({ runs, labels, attributes, call, children }: DifferencesProps) {
   const [isAll, setAll] = useState(false);
   const isLong = kGroups.some((group) => attributes.filter((one) => one.group === group).length > kRowsAtFirst);
   return (
@@ -28,7 +29,7 @@ export function Differences({ runs, labels, attributes, children }: DifferencesP
         </Title>
         <Group gap="md">
           {children}
-          <Numbers of="runs" names={["run_id", "run", ...attributes.map(({ group, name }) => (attributes.some((other) => other.name === name && other.group !== group) ? `${group} ${name}` : name))]} rows={() => runs.map(({ info }, at) => [info.run_id, labels[at], ...attributes.map(({ values }) => values[at])])} />
+          <Numbers of="runs" call={call} names={["run_id", "run", ...attributes.map(({ group, name }) => (attributes.some((other) => other.name === name && other.group !== group) ? `${group} ${name}` : name))]} rows={() => runs.map(({ info }, at) => [info.run_id, labels[at], ...attributes.map(({ values }) => values[at])])} />
         </Group>
       </Group>
       {isLong && (

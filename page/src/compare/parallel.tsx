@@ -1,6 +1,6 @@
 import { Group, Text, Title } from "@mantine/core";
 import { useState } from "react";
-import { Numbers } from "../components/numbers";
+import { type Call, Numbers } from "../components/numbers";
 import { type Attribute, axis, colourOf, kColours } from "../lib/compare";
 import { number } from "../lib/format";
 
@@ -17,7 +17,8 @@ const kTicksShown = 8;
 const short = (text: string) => (text.length > 14 ? `${text.slice(0, 13)}…` : text);
 
 // A line for each run through what was given and what came out. Where two axes meet a run without a value, its line has a gap.
-export function Parallel({ labels, attributes }: { labels: string[]; attributes: Attribute[] }) {
+// `call` gave the runs.
+export function Parallel({ labels, attributes, call }: { labels: string[]; attributes: Attribute[]; call: Call }) {
   const [over, setOver] = useState<number>();
   const metric = attributes.at(-1);
   if (attributes.length < 2 || !metric) return null;
@@ -48,7 +49,7 @@ export function Parallel({ labels, attributes }: { labels: string[]; attributes:
         <Title order={2} size="h4">
           From parameters to {metric.name}
         </Title>
-        <Numbers of="parallel coordinates" names={["run", ...axes.map(({ of }) => of.name)]} rows={() => labels.map((label, run) => [label, ...axes.map(({ of }) => of.values[run])])} />
+        <Numbers of="parallel coordinates" call={call} names={["run", ...axes.map(({ of }) => of.name)]} rows={() => labels.map((label, run) => [label, ...axes.map(({ of }) => of.values[run])])} />
       </Group>
       <div className="wide" tabIndex={0} role="group" aria-label="Lines of runs">
         <svg width={width} height={kHeight} role="img" aria-label={`Parallel coordinates of ${labels.length} runs over ${axes.map(({ of }) => of.name).join(", ")}; the same numbers are in the table of values`}>

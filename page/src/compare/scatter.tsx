@@ -1,5 +1,5 @@
 import { Group, NativeSelect, Title } from "@mantine/core";
-import { Numbers } from "../components/numbers";
+import { type Call, Numbers } from "../components/numbers";
 import { type Attribute, axis, colourOf } from "../lib/compare";
 import { number } from "../lib/format";
 
@@ -14,13 +14,14 @@ interface ScatterProps {
   choices: Attribute[]; // of the level axis
   metric: Attribute;
   x: string;
+  call: Call; // that gave the runs
   choose: (name: string) => void;
 }
 
 const valueOf = ({ group, name }: Attribute) => `${group}/${name}`;
 
 // A dot for each run: one parameter or metric against the metric.
-export function Scatter({ labels, choices, metric, x, choose }: ScatterProps) {
+export function Scatter({ labels, choices, metric, x, call, choose }: ScatterProps) {
   const chosen = choices.find((one) => valueOf(one) === x) ?? choices[0];
   if (!chosen) return null;
   const [across, up] = [axis(chosen, number), axis(metric, number)];
@@ -32,7 +33,7 @@ export function Scatter({ labels, choices, metric, x, choose }: ScatterProps) {
         <Title order={2} size="h4">
           One against another
         </Title>
-        <Numbers of={`${metric.name} against ${chosen.name}`} names={["run", chosen.name, metric.name]} rows={() => labels.map((label, run) => [label, chosen.values[run], metric.values[run]])} />
+        <Numbers of={`${metric.name} against ${chosen.name}`} call={call} names={["run", chosen.name, metric.name]} rows={() => labels.map((label, run) => [label, chosen.values[run], metric.values[run]])} />
       </Group>
       <NativeSelect size="xs" label="Across" mb="xs" style={{ maxWidth: 240 }} data={choices.map((one) => ({ value: valueOf(one), label: choices.some(({ group, name }) => name === one.name && group !== one.group) ? `${one.name} (${one.group})` : one.name }))} value={valueOf(chosen)} onChange={(event) => choose(event.currentTarget.value)} />
       <svg viewBox={`0 0 ${kWidth} ${kHeight}`} className="scatter axis" role="img" aria-label={`${metric.name} against ${chosen.name} of ${labels.length} runs; the same numbers are in the table of values`}>

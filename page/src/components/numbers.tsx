@@ -6,11 +6,14 @@ import { told } from "../lib/problem";
 
 const kSaveMs = 60_000; // that a browser may take to read what is saved
 
+// Of the API: an address that GET answers, or what is posted to one.
+export type Call = string | { path: string; body: object };
+
 interface NumbersProps {
   of: string; // what it is, also the file's name
   names: string[];
   rows: () => unknown[][] | Promise<unknown[][]>;
-  call?: string | undefined; // an address that GET answers
+  call?: Call | undefined;
 }
 
 export function Numbers({ of, names, rows, call }: NumbersProps) {
@@ -37,16 +40,38 @@ export function Numbers({ of, names, rows, call }: NumbersProps) {
       <Anchor component="button" type="button" size="xs" onClick={start} aria-label={`${of} as CSV`} aria-busy={isBusy}>
         CSV
       </Anchor>
-      {call && (
+      {typeof call === "string" && (
         <Anchor href={call} size="xs" target="_blank" rel="noreferrer" aria-label={`${of}: the call of the API`} title={`curl '${location.origin}${call}'`}>
           API
         </Anchor>
       )}
+      {typeof call === "object" && <Posted of={of} {...call} />}
       {problem && (
         <Text size="xs" c="red" role="alert">
           {problem}
         </Text>
       )}
     </Group>
+  );
+}
+
+// A browser can't follow what is posted: the command is copied.
+function Posted({ of, path, body }: { of: string; path: string; body: object }) {
+  const [said, setSaid] = useState("");
+  const command = `curl -H 'Content-Type: application/json' -d '${JSON.stringify(body).replaceAll("'", "'\\''")}' '${location.origin}${path}'`;
+  const copy = () =>
+    void navigator.clipboard.writeText(command).then(
+      () => setSaid("copied"),
+      () => setSaid("the browser does not allow to copy"),
+    );
+  return (
+    <>
+      <Anchor component="button" type="button" size="xs" onClick={copy} aria-label={`Copy ${of}: the call of the API`} title={command}>
+        API
+      </Anchor>
+      <Text size="xs" c="dimmed" role="status">
+        {said}
+      </Text>
+    </>
   );
 }

@@ -1,19 +1,27 @@
-import { Button, Table, Text, Title } from "@mantine/core";
+import { Button, Group, Table, Text, Title } from "@mantine/core";
 import { memo, useState } from "react";
-import type { KeyValue } from "../api";
 import { number } from "../lib/format";
+import { Numbers } from "./numbers";
 
 const kShown = 200; // until somebody wants all of them
 
-// Names and values under a title. Drawn again when `pairs` is another array.
-export const Pairs = memo(function Pairs({ title, pairs }: { title: string; pairs: KeyValue[] }) {
+interface Pair {
+  key: string;
+  value: string | number;
+}
+
+// Names and values under a title; `call` gave them. Drawn again when `pairs` is another array.
+export const Pairs = memo(function Pairs({ title, pairs, call }: { title: string; pairs: Pair[]; call?: string | undefined }) {
   const [isAll, setAll] = useState(false);
   const shown = isAll ? pairs : pairs.slice(0, kShown);
   return (
     <section aria-label={title}>
-      <Title order={2} size="h5" mb={6}>
-        {title}
-      </Title>
+      <Group justify="space-between" mb={6}>
+        <Title order={2} size="h5">
+          {title}
+        </Title>
+        {pairs.length > 0 && <Numbers of={title.toLowerCase()} call={call} names={["name", "value"]} rows={() => pairs.map(({ key, value }) => [key, value])} />}
+      </Group>
       {pairs.length === 0 ? (
         <Text size="sm" c="dimmed">
           none
@@ -26,7 +34,7 @@ export const Pairs = memo(function Pairs({ title, pairs }: { title: string; pair
                 <Table.Td className="break" c="dimmed">
                   {key}
                 </Table.Td>
-                <Table.Td className="break">{value}</Table.Td>
+                <Table.Td className="break">{typeof value === "number" ? number(value) : value}</Table.Td>
               </Table.Tr>
             ))}
           </Table.Tbody>
@@ -40,6 +48,3 @@ export const Pairs = memo(function Pairs({ title, pairs }: { title: string; pair
     </section>
   );
 });
-
-// The last values of a run's metrics.
-export const pairsOf = (metrics: { key: string; value: number | string }[]): KeyValue[] => metrics.map(({ key, value }) => ({ key, value: number(value) }));

@@ -1,14 +1,18 @@
-import { Table, Text } from "@mantine/core";
-import type { ReactNode } from "react";
-import { Numbers } from "./numbers";
+import { Table, Text, UnstyledButton } from "@mantine/core";
+import { type ReactNode, useState } from "react";
+import { sorted } from "../lib/sorted";
+import { type Call, Numbers } from "./numbers";
+import "./plain_table.css";
 
 export interface Column<T> {
   title: string;
   cell: (row: T) => ReactNode;
   kind?: "figures" | "break" | "nowrap";
   isRight?: boolean; // aligned so
-  hint?: (row: T) => string;
-  value?: [name: string, of: (row: T) => unknown]; // as the CSV has it
+  maxWidth?: number;
+  hint?: (row: T) => string | undefined;
+  value?: [name: string, of: (row: T) => unknown]; // as the CSV has it, and what the column is sorted by
+  sortBy?: (row: T) => unknown; // another order than the value's own
 }
 
 export interface PlainTableProps<T> {
@@ -19,11 +23,21 @@ export interface PlainTableProps<T> {
   isCurrent?: (row: T) => boolean;
   none?: string; // said where there are no rows
   minWidth?: number;
-  file?: { of: string; call?: string }; // of the columns that have a value; the call of the API that gave them
+  maxHeight?: number;
+  file?: { of: string; call?: Call }; // of the columns that have a value; the call of the API that gave them
 }
 
-// A table that is shown as a whole: a line for each row.
-export function PlainTable<T>({ name, columns, rows, keyOf, isCurrent, none, minWidth = 640, file }: PlainTableProps<T>) {
+interface Order {
+  column: string; // its title
+  isDown: boolean;
+}
+
+// Up, down, as the rows came.
+const next = (column: string, now: Order | undefined): Order | undefined => (now?.column !== column ? { column, isDown: false } : now.isDown ? undefined : { column, isDown: true });
+
+// A table that is shown as a whole: a line for each row, in the order of a column that the reader chooses.
+export function PlainTable<T>({ name, columns, rows, keyOf, isCurrent, none, minWidth = 640, maxHeight, file }: PlainTableProps<T>) {
+  const [order, setOrder] = useState<Order>();
   if (none && rows.length === 0) {
     return (
       <Text size="sm" c="dimmed">
@@ -32,24 +46,37 @@ export function PlainTable<T>({ name, columns, rows, keyOf, isCurrent, none, min
     );
   }
   const values = columns.flatMap(({ value }) => (value ? [value] : []));
+  const ordered = columns.find(({ title }) => title === order?.column);
+  const by = ordered?.sortBy ?? ordered?.value?.[1];
+  const shown = order && by ? sorted(rows, by, order.isDown) : rows;
   return (
-    <>
-      <Table.ScrollContainer minWidth={minWidth}>
+    <div>
+      <Table.ScrollContainer minWidth={minWidth} {...(maxHeight && { mah: maxHeight })}>
         <Table verticalSpacing="xs" aria-label={name}>
           <Table.Thead>
             <Table.Tr>
-              {columns.map(({ title, isRight }) => (
-                <Table.Th key={title} {...(isRight && { ta: "right" })}>
-                  {title}
-                </Table.Th>
-              ))}
+              {columns.map(({ title, isRight, value }, at) => {
+                const way = order?.column === title ? (order.isDown ? "descending" : "ascending") : "none";
+                return (
+                  <Table.Th key={at} {...(isRight && { ta: "right" })} {...(value && { "aria-sort": way })}>
+                    {value ? (
+                      <UnstyledButton className="plain-sort" onClick={() => setOrder(next(title, order))}>
+                        {title}
+                        {way !== "none" && <span aria-hidden>{way === "ascending" ? "↑" : "↓"}</span>}
+                      </UnstyledButton>
+                    ) : (
+                      title
+                    )}
+                  </Table.Th>
+                );
+              })}
             </Table.Tr>
           </Table.Thead>
           <Table.Tbody>
-            {rows.map((row, index) => (
+            {shown.map((row, index) => (
               <Table.Tr key={keyOf(row, index)} data-current={isCurrent?.(row) || undefined}>
-                {columns.map(({ title, cell, kind, isRight, hint }) => (
-                  <Table.Td key={title} className={kind ?? ""} {...(isRight && { ta: "right" })} {...(hint ? { title: hint(row) } : {})}>
+                {columns.map(({ cell, kind, isRight, maxWidth, hint }, at) => (
+                  <Table.Td key={at} className={kind ?? ""} {...(isRight && { ta: "right" })} {...(maxWidth && { maw: maxWidth })} title={hint?.(row)}>
                     {cell(row)}
                   </Table.Td>
                 ))}
@@ -58,7 +85,7 @@ export function PlainTable<T>({ name, columns, rows, keyOf, isCurrent, none, min
           </Table.Tbody>
         </Table>
       </Table.ScrollContainer>
-      {file && <Numbers {...file} names={values.map(([title]) => title)} rows={() => rows.map((row) => values.map(([, of]) => of(row)))} />}
-    </>
+      {file && <Numbers {...file} names={values.map(([title]) => title)} rows={() => shown.map((row) => values.map(([, of]) => of(row)))} />}
+    </div>
   );
 }

@@ -1,10 +1,10 @@
-import { Anchor, Button, Group, Stack, Table, Text, TextInput, Title } from "@mantine/core";
+import { Anchor, Button, Group, Stack, Text, TextInput, Title } from "@mantine/core";
 import type { FormEvent } from "react";
 import { Link, useSearchParams } from "react-router";
-import { type Advice, api, type ModelOverview, type VersionCost } from "../api";
+import { type Advice, api, type ModelOverview, type ServingOption, type VersionCost } from "../api";
 import { useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
-import { Numbers } from "../components/numbers";
+import { PlainTable } from "../components/plain_table";
 import { Command, Head, Word } from "../components/words";
 import { sum, weekOf, type Week } from "../lib/costs";
 import { duration, number, percent } from "../lib/format";
@@ -42,63 +42,41 @@ function Models({ models, costs }: { models: ModelOverview[]; costs: VersionCost
   const currency = rows.find(({ week }) => week?.currency)?.week?.currency ?? "";
   return (
     <section aria-label="Models">
-      <Table.ScrollContainer minWidth={760}>
-        <Table verticalSpacing="xs" aria-label="Cost of models">
-          <Table.Thead>
-            <Table.Tr>
-              <Table.Th>Model</Table.Th>
-              <Table.Th>Version</Table.Th>
-              <Table.Th ta="right">Predictions a week</Table.Th>
-              <Table.Th ta="right">Processor for 1,000</Table.Th>
-              <Table.Th ta="right">Cost of 1,000,000 predictions</Table.Th>
-              <Table.Th ta="right">Cost per week</Table.Th>
-              <Table.Th>Share</Table.Th>
-              <Table.Th>Capacity</Table.Th>
-            </Table.Tr>
-          </Table.Thead>
-          <Table.Tbody>
-            {rows.map(({ model, week }) => (
-              <Table.Tr key={model.endpoint}>
-                <Table.Td>
-                  <Anchor component={Link} to={`/endpoints/${encodeURIComponent(model.endpoint)}`} fw={600}>
-                    {model.endpoint}
-                  </Anchor>
-                </Table.Td>
-                <Table.Td>{week?.measured.version ?? model.version ?? "–"}</Table.Td>
-                <Table.Td ta="right" className="figures">
-                  {number(week?.predictions)}
-                </Table.Td>
-                <Table.Td ta="right" className="figures">
-                  {duration(week?.measured.cpu_seconds_per_1000)}
-                </Table.Td>
-                <Table.Td ta="right" className="figures">
-                  {money(week?.measured.cost_per_1000, week?.currency)}
-                </Table.Td>
-                <Table.Td ta="right" className="figures">
-                  <WeekCost week={week} />
-                </Table.Td>
-                <Table.Td className="figures">{week?.cpuSeconds && all > 0 ? percent(week.cpuSeconds / all) : "–"}</Table.Td>
-                <Table.Td>
-                  <Anchor component={Link} to={`/cost?${new URLSearchParams({ of: model.endpoint })}`}>
-                    how best served
-                  </Anchor>
-                </Table.Td>
-              </Table.Tr>
-            ))}
-          </Table.Tbody>
-        </Table>
-      </Table.ScrollContainer>
-      <Group justify="space-between" mt="xs">
-        <Text size="sm" c="dimmed">
-          A week at the rate of the newest day that a monitor counted predictions: {isPriced ? sum(rows.reduce((of, { week }) => of + (week?.cost ?? 0), 0), currency) : `${duration(all)} of a core`} in all, as measured since the server started.
-        </Text>
-        <Numbers
-          of="cost of models"
-          names={["endpoint", "version", "predictions_a_week", "cpu_seconds_per_1000", "cost_per_1000", "cost_per_week", "currency"]}
-          rows={() => rows.map(({ model, week }) => [model.endpoint, week?.measured.version, week?.predictions, week?.measured.cpu_seconds_per_1000, week?.measured.cost_per_1000, week?.cost, week?.currency])}
-          call={api.allCostsPath}
-        />
-      </Group>
+      <PlainTable
+        name="Cost of models"
+        minWidth={760}
+        rows={rows}
+        keyOf={({ model }) => model.endpoint}
+        file={{ of: "cost of models", call: api.allCostsPath }}
+        columns={[
+          {
+            title: "Model",
+            cell: ({ model }) => (
+              <Anchor component={Link} to={`/endpoints/${encodeURIComponent(model.endpoint)}`} fw={600}>
+                {model.endpoint}
+              </Anchor>
+            ),
+            value: ["endpoint", ({ model }) => model.endpoint],
+          },
+          { title: "Version", cell: ({ model, week }) => week?.measured.version ?? model.version ?? "–", value: ["version", ({ model, week }) => week?.measured.version ?? model.version] },
+          { title: "Predictions a week", cell: ({ week }) => number(week?.predictions), kind: "figures", isRight: true, value: ["predictions_a_week", ({ week }) => week?.predictions] },
+          { title: "Processor for 1,000", cell: ({ week }) => duration(week?.measured.cpu_seconds_per_1000), kind: "figures", isRight: true, value: ["cpu_seconds_per_1000", ({ week }) => week?.measured.cpu_seconds_per_1000] },
+          { title: "Cost of 1,000,000 predictions", cell: ({ week }) => money(week?.measured.cost_per_1000, week?.currency), kind: "figures", isRight: true, value: ["cost_per_1000", ({ week }) => week?.measured.cost_per_1000] },
+          { title: "Cost per week", cell: ({ week }) => <WeekCost week={week} />, kind: "figures", isRight: true, value: ["cost_per_week", ({ week }) => week?.cost] },
+          { title: "Share", cell: ({ week }) => (week?.cpuSeconds && all > 0 ? percent(week.cpuSeconds / all) : "–"), kind: "figures", value: ["share", ({ week }) => (week?.cpuSeconds && all > 0 ? week.cpuSeconds / all : null)] },
+          {
+            title: "Capacity",
+            cell: ({ model }) => (
+              <Anchor component={Link} to={`/cost?${new URLSearchParams({ of: model.endpoint })}`}>
+                how best served
+              </Anchor>
+            ),
+          },
+        ]}
+      />
+      <Text size="sm" c="dimmed" mt="xs">
+        A week at the rate of the newest day that a monitor counted predictions: {isPriced ? sum(rows.reduce((of, { week }) => of + (week?.cost ?? 0), 0), currency) : `${duration(all)} of a core`} in all, as measured since the server started.
+      </Text>
       {!isPriced && (
         <Stack gap={4} mt="sm">
           <Text size="sm">What a core costs is not set. With this, costs are money:</Text>
@@ -145,54 +123,37 @@ function Capacity({ of }: { of: string }) {
   );
 }
 
+const coresOf = ({ replicas, cores_busy }: ServingOption) => (replicas > 0 ? replicas : cores_busy);
+const secondsOf = ({ mode, latency_ms }: ServingOption) => (latency_ms === null || mode === "batch" ? null : latency_ms / 1000);
+
 function Options({ advice, call }: { advice: Advice; call: string }) {
   const { options, cost, target } = advice;
   return (
     <Stack gap="xs">
       <Text size="sm">{advice.words}</Text>
-      <Table.ScrollContainer minWidth={640}>
-        <Table verticalSpacing={4} aria-label="Ways to serve it">
-          <Table.Thead>
-            <Table.Tr>
-              <Table.Th>How</Table.Th>
-              <Table.Th>Meets it</Table.Th>
-              <Table.Th ta="right">Cores</Table.Th>
-              <Table.Th ta="right">Busy</Table.Th>
-              <Table.Th ta="right">{percent(target.percentile)} within</Table.Th>
-              <Table.Th ta="right">Cost of 1,000,000 requests</Table.Th>
-            </Table.Tr>
-          </Table.Thead>
-          <Table.Tbody>
-            {options.map((option) => (
-              <Table.Tr key={`${option.mode} ${option.max_rows} ${option.max_wait_ms}`}>
-                <Table.Td>
-                  {option.mode}
-                  {option.max_rows > 1 && `, up to ${number(option.max_rows)} rows together`}
-                  {option.max_wait_ms > 0 && `, waiting ${number(option.max_wait_ms)} ms`}
-                </Table.Td>
-                <Table.Td>{option.meets_target ? <Word of="pass" /> : "no"}</Table.Td>
-                <Table.Td ta="right" className="figures">
-                  {option.replicas > 0 ? number(option.replicas) : number(option.cores_busy)}
-                </Table.Td>
-                <Table.Td ta="right" className="figures">
-                  {option.replicas > 0 ? percent(option.load) : "–"}
-                </Table.Td>
-                <Table.Td ta="right" className="figures">
-                  {option.latency_ms === null || option.mode === "batch" ? "–" : duration(option.latency_ms / 1000)}
-                </Table.Td>
-                <Table.Td ta="right" className="figures">
-                  {money(option.cost_per_1000, cost.currency)}
-                </Table.Td>
-              </Table.Tr>
-            ))}
-          </Table.Tbody>
-        </Table>
-      </Table.ScrollContainer>
-      <Numbers
-        of="ways to serve it"
-        names={["mode", "max_rows", "max_wait_ms", "replicas", "load", "latency_ms", "cost_per_1000", "meets_target"]}
-        rows={() => options.map((one) => [one.mode, one.max_rows, one.max_wait_ms, one.replicas, one.load, one.latency_ms, one.cost_per_1000, one.meets_target])}
-        call={call}
+      <PlainTable
+        name="Ways to serve it"
+        rows={options}
+        keyOf={({ mode, max_rows, max_wait_ms }) => `${mode} ${max_rows} ${max_wait_ms}`}
+        file={{ of: "ways to serve it", call }}
+        columns={[
+          {
+            title: "How",
+            cell: ({ mode, max_rows, max_wait_ms }) => (
+              <>
+                {mode}
+                {max_rows > 1 && `, up to ${number(max_rows)} rows together`}
+                {max_wait_ms > 0 && `, waiting ${number(max_wait_ms)} ms`}
+              </>
+            ),
+            value: ["how", ({ mode, max_rows, max_wait_ms }) => `${mode}, ${max_rows} rows, ${max_wait_ms} ms`],
+          },
+          { title: "Meets it", cell: ({ meets_target }) => (meets_target ? <Word of="pass" /> : "no"), value: ["meets_target", ({ meets_target }) => meets_target] },
+          { title: "Cores", cell: (option) => number(coresOf(option)), kind: "figures", isRight: true, value: ["cores", coresOf] },
+          { title: "Busy", cell: ({ replicas, load }) => (replicas > 0 ? percent(load) : "–"), kind: "figures", isRight: true, value: ["load", ({ replicas, load }) => (replicas > 0 ? load : null)] },
+          { title: `${percent(target.percentile)} within`, cell: (option) => duration(secondsOf(option)), kind: "figures", isRight: true, value: ["seconds", secondsOf] },
+          { title: "Cost of 1,000,000 requests", cell: ({ cost_per_1000 }) => money(cost_per_1000, cost.currency), kind: "figures", isRight: true, value: ["cost_per_1000", ({ cost_per_1000 }) => cost_per_1000] },
+        ]}
       />
     </Stack>
   );

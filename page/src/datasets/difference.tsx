@@ -1,8 +1,9 @@
-import { Alert, Group, Stack, Table, Text, Title } from "@mantine/core";
+import { Alert, Group, Stack, Text, Title } from "@mantine/core";
 import { useRef } from "react";
 import { api, type ColumnDifference, type ColumnSummary, type TableCell, type TableDiff } from "../api";
 import { useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
+import { type Column, PlainTable } from "../components/plain_table";
 import { Fact } from "../components/words";
 import { number, percent, plural } from "../lib/format";
 
@@ -15,10 +16,10 @@ export function Difference({ name, from, to }: { name: string; from: number; to:
     told.current.set(key, diff);
     return diff;
   };
-  return <Loaded from={useLive(load, key, 10)}>{(diff) => <Told diff={diff} />}</Loaded>;
+  return <Loaded from={useLive(load, key, 10)}>{(diff) => <Told diff={diff} call={api.tableDiffPath(name, from, to)} />}</Loaded>;
 }
 
-function Told({ diff }: { diff: TableDiff }) {
+function Told({ diff, call }: { diff: TableDiff; call: string }) {
   const { rows } = diff;
   return (
     <Stack gap="md">
@@ -39,8 +40,8 @@ function Told({ diff }: { diff: TableDiff }) {
       </Group>
       {diff.same && <Empty title="The two versions are the same, but for the order of their rows." />}
       <Schema diff={diff} />
-      <Columns columns={diff.columns} />
-      <Examples diff={diff} />
+      <Columns columns={diff.columns} call={call} />
+      <Examples diff={diff} call={call} />
     </Stack>
   );
 }
@@ -69,49 +70,35 @@ function Schema({ diff }: { diff: TableDiff }) {
   );
 }
 
-function Columns({ columns }: { columns: ColumnDifference[] }) {
+function Columns({ columns, call }: { columns: ColumnDifference[]; call: string }) {
   return (
-    <Table.ScrollContainer minWidth={760}>
-      <Table verticalSpacing={4} aria-label="Columns">
-        <Table.Thead>
-          <Table.Tr>
-            <Table.Th>Column</Table.Th>
-            <Table.Th>Cells changed</Table.Th>
-            <Table.Th>Missing</Table.Th>
-            <Table.Th>About distinct</Table.Th>
-            <Table.Th>Least</Table.Th>
-            <Table.Th>Mean</Table.Th>
-            <Table.Th>Greatest</Table.Th>
-            <Table.Th>Drift, 0 to 1</Table.Th>
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {columns.map((each) => (
-            <Table.Tr key={each.column}>
-              <Table.Td>
-                <b>{each.column}</b>
-              </Table.Td>
-              <Table.Td className="figures">{number(each.changed_cells)}</Table.Td>
-              <Both of={each} tell={(side) => percent(side.missing_share)} />
-              <Both of={each} tell={(side) => number(side.distinct)} />
-              <Both of={each} tell={(side) => number(side.min)} />
-              <Both of={each} tell={(side) => number(side.mean)} />
-              <Both of={each} tell={(side) => number(side.max)} />
-              <Table.Td className="figures" title={each.drift?.measure.replace("_", " ")}>
-                {number(each.drift?.value)}
-              </Table.Td>
-            </Table.Tr>
-          ))}
-        </Table.Tbody>
-      </Table>
-    </Table.ScrollContainer>
+    <PlainTable
+      name="Columns"
+      minWidth={760}
+      rows={columns}
+      keyOf={({ column }) => column}
+      file={{ of: "columns that differ", call }}
+      columns={[
+        { title: "Column", cell: ({ column }) => <b>{column}</b>, value: ["column", ({ column }) => column] },
+        { title: "Cells changed", cell: (each) => number(each.changed_cells), kind: "figures", value: ["changed_cells", (each) => each.changed_cells] },
+        both("Missing", "missing_share", (side) => percent(side.missing_share)),
+        both("About distinct", "distinct", (side) => number(side.distinct)),
+        both("Least", "min", (side) => number(side.min)),
+        both("Mean", "mean", (side) => number(side.mean)),
+        both("Greatest", "max", (side) => number(side.max)),
+        { title: "Drift, 0 to 1", cell: ({ drift }) => number(drift?.value), kind: "figures", hint: ({ drift }) => drift?.measure.replace("_", " "), value: ["drift", ({ drift }) => drift?.value] },
+      ]}
+    />
   );
 }
 
-// "before → after", or once when they are the same.
-function Both({ of, tell }: { of: ColumnDifference; tell: (side: ColumnSummary) => string }) {
-  const [before, after] = [of.before, of.after].map((side) => (side ? tell(side) : "–"));
-  return <Table.Td className="figures">{before === after ? before : `${before} → ${after}`}</Table.Td>;
+// "before → after", or once when they are the same; sorted by what is after.
+function both(title: string, name: keyof ColumnSummary, tell: (side: ColumnSummary) => string): Column<ColumnDifference> {
+  const cell = ({ before, after }: ColumnDifference) => {
+    const [one, other] = [before, after].map((side) => (side ? tell(side) : "–"));
+    return one === other ? one : `${one} → ${other}`;
+  };
+  return { title, cell, kind: "figures", value: [name, ({ after }) => after?.[name]] };
 }
 
 // Texts in quotes: a missing value and an empty text are not alike.
@@ -119,7 +106,7 @@ function shown(cell: TableCell | undefined): string {
   return cell === undefined ? "–" : JSON.stringify(cell);
 }
 
-function Examples({ diff }: { diff: TableDiff }) {
+function Examples({ diff, call }: { diff: TableDiff; call: string }) {
   const { changed, added, removed, duplicate_keys } = diff.examples;
   return (
     <>
@@ -128,44 +115,29 @@ function Examples({ diff }: { diff: TableDiff }) {
           <Title order={3} size="h5">
             Changed, {plural(changed.length, "example")}
           </Title>
-          <Table.ScrollContainer minWidth={480}>
-            <Table verticalSpacing={4} aria-label="Changed">
-              <Table.Thead>
-                <Table.Tr>
-                  {diff.key.map((column) => (
-                    <Table.Th key={column}>{column}</Table.Th>
-                  ))}
-                  <Table.Th>Column</Table.Th>
-                  <Table.Th>Before</Table.Th>
-                  <Table.Th>After</Table.Th>
-                </Table.Tr>
-              </Table.Thead>
-              <Table.Tbody>
-                {changed.flatMap((row, at) =>
-                  row.cells.map((cell) => (
-                    <Table.Tr key={`${at} ${cell.column}`}>
-                      {diff.key.map((column) => (
-                        <Table.Td key={column}>{shown(row.key[column])}</Table.Td>
-                      ))}
-                      <Table.Td>{cell.column}</Table.Td>
-                      <Table.Td>{shown(cell.before)}</Table.Td>
-                      <Table.Td>{shown(cell.after)}</Table.Td>
-                    </Table.Tr>
-                  )),
-                )}
-              </Table.Tbody>
-            </Table>
-          </Table.ScrollContainer>
+          <PlainTable
+            name="Changed"
+            minWidth={480}
+            rows={changed.flatMap(({ key, cells }) => cells.map((cell) => ({ ...cell, key })))}
+            keyOf={(_, at) => at}
+            file={{ of: "changed rows", call }}
+            columns={[
+              ...diff.key.map((name): Column<{ key: Record<string, TableCell> }> => ({ title: name, cell: ({ key }) => shown(key[name]), value: [name, ({ key }) => key[name]] })),
+              { title: "Column", cell: ({ column }) => column, value: ["column", ({ column }) => column] },
+              { title: "Before", cell: ({ before }) => shown(before), value: ["before", ({ before }) => before] },
+              { title: "After", cell: ({ after }) => shown(after), value: ["after", ({ after }) => after] },
+            ]}
+          />
         </section>
       )}
-      <Rows name="Added" rows={added} />
-      <Rows name="Removed" rows={removed} />
-      <Rows name="Keys more than once" rows={duplicate_keys} />
+      <Rows name="Added" rows={added} call={call} />
+      <Rows name="Removed" rows={removed} call={call} />
+      <Rows name="Keys more than once" rows={duplicate_keys} call={call} />
     </>
   );
 }
 
-function Rows({ name, rows }: { name: string; rows: Record<string, TableCell>[] }) {
+function Rows({ name, rows, call }: { name: string; rows: Record<string, TableCell>[]; call: string }) {
   const columns = Object.keys(rows[0] ?? {});
   if (rows.length === 0) return null;
   return (
@@ -173,26 +145,14 @@ function Rows({ name, rows }: { name: string; rows: Record<string, TableCell>[] 
       <Title order={3} size="h5">
         {name}, {plural(rows.length, "example")}
       </Title>
-      <Table.ScrollContainer minWidth={480}>
-        <Table verticalSpacing={4} aria-label={name}>
-          <Table.Thead>
-            <Table.Tr>
-              {columns.map((column) => (
-                <Table.Th key={column}>{column}</Table.Th>
-              ))}
-            </Table.Tr>
-          </Table.Thead>
-          <Table.Tbody>
-            {rows.map((row, at) => (
-              <Table.Tr key={at}>
-                {columns.map((column) => (
-                  <Table.Td key={column}>{shown(row[column])}</Table.Td>
-                ))}
-              </Table.Tr>
-            ))}
-          </Table.Tbody>
-        </Table>
-      </Table.ScrollContainer>
+      <PlainTable
+        name={name}
+        minWidth={480}
+        rows={rows}
+        keyOf={(_, at) => at}
+        file={{ of: `${name.toLowerCase()} rows`, call }}
+        columns={columns.map((column): Column<Record<string, TableCell>> => ({ title: column, cell: (row) => shown(row[column]), value: [column, (row) => row[column]] }))}
+      />
     </section>
   );
 }

@@ -1,6 +1,7 @@
-import { Group, Stack, Table, Text, Title } from "@mantine/core";
+import { Group, Stack, Text, Title } from "@mantine/core";
 import type { ColumnProfile, ColumnRule, DatasetDefinition, DatasetVersion } from "../api";
 import { Numbers } from "../components/numbers";
+import { PlainTable } from "../components/plain_table";
 import { Fact } from "../components/words";
 import { number, percent, plural } from "../lib/format";
 
@@ -26,9 +27,10 @@ interface ProfileProps {
 
 // The newest version: its columns, what is in them and what they must be.
 export function Profile({ name, definition, version, columns, violations, call }: ProfileProps) {
+  const mustBe = (each: ColumnProfile) => ruleWords(definition.columns?.[each.name]);
   const broken = Object.entries(violations);
   const rows = () =>
-    columns.map((each) => [each.name, each.type, each.missing, each.distinct ?? "", each.min ?? "", each.p05 ?? "", each.p50 ?? "", each.p95 ?? "", each.max ?? "", each.mean ?? "", each.stddev ?? "", commonOf(each), ruleWords(definition.columns?.[each.name])]);
+    columns.map((each) => [each.name, each.type, each.missing, each.distinct ?? "", each.min ?? "", each.p05 ?? "", each.p50 ?? "", each.p95 ?? "", each.max ?? "", each.mean ?? "", each.stddev ?? "", commonOf(each), mustBe(each)]);
   return (
     <section aria-label="Columns">
       <Stack gap="xs">
@@ -47,42 +49,22 @@ export function Profile({ name, definition, version, columns, violations, call }
             {plural(version.quarantined, "row")} put aside: {broken.map(([rule, count]) => `${rule}: ${number(count)}`).join("; ")}
           </Text>
         )}
-        <Table.ScrollContainer minWidth={860}>
-          <Table verticalSpacing="xs" aria-label="Columns">
-            <Table.Thead>
-              <Table.Tr>
-                <Table.Th>Column</Table.Th>
-                <Table.Th>Type</Table.Th>
-                <Table.Th ta="right">Missing</Table.Th>
-                <Table.Th ta="right">Distinct</Table.Th>
-                <Table.Th>Least · 5 % · half · 95 % · most</Table.Th>
-                <Table.Th ta="right">Mean</Table.Th>
-                <Table.Th>Most common</Table.Th>
-                <Table.Th>Must be</Table.Th>
-              </Table.Tr>
-            </Table.Thead>
-            <Table.Tbody>
-              {columns.map((each) => (
-                <Table.Tr key={each.name}>
-                  <Table.Td>{each.name}</Table.Td>
-                  <Table.Td>{each.type}</Table.Td>
-                  <Table.Td ta="right" className="figures" title={number(each.missing)}>
-                    {each.missing === 0 ? "none" : percent(each.missing / each.rows)}
-                  </Table.Td>
-                  <Table.Td ta="right" className="figures">
-                    {each.distinct === null ? "over 100,000" : number(each.distinct)}
-                  </Table.Td>
-                  <Table.Td className="figures">{rangeOf(each)}</Table.Td>
-                  <Table.Td ta="right" className="figures">
-                    {each.mean === undefined ? "" : number(each.mean)}
-                  </Table.Td>
-                  <Table.Td className="break">{commonOf(each)}</Table.Td>
-                  <Table.Td className="break">{ruleWords(definition.columns?.[each.name])}</Table.Td>
-                </Table.Tr>
-              ))}
-            </Table.Tbody>
-          </Table>
-        </Table.ScrollContainer>
+        <PlainTable
+          name="Columns"
+          minWidth={860}
+          rows={columns}
+          keyOf={(each) => each.name}
+          columns={[
+            { title: "Column", cell: (each) => each.name, value: ["column", (each) => each.name] },
+            { title: "Type", cell: ({ type }) => type, value: ["type", ({ type }) => type] },
+            { title: "Missing", cell: ({ missing, rows }) => (missing === 0 ? "none" : percent(missing / rows)), kind: "figures", isRight: true, hint: ({ missing }) => number(missing), value: ["missing", ({ missing }) => missing] },
+            { title: "Distinct", cell: ({ distinct }) => (distinct === null ? "over 100,000" : number(distinct)), kind: "figures", isRight: true, value: ["distinct", ({ distinct }) => (distinct === null ? Infinity : distinct)] },
+            { title: "Least · 5 % · half · 95 % · most", cell: rangeOf, kind: "figures", value: ["half", ({ p50 }) => p50] },
+            { title: "Mean", cell: ({ mean }) => (mean === undefined ? "" : number(mean)), kind: "figures", isRight: true, value: ["mean", ({ mean }) => mean] },
+            { title: "Most common", cell: commonOf, kind: "break", value: ["most common", commonOf] },
+            { title: "Must be", cell: mustBe, kind: "break", value: ["must be", mustBe] },
+          ]}
+        />
         <Numbers of={`Columns of ${name}`} names={["column", "type", "missing", "distinct", "min", "p05", "p50", "p95", "max", "mean", "stddev", "most common", "must be"]} rows={rows} call={call} />
       </Stack>
     </section>

@@ -1,11 +1,13 @@
 // How would we know if it breaks? What drills have found: which monitor noticed which fault, and what nobody would notice.
-import { Anchor, Button, Code, Group, Stack, Table, Text, Title } from "@mantine/core";
+import { Anchor, Button, Code, Group, Stack, Text, Title } from "@mantine/core";
 import { useState } from "react";
 import { Link, useParams, useSearchParams } from "react-router";
 import { api, type DrillReport, type DrillSummary, type DrillVerdict, type KeptDrill } from "../api";
 import { Chart } from "../components/chart";
 import { useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
+import { Numbers } from "../components/numbers";
+import { PlainTable } from "../components/plain_table";
 import { Command, Fact, Head, Time } from "../components/words";
 import { number, percent, plural } from "../lib/format";
 import { alertYaml, changes, delay, noticedAfter, watchers, worstFirst } from "../lib/drill";
@@ -92,7 +94,7 @@ function Body({ endpoint, all, shown, before }: { endpoint: string; all: DrillSu
       </Group>
       {all.length > 1 && <Trend endpoint={endpoint} all={all} shown={shown.id} />}
       {before && <Since before={before} now={report} />}
-      <Matrix report={report} />
+      <Matrix report={report} call={api.drillPath(endpoint, shown.id)} />
       {missed.length > 0 && <NotCovered missed={missed} />}
       <Notes report={report} />
     </Stack>
@@ -109,38 +111,29 @@ function Trend({ endpoint, all, shown }: { endpoint: string; all: DrillSummary[]
       </Title>
       <div className="drill-trend">
         <Chart title="Share of faults noticed, by drill" xLabel="drill" call={api.drillsPath(endpoint)} table={{ x: oldest.map(({ id }) => id), series: [{ label: "noticed", kind: "live", values: oldest.map(share) }] }} />
-        <Table.ScrollContainer minWidth={380}>
-          <Table verticalSpacing={4} aria-label="Drills">
-            <Table.Thead>
-              <Table.Tr>
-                <Table.Th>Drill</Table.Th>
-                <Table.Th>Grade</Table.Th>
-                <Table.Th>Noticed</Table.Th>
-                <Table.Th>False pages</Table.Th>
-                <Table.Th>Played</Table.Th>
-              </Table.Tr>
-            </Table.Thead>
-            <Table.Tbody>
-              {all.map((drill) => (
-                <Table.Tr key={drill.id} data-current={drill.id === shown || undefined}>
-                  <Table.Td>
-                    <Anchor component={Link} to={`/endpoints/${encodeURIComponent(endpoint)}/drills?drill=${drill.id}`} aria-current={drill.id === shown || undefined}>
-                      {drill.id}
-                    </Anchor>
-                  </Table.Td>
-                  <Table.Td>{drill.grade}</Table.Td>
-                  <Table.Td>
-                    {drill.caught} of {drill.faults_played}, {percent(share(drill))}
-                  </Table.Td>
-                  <Table.Td>{drill.false_pages}</Table.Td>
-                  <Table.Td>
-                    <Time at={drill.time} />
-                  </Table.Td>
-                </Table.Tr>
-              ))}
-            </Table.Tbody>
-          </Table>
-        </Table.ScrollContainer>
+        <PlainTable
+          name="Drills"
+          minWidth={380}
+          rows={all}
+          keyOf={({ id }) => id}
+          isCurrent={({ id }) => id === shown}
+          file={{ of: `drills of ${endpoint}`, call: api.drillsPath(endpoint) }}
+          columns={[
+            {
+              title: "Drill",
+              cell: ({ id }) => (
+                <Anchor component={Link} to={`/endpoints/${encodeURIComponent(endpoint)}/drills?drill=${id}`} aria-current={id === shown || undefined}>
+                  {id}
+                </Anchor>
+              ),
+              value: ["drill", ({ id }) => id],
+            },
+            { title: "Grade", cell: ({ grade }) => grade, value: ["grade", ({ grade }) => grade] },
+            { title: "Noticed", cell: (drill) => `${drill.caught} of ${drill.faults_played}, ${percent(share(drill))}`, value: ["noticed", share] },
+            { title: "False pages", cell: ({ false_pages }) => false_pages, kind: "figures", value: ["false_pages", ({ false_pages }) => false_pages] },
+            { title: "Played", cell: ({ time }) => <Time at={time} />, value: ["played", ({ time }) => time] },
+          ]}
+        />
       </div>
     </section>
   );
@@ -168,7 +161,7 @@ function Since({ before, now }: { before: KeptDrill; now: DrillReport }) {
   );
 }
 
-function Matrix({ report }: { report: DrillReport }) {
+function Matrix({ report, call }: { report: DrillReport; call: string }) {
   const columns = watchers(report);
   const row = (verdict: DrillVerdict, isControl: boolean) => {
     const isGood = verdict.caught !== isControl;
@@ -219,9 +212,26 @@ function Matrix({ report }: { report: DrillReport }) {
           <tbody className="drill-controls">{report.controls.map((verdict) => row(verdict, true))}</tbody>
         </table>
       </div>
-      <Text size="xs" c="dimmed" mt={6}>
-        In each cell how long it took in event time, the first to notice in bold. The last {plural(report.controls.length, "row")} are controls: nothing is broken there, and whoever pages cries wolf.
-      </Text>
+      <Group justify="space-between" mt={6} align="start">
+        <Text size="xs" c="dimmed" flex={1} miw={240}>
+          In each cell how long it took in event time, the first to notice in bold. The last {plural(report.controls.length, "row")} are controls: nothing is broken there, and whoever pages cries wolf.
+        </Text>
+        <Numbers
+          of="who notices what"
+          call={call}
+          names={["fault", "control", "noticed", "delay_seconds", "harmed", ...columns.map(({ monitor, name }) => (monitor ? `${monitor}/${name}` : name))]}
+          rows={() =>
+            [...worstFirst(report.faults), ...report.controls].map((verdict) => [
+              verdict.fault,
+              report.controls.includes(verdict),
+              verdict.caught,
+              verdict.delay_seconds,
+              verdict.harmed,
+              ...columns.map((watcher) => noticedAfter(verdict, watcher)),
+            ])
+          }
+        />
+      </Group>
     </section>
   );
 }

@@ -172,7 +172,7 @@ function Body({ endpoint, revisions, gates }: EndpointFacts) {
             No revision yet.
           </Text>
         ) : (
-          <Ledger revisions={revisions} gates={gates} current={revision?.number} lastGood={endpoint.last_good} />
+          <Ledger revisions={revisions} gates={gates} current={revision?.number} lastGood={endpoint.last_good} call={api.revisionsPath(endpoint.name)} />
         )}
       </section>
       <Verdicts gates={gates} />

@@ -1,13 +1,15 @@
-import { Badge, Group, Table, Text } from "@mantine/core";
+import { Badge, Group, Text } from "@mantine/core";
 import type { Gate, Revision } from "../api";
 import { Time, Word } from "../components/words";
 import { percent } from "../lib/format";
+import { PlainTable } from "../components/plain_table";
 
 interface LedgerProps {
   revisions: Revision[];
   gates: Gate[];
   current: number | undefined;
   lastGood: number | null;
+  call: string; // that gave them
 }
 
 function serves(revision: Revision): string {
@@ -24,65 +26,56 @@ function verdictOn(revision: Revision, gates: Gate[]): Gate | undefined {
 }
 
 // What answered, since when, by whom and why; newest first.
-export function Ledger({ revisions, gates, current, lastGood }: LedgerProps) {
+export function Ledger({ revisions, gates, current, lastGood, call }: LedgerProps) {
   return (
-    <Table.ScrollContainer minWidth={900}>
-      <Table verticalSpacing="xs" aria-label="Ledger">
-        <Table.Thead>
-          <Table.Tr>
-            <Table.Th>Revision</Table.Th>
-            <Table.Th>Change</Table.Th>
-            <Table.Th>Serves</Table.Th>
-            <Table.Th>Event time</Table.Th>
-            <Table.Th>Who</Table.Th>
-            <Table.Th>Why</Table.Th>
-            <Table.Th>Verdict</Table.Th>
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {revisions.map((revision) => {
-            const gate = verdictOn(revision, gates);
-            return (
-              <Table.Tr key={revision.number} data-current={revision.number === current || undefined}>
-                <Table.Td>
-                  <Group gap={6} wrap="nowrap">
-                    <b>{revision.number}</b>
-                    {revision.number === current && <Badge size="xs">now</Badge>}
-                    {revision.number === lastGood && (
-                      <Badge size="xs" color="teal" variant="light" className="word">
-                        last good
-                      </Badge>
-                    )}
-                  </Group>
-                </Table.Td>
-                <Table.Td>
-                  <Word of={revision.kind} />
-                  {revision.restores !== null && (
-                    <Text size="xs" c="dimmed">
-                      restores {revision.restores}
-                    </Text>
-                  )}
-                </Table.Td>
-                <Table.Td className="nowrap">{serves(revision)}</Table.Td>
-                <Table.Td>
-                  <Time at={revision.time} />
-                </Table.Td>
-                <Table.Td>{revision.actor}</Table.Td>
-                <Table.Td maw={340}>{revision.reason || "–"}</Table.Td>
-                <Table.Td>
-                  {gate ? (
-                    <span title={gate.sentence}>
-                      <Word of={gate.verdict} />
-                    </span>
-                  ) : (
-                    "–"
-                  )}
-                </Table.Td>
-              </Table.Tr>
-            );
-          })}
-        </Table.Tbody>
-      </Table>
-    </Table.ScrollContainer>
+    <PlainTable
+      name="Ledger"
+      minWidth={900}
+      rows={revisions.map((revision) => ({ revision, gate: verdictOn(revision, gates) }))}
+      keyOf={({ revision }) => revision.number}
+      isCurrent={({ revision }) => revision.number === current}
+      file={{ of: "ledger", call }}
+      columns={[
+        {
+          title: "Revision",
+          cell: ({ revision }) => (
+            <Group gap={6} wrap="nowrap">
+              <b>{revision.number}</b>
+              {revision.number === current && <Badge size="xs">now</Badge>}
+              {revision.number === lastGood && (
+                <Badge size="xs" color="teal" variant="light" className="word">
+                  last good
+                </Badge>
+              )}
+            </Group>
+          ),
+          value: ["revision", ({ revision }) => revision.number],
+        },
+        {
+          title: "Change",
+          cell: ({ revision }) => (
+            <>
+              <Word of={revision.kind} />
+              {revision.restores !== null && (
+                <Text size="xs" c="dimmed">
+                  restores {revision.restores}
+                </Text>
+              )}
+            </>
+          ),
+          value: ["change", ({ revision }) => revision.kind],
+        },
+        { title: "Serves", cell: ({ revision }) => serves(revision), kind: "nowrap", value: ["serves", ({ revision }) => serves(revision)] },
+        { title: "Event time", cell: ({ revision }) => <Time at={revision.time} />, value: ["event_time", ({ revision }) => revision.time] },
+        { title: "Who", cell: ({ revision }) => revision.actor, value: ["who", ({ revision }) => revision.actor] },
+        { title: "Why", cell: ({ revision }) => revision.reason || "–", maxWidth: 340, value: ["why", ({ revision }) => revision.reason] },
+        {
+          title: "Verdict",
+          cell: ({ gate }) => (gate ? <Word of={gate.verdict} /> : "–"),
+          hint: ({ gate }) => gate?.sentence,
+          value: ["verdict", ({ gate }) => gate?.verdict],
+        },
+      ]}
+    />
   );
 }

@@ -35,7 +35,7 @@ export function Beside({ ids, isChosen }: { ids: string[]; isChosen: boolean }) 
                 {isChosen ? `The ${plural(found.length, "run")} that are chosen.` : `The ${plural(found.length, "run")} that are seen in the table; choose some to have those.`}
               </Text>
               {metric && <NativeSelect size="xs" label="Looked at by" data={metrics.map(({ name }) => name)} value={metric.name} onChange={(event) => change("metric", event.currentTarget.value)} />}
-              {metric && parameters.length + metrics.length > 1 && <Scatter labels={labels} choices={[...parameters, ...metrics]} metric={metric} x={query.get("x") ?? ""} choose={(name) => change("x", name)} />}
+              {metric && parameters.length + metrics.length > 1 && <Scatter labels={labels} choices={[...parameters, ...metrics]} metric={metric} x={query.get("x") ?? ""} call={api.runsCall(found)} choose={(name) => change("x", name)} />}
               {found.length > 0 && <Curves runs={found} labels={labels} first={metric?.name} isOver={found.every(({ info }) => isFinal(info.status))} isNarrow />}
             </Stack>
           );

@@ -4,7 +4,7 @@ import { Link, useParams, useSearchParams } from "react-router";
 import { api, kCurvesMax, type Run, type RunAndCurves } from "../api";
 import { Chart } from "../components/chart";
 import { Empty, Loaded } from "../components/loaded";
-import { Pairs, pairsOf } from "../components/pairs";
+import { Pairs } from "../components/pairs";
 import { Command, Fact, Head, Time, Word } from "../components/words";
 import { duration } from "../lib/format";
 import { curve } from "../lib/series";
@@ -80,7 +80,7 @@ function RunBody({ run, curves }: RunAndCurves) {
   const metrics = useMemo(() => data.metrics ?? [], [data.metrics]);
   const params = useMemo(() => data.params ?? [], [data.params]);
   const tags = useMemo(() => (data.tags ?? []).filter((tag) => tag.value.length < 2000), [data.tags]);
-  const values = useMemo(() => pairsOf(metrics), [metrics]);
+  const call = api.runPath(info.run_id);
   const drawn = curves.filter((points) => points.length > 1 && !isSystem(points[0]?.key));
   return (
     <Stack gap="lg">
@@ -112,9 +112,9 @@ function RunBody({ run, curves }: RunAndCurves) {
         </Text>
       )}
       <SimpleGrid cols={{ base: 1, md: 3 }} spacing="lg">
-        <Pairs title="Metrics" pairs={values} />
-        <Pairs title="Parameters" pairs={params} />
-        <Pairs title="Tags" pairs={tags} />
+        <Pairs title="Metrics" pairs={metrics} call={call} />
+        <Pairs title="Parameters" pairs={params} call={call} />
+        <Pairs title="Tags" pairs={tags} call={call} />
       </SimpleGrid>
     </Stack>
   );

@@ -1,9 +1,10 @@
 // The files of a run: a folder at a time, and one of them to look at. The address says which: `folder` and `file`.
-import { Anchor, Breadcrumbs, Code, Group, Stack, Table, Text, Title } from "@mantine/core";
+import { Anchor, Breadcrumbs, Code, Group, Stack, Text, Title } from "@mantine/core";
 import { Link, useSearchParams } from "react-router";
 import { api, type RunFile } from "../api";
 import { useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
+import { type Column, PlainTable } from "../components/plain_table";
 import { bytes, number } from "../lib/format";
 import { lookOf, parseTable, readableJson } from "../lib/preview";
 import "./run_files.css";
@@ -50,7 +51,7 @@ export function RunFiles({ run }: { run: string }) {
             <Empty title={folder ? "There is nothing in this folder." : "No file has been logged."} />
           ) : (
             <>
-              <Entries run={run} files={found} file={file} at={at} />
+              <Entries run={run} folder={folder} files={found} file={file} at={at} />
               {isMore && <Text size="sm">The first {number(found.length)} entries are here.</Text>}
             </>
           )
@@ -61,44 +62,41 @@ export function RunFiles({ run }: { run: string }) {
   );
 }
 
-function Entries({ run, files, file, at }: { run: string; files: RunFile[]; file: string; at: (change: Record<string, string>) => string }) {
+const nameOf = ({ path }: RunFile) => path.slice(path.lastIndexOf("/") + 1);
+
+function Entries({ run, folder, files, file, at }: { run: string; folder: string; files: RunFile[]; file: string; at: (change: Record<string, string>) => string }) {
   return (
-    <Table.ScrollContainer minWidth={320}>
-      <Table verticalSpacing={6} aria-label="Files">
-        <Table.Thead>
-          <Table.Tr>
-            <Table.Th>Name</Table.Th>
-            <Table.Th ta="right">Bytes</Table.Th>
-            <Table.Th>Get it</Table.Th>
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {files.map((each) => {
-            const name = each.path.slice(each.path.lastIndexOf("/") + 1);
-            return (
-              <Table.Tr key={each.path} data-current={each.path === file || undefined}>
-                <Table.Td className="break">
-                  <Anchor component={Link} to={each.is_dir ? at({ folder: each.path, file: "" }) : at({ file: each.path })} aria-current={each.path === file || undefined}>
-                    {name}
-                    {each.is_dir && "/"}
-                  </Anchor>
-                </Table.Td>
-                <Table.Td ta="right" className="figures" title={each.file_size === undefined ? undefined : `${number(each.file_size)} bytes`}>
-                  {each.is_dir ? "" : bytes(each.file_size)}
-                </Table.Td>
-                <Table.Td>
-                  {!each.is_dir && (
-                    <Anchor href={api.runFilePath(run, each.path)} download={name} aria-label={`Download ${name}`}>
-                      download
-                    </Anchor>
-                  )}
-                </Table.Td>
-              </Table.Tr>
-            );
-          })}
-        </Table.Tbody>
-      </Table>
-    </Table.ScrollContainer>
+    <PlainTable
+      name="Files"
+      minWidth={320}
+      rows={files}
+      keyOf={({ path }) => path}
+      isCurrent={({ path }) => path === file}
+      file={{ of: `files of ${run}`, call: api.runFilesPath(run, folder) }}
+      columns={[
+        {
+          title: "Name",
+          cell: (each) => (
+            <Anchor component={Link} to={each.is_dir ? at({ folder: each.path, file: "" }) : at({ file: each.path })} aria-current={each.path === file || undefined}>
+              {nameOf(each)}
+              {each.is_dir && "/"}
+            </Anchor>
+          ),
+          kind: "break",
+          value: ["path", ({ path }) => path],
+        },
+        { title: "Bytes", cell: ({ is_dir, file_size }) => (is_dir ? "" : bytes(file_size)), kind: "figures", isRight: true, hint: ({ file_size }) => (file_size === undefined ? undefined : `${number(file_size)} bytes`), value: ["bytes", ({ file_size }) => file_size] },
+        {
+          title: "Get it",
+          cell: (each) =>
+            !each.is_dir && (
+              <Anchor href={api.runFilePath(run, each.path)} download={nameOf(each)} aria-label={`Download ${nameOf(each)}`}>
+                download
+              </Anchor>
+            ),
+        },
+      ]}
+    />
   );
 }
 
@@ -143,28 +141,14 @@ function TablePreview({ rows }: { rows: string[][] }) {
   if (names.length === 0) return <Text size="sm">It is empty.</Text>;
   return (
     <>
-      <Table.ScrollContainer minWidth={120 * names.length} mah={480}>
-        <Table verticalSpacing={4} aria-label="Rows of the file">
-          <Table.Thead>
-            <Table.Tr>
-              {names.map((name, at) => (
-                <Table.Th key={at}>{name}</Table.Th>
-              ))}
-            </Table.Tr>
-          </Table.Thead>
-          <Table.Tbody>
-            {body.map((row, at) => (
-              <Table.Tr key={at}>
-                {names.map((_, column) => (
-                  <Table.Td key={column} className="figures">
-                    {row[column]}
-                  </Table.Td>
-                ))}
-              </Table.Tr>
-            ))}
-          </Table.Tbody>
-        </Table>
-      </Table.ScrollContainer>
+      <PlainTable
+        name="Rows of the file"
+        minWidth={120 * names.length}
+        maxHeight={480}
+        rows={body}
+        keyOf={(_, at) => at}
+        columns={names.map((name, at): Column<string[]> => ({ title: name, cell: (row) => row[at], kind: "figures", value: [name, (row) => row[at]] }))}
+      />
       {body.length === kPreviewRows && <Text size="sm">The first {kPreviewRows} rows.</Text>}
     </>
   );

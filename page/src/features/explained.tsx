@@ -1,7 +1,8 @@
-import { Card, Group, Stack, Table, Text } from "@mantine/core";
+import { Card, Group, Stack, Text } from "@mantine/core";
 import { api, type ExplainedFeature } from "../api";
 import { useLive } from "../components/live";
 import { Loaded } from "../components/loaded";
+import { PlainTable } from "../components/plain_table";
 import { Fact, Time, Word } from "../components/words";
 import { number, plural } from "../lib/format";
 
@@ -29,7 +30,7 @@ export function Explained({ endpoint, request, feature }: ExplainedProps) {
             ))}
           </Group>
           {data.features.map((each) => (
-            <Value key={each.feature} of={each} />
+            <Value key={each.feature} of={each} call={api.explainPath(endpoint, request, feature)} />
           ))}
         </Stack>
       )}
@@ -37,7 +38,7 @@ export function Explained({ endpoint, request, feature }: ExplainedProps) {
   );
 }
 
-function Value({ of }: { of: ExplainedFeature }) {
+function Value({ of, call }: { of: ExplainedFeature; call: string }) {
   return (
     <Card withBorder padding="sm" aria-label={of.feature} component="section">
       <Group gap="sm" mb={of.rows.length > 0 ? "xs" : 0}>
@@ -55,30 +56,19 @@ function Value({ of }: { of: ExplainedFeature }) {
         ))}
       </Group>
       {of.rows.length > 0 && (
-        <Table verticalSpacing={4} aria-label={`Rows of ${of.feature}`}>
-          <Table.Thead>
-            <Table.Tr>
-              <Table.Th>Event time</Table.Th>
-              <Table.Th>Arrived</Table.Th>
-              <Table.Th>Value</Table.Th>
-              <Table.Th>Known when served</Table.Th>
-            </Table.Tr>
-          </Table.Thead>
-          <Table.Tbody>
-            {of.rows.map((row, index) => (
-              <Table.Tr key={index}>
-                <Table.Td>
-                  <Time at={row.event_time} />
-                </Table.Td>
-                <Table.Td>
-                  <Time at={row.arrival_time} />
-                </Table.Td>
-                <Table.Td>{number(row.value)}</Table.Td>
-                <Table.Td>{row.known ? "yes" : "no, it came later"}</Table.Td>
-              </Table.Tr>
-            ))}
-          </Table.Tbody>
-        </Table>
+        <PlainTable
+          name={`Rows of ${of.feature}`}
+          minWidth={420}
+          rows={of.rows}
+          keyOf={(_, index) => index}
+          file={{ of: `rows of ${of.feature}`, call }}
+          columns={[
+            { title: "Event time", cell: ({ event_time }) => <Time at={event_time} />, value: ["event_time", ({ event_time }) => event_time] },
+            { title: "Arrived", cell: ({ arrival_time }) => <Time at={arrival_time} />, value: ["arrival_time", ({ arrival_time }) => arrival_time] },
+            { title: "Value", cell: ({ value }) => number(value), kind: "figures", value: ["value", ({ value }) => value] },
+            { title: "Known when served", cell: ({ known }) => (known ? "yes" : "no, it came later"), value: ["known", ({ known }) => known] },
+          ]}
+        />
       )}
       {of.rows_in_window > of.rows.length && (
         <Text size="xs" c="dimmed">

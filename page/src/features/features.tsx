@@ -1,4 +1,4 @@
-import { Alert, Anchor, Button, Group, Stack, Table, Text, TextInput, Title } from "@mantine/core";
+import { Alert, Anchor, Button, Group, Stack, Text, TextInput, Title } from "@mantine/core";
 import { type FormEvent, useState } from "react";
 import { Link, useParams, useSearchParams } from "react-router";
 import { api, type FeatureSpread, type FeatureViewFacts, type Skew, type SkewedFeature } from "../api";
@@ -97,7 +97,7 @@ function Body({ endpoint, skew, views }: Facts & { endpoint: string }) {
           <Title order={2} size="h4" mb="xs">
             Served and recomputed
           </Title>
-          <SkewTable features={skew.features} />
+          <SkewTable features={skew.features} call={api.skewPath(endpoint)} />
           <Text size="xs" c="dimmed">
             Looked at until <Time at={skew.looked_until} />. A sample of requests of each pass; the rate is of all passes, with its 95 % interval.
           </Text>
@@ -108,65 +108,75 @@ function Body({ endpoint, skew, views }: Facts & { endpoint: string }) {
   );
 }
 
-function SkewTable({ features }: { features: SkewedFeature[] }) {
+function SkewTable({ features, call }: { features: SkewedFeature[]; call: string }) {
   return (
-    <Table.ScrollContainer minWidth={950}>
-      <Table verticalSpacing="xs" aria-label="Features">
-        <Table.Thead>
-          <Table.Tr>
-            <Table.Th>Feature</Table.Th>
-            <Table.Th>Differs</Table.Th>
-            <Table.Th>Why</Table.Th>
-            <Table.Th>First that differed</Table.Th>
-            <Table.Th>Newest pass: missing; 10, 50, 90 of 100</Table.Th>
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {features.map((each) => (
-            <Table.Tr key={each.feature + each.version}>
-              <Table.Td>
-                <Name feature={each.feature} />
-              </Table.Td>
-              <Table.Td className="figures">
-                {percent(each.rate)}
-                <Text size="xs" c="dimmed" className="nowrap">
-                  {number(each.different)} of {number(each.compared)}
-                  {each.different > 0 && `; ${percent(each.rate_low)} to ${percent(each.rate_high)}`}
+    <PlainTable
+      name="Features"
+      minWidth={950}
+      rows={features}
+      keyOf={({ feature, version }) => feature + version}
+      file={{ of: "served and recomputed", call }}
+      columns={[
+        { title: "Feature", cell: ({ feature }) => <Name feature={feature} />, value: ["feature", ({ feature }) => feature] },
+        {
+          title: "Differs",
+          cell: (each) => (
+            <>
+              {percent(each.rate)}
+              <Text size="xs" c="dimmed" className="nowrap">
+                {number(each.different)} of {number(each.compared)}
+                {each.different > 0 && `; ${percent(each.rate_low)} to ${percent(each.rate_high)}`}
+              </Text>
+            </>
+          ),
+          kind: "figures",
+          value: ["differs", ({ rate }) => rate],
+        },
+        {
+          title: "Why",
+          cell: ({ reason, detail }) => (
+            <>
+              <Word of={reason ?? "agrees"} />
+              {detail && (
+                <Text size="xs" c="dimmed">
+                  {detail}
                 </Text>
-              </Table.Td>
-              <Table.Td>
-                {each.reason === null ? <Word of="agrees" /> : <Word of={each.reason} />}
-                {each.detail && (
-                  <Text size="xs" c="dimmed">
-                    {each.detail}
-                  </Text>
-                )}
-              </Table.Td>
-              <Table.Td>
-                {each.first ? (
-                  <>
-                    <Text size="sm" className="nowrap">
-                      {number(each.first.served)} served, {number(each.first.recomputed)} right
-                    </Text>
-                    <Text size="xs">
-                      <Anchor component={Link} size="xs" to={`?${new URLSearchParams({ request: each.first.request, feature: each.feature })}`}>
-                        {each.first.request}
-                      </Anchor>
-                    </Text>
-                  </>
-                ) : (
-                  "–"
-                )}
-              </Table.Td>
-              <Table.Td className="figures">
-                <Spread name="served" of={each.last_served} />
-                <Spread name="right" of={each.last_recomputed} />
-              </Table.Td>
-            </Table.Tr>
-          ))}
-        </Table.Tbody>
-      </Table>
-    </Table.ScrollContainer>
+              )}
+            </>
+          ),
+          value: ["why", ({ reason }) => reason ?? "agrees"],
+        },
+        {
+          title: "First that differed",
+          cell: ({ first, feature }) =>
+            first ? (
+              <>
+                <Text size="sm" className="nowrap">
+                  {number(first.served)} served, {number(first.recomputed)} right
+                </Text>
+                <Text size="xs">
+                  <Anchor component={Link} size="xs" to={`?${new URLSearchParams({ request: first.request, feature })}`}>
+                    {first.request}
+                  </Anchor>
+                </Text>
+              </>
+            ) : (
+              "–"
+            ),
+          value: ["first", ({ first }) => first?.request],
+        },
+        {
+          title: "Newest pass: missing; 10, 50, 90 of 100",
+          cell: (each) => (
+            <>
+              <Spread name="served" of={each.last_served} />
+              <Spread name="right" of={each.last_recomputed} />
+            </>
+          ),
+          kind: "figures",
+        },
+      ]}
+    />
   );
 }
 

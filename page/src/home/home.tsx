@@ -1,9 +1,10 @@
-import { Anchor, Code, Group, Table, Text } from "@mantine/core";
+import { Anchor, Code, Group, Text } from "@mantine/core";
 import { useMediaQuery } from "@mantine/hooks";
 import { Link } from "react-router";
 import { api, type HealthWord, type ModelOverview, type VersionCost } from "../api";
 import { useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
+import { type Column, PlainTable } from "../components/plain_table";
 import { Command, Head, Time, Word } from "../components/words";
 import { WeekCost } from "../cost/cost";
 import { type Week, weekOf } from "../lib/costs";
@@ -35,93 +36,95 @@ function Health({ of }: { of: HealthWord }) {
   );
 }
 
+interface Served {
+  model: ModelOverview;
+  week: Week | undefined;
+}
+
+const kHealthOrder = ["alert", "watch", "unknown", "healthy"];
+
 // On a narrow screen the first column has what the others would.
 function Models({ models, costs }: { models: ModelOverview[]; costs: VersionCost[] }) {
   const isNarrow = useMediaQuery("(max-width: 48em)") ?? false;
+  const others: Column<Served>[] = [
+    { title: "Owner", cell: ({ model }) => model.owner || "–", value: ["owner", ({ model }) => model.owner] },
+    { title: "Version", cell: ({ model }) => <Version model={model} />, value: ["version", ({ model }) => model.version] },
+    { title: "Requests per day", cell: ({ model }) => <Sparkline values={model.traffic_per_day} />, value: ["requests_per_day", ({ model }) => model.traffic_per_day.at(-1)] },
+    { title: "Open alerts", cell: ({ model }) => <OpenAlerts model={model} />, value: ["open_alerts", ({ model }) => model.open_alerts] },
+    { title: "Cost per week", cell: ({ week }) => <WeekCost week={week} />, kind: "figures", value: ["cost_per_week", ({ week }) => week?.cost ?? week?.cpuSeconds] },
+    { title: "Last release", cell: ({ model }) => <Time at={model.last_release} />, value: ["last_release", ({ model }) => model.last_release] },
+  ];
   return (
-    <Table.ScrollContainer minWidth={isNarrow ? 0 : 900}>
-      <Table verticalSpacing="sm" aria-label="Models in production">
-        <Table.Thead>
-          <Table.Tr>
-            <Table.Th>Model</Table.Th>
-            <Table.Th>Health</Table.Th>
-            {!isNarrow && <Table.Th>Owner</Table.Th>}
-            {!isNarrow && <Table.Th>Version</Table.Th>}
-            {!isNarrow && <Table.Th>Requests per day</Table.Th>}
-            {!isNarrow && <Table.Th>Open alerts</Table.Th>}
-            {!isNarrow && <Table.Th>Cost per week</Table.Th>}
-            {!isNarrow && <Table.Th>Last release</Table.Th>}
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {models.map((model) => (
-            <Row key={model.endpoint} model={model} week={weekOf(model, costs.filter(({ endpoint }) => endpoint === model.endpoint))} isNarrow={isNarrow} />
-          ))}
-        </Table.Tbody>
-      </Table>
-    </Table.ScrollContainer>
+    <PlainTable
+      name="Models in production"
+      minWidth={isNarrow ? 0 : 900}
+      rows={models.map((model) => ({ model, week: weekOf(model, costs.filter(({ endpoint }) => endpoint === model.endpoint)) }))}
+      keyOf={({ model }) => model.endpoint}
+      file={{ of: "models in production", call: api.overviewPath }}
+      columns={[
+        { title: "Model", cell: ({ model }) => <Name model={model} isNarrow={isNarrow} />, value: ["endpoint", ({ model }) => model.endpoint] },
+        {
+          title: "Health",
+          cell: ({ model }) => (
+            <>
+              <Health of={model.health} />
+              <Text size="xs" c="dimmed" mt={4} className="break">
+                {model.health_reason}
+              </Text>
+            </>
+          ),
+          maxWidth: 340,
+          value: ["health", ({ model }) => model.health],
+          sortBy: ({ model }) => kHealthOrder.indexOf(model.health),
+        },
+        ...(isNarrow ? [] : others),
+      ]}
+    />
   );
 }
 
-function Row({ model, week, isNarrow }: { model: ModelOverview; week: Week | undefined; isNarrow: boolean }) {
-  const to = `/endpoints/${encodeURIComponent(model.endpoint)}`;
-  const version = (
+const endpointPath = ({ endpoint }: ModelOverview) => `/endpoints/${encodeURIComponent(endpoint)}`;
+
+function Version({ model }: { model: ModelOverview }) {
+  return (
     <Group gap={6} wrap="nowrap">
       {model.version ?? "–"}
       {model.phase !== "steady" && <Word of={model.phase} />}
     </Group>
   );
-  const alerts =
-    model.open_alerts === 0 ? (
-      "none"
-    ) : (
-      <Anchor component={Link} to={`${to}/monitoring`} fw={600} className="nowrap bad">
-        {model.open_alerts} open
-      </Anchor>
-    );
+}
+
+function OpenAlerts({ model }: { model: ModelOverview }) {
+  if (model.open_alerts === 0) return <>none</>;
   return (
-    <Table.Tr>
-      <Table.Td>
-        <Anchor component={Link} to={to} fw={600}>
-          {model.name}
-        </Anchor>
-        {model.endpoint !== model.name && (
-          <Text size="xs" c="dimmed">
-            at {model.endpoint}
-          </Text>
-        )}
-        {isNarrow && (
-          <Text size="xs" component="div">
-            {model.owner}
-            <Group gap={4}>version {version}</Group>
-            alerts: {alerts}
-            <Sparkline values={model.traffic_per_day} />
-          </Text>
-        )}
-      </Table.Td>
-      <Table.Td maw={340}>
-        <Health of={model.health} />
-        <Text size="xs" c="dimmed" mt={4} className="break">
-          {model.health_reason}
+    <Anchor component={Link} to={`${endpointPath(model)}/monitoring`} fw={600} className="nowrap bad">
+      {model.open_alerts} open
+    </Anchor>
+  );
+}
+
+function Name({ model, isNarrow }: { model: ModelOverview; isNarrow: boolean }) {
+  return (
+    <>
+      <Anchor component={Link} to={endpointPath(model)} fw={600}>
+        {model.name}
+      </Anchor>
+      {model.endpoint !== model.name && (
+        <Text size="xs" c="dimmed">
+          at {model.endpoint}
         </Text>
-      </Table.Td>
-      {!isNarrow && (
-        <>
-          <Table.Td>{model.owner || "–"}</Table.Td>
-          <Table.Td>{version}</Table.Td>
-          <Table.Td>
-            <Sparkline values={model.traffic_per_day} />
-          </Table.Td>
-          <Table.Td>{alerts}</Table.Td>
-          <Table.Td className="figures">
-            <WeekCost week={week} />
-          </Table.Td>
-          <Table.Td>
-            <Time at={model.last_release} />
-          </Table.Td>
-        </>
       )}
-    </Table.Tr>
+      {isNarrow && (
+        <Text size="xs" component="div">
+          {model.owner}
+          <Group gap={4}>
+            version <Version model={model} />
+          </Group>
+          alerts: <OpenAlerts model={model} />
+          <Sparkline values={model.traffic_per_day} />
+        </Text>
+      )}
+    </>
   );
 }
 

@@ -1,10 +1,11 @@
-import { Anchor, Button, Group, SimpleGrid, Stack, Table, Text, TextInput, Title } from "@mantine/core";
+import { Anchor, Button, Group, SimpleGrid, Stack, Text, TextInput, Title } from "@mantine/core";
 import { useState } from "react";
 import { Link, useParams } from "react-router";
 import { api, type IncidentReport, type IncidentState } from "../api";
 import { ConfirmDialog } from "../components/confirm";
 import { useLive } from "../components/live";
 import { Loaded } from "../components/loaded";
+import { PlainTable } from "../components/plain_table";
 import { Fact, Head, Time, Word } from "../components/words";
 import { duration } from "../lib/format";
 
@@ -88,10 +89,13 @@ function Ask({ incident, deed, close, changed }: { incident: IncidentReport; dee
   );
 }
 
+const kSuspectsShown = 8;
+
 const took = (seconds: number | null) => (seconds === null ? "not yet" : duration(seconds));
 
 function Body({ report }: { report: IncidentReport }) {
   const { durations } = report;
+  const call = api.incidentPath(String(report.id));
   return (
     <Stack gap="xl">
       <SimpleGrid cols={{ base: 2, sm: 4, md: 7 }} spacing="md">
@@ -118,33 +122,30 @@ function Body({ report }: { report: IncidentReport }) {
         {report.suspects.length === 0 ? (
           <Text size="sm">Nothing that is known of.</Text>
         ) : (
-          <Table.ScrollContainer minWidth={700}>
-            <Table verticalSpacing="xs" aria-label="Suspects">
-              <Table.Thead>
-                <Table.Tr>
-                  <Table.Th>Score</Table.Th>
-                  <Table.Th>When</Table.Th>
-                  <Table.Th>What</Table.Th>
-                  <Table.Th>Who</Table.Th>
-                </Table.Tr>
-              </Table.Thead>
-              <Table.Tbody>
-                {report.suspects.slice(0, 8).map((suspect) => (
-                  <Table.Tr key={`${suspect.time} ${suspect.words}`}>
-                    <Table.Td className="figures">{suspect.score.toFixed(2)}</Table.Td>
-                    <Table.Td>
-                      <Time at={suspect.time} />
-                      <Text size="xs" c="dimmed">
-                        {suspect.why}
-                      </Text>
-                    </Table.Td>
-                    <Table.Td>{suspect.words}</Table.Td>
-                    <Table.Td>{suspect.actor}</Table.Td>
-                  </Table.Tr>
-                ))}
-              </Table.Tbody>
-            </Table>
-          </Table.ScrollContainer>
+          <PlainTable
+            name="Suspects"
+            minWidth={700}
+            rows={report.suspects.slice(0, kSuspectsShown)}
+            keyOf={({ time, words }) => `${time} ${words}`}
+            file={{ of: `suspects of incident ${report.id}`, call }}
+            columns={[
+              { title: "Score", cell: ({ score }) => score.toFixed(2), kind: "figures", value: ["score", ({ score }) => score] },
+              {
+                title: "When",
+                cell: ({ time, why }) => (
+                  <>
+                    <Time at={time} />
+                    <Text size="xs" c="dimmed">
+                      {why}
+                    </Text>
+                  </>
+                ),
+                value: ["time", ({ time }) => time],
+              },
+              { title: "What", cell: ({ words }) => words, value: ["what", ({ words }) => words] },
+              { title: "Who", cell: ({ actor }) => actor, value: ["who", ({ actor }) => actor] },
+            ]}
+          />
         )}
       </section>
       <section aria-label="Time line">
@@ -156,28 +157,19 @@ function Body({ report }: { report: IncidentReport }) {
             Post-mortem as Markdown
           </Anchor>
         </Group>
-        <Table.ScrollContainer minWidth={700}>
-          <Table verticalSpacing="xs" aria-label="What happened">
-            <Table.Tbody>
-              {report.time_line.map((entry, at) => (
-                <Table.Tr key={at}>
-                  <Table.Td>
-                    <Time at={entry.time} />
-                  </Table.Td>
-                  <Table.Td>
-                    <Word of={entry.kind} />
-                  </Table.Td>
-                  <Table.Td>{entry.words}</Table.Td>
-                  <Table.Td>
-                    <Text size="xs" c="dimmed">
-                      {entry.actor}
-                    </Text>
-                  </Table.Td>
-                </Table.Tr>
-              ))}
-            </Table.Tbody>
-          </Table>
-        </Table.ScrollContainer>
+        <PlainTable
+          name="What happened"
+          minWidth={700}
+          rows={report.time_line}
+          keyOf={(_, at) => at}
+          file={{ of: `time line of incident ${report.id}`, call }}
+          columns={[
+            { title: "When", cell: ({ time }) => <Time at={time} />, value: ["time", ({ time }) => time] },
+            { title: "Kind", cell: ({ kind }) => <Word of={kind} />, value: ["kind", ({ kind }) => kind] },
+            { title: "What", cell: ({ words }) => words, value: ["what", ({ words }) => words] },
+            { title: "Who", cell: ({ actor }) => actor, value: ["who", ({ actor }) => actor] },
+          ]}
+        />
       </section>
     </Stack>
   );

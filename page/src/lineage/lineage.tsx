@@ -1,4 +1,4 @@
-import { Anchor, Button, Group, Stack, Table, Text, TextInput } from "@mantine/core";
+import { Anchor, Button, Group, Stack, Text, TextInput } from "@mantine/core";
 import { type FormEvent, useEffect, useMemo, useRef, useState } from "react";
 import { Link, useSearchParams } from "react-router";
 import { useLive } from "../components/live";
@@ -7,6 +7,7 @@ import { Head } from "../components/words";
 import { drawn, layered } from "../lib/layers";
 import { type Made, trace } from "./trace";
 import "../components/graph.css";
+import { PlainTable } from "../components/plain_table";
 import "./lineage.css";
 
 const kNode = { width: 172, height: 56 };
@@ -116,44 +117,43 @@ function Box({ made, isStart, x, y }: { made: Made; isStart: boolean; x: number;
 
 function Listed({ found, start }: { found: Made[]; start: string }) {
   const titles = new Map(found.map(({ key, kind, title }) => [key, `${kind} ${title}`]));
+  const needsOf = ({ needs }: Made) => needs.map((need) => titles.get(need)).join(", ");
   return (
-    <Table.ScrollContainer minWidth={720}>
-      <Table verticalSpacing={6} aria-label="Lineage">
-        <Table.Thead>
-          <Table.Tr>
-            <Table.Th>What</Table.Th>
-            <Table.Th>Name</Table.Th>
-            <Table.Th>Made from</Table.Th>
-            <Table.Th>Detail</Table.Th>
-            <Table.Th>Its own</Table.Th>
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {found.map((made) => (
-            <Table.Tr key={made.key} data-current={made.key === start || undefined}>
-              <Table.Td className="nowrap">{made.kind}</Table.Td>
-              <Table.Td className="break">
-                {made.to ? (
-                  <Anchor component={Link} size="sm" to={made.to}>
-                    {made.title}
-                  </Anchor>
-                ) : (
-                  made.title
-                )}
-              </Table.Td>
-              <Table.Td className="break">{made.needs.map((need) => titles.get(need)).join(", ") || "–"}</Table.Td>
-              <Table.Td className="break">{made.detail || "–"}</Table.Td>
-              <Table.Td>
-                {made.of && made.key !== start && (
-                  <Anchor component={Link} size="sm" to={`?of=${encodeURIComponent(made.of)}`} aria-label={`lineage of ${made.kind} ${made.title}`}>
-                    lineage
-                  </Anchor>
-                )}
-              </Table.Td>
-            </Table.Tr>
-          ))}
-        </Table.Tbody>
-      </Table>
-    </Table.ScrollContainer>
+    <PlainTable
+      name="Lineage"
+      minWidth={720}
+      rows={found}
+      keyOf={({ key }) => key}
+      isCurrent={({ key }) => key === start}
+      file={{ of: "lineage" }}
+      columns={[
+        { title: "What", cell: ({ kind }) => kind, kind: "nowrap", value: ["what", ({ kind }) => kind] },
+        {
+          title: "Name",
+          cell: ({ to, title }) =>
+            to ? (
+              <Anchor component={Link} size="sm" to={to}>
+                {title}
+              </Anchor>
+            ) : (
+              title
+            ),
+          kind: "break",
+          value: ["name", ({ title }) => title],
+        },
+        { title: "Made from", cell: (made) => needsOf(made) || "–", kind: "break", value: ["made from", needsOf] },
+        { title: "Detail", cell: ({ detail }) => detail || "–", kind: "break", value: ["detail", ({ detail }) => detail] },
+        {
+          title: "Its own",
+          cell: ({ of, key, kind, title }) =>
+            of &&
+            key !== start && (
+              <Anchor component={Link} size="sm" to={`?of=${encodeURIComponent(of)}`} aria-label={`lineage of ${kind} ${title}`}>
+                lineage
+              </Anchor>
+            ),
+        },
+      ]}
+    />
   );
 }

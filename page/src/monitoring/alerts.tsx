@@ -1,46 +1,47 @@
-import { Anchor, Button, Group, Select, Stack, Table, Text } from "@mantine/core";
+import { Anchor, Button, Group, Select, Stack, Text } from "@mantine/core";
 import { useState } from "react";
 import { Link } from "react-router";
 import { api, type Action, type Alert } from "../api";
 import { ConfirmDialog } from "../components/confirm";
 import { Empty } from "../components/loaded";
+import { PlainTable } from "../components/plain_table";
 import { Time, Word } from "../components/words";
 import { featureParts, number, percent, plural } from "../lib/format";
 
 const kCausesShown = 4;
 
-// `isOfSeveral`: monitors, so each alert says of which.
-export function AlertsTable({ alerts, isOfSeveral = false, changed }: { alerts: Alert[]; isOfSeveral?: boolean; changed: () => void }) {
+// `call` gave them. `isOfSeveral`: monitors, so each alert says of which.
+export function AlertsTable({ alerts, call, isOfSeveral = false, changed }: { alerts: Alert[]; call: string; isOfSeveral?: boolean; changed: () => void }) {
   const [asked, setAsked] = useState<{ alert: Alert; what: "silence" | "acknowledge" }>();
   if (alerts.length === 0) return <Empty title="No alert so far." />;
   return (
-    <Table.ScrollContainer minWidth={950}>
+    <>
       {asked && <AnswerAlert {...asked} close={() => setAsked(undefined)} changed={changed} />}
-      <Table verticalSpacing="xs" aria-label="Alerts">
-        <Table.Thead>
-          <Table.Tr>
-            <Table.Th>Opened</Table.Th>
-            <Table.Th>Alert</Table.Th>
-            <Table.Th>Value</Table.Th>
-            <Table.Th>Causes: inputs that moved most</Table.Th>
-            <Table.Th>Action</Table.Th>
-            <Table.Th>State</Table.Th>
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {alerts.map((alert) => (
-            <Table.Tr key={alert.id}>
-              <Table.Td>
-                <Time at={alert.time} />
-              </Table.Td>
-              <Table.Td>
+      <PlainTable
+        name="Alerts"
+        minWidth={950}
+        rows={alerts}
+        keyOf={({ id }) => id}
+        file={{ of: "alerts", call }}
+        columns={[
+          { title: "Opened", cell: ({ time }) => <Time at={time} />, value: ["opened", ({ time }) => time] },
+          {
+            title: "Alert",
+            cell: (alert) => (
+              <>
                 <b>{alert.alert}</b>
                 <Text size="xs" c="dimmed">
                   {isOfSeveral && `${alert.monitor}, `}
                   {isDetection(alert) ? plural(alert.windows, "detection") : plural(alert.windows, alert.window)}
                 </Text>
-              </Table.Td>
-              <Table.Td className="figures">
+              </>
+            ),
+            value: ["alert", ({ alert }) => alert],
+          },
+          {
+            title: "Value",
+            cell: (alert) => (
+              <>
                 {number(alert.value)}
                 <Text size="xs" c="dimmed" className="nowrap">
                   {alert.metric}
@@ -51,54 +52,58 @@ export function AlertsTable({ alerts, isOfSeveral = false, changed }: { alerts: 
                     {alert.why}
                   </Text>
                 )}
-              </Table.Td>
-              <Table.Td>
-                <Causes alert={alert} />
-              </Table.Td>
-              <Table.Td maw={300}>
-                <Deeds actions={alert.actions} />
-              </Table.Td>
-              <Table.Td>
-                <Group gap={4}>
-                  <Word of={alert.state} />
-                  {alert.silenced && <Word of="silenced" />}
-                </Group>
-                {alert.silenced && (
-                  <Text size="xs" c="dimmed" maw={220}>
-                    {alert.silenced}
-                  </Text>
-                )}
-                {alert.acknowledged && (
-                  <Text size="xs" c="dimmed" maw={220}>
-                    seen by {alert.acknowledged.by}
-                    {alert.acknowledged.comment && `: ${alert.acknowledged.comment}`}
-                  </Text>
-                )}
-                {alert.state === "open" && (
-                  <Group gap={4} mt={4}>
-                    {!alert.acknowledged && (
-                      <Button size="compact-xs" variant="default" onClick={() => setAsked({ alert, what: "acknowledge" })}>
-                        Acknowledge
-                      </Button>
-                    )}
-                    {!alert.silenced && (
-                      <Button size="compact-xs" variant="default" onClick={() => setAsked({ alert, what: "silence" })}>
-                        Silence
-                      </Button>
-                    )}
-                  </Group>
-                )}
-                {alert.resolved && (
-                  <Text size="xs" c="dimmed">
-                    <Time at={alert.resolved} />
-                  </Text>
-                )}
-              </Table.Td>
-            </Table.Tr>
-          ))}
-        </Table.Tbody>
-      </Table>
-    </Table.ScrollContainer>
+              </>
+            ),
+            kind: "figures",
+            value: ["value", ({ value }) => value],
+          },
+          { title: "Causes: inputs that moved most", cell: (alert) => <Causes alert={alert} />, value: ["causes", ({ causes }) => causes.map(({ feature }) => feature).join(" ")] },
+          { title: "Action", cell: ({ actions }) => <Deeds actions={actions} />, maxWidth: 300, value: ["actions", ({ actions }) => actions.map(({ kind, state }) => `${kind}: ${state}`).join("; ")] },
+          { title: "State", cell: (alert) => <State alert={alert} ask={(what) => setAsked({ alert, what })} />, value: ["state", ({ state }) => state] },
+        ]}
+      />
+    </>
+  );
+}
+
+function State({ alert, ask }: { alert: Alert; ask: (what: "silence" | "acknowledge") => void }) {
+  return (
+    <>
+      <Group gap={4}>
+        <Word of={alert.state} />
+        {alert.silenced && <Word of="silenced" />}
+      </Group>
+      {alert.silenced && (
+        <Text size="xs" c="dimmed" maw={220}>
+          {alert.silenced}
+        </Text>
+      )}
+      {alert.acknowledged && (
+        <Text size="xs" c="dimmed" maw={220}>
+          seen by {alert.acknowledged.by}
+          {alert.acknowledged.comment && `: ${alert.acknowledged.comment}`}
+        </Text>
+      )}
+      {alert.state === "open" && (
+        <Group gap={4} mt={4}>
+          {!alert.acknowledged && (
+            <Button size="compact-xs" variant="default" onClick={() => ask("acknowledge")}>
+              Acknowledge
+            </Button>
+          )}
+          {!alert.silenced && (
+            <Button size="compact-xs" variant="default" onClick={() => ask("silence")}>
+              Silence
+            </Button>
+          )}
+        </Group>
+      )}
+      {alert.resolved && (
+        <Text size="xs" c="dimmed">
+          <Time at={alert.resolved} />
+        </Text>
+      )}
+    </>
   );
 }
 

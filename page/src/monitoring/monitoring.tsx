@@ -1,10 +1,11 @@
-import { Anchor, Group, NativeSelect, SegmentedControl, SimpleGrid, Stack, Table, Text, Title } from "@mantine/core";
+import { Anchor, Group, NativeSelect, SegmentedControl, SimpleGrid, Stack, Text, Title } from "@mantine/core";
 import { useMemo } from "react";
 import { useParams, useSearchParams } from "react-router";
 import { api, type Alert, type AlertRule, type Monitor, type Problem, type Revision, type UsualBand, type Verdicts, type Window, type WindowKind, type WindowSlices } from "../api";
 import { Chart } from "../components/chart";
 import { useKept, useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
+import { type Column, PlainTable } from "../components/plain_table";
 import { Head, Word } from "../components/words";
 import { plural } from "../lib/format";
 import { byVariant, intervals, marks, seconds, withEstimates } from "../lib/series";
@@ -194,36 +195,26 @@ function thresholds(rules: AlertRule[], metric: string, kind: WindowKind): numbe
     .filter((level) => level !== undefined);
 }
 
-function Confusion({ of, since }: { of: NonNullable<Window["confusion"]>; since: string }) {
+function Confusion({ of, since, call }: { of: NonNullable<Window["confusion"]>; since: string; call: string }) {
   return (
     <section aria-label="Answers by label">
       <Title order={2} size="h4" mb="xs">
         What was answered for which label, from {since.slice(0, 10)} on
       </Title>
-      <Table.ScrollContainer minWidth={300}>
-        <Table aria-label="Confusion matrix" w="auto">
-          <Table.Thead>
-            <Table.Tr>
-              <Table.Th>Label</Table.Th>
-              {of.classes.map((name) => (
-                <Table.Th key={name}>{name}</Table.Th>
-              ))}
-            </Table.Tr>
-          </Table.Thead>
-          <Table.Tbody>
-            {of.classes.map((name, row) => (
-              <Table.Tr key={name}>
-                <Table.Th scope="row">{name}</Table.Th>
-                {of.classes.map((answer, column) => (
-                  <Table.Td key={answer} className="figures" fw={row === column ? 700 : 400}>
-                    {of.counts[row]?.[column] ?? 0}
-                  </Table.Td>
-                ))}
-              </Table.Tr>
-            ))}
-          </Table.Tbody>
-        </Table>
-      </Table.ScrollContainer>
+      <PlainTable
+        name="Confusion matrix"
+        minWidth={300}
+        rows={of.classes.map((name, row) => ({ name, row }))}
+        keyOf={({ name }) => name}
+        file={{ of: "confusion matrix", call }}
+        columns={[
+          { title: "Label", cell: ({ name }) => <b>{name}</b>, value: ["label", ({ name }) => name] },
+          ...of.classes.map((answer, column): Column<{ name: string; row: number }> => {
+            const count = ({ row }: { row: number }) => of.counts[row]?.[column] ?? 0;
+            return { title: answer, cell: (one) => (one.row === column ? <b>{count(one)}</b> : count(one)), kind: "figures", value: [answer, count] };
+          }),
+        ]}
+      />
     </section>
   );
 }
@@ -316,12 +307,12 @@ function Body({ monitors, monitor, windows, verdicts, alerts, revisions, slices,
           ))}
         </SimpleGrid>
       </section>
-      {confused?.confusion && <Confusion of={confused.confusion} since={confused.start} />}
+      {confused?.confusion && <Confusion of={confused.confusion} since={confused.start} call={calls.windows} />}
       <section aria-label="Alerts">
         <Title order={2} size="h4" mb="xs">
           Alerts and what they did
         </Title>
-        <AlertsTable alerts={alerts} isOfSeveral={monitors.length > 1} changed={changed} />
+        <AlertsTable call={api.alertsPath(monitor.endpoint)} alerts={alerts} isOfSeveral={monitors.length > 1} changed={changed} />
       </section>
       {slices && <Slices of={slices} call={api.slicesPath(monitor.name, kind, slices.start)} />}
       <Drift call={calls.windows} windows={windows} zone={zone} range={range} marks={happened} feature={feature} choose={(name) => change("feature", name)} />

@@ -1,5 +1,7 @@
 // The steps of a run over time: when each waited, ran, and was tried again.
-import type { PipelineRun } from "../api";
+import { Group } from "@mantine/core";
+import { api, type PipelineRun } from "../api";
+import { Numbers } from "../components/numbers";
 import { duration } from "../lib/format";
 import { spanOf, stateOf, stretches, ticks, type Stretch } from "../lib/step_times";
 import { stateWords, StepIcon } from "./step_icon";
@@ -66,9 +68,21 @@ export function Gantt({ run, selected, select }: GanttProps) {
           </button>
         );
       })}
-      <p className="gantt-legend dim">
-        From the run&apos;s start at {new Date(start).toISOString().slice(0, 19).replace("T", " ")} UTC. Thin lines: a step waits to begin; dotted ones: it waits to be tried again.
-      </p>
+      <Group justify="space-between" align="start">
+        <p className="gantt-legend dim">
+          From the run&apos;s start at {new Date(start).toISOString().slice(0, 19).replace("T", " ")} UTC. Thin lines: a step waits to begin; dotted ones: it waits to be tried again.
+        </p>
+        <Numbers
+          of={`steps of ${run.id} over time`}
+          call={api.pipelineRunPath(run.id)}
+          names={["step", "state", "kind", "from", "to", "seconds"]}
+          rows={() =>
+            run.steps.flatMap((step) =>
+              stretches(run, step, now).map(({ kind, from, to }) => [step.name, stateOf(step), kind, new Date(from).toISOString(), new Date(to).toISOString(), (to - from) / 1000]),
+            )
+          }
+        />
+      </Group>
     </section>
   );
 }

@@ -1,7 +1,9 @@
 // The last runs beside each other, step by step: one glance says what fails, and since when.
+import { Group } from "@mantine/core";
 import { Link } from "react-router";
-import type { ListedRun } from "../api";
+import { api, type ListedRun } from "../api";
 import { move } from "../components/arrows";
+import { Numbers } from "../components/numbers";
 import { clock, day, duration, time } from "../lib/format";
 import { failsSince, stateOf } from "../lib/step_times";
 import { Legend, StepIcon, stateWords } from "./step_icon";
@@ -9,7 +11,7 @@ import "../components/grid.css";
 
 const kRunsShown = 25;
 
-export function Grid({ runs }: { runs: ListedRun[] }) {
+export function Grid({ pipeline, runs }: { pipeline: string; runs: ListedRun[] }) {
   const shown = runs.slice(0, kRunsShown).reverse(); // oldest first
   const newest = shown.at(-1);
   if (!newest) return null;
@@ -88,7 +90,15 @@ export function Grid({ runs }: { runs: ListedRun[] }) {
         </table>
       </div>
       {shown.some((run) => run.steps.some((step) => step.tries > 1)) && <p className="gantt-legend dim">A number beside a sign: so many tries.</p>}
-      <Legend states={shown.flatMap((run) => run.steps.map(stateOf))} />
+      <Group justify="space-between">
+        <Legend states={shown.flatMap((run) => run.steps.map(stateOf))} />
+        <Numbers
+          of={`steps of the last runs of ${pipeline}`}
+          call={`${api.pipelineRunsPath(pipeline)}?steps=true`}
+          names={["run", "event_time", "step", "state", "tries", "seconds", "reason"]}
+          rows={() => shown.flatMap((run) => run.steps.map((step) => [run.id, run.now, step.name, stateOf(step), step.tries, step.seconds, step.reason]))}
+        />
+      </Group>
     </section>
   );
 }

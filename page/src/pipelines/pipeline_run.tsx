@@ -1,9 +1,10 @@
-import { Anchor, Button, Code, Group, SegmentedControl, Stack, Table, Text } from "@mantine/core";
+import { Anchor, Button, Code, Group, SegmentedControl, Stack, Text } from "@mantine/core";
 import { useState } from "react";
 import { Link, useParams, useSearchParams } from "react-router";
 import { api, type PipelineRun, type Step } from "../api";
 import { useLive } from "../components/live";
 import { Loaded } from "../components/loaded";
+import { PlainTable } from "../components/plain_table";
 import { Fact, Head, Time, Word } from "../components/words";
 import { duration } from "../lib/format";
 import { told } from "../lib/problem";
@@ -70,6 +71,7 @@ function Body({ run }: { run: PipelineRun }) {
   const step = rows.find(({ name }) => name === query.get("step"));
   const selected = step?.name ?? null;
   const select = (name: string) => change("step", name === selected ? "" : name);
+  const call = api.pipelineRunPath(run.id);
   const params = Object.entries(run.params).map(([key, value]) => `${key}=${value}`);
   return (
     <Stack gap="md">
@@ -109,56 +111,52 @@ function Body({ run }: { run: PipelineRun }) {
       />
       {view === "graph" ? <Graph run={run} selected={selected} select={select} /> : <Gantt run={run} selected={selected} select={select} />}
       {step && <StepPanel run={run} step={step} close={() => change("step", "")} />}
-      <Table.ScrollContainer minWidth={560}>
-        <Table verticalSpacing="xs" aria-label="Steps">
-          <Table.Thead>
-            <Table.Tr>
-              <Table.Th>Step</Table.Th>
-              <Table.Th>State</Table.Th>
-              <Table.Th>Took</Table.Th>
-              <Table.Th>Tries</Table.Th>
-              <Table.Th>Exit code</Table.Th>
-            </Table.Tr>
-          </Table.Thead>
-          <Table.Tbody>
-            {rows.filter((each) => !trials.has(each.name)).map((each) => (
-              <Row key={each.name} run={run.id} step={each} isShown={each === step} show={() => select(each.name)} />
-            ))}
-          </Table.Tbody>
-        </Table>
-      </Table.ScrollContainer>
+      <PlainTable
+        name="Steps"
+        minWidth={560}
+        rows={rows.filter((each) => !trials.has(each.name))}
+        keyOf={({ name }) => name}
+        isCurrent={(each) => each === step}
+        file={{ of: `steps of ${run.id}`, call }}
+        columns={[
+          {
+            title: "Step",
+            cell: (each) => (
+              <Anchor component="button" type="button" fw={600} aria-expanded={each === step} onClick={() => select(each.name)}>
+                {each.name}
+              </Anchor>
+            ),
+            value: ["step", ({ name }) => name],
+          },
+          { title: "State", cell: (each) => <State run={run.id} step={each} isShown={each === step} />, value: ["state", ({ state }) => state] },
+          { title: "Began", cell: ({ started_at }) => <Time at={started_at} />, value: ["started_at", ({ started_at }) => started_at] },
+          { title: "Took", cell: ({ seconds }) => duration(seconds), kind: "nowrap", value: ["seconds", ({ seconds }) => seconds] },
+          { title: "Tries", cell: ({ tries }) => tries || "–", kind: "figures", value: ["tries", ({ tries }) => tries] },
+          { title: "Exit code", cell: ({ exit_code }) => exit_code ?? "–", kind: "figures", value: ["exit_code", ({ exit_code }) => exit_code] },
+        ]}
+      />
       {run.steps.map((each) => (
-        <Trials key={each.name} step={each} select={select} />
+        <Trials key={each.name} step={each} call={call} select={select} />
       ))}
     </Stack>
   );
 }
 
-function Row({ run, step, isShown, show }: { run: string; step: Step; isShown: boolean; show: () => void }) {
+function State({ run, step, isShown }: { run: string; step: Step; isShown: boolean }) {
   return (
-    <Table.Tr>
-      <Table.Td>
-        <Anchor component="button" type="button" fw={600} aria-expanded={isShown} onClick={show}>
-          {step.name}
-        </Anchor>
-      </Table.Td>
-      <Table.Td>
-        <Word of={step.state} />
-        {step.reason && (
-          <Text size="xs" c="dimmed">
-            {step.reason}
-          </Text>
-        )}
-        {step.state === "waiting" && !isShown && <Answer run={run} step={step} />}
-        {step.not_before && (
-          <Text size="xs" c="dimmed">
-            again at <Time at={step.not_before} />
-          </Text>
-        )}
-      </Table.Td>
-      <Table.Td className="nowrap">{duration(step.seconds)}</Table.Td>
-      <Table.Td>{step.tries || "–"}</Table.Td>
-      <Table.Td>{step.exit_code ?? "–"}</Table.Td>
-    </Table.Tr>
+    <>
+      <Word of={step.state} />
+      {step.reason && (
+        <Text size="xs" c="dimmed">
+          {step.reason}
+        </Text>
+      )}
+      {step.state === "waiting" && !isShown && <Answer run={run} step={step} />}
+      {step.not_before && (
+        <Text size="xs" c="dimmed">
+          again at <Time at={step.not_before} />
+        </Text>
+      )}
+    </>
   );
 }

@@ -76,8 +76,8 @@ export function PipelinesPage() {
                     {pipeline.steps.length === 1 ? "1 step" : `${pipeline.steps.length} steps`}: {pipeline.steps.map((step) => step.name).join(", ")}
                   </Text>
                   <Schedules schedules={schedules} changed={pipelines.reload} />
-                  {name && <Grid runs={runs.filter(hasSteps)} />}
-                  <Runs runs={runs} />
+                  {name && <Grid pipeline={pipeline.name} runs={runs.filter(hasSteps)} />}
+                  <Runs pipeline={pipeline.name} runs={runs} />
                   {!name && runs.length === kNewest && (
                     <Anchor component={Link} to={`/pipelines/${encodeURIComponent(pipeline.name)}`}>
                       All runs of {pipeline.name}
@@ -95,12 +95,11 @@ export function PipelinesPage() {
 
 const hasSteps = (run: ListedRun | BriefRun): run is ListedRun => "steps" in run;
 
-export function took(run: Pick<ListedRun, "created_at" | "finished_at">): string {
-  if (!run.finished_at) return "–";
-  return duration((Date.parse(run.finished_at) - Date.parse(run.created_at)) / 1000);
-}
+type Lasting = Pick<ListedRun, "created_at" | "finished_at">;
+const secondsOf = (run: Lasting) => (run.finished_at ? (Date.parse(run.finished_at) - Date.parse(run.created_at)) / 1000 : null);
+export const took = (run: Lasting) => duration(secondsOf(run));
 
-function Runs({ runs }: { runs: BriefRun[] }) {
+function Runs({ pipeline, runs }: { pipeline: string; runs: BriefRun[] }) {
   if (runs.length === 0) return <Empty title="It has not run yet." />;
   return (
     <PlainTable
@@ -108,6 +107,7 @@ function Runs({ runs }: { runs: BriefRun[] }) {
       minWidth={700}
       rows={runs}
       keyOf={({ id }) => id}
+      file={{ of: `runs of ${pipeline}`, call: api.pipelineRunsPath(pipeline) }}
       columns={[
         {
           title: "Run",
@@ -116,12 +116,13 @@ function Runs({ runs }: { runs: BriefRun[] }) {
               {id}
             </Anchor>
           ),
+          value: ["run", ({ id }) => id],
         },
-        { title: "State", cell: ({ state }) => <Word of={state} /> },
-        { title: "Event time", cell: ({ now }) => <Time at={now} /> },
-        { title: "Took", cell: took, kind: "nowrap" },
-        { title: "Why", cell: ({ reason }) => reason || "–" },
-        { title: "Who", cell: ({ actor }) => actor },
+        { title: "State", cell: ({ state }) => <Word of={state} />, value: ["state", ({ state }) => state] },
+        { title: "Event time", cell: ({ now }) => <Time at={now} />, value: ["event_time", ({ now }) => now] },
+        { title: "Took", cell: took, kind: "nowrap", value: ["seconds", secondsOf] },
+        { title: "Why", cell: ({ reason }) => reason || "–", value: ["reason", ({ reason }) => reason] },
+        { title: "Who", cell: ({ actor }) => actor, value: ["actor", ({ actor }) => actor] },
       ]}
     />
   );

@@ -1,9 +1,10 @@
 // When a pipeline runs by itself: next and last times, pausing, and the past filled up.
-import { Alert, Anchor, Button, Code, Group, Stack, Table, Text, TextInput } from "@mantine/core";
+import { Alert, Anchor, Button, Code, Group, Stack, Text, TextInput } from "@mantine/core";
 import { type FormEvent, useState } from "react";
 import { Link } from "react-router";
 import { api, type Backfill, type Schedule } from "../api";
 import { Dialog } from "../components/dialog";
+import { PlainTable } from "../components/plain_table";
 import { Time, Word } from "../components/words";
 import { told } from "../lib/problem";
 
@@ -40,43 +41,34 @@ export function Schedules({ schedules, changed }: { schedules: Schedule[]; chang
           {problem}
         </Alert>
       )}
-      <Table.ScrollContainer minWidth={700}>
-        <Table verticalSpacing="xs" aria-label="Schedules">
-          <Table.Thead>
-            <Table.Tr>
-              <Table.Th>Schedule</Table.Th>
-              <Table.Th>When</Table.Th>
-              <Table.Th>Next</Table.Th>
-              <Table.Th>Last</Table.Th>
-              <Table.Th />
-            </Table.Tr>
-          </Table.Thead>
-          <Table.Tbody>
-            {schedules.map((schedule) => (
-              <Table.Tr key={schedule.name}>
-                <Table.Td>{schedule.name}</Table.Td>
-                <Table.Td>{says(schedule)}</Table.Td>
-                <Table.Td>{schedule.paused ? "paused" : <Time at={schedule.next} />}</Table.Td>
-                <Table.Td>
-                  <Last schedule={schedule} />
-                </Table.Td>
-                <Table.Td>
-                  <Group gap="xs" justify="flex-end" wrap="nowrap">
-                    <Button size="compact-xs" variant="default" onClick={() => void pause(schedule)}>
-                      {schedule.paused ? "Resume" : "Pause"}
-                    </Button>
-                    {!schedule.when && (
-                      <Button size="compact-xs" variant="default" onClick={() => setFills(schedule)}>
-                        Backfill
-                      </Button>
-                    )}
-                  </Group>
-                </Table.Td>
-              </Table.Tr>
-            ))}
-          </Table.Tbody>
-        </Table>
-      </Table.ScrollContainer>
+      <PlainTable
+        name="Schedules"
+        minWidth={700}
+        rows={schedules}
+        keyOf={({ name }) => name}
+        file={{ of: "schedules", call: api.schedulesPath }}
+        columns={[
+          { title: "Schedule", cell: ({ name }) => name, value: ["schedule", ({ name }) => name] },
+          { title: "When", cell: says, value: ["when", says] },
+          { title: "Next", cell: ({ paused, next }) => (paused ? "paused" : <Time at={next} />), value: ["next", ({ paused, next }) => (paused ? "paused" : next)] },
+          { title: "Last", cell: (schedule) => <Last schedule={schedule} />, value: ["last", ({ last }) => last?.scheduled] },
+          {
+            title: "Do",
+            cell: (schedule) => (
+              <Group gap="xs" wrap="nowrap">
+                <Button size="compact-xs" variant="default" onClick={() => void pause(schedule)}>
+                  {schedule.paused ? "Resume" : "Pause"}
+                </Button>
+                {!schedule.when && (
+                  <Button size="compact-xs" variant="default" onClick={() => setFills(schedule)}>
+                    Backfill
+                  </Button>
+                )}
+              </Group>
+            ),
+          },
+        ]}
+      />
       {fills && <BackfillDialog schedule={fills} done={changed} close={() => setFills(null)} />}
     </Stack>
   );

@@ -1,9 +1,9 @@
-import { Anchor, Table, Text } from "@mantine/core";
+import { Anchor, Text } from "@mantine/core";
 import { Link } from "react-router";
 import { api, type ListedSearch } from "../api";
 import { useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
-import { Numbers } from "../components/numbers";
+import { PlainTable } from "../components/plain_table";
 import { Command, Head, Time, Word } from "../components/words";
 import { duration, number } from "../lib/format";
 
@@ -27,62 +27,39 @@ function None() {
   );
 }
 
+const goalOf = ({ search }: ListedSearch) => (search ? `${search.goal} ${search.metric} by ${search.method}` : "");
+
 function List({ searches }: { searches: ListedSearch[] }) {
   return (
-    <>
-      <Table.ScrollContainer minWidth={720}>
-        <Table verticalSpacing="xs" aria-label="Searches">
-          <Table.Thead>
-            <Table.Tr>
-              <Table.Th>Search</Table.Th>
-              <Table.Th>State</Table.Th>
-              <Table.Th>For</Table.Th>
-              <Table.Th ta="right">Best</Table.Th>
-              <Table.Th ta="right">Trials</Table.Th>
-              <Table.Th>Began</Table.Th>
-              <Table.Th ta="right">Took</Table.Th>
-            </Table.Tr>
-          </Table.Thead>
-          <Table.Tbody>
-            {searches.map(({ run, pipeline, name, state, search, score, trials, started_at, seconds }) => (
-              <Table.Tr key={`${run} ${name}`}>
-                <Table.Td className="break">
-                  <Anchor component={Link} to={`/pipeline-runs/${run}?${new URLSearchParams({ step: name })}`} fw={600}>
-                    {name}
-                  </Anchor>
-                  <Text size="xs" c="dimmed">
-                    of {pipeline}
-                  </Text>
-                </Table.Td>
-                <Table.Td>
-                  <Word of={state} />
-                </Table.Td>
-                <Table.Td>
-                  {search ? `${search.goal} ${search.metric} by ${search.method}` : "–"}
-                </Table.Td>
-                <Table.Td ta="right" className="figures">
-                  {number(score)}
-                </Table.Td>
-                <Table.Td ta="right" className="figures">
-                  {search ? `${number(trials)} of ${number(search.trials)}` : number(trials)}
-                </Table.Td>
-                <Table.Td>
-                  <Time at={started_at} />
-                </Table.Td>
-                <Table.Td ta="right" className="figures">
-                  {duration(seconds)}
-                </Table.Td>
-              </Table.Tr>
-            ))}
-          </Table.Tbody>
-        </Table>
-      </Table.ScrollContainer>
-      <Numbers
-        of="searches"
-        names={["run", "pipeline", "step", "state", "score", "trials", "started_at", "seconds", "tracked_run"]}
-        rows={() => searches.map((one) => [one.run, one.pipeline, one.name, one.state, one.score, one.trials, one.started_at, one.seconds, one.tracked_run])}
-        call={api.searchesPath}
-      />
-    </>
+    <PlainTable
+      name="Searches"
+      minWidth={720}
+      rows={searches}
+      keyOf={({ run, name }) => `${run} ${name}`}
+      file={{ of: "searches", call: api.searchesPath }}
+      columns={[
+        {
+          title: "Search",
+          cell: ({ run, pipeline, name }) => (
+            <>
+              <Anchor component={Link} to={`/pipeline-runs/${run}?${new URLSearchParams({ step: name })}`} fw={600}>
+                {name}
+              </Anchor>
+              <Text size="xs" c="dimmed">
+                of {pipeline}
+              </Text>
+            </>
+          ),
+          kind: "break",
+          value: ["search", ({ run, pipeline, name }) => `${pipeline} ${run} ${name}`],
+        },
+        { title: "State", cell: ({ state }) => <Word of={state} />, value: ["state", ({ state }) => state] },
+        { title: "For", cell: (one) => goalOf(one) || "–", value: ["goal", goalOf] },
+        { title: "Best", cell: ({ score }) => number(score), kind: "figures", isRight: true, value: ["score", ({ score }) => score] },
+        { title: "Trials", cell: ({ search, trials }) => (search ? `${number(trials)} of ${number(search.trials)}` : number(trials)), kind: "figures", isRight: true, value: ["trials", ({ trials }) => trials] },
+        { title: "Began", cell: ({ started_at }) => <Time at={started_at} />, value: ["started_at", ({ started_at }) => started_at] },
+        { title: "Took", cell: ({ seconds }) => duration(seconds), kind: "figures", isRight: true, value: ["seconds", ({ seconds }) => seconds] },
+      ]}
+    />
   );
 }

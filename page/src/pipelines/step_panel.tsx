@@ -1,16 +1,19 @@
 // One step of a run: how it went, why it ran or did not, its tries and its log.
-import { Anchor, Button, CloseButton, Code, Group, Stack, Table, Text, Title } from "@mantine/core";
+import { Anchor, Button, CloseButton, Code, Group, Stack, Text, Title } from "@mantine/core";
 import { type KeyboardEvent, useEffect, useRef, useState } from "react";
 import { Link } from "react-router";
 import { api, type PipelineRun, type Step } from "../api";
 import { ConfirmDialog } from "../components/confirm";
 import { useLive } from "../components/live";
+import { PlainTable } from "../components/plain_table";
 import { StepLog } from "../components/step_log";
 import { Fact, Time } from "../components/words";
 import { bytes, duration } from "../lib/format";
 import { readyAt, stateOf } from "../lib/step_times";
 import { stateWords, StepIcon } from "./step_icon";
 import "./step_panel.css";
+
+const secondsOf = (one: Step["earlier_tries"][number]) => (Date.parse(one.finished_at) - Date.parse(one.started_at)) / 1000;
 
 export function StepPanel({ run, step, close }: { run: PipelineRun; step: Step; close: () => void }) {
   const heading = useRef<HTMLHeadingElement>(null);
@@ -76,28 +79,18 @@ export function StepPanel({ run, step, close }: { run: PipelineRun; step: Step; 
           )}
         </Group>
         {step.earlier_tries.length > 0 && (
-          <Table.ScrollContainer minWidth={420}>
-            <Table aria-label="Earlier tries">
-              <Table.Thead>
-                <Table.Tr>
-                  <Table.Th>Earlier try</Table.Th>
-                  <Table.Th>Took</Table.Th>
-                  <Table.Th>How it ended</Table.Th>
-                </Table.Tr>
-              </Table.Thead>
-              <Table.Tbody>
-                {step.earlier_tries.map((one) => (
-                  <Table.Tr key={one.started_at}>
-                    <Table.Td>
-                      <Time at={one.started_at} />
-                    </Table.Td>
-                    <Table.Td>{duration((Date.parse(one.finished_at) - Date.parse(one.started_at)) / 1000)}</Table.Td>
-                    <Table.Td>{one.reason}</Table.Td>
-                  </Table.Tr>
-                ))}
-              </Table.Tbody>
-            </Table>
-          </Table.ScrollContainer>
+          <PlainTable
+            name="Earlier tries"
+            minWidth={420}
+            rows={step.earlier_tries}
+            keyOf={({ started_at }) => started_at}
+            file={{ of: `earlier tries of ${step.name}`, call: api.pipelineRunPath(run.id) }}
+            columns={[
+              { title: "Earlier try", cell: ({ started_at }) => <Time at={started_at} />, value: ["started_at", ({ started_at }) => started_at] },
+              { title: "Took", cell: (one) => duration(secondsOf(one)), value: ["seconds", secondsOf] },
+              { title: "How it ended", cell: ({ reason }) => reason, value: ["reason", ({ reason }) => reason] },
+            ]}
+          />
         )}
         {step.command && (
           <Code block className="break-all">

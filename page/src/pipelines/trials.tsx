@@ -1,11 +1,13 @@
 // The trials of a search: the best value so far as a small curve, and all of them as a table.
-import { Anchor, Group, Stack, Table, Text, Title } from "@mantine/core";
+import { Anchor, Group, Stack, Text, Title } from "@mantine/core";
 import { Link } from "react-router";
 import type { Step } from "../api";
 import { Word } from "../components/words";
 import { kRunsCompared } from "../lib/compare";
 import { duration, number } from "../lib/format";
 import { bestOf, bestSoFar, metricOf, searchedNames } from "../lib/trials";
+import { Numbers } from "../components/numbers";
+import { type Column, PlainTable } from "../components/plain_table";
 
 const kWidth = 260;
 const kHeight = 64;
@@ -30,7 +32,8 @@ function Curve({ trials, goal, metric }: { trials: Step[]; goal: string; metric:
   );
 }
 
-export function Trials({ step, select }: { step: Step; select: (name: string) => void }) {
+// `call` gave the step.
+export function Trials({ step, call, select }: { step: Step; call: string; select: (name: string) => void }) {
   const trials = step.items ?? [];
   const search = step.search;
   if (!search || trials.length === 0) return null;
@@ -54,44 +57,43 @@ export function Trials({ step, select }: { step: Step; select: (name: string) =>
             Compare {tracked.length} trials
           </Anchor>
         )}
-        <Curve trials={trials} goal={search.goal} metric={metric} />
+        <div>
+          <Curve trials={trials} goal={search.goal} metric={metric} />
+          <Numbers of={`the best ${metric} so far`} call={call} names={["trial", metric, "best"]} rows={() => bestSoFar(trials, search.goal).map(({ trial, value, best }) => [trials[trial]?.name, value, best])} />
+        </div>
       </Group>
-      <Table.ScrollContainer minWidth={560}>
-        <Table verticalSpacing={4} aria-label={`Trials of ${step.name}`}>
-          <Table.Thead>
-            <Table.Tr>
-              <Table.Th>Trial</Table.Th>
-              <Table.Th>State</Table.Th>
-              <Table.Th>{metric}</Table.Th>
-              {names.map((name) => (
-                <Table.Th key={name}>{name}</Table.Th>
-              ))}
-              <Table.Th>Took</Table.Th>
-              <Table.Th>Run</Table.Th>
-            </Table.Tr>
-          </Table.Thead>
-          <Table.Tbody>
-            {trials.map((trial) => (
-              <Table.Tr key={trial.name} fw={trial.name === step.best?.name ? 600 : undefined}>
-                <Table.Td>
-                  <Anchor component="button" type="button" fw="inherit" onClick={() => select(trial.name)}>
-                    {trial.name}
-                  </Anchor>
-                </Table.Td>
-                <Table.Td>
-                  <Word of={trial.state === "stopped" ? "stopped-early" : trial.state} /> {trial.name === step.best?.name && <Word of="best" />}
-                </Table.Td>
-                <Table.Td>{number(trial.score)}</Table.Td>
-                {names.map((name) => (
-                  <Table.Td key={name}>{told(trial.item?.[name])}</Table.Td>
-                ))}
-                <Table.Td className="nowrap">{duration(trial.seconds)}</Table.Td>
-                <Table.Td>{trial.tracked_run && trial.state !== "pending" ? <Link to={`/runs/${trial.tracked_run}`}>metrics</Link> : "–"}</Table.Td>
-              </Table.Tr>
-            ))}
-          </Table.Tbody>
-        </Table>
-      </Table.ScrollContainer>
+      <PlainTable
+        name={`Trials of ${step.name}`}
+        minWidth={560}
+        rows={trials}
+        keyOf={({ name }) => name}
+        isCurrent={({ name }) => name === step.best?.name}
+        file={{ of: `trials of ${step.name}`, call }}
+        columns={[
+          {
+            title: "Trial",
+            cell: ({ name }) => (
+              <Anchor component="button" type="button" fw="inherit" onClick={() => select(name)}>
+                {name}
+              </Anchor>
+            ),
+            value: ["trial", ({ name }) => name],
+          },
+          {
+            title: "State",
+            cell: ({ name, state }) => (
+              <>
+                <Word of={state === "stopped" ? "stopped-early" : state} /> {name === step.best?.name && <Word of="best" />}
+              </>
+            ),
+            value: ["state", ({ state }) => state],
+          },
+          { title: metric, cell: ({ score }) => number(score), kind: "figures", value: [metric, ({ score }) => score] },
+          ...names.map((name): Column<Step> => ({ title: name, cell: ({ item }) => told(item?.[name]), kind: "figures", value: [name, ({ item }) => item?.[name]] })),
+          { title: "Took", cell: ({ seconds }) => duration(seconds), kind: "nowrap", value: ["seconds", ({ seconds }) => seconds] },
+          { title: "Run", cell: ({ tracked_run, state }) => (tracked_run && state !== "pending" ? <Link to={`/runs/${tracked_run}`}>metrics</Link> : "–"), value: ["run", ({ tracked_run }) => tracked_run] },
+        ]}
+      />
     </Stack>
   );
 }

@@ -4,6 +4,7 @@ import { Link, useParams } from "react-router";
 import { api, type Alert, type Endpoint, type Incident, type ModelOverview, type Revision, type VersionCost, type Window } from "../api";
 import { useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
+import { Numbers } from "../components/numbers";
 import { Head } from "../components/words";
 import { day } from "../lib/format";
 import { Sparkline } from "../home/sparkline";
@@ -15,6 +16,7 @@ interface Facts {
   now: string;
   endpoint: Endpoint;
   windows: Window[];
+  windowsCall: string | undefined; // that gave them
   alerts: Alert[];
   incidents: Incident[];
   revisions: Revision[];
@@ -38,6 +40,7 @@ async function load(name: string, signal: AbortSignal): Promise<Facts> {
     now: overview.now,
     endpoint,
     windows: monitor && longest ? await api.windows(monitor.name, longest, signal) : [],
+    windowsCall: monitor && longest && api.windowsPath(monitor.name, longest),
     alerts,
     incidents: incidents.filter((incident) => incident.endpoint === name),
     revisions,
@@ -69,7 +72,7 @@ export function PlainPage() {
   );
 }
 
-function Sheet({ model, now, endpoint, windows, alerts, incidents, revisions, costs, name }: Facts & { model: ModelOverview; name: string }) {
+function Sheet({ model, now, endpoint, windows, windowsCall, alerts, incidents, revisions, costs, name }: Facts & { model: ModelOverview; name: string }) {
   const measured = quality(windows);
   const lately = happened(revisions, alerts, incidents, 6);
   return (
@@ -97,6 +100,9 @@ function Sheet({ model, now, endpoint, windows, alerts, incidents, revisions, co
                 {measured.name}
               </Text>
               <Trend values={measured.values} name={measured.name} />
+              <div className="no-print">
+                <Numbers of={measured.name} call={windowsCall} names={["window", measured.name]} rows={() => measured.values.map((value, at) => [measured.starts[at], value])} />
+              </div>
               <Text size="sm">{measured.trend}</Text>
             </>
           ) : (
@@ -108,6 +114,9 @@ function Sheet({ model, now, endpoint, windows, alerts, incidents, revisions, co
           <Text size="sm" c="dimmed">
             requests a day
           </Text>
+          <div className="no-print">
+            <Numbers of={`requests a day of ${name}`} call={api.overviewPath} names={["days_ago", "requests"]} rows={() => model.traffic_per_day.map((requests, at, all) => [all.length - 1 - at, requests])} />
+          </div>
         </Part>
         <Part title="What does it cost?">
           <Text size="sm">{money(model, costs)}</Text>

@@ -39,6 +39,7 @@ export interface Quality {
   text: string; // of the newest window
   trend: string;
   values: number[]; // oldest first
+  starts: string[]; // of the windows that have them
 }
 
 // A change of less than this is none that one could see.
@@ -47,7 +48,8 @@ const kSameWithin = 0.02;
 export function quality(windows: Window[]): Quality | undefined {
   const live = windows.filter((window) => window.variant === "live").sort((a, b) => a.start.localeCompare(b.start));
   for (const { metric, name, more, share } of kMeasures) {
-    const values = live.map((window) => window.metrics[metric]).filter((value) => value !== null && value !== undefined);
+    const known = live.flatMap(({ start, metrics }) => (typeof metrics[metric] === "number" ? [{ start, value: metrics[metric] }] : []));
+    const values = known.map(({ value }) => value);
     const [before, last] = [values.at(-2), values.at(-1)];
     if (last === undefined) continue;
     let trend = "There is no earlier time to compare with.";
@@ -56,7 +58,7 @@ export function quality(windows: Window[]): Quality | undefined {
       const direction = change > 0 === (more === "better") ? "better" : "worse";
       trend = Math.abs(change) < kSameWithin ? "About as good as the time before." : `${percent(Math.abs(change))} ${direction} than the time before.`;
     }
-    return { name, text: share ? percent(last) : number(last), trend, values };
+    return { name, text: share ? percent(last) : number(last), trend, values, starts: known.map(({ start }) => start) };
   }
   return undefined;
 }

@@ -5,7 +5,7 @@ import { type AliasMove, api, type Gate, ifAbsent, type ModelAlias, type ModelVe
 import { ConfirmDialog } from "../components/confirm";
 import { useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
-import { Pairs, pairsOf } from "../components/pairs";
+import { Pairs } from "../components/pairs";
 import { PlainTable } from "../components/plain_table";
 import { Verdicts } from "../components/verdicts";
 import { Fact, Head, Time, Word } from "../components/words";
@@ -153,8 +153,8 @@ function CardBody({ model, version, run, facts }: { model: RegisteredModel; vers
         </Text>
       )}
       <SimpleGrid cols={{ base: 1, md: 3 }} spacing="lg">
-        <Pairs title="Metrics" pairs={pairsOf(run?.data.metrics ?? [])} />
-        <Pairs title="Parameters" pairs={run?.data.params ?? []} />
+        <Pairs title="Metrics" pairs={run?.data.metrics ?? []} call={run && api.runPath(run.info.run_id)} />
+        <Pairs title="Parameters" pairs={run?.data.params ?? []} call={run && api.runPath(run.info.run_id)} />
         <Pairs title="Tags" pairs={[...(model.tags ?? []), ...(version.tags ?? [])]} />
       </SimpleGrid>
     </Stack>
@@ -174,6 +174,7 @@ function Versions({ versions, isMore, aliases, gates, endpoints, shown }: ModelF
   const withRuns = versions.filter(({ run_id }) => run_id).slice(0, 2);
   const verdictOn = (version: string) => gates.find((gate) => String(gate.promoted_version) === version);
   const named = (version: string) => aliases.filter((each) => String(each.version) === version).map(({ alias }) => alias);
+  const answersAt = (each: ModelVersion) => endpoints.flatMap(({ endpoint, version }) => (String(version) === each.version ? [endpoint] : [])).join(", ");
   const show = (changes: Record<string, string>) => setQuery({ ...Object.fromEntries(query), ...changes });
   return (
     <section aria-label="Versions">
@@ -202,6 +203,7 @@ function Versions({ versions, isMore, aliases, gates, endpoints, shown }: ModelF
                 {version}
               </Anchor>
             ),
+            value: ["version", ({ version }) => Number(version)],
           },
           {
             title: "Aliases",
@@ -212,8 +214,9 @@ function Versions({ versions, isMore, aliases, gates, endpoints, shown }: ModelF
                 ))}
               </Group>
             ),
+            value: ["aliases", ({ version }) => named(version).join(" ")],
           },
-          { title: "Answers at", cell: (each) => endpoints.flatMap(({ endpoint, version }) => (String(version) === each.version ? [endpoint] : [])).join(", ") || "–" },
+          { title: "Answers at", cell: (each) => answersAt(each) || "–", value: ["answers at", answersAt] },
           {
             title: "Verdict",
             cell: ({ version }) => {
@@ -226,8 +229,9 @@ function Versions({ versions, isMore, aliases, gates, endpoints, shown }: ModelF
                 "–"
               );
             },
+            value: ["verdict", ({ version }) => verdictOn(version)?.verdict],
           },
-          { title: "Registered", cell: ({ creation_timestamp }) => <Time at={creation_timestamp ?? null} /> },
+          { title: "Registered", cell: ({ creation_timestamp }) => <Time at={creation_timestamp ?? null} />, value: ["registered", ({ creation_timestamp }) => creation_timestamp] },
           {
             title: "Run",
             cell: ({ run_id, version }) =>
@@ -238,9 +242,11 @@ function Versions({ versions, isMore, aliases, gates, endpoints, shown }: ModelF
               ) : (
                 "–"
               ),
+            value: ["run", ({ run_id }) => run_id],
           },
-          { title: "Description", kind: "break", cell: ({ description }) => (description ?? "").split("\n")[0] },
+          { title: "Description", kind: "break", cell: ({ description }) => (description ?? "").split("\n")[0], value: ["description", ({ description }) => description] },
         ]}
+        file={{ of: `versions of ${versions[0]?.name ?? "the model"}`, call: api.modelVersionsPath(versions[0]?.name ?? "", versions.length) }}
       />
       {isMore && (
         <Button variant="default" size="xs" onClick={() => show({ versions: String(Math.min(versions.length * 5, kVersionsMax)) })} disabled={versions.length >= kVersionsMax}>
@@ -272,9 +278,9 @@ function Aliases({ model, aliases, versions, reload }: { model: string; aliases:
         rows={aliases}
         keyOf={({ alias }) => alias}
         columns={[
-          { title: "Alias", kind: "break", cell: ({ alias }) => `@${alias}` },
-          { title: "Version", kind: "figures", cell: ({ version }) => version ?? "–" },
-          { title: "Protection", cell: protectionOf },
+          { title: "Alias", kind: "break", cell: ({ alias }) => `@${alias}`, value: ["alias", ({ alias }) => alias] },
+          { title: "Version", kind: "figures", cell: ({ version }) => version ?? "–", value: ["version", ({ version }) => version] },
+          { title: "Protection", cell: protectionOf, value: ["protection", protectionOf] },
           {
             title: "Approved",
             cell: ({ approvals = [] }) =>
@@ -284,6 +290,7 @@ function Aliases({ model, aliases, versions, reload }: { model: string; aliases:
                   {reason && `: ${reason}`}
                 </div>
               )),
+            value: ["approved", ({ approvals = [] }) => approvals.map(({ version, approver }) => `${version} by ${approver}`).join("; ")],
           },
           {
             title: "Approve",
@@ -296,6 +303,7 @@ function Aliases({ model, aliases, versions, reload }: { model: string; aliases:
               ),
           },
         ]}
+        file={{ of: `protection of aliases of ${model}`, call: api.aliasesPath(model) }}
       />
       {approving && (
         <ConfirmDialog

@@ -1,10 +1,10 @@
-import { Anchor, Badge, Button, Group, Stack, Table, Text, TextInput } from "@mantine/core";
+import { Anchor, Badge, Button, Group, Stack, Text, TextInput } from "@mantine/core";
 import { useEffect, useState } from "react";
 import { Link, useLocation, useNavigationType, useSearchParams } from "react-router";
 import { api, type ModelOverview, type RegisteredModel } from "../api";
 import { useKept, useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
-import { Numbers } from "../components/numbers";
+import { PlainTable } from "../components/plain_table";
 import { useSettled } from "../components/settled";
 import { Command, Head, Time } from "../components/words";
 
@@ -79,62 +79,49 @@ const newestOf = ({ latest_versions = [] }: RegisteredModel) => Math.max(0, ...l
 
 function List({ models, served }: { models: RegisteredModel[]; served: ModelOverview[] }) {
   const rows = models.map((model) => ({ model, newest: newestOf(model), endpoints: served.filter(({ name, version }) => name === model.name && version !== null) }));
-  const numbers = () =>
-    rows.map(({ model, newest, endpoints }) => [
-      model.name,
-      newest || "",
-      (model.aliases ?? []).map(({ alias, version }) => `${alias}=${version}`).join(" "),
-      endpoints.map(({ endpoint, version }) => `${endpoint}=${version}`).join(" "),
-      model.description ?? "",
-    ]);
   return (
-    <div>
-      <Table.ScrollContainer minWidth={640}>
-        <Table verticalSpacing="xs" aria-label="Models">
-          <Table.Thead>
-            <Table.Tr>
-              <Table.Th>Model</Table.Th>
-              <Table.Th>Newest</Table.Th>
-              <Table.Th>Aliases</Table.Th>
-              <Table.Th>Answers at</Table.Th>
-              <Table.Th>Changed</Table.Th>
-              <Table.Th>Description</Table.Th>
-            </Table.Tr>
-          </Table.Thead>
-          <Table.Tbody>
-            {rows.map(({ model, newest, endpoints }) => (
-              <Table.Tr key={model.name}>
-                <Table.Td className="break">
-                  <Anchor component={Link} to={modelPath(model.name)} fw={600}>
-                    {model.name}
-                  </Anchor>
-                </Table.Td>
-                <Table.Td className="figures">{newest || "–"}</Table.Td>
-                <Table.Td>
-                  <Group gap={6}>
-                    {(model.aliases ?? []).map(({ alias, version }) => (
-                      <Alias key={alias} name={alias} version={version} />
-                    ))}
-                  </Group>
-                </Table.Td>
-                <Table.Td>
-                  {endpoints.map(({ endpoint, version }) => (
-                    <Anchor key={endpoint} component={Link} to={`/endpoints/${encodeURIComponent(endpoint)}`} size="sm" display="block">
-                      {endpoint}: {version}
-                    </Anchor>
-                  ))}
-                </Table.Td>
-                <Table.Td>
-                  <Time at={model.last_updated_timestamp ?? null} />
-                </Table.Td>
-                <Table.Td className="break">{(model.description ?? "").split("\n")[0]}</Table.Td>
-              </Table.Tr>
-            ))}
-          </Table.Tbody>
-        </Table>
-      </Table.ScrollContainer>
-      <Numbers of="Models" names={["model", "newest", "aliases", "answers at", "description"]} rows={numbers} call="/api/2.0/mlflow/registered-models/search" />
-    </div>
+    <PlainTable
+      name="Models"
+      rows={rows}
+      keyOf={({ model }) => model.name}
+      file={{ of: "Models", call: "/api/2.0/mlflow/registered-models/search" }}
+      columns={[
+        {
+          title: "Model",
+          cell: ({ model }) => (
+            <Anchor component={Link} to={modelPath(model.name)} fw={600}>
+              {model.name}
+            </Anchor>
+          ),
+          kind: "break",
+          value: ["model", ({ model }) => model.name],
+        },
+        { title: "Newest", cell: ({ newest }) => newest || "–", kind: "figures", value: ["newest", ({ newest }) => newest || null] },
+        {
+          title: "Aliases",
+          cell: ({ model }) => (
+            <Group gap={6}>
+              {(model.aliases ?? []).map(({ alias, version }) => (
+                <Alias key={alias} name={alias} version={version} />
+              ))}
+            </Group>
+          ),
+          value: ["aliases", ({ model }) => (model.aliases ?? []).map(({ alias, version }) => `${alias}=${version}`).join(" ")],
+        },
+        {
+          title: "Answers at",
+          cell: ({ endpoints }) =>
+            endpoints.map(({ endpoint, version }) => (
+              <Anchor key={endpoint} component={Link} to={`/endpoints/${encodeURIComponent(endpoint)}`} size="sm" display="block">
+                {endpoint}: {version}
+              </Anchor>
+            )),
+          value: ["answers at", ({ endpoints }) => endpoints.map(({ endpoint, version }) => `${endpoint}=${version}`).join(" ")],
+        },
+        { title: "Changed", cell: ({ model }) => <Time at={model.last_updated_timestamp ?? null} />, value: ["changed", ({ model }) => model.last_updated_timestamp] },
+        { title: "Description", cell: ({ model }) => (model.description ?? "").split("\n")[0], kind: "break", value: ["description", ({ model }) => model.description] },
+      ]}
+    />
   );
 }
 

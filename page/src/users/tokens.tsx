@@ -1,8 +1,9 @@
-import { Alert, Button, Group, Stack, Table, Text, TextInput, Title } from "@mantine/core";
+import { Alert, Button, Group, Stack, Text, TextInput, Title } from "@mantine/core";
 import { type FormEvent, useState } from "react";
 import { api, type NewToken, type Token } from "../api";
 import { useLive } from "../components/live";
 import { Loaded } from "../components/loaded";
+import { PlainTable } from "../components/plain_table";
 import { Command, Time } from "../components/words";
 import { told } from "../lib/problem";
 
@@ -38,7 +39,7 @@ export function Tokens({ user }: { user: string }) {
       )}
       {made && <Shown token={made} />}
       <Loaded from={tokens}>
-        {(found) => (found.length === 0 ? <Text size="sm">There is none.</Text> : <List tokens={found} takeBack={(id) => change(async () => void (await api.takeTokenBack(id)))} />)}
+        {(found) => (found.length === 0 ? <Text size="sm">There is none.</Text> : <List user={user} tokens={found} takeBack={(id) => change(async () => void (await api.takeTokenBack(id)))} />)}
       </Loaded>
       <Make make={(name, days) => change(async () => setMade(await api.makeToken(user, name, days === undefined ? undefined : Math.round(days * kSecondsOfDay))))} />
     </Stack>
@@ -55,48 +56,39 @@ function Shown({ token }: { token: NewToken }) {
   );
 }
 
-function List({ tokens, takeBack }: { tokens: Token[]; takeBack: (id: string) => Promise<boolean> }) {
+function List({ user, tokens, takeBack }: { user: string; tokens: Token[]; takeBack: (id: string) => Promise<boolean> }) {
   const [asked, setAsked] = useState("");
   return (
-    <Table.ScrollContainer minWidth={460}>
-      <Table verticalSpacing={4} aria-label="Tokens">
-        <Table.Thead>
-          <Table.Tr>
-            <Table.Th>Name</Table.Th>
-            <Table.Th>Made</Table.Th>
-            <Table.Th>Good until</Table.Th>
-            <Table.Th>Take back</Table.Th>
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {tokens.map(({ id, name, created, expires }) => (
-            <Table.Tr key={id}>
-              <Table.Td className="break">{name}</Table.Td>
-              <Table.Td>
-                <Time at={created} />
-              </Table.Td>
-              <Table.Td>{expires === null ? "it is taken back" : <Time at={expires} />}</Table.Td>
-              <Table.Td>
-                {asked === id ? (
-                  <Group gap="xs" wrap="nowrap">
-                    <Button size="compact-xs" color="red" onClick={() => void takeBack(id)} autoFocus>
-                      Yes, {name} stops working
-                    </Button>
-                    <Button size="compact-xs" variant="default" onClick={() => setAsked("")}>
-                      No
-                    </Button>
-                  </Group>
-                ) : (
-                  <Button size="compact-xs" variant="default" onClick={() => setAsked(id)} aria-label={`Take back ${name}`}>
-                    Take back
-                  </Button>
-                )}
-              </Table.Td>
-            </Table.Tr>
-          ))}
-        </Table.Tbody>
-      </Table>
-    </Table.ScrollContainer>
+    <PlainTable
+      name="Tokens"
+      minWidth={460}
+      rows={tokens}
+      keyOf={({ id }) => id}
+      file={{ of: `tokens of ${user}`, call: api.tokensPath(user) }}
+      columns={[
+        { title: "Name", cell: ({ name }) => name, kind: "break", value: ["name", ({ name }) => name] },
+        { title: "Made", cell: ({ created }) => <Time at={created} />, value: ["created", ({ created }) => created] },
+        { title: "Good until", cell: ({ expires }) => (expires === null ? "it is taken back" : <Time at={expires} />), value: ["expires", ({ expires }) => expires] },
+        {
+          title: "Take back",
+          cell: ({ id, name }) =>
+            asked === id ? (
+              <Group gap="xs" wrap="nowrap">
+                <Button size="compact-xs" color="red" onClick={() => void takeBack(id)} autoFocus>
+                  Yes, {name} stops working
+                </Button>
+                <Button size="compact-xs" variant="default" onClick={() => setAsked("")}>
+                  No
+                </Button>
+              </Group>
+            ) : (
+              <Button size="compact-xs" variant="default" onClick={() => setAsked(id)} aria-label={`Take back ${name}`}>
+                Take back
+              </Button>
+            ),
+        },
+      ]}
+    />
   );
 }
 

@@ -1,8 +1,9 @@
-import { Anchor, Group, Stack, Table, Text, Title } from "@mantine/core";
+import { Anchor, Stack, Text, Title } from "@mantine/core";
 import { Link, useSearchParams } from "react-router";
 import { api, type Me, type Permission, type Role, type User } from "../api";
 import { useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
+import { PlainTable } from "../components/plain_table";
 import { Command, Head, Word } from "../components/words";
 import { Tokens } from "./tokens";
 
@@ -81,42 +82,45 @@ function Administration({ shown }: { shown: string }) {
   );
 }
 
+const rolesOf = ({ roles }: User) => roles.map(({ name }) => name).join(", ");
+const mayOf = ({ permissions }: Role) => permissions.map(told).join("; ");
+
 function Users({ users, shown }: { users: User[]; shown: string }) {
   return (
     <section aria-label="Users">
       <Title order={2} size="h4" mb="xs">
         Users
       </Title>
-      <Table.ScrollContainer minWidth={420}>
-        <Table verticalSpacing="xs" aria-label="Users">
-          <Table.Thead>
-            <Table.Tr>
-              <Table.Th>User</Table.Th>
-              <Table.Th>May everything</Table.Th>
-              <Table.Th>Roles</Table.Th>
-              <Table.Th>What they did</Table.Th>
-            </Table.Tr>
-          </Table.Thead>
-          <Table.Tbody>
-            {users.map(({ username, is_admin, roles }) => (
-              <Table.Tr key={username} data-current={username === shown || undefined}>
-                <Table.Td className="break">
-                  <Anchor component={Link} to={`/users?${new URLSearchParams({ of: username })}`}>
-                    {username}
-                  </Anchor>
-                </Table.Td>
-                <Table.Td>{is_admin ? <Word of="administrator" /> : "no"}</Table.Td>
-                <Table.Td className="break">{roles.map(({ name }) => name).join(", ") || "–"}</Table.Td>
-                <Table.Td>
-                  <Anchor component={Link} to={`/audit?${new URLSearchParams({ actor: username })}`}>
-                    events
-                  </Anchor>
-                </Table.Td>
-              </Table.Tr>
-            ))}
-          </Table.Tbody>
-        </Table>
-      </Table.ScrollContainer>
+      <PlainTable
+        name="Users"
+        minWidth={420}
+        rows={users}
+        keyOf={({ username }) => username}
+        isCurrent={({ username }) => username === shown}
+        file={{ of: "users", call: api.usersPath }}
+        columns={[
+          {
+            title: "User",
+            cell: ({ username }) => (
+              <Anchor component={Link} to={`/users?${new URLSearchParams({ of: username })}`}>
+                {username}
+              </Anchor>
+            ),
+            kind: "break",
+            value: ["user", ({ username }) => username],
+          },
+          { title: "May everything", cell: ({ is_admin }) => (is_admin ? <Word of="administrator" /> : "no"), value: ["is_admin", ({ is_admin }) => is_admin] },
+          { title: "Roles", cell: (user) => rolesOf(user) || "–", kind: "break", value: ["roles", rolesOf] },
+          {
+            title: "What they did",
+            cell: ({ username }) => (
+              <Anchor component={Link} to={`/audit?${new URLSearchParams({ actor: username })}`}>
+                events
+              </Anchor>
+            ),
+          },
+        ]}
+      />
       <Command>{"slipway users create NAME\nslipway users grant NAME EDIT --experiment 1"}</Command>
     </section>
   );
@@ -124,45 +128,42 @@ function Users({ users, shown }: { users: User[]; shown: string }) {
 
 function Roles({ roles, users }: { roles: Role[]; users: User[] }) {
   if (roles.length === 0) return null;
+  const holdersOf = ({ id }: Role) =>
+    users
+      .filter((user) => user.roles.some((role) => role.id === id))
+      .map(({ username }) => username)
+      .join(", ");
   return (
     <section aria-label="Roles">
       <Title order={2} size="h4" mb="xs">
         Roles
       </Title>
-      <Table.ScrollContainer minWidth={420}>
-        <Table verticalSpacing="xs" aria-label="Roles">
-          <Table.Thead>
-            <Table.Tr>
-              <Table.Th>Role</Table.Th>
-              <Table.Th>May</Table.Th>
-              <Table.Th>Who has it</Table.Th>
-            </Table.Tr>
-          </Table.Thead>
-          <Table.Tbody>
-            {roles.map(({ id, name, description, permissions }) => (
-              <Table.Tr key={id}>
-                <Table.Td className="break">
-                  {name}
-                  {description && (
-                    <Text size="xs" c="dimmed">
-                      {description}
-                    </Text>
-                  )}
-                </Table.Td>
-                <Table.Td className="break">{permissions.map(told).join("; ") || "nothing yet"}</Table.Td>
-                <Table.Td className="break">
-                  <Group gap={6}>
-                    {users
-                      .filter((user) => user.roles.some((role) => role.id === id))
-                      .map(({ username }) => username)
-                      .join(", ") || "nobody"}
-                  </Group>
-                </Table.Td>
-              </Table.Tr>
-            ))}
-          </Table.Tbody>
-        </Table>
-      </Table.ScrollContainer>
+      <PlainTable
+        name="Roles"
+        minWidth={420}
+        rows={roles}
+        keyOf={({ id }) => id}
+        file={{ of: "roles", call: api.rolesPath }}
+        columns={[
+          {
+            title: "Role",
+            cell: ({ name, description }) => (
+              <>
+                {name}
+                {description && (
+                  <Text size="xs" c="dimmed">
+                    {description}
+                  </Text>
+                )}
+              </>
+            ),
+            kind: "break",
+            value: ["role", ({ name }) => name],
+          },
+          { title: "May", cell: (role) => mayOf(role) || "nothing yet", kind: "break", value: ["may", mayOf] },
+          { title: "Who has it", cell: (role) => holdersOf(role) || "nobody", kind: "break", value: ["users", holdersOf] },
+        ]}
+      />
     </section>
   );
 }

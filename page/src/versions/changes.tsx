@@ -1,8 +1,9 @@
-import { Anchor, Group, NativeSelect, Stack, Table, Text, Title } from "@mantine/core";
+import { Anchor, Group, NativeSelect, Stack, Text, Title } from "@mantine/core";
 import { Link, useSearchParams } from "react-router";
 import { api, type DataChanges, type StoredRepository } from "../api";
 import { useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
+import { PlainTable } from "../components/plain_table";
 import { Command, Fact, Word } from "../components/words";
 import { bytes, number } from "../lib/format";
 import { short, versionsOf } from "./repository";
@@ -74,36 +75,32 @@ function List({ changes, repository }: { changes: DataChanges; repository: strin
       </Anchor>
     );
   return (
-    <Table.ScrollContainer minWidth={520}>
-      <Table verticalSpacing={6} aria-label="Changes">
-        <Table.Thead>
-          <Table.Tr>
-            <Table.Th>File</Table.Th>
-            <Table.Th>What</Table.Th>
-            <Table.Th>Before</Table.Th>
-            <Table.Th>After</Table.Th>
-            <Table.Th>More by</Table.Th>
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {changes.changes.map((each) => (
-            <Table.Tr key={each.path}>
-              <Table.Td className="break">
-                {each.path}
-                {each.moved_from && <div className="dim">was {each.moved_from}</div>}
-              </Table.Td>
-              <Table.Td>
-                <Word of={each.change} />
-              </Table.Td>
-              <Table.Td className="figures">{file(changes.from, each.moved_from ?? each.path, each.bytes_before)}</Table.Td>
-              <Table.Td className="figures">{file(changes.to, each.path, each.bytes_after)}</Table.Td>
-              <Table.Td className="figures">{more((each.bytes_after ?? 0) - (each.bytes_before ?? 0))}</Table.Td>
-            </Table.Tr>
-          ))}
-        </Table.Tbody>
-      </Table>
-    </Table.ScrollContainer>
+    <PlainTable
+      name="Changes"
+      minWidth={520}
+      rows={changes.changes}
+      keyOf={({ path }) => path}
+      file={{ of: "changed files", call: api.dataChangesPath(repository, changes.from, changes.to, kChangesShown) }}
+      columns={[
+        {
+          title: "File",
+          cell: (each) => (
+            <>
+              {each.path}
+              {each.moved_from && <div className="dim">was {each.moved_from}</div>}
+            </>
+          ),
+          kind: "break",
+          value: ["file", ({ path }) => path],
+        },
+        { title: "What", cell: ({ change }) => <Word of={change} />, value: ["change", ({ change }) => change] },
+        { title: "Before", cell: (each) => file(changes.from, each.moved_from ?? each.path, each.bytes_before), kind: "figures", value: ["bytes_before", (each) => each.bytes_before] },
+        { title: "After", cell: (each) => file(changes.to, each.path, each.bytes_after), kind: "figures", value: ["bytes_after", (each) => each.bytes_after] },
+        { title: "More by", cell: (each) => more(grown(each)), kind: "figures", value: ["more_by", grown] },
+      ]}
+    />
   );
 }
 
 const more = (by: number) => (by === 0 ? "0 B" : by > 0 ? `+${bytes(by)}` : `−${bytes(-by)}`);
+const grown = (each: DataChanges["changes"][number]) => (each.bytes_after ?? 0) - (each.bytes_before ?? 0);

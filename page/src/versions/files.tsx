@@ -1,8 +1,9 @@
-import { Anchor, Breadcrumbs, Group, Table, Text, Title } from "@mantine/core";
+import { Anchor, Breadcrumbs, Group, Text, Title } from "@mantine/core";
 import { Link, useSearchParams } from "react-router";
 import { api, type DataFolder } from "../api";
 import { useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
+import { PlainTable } from "../components/plain_table";
 import { bytes, number } from "../lib/format";
 
 const kEntriesShown = 200;
@@ -42,7 +43,7 @@ export function Files({ repository, version }: { repository: string; version: st
             <Empty title="There are no files in it." />
           ) : (
             <>
-              <Entries folder={found} repository={repository} version={version} at={at} />
+              <Entries folder={found} repository={repository} version={version} at={at} call={api.dataFolderPath(repository, version, path, offset, kEntriesShown)} />
               <Pages offset={offset} total={found.total} to={(from) => at(path, from)} />
             </>
           )
@@ -57,43 +58,38 @@ interface EntriesProps {
   repository: string;
   version: string;
   at: (path: string) => string;
+  call: string; // that gave it
 }
 
-function Entries({ folder, repository, version, at }: EntriesProps) {
+function Entries({ folder, repository, version, at, call }: EntriesProps) {
   const below = (name: string) => (folder.path ? `${folder.path}/${name}` : name);
   return (
-    <Table.ScrollContainer minWidth={320}>
-      <Table verticalSpacing={6} aria-label="Entries">
-        <Table.Thead>
-          <Table.Tr>
-            <Table.Th>Name</Table.Th>
-            <Table.Th>What</Table.Th>
-            <Table.Th>Bytes</Table.Th>
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {folder.entries.map((each) => (
-            <Table.Tr key={each.name}>
-              <Table.Td className="break">
-                {each.kind === "folder" ? (
-                  <Anchor component={Link} size="sm" to={at(below(each.name))}>
-                    {each.name}/
-                  </Anchor>
-                ) : (
-                  <Anchor size="sm" href={api.dataFilePath(repository, version, below(each.name))} download={each.name}>
-                    {each.name}
-                  </Anchor>
-                )}
-              </Table.Td>
-              <Table.Td>{each.kind}</Table.Td>
-              <Table.Td className="figures" title={each.bytes === undefined ? undefined : `${number(each.bytes)} bytes`}>
-                {bytes(each.bytes)}
-              </Table.Td>
-            </Table.Tr>
-          ))}
-        </Table.Tbody>
-      </Table>
-    </Table.ScrollContainer>
+    <PlainTable
+      name="Entries"
+      minWidth={320}
+      rows={folder.entries}
+      keyOf={({ name }) => name}
+      file={{ of: `files of ${repository}`, call }}
+      columns={[
+        {
+          title: "Name",
+          cell: ({ kind, name }) =>
+            kind === "folder" ? (
+              <Anchor component={Link} size="sm" to={at(below(name))}>
+                {name}/
+              </Anchor>
+            ) : (
+              <Anchor size="sm" href={api.dataFilePath(repository, version, below(name))} download={name}>
+                {name}
+              </Anchor>
+            ),
+          kind: "break",
+          value: ["name", ({ name }) => name],
+        },
+        { title: "What", cell: ({ kind }) => kind, value: ["what", ({ kind }) => kind] },
+        { title: "Bytes", cell: (each) => bytes(each.bytes), kind: "figures", hint: (each) => (each.bytes === undefined ? undefined : `${number(each.bytes)} bytes`), value: ["bytes", (each) => each.bytes] },
+      ]}
+    />
   );
 }
 

@@ -72,7 +72,7 @@ function Version({ repository, version }: { repository: StoredRepository; versio
             {commits[0] && <Newest commit={commits[0]} />}
             <Bring repository={repository} version={version} />
             <Files repository={repository.name} version={version} />
-            <Log commits={commits} />
+            <Log commits={commits} call={api.dataLogPath(repository.name, version, asked)} />
             {commits.length === asked && asked < kCommitsMax && (
               <Button variant="default" style={{ alignSelf: "flex-start" }} onClick={() => setQuery({ ref: version, commits: String(asked + kCommitsShown) })}>
                 Earlier commits
@@ -117,7 +117,7 @@ function Bring({ repository, version }: { repository: StoredRepository; version:
   );
 }
 
-function Log({ commits }: { commits: DataCommit[] }) {
+function Log({ commits, call }: { commits: DataCommit[]; call: string }) {
   return (
     <section aria-label="History">
       <Title order={2} size="h4" mb="xs">
@@ -136,14 +136,16 @@ function Log({ commits }: { commits: DataCommit[] }) {
                 {short(commit)}
               </Anchor>
             ),
+            value: ["commit", ({ commit }) => commit],
           },
-          { title: "Message", cell: ({ message }) => message, kind: "break" },
-          { title: "By", cell: ({ author }) => author },
-          { title: "At", cell: ({ time }) => <Time at={time} /> },
-          { title: "Files", cell: ({ files }) => number(files), kind: "figures" },
-          { title: "Bytes", cell: (each) => bytes(each.bytes), kind: "figures", hint: (each) => `${number(each.bytes)} bytes` },
+          { title: "Message", cell: ({ message }) => message, kind: "break", value: ["message", ({ message }) => message] },
+          { title: "By", cell: ({ author }) => author, value: ["author", ({ author }) => author] },
+          { title: "At", cell: ({ time }) => <Time at={time} />, value: ["time", ({ time }) => time] },
+          { title: "Files", cell: ({ files }) => number(files), kind: "figures", value: ["files", ({ files }) => files] },
+          { title: "Bytes", cell: (each) => bytes(each.bytes), kind: "figures", hint: (each) => `${number(each.bytes)} bytes`, value: ["bytes", (each) => each.bytes] },
           { title: "Compared", cell: (each) => <Compared commit={each} /> },
         ]}
+        file={{ of: "commits", call }}
       />
     </section>
   );
