@@ -151,7 +151,7 @@ function Nowhere() {
 }
 
 function EventClock() {
-  const { data, error } = useLive(api.clock, "clock", 2);
+  const { data, error } = useLive(api.clock, "clock", 2, [""]);
   if (error) {
     return (
       <Badge color="red" variant="light">

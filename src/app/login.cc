@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include "api/access/audience.h"
 #include "api/dvc/rules.h"
 #include "api/feast/rules.h"
 #include "api/kubeflow/rules.h"
@@ -20,6 +21,10 @@ namespace {
 
 // In the basic_auth.ini of MLflow before 3.13.
 constexpr const char* kWellKnownPassword = "password1234";
+
+api::access::ExperimentOfRun experiments_of(store::Db& db) {
+  return [&db](const std::string& run) { return tracking::experiment_of_run(db, run); };
+}
 
 Error well_known() {
   return base::error(Code::kFailedPrecondition,
@@ -80,6 +85,13 @@ Result<void> ensure_administrator(access::Access& access, const Settings& settin
   return {};
 }
 
+api::own::MayHear audience(access::Access& access, store::Db& db) {
+  return [audience = std::make_shared<api::access::Audience>(access, experiments_of(db))](
+             const std::string& user, const store::Event& event) {
+    return audience->may_hear(user, event);
+  };
+}
+
 void protect_routes(http::Router& router, api::mlflow::Services& mlflow) {
   router.each_route([&](http::Route& route) {
     bool is_known = false;
@@ -92,12 +104,7 @@ void protect_routes(http::Router& router, api::mlflow::Services& mlflow) {
                                api::openlineage::rules(), api::kubeflow::rules()}) {
         if (rule == nullptr) rule = api::access::find_rule(rules, route);
       }
-      api::access::apply_rule(
-          rule, *mlflow.access,
-          [&db = mlflow.db](const std::string& run) {
-            return tracking::experiment_of_run(db, run);
-          },
-          route);
+      api::access::apply_rule(rule, *mlflow.access, experiments_of(mlflow.db), route);
       is_known = rule != nullptr;
     }
     if (!is_known) {

@@ -6,6 +6,7 @@
 #include "access/access.h"
 #include "api/http/router.h"
 #include "api/mlflow/services.h"
+#include "api/own/event_stream_routes.h"
 #include "app/settings.h"
 
 namespace slipway::app {
@@ -22,5 +23,8 @@ Result<void> ensure_administrator(access::Access& access, const Settings& settin
 // Gives every route what the tables of its adapter say; a route that no table knows is for
 // administrators only, and logged. `mlflow.access` must be set.
 void protect_routes(http::Router& router, api::mlflow::Services& mlflow);
+
+// Who may hear of which event. Both must outlive what comes back.
+api::own::MayHear audience(access::Access& access, store::Db& db);
 
 }  // namespace slipway::app

@@ -17,6 +17,7 @@
 #include "api/own/drift_routes.h"
 #include "api/own/drill_routes.h"
 #include "api/own/endpoint_routes.h"
+#include "api/own/event_stream_routes.h"
 #include "api/own/fault_routes.h"
 #include "api/own/feature_routes.h"
 #include "api/own/gate_routes.h"
@@ -227,6 +228,10 @@ tracking::MetricFeed::Options feed_options(const Foundation& f) {
   return options;
 }
 
+api::own::StreamOptions stream_options(const Settings& settings) {
+  return {.waiting_bytes_max = static_cast<std::size_t>(settings.stream_waiting_bytes_max)};
+}
+
 }  // namespace
 
 struct Application::Rooms::Impl {
@@ -246,6 +251,8 @@ struct Application::Rooms::Impl {
         places(runs, logged_models),
         registry(f.db, f.clock, places, f.source_pattern),
         metric_feed(runs, feed_options(f)),
+        event_feed(f.db,
+                   {.listeners_max = static_cast<std::size_t>(f.settings.stream_clients_max)}),
         run_import(f.db, metric_keys, f.clock, f.random, runs, logged_models),
         model_import(f.db, f.clock, registry),
         webhook_box(f.webhook_key, f.random),
@@ -425,6 +432,7 @@ struct Application::Rooms::Impl {
   RunPlaces places;
   registry::Registry registry;
   tracking::MetricFeed metric_feed;
+  store::EventFeed event_feed;
   tracking::Import run_import;
   registry::ModelImport model_import;
   base::SecretBox webhook_box;
@@ -811,10 +819,13 @@ void Application::Rooms::add_routes(http::Router& router) {
   for (const char* prefix : {"/api/", "/ajax-api/", "/get-artifact"})
     router.set_fallback(prefix, api::mlflow::no_route);
   add_lineage_routes(router);
-  router.add_all(api::own::stream_routes(i.runs, i.metric_feed,
-                                         {.waiting_bytes_max = static_cast<std::size_t>(
-                                              i.foundation.settings.stream_waiting_bytes_max)}));
+  router.add_all(
+      api::own::stream_routes(i.runs, i.metric_feed, stream_options(i.foundation.settings)));
   router.add_all(api::own::run_table_routes(i.run_table));
+  router.add_all(api::own::event_stream_routes(
+      i.event_feed,
+      i.foundation.access == nullptr ? nullptr : audience(*i.foundation.access, i.foundation.db),
+      stream_options(i.foundation.settings)));
   router.add_all(api::page::page_routes());
   router.add_all(std::move(i.root));
   if (i.leads) {
@@ -866,6 +877,8 @@ Result<void> Application::Rooms::start(const std::string& url, const OnStop& on_
   on_stop("run index", [&i] { i.run_index.stop(); });
   i.metric_feed.start();
   on_stop("metric feed", [&i] { i.metric_feed.stop(); });
+  i.event_feed.start();
+  on_stop("event feed", [&i] { i.event_feed.stop(); });
   if (!i.foundation.settings.database.empty()) {
     watch_other_servers();
     on_stop("other servers", [&i] { i.others.stop(); });

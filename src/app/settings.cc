@@ -327,9 +327,9 @@ const std::vector<SettingInfo>& setting_table() {
               "Memory for the orders of long tables of runs that are being scrolled through; the "
               "ones not used for longest go first."),
       integer("stream-clients-max", &Settings::stream_clients_max, 1, 100'000,
-              "Live metric streams at once; more get 429."),
+              "Live streams of metrics at once, and as many of events; more get 429."),
       integer("stream-waiting-bytes-max", &Settings::stream_waiting_bytes_max, 4096, 1 << 30,
-              "What may wait for a stream's client that reads slowly; then it gets latest values."),
+              "What may wait for a stream's client that reads slowly; then it begins again."),
       integer("dataset-bytes-max", &Settings::dataset_bytes_max, 1 << 10, 1ll << 44,
               "What the files, objects or rows of PostgreSQL may have in all that one ingest "
               "reads, and "

@@ -137,7 +137,7 @@ def test_points_are_pushed_to_who_looks_at_a_run(server, open_page):
     expect(loss).to_be_visible()
     del asked[:asked.index(page.url)]
     assert sum(run in url for url in asked) == 4, asked  # the page itself, the run, its curves, the stream
-    assert len(set(asked)) <= 8, asked  # and four files and the clock, which all screens have
+    assert len(set(asked)) <= 9, asked  # and four files, the clock and the stream of changes, which all screens have
     del asked[:]
     page.evaluate("window.isStillHere = true")
     for step, value in ((2, 0.5), (3, 0.25)):

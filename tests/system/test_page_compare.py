@@ -81,7 +81,7 @@ def test_what_goes_with_a_metric(tried, open_page):
     table = page.get_by_role("table", name="What goes with auc")
     expect(table).to_be_visible()
     told = {row.locator("td").nth(0).inner_text(): row.locator("td").all_inner_texts()[1:] for row in table.locator("tbody tr").all()}
-    assert told["depth"] == ["1", "the more, the higher"] and told["rate"] == ["1", "the more, the lower"]
+    assert told["depth"] == ["1", "the more, the higher", "6"] and told["rate"] == ["1", "the more, the lower", "5"]
     assert told["kind"][1] == "depends on which" and 0 < float(told["kind"][0]) < 1
     page.get_by_label("Looked at by").select_option("seconds")
     expect(page).to_have_url(compared(tried, "&metric=seconds"))

@@ -27,7 +27,7 @@ const kFields = [
 export function AuditPage() {
   const [query, setQuery] = useSearchParams();
   const filter: EventFilter = { ...Object.fromEntries(query), limit: String(kEventsShown) };
-  const events = useLive((signal) => api.events(filter, signal), query.toString(), query.has("before") || query.has("until") ? Infinity : kAgainSeconds);
+  const events = useLive((signal) => api.events(filter, signal), query.toString(), query.has("before") || query.has("until") ? Infinity : kAgainSeconds, [""]);
   return (
     <>
       <Head title="Audit">

@@ -1,4 +1,5 @@
 import { useCallback, useEffect, useRef, useState } from "react";
+import { listen, useHeard } from "./news";
 
 export interface Live<T> {
   data: T | undefined; // of this key; stays when a later refresh fails
@@ -8,18 +9,27 @@ export interface Live<T> {
 }
 
 const kRetrySeconds = 10;
+const kQuietSeconds = 60; // while changes are heard of: what is shown may depend on more than them
+const kGatherMs = 100; // that changes come together in
+const kBetweenMs = 1000; // two refreshes because of changes
 
-// Fetches now and again `seconds` after the last answer, which may say how many; not while the tab is hidden. Infinity: once. What
-// fails is asked for again after `retrySeconds` at the latest. Another `key` starts over without the old data.
-export function useLive<T>(fetcher: (signal: AbortSignal) => Promise<T>, key: string, seconds: number | ((data: T) => number), retrySeconds = kRetrySeconds): Live<T> {
+// Fetches now, and again when something of the subjects `about` has changed on the server. Where that is not heard, or they are
+// none: again `seconds` after the last answer, which may say how many; not while the tab is hidden. Infinity: once. What fails is
+// asked for again after `retrySeconds` at the latest. Another `key` starts over without the old data.
+export function useLive<T>(fetcher: (signal: AbortSignal) => Promise<T>, key: string, seconds: number | ((data: T) => number), about: string[] = [], retrySeconds = kRetrySeconds): Live<T> {
   const [state, setState] = useState<{ key: string; turn: number; data?: T; error?: Error }>({ key, turn: -1 });
   const [turn, setTurn] = useState(0);
   const newest = useRef(fetcher);
   newest.current = fetcher;
   const reload = useCallback(() => setTurn((before) => before + 1), []);
+  const started = useRef({ heard: 0, atMs: 0 }); // of the last fetch: the changes heard of before, and when
+  const [heard, setHeard] = useState(0);
+  const heardSoFar = useRef(0);
+  const subjects = about.join("\n");
 
   useEffect(() => {
     const stop = new AbortController();
+    started.current = { heard: heardSoFar.current, atMs: performance.now() };
     const fetchOnce = async () => {
       try {
         const data = await newest.current(stop.signal);
@@ -37,7 +47,9 @@ export function useLive<T>(fetcher: (signal: AbortSignal) => Promise<T>, key: st
   const current = state.key === key ? state : undefined;
   const isAnswered = current?.turn === turn;
   const regular = typeof seconds === "number" ? seconds : current?.data === undefined ? Infinity : seconds(current.data);
-  const pause = current?.error ? Math.min(regular, retrySeconds) : regular;
+  const isFollowed = about.length > 0 && Number.isFinite(regular);
+  const isHeard = useHeard() && isFollowed;
+  const pause = current?.error ? Math.min(regular, retrySeconds) : isHeard ? Math.max(regular, kQuietSeconds) : regular;
   useEffect(() => {
     if (!isAnswered || !Number.isFinite(pause)) return;
     const again = () => {
@@ -50,6 +62,16 @@ export function useLive<T>(fetcher: (signal: AbortSignal) => Promise<T>, key: st
       document.removeEventListener("visibilitychange", again);
     };
   }, [isAnswered, turn, pause, reload]);
+
+  useEffect(() => {
+    if (!isFollowed) return;
+    return listen(subjects.split("\n"), () => setHeard((heardSoFar.current += 1)));
+  }, [isFollowed, subjects]);
+  useEffect(() => {
+    if (!isAnswered || heard === started.current.heard) return;
+    const timer = setTimeout(reload, Math.max(kGatherMs, kBetweenMs - (performance.now() - started.current.atMs)));
+    return () => clearTimeout(timer);
+  }, [isAnswered, turn, heard, reload]);
 
   return { data: current?.data, error: current?.error, isRetried: Number.isFinite(pause), reload };
 }

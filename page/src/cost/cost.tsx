@@ -13,7 +13,7 @@ import { duration, number, percent } from "../lib/format";
 export function CostPage() {
   const [query] = useSearchParams();
   const of = query.get("of");
-  const found = useLive(async (signal) => Promise.all([api.overview(signal), api.allCosts(signal)]), "costs", 5);
+  const found = useLive(async (signal) => Promise.all([api.overview(signal), api.allCosts(signal)]), "costs", 15, ["endpoints"]);
   return (
     <>
       <Head title="Cost and capacity" />
@@ -97,7 +97,7 @@ const kTargets = [
 function Capacity({ of }: { of: string }) {
   const [query, setQuery] = useSearchParams();
   const target = Object.fromEntries(kTargets.flatMap(([name]) => (query.get(name) ? [[name, query.get(name) ?? ""]] : [])));
-  const advice = useLive((signal) => api.advice(of, target, signal), query.toString(), Infinity, Infinity); // it asks the model itself, so not again and again
+  const advice = useLive((signal) => api.advice(of, target, signal), query.toString(), Infinity, [], Infinity); // it asks the model itself, so not again and again
   const apply = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
     const typed = [...new FormData(event.currentTarget)].map(([name, value]) => [name, String(value).trim()]);

@@ -12,7 +12,7 @@ import { Profile } from "./profile";
 // Versions of a dataset, and what is different between the two that the address names: `from`, `to`.
 export function DatasetPage() {
   const { name = "" } = useParams();
-  const dataset = useLive((signal) => api.dataset(name, signal), name, 10);
+  const dataset = useLive((signal) => api.dataset(name, signal), name, 10, [`datasets/${name}`]);
   return (
     <>
       <Head title={name} trail={[["Datasets", "/datasets"]]} />

@@ -35,7 +35,7 @@ export function DrillPage() {
   const { name = "" } = useParams();
   const [query] = useSearchParams();
   const wish = query.get("drill") ?? "";
-  const drills = useLive((signal) => load(name, wish, signal), `${name}/${wish}`, 10);
+  const drills = useLive((signal) => load(name, wish, signal), `${name}/${wish}`, 10, [`endpoints/${name}/drills`]);
   return (
     <>
       <Head

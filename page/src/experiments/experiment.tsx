@@ -41,7 +41,7 @@ function OneExperiment({ id }: { id: string }) {
     for (const name of ["metric", "x"]) if (query.has(name)) next.set(name, query.get(name) ?? "");
     setQuery(next, { replace: part.filter === undefined });
   };
-  const experiment = useLive((signal) => api.experiment(id, signal), id, kNameAgainSeconds);
+  const experiment = useLive((signal) => api.experiment(id, signal), id, kNameAgainSeconds, [`experiments/${id}`]);
   const name = experiment.data?.name ?? `Experiment ${id}`;
   const known = useLive(
     async (signal) => {

@@ -7,7 +7,7 @@ import { PlainTable } from "../components/plain_table";
 import { Command, Head, Time } from "../components/words";
 
 export function ExperimentsPage() {
-  const experiments = useLive(api.experiments, "experiments", 5);
+  const experiments = useLive(api.experiments, "experiments", 5, ["experiments/", "runs/"]);
   return (
     <>
       <Head title="Experiments" />

@@ -1,10 +1,13 @@
 // The rows of a table of runs, of one query or of the groups of one, kept fresh while the tab is seen.
 import { useCallback, useEffect, useMemo, useReducer, useRef } from "react";
 import { api, type RunGroups, type TableQuery } from "../api";
+import { listen, useHeard } from "../components/news";
 import { type Row, Rows } from "../lib/rows";
 import type { Stretch } from "../lib/run_table";
 
-const kAgainSeconds = 5;
+const kAgainSeconds = 5; // while nothing is heard of runs
+const kMetricsSeconds = 15; // what they log meanwhile
+const kGatherMs = 500; // that changes come together in
 
 // A place in the table: which stretch, and which of its rows; -1: its title.
 export interface Line {
@@ -46,12 +49,25 @@ export function useRunRows(query: TableQuery, groups: RunGroups | undefined, ope
     return keys.map((key) => next.get(`${base} ${key}`));
   }, [base, keyText]);
 
+  const isHeard = useHeard();
   useEffect(() => {
-    const timer = setInterval(() => {
+    const refresh = () => {
       if (!document.hidden) for (const rows of sources) rows?.refresh();
-    }, kAgainSeconds * 1000);
-    return () => clearInterval(timer);
-  }, [sources]);
+    };
+    let soon: ReturnType<typeof setTimeout> | undefined;
+    const timer = setInterval(refresh, (isHeard ? kMetricsSeconds : kAgainSeconds) * 1000);
+    const stop = listen(["runs/", `experiments/${query.experiment}`], () => {
+      soon ??= setTimeout(() => {
+        soon = undefined;
+        refresh();
+      }, kGatherMs);
+    });
+    return () => {
+      stop();
+      clearTimeout(soon);
+      clearInterval(timer);
+    };
+  }, [sources, isHeard, query.experiment]);
   useEffect(
     () => () => {
       for (const rows of made.current.values()) rows.stop();

@@ -24,7 +24,7 @@ async function load(endpoint: string, signal: AbortSignal): Promise<Facts> {
 export function FeaturesPage() {
   const { name = "" } = useParams();
   const [query, setQuery] = useSearchParams();
-  const facts = useLive((signal) => load(name, signal), name, 10);
+  const facts = useLive((signal) => load(name, signal), name, 10, ["features", "datasets/", `endpoints/${name}`]);
   const request = query.get("request") ?? "";
   const skewed = facts.data?.skew.features ?? [];
   const different = skewed.filter((each) => each.different > 0).length;

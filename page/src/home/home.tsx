@@ -12,8 +12,8 @@ import { StepIcon } from "../pipelines/step_icon";
 import { Sparkline } from "./sparkline";
 
 export function HomePage() {
-  const overview = useLive(api.overview, "overview", 3);
-  const costs = useLive(api.allCosts, "costs", 10);
+  const overview = useLive(api.overview, "overview", 3, ["projects/", "endpoints", "monitors/", "models/", "incidents/"]);
+  const costs = useLive(api.allCosts, "costs", 30);
   return (
     <>
       <Head title="Models in production" />

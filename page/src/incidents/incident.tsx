@@ -13,7 +13,7 @@ type Deed = "note" | "assign" | IncidentState;
 
 export function IncidentPage() {
   const { id = "" } = useParams();
-  const incident = useLive((signal) => api.incident(id, signal), id, 5);
+  const incident = useLive((signal) => api.incident(id, signal), id, 5, ["incidents/", "endpoints/", "monitors/", "datasets/", "pipelines/"]);
   const [deed, setDeed] = useState<Deed>();
   const data = incident.data;
   return (

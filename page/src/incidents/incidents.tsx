@@ -14,7 +14,7 @@ const kShown = [
 export function IncidentsPage() {
   const [query, setQuery] = useSearchParams();
   const shown = query.get("show") === "all" ? "all" : "current";
-  const incidents = useLive((signal) => api.incidents(signal), "incidents", 5);
+  const incidents = useLive((signal) => api.incidents(signal), "incidents", 5, ["incidents/"]);
   return (
     <>
       <Head title="Incidents">

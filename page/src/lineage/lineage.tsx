@@ -59,7 +59,7 @@ function Nothing() {
 }
 
 function Traced({ of }: { of: string }) {
-  const traced = useLive((signal) => trace(of, signal), of, 30);
+  const traced = useLive((signal) => trace(of, signal), of, 30, ["models/", "pipelines/", "datasets/", "endpoints"]);
   return (
     <Loaded from={traced}>
       {({ start, found }) => (

@@ -9,7 +9,7 @@ import { duration, number } from "../lib/format";
 
 // Searches of parameters, of all pipelines, the newest first.
 export function SearchesPage() {
-  const searches = useLive(api.searches, "searches", 5);
+  const searches = useLive(api.searches, "searches", 5, ["pipelines/"]);
   return (
     <>
       <Head title="Searches of parameters" trail={[["Pipelines", "/pipelines"]]} />

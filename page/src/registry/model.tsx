@@ -45,7 +45,7 @@ export function ModelPage() {
   const { name = "" } = useParams();
   const [query] = useSearchParams();
   const most = Math.min(Number(query.get("versions")) || kVersionsShown, kVersionsMax);
-  const facts = useLive((signal) => factsOf(name, most, signal), `model ${name} ${most}`, 10);
+  const facts = useLive((signal) => factsOf(name, most, signal), `model ${name} ${most}`, 10, [`models/${name}`, "endpoints"]);
   return (
     <>
       <Head title={name} trail={[["Registry", "/models"]]} />

@@ -11,7 +11,7 @@ const kSecondsOfDay = 86_400;
 
 // A user's tokens: made, shown once, taken back.
 export function Tokens({ user }: { user: string }) {
-  const tokens = useLive((signal) => api.tokens(user, signal), user, 15);
+  const tokens = useLive((signal) => api.tokens(user, signal), user, 15, [`users/${user}`]);
   const [made, setMade] = useState<NewToken>();
   const [problem, setProblem] = useState("");
   // Whether it was done.

@@ -45,7 +45,7 @@ function Everybody({ me }: { me: Me }) {
 }
 
 function One({ name, isMe }: { name: string; isMe: boolean }) {
-  const permissions = useLive((signal) => api.permissionsOf(name, signal), name, 30);
+  const permissions = useLive((signal) => api.permissionsOf(name, signal), name, 30, ["users/", "roles/", "experiments/", "models/"]);
   return (
     <section aria-label={`User ${name}`}>
       <Title order={2} size="h4" mb="xs" className="break">
@@ -69,7 +69,7 @@ function One({ name, isMe }: { name: string; isMe: boolean }) {
 const told = ({ permission, resource_type, resource_pattern }: Permission) => `${permission} on ${resource_pattern === "*" ? `every ${resource_type.replace("_", " ")}` : `${resource_type.replace("_", " ")} ${resource_pattern}`}`;
 
 function Administration({ shown }: { shown: string }) {
-  const found = useLive(async (signal) => Promise.all([api.users(signal), api.roles(signal)]), "users", 15);
+  const found = useLive(async (signal) => Promise.all([api.users(signal), api.roles(signal)]), "users", 15, ["users/", "roles/"]);
   return (
     <Loaded from={found}>
       {([users, roles]) => (

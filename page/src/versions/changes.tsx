@@ -13,7 +13,7 @@ const kChangesShown = 1000;
 // What is different between two versions, file by file.
 export function Changes({ repository, from, to }: { repository: StoredRepository; from: string; to: string }) {
   const [, setQuery] = useSearchParams();
-  const changes = useLive((signal) => api.dataChanges(repository.name, from, to, kChangesShown, signal), `${repository.name} ${from} ${to}`, 30);
+  const changes = useLive((signal) => api.dataChanges(repository.name, from, to, kChangesShown, signal), `${repository.name} ${from} ${to}`, 30, [`data/${repository.name}`]);
   return (
     <section aria-label="Difference">
       <Title order={2} size="h4" mb="xs">

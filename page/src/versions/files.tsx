@@ -13,7 +13,7 @@ export function Files({ repository, version }: { repository: string; version: st
   const [query] = useSearchParams();
   const path = query.get("path") ?? "";
   const offset = Number(query.get("offset")) || 0;
-  const folder = useLive((signal) => api.dataFolder(repository, version, path, offset, kEntriesShown, signal), `${repository} ${version} ${path} ${offset}`, 30);
+  const folder = useLive((signal) => api.dataFolder(repository, version, path, offset, kEntriesShown, signal), `${repository} ${version} ${path} ${offset}`, 30, [`data/${repository}`]);
   const at = (to: string, from = 0) => `?${new URLSearchParams({ ref: version, ...(to && { path: to }), ...(from && { offset: String(from) }) })}`;
   const parts = path.split("/").filter(Boolean);
   return (

@@ -19,7 +19,7 @@ export function RepositoryPage() {
   const { name = "" } = useParams();
   const [query] = useSearchParams();
   const [from, to] = [query.get("from"), query.get("to")];
-  const repository = useLive((signal) => api.repository(name, signal), name, 10);
+  const repository = useLive((signal) => api.repository(name, signal), name, 10, [`data/${name}`]);
   return (
     <>
       <Head title={name} trail={[["Folders of data", "/data"]]} />
@@ -57,7 +57,7 @@ export function versionsOf({ refs }: StoredRepository, shown: string) {
 function Version({ repository, version }: { repository: StoredRepository; version: string }) {
   const [query, setQuery] = useSearchParams();
   const asked = Math.min(Number(query.get("commits")) || kCommitsShown, kCommitsMax);
-  const log = useLive((signal) => api.dataLog(repository.name, version, asked, signal), `${repository.name} ${version} ${asked}`, 10);
+  const log = useLive((signal) => api.dataLog(repository.name, version, asked, signal), `${repository.name} ${version} ${asked}`, 10, [`data/${repository.name}`]);
   return (
     <Stack gap="lg">
       <Group gap="xl" align="flex-end">

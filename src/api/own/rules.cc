@@ -21,6 +21,8 @@ constexpr Rule kRules[] = {
     // Events name experiments and models that not everybody may read.
     {kGet, "/slipway/v1/events", About::kAdministrator},
     {kGet, "/slipway/v1/events/verify", About::kAdministrator},
+    // Of each event, whoever may read what it is about (api/access/audience.h).
+    {kGet, "/slipway/v1/events/stream", About::kUser},
     // So does what gc lists, and what it takes is gone.
     {kPost, "/slipway/v1/gc", About::kAdministrator},
     {kPost, "/slipway/v1/gc/datasets", About::kAdministrator},

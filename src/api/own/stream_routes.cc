@@ -1,10 +1,9 @@
 #include "api/own/stream_routes.h"
 
-#include <charconv>
 #include <cmath>
 
-#include "api/http/reply_stream.h"
 #include "api/own/loop_wire.h"
+#include "api/own/server_sent_events.h"
 #include "tracking/metric_sampling.h"
 
 namespace slipway::api::own {
@@ -14,8 +13,6 @@ using http::Request;
 using http::Response;
 using tracking::FeedEvent;
 
-// With a beginning: how long a browser waits before it comes back, in milliseconds.
-constexpr std::string_view kRetry = "retry: 2000\n";
 constexpr std::size_t kCurvesMax = 100;
 
 JsonArray points_json(const std::vector<tracking::Metric>& points) {
@@ -52,40 +49,11 @@ std::string as_text(const FeedEvent& event) {
                      base::to_text(data));
 }
 
-class EventStream final : public tracking::FeedSink {
+class MetricSink final : public ReplySink<tracking::FeedSink> {
  public:
-  explicit EventStream(std::weak_ptr<http::ReplyStream> stream) : stream_(std::move(stream)) {}
-  bool offer(const FeedEvent& event) override {
-    const auto stream = stream_.lock();
-    return stream && stream->write(as_text(event));
-  }
-  void stay_alive() override {
-    if (const auto stream = stream_.lock()) stream->write(": nothing new\n\n");
-  }
-  bool is_open() const override {
-    const auto stream = stream_.lock();
-    return stream && stream->is_open();
-  }
-  bool is_drained() const override {
-    const auto stream = stream_.lock();
-    return stream && stream->is_drained();
-  }
-  void end() override {
-    if (const auto stream = stream_.lock()) stream->end();
-  }
-
- private:
-  const std::weak_ptr<http::ReplyStream> stream_;  // the reply owns it
+  using ReplySink::ReplySink;
+  bool offer(const FeedEvent& event) override { return write(as_text(event)); }
 };
-
-// An id that isn't ours is no reason to refuse: the client begins anew.
-std::optional<std::uint64_t> last_event_id(const Request& request) {
-  const std::string_view text = request.header("Last-Event-ID");
-  std::uint64_t number = 0;
-  const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (text.empty() || ec != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return number;
-}
 
 Result<Response> curves(tracking::Runs& runs, const Request& request) {
   const std::size_t most = TRY(query_limit(request, kCurvesMax, kCurvesMax));
@@ -98,13 +66,9 @@ Result<Response> curves(tracking::Runs& runs, const Request& request) {
 Result<Response> stream(tracking::MetricFeed& feed, const StreamOptions& options,
                         const Request& request) {
   auto stream = std::make_shared<http::ReplyStream>(options.waiting_bytes_max);
-  TRY(feed.watch(request.param("id"), last_event_id(request),
-                 std::make_shared<EventStream>(stream)));
-  Response response;
-  response.content_type = "text/event-stream";
-  response.headers = {{"Cache-Control", "no-store"}, {"X-Accel-Buffering", "no"}};
-  response.stream = http::StreamBody{std::move(stream), std::nullopt};
-  return response;
+  TRY(feed.watch(request.param("id"), read_event_id<std::uint64_t>(request.header("Last-Event-ID")),
+                 std::make_shared<MetricSink>(stream)));
+  return event_stream(std::move(stream));
 }
 
 }  // namespace
