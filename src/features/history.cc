@@ -385,20 +385,26 @@ Result<HistoryResult> FeatureStore::history(const HistoryRequest& request,
   const BoundService& service = *TRY(find_service(*state, request.service));
   EntitySource entities = TRY(EntitySource::open(tables, request, service));
 
-  std::size_t bytes_per_row = 0;
+  // Answers are kept until all views are read, one after the other.
+  ViewHistory::BytesPerRow bytes;
   std::vector<std::optional<ViewHistory>> parts;
   for (const BoundService::Part& part : service.parts) {
     const BoundView& view = state->views[part.view];
     std::optional<ViewHistory>& opened = parts.emplace_back();
-    bytes_per_row += ViewHistory::bytes_per_row(view);
+    const ViewHistory::BytesPerRow of_view = ViewHistory::bytes_per_row(view);
+    bytes.answer += of_view.answer;
+    bytes.reading = std::max(bytes.reading, of_view.reading);
     if (view.view.is_on_demand()) continue;
     opened.emplace(
         TRY(ViewHistory::open(tables, *state, part.view, request.as_of, request.memory_bytes / 2)));
   }
   TrainingSet set(request, service, state->views, std::move(parts));
-  const BatchLimits limits{.rows = std::max<std::size_t>(request.rows_at_once, 1),
-                           .bytes = std::max<std::size_t>(request.memory_bytes / 2, 1),
-                           .bytes_per_row = bytes_per_row};
+  const std::size_t half = std::max<std::size_t>(request.memory_bytes / 2, 1);
+  const std::size_t read_at_once = half / std::max<std::size_t>(bytes.reading, 1);
+  const BatchLimits limits{.rows = std::clamp<std::size_t>(
+                               read_at_once, 1, std::max<std::size_t>(request.rows_at_once, 1)),
+                           .bytes = half,
+                           .bytes_per_row = bytes.answer};
   HistoryResult result;
   result.unlabeled = TRY(entities.each(limits, [&](Batch batch) -> Result<void> {
     return visit(TRY(set.answer(std::move(batch))));

@@ -74,10 +74,10 @@ Result<ViewHistory> ViewHistory::open(TableSource& tables, const FeatureStore::S
   return opened;
 }
 
-std::size_t ViewHistory::bytes_per_row(const BoundView& bound) {
-  const std::size_t columns = bound.names.size() * 3 * sizeof(double);
-  return bound.view.is_windowed() ? columns + WindowPass::bytes_per_row(bound.view)
-                                  : columns + 3 * sizeof(std::uint64_t);
+ViewHistory::BytesPerRow ViewHistory::bytes_per_row(const BoundView& bound) {
+  return {.answer = bound.names.size() * 3 * sizeof(double),
+          .reading = bound.view.is_windowed() ? WindowPass::bytes_per_row(bound.view)
+                                              : 4 * sizeof(std::uint64_t)};
 }
 
 ViewHistory::Columns ViewHistory::columns_of(const types::Frame& frame) const {

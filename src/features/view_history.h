@@ -33,8 +33,11 @@ class ViewHistory {
   Result<std::vector<types::Column>> read(const EntityRows& entities, const Columns& keys,
                                           std::span<const std::int64_t> times);
 
-  // About what an entity row takes of memory while it is read.
-  static std::size_t bytes_per_row(const BoundView& bound);
+  // About what an entity row takes of memory: its answer, and all else while it is read.
+  struct BytesPerRow {
+    std::size_t answer = 0, reading = 0;
+  };
+  static BytesPerRow bytes_per_row(const BoundView& bound);
 
  private:
   ViewHistory(const FeatureStore::State& state, std::size_t view, types::Timestamp as_of,

@@ -21,9 +21,9 @@ constexpr std::size_t kWordsAhead = 32;
 constexpr std::size_t kRowsAhead = 16;
 // Whose cells are asked for together.
 constexpr std::size_t kRowsTogether = 64;
-// Of cells that belong to a bucket of rows, and of the rows that wait in it: together about what
-// fits a processor's own cache.
-constexpr std::size_t kBucketBytes = 512 << 10;
+// Of cells that belong to a bucket of rows, and of the rows that wait in it: about what fits a
+// processor's own cache.
+constexpr std::size_t kBucketBytes = 512 << 10, kWaitingBytes = kBucketBytes / 2;
 
 std::int64_t end_of(std::int64_t event, std::int64_t span) {
   constexpr std::int64_t kMax = std::numeric_limits<std::int64_t>::max();
@@ -174,7 +174,7 @@ WindowPass::WindowPass(const BoundView& bound, const EntityRows& entities, types
       edges_.size() * (bytes_per_cell() + sizeof(std::int64_t)) / kBucketBytes + 1;
   while ((keys_.size() >> keys_shift_) >= buckets_wanted && keys_shift_ < 31) ++keys_shift_;
   const std::size_t buckets = (keys_.size() >> keys_shift_) + 1;
-  rows_per_bucket_ = std::max<std::size_t>(kBucketBytes / (words_ * sizeof(Word)), 1);
+  rows_per_bucket_ = std::max<std::size_t>(kWaitingBytes / (words_ * sizeof(Word)), 1);
   waiting_ = base::BigArray<Word>(buckets * rows_per_bucket_ * words_);
   waiting_rows_.assign(buckets, 0);
 }
@@ -188,11 +188,18 @@ std::size_t WindowPass::bytes_per_cell() const {
 }
 
 std::size_t WindowPass::bytes_per_row(const View& view) {
-  const std::size_t aggregates = view.aggregates.size(), edges = view.windows.size() + 1;
-  const std::size_t cell = aggregates * (sizeof(ExactSum) + sizeof(std::uint32_t));
-  // Rows wait in as much memory as there is of cells; there may be as many cells of late rows.
-  return 3 * edges * cell + edges * (sizeof(std::int64_t) + sizeof(std::uint32_t)) + sizeof(OfKey) +
-         2 * view.windows.size() * aggregates * sizeof(double);
+  std::size_t cell = sizeof(std::uint32_t);
+  for (const Aggregate& aggregate : view.aggregates) {
+    if (aggregate.expression.empty()) continue;
+    const bool is_extreme = aggregate.function == AggregateFunction::kMin ||
+                            aggregate.function == AggregateFunction::kMax;
+    cell += sizeof(std::uint32_t) + (is_extreme ? sizeof(double) : sizeof(ExactSum));
+  }
+  const std::size_t spans = view.windows.size(), edges = spans + 1, late_cells = spans;
+  const std::size_t waiting = edges * (cell + sizeof(std::int64_t)) * kWaitingBytes / kBucketBytes;
+  const std::size_t values = spans * view.aggregates.size() * sizeof(double);
+  return (edges + late_cells) * cell + edges * (sizeof(std::int64_t) + sizeof(std::uint32_t)) +
+         std::max(waiting, values) + sizeof(OfKey);
 }
 
 // The edges of each key, from its asked times and, by span, the beginnings of their windows: each
