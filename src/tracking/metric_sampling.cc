@@ -56,6 +56,27 @@ std::vector<Metric> thin_out(std::vector<Metric> points, std::size_t points_max)
   return kept;
 }
 
+std::vector<Metric> outline_of(std::vector<Metric> points, std::size_t points_max) {
+  CHECK(points_max >= 4);
+  if (points.size() <= points_max) return points;
+  const std::size_t buckets = (points_max - 2) / 2, inner = points.size() - 2;
+  std::vector<Metric> kept{points.front()};
+  for (std::size_t bucket = 0; bucket < buckets; ++bucket) {
+    const auto from = points.begin() + 1 + static_cast<std::ptrdiff_t>(inner * bucket / buckets);
+    const auto to =
+        points.begin() + 1 + static_cast<std::ptrdiff_t>(inner * (bucket + 1) / buckets);
+    auto low = from, high = from;
+    for (auto at = from; at != to; ++at) {
+      if (at->value < low->value || std::isnan(low->value)) low = at;
+      if (at->value > high->value || std::isnan(high->value)) high = at;
+    }
+    kept.push_back(*std::min(low, high));
+    if (low != high) kept.push_back(*std::max(low, high));
+  }
+  kept.push_back(points.back());
+  return kept;
+}
+
 Result<std::vector<RunMetric>> sample_histories(Runs& runs, const SampleQuery& query) {
   TRY(check(query));
   std::vector<RunMetric> sampled;
@@ -84,7 +105,7 @@ Result<std::vector<std::vector<Metric>>> sample_curves(Runs& runs, const std::st
   for (const std::string& key : keys) {
     std::vector<Metric> points = TRY(runs.metric_history(run_id, key, 0, "")).items;
     sort_by_step(points);
-    curves.push_back(thin_out(std::move(points), points_max));
+    curves.push_back(outline_of(std::move(points), points_max));
   }
   return curves;
 }

@@ -28,8 +28,8 @@ struct SampleQuery {
 // Run by run, each by step, time and value. kInvalidArgument.
 Result<std::vector<RunMetric>> sample_histories(Runs& runs, const SampleQuery& query);
 
-// The curves of a run: of its first `curves_max` metrics by name, each thinned out to `points_max`
-// points by step, time and value. kNotFound: no such run.
+// The curves of a run: of its first `curves_max` metrics by name, by step, time and value, each to
+// be drawn with at most `points_max` points (outline_of). kNotFound: no such run.
 Result<std::vector<std::vector<Metric>>> sample_curves(Runs& runs, const std::string& run_id,
                                                        std::size_t curves_max,
                                                        std::size_t points_max = kSampledPointsMax);
@@ -37,5 +37,9 @@ Result<std::vector<std::vector<Metric>>> sample_curves(Runs& runs, const std::st
 // At most `points_max` of `points`: the first of each of as many even buckets, the very last in
 // place of the last bucket's.
 std::vector<Metric> thin_out(std::vector<Metric> points, std::size_t points_max);
+
+// At most `points_max` (4 or more) of `points`: both ends, and of each of as many even buckets the
+// least and the greatest, so that no peak is lost. Where one has only NaN, that.
+std::vector<Metric> outline_of(std::vector<Metric> points, std::size_t points_max);
 
 }  // namespace slipway::tracking

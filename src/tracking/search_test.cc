@@ -229,18 +229,42 @@ TEST_F(SearchTest, AModelWithoutANameGetsOneThatCanBeRead) {
 TEST_F(SearchTest, CurvesOfARunAreItsFirstMetricsByName) {
   const std::string run = MUST(runs_.create({.experiment_id = "0"})).id;
   std::vector<Metric> points;
-  for (std::int64_t step = 9; step >= 0; --step) points.push_back({"loss", 1.0, 1, step});
+  for (std::int64_t step = 9; step >= 0; --step)
+    points.push_back({"loss", step == 4 ? 9.0 : 1.0, 1, step});
   points.push_back({"auc", 0.7, 1, 0});
   points.push_back({"zeal", 0.1, 1, 0});
   MUST(runs_.log_batch(run, points, {}, {}));
-  const auto curves = MUST(sample_curves(runs_, run, 2, 5));
+  const auto curves = MUST(sample_curves(runs_, run, 2, 6));
   ASSERT_EQ(curves.size(), 2u);
   ASSERT_EQ(curves[0].size(), 1u);
   EXPECT_EQ(curves[0][0].key, "auc");
   ASSERT_EQ(curves[1].size(), 5u);
   EXPECT_EQ(curves[1].front().step, 0);
+  EXPECT_EQ(curves[1][2].value, 9.0);  // the peak
   EXPECT_EQ(curves[1].back().step, 9);
   EXPECT_EQ(sample_curves(runs_, std::string(32, 'f'), 2).error().code, Code::kNotFound);
+}
+
+TEST(Outline, BothEndsAndEveryPeakAreKept) {
+  const double nan = std::nan("");
+  std::vector<Metric> points;
+  for (std::int64_t step = 0; step < 1000; ++step) points.push_back({"x", nan, 0, step});
+  EXPECT_EQ(outline_of(points, 1000).size(), 1000u);  // all of them
+  EXPECT_EQ(outline_of(points, 10).size(), 6u);       // ends, and one of each bucket
+  for (Metric& point : points) point.value = point.step % 2 == 0 ? 1 : nan;
+  points[333].value = -5;
+  points[776].value = 7;
+  const std::vector<Metric> kept = outline_of(points, 10);
+  ASSERT_LE(kept.size(), 10u);
+  EXPECT_EQ(kept.front().step, 0);
+  EXPECT_EQ(kept.back().step, 999);
+  const auto has = [&](std::int64_t step) {
+    return std::any_of(kept.begin(), kept.end(), [&](const Metric& m) { return m.step == step; });
+  };
+  EXPECT_TRUE(has(333));
+  EXPECT_TRUE(has(776));
+  EXPECT_TRUE(std::is_sorted(kept.begin(), kept.end(),
+                             [](const Metric& a, const Metric& b) { return a.step < b.step; }));
 }
 
 TEST_F(SearchTest, DatasetsOfAnExperimentAreListedOnce) {

@@ -1,11 +1,8 @@
 // Who may do what.
 import { answer, get, ifAbsent, mlflow, own, post } from "./fetch";
+import type { Schemas } from "./schemas";
 
-export interface Me {
-  user: string;
-  is_admin: boolean;
-  is_service: boolean;
-}
+export type Me = Schemas["Me"];
 
 export interface User {
   username: string;
@@ -33,13 +30,7 @@ export interface Role {
   permissions: Permission[];
 }
 
-export interface Token {
-  id: string;
-  user: string;
-  name: string;
-  created: number;
-  expires: number | null;
-}
+export type Token = Schemas["Token"];
 
 export interface NewToken extends Token {
   token: string; // shown once
@@ -56,7 +47,7 @@ export const accessApi = {
   roles: async (s?: AbortSignal) => (await get<{ roles: Role[] }>(accessApi.rolesPath, s)).roles,
   permissionsOf: (user: string, s?: AbortSignal) => get<Held>(`/api/3.0/mlflow/users/permissions/list?username=${encodeURIComponent(user)}`, s),
   tokensPath: (user: string) => `${own("tokens")}?user=${encodeURIComponent(user)}`,
-  tokens: async (user: string, s?: AbortSignal) => (await get<{ tokens: Token[] }>(accessApi.tokensPath(user), s)).tokens,
+  tokens: async (user: string, s?: AbortSignal) => (await get<Schemas["Tokens"]>(accessApi.tokensPath(user), s)).tokens,
   makeToken: (user: string, name: string, seconds?: number) => post<NewToken>(own("tokens"), { user, name, ...(seconds === undefined ? {} : { expires_in_seconds: seconds }) }),
   takeTokenBack: (id: string) => answer(own("tokens", id), { method: "DELETE" }),
 };

@@ -1,6 +1,7 @@
 // Alerts, their rules, and what keeps them quiet.
 import { get, own, post } from "./fetch";
 import type { FeatureDrift, WindowKind } from "./monitors";
+import type { Schemas } from "./schemas";
 
 export interface AlertRule {
   metric: string;
@@ -23,18 +24,10 @@ export interface AlarmBudget {
   false_pages_of_thresholds: number;
 }
 
-export interface AlertRoute {
-  name: string;
-  kind: string;
-  signed: boolean;
-  waiting: number;
-}
+export type AlertRoute = Schemas["AlertRoute"];
 
 // What keeps alerts quiet.
-export interface Quiet {
-  silences: { id: number; state: string; match: string[]; starts: string; ends: string; by: string; comment: string }[];
-  maintenance: { name: string; match: string[]; why: string; start?: string; end?: string; until: string | null }[];
-}
+export type Quiet = Schemas["Quiet"];
 
 export interface Action {
   id: number;
@@ -79,7 +72,7 @@ export const alertsApi = {
   openAlerts: async (s?: AbortSignal) => (await get<{ alerts: Alert[] }>(`${own("alerts")}?state=open`, s)).alerts,
   alarmBudget: (s?: AbortSignal) => get<AlarmBudget>(own("alarm-budget"), s),
   routesPath: own("routes"),
-  routes: async (s?: AbortSignal) => (await get<{ routes: AlertRoute[] }>(alertsApi.routesPath, s)).routes,
+  routes: async (s?: AbortSignal) => (await get<Schemas["AlertRoutes"]>(alertsApi.routesPath, s)).routes,
   quietPath: own("silences"),
   quiet: (s?: AbortSignal) => get<Quiet>(alertsApi.quietPath, s),
   alertsPath: (endpoint: string) => `${own("alerts")}?endpoint=${encodeURIComponent(endpoint)}`,
@@ -87,5 +80,5 @@ export const alertsApi = {
   acknowledge: (alert: number, comment: string, actor: string) =>
     post<Alert>(own("alerts", String(alert), "acknowledge"), { comment, actor }),
   silence: (match: string[], length: string, comment: string, actor: string) =>
-    post<{ id: number }>(own("silences"), { match, for: length, comment, actor }),
+    post<Schemas["Silence"]>(own("silences"), { match, for: length, comment, actor } satisfies Schemas["SilenceDraft"]),
 };

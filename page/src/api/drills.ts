@@ -1,6 +1,7 @@
 // Drills: which faults somebody would notice.
 import { get, own } from "./fetch";
 import type { WindowKind } from "./monitors";
+import type { Schemas } from "./schemas";
 
 // An alert that would have noticed, with a threshold that no control reaches.
 export interface SuggestedAlert {
@@ -45,15 +46,7 @@ export interface DrillReport {
   controls: DrillVerdict[];
 }
 
-export interface DrillSummary {
-  id: number;
-  time: string;
-  actor: string;
-  grade: string;
-  caught: number;
-  faults_played: number;
-  false_pages: number;
-}
+export type DrillSummary = Schemas["DrillSummary"];
 
 export interface KeptDrill {
   id: number;
@@ -64,7 +57,7 @@ export interface KeptDrill {
 
 export const drillsApi = {
   drillsPath: (endpoint: string) => own("endpoints", endpoint, "drills"),
-  drills: async (endpoint: string, s?: AbortSignal) => (await get<{ drills: DrillSummary[] }>(drillsApi.drillsPath(endpoint), s)).drills,
+  drills: async (endpoint: string, s?: AbortSignal) => (await get<Schemas["Drills"]>(drillsApi.drillsPath(endpoint), s)).drills,
   drillPath: (endpoint: string, id: number) => own("endpoints", endpoint, "drills", String(id)),
   drill: (endpoint: string, id: number, s?: AbortSignal) => get<KeptDrill>(drillsApi.drillPath(endpoint, id), s),
 };

@@ -1,17 +1,10 @@
 // The record of changes.
 import type { Change } from "../lib/news";
 import { get, own } from "./fetch";
+import type { Schemas } from "./schemas";
 
 // A change, as the record has it.
-export interface Event {
-  sequence: number;
-  event_time: string; // when it happened, by the project's clock
-  arrival_time: string; // when it was written
-  actor: string;
-  kind: string;
-  subject: string;
-  payload: unknown;
-}
+export type Event = Schemas["Event"];
 
 // As the query has it.
 export type EventFilter = Partial<Record<"actor" | "kind" | "subject" | "from" | "until" | "before" | "limit", string>>;
@@ -28,9 +21,9 @@ const kVerifyMs = 600_000;
 
 export const eventsApi = {
   eventsPath: (filter: EventFilter) => `${own("events")}?${new URLSearchParams({ order: "newest", ...filter })}`,
-  events: async (filter: EventFilter, s?: AbortSignal) => (await get<{ events: Event[] }>(eventsApi.eventsPath(filter), s)).events,
+  events: async (filter: EventFilter, s?: AbortSignal) => (await get<Schemas["Events"]>(eventsApi.eventsPath(filter), s)).events,
   // All of the record is read.
-  verifyEvents: () => get<{ events: number; sealed: number; head: string }>(own("events", "verify"), undefined, kVerifyMs),
+  verifyEvents: () => get<Schemas["Verified"]>(own("events", "verify"), undefined, kVerifyMs),
   // From now on, or behind what was heard last. Returns what ends it.
   listen: (after: string, reader: NewsReader): (() => void) => {
     const source = new EventSource(`${own("events", "stream")}${after && `?${new URLSearchParams({ after })}`}`);

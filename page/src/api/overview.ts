@@ -1,35 +1,15 @@
 // The event clock and the models in production.
 import { get, own } from "./fetch";
+import type { Schemas } from "./schemas";
 
-export interface Clock {
-  clock: "wall" | "rehearsal";
-  now: string;
-  state: "ready" | "waiting";
-  runs: string[];
-}
+export type Clock = Schemas["Clock"];
 
-export type HealthWord = "healthy" | "watch" | "alert" | "unknown";
+export type HealthWord = Schemas["ModelOverview"]["health"];
 
-export type Phase = "empty" | "proposed" | "canary" | "steady";
+export type Phase = Schemas["ModelOverview"]["phase"];
 
-export interface ModelOverview {
-  name: string;
-  endpoint: string;
-  owner: string;
-  phase: Phase;
-  health: HealthWord;
-  health_reason: string;
-  traffic_per_day: number[];
-  open_alerts: number;
-  version: number | null;
-  last_release: string | null;
-}
-
-export interface Overview {
-  now: string;
-  clock: "wall" | "rehearsal";
-  models: ModelOverview[];
-}
+export type ModelOverview = Schemas["ModelOverview"];
+export type Overview = Schemas["Overview"];
 
 export const overviewApi = {
   clock: (s?: AbortSignal) => get<Clock>(own("clock"), s),

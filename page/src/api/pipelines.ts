@@ -1,5 +1,6 @@
 // Pipelines, their runs, searches and schedules.
 import { get, own, part, post } from "./fetch";
+import type { Schemas } from "./schemas";
 
 export interface ListedSearch {
   run: string; // of the pipeline
@@ -76,27 +77,8 @@ export interface Pipeline {
 }
 
 // A time that a schedule was due, and what became of it.
-export interface Turn {
-  schedule: string;
-  scheduled: string;
-  state: string;
-  run: string | null;
-  reason: string | null;
-  late: string | null;
-}
-
-export interface Schedule {
-  name: string;
-  pipeline: string;
-  paused: boolean;
-  cron?: string;
-  time_zone?: string;
-  every?: string;
-  when?: { dataset?: string; model?: string; alias?: string };
-  next: string | null;
-  coming: string[];
-  last: Turn | null;
-}
+export type Turn = Schemas["Turn"];
+export type Schedule = Schemas["Schedule"];
 
 export interface Backfill {
   id: string | null;
@@ -114,7 +96,7 @@ export const pipelinesApi = {
   searchesPath: `${own("searches")}?limit=500`,
   searches: async (s?: AbortSignal) => (await get<{ searches: ListedSearch[] }>(pipelinesApi.searchesPath, s)).searches,
   schedulesPath: own("schedules"),
-  schedules: async (s?: AbortSignal) => (await get<{ schedules: Schedule[] }>(pipelinesApi.schedulesPath, s)).schedules,
+  schedules: async (s?: AbortSignal) => (await get<Schemas["Schedules"]>(pipelinesApi.schedulesPath, s)).schedules,
   pauseSchedule: (schedule: string, pause: boolean) =>
     post<Schedule>(own("schedules", schedule, pause ? "pause" : "resume"), {}),
   backfill: (schedule: Schedule, from: string, to: string, parallel: number, dryRun: boolean) =>

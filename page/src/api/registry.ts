@@ -1,6 +1,7 @@
 // Registered models, their versions and aliases, in MLflow's words, and our gates' verdicts.
 import { get, mlflow, own, post, quoted } from "./fetch";
 import type { KeyValue } from "./runs";
+import type { Schemas } from "./schemas";
 
 export interface Gate {
   id: string;
@@ -38,22 +39,8 @@ export interface RegisteredModel {
 }
 
 // Where an alias points, and what protects it.
-export interface ModelAlias {
-  alias: string;
-  version: number | null;
-  gated?: boolean; // a gate's verdict moves it
-  approvers?: string[];
-  approvals?: { version: number; approver: string; reason: string; time: string }[];
-}
-
-export interface AliasMove {
-  alias: string;
-  from: number | null;
-  to: number | null;
-  time: string;
-  actor: string;
-  reason: string;
-}
+export type ModelAlias = Schemas["ModelAlias"];
+export type AliasMove = Schemas["AliasMove"];
 
 export const registryApi = {
   gates: async (model: string, s?: AbortSignal) =>
@@ -70,11 +57,11 @@ export const registryApi = {
   modelVersionsPath: (name: string, most: number) => `${mlflow}model-versions/search?${new URLSearchParams({ filter: `name = ${quoted(name)}`, max_results: String(most), order_by: "version_number DESC" })}`,
   modelVersions: (name: string, most: number, s?: AbortSignal) => get<{ model_versions?: ModelVersion[]; next_page_token?: string }>(registryApi.modelVersionsPath(name, most), s),
   aliasesPath: (model: string) => own("models", model, "aliases"),
-  aliases: async (model: string, s?: AbortSignal) => (await get<{ aliases: ModelAlias[] }>(registryApi.aliasesPath(model), s)).aliases,
+  aliases: async (model: string, s?: AbortSignal) => (await get<Schemas["ModelAliases"]>(registryApi.aliasesPath(model), s)).aliases,
   movesPath: (model: string) => own("models", model, "alias-moves"),
-  aliasMoves: async (model: string, s?: AbortSignal) => (await get<{ moves: AliasMove[] }>(registryApi.movesPath(model), s)).moves,
+  aliasMoves: async (model: string, s?: AbortSignal) => (await get<Schemas["AliasMoves"]>(registryApi.movesPath(model), s)).moves,
   approveAlias: (model: string, alias: string, version: number, reason: string, actor: string) =>
-    post<{ aliases: ModelAlias[] }>(own("models", model, "aliases", alias, "approve"), { version, reason, actor }),
+    post<Schemas["ModelAliases"]>(own("models", model, "aliases", alias, "approve"), { version, reason, actor } satisfies Schemas["AliasApproval"]),
   modelVersion: async (name: string, version: string, s?: AbortSignal) =>
     (await get<{ model_version: ModelVersion }>(`${mlflow}model-versions/get?${new URLSearchParams({ name, version })}`, s)).model_version,
   versionsOfRun: async (run: string, s?: AbortSignal) =>

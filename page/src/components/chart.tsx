@@ -5,6 +5,7 @@ import { moment, number } from "../lib/format";
 import { isSame } from "../lib/same";
 import { Numbers } from "./numbers";
 import type { Band, Mark, Table } from "../lib/series";
+import { panned, type Range, zoomed } from "../lib/zoom";
 import "./chart.css";
 
 export interface UsualPoint {
@@ -34,6 +35,7 @@ const kHues = {
   light: { live: "#0b7285", shadow: "#868e96", other: "#e8590c", text: "#495057", grid: "#e9ecef" },
   dark: { live: "#3bc9db", shadow: "#909296", other: "#ff922b", text: "#c1c2c5", grid: "#373a40" },
 };
+const kZoomOfPixel = 1.004; // that the wheel is turned
 const kDotsMax = 40; // of so few points that are seen each has a dot
 export const kMarkHues = { alert: "#e03131", action: "#9c36b5", release: "#1971c2" };
 
@@ -134,7 +136,23 @@ function followPointer(props: () => ChartProps): uPlot.Plugin {
   };
 }
 
-function options(props: ChartProps, current: () => ChartProps, dark: boolean, width: number): uPlot.Options {
+// The control key and the wheel show less or more around the pointer, the shift key and the wheel what lies beside it; without a
+// key the page scrolls. Charts of a group go along.
+function turnWheel(current: () => ChartProps, allOf: () => Range): uPlot.Plugin {
+  const turn = (plot: uPlot, event: WheelEvent) => {
+    const { min, max } = plot.scales["x"] ?? {};
+    if (!(event.ctrlKey || event.shiftKey) || typeof min !== "number" || typeof max !== "number") return;
+    event.preventDefault();
+    const by = event.deltaY || event.deltaX; // a browser may take shift as sideways itself
+    const at = plot.posToVal(event.clientX - plot.over.getBoundingClientRect().left, "x");
+    const [low, high] = event.ctrlKey ? zoomed([min, max], allOf(), at, kZoomOfPixel ** by) : panned([min, max], allOf(), by / plot.over.clientWidth);
+    const { sync } = current();
+    for (const one of sync ? uPlot.sync(sync).plots : [plot]) one.setScale("x", { min: low, max: high });
+  };
+  return { hooks: { init: (plot) => plot.over.addEventListener("wheel", (event) => turn(plot, event), { passive: false }) } };
+}
+
+function options(props: ChartProps, current: () => ChartProps, allOf: () => Range, dark: boolean, width: number): uPlot.Options {
   const hues = kHues[dark ? "dark" : "light"];
   const zone = props.time;
   const series = props.table.series.length;
@@ -142,7 +160,7 @@ function options(props: ChartProps, current: () => ChartProps, dark: boolean, wi
   return {
     width,
     height: props.height ?? 150,
-    padding: [8, 8, 0, 0],
+    padding: [8, 18, 0, 0], // half a label has room beside the last tick
     legend: { show: false },
     ...(zone ? { tzDate: (at: number) => uPlot.tzDate(new Date(at * 1000), zone) } : {}),
     cursor: {
@@ -152,7 +170,7 @@ function options(props: ChartProps, current: () => ChartProps, dark: boolean, wi
       ...(props.sync ? { sync: { key: props.sync, scales: ["x", null] } } : {}),
     },
     scales: {
-      x: { time: zone !== undefined, ...(props.range ? { range: (_, low, high) => zoomed(low, high, current()) } : {}) },
+      x: { time: zone !== undefined, ...(props.range ? { range: (_, low, high) => seenRange(low, high, current()) } : {}) },
       y: { range: (_, low, high) => spread(low, high, levels(current())) },
     },
     axes: [
@@ -172,7 +190,7 @@ function options(props: ChartProps, current: () => ChartProps, dark: boolean, wi
       ...(props.band ? ["low", "high"] : []).map((label) => ({ label, width: 0, points: { show: false } })),
     ],
     ...(props.band ? { bands: [{ series: [series + 2, series + 1] as [number, number], fill: `${hues.live}2b` }] } : {}),
-    plugins: [followPointer(current)],
+    plugins: [followPointer(current), turnWheel(current, allOf)],
     hooks: {
       drawAxes: [
         (plot) => drawUsual(plot, current().usual ?? []),
@@ -183,7 +201,7 @@ function options(props: ChartProps, current: () => ChartProps, dark: boolean, wi
 }
 
 // The given range until the reader drags a narrower one.
-function zoomed(low: number, high: number, props: ChartProps): [number, number] {
+function seenRange(low: number, high: number, props: ChartProps): Range {
   const [from, to] = props.range ?? [low, high];
   const data = props.table.x;
   const isAll = low === data[0] && high === data[data.length - 1];
@@ -211,7 +229,7 @@ function numbers({ table: { x, series }, band, time, xLabel }: ChartProps) {
   };
 }
 
-// A line chart. Drag to zoom, double click to see all again. The same numbers in words are its label.
+// A line chart. Drag to zoom, or turn the wheel with the control key; double click to see all again. The same numbers in words are its label.
 export function Chart(props: ChartProps) {
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
@@ -219,13 +237,13 @@ export function Chart(props: ChartProps) {
   newest.current = props;
   const dark = useComputedColorScheme("light") === "dark";
   const seen = useRef<unknown[]>();
-  const all = useRef<[number, number]>([0, 0]); // the ends of x when nothing is zoomed
+  const all = useRef<Range>([0, 0]); // the ends of x when nothing is zoomed
   const shape = props.table.series.map((series) => `${series.kind}/${series.label}/${series.colour ?? ""}`).join("|") + (props.band ? "|band" : "");
 
   useEffect(() => {
     const element = place.current;
     if (!element) return;
-    const made = new uPlot(options(newest.current, () => newest.current, dark, element.clientWidth), [[]], element);
+    const made = new uPlot(options(newest.current, () => newest.current, () => all.current, dark, element.clientWidth), [[]], element);
     plot.current = made;
     seen.current = undefined;
     const resize = new ResizeObserver(() => made.setSize({ width: element.clientWidth, height: made.height }));

@@ -286,7 +286,7 @@ function Body({ monitors, monitor, windows, verdicts, alerts, revisions, slices,
           <span className="key mark-release">release</span>
           {Object.keys(bands).length > 0 && <span className="key">blue shadow: what is usual</span>}
           <Text size="xs" c="dimmed">
-            {plural(windows.filter((window) => window.variant === "live").length, kind)}; drag to zoom, double click for all
+            {plural(windows.filter((window) => window.variant === "live").length, kind)}; drag or Ctrl and the wheel to zoom, Shift and the wheel to move, double click for all
           </Text>
         </Group>
         <SimpleGrid cols={{ base: 1, md: 2 }} spacing="md" verticalSpacing="sm">

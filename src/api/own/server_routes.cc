@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "api/http/openapi.h"
+#include "api/own/shapes.h"
 #include "base/json.h"
 #include "store/events.h"
 #include "types/timestamp.h"
@@ -136,7 +137,7 @@ std::vector<http::Route> server_routes(store::Db& db, base::Metrics& metrics,
        .summary = "This description.",
        .handler =
            [&router, version](const Request&) {
-             return Response::json(http::openapi(router, "slipway", version));
+             return Response::json(http::openapi(router, "slipway", version, shapes()));
            },
        .tag = "slipway"},
   };

@@ -78,7 +78,7 @@ std::vector<http::Route> stream_routes(tracking::Runs& runs, tracking::MetricFee
   return {{.method = http::Method::kGet,
            .pattern = "/slipway/v1/runs/{id}/metrics/curves",
            .summary = "The histories of a run's first metrics by name, at most limit of them, each "
-                      "thinned out to what a chart can show.",
+                      "thinned out to what a chart can show, its peaks kept.",
            .handler = answering([&runs](const Request& request) { return curves(runs, request); }),
            .tag = "slipway"},
           {.method = http::Method::kGet,
