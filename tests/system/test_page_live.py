@@ -30,10 +30,10 @@ def test_a_change_is_shown_when_it_happens(shop, open_page):  # noqa: F811
     # The clock of the page stands still: nothing is asked for because time went by.
     eventually(lambda: any(STREAM in one for one in asked))
     page.clock.install()
-    page.get_by_role("link", name="Audit").click()
-    ready(page)
-    page.get_by_role("link", name="Incidents").click()
-    ready(page)
+    for name in ("Audit", "Incidents"):
+        page.get_by_role("navigation", name="Screens").get_by_role("link", name=name).click()
+        expect(page.get_by_role("heading", level=1, name=name)).to_be_visible()
+        ready(page)
     open_incident(shop, "heard of at once")
     page.clock.run_for(2000)
     link = page.get_by_role("link", name="heard of at once")
@@ -74,7 +74,7 @@ def test_without_the_stream_the_page_asks_again_and_again(shop, open_page):  # n
     page.goto(shop.url + "/ui/incidents")
     ready(page)
     open_incident(shop, "heard of by asking")
-    expect(page.get_by_role("link", name="heard of by asking")).to_be_visible()
+    expect(page.get_by_role("link", name="heard of by asking")).to_be_visible(timeout=20_000)  # every 5 s
 
 
 @pytest.mark.expects_errors
@@ -87,7 +87,7 @@ def test_what_happened_while_the_server_was_away_is_shown(start_server, open_pag
     expect(page.get_by_text("no connection")).to_be_visible()
     server.start()
     MlflowClient(server.url).create_registered_model("made meanwhile")
-    expect(page.get_by_role("link", name="made meanwhile")).to_be_visible()
+    expect(page.get_by_role("link", name="made meanwhile")).to_be_visible(timeout=20_000)
     expect(page.get_by_text("no connection")).to_have_count(0)
     eventually(lambda: any(STREAM in one for one in asked))
 
@@ -104,4 +104,4 @@ def test_a_tab_in_the_background_holds_no_connection(shop, open_page):  # noqa: 
     with page.expect_request(lambda request: STREAM in request.url) as again:
         page.evaluate(hide, False)
     assert re.search(r"after=\d+", again.value.url)  # goes on where it was
-    expect(page.get_by_role("link", name="while nobody looked")).to_be_visible()
+    expect(page.get_by_role("link", name="while nobody looked")).to_be_visible(timeout=20_000)
