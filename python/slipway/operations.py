@@ -96,12 +96,23 @@ class Resources(TypedDict, total=False):
     memory: int | str
 
 
+class Toleration(TypedDict, total=False):
+    """A taint of nodes that a step's pod doesn't mind, as Kubernetes has it."""
+
+    key: str
+    operator: Literal["Exists", "Equal"]
+    value: str
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"]
+    tolerationSeconds: int
+
+
 @dataclass(frozen=True)
 class Step(Part):
     """One command of a pipeline, in which `{param}`, `{step}` (that step's folder) and `{out}` (its own) are filled in, or a question to a person
     (`approve`), or something that it waits for (`wait_for`), or another pipeline that it runs with `parameters`. `retry`: a number of more tries, or a Retry. `always`: it runs however the rest has ended. `when`: a condition over
     `{param}`, `{step/file#member}` and, with `always`, `{run.state}`; else the step is skipped. `secrets`: names of variables that the server
     knows the values of. `pool`: the step takes `slots` (1) of it while it runs. `resources`: it begins when the server has them, and ends with more memory.
+    `executor="kubernetes"`: it runs as a Job, in a container of `image` with `gpus`, on nodes with the labels of `node_selector`.
     `each`: the command runs once for each item of a list, or of the JSON list that "{param}" or "{step/file#member}" is, `parallel` at a time, with
     `{item}` or `{item.member}` filled in. `search`: the command runs as trials of a search. ValueError: neither `run` nor `approve`, or both."""
 
@@ -119,6 +130,13 @@ class Step(Part):
     pool: str | None = None
     slots: int | None = None
     resources: Resources | None = None
+    executor: Literal["local", "kubernetes"] | None = None
+    image: str | None = None
+    node_selector: Mapping[str, str] | None = None
+    tolerations: Sequence[Toleration] | None = None
+    gpus: int | None = None
+    ttl: Duration | None = field(default=None, metadata=DURATION)
+    service_account: str | None = None
     after: Sequence[str] = ()
     unless_failed: Sequence[str] = ()  # like after, but they may have been skipped
     each: Sequence[Any] | str | None = None
@@ -140,12 +158,19 @@ class Step(Part):
 @dataclass(frozen=True)
 class Pipeline(Part):
     """Steps with a cache. `params`: names and defaults; "{now}" is the event clock when the run starts. `priority`: of its runs; those with
-    more go first when not all can."""
+    more go first when not all can. `executor`, `image` and so on: of steps that don't say their own."""
 
     name: str = field(metadata=NAME)
     steps: Sequence[Step]
     params: Mapping[str, Any] = field(default_factory=dict)
     priority: int | None = None
+    executor: Literal["local", "kubernetes"] | None = None
+    image: str | None = None
+    node_selector: Mapping[str, str] | None = None
+    tolerations: Sequence[Toleration] | None = None
+    gpus: int | None = None
+    ttl: Duration | None = field(default=None, metadata=DURATION)
+    service_account: str | None = None
 
     def __post_init__(self) -> None:
         check_name("pipeline", self.name)

@@ -12,13 +12,13 @@ import tempfile
 import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypedDict, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypedDict, TypeVar, cast, overload
 
 from slipway import trace
 from slipway.document import Duration
 from slipway.features import Dataset
 from slipway.imports import project_files
-from slipway.operations import Resources, Retry, Search, Step
+from slipway.operations import Resources, Retry, Search, Step, Toleration
 from slipway.placeholders import ITEMS, Argument, Each, PipelineError, Placeholder, below, caller, defined_at, literal
 from slipway.values import DatasetRows, Frame, Kind, Model, Place, kind_of
 
@@ -50,6 +50,13 @@ class Options(TypedDict, total=False):
     pool: str
     slots: int
     resources: Resources
+    executor: Literal["local", "kubernetes"]
+    image: str
+    node_selector: Mapping[str, str]
+    tolerations: Sequence[Toleration]
+    gpus: int
+    ttl: Duration
+    service_account: str
     after: Sequence[Any]
     unless_failed: Sequence[Any]
     parallel: int

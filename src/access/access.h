@@ -119,6 +119,8 @@ class Access {
   // but manage users. Kept in memory only. `name` follows kServicePrefix.
   std::string lend_token(const std::string& name);
   void take_back_token(const std::string& text);
+  // What was lent by this server before it was started again.
+  void lend_token_again(const std::string& name, const std::string& text);
 
   // --- Permissions. Names of resources are not checked: they may come into being later.
 

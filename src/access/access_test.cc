@@ -207,6 +207,8 @@ TEST_F(AccessTest, AServiceMayEverythingButIsNoAdministrator) {
   EXPECT_TRUE(access_->list_tokens("").empty());
   access_->take_back_token(token);
   EXPECT_FALSE(access_->recognize("Bearer " + token));
+  access_->lend_token_again("train", token);  // after a restart
+  EXPECT_EQ(access_->recognize("Bearer " + token), "pipeline:train");
 }
 
 TEST_F(AccessTest, GrantsFollowTheirResourceAndTheirUser) {

@@ -226,11 +226,15 @@ Result<void> Access::revoke_token(const std::string& id) {
 
 std::string Access::lend_token(const std::string& name) {
   std::string text = std::string(kTokenPrefix) + random_.hex(kTokenBytes);
+  lend_token_again(name, text);
+  return text;
+}
+
+void Access::lend_token_again(const std::string& name, const std::string& text) {
   const base::MutexLock lock(mutex_);
   tokens_[base::sha256(text)] = {
       .token = {.user = std::string(kServicePrefix) + name, .name = name, .created = clock_.now()},
       .is_service = true};
-  return text;
 }
 
 void Access::take_back_token(const std::string& text) {

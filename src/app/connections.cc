@@ -212,21 +212,39 @@ constexpr std::string_view kS3 = "s3://";
 
 }  // namespace
 
+std::map<std::string, std::string> StepExecutor::lend(const std::string& pipeline) {
+  const std::string token = access_->lend_token(pipeline);
+  return {{"SLIPWAY_TOKEN", token}, {"MLFLOW_TRACKING_TOKEN", token}};
+}
+
+void StepExecutor::lend_again(const std::string& pipeline,
+                              const std::map<std::string, std::string>& variables) {
+  access_->lend_token_again(pipeline, variables.at("SLIPWAY_TOKEN"));
+}
+
+void StepExecutor::take_back(const std::map<std::string, std::string>& variables) {
+  access_->take_back_token(variables.at("SLIPWAY_TOKEN"));
+}
+
 Result<pipelines::Exit> StepExecutor::run(const pipelines::Command& command,
-                                          const std::function<bool()>& should_stop) {
+                                          const std::function<pipelines::Wish()>& wish) {
+  if (command.kubernetes) {
+    if (jobs_) return jobs_->run(command, wish);
+    return base::error(Code::kFailedPrecondition, "it can't run as a Job: {}",
+                       lack_of_kubernetes(command.folder));
+  }
   // Other commands (git) talk to no server.
   const auto pipeline = command.environment.find("SLIPWAY_PIPELINE");
   if (access_ == nullptr || pipeline == command.environment.end())
-    return processes_.run(command, should_stop);
+    return processes_.run(command, wish);
   pipelines::Command with_token = command;
-  const std::string token = access_->lend_token(pipeline->second);
-  with_token.environment["SLIPWAY_TOKEN"] = token;
-  with_token.environment["MLFLOW_TRACKING_TOKEN"] = token;
+  const auto tokens = lend(pipeline->second);
+  for (const auto& [name, value] : tokens) with_token.environment[name] = value;
   // What the server inherited would win over the token.
   with_token.environment["MLFLOW_TRACKING_USERNAME"] = "";
   with_token.environment["MLFLOW_TRACKING_PASSWORD"] = "";
-  Result<pipelines::Exit> exit = processes_.run(with_token, should_stop);
-  access_->take_back_token(token);
+  Result<pipelines::Exit> exit = processes_.run(with_token, wish);
+  take_back(tokens);
   return exit;
 }
 

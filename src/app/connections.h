@@ -11,6 +11,7 @@
 #include "invocations/ports.h"
 #include "monitor/monitor.h"
 #include "monitor/profile/served_rows.h"
+#include "pipelines/kubernetes/kubernetes_executor.h"
 #include "pipelines/pipelines.h"
 #include "registry/registry.h"
 #include "releases/releases.h"
@@ -51,18 +52,38 @@ class StepInputs final : public pipelines::InputDigests {
   const base::Clock& clock_;
 };
 
-// pipelines runs steps as processes; with login on, each gets a token of its own for as long as it
-// runs.
-class StepExecutor final : public pipelines::Executor {
+// pipelines runs steps as processes, or as Jobs of a cluster; with login on, each gets a token of
+// its own for as long as it runs.
+class StepExecutor final : public pipelines::Executor, private pipelines::StepTokens {
  public:
   explicit StepExecutor(access::Access* access) : access_(access) {}
+  // From now on steps may run as Jobs. Before the first of them runs.
+  void connect(pipelines::KubernetesExecutor::Options options) {
+    pipelines::StepTokens* const tokens = access_ == nullptr ? nullptr : this;
+    jobs_.emplace(std::move(options), tokens);
+  }
   Result<pipelines::Exit> run(const pipelines::Command& command,
-                              const std::function<bool()>& should_stop) override;
+                              const std::function<pipelines::Wish()>& wish) override;
   void clean_up(const std::string& mark) override { processes_.clean_up(mark); }
+  void take_up(const std::string& pipeline, const std::string& job) override {
+    if (jobs_) jobs_->take_up(pipeline, job);
+  }
+  std::string lack_of_kubernetes(const std::filesystem::path& project) const override {
+    return jobs_ ? jobs_->lack_of_kubernetes(project) : Executor::lack_of_kubernetes(project);
+  }
 
  private:
+  std::vector<std::string> names() const override {
+    return {"SLIPWAY_TOKEN", "MLFLOW_TRACKING_TOKEN"};
+  }
+  std::map<std::string, std::string> lend(const std::string& pipeline) override;
+  void lend_again(const std::string& pipeline,
+                  const std::map<std::string, std::string>& variables) override;
+  void take_back(const std::map<std::string, std::string>& variables) override;
+
   access::Access* access_;
   pipelines::ProcessExecutor processes_;
+  std::optional<pipelines::KubernetesExecutor> jobs_;
 };
 
 // serving looks features up, and finds model files through the registry.

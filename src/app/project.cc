@@ -89,8 +89,7 @@ store::RoomMigrations Project::migrations() { return {"projects", {{1, kFirst}}}
 
 Project::~Project() { stop(); }
 
-Result<Project::Parsed> Project::parse(const Declared& declared,
-                                       const pipelines::Resources* capacity) {
+Result<Project::Parsed> Project::parse(const Declared& declared, const pipelines::Offers* offers) {
   Parsed parsed;
   const auto root = TRY(types::YamlNode::parse(declared.yaml));
   types::YamlMap top = TRY(root.map("slipway.yaml"));
@@ -115,7 +114,7 @@ Result<Project::Parsed> Project::parse(const Declared& declared,
   parsed.datasets = TRY(datasets::parse_datasets(declared.yaml));
   parsed.features = TRY(features::parse_definitions(declared.yaml));
   parsed.pools = TRY(pipelines::parse_pools(declared.yaml));
-  parsed.pipelines = TRY(pipelines::parse_pipelines(declared.yaml, capacity));
+  parsed.pipelines = TRY(pipelines::parse_pipelines(declared.yaml, offers));
   parsed.schedules = TRY(pipelines::parse_schedules(declared.yaml, parsed.pipelines));
   parsed.endpoints = TRY(releases::parse_endpoints(declared.yaml));
   parsed.monitors = TRY(monitor::parse_monitors(declared.yaml));
@@ -132,6 +131,11 @@ Result<Project::Parsed> Project::parse(const Declared& declared,
       TRY(check_routes(detector.name, detector.routes, parsed.routes));
   }
   return parsed;
+}
+
+Result<Project::Parsed> Project::parse_new(const Declared& declared) const {
+  const pipelines::Offers offers = rooms_.pipelines.offers(declared.folder);
+  return parse(declared, &offers);
 }
 
 Result<void> Project::restore_clock(store::Db& db, EventClock& clock) {
@@ -301,7 +305,7 @@ JsonObject Project::told(const Parsed& parsed, JsonArray changes,
 }
 
 Result<JsonObject> Project::plan(const Declared& declared) {
-  const Parsed parsed = TRY(parse(declared, &rooms_.pipelines.capacity()));
+  const Parsed parsed = TRY(parse_new(declared));
   JsonArray changes;
   add_changes(changes, TRY(rooms_.datasets.plan(parsed.datasets)));
   const auto before = TRY(features::parse_definitions(TRY(stored_yaml())));
@@ -321,7 +325,7 @@ Result<JsonObject> Project::plan(const Declared& declared) {
 }
 
 Result<JsonObject> Project::apply(const Declared& declared) {
-  const Parsed parsed = TRY(parse(declared, &rooms_.pipelines.capacity()));
+  const Parsed parsed = TRY(parse_new(declared));
   base::MutexLock lock(advance_mutex_);
   TRY(datasets::Datasets::check(parsed.datasets));
   const auto warnings = TRY(check(parsed));

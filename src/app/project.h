@@ -81,9 +81,10 @@ class Project final : public api::own::ProjectControl {
  private:
   struct Head;
   struct Parsed;
-  // `capacity`: what steps may have; null when it was declared before.
-  static Result<Parsed> parse(const Declared& declared,
-                              const pipelines::Resources* capacity = nullptr);
+  // `offers`: what steps may have; null when it was declared before.
+  static Result<Parsed> parse(const Declared& declared, const pipelines::Offers* offers = nullptr);
+  // What is declared now.
+  Result<Parsed> parse_new(const Declared& declared) const;
   // What would break what answers now is refused before anything changes.
   // What waits for data is said as warnings.
   Result<std::vector<std::string>> check_features(const features::Definitions& declared);

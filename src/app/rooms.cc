@@ -123,6 +123,29 @@ pipelines::Resources step_capacity(const Settings& settings) {
   return capacity;
 }
 
+// How steps run as Jobs; nothing: they can't.
+Result<std::optional<pipelines::KubernetesExecutor::Options>> kubernetes_of(
+    const Settings& settings, const std::string& url, const std::filesystem::path& data) {
+  if (settings.kubeconfig.empty()) return std::optional<pipelines::KubernetesExecutor::Options>();
+  auto cluster = settings.kubeconfig == "in-cluster"
+                     ? pipelines::cluster_around()
+                     : pipelines::read_kubeconfig(settings.kubeconfig);
+  if (!cluster) return std::move(cluster).error().with_context("setting kubeconfig");
+  pipelines::KubernetesExecutor::Options options{
+      .cluster = std::move(*cluster), .jobs = {}, .data = std::filesystem::absolute(data)};
+  const std::string& space = settings.kubernetes_namespace;
+  options.jobs.space = !space.empty()                   ? space
+                       : !options.cluster.space.empty() ? options.cluster.space
+                                                        : "default";
+  options.jobs.url = settings.kubernetes_server_url.empty() ? url : settings.kubernetes_server_url;
+  options.jobs.volumes = TRY(pipelines::parse_volumes(settings.kubernetes_volumes));
+  options.jobs.user = ::geteuid();
+  options.jobs.group = ::getegid();
+  options.pending_timeout = std::chrono::seconds(settings.kubernetes_pending_timeout_seconds);
+  options.container_timeout = std::chrono::seconds(settings.kubernetes_container_timeout_seconds);
+  return std::optional(std::move(options));
+}
+
 webhooks::UrlPolicy url_policy(const Settings& settings) {
   webhooks::UrlPolicy policy{.schemes = {},
                              .private_addresses = settings.webhook_allow_private,
@@ -911,6 +934,8 @@ Result<void> Application::Rooms::start(const std::string& url, const OnStop& on_
   on_stop("streams", [&i] { i.streams.stop(); });  // before the request log that they write to
   i.invocations.start();
   on_stop("invocations", [&i] { i.invocations.stop(); });  // likewise
+  if (auto jobs = TRY(kubernetes_of(i.foundation.settings, url, i.foundation.data)))
+    i.executor.connect(std::move(*jobs));
   TRY(i.pipelines.start(
       {.folder = i.foundation.data / "pipelines",
        .url = url,
@@ -918,7 +943,8 @@ Result<void> Application::Rooms::start(const std::string& url, const OnStop& on_
        .runs_parallel_max = static_cast<std::size_t>(i.foundation.settings.pipeline_workers),
        .steps_parallel_max = static_cast<std::size_t>(i.foundation.settings.pipeline_steps_max),
        .items_max = static_cast<std::size_t>(i.foundation.settings.pipeline_items_max),
-       .capacity = step_capacity(i.foundation.settings)}));
+       .capacity = step_capacity(i.foundation.settings),
+       .jobs_parallel_max = static_cast<std::size_t>(i.foundation.settings.kubernetes_jobs_max)}));
   on_stop("pipelines", [&i] { i.pipelines.stop(); });
   i.objects_upkeep.start();
   on_stop("objects", [&i] { i.objects_upkeep.stop(); });

@@ -8,6 +8,7 @@
 #include "app/mlflow_options.h"
 #include "base/text.h"
 #include "features/redis_store.h"
+#include "pipelines/kubernetes/kubernetes_executor.h"
 #include "store/file_system.h"
 #include "store/postgres_url.h"
 
@@ -137,6 +138,17 @@ SettingInfo online_store(std::string name, std::string Settings::*field, std::st
       }
       TRY(features::parse_redis_url(value));
     }
+    settings.*field = value;
+    return {};
+  };
+  return info;
+}
+
+SettingInfo volumes(std::string name, std::string Settings::*field, std::string help) {
+  SettingInfo info = text(std::move(name), field, {}, std::move(help));
+  info.range = "claim:NAME=/path,host:/folder=/path";
+  info.set = [field](Settings& settings, std::string_view value) -> Result<void> {
+    TRY(pipelines::parse_volumes(value));
     settings.*field = value;
     return {};
   };
@@ -373,6 +385,25 @@ const std::vector<SettingInfo>& setting_table() {
               "Cores that steps with `resources` have together; 0: as many as the machine has."),
       integer("pipeline-memory-bytes-max", &Settings::pipeline_memory_bytes_max, 0, 1ll << 50,
               "Memory that steps with `resources` have together; 0: as much as the machine has."),
+      text("kubeconfig", &Settings::kubeconfig, {},
+           "File that says how the Kubernetes cluster is reached in which steps with `executor: "
+           "kubernetes` run, or in-cluster: as the service account of this server's own pod."),
+      text("kubernetes-namespace", &Settings::kubernetes_namespace, {},
+           "Namespace of the Jobs; without, the kubeconfig's, or default."),
+      volumes("kubernetes-volumes", &Settings::kubernetes_volumes,
+              "What pods share with this server, at the paths where it has it: projects and the "
+              "data folder must be below them."),
+      url("kubernetes-server-url", &Settings::kubernetes_server_url,
+          "This server as pods reach it; without, the URL that other steps get."),
+      integer("kubernetes-jobs-max", &Settings::kubernetes_jobs_max, 1, 1'000,
+              "Steps that run as Jobs at the same time, over all runs."),
+      integer("kubernetes-pending-timeout-seconds", &Settings::kubernetes_pending_timeout_seconds,
+              1, 30 * 86'400,
+              "A step whose pod gets no node for so long, or whose Job can't be made, fails."),
+      integer("kubernetes-container-timeout-seconds",
+              &Settings::kubernetes_container_timeout_seconds, 1, 86'400,
+              "A step whose image can't be pulled for so long, or whose container can't be made, "
+              "fails."),
       text(
           "secrets-dir", &Settings::secrets_dir, {},
           "Folder with a file for each secret of pipeline steps, named as the secret and closed to "

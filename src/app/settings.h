@@ -92,6 +92,13 @@ struct Settings {
   std::int64_t pipeline_items_max = 1'000;
   std::int64_t pipeline_cpus_max = 0;
   std::int64_t pipeline_memory_bytes_max = 0;
+  std::string kubeconfig;
+  std::string kubernetes_namespace;
+  std::string kubernetes_volumes;
+  std::string kubernetes_server_url;
+  std::int64_t kubernetes_jobs_max = 100;
+  std::int64_t kubernetes_pending_timeout_seconds = 600;
+  std::int64_t kubernetes_container_timeout_seconds = 120;
   std::int64_t pipeline_outputs_retention_days = 90;
   std::string secrets_dir;
   std::map<std::string, std::string> secrets;  // of SLIPWAY_SECRET_NAME, by name; in no table

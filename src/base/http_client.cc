@@ -27,6 +27,11 @@ std::size_t give_piece(char* data, std::size_t size, std::size_t count, void* ea
   return (*static_cast<const EachPiece*>(each))({data, size * count}) ? size * count : 0;
 }
 
+// What curl calls about once a second; a number that isn't 0 ends the transfer.
+int ask_to_go_on(void* goes_on, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+  return (*static_cast<const std::function<bool()>*>(goes_on))() ? 0 : 1;
+}
+
 std::size_t append_header(char* data, std::size_t size, std::size_t count, void* out) {
   const std::string_view line(data, size * count);
   const std::size_t colon = line.find(':');
@@ -101,13 +106,14 @@ Result<HttpReply> HttpClient::download(std::string_view method, std::string_view
 }
 
 Result<HttpReply> HttpClient::stream(std::string_view path, const Headers& headers,
-                                     const EachPiece& each) {
-  return perform("GET", path, {}, headers, 0, each);
+                                     const EachPiece& each, const std::function<bool()>& goes_on) {
+  return perform("GET", path, {}, headers, 0, each, goes_on);
 }
 
 Result<HttpReply> HttpClient::perform(std::string_view method, std::string_view path,
                                       std::string_view body, const Headers& headers,
-                                      long timeout_ms, const EachPiece& each) {
+                                      long timeout_ms, const EachPiece& each,
+                                      const std::function<bool()>& goes_on) {
   CURL* curl = state_->curl;
   const Options& options = state_->options;
   const std::string url = options.base_url + std::string(path);
@@ -133,6 +139,20 @@ Result<HttpReply> HttpClient::perform(std::string_view method, std::string_view 
   curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, give_piece);
   curl_easy_setopt(curl, CURLOPT_WRITEDATA, &guarded);
   if (!options.ca_file.empty()) curl_easy_setopt(curl, CURLOPT_CAINFO, options.ca_file.c_str());
+  const auto set_pem = [&](CURLoption option, const std::string& pem) {
+    curl_blob blob{.data = const_cast<char*>(pem.data()),  // NOLINT: it is read alone
+                   .len = pem.size(),
+                   .flags = CURL_BLOB_NOCOPY};
+    if (!pem.empty()) curl_easy_setopt(curl, option, &blob);
+  };
+  set_pem(CURLOPT_CAINFO_BLOB, options.ca_pem);
+  set_pem(CURLOPT_SSLCERT_BLOB, options.certificate_pem);
+  set_pem(CURLOPT_SSLKEY_BLOB, options.key_pem);
+  if (goes_on) {
+    curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+    curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, ask_to_go_on);
+    curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &goes_on);
+  }
   bool refused = false;
   if (options.peers == Options::Peers::kPublic) {
     curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, open_public_socket);

@@ -37,6 +37,8 @@ class HttpClient {
     enum class Peers { kAny, kPublic };
     Peers peers = Peers::kAny;
     std::string ca_file;  // certificates that are trusted, PEM; empty: the system's
+    std::string ca_pem;   // instead of the file
+    std::string certificate_pem, key_pem;  // who we are over TLS, when not empty
   };
 
   explicit HttpClient(Options options);
@@ -59,9 +61,11 @@ class HttpClient {
                                     const std::filesystem::path& file);
 
   // GET, every piece of the body given to `each` as it comes, until the end or until `each` gives
-  // false. No time limit beyond the connection's. The reply's body is empty.
+  // false. No time limit beyond the connection's. The reply's body is empty. `goes_on` is asked
+  // about once a second, also when nothing comes; false: kUnavailable.
   Result<HttpReply> stream(std::string_view path, const Headers& headers,
-                           const std::function<bool(std::string_view piece)>& each);
+                           const std::function<bool(std::string_view piece)>& each,
+                           const std::function<bool()>& goes_on = nullptr);
 
  private:
   Result<HttpReply> download(std::string_view method, std::string_view path, std::string_view body,
@@ -69,7 +73,8 @@ class HttpClient {
                              long timeout_ms);
   Result<HttpReply> perform(std::string_view method, std::string_view path, std::string_view body,
                             const Headers& headers, long timeout_ms,
-                            const std::function<bool(std::string_view piece)>& each);
+                            const std::function<bool(std::string_view piece)>& each,
+                            const std::function<bool()>& goes_on = nullptr);
 
   struct State;
   std::unique_ptr<State> state_;

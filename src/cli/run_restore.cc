@@ -350,7 +350,7 @@ Result<int> run_command(const std::string& command, const fs::path& folder,
                                                  .environment = environment,
                                                  .log = log,
                                                  .timeout = std::nullopt},
-                                                [] { return false; }));
+                                                [] { return pipelines::Wish::kGoOn; }));
   return exit.code;
 }
 

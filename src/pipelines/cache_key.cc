@@ -89,6 +89,7 @@ StepKey make_step_key(const Plan& plan, const PlannedStep& step,
   JsonObject parts;
   std::map<std::string, std::string> sorted = declared;
   for (const std::string& read : step.reads) sorted["step/" + read] = outputs_of.at(read);
+  if (step.definition.kubernetes) sorted["image"] = step.definition.kubernetes->image;
   for (const auto& [name, digest] : sorted) parts[name] = digest;
   JsonArray outputs;
   std::vector<std::string> names = step.definition.outputs;

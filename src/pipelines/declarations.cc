@@ -28,6 +28,11 @@ Result<std::vector<DefinitionChange>> Pipelines::plan(
   return changes;
 }
 
+Offers Pipelines::offers(const fs::path& project) const {
+  return {.capacity = options_.capacity,
+          .lack_of_kubernetes = executor_.lack_of_kubernetes(project)};
+}
+
 std::vector<std::string> Pipelines::warnings(const std::vector<ParsedPipeline>& pipelines) const {
   std::vector<std::string> warnings;
   for (const ParsedPipeline& pipeline : pipelines) {

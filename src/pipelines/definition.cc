@@ -79,7 +79,32 @@ struct MarkedStep {
   YamlNode nested;  // of the pipeline that it runs
 };
 
-Result<MarkedStep> read_step(const YamlNode& node, const Resources* capacity) {
+// What a step needs of where it runs.
+Result<void> read_place(YamlMap& map, const Placement& defaults, const Offers* offers,
+                        StepDefinition& step) {
+  const Placement own = TRY(read_placement(map));
+  if (!step.run.empty()) {
+    step.kubernetes = TRY(find_kubernetes(own, defaults, map.node(), step.name));
+  } else if (!own.is_empty()) {
+    return map.node().error(
+        "executor, image and what else says where a step runs are of steps with run: step={}",
+        step.name);
+  }
+  const auto resources = map.find("resources");
+  if (resources) step.resources = TRY(read_resources(*resources));
+  if (offers == nullptr) return {};
+  if (step.kubernetes && !offers->lack_of_kubernetes.empty())
+    return map.node().error("the step can't run as a Job of Kubernetes: {}: step={}",
+                            offers->lack_of_kubernetes, step.name);
+  const std::string lack =
+      step.kubernetes ? std::string() : lack_of(step.resources, offers->capacity);
+  if (!lack.empty())
+    return resources->error("the step could never run: {}: step={}", lack, step.name);
+  return {};
+}
+
+Result<MarkedStep> read_step(const YamlNode& node, const Placement& defaults,
+                             const Offers* offers) {
   MarkedStep read{.step = {},
                   .node = node,
                   .run = node,
@@ -148,12 +173,7 @@ Result<MarkedStep> read_step(const YamlNode& node, const Resources* capacity) {
   if (slots && step.pool.empty())
     return node.error("slots are of a pool, and none is named: step={}", step.name);
   step.slots = slots.value_or(1);
-  if (const auto resources = map.find("resources")) {
-    step.resources = TRY(read_resources(*resources));
-    const std::string lack = capacity == nullptr ? "" : lack_of(step.resources, *capacity);
-    if (!lack.empty())
-      return resources->error("the step could never run: {}: step={}", lack, step.name);
-  }
+  TRY(read_place(map, defaults, offers, step));
   if (const auto timeout = map.find("timeout")) step.timeout = TRY(timeout->duration());
   if (const auto retry = map.find("retry")) step.retry = TRY(read_retry(*retry));
   if (const auto always = map.find("always")) step.always = TRY(always->boolean());
@@ -353,7 +373,7 @@ Result<std::string> read_param(const YamlNode& value) {
 }
 
 Result<PipelineDefinition> read_pipeline(const std::string& name, const YamlNode& node,
-                                         const Resources* capacity) {
+                                         const Offers* offers) {
   PipelineDefinition pipeline{.name = name};
   YamlMap map = TRY(node.map("pipeline " + name));
   if (const auto params = map.find("params")) {
@@ -365,12 +385,13 @@ Result<PipelineDefinition> read_pipeline(const std::string& name, const YamlNode
   }
   pipeline.priority =
       TRY(map.find_integer("priority", kPriorityMin, kPriorityMax)).value_or(pipeline.priority);
+  const Placement defaults = TRY(read_placement(map));
   const YamlNode list = TRY(map.get("steps"));
   TRY(map.finish());
   std::vector<MarkedStep> steps;
   for (const YamlNode& step : TRY(list.list())) {
     if (steps.size() == kStepsMax) return list.error("too many steps: limit={}", kStepsMax);
-    steps.push_back(TRY(read_step(step, capacity)));
+    steps.push_back(TRY(read_step(step, defaults, offers)));
     pipeline.steps.push_back(steps.back().step);
   }
   if (steps.empty()) return list.error("steps must be a list of at least one step");
@@ -491,7 +512,7 @@ Result<Pools> parse_pools(std::string_view slipway_yaml) {
 }
 
 Result<std::vector<ParsedPipeline>> parse_pipelines(std::string_view slipway_yaml,
-                                                    const Resources* capacity) {
+                                                    const Offers* offers) {
   std::vector<ParsedPipeline> parsed;
   std::vector<YamlNode> nodes;
   const Pools pools = TRY(parse_pools(slipway_yaml));
@@ -502,7 +523,7 @@ Result<std::vector<ParsedPipeline>> parse_pipelines(std::string_view slipway_yam
   if (!part) return parsed;
   for (const auto& [name, node] : TRY(part->entries())) {
     TRY(check_name(name, node, "pipeline"));
-    PipelineDefinition definition = TRY(read_pipeline(name, node, capacity));
+    PipelineDefinition definition = TRY(read_pipeline(name, node, offers));
     TRY(check_pools(definition, pools, node));
     parsed.push_back({.definition = std::move(definition), .text = node.dump()});
     nodes.push_back(node);

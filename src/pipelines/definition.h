@@ -14,6 +14,7 @@
 #include "pipelines/command_template.h"
 #include "pipelines/condition.h"
 #include "pipelines/each.h"
+#include "pipelines/kubernetes/kubernetes_step.h"
 #include "pipelines/nested.h"
 #include "pipelines/resources.h"
 #include "pipelines/search/search.h"
@@ -52,8 +53,9 @@ struct StepDefinition {
   std::vector<std::string> secrets;        // names of variables that Secrets has the values of
   std::string pool;                        // what it takes slots of while it runs; empty: of none
   std::int64_t slots = 1;
-  Resources resources;                    // of the machine, while it runs
-  std::optional<base::Duration> timeout;  // of a try, for the answer, or for what has to come
+  Resources resources;                       // of the machine, while it runs
+  std::optional<KubernetesStep> kubernetes;  // it runs as a Job; else as a process
+  std::optional<base::Duration> timeout;     // of a try, for the answer, or for what has to come
   Retry retry;
   bool always = false;        // runs however what it needs has ended
   std::optional<bool> cache;  // unset: cached when outputs are declared
@@ -89,6 +91,12 @@ constexpr std::int64_t kPriorityMin = -1000, kPriorityMax = 1000;
 // Pipelines that run one in another.
 constexpr std::size_t kNestingMax = 10;
 
+// What a server has for the steps of a project.
+struct Offers {
+  Resources capacity;
+  std::string lack_of_kubernetes;  // why none can run as a Job; empty: they can
+};
+
 using Pools = std::map<std::string, std::int64_t>;  // name -> slots
 
 // Reads the `pools:` part of a whole slipway.yaml. kInvalidArgument as parse_pipelines.
@@ -97,9 +105,9 @@ Result<Pools> parse_pools(std::string_view slipway_yaml);
 // Reads the `pipelines:` part of a whole slipway.yaml, whose steps may use its pools; other parts
 // are not looked at, and no such part means no pipelines. kInvalidArgument with line and column:
 // broken YAML, unknown or repeated keys, wrong types, references to nothing, circles of steps or of
-// pipelines that run each other, steps that need more than `capacity` (null: nothing is known).
+// pipelines that run each other, steps that need what `offers` lacks (null: nothing is known).
 Result<std::vector<ParsedPipeline>> parse_pipelines(std::string_view slipway_yaml,
-                                                    const Resources* capacity = nullptr);
+                                                    const Offers* offers = nullptr);
 
 // Reads back the stored text of one pipeline.
 Result<PipelineDefinition> parse_pipeline(const std::string& name, std::string_view text);

@@ -62,6 +62,17 @@ TEST(Definition, MistakesCarryLineAndColumn) {
        "line 4, column 47: memory: no quantity"},
       {"pipelines:\n  p:\n    steps:\n      - {name: a, run: x, resources: {cores: 4}}\n",
        "known=cpu"},
+      {"pipelines:\n  p:\n    steps:\n      - {name: a, run: x, executor: docker}\n",
+       "local or kubernetes"},
+      {"pipelines:\n  p:\n    steps:\n      - {name: a, run: x, executor: kubernetes}\n",
+       "needs an image"},
+      {"pipelines:\n  p:\n    steps:\n      - {name: a, run: x, image: y}\n",
+       "are of steps with executor: kubernetes"},
+      {"pipelines:\n  p:\n    image: y\n    steps:\n      - {name: a, approve: x, gpus: 1}\n",
+       "are of steps with run"},
+      {"pipelines:\n  p:\n    executor: kubernetes\n    image: y\n    steps:\n      - {name: a, "
+       "run: x, tolerations: [{key: k, operator: Exists, value: v}]}\n",
+       "has no value"},
       {"pipelines:\n  p:\n    steps:\n      - {name: a, approve: x, resources: {cpu: 1}}\n",
        "alone"},
       {"pipelines:\n  p: [\n", "line"},
@@ -109,6 +120,30 @@ TEST(Plan, AParameterWithItemsIsAList) {
   const auto wrong = make_plan(parsed->front().definition, {{"rates", "3"}}, "T");
   ASSERT_FALSE(wrong);
   EXPECT_NE(wrong.error().message.find("must be a JSON list"), std::string::npos);
+}
+
+TEST(Definition, AStepSaysWhereItRunsOverItsPipeline) {
+  const std::string text =
+      "pipelines:\n  p:\n    executor: kubernetes\n    image: common:1\n    node_selector: {disk: "
+      "ssd}\n    steps:\n"
+      "      - {name: a, run: x}\n"
+      "      - {name: b, run: x, image: own:2, gpus: 2, ttl: 1h}\n"
+      "      - {name: c, run: x, executor: local}\n"
+      "      - {name: d, approve: really}\n";
+  const auto parsed = parse_pipelines(text);
+  ASSERT_TRUE(parsed) << parsed.error().message;
+  const auto& steps = parsed->front().definition.steps;
+  EXPECT_EQ(steps[0].kubernetes->image, "common:1");
+  EXPECT_EQ(steps[0].kubernetes->ttl, base::Duration::days(1));
+  EXPECT_EQ(steps[1].kubernetes->image, "own:2");
+  EXPECT_EQ(steps[1].kubernetes->gpus, 2);
+  EXPECT_EQ(steps[1].kubernetes->node_selector.at("disk"), "ssd");
+  EXPECT_FALSE(steps[2].kubernetes);
+  EXPECT_FALSE(steps[3].kubernetes);
+  const Offers none{.capacity = {}, .lack_of_kubernetes = "no cluster"};
+  const auto refused = parse_pipelines(text, &none);
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message.find("line 7"), std::string::npos) << refused.error().message;
 }
 
 }  // namespace

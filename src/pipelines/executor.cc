@@ -154,8 +154,11 @@ double seconds_of(const rusage& used) {
 
 }  // namespace
 
-Result<Exit> ProcessExecutor::run(const Command& command,
-                                  const std::function<bool()>& should_stop) {
+std::string Executor::lack_of_kubernetes(const std::filesystem::path& /*project*/) const {
+  return "this server knows no Kubernetes cluster (setting kubeconfig)";
+}
+
+Result<Exit> ProcessExecutor::run(const Command& command, const std::function<Wish()>& wish) {
   using SteadyClock = std::chrono::steady_clock;
   std::unique_ptr<MaskedLog> masked;
   if (!command.secrets.empty()) masked = TRY(MaskedLog::open(command));
@@ -170,7 +173,7 @@ Result<Exit> ProcessExecutor::run(const Command& command,
   const int end = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
   const auto start = SteadyClock::now();
   std::optional<SteadyClock::time_point> asked;  // to end
-  MemoryWatch memory(pid, command.memory_bytes_max);
+  MemoryWatch memory(pid, command.resources.memory_bytes);
   Exit exit;
   for (;;) {
     std::array<pollfd, 2> news{
@@ -198,7 +201,7 @@ Result<Exit> ProcessExecutor::run(const Command& command,
     if (!asked) {
       const bool late =
           command.timeout && now - start >= std::chrono::microseconds(command.timeout->micros);
-      if (late || should_stop()) {
+      if (late || wish() != Wish::kGoOn) {
         exit.kind = late ? Exit::Kind::kTimedOut : Exit::Kind::kStopped;
         asked = now;
         ::kill(-pid, SIGTERM);

@@ -11,8 +11,19 @@
 
 #include "base/result.h"
 #include "base/timestamp.h"
+#include "pipelines/kubernetes/kubernetes_step.h"
+#include "pipelines/resources.h"
 
 namespace slipway::pipelines {
+
+// A folder that pods have at the same path as this server, whose steps' files are below it.
+struct SharedVolume {
+  std::string claim;           // of a PersistentVolumeClaim; empty: a folder of the nodes
+  std::filesystem::path host;  // that folder
+  std::filesystem::path at;
+
+  bool operator==(const SharedVolume&) const = default;
+};
 
 struct Command {
   std::string text;                                // for /bin/sh -c
@@ -21,7 +32,12 @@ struct Command {
   std::map<std::string, std::string> secrets;      // as well, but *** in the log
   std::filesystem::path log;                       // stdout and stderr, appended
   std::optional<base::Duration> timeout;
-  std::int64_t memory_bytes_max = 0;  // of all its processes; 0: as the machine has it
+  Resources resources;  // of memory it has no more than this, of all its processes
+  std::optional<KubernetesStep> kubernetes;  // a Job, instead of a process
+  struct Names {
+    std::string pipeline, run, step, job;
+    std::int64_t step_try = 1;
+  } names;  // of a step
 };
 
 // What a command used; nothing: it isn't known.
@@ -33,17 +49,34 @@ struct Usage {
 struct Exit {
   enum class Kind { kExited, kTimedOut, kStopped, kOutOfMemory };
   Kind kind = Kind::kExited;
-  int code = 0;  // 128 + signal when a signal ended it
+  int code = 0;        // 128 + signal when a signal ended it
+  std::string reason;  // why, if the code doesn't say it
   Usage usage = {};
+};
+
+// The variable by which processes are found that a crashed server has left: NAME=run. Jobs, which
+// go on, don't have it: their processes may be on this machine.
+constexpr std::string_view kProcessMark = "SLIPWAY_PROCESS_OF";
+
+// What is wanted of a command that runs.
+enum class Wish {
+  kGoOn,
+  kEnd,
+  kLeave,  // this server ends: what can go on without it does, everything else ends
 };
 
 // Safe to use from several threads.
 class Executor {
  public:
   virtual ~Executor() = default;
-  // Waits for the end; asks `should_stop` some times a second and then ends everything that the
-  // command started.
-  virtual Result<Exit> run(const Command& command, const std::function<bool()>& should_stop) = 0;
+  // Waits for the end; asks for the wish some times a second and, unless it is to go on, ends
+  // everything that the command started, or leaves it. A Job that is there already is followed.
+  virtual Result<Exit> run(const Command& command, const std::function<Wish()>& wish) = 0;
+  // Of a Job that a server before this one has made, before it is followed: the step signs in
+  // again.
+  virtual void take_up(const std::string& /*pipeline*/, const std::string& /*job*/) {}
+  // Why steps of a project in this folder can't run as Jobs; empty: they can.
+  virtual std::string lack_of_kubernetes(const std::filesystem::path& project) const;
   // Ends what a crashed server left running of commands with this NAME=value in their environment.
   virtual void clean_up(const std::string& mark) = 0;
 };
@@ -51,7 +84,7 @@ class Executor {
 // Processes on this machine, each in a process group of its own, without the server's descriptors.
 class ProcessExecutor final : public Executor {
  public:
-  Result<Exit> run(const Command& command, const std::function<bool()>& should_stop) override;
+  Result<Exit> run(const Command& command, const std::function<Wish()>& wish) override;
   void clean_up(const std::string& mark) override;
 };
 

@@ -17,6 +17,7 @@ class Masker {
 
   std::string pass(std::string_view bytes);  // what may be shown by now
   std::string finish();                      // what was held back
+  bool holds() const { return !held_.empty(); }
 
  private:
   std::vector<bool> covered() const;    // by position of held_: part of a secret

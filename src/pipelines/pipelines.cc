@@ -6,6 +6,7 @@
 #include <array>
 
 #include "base/log.h"
+#include "pipelines/kubernetes/job_spec.h"
 #include "pipelines/run_work.h"
 #include "pipelines/why.h"
 #include "store/file_system.h"
@@ -29,6 +30,14 @@ Result<Plan> plan_of(const StoredRun& stored) {
   const RunRecord& run = stored.record;
   return make_plan(TRY(parse_pipeline(run.pipeline, stored.text)), run.params,
                    types::to_rfc3339(run.now));
+}
+
+void name_jobs(const Plan& plan, RunRecord& run) {
+  for (std::size_t i = 0; i < run.steps.size(); ++i) {
+    StepRecord& step = run.steps[i];
+    if (plan.steps[run.planned(i)].definition.kubernetes && step.tries > 0 && step.started)
+      step.job = job_name(run.id, step.name, *step.started);
+  }
 }
 
 void name_needs(const Plan& plan, RunRecord& run) {
@@ -63,12 +72,16 @@ Result<void> Pipelines::start(Options options) {
     places_.set_limit(options_.steps_parallel_max);
     places_.set_pools(pools);
     places_.set_capacity(options_.capacity);
+    places_.set_jobs(options_.jobs_parallel_max);
   }
   for (const std::string& id : TRY(active_runs())) {
     const RunRecord run = TRY(find_run(id));
     const auto is_running = [](const StepRecord& step) { return step.state == "running"; };
     if (std::any_of(run.steps.begin(), run.steps.end(), is_running))
-      executor_.clean_up("SLIPWAY_RUN_ID=" + id);
+      executor_.clean_up(std::string(kProcessMark) + "=" + id);
+    for (const StepRecord& step : run.steps) {
+      if (is_running(step) && !step.job.empty()) executor_.take_up(run.pipeline, step.job);
+    }
     enqueue(run);
     base::MutexLock lock(mutex_);
     places_.expect(rank_of(id));
@@ -154,6 +167,7 @@ Result<RunRecord> Pipelines::find_run(const std::string& id) {
 
 void Pipelines::fill_in(const Plan& plan, RunRecord& run) {
   name_needs(plan, run);
+  name_jobs(plan, run);
   base::MutexLock lock(mutex_);
   for (std::size_t i = 0; i < run.steps.size(); ++i) {
     if (run.steps[i].state != "pending") continue;
@@ -356,15 +370,21 @@ Result<void> Pipelines::advance(const std::string& id) {
     run.source = runner_->find_source(work.project, id);
     TRY(table_.save_state(run));
   }
+  std::vector<std::size_t> jobs;
   for (std::size_t i = 0; i < run.steps.size(); ++i) {
     StepRecord& step = run.steps[i];
     if (step.state != "running") continue;
     const StepDefinition& definition = work.plan.steps[run.planned(i)].definition;
     if (definition.nested || (definition.has_items() && !step.parent)) continue;  // they do
+    if (definition.kubernetes) {
+      jobs.push_back(i);
+      continue;
+    }
     // The last server ended in it.
     step.state = "pending";
     --step.tries;
   }
+  follow(work, jobs);
   for (;;) {
     NextSteps next =
         next_steps(work.plan, run.steps, is_cancelled(id), wall_clock_.now(), work.unsaved);
@@ -402,17 +422,32 @@ Result<void> Pipelines::advance(const std::string& id) {
   }
 }
 
+Place Pipelines::place_of(const Work& work, std::size_t position) {
+  const StepDefinition& definition = work.plan.steps[work.run.planned(position)].definition;
+  return {.position = position,
+          .step = work.run.steps[position].name,
+          .pool = definition.pool,
+          .slots = definition.slots,
+          .resources = definition.resources,
+          .is_job = definition.kubernetes.has_value()};
+}
+
+void Pipelines::follow(Work& work, const std::vector<std::size_t>& positions) {
+  {
+    base::MutexLock lock(mutex_);
+    for (const std::size_t position : positions)
+      places_.occupy(work.run.id, place_of(work, position));
+  }
+  launch(work, positions);
+}
+
 Result<std::vector<Place>> Pipelines::settle(Work& work, const std::vector<std::size_t>& ready,
                                              bool& changed) {
   std::vector<Place> places;
   for (const std::size_t position : ready) {
     const bool is_item = work.run.steps[position].parent.has_value();
     const StepDefinition& definition = work.plan.steps[work.run.planned(position)].definition;
-    Place place{.position = position,
-                .step = work.run.steps[position].name,
-                .pool = definition.pool,
-                .slots = definition.slots,
-                .resources = definition.resources};
+    Place place = place_of(work, position);
     std::string impossible;
     {
       base::MutexLock lock(mutex_);
@@ -420,7 +455,8 @@ Result<std::vector<Place>> Pipelines::settle(Work& work, const std::vector<std::
     }
     // What may wait long for its place is answered from cache without one.
     const bool has_no_process = definition.run.empty() || (definition.has_items() && !is_item);
-    const bool may_wait = !definition.pool.empty() || definition.resources != Resources();
+    const bool may_wait = !definition.pool.empty() || definition.resources != Resources() ||
+                          definition.kubernetes.has_value();
     const bool is_first = (has_no_process || may_wait) && work.settled.insert(position).second;
     bool is_settled = false;
     if (!impossible.empty()) {
@@ -496,7 +532,10 @@ void Pipelines::launch(Work& work, const std::vector<std::size_t>& positions) {
                    trial = runner_->trial_of(work.run, position, work.plan)] {
           const auto cancelled = [&] { return !definition.always && is_cancelled(work.run.id); };
           auto ended = runner_->run(
-              command, step, definition, trial, [&] { return is_stopping() || cancelled(); },
+              command, step, definition, trial,
+              [&] { return cancelled()     ? Wish::kEnd
+                           : is_stopping() ? Wish::kLeave
+                                           : Wish::kGoOn; },
               cancelled);
           base::MutexLock lock(mutex_);
           work.ended.emplace_back(position, std::move(ended));

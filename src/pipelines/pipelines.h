@@ -56,6 +56,7 @@ class Pipelines {
     std::size_t steps_parallel_max = 4;        // over all runs
     std::size_t items_max = 1000;              // of one step
     Resources capacity = machine_resources();  // for steps that say what they need
+    std::size_t jobs_parallel_max = 100;       // steps that run in a cluster, over all runs
   };
   Pipelines(store::Db& db, const base::Clock& event_clock, const base::Clock& wall_clock,
             base::Random& random, Executor& executor, InputDigests& inputs, const Secrets& secrets,
@@ -91,7 +92,8 @@ class Pipelines {
   // Pools that aren't named stay; what waits for slots that there are now begins.
   Result<std::vector<DefinitionChange>> apply_pools(const Pools& pools, const std::string& actor);
   std::vector<Places::PoolState> pools();
-  const Resources& capacity() const { return options_.capacity; }
+  // What steps of a project in this folder may have.
+  Offers offers(const std::filesystem::path& project) const;
 
   // Queues a run and returns without waiting. kNotFound: no such pipeline. kInvalidArgument: a
   // parameter it doesn't have.
@@ -197,6 +199,9 @@ class Pipelines {
   // person or have become items (`changed`).
   Result<std::vector<Place>> settle(Work& work, const std::vector<std::size_t>& ready,
                                     bool& changed);
+  static Place place_of(const Work& work, std::size_t position);
+  // Goes on with Jobs that a server before this one has begun.
+  void follow(Work& work, const std::vector<std::size_t>& positions);
   // Begins the ready steps that have places; true: one of them was over at once.
   Result<bool> begin(Work& work, const std::vector<std::size_t>& ready);
   // Starts the processes of steps that are on record as running.

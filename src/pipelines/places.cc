@@ -7,15 +7,6 @@
 #include "base/check.h"
 
 namespace slipway::pipelines {
-namespace {
-
-// No pool can be called so.
-const std::string kCpu = "resources.cpu", kMemory = "resources.memory";
-
-bool is_pool(const std::string& store) { return store != kCpu && store != kMemory; }
-
-}  // namespace
-
 bool Rank::operator<(const Rank& other) const {
   if (priority != other.priority) return priority > other.priority;
   if (created != other.created) return created < other.created;
@@ -32,9 +23,23 @@ void Places::set_capacity(const Resources& capacity) {
   stores_[kMemory] = capacity.memory_bytes;
 }
 
+std::size_t Places::processes() const {
+  return static_cast<std::size_t>(std::count_if(
+      taken_.begin(), taken_.end(), [](const auto& entry) { return !entry.second.is_job; }));
+}
+
+void Places::occupy(const std::string& run, Place place) {
+  const std::size_t position = place.position;
+  taken_.emplace(Key(run, position), std::move(place));
+}
+
 std::vector<Places::Demand> Places::demands_of(const Place& place) const {
   std::vector<Demand> demands;
   if (!place.pool.empty()) demands.push_back({place.pool, place.slots});
+  if (place.is_job) {
+    if (stores_.contains(kJobs)) demands.push_back({kJobs, 1});
+    return demands;
+  }
   if (place.resources.cpu_millis > 0 && stores_.contains(kCpu))
     demands.push_back({kCpu, place.resources.cpu_millis});
   if (place.resources.memory_bytes > 0 && stores_.contains(kMemory))
@@ -94,10 +99,11 @@ std::vector<Places::Key> Places::grants() const {
   std::map<std::string, std::int64_t> free;
   for (const auto& [name, amount] : stores_) free[name] = amount - taken_of(name);
   std::set<std::string> closed;  // in which somebody waits who goes first
+  std::size_t running = processes();
   for (const auto& [rank, places] : waiting_) {
     if (!expected_.empty() && *expected_.begin() < rank) break;
     for (const Place& place : places) {
-      if (taken_.size() + granted.size() >= limit_) return granted;
+      if (!place.is_job && running >= limit_) continue;
       const std::vector<Demand> demands = demands_of(place);
       bool fits = true;
       for (const Demand& demand : demands) {
@@ -107,6 +113,7 @@ std::vector<Places::Key> Places::grants() const {
       }
       if (!fits) continue;
       for (const Demand& demand : demands) free[demand.store] -= demand.amount;
+      running += place.is_job ? 0 : 1;
       granted.emplace_back(rank.run, place.position);
     }
   }
@@ -154,6 +161,7 @@ std::string Places::words_for(const Demand& demand) const {
   if (is_pool(demand.store))
     return fmt::format("pool {}: {} of {} slots taken by {}{}", demand.store, taken, all, holders,
                        demand.amount == 1 ? "" : fmt::format("; it needs {}", demand.amount));
+  if (demand.store == kJobs) return fmt::format("Kubernetes: {} of {} Jobs run", taken, all);
   const auto text = demand.store == kCpu ? cpu_text : memory_text;
   return fmt::format("{}: {} of {} taken by {}; it needs {}",
                      demand.store == kCpu ? "CPU" : "memory", text(taken), text(all), holders,
@@ -171,8 +179,8 @@ std::string Places::why_waiting(const std::string& run, std::size_t position) co
         return store == stores_.end() || store->second - taken_of(demand.store) < demand.amount;
       });
       if (lacks != demands.end()) return "waits for " + words_for(*lacks);
-      if (demands.empty() || taken_.size() >= limit_)
-        return fmt::format("waits for a place: {} of {} steps run", taken_.size(), limit_);
+      if (demands.empty() || (!place.is_job && processes() >= limit_))
+        return fmt::format("waits for a place: {} of {} steps run", processes(), limit_);
       return "waits for " + words_for(demands.front());
     }
   }

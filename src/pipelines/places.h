@@ -31,6 +31,7 @@ struct Place {
   std::string step, pool;    // no pool: one of all places alone
   std::int64_t slots = 1;    // of the pool
   Resources resources;       // of the machine
+  bool is_job = false;       // it runs in a cluster, and takes nothing of the machine
 
   bool operator==(const Place&) const = default;
 };
@@ -40,7 +41,8 @@ struct Place {
 // different pools don't wait for each other. CPU and memory are two more such pools.
 class Places {
  public:
-  void set_limit(std::size_t places) { limit_ = places; }  // over all runs and pools
+  void set_limit(std::size_t places) { limit_ = places; }  // over all runs and pools, of processes
+  void set_jobs(std::size_t jobs) { stores_[kJobs] = static_cast<std::int64_t>(jobs); }
   void set_pools(const std::map<std::string, std::int64_t>& slots);
   // What the machine has for steps that say what they need. Without: nobody is kept waiting.
   void set_capacity(const Resources& capacity);
@@ -61,6 +63,8 @@ class Places {
   // Takes what is granted.
   void take(const std::string& run, std::size_t position);
   void give_back(const std::string& run, std::size_t position);
+  // Takes it whatever is free: of a step that runs already.
+  void occupy(const std::string& run, Place place);
 
   // What a step waits for, as a sentence; empty: for nothing.
   std::string why_waiting(const std::string& run, std::size_t position) const;
@@ -79,6 +83,13 @@ class Places {
     std::string store;
     std::int64_t amount = 0;
   };
+  // No pool can be called so.
+  static constexpr const char* kCpu = "resources.cpu";
+  static constexpr const char* kMemory = "resources.memory";
+  static constexpr const char* kJobs = "resources.jobs";
+
+  static bool is_pool(const std::string& store) { return !store.starts_with("resources."); }
+  std::size_t processes() const;  // that run
   std::vector<Demand> demands_of(const Place& place) const;
   std::vector<Key> grants() const;
   std::int64_t taken_of(const std::string& store) const;

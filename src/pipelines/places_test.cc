@@ -129,6 +129,27 @@ TEST(Places, StepsShareWhatTheMachineHas) {
             "pipeline-memory-bytes-max)");
 }
 
+TEST(Places, JobsTakeNothingOfTheMachine) {
+  Places places;
+  places.set_limit(1);
+  places.set_jobs(2);
+  places.set_capacity({.cpu_millis = 1000, .memory_bytes = 1 << 20});
+  const auto job = [](std::size_t position) {
+    return Place{
+        .position = position, .step = "j", .resources = {.cpu_millis = 9000}, .is_job = true};
+  };
+  places.occupy("before", job(0));  // of a server before this one
+  places.ask(rank("a", 0, 1), {{0, "x"}, {1, "y"}, job(2), job(3)});
+  EXPECT_EQ(places.granted("a"), (Positions{0, 2}));
+  places.take("a", 0);
+  places.take("a", 2);
+  EXPECT_EQ(places.why_waiting("a", 1), "waits for a place: 1 of 1 steps run");
+  EXPECT_EQ(places.why_waiting("a", 3), "waits for Kubernetes: 2 of 2 Jobs run");
+  places.give_back("before", 0);
+  EXPECT_EQ(places.granted("a"), (Positions{3}));
+  EXPECT_EQ(places.impossible(job(4)), "");
+}
+
 // Random runs: no limit is ever passed, nobody of a lower rank begins in a pool before one that
 // waits, and all get their turn.
 TEST(Places, RandomHistoriesBreakNoLimit) {

@@ -42,6 +42,7 @@ JsonObject StepRecord::to_json() const {
     object["score"] = json_or_null(score);
     if (state == "stopped") object["reached"] = reached;
   }
+  if (!job.empty()) object["job"] = job;
   if (!nested_run.empty()) object["nested_run"] = nested_run;
   if (!wait.empty()) object["waits_for"] = wait;
   object["exit_code"] = json_or_null(exit_code);

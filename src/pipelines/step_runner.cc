@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/hash.h"
 #include "pipelines/gather.h"
+#include "pipelines/kubernetes/job_spec.h"
 #include "pipelines/step_outputs.h"
 #include "store/file_system.h"
 #include "types/timestamp.h"
@@ -86,7 +87,7 @@ JsonObject StepRunner::find_source(const fs::path& project, const std::string& r
                      .environment = {},
                      .log = file,
                      .timeout = base::Duration::seconds(20)},
-                    [] { return false; });
+                    [] { return Wish::kGoOn; });
   const auto text = store::read_file(file);
   if (!exit || !text || text->size() < 41 || (*text)[40] != '\n') return {};
   return {
@@ -378,6 +379,7 @@ Command StepRunner::command_for(const RunRecord& run, std::size_t position, cons
                                                       {"slipway.step", step.name}})},
       {"PYTHONUNBUFFERED", "1"},  // its log says what it does while it does it
       {"SLIPWAY_RUN_ID", run.id},
+      {std::string(kProcessMark), run.id},
       {"SLIPWAY_PIPELINE", run.pipeline},
       {"SLIPWAY_STEP", step.name},
       {"SLIPWAY_TRY", fmt::format("{}", step.tries)},
@@ -404,14 +406,20 @@ Command StepRunner::command_for(const RunRecord& run, std::size_t position, cons
           .environment = std::move(environment),
           .log = log_of(run.id, step.name),
           .timeout = definition.timeout,
-          .memory_bytes_max = definition.resources.memory_bytes};
+          .resources = definition.resources,
+          .kubernetes = definition.kubernetes,
+          .names = {.pipeline = run.pipeline,
+                    .run = run.id,
+                    .step = step.name,
+                    .job = job_name(run.id, step.name, step.started.value_or(run.created)),
+                    .step_try = step.tries}};
 }
 
 Result<Exit> StepRunner::run_with_secrets(Command command, const StepDefinition& definition,
-                                          const std::function<bool()>& should_stop) {
+                                          const std::function<Wish()>& wish) {
   for (const std::string& name : definition.secrets)
     command.secrets[name] = TRY(secrets_.find(name));
-  return executor_.run(command, should_stop);
+  return executor_.run(command, wish);
 }
 
 std::optional<StepRunner::RunningTrial> StepRunner::trial_of(const RunRecord& run,
@@ -425,7 +433,7 @@ std::optional<StepRunner::RunningTrial> StepRunner::trial_of(const RunRecord& ru
 std::optional<StepRecord> StepRunner::run(Command command, StepRecord step,
                                           const StepDefinition& definition,
                                           const std::optional<RunningTrial>& trial,
-                                          const std::function<bool()>& should_stop,
+                                          const std::function<Wish()>& wish,
                                           const std::function<bool()>& is_cancelled) {
   if (trial) {
     if (const auto tracked = searches_.track(trial->tracked); !tracked) {
@@ -437,7 +445,7 @@ std::optional<StepRecord> StepRunner::run(Command command, StepRecord step,
   if (trial && definition.search->stop_early)
     early.emplace(trial_runs_, table_, *definition.search, trial->run, step);
   auto ended = run_command(std::move(command), std::move(step), definition,
-                           early ? &*early : nullptr, should_stop, is_cancelled);
+                           early ? &*early : nullptr, wish, is_cancelled);
   if (trial && ended) searches_.end(*ended, *definition.search);
   return ended;
 }
@@ -454,10 +462,10 @@ Result<void> StepRunner::take_outputs(StepRecord& step, const StepDefinition& de
 std::optional<StepRecord> StepRunner::run_command(Command command, StepRecord step,
                                                   const StepDefinition& definition,
                                                   EarlyStop* early,
-                                                  const std::function<bool()>& should_stop,
+                                                  const std::function<Wish()>& wish,
                                                   const std::function<bool()>& is_cancelled) {
   const auto exit = run_with_secrets(std::move(command), definition, [&] {
-    return should_stop() || (early != nullptr && early->stops());
+    return early != nullptr && early->stops() ? Wish::kEnd : wish();
   });
   step.finished = wall_clock_.now();
   step.state = "failed";
@@ -478,7 +486,7 @@ std::optional<StepRecord> StepRunner::run_command(Command command, StepRecord st
     step.reason = "it took longer than its timeout";
   } else if (exit->kind == Exit::Kind::kOutOfMemory) {
     step.exit_code = kKilled;
-    step.reason = out_of_memory(step, definition);
+    step.reason = exit->reason.empty() ? out_of_memory(step, definition) : exit->reason;
   } else {
     step.exit_code = exit->code;
     if (exit->code == kRefused) {

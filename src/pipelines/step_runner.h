@@ -97,7 +97,7 @@ class StepRunner {
   // says no.
   std::optional<StepRecord> run(Command command, StepRecord step, const StepDefinition& definition,
                                 const std::optional<RunningTrial>& trial,
-                                const std::function<bool()>& should_stop,
+                                const std::function<Wish()>& wish,
                                 const std::function<bool()>& is_cancelled);
 
  private:
@@ -117,12 +117,12 @@ class StepRunner {
   // `early`: null, or what may end it.
   std::optional<StepRecord> run_command(Command command, StepRecord step,
                                         const StepDefinition& definition, EarlyStop* early,
-                                        const std::function<bool()>& should_stop,
+                                        const std::function<Wish()>& wish,
                                         const std::function<bool()>& is_cancelled);
   // Takes what a command that ended well has written.
   Result<void> take_outputs(StepRecord& step, const StepDefinition& definition);
   Result<Exit> run_with_secrets(Command command, const StepDefinition& definition,
-                                const std::function<bool()>& should_stop);
+                                const std::function<Wish()>& wish);
   Result<bool> answer_from_cache(RunRecord& run, std::size_t position,
                                  const StepDefinition& definition);
 

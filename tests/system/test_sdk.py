@@ -110,6 +110,13 @@ pipelines:
   train:
     params: {as_of: "{now}", rounds: 60, share: 0.5, word: x}
     priority: 5
+    executor: local
+    image: "trainer:1"
+    node_selector: {disk: ssd}
+    tolerations: [{key: gpu, operator: Exists, effect: NoSchedule}]
+    gpus: 1
+    ttl: 2h
+    service_account: trainer
     steps:
       - {name: a, run: "echo {rounds} {{x}} > {out}/a", code: [a.py], env: [r.txt], inputs: ["dataset:rows", "model:m@champion"], outputs: [a], secrets: [KEY], pool: gpu, slots: 2, resources: {cpu: 500m, memory: 64Mi}, timeout: 1h,
          retry: {times: 2, after: 10s, factor: 3, at_most: 1h}, cache: false}
@@ -205,7 +212,8 @@ def every_key() -> sw.Project:
     asked = sw.OnDemandView("asked", {"twice": "dist * 2"}, owner="eve")
     service = sw.Service("first", [windows, latest["x"], asked, sw.request("ok")], event_time="at", owner="ada", description="d", tags={"a": "b"},
                          request={"s": "string", "n": "int64", "dist": "double", "ok": "bool"})
-    train = sw.Pipeline("train", params={"as_of": "{now}", "rounds": 60, "share": 0.5, "word": "x"}, steps=[
+    train = sw.Pipeline("train", params={"as_of": "{now}", "rounds": 60, "share": 0.5, "word": "x"}, executor="local", image="trainer:1", node_selector={"disk": "ssd"}, tolerations=[{"key": "gpu", "operator": "Exists", "effect": "NoSchedule"}],
+                        gpus=1, ttl="2h", service_account="trainer", steps=[
         sw.Step("a", "echo {rounds} {{x}} > {out}/a", code=["a.py"], env=["r.txt"], inputs=["dataset:rows", "model:m@champion"], outputs=["a"],
                 secrets=["KEY"], pool="gpu", slots=2, resources={"cpu": "500m", "memory": "64Mi"}, timeout=dt.timedelta(hours=1), retry=sw.Retry(times=2, after="10s", factor=3, at_most=dt.timedelta(hours=1)), cache=False),
         sw.Step("ask", approve="Is it good", after=["a"], timeout="72h"),

@@ -37,6 +37,7 @@ export interface Step {
   score?: number | null; // of a trial
   tracked_run?: string;
   waits_for?: Record<string, unknown>; // of a step with `wait_for` that began
+  job?: string; // that runs it in a cluster
   nested_run?: string; // of a step with `pipeline`: the run that it started
   needs: string[]; // steps that it comes after
   earlier_tries: { started_at: string; finished_at: string; exit_code: number | null; reason: string }[]; // oldest first

@@ -65,6 +65,13 @@ export function StepPanel({ run, step, close }: { run: PipelineRun; step: Step; 
             </Fact>
           )}
           <Fact name="Comes after">{step.needs.join(", ") || "nothing"}</Fact>
+          {step.job && (
+            <Fact name="Job">
+              <Text size="sm" ff="monospace" className="break-all">
+                {step.job}
+              </Text>
+            </Fact>
+          )}
           {step.nested_run && (
             <Fact name="Its run">
               <Anchor component={Link} to={`/pipeline-runs/${step.nested_run}`} ff="monospace" size="sm">

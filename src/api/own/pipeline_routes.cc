@@ -37,11 +37,11 @@ Result<Response> list(Pipelines& pipelines) {
 // Other parts of the project stay as they are.
 Result<Response> declare(Pipelines& pipelines, const Request& request) {
   const JsonObject body = TRY(read_body(request));
-  const auto parsed =
-      TRY(pipelines::parse_pipelines(TRY(base::get_string(body, "yaml")), &pipelines.capacity()));
+  const std::string folder = TRY(base::get_string(body, "dir"));
+  const pipelines::Offers offers = pipelines.offers(folder);
+  const auto parsed = TRY(pipelines::parse_pipelines(TRY(base::get_string(body, "yaml")), &offers));
   JsonArray changes;
-  for (const auto& change : TRY(pipelines.apply(parsed, TRY(base::get_string(body, "dir")),
-                                                TRY(read_actor(request, body)))))
+  for (const auto& change : TRY(pipelines.apply(parsed, folder, TRY(read_actor(request, body)))))
     changes.push_back(
         JsonObject{{"kind", change.kind}, {"name", change.name}, {"change", change.change}});
   return reply({{"changes", std::move(changes)}});

@@ -1,0 +1,77 @@
+// The log of a step's pod, written to the step's own log while it is written.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "base/mutex.h"
+#include "pipelines/kubernetes/kube_client.h"
+#include "pipelines/masker.h"
+
+namespace slipway::pipelines {
+
+// Follows from where it was: how far it has come is kept beside the log, so that after a crash no
+// line is lost and none stands there twice. Secrets become ***.
+//
+// One thread at a time, beside its own.
+class PodLog {
+ public:
+  struct Of {
+    std::string job, space;
+    std::filesystem::path file;
+    std::vector<std::string> secrets;  // their values
+  };
+  // kResourceExhausted: the log can't be opened.
+  static Result<std::unique_ptr<PodLog>> open(const Cluster& cluster, Of of);
+  ~PodLog();
+  PodLog(const PodLog&) = delete;
+  PodLog& operator=(const PodLog&) = delete;
+
+  // These values as well, from now on.
+  void hide(std::vector<std::string> secrets);
+  // Begins to follow the pod's container, once.
+  void follow(const std::string& pod);
+  // A line of our own.
+  void note(std::string_view line);
+  // What there is of a container that has ended, as far as it comes soon.
+  void finish();
+  // As it is.
+  void leave();
+
+ private:
+  PodLog(const Cluster& cluster, Of of);
+  void run(const std::string& pod);
+  Result<void> fetch(const std::string& pod, bool follows);
+  void take(std::string_view line) EXCLUDES(mutex_);
+  void write(std::string_view text) REQUIRES(mutex_);
+  void keep_place() REQUIRES(mutex_);
+  std::int64_t count_lines() const REQUIRES(mutex_);
+  std::filesystem::path place_file() const { return of_.file.string() + ".place"; }
+
+  const Of of_;
+  KubeClient client_;
+  std::thread thread_;
+  std::atomic<bool> ended_ = false;  // the container
+  std::atomic<bool> stopping_ = false;
+  std::atomic<bool> done_ = false;  // all has come
+  base::Mutex mutex_;
+  Masker masker_ GUARDED_BY(mutex_);
+  int fd_ GUARDED_BY(mutex_) = -1;
+  bool is_full_ GUARDED_BY(mutex_) = false;
+  // Where it is: a second, and how many lines have come that are not before it. (Two streams write
+  // the lines, so that their times don't only grow.)
+  std::string since_ GUARDED_BY(mutex_);
+  std::map<std::string, std::int64_t> lines_ GUARDED_BY(mutex_);  // by second, the last two
+  std::int64_t known_ GUARDED_BY(mutex_) = 0;                     // that come again first
+  std::chrono::steady_clock::time_point kept_ GUARDED_BY(mutex_);
+};
+
+}  // namespace slipway::pipelines
