@@ -489,5 +489,56 @@ TEST(Model, LoadsWhatMlflowWroteAndRefusesTheRest) {
       << "a pickled one is Python's";
 }
 
+// The golden model's inputs: `a` a number, `c` a category.
+TEST_F(EndpointsTest, InputsAreHeldAgainstTheirRules) {
+  EndpointSpec ruled = spec(1, {live(1),
+                                {.name = "shadow",
+                                 .is_shadow = true,
+                                 .uri = "models:/m/2",
+                                 .model_version = 2,
+                                 .slots = {}}});
+  ruled.inputs = MUST(types::read_input_rules(MUST(types::YamlNode::parse(
+      "columns: {a: {max: 1, on_violation: reject}, c: {in: [x], on_violation: quarantine}}"))));
+  deploy(ruled);
+  const auto ask = [&](std::string_view id, Batch batch, std::span<const RowOrigin> origins = {}) {
+    return endpoints_.predict(
+        {.endpoint = "late", .id = id, .batch = std::move(batch), .origins = origins});
+  };
+  const auto of = [](double a, std::string_view c) {
+    return row({"a", "b", "c", "d", "e"}, {a, 100.0, c, 1.0, "k75"});
+  };
+  const auto traffic_of = [&](const std::string& id) {
+    const auto logged = log_.find("late", id);
+    return logged ? std::string(logged->at("traffic").get_string()) + "/" +
+                        std::to_string(logged->at("variants").get_array().size())
+                  : "nothing";
+  };
+  EXPECT_TRUE(ask("fine", of(0.5, "x")));
+  EXPECT_EQ(traffic_of("fine"), "/2");
+  EXPECT_EQ(ask("refused", of(2, "x")).error().code, Code::kInvalidArgument);
+  EXPECT_EQ(traffic_of("refused"), "rejected/1") << "no shadow sees it";
+  EXPECT_TRUE(ask("apart", of(0.5, "y")));
+  EXPECT_EQ(traffic_of("apart"), "quarantined/2");
+
+  // Messages of a stream: refused together they are asked one by one, and only then counted.
+  const RowOrigin origins[] = {{"s1", {1}}, {"s2", {2}}};
+  Batch two{.rows = 2,
+            .names = {"a", "b", "c", "d", "e"},
+            .cells = {0.5, 2.0, 100.0, 100.0, "x", "x", 1.0, 1.0, "k75", "k75"}};
+  EXPECT_EQ(ask("s", std::move(two), origins).error().code, Code::kInvalidArgument);
+  EXPECT_EQ(traffic_of("s2"), "nothing");
+  EXPECT_TRUE(ask("s1", of(0.5, "x"), std::span(origins).first(1)));
+  EXPECT_FALSE(ask("s2", of(2, "x"), std::span(origins).last(1)));
+  EXPECT_EQ(traffic_of("s2"), "rejected/1");
+  const InputTally::Counts counts = MUST(endpoints_.violations("late"));
+  EXPECT_EQ(counts.rejected, 2);
+  EXPECT_EQ(counts.quarantined, 1);
+
+  // Another revision without rules: nothing is checked, and what was counted stays.
+  deploy(spec(2, {live(1)}));
+  EXPECT_TRUE(ask("after", of(2, "y")));
+  EXPECT_EQ(MUST(endpoints_.violations("late")).rejected, 2);
+}
+
 }  // namespace
 }  // namespace slipway::serving

@@ -200,7 +200,7 @@ def test_every_protocol_says_it_in_its_own_way(shop):
         assert reply.status_code == 400, (protocol, reply.text)
         said, message = read(reply.json())
         assert said == code and words in message, (protocol, reply.text)
-    assert own(shop, "endpoints/sale/inputs")["rows"] == {"rejected": 2 + len(calls), "quarantined": 2, "flagged": 0}
+    assert own(shop, "endpoints/sale/inputs")["rows"] == {"rejected": 3 + len(calls), "quarantined": 2, "flagged": 0}
 
 
 def test_rules_are_made_from_training_rows(shop):
