@@ -194,6 +194,7 @@ def test_the_grid_says_what_fails_since_when(drawn, runs, open_page):
     since = grid.get_by_role("row").filter(has=page.get_by_role("rowheader", name="evaluate")).locator(".grid-since a")
     expect(since).to_have_attribute("href", f"/ui/pipeline-runs/{broken[0]}?step=evaluate")
     expect(grid.locator("td.grid-since a")).to_have_count(1)
+    expect(grid.get_by_role("row").nth(1).locator(".grid-cell")).to_have_count(min(len(listed) + 2, 25))  # both have come
     # By keyboard: one stop of the tab key, then the arrows.
     grid.locator('[tabindex="0"]').focus()
     page.keyboard.press("ArrowDown")

@@ -13,7 +13,8 @@ const kQuietSeconds = 60; // while changes are heard of: what is shown may depen
 const kGatherMs = 100; // that changes come together in
 const kBetweenMs = 1000; // two refreshes because of changes
 
-// Fetches now, and again when something of the subjects `about` has changed on the server. Where that is not heard, or they are
+// Fetches now, and again when something of the subjects `about` has changed on the server: at once, and `seconds` later, for what
+// the server makes of it after that. Where that is not heard, or they are
 // none: again `seconds` after the last answer, which may say how many; not while the tab is hidden. Infinity: once. What fails is
 // asked for again after `retrySeconds` at the latest. Another `key` starts over without the old data.
 export function useLive<T>(fetcher: (signal: AbortSignal) => Promise<T>, key: string, seconds: number | ((data: T) => number), about: string[] = [], retrySeconds = kRetrySeconds): Live<T> {
@@ -22,14 +23,14 @@ export function useLive<T>(fetcher: (signal: AbortSignal) => Promise<T>, key: st
   const newest = useRef(fetcher);
   newest.current = fetcher;
   const reload = useCallback(() => setTurn((before) => before + 1), []);
-  const started = useRef({ heard: 0, atMs: 0 }); // of the last fetch: the changes heard of before, and when
+  const started = useRef({ heard: 0, isNews: false, atMs: 0 }); // of the last fetch: the changes heard of before, whether there was one since the fetch before it, and when
   const [heard, setHeard] = useState(0);
   const heardSoFar = useRef(0);
   const subjects = about.join("\n");
 
   useEffect(() => {
     const stop = new AbortController();
-    started.current = { heard: heardSoFar.current, atMs: performance.now() };
+    started.current = { heard: heardSoFar.current, isNews: heardSoFar.current !== started.current.heard, atMs: performance.now() };
     const fetchOnce = async () => {
       try {
         const data = await newest.current(stop.signal);
@@ -55,13 +56,13 @@ export function useLive<T>(fetcher: (signal: AbortSignal) => Promise<T>, key: st
     const again = () => {
       if (!document.hidden) reload();
     };
-    const timer = setTimeout(again, pause * 1000);
+    const timer = setTimeout(again, (started.current.isNews ? Math.min(pause, regular) : pause) * 1000);
     document.addEventListener("visibilitychange", again);
     return () => {
       clearTimeout(timer);
       document.removeEventListener("visibilitychange", again);
     };
-  }, [isAnswered, turn, pause, reload]);
+  }, [isAnswered, turn, pause, regular, reload]);
 
   useEffect(() => {
     if (!isFollowed) return;
