@@ -106,13 +106,26 @@ class Toleration(TypedDict, total=False):
     tolerationSeconds: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class Placement(Part):
+    """Where a step runs: as a process of the server, or as a Job of Kubernetes, in a container of `image` with `gpus`, on nodes with the labels of
+    `node_selector`. Of a pipeline: of those of its steps that don't say it."""
+
+    executor: Literal["local", "kubernetes"] | None = None
+    image: str | None = None
+    node_selector: Mapping[str, str] | None = None
+    tolerations: Sequence[Toleration] | None = None
+    gpus: int | None = None
+    ttl: Duration | None = field(default=None, metadata=DURATION)
+    service_account: str | None = None
+
+
 @dataclass(frozen=True)
-class Step(Part):
+class Step(Placement):
     """One command of a pipeline, in which `{param}`, `{step}` (that step's folder) and `{out}` (its own) are filled in, or a question to a person
     (`approve`), or something that it waits for (`wait_for`), or another pipeline that it runs with `parameters`. `retry`: a number of more tries, or a Retry. `always`: it runs however the rest has ended. `when`: a condition over
     `{param}`, `{step/file#member}` and, with `always`, `{run.state}`; else the step is skipped. `secrets`: names of variables that the server
     knows the values of. `pool`: the step takes `slots` (1) of it while it runs. `resources`: it begins when the server has them, and ends with more memory.
-    `executor="kubernetes"`: it runs as a Job, in a container of `image` with `gpus`, on nodes with the labels of `node_selector`.
     `each`: the command runs once for each item of a list, or of the JSON list that "{param}" or "{step/file#member}" is, `parallel` at a time, with
     `{item}` or `{item.member}` filled in. `search`: the command runs as trials of a search. ValueError: neither `run` nor `approve`, or both."""
 
@@ -130,13 +143,6 @@ class Step(Part):
     pool: str | None = None
     slots: int | None = None
     resources: Resources | None = None
-    executor: Literal["local", "kubernetes"] | None = None
-    image: str | None = None
-    node_selector: Mapping[str, str] | None = None
-    tolerations: Sequence[Toleration] | None = None
-    gpus: int | None = None
-    ttl: Duration | None = field(default=None, metadata=DURATION)
-    service_account: str | None = None
     after: Sequence[str] = ()
     unless_failed: Sequence[str] = ()  # like after, but they may have been skipped
     each: Sequence[Any] | str | None = None
@@ -156,21 +162,14 @@ class Step(Part):
 
 
 @dataclass(frozen=True)
-class Pipeline(Part):
+class Pipeline(Placement):
     """Steps with a cache. `params`: names and defaults; "{now}" is the event clock when the run starts. `priority`: of its runs; those with
-    more go first when not all can. `executor`, `image` and so on: of steps that don't say their own."""
+    more go first when not all can."""
 
     name: str = field(metadata=NAME)
     steps: Sequence[Step]
     params: Mapping[str, Any] = field(default_factory=dict)
     priority: int | None = None
-    executor: Literal["local", "kubernetes"] | None = None
-    image: str | None = None
-    node_selector: Mapping[str, str] | None = None
-    tolerations: Sequence[Toleration] | None = None
-    gpus: int | None = None
-    ttl: Duration | None = field(default=None, metadata=DURATION)
-    service_account: str | None = None
 
     def __post_init__(self) -> None:
         check_name("pipeline", self.name)

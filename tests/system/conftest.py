@@ -1,4 +1,5 @@
 """Starts the built server for a test, with an empty data folder and a free port."""
+import json
 import os
 import pathlib
 import re
@@ -12,6 +13,7 @@ import urllib.request
 
 import mlflow
 import pytest
+import requests
 from mlflow.tracking import fluent
 from playwright.sync_api import sync_playwright
 
@@ -32,6 +34,20 @@ def eventually(holds, seconds: float = 60):
         assert time.monotonic() < deadline, "it never came true"
         time.sleep(0.05)
     return said
+
+
+def read_stream(url, last=None, **asked):
+    """Server-sent events as (event, id, data), by a client that knows nothing of us. `last`: the id to go on from; `asked`: as requests has it."""
+    with requests.get(url, stream=True, timeout=20, headers={"Last-Event-ID": last} if last else {}, **asked) as reply:
+        assert reply.status_code == 200 and reply.headers["Content-Type"] == "text/event-stream"
+        event = {}
+        for line in reply.iter_lines(chunk_size=1, decode_unicode=True):
+            if line == "" and "data" in event:
+                yield event["event"], event["id"], json.loads(event["data"])
+                event = {}
+            elif line and not line.startswith(":"):
+                name, value = line.split(": ", 1)
+                event[name] = value
 
 
 def pytest_configure(config):

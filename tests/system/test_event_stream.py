@@ -1,27 +1,16 @@
 """What happens as server-sent events: who hears what, going on after a break, and the limits."""
-import json
 import time
 
 import requests
 from mlflow import MlflowClient
 
-from conftest import eventually
+from conftest import eventually, read_stream
 
 STREAM = "/slipway/v1/events/stream"
 
 
 def read_events(server, last=None, after=None, auth=None):
-    """(event, id, data), by a client that knows nothing of us."""
-    with requests.get(server.url + STREAM, stream=True, timeout=20, auth=auth, params={"after": after} if after else {}, headers={"Last-Event-ID": last} if last else {}) as reply:
-        assert reply.status_code == 200 and reply.headers["Content-Type"] == "text/event-stream"
-        event = {}
-        for line in reply.iter_lines(chunk_size=1, decode_unicode=True):
-            if line == "" and "data" in event:
-                yield event["event"], event["id"], json.loads(event["data"])
-                event = {}
-            elif line and not line.startswith(":"):
-                name, value = line.split(": ", 1)
-                event[name] = value
+    return read_stream(server.url + STREAM, last, auth=auth, params={"after": after} if after else {})
 
 
 def changes(events, subject):

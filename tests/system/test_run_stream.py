@@ -1,5 +1,4 @@
 """Live metrics as server-sent events, read by a client that knows nothing of us, and `slipway runs watch`."""
-import json
 import os
 import subprocess
 import time
@@ -7,21 +6,11 @@ import time
 import requests
 from mlflow import MlflowClient
 
-from conftest import BINARY
+from conftest import BINARY, read_stream
 
 
-def read_events(server, run: str, last: str | None = None):
-    """Server-sent events of a run as (event, id, data), by a client that knows nothing of us."""
-    with requests.get(f"{server.url}/slipway/v1/runs/{run}/metrics/stream", stream=True, timeout=20, headers={"Last-Event-ID": last} if last else {}) as reply:
-        assert reply.status_code == 200 and reply.headers["Content-Type"] == "text/event-stream"
-        event = {}
-        for line in reply.iter_lines(chunk_size=1, decode_unicode=True):
-            if line == "" and "data" in event:
-                yield event["event"], event["id"], json.loads(event["data"])
-                event = {}
-            elif line and not line.startswith(":"):
-                name, value = line.split(": ", 1)
-                event[name] = value
+def read_events(server, run, last=None):
+    return read_stream(f"{server.url}/slipway/v1/runs/{run}/metrics/stream", last)
 
 
 def test_points_are_streamed_as_they_are_committed(server):
