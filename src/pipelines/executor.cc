@@ -22,8 +22,8 @@
 
 #include "base/log.h"
 #include "base/process.h"
-#include "pipelines/masker.h"
 #include "pipelines/process_group.h"
+#include "pipelines/step_log.h"
 
 namespace slipway::pipelines {
 namespace {
@@ -54,20 +54,19 @@ class MaskedLog {
   static Result<std::unique_ptr<MaskedLog>> open(const Command& command) {
     std::vector<std::string> values;
     for (const auto& [name, value] : command.secrets) values.push_back(value);
-    auto log = std::make_unique<MaskedLog>(values);
-    log->file_ = ::open(command.log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-    if (log->file_ < 0 || ::pipe2(log->pipe_.data(), O_CLOEXEC) != 0) {
+    auto log = std::make_unique<MaskedLog>(TRY(StepLog::open(command.log, values)));
+    if (::pipe2(log->pipe_.data(), O_CLOEXEC) != 0) {
       return base::error(Code::kResourceExhausted, "a step's log can't be opened: log={} why={}",
                          command.log.string(), std::strerror(errno));
     }
     ::fcntl(log->pipe_[0], F_SETFL, O_NONBLOCK);
     return log;
   }
-  explicit MaskedLog(const std::vector<std::string>& secrets) : masker_(secrets) {}
+  explicit MaskedLog(StepLog log) : log_(std::move(log)) {}
   ~MaskedLog() {
-    write(masker_.finish());
-    for (const int file : {file_, pipe_[0], pipe_[1]}) {
-      if (file >= 0) ::close(file);
+    log_.finish();
+    for (const int end : pipe_) {
+      if (end >= 0) ::close(end);
     }
   }
   MaskedLog(const MaskedLog&) = delete;
@@ -86,7 +85,7 @@ class MaskedLog {
       if (count < 0 && errno == EINTR) continue;
       if (count < 0) return;  // nothing at the moment
       if (count == 0) ::close(std::exchange(pipe_[0], -1));
-      write(masker_.pass({buffer.data(), static_cast<std::size_t>(count)}));
+      log_.write({buffer.data(), static_cast<std::size_t>(count)});
       taken += static_cast<std::size_t>(count);
     }
   }
@@ -94,24 +93,8 @@ class MaskedLog {
  private:
   static constexpr std::size_t kPipeBytes = 1 << 16;  // Linux' default
 
-  void write(std::string_view text) {
-    while (!text.empty() && !is_full_) {
-      const ssize_t count = ::write(file_, text.data(), text.size());
-      if (count < 0 && errno == EINTR) continue;
-      if (count < 0) {
-        is_full_ = true;
-        base::log_warning("pipelines", "the rest of a step's log is lost: why={}",
-                          std::strerror(errno));
-        return;
-      }
-      text.remove_prefix(static_cast<std::size_t>(count));
-    }
-  }
-
-  Masker masker_;
-  int file_ = -1;
+  StepLog log_;
   std::array<int, 2> pipe_{-1, -1};
-  bool is_full_ = false;
 };
 
 // Looks at the memory of a command's processes: often at its beginning, then once in a period; not

@@ -1,11 +1,5 @@
 #include "pipelines/kubernetes/pod_log.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
-
 #include "base/log.h"
 #include "pipelines/kubernetes/job_spec.h"
 #include "store/file_system.h"
@@ -37,17 +31,13 @@ std::string second_of(std::string_view time) {
 
 }  // namespace
 
-PodLog::PodLog(const Cluster& cluster, Of of)
-    : of_(std::move(of)), client_(cluster), masker_(of_.secrets) {}
+PodLog::PodLog(const Cluster& cluster, Of of, StepLog log)
+    : of_(std::move(of)), client_(cluster), log_(std::move(log)) {}
 
 Result<std::unique_ptr<PodLog>> PodLog::open(const Cluster& cluster, Of of) {
-  auto log = std::unique_ptr<PodLog>(new PodLog(cluster, std::move(of)));
+  StepLog opened = TRY(StepLog::open(of.file, of.secrets));
+  auto log = std::unique_ptr<PodLog>(new PodLog(cluster, std::move(of), std::move(opened)));
   base::MutexLock lock(log->mutex_);
-  log->fd_ = ::open(log->of_.file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-  if (log->fd_ < 0) {
-    return base::error(Code::kResourceExhausted, "a step's log can't be opened: log={} why={}",
-                       log->of_.file.string(), std::strerror(errno));
-  }
   const auto kept = store::read_file(log->place_file());
   const auto place = kept ? base::parse_json_object(*kept) : Result<JsonObject>(JsonObject());
   if (place && base::find_string(*place, "job").value_or(std::nullopt) == log->of_.job) {
@@ -55,7 +45,7 @@ Result<std::unique_ptr<PodLog>> PodLog::open(const Cluster& cluster, Of of) {
     log->known_ = base::find_int(*place, "lines").value_or(std::nullopt).value_or(0);
     const auto bytes = base::find_int(*place, "bytes").value_or(std::nullopt);
     // What came behind it comes again.
-    if (bytes && *bytes <= ::lseek(log->fd_, 0, SEEK_END) && ::ftruncate(log->fd_, *bytes) != 0)
+    if (bytes && *bytes <= log->log_.size() && !log->log_.cut(*bytes))
       base::log_warning("pipelines", "lines of a step's log may stand there twice: log={}",
                         log->of_.file.string());
   }
@@ -63,25 +53,7 @@ Result<std::unique_ptr<PodLog>> PodLog::open(const Cluster& cluster, Of of) {
   return log;
 }
 
-PodLog::~PodLog() {
-  leave();
-  base::MutexLock lock(mutex_);
-  if (fd_ >= 0) ::close(fd_);
-}
-
-void PodLog::write(std::string_view text) {
-  while (!text.empty() && !is_full_) {
-    const ssize_t count = ::write(fd_, text.data(), text.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) {
-      is_full_ = true;
-      base::log_warning("pipelines", "the rest of a step's log is lost: why={}",
-                        std::strerror(errno));
-      return;
-    }
-    text.remove_prefix(static_cast<std::size_t>(count));
-  }
-}
+PodLog::~PodLog() { leave(); }
 
 std::int64_t PodLog::count_lines() const {
   std::int64_t count = known_;
@@ -90,12 +62,10 @@ std::int64_t PodLog::count_lines() const {
 }
 
 void PodLog::keep_place() {
-  if (masker_.holds()) return;  // not all of it is in the file
+  if (!log_.is_all_there()) return;
   kept_ = SteadyClock::now();
-  const JsonObject place{{"job", of_.job},
-                         {"since", since_},
-                         {"lines", count_lines()},
-                         {"bytes", ::lseek(fd_, 0, SEEK_END)}};
+  const JsonObject place{
+      {"job", of_.job}, {"since", since_}, {"lines", count_lines()}, {"bytes", log_.size()}};
   if (const auto written = store::write_file(place_file(), base::to_text(place)); !written)
     base::log_warning("pipelines", "the place in a step's log can't be kept: {}",
                       written.error().message);
@@ -104,13 +74,12 @@ void PodLog::keep_place() {
 void PodLog::hide(std::vector<std::string> secrets) {
   secrets.insert(secrets.end(), of_.secrets.begin(), of_.secrets.end());
   base::MutexLock lock(mutex_);
-  write(masker_.finish());
-  masker_ = Masker(secrets);
+  log_.hide(secrets);
 }
 
 void PodLog::note(std::string_view line) {
   base::MutexLock lock(mutex_);
-  write(masker_.pass(fmt::format("kubernetes: {}\n", line)));
+  log_.write(fmt::format("kubernetes: {}\n", line));
   keep_place();
 }
 
@@ -125,7 +94,7 @@ void PodLog::take(std::string_view line) {
   }
   if (lines_.size() > 2) lines_.erase(lines_.begin());
   since_ = lines_.begin()->first;
-  write(masker_.pass(std::string(line.substr(time + 1)) + "\n"));
+  log_.write(std::string(line.substr(time + 1)) + "\n");
   if (SteadyClock::now() - kept_ >= kPlacePeriod) keep_place();
 }
 
@@ -169,7 +138,8 @@ void PodLog::finish() {
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   leave();
   base::MutexLock lock(mutex_);
-  write(masker_.finish());
+  log_.finish();
+  is_over_ = true;
   std::error_code ignored;
   std::filesystem::remove(place_file(), ignored);
 }
@@ -178,7 +148,7 @@ void PodLog::leave() {
   stopping_ = true;
   if (thread_.joinable()) thread_.join();
   base::MutexLock lock(mutex_);
-  if (fd_ >= 0) keep_place();
+  if (!is_over_) keep_place();
 }
 
 }  // namespace slipway::pipelines

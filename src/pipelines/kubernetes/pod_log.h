@@ -14,7 +14,7 @@
 
 #include "base/mutex.h"
 #include "pipelines/kubernetes/kube_client.h"
-#include "pipelines/masker.h"
+#include "pipelines/step_log.h"
 
 namespace slipway::pipelines {
 
@@ -47,11 +47,10 @@ class PodLog {
   void leave();
 
  private:
-  PodLog(const Cluster& cluster, Of of);
+  PodLog(const Cluster& cluster, Of of, StepLog log);
   void run(const std::string& pod);
   Result<void> fetch(const std::string& pod, bool follows);
   void take(std::string_view line) EXCLUDES(mutex_);
-  void write(std::string_view text) REQUIRES(mutex_);
   void keep_place() REQUIRES(mutex_);
   std::int64_t count_lines() const REQUIRES(mutex_);
   std::filesystem::path place_file() const { return of_.file.string() + ".place"; }
@@ -63,9 +62,8 @@ class PodLog {
   std::atomic<bool> stopping_ = false;
   std::atomic<bool> done_ = false;  // all has come
   base::Mutex mutex_;
-  Masker masker_ GUARDED_BY(mutex_);
-  int fd_ GUARDED_BY(mutex_) = -1;
-  bool is_full_ GUARDED_BY(mutex_) = false;
+  StepLog log_ GUARDED_BY(mutex_);
+  bool is_over_ GUARDED_BY(mutex_) = false;
   // Where it is: a second, and how many lines have come that are not before it. (Two streams write
   // the lines, so that their times don't only grow.)
   std::string since_ GUARDED_BY(mutex_);
