@@ -98,6 +98,14 @@ TEST_F(DatasetsTest, ImpossibleValuesAreKeptAsideWithAReason) {
   EXPECT_EQ(datasets_.rows(report->snapshot)->rows(), 3u);
 }
 
+TEST_F(DatasetsTest, NaNIsMissing) {
+  apply("max: 120}", "max: 120, required: true}");
+  write(weather({3, std::nan("")}, {"EWR"}));
+  const auto report = MUST(datasets_.ingest("weather", "", "ann"));
+  EXPECT_EQ(report.snapshot.violations.at("wind_speed required"), Json(1));
+  EXPECT_EQ(report.snapshot.rows, 1);
+}
+
 // Others know data by where it is: relative paths are made whole, queries have no place.
 TEST_F(DatasetsTest, PlacesAreWhole) {
   MUST(datasets_.apply(MUST(parse_datasets(R"(

@@ -1,6 +1,7 @@
 #include "datasets/validation.h"
 
 #include <algorithm>
+#include <cmath>
 #include <unordered_set>
 
 namespace slipway::datasets {
@@ -18,10 +19,11 @@ void check_values(const Column& column, const types::ColumnRule& rule, Validatio
   const types::ColumnCheck check(rule);
   const bool numeric = is_numeric(column.type), text = column.type == ColumnType::kString;
   for (std::size_t row = 0; row < column.size(); ++row) {
-    const char* broken = !column.is_valid(row) ? check.of_missing()
-                         : numeric             ? check.of_number(column.number(row))
-                         : text                ? check.of_text(column.strings[row])
-                                               : nullptr;
+    const bool is_missing = numeric ? std::isnan(column.number(row)) : !column.is_valid(row);
+    const char* broken = is_missing ? check.of_missing()
+                         : numeric  ? check.of_number(column.number(row))
+                         : text     ? check.of_text(column.strings[row])
+                                    : nullptr;
     if (broken != nullptr)
       found.violations.push_back({row, column.name, broken, cell_text(column, row)});
   }

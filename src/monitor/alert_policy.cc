@@ -98,9 +98,7 @@ std::vector<Cause> find_causes(const MonitorDefinition& definition, const Varian
     const auto known = std::find_if(causes.begin(), causes.end(), [&](const Cause& other) {
       return other.drift.feature == column;
     });
-    if (known == causes.end()) continue;
-    cause = *known;
-    causes.erase(known);
+    if (known != causes.end()) causes.erase(known);  // it is told once
   }
   std::stable_sort(broken.begin(), broken.end(), [&](const Cause& a, const Cause& b) {
     return live.violations.rows_of(a.drift.feature) > live.violations.rows_of(b.drift.feature);

@@ -132,6 +132,14 @@ TEST(AlertPolicy, CausesAreTheInputsThatMovedLargestFirst) {
   EXPECT_EQ(causes[4].kind, "missing_rate");
   definition.causes_max = 2;
   EXPECT_EQ(find_causes(definition, live).size(), 2u);
+
+  // What broke its rule is told first, once, and as that, with how it moved.
+  live.violations = {.rows = 100, .flagged = 90, .columns = {{"hour", {{"max", 90}}}}};
+  const auto broken = find_causes(definition, live);
+  EXPECT_EQ(broken[0].kind, "violation");
+  EXPECT_EQ(broken[0].drift.feature, "hour");
+  EXPECT_EQ(broken[0].drift.psi, 0.2);
+  EXPECT_EQ(broken[1].drift.feature, "gone");
 }
 
 TEST(AlertPolicy, HealthInAWord) {

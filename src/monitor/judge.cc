@@ -109,10 +109,9 @@ Result<void> Monitor::judge(Cursor& cursor, base::Timestamp now, AdvanceReport& 
                    [](const VariantResult& result) { return result.variant == "live"; });
   const auto asked = TRY(last_asked(definition.name, cursor.kind, cursor.window.start));
   if (live == planned.results.end()) {
-    if (asked) {
-      planned.results.push_back(VariantResult::of_silence(*asked, cursor.window.end));
-      rows.look_at_inputs(planned.results.back());
-    }
+    VariantResult silent = VariantResult::of_silence(asked, cursor.window.end);
+    rows.look_at_inputs(silent);
+    if (asked || silent.violations.rows > 0) planned.results.push_back(std::move(silent));
   } else {
     live->metrics["skew_rate"] =
         TRY(ports_.features.skew_rate(definition.endpoint, cursor.window.start, cursor.window.end))

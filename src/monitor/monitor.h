@@ -270,13 +270,12 @@ class Monitor {
   Result<std::optional<std::map<std::string, Estimates>>> stored_estimates(
       const std::string& monitor, WindowKind kind, base::Timestamp start);
   Result<void> store_first_look(store::Tx& tx, const Cursor& cursor, const Planned& planned);
-  // Of those that were looked at and aren't judged yet.
   Result<std::vector<StoredWindow>> judged_windows(const std::string& monitor,
                                                    const WindowFilter& filter);
   // Of windows that wait for their labels, as they were when they were over: the newest.
   Result<std::vector<StoredWindow>> first_looks(const std::string& monitor,
                                                 const WindowFilter& filter);
-  // With the labels that came since.
+  // Of those that were looked at and aren't judged yet, with the labels that came since.
   Result<std::vector<StoredWindow>> waiting_windows(const std::string& monitor,
                                                     const WindowFilter& filter);
   // By model version.

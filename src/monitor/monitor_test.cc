@@ -457,6 +457,25 @@ TEST_F(MonitorTest, AFailingSourceLeavesTheWindowForLater) {
       << "without a reference there is no drift, but a verdict; the second is silent";
 }
 
+// Nobody was ever answered, and all who asked broke a rule: that is told all the same.
+TEST_F(MonitorTest, AFirstWindowOfRefusedRequestsIsTold) {
+  MUST(monitor_->apply(
+      MUST(parse_monitors(
+          "monitors:\n  m:\n    endpoint: e\n    windows: [day]\n    complete: {share: 0}\n    "
+          "alerts: {refused: {metric: violation_rate, window: day, over: 0.5, min_rows: 1}}\n")),
+      "test"));
+  requests_.log.push_back({.id = "a",
+                           .event_time = at("2013-06-03T05:00:00Z"),
+                           .traffic = "rejected",
+                           .broken = R"({"x":"max"})"});
+  walk_to("2013-06-06T00:00:00Z");
+  const auto days = MUST(monitor_->windows("m", {.kind = WindowKind::kDay, .variant = "live"}));
+  ASSERT_FALSE(days.empty());
+  EXPECT_EQ(days[0].result.violations.rejected, 1);
+  EXPECT_EQ(days[0].result.metrics.at("violation_rate"), 1);
+  EXPECT_EQ(MUST(monitor_->alerts({})).size(), 1u);
+}
+
 // An input misspelt under drift: was measured by the rule of all, and nobody was told.
 TEST_F(MonitorTest, TellsOfInputsThatTheReferenceDoesntHave) {
   apply("    drift: {columns: {x: {method: psi}, carier: {method: chi2}}}\n");

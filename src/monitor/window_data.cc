@@ -53,12 +53,14 @@ void WindowRows::look_at_inputs(VariantResult& live) const {
   if (live.violations.rows > 0) live.metrics["violation_rate"] = live.violations.rate();
 }
 
-VariantResult VariantResult::of_silence(base::Timestamp last_asked, base::Timestamp to) {
+VariantResult VariantResult::of_silence(std::optional<base::Timestamp> last_asked,
+                                        base::Timestamp to) {
   VariantResult live{.variant = "live", .role = "live"};
   live.completeness = 1;  // no label is missing
   live.metrics["requests"] = 0;
-  live.metrics["quiet_hours_max"] = live.metrics["quiet_hours"] =
-      static_cast<double>((to - last_asked).micros) / kMicrosPerHour;
+  if (last_asked)
+    live.metrics["quiet_hours_max"] = live.metrics["quiet_hours"] =
+        static_cast<double>((to - *last_asked).micros) / kMicrosPerHour;
   return live;
 }
 

@@ -215,10 +215,11 @@ Result<WindowRows> WindowRows::of(const types::Frame& frame) {
   std::unordered_set<std::string> seen;
   std::map<std::string, std::vector<std::size_t>> live;
   for (std::size_t row = 0; row < frame.rows(); ++row) {
-    if (traffic->is_valid(row) && !traffic->strings[row].empty()) continue;
-    const std::string& variant = rows.variants_->strings[row];
+    // Also of a first row that is left out: its rules may have kept it apart alone.
     if (const std::string& id = rows.ids_->strings[row]; id.ends_with(kFirstRow))
       rows.batches_.insert(id.substr(0, id.size() - kFirstRow.size()));
+    if (traffic->is_valid(row) && !traffic->strings[row].empty()) continue;
+    const std::string& variant = rows.variants_->strings[row];
     const bool is_live = rows.roles_->strings[row] == "live";
     // One id is one request, whichever live variant a retry met.
     if (!seen.insert((is_live ? "live" : "shadow/" + variant) + '\n' + rows.ids_->strings[row])

@@ -49,8 +49,8 @@ struct VariantResult {
   std::string note;            // what isn't known of it, and why
   void add_note(std::string_view sentence);
 
-  // Of "live" in a window up to `to` in which nobody asked, nor since `last_asked`.
-  static VariantResult of_silence(base::Timestamp last_asked, base::Timestamp to);
+  // Of "live" in a window up to `to` in which nobody asked, nor since `last_asked` (nothing: ever).
+  static VariantResult of_silence(std::optional<base::Timestamp> last_asked, base::Timestamp to);
   // Keeps them, as metrics "estimated_X" too, and, where X is known by now, with how far they were
   // off: "estimate_error_X", X less its estimate.
   void add_estimates(Estimates made);

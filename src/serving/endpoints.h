@@ -103,8 +103,7 @@ class Endpoints {
 
   // kNotFound: no such endpoint, it has no revision yet, or the version or variant asked for is not
   // among its own. kInvalidArgument: missing, mistyped or (when they are refused) unknown inputs,
-  // named; or the
-  // rules of the endpoint's inputs reject one. kUnavailable: a durable log is full.
+  // named; or the rules of the endpoint's inputs reject one. kUnavailable: a durable log is full.
   // kResourceExhausted: too much waits for the model. kDeadlineExceeded: the request's time was
   // over before it was answered; if that was before the model had it, it is not scored.
   Result<Prediction> predict(const PredictRequest& request);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <tuple>
 
 #include "base/json.h"
 #include "base/json_document.h"
@@ -65,24 +66,21 @@ void InputTally::add_rows(OnViolation what, std::int64_t rows) {
   }
 }
 
-void InputTally::add(const std::string& column, const char* rule, OnViolation what,
-                     ViolationExample example) {
-  base::MutexLock lock(mutex_);
+void InputTally::add(std::vector<ViolationCount> more) {
   const auto key = [](const ViolationCount& of) {
     return std::tie(of.column, of.rule, of.on_violation);
   };
-  const std::string broken = rule;
-  const auto wanted = std::tie(column, broken, what);
-  auto at =
-      std::lower_bound(counts_.violations.begin(), counts_.violations.end(), wanted,
-                       [&](const ViolationCount& of, const auto& than) { return key(of) < than; });
-  if (at == counts_.violations.end() || key(*at) != wanted) {
-    at = counts_.violations.insert(
-        at, {.column = column, .rule = broken, .on_violation = what, .values = 0, .last = {}});
+  base::MutexLock lock(mutex_);
+  for (ViolationCount& one : more) {
+    const auto at = std::ranges::lower_bound(counts_.violations, key(one), {}, key);
+    if (at == counts_.violations.end() || key(*at) != key(one)) {
+      counts_.violations.insert(at, std::move(one));
+      continue;
+    }
+    at->values += one.values;
+    for (ViolationExample& example : one.last) at->last.push_back(std::move(example));
+    while (at->last.size() > kExamples) at->last.pop_front();
   }
-  ++at->values;
-  if (at->last.size() == kExamples) at->last.pop_front();
-  at->last.push_back(std::move(example));
 }
 
 InputTally::Counts InputTally::read() const {
@@ -127,18 +125,11 @@ Result<std::shared_ptr<const InputPolicy>> InputPolicy::make(const std::string& 
                     .is_text = at->is_text,
                     .rule = rule,
                     .check = types::ColumnCheck(rule),
-                    .on_violation = input.on_violation.value_or(rules.on_violation),
-                    .counters = {}};
+                    .on_violation = input.on_violation.value_or(rules.on_violation)};
     JsonObject members;
     rule.append_to(members);
-    for (const auto& [member, value] : members) {
-      // Static, as what the check answers.
-      for (const std::string_view known : {"type", "min", "max", "in", "required"}) {
-        if (known == std::string_view(member))
-          column.counters.emplace_back(known,
-                                       &policy->counter(rule.name, known, column.on_violation));
-      }
-    }
+    for (const auto& [member, value] : members)  // so that they are told before one is broken
+      policy->counter(rule.name, member, column.on_violation);
     policy->columns_.push_back(std::move(column));
   }
   for (const OnViolation what :
@@ -240,25 +231,37 @@ Error InputPolicy::refusal(std::span<const InputViolation> found, std::span<cons
   return rows > 1 ? std::move(error).with_context(fmt::format("row {}", first->row)) : error;
 }
 
-void InputPolicy::count_value(const InputViolation& one, ViolationExample example) const {
+ViolationCount& InputPolicy::count_of(const InputViolation& one,
+                                      std::vector<ViolationCount>& counts) const {
   const OfColumn& column = columns_[one.column];
-  for (const auto& [rule, counter] : column.counters) {
-    if (rule == one.broken) counter->add();
-  }
-  tally_->add(column.name, one.broken, column.on_violation, std::move(example));
+  // Column after column: one of the last.
+  const auto known = std::find_if(counts.rbegin(), counts.rend(), [&](const ViolationCount& of) {
+    return of.column == column.name && of.rule == one.broken;
+  });
+  if (known != counts.rend()) return *known;
+  return counts.emplace_back(ViolationCount{.column = column.name,
+                                            .rule = one.broken,
+                                            .on_violation = column.on_violation,
+                                            .values = 0,
+                                            .last = {}});
 }
 
 void InputPolicy::count(const Mistyped& one, base::Timestamp event_time,
                         std::string_view id) const {
-  const std::string column(one.column);
-  counter(column, "type", OnViolation::kReject).add();
-  tally_->add(column, "type", OnViolation::kReject,
-              {event_time, std::string(id), shown(one.value)});
-  count_rows(std::array{
-      RowVerdict{.is_violated = true, .on_violation = OnViolation::kReject, .broken = {}}});
+  const RowVerdict verdict{.is_violated = true, .on_violation = OnViolation::kReject, .broken = {}};
+  count({{.column = std::string(one.column),
+          .rule = "type",
+          .on_violation = OnViolation::kReject,
+          .values = 1,
+          .last = {{event_time, std::string(id), shown(one.value)}}}},
+        {&verdict, 1});
 }
 
-void InputPolicy::count_rows(std::span<const RowVerdict> verdicts) const {
+void InputPolicy::count(std::vector<ViolationCount> counts,
+                        std::span<const RowVerdict> verdicts) const {
+  for (const ViolationCount& of : counts)
+    counter(of.column, of.rule, of.on_violation).add(static_cast<std::uint64_t>(of.values));
+  tally_->add(std::move(counts));
   std::array<std::int64_t, 3> rows{};
   for (const RowVerdict& verdict : verdicts) {
     if (verdict.is_violated) ++rows[static_cast<std::size_t>(verdict.on_violation)];

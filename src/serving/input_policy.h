@@ -67,12 +67,12 @@ class InputTally {
     std::vector<ViolationCount> violations;                   // by column and rule
   };
   void add_rows(types::OnViolation what, std::int64_t rows);
-  void add(const std::string& column, const char* rule, types::OnViolation what,
-           ViolationExample example);
+  void add(std::vector<ViolationCount> more);
   Counts read() const;
 
+  static constexpr std::size_t kExamples = 5;  // of a column and rule, the last
+
  private:
-  static constexpr std::size_t kExamples = 5;
   mutable base::Mutex mutex_;
   Counts counts_ GUARDED_BY(mutex_);
 };
@@ -108,14 +108,19 @@ class InputPolicy {
   // Why a request is refused: the first value that broke a rule which rejects.
   Error refusal(std::span<const InputViolation> found, std::span<const InputView> views,
                 std::size_t rows) const;
-  // Counts and remembers; `id_of` gives a row's request id.
-  template <typename IdOf>
+  // Counts and remembers; `time_of` and `id_of` give a row's event time and request id.
+  template <typename TimeOf, typename IdOf>
   void count(std::span<const InputViolation> found, std::span<const RowVerdict> verdicts,
-             std::span<const InputView> views, base::Timestamp event_time,
-             const IdOf& id_of) const {
-    for (const InputViolation& one : found)
-      count_value(one, {event_time, std::string(id_of(one.row)), value_of(one, views)});
-    count_rows(verdicts);
+             std::span<const InputView> views, const TimeOf& time_of, const IdOf& id_of) const {
+    std::vector<ViolationCount> counts;
+    for (std::size_t at = found.size(); at-- > 0;) {
+      const InputViolation& one = found[at];
+      ViolationCount& of = count_of(one, counts);
+      ++of.values;
+      if (of.last.size() < InputTally::kExamples)
+        of.last.push_front({time_of(one.row), std::string(id_of(one.row)), value_of(one, views)});
+    }
+    count(std::move(counts), verdicts);
   }
   // The same of one that is refused for its type.
   void count(const Mistyped& one, base::Timestamp event_time, std::string_view id) const;
@@ -128,12 +133,11 @@ class InputPolicy {
     types::ColumnRule rule;
     types::ColumnCheck check;
     types::OnViolation on_violation;
-    std::vector<std::pair<std::string_view, base::Counter*>> counters;  // by rule
   };
   std::string value_of(const InputViolation& one, std::span<const InputView> views) const;
-  void count_value(const InputViolation& one, ViolationExample example) const;
-  void count_rows(std::span<const RowVerdict> verdicts) const;
-
+  // That of its column and rule.
+  ViolationCount& count_of(const InputViolation& one, std::vector<ViolationCount>& counts) const;
+  void count(std::vector<ViolationCount> counts, std::span<const RowVerdict> verdicts) const;
   base::Counter& counter(const std::string& column, std::string_view rule,
                          types::OnViolation what) const;
 

@@ -24,6 +24,13 @@ class InputPolicyTest : public ::testing::Test {
     policy.check(3, views_, found_);
     return policy.judge(found_, 3, verdicts_);
   }
+  // Row r was asked r seconds after the epoch.
+  void count(const InputPolicy& policy) {
+    policy.count(
+        found_, verdicts_, views_,
+        [](std::size_t row) { return base::Timestamp{static_cast<std::int64_t>(row) * 1'000'000}; },
+        [](std::size_t row) { return std::to_string(row); });
+  }
   const LogSchema schema_ = {{"distance", false}, {"carrier", true}, {"request.flight", true}};
   const std::vector<double> distance_ = {100, 9e6, std::nan("")};
   const std::vector<std::string_view> carrier_ = {"AA", "XX", {}}, flight_ = {"1", "2", "3"};
@@ -55,8 +62,7 @@ columns:
   EXPECT_EQ(verdicts_[2].broken, R"({"distance":"required"})");
   EXPECT_EQ(verdicts_[2].on_violation, OnViolation::kFlag);
 
-  policy->count(found_, verdicts_, views_, {7},
-                [](std::size_t row) { return std::to_string(row); });
+  count(*policy);
   const InputTally::Counts counts = tally_->read();
   EXPECT_EQ(counts.quarantined, 1);
   EXPECT_EQ(counts.flagged, 1);
@@ -64,6 +70,7 @@ columns:
   EXPECT_EQ(counts.violations[0].column, "carrier");
   EXPECT_EQ(counts.violations[0].last.back().value, "XX");
   EXPECT_EQ(counts.violations[0].last.back().request_id, "1");
+  EXPECT_EQ(counts.violations[0].last.back().event_time.micros, 1'000'000);
   EXPECT_EQ(counts.violations[2].rule, "required");
   EXPECT_EQ(counts.violations[2].last.back().value, "");
   const std::string text = metrics_.prometheus_text();
@@ -96,13 +103,20 @@ TEST_F(InputPolicyTest, ARuleThatCanNeverHoldIsRefused) {
   EXPECT_TRUE(make("columns: {carrier: {in: [1, 2]}}"));
 }
 
-TEST_F(InputPolicyTest, OnlyTheLastExamplesAreKept) {
-  for (int i = 0; i < 20; ++i)
-    tally_->add("a", "max", OnViolation::kFlag, {{i}, std::to_string(i), "7"});
+TEST_F(InputPolicyTest, OnlyTheLastExamplesAreKeptOverRequests) {
+  const auto policy =
+      MUST(make("{on_violation: flag, columns: {distance: {max: 50, required: true}}}"));
+  check(*policy);  // rows 0 and 1 are above
+  for (int request = 0; request < 3; ++request) count(*policy);
   const auto counts = tally_->read();
-  EXPECT_EQ(counts.violations.at(0).values, 20);
-  EXPECT_EQ(counts.violations.at(0).last.size(), 5u);
-  EXPECT_EQ(counts.violations.at(0).last.back().request_id, "19");
+  ASSERT_EQ(counts.violations.size(), 2u);
+  const ViolationCount& above = counts.violations[0];
+  EXPECT_EQ(above.rule, "max");
+  EXPECT_EQ(above.values, 6);
+  std::string rows;
+  for (const ViolationExample& example : above.last) rows += example.request_id;
+  EXPECT_EQ(rows, "10101");
+  EXPECT_EQ(counts.violations[1].values, 3);
 }
 
 }  // namespace

@@ -272,7 +272,7 @@ Result<Prediction> Endpoints::predict(const PredictRequest& request) {
   if (!gathered && gathered.error().code == Code::kInvalidArgument) {
     if (scratch.mistyped && serving->policy != nullptr && !is_asked_again) {
       const Mistyped& wrong = *scratch.mistyped;
-      serving->policy->count(wrong, event_time, row_id(wrong.row));
+      serving->policy->count(wrong, time_of(wrong.row), row_id(wrong.row));
       log_rejected(wrong.row, gathered.error().message,
                    scratch.kept.emplace_back(base::to_text(JsonObject{{wrong.column, "type"}})),
                    {});
@@ -289,8 +289,8 @@ Result<Prediction> Endpoints::predict(const PredictRequest& request) {
     const bool is_rejected = gravest == types::OnViolation::kReject;
     if (is_rejected && is_asked_again)
       return fail_version(policy.refusal(scratch.violations, scratch.logged_views, batch.rows));
-    policy.count(scratch.violations, scratch.verdicts, scratch.logged_views, event_time, row_id);
     if (is_rejected) {
+      policy.count(scratch.violations, scratch.verdicts, scratch.logged_views, time_of, row_id);
       Error refusal = policy.refusal(scratch.violations, scratch.logged_views, batch.rows);
       for (std::size_t row = 0; row < batch.rows; ++row) {
         const RowVerdict& verdict = scratch.verdicts[row];
@@ -355,7 +355,11 @@ Result<Prediction> Endpoints::predict(const PredictRequest& request) {
            .row = row});
     }
   }
+  // Messages of a stream that weren't scored are asked again: then they are counted and logged.
   if (failure && !origins.empty()) return fail_version(std::move(*failure));
+  if (!scratch.violations.empty())
+    serving->policy->count(scratch.violations, scratch.verdicts, scratch.logged_views, time_of,
+                           row_id);
   const bool taken = log_.append(serving->spec.endpoint, serving->log_schema, scratch.logged);
   if (failure) return fail_version(std::move(*failure));
   if (serving->spec.durable_log) {

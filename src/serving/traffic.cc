@@ -6,6 +6,8 @@
 #include <string_view>
 #include <utility>
 
+#include "serving/input_policy.h"
+
 namespace slipway::serving {
 namespace {
 
@@ -83,7 +85,8 @@ Result<MeasuredTraffic> measure_traffic(RequestLog& log, const std::string& endp
   std::size_t counted = 0;
   Variation latency;
   for (std::size_t row = 0; row < rows.rows(); ++row) {
-    if (roles->strings[row] != "live" || !traffic->strings[row].empty()) continue;
+    const std::string& of = traffic->strings[row];  // what is kept apart was answered, too
+    if (roles->strings[row] != "live" || !(of.empty() || of == kQuarantinedTraffic)) continue;
     ++counted;
     const auto [request, number] = parts(row);
     if (!number.empty() && number != "/0" && begun.contains(request)) continue;

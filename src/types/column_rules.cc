@@ -179,13 +179,15 @@ ColumnRule infer_rule(const Column& column, const InferenceOptions& options) {
   double least = std::numeric_limits<double>::infinity(), most = -least;
   for (std::size_t row = 0; row < column.size(); ++row) {
     const double value = column.number(row);
-    if (!column.is_valid(row) || !std::isfinite(value)) continue;
+    if (std::isnan(value)) rule.required = false;  // NaN is missing
+    if (!std::isfinite(value)) continue;
     least = std::min(least, value);
     most = std::max(most, value);
   }
   if (least > most) return rule;
   const double width = most - least, margin = options.margin * width;
-  const bool is_exact = margin == 0 || !std::isfinite(width);
+  // A power of ten beside a width of next to nothing is none.
+  const bool is_exact = margin == 0 || !std::isfinite(width) || width < 1e-300;
   rule.min = is_exact ? least : rounded(least - margin, width, std::floor);
   rule.max = is_exact ? most : rounded(most + margin, width, std::ceil);
   if (least >= 0) rule.min = std::max(*rule.min, 0.0);

@@ -128,6 +128,14 @@ TEST(ColumnRules, ARuleIsMadeFromValuesThatAreRight) {
   EXPECT_EQ(infer_rule(carrier, {}).in, (std::vector<std::string>{"AA", "B6"}));
   EXPECT_TRUE(infer_rule(carrier, {.margin = 0, .categories_max = 1}).in.empty());
 
+  Column rates = Column::of_type("rates", ColumnType::kDouble);
+  for (const double value : {0.5, std::nan("")}) rates.append_double(value);
+  EXPECT_FALSE(infer_rule(rates, {}).required) << "NaN is missing";
+  Column tiny = Column::of_type("tiny", ColumnType::kDouble);
+  for (const double value : {0.0, std::numeric_limits<double>::denorm_min()})
+    tiny.append_double(value);
+  EXPECT_EQ(infer_rule(tiny, {}).max, std::numeric_limits<double>::denorm_min());
+
   const Column nothing = Column::of_type("nothing", ColumnType::kDouble);
   rule = infer_rule(nothing, {});
   EXPECT_FALSE(rule.min || rule.max || rule.required);

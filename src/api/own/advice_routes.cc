@@ -1,7 +1,5 @@
 #include "api/own/advice_routes.h"
 
-#include <cmath>
-
 #include "api/own/loop_wire.h"
 #include "serving/advice.h"
 #include "serving/traffic.h"
@@ -15,16 +13,6 @@ using http::Response;
 using serving::ServingOption;
 
 constexpr std::int64_t kDayUs = 86'400'000'000;
-
-Result<std::optional<double>> query_number(const Request& request, std::string_view name) {
-  const auto text = request.query(name);
-  if (!text) return std::optional<double>();
-  double value = 0;
-  const auto [end, ec] = std::from_chars(text->data(), text->data() + text->size(), value);
-  if (ec != std::errc() || end != text->data() + text->size() || !std::isfinite(value))
-    return base::error(Code::kInvalidArgument, "{} must be a number: {}", name, *text);
-  return std::optional(value);
-}
 
 Json to_json(const ServingOption& option, const Price& price) {
   JsonObject object{{"mode", option.mode},

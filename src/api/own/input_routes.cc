@@ -1,7 +1,5 @@
 #include "api/own/input_routes.h"
 
-#include <charconv>
-
 #include "api/own/loop_wire.h"
 
 namespace slipway::api::own {
@@ -43,24 +41,16 @@ Result<Response> show(Releases& releases, serving::Endpoints& endpoints, const R
   return reply(object);
 }
 
-Result<double> query_margin(const Request& request, double otherwise) {
-  const auto text = request.query("margin");
-  if (!text) return otherwise;
-  double value = 0;
-  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
-  if (error != std::errc() || end != text->data() + text->size() || !(value >= 0 && value <= 100)) {
-    return base::error(Code::kInvalidArgument, "margin must be a number from 0 to 100: got={}",
-                       *text);
-  }
-  return value;
-}
-
 Result<Response> infer(Releases& releases, serving::Endpoints& endpoints, TrainedInputs& trained,
                        const Request& request) {
   const std::string& name = request.param("name");
   TRY(releases.require(name));
   types::InferenceOptions options;
-  options.margin = TRY(query_margin(request, options.margin));
+  options.margin = TRY(query_number(request, "margin")).value_or(options.margin);
+  if (options.margin < 0 || options.margin > 100) {
+    return base::error(Code::kInvalidArgument, "margin must be a number from 0 to 100: got={}",
+                       options.margin);
+  }
   if (const auto most = TRY(query_integer(request, "categories_max"))) {
     if (*most < 0 || *most > 10'000)
       return base::error(Code::kInvalidArgument, "categories_max must be from 0 to 10000: got={}",

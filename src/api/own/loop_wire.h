@@ -3,6 +3,7 @@
 #pragma once
 
 #include <charconv>
+#include <cmath>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -66,6 +67,17 @@ inline Result<std::optional<std::int64_t>> query_integer(const http::Request& re
   const auto [end, ec] = std::from_chars(text->data(), text->data() + text->size(), value);
   if (ec != std::errc() || end != text->data() + text->size())
     return base::error(Code::kInvalidArgument, "{} must be a whole number: {}", name, *text);
+  return std::optional(value);
+}
+
+inline Result<std::optional<double>> query_number(const http::Request& request,
+                                                  std::string_view name) {
+  const auto text = request.query(name);
+  if (!text) return std::optional<double>();
+  double value = 0;
+  const auto [end, ec] = std::from_chars(text->data(), text->data() + text->size(), value);
+  if (ec != std::errc() || end != text->data() + text->size() || !std::isfinite(value))
+    return base::error(Code::kInvalidArgument, "{} must be a number: {}", name, *text);
   return std::optional(value);
 }
 

@@ -52,10 +52,13 @@ Result<void> Monitor::look(Cursor& cursor, base::Timestamp now, AdvanceReport& r
     rows.look_at_inputs(*planned.first_look);
     TRY(look_at_labels(definition, window, *planned.first_look));
     TRY(look_at_features(definition, window, *planned.first_look));
-  } else if (asked) {
-    planned.estimates["live"] = {};
-    planned.first_look = VariantResult::of_silence(*asked, window.end);
-    rows.look_at_inputs(*planned.first_look);
+  } else {
+    VariantResult silent = VariantResult::of_silence(asked, window.end);
+    rows.look_at_inputs(silent);
+    if (asked || silent.violations.rows > 0) {
+      planned.estimates["live"] = {};
+      planned.first_look = std::move(silent);
+    }
   }
   // A server that kept no first looks may have judged its rules already.
   const bool is_judged =

@@ -15,7 +15,8 @@ types::Frame to_frame(const std::vector<LoggedRequest>& rows) {
                 traffic = make("traffic", kString), carrier = make("carrier", kString),
                 version = make("model_version", kInt64), latency = make("latency_us", kInt64),
                 time = make("event_time", kTimestamp), prediction = make("prediction", kDouble),
-                x = make("x", kDouble), answer = make("prediction_values", kString);
+                x = make("x", kDouble), answer = make("prediction_values", kString),
+                broken = make("input_violations", kString);
   for (const LoggedRequest& row : rows) {
     id.append_string(row.id);
     variant.append_string(row.variant);
@@ -28,11 +29,12 @@ types::Frame to_frame(const std::vector<LoggedRequest>& rows) {
     time.append_int(row.event_time.micros);
     prediction.append_double(row.prediction);
     row.answer.empty() ? answer.append_null() : answer.append_string(row.answer);
+    row.broken.empty() ? broken.append_null() : broken.append_string(row.broken);
     std::isnan(row.x) ? x.append_null() : x.append_double(row.x);
   }
   types::Frame frame;
   for (types::Column* column : {&id, &variant, &role, &error, &traffic, &carrier, &version,
-                                &latency, &time, &prediction, &x, &answer}) {
+                                &latency, &time, &prediction, &x, &answer, &broken}) {
     MUST(frame.add(std::move(*column)));
   }
   return frame;

@@ -22,6 +22,7 @@ struct LoggedRequest {
   std::int64_t latency_us = 1000;
   std::string error, traffic;
   std::string answer;  // as JSON, where it was more than one number
+  std::string broken;  // rules of its inputs, as JSON
 };
 
 types::Frame to_frame(const std::vector<LoggedRequest>& rows);
