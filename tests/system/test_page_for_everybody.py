@@ -30,6 +30,7 @@ def shop(tmp_path_factory):
     server = Server(tmp_path_factory.mktemp("server") / "data", "--python-path", str(pathlib.Path(sys.executable).parent))
     file = small_project.write(folder)
     file.write_text(file.read_text().replace("pipelines:\n", "pipelines:\n" + ASKS))
+    server.file = file
     server.cli("apply", str(file))
     server.cli("data", "ingest", "visits")
     server.cli("features", "materialize", "--as-of", small_project.START.isoformat())

@@ -3,9 +3,10 @@ import re
 
 import pytest
 import requests
-from conftest import eventually
+from conftest import ROOT, eventually
 from mlflow import MlflowClient
 from playwright.sync_api import expect
+from test_data_versions import Folder
 from test_page_for_everybody import ready, shop  # noqa: F401
 
 STREAM = "/slipway/v1/events/stream"
@@ -44,6 +45,86 @@ def test_a_change_is_shown_when_it_happens(shop, open_page):  # noqa: F811
 
     eventually(shown)
     assert sum(STREAM in one for one in asked) == 1  # one stream for all screens
+
+
+def post(server, path, body):
+    reply = requests.post(server.url + path, json=body, timeout=20)
+    assert reply.ok, reply.text
+
+
+def declare(server, section, entry):
+    """Applies the shop's file with an entry more in a section, or a section more."""
+    text = server.file.read_text()
+    head = f"{section}:\n"
+    server.file.write_text(text.replace(f"\n{head}", f"\n{head}{entry}\n", 1) if f"\n{head}" in text else f"{text}{head}{entry}\n")
+    server.cli("apply", str(server.file))
+
+
+def push_folder(server):
+    folder = Folder(server.file.parent / "heard-folder", server.url)
+    folder("init")
+    folder.write("a.csv", "x\n1\n")
+    folder("commit", "-a", "-m", "first")
+    folder("push")
+
+
+# Screen, what is done meanwhile, what it shows then.
+HEARD = {
+    "models": (lambda server: MlflowClient(server.url).create_registered_model("heard-model"), "heard-model"),
+    "models/sale": (lambda server: MlflowClient(server.url).update_registered_model("sale", "heard description"), "heard description"),
+    "experiments": (lambda server: MlflowClient(server.url).create_experiment("heard-experiment"), "heard-experiment"),
+    "datasets": (lambda server: declare(server, "datasets", "  heard-data: {path: none.parquet}"), "heard-data"),
+    "pipelines": (lambda server: declare(server, "pipelines", "  heard-pipeline: {steps: [{name: one, run: 'true'}]}"), "heard-pipeline"),
+    "features": (lambda server: declare(server, "  views", "    heard_view: {source: ended, keys: [shop], windows: [24h], aggregates: {most: max(pages)}}"), "heard_view"),
+    "data": (push_folder, "heard-folder"),
+    "policies": (lambda server: post(server, "/slipway/v1/silences", {"match": ["alert=heard"], "for": "1h", "comment": "heard silence"}), "heard silence"),
+    "policies#budget": (lambda server: declare(server, "alarm_budget", "  false_pages: 7"), "At most 7 false pages a week"),
+    "policies#routes": (lambda server: declare(server, "routes", "  heard-route: {webhook: 'https://93.184.216.34/'}"), "heard-route"),
+    "endpoints/sale": (lambda server: post(server, "/slipway/v1/endpoints/sale/rollback", {"reason": "heard rollback", "actor": "test"}), "heard rollback"),
+}
+
+
+@pytest.mark.parametrize("screen", HEARD)
+def test_each_screen_hears_of_what_it_shows(shop, open_page, screen):  # noqa: F811
+    deed, text = HEARD[screen]
+    page = open_page(shop.url + "/ui/no/such/place")
+    asked = counted(page)
+    page.clock.install()
+    page.goto(f"{shop.url}/ui/{screen}")
+    ready(page)
+    eventually(lambda: page.evaluate("1") and any(STREAM in one for one in asked))
+
+    def settled():  # but for what is measured now
+        before = [one for one in asked if not one.endswith(("/stats", "/inputs"))]
+        page.clock.run_for(5000)
+        return [one for one in asked if not one.endswith(("/stats", "/inputs"))] == before
+
+    eventually(settled)
+    expect(page.get_by_text(text)).to_have_count(0)
+    deed(shop)
+    ran = 0
+
+    def shown():
+        nonlocal ran
+        page.clock.run_for(200)
+        ran += 200
+        assert ran < 55_000, "it came by asking, not by hearing"
+        return page.get_by_text(text).first.is_visible()
+
+    eventually(shown)
+
+
+def test_screens_listen_to_what_is_told(shop):  # noqa: F811
+    """The nouns that the page knows are those that the server tells of, but for those that no screen shows."""
+    known = set(re.findall(r'\| "(\w+)"', (ROOT / "page/src/lib/news.ts").read_text()))
+    audience = (ROOT / "src/api/access/audience.cc").read_text()
+    told = set(re.findall(r'"([a-z_]+)"', re.search(r"kOfProject\{(.*?)\}", audience, re.S)[1])) | set(re.findall(r'what == "(\w+)"', audience)) | {"webhooks"}
+    not_shown = {"kubeflow", "lfs", "pools", "streams"}
+    assert known | not_shown == told and not known & not_shown
+    appended = "\n".join(file.read_text() for file in (ROOT / "src").rglob("*.cc") if not file.name.endswith("_test.cc"))
+    assert [noun for noun in told if f'"{noun}/' not in appended and not re.search(rf'subject = "{noun}"', appended)] == []
+    events = requests.get(f"{shop.url}/slipway/v1/events?limit=1000", timeout=20).json()["events"]
+    assert {event["subject"].partition("/")[0] for event in events} <= told | {"logged-models"}
 
 
 def test_nothing_is_asked_for_while_nothing_happens(shop, open_page):  # noqa: F811

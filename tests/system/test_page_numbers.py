@@ -2,6 +2,7 @@
 import csv
 
 import pytest
+import requests
 from playwright.sync_api import expect
 from test_page_for_everybody import ready, screens, shop  # noqa: F401
 
@@ -44,6 +45,21 @@ def test_a_table_is_sorted_by_its_heads_and_its_csv_with_it(shop, open_page):  #
         expect(head).to_have_attribute("aria-sort", way)
         assert shown() == order
         assert [int(row["revision"]) for row in saved(page, "ledger")] == order
+
+
+def test_a_file_has_all_that_its_cells_tell(shop, open_page):  # noqa: F811
+    page = open_page(f"{shop.url}/ui/cost?of=sale")
+    options = requests.get(f"{shop.url}/slipway/v1/endpoints/sale/advice", timeout=60).json()["options"]
+    assert [{name: row[name] for name in ("mode", "max_rows", "replicas")} for row in saved(page, "ways to serve it")] == [{name: str(one[name]) for name in ("mode", "max_rows", "replicas")} for one in options]
+    page.goto(f"{shop.url}/ui/endpoints/sale/monitoring")
+    opened = requests.get(f"{shop.url}/slipway/v1/alerts?endpoint=sale", timeout=10).json()["alerts"]
+    assert [(row["monitor"], row["metric"], float(row["limit"])) for row in saved(page, "alerts")] == [(one["monitor"], one["metric"], one["threshold"]) for one in opened] != []
+    page.goto(f"{shop.url}/ui/")
+    wide = saved(page, "models in production")
+    page.set_viewport_size({"width": 390, "height": 800})
+    expect(page.get_by_role("columnheader", name="Owner")).to_have_count(0)
+    assert saved(page, "models in production") == wide
+    assert [row["owner"] for row in wide] == ["sales"]
 
 
 @pytest.mark.parametrize("width", [1280, 1024, 800])

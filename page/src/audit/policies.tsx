@@ -29,7 +29,7 @@ async function factsOf(signal: AbortSignal): Promise<Facts> {
 
 // What acts by itself, and what keeps it in check: all that slipway.yaml and people have laid down.
 export function PoliciesPage() {
-  const facts = useLive(factsOf, "policies", 10, ["projects/", "endpoints", "monitors/", "models/", "silences/", "maintenance/"]);
+  const facts = useLive(factsOf, "policies", 10, ["endpoints", "monitors", "models", "alarm_budget", "webhooks", "silences", "maintenance"]);
   return (
     <>
       <Head title="Policies" trail={[["Audit", "/audit"]]} />

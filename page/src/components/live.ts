@@ -1,4 +1,5 @@
 import { useCallback, useEffect, useRef, useState } from "react";
+import type { Subject } from "../lib/news";
 import { listen, useHeard } from "./news";
 
 export interface Live<T> {
@@ -17,7 +18,7 @@ const kBetweenMs = 1000; // two refreshes because of changes
 // the server makes of it after that. Where that is not heard, or they are
 // none: again `seconds` after the last answer, which may say how many; not while the tab is hidden. Infinity: once. What fails is
 // asked for again after `retrySeconds` at the latest. Another `key` starts over without the old data.
-export function useLive<T>(fetcher: (signal: AbortSignal) => Promise<T>, key: string, seconds: number | ((data: T) => number), about: string[] = [], retrySeconds = kRetrySeconds): Live<T> {
+export function useLive<T>(fetcher: (signal: AbortSignal) => Promise<T>, key: string, seconds: number | ((data: T) => number), about: Subject[] = [], retrySeconds = kRetrySeconds): Live<T> {
   const [state, setState] = useState<{ key: string; turn: number; data?: T; error?: Error }>({ key, turn: -1 });
   const [turn, setTurn] = useState(0);
   const newest = useRef(fetcher);
@@ -66,7 +67,7 @@ export function useLive<T>(fetcher: (signal: AbortSignal) => Promise<T>, key: st
 
   useEffect(() => {
     if (!isFollowed) return;
-    return listen(subjects.split("\n"), () => setHeard((heardSoFar.current += 1)));
+    return listen(subjects.split("\n") as Subject[], () => setHeard((heardSoFar.current += 1)));
   }, [isFollowed, subjects]);
   useEffect(() => {
     if (!isAnswered || heard === started.current.heard) return;

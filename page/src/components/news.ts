@@ -2,13 +2,13 @@
 // has few for each server.
 import { useSyncExternalStore } from "react";
 import { api } from "../api";
-import { type Change, concerns } from "../lib/news";
+import { type Change, concerns, type Subject } from "../lib/news";
 
 const kRetryMs = 20_000; // after the server has refused
 const kFirstMs = 3000; // what was asked for before listening began may lack what happened meanwhile: it is asked for once more
 
 interface Listener {
-  about: string[];
+  about: Subject[];
   changed: () => void;
 }
 
@@ -60,7 +60,7 @@ function open() {
 const follow = () => (document.hidden ? close() : open());
 
 // Calls `changed` when something of these subjects has. Returns what ends it.
-export function listen(about: string[], changed: () => void): () => void {
+export function listen(about: Subject[], changed: () => void): () => void {
   const listener = { about, changed };
   listeners.add(listener);
   if (listeners.size === 1) {

@@ -10,8 +10,10 @@ export interface Column<T> {
   kind?: "figures" | "break" | "nowrap";
   isRight?: boolean; // aligned so
   maxWidth?: number;
+  isOnlyInFile?: boolean; // the table has no room for it
   hint?: (row: T) => string | undefined;
   value?: [name: string, of: (row: T) => unknown]; // as the CSV has it, and what the column is sorted by
+  also?: [name: string, of: (row: T) => unknown][]; // what else of the cell the CSV has
   sortBy?: (row: T) => unknown; // another order than the value's own
 }
 
@@ -45,8 +47,9 @@ export function PlainTable<T>({ name, columns, rows, keyOf, isCurrent, none, min
       </Text>
     );
   }
-  const values = columns.flatMap(({ value }) => (value ? [value] : []));
-  const ordered = columns.find(({ title }) => title === order?.column);
+  const values = columns.flatMap(({ value, also = [] }) => (value ? [value, ...also] : also));
+  const drawn = columns.filter(({ isOnlyInFile }) => !isOnlyInFile);
+  const ordered = drawn.find(({ title }) => title === order?.column);
   const by = ordered?.sortBy ?? ordered?.value?.[1];
   const shown = order && by ? sorted(rows, by, order.isDown) : rows;
   return (
@@ -55,7 +58,7 @@ export function PlainTable<T>({ name, columns, rows, keyOf, isCurrent, none, min
         <Table verticalSpacing="xs" aria-label={name}>
           <Table.Thead>
             <Table.Tr>
-              {columns.map(({ title, isRight, value }, at) => {
+              {drawn.map(({ title, isRight, value }, at) => {
                 const way = order?.column === title ? (order.isDown ? "descending" : "ascending") : "none";
                 return (
                   <Table.Th key={at} {...(isRight && { ta: "right" })} {...(value && { "aria-sort": way })}>
@@ -75,7 +78,7 @@ export function PlainTable<T>({ name, columns, rows, keyOf, isCurrent, none, min
           <Table.Tbody>
             {shown.map((row, index) => (
               <Table.Tr key={keyOf(row, index)} data-current={isCurrent?.(row) || undefined}>
-                {columns.map(({ cell, kind, isRight, maxWidth, hint }, at) => (
+                {drawn.map(({ cell, kind, isRight, maxWidth, hint }, at) => (
                   <Table.Td key={at} className={kind ?? ""} {...(isRight && { ta: "right" })} {...(maxWidth && { maw: maxWidth })} title={hint?.(row)}>
                     {cell(row)}
                   </Table.Td>

@@ -13,7 +13,7 @@ import { duration, number, percent } from "../lib/format";
 export function CostPage() {
   const [query] = useSearchParams();
   const of = query.get("of");
-  const found = useLive(async (signal) => Promise.all([api.overview(signal), api.allCosts(signal)]), "costs", 15, ["endpoints"]);
+  const found = useLive(async (signal) => Promise.all([api.overview(signal), api.allCosts(signal)]), "costs", 15, ["projects", "endpoints", "monitors"]);
   return (
     <>
       <Head title="Cost and capacity" />
@@ -147,11 +147,15 @@ function Options({ advice, call }: { advice: Advice; call: string }) {
                 {max_wait_ms > 0 && `, waiting ${number(max_wait_ms)} ms`}
               </>
             ),
-            value: ["how", ({ mode, max_rows, max_wait_ms }) => `${mode}, ${max_rows} rows, ${max_wait_ms} ms`],
+            value: ["mode", ({ mode }) => mode],
+            also: [
+              ["max_rows", ({ max_rows }) => max_rows],
+              ["max_wait_ms", ({ max_wait_ms }) => max_wait_ms],
+            ],
           },
           { title: "Meets it", cell: ({ meets_target }) => (meets_target ? <Word of="pass" /> : "no"), value: ["meets_target", ({ meets_target }) => meets_target] },
           { title: "Cores", cell: (option) => number(coresOf(option)), kind: "figures", isRight: true, value: ["cores", coresOf] },
-          { title: "Busy", cell: ({ replicas, load }) => (replicas > 0 ? percent(load) : "–"), kind: "figures", isRight: true, value: ["load", ({ replicas, load }) => (replicas > 0 ? load : null)] },
+          { title: "Busy", cell: ({ replicas, load }) => (replicas > 0 ? percent(load) : "–"), kind: "figures", isRight: true, value: ["load", ({ replicas, load }) => (replicas > 0 ? load : null)], also: [["replicas", ({ replicas }) => replicas]] },
           { title: `${percent(target.percentile)} within`, cell: (option) => duration(secondsOf(option)), kind: "figures", isRight: true, value: ["seconds", secondsOf] },
           { title: "Cost of 1,000,000 requests", cell: ({ cost_per_1000 }) => money(cost_per_1000, cost.currency), kind: "figures", isRight: true, value: ["cost_per_1000", ({ cost_per_1000 }) => cost_per_1000] },
         ]}

@@ -8,7 +8,7 @@ import { Command, Head, Time } from "../components/words";
 import { number } from "../lib/format";
 
 export function DatasetsPage() {
-  const datasets = useLive(api.datasets, "datasets", 10, ["datasets/"]);
+  const datasets = useLive(api.datasets, "datasets", 10, ["datasets"]);
   return (
     <>
       <Head title="Datasets">

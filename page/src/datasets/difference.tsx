@@ -98,7 +98,7 @@ function both(title: string, name: keyof ColumnSummary, tell: (side: ColumnSumma
     const [one, other] = [before, after].map((side) => (side ? tell(side) : "–"));
     return one === other ? one : `${one} → ${other}`;
   };
-  return { title, cell, kind: "figures", value: [name, ({ after }) => after?.[name]] };
+  return { title, cell, kind: "figures", value: [`${name}_after`, ({ after }) => after?.[name]], also: [[`${name}_before`, ({ before }) => before?.[name]]] };
 }
 
 // Texts in quotes: a missing value and an empty text are not alike.

@@ -59,7 +59,7 @@ export function Profile({ name, definition, version, columns, violations, call }
             { title: "Type", cell: ({ type }) => type, value: ["type", ({ type }) => type] },
             { title: "Missing", cell: ({ missing, rows }) => (missing === 0 ? "none" : percent(missing / rows)), kind: "figures", isRight: true, hint: ({ missing }) => number(missing), value: ["missing", ({ missing }) => missing] },
             { title: "Distinct", cell: ({ distinct }) => (distinct === null ? "over 100,000" : number(distinct)), kind: "figures", isRight: true, value: ["distinct", ({ distinct }) => (distinct === null ? Infinity : distinct)] },
-            { title: "Least · 5 % · half · 95 % · most", cell: rangeOf, kind: "figures", value: ["half", ({ p50 }) => p50] },
+            { title: "Least · 5 % · half · 95 % · most", cell: rangeOf, kind: "figures", value: ["p50", ({ p50 }) => p50], also: [["min", ({ min }) => min], ["p05", ({ p05 }) => p05], ["p95", ({ p95 }) => p95], ["max", ({ max }) => max]] },
             { title: "Mean", cell: ({ mean }) => (mean === undefined ? "" : number(mean)), kind: "figures", isRight: true, value: ["mean", ({ mean }) => mean] },
             { title: "Most common", cell: commonOf, kind: "break", value: ["most common", commonOf] },
             { title: "Must be", cell: mustBe, kind: "break", value: ["must be", mustBe] },

@@ -34,7 +34,7 @@ async function load(name: string, signal: AbortSignal): Promise<EndpointFacts> {
 
 export function EndpointPage() {
   const { name = "" } = useParams();
-  const facts = useLive((signal) => load(name, signal), name, 3, [`endpoints/${name}`, "models/"]);
+  const facts = useLive((signal) => load(name, signal), name, 3, [`endpoints/${name}`, "models"]);
   const [asks, setAsks] = useState<"rollback" | "follow" | null>(null);
   const [done, setDone] = useState("");
   const data = facts.data;

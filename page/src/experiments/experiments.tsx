@@ -7,7 +7,7 @@ import { PlainTable } from "../components/plain_table";
 import { Command, Head, Time } from "../components/words";
 
 export function ExperimentsPage() {
-  const experiments = useLive(api.experiments, "experiments", 5, ["experiments/", "runs/"]);
+  const experiments = useLive(api.experiments, "experiments", 5, ["experiments", "runs"]);
   return (
     <>
       <Head title="Experiments" />
@@ -33,6 +33,7 @@ export function ExperimentsPage() {
                     </Anchor>
                   ),
                   value: ["name", (experiment) => experiment.name],
+                  also: [["experiment_id", (experiment) => experiment.experiment_id]],
                 },
                 { title: "Made", cell: (experiment) => <Time at={experiment.creation_time} />, value: ["made", (experiment) => new Date(experiment.creation_time).toISOString()] },
                 { title: "Last changed", cell: (experiment) => <Time at={experiment.last_update_time} />, value: ["last changed", (experiment) => new Date(experiment.last_update_time).toISOString()] },

@@ -34,7 +34,7 @@ function StepConsole({ run, step }: { run: string; step: string }) {
     const made = found.steps.flatMap((one) => [one, ...(one.items ?? [])]).find(({ name }) => name === step);
     return (made ?? found).finished_at !== null;
   };
-  const made = useLive((signal) => api.pipelineRun(run, signal), run, (found) => (isOver(found) ? Infinity : kStepAgainSeconds), ["pipelines/"]);
+  const made = useLive((signal) => api.pipelineRun(run, signal), run, (found) => (isOver(found) ? Infinity : kStepAgainSeconds), ["pipelines"]);
   return (
     <>
       <Text size="sm" mb="xs">

@@ -56,7 +56,7 @@ export function useRunRows(query: TableQuery, groups: RunGroups | undefined, ope
     };
     let soon: ReturnType<typeof setTimeout> | undefined;
     const timer = setInterval(refresh, (isHeard ? kMetricsSeconds : kAgainSeconds) * 1000);
-    const stop = listen(["runs/", `experiments/${query.experiment}`], () => {
+    const stop = listen(["runs", `experiments/${query.experiment}`], () => {
       soon ??= setTimeout(() => {
         soon = undefined;
         refresh();

@@ -24,7 +24,7 @@ async function load(endpoint: string, signal: AbortSignal): Promise<Facts> {
 export function FeaturesPage() {
   const { name = "" } = useParams();
   const [query, setQuery] = useSearchParams();
-  const facts = useLive((signal) => load(name, signal), name, 10, ["features", "datasets/", `endpoints/${name}`]);
+  const facts = useLive((signal) => load(name, signal), name, 10, ["projects", "features", "datasets", `endpoints/${name}`]);
   const request = query.get("request") ?? "";
   const skewed = facts.data?.skew.features ?? [];
   const different = skewed.filter((each) => each.different > 0).length;
@@ -131,6 +131,12 @@ function SkewTable({ features, call }: { features: SkewedFeature[]; call: string
           ),
           kind: "figures",
           value: ["differs", ({ rate }) => rate],
+          also: [
+            ["differs_at_least", ({ rate_low }) => rate_low],
+            ["differs_at_most", ({ rate_high }) => rate_high],
+            ["different", ({ different }) => different],
+            ["compared", ({ compared }) => compared],
+          ],
         },
         {
           title: "Why",
@@ -164,6 +170,10 @@ function SkewTable({ features, call }: { features: SkewedFeature[]; call: string
               "–"
             ),
           value: ["first", ({ first }) => first?.request],
+          also: [
+            ["first_served", ({ first }) => first?.served],
+            ["first_recomputed", ({ first }) => first?.recomputed],
+          ],
         },
         {
           title: "Newest pass: missing; 10, 50, 90 of 100",

@@ -12,7 +12,7 @@ import { type FeatureFacts, loadFeatures } from "./views";
 
 export function FeatureViewPage() {
   const { name = "" } = useParams();
-  const facts = useLive(loadFeatures, "features", 10, ["projects/", "features", "datasets/", "endpoints"]);
+  const facts = useLive(loadFeatures, "features", 10, ["projects", "features", "datasets", "endpoints"]);
   return (
     <>
       <Head

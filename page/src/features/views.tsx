@@ -20,7 +20,7 @@ export async function loadFeatures(signal: AbortSignal): Promise<FeatureFacts> {
 }
 
 export function FeatureViewsPage() {
-  const facts = useLive(loadFeatures, "features", 10, ["projects/", "features", "datasets/", "endpoints"]);
+  const facts = useLive(loadFeatures, "features", 10, ["projects", "features", "datasets", "endpoints"]);
   return (
     <>
       <Head title="Feature views" trail={[["Datasets", "/datasets"]]} />

@@ -12,7 +12,7 @@ import { StepIcon } from "../pipelines/step_icon";
 import { Sparkline } from "./sparkline";
 
 export function HomePage() {
-  const overview = useLive(api.overview, "overview", 3, ["projects/", "endpoints", "monitors/", "models/", "incidents/"]);
+  const overview = useLive(api.overview, "overview", 3, ["projects", "endpoints", "monitors", "silences", "maintenance"]);
   const costs = useLive(api.allCosts, "costs", 30);
   return (
     <>
@@ -51,7 +51,7 @@ function Models({ models, costs }: { models: ModelOverview[]; costs: VersionCost
     { title: "Version", cell: ({ model }) => <Version model={model} />, value: ["version", ({ model }) => model.version] },
     { title: "Requests per day", cell: ({ model }) => <Sparkline values={model.traffic_per_day} />, value: ["requests_per_day", ({ model }) => model.traffic_per_day.at(-1)] },
     { title: "Open alerts", cell: ({ model }) => <OpenAlerts model={model} />, value: ["open_alerts", ({ model }) => model.open_alerts] },
-    { title: "Cost per week", cell: ({ week }) => <WeekCost week={week} />, kind: "figures", value: ["cost_per_week", ({ week }) => week?.cost ?? week?.cpuSeconds] },
+    { title: "Cost per week", cell: ({ week }) => <WeekCost week={week} />, kind: "figures", value: ["cost_per_week", ({ week }) => week?.cost], also: [["currency", ({ week }) => week?.currency], ["cpu_seconds_per_week", ({ week }) => week?.cpuSeconds]], sortBy: ({ week }) => week?.cost ?? week?.cpuSeconds },
     { title: "Last release", cell: ({ model }) => <Time at={model.last_release} />, value: ["last_release", ({ model }) => model.last_release] },
   ];
   return (
@@ -62,7 +62,7 @@ function Models({ models, costs }: { models: ModelOverview[]; costs: VersionCost
       keyOf={({ model }) => model.endpoint}
       file={{ of: "models in production", call: api.overviewPath }}
       columns={[
-        { title: "Model", cell: ({ model }) => <Name model={model} isNarrow={isNarrow} />, value: ["endpoint", ({ model }) => model.endpoint] },
+        { title: "Model", cell: ({ model }) => <Name model={model} isNarrow={isNarrow} />, value: ["endpoint", ({ model }) => model.endpoint], also: [["model", ({ model }) => model.name]] },
         {
           title: "Health",
           cell: ({ model }) => (
@@ -75,9 +75,10 @@ function Models({ models, costs }: { models: ModelOverview[]; costs: VersionCost
           ),
           maxWidth: 340,
           value: ["health", ({ model }) => model.health],
+          also: [["health_reason", ({ model }) => model.health_reason]],
           sortBy: ({ model }) => kHealthOrder.indexOf(model.health),
         },
-        ...(isNarrow ? [] : others),
+        ...others.map((column) => ({ ...column, isOnlyInFile: isNarrow })),
       ]}
     />
   );

@@ -13,7 +13,7 @@ type Deed = "note" | "assign" | IncidentState;
 
 export function IncidentPage() {
   const { id = "" } = useParams();
-  const incident = useLive((signal) => api.incident(id, signal), id, 5, ["incidents/", "endpoints/", "monitors/", "datasets/", "pipelines/"]);
+  const incident = useLive((signal) => api.incident(id, signal), id, 5, [`incidents/${id}`, "endpoints", "monitors", "datasets", "models", "features", "projects", "silences"]);
   const [deed, setDeed] = useState<Deed>();
   const data = incident.data;
   return (

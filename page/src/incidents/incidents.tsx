@@ -14,7 +14,7 @@ const kShown = [
 export function IncidentsPage() {
   const [query, setQuery] = useSearchParams();
   const shown = query.get("show") === "all" ? "all" : "current";
-  const incidents = useLive((signal) => api.incidents(signal), "incidents", 5, ["incidents/"]);
+  const incidents = useLive((signal) => api.incidents(signal), "incidents", 5, ["incidents"]);
   return (
     <>
       <Head title="Incidents">
@@ -56,6 +56,7 @@ function Incidents({ incidents, any }: { incidents: Incident[]; any: boolean }) 
             </Anchor>
           ),
           value: ["incident", ({ title }) => title],
+          also: [["id", ({ id }) => id]],
         },
         { title: "State", cell: ({ state }) => <Word of={state} />, value: ["state", ({ state }) => state] },
         { title: "Severity", cell: ({ severity }) => <Word of={severity} />, value: ["severity", ({ severity }) => severity] },

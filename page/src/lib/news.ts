@@ -5,5 +5,30 @@ export interface Change {
   subject: string; // "endpoints/flight-delay"
 }
 
-// Whether any of the changes is about one of these subjects, or what is below them; "" is about everything.
-export const concerns = (changes: Change[], about: string[]) => changes.some(({ subject }) => about.some((one) => subject.startsWith(one)));
+// The nouns that subjects begin with.
+type Noun =
+  | "alarm_budget"
+  | "data"
+  | "datasets"
+  | "endpoints"
+  | "experiments"
+  | "features"
+  | "incidents"
+  | "maintenance"
+  | "models"
+  | "monitors"
+  | "permissions"
+  | "pipelines"
+  | "projects"
+  | "roles"
+  | "runs"
+  | "schedules"
+  | "silences"
+  | "users"
+  | "webhooks"; // and the routes of alerts
+
+// A noun, one thing of it, or everything; with what is below.
+export type Subject = Noun | `${Noun}/${string}` | "";
+
+// Whether any of the changes is about one of these subjects.
+export const concerns = (changes: Change[], about: Subject[]) => changes.some(({ subject }) => about.some((one) => one === "" || subject === one || subject.startsWith(`${one}/`)));

@@ -59,7 +59,7 @@ function Nothing() {
 }
 
 function Traced({ of }: { of: string }) {
-  const traced = useLive((signal) => trace(of, signal), of, 30, ["models/", "pipelines/", "datasets/", "endpoints"]);
+  const traced = useLive((signal) => trace(of, signal), of, 30, ["models", "pipelines", "datasets", "endpoints", "features", "projects"]);
   return (
     <Loaded from={traced}>
       {({ start, found }) => (

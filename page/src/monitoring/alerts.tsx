@@ -37,6 +37,12 @@ export function AlertsTable({ alerts, call, isOfSeveral = false, changed }: { al
               </>
             ),
             value: ["alert", ({ alert }) => alert],
+            also: [
+              ["monitor", ({ monitor }) => monitor],
+              ["window", (alert) => (isDetection(alert) ? "" : alert.window)],
+              ["window_start", ({ window_start }) => window_start],
+              ["times", ({ windows }) => windows],
+            ],
           },
           {
             title: "Value",
@@ -56,10 +62,15 @@ export function AlertsTable({ alerts, call, isOfSeveral = false, changed }: { al
             ),
             kind: "figures",
             value: ["value", ({ value }) => value],
+            also: [
+              ["metric", ({ metric }) => metric],
+              ["limit", (alert) => (isDetection(alert) ? null : alert.threshold)],
+              ["why", ({ why }) => why],
+            ],
           },
           { title: "Causes: inputs that moved most", cell: (alert) => <Causes alert={alert} />, value: ["causes", ({ causes }) => causes.map(({ feature }) => feature).join(" ")] },
           { title: "Action", cell: ({ actions }) => <Deeds actions={actions} />, maxWidth: 300, value: ["actions", ({ actions }) => actions.map(({ kind, state }) => `${kind}: ${state}`).join("; ")] },
-          { title: "State", cell: (alert) => <State alert={alert} ask={(what) => setAsked({ alert, what })} />, value: ["state", ({ state }) => state] },
+          { title: "State", cell: (alert) => <State alert={alert} ask={(what) => setAsked({ alert, what })} />, value: ["state", ({ state }) => state], also: [["resolved", ({ resolved }) => resolved], ["silenced", ({ silenced }) => silenced], ["acknowledged_by", ({ acknowledged }) => acknowledged?.by]] },
         ]}
       />
     </>

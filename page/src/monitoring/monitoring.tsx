@@ -76,7 +76,7 @@ export function MonitoringPage() {
 function Monitoring({ name }: { name: string }) {
   const [query, setQuery] = useSearchParams();
   const wish = { monitor: query.get("monitor") ?? "", kind: kKinds.find((each) => each === query.get("window")), at: query.get("at") ?? "" };
-  const watched = useKept(useLive((signal) => load(name, wish, signal), JSON.stringify([name, wish]), 5, ["monitors/", `endpoints/${name}`, "silences/", "maintenance/"]));
+  const watched = useKept(useLive((signal) => load(name, wish, signal), JSON.stringify([name, wish]), 5, ["monitors", `endpoints/${name}`, "silences", "maintenance"]));
   const kind = wish.kind ?? watched.data?.kind ?? "week";
   // A window of one monitor and length is none of another's.
   const change = (key: string, value: string) =>

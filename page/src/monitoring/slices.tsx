@@ -51,7 +51,7 @@ export function Slices({ of, call }: { of: WindowSlices; call: string }) {
               { title: "Share", isRight: true, cell: ({ share }) => percent(share), value: ["share", ({ share }) => share] },
               { title: "There", isRight: true, cell: ({ inside }) => <b>{number(inside)}</b>, value: ["there", ({ inside }) => inside] },
               figure<Slice>("Elsewhere", ({ outside }) => outside),
-              { title: "Difference (95 %)", isRight: true, cell: ({ low, high }) => `${number(low)} to ${number(high)}`, value: ["difference, at least", ({ low }) => low] },
+              { title: "Difference (95 %)", isRight: true, cell: ({ low, high }) => `${number(low)} to ${number(high)}`, value: ["difference, at least", ({ low }) => low], also: [["difference, at most", ({ high }) => high]] },
               figure<Slice>("The model expects", ({ expected }) => expected),
               figure<Slice>("Before", ({ before }) => before?.inside),
             ]}

@@ -16,7 +16,7 @@ import { Trials } from "./trials";
 
 export function PipelineRunPage() {
   const { id = "" } = useParams();
-  const run = useLive((signal) => api.pipelineRun(id, signal), id, 2, ["pipelines/"]);
+  const run = useLive((signal) => api.pipelineRun(id, signal), id, 2, ["pipelines"]);
   const trail: [string, string][] = [["Pipelines", "/pipelines"]];
   if (run.data) trail.push([run.data.pipeline, `/pipelines/${encodeURIComponent(run.data.pipeline)}`]);
   return (

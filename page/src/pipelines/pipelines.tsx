@@ -38,7 +38,7 @@ export function PipelinesPage() {
   const { name } = useParams();
   const navigate = useNavigate();
   const [asks, setAsks] = useState(false);
-  const pipelines = useLive((signal) => load(name, signal), name ?? "", 3, [`pipelines/${name ?? ""}`, "schedules/"]);
+  const pipelines = useLive((signal) => load(name, signal), name ?? "", 3, [name ? `pipelines/${name}` : "pipelines", "schedules"]);
   return (
     <>
       <Head title={name ?? "Pipelines"} trail={name ? [["Pipelines", "/pipelines"]] : []}>

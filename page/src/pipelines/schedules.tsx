@@ -51,7 +51,7 @@ export function Schedules({ schedules, changed }: { schedules: Schedule[]; chang
           { title: "Schedule", cell: ({ name }) => name, value: ["schedule", ({ name }) => name] },
           { title: "When", cell: says, value: ["when", says] },
           { title: "Next", cell: ({ paused, next }) => (paused ? "paused" : <Time at={next} />), value: ["next", ({ paused, next }) => (paused ? "paused" : next)] },
-          { title: "Last", cell: (schedule) => <Last schedule={schedule} />, value: ["last", ({ last }) => last?.scheduled] },
+          { title: "Last", cell: (schedule) => <Last schedule={schedule} />, value: ["last", ({ last }) => last?.scheduled], also: [["last_state", ({ last }) => last?.state], ["last_run", ({ last }) => last?.run]] },
           {
             title: "Do",
             cell: (schedule) => (

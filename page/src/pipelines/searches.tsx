@@ -9,7 +9,7 @@ import { duration, number } from "../lib/format";
 
 // Searches of parameters, of all pipelines, the newest first.
 export function SearchesPage() {
-  const searches = useLive(api.searches, "searches", 5, ["pipelines/"]);
+  const searches = useLive(api.searches, "searches", 5, ["pipelines"]);
   return (
     <>
       <Head title="Searches of parameters" trail={[["Pipelines", "/pipelines"]]} />
@@ -51,12 +51,17 @@ function List({ searches }: { searches: ListedSearch[] }) {
             </>
           ),
           kind: "break",
-          value: ["search", ({ run, pipeline, name }) => `${pipeline} ${run} ${name}`],
+          value: ["step", ({ name }) => name],
+          also: [
+            ["pipeline", ({ pipeline }) => pipeline],
+            ["run", ({ run }) => run],
+            ["tracked_run", ({ tracked_run }) => tracked_run],
+          ],
         },
         { title: "State", cell: ({ state }) => <Word of={state} />, value: ["state", ({ state }) => state] },
         { title: "For", cell: (one) => goalOf(one) || "–", value: ["goal", goalOf] },
         { title: "Best", cell: ({ score }) => number(score), kind: "figures", isRight: true, value: ["score", ({ score }) => score] },
-        { title: "Trials", cell: ({ search, trials }) => (search ? `${number(trials)} of ${number(search.trials)}` : number(trials)), kind: "figures", isRight: true, value: ["trials", ({ trials }) => trials] },
+        { title: "Trials", cell: ({ search, trials }) => (search ? `${number(trials)} of ${number(search.trials)}` : number(trials)), kind: "figures", isRight: true, value: ["trials", ({ trials }) => trials], also: [["trials_at_most", ({ search }) => search?.trials]] },
         { title: "Began", cell: ({ started_at }) => <Time at={started_at} />, value: ["started_at", ({ started_at }) => started_at] },
         { title: "Took", cell: ({ seconds }) => duration(seconds), kind: "figures", isRight: true, value: ["seconds", ({ seconds }) => seconds] },
       ]}

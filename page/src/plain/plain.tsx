@@ -51,7 +51,7 @@ async function load(name: string, signal: AbortSignal): Promise<Facts> {
 // A model for somebody who is no engineer: one sheet, also on paper.
 export function PlainPage() {
   const { name = "" } = useParams();
-  const facts = useLive((signal) => load(name, signal), name, 10, [`endpoints/${name}`, "monitors/", "incidents/"]);
+  const facts = useLive((signal) => load(name, signal), name, 10, [`endpoints/${name}`, "projects", "monitors", "incidents", "silences", "maintenance"]);
   return (
     <div className="plain">
       <Head

@@ -230,6 +230,7 @@ function Versions({ versions, isMore, aliases, gates, endpoints, shown }: ModelF
               );
             },
             value: ["verdict", ({ version }) => verdictOn(version)?.verdict],
+            also: [["verdict_says", ({ version }) => verdictOn(version)?.sentence]],
           },
           { title: "Registered", cell: ({ creation_timestamp }) => <Time at={creation_timestamp ?? null} />, value: ["registered", ({ creation_timestamp }) => creation_timestamp] },
           {

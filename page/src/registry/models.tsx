@@ -19,7 +19,7 @@ export function ModelsPage() {
   const [query, setQuery] = useSearchParams();
   const text = query.get("name") ?? "";
   const most = Math.min(Number(query.get("most")) || kShown, kShownMax);
-  const found = useKept(useLive(async (signal) => Promise.all([api.modelsNamed(text, most, signal), api.overview(signal)]), `models ${text} ${most}`, 10, ["models/", "endpoints"]));
+  const found = useKept(useLive(async (signal) => Promise.all([api.modelsNamed(text, most, signal), api.overview(signal)]), `models ${text} ${most}`, 10, ["models", "endpoints"]));
   return (
     <>
       <Head title="Registry" />

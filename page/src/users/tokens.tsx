@@ -66,7 +66,7 @@ function List({ user, tokens, takeBack }: { user: string; tokens: Token[]; takeB
       keyOf={({ id }) => id}
       file={{ of: `tokens of ${user}`, call: api.tokensPath(user) }}
       columns={[
-        { title: "Name", cell: ({ name }) => name, kind: "break", value: ["name", ({ name }) => name] },
+        { title: "Name", cell: ({ name }) => name, kind: "break", value: ["name", ({ name }) => name], also: [["id", ({ id }) => id]] },
         { title: "Made", cell: ({ created }) => <Time at={created} />, value: ["created", ({ created }) => created] },
         { title: "Good until", cell: ({ expires }) => (expires === null ? "it is taken back" : <Time at={expires} />), value: ["expires", ({ expires }) => expires] },
         {

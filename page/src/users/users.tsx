@@ -9,7 +9,7 @@ import { Tokens } from "./tokens";
 
 // Who may do what: the one who is logged in, or another whom the address names to an administrator, `of`; users; roles.
 export function UsersPage() {
-  const me = useLive(api.me, "me", 60);
+  const me = useLive(api.me, "me", 60, ["users"]);
   return (
     <>
       <Head title="Users and tokens" />
@@ -45,7 +45,7 @@ function Everybody({ me }: { me: Me }) {
 }
 
 function One({ name, isMe }: { name: string; isMe: boolean }) {
-  const permissions = useLive((signal) => api.permissionsOf(name, signal), name, 30, ["users/", "roles/", "experiments/", "models/"]);
+  const permissions = useLive((signal) => api.permissionsOf(name, signal), name, 30, [`users/${name}`, "permissions", "roles", "experiments", "models"]);
   return (
     <section aria-label={`User ${name}`}>
       <Title order={2} size="h4" mb="xs" className="break">
@@ -69,7 +69,7 @@ function One({ name, isMe }: { name: string; isMe: boolean }) {
 const told = ({ permission, resource_type, resource_pattern }: Permission) => `${permission} on ${resource_pattern === "*" ? `every ${resource_type.replace("_", " ")}` : `${resource_type.replace("_", " ")} ${resource_pattern}`}`;
 
 function Administration({ shown }: { shown: string }) {
-  const found = useLive(async (signal) => Promise.all([api.users(signal), api.roles(signal)]), "users", 15, ["users/", "roles/"]);
+  const found = useLive(async (signal) => Promise.all([api.users(signal), api.roles(signal)]), "users", 15, ["users", "roles", "permissions"]);
   return (
     <Loaded from={found}>
       {([users, roles]) => (

@@ -92,6 +92,7 @@ function List({ changes, repository }: { changes: DataChanges; repository: strin
           ),
           kind: "break",
           value: ["file", ({ path }) => path],
+          also: [["moved_from", ({ moved_from }) => moved_from]],
         },
         { title: "What", cell: ({ change }) => <Word of={change} />, value: ["change", ({ change }) => change] },
         { title: "Before", cell: (each) => file(changes.from, each.moved_from ?? each.path, each.bytes_before), kind: "figures", value: ["bytes_before", (each) => each.bytes_before] },

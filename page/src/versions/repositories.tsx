@@ -9,7 +9,7 @@ import { number, plural } from "../lib/format";
 
 // Folders whose versions were pushed here.
 export function RepositoriesPage() {
-  const repositories = useLive(api.repositories, "repositories", 10, ["data/"]);
+  const repositories = useLive(api.repositories, "repositories", 10, ["data"]);
   return (
     <>
       <Head title="Folders of data" />

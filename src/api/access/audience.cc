@@ -11,10 +11,10 @@ namespace sa = slipway::access;
 constexpr std::size_t kRunsKept = 10'000;
 
 // Of the whole project, as About::kProject is in the rules of routes.
-constexpr std::array<std::string_view, 15> kOfProject{
-    "data",     "datasets", "endpoints",   "features", "incidents",
-    "kubeflow", "lfs",      "maintenance", "monitors", "pipelines",
-    "pools",    "projects", "schedules",   "silences", "streams"};
+constexpr std::array<std::string_view, 16> kOfProject{
+    "alarm_budget", "data",      "datasets",    "endpoints", "features",  "incidents",
+    "kubeflow",     "lfs",       "maintenance", "monitors",  "pipelines", "pools",
+    "projects",     "schedules", "silences",    "streams"};
 
 // "flight" of models/flight/3
 std::string_view name_in(std::string_view subject) {
@@ -22,6 +22,14 @@ std::string_view name_in(std::string_view subject) {
   if (slash == std::string_view::npos) return {};
   const std::string_view rest = subject.substr(slash + 1);
   return rest.substr(0, rest.find('/'));
+}
+
+// Whether it was this user who was given something, or had it taken away.
+bool concerns(const std::string& user, const store::Event& event) {
+  const auto payload = base::parse_json_object(event.payload);
+  if (!payload) return false;
+  const auto named = base::find_string(*payload, "user");
+  return named && *named == user;
 }
 
 }  // namespace
@@ -52,6 +60,7 @@ bool Audience::may_hear(const std::string& user, const store::Event& event) {
   if (what == "models") return access_.may(user, sa::kRegisteredModel, name, sa::Permission::kRead);
   if (what == "experiments") return access_.may(user, sa::kExperiment, name, sa::Permission::kRead);
   if (what == "users" && name == user) return true;
+  if (what == "permissions" || what == "roles") return concerns(user, event);
   if (what == "runs") return may_read_run(user, std::string(name));
   return std::ranges::find(kOfProject, what) != kOfProject.end() &&
          access_.may(user, sa::kWorkspace, "*", sa::Permission::kRead);

@@ -32,6 +32,7 @@ TEST(Audience, WhoHearsOfWhat) {
   const struct {
     const char *subject, *user;
     bool hears;
+    const char* payload = "{}";
   } cases[] = {
       {"models/late", "ada", true},
       {"models/late/3", "ada", true},
@@ -51,11 +52,20 @@ TEST(Audience, WhoHearsOfWhat) {
       {"webhooks/1", "bob", false},
       {"of a later version/1", "bob", false},
       {"permissions/registered_model/late", "ada", false},
+      {"permissions/registered_model/late", "ada", false, R"({"user": "bob"})"},
+      {"permissions/registered_model/late", "ada", true, R"({"user": "ada"})"},
+      {"permissions/registered_model/late", "ada", false, ""},  // it was erased
+      {"roles/3", "bob", true, R"({"user": "bob"})"},
+      {"roles/3", "bob", false, R"({"name": "services"})"},
+      {"alarm_budget", "bob", true},
+      {"alarm_budget", "ada", false},
       {"models/late", "nobody", false},
   };
   for (const auto& one : cases) {
-    EXPECT_EQ(audience.may_hear(one.user, {.kind = "thing.changed", .subject = one.subject}),
-              one.hears)
+    EXPECT_EQ(
+        audience.may_hear(
+            one.user, {.kind = "thing.changed", .subject = one.subject, .payload = one.payload}),
+        one.hears)
         << one.user << " " << one.subject;
   }
 }
