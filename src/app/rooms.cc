@@ -57,8 +57,10 @@
 #include "app/login.h"
 #include "app/metrics_exporter.h"
 #include "app/other_servers.h"
+#include "app/passed_on.h"
 #include "app/pipeline_news.h"
 #include "app/project.h"
+#include "app/server_lease.h"
 #include "app/storage.h"
 #include "app/tracking_connections.h"
 #include "app/trial_connections.h"
@@ -187,13 +189,15 @@ Result<bool> ask_to_lead(store::Db& db) {
   }
   base::log_warning("app",
                     "another server on this database leads: this one serves tracking and registry, "
-                    "the other one everything else");
+                    "and passes everything else on to it");
   return false;
 }
 
-http::Response led_by_another(const http::Request&, const std::vector<http::Method>&) {
-  return http::error_response(
-      base::error(Code::kUnavailable, "another server on this database does this: ask that one"));
+std::string name_of_server(const Settings& settings) {
+  if (!settings.server_name.empty()) return settings.server_name;
+  std::array<char, 256> host{};
+  ::gethostname(host.data(), host.size() - 1);
+  return fmt::format("{}:{}", host.data(), settings.port);
 }
 
 serving::python::Runtime::Options python_options(const Settings& settings,
@@ -400,6 +404,8 @@ struct Application::Rooms::Impl {
         releases(f.db, clock, f.clock, {plane, models, facts}, f.metrics),
         gates(f.db, clock, f.clock, f.random),
         follower(f.db, releases),
+        servers(f.db),
+        lease(f.db, f.clock, {.lease = std::chrono::seconds(f.settings.server_lease_seconds)}),
         logged(log),
         vectors(f.db, clock, releases, endpoints, log),
         skew(f.db, features, vectors, f.metrics,
@@ -520,6 +526,8 @@ struct Application::Rooms::Impl {
   releases::Releases releases;
   releases::Gates gates;
   AliasFollower follower;
+  pipelines::ServerTable servers;
+  ServerLease lease;
   OtherServers others;
 
   LoggedRequests logged;
@@ -652,6 +660,7 @@ void Application::Rooms::watch_other_servers() {
   Impl& i = *impl_;
   std::vector<OtherServers::Look> looks;
   looks.push_back({"who leads", [this] { return look_who_leads(); }});
+  looks.push_back({"who is there", [&i] { return i.lease.look(); }});
   if (i.leads) looks.push_back({"moved aliases", [&i] { return i.follower.catch_up(); }});
   if (i.foundation.access != nullptr) {
     looks.push_back(
@@ -854,9 +863,7 @@ void Application::Rooms::add_routes(http::Router& router) {
   if (i.leads) {
     add_leading_routes(router);
   } else {
-    for (const char* prefix :
-         {"/slipway/v1/", "/v1/", "/v2", "/endpoints/", "/score", "/lfs/", "/apis/"})
-      router.set_fallback(prefix, led_by_another);
+    router.set_fallback("/apis/", api::kubeflow::no_route);
   }
   if (i.foundation.access != nullptr) {
     std::function<std::string(const std::string&)> secret_of_token;
@@ -868,6 +875,11 @@ void Application::Rooms::add_routes(http::Router& router) {
     router.add_all(api::access::access_routes(*i.foundation.access, i.foundation.clock,
                                               std::move(secret_of_token)));
     protect_routes(router, i.mlflow);
+  }
+  // Behind the others: who leads asks for the permits of these.
+  if (!i.leads) {
+    router.add_all(passed_on_routes(
+        i.servers, static_cast<std::size_t>(i.foundation.settings.body_bytes_max)));
   }
 }
 
@@ -902,6 +914,12 @@ Result<void> Application::Rooms::start(const std::string& url, const OnStop& on_
   on_stop("metric feed", [&i] { i.metric_feed.stop(); });
   i.event_feed.start();
   on_stop("event feed", [&i] { i.event_feed.stop(); });
+  TRY(i.lease.begin(
+      {.id = i.foundation.random.hex(8),
+       .name = name_of_server(i.foundation.settings),
+       .url = i.foundation.settings.server_url.empty() ? url : i.foundation.settings.server_url,
+       .leads = i.leads}));
+  on_stop("server lease", [&i] { i.lease.end(); });
   if (!i.foundation.settings.database.empty()) {
     watch_other_servers();
     on_stop("other servers", [&i] { i.others.stop(); });

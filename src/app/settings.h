@@ -84,6 +84,9 @@ struct Settings {
   std::int64_t idle_timeout_seconds = 120;
   std::int64_t request_timeout_seconds = 60;
   std::int64_t drain_seconds = 10;
+  std::string server_name;
+  std::string server_url;
+  std::int64_t server_lease_seconds = 120;
   std::int64_t pipeline_workers = 2;
   std::int64_t schedule_grace_seconds = 60;
   std::int64_t schedule_catch_up_max = 100;

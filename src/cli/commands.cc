@@ -44,6 +44,7 @@ int run(int argc, char** argv) {
   root.fallthrough();  // --url and --json also after the verb
   root.require_subcommand(1);
   add_server_command(root, exit_code);
+  add_servers_command(root, context, exit_code);
   add_serve_command(root, context, exit_code);
   add_project_commands(root, context, exit_code);
   add_data_commands(root, context, exit_code);

@@ -14,6 +14,7 @@
 #include "app/mlflow_options.h"
 #include "base/log.h"
 #include "cli/commands.h"
+#include "cli/verb.h"
 #include "pipelines/secrets.h"
 
 namespace slipway::cli {
@@ -183,6 +184,16 @@ void add_server_command(CLI::App& root, int& exit_code) {
                    "Print every setting with where it came from, and leave");
   server->add_flag("--check-config", flags->check_config, "Check the settings, and leave");
   server->callback([flags, &exit_code] { exit_code = serve(*flags); });
+}
+
+void add_servers_command(CLI::App& root, const Context& context, int& exit_code) {
+  CLI::App* servers =
+      root.add_subcommand("servers", "The servers that share a database, and which of them leads");
+  servers->callback([&context, &exit_code] {
+    exit_code =
+        finish_table(context, Client(context).get("/slipway/v1/servers"), "servers",
+                     {{"NAME", "name"}, {"URL", "url"}, {"LEADS", "leads"}, {"SINCE", "started"}});
+  });
 }
 
 }  // namespace slipway::cli

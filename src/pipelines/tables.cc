@@ -201,6 +201,21 @@ ALTER TABLE pipeline_steps ADD COLUMN peak_memory INTEGER;
 ALTER TABLE pipeline_steps ADD COLUMN cpu_seconds REAL
 )sql";
 
+// Servers that share the database.
+constexpr std::string_view kServers = R"sql(
+CREATE TABLE pipeline_servers(
+  id TEXT NOT NULL,
+  name TEXT NOT NULL,
+  url TEXT NOT NULL,
+  leads INTEGER NOT NULL,
+  steps_max INTEGER NOT NULL,
+  cpu_millis INTEGER NOT NULL,
+  memory_bytes INTEGER NOT NULL,
+  beat INTEGER NOT NULL,
+  started_at INTEGER NOT NULL,
+  PRIMARY KEY(id))
+)sql";
+
 }  // namespace
 
 store::RoomMigrations migrations() {
@@ -219,7 +234,8 @@ store::RoomMigrations migrations() {
            {12, kCancelled},
            {13, kWaits},
            {14, kNested},
-           {15, kUsage}}};
+           {15, kUsage},
+           {16, kServers}}};
 }
 
 }  // namespace slipway::pipelines

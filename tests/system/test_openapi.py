@@ -14,7 +14,7 @@ from test_page_for_everybody import shop  # noqa: F401
 BASE = "/slipway/v1"
 # Of each route with a described answer an address that the shop answers.
 ASKED = {
-    f"{BASE}/version": "", f"{BASE}/clock": "", f"{BASE}/overview": "", f"{BASE}/events": "?limit=1000", f"{BASE}/events/verify": "", f"{BASE}/incidents": "",
+    f"{BASE}/version": "", f"{BASE}/servers": "", f"{BASE}/clock": "", f"{BASE}/overview": "", f"{BASE}/events": "?limit=1000", f"{BASE}/events/verify": "", f"{BASE}/incidents": "",
     f"{BASE}/incidents/{{id}}": "{incident}", f"{BASE}/costs": "", f"{BASE}/endpoints/{{name}}/cost": "sale", f"{BASE}/endpoints/{{name}}/drills": "sale",
     f"{BASE}/endpoints/{{name}}/advice": "sale", f"{BASE}/data": "", f"{BASE}/data/{{name}}": "parts", f"{BASE}/data/{{name}}/log": "parts?ref=main", f"{BASE}/data/{{name}}/files": "parts?ref=main&path=more",
     f"{BASE}/data/{{name}}/diff": "parts?from=v1&to=main", f"{BASE}/routes": "", f"{BASE}/silences": "?state=all", f"{BASE}/schedules": "", f"{BASE}/models/{{name}}/aliases": "sale", f"{BASE}/models/{{name}}/alias-moves": "sale",

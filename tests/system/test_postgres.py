@@ -27,8 +27,11 @@ def psql(postgres, sql: str) -> str:
 
 
 def leads(server) -> bool:
+    """Whether it leads and does what only the leader does; others pass that on."""
     try:
-        return requests.get(server.url + "/slipway/v1/endpoints", timeout=5).status_code == 200
+        if requests.get(server.url + "/slipway/v1/endpoints", timeout=5, headers={"Slipway-Passed-On": "1"}).status_code != 200:
+            return False
+        return server.url in [s["url"] for s in cli_json(server, "servers")["servers"] if s["leads"]]
     except requests.ConnectionError:  # it is starting again
         return False
 
@@ -142,10 +145,12 @@ def test_two_servers_serve_clients_of_one_database(start_server, postgres):
         assert sorted(int(v.version) for v in client.search_model_versions("name='model'")) == list(range(1, 81))
         found = client.search_runs([experiment], "metrics.score >= 10", order_by=["metrics.score DESC"])
         assert len(found) == 40 and {r.info.status for r in found} == {"FINISHED"}
-    # The loop belongs to the first.
-    assert requests.get(servers[0].url + "/slipway/v1/endpoints").status_code == 200
-    elsewhere = requests.get(servers[1].url + "/slipway/v1/endpoints")
-    assert elsewhere.status_code == 503 and "another server" in elsewhere.text
+    # The loop belongs to the first, whichever is asked.
+    assert leads(servers[0]) and not leads(servers[1])
+    for server in servers:
+        assert requests.get(server.url + "/slipway/v1/endpoints").json() == {"endpoints": []}
+        assert server.cli("endpoints", "show", "nobodys", check=False).returncode == 4
+        assert [s["leads"] for s in sorted(cli_json(server, "servers")["servers"], key=lambda s: s["url"] != servers[0].url)] == [True, False]
     time.sleep(1.2)  # both have sealed
     for server in servers:
         assert "intact" in server.cli("events", "verify").stdout
@@ -170,11 +175,40 @@ def test_a_leader_that_lost_its_lead_follows(start_server, postgres):
         eventually(lambda: leads(second))
     finally:
         first.process.send_signal(signal.SIGCONT)
-    eventually(lambda: not leads(first) and "another server" in requests.get(first.url + "/slipway/v1/endpoints").text)
+    eventually(lambda: not leads(first) and requests.get(first.url + "/slipway/v1/endpoints").status_code == 200)
     assert leads(second)
     client = MlflowClient(first.url)
     run = client.create_run("0").info.run_id
     assert MlflowClient(second.url).get_run(run).info.run_id == run
+
+
+def test_a_server_that_does_not_lead_passes_on(start_server, postgres, tmp_path, monkeypatch):
+    """A pipeline is declared, run, followed and read through one that doesn't run it; logins count as they do on the other."""
+    monkeypatch.setenv("SLIPWAY_ADMIN_PASSWORD", ADMIN[1])
+    flags = [*postgres.fresh(), "--login", "--default-permission", "NO_PERMISSIONS", "--server-lease-seconds", "3"]
+    first, second = start_server("one", *flags), start_server("two", *flags)
+    project = tmp_path / "project"
+    project.mkdir()
+    through = requests.Session()
+    through.auth = ADMIN
+    api = second.url + "/slipway/v1/"
+    declared = through.post(api + "pipelines", json={"dir": str(project), "yaml": "pipelines: {hello: {steps: [{name: say, run: 'seq 1 100000; echo the end'}]}}"})
+    assert declared.status_code == 200, declared.text
+    run = through.post(api + "pipelines/hello/runs", json={}).json()["id"]
+    eventually(lambda: through.get(f"{api}pipeline-runs/{run}").json()["state"] == "succeeded")
+    log = through.get(f"{api}pipeline-runs/{run}/steps/say/log")
+    assert log.text.endswith("100000\nthe end\n") and log.headers["content-type"].startswith("text/plain")
+    part = through.get(f"{api}pipeline-runs/{run}/steps/say/log", headers={"Range": "bytes=-8"})
+    assert (part.status_code, part.text) == (206, "the end\n")
+    names = [name.lower() for name in part.raw.headers]
+    assert len(names) == len(set(names)), names
+    assert through.head(f"{api}pipeline-runs/{run}").status_code == 200
+    assert through.get(api + "no-such-thing").status_code == 404
+    assert requests.get(f"{api}pipeline-runs/{run}").status_code == 401
+    assert requests.get(f"{api}pipeline-runs/{run}", auth=("nobody", "knows")).status_code == 401
+    first.kill()
+    eventually(lambda: through.get(api + "pipelines").status_code == 200)  # it leads now
+    eventually(lambda: len(through.get(api + "servers").json()["servers"]) == 1)  # nobody has heard of the other
 
 
 def test_an_alias_moved_on_any_server_is_followed(start_server, postgres, tmp_path, monkeypatch):

@@ -67,6 +67,16 @@ export interface components {
         Version: {
             version: string;
         };
+        Server: {
+            name: string;
+            url: string;
+            leads: boolean;
+            /** Format: date-time */
+            started: string;
+        };
+        Servers: {
+            servers: components["schemas"]["Server"][];
+        };
         Me: {
             user: string;
             is_admin: boolean;

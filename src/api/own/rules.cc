@@ -13,6 +13,7 @@ constexpr Rule kRules[] = {
     {kGet, "/health", About::kAnybody},
     {kGet, "/metrics", About::kUser},
     {kGet, "/slipway/v1/version", About::kUser},
+    {kGet, "/slipway/v1/servers", About::kUser},
     {kGet, "/slipway/v1/openapi.json", About::kUser},
     {kGet, "/slipway/v1/me", About::kUser},
     {kGet, "/slipway/v1/tokens", About::kUser},

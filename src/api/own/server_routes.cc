@@ -5,6 +5,7 @@
 #include "api/http/openapi.h"
 #include "api/own/shapes.h"
 #include "base/json.h"
+#include "pipelines/server_table.h"
 #include "store/events.h"
 #include "types/timestamp.h"
 
@@ -81,6 +82,17 @@ Result<Response> verify(store::Db& db, const Request&) {
                                                  {"head", report.head}}));
 }
 
+Result<Response> servers(store::Db& db, const Request&) {
+  JsonArray found;
+  for (const pipelines::ServerRecord& server : TRY(pipelines::ServerTable(db).all())) {
+    found.push_back(JsonObject{{"name", server.name},
+                               {"url", server.url},
+                               {"leads", server.leads},
+                               {"started", types::to_rfc3339(server.started)}});
+  }
+  return Response::json(base::to_text(JsonObject{{"servers", std::move(found)}}));
+}
+
 http::Handler answer(store::Db& db, Result<Response> (*handle)(store::Db&, const Request&)) {
   return [&db, handle](const Request& request) {
     Result<Response> response = handle(db, request);
@@ -131,6 +143,11 @@ std::vector<http::Route> server_routes(store::Db& db, base::Metrics& metrics,
              return Response::json(base::to_text(JsonObject{{"version", version}}));
            },
        .lane = Lane::kInline,
+       .tag = "slipway"},
+      {.method = Method::kGet,
+       .pattern = "/slipway/v1/servers",
+       .summary = "The servers of this database, and which of them leads.",
+       .handler = answer(db, servers),
        .tag = "slipway"},
       {.method = Method::kGet,
        .pattern = "/slipway/v1/openapi.json",

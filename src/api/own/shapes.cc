@@ -52,6 +52,9 @@ std::vector<NamedSchema> project() {
                            {"seals", integer()},
                            {"head", text()}})},
       {"Version", object({{"version", text()}})},
+      {"Server",
+       object({{"name", text()}, {"url", text()}, {"leads", flag()}, {"started", time()}})},
+      {"Servers", listed("servers", "Server")},
       {"Me", object({{"user", text()}, {"is_admin", flag()}, {"is_service", flag()}})},
       {"Token", object({{"id", text()},
                         {"user", text()},
@@ -279,6 +282,7 @@ std::vector<NamedSchema> models() {
 
 constexpr Shape kShapes[] = {
     {kGet, "/slipway/v1/version", "Version"},
+    {kGet, "/slipway/v1/servers", "Servers"},
     {kGet, "/slipway/v1/clock", "Clock"},
     {kGet, "/slipway/v1/overview", "Overview"},
     {kGet, "/slipway/v1/events", "Events"},

@@ -1,0 +1,46 @@
+// The servers that share a database, as rows that each of them keeps fresh. Safe to use from
+// several threads.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/timestamp.h"
+#include "pipelines/resources.h"
+#include "store/db.h"
+
+namespace slipway::pipelines {
+
+struct ServerRecord {
+  std::string id;    // of one start of it
+  std::string name;  // of all
+  std::string url;   // where the others reach it
+  bool leads = false;
+  std::int64_t steps_max = 0;  // of pipelines that it runs; 0: none
+  Resources capacity;          // for steps that say what they need
+  std::int64_t beat = 0;       // a number that grows while it lives
+  base::Timestamp started;
+};
+
+class ServerTable {
+ public:
+  explicit ServerTable(store::Db& db) : db_(db) {}
+
+  // Instead of what is there of the same name.
+  Result<void> add(const ServerRecord& server);
+  // False: it isn't there any more, because the others have heard nothing for too long.
+  Result<bool> beat(const std::string& id);
+  Result<void> remove(const std::string& id);
+  // Unless it has been heard of since `beat`.
+  Result<void> remove_silent(const std::string& id, std::int64_t beat);
+  Result<std::vector<ServerRecord>> all();  // by name
+  // Nothing: none is known.
+  Result<std::optional<std::string>> leader_url();
+
+ private:
+  store::Db& db_;
+};
+
+}  // namespace slipway::pipelines
