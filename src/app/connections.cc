@@ -583,6 +583,14 @@ Result<std::vector<monitor::ServedRows::Slice>> ServedRequests::slices(const std
       for (const monitor::DeclaredSlice& slice : definition.slices) visit(slice);
     }
   };
+  std::erase_if(known, [&](const std::string& name) {
+    bool is_declared = false;
+    each([&](const monitor::DeclaredSlice& slice) {
+      is_declared |= slice.is_column() ? name.starts_with(slice.name + "=") : name == slice.name;
+    });
+    return !is_declared;
+  });
+  while (known.size() > most) known.erase(std::prev(known.end()));
   each([&](const monitor::DeclaredSlice& slice) {
     if (slice.is_column()) return;
     auto picks = conditions_->holds(slice.when, part);

@@ -260,6 +260,20 @@ constexpr std::string_view kBaselineWindows = R"sql(
 ALTER TABLE monitor_baselines ADD COLUMN window_start INTEGER NOT NULL DEFAULT 0
 )sql";
 
+// Since when all that was served is in blocks of a level; nothing: for as long as they are kept.
+// Those of minutes begin with the first there is, which an older server may have left to this one.
+constexpr std::string_view kWholeLevels = R"sql(
+ALTER TABLE monitor_profile_cursors ADD COLUMN minutes_since INTEGER;
+ALTER TABLE monitor_profile_cursors ADD COLUMN hours_since INTEGER;
+ALTER TABLE monitor_profile_cursors ADD COLUMN days_since INTEGER;
+UPDATE monitor_profile_cursors SET minutes_since = coalesce((SELECT min(block_start)
+  FROM monitor_profiles p WHERE p.workspace = monitor_profile_cursors.workspace
+  AND p.endpoint = monitor_profile_cursors.endpoint AND p.slice = '' AND p.level = 'minute'),
+  profiled_until);
+CREATE INDEX monitor_profiles_by_time
+  ON monitor_profiles(workspace, endpoint, level, block_start)
+)sql";
+
 }  // namespace
 
 store::RoomMigrations migrations() {
@@ -276,7 +290,8 @@ store::RoomMigrations migrations() {
            {10, kSliceProfiles},
            {11, kFirstLooks},
            {12, kNewestRows},
-           {13, kBaselineWindows}}};
+           {13, kBaselineWindows},
+           {14, kWholeLevels}}};
 }
 
 }  // namespace slipway::monitor

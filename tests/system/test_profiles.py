@@ -105,3 +105,38 @@ def test_what_was_served_is_profiled_once(tmp_path):
     assert (hours["from"], hours["to"]) == ("2024-02-01T09:00:00Z", "2024-02-01T12:00:00Z")
     inside = log[(log.event_time >= hours["from"]) & (log.event_time < hours["to"])]
     assert [one["rows"] for one in hours["inputs"]] == [len(inside)] == [18]
+
+
+def test_a_slice_that_is_no_longer_declared_makes_room(tmp_path):
+    # Until the month was over it kept its place, and a new one had no profile.
+    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+    server = Server(tmp_path / "data", "--python-path", str(pathlib.Path(sys.executable).parent), "--profile-slices-max", "1")
+    try:
+        folder = tmp_path / "shop"
+        declared = small_project.write(folder).read_text()
+        watched = "    windows: [day]\n"
+        assert watched in declared
+
+        def declare(slices: str) -> None:
+            (folder / "slipway.yaml").write_text(declared.replace(watched, watched + f"    slices: [{slices}]\n"))
+            server.cli("apply", str(folder / "slipway.yaml"))
+
+        declare("shop")
+        server.cli("data", "ingest", "visits")
+        server.cli("features", "materialize", "--as-of", small_project.START.isoformat())
+        server.cli("run", "train")
+        server.cli("replay", "sale", *small_project.replay_flags(folder, "2024-01-30T12:00:00Z"))
+        declare('{name: long, when: "pages > 15"}')
+        server.cli("replay", "sale", *small_project.replay_flags(folder, "2024-02-01T00:00:00Z"))
+
+        def rows(name: str, day: int) -> int:
+            span = ("--from", f"2024-01-{day:02}T00:00:00Z", "--to", f"2024-01-{day:02}T23:59:00Z")
+            found = json.loads(server.cli("--json", "monitor", "profile", "sale", "--slice", name, "--input", "pages", *span).stdout)
+            return found["inputs"][0]["rows"] if found["inputs"] else 0
+
+        kept = [name for name in ("shop=north", "shop=south") if rows(name, 29)]
+        assert len(kept) == 1
+        assert rows(kept[0], 31) == 0 and rows("long", 29) == 0
+        assert 0 < rows("long", 31) < 144
+    finally:
+        server.stop()

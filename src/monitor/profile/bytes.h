@@ -47,13 +47,25 @@ class ByteReader {
   }
   Result<std::uint64_t> varint() {
     std::uint64_t value = 0;
-    for (int shift = 0; shift < 64; shift += 7) {
-      const std::uint64_t next = TRY(byte());
-      if (shift == 63 && next > 1) return broken();
-      value |= (next & 0x7f) << shift;
-      if (next < 0x80) return value;
-    }
-    return broken();
+    if (!read_varint(value)) return broken();
+    return value;
+  }
+  // False: broken. For the long rows of numbers that sketches are.
+  bool read_varint(std::uint64_t& value) {
+    constexpr std::uint64_t kMore = 0x8080808080808080;
+    if (bytes_.size() < sizeof value) return read_long_varint(value, 0, 0);
+    std::uint64_t word = 0;
+    std::memcpy(&word, bytes_.data(), sizeof word);
+    const std::uint64_t ends = ~word & kMore;  // the bytes after which nothing follows
+    if (ends != 0) word &= ends ^ (ends - 1);
+    word &= ~kMore;
+    word = (word & 0x007f007f007f007f) | (word & 0x7f007f007f007f00) >> 1;
+    word = (word & 0x00003fff00003fff) | (word & 0x3fff00003fff0000) >> 2;
+    word = (word & 0x000000000fffffff) | (word & 0x0fffffff00000000) >> 4;
+    if (ends == 0) return read_long_varint(value, word, sizeof word);
+    bytes_.remove_prefix(static_cast<std::size_t>(std::countr_zero(ends)) / 8 + 1);
+    value = word;
+    return true;
   }
   // At most `max`.
   Result<std::uint64_t> varint(std::uint64_t max) {
@@ -66,8 +78,8 @@ class ByteReader {
     for (int shift = 0; shift < 64; shift += 8) bits |= std::uint64_t{TRY(byte())} << shift;
     return std::bit_cast<double>(bits);
   }
-  Result<std::string_view> text() {
-    const std::uint64_t size = TRY(varint(bytes_.size()));
+  Result<std::string_view> text() { return bytes(TRY(varint())); }
+  Result<std::string_view> bytes(std::uint64_t size) {
     if (size > bytes_.size()) return broken();
     const std::string_view value = bytes_.substr(0, size);
     bytes_.remove_prefix(size);
@@ -78,6 +90,21 @@ class ByteReader {
   }
 
  private:
+  static_assert(std::endian::native == std::endian::little);
+  // A byte at a time, from number `at` on; `value` is what those before it say.
+  bool read_long_varint(std::uint64_t& value, std::uint64_t known, std::size_t at) {
+    value = known;
+    for (; at < bytes_.size() && at < 10; ++at) {
+      const auto next = static_cast<unsigned char>(bytes_[at]);
+      if (at == 9 && next > 1) return false;
+      value |= std::uint64_t{next & 0x7fU} << (7 * at);
+      if (next >= 0x80) continue;
+      bytes_.remove_prefix(at + 1);
+      return true;
+    }
+    return false;
+  }
+
   std::string_view bytes_;
 };
 

@@ -115,16 +115,28 @@ Result<HllSketch> HllSketch::read(ByteReader& in) {
     return sketch;
   }
   const unsigned base = TRY(in.byte());
-  for (std::size_t i = 0; i < registers.size(); i += 2) {
-    const unsigned both = TRY(in.byte());
-    registers[i] = both & 15;
-    registers[i + 1] = static_cast<std::uint8_t>(both >> 4);
+  const std::string_view halves = TRY(in.bytes(registers.size() / 2));
+  unsigned above = 0;  // that have 15 or more above the smallest
+  for (std::size_t i = 0; i < halves.size(); ++i) {
+    const auto both = static_cast<unsigned char>(halves[i]);
+    registers[2 * i] = both & 15;
+    registers[2 * i + 1] = both >> 4;
+    above += (both & 15) == 15;
+    above += both >> 4 == 15;
   }
+  if (base > kRegisterMax) return in.broken();
+  std::uint8_t largest = 0;
   for (std::uint8_t& value : registers) {
-    unsigned sum = base + value;
-    if (value == 15) sum += TRY(in.byte());
+    value = static_cast<std::uint8_t>(value + base);
+    largest = std::max(largest, value);
+  }
+  if (largest > kRegisterMax) return in.broken();
+  for (auto at = registers.begin(); above > 0; ++at) {
+    if (*at != base + 15) continue;
+    const unsigned sum = *at + TRY(in.byte());
     if (sum > kRegisterMax) return in.broken();
-    value = static_cast<std::uint8_t>(sum);
+    *at = static_cast<std::uint8_t>(sum);
+    --above;
   }
   return sketch;
 }

@@ -51,6 +51,23 @@ double from_ordered_float(std::uint64_t wide) {
   return std::bit_cast<float>(bits >> 31 ? bits & ~(std::uint32_t{1} << 31) : ~bits);
 }
 
+// Which of two comes next is as good as random, so nothing branches on it.
+void merge_sorted(const std::vector<double>& a, const std::vector<double>& b,
+                  std::vector<double>& out) {
+  out.resize(a.size() + b.size());
+  std::size_t i = 0, j = 0, k = 0;
+  while (i < a.size() && j < b.size()) {
+    const double of_a = a[i], of_b = b[j];
+    const bool takes_b = of_b < of_a;
+    out[k++] = std::min(of_a, of_b);
+    j += takes_b;
+    i += !takes_b;
+  }
+  std::copy(b.begin() + static_cast<std::ptrdiff_t>(j), b.end(),
+            std::copy(a.begin() + static_cast<std::ptrdiff_t>(i), a.end(),
+                      out.begin() + static_cast<std::ptrdiff_t>(k)));
+}
+
 bool fits_float(double value) {
   return std::abs(value) <= std::numeric_limits<float>::max() &&
          static_cast<double>(static_cast<float>(value)) == value;
@@ -96,13 +113,13 @@ void KllSketch::compress() {
   if (level == 0) std::sort(from.begin(), from.end());
   const std::size_t kept = from.size() % 2;
   coin_ = mixed(coin_ ^ std::bit_cast<std::uint64_t>(from[from.size() / 2]) ^ count_);
-  const std::size_t before = to.size(), moved = from.size() / 2;
-  to.resize(before + moved);
-  for (std::size_t i = 0, at = kept + (coin_ & 1); i < moved; ++i, at += 2)
-    to[before + i] = from[at];
-  std::inplace_merge(to.begin(), to.begin() + static_cast<std::ptrdiff_t>(before), to.end());
+  std::vector<double> moved(from.size() / 2), both;
+  for (std::size_t i = 0, at = kept + (coin_ & 1); i < moved.size(); ++i, at += 2)
+    moved[i] = from[at];
+  merge_sorted(to, moved, both);
+  to.swap(both);
   from.resize(kept);
-  retained_ -= moved;
+  retained_ -= moved.size();
 }
 
 void KllSketch::merge(const KllSketch& other) {
@@ -112,12 +129,11 @@ void KllSketch::merge(const KllSketch& other) {
   count_ += other.count_;
   coin_ ^= mixed(other.coin_ + 1);
   if (levels_.size() < other.levels_.size()) set_levels(other.levels_.size());
-  for (std::size_t level = 0; level < other.levels_.size(); ++level) {
-    std::vector<double>& to = levels_[level];
-    const std::vector<double>& from = other.levels_[level];
-    const auto before = static_cast<std::ptrdiff_t>(to.size());
-    to.insert(to.end(), from.begin(), from.end());
-    if (level > 0) std::inplace_merge(to.begin(), to.begin() + before, to.end());
+  levels_[0].insert(levels_[0].end(), other.levels_[0].begin(), other.levels_[0].end());
+  std::vector<double> both;
+  for (std::size_t level = 1; level < other.levels_.size(); ++level) {
+    merge_sorted(levels_[level], other.levels_[level], both);
+    levels_[level].swap(both);
   }
   retained_ += other.retained_;
   while (retained_ >= capacity_) compress();
@@ -216,8 +232,10 @@ Result<KllSketch> KllSketch::read(ByteReader& in) {
   for (std::size_t level = 0; level < levels; ++level) {
     const std::size_t size = TRY(in.varint(sketch.capacity_));
     std::uint64_t value = 0;
+    sketch.levels_[level].reserve(size);
     for (std::size_t i = 0; i < size; ++i) {
-      const std::uint64_t step = TRY(in.varint());
+      std::uint64_t step = 0;
+      if (!in.read_varint(step)) return in.broken();
       if (step > std::numeric_limits<std::uint64_t>::max() - value) return in.broken();
       value += step;
       if (floats && value > 0xffffffffU) return in.broken();

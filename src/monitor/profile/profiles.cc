@@ -136,16 +136,32 @@ Result<void> Profiles::advance(base::Timestamp until) {
   return outcome;
 }
 
-Result<std::optional<base::Timestamp>> Profiles::profiled_until(const std::string& endpoint) {
+// How far an endpoint came, and since when all of it is in blocks of each level that isn't kept for
+// good: blocks that are deleted, or were not yet made, don't come back when more is to be kept.
+struct Profiles::Cursor {
+  base::Timestamp until, minutes, hours, days;
+};
+
+Result<std::optional<Profiles::Cursor>> Profiles::cursor(const std::string& endpoint) {
   return db_.read([&](store::Reader& reader) {
     return reader.find(
-        "SELECT profiled_until FROM monitor_profile_cursors WHERE workspace = ? AND endpoint = ?",
-        {workspace_, endpoint}, [](const store::Row& row) { return row.time(0); });
+        "SELECT profiled_until, minutes_since, hours_since, days_since FROM "
+        "monitor_profile_cursors WHERE workspace = ? AND endpoint = ?",
+        {workspace_, endpoint}, [&](const store::Row& row) {
+          const base::Timestamp until = row.time(0);
+          const auto since = [&](int column, base::Duration kept) {
+            const base::Timestamp kept_since = until - kept;
+            return row.is_null(column) ? kept_since : std::max(row.time(column), kept_since);
+          };
+          return Cursor{until, since(1, minutes_kept()), since(2, options_.hours_kept),
+                        since(3, options_.days_kept)};
+        });
   });
 }
 
 Result<void> Profiles::advance(const std::string& endpoint, base::Timestamp until) {
-  base::Timestamp from = TRY(profiled_until(endpoint)).value_or(until - kFirstReach);
+  const std::optional<Cursor> known = TRY(cursor(endpoint));
+  base::Timestamp from = known ? known->until : until - kFirstReach;
   // Of a clock that has begun to rehearse: what it asks for from now on is taken in.
   if (from > until) TRY(store(endpoint, {}, from = until));
   while (from < until && !is_stopping_) {
@@ -164,9 +180,8 @@ Result<std::set<std::string>> Profiles::known_slices(const std::string& endpoint
     known.clear();
     return reader.query(
         "SELECT DISTINCT slice FROM monitor_profiles WHERE workspace = ? AND endpoint = ? AND "
-        "slice "
-        "<> '' AND block_start >= ? ORDER BY slice LIMIT ?",
-        {workspace_, endpoint, start_of(Level::kMonth, from), options_.slices_max},
+        "level = ? AND block_start >= ? AND slice <> ''",
+        {workspace_, endpoint, level_name(Level::kMonth), start_of(Level::kMonth, from)},
         [&](const store::Row& row) { known.insert(row.string(0)); });
   }));
   return known;
@@ -241,6 +256,14 @@ Result<Profiles::Blocks> Profiles::collect(const std::string& endpoint, base::Ti
 }
 
 Result<void> Profiles::store(const std::string& endpoint, Blocks fresh, base::Timestamp until) {
+  Cursor whole{until, until - minutes_kept(), until - options_.hours_kept,
+               until - options_.days_kept};
+  // A clock that was set back begins anew.
+  if (const auto known = TRY(cursor(endpoint)); known && known->until <= until) {
+    whole.minutes = std::max(whole.minutes, known->minutes);
+    whole.hours = std::max(whole.hours, known->hours);
+    whole.days = std::max(whole.days, known->days);
+  }
   Blocks blocks;
   for (const auto& [shortest, profile] : fresh) {
     for (const Level level : kLevels) {
@@ -278,42 +301,43 @@ Result<void> Profiles::store(const std::string& endpoint, Blocks fresh, base::Ti
           {workspace_, endpoint, block.slice, level_name(block.level), block.start,
            block.model_version, block.input, store::Bytes{bytes}}));
     }
-    for (const auto& [level, kept] :
-         {std::pair(Level::kMinute, minutes_kept()), std::pair(Level::kHour, options_.hours_kept),
-          std::pair(Level::kDay, options_.days_kept)}) {
+    for (const auto& [level, since] :
+         {std::pair(Level::kMinute, whole.minutes), std::pair(Level::kHour, whole.hours),
+          std::pair(Level::kDay, whole.days)}) {
       TRY(
           tx.execute("DELETE FROM monitor_profiles WHERE workspace = ? AND endpoint = ? AND "
                      "level = ? AND block_start < ?",
-                     {workspace_, endpoint, level_name(level), until - kept}));
+                     {workspace_, endpoint, level_name(level), since}));
     }
     TRY(
-        tx.execute("INSERT INTO monitor_profile_cursors(workspace, endpoint, profiled_until) "
-                   "VALUES(?, ?, ?) ON CONFLICT(workspace, endpoint) DO UPDATE SET profiled_until "
-                   "= excluded.profiled_until",
-                   {workspace_, endpoint, until}));
+        tx.execute("INSERT INTO monitor_profile_cursors(workspace, endpoint, profiled_until, "
+                   "minutes_since, hours_since, days_since) VALUES(?, ?, ?, ?, ?, ?) ON "
+                   "CONFLICT(workspace, endpoint) DO UPDATE SET profiled_until = "
+                   "excluded.profiled_until, minutes_since = excluded.minutes_since, hours_since "
+                   "= excluded.hours_since, days_since = excluded.days_since",
+                   {workspace_, endpoint, until, whole.minutes, whole.hours, whole.days}));
     return {};
   });
 }
 
 Result<Profiles::Found> Profiles::find(const std::string& endpoint, const Filter& filter) {
   Found found;
-  found.until = TRY(profiled_until(endpoint));
-  if (!found.until) return found;
-  const base::Timestamp now = *found.until;
-  const base::Timestamp to = filter.to.value_or(now);
+  const std::optional<Cursor> known = TRY(cursor(endpoint));
+  if (!known) return found;
+  found.until = known->until;
+  const base::Timestamp to = filter.to.value_or(known->until);
   const base::Timestamp from = filter.from.value_or(to - base::Duration::days(1));
   if (to <= from) {
     return base::error(Code::kInvalidArgument, "the window must end after it begins: from={} to={}",
                        types::to_rfc3339(from), types::to_rfc3339(to));
   }
   // A block that begins in what is deleted by now may be there in part only.
-  const Kept kept{
-      // Slices have none.
-      .minutes = filter.slice.empty()
-                     ? start_of(Level::kHour, now - minutes_kept()) + base::Duration::hours(1)
-                     : base::Timestamp{INT64_MAX},
-      .hours = start_of(Level::kDay, now - options_.hours_kept) + base::Duration::days(1),
-      .days = month_of(now - options_.days_kept, 1)};
+  const Kept kept{// Slices have none.
+                  .minutes = filter.slice.empty()
+                                 ? start_of(Level::kHour, known->minutes) + base::Duration::hours(1)
+                                 : base::Timestamp{INT64_MAX},
+                  .hours = start_of(Level::kDay, known->hours) + base::Duration::days(1),
+                  .days = month_of(known->days, 1)};
   found.from = start_of(kept.shortest(from), from);
   found.to = start_of(kept.shortest(to), to);
   if (found.to < to) found.to = end_of(kept.shortest(to), found.to);

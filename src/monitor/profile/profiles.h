@@ -63,17 +63,18 @@ class Profiles {
     JsonObject to_json() const;
   };
   // From the fewest blocks: months, days, hours and minutes. Where minutes, hours or days are no
-  // longer kept the window is widened to whole hours, days or months. Empty where nothing was
-  // served. kInvalidArgument: the window ends before it begins.
+  // longer kept, or weren't when it was served, the window is widened to whole hours, days or
+  // months. Empty where nothing was served. kInvalidArgument: the window ends before it begins.
   Result<Found> find(const std::string& endpoint, const Filter& filter);
 
  private:
   struct Block;
   using Blocks = std::map<Block, InputProfile>;
 
-  Result<std::optional<base::Timestamp>> profiled_until(const std::string& endpoint);
+  struct Cursor;
+  Result<std::optional<Cursor>> cursor(const std::string& endpoint);
   Result<void> advance(const std::string& endpoint, base::Timestamp until);
-  // Slices that already have profiles in the month of `from`: those go on.
+  // Slices that already have profiles in the month of `from`: those go on while they are declared.
   Result<std::set<std::string>> known_slices(const std::string& endpoint, base::Timestamp from);
   Result<Blocks> collect(const std::string& endpoint, base::Timestamp from, base::Timestamp to);
   Result<void> store(const std::string& endpoint, Blocks fresh, base::Timestamp until);

@@ -183,6 +183,53 @@ TEST_F(ProfilesTest, MinutesOfTheLastHoursAreApart) {
   EXPECT_EQ(find("2024-03-01T06:00:00Z", "2024-03-01T07:00:00Z").inputs.at("x").rows(), 1u);
 }
 
+// Windows of such hours and minutes were answered from blocks that aren't there, as if nothing had
+// been served.
+TEST_F(ProfilesTest, WhatIsKeptLongerFromNowOnIsMissedNowhere) {
+  options_.minutes_kept = {};
+  options_.hours_kept = base::Duration::days(2);
+  open();
+  serve("2024-03-01T00:00:00Z", "2024-03-08T12:00:00Z");
+  MUST(profiles_->advance(at("2024-03-08T10:00:00Z")));
+  options_ = {};
+  open();
+  const auto rows = [&](const char* from, const char* to) {
+    return find(from, to).inputs.at("x").rows();
+  };
+  for (const char* until : {"2024-03-08T10:00:00Z", "2024-03-08T10:30:00Z"}) {
+    MUST(profiles_->advance(at(until)));
+    EXPECT_EQ(rows("2024-03-03T05:00:00Z", "2024-03-03T07:00:00Z"), 24u) << "the hours are gone";
+    EXPECT_EQ(rows("2024-03-07T05:00:00Z", "2024-03-07T07:00:00Z"), 2u);
+    EXPECT_EQ(rows("2024-03-08T09:00:00Z", "2024-03-08T09:10:00Z"), 1u) << "had no minutes";
+  }
+  MUST(profiles_->advance(at("2024-03-08T12:00:00Z")));
+  EXPECT_EQ(find("2024-03-08T11:00:00Z", "2024-03-08T11:10:00Z").to, at("2024-03-08T11:10:00Z"));
+  EXPECT_EQ(rows("2024-03-08T11:00:00Z", "2024-03-08T11:10:00Z"), 1u);
+}
+
+// So it was stored by a server whose profiles had no minutes, or didn't say since when.
+TEST_F(ProfilesTest, MinutesBeginWhereAnOlderServerLeftOff) {
+  serve("2024-03-08T00:00:00Z", "2024-03-08T12:00:00Z");
+  options_.minutes_kept = {};
+  open();
+  MUST(profiles_->advance(at("2024-03-08T10:00:00Z")));
+  MUST(db_->write([](store::Tx& tx) -> Result<void> {
+    TRY(tx.execute("DROP INDEX monitor_profiles_by_time", {}));
+    for (const char* column : {"minutes_since", "hours_since", "days_since"}) {
+      TRY(tx.execute(fmt::format("ALTER TABLE monitor_profile_cursors DROP COLUMN {}", column),
+                     {}));
+    }
+    TRY(tx.execute("DELETE FROM migrations WHERE room = 'monitor' AND number = 14", {}));
+    return {};
+  }));
+  options_ = {};
+  open();
+  MUST(profiles_->advance(at("2024-03-08T10:30:00Z")));
+  EXPECT_EQ(find("2024-03-08T09:00:00Z", "2024-03-08T09:10:00Z").to, at("2024-03-08T10:00:00Z"));
+  EXPECT_EQ(find("2024-03-08T09:00:00Z", "2024-03-08T09:10:00Z").inputs.at("x").rows(), 1u);
+  EXPECT_EQ(find("2024-03-01T05:00:00Z", "2024-03-08T05:00:00Z").inputs.at("x").rows(), 5u);
+}
+
 TEST_F(ProfilesTest, EveryRowIsCountedOnceAcrossFailuresAndRestarts) {
   serve("2024-03-01T00:00:00Z", "2024-03-04T00:00:00Z");
   MUST(profiles_->advance(at("2024-03-01T12:30:00Z")));

@@ -27,8 +27,9 @@ class ServedRows {
                                  base::Timestamp to, const EachPart& each) = 0;
 
   // The slices that monitors of the endpoint declare: conditions, then the values of columns that
-  // are in `part`, the commonest first. Only those that are in `known`; as long as that has fewer
-  // than `most`, others come into it. One that can't be told of these rows is left out.
+  // are in `part`, the commonest first. Only those that are in `known`, which leave it when they
+  // are no longer declared; as long as that has fewer than `most`, others come into it. One that
+  // can't be told of these rows is left out.
   struct Slice {
     std::string name;         // as alerts name it: "long-haul", "carrier=UA"
     std::vector<bool> picks;  // by row
