@@ -10,38 +10,53 @@
 
 namespace slipway::app {
 
-std::optional<MetricsExporter::Options> MetricsExporter::options_of(const Settings& settings) {
-  if (settings.otlp_metrics_url.empty()) return std::nullopt;
+Result<std::optional<MetricsExporter::Options>> MetricsExporter::options_of(
+    const Settings& settings) {
+  using Protocol = OtlpCollector::Options::Protocol;
+  const bool is_grpc = settings.otlp_metrics_protocol == "grpc";
+  std::string url = settings.otlp_metrics_url;
+  if (url.empty() && !settings.otlp_url.empty()) {
+    url = settings.otlp_url;
+    if (!is_grpc) url += url.ends_with("/") ? "v1/metrics" : "/v1/metrics";
+  }
+  if (url.empty()) return std::optional<Options>();
   char host[256] = "";
   ::gethostname(host, sizeof host - 1);
-  Options options{.url = settings.otlp_metrics_url,
-                  .headers = MUST(api::otlp::parse_attributes(settings.otlp_metrics_headers)),
-                  .resource = {{"service.name", settings.otel_service_name},
-                               {"service.version", SLIPWAY_VERSION},
-                               {"service.instance.id", fmt::format("{}:{}", host, settings.port)}},
-                  .interval = {settings.otlp_metrics_interval_ms * 1000},
-                  .timeout = {settings.otlp_metrics_timeout_ms * 1000}};
+  Options options{
+      .collector = {.url = std::move(url),
+                    .protocol = is_grpc ? Protocol::kGrpc : Protocol::kHttp,
+                    .insecure = settings.otlp_metrics_insecure,
+                    .gzip = settings.otlp_metrics_compression == "gzip",
+                    .headers = TRY(api::otlp::parse_attributes(settings.otlp_metrics_headers)),
+                    .ca_file = settings.otlp_metrics_ca_file,
+                    .certificate_file = settings.otlp_metrics_client_certificate_file,
+                    .key_file = settings.otlp_metrics_client_key_file,
+                    .timeout = {settings.otlp_metrics_timeout_ms * 1000}},
+      .resource = {{"service.name", settings.otel_service_name},
+                   {"service.version", SLIPWAY_VERSION},
+                   {"service.instance.id", fmt::format("{}:{}", host, settings.port)}},
+      .interval = {settings.otlp_metrics_interval_ms * 1000}};
   // What somebody says of this server goes before what it says itself.
   for (const auto& [key, value] : api::otlp::pick_attributes(settings.otel_resource_attributes)) {
     std::erase_if(options.resource, [&](const auto& known) { return known.first == key; });
     options.resource.emplace_back(key, value);
   }
-  return options;
+  return std::optional(std::move(options));
 }
 
-MetricsExporter::MetricsExporter(base::Metrics& metrics, const base::Clock& clock, Options options)
+MetricsExporter::MetricsExporter(base::Metrics& metrics, const base::Clock& clock, Options options,
+                                 std::unique_ptr<OtlpCollector> collector)
     : metrics_(metrics),
       clock_(clock),
       options_(std::move(options)),
-      shown_url_(store::without_password(options_.url)),
+      shown_url_(store::without_password(options_.collector.url)),
       since_(clock.now()),
       sent_(metrics.counter("slipway_otlp_exports_total", "Metrics sent to the collector.")),
       failures_(metrics.counter("slipway_otlp_export_failures_total",
                                 "Tries to send metrics that the collector didn't take.")),
-      client_({.base_url = options_.url,
-               .connect_timeout_ms = static_cast<long>(options_.timeout.micros / 1000),
-               .timeout_ms = static_cast<long>(options_.timeout.micros / 1000),
-               .reply_bytes_max = 4096}) {}
+      rejected_(metrics.counter("slipway_otlp_rejected_points_total",
+                                "Data points that the collector left out of what it took.")),
+      collector_(std::move(collector)) {}
 
 MetricsExporter::~MetricsExporter() { stop(); }
 
@@ -58,41 +73,41 @@ void MetricsExporter::stop() {
   if (thread_.joinable()) thread_.join();
 }
 
-Result<void> MetricsExporter::send() {
-  base::HttpClient::Headers headers = {{"Content-Type", "application/x-protobuf"}};
-  headers.insert(headers.end(), options_.headers.begin(), options_.headers.end());
-  const auto reply = client_.send(
-      "POST", "",
-      api::otlp::metrics_request(metrics_.read(), options_.resource, {since_, clock_.now()}),
-      headers);
-  const bool is_taken = reply && reply->status < 300;
-  (is_taken ? sent_ : failures_).add();
-  if (!reply) return reply.error();
-  if (!is_taken) {
-    return base::error(Code::kUnavailable, "the collector answered {}: {}", reply->status,
-                       reply->body.substr(0, 200));
-  }
-  return {};
+OtlpCollector::Answer MetricsExporter::send() {
+  const OtlpCollector::Answer answer = collector_->send_metrics(
+      api::otlp::metrics_request(metrics_.read(), options_.resource, {since_, clock_.now()}));
+  (answer.refusal ? failures_ : sent_).add();
+  rejected_.add(static_cast<std::uint64_t>(std::max<std::int64_t>(0, answer.partial.rejected)));
+  return answer;
 }
 
 void MetricsExporter::run() {
-  bool was_fine = true;
+  int refusals = 0;
+  std::string told;  // that points were left out
+  base::Duration wait = options_.interval;
   for (;;) {
     bool is_last = false;
     {
       const base::MutexLock lock(mutex_);
-      if (!stopping_) wake_.wait_for_ms(mutex_, static_cast<long>(options_.interval.micros / 1000));
+      if (!stopping_) wake_.wait_for_ms(mutex_, static_cast<long>(wait.micros / 1000));
       is_last = stopping_;
     }
-    if (is_last && !was_fine) return;  // nobody answers: the server's end doesn't wait for it
-    const Result<void> sent = send();
-    if (!sent && was_fine) {
-      std::string why = sent.error().message;
-      boost::replace_all(why, options_.url, shown_url_);
+    if (is_last && refusals > 0) return;  // nobody answers: the server's end doesn't wait for it
+    const OtlpCollector::Answer answer = send();
+    if (answer.refusal && refusals == 0) {
+      std::string why = answer.refusal->message;
+      boost::replace_all(why, options_.collector.url, shown_url_);
       base::log_warning("otlp", "metrics are not taken: url={} why={}", shown_url_, why);
     }
-    if (sent && !was_fine) base::log_info("otlp", "metrics are taken again: url={}", shown_url_);
-    was_fine = sent.has_value();
+    if (!answer.refusal && refusals > 0)
+      base::log_info("otlp", "metrics are taken again: url={}", shown_url_);
+    if (!answer.partial.words.empty() && answer.partial.words != told) {
+      told = answer.partial.words;
+      base::log_warning("otlp", "the collector took metrics, but: rejected={} words={}",
+                        answer.partial.rejected, told.substr(0, 200));
+    }
+    refusals = answer.refusal ? refusals + 1 : 0;
+    wait = next_try(answer, refusals, options_.interval);
     if (is_last) return;
   }
 }

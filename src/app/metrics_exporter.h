@@ -1,14 +1,15 @@
-// Sends Slipway's own metrics to a collector of OpenTelemetry, over HTTP (OTLP 1.x, protobuf).
+// Sends Slipway's own metrics to a collector of OpenTelemetry (OTLP 1.x).
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <thread>
 
 #include "api/otlp/metrics_request.h"
+#include "app/otlp_collector.h"
 #include "app/settings.h"
 #include "base/clock.h"
-#include "base/http_client.h"
 #include "base/metrics.h"
 #include "base/mutex.h"
 
@@ -20,24 +21,22 @@ namespace slipway::app {
 class MetricsExporter {
  public:
   struct Options {
-    std::string url;  // whole, with its path
-    api::otlp::Attributes headers;
+    OtlpCollector::Options collector;
     api::otlp::Attributes resource;
     base::Duration interval = base::Duration::seconds(60);
-    base::Duration timeout = base::Duration::seconds(10);  // of one try
   };
-  // Nothing: the settings name no collector.
-  static std::optional<Options> options_of(const Settings& settings);
-  MetricsExporter(base::Metrics& metrics, const base::Clock& clock, Options options);
+  // Nothing: the settings name no collector. kInvalidArgument: what they say of it can't be.
+  static Result<std::optional<Options>> options_of(const Settings& settings);
+  MetricsExporter(base::Metrics& metrics, const base::Clock& clock, Options options,
+                  std::unique_ptr<OtlpCollector> collector);
   ~MetricsExporter();  // stop()
 
   void start();  // a thread that sends once an interval
   void stop();   // after it has sent once more. Idempotent.
 
-  // Sends what there is now.
-  Result<void> send();
-
  private:
+  // Sends what there is now.
+  OtlpCollector::Answer send();
   void run();
 
   base::Metrics& metrics_;
@@ -47,7 +46,8 @@ class MetricsExporter {
   const base::Timestamp since_;
   base::Counter& sent_;
   base::Counter& failures_;
-  base::HttpClient client_;  // of the thread, or of who calls send() without it
+  base::Counter& rejected_;
+  const std::unique_ptr<OtlpCollector> collector_;  // of the thread
   base::Mutex mutex_;
   base::CondVar wake_;
   bool stopping_ GUARDED_BY(mutex_) = false;

@@ -902,9 +902,10 @@ bool Application::Rooms::leads() const { return impl_->leads; }
 
 Result<void> Application::Rooms::start(const std::string& url, const OnStop& on_stop) {
   Impl& i = *impl_;
-  if (auto options = MetricsExporter::options_of(i.foundation.settings)) {
+  if (auto options = TRY(MetricsExporter::options_of(i.foundation.settings))) {
+    auto collector = TRY(OtlpCollector::open(options->collector));
     i.exporter = std::make_unique<MetricsExporter>(i.foundation.metrics, i.foundation.clock,
-                                                   std::move(*options));
+                                                   std::move(*options), std::move(collector));
     i.exporter->start();
     on_stop("metrics exporter", [&i] { i.exporter->stop(); });
   }

@@ -612,11 +612,37 @@ const std::vector<SettingInfo>& setting_table() {
       integer("openlineage-retries-max", &Settings::openlineage_retries_max, 0, 10'000'000,
               "Tries to tell an event of OpenLineage after the first one; after a while one a "
               "minute."),
-      also(
-          url("otlp-metrics-url", &Settings::otlp_metrics_url,
-              "OpenTelemetry collector that is sent what /metrics says (OTLP over HTTP, protobuf), "
-              "with its path, as http://localhost:4318/v1/metrics; empty: none."),
-          {}, {"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"}),
+      also(url("otlp-metrics-url", &Settings::otlp_metrics_url,
+               "OpenTelemetry collector that is sent what /metrics says: with its path, as "
+               "http://localhost:4318/v1/metrics; over gRPC as http://localhost:4317 or, with TLS, "
+               "https://collector:4317; empty: none."),
+           {}, {"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"}),
+      also(url("otlp-url", &Settings::otlp_url,
+               "The same without otlp-metrics-url: a collector of everything, whose HTTP path of "
+               "metrics is below it."),
+           {}, {"OTEL_EXPORTER_OTLP_ENDPOINT"}),
+      also(text("otlp-metrics-protocol", &Settings::otlp_metrics_protocol,
+                {"http/protobuf", "grpc"}, "How the collector is spoken to."),
+           {}, {"OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"}),
+      also(text("otlp-metrics-compression", &Settings::otlp_metrics_compression, {"none", "gzip"},
+                "How what the collector is sent is compressed."),
+           {}, {"OTEL_EXPORTER_OTLP_METRICS_COMPRESSION", "OTEL_EXPORTER_OTLP_COMPRESSION"}),
+      also(boolean("otlp-metrics-insecure", &Settings::otlp_metrics_insecure,
+                   "A collector over gRPC whose address says neither http:// nor https:// has no "
+                   "TLS."),
+           {}, {"OTEL_EXPORTER_OTLP_METRICS_INSECURE", "OTEL_EXPORTER_OTLP_INSECURE"}),
+      also(text("otlp-metrics-ca-file", &Settings::otlp_metrics_ca_file, {},
+                "Certificates that the collector's is verified with, PEM; empty: the system's."),
+           {}, {"OTEL_EXPORTER_OTLP_METRICS_CERTIFICATE", "OTEL_EXPORTER_OTLP_CERTIFICATE"}),
+      also(text("otlp-metrics-client-certificate-file",
+                &Settings::otlp_metrics_client_certificate_file, {},
+                "The certificate that the collector is shown, PEM; needs its key."),
+           {},
+           {"OTEL_EXPORTER_OTLP_METRICS_CLIENT_CERTIFICATE",
+            "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"}),
+      also(text("otlp-metrics-client-key-file", &Settings::otlp_metrics_client_key_file, {},
+                "The key of that certificate, PEM."),
+           {}, {"OTEL_EXPORTER_OTLP_METRICS_CLIENT_KEY", "OTEL_EXPORTER_OTLP_CLIENT_KEY"}),
       secret(also(attributes("otlp-metrics-headers", &Settings::otlp_metrics_headers,
                              "Headers of what is sent to the collector, values percent-encoded."),
                   {}, {"OTEL_EXPORTER_OTLP_METRICS_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"})),

@@ -192,7 +192,14 @@ struct Settings {
   std::string openlineage_namespace = "slipway";
   std::int64_t openlineage_retries_max = 10'080;
   // app/metrics_exporter.h
+  std::string otlp_url;
   std::string otlp_metrics_url;
+  std::string otlp_metrics_protocol = "http/protobuf";
+  std::string otlp_metrics_compression = "none";
+  bool otlp_metrics_insecure = false;
+  std::string otlp_metrics_ca_file;
+  std::string otlp_metrics_client_certificate_file;
+  std::string otlp_metrics_client_key_file;
   std::string otlp_metrics_headers;
   std::int64_t otlp_metrics_interval_ms = 60'000;
   std::int64_t otlp_metrics_timeout_ms = 10'000;

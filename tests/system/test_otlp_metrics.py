@@ -1,11 +1,19 @@
 """What the server counts, sent to a collector of OpenTelemetry and read with OpenTelemetry's own classes."""
+import concurrent.futures
+import gzip
 import http.server
+import subprocess
 import threading
+import time
 import urllib.request
 
+import grpc
 import pytest
 from conftest import eventually
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from google.protobuf import any_pb2, duration_pb2
+from google.rpc import error_details_pb2, status_pb2
+from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2_grpc
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsPartialSuccess, ExportMetricsServiceRequest, ExportMetricsServiceResponse
 from opentelemetry.proto.metrics.v1.metrics_pb2 import AGGREGATION_TEMPORALITY_CUMULATIVE
 from test_server import run
 
@@ -127,3 +135,128 @@ def test_wrong_headers_are_a_usage_error(tmp_path, monkeypatch):
     done = run("server", "--data", str(tmp_path / "d"))
     assert done.returncode == 2
     assert "expected KEY=VALUE,KEY=VALUE" in done.stderr and "Bearer" not in done.stderr
+
+
+def test_what_is_sent_over_http_is_compressed(collector, start_server, monkeypatch):
+    """And OTEL_EXPORTER_OTLP_ENDPOINT is a collector of everything: the path of metrics is below it."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{collector.server_port}/otel/")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip")
+    monkeypatch.setenv("OTEL_METRIC_EXPORT_INTERVAL", "100")
+    start_server()
+    eventually(lambda: collector.requests)
+    path, body, headers = collector.requests[-1]
+    assert (path, headers["Content-Encoding"]) == ("/otel/v1/metrics", "gzip")
+    assert ExportMetricsServiceRequest.FromString(gzip.decompress(body)).resource_metrics
+
+
+class GrpcCollector(metrics_service_pb2_grpc.MetricsServiceServicer):
+    """OpenTelemetry's own servicer. `answer` gets the call's context, and may refuse in it."""
+
+    def __init__(self, credentials=None):
+        self.answer, self.requests, self.metadata, self.times = None, [], [], []
+        self.server = grpc.server(concurrent.futures.ThreadPoolExecutor(2))
+        metrics_service_pb2_grpc.add_MetricsServiceServicer_to_server(self, self.server)
+        self.port = self.server.add_secure_port("localhost:0", credentials) if credentials else self.server.add_insecure_port("127.0.0.1:0")
+        self.server.start()
+
+    def Export(self, request, context):
+        self.times.append(time.monotonic())
+        self.metadata.append(dict(context.invocation_metadata()))
+        reply = self.answer(context) if self.answer else None
+        self.requests.append(request)
+        return reply or ExportMetricsServiceResponse()
+
+
+@pytest.fixture
+def grpc_collector():
+    running = GrpcCollector()
+    yield running
+    running.server.stop(None)
+
+
+def failures(port: int) -> int:
+    text = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics").read().decode()
+    return int(next(line.split()[1] for line in text.splitlines() if line.startswith("slipway_otlp_export_failures_total")))
+
+
+def test_a_collector_is_told_over_grpc(grpc_collector, start_server, monkeypatch):
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{grpc_collector.port}")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "Authorization=Bearer%20x%3D1,x-team=ml")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_METRICS_COMPRESSION", "gzip")
+    monkeypatch.setenv("OTEL_METRIC_EXPORT_INTERVAL", "100")
+    monkeypatch.setenv("OTEL_SERVICE_NAME", "models")
+    grpc_collector.answer = lambda context: ExportMetricsServiceResponse(partial_success=ExportMetricsPartialSuccess(rejected_data_points=2, error_message="too many series"))
+    server = start_server()
+    eventually(lambda: len(grpc_collector.requests) > 1)
+    metadata = grpc_collector.metadata[-1]
+    assert (metadata["authorization"], metadata["x-team"]) == ("Bearer x=1", "ml")
+    resource = grpc_collector.requests[-1].resource_metrics[0]
+    assert attributes(resource.resource)["service.name"] == "models"
+    metrics = {metric.name: metric for scope in resource.scope_metrics for metric in scope.metrics}
+    assert metrics["slipway_http_connections"].HasField("gauge")
+    assert metrics["slipway_otlp_rejected_points_total"].sum.data_points[0].as_int >= 2
+    assert server.log.read_text().count("too many series") == 1
+    assert server.stop() == 0
+
+
+def test_a_grpc_collector_that_refuses_is_asked_again_when_it_may_take_it(grpc_collector, start_server):
+    def resource_exhausted(context):
+        details = any_pb2.Any()
+        details.Pack(error_details_pb2.RetryInfo(retry_delay=duration_pb2.Duration(seconds=2, nanos=500_000_000)))
+        status = status_pb2.Status(code=grpc.StatusCode.RESOURCE_EXHAUSTED.value[0], message="slow down", details=[details])
+        context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
+        context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "slow down")
+
+    def unavailable(context):
+        context.abort(grpc.StatusCode.UNAVAILABLE, "restarting")
+
+    grpc_collector.answer = unavailable
+    server = start_server("data", "--otlp-metrics-url", f"http://127.0.0.1:{grpc_collector.port}", "--otlp-metrics-protocol", "grpc", "--otlp-metrics-interval-ms", "1500")
+    eventually(lambda: len(grpc_collector.times) > 2)
+    grpc_collector.answer = resource_exhausted
+    before = len(grpc_collector.times)
+    eventually(lambda: len(grpc_collector.times) > before)
+    grpc_collector.answer = None
+    eventually(lambda: grpc_collector.requests)
+    assert grpc_collector.times[-1] - grpc_collector.times[-2] >= 2.4, "RetryInfo is kept to, also beyond the interval"
+    assert failures(server.port) == len(grpc_collector.times) - len(grpc_collector.requests)
+    log = server.log.read_text()
+    assert log.count("metrics are not taken") == 1 and "restarting" in log and "metrics are taken again" in log
+
+
+def certificate(folder, name: str, *, by: str | None = None) -> None:
+    """`name`.pem and its key, signed by `by` or itself."""
+    signed = ["-CA", folder / f"{by}.pem", "-CAkey", folder / f"{by}.key"] if by else []
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", f"/CN={name}", "-addext",
+                    "subjectAltName=DNS:localhost", "-keyout", folder / f"{name}.key", "-out", folder / f"{name}.pem", *signed], check=True, capture_output=True)
+
+
+def test_a_grpc_collector_with_tls_knows_its_client(tmp_path, start_server):
+    certificate(tmp_path, "ca")
+    certificate(tmp_path, "collector", by="ca")
+    certificate(tmp_path, "client", by="ca")
+    read = lambda name: (tmp_path / name).read_bytes()
+    collector = GrpcCollector(grpc.ssl_server_credentials([(read("collector.key"), read("collector.pem"))], read("ca.pem"), require_client_auth=True))
+    try:
+        flags = ["--otlp-metrics-url", f"https://localhost:{collector.port}", "--otlp-metrics-protocol", "grpc", "--otlp-metrics-interval-ms", "100"]
+        trusting = [*flags, "--otlp-metrics-ca-file", tmp_path / "ca.pem"]
+        stranger = start_server("stranger", *map(str, trusting))
+        eventually(lambda: failures(stranger.port) > 0)
+        assert not collector.requests
+        start_server("known", *map(str, [*trusting, "--otlp-metrics-client-certificate-file", tmp_path / "client.pem", "--otlp-metrics-client-key-file", tmp_path / "client.key"]))
+        eventually(lambda: collector.requests)
+    finally:
+        collector.server.stop(None)
+
+
+@pytest.mark.parametrize("flags, says", [
+    (["--otlp-metrics-url", "http://localhost:4317/v1/metrics", "--otlp-metrics-protocol", "grpc"], "http://HOST:PORT"),
+    (["--otlp-metrics-protocol", "http/json"], "http/protobuf, grpc"),
+    (["--otlp-metrics-url", "http://localhost:4318", "--otlp-metrics-ca-file", "/absent/ca.pem", "--otlp-metrics-protocol", "grpc"], "/absent/ca.pem"),
+    (["--otlp-metrics-url", "http://localhost:4317", "--otlp-metrics-protocol", "grpc"], "two words"),
+])
+def test_a_collector_that_can_not_be_stops_the_start(tmp_path, monkeypatch, flags, says):
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "two words=secret")
+    done = run("server", "--data", str(tmp_path / "d"), "--port", "0", *flags)
+    assert done.returncode != 0 and says in done.stderr and "secret" not in done.stderr

@@ -134,4 +134,27 @@ std::string metrics_request(const std::vector<Reading>& readings, const Attribut
   return request.SerializeAsString();
 }
 
+PartialSuccess read_metrics_response(std::string_view bytes) {
+  slipway::otlp::ExportMetricsServiceResponse response;
+  if (!response.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return {};
+  const auto& partial = response.partial_success();
+  return {partial.rejected_data_points(), partial.error_message()};
+}
+
+std::optional<base::Duration> read_retry_delay(std::string_view status) {
+  slipway::otlp::RpcStatus parsed;
+  if (!parsed.ParseFromArray(status.data(), static_cast<int>(status.size()))) return std::nullopt;
+  for (const auto& detail : parsed.details()) {
+    slipway::otlp::RetryInfo info;
+    if (!detail.type_url().ends_with("/google.rpc.RetryInfo") ||
+        !info.ParseFromString(detail.value()))
+      continue;
+    constexpr std::int64_t kDay = 86'400;
+    const std::int64_t seconds = std::clamp<std::int64_t>(info.retry_delay().seconds(), 0, kDay);
+    const std::int64_t nanos = std::clamp(info.retry_delay().nanos(), 0, 999'999'999);
+    return base::Duration{seconds * 1'000'000 + nanos / 1000};
+  }
+  return std::nullopt;
+}
+
 }  // namespace slipway::api::otlp

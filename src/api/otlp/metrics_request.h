@@ -2,6 +2,7 @@
 // OTLP 1.x, in protobuf. Counters and histograms are cumulative since the start of the process.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -29,5 +30,16 @@ struct MetricsMoment {
 // Names are those of /metrics; the unit is what a name ends with: seconds "s", bytes "By".
 std::string metrics_request(const std::vector<base::Metrics::Reading>& readings,
                             const Attributes& resource, const MetricsMoment& moment);
+
+// What a collector says that took it: points that it left out, and why, or a warning. Nothing when
+// it says nothing, or what makes no sense.
+struct PartialSuccess {
+  std::int64_t rejected = 0;
+  std::string words;
+};
+PartialSuccess read_metrics_response(std::string_view bytes);
+
+// How long a collector wants to be left alone, by the RetryInfo of a google.rpc.Status.
+std::optional<base::Duration> read_retry_delay(std::string_view status);
 
 }  // namespace slipway::api::otlp
