@@ -13,6 +13,7 @@ import small_project
 import yaml
 from conftest import BINARY, Server, eventually
 from playwright.sync_api import expect
+from test_openapi import check
 
 TIMES = ["--from", "2024-01-15T00:00:00Z", "--start", "2024-01-22T00:00:00Z", "--until", "2024-02-04T00:00:00Z"]
 
@@ -200,6 +201,8 @@ def test_the_server_keeps_the_result_and_its_page_shows_it(production, played, o
 
 def test_a_drill_after_it_makes_a_trend(production, played, open_page):
     number = kept(production)["drills"][0]["id"]
+    description = requests.get(f"{production.url}/slipway/v1/openapi.json", timeout=10).json()
+    check(description, "KeptDrill", kept(production, f"/{number}"))
     words = [*production.drill, "--faults", "nulls:pages,labels"]
     done = production.cli(*words, "--no-keep")
     assert "After how long each alert fired:" in done.stdout and re.search(r"nulls:pages +1d", done.stdout)

@@ -32,10 +32,7 @@ export interface Role {
 
 export type Token = Schemas["Token"];
 
-export interface NewToken extends Token {
-  token: string; // shown once
-  s3?: { access_key_id: string; secret_access_key: string };
-}
+export type NewToken = Schemas["NewToken"];
 
 export const accessApi = {
   // Nobody where login is off.

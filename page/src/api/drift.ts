@@ -1,43 +1,11 @@
 // Two sets of data compared column by column.
 import { get, own } from "./fetch";
+import type { Schemas } from "./schemas";
 
-export interface ColumnSide {
-  rows: number;
-  missing: number;
-  missing_rate: number | null;
-  min?: number | null;
-  max?: number | null;
-  mean?: number | null;
-  median?: number | null;
-}
-
-// Shares of the rows with a value, by the same bins on both sides: of numbers between edges, of categories by label.
-export interface PairedHistogram {
-  edges?: (number | null)[]; // one more than bins
-  labels?: string[];
-  reference: number[];
-  current: number[];
-}
-
-export interface ComparedColumn {
-  column: string;
-  kind: "numeric" | "categorical" | "text" | "time";
-  verdict: "no drift" | "drift" | "changed" | "not compared";
-  method?: string;
-  method_title?: string;
-  score_is?: string;
-  score?: number | null;
-  threshold?: number;
-  reference: ColumnSide;
-  current: ColumnSide;
-  histogram?: PairedHistogram;
-  notes: string[];
-}
-
-export interface DriftReport {
-  columns: ComparedColumn[]; // the worst first
-}
-
+export type ColumnSide = Schemas["ColumnSide"];
+export type PairedHistogram = Schemas["PairedHistogram"];
+export type ComparedColumn = Schemas["ComparedColumn"];
+export type DriftReport = Schemas["DriftReport"];
 const kReportMs = 120_000;
 
 export const driftApi = {

@@ -1,5 +1,6 @@
 // Experiments, in MLflow's words, and their runs as tables.
 import { get, mlflow, own, post } from "./fetch";
+import type { Schemas } from "./schemas";
 
 export interface Experiment {
   experiment_id: string;
@@ -17,33 +18,11 @@ export interface TableQuery {
   group?: { column: string; value: string | null } | undefined; // null: runs that don't have it
 }
 
-export type TableValue = string | number | null;
-
-export interface RunTable {
-  total: number;
-  offset: number;
-  view: number | null; // the order that was kept
-  run_ids: string[];
-  columns: { name: string; values: TableValue[] }[];
-}
-
-export interface RunColumns {
-  total: number;
-  columns: { name: string; runs: number }[];
-}
-
-export interface RunGroup {
-  value: string | null;
-  runs: number;
-  metrics: Record<string, { runs: number; mean: number | null; min: number; max: number }>;
-}
-
-export interface RunGroups {
-  total: number;
-  runs: number;
-  groups: RunGroup[];
-}
-
+export type TableValue = Schemas["TableValue"];
+export type RunTable = Schemas["RunTable"];
+export type RunColumns = Schemas["RunColumns"];
+export type RunGroup = Schemas["RunGroup"];
+export type RunGroups = Schemas["RunGroups"];
 const kExperimentsOfPage = 1000;
 const kTableRowsMax = 1000; // of one answer
 

@@ -3,16 +3,7 @@ import { get, mlflow, own, post, quoted } from "./fetch";
 import type { KeyValue } from "./runs";
 import type { Schemas } from "./schemas";
 
-export interface Gate {
-  id: string;
-  verdict: "pass" | "refuse";
-  sentence: string;
-  time: string;
-  candidate_version: number | null;
-  champion_version: number | null;
-  promoted_version: number | null;
-}
-
+export type Gate = Schemas["Gate"];
 export interface ModelVersion {
   name: string;
   version: string;
@@ -44,7 +35,7 @@ export type AliasMove = Schemas["AliasMove"];
 
 export const registryApi = {
   gates: async (model: string, s?: AbortSignal) =>
-    (await get<{ gates: Gate[] }>(own("models", model, "gates"), s)).gates,
+    (await get<Schemas["Gates"]>(own("models", model, "gates"), s)).gates,
   // Those whose names have the text in them, and where the rest begins.
   modelsNamed: (text: string, most: number, s?: AbortSignal) =>
     get<{ registered_models?: RegisteredModel[]; next_page_token?: string }>(

@@ -92,6 +92,23 @@ export interface components {
         Tokens: {
             tokens: components["schemas"]["Token"][];
         };
+        TokenDraft: {
+            name: string;
+            user?: string;
+            expires_in_seconds?: number;
+        };
+        NewToken: {
+            id: string;
+            user: string;
+            name: string;
+            created: number;
+            expires: number | null;
+            token: string;
+            s3?: {
+                access_key_id: string;
+                secret_access_key: string;
+            };
+        };
         Incident: {
             id: number;
             endpoint: string;
@@ -358,36 +375,9 @@ export interface components {
             comment?: string;
             actor?: string;
         };
-        Turn: {
-            schedule: string;
-            /** Format: date-time */
-            scheduled: string;
-            state: string;
-            run: string | null;
-            reason: string | null;
-            late: string | null;
-        };
-        Schedule: {
-            name: string;
-            pipeline: string;
-            paused: boolean;
-            cron?: string;
-            time_zone?: string;
-            every?: string;
-            when?: {
-                dataset?: string;
-                model?: string;
-                alias?: string;
-            };
-            next: string | null;
-            coming: string[];
-            last: components["schemas"]["Turn"] | null;
-        };
-        Schedules: {
-            schedules: components["schemas"]["Schedule"][];
-        };
         DrillSummary: {
             id: number;
+            endpoint: string;
             /** Format: date-time */
             time: string;
             actor: string;
@@ -438,6 +428,1343 @@ export interface components {
             version: number;
             reason?: string;
             actor?: string;
+        };
+        ReleaseGuard: {
+            error_rate?: number;
+            latency_ms_p99?: number;
+            calibration_bias?: number;
+            quality?: {
+                metric: string;
+                worse_by: number;
+            };
+            min_requests: number;
+            min_labels: number;
+        };
+        ReleasePolicy: {
+            delay: string;
+            steps: number[];
+            hold: string;
+            check?: string;
+            guard: components["schemas"]["ReleaseGuard"];
+        };
+        Variant: {
+            model: string;
+            version: number;
+            uri: string;
+            name: string;
+            /** @enum {string} */
+            role: "live" | "shadow";
+            weight: number;
+            slots: number[][];
+        };
+        Revision: {
+            endpoint: string;
+            number: number;
+            kind: string;
+            variants: components["schemas"]["Variant"][];
+            features: string;
+            output: string;
+            log_policy: string;
+            policy: components["schemas"]["ReleasePolicy"];
+            actor: string;
+            reason: string;
+            /** Format: date-time */
+            time: string;
+            /** Format: date-time */
+            arrival_time: string;
+            previous: number | null;
+            restores: number | null;
+            cause: string | null;
+        } & {
+            [key: string]: unknown;
+        };
+        Revisions: {
+            revisions: components["schemas"]["Revision"][];
+        };
+        RevisionNumber: {
+            revision: number;
+            entry: components["schemas"]["Revision"];
+        };
+        Rollout: {
+            /** @enum {string} */
+            phase: "empty" | "proposed" | "canary" | "steady";
+            held: boolean;
+            held_reason: string;
+            percent?: number;
+            proposal?: {
+                model: string;
+                version: number;
+                uri: string;
+                actor: string;
+                reason: string;
+                /** Format: date-time */
+                takes_over_at: string;
+            };
+            canary?: {
+                model: string;
+                version: number;
+                uri: string;
+                actor: string;
+                reason: string;
+                step: number;
+                /** Format: date-time */
+                started_at: string;
+                /** Format: date-time */
+                step_since: string;
+                /** Format: date-time */
+                next_check: string;
+                waits_for?: string;
+            };
+            experiment?: {
+                model: string;
+                version: number;
+                uri: string;
+            } & {
+                [key: string]: unknown;
+            };
+        };
+        EndpointDefinition: {
+            model: string;
+            features?: string;
+            output: string;
+            shadow: {
+                [key: string]: string;
+            };
+            release: components["schemas"]["ReleasePolicy"];
+            log: {
+                policy: string;
+            };
+        } & {
+            [key: string]: unknown;
+        };
+        Endpoint: {
+            name: string;
+            definition: components["schemas"]["EndpointDefinition"];
+            rollout: components["schemas"]["Rollout"];
+            revision: components["schemas"]["Revision"] | null;
+            previous: number | null;
+            last_good: number | null;
+            memory_bytes: number;
+            models: {
+                variant: string;
+                version: number;
+                in_memory: boolean;
+                memory_bytes: number;
+                requests: number;
+                rows: number;
+                errors: number;
+                calls: number;
+            }[];
+        };
+        Endpoints: {
+            endpoints: components["schemas"]["Endpoint"][];
+        };
+        Deed: {
+            reason?: string;
+            actor?: string;
+        };
+        Rollback: {
+            revision: number;
+            seconds: number;
+            entry: components["schemas"]["Revision"];
+        };
+        LoggedRequest: {
+            request: {
+                /** Format: date-time */
+                event_time: string;
+                revision: number;
+                variants: ({
+                    role: string;
+                    variant: string;
+                    prediction: components["schemas"]["TableValue"];
+                } & {
+                    [key: string]: unknown;
+                })[];
+            } & {
+                [key: string]: unknown;
+            };
+            labels: {
+                value: components["schemas"]["TableValue"];
+                /** Format: date-time */
+                arrival_time: string;
+                event_time: string | null;
+            }[];
+        };
+        /** @enum {string} */
+        OnViolation: "reject" | "quarantine" | "flag";
+        InputRule: {
+            type?: string;
+            min?: number;
+            max?: number;
+            in?: string[];
+            required?: boolean;
+            on_violation?: components["schemas"]["OnViolation"];
+        };
+        InputViolation: {
+            column: string;
+            rule: string;
+            on_violation: components["schemas"]["OnViolation"];
+            values: number;
+            last: {
+                request_id: string;
+                /** Format: date-time */
+                time: string;
+                value: string;
+            }[];
+        };
+        EndpointInputs: {
+            endpoint: string;
+            on_violation: components["schemas"]["OnViolation"];
+            columns: {
+                [key: string]: components["schemas"]["InputRule"];
+            };
+            rows: {
+                rejected: number;
+                quarantined: number;
+                flagged: number;
+            };
+            violations: components["schemas"]["InputViolation"][];
+        };
+        Performance: {
+            log_loss: number | null;
+            auc: number | null;
+            brier: number | null;
+            ece: number | null;
+            calibration_bias: number | null;
+            mean_prediction: number | null;
+            label_rate: number | null;
+        };
+        Gate: {
+            id: string;
+            model: string;
+            /** @enum {string} */
+            verdict: "pass" | "refuse";
+            sentence: string;
+            checks: {
+                name: string;
+                ok: boolean;
+                value: number | null;
+                bound: number | null;
+                text: string;
+            }[];
+            rows: number;
+            days: number;
+            candidate: components["schemas"]["Performance"];
+            champion: components["schemas"]["Performance"];
+            actor: string;
+            /** Format: date-time */
+            time: string;
+            /** Format: date-time */
+            arrival_time: string;
+            candidate_version: number | null;
+            champion_version: number | null;
+            promoted_version: number | null;
+        } & {
+            [key: string]: unknown;
+        };
+        Gates: {
+            gates: components["schemas"]["Gate"][];
+        };
+        AlertRule: {
+            metric: string;
+            window: components["schemas"]["WindowKind"];
+            slice?: string;
+            over?: number;
+            under?: number;
+            abs_over?: number;
+            /** @enum {string} */
+            unusual?: "high" | "low" | "both";
+            min_rows: number;
+            action?: string | string[];
+            severity: string;
+            route?: string | string[];
+        };
+        AlertAction: {
+            id: number;
+            kind: string;
+            /** @enum {string} */
+            does: "pipeline" | "hold" | "rollback" | "fallback" | "incident";
+            pipeline: string;
+            /** @enum {string} */
+            state: "starting" | "started" | "done" | "refused" | "failed" | "skipped";
+            reason: string;
+            /** Format: date-time */
+            time: string;
+            run_id: string | null;
+            revision: number | null;
+            incident: number | null;
+            finished: string | null;
+        };
+        Alert: {
+            id: number;
+            /** Format: date-time */
+            time: string;
+            monitor: string;
+            endpoint: string;
+            alert: string;
+            severity: string;
+            routes: string[];
+            metric: string;
+            value: number;
+            threshold: number;
+            why: string;
+            window: components["schemas"]["WindowKind"];
+            /** Format: date-time */
+            window_start: string;
+            /** Format: date-time */
+            window_end: string;
+            windows: number;
+            last_value: number;
+            /** Format: date-time */
+            last_window_end: string;
+            /** @enum {string} */
+            state: "open" | "resolved";
+            resolved: string | null;
+            silenced: string | null;
+            acknowledged: {
+                by: string;
+                comment: string;
+                /** Format: date-time */
+                time: string;
+            } | null;
+            causes: components["schemas"]["AlertCause"][];
+            action: components["schemas"]["AlertAction"] | null;
+            actions: components["schemas"]["AlertAction"][];
+        };
+        Alerts: {
+            alerts: components["schemas"]["Alert"][];
+        };
+        Acknowledgement: {
+            comment?: string;
+            actor?: string;
+        };
+        AlarmBudget: {
+            declared: boolean;
+            budget: {
+                false_pages: number;
+                per: string;
+                severity: string[];
+                route?: string[];
+            };
+            shared_by: number;
+            chance_per_window_max: number;
+            false_pages: number;
+            false_pages_of_thresholds: number;
+            periods: string[];
+            pages: number[];
+            rules: ({
+                monitor: string;
+                alert: string;
+            } & {
+                [key: string]: unknown;
+            })[];
+        };
+        UsualBand: {
+            /** Format: date-time */
+            window_start: string;
+            value: number;
+            expected: number | null;
+            low: number | null;
+            high: number | null;
+        } & {
+            [key: string]: unknown;
+        };
+        UsualBands: {
+            bands: components["schemas"]["UsualBand"][];
+        };
+        /** @enum {string} */
+        WindowKind: "hour" | "day" | "week" | "month";
+        FeatureDrift: {
+            feature: string;
+            /** @enum {string} */
+            kind?: "numeric" | "categorical" | "text";
+            psi: number | null;
+            jensen_shannon: number | null;
+            ks?: number | null;
+            ks_p?: number | null;
+            wasserstein?: number | null;
+            l_infinity?: number | null;
+            chi_square_p?: number | null;
+            current_words?: string[];
+            reference_words?: string[];
+            method?: string;
+            score?: number | null;
+            threshold?: number | null;
+            drifted?: boolean;
+            missing_rate: number | null;
+            reference_missing_rate?: number | null;
+            unseen_rate: number | null;
+        };
+        AlertCause: {
+            feature: string;
+            /** @enum {string} */
+            kind?: "numeric" | "categorical" | "text";
+            psi: number | null;
+            jensen_shannon: number | null;
+            ks?: number | null;
+            ks_p?: number | null;
+            wasserstein?: number | null;
+            l_infinity?: number | null;
+            chi_square_p?: number | null;
+            current_words?: string[];
+            reference_words?: string[];
+            method?: string;
+            score?: number | null;
+            threshold?: number | null;
+            drifted?: boolean;
+            missing_rate: number | null;
+            reference_missing_rate?: number | null;
+            unseen_rate: number | null;
+            how: string;
+            request_id?: string;
+        };
+        MultivariateDrift: {
+            method_title: string;
+            score_is: string;
+            score: number | null;
+            low?: number | null;
+            high?: number | null;
+            drifted: boolean;
+            causes: {
+                column: string;
+                share: number | null;
+            }[];
+        } & {
+            [key: string]: unknown;
+        };
+        Window: {
+            window: components["schemas"]["WindowKind"];
+            variant: string;
+            /** @enum {string} */
+            role: "live" | "shadow";
+            model_version: number;
+            /** Format: date-time */
+            start: string;
+            /** Format: date-time */
+            end: string;
+            rows: number;
+            errors: number;
+            labels: number;
+            completeness: number | null;
+            judged: boolean;
+            judged_at: string | null;
+            metrics: {
+                [key: string]: number | null;
+            };
+            intervals: {
+                [key: string]: (number | null)[];
+            };
+            confusion?: {
+                classes: string[];
+                counts: number[][];
+            };
+            drift?: components["schemas"]["FeatureDrift"][];
+            multivariate?: components["schemas"]["MultivariateDrift"];
+            note?: string;
+        } & {
+            [key: string]: unknown;
+        };
+        Windows: {
+            windows: components["schemas"]["Window"][];
+        };
+        Slice: {
+            slice: string;
+            rows: number;
+            share: number;
+            inside: number | null;
+            outside: number | null;
+            low: number | null;
+            high: number | null;
+            p_value: number | null;
+            score: number | null;
+            expected: number | null;
+            predicates: {
+                input: string;
+                is?: string;
+                missing?: boolean;
+                over?: number;
+                at_most?: number;
+            }[];
+            before?: {
+                rows: number;
+                inside: number | null;
+                outside: number | null;
+            };
+        };
+        SliceReport: {
+            /** @enum {string} */
+            loss: "log_loss" | "absolute_error" | "wrong_share" | "";
+            rows: number;
+            mean: number | null;
+            examined: number;
+            found: components["schemas"]["Slice"][];
+        };
+        Attributions: {
+            rows: number;
+            reference_rows: number;
+            ndcg: number | null;
+            inputs: {
+                input: string;
+                now: number | null;
+                reference: number | null;
+                rank: number;
+                reference_rank: number;
+            }[];
+        };
+        WindowSlices: {
+            monitor: string;
+            endpoint: string;
+            window: components["schemas"]["WindowKind"];
+            /** Format: date-time */
+            start: string;
+            /** Format: date-time */
+            end: string;
+            slices: components["schemas"]["SliceReport"];
+            declared_slices: {
+                name: string;
+                rows: number;
+                labels: number;
+                metrics: {
+                    [key: string]: number;
+                };
+            }[];
+            attributions: components["schemas"]["Attributions"] | null;
+            note: string;
+        };
+        /** @enum {string} */
+        Problem: "binary" | "regression" | "multiclass" | "ranking";
+        MonitorDefinition: {
+            endpoint: string;
+            problem: components["schemas"]["Problem"];
+            windows: components["schemas"]["WindowKind"][];
+            time_zone: string;
+            alerts: {
+                [key: string]: components["schemas"]["AlertRule"];
+            };
+        } & {
+            [key: string]: unknown;
+        };
+        Monitor: {
+            name: string;
+            endpoint: string;
+            definition: components["schemas"]["MonitorDefinition"];
+            /** @enum {string} */
+            health: "healthy" | "watch" | "alert" | "unknown";
+            health_reason: string;
+            open_alerts: number;
+        };
+        Monitors: {
+            monitors: components["schemas"]["Monitor"][];
+        };
+        /** @enum {string} */
+        VerdictWord: "fires" | "fine" | "not_judged";
+        Verdicts: {
+            monitor: string;
+            endpoint: string;
+            window: components["schemas"]["WindowKind"];
+            windows: {
+                /** Format: date-time */
+                start: string;
+                /** Format: date-time */
+                end: string;
+                judged: boolean;
+                rows: number;
+                labels: number;
+                model_version: number;
+                inputs: number;
+                inputs_drifted: number;
+            }[];
+            alerts: {
+                alert: string;
+                watches: string;
+                threshold: number | null;
+                severity: string;
+                verdicts: (components["schemas"]["VerdictWord"] | null)[];
+                values: (number | null)[];
+            }[];
+        };
+        SuggestedAlert: {
+            metric: string;
+            window: components["schemas"]["WindowKind"];
+            over?: number;
+            under?: number;
+            min_rows: number;
+            value?: number;
+            delay_seconds: number;
+        };
+        DrillVerdict: {
+            fault: string;
+            what: string;
+            group: string;
+            share: number;
+            caught: boolean;
+            by: string | null;
+            delay_seconds: number | null;
+            harmed: number;
+            action: string | null;
+            action_right: boolean | null;
+            cause_right: boolean | null;
+            noticed: {
+                monitor: string;
+                alert: string;
+                delay_seconds: number;
+            }[];
+            suggestion: components["schemas"]["SuggestedAlert"] | null;
+            advice?: string | null;
+        } & {
+            [key: string]: unknown;
+        };
+        DrillReport: {
+            endpoint: string;
+            /** Format: date-time */
+            from: string;
+            /** Format: date-time */
+            start: string;
+            /** Format: date-time */
+            until: string;
+            grade: string;
+            caught: number;
+            faults_played: number;
+            false_pages: number;
+            alerts_without_fault: number;
+            sources_not_pushed: string[];
+            not_made: string[];
+            faults: components["schemas"]["DrillVerdict"][];
+            controls: components["schemas"]["DrillVerdict"][];
+        } & {
+            [key: string]: unknown;
+        };
+        KeptDrill: {
+            id: number;
+            /** Format: date-time */
+            time: string;
+            actor: string;
+            report: components["schemas"]["DrillReport"];
+        };
+        Cell: number | string | boolean | null;
+        ColumnRule: {
+            type?: string;
+            min?: number;
+            max?: number;
+            in?: string[];
+            required?: boolean;
+        };
+        DatasetDefinition: {
+            path?: string;
+            postgres?: {
+                url: string;
+                table?: string;
+                query?: string;
+            };
+            key?: string[];
+            event_time?: string;
+            arrival_time?: string;
+            columns?: {
+                [key: string]: components["schemas"]["ColumnRule"];
+            };
+            on_violation: string;
+        } & {
+            [key: string]: unknown;
+        };
+        DatasetVersion: {
+            dataset: string;
+            version: number;
+            digest: string;
+            schema: {
+                name: string;
+                type: string;
+            }[];
+            rows: number;
+            quarantined: number;
+            violations: {
+                [key: string]: number;
+            };
+            notes: string[];
+            source: string;
+            source_digest: string;
+            /** Format: date-time */
+            arrival_time: string;
+        };
+        ColumnProfile: {
+            name: string;
+            type: string;
+            rows: number;
+            missing: number;
+            distinct?: number | null;
+            min?: number | string;
+            p05?: number;
+            p50?: number;
+            p95?: number;
+            max?: number | string;
+            mean?: number;
+            stddev?: number | null;
+            top?: {
+                value: string;
+                rows: number;
+            }[];
+        };
+        ProfiledVersion: {
+            dataset: string;
+            version: number;
+            digest: string;
+            schema: {
+                name: string;
+                type: string;
+            }[];
+            rows: number;
+            quarantined: number;
+            violations: {
+                [key: string]: number;
+            };
+            notes: string[];
+            source: string;
+            source_digest: string;
+            /** Format: date-time */
+            arrival_time: string;
+            profile: components["schemas"]["ColumnProfile"][];
+        };
+        Dataset: {
+            name: string;
+            definition: components["schemas"]["DatasetDefinition"];
+            latest: components["schemas"]["DatasetVersion"] | null;
+        };
+        Datasets: {
+            datasets: components["schemas"]["Dataset"][];
+        };
+        DatasetVersions: {
+            name: string;
+            definition: components["schemas"]["DatasetDefinition"];
+            latest: components["schemas"]["ProfiledVersion"] | null;
+            versions: components["schemas"]["DatasetVersion"][];
+        };
+        ColumnSummary: {
+            type: string;
+            missing: number;
+            missing_share: number | null;
+            distinct: number;
+            min?: (number | string) | null;
+            mean?: number | null;
+            max?: (number | string) | null;
+        } & {
+            [key: string]: unknown;
+        };
+        ColumnDifference: {
+            column: string;
+            changed_cells: number;
+            before: components["schemas"]["ColumnSummary"] | null;
+            after: components["schemas"]["ColumnSummary"] | null;
+            drift: {
+                measure: string;
+                value: number;
+            } | null;
+        };
+        TableDiff: {
+            before: string;
+            after: string;
+            key: string[];
+            same: boolean;
+            schema: {
+                added: {
+                    column: string;
+                    type: string;
+                }[];
+                removed: {
+                    column: string;
+                    type: string;
+                }[];
+                types: {
+                    column: string;
+                    before: string;
+                    after: string;
+                }[];
+            };
+            rows: {
+                before: number;
+                after: number;
+                added: number;
+                removed: number;
+                changed: number;
+                unchanged: number;
+                duplicate_keys: number;
+                duplicate_rows_before: number;
+                duplicate_rows_after: number;
+            };
+            examples: {
+                changed: {
+                    key: {
+                        [key: string]: components["schemas"]["Cell"];
+                    };
+                    cells: {
+                        column: string;
+                        before: components["schemas"]["Cell"];
+                        after: components["schemas"]["Cell"];
+                    }[];
+                }[];
+                added: {
+                    [key: string]: components["schemas"]["Cell"];
+                }[];
+                removed: {
+                    [key: string]: components["schemas"]["Cell"];
+                }[];
+                duplicate_keys: {
+                    [key: string]: components["schemas"]["Cell"];
+                }[];
+            };
+            columns: components["schemas"]["ColumnDifference"][];
+            sample_rows: number;
+            notes: string[];
+        };
+        FeatureSource: {
+            name: string;
+            dataset: string;
+            event_time: string;
+            arrival_time: string;
+            deduplication_key: string[];
+            owner: string;
+            description: string;
+            tags: {
+                [key: string]: string;
+            };
+        };
+        FeatureView: {
+            name: string;
+            source: string;
+            keys: string[];
+            features: string[];
+            outputs: {
+                name: string;
+                type: string;
+            }[];
+            newest: string | null;
+            age_seconds: number | null;
+            owner: string;
+            description: string;
+            tags: {
+                [key: string]: string;
+            };
+        };
+        FeatureService: {
+            name: string;
+            version: number;
+            event_time: string;
+            request: {
+                name: string;
+                type: string;
+            }[];
+            outputs: {
+                name: string;
+                type: string;
+            }[];
+            owner: string;
+            description: string;
+            tags: {
+                [key: string]: string;
+            };
+        };
+        FeatureDefinitions: {
+            sources: components["schemas"]["FeatureSource"][];
+            views: components["schemas"]["FeatureView"][];
+            services: components["schemas"]["FeatureService"][];
+            online: {
+                store: string;
+                materialized: string | null;
+                memory_bytes: number;
+                disk_bytes: number;
+            };
+        };
+        FeatureSpread: {
+            missing_rate: number;
+            p10: number | null;
+            p50: number | null;
+            p90: number | null;
+        } | null;
+        SkewedFeature: {
+            endpoint: string;
+            feature: string;
+            version: string;
+            current: boolean;
+            compared: number;
+            different: number;
+            rate: number | null;
+            rate_low: number;
+            rate_high: number;
+            last_rate: number | null;
+            reason: string | null;
+            detail: string | null;
+            reasons: {
+                [key: string]: {
+                    rows: number;
+                    detail: string;
+                };
+            };
+            first: {
+                request: string;
+                /** Format: date-time */
+                event_time: string;
+                served: components["schemas"]["TableValue"];
+                recomputed: components["schemas"]["TableValue"];
+            } | null;
+            last_served: components["schemas"]["FeatureSpread"];
+            last_recomputed: components["schemas"]["FeatureSpread"];
+        };
+        Skew: {
+            features: components["schemas"]["SkewedFeature"][];
+            failures: {
+                endpoint: string;
+                why: string;
+            }[];
+            looked_until: string | null;
+        };
+        ExplainedFeature: {
+            feature: string;
+            view: string;
+            source: string;
+            served: components["schemas"]["TableValue"];
+            recomputed: components["schemas"]["TableValue"];
+            same: boolean | null;
+            rows_in_window: number;
+            rows: {
+                event_time: string | null;
+                arrival_time: string | null;
+                value: components["schemas"]["TableValue"];
+                known: boolean;
+            }[];
+            reasons: {
+                reason: string;
+                detail: string;
+            }[];
+        };
+        ExplainedRequest: {
+            request: string;
+            endpoint: string;
+            service: string;
+            /** Format: date-time */
+            event_time: string;
+            asked: {
+                [key: string]: components["schemas"]["TableValue"];
+            };
+            features: components["schemas"]["ExplainedFeature"][];
+        };
+        ColumnSide: {
+            rows: number;
+            missing: number;
+            missing_rate: number | null;
+            infinite?: number;
+            min?: number | null;
+            max?: number | null;
+            mean?: number | null;
+            std?: number | null;
+            median?: number | null;
+        };
+        PairedHistogram: {
+            edges?: (number | null)[];
+            labels?: string[];
+            reference: number[];
+            current: number[];
+        };
+        ComparedColumn: {
+            column: string;
+            /** @enum {string} */
+            kind: "numeric" | "categorical" | "text" | "time";
+            /** @enum {string} */
+            verdict: "no drift" | "drift" | "changed" | "not compared";
+            method?: string;
+            method_title?: string;
+            score_is?: string;
+            score?: number | null;
+            threshold?: number;
+            reference: components["schemas"]["ColumnSide"];
+            current: components["schemas"]["ColumnSide"];
+            histogram?: components["schemas"]["PairedHistogram"];
+            notes: string[];
+        } & {
+            [key: string]: unknown;
+        };
+        DriftReport: {
+            reference: {
+                name: string;
+                rows: number;
+            };
+            current: {
+                name: string;
+                rows: number;
+            };
+            columns_compared: number;
+            columns_drifted: number;
+            drifted: boolean;
+            columns: components["schemas"]["ComparedColumn"][];
+        } & {
+            [key: string]: unknown;
+        };
+        ToldNode: {
+            key: string;
+            /** @enum {string} */
+            kind: "job" | "dataset";
+            namespace: string;
+            name: string;
+            needs: string[];
+            same_as?: string[];
+            own?: string;
+            version?: string;
+            run?: {
+                id: string;
+                state: string;
+                /** Format: date-time */
+                last_time: string;
+            } & {
+                [key: string]: unknown;
+            };
+        } & {
+            [key: string]: unknown;
+        };
+        ToldGraph: {
+            start: string[];
+            nodes: components["schemas"]["ToldNode"][];
+            cut: boolean;
+        };
+        ToldDataset: {
+            namespace: string;
+            name: string;
+            facets: {
+                [key: string]: unknown;
+            };
+        } & {
+            [key: string]: unknown;
+        };
+        SearchDefinition: {
+            method: string;
+            trials: number;
+            parallel: number;
+            metric: string;
+            goal: string;
+            seed: number;
+        } & {
+            [key: string]: unknown;
+        };
+        StepOutcome: {
+            name: string;
+            state: string;
+            reason: string;
+            tries: number;
+            started_at: string | null;
+            finished_at: string | null;
+            seconds: number | null;
+        };
+        Step: {
+            name: string;
+            state: string;
+            reason: string;
+            tries: number;
+            started_at: string | null;
+            finished_at: string | null;
+            seconds: number | null;
+            cached: boolean;
+            folder: string;
+            command: string;
+            cache_key: string;
+            key: ({
+                parts?: {
+                    [key: string]: string;
+                };
+            } & {
+                [key: string]: unknown;
+            }) | null;
+            outputs: {
+                [key: string]: unknown;
+            };
+            item?: {
+                [key: string]: unknown;
+            };
+            search?: components["schemas"]["SearchDefinition"];
+            tracked_run?: string;
+            score?: number | null;
+            reached?: unknown;
+            job?: string;
+            nested_run?: string;
+            waits_for?: {
+                [key: string]: unknown;
+            };
+            exit_code: number | null;
+            peak_memory_bytes: number | null;
+            cpu_seconds: number | null;
+            not_before: string | null;
+            earlier_tries: {
+                /** Format: date-time */
+                started_at: string;
+                /** Format: date-time */
+                finished_at: string;
+                exit_code: number | null;
+                reason: string;
+            }[];
+            needs: string[];
+            best?: {
+                name: string;
+                score: number;
+                params: {
+                    [key: string]: unknown;
+                };
+                tracked_run: string;
+            };
+            items?: components["schemas"]["Step"][];
+        };
+        BriefRun: {
+            id: string;
+            pipeline: string;
+            parent: {
+                run: string;
+                step: string;
+            } | null;
+            state: string;
+            reason: string;
+            actor: string;
+            params: {
+                [key: string]: string;
+            };
+            priority: number;
+            source: {
+                commit?: string;
+                dirty?: boolean;
+            } & {
+                [key: string]: unknown;
+            };
+            /** Format: date-time */
+            now: string;
+            /** Format: date-time */
+            created_at: string;
+            finished_at: string | null;
+            outputs: string;
+        };
+        ListedRun: {
+            id: string;
+            pipeline: string;
+            parent: {
+                run: string;
+                step: string;
+            } | null;
+            state: string;
+            reason: string;
+            actor: string;
+            params: {
+                [key: string]: string;
+            };
+            priority: number;
+            source: {
+                commit?: string;
+                dirty?: boolean;
+            } & {
+                [key: string]: unknown;
+            };
+            /** Format: date-time */
+            now: string;
+            /** Format: date-time */
+            created_at: string;
+            finished_at: string | null;
+            outputs: string;
+            steps?: components["schemas"]["StepOutcome"][];
+        };
+        PipelineRuns: {
+            runs: components["schemas"]["ListedRun"][];
+        };
+        PipelineRun: {
+            id: string;
+            pipeline: string;
+            parent: {
+                run: string;
+                step: string;
+            } | null;
+            state: string;
+            reason: string;
+            actor: string;
+            params: {
+                [key: string]: string;
+            };
+            priority: number;
+            source: {
+                commit?: string;
+                dirty?: boolean;
+            } & {
+                [key: string]: unknown;
+            };
+            /** Format: date-time */
+            now: string;
+            /** Format: date-time */
+            created_at: string;
+            finished_at: string | null;
+            outputs: string;
+            steps: components["schemas"]["Step"][];
+        };
+        Pipeline: {
+            name: string;
+            params: {
+                [key: string]: string;
+            };
+            steps: {
+                name: string;
+                run: string;
+                inputs: string[];
+                wait_for?: string;
+                pipeline?: string;
+            }[];
+            last_run: components["schemas"]["BriefRun"] | null;
+        };
+        Pipelines: {
+            pipelines: components["schemas"]["Pipeline"][];
+        };
+        ListedSearch: {
+            name: string;
+            state: string;
+            reason: string;
+            tries: number;
+            started_at: string | null;
+            finished_at: string | null;
+            seconds: number | null;
+            run: string;
+            pipeline: string;
+            search: components["schemas"]["SearchDefinition"] | null;
+            trials: number;
+            score: number | null;
+            tracked_run: string;
+        };
+        Searches: {
+            searches: components["schemas"]["ListedSearch"][];
+        };
+        RunParams: {
+            params?: {
+                [key: string]: unknown;
+            };
+        };
+        RunDraft: {
+            params?: {
+                [key: string]: unknown;
+            };
+            reason?: string;
+            actor?: string;
+            trigger_id?: string;
+            priority?: number;
+        };
+        StepForecast: {
+            step: string;
+            verdict: string;
+            why: string;
+            items?: components["schemas"]["StepForecast"][];
+        };
+        Forecast: {
+            steps: components["schemas"]["StepForecast"][];
+        };
+        StepWhy: {
+            why: string;
+        } & {
+            [key: string]: unknown;
+        };
+        StepAnswer: {
+            approved: boolean;
+            reason?: string;
+            actor?: string;
+        };
+        Turn: {
+            schedule: string;
+            /** Format: date-time */
+            scheduled: string;
+            state: string;
+            run: string | null;
+            reason: string | null;
+            late: string | null;
+        };
+        Schedule: {
+            name: string;
+            pipeline: string;
+            paused: boolean;
+            cron?: string;
+            time_zone?: string;
+            every?: string;
+            when?: {
+                dataset?: string;
+                model?: string;
+                alias?: string;
+            };
+            catch_up?: boolean;
+            overlap: string;
+            parallel?: number;
+            start_within?: string;
+            finish_within?: string;
+            params: {
+                [key: string]: string;
+            };
+            /** Format: date-time */
+            start?: string;
+            /** Format: date-time */
+            end?: string;
+            next: string | null;
+            coming: string[];
+            last: components["schemas"]["Turn"] | null;
+        };
+        Schedules: {
+            schedules: components["schemas"]["Schedule"][];
+        };
+        Actor: {
+            actor?: string;
+        };
+        BackfillDraft: {
+            schedule?: string;
+            /** Format: date-time */
+            from: string;
+            /** Format: date-time */
+            to: string;
+            parallel?: number;
+            dry_run?: boolean;
+            rerun_failed?: boolean;
+            actor?: string;
+        };
+        Backfill: {
+            schedule: string;
+            id: string | null;
+            runs: number;
+            done_before: number;
+            times: string[];
+        };
+        TableValue: number | string | null;
+        RunTable: {
+            total: number;
+            offset: number;
+            view: number | null;
+            run_ids: string[];
+            columns: {
+                name: string;
+                values: components["schemas"]["TableValue"][];
+            }[];
+        };
+        RunColumns: {
+            total: number;
+            columns: {
+                name: string;
+                runs: number;
+            }[];
+        };
+        RunGroup: {
+            value: string | null;
+            runs: number;
+            metrics: {
+                [key: string]: {
+                    runs: number;
+                    mean: number | null;
+                    min: number;
+                    max: number;
+                };
+            };
+        };
+        RunGroups: {
+            total: number;
+            runs: number;
+            groups: components["schemas"]["RunGroup"][];
+        };
+        MetricPoint: {
+            key: string;
+            value: number | string;
+            timestamp: number;
+            step: number;
+        };
+        RunCurves: {
+            curves: components["schemas"]["MetricPoint"][][];
         };
     };
     responses: never;

@@ -2,13 +2,12 @@ import { expect, it } from "vitest";
 import type { Endpoint, FeatureDefinitions } from "../api";
 import { columnOf, consumersOf } from "./consumers";
 
+const service = (name: string, version: number, outputs: string[]) => ({ name, version, event_time: "at", request: [], outputs: outputs.map((output) => ({ name: output, type: "double" })), owner: "", description: "", tags: {} });
 const definitions = {
   sources: [],
   views: [],
-  services: [
-    { name: "sale", version: 2, request: [], outputs: [{ name: "shop__mean" }, { name: "shop__count" }, { name: "pages" }] },
-    { name: "other", version: 1, request: [], outputs: [{ name: "shop_two__mean" }] },
-  ],
+  services: [service("sale", 2, ["shop__mean", "shop__count", "pages"]), service("other", 1, ["shop_two__mean"])],
+  online: { store: "memory", materialized: null, memory_bytes: 0, disk_bytes: 0 },
 } satisfies FeatureDefinitions;
 const endpoint = (name: string, features?: string, variants: object[] = []) => ({ name, definition: { model: "m", features }, rollout: { phase: "steady" }, revision: variants.length > 0 ? { variants } : null }) as unknown as Endpoint;
 

@@ -13,7 +13,10 @@ function window(start: string, variant: string, auc: number | null, psi: Record<
     rows: 1,
     labels: 1,
     completeness: 1,
+    errors: 0,
     judged: true,
+    judged_at: start,
+    intervals: {},
     metrics: { auc },
     drift: Object.entries(psi).map(([feature, value]) => ({
       feature,

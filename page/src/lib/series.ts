@@ -106,10 +106,10 @@ export interface Heat {
 }
 
 export function driftHeat(windows: Window[]): Heat {
-  const live = windows.filter((window) => window.variant === "live" && window.drift.length > 0);
+  const live = windows.filter((window) => window.variant === "live" && window.drift?.length);
   const rows = new Map<string, (number | null)[]>();
   live.forEach((window, index) => {
-    for (const drift of window.drift) {
+    for (const drift of window.drift ?? []) {
       let values = rows.get(drift.feature);
       if (!values) rows.set(drift.feature, (values = live.map(() => null)));
       values[index] = drift.psi;

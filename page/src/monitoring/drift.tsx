@@ -31,12 +31,12 @@ export function Drift({ call, windows, zone, range, marks, feature, choose }: Dr
     byVariant(
       windows.filter((window) => window.variant === "live"),
       (window) => {
-        const found = window.drift.find((drift) => drift.feature === chosen?.feature);
+        const found = window.drift?.find((drift) => drift.feature === chosen?.feature);
         return found && read(found);
       },
     );
-  const newest = windows.filter((window) => window.variant === "live" && window.drift.length > 0).at(-1);
-  const verdict = newest?.drift.find((drift) => drift.feature === chosen?.feature);
+  const newest = windows.filter((window) => window.variant === "live" && window.drift?.length).at(-1);
+  const verdict = newest?.drift?.find((drift) => drift.feature === chosen?.feature);
   const together = newest?.multivariate;
   return (
     <section aria-label="Drift of the inputs">

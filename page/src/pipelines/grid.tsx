@@ -1,7 +1,7 @@
 // The last runs beside each other, step by step: one glance says what fails, and since when.
 import { Group } from "@mantine/core";
 import { Link } from "react-router";
-import { api, type ListedRun } from "../api";
+import { api, type ListedRun, type RunWithSteps } from "../api";
 import { move } from "../components/arrows";
 import { Numbers } from "../components/numbers";
 import { clock, day, duration, time } from "../lib/format";
@@ -11,12 +11,12 @@ import "../components/grid.css";
 
 const kRunsShown = 25;
 
-export function Grid({ pipeline, runs }: { pipeline: string; runs: ListedRun[] }) {
+export function Grid({ pipeline, runs }: { pipeline: string; runs: RunWithSteps[] }) {
   const shown = runs.slice(0, kRunsShown).reverse(); // oldest first
   const newest = shown.at(-1);
   if (!newest) return null;
   const names = [...new Set([...newest.steps, ...shown.flatMap((run) => run.steps)].map((step) => step.name))];
-  const of = (run: ListedRun, name: string) => run.steps.find((step) => step.name === name);
+  const of = (run: RunWithSteps, name: string) => run.steps.find((step) => step.name === name);
   const longest = Math.max(1, ...shown.map((run) => lasted(run) ?? 0));
   return (
     <section aria-label="Steps of the last runs">

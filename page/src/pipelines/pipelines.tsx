@@ -1,7 +1,7 @@
 import { Anchor, Button, Code, Stack, Text, Title } from "@mantine/core";
 import { useState } from "react";
 import { Link, useNavigate, useParams } from "react-router";
-import { api, type Pipeline, type ListedRun, type Schedule } from "../api";
+import { api, type Pipeline, type ListedRun, type RunWithSteps, type Schedule } from "../api";
 import { useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
 import { PlainTable } from "../components/plain_table";
@@ -13,11 +13,9 @@ import { Schedules } from "./schedules";
 
 const kNewest = 5; // of each pipeline where all are shown
 
-type BriefRun = Omit<ListedRun, "steps">;
-
 interface WithRuns {
   pipeline: Pipeline;
-  runs: (ListedRun | BriefRun)[];
+  runs: ListedRun[];
   schedules: Schedule[];
 }
 
@@ -93,13 +91,13 @@ export function PipelinesPage() {
   );
 }
 
-const hasSteps = (run: ListedRun | BriefRun): run is ListedRun => "steps" in run;
+const hasSteps = (run: ListedRun): run is RunWithSteps => run.steps !== undefined;
 
 type Lasting = Pick<ListedRun, "created_at" | "finished_at">;
 const secondsOf = (run: Lasting) => (run.finished_at ? (Date.parse(run.finished_at) - Date.parse(run.created_at)) / 1000 : null);
 export const took = (run: Lasting) => duration(secondsOf(run));
 
-function Runs({ pipeline, runs }: { pipeline: string; runs: BriefRun[] }) {
+function Runs({ pipeline, runs }: { pipeline: string; runs: ListedRun[] }) {
   if (runs.length === 0) return <Empty title="It has not run yet." />;
   return (
     <PlainTable

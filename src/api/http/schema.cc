@@ -47,6 +47,12 @@ Json object(const Members& members) {
       {"type", "object"}, {"properties", std::move(properties)}, {"required", std::move(required)}};
 }
 
+Json open_object(const Members& members) {
+  Json described = object(members);
+  described.get_object()["additionalProperties"] = true;
+  return described;
+}
+
 Members plus(Members members, const Members& more) {
   members.insert(members.end(), more.begin(), more.end());
   return members;

@@ -2,7 +2,6 @@
 // go into the OpenAPI description, from which clients make their types.
 #pragma once
 
-#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -30,6 +29,7 @@ Json map(Json of);    // by names that nobody knows before
 Json maybe(Json of);  // or null
 Json ref(std::string_view name);
 Json object(const Members& members);
+Json open_object(const Members& members);  // and others that are not described
 // Members of one thing and more.
 Members plus(Members members, const Members& more);
 
@@ -50,7 +50,7 @@ struct Shape {
 
 struct Shapes {
   std::vector<NamedSchema> schemas;
-  std::span<const Shape> routes;
+  std::vector<Shape> routes;
 };
 
 }  // namespace slipway::http

@@ -1,5 +1,9 @@
 #include "api/own/shapes.h"
 
+#include <iterator>
+
+#include "api/own/shapes_of.h"
+
 namespace slipway::api::own {
 namespace {
 
@@ -15,12 +19,12 @@ Json phase_word() { return word({"empty", "proposed", "canary", "steady"}); }
 Json incident_state() { return word({"open", "mitigated", "resolved"}); }
 Json file_change() { return word({"added", "removed", "changed", "moved"}); }
 
-// An answer that is a list under one name.
-Json listed(const std::string& name, std::string_view of) {
-  return object({{name, list(ref(of))}});
-}
-
 std::vector<NamedSchema> project() {
+  const Members token{{"id", text()},
+                      {"user", text()},
+                      {"name", text()},
+                      {"created", integer()},
+                      {"expires", maybe(integer())}};
   return {
       {"Clock", object({{"clock", clock_word()},
                         {"now", time()},
@@ -56,12 +60,14 @@ std::vector<NamedSchema> project() {
        object({{"name", text()}, {"url", text()}, {"leads", flag()}, {"started", time()}})},
       {"Servers", listed("servers", "Server")},
       {"Me", object({{"user", text()}, {"is_admin", flag()}, {"is_service", flag()}})},
-      {"Token", object({{"id", text()},
-                        {"user", text()},
-                        {"name", text()},
-                        {"created", integer()},
-                        {"expires", maybe(integer())}})},
+      {"Token", object(token)},
       {"Tokens", listed("tokens", "Token")},
+      {"TokenDraft",
+       object({{"name", text()}, {"user?", text()}, {"expires_in_seconds?", integer()}})},
+      {"NewToken",
+       object(plus(token,
+                   {{"token", text()},
+                    {"s3?", object({{"access_key_id", text()}, {"secret_access_key", text()}})}}))},
   };
 }
 
@@ -220,32 +226,10 @@ std::vector<NamedSchema> quiet() {
   };
 }
 
-std::vector<NamedSchema> schedules() {
-  return {
-      {"Turn", object({{"schedule", text()},
-                       {"scheduled", time()},
-                       {"state", text()},
-                       {"run", maybe(text())},
-                       {"reason", maybe(text())},
-                       {"late", maybe(text())}})},
-      {"Schedule",
-       object({{"name", text()},
-               {"pipeline", text()},
-               {"paused", flag()},
-               {"cron?", text()},
-               {"time_zone?", text()},
-               {"every?", text()},
-               {"when?", object({{"dataset?", text()}, {"model?", text()}, {"alias?", text()}})},
-               {"next", maybe(time())},
-               {"coming", list(time())},
-               {"last", maybe(ref("Turn"))}})},
-      {"Schedules", listed("schedules", "Schedule")},
-  };
-}
-
 std::vector<NamedSchema> drills() {
   return {
       {"DrillSummary", object({{"id", integer()},
+                               {"endpoint", text()},
                                {"time", time()},
                                {"actor", text()},
                                {"grade", text()},
@@ -289,6 +273,7 @@ constexpr Shape kShapes[] = {
     {kGet, "/slipway/v1/events/verify", "Verified"},
     {kGet, "/slipway/v1/me", "Me"},
     {kGet, "/slipway/v1/tokens", "Tokens"},
+    {kPost, "/slipway/v1/tokens", "NewToken", "TokenDraft"},
     {kGet, "/slipway/v1/incidents", "Incidents"},
     {kPost, "/slipway/v1/incidents", "Incident", "IncidentDraft"},
     {kGet, "/slipway/v1/incidents/{id}", "IncidentReport"},
@@ -307,7 +292,6 @@ constexpr Shape kShapes[] = {
     {kGet, "/slipway/v1/routes", "AlertRoutes"},
     {kGet, "/slipway/v1/silences", "Quiet"},
     {kPost, "/slipway/v1/silences", "Silence", "SilenceDraft"},
-    {kGet, "/slipway/v1/schedules", "Schedules"},
     {kGet, "/slipway/v1/models/{name}/aliases", "ModelAliases"},
     {kGet, "/slipway/v1/models/{name}/alias-moves", "AliasMoves"},
     {kPost, "/slipway/v1/models/{name}/aliases/{alias}/protect", "ModelAliases", "AliasProtection"},
@@ -317,9 +301,14 @@ constexpr Shape kShapes[] = {
 }  // namespace
 
 http::Shapes shapes() {
-  http::Shapes all{{}, kShapes};
-  for (auto part : {project, incidents, costs, versions, quiet, schedules, drills, models}) {
+  http::Shapes all{{}, {std::begin(kShapes), std::end(kShapes)}};
+  for (auto part : {project, incidents, costs, versions, quiet, drills, models}) {
     for (NamedSchema& one : part()) all.schemas.push_back(std::move(one));
+  }
+  for (const ShapesOf& of : {shapes_of_endpoints(), shapes_of_monitors(), shapes_of_data(),
+                             shapes_of_pipelines(), shapes_of_runs()}) {
+    for (NamedSchema& one : of.schemas()) all.schemas.push_back(std::move(one));
+    all.routes.insert(all.routes.end(), of.routes.begin(), of.routes.end());
   }
   return all;
 }
