@@ -234,17 +234,66 @@ Result<pipelines::Exit> StepExecutor::run(const pipelines::Command& command,
                        lack_of_kubernetes(command.folder));
   }
   // Other commands (git) talk to no server.
-  const auto pipeline = command.environment.find("SLIPWAY_PIPELINE");
-  if (access_ == nullptr || pipeline == command.environment.end())
-    return processes_.run(command, wish);
+  if (command.names.step.empty()) return processes_.run(command, wish);
+  const bool is_elsewhere =
+      sharing_ && !command.names.server.empty() && command.names.server != sharing_->lease.own().id;
   pipelines::Command with_token = command;
-  const auto tokens = lend(pipeline->second);
-  for (const auto& [name, value] : tokens) with_token.environment[name] = value;
-  // What the server inherited would win over the token.
-  with_token.environment["MLFLOW_TRACKING_USERNAME"] = "";
-  with_token.environment["MLFLOW_TRACKING_PASSWORD"] = "";
-  Result<pipelines::Exit> exit = processes_.run(with_token, wish);
-  take_back(tokens);
+  std::map<std::string, std::string> tokens;
+  if (access_ != nullptr) {
+    tokens = is_elsewhere ? TRY(lend_elsewhere(command)) : lend(command.names.pipeline);
+    for (const auto& [name, value] : tokens) with_token.environment[name] = value;
+    // What the server inherited would win over the token.
+    with_token.environment["MLFLOW_TRACKING_USERNAME"] = "";
+    with_token.environment["MLFLOW_TRACKING_PASSWORD"] = "";
+  }
+  Result<pipelines::Exit> exit =
+      is_elsewhere ? sharing_->given.run(with_token, wish) : run_here(std::move(with_token), wish);
+  if (access_ != nullptr) take_back(tokens);
+  return exit;
+}
+
+Result<std::map<std::string, std::string>> StepExecutor::lend_elsewhere(
+    const pipelines::Command& command) {
+  const auto before = TRY(sharing_->given.given(command.names.job));
+  if (!before || !before->environment.contains("SLIPWAY_TOKEN"))
+    return lend(command.names.pipeline);
+  std::map<std::string, std::string> tokens;
+  for (const std::string& name : names()) tokens[name] = before->environment.at(name);
+  lend_again(command.names.pipeline, tokens);
+  return tokens;
+}
+
+Result<pipelines::Exit> StepExecutor::run_given(pipelines::Command command,
+                                                const pipelines::Secrets& secrets,
+                                                const std::function<pipelines::Wish()>& wish) {
+  if (!std::filesystem::is_directory(command.folder)) {
+    return base::error(Code::kFailedPrecondition,
+                       "server {} has no folder {}: servers that share steps have projects at the "
+                       "same paths",
+                       sharing_->lease.own().name, command.folder.string());
+  }
+  for (auto& [name, value] : command.secrets) value = TRY(secrets.find(name));
+  const std::string pipeline = command.names.pipeline;
+  std::map<std::string, std::string> tokens;
+  if (access_ != nullptr && command.environment.contains("SLIPWAY_TOKEN")) {
+    for (const std::string& name : names()) tokens[name] = command.environment.at(name);
+    lend_again(pipeline, tokens);
+  }
+  Result<pipelines::Exit> exit = run_here(std::move(command), wish);
+  if (!tokens.empty()) take_back(tokens);
+  return exit;
+}
+
+Result<pipelines::Exit> StepExecutor::run_here(pipelines::Command command,
+                                               const std::function<pipelines::Wish()>& wish) {
+  if (!sharing_) return processes_.run(command, wish);
+  for (const auto& [name, value] : sharing_->environment) command.environment[name] = value;
+  const ServerLease& lease = sharing_->lease;
+  command.environment[std::string(pipelines::kServerName)] = lease.own().name;
+  command.environment[std::string(pipelines::kServerMark)] = lease.own().id;
+  Result<pipelines::Exit> exit = processes_.run(command, wish);
+  // The guard may have ended it, and others may run it already.
+  if (exit && !lease.is_fresh()) exit->kind = pipelines::Exit::Kind::kLost;
   return exit;
 }
 

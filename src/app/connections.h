@@ -5,12 +5,14 @@
 #include "access/access.h"
 #include "api/own/endpoint_routes.h"
 #include "app/event_clock.h"
+#include "app/server_lease.h"
 #include "datasets/datasets.h"
 #include "features/feature_store.h"
 #include "features/skew_meter.h"
 #include "invocations/ports.h"
 #include "monitor/monitor.h"
 #include "monitor/profile/served_rows.h"
+#include "pipelines/given_steps.h"
 #include "pipelines/kubernetes/kubernetes_executor.h"
 #include "pipelines/pipelines.h"
 #include "registry/registry.h"
@@ -62,8 +64,18 @@ class StepExecutor final : public pipelines::Executor, private pipelines::StepTo
     pipelines::StepTokens* const tokens = access_ == nullptr ? nullptr : this;
     jobs_.emplace(std::move(options), tokens);
   }
+  // From now on servers share steps. Before the first of them runs.
+  struct Sharing {
+    pipelines::GivenSteps& given;
+    const ServerLease& lease;
+    std::map<std::string, std::string> environment;  // of steps that run here, over what was given
+  };
+  void share(Sharing sharing) { sharing_.emplace(std::move(sharing)); }
   Result<pipelines::Exit> run(const pipelines::Command& command,
                               const std::function<pipelines::Wish()>& wish) override;
+  // What another server has given this one; it has the tokens that one has lent it.
+  Result<pipelines::Exit> run_given(pipelines::Command command, const pipelines::Secrets& secrets,
+                                    const std::function<pipelines::Wish()>& wish);
   void clean_up(const std::string& mark) override { processes_.clean_up(mark); }
   void take_up(const std::string& pipeline, const std::string& job) override {
     if (jobs_) jobs_->take_up(pipeline, job);
@@ -81,7 +93,13 @@ class StepExecutor final : public pipelines::Executor, private pipelines::StepTo
                   const std::map<std::string, std::string>& variables) override;
   void take_back(const std::map<std::string, std::string>& variables) override;
 
+  Result<pipelines::Exit> run_here(pipelines::Command command,
+                                   const std::function<pipelines::Wish()>& wish);
+  // Lends a step on another server its tokens, those that it has when it was given before.
+  Result<std::map<std::string, std::string>> lend_elsewhere(const pipelines::Command& command);
+
   access::Access* access_;
+  std::optional<Sharing> sharing_;
   pipelines::ProcessExecutor processes_;
   std::optional<pipelines::KubernetesExecutor> jobs_;
 };

@@ -193,6 +193,12 @@ Result<bool> ask_to_lead(store::Db& db) {
   return false;
 }
 
+std::filesystem::path pipelines_folder(const Settings& settings,
+                                       const std::filesystem::path& data) {
+  if (settings.pipelines_folder.empty()) return data / "pipelines";
+  return std::filesystem::absolute(settings.pipelines_folder);
+}
+
 std::string name_of_server(const Settings& settings) {
   if (!settings.server_name.empty()) return settings.server_name;
   std::array<char, 256> host{};
@@ -366,11 +372,16 @@ struct Application::Rooms::Impl {
              .sets_at_once = static_cast<std::size_t>(f.settings.training_sets_at_once)}),
         inputs(datasets, registry, f.clock),
         executor(f.access),
+        given_steps(f.db),
+        step_worker(f.db,
+                    [this](pipelines::Command command, const auto& wish) {
+                      return executor.run_given(std::move(command), secrets, wish);
+                    }),
         secrets({.values = f.settings.secrets, .folder = f.settings.secrets_dir}),
         trial_runs(experiments, runs, f.clock),
         pipelines(f.db, clock, f.clock, f.random, executor, inputs, secrets, trial_runs),
         old_outputs(f.db, f.clock, f.metrics,
-                    {.folder = f.data / "pipelines",
+                    {.folder = pipelines_folder(f.settings, f.data),
                      .retention = base::Duration::days(f.settings.pipeline_outputs_retention_days),
                      .interval = base::Duration::seconds(f.settings.reclaim_interval_seconds)}),
         schedules(f.db, pipelines, clock, f.clock, f.random,
@@ -378,7 +389,10 @@ struct Application::Rooms::Impl {
                    .catch_up_max = static_cast<std::size_t>(f.settings.schedule_catch_up_max),
                    .backfill_max = static_cast<std::size_t>(f.settings.backfill_runs_max),
                    .rehearses = [&c = clock] { return c.rehearses(); }}),
-        kubeflow(f.db, pipelines, schedules, clock, f.random, f.data / "kubeflow"),
+        kubeflow(f.db, pipelines, schedules, clock, f.random,
+                 f.settings.pipelines_folder.empty()
+                     ? f.data / "kubeflow"
+                     : pipelines_folder(f.settings, f.data) / "kubeflow"),
         models(registry, runs, logged_models, artifacts, f.settings.models_root),
         online(features),
         log({.folder = f.data / "requests",
@@ -405,7 +419,8 @@ struct Application::Rooms::Impl {
         gates(f.db, clock, f.clock, f.random),
         follower(f.db, releases),
         servers(f.db),
-        lease(f.db, f.clock, {.lease = std::chrono::seconds(f.settings.server_lease_seconds)}),
+        lease(f.db, f.clock, f.random,
+              {.lease = std::chrono::seconds(f.settings.server_lease_seconds)}),
         logged(log),
         vectors(f.db, clock, releases, endpoints, log),
         skew(f.db, features, vectors, f.metrics,
@@ -446,6 +461,22 @@ struct Application::Rooms::Impl {
             {.threads_max = static_cast<std::size_t>(f.settings.async_threads),
              .in_flight = static_cast<std::size_t>(f.settings.async_in_flight),
              .queue_length_max = static_cast<std::size_t>(f.settings.async_queue_length_max)}) {}
+
+  // Who runs steps from now on.
+  void share_with(const std::vector<pipelines::ServerRecord>& servers) {
+    std::vector<pipelines::OtherServer> others;
+    for (const pipelines::ServerRecord& server : servers) {
+      if (server.id == lease.own().id || server.folder.empty() ||
+          server.folder != lease.own().folder)
+        continue;
+      others.push_back({.server = server.id,
+                        .places = static_cast<std::size_t>(server.steps_max),
+                        .capacity = server.capacity});
+    }
+    pipelines.set_other_servers(others);
+    if (const Result<void> swept = given_steps.sweep(); !swept)
+      base::log_warning("app", "given steps are kept for longer: {}", swept.error().message);
+  }
 
   const Foundation foundation;
   bool leads = true;          // whether what only one server of a database may run is run here
@@ -508,6 +539,8 @@ struct Application::Rooms::Impl {
   features::TrainingSets training_sets;
   StepInputs inputs;
   StepExecutor executor;
+  pipelines::GivenSteps given_steps;
+  pipelines::StepWorker step_worker;
   pipelines::Secrets secrets;
   TrackedTrials trial_runs;
   pipelines::Pipelines pipelines;
@@ -654,6 +687,34 @@ Result<void> Application::Rooms::look_who_leads() {
                             : "the server that led has ended, and this one takes over");
   i.foundation.on_lead_change();
   return {};
+}
+
+Result<void> Application::Rooms::begin_lease(const std::string& url) {
+  Impl& i = *impl_;
+  const Settings& settings = i.foundation.settings;
+  pipelines::ServerRecord own{.name = name_of_server(settings),
+                              .url = settings.server_url.empty() ? url : settings.server_url,
+                              .leads = i.leads};
+  if (settings.run_steps) {
+    if (settings.database.empty() || settings.pipelines_folder.empty())
+      return base::error(Code::kFailedPrecondition,
+                         "setting run-steps: servers share steps through PostgreSQL (--database) "
+                         "and a folder that all of them have (--pipelines-folder)");
+    own.steps_max = settings.pipeline_steps_max;
+    own.capacity = step_capacity(settings);
+    own.folder = TRY(
+        pipelines::folder_id(pipelines_folder(settings, i.foundation.data), i.foundation.random));
+    const char* const path = std::getenv("PATH");
+    i.executor.share(
+        {.given = i.given_steps,
+         .lease = i.lease,
+         .environment = {{"SLIPWAY_URL", url},
+                         {"MLFLOW_TRACKING_URI", url},
+                         {"MLFLOW_REGISTRY_URI", url},
+                         {"PATH", fmt::format("{}:{}", path_prefix(settings),
+                                              path == nullptr ? "/usr/bin:/bin" : path)}}});
+  }
+  return i.lease.begin(std::move(own), [&i](const auto& servers) { i.share_with(servers); });
 }
 
 void Application::Rooms::watch_other_servers() {
@@ -915,15 +976,15 @@ Result<void> Application::Rooms::start(const std::string& url, const OnStop& on_
   on_stop("metric feed", [&i] { i.metric_feed.stop(); });
   i.event_feed.start();
   on_stop("event feed", [&i] { i.event_feed.stop(); });
-  TRY(i.lease.begin(
-      {.id = i.foundation.random.hex(8),
-       .name = name_of_server(i.foundation.settings),
-       .url = i.foundation.settings.server_url.empty() ? url : i.foundation.settings.server_url,
-       .leads = i.leads}));
+  TRY(begin_lease(url));
   on_stop("server lease", [&i] { i.lease.end(); });
   if (!i.foundation.settings.database.empty()) {
     watch_other_servers();
     on_stop("other servers", [&i] { i.others.stop(); });
+  }
+  if (i.foundation.settings.run_steps && !i.leads) {
+    i.step_worker.start(i.lease.own().id);
+    on_stop("given steps", [&i] { i.step_worker.stop(); });
   }
   if (!i.leads) return {};
   const Settings& settings = i.foundation.settings;
@@ -956,14 +1017,15 @@ Result<void> Application::Rooms::start(const std::string& url, const OnStop& on_
   if (auto jobs = TRY(kubernetes_of(i.foundation.settings, url, i.foundation.data)))
     i.executor.connect(std::move(*jobs));
   TRY(i.pipelines.start(
-      {.folder = i.foundation.data / "pipelines",
+      {.folder = pipelines_folder(i.foundation.settings, i.foundation.data),
        .url = url,
        .path_prefix = path_prefix(i.foundation.settings),
        .runs_parallel_max = static_cast<std::size_t>(i.foundation.settings.pipeline_workers),
        .steps_parallel_max = static_cast<std::size_t>(i.foundation.settings.pipeline_steps_max),
        .items_max = static_cast<std::size_t>(i.foundation.settings.pipeline_items_max),
        .capacity = step_capacity(i.foundation.settings),
-       .jobs_parallel_max = static_cast<std::size_t>(i.foundation.settings.kubernetes_jobs_max)}));
+       .jobs_parallel_max = static_cast<std::size_t>(i.foundation.settings.kubernetes_jobs_max),
+       .server = i.foundation.settings.run_steps ? i.lease.own().id : ""}));
   on_stop("pipelines", [&i] { i.pipelines.stop(); });
   i.objects_upkeep.start();
   on_stop("objects", [&i] { i.objects_upkeep.stop(); });

@@ -63,6 +63,7 @@ struct Application::Rooms {
   void measure_online_features();
   void measure_alerts();
 
+  Result<void> begin_lease(const std::string& url);
   void watch_other_servers();
   Result<void> look_who_leads();
 

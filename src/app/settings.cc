@@ -373,6 +373,15 @@ const std::vector<SettingInfo>& setting_table() {
           "Where the other servers of the database reach this one; without, where it listens."),
       integer("server-lease-seconds", &Settings::server_lease_seconds, 3, 3'600,
               "A server of the database that says nothing for so long is taken for lost."),
+      boolean(
+          "run-steps", &Settings::run_steps,
+          "Shares steps of pipelines with the other servers of the database that do so, too: "
+          "whichever leads gives some to each. Needs pipelines-folder, and projects at the same "
+          "paths on all of them."),
+      text(
+          "pipelines-folder", &Settings::pipelines_folder, {},
+          "Folder of what runs write, logs included; without, in the data folder. One that servers "
+          "share steps in is the same for all, at the same path."),
       integer("pipeline-workers", &Settings::pipeline_workers, 1, 64,
               "Pipeline runs at the same time."),
       integer("schedule-grace-seconds", &Settings::schedule_grace_seconds, 0, 86'400,
@@ -384,7 +393,7 @@ const std::vector<SettingInfo>& setting_table() {
       integer("backfill-runs-max", &Settings::backfill_runs_max, 1, 1'000'000,
               "Runs of one backfill; a range with more is refused."),
       integer("pipeline-steps-max", &Settings::pipeline_steps_max, 1, 1'000,
-              "Steps of pipelines at the same time, over all runs."),
+              "Steps of pipelines at the same time on this server, over all runs."),
       integer("pipeline-items-max", &Settings::pipeline_items_max, 1, 10'000,
               "Items that one step with `each` becomes; a longer list fails the step."),
       integer("pipeline-cpus-max", &Settings::pipeline_cpus_max, 0, 1'000'000,

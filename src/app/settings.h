@@ -87,6 +87,8 @@ struct Settings {
   std::string server_name;
   std::string server_url;
   std::int64_t server_lease_seconds = 120;
+  bool run_steps = false;
+  std::string pipelines_folder;
   std::int64_t pipeline_workers = 2;
   std::int64_t schedule_grace_seconds = 60;
   std::int64_t schedule_catch_up_max = 100;

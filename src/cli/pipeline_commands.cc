@@ -53,7 +53,13 @@ std::string show_run(const Json& run) {
     if (const Json& bytes = member_at(row, "peak_memory_bytes"); bytes.is_int64())
       row.as_object()["memory"] = short_bytes(bytes.get_int64());
   }
-  out += "\n" + table(rows, kStepColumns);
+  // Where servers share steps.
+  std::vector<TableColumn> columns = kStepColumns;
+  const bool is_shared = std::any_of(rows.begin(), rows.end(), [](const Json& row) {
+    return !member_at(row, "server").is_null();
+  });
+  if (is_shared) columns.insert(columns.begin() + 2, {"SERVER", "server"});
+  out += "\n" + table(rows, columns);
   for (const Json& step : steps.as_array()) {
     if (is_search(step) && member_at(step, "items").is_array()) out += "\n" + trials_table(step);
   }

@@ -16,6 +16,7 @@
 #include "cli/commands.h"
 #include "cli/verb.h"
 #include "pipelines/secrets.h"
+#include "pipelines/step_guard.h"
 
 namespace slipway::cli {
 namespace {
@@ -187,12 +188,24 @@ void add_server_command(CLI::App& root, int& exit_code) {
 }
 
 void add_servers_command(CLI::App& root, const Context& context, int& exit_code) {
+  auto mark = std::make_shared<std::string>();
+  auto seconds = std::make_shared<int>(0);
+  CLI::App* guard = root.add_subcommand("step-guard", "What a server starts beside its steps");
+  guard->group("");  // nobody else calls it
+  guard->add_option("mark", *mark)->required();
+  guard->add_option("seconds", *seconds)->required();
+  guard->callback([mark, seconds, &exit_code] {
+    exit_code = pipelines::guard_steps(*mark, std::chrono::seconds(*seconds));
+  });
   CLI::App* servers =
       root.add_subcommand("servers", "The servers that share a database, and which of them leads");
   servers->callback([&context, &exit_code] {
-    exit_code =
-        finish_table(context, Client(context).get("/slipway/v1/servers"), "servers",
-                     {{"NAME", "name"}, {"URL", "url"}, {"LEADS", "leads"}, {"SINCE", "started"}});
+    exit_code = finish_table(context, Client(context).get("/slipway/v1/servers"), "servers",
+                             {{"NAME", "name"},
+                              {"URL", "url"},
+                              {"LEADS", "leads"},
+                              {"STEPS", "steps_max"},
+                              {"SINCE", "started"}});
   });
 }
 

@@ -28,8 +28,9 @@ Result<std::vector<DefinitionChange>> Pipelines::plan(
   return changes;
 }
 
-Offers Pipelines::offers(const fs::path& project) const {
-  return {.capacity = options_.capacity,
+Offers Pipelines::offers(const fs::path& project) {
+  base::MutexLock lock(mutex_);
+  return {.capacity = places_.largest(),
           .lack_of_kubernetes = executor_.lack_of_kubernetes(project)};
 }
 

@@ -36,6 +36,7 @@ struct Command {
   std::optional<KubernetesStep> kubernetes;  // a Job, instead of a process
   struct Names {
     std::string pipeline, run, step, job;
+    std::string server;  // that runs it (ServerRecord::id); empty: this one
     std::int64_t step_try = 1;
   } names;  // of a step
 };
@@ -47,7 +48,7 @@ struct Usage {
 };
 
 struct Exit {
-  enum class Kind { kExited, kTimedOut, kStopped, kOutOfMemory };
+  enum class Kind { kExited, kTimedOut, kStopped, kOutOfMemory, kLost };  // kLost: with its server
   Kind kind = Kind::kExited;
   int code = 0;        // 128 + signal when a signal ended it
   std::string reason;  // why, if the code doesn't say it

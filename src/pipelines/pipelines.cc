@@ -65,6 +65,7 @@ Result<void> Pipelines::start(Options options) {
                                       .url = options_.url,
                                       .path_prefix = options_.path_prefix,
                                       .items_max = options_.items_max});
+  table_.set_leader(options_.server);
   TRY(store::make_folders(options_.folder));
   const Pools pools = TRY(pool_table_.read());
   {
@@ -77,7 +78,8 @@ Result<void> Pipelines::start(Options options) {
   for (const std::string& id : TRY(active_runs())) {
     const RunRecord run = TRY(find_run(id));
     const auto is_running = [](const StepRecord& step) { return step.state == "running"; };
-    if (std::any_of(run.steps.begin(), run.steps.end(), is_running))
+    // Where servers share steps, each cleans up behind itself.
+    if (options_.server.empty() && std::any_of(run.steps.begin(), run.steps.end(), is_running))
       executor_.clean_up(std::string(kProcessMark) + "=" + id);
     for (const StepRecord& step : run.steps) {
       if (is_running(step) && !step.job.empty()) executor_.take_up(run.pipeline, step.job);
@@ -376,7 +378,7 @@ Result<void> Pipelines::advance(const std::string& id) {
     if (step.state != "running") continue;
     const StepDefinition& definition = work.plan.steps[run.planned(i)].definition;
     if (definition.nested || (definition.has_items() && !step.parent)) continue;  // they do
-    if (definition.kubernetes) {
+    if (definition.kubernetes || (!options_.server.empty() && !step.server.empty())) {
       jobs.push_back(i);
       continue;
     }
@@ -420,25 +422,6 @@ Result<void> Pipelines::advance(const std::string& id) {
       return finish(work);
     }
   }
-}
-
-Place Pipelines::place_of(const Work& work, std::size_t position) {
-  const StepDefinition& definition = work.plan.steps[work.run.planned(position)].definition;
-  return {.position = position,
-          .step = work.run.steps[position].name,
-          .pool = definition.pool,
-          .slots = definition.slots,
-          .resources = definition.resources,
-          .is_job = definition.kubernetes.has_value()};
-}
-
-void Pipelines::follow(Work& work, const std::vector<std::size_t>& positions) {
-  {
-    base::MutexLock lock(mutex_);
-    for (const std::size_t position : positions)
-      places_.occupy(work.run.id, place_of(work, position));
-  }
-  launch(work, positions);
 }
 
 Result<std::vector<Place>> Pipelines::settle(Work& work, const std::vector<std::size_t>& ready,
@@ -487,11 +470,13 @@ Result<bool> Pipelines::begin(Work& work, const std::vector<std::size_t>& ready)
   bool is_over_at_once = false;
   std::vector<Place> places = TRY(settle(work, ready, is_over_at_once));
   std::vector<std::size_t> granted, begun;
+  std::map<std::size_t, std::string> servers;
   {
     base::MutexLock lock(mutex_);
     places_.ask(rank_of(work.run.id), std::move(places));
     granted = places_.granted(work.run.id);
-    for (const std::size_t position : granted) places_.take(work.run.id, position);
+    for (const std::size_t position : granted)
+      servers[position] = places_.take(work.run.id, position);
   }
   for (const std::size_t position : granted) {
     const StepRecord& step = work.run.steps[position];
@@ -500,6 +485,10 @@ Result<bool> Pipelines::begin(Work& work, const std::vector<std::size_t>& ready)
     work.settled.erase(position);
     work.unsaved.push_back(position);
     if (step.state == "running") {
+      const bool is_job =
+          work.plan.steps[work.run.planned(position)].definition.kubernetes.has_value();
+      const std::string& server = servers[position];
+      if (!is_job) work.run.steps[position].server = server.empty() ? options_.server : server;
       begun.push_back(position);
     } else {
       is_over_at_once = true;
@@ -521,29 +510,6 @@ Result<bool> Pipelines::begin(Work& work, const std::vector<std::size_t>& ready)
   work.unsaved.clear();
   launch(work, begun);
   return is_over_at_once;
-}
-
-void Pipelines::launch(Work& work, const std::vector<std::size_t>& positions) {
-  for (const std::size_t position : positions) {
-    work.in_flight.emplace(
-        position, [this, &work, position, step = work.run.steps[position],
-                   &definition = work.plan.steps[work.run.planned(position)].definition,
-                   command = runner_->command_for(work.run, position, work.plan, work.project),
-                   trial = runner_->trial_of(work.run, position, work.plan)] {
-          const auto cancelled = [&] { return !definition.always && is_cancelled(work.run.id); };
-          auto ended = runner_->run(
-              command, step, definition, trial,
-              [&] { return cancelled()     ? Wish::kEnd
-                           : is_stopping() ? Wish::kLeave
-                                           : Wish::kGoOn; },
-              cancelled);
-          base::MutexLock lock(mutex_);
-          work.ended.emplace_back(position, std::move(ended));
-          places_.give_back(work.run.id, position);
-          hand_out();
-          changed_.notify_all();
-        });
-  }
 }
 
 void Pipelines::wait_for_change(Work& work, std::optional<base::Timestamp> wake) {

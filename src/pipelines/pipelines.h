@@ -57,6 +57,7 @@ class Pipelines {
     std::size_t items_max = 1000;              // of one step
     Resources capacity = machine_resources();  // for steps that say what they need
     std::size_t jobs_parallel_max = 100;       // steps that run in a cluster, over all runs
+    std::string server;  // id (ServerRecord) where servers share steps; empty: they don't
   };
   Pipelines(store::Db& db, const base::Clock& event_clock, const base::Clock& wall_clock,
             base::Random& random, Executor& executor, InputDigests& inputs, const Secrets& secrets,
@@ -92,8 +93,10 @@ class Pipelines {
   // Pools that aren't named stay; what waits for slots that there are now begins.
   Result<std::vector<DefinitionChange>> apply_pools(const Pools& pools, const std::string& actor);
   std::vector<Places::PoolState> pools();
+  // The servers that steps can be given to beside this one.
+  void set_other_servers(const std::vector<OtherServer>& others);
   // What steps of a project in this folder may have.
-  Offers offers(const std::filesystem::path& project) const;
+  Offers offers(const std::filesystem::path& project);
 
   // Queues a run and returns without waiting. kNotFound: no such pipeline. kInvalidArgument: a
   // parameter it doesn't have.

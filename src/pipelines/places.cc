@@ -7,6 +7,15 @@
 #include "base/check.h"
 
 namespace slipway::pipelines {
+namespace {
+
+// What a server has of something.
+std::string store_of(const char* what, const std::string& server) {
+  return server.empty() ? std::string(what) : fmt::format("{}@{}", what, server);
+}
+
+}  // namespace
+
 bool Rank::operator<(const Rank& other) const {
   if (priority != other.priority) return priority > other.priority;
   if (created != other.created) return created < other.created;
@@ -21,6 +30,36 @@ void Places::set_pools(const std::map<std::string, std::int64_t>& slots) {
 void Places::set_capacity(const Resources& capacity) {
   stores_[kCpu] = capacity.cpu_millis;
   stores_[kMemory] = capacity.memory_bytes;
+}
+
+void Places::set_others(const std::vector<OtherServer>& others) {
+  std::erase_if(limits_, [](const auto& entry) { return !entry.first.empty(); });
+  std::erase_if(stores_, [](const auto& entry) {
+    return entry.first.starts_with(std::string(kCpu) + "@") ||
+           entry.first.starts_with(std::string(kMemory) + "@");
+  });
+  for (const OtherServer& other : others) {
+    limits_[other.server] = other.places;
+    stores_[store_of(kCpu, other.server)] = other.capacity.cpu_millis;
+    stores_[store_of(kMemory, other.server)] = other.capacity.memory_bytes;
+  }
+}
+
+Resources Places::largest() const {
+  Resources most;
+  for (const auto& [server, places] : limits_) {
+    const auto cpu = stores_.find(store_of(kCpu, server));
+    const auto memory = stores_.find(store_of(kMemory, server));
+    if (cpu != stores_.end()) most.cpu_millis = std::max(most.cpu_millis, cpu->second);
+    if (memory != stores_.end()) most.memory_bytes = std::max(most.memory_bytes, memory->second);
+  }
+  return most;
+}
+
+std::size_t Places::limit() const {
+  std::size_t sum = 0;
+  for (const auto& [server, places] : limits_) sum += places;
+  return sum;
 }
 
 std::size_t Places::processes() const {
@@ -40,14 +79,27 @@ std::vector<Places::Demand> Places::demands_of(const Place& place) const {
     if (stores_.contains(kJobs)) demands.push_back({kJobs, 1});
     return demands;
   }
-  if (place.resources.cpu_millis > 0 && stores_.contains(kCpu))
-    demands.push_back({kCpu, place.resources.cpu_millis});
-  if (place.resources.memory_bytes > 0 && stores_.contains(kMemory))
-    demands.push_back({kMemory, place.resources.memory_bytes});
+  const std::string cpu = store_of(kCpu, place.server), memory = store_of(kMemory, place.server);
+  if (place.resources.cpu_millis > 0 && stores_.contains(cpu))
+    demands.push_back({cpu, place.resources.cpu_millis});
+  if (place.resources.memory_bytes > 0 && stores_.contains(memory))
+    demands.push_back({memory, place.resources.memory_bytes});
   return demands;
 }
 
 std::string Places::impossible(const Place& place) const {
+  if (!place.is_job) {
+    for (const auto& [server, places] : limits_) {
+      Place there = place;
+      there.server = server;
+      const std::vector<Demand> demands = demands_of(there);
+      const bool could = std::all_of(demands.begin(), demands.end(), [&](const Demand& demand) {
+        const auto store = stores_.find(demand.store);
+        return store != stores_.end() && demand.amount <= store->second;
+      });
+      if (could) return {};
+    }
+  }
   for (const Demand& demand : demands_of(place)) {
     const auto store = stores_.find(demand.store);
     if (store == stores_.end()) return fmt::format("there is no pool {}", demand.store);
@@ -94,27 +146,50 @@ std::vector<std::string> Places::holders_of(const std::string& store) const {
   return holders;
 }
 
-std::vector<Places::Key> Places::grants() const {
-  std::vector<Key> granted;
+std::vector<std::string> Places::open_servers(
+    const std::map<std::string, std::size_t>& running) const {
+  std::vector<std::pair<double, std::string>> open;
+  for (const auto& [server, places] : limits_) {
+    const auto found = running.find(server);
+    const std::size_t taken = found == running.end() ? 0 : found->second;
+    if (taken < places)
+      open.emplace_back(static_cast<double>(taken) / static_cast<double>(places), server);
+  }
+  std::sort(open.begin(), open.end());  // of equals this one
+  std::vector<std::string> servers;
+  for (auto& [part, server] : open) servers.push_back(std::move(server));
+  return servers;
+}
+
+std::vector<Places::Grant> Places::grants() const {
+  std::vector<Grant> granted;
   std::map<std::string, std::int64_t> free;
   for (const auto& [name, amount] : stores_) free[name] = amount - taken_of(name);
-  std::set<std::string> closed;  // in which somebody waits who goes first
-  std::size_t running = processes();
+  std::set<std::string> closed;                // in which somebody waits who goes first
+  std::map<std::string, std::size_t> running;  // processes, by server
+  for (const auto& [key, place] : taken_) running[place.server] += place.is_job ? 0 : 1;
   for (const auto& [rank, places] : waiting_) {
     if (!expected_.empty() && *expected_.begin() < rank) break;
-    for (const Place& place : places) {
-      if (!place.is_job && running >= limit_) continue;
-      const std::vector<Demand> demands = demands_of(place);
-      bool fits = true;
-      for (const Demand& demand : demands) {
-        if (!closed.contains(demand.store) && free[demand.store] >= demand.amount) continue;
-        closed.insert(demand.store);
-        fits = false;
+    for (Place place : places) {
+      std::set<std::string> lacking;
+      bool fits = false;
+      for (const std::string& server :
+           place.is_job ? std::vector<std::string>{""} : open_servers(running)) {
+        place.server = server;
+        const std::vector<Demand> demands = demands_of(place);
+        fits = true;
+        for (const Demand& demand : demands) {
+          if (!closed.contains(demand.store) && free[demand.store] >= demand.amount) continue;
+          lacking.insert(demand.store);
+          fits = false;
+        }
+        if (!fits) continue;
+        for (const Demand& demand : demands) free[demand.store] -= demand.amount;
+        running[server] += place.is_job ? 0 : 1;
+        granted.push_back({.key = {rank.run, place.position}, .server = server});
+        break;
       }
-      if (!fits) continue;
-      for (const Demand& demand : demands) free[demand.store] -= demand.amount;
-      running += place.is_job ? 0 : 1;
-      granted.emplace_back(rank.run, place.position);
+      if (!fits) closed.merge(lacking);
     }
   }
   return granted;
@@ -122,19 +197,24 @@ std::vector<Places::Key> Places::grants() const {
 
 std::vector<std::size_t> Places::granted(const std::string& run) const {
   std::vector<std::size_t> positions;
-  for (const auto& [name, position] : grants()) {
-    if (name == run) positions.push_back(position);
+  for (const Grant& grant : grants()) {
+    if (grant.key.first == run) positions.push_back(grant.key.second);
   }
   return positions;
 }
 
 std::set<std::string> Places::granted_runs() const {
   std::set<std::string> runs;
-  for (const auto& [name, position] : grants()) runs.insert(name);
+  for (Grant& grant : grants()) runs.insert(std::move(grant.key.first));
   return runs;
 }
 
-void Places::take(const std::string& run, std::size_t position) {
+std::string Places::take(const std::string& run, std::size_t position) {
+  const std::vector<Grant> granted = grants();
+  const auto grant = std::find_if(granted.begin(), granted.end(), [&](const Grant& each) {
+    return each.key == Key(run, position);
+  });
+  std::string server = grant == granted.end() ? std::string() : grant->server;
   const auto waits = std::find_if(waiting_.begin(), waiting_.end(),
                                   [&](const auto& entry) { return entry.first.run == run; });
   CHECK(waits != waiting_.end());
@@ -142,9 +222,11 @@ void Places::take(const std::string& run, std::size_t position) {
   const auto place = std::find_if(places.begin(), places.end(),
                                   [&](const Place& each) { return each.position == position; });
   CHECK(place != places.end());
+  place->server = server;
   taken_.emplace(Key(run, position), std::move(*place));
   places.erase(place);
   if (places.empty()) waiting_.erase(waits);
+  return server;
 }
 
 void Places::give_back(const std::string& run, std::size_t position) {
@@ -179,8 +261,8 @@ std::string Places::why_waiting(const std::string& run, std::size_t position) co
         return store == stores_.end() || store->second - taken_of(demand.store) < demand.amount;
       });
       if (lacks != demands.end()) return "waits for " + words_for(*lacks);
-      if (demands.empty() || (!place.is_job && processes() >= limit_))
-        return fmt::format("waits for a place: {} of {} steps run", processes(), limit_);
+      if (demands.empty() || (!place.is_job && processes() >= limit()))
+        return fmt::format("waits for a place: {} of {} steps run", processes(), limit());
       return "waits for " + words_for(demands.front());
     }
   }

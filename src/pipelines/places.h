@@ -32,20 +32,38 @@ struct Place {
   std::int64_t slots = 1;    // of the pool
   Resources resources;       // of the machine
   bool is_job = false;       // it runs in a cluster, and takes nothing of the machine
+  std::string server;        // that it is taken on; empty: this one
 
   bool operator==(const Place&) const = default;
 };
 
+// Another server that runs steps.
+struct OtherServer {
+  std::string server;  // id
+  std::size_t places = 0;
+  Resources capacity;
+
+  bool operator==(const OtherServer&) const = default;
+};
+
 // A step that asks for a place gets it when it is its turn: steps of one pool begin strictly by the
 // rank of their runs, so that one that needs many slots isn't passed by others for ever; steps of
-// different pools don't wait for each other. CPU and memory are two more such pools.
+// different pools don't wait for each other. CPU and memory of a server are two more such pools.
+// Of servers that have room for a step, it gets the one of which the smallest part is taken.
 class Places {
  public:
-  void set_limit(std::size_t places) { limit_ = places; }  // over all runs and pools, of processes
+  // Of processes on this server, over all runs and pools.
+  void set_limit(std::size_t places) { limits_[""] = places; }
   void set_jobs(std::size_t jobs) { stores_[kJobs] = static_cast<std::int64_t>(jobs); }
   void set_pools(const std::map<std::string, std::int64_t>& slots);
   // What the machine has for steps that say what they need. Without: nobody is kept waiting.
   void set_capacity(const Resources& capacity);
+
+  // The most that any server has.
+  Resources largest() const;
+  // Servers beside this one. What is taken on one that is left out stays taken until it is given
+  // back.
+  void set_others(const std::vector<OtherServer>& others);
 
   // Why a step could never begin; empty: it could.
   std::string impossible(const Place& place) const;
@@ -60,8 +78,8 @@ class Places {
   std::vector<std::size_t> granted(const std::string& run) const;
   // The runs that have such.
   std::set<std::string> granted_runs() const;
-  // Takes what is granted.
-  void take(const std::string& run, std::size_t position);
+  // Takes what is granted; returns the server.
+  std::string take(const std::string& run, std::size_t position);
   void give_back(const std::string& run, std::size_t position);
   // Takes it whatever is free: of a step that runs already.
   void occupy(const std::string& run, Place place);
@@ -88,16 +106,24 @@ class Places {
   static constexpr const char* kMemory = "resources.memory";
   static constexpr const char* kJobs = "resources.jobs";
 
+  struct Grant {
+    Key key;
+    std::string server;
+  };
+
   static bool is_pool(const std::string& store) { return !store.starts_with("resources."); }
   std::size_t processes() const;  // that run
+  std::size_t limit() const;      // of them
+  // Servers with room for a process, those of which the smallest part is taken first.
+  std::vector<std::string> open_servers(const std::map<std::string, std::size_t>& running) const;
   std::vector<Demand> demands_of(const Place& place) const;
-  std::vector<Key> grants() const;
+  std::vector<Grant> grants() const;
   std::int64_t taken_of(const std::string& store) const;
   std::vector<std::string> holders_of(const std::string& store) const;
   std::string words_for(const Demand& demand) const;
 
-  std::size_t limit_ = 1;
-  std::map<std::string, std::int64_t> stores_;  // pools, and what the machine has
+  std::map<std::string, std::size_t> limits_{{"", 1}};  // by server
+  std::map<std::string, std::int64_t> stores_;          // pools, and what the machine has
   std::set<Rank> expected_;
   std::map<Rank, std::vector<Place>> waiting_;
   std::map<Key, Place> taken_;

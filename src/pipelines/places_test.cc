@@ -203,5 +203,45 @@ TEST(Places, RandomHistoriesBreakNoLimit) {
   }
 }
 
+TEST(Places, OtherServersGetWhatTheyHaveRoomFor) {
+  Places places;
+  places.set_limit(2);
+  places.set_capacity({.cpu_millis = 2000, .memory_bytes = 100});
+  places.set_pools({{"gpu", 3}});
+  places.set_others({{"two", 4, {.cpu_millis = 8000, .memory_bytes = 100}}});
+  const auto with_cpu = [](std::size_t position, std::int64_t cpu) {
+    return Place{.position = position, .step = "a", .resources = {.cpu_millis = cpu}};
+  };
+  EXPECT_EQ(places.impossible(with_cpu(0, 8000)), "");  // on the other
+  EXPECT_NE(places.impossible(with_cpu(0, 9000)), "");
+  EXPECT_EQ(places.impossible({0, "a", "gpu", 3}), "");
+  EXPECT_NE(places.impossible({0, "a", "gpu", 4}), "");
+  EXPECT_EQ(places.largest(), (Resources{.cpu_millis = 8000, .memory_bytes = 100}));
+  // The smallest part that is taken, of equals this one.
+  places.ask(rank("run", 0, 1), {{0, "a"}, {1, "b"}, {2, "c"}, {3, "d"}, {4, "e"}, {5, "f"}, {6}});
+  EXPECT_EQ(places.granted("run"), (Positions{0, 1, 2, 3, 4, 5}));
+  std::vector<std::string> servers;
+  for (std::size_t i = 0; i < 6; ++i) servers.push_back(places.take("run", i));
+  EXPECT_EQ(servers, (std::vector<std::string>{"", "two", "two", "", "two", "two"}));
+  EXPECT_EQ(places.why_waiting("run", 6), "waits for a place: 6 of 6 steps run");
+  places.give_back("run", 1);
+  EXPECT_EQ(places.take("run", 6), "two");
+  for (const std::size_t i : {0, 2, 3, 4, 5, 6}) places.give_back("run", i);
+  // Too large for this one; what is smaller passes it by here, not there.
+  places.ask(rank("run", 0, 1), {with_cpu(0, 5000), with_cpu(1, 5000), with_cpu(2, 2000)});
+  EXPECT_EQ(places.granted("run"), (Positions{0}));
+  EXPECT_EQ(places.take("run", 0), "two");
+  places.ask(rank("new", 0, 2), {with_cpu(0, 1000)});
+  EXPECT_TRUE(places.granted("new").empty());
+  // A pool counts over all of them.
+  places.ask(rank("run", 0, 1), {{1, "g", "gpu", 2}, {2, "g", "gpu", 2}});
+  EXPECT_EQ(places.granted("run"), (Positions{1}));
+  // One that has gone keeps what it has until it is given back, and gets nothing.
+  places.set_others({});
+  places.give_back("run", 0);
+  places.ask(rank("run", 0, 1), {{1, "a"}, {2, "b"}, {3, "c"}});
+  EXPECT_EQ(places.granted("run"), (Positions{1, 2}));
+}
+
 }  // namespace
 }  // namespace slipway::pipelines

@@ -1,6 +1,7 @@
 #include "pipelines/run_record.h"
 
 #include "pipelines/or_null.h"
+#include "pipelines/server_table.h"
 
 namespace slipway::pipelines {
 namespace {
@@ -43,6 +44,7 @@ JsonObject StepRecord::to_json() const {
     if (state == "stopped") object["reached"] = reached;
   }
   if (!job.empty()) object["job"] = job;
+  if (!server.empty()) object["server"] = name_of_server(server);
   if (!nested_run.empty()) object["nested_run"] = nested_run;
   if (!wait.empty()) object["waits_for"] = wait;
   object["exit_code"] = json_or_null(exit_code);

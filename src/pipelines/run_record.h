@@ -40,8 +40,9 @@ struct StepRecord {
   std::optional<std::size_t> parent;
   std::size_t item = 0;
   std::string value;
-  JsonObject wait;  // of a step with `wait_for` that began: what it has on record (wait_for.h)
-  std::string job;  // that runs it, or its last try, in a cluster; only where a run is told
+  JsonObject wait;     // of a step with `wait_for` that began: what it has on record (wait_for.h)
+  std::string server;  // that ran its last try (ServerRecord::id), where servers share steps
+  std::string job;     // that runs it, or its last try, in a cluster; only where a run is told
   std::string nested_run;  // id; of a step with `pipeline` that began
   // Of a search and its trials.
   std::string tracked_run;  // id

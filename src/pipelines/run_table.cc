@@ -98,8 +98,8 @@ Result<StoredRun> RunTable::find(const std::string& id) {
     TRY(reader.query(
         "SELECT name, state, command, cache_key, key_document, reason, exit_code, folder, "
         "manifest, manifest_digest, tries, not_before, started_at, finished_at, parent, item, "
-        "value, tracked_run, score, reached, wait, nested_run, peak_memory, cpu_seconds FROM "
-        "pipeline_steps WHERE run = ? ORDER BY position",
+        "value, tracked_run, score, reached, wait, nested_run, peak_memory, cpu_seconds, server "
+        "FROM pipeline_steps WHERE run = ? ORDER BY position",
         {id}, [&](const store::Row& row) {
           StepRecord step{.name = row.string(0),
                           .state = row.string(1),
@@ -127,6 +127,7 @@ Result<StoredRun> RunTable::find(const std::string& id) {
           step.nested_run = row.string(21);
           step.usage.peak_memory_bytes = row.maybe_int64(22);
           if (!row.is_null(23)) step.usage.cpu_seconds = row.real(23);
+          step.server = row.string(24);
           found->record.steps.push_back(std::move(step));
         }));
     return reader.query(
@@ -363,9 +364,19 @@ Result<std::vector<RunTable::SearchOfRun>> RunTable::newest_searches(const std::
   return found;
 }
 
+Result<void> RunTable::check_lead(store::Tx& tx) const {
+  if (leader_.empty()) return {};
+  const auto leads = TRY(tx.find("SELECT leads FROM pipeline_servers WHERE id = ?", {leader_},
+                                 [](const store::Row& row) { return row.int64(0); }));
+  if (leads == 1) return {};
+  return base::error(Code::kFailedPrecondition,
+                     "another server leads by now and goes on with the run");
+}
+
 Result<void> RunTable::save_state(const RunRecord& run) {
   const std::string source = base::to_text(run.source);
   return db_.write([&](store::Tx& tx) -> Result<void> {
+    TRY(check_lead(tx));
     TRY(tx.execute(
         "UPDATE pipeline_runs SET state = ?, reason = ?, source = ?, finished_at = ? WHERE id = ?",
         {run.state, run.reason, source, run.finished, run.id}));
@@ -378,6 +389,7 @@ Result<void> RunTable::save_state(const RunRecord& run) {
 
 Result<void> RunTable::save_steps(const RunRecord& run, const std::vector<std::size_t>& positions) {
   return db_.write([&](store::Tx& tx) -> Result<void> {
+    TRY(check_lead(tx));
     for (const std::size_t position : positions) {
       const StepRecord& step = run.steps[position];
       const std::string key = base::to_text(step.key_document);
@@ -387,8 +399,8 @@ Result<void> RunTable::save_steps(const RunRecord& run, const std::vector<std::s
           "UPDATE pipeline_steps SET state = ?, command = ?, cache_key = ?, key_document = ?, "
           "reason = ?, exit_code = ?, folder = ?, manifest = ?, manifest_digest = ?, tries = ?, "
           "not_before = ?, started_at = ?, finished_at = ?, tracked_run = ?, score = ?, reached = "
-          "?, wait = ?, nested_run = ?, peak_memory = ?, cpu_seconds = ? WHERE run = ? AND "
-          "position = ?",
+          "?, wait = ?, nested_run = ?, peak_memory = ?, cpu_seconds = ?, server = ? WHERE "
+          "run = ? AND position = ?",
           {step.state,
            step.command,
            step.cache_key,
@@ -409,6 +421,7 @@ Result<void> RunTable::save_steps(const RunRecord& run, const std::vector<std::s
            step.nested_run,
            step.usage.peak_memory_bytes,
            step.usage.cpu_seconds,
+           step.server,
            run.id,
            position}));
       if (step.state == "pending" && step.started && step.finished) {  // to be tried again
@@ -439,6 +452,7 @@ Result<void> RunTable::save_steps(const RunRecord& run, const std::vector<std::s
 Result<void> RunTable::add_items(const RunRecord& run, std::size_t position, std::size_t known) {
   const StepRecord& step = run.steps[position];
   return db_.write([&](store::Tx& tx) -> Result<void> {
+    TRY(check_lead(tx));
     TRY(tx.execute(
         "UPDATE pipeline_steps SET state = ?, started_at = ?, value = ?, tracked_run = ? WHERE run "
         "= ? AND position = ?",

@@ -21,6 +21,10 @@ class RunTable {
  public:
   explicit RunTable(store::Db& db) : db_(db) {}
 
+  // From now on runs go on only while this server leads (ServerRecord): what one writes that was
+  // replaced without knowing it is refused. Before anything else is called.
+  void set_leader(std::string server) { leader_ = std::move(server); }
+
   // Adds a queued run. A trigger id that is known adds nothing and gives the id of its run.
   Result<std::string> add(const StoredRun& run, const std::string& trigger_id);
   Result<StoredRun> find(const std::string& id);     // kNotFound
@@ -108,7 +112,10 @@ class RunTable {
   Result<void> queue_again(const std::string& id, const std::string& actor);
 
  private:
+  Result<void> check_lead(store::Tx& tx) const;
+
   store::Db& db_;
+  std::string leader_;
 };
 
 }  // namespace slipway::pipelines

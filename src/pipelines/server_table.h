@@ -3,10 +3,12 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "base/random.h"
 #include "base/timestamp.h"
 #include "pipelines/resources.h"
 #include "store/db.h"
@@ -20,9 +22,18 @@ struct ServerRecord {
   bool leads = false;
   std::int64_t steps_max = 0;  // of pipelines that it runs; 0: none
   Resources capacity;          // for steps that say what they need
+  std::string folder;          // of what it writes there (folder_id); empty: it shares none
   std::int64_t beat = 0;       // a number that grows while it lives
   base::Timestamp started;
 };
+
+// The name in an id.
+std::string name_of_server(const std::string& id);
+std::string new_server_id(const std::string& name, base::Random& random);
+
+// What tells the folder apart from every other one, whatever it is called: a file in it, made when
+// there is none.
+Result<std::string> folder_id(const std::filesystem::path& folder, base::Random& random);
 
 class ServerTable {
  public:

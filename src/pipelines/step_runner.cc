@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "pipelines/gather.h"
 #include "pipelines/kubernetes/job_spec.h"
+#include "pipelines/server_table.h"
 #include "pipelines/step_outputs.h"
 #include "store/file_system.h"
 #include "types/timestamp.h"
@@ -18,6 +19,9 @@ namespace {
 
 constexpr int kRefused = 3;   // a gate said no
 constexpr int kKilled = 137;  // 128 + SIGKILL
+// A step may be what its server dies of.
+constexpr int kLossesMax = 10;
+constexpr std::string_view kLostWith = "it was lost with its server ";
 
 double between_zero_and_one(base::Random& random) {
   return static_cast<double>(random.next_u64() >> 11) * 0x1p-53;
@@ -217,6 +221,7 @@ Result<bool> StepRunner::settle(RunRecord& run, std::size_t position, const Plan
   step.reason.clear();
   step.exit_code.reset();
   step.usage = {};
+  step.server.clear();
   step.score.reset();
   if (definition.when && !step.parent && end_by_condition(run, step, plan, planned)) return true;
   if (definition.nested) {
@@ -412,6 +417,7 @@ Command StepRunner::command_for(const RunRecord& run, std::size_t position, cons
                     .run = run.id,
                     .step = step.name,
                     .job = job_name(run.id, step.name, step.started.value_or(run.created)),
+                    .server = step.server,
                     .step_try = step.tries}};
 }
 
@@ -482,6 +488,9 @@ std::optional<StepRecord> StepRunner::run_command(Command command, StepRecord st
     if (!is_cancelled()) return std::nullopt;
     step.state = step.reason = "cancelled";
     return step;
+  } else if (exit->kind == Exit::Kind::kLost) {
+    lose(step);
+    return step;
   } else if (exit->kind == Exit::Kind::kTimedOut) {
     step.reason = "it took longer than its timeout";
   } else if (exit->kind == Exit::Kind::kOutOfMemory) {
@@ -506,6 +515,24 @@ std::optional<StepRecord> StepRunner::run_command(Command command, StepRecord st
   }
   try_later(step, definition);
   return step;
+}
+
+void StepRunner::lose(StepRecord& step) {
+  const std::string reason = fmt::format("{}{}", kLostWith, name_of_server(step.server));
+  const auto losses = std::count_if(
+      step.earlier_tries.begin(), step.earlier_tries.end(),
+      [](const EarlierTry& earlier) { return earlier.reason.starts_with(kLostWith); });
+  if (losses + 1 >= kLossesMax) {
+    step.reason = fmt::format("{}, as {} times before", reason, losses);
+    return;
+  }
+  step.state = "pending";
+  step.reason = reason;
+  --step.tries;  // it is no fault of the step's
+  step.earlier_tries.push_back({.started = *step.started,
+                                .finished = *step.finished,
+                                .exit_code = std::nullopt,
+                                .reason = reason});
 }
 
 void StepRunner::try_later(StepRecord& step, const StepDefinition& definition) {

@@ -119,6 +119,8 @@ class StepRunner {
                                         const StepDefinition& definition, EarlyStop* early,
                                         const std::function<Wish()>& wish,
                                         const std::function<bool()>& is_cancelled);
+  // Makes a step whose server is gone a pending one, unless it has happened too often.
+  static void lose(StepRecord& step);
   // Takes what a command that ended well has written.
   Result<void> take_outputs(StepRecord& step, const StepDefinition& definition);
   Result<Exit> run_with_secrets(Command command, const StepDefinition& definition,

@@ -216,6 +216,22 @@ CREATE TABLE pipeline_servers(
   PRIMARY KEY(id))
 )sql";
 
+// Steps that servers run for each other, and where each ran.
+constexpr std::string_view kTasks = R"sql(
+ALTER TABLE pipeline_servers ADD COLUMN folder TEXT NOT NULL DEFAULT '';
+ALTER TABLE pipeline_steps ADD COLUMN server TEXT NOT NULL DEFAULT '';
+CREATE TABLE pipeline_tasks(
+  id TEXT NOT NULL,
+  run TEXT NOT NULL,
+  step TEXT NOT NULL,
+  server TEXT NOT NULL,
+  state TEXT NOT NULL,
+  command TEXT NOT NULL,
+  shall_end INTEGER NOT NULL,
+  result TEXT NOT NULL,
+  PRIMARY KEY(id))
+)sql";
+
 }  // namespace
 
 store::RoomMigrations migrations() {
@@ -235,7 +251,8 @@ store::RoomMigrations migrations() {
            {13, kWaits},
            {14, kNested},
            {15, kUsage},
-           {16, kServers}}};
+           {16, kServers},
+           {17, kTasks}}};
 }
 
 }  // namespace slipway::pipelines

@@ -71,6 +71,7 @@ export interface components {
             name: string;
             url: string;
             leads: boolean;
+            steps_max: number;
             /** Format: date-time */
             started: string;
         };
@@ -1479,6 +1480,7 @@ export interface components {
             tracked_run?: string;
             score?: number | null;
             reached?: unknown;
+            server?: string;
             job?: string;
             nested_run?: string;
             waits_for?: {

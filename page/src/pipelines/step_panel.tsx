@@ -65,6 +65,7 @@ export function StepPanel({ run, step, close }: { run: PipelineRun; step: Step; 
             </Fact>
           )}
           <Fact name="Comes after">{step.needs.join(", ") || "nothing"}</Fact>
+          {step.server && <Fact name="Server">{step.server}</Fact>}
           {step.job && (
             <Fact name="Job">
               <Text size="sm" ff="monospace" className="break-all">

@@ -29,6 +29,7 @@ std::vector<NamedSchema> schemas() {
                      {"tracked_run?", text()},
                      {"score?", real()},
                      {"reached?", any()},
+                     {"server?", text()},
                      {"job?", text()},
                      {"nested_run?", text()},
                      {"waits_for?", map(any())},

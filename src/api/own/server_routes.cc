@@ -88,6 +88,7 @@ Result<Response> servers(store::Db& db, const Request&) {
     found.push_back(JsonObject{{"name", server.name},
                                {"url", server.url},
                                {"leads", server.leads},
+                               {"steps_max", server.steps_max},
                                {"started", types::to_rfc3339(server.started)}});
   }
   return Response::json(base::to_text(JsonObject{{"servers", std::move(found)}}));

@@ -235,6 +235,7 @@ Result<Exit> KubernetesExecutor::exit_of(const Try& step, const JobState& state)
     }
     case Exit::Kind::kTimedOut:
     case Exit::Kind::kStopped:
+    case Exit::Kind::kLost:
       return exit;
     case Exit::Kind::kExited:
       break;

@@ -1,0 +1,57 @@
+// What Pipelines does with steps that run: here, on other servers or in a cluster.
+#include "pipelines/run_work.h"
+
+namespace slipway::pipelines {
+
+void Pipelines::set_other_servers(const std::vector<OtherServer>& others) {
+  base::MutexLock lock(mutex_);
+  places_.set_others(others);
+  hand_out();
+}
+
+Place Pipelines::place_of(const Work& work, std::size_t position) {
+  const StepDefinition& definition = work.plan.steps[work.run.planned(position)].definition;
+  return {.position = position,
+          .step = work.run.steps[position].name,
+          .pool = definition.pool,
+          .slots = definition.slots,
+          .resources = definition.resources,
+          .is_job = definition.kubernetes.has_value()};
+}
+
+void Pipelines::follow(Work& work, const std::vector<std::size_t>& positions) {
+  {
+    base::MutexLock lock(mutex_);
+    for (const std::size_t position : positions) {
+      Place place = place_of(work, position);
+      place.server = work.run.steps[position].server;
+      places_.occupy(work.run.id, std::move(place));
+    }
+  }
+  launch(work, positions);
+}
+
+void Pipelines::launch(Work& work, const std::vector<std::size_t>& positions) {
+  for (const std::size_t position : positions) {
+    work.in_flight.emplace(
+        position, [this, &work, position, step = work.run.steps[position],
+                   &definition = work.plan.steps[work.run.planned(position)].definition,
+                   command = runner_->command_for(work.run, position, work.plan, work.project),
+                   trial = runner_->trial_of(work.run, position, work.plan)] {
+          const auto cancelled = [&] { return !definition.always && is_cancelled(work.run.id); };
+          auto ended = runner_->run(
+              command, step, definition, trial,
+              [&] { return cancelled()     ? Wish::kEnd
+                           : is_stopping() ? Wish::kLeave
+                                           : Wish::kGoOn; },
+              cancelled);
+          base::MutexLock lock(mutex_);
+          work.ended.emplace_back(position, std::move(ended));
+          places_.give_back(work.run.id, position);
+          hand_out();
+          changed_.notify_all();
+        });
+  }
+}
+
+}  // namespace slipway::pipelines

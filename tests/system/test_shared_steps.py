@@ -1,0 +1,216 @@
+"""Servers of one PostgreSQL that share the steps of pipelines: a real database, real processes, and kills."""
+import collections
+import json
+import random
+import signal
+import subprocess
+import time
+
+import pytest
+import requests
+from conftest import BINARY, eventually, free_port
+from test_loop import cli_json
+from test_postgres import leads, psql
+
+LEASE = 6  # seconds
+
+
+@pytest.fixture
+def start_two(start_server, postgres, tmp_path):
+    """The first leads."""
+
+    def start(*more: str, places: int = 3):
+        flags = [*postgres.fresh(), "--run-steps", "--pipelines-folder", str(tmp_path / "shared"), "--server-lease-seconds", str(LEASE), "--pipeline-steps-max", str(places), *more]
+        servers = [start_server("one", *flags, "--server-name", "one")]
+        servers.append(start_server("two", *flags, "--server-name", "two"))
+        eventually(lambda: len(cli_json(servers[0], "servers")["servers"]) == 2)
+        return servers
+
+    yield start
+
+
+def declare(server, folder, steps: list):
+    folder.mkdir(exist_ok=True)
+    body = {"dir": str(folder), "yaml": json.dumps({"pipelines": {"shared": {"steps": steps}}})}
+    requests.post(server.url + "/slipway/v1/pipelines", json=body, timeout=10).raise_for_status()
+
+
+def run_of(server, run: str) -> dict:
+    return requests.get(f"{server.url}/slipway/v1/pipeline-runs/{run}", timeout=10).json()
+
+
+def begin(server) -> str:
+    return cli_json(server, "run", "shared", "--detach")["id"]
+
+
+def test_steps_run_on_both_and_are_read_through_either(start_two, tmp_path):
+    """Six at once, three on each; what each writes is there for the next; its log and what it used are told wherever one asks."""
+    one, two = start_two()
+    steps = [{"name": f"s{i}", "run": f"sleep 2; echo made {i} on $SLIPWAY_SERVER | tee {{out}}/part; curl -s $SLIPWAY_URL/slipway/v1/version", "outputs": ["part"]} for i in range(6)]
+    steps.append({"name": "all", "run": "cat " + " ".join(f"{{s{i}}}/part" for i in range(6)) + " > {out}/all", "outputs": ["all"]})
+    declare(two, tmp_path / "project", steps)
+    began = time.monotonic()
+    run = cli_json(two, "run", "shared")
+    assert run["state"] == "succeeded"
+    assert time.monotonic() - began < 4.5 * 2  # three at a time would be two turns, and one server's
+    servers = collections.Counter(step["server"] for step in run["steps"][:6])
+    assert servers == {"one": 3, "two": 3}
+    for i, step in enumerate(run["steps"][:6]):
+        for server in (one, two):
+            log = requests.get(f"{server.url}/slipway/v1/pipeline-runs/{run['id']}/steps/s{i}/log", timeout=10).text
+            assert log.startswith(f"made {i} on {step['server']}\n") and '"version"' in log
+        assert step["cpu_seconds"] is not None
+    table = two.cli("pipelines", "show", run["id"]).stdout
+    assert "SERVER" in table and " two " in table
+    again = cli_json(one, "run", "shared")
+    assert [step["state"] for step in again["steps"]] == ["cached"] * 7
+
+
+def test_secrets_timeouts_and_exit_codes_of_the_other_server(start_two, tmp_path, monkeypatch):
+    monkeypatch.setenv("SLIPWAY_SECRET_DOOR", "open sesame")
+    one, two = start_two(places=1)  # so that the second of two is the other's
+    declare(one, tmp_path / "project", [
+        {"name": "busy", "run": "until [ -e go ]; do sleep 0.1; done"},
+        {"name": "told", "run": "test \"$DOOR\" = 'open sesame' && echo $DOOR $SLIPWAY_SERVER", "secrets": ["DOOR"]},
+        {"name": "slow", "run": "sleep 60", "timeout": "1s"},
+        {"name": "gate", "run": "exit 3"},
+        {"name": "again", "run": "test $SLIPWAY_TRY = 2", "retry": {"times": 1, "after": "1s"}},
+    ])
+    run = cli_json(one, "run", "shared", "--detach")["id"]
+    eventually(lambda: [step["state"] for step in run_of(one, run)["steps"]] == ["running", "succeeded", "failed", "refused", "succeeded"])
+    (tmp_path / "project" / "go").touch()
+    eventually(lambda: run_of(one, run)["state"] == "failed")
+    steps = {step["name"]: step for step in run_of(two, run)["steps"]}
+    assert {step["server"] for name, step in steps.items() if name != "busy"} == {"two"} and steps["busy"]["server"] == "one"
+    assert requests.get(f"{two.url}/slipway/v1/pipeline-runs/{run}/steps/told/log", timeout=10).text == "*** two\n"
+    assert [(steps[n]["state"], steps[n]["exit_code"]) for n in ("told", "slow", "gate", "again")] == [("succeeded", 0), ("failed", None), ("refused", 3), ("succeeded", 0)]
+    assert "timeout" in steps["slow"]["reason"] and steps["again"]["tries"] == 2
+
+
+def test_a_cancel_reaches_the_other_server(start_two, tmp_path):
+    one, two = start_two(places=1)
+    declare(one, tmp_path / "project", [{"name": n, "run": f"echo $$ > {n}.pid; sleep 600"} for n in ("a", "b")])
+    run = begin(one)
+    pids = eventually(lambda: [int(f.read_text()) for f in (tmp_path / "project").glob("*.pid") if f.read_text()] if len(list((tmp_path / "project").glob("*.pid"))) == 2 else None)
+    two.cli("pipelines", "cancel", run)
+    eventually(lambda: run_of(one, run)["state"] == "cancelled")
+    assert {step["server"] for step in run_of(one, run)["steps"]} == {"one", "two"}
+    for pid in pids:
+        eventually(lambda pid=pid: subprocess.run(["kill", "-0", str(pid)], capture_output=True).returncode != 0)
+
+
+def test_pools_and_resources_hold_over_servers(start_two, tmp_path):
+    """What a server has counts for its own steps; a pool counts for all."""
+    one, two = start_two("--pipeline-cpus-max", "1")
+    folder = tmp_path / "project"
+    declare(one, folder, [{"name": f"s{i}", "run": "sleep 1", "resources": {"cpu": 1}} for i in range(4)])
+    run = cli_json(one, "run", "shared")
+    assert collections.Counter(step["server"] for step in run["steps"]) == {"one": 2, "two": 2}
+    steps = [{"name": f"s{i}", "run": "sleep 1", "pool": "licence"} for i in range(3)]
+    (folder / "slipway.yaml").write_text(json.dumps({"project": "p", "pools": {"licence": 1}, "pipelines": {"licensed": {"steps": steps}}}))
+    two.cli("apply", str(folder / "slipway.yaml"))
+    run = cli_json(one, "run", "licensed")
+    ends = [(step["started_at"], step["finished_at"]) for step in sorted(run["steps"], key=lambda step: step["started_at"])]
+    assert all(before[1] <= after[0] for before, after in zip(ends, ends[1:]))
+
+
+def test_the_server_that_stands_still_loses_its_steps(start_two, tmp_path):
+    """A stopped process can't end what it started: its guard does, before the step begins elsewhere."""
+    one, two = start_two(places=1)
+    folder = tmp_path / "project"
+    # Whoever runs beside another copy of itself says so.
+    declare(one, folder, [{"name": n, "run": f"flock -n {n}.lock sh -c 'echo $SLIPWAY_SERVER >> {n}; sleep 8' || echo overlap >> overlaps"} for n in ("a", "b")])
+    run = begin(one)
+    eventually(lambda: (folder / "a").exists() and (folder / "b").exists())
+    victim = next(step["name"] for step in run_of(one, run)["steps"] if step["server"] == "two")
+    two.process.send_signal(signal.SIGSTOP)
+    try:
+        eventually(lambda: run_of(one, run)["state"] == "succeeded")
+    finally:
+        two.process.send_signal(signal.SIGCONT)
+    step = next(step for step in run_of(one, run)["steps"] if step["name"] == victim)
+    assert (folder / victim).read_text() == "two\none\n" and step["tries"] == 1 and step["server"] == "one"
+    assert [earlier["reason"] for earlier in step["earlier_tries"]] == ["it was lost with its server two"]
+    assert not (folder / "overlaps").exists()
+    eventually(lambda: len(cli_json(two, "servers")["servers"]) == 2)  # it is back
+    eventually(lambda: (folder / victim).read_text() == "two\none\n" and not leads(two))
+
+
+def test_kills_lose_and_double_no_step(start_two, postgres, tmp_path):
+    """Either server is killed at random under load: each step succeeds once, and no two of its tries ever run side by side."""
+    seed = random.randrange(1 << 30)
+    dice = random.Random(seed)
+    print("seed", seed)
+    servers = start_two("--pipeline-workers", "4")
+    folder = tmp_path / "project"
+    steps = [{"name": f"s{i}", "run": f"flock -n s{i}.lock sh -c 'sleep {0.3 + dice.random():.2f}; echo s{i} >> lines' || echo s{i} >> overlaps", **({"after": [f"s{i - 10}"]} if i >= 10 else {})} for i in range(50)]
+    declare(servers[0], folder, steps)
+    run = begin(servers[0])
+    kills = 0
+
+    def state():
+        for server in servers:
+            try:
+                return run_of(server, run)["state"]
+            except (requests.RequestException, KeyError, ValueError):
+                continue
+        return "?"
+
+    deadline = time.monotonic() + 240
+    while state() in ("queued", "running", "?"):
+        assert time.monotonic() < deadline, "the run never ends"
+        time.sleep(dice.uniform(0.5, 3))
+        victim = dice.choice(servers)
+        victim.kill()
+        kills += 1
+        if dice.random() < 0.5:
+            time.sleep(dice.uniform(0, 1.5 * LEASE))  # the others hear of it by its silence
+        victim.start()
+        # Both must be able to do something before the next.
+        lines = (folder / "lines").read_text().count("\n") if (folder / "lines").exists() else 0
+        eventually(lambda: state() not in ("queued", "running", "?") or (folder / "lines").exists() and (folder / "lines").read_text().count("\n") > lines)
+    done = run_of(servers[0], run)
+    assert done["state"] == "succeeded", [(s["name"], s["state"], s["reason"]) for s in done["steps"] if s["state"] != "succeeded"]
+    assert kills >= 2
+    assert not (folder / "overlaps").exists(), (folder / "overlaps").read_text()
+    lines = collections.Counter((folder / "lines").read_text().split())
+    assert set(lines) == {f"s{i}" for i in range(50)}
+    # Who is killed between a step's last line and its record lets it run again: no more lines than tries.
+    for step in done["steps"]:
+        assert lines[step["name"]] <= 1 + len(step["earlier_tries"])
+    schema = f"test_{postgres.schemas}"
+    succeeded = psql(postgres, f"SELECT count(*), count(DISTINCT subject) FROM {schema}.events WHERE kind = 'pipeline.step.succeeded'")
+    assert succeeded == "50|50"
+    eventually(lambda: psql(postgres, f"SELECT count(*) FROM {schema}.pipeline_tasks") == "0")
+    assert "intact" in servers[0].cli("events", "verify").stdout
+
+
+def test_a_step_goes_on_while_the_leader_is_replaced(start_server, postgres, tmp_path):
+    """What runs on a third server doesn't notice."""
+    flags = [*postgres.fresh(), "--run-steps", "--pipelines-folder", str(tmp_path / "shared"), "--server-lease-seconds", "6", "--pipeline-steps-max", "1"]
+    one, two, three = [start_server(name, *flags, "--server-name", name) for name in ("one", "two", "three")]
+    eventually(lambda: len(cli_json(one, "servers")["servers"]) == 3)
+    folder = tmp_path / "project"
+    declare(one, folder, [{"name": n, "run": f"echo $SLIPWAY_SERVER >> {n}; sleep 8; echo end >> {n}"} for n in ("a", "b", "c")])
+    run = begin(one)
+    eventually(lambda: all((folder / n).exists() for n in "abc"))
+    on = {step["server"]: step["name"] for step in run_of(one, run)["steps"]}
+    one.kill()
+    leader = eventually(lambda: next((s for s in (two, three) if leads(s)), None))
+    other = "three" if leader is two else "two"
+    eventually(lambda: run_of(leader, run)["state"] == "succeeded")
+    assert (folder / on[other]).read_text() == f"{other}\nend\n"
+
+
+def test_what_is_missing_is_said(postgres, tmp_path, start_server):
+    def refused(*flags: str) -> str:
+        done = subprocess.run([BINARY, "server", "--port", str(free_port()), "--grpc-port", "0", "--data", str(tmp_path / "refused"), "--run-steps", *flags], capture_output=True, text=True, timeout=30)
+        assert done.returncode != 0
+        return done.stderr
+
+    assert "--database" in refused("--pipelines-folder", str(tmp_path / "f"))
+    flags = postgres.fresh()
+    assert "--pipelines-folder" in refused(*flags)
+    start_server("one", *flags, "--run-steps", "--pipelines-folder", str(tmp_path / "shared"), "--server-name", "one")
+    said = refused(*flags, "--pipelines-folder", str(tmp_path / "another"), "--server-name", "two")
+    assert "it is not the folder of the other servers" in said and "server=one" in said
