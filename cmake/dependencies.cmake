@@ -19,7 +19,9 @@ find_package(GTest REQUIRED)
 find_package(date REQUIRED)
 find_path(ROCKSDB_INCLUDE rocksdb/db.h REQUIRED)
 find_library(ROCKSDB_LIBRARY rocksdb REQUIRED)
-find_library(HIREDIS_LIBRARY hiredis REQUIRED)  # what pkg-config adds does not fit the precompiled header
+# What pkg-config adds does not fit the precompiled header.
+find_library(HIREDIS_LIBRARY hiredis REQUIRED)
+find_library(RE2_LIBRARY re2 REQUIRED)
 
 set(SLIPWAY_VENV ${CMAKE_SOURCE_DIR}/.deps/venv CACHE PATH "Python environment that ./x prepares")
 file(GLOB arrow_home ${SLIPWAY_VENV}/lib/python3*/site-packages/pyarrow)

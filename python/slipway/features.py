@@ -11,12 +11,14 @@ Type = Literal["double", "int64", "bool", "string", "timestamp"]
 
 @dataclass(frozen=True, kw_only=True)
 class Column(Part):
-    """What must hold for a column's values; what is left out isn't checked. `one_of`: the texts that are allowed."""
+    """What must hold for a column's values; what is left out isn't checked. `one_of`: the texts that are allowed. `pattern`: a regular
+    expression (RE2) that is found in each text; "^...$" is all of it."""
 
     type: Type | None = None
     min: float | None = None
     max: float | None = None
     one_of: Sequence[str] | None = field(default=None, metadata={"key": "in"})
+    pattern: str | None = None
     required: bool | None = None
 
 

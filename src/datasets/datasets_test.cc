@@ -82,6 +82,21 @@ class DatasetsTest : public ::testing::Test {
   Datasets datasets_{*db_, *blobs_, clock_, folder_.path() / "scratch", {}};
 };
 
+TEST_F(DatasetsTest, TextsAreLikeAPattern) {
+  apply("in: [EWR, JFK]", "pattern: '^[JL]'");
+  write(weather({3, 5, 8}, {"EWR", "JFK", "LGA"}));
+  const auto report = datasets_.ingest("weather", "", "ann");
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_EQ(report->snapshot.rows, 2);
+  const auto aside = datasets_.quarantine(report->snapshot);
+  ASSERT_TRUE(aside);
+  EXPECT_EQ(aside->find("_reason")->strings, (std::vector<std::string>{"origin pattern: EWR"}));
+  apply("wind_speed: {", "wind_speed: {pattern: x, ");
+  const auto refused = datasets_.ingest("weather", "", "ann");
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message.find("a pattern is a rule of texts"), std::string::npos);
+}
+
 TEST_F(DatasetsTest, ImpossibleValuesAreKeptAsideWithAReason) {
   write(weather({3, 1048.36, std::nan(""), -1, 8}, {"EWR", "JFK"}));
   const auto report = datasets_.ingest("weather", "", "ann");

@@ -148,6 +148,11 @@ Result<Validation> validate(const Frame& frame, const DatasetDefinition& definit
                          "a column has another type than declared: column={} declared={} is={}",
                          rule.name, types::type_name(*rule.type), types::type_name(column->type));
     }
+    if (rule.pattern && column->type != ColumnType::kString) {
+      return base::error(Code::kInvalidArgument,
+                         "a pattern is a rule of texts, and the column has none: column={} is={}",
+                         rule.name, types::type_name(column->type));
+    }
     check_values(*column, rule, found);
   }
   for (const std::string* time : {&definition.event_time, &definition.arrival_time}) {

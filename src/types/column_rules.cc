@@ -1,10 +1,14 @@
 #include "types/column_rules.h"
 
+#include <re2/re2.h>
+
 #include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <limits>
 #include <set>
+
+#include "base/check.h"
 
 namespace slipway::types {
 namespace {
@@ -29,6 +33,30 @@ double rounded(double value, double width, double (*round)(double)) {
   // Powers of ten are exact from 1 on.
   const double scale = std::pow(10, std::abs(digits));
   return digits > 0 ? round(value * scale) / scale : round(value / scale) * scale;
+}
+
+// RE2: asked of what strangers send, on the thread that answers them, so its time is linear in the
+// text whatever the expression is.
+std::shared_ptr<const re2::RE2> compile(const std::string& pattern) {
+  re2::RE2::Options options;
+  options.set_log_errors(false);
+  return std::make_shared<const re2::RE2>(pattern, options);
+}
+
+Result<std::string> read_pattern(const YamlNode& node) {
+  const std::string pattern = TRY(node.text());
+  if (pattern.size() > ColumnRule::kPatternBytesMax) {
+    return node.error("pattern is a regular expression of at most {} bytes: it has {}",
+                      ColumnRule::kPatternBytesMax, pattern.size());
+  }
+  const auto compiled = compile(pattern);
+  if (compiled->ok()) return pattern;
+  const std::size_t at = std::min(pattern.find(compiled->error_arg()), pattern.size());
+  const auto character =
+      1 + std::count_if(pattern.begin(), pattern.begin() + static_cast<std::ptrdiff_t>(at),
+                        [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; });
+  return node.error("pattern is no regular expression of RE2: {} at character {} of {}",
+                    compiled->error(), character, pattern);
 }
 
 }  // namespace
@@ -63,6 +91,7 @@ Result<ColumnRule> read_column_rule(const std::string& name, YamlMap& map) {
   if (const auto in = map.find("in")) {
     for (const YamlNode& item : TRY(in->list())) rule.in.push_back(TRY(item.text()));
   }
+  if (const auto pattern = map.find("pattern")) rule.pattern = TRY(read_pattern(*pattern));
   if (const auto required = map.find("required")) rule.required = TRY(required->boolean());
   return rule;
 }
@@ -76,6 +105,7 @@ void ColumnRule::append_to(JsonObject& members) const {
     for (const std::string& item : in) list.push_back(Json(item));
     members["in"] = std::move(list);
   }
+  if (pattern) members["pattern"] = *pattern;
   if (required) members["required"] = true;
 }
 
@@ -93,11 +123,16 @@ ColumnCheck::ColumnCheck(const ColumnRule& rule)
     }
     numbers_.insert(*number);
   }
+  if (rule.pattern) {
+    pattern_ = compile(*rule.pattern);
+    CHECK(pattern_->ok());  // it was read
+  }
   is_plain_ = numbers_.empty() && type_ != ColumnType::kInt64 && type_ != ColumnType::kBool;
 }
 
 bool ColumnRule::is_of_texts() const {
-  return type == ColumnType::kString || (!in.empty() && !std::ranges::all_of(in, is_number));
+  return type == ColumnType::kString || pattern ||
+         (!in.empty() && !std::ranges::all_of(in, is_number));
 }
 
 bool ColumnRule::is_of_numbers() const {
@@ -109,6 +144,10 @@ const char* ColumnCheck::of_rare(double value) const {
     return "type";
   if (type_ == ColumnType::kBool && value != 0 && value != 1) return "type";
   return numbers_.empty() || numbers_.contains(value) ? nullptr : "in";
+}
+
+bool ColumnCheck::is_found(std::string_view value) const {
+  return re2::RE2::PartialMatch({value.data(), value.size()}, *pattern_);
 }
 
 JsonObject InputRules::to_json() const {
@@ -132,9 +171,9 @@ std::string InputRules::to_yaml() const {
     for (const auto& [member, value] : rule.as_object()) {
       members += members.empty() ? "" : ", ";
       members += fmt::format("{}: ", std::string_view(member));
-      members += value.is_double()   ? fmt::format("{}", value.get_double())
-                 : value.is_string() ? std::string(value.get_string())
-                                     : base::to_text(value);
+      members += value.is_double()                          ? fmt::format("{}", value.get_double())
+                 : value.is_string() && member != "pattern" ? std::string(value.get_string())
+                                                            : base::to_text(value);
     }
     out += fmt::format("    {}: {{{}}}\n", base::to_text(Json(name)), members);
   }
@@ -155,7 +194,10 @@ Result<InputRules> read_input_rules(const YamlNode& node) {
     TRY(members.finish());
     if (input.rule.is_of_texts() && input.rule.is_of_numbers()) {
       return of_column.error(
-          "input {} can't be both: texts have no min or max, and numbers no `in` with texts", name);
+          "input {} can't be both: texts have no min or max, and numbers no pattern and no `in` "
+          "with "
+          "texts",
+          name);
     }
     rules.columns.push_back(std::move(input));
   }

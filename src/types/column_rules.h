@@ -2,6 +2,7 @@
 // what an endpoint is asked.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -14,6 +15,10 @@
 #include "types/frame.h"
 #include "types/yaml_reader.h"
 
+namespace re2 {
+class RE2;
+}
+
 namespace slipway::types {
 
 // Everything left out isn't checked.
@@ -23,6 +28,9 @@ struct ColumnRule {
   std::optional<double> min, max;
   std::vector<std::string> in;  // allowed texts, or numbers
   bool required = false;        // may not be missing
+  // A regular expression of RE2 that is found in each text; "^...$" is all of it.
+  std::optional<std::string> pattern;
+  static constexpr std::size_t kPatternBytesMax = 1000;
 
   // What its members only make sense of; a rule may be neither.
   bool is_of_texts() const;
@@ -62,7 +70,8 @@ class ColumnCheck {
     return !is_outside;
   }
   const char* of_text(std::string_view value) const {
-    return texts_.empty() || texts_.contains(value) ? nullptr : "in";
+    if (!texts_.empty() && !texts_.contains(value)) return "in";
+    return pattern_ == nullptr || is_found(value) ? nullptr : "pattern";
   }
 
  private:
@@ -73,6 +82,7 @@ class ColumnCheck {
     }
   };
   const char* of_rare(double value) const;
+  bool is_found(std::string_view value) const;
 
   double min_, max_;
   bool required_;
@@ -80,6 +90,7 @@ class ColumnCheck {
   bool is_plain_;  // no more than a range
   std::unordered_set<std::string, Hash, std::equal_to<>> texts_;
   std::unordered_set<double> numbers_;  // of `in`, if all are numbers
+  std::shared_ptr<const re2::RE2> pattern_;
 };
 
 // Of one column of what an endpoint is asked.

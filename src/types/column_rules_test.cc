@@ -30,9 +30,10 @@ columns:
   distance: {type: double, min: 0, max: 6000, required: true, on_violation: reject}
   carrier: {in: [AA, B6]}
   seats: {}
+  tail: {pattern: '^N\d{1,3}["A-Z: #]{0,2}$'}
 )");
   EXPECT_EQ(rules.on_violation, OnViolation::kQuarantine);
-  ASSERT_EQ(rules.columns.size(), 3u);
+  ASSERT_EQ(rules.columns.size(), 4u);
   EXPECT_EQ(rules.columns[0].on_violation, OnViolation::kReject);
   EXPECT_EQ(rules.columns[1].on_violation, std::nullopt);
   EXPECT_EQ(read(base::to_text(rules.to_json())), rules);
@@ -53,6 +54,11 @@ TEST(ColumnRules, MistakesAreToldWithTheirPlace) {
       {"on_violation: flag", "columns"},
       {"columns: {a: {min: 1, in: [x]}}", "can't be both"},
       {"columns: {a: {type: string, max: 1}}", "can't be both"},
+      {"columns: {a: {pattern: x, max: 1}}", "can't be both"},
+      {"columns: {a: {pattern: 'é[a-'}}", "line 1, column"},
+      {"columns: {a: {pattern: 'é[a-'}}", "missing ]: [a- at character 2"},
+      {"columns: {a: {pattern: 'x(?=y)'}}", "at character"},
+      {"columns: {a: {pattern: 'x)'}}", "no regular expression"},
   };
   for (const auto& [yaml, expected] : cases)
     EXPECT_NE(refused(yaml).find(expected), std::string::npos) << yaml << "\n" << refused(yaml);
@@ -89,6 +95,22 @@ TEST(ColumnRules, ValuesAreAskedOneByOne) {
   EXPECT_EQ(broken(texts.of_text("AA")), "");
   EXPECT_EQ(broken(texts.of_text("")), "");
   EXPECT_EQ(broken(texts.of_text("aa")), "in");
+
+  const ColumnCheck tails({.name = "a", .in = {"N1AA", "n2"}, .pattern = "^N\\d"});
+  EXPECT_EQ(broken(tails.of_text("N1AA")), "");
+  EXPECT_EQ(broken(tails.of_text("N1AB")), "in");
+  EXPECT_EQ(broken(tails.of_text("n2")), "pattern");
+  const ColumnCheck anywhere({.name = "a", .pattern = "b.d"});
+  EXPECT_EQ(broken(anywhere.of_text("abcde")), "");
+  EXPECT_EQ(broken(anywhere.of_text("ab\ncde")), "pattern");
+  EXPECT_EQ(broken(anywhere.of_text("")), "pattern");
+  EXPECT_EQ(broken(anywhere.of_text("\xff b-d")), "");
+  EXPECT_EQ(broken(anywhere.of_text("b\xff d")), "pattern") << "no text";
+  EXPECT_EQ(broken(anywhere.of_missing()), "");
+  const ColumnCheck slow({.name = "a", .pattern = "(a+)+$"});
+  std::string text(100'000, 'a');
+  text.push_back('b');
+  EXPECT_EQ(broken(slow.of_text(text)), "pattern");
 
   const ColumnCheck numbers_in(
       {.name = "a", .type = {}, .min = {}, .max = {}, .in = {"1", "2.5"}, .required = {}});

@@ -155,6 +155,18 @@ def test_rejected_put_aside_or_counted(shop):
     assert infer(shop, "after", pages=4000.0).status_code == 200
 
 
+def test_a_text_is_like_a_pattern(shop, open_page):
+    apply(shop, BASE + "    inputs:\n      columns:\n        shop: {pattern: '^(?i)no|th$', on_violation: reject}\n")
+    for id, name in (("all", "north"), ("case", "NOwhere"), ("end", "south")):
+        assert infer(shop, id, shop=name).status_code == 200, name
+    refused = infer(shop, "refused", shop="east")
+    assert refused.status_code == 400
+    assert refused.json()["error"] == 'input shop breaks a rule of this endpoint: got="east" rule="pattern: ^(?i)no|th$"'
+    assert metric(shop, "slipway_endpoint_violations_total", column="shop", rule="pattern", on_violation="reject") == 1
+    section = open_page(f"{shop.url}/ui/endpoints/sale").get_by_role("region", name="Inputs")
+    expect(section.get_by_role("row").filter(has_text="shop")).to_contain_text("like ^(?i)no|th$refused1east")
+
+
 def test_the_page_shows_what_broke_a_rule(shop, open_page):
     page = open_page(f"{shop.url}/ui/endpoints/sale")
     section = page.get_by_role("region", name="Inputs")
@@ -224,6 +236,8 @@ def test_rules_are_made_from_training_rows(shop):
     ("pages: {max: 3, min: 4}", "max is less than min"),
     ("pages: {most: 3}", "most"),
     ("pages: {on_violation: drop}", "on_violation must be quarantine, reject or flag: got=drop"),
+    ("shop: {pattern: 'nor[th'}", "missing ]: [th at character 4 of nor[th"),
+    ("pages: {pattern: '^1'}", "the rule for an input is one of texts, and the model that answers reads numbers: endpoint=sale input=pages"),
     ("shop: {max: 3}", "the rule for an input is one of numbers, and the model that answers reads texts: endpoint=sale input=shop"),
 ])
 def test_bad_rules_change_nothing(shop, columns, words):
@@ -231,7 +245,7 @@ def test_bad_rules_change_nothing(shop, columns, words):
     for command in ("plan", "apply"):
         done = shop.cli(command, str(_written(shop, BASE + f"    inputs:\n      columns:\n        {columns}\n")), check=False)
         assert done.returncode != 0 and words in done.stderr, done.stderr
-        assert "line " in done.stderr or "reads texts" in words
+        assert "line " in done.stderr or " reads " in words
     assert own(shop, "endpoints/sale")["revision"]["number"] == 1
 
 

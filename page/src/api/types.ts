@@ -598,6 +598,7 @@ export interface components {
             min?: number;
             max?: number;
             in?: string[];
+            pattern?: string;
             required?: boolean;
             on_violation?: components["schemas"]["OnViolation"];
         };
@@ -1048,6 +1049,7 @@ export interface components {
             min?: number;
             max?: number;
             in?: string[];
+            pattern?: string;
             required?: boolean;
         };
         DatasetDefinition: {

@@ -9,7 +9,7 @@ import { number, percent, plural } from "../lib/format";
 export function ruleWords(rule: ColumnRule | undefined): string {
   if (!rule) return "";
   const range = rule.min !== undefined && rule.max !== undefined ? `${rule.min} to ${rule.max}` : rule.min !== undefined ? `at least ${rule.min}` : rule.max !== undefined ? `at most ${rule.max}` : "";
-  return [rule.required ? "required" : "", rule.type ?? "", range, rule.in ? `one of ${rule.in.join(", ")}` : ""].filter(Boolean).join(", ");
+  return [rule.required ? "required" : "", rule.type ?? "", range, rule.in ? `one of ${rule.in.join(", ")}` : "", rule.pattern !== undefined ? `like ${rule.pattern}` : ""].filter(Boolean).join(", ");
 }
 
 const commonOf = ({ top = [] }: ColumnProfile) => top.slice(0, 3).map(({ value, rows }) => `${value} (${number(rows)})`).join(", ");

@@ -7,6 +7,7 @@ test("a rule in words", () => {
   expect(ruleWords({}, "required")).toBe("not missing");
   expect(ruleWords({ type: "int64" }, "type")).toBe("a whole number");
   expect(ruleWords({ type: "bool" }, "type")).toBe("0 or 1");
+  expect(ruleWords({ pattern: "^[A-Z]{2}$" }, "pattern")).toBe("like ^[A-Z]{2}$");
   expect(ruleWords({ in: ["AA", "B6"] }, "in")).toBe("one of AA, B6");
   expect(ruleWords({ in: ["a", "b", "c", "d", "e", "f", "g"] }, "in")).toBe("one of a, b, c, d, e and 2 more");
 });

@@ -7,6 +7,7 @@ export function ruleWords(declared: InputRule | undefined, rule: string): string
   if (rule === "required") return "not missing";
   if (rule === "min" && declared?.min !== undefined) return `at least ${declared.min}`;
   if (rule === "max" && declared?.max !== undefined) return `at most ${declared.max}`;
+  if (rule === "pattern" && declared?.pattern !== undefined) return `like ${declared.pattern}`;
   if (rule === "type" && declared?.type) return declared.type === "bool" ? "0 or 1" : "a whole number";
   if (rule === "in" && declared?.in) {
     const more = declared.in.length - kValuesShown;

@@ -29,6 +29,7 @@ std::vector<NamedSchema> datasets() {
                              {"min?", number()},
                              {"max?", number()},
                              {"in?", list(text())},
+                             {"pattern?", text()},
                              {"required?", flag()}})},
       {"DatasetDefinition",
        open_object(

@@ -100,6 +100,7 @@ std::vector<NamedSchema> schemas() {
                             {"min?", number()},
                             {"max?", number()},
                             {"in?", list(text())},
+                            {"pattern?", text()},
                             {"required?", flag()},
                             {"on_violation?", ref("OnViolation")}})},
       {"InputViolation",
