@@ -146,9 +146,14 @@ Result<HttpReply> HttpClient::perform(std::string_view method, std::string_view 
     if (!pem.empty()) curl_easy_setopt(curl, option, &blob);
   };
   set_pem(CURLOPT_CAINFO_BLOB, options.ca_pem);
+  if (!options.ca_pem.empty()) curl_easy_setopt(curl, CURLOPT_CAPATH, nullptr);  // it alone
   set_pem(CURLOPT_SSLCERT_BLOB, options.certificate_pem);
   set_pem(CURLOPT_SSLKEY_BLOB, options.key_pem);
   if (goes_on) {
+    // A peer that went away without a word ends the stream within two minutes.
+    curl_easy_setopt(curl, CURLOPT_TCP_KEEPALIVE, 1L);
+    curl_easy_setopt(curl, CURLOPT_TCP_KEEPIDLE, 30L);
+    curl_easy_setopt(curl, CURLOPT_TCP_KEEPINTVL, 10L);
     curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
     curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, ask_to_go_on);
     curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &goes_on);

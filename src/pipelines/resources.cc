@@ -112,7 +112,9 @@ std::string memory_text(std::int64_t bytes) {
   double value = static_cast<double>(bytes) / 1024;
   std::size_t unit = 0;
   for (; value >= 1024 && unit + 1 < kUnits.size(); ++unit) value /= 1024;
-  return fmt::format("{:.3g} {}", value, kUnits[unit]);
+  // Three digits, and none of 1000 to 1023 less.
+  return value < 999.5 ? fmt::format("{:.3g} {}", value, kUnits[unit])
+                       : fmt::format("{:.0f} {}", value, kUnits[unit]);
 }
 
 Result<Resources> read_resources(const YamlNode& node) {

@@ -54,6 +54,7 @@ TEST(Resources, AreSaidInWords) {
   EXPECT_EQ(cpu_text(2000), "2");
   EXPECT_EQ(cpu_text(500), "0.5");
   EXPECT_EQ(memory_text(900), "900 bytes");
+  EXPECT_EQ(memory_text(1000ll << 20), "1000 MiB");
   EXPECT_EQ(memory_text(4ll << 30), "4 GiB");
   EXPECT_EQ(memory_text((4ll << 30) + (200 << 20)), "4.2 GiB");
 }

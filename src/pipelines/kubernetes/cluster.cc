@@ -64,13 +64,16 @@ Result<Cluster> parse_kubeconfig(std::string_view text, const fs::path& folder) 
     return unchecked->error(
         "insecure-skip-tls-verify is not supported: name the server's certificate authority");
   cluster.ca_pem = TRY(find_pem(reached, "certificate-authority", folder));
+  for (const char* key : {"proxy-url", "tls-server-name"}) {
+    if (const auto node = reached.find(key)) return node->error("{} is not supported", key);
+  }
   YamlMap user = TRY(named(top, "users", "user", user_name));
-  for (const char* program : {"exec", "auth-provider"}) {
-    if (const auto node = user.find(program))
+  for (const char* way : {"exec", "auth-provider", "username", "as"}) {
+    if (const auto node = user.find(way))
       return node->error(
           "signing in with {} is not supported; use a client certificate or a service account's "
           "token: user={}",
-          program, user_name);
+          way, user_name);
   }
   cluster.certificate_pem = TRY(find_pem(user, "client-certificate", folder));
   cluster.key_pem = TRY(find_pem(user, "client-key", folder));

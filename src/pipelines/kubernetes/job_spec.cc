@@ -42,6 +42,16 @@ std::string as_label(std::string_view text) {
   return value;
 }
 
+// "$(NAME)" would be replaced by Kubernetes; "$$" stands for "$".
+std::string escaped(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    out += c;
+    if (c == '$') out += c;
+  }
+  return out;
+}
+
 JsonObject labels_of(const Command& command) {
   return {{"app.kubernetes.io/managed-by", "slipway"},
           {kJobLabel, command.names.job},
@@ -61,13 +71,8 @@ JsonArray environment_of(const Command& command, const std::vector<std::string>&
   for (const auto& [name, value] : command.environment) {
     if (ours.contains(name) || std::find(secrets.begin(), secrets.end(), name) != secrets.end())
       continue;
-    // "$(NAME)" would be replaced; "$$" stands for "$".
-    std::string text;
-    for (const char c : urls.contains(name) ? options.url : value) {
-      text += c;
-      if (c == '$') text += c;
-    }
-    list.push_back(JsonObject{{"name", name}, {"value", text}});
+    list.push_back(
+        JsonObject{{"name", name}, {"value", escaped(urls.contains(name) ? options.url : value)}});
   }
   for (const std::string& name : secrets) {
     JsonObject key{{"name", command.names.job}, {"key", name}};
@@ -126,7 +131,7 @@ JsonObject pod_of(const Command& command, const std::vector<std::string>& secret
   }
   JsonObject container{{"name", kContainer},
                        {"image", step.image},
-                       {"command", JsonArray{"/bin/sh", "-c", Json(command.text)}},
+                       {"command", JsonArray{"/bin/sh", "-c", escaped(command.text)}},
                        {"workingDir", command.folder.string()},
                        {"env", environment_of(command, secrets, options)},
                        {"resources", resources_of(command)},

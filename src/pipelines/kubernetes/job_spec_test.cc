@@ -22,7 +22,7 @@ TEST(JobSpec, ANameIsOfOneTryAndGoodForDns) {
 }
 
 TEST(JobSpec, AJobHasWhatTheStepSays) {
-  Command command{.text = "echo $HOME"};
+  Command command{.text = "echo $HOME $$"};
   command.folder = "/srv/project";
   command.environment = {{"PATH", "/usr/bin"},
                          {"SLIPWAY_URL", "http://127.0.0.1:1"},
@@ -50,7 +50,7 @@ TEST(JobSpec, AJobHasWhatTheStepSays) {
         R"("tolerations":[{"key":"gpu","operator":"Exists"}])",
         R"("requests":{"cpu":"500m","memory":"1048576","nvidia.com/gpu":"2"})",
         R"("limits":{"memory":"1048576","nvidia.com/gpu":"2"})",
-        R"("command":["/bin/sh","-c","echo $HOME"])", R"("workingDir":"/srv/project")",
+        R"("command":["/bin/sh","-c","echo $$HOME $$$$"])", R"("workingDir":"/srv/project")",
         R"x({"name":"WORD","value":"$$(PATH)"})x",
         R"({"name":"SLIPWAY_URL","value":"http://slipway"})",
         R"({"name":"KEY","valueFrom":{"secretKeyRef":{"name":"slipway-r","key":"KEY"}}})",

@@ -88,7 +88,10 @@ void end_by(JobState& state, const JsonObject& pod, const JsonObject& terminated
   const Json* const code = member(terminated, "exitCode");
   const std::string reason = text(terminated, "reason");
   if (code != nullptr && code->is_int64()) state.exit_code = static_cast<int>(code->get_int64());
-  if (state.exit_code == 0) return;
+  state.is_sure = true;
+  // A program may end well when it is told to end: the pod says whether it was.
+  const bool is_failed = text(pod, "status", "phase") == "Failed";
+  if (state.exit_code == 0 && !is_failed) return;
   if (text(pod, "status", "reason") == "DeadlineExceeded") {
     state.kind = Exit::Kind::kTimedOut;
     return;
@@ -104,13 +107,20 @@ void end_by(JobState& state, const JsonObject& pod, const JsonObject& terminated
                                                            "RunContainerError"};
   if (std::find(kNeverBegan.begin(), kNeverBegan.end(), reason) != kNeverBegan.end())
     state.why = "the container can't be started: " + said(terminated);
+  if (state.why.empty() && state.exit_code == 0 && is_failed)
+    state.why =
+        "the pod failed: " + said(text(pod, "status", "reason"), text(pod, "status", "message"));
   if (!state.why.empty()) state.exit_code.reset();
 }
 
 // What a pod that has no container with a state of its own waits for.
 void wait_for_node(JobState& state, const JsonObject& pod) {
   const JsonObject* const unscheduled = condition(pod, "PodScheduled", "False");
-  if (unscheduled == nullptr) return;
+  if (unscheduled == nullptr) {
+    state.trouble = Trouble::kStarting;
+    state.why = "the container doesn't start";
+    return;
+  }
   state.trouble = Trouble::kUnschedulable;
   state.why = "no node takes the pod: " + said(*unscheduled);
 }
@@ -180,6 +190,13 @@ JobState state_of(const JsonObject* job, const std::vector<JsonObject>& pods) {
   if (newest != pods.end()) state = state_of_pod(*newest);
   if (state.phase == Phase::kEnded) return state;
   const std::string lost = newest == pods.end() ? "" : why_lost(*newest);
+  state.is_leaving =
+      newest != pods.end() &&
+      (!lost.empty() || member(*newest, "metadata", "deletionTimestamp") != nullptr ||
+       (job != nullptr && condition(*job, "FailureTarget") != nullptr));
+  if (state.phase == Phase::kRunning && state.is_leaving)
+    state.why =
+        lost.empty() ? "its pod was told to end, and its node doesn't say that it has" : lost;
   if (job == nullptr) {
     state.phase = Phase::kEnded;
     state.why = lost.empty() ? "somebody deleted its Job" : lost;

@@ -18,12 +18,16 @@ struct JobState {
   };
   Phase phase = Phase::kPending;
   // Of a pending one: what keeps it from running, if it isn't just on its way.
-  enum class Trouble { kNone, kNoPod, kUnschedulable, kContainer };
+  // kNoPod and kStarting may just need a moment: whether more is the matter stands in events.
+  enum class Trouble { kNone, kNoPod, kUnschedulable, kStarting, kContainer };
   Trouble trouble = Trouble::kNone;
   std::string why;  // the trouble, or what ended it, in words
   std::string pod;  // empty: there is none
   bool has_log = false;
-  // Of one that has ended; without a code `why` says what happened.
+  bool is_leaving = false;  // it runs, but its pod or Job is to end: a lost node never says more
+  // Of one that has ended; without a code `why` says what happened. It is sure when its container
+  // said so, and may be news that has not come yet otherwise.
+  bool is_sure = false;
   Exit::Kind kind = Exit::Kind::kExited;
   std::optional<int> exit_code;
 };

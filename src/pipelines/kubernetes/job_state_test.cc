@@ -17,8 +17,9 @@ JobState state(const std::string& job, const std::vector<std::string>& pods) {
   return state_of(&object, read);
 }
 
-std::string terminated(const std::string& how, const std::string& of_pod = "") {
-  return R"({"metadata":{"name":"p"},"status":{"phase":"Failed",)" + of_pod +
+std::string terminated(const std::string& how, const std::string& of_pod = "",
+                       const std::string& phase = "Failed") {
+  return R"({"metadata":{"name":"p"},"status":{"phase":")" + phase + R"(",)" + of_pod +
          R"("containerStatuses":[{"name":"step","state":{"terminated":)" + how + "}}]}}";
 }
 std::string waiting(const std::string& how) {
@@ -33,7 +34,8 @@ TEST(JobState, APodThatHasEnded) {
     int code;  // -1: none
     std::string why;
   } kCases[] = {
-      {terminated(R"({"exitCode":0,"reason":"Completed"})"), Exit::Kind::kExited, 0, ""},
+      {terminated(R"({"exitCode":0,"reason":"Completed"})", "", "Succeeded"), Exit::Kind::kExited,
+       0, ""},
       {terminated(R"({"exitCode":3,"reason":"Error"})"), Exit::Kind::kExited, 3, ""},
       {terminated(R"({"exitCode":137,"reason":"OOMKilled"})"), Exit::Kind::kOutOfMemory, 137, ""},
       {terminated(R"({"exitCode":137,"reason":"Error"})", R"("reason":"DeadlineExceeded",)"),
@@ -52,8 +54,15 @@ TEST(JobState, APodThatHasEnded) {
       // What came to its end all the same is good.
       {terminated(
            R"({"exitCode":0,"reason":"Completed"})",
-           R"("conditions":[{"type":"DisruptionTarget","status":"True","reason":"DeletionByTaintManager"}],)"),
+           R"("conditions":[{"type":"DisruptionTarget","status":"True","reason":"DeletionByTaintManager"}],)",
+           "Succeeded"),
        Exit::Kind::kExited, 0, ""},
+      // What was told to end and did is not.
+      {terminated(R"({"exitCode":0,"reason":"Completed"})", R"("reason":"DeadlineExceeded",)"),
+       Exit::Kind::kTimedOut, 0, ""},
+      {terminated(R"({"exitCode":0,"reason":"Completed"})",
+                  R"("reason":"Evicted","message":"low on memory",)"),
+       Exit::Kind::kExited, -1, "its node evicted the pod: Evicted: low on memory"},
       {terminated(R"({"exitCode":137,"reason":"ContainerStatusUnknown","message":"m"})"),
        Exit::Kind::kExited, -1, "its node lost the container: ContainerStatusUnknown: m"},
       {terminated(R"({"exitCode":128,"reason":"StartError","message":"no /bin/sh"})"),
@@ -77,8 +86,9 @@ TEST(JobState, APodThatDoesNotRunYet) {
     Trouble trouble;
     std::string why;
   } kCases[] = {
-      {R"({"status":{"phase":"Pending"}})", Trouble::kNone, ""},
-      {waiting(R"({"reason":"ContainerCreating"})"), Trouble::kNone, ""},
+      {R"({"status":{"phase":"Pending"}})", Trouble::kStarting, "the container doesn't start"},
+      {waiting(R"({"reason":"ContainerCreating"})"), Trouble::kStarting,
+       "the container doesn't start"},
       {waiting(R"({"reason":"ErrImagePull","message":"not found"})"), Trouble::kContainer,
        "the image can't be pulled: ErrImagePull: not found"},
       {waiting(R"({"reason":"ImagePullBackOff"})"), Trouble::kContainer,
@@ -115,6 +125,25 @@ TEST(JobState, JobsWithoutPods) {
           {R"({"status":{"phase":"Running","conditions":[{"type":"DisruptionTarget","status":"True","reason":"DeletionByTaintManager","message":"m"}]}})"})
           .why,
       "its node was lost: DeletionByTaintManager: m");
+}
+
+TEST(JobState, WhatIsSureAndWhatMayBeLate) {
+  const std::string running =
+      R"("status":{"phase":"Running","containerStatuses":[{"name":"step","state":{"running":{}}}]}})";
+  EXPECT_TRUE(state("{}", {terminated(R"({"exitCode":3,"reason":"Error"})")}).is_sure);
+  const std::string failed =
+      R"({"status":{"conditions":[{"type":"Failed","status":"True","reason":"BackoffLimitExceeded"}]}})";
+  EXPECT_FALSE(state(failed, {}).is_sure);
+  EXPECT_FALSE(state(failed, {R"({"metadata":{},)" + running}).is_sure);
+  EXPECT_FALSE(state("", {}).is_sure);
+
+  EXPECT_FALSE(state("{}", {R"({"metadata":{},)" + running}).is_leaving);
+  EXPECT_TRUE(
+      state("{}", {R"({"metadata":{"deletionTimestamp":"2026-01-01T00:00:00Z"},)" + running})
+          .is_leaving);
+  EXPECT_TRUE(state(R"({"status":{"conditions":[{"type":"FailureTarget","status":"True"}]}})",
+                    {R"({"metadata":{},)" + running})
+                  .is_leaving);
 }
 
 TEST(JobState, TheNewestPodCountsAndOddOnesDoNoHarm) {

@@ -12,6 +12,7 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kPauseFirst{200}, kPauseLast{10'000};
 constexpr int kWatchSeconds = 300;  // then the API server ends it, and it goes on
+constexpr auto kWatchMax = std::chrono::seconds(kWatchSeconds + 30);  // or it is dead
 constexpr int kPageSize = 500;
 
 const JsonObject* metadata_of(const JsonObject& object) {
@@ -31,20 +32,24 @@ JsonObject slim(JsonObject object) {
   return object;
 }
 
-std::string job_of_pod(const JsonObject& pod) {
-  const JsonObject* const metadata = metadata_of(pod);
+// "JOB/" of a Job, "JOB/POD" of a pod.
+std::string key_of(const JsonObject& object, bool is_job) {
+  const JsonObject* const metadata = metadata_of(object);
+  const std::string name = text_of(metadata, "name");
+  if (is_job) return name + "/";
   const Json* const labels = metadata == nullptr ? nullptr : metadata->if_contains("labels");
-  return labels != nullptr && labels->is_object() ? text_of(&labels->get_object(), kJobLabel) : "";
+  const bool has_labels = labels != nullptr && labels->is_object();
+  return text_of(has_labels ? &labels->get_object() : nullptr, kJobLabel) + "/" + name;
 }
 
 }  // namespace
 
-JobWatch::JobWatch(const Cluster& cluster, const std::string& space) : cluster_(cluster) {
-  const std::string name = base::percent_encode(space);
-  job_thread_ = std::thread(
-      [this, path = "/apis/batch/v1/namespaces/" + name + "/jobs"] { run(path, jobs_); });
-  pod_thread_ =
-      std::thread([this, path = "/api/v1/namespaces/" + name + "/pods"] { run(path, pods_); });
+JobWatch::JobWatch(const Cluster& cluster, const std::string& space)
+    : cluster_(cluster),
+      jobs_path_("/apis/batch/v1/namespaces/" + base::percent_encode(space) + "/jobs"),
+      pods_path_("/api/v1/namespaces/" + base::percent_encode(space) + "/pods") {
+  job_thread_ = std::thread([this] { run(jobs_path_, jobs_); });
+  pod_thread_ = std::thread([this] { run(pods_path_, pods_); });
 }
 
 JobWatch::~JobWatch() {
@@ -77,9 +82,26 @@ void JobWatch::wait(milliseconds at_most) {
 JobWatch::Seen JobWatch::look(const std::string& job) {
   Seen seen;
   base::MutexLock lock(mutex_);
-  if (const auto found = jobs_.find(job); found != jobs_.end()) seen.job = found->second;
-  for (const auto& [name, pod] : pods_) {
-    if (job_of_pod(pod) == job) seen.pods.push_back(pod);
+  const std::string of_job = job + "/";
+  if (const auto found = jobs_.find(of_job); found != jobs_.end()) seen.job = found->second;
+  for (auto pod = pods_.lower_bound(of_job); pod != pods_.end() && pod->first.starts_with(of_job);
+       ++pod)
+    seen.pods.push_back(pod->second);
+  return seen;
+}
+
+Result<JobWatch::Seen> JobWatch::ask(KubeClient& client, const std::string& job) const {
+  Seen seen;
+  auto found = client.get(jobs_path_ + "/" + job);
+  if (!found && found.error().code != Code::kNotFound) return found.error();
+  if (found) seen.job = std::move(*found);
+  const JsonObject pods =
+      TRY(client.get(fmt::format("{}?labelSelector={}", pods_path_,
+                                 base::percent_encode(fmt::format("{}={}", kJobLabel, job)))));
+  const Json* const items = pods.if_contains("items");
+  if (items == nullptr || !items->is_array()) return seen;
+  for (const Json& item : items->get_array()) {
+    if (item.is_object()) seen.pods.push_back(item.get_object());
   }
   return seen;
 }
@@ -98,7 +120,7 @@ Result<std::string> JobWatch::list(KubeClient& client, const std::string& path, 
     if (items == nullptr || !items->is_array()) continue;
     for (const Json& item : items->get_array()) {
       if (!item.is_object()) continue;
-      found[text_of(metadata_of(item.get_object()), "name")] = slim(item.get_object());
+      found[key_of(item.get_object(), &objects == &jobs_)] = slim(item.get_object());
     }
   } while (!rest.empty());
   {
@@ -127,13 +149,13 @@ void JobWatch::take(std::string_view line, Objects& objects, std::string& versio
   const JsonObject* const metadata = metadata_of(object);
   if (std::string at = text_of(metadata, "resourceVersion"); !at.empty()) version = std::move(at);
   if (type == "BOOKMARK") return;
-  const std::string name = text_of(metadata, "name");
+  const std::string key = key_of(object, &objects == &jobs_);
   {
     base::MutexLock lock(mutex_);
     if (type == "DELETED") {
-      objects.erase(name);
+      objects.erase(key);
     } else {
-      objects[name] = slim(std::move(object));
+      objects[key] = slim(std::move(object));
     }
   }
   changed_.notify_all();
@@ -142,13 +164,14 @@ void JobWatch::take(std::string_view line, Objects& objects, std::string& versio
 Result<void> JobWatch::watch(KubeClient& client, const std::string& path, Objects& objects,
                              std::string& version) {
   Result<void> outcome;
+  const auto until = std::chrono::steady_clock::now() + kWatchMax;
   TRY(client.follow(
       fmt::format("{}?watch=1&allowWatchBookmarks=true&labelSelector={}&resourceVersion={}&"
                   "timeoutSeconds={}",
                   path, base::percent_encode(kManagedBy), base::percent_encode(version),
                   kWatchSeconds),
       [&](std::string_view line) { take(line, objects, version, outcome); },
-      [this] { return !is_stopping(); }));
+      [&] { return !is_stopping() && std::chrono::steady_clock::now() < until; }));
   return outcome;
 }
 
@@ -166,10 +189,12 @@ void JobWatch::run(const std::string& path, Objects& objects) {
         outcome = listed.error();
       }
     }
+    const std::string from = version;
     if (outcome) outcome = watch(client, path, objects, version);
     if (is_stopping()) return;
+    if (version != from) between = kPauseFirst;  // there was news
     if (outcome) {
-      between = kPauseFirst;
+      if (version == from) pause(kPauseFirst);
       continue;
     }
     if (outcome.error().code == Code::kFailedPrecondition) {

@@ -31,11 +31,13 @@ class JobWatch {
     std::vector<JsonObject> pods;
   };
   Seen look(const std::string& job);
+  // The same, asked of the API server at this moment.
+  Result<Seen> ask(KubeClient& client, const std::string& job) const;
   // Waits until something has changed, or so long.
   void wait(std::chrono::milliseconds at_most);
 
  private:
-  using Objects = std::map<std::string, JsonObject>;  // by name
+  using Objects = std::map<std::string, JsonObject>;  // by job and, if it is a pod, name
   // Follows one kind of objects until the end.
   void run(const std::string& path, Objects& objects);
   // Returns the version to watch from.
@@ -48,6 +50,7 @@ class JobWatch {
   bool is_stopping();
 
   const Cluster& cluster_;
+  const std::string jobs_path_, pods_path_;
   base::Mutex mutex_;
   base::CondVar changed_;
   Objects jobs_ GUARDED_BY(mutex_);

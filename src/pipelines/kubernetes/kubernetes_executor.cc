@@ -16,6 +16,9 @@ using std::chrono::milliseconds;
 constexpr milliseconds kLook{250};                           // between two looks without news
 constexpr milliseconds kPauseFirst{200}, kPauseLast{5'000};  // of an API server that is away
 constexpr auto kSeenWithin = std::chrono::seconds(3);        // what was made is in the watch
+constexpr auto kAskPause = std::chrono::seconds(2);          // between two questions about a Job
+constexpr auto kEventsPause = std::chrono::seconds(10);      // and about events
+constexpr auto kLeavingMax = std::chrono::minutes(5);        // of a pod on a node that is silent
 constexpr auto kGoneWithin = std::chrono::seconds(20);       // pods of a deleted Job
 constexpr auto kDeadlineSlack = std::chrono::seconds(60);    // of a node that keeps no deadline
 
@@ -73,6 +76,10 @@ struct KubernetesExecutor::Try {
   JobState::Trouble trouble = JobState::Trouble::kNone;
   SteadyClock::time_point since;
   std::string told;
+  std::string event;  // that is a warning
+  SteadyClock::time_point events_from, ask_from;
+  std::optional<SteadyClock::time_point> leaving;
+  bool is_left = false;  // to the next server
 
   const std::string& name() const { return command.names.job; }
 };
@@ -109,27 +116,41 @@ Result<void> KubernetesExecutor::add_secret(Try& step, const JsonObject& job) {
       path_of("secrets"), secret_of(step.name(), text_in(job, "metadata", "uid"), step.secrets));
   if (made || made.error().code != Code::kAlreadyExists)
     return made ? Result<void>() : made.error();
+  // A server before this one has made it: what its step knows may be another by now, and it signs
+  // in with what that server lent.
+  const auto kept = TRY(kept_secret(step.client, step.name()));
+  std::vector<std::string> values;
+  for (const auto& [name, value] : kept) values.push_back(value);
+  step.log->hide(std::move(values));
   if (step.tokens.empty()) return {};
-  // A server before this one has made it: its step signs in with what that one lent.
-  auto tokens = TRY(lent_before(step.client, step.name(), tokens_->names()));
+  auto tokens = tokens_in(kept);
   if (!tokens) return {};
   tokens_->take_back(step.tokens);
   tokens_->lend_again(step.command.names.pipeline, *tokens);
-  std::vector<std::string> values;
-  for (const auto& [name, value] : *tokens) values.push_back(value);
-  step.log->hide(std::move(values));
   step.tokens = std::move(*tokens);
   return {};
 }
 
-Result<std::optional<std::map<std::string, std::string>>> KubernetesExecutor::lent_before(
-    KubeClient& client, const std::string& job, const std::vector<std::string>& names) const {
+Result<std::map<std::string, std::string>> KubernetesExecutor::kept_secret(
+    KubeClient& client, const std::string& job) const {
   const JsonObject kept = TRY(client.get(path_of("secrets", job)));
-  std::optional<std::map<std::string, std::string>> tokens(std::in_place);
-  for (const std::string& name : names) {
-    auto token = base::from_base64(text_in(kept, "data", name));
-    if (!token || token->empty()) return std::optional<std::map<std::string, std::string>>();
-    (*tokens)[name] = std::move(*token);
+  std::map<std::string, std::string> values;
+  const Json* const data = kept.if_contains("data");
+  if (data == nullptr || !data->is_object()) return values;
+  for (const auto& [name, text] : data->get_object()) {
+    auto value = base::from_base64(text_in(kept, "data", name));
+    if (value && !value->empty()) values[std::string(name)] = std::move(*value);
+  }
+  return values;
+}
+
+std::optional<std::map<std::string, std::string>> KubernetesExecutor::tokens_in(
+    const std::map<std::string, std::string>& values) const {
+  std::map<std::string, std::string> tokens;
+  for (const std::string& name : tokens_->names()) {
+    const auto found = values.find(name);
+    if (found == values.end()) return std::nullopt;
+    tokens.insert(*found);
   }
   return tokens;
 }
@@ -139,12 +160,13 @@ void KubernetesExecutor::take_up(const std::string& pipeline, const std::string&
   base::MutexLock lock(mutex_);
   if (is_away_) return;
   KubeClient client(options_.cluster);
-  const auto tokens = lent_before(client, job, tokens_->names());
-  if (tokens && *tokens) tokens_->lend_again(pipeline, **tokens);
-  is_away_ = !tokens && tokens.error().code == Code::kUnavailable;
+  const auto kept = kept_secret(client, job);
+  if (const auto tokens = kept ? tokens_in(*kept) : std::nullopt)
+    tokens_->lend_again(pipeline, *tokens);
+  is_away_ = !kept && kept.error().code == Code::kUnavailable;
 }
 
-Result<KubernetesExecutor::Next> KubernetesExecutor::make(Try& step) {
+Result<bool> KubernetesExecutor::make(Try& step) {
   std::vector<std::string> names;
   for (const auto& [name, value] : step.secrets) names.push_back(name);
   const JsonObject wanted = job_of(step.command, names, options_.jobs);
@@ -161,12 +183,20 @@ Result<KubernetesExecutor::Next> KubernetesExecutor::make(Try& step) {
   };
   milliseconds pause = kPauseFirst;
   for (const auto begun = SteadyClock::now();;) {
-    if (step.wish() != Wish::kGoOn) return Next::kOver;
+    if (const Wish wish = step.wish(); wish != Wish::kGoOn) {
+      wish == Wish::kLeave ? leave(step) : end(step);
+      return false;
+    }
     const Result<void> made = make_once();
     if (made) break;
-    const bool is_away = made.error().code == Code::kUnavailable;
-    if (!is_away || SteadyClock::now() - begun > options_.pending_timeout)
-      return base::error(made.error().code, "its Job can't be made: job={} {}", step.name(),
+    // What may run already isn't given up for a question that nobody answers.
+    const Code code = made.error().code;
+    const bool may_run =
+        step.log->is_taken_up() && (code == Code::kUnavailable || code == Code::kPermissionDenied);
+    const bool is_waited_for =
+        code == Code::kUnavailable && SteadyClock::now() - begun <= options_.pending_timeout;
+    if (!may_run && !is_waited_for)
+      return base::error(code, "its Job can't be made: job={} {}", step.name(),
                          made.error().message);
     if (pause == kPauseFirst) step.log->note(made.error().message);
     for (const auto until = SteadyClock::now() + pause;
@@ -175,40 +205,67 @@ Result<KubernetesExecutor::Next> KubernetesExecutor::make(Try& step) {
     pause = std::min(pause * 2, kPauseLast);
   }
   step.made = SteadyClock::now();
-  return Next::kFollow;
+  return true;
 }
 
-std::string KubernetesExecutor::why_no_pod(Try& step) {
-  const auto events = step.client.get(
-      path_of("events") + "?fieldSelector=" +
-      base::percent_encode("involvedObject.kind=Job,involvedObject.name=" + step.name()));
+std::string KubernetesExecutor::newest_warning(Try& step, std::string_view kind,
+                                               const std::string& name) {
+  const auto events =
+      step.client.get(path_of("events") + "?fieldSelector=" +
+                      base::percent_encode(fmt::format(
+                          "involvedObject.kind={},involvedObject.name={}", kind, name)));
   if (!events) return {};
   const Json* const items = events->if_contains("items");
-  std::string why;
-  if (items == nullptr || !items->is_array()) return why;
+  std::string newest, warning;
+  if (items == nullptr || !items->is_array()) return warning;
   for (const Json& item : items->get_array()) {
     if (!item.is_object()) continue;
-    const auto type = base::find_string(item.get_object(), "type").value_or(std::nullopt);
-    const auto message = base::find_string(item.get_object(), "message").value_or(std::nullopt);
-    if (type == "Warning" && message) why = *message;
+    const auto text = [&](std::string_view member) {
+      return base::find_string(item.get_object(), member).value_or(std::nullopt).value_or("");
+    };
+    std::string time = text("lastTimestamp");
+    if (time.empty()) time = text_in(item.get_object(), "metadata", "creationTimestamp");
+    if (time < newest) continue;
+    newest = std::move(time);
+    warning = text("type") == "Warning" ? text("message") : "";
   }
-  return why;
+  return warning;
 }
 
 std::optional<base::Error> KubernetesExecutor::give_up(Try& step, const JobState& state) {
   using Trouble = JobState::Trouble;
   const auto now = SteadyClock::now();
+  if (!state.is_leaving) step.leaving.reset();
+  if (state.phase == JobState::Phase::kRunning && state.is_leaving) {
+    if (!step.leaving) step.leaving = now;
+    if (now - *step.leaving > kLeavingMax)
+      return base::error(Code::kUnavailable, "{} (for {})", state.why, seconds_text(kLeavingMax));
+  }
   if (state.phase != JobState::Phase::kPending || state.trouble == Trouble::kNone) {
     step.trouble = Trouble::kNone;
     return std::nullopt;
   }
   // A container that fails counts on while it is tried again; so does a pod that has no node.
-  if (step.trouble != state.trouble) step.since = now;
+  if (step.trouble != state.trouble) {
+    step.since = now;
+    step.event.clear();
+    step.events_from = now + kSeenWithin;
+  }
   step.trouble = state.trouble;
   std::string why = state.why;
-  if (state.trouble == Trouble::kNoPod) {
+  if (state.trouble == Trouble::kNoPod || state.trouble == Trouble::kStarting) {
     if (now - step.since < kSeenWithin) return std::nullopt;
-    if (const std::string event = why_no_pod(step); !event.empty()) why += ": " + event;
+    if (now >= step.events_from) {
+      step.event = state.trouble == Trouble::kNoPod ? newest_warning(step, "Job", step.name())
+                                                    : newest_warning(step, "Pod", state.pod);
+      step.events_from = now + kEventsPause;
+    }
+    if (!step.event.empty()) {
+      why += ": " + step.event;
+    } else if (state.trouble == Trouble::kStarting) {
+      step.since = now;  // an image may take its time
+      return std::nullopt;
+    }
   }
   if (why != step.told) step.log->note(why);
   step.told = why;
@@ -245,59 +302,70 @@ Result<Exit> KubernetesExecutor::exit_of(const Try& step, const JobState& state)
 }
 
 Result<Exit> KubernetesExecutor::follow(Try& step) {
-  const auto stopped = [] { return Exit{.kind = Exit::Kind::kStopped, .reason = {}, .usage = {}}; };
-  for (;;) {
+  const Exit stopped{.kind = Exit::Kind::kStopped, .reason = {}, .usage = {}};
+  for (;; watch().wait(kLook)) {
     switch (step.wish()) {
       case Wish::kGoOn:
         break;
       case Wish::kLeave:
-        step.log->leave();
-        return stopped();
+        leave(step);
+        return stopped;
       case Wish::kEnd:
         end(step);
-        return stopped();
+        return stopped;
     }
-    JobWatch::Seen seen = watch().look(step.name());
+    const JobWatch::Seen seen = watch().look(step.name());
     const auto now = SteadyClock::now();
-    if (!seen.job && now - step.made > kSeenWithin) {
-      // The watch may be behind: whether it is gone is asked.
-      auto job = step.client.get(path_of("jobs", step.name()));
-      if (job) seen.job = std::move(*job);
-      if (!job && job.error().code != Code::kNotFound) {
-        watch().wait(kLook);
-        continue;
-      }
+    if (!seen.job && now - step.made <= kSeenWithin) continue;
+    JobState state = state_of(seen.job ? &*seen.job : nullptr, seen.pods);
+    auto given_up = give_up(step, state);
+    // The watches may be behind, and not by the same: before anything is over that no container
+    // has ended, the API server is asked, and heard.
+    if (given_up || (state.phase == JobState::Phase::kEnded && !state.is_sure)) {
+      if (now < step.ask_from) continue;
+      step.ask_from = now + kAskPause;
+      const auto asked = watch().ask(step.client, step.name());
+      if (!asked) continue;
+      state = state_of(asked->job ? &*asked->job : nullptr, asked->pods);
+      given_up = give_up(step, state);
     }
-    if (!seen.job && now - step.made <= kSeenWithin) {
-      watch().wait(kLook);
-      continue;
-    }
-    const JobState state = state_of(seen.job ? &*seen.job : nullptr, seen.pods);
     if (state.has_log) step.log->follow(state.pod);
     if (state.phase == JobState::Phase::kEnded) {
       step.log->finish();
       return exit_of(step, state);
     }
     if (state.phase == JobState::Phase::kRunning && !step.running) step.running = now;
-    if (const auto error = give_up(step, state)) {
-      end(step);
-      return *error;
-    }
-    if (step.running && step.command.timeout &&
+    const bool is_late =
+        step.running && step.command.timeout &&
         now - *step.running >
-            std::chrono::microseconds(step.command.timeout->micros) + kDeadlineSlack) {
-      end(step);
-      return Exit{.kind = Exit::Kind::kTimedOut, .reason = {}, .usage = {}};
-    }
-    watch().wait(kLook);
+            std::chrono::microseconds(step.command.timeout->micros) + kDeadlineSlack;
+    if (!given_up && !is_late) continue;
+    end(step);
+    if (step.is_left) return stopped;
+    if (given_up) return *given_up;
+    return Exit{.kind = Exit::Kind::kTimedOut, .reason = {}, .usage = {}};
   }
 }
 
+void KubernetesExecutor::leave(Try& step) {
+  step.is_left = true;
+  step.log->leave();
+}
+
 void KubernetesExecutor::end(Try& step) {
-  if (const Result<void> gone = step.client.remove(path_of("jobs", step.name())); !gone) {
-    base::log_warning("pipelines", "a Job that is to end can't be deleted: job={} {}", step.name(),
-                      gone.error().message);
-    step.log->note("the Job can't be deleted: " + gone.error().message);
+  for (milliseconds pause = kPauseFirst;; pause = std::min(pause * 2, kPauseLast)) {
+    const Result<void> gone = step.client.remove(path_of("jobs", step.name()));
+    if (gone) break;
+    if (pause == kPauseFirst) {
+      base::log_warning("pipelines", "a Job that is to end can't be deleted: job={} {}",
+                        step.name(), gone.error().message);
+      step.log->note("the Job can't be deleted: " + gone.error().message);
+    }
+    if (gone.error().code != Code::kUnavailable) break;
+    for (const auto until = SteadyClock::now() + pause; SteadyClock::now() < until;) {
+      if (step.wish() == Wish::kLeave) return leave(step);
+      std::this_thread::sleep_for(std::min(pause, kLook));
+    }
   }
   // Its processes have some seconds for their end; what is done in their folders waits for that.
   const auto until = SteadyClock::now() + kGoneWithin;
@@ -316,7 +384,11 @@ Result<Exit> KubernetesExecutor::run(const Command& command, const std::function
            .log = nullptr,
            .running = {},
            .since = {},
-           .told = {}};
+           .told = {},
+           .event = {},
+           .events_from = {},
+           .ask_from = {},
+           .leaving = {}};
   if (tokens_ != nullptr) {
     step.tokens = tokens_->lend(command.names.pipeline);
     step.secrets.insert(step.tokens.begin(), step.tokens.end());
@@ -330,16 +402,13 @@ Result<Exit> KubernetesExecutor::run(const Command& command, const std::function
   watch();
   Result<Exit> exit = Exit{.kind = Exit::Kind::kStopped, .reason = {}, .usage = {}};
   const auto made = make(step);
-  const bool is_left = wish() == Wish::kLeave;
   if (!made) {
     (void)step.client.remove(path_of("jobs", step.name()));  // one that waits for its Secret
     exit = made.error();
-  } else if (*made == Next::kFollow) {
+  } else if (*made) {
     exit = follow(step);
-  } else if (!is_left) {
-    end(step);
   }
-  if (exit && exit->kind == Exit::Kind::kStopped && wish() == Wish::kLeave) return exit;
+  if (step.is_left) return exit;
   if (tokens_ != nullptr) tokens_->take_back(step.tokens);
   // The Job stays for those who want to look at it, what it knew doesn't.
   if (!step.secrets.empty()) {

@@ -61,23 +61,26 @@ class KubernetesExecutor final : public Executor {
 
  private:
   struct Try;  // that this thread follows
-  enum class Next { kFollow, kOver };
-
   JobWatch& watch();
   std::string path_of(std::string_view kind, const std::string& name = "") const;
-  // Makes the Job unless it is there, and its Secret.
-  Result<Next> make(Try& step);
+  // Makes the Job unless it is there, and its Secret. False: it is over, or left.
+  Result<bool> make(Try& step);
   Result<void> add_secret(Try& step, const JsonObject& job);
-  // What the Job's Secret has of `names`; nothing: it lacks one.
-  Result<std::optional<std::map<std::string, std::string>>> lent_before(
-      KubeClient& client, const std::string& job, const std::vector<std::string>& names) const;
-  // Until it is over.
+  Result<std::map<std::string, std::string>> kept_secret(KubeClient& client,
+                                                         const std::string& job) const;
+  // Those of them that are tokens; nothing: one is missing.
+  std::optional<std::map<std::string, std::string>> tokens_in(
+      const std::map<std::string, std::string>& values) const;
+  // Until it is over, or left.
   Result<Exit> follow(Try& step);
-  // What keeps it from running, for longer than it may.
+  // What keeps it from running, or from its end, for longer than it may.
   std::optional<base::Error> give_up(Try& step, const JobState& state);
-  std::string why_no_pod(Try& step);
+  // What the newest event of an object says, if that is a warning.
+  std::string newest_warning(Try& step, std::string_view kind, const std::string& name);
   Result<Exit> exit_of(const Try& step, const JobState& state) const;
+  // Deletes the Job, however long the API server is away, unless the step is to be left.
   void end(Try& step);
+  void leave(Try& step);
 
   const Options options_;
   StepTokens* const tokens_;

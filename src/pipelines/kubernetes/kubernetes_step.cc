@@ -73,7 +73,9 @@ Result<Placement> read_placement(YamlMap& map) {
   placement.gpus = TRY(map.find_integer("gpus", 0, kGpusMax));
   if (const auto ttl = map.find("ttl")) {
     placement.ttl = TRY(ttl->duration());
-    if (placement.ttl->micros < 0) return ttl->error("ttl must not be negative");
+    // The server must have seen the end of a Job before Kubernetes deletes it.
+    if (*placement.ttl < base::Duration::seconds(60))
+      return ttl->error("ttl must be a minute or more");
   }
   return placement;
 }

@@ -41,6 +41,8 @@ Result<std::unique_ptr<PodLog>> PodLog::open(const Cluster& cluster, Of of) {
   const auto kept = store::read_file(log->place_file());
   const auto place = kept ? base::parse_json_object(*kept) : Result<JsonObject>(JsonObject());
   if (place && base::find_string(*place, "job").value_or(std::nullopt) == log->of_.job) {
+    log->is_taken_up_ = true;
+    log->pod_ = base::find_string(*place, "pod").value_or(std::nullopt).value_or("");
     log->since_ = base::find_string(*place, "since").value_or(std::nullopt).value_or("");
     log->known_ = base::find_int(*place, "lines").value_or(std::nullopt).value_or(0);
     const auto bytes = base::find_int(*place, "bytes").value_or(std::nullopt);
@@ -62,10 +64,13 @@ std::int64_t PodLog::count_lines() const {
 }
 
 void PodLog::keep_place() {
-  if (!log_.is_all_there()) return;
+  if (!log_.is_all_there() || is_within_line_) return;
   kept_ = SteadyClock::now();
-  const JsonObject place{
-      {"job", of_.job}, {"since", since_}, {"lines", count_lines()}, {"bytes", log_.size()}};
+  const JsonObject place{{"job", of_.job},
+                         {"pod", pod_},
+                         {"since", since_},
+                         {"lines", count_lines()},
+                         {"bytes", log_.size()}};
   if (const auto written = store::write_file(place_file(), base::to_text(place)); !written)
     base::log_warning("pipelines", "the place in a step's log can't be kept: {}",
                       written.error().message);
@@ -83,34 +88,61 @@ void PodLog::note(std::string_view line) {
   keep_place();
 }
 
-void PodLog::take(std::string_view line) {
+void PodLog::begin_line(std::string_view line) {
   const std::size_t time = time_bytes(line);
+  is_shown_ = time > 0 && known_ == 0;
   if (time == 0) return;  // no line of a log
-  base::MutexLock lock(mutex_);
-  ++lines_[second_of(line.substr(0, time))];
+  line_second_ = second_of(line.substr(0, time));
+  ++lines_[line_second_];
   if (known_ > 0) {
     --known_;  // it is there already
     return;
   }
   if (lines_.size() > 2) lines_.erase(lines_.begin());
   since_ = lines_.begin()->first;
-  log_.write(std::string(line.substr(time + 1)) + "\n");
+  line_begin_.reset();
+  if (log_.is_all_there()) line_begin_ = log_.size();
+  log_.write(line.substr(time + 1));
+}
+
+void PodLog::take(std::string_view text) {
+  base::MutexLock lock(mutex_);
+  while (!text.empty()) {
+    const std::string_view part = text.substr(0, std::min(text.find('\n'), text.size() - 1) + 1);
+    text.remove_prefix(part.size());
+    if (!is_within_line_) {
+      begin_line(part);
+    } else if (is_shown_) {
+      log_.write(part);
+    }
+    is_within_line_ = !part.ends_with('\n');
+  }
   if (SteadyClock::now() - kept_ >= kPlacePeriod) keep_place();
+}
+
+// It comes again, from its beginning.
+void PodLog::drop_unfinished_line() {
+  if (is_within_line_ && is_shown_ && line_begin_) {
+    log_.finish();
+    if (log_.cut(*line_begin_)) --lines_[line_second_];
+  }
+  is_within_line_ = false;
 }
 
 Result<void> PodLog::fetch(const std::string& pod, bool follows) {
   std::string since;
   {
     base::MutexLock lock(mutex_);
+    drop_unfinished_line();
     known_ = count_lines();
     lines_.clear();
     if (!since_.empty()) since = "&sinceTime=" + base::percent_encode(since_);
   }
-  return client_.follow(
+  return client_.follow_text(
       fmt::format("/api/v1/namespaces/{}/pods/{}/log?container={}&timestamps=true&follow={}{}",
                   base::percent_encode(of_.space), base::percent_encode(pod), kContainer, follows,
                   since),
-      [this](std::string_view line) { take(line); }, [this] { return !stopping_; });
+      [this](std::string_view text) { take(text); }, [this] { return !stopping_; });
 }
 
 void PodLog::run(const std::string& pod) {
@@ -128,7 +160,18 @@ void PodLog::run(const std::string& pod) {
 }
 
 void PodLog::follow(const std::string& pod) {
-  if (!thread_.joinable()) thread_ = std::thread([this, pod] { run(pod); });
+  if (thread_.joinable()) return;
+  {
+    base::MutexLock lock(mutex_);
+    if (pod_ != pod) {  // none of its lines is there
+      since_.clear();
+      lines_.clear();
+      known_ = 0;
+    }
+    pod_ = pod;
+    keep_place();
+  }
+  thread_ = std::thread([this, pod] { run(pod); });
 }
 
 void PodLog::finish() {
@@ -136,8 +179,10 @@ void PodLog::finish() {
   const auto until = SteadyClock::now() + kPatience;
   while (thread_.joinable() && !done_ && SteadyClock::now() < until)
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  const bool is_cut = thread_.joinable() && !done_;
   leave();
   base::MutexLock lock(mutex_);
+  if (is_cut) log_.write("kubernetes: the rest of the log did not come in time\n");
   log_.finish();
   is_over_ = true;
   std::error_code ignored;

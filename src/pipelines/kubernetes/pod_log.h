@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -39,9 +40,11 @@ class PodLog {
   void hide(std::vector<std::string> secrets);
   // Begins to follow the pod's container, once.
   void follow(const std::string& pod);
+  // The log of this Job was begun by a server before.
+  bool is_taken_up() const { return is_taken_up_; }
   // A line of our own.
   void note(std::string_view line);
-  // What there is of a container that has ended, as far as it comes soon.
+  // What there is of a container that has ended, as far as it comes soon; if not, it says so.
   void finish();
   // As it is.
   void leave();
@@ -50,7 +53,9 @@ class PodLog {
   PodLog(const Cluster& cluster, Of of, StepLog log);
   void run(const std::string& pod);
   Result<void> fetch(const std::string& pod, bool follows);
-  void take(std::string_view line) EXCLUDES(mutex_);
+  void take(std::string_view text) EXCLUDES(mutex_);
+  void begin_line(std::string_view line) REQUIRES(mutex_);
+  void drop_unfinished_line() REQUIRES(mutex_);
   void keep_place() REQUIRES(mutex_);
   std::int64_t count_lines() const REQUIRES(mutex_);
   std::filesystem::path place_file() const { return of_.file.string() + ".place"; }
@@ -64,6 +69,14 @@ class PodLog {
   base::Mutex mutex_;
   StepLog log_ GUARDED_BY(mutex_);
   bool is_over_ GUARDED_BY(mutex_) = false;
+  bool is_taken_up_ = false;
+  std::string pod_ GUARDED_BY(mutex_);  // whose lines it has
+  // A line that has not ended yet: whether it is shown, its second, and where it begins in the
+  // file, if that is known.
+  bool is_within_line_ GUARDED_BY(mutex_) = false;
+  bool is_shown_ GUARDED_BY(mutex_) = false;
+  std::string line_second_ GUARDED_BY(mutex_);
+  std::optional<std::int64_t> line_begin_ GUARDED_BY(mutex_);
   // Where it is: a second, and how many lines have come that are not before it. (Two streams write
   // the lines, so that their times don't only grow.)
   std::string since_ GUARDED_BY(mutex_);
