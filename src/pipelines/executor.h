@@ -48,7 +48,14 @@ struct Usage {
 };
 
 struct Exit {
-  enum class Kind { kExited, kTimedOut, kStopped, kOutOfMemory, kLost };  // kLost: with its server
+  enum class Kind {
+    kExited,
+    kTimedOut,
+    kStopped,
+    kLeft,  // it goes on, for the next server
+    kLost,  // with its server
+    kOutOfMemory
+  };
   Kind kind = Kind::kExited;
   int code = 0;        // 128 + signal when a signal ended it
   std::string reason;  // why, if the code doesn't say it

@@ -18,7 +18,7 @@ Result<Exit> GivenSteps::run(const Command& command, const std::function<Wish()>
       if (state->state == "lost") return Exit{.kind = Exit::Kind::kLost};
     }
     const Wish now = wish();
-    if (now == Wish::kLeave) return Exit{.kind = Exit::Kind::kStopped};
+    if (now == Wish::kLeave) return Exit{.kind = Exit::Kind::kLeft};
     if (now == Wish::kEnd && !is_told) is_told = table_.end(command.names.job).has_value();
     std::this_thread::sleep_for(kLookEvery);
   }

@@ -41,9 +41,9 @@ void Pipelines::launch(Work& work, const std::vector<std::size_t>& positions) {
           const auto cancelled = [&] { return !definition.always && is_cancelled(work.run.id); };
           auto ended = runner_->run(
               command, step, definition, trial,
-              [&] { return cancelled()     ? Wish::kEnd
-                           : is_stopping() ? Wish::kLeave
-                                           : Wish::kGoOn; },
+              [&] { return is_stopping() ? Wish::kLeave
+                           : cancelled() ? Wish::kEnd
+                                         : Wish::kGoOn; },
               cancelled);
           base::MutexLock lock(mutex_);
           work.ended.emplace_back(position, std::move(ended));

@@ -471,13 +471,16 @@ std::optional<StepRecord> StepRunner::run_command(Command command, StepRecord st
                                                   const std::function<Wish()>& wish,
                                                   const std::function<bool()>& is_cancelled) {
   const auto exit = run_with_secrets(std::move(command), definition, [&] {
-    return early != nullptr && early->stops() ? Wish::kEnd : wish();
+    const Wish wished = wish();
+    return wished == Wish::kGoOn && early != nullptr && early->stops() ? Wish::kEnd : wished;
   });
   step.finished = wall_clock_.now();
   step.state = "failed";
   if (exit) step.usage = exit->usage;
   if (!exit) {
     step.reason = exit.error().message;
+  } else if (exit->kind == Exit::Kind::kLeft) {
+    return std::nullopt;
   } else if (exit->kind == Exit::Kind::kStopped && early != nullptr && early->stopped()) {
     step.state = "stopped";
     if (const double value = early->stopped()->last.value; std::isfinite(value)) step.score = value;

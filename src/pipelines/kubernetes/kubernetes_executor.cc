@@ -79,7 +79,6 @@ struct KubernetesExecutor::Try {
   std::string event;  // that is a warning
   SteadyClock::time_point events_from, ask_from;
   std::optional<SteadyClock::time_point> leaving;
-  bool is_left = false;  // to the next server
 
   const std::string& name() const { return command.names.job; }
 };
@@ -166,7 +165,7 @@ void KubernetesExecutor::take_up(const std::string& pipeline, const std::string&
   is_away_ = !kept && kept.error().code == Code::kUnavailable;
 }
 
-Result<bool> KubernetesExecutor::make(Try& step) {
+Result<std::optional<Exit>> KubernetesExecutor::make(Try& step) {
   std::vector<std::string> names;
   for (const auto& [name, value] : step.secrets) names.push_back(name);
   const JsonObject wanted = job_of(step.command, names, options_.jobs);
@@ -183,10 +182,8 @@ Result<bool> KubernetesExecutor::make(Try& step) {
   };
   milliseconds pause = kPauseFirst;
   for (const auto begun = SteadyClock::now();;) {
-    if (const Wish wish = step.wish(); wish != Wish::kGoOn) {
-      wish == Wish::kLeave ? leave(step) : end(step);
-      return false;
-    }
+    if (const Wish wish = step.wish(); wish != Wish::kGoOn)
+      return std::optional(wish == Wish::kLeave ? leave(step) : end(step));
     const Result<void> made = make_once();
     if (made) break;
     // What may run already isn't given up for a question that nobody answers.
@@ -205,7 +202,7 @@ Result<bool> KubernetesExecutor::make(Try& step) {
     pause = std::min(pause * 2, kPauseLast);
   }
   step.made = SteadyClock::now();
-  return true;
+  return std::optional<Exit>();
 }
 
 std::string KubernetesExecutor::newest_warning(Try& step, std::string_view kind,
@@ -292,6 +289,7 @@ Result<Exit> KubernetesExecutor::exit_of(const Try& step, const JobState& state)
     }
     case Exit::Kind::kTimedOut:
     case Exit::Kind::kStopped:
+    case Exit::Kind::kLeft:
     case Exit::Kind::kLost:
       return exit;
     case Exit::Kind::kExited:
@@ -302,17 +300,14 @@ Result<Exit> KubernetesExecutor::exit_of(const Try& step, const JobState& state)
 }
 
 Result<Exit> KubernetesExecutor::follow(Try& step) {
-  const Exit stopped{.kind = Exit::Kind::kStopped, .reason = {}, .usage = {}};
   for (;; watch().wait(kLook)) {
     switch (step.wish()) {
       case Wish::kGoOn:
         break;
       case Wish::kLeave:
-        leave(step);
-        return stopped;
+        return leave(step);
       case Wish::kEnd:
-        end(step);
-        return stopped;
+        return end(step);
     }
     const JobWatch::Seen seen = watch().look(step.name());
     const auto now = SteadyClock::now();
@@ -340,19 +335,20 @@ Result<Exit> KubernetesExecutor::follow(Try& step) {
         now - *step.running >
             std::chrono::microseconds(step.command.timeout->micros) + kDeadlineSlack;
     if (!given_up && !is_late) continue;
-    end(step);
-    if (step.is_left) return stopped;
+    Exit ended = end(step);
+    if (ended.kind == Exit::Kind::kLeft) return ended;
     if (given_up) return *given_up;
-    return Exit{.kind = Exit::Kind::kTimedOut, .reason = {}, .usage = {}};
+    ended.kind = Exit::Kind::kTimedOut;
+    return ended;
   }
 }
 
-void KubernetesExecutor::leave(Try& step) {
-  step.is_left = true;
+Exit KubernetesExecutor::leave(Try& step) {
   step.log->leave();
+  return {.kind = Exit::Kind::kLeft, .reason = {}, .usage = {}};
 }
 
-void KubernetesExecutor::end(Try& step) {
+Exit KubernetesExecutor::end(Try& step) {
   for (milliseconds pause = kPauseFirst;; pause = std::min(pause * 2, kPauseLast)) {
     const Result<void> gone = step.client.remove(path_of("jobs", step.name()));
     if (gone) break;
@@ -371,6 +367,7 @@ void KubernetesExecutor::end(Try& step) {
   const auto until = SteadyClock::now() + kGoneWithin;
   while (!watch().look(step.name()).pods.empty() && SteadyClock::now() < until) watch().wait(kLook);
   step.log->finish();
+  return {.kind = Exit::Kind::kStopped, .reason = {}, .usage = {}};
 }
 
 Result<Exit> KubernetesExecutor::run(const Command& command, const std::function<Wish()>& wish) {
@@ -400,15 +397,10 @@ Result<Exit> KubernetesExecutor::run(const Command& command, const std::function
                                                  .file = command.log,
                                                  .secrets = std::move(values)}));
   watch();
-  Result<Exit> exit = Exit{.kind = Exit::Kind::kStopped, .reason = {}, .usage = {}};
-  const auto made = make(step);
-  if (!made) {
-    (void)step.client.remove(path_of("jobs", step.name()));  // one that waits for its Secret
-    exit = made.error();
-  } else if (*made) {
-    exit = follow(step);
-  }
-  if (step.is_left) return exit;
+  auto over = make(step);
+  if (!over) (void)step.client.remove(path_of("jobs", step.name()));  // one without its Secret
+  Result<Exit> exit = !over ? Result<Exit>(over.error()) : *over ? std::move(**over) : follow(step);
+  if (exit && exit->kind == Exit::Kind::kLeft) return exit;
   if (tokens_ != nullptr) tokens_->take_back(step.tokens);
   // The Job stays for those who want to look at it, what it knew doesn't.
   if (!step.secrets.empty()) {

@@ -63,8 +63,8 @@ class KubernetesExecutor final : public Executor {
   struct Try;  // that this thread follows
   JobWatch& watch();
   std::string path_of(std::string_view kind, const std::string& name = "") const;
-  // Makes the Job unless it is there, and its Secret. False: it is over, or left.
-  Result<bool> make(Try& step);
+  // Makes the Job unless it is there, and its Secret. An exit: it is over, or left, before that.
+  Result<std::optional<Exit>> make(Try& step);
   Result<void> add_secret(Try& step, const JsonObject& job);
   Result<std::map<std::string, std::string>> kept_secret(KubeClient& client,
                                                          const std::string& job) const;
@@ -79,8 +79,8 @@ class KubernetesExecutor final : public Executor {
   std::string newest_warning(Try& step, std::string_view kind, const std::string& name);
   Result<Exit> exit_of(const Try& step, const JobState& state) const;
   // Deletes the Job, however long the API server is away, unless the step is to be left.
-  void end(Try& step);
-  void leave(Try& step);
+  Exit end(Try& step);
+  Exit leave(Try& step);
 
   const Options options_;
   StepTokens* const tokens_;

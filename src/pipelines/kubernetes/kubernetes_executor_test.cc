@@ -125,6 +125,16 @@ TEST_F(KubernetesExecutorTest, ACancelIsOverWhenTheJobIsDeleted) {
   EXPECT_TRUE(world_.job.empty());
 }
 
+// The next server cancels it: this one may not say that it is over.
+TEST_F(KubernetesExecutorTest, ACancelThatCanNotBeDoneIsLeft) {
+  world_ = {.deletes_refused = 1'000'000, .watched_jobs = kJob, .job = kJob};
+  int looks = 0;
+  wish_ = [&] { return ++looks < 3 ? Wish::kEnd : Wish::kLeave; };
+  const auto exit = run();
+  ASSERT_TRUE(exit);
+  EXPECT_EQ(exit->kind, Exit::Kind::kLeft);
+}
+
 TEST_F(KubernetesExecutorTest, AProgressBarIsNoLineThatNeverEnds) {
   const std::string time = "2026-11-29T00:00:00.000000001Z ";
   const std::string bar(100'000, '#');
