@@ -28,7 +28,7 @@ namespace {
 constexpr auto kCallLimit = std::chrono::hours(1);  // nobody waits for a single call
 
 struct ScoreOptions {
-  std::string model, output, interpreter, onnxruntime_library;
+  std::string model, output, interpreter, onnxruntime_library, endpoint;
   std::vector<std::string> inputs, keep;
   std::size_t threads = std::max(1u, std::thread::hardware_concurrency());
   std::int64_t rows_per_part = 1'000'000;
@@ -88,6 +88,20 @@ Result<std::vector<serving::BatchInput>> find_inputs(const std::vector<std::stri
   return files;
 }
 
+// What an endpoint declares of its inputs.
+Result<types::InputRules> rules_of(Client& client, const std::string& endpoint) {
+  const Json reply = TRY(client.get(path_of("/slipway/v1/endpoints/{}/inputs", {endpoint})));
+  const JsonObject declared{{"on_violation", member_at(reply, "on_violation")},
+                            {"columns", member_at(reply, "columns")}};
+  types::InputRules rules =
+      TRY(types::read_input_rules(TRY(types::YamlNode::parse(base::to_text(declared)))));
+  if (rules.columns.empty()) {
+    return base::error(Code::kFailedPrecondition,
+                       "the endpoint declares no rules for its inputs: endpoint={}", endpoint);
+  }
+  return rules;
+}
+
 Result<Json> score(const Context& context, const ScoreOptions& options) {
   Client client(context);
   const base::SystemClock clock;
@@ -101,6 +115,10 @@ Result<Json> score(const Context& context, const ScoreOptions& options) {
   // On the disk where the parts will be, so that they are moved and not copied.
   job.scratch = is_remote ? scratch.path() / "parts"
                           : std::filesystem::path(options.output) / "_slipway" / "unfinished";
+  if (!options.endpoint.empty()) {
+    job.endpoint = options.endpoint;
+    job.rules = TRY(rules_of(client, options.endpoint));
+  }
   job.inputs = TRY(find_inputs(options.inputs, scratch.path(), clock));
   const ModelFiles files = TRY(ModelFiles::fetch(client, options.model));
   job.model_uri = files.uri();
@@ -132,6 +150,17 @@ std::string show(const Json& report) {
                   cell(member_at(report, "rows")), cell(member_at(report, "model")),
                   cell(member_at(report, "seconds")), cell(member_at(report, "rows_resumed")),
                   cell(member_at(report, "parts")), cell(member_at(report, "out")));
+  const Json& violations = member_at(report, "violations");
+  if (violations.is_object()) {
+    out += fmt::format(
+        "rules: {} rows rejected, which have no answer, {} quarantined, {} flagged\n",
+        cell(member_at(violations, "rows.reject")), cell(member_at(violations, "rows.quarantine")),
+        cell(member_at(violations, "rows.flag")));
+    for (const auto& [rule, values] : member_at(violations, "values").as_object())
+      out += fmt::format("  {}: {} values\n", std::string_view(rule), cell(values));
+    for (const Json& name : member_at(violations, "not_checked").as_array())
+      out += fmt::format("  {} isn't checked: the model doesn't read it\n", cell(name));
+  }
   JsonArray columns;
   for (const auto& [name, summary] : member_at(report, "summary").as_object()) {
     JsonObject row = summary.as_object();
@@ -164,6 +193,9 @@ void add_batch_commands(CLI::App& root, Context& context, int& exit_code) {
       ->required();
   command->add_option("--keep", options->keep, "Columns that go with the answers, such as ids")
       ->delimiter(',');
+  command->add_option("--inputs-of", options->endpoint,
+                      "Check rows by the rules (`inputs:`) of this endpoint: rows that it would "
+                      "refuse get no answer, and what is broken stands beside each row");
   command
       ->add_option("--python-models", options->interpreter,
                    "The Python that runs models which need it, with what they need installed; a "

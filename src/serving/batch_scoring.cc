@@ -10,6 +10,7 @@
 
 #include "base/hash.h"
 #include "base/mutex.h"
+#include "serving/input_policy.h"
 #include "store/file_system.h"
 #include "store/parquet.h"
 #include "types/frame.h"
@@ -21,7 +22,9 @@ using types::Column;
 using types::ColumnType;
 using types::Frame;
 
-constexpr std::string_view kRowColumn = "row", kModelColumn = "model";
+constexpr std::string_view kRowColumn = "row", kModelColumn = "model",
+                           kViolationsColumn = "input_violations",
+                           kOnViolationColumn = "on_violation";
 
 // What one column looked like.
 struct ColumnSummary {
@@ -76,6 +79,37 @@ JsonObject summaries_json(const Summaries& summaries) {
   for (const auto& [name, summary] : summaries) object[name] = summary.to_json();
   return object;
 }
+
+// What broke a rule.
+struct Broken {
+  std::map<std::string, std::int64_t> rows;    // by what became of them: "reject"
+  std::map<std::string, std::int64_t> values;  // "distance max"
+
+  void merge(const Broken& other) {
+    for (const auto& [what, count] : other.rows) rows[what] += count;
+    for (const auto& [rule, count] : other.values) values[rule] += count;
+  }
+  JsonObject to_json() const {
+    JsonObject by_row, by_value;
+    for (const std::string_view what : {"reject", "quarantine", "flag"}) by_row[what] = 0;
+    for (const auto& [what, count] : rows) by_row[what] = count;
+    for (const auto& [rule, count] : values) by_value[rule] = count;
+    return {{"rows", std::move(by_row)}, {"values", std::move(by_value)}};
+  }
+  static Result<Broken> from_json(const JsonObject& object) {
+    Broken broken;
+    for (const auto& [member, counts] :
+         {std::pair("rows", &broken.rows), std::pair("values", &broken.values)}) {
+      const Json* of = object.if_contains(member);
+      if (of == nullptr || !of->is_object())
+        return base::error(Code::kCorruption, "a part's summary makes no sense: member={}", member);
+      for (const auto& [name, count] : of->as_object())
+        (*counts)[name] = TRY(base::get_int(of->as_object(), name));
+    }
+    return broken;
+  }
+};
+constexpr std::string_view kBroken = "violations";  // beside the summaries of a part
 
 // Some row groups of one input file: what one thread scores into one file.
 struct Part {
@@ -142,7 +176,9 @@ Result<Job> plan(const Model& model, const BatchScoringOptions& options) {
   Job job;
   for (const InputSpec& input : model.shape().inputs) job.columns.push_back(input.name);
   for (const std::string& name : options.keep) {
-    if (name == kRowColumn || name == kModelColumn) {
+    if (name == kRowColumn || name == kModelColumn ||
+        (!options.rules.columns.empty() &&
+         (name == kViolationsColumn || name == kOnViolationColumn))) {
       return base::error(Code::kInvalidArgument, "the output has a column of its own named {}",
                          name);
     }
@@ -152,6 +188,7 @@ Result<Job> plan(const Model& model, const BatchScoringOptions& options) {
   base::Sha256 identity;
   identity.update(options.model_uri + "\n" + fmt::format("{}", fmt::join(job.columns, "\n")) +
                   fmt::format("\n{}\n", options.rows_per_part));
+  if (!options.rules.columns.empty()) identity.update(base::to_text(options.rules.to_json()));
   for (std::size_t f = 0; f < options.inputs.size(); ++f) {
     const std::filesystem::path& file = options.inputs[f].file;
     const store::ParquetInfo info = TRY(store::parquet_info(file));
@@ -241,6 +278,8 @@ struct Scratch {
   std::vector<std::vector<double>> numbers;
   std::vector<std::vector<std::string_view>> texts;
   std::vector<InputView> views;
+  std::vector<InputViolation> found;
+  std::vector<RowVerdict> verdicts;
 };
 
 InputView view_of(const Column* column, const InputSpec& spec, std::size_t rows,
@@ -259,6 +298,81 @@ InputView view_of(const Column* column, const InputSpec& spec, std::size_t rows,
     if (column->is_valid(row)) numbers[row] = static_cast<double>(column->ints[row]);
   }
   return {.numbers = numbers.data()};
+}
+
+void read_views(const ModelShape& shape, const Frame& frame, Scratch& scratch) {
+  scratch.numbers.resize(shape.inputs.size());
+  scratch.texts.resize(shape.inputs.size());
+  scratch.views.clear();
+  for (std::size_t i = 0; i < shape.inputs.size(); ++i) {
+    const InputSpec& input = shape.inputs[i];
+    scratch.views.push_back(
+        view_of(frame.find(input.name), input, frame.rows(), scratch.numbers[i], scratch.texts[i]));
+  }
+}
+
+// What broke a rule, and the rows that no model is to see.
+std::vector<std::size_t> check_rows(const InputPolicy& policy, std::size_t rows, Scratch& scratch,
+                                    Broken& broken) {
+  policy.check(rows, scratch.views, scratch.found);
+  policy.judge_rows(scratch.found, rows, scratch.verdicts);
+  for (const InputViolation& one : scratch.found)
+    ++broken.values[fmt::format("{} {}", policy.column_of(one), one.broken)];
+  std::vector<std::size_t> refused;
+  for (std::size_t row = 0; row < rows; ++row) {
+    const RowVerdict& verdict = scratch.verdicts[row];
+    if (!verdict.is_violated) continue;
+    ++broken.rows[std::string(on_violation_name(verdict.on_violation))];
+    if (verdict.on_violation == types::OnViolation::kReject) refused.push_back(row);
+  }
+  return refused;
+}
+
+// `column` has the rows that are not in `gaps`, which are missing in what is returned.
+Column with_gaps(const Column& column, const std::vector<std::size_t>& gaps) {
+  Column all = Column::of_type(column.name, column.type);
+  const std::size_t rows = column.size() + gaps.size();
+  all.reserve(rows);
+  auto gap = gaps.begin();
+  for (std::size_t row = 0, from = 0; row < rows; ++row) {
+    if (gap != gaps.end() && *gap == row) {
+      all.append_null();
+      ++gap;
+      continue;
+    }
+    const std::size_t at = from++;
+    if (!column.is_valid(at)) {
+      all.append_null();
+    } else if (column.type == ColumnType::kString) {
+      all.append_string(column.strings[at]);
+    } else if (column.type == ColumnType::kDouble) {
+      all.append_double(column.doubles[at]);
+    } else {
+      all.append_int(column.ints[at]);
+    }
+  }
+  return all;
+}
+
+// An answer for no row at all, as the model says that its answers are.
+Result<Output> empty_output(const OutputSpec& spec) {
+  if (std::ranges::any_of(spec.row_shape, [](std::int64_t size) { return size < 0; })) {
+    return base::error(Code::kFailedPrecondition,
+                       "the rules leave no row of a piece, and the model doesn't say how many "
+                       "values its answer has: output={}",
+                       spec.name);
+  }
+  Output output{.name = spec.name, .type = spec.type, .row_shape = spec.row_shape};
+  const bool is_real =
+      spec.type == DataType::kFp16 || spec.type == DataType::kFp32 || spec.type == DataType::kFp64;
+  if (spec.type == DataType::kBytes) {
+    output.values = std::vector<std::string>();
+  } else if (is_real) {
+    output.values = std::vector<double>();
+  } else {
+    output.values = std::vector<std::int64_t>();
+  }
+  return output;
 }
 
 // The columns of an output: one, or one for each of its values a row.
@@ -308,20 +422,35 @@ void summarize(const Column& column, const std::string& name, Summaries& summari
 }
 
 // One piece of a part through the model.
-Result<Frame> score_piece(const Model& model, const BatchScoringOptions& options, Frame frame,
-                          std::int64_t first_row, Scratch& scratch, std::vector<Output>& outputs,
-                          Summaries& summaries) {
-  const auto& inputs = model.shape().inputs;
+Result<Frame> score_piece(const Model& model, const BatchScoringOptions& options,
+                          const InputPolicy* policy, const Frame& frame, std::int64_t first_row,
+                          Scratch& scratch, std::vector<Output>& outputs, Summaries& summaries,
+                          Broken& broken) {
+  const ModelShape& shape = model.shape();
   const std::size_t rows = frame.rows();
-  scratch.numbers.resize(inputs.size());
-  scratch.texts.resize(inputs.size());
-  scratch.views.clear();
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    const Column* column = frame.find(inputs[i].name);
-    if (column != nullptr) summarize(*column, "input " + inputs[i].name, summaries);
-    scratch.views.push_back(view_of(column, inputs[i], rows, scratch.numbers[i], scratch.texts[i]));
+  for (const InputSpec& input : shape.inputs) {
+    if (const Column* column = frame.find(input.name))
+      summarize(*column, "input " + input.name, summaries);
   }
-  TRY(model.predict({.rows = rows, .inputs = scratch.views}, outputs));
+  read_views(shape, frame, scratch);
+  std::vector<std::size_t> refused;
+  if (policy != nullptr) refused = check_rows(*policy, rows, scratch, broken);
+  const std::size_t left = rows - refused.size();
+  Frame scored_rows;
+  if (!refused.empty()) {
+    std::vector<std::size_t> kept;
+    for (std::size_t row = 0; row < rows; ++row) {
+      if (!std::ranges::binary_search(refused, row)) kept.push_back(row);
+    }
+    scored_rows = frame.take(kept);
+    read_views(shape, scored_rows, scratch);
+  }
+  if (left > 0) {
+    TRY(model.predict({.rows = left, .inputs = scratch.views}, outputs));
+  } else {
+    outputs.clear();
+    for (const OutputSpec& spec : shape.outputs) outputs.push_back(TRY(empty_output(spec)));
+  }
   Frame scored;
   for (const std::string& name : options.keep) TRY(scored.add(*TRY(frame.column(name))));
   Column row_column = Column::of_type(std::string(kRowColumn), ColumnType::kInt64);
@@ -332,24 +461,41 @@ Result<Frame> score_piece(const Model& model, const BatchScoringOptions& options
   }
   TRY(scored.add(std::move(row_column)));
   for (const Output& output : outputs) {
-    for (Column& column : TRY(columns_of(output, rows))) {
+    for (Column& column : TRY(columns_of(output, left))) {
       summarize(column, "output " + column.name, summaries);
-      if (auto added = scored.add(std::move(column)); !added)
+      if (auto added = scored.add(refused.empty() ? std::move(column) : with_gaps(column, refused));
+          !added)
         return std::move(added).error().with_context("an output and a column that is kept");
     }
   }
   TRY(scored.add(std::move(model_column)));
+  if (policy == nullptr) return scored;
+  Column which = Column::of_type(std::string(kViolationsColumn), ColumnType::kString);
+  Column what = Column::of_type(std::string(kOnViolationColumn), ColumnType::kString);
+  for (const RowVerdict& verdict : scratch.verdicts) {
+    if (verdict.is_violated) {
+      which.append_string(verdict.broken);
+      what.append_string(std::string(on_violation_name(verdict.on_violation)));
+    } else {
+      which.append_null();
+      what.append_null();
+    }
+  }
+  TRY(scored.add(std::move(which)));
+  TRY(scored.add(std::move(what)));
   return scored;
 }
 
 }  // namespace
 
 JsonObject BatchScoringReport::to_json() const {
-  return {{"rows", rows},
-          {"rows_resumed", rows_resumed},
-          {"parts", parts},
-          {"seconds", seconds},
-          {"summary", summary}};
+  JsonObject object{{"rows", rows},
+                    {"rows_resumed", rows_resumed},
+                    {"parts", parts},
+                    {"seconds", seconds},
+                    {"summary", summary}};
+  if (violations) object["violations"] = *violations;
+  return object;
 }
 
 Result<BatchScoringReport> score_files(
@@ -357,23 +503,34 @@ Result<BatchScoringReport> score_files(
     const std::function<void(const BatchScoringProgress&)>& progress) {
   const auto start = std::chrono::steady_clock::now();
   const Job job = TRY(plan(model, options));
+  base::Metrics metrics;
+  LogSchema schema;
+  for (const InputSpec& input : model.shape().inputs)
+    schema.push_back({.name = input.name, .is_text = input.is_text()});
+  const auto policy = TRY(InputPolicy::make(options.endpoint, options.rules, schema,
+                                            std::make_shared<InputTally>(), metrics));
   TRY(take_output(options, job, output));
 
   BatchScoringReport report{.rows = job.rows, .parts = job.parts.size()};
   base::Mutex mutex;
   BatchScoringProgress done{.rows_total = job.rows, .parts_total = job.parts.size()};
   Summaries summaries;
+  Broken broken;
   std::optional<Error> failure;
   std::atomic<bool> stop = false;
   std::atomic<std::size_t> next = 0;
 
   const auto score_part = [&](const Part& part) -> Result<void> {
     Summaries of_part;
+    Broken broken_of_part;
     if (TRY(is_there(output, part.output))) {
       const JsonObject known = TRY(base::parse_json_object(TRY(read(output, part.summary))));
       for (const auto& [name, summary] : known) {
-        if (summary.is_object())
+        if (name == kBroken) {
+          broken_of_part = TRY(Broken::from_json(summary.as_object()));
+        } else if (summary.is_object()) {
           of_part[std::string(name)] = TRY(ColumnSummary::from_json(summary.as_object()));
+        }
       }
       base::MutexLock lock(mutex);
       report.rows_resumed += part.rows;
@@ -397,8 +554,8 @@ Result<BatchScoringReport> score_files(
         if (!piece) break;
         const auto rows = static_cast<std::int64_t>(piece->rows());
         if (rows == 0) continue;
-        const Frame scored =
-            TRY(score_piece(model, options, std::move(*piece), row, scratch, outputs, of_part));
+        const Frame scored = TRY(score_piece(model, options, policy.get(), *piece, row, scratch,
+                                             outputs, of_part, broken_of_part));
         TRY(writer.append(scored));
         row += rows;
         base::MutexLock lock(mutex);
@@ -406,12 +563,15 @@ Result<BatchScoringReport> score_files(
         progress(done);
       }
       if (stop) return {};
-      TRY(write(output, part.summary, options.scratch, base::to_text(summaries_json(of_part))));
+      JsonObject found = summaries_json(of_part);
+      if (policy != nullptr) found[kBroken] = broken_of_part.to_json();
+      TRY(write(output, part.summary, options.scratch, base::to_text(found)));
       TRY(writer.finish());
       TRY(output.put_file(part.output, unfinished, "application/vnd.apache.parquet"));
     }
     base::MutexLock lock(mutex);
     for (const auto& [name, summary] : of_part) summaries[name].merge(summary);
+    broken.merge(broken_of_part);
     ++done.parts;
     progress(done);
     return {};
@@ -434,6 +594,15 @@ Result<BatchScoringReport> score_files(
   for (std::thread& thread : threads) thread.join();
   if (failure) return std::move(*failure);
   report.summary = summaries_json(summaries);
+  if (policy != nullptr) {
+    report.violations = broken.to_json();
+    JsonArray unread;  // rules of what this model doesn't read
+    for (const types::InputRule& input : options.rules.columns) {
+      if (std::ranges::none_of(schema, [&](const auto& of) { return of.name == input.rule.name; }))
+        unread.push_back(Json(input.rule.name));
+    }
+    (*report.violations)["not_checked"] = std::move(unread);
+  }
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   TRY(write(output, "_slipway.json", options.scratch, base::to_text(report.to_json()) + "\n"));
   return report;

@@ -41,7 +41,8 @@ class Doubling final : public Model {
 
  private:
   ModelShape shape_{.inputs = {{.name = "n"}, {.name = "t", .type = DataType::kBytes}},
-                    .outputs = {{.name = "doubled"}, {.name = "length"}}};
+                    .outputs = {{.name = "doubled", .type = DataType::kFp64},
+                                {.name = "length", .type = DataType::kInt64}}};
 };
 
 class BatchScoringTest : public ::testing::Test {
@@ -135,6 +136,68 @@ TEST_F(BatchScoringTest, ACutJobGoesOnWithThePartsThatAreMissing) {
   EXPECT_EQ(last_.rows, 800);
   EXPECT_EQ(report->summary.at("input n").as_object().at("rows"), Json(800));
   EXPECT_EQ(MUST(score()).rows_resumed, 800) << "nothing left to do";
+}
+
+TEST_F(BatchScoringTest, RowsThatBreakARuleAreToldAndTheRefusedHaveNoAnswer) {
+  options_.endpoint = "e";
+  options_.rules = MUST(types::read_input_rules(MUST(types::YamlNode::parse(R"(
+columns:
+  n: {min: 100, max: 350, required: true, on_violation: reject}
+  t: {pattern: '^x?$', on_violation: quarantine}
+  other: {min: 1}
+)"))));
+  options_.threads = 1;
+  model_.fail_at = 9;
+  ASSERT_FALSE(score());
+  model_.fail_at = 0;
+  const auto report = score();
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_GT(report->rows_resumed, 0);
+  std::int64_t rejected = 0, quarantined = 0;
+  for (int file = 0; file < 2; ++file) {
+    for (int part = 0; part < 2; ++part) {
+      const types::Frame frame =
+          MUST(store::read_parquet(out_ / fmt::format("part-{:05}-{:04}.parquet", file, part)));
+      for (std::size_t row = 0; row < frame.rows(); ++row) {
+        const std::int64_t at = frame.find("row")->ints[row];
+        const bool is_missing = at % 10 == 0, is_long = at % 100 % 3 == 2;
+        const bool is_refused = is_missing || at < 100 || at > 350;
+        const Column& what = *frame.find("on_violation");
+        EXPECT_EQ(what.is_valid(row), is_refused || is_long) << at;
+        EXPECT_EQ(frame.find("doubled")->is_valid(row), !is_refused) << at;
+        EXPECT_EQ(frame.find("length")->is_valid(row), !is_refused) << at;
+        if (!is_refused) {
+          EXPECT_EQ(frame.find("doubled")->doubles[row], 2 * static_cast<double>(at));
+          EXPECT_EQ(frame.find("length")->ints[row], at % 100 % 3);
+        }
+        if (!is_refused && !is_long) continue;
+        EXPECT_EQ(what.strings[row], is_refused ? "reject" : "quarantine");
+        EXPECT_EQ(frame.find("input_violations")->strings[row],
+                  std::string(is_refused && is_long ? "{\"n\":\"X\",\"t\":\"pattern\"}"
+                              : is_refused          ? "{\"n\":\"X\"}"
+                                                    : "{\"t\":\"pattern\"}")
+                      .replace(is_refused ? 6 : 0, is_refused ? 1 : 0,
+                               !is_refused  ? ""
+                               : is_missing ? "required"
+                               : at < 100   ? "min"
+                                            : "max"))
+            << at;
+        ++(is_refused ? rejected : quarantined);
+      }
+    }
+  }
+  const JsonObject expected{{"reject", rejected}, {"quarantine", quarantined}, {"flag", 0}};
+  EXPECT_EQ(report->violations->at("rows"), Json(expected));
+  EXPECT_EQ(report->violations->at("values").as_object().at("n required"), Json(80));
+  EXPECT_EQ(report->violations->at("not_checked"), Json(JsonArray{Json("other")}));
+  EXPECT_EQ(report->summary.at("output doubled").as_object().at("rows"), Json(800 - rejected));
+  EXPECT_EQ(report->summary.at("output doubled").as_object().at("missing"), Json(0));
+  options_.rules.columns.pop_back();
+  EXPECT_EQ(score().error().code, Code::kFailedPrecondition) << "other rules, another job";
+  options_.rules =
+      MUST(types::read_input_rules(MUST(types::YamlNode::parse("columns: {n: {pattern: x}}"))));
+  options_.overwrite = true;
+  EXPECT_EQ(score().error().code, Code::kInvalidArgument);
 }
 
 TEST_F(BatchScoringTest, AnotherJobsFolderIsNotMixedWithThisOne) {

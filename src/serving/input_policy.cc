@@ -175,10 +175,9 @@ void InputPolicy::check(std::size_t rows, std::span<const InputView> views,
   }
 }
 
-OnViolation InputPolicy::judge(std::span<const InputViolation> found, std::size_t rows,
-                               std::vector<RowVerdict>& verdicts) const {
+void InputPolicy::judge_rows(std::span<const InputViolation> found, std::size_t rows,
+                             std::vector<RowVerdict>& verdicts) const {
   verdicts.assign(rows, {});
-  OnViolation gravest = OnViolation::kFlag;
   for (const InputViolation& one : found) {
     const OfColumn& column = columns_[one.column];
     RowVerdict& verdict = verdicts[one.row];
@@ -186,14 +185,23 @@ OnViolation InputPolicy::judge(std::span<const InputViolation> found, std::size_
     verdict.broken += base::to_text(Json(column.name));
     verdict.broken += fmt::format(":\"{}\"", one.broken);
     verdict.is_violated = true;
-    for (OnViolation* worst : {&verdict.on_violation, &gravest}) {
-      if (gravity(column.on_violation) > gravity(*worst)) *worst = column.on_violation;
-    }
+    if (gravity(column.on_violation) > gravity(verdict.on_violation))
+      verdict.on_violation = column.on_violation;
   }
   for (RowVerdict& verdict : verdicts) {
-    if (!verdict.is_violated) continue;
-    verdict.broken += '}';
-    if (gravest == OnViolation::kReject) verdict.on_violation = gravest;
+    if (verdict.is_violated) verdict.broken += '}';
+  }
+}
+
+OnViolation InputPolicy::judge(std::span<const InputViolation> found, std::size_t rows,
+                               std::vector<RowVerdict>& verdicts) const {
+  judge_rows(found, rows, verdicts);
+  OnViolation gravest = OnViolation::kFlag;
+  for (const RowVerdict& verdict : verdicts) {
+    if (gravity(verdict.on_violation) > gravity(gravest)) gravest = verdict.on_violation;
+  }
+  for (RowVerdict& verdict : verdicts) {
+    if (verdict.is_violated && gravest == OnViolation::kReject) verdict.on_violation = gravest;
   }
   return gravest;
 }

@@ -102,9 +102,15 @@ class InputPolicy {
   // Replaces `found`, column after column; `views` are those of the schema's columns.
   void check(std::size_t rows, std::span<const InputView> views,
              std::vector<InputViolation>& found) const;
-  // Replaces `verdicts`, one a row, and gives the gravest of all.
+  // Replaces `verdicts`, one a row, each by what that row broke.
+  void judge_rows(std::span<const InputViolation> found, std::size_t rows,
+                  std::vector<RowVerdict>& verdicts) const;
+  // The same of one request, which is refused as a whole, and gives the gravest of all.
   types::OnViolation judge(std::span<const InputViolation> found, std::size_t rows,
                            std::vector<RowVerdict>& verdicts) const;
+  const std::string& column_of(const InputViolation& one) const {
+    return columns_[one.column].name;
+  }
   // Why a request is refused: the first value that broke a rule which rejects.
   Error refusal(std::span<const InputViolation> found, std::span<const InputView> views,
                 std::size_t rows) const;

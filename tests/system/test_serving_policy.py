@@ -167,6 +167,32 @@ def test_a_text_is_like_a_pattern(shop, open_page):
     expect(section.get_by_role("row").filter(has_text="shop")).to_contain_text("like ^(?i)no|th$refused1east")
 
 
+def test_files_are_checked_by_the_rules_of_an_endpoint(shop, tmp_path):
+    rows = visits(2000).astype({"shop": str})
+    rows.loc[10:14, "pages"] = 4000.0
+    rows.loc[14:17, "shop"] = "east"
+    rows.loc[20, "hour"] = np.nan
+    file, out = tmp_path / "rows.parquet", tmp_path / "scored"
+    rows.to_parquet(file, index=False)
+    words = ["--json", "batch", "score", "models:/sale/1", "--in", str(file), "--out", str(out), "--inputs-of", "sale"]
+    none = shop.cli(*words, check=False)
+    assert none.returncode != 0 and "declares no rules for its inputs" in none.stderr and not out.exists()
+    apply(shop, BASE + INPUTS)
+    report = json.loads(shop.cli(*words).stdout)
+    assert report["violations"] == {"rows": {"reject": 5, "quarantine": 3, "flag": 1}, "values": {"hour required": 1, "pages max": 5, "shop in": 4}, "not_checked": []}
+    scored = pd.read_parquet(out / "part-00000-0000.parquet")
+    assert len(scored) == len(rows)
+    broken = scored[scored.on_violation.notna()].set_index("row")
+    assert broken.on_violation.to_dict() == {**dict.fromkeys(range(10, 15), "reject"), **dict.fromkeys(range(15, 18), "quarantine"), 20: "flag"}
+    assert json.loads(broken.input_violations[14]) == {"pages": "max", "shop": "in"}
+    answer = next(name for name in scored if name not in ("row", "model", "input_violations", "on_violation"))
+    assert scored[answer].isna().sum() == 5 and scored[answer][10:15].isna().all()
+    one = infer(shop, "same", *rows.loc[30, ["pages", "hour", "shop"]]).json()["outputs"][0]["data"][0]
+    assert scored[answer][30] == pytest.approx(one, rel=1e-6)
+    again = shop.cli(*words[1:], check=False).stdout
+    assert "rules: 5 rows rejected, which have no answer, 3 quarantined, 1 flagged" in again and "pages max: 5 values" in again
+
+
 def test_the_page_shows_what_broke_a_rule(shop, open_page):
     page = open_page(f"{shop.url}/ui/endpoints/sale")
     section = page.get_by_role("region", name="Inputs")
