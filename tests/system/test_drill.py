@@ -96,7 +96,8 @@ def test_a_server_that_is_killed_is_noticed_and_loses_nothing_it_acknowledged(pl
     dead = by_name(played)["server:dead"]
     assert (dead["by"], dead["delay_seconds"], dead["failed_requests"]) == ("/health", 0, 36)  # six hours of requests every ten minutes
     assert (dead["recovery_seconds"], dead["lost"]) == (6 * 3600, [])
-    assert "server:dead: 36 requests failed, all is done again after 6h; of what was acknowledged nothing is lost" in played["page"]
+    assert "server:dead: 36 requests failed, all is done again after 6h; of what was acknowledged nothing is lost; noticed by definition" in played["page"]
+    assert dead["advice"].endswith("no monitor here tells of it, also not when it is back") and dead["noticed"] == []
 
 
 def test_a_full_disk_is_survived_and_everything_comes_again(played):
@@ -229,6 +230,39 @@ def test_what_is_no_report_is_refused(production, played):
         assert reply.status_code == 400 and said in reply.json()["error"]["message"], reply.text
     assert requests.post(f"{production.url}/slipway/v1/endpoints/nobody/drills", json={"report": report}, timeout=10).status_code == 404
     assert requests.get(f"{production.url}/slipway/v1/endpoints/sale/drills/999", timeout=10).status_code == 404
+
+
+INPUTS = """
+    inputs:
+      columns:
+        pages: {type: double, min: 0, max: 100, required: true}
+        shop: {in: [north, south], required: true}
+"""
+
+
+def test_broken_inputs_are_noticed_by_the_rules_of_the_endpoint(production):
+    """Nulls, a unit, a category, a type: `violation_rate` tells when the day is over, and names the input; with nothing wrong it says nothing."""
+    declared = (production.folder / "slipway.yaml").read_text()
+    output = "    output: sold\n"
+    assert output in declared
+    project = production.folder / "checked.yaml"
+    dirty = "      dirty: {metric: violation_rate, window: day, over: 0.01, min_rows: 20}\n"
+    project.write_text(declared.replace(output, output + INPUTS.lstrip("\n")).replace("    actions:\n", dirty + "    actions:\n"))
+    broken = {"nulls:pages": "pages", "nulls:shop": "shop", "x1000:pages": "pages", "renamed:shop": "shop", "typed:pages": "pages"}
+    report = json.loads(production.cli("--json", *production.drill[:-2], "--project", str(project), "--faults", ",".join(broken), "--no-keep").stdout)
+    assert (report["caught"], report["faults_played"], report["false_pages"], report["grade"]) == (5, 5, 0, "A")
+    assert {control["fault"] for control in report["controls"]} >= {"nothing", "traffic-x3", "weekends"}
+    faults = by_name(report)
+    for fault, column in broken.items():
+        verdict = faults[fault]
+        first = next(one for one in verdict["noticed"] if one["alert"] == "dirty")
+        assert first["delay_seconds"] == 86400, verdict
+        if fault == "typed:pages":  # who asks is told at once
+            assert (verdict["by"], verdict["harmed"]) == ("the request check", 0)
+            continue
+        assert (verdict["by"], verdict["delay_seconds"], verdict["cause_right"]) == ("alert dirty", 86400, True), verdict
+        assert verdict["causes_named"][0] == column and verdict["action_right"], verdict
+    assert not any(control["alerts"] for control in report["controls"])
 
 
 def test_suggested_alerts_notice_and_cry_no_wolf(production, played, tmp_path):

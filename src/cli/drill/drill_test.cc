@@ -303,6 +303,8 @@ TEST(DrillScore, AnOutageIsNoticedByWhoeverAsksAndEndsWhenNothingWaits) {
   failing.observed.outage = {.health_fails = true, .lost = {"events"}};
   const Verdict down = judge(failing, baseline, {&baseline});
   EXPECT_EQ(down.by, "/health");
+  EXPECT_TRUE(down.advice.starts_with("noticed by definition"));
+  EXPECT_TRUE(down.advice.ends_with("no monitor here tells of it, also not when it is back"));
   EXPECT_EQ(down.delay, Duration{});
   // Two are not in the window any more because they failed; it has as many as ever.
   EXPECT_EQ(down.lost, std::vector<std::string>{"events"});

@@ -20,10 +20,12 @@ std::string recovery_text(const Verdict& verdict) {
 std::string outage_text(const Verdict& verdict) {
   std::string lost;
   for (const std::string& one : verdict.lost) lost += (lost.empty() ? "" : ", ") + one;
-  return fmt::format(
-      "{}: {} requests failed, all is done again after {}; of what was acknowledged {}",
-      verdict.fault, verdict.failed, recovery_text(verdict),
-      lost.empty() ? "nothing is lost" : "LOST: " + lost);
+  std::string text =
+      fmt::format("{}: {} requests failed, all is done again after {}; of what was acknowledged {}",
+                  verdict.fault, verdict.failed, recovery_text(verdict),
+                  lost.empty() ? "nothing is lost" : "LOST: " + lost);
+  if (verdict.caught && !verdict.advice.empty()) text += "; " + verdict.advice;
+  return text;
 }
 
 bool is_outage(const Verdict& verdict) { return verdict.recovery.has_value(); }

@@ -216,6 +216,15 @@ std::string noticed_outage(const Played& played, std::int64_t refused) {
   return {};
 }
 
+// Nothing of a dead server can tell: what the drill saw is that nobody answered whoever asked.
+std::string who_knows_it_is_dead(const std::vector<NoticedBy>& noticed) {
+  return "noticed by definition, as a dead server tells nobody: known to who asks /health from "
+         "outside (a liveness probe, `up == 0`), as soon as that asks; " +
+         (noticed.empty() ? "no monitor here tells of it, also not when it is back"
+                          : fmt::format("of the monitors {} tells first, after {}",
+                                        noticed.front().alert, delay_text(noticed.front().delay)));
+}
+
 // From the start until the last request that fails because of it, or the last that had to wait.
 std::optional<Duration> recovery_of(const Played& played, const Observed& baseline) {
   const ReplayReport& replay = played.observed.replay;
@@ -359,6 +368,7 @@ Verdict judge(const Played& played, const Observed& baseline,
   if (fault.group == FaultGroup::kMachine) {
     verdict.by = noticed_outage(played, refused);
     if (!verdict.by.empty()) verdict.delay = Duration{};
+    if (played.observed.outage.health_fails) verdict.advice = who_knows_it_is_dead(verdict.noticed);
   }
   if (fault.breakage) {
     if (fault.breakage != Breakage::kAnswersLate) verdict.recovery = recovery_of(played, baseline);

@@ -51,7 +51,7 @@ struct Verdict {
   std::string action;                      // "retrain started"; empty: none
   std::optional<bool> is_action_right;     // nothing: nobody can say what is right
   std::optional<Suggestion> suggestion;    // for what was missed
-  std::string advice;                      // likewise, where no alert would help; empty: none
+  std::string advice;                      // likewise, where no alert would help; or who would know
 
   JsonObject to_json() const;
 };
