@@ -145,6 +145,14 @@ ActionDecision decide_action(const ActionRule& rule, const VariantResult& live,
                                drift.feature, drift.missing_rate * 100,
                                drift.reference_missing_rate * 100)};
   }
+  for (const auto& [column, rules] : live.violations.columns) {
+    const double share = static_cast<double>(live.violations.rows_of(column)) /
+                         static_cast<double>(std::max<std::int64_t>(live.violations.rows, 1));
+    if (share <= rule.max_missing_rise) continue;
+    return {false, fmt::format("the data is not clean: {} breaks a rule of the endpoint in {:.0f} "
+                               "% of the rows",
+                               column, share * 100)};
+  }
   if (facts.incident && !rule.despite_incident && rule.kind != ActionKind::kIncident)
     return {false, fmt::format("people work on it: incident {} is open", *facts.incident)};
   const bool changes_version =

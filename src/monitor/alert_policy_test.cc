@@ -94,6 +94,22 @@ TEST(AlertPolicy, ActionsAreGuarded) {
   }
 }
 
+// A unit that changed is missing nowhere: a model was trained on it while the rules said that it
+// was wrong.
+TEST(AlertPolicy, NothingIsTrainedOnInputsThatBreakTheirRules) {
+  const ActionRule rule{.name = "retrain"};
+  VariantResult live;
+  live.violations = {.rows = 100, .flagged = 60, .columns = {{"pages", {{"max", 20}, {"min", 5}}}}};
+  EXPECT_TRUE(decide_action(rule, live, {}).start);
+  live.violations.columns["shop"]["in"] = 26;
+  const ActionDecision decision = decide_action(rule, live, {});
+  EXPECT_FALSE(decision.start);
+  EXPECT_EQ(decision.reason,
+            "the data is not clean: shop breaks a rule of the endpoint in 26 % of the rows");
+  const ActionRule hold{.name = "hold", .kind = ActionKind::kHold, .max_missing_rise = 1};
+  EXPECT_TRUE(decide_action(hold, live, {}).start);
+}
+
 TEST(AlertPolicy, EachKindOfActionHasItsGuards) {
   VariantResult live;
   live.model_version = 4;
