@@ -64,7 +64,9 @@ export function App() {
         <Container size="xl" h="100%">
           <div className="header">
             <Anchor component={Link} to="/" underline="never" className="brand">
-              <img src="/ui/icon.svg" alt="" width={22} height={22} /> Slipway
+              <img src="/ui/icon.svg" alt="Slipway" width={22} height={22} /> <span className="brand-name" aria-hidden>
+                Slipway
+              </span>
             </Anchor>
             <nav aria-label="Screens">
               {kScreens.map(([to, name, ...below]) => (
@@ -99,6 +101,7 @@ function useTopOf(pathname: string) {
     if (!first.current && !document.querySelector('[role="dialog"]')) document.getElementById("content")?.focus();
     first.current = false;
     window.scrollTo(0, 0);
+    document.querySelector(".nav.active")?.scrollIntoView({ block: "nearest", inline: "nearest" }); // where not all have room
   }, [pathname]);
 }
 

@@ -21,10 +21,10 @@ ASKED = {
     f"{BASE}/data/{{name}}/diff": "parts?from=v1&to=main", f"{BASE}/routes": "", f"{BASE}/silences": "?state=all", f"{BASE}/models/{{name}}/aliases": "sale", f"{BASE}/models/{{name}}/alias-moves": "sale",
     f"{BASE}/models/{{name}}/gates": "sale", f"{BASE}/endpoints": "", f"{BASE}/endpoints/{{name}}": "sale", f"{BASE}/endpoints/{{name}}/revisions": "sale", f"{BASE}/endpoints/{{name}}/inputs": "sale",
     f"{BASE}/endpoints/{{name}}/requests/{{id}}": "sale/v004033", f"{BASE}/endpoints/{{name}}/drills/{{id}}": "sale/{drill}", f"{BASE}/alerts": "", f"{BASE}/alarm-budget": "", f"{BASE}/monitors": "", f"{BASE}/monitors/{{name}}": "sale-health",
-    f"{BASE}/monitors/{{name}}/windows": "sale-health", f"{BASE}/monitors/{{name}}/verdicts": "sale-health", f"{BASE}/monitors/{{name}}/slices": "sale-health", f"{BASE}/monitors/{{name}}/alerts/{{alert}}/bands": "sale-health/log_loss",
+    f"{BASE}/monitors/{{name}}/windows": "sale-health", f"{BASE}/monitors/{{name}}/verdicts": "sale-health", f"{BASE}/monitors/{{name}}/slices": "sale-health", f"{BASE}/monitors/{{name}}/alerts/{{alert}}/bands": "sale-health/log_loss", f"{BASE}/monitors/{{name}}/bands": "sale-health",
     f"{BASE}/datasets": "", f"{BASE}/datasets/{{name}}": "visits", f"{BASE}/datasets/{{name}}/diff": "visits?from=1&to=2", f"{BASE}/features": "", f"{BASE}/features/skew": "", f"{BASE}/features/explain": "?request=v004033&endpoint=sale",
     f"{BASE}/drift": "?reference=monitor:sale-health&current=monitor:sale-health", f"{BASE}/lineage/graph": "?of=told/job", f"{BASE}/lineage/dataset": "?namespace=told&name=rows",
-    f"{BASE}/pipelines": "", f"{BASE}/pipelines/{{name}}/runs": "train?steps=true", f"{BASE}/pipeline-runs/{{id}}": "{asks}", f"{BASE}/pipeline-runs/{{id}}/steps/{{step}}/why": "{trained}/train", f"{BASE}/searches": "", f"{BASE}/schedules": "",
+    f"{BASE}/pipelines": "?runs=2", f"{BASE}/pipelines/{{name}}/runs": "train?steps=true", f"{BASE}/pipeline-runs/{{id}}": "{asks}", f"{BASE}/pipeline-runs/{{id}}/steps/{{step}}/why": "{trained}/train", f"{BASE}/searches": "", f"{BASE}/schedules": "",
     f"{BASE}/experiments/{{id}}/table": "{experiment}?columns=attributes.status,params.max_depth,metrics.auc", f"{BASE}/experiments/{{id}}/columns": "{experiment}", f"{BASE}/experiments/{{id}}/groups": "{experiment}?by=attributes.status&metrics=auc",
     f"{BASE}/runs/{{id}}/metrics/curves": "{run}",
 }

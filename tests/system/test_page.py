@@ -58,6 +58,23 @@ def test_home_is_empty_and_says_how_to_begin(server, open_page):
     expect(page.get_by_text("No pipeline is declared yet.")).to_be_visible()
 
 
+def test_a_held_endpoint_follows_again_from_the_search_box(endpoint, open_page):
+    post(endpoint, "/slipway/v1/endpoints/berth/rollback", {"reason": "too many gulls", "actor": "ada"})
+    page = open_page(endpoint.url + "/ui/")
+    expect(page.get_by_role("table", name="Models in production")).to_be_visible()
+    page.keyboard.press("/")
+    page.keyboard.type("follow berth")
+    expect(page.get_by_role("option", name="Follow again berth")).to_contain_text("too many gulls")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog")).to_contain_text("is held")
+    page.keyboard.type("the gulls are gone")
+    page.keyboard.press("Tab")
+    page.keyboard.type("grace")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    assert requests.get(endpoint.url + "/slipway/v1/endpoints/berth", timeout=10).json()["rollout"]["held"] is False
+
+
 def test_files_are_compressed_known_again_and_kept(server):
     index = requests.get(server.url + "/ui/", timeout=10)
     assert index.headers["Content-Encoding"] == "gzip"

@@ -137,7 +137,7 @@ def test_empty_screens_say_what_would_change_that(server, open_page, screen):
 
 
 ASKED = {"": "overview", "endpoints/sale": "endpoints/sale", "endpoints/sale/monitoring": "monitors", "endpoints/sale/features": "features/skew*", "endpoints/sale/plain": "endpoints/sale",
-         "endpoints/sale/drills": "endpoints/sale/drills", "incidents": "incidents", "pipelines": "pipelines", "features": "features", "features/shop_recent": "features", "datasets": "datasets", "datasets/visits": "datasets/visits", "data": "data", "data/parts": "data/parts", "lineage?of=models:/sale/1": "endpoints", "audit": "events?*", "cost": "costs", "searches": "searches?*", "experiments/0": "experiments/0/table?*", "models/sale": "models/sale/aliases", "policies": "alarm-budget"}
+         "endpoints/sale/drills": "endpoints/sale/drills", "incidents": "incidents", "pipelines": "pipelines?*", "features": "features", "features/shop_recent": "features", "datasets": "datasets", "datasets/visits": "datasets/visits", "data": "data", "data/parts": "data/parts", "lineage?of=models:/sale/1": "endpoints", "audit": "events?*", "cost": "costs", "searches": "searches?*", "experiments/0": "experiments/0/table?*", "models/sale": "models/sale/aliases", "policies": "alarm-budget"}
 
 
 @pytest.mark.expects_errors  # a refused request is an error in the browser's console

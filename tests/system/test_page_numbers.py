@@ -62,7 +62,7 @@ def test_a_file_has_all_that_its_cells_tell(shop, open_page):  # noqa: F811
     assert [row["owner"] for row in wide] == ["sales"]
 
 
-@pytest.mark.parametrize("width", [1280, 1024, 800])
+@pytest.mark.parametrize("width", [1280, 1024, 800, 390])
 def test_nothing_of_the_header_is_cut(shop, open_page, width):  # noqa: F811
     page = open_page(f"{shop.url}/ui/")
     page.set_viewport_size({"width": width, "height": 800})
@@ -70,3 +70,6 @@ def test_nothing_of_the_header_is_cut(shop, open_page, width):  # noqa: F811
     cut = page.evaluate("[...document.querySelectorAll('header .clock *')].filter(one => one.scrollWidth > one.clientWidth + 1 && getComputedStyle(one).display !== 'inline').map(one => one.textContent)")
     assert cut == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    for part in (page.get_by_role("img", name="Slipway"), page.get_by_label("Event clock"), page.get_by_role("button", name="Search"), page.get_by_role("navigation", name="Screens")):
+        box, header = part.bounding_box(), page.locator("header").bounding_box()
+        assert box["y"] >= header["y"] and box["y"] + box["height"] <= header["y"] + header["height"], (part, box, header)

@@ -8,7 +8,8 @@ from playwright.sync_api import expect
 from test_page_for_everybody import ready, shop  # noqa: F401
 
 TOUR = ROOT / "docs" / "page.md"
-REQUESTS_MAX = 12  # of one view, until it stands
+REQUESTS_MAX = 6  # of one view, until it stands; of what only shows what several have told, a few more
+REQUESTS_MAX_OF = {"plain": 9, "model": 8, "policies": 7}
 
 # Picture -> where it is; {run} and the like are the shop's own.
 VIEWS = {"home": "", "plain": "endpoints/sale/plain", "experiments": "experiments/{experiment}", "run": "runs/{run}", "compare": "compare?runs={runs[0]}&runs={runs[1]}",
@@ -32,7 +33,7 @@ def test_a_view_stands_after_few_requests(shop, open_page, tmp_path, view):  # n
     page.screenshot(path=f"{folder}/{view}.png")
     while len(answered) < len(asked):
         page.wait_for_event("requestfinished")
-    assert len(asked) <= REQUESTS_MAX, asked
+    assert len(asked) <= REQUESTS_MAX_OF.get(view, REQUESTS_MAX), asked
 
 
 def test_the_tour_shows_every_view():

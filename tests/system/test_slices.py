@@ -190,6 +190,7 @@ def test_a_slice_that_makes_no_sense_is_refused_with_the_line(air, tmp_path, cha
 
 def test_the_page_shows_the_slices(air, open_page):
     page = open_page(air.server.url + "/ui/endpoints/late/monitoring?window=week")
+    page.get_by_role("region", name="Slices").scroll_into_view_if_needed()
     found = page.get_by_role("table", name="Slices where it does worst")
     expect(found.get_by_role("row").nth(1)).to_contain_text("carrier is HA")
     expect(page.get_by_role("region", name="Slices")).to_contain_text("by log loss")

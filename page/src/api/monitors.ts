@@ -28,6 +28,6 @@ export const monitorsApi = {
   slicesPath: (monitor: string, window: WindowKind, start: string) => `${own("monitors", monitor, "slices")}?${new URLSearchParams({ window, start })}`,
   slices: (monitor: string, window: WindowKind, start: string, s?: AbortSignal) =>
     get<WindowSlices>(monitorsApi.slicesPath(monitor, window, start), s),
-  bands: async (monitor: string, alert: string, s?: AbortSignal) =>
-    (await get<Schemas["UsualBands"]>(own("monitors", monitor, "alerts", alert, "bands"), s)).bands,
+  // Of all its alerts without a threshold that watch whole windows of this kind, by alert.
+  bandsByAlert: async (monitor: string, window: WindowKind, s?: AbortSignal) => (await get<Schemas["BandsByAlert"]>(`${own("monitors", monitor, "bands")}?window=${window}`, s)).alerts,
 };

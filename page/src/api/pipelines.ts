@@ -17,12 +17,11 @@ export type Schedule = Schemas["Schedule"];
 export type Backfill = Schemas["Backfill"];
 
 export const pipelinesApi = {
-  pipelines: async (s?: AbortSignal) => (await get<Schemas["Pipelines"]>(own("pipelines"), s)).pipelines,
+  // With the newest `runs` of each.
+  pipelines: async (s?: AbortSignal, runs = 0) => (await get<Schemas["Pipelines"]>(`${own("pipelines")}${runs > 0 ? `?runs=${runs}` : ""}`, s)).pipelines,
   pipelineRunsPath: (pipeline: string) => own("pipelines", pipeline, "runs"),
   pipelineRuns: async (pipeline: string, s?: AbortSignal) =>
     (await get<Schemas["PipelineRuns"]>(`${pipelinesApi.pipelineRunsPath(pipeline)}?steps=true`, s)).runs,
-  newestPipelineRuns: async (pipeline: string, most: number, s?: AbortSignal) =>
-    (await get<Schemas["PipelineRuns"]>(`${pipelinesApi.pipelineRunsPath(pipeline)}?limit=${most}`, s)).runs,
   searchesPath: `${own("searches")}?limit=500`,
   searches: async (s?: AbortSignal) => (await get<Schemas["Searches"]>(pipelinesApi.searchesPath, s)).searches,
   schedulesPath: own("schedules"),

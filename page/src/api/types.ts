@@ -774,6 +774,11 @@ export interface components {
         UsualBands: {
             bands: components["schemas"]["UsualBand"][];
         };
+        BandsByAlert: {
+            alerts: {
+                [key: string]: components["schemas"]["UsualBand"][];
+            };
+        };
         /** @enum {string} */
         WindowKind: "hour" | "day" | "week" | "month";
         FeatureDrift: {
@@ -1610,6 +1615,7 @@ export interface components {
                 pipeline?: string;
             }[];
             last_run: components["schemas"]["BriefRun"] | null;
+            runs?: components["schemas"]["BriefRun"][];
         };
         Pipelines: {
             pipelines: components["schemas"]["Pipeline"][];

@@ -131,7 +131,7 @@ function Protection({ aliases }: { aliases: Facts["aliases"] }) {
           ),
           value: ["model", ({ model }) => model],
         },
-        { title: "Alias", kind: "break", cell: ({ alias }) => `@${alias.alias}`, value: ["alias", ({ alias }) => alias.alias] },
+        { title: "Alias", kind: "nowrap", cell: ({ alias }) => `@${alias.alias}`, value: ["alias", ({ alias }) => alias.alias] },
         { title: "Moved by", kind: "break", cell: moverOf, value: ["moved by", moverOf] },
       ]}
       file={{ of: "who may move an alias" }}

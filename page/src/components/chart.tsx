@@ -152,6 +152,16 @@ function turnWheel(current: () => ChartProps, allOf: () => Range): uPlot.Plugin 
   return { hooks: { init: (plot) => plot.over.addEventListener("wheel", (event) => turn(plot, event), { passive: false }) } };
 }
 
+// As "29 Jan", and hours to 24: a day and its month are not confused.
+const kTimes: uPlot.Axis.Values = [
+  [365 * 86_400, "{YYYY}", null, null, null, null, null, null, 1],
+  [28 * 86_400, "{MMM}", "\n{YYYY}", null, null, null, null, null, 1],
+  [86_400, "{D} {MMM}", "\n{YYYY}", null, null, null, null, null, 1],
+  [60, "{HH}:{mm}", "\n{D} {MMM} {YYYY}", null, "\n{D} {MMM}", null, null, null, 1],
+  [1, ":{ss}", "\n{D} {MMM} {YYYY} {HH}:{mm}", null, "\n{D} {MMM} {HH}:{mm}", null, "\n{HH}:{mm}", null, 1],
+  [0.001, ":{ss}.{fff}", "\n{D} {MMM} {YYYY} {HH}:{mm}", null, "\n{D} {MMM} {HH}:{mm}", null, "\n{HH}:{mm}", null, 1],
+];
+
 function options(props: ChartProps, current: () => ChartProps, allOf: () => Range, dark: boolean, width: number): uPlot.Options {
   const hues = kHues[dark ? "dark" : "light"];
   const zone = props.time;
@@ -174,7 +184,7 @@ function options(props: ChartProps, current: () => ChartProps, allOf: () => Rang
       y: { range: (_, low, high) => spread(low, high, levels(current())) },
     },
     axes: [
-      { ...axis, size: zone ? 40 : 26, space: 70 },
+      { ...axis, size: zone ? 40 : 26, space: 70, ...(zone ? { values: kTimes } : {}) },
       { ...axis, size: 52, values: (_, ticks) => ticks.map(number) },
     ],
     series: [
@@ -270,7 +280,7 @@ export function Chart(props: ChartProps) {
   });
 
   const last = (values: (number | null)[]) => values.findLast((value) => value !== null);
-  const words = props.table.series.map((series) => `${series.label} ${number(last(series.values))}`).join(", ");
+  const words = props.table.series.flatMap(({ label, values }) => (last(values) === undefined ? [] : [`${label} ${number(last(values))}`])).join(", ");
   return (
     <figure className="chart" aria-label={`${props.title}: ${words || "no values"}`}>
       <figcaption>
@@ -284,6 +294,7 @@ export function Chart(props: ChartProps) {
         <Numbers of={props.title} call={props.call} {...numbers(props)} />
       </figcaption>
       <div ref={place} />
+      {!words && <p className="chart-none">no values yet</p>}
     </figure>
   );
 }

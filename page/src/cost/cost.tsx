@@ -63,7 +63,7 @@ function Models({ models, costs }: { models: ModelOverview[]; costs: VersionCost
           { title: "Processor for 1,000", cell: ({ week }) => duration(week?.measured.cpu_seconds_per_1000), kind: "figures", isRight: true, value: ["cpu_seconds_per_1000", ({ week }) => week?.measured.cpu_seconds_per_1000] },
           { title: "Cost of 1,000,000 predictions", cell: ({ week }) => money(week?.measured.cost_per_1000, week?.currency), kind: "figures", isRight: true, value: ["cost_per_1000", ({ week }) => week?.measured.cost_per_1000] },
           { title: "Cost per week", cell: ({ week }) => <WeekCost week={week} />, kind: "figures", isRight: true, value: ["cost_per_week", ({ week }) => week?.cost] },
-          { title: "Currency", cell: () => currency || "–", value: ["currency", () => currency] },
+          { title: "Currency", cell: () => currency || "–", isOnlyInFile: !isPriced, value: ["currency", () => currency] },
           { title: "Share", cell: ({ week }) => (week?.cpuSeconds && all > 0 ? percent(week.cpuSeconds / all) : "–"), kind: "figures", value: ["share", ({ week }) => (week?.cpuSeconds && all > 0 ? week.cpuSeconds / all : null)] },
           {
             title: "Capacity",

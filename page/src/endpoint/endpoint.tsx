@@ -6,7 +6,7 @@ import { useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
 import { Verdicts } from "../components/verdicts";
 import { Command, Fact, Head, Time, Word } from "../components/words";
-import { ConfirmDialog } from "../components/confirm";
+import { FollowDialog } from "./follow";
 import { Inputs } from "./inputs";
 import { Ledger } from "./ledger";
 import { LiveTraffic } from "./live";
@@ -40,12 +40,6 @@ export function EndpointPage() {
   const data = facts.data;
   const target = data?.lastGood;
   const rollout = data?.endpoint.rollout;
-
-  const follow = async (reason: string, actor: string) => {
-    const answer = await api.follow(name, reason, actor);
-    setDone(`The endpoint follows its alias again, since revision ${answer.revision}.`);
-    facts.reload();
-  };
 
   return (
     <>
@@ -101,13 +95,15 @@ export function EndpointPage() {
           }}
         />
       )}
-      {asks === "follow" && (
-        <ConfirmDialog title={`Follow the alias again?`} verb="Follow" color="cyan" act={follow} close={() => setAsks(null)}>
-          <Text size="sm">
-            {name} is held: {rollout?.held_reason || "no reason was given"}. From now on releases of{" "}
-            {data?.endpoint.definition.model} reach it again.
-          </Text>
-        </ConfirmDialog>
+      {asks === "follow" && data && (
+        <FollowDialog
+          endpoint={data.endpoint}
+          close={() => setAsks(null)}
+          done={(words) => {
+            setDone(words);
+            facts.reload();
+          }}
+        />
       )}
     </>
   );

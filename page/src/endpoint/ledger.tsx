@@ -1,7 +1,7 @@
 import { Badge, Group, Text } from "@mantine/core";
 import type { Gate, Revision } from "../api";
 import { Time, Word } from "../components/words";
-import { percent } from "../lib/format";
+import { percent, readable } from "../lib/format";
 import { PlainTable } from "../components/plain_table";
 
 interface LedgerProps {
@@ -68,7 +68,7 @@ export function Ledger({ revisions, gates, current, lastGood, call }: LedgerProp
         { title: "Serves", cell: ({ revision }) => serves(revision), kind: "nowrap", value: ["serves", ({ revision }) => serves(revision)] },
         { title: "Event time", cell: ({ revision }) => <Time at={revision.time} />, value: ["event_time", ({ revision }) => revision.time] },
         { title: "Who", cell: ({ revision }) => revision.actor, value: ["who", ({ revision }) => revision.actor] },
-        { title: "Why", cell: ({ revision }) => revision.reason || "–", maxWidth: 340, value: ["why", ({ revision }) => revision.reason] },
+        { title: "Why", cell: ({ revision }) => readable(revision.reason) || "–", maxWidth: 340, value: ["why", ({ revision }) => revision.reason] },
         {
           title: "Verdict",
           cell: ({ gate }) => (gate ? <Word of={gate.verdict} /> : "–"),

@@ -10,6 +10,7 @@ import { WeekCost } from "../cost/cost";
 import { type Week, weekOf } from "../lib/costs";
 import { StepIcon } from "../pipelines/step_icon";
 import { Sparkline } from "./sparkline";
+import { readable } from "../lib/format";
 
 export function HomePage() {
   const overview = useLive(api.overview, "overview", 3, ["projects", "endpoints", "monitors", "silences", "maintenance"]);
@@ -69,7 +70,7 @@ function Models({ models, costs }: { models: ModelOverview[]; costs: VersionCost
             <>
               <Health of={model.health} />
               <Text size="xs" c="dimmed" mt={4} className="break">
-                {model.health_reason}
+                {readable(model.health_reason)}
               </Text>
             </>
           ),

@@ -7,7 +7,7 @@ import { useLive } from "../components/live";
 import { Loaded } from "../components/loaded";
 import { PlainTable } from "../components/plain_table";
 import { Fact, Head, Time, Word } from "../components/words";
-import { duration } from "../lib/format";
+import { duration, readable } from "../lib/format";
 
 type Deed = "note" | "assign" | IncidentState;
 
@@ -142,7 +142,7 @@ function Body({ report }: { report: IncidentReport }) {
                 ),
                 value: ["time", ({ time }) => time],
               },
-              { title: "What", cell: ({ words }) => words, value: ["what", ({ words }) => words] },
+              { title: "What", cell: ({ words }) => readable(words), value: ["what", ({ words }) => words] },
               { title: "Who", cell: ({ actor }) => actor, value: ["who", ({ actor }) => actor] },
             ]}
           />
@@ -166,7 +166,7 @@ function Body({ report }: { report: IncidentReport }) {
           columns={[
             { title: "When", cell: ({ time }) => <Time at={time} />, value: ["time", ({ time }) => time] },
             { title: "Kind", cell: ({ kind }) => <Word of={kind} />, value: ["kind", ({ kind }) => kind] },
-            { title: "What", cell: ({ words }) => words, value: ["what", ({ words }) => words] },
+            { title: "What", cell: ({ words }) => readable(words), value: ["what", ({ words }) => words] },
             { title: "Who", cell: ({ actor }) => actor, value: ["who", ({ actor }) => actor] },
           ]}
         />

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { ago, bytes, duration, featureParts, moment, number, percent, time } from "./format";
+import { ago, bytes, duration, featureParts, moment, number, percent, readable, time } from "./format";
 
 test.each([
   [null, "–"],
@@ -66,3 +66,9 @@ test("a time in a chart has its hour where they are close to each other", () => 
   expect(moment(at, "Asia/Tokyo", [at - 3600, at])).toBe("13 Jun 2013, 19:05");
   expect(moment(at, "UTC", [at - 7 * 86_400, at])).toBe("13 Jun 2013");
 });
+
+test.each([
+  ["in the day up to 2024-02-13T00:00:00Z", "in the day up to 13 Feb 2024, 00:00"],
+  ["cooling down until 2024-02-16T00:00:00Z: it last started at 2024-02-11T06:30:00.5Z", "cooling down until 16 Feb 2024, 00:00: it last started at 11 Feb 2024, 06:30"],
+  ["nothing of a time: 2024-02-16", "nothing of a time: 2024-02-16"],
+])("%s", (sentence, expected) => expect(readable(sentence)).toBe(expected));

@@ -28,6 +28,9 @@ export function time(at: string | number | null | undefined): string {
   return `${day(at)}, ${clock(at)}`;
 }
 
+// A sentence of the server's, whose times are as machines write them, for people.
+export const readable = (sentence: string) => sentence.replace(/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, (at) => time(at));
+
 const kDaysWithTimes = 2;
 
 // One of the times of a chart, in seconds: with the time of day where they are close to each other.

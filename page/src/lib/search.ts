@@ -2,7 +2,7 @@
 import type { Alert } from "../api";
 
 // Something to do, that is asked about first.
-export type Deed = { verb: "roll back"; endpoint: string } | { verb: "run"; pipeline: string } | { verb: "acknowledge" | "silence"; alert: Alert };
+export type Deed = { verb: "roll back" | "follow"; endpoint: string } | { verb: "run"; pipeline: string } | { verb: "acknowledge" | "silence"; alert: Alert };
 
 export interface Found {
   kind: string; // "model", "pipeline run"
@@ -31,9 +31,13 @@ export function distance(typed: string, text: string): number | undefined {
   return 4 + gaps / 100;
 }
 
+// What is offered before anything is typed, in this order: ids mean nothing to who has none in mind.
+const kAtFirst = ["model", "incident", "action", "pipeline", "experiment", "dataset", "screen"];
+
 // Every word must fit the title, the kind or the detail; the title counts most.
 export function rank(all: Found[], typed: string): Found[] {
   const words = typed.trim().split(/\s+/).filter(Boolean);
+  if (words.length === 0) return kAtFirst.flatMap((kind) => all.filter((one) => one.kind === kind)).slice(0, kShown);
   const scored = all.flatMap((one) => {
     let sum = 0;
     for (const word of words) {

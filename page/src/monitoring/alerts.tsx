@@ -6,7 +6,7 @@ import { ConfirmDialog } from "../components/confirm";
 import { Empty } from "../components/loaded";
 import { PlainTable } from "../components/plain_table";
 import { Time, Word } from "../components/words";
-import { featureParts, number, percent, plural } from "../lib/format";
+import { featureParts, number, percent, plural, readable } from "../lib/format";
 
 const kCausesShown = 4;
 
@@ -208,7 +208,7 @@ function Deeds({ actions }: { actions: Action[] }) {
               <Deed action={deed} />
               {newest && newest !== deed && (
                 <Text size="xs" c="dimmed">
-                  then held back: {newest.reason}
+                  then held back: {readable(newest.reason)}
                 </Text>
               )}
             </div>
@@ -238,7 +238,7 @@ function Deed({ action }: { action: Action }) {
       </Group>
       {action.reason && (
         <Text size="xs" c="dimmed">
-          {action.reason}
+          {readable(action.reason)}
         </Text>
       )}
     </>

@@ -1,19 +1,19 @@
 import { Anchor, Group, NativeSelect, SegmentedControl, SimpleGrid, Stack, Text, Title } from "@mantine/core";
 import { useMemo } from "react";
 import { useParams, useSearchParams } from "react-router";
-import { api, type Alert, type AlertRule, type Monitor, type Problem, type Revision, type UsualBand, type Verdicts, type Window, type WindowKind, type WindowSlices } from "../api";
+import { api, type Alert, type AlertRule, type Monitor, type Problem, type Revision, type UsualBand, type Verdicts, type Window, type WindowKind } from "../api";
 import { Chart } from "../components/chart";
 import { useKept, useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
 import { type Column, PlainTable } from "../components/plain_table";
 import { Head, Word } from "../components/words";
-import { plural } from "../lib/format";
+import { plural, readable } from "../lib/format";
 import { byVariant, intervals, marks, seconds, withEstimates } from "../lib/series";
 import { AlertsTable } from "./alerts";
 import { ChosenWindow } from "./chosen_window";
 import { Drift } from "./drift";
 import { HealthLine } from "./health_line";
-import { Slices } from "./slices";
+import { SlicesOf } from "./slices";
 
 interface Watched {
   monitors: Monitor[]; // of the endpoint
@@ -23,7 +23,6 @@ interface Watched {
   verdicts: Verdicts | undefined;
   alerts: Alert[]; // of all its monitors
   revisions: Revision[];
-  slices: WindowSlices | undefined; // of the chosen window, else of the newest that was judged
   bands: Record<string, UsualBand[]>; // by metric
 }
 
@@ -37,8 +36,9 @@ interface Wish {
 // What is usual of each metric, as its alert without a threshold has it.
 async function loadBands(monitor: Monitor | undefined, kind: WindowKind, signal: AbortSignal): Promise<Record<string, UsualBand[]>> {
   const rules = Object.entries(monitor?.definition.alerts ?? {}).filter(([, rule]) => rule.unusual && !rule.slice && rule.window === kind);
-  const bands = rules.map(async ([name, rule]) => [rule.metric, await api.bands(monitor?.name ?? "", name, signal)] as const);
-  return Object.fromEntries(await Promise.all(bands));
+  if (!monitor || rules.length === 0) return {};
+  const bands = await api.bandsByAlert(monitor.name, kind, signal);
+  return Object.fromEntries(rules.map(([name, rule]) => [rule.metric, bands[name] ?? []]));
 }
 
 // Without a wish for another: the monitor with the most open alerts, and weeks if it judges them, else what it does judge.
@@ -58,10 +58,7 @@ async function load(endpoint: string, wish: Wish, signal: AbortSignal): Promise<
     monitor ? api.verdicts(monitor.name, kind, signal) : undefined,
     loadBands(monitor, kind, signal),
   ]);
-  const told = windows.filter((window) => window.variant === "live" && window.judged && window.rows > 0);
-  const shown = wish.at ? told.find((window) => window.start === wish.at) : told.at(-1);
-  const slices = monitor && shown ? await api.slices(monitor.name, kind, shown.start, signal) : undefined;
-  return { monitors, monitor, kind, alerts, revisions, windows, verdicts, slices, bands };
+  return { monitors, monitor, kind, alerts, revisions, windows, verdicts, bands };
 }
 
 const kKinds: WindowKind[] = ["hour", "day", "week", "month"];
@@ -103,7 +100,7 @@ function Monitoring({ name }: { name: string }) {
             <>
               <Word of={monitor.health} />
               <Text size="sm" c="dimmed">
-                {monitor.health_reason}
+                {readable(monitor.health_reason)}
               </Text>
             </>
           )
@@ -219,6 +216,8 @@ function Confusion({ of, since, call }: { of: NonNullable<Window["confusion"]>; 
   );
 }
 
+const isTold = (window: Window) => window.variant === "live" && window.judged && window.rows > 0;
+
 interface BodyProps extends Watched {
   monitor: Monitor;
   at: string;
@@ -227,7 +226,7 @@ interface BodyProps extends Watched {
   changed: () => void;
 }
 
-function Body({ monitors, monitor, windows, verdicts, alerts, revisions, slices, bands, kind, at, feature, change, changed }: BodyProps) {
+function Body({ monitors, monitor, windows, verdicts, alerts, revisions, bands, kind, at, feature, change, changed }: BodyProps) {
   const [query] = useSearchParams();
   const happened = useMemo(
     () =>
@@ -259,7 +258,9 @@ function Body({ monitors, monitor, windows, verdicts, alerts, revisions, slices,
   const calls = { verdicts: api.verdictsPath(monitor.name, kind), windows: api.windowsPath(monitor.name, kind) };
   const withoutWindow = new URLSearchParams(query);
   withoutWindow.delete("at");
-  const note = windows.findLast((window) => window.variant === "live" && window.judged && window.rows > 0)?.note;
+  const newest = windows.findLast(isTold);
+  const told = at ? windows.find((window) => isTold(window) && window.start === at) : newest;
+  const note = newest?.note;
   return (
     <Stack gap="xl">
       {verdicts && <HealthLine verdicts={verdicts} marks={happened} zone={zone} chosen={at} call={calls.verdicts} />}
@@ -314,7 +315,7 @@ function Body({ monitors, monitor, windows, verdicts, alerts, revisions, slices,
         </Title>
         <AlertsTable call={api.alertsPath(monitor.endpoint)} alerts={alerts} isOfSeveral={monitors.length > 1} changed={changed} />
       </section>
-      {slices && <Slices of={slices} call={api.slicesPath(monitor.name, kind, slices.start)} />}
+      {told && <SlicesOf key={told.start} monitor={monitor.name} kind={kind} start={told.start} />}
       <Drift call={calls.windows} windows={windows} zone={zone} range={range} marks={happened} feature={feature} choose={(name) => change("feature", name)} />
       <Text size="xs" c="dimmed">
         The same as JSON:{" "}

@@ -1,5 +1,8 @@
 import { Box, Text, Title } from "@mantine/core";
-import type { Attributions, Slice, WindowSlices } from "../api";
+import { api, type Attributions, type Slice, type WindowKind, type WindowSlices } from "../api";
+import { useLive } from "../components/live";
+import { Loaded } from "../components/loaded";
+import { WhenSeen } from "../components/when_seen";
 import { type Column, PlainTable } from "../components/plain_table";
 import { begin, number, percent } from "../lib/format";
 
@@ -22,16 +25,35 @@ type Attributed = Attributions["inputs"][number];
 
 const figure = <T,>(title: string, of: (row: T) => number | null | undefined): Column<T> => ({ title, isRight: true, cell: (row) => number(of(row)), value: [title, of] });
 
+interface OfWindow {
+  monitor: string;
+  kind: WindowKind;
+  start: string;
+}
+
 // Where the model does worst in a judged window, how it does in declared slices, and what it goes by.
-export function Slices({ of, call }: { of: WindowSlices; call: string }) {
+export const SlicesOf = (of: OfWindow) => (
+  <section aria-label="Slices">
+    <Title order={2} size="h4" mb="xs">
+      Where it does worst
+    </Title>
+    <WhenSeen>
+      <Asked {...of} />
+    </WhenSeen>
+  </section>
+);
+
+function Asked({ monitor, kind, start }: OfWindow) {
+  const slices = useLive((signal) => api.slices(monitor, kind, start, signal), `${monitor} ${kind} ${start}`, 60, [`monitors/${monitor}`]);
+  return <Loaded from={slices}>{(of) => <Slices of={of} call={api.slicesPath(monitor, kind, start)} />}</Loaded>;
+}
+
+function Slices({ of, call }: { of: WindowSlices; call: string }) {
   const { slices: report, declared_slices: declared, attributions } = of;
   const loss = kLossNames[report.loss] ?? report.loss;
   const metrics = kMetrics.filter(([, metric]) => declared.some((slice) => typeof slice.metrics[metric] === "number"));
   return (
-    <section aria-label="Slices">
-      <Title order={2} size="h4" mb="xs">
-        Where it does worst
-      </Title>
+    <>
       <Text size="sm" mb="xs">
         {!report.loss
           ? "No answer has a label, so nobody knows."
@@ -98,6 +120,6 @@ export function Slices({ of, call }: { of: WindowSlices; call: string }) {
           />
         </>
       )}
-    </section>
+    </>
   );
 }

@@ -6,7 +6,7 @@ import { useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
 import { PlainTable } from "../components/plain_table";
 import { Command, Head, Time, Word } from "../components/words";
-import { duration } from "../lib/format";
+import { duration, readable } from "../lib/format";
 import { Grid } from "./grid";
 import { RunDialog } from "./run_dialog";
 import { Schedules } from "./schedules";
@@ -20,16 +20,10 @@ interface WithRuns {
 }
 
 async function load(only: string | undefined, signal: AbortSignal): Promise<WithRuns[]> {
-  const [all, schedules] = await Promise.all([api.pipelines(signal), api.schedules(signal)]);
-  return Promise.all(
-    all
-      .filter((pipeline) => !only || pipeline.name === only)
-      .map(async (pipeline) => ({
-        pipeline,
-        runs: await (only ? api.pipelineRuns(pipeline.name, signal) : api.newestPipelineRuns(pipeline.name, kNewest, signal)),
-        schedules: schedules.filter((schedule) => schedule.pipeline === pipeline.name),
-      })),
-  );
+  const [all, schedules] = await Promise.all([api.pipelines(signal, only ? 0 : kNewest), api.schedules(signal)]);
+  const shown = all.filter(({ name }) => !only || name === only);
+  const runs = only && shown.length > 0 ? await api.pipelineRuns(only, signal) : undefined;
+  return shown.map((pipeline) => ({ pipeline, runs: runs ?? pipeline.runs ?? [], schedules: schedules.filter((schedule) => schedule.pipeline === pipeline.name) }));
 }
 
 export function PipelinesPage() {
@@ -119,7 +113,7 @@ function Runs({ pipeline, runs }: { pipeline: string; runs: ListedRun[] }) {
         { title: "State", cell: ({ state }) => <Word of={state} />, value: ["state", ({ state }) => state] },
         { title: "Event time", cell: ({ now }) => <Time at={now} />, value: ["event_time", ({ now }) => now] },
         { title: "Took", cell: took, kind: "nowrap", value: ["seconds", secondsOf] },
-        { title: "Why", cell: ({ reason }) => reason || "–", value: ["reason", ({ reason }) => reason] },
+        { title: "Why", cell: ({ reason }) => readable(reason) || "–", value: ["reason", ({ reason }) => reason] },
         { title: "Who", cell: ({ actor }) => actor, value: ["actor", ({ actor }) => actor] },
       ]}
     />

@@ -6,7 +6,7 @@ import { useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
 import { Numbers } from "../components/numbers";
 import { Head } from "../components/words";
-import { day } from "../lib/format";
+import { day, readable } from "../lib/format";
 import { Sparkline } from "../home/sparkline";
 import { happened, kHealthWords, money, nextSteps, quality, summary } from "./sentences";
 import "./plain.css";
@@ -85,7 +85,7 @@ function Sheet({ model, now, endpoint, windows, windowsCall, alerts, incidents, 
           <Title order={2}>{kHealthWords[model.health]}</Title>
           <Text size="lg">{summary(model)}</Text>
           <Text size="sm" c="dimmed">
-            {model.health_reason}
+            {readable(model.health_reason)}
           </Text>
         </div>
       </div>
@@ -125,7 +125,7 @@ function Sheet({ model, now, endpoint, windows, windowsCall, alerts, incidents, 
       <Part title="What is to be done?">
         <List size="sm">
           {nextSteps(model, endpoint.rollout, alerts, incidents).map((step) => (
-            <List.Item key={step}>{step}</List.Item>
+            <List.Item key={step}>{readable(step)}</List.Item>
           ))}
         </List>
       </Part>

@@ -7,6 +7,7 @@ import { useLive } from "../components/live";
 import { Empty, Loaded } from "../components/loaded";
 import { Pairs } from "../components/pairs";
 import { PlainTable } from "../components/plain_table";
+import { WhenSeen } from "../components/when_seen";
 import { Verdicts } from "../components/verdicts";
 import { Fact, Head, Time, Word } from "../components/words";
 import { Alias } from "./models";
@@ -22,22 +23,20 @@ interface ModelFacts {
   versions: ModelVersion[];
   isMore: boolean;
   aliases: ModelAlias[];
-  moves: AliasMove[];
   gates: Gate[];
   endpoints: { endpoint: string; version: number | null }[];
 }
 
 async function factsOf(name: string, most: number, signal: AbortSignal): Promise<ModelFacts> {
-  const [model, found, aliases, moves, gates, { models }] = await Promise.all([
+  const [model, found, aliases, gates, { models }] = await Promise.all([
     api.registeredModel(name, signal),
     api.modelVersions(name, most, signal),
     api.aliases(name, signal),
-    api.aliasMoves(name, signal),
     api.gates(name, signal),
     api.overview(signal),
   ]);
   const endpoints = models.filter((each) => each.name === name && each.version !== null);
-  return { model, versions: found.model_versions ?? [], isMore: Boolean(found.next_page_token), aliases, moves, gates, endpoints };
+  return { model, versions: found.model_versions ?? [], isMore: Boolean(found.next_page_token), aliases, gates, endpoints };
 }
 
 // A registered model. The address says which version its card is about; without, the one that is in production, or the newest.
@@ -55,7 +54,7 @@ export function ModelPage() {
 }
 
 function Body({ asked, reload, ...facts }: ModelFacts & { asked: string | null; reload: () => void }) {
-  const { model, versions, aliases, moves, gates, endpoints } = facts;
+  const { model, versions, aliases, gates, endpoints } = facts;
   const served = endpoints[0]?.version;
   const shown = asked ?? (served ? String(served) : versions[0]?.version);
   return (
@@ -63,7 +62,9 @@ function Body({ asked, reload, ...facts }: ModelFacts & { asked: string | null; 
       {versions.length === 0 ? <Empty title="It has no version yet." /> : shown !== undefined && <Card key={shown} model={model} version={shown} facts={facts} />}
       {versions.length > 0 && <Versions {...facts} shown={shown} />}
       <Aliases model={model.name} aliases={aliases} versions={versions} reload={reload} />
-      <Moves model={model.name} moves={moves} />
+      <WhenSeen>
+        <Moves model={model.name} />
+      </WhenSeen>
       <Verdicts gates={gates} />
     </Stack>
   );
@@ -73,7 +74,7 @@ function Body({ asked, reload, ...facts }: ModelFacts & { asked: string | null; 
 function Card({ model, version, facts }: { model: RegisteredModel; version: string; facts: ModelFacts }) {
   const made = useLive(
     async (signal) => {
-      const found = await api.modelVersion(model.name, version, signal);
+      const found = facts.versions.find((one) => one.version === version) ?? (await api.modelVersion(model.name, version, signal));
       const run = found.run_id ? await ifAbsent(api.run(found.run_id, signal), undefined, [403, 404]) : undefined; // it may be deleted, or not for this user
       return { version: found, run };
     },
@@ -279,7 +280,7 @@ function Aliases({ model, aliases, versions, reload }: { model: string; aliases:
         rows={aliases}
         keyOf={({ alias }) => alias}
         columns={[
-          { title: "Alias", kind: "break", cell: ({ alias }) => `@${alias}`, value: ["alias", ({ alias }) => alias] },
+          { title: "Alias", kind: "nowrap", cell: ({ alias }) => `@${alias}`, value: ["alias", ({ alias }) => alias] },
           { title: "Version", kind: "figures", cell: ({ version }) => version ?? "–", value: ["version", ({ version }) => version] },
           { title: "Protection", cell: protectionOf, value: ["protection", protectionOf] },
           {
@@ -326,8 +327,12 @@ function Aliases({ model, aliases, versions, reload }: { model: string; aliases:
 
 const whence = (version: number | null) => (version === null ? "nothing" : `version ${version}`);
 
-function Moves({ model, moves }: { model: string; moves: AliasMove[] }) {
-  if (moves.length === 0) return null;
+function Moves({ model }: { model: string }) {
+  const moves = useLive((signal) => api.aliasMoves(model, signal), model, 30, [`models/${model}`]);
+  return <Loaded from={moves}>{(found) => found.length > 0 && <History model={model} moves={found} />}</Loaded>;
+}
+
+function History({ model, moves }: { model: string; moves: AliasMove[] }) {
   return (
     <section aria-label="History of aliases">
       <Title order={2} size="h4" mb="xs">
@@ -340,7 +345,7 @@ function Moves({ model, moves }: { model: string; moves: AliasMove[] }) {
         keyOf={(_, index) => moves.length - index}
         columns={[
           { title: "When", cell: ({ time }) => <Time at={time} />, value: ["time", ({ time }) => time] },
-          { title: "Alias", kind: "break", cell: ({ alias }) => `@${alias}`, value: ["alias", ({ alias }) => alias] },
+          { title: "Alias", kind: "nowrap", cell: ({ alias }) => `@${alias}`, value: ["alias", ({ alias }) => alias] },
           { title: "From", cell: ({ from }) => whence(from), value: ["from", ({ from }) => from ?? ""] },
           { title: "To", cell: ({ to }) => whence(to), value: ["to", ({ to }) => to ?? ""] },
           { title: "Who", kind: "break", cell: ({ actor }) => actor, value: ["actor", ({ actor }) => actor] },

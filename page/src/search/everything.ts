@@ -1,5 +1,5 @@
 // Everything that has a screen of its own, as the search box finds it.
-import { api, type Experiment } from "../api";
+import { api, type Endpoint, type Experiment, type Overview } from "../api";
 import { plural, time } from "../lib/format";
 import type { Found } from "../lib/search";
 
@@ -29,8 +29,15 @@ const kPipelineRunsSearched = 20; // of each pipeline
 
 const path = (...parts: string[]) => "/" + parts.map(encodeURIComponent).join("/");
 
-async function endpoints(signal: AbortSignal): Promise<Found[]> {
-  return (await api.overview(signal)).models.flatMap((model) => [
+// What several of them need is asked for once.
+interface Asked {
+  overview: Promise<Overview>;
+  endpoints: Promise<Endpoint[]>;
+  signal: AbortSignal;
+}
+
+async function endpoints({ overview }: Asked): Promise<Found[]> {
+  return (await overview).models.flatMap((model) => [
     { kind: "model", title: model.name, detail: `at ${model.endpoint}, ${model.health}${model.owner && `, ${model.owner}`}`, to: path("endpoints", model.endpoint) },
     ...(model.endpoint === model.name ? [] : [{ kind: "endpoint", title: model.endpoint, detail: model.name, to: path("endpoints", model.endpoint) }]),
     ...kOfEndpoint.map(([title, to]) => ({ kind: "screen", title: `${title} of ${model.endpoint}`, detail: "", to: path("endpoints", model.endpoint) + to })),
@@ -38,16 +45,16 @@ async function endpoints(signal: AbortSignal): Promise<Found[]> {
 }
 
 // Models that are nowhere in charge.
-async function models(signal: AbortSignal): Promise<Found[]> {
-  const [registered, served] = await Promise.all([api.registeredModels(signal), api.overview(signal)]);
+async function models({ overview, signal }: Asked): Promise<Found[]> {
+  const [registered, served] = await Promise.all([api.registeredModels(signal), overview]);
   const inCharge = new Set(served.models.map(({ name }) => name));
   return registered
     .filter(({ name }) => !inCharge.has(name))
     .map(({ name, latest_versions: [newest] = [] }) => ({ kind: "model", title: name, detail: newest ? `version ${newest.version}, not in production` : "no version yet", to: path("models", name) }));
 }
 
-async function features(signal: AbortSignal): Promise<Found[]> {
-  const [{ services, views }, all] = await Promise.all([api.features(signal), api.endpoints(signal)]);
+async function features({ endpoints, signal }: Asked): Promise<Found[]> {
+  const [{ services, views }, all] = await Promise.all([api.features(signal), endpoints]);
   const found = views.map((view) => ({ kind: "feature view", title: view.name, detail: plural(view.features.length, "feature"), to: path("features", view.name) }));
   return found.concat(all.flatMap(({ name, definition }) => {
     const service = services.find((each) => each.name === definition.features);
@@ -55,24 +62,27 @@ async function features(signal: AbortSignal): Promise<Found[]> {
   }));
 }
 
-async function pipelines(signal: AbortSignal): Promise<Found[]> {
-  const all = await api.pipelines(signal);
-  const runs = await Promise.all(all.map(({ name }) => api.newestPipelineRuns(name, kPipelineRunsSearched, signal)));
+async function pipelines({ signal }: Asked): Promise<Found[]> {
+  const all = await api.pipelines(signal, kPipelineRunsSearched);
   return [
     ...all.map(({ name, steps }) => ({ kind: "pipeline", title: name, detail: steps.map((step) => step.name).join(", "), to: path("pipelines", name) })),
     ...all.map(({ name, steps }) => ({ kind: "action", title: `Run ${name}`, detail: plural(steps.length, "step"), to: path("pipelines", name), deed: { verb: "run" as const, pipeline: name } })),
-    ...runs.flat().map((run) => ({ kind: "pipeline run", title: run.id, detail: `${run.pipeline}, ${run.state}, ${time(run.now)}`, to: path("pipeline-runs", run.id) })),
+    ...all.flatMap(({ runs = [] }) => runs).map((run) => ({ kind: "pipeline run", title: run.id, detail: `${run.pipeline}, ${run.state}, ${time(run.now)}`, to: path("pipeline-runs", run.id) })),
   ];
 }
 
-// What can be taken back: an endpoint that something good was in charge of before.
-async function rollbacks(signal: AbortSignal): Promise<Found[]> {
-  return (await api.endpoints(signal))
-    .filter(({ last_good }) => last_good !== null)
-    .map(({ name, last_good }) => ({ kind: "action", title: `Roll back ${name}`, detail: `to revision ${last_good}`, to: path("endpoints", name), deed: { verb: "roll back", endpoint: name } }));
+// What can be taken back: an endpoint that something good was in charge of before; and the taking back itself.
+async function rollbacks({ endpoints }: Asked): Promise<Found[]> {
+  return (await endpoints).flatMap(({ name, last_good, rollout }) => {
+    const to = path("endpoints", name);
+    return [
+      ...(last_good === null ? [] : [{ kind: "action", title: `Roll back ${name}`, detail: `to revision ${last_good}`, to, deed: { verb: "roll back" as const, endpoint: name } }]),
+      ...(rollout.held ? [{ kind: "action", title: `Follow again ${name}`, detail: `held: ${rollout.held_reason}`, to, deed: { verb: "follow" as const, endpoint: name } }] : []),
+    ];
+  });
 }
 
-async function alerts(signal: AbortSignal): Promise<Found[]> {
+async function alerts({ signal }: Asked): Promise<Found[]> {
   return (await api.openAlerts(signal)).flatMap((alert) => {
     const to = `${path("endpoints", alert.endpoint, "monitoring")}?monitor=${encodeURIComponent(alert.monitor)}`;
     const of = { kind: "action", detail: `open since ${time(alert.time)}`, to };
@@ -83,15 +93,15 @@ async function alerts(signal: AbortSignal): Promise<Found[]> {
   });
 }
 
-async function incidents(signal: AbortSignal): Promise<Found[]> {
+async function incidents({ signal }: Asked): Promise<Found[]> {
   return (await api.incidents(signal)).map((one) => ({ kind: "incident", title: `${one.id}: ${one.title}`, detail: `${one.endpoint}, ${one.state}`, to: path("incidents", String(one.id)) }));
 }
 
-async function datasets(signal: AbortSignal): Promise<Found[]> {
+async function datasets({ signal }: Asked): Promise<Found[]> {
   return (await api.datasets(signal)).map(({ name }) => ({ kind: "dataset", title: name, detail: "", to: path("datasets", name) }));
 }
 
-async function folders(signal: AbortSignal): Promise<Found[]> {
+async function folders({ signal }: Asked): Promise<Found[]> {
   return (await api.repositories(signal)).flatMap(({ name, refs }) => [
     { kind: "folder", title: name, detail: refs.map((ref) => ref.name).join(", "), to: path("data", name) },
     ...refs.filter(({ kind }) => kind === "tag").map((ref) => ({ kind: "version", title: `${name} ${ref.name}`, detail: ref.commit.slice(0, 12), to: `${path("data", name)}?ref=${encodeURIComponent(ref.name)}` })),
@@ -102,8 +112,14 @@ export function asFound(experiments: Experiment[]): Found[] {
   return experiments.map((one) => ({ kind: "experiment", title: one.name, detail: "", to: path("experiments", one.experiment_id) }));
 }
 
-export const kSources: Record<string, (signal: AbortSignal) => Promise<Found[]>> = { endpoints, models, pipelines, datasets, folders, incidents, features, rollbacks, alerts };
+const kSources = { endpoints, models, pipelines, datasets, folders, incidents, features, rollbacks, alerts };
+export const kNames = Object.keys(kSources);
 export const screens = kScreens;
+
+export function findAll(signal: AbortSignal): Record<string, Promise<Found[]>> {
+  const asked = { overview: api.overview(signal), endpoints: api.endpoints(signal), signal };
+  return Object.fromEntries(Object.entries(kSources).map(([name, find]) => [name, find(asked)]));
+}
 
 // Runs are too many to have them here: the server is asked for those of the experiments with such a name or id.
 export async function findRuns(typed: string, experiments: string[]): Promise<Found[]> {

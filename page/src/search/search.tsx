@@ -8,13 +8,13 @@ import { useSettled } from "../components/settled";
 import { told } from "../lib/problem";
 import { type Found, rank } from "../lib/search";
 import { DeedDialog } from "./deeds";
-import { asFound, findRuns, kSources, screens } from "./everything";
+import { asFound, findAll, findRuns, kNames as kSources, screens } from "./everything";
 import "./search.css";
 
 const kLettersForRuns = 3;
 const kPauseMs = 250; // after a letter, before the server is asked
 
-const kNames = [...Object.keys(kSources), "experiments"];
+const kNames = [...kSources, "experiments"];
 
 // Where a slash is just a slash.
 const isTyping = (target: EventTarget | null) => target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
@@ -63,8 +63,8 @@ function SearchBox({ close, ask }: { close: () => void; ask: (action: Found) => 
     const listed = api.experiments(stop.signal);
     experiments.current = listed.then((all) => all.map(({ experiment_id }) => experiment_id));
     experiments.current.catch(() => undefined); // it is told below
-    for (const [name, load] of [...Object.entries(kSources), ["experiments", () => listed.then(asFound)] as const]) {
-      load(stop.signal).then(
+    for (const [name, asked] of Object.entries({ ...findAll(stop.signal), experiments: listed.then(asFound) })) {
+      asked.then(
         (found) => setKnown((before) => ({ ...before, [name]: found })),
         (problem: unknown) => !stop.signal.aborted && setProblems((before) => ({ ...before, [name]: told(problem) })),
       );
@@ -124,7 +124,7 @@ function SearchBox({ close, ask }: { close: () => void; ask: (action: Found) => 
         aria-controls="search-found"
         aria-activedescendant={found.length > 0 ? `search-${chosen}` : undefined}
         aria-autocomplete="list"
-        placeholder="Models, endpoints, runs, pipelines, datasets, features, incidents, screens; or what to do: roll back, run, acknowledge, silence"
+        placeholder="A name, an id, or what is to be done"
         value={typed}
         onKeyDown={onKey}
         onChange={(event) => {
@@ -142,6 +142,11 @@ function SearchBox({ close, ask }: { close: () => void; ask: (action: Found) => 
             </li>
           ))}
         </ul>
+      )}
+      {typed === "" && (
+        <Text size="xs" c="dimmed" mt="xs">
+          Models, endpoints, runs, pipelines, datasets, features, incidents, screens; or <b>roll back</b>, <b>follow</b>, <b>run</b>, <b>acknowledge</b>, <b>silence</b>. Arrows choose, Enter goes there, or asks before it does anything.
+        </Text>
       )}
       <Text size="sm" c="dimmed" mt="xs" role="status">
         {found.length === 0 && (isAsking ? "Looking…" : "Nothing fits.")}

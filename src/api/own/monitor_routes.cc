@@ -241,6 +241,23 @@ Result<Response> bands(Monitor& monitor, const Request& request) {
   return reply({{"bands", std::move(found)}});
 }
 
+// The same of each alert without a threshold over a whole window of this length.
+Result<Response> all_bands(Monitor& monitor, const Request& request) {
+  const std::string& name = request.param("name");
+  const monitor::MonitorDefinition definition = TRY(monitor.definition(name));
+  monitor::WindowKind kind = definition.windows.back();
+  if (const auto given = request.query("window")) kind = TRY(monitor::parse_window(*given));
+  JsonObject by_alert;
+  for (const monitor::AlertRule& rule : definition.alerts) {
+    if (!rule.unusual || !rule.slice.empty() || rule.window != kind) continue;
+    JsonArray found;
+    for (const auto& band : TRY(monitor.alert_bands(name, rule.name)))
+      found.push_back(band.to_json());
+    by_alert[rule.name] = std::move(found);
+  }
+  return reply({{"alerts", std::move(by_alert)}});
+}
+
 Result<Response> alarm_budget(Monitor& monitor) {
   return reply(TRY(monitor.budget_report()).to_json());
 }
@@ -290,6 +307,12 @@ std::vector<http::Route> monitor_routes(Monitor& monitor) {
        .summary = "What an alert without a threshold said of its newest windows, oldest first: "
                   "what was expected, and the bounds.",
        .handler = answering([&monitor](const Request& r) { return bands(monitor, r); }),
+       .tag = "slipway"},
+      {.method = Method::kGet,
+       .pattern = "/slipway/v1/monitors/{name}/bands",
+       .summary =
+           "The same by alert, of all those without a threshold that watch a whole ?window=.",
+       .handler = answering([&monitor](const Request& r) { return all_bands(monitor, r); }),
        .tag = "slipway"},
       {.method = Method::kGet,
        .pattern = "/slipway/v1/alarm-budget",

@@ -83,6 +83,7 @@ std::vector<NamedSchema> alerts() {
                                  {"low", real()},
                                  {"high", real()}})},
       {"UsualBands", listed("bands", "UsualBand")},
+      {"BandsByAlert", object({{"alerts", map(list(ref("UsualBand")))}})},
   };
 }
 
@@ -281,6 +282,7 @@ constexpr Shape kRoutes[] = {
     {kGet, "/slipway/v1/monitors/{name}/verdicts", "Verdicts"},
     {kGet, "/slipway/v1/monitors/{name}/slices", "WindowSlices"},
     {kGet, "/slipway/v1/monitors/{name}/alerts/{alert}/bands", "UsualBands"},
+    {kGet, "/slipway/v1/monitors/{name}/bands", "BandsByAlert"},
     {kGet, "/slipway/v1/endpoints/{name}/drills/{id}", "KeptDrill"},
 };
 

@@ -1,5 +1,7 @@
 #include "api/own/pipeline_routes.h"
 
+#include <algorithm>
+
 #include "api/http/object_body.h"
 #include "api/own/loop_wire.h"
 
@@ -11,7 +13,15 @@ using http::Request;
 using http::Response;
 using pipelines::Pipelines;
 
-Result<Response> list(Pipelines& pipelines) {
+constexpr std::int64_t kRunsOfEachMax = 100;
+
+// With the newest ?runs= of each.
+Result<Response> list(Pipelines& pipelines, const Request& request) {
+  const std::int64_t most = TRY(query_integer(request, "runs")).value_or(0);
+  if (most < 0 || most > kRunsOfEachMax) {
+    return base::error(Code::kInvalidArgument, "runs must be a whole number from 0 to {}: {}",
+                       kRunsOfEachMax, most);
+  }
   JsonArray found;
   for (const auto& definition : TRY(pipelines.definitions())) {
     JsonObject params;
@@ -25,10 +35,16 @@ Result<Response> list(Pipelines& pipelines) {
       if (step.nested) told["pipeline"] = step.nested->pipeline;
       steps.push_back(std::move(told));
     }
-    const auto newest = TRY(pipelines.runs(definition.name, "", 1));
+    const auto newest = TRY(pipelines.runs(
+        definition.name, "", static_cast<std::size_t>(std::max<std::int64_t>(most, 1))));
     JsonObject object{
         {"name", definition.name}, {"params", std::move(params)}, {"steps", std::move(steps)}};
     object["last_run"] = newest.empty() ? Json(nullptr) : Json(newest.front().summary());
+    if (most > 0) {
+      JsonArray runs;
+      for (const auto& run : newest) runs.push_back(run.summary());
+      object["runs"] = std::move(runs);
+    }
     found.push_back(std::move(object));
   }
   return reply({{"pipelines", std::move(found)}});
@@ -150,8 +166,8 @@ std::vector<http::Route> pipeline_routes(Pipelines& pipelines) {
   return {
       {.method = Method::kGet,
        .pattern = "/slipway/v1/pipelines",
-       .summary = "Every pipeline with its last run.",
-       .handler = answering([&pipelines](const Request&) { return list(pipelines); }),
+       .summary = "Every pipeline with its last run, and with the newest ?runs= of each.",
+       .handler = answering([&pipelines](const Request& r) { return list(pipelines, r); }),
        .tag = "slipway"},
       {.method = Method::kPost,
        .pattern = "/slipway/v1/pipelines",

@@ -156,6 +156,7 @@ constexpr Rule kRules[] = {
     {kGet, "/slipway/v1/monitors/{name}/verdicts", About::kProject, Permission::kRead},
     {kPost, "/slipway/v1/monitors/{name}/rehearse", About::kProject, Permission::kRead},
     {kGet, "/slipway/v1/monitors/{name}/alerts/{alert}/bands", About::kProject, Permission::kRead},
+    {kGet, "/slipway/v1/monitors/{name}/bands", About::kProject, Permission::kRead},
     {kGet, "/slipway/v1/alarm-budget", About::kProject, Permission::kRead},
     {kGet, "/slipway/v1/alerts", About::kProject, Permission::kRead},
     {kGet, "/slipway/v1/alerts/{id}", About::kProject, Permission::kRead},
