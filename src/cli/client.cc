@@ -39,8 +39,12 @@ Error error_from(const base::HttpReply& reply) {
               base::get_string(object, "message").value_or(reply.body)};
     }
     // MLflow's envelope.
-    if (auto message = base::get_string(*body, "message"); message && body->contains("error_code"))
-      return {code_from_name("", reply.status), std::move(*message)};
+    const auto code = base::get_string(*body, "error_code");
+    if (auto message = base::get_string(*body, "message"); message && code) {
+      return {*code == "RESOURCE_ALREADY_EXISTS" ? Code::kAlreadyExists
+                                                 : code_from_name("", reply.status),
+              std::move(*message)};
+    }
   }
   return base::error(code_from_name("", reply.status), "the server answered with status {}: {}",
                      reply.status, reply.body.substr(0, 200));

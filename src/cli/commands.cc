@@ -18,6 +18,7 @@
 #include "cli/model_commands.h"
 #include "cli/pipeline_commands.h"
 #include "cli/project_commands.h"
+#include "cli/promote_command.h"
 #include "cli/replay_command.h"
 #include "cli/route_commands.h"
 #include "cli/run_commands.h"
@@ -55,6 +56,7 @@ int run(int argc, char** argv) {
   add_run_task_command(root, context, exit_code);
   add_run_stage_command(root, context, exit_code);
   add_model_commands(root, context, exit_code);
+  add_promote_command(root, context, exit_code);
   add_endpoint_commands(root, context, exit_code);
   add_batch_commands(root, context, exit_code);
   add_schedule_commands(root, context, exit_code);

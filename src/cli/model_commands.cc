@@ -29,20 +29,6 @@ struct GateOptions {
   std::vector<std::string> policy;
 };
 
-// "log_loss_margin=0.002": the server knows the names.
-Result<JsonObject> read_policy(const std::vector<std::string>& members) {
-  JsonObject policy;
-  for (const std::string& member : members) {
-    const std::size_t equals = member.find('=');
-    auto value = base::parse_json(equals == std::string::npos ? "" : member.substr(equals + 1));
-    if (!value)
-      return base::error(Code::kInvalidArgument, "--policy is NAME=NUMBER or NAME=true: {}",
-                         member);
-    policy[member.substr(0, equals)] = std::move(*value);
-  }
-  return policy;
-}
-
 // The file names who is compared ("candidate", "champion"); the hold-out is read by the server.
 Result<Json> judge(Client& client, const GateOptions& options) {
   JsonObject body = TRY(read_object(options.contenders));
@@ -223,6 +209,19 @@ void add_alias_commands(CLI::App& models, Context& context, int& exit_code) {
 }
 
 }  // namespace
+
+Result<JsonObject> read_policy(const std::vector<std::string>& members) {
+  JsonObject policy;
+  for (const std::string& member : members) {
+    const std::size_t equals = member.find('=');
+    auto value = base::parse_json(equals == std::string::npos ? "" : member.substr(equals + 1));
+    if (!value)
+      return base::error(Code::kInvalidArgument, "--policy is NAME=NUMBER or NAME=true: {}",
+                         member);
+    policy[member.substr(0, equals)] = std::move(*value);
+  }
+  return policy;
+}
 
 void add_model_commands(CLI::App& root, Context& context, int& exit_code) {
   CLI::App* models = root.add_subcommand(

@@ -1,6 +1,9 @@
 // slipway models: gates and promotion.
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "cli/client.h"
 
 namespace CLI {
@@ -8,6 +11,9 @@ class App;
 }
 
 namespace slipway::cli {
+
+// A gate's policy as it is written: "log_loss_margin=0.002". The server knows the names.
+Result<JsonObject> read_policy(const std::vector<std::string>& members);
 
 void add_model_commands(CLI::App& root, Context& context, int& exit_code);
 

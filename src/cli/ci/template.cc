@@ -7,6 +7,8 @@ const std::string_view kGithubTemplate =
 # Set in the repository (Settings, Actions, Variables): SLIPWAY_IMAGE, an image with slipway, git, tar and what the steps
 # need. To train on the server after a merge also SLIPWAY_URL and SLIPWAY_PIPELINE, and the secret SLIPWAY_TOKEN: the
 # pipeline's own gate decides there whether the model is promoted. The server's project folder has to be at main by then.
+# To bring the model from there to another server: SLIPWAY_PROMOTE (models:/NAME@ALIAS), SLIPWAY_TO_URL, and the secret
+# SLIPWAY_TO_TOKEN in the environment `production`, whose reviewers GitHub asks first.
 name: slipway
 on:
   pull_request:
@@ -64,6 +66,21 @@ jobs:
           SLIPWAY_TOKEN: ${{ secrets.SLIPWAY_TOKEN }}
           PIPELINE: ${{ vars.SLIPWAY_PIPELINE }}
         run: slipway run "$PIPELINE" --reason "merged $GITHUB_SHA"
+  promote:
+    needs: models
+    if: github.event_name == 'push' && vars.SLIPWAY_PROMOTE != ''
+    runs-on: ubuntu-latest
+    container: ${{ vars.SLIPWAY_IMAGE }}
+    environment: production
+    steps:
+      - name: Promote to production
+        env:
+          SLIPWAY_URL: ${{ vars.SLIPWAY_URL }}
+          SLIPWAY_TOKEN: ${{ secrets.SLIPWAY_TOKEN }}
+          SLIPWAY_TO_URL: ${{ vars.SLIPWAY_TO_URL }}
+          SLIPWAY_TO_TOKEN: ${{ secrets.SLIPWAY_TO_TOKEN }}
+          MODEL: ${{ vars.SLIPWAY_PROMOTE }}
+        run: slipway promote "$MODEL" --alias champion --reason "$GITHUB_SHA, started by $GITHUB_ACTOR"
 )YAML";
 
 const std::string_view kGitlabTemplate =
@@ -71,7 +88,8 @@ const std::string_view kGitlabTemplate =
 # Set in the project (Settings, CI/CD, Variables): SLIPWAY_IMAGE, an image with slipway, git, tar, curl, python3 and what the
 # steps need; SLIPWAY_COMMENT_TOKEN, a project access token with the scope api, for the comment. To train on the server
 # after a merge also SLIPWAY_URL, SLIPWAY_TOKEN and SLIPWAY_PIPELINE: the pipeline's own gate decides there whether the model
-# is promoted. The server's project folder has to be at the default branch by then.
+# is promoted. The server's project folder has to be at the default branch by then. To bring the model from there to
+# another server: SLIPWAY_PROMOTE (models:/NAME@ALIAS), SLIPWAY_TO_URL and SLIPWAY_TO_TOKEN, protected; somebody starts it.
 slipway:
   stage: test
   image: $SLIPWAY_IMAGE
@@ -106,6 +124,17 @@ slipway-train:
     - if: $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH && $SLIPWAY_PIPELINE
   script:
     - slipway run "$SLIPWAY_PIPELINE" --reason "merged $CI_COMMIT_SHA"
+
+slipway-promote:
+  stage: deploy
+  image: $SLIPWAY_IMAGE
+  environment: production
+  needs: [slipway, {job: slipway-train, optional: true}]
+  rules:
+    - if: $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH && $SLIPWAY_PROMOTE
+      when: manual
+  script:
+    - slipway promote "$SLIPWAY_PROMOTE" --alias champion --reason "$CI_COMMIT_SHA, started by $GITLAB_USER_LOGIN"
 )YAML";
 
 }  // namespace slipway::cli
