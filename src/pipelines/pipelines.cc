@@ -18,18 +18,14 @@ namespace {
 
 using SteadyClock = std::chrono::steady_clock;
 
+constexpr std::size_t kPlansMax = 64;  // that are kept, of runs that are looked at
+
 constexpr std::array<std::string_view, 6> kRunStates = {"queued",  "running", "succeeded",
                                                         "refused", "failed",  "cancelled"};
 
 // The steady clock's time at which the wall clock will show `time`.
 SteadyClock::time_point steady(base::Timestamp time, base::Timestamp now) {
   return SteadyClock::now() + std::chrono::microseconds((time - now).micros);
-}
-
-Result<Plan> plan_of(const StoredRun& stored) {
-  const RunRecord& run = stored.record;
-  return make_plan(TRY(parse_pipeline(run.pipeline, stored.text)), run.params,
-                   types::to_rfc3339(run.now));
 }
 
 void name_jobs(const Plan& plan, RunRecord& run) {
@@ -161,9 +157,23 @@ Result<std::vector<StepForecast>> Pipelines::explain_run(
   return forecast(pipeline, planned.plan, planned.project, {table_, inputs_, secrets_, plan_of});
 }
 
+Result<std::shared_ptr<const Plan>> Pipelines::plan_of(const StoredRun& stored) {
+  const RunRecord& run = stored.record;
+  {
+    base::MutexLock lock(mutex_);
+    if (const auto known = plans_.find(run.id); known != plans_.end()) return known->second;
+  }
+  auto plan = std::make_shared<const Plan>(TRY(make_plan(
+      TRY(parse_pipeline(run.pipeline, stored.text)), run.params, types::to_rfc3339(run.now))));
+  base::MutexLock lock(mutex_);
+  if (plans_.size() >= kPlansMax) plans_.clear();
+  plans_.insert_or_assign(run.id, plan);
+  return std::shared_ptr<const Plan>(std::move(plan));
+}
+
 Result<RunRecord> Pipelines::find_run(const std::string& id) {
   StoredRun stored = TRY(table_.find(id));
-  if (const auto plan = plan_of(stored)) fill_in(*plan, stored.record);
+  if (const auto plan = plan_of(stored)) fill_in(**plan, stored.record);
   return std::move(stored.record);
 }
 
@@ -180,7 +190,8 @@ void Pipelines::fill_in(const Plan& plan, RunRecord& run) {
 
 Result<std::string> Pipelines::why(const std::string& id, const std::string& step) {
   StoredRun stored = TRY(table_.find(id));
-  const Plan plan = TRY(plan_of(stored));
+  const auto planned = TRY(plan_of(stored));
+  const Plan& plan = *planned;
   RunRecord& run = stored.record;
   fill_in(plan, run);
   for (std::size_t i = 0; i < run.steps.size(); ++i) {
@@ -361,7 +372,7 @@ Result<void> Pipelines::advance(const std::string& id) {
     cancelled_.erase(id);  // it was asked for while the run ended
     return {};
   }
-  Plan plan = TRY(plan_of(stored));
+  Plan plan = *TRY(plan_of(stored));
   Work work{.run = std::move(stored.record),
             .plan = std::move(plan),
             .project = std::move(stored.project)};

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -158,6 +159,8 @@ class Pipelines {
   // The plan of a run that would be started now.
   Result<Planned> plan_run(const std::string& pipeline,
                            const std::map<std::string, std::string>& params);
+  // The plan of a run. What it is made of never changes, so it is made once for all who look.
+  Result<std::shared_ptr<const Plan>> plan_of(const StoredRun& stored);
   // What is no part of a run's record: what its steps need, and which place they wait for.
   void fill_in(const Plan& plan, RunRecord& run);
   void enqueue(const std::string& id, SteadyTime due);
@@ -245,6 +248,7 @@ class Pipelines {
   std::multiset<std::string> waking_ GUARDED_BY(mutex_);  // a run that is a step of them ends
   std::map<std::string, Rank> ranks_ GUARDED_BY(mutex_);  // of runs that are not over
   Places places_ GUARDED_BY(mutex_);
+  std::map<std::string, std::shared_ptr<const Plan>> plans_ GUARDED_BY(mutex_);  // by run
   bool stopping_ GUARDED_BY(mutex_) = false;
   std::vector<std::thread> workers_;
 };

@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <set>
 
 namespace slipway::pipelines {
 namespace {
@@ -85,20 +86,20 @@ Result<std::vector<std::size_t>> running_order(const std::vector<StepDefinition>
   std::vector<std::vector<std::string>> needs;
   for (const StepDefinition& step : steps) needs.push_back(needs_of(step, steps));
   std::vector<std::size_t> order;
-  std::vector<std::string> ready;
+  std::set<std::string> ready;
   std::vector<bool> done(steps.size(), false);
   while (order.size() < steps.size()) {
     bool found = false;
     for (std::size_t i = 0; i < steps.size() && !found; ++i) {
       if (done[i]) continue;
       if (!std::all_of(needs[i].begin(), needs[i].end(),
-                       [&](const std::string& need) { return holds(ready, need); })) {
+                       [&](const std::string& need) { return ready.contains(need); })) {
         continue;
       }
       done[i] = true;
       found = true;
       order.push_back(i);
-      ready.push_back(steps[i].name);
+      ready.insert(steps[i].name);
     }
     if (!found) {
       return base::error(Code::kInvalidArgument, "steps need each other in a circle: {}",
